@@ -1,0 +1,83 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { formatInstant, parseInstant } from '../../src/core/instant.ts'
+
+describe('parseInstant', () => {
+  it.each([
+    ['2026-11-24T03:00:00Z', Date.UTC(2026, 10, 24, 3)],
+    ['2026-11-24T03:00Z', Date.UTC(2026, 10, 24, 3)],
+    ['2026-11-24T12:00:00+09:00', Date.UTC(2026, 10, 24, 3)],
+    ['2026-11-24T12:00:00+0900', Date.UTC(2026, 10, 24, 3)],
+    ['2026-11-23T22:30:00.5-04:30', Date.UTC(2026, 10, 24, 3, 0, 0, 500)],
+    ['2026-11-24T03:00:00.123456789Z', Date.UTC(2026, 10, 24, 3, 0, 0, 123)],
+    ['2026-11-24T03:00:00.9999Z', Date.UTC(2026, 10, 24, 3, 0, 0, 999)],
+    ['2024-02-29T00:00:00-00:00', Date.UTC(2024, 1, 29)],
+    ['1970-01-01T00:00:00Z', 0],
+  ])('reads %s', (text, instant) => {
+    expect(parseInstant(text)).toBe(instant)
+  })
+
+  it.each([
+    '',
+    'now',
+    '2026-11-24',
+    '2026-11-24T03:00:00',
+    '2026-11-24 03:00:00Z',
+    '2026-11-24T03Z',
+    '20261124T030000Z',
+    '2026-W48-2T03:00:00Z',
+    '2026-11-24T03:00:00z',
+    '2026-11-24T03:00:00+9',
+    '2026-11-24T03:00:00+09',
+    '2026-11-24T03:00:00+24:00',
+    '2026-11-24T03:00:00+09:60',
+    '2026-11-24T03:00:00,5Z',
+    '2026-11-24T03:00:00.Z',
+    ' 2026-11-24T03:00:00Z',
+    '2026-11-24T03:00:00Z\n',
+    '2026-11-24T24:00:00Z',
+    '2026-11-24T03:60:00Z',
+    '2026-11-24T03:00:60Z',
+    '2026-02-29T00:00:00Z',
+    '2026-04-31T00:00:00Z',
+    '2026-13-01T00:00:00Z',
+    '2026-00-10T00:00:00Z',
+    '0026-11-24T03:00:00Z',
+    '1970-01-01T00:00:00+00:01',
+    '2200-01-01T00:00:00Z',
+    '1764000000',
+    '٢026-11-24T03:00:00Z',
+  ])('refuses %j with one line that shows it', (text) => {
+    expect(() => parseInstant(text, 'event time')).toThrow(/^event time is "[^\n]*$/)
+  })
+
+  it('says what is wrong', () => {
+    expect(() => parseInstant('2026-11-24T03:00:00', 'event time')).toThrow(
+      'event time is "2026-11-24T03:00:00": it has no offset, so it names no instant; allowed is ISO 8601 with Z or an offset',
+    )
+    expect(() => parseInstant('2026-02-30T03:00:00Z')).toThrow('time is "2026-02-30T03:00:00Z": no calendar or clock')
+    expect(() => parseInstant('2201-02-03T03:00:00Z')).toThrow('allowed are the years 1970 to 2199')
+    expect(() => parseInstant('\u001b[2J\u009b1A\u202e')).toThrow('time is "\\u001b[2J\\u009b1A\\u202e"')
+    expect(() => parseInstant('9'.repeat(5000))).toThrow(/^.{300,600}$/)
+  })
+})
+
+describe('formatInstant', () => {
+  it('is read back as the same instant, and sorts by time', () => {
+    const instant = fc.integer({ min: 0, max: Date.UTC(2199, 11, 31) })
+    fc.assert(
+      fc.property(instant, instant, (a, b) => {
+        expect(parseInstant(formatInstant(a))).toBe(a)
+        const [first, second] = [a, b].map((at) => formatInstant(at - (at % 1000)))
+        expect(Math.sign(a - (a % 1000) - (b - (b % 1000)))).toBe(
+          first === second ? 0 : (first ?? '') < (second ?? '') ? -1 : 1,
+        )
+      }),
+    )
+  })
+
+  it('shows milliseconds only where there are some', () => {
+    expect(formatInstant(Date.UTC(2026, 10, 24, 3))).toBe('2026-11-24T03:00:00Z')
+    expect(formatInstant(Date.UTC(2026, 10, 24, 3, 0, 0, 40))).toBe('2026-11-24T03:00:00.040Z')
+  })
+})
