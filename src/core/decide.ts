@@ -1,0 +1,84 @@
+import { type Facts, MAX_ATTEMPTS, type Policy } from './policy.ts'
+import type {
+  Attempt,
+  DuplicateCause,
+  ForeignRow,
+  Instant,
+  RefusalCause,
+  Row,
+  StoredRow,
+  Survivor,
+  Trigger,
+} from './types.ts'
+
+export type Decision =
+  /** Claim the slot, on top of `base`. */
+  | { readonly kind: 'start'; readonly base: Row | null }
+  /** The slot is done or being done: nothing is wrong. */
+  | { readonly kind: 'duplicate'; readonly cause: DuplicateCause; readonly row: Row }
+  /** A person is needed. */
+  | {
+      readonly kind: 'refused'
+      readonly cause: RefusalCause
+      readonly row: StoredRow | null
+      readonly survivor: Survivor | null
+    }
+
+/** The rules: may this trigger start an attempt in this slot? (design part 4) */
+export function decide(
+  found: StoredRow | null,
+  trigger: Trigger & { readonly slot: Instant },
+  policy: Policy,
+  facts: Facts,
+): Decision {
+  const refuse = (cause: RefusalCause): Decision => ({ kind: 'refused', cause, row: found, survivor: facts.survivor })
+  const scheduled = trigger.kind === 'scheduled'
+  const tooLate = scheduled && policy.maxLatenessMs !== null && facts.now - trigger.slot > policy.maxLatenessMs
+
+  if (facts.objection !== null) return refuse(facts.objection)
+  if (found === null) return tooLate ? refuse('tooLate') : { kind: 'start', base: null }
+  if (isForeign(found)) return refuse('newerRow')
+
+  const done = doneBecause(found)
+  if (scheduled && done !== null) return { kind: 'duplicate', cause: done, row: found }
+  if (isRunning(found, facts.now, policy.skewMs)) {
+    return scheduled ? { kind: 'duplicate', cause: 'running', row: found } : refuse('running')
+  }
+  if (facts.survivor !== null) return refuse('survivor')
+  if (found.attempts.length >= MAX_ATTEMPTS) return refuse('tooManyAttempts')
+  if (scheduled && countedAttempts(found) >= policy.maxAttempts) {
+    return refuse(found.state === 'PENDING' ? 'stale' : 'failed')
+  }
+  return tooLate ? refuse('tooLate') : { kind: 'start', base: found }
+}
+
+export function isForeign(row: StoredRow): row is ForeignRow {
+  return 'foreign' in row
+}
+
+/** PENDING, and its lease may still be alive on a clock that runs `skewMs` behind this one. */
+export function isRunning(row: Row, now: Instant, skewMs: number): boolean {
+  return row.state === 'PENDING' && now <= (row.leaseUntil ?? 0) + skewMs
+}
+
+/** PENDING whose lease ran out: its owner was killed, is paused, or cannot reach the ledger. */
+export function isStale(row: Row, now: Instant, skewMs: number): boolean {
+  return row.state === 'PENDING' && !isRunning(row, now, skewMs)
+}
+
+/** The attempt by which the slot counts as completed, whatever came later. */
+export function successOf(row: Row): Attempt | undefined {
+  return row.attempts.find((attempt) => attempt.outcome === 'succeeded')
+}
+
+/** Why nothing but a force may start in this slot any more; null when it is open. */
+function doneBecause(row: Row): 'completed' | 'skipped' | null {
+  const settled = (state: Row['state']) => row.settlements.some((settlement) => settlement.state === state)
+  if (successOf(row) !== undefined || settled('COMPLETED')) return 'completed'
+  return settled('SKIPPED') || row.state === 'SKIPPED' ? 'skipped' : null
+}
+
+/** Attempts that count against `maxAttempts`: made by scheduled triggers, and started. */
+function countedAttempts(row: Row): number {
+  return row.attempts.filter(({ trigger, outcome }) => trigger.kind === 'scheduled' && outcome !== 'notStarted').length
+}

@@ -1,0 +1,56 @@
+import type {
+  Attempt,
+  DuplicateCause,
+  Ending,
+  EventTimeSource,
+  Instant,
+  Place,
+  RefusalCause,
+  Row,
+  ScheduleSpec,
+  StoredRow,
+  Survivor,
+  Trigger,
+  Window,
+} from './types.ts'
+
+/** What a run tells while it goes: one event a transition. The log and the metrics are made from these. */
+export type RunEvent =
+  | { readonly event: 'started'; readonly attempt: Attempt }
+  | { readonly event: 'duplicate'; readonly cause: DuplicateCause; readonly row: Row; readonly noted: boolean }
+  | {
+      readonly event: 'refused'
+      readonly cause: RefusalCause
+      readonly row: StoredRow | null
+      readonly survivor: Survivor | null
+      readonly noted: boolean
+    }
+  | {
+      readonly event: 'ended'
+      readonly attempt: Attempt
+      readonly ending: Ending
+      readonly durationMs: number
+      /** How the finish went: only `recorded` is in the ledger for certain. */
+      readonly finish: 'recorded' | 'lost' | 'unanswered'
+      /** Why, in a line: what the command or the ledger said. */
+      readonly detail?: string
+    }
+  /** The claim got no answer in time, or a stop came first: `certain` that the slot is free again, or not known. */
+  | { readonly event: 'withdrawn'; readonly certain: boolean }
+  | { readonly event: 'lease-lost'; readonly cause: 'taken' | 'expired' }
+  /** Nobody gave an event time, and windows are so short that a late delivery lands in the next one. */
+  | { readonly event: 'clock-event-time'; readonly windowMs: number }
+  | { readonly event: 'schedule-mismatch'; readonly eventTime: Instant; readonly source: EventTimeSource }
+  | { readonly event: 'warning'; readonly message: string }
+
+/** What every event of one run has in common. */
+export interface RunContext {
+  readonly task: string
+  readonly window: Window
+  readonly schedule: ScheduleSpec
+  readonly runId: string
+  readonly trigger: Trigger
+  readonly place: Place
+  /** How a person names the ledger. */
+  readonly store: string
+}

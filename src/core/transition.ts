@@ -1,0 +1,112 @@
+import type {
+  Attempt,
+  Ending,
+  Instant,
+  Key,
+  Outcome,
+  Place,
+  ProcessMark,
+  Row,
+  ScheduleSpec,
+  Settlement,
+  State,
+  Trigger,
+  Window,
+} from './types.ts'
+import { SCHEMA_VERSION } from './types.ts'
+
+/** What a claim writes into the row, apart from the row that it builds on. */
+export interface Claim {
+  readonly task: string
+  readonly window: Window
+  readonly schedule: ScheduleSpec
+  readonly zoneData: string
+  readonly runId: string
+  readonly trigger: Trigger
+  readonly place: Place
+}
+
+/** Every owner's write: a fresh id, so that its lost answer can be told, and the owner's wall clock. */
+export interface Stamp {
+  readonly writeId: string
+  readonly now: Instant
+}
+
+export const keyOf = ({ task, slot }: Key): Key => ({ task, slot })
+
+/** The row with a new attempt of this run under way; a stale attempt before it is abandoned. */
+export function claimed(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: number): Row {
+  const attempts = base === null ? [] : base.attempts.map((attempt) => closed(attempt, { outcome: 'abandoned' }))
+  const attempt: Attempt = {
+    number: attempts.length + 1,
+    runId: claim.runId,
+    trigger: claim.trigger,
+    ...claim.place,
+    startedAt: stamp.now,
+  }
+  return {
+    schemaVersion: SCHEMA_VERSION,
+    task: claim.task,
+    slot: claim.window.slot,
+    windowEnd: claim.window.end,
+    state: 'PENDING',
+    version: (base?.version ?? 0) + 1,
+    writeId: stamp.writeId,
+    owner: claim.runId,
+    schedule: claim.schedule,
+    zoneData: claim.zoneData,
+    attempts: [...attempts, attempt],
+    leaseUntil: stamp.now + leaseMs,
+    settlements: base?.settlements ?? [],
+    expiresAt: base?.expiresAt ?? null,
+    rejections: base?.rejections ?? { count: 0, first: [], latest: null },
+  }
+}
+
+/** The same attempt, trusted for another lease. */
+export function renewed(row: Row, stamp: Stamp, leaseMs: number, process: ProcessMark | null): Row {
+  const attempts = process === null ? row.attempts : withLast(row.attempts, (attempt) => ({ ...attempt, process }))
+  return { ...written(row, stamp), attempts, leaseUntil: stamp.now + leaseMs }
+}
+
+/** The row after its running attempt ended. */
+export function finished(row: Row, ending: Ending, stamp: Stamp): Row {
+  const attempts = withLast(row.attempts, (attempt) => closed(attempt, ending, stamp.now))
+  return { ...written(row, stamp), attempts, leaseUntil: null, state: standing(attempts, row.settlements) }
+}
+
+/**
+ * What the row of a claim that was given up says: an attempt of this run that never started. Written with the claim's
+ * own expectation, so that whichever of the two lands first fences the other; where the claim landed, on top of it.
+ */
+export function withdrawn(found: Row | null, claim: Claim, stamp: Stamp): Row {
+  const landed = found !== null && found.owner === claim.runId
+  if (landed) return finished(found, { outcome: 'notStarted' }, stamp)
+  const never = finished(claimed(found, claim, stamp, 0), { outcome: 'notStarted' }, stamp)
+  return { ...never, version: (found?.version ?? 0) + 1 }
+}
+
+/** The state that the attempts and a person's words add up to, the latest first; one that never started says nothing. */
+function standing(attempts: readonly Attempt[], settlements: readonly Settlement[]): State {
+  const attempt = attempts.findLast(({ outcome }) => outcome !== 'notStarted')
+  const settlement = settlements.at(-1)
+  if (settlement !== undefined && settlement.afterAttempt >= (attempt?.number ?? 0)) return settlement.state
+  return attempt?.outcome === 'succeeded' ? 'COMPLETED' : 'FAILED'
+}
+
+function written(row: Row, stamp: Stamp): Row {
+  return { ...row, version: row.version + 1, writeId: stamp.writeId }
+}
+
+function closed(attempt: Attempt, ending: Ending, endedAt?: Instant): Attempt {
+  if (isOver(attempt)) return attempt
+  return { ...attempt, ...ending, ...(endedAt === undefined ? {} : { endedAt }) }
+}
+
+function isOver(attempt: Attempt): attempt is Attempt & { readonly outcome: Outcome } {
+  return attempt.outcome !== undefined
+}
+
+function withLast(attempts: readonly Attempt[], change: (attempt: Attempt) => Attempt): readonly Attempt[] {
+  return attempts.map((attempt, index) => (index === attempts.length - 1 ? change(attempt) : attempt))
+}

@@ -1,0 +1,65 @@
+import { usageError } from '../core/errors.ts'
+import { parseInstant } from '../core/instant.ts'
+import { quote } from '../core/problem.ts'
+import { formatSlot } from '../core/row.ts'
+import type { Key } from '../core/types.ts'
+import type { ListQuery } from './store.ts'
+
+/** Most rows in a page: what DynamoDB reads in one second or so, and a table that a person still scrolls. */
+const MAX_LIMIT = 1000
+
+/** The stored key of a row. */
+export interface StoredKey {
+  readonly task: string
+  readonly slot: string
+}
+
+export function storedKey({ task, slot }: Key): StoredKey {
+  return { task, slot: formatSlot(slot) }
+}
+
+/** A query as the stores need it: bounds as text, both inclusive, and the key that the page before ended with. */
+export type PageQuery = (
+  | { readonly kind: 'task'; readonly task: string; readonly first: string; readonly last: string }
+  | { readonly kind: 'day'; readonly day: string }
+) & { readonly limit: number; readonly after: StoredKey | null }
+
+/** Below and above every slot: their text starts with a digit. */
+const BEFORE_ALL = '0'
+export const AFTER_ALL = '9999'
+
+/** Throws a usage error where the limit, the day or the cursor is wrong. */
+export function pageQuery(query: ListQuery): PageQuery {
+  const { limit, cursor } = query
+  if (!Number.isSafeInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
+    throw usageError(`limit is ${limit}, allowed is a whole number from 1 to ${MAX_LIMIT}`)
+  }
+  if (query.kind === 'day') {
+    const { day } = query
+    if (!/^\d{4}-\d\d-\d\d$/.test(day)) throw usageError(`day is ${quote(day)}, allowed is a UTC date, 2026-11-24`)
+    return { kind: 'day', day, limit, after: decodeCursor(cursor, ({ slot }) => slot.startsWith(day)) }
+  }
+  const { task, since, until } = query
+  // Slots are whole seconds, so the last one before `until` is a second earlier.
+  const first = since === undefined ? BEFORE_ALL : formatSlot(Math.ceil(since / 1000) * 1000)
+  const last = until === undefined ? AFTER_ALL : formatSlot(Math.ceil(until / 1000) * 1000 - 1000)
+  const after = decodeCursor(cursor, (key) => key.task === task && key.slot >= first && key.slot <= last)
+  return { kind: 'task', task, first, last, limit, after }
+}
+
+export function encodeCursor({ task, slot }: StoredKey): string {
+  return Buffer.from(JSON.stringify([task, slot])).toString('base64url')
+}
+
+function decodeCursor(cursor: string | undefined, fits: (key: StoredKey) => boolean): StoredKey | null {
+  if (cursor === undefined) return null
+  try {
+    const [task, slot]: unknown[] = JSON.parse(Buffer.from(cursor, 'base64url').toString())
+    if (typeof task === 'string' && typeof slot === 'string' && formatSlot(parseInstant(slot)) === slot) {
+      if (fits({ task, slot })) return { task, slot }
+    }
+  } catch {
+    // Any text may come in here; all that is no cursor gets the one answer below.
+  }
+  throw usageError(`cursor is ${quote(cursor)}, allowed is the one that the page before gave for the same query`)
+}

@@ -1,0 +1,71 @@
+import type { Instant, Key, Rejection, Row, StoredRow } from '../core/types.ts'
+
+/** Ends a wait: a deadline or a stop. Every call to a ledger takes one, so that no call can hang. */
+export interface CallOptions {
+  readonly signal: AbortSignal
+}
+
+export type PutResult =
+  | { readonly kind: 'ok' }
+  /** The expectation did not hold: nothing was written. `found` is the row as it is, null where there is none. */
+  | { readonly kind: 'conflict'; readonly found: StoredRow | null }
+
+/** Rows of one task, newest first; or of one UTC day over all tasks, oldest first. */
+export type ListQuery = (
+  | {
+      readonly kind: 'task'
+      readonly task: string
+      /** Slots from this instant on (inclusive). */
+      readonly since?: Instant
+      /** Slots before this instant (exclusive). */
+      readonly until?: Instant
+    }
+  | {
+      readonly kind: 'day'
+      /** UTC date of the slots, `2026-11-24`. */
+      readonly day: string
+    }
+) & {
+  /** Most rows in a page, 1 to 1000. A page may hold fewer and still have a `next`. */
+  readonly limit: number
+  /** `next` of the page before. */
+  readonly cursor?: string
+}
+
+export interface Page {
+  readonly rows: readonly StoredRow[]
+  /** Opaque; absent on the last page. */
+  readonly next?: string
+}
+
+/**
+ * The port: what the rules need of a ledger, and nothing else. Every store passes the suite in `test/store/contract.ts`.
+ *
+ * Expected answers are values. A store throws `LedgerError`: `unreachable` when a write may or may not have been
+ * applied or a read was not answered, `denied` and `shape` when asking again is no use.
+ */
+export interface Store {
+  /** `dynamodb:TABLE` or `file:PATH`: how a person names it. */
+  readonly name: string
+
+  /** Strongly consistent. */
+  get(key: Key, call: CallOptions): Promise<StoredRow | null>
+
+  /**
+   * Writes the owner's part of `row` if the stored version is `expected`, or if there is no row (`absent`).
+   * Never touches what `note` wrote: `row.rejections` is ignored.
+   */
+  put(row: Row, expected: number | 'absent', call: CallOptions): Promise<PutResult>
+
+  /**
+   * Records a rejection. Never moves the version, never makes a row where there is none, never touches a row of a newer
+   * schema; the same rejection (by its run id) counts once. True when it is on record.
+   */
+  note(key: Key, rejection: Rejection, call: CallOptions): Promise<boolean>
+
+  /** Eventually consistent: for people and audits, never for a decision. */
+  list(query: ListQuery, call: CallOptions): Promise<Page>
+
+  /** Lets go of connections and files. */
+  close(): void
+}

@@ -1,0 +1,195 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { decide } from '../../src/core/decide.ts'
+import { MAX_ATTEMPTS } from '../../src/core/policy.ts'
+import { claimed } from '../../src/core/transition.ts'
+import type { Ending, Row, StoredRow, Survivor, Trigger } from '../../src/core/types.ts'
+import { FAILED, FORCED, LEASE_MS, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
+
+const SLOT = Date.parse('2026-11-24T03:00:00Z')
+const SKEW_MS = 30_000
+
+interface Situation {
+  readonly trigger?: Trigger
+  readonly maxAttempts?: number
+  readonly maxLatenessMs?: number
+  readonly now?: number
+  readonly survivor?: Survivor
+}
+
+function answer(row: StoredRow | null, situation: Situation = {}): string {
+  const { trigger = SCHEDULED, maxAttempts = 1, maxLatenessMs = null, now = NOW, survivor = null } = situation
+  const decision = decide(
+    row,
+    { ...trigger, slot: SLOT },
+    { maxAttempts, maxLatenessMs, skewMs: SKEW_MS },
+    { now, survivor, objection: null },
+  )
+  return decision.kind === 'start' ? 'start' : `${decision.kind}: ${decision.cause}`
+}
+
+const settled = (row: Row, state: 'COMPLETED' | 'FAILED' | 'SKIPPED'): Row => ({
+  ...row,
+  state,
+  settlements: [{ state, at: NOW, by: 'ada', reason: 'looked', afterAttempt: row.attempts.length }],
+})
+
+const EXPIRED = NOW + LEASE_MS + SKEW_MS + 1
+const RUNNING = rowWith({})
+const SKIPPED = { ...rowWith({ ending: NOT_STARTED }), state: 'SKIPPED' } as const
+
+describe('the table of design part 4', () => {
+  for (const [what, row, now, scheduled, retried, forced] of [
+    ['absent', null, NOW, 'start', 'start', 'start'],
+    [
+      'an attempt succeeded',
+      rowWith({ ending: SUCCEEDED }),
+      NOW,
+      'duplicate: completed',
+      'duplicate: completed',
+      'start',
+    ],
+    [
+      'an attempt succeeded, a later force failed',
+      rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }),
+      NOW,
+      'duplicate: completed',
+      'duplicate: completed',
+      'start',
+    ],
+    [
+      'an attempt succeeded, a force runs',
+      rowWith({ ending: SUCCEEDED }, { trigger: FORCED }),
+      NOW,
+      'duplicate: completed',
+      'duplicate: completed',
+      'refused: running',
+    ],
+    [
+      'an attempt succeeded, a force is stale',
+      rowWith({ ending: SUCCEEDED }, { trigger: FORCED }),
+      EXPIRED,
+      'duplicate: completed',
+      'duplicate: completed',
+      'start',
+    ],
+    [
+      'settled as completed',
+      settled(rowWith({ ending: FAILED }), 'COMPLETED'),
+      NOW,
+      'duplicate: completed',
+      'duplicate: completed',
+      'start',
+    ],
+    [
+      'settled as skipped',
+      settled(rowWith({ ending: FAILED }), 'SKIPPED'),
+      NOW,
+      'duplicate: skipped',
+      'duplicate: skipped',
+      'start',
+    ],
+    ['settled as failed', settled(rowWith({ ending: FAILED }), 'FAILED'), NOW, 'refused: failed', 'start', 'start'],
+    ['PENDING, lease alive', RUNNING, NOW, 'duplicate: running', 'duplicate: running', 'refused: running'],
+    [
+      'PENDING, lease over, skew not',
+      RUNNING,
+      EXPIRED - 1,
+      'duplicate: running',
+      'duplicate: running',
+      'refused: running',
+    ],
+    ['PENDING, stale', RUNNING, EXPIRED, 'refused: stale', 'start', 'start'],
+    ['FAILED', rowWith({ ending: FAILED }), NOW, 'refused: failed', 'start', 'start'],
+    ['SKIPPED', SKIPPED, NOW, 'duplicate: skipped', 'duplicate: skipped', 'start'],
+    ['an attempt that never started', rowWith({ ending: NOT_STARTED }), NOW, 'start', 'start', 'start'],
+  ] as const) {
+    test(what, () => {
+      expect(answer(row, { now })).toBe(scheduled)
+      expect(answer(row, { now, maxAttempts: 2 })).toBe(retried)
+      expect(answer(row, { now, trigger: FORCED })).toBe(forced)
+    })
+  }
+})
+
+describe('attempts', () => {
+  test('forced ones and those that never started do not count', () => {
+    const row = rowWith({ ending: FAILED }, { trigger: FORCED, ending: FAILED }, { ending: NOT_STARTED })
+    expect(answer(row, { maxAttempts: 1 })).toBe('refused: failed')
+    expect(answer(row, { maxAttempts: 2 })).toBe('start')
+  })
+
+  test('a row holds at most 100, forced ones included', () => {
+    const full = rowWith(...Array.from({ length: MAX_ATTEMPTS }, () => ({ trigger: FORCED, ending: FAILED })))
+    expect(answer(full, { trigger: FORCED })).toBe('refused: tooManyAttempts')
+    expect(answer(full, { maxAttempts: MAX_ATTEMPTS })).toBe('refused: tooManyAttempts')
+  })
+})
+
+describe('lateness', () => {
+  test('refuses a scheduled start, with or without a row, and never a forced one', () => {
+    const late = { now: SLOT + 3_600_001, maxLatenessMs: 3_600_000 }
+    expect(answer(null, late)).toBe('refused: tooLate')
+    expect(answer(null, { ...late, now: SLOT + 3_600_000 })).toBe('start')
+    expect(answer(rowWith({ ending: FAILED }), { ...late, maxAttempts: 2 })).toBe('refused: tooLate')
+    expect(answer(rowWith({ ending: SUCCEEDED }), late)).toBe('duplicate: completed')
+    expect(answer(null, { ...late, trigger: FORCED })).toBe('start')
+  })
+})
+
+test('while a process of a stale attempt lives here, nobody starts', () => {
+  const stale = { now: EXPIRED, survivor: { pid: 7, command: 'sleep' }, maxAttempts: 2 }
+  expect(answer(RUNNING, stale)).toBe('refused: survivor')
+  expect(answer(RUNNING, { ...stale, trigger: FORCED })).toBe('refused: survivor')
+})
+
+test('a mismatch that the caller does not accept is refused whatever the row says', () => {
+  const decision = decide(
+    null,
+    { ...SCHEDULED, slot: SLOT },
+    { maxAttempts: 1, maxLatenessMs: null, skewMs: 0 },
+    { now: NOW, survivor: null, objection: 'scheduleMismatch' },
+  )
+  expect(decision).toEqual({ kind: 'refused', cause: 'scheduleMismatch', row: null, survivor: null })
+})
+
+const endings = fc.constantFrom<Ending>(
+  SUCCEEDED,
+  FAILED,
+  NOT_STARTED,
+  { outcome: 'timedOut' },
+  { outcome: 'interrupted', signal: 'SIGTERM' },
+  { outcome: 'leaseLost' },
+)
+const histories = fc.array(fc.record({ trigger: fc.constantFrom(SCHEDULED, FORCED), ending: endings }), {
+  minLength: 1,
+  maxLength: 12,
+})
+
+test('property: once an attempt succeeded, nothing starts but by force', () => {
+  fc.assert(
+    fc.property(histories, fc.nat(MAX_ATTEMPTS), fc.nat(1e12), (history, maxAttempts, laterMs) => {
+      const row = rowWith(...history)
+      fc.pre(history.some(({ ending }) => ending.outcome === 'succeeded'))
+      expect(answer(row, { maxAttempts, now: NOW + laterMs })).toBe('duplicate: completed')
+    }),
+  )
+})
+
+test('property: whatever starts leaves a row in which nobody else starts while its lease lives', () => {
+  fc.assert(
+    fc.property(
+      histories,
+      fc.nat(LEASE_MS + SKEW_MS),
+      fc.constantFrom(SCHEDULED, FORCED),
+      (history, laterMs, trigger) => {
+        const before = rowWith(...history)
+        const claim = { task: 'nightly', window: { slot: SLOT, end: null }, schedule: before.schedule, zoneData: 'x' }
+        const place = { host: 'host' }
+        const row = claimed(before, { ...claim, runId: 'me', trigger, place }, { writeId: 'w', now: NOW }, LEASE_MS)
+        expect(answer(row, { maxAttempts: MAX_ATTEMPTS, now: NOW + laterMs })).toMatch(/^duplicate/)
+        expect(answer(row, { trigger: FORCED, now: NOW + laterMs })).toBe('refused: running')
+      },
+    ),
+  )
+})

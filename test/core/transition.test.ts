@@ -1,0 +1,94 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { claimed, finished, renewed, withdrawn } from '../../src/core/transition.ts'
+import type { Ending, Row } from '../../src/core/types.ts'
+import { FAILED, FORCED, LEASE_MS, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
+
+const CLAIM = {
+  task: 'nightly',
+  window: { slot: Date.parse('2026-11-24T03:00:00Z'), end: null },
+  schedule: { expression: 'at(2026-11-24T03:00:00)', zone: 'UTC' },
+  zoneData: '2026a',
+  runId: 'me',
+  trigger: SCHEDULED,
+  place: { host: 'host', ecsTask: 'arn' },
+}
+const STAMP = { writeId: 'w', now: NOW }
+
+test('a claim takes a stale row over, and its attempt is abandoned', () => {
+  const row = claimed(rowWith({ ending: FAILED }, {}), CLAIM, STAMP, LEASE_MS)
+  expect(row.attempts.map(({ number, outcome }) => [number, outcome])).toEqual([
+    [1, 'failed'],
+    [2, 'abandoned'],
+    [3, undefined],
+  ])
+  expect(row).toMatchObject({ state: 'PENDING', owner: 'me', leaseUntil: NOW + LEASE_MS, windowEnd: null })
+  expect(row.attempts[1]?.endedAt).toBeUndefined()
+})
+
+test('a renewal keeps all but the lease, and the process once it is known', () => {
+  const row = rowWith({})
+  const mark = { pid: 7, startTicks: 8, boot: 'b' }
+  expect(renewed(row, { writeId: 'w', now: NOW + 60_000 }, LEASE_MS, null)).toEqual({
+    ...row,
+    version: row.version + 1,
+    writeId: 'w',
+    leaseUntil: NOW + 60_000 + LEASE_MS,
+  })
+  expect(renewed(row, STAMP, LEASE_MS, mark).attempts.at(-1)?.process).toEqual(mark)
+})
+
+describe('the state after an end', () => {
+  for (const [state, ...endings] of [
+    ['COMPLETED', SUCCEEDED],
+    ['FAILED', FAILED],
+    ['FAILED', NOT_STARTED],
+    ['FAILED', { outcome: 'interrupted', signal: 'SIGTERM' }],
+    ['FAILED', SUCCEEDED, FAILED],
+    ['COMPLETED', SUCCEEDED, NOT_STARTED],
+    ['COMPLETED', FAILED, SUCCEEDED, NOT_STARTED, NOT_STARTED],
+  ] as ReadonlyArray<[string, ...Ending[]]>) {
+    test(`${endings.map(({ outcome }) => outcome).join(', ')}: ${state}`, () => {
+      expect(rowWith(...endings.map((ending) => ({ trigger: FORCED, ending }))).state).toBe(state)
+    })
+  }
+
+  test('a person’s word holds until an attempt starts after it', () => {
+    const settlement = { state: 'SKIPPED', at: NOW, by: 'ada', reason: 'not tonight', afterAttempt: 1 } as const
+    const row: Row = { ...rowWith({ ending: FAILED }), state: 'SKIPPED', settlements: [settlement] }
+    const next = claimed(row, { ...CLAIM, trigger: FORCED }, STAMP, LEASE_MS)
+    expect(finished(next, NOT_STARTED, STAMP).state).toBe('SKIPPED')
+    expect(finished(next, SUCCEEDED, STAMP).state).toBe('COMPLETED')
+  })
+})
+
+describe('a withdrawal', () => {
+  test('of a claim that did not land fences it: same expectation, one version on', () => {
+    const base = rowWith({ ending: FAILED })
+    for (const found of [null, base]) {
+      const row = withdrawn(found, CLAIM, STAMP)
+      expect(row.version).toBe(claimed(found, CLAIM, STAMP, LEASE_MS).version)
+      expect(row).toMatchObject({ state: 'FAILED', leaseUntil: null })
+      expect(row.attempts.at(-1)).toMatchObject({ runId: 'me', outcome: 'notStarted' })
+    }
+  })
+
+  test('of a claim that landed ends its attempt', () => {
+    const landed = claimed(null, CLAIM, STAMP, LEASE_MS)
+    const row = withdrawn(landed, CLAIM, STAMP)
+    expect(row.attempts).toMatchObject([{ number: 1, outcome: 'notStarted' }])
+    expect(row.version).toBe(landed.version + 1)
+  })
+})
+
+test('property: attempts are numbered from 1 without a gap, and only the last one may be open', () => {
+  const ending = fc.option(fc.constantFrom(SUCCEEDED, FAILED, NOT_STARTED), { nil: undefined })
+  fc.assert(
+    fc.property(fc.array(ending, { minLength: 1, maxLength: 20 }), (endings) => {
+      const row = rowWith(...endings.map((end) => (end === undefined ? {} : { ending: end })))
+      expect(row.attempts.map(({ number }) => number)).toEqual(endings.map((_, index) => index + 1))
+      expect(row.attempts.slice(0, -1).every(({ outcome }) => outcome !== undefined)).toBe(true)
+      expect(row.leaseUntil === null).toBe(row.attempts.at(-1)?.outcome !== undefined)
+    }),
+  )
+})

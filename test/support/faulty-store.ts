@@ -1,0 +1,83 @@
+import { LedgerError } from '../../src/core/errors.ts'
+import type { Rejection, Row } from '../../src/core/types.ts'
+import type { Clock } from '../../src/run/clock.ts'
+import type { CallOptions, Store } from '../../src/store/store.ts'
+
+/** What becomes of one call on its way. */
+export type Fate =
+  | { readonly kind: 'answered'; readonly afterMs?: number }
+  /** Applied at once, and answered late. */
+  | { readonly kind: 'answeredLate'; readonly afterMs: number }
+  /** Applied, and the answer is lost. */
+  | { readonly kind: 'answerLost'; readonly afterMs?: number }
+  /** Never arrives. */
+  | { readonly kind: 'dropped'; readonly afterMs?: number }
+  /** Not answered, and applied later: after writes that were sent after it. */
+  | { readonly kind: 'held'; readonly forMs: number }
+  /** Not answered until the caller gives up. */
+  | { readonly kind: 'stalled' }
+
+export type Call =
+  | { readonly verb: 'put'; readonly row: Row; readonly expected: number | 'absent' }
+  | { readonly verb: 'note'; readonly rejection: Rejection }
+  | { readonly verb: 'get' }
+  | { readonly verb: 'list' }
+
+/** A store behind a bad network: `fateOf` decides each call. Every wait ends when the caller's signal aborts. */
+export function faultyStore(inner: Store, clock: Clock, fateOf: (call: Call) => Fate): Store {
+  async function pass<T>(call: Call, { signal }: CallOptions, apply: (options: CallOptions) => Promise<T>): Promise<T> {
+    const arrival: CallOptions = { signal: new AbortController().signal }
+    const lost = () => new LedgerError('unreachable', `${call.verb}: no answer`)
+    if (signal.aborted) throw lost()
+    const fate = fateOf(call)
+    switch (fate.kind) {
+      case 'answered':
+        return orAborted(
+          clock.wait(fate.afterMs ?? 0).then(() => apply(arrival)),
+          signal,
+          lost,
+        )
+      case 'answeredLate': {
+        const answer = await apply(arrival)
+        return orAborted(
+          clock.wait(fate.afterMs).then(() => answer),
+          signal,
+          lost,
+        )
+      }
+      case 'answerLost':
+        await apply(arrival)
+        await clock.wait(fate.afterMs ?? 0, signal)
+        throw lost()
+      case 'dropped':
+        await clock.wait(fate.afterMs ?? 0, signal)
+        throw lost()
+      case 'held':
+        void clock.wait(fate.forMs).then(() => apply(arrival))
+        throw lost()
+      case 'stalled':
+        await clock.wait(Number.MAX_SAFE_INTEGER, signal)
+        throw lost()
+    }
+  }
+
+  return {
+    name: inner.name,
+    get: (key, options) => pass({ verb: 'get' }, options, (arrival) => inner.get(key, arrival)),
+    put: (row, expected, options) =>
+      pass({ verb: 'put', row, expected }, options, (arrival) => inner.put(row, expected, arrival)),
+    note: (key, rejection, options) =>
+      pass({ verb: 'note', rejection }, options, (arrival) => inner.note(key, rejection, arrival)),
+    list: (query, options) => pass({ verb: 'list' }, options, (arrival) => inner.list(query, arrival)),
+    close: () => inner.close(),
+  }
+}
+
+async function orAborted<T>(answer: Promise<T>, signal: AbortSignal, lost: () => Error): Promise<T> {
+  let giveUp = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    giveUp = () => reject(lost())
+    signal.addEventListener('abort', giveUp)
+  })
+  return Promise.race([answer, aborted]).finally(() => signal.removeEventListener('abort', giveUp))
+}

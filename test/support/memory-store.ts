@@ -1,0 +1,79 @@
+import { LedgerError } from '../../src/core/errors.ts'
+import { fieldsOf } from '../../src/core/fields.ts'
+import { addRejection, isNoted, NO_NOTES } from '../../src/core/rejections.ts'
+import { decodeNotes, decodeRow, encodeNotes, encodeRow, type StoredDocument } from '../../src/core/row.ts'
+import { SCHEMA_VERSION } from '../../src/core/types.ts'
+import { encodeCursor, pageQuery, type StoredKey, storedKey } from '../../src/store/page.ts'
+import type { CallOptions, Store } from '../../src/store/store.ts'
+
+function inTime({ signal }: CallOptions): void {
+  if (signal.aborted) throw new LedgerError('unreachable', 'no answer from memory: not in time')
+}
+
+interface Entry {
+  readonly key: StoredKey
+  readonly owned: StoredDocument
+  readonly notes: StoredDocument
+}
+
+/** A store in memory with the rules of the real ones. It holds the stored form, so no value is shared with a caller. */
+export function memoryStore(): Store & { writeRaw(document: StoredDocument): void } {
+  const entries = new Map<string, Entry>()
+  const nameOf = ({ task, slot }: StoredKey) => `${slot} ${task}`
+  const read = (entry: Entry | undefined) =>
+    entry === undefined ? null : decodeRow({ ...entry.owned, ...entry.notes })
+  const notesOf = (entry: Entry) => decodeNotes(fieldsOf(entry.notes, 'notes'))
+
+  return {
+    name: 'memory:',
+    async get(key, call) {
+      inTime(call)
+      return read(entries.get(nameOf(storedKey(key))))
+    },
+    async put(row, expected, call) {
+      inTime(call)
+      const key = storedKey(row)
+      const entry = entries.get(nameOf(key))
+      const known = entry?.owned['schemaVersion'] === SCHEMA_VERSION
+      const holds = entry === undefined ? expected === 'absent' : known && entry.owned['version'] === expected
+      if (!holds) return { kind: 'conflict', found: read(entry) }
+      entries.set(nameOf(key), { key, owned: encodeRow(row), notes: entry?.notes ?? encodeNotes(NO_NOTES) })
+      return { kind: 'ok' }
+    },
+    async note(key, rejection, call) {
+      inTime(call)
+      const name = nameOf(storedKey(key))
+      const entry = entries.get(name)
+      if (entry === undefined || entry.owned['schemaVersion'] !== SCHEMA_VERSION) return false
+      if (isNoted(notesOf(entry), rejection.runId)) return true
+      entries.set(name, { ...entry, notes: encodeNotes(addRejection(notesOf(entry), rejection)) })
+      return true
+    },
+    async list(query, call) {
+      inTime(call)
+      const page = pageQuery(query)
+      const inOrder = [...entries.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry)
+      const matching = (page.kind === 'task' ? inOrder.reverse() : inOrder).filter(({ key, owned }) =>
+        page.kind === 'task'
+          ? key.task === page.task && key.slot >= page.first && key.slot <= page.last
+          : owned['day'] === page.day,
+      )
+      const { after } = page
+      const rest = matching.filter(({ key }) => {
+        if (after === null) return true
+        return page.kind === 'task' ? key.slot < after.slot : nameOf(key) > nameOf(after)
+      })
+      const shown = rest.slice(0, page.limit)
+      const last = shown.at(-1)
+      return {
+        rows: shown.map((entry) => decodeRow({ ...entry.owned, ...entry.notes })),
+        ...(last !== undefined && rest.length > shown.length ? { next: encodeCursor(last.key) } : {}),
+      }
+    },
+    close() {},
+    writeRaw(document) {
+      const key = { task: String(document['task']), slot: String(document['slot']) }
+      entries.set(nameOf(key), { key, owned: document, notes: encodeNotes(NO_NOTES) })
+    },
+  }
+}

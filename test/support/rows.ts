@@ -1,0 +1,34 @@
+import { claimed, finished } from '../../src/core/transition.ts'
+import type { Ending, Row, Trigger } from '../../src/core/types.ts'
+
+export const NOW = Date.parse('2026-11-24T03:00:05Z')
+export const LEASE_MS = 600_000
+export const SCHEDULED: Trigger = { kind: 'scheduled', eventTime: NOW, source: 'event-time' }
+export const FORCED: Trigger = { kind: 'forced', by: 'ada', reason: 'bad input file' }
+
+let writes = 0
+const stamp = (now: number) => ({ writeId: `w${++writes}`, now })
+
+/** A row on which these attempts were made, one after the other; one without an ending still runs. */
+export function rowWith(...attempts: ReadonlyArray<{ readonly trigger?: Trigger; readonly ending?: Ending }>): Row {
+  let row: Row | null = null
+  for (const [index, { trigger = SCHEDULED, ending }] of attempts.entries()) {
+    const claim = {
+      task: 'nightly',
+      window: { slot: Date.parse('2026-11-24T03:00:00Z'), end: Date.parse('2026-11-25T03:00:00Z') },
+      schedule: { expression: '0 3 * * *', zone: 'UTC' },
+      zoneData: '2026a',
+      runId: `run-${index + 1}`,
+      trigger,
+      place: { host: 'host' },
+    }
+    row = claimed(row, claim, stamp(NOW), LEASE_MS)
+    if (ending !== undefined) row = finished(row, ending, stamp(NOW + 1_000))
+  }
+  if (row === null) throw new Error('a row needs an attempt')
+  return row
+}
+
+export const SUCCEEDED: Ending = { outcome: 'succeeded', exitCode: 0 }
+export const FAILED: Ending = { outcome: 'failed', exitCode: 3 }
+export const NOT_STARTED: Ending = { outcome: 'notStarted' }
