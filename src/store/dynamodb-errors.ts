@@ -1,0 +1,68 @@
+import { firstLine, LedgerError } from '../core/errors.ts'
+import { quote } from '../core/problem.ts'
+
+/** What was asked of DynamoDB, for a message that a person can act on. */
+export interface Asked {
+  /** As IAM names it: `dynamodb:UpdateItem`. */
+  readonly action: string
+  readonly table: string
+  /** Host of the endpoint, or the region. */
+  readonly place: string
+}
+
+/** Names of errors that say: these credentials, or none, or not for this. `AccessDenied…` come with many endings. */
+const DENIED =
+  /AccessDenied|UnrecognizedClient|InvalidSignature|SignatureDoesNotMatch|IncompleteSignature|MissingAuthenticationToken|ExpiredToken|InvalidClientTokenId|RequestExpired|OptInRequired|NotAuthorized|TokenProvider/
+
+/**
+ * An error of the SDK as one of ours. What cannot be told for certain is `unreachable`: the request may have been applied.
+ * Of messages only those are shown that hold no secrets: that of a wrong signature, for one, quotes the session token.
+ */
+export function toLedgerError(error: unknown, asked: Asked): LedgerError {
+  if (error instanceof LedgerError) return error
+  const { action, table, place } = asked
+  const { name, message } = describe(error)
+  const make = (kind: LedgerError['kind'], text: string) => new LedgerError(kind, text, { cause: error })
+
+  if (message.startsWith('Region is missing')) return make('usage', 'no AWS region: set AWS_REGION')
+  if (message.startsWith('Region not accepted')) return make('usage', `${message} Correct AWS_REGION`)
+  if (message === 'Invalid URL') {
+    return make('usage', 'the endpoint of DynamoDB is no URL: correct AWS_ENDPOINT_URL_DYNAMODB, or unset it')
+  }
+  if (name === 'ResourceNotFoundException') {
+    const run = `run: cronledger setup --store dynamodb:${table}`
+    return make('shape', `table ${quote(table)} does not exist in ${place}: correct the name, or ${run}`)
+  }
+  if (name === 'CredentialsProviderError') {
+    const give = 'give the task a role, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY'
+    return make('denied', `no AWS credentials for ${action} on table ${quote(table)} in ${place}: ${give}`)
+  }
+  if (DENIED.test(name)) {
+    const why = name.startsWith('AccessDenied') ? `${name}: ${message}` : name
+    return make(
+      'denied',
+      `${action} on table ${quote(table)} in ${place} was denied: ${why}; check credentials and policy`,
+    )
+  }
+  if (name === 'ValidationException') {
+    const run = `cronledger setup --store dynamodb:${table}`
+    return make(
+      'shape',
+      `table ${quote(table)} in ${place} refuses ${action}: ${message}; to see what differs, run: ${run}`,
+    )
+  }
+  return make(
+    'unreachable',
+    `no answer from DynamoDB (${place}) to ${action} on table ${quote(table)}: ${message || name}`,
+  )
+}
+
+function describe(error: unknown): { readonly name: string; readonly message: string } {
+  if (!(error instanceof Error)) return { name: 'unknown', message: 'given up' }
+  // An abort has words of its own, "This operation was aborted", which tell a person nothing.
+  if (error.name === 'AbortError') return { name: error.name, message: 'not in time' }
+  // A failed connection to a name with several addresses is an AggregateError, which has no message.
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : undefined
+  const message = error.message === '' && first !== undefined ? firstLine(first) : firstLine(error)
+  return { name: error.name, message: message.replace(/^@smithy\/node-http-handler - (\[ERROR\] )?/, '') }
+}

@@ -1,0 +1,137 @@
+import type {
+  KeysAndAttributes,
+  PutItemCommandInput,
+  QueryCommandInput,
+  UpdateItemCommandInput,
+} from '@aws-sdk/client-dynamodb'
+import { FIRST_REJECTIONS, NOTED_RUN_IDS } from '../core/rejections.ts'
+import { encodeRejection, encodeRow, OWNER_FIELDS, type StoredDocument, type StoredValue } from '../core/row.ts'
+import { type Rejection, type Row, SCHEMA_VERSION } from '../core/types.ts'
+import { type Item, toAttribute, toItem } from './dynamodb-item.ts'
+import { type PageQuery, type StoredKey, storedKey } from './page.ts'
+
+// Attribute names stand in expressions as `#name` only: DynamoDB reserves hundreds of words (`state`, `owner`, `zone`…).
+
+const DAY_INDEX = 'by-day'
+
+type Put = Omit<PutItemCommandInput, 'TableName'>
+type Update = Omit<UpdateItemCommandInput, 'TableName'>
+
+/** Makes a row where there is none, and so no note that it could overwrite. */
+export function firstPut(row: Row): Put {
+  return {
+    Item: toItem(encodeRow(row)),
+    ConditionExpression: 'attribute_not_exists(#task)',
+    ExpressionAttributeNames: names('task'),
+    ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+  }
+}
+
+/** Sets the owner's attributes, removes those of them that are absent, and touches no others: what `note` wrote stays. */
+export function nextPut(row: Row, expected: number): Update {
+  const { task: _, slot: __, ...owned }: StoredDocument = encodeRow(row)
+  const set = OWNER_FIELDS.filter((name) => owned[name] !== undefined).map((name) => `#${name} = :${name}`)
+  const removed = OWNER_FIELDS.filter((name) => owned[name] === undefined).map((name) => `#${name}`)
+  return {
+    Key: toItem({ ...storedKey(row) }),
+    UpdateExpression: `SET ${set.join(', ')}${removed.length === 0 ? '' : ` REMOVE ${removed.join(', ')}`}`,
+    ConditionExpression: '#version = :expected AND #schemaVersion = :schemaVersion',
+    ExpressionAttributeNames: names(...OWNER_FIELDS),
+    ExpressionAttributeValues: values({ ...owned, expected }),
+    ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+  }
+}
+
+/**
+ * One update that counts a rejection once, whoever else notes at the same time. What it has to write depends on how many
+ * there are, which only the row knows: so it is built for a guess, `count`, and its condition fails where the row is in
+ * another bracket.
+ */
+export function noteUpdate(key: StoredKey, rejection: Rejection, count: number): Update {
+  const entry = encodeRejection(rejection)
+  const [condition, set, add, own] = noteBracket(count, entry)
+  const { runId } = rejection
+  return {
+    Key: toItem({ ...key }),
+    UpdateExpression: `SET ${set} ADD #rejectionCount :one${add}`,
+    ConditionExpression: `#schemaVersion = :schemaVersion AND NOT contains(#rejectedBy, :runId) AND ${condition}`,
+    ExpressionAttributeNames: names('schemaVersion', 'rejectionCount', 'rejectedBy', ...own.names),
+    ExpressionAttributeValues: {
+      ...values({ schemaVersion: SCHEMA_VERSION, runId, one: 1, ...own.values }),
+      ...(add === '' ? {} : { ':runIds': { SS: [runId] } }),
+    },
+    ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+  }
+}
+
+interface Own {
+  readonly names: readonly string[]
+  readonly values: StoredDocument
+}
+
+/** What the number of rejections so far changes: the condition, what to set, what to add, and the names used for it. */
+function noteBracket(count: number, entry: StoredDocument): [condition: string, set: string, add: string, own: Own] {
+  const remember = ', #rejectedBy :runIds'
+  if (count < FIRST_REJECTIONS) {
+    return [
+      '(attribute_not_exists(#rejectionCount) OR #rejectionCount < :most)',
+      '#rejections = list_append(if_not_exists(#rejections, :none), :entries)',
+      remember,
+      { names: ['rejections'], values: { most: FIRST_REJECTIONS, none: [], entries: [entry] } },
+    ]
+  }
+  if (count < NOTED_RUN_IDS) {
+    return [
+      '#rejectionCount >= :least AND #rejectionCount < :most',
+      '#latestRejection = :entry',
+      remember,
+      { names: ['latestRejection'], values: { least: FIRST_REJECTIONS, most: NOTED_RUN_IDS, entry } },
+    ]
+  }
+  return [
+    '#rejectionCount >= :least AND #latestRejection.#runId <> :runId',
+    '#latestRejection = :entry',
+    '',
+    { names: ['latestRejection', 'runId'], values: { least: NOTED_RUN_IDS, entry } },
+  ]
+}
+
+/** One task's rows newest first, or the keys of one day's rows oldest first. */
+export function pageQueryInput(query: PageQuery): Omit<QueryCommandInput, 'TableName'> {
+  const after = query.after === null ? {} : { ExclusiveStartKey: startKey(query, query.after) }
+  if (query.kind === 'day') {
+    return {
+      IndexName: DAY_INDEX,
+      KeyConditionExpression: '#day = :day',
+      ExpressionAttributeNames: names('day'),
+      ExpressionAttributeValues: values({ day: query.day }),
+      Limit: query.limit,
+      ...after,
+    }
+  }
+  const { task, first, last } = query
+  return {
+    KeyConditionExpression: '#task = :task AND #slot BETWEEN :first AND :last',
+    ExpressionAttributeNames: names('task', 'slot'),
+    ExpressionAttributeValues: values({ task, first, last }),
+    ScanIndexForward: false,
+    Limit: query.limit,
+    ...after,
+  }
+}
+
+function startKey(query: PageQuery, { task, slot }: StoredKey): Item {
+  return toItem({ task, slot, ...(query.kind === 'day' ? { day: query.day } : {}) })
+}
+
+export function keysRequest(keys: readonly StoredKey[]): KeysAndAttributes {
+  return { Keys: keys.map((key) => toItem({ ...key })) }
+}
+
+function names(...used: readonly string[]): Record<string, string> {
+  return Object.fromEntries(used.map((name) => [`#${name}`, name]))
+}
+
+function values(used: Readonly<Record<string, StoredValue>>): Item {
+  return Object.fromEntries(Object.entries(used).map(([name, value]) => [`:${name}`, toAttribute(value)]))
+}

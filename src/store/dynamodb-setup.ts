@@ -1,0 +1,137 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  CreateTableCommand,
+  DescribeTableCommand,
+  DescribeTimeToLiveCommand,
+  type TableDescription,
+  type TimeToLiveDescription,
+  UpdateTimeToLiveCommand,
+} from '@aws-sdk/client-dynamodb'
+import { LedgerError } from '../core/errors.ts'
+import { quote } from '../core/problem.ts'
+import { connect, type Dynamo, type DynamoOptions } from './dynamodb-client.ts'
+import type { SetupStep } from './setup.ts'
+import type { CallOptions } from './store.ts'
+import { differences, readTableDefinition, type TableDefinition } from './table.ts'
+
+/** A new table is there after some seconds; one that somebody adds an index to may take longer than a person waits. */
+const LONGEST_WAIT_MS = 300_000
+const POLL_MS = 500
+
+/**
+ * Makes the table, waits until it is active and turns its TTL on, as far as that is not so yet. Throws `shape` where a
+ * table of that name differs from `schema/table.json`, and then has changed nothing.
+ */
+export async function setUpTable(options: DynamoOptions, call: CallOptions): Promise<readonly SetupStep[]> {
+  const dynamo = connect(options)
+  const bounded = { signal: AbortSignal.any([call.signal, AbortSignal.timeout(LONGEST_WAIT_MS)]) }
+  const wanted = readTableDefinition()
+  try {
+    const there = await describe(dynamo, bounded)
+    const created = there === null && (await create(dynamo, wanted, bounded))
+    const table = await untilActive(dynamo, there, bounded)
+    const ttl = await describeTtl(dynamo, bounded)
+    const different = [...differences(table, wanted), ...ttlDifferences(ttl, wanted)]
+    if (different.length > 0) {
+      const name = quote(dynamo.table)
+      throw new LedgerError(
+        'shape',
+        `table ${name} is no ledger: ${different.join('; ')}; nothing was changed, name another`,
+      )
+    }
+    return [
+      { what: 'table', did: created ? 'created' : 'found' },
+      { what: 'timeToLive', did: await enableTtl(dynamo, ttl, wanted, bounded) },
+    ]
+  } finally {
+    dynamo.close()
+  }
+}
+
+async function describe(dynamo: Dynamo, call: CallOptions): Promise<TableDescription | null> {
+  const command = new DescribeTableCommand({ TableName: dynamo.table })
+  try {
+    const { Table } = await dynamo.ask('DescribeTable', (client, how) => client.send(command, how), call)
+    return Table ?? null
+  } catch (error) {
+    if (nameOfCause(error) === 'ResourceNotFoundException') return null
+    throw error
+  }
+}
+
+/** False where another setup was faster. */
+async function create(dynamo: Dynamo, wanted: TableDefinition, call: CallOptions): Promise<boolean> {
+  const { TimeToLiveSpecification: _, ...definition } = wanted
+  const command = new CreateTableCommand({ TableName: dynamo.table, ...definition })
+  try {
+    await dynamo.ask('CreateTable', (client, how) => client.send(command, how), call)
+    return true
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ResourceInUseException') return false
+    throw error
+  }
+}
+
+/** A table that was just made may be unknown to a description for a while. */
+async function untilActive(
+  dynamo: Dynamo,
+  first: TableDescription | null,
+  call: CallOptions,
+): Promise<TableDescription> {
+  for (let table = first; ; table = await describe(dynamo, call)) {
+    const indexes = table?.GlobalSecondaryIndexes ?? []
+    const busy = table === null || table.TableStatus === 'CREATING' || indexes.some((i) => i.IndexStatus === 'CREATING')
+    if (table !== null && !busy) return table
+    // An abort ends the wait, and the next `describe` says so.
+    await delay(POLL_MS, undefined, { signal: call.signal }).catch(() => undefined)
+  }
+}
+
+/** Null where the server has no TTL. */
+async function describeTtl(dynamo: Dynamo, call: CallOptions): Promise<TimeToLiveDescription | null> {
+  const command = new DescribeTimeToLiveCommand({ TableName: dynamo.table })
+  try {
+    const reply = await dynamo.ask('DescribeTimeToLive', (client, how) => client.send(command, how), call)
+    return reply.TimeToLiveDescription ?? null
+  } catch (error) {
+    if (isUnknownOperation(error)) return null
+    throw error
+  }
+}
+
+function isOn(ttl: TimeToLiveDescription | null): boolean {
+  return ttl?.TimeToLiveStatus === 'ENABLED' || ttl?.TimeToLiveStatus === 'ENABLING'
+}
+
+function ttlDifferences(ttl: TimeToLiveDescription | null, { TimeToLiveSpecification }: TableDefinition): string[] {
+  const { AttributeName } = TimeToLiveSpecification
+  if (!isOn(ttl) || ttl?.AttributeName === AttributeName) return []
+  return [`its TTL attribute is ${ttl?.AttributeName}, not ${AttributeName}`]
+}
+
+async function enableTtl(
+  dynamo: Dynamo,
+  ttl: TimeToLiveDescription | null,
+  { TimeToLiveSpecification }: TableDefinition,
+  call: CallOptions,
+): Promise<SetupStep['did']> {
+  if (isOn(ttl)) return 'found'
+  const command = new UpdateTimeToLiveCommand({ TableName: dynamo.table, TimeToLiveSpecification })
+  try {
+    await dynamo.ask('UpdateTimeToLive', (client, how) => client.send(command, how), call)
+    return 'enabled'
+  } catch (error) {
+    if (isUnknownOperation(error)) return 'unsupported'
+    // Two at once: the slower one is refused, since TTL is on.
+    if (nameOfCause(error) === 'ValidationException' && isOn(await describeTtl(dynamo, call))) return 'found'
+    throw error
+  }
+}
+
+function isUnknownOperation(error: unknown): boolean {
+  return error instanceof Error && error.name === 'UnknownOperationException'
+}
+
+function nameOfCause(error: unknown): string | null {
+  return error instanceof LedgerError && error.cause instanceof Error ? error.cause.name : null
+}

@@ -1,0 +1,140 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { LedgerError } from '../core/errors.ts'
+import { fieldsOf, malformed } from '../core/fields.ts'
+import { quote } from '../core/problem.ts'
+import { addRejection, isNoted, NO_NOTES } from '../core/rejections.ts'
+import { dayOf, decodeNotes, decodeRow, encodeNotes, encodeRow } from '../core/row.ts'
+import { SCHEMA_VERSION, type StoredRow } from '../core/types.ts'
+import { isBusy, openFileDatabase, type Transaction } from './file-database.ts'
+import { AFTER_ALL, encodeCursor, pageQuery, type StoredKey, storedKey } from './page.ts'
+import type { CallOptions, PutResult, Store } from './store.ts'
+
+/** A write takes some ms on a disk. Spread evenly, so that fifty that wait for the same lock do not come together. */
+const LONGEST_WAIT_MS = 25
+
+const INSERT = `INSERT INTO rows (day, version, schema_version, document, notes, task, slot)
+  VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+const UPDATE = `UPDATE rows SET day = ?, version = ?, schema_version = ?, document = ?
+  WHERE task = ? AND slot = ? AND version = ? AND schema_version = ?`
+const SELECT = 'SELECT document, notes FROM rows WHERE task = ? AND slot = ?'
+const SELECT_NOTES = 'SELECT notes FROM rows WHERE task = ? AND slot = ? AND schema_version = ?'
+const UPDATE_NOTES = 'UPDATE rows SET notes = ? WHERE task = ? AND slot = ?'
+const SELECT_TASK = `SELECT task, slot, document, notes FROM rows
+  WHERE task = ? AND slot >= ? AND slot <= ? AND slot < ? ORDER BY slot DESC LIMIT ?`
+const SELECT_DAY = `SELECT task, slot, document, notes FROM rows
+  WHERE day = ? AND (slot, task) > (?, ?) ORDER BY slot, task LIMIT ?`
+
+/** A ledger in one SQLite file, safe between the processes of one host. The first claim makes the file. */
+export function openFileStore(path: string): Store {
+  const database = openFileDatabase(path)
+  const patiently = <T>(call: CallOptions, work: () => T) => untilUnlocked(path, call, work)
+
+  return {
+    name: `file:${path}`,
+
+    async get(key, call) {
+      return patiently(call, () => database.transact('read', ({ all }) => find(all, storedKey(key))))
+    },
+
+    async put(row, expected, call) {
+      const key = storedKey(row)
+      const owned = [dayOf(row.slot), row.version, row.schemaVersion, JSON.stringify(encodeRow(row))]
+      const write = ({ run, all }: Transaction): PutResult => {
+        const changed =
+          expected === 'absent'
+            ? run(INSERT, ...owned, EMPTY_NOTES, key.task, key.slot)
+            : run(UPDATE, ...owned, key.task, key.slot, expected, SCHEMA_VERSION)
+        return changed === 1 ? { kind: 'ok' } : { kind: 'conflict', found: find(all, key) }
+      }
+      const mode = expected === 'absent' ? 'create' : 'write'
+      return patiently(call, () => database.transact(mode, write) ?? { kind: 'conflict', found: null })
+    },
+
+    async note(key, rejection, call) {
+      const { task, slot } = storedKey(key)
+      const write = ({ run, all }: Transaction) => {
+        const [stored] = all(SELECT_NOTES, task, slot, SCHEMA_VERSION)
+        if (stored === undefined) return false
+        const notes = decodeNotes(fieldsOf(parsed(stored['notes']), `row ${task} ${slot}`))
+        if (isNoted(notes, rejection.runId)) return true
+        return run(UPDATE_NOTES, JSON.stringify(encodeNotes(addRejection(notes, rejection))), task, slot) === 1
+      }
+      return patiently(call, () => database.transact('write', write) ?? false)
+    },
+
+    async list(query, call) {
+      const page = pageQuery(query)
+      // One more than asked for: it tells whether there is another page.
+      const limit = page.limit + 1
+      const read = ({ all }: Transaction) =>
+        page.kind === 'task'
+          ? all(SELECT_TASK, page.task, page.first, page.last, page.after?.slot ?? AFTER_ALL, limit)
+          : all(SELECT_DAY, page.day, page.after?.slot ?? '', page.after?.task ?? '', limit)
+      return patiently(call, () => {
+        const found = database.transact('read', read) ?? []
+        const shown = found.slice(0, page.limit)
+        const last = shown.at(-1)
+        const next = last !== undefined && found.length > shown.length ? { next: encodeCursor(keyIn(last)) } : {}
+        return { rows: shown.map(decode), ...next }
+      })
+    },
+
+    close: database.close,
+  }
+}
+
+type Columns = Readonly<Record<string, unknown>>
+
+const EMPTY_NOTES = JSON.stringify(encodeNotes(NO_NOTES))
+
+function find(all: Transaction['all'], { task, slot }: StoredKey): StoredRow | null {
+  const [found] = all(SELECT, task, slot)
+  return found === undefined ? null : decode(found)
+}
+
+function decode({ document, notes }: Columns): StoredRow {
+  return decodeRow({ ...parsed(document), ...parsed(notes) })
+}
+
+function parsed(column: unknown): object {
+  try {
+    return fieldsOf(JSON.parse(String(column)), 'a row of the ledger').values
+  } catch {
+    throw malformed('a row of the ledger', 'it', column, 'a JSON object')
+  }
+}
+
+function keyIn({ task, slot }: Columns): StoredKey {
+  return { task: String(task), slot: String(slot) }
+}
+
+/** Does `work` as soon as no other process is in its way. The event loop runs between the tries. */
+async function untilUnlocked<T>(path: string, { signal }: CallOptions, work: () => T): Promise<T> {
+  while (!signal.aborted) {
+    try {
+      return work()
+    } catch (error) {
+      if (!isBusy(error)) throw error
+      // An abort ends the wait, and the loop.
+      await delay(Math.random() * LONGEST_WAIT_MS, undefined, { signal }).catch(() => undefined)
+    }
+  }
+  throw new LedgerError(
+    'unreachable',
+    `file ledger ${quote(path)} did not answer in time: other processes hold its lock`,
+  )
+}
+
+/** Makes the file and its tables where they are missing. */
+export async function setUpFile(path: string, call: CallOptions): Promise<'created' | 'found'> {
+  const database = openFileDatabase(path)
+  try {
+    return await untilUnlocked(
+      path,
+      call,
+      () => database.transact('create', ({ isNew }) => (isNew ? 'created' : 'found')) ?? 'found',
+    )
+  } finally {
+    database.close()
+  }
+}

@@ -1,0 +1,53 @@
+import { type LedgerError, usageError } from '../core/errors.ts'
+import { quote } from '../core/problem.ts'
+import type { Store } from './store.ts'
+
+export interface OpenedStore {
+  readonly store: Store
+  /** What a person should know about this store; the ledger works. */
+  readonly warnings: readonly string[]
+}
+
+export type StoreName =
+  | { readonly kind: 'dynamodb'; readonly table: string }
+  | { readonly kind: 'file'; readonly path: string }
+
+/** DynamoDB's own rule. */
+const TABLE_NAME = /^[A-Za-z0-9_.-]{3,255}$/
+const TABLE_ARN = /^arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table\/[A-Za-z0-9_.-]{3,255}$/
+
+/** Reads `dynamodb:TABLE` or `file:PATH`. There is no default: a ledger that nobody chose rejects nothing. */
+export function parseStoreName(name = ''): StoreName {
+  const [, kind, rest = ''] = /^(dynamodb|file):(.*)$/s.exec(name) ?? []
+  if (kind === 'dynamodb') {
+    if (TABLE_NAME.test(rest) || TABLE_ARN.test(rest)) return { kind, table: rest }
+    throw wrongName(name, 'a table is 3 to 255 of A-Z a-z 0-9 _ . -, or its ARN')
+  }
+  if (kind === 'file') {
+    if (rest.trim() !== '' && !rest.includes('\0')) return { kind, path: rest }
+    throw wrongName(name, 'the path is missing')
+  }
+  throw wrongName(name, name === '' ? 'there is no default' : 'no other store is known')
+}
+
+function wrongName(name: string, why: string): LedgerError {
+  const is = name === '' ? 'not set' : quote(name)
+  return usageError(`store is ${is}, allowed is dynamodb:TABLE or file:PATH (${why}): set --store or CRONLEDGER_STORE`)
+}
+
+/** Opens the ledger of that name. It asks nothing of it yet: what is missing or denied shows with the first call. */
+export async function openStore(
+  name: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<OpenedStore> {
+  const parsed = parseStoreName(name)
+  // Each store is loaded only where it is used: the AWS SDK and SQLite cost time, and may not even be installable.
+  if (parsed.kind === 'dynamodb') {
+    const { openDynamoStore } = await import('./dynamodb.ts')
+    return { store: openDynamoStore({ table: parsed.table, env }), warnings: [] }
+  }
+  const { checkPlace, thisMachine } = await import('./file-guard.ts')
+  const { openFileStore } = await import('./file.ts')
+  const { path } = parsed
+  return { warnings: checkPlace(path, thisMachine(env)), store: openFileStore(path) }
+}

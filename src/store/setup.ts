@@ -1,0 +1,37 @@
+import { parseStoreName } from './open.ts'
+import type { CallOptions } from './store.ts'
+
+/** What setup did, or found done. */
+export interface SetupStep {
+  readonly what: 'table' | 'timeToLive' | 'file'
+  /** `unsupported`: the server has no such thing, and the ledger works without it. */
+  readonly did: 'created' | 'found' | 'enabled' | 'unsupported'
+}
+
+export interface SetupReport {
+  /** `dynamodb:TABLE` or `file:PATH`. */
+  readonly name: string
+  readonly steps: readonly SetupStep[]
+  readonly warnings: readonly string[]
+}
+
+/**
+ * Makes what the ledger of that name needs, as far as it is missing; may be called again, and twice at once. Throws
+ * `LedgerError`: `shape` where something else is in that place, and then nothing was changed.
+ */
+export async function setUpStore(
+  name: string,
+  env: Readonly<Record<string, string | undefined>>,
+  call: CallOptions,
+): Promise<SetupReport> {
+  const parsed = parseStoreName(name)
+  if (parsed.kind === 'dynamodb') {
+    const { setUpTable } = await import('./dynamodb-setup.ts')
+    return { name, steps: await setUpTable({ table: parsed.table, env }, call), warnings: [] }
+  }
+  const { checkPlace, thisMachine } = await import('./file-guard.ts')
+  const { setUpFile } = await import('./file.ts')
+  const { path } = parsed
+  const warnings = checkPlace(path, thisMachine(env))
+  return { name, steps: [{ what: 'file', did: await setUpFile(path, call) }], warnings }
+}

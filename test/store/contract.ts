@@ -1,0 +1,352 @@
+import { describe, expect, it } from 'vitest'
+import { FIRST_REJECTIONS } from '../../src/core/rejections.ts'
+import { encodeRow, type StoredDocument } from '../../src/core/row.ts'
+import { claimed, finished, renewed } from '../../src/core/transition.ts'
+import type { Instant, Rejection, Row, Trigger } from '../../src/core/types.ts'
+import type { ListQuery, Page, Store } from '../../src/store/store.ts'
+
+/** What the contract needs of a store: an empty ledger, and a way to put in what this version would never write. */
+export interface Subject {
+  readonly store: Store
+  writeRaw(document: StoredDocument): Promise<void>
+}
+
+const SLOT = Date.parse('2026-11-24T03:00:00Z')
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+const SCHEDULED: Trigger = { kind: 'scheduled', eventTime: SLOT, source: 'event-time' }
+
+/** What a reason can hold: other scripts, emoji, control characters, JSON's and SQL's own signs. */
+const ODD_TEXT = 'zurück 再実行 🙈 \u0000\u0007\u001b[31m\r\n\t"\'\\ \u2028 %s :a #b'
+
+let names = 0
+/** Every test has a task of its own. */
+const newTask = () => `task-${++names}`
+/** Generous: it ends a hang, and decides nothing. */
+const call = () => ({ signal: AbortSignal.timeout(50_000) })
+let writes = 0
+const stamp = (now = SLOT + 1_500) => ({ writeId: `write-${++writes}`, now })
+
+export function claimOf(
+  task: string,
+  options: { base?: Row; runId?: string; slot?: Instant; trigger?: Trigger } = {},
+): Row {
+  const { base = null, runId = 'run-1', slot = SLOT, trigger = SCHEDULED } = options
+  const claim = {
+    task,
+    window: { slot, end: slot + HOUR_MS },
+    schedule: { expression: 'rate(1 hour)', zone: 'Asia/Tokyo', anchor: SLOT },
+    zoneData: '2026a',
+    runId,
+    trigger,
+    place: { host: 'host-1', ecsTask: 'arn:aws:ecs:eu-west-1:123456789012:task/batch/0123456789abcdef' },
+  }
+  return claimed(base, claim, stamp(), 600_000)
+}
+
+export function rejectionOf(runId: string, more: Partial<Rejection> = {}): Rejection {
+  return { runId, kind: 'duplicate', cause: 'running', at: SLOT + 2_000, trigger: SCHEDULED, host: 'host-2', ...more }
+}
+
+/** The suite that every store passes. */
+export function contract(subject: () => Subject): void {
+  const store = () => subject().store
+  const get = async (row: Row) => {
+    const found = await store().get(row, call())
+    if (found === null || 'foreign' in found) throw new Error('no row of this version')
+    return found
+  }
+  const putOk = async (row: Row, expected: number | 'absent') => {
+    expect(await store().put(row, expected, call())).toEqual({ kind: 'ok' })
+    return row
+  }
+  const note = (row: Row, rejection: Rejection) => store().note(row, rejection, call())
+
+  describe('get and put', () => {
+    it('finds nothing where nothing is', async () => {
+      const row = await putOk(claimOf(newTask()), 'absent')
+      expect(await store().get({ task: newTask(), slot: SLOT }, call())).toBeNull()
+      expect(await store().get({ task: row.task, slot: SLOT + 1_000 }, call())).toBeNull()
+    })
+
+    it('gives back the row that was put', async () => {
+      const row = await putOk(claimOf(newTask()), 'absent')
+      expect(await get(row)).toEqual(row)
+    })
+
+    it('puts a row only where none is, and says which one is there', async () => {
+      const winner = await putOk(claimOf(newTask(), { runId: 'winner' }), 'absent')
+      const loser = claimOf(winner.task, { runId: 'loser' })
+      expect(await store().put(loser, 'absent', call())).toEqual({ kind: 'conflict', found: winner })
+      expect(await get(winner)).toEqual(winner)
+    })
+
+    it('puts a row only on the expected version, and says which one is there', async () => {
+      const first = await putOk(claimOf(newTask()), 'absent')
+      const second = await putOk(renewed(first, stamp(), 600_000, null), 1)
+      const late = renewed(first, stamp(), 900_000, null)
+      expect(await store().put(late, 1, call())).toEqual({ kind: 'conflict', found: second })
+      expect(await store().put({ ...late, version: 8 }, 7, call())).toEqual({ kind: 'conflict', found: second })
+      expect(await get(first)).toEqual(second)
+    })
+
+    it('puts nothing on a version where no row is', async () => {
+      const row = { ...claimOf(newTask()), version: 2 }
+      expect(await store().put(row, 1, call())).toEqual({ kind: 'conflict', found: null })
+      expect(await store().get(row, call())).toBeNull()
+    })
+
+    it('takes away what is absent in the new row', async () => {
+      const settlement = { state: 'FAILED', at: SLOT, by: 'ada', reason: 'r', afterAttempt: 1 } as const
+      const full: Row = { ...claimOf(newTask()), settlements: [settlement], expiresAt: SLOT + 90 * DAY_MS }
+      await putOk(full, 'absent')
+      expect(await get(full)).toEqual(full)
+      const { anchor: _, ...schedule } = full.schedule
+      const bare: Row = {
+        ...finished(full, { outcome: 'succeeded', exitCode: 0 }, stamp()),
+        schedule,
+        settlements: [],
+        state: 'COMPLETED',
+        windowEnd: null,
+        expiresAt: null,
+      }
+      await putOk(bare, 1)
+      expect(await get(full)).toEqual(bare)
+    })
+
+    it('keeps every kind of attempt', async () => {
+      const forced: Trigger = { kind: 'forced', by: ODD_TEXT, reason: ODD_TEXT }
+      const process = { pid: 17, startTicks: 123_456_789_012, boot: '6b0d0c2e/4026531836' }
+      const one = await putOk(claimOf(newTask()), 'absent')
+      const two = await putOk(renewed(one, stamp(), 600_000, process), 1)
+      const three = await putOk(finished(two, { outcome: 'interrupted', exitCode: 143, signal: 'SIGTERM' }, stamp()), 2)
+      const four = await putOk(claimOf(one.task, { base: three, runId: 'run-2', trigger: forced }), 3)
+      const five = await putOk(claimOf(one.task, { base: four, runId: 'run-3' }), 4)
+      expect(five.attempts.map(({ outcome }) => outcome)).toEqual(['interrupted', 'abandoned', undefined])
+      expect(await get(one)).toEqual(five)
+    })
+
+    it('lets one of 50 claims at once win, and shows it to the others', async () => {
+      const task = newTask()
+      const rows = Array.from({ length: 50 }, (_, index) => claimOf(task, { runId: `run-${index}` }))
+      const results = await Promise.all(rows.map((row) => store().put(row, 'absent', call())))
+      const winner = rows.find((_, index) => results[index]?.kind === 'ok')
+      expect(results.filter(({ kind }) => kind === 'ok')).toHaveLength(1)
+      for (const result of results) if (result.kind === 'conflict') expect(result.found).toEqual(winner)
+    })
+
+    it('lets one of 20 takeovers at once win', async () => {
+      const base = await putOk(claimOf(newTask()), 'absent')
+      const rows = Array.from({ length: 20 }, (_, index) => claimOf(base.task, { base, runId: `next-${index}` }))
+      const results = await Promise.all(rows.map((row) => store().put(row, 1, call())))
+      expect(results.filter(({ kind }) => kind === 'ok')).toHaveLength(1)
+    })
+
+    it('refuses to write an impossible row', async () => {
+      const row = claimOf(newTask())
+      await expect(store().put({ ...row, leaseUntil: null }, 'absent', call())).rejects.toThrow('impossible row')
+      expect(await store().get(row, call())).toBeNull()
+    })
+  })
+
+  describe('note', () => {
+    it('counts a rejection and keeps it in full', async () => {
+      const row = await putOk(claimOf(newTask()), 'absent')
+      const forced: Trigger = { kind: 'forced', by: 'ada', reason: ODD_TEXT }
+      const rejection = rejectionOf('dup-1', { kind: 'refused', cause: 'running', trigger: forced, ecsTask: 'arn:x' })
+      expect(await note(row, rejection)).toBe(true)
+      expect(await get(row)).toEqual({ ...row, rejections: { count: 1, first: [rejection], latest: rejection } })
+    })
+
+    it('counts a rejection that is noted twice once', async () => {
+      const row = await putOk(claimOf(newTask()), 'absent')
+      for (const runId of ['dup-1', 'dup-2', 'dup-1', 'dup-2']) expect(await note(row, rejectionOf(runId))).toBe(true)
+      const { rejections } = await get(row)
+      expect(rejections.count).toBe(2)
+      expect(rejections.first.map(({ runId }) => runId)).toEqual(['dup-1', 'dup-2'])
+    })
+
+    it('makes no row where none is', async () => {
+      const row = claimOf(newTask())
+      expect(await note(row, rejectionOf('dup-1'))).toBe(false)
+      expect(await store().get(row, call())).toBeNull()
+    })
+
+    it('never moves the version, so the owner is not disturbed', async () => {
+      const row = await putOk(claimOf(newTask()), 'absent')
+      await note(row, rejectionOf('dup-1'))
+      expect((await get(row)).version).toBe(1)
+      await putOk(renewed(row, stamp(), 600_000, null), 1)
+    })
+
+    it('survives the finish, a takeover and a force', async () => {
+      const one = await putOk(claimOf(newTask()), 'absent')
+      await note(one, rejectionOf('dup-1'))
+      const two = await putOk(claimOf(one.task, { base: one, runId: 'taker' }), 1)
+      await note(one, rejectionOf('dup-2'))
+      const three = await putOk(finished(two, { outcome: 'failed', exitCode: 1 }, stamp()), 2)
+      await note(one, rejectionOf('dup-3'))
+      const forced: Trigger = { kind: 'forced', by: 'ada', reason: 'again' }
+      const four = await putOk(claimOf(one.task, { base: three, runId: 'forced', trigger: forced }), 3)
+      await putOk(finished(four, { outcome: 'succeeded', exitCode: 0 }, stamp()), 4)
+      const { rejections, state } = await get(one)
+      expect(state).toBe('COMPLETED')
+      expect(rejections.first.map(({ runId }) => runId)).toEqual(['dup-1', 'dup-2', 'dup-3'])
+      expect(rejections.count).toBe(3)
+    })
+
+    it('shows the rejections of a row that a put met', async () => {
+      const row = await putOk(claimOf(newTask()), 'absent')
+      await note(row, rejectionOf('dup-1'))
+      const result = await store().put(claimOf(row.task, { runId: 'late' }), 'absent', call())
+      expect(result).toMatchObject({ kind: 'conflict', found: { owner: 'run-1', rejections: { count: 1 } } })
+    })
+
+    it('counts all of many, and keeps the first ones and the latest', async () => {
+      const row = await putOk(claimOf(newTask()), 'absent')
+      const ids = Array.from({ length: 210 }, (_, index) => `dup-${index}`)
+      for (const [index, runId] of ids.entries()) {
+        expect(await note(row, rejectionOf(runId))).toBe(true)
+        // Sent again, as a client does after a lost answer: at once, or after the next one.
+        if (index % 10 === 5) expect(await note(row, rejectionOf(runId))).toBe(true)
+        if (index === 60) expect(await note(row, rejectionOf('dup-30'))).toBe(true)
+      }
+      const { rejections } = await get(row)
+      expect(rejections.count).toBe(ids.length)
+      expect(rejections.first.map(({ runId }) => runId)).toEqual(ids.slice(0, FIRST_REJECTIONS))
+      expect(rejections.latest?.runId).toBe(ids.at(-1))
+    })
+
+    it('counts each of 50 at once', async () => {
+      const row = await putOk(claimOf(newTask()), 'absent')
+      const ids = Array.from({ length: 50 }, (_, index) => `dup-${index}`)
+      const noted = await Promise.all(ids.map((runId) => note(row, rejectionOf(runId))))
+      expect(noted.every(Boolean)).toBe(true)
+      const { rejections } = await get(row)
+      expect(rejections.count).toBe(50)
+      expect(new Set(rejections.first.map(({ runId }) => runId)).size).toBe(FIRST_REJECTIONS)
+    })
+  })
+
+  describe('a row of a newer cronledger', () => {
+    const foreign = async () => {
+      const { task, slot, day } = encodeRow(claimOf(newTask()))
+      const document = { task, slot, day, schemaVersion: 2, version: 1, state: { now: 'else' } } as StoredDocument
+      await subject().writeRaw(document)
+      return { key: { task: String(task), slot: SLOT }, row: { task, slot: SLOT, schemaVersion: 2, foreign: true } }
+    }
+
+    it('is shown as foreign', async () => {
+      const { key, row } = await foreign()
+      expect(await store().get(key, call())).toEqual(row)
+      const page = await store().list({ kind: 'task', task: key.task, limit: 10 }, call())
+      expect(page.rows).toEqual([row])
+    })
+
+    it('is never overwritten, nor noted in', async () => {
+      const { key, row } = await foreign()
+      const mine = claimOf(key.task)
+      expect(await store().put(mine, 'absent', call())).toEqual({ kind: 'conflict', found: row })
+      expect(await store().put({ ...mine, version: 2 }, 1, call())).toEqual({ kind: 'conflict', found: row })
+      expect(await note(mine, rejectionOf('dup-1'))).toBe(false)
+      expect(await store().get(key, call())).toEqual(row)
+    })
+  })
+
+  describe('list', () => {
+    const all = async (query: ListQuery) => {
+      const pages: Page[] = []
+      let next: string | undefined
+      do {
+        const page: Page = await store().list({ ...query, ...(next === undefined ? {} : { cursor: next }) }, call())
+        expect(page.rows.length).toBeLessThanOrEqual(query.limit)
+        pages.push(page)
+        next = page.next
+      } while (next !== undefined)
+      return pages.flatMap(({ rows }) => rows)
+    }
+    const hours = async (task: string, count: number) => {
+      const rows = Array.from({ length: count }, (_, index) => claimOf(task, { slot: SLOT + index * HOUR_MS }))
+      for (const row of [...rows].sort((a, b) => (a.slot % 7) - (b.slot % 7))) await putOk(row, 'absent')
+      return rows
+    }
+
+    it('gives the rows of one task, newest first, page by page', async () => {
+      const task = newTask()
+      const rows = await hours(task, 7)
+      await hours(newTask(), 2)
+      const newestFirst = [...rows].reverse()
+      for (const limit of [1, 3, 7, 1000]) expect(await all({ kind: 'task', task, limit })).toEqual(newestFirst)
+      const first = await store().list({ kind: 'task', task, limit: 3 }, call())
+      expect(first.rows).toEqual(newestFirst.slice(0, 3))
+    })
+
+    it('keeps to since (inclusive) and until (exclusive)', async () => {
+      const task = newTask()
+      const rows = await hours(task, 5)
+      const slots = async (range: { since?: Instant; until?: Instant }) =>
+        (await all({ kind: 'task', task, limit: 2, ...range })).map(({ slot }) => (slot - SLOT) / HOUR_MS)
+      const at = (index: number) => rows[index]?.slot ?? 0
+      expect(await slots({ since: at(1) })).toEqual([4, 3, 2, 1])
+      expect(await slots({ until: at(3) })).toEqual([2, 1, 0])
+      expect(await slots({ since: at(1), until: at(3) })).toEqual([2, 1])
+      expect(await slots({ since: at(1) + 1, until: at(3) + 1 })).toEqual([3, 2])
+      expect(await slots({ since: at(2), until: at(2) })).toEqual([])
+      expect(await slots({ since: at(3), until: at(1) })).toEqual([])
+    })
+
+    it('gives the rows of one UTC day over all tasks, oldest first, page by page', async () => {
+      // Days of its own: other tests write into that of SLOT.
+      const start = Date.parse('2031-05-01T00:00:00Z') + ++names * 10 * DAY_MS
+      const day = new Date(start).toISOString().slice(0, 10)
+      const tasks = [newTask(), newTask(), newTask()]
+      for (const slot of [start - 1_000, start + DAY_MS]) await putOk(claimOf(newTask(), { slot }), 'absent')
+      const slots = [start, start + 5 * HOUR_MS, start + DAY_MS - 1_000]
+      for (const slot of [...slots].reverse()) {
+        for (const task of tasks) await putOk(claimOf(task, { slot }), 'absent')
+      }
+      for (const limit of [1, 2, 4, 1000]) {
+        const rows = await all({ kind: 'day', day, limit })
+        expect(rows.map(({ slot }) => slot)).toEqual(slots.flatMap((slot) => [slot, slot, slot]))
+        expect(new Set(rows.map(({ task, slot }) => `${task} ${slot}`)).size).toBe(9)
+        expect(rows[0]).toMatchObject({ state: 'PENDING', attempts: [{ number: 1 }] })
+      }
+    })
+
+    it('gives rejections too', async () => {
+      const row = await putOk(claimOf(newTask()), 'absent')
+      await note(row, rejectionOf('dup-1'))
+      const { rows } = await store().list({ kind: 'task', task: row.task, limit: 1 }, call())
+      expect(rows).toMatchObject([{ rejections: { count: 1, latest: { runId: 'dup-1' } } }])
+    })
+
+    it('is empty where nothing is', async () => {
+      expect(await store().list({ kind: 'task', task: newTask(), limit: 5 }, call())).toEqual({ rows: [] })
+      expect(await store().list({ kind: 'day', day: '2199-01-01', limit: 5 }, call())).toEqual({ rows: [] })
+    })
+
+    it('refuses a limit, a day or a cursor that is none', async () => {
+      const task = newTask()
+      await hours(task, 2)
+      const { next = '' } = await store().list({ kind: 'task', task, limit: 1 }, call())
+      const usage = { name: 'LedgerError', kind: 'usage' }
+      const list = (query: ListQuery) => expect(store().list(query, call())).rejects
+      for (const limit of [0, -1, 1.5, 1001, Number.NaN]) await list({ kind: 'task', task, limit }).toMatchObject(usage)
+      await list({ kind: 'day', day: '2026-11-24T03', limit: 1 }).toMatchObject(usage)
+      for (const cursor of ['', 'x', '[]', Buffer.from('null').toString('base64url'), `${next}x`.slice(4)]) {
+        await list({ kind: 'task', task, limit: 1, cursor }).toMatchObject(usage)
+      }
+      await list({ kind: 'task', task: newTask(), limit: 1, cursor: next }).toMatchObject(usage)
+      await list({ kind: 'day', day: '2026-11-25', limit: 1, cursor: next }).toMatchObject(usage)
+    })
+  })
+
+  it('gives no answer after its time, instead of waiting for one', async () => {
+    const row = claimOf(newTask())
+    const stopped = { signal: AbortSignal.abort() }
+    const unreachable = { name: 'LedgerError', kind: 'unreachable' }
+    await expect(store().put(row, 'absent', stopped)).rejects.toMatchObject(unreachable)
+    await expect(store().get(row, stopped)).rejects.toMatchObject(unreachable)
+    expect(await store().get(row, call())).toBeNull()
+  })
+}

@@ -1,0 +1,89 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { encodeRow } from '../../src/core/row.ts'
+import type { Row } from '../../src/core/types.ts'
+import { openDynamoStore } from '../../src/store/dynamodb.ts'
+import { type Item, toItem } from '../../src/store/dynamodb-item.ts'
+import { storedKey } from '../../src/store/page.ts'
+import { CREDENTIALS, REGION, type Server, startAnswering } from '../support/servers.ts'
+import { claimOf } from './contract.ts'
+
+let server: Server | null = null
+afterEach(() => server?.stop())
+
+const DAY = '2026-11-24'
+const rowsOf = (count: number) => Array.from({ length: count }, (_, index) => claimOf(`task-${index}`))
+const indexKey = (row: Row) => toItem({ ...storedKey(row), day: DAY })
+
+/**
+ * A table whose index names `keys`, in pages of `perQuery`, and that gives at most `perBatch` of the rows that are there.
+ * Real tables do so under load, and test servers never.
+ */
+async function tableOf(keys: readonly Row[], there: readonly Row[], { perQuery = 1000, perBatch = 100 } = {}) {
+  const taken: string[] = []
+  const items = new Map<string, Item>(
+    there.map((row) => [JSON.stringify(toItem({ ...storedKey(row) })), toItem(encodeRow(row))]),
+  )
+  server = await startAnswering((action, body) => {
+    taken.push(action)
+    const input = JSON.parse(body)
+    const reply = action === 'Query' ? query(input) : batch(input.RequestItems.ledger.Keys)
+    return { status: 200, body: JSON.stringify(reply) }
+  })
+  function query(input: { ExclusiveStartKey?: Item }) {
+    const after = JSON.stringify(input.ExclusiveStartKey)
+    const start = keys.findIndex((row) => JSON.stringify(indexKey(row)) === after) + 1
+    const page = keys.slice(start, start + perQuery)
+    const last = page.at(-1)
+    const more = last !== undefined && start + perQuery < keys.length
+    return { Items: page.map(indexKey), ...(more ? { LastEvaluatedKey: indexKey(last) } : {}) }
+  }
+  function batch(wanted: readonly Item[]) {
+    expect(wanted.length).toBeLessThanOrEqual(100)
+    const rest = wanted.slice(perBatch)
+    const found = wanted.slice(0, perBatch).flatMap((key): Item[] => {
+      const item = items.get(JSON.stringify(key))
+      return item === undefined ? [] : [item]
+    })
+    // In no order, as DynamoDB gives them.
+    return {
+      Responses: { ledger: found.reverse() },
+      UnprocessedKeys: rest.length === 0 ? {} : { ledger: { Keys: rest } },
+    }
+  }
+  const config = { endpoint: server.endpoint, region: REGION, credentials: CREDENTIALS }
+  const store = openDynamoStore({ table: 'ledger', env: {}, config })
+  const list = (ms = 20_000) => store.list({ kind: 'day', day: DAY, limit: 1000 }, { signal: AbortSignal.timeout(ms) })
+  return { list, taken }
+}
+
+describe('the rows of a day', () => {
+  it('are fetched 100 at a time, and keep the order of the index', async () => {
+    const rows = rowsOf(250)
+    const { list, taken } = await tableOf(rows, rows)
+    expect(await list()).toEqual({ rows })
+    expect(taken).toEqual(['Query', 'BatchGetItem', 'BatchGetItem', 'BatchGetItem'])
+  })
+
+  it('are asked for again where the table did not give all of them', async () => {
+    const rows = rowsOf(100)
+    const { list, taken } = await tableOf(rows, rows, { perBatch: 40 })
+    expect(await list()).toEqual({ rows })
+    expect(taken).toEqual(['Query', 'BatchGetItem', 'BatchGetItem', 'BatchGetItem'])
+  })
+
+  it('are given up where the table never gives them', async () => {
+    const { list, taken } = await tableOf(rowsOf(3), [], { perBatch: 0 })
+    await expect(list()).rejects.toMatchObject({ kind: 'unreachable', message: expect.stringContaining('throttles') })
+    expect(taken).toHaveLength(7)
+  })
+
+  it('are without those that the index names and that are gone, and a page of such is passed over', async () => {
+    const rows = rowsOf(5)
+    const there = rows.slice(3)
+    const { list, taken } = await tableOf(rows, there, { perQuery: 2 })
+    const { rows: first, next } = await list()
+    expect(first).toEqual(there.slice(0, 1))
+    expect(next).toBeDefined()
+    expect(taken).toEqual(['Query', 'BatchGetItem', 'Query', 'BatchGetItem'])
+  })
+})

@@ -1,0 +1,77 @@
+import { CreateTableCommand, DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { finished } from '../../src/core/transition.ts'
+import { openDynamoStore } from '../../src/store/dynamodb.ts'
+import { toItem } from '../../src/store/dynamodb-item.ts'
+import type { Store } from '../../src/store/store.ts'
+import { readTableDefinition } from '../../src/store/table.ts'
+import {
+  type CountingProxy,
+  CREDENTIALS,
+  hasMoto,
+  REGION,
+  type Server,
+  startDynalite,
+  startMoto,
+  startProxy,
+} from '../support/servers.ts'
+import { claimOf, contract, rejectionOf } from './contract.ts'
+
+const SERVERS = [
+  { name: 'dynalite', start: startDynalite, isThere: true, returnsFound: false, oneByOne: false },
+  { name: 'moto', start: startMoto, isThere: hasMoto, returnsFound: true, oneByOne: true },
+]
+
+for (const { name, start, isThere, returnsFound, oneByOne } of SERVERS) {
+  // biome-ignore lint/suspicious/noConsole: a suite that is left out must say so.
+  if (!isThere) console.log(`the DynamoDB store on ${name}: skipped, since ${name} is not installed`)
+  describe.skipIf(!isThere)(`the DynamoDB store on ${name}`, () => {
+    let server: Server
+    let proxy: CountingProxy
+    let client: DynamoDBClient
+    let store: Store
+
+    beforeAll(async () => {
+      server = await start()
+      proxy = await startProxy(server.endpoint, { oneByOne })
+      const config = { endpoint: proxy.endpoint, region: REGION, credentials: CREDENTIALS }
+      client = new DynamoDBClient(config)
+      const { TimeToLiveSpecification: _, ...definition } = readTableDefinition()
+      await client.send(new CreateTableCommand({ TableName: 'ledger', ...definition }))
+      store = openDynamoStore({ table: 'ledger', env: {}, config })
+    })
+    afterAll(async () => {
+      store.close()
+      client.destroy()
+      await proxy.stop()
+      await server.stop()
+    })
+
+    it('takes one request for a claim, a finish and a note, and a read where a conflict shows no row', async () => {
+      const call = { signal: AbortSignal.timeout(20_000) }
+      const read = returnsFound ? [] : ['GetItem']
+      const row = claimOf('counted')
+      const taken = async (ask: Promise<unknown>) => {
+        await ask
+        return proxy.taken()
+      }
+      proxy.taken()
+      expect(await taken(store.put(row, 'absent', call))).toEqual(['PutItem'])
+      expect(await taken(store.put(claimOf('counted'), 'absent', call))).toEqual(['PutItem', ...read])
+      expect(await taken(store.note(row, rejectionOf('dup'), call))).toEqual(['UpdateItem'])
+      expect(await taken(store.note(row, rejectionOf('dup'), call))).toEqual(['UpdateItem', ...read])
+      const done = finished(row, { outcome: 'succeeded' }, { writeId: 'done', now: row.slot })
+      expect(await taken(store.put(done, 1, call))).toEqual(['UpdateItem'])
+      expect(await taken(store.put(done, 1, call))).toEqual(['UpdateItem', ...read])
+      expect(await taken(store.get(row, call))).toEqual(['GetItem'])
+      expect(await taken(store.list({ kind: 'task', task: 'counted', limit: 10 }, call))).toEqual(['Query'])
+    })
+
+    contract(() => ({
+      store,
+      async writeRaw(document) {
+        await client.send(new PutItemCommand({ TableName: 'ledger', Item: toItem(document) }))
+      },
+    }))
+  })
+}

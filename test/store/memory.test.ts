@@ -1,0 +1,8 @@
+import { describe } from 'vitest'
+import { memoryStore } from '../support/memory-store.ts'
+import { contract } from './contract.ts'
+
+describe('the store of the tests, in memory', () => {
+  const store = memoryStore()
+  contract(() => ({ store, writeRaw: async (document) => store.writeRaw(document) }))
+})

@@ -1,0 +1,167 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  CreateTableCommand,
+  type CreateTableCommandInput,
+  DescribeTableCommand,
+  DescribeTimeToLiveCommand,
+  DynamoDBClient,
+  UpdateTimeToLiveCommand,
+} from '@aws-sdk/client-dynamodb'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openDynamoStore } from '../../src/store/dynamodb.ts'
+import { setUpTable } from '../../src/store/dynamodb-setup.ts'
+import { setUpStore } from '../../src/store/setup.ts'
+import { differences, readTableDefinition } from '../../src/store/table.ts'
+import { CREDENTIALS, hasMoto, REGION, type Server, startDynalite, startMoto } from '../support/servers.ts'
+import { claimOf } from './contract.ts'
+
+const call = () => ({ signal: AbortSignal.timeout(30_000) })
+
+const SERVERS = [
+  { name: 'dynalite', start: startDynalite, isThere: true, hasTtl: false },
+  { name: 'moto', start: startMoto, isThere: hasMoto, hasTtl: true },
+]
+
+for (const { name, start, isThere, hasTtl } of SERVERS) {
+  describe.skipIf(!isThere)(`setup on ${name}`, () => {
+    let server: Server
+    let client: DynamoDBClient
+    let tables = 0
+    const newTable = () => `ledger-${++tables}`
+    const config = () => ({ endpoint: server.endpoint, region: REGION, credentials: CREDENTIALS })
+    const setUp = (table: string) => setUpTable({ table, env: {}, config: config() }, call())
+    const create = async (change: Partial<CreateTableCommandInput>) => {
+      const { TimeToLiveSpecification: _, ...definition } = readTableDefinition()
+      const TableName = newTable()
+      await client.send(new CreateTableCommand({ TableName, ...definition, ...change }))
+      return TableName
+    }
+    const describeTable = async (TableName: string) => {
+      const { Table } = await client.send(new DescribeTableCommand({ TableName }))
+      return Table
+    }
+
+    beforeAll(async () => {
+      server = await start()
+      client = new DynamoDBClient(config())
+    })
+    afterAll(async () => {
+      client.destroy()
+      await server.stop()
+    })
+
+    it('makes the table, and finds it the next time', async () => {
+      const table = newTable()
+      expect(await setUp(table)).toEqual([
+        { what: 'table', did: 'created' },
+        { what: 'timeToLive', did: hasTtl ? 'enabled' : 'unsupported' },
+      ])
+      const made = await describeTable(table)
+      expect(made?.BillingModeSummary?.BillingMode).toBe('PAY_PER_REQUEST')
+      expect(await setUp(table)).toEqual([
+        { what: 'table', did: 'found' },
+        { what: 'timeToLive', did: hasTtl ? 'found' : 'unsupported' },
+      ])
+      const store = openDynamoStore({ table, env: {}, config: config() })
+      expect(await store.put(claimOf('nightly'), 'absent', call())).toEqual({ kind: 'ok' })
+      store.close()
+      if (!hasTtl) return
+      const { TimeToLiveDescription } = await client.send(new DescribeTimeToLiveCommand({ TableName: table }))
+      expect(TimeToLiveDescription?.AttributeName).toBe('expiresAt')
+    })
+
+    it('bears another setup at the same time', async () => {
+      const table = newTable()
+      const all = await Promise.all([setUp(table), setUp(table), setUp(table)])
+      expect(
+        all
+          .flat()
+          .filter(({ what }) => what === 'table')
+          .map(({ did }) => did)
+          .sort(),
+      ).toEqual(['created', 'found', 'found'])
+    })
+
+    it('names what differs, and changes nothing', async () => {
+      const KeySchema = [
+        { AttributeName: 'slot', KeyType: 'HASH' as const },
+        { AttributeName: 'task', KeyType: 'RANGE' as const },
+      ]
+      const otherKey = await create({ KeySchema })
+      await expect(setUp(otherKey)).rejects.toMatchObject({
+        kind: 'shape',
+        message: `table "${otherKey}" is no ledger: its key is slot(S) + task(S), not task(S) + slot(S); nothing was changed, name another`,
+      })
+
+      const before = await describeTable(otherKey)
+      await expect(setUp(otherKey)).rejects.toThrow()
+      expect(await describeTable(otherKey)).toEqual(before)
+      if (!hasTtl) return
+      const { TimeToLiveDescription } = await client.send(new DescribeTimeToLiveCommand({ TableName: otherKey }))
+      expect(TimeToLiveDescription?.TimeToLiveStatus).toBe('DISABLED')
+    })
+
+    it.skipIf(!hasTtl)('names a TTL on another attribute, and leaves it', async () => {
+      const TableName = await create({})
+      const TimeToLiveSpecification = { AttributeName: 'ttl', Enabled: true }
+      await client.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification }))
+      await expect(setUp(TableName)).rejects.toThrow('its TTL attribute is ttl, not expiresAt')
+      const { TimeToLiveDescription } = await client.send(new DescribeTimeToLiveCommand({ TableName }))
+      expect(TimeToLiveDescription?.AttributeName).toBe('ttl')
+    })
+  })
+}
+
+describe('differences of a table', () => {
+  const wanted = readTableDefinition()
+  const index = wanted.GlobalSecondaryIndexes[0]
+  if (index === undefined) throw new Error('no index')
+  const found = { AttributeDefinitions: wanted.AttributeDefinitions, KeySchema: wanted.KeySchema }
+
+  it('none, also with more indexes', () => {
+    const more = { ...index, IndexName: 'mine' }
+    expect(differences({ ...found, GlobalSecondaryIndexes: [more, index] }, wanted)).toEqual([])
+  })
+
+  it('no index', () => {
+    expect(differences(found, wanted)).toEqual(['it has no index by-day'])
+  })
+
+  it('an index of another kind', () => {
+    const other = { ...index, KeySchema: index.KeySchema?.slice(0, 1), Projection: { ProjectionType: 'ALL' as const } }
+    expect(differences({ ...found, GlobalSecondaryIndexes: [other] }, wanted)).toEqual([
+      'the key of index by-day is day(S), not day(S) + slot(S)',
+      'the projection of index by-day is ALL, not KEYS_ONLY',
+    ])
+  })
+
+  it('a key of another type', () => {
+    const AttributeDefinitions = wanted.AttributeDefinitions.map((one) =>
+      one.AttributeName === 'slot' ? { ...one, AttributeType: 'N' as const } : one,
+    )
+    expect(differences({ ...found, AttributeDefinitions, GlobalSecondaryIndexes: [index] }, wanted)).toEqual([
+      'its key is task(S) + slot(N), not task(S) + slot(S)',
+      'the key of index by-day is day(S) + slot(N), not day(S) + slot(S)',
+    ])
+  })
+})
+
+describe('setup of a file', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'cronledger-'))
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  it('makes it, and finds it the next time', async () => {
+    const name = `file:${join(folder, 'ledger.db')}`
+    expect(await setUpStore(name, {}, call())).toMatchObject({ name, steps: [{ what: 'file', did: 'created' }] })
+    expect(await setUpStore(name, {}, call())).toMatchObject({ name, steps: [{ what: 'file', did: 'found' }] })
+  })
+
+  it('leaves a file alone that is something else', async () => {
+    const path = join(folder, 'notes.txt')
+    writeFileSync(path, 'buy milk')
+    await expect(setUpStore(`file:${path}`, {}, call())).rejects.toMatchObject({ kind: 'shape' })
+    expect(readFileSync(path, 'utf8')).toBe('buy milk')
+  })
+})

@@ -1,0 +1,118 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { createServer, type Server as HttpServer, type IncomingMessage, request } from 'node:http'
+import { createRequire } from 'node:module'
+import type { AddressInfo } from 'node:net'
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
+
+/** A server on a free port of the loopback interface. */
+export interface Server {
+  readonly endpoint: string
+  stop(): Promise<void>
+}
+
+/** What the servers take for credentials; `AWS_…` of the machine never get into a test. */
+export const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' }
+export const REGION = 'eu-west-1'
+
+const MOTO = '/usr/bin/moto_server'
+export const hasMoto = existsSync(MOTO)
+
+export async function startDynalite(): Promise<Server> {
+  const dynalite: (options: object) => HttpServer = createRequire(import.meta.url)('dynalite')
+  return listen(dynalite({ createTableMs: 0 }))
+}
+
+/** Debian's moto server: the port that it chose stands in what it prints. */
+export async function startMoto(): Promise<Server> {
+  const child = spawn(MOTO, ['-H', '127.0.0.1', '-p', '0'], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const exited = once(child, 'exit')
+  for await (const line of createInterface(child.stderr)) {
+    const endpoint = /Running on (http:\S+)/.exec(line)?.[1]
+    if (endpoint === undefined) continue
+    child.stderr.resume()
+    return {
+      endpoint,
+      async stop() {
+        child.kill('SIGKILL')
+        await exited
+      },
+    }
+  }
+  throw new Error('moto_server ended before it listened')
+}
+
+export interface CountingProxy extends Server {
+  /** Names of the actions that came in since the last call: `UpdateItem`, `GetItem`… */
+  taken(): string[]
+}
+
+/**
+ * Stands in front of a server, counts its requests and, where `oneByOne`, lets them in one after the other. moto checks
+ * a condition and writes the item in two steps, with threads in between: that a real table never does.
+ */
+export async function startProxy(target: string, { oneByOne = false } = {}): Promise<CountingProxy> {
+  let actions: string[] = []
+  let before: Promise<unknown> = Promise.resolve()
+  const server = createServer(async (incoming, outgoing) => {
+    actions.push(actionOf(incoming))
+    const forward = async () => {
+      const onward = request(target, { method: incoming.method, path: incoming.url, headers: incoming.headers })
+      incoming.pipe(onward)
+      const [answer] = await once(onward, 'response')
+      outgoing.writeHead(answer.statusCode, answer.headers)
+      answer.pipe(outgoing)
+      await once(answer, 'end')
+    }
+    const turn = oneByOne ? before.then(forward) : forward()
+    before = turn.catch(() => outgoing.destroy())
+  })
+  return {
+    ...(await listen(server)),
+    taken() {
+      const seen = actions
+      actions = []
+      return seen
+    },
+  }
+}
+
+export interface Answer {
+  readonly status: number
+  readonly body: string
+}
+
+/** A server that answers each request as it is told; `null`: never. */
+export async function startAnswering(
+  answer: Answer | null | ((action: string, body: string) => Answer),
+): Promise<Server> {
+  return listen(
+    createServer(async (incoming, outgoing) => {
+      const body = await text(incoming)
+      const action = actionOf(incoming)
+      const reply = typeof answer === 'function' ? answer(action, body) : answer
+      if (reply === null) return
+      outgoing.writeHead(reply.status, { 'content-type': 'application/x-amz-json-1.0' }).end(reply.body)
+    }),
+  )
+}
+
+function actionOf({ headers }: IncomingMessage): string {
+  return String(headers['x-amz-target']).replace(/^.*\./, '')
+}
+
+async function listen(server: HttpServer): Promise<Server> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async stop() {
+      const closed = once(server, 'close')
+      server.close()
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
