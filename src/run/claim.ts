@@ -1,0 +1,108 @@
+import { type Decision, decide, isForeign, isRunning } from '../core/decide.ts'
+import type { LedgerError } from '../core/errors.ts'
+import type { Facts, Policy } from '../core/policy.ts'
+import { type Claim, claimed, renewed, withdrawn } from '../core/transition.ts'
+import type { Row, StoredRow, Survivor } from '../core/types.ts'
+import { withDeadline } from './clock.ts'
+import { type RetryOptions, untilAnswered } from './retry.ts'
+import { type WriteIo, writeAsOwner } from './write.ts'
+
+export interface ClaimTerms extends Policy {
+  readonly leaseMs: number
+  readonly heartbeatMs: number
+  /** For the whole claim, its withdrawal included. */
+  readonly ledgerTimeoutMs: number
+}
+
+export interface ClaimIo extends WriteIo {
+  /** Aborts when the run is told to stop. */
+  readonly stop: AbortSignal
+  /** What still lives on this host of an attempt of the row that never reported its end. */
+  findSurvivor(row: Row): Survivor | null
+}
+
+/** What a trigger asks for: the claim, and what its event time has against it. */
+export interface ClaimRequest extends Claim {
+  readonly objection: Facts['objection']
+}
+
+export type Claiming =
+  | { readonly kind: 'claimed'; readonly row: Row; readonly preparedAtMs: number }
+  | Exclude<Decision, { kind: 'start' }>
+  /** No answer in time, or a stop. `certain`: no write of this run can land any more, so the slot is as it was. */
+  | { readonly kind: 'givenUp'; readonly certain: boolean; readonly cause: LedgerError | null }
+
+/** Of the ledger timeout, what the withdrawal gets: it is one write, and the claim is what the caller waits for. */
+const WITHDRAWAL_SHARE = 1 / 3
+
+/** Makes this run the owner of the slot, or says why not. */
+export async function claimSlot(request: ClaimRequest, terms: ClaimTerms, io: ClaimIo): Promise<Claiming> {
+  if (io.stop.aborted) return { kind: 'givenUp', certain: true, cause: null }
+  const withdrawalMs = terms.ledgerTimeoutMs * WITHDRAWAL_SHARE
+  const claiming = await withDeadline(io.clock, terms.ledgerTimeoutMs - withdrawalMs, [io.stop], (signal) =>
+    tryToClaim(request, terms, io, { signal, retry: 'unreachable' }),
+  )
+  if (claiming.kind !== 'unanswered') return claiming
+  if (!claiming.sent) return { kind: 'givenUp', certain: true, cause: claiming.cause }
+  const certain = await withDeadline(io.clock, withdrawalMs, [], (signal) =>
+    withdraw(claiming.base, request, io, { signal, retry: 'any' }),
+  )
+  return { kind: 'givenUp', certain, cause: claiming.cause }
+}
+
+interface Unanswered {
+  readonly kind: 'unanswered'
+  /** Whether a claim is on its way; a read leaves nothing behind. */
+  readonly sent: boolean
+  readonly base: Row | null
+  readonly cause: LedgerError
+}
+
+/** The common path is one write and no read: the slot is taken for free until the ledger says otherwise. */
+async function tryToClaim(
+  request: ClaimRequest,
+  terms: ClaimTerms,
+  io: ClaimIo,
+  options: RetryOptions,
+): Promise<Exclude<Claiming, { kind: 'givenUp' }> | Unanswered> {
+  let found: StoredRow | null = null
+  let known = false
+  for (;;) {
+    const decision = decide(found, { ...request.trigger, slot: request.window.slot }, terms, factsOf(found))
+    if (decision.kind === 'start') {
+      const { base } = decision
+      const written = await writeClaim(base, request, terms, io, options)
+      if (written.kind === 'ok') return { ...written, kind: 'claimed' }
+      if (written.kind === 'unanswered') return { ...written, sent: true, base }
+      found = written.found
+    } else if (known) {
+      return decision
+    } else {
+      const key = { task: request.task, slot: request.window.slot }
+      const reply = await untilAnswered(() => io.store.get(key, options), io, options)
+      if (reply.kind === 'unanswered') return { ...reply, sent: false, base: null }
+      found = reply.value
+    }
+    known = true
+  }
+
+  function factsOf(row: StoredRow | null): Facts {
+    const now = io.clock.now()
+    const idle = row !== null && !isForeign(row) && !isRunning(row, now, terms.skewMs)
+    return { now, survivor: idle ? io.findSurvivor(row) : null, objection: request.objection }
+  }
+}
+
+async function writeClaim(base: Row | null, claim: Claim, terms: ClaimTerms, io: ClaimIo, options: RetryOptions) {
+  const written = await writeAsOwner(base, (ground, stamp) => claimed(ground, claim, stamp, terms.leaseMs), io, options)
+  const aged = written.kind === 'ok' && io.clock.monotonicMs() - written.preparedAtMs >= terms.heartbeatMs
+  if (!aged) return written
+  // The answer was long in coming, or this process was paused: a lease is trusted from before it was asked for.
+  return writeAsOwner(written.row, (row, stamp) => renewed(row, stamp, terms.leaseMs, null), io, options)
+}
+
+/** Gives the claim up by writing, never by reading. True when it is certain that nothing of it can land any more. */
+async function withdraw(base: Row | null, claim: Claim, io: ClaimIo, options: RetryOptions): Promise<boolean> {
+  const written = await writeAsOwner(base, (ground, stamp) => withdrawn(ground, claim, stamp), io, options)
+  return written.kind !== 'unanswered'
+}

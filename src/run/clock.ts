@@ -1,0 +1,50 @@
+import { performance } from 'node:perf_hooks'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Instant } from '../core/types.ts'
+
+/** Time as an argument: the wall clock goes into records, the monotonic one measures and decides what is due. */
+export interface Clock {
+  /** Wall clock. It may jump, and differs from other hosts' by up to the stated skew. */
+  now(): Instant
+  /** Milliseconds from an arbitrary start; never goes back. */
+  monotonicMs(): number
+  /** Resolves after `ms`, or at once when `signal` aborts. Never rejects. */
+  wait(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+/** Node's timers end here, and a longer one fires at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  async wait(ms, signal) {
+    const untilMs = performance.now() + ms
+    for (let leftMs = ms; leftMs > 0 && !signal?.aborted; leftMs = untilMs - performance.now()) {
+      await delay(Math.min(leftMs, LONGEST_TIMER_MS), undefined, signal === undefined ? {} : { signal }).catch(
+        () => undefined,
+      )
+    }
+  },
+}
+
+/**
+ * Runs `job` under a signal that aborts after `ms`, or as soon as one of `parents` does. The job must end by itself
+ * when its signal aborts.
+ */
+export async function withDeadline<T>(
+  clock: Clock,
+  ms: number,
+  parents: readonly AbortSignal[],
+  job: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const over = new AbortController()
+  const finished = new AbortController()
+  const signal = AbortSignal.any([over.signal, ...parents])
+  void clock.wait(ms, finished.signal).then(() => over.abort())
+  try {
+    return await job(signal)
+  } finally {
+    finished.abort()
+  }
+}

@@ -1,0 +1,62 @@
+import { formatInstant } from '../core/instant.ts'
+import { superviseChild } from './child.ts'
+import { systemClock } from './clock.ts'
+import type { LiveAttempt, WorkEnd } from './execute.ts'
+import type { Stops } from './signals.ts'
+import { markProcess } from './survivors.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+export interface CommandOptions {
+  /** The command and its arguments; never read by a shell. */
+  readonly argv: readonly [string, ...string[]]
+  readonly env: Environment
+  /** The signals that this process gets, to be passed on. */
+  readonly stops: Stops
+  /** How long the command may run; null: as long as it likes. */
+  readonly timeoutMs: number | null
+}
+
+export interface CommandTerms {
+  readonly killAfterMs: number
+  readonly stopTimeoutMs: number
+}
+
+/** What forces a slot must not reach the child: a `cronledger` in the batch would force its own slot with it. */
+const FORCING_VARIABLES = ['CRONLEDGER_FORCE_SLOT', 'CRONLEDGER_REASON', 'CRONLEDGER_BY']
+
+/** The command as the work of an attempt. */
+export function commandWork(
+  { argv, env, stops, timeoutMs }: CommandOptions,
+  { killAfterMs, stopTimeoutMs }: CommandTerms,
+): (attempt: LiveAttempt) => Promise<WorkEnd<null>> {
+  return async (attempt) => {
+    const end = await superviseChild(
+      { argv, env: childEnvironment(env, attempt), timeoutMs, killAfterMs, stopTimeoutMs },
+      {
+        stops,
+        leaseLost: attempt.lost,
+        clock: systemClock,
+        onStarted(pid) {
+          const mark = markProcess(pid)
+          if (mark !== null) attempt.record(mark)
+        },
+      },
+    )
+    const { outcome } = end
+    return outcome === 'succeeded' ? { ...end, outcome, value: null } : { ...end, outcome }
+  }
+}
+
+/** The attempt's facts, so that a rerun of last Tuesday can process last Tuesday. */
+function childEnvironment(env: Environment, attempt: LiveAttempt): Environment {
+  const inherited = Object.fromEntries(Object.entries(env).filter(([name]) => !FORCING_VARIABLES.includes(name)))
+  return {
+    ...inherited,
+    CRONLEDGER_RUN_TASK: attempt.task,
+    CRONLEDGER_RUN_SLOT: formatInstant(attempt.slot),
+    CRONLEDGER_RUN_WINDOW_END: attempt.windowEnd === null ? '' : formatInstant(attempt.windowEnd),
+    CRONLEDGER_RUN_ATTEMPT: String(attempt.number),
+    CRONLEDGER_RUN_ID: attempt.runId,
+  }
+}

@@ -1,0 +1,162 @@
+import { firstLine } from '../core/errors.ts'
+import type { RunEvent } from '../core/event.ts'
+import { keyOf } from '../core/transition.ts'
+import type {
+  Attempt,
+  DuplicateCause,
+  Ending,
+  Instant,
+  Outcome,
+  ProcessMark,
+  RefusalCause,
+  Rejection,
+  Row,
+  StoredRow,
+} from '../core/types.ts'
+import { type ClaimIo, type ClaimRequest, type ClaimTerms, claimSlot } from './claim.ts'
+import { type FinishTerms, finishAttempt } from './finish.ts'
+import { keepLease, type LeaseLoss, type LeaseTerms } from './lease.ts'
+import { untilAnswered } from './retry.ts'
+import { withinStop } from './stop.ts'
+
+export interface RunTerms extends ClaimTerms, LeaseTerms, FinishTerms {}
+
+export interface RunIo extends ClaimIo {
+  tell(event: RunEvent): void
+}
+
+/** The attempt as the work sees it. */
+export interface LiveAttempt {
+  readonly task: string
+  readonly slot: Instant
+  /** Null after the schedule's last slot. */
+  readonly windowEnd: Instant | null
+  /** From 1; a later attempt of the slot has a higher one: the fencing token. */
+  readonly number: number
+  readonly runId: string
+  /** Aborts when the work must end because its lease is lost; the reason is a `LeaseLoss`. */
+  readonly lost: AbortSignal
+  /** Puts the process that does the work on record. */
+  record(process: ProcessMark): void
+}
+
+/** How the work ended, with what the caller wants of it and the row does not keep. */
+export type WorkEnd<T> = Succeeded<T> | (Ending & Failure)
+
+interface Succeeded<T> extends Ending {
+  readonly outcome: 'succeeded'
+  readonly value: T
+}
+
+interface Failure {
+  readonly outcome: Exclude<Outcome, 'succeeded'>
+  readonly error?: unknown
+  /** Why, in a line. */
+  readonly detail?: string
+}
+
+export type RunResult<T> =
+  | { readonly status: 'completed'; readonly attempt: number; readonly value: T }
+  /** The work went well, but the ledger may not say so: a later trigger may find the slot stale. */
+  | { readonly status: 'unrecorded'; readonly attempt: number; readonly value: T }
+  /** The work did not go well, or was not started (`attempt` is null where nothing was claimed). */
+  | ({ readonly status: 'failed'; readonly attempt: number | null; readonly recorded: boolean } & Ending & Failure)
+  | { readonly status: 'duplicate'; readonly cause: DuplicateCause; readonly row: Row }
+  | { readonly status: 'refused'; readonly cause: RefusalCause; readonly row: StoredRow | null }
+
+/**
+ * One trigger, from its claim to its finish: the one control flow of a run. The work is called at most once, and only
+ * under a claim that the ledger confirmed.
+ *
+ * Throws `LedgerError` when the ledger could not be asked: then nothing was started.
+ */
+export async function execute<T>(
+  request: ClaimRequest,
+  work: (attempt: LiveAttempt) => Promise<WorkEnd<T>>,
+  terms: RunTerms,
+  io: RunIo,
+): Promise<RunResult<T>> {
+  const claiming = await claimSlot(request, terms, io)
+  switch (claiming.kind) {
+    case 'duplicate': {
+      const { kind, cause, row } = claiming
+      io.tell({ event: kind, cause, row, noted: await note({ kind, cause }, request, terms, io) })
+      return { status: kind, cause, row }
+    }
+    case 'refused': {
+      const { kind, cause, row, survivor } = claiming
+      io.tell({
+        event: kind,
+        cause,
+        row,
+        survivor,
+        noted: row !== null && (await note({ kind, cause }, request, terms, io)),
+      })
+      return { status: kind, cause, row }
+    }
+    case 'givenUp':
+      if (claiming.cause !== null) io.tell({ event: 'withdrawn', certain: claiming.certain })
+      if (claiming.cause === null || io.stop.aborted) {
+        return { status: 'failed', attempt: null, recorded: false, outcome: 'notStarted' }
+      }
+      throw claiming.cause
+    case 'claimed':
+      return runClaimed(claiming.row, claiming.preparedAtMs, work, terms, io)
+  }
+}
+
+async function runClaimed<T>(
+  row: Row,
+  preparedAtMs: number,
+  work: (attempt: LiveAttempt) => Promise<WorkEnd<T>>,
+  terms: RunTerms,
+  io: RunIo,
+): Promise<RunResult<T>> {
+  const attempt = row.attempts.at(-1) as Attempt
+  const startedMs = io.clock.monotonicMs()
+  const lease = keepLease(row, preparedAtMs, terms, io)
+  lease.lost.addEventListener('abort', () => {
+    io.tell({ event: 'lease-lost', cause: (lease.lost.reason as LeaseLoss).cause })
+  })
+
+  // A stop that came between the claim and here: nothing starts, and the slot is free for the next trigger.
+  let end: WorkEnd<T> = { outcome: 'notStarted' }
+  if (!io.stop.aborted) {
+    io.tell({ event: 'started', attempt })
+    const { number, runId } = attempt
+    const live = { ...keyOf(row), windowEnd: row.windowEnd, number, runId, lost: lease.lost, record: lease.record }
+    end = await work(live).catch(
+      (error: unknown): WorkEnd<T> => ({ outcome: 'failed', error, detail: firstLine(error) }),
+    )
+  }
+  const durationMs = io.clock.monotonicMs() - startedMs
+
+  const finish = await finishAttempt(await lease.release(), endingOf(end), terms, io)
+  const recorded = finish === 'recorded'
+  io.tell({ event: 'ended', attempt, ending: endingOf(end), durationMs, finish, ...detailOf(end) })
+  if (end.outcome !== 'succeeded') return { status: 'failed', attempt: attempt.number, recorded, ...end }
+  return { status: recorded ? 'completed' : 'unrecorded', attempt: attempt.number, value: end.value }
+}
+
+function endingOf({ outcome, exitCode, signal }: Ending): Ending {
+  return { outcome, ...(exitCode === undefined ? {} : { exitCode }), ...(signal === undefined ? {} : { signal }) }
+}
+
+function detailOf(end: WorkEnd<unknown>): { readonly detail?: string } {
+  return 'detail' in end && end.detail !== undefined ? { detail: end.detail } : {}
+}
+
+/** A rejection that could not be noted changes nothing about it: the slot is guarded by its row, not by the note. */
+async function note(
+  rejection: Pick<Rejection, 'kind' | 'cause'>,
+  { task, window, runId, trigger, place }: ClaimRequest,
+  terms: RunTerms,
+  io: RunIo,
+): Promise<boolean> {
+  const full: Rejection = { ...rejection, runId, trigger, ...place, at: io.clock.now() }
+  const reply = await withinStop(terms.ledgerTimeoutMs, terms, io, (signal) => {
+    const options = { signal, retry: 'any' } as const
+    return untilAnswered(() => io.store.note({ task, slot: window.slot }, full, options), io, options)
+  })
+  return reply.kind === 'answer' && reply.value
+}

@@ -1,0 +1,94 @@
+import { renewed } from '../core/transition.ts'
+import type { ProcessMark, Row } from '../core/types.ts'
+import { withDeadline } from './clock.ts'
+import { type WriteIo, writeAsOwner } from './write.ts'
+
+export interface LeaseTerms {
+  /** How long a claim or a renewal is trusted. */
+  readonly leaseMs: number
+  /** Between two renewals. */
+  readonly heartbeatMs: number
+  /** Largest difference between two hosts' clocks. */
+  readonly skewMs: number
+  /** Between SIGTERM and SIGKILL. */
+  readonly killAfterMs: number
+  /** What a lease that could not be renewed in time does to the work. One that another run took over always stops it. */
+  readonly onLeaseLost: 'stop' | 'continue'
+}
+
+/** Why the work must end, and how long it may take to. */
+export interface LeaseLoss {
+  readonly cause: 'taken' | 'expired'
+  readonly killInMs: number
+}
+
+export interface Lease {
+  /** Aborts when the work must end; its reason is a `LeaseLoss`. */
+  readonly lost: AbortSignal
+  /** Puts the child into the row with the next renewal, so that others on this host see that it lives. */
+  record(process: ProcessMark): void
+  /** Ends the renewals, one in flight included, and gives the row as it is known: a finish builds on it. */
+  release(): Promise<Row>
+}
+
+/**
+ * A renewal after a pause (a stopped process, a frozen container) gets this long before the lease that ran out
+ * meanwhile is taken for lost: one request's time, and short, since another run may be under way.
+ */
+const RENEWAL_AFTER_PAUSE_MS = 5_000
+
+/** Renews the lease of `row` until released. All its deadlines are monotonic, from before the last write was sent. */
+export function keepLease(row: Row, preparedAtMs: number, terms: LeaseTerms, io: WriteIo): Lease {
+  const { clock } = io
+  const lost = new AbortController()
+  const released = new AbortController()
+  let current = row
+  let trustedFromMs = preparedAtMs
+  let process: ProcessMark | null = null
+
+  /** When the work must be told to stop, so that it is gone before a contender may start. */
+  const stopAtMs = () => (terms.onLeaseLost === 'continue' ? Number.POSITIVE_INFINITY : killAtMs() - terms.killAfterMs)
+  const killAtMs = () => trustedFromMs + terms.leaseMs - terms.skewMs
+
+  async function beat(): Promise<LeaseLoss | null> {
+    let nextMs = trustedFromMs + terms.heartbeatMs
+    for (;;) {
+      await clock.wait(nextMs - clock.monotonicMs(), released.signal)
+      if (released.signal.aborted) return null
+      const startedMs = clock.monotonicMs()
+      nextMs = startedMs + terms.heartbeatMs
+      const leftMs = Math.min(nextMs, stopAtMs()) - startedMs
+      const budgetMs = leftMs > 0 ? leftMs : RENEWAL_AFTER_PAUSE_MS
+      const written = await withDeadline(clock, budgetMs, [released.signal], (signal) =>
+        writeAsOwner(current, (base, stamp) => renewed(base, stamp, terms.leaseMs, process), io, {
+          signal,
+          retry: 'any',
+        }),
+      )
+      if (written.kind === 'lost') return { cause: 'taken', killInMs: terms.killAfterMs }
+      if (written.kind === 'ok') {
+        current = written.row
+        trustedFromMs = written.preparedAtMs
+        nextMs = trustedFromMs + terms.heartbeatMs
+      } else if (!released.signal.aborted && clock.monotonicMs() >= stopAtMs()) {
+        return { cause: 'expired', killInMs: Math.max(0, killAtMs() - clock.monotonicMs()) }
+      }
+    }
+  }
+
+  const beating = beat().then((loss) => {
+    if (loss !== null) lost.abort(loss)
+  })
+
+  return {
+    lost: lost.signal,
+    record(mark) {
+      process = mark
+    },
+    async release() {
+      released.abort()
+      await beating
+      return current
+    },
+  }
+}

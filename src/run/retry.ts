@@ -1,0 +1,49 @@
+import { LedgerError } from '../core/errors.ts'
+import type { Clock } from './clock.ts'
+
+/** What asking again needs of the world. */
+export interface RetryIo {
+  readonly clock: Clock
+  /** Uniform in [0, 1): spreads the retries of many hosts. */
+  random(): number
+}
+
+export interface RetryOptions {
+  /** Ends the asking. */
+  readonly signal: AbortSignal
+  /** `any` asks again whatever the error is: for an owner whose work is done or under way, giving up is the worst. */
+  readonly retry: 'unreachable' | 'any'
+}
+
+export type Reply<T> =
+  | { readonly kind: 'answer'; readonly value: T }
+  /** None until the signal aborted: what was asked may have been done, or may still be. */
+  | { readonly kind: 'unanswered'; readonly cause: LedgerError }
+
+/** First wait between two tries; it doubles up to the longest one. */
+const FIRST_WAIT_MS = 100
+/** A ledger that comes back is met within two seconds, and a fleet that waits does not hammer it. */
+const LONGEST_WAIT_MS = 2_000
+
+/** Asks the ledger until it answers. An error that asking again cannot mend is thrown. */
+export async function untilAnswered<T>(ask: () => Promise<T>, io: RetryIo, options: RetryOptions): Promise<Reply<T>> {
+  for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
+    const reply = await once(ask, options)
+    if (reply.kind === 'answer') return reply
+    if (!options.signal.aborted) await io.clock.wait(waitMs * (0.5 + io.random() / 2), options.signal)
+    if (options.signal.aborted) return reply
+  }
+}
+
+async function once<T>(ask: () => Promise<T>, { retry }: RetryOptions): Promise<Reply<T>> {
+  try {
+    return { kind: 'answer', value: await ask() }
+  } catch (error) {
+    const known = error instanceof LedgerError
+    if (retry !== 'any' && !(known && error.kind === 'unreachable')) throw error
+    return {
+      kind: 'unanswered',
+      cause: known ? error : new LedgerError('unreachable', String(error), { cause: error }),
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import { formatDuration } from '../core/duration.ts'
+import { usageError } from '../core/errors.ts'
+import { MAX_ATTEMPTS } from '../core/policy.ts'
+import type { RunTerms } from './execute.ts'
+import type { TriggerTerms } from './trigger.ts'
+
+const SECOND_MS = 1_000
+const MINUTE_MS = 60 * SECOND_MS
+const HOUR_MS = 60 * MINUTE_MS
+const DAY_MS = 24 * HOUR_MS
+
+/** One number that a caller may set: its default and its bounds. */
+export interface Limit {
+  readonly default: number
+  readonly min: number
+  readonly max: number
+}
+
+/** Defaults and bounds of the numbers of a run: the one source for the library, the flags, the help and the README. */
+export const LIMITS = {
+  /** The default never runs half-done work again by itself. */
+  maxAttempts: { default: 1, min: 1, max: MAX_ATTEMPTS },
+  /** Ten minutes of an unreachable ledger are ridden out; a day is longer than any takeover should wait. */
+  leaseMs: { default: 10 * MINUTE_MS, min: SECOND_MS, max: DAY_MS },
+  heartbeatMs: { default: MINUTE_MS, min: 100, max: DAY_MS },
+  /** Ten times what NTP keeps; an hour of difference is a broken clock, not skew. */
+  skewMs: { default: 30 * SECOND_MS, min: 0, max: HOUR_MS },
+  /** Below the 30 s that ECS grants, so that the end can still be recorded. */
+  killAfterMs: { default: 20 * SECOND_MS, min: 0, max: HOUR_MS },
+  /** ECS's default; Fargate allows up to 120 s. */
+  stopTimeoutMs: { default: 30 * SECOND_MS, min: SECOND_MS, max: HOUR_MS },
+  ledgerTimeoutMs: { default: 30 * SECOND_MS, min: SECOND_MS, max: HOUR_MS },
+  /** And less than the lease. */
+  finishTimeoutMs: { default: 5 * MINUTE_MS, min: SECOND_MS, max: DAY_MS },
+} as const satisfies Record<string, Limit>
+
+/** What a caller may set of a run, in milliseconds where a name says so; what is left out has the default. */
+export interface RunSettings extends Partial<Record<keyof typeof LIMITS, number>> {
+  readonly maxLatenessMs?: number
+  readonly onLeaseLost?: 'stop' | 'continue'
+  readonly requireEventTime?: boolean
+  readonly earlyToleranceMs?: number
+  readonly onMismatch?: 'warn' | 'refuse'
+}
+
+/** Fills in the defaults and checks the bounds. Throws a usage error that names the setting, its value and what is allowed. */
+export function readTerms(settings: RunSettings): RunTerms & TriggerTerms {
+  const numbers = Object.fromEntries(
+    Object.entries(LIMITS).map(([name, limit]) => [name, within(name, settings[name as keyof typeof LIMITS], limit)]),
+  ) as Record<keyof typeof LIMITS, number>
+  const { leaseMs, heartbeatMs, skewMs, killAfterMs } = numbers
+
+  const least = 3 * heartbeatMs + skewMs + killAfterMs
+  if (leaseMs < least) {
+    throw usageError(
+      `lease is ${formatDuration(leaseMs)}; it must be at least 3 heartbeats + skew + kill-after, here ${formatDuration(least)}`,
+    )
+  }
+  if (settings.finishTimeoutMs !== undefined && settings.finishTimeoutMs >= leaseMs) {
+    throw usageError(
+      `finish-timeout is ${formatDuration(settings.finishTimeoutMs)}; it must be less than the lease, ${formatDuration(leaseMs)}`,
+    )
+  }
+  return {
+    ...numbers,
+    // A short lease shortens the default with it.
+    finishTimeoutMs: settings.finishTimeoutMs ?? Math.min(numbers.finishTimeoutMs, leaseMs / 2),
+    maxLatenessMs: settings.maxLatenessMs ?? null,
+    onLeaseLost: settings.onLeaseLost ?? (numbers.maxAttempts === 1 ? 'continue' : 'stop'),
+    requireEventTime: settings.requireEventTime ?? false,
+    earlyToleranceMs: settings.earlyToleranceMs ?? null,
+    onMismatch: settings.onMismatch ?? 'warn',
+  }
+}
+
+function within(name: string, value: number | undefined, { default: usual, min, max }: Limit): number {
+  if (value === undefined) return usual
+  if (Number.isInteger(value) && value >= min && value <= max) return value
+  const isDuration = name.endsWith('Ms')
+  const text = (number: number) => (isDuration ? formatDuration(number) : String(number))
+  throw usageError(`${optionName(name)} is ${text(value)}; allowed are ${text(min)} to ${text(max)}`)
+}
+
+/** `killAfterMs` as the command line spells it: `kill-after`. */
+export function optionName(setting: string): string {
+  return setting.replace(/Ms$/, '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}

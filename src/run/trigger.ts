@@ -1,0 +1,137 @@
+import { usageError } from '../core/errors.ts'
+import type { RunEvent } from '../core/event.ts'
+import { formatInstant, parseInstant } from '../core/instant.ts'
+import type { Facts } from '../core/policy.ts'
+import type { Schedule } from '../core/schedule.ts'
+import { earlyToleranceMs, isFireTimeNear, slotOf } from '../core/slot.ts'
+import { resolveSlot } from '../core/slot-reference.ts'
+import type { EventTimeSource, Instant, Trigger, Window } from '../core/types.ts'
+
+/** What the caller says of the trigger. Texts are as they came: this is the border at which they are read. */
+export interface TriggerInput {
+  readonly eventTime?: string
+  /** The EventBridge event itself, as JSON. */
+  readonly event?: string
+  /** The slot to force: an instant, local time, a date, or `latest`. */
+  readonly forceSlot?: string
+  readonly reason?: string
+  readonly by?: string
+}
+
+export interface TriggerTerms {
+  readonly requireEventTime: boolean
+  /** Null: by the length of the window. */
+  readonly earlyToleranceMs: number | null
+  readonly onMismatch: 'warn' | 'refuse'
+  readonly skewMs: number
+}
+
+export interface ReadTrigger {
+  readonly trigger: Trigger
+  readonly window: Window
+  readonly objection: Facts['objection']
+  readonly notices: readonly RunEvent[]
+}
+
+/** With windows shorter than this, a delivery within the usual minute or two can land in the next one. */
+const SHORT_WINDOW_MS = 3_600_000
+/** EventBridge fires within a minute of the time that it states. */
+const MISMATCH_TOLERANCE_MS = 60_000
+/** A reason is a sentence, and a row should stay small: 1 KB holds both. */
+const MAX_REASON_LENGTH = 500
+
+/** Turns what was delivered into the slot that it belongs to. Throws a usage error for anything that would guess. */
+export function readTrigger(input: TriggerInput, schedule: Schedule, terms: TriggerTerms, now: Instant): ReadTrigger {
+  return input.forceSlot === undefined
+    ? readScheduled(input, schedule, terms, now)
+    : readForced(input, input.forceSlot, schedule, terms, now)
+}
+
+function readScheduled(input: TriggerInput, schedule: Schedule, terms: TriggerTerms, now: Instant): ReadTrigger {
+  if (input.reason !== undefined) {
+    throw usageError('a reason is given, but no slot to force; name the slot, or leave the reason out')
+  }
+  const { eventTime, source } = readEventTime(input, now)
+  if (source === 'clock' && terms.requireEventTime) {
+    throw usageError(
+      'no event time is given, and one is required; pass the time that the scheduler puts into its event',
+    )
+  }
+  const toleranceMs = terms.earlyToleranceMs ?? earlyToleranceMs(schedule, eventTime)
+  if (eventTime > now + toleranceMs + terms.skewMs) {
+    throw usageError(
+      `event time ${formatInstant(eventTime)} is in the future (now ${formatInstant(now)}): it would take the slot of a run to come`,
+    )
+  }
+  const found = slotOf(schedule, eventTime, toleranceMs)
+  if (found === null) {
+    throw usageError(
+      `no slot of ${schedule.spec.expression} in ${schedule.spec.zone} at or before the event time ${formatInstant(eventTime)}`,
+    )
+  }
+  const notices: RunEvent[] = []
+  if (source === 'clock' && found.next !== null && found.next - found.slot < SHORT_WINDOW_MS) {
+    notices.push({ event: 'clock-event-time', windowMs: found.next - found.slot })
+  }
+  const mismatch =
+    source !== 'clock' && schedule.kind !== 'rate' && !isFireTimeNear(schedule, eventTime, MISMATCH_TOLERANCE_MS)
+  if (mismatch) notices.push({ event: 'schedule-mismatch', eventTime, source })
+  return {
+    trigger: { kind: 'scheduled', eventTime, source },
+    window: { slot: found.slot, end: found.next },
+    objection: mismatch && terms.onMismatch === 'refuse' ? 'scheduleMismatch' : null,
+    notices,
+  }
+}
+
+function readForced(
+  input: TriggerInput,
+  forceSlot: string,
+  schedule: Schedule,
+  terms: TriggerTerms,
+  now: Instant,
+): ReadTrigger {
+  if (input.eventTime !== undefined || input.event !== undefined) {
+    throw usageError('a forced slot and an event time are given together; one of them is a leftover: take it away')
+  }
+  const { reason, by } = input
+  if (reason === undefined || reason.trim() === '') throw usageError('a forced slot needs a reason')
+  if (reason.length > MAX_REASON_LENGTH) {
+    throw usageError(`the reason has ${reason.length} characters; allowed are ${MAX_REASON_LENGTH}`)
+  }
+  if (by === undefined) throw usageError('a forced slot needs the name of who forces it (by)')
+  const window = resolveSlot(schedule, forceSlot, now)
+  if (window.slot > now + terms.skewMs) {
+    throw usageError(
+      `slot ${formatInstant(window.slot)} is not due yet: forcing it would take the slot of a run to come`,
+    )
+  }
+  return { trigger: { kind: 'forced', by, reason }, window, objection: null, notices: [] }
+}
+
+function readEventTime(input: TriggerInput, now: Instant): { eventTime: Instant; source: EventTimeSource } {
+  if (input.eventTime !== undefined) return { eventTime: parseEventTime(input.eventTime), source: 'event-time' }
+  if (input.event !== undefined) return { eventTime: parseEventTime(timeOfEvent(input.event)), source: 'event' }
+  return { eventTime: now, source: 'clock' }
+}
+
+function parseEventTime(text: string): Instant {
+  if (/^<aws\..*>$/.test(text)) {
+    throw usageError(
+      `event time is ${JSON.stringify(text)}: nobody replaced it; only EventBridge Scheduler does, in its target's input`,
+    )
+  }
+  return parseInstant(text, 'event time')
+}
+
+function timeOfEvent(json: string): string {
+  let event: unknown
+  try {
+    event = JSON.parse(json)
+  } catch {
+    throw usageError('the event is no JSON; pass the EventBridge event as it came')
+  }
+  const time = typeof event === 'object' && event !== null && 'time' in event ? event.time : undefined
+  if (typeof time !== 'string') throw usageError('the event has no "time"; pass the EventBridge event as it came')
+  return time
+}

@@ -1,0 +1,282 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
+import { type ChildRequest, superviseChild } from '../../src/run/child.ts'
+import { systemClock } from '../../src/run/clock.ts'
+import { readStat } from '../../src/run/proc.ts'
+import type { Stops } from '../../src/run/signals.ts'
+import { BATCHES, DUE_AT_SIGWINCH, supervise } from '../support/supervise.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'cronledger-child-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const batch = (name: string) => join(BATCHES, name)
+const isLiving = (pid: string | undefined) => readStat(Number(pid))?.living === true
+const FACTS = { lines: 0, pid: expect.any(Number) }
+
+function quietStops(): Stops {
+  return { first: () => null, onSignal: () => () => undefined, aborted: new AbortController().signal }
+}
+
+/** In this very process, for commands that print nothing. */
+function superviseHere(argv: ChildRequest['argv'], hooks: { stops?: Stops; leaseLost?: AbortSignal } = {}) {
+  const started: number[] = []
+  const end = superviseChild(
+    { argv, env: { PATH: process.env['PATH'] }, timeoutMs: null, killAfterMs: 20_000, stopTimeoutMs: 30_000 },
+    {
+      stops: quietStops(),
+      leaseLost: new AbortController().signal,
+      clock: systemClock,
+      onStarted: (pid) => started.push(pid),
+      ...hooks,
+    },
+  )
+  return end.then((value) => ({ ...value, starts: started.length }))
+}
+
+function script(name: string, text: string, mode = 0o755): string {
+  const path = join(folder, name)
+  writeFileSync(path, text)
+  chmodSync(path, mode)
+  return path
+}
+
+describe('a child that ends by itself', () => {
+  test.each([
+    ['exit 0', { outcome: 'succeeded', exitCode: 0 }],
+    ['exit 3', { outcome: 'failed', exitCode: 3 }],
+    ['exit 255', { outcome: 'failed', exitCode: 255 }],
+    ['kill -KILL $$', { outcome: 'failed', signal: 'SIGKILL' }],
+    ['kill -SEGV $$', { outcome: 'failed', signal: 'SIGSEGV' }],
+    ['kill -TERM $$', { outcome: 'failed', signal: 'SIGTERM' }],
+  ])('%s', async (text, end) => {
+    expect(await superviseHere(['sh', '-c', text])).toEqual({ ...end, starts: 1 })
+  })
+
+  test('gets its arguments as they are, and its environment only', async () => {
+    const text = `[ "$1" = 'a  b;*$HOME' ] && [ -z "$HOME" ]`
+    expect(await superviseHere(['sh', '-c', text, 'sh', 'a  b;*$HOME'])).toMatchObject({ outcome: 'succeeded' })
+  })
+
+  test('leads a process group of its own', async () => {
+    const text = '[ "$(ps -o pgid= -p $$ | tr -d " ")" = $$ ]'
+    expect(await superviseHere(['sh', '-c', text])).toMatchObject({ outcome: 'succeeded' })
+  })
+
+  test('leaves its background process alone, and is not kept waiting by it', async () => {
+    const run = supervise({ argv: [batch('background.sh')] })
+    const [, pid] = await run.printed(/background (\d+)\n/)
+    onTestFinished(() => void process.kill(Number(pid), 'SIGKILL'))
+    expect(await run.end).toEqual({ outcome: 'succeeded', exitCode: 0, ...FACTS })
+    expect(isLiving(pid)).toBe(true)
+  })
+})
+
+describe('a command that cannot be started', () => {
+  test.each<[string, () => ChildRequest['argv'], number, RegExp]>([
+    ['not found in PATH', () => ['no-such-command'], 127, /^command not found: "no-such-command"$/],
+    ['no such file', () => ['./no-such-file'], 127, /^command not found/],
+    ['no interpreter', () => [script('bad', '#!/no/such\n')], 127, /interpreter/],
+    ['Windows line ends', () => [script('crlf', '#!/bin/sh\r\nexit 0\r\n')], 127, /Windows line ends/],
+    ['not executable', () => [script('plain', '#!/bin/sh\n', 0o644)], 126, /not an executable file/],
+    ['a folder', () => [folder], 126, /not an executable file/],
+    ['below a file', () => [`${script('file', '')}/x`], 126, /ENOTDIR/],
+    ['empty', () => [''], 126, /empty/],
+    ['a NUL byte', () => ['echo', 'secret\0'], 126, /NUL byte/],
+    ['too large', () => ['true', 'x'.repeat(200_000)], 126, /larger than the system allows/],
+  ])('%s', async (_, argv, exitCode, detail) => {
+    const end = await superviseHere(argv())
+    expect(end).toEqual({ outcome: 'notStarted', exitCode, detail: expect.stringMatching(detail), starts: 0 })
+    expect(end.detail).not.toMatch(/\n|secret/)
+  })
+
+  test('a script without #! is run by sh, as execvp(3) does', async () => {
+    expect(await superviseHere([script('bare', 'exit 4\n')])).toMatchObject({ outcome: 'failed', exitCode: 4 })
+  })
+
+  test('the PATH that counts is the one of the child', async () => {
+    const request = { argv: ['sh'] as const, timeoutMs: null, killAfterMs: 1, stopTimeoutMs: 1 }
+    const hooks = { stops: quietStops(), leaseLost: new AbortController().signal, clock: systemClock }
+    const end = await superviseChild({ ...request, env: { PATH: folder } }, { ...hooks, onStarted: () => undefined })
+    expect(end).toMatchObject({ outcome: 'notStarted', exitCode: 127 })
+  })
+})
+
+describe('what comes before the start', () => {
+  test('a stop signal: no child', async () => {
+    const stops: Stops = { ...quietStops(), first: () => ({ signal: 'SIGINT', atMs: 0 }) }
+    const end = await superviseHere(['sh', '-c', 'exit 0'], { stops })
+    expect(end).toEqual({ outcome: 'notStarted', stoppedBy: 'SIGINT', starts: 0 })
+  })
+
+  test('the loss of the lease: no child', async () => {
+    const end = await superviseHere(['sh', '-c', 'exit 0'], { leaseLost: AbortSignal.abort({ killInMs: 0 }) })
+    expect(end).toEqual({ outcome: 'notStarted', detail: expect.stringContaining('lease'), starts: 0 })
+  })
+})
+
+describe('a stop', () => {
+  test.each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const)('%s is passed on', async (signal) => {
+    const run = supervise({ argv: [process.execPath, batch('tell-signal.mjs')] })
+    await run.printed(/ready/)
+    run.process.kill(signal)
+    expect(await run.end).toEqual({ outcome: 'interrupted', stoppedBy: signal, exitCode: 7, ...FACTS })
+    await run.printed(new RegExp(`got ${signal}`))
+  })
+
+  test('is interrupted, also when the child ends with 0', async () => {
+    const run = supervise({ argv: ['sh', '-c', 'trap "exit 0" TERM; echo ready; while :; do sleep 0.02; done'] })
+    await run.printed(/ready/)
+    run.process.kill('SIGTERM')
+    expect(await run.end).toEqual({ outcome: 'interrupted', stoppedBy: 'SIGTERM', exitCode: 0, ...FACTS })
+  })
+
+  test('a later signal is passed on too, the first one stays the reason', async () => {
+    const traps = 'trap "echo term" TERM; trap "echo int; exit 5" INT'
+    const run = supervise({ argv: ['sh', '-c', `${traps}; echo ready; while :; do sleep 0.02; done`] })
+    await run.printed(/ready/)
+    run.process.kill('SIGTERM')
+    await run.printed(/term/)
+    run.process.kill('SIGINT')
+    expect(await run.end).toEqual({ outcome: 'interrupted', stoppedBy: 'SIGTERM', exitCode: 5, ...FACTS })
+  })
+
+  test.each([
+    ['stay', { killAfterMs: 100 }, { signal: 'SIGKILL' }],
+    ['stay', { stopTimeoutMs: 5_100 }, { signal: 'SIGKILL' }],
+    // Killed at once, maybe before its own trap is set.
+    ['stay', { stopTimeoutMs: 1_000 }, {}],
+    ['leave', { killAfterMs: 100 }, { exitCode: 0 }],
+  ] as const)('ends the whole group: family.sh %s with %j', async (how, terms, end) => {
+    const run = supervise({ argv: [batch('family.sh'), how], ...terms })
+    const [, grandchild] = await run.printed(/grandchild (\d+)\n/)
+    expect(isLiving(grandchild)).toBe(true)
+    run.process.kill('SIGTERM')
+    expect(await run.end).toMatchObject({ outcome: 'interrupted', stoppedBy: 'SIGTERM', ...end })
+    expect(isLiving(grandchild)).toBe(false)
+  })
+
+  test('waits for a group whose leader left first, as long as it has time', async () => {
+    const slow = `sh -c 'trap "sleep 0.3; echo cleaned; exit 0" TERM; echo grandchild; while :; do sleep 0.02; done' &`
+    const run = supervise({ argv: ['sh', '-c', `${slow} trap 'exit 0' TERM; while :; do wait; done`] })
+    await run.printed(/grandchild/)
+    run.process.kill('SIGTERM')
+    expect(await run.end).toMatchObject({ outcome: 'interrupted', exitCode: 0 })
+    await run.printed(/cleaned/)
+  })
+
+  test('wakes a child that is stopped', async () => {
+    const run = supervise({ argv: [process.execPath, batch('tell-signal.mjs')] })
+    await run.printed(/ready/)
+    const children = readFileSync(`/proc/${run.process.pid}/task/${run.process.pid}/children`, 'utf8')
+    process.kill(Number(children), 'SIGSTOP')
+    run.process.kill('SIGTERM')
+    expect(await run.end).toMatchObject({ outcome: 'interrupted', exitCode: 7 })
+  })
+
+  test('as PID 1: gives the child its time, and does not wait for zombies', { timeout: 10_000 }, async (context) => {
+    const unshare = ['unshare', '--pid', '--fork', '--mount-proc']
+    try {
+      execFileSync('unshare', [...unshare.slice(1), 'true'], { stdio: 'pipe' })
+    } catch (error) {
+      context.skip(`no PID namespaces here: ${(error as Error).message}`)
+    }
+    const run = supervise({ argv: [batch('zombie.sh')] }, unshare)
+    await run.printed(/ready/)
+    const inner = readFileSync(`/proc/${run.process.pid}/task/${run.process.pid}/children`, 'utf8')
+    process.kill(Number(inner), 'SIGTERM')
+    expect(await run.end).toEqual({ outcome: 'interrupted', stoppedBy: 'SIGTERM', exitCode: 0, lines: 0, pid: 1 })
+    await run.printed(/stopped/)
+  })
+})
+
+describe('the timeout', () => {
+  test('ends the child', async () => {
+    const run = supervise({ argv: ['sleep', '30'], timeoutMs: 100 })
+    expect(await run.end).toEqual({ outcome: 'timedOut', signal: 'SIGTERM', ...FACTS })
+  })
+
+  test('kills what ignores it', async () => {
+    const run = supervise({ argv: [batch('family.sh'), 'stay'], timeoutMs: DUE_AT_SIGWINCH, killAfterMs: 100 })
+    const [, grandchild] = await run.printed(/grandchild (\d+)\n/)
+    run.process.kill('SIGWINCH')
+    expect(await run.end).toEqual({ outcome: 'timedOut', signal: 'SIGKILL', ...FACTS })
+    expect(isLiving(grandchild)).toBe(false)
+  })
+
+  test('stays the reason when a stop follows', async () => {
+    const traps = 'trap "echo term" TERM; trap "exit 5" INT'
+    const argv = ['sh', '-c', `${traps}; echo ready; while :; do sleep 0.02; done`] as const
+    const run = supervise({ argv, timeoutMs: DUE_AT_SIGWINCH })
+    await run.printed(/ready/)
+    run.process.kill('SIGWINCH')
+    await run.printed(/term/)
+    run.process.kill('SIGINT')
+    expect(await run.end).toEqual({ outcome: 'timedOut', exitCode: 5, ...FACTS })
+  })
+
+  test('does nothing to a child that was faster', async () => {
+    expect(await supervise({ argv: ['true'], timeoutMs: 60_000 }).end).toMatchObject({ outcome: 'succeeded' })
+  })
+})
+
+test('a lost lease ends the group in the time that it leaves', async () => {
+  const run = supervise({ argv: [batch('family.sh'), 'stay'] })
+  const [, grandchild] = await run.printed(/grandchild (\d+)\n/)
+  run.process.kill('SIGUSR2')
+  expect(await run.end).toEqual({ outcome: 'leaseLost', signal: 'SIGKILL', ...FACTS })
+  expect(isLiving(grandchild)).toBe(false)
+})
+
+describe('the pipes of the child', () => {
+  const BLOCK = `${Array.from({ length: 64 }, (_, line) => String(line).padStart(63, 'x')).join('\n')}\n`
+  const FLOOD = BLOCK.repeat(512)
+  const LOG_LINE = /^LOG (\d+) \.{200} END\n/gm
+
+  /** Runs `supervise.mjs` on a flood under a shell, which can wire pipes as operators do. */
+  function flood(wiring: string) {
+    const result = join(folder, 'flood.json')
+    const request = JSON.stringify({
+      argv: [process.execPath, batch('flood.mjs'), wiring.startsWith('2>&1') ? '1' : '2'],
+    })
+    const driver = `CHATTER=1 "$NODE" "$DRIVER" "$RESULT" "$REQUEST"`
+    const shell = spawn('sh', ['-c', `${driver} ${wiring}`], {
+      env: { ...process.env, NODE: process.execPath, DRIVER: batch('supervise.mjs'), RESULT: result, REQUEST: request },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    const chunks: Buffer[] = []
+    shell.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
+    return new Promise<{ output: string; end: { outcome: string; lines: number } }>((resolve) => {
+      shell.on('close', () => {
+        resolve({ output: Buffer.concat(chunks).toString('latin1'), end: JSON.parse(readFileSync(result, 'utf8')) })
+      })
+    })
+  }
+
+  test('2 MB to a slow reader, with the log in the same pipe: every byte arrives, and no line is cut', async () => {
+    const slowly = `| (while dd bs=64k count=1 2>/dev/null | grep -a '' ; do sleep 0.02; done)`
+    const { output, end } = await flood(`2>&1 ${slowly}`)
+    expect(end.outcome).toBe('succeeded')
+    const logged = [...output.matchAll(LOG_LINE)].map(([, number]) => Number(number))
+    expect(logged).toEqual(Array.from({ length: end.lines }, (_, number) => number))
+    expect(logged.length).toBeGreaterThan(10)
+    // Not toBe: a difference of 2 MB is no message that anybody reads.
+    expect(output.replace(LOG_LINE, '') === FLOOD).toBe(true)
+  })
+
+  test.each([
+    ['closed', '2>&-'],
+    ['a reader that went away', '2>&1 >/dev/null | true'],
+  ])('stderr is %s: the child is not disturbed', async (_, wiring) => {
+    const result = join(folder, 'quiet.json')
+    const request = JSON.stringify({ argv: ['sh', '-c', 'sleep 0.3; echo done > "$RESULT.txt"'] })
+    const driver = `CHATTER=1 "$NODE" "$DRIVER" "$RESULT" "$REQUEST"`
+    execFileSync('sh', ['-c', `(${driver}) ${wiring}`], {
+      env: { ...process.env, NODE: process.execPath, DRIVER: batch('supervise.mjs'), RESULT: result, REQUEST: request },
+    })
+    expect(JSON.parse(readFileSync(result, 'utf8'))).toMatchObject({ outcome: 'succeeded', exitCode: 0 })
+    expect(readFileSync(`${result}.txt`, 'utf8')).toBe('done\n')
+  })
+})

@@ -1,0 +1,451 @@
+import { describe, expect, test } from 'vitest'
+import { readTerms } from '../../src/run/terms.ts'
+import { failsAfter, fates, isClaim, isFinish, isRenewal, TASK, works, world } from '../support/world.ts'
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+const FORCE = { by: 'ada', reason: 'bad input file' }
+
+describe('two triggers at once, on two hosts', () => {
+  test('one starts; the other is recorded as a duplicate', async () => {
+    const { time, trigger, row } = world()
+    const [a, b] = [trigger('a', works(MINUTE_MS)), trigger('b', works(MINUTE_MS))]
+    const results = await time.run(Promise.all([a.result, b.result]))
+    expect(results.map(({ status }) => status).sort()).toEqual(['completed', 'duplicate'])
+    expect(a.starts() + b.starts()).toBe(1)
+    expect(await row()).toMatchObject({ state: 'COMPLETED', rejections: { count: 1, first: [{ cause: 'running' }] } })
+  })
+})
+
+describe('second trigger after the first completed, any time later, also after a failed force', () => {
+  test('duplicate, recorded', async () => {
+    const { time, trigger, row } = world()
+    await time.run(trigger('first', works(MINUTE_MS)).result)
+    await time.run(time.clock().wait(40 * 24 * HOUR_MS))
+    const late = trigger('late', works(1))
+    expect(await time.run(late.result)).toMatchObject({ status: 'duplicate', cause: 'completed' })
+
+    const forced = trigger('forced', failsAfter(1), { force: FORCE })
+    expect(await time.run(forced.result)).toMatchObject({ status: 'failed', outcome: 'failed', recorded: true })
+    expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'succeeded' }, { outcome: 'failed' }] })
+    const later = trigger('later', works(1), { settings: { maxAttempts: 5 } })
+    expect(await time.run(later.result)).toMatchObject({ status: 'duplicate', cause: 'completed' })
+    expect(late.starts() + later.starts()).toBe(0)
+    expect((await row()).rejections.first.map(({ runId }) => runId)).toEqual(['late', 'later'])
+  })
+
+  test('a withdrawn force leaves the slot completed', async () => {
+    const { time, trigger, row } = world()
+    await time.run(trigger('first', works(1)).result)
+    const forced = trigger('forced', works(1), {
+      force: FORCE,
+      fateOf: fates(isClaim, { kind: 'answered' }, ...lostFor(60)),
+    })
+    await expect(time.run(forced.result)).rejects.toMatchObject({ kind: 'unreachable' })
+    expect(await row()).toMatchObject({ state: 'COMPLETED', attempts: [{}, { outcome: 'notStarted' }] })
+  })
+})
+
+describe('claim applied, answer lost', () => {
+  test('the run happens, once', async () => {
+    const { time, trigger, row } = world()
+    const run = trigger('a', works(MINUTE_MS), { fateOf: fates(isClaim, { kind: 'answerLost' }) })
+    expect(await time.run(run.result)).toMatchObject({ status: 'completed', attempt: 1 })
+    expect(run.starts()).toBe(1)
+    expect((await row()).attempts).toHaveLength(1)
+  })
+
+  test('also for a takeover', async () => {
+    const { time, trigger, row } = world()
+    await time.run(trigger('a', failsAfter(1)).result)
+    const settings = { maxAttempts: 2 }
+    const second = trigger('b', works(1), { settings, fateOf: fates(isClaim, { kind: 'answerLost' }) })
+    expect(await time.run(second.result)).toMatchObject({ status: 'completed', attempt: 2 })
+    expect((await row()).attempts).toHaveLength(2)
+  })
+})
+
+describe('claim sent, never answered', () => {
+  for (const [what, planned] of [
+    ['that never arrives', lostFor(60)],
+    ['that was applied', [{ kind: 'answerLost' }, ...lostFor(60)] as const],
+    ['that arrives after the withdrawal', [{ kind: 'held', forMs: MINUTE_MS }, ...lostFor(60)] as const],
+  ] as const) {
+    test(`withdrawn by a write; a later trigger of the slot is free to start: a claim ${what}`, async () => {
+      const { time, trigger, row } = world()
+      const startMs = time.now()
+      const givenUp = trigger('a', works(1), { fateOf: fates(isClaim, ...planned) })
+      await expect(time.run(givenUp.result)).rejects.toMatchObject({ kind: 'unreachable' })
+      expect(time.now() - startMs).toBeLessThanOrEqual(readTerms({}).ledgerTimeoutMs)
+      expect(givenUp.starts()).toBe(0)
+      expect(givenUp.events).toEqual([{ event: 'withdrawn', certain: true }])
+      await time.run(time.clock().wait(5 * MINUTE_MS))
+
+      const later = trigger('b', works(1))
+      expect(await time.run(later.result)).toMatchObject({ status: 'completed' })
+      expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['notStarted', 'succeeded'])
+    })
+  }
+
+  test('if the withdrawal goes unanswered too, the log says so', async () => {
+    const { time, trigger } = world()
+    const run = trigger('a', works(1), { fateOf: () => ({ kind: 'dropped' }) })
+    await expect(time.run(run.result)).rejects.toMatchObject({ kind: 'unreachable' })
+    expect(run.events).toEqual([{ event: 'withdrawn', certain: false }])
+  })
+})
+
+describe('renewal still on its way when the child ends', () => {
+  test('the finish lands on top of it', async () => {
+    const { time, trigger, row } = world()
+    // The renewal is applied while the finish is on its way, and never answered.
+    const fateOf = fates(isRenewal, { kind: 'answerLost' }, { kind: 'stalled' })
+    const run = trigger('a', works(MINUTE_MS + 10), { fateOf })
+    expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
+    expect(await row()).toMatchObject({ state: 'COMPLETED', leaseUntil: null, version: 3 })
+  })
+
+  test('a renewal that arrives after the finish changes nothing', async () => {
+    const { time, trigger, row } = world()
+    const run = trigger('a', works(MINUTE_MS + 10), { fateOf: fates(isRenewal, { kind: 'held', forMs: 10_000 }) })
+    expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
+    await time.run(time.clock().wait(MINUTE_MS))
+    expect(await row()).toMatchObject({ state: 'COMPLETED', leaseUntil: null, version: 2 })
+  })
+})
+
+describe('finish applied, answer lost', () => {
+  test("recorded once, child's exit code", async () => {
+    const { time, trigger, row } = world()
+    const run = trigger('a', works(1), { fateOf: fates(isFinish, { kind: 'answerLost' }) })
+    expect(await time.run(run.result)).toEqual({ status: 'completed', attempt: 1, value: 'done' })
+    expect(await row()).toMatchObject({ state: 'COMPLETED', version: 2, attempts: [{ outcome: 'succeeded' }] })
+  })
+
+  test('also where somebody forced the slot before the finish was sent again', async () => {
+    const { time, trigger, row } = world()
+    const run = trigger('a', works(1), { fateOf: fates(isFinish, { kind: 'answerLost', afterMs: 2_000 }) })
+    const forced = time
+      .clock()
+      .wait(1_000)
+      .then(() => trigger('b', works(10_000), { force: FORCE }).result)
+    expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
+    expect(await time.run(forced)).toMatchObject({ status: 'completed', attempt: 2 })
+    expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['succeeded', 'succeeded'])
+  })
+})
+
+describe('rejection noted between claim and finish', () => {
+  test('still on record after the finish', async () => {
+    const { time, trigger, row } = world()
+    const run = trigger('a', works(10 * MINUTE_MS))
+    const duplicate = time
+      .clock()
+      .wait(MINUTE_MS)
+      .then(() => trigger('b', works(1)).result)
+    await time.run(Promise.all([run.result, duplicate]))
+    expect(await row()).toMatchObject({ state: 'COMPLETED', rejections: { count: 1, latest: { runId: 'b' } } })
+  })
+
+  test('a note that is sent again after a lost answer counts once', async () => {
+    const { time, trigger, row } = world()
+    await time.run(trigger('a', works(1)).result)
+    const fateOf = fates(({ verb }) => verb === 'note', { kind: 'answerLost' })
+    const duplicate = trigger('b', works(1), { fateOf })
+    await time.run(duplicate.result)
+    expect(duplicate.events).toMatchObject([{ event: 'duplicate', noted: true }])
+    expect((await row()).rejections.count).toBe(1)
+  })
+})
+
+describe('ledger down before the claim', () => {
+  for (const fate of [{ kind: 'dropped' }, { kind: 'stalled' }] as const) {
+    test(`no child, an error within the timeout: ${fate.kind}`, async () => {
+      const { time, trigger, find } = world()
+      const startMs = time.now()
+      const run = trigger('a', works(1), { fateOf: () => fate, settings: { ledgerTimeoutMs: 4_000 } })
+      await expect(time.run(run.result)).rejects.toMatchObject({ kind: 'unreachable' })
+      expect(time.now() - startMs).toBeLessThanOrEqual(4_000)
+      expect(run.starts()).toBe(0)
+      expect(await find()).toBe(null)
+    })
+  }
+})
+
+describe('ledger down at the finish', () => {
+  test('retried until it is back', async () => {
+    const { time, trigger, row } = world()
+    const backMs = time.now() + 4 * MINUTE_MS
+    const run = trigger('a', works(1), {
+      fateOf: (call) => (isFinish(call) && time.now() < backMs ? { kind: 'dropped' } : { kind: 'answered' }),
+    })
+    expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
+    expect(await row()).toMatchObject({ state: 'COMPLETED' })
+  })
+
+  test('retried until the finish timeout, then unrecorded, with the value', async () => {
+    const { time, trigger, row } = world()
+    const startMs = time.now()
+    const run = trigger('a', works(1), { fateOf: (call) => ({ kind: isFinish(call) ? 'dropped' : 'answered' }) })
+    expect(await time.run(run.result)).toEqual({ status: 'unrecorded', attempt: 1, value: 'done' })
+    expect(time.now() - startMs).toBeGreaterThanOrEqual(5 * MINUTE_MS)
+    expect(time.now() - startMs).toBeLessThan(5 * MINUTE_MS + 1_000)
+    expect(run.events.at(-1)).toMatchObject({ event: 'ended', finish: 'unanswered' })
+    expect(await row()).toMatchObject({ state: 'PENDING' })
+  })
+
+  test('or what a stop leaves, also when it comes meanwhile', async () => {
+    const { time, trigger } = world()
+    const startMs = time.now()
+    const run = trigger('a', works(1), { fateOf: (call) => ({ kind: isFinish(call) ? 'dropped' : 'answered' }) })
+    void time.clock().wait(MINUTE_MS).then(run.stop)
+    expect(await time.run(run.result)).toMatchObject({ status: 'unrecorded' })
+    expect(time.now() - startMs).toBeLessThan(MINUTE_MS + 30_000)
+    expect(time.now() - startMs).toBeGreaterThan(MINUTE_MS + 25_000)
+  })
+})
+
+describe('ledger down in mid-run', () => {
+  const outage = (fromMs: number, toMs: number, now: () => number) => () =>
+    now() >= fromMs && now() < toMs ? ({ kind: 'stalled' } as const) : ({ kind: 'answered', afterMs: 5 } as const)
+
+  test('the batch goes on (one attempt)', async () => {
+    const { time, trigger, row } = world()
+    const startMs = time.now()
+    const fateOf = outage(startMs + 30_000, startMs + HOUR_MS, time.now)
+    const run = trigger('a', works(2 * HOUR_MS), { fateOf })
+    expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
+    expect(await row()).toMatchObject({ state: 'COMPLETED', attempts: [{ outcome: 'succeeded' }] })
+  })
+
+  test('or is stopped in time (more)', async () => {
+    const { time, trigger } = world()
+    const startMs = time.now()
+    const terms = readTerms({})
+    const fateOf = outage(startMs + 90_000, startMs + HOUR_MS, time.now)
+    const killsMs: number[] = []
+    const run = trigger(
+      'a',
+      async ({ lost }, clock) => {
+        await clock.wait(2 * HOUR_MS, lost)
+        killsMs.push(clock.monotonicMs(), (lost.reason as { killInMs: number }).killInMs)
+        return { outcome: 'leaseLost' }
+      },
+      { fateOf, settings: { maxAttempts: 2 } },
+    )
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost', recorded: false })
+    const [stopMs = 0, killInMs = 0] = killsMs
+    // The last renewal that was answered left a minute after the claim.
+    const endMs = startMs + MINUTE_MS + terms.leaseMs - terms.skewMs
+    expect(stopMs + killInMs).toBeLessThanOrEqual(endMs + 10)
+    expect(stopMs + killInMs).toBeGreaterThan(endMs - 100)
+    expect(killInMs).toBeGreaterThan(terms.killAfterMs - 100)
+  })
+
+  test('a short outage costs nothing', async () => {
+    const { time, trigger, row } = world()
+    const startMs = time.now()
+    const fateOf = outage(startMs + 30_000, startMs + 8 * MINUTE_MS, time.now)
+    const run = trigger('a', works(HOUR_MS), { fateOf, settings: { maxAttempts: 2 } })
+    expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
+    expect((await row()).attempts).toHaveLength(1)
+  })
+})
+
+describe('signal between claim and start', () => {
+  test('no child; the slot is free for the next trigger', async () => {
+    const { time, trigger, row } = world()
+    const run = trigger('a', works(1), { fateOf: fates(isClaim, { kind: 'answered', afterMs: 1_000 }) })
+    void time.clock().wait(500).then(run.stop)
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'notStarted' })
+    expect(run.starts()).toBe(0)
+    expect(await row()).toMatchObject({ attempts: [{ outcome: 'notStarted' }], leaseUntil: null })
+    expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'completed', attempt: 2 })
+  })
+
+  test('a signal before the claim: nothing is written', async () => {
+    const { time, trigger, find } = world()
+    const run = trigger('a', works(1), { fateOf: () => ({ kind: 'dropped' }) })
+    run.stop()
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: null })
+    expect(await find()).toBe(null)
+  })
+})
+
+describe('paused past its lease, then woken', () => {
+  test('renews, and goes on', async () => {
+    const { time, trigger, row } = world()
+    const pause = { fromMs: time.now() + 90_000, toMs: time.now() + HOUR_MS }
+    const run = trigger('a', works(2 * HOUR_MS), { time: { pause }, settings: { maxAttempts: 2 } })
+    expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
+    expect((await row()).attempts).toHaveLength(1)
+  })
+
+  test('or stops its child, and cannot overwrite the new owner', async () => {
+    const { time, trigger, row } = world()
+    const pause = { fromMs: time.now() + 90_000, toMs: time.now() + HOUR_MS }
+    const settings = { maxAttempts: 2 }
+    const paused = trigger('a', works(2 * HOUR_MS), { time: { pause }, settings })
+    const second = time
+      .clock()
+      .wait(30 * MINUTE_MS)
+      .then(() => trigger('b', works(2 * HOUR_MS), { settings }).result)
+    expect(await time.run(paused.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost', recorded: false })
+    expect(time.now()).toBeLessThan(pause.toMs + 1_000)
+    expect(paused.events).toContainEqual({ event: 'lease-lost', cause: 'taken' })
+    expect(await time.run(second)).toMatchObject({ status: 'completed', attempt: 2 })
+    expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['abandoned', 'succeeded'])
+  })
+
+  test('paused between the claim and the start: renews before it starts', async () => {
+    const { time, trigger, row } = world()
+    const settings = { maxAttempts: 2, leaseMs: 4_000, heartbeatMs: 1_000, skewMs: 0, killAfterMs: 1_000 }
+    const pause = { fromMs: time.now() + 1, toMs: time.now() + 10_000 }
+    const paused = trigger('a', works(1), {
+      time: { pause },
+      settings,
+      fateOf: fates(({ verb }) => verb === 'put', { kind: 'answeredLate', afterMs: 5 }),
+    })
+    const second = time
+      .clock()
+      .wait(5_000)
+      .then(() => trigger('b', works(HOUR_MS), { settings }).result)
+    expect(await time.run(paused.result)).toMatchObject({ status: 'duplicate' })
+    expect(paused.starts()).toBe(0)
+    await time.run(second)
+    expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['abandoned', 'succeeded'])
+  })
+})
+
+describe('clocks of two hosts 30 s apart', () => {
+  for (const aheadMs of [30_000, -30_000]) {
+    test(`still one at a time: the contender is ${aheadMs / 1_000} s ahead`, async () => {
+      const { time, trigger } = world()
+      const settings = { maxAttempts: 2 }
+      let endedMs = Number.POSITIVE_INFINITY
+      // Renewals stop being answered at once; the owner must have stopped before the contender may start.
+      const owner = trigger(
+        'a',
+        async ({ lost }, clock) => {
+          await clock.wait(HOUR_MS, lost)
+          await clock.wait((lost.reason as { killInMs: number }).killInMs)
+          endedMs = clock.monotonicMs()
+          return { outcome: 'leaseLost' }
+        },
+        { settings, fateOf: (call) => ({ kind: isRenewal(call) ? 'dropped' : 'answered' }) },
+      )
+      const contender = async () => {
+        for (;;) {
+          await time.clock().wait(1_000)
+          const run = trigger('b', works(1), { settings, time: { offsetMs: aheadMs } })
+          const result = await run.result
+          if (run.starts() > 0) return { result, startedMs: time.now() }
+        }
+      }
+      const takeover = contender()
+      const { result, startedMs } = await time.run(takeover)
+      expect(result).toMatchObject({ status: 'completed', attempt: 2 })
+      expect(startedMs).toBeGreaterThan(endedMs)
+      await time.run(owner.result)
+    })
+  }
+})
+
+describe('two forces at once', () => {
+  test('one starts', async () => {
+    const { time, trigger, row } = world()
+    await time.run(trigger('a', works(1)).result)
+    const forces = [trigger('b', works(MINUTE_MS), { force: FORCE }), trigger('c', works(MINUTE_MS), { force: FORCE })]
+    const results = await time.run(Promise.all(forces.map(({ result }) => result)))
+    expect(results.map(({ status }) => status).sort()).toEqual(['completed', 'refused'])
+    expect(await row()).toMatchObject({ attempts: [{}, { trigger: { kind: 'forced', ...FORCE } }] })
+    expect((await row()).rejections.first).toMatchObject([{ kind: 'refused', cause: 'running' }])
+  })
+})
+
+describe('row written by a newer cronledger', () => {
+  test('refused, untouched', async () => {
+    const { time, trigger, ledger, find } = world()
+    ledger.writeRaw({ task: TASK, slot: '2026-11-24T03:00:00Z', schemaVersion: 2, state: 'DREAMING', version: 1 })
+    const before = await find()
+    for (const force of [undefined, FORCE]) {
+      const run = trigger('a', works(1), force === undefined ? {} : { force })
+      expect(await time.run(run.result)).toMatchObject({ status: 'refused', cause: 'newerRow' })
+      expect(run.starts()).toBe(0)
+    }
+    expect(await find()).toEqual(before)
+    expect(before).toMatchObject({ foreign: true, schemaVersion: 2 })
+  })
+})
+
+describe('the rest of the flow', () => {
+  test('the common path is one write to claim and one to finish, no read', async () => {
+    const { time, trigger } = world()
+    const verbs: string[] = []
+    const run = trigger('a', works(1), {
+      fateOf: ({ verb }) => {
+        verbs.push(verb)
+        return { kind: 'answered' }
+      },
+    })
+    await time.run(run.result)
+    expect(verbs).toEqual(['put', 'put'])
+  })
+
+  test('a duplicate is one write that finds the row, and one note', async () => {
+    const { time, trigger } = world()
+    await time.run(trigger('a', works(1)).result)
+    const verbs: string[] = []
+    const run = trigger('b', works(1), {
+      fateOf: ({ verb }) => {
+        verbs.push(verb)
+        return { kind: 'answered' }
+      },
+    })
+    await time.run(run.result)
+    expect(verbs).toEqual(['put', 'note'])
+  })
+
+  test('too late for a slot without a row: refused, and no row', async () => {
+    const { time, trigger, find } = world()
+    await time.run(time.clock().wait(HOUR_MS))
+    const late = { settings: { maxLatenessMs: 30 * MINUTE_MS } }
+    expect(await time.run(trigger('a', works(1), late).result)).toMatchObject({
+      status: 'refused',
+      cause: 'tooLate',
+      row: null,
+    })
+    expect(await find()).toBe(null)
+    await time.run(trigger('b', works(1)).result)
+    expect(await time.run(trigger('c', works(1), late).result)).toMatchObject({ status: 'duplicate' })
+  })
+
+  test('a stale row is refused with one attempt, and taken over with more', async () => {
+    const { time, trigger, row } = world()
+    // A crash: the process is gone, and nobody renews.
+    const crashed = trigger('a', works(1), { fateOf: (call) => ({ kind: isFinish(call) ? 'stalled' : 'answered' }) })
+    void crashed.result
+    await time.run(time.clock().wait(1))
+    await time.run(time.clock().wait(11 * MINUTE_MS))
+    expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'refused', cause: 'stale' })
+    const more = { settings: { maxAttempts: 2 } }
+    const survivor = trigger('c', works(1), { ...more, survivor: { pid: 7, command: 'sleep' } })
+    expect(await time.run(survivor.result)).toMatchObject({ status: 'refused', cause: 'survivor' })
+    expect(await time.run(trigger('d', works(1), more).result)).toMatchObject({ status: 'completed', attempt: 2 })
+    expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['abandoned', 'succeeded'])
+  })
+
+  test('an error of the store that asking again cannot mend ends the claim at once', async () => {
+    const { time, trigger, ledger } = world()
+    const put = ledger.put
+    ledger.put = async () => {
+      throw new TypeError('a bug')
+    }
+    await expect(time.run(trigger('a', works(1)).result)).rejects.toThrow('a bug')
+    ledger.put = put
+  })
+})
+
+function lostFor(times: number) {
+  return Array.from({ length: times }, () => ({ kind: 'dropped' }) as const)
+}

@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'vitest'
+import type { LeaseLoss } from '../../src/run/lease.ts'
+import { readTerms } from '../../src/run/terms.ts'
+import { fates, isRenewal, works, world } from '../support/world.ts'
+
+const MINUTE_MS = 60_000
+const RETRYING = { maxAttempts: 2 }
+const { leaseMs, skewMs, killAfterMs } = readTerms(RETRYING)
+
+test('a renewal each heartbeat, and none after the end', async () => {
+  const { time, trigger } = world()
+  const renewedMs: number[] = []
+  const startMs = time.now()
+  const run = trigger('a', works(3.5 * MINUTE_MS), {
+    fateOf: (call) => {
+      if (isRenewal(call)) renewedMs.push(time.now() - startMs)
+      return { kind: 'answered' }
+    },
+  })
+  await time.run(run.result)
+  await time.run(time.clock().wait(10 * MINUTE_MS))
+  expect(renewedMs).toEqual([1, 2, 3].map((minutes) => minutes * MINUTE_MS))
+})
+
+describe('when the lease cannot be renewed', () => {
+  async function stopTime(answerAfterMs: number) {
+    const { time, trigger } = world()
+    const startMs = time.now()
+    let loss: (LeaseLoss & { atMs: number }) | null = null
+    const run = trigger(
+      'a',
+      async ({ lost }, clock) => {
+        await clock.wait(60 * MINUTE_MS, lost)
+        loss = { ...(lost.reason as LeaseLoss), atMs: clock.monotonicMs() - startMs }
+        return { outcome: 'leaseLost' }
+      },
+      {
+        settings: RETRYING,
+        fateOf: (call) => firstRenewal(call) ?? { kind: isRenewal(call) ? 'dropped' : 'answered' },
+      },
+    )
+    const once = fates(isRenewal, { kind: 'answeredLate', afterMs: answerAfterMs })
+    let seen = 0
+    function firstRenewal(call: Parameters<typeof isRenewal>[0]) {
+      return isRenewal(call) && seen++ === 0 ? once(call) : undefined
+    }
+    await time.run(run.result)
+    return loss as unknown as LeaseLoss & { atMs: number }
+  }
+
+  test('the work is told in time to be gone before a contender may start', async () => {
+    const { cause, atMs, killInMs } = await stopTime(0)
+    const endMs = MINUTE_MS + leaseMs - skewMs
+    expect(cause).toBe('expired')
+    expect(atMs).toBeGreaterThanOrEqual(endMs - killAfterMs)
+    expect(atMs + killInMs).toBeLessThanOrEqual(endMs + 1)
+  })
+
+  test('time is counted from before the last renewal was sent, not from its answer', async () => {
+    expect(await stopTime(30_000)).toEqual(await stopTime(0))
+  })
+})
+
+test('the child goes on record with the next renewal', async () => {
+  const { time, trigger, row } = world()
+  const mark = { pid: 7, startTicks: 8, boot: 'b' }
+  const run = trigger('a', (attempt, clock) => {
+    attempt.record(mark)
+    return works(2 * MINUTE_MS)(attempt, clock)
+  })
+  void run.result
+  await time.run(time.clock().wait(30_000))
+  expect((await row()).attempts[0]?.process).toBeUndefined()
+  await time.run(run.result)
+  expect((await row()).attempts[0]?.process).toEqual(mark)
+})
+
+test('an error of the store that is no LedgerError does not stop a healthy batch', async () => {
+  const { time, trigger, ledger } = world()
+  const { put } = ledger
+  ledger.put = async (row, expected, call) => {
+    if (isRenewal({ verb: 'put', row, expected })) throw new TypeError('a bug')
+    return put(row, expected, call)
+  }
+  expect(await time.run(trigger('a', works(30 * MINUTE_MS)).result)).toMatchObject({ status: 'completed' })
+})

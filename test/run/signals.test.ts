@@ -1,0 +1,30 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { expect, test } from 'vitest'
+import { BATCHES } from '../support/supervise.ts'
+
+test('remembers the first signal, tells every one, and survives them all', async () => {
+  const child = spawn(process.execPath, [join(BATCHES, 'stops.mjs')], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+  const next = async () => (await lines.next()).value
+  expect(await next()).toBe('ready null false')
+  child.kill('SIGHUP')
+  expect(await next()).toBe('aborted SIGHUP SIGHUP')
+  expect(await next()).toBe('heard SIGHUP')
+  child.kill('SIGINT')
+  expect(await next()).toBe('heard SIGINT')
+  child.kill('SIGQUIT')
+  expect(await next()).toBe('heard SIGQUIT')
+  const ended = once(child, 'exit')
+  child.kill('SIGTERM')
+  expect(await next()).toBe('first SIGHUP true')
+  expect(await ended).toEqual([0, null])
+})
+
+test('loads nothing before the handlers stand', () => {
+  const source = readFileSync(new URL('../../src/run/signals.ts', import.meta.url), 'utf8')
+  expect(source).not.toMatch(/^import/m)
+})

@@ -1,0 +1,48 @@
+import { describe, expect, test } from 'vitest'
+import { LIMITS, optionName, type RunSettings, readTerms } from '../../src/run/terms.ts'
+
+test('the defaults of the design', () => {
+  expect(readTerms({})).toMatchObject({
+    maxAttempts: 1,
+    leaseMs: 600_000,
+    heartbeatMs: 60_000,
+    killAfterMs: 20_000,
+    skewMs: 30_000,
+    stopTimeoutMs: 30_000,
+    ledgerTimeoutMs: 30_000,
+    finishTimeoutMs: 300_000,
+    maxLatenessMs: null,
+    onLeaseLost: 'continue',
+  })
+  expect(readTerms({ maxAttempts: 2 }).onLeaseLost).toBe('stop')
+  expect(readTerms({ maxAttempts: 2, onLeaseLost: 'continue' }).onLeaseLost).toBe('continue')
+})
+
+test('the lease covers three heartbeats, the skew and the kill', () => {
+  const tight = { heartbeatMs: 10_000, skewMs: 30_000, killAfterMs: 20_000 }
+  expect(readTerms({ ...tight, leaseMs: 80_000 }).leaseMs).toBe(80_000)
+  expect(() => readTerms({ ...tight, leaseMs: 79_999 })).toThrow(
+    'lease is 79.999s; it must be at least 3 heartbeats + skew + kill-after, here 80s',
+  )
+})
+
+test('the finish must be over before the lease is', () => {
+  const short = { leaseMs: 60_000, heartbeatMs: 1_000, skewMs: 0, killAfterMs: 1_000 }
+  expect(readTerms(short).finishTimeoutMs).toBe(30_000)
+  expect(readTerms({ ...short, finishTimeoutMs: 59_000 }).finishTimeoutMs).toBe(59_000)
+  expect(() => readTerms({ ...short, finishTimeoutMs: 60_000 })).toThrow(
+    /finish-timeout is 1m; .* less than the lease, 1m/,
+  )
+})
+
+describe('bounds', () => {
+  for (const [name, { min, max }] of Object.entries(LIMITS)) {
+    test(`${optionName(name)} is refused outside them`, () => {
+      for (const value of [min - 1, max + 1, min + 0.5, Number.NaN]) {
+        const settings: RunSettings = { [name]: value }
+        expect(() => readTerms(settings)).toThrow(new RegExp(`^${optionName(name)} is .*; allowed are `))
+        expect(() => readTerms(settings)).toThrow(expect.objectContaining({ kind: 'usage' }))
+      }
+    })
+  }
+})

@@ -1,0 +1,160 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { parseSchedule } from '../../src/core/schedule.ts'
+import type { ScheduleSpec } from '../../src/core/types.ts'
+import { readTrigger, type TriggerInput, type TriggerTerms } from '../../src/run/trigger.ts'
+
+const fixture = (name: string) => readFileSync(new URL(`../fixtures/aws/${name}`, import.meta.url), 'utf8')
+const at = (text: string) => Date.parse(text)
+
+const NIGHTLY = { expression: '0 3 * * *', zone: 'Asia/Tokyo' }
+const TERMS: TriggerTerms = { requireEventTime: false, earlyToleranceMs: null, onMismatch: 'warn', skewMs: 30_000 }
+const NOW = at('2026-11-23T18:00:40Z')
+
+function read(input: TriggerInput, terms: Partial<TriggerTerms> = {}, spec: ScheduleSpec = NIGHTLY, now = NOW) {
+  return readTrigger(input, parseSchedule(spec), { ...TERMS, ...terms }, now)
+}
+const force = (forceSlot: string, rest: TriggerInput = {}) => ({ forceSlot, reason: 'bad input', by: 'ada', ...rest })
+
+describe('event time, the first that is present', () => {
+  test('--event-time', () => {
+    const { trigger, window } = read({ eventTime: '2026-11-24T03:00:00+09:00', event: fixture('rule-event.json') })
+    expect(trigger).toEqual({ kind: 'scheduled', eventTime: at('2026-11-23T18:00:00Z'), source: 'event-time' })
+    expect(window).toEqual({ slot: at('2026-11-23T18:00:00Z'), end: at('2026-11-24T18:00:00Z') })
+  })
+
+  test('the event of an EventBridge rule', () => {
+    const { trigger, notices } = read({ event: fixture('rule-event.json') })
+    expect(trigger).toEqual({ kind: 'scheduled', eventTime: at('2026-11-23T18:00:00Z'), source: 'event' })
+    expect(notices).toEqual([])
+  })
+
+  test('what EventBridge Scheduler puts into a container override', () => {
+    const input = JSON.parse(fixture('scheduler-input.json'))
+    const [{ name, value }] = input.containerOverrides[0].environment
+    expect(name).toBe('CRONLEDGER_EVENT_TIME')
+    expect(read({ eventTime: value }).window.slot).toBe(at('2026-11-23T18:00:00Z'))
+  })
+
+  test('the clock, with a warning for windows under an hour', () => {
+    expect(read({})).toMatchObject({ trigger: { source: 'clock', eventTime: NOW }, notices: [] })
+    const quarter = read({}, {}, { expression: '*/15 * * * *', zone: 'UTC' })
+    expect(quarter.notices).toEqual([{ event: 'clock-event-time', windowMs: 900_000 }])
+    expect(() => read({}, { requireEventTime: true })).toThrow(/no event time is given, and one is required/)
+  })
+})
+
+describe('early tolerance', () => {
+  test('an event time just before a slot belongs to it', () => {
+    expect(read({ eventTime: '2026-11-23T17:59:31Z' }).window.slot).toBe(at('2026-11-23T18:00:00Z'))
+    expect(read({ eventTime: '2026-11-23T17:59:29Z' }).window.slot).toBe(at('2026-11-22T18:00:00Z'))
+  })
+
+  test('1/20 of a short window, or what the option says', () => {
+    const minutes = { expression: '* * * * *', zone: 'UTC' }
+    const slotAt = (eventTime: string, tolerance: Partial<TriggerTerms> = {}) =>
+      read({ eventTime }, tolerance, minutes).window.slot
+    expect(slotAt('2026-11-23T17:59:57Z')).toBe(at('2026-11-23T18:00:00Z'))
+    expect(slotAt('2026-11-23T17:59:56.999Z')).toBe(at('2026-11-23T17:59:00Z'))
+    expect(slotAt('2026-11-23T17:59:59.999Z', { earlyToleranceMs: 0 })).toBe(at('2026-11-23T17:59:00Z'))
+  })
+})
+
+describe('guards', () => {
+  for (const [what, input, message] of [
+    [
+      'a future event time',
+      { eventTime: '2026-11-24T18:00:00Z' },
+      /in the future .* it would take the slot of a run to come/,
+    ],
+    [
+      'a time without an offset',
+      { eventTime: '2026-11-24T03:00:00' },
+      /event time is "2026-11-24T03:00:00".* no offset/,
+    ],
+    ['what nobody replaced', { eventTime: '<aws.scheduler.scheduled-time>' }, /nobody replaced it/],
+    ['an event that is no JSON', { event: '{' }, /the event is no JSON/],
+    ['an event without a time', { event: '{"detail":{}}' }, /the event has no "time"/],
+    ['an event whose time is no text', { event: '{"time":5}' }, /the event has no "time"/],
+    ['an event that is no object', { event: '[]' }, /the event has no "time"/],
+    ['a forced slot beside an event time', force('latest', { eventTime: '2026-11-23T18:00:00Z' }), /given together/],
+    ['a forced slot beside an event', force('latest', { event: fixture('rule-event.json') }), /given together/],
+    ['a reason without a slot', { reason: 'x' }, /no slot to force/],
+    ['a force without a reason', { forceSlot: 'latest', by: 'ada' }, /needs a reason/],
+    ['a force with an empty reason', { forceSlot: 'latest', by: 'ada', reason: ' ' }, /needs a reason/],
+    ['a reason that is a novel', force('latest', { reason: 'x'.repeat(501) }), /501 characters; allowed are 500/],
+    ['a coming slot', force('2026-11-24T18:00:00Z'), /not due yet/],
+  ] as ReadonlyArray<[string, TriggerInput, RegExp]>) {
+    test(`${what} is a usage error`, () => {
+      expect(() => read(input)).toThrow(message)
+      expect(() => read(input)).toThrow(expect.objectContaining({ kind: 'usage' }))
+    })
+  }
+
+  test('a time before the first slot is a usage error', () => {
+    const spec = { expression: 'rate(1 hour)', zone: 'UTC', anchor: at('2026-11-24T00:00:00Z') }
+    expect(() => read({ eventTime: '2026-11-23T17:00:00Z' }, {}, spec)).toThrow(
+      /no slot .* at or before the event time/,
+    )
+  })
+
+  test('an event time that is no fire time: schedule-mismatch', () => {
+    const eventTime = '2026-11-23T17:00:00Z'
+    expect(read({ eventTime })).toMatchObject({
+      notices: [{ event: 'schedule-mismatch', eventTime: at(eventTime), source: 'event-time' }],
+      objection: null,
+    })
+    expect(read({ eventTime }, { onMismatch: 'refuse' }).objection).toBe('scheduleMismatch')
+    expect(read({ eventTime: '2026-11-23T18:00:59Z' }, {}, NIGHTLY, NOW + 60_000).notices).toEqual([])
+    const rate = { expression: 'rate(1 hour)', zone: 'UTC', anchor: at('2026-11-20T00:30:00Z') }
+    expect(read({ eventTime }, { onMismatch: 'refuse' }, rate)).toMatchObject({ notices: [], objection: null })
+  })
+})
+
+describe('the slot to force', () => {
+  for (const [what, slot, expected] of [
+    ['an instant', '2026-11-22T18:00:00Z', '2026-11-22T18:00:00Z'],
+    ['an instant with another offset', '2026-11-23T03:00:00+09:00', '2026-11-22T18:00:00Z'],
+    ['local time in the zone of the schedule', '2026-11-23T03:00', '2026-11-22T18:00:00Z'],
+    ['a date with exactly one slot', '2026-11-23', '2026-11-22T18:00:00Z'],
+    ['the newest that is due', 'latest', '2026-11-23T18:00:00Z'],
+  ] as const) {
+    test(what, () => {
+      const { window, trigger } = read(force(slot))
+      expect(window.slot).toBe(at(expected))
+      expect(trigger).toEqual({ kind: 'forced', by: 'ada', reason: 'bad input' })
+    })
+  }
+
+  const NEW_YORK = { expression: '*/30 1 * * *', zone: 'America/New_York' }
+  for (const [what, slot, spec, message] of [
+    [
+      'no slot, with its neighbours',
+      '2026-11-23T12:00:00Z',
+      NIGHTLY,
+      /near it: 2026-11-22T18:00:00Z and 2026-11-23T18:00:00Z/,
+    ],
+    ['a second off', '2026-11-22T18:00:01Z', NIGHTLY, /is no slot/],
+    ['a date with several', '2026-11-22', { ...NIGHTLY, expression: '0 */4 * * *' }, /several: .*, …; name one/],
+    ['a date with none', '2026-11-22', { ...NIGHTLY, expression: '0 3 * * 1' }, /there is no slot/],
+    ['no calendar date', '2026-02-30', NIGHTLY, /is no date/],
+    ['a time that the clocks skip', '2026-03-08T02:30', NEW_YORK, /the clocks of America\/New_York skip that time/],
+    [
+      'a time that comes twice',
+      '2026-11-01T01:30',
+      { ...NEW_YORK, expression: '30 * * * *' },
+      /comes twice .*05:30:00Z and .*06:30:00Z/,
+    ],
+    ['nonsense', 'yesterday', NIGHTLY, /"yesterday"/],
+    ['nothing due yet', 'latest', { expression: 'at(2027-01-01T00:00:00)', zone: 'UTC' }, /due yet/],
+  ] as ReadonlyArray<[string, string, ScheduleSpec, RegExp]>) {
+    test(`${what} is a usage error`, () => {
+      expect(() => read(force(slot), {}, spec)).toThrow(message)
+      expect(() => read(force(slot), {}, spec)).toThrow(expect.objectContaining({ kind: 'usage' }))
+    })
+  }
+
+  test('a time in the fold is the first pass, where only that is a slot', () => {
+    expect(read(force('2026-11-01T01:30'), {}, NEW_YORK).window.slot).toBe(at('2026-11-01T05:30:00Z'))
+  })
+})

@@ -1,0 +1,135 @@
+import type { RunEvent } from '../../src/core/event.ts'
+import type { Rejection, Row, StoredRow, Survivor, Trigger } from '../../src/core/types.ts'
+import type { ClaimRequest } from '../../src/run/claim.ts'
+import type { Clock } from '../../src/run/clock.ts'
+import { execute, type LiveAttempt, type RunIo, type RunResult, type WorkEnd } from '../../src/run/execute.ts'
+import { type RunSettings, readTerms } from '../../src/run/terms.ts'
+import { type Call, type Fate, faultyStore } from './faulty-store.ts'
+import { memoryStore } from './memory-store.ts'
+import { type HostTime, virtualTime } from './virtual-clock.ts'
+
+const SLOT = Date.parse('2026-11-24T03:00:00Z')
+export const TASK = 'nightly'
+
+export interface HostOptions {
+  readonly time?: HostTime
+  readonly fateOf?: (call: Call) => Fate
+  readonly settings?: RunSettings
+  readonly force?: { readonly by: string; readonly reason: string }
+  readonly survivor?: Survivor
+}
+
+/** One trigger, run to its end. */
+export interface Run {
+  readonly result: Promise<RunResult<string>>
+  readonly events: RunEvent[]
+  /** How often the work was started. */
+  starts(): number
+  stop(): void
+}
+
+/** A ledger in memory, hosts around it, and time that passes only when everybody waits. */
+export function world() {
+  const time = virtualTime(SLOT + 5_000)
+  const ledger = memoryStore()
+  let ids = 0
+
+  function trigger(
+    runId: string,
+    work: (attempt: LiveAttempt, clock: Clock) => Promise<WorkEnd<string>>,
+    options: HostOptions = {},
+  ): Run {
+    const clock = time.clock(options.time)
+    const stop = new AbortController()
+    const events: RunEvent[] = []
+    let starts = 0
+    const how: Trigger =
+      options.force === undefined
+        ? { kind: 'scheduled', eventTime: SLOT, source: 'event-time' }
+        : { kind: 'forced', ...options.force }
+    const request: ClaimRequest = {
+      task: TASK,
+      window: { slot: SLOT, end: SLOT + 86_400_000 },
+      schedule: { expression: '0 3 * * *', zone: 'UTC' },
+      zoneData: '2026a',
+      runId,
+      trigger: how,
+      place: { host: `host-of-${runId}` },
+      objection: null,
+    }
+    const io: RunIo = {
+      store: faultyStore(ledger, clock, options.fateOf ?? (() => ({ kind: 'answered', afterMs: 5 }))),
+      clock,
+      newId: () => `id-${++ids}`,
+      random: () => 0.5,
+      stop: stop.signal,
+      findSurvivor: () => options.survivor ?? null,
+      tell: (event) => events.push(event),
+    }
+    const result = execute(
+      request,
+      (attempt) => {
+        starts += 1
+        return work(attempt, clock)
+      },
+      readTerms(options.settings ?? {}),
+      io,
+    )
+    return {
+      result,
+      events,
+      starts: () => starts,
+      stop: () => stop.abort({ atMs: clock.monotonicMs() }),
+    }
+  }
+
+  return {
+    time,
+    ledger,
+    trigger,
+    async row(): Promise<Row> {
+      const found = await ledger.get({ task: TASK, slot: SLOT }, { signal: new AbortController().signal })
+      if (found === null || 'foreign' in found) throw new Error(`no row, but ${JSON.stringify(found)}`)
+      return found
+    },
+    find(): Promise<StoredRow | null> {
+      return ledger.get({ task: TASK, slot: SLOT }, { signal: new AbortController().signal })
+    },
+    note(rejection: Rejection) {
+      return ledger.note({ task: TASK, slot: SLOT }, rejection, { signal: new AbortController().signal })
+    },
+  }
+}
+
+/** Work that takes `ms` and goes well, or ends at once when its lease is lost. */
+export function works(ms: number) {
+  return async ({ lost }: LiveAttempt, clock: Clock): Promise<WorkEnd<string>> => {
+    await clock.wait(ms, lost)
+    return lost.aborted ? { outcome: 'leaseLost' } : { outcome: 'succeeded', value: 'done' }
+  }
+}
+
+/** Work that takes `ms` and goes wrong. */
+export function failsAfter(ms: number) {
+  return async ({ lost }: LiveAttempt, clock: Clock): Promise<WorkEnd<string>> => {
+    await clock.wait(ms, lost)
+    return lost.aborted ? { outcome: 'leaseLost' } : { outcome: 'failed', exitCode: 3 }
+  }
+}
+
+/** Calls of one verb, or puts of one kind, meet the fates given in turn; all others are answered. */
+export function fates(which: (call: Call) => boolean, ...planned: Fate[]): (call: Call) => Fate {
+  const left = [...planned]
+  return (call) => (which(call) ? left.shift() : undefined) ?? { kind: 'answered', afterMs: 5 }
+}
+
+const attemptOf = (call: Call) => (call.verb === 'put' ? call.row.attempts.at(-1) : undefined)
+export const isClaim = (call: Call) => call.verb === 'put' && call.row.state === 'PENDING' && isFirstLease(call.row)
+export const isRenewal = (call: Call) => call.verb === 'put' && call.row.state === 'PENDING' && !isFirstLease(call.row)
+export const isFinish = (call: Call) =>
+  call.verb === 'put' && call.row.state !== 'PENDING' && attemptOf(call)?.outcome !== 'notStarted'
+
+function isFirstLease(row: Row): boolean {
+  const startedAt = row.attempts.at(-1)?.startedAt ?? 0
+  return (row.leaseUntil ?? 0) - startedAt === readTerms({}).leaseMs
+}
