@@ -1,0 +1,15 @@
+export { LedgerError } from './core/errors.ts'
+export type { RunContext, RunEvent } from './core/event.ts'
+export type { StoredRow } from './core/types.ts'
+export {
+  type Attempt,
+  createLedger,
+  type HistoryOptions,
+  type Ledger,
+  type LedgerOptions,
+  type RunOptions,
+  type RunOutcome,
+} from './ledger.ts'
+export type { CommandOptions } from './run/command.ts'
+export { installStops, type Stops } from './run/signals.ts'
+export { type ScheduleOptions, slotOf } from './slots.ts'

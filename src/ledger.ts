@@ -1,0 +1,215 @@
+import { randomBytes } from 'node:crypto'
+import { firstLine } from './core/errors.ts'
+import type { RunContext, RunEvent } from './core/event.ts'
+import { formatInstant } from './core/instant.ts'
+import { checkTaskName } from './core/task.ts'
+import type { StoredRow } from './core/types.ts'
+import { systemClock } from './run/clock.ts'
+import { type CommandOptions, commandWork } from './run/command.ts'
+import { execute, type LiveAttempt, type RunResult, type WorkEnd } from './run/execute.ts'
+import { findPlace, personOf } from './run/place.ts'
+import type { StopReason } from './run/stop.ts'
+import { findSurvivor } from './run/survivors.ts'
+import { type RunSettings, readTerms } from './run/terms.ts'
+import { readTrigger, type TriggerInput } from './run/trigger.ts'
+import { readSchedule, type ScheduleOptions } from './slots.ts'
+import { type OpenedStore, openStore } from './store/open.ts'
+
+export interface LedgerOptions {
+  /** `dynamodb:TABLE` or `file:PATH`; there is no default. */
+  readonly store: string
+  /** Told of every transition of every run. Heartbeats wait for it, so it must return soon; what it throws is dropped. */
+  readonly log?: (event: RunEvent, context: RunContext) => void
+}
+
+export interface RunOptions extends ScheduleOptions, RunSettings {
+  readonly task: string
+  /** The instant that this trigger stands for, as the scheduler put it into its event. */
+  readonly eventTime?: string | Date
+  /** The EventBridge event itself, as JSON; its `time` is the event time. */
+  readonly event?: string
+  /** Runs this slot whatever became of it before, unless it is running. */
+  readonly force?: { readonly slot: string | Date; readonly reason: string; readonly by?: string }
+  /** Tells the run to stop. */
+  readonly signal?: AbortSignal
+}
+
+/** What the work is given. */
+export interface Attempt {
+  readonly task: string
+  readonly slot: Date
+  /** Null after the schedule's last slot. */
+  readonly windowEnd: Date | null
+  /** From 1; a later attempt of the slot has a higher one: hand it on as a fencing token. */
+  readonly number: number
+  readonly runId: string
+  /** Aborts when the work must end: it is told to stop, or another run took the lease over. */
+  readonly signal: AbortSignal
+}
+
+/** What became of a trigger. */
+export type RunOutcome<T> = RunResult<T> & {
+  readonly task: string
+  readonly slot: Date
+  readonly windowEnd: Date | null
+  readonly runId: string
+}
+
+export interface HistoryOptions {
+  readonly task: string
+  /** Most rows; default all. */
+  readonly limit?: number
+  /** Ends a wait for the ledger. */
+  readonly signal?: AbortSignal
+}
+
+export interface Ledger {
+  /**
+   * Runs `work` once in the slot that the event time belongs to, or says why not. `work` must end when its signal aborts.
+   *
+   * Throws `LedgerError` for wrong options and for a ledger out of reach; then `work` was not called.
+   */
+  run<T>(options: RunOptions, work: (attempt: Attempt) => T | Promise<T>): Promise<RunOutcome<T>>
+  /** The same around a command, as a child process whose group is supervised. */
+  runCommand(options: RunOptions, command: CommandOptions): Promise<RunOutcome<null>>
+  /** The rows of a task, newest first. */
+  history(options: HistoryOptions): AsyncGenerator<StoredRow>
+  /** Lets go of the ledger's connections. */
+  close(): Promise<void>
+}
+
+/** Rows that are fetched at a time: one round trip, and little memory. */
+const PAGE_ROWS = 100
+
+/** A ledger by its name. It is opened by the first call, not before. */
+export function createLedger({ store: name, log }: LedgerOptions): Ledger {
+  let opened: Promise<OpenedStore> | null = null
+  const open = () => {
+    opened ??= openStore(name, process.env)
+    return opened
+  }
+
+  async function trigger<T>(
+    options: RunOptions,
+    stop: AbortSignal,
+    work: (live: LiveAttempt) => Promise<WorkEnd<T>>,
+  ): Promise<RunOutcome<T>> {
+    checkTaskName(options.task)
+    const terms = readTerms(options)
+    const schedule = readSchedule(options)
+    const place = await findPlace(process.env)
+    const read = readTrigger(triggerInput(options, personOf(place)), schedule, terms, systemClock.now())
+    const { store, warnings } = await open()
+
+    const context: RunContext = {
+      task: options.task,
+      window: read.window,
+      schedule: schedule.spec,
+      runId: newId(),
+      trigger: read.trigger,
+      place,
+      store: store.name,
+    }
+    const tell = (event: RunEvent) => {
+      try {
+        log?.(event, context)
+      } catch {
+        // A log that fails must not cost the batch, nor the record of it.
+      }
+    }
+    for (const message of warnings) tell({ event: 'warning', message })
+    for (const notice of read.notices) tell(notice)
+    const request = { ...context, zoneData: process.versions['tz'] ?? 'unknown', objection: read.objection }
+    const result = await execute(request, work, terms, {
+      store,
+      clock: systemClock,
+      newId,
+      random: Math.random,
+      stop,
+      findSurvivor: (row) => findSurvivor(row.attempts),
+      tell,
+    })
+    const { slot, end } = read.window
+    return {
+      ...result,
+      task: options.task,
+      slot: new Date(slot),
+      windowEnd: end === null ? null : new Date(end),
+      runId: context.runId,
+    }
+  }
+
+  return {
+    run(options, work) {
+      const stop = stopOf(options.signal)
+      return trigger(options, stop, (live) => callWork(work, live, stop))
+    },
+    runCommand(options, command) {
+      return trigger(options, command.stops.aborted, commandWork(command, readTerms(options)))
+    },
+    async *history({ task, limit = Number.POSITIVE_INFINITY, signal = new AbortController().signal }) {
+      checkTaskName(task)
+      const { store } = await open()
+      let cursor: string | undefined
+      let left = limit
+      do {
+        const query = { kind: 'task', task, limit: Math.min(left, PAGE_ROWS) } as const
+        const page = await store.list(cursor === undefined ? query : { ...query, cursor }, { signal })
+        yield* page.rows.slice(0, left)
+        left -= page.rows.length
+        cursor = page.next
+      } while (cursor !== undefined && left > 0)
+    },
+    async close() {
+      if (opened !== null) (await opened).store.close()
+    },
+  }
+}
+
+async function callWork<T>(
+  work: (attempt: Attempt) => T | Promise<T>,
+  live: LiveAttempt,
+  stop: AbortSignal,
+): Promise<WorkEnd<T>> {
+  const { task, slot, windowEnd, number, runId, lost } = live
+  const attempt: Attempt = {
+    task,
+    slot: new Date(slot),
+    windowEnd: windowEnd === null ? null : new Date(windowEnd),
+    number,
+    runId,
+    signal: AbortSignal.any([lost, stop]),
+  }
+  try {
+    return { outcome: 'succeeded', value: await work(attempt) }
+  } catch (error) {
+    const outcome = lost.aborted ? 'leaseLost' : stop.aborted ? 'interrupted' : 'failed'
+    return { outcome, error, detail: firstLine(error) }
+  }
+}
+
+function triggerInput({ eventTime, event, force }: RunOptions, person: string): TriggerInput {
+  return {
+    ...(eventTime === undefined ? {} : { eventTime: textOf(eventTime) }),
+    ...(event === undefined ? {} : { event }),
+    ...(force === undefined ? {} : { forceSlot: textOf(force.slot), reason: force.reason, by: force.by ?? person }),
+  }
+}
+
+function textOf(time: string | Date): string {
+  return typeof time === 'string' ? time : formatInstant(time.getTime())
+}
+
+/** The caller's signal with the time of its abort: what a stop leaves is counted from there. */
+function stopOf(signal: AbortSignal | undefined): AbortSignal {
+  const stop = new AbortController()
+  const abort = () => stop.abort({ atMs: systemClock.monotonicMs() } satisfies StopReason)
+  if (signal?.aborted) abort()
+  else signal?.addEventListener('abort', abort, { once: true })
+  return stop.signal
+}
+
+/** 80 random bits: unique among all runs of a ledger, and short, since every row holds several. */
+function newId(): string {
+  return randomBytes(10).toString('hex')
+}

@@ -1,0 +1,257 @@
+import { successOf } from '../core/decide.ts'
+import type { RunContext, RunEvent } from '../core/event.ts'
+import { formatInstant } from '../core/instant.ts'
+import type { Attempt, Ending, Instant, RefusalCause, Row, StoredRow } from '../core/types.ts'
+import { elapsed, printable, shellWord } from './text.ts'
+
+export type LogFormat = 'json' | 'text' | 'quiet'
+
+type Level = 'info' | 'warn' | 'error'
+
+/** One line of the log before it is text. */
+interface Entry {
+  readonly level: Level
+  /** The event's name in the log. */
+  readonly event: string
+  /** What happened, for a person. */
+  readonly message: string
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+/** The line for an event, without its line end; null where the format has none for it. */
+export function logLine(event: RunEvent, context: RunContext, format: LogFormat, now: Instant): string | null {
+  const entry = entryOf(event, context, now - context.window.slot)
+  const { task, window, runId, trigger, place } = context
+  if (format === 'json') {
+    return JSON.stringify({
+      time: formatInstant(now),
+      level: entry.level,
+      event: entry.event,
+      task,
+      slot: formatInstant(window.slot),
+      runId,
+      trigger: trigger.kind,
+      ...(trigger.kind === 'scheduled' ? { source: trigger.source, eventTime: formatInstant(trigger.eventTime) } : {}),
+      ...(trigger.kind === 'forced' ? { by: trigger.by, reason: trigger.reason } : {}),
+      ...place,
+      ...entry.fields,
+      message: entry.message,
+    })
+  }
+  if (format === 'quiet' && entry.level !== 'error') return null
+  return printable(`cronledger: ${task} ${formatInstant(window.slot)}: ${entry.message}`)
+}
+
+function entryOf(event: RunEvent, context: RunContext, latenessMs: number): Entry {
+  switch (event.event) {
+    case 'started': {
+      const { attempt } = event
+      const { trigger } = context
+      const how = trigger.kind === 'forced' ? `forced by ${trigger.by}` : `${elapsed(latenessMs)} after its slot`
+      return {
+        level: 'info',
+        event: 'started',
+        message: `attempt ${attempt.number} started, ${how}`,
+        fields: { attempt: attempt.number, latenessMs },
+      }
+    }
+    case 'ended':
+      return ended(event)
+    case 'duplicate': {
+      return {
+        level: 'info',
+        event: 'duplicate',
+        message: `duplicate, nothing started: ${duplicateOf(event.row)}`,
+        fields: { cause: event.cause, noted: event.noted, latenessMs, winner: winnerOf(event.row) },
+      }
+    }
+    case 'refused': {
+      const todo = adviceOn(event.cause, context)
+      return {
+        level: 'error',
+        event: 'refused',
+        message: `refused, nothing started: ${refusalOf(event)}; ${todo}`,
+        fields: {
+          cause: event.cause,
+          noted: event.noted,
+          latenessMs,
+          todo,
+          ...lastOf(event.row),
+          ...(event.survivor === null ? {} : { survivor: event.survivor }),
+        },
+      }
+    }
+    case 'withdrawn':
+      return {
+        level: event.certain ? 'warn' : 'error',
+        event: 'withdrawn',
+        message: event.certain
+          ? 'the claim was given up and withdrawn: nothing started, the slot is free for the next trigger'
+          : `the claim was given up and its withdrawal was not answered either: nothing started, but the slot may show run ${context.runId} as PENDING`,
+        fields: { certain: event.certain },
+      }
+    case 'lease-lost':
+      return {
+        level: 'error',
+        event: 'lease-lost',
+        message:
+          event.cause === 'taken'
+            ? 'another run took the slot over: stopping this one'
+            : 'the lease could not be renewed in time: stopping',
+        fields: { cause: event.cause },
+      }
+    case 'clock-event-time':
+      return {
+        level: 'warn',
+        event: 'clock-event-time',
+        message: `no event time was given, and a window is only ${elapsed(event.windowMs)}: a late delivery lands in the next slot; pass --event-time`,
+        fields: { windowMs: event.windowMs },
+      }
+    case 'schedule-mismatch':
+      return {
+        level: 'warn',
+        event: 'schedule-mismatch',
+        message: `the event time ${formatInstant(event.eventTime)} is no fire time of ${context.schedule.expression} in ${context.schedule.zone}: was the schedule edited in one place only?`,
+        fields: { schedule: context.schedule.expression, timezone: context.schedule.zone },
+      }
+    case 'warning':
+      return { level: 'warn', event: 'warning', message: event.message, fields: {} }
+  }
+}
+
+function ended({ attempt, ending, durationMs, finish, detail }: Extract<RunEvent, { event: 'ended' }>): Entry {
+  const recorded = finish === 'recorded'
+  const unrecorded = {
+    recorded: '',
+    lost: '; not recorded, since another run owns the slot by now',
+    unanswered: '; the ledger did not answer: this may not be on record',
+  }[finish]
+  const good = ending.outcome === 'succeeded' && recorded
+  return {
+    level: good ? 'info' : 'error',
+    event: recorded ? (good ? 'completed' : 'failed') : 'unrecorded',
+    message: `attempt ${attempt.number} ${endingText(ending)} after ${elapsed(durationMs)}${detail === undefined ? '' : `: ${detail}`}${unrecorded}`,
+    fields: { attempt: attempt.number, ...ending, durationMs: Math.round(durationMs), finish },
+  }
+}
+
+/** `succeeded`, `failed with exit code 3`, `interrupted by SIGTERM`: an ending for a person. */
+function endingText({ outcome, exitCode, signal }: Partial<Ending>): string {
+  if (outcome === undefined) return 'is running'
+  const words: Record<Ending['outcome'], string> = {
+    succeeded: 'succeeded',
+    failed: 'failed',
+    timedOut: 'ran out of time',
+    interrupted: 'was interrupted',
+    leaseLost: 'lost its lease',
+    abandoned: 'was abandoned',
+    notStarted: 'was not started',
+  }
+  if (signal !== undefined) return `${words[outcome]} (${signal})`
+  return exitCode === undefined || exitCode === 0 ? words[outcome] : `${words[outcome]} (exit code ${exitCode})`
+}
+
+function duplicateOf(row: Row): string {
+  const attempt = successOf(row) ?? row.attempts.at(-1)
+  const settlement = row.settlements.at(-1)
+  if (attempt?.outcome !== 'succeeded' && row.state !== 'PENDING' && settlement !== undefined) {
+    return `${settlement.by} settled the slot as ${settlement.state} at ${formatInstant(settlement.at)}: ${settlement.reason}`
+  }
+  if (attempt === undefined) return `the slot is ${row.state}`
+  return `attempt ${attempt.number} ${endingText(attempt)} (${whereabouts(attempt)})`
+}
+
+function whereabouts({ runId, host, startedAt, endedAt }: Attempt): string {
+  const end = endedAt === undefined ? '' : ` to ${formatInstant(endedAt)}`
+  return `run ${runId} on ${host}, ${endedAt === undefined ? 'since ' : ''}${formatInstant(startedAt)}${end}`
+}
+
+function refusalOf({ cause, row, survivor }: Extract<RunEvent, { event: 'refused' }>): string {
+  const attempt = lastAttempt(row)
+  const last = attempt === undefined ? '' : ` attempt ${attempt.number} (${whereabouts(attempt)})`
+  switch (cause) {
+    case 'running':
+      return `a forced start waits for nobody, and${last} is running`
+    case 'stale':
+      return `${last.trimStart()} never reported its end, and its lease ran out: nobody knows how far it came`
+    case 'failed':
+      return `${last.trimStart()} ${attempt === undefined ? 'failed' : endingText(attempt)}, and no attempt is left`
+    case 'tooManyAttempts':
+      return 'the slot has had as many attempts as a row may hold'
+    case 'tooLate':
+      return 'the trigger came later than --max-lateness allows'
+    case 'scheduleMismatch':
+      return 'the event time is no fire time of the schedule'
+    case 'survivor':
+      return `process ${survivor?.pid} (${survivor?.command}) of${last} still lives on this host`
+    case 'newerRow':
+      return 'a newer cronledger wrote the row of this slot'
+  }
+}
+
+/** What a person can do next, as a command where there is one. */
+function adviceOn(cause: RefusalCause, context: RunContext): string {
+  switch (cause) {
+    case 'newerRow':
+      return 'update this cronledger'
+    case 'running':
+      return 'try again when it has ended'
+    case 'survivor':
+      return 'end that process first, or let it end'
+    case 'scheduleMismatch':
+      return 'give --schedule and --timezone as the scheduler has them'
+    case 'tooManyAttempts':
+      return 'finish this slot by hand'
+    case 'stale':
+    case 'failed':
+    case 'tooLate':
+      return `look what it did, then run it again: ${forceCommand(context)}`
+  }
+}
+
+function forceCommand({ store, task, schedule, window }: RunContext): string {
+  const options = {
+    '--store': store,
+    '--task': task,
+    '--schedule': schedule.expression,
+    '--timezone': schedule.zone,
+    ...(schedule.anchor === undefined ? {} : { '--anchor': formatInstant(schedule.anchor) }),
+    '--force-slot': formatInstant(window.slot),
+  }
+  const words = Object.entries(options).flatMap(([name, value]) => [name, shellWord(value)])
+  return `cronledger run ${words.join(' ')} --reason WHY -- COMMAND`
+}
+
+function winnerOf(row: Row): Record<string, unknown> {
+  const attempt = successOf(row) ?? row.attempts.at(-1)
+  return { state: row.state, ...(attempt === undefined ? {} : attemptFields(attempt)) }
+}
+
+function lastOf(row: StoredRow | null): Record<string, unknown> {
+  const attempt = lastAttempt(row)
+  return attempt === undefined ? {} : { last: attemptFields(attempt) }
+}
+
+function attemptFields({
+  number,
+  runId,
+  host,
+  ecsTask,
+  startedAt,
+  endedAt,
+  outcome,
+}: Attempt): Record<string, unknown> {
+  return {
+    attempt: number,
+    runId,
+    host,
+    ...(ecsTask === undefined ? {} : { ecsTask }),
+    startedAt: formatInstant(startedAt),
+    ...(endedAt === undefined ? {} : { endedAt: formatInstant(endedAt) }),
+    ...(outcome === undefined ? {} : { outcome }),
+  }
+}
+
+function lastAttempt(row: StoredRow | null): Attempt | undefined {
+  return row === null || 'foreign' in row ? undefined : row.attempts.at(-1)
+}

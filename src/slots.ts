@@ -1,0 +1,41 @@
+import { parseInstant } from './core/instant.ts'
+import { parseSchedule } from './core/schedule.ts'
+import { slotOf as slotOfSchedule } from './core/slot.ts'
+
+export interface ScheduleOptions {
+  /** A unix cron expression, `cron(…)`, `rate(…)` or `at(…)`. */
+  readonly schedule: string
+  /** IANA zone that the schedule is read in; default `UTC`. */
+  readonly timezone?: string
+  /** Where `rate(…)` starts counting. Text is ISO 8601 with an offset, here and below. */
+  readonly anchor?: string | Date
+}
+
+/**
+ * The slot that an event time belongs to: the latest fire time at or before it, and the next one (null: there is none).
+ * Null when the schedule had not fired by then. An event time up to `earlyToleranceMs` (default 0) before a fire time
+ * belongs to it.
+ *
+ * Throws `LedgerError` (`usage`) for a wrong expression, zone or time, in one line.
+ */
+export function slotOf(
+  options: ScheduleOptions,
+  eventTime: string | Date,
+  earlyToleranceMs = 0,
+): { readonly slot: Date; readonly next: Date | null } | null {
+  const found = slotOfSchedule(readSchedule(options), readInstant(eventTime, 'event time'), earlyToleranceMs)
+  if (found === null) return null
+  return { slot: new Date(found.slot), next: found.next === null ? null : new Date(found.next) }
+}
+
+export function readSchedule({ schedule, timezone = 'UTC', anchor }: ScheduleOptions) {
+  return parseSchedule({
+    expression: schedule,
+    zone: timezone,
+    ...(anchor === undefined ? {} : { anchor: readInstant(anchor, 'anchor') }),
+  })
+}
+
+function readInstant(time: string | Date, name: string): number {
+  return parseInstant(typeof time === 'string' ? time : time.toISOString(), name)
+}
