@@ -1,0 +1,91 @@
+import { LedgerError, usageError } from '../core/errors.ts'
+import { openSink } from '../report/sink.ts'
+import { printable } from '../report/text.ts'
+import type { Stops } from '../run/signals.ts'
+import { type Environment, helpOf, suggestion } from './arguments.ts'
+import type { Command, CommandContext } from './command.ts'
+import { EXIT, EXIT_OF_ERROR, exitCodeOfSignal } from './exit.ts'
+import { hideStandardStreams, print } from './streams.ts'
+import { versionText } from './version.ts'
+
+/** Each command loads when it is asked for: a run must not wait for what prints tables. */
+const COMMANDS: Readonly<Record<string, { readonly summary: string; load(): Promise<Command> }>> = {
+  run: {
+    summary: 'Run a command once in the schedule window that the event time belongs to',
+    load: async () => (await import('./run.ts')).run,
+  },
+  history: {
+    summary: 'Show what became of the slots of a task',
+    load: async () => (await import('./history.ts')).history,
+  },
+  setup: {
+    summary: 'Create the ledger (a DynamoDB table or a file), or check the one that is there',
+    load: async () => (await import('./setup.ts')).setup,
+  },
+}
+
+/** A reader that is slow gets this long for the last lines; then the exit code matters more. */
+const LAST_LINES_MS = 2_000
+
+/** The command line: gives the exit code, and never throws. */
+export async function main(args: readonly string[], env: Environment, stops: Stops): Promise<number> {
+  const sink = openSink(2)
+  try {
+    const split = args.indexOf('--')
+    const [name, ...argv] = split === -1 ? args : args.slice(0, split)
+    const rest = split === -1 ? null : args.slice(split + 1)
+    return await dispatch(name, { argv, rest, env, stops, sink })
+  } catch (error) {
+    const known = error instanceof LedgerError
+    const message = known ? error.message : `this is a bug, please report it: ${(error as Error).stack ?? error}`
+    sink.write(known ? printable(`cronledger: ${message}`) : `cronledger: ${message}`)
+    return known ? EXIT_OF_ERROR[error.kind] : EXIT.bug
+  } finally {
+    await sink.flush(LAST_LINES_MS)
+  }
+}
+
+async function dispatch(name: string | undefined, context: CommandContext): Promise<number> {
+  if (name === '--version' || name === '-V') return answer(versionText())
+  if (name === '--help' || name === '-h' || name === 'help') return answer(overview())
+  if (name === undefined)
+    throw usageError(`no command; there are ${Object.keys(COMMANDS).join(', ')} (cronledger --help)`)
+  const entry = COMMANDS[name]
+  if (entry === undefined) {
+    throw usageError(
+      `unknown command ${JSON.stringify(name)}${suggestion(name, Object.keys(COMMANDS))} (cronledger --help)`,
+    )
+  }
+  const asksHelp = context.argv.includes('--help') || context.argv.includes('-h')
+  if (name === 'run' && !asksHelp) hideStandardStreams()
+  const { help, execute } = await entry.load()
+  if (asksHelp) return answer(await helpOf(help))
+  // Only a run has something to end in order; any other command is left as it is.
+  return name === 'run' ? execute(context) : Promise.race([execute(context), stopped(context.stops)])
+}
+
+function stopped({ aborted, first }: Stops): Promise<number> {
+  return new Promise((resolve) => {
+    const leave = () => resolve(exitCodeOfSignal(first()?.signal ?? 'SIGTERM'))
+    if (aborted.aborted) leave()
+    else aborted.addEventListener('abort', leave, { once: true })
+  })
+}
+
+async function answer(text: string): Promise<number> {
+  await print(text)
+  return EXIT.ok
+}
+
+function overview(): string {
+  const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length))
+  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`)
+  return [
+    'cronledger: a scheduled batch runs once per period, on a scheduler that delivers at least once',
+    '',
+    'Commands:',
+    ...lines,
+    '',
+    'cronledger COMMAND --help shows the options of each, cronledger --version the versions.',
+  ].join('\n')
+}

@@ -1,0 +1,168 @@
+import { closest, distance } from 'fastest-levenshtein'
+import yargs from 'yargs'
+import { parseDuration } from '../core/duration.ts'
+import { usageError } from '../core/errors.ts'
+import { allowedText, defaultText, type OptionSpec, type OptionTable, variableOf } from './options.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+type ValueOf<Spec extends OptionSpec> = Spec['kind'] extends 'duration' | 'integer'
+  ? number
+  : Spec['kind'] extends 'switch'
+    ? boolean
+    : string
+
+/** What a command was given: each option from its flag, else from the environment. Left out is undefined. */
+export type Values<Table extends OptionTable> = {
+  readonly [Name in keyof Table]: ValueOf<Table[Name]> | (Table[Name] extends { required: true } ? never : undefined)
+}
+
+export interface CommandHelp {
+  readonly name: string
+  readonly summary: string
+  readonly options: OptionTable
+  /** What follows the options in the usage line. */
+  readonly rest?: string
+  readonly examples: ReadonlyArray<readonly [command: string, what: string]>
+  readonly notes?: string
+}
+
+/** Columns of the help: it is read in terminals of that width at least, and in logs. */
+const HELP_COLUMNS = 110
+/** A name further off than this is no slip of the fingers. */
+const MAX_SLIPS = 3
+
+function parserOf(command: CommandHelp) {
+  const parser = yargs()
+    .scriptName('cronledger')
+    .usage(`cronledger ${command.name} [options]${command.rest ?? ''}\n\n${command.summary}`)
+    .parserConfiguration({
+      'camel-case-expansion': false,
+      'dot-notation': false,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'boolean-negation': false,
+      'short-option-groups': false,
+    })
+    .locale('en')
+    .version(false)
+    .exitProcess(false)
+    .wrap(HELP_COLUMNS)
+    .updateStrings({ 'Options:': `Options (each also as an environment variable: --task is ${variableOf('task')}):` })
+  for (const [name, spec] of Object.entries(command.options)) {
+    // Without a type yargs leaves the text as it is, and the help without a word that says nothing.
+    parser.option(name, { describe: describe(spec), ...(spec.kind === 'switch' ? { type: 'boolean' } : {}) })
+  }
+  const examples = command.examples.map(([example, what]) => `  # ${what}\n  ${example}`)
+  return parser.epilogue(
+    ['Examples:', ...examples, ...(command.notes === undefined ? [] : ['', command.notes])].join('\n'),
+  )
+}
+
+function describe(spec: OptionSpec): string {
+  const allowed = allowedText(spec)
+  const usual = defaultText(spec)
+  return [spec.help, allowed && `[${allowed}]`, usual && `[${spec.required ? usual : `default: ${usual}`}]`]
+    .filter(Boolean)
+    .join(' ')
+}
+
+export function helpOf(command: CommandHelp): Promise<string> {
+  return parserOf(command).getHelp()
+}
+
+/** Reads a command's options. Throws a usage error for whatever it would have to guess at. */
+export function readOptions<Table extends OptionTable>(
+  command: CommandHelp & { readonly options: Table },
+  argv: readonly string[],
+  env: Environment,
+): Values<Table> {
+  const {
+    _: words,
+    $0,
+    ...flags
+  } = parserOf(command).help(false).parseSync(bound(argv, command.options)) as Record<string, unknown>
+  const names = Object.keys(command.options)
+  for (const flag of Object.keys(flags)) {
+    if (names.includes(flag)) continue
+    throw usageError(`unknown option ${flag.length === 1 ? '-' : '--'}${flag}${suggestion(flag, names, '--')}`)
+  }
+  const [word] = words as string[]
+  if (word !== undefined) {
+    throw usageError(
+      `${JSON.stringify(word)} is no option${command.rest === undefined ? '' : '; a command comes after --'}`,
+    )
+  }
+  const values = Object.entries(command.options).map(([name, spec]) => [name, readOption(name, spec, flags[name], env)])
+  return Object.fromEntries(values) as Values<Table>
+}
+
+/** yargs takes what starts with a dash for an option, also where it is a value: `--event -`, `--reason '-5 rows'`. */
+function bound(argv: readonly string[], options: OptionTable): string[] {
+  const words: string[] = []
+  for (const word of argv) {
+    const before = words.at(-1) ?? ''
+    const spec = before.startsWith('--') ? options[before.slice(2)] : undefined
+    const isValue = spec !== undefined && spec.kind !== 'switch' && /^-(?!-)/.test(word)
+    if (isValue) words[words.length - 1] = `${before}=${word}`
+    else words.push(word)
+  }
+  return words
+}
+
+function readOption(
+  name: string,
+  spec: OptionSpec,
+  flag: unknown,
+  env: Environment,
+): string | number | boolean | undefined {
+  if (Array.isArray(flag)) throw usageError(`--${name} is given ${flag.length} times; give it once`)
+  if (flag === '' || (flag === true && spec.kind !== 'switch')) throw usageError(`--${name} has no value`)
+  if (typeof flag === 'boolean') return flag
+  const variable = variableOf(name)
+  const set = env[variable] === '' ? undefined : env[variable]
+  const text = (flag as string | undefined) ?? set
+  if (text === undefined) {
+    if (spec.required) throw usageError(missing(name, spec))
+    return undefined
+  }
+  return readValue(flag === undefined ? variable : `--${name}`, spec, text)
+}
+
+function missing(name: string, spec: OptionSpec): string {
+  const forms = name === 'store' ? ': dynamodb:TABLE, or file:PATH for one machine' : ''
+  return `--${name} is missing${forms}; give it, or set ${variableOf(name)} (${spec.help})`
+}
+
+function readValue(name: string, spec: OptionSpec, text: string): string | number | boolean {
+  switch (spec.kind) {
+    case 'text':
+      if (spec.choices === undefined || spec.choices.includes(text)) return text
+      throw usageError(`${name} is ${JSON.stringify(text)}; allowed are ${allowedText(spec)}`)
+    case 'switch':
+      return readSwitch(name, text)
+    case 'duration':
+    case 'integer': {
+      const value = spec.kind === 'duration' ? parseDuration(text, name) : readInteger(name, text, spec)
+      if (spec.limit === undefined || (value >= spec.limit.min && value <= spec.limit.max)) return value
+      throw usageError(`${name} is ${text}; allowed are ${allowedText(spec)}`)
+    }
+  }
+}
+
+function readInteger(name: string, text: string, spec: OptionSpec): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text)
+  throw usageError(`${name} is ${JSON.stringify(text)}; allowed are whole numbers, ${allowedText(spec)}`)
+}
+
+function readSwitch(name: string, text: string): boolean {
+  if (/^(true|1|yes|on)$/i.test(text)) return true
+  if (/^(false|0|no|off)$/i.test(text)) return false
+  throw usageError(`${name} is ${JSON.stringify(text)}; allowed are true and false`)
+}
+
+/** `; did you mean --task?` where a name is near. */
+export function suggestion(given: string, names: readonly string[], prefix = ''): string {
+  const near = closest(given, names)
+  return distance(given, near) <= Math.min(MAX_SLIPS, given.length / 2) ? `; did you mean ${prefix}${near}?` : ''
+}

@@ -1,0 +1,21 @@
+import type { Sink } from '../report/sink.ts'
+import type { Stops } from '../run/signals.ts'
+import type { CommandHelp, Environment } from './arguments.ts'
+
+/** What a command is given of the process. */
+export interface CommandContext {
+  /** The command line's part before `--`. */
+  readonly argv: readonly string[]
+  /** What came after `--`, untouched; null where there was none. */
+  readonly rest: readonly string[] | null
+  readonly env: Environment
+  readonly stops: Stops
+  /** The way to stderr. */
+  readonly sink: Sink
+}
+
+export interface Command {
+  readonly help: CommandHelp
+  /** Gives the exit code. */
+  execute(context: CommandContext): Promise<number>
+}

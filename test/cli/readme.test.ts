@@ -1,0 +1,23 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { allowedText, defaultText, type OptionSpec, RUN_OPTIONS } from '../../src/cli/options.ts'
+
+const README = new URL('../../README.md', import.meta.url)
+const MARKS = /(?<=<!-- options: made by `npm run readme` -->\n).*(?=<!-- \/options -->)/s
+
+/** The table of options, from the source that the flags and the help are made from. */
+function optionsTable(): string {
+  const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('<', '&lt;')
+  const lines = Object.entries(RUN_OPTIONS).map(([name, spec]: [string, OptionSpec]) => {
+    const value = spec.value === undefined ? '' : ` ${cell(spec.value)}`
+    return `| \`--${name}${value}\` | ${cell(spec.help)} | ${cell(defaultText(spec))} | ${cell(allowedText(spec))} |\n`
+  })
+  return `\n| option | meaning | default | allowed |\n| --- | --- | --- | --- |\n${lines.join('')}\n`
+}
+
+test("the README's table of options is the one that the code has", () => {
+  const readme = readFileSync(README, 'utf8')
+  // `npm run readme` writes the table anew.
+  if (process.env['UPDATE_README'] !== undefined) writeFileSync(README, readme.replace(MARKS, optionsTable()))
+  expect(readFileSync(README, 'utf8')).toContain(optionsTable())
+})

@@ -1,0 +1,154 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { cronledger, scratch, start } from '../support/cli.ts'
+import { type FaultyProxy, type Passing, startFaultyProxy, type Treatment } from '../support/proxy.ts'
+import { hasMoto, type Server, startDynalite, startMoto } from '../support/servers.ts'
+
+const folder = scratch()
+const isClaim = ({ action, state }: Passing) => action === 'PutItem' && state === 'PENDING'
+const isRenewal = ({ action, state }: Passing) => action === 'UpdateItem' && state === 'PENDING'
+const isFinish = ({ action, state }: Passing) => action === 'UpdateItem' && state === 'COMPLETED'
+
+for (const [name, startServer] of [
+  ['dynalite', startDynalite],
+  ['moto', startMoto],
+] as const) {
+  if (name === 'moto' && !hasMoto) {
+    test.skip('moto_server is not installed here: its tests are skipped', () => {})
+    continue
+  }
+
+  describe(`real processes before ${name}`, () => {
+    let server: Server
+    let proxy: FaultyProxy
+    let slots = 0
+    let eventTime = ''
+
+    beforeAll(async () => {
+      server = await startServer()
+      proxy = await startFaultyProxy(server.endpoint, { oneByOne: name === 'moto' })
+      await cronledger(['setup', '--store', 'dynamodb:ledger'], { env: environment() })
+    })
+    afterAll(async () => {
+      proxy.close()
+      await server.stop()
+    })
+    beforeEach(() => {
+      // Each test has a slot of its own.
+      eventTime = new Date(Date.parse('2026-01-01T03:00:00Z') + ++slots * 86_400_000).toISOString()
+      proxy.treat(() => 'pass')
+      proxy.seen.length = 0
+    })
+
+    const environment = () => ({
+      AWS_ENDPOINT_URL_DYNAMODB: proxy.url,
+      AWS_REGION: 'eu-west-1',
+      AWS_ACCESS_KEY_ID: 'test',
+      AWS_SECRET_ACCESS_KEY: 'test',
+      CRONLEDGER_STORE: 'dynamodb:ledger',
+      CRONLEDGER_TASK: 'nightly',
+      CRONLEDGER_SCHEDULE: '0 3 * * *',
+    })
+    const args = (command: readonly string[], options: readonly string[] = []) => [
+      ...['run', '--event-time', eventTime, ...options, '--', ...command],
+    ]
+    const run = (command: readonly string[], options?: readonly string[]) =>
+      cronledger(args(command, options), { env: environment() })
+    const launch = (command: readonly string[], options?: readonly string[]) =>
+      start(args(command, options), { env: environment() })
+    async function row() {
+      const { stdout } = await cronledger(['history', '--json'], { env: environment() })
+      const slot = eventTime.replace('.000Z', 'Z')
+      return JSON.parse(stdout).find((found: { slot: string }) => found.slot === slot)
+    }
+    /** The first request that `which` takes is treated so; a retry passes. */
+    const once = (which: (passing: Passing) => boolean, treatment: Treatment) => {
+      let left = 1
+      proxy.treat((passing) => (which(passing) && left-- > 0 ? treatment : 'pass'))
+    }
+
+    test('requests: two for a run, two for a duplicate (three where the server does not return the row found)', async () => {
+      expect(await run(['echo', 'paid'])).toMatchObject({ code: 0, stdout: 'paid\n' })
+      expect(proxy.seen.map(({ action }) => action)).toEqual(['PutItem', 'UpdateItem'])
+      proxy.seen.length = 0
+      expect(await run(['echo', 'paid'])).toMatchObject({ code: 0, stdout: '' })
+      expect(proxy.seen.map(({ action }) => action)).toEqual(
+        name === 'dynalite' ? ['PutItem', 'GetItem', 'UpdateItem'] : ['PutItem', 'UpdateItem'],
+      )
+    })
+
+    for (const [what, which, treatment] of [
+      ['claim applied, answer lost', isClaim, 'cutAnswer'],
+      ['claim lost on its way', isClaim, 'cutRequest'],
+      ['finish applied, answer lost', isFinish, 'cutAnswer'],
+      ['finish lost on its way', isFinish, 'cutRequest'],
+    ] as const) {
+      test(`${what}: the run happens, once, and is recorded once`, async () => {
+        once(which, treatment)
+        expect(await run(['echo', 'paid'])).toMatchObject({ code: 0, stdout: 'paid\n' })
+        expect(await row()).toMatchObject({ state: 'COMPLETED', attempts: [{ number: 1, outcome: 'succeeded' }] })
+        expect((await row()).rejections.count).toBe(0)
+        expect((await run(['echo', 'paid'])).stdout).toBe('')
+      })
+    }
+
+    test('a renewal whose answer is lost: the finish lands on top of it', async () => {
+      const terms = ['--lease', '10s', '--heartbeat', '200ms', '--skew', '0s', '--kill-after', '1s']
+      proxy.treat((passing) => (isRenewal(passing) ? 'cutAnswer' : 'pass'))
+      const file = join(folder, `end-${slots}-${name}`)
+      const running = launch(['sh', '-c', 'while [ ! -e "$0" ]; do sleep 0.05; done', file], terms)
+      await proxy.arrived((passing) => isRenewal(passing) && passing.index > 1)
+      writeFileSync(file, '')
+      expect(await running.ended).toMatchObject({ code: 0 })
+      expect(await row()).toMatchObject({ state: 'COMPLETED', attempts: [{ outcome: 'succeeded' }] })
+    })
+
+    test('a claim that was given up (75) leaves the slot free, also if it arrives later', async () => {
+      proxy.treat((passing) => (isClaim(passing) ? 'hold' : 'pass'))
+      const startedMs = Date.now()
+      const givenUp = await run(['echo', 'no'], ['--ledger-timeout', '3s'])
+      expect(Date.now() - startedMs).toBeLessThan(4_500)
+      expect(givenUp).toMatchObject({ code: 75, stdout: '' })
+      expect(givenUp.stderr).toMatch(/given up and withdrawn/)
+      await proxy.release()
+      proxy.treat(() => 'pass')
+      expect(await run(['echo', 'paid'])).toMatchObject({ code: 0, stdout: 'paid\n' })
+      expect((await row()).attempts).toMatchObject([{ outcome: 'notStarted' }, { outcome: 'succeeded' }])
+    })
+
+    test('signal between claim and start: no child; the slot is free for the next trigger', async () => {
+      proxy.treat((passing) => (isClaim(passing) ? 'hold' : 'pass'))
+      const running = launch(['echo', 'no'])
+      await proxy.arrived(isClaim)
+      running.child.kill('SIGTERM')
+      expect(await running.ended).toMatchObject({ code: 143, stdout: '' })
+      await proxy.release()
+      proxy.treat(() => 'pass')
+      expect(await run(['echo', 'paid'])).toMatchObject({ code: 0, stdout: 'paid\n' })
+    })
+
+    test('ledger down at the finish: 74, the outcome is unknown to the ledger, and the log says so', async () => {
+      proxy.treat((passing) => (isFinish(passing) ? 'stall' : 'pass'))
+      const ended = await run(['echo', 'paid'], ['--finish-timeout', '2s'])
+      expect(ended).toMatchObject({ code: 74, stdout: 'paid\n' })
+      expect(ended.stderr).toMatch(/"event":"unrecorded"/)
+      expect(await row()).toMatchObject({ state: 'PENDING' })
+    })
+
+    test('50 processes at once: one child runs, 49 are recorded as duplicates', { timeout: 180_000 }, async () => {
+      const ended = await Promise.all(Array.from({ length: 50 }, () => run(['echo', 'paid'])))
+      expect(ended.map(({ code }) => code)).toEqual(ended.map(() => 0))
+      expect(ended.filter(({ stdout }) => stdout === 'paid\n')).toHaveLength(1)
+      const events = ended.flatMap(({ stderr }) =>
+        stderr
+          .trim()
+          .split('\n')
+          .map((line) => JSON.parse(line).event),
+      )
+      expect(events.filter((event) => event === 'duplicate')).toHaveLength(49)
+      expect(events).toHaveLength(49 + 2)
+      expect(await row()).toMatchObject({ state: 'COMPLETED', attempts: [{ number: 1 }], rejections: { count: 49 } })
+    })
+  })
+}
