@@ -4,7 +4,7 @@ import type { RunContext, RunEvent } from './core/event.ts'
 import { formatInstant } from './core/instant.ts'
 import { checkTaskName } from './core/task.ts'
 import type { StoredRow } from './core/types.ts'
-import { systemClock } from './run/clock.ts'
+import { link, systemClock } from './run/clock.ts'
 import { type CommandOptions, commandWork } from './run/command.ts'
 import { execute, type LiveAttempt, type RunResult, type WorkEnd } from './run/execute.ts'
 import { findPlace, personOf } from './run/place.ts'
@@ -172,19 +172,23 @@ async function callWork<T>(
   stop: AbortSignal,
 ): Promise<WorkEnd<T>> {
   const { task, slot, windowEnd, number, runId, lost } = live
+  const controller = new AbortController()
+  const unlink = link([lost, stop], controller)
   const attempt: Attempt = {
     task,
     slot: new Date(slot),
     windowEnd: windowEnd === null ? null : new Date(windowEnd),
     number,
     runId,
-    signal: AbortSignal.any([lost, stop]),
+    signal: controller.signal,
   }
   try {
     return { outcome: 'succeeded', value: await work(attempt) }
   } catch (error) {
     const outcome = lost.aborted ? 'leaseLost' : stop.aborted ? 'interrupted' : 'failed'
     return { outcome, error, detail: firstLine(error) }
+  } finally {
+    unlink()
   }
 }
 

@@ -60,7 +60,8 @@ function exitCodeOfFailure({ outcome, exitCode, signal }: Failed, stopSignal: No
     case 'interrupted':
       return exitCodeOfSignal(stopSignal ?? 'SIGTERM')
     case 'notStarted':
-      return exitCode ?? exitCodeOfSignal(stopSignal ?? 'SIGTERM')
+      // Without a reason of its own, and without a stop, it was the lease that was lost before the start.
+      return exitCode ?? (stopSignal === null ? EXIT.leaseLost : exitCodeOfSignal(stopSignal))
     case 'failed':
     case 'abandoned':
       if (signal !== undefined) return exitCodeOfSignal(signal as NodeJS.Signals)

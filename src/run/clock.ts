@@ -40,11 +40,28 @@ export async function withDeadline<T>(
 ): Promise<T> {
   const over = new AbortController()
   const finished = new AbortController()
-  const signal = AbortSignal.any([over.signal, ...parents])
   void clock.wait(ms, finished.signal).then(() => over.abort())
+  const unlink = link(parents, over)
   try {
-    return await job(signal)
+    return await job(over.signal)
   } finally {
     finished.abort()
+    unlink()
+  }
+}
+
+/**
+ * Aborts `controller` with the first of `parents`, and with its reason. Gives the way to end that. Not by
+ * `AbortSignal.any`: on Node 20 the garbage collector takes a parent that nobody else holds, and the abort never comes.
+ */
+export function link(parents: readonly AbortSignal[], controller: AbortController): () => void {
+  const links = parents.map((parent) => {
+    const abort = () => controller.abort(parent.reason)
+    if (parent.aborted) abort()
+    else parent.addEventListener('abort', abort, { once: true })
+    return () => parent.removeEventListener('abort', abort)
+  })
+  return () => {
+    for (const unlink of links) unlink()
   }
 }

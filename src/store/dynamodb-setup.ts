@@ -14,9 +14,10 @@ import type { SetupStep } from './setup.ts'
 import type { CallOptions } from './store.ts'
 import { differences, readTableDefinition, type TableDefinition } from './table.ts'
 
-/** A new table is there after some seconds; one that somebody adds an index to may take longer than a person waits. */
-const LONGEST_WAIT_MS = 300_000
 const POLL_MS = 500
+
+/** Five minutes: a new table is there after some seconds, and one that somebody adds an index to may take hours. */
+const MAX_POLLS = 600
 
 /**
  * Makes the table, waits until it is active and turns its TTL on, as far as that is not so yet. Throws `shape` where a
@@ -24,13 +25,12 @@ const POLL_MS = 500
  */
 export async function setUpTable(options: DynamoOptions, call: CallOptions): Promise<readonly SetupStep[]> {
   const dynamo = connect(options)
-  const bounded = { signal: AbortSignal.any([call.signal, AbortSignal.timeout(LONGEST_WAIT_MS)]) }
   const wanted = readTableDefinition()
   try {
-    const there = await describe(dynamo, bounded)
-    const created = there === null && (await create(dynamo, wanted, bounded))
-    const table = await untilActive(dynamo, there, bounded)
-    const ttl = await describeTtl(dynamo, bounded)
+    const there = await describe(dynamo, call)
+    const created = there === null && (await create(dynamo, wanted, call))
+    const table = await untilActive(dynamo, there, call)
+    const ttl = await describeTtl(dynamo, call)
     const different = [...differences(table, wanted), ...ttlDifferences(ttl, wanted)]
     if (different.length > 0) {
       const name = quote(dynamo.table)
@@ -41,7 +41,7 @@ export async function setUpTable(options: DynamoOptions, call: CallOptions): Pro
     }
     return [
       { what: 'table', did: created ? 'created' : 'found' },
-      { what: 'timeToLive', did: await enableTtl(dynamo, ttl, wanted, bounded) },
+      { what: 'timeToLive', did: await enableTtl(dynamo, ttl, wanted, call) },
     ]
   } finally {
     dynamo.close()
@@ -78,13 +78,16 @@ async function untilActive(
   first: TableDescription | null,
   call: CallOptions,
 ): Promise<TableDescription> {
-  for (let table = first; ; table = await describe(dynamo, call)) {
+  let table = first
+  for (let polls = 0; polls < MAX_POLLS; polls += 1) {
     const indexes = table?.GlobalSecondaryIndexes ?? []
     const busy = table === null || table.TableStatus === 'CREATING' || indexes.some((i) => i.IndexStatus === 'CREATING')
     if (table !== null && !busy) return table
     // An abort ends the wait, and the next `describe` says so.
     await delay(POLL_MS, undefined, { signal: call.signal }).catch(() => undefined)
+    table = await describe(dynamo, call)
   }
+  throw new LedgerError('unreachable', `table ${quote(dynamo.table)} is still not active: run setup again later`)
 }
 
 /** Null where the server has no TTL. */

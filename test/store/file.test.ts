@@ -70,10 +70,27 @@ describe('a ledger file', () => {
   it('is made in an empty file too', async () => {
     const path = newPath()
     writeFileSync(path, '')
-    expect(await get(path)).toBeNull()
-    expect(await openFileStore(path).note(claim, rejectionOf('dup'), call())).toBe(false)
+    const store = openFileStore(path)
+    expect(await store.get(claim, call())).toBeNull()
+    expect(await store.note(claim, rejectionOf('dup'), call())).toBe(false)
+    expect(await store.list({ kind: 'task', task: 'nightly', limit: 5 }, call())).toEqual({ rows: [] })
     expect(statSync(path).size).toBe(0)
-    expect(await put(path)).toEqual({ kind: 'ok' })
+    expect(await store.put(claim, 'absent', call())).toEqual({ kind: 'ok' })
+  })
+
+  it('waits for a reader that is in the way of its commit', async () => {
+    const path = newPath()
+    const store = openFileStore(path)
+    await store.put(claim, 'absent', call())
+    const reader = new Libsql(path)
+    reader.exec('BEGIN')
+    reader.exec('SELECT * FROM rows')
+    const next = finished(claim, { outcome: 'succeeded' }, { writeId: 'w', now: claim.slot })
+    await expect(store.put(next, 1, call(200))).rejects.toMatchObject({ kind: 'unreachable' })
+    const waiting = store.put(next, 1, call())
+    reader.exec('COMMIT')
+    expect(await waiting).toEqual({ kind: 'ok' })
+    reader.close()
   })
 
   it('is not made by a reader, nor by a write that expects a row', async () => {

@@ -10,12 +10,10 @@ const AWS = { AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACC
 
 /** Runs a batch that must not start, and gives what the person sees. */
 async function refused(store: string, env: Record<string, string> = {}, as: Pick<Options, 'uid' | 'gid'> = {}) {
-  const startedMs = Date.now()
   const args = ['run', '--store', store, ...SLOT, '--ledger-timeout', '3s', '--log', 'text', '--', 'echo', 'no']
   const { code, stdout, stderr } = await cronledger(args, { env, ...as })
   expect(stdout).toBe('')
   expect(stderr).not.toMatch(/ at .*:\d+:\d+|very-secret/)
-  expect(Date.now() - startedMs).toBeLessThan(5_000)
   return { code, lines: stderr.trim().split('\n') }
 }
 

@@ -106,9 +106,7 @@ for (const [name, startServer] of [
 
     test('a claim that was given up (75) leaves the slot free, also if it arrives later', async () => {
       proxy.treat((passing) => (isClaim(passing) ? 'hold' : 'pass'))
-      const startedMs = Date.now()
       const givenUp = await run(['echo', 'no'], ['--ledger-timeout', '3s'])
-      expect(Date.now() - startedMs).toBeLessThan(4_500)
       expect(givenUp).toMatchObject({ code: 75, stdout: '' })
       expect(givenUp.stderr).toMatch(/given up and withdrawn/)
       await proxy.release()
