@@ -1,4 +1,5 @@
-import { parseInstant } from './core/instant.ts'
+import { usageError } from './core/errors.ts'
+import { formatInstant, parseInstant } from './core/instant.ts'
 import { parseSchedule } from './core/schedule.ts'
 import { slotOf as slotOfSchedule } from './core/slot.ts'
 
@@ -32,8 +33,15 @@ export function readSchedule({ schedule, timezone = 'UTC', anchor }: ScheduleOpt
   return parseSchedule({
     expression: schedule,
     zone: timezone,
-    ...(anchor === undefined ? {} : { anchor: readInstant(anchor, 'anchor') }),
+    ...(anchor === undefined ? {} : { anchor: readAnchor(anchor) }),
   })
+}
+
+/** A slot is the key of a row, in whole seconds; those of a rate are as whole as its anchor. */
+function readAnchor(text: string | Date): number {
+  const anchor = readInstant(text, 'anchor')
+  if (anchor % 1000 === 0) return anchor
+  throw usageError(`anchor is ${formatInstant(anchor)}; allowed are whole seconds`)
 }
 
 function readInstant(time: string | Date, name: string): number {

@@ -6,13 +6,26 @@ import { LIMITS } from '../run/terms.ts'
 import { readOptions } from './arguments.ts'
 import type { Command, CommandContext } from './command.ts'
 import { EXIT } from './exit.ts'
-import { HISTORY_OPTIONS } from './options.ts'
+import { LEDGER_TIMEOUT, type OptionTable, STORE, TASK } from './options.ts'
 import { print } from './streams.ts'
+
+const OPTIONS = {
+  ...STORE,
+  ...TASK,
+  limit: {
+    kind: 'integer',
+    value: 'N',
+    limit: { default: 20, min: 1, max: 100_000 },
+    help: 'Most slots, newest first',
+  },
+  json: { kind: 'switch', help: 'Print a JSON array instead of a table' },
+  ...LEDGER_TIMEOUT,
+} as const satisfies OptionTable
 
 const help = {
   name: 'history',
   summary: 'Shows what became of the slots of a task, newest first.',
-  options: HISTORY_OPTIONS,
+  options: OPTIONS,
   examples: [['cronledger history --store dynamodb:cronledger --task nightly --limit 7', 'the last seven slots']],
 } as const
 
@@ -24,7 +37,7 @@ export const history: Command = {
     const rows = []
     for await (const row of ledger.history({
       task: values.task,
-      limit: values.limit ?? HISTORY_OPTIONS.limit.limit.default,
+      limit: values.limit ?? OPTIONS.limit.limit.default,
       signal: AbortSignal.timeout(values['ledger-timeout'] ?? LIMITS.ledgerTimeoutMs.default),
     })) {
       rows.push(row)

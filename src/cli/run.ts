@@ -7,7 +7,7 @@ import { readOptions, type Values } from './arguments.ts'
 import type { Command, CommandContext } from './command.ts'
 import { readEvent } from './event.ts'
 import { exitCodeOf } from './exit.ts'
-import { RUN_OPTIONS } from './options.ts'
+import { RUN_OPTIONS } from './run-options.ts'
 
 const help = {
   name: 'run',

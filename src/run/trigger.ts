@@ -40,6 +40,9 @@ const MISMATCH_TOLERANCE_MS = 60_000
 /** A reason is a sentence, and a row should stay small: 1 KB holds both. */
 const MAX_REASON_LENGTH = 500
 
+/** An ECS task's ARN has about 110. */
+const MAX_PERSON_LENGTH = 200
+
 /** Turns what was delivered into the slot that it belongs to. Throws a usage error for anything that would guess. */
 export function readTrigger(input: TriggerInput, schedule: Schedule, terms: TriggerTerms, now: Instant): ReadTrigger {
   return input.forceSlot === undefined
@@ -99,7 +102,10 @@ function readForced(
   if (reason.length > MAX_REASON_LENGTH) {
     throw usageError(`the reason has ${reason.length} characters; allowed are ${MAX_REASON_LENGTH}`)
   }
-  if (by === undefined) throw usageError('a forced slot needs the name of who forces it (by)')
+  if (by === undefined || by.trim() === '') throw usageError('a forced slot needs the name of who forces it (by)')
+  if (by.length > MAX_PERSON_LENGTH) {
+    throw usageError(`the name of who forces it has ${by.length} characters; allowed are ${MAX_PERSON_LENGTH}`)
+  }
   const window = resolveSlot(schedule, forceSlot, now)
   if (window.slot > now + terms.skewMs) {
     throw usageError(

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { allowedText, defaultText, type OptionSpec, RUN_OPTIONS } from '../../src/cli/options.ts'
+import { allowedText, defaultText, type OptionSpec } from '../../src/cli/options.ts'
+import { RUN_OPTIONS } from '../../src/cli/run-options.ts'
 
 const README = new URL('../../README.md', import.meta.url)
 const MARKS = /(?<=<!-- options: made by `npm run readme` -->\n).*(?=<!-- \/options -->)/s
