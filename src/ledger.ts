@@ -1,16 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import { firstLine } from './core/errors.ts'
 import type { RunContext, RunEvent } from './core/event.ts'
-import { formatInstant } from './core/instant.ts'
+import { formatInstant, parseInstant } from './core/instant.ts'
 import { checkTaskName } from './core/task.ts'
 import type { StoredRow } from './core/types.ts'
 import { link, systemClock } from './run/clock.ts'
 import { type CommandOptions, commandWork } from './run/command.ts'
 import { execute, type LiveAttempt, type RunResult, type WorkEnd } from './run/execute.ts'
+import { readHistory } from './run/history.ts'
 import { findPlace, personOf } from './run/place.ts'
 import type { StopReason } from './run/stop.ts'
 import { findSurvivor } from './run/survivors.ts'
-import { type RunSettings, readTerms } from './run/terms.ts'
+import { LIMITS, type RunSettings, readTerms } from './run/terms.ts'
 import { readTrigger, type TriggerInput } from './run/trigger.ts'
 import { readSchedule, type ScheduleOptions } from './slots.ts'
 import { type OpenedStore, openStore } from './store/open.ts'
@@ -56,9 +57,16 @@ export type RunOutcome<T> = RunResult<T> & {
 }
 
 export interface HistoryOptions {
-  readonly task: string
+  /** Left out: all tasks. */
+  readonly task?: string
+  /** Slots from here on (inclusive). Text is ISO 8601 with an offset. Of all tasks, the default is 7 days ago. */
+  readonly since?: string | Date
+  /** Slots before this (exclusive). Of all tasks, the default is the end of the day in UTC. */
+  readonly until?: string | Date
   /** Most rows; default all. */
   readonly limit?: number
+  /** How long the ledger may take for a page of rows; default 30 s. */
+  readonly ledgerTimeoutMs?: number
   /** Ends a wait for the ledger. */
   readonly signal?: AbortSignal
 }
@@ -72,14 +80,14 @@ export interface Ledger {
   run<T>(options: RunOptions, work: (attempt: Attempt) => T | Promise<T>): Promise<RunOutcome<T>>
   /** The same around a command, as a child process whose group is supervised. */
   runCommand(options: RunOptions, command: CommandOptions): Promise<RunOutcome<null>>
-  /** The rows of a task, newest first. */
+  /**
+   * The rows of a task, newest first; or of all tasks, the newest UTC day first. Rows are fetched as they are taken.
+   * For people and audits: a row that was written a moment ago may be missing.
+   */
   history(options: HistoryOptions): AsyncGenerator<StoredRow>
   /** Lets go of the ledger's connections. */
   close(): Promise<void>
 }
-
-/** Rows that are fetched at a time: one round trip, and little memory. */
-const PAGE_ROWS = 100
 
 /** A ledger by its name. It is opened by the first call, not before. */
 export function createLedger({ store: name, log }: LedgerOptions): Ledger {
@@ -147,18 +155,22 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
     runCommand(options, command) {
       return trigger(options, command.stops.aborted, commandWork(command, readTerms(options)))
     },
-    async *history({ task, limit = Number.POSITIVE_INFINITY, signal = new AbortController().signal }) {
-      checkTaskName(task)
+    async *history({ task, since, until, limit = Number.POSITIVE_INFINITY, ledgerTimeoutMs, signal }) {
+      if (task !== undefined) checkTaskName(task)
+      const query = {
+        ...(task === undefined ? {} : { task }),
+        ...(since === undefined ? {} : { since: parseInstant(textOf(since), 'since') }),
+        ...(until === undefined ? {} : { until: parseInstant(textOf(until), 'until') }),
+        limit,
+      }
       const { store } = await open()
-      let cursor: string | undefined
-      let left = limit
-      do {
-        const query = { kind: 'task', task, limit: Math.min(left, PAGE_ROWS) } as const
-        const page = await store.list(cursor === undefined ? query : { ...query, cursor }, { signal })
-        yield* page.rows.slice(0, left)
-        left -= page.rows.length
-        cursor = page.next
-      } while (cursor !== undefined && left > 0)
+      const pageTimeoutMs = ledgerTimeoutMs ?? LIMITS.ledgerTimeoutMs.default
+      yield* readHistory(query, {
+        store,
+        clock: systemClock,
+        pageTimeoutMs,
+        signals: signal === undefined ? [] : [signal],
+      })
     },
     async close() {
       if (opened !== null) (await opened).store.close()

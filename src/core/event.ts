@@ -41,6 +41,8 @@ export type RunEvent =
   /** Nobody gave an event time, and windows are so short that a late delivery lands in the next one. */
   | { readonly event: 'clock-event-time'; readonly windowMs: number }
   | { readonly event: 'schedule-mismatch'; readonly eventTime: Instant; readonly source: EventTimeSource }
+  /** The registry had another schedule for this task. */
+  | { readonly event: 'schedule-changed'; readonly before: ScheduleSpec; readonly after: ScheduleSpec }
   | { readonly event: 'warning'; readonly message: string }
 
 /** What every event of one run has in common. */

@@ -42,6 +42,8 @@ function latest(schedule: Schedule, now: Instant): Instant {
 function onlySlotOf(schedule: Schedule, date: string): Instant {
   const day = DateTime.fromISO(date, { zone: schedule.spec.zone })
   if (!day.isValid) throw usageError(`slot ${JSON.stringify(date)} is no date`)
+  // Luxon moves on to the next day where a zone left one out: Pacific/Apia had no 30 December 2011.
+  if (day.toISODate() !== date) throw usageError(`slot ${JSON.stringify(date)}: ${schedule.spec.zone} had no such day`)
   const slots: string[] = []
   for (const slot of slotsBetween(
     schedule,

@@ -1,7 +1,7 @@
 import { successOf } from '../core/decide.ts'
 import type { RunContext, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
-import type { Attempt, Ending, Instant, RefusalCause, Row, StoredRow } from '../core/types.ts'
+import type { Attempt, Ending, Instant, RefusalCause, Row, ScheduleSpec, StoredRow } from '../core/types.ts'
 import { elapsed, printable, shellWord } from './text.ts'
 
 export type LogFormat = 'json' | 'text' | 'quiet'
@@ -114,6 +114,15 @@ function entryOf(event: RunEvent, context: RunContext, latenessMs: number): Entr
         message: `the event time ${formatInstant(event.eventTime)} is no fire time of ${context.schedule.expression} in ${context.schedule.zone}: was the schedule edited in one place only?`,
         fields: { schedule: context.schedule.expression, timezone: context.schedule.zone },
       }
+    case 'schedule-changed': {
+      const [before, after] = [scheduleText(event.before), scheduleText(event.after)]
+      return {
+        level: 'warn',
+        event: 'schedule-changed',
+        message: `the schedule of this task was ${before}, and is ${after} from this slot on`,
+        fields: { before, after },
+      }
+    }
     case 'warning':
       return { level: 'warn', event: 'warning', message: event.message, fields: {} }
   }
@@ -136,7 +145,7 @@ function ended({ attempt, ending, durationMs, finish, detail }: Extract<RunEvent
 }
 
 /** `succeeded`, `failed with exit code 3`, `interrupted by SIGTERM`: an ending for a person. */
-function endingText({ outcome, exitCode, signal }: Partial<Ending>): string {
+export function endingText({ outcome, exitCode, signal }: Partial<Ending>): string {
   if (outcome === undefined) return 'is running'
   const words: Record<Ending['outcome'], string> = {
     succeeded: 'succeeded',
@@ -207,6 +216,11 @@ function adviceOn(cause: RefusalCause, context: RunContext): string {
     case 'tooLate':
       return `look what it did, then run it again: ${forceCommand(context)}`
   }
+}
+
+/** `0 3 * * * (Asia/Tokyo)`: a schedule for a person, on one line. */
+export function scheduleText({ expression, zone, anchor }: ScheduleSpec): string {
+  return `${expression} (${zone}${anchor === undefined ? '' : `, from ${formatInstant(anchor)}`})`
 }
 
 function forceCommand({ store, task, schedule, window }: RunContext): string {

@@ -1,7 +1,8 @@
 import { isForeign, isStale } from '../core/decide.ts'
 import { formatInstant } from '../core/instant.ts'
 import { encodeRejection, encodeRow } from '../core/row.ts'
-import type { Instant, StoredRow } from '../core/types.ts'
+import type { Instant, Row, StoredRow } from '../core/types.ts'
+import { printable } from './text.ts'
 
 /** The state as a person sees it: the stored one, or what follows from it and the time. */
 export function stateOf(row: StoredRow, now: Instant, skewMs: number): string {
@@ -9,17 +10,54 @@ export function stateOf(row: StoredRow, now: Instant, skewMs: number): string {
   return isStale(row, now, skewMs) ? 'STALE' : row.state
 }
 
-/** A row for programs: as it is stored, with its rejections, and whether it is stale. */
+/**
+ * A row for programs, as `schema/row.schema.json` describes it: the names and texts of the stored form, apart from what
+ * only the stores need. A change that would break a reader needs a new schema version.
+ */
 export function rowJson(row: StoredRow, now: Instant, skewMs: number): Record<string, unknown> {
-  if (isForeign(row)) return { task: row.task, slot: formatInstant(row.slot), schemaVersion: row.schemaVersion }
+  if (isForeign(row)) return { schemaVersion: row.schemaVersion, task: row.task, slot: formatInstant(row.slot) }
+  const { task, slot, windowEnd, state, version, owner, schedule, zone, anchor, zoneData, attempts, settlements } =
+    encodeRow(row)
   const { count, first, latest } = row.rejections
   return {
-    ...encodeRow(row),
+    schemaVersion: row.schemaVersion,
+    task,
+    slot,
+    windowEnd: windowEnd ?? null,
+    state,
     stale: isStale(row, now, skewMs),
+    schedule,
+    zone,
+    anchor: anchor ?? null,
+    zoneData,
+    attempts,
     rejections: {
       count,
       first: first.map(encodeRejection),
       latest: latest === null ? null : encodeRejection(latest),
     },
+    settlements: settlements ?? [],
+    owner,
+    version,
+    leaseUntil: instantOrNull(row.leaseUntil),
+    expiresAt: instantOrNull(row.expiresAt),
   }
+}
+
+/** The same as text on one line. JSON may escape any character, so what must not reach a terminal loses nothing. */
+export function rowLine(row: StoredRow, now: Instant, skewMs: number): string {
+  return printable(JSON.stringify(rowJson(row, now, skewMs)))
+}
+
+/** How long the last attempt took; one that still runs counts up, one that was abandoned has no end that anybody knows. */
+export function durationMsOf({ attempts, state }: Row, now: Instant): number | null {
+  const attempt = attempts.at(-1)
+  if (attempt === undefined) return null
+  const end = attempt.endedAt ?? (state === 'PENDING' ? now : undefined)
+  // The clock of a host may have been set back meanwhile.
+  return end === undefined ? null : Math.max(0, end - attempt.startedAt)
+}
+
+function instantOrNull(instant: Instant | null): string | null {
+  return instant === null ? null : formatInstant(instant)
 }

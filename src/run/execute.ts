@@ -16,6 +16,7 @@ import type {
 import { type ClaimIo, type ClaimRequest, type ClaimTerms, claimSlot } from './claim.ts'
 import { type FinishTerms, finishAttempt } from './finish.ts'
 import { keepLease, type LeaseLoss, type LeaseTerms } from './lease.ts'
+import { registerSchedule } from './register.ts'
 import { untilAnswered } from './retry.ts'
 import { withinStop } from './stop.ts'
 
@@ -63,6 +64,9 @@ export type RunResult<T> =
   | ({ readonly status: 'failed'; readonly attempt: number | null; readonly recorded: boolean } & Ending & Failure)
   | { readonly status: 'duplicate'; readonly cause: DuplicateCause; readonly row: Row }
   | { readonly status: 'refused'; readonly cause: RefusalCause; readonly row: StoredRow | null }
+
+/** A short batch may have to wait for it: one slow answer's time. The next run tries again. */
+const REGISTRY_TIMEOUT_MS = 5_000
 
 /**
  * One trigger, from its claim to its finish: the one control flow of a run. The work is called at most once, and only
@@ -121,21 +125,36 @@ async function runClaimed<T>(
 
   // A stop that came between the claim and here: nothing starts, and the slot is free for the next trigger.
   let end: WorkEnd<T> = { outcome: 'notStarted' }
+  let registering: Promise<void> | null = null
   if (!io.stop.aborted) {
     io.tell({ event: 'started', attempt })
     const { number, runId } = attempt
     const live = { ...keyOf(row), windowEnd: row.windowEnd, number, runId, lost: lease.lost, record: lease.record }
-    end = await work(live).catch(
-      (error: unknown): WorkEnd<T> => ({ outcome: 'failed', error, detail: firstLine(error) }),
-    )
+    const working = work(live)
+    registering = register(row, terms, io)
+    end = await working.catch((error: unknown): WorkEnd<T> => ({ outcome: 'failed', error, detail: firstLine(error) }))
   }
   const durationMs = io.clock.monotonicMs() - startedMs
 
   const finish = await finishAttempt(await lease.release(), endingOf(end), terms, io)
   const recorded = finish === 'recorded'
   io.tell({ event: 'ended', attempt, ending: endingOf(end), durationMs, finish, ...detailOf(end) })
+  await registering
   if (end.outcome !== 'succeeded') return { status: 'failed', attempt: attempt.number, recorded, ...end }
   return { status: recorded ? 'completed' : 'unrecorded', attempt: attempt.number, value: end.value }
+}
+
+/** The registry is for audits: beside the work, once, and whatever goes wrong with it changes nothing about the run. */
+async function register(row: Row, terms: RunTerms, io: RunIo): Promise<void> {
+  if (row.attempts.at(-1)?.trigger.kind !== 'scheduled') return
+  try {
+    const before = await withinStop(REGISTRY_TIMEOUT_MS, terms, io, (signal) =>
+      registerSchedule(row, row.schedule, io.store, { signal }),
+    )
+    if (before !== null) io.tell({ event: 'schedule-changed', before, after: row.schedule })
+  } catch (error) {
+    io.tell({ event: 'warning', message: `the registry of tasks was not brought up to date: ${firstLine(error)}` })
+  }
 }
 
 function endingOf({ outcome, exitCode, signal }: Ending): Ending {

@@ -8,7 +8,8 @@ import { FIRST_REJECTIONS, NOTED_RUN_IDS } from '../core/rejections.ts'
 import { encodeRejection, encodeRow, OWNER_FIELDS, type StoredDocument, type StoredValue } from '../core/row.ts'
 import { type Rejection, type Row, SCHEMA_VERSION } from '../core/types.ts'
 import { type Item, toAttribute, toItem } from './dynamodb-item.ts'
-import { type PageQuery, type StoredKey, storedKey } from './page.ts'
+import { ENTRIES_PER_PAGE, type PageQuery, type StoredKey, storedKey } from './page.ts'
+import type { Entry, EntryKey } from './store.ts'
 
 // Attribute names stand in expressions as `#name` only: DynamoDB reserves hundreds of words (`state`, `owner`, `zone`…).
 
@@ -117,6 +118,30 @@ export function pageQueryInput(query: PageQuery): Omit<QueryCommandInput, 'Table
     ScanIndexForward: false,
     Limit: query.limit,
     ...after,
+  }
+}
+
+/** Writes an entry beside the rows as a whole. It has no `day`, so that the index never sees it. */
+export function entryPut(key: StoredKey, { version, document }: Entry, expected: number | 'absent'): Put {
+  return {
+    Item: toItem({ ...key, version, document }),
+    ...(expected === 'absent'
+      ? { ConditionExpression: 'attribute_not_exists(#task)', ExpressionAttributeNames: names('task') }
+      : {
+          ConditionExpression: '#version = :expected',
+          ExpressionAttributeNames: names('version'),
+          ExpressionAttributeValues: values({ expected }),
+        }),
+  }
+}
+
+/** The entries of a kind whose task comes after `after`. */
+export function entriesQueryInput(kind: EntryKey['kind'], after: string): Omit<QueryCommandInput, 'TableName'> {
+  return {
+    KeyConditionExpression: '#task = :kind AND #slot > :after',
+    ExpressionAttributeNames: names('task', 'slot'),
+    ExpressionAttributeValues: values({ kind, after }),
+    Limit: ENTRIES_PER_PAGE,
   }
 }
 

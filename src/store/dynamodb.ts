@@ -10,15 +10,23 @@ import {
   type UpdateItemCommandInput,
 } from '@aws-sdk/client-dynamodb'
 import { LedgerError } from '../core/errors.ts'
-import { fieldsOf } from '../core/fields.ts'
+import { fieldsOf, integer, object, text } from '../core/fields.ts'
 import { isNoted } from '../core/rejections.ts'
-import { decodeNotes, decodeRow } from '../core/row.ts'
+import { decodeNotes, decodeRow, type StoredDocument } from '../core/row.ts'
 import { type Key, type Row, SCHEMA_VERSION, type StoredRow } from '../core/types.ts'
 import { connect, type DynamoOptions } from './dynamodb-client.ts'
-import { firstPut, keysRequest, nextPut, noteUpdate, pageQueryInput } from './dynamodb-expression.ts'
+import {
+  entriesQueryInput,
+  entryPut,
+  firstPut,
+  keysRequest,
+  nextPut,
+  noteUpdate,
+  pageQueryInput,
+} from './dynamodb-expression.ts'
 import { fromItem, type Item, toItem } from './dynamodb-item.ts'
-import { encodeCursor, pageQuery, type StoredKey, storedKey } from './page.ts'
-import type { CallOptions, Store } from './store.ts'
+import { decodeEntryCursor, encodeCursor, encodeEntryCursor, pageQuery, type StoredKey, storedKey } from './page.ts'
+import type { CallOptions, Entry, Store } from './store.ts'
 
 /** DynamoDB's own limit. */
 const KEYS_PER_BATCH = 100
@@ -142,8 +150,37 @@ export function openDynamoStore(options: DynamoOptions): Store {
       }
     },
 
+    async readEntry({ kind, task }, call) {
+      const item = await fetch({ task: kind, slot: task }, call)
+      return item === null ? null : entryOf(item)
+    },
+
+    async writeEntry({ kind, task }, entry, expected, call) {
+      const command = new PutItemCommand({ TableName, ...entryPut({ task: kind, slot: task }, entry, expected) })
+      try {
+        await dynamo.ask('PutItem', (client, how) => client.send(command, how), call)
+        return 'ok'
+      } catch (error) {
+        if (error instanceof ConditionalCheckFailedException) return 'conflict'
+        throw error
+      }
+    },
+
+    async listEntries(kind, cursor, call) {
+      const send = new QueryCommand({ TableName, ...entriesQueryInput(kind, decodeEntryCursor(cursor)) })
+      const reply = await dynamo.ask('Query', (client, how) => client.send(send, how), call)
+      const last = reply.LastEvaluatedKey?.['slot']?.S
+      return { entries: (reply.Items ?? []).map(entryOf), ...(last !== undefined && { next: encodeEntryCursor(last) }) }
+    },
+
     close: dynamo.close,
   }
+}
+
+function entryOf(item: Item): Entry & { readonly task: string } {
+  const fields = fieldsOf(fromItem(item), 'an entry of the ledger')
+  const document = object(fields, 'document').values as StoredDocument
+  return { task: text(fields, 'slot'), version: integer(fields, 'version'), document }
 }
 
 function keyOfItem(item: Record<string, unknown>): StoredKey {

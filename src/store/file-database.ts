@@ -29,6 +29,13 @@ const LAYOUT = `
     notes TEXT NOT NULL,
     PRIMARY KEY (task, slot)
   ) WITHOUT ROWID;
+  CREATE TABLE entries (
+    kind TEXT NOT NULL,
+    task TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (kind, task)
+  ) WITHOUT ROWID;
   CREATE INDEX rows_by_day ON rows (day, slot, task);
   PRAGMA application_id = ${APPLICATION_ID};
   PRAGMA user_version = ${LAYOUT_VERSION};

@@ -3,11 +3,20 @@ import { LedgerError } from '../core/errors.ts'
 import { fieldsOf, malformed } from '../core/fields.ts'
 import { quote } from '../core/problem.ts'
 import { addRejection, isNoted, NO_NOTES } from '../core/rejections.ts'
-import { dayOf, decodeNotes, decodeRow, encodeNotes, encodeRow } from '../core/row.ts'
+import { dayOf, decodeNotes, decodeRow, encodeNotes, encodeRow, type StoredDocument } from '../core/row.ts'
 import { SCHEMA_VERSION, type StoredRow } from '../core/types.ts'
 import { isBusy, openFileDatabase, type Transaction } from './file-database.ts'
-import { AFTER_ALL, encodeCursor, pageQuery, type StoredKey, storedKey } from './page.ts'
-import type { CallOptions, PutResult, Store } from './store.ts'
+import {
+  AFTER_ALL,
+  decodeEntryCursor,
+  ENTRIES_PER_PAGE,
+  encodeCursor,
+  encodeEntryCursor,
+  pageQuery,
+  type StoredKey,
+  storedKey,
+} from './page.ts'
+import type { CallOptions, Entry, PutResult, Store } from './store.ts'
 
 /** A write takes some ms on a disk. Spread evenly, so that fifty that wait for the same lock do not come together. */
 const LONGEST_WAIT_MS = 25
@@ -23,6 +32,11 @@ const SELECT_TASK = `SELECT task, slot, document, notes FROM rows
   WHERE task = ? AND slot >= ? AND slot <= ? AND slot < ? ORDER BY slot DESC LIMIT ?`
 const SELECT_DAY = `SELECT task, slot, document, notes FROM rows
   WHERE day = ? AND (slot, task) > (?, ?) ORDER BY slot, task LIMIT ?`
+
+const INSERT_ENTRY = 'INSERT INTO entries (version, document, kind, task) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING'
+const UPDATE_ENTRY = 'UPDATE entries SET version = ?, document = ? WHERE kind = ? AND task = ? AND version = ?'
+const SELECT_ENTRY = 'SELECT task, version, document FROM entries WHERE kind = ? AND task = ?'
+const SELECT_ENTRIES = 'SELECT task, version, document FROM entries WHERE kind = ? AND task > ? ORDER BY task LIMIT ?'
 
 /** A ledger in one SQLite file, safe between the processes of one host. The first claim makes the file. */
 export function openFileStore(path: string): Store {
@@ -79,8 +93,37 @@ export function openFileStore(path: string): Store {
       })
     },
 
+    async readEntry({ kind, task }, call) {
+      const read = ({ all }: Transaction) => all(SELECT_ENTRY, kind, task).map(decodeEntry)[0] ?? null
+      return patiently(call, () => database.transact('read', read))
+    },
+
+    async writeEntry({ kind, task }, { version, document }, expected, call) {
+      const text = JSON.stringify(document)
+      const write = ({ run }: Transaction) =>
+        expected === 'absent'
+          ? run(INSERT_ENTRY, version, text, kind, task)
+          : run(UPDATE_ENTRY, version, text, kind, task, expected)
+      return patiently(call, () => (database.transact('write', write) === 1 ? 'ok' : 'conflict'))
+    },
+
+    async listEntries(kind, cursor, call) {
+      const read = ({ all }: Transaction) => all(SELECT_ENTRIES, kind, decodeEntryCursor(cursor), ENTRIES_PER_PAGE + 1)
+      const found = await patiently(call, () => database.transact('read', read) ?? [])
+      const entries = found.slice(0, ENTRIES_PER_PAGE).map(decodeEntry)
+      const last = entries.at(-1)
+      return {
+        entries,
+        ...(last !== undefined && found.length > entries.length && { next: encodeEntryCursor(last.task) }),
+      }
+    },
+
     close: database.close,
   }
+}
+
+function decodeEntry({ task, version, document }: Columns): Entry & { readonly task: string } {
+  return { task: String(task), version: Number(version), document: parsed(document) as StoredDocument }
 }
 
 type Columns = Readonly<Record<string, unknown>>

@@ -51,6 +51,18 @@ export function encodeCursor({ task, slot }: StoredKey): string {
   return Buffer.from(JSON.stringify([task, slot])).toString('base64url')
 }
 
+/** Entries are small: one request reads hundreds. */
+export const ENTRIES_PER_PAGE = 100
+
+export function encodeEntryCursor(task: string): string {
+  return Buffer.from(task).toString('base64url')
+}
+
+/** The task that the page before ended with; text below every task's name for the first page. */
+export function decodeEntryCursor(cursor: string | undefined): string {
+  return cursor === undefined ? ' ' : Buffer.from(cursor, 'base64url').toString()
+}
+
 function decodeCursor(cursor: string | undefined, fits: (key: StoredKey) => boolean): StoredKey | null {
   if (cursor === undefined) return null
   try {

@@ -1,3 +1,4 @@
+import type { StoredDocument } from '../core/row.ts'
 import type { Instant, Key, Rejection, Row, StoredRow } from '../core/types.ts'
 
 /** Ends a wait: a deadline or a stop. Every call to a ledger takes one, so that no call can hang. */
@@ -39,6 +40,26 @@ export interface Page {
 }
 
 /**
+ * A small document beside the rows, one for each task. Its kind is its partition, which no task's name can be:
+ * `#registry` holds the schedules of a task.
+ */
+export interface EntryKey {
+  readonly kind: '#registry'
+  readonly task: string
+}
+
+export interface Entry {
+  readonly version: number
+  readonly document: StoredDocument
+}
+
+export interface EntryPage {
+  readonly entries: ReadonlyArray<Entry & { readonly task: string }>
+  /** Opaque; absent on the last page. */
+  readonly next?: string
+}
+
+/**
  * The port: what the rules need of a ledger, and nothing else. Every store passes the suite in `test/store/contract.ts`.
  *
  * Expected answers are values. A store throws `LedgerError`: `unreachable` when a write may or may not have been
@@ -65,6 +86,15 @@ export interface Store {
 
   /** Eventually consistent: for people and audits, never for a decision. */
   list(query: ListQuery, call: CallOptions): Promise<Page>
+
+  /** An entry beside the rows; null where there is none. Strongly consistent. */
+  readEntry(key: EntryKey, call: CallOptions): Promise<Entry | null>
+
+  /** Writes an entry if its stored version is `expected`, or if there is none (`absent`). Expected answers as `put`'s. */
+  writeEntry(key: EntryKey, entry: Entry, expected: number | 'absent', call: CallOptions): Promise<'ok' | 'conflict'>
+
+  /** The entries of one kind, by name; pages as `list` has them. */
+  listEntries(kind: EntryKey['kind'], cursor: string | undefined, call: CallOptions): Promise<EntryPage>
 
   /** Lets go of connections and files. */
   close(): void

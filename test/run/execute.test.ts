@@ -1,6 +1,18 @@
 import { describe, expect, test } from 'vitest'
 import { readTerms } from '../../src/run/terms.ts'
-import { failsAfter, fates, isClaim, isFinish, isRenewal, TASK, works, world } from '../support/world.ts'
+import type { VirtualTime } from '../support/virtual-clock.ts'
+import {
+  failsAfter,
+  fates,
+  type HostOptions,
+  isClaim,
+  isFinish,
+  isRenewal,
+  type Run,
+  TASK,
+  works,
+  world,
+} from '../support/world.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -389,7 +401,8 @@ describe('the rest of the flow', () => {
       },
     })
     await time.run(run.result)
-    expect(verbs).toEqual(['put', 'put'])
+    expect(verbs.filter((verb) => !verb.endsWith('Entry'))).toEqual(['put', 'put'])
+    expect(verbs.filter((verb) => verb.endsWith('Entry'))).toEqual(['readEntry', 'writeEntry'])
   })
 
   test('a duplicate is one write that finds the row, and one note', async () => {
@@ -449,3 +462,39 @@ describe('the rest of the flow', () => {
 function lostFor(times: number) {
   return Array.from({ length: times }, () => ({ kind: 'dropped' }) as const)
 }
+
+describe('the registry', () => {
+  const verbsOf = async (run: (fateOf: HostOptions['fateOf']) => Run, time: VirtualTime) => {
+    const verbs: string[] = []
+    const started = run(({ verb }) => {
+      verbs.push(verb)
+      return { kind: 'answered' }
+    })
+    await time.run(started.result)
+    return { verbs: verbs.filter((verb) => verb.endsWith('Entry')), events: started.events.map(({ event }) => event) }
+  }
+
+  test('one read for a schedule that it knows, none for a duplicate or a forced run', async () => {
+    const { time, trigger } = world()
+    const settings = { maxAttempts: 3 }
+    const first = await verbsOf((fateOf) => trigger('a', failsAfter(1), { settings, ...(fateOf && { fateOf }) }), time)
+    expect(first).toEqual({ verbs: ['readEntry', 'writeEntry'], events: ['started', 'ended'] })
+    const second = await verbsOf((fateOf) => trigger('b', works(1), { settings, ...(fateOf && { fateOf }) }), time)
+    expect(second.verbs).toEqual(['readEntry'])
+    const duplicate = await verbsOf((fateOf) => trigger('c', works(1), { settings, ...(fateOf && { fateOf }) }), time)
+    expect(duplicate.verbs).toEqual([])
+    const forced = await verbsOf((fateOf) => trigger('d', works(1), { force: FORCE, ...(fateOf && { fateOf }) }), time)
+    expect(forced.verbs).toEqual([])
+  })
+
+  test('one that is out of reach changes nothing about the run', async () => {
+    const { time, trigger } = world()
+    const startMs = time.now()
+    const run = trigger('a', works(1), {
+      fateOf: ({ verb }) => ({ kind: verb === 'readEntry' ? 'stalled' : 'answered' }),
+    })
+    expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
+    expect(time.now() - startMs).toBeLessThan(6_000)
+    expect(run.events.at(-1)).toMatchObject({ event: 'warning' })
+  })
+})

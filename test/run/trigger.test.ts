@@ -137,6 +137,7 @@ describe('the slot to force', () => {
     ['a second off', '2026-11-22T18:00:01Z', NIGHTLY, /is no slot/],
     ['a date with several', '2026-11-22', { ...NIGHTLY, expression: '0 */4 * * *' }, /several: .*, …; name one/],
     ['a date with none', '2026-11-22', { ...NIGHTLY, expression: '0 3 * * 1' }, /there is no slot/],
+    ['a day that the zone left out', '2011-12-30', { ...NIGHTLY, zone: 'Pacific/Apia' }, /had no such day/],
     ['no calendar date', '2026-02-30', NIGHTLY, /is no date/],
     ['a time that the clocks skip', '2026-03-08T02:30', NEW_YORK, /the clocks of America\/New_York skip that time/],
     [

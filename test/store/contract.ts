@@ -228,6 +228,43 @@ export function contract(subject: () => Subject): void {
     })
   })
 
+  describe('entries beside the rows', () => {
+    const document = { schedules: [{ since: '2026-11-24T03:00:00Z', schedule: '0 3 * * *', zone: 'UTC' }] }
+
+    it('are written under a condition, and read back', async () => {
+      const task = newTask()
+      await putOk(claimOf(task), 'absent')
+      const key = { kind: '#registry', task } as const
+      const write = (version: number, expected: number | 'absent') =>
+        store().writeEntry(key, { version, document }, expected, call())
+      expect(await store().readEntry(key, call())).toBe(null)
+      expect(await write(2, 1)).toBe('conflict')
+      expect(await write(1, 'absent')).toBe('ok')
+      expect(await write(1, 'absent')).toBe('conflict')
+      expect(await write(2, 1)).toBe('ok')
+      expect(await write(2, 1)).toBe('conflict')
+      expect(await store().readEntry(key, call())).toMatchObject({ version: 2, document })
+    })
+
+    it('are listed by name over all pages, and are no rows', async () => {
+      const tasks = Array.from({ length: 120 }, (_, index) => `listed-${String(index).padStart(3, '0')}`)
+      await putOk(claimOf(newTask()), 'absent')
+      for (const task of tasks) {
+        await store().writeEntry({ kind: '#registry', task }, { version: 1, document }, 'absent', call())
+      }
+      const listed: string[] = []
+      let cursor: string | undefined
+      do {
+        const page = await store().listEntries('#registry', cursor, call())
+        listed.push(...page.entries.map(({ task }) => task))
+        cursor = page.next
+      } while (cursor !== undefined)
+      expect(listed.filter((task) => task.startsWith('listed-'))).toEqual(tasks)
+      const { rows } = await store().list({ kind: 'day', day: '2026-11-24', limit: 1000 }, call())
+      expect(rows.filter(({ task }) => task.startsWith('listed-'))).toEqual([])
+    })
+  })
+
   describe('a row of a newer cronledger', () => {
     const foreign = async () => {
       const { task, slot, day } = encodeRow(claimOf(newTask()))

@@ -21,7 +21,7 @@ export type Call =
   | { readonly verb: 'put'; readonly row: Row; readonly expected: number | 'absent' }
   | { readonly verb: 'note'; readonly rejection: Rejection }
   | { readonly verb: 'get' }
-  | { readonly verb: 'list' }
+  | { readonly verb: 'list' | 'readEntry' | 'writeEntry' | 'listEntries' }
 
 /** A store behind a bad network: `fateOf` decides each call. Every wait ends when the caller's signal aborts. */
 export function faultyStore(inner: Store, clock: Clock, fateOf: (call: Call) => Fate): Store {
@@ -69,6 +69,11 @@ export function faultyStore(inner: Store, clock: Clock, fateOf: (call: Call) => 
     note: (key, rejection, options) =>
       pass({ verb: 'note', rejection }, options, (arrival) => inner.note(key, rejection, arrival)),
     list: (query, options) => pass({ verb: 'list' }, options, (arrival) => inner.list(query, arrival)),
+    readEntry: (key, options) => pass({ verb: 'readEntry' }, options, (arrival) => inner.readEntry(key, arrival)),
+    writeEntry: (key, entry, expected, options) =>
+      pass({ verb: 'writeEntry' }, options, (arrival) => inner.writeEntry(key, entry, expected, arrival)),
+    listEntries: (kind, cursor, options) =>
+      pass({ verb: 'listEntries' }, options, (arrival) => inner.listEntries(kind, cursor, arrival)),
     close: () => inner.close(),
   }
 }

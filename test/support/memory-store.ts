@@ -4,13 +4,13 @@ import { addRejection, isNoted, NO_NOTES } from '../../src/core/rejections.ts'
 import { decodeNotes, decodeRow, encodeNotes, encodeRow, type StoredDocument } from '../../src/core/row.ts'
 import { SCHEMA_VERSION } from '../../src/core/types.ts'
 import { encodeCursor, pageQuery, type StoredKey, storedKey } from '../../src/store/page.ts'
-import type { CallOptions, Store } from '../../src/store/store.ts'
+import type { CallOptions, Entry, Store } from '../../src/store/store.ts'
 
 function inTime({ signal }: CallOptions): void {
   if (signal.aborted) throw new LedgerError('unreachable', 'no answer from memory: not in time')
 }
 
-interface Entry {
+interface Stored {
   readonly key: StoredKey
   readonly owned: StoredDocument
   readonly notes: StoredDocument
@@ -18,11 +18,12 @@ interface Entry {
 
 /** A store in memory with the rules of the real ones. It holds the stored form, so no value is shared with a caller. */
 export function memoryStore(): Store & { writeRaw(document: StoredDocument): void } {
-  const entries = new Map<string, Entry>()
+  const entries = new Map<string, Stored>()
+  const beside = new Map<string, Entry>()
   const nameOf = ({ task, slot }: StoredKey) => `${slot} ${task}`
-  const read = (entry: Entry | undefined) =>
+  const read = (entry: Stored | undefined) =>
     entry === undefined ? null : decodeRow({ ...entry.owned, ...entry.notes })
-  const notesOf = (entry: Entry) => decodeNotes(fieldsOf(entry.notes, 'notes'))
+  const notesOf = (entry: Stored) => decodeNotes(fieldsOf(entry.notes, 'notes'))
 
   return {
     name: 'memory:',
@@ -69,6 +70,19 @@ export function memoryStore(): Store & { writeRaw(document: StoredDocument): voi
         rows: shown.map((entry) => decodeRow({ ...entry.owned, ...entry.notes })),
         ...(last !== undefined && rest.length > shown.length ? { next: encodeCursor(last.key) } : {}),
       }
+    },
+    async readEntry({ kind, task }) {
+      return beside.get(`${kind} ${task}`) ?? null
+    },
+    async writeEntry({ kind, task }, entry, expected) {
+      const name = `${kind} ${task}`
+      if ((beside.get(name)?.version ?? 'absent') !== expected) return 'conflict'
+      beside.set(name, structuredClone(entry))
+      return 'ok'
+    },
+    async listEntries(kind) {
+      const ofKind = [...beside].filter(([name]) => name.startsWith(`${kind} `)).sort(([a], [b]) => (a < b ? -1 : 1))
+      return { entries: ofKind.map(([name, entry]) => ({ task: name.slice(kind.length + 1), ...entry })) }
     },
     close() {},
     writeRaw(document) {

@@ -7,6 +7,8 @@ export interface Passing {
   readonly action: string
   /** What the write makes of the row's state, where it is one: `PENDING`, `COMPLETED`, … */
   readonly state: string | null
+  /** A request to the registry of tasks. */
+  readonly registry: boolean
   /** How many requests of this action came before. */
   readonly index: number
 }
@@ -107,7 +109,8 @@ export async function startFaultyProxy(upstream: string, { oneByOne = false } = 
 function describe(request: IncomingMessage, body: Buffer, seen: readonly Passing[]): Passing {
   const action = String(request.headers['x-amz-target']).split('.')[1] ?? ''
   const state = /"(PENDING|COMPLETED|FAILED|SKIPPED)"/.exec(body.toString())?.[1] ?? null
-  return { action, state, index: seen.filter((passing) => passing.action === action).length }
+  const registry = body.includes('#registry')
+  return { action, state, registry, index: seen.filter((passing) => passing.action === action).length }
 }
 
 async function readBody(request: IncomingMessage): Promise<Buffer> {

@@ -1,0 +1,51 @@
+import { defined, type Fields, fieldsOf, instant, list, optional, text } from './fields.ts'
+import { formatInstant } from './instant.ts'
+import type { StoredDocument } from './row.ts'
+import type { Instant, ScheduleSpec } from './types.ts'
+
+/** A schedule of a task, and the first slot that was run under it. */
+export interface ScheduleSince {
+  readonly since: Instant
+  readonly spec: ScheduleSpec
+}
+
+/** The schedules that a task had, oldest first. The last one is in force. */
+export type Schedules = readonly ScheduleSince[]
+
+/** Enough for a change a month over four years; an entry stays far below what one write may hold. */
+const MAX_SCHEDULES = 50
+
+/** The schedules with `spec` in force from `slot` on; null where it is in force already, or was followed by another. */
+export function withSchedule(schedules: Schedules, spec: ScheduleSpec, slot: Instant): Schedules | null {
+  const last = schedules.at(-1)
+  if (last !== undefined && (isSame(last.spec, spec) || last.since >= slot)) return null
+  return [...schedules, { since: slot, spec }].slice(-MAX_SCHEDULES)
+}
+
+function isSame(one: ScheduleSpec, other: ScheduleSpec): boolean {
+  return one.expression === other.expression && one.zone === other.zone && one.anchor === other.anchor
+}
+
+export function encodeSchedules(schedules: Schedules): StoredDocument {
+  return {
+    schedules: schedules.map(({ since, spec: { expression, zone, anchor } }) => ({
+      since: formatInstant(since),
+      schedule: expression,
+      zone,
+      ...defined({ anchor: anchor === undefined ? undefined : formatInstant(anchor) }),
+    })),
+  }
+}
+
+/** Throws `shape` where the entry is malformed. */
+export function decodeSchedules(document: unknown, task: string): Schedules {
+  return list(fieldsOf(document, `the registry's entry of ${task}`), 'schedules', decodeSince)
+}
+
+function decodeSince(fields: Fields): ScheduleSince {
+  const anchor = optional(fields, 'anchor', instant)
+  return {
+    since: instant(fields, 'since'),
+    spec: { expression: text(fields, 'schedule'), zone: text(fields, 'zone'), ...defined({ anchor }) },
+  }
+}

@@ -1,0 +1,79 @@
+import { DateTime } from 'luxon'
+import { parseDuration } from './duration.ts'
+import { usageError } from './errors.ts'
+import { defined } from './fields.ts'
+import { formatInstant, parseInstant } from './instant.ts'
+import { quote } from './problem.ts'
+import type { Instant } from './types.ts'
+
+/** `[since, until)`; an end that is absent is open. */
+export interface TimeRange {
+  readonly since?: Instant
+  readonly until?: Instant
+}
+
+/** The ends of a range as a person writes them. */
+export interface RangeText {
+  readonly since?: string | undefined
+  readonly until?: string | undefined
+}
+
+/** Whether an end is a date: only then does the zone matter. */
+export function namesDate({ since, until }: RangeText): boolean {
+  return [since, until].some((text) => text !== undefined && DATE.test(text))
+}
+
+/**
+ * Reads both ends, each an instant (`2026-11-24T03:00:00Z`), a time before `now` (`7d`), or a date in `zone`, which
+ * counts as a whole: from its first instant, until its last.
+ *
+ * Throws a usage error where an end is none of these, or where the range is empty.
+ */
+export function parseTimeRange(text: RangeText, zone: string, now: Instant): TimeRange {
+  const since = text.since === undefined ? undefined : startOf(text.since, 'since', zone, now)
+  const until = text.until === undefined ? undefined : endOf(text.until, zone, now)
+  if (since !== undefined && until !== undefined && since >= until) {
+    throw usageError(
+      `since is ${quote(text.since ?? '')} and until is ${quote(text.until ?? '')}: nothing lies between ${formatInstant(since)} and ${formatInstant(until)}`,
+    )
+  }
+  return defined({ since, until })
+}
+
+const DATE = /^\d{4}-\d{2}-\d{2}$/
+const DAY_MS = 86_400_000
+/** The years of every instant that is read; a zone's first and last day may begin or end outside of them. */
+const FIRST_INSTANT = 0
+const LAST_INSTANT = Date.UTC(2200, 0, 1) - 1
+
+function endOf(text: string, zone: string, now: Instant): Instant {
+  return DATE.test(text) ? dayIn(text, 'until', zone).end : startOf(text, 'until', zone, now)
+}
+
+function startOf(text: string, name: string, zone: string, now: Instant): Instant {
+  if (DATE.test(text)) return dayIn(text, name, zone).start
+  if (/^[\d.]+(ms|s|m|h|d)$/.test(text)) return Math.max(FIRST_INSTANT, now - parseDuration(text, name))
+  if (/^\d{4}-\d{2}-\d{2}T/.test(text)) return parseInstant(text, name)
+  throw usageError(
+    `${name} is ${quote(text)}; allowed are an instant ("2026-11-24T03:00:00Z"), a date ("2026-11-24"), or how long ago ("7d", "12h")`,
+  )
+}
+
+function dayIn(date: string, name: string, zone: string): { readonly start: Instant; readonly end: Instant } {
+  const day = DateTime.fromISO(date, { zone })
+  // Luxon moves on where a zone left a day out: Pacific/Apia had no 30 December 2011.
+  if (day.toISODate() !== date) {
+    throw usageError(`${name} is ${quote(date)}: ${day.isValid ? `${zone} had no such day` : 'no calendar has that'}`)
+  }
+  const inYears = (at: DateTime) => Math.min(Math.max(FIRST_INSTANT, at.toMillis()), LAST_INSTANT)
+  const [start, end] = [inYears(day.startOf('day')), inYears(day.plus({ days: 1 }).startOf('day'))]
+  if (start < end) return { start, end }
+  throw usageError(`${name} is ${quote(date)}; allowed are the years 1970 to 2199`)
+}
+
+/** The UTC dates that hold the instants of `[since, until)`, newest first. */
+export function* daysIn(since: Instant, until: Instant): Generator<string, void, undefined> {
+  for (let day = Math.floor((until - 1) / DAY_MS); day >= Math.floor(since / DAY_MS); day -= 1) {
+    yield formatInstant(day * DAY_MS).slice(0, 10)
+  }
+}

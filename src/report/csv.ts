@@ -1,0 +1,61 @@
+import { stringify } from 'csv-stringify/sync'
+import { isForeign } from '../core/decide.ts'
+import { formatInstant } from '../core/instant.ts'
+import type { Instant, Row, StoredRow } from '../core/types.ts'
+import { durationMsOf, stateOf } from './row.ts'
+import { printable } from './text.ts'
+
+const HEAD = [
+  ...['task', 'slot', 'windowEnd', 'state', 'schedule', 'zone', 'attempts', 'startedAt', 'endedAt', 'durationMs'],
+  ...['outcome', 'exitCode', 'signal', 'host', 'ecsTask', 'forcedBy', 'reason', 'rejections'],
+]
+
+type Cell = string | number | null | undefined
+
+/** The first line, with its line end: names as in the JSON, of the row and of its last attempt. */
+export function csvHead(): string {
+  return lines([HEAD])
+}
+
+/** One line a row, with line ends. What is not known is empty. */
+export function csvLines(rows: readonly StoredRow[], now: Instant, skewMs: number): string {
+  return lines(
+    rows.map((row) => [
+      ...[row.task, formatInstant(row.slot)],
+      ...(isForeign(row) ? [null, stateOf(row, now, skewMs), ...HEAD.slice(4).map(() => null)] : cellsOf(row, now, skewMs)),
+    ]),
+  )
+}
+
+function cellsOf(row: Row, now: Instant, skewMs: number): Cell[] {
+  const attempt = row.attempts.at(-1)
+  const trigger = attempt?.trigger
+  return [
+    instantText(row.windowEnd),
+    stateOf(row, now, skewMs),
+    row.schedule.expression,
+    row.schedule.zone,
+    row.attempts.length,
+    instantText(attempt?.startedAt),
+    instantText(attempt?.endedAt),
+    durationMsOf(row, now),
+    attempt?.outcome,
+    attempt?.exitCode,
+    attempt?.signal,
+    attempt?.host,
+    attempt?.ecsTask,
+    trigger?.kind === 'forced' ? trigger.by : null,
+    trigger?.kind === 'forced' ? trigger.reason : null,
+    row.rejections.count,
+  ]
+}
+
+function instantText(instant: Instant | null | undefined): string | null {
+  return (instant ?? null) === null ? null : formatInstant(instant as Instant)
+}
+
+/** A spreadsheet runs a cell that begins as a formula does, and reasons are free text: such cells begin with `'`. */
+function lines(cells: readonly (readonly Cell[])[]): string {
+  const texts = cells.map((line) => line.map((cell) => (typeof cell === 'string' ? printable(cell) : cell)))
+  return stringify(texts, { escape_formulas: true })
+}

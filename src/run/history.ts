@@ -1,0 +1,80 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { usageError } from '../core/errors.ts'
+import { daysIn, type TimeRange } from '../core/time-range.ts'
+import type { Instant, StoredRow } from '../core/types.ts'
+import type { ListQuery, Page, Store } from '../store/store.ts'
+import { type Clock, withDeadline } from './clock.ts'
+
+/** What is read of a ledger. Without a task: of all tasks, by day. */
+export interface HistoryQuery extends TimeRange {
+  readonly task?: string
+  /** Most rows; infinite for all. */
+  readonly limit: number
+}
+
+export interface HistoryDeps {
+  readonly store: Store
+  readonly clock: Clock
+  /** How long the ledger may take for one page. */
+  readonly pageTimeoutMs: number
+  readonly signals: readonly AbortSignal[]
+}
+
+/** Rows that are fetched at a time: one round trip, and little memory. */
+const PAGE_ROWS = 100
+
+const DAY_MS = 86_400_000
+/** Of all tasks, what a person asks for in the morning after a weekend or a week off. */
+const DEFAULT_DAYS = 7
+/** Each day costs a request, rows or not: ten years are some minutes. */
+const MAX_DAYS = 3_660
+
+/**
+ * Rows of one task, newest first; or of all tasks, the newest day first, in a day as the port lists it. Memory holds one
+ * page, and a page costs the same at any depth.
+ */
+export async function* readHistory(query: HistoryQuery, deps: HistoryDeps): AsyncGenerator<StoredRow> {
+  let left = query.limit
+  for (const part of partsOf(query, deps.clock.now())) {
+    for (let cursor: string | undefined; ; ) {
+      const page = await readPage({ ...part, limit: Math.min(left, PAGE_ROWS), ...(cursor && { cursor }) }, deps)
+      for (const row of page.rows.filter(within(query)).slice(0, left)) {
+        yield row
+        left -= 1
+      }
+      if (left <= 0) return
+      if (page.next === undefined) break
+      cursor = page.next
+    }
+  }
+}
+
+type Part = Omit<Extract<ListQuery, { kind: 'task' }>, 'limit'> | Omit<Extract<ListQuery, { kind: 'day' }>, 'limit'>
+
+function* partsOf({ task, since, until }: HistoryQuery, now: Instant): Generator<Part> {
+  if (task !== undefined) {
+    yield { kind: 'task', task, ...(since !== undefined && { since }), ...(until !== undefined && { until }) }
+    return
+  }
+  // A slot of later today may have a row already: somebody settled it beforehand.
+  const last = until ?? now + DAY_MS - (now % DAY_MS)
+  const first = since ?? Math.max(0, Math.min(now, last) - DEFAULT_DAYS * DAY_MS)
+  if ((last - first) / DAY_MS > MAX_DAYS) {
+    throw usageError(
+      `since lies ${Math.ceil((last - first) / DAY_MS)} days before until; without a task, allowed are ${MAX_DAYS}`,
+    )
+  }
+  for (const day of daysIn(first, last)) yield { kind: 'day', day }
+}
+
+/** A day is listed as a whole. */
+function within({ since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY }: TimeRange) {
+  return ({ slot }: StoredRow) => slot >= since && slot < until
+}
+
+async function readPage(query: ListQuery, { store, clock, pageTimeoutMs, signals }: HistoryDeps): Promise<Page> {
+  const page = await withDeadline(clock, pageTimeoutMs, signals, (signal) => store.list(query, { signal }))
+  // A file ledger answers without the event loop, on which a stop signal waits.
+  await turn()
+  return page
+}
