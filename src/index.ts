@@ -3,6 +3,7 @@ export type { RunContext, RunEvent } from './core/event.ts'
 export type { StoredRow } from './core/types.ts'
 export {
   type Attempt,
+  type CheckOptions,
   createLedger,
   type HistoryOptions,
   type Ledger,
@@ -10,6 +11,8 @@ export {
   type RunOptions,
   type RunOutcome,
 } from './ledger.ts'
+export type { TaskFinding } from './run/check.ts'
 export type { CommandOptions } from './run/command.ts'
 export { installStops, type Stops } from './run/signals.ts'
+export type { KnownTask } from './run/tasks.ts'
 export { type ScheduleOptions, slotOf } from './slots.ts'

@@ -1,16 +1,18 @@
 import { randomBytes } from 'node:crypto'
-import { firstLine } from './core/errors.ts'
+import { firstLine, usageError } from './core/errors.ts'
 import type { RunContext, RunEvent } from './core/event.ts'
 import { formatInstant, parseInstant } from './core/instant.ts'
 import { checkTaskName } from './core/task.ts'
-import type { StoredRow } from './core/types.ts'
+import type { Instant, StoredRow } from './core/types.ts'
+import { checkTask, type TaskFinding } from './run/check.ts'
 import { link, systemClock } from './run/clock.ts'
 import { type CommandOptions, commandWork } from './run/command.ts'
 import { execute, type LiveAttempt, type RunResult, type WorkEnd } from './run/execute.ts'
-import { readHistory } from './run/history.ts'
+import { type HistoryDeps, readHistory } from './run/history.ts'
 import { findPlace, personOf } from './run/place.ts'
 import type { StopReason } from './run/stop.ts'
 import { findSurvivor } from './run/survivors.ts'
+import { type KnownTask, readTask, readTasks } from './run/tasks.ts'
 import { LIMITS, type RunSettings, readTerms } from './run/terms.ts'
 import { readTrigger, type TriggerInput } from './run/trigger.ts'
 import { readSchedule, type ScheduleOptions } from './slots.ts'
@@ -56,7 +58,14 @@ export type RunOutcome<T> = RunResult<T> & {
   readonly runId: string
 }
 
-export interface HistoryOptions {
+export interface ReadOptions {
+  /** How long the ledger may take for one answer; default 30 s. */
+  readonly ledgerTimeoutMs?: number
+  /** Ends a wait for the ledger. */
+  readonly signal?: AbortSignal
+}
+
+export interface HistoryOptions extends ReadOptions {
   /** Left out: all tasks. */
   readonly task?: string
   /** Slots from here on (inclusive). Text is ISO 8601 with an offset. Of all tasks, the default is 7 days ago. */
@@ -65,10 +74,19 @@ export interface HistoryOptions {
   readonly until?: string | Date
   /** Most rows; default all. */
   readonly limit?: number
-  /** How long the ledger may take for a page of rows; default 30 s. */
-  readonly ledgerTimeoutMs?: number
-  /** Ends a wait for the ledger. */
-  readonly signal?: AbortSignal
+}
+
+export interface CheckOptions extends ReadOptions, Partial<ScheduleOptions> {
+  /** Default: every task of the registry. */
+  readonly task?: string
+  readonly since: Date
+  /** Exclusive. */
+  readonly until: Date
+  /** How long a slot may be due before it is missed. */
+  readonly graceMs: number
+  /** A first attempt that started later than this after its slot is late; default: never. */
+  readonly lateAfterMs?: number
+  readonly skewMs?: number
 }
 
 export interface Ledger {
@@ -85,6 +103,13 @@ export interface Ledger {
    * For people and audits: a row that was written a moment ago may be missing.
    */
   history(options: HistoryOptions): AsyncGenerator<StoredRow>
+  /**
+   * What is wrong with the slots of a task, or of every task of the registry, newest first: missed (due, and no row),
+   * failed, stale, late. Throws a usage error for a task that the registry does not know and whose schedule is not given.
+   */
+  check(options: CheckOptions): AsyncGenerator<TaskFinding>
+  /** The tasks of the registry, each with the schedules that it had. */
+  tasks(options?: ReadOptions): AsyncGenerator<KnownTask>
   /** Lets go of the ledger's connections. */
   close(): Promise<void>
 }
@@ -95,6 +120,12 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
   const open = () => {
     opened ??= openStore(name, process.env)
     return opened
+  }
+
+  async function reading({ ledgerTimeoutMs, signal }: ReadOptions): Promise<HistoryDeps> {
+    const { store } = await open()
+    const pageTimeoutMs = ledgerTimeoutMs ?? LIMITS.ledgerTimeoutMs.default
+    return { store, clock: systemClock, pageTimeoutMs, signals: signal === undefined ? [] : [signal] }
   }
 
   async function trigger<T>(
@@ -155,7 +186,7 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
     runCommand(options, command) {
       return trigger(options, command.stops.aborted, commandWork(command, readTerms(options)))
     },
-    async *history({ task, since, until, limit = Number.POSITIVE_INFINITY, ledgerTimeoutMs, signal }) {
+    async *history({ task, since, until, limit = Number.POSITIVE_INFINITY, ...options }) {
       if (task !== undefined) checkTaskName(task)
       const query = {
         ...(task === undefined ? {} : { task }),
@@ -163,19 +194,41 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
         ...(until === undefined ? {} : { until: parseInstant(textOf(until), 'until') }),
         limit,
       }
-      const { store } = await open()
-      const pageTimeoutMs = ledgerTimeoutMs ?? LIMITS.ledgerTimeoutMs.default
-      yield* readHistory(query, {
-        store,
-        clock: systemClock,
-        pageTimeoutMs,
-        signals: signal === undefined ? [] : [signal],
-      })
+      yield* readHistory(query, await reading(options))
+    },
+    async *check({ since, until, graceMs, lateAfterMs = null, skewMs = LIMITS.skewMs.default, ...options }) {
+      const deps = await reading(options)
+      const terms = { since: since.getTime(), until: until.getTime(), graceMs, lateAfterMs, skewMs }
+      for await (const task of tasksOf(options, terms.since, deps)) yield* checkTask(task, terms, deps)
+    },
+    async *tasks(options = {}) {
+      yield* readTasks(await reading(options))
     },
     async close() {
       if (opened !== null) (await opened).store.close()
     },
   }
+}
+
+/** The tasks to check: all of the registry, one of them, or one whose schedule the caller knows better. */
+async function* tasksOf(
+  { task, schedule, ...more }: Partial<ScheduleOptions> & { readonly task?: string },
+  since: Instant,
+  deps: HistoryDeps,
+) {
+  if (task === undefined) {
+    yield* readTasks(deps)
+    return
+  }
+  checkTaskName(task)
+  if (schedule !== undefined) {
+    yield { task, schedules: [{ since, spec: readSchedule({ schedule, ...more }).spec }] }
+    return
+  }
+  const known = await readTask(task, deps)
+  if (known === null)
+    throw usageError(`the registry does not know task ${task}: no run of it is on record; give its schedule`)
+  yield known
 }
 
 async function callWork<T>(

@@ -18,9 +18,29 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; load(): Prom
     summary: 'Show what became of the slots of a task',
     load: async () => (await import('./history.ts')).history,
   },
+  show: {
+    summary: 'Show everything about one slot as a timeline',
+    load: async () => (await import('./show.ts')).show,
+  },
+  explain: {
+    summary: 'Say what a schedule means: the slot of an instant, its neighbours, and what the clocks do to it',
+    load: async () => (await import('./explain.ts')).explain,
+  },
+  check: {
+    summary: 'Find the slots that were missed, failed, are stale or came late',
+    load: async () => (await import('./check.ts')).check,
+  },
+  tasks: {
+    summary: 'Show the tasks that the ledger knows, with their schedules and next slots',
+    load: async () => (await import('./tasks.ts')).tasks,
+  },
   setup: {
     summary: 'Create the ledger (a DynamoDB table or a file), or check the one that is there',
     load: async () => (await import('./setup.ts')).setup,
+  },
+  completion: {
+    summary: 'Print what makes bash or zsh complete commands and options',
+    load: async () => (await import('./completion.ts')).completionOf(COMMANDS),
   },
 }
 

@@ -1,0 +1,123 @@
+import { usageError } from '../core/errors.ts'
+import { parseTimeRange } from '../core/time-range.ts'
+import type { Instant } from '../core/types.ts'
+import { createLedger, type Ledger } from '../ledger.ts'
+import { type Found, findingJson, findingLine } from '../report/check.ts'
+import { systemClock } from '../run/clock.ts'
+import { LIMITS } from '../run/terms.ts'
+import { readOptions } from './arguments.ts'
+import type { Command, CommandContext } from './command.ts'
+import { EXIT } from './exit.ts'
+import { LEDGER_TIMEOUT, type OptionTable, STORE } from './options.ts'
+import { printAll } from './streams.ts'
+
+const MINUTE_MS = 60_000
+const DAY_MS = 86_400_000
+
+const OPTIONS = {
+  ...STORE,
+  task: { kind: 'text', value: 'NAME', otherwise: 'every task of the registry', help: 'Only this task' },
+  schedule: {
+    kind: 'text',
+    value: 'EXPR',
+    otherwise: "the registry's",
+    help: 'What was due, where the registry does not know it or is wrong; needs --task',
+  },
+  timezone: { kind: 'text', value: 'ZONE', otherwise: 'UTC', help: 'IANA zone that --schedule is read in' },
+  anchor: { kind: 'text', value: 'INSTANT', help: 'Where a --schedule rate(…) starts counting' },
+  since: {
+    kind: 'text',
+    value: 'TIME',
+    otherwise: '7d',
+    help: 'Slots from there on: an instant, a date in UTC, or how long ago',
+  },
+  until: { kind: 'text', value: 'TIME', otherwise: 'now', help: 'Slots before that; a date counts as a whole' },
+  grace: {
+    kind: 'duration',
+    value: 'TIME',
+    limit: { default: 15 * MINUTE_MS, min: 0, max: 366 * DAY_MS },
+    help: 'A slot without a row is missed when it has been due for so long',
+  },
+  'late-after': {
+    kind: 'duration',
+    value: 'TIME',
+    limit: { default: 0, min: 0, max: 366 * DAY_MS },
+    otherwise: 'never',
+    help: 'A first attempt that started later than this after its slot is late',
+  },
+  skew: {
+    kind: 'duration',
+    value: 'TIME',
+    limit: LIMITS.skewMs,
+    help: 'As in run: a lease is over when it has been for so long',
+  },
+  format: { kind: 'text', value: 'text|json', choices: ['text', 'json'], otherwise: 'text', help: 'json is one array' },
+  ...LEDGER_TIMEOUT,
+} as const satisfies OptionTable
+
+const help = {
+  name: 'check',
+  summary:
+    'Compares the slots that were due with what is on record: missed, failed, stale and late ones. Exits with 1 if it\nfinds any, so that any cron or CI can use it as a dead man’s switch.',
+  options: OPTIONS,
+  examples: [
+    ['cronledger check --store dynamodb:cronledger', 'all tasks of the last seven days'],
+    ['cronledger check … --task nightly --since 2026-01-01 --late-after 1h', 'one task, this year'],
+  ],
+  notes: 'Exit codes: 0 all is well, 1 something was found, else as those of run.',
+} as const
+
+/** What a dead man's switch looks for. */
+const FOUND = 1
+
+export const check: Command = {
+  help,
+  async execute({ argv, env }: CommandContext) {
+    const values = readOptions(help, argv, env)
+    const now = systemClock.now()
+    const { since = now - 7 * DAY_MS, until = now } = parseTimeRange(values, 'UTC', now)
+    if (since >= until) throw usageError(`since ${values.since ?? '7d'} is not before until ${values.until ?? 'now'}`)
+    const { task, schedule } = values
+    if (task === undefined && schedule !== undefined) throw usageError('--schedule is given, but no --task that has it')
+    const ledger = createLedger({ store: values.store })
+    const found = ledger.check({
+      ...(task !== undefined && { task }),
+      ...(schedule !== undefined && { schedule }),
+      ...(values.timezone !== undefined && { timezone: values.timezone }),
+      ...(values.anchor !== undefined && { anchor: values.anchor }),
+      since: new Date(since),
+      until: new Date(until),
+      graceMs: values.grace ?? OPTIONS.grace.limit.default,
+      ...(values['late-after'] !== undefined && { lateAfterMs: values['late-after'] }),
+      ...(values.skew !== undefined && { skewMs: values.skew }),
+      ...(values['ledger-timeout'] !== undefined && { ledgerTimeoutMs: values['ledger-timeout'] }),
+    })
+    const count: Record<Found['kind'], number> = { missed: 0, failed: 0, stale: 0, late: 0 }
+    await printAll(
+      values.format === 'json' ? jsonText(counted(found, count)) : plainText(counted(found, count), count, now),
+    )
+    return Object.values(count).some((number) => number > 0) ? FOUND : EXIT.ok
+  },
+}
+
+async function* counted(found: ReturnType<Ledger['check']>, count: Record<Found['kind'], number>) {
+  for await (const finding of found) {
+    count[finding.kind] += 1
+    yield finding
+  }
+}
+
+async function* plainText(found: AsyncIterable<Found>, count: Record<Found['kind'], number>, now: Instant) {
+  for await (const finding of found) yield `${findingLine(finding, now)}\n`
+  const words = Object.entries(count).flatMap(([kind, number]) => (number === 0 ? [] : `${number} ${kind}`))
+  yield words.length === 0 ? 'all is well\n' : `${words.join(', ')}\n`
+}
+
+async function* jsonText(found: AsyncIterable<Found>) {
+  let before = '[\n'
+  for await (const finding of found) {
+    yield before + JSON.stringify(findingJson(finding))
+    before = ',\n'
+  }
+  yield before === '[\n' ? '[]\n' : '\n]\n'
+}

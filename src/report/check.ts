@@ -1,0 +1,42 @@
+import { formatInstant } from '../core/instant.ts'
+import type { Finding } from '../core/missed.ts'
+import type { Attempt, Instant, ScheduleSpec } from '../core/types.ts'
+import { localTime } from './local.ts'
+import { endingText } from './log.ts'
+import { elapsed, printable } from './text.ts'
+
+/** Something wrong with a slot of a task. */
+export type Found = Finding & { readonly task: string; readonly schedule: ScheduleSpec }
+
+/** One line for a person: `missed  nightly  2026-11-24T03:00:00Z  2026-11-24 12:00 Asia/Tokyo  nothing on record`. */
+export function findingLine(found: Found, now: Instant): string {
+  const { kind, task, slot, schedule } = found
+  const words = [kind.padEnd(6), task, formatInstant(slot), localTime(slot, schedule.zone), detailOf(found, now)]
+  return printable(words.join('  '))
+}
+
+/** The same for programs. */
+export function findingJson(found: Found): Record<string, unknown> {
+  const { kind, task, slot, schedule } = found
+  return {
+    kind,
+    task,
+    slot: formatInstant(slot),
+    zone: schedule.zone,
+    ...(found.kind === 'missed' ? {} : { state: found.row.state, attempts: found.row.attempts.length }),
+  }
+}
+
+function detailOf(found: Found, now: Instant): string {
+  if (found.kind === 'missed') return `due ${elapsed(now - found.slot)} ago, nothing on record`
+  const { row } = found
+  const attempt = row.attempts.at(-1)
+  if (attempt === undefined) return `${row.state}, without an attempt`
+  if (found.kind === 'late') return `started ${elapsed(firstStart(row.attempts) - row.slot)} after its slot`
+  const did = found.kind === 'stale' ? 'never reported its end' : endingText(attempt)
+  return `attempt ${attempt.number} on ${attempt.host} ${did}`
+}
+
+function firstStart(attempts: readonly Attempt[]): Instant {
+  return (attempts.find(({ outcome }) => outcome !== 'notStarted') ?? attempts[0])?.startedAt ?? 0
+}

@@ -1,0 +1,43 @@
+import { formatInstant } from '../core/instant.ts'
+import type { Instant, ScheduleSpec, StoredRow } from '../core/types.ts'
+import { localTime } from './local.ts'
+import { stateOf } from './row.ts'
+import { printable } from './text.ts'
+
+/** A task as the registry and its newest row have it. */
+export interface TaskState {
+  readonly task: string
+  readonly schedule: ScheduleSpec
+  readonly since: Instant
+  readonly last: StoredRow | null
+  readonly next: Instant | null
+}
+
+/** A block of lines for each task: the local times would make rows of a table too wide for a terminal. */
+export function tasksText(states: readonly TaskState[], now: Instant, skewMs: number): string {
+  return states.map((state) => printableLines(state, now, skewMs)).join('\n')
+}
+
+function printableLines({ task, schedule, since, last, next }: TaskState, now: Instant, skewMs: number): string {
+  const { zone, expression, anchor } = schedule
+  const time = (instant: Instant) => `${formatInstant(instant)}  ${localTime(instant, zone)}`
+  const lines = [
+    task,
+    `  schedule  ${expression} (${zone}${anchor === undefined ? '' : `, from ${formatInstant(anchor)}`}), since ${formatInstant(since)}`,
+    `  last      ${last === null ? 'no slot on record' : `${time(last.slot)}  ${stateOf(last, now, skewMs)}`}`,
+    `  next      ${next === null ? 'none' : time(next)}`,
+  ]
+  return lines.map((line) => `${printable(line)}\n`).join('')
+}
+
+export function taskJson({ task, schedule, since, last, next }: TaskState, now: Instant, skewMs: number) {
+  return {
+    task,
+    schedule: schedule.expression,
+    zone: schedule.zone,
+    ...(schedule.anchor === undefined ? {} : { anchor: formatInstant(schedule.anchor) }),
+    since: formatInstant(since),
+    last: last === null ? null : { slot: formatInstant(last.slot), state: stateOf(last, now, skewMs) },
+    next: next === null ? null : formatInstant(next),
+  }
+}

@@ -1,0 +1,105 @@
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { cronledger, type Loose, scratch } from '../support/cli.ts'
+
+const store = `file:${join(scratch(), 'ledger.db')}`
+const env = { CRONLEDGER_STORE: store, CRONLEDGER_LOG: 'quiet' }
+const NEW_YORK = { schedule: '30 1 * * *', timezone: 'America/New_York' }
+
+async function run(task: string, { schedule, timezone }: typeof NEW_YORK, eventTime: string, command = 'true') {
+  const options = ['--task', task, '--schedule', schedule, '--timezone', timezone, '--event-time', eventTime]
+  return cronledger(['run', ...options, '--', command], { env })
+}
+async function check(...args: string[]) {
+  const { code, stdout } = await cronledger(['check', ...args, '--format', 'json'], { env })
+  return { code, found: (JSON.parse(stdout) as Loose[]).map(({ kind, task, slot }) => `${kind} ${task} ${slot}`) }
+}
+
+describe('a ledger with faults, over a clock change and a change of the schedule', () => {
+  beforeAll(async () => {
+    // 01:30 in New York is 05:30Z until 1 November 2026, when it comes twice, and 06:30Z from the 2nd on.
+    for (const slot of ['10-30T05:30', '10-31T05:30', '11-01T05:30', '11-03T06:30']) {
+      await run('nightly', NEW_YORK, `2026-${slot}:00Z`, slot.startsWith('10-31') ? 'false' : 'true')
+    }
+    for (const slot of ['11-05T12:00', '11-07T12:00']) {
+      await run('nightly', { schedule: '0 12 * * *', timezone: 'UTC' }, `2026-${slot}:00Z`)
+    }
+    await run('other', { schedule: '@daily', timezone: 'UTC' }, '2026-11-06T00:00:00Z')
+  })
+
+  test('finds these and nothing else, and exits with 1', async () => {
+    expect(await check('--since', '2026-10-01', '--until', '2026-11-07')).toEqual({
+      code: 1,
+      found: [
+        'missed nightly 2026-11-06T12:00:00Z',
+        'missed nightly 2026-11-04T06:30:00Z',
+        'missed nightly 2026-11-02T06:30:00Z',
+        'failed nightly 2026-10-31T05:30:00Z',
+        'missed other 2026-11-07T00:00:00Z',
+      ],
+    })
+  })
+
+  test('exits with 0 where all is well', async () => {
+    expect(await check('--task', 'nightly', '--since', '2026-11-01', '--until', '2026-11-01')).toEqual({
+      code: 0,
+      found: [],
+    })
+    const { code, stdout } = await cronledger(
+      ['check', '--task', 'other', '--since', '2026-11-06', '--until', '2026-11-06'],
+      { env },
+    )
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'all is well\n' })
+  })
+
+  test('late starts, where they are asked for', async () => {
+    const { found } = await check(
+      '--task',
+      'other',
+      '--since',
+      '2026-11-06',
+      '--until',
+      '2026-11-06',
+      '--late-after',
+      '1h',
+    )
+    expect(found).toEqual(['late other 2026-11-06T00:00:00Z'])
+  })
+
+  test('a schedule of one’s own', async () => {
+    const range = ['--since', '2026-11-06T00:00:00Z', '--until', '2026-11-06T13:00:00Z']
+    const { found } = await check('--task', 'other', '--schedule', '0 */12 * * *', ...range)
+    expect(found).toEqual(['missed other 2026-11-06T12:00:00Z'])
+  })
+
+  test('tasks shows each with its schedule, its last slot and the next', async () => {
+    const { stdout } = await cronledger(['tasks', '--format', 'json'], { env })
+    expect(JSON.parse(stdout)).toMatchObject([
+      {
+        task: 'nightly',
+        schedule: '0 12 * * *',
+        zone: 'UTC',
+        since: '2026-11-05T12:00:00Z',
+        last: { slot: '2026-11-07T12:00:00Z', state: 'COMPLETED' },
+      },
+      { task: 'other', schedule: '@daily', last: { state: 'COMPLETED' } },
+    ])
+    const text = await cronledger(['tasks'], { env })
+    expect(text.stdout).toMatch(
+      /^nightly\n {2}schedule {2}0 12 \* \* \* \(UTC\), since 2026-11-05T12:00:00Z\n {2}last /,
+    )
+  })
+})
+
+for (const [args, message] of [
+  [['--task', 'nobody'], /the registry does not know task nobody/],
+  [['--schedule', '@daily'], /--schedule is given, but no --task/],
+  [['--since', 'yesterday'], /since is "yesterday"/],
+] as const) {
+  test(`check ${args.join(' ')}: 64, one line`, async () => {
+    await run('known', { schedule: '@daily', timezone: 'UTC' }, '2026-11-06T00:00:00Z')
+    const { code, stderr } = await cronledger(['check', ...args], { env })
+    expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringMatching(message) })
+    expect(stderr.trim().split('\n')).toHaveLength(1)
+  })
+}

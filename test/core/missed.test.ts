@@ -1,0 +1,95 @@
+import { describe, expect, test } from 'vitest'
+import { audit, dueSlots, type InForce } from '../../src/core/missed.ts'
+import { parseSchedule } from '../../src/core/schedule.ts'
+import type { Row, StoredRow } from '../../src/core/types.ts'
+import { FAILED, FORCED, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
+
+const at = (text: string) => Date.parse(text)
+const inForce = (since: string, expression: string, zone = 'UTC'): InForce => ({
+  since: at(since),
+  schedule: parseSchedule({ expression, zone }),
+})
+const due = (schedules: readonly InForce[], since: string, until: string) =>
+  [...dueSlots(schedules, at(since), at(until))].map((slot) => new Date(slot).toISOString().slice(0, 16))
+
+describe('the slots that were due', () => {
+  test('newest first, from the first one that was run', () => {
+    const schedules = [inForce('2026-11-02T03:00:00Z', '0 3 * * *')]
+    expect(due(schedules, '2026-11-01T00:00:00Z', '2026-11-05T03:00:00Z')).toEqual([
+      '2026-11-04T03:00',
+      '2026-11-03T03:00',
+      '2026-11-02T03:00',
+    ])
+  })
+
+  test('each by the schedule of its time; what was due while it was changed is nobody’s', () => {
+    const schedules = [inForce('2026-11-01T03:00:00Z', '0 3 * * *'), inForce('2026-11-04T05:00:00Z', '0 5 * * *')]
+    expect(due(schedules, '2026-11-01T00:00:00Z', '2026-11-06T00:00:00Z')).toEqual([
+      '2026-11-05T05:00',
+      '2026-11-04T05:00',
+      '2026-11-03T03:00',
+      '2026-11-02T03:00',
+      '2026-11-01T03:00',
+    ])
+  })
+
+  test('from every minute to once a day: the minutes of that day are not missed', () => {
+    const schedules = [inForce('2026-11-03T00:00:00Z', '* * * * *'), inForce('2026-11-04T05:00:00Z', '0 5 * * *')]
+    const slots = due(schedules, '2026-11-03T04:58:00Z', '2026-11-05T00:00:00Z')
+    expect(slots).toEqual(['2026-11-04T05:00', '2026-11-03T05:00', '2026-11-03T04:59', '2026-11-03T04:58'])
+  })
+
+  test('over a clock change', () => {
+    const schedules = [inForce('2026-10-30T05:30:00Z', '30 1 * * *', 'America/New_York')]
+    expect(due(schedules, '2026-10-31T00:00:00Z', '2026-11-03T00:00:00Z')).toEqual([
+      '2026-11-02T06:30',
+      '2026-11-01T05:30',
+      '2026-10-31T05:30',
+    ])
+  })
+})
+
+async function findings(slots: readonly number[], rows: readonly StoredRow[], lateAfterMs: number | null = null) {
+  async function* stream() {
+    yield* rows
+  }
+  const found: string[] = []
+  const terms = { now: NOW + 3_600_000, skewMs: 30_000, lateAfterMs }
+  for await (const finding of audit(slots, stream(), terms)) {
+    found.push(`${finding.kind} ${new Date(finding.slot).getUTCDate()}`)
+  }
+  return found
+}
+
+const day = (date: number) => Date.UTC(2026, 10, date, 3)
+const on = (date: number, row: Row): Row => ({ ...row, slot: day(date) })
+
+test('missed before, between and after the rows; rows of slots that were not due are judged too', async () => {
+  const rows = [on(9, rowWith({ ending: FAILED })), on(6, rowWith({ ending: SUCCEEDED })), on(4, rowWith({}))]
+  expect(await findings([8, 7, 6, 5, 3].map(day), rows)).toEqual([
+    'failed 9',
+    'missed 8',
+    'missed 7',
+    'missed 5',
+    'stale 4',
+    'missed 3',
+  ])
+})
+
+test('late is the first attempt that a scheduler started', async () => {
+  const late = { ...rowWith({ ending: SUCCEEDED }), slot: NOW - 600_001 }
+  const forced = { ...rowWith({ trigger: FORCED, ending: SUCCEEDED }), slot: NOW - 600_001 }
+  expect(await findings([], [late], 600_000)).toEqual(['late 24'])
+  expect(await findings([], [late], 700_000)).toEqual([])
+  expect(await findings([], [late])).toEqual([])
+  expect(await findings([], [forced], 600_000)).toEqual([])
+})
+
+test('a slot that failed and was completed by force is well', async () => {
+  const row = on(9, rowWith({ ending: FAILED }, { trigger: FORCED, ending: SUCCEEDED }))
+  expect(await findings([day(9)], [row])).toEqual([])
+})
+
+test('a row of a newer cronledger is neither missed nor judged', async () => {
+  expect(await findings([day(9)], [{ task: 'nightly', slot: day(9), schemaVersion: 2, foreign: true }])).toEqual([])
+})
