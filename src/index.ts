@@ -10,6 +10,8 @@ export {
   type LedgerOptions,
   type RunOptions,
   type RunOutcome,
+  type Settled,
+  type SettleOptions,
 } from './ledger.ts'
 export type { TaskFinding } from './run/check.ts'
 export type { CommandOptions } from './run/command.ts'

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { firstLine, usageError } from './core/errors.ts'
 import type { RunContext, RunEvent } from './core/event.ts'
-import { formatInstant, parseInstant } from './core/instant.ts'
+import { parseInstant } from './core/instant.ts'
+import { checkPerson } from './core/person.ts'
+import { resolveBySchedules } from './core/schedules-in-force.ts'
 import { checkTaskName } from './core/task.ts'
 import type { Instant, StoredRow } from './core/types.ts'
 import { checkTask, type TaskFinding } from './run/check.ts'
@@ -10,12 +12,13 @@ import { type CommandOptions, commandWork } from './run/command.ts'
 import { execute, type LiveAttempt, type RunResult, type WorkEnd } from './run/execute.ts'
 import { type HistoryDeps, readHistory } from './run/history.ts'
 import { findPlace, personOf } from './run/place.ts'
+import { type Settling, settle } from './run/settle.ts'
 import type { StopReason } from './run/stop.ts'
 import { findSurvivor } from './run/survivors.ts'
 import { type KnownTask, readTask, readTasks } from './run/tasks.ts'
 import { LIMITS, type RunSettings, readTerms } from './run/terms.ts'
 import { readTrigger, type TriggerInput } from './run/trigger.ts'
-import { readSchedule, type ScheduleOptions } from './slots.ts'
+import { readSchedule, type ScheduleOptions, timeText } from './slots.ts'
 import { type OpenedStore, openStore } from './store/open.ts'
 
 export interface LedgerOptions {
@@ -89,6 +92,19 @@ export interface CheckOptions extends ReadOptions, Partial<ScheduleOptions> {
   readonly skewMs?: number
 }
 
+export interface SettleOptions extends Partial<ScheduleOptions>, ReadOptions {
+  readonly task: string
+  /** An instant, local time, a date with one slot, or `latest`. */
+  readonly slot: string | Date
+  readonly state: 'COMPLETED' | 'FAILED' | 'SKIPPED'
+  readonly reason: string
+  /** Default: the ECS task, or user and host. */
+  readonly by?: string
+  readonly skewMs?: number
+}
+
+export type Settled = Exclude<Settling, { kind: 'unanswered' }> & { readonly slot: Date }
+
 export interface Ledger {
   /**
    * Runs `work` once in the slot that the event time belongs to, or says why not. `work` must end when its signal aborts.
@@ -110,6 +126,11 @@ export interface Ledger {
   check(options: CheckOptions): AsyncGenerator<TaskFinding>
   /** The tasks of the registry, each with the schedules that it had. */
   tasks(options?: ReadOptions): AsyncGenerator<KnownTask>
+  /**
+   * Puts a person's word on a slot: what became of a stale or failed one, or that a slot, also one to come, shall not run.
+   * Never on a running or completed one. Throws `unreachable` where the word may or may not be on record.
+   */
+  settle(options: SettleOptions): Promise<Settled>
   /** Lets go of the ledger's connections. */
   close(): Promise<void>
 }
@@ -118,7 +139,11 @@ export interface Ledger {
 export function createLedger({ store: name, log }: LedgerOptions): Ledger {
   let opened: Promise<OpenedStore> | null = null
   const open = () => {
-    opened ??= openStore(name, process.env)
+    opened ??= openStore(name, process.env).catch((error: unknown) => {
+      // The next call may find it mended.
+      opened = null
+      throw error
+    })
     return opened
   }
 
@@ -158,7 +183,7 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
     }
     for (const message of warnings) tell({ event: 'warning', message })
     for (const notice of read.notices) tell(notice)
-    const request = { ...context, zoneData: process.versions['tz'] ?? 'unknown', objection: read.objection }
+    const request = { ...context, zoneData: zoneData(), objection: read.objection }
     const result = await execute(request, work, terms, {
       store,
       clock: systemClock,
@@ -179,19 +204,23 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
   }
 
   return {
-    run(options, work) {
-      const stop = stopOf(options.signal)
-      return trigger(options, stop, (live) => callWork(work, live, stop))
+    async run(options, work) {
+      const { stop, release } = stopOf(options.signal)
+      try {
+        return await trigger(options, stop, (live) => callWork(work, live, stop))
+      } finally {
+        release()
+      }
     },
-    runCommand(options, command) {
+    async runCommand(options, command) {
       return trigger(options, command.stops.aborted, commandWork(command, readTerms(options)))
     },
     async *history({ task, since, until, limit = Number.POSITIVE_INFINITY, ...options }) {
       if (task !== undefined) checkTaskName(task)
       const query = {
         ...(task === undefined ? {} : { task }),
-        ...(since === undefined ? {} : { since: parseInstant(textOf(since), 'since') }),
-        ...(until === undefined ? {} : { until: parseInstant(textOf(until), 'until') }),
+        ...(since === undefined ? {} : { since: parseInstant(timeText(since, 'since'), 'since') }),
+        ...(until === undefined ? {} : { until: parseInstant(timeText(until, 'until'), 'until') }),
         limit,
       }
       yield* readHistory(query, await reading(options))
@@ -204,8 +233,23 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
     async *tasks(options = {}) {
       yield* readTasks(await reading(options))
     },
+    async settle({ task, slot, state, reason, by, skewMs = LIMITS.skewMs.default, ...options }) {
+      const deps = await reading(options)
+      const place = await findPlace(process.env)
+      const person = { reason, by: by ?? personOf(place) }
+      checkPerson(person)
+      const { schedules } = await knownTask(task, options, 0, deps)
+      const { window, spec } = resolveBySchedules(schedules, timeText(slot, 'slot'), systemClock.now())
+      const word = { task, window, schedule: spec, zoneData: zoneData(), runId: newId(), state, ...person }
+      const terms = { skewMs, ledgerTimeoutMs: deps.pageTimeoutMs }
+      const settling = await settle(word, terms, { ...deps, newId, random: Math.random })
+      if (settling.kind === 'unanswered') throw settling.cause
+      return { ...settling, slot: new Date(window.slot) }
+    },
     async close() {
-      if (opened !== null) (await opened).store.close()
+      // An opening that failed was thrown to whoever needed it, and left nothing to close.
+      const left = await opened?.catch(() => null)
+      left?.store.close()
     },
   }
 }
@@ -220,15 +264,22 @@ async function* tasksOf(
     yield* readTasks(deps)
     return
   }
+  yield await knownTask(task, { ...more, ...(schedule !== undefined && { schedule }) }, since, deps)
+}
+
+/** The task with the schedule that the caller gives, or else those of the registry. */
+async function knownTask(
+  task: string,
+  { schedule, ...more }: Partial<ScheduleOptions>,
+  since: Instant,
+  deps: HistoryDeps,
+): Promise<KnownTask> {
   checkTaskName(task)
-  if (schedule !== undefined) {
-    yield { task, schedules: [{ since, spec: readSchedule({ schedule, ...more }).spec }] }
-    return
-  }
+  if (schedule !== undefined) return { task, schedules: [{ since, spec: readSchedule({ schedule, ...more }).spec }] }
   const known = await readTask(task, deps)
   if (known === null)
     throw usageError(`the registry does not know task ${task}: no run of it is on record; give its schedule`)
-  yield known
+  return known
 }
 
 async function callWork<T>(
@@ -259,23 +310,26 @@ async function callWork<T>(
 
 function triggerInput({ eventTime, event, force }: RunOptions, person: string): TriggerInput {
   return {
-    ...(eventTime === undefined ? {} : { eventTime: textOf(eventTime) }),
+    ...(eventTime === undefined ? {} : { eventTime: timeText(eventTime, 'event time') }),
     ...(event === undefined ? {} : { event }),
-    ...(force === undefined ? {} : { forceSlot: textOf(force.slot), reason: force.reason, by: force.by ?? person }),
+    ...(force === undefined
+      ? {}
+      : { forceSlot: timeText(force.slot, 'slot'), reason: force.reason, by: force.by ?? person }),
   }
 }
 
-function textOf(time: string | Date): string {
-  return typeof time === 'string' ? time : formatInstant(time.getTime())
-}
-
 /** The caller's signal with the time of its abort: what a stop leaves is counted from there. */
-function stopOf(signal: AbortSignal | undefined): AbortSignal {
+function stopOf(signal: AbortSignal | undefined): { readonly stop: AbortSignal; release(): void } {
   const stop = new AbortController()
   const abort = () => stop.abort({ atMs: systemClock.monotonicMs() } satisfies StopReason)
   if (signal?.aborted) abort()
   else signal?.addEventListener('abort', abort, { once: true })
-  return stop.signal
+  return { stop: stop.signal, release: () => signal?.removeEventListener('abort', abort) }
+}
+
+/** The version of the zone data that Node brings. */
+function zoneData(): string {
+  return process.versions['tz'] ?? 'unknown'
 }
 
 /** 80 random bits: unique among all runs of a ledger, and short, since every row holds several. */

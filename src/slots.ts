@@ -30,6 +30,9 @@ export function slotOf(
 }
 
 export function readSchedule({ schedule, timezone = 'UTC', anchor }: ScheduleOptions) {
+  if (typeof schedule !== 'string' || typeof timezone !== 'string') {
+    throw usageError('schedule or timezone is no text; give an expression such as "0 3 * * *" and a zone such as "UTC"')
+  }
   return parseSchedule({
     expression: schedule,
     zone: timezone,
@@ -45,5 +48,12 @@ function readAnchor(text: string | Date): number {
 }
 
 function readInstant(time: string | Date, name: string): number {
-  return parseInstant(typeof time === 'string' ? time : time.toISOString(), name)
+  return parseInstant(timeText(time, name), name)
+}
+
+/** A time as text. Callers in JavaScript have no types: whatever else comes is a usage error. */
+export function timeText(time: unknown, name: string): string {
+  if (typeof time === 'string') return time
+  if (time instanceof Date && !Number.isNaN(time.getTime())) return formatInstant(time.getTime())
+  throw usageError(`${name} is ${time instanceof Date ? 'an invalid Date' : typeof time}; allowed are text and a Date`)
 }

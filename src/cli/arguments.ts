@@ -33,7 +33,8 @@ const HELP_COLUMNS = 110
 const MAX_SLIPS = 3
 
 function parserOf(command: CommandHelp) {
-  const parser = yargs()
+  // Where it stands is nothing to it, and a folder that is gone would end it.
+  const parser = yargs([], '/')
     .scriptName('cronledger')
     .usage(`cronledger ${command.name} [options]${command.rest ?? ''}\n\n${command.summary}`)
     .parserConfiguration({
@@ -82,10 +83,8 @@ export function readOptions<Table extends OptionTable>(
     $0,
     ...flags
   } = parserOf(command).help(false).parseSync(bound(argv, command.options)) as Record<string, unknown>
-  const names = Object.keys(command.options)
   for (const flag of Object.keys(flags)) {
-    if (names.includes(flag)) continue
-    throw usageError(`unknown option ${flag.length === 1 ? '-' : '--'}${flag}${suggestion(flag, names, '--')}`)
+    if (!Object.hasOwn(command.options, flag)) throw unknownOption(`-${flag}`, flag, command.options)
   }
   const [word] = words as string[]
   if (word !== undefined) {
@@ -101,13 +100,21 @@ export function readOptions<Table extends OptionTable>(
 function bound(argv: readonly string[], options: OptionTable): string[] {
   const words: string[] = []
   for (const word of argv) {
+    // Before yargs sees it, which trips over names that every object has.
+    const flag = /^--([^=]+)/.exec(word)?.[1]
+    if (flag !== undefined && !Object.hasOwn(options, flag)) throw unknownOption(word, flag, options)
     const before = words.at(-1) ?? ''
-    const spec = before.startsWith('--') ? options[before.slice(2)] : undefined
+    const name = before.slice(2)
+    const spec = before.startsWith('--') && Object.hasOwn(options, name) ? options[name] : undefined
     const isValue = spec !== undefined && spec.kind !== 'switch' && /^-(?!-)/.test(word)
     if (isValue) words[words.length - 1] = `${before}=${word}`
     else words.push(word)
   }
   return words
+}
+
+function unknownOption(word: string, flag: string, options: OptionTable): Error {
+  return usageError(`unknown option ${word}${suggestion(flag, Object.keys(options), '--')}`)
 }
 
 function readOption(

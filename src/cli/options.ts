@@ -54,7 +54,7 @@ export function defaultText({ kind, limit, otherwise, required }: OptionSpec): s
   if (required) return 'required'
   if (otherwise !== undefined) return otherwise
   if (kind === 'switch') return 'off'
-  return limit === undefined ? '' : numberText(kind, limit.default)
+  return limit?.default == null ? '' : numberText(kind, limit.default)
 }
 
 /** What may be given, for a person. */

@@ -19,13 +19,11 @@ export const RUN_OPTIONS = {
   },
   event: { kind: 'text', value: 'JSON|FILE|-', help: 'The EventBridge event itself; its "time" is the event time' },
   'require-event-time': { kind: 'switch', help: 'Refuse to take the start of this process for the event time' },
-  'early-tolerance': {
-    kind: 'duration',
-    value: 'TIME',
-    limit: { default: 30_000, min: 0, max: 3_600_000 },
-    otherwise: '30s, or 1/20 of the window if that is less',
-    help: 'An event time that close before a slot belongs to it',
-  },
+  'early-tolerance': numberOption(
+    'earlyToleranceMs',
+    'An event time that close before a slot belongs to it',
+    '30s, or 1/20 of the window if that is less',
+  ),
   'on-mismatch': {
     kind: 'text',
     value: 'warn|refuse',
@@ -33,13 +31,7 @@ export const RUN_OPTIONS = {
     otherwise: 'warn',
     help: 'When the event time is no fire time of the schedule',
   },
-  'max-lateness': {
-    kind: 'duration',
-    value: 'TIME',
-    limit: { default: 0, min: 0, max: 366 * 86_400_000 },
-    otherwise: 'any time',
-    help: 'Refuse to start later than this after the slot',
-  },
+  'max-lateness': numberOption('maxLatenessMs', 'Refuse to start later than this after the slot', 'any time'),
   'max-attempts': numberOption('maxAttempts', 'Attempts that scheduled triggers may start in one slot'),
   'force-slot': {
     kind: 'text',

@@ -51,7 +51,7 @@ export const run: Command = {
         if (line !== null) sink.write(line)
       },
     })
-    const outcome = await ledger.runCommand(await optionsFrom(values), {
+    const outcome = await ledger.runCommand(await optionsFrom(values, stops.aborted), {
       argv: [file, ...args],
       env,
       stops,
@@ -63,13 +63,13 @@ export const run: Command = {
   },
 }
 
-async function optionsFrom(values: Values<typeof RUN_OPTIONS>): Promise<RunOptions> {
+async function optionsFrom(values: Values<typeof RUN_OPTIONS>, stop: AbortSignal): Promise<RunOptions> {
   const { reason, by } = values
   const slot = values['force-slot']
   if (slot === undefined && reason !== undefined) {
     throw usageError('--reason is given, but no --force-slot; name the slot, or leave the reason out')
   }
-  const event = values.event === undefined ? undefined : await readEvent(values.event)
+  const event = values.event === undefined ? undefined : await readEvent(values.event, stop)
   return given({
     task: values.task,
     schedule: values.schedule,

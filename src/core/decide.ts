@@ -1,4 +1,4 @@
-import { type Facts, MAX_ATTEMPTS, type Policy } from './policy.ts'
+import { type Facts, MAX_ATTEMPTS, MAX_SETTLEMENTS, type Policy } from './policy.ts'
 import type {
   Attempt,
   DuplicateCause,
@@ -50,6 +50,21 @@ export function decide(
     return refuse(found.state === 'PENDING' ? 'stale' : 'failed')
   }
   return tooLate ? refuse('tooLate') : { kind: 'start', base: found }
+}
+
+/**
+ * Why a person may not settle this row; null where they may. A running attempt says itself how it ends, and what has
+ * completed is not undone by a word: forcing it runs it again.
+ */
+export function objectionToSettling(
+  found: StoredRow | null,
+  { now, skewMs }: { readonly now: Instant; readonly skewMs: number },
+): 'newerRow' | 'running' | 'completed' | 'tooManySettlements' | null {
+  if (found === null) return null
+  if (isForeign(found)) return 'newerRow'
+  if (isRunning(found, now, skewMs)) return 'running'
+  if (doneBecause(found) === 'completed') return 'completed'
+  return found.settlements.length >= MAX_SETTLEMENTS ? 'tooManySettlements' : null
 }
 
 export function isForeign(row: StoredRow): row is ForeignRow {

@@ -14,17 +14,22 @@ import type {
   Window,
 } from './types.ts'
 
+/** Whether a rejection is on record: not where there is no row, or where `detail` says what went wrong. */
+export interface NoteResult {
+  readonly noted: boolean
+  readonly detail?: string
+}
+
 /** What a run tells while it goes: one event a transition. The log and the metrics are made from these. */
 export type RunEvent =
-  | { readonly event: 'started'; readonly attempt: Attempt }
-  | { readonly event: 'duplicate'; readonly cause: DuplicateCause; readonly row: Row; readonly noted: boolean }
-  | {
+  | { readonly event: 'claimed'; readonly attempt: Attempt }
+  | ({ readonly event: 'duplicate'; readonly cause: DuplicateCause; readonly row: Row } & NoteResult)
+  | ({
       readonly event: 'refused'
       readonly cause: RefusalCause
       readonly row: StoredRow | null
       readonly survivor: Survivor | null
-      readonly noted: boolean
-    }
+    } & NoteResult)
   | {
       readonly event: 'ended'
       readonly attempt: Attempt
@@ -32,11 +37,18 @@ export type RunEvent =
       readonly durationMs: number
       /** How the finish went: only `recorded` is in the ledger for certain. */
       readonly finish: 'recorded' | 'lost' | 'unanswered'
-      /** Why, in a line: what the command or the ledger said. */
+      /** What the ledger said last, where the finish is unanswered. */
+      readonly finishCause?: string
+      /** Why the work ended so, in a line. */
       readonly detail?: string
     }
+  /** Told to stop before anything was asked of the ledger. */
+  | { readonly event: 'stopped' }
   /** The claim got no answer in time, or a stop came first: `certain` that the slot is free again, or not known. */
   | { readonly event: 'withdrawn'; readonly certain: boolean }
+  /** The first renewal that got no answer; until one does, the lease runs out. */
+  | { readonly event: 'renewal-failed'; readonly detail: string }
+  | { readonly event: 'renewal-recovered' }
   | { readonly event: 'lease-lost'; readonly cause: 'taken' | 'expired' }
   /** Nobody gave an event time, and windows are so short that a late delivery lands in the next one. */
   | { readonly event: 'clock-event-time'; readonly windowMs: number }

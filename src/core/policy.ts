@@ -3,6 +3,9 @@ import type { RefusalCause, Survivor } from './types.ts'
 /** Most attempts of one slot, forced ones included: a row must stay far below DynamoDB's 400 KB. */
 export const MAX_ATTEMPTS = 100
 
+/** Most words of persons on one slot: whoever needs more is a program, and a row must stay small. */
+export const MAX_SETTLEMENTS = 100
+
 /** What the caller allows in a slot. */
 export interface Policy {
   /** Attempts that scheduled triggers may start, 1 to 100. With 1, half-done work is never run again by itself. */

@@ -29,7 +29,7 @@ import type {
 } from './types.ts'
 import { SCHEMA_VERSION } from './types.ts'
 
-// The stored form, which other programs read too: `schema/row.json` describes it. Instants are text, since a person
+// The stored form, which other programs read too: `schema/row.schema.json` describes it. Instants are text, since a person
 // reads the table; a change that this version cannot read needs a new `SCHEMA_VERSION`.
 
 /** What a store holds: JSON without null or booleans, which every store has. */
@@ -112,7 +112,10 @@ export function decodeRow(stored: unknown): StoredRow {
   const { count, first, latest } = decodeNotes(fields)
   const expiresAt = optional(fields, 'expiresAt', integer)
   const row: Row = {
-    ...key,
+    // Not `...key`: after a spread, V8 makes a hidden class for each further property of each object, and a listing of
+    // 100,000 rows fills memory with them.
+    task: key.task,
+    slot: key.slot,
     schemaVersion,
     windowEnd: optional(fields, 'windowEnd', instant) ?? null,
     state: oneOf(fields, 'state', ['PENDING', 'COMPLETED', 'FAILED', 'SKIPPED']),

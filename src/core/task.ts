@@ -1,12 +1,13 @@
 import { usageError } from './errors.ts'
+import { quote } from './problem.ts'
 
 /** Starts with a letter or digit, so that no task looks like an option or like the ledger's own partitions. */
 const TASK_NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/
 
 /** Throws a usage error unless `task` is a task's name. */
 export function checkTaskName(task: string): void {
-  if (TASK_NAME.test(task)) return
+  if (typeof task === 'string' && TASK_NAME.test(task)) return
   throw usageError(
-    `task is ${JSON.stringify(task.slice(0, 200))}; allowed are 1 to 128 of A-Z a-z 0-9 . _ / - and a letter or digit first`,
+    `task is ${quote(String(task).slice(0, 200))}; allowed are 1 to 128 of A-Z a-z 0-9 . _ / - and a letter or digit first`,
   )
 }

@@ -86,6 +86,40 @@ export function withdrawn(found: Row | null, claim: Claim, stamp: Stamp): Row {
   return { ...never, version: (found?.version ?? 0) + 1 }
 }
 
+/** What a person says of a slot. */
+export interface Word extends Pick<Settlement, 'state' | 'by' | 'reason'> {
+  readonly task: string
+  readonly window: Window
+  readonly schedule: ScheduleSpec
+  readonly zoneData: string
+  /** Run id of the process in which the person says it. */
+  readonly runId: string
+}
+
+/** The row with a person's word on it, which also ends a stale attempt; a row of its own where there was none. */
+export function settled(found: Row | null, word: Word, stamp: Stamp): Row {
+  const attempts = (found?.attempts ?? []).map((attempt) => closed(attempt, { outcome: 'abandoned' }))
+  const { state, by, reason } = word
+  const settlement: Settlement = { state, at: stamp.now, by, reason, afterAttempt: attempts.length }
+  return {
+    schemaVersion: SCHEMA_VERSION,
+    task: word.task,
+    slot: word.window.slot,
+    windowEnd: found === null ? word.window.end : found.windowEnd,
+    state,
+    version: (found?.version ?? 0) + 1,
+    writeId: stamp.writeId,
+    owner: word.runId,
+    schedule: found?.schedule ?? word.schedule,
+    zoneData: found?.zoneData ?? word.zoneData,
+    attempts,
+    leaseUntil: null,
+    settlements: [...(found?.settlements ?? []), settlement],
+    expiresAt: found?.expiresAt ?? null,
+    rejections: found?.rejections ?? { count: 0, first: [], latest: null },
+  }
+}
+
 /** The state that the attempts and a person's words add up to, the latest first; one that never started says nothing. */
 function standing(attempts: readonly Attempt[], settlements: readonly Settlement[]): State {
   const attempt = attempts.findLast(({ outcome }) => outcome !== 'notStarted')

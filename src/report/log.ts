@@ -1,5 +1,5 @@
 import { successOf } from '../core/decide.ts'
-import type { RunContext, RunEvent } from '../core/event.ts'
+import type { NoteResult, RunContext, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
 import type { Attempt, Ending, Instant, RefusalCause, Row, ScheduleSpec, StoredRow } from '../core/types.ts'
 import { elapsed, printable, shellWord } from './text.ts'
@@ -44,14 +44,14 @@ export function logLine(event: RunEvent, context: RunContext, format: LogFormat,
 
 function entryOf(event: RunEvent, context: RunContext, latenessMs: number): Entry {
   switch (event.event) {
-    case 'started': {
+    case 'claimed': {
       const { attempt } = event
       const { trigger } = context
-      const how = trigger.kind === 'forced' ? `forced by ${trigger.by}` : `${elapsed(latenessMs)} after its slot`
+      const how = trigger.kind === 'forced' ? `forced by ${trigger.by}` : `${elapsed(latenessMs)} after it was due`
       return {
         level: 'info',
-        event: 'started',
-        message: `attempt ${attempt.number} started, ${how}`,
+        event: 'claimed',
+        message: `attempt ${attempt.number} has claimed the slot, ${how}`,
         fields: { attempt: attempt.number, latenessMs },
       }
     }
@@ -61,7 +61,7 @@ function entryOf(event: RunEvent, context: RunContext, latenessMs: number): Entr
       return {
         level: 'info',
         event: 'duplicate',
-        message: `duplicate, nothing started: ${duplicateOf(event.row)}`,
+        message: `duplicate, nothing started: ${duplicateOf(event.row)}${unnoted(event)}`,
         fields: { cause: event.cause, noted: event.noted, latenessMs, winner: winnerOf(event.row) },
       }
     }
@@ -70,7 +70,7 @@ function entryOf(event: RunEvent, context: RunContext, latenessMs: number): Entr
       return {
         level: 'error',
         event: 'refused',
-        message: `refused, nothing started: ${refusalOf(event)}; ${todo}`,
+        message: `refused, nothing started: ${refusalOf(event)}; ${todo}${unnoted(event)}`,
         fields: {
           cause: event.cause,
           noted: event.noted,
@@ -81,6 +81,8 @@ function entryOf(event: RunEvent, context: RunContext, latenessMs: number): Entr
         },
       }
     }
+    case 'stopped':
+      return { level: 'warn', event: 'stopped', message: 'told to stop before the claim: nothing started', fields: {} }
     case 'withdrawn':
       return {
         level: event.certain ? 'warn' : 'error',
@@ -90,6 +92,15 @@ function entryOf(event: RunEvent, context: RunContext, latenessMs: number): Entr
           : `the claim was given up and its withdrawal was not answered either: nothing started, but the slot may show run ${context.runId} as PENDING`,
         fields: { certain: event.certain },
       }
+    case 'renewal-failed':
+      return {
+        level: 'warn',
+        event: 'renewal-failed',
+        message: `the lease could not be renewed, and is tried again: ${event.detail}`,
+        fields: {},
+      }
+    case 'renewal-recovered':
+      return { level: 'info', event: 'renewal-recovered', message: 'the lease is renewed again', fields: {} }
     case 'lease-lost':
       return {
         level: 'error',
@@ -128,19 +139,31 @@ function entryOf(event: RunEvent, context: RunContext, latenessMs: number): Entr
   }
 }
 
-function ended({ attempt, ending, durationMs, finish, detail }: Extract<RunEvent, { event: 'ended' }>): Entry {
+/** A rejection that is not on record is told of here alone. */
+function unnoted({ noted, detail }: NoteResult): string {
+  return noted || detail === undefined ? '' : ` (this is not on record: ${detail})`
+}
+
+function ended(event: Extract<RunEvent, { event: 'ended' }>): Entry {
+  const { attempt, ending, durationMs, finish, finishCause, detail } = event
   const recorded = finish === 'recorded'
   const unrecorded = {
     recorded: '',
     lost: '; not recorded, since another run owns the slot by now',
-    unanswered: '; the ledger did not answer: this may not be on record',
+    unanswered: `; this may not be on record: ${finishCause}`,
   }[finish]
   const good = ending.outcome === 'succeeded' && recorded
   return {
     level: good ? 'info' : 'error',
     event: recorded ? (good ? 'completed' : 'failed') : 'unrecorded',
     message: `attempt ${attempt.number} ${endingText(ending)} after ${elapsed(durationMs)}${detail === undefined ? '' : `: ${detail}`}${unrecorded}`,
-    fields: { attempt: attempt.number, ...ending, durationMs: Math.round(durationMs), finish },
+    fields: {
+      attempt: attempt.number,
+      ...ending,
+      durationMs: Math.round(durationMs),
+      finish,
+      ...(finishCause && { finishCause }),
+    },
   }
 }
 
@@ -170,6 +193,11 @@ function duplicateOf(row: Row): string {
   return `attempt ${attempt.number} ${endingText(attempt)} (${whereabouts(attempt)})`
 }
 
+function trustedUntil(row: StoredRow | null): string {
+  const until = row === null || 'foreign' in row ? null : row.leaseUntil
+  return until === null ? '' : `until ${formatInstant(until)}`
+}
+
 function whereabouts({ runId, host, startedAt, endedAt }: Attempt): string {
   const end = endedAt === undefined ? '' : ` to ${formatInstant(endedAt)}`
   return `run ${runId} on ${host}, ${endedAt === undefined ? 'since ' : ''}${formatInstant(startedAt)}${end}`
@@ -180,7 +208,7 @@ function refusalOf({ cause, row, survivor }: Extract<RunEvent, { event: 'refused
   const last = attempt === undefined ? '' : ` attempt ${attempt.number} (${whereabouts(attempt)})`
   switch (cause) {
     case 'running':
-      return `a forced start waits for nobody, and${last} is running`
+      return `${last.trimStart()} is running, as far as its lease tells, which is trusted ${trustedUntil(row)}`
     case 'stale':
       return `${last.trimStart()} never reported its end, and its lease ran out: nobody knows how far it came`
     case 'failed':
@@ -213,8 +241,9 @@ function adviceOn(cause: RefusalCause, context: RunContext): string {
       return 'finish this slot by hand'
     case 'stale':
     case 'failed':
-    case 'tooLate':
       return `look what it did, then run it again: ${forceCommand(context)}`
+    case 'tooLate':
+      return `to run it all the same: ${forceCommand(context)}`
   }
 }
 

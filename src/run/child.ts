@@ -4,13 +4,14 @@ import { existsSync } from 'node:fs'
 import type { Ending } from '../core/types.ts'
 import type { Clock } from './clock.ts'
 import { livingMember, signalGroup } from './group.ts'
-import type { StopRequest, StopSignal, Stops } from './signals.ts'
+import type { PassedSignal, StopRequest, StopSignal, Stops } from './signals.ts'
+import { finishReserveMs } from './stop.ts'
 
 export interface ChildRequest {
   readonly argv: readonly [string, ...string[]]
   /** The whole environment of the child; its `PATH` is the one that the command is looked up in. */
   readonly env: Readonly<Record<string, string | undefined>>
-  /** SIGTERM after this time; null: never. At most 2^31-1, as all times here: Node's timers end there. */
+  /** SIGTERM after this time; null: never. */
   readonly timeoutMs: number | null
   /** SIGKILL this long after SIGTERM. */
   readonly killAfterMs: number
@@ -42,9 +43,6 @@ export interface ChildEnd extends Ending {
   /** One line for people: why nothing was started, or what could not be ended. */
   readonly detail?: string
 }
-
-/** Of the stop timeout, what is left for writing the finish: a slow answer and a second try at the ledger. */
-const FINISH_RESERVE_MS = 5_000
 
 /** A leader that left first is the rare case, and a stop may end this much late without anybody's notice. */
 const GROUP_POLL_MS = 50
@@ -94,7 +92,7 @@ export async function superviseChild(request: ChildRequest, hooks: ChildHooks): 
     over.signal.addEventListener('abort', () => resolve(null))
   })
 
-  const send = (signal: StopSignal): void => {
+  const send = (signal: PassedSignal): void => {
     if (over.signal.aborted) return
     signalGroup(pid, signal)
     // A process that is stopped (SIGSTOP, SIGTSTP) would act on the signal only when somebody continues it.
@@ -115,7 +113,8 @@ export async function superviseChild(request: ChildRequest, hooks: ChildHooks): 
     'abort',
     () => {
       const { signal, atMs } = stops.aborted.reason as StopRequest
-      const killAtMs = atMs + Math.min(request.killAfterMs, request.stopTimeoutMs - FINISH_RESERVE_MS)
+      const killAtMs =
+        atMs + Math.min(request.killAfterMs, request.stopTimeoutMs - finishReserveMs(request.stopTimeoutMs))
       void end({ outcome: 'interrupted', stoppedBy: signal }, Math.max(0, killAtMs - clock.monotonicMs()))
     },
     { signal: over.signal },

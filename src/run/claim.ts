@@ -1,22 +1,21 @@
 import { type Decision, decide, isForeign, isRunning } from '../core/decide.ts'
 import type { LedgerError } from '../core/errors.ts'
 import type { Facts, Policy } from '../core/policy.ts'
-import { type Claim, claimed, renewed, withdrawn } from '../core/transition.ts'
+import { type Claim, claimed, finished, renewed, type Stamp, withdrawn } from '../core/transition.ts'
 import type { Row, StoredRow, Survivor } from '../core/types.ts'
 import { withDeadline } from './clock.ts'
 import { type RetryOptions, untilAnswered } from './retry.ts'
+import { type StopIo, type StopTerms, withinStop } from './stop.ts'
 import { type WriteIo, writeAsOwner } from './write.ts'
 
-export interface ClaimTerms extends Policy {
+export interface ClaimTerms extends Policy, StopTerms {
   readonly leaseMs: number
   readonly heartbeatMs: number
   /** For the whole claim, its withdrawal included. */
   readonly ledgerTimeoutMs: number
 }
 
-export interface ClaimIo extends WriteIo {
-  /** Aborts when the run is told to stop. */
-  readonly stop: AbortSignal
+export interface ClaimIo extends WriteIo, StopIo {
   /** What still lives on this host of an attempt of the row that never reported its end. */
   findSurvivor(row: Row): Survivor | null
 }
@@ -38,23 +37,25 @@ const WITHDRAWAL_SHARE = 1 / 3
 /** Makes this run the owner of the slot, or says why not. */
 export async function claimSlot(request: ClaimRequest, terms: ClaimTerms, io: ClaimIo): Promise<Claiming> {
   if (io.stop.aborted) return { kind: 'givenUp', certain: true, cause: null }
-  const withdrawalMs = terms.ledgerTimeoutMs * WITHDRAWAL_SHARE
+  const withdrawalMs = Math.floor(terms.ledgerTimeoutMs * WITHDRAWAL_SHARE)
   const claiming = await withDeadline(io.clock, terms.ledgerTimeoutMs - withdrawalMs, [io.stop], (signal) =>
     tryToClaim(request, terms, io, { signal, retry: 'unreachable' }),
   )
   if (claiming.kind !== 'unanswered') return claiming
-  if (!claiming.sent) return { kind: 'givenUp', certain: true, cause: claiming.cause }
-  const certain = await withDeadline(io.clock, withdrawalMs, [], (signal) =>
-    withdraw(claiming.base, request, io, { signal, retry: 'any' }),
-  )
-  return { kind: 'givenUp', certain, cause: claiming.cause }
+  const { sent, cause } = claiming
+  if (sent === null) return { kind: 'givenUp', certain: true, cause }
+  const half = (job: (options: RetryOptions) => Promise<boolean>) =>
+    withinStop(Math.floor(withdrawalMs / 2), terms, io, (signal) => job({ signal, retry: 'any' }))
+  const certain =
+    (await half((options) => withdraw(sent.base, request, io, options))) ||
+    (await half((options) => withdrawLanded(sent.row, io, options)))
+  return { kind: 'givenUp', certain, cause }
 }
 
 interface Unanswered {
   readonly kind: 'unanswered'
-  /** Whether a claim is on its way; a read leaves nothing behind. */
-  readonly sent: boolean
-  readonly base: Row | null
+  /** The claim that may be on its way, and what it builds on; null where it was a read, which leaves nothing behind. */
+  readonly sent: { readonly base: Row | null; readonly row: Row } | null
   readonly cause: LedgerError
 }
 
@@ -73,14 +74,15 @@ async function tryToClaim(
       const { base } = decision
       const written = await writeClaim(base, request, terms, io, options)
       if (written.kind === 'ok') return { ...written, kind: 'claimed' }
-      if (written.kind === 'unanswered') return { ...written, sent: true, base }
+      if (written.kind === 'unanswered')
+        return { kind: 'unanswered', cause: written.cause, sent: { base, row: written.row } }
       found = written.found
     } else if (known) {
       return decision
     } else {
       const key = { task: request.task, slot: request.window.slot }
       const reply = await untilAnswered(() => io.store.get(key, options), io, options)
-      if (reply.kind === 'unanswered') return { ...reply, sent: false, base: null }
+      if (reply.kind === 'unanswered') return { ...reply, sent: null }
       found = reply.value
     }
     known = true
@@ -105,4 +107,13 @@ async function writeClaim(base: Row | null, claim: Claim, terms: ClaimTerms, io:
 async function withdraw(base: Row | null, claim: Claim, io: ClaimIo, options: RetryOptions): Promise<boolean> {
   const written = await writeAsOwner(base, (ground, stamp) => withdrawn(ground, claim, stamp), io, options)
   return written.kind !== 'unanswered'
+}
+
+/**
+ * The same for a claim that landed, where no answer told so: a blind write on top of what was sent. It holds only where
+ * that is what is there.
+ */
+async function withdrawLanded(sent: Row, io: ClaimIo, options: RetryOptions): Promise<boolean> {
+  const change = (row: Row, stamp: Stamp) => finished(row, { outcome: 'notStarted' }, stamp)
+  return (await writeAsOwner(sent, change, io, options)).kind === 'ok'
 }

@@ -1,5 +1,5 @@
-import { firstLine } from '../core/errors.ts'
-import type { RunEvent } from '../core/event.ts'
+import { firstLine, LedgerError } from '../core/errors.ts'
+import type { NoteResult, RunEvent } from '../core/event.ts'
 import { keyOf } from '../core/transition.ts'
 import type {
   Attempt,
@@ -65,6 +65,9 @@ export type RunResult<T> =
   | { readonly status: 'duplicate'; readonly cause: DuplicateCause; readonly row: Row }
   | { readonly status: 'refused'; readonly cause: RefusalCause; readonly row: StoredRow | null }
 
+/** The ledger has just answered the claim; what takes longer than two tries is an outage. */
+const NOTE_TIMEOUT_MS = 10_000
+
 /** A short batch may have to wait for it: one slow answer's time. The next run tries again. */
 const REGISTRY_TIMEOUT_MS = 5_000
 
@@ -84,22 +87,17 @@ export async function execute<T>(
   switch (claiming.kind) {
     case 'duplicate': {
       const { kind, cause, row } = claiming
-      io.tell({ event: kind, cause, row, noted: await note({ kind, cause }, request, terms, io) })
+      io.tell({ event: kind, cause, row, ...(await note({ kind, cause }, request, terms, io)) })
       return { status: kind, cause, row }
     }
     case 'refused': {
       const { kind, cause, row, survivor } = claiming
-      io.tell({
-        event: kind,
-        cause,
-        row,
-        survivor,
-        noted: row !== null && (await note({ kind, cause }, request, terms, io)),
-      })
+      const noted = row === null ? { noted: false } : await note({ kind, cause }, request, terms, io)
+      io.tell({ event: kind, cause, row, survivor, ...noted })
       return { status: kind, cause, row }
     }
     case 'givenUp':
-      if (claiming.cause !== null) io.tell({ event: 'withdrawn', certain: claiming.certain })
+      io.tell(claiming.cause === null ? { event: 'stopped' } : { event: 'withdrawn', certain: claiming.certain })
       if (claiming.cause === null || io.stop.aborted) {
         return { status: 'failed', attempt: null, recorded: false, outcome: 'notStarted' }
       }
@@ -127,7 +125,7 @@ async function runClaimed<T>(
   let end: WorkEnd<T> = { outcome: 'notStarted' }
   let registering: Promise<void> | null = null
   if (!io.stop.aborted) {
-    io.tell({ event: 'started', attempt })
+    io.tell({ event: 'claimed', attempt })
     const { number, runId } = attempt
     const live = { ...keyOf(row), windowEnd: row.windowEnd, number, runId, lost: lease.lost, record: lease.record }
     const working = work(live)
@@ -137,8 +135,16 @@ async function runClaimed<T>(
   const durationMs = io.clock.monotonicMs() - startedMs
 
   const finish = await finishAttempt(await lease.release(), endingOf(end), terms, io)
-  const recorded = finish === 'recorded'
-  io.tell({ event: 'ended', attempt, ending: endingOf(end), durationMs, finish, ...detailOf(end) })
+  const recorded = finish.kind === 'recorded'
+  io.tell({
+    event: 'ended',
+    attempt,
+    ending: endingOf(end),
+    durationMs,
+    finish: finish.kind,
+    ...(finish.kind === 'unanswered' && { finishCause: finish.cause.message }),
+    ...detailOf(end),
+  })
   await registering
   if (end.outcome !== 'succeeded') return { status: 'failed', attempt: attempt.number, recorded, ...end }
   return { status: recorded ? 'completed' : 'unrecorded', attempt: attempt.number, value: end.value }
@@ -165,17 +171,25 @@ function detailOf(end: WorkEnd<unknown>): { readonly detail?: string } {
   return 'detail' in end && end.detail !== undefined ? { detail: end.detail } : {}
 }
 
-/** A rejection that could not be noted changes nothing about it: the slot is guarded by its row, not by the note. */
+/**
+ * Puts the rejection on record, within a short time of its own: the slot is guarded by its row, not by the note, and a
+ * rejection that could not be noted stays one.
+ */
 async function note(
   rejection: Pick<Rejection, 'kind' | 'cause'>,
   { task, window, runId, trigger, place }: ClaimRequest,
   terms: RunTerms,
   io: RunIo,
-): Promise<boolean> {
+): Promise<NoteResult> {
   const full: Rejection = { ...rejection, runId, trigger, ...place, at: io.clock.now() }
-  const reply = await withinStop(terms.ledgerTimeoutMs, terms, io, (signal) => {
-    const options = { signal, retry: 'any' } as const
-    return untilAnswered(() => io.store.note({ task, slot: window.slot }, full, options), io, options)
-  })
-  return reply.kind === 'answer' && reply.value
+  try {
+    const reply = await withinStop(Math.min(NOTE_TIMEOUT_MS, terms.ledgerTimeoutMs), terms, io, (signal) => {
+      const options = { signal, retry: 'unreachable' } as const
+      return untilAnswered(() => io.store.note({ task, slot: window.slot }, full, options), io, options)
+    })
+    return reply.kind === 'answer' ? { noted: reply.value } : { noted: false, detail: reply.cause.message }
+  } catch (error) {
+    if (!(error instanceof LedgerError)) throw error
+    return { noted: false, detail: error.message }
+  }
 }

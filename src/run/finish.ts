@@ -1,4 +1,5 @@
 import { isForeign } from '../core/decide.ts'
+import type { LedgerError } from '../core/errors.ts'
 import { finished } from '../core/transition.ts'
 import type { Ending, Row, StoredRow } from '../core/types.ts'
 import { type StopIo, type StopTerms, withinStop } from './stop.ts'
@@ -9,8 +10,12 @@ export interface FinishTerms extends StopTerms {
   readonly finishTimeoutMs: number
 }
 
-/** `lost`: another run owns the slot. `unanswered`: it may be recorded, or still land. */
-export type Finish = 'recorded' | 'lost' | 'unanswered'
+export type Finish =
+  | { readonly kind: 'recorded' }
+  /** Another run owns the slot. */
+  | { readonly kind: 'lost' }
+  /** It may be recorded, or still land; `cause` is what the ledger said last. */
+  | { readonly kind: 'unanswered'; readonly cause: LedgerError }
 
 /** Writes how the attempt ended, on top of `row` or of a renewal of it that lands late. */
 export async function finishAttempt(
@@ -22,13 +27,14 @@ export async function finishAttempt(
   const written = await withinStop(terms.finishTimeoutMs, terms, io, (signal) =>
     writeAsOwner(row, (ground, stamp) => finished(ground, ending, stamp), io, { signal, retry: 'any' }),
   )
-  if (written.kind === 'lost') return tells(written.found, row, ending) ? 'recorded' : 'lost'
-  return written.kind === 'ok' ? 'recorded' : 'unanswered'
+  if (written.kind === 'unanswered') return written
+  const recorded = written.kind === 'ok' || tells(written.found, row, ending)
+  return { kind: recorded ? 'recorded' : 'lost' }
 }
 
 /** The finish had landed before another run took the slot on: only this run can have written how its attempt ended. */
 function tells(found: StoredRow | null, row: Row, ending: Ending): boolean {
   if (found === null || isForeign(found)) return false
-  const attempt = found.attempts.find(({ runId }) => runId === row.owner)
-  return attempt?.outcome === ending.outcome && attempt.endedAt !== undefined
+  const attempt = found.attempts[row.attempts.length - 1]
+  return attempt?.runId === row.owner && attempt.outcome === ending.outcome && attempt.endedAt !== undefined
 }

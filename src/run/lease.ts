@@ -1,7 +1,9 @@
+import { firstLine, LedgerError } from '../core/errors.ts'
+import type { RunEvent } from '../core/event.ts'
 import { renewed } from '../core/transition.ts'
 import type { ProcessMark, Row } from '../core/types.ts'
 import { withDeadline } from './clock.ts'
-import { type WriteIo, writeAsOwner } from './write.ts'
+import { type WriteIo, type Written, writeAsOwner } from './write.ts'
 
 export interface LeaseTerms {
   /** How long a claim or a renewal is trusted. */
@@ -14,6 +16,10 @@ export interface LeaseTerms {
   readonly killAfterMs: number
   /** What a lease that could not be renewed in time does to the work. One that another run took over always stops it. */
   readonly onLeaseLost: 'stop' | 'continue'
+}
+
+export interface LeaseIo extends WriteIo {
+  tell(event: RunEvent): void
 }
 
 /** Why the work must end, and how long it may take to. */
@@ -38,13 +44,14 @@ export interface Lease {
 const RENEWAL_AFTER_PAUSE_MS = 5_000
 
 /** Renews the lease of `row` until released. All its deadlines are monotonic, from before the last write was sent. */
-export function keepLease(row: Row, preparedAtMs: number, terms: LeaseTerms, io: WriteIo): Lease {
+export function keepLease(row: Row, preparedAtMs: number, terms: LeaseTerms, io: LeaseIo): Lease {
   const { clock } = io
   const lost = new AbortController()
   const released = new AbortController()
   let current = row
   let trustedFromMs = preparedAtMs
   let process: ProcessMark | null = null
+  let failing = false
 
   /** When the work must be told to stop, so that it is gone before a contender may start. */
   const stopAtMs = () => (terms.onLeaseLost === 'continue' ? Number.POSITIVE_INFINITY : killAtMs() - terms.killAfterMs)
@@ -59,21 +66,36 @@ export function keepLease(row: Row, preparedAtMs: number, terms: LeaseTerms, io:
       nextMs = startedMs + terms.heartbeatMs
       const leftMs = Math.min(nextMs, stopAtMs()) - startedMs
       const budgetMs = leftMs > 0 ? leftMs : RENEWAL_AFTER_PAUSE_MS
-      const written = await withDeadline(clock, budgetMs, [released.signal], (signal) =>
-        writeAsOwner(current, (base, stamp) => renewed(base, stamp, terms.leaseMs, process), io, {
-          signal,
-          retry: 'any',
-        }),
-      )
+      const written = await renew(budgetMs)
       if (written.kind === 'lost') return { cause: 'taken', killInMs: terms.killAfterMs }
       if (written.kind === 'ok') {
         current = written.row
         trustedFromMs = written.preparedAtMs
         nextMs = trustedFromMs + terms.heartbeatMs
-      } else if (!released.signal.aborted && clock.monotonicMs() >= stopAtMs()) {
-        return { cause: 'expired', killInMs: Math.max(0, killAtMs() - clock.monotonicMs()) }
+        if (failing) io.tell({ event: 'renewal-recovered' })
+        failing = false
+      } else if (!released.signal.aborted) {
+        if (!failing) io.tell({ event: 'renewal-failed', detail: written.cause.message })
+        failing = true
+        if (clock.monotonicMs() >= stopAtMs()) {
+          return { cause: 'expired', killInMs: Math.max(0, killAtMs() - clock.monotonicMs()) }
+        }
       }
     }
+  }
+
+  /** A bug in a renewal is no reason to lose a healthy batch: it is told of, and the lease runs out as in an outage. */
+  function renew(budgetMs: number): Promise<Written> {
+    return withDeadline(clock, budgetMs, [released.signal], (signal) =>
+      writeAsOwner(current, (base, stamp) => renewed(base, stamp, terms.leaseMs, process), io, {
+        signal,
+        retry: 'any',
+      }),
+    ).catch((error: unknown) => ({
+      kind: 'unanswered',
+      cause: new LedgerError('unreachable', firstLine(error), { cause: error }),
+      row: current,
+    }))
   }
 
   const beating = beat().then((loss) => {

@@ -11,7 +11,10 @@ export interface RetryIo {
 export interface RetryOptions {
   /** Ends the asking. */
   readonly signal: AbortSignal
-  /** `any` asks again whatever the error is: for an owner whose work is done or under way, giving up is the worst. */
+  /**
+   * `any` asks again whatever the ledger's error is: for an owner whose work is done or under way, giving up is the
+   * worst, and credentials that have just expired come back. What is no `LedgerError` is a bug, and always thrown.
+   */
   readonly retry: 'unreachable' | 'any'
 }
 
@@ -39,11 +42,8 @@ async function once<T>(ask: () => Promise<T>, { retry }: RetryOptions): Promise<
   try {
     return { kind: 'answer', value: await ask() }
   } catch (error) {
-    const known = error instanceof LedgerError
-    if (retry !== 'any' && !(known && error.kind === 'unreachable')) throw error
-    return {
-      kind: 'unanswered',
-      cause: known ? error : new LedgerError('unreachable', String(error), { cause: error }),
-    }
+    const again = error instanceof LedgerError && (retry === 'any' || error.kind === 'unreachable')
+    if (!again) throw error
+    return { kind: 'unanswered', cause: error }
   }
 }

@@ -3,6 +3,14 @@
 
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const
 
+/**
+ * Passed on, and no reason to stop. By default the one would open Node's debugger, and the other end cronledger and leave
+ * the child alone.
+ */
+const USER_SIGNALS = ['SIGUSR1', 'SIGUSR2'] as const
+
+export type PassedSignal = StopSignal | (typeof USER_SIGNALS)[number]
+
 /** The signals by which an operator or an orchestrator asks for an end. */
 export type StopSignal = (typeof STOP_SIGNALS)[number]
 
@@ -15,8 +23,8 @@ export interface StopRequest {
 export interface Stops {
   /** The first stop signal of this process, also one that came before anybody listened. */
   first(): StopRequest | null
-  /** Calls `listener` with every stop signal from now on, be it the first or not. Returns the way to end that. */
-  onSignal(listener: (signal: StopSignal) => void): () => void
+  /** Calls `listener` with every signal to be passed on from now on. Returns the way to end that. */
+  onSignal(listener: (signal: PassedSignal) => void): () => void
   /** Aborts with the first signal, before the listeners hear of it; its reason is the `StopRequest`. */
   readonly aborted: AbortSignal
 }
@@ -29,15 +37,19 @@ export interface Stops {
  */
 export function installStops(): Stops {
   const controller = new AbortController()
-  const listeners = new Set<(signal: StopSignal) => void>()
+  const listeners = new Set<(signal: PassedSignal) => void>()
   let first: StopRequest | null = null
+  const pass = (signal: PassedSignal) => {
+    for (const listener of listeners) listener(signal)
+  }
   for (const signal of STOP_SIGNALS) {
     process.on(signal, () => {
       first ??= { signal, atMs: performance.now() }
       controller.abort(first)
-      for (const listener of listeners) listener(signal)
+      pass(signal)
     })
   }
+  for (const signal of USER_SIGNALS) process.on(signal, () => pass(signal))
   return {
     first: () => first,
     onSignal(listener) {

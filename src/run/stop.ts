@@ -17,8 +17,17 @@ export interface StopReason {
   readonly atMs: number
 }
 
-/** Of what a stop leaves, kept for leaving: closing connections, the last log line, the exit itself. */
-const EXIT_MARGIN_MS = 1_000
+/** Of what a stop leaves, for the finish: a slow answer and a second try at the ledger. */
+const FINISH_RESERVE_MS = 5_000
+/** Of a stop timeout too short for that, the share that the finish gets: the work must have time to stop as well. */
+const FINISH_SHARE = 1 / 3
+/** Of the finish's time, what leaving takes: closing connections, the last log line, the exit itself. */
+const EXIT_SHARE = 1 / 5
+
+/** How long before the end of the stop timeout the work must be over, so that its end can be recorded. */
+export function finishReserveMs(stopTimeoutMs: number): number {
+  return Math.min(FINISH_RESERVE_MS, stopTimeoutMs * FINISH_SHARE)
+}
 
 /** Runs `job` under a signal that aborts after `ms`, or when what a stop leaves is used up, also if it comes meanwhile. */
 export async function withinStop<T>(
@@ -31,7 +40,8 @@ export async function withinStop<T>(
   const finished = new AbortController()
   const countDown = () => {
     const { atMs } = io.stop.reason as StopReason
-    const leftMs = atMs + terms.stopTimeoutMs - EXIT_MARGIN_MS - io.clock.monotonicMs()
+    const exitMs = finishReserveMs(terms.stopTimeoutMs) * EXIT_SHARE
+    const leftMs = atMs + terms.stopTimeoutMs - exitMs - io.clock.monotonicMs()
     void io.clock.wait(leftMs, finished.signal).then(() => over.abort())
   }
   if (io.stop.aborted) countDown()

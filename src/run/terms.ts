@@ -9,9 +9,9 @@ const MINUTE_MS = 60 * SECOND_MS
 const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
 
-/** One number that a caller may set: its default and its bounds. */
+/** One number that a caller may set: its default (null where leaving it out means something else) and its bounds. */
 export interface Limit {
-  readonly default: number
+  readonly default: number | null
   readonly min: number
   readonly max: number
 }
@@ -32,14 +32,16 @@ export const LIMITS = {
   ledgerTimeoutMs: { default: 30 * SECOND_MS, min: SECOND_MS, max: HOUR_MS },
   /** And less than the lease. */
   finishTimeoutMs: { default: 5 * MINUTE_MS, min: SECOND_MS, max: DAY_MS },
+  /** More would move triggers of one slot into the next as a rule. Left out: by the length of the window. */
+  earlyToleranceMs: { default: null, min: 0, max: HOUR_MS },
+  /** Left out: any time. */
+  maxLatenessMs: { default: null, min: 0, max: 366 * DAY_MS },
 } as const satisfies Record<string, Limit>
 
 /** What a caller may set of a run, in milliseconds where a name says so; what is left out has the default. */
 export interface RunSettings extends Partial<Record<keyof typeof LIMITS, number>> {
-  readonly maxLatenessMs?: number
   readonly onLeaseLost?: 'stop' | 'continue'
   readonly requireEventTime?: boolean
-  readonly earlyToleranceMs?: number
   readonly onMismatch?: 'warn' | 'refuse'
 }
 
@@ -47,7 +49,9 @@ export interface RunSettings extends Partial<Record<keyof typeof LIMITS, number>
 export function readTerms(settings: RunSettings): RunTerms & TriggerTerms {
   const numbers = Object.fromEntries(
     Object.entries(LIMITS).map(([name, limit]) => [name, within(name, settings[name as keyof typeof LIMITS], limit)]),
-  ) as Record<keyof typeof LIMITS, number>
+  ) as Numbers
+  oneOf('on-lease-lost', settings.onLeaseLost, ['stop', 'continue'])
+  oneOf('on-mismatch', settings.onMismatch, ['warn', 'refuse'])
   const { leaseMs, heartbeatMs, skewMs, killAfterMs } = numbers
 
   const least = 3 * heartbeatMs + skewMs + killAfterMs
@@ -65,15 +69,22 @@ export function readTerms(settings: RunSettings): RunTerms & TriggerTerms {
     ...numbers,
     // A short lease shortens the default with it.
     finishTimeoutMs: settings.finishTimeoutMs ?? Math.min(numbers.finishTimeoutMs, leaseMs / 2),
-    maxLatenessMs: settings.maxLatenessMs ?? null,
     onLeaseLost: settings.onLeaseLost ?? (numbers.maxAttempts === 1 ? 'continue' : 'stop'),
     requireEventTime: settings.requireEventTime ?? false,
-    earlyToleranceMs: settings.earlyToleranceMs ?? null,
     onMismatch: settings.onMismatch ?? 'warn',
   }
 }
 
-function within(name: string, value: number | undefined, { default: usual, min, max }: Limit): number {
+type Numbers = {
+  readonly [Name in keyof typeof LIMITS]: (typeof LIMITS)[Name]['default'] extends null ? number | null : number
+}
+
+function oneOf(name: string, value: string | undefined, allowed: readonly string[]): void {
+  if (value === undefined || allowed.includes(value)) return
+  throw usageError(`${name} is ${JSON.stringify(value)}; allowed are ${allowed.join(', ')}`)
+}
+
+function within(name: string, value: number | undefined, { default: usual, min, max }: Limit): number | null {
   if (value === undefined) return usual
   if (Number.isInteger(value) && value >= min && value <= max) return value
   const isDuration = name.endsWith('Ms')

@@ -1,6 +1,7 @@
 import { usageError } from '../core/errors.ts'
 import type { RunEvent } from '../core/event.ts'
 import { formatInstant, parseInstant } from '../core/instant.ts'
+import { checkPerson } from '../core/person.ts'
 import type { Facts } from '../core/policy.ts'
 import type { Schedule } from '../core/schedule.ts'
 import { earlyToleranceMs, isFireTimeNear, slotOf } from '../core/slot.ts'
@@ -37,11 +38,6 @@ export interface ReadTrigger {
 const SHORT_WINDOW_MS = 3_600_000
 /** EventBridge fires within a minute of the time that it states. */
 const MISMATCH_TOLERANCE_MS = 60_000
-/** A reason is a sentence, and a row should stay small: 1 KB holds both. */
-const MAX_REASON_LENGTH = 500
-
-/** An ECS task's ARN has about 110. */
-const MAX_PERSON_LENGTH = 200
 
 /** Turns what was delivered into the slot that it belongs to. Throws a usage error for anything that would guess. */
 export function readTrigger(input: TriggerInput, schedule: Schedule, terms: TriggerTerms, now: Instant): ReadTrigger {
@@ -98,21 +94,15 @@ function readForced(
     throw usageError('a forced slot and an event time are given together; one of them is a leftover: take it away')
   }
   const { reason, by } = input
-  if (reason === undefined || reason.trim() === '') throw usageError('a forced slot needs a reason')
-  if (reason.length > MAX_REASON_LENGTH) {
-    throw usageError(`the reason has ${reason.length} characters; allowed are ${MAX_REASON_LENGTH}`)
-  }
-  if (by === undefined || by.trim() === '') throw usageError('a forced slot needs the name of who forces it (by)')
-  if (by.length > MAX_PERSON_LENGTH) {
-    throw usageError(`the name of who forces it has ${by.length} characters; allowed are ${MAX_PERSON_LENGTH}`)
-  }
+  const person = { reason: reason ?? '', by: by ?? '' }
+  checkPerson(person)
   const window = resolveSlot(schedule, forceSlot, now)
   if (window.slot > now + terms.skewMs) {
     throw usageError(
       `slot ${formatInstant(window.slot)} is not due yet: forcing it would take the slot of a run to come`,
     )
   }
-  return { trigger: { kind: 'forced', by, reason }, window, objection: null, notices: [] }
+  return { trigger: { kind: 'forced', ...person }, window, objection: null, notices: [] }
 }
 
 function readEventTime(input: TriggerInput, now: Instant): { eventTime: Instant; source: EventTimeSource } {

@@ -2,7 +2,7 @@ import { isForeign } from '../core/decide.ts'
 import type { LedgerError } from '../core/errors.ts'
 import type { Stamp } from '../core/transition.ts'
 import type { Row, StoredRow } from '../core/types.ts'
-import type { Store } from '../store/store.ts'
+import type { Expected, Store } from '../store/store.ts'
 import { type RetryIo, type RetryOptions, untilAnswered } from './retry.ts'
 
 /** What an owner's write needs of the world. */
@@ -17,8 +17,8 @@ export type Written =
   | { readonly kind: 'ok'; readonly row: Row; readonly preparedAtMs: number }
   /** Another process owns the slot; nothing that was sent can land any more. */
   | { readonly kind: 'lost'; readonly found: StoredRow | null }
-  /** What was sent may have been applied, or may still be on its way. */
-  | { readonly kind: 'unanswered'; readonly cause: LedgerError }
+  /** What was sent, `row` last, may have been applied, or may still be on its way. */
+  | { readonly kind: 'unanswered'; readonly cause: LedgerError; readonly row: Row }
 
 /**
  * Sends one owner's write until it is answered: the only way in which a run writes its row (design part 5, "ambiguous
@@ -40,10 +40,10 @@ export async function writeAsOwner<Base extends Row | null>(
   let ground: Base | Row = base
   for (;;) {
     const preparedAtMs = io.clock.monotonicMs()
-    const expected = ground?.version ?? 'absent'
+    const expected: Expected = ground ?? 'absent'
     const row = change(ground, { writeId, now: io.clock.now() })
     const reply = await untilAnswered(() => io.store.put(row, expected, options), io, options)
-    if (reply.kind === 'unanswered') return reply
+    if (reply.kind === 'unanswered') return { ...reply, row }
     if (reply.value.kind === 'ok') return { kind: 'ok', row, preparedAtMs }
     const { found } = reply.value
     if (found === null || isForeign(found)) return { kind: 'lost', found }

@@ -9,7 +9,7 @@ import { encodeRejection, encodeRow, OWNER_FIELDS, type StoredDocument, type Sto
 import { type Rejection, type Row, SCHEMA_VERSION } from '../core/types.ts'
 import { type Item, toAttribute, toItem } from './dynamodb-item.ts'
 import { ENTRIES_PER_PAGE, type PageQuery, type StoredKey, storedKey } from './page.ts'
-import type { Entry, EntryKey } from './store.ts'
+import type { Entry, EntryKey, Expected } from './store.ts'
 
 // Attribute names stand in expressions as `#name` only: DynamoDB reserves hundreds of words (`state`, `owner`, `zone`…).
 
@@ -29,16 +29,20 @@ export function firstPut(row: Row): Put {
 }
 
 /** Sets the owner's attributes, removes those of them that are absent, and touches no others: what `note` wrote stays. */
-export function nextPut(row: Row, expected: number): Update {
+export function nextPut(row: Row, expected: Exclude<Expected, 'absent'>): Update {
   const { task: _, slot: __, ...owned }: StoredDocument = encodeRow(row)
   const set = OWNER_FIELDS.filter((name) => owned[name] !== undefined).map((name) => `#${name} = :${name}`)
   const removed = OWNER_FIELDS.filter((name) => owned[name] === undefined).map((name) => `#${name}`)
   return {
     Key: toItem({ ...storedKey(row) }),
     UpdateExpression: `SET ${set.join(', ')}${removed.length === 0 ? '' : ` REMOVE ${removed.join(', ')}`}`,
-    ConditionExpression: '#version = :expected AND #schemaVersion = :schemaVersion',
+    ConditionExpression: '#version = :expectedVersion AND #owner = :expectedOwner AND #schemaVersion = :schemaVersion',
     ExpressionAttributeNames: names(...OWNER_FIELDS),
-    ExpressionAttributeValues: values({ ...owned, expected }),
+    ExpressionAttributeValues: values({
+      ...owned,
+      expectedVersion: expected.version,
+      expectedOwner: expected.owner,
+    }),
     ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
   }
 }

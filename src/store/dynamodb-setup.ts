@@ -81,8 +81,8 @@ async function untilActive(
   let table = first
   for (let polls = 0; polls < MAX_POLLS; polls += 1) {
     const indexes = table?.GlobalSecondaryIndexes ?? []
-    const busy = table === null || table.TableStatus === 'CREATING' || indexes.some((i) => i.IndexStatus === 'CREATING')
-    if (table !== null && !busy) return table
+    const isReady = ['ACTIVE', 'UPDATING'].includes(table?.TableStatus ?? '')
+    if (table !== null && isReady && !indexes.some(({ IndexStatus }) => IndexStatus === 'CREATING')) return table
     // An abort ends the wait, and the next `describe` says so.
     await delay(POLL_MS, undefined, { signal: call.signal }).catch(() => undefined)
     table = await describe(dynamo, call)

@@ -1,19 +1,7 @@
-import { existsSync, statfsSync } from 'node:fs'
+import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { LedgerError } from '../core/errors.ts'
 import { quote } from '../core/problem.ts'
-
-/** What the checks ask of the machine. */
-export interface Machine {
-  /** Type of the file system that holds a path, as statfs(2) gives it; null where that is not known. */
-  fileSystemType(path: string): number | null
-  exists(path: string): boolean
-  readonly env: Readonly<Record<string, string | undefined>>
-}
-
-export function thisMachine(env: Machine['env']): Machine {
-  return { fileSystemType, exists: existsSync, env }
-}
 
 /**
  * File systems on which another host, or another client of the same host, may not see this one's locks in time: two
@@ -47,8 +35,8 @@ const SHARED_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
 const OVERLAYFS = 0x794c7630
 
 /** Throws where the place of the file cannot keep the promise; returns warnings where it keeps it only for a while. */
-export function checkPlace(path: string, machine: Machine): readonly string[] {
-  const type = machine.fileSystemType(path) ?? machine.fileSystemType(dirname(path))
+export function checkPlace(path: string, typeOf = fileSystemType): readonly string[] {
+  const type = typeOf(path) ?? typeOf(dirname(path))
   const shared = type === null ? undefined : SHARED_FILE_SYSTEMS.get(type)
   if (shared !== undefined) {
     throw new LedgerError(
@@ -56,18 +44,13 @@ export function checkPlace(path: string, machine: Machine): readonly string[] {
       `file ledger ${quote(path)} is on ${shared}, whose locks are not safe between hosts: use a local disk, or dynamodb:TABLE`,
     )
   }
-  if (type !== OVERLAYFS || !isContainer(machine)) return []
+  if (type !== OVERLAYFS) return []
   return [
-    `file ledger ${quote(path)} is on this container's own disk and goes away with it, so it rejects no duplicate that comes to another container: use dynamodb:TABLE, or a volume of this host`,
+    `file ledger ${quote(path)} is on an overlay, as a container's own disk is, and goes away with it, so it rejects no duplicate that comes to another container: use dynamodb:TABLE, or a volume of this host`,
   ]
 }
 
-function isContainer({ env, exists }: Machine): boolean {
-  const ecs = env['ECS_CONTAINER_METADATA_URI_V4'] || env['ECS_CONTAINER_METADATA_URI']
-  // The marks that Docker and Podman leave in every container.
-  return Boolean(ecs) || exists('/.dockerenv') || exists('/run/.containerenv')
-}
-
+/** Type of the file system that holds a path, as statfs(2) gives it; null where that is not known. */
 function fileSystemType(path: string): number | null {
   // Elsewhere the numbers mean something else.
   if (process.platform !== 'linux') return null

@@ -7,7 +7,6 @@ import { dayOf, decodeNotes, decodeRow, encodeNotes, encodeRow, type StoredDocum
 import { SCHEMA_VERSION, type StoredRow } from '../core/types.ts'
 import { isBusy, openFileDatabase, type Transaction } from './file-database.ts'
 import {
-  AFTER_ALL,
   decodeEntryCursor,
   ENTRIES_PER_PAGE,
   encodeCursor,
@@ -24,12 +23,14 @@ const LONGEST_WAIT_MS = 25
 const INSERT = `INSERT INTO rows (day, version, schema_version, document, notes, task, slot)
   VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
 const UPDATE = `UPDATE rows SET day = ?, version = ?, schema_version = ?, document = ?
-  WHERE task = ? AND slot = ? AND version = ? AND schema_version = ?`
+  WHERE task = ? AND slot = ? AND version = ? AND document ->> 'owner' = ? AND schema_version = ?`
 const SELECT = 'SELECT document, notes FROM rows WHERE task = ? AND slot = ?'
 const SELECT_NOTES = 'SELECT notes FROM rows WHERE task = ? AND slot = ? AND schema_version = ?'
 const UPDATE_NOTES = 'UPDATE rows SET notes = ? WHERE task = ? AND slot = ?'
+// One upper bound each: of two, SQLite searches by the first, and reads from the newest row on for every page.
 const SELECT_TASK = `SELECT task, slot, document, notes FROM rows
-  WHERE task = ? AND slot >= ? AND slot <= ? AND slot < ? ORDER BY slot DESC LIMIT ?`
+  WHERE task = ? AND slot >= ? AND slot <= ? ORDER BY slot DESC LIMIT ?`
+const SELECT_TASK_AFTER = SELECT_TASK.replace('<=', '<')
 const SELECT_DAY = `SELECT task, slot, document, notes FROM rows
   WHERE day = ? AND (slot, task) > (?, ?) ORDER BY slot, task LIMIT ?`
 
@@ -57,7 +58,7 @@ export function openFileStore(path: string): Store {
         const changed =
           expected === 'absent'
             ? run(INSERT, ...owned, EMPTY_NOTES, key.task, key.slot)
-            : run(UPDATE, ...owned, key.task, key.slot, expected, SCHEMA_VERSION)
+            : run(UPDATE, ...owned, key.task, key.slot, expected.version, expected.owner, SCHEMA_VERSION)
         return changed === 1 ? { kind: 'ok' } : { kind: 'conflict', found: find(all, key) }
       }
       const mode = expected === 'absent' ? 'create' : 'write'
@@ -82,7 +83,9 @@ export function openFileStore(path: string): Store {
       const limit = page.limit + 1
       const read = ({ all }: Transaction) =>
         page.kind === 'task'
-          ? all(SELECT_TASK, page.task, page.first, page.last, page.after?.slot ?? AFTER_ALL, limit)
+          ? page.after === null
+            ? all(SELECT_TASK, page.task, page.first, page.last, limit)
+            : all(SELECT_TASK_AFTER, page.task, page.first, page.after.slot, limit)
           : all(SELECT_DAY, page.day, page.after?.slot ?? '', page.after?.task ?? '', limit)
       return patiently(call, () => {
         const found = database.transact('read', read) ?? []
@@ -136,7 +139,8 @@ function find(all: Transaction['all'], { task, slot }: StoredKey): StoredRow | n
 }
 
 function decode({ document, notes }: Columns): StoredRow {
-  return decodeRow({ ...parsed(document), ...parsed(notes) })
+  // Not by two spreads: see `decodeRow`.
+  return decodeRow(Object.assign(parsed(document), parsed(notes)))
 }
 
 function parsed(column: unknown): object {

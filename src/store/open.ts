@@ -46,8 +46,8 @@ export async function openStore(
     const { openDynamoStore } = await import('./dynamodb.ts')
     return { store: openDynamoStore({ table: parsed.table, env }), warnings: [] }
   }
-  const { checkPlace, thisMachine } = await import('./file-guard.ts')
+  const { checkPlace } = await import('./file-guard.ts')
   const { openFileStore } = await import('./file.ts')
   const { path } = parsed
-  return { warnings: checkPlace(path, thisMachine(env)), store: openFileStore(path) }
+  return { warnings: checkPlace(path), store: openFileStore(path) }
 }

@@ -29,9 +29,9 @@ export async function setUpStore(
     const { setUpTable } = await import('./dynamodb-setup.ts')
     return { name, steps: await setUpTable({ table: parsed.table, env }, call), warnings: [] }
   }
-  const { checkPlace, thisMachine } = await import('./file-guard.ts')
+  const { checkPlace } = await import('./file-guard.ts')
   const { setUpFile } = await import('./file.ts')
   const { path } = parsed
-  const warnings = checkPlace(path, thisMachine(env))
+  const warnings = checkPlace(path)
   return { name, steps: [{ what: 'file', did: await setUpFile(path, call) }], warnings }
 }

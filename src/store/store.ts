@@ -11,6 +11,12 @@ export type PutResult =
   /** The expectation did not hold: nothing was written. `found` is the row as it is, null where there is none. */
   | { readonly kind: 'conflict'; readonly found: StoredRow | null }
 
+/**
+ * The stored row that a write builds on. The version alone would not do: those of a row that somebody deleted, and
+ * another run made anew, start again at 1.
+ */
+export type Expected = 'absent' | Pick<Row, 'version' | 'owner'>
+
 /** Rows of one task, newest first; or of one UTC day over all tasks, oldest first. */
 export type ListQuery = (
   | {
@@ -73,10 +79,10 @@ export interface Store {
   get(key: Key, call: CallOptions): Promise<StoredRow | null>
 
   /**
-   * Writes the owner's part of `row` if the stored version is `expected`, or if there is no row (`absent`).
+   * Writes the owner's part of `row` if the stored row is the `expected` one, or if there is none (`absent`).
    * Never touches what `note` wrote: `row.rejections` is ignored.
    */
-  put(row: Row, expected: number | 'absent', call: CallOptions): Promise<PutResult>
+  put(row: Row, expected: Expected, call: CallOptions): Promise<PutResult>
 
   /**
    * Records a rejection. Never moves the version, never makes a row where there is none, never touches a row of a newer

@@ -136,6 +136,26 @@ describe('paused past its lease, then woken', () => {
   })
 })
 
+describe('a lease that another run took over', () => {
+  test('ends the child, one that ignores SIGTERM too, and exits with 73', async () => {
+    const { store, run, row } = ledger()
+    const running = start(run('sh', '-c', "trap '' TERM; echo ready; while :; do sleep 0.1; done"))
+    await running.printed('ready')
+    const runId = (await row())['attempts'][0].runId
+    // Somebody deletes the row, and another run claims the slot: the version is the same, the owner is not.
+    const { default: Libsql } = await import('libsql')
+    const database = new Libsql(store.slice('file:'.length))
+    database.exec(
+      "UPDATE rows SET document = json_set(document, '$.owner', 'another', '$.attempts[0].runId', 'another')",
+    )
+    database.close()
+    const { code, stderr } = await running.ended
+    expect({ code, stderr }).toMatchObject({ code: 73, stderr: expect.stringMatching(/"event":"lease-lost"/) })
+    expect(familyOf(runId)).toEqual([])
+    expect(await row()).toMatchObject({ state: 'PENDING', owner: 'another' })
+  })
+})
+
 describe('a stop', () => {
   for (const [signal, code] of [
     ['SIGTERM', 143],
@@ -218,7 +238,7 @@ describe('batch with much output and a slow reader, or a closed stderr', () => {
     expect(lines.filter((line) => !line.startsWith('{'))).toEqual(
       Array.from({ length: 40_000 }, (_, index) => String(index).padStart(49, '.')),
     )
-    expect(own.map((line) => JSON.parse(line).event)).toEqual(['started', 'completed'])
+    expect(own.map((line) => JSON.parse(line).event)).toEqual(['claimed', 'completed'])
     expect(await row()).toMatchObject({ state: 'COMPLETED' })
   })
 

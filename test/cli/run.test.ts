@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -51,7 +52,7 @@ describe('the main job', () => {
     const { run, rows } = ledger()
     const first = await run(['echo', 'paid'])
     expect(first).toMatchObject({ code: 0, stdout: 'paid\n' })
-    expect(logOf(first).map(({ event }) => event)).toEqual(['started', 'completed'])
+    expect(logOf(first).map(({ event }) => event)).toEqual(['claimed', 'completed'])
 
     const second = await run(['echo', 'paid'])
     expect(second).toMatchObject({ code: 0, stdout: '' })
@@ -268,8 +269,8 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     [['run', '--store', 'file:/tmp/x.db', ...ok], /no command to run/],
     [['run', '--store', 'file:/tmp/x.db', ...ok, '--'], /no command to run/],
     [['rum'], /unknown command "rum"; did you mean run\?/],
-    [[], /no command; there are run, history, setup/],
-    [['history', '--store', 'file:/tmp/x.db'], /--task is missing/],
+    [[], /no command; there are run, history,/],
+    [['show', '--store', 'file:/tmp/x.db', '--slot', 'latest'], /--task is missing/],
   ] as const) {
     test(`${args.slice(0, 3).join(' ')}: ${message}`, async () => {
       const { code, stdout, stderr } = await cronledger(args)
@@ -323,6 +324,28 @@ describe('the event', () => {
   })
 })
 
+describe('an event that never comes', () => {
+  test('a pipe is no file: refused, not waited for', async () => {
+    const { store } = ledger()
+    const pipe = join(folder, 'pipe')
+    execFileSync('mkfifo', [pipe])
+    const base = ['--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--event', pipe]
+    const { code, stderr } = await cronledger(['run', ...base, '--', 'echo', 'no'])
+    expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringMatching(/it is no file/) })
+  })
+
+  test('a stop ends the wait for standard input', async () => {
+    const { store } = ledger()
+    const base = ['--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--event', '-']
+    const running = start(['run', ...base, '--', 'echo', 'no'], { input: null })
+    // It has begun to read when it has opened standard input, which nothing tells: a signal before that counts as well.
+    running.child.kill('SIGTERM')
+    const { code, stdout } = await running.ended
+    expect(stdout).toBe('')
+    expect([64, 143, null]).toContain(code)
+  })
+})
+
 describe('under ECS', () => {
   async function metadata(answer: string | null) {
     const server = createServer((request, response) => {
@@ -363,7 +386,7 @@ describe('the log', () => {
   test('text, and quiet', async () => {
     const { run } = ledger()
     const text = await run(['true'], ['--log', 'text'])
-    expect(text.stderr).toMatch(/^cronledger: nightly 2026-11-23T03:00:00Z: attempt 1 started/)
+    expect(text.stderr).toMatch(/^cronledger: nightly 2026-11-23T03:00:00Z: attempt 1 has claimed/)
     expect((await run(['true'], ['--log', 'quiet'])).stderr).toBe('')
     const other = ledger()
     await other.run(['false'])
@@ -383,7 +406,7 @@ describe('the log', () => {
       '2026-11-23T05:00:00Z',
     ]
     const warned = await cronledger(['run', ...base, '--', 'true'])
-    expect(logOf(warned).map(({ event }) => event)).toEqual(['schedule-mismatch', 'started', 'completed'])
+    expect(logOf(warned).map(({ event }) => event)).toEqual(['schedule-mismatch', 'claimed', 'completed'])
     const refused = await cronledger(['run', ...base, '--on-mismatch', 'refuse', '--', 'true'])
     expect(refused.code).toBe(65)
     expect(logOf(refused).at(-1)).toMatchObject({ event: 'refused', cause: 'scheduleMismatch', noted: true })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decide } from '../../src/core/decide.ts'
-import { MAX_ATTEMPTS } from '../../src/core/policy.ts'
+import { decide, objectionToSettling } from '../../src/core/decide.ts'
+import { MAX_ATTEMPTS, MAX_SETTLEMENTS } from '../../src/core/policy.ts'
 import { claimed } from '../../src/core/transition.ts'
 import type { Ending, Row, StoredRow, Survivor, Trigger } from '../../src/core/types.ts'
 import { FAILED, FORCED, LEASE_MS, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
@@ -110,6 +110,28 @@ describe('the table of design part 4', () => {
       expect(answer(row, { now, trigger: FORCED })).toBe(forced)
     })
   }
+})
+
+describe('settling', () => {
+  const objection = (row: StoredRow | null, now = NOW) => objectionToSettling(row, { now, skewMs: SKEW_MS })
+
+  test('a person may settle what neither runs nor has completed', () => {
+    expect(objection(null)).toBe(null)
+    expect(objection(rowWith({ ending: FAILED }))).toBe(null)
+    expect(objection(RUNNING, EXPIRED)).toBe(null)
+    expect(objection(settled(rowWith({ ending: FAILED }), 'SKIPPED'))).toBe(null)
+    expect(objection(RUNNING)).toBe('running')
+    expect(objection(rowWith({ ending: SUCCEEDED }))).toBe('completed')
+    expect(objection(settled(rowWith({ ending: FAILED }), 'COMPLETED'))).toBe('completed')
+    expect(objection({ task: 'nightly', slot: SLOT, schemaVersion: 2, foreign: true })).toBe('newerRow')
+  })
+
+  test('as often as a row can hold', () => {
+    const row = settled(rowWith({ ending: FAILED }), 'FAILED')
+    const [settlement] = row.settlements
+    const many = settlement === undefined ? [] : Array.from({ length: MAX_SETTLEMENTS }, () => settlement)
+    expect(objection({ ...row, settlements: many })).toBe('tooManySettlements')
+  })
 })
 
 describe('attempts', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { claimed, finished, renewed, withdrawn } from '../../src/core/transition.ts'
+import { claimed, finished, renewed, settled, withdrawn } from '../../src/core/transition.ts'
 import type { Ending, Row } from '../../src/core/types.ts'
 import { FAILED, FORCED, LEASE_MS, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
 
@@ -59,6 +59,28 @@ describe('the state after an end', () => {
     const next = claimed(row, { ...CLAIM, trigger: FORCED }, STAMP, LEASE_MS)
     expect(finished(next, NOT_STARTED, STAMP).state).toBe('SKIPPED')
     expect(finished(next, SUCCEEDED, STAMP).state).toBe('COMPLETED')
+  })
+})
+
+describe('a person’s word', () => {
+  const word = { ...CLAIM, runId: 'person', state: 'SKIPPED', by: 'ada', reason: 'not tonight' } as const
+
+  test('makes a row where there was none', () => {
+    expect(settled(null, word, STAMP)).toMatchObject({
+      state: 'SKIPPED',
+      version: 1,
+      owner: 'person',
+      attempts: [],
+      settlements: [{ state: 'SKIPPED', by: 'ada', reason: 'not tonight', at: NOW, afterAttempt: 0 }],
+    })
+  })
+
+  test('ends a stale attempt, and fences its owner', () => {
+    const stale = rowWith({ ending: FAILED }, {})
+    const row = settled(stale, { ...word, state: 'COMPLETED' }, STAMP)
+    expect(row).toMatchObject({ state: 'COMPLETED', version: stale.version + 1, owner: 'person', leaseUntil: null })
+    expect(row.attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'abandoned'])
+    expect(row.schedule).toEqual(stale.schedule)
   })
 })
 

@@ -225,7 +225,7 @@ describe('the timeout', () => {
 test('a lost lease ends the group in the time that it leaves', async () => {
   const run = supervise({ argv: [batch('family.sh'), 'stay'] })
   const [, grandchild] = await run.printed(/grandchild (\d+)\n/)
-  run.process.kill('SIGUSR2')
+  run.process.kill('SIGALRM')
   expect(await run.end).toEqual({ outcome: 'leaseLost', signal: 'SIGKILL', ...FACTS })
   expect(isLiving(grandchild)).toBe(false)
 })

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { LedgerError } from '../../src/core/errors.ts'
 import { readTerms } from '../../src/run/terms.ts'
+import type { Call, Fate } from '../support/faulty-store.ts'
 import type { VirtualTime } from '../support/virtual-clock.ts'
 import {
   failsAfter,
@@ -99,6 +101,19 @@ describe('claim sent, never answered', () => {
     })
   }
 
+  test('a claim that landed is withdrawn also where no answer to it, or to its first withdrawal, ever comes', async () => {
+    const { time, trigger, row } = world()
+    // Every write that expects no row is applied, where it can be, and never answered.
+    const fateOf = (call: Call): Fate => ({
+      kind: call.verb === 'put' && call.expected === 'absent' ? 'answerLost' : 'answered',
+    })
+    const givenUp = trigger('a', works(1), { fateOf })
+    await expect(time.run(givenUp.result)).rejects.toMatchObject({ kind: 'unreachable' })
+    expect(givenUp.events).toEqual([{ event: 'withdrawn', certain: true }])
+    expect(await row()).toMatchObject({ leaseUntil: null, attempts: [{ outcome: 'notStarted' }] })
+    expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'completed' })
+  })
+
   test('if the withdrawal goes unanswered too, the log says so', async () => {
     const { time, trigger } = world()
     const run = trigger('a', works(1), { fateOf: () => ({ kind: 'dropped' }) })
@@ -159,6 +174,19 @@ describe('rejection noted between claim and finish', () => {
     expect(await row()).toMatchObject({ state: 'COMPLETED', rejections: { count: 1, latest: { runId: 'b' } } })
   })
 
+  test('a note that the ledger refuses costs a duplicate no time, and the log says so', async () => {
+    const { time, trigger, ledger } = world()
+    await time.run(trigger('a', works(1)).result)
+    ledger.note = async () => {
+      throw new LedgerError('denied', 'no permission')
+    }
+    const startMs = time.now()
+    const duplicate = trigger('b', works(1))
+    expect(await time.run(duplicate.result)).toMatchObject({ status: 'duplicate' })
+    expect(time.now() - startMs).toBeLessThan(1_000)
+    expect(duplicate.events).toMatchObject([{ event: 'duplicate', noted: false, detail: 'no permission' }])
+  })
+
   test('a note that is sent again after a lost answer counts once', async () => {
     const { time, trigger, row } = world()
     await time.run(trigger('a', works(1)).result)
@@ -203,6 +231,22 @@ describe('ledger down at the finish', () => {
     expect(time.now() - startMs).toBeGreaterThanOrEqual(5 * MINUTE_MS)
     expect(time.now() - startMs).toBeLessThan(5 * MINUTE_MS + 1_000)
     expect(run.events.at(-1)).toMatchObject({ event: 'ended', finish: 'unanswered' })
+    expect(await row()).toMatchObject({ state: 'PENDING' })
+  })
+
+  test('a ledger that says no is asked again as well, and the log has its words', async () => {
+    const { time, trigger, ledger, row } = world()
+    const { put } = ledger
+    let denials = 3
+    ledger.put = async (next, expected, call) => {
+      if (next.state === 'PENDING' || denials-- <= 0) return put(next, expected, call)
+      throw new LedgerError('denied', 'the token has expired')
+    }
+    expect(await time.run(trigger('a', works(1)).result)).toMatchObject({ status: 'completed' })
+    denials = Number.POSITIVE_INFINITY
+    const forced = trigger('b', works(1), { force: FORCE })
+    expect(await time.run(forced.result)).toMatchObject({ status: 'unrecorded' })
+    expect(forced.events.at(-1)).toMatchObject({ finish: 'unanswered', finishCause: 'the token has expired' })
     expect(await row()).toMatchObject({ state: 'PENDING' })
   })
 
@@ -275,11 +319,21 @@ describe('signal between claim and start', () => {
     expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'completed', attempt: 2 })
   })
 
+  test('also where a long ledger timeout would outlast what the stop leaves', async () => {
+    const { time, trigger } = world()
+    const run = trigger('a', works(1), { fateOf: () => ({ kind: 'stalled' }), settings: { ledgerTimeoutMs: 600_000 } })
+    const stopMs = time.now() + 1_000
+    void time.clock().wait(1_000).then(run.stop)
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'notStarted' })
+    expect(time.now() - stopMs).toBeLessThan(30_000)
+    expect(run.events).toEqual([{ event: 'withdrawn', certain: false }])
+  })
+
   test('a signal before the claim: nothing is written', async () => {
     const { time, trigger, find } = world()
-    const run = trigger('a', works(1), { fateOf: () => ({ kind: 'dropped' }) })
-    run.stop()
+    const run = trigger('a', works(1), { stopped: true })
     expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: null })
+    expect(run.events).toEqual([{ event: 'stopped' }])
     expect(await find()).toBe(null)
   })
 })
@@ -478,7 +532,7 @@ describe('the registry', () => {
     const { time, trigger } = world()
     const settings = { maxAttempts: 3 }
     const first = await verbsOf((fateOf) => trigger('a', failsAfter(1), { settings, ...(fateOf && { fateOf }) }), time)
-    expect(first).toEqual({ verbs: ['readEntry', 'writeEntry'], events: ['started', 'ended'] })
+    expect(first).toEqual({ verbs: ['readEntry', 'writeEntry'], events: ['claimed', 'ended'] })
     const second = await verbsOf((fateOf) => trigger('b', works(1), { settings, ...(fateOf && { fateOf }) }), time)
     expect(second.verbs).toEqual(['readEntry'])
     const duplicate = await verbsOf((fateOf) => trigger('c', works(1), { settings, ...(fateOf && { fateOf }) }), time)

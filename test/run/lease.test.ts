@@ -75,6 +75,40 @@ test('the child goes on record with the next renewal', async () => {
   expect((await row()).attempts[0]?.process).toEqual(mark)
 })
 
+test('an outage is told of once, and its end too', async () => {
+  const { time, trigger } = world()
+  const [fromMs, toMs] = [time.now() + 90_000, time.now() + 6 * MINUTE_MS]
+  const run = trigger('a', works(10 * MINUTE_MS), {
+    fateOf: () => ({ kind: time.now() >= fromMs && time.now() < toMs ? 'dropped' : 'answered' }),
+  })
+  await time.run(run.result)
+  expect(run.events.map(({ event }) => event)).toEqual(['claimed', 'renewal-failed', 'renewal-recovered', 'ended'])
+})
+
+test('a lease that was taken gives the work its kill-after, and no more', async () => {
+  const { time, trigger } = world()
+  const force = { by: 'ada', reason: 'stuck' }
+  let loss: LeaseLoss | null = null
+  // Its renewals are lost; a person forces the slot when it is stale; the next renewal that arrives is too late.
+  const backMs = time.now() + 20 * MINUTE_MS
+  const run = trigger(
+    'a',
+    async ({ lost }, clock) => {
+      await clock.wait(60 * MINUTE_MS, lost)
+      loss = lost.reason as LeaseLoss
+      return { outcome: 'leaseLost' }
+    },
+    { fateOf: (call) => ({ kind: isRenewal(call) && time.now() < backMs ? 'dropped' : 'answered' }) },
+  )
+  const forced = time
+    .clock()
+    .wait(15 * MINUTE_MS)
+    .then(() => trigger('b', works(60 * MINUTE_MS), { force }).result)
+  expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost', recorded: false })
+  expect(loss).toEqual({ cause: 'taken', killInMs: killAfterMs })
+  await time.run(forced)
+})
+
 test('an error of the store that is no LedgerError does not stop a healthy batch', async () => {
   const { time, trigger, ledger } = world()
   const { put } = ledger

@@ -80,8 +80,8 @@ describe('guards', () => {
     ['a forced slot beside an event time', force('latest', { eventTime: '2026-11-23T18:00:00Z' }), /given together/],
     ['a forced slot beside an event', force('latest', { event: fixture('rule-event.json') }), /given together/],
     ['a reason without a slot', { reason: 'x' }, /no slot to force/],
-    ['a force without a reason', { forceSlot: 'latest', by: 'ada' }, /needs a reason/],
-    ['a force with an empty reason', { forceSlot: 'latest', by: 'ada', reason: ' ' }, /needs a reason/],
+    ['a force without a reason', { forceSlot: 'latest', by: 'ada' }, /a reason is needed/],
+    ['a force with an empty reason', { forceSlot: 'latest', by: 'ada', reason: ' ' }, /a reason is needed/],
     ['a reason that is a novel', force('latest', { reason: 'x'.repeat(501) }), /501 characters; allowed are 500/],
     ['a coming slot', force('2026-11-24T18:00:00Z'), /not due yet/],
   ] as ReadonlyArray<[string, TriggerInput, RegExp]>) {

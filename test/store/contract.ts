@@ -57,7 +57,8 @@ export function contract(subject: () => Subject): void {
     return found
   }
   const putOk = async (row: Row, expected: number | 'absent') => {
-    expect(await store().put(row, expected, call())).toEqual({ kind: 'ok' })
+    const base = expected === 'absent' ? expected : { version: expected, owner: (await get(row)).owner }
+    expect(await store().put(row, base, call())).toEqual({ kind: 'ok' })
     return row
   }
   const note = (row: Row, rejection: Rejection) => store().note(row, rejection, call())
@@ -85,14 +86,20 @@ export function contract(subject: () => Subject): void {
       const first = await putOk(claimOf(newTask()), 'absent')
       const second = await putOk(renewed(first, stamp(), 600_000, null), 1)
       const late = renewed(first, stamp(), 900_000, null)
-      expect(await store().put(late, 1, call())).toEqual({ kind: 'conflict', found: second })
-      expect(await store().put({ ...late, version: 8 }, 7, call())).toEqual({ kind: 'conflict', found: second })
+      expect(await store().put(late, { version: 1, owner: 'run-1' }, call())).toEqual({
+        kind: 'conflict',
+        found: second,
+      })
+      expect(await store().put({ ...late, version: 8 }, { version: 7, owner: 'run-1' }, call())).toEqual({
+        kind: 'conflict',
+        found: second,
+      })
       expect(await get(first)).toEqual(second)
     })
 
     it('puts nothing on a version where no row is', async () => {
       const row = { ...claimOf(newTask()), version: 2 }
-      expect(await store().put(row, 1, call())).toEqual({ kind: 'conflict', found: null })
+      expect(await store().put(row, { version: 1, owner: 'run-1' }, call())).toEqual({ kind: 'conflict', found: null })
       expect(await store().get(row, call())).toBeNull()
     })
 
@@ -138,7 +145,7 @@ export function contract(subject: () => Subject): void {
     it('lets one of 20 takeovers at once win', async () => {
       const base = await putOk(claimOf(newTask()), 'absent')
       const rows = Array.from({ length: 20 }, (_, index) => claimOf(base.task, { base, runId: `next-${index}` }))
-      const results = await Promise.all(rows.map((row) => store().put(row, 1, call())))
+      const results = await Promise.all(rows.map((row) => store().put(row, { version: 1, owner: 'run-1' }, call())))
       expect(results.filter(({ kind }) => kind === 'ok')).toHaveLength(1)
     })
 
@@ -147,6 +154,13 @@ export function contract(subject: () => Subject): void {
       await expect(store().put({ ...row, leaseUntil: null }, 'absent', call())).rejects.toThrow('impossible row')
       expect(await store().get(row, call())).toBeNull()
     })
+  })
+
+  it('does not take a row that was made anew for the one expected, whatever its version', async () => {
+    const other = await putOk(claimOf(newTask(), { runId: 'other' }), 'absent')
+    const mine = finished(claimOf(other.task), { outcome: 'succeeded' }, stamp())
+    const expected = { version: other.version, owner: 'run-1' }
+    expect(await store().put(mine, expected, call())).toEqual({ kind: 'conflict', found: other })
   })
 
   describe('note', () => {
@@ -284,7 +298,10 @@ export function contract(subject: () => Subject): void {
       const { key, row } = await foreign()
       const mine = claimOf(key.task)
       expect(await store().put(mine, 'absent', call())).toEqual({ kind: 'conflict', found: row })
-      expect(await store().put({ ...mine, version: 2 }, 1, call())).toEqual({ kind: 'conflict', found: row })
+      expect(await store().put({ ...mine, version: 2 }, { version: 1, owner: 'run-1' }, call())).toEqual({
+        kind: 'conflict',
+        found: row,
+      })
       expect(await note(mine, rejectionOf('dup-1'))).toBe(false)
       expect(await store().get(key, call())).toEqual(row)
     })

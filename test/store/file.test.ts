@@ -86,8 +86,8 @@ describe('a ledger file', () => {
     reader.exec('BEGIN')
     reader.exec('SELECT * FROM rows')
     const next = finished(claim, { outcome: 'succeeded' }, { writeId: 'w', now: claim.slot })
-    await expect(store.put(next, 1, call(200))).rejects.toMatchObject({ kind: 'unreachable' })
-    const waiting = store.put(next, 1, call())
+    await expect(store.put(next, claim, call(200))).rejects.toMatchObject({ kind: 'unreachable' })
+    const waiting = store.put(next, claim, call())
     reader.exec('COMMIT')
     expect(await waiting).toEqual({ kind: 'ok' })
     reader.close()
@@ -100,7 +100,7 @@ describe('a ledger file', () => {
     await expect(store.get(claim, call())).rejects.toMatchObject(missing)
     await expect(store.list({ kind: 'task', task: 'nightly', limit: 5 }, call())).rejects.toMatchObject(missing)
     await expect(store.note(claim, rejectionOf('dup'), call())).rejects.toMatchObject(missing)
-    await expect(store.put(claim, 1, call())).rejects.toMatchObject(missing)
+    await expect(store.put(claim, claim, call())).rejects.toMatchObject(missing)
     expect(readdirSync(folder)).not.toContain(path.slice(folder.length + 1))
   })
 
@@ -139,7 +139,7 @@ describe('a ledger file', () => {
     await store.put(claim, 'absent', call())
     renameSync(path, `${path}.old`)
     await expect(
-      store.put(finished(claim, { outcome: 'succeeded' }, { writeId: 'w', now: claim.slot }), 1, call()),
+      store.put(finished(claim, { outcome: 'succeeded' }, { writeId: 'w', now: claim.slot }), claim, call()),
     ).rejects.toMatchObject({ kind: 'shape' })
     expect(await store.put(claim, 'absent', call())).toEqual({ kind: 'ok' })
   })
@@ -154,7 +154,7 @@ describe('a ledger file', () => {
     const start = performance.now()
     let turns = 0
     const counter = setInterval(() => (turns += 1), 5)
-    await expect(store.put(next, 1, call(500))).rejects.toMatchObject({
+    await expect(store.put(next, claim, call(500))).rejects.toMatchObject({
       kind: 'unreachable',
       message: expect.stringContaining('other processes hold its lock'),
     })
@@ -162,7 +162,7 @@ describe('a ledger file', () => {
     expect(performance.now() - start).toBeLessThan(1_500)
     // Heartbeats and signals of this process went on meanwhile.
     expect(turns).toBeGreaterThan(5)
-    const waiting = store.put(next, 1, call())
+    const waiting = store.put(next, claim, call())
     other.exec('ROLLBACK')
     expect(await waiting).toEqual({ kind: 'ok' })
     other.close()
@@ -262,7 +262,7 @@ describe('between processes', () => {
         const store = openFileStore(process.argv[1])
         const say = (error) => error.kind + ': ' + error.message
         console.log(await store.get(JSON.parse(process.argv[2]), call).then(JSON.stringify, say))
-        console.log(await store.put(JSON.parse(process.argv[2]), 1, call).then(JSON.stringify, say))
+        console.log(await store.put(JSON.parse(process.argv[2]), { version: 1, owner: 'run-1' }, call).then(JSON.stringify, say))
         console.log(await store.put(JSON.parse(process.argv[2]), 'absent', call).then(JSON.stringify, say))
       })`,
       path,

@@ -31,8 +31,8 @@ export interface Running {
 export interface Options {
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
-  /** What it reads on standard input; nothing by default. */
-  readonly input?: string
+  /** What it reads on standard input; nothing by default. Null: never an end. */
+  readonly input?: string | null
   /** As whom it runs. */
   readonly uid?: number
   readonly gid?: number
@@ -50,7 +50,7 @@ export function start(args: readonly string[], { env = {}, input, ...where }: Op
     stdio: ['pipe', 'pipe', 'pipe'],
     ...where,
   })
-  child.stdin?.end(input)
+  if (input !== null) child.stdin?.end(input)
   const out = { stdout: '', stderr: '' }
   const listeners = new Set<() => void>()
   for (const name of ['stdout', 'stderr'] as const) {

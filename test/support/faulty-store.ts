@@ -1,7 +1,7 @@
 import { LedgerError } from '../../src/core/errors.ts'
 import type { Rejection, Row } from '../../src/core/types.ts'
 import type { Clock } from '../../src/run/clock.ts'
-import type { CallOptions, Store } from '../../src/store/store.ts'
+import type { CallOptions, Expected, Store } from '../../src/store/store.ts'
 
 /** What becomes of one call on its way. */
 export type Fate =
@@ -18,7 +18,7 @@ export type Fate =
   | { readonly kind: 'stalled' }
 
 export type Call =
-  | { readonly verb: 'put'; readonly row: Row; readonly expected: number | 'absent' }
+  | { readonly verb: 'put'; readonly row: Row; readonly expected: Expected }
   | { readonly verb: 'note'; readonly rejection: Rejection }
   | { readonly verb: 'get' }
   | { readonly verb: 'list' | 'readEntry' | 'writeEntry' | 'listEntries' }

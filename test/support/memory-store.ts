@@ -4,7 +4,11 @@ import { addRejection, isNoted, NO_NOTES } from '../../src/core/rejections.ts'
 import { decodeNotes, decodeRow, encodeNotes, encodeRow, type StoredDocument } from '../../src/core/row.ts'
 import { SCHEMA_VERSION } from '../../src/core/types.ts'
 import { encodeCursor, pageQuery, type StoredKey, storedKey } from '../../src/store/page.ts'
-import type { CallOptions, Entry, Store } from '../../src/store/store.ts'
+import type { CallOptions, Entry, Expected, Store } from '../../src/store/store.ts'
+
+function isSame(owned: StoredDocument, expected: Expected): boolean {
+  return expected !== 'absent' && owned['version'] === expected.version && owned['owner'] === expected.owner
+}
 
 function inTime({ signal }: CallOptions): void {
   if (signal.aborted) throw new LedgerError('unreachable', 'no answer from memory: not in time')
@@ -36,7 +40,7 @@ export function memoryStore(): Store & { writeRaw(document: StoredDocument): voi
       const key = storedKey(row)
       const entry = entries.get(nameOf(key))
       const known = entry?.owned['schemaVersion'] === SCHEMA_VERSION
-      const holds = entry === undefined ? expected === 'absent' : known && entry.owned['version'] === expected
+      const holds = entry === undefined ? expected === 'absent' : known && isSame(entry.owned, expected)
       if (!holds) return { kind: 'conflict', found: read(entry) }
       entries.set(nameOf(key), { key, owned: encodeRow(row), notes: entry?.notes ?? encodeNotes(NO_NOTES) })
       return { kind: 'ok' }

@@ -15,6 +15,8 @@ export interface HostOptions {
   readonly time?: HostTime
   readonly fateOf?: (call: Call) => Fate
   readonly settings?: RunSettings
+  /** Told to stop before it began. */
+  readonly stopped?: boolean
   readonly force?: { readonly by: string; readonly reason: string }
   readonly survivor?: Survivor
 }
@@ -41,6 +43,7 @@ export function world() {
   ): Run {
     const clock = time.clock(options.time)
     const stop = new AbortController()
+    if (options.stopped) stop.abort({ atMs: clock.monotonicMs() })
     const events: RunEvent[] = []
     let starts = 0
     const how: Trigger =

@@ -1,0 +1,141 @@
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { createLedger, LedgerError, type RunEvent, type RunOptions, slotOf } from '../src/index.ts'
+import { scratch } from './support/cli.ts'
+
+const folder = scratch()
+let files = 0
+const newLedger = (log?: (event: RunEvent) => void) =>
+  createLedger({ store: `file:${join(folder, `ledger-${++files}.db`)}`, ...(log && { log }) })
+const NIGHT: RunOptions = {
+  task: 'nightly',
+  schedule: '0 3 * * *',
+  timezone: 'Asia/Tokyo',
+  eventTime: '2026-11-23T18:00:05Z',
+}
+
+describe('run', () => {
+  test('calls the function once in a slot, and gives its value', async () => {
+    const ledger = newLedger()
+    const seen: unknown[] = []
+    const work = async ({ signal, ...attempt }: { signal: AbortSignal }) => {
+      seen.push(attempt)
+      expect(signal.aborted).toBe(false)
+      return 42
+    }
+    const first = await ledger.run(NIGHT, work)
+    expect(first).toMatchObject({ status: 'completed', value: 42, attempt: 1, slot: new Date('2026-11-23T18:00:00Z') })
+    expect(seen).toEqual([
+      {
+        task: 'nightly',
+        slot: new Date('2026-11-23T18:00:00Z'),
+        windowEnd: new Date('2026-11-24T18:00:00Z'),
+        number: 1,
+        runId: first.runId,
+      },
+    ])
+    expect(await ledger.run({ ...NIGHT, eventTime: new Date('2026-11-23T20:00:00Z') }, work)).toMatchObject({
+      status: 'duplicate',
+      cause: 'completed',
+      row: { attempts: [{ runId: first.runId }] },
+    })
+    expect(seen).toHaveLength(1)
+    await ledger.close()
+  })
+
+  test('a function that throws: failed, with the error; then refused; then forced', async () => {
+    const ledger = newLedger()
+    const error = new Error('no paper')
+    const failing = () => {
+      throw error
+    }
+    expect(await ledger.run(NIGHT, failing)).toMatchObject({
+      status: 'failed',
+      outcome: 'failed',
+      error,
+      recorded: true,
+    })
+    expect(await ledger.run(NIGHT, () => 1)).toMatchObject({ status: 'refused', cause: 'failed' })
+    const { eventTime: _, ...night } = NIGHT
+    const force = { slot: '2026-11-24', reason: 'paper is there' }
+    expect(await ledger.run({ ...night, force }, () => 1)).toMatchObject({ status: 'completed', attempt: 2 })
+    const rows = []
+    for await (const row of ledger.history({ task: 'nightly' })) rows.push(row)
+    expect(rows).toMatchObject([
+      { state: 'COMPLETED', attempts: [{}, { trigger: { kind: 'forced', by: expect.any(String) } }] },
+    ])
+  })
+
+  test('a stop aborts the signal of the work: interrupted', async () => {
+    const ledger = newLedger()
+    const stop = new AbortController()
+    const outcome = await ledger.run({ ...NIGHT, signal: stop.signal }, async ({ signal }) => {
+      const told = new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('told'))))
+      stop.abort()
+      return told
+    })
+    expect(outcome).toMatchObject({ status: 'failed', outcome: 'interrupted', recorded: true })
+  })
+
+  test('a lost lease aborts the signal of the work', async () => {
+    const ledger = newLedger()
+    const terms = { leaseMs: 1_000, heartbeatMs: 100, skewMs: 0, killAfterMs: 100 }
+    const outcome = await ledger.run({ ...NIGHT, ...terms }, async ({ signal }) => {
+      const told = new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('told'))))
+      // Somebody deletes the row: the next renewal finds that it is not this run's any more.
+      const { default: Libsql } = await import('libsql')
+      const database = new Libsql(join(folder, `ledger-${files}.db`))
+      database.exec('DELETE FROM rows')
+      database.close()
+      return told
+    })
+    expect(outcome).toMatchObject({ status: 'failed', outcome: 'leaseLost', recorded: false })
+  })
+
+  test('a log that throws costs nothing', async () => {
+    const ledger = newLedger(() => {
+      throw new Error('log')
+    })
+    expect(await ledger.run(NIGHT, () => 1)).toMatchObject({ status: 'completed' })
+  })
+
+  for (const [what, options, message] of [
+    ['a wrong schedule', { schedule: '* * *' }, /fields/],
+    ['a wrong zone', { timezone: 'Mars/Olympus' }, /Mars\/Olympus/],
+    ['a wrong task', { task: '#registry' }, /task is "#registry"/],
+    ['a tolerance out of bounds', { earlyToleranceMs: 3e9 }, /early-tolerance is .*; allowed are 0ms to 1h/],
+    ['a lateness that is no number', { maxLatenessMs: Number.NaN }, /max-lateness is/],
+    ['a word that is none', { onLeaseLost: 'maybe' }, /on-lease-lost is "maybe"; allowed are stop, continue/],
+    ['no task', { task: undefined }, /task is "undefined"/],
+    ['no schedule', { schedule: undefined }, /schedule or timezone is no text/],
+    ['a date that is none', { eventTime: new Date(Number.NaN) }, /event time is an invalid Date/],
+    ['a number for a time', { eventTime: 5 }, /event time is number; allowed are text and a Date/],
+  ] as unknown as ReadonlyArray<[string, Partial<RunOptions>, RegExp]>) {
+    test(`${what} rejects with a LedgerError, and nothing is called`, async () => {
+      let called = false
+      const run = newLedger().run({ ...NIGHT, ...options }, () => {
+        called = true
+      })
+      await expect(run).rejects.toThrow(message)
+      await expect(run).rejects.toBeInstanceOf(LedgerError)
+      expect(called).toBe(false)
+    })
+  }
+
+  test('a store that nobody knows rejects, and closing is quiet', async () => {
+    const ledger = createLedger({ store: 'redis:x' })
+    await expect(ledger.run(NIGHT, () => 1)).rejects.toMatchObject({ kind: 'usage' })
+    await ledger.close()
+  })
+})
+
+test('slotOf', () => {
+  const night = { schedule: '0 3 * * *', timezone: 'Asia/Tokyo' }
+  expect(slotOf(night, '2026-11-23T18:00:00Z')).toEqual({
+    slot: new Date('2026-11-23T18:00:00Z'),
+    next: new Date('2026-11-24T18:00:00Z'),
+  })
+  expect(slotOf(night, new Date('2026-11-23T17:59:50Z'), 30_000)?.slot).toEqual(new Date('2026-11-23T18:00:00Z'))
+  expect(slotOf({ schedule: 'rate(1 day)', anchor: '2026-11-24T00:00:00Z' }, '2026-11-23T00:00:00Z')).toBe(null)
+  expect(() => slotOf(night, '2026-11-23')).toThrow(LedgerError)
+})
