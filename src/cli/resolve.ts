@@ -1,0 +1,79 @@
+import { formatInstant } from '../core/instant.ts'
+import { createLedger, type Settled } from '../ledger.ts'
+import { printable } from '../report/text.ts'
+import { readOptions } from './arguments.ts'
+import type { Command, CommandContext } from './command.ts'
+import { EXIT } from './exit.ts'
+import { LEDGER_TIMEOUT, type OptionTable, STORE, TASK } from './options.ts'
+import { RUN_OPTIONS } from './run-options.ts'
+import { print } from './streams.ts'
+
+const REGISTRY = "the registry's"
+
+const OPTIONS = {
+  ...STORE,
+  ...TASK,
+  slot: {
+    kind: 'text',
+    value: 'SLOT',
+    required: true,
+    help: 'Which: an instant, local time, a date with one slot, or latest (the newest that is due)',
+  },
+  state: {
+    kind: 'text',
+    value: 'STATE',
+    required: true,
+    choices: ['completed', 'failed', 'skipped'],
+    help: 'What a person says of it',
+  },
+  reason: { kind: 'text', value: 'TEXT', required: true, help: 'Why' },
+  by: { ...RUN_OPTIONS.by, help: 'Who says so' },
+  schedule: { kind: 'text', value: 'EXPR', otherwise: REGISTRY, help: 'The schedule that has the slot' },
+  timezone: { ...RUN_OPTIONS.timezone, otherwise: `${REGISTRY}; with --schedule, UTC` },
+  anchor: RUN_OPTIONS.anchor,
+  skew: RUN_OPTIONS.skew,
+  ...LEDGER_TIMEOUT,
+} as const satisfies OptionTable
+
+const help = {
+  name: 'resolve',
+  summary:
+    'Puts a person’s word on a slot: what became of one that is stale or failed, or that one, also a coming one, shall not\nrun. Scheduled triggers of a slot that is settled as completed or skipped are duplicates.',
+  options: OPTIONS,
+  examples: [
+    [
+      "cronledger resolve --store dynamodb:cronledger --task nightly --slot latest --state completed --reason 'checked by hand'",
+      'it had done its work before it was killed',
+    ],
+    ["cronledger resolve … --slot 2026-12-24T03:00 --state skipped --reason 'not tonight'", 'before it is due'],
+  ],
+  notes: 'Exit codes: 0, 65 where the slot is running or has completed, else as those of run.',
+} as const
+
+const WHY: Readonly<Record<Extract<Settled, { kind: 'refused' }>['cause'], string>> = {
+  running: 'it is running: stop it, or let it end',
+  completed: 'it has completed: to run it again, force it',
+  newerRow: 'a newer cronledger wrote its row: update this one',
+  tooManySettlements: 'it was settled as often as a row can hold',
+}
+
+export const resolve: Command = {
+  help,
+  async execute({ argv, env, sink }: CommandContext) {
+    const { store, state, skew, 'ledger-timeout': timeout, task, slot, reason, ...rest } = readOptions(help, argv, env)
+    const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
+    const settled = await createLedger({ store }).settle({
+      ...{ task, slot, reason, ...given },
+      state: state.toUpperCase() as 'COMPLETED' | 'FAILED' | 'SKIPPED',
+      ...(skew !== undefined && { skewMs: skew }),
+      ...(timeout !== undefined && { ledgerTimeoutMs: timeout }),
+    })
+    const name = `${task} ${formatInstant(settled.slot.getTime())}`
+    if (settled.kind === 'settled') {
+      await print(printable(`${name} is ${settled.row.state}: ${reason}`))
+      return EXIT.ok
+    }
+    sink.write(printable(`cronledger: ${name} was left as it is: ${WHY[settled.cause]}`))
+    return EXIT.refused
+  },
+}
