@@ -34,6 +34,10 @@ const COMMANDS: Readonly<Record<string, { readonly summary: string; load(): Prom
     summary: 'Show the tasks that the ledger knows, with their schedules and next slots',
     load: async () => (await import('./tasks.ts')).tasks,
   },
+  resolve: {
+    summary: 'Say what became of a slot that is stale or failed, or that one shall not run',
+    load: async () => (await import('./resolve.ts')).resolve,
+  },
   setup: {
     summary: 'Create the ledger (a DynamoDB table or a file), or check the one that is there',
     load: async () => (await import('./setup.ts')).setup,
@@ -70,7 +74,7 @@ async function dispatch(name: string | undefined, context: CommandContext): Prom
   if (name === '--help' || name === '-h' || name === 'help') return answer(overview())
   if (name === undefined)
     throw usageError(`no command; there are ${Object.keys(COMMANDS).join(', ')} (cronledger --help)`)
-  const entry = COMMANDS[name]
+  const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   if (entry === undefined) {
     throw usageError(
       `unknown command ${JSON.stringify(name)}${suggestion(name, Object.keys(COMMANDS))} (cronledger --help)`,

@@ -1,0 +1,102 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { RUN_OPTIONS } from '../../src/cli/run-options.ts'
+import { cronledger, scratch } from '../support/cli.ts'
+
+const folder = scratch()
+const script = (shell: string) => join(folder, `completion.${shell}`)
+
+beforeAll(async () => {
+  for (const shell of ['bash', 'zsh']) {
+    const { code, stdout, stderr } = await cronledger(['completion', shell])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    writeFileSync(script(shell), stdout)
+  }
+})
+
+/** Each asks for what may stand in the place of the last word. */
+const CASES: [words: string[], offered: string[]][] = [
+  [['e'], ['explain']],
+  [['--v'], ['--version']],
+  [['run', '--on-mi'], ['--on-mismatch']],
+  [
+    ['run', '--log', ''],
+    ['json', 'text', 'quiet'],
+  ],
+  [['run', '--log', 'te'], ['text']],
+  [['run', '--require-event-time', '--tas'], ['--task']],
+  [['explain', '--jso'], ['--json']],
+  [['explain', '--time'], ['--timezone']],
+  [
+    ['completion', ''],
+    ['bash', 'zsh', '--help'],
+  ],
+  // Free text, an unknown command and the batch's own command: the shell's own, files.
+  [['run', '--event', ''], []],
+  [['explain', '--schedule', '*'], []],
+  [['nonsense', '--'], []],
+  [['run', '--', '--log', ''], []],
+]
+
+describe('bash', () => {
+  function complete(words: readonly string[]): string[] {
+    const program = `source "$1"; shift; COMP_WORDS=(cronledger "$@"); COMP_CWORD=$#; _cronledger; printf '%s\\n' "\${COMPREPLY[@]}"`
+    const out = execFileSync('bash', ['--norc', '-c', program, 'bash', script('bash'), ...words], { encoding: 'utf8' })
+    return out.split('\n').filter(Boolean)
+  }
+
+  test.each(CASES)('%j', (words, offered) => {
+    expect(complete(words)).toEqual(offered)
+  })
+
+  test('all options of a command, and none of another', () => {
+    expect(complete(['run', ''])).toEqual([...Object.keys(RUN_OPTIONS).map((name) => `--${name}`), '--help'])
+  })
+
+  // bash hands `--log=te` over as three words.
+  test.each([
+    [
+      ['run', '--log', '='],
+      ['json', 'text', 'quiet'],
+    ],
+    [['run', '--log', '=', 'te'], ['text']],
+  ])('%j', (words, offered) => {
+    expect(complete(words)).toEqual(offered)
+  })
+
+  test('is registered for the command, with the files of the shell where it offers nothing', () => {
+    const out = execFileSync('bash', ['--norc', '-c', 'source "$1"; complete -p cronledger', 'bash', script('bash')])
+    expect(String(out)).toBe('complete -o bashdefault -o default -F _cronledger cronledger\n')
+  })
+})
+
+const hasZsh = spawnSync('zsh', ['--version']).status === 0
+if (!hasZsh) process.stdout.write('zsh is not installed: its completion is not tested\n')
+
+describe.skipIf(!hasZsh)('zsh', () => {
+  /** Its completion builtins work inside of the line editor only: these stand in for them, and print. */
+  const STAND_INS = `
+    compdef() { :; }
+    compset() { PREFIX=\${PREFIX#*=}; }
+    _files() { :; }
+    compadd() { shift; print -l -- \${(M)@:#\${PREFIX}*}; }
+  `
+
+  function complete(words: readonly string[]): string[] {
+    const program = `${STAND_INS} source "$1"; shift; words=(cronledger "$@") CURRENT=$(($# + 1)) PREFIX=$words[-1]; _cronledger`
+    const out = execFileSync('zsh', ['-fc', program, 'zsh', script('zsh'), ...words], { encoding: 'utf8' })
+    return out.split('\n').filter(Boolean)
+  }
+
+  test.each([...CASES, [['run', '--log=te'], ['text']] as (typeof CASES)[number]])('%j', (words, offered) => {
+    expect(complete(words)).toEqual(offered)
+  })
+})
+
+test.each([[[]], [['fish']], [['bash', 'zsh']]])('%j is no shell: one line and 64', async (args) => {
+  const { code, stdout, stderr } = await cronledger(['completion', ...args])
+  expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
+  expect(stderr).toMatch(/^cronledger: shell is ".*"; allowed is one of bash, zsh: cronledger completion bash\n$/)
+})
