@@ -61,7 +61,7 @@ export type RunOutcome<T> = RunResult<T> & {
   readonly runId: string
 }
 
-export interface ReadOptions {
+interface ReadOptions {
   /** How long the ledger may take for one answer; default 30 s. */
   readonly ledgerTimeoutMs?: number
   /** Ends a wait for the ledger. */

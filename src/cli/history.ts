@@ -1,59 +1,146 @@
-import { createLedger } from '../ledger.ts'
-import { historyTable } from '../report/history.ts'
-import { rowJson } from '../report/row.ts'
+import { setImmediate as idle } from 'node:timers/promises'
+import { isForeign } from '../core/decide.ts'
+import { usageError } from '../core/errors.ts'
+import { defined } from '../core/fields.ts'
+import { quote } from '../core/problem.ts'
+import { namesDate, parseTimeRange } from '../core/time-range.ts'
+import type { Instant, StoredRow } from '../core/types.ts'
+import { createLedger, type HistoryOptions, type Ledger } from '../ledger.ts'
+import { HISTORY_FORMATS, type HistoryFormat, historyText } from '../report/history.ts'
+import { stateOf } from '../report/row.ts'
 import { systemClock } from '../run/clock.ts'
 import { LIMITS } from '../run/terms.ts'
-import { readOptions } from './arguments.ts'
+import { readOptions, suggestion, type Values } from './arguments.ts'
 import type { Command, CommandContext } from './command.ts'
 import { EXIT } from './exit.ts'
-import { LEDGER_TIMEOUT, type OptionTable, STORE, TASK } from './options.ts'
-import { print } from './streams.ts'
+import { newestRow, specOf } from './newest.ts'
+import { LEDGER_TIMEOUT, type OptionTable, STORE } from './options.ts'
+import { grouped, printAll, screenOf } from './streams.ts'
+
+const STATES = ['completed', 'failed', 'pending', 'skipped', 'stale']
 
 const OPTIONS = {
   ...STORE,
-  ...TASK,
-  limit: {
-    kind: 'integer',
-    value: 'N',
-    limit: { default: 20, min: 1, max: 100_000 },
-    help: 'Most slots, newest first',
+  task: { kind: 'text', value: 'NAME', otherwise: 'all tasks, day by day', help: 'Only this task' },
+  since: {
+    kind: 'text',
+    value: 'TIME',
+    otherwise: 'the first slot; of all tasks, 7d',
+    help: "Slots from there on: an instant, a date (in the task's zone; of all tasks, in UTC), or 7d ago",
   },
-  json: { kind: 'switch', help: 'Print a JSON array instead of a table' },
+  until: {
+    kind: 'text',
+    value: 'TIME',
+    otherwise: 'the last slot',
+    help: 'Slots before that; a date counts as a whole',
+  },
+  state: { kind: 'text', value: 'STATE[,…]', otherwise: 'any', help: `Only these: ${STATES.join(', ')}` },
+  duplicates: { kind: 'switch', help: 'Only slots that rejected a trigger' },
+  limit: { kind: 'integer', value: 'N', limit: { default: 20, min: 1, max: 100_000 }, help: 'Most slots' },
+  all: { kind: 'switch', help: 'All slots, whatever --limit says' },
+  format: {
+    kind: 'text',
+    value: HISTORY_FORMATS.join('|'),
+    choices: HISTORY_FORMATS,
+    otherwise: 'table',
+    help: 'json is one array, ndjson one object a line; both as in schema/row.schema.json',
+  },
+  json: { kind: 'switch', help: 'Short for --format json' },
   ...LEDGER_TIMEOUT,
 } as const satisfies OptionTable
 
 const help = {
   name: 'history',
-  summary: 'Shows what became of the slots of a task, newest first.',
+  summary: 'Shows what became of the slots of a task, newest first; or of all tasks, the newest day first.',
   options: OPTIONS,
-  examples: [['cronledger history --store dynamodb:cronledger --task nightly --limit 7', 'the last seven slots']],
+  examples: [
+    ['cronledger history --store dynamodb:cronledger --task nightly --limit 7', 'the last seven slots'],
+    ['cronledger history … --since 30d --state failed,stale --all', 'what went wrong in thirty days, in all tasks'],
+    ['cronledger history … --task nightly --all --format csv > nightly.csv', 'everything, for a spreadsheet'],
+  ],
 } as const
 
 export const history: Command = {
   help,
   async execute({ argv, env }: CommandContext) {
     const values = readOptions(help, argv, env)
-    const ledger = createLedger({ store: values.store })
-    const rows = []
-    for await (const row of ledger.history({
-      task: values.task,
-      limit: values.limit ?? OPTIONS.limit.limit.default,
-      signal: AbortSignal.timeout(values['ledger-timeout'] ?? LIMITS.ledgerTimeoutMs.default),
-    })) {
-      rows.push(row)
-    }
-    const now = systemClock.now()
+    const format = formatOf(values)
     // A row tells nothing of its run's skew; the default is what most have, and the word is for a person.
-    const skewMs = LIMITS.skewMs.default
-    if (values.json)
-      await print(
-        JSON.stringify(
-          rows.map((row) => rowJson(row, now, skewMs)),
-          null,
-          2,
-        ),
-      )
-    else await print(rows.length === 0 ? `no slot of ${values.task} is on record` : historyTable(rows, now, skewMs))
+    const [now, skewMs] = [systemClock.now(), LIMITS.skewMs.default]
+    const states = statesOf(values.state)
+    const isWanted = (row: StoredRow) =>
+      (states === null || states.includes(stateOf(row, now, skewMs))) &&
+      (!values.duplicates || (!isForeign(row) && row.rejections.count > 0))
+    const limit = values.all ? Number.POSITIVE_INFINITY : (values.limit ?? OPTIONS.limit.limit.default)
+
+    const nothing = `no slot${values.task === undefined ? '' : ` of ${values.task}`} is on record`
+    const filtered =
+      states !== null || values.duplicates === true || values.since !== undefined || values.until !== undefined
+
+    const ledger = createLedger({ store: values.store })
+    const reading = { ledgerTimeoutMs: values['ledger-timeout'] ?? LIMITS.ledgerTimeoutMs.default }
+    const rows = ledger.history({ ...(await rangeOf(values, ledger, reading, now)), ...reading })
+    const text = historyText(grouped(first(limit, rows, isWanted), idle), {
+      format,
+      withTask: values.task === undefined,
+      ...screenOf(env),
+      now,
+      skewMs,
+      nothing: filtered ? `${nothing} that matches` : nothing,
+    })
+    await printAll(text)
     return EXIT.ok
   },
+}
+
+function formatOf({ format, json }: Values<typeof OPTIONS>): HistoryFormat {
+  if (json && format !== undefined && format !== 'json') {
+    throw usageError(`--json and --format ${format} are given together; leave one out`)
+  }
+  return json ? 'json' : ((format ?? 'table') as HistoryFormat)
+}
+
+/** The states as `stateOf` has them; null for any. */
+function statesOf(text: string | undefined): readonly string[] | null {
+  if (text === undefined) return null
+  const states = text.split(',').map((state) => state.trim().toLowerCase())
+  const unknown = states.find((state) => !STATES.includes(state))
+  if (unknown === undefined) return states.map((state) => state.toUpperCase())
+  throw usageError(
+    `state is ${quote(unknown)}${suggestion(unknown, STATES)}; allowed are ${STATES.join(', ')}, several with commas`,
+  )
+}
+
+async function rangeOf(
+  { task, since, until }: Values<typeof OPTIONS>,
+  ledger: Ledger,
+  reading: { readonly ledgerTimeoutMs: number },
+  now: Instant,
+): Promise<HistoryOptions> {
+  let zone = 'UTC'
+  if (task !== undefined && namesDate({ since, until })) {
+    const row = await newestRow(ledger, { ...reading, task })
+    zone = (row === null ? null : specOf(row))?.zone ?? zone
+  }
+  const range = parseTimeRange({ since, until }, zone, now)
+  return defined({
+    task,
+    since: range.since === undefined ? null : new Date(range.since),
+    until: range.until === undefined ? null : new Date(range.until),
+  })
+}
+
+/** The first `limit` rows that are wanted. None is fetched beyond the page of the last one. */
+async function* first(
+  limit: number,
+  rows: AsyncIterable<StoredRow>,
+  isWanted: (row: StoredRow) => boolean,
+): AsyncGenerator<StoredRow, void, undefined> {
+  let left = limit
+  for await (const row of rows) {
+    if (!isWanted(row)) continue
+    yield row
+    left -= 1
+    if (left === 0) return
+  }
 }

@@ -1,3 +1,5 @@
+import { usageError } from '../core/errors.ts'
+
 /**
  * Puts dead ends in the place of `process.stdout` and `process.stderr`. The first look at the real ones opens them, and
  * that switches a pipe to non-blocking: for every process that shares it, so that a child which writes more than the pipe
@@ -9,8 +11,71 @@ export function hideStandardStreams(): void {
 
 /** Prints a command's answer. A reader that has gone away (`| head`) has what it wanted. */
 export async function print(text: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    process.stdout.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EPIPE' ? resolve() : reject(error)))
-    process.stdout.write(`${text}\n`, () => resolve())
+  await write(`${text}\n`)
+}
+
+/** Prints an answer piece by piece, no faster than it is read, and ends `pieces` where nobody reads any more. */
+export async function printAll(pieces: AsyncIterable<string>): Promise<void> {
+  for await (const piece of pieces) {
+    if (!(await write(piece))) return
+  }
+}
+
+/** Resolves when the system has taken the text; false when its reader has gone away. */
+async function write(text: string): Promise<boolean> {
+  const { stdout } = process
+  const error = await new Promise<NodeJS.ErrnoException | null | undefined>((resolve) => {
+    // The error comes to the callback and, later, as an event too, which would end the process if nobody listened.
+    if (!stdout.listeners('error').includes(ignore)) stdout.on('error', ignore)
+    stdout.write(text, resolve)
   })
+  if (!error) return true
+  if (error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED') return false
+  throw usageError(`standard output takes no more: ${error.message}`)
+}
+
+function ignore(): void {}
+
+/** What the terminal that stdout is can show. */
+export interface Screen {
+  /** Its width; null where stdout is no terminal. */
+  readonly columns: number | null
+  readonly color: boolean
+}
+
+/** The width of a terminal that does not tell its own. */
+const USUAL_COLUMNS = 80
+
+export function screenOf(env: Readonly<Record<string, string | undefined>>): Screen {
+  const { isTTY, columns } = process.stdout
+  if (!isTTY) return { columns: null, color: false }
+  return { columns: columns || USUAL_COLUMNS, color: !env['NO_COLOR'] && env['TERM'] !== 'dumb' }
+}
+
+/**
+ * Rows in groups, as they arrive: those of one page make one write, and wait for none of the next page.
+ * `idle` resolves when the event loop has nothing left to do at once.
+ */
+export async function* grouped<T>(
+  items: AsyncIterable<T>,
+  idle: () => Promise<unknown>,
+): AsyncGenerator<readonly T[], void, undefined> {
+  const iterator = items[Symbol.asyncIterator]()
+  let group: T[] = []
+  try {
+    for (let next = iterator.next(); ; ) {
+      const arrived = group.length === 0 ? await next : await Promise.race([next, idle().then(() => null)])
+      if (arrived === null || arrived.done) {
+        if (group.length > 0) yield group
+        group = []
+        if (arrived?.done) return
+      } else {
+        group.push(arrived.value)
+        next = iterator.next()
+      }
+    }
+  } finally {
+    // Not awaited: a page may be on its way, and nobody wants it any more.
+    void iterator.return?.()
+  }
 }

@@ -4,7 +4,7 @@ import type { StoredDocument } from './row.ts'
 import type { Instant, ScheduleSpec } from './types.ts'
 
 /** A schedule of a task, and the first slot that was run under it. */
-export interface ScheduleSince {
+interface ScheduleSince {
   readonly since: Instant
   readonly spec: ScheduleSpec
 }

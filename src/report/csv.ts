@@ -22,7 +22,9 @@ export function csvLines(rows: readonly StoredRow[], now: Instant, skewMs: numbe
   return lines(
     rows.map((row) => [
       ...[row.task, formatInstant(row.slot)],
-      ...(isForeign(row) ? [null, stateOf(row, now, skewMs), ...HEAD.slice(4).map(() => null)] : cellsOf(row, now, skewMs)),
+      ...(isForeign(row)
+        ? [null, stateOf(row, now, skewMs), ...HEAD.slice(4).map(() => null)]
+        : cellsOf(row, now, skewMs)),
     ]),
   )
 }

@@ -19,6 +19,8 @@ export interface HistoryStyle {
   readonly color: boolean
   readonly now: Instant
   readonly skewMs: number
+  /** What a table says where there are no rows. */
+  readonly nothing: string
 }
 
 /** The text for rows that come in groups, none of them empty: piece by piece, so that memory holds one group. */
@@ -94,18 +96,83 @@ const LEFT_OUT_FIRST = ['ZONE', 'ATTEMPTS', 'LOCAL TIME', 'DURATION']
 const [LONG_TASK, SHORT_TASK] = [32, 8]
 const GAP = 2
 
-type Widths = ReadonlyMap<string, number>
+/** Columns held apart by spaces alone: readable on a terminal, and easy to cut in a pipe. */
+const NO_LINES = Object.fromEntries(
+  ['top', 'bottom', 'left', 'mid', 'right']
+    .flatMap((part) => [part, `${part}-mid`, `${part}-left`, `${part}-right`])
+    .concat('mid-mid')
+    .map((part) => [part, '']),
+)
 
-/** One line a slot. The first group decides on the columns; without a terminal they grow when a wider cell comes. */
+const COLORS: Readonly<Record<string, number>> = { COMPLETED: 32, FAILED: 31, STALE: 31, PENDING: 36, SKIPPED: 33 }
+
+interface Column {
+  readonly head: string
+  readonly width: number
+}
+
+/** One line a slot. The first group decides on the columns; later ones make them wider where there is room. */
 async function* tableText(groups: Groups, style: HistoryStyle): Pieces {
-  let widths: Widths | null = null
+  const limit = style.columns ?? Number.POSITIVE_INFINITY
+  let columns: readonly Column[] = Object.keys(CELLS)
+    .filter((head) => head !== 'TASK' || style.withTask)
+    .map((head) => ({ head, width: head.length }))
+  let isFirst = true
   for await (const rows of groups) {
-    const isFirst = widths === null
-    const heads = widths === null ? Object.keys(CELLS).filter((head) => head !== 'TASK' || style.withTask) : [...widths.keys()]
-    const lines = rows.map((row) => heads.map((head) => printable(CELLS[head]?.(row, style) ?? '')))
-    const needed = new Map(
-      heads.map((head, index) => [head, Math.max(widths?.get(head) ?? head.length, ...lines.map((line) => line[index]?.length ?? 0))]),
-    )
-    …
+    const wider = columns.map((column) => widened(column, rows, style))
+    if (isFirst) columns = fitted(wider, limit)
+    else if (widthOf(wider) <= limit) columns = wider
+    yield tableLines(columns, rows, style, isFirst)
+    isFirst = false
   }
+  if (isFirst) yield `${printable(style.nothing)}\n`
+}
+
+function widened({ head, width }: Column, rows: readonly StoredRow[], style: HistoryStyle): Column {
+  return { head, width: Math.max(width, ...rows.map((row) => cellOf(head, row, style).length)) }
+}
+
+function fitted(wished: readonly Column[], limit: number): readonly Column[] {
+  const withTask = (columns: readonly Column[], width: number) =>
+    columns.map((column) => (column.head === 'TASK' ? { ...column, width: Math.min(column.width, width) } : column))
+  if (widthOf(wished) <= limit) return wished
+  let columns = withTask(wished, LONG_TASK)
+  for (const head of LEFT_OUT_FIRST) {
+    if (widthOf(columns) > limit) columns = columns.filter((column) => column.head !== head)
+  }
+  const others = widthOf(withTask(columns, 0))
+  return withTask(columns, Math.max(SHORT_TASK, limit - others))
+}
+
+function widthOf(columns: readonly Column[]): number {
+  return columns.reduce((sum, { width }) => sum + width, GAP * (columns.length - 1))
+}
+
+function tableLines(
+  columns: readonly Column[],
+  rows: readonly StoredRow[],
+  style: HistoryStyle,
+  withHead: boolean,
+): string {
+  const table = new Table({
+    chars: { ...NO_LINES, middle: ' '.repeat(GAP) },
+    colWidths: columns.map(({ width }) => width),
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+  })
+  if (withHead) table.push(columns.map(({ head }) => head))
+  table.push(...rows.map((row) => columns.map(({ head }) => colored(head, cellOf(head, row, style), style))))
+  return table
+    .toString()
+    .split('\n')
+    .map((line) => `${line.trimEnd()}\n`)
+    .join('')
+}
+
+function cellOf(head: string, row: StoredRow, style: HistoryStyle): string {
+  return printable(CELLS[head]?.(row, style) ?? '')
+}
+
+function colored(head: string, text: string, { color }: HistoryStyle): string {
+  const code = COLORS[text]
+  return color && head === 'STATE' && code !== undefined ? `\u001b[${code}m${text}\u001b[0m` : text
 }

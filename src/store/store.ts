@@ -59,7 +59,7 @@ export interface Entry {
   readonly document: StoredDocument
 }
 
-export interface EntryPage {
+interface EntryPage {
   readonly entries: ReadonlyArray<Entry & { readonly task: string }>
   /** Opaque; absent on the last page. */
   readonly next?: string

@@ -1,0 +1,14 @@
+import { isForeign } from '../core/decide.ts'
+import type { ScheduleSpec, StoredRow } from '../core/types.ts'
+import type { HistoryOptions, Ledger } from '../ledger.ts'
+
+/** The newest of the rows that `options` name; null where there is none. */
+export async function newestRow(ledger: Ledger, options: HistoryOptions): Promise<StoredRow | null> {
+  for await (const row of ledger.history({ ...options, limit: 1 })) return row
+  return null
+}
+
+/** The schedule that the row was made by; null where a newer cronledger wrote it. */
+export function specOf(row: StoredRow): ScheduleSpec | null {
+  return isForeign(row) ? null : row.schedule
+}

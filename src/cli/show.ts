@@ -1,0 +1,102 @@
+import { usageError } from '../core/errors.ts'
+import { formatInstant, parseInstant } from '../core/instant.ts'
+import { quote } from '../core/problem.ts'
+import { resolveSlot } from '../core/slot-reference.ts'
+import type { Instant, StoredRow } from '../core/types.ts'
+import { createLedger } from '../ledger.ts'
+import { showJson, showText } from '../report/show.ts'
+import { printable } from '../report/text.ts'
+import { systemClock } from '../run/clock.ts'
+import { LIMITS } from '../run/terms.ts'
+import { readSchedule } from '../slots.ts'
+import { readOptions, type Values } from './arguments.ts'
+import type { Command, CommandContext } from './command.ts'
+import { EXIT } from './exit.ts'
+import { newestRow, specOf } from './newest.ts'
+import { LEDGER_TIMEOUT, type OptionTable, STORE, TASK } from './options.ts'
+import { RUN_OPTIONS } from './run-options.ts'
+import { print } from './streams.ts'
+
+const NEWEST = 'as in the newest row of the task'
+
+const OPTIONS = {
+  ...STORE,
+  ...TASK,
+  slot: {
+    kind: 'text',
+    value: 'SLOT',
+    required: true,
+    help: 'Which: an instant, local time, a date with one slot, or latest (the newest that is due)',
+  },
+  schedule: { kind: 'text', value: 'EXPR', otherwise: NEWEST, help: 'What local time, a date and latest are read by' },
+  timezone: { ...RUN_OPTIONS.timezone, otherwise: `${NEWEST}; with --schedule, UTC` },
+  anchor: RUN_OPTIONS.anchor,
+  json: { kind: 'switch', help: 'Print the row as JSON, as in schema/row.schema.json' },
+  ...LEDGER_TIMEOUT,
+} as const satisfies OptionTable
+
+/** Not an error, but not what was asked for either: `if cronledger show …` tells whether anything is on record. */
+const NO_ROW = 1
+
+const help = {
+  name: 'show',
+  summary: 'Shows everything about one slot: its attempts, and the triggers that it rejected, as a timeline.',
+  options: OPTIONS,
+  examples: [
+    ['cronledger show --store dynamodb:cronledger --task nightly --slot latest', 'what became of the last run'],
+    ['cronledger show … --task nightly --slot 2026-11-24 --json', 'the slot of that day, for a program'],
+  ],
+  notes: `Exit codes: 0, or ${NO_ROW} where the slot has no row: nothing was started in it, or its row has expired.`,
+} as const
+
+export const show: Command = {
+  help,
+  async execute({ argv, env, sink }: CommandContext) {
+    const values = readOptions(help, argv, env)
+    const { task, json } = values
+    const ledger = createLedger({ store: values.store })
+    const reading = { task, ledgerTimeoutMs: values['ledger-timeout'] ?? LIMITS.ledgerTimeoutMs.default }
+    const now = systemClock.now()
+    const nothing = (what: string) => {
+      sink.write(printable(`cronledger: no row: nothing of ${task}${what} is on record`))
+      return NO_ROW
+    }
+    const slot = await slotFrom(values, () => newestRow(ledger, reading), now)
+    if (slot === null) return nothing('')
+    // Slots are whole seconds: no other one lies within.
+    const row = await newestRow(ledger, { ...reading, since: new Date(slot), until: new Date(slot + 1) })
+    if (row === null) return nothing(` in the slot ${formatInstant(slot)}`)
+    // A row tells nothing of its run's skew; the default is what most have.
+    const text = (json ? showJson : showText)(row, now, LIMITS.skewMs.default)
+    await print(text)
+    return EXIT.ok
+  },
+}
+
+/**
+ * The slot that is meant; null where that takes a schedule, and the task has no row to take one from. An instant takes
+ * none: it also finds a row whose schedule nobody remembers.
+ */
+async function slotFrom(
+  { task, slot, schedule, timezone, anchor }: Values<typeof OPTIONS>,
+  newest: () => Promise<StoredRow | null>,
+  now: Instant,
+): Promise<Instant | null> {
+  const takesSchedule = slot === 'latest' || /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?)?$/.test(slot)
+  if (!takesSchedule) return parseInstant(slot, 'slot')
+  const row = schedule === undefined ? await newest() : null
+  if (schedule === undefined && row === null) return null
+  const spec = row === null ? null : specOf(row)
+  const expression = schedule ?? spec?.expression
+  if (expression === undefined) {
+    throw usageError(
+      `slot ${quote(slot)} takes a schedule, and a newer cronledger wrote the newest row of ${task}; give --schedule, or the slot as an instant`,
+    )
+  }
+  const read = readSchedule({
+    schedule: expression,
+    timezone: timezone ?? spec?.zone ?? 'UTC',
+    ...(anchor !== undefined ? { anchor } : spec?.anchor === undefined ? {} : { anchor: new Date(spec.anchor) }),
+  })
+  return resolveSlot(read, slot, now).slot
+}

@@ -1,0 +1,310 @@
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify, stripVTControlCharacters } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { addRejection, NO_NOTES } from '../../src/core/rejections.ts'
+import type { Ending, Row } from '../../src/core/types.ts'
+import { openDynamoStore } from '../../src/store/dynamodb.ts'
+import { seedLedger } from '../support/big-ledger.ts'
+import { cronledger, type Loose, MAIN, type Options, scratch, start } from '../support/cli.ts'
+import { FAILED, rowWith, SUCCEEDED } from '../support/rows.ts'
+import { CREDENTIALS, REGION, type Server, startDynalite } from '../support/servers.ts'
+
+const folder = scratch()
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+const startOfToday = Math.floor(Date.now() / DAY_MS) * DAY_MS
+
+function rowAt(
+  slot: number | string,
+  wish: { task?: string; ending?: Ending | null; rejected?: number; zone?: string } = {},
+): Row {
+  const at = typeof slot === 'number' ? slot : Date.parse(slot)
+  const { task = 'nightly', ending = SUCCEEDED, rejected = 0, zone = 'UTC' } = wish
+  const row = rowWith(ending === null ? {} : { ending })
+  let notes = NO_NOTES
+  for (let index = 0; index < rejected; index += 1) {
+    const trigger = { kind: 'scheduled', eventTime: at, source: 'clock' } as const
+    notes = addRejection(notes, { runId: `dup${index}`, kind: 'duplicate', cause: 'completed', at, trigger, host: 'b' })
+  }
+  const { count, first, latest } = notes
+  const schedule = { expression: '0 3 * * *', zone }
+  return { ...row, task, slot: at, windowEnd: at + DAY_MS, schedule, rejections: { count, first, latest } }
+}
+
+let ledgers = 0
+function ledgerOf(rows: Iterable<Row>): string {
+  const path = join(folder, `ledger-${++ledgers}.db`)
+  seedLedger(path, rows)
+  return `file:${path}`
+}
+
+async function slots(store: string, args: readonly string[], options: Options = {}): Promise<string[]> {
+  const ended = await cronledger(['history', '--store', store, '--format', 'json', ...args], options)
+  expect({ code: ended.code, stderr: ended.stderr }).toEqual({ code: 0, stderr: '' })
+  return JSON.parse(ended.stdout).map(({ task, slot }: Loose) => (task === 'nightly' ? slot : `${task} ${slot}`))
+}
+
+describe('what is shown of a task', () => {
+  let store = ''
+  beforeAll(() => {
+    store = ledgerOf([
+      rowAt('2026-01-01T03:00:00Z', { rejected: 2 }),
+      rowAt('2026-01-02T03:00:00Z', { ending: FAILED }),
+      rowAt('2026-01-03T03:00:00Z', { ending: null }),
+      rowAt('2026-01-04T03:00:00Z'),
+      rowAt('2026-01-04T03:00:00Z', { task: 'other' }),
+    ])
+  })
+  const days = async (args: readonly string[]) =>
+    (await slots(store, ['--task', 'nightly', ...args])).map((slot) => Number(slot.slice(8, 10)))
+
+  test.each([
+    [[], [4, 3, 2, 1]],
+    [
+      ['--limit', '2'],
+      [4, 3],
+    ],
+    [
+      ['--limit', '2', '--all'],
+      [4, 3, 2, 1],
+    ],
+    [['--since', '2026-01-02T03:00:00Z', '--until', '2026-01-03T03:00:00Z'], [2]],
+    [
+      ['--since', '2026-01-02', '--until', '2026-01-03'],
+      [3, 2],
+    ],
+    [
+      ['--state', 'completed'],
+      [4, 1],
+    ],
+    [
+      ['--state', 'FAILED,stale'],
+      [3, 2],
+    ],
+    [['--state', 'pending'], []],
+    [['--state', 'completed', '--limit', '1', '--since', '2026-01-01', '--until', '2026-01-03'], [1]],
+    [['--duplicates'], [1]],
+  ])('%j', async (args, expected) => {
+    expect(await days(args)).toEqual(expected)
+  })
+
+  test.each([
+    [
+      ['--state', 'stal'],
+      /state is "stal"; did you mean stale\?; allowed are completed, failed, pending, skipped, stale/,
+    ],
+    [['--since', 'monday'], /since is "monday"; allowed are/],
+    [['--format', 'xml'], /format is "xml"; allowed are table, json, ndjson, csv/],
+    [['--format', 'csv', '--json'], /--json and --format csv are given together/],
+    [['--limit', '0'], /limit is 0; allowed are 1 to 100000/],
+    [['--task', 'nightly\u001b[2J'], /--task is given 2 times/],
+  ])('%j is a usage error', async (args, message) => {
+    const ended = await cronledger(['history', '--store', store, '--task', 'nightly', ...args])
+    expect({ code: ended.code, stdout: ended.stdout }).toEqual({ code: 64, stdout: '' })
+    expect(ended.stderr).toMatch(message)
+  })
+
+  test('a date is one of the zone of the task', async () => {
+    const tokyo = ledgerOf([
+      rowAt('2026-01-01T14:59:59Z', { zone: 'Asia/Tokyo' }),
+      rowAt('2026-01-01T15:00:00Z', { zone: 'Asia/Tokyo' }),
+    ])
+    const day = (date: string) => slots(tokyo, ['--task', 'nightly', '--since', date, '--until', date])
+    expect(await day('2026-01-02')).toEqual(['2026-01-01T15:00:00Z'])
+    expect(await day('2026-01-01')).toEqual(['2026-01-01T14:59:59Z'])
+  })
+
+  test('every format', async () => {
+    const print = async (format: string) =>
+      (await cronledger(['history', '--store', store, '--task', 'nightly', '--format', format])).stdout
+    const rows: Loose[] = JSON.parse(await print('json'))
+    const ndjson = (await print('ndjson')).trimEnd().split('\n')
+    expect(ndjson.map((line) => JSON.parse(line))).toEqual(rows)
+    expect((await print('csv')).trimEnd().split('\n')).toHaveLength(1 + rows.length)
+    const table = await print('table')
+    expect(table.trimEnd().split('\n')).toHaveLength(1 + rows.length)
+    expect(table).toMatch(
+      /^SLOT \(UTC\) .*\n2026-01-04T03:00:00Z {2}2026-01-04 03:00 {2}UTC {3}COMPLETED {2}1 {9}1s {8}0\n/,
+    )
+  })
+
+  test('no slot: a word for a person, and an answer for a program', async () => {
+    const print = (args: readonly string[]) => cronledger(['history', '--store', store, '--task', 'nigthly', ...args])
+    expect(await print([])).toMatchObject({ code: 0, stdout: 'no slot of nigthly is on record\n' })
+    expect(await print(['--duplicates'])).toMatchObject({ stdout: 'no slot of nigthly is on record that matches\n' })
+    expect(await print(['--json'])).toMatchObject({ code: 0, stdout: '[]\n' })
+    expect(await print(['--format', 'ndjson'])).toMatchObject({ code: 0, stdout: '' })
+  })
+
+  test('other digits of the machine change nothing', async () => {
+    const args = ['history', '--store', store, '--task', 'nightly']
+    const env = { LC_ALL: 'ar-EG.UTF-8', LANG: 'ar-EG.UTF-8' }
+    expect((await cronledger(args, { env })).stdout).toBe((await cronledger(args)).stdout)
+  })
+})
+
+for (const kind of ['file', 'dynamodb'] as const) {
+  describe(`all tasks, by day, from ${kind}`, () => {
+    const rows = [
+      ...[0, 1, 6, 8].flatMap((ago) => [
+        rowAt(startOfToday - ago * DAY_MS + 3 * HOUR_MS, { task: 'a', ending: ago === 1 ? FAILED : SUCCEEDED }),
+        rowAt(startOfToday - ago * DAY_MS + 3 * HOUR_MS, { task: 'b/c' }),
+      ]),
+      rowAt(startOfToday + DAY_MS, { task: 'a' }),
+    ]
+    let server: Server | null = null
+    let store = ''
+    let env: Record<string, string> = {}
+
+    beforeAll(async () => {
+      if (kind === 'file') {
+        store = ledgerOf(rows)
+        return
+      }
+      server = await startDynalite()
+      store = 'dynamodb:ledger'
+      env = {
+        AWS_ENDPOINT_URL_DYNAMODB: server.endpoint,
+        AWS_REGION: REGION,
+        AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
+      }
+      expect(await cronledger(['setup', '--store', store], { env })).toMatchObject({ code: 0 })
+      const config = { endpoint: server.endpoint, region: REGION, credentials: CREDENTIALS }
+      const open = openDynamoStore({ table: 'ledger', env: {}, config })
+      for (const row of rows) await open.put(row, 'absent', { signal: AbortSignal.timeout(10_000) })
+    })
+    afterAll(() => server?.stop())
+
+    const ages = async (args: readonly string[]) =>
+      (await slots(store, args, { env })).map((text) => {
+        const [task, slot = ''] = text.split(' ')
+        return `${task}${(startOfToday + 3 * HOUR_MS - Date.parse(slot)) / DAY_MS}`
+      })
+
+    test('of seven days and today, the newest day first', async () => {
+      expect(await ages([])).toEqual(['a0', 'b/c0', 'a1', 'b/c1', 'a6', 'b/c6'])
+    })
+
+    test('of other days, filtered and limited', async () => {
+      expect(await ages(['--since', '10d', '--limit', '7'])).toEqual(['a0', 'b/c0', 'a1', 'b/c1', 'a6', 'b/c6', 'a8'])
+      expect(await ages(['--state', 'failed'])).toEqual(['a1'])
+      const at = (second: string) => `${new Date(startOfToday - DAY_MS).toISOString().slice(0, 10)}T03:00:${second}Z`
+      expect(await ages(['--since', at('00'), '--until', at('01')])).toEqual(['a1', 'b/c1'])
+      expect(await ages(['--since', at('01'), '--until', at('59')])).toEqual([])
+    })
+
+    test('in a table, with the task', async () => {
+      const { stdout } = await cronledger(['history', '--store', store, '--limit', '2'], { env })
+      expect(stdout.split('\n')[0]).toMatch(/^SLOT \(UTC\) +TASK +LOCAL TIME/)
+      expect(stdout.split('\n')[2]).toMatch(/Z +b\/c +/)
+    })
+  })
+}
+
+test('more than ten years of all tasks are refused, not asked for day by day', async () => {
+  const ended = await cronledger(['history', '--store', ledgerOf([]), '--since', '1990-01-01'])
+  expect(ended).toMatchObject({ code: 64, stderr: expect.stringMatching(/since lies \d+ days before until.*3660/) })
+})
+
+describe('100,000 rows', () => {
+  const ROWS = 100_000
+  const first = Date.UTC(2026, 0, 1)
+  let args: readonly string[] = []
+  let path = ''
+  beforeAll(() => {
+    path = join(folder, 'big.db')
+    seedLedger(
+      path,
+      (function* () {
+        for (let index = 0; index < ROWS; index += 1)
+          yield rowAt(first + index * 60_000, { rejected: index === 0 ? 1 : 0 })
+      })(),
+    )
+    args = ['history', '--store', `file:${path}`, '--task', 'nightly']
+  })
+
+  /** Says the peak of the process's memory, in KB, as its last words. */
+  const PEAK = `data:text/javascript,process.on('exit',()=>process._rawDebug(process.resourceUsage().maxRSS))`
+
+  test.each([
+    ['ndjson', 0],
+    ['json', 2],
+    ['csv', 1],
+  ])('as %s: all of them, in less than 150 MB', async (format, more) => {
+    const env = { NODE_OPTIONS: `--import="${PEAK}"` }
+    const { code, stdout, stderr } = await cronledger([...args, '--all', '--format', format], { env })
+    expect(code).toBe(0)
+    const lines = stdout.trimEnd().split('\n')
+    expect(lines).toHaveLength(ROWS + more)
+    expect(lines.filter((line) => line.includes('2026-01-01T00:00:00Z')).length).toBeGreaterThan(0)
+    expect(Number(stderr) / 1024).toBeLessThan(150)
+  })
+
+  test.each(['table', 'json', 'ndjson', 'csv'])('as %s, a closed pipe ends it well', async (format) => {
+    const command = `"$@" | head -n 1; echo "\${PIPESTATUS[0]}"`
+    const words = [process.execPath, MAIN, ...args, '--all', '--format', format]
+    const { stdout, stderr } = await promisify(execFile)('bash', ['-c', command, 'bash', ...words])
+    expect(stdout.split('\n').slice(1, 2)).toEqual(['0'])
+    expect(stderr).toBe('')
+  })
+
+  test('Ctrl-C ends it, while the reader does not read', async () => {
+    const child = spawn(process.execPath, [MAIN, ...args, '--all', '--format', 'ndjson'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    // Readable, and not read: the pipe is full by then or soon.
+    await once(child.stdout, 'readable')
+    child.kill('SIGINT')
+    const [code] = await once(child, 'exit')
+    expect(code).toBe(130)
+    expect(child.stderr.read()).toBeNull()
+  })
+
+  test('Ctrl-C ends it, while nothing that it finds is wanted', async () => {
+    const running = start([...args, '--duplicates', '--format', 'csv'])
+    await running.printed('task,slot')
+    running.child.kill('SIGINT')
+    expect(await running.ended).toMatchObject({ code: 130, stderr: '' })
+  })
+
+  test('a full disk is said in a line', async () => {
+    const command = `"$@" --all --format csv > /dev/full`
+    const failure = await promisify(execFile)('bash', ['-c', command, 'bash', process.execPath, MAIN, ...args]).catch(
+      (error) => error,
+    )
+    expect(failure).toMatchObject({
+      code: 64,
+      stderr: expect.stringMatching(/^cronledger: standard output takes no more: ENOSPC.*\n$/),
+    })
+  })
+})
+
+const SCRIPT = '/usr/bin/script'
+describe.skipIf(!existsSync(SCRIPT))('on a terminal', () => {
+  async function onTerminal(columns: number, env: Record<string, string> = {}): Promise<string[]> {
+    const store = ledgerOf([rowAt('2026-01-01T03:00:00Z', { zone: 'America/Argentina/Buenos_Aires' })])
+    const command = `stty cols ${columns}; exec '${process.execPath}' '${MAIN}' history --store '${store}' --task nightly`
+    const { NO_COLOR: _, ...rest } = process.env
+    const options = { env: { ...rest, TERM: 'xterm', ...env } }
+    const { stdout } = await promisify(execFile)(SCRIPT, ['-qec', command, '/dev/null'], options)
+    return stdout.trimEnd().split('\r\n')
+  }
+
+  test('of 60 columns a line is no longer, and states have colour', async () => {
+    const lines = await onTerminal(60)
+    expect(lines).toHaveLength(2)
+    expect(lines[1]).toContain('\u001b[32mCOMPLETED\u001b[0m')
+    expect(lines.every((line) => stripVTControlCharacters(line).length <= 60)).toBe(true)
+  })
+
+  test('of 200 columns there is everything; with NO_COLOR, no colour', async () => {
+    const [head, line] = await onTerminal(200, { NO_COLOR: '1' })
+    expect(head).toContain('ZONE')
+    expect(line).not.toContain('\u001b')
+    expect((await onTerminal(200, { NO_COLOR: '' }))[1]).toContain('\u001b')
+  })
+})
