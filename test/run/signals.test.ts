@@ -28,3 +28,10 @@ test('loads nothing before the handlers stand', () => {
   const source = readFileSync(new URL('../../src/run/signals.ts', import.meta.url), 'utf8')
   expect(source).not.toMatch(/^import/m)
 })
+
+test('the command line loads nothing else before they stand', () => {
+  const source = readFileSync(new URL('../../src/cli/main.ts', import.meta.url), 'utf8')
+  const imports = source.match(/^import .*$/gm)
+  expect(imports).toEqual(["import { installStops } from '../run/signals.ts'"])
+  expect(source.indexOf('await import(')).toBeGreaterThan(source.indexOf('installStops()'))
+})

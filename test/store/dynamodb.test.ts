@@ -5,16 +5,8 @@ import { openDynamoStore } from '../../src/store/dynamodb.ts'
 import { toItem } from '../../src/store/dynamodb-item.ts'
 import type { Store } from '../../src/store/store.ts'
 import { readTableDefinition } from '../../src/store/table.ts'
-import {
-  type CountingProxy,
-  CREDENTIALS,
-  hasMoto,
-  REGION,
-  type Server,
-  startDynalite,
-  startMoto,
-  startProxy,
-} from '../support/servers.ts'
+import { type FaultyProxy, startFaultyProxy } from '../support/proxy.ts'
+import { CREDENTIALS, hasMoto, REGION, type Server, startDynalite, startMoto } from '../support/servers.ts'
 import { claimOf, contract, rejectionOf } from './contract.ts'
 
 const SERVERS = [
@@ -27,14 +19,14 @@ for (const { name, start, isThere, returnsFound, oneByOne } of SERVERS) {
   if (!isThere) console.log(`the DynamoDB store on ${name}: skipped, since ${name} is not installed`)
   describe.skipIf(!isThere)(`the DynamoDB store on ${name}`, () => {
     let server: Server
-    let proxy: CountingProxy
+    let proxy: FaultyProxy
     let client: DynamoDBClient
     let store: Store
 
     beforeAll(async () => {
       server = await start()
-      proxy = await startProxy(server.endpoint, { oneByOne })
-      const config = { endpoint: proxy.endpoint, region: REGION, credentials: CREDENTIALS }
+      proxy = await startFaultyProxy(server.endpoint, { oneByOne })
+      const config = { endpoint: proxy.url, region: REGION, credentials: CREDENTIALS }
       client = new DynamoDBClient(config)
       const { TimeToLiveSpecification: _, ...definition } = readTableDefinition()
       await client.send(new CreateTableCommand({ TableName: 'ledger', ...definition }))
@@ -43,7 +35,7 @@ for (const { name, start, isThere, returnsFound, oneByOne } of SERVERS) {
     afterAll(async () => {
       store.close()
       client.destroy()
-      await proxy.stop()
+      proxy.close()
       await server.stop()
     })
 
@@ -53,9 +45,9 @@ for (const { name, start, isThere, returnsFound, oneByOne } of SERVERS) {
       const row = claimOf('counted')
       const taken = async (ask: Promise<unknown>) => {
         await ask
-        return proxy.taken()
+        return proxy.seen.splice(0).map(({ action }) => action)
       }
-      proxy.taken()
+      proxy.seen.length = 0
       expect(await taken(store.put(row, 'absent', call))).toEqual(['PutItem'])
       expect(await taken(store.put(claimOf('counted'), 'absent', call))).toEqual(['PutItem', ...read])
       expect(await taken(store.note(row, rejectionOf('dup'), call))).toEqual(['UpdateItem'])

@@ -103,7 +103,9 @@ for (const { name, start, isThere, hasTtl } of SERVERS) {
       expect(TimeToLiveDescription?.TimeToLiveStatus).toBe('DISABLED')
     })
 
-    it.skipIf(!hasTtl)('names a TTL on another attribute, and leaves it', async () => {
+    // A server without TTL has none to differ.
+    const whereTtl: typeof it | (() => void) = hasTtl ? it : () => {}
+    whereTtl('names a TTL on another attribute, and leaves it', async () => {
       const TableName = await create({})
       const TimeToLiveSpecification = { AttributeName: 'ttl', Enabled: true }
       await client.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification }))

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { createServer, type Server as HttpServer, type IncomingMessage, request } from 'node:http'
+import { createServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
@@ -42,41 +42,6 @@ export async function startMoto(): Promise<Server> {
     }
   }
   throw new Error('moto_server ended before it listened')
-}
-
-export interface CountingProxy extends Server {
-  /** Names of the actions that came in since the last call: `UpdateItem`, `GetItem`… */
-  taken(): string[]
-}
-
-/**
- * Stands in front of a server, counts its requests and, where `oneByOne`, lets them in one after the other. moto checks
- * a condition and writes the item in two steps, with threads in between: that a real table never does.
- */
-export async function startProxy(target: string, { oneByOne = false } = {}): Promise<CountingProxy> {
-  let actions: string[] = []
-  let before: Promise<unknown> = Promise.resolve()
-  const server = createServer(async (incoming, outgoing) => {
-    actions.push(actionOf(incoming))
-    const forward = async () => {
-      const onward = request(target, { method: incoming.method, path: incoming.url, headers: incoming.headers })
-      incoming.pipe(onward)
-      const [answer] = await once(onward, 'response')
-      outgoing.writeHead(answer.statusCode, answer.headers)
-      answer.pipe(outgoing)
-      await once(answer, 'end')
-    }
-    const turn = oneByOne ? before.then(forward) : forward()
-    before = turn.catch(() => outgoing.destroy())
-  })
-  return {
-    ...(await listen(server)),
-    taken() {
-      const seen = actions
-      actions = []
-      return seen
-    },
-  }
 }
 
 export interface Answer {
