@@ -34,17 +34,18 @@ export function virtualTime(startMs = Date.parse('2026-11-24T03:00:00Z')): Virtu
     if (signal?.aborted) return Promise.resolve()
     const dueMs = nowMs + Math.max(0, ms)
     const atMs = pause !== undefined && dueMs >= pause.fromMs && dueMs < pause.toMs ? pause.toMs : dueMs
-    if (atMs >= crashMs) return new Promise(() => undefined)
     return new Promise((resolve) => {
       const timer: Timer = { atMs, order: order++, fire: settle }
       function settle() {
+        if (nowMs >= crashMs) return
         signal?.removeEventListener('abort', settle)
         const index = timers.indexOf(timer)
         if (index !== -1) timers.splice(index, 1)
         resolve()
       }
       signal?.addEventListener('abort', settle, { once: true })
-      timers.push(timer)
+      // After the crash nothing of the host moves; until then an abort still ends the wait.
+      if (atMs < crashMs) timers.push(timer)
     })
   }
 
