@@ -4,7 +4,10 @@ import { simulate } from './simulate.ts'
 
 // `SEED=17 npm run test:sim` plays one day again, and `SEEDS=15000` more of them.
 const ONE = process.env['SEED']
-const SEEDS = ONE === undefined ? Array.from({ length: Number(process.env['SEEDS'] ?? 2_000) }, (_, index) => index + 1) : [Number(ONE)]
+const SEEDS =
+  ONE === undefined
+    ? Array.from({ length: Number(process.env['SEEDS'] ?? 2_000) }, (_, index) => index + 1)
+    : [Number(ONE)]
 
 test(`no promise is broken on ${SEEDS.length} bad days`, { timeout: 300_000 }, async () => {
   const met = { started: 0, duplicate: 0, refused: 0, unreachable: 0, unrecorded: 0 }
