@@ -1,18 +1,18 @@
+export type {
+  Attempt,
+  CheckOptions,
+  HistoryOptions,
+  Ledger,
+  LedgerOptions,
+  RunOptions,
+  RunOutcome,
+  Settled,
+  SettleOptions,
+} from './api.ts'
 export { LedgerError } from './core/errors.ts'
 export type { RunContext, RunEvent } from './core/event.ts'
 export type { StoredRow } from './core/types.ts'
-export {
-  type Attempt,
-  type CheckOptions,
-  createLedger,
-  type HistoryOptions,
-  type Ledger,
-  type LedgerOptions,
-  type RunOptions,
-  type RunOutcome,
-  type Settled,
-  type SettleOptions,
-} from './ledger.ts'
+export { createLedger } from './ledger.ts'
 export type { TaskFinding } from './run/check.ts'
 export type { CommandOptions } from './run/command.ts'
 export { installStops, type Stops } from './run/signals.ts'

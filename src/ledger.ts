@@ -1,139 +1,26 @@
 import { randomBytes } from 'node:crypto'
+import type { Attempt, Ledger, LedgerOptions, ReadOptions, RunOptions, RunOutcome } from './api.ts'
 import { firstLine, usageError } from './core/errors.ts'
 import type { RunContext, RunEvent } from './core/event.ts'
 import { parseInstant } from './core/instant.ts'
 import { checkPerson } from './core/person.ts'
 import { resolveBySchedules } from './core/schedules-in-force.ts'
 import { checkTaskName } from './core/task.ts'
-import type { Instant, StoredRow } from './core/types.ts'
-import { checkTask, type TaskFinding } from './run/check.ts'
+import type { Instant } from './core/types.ts'
+import { checkTask } from './run/check.ts'
 import { link, systemClock } from './run/clock.ts'
-import { type CommandOptions, commandWork } from './run/command.ts'
-import { execute, type LiveAttempt, type RunResult, type WorkEnd } from './run/execute.ts'
+import { commandWork } from './run/command.ts'
+import { execute, type LiveAttempt, type WorkEnd } from './run/execute.ts'
 import { type HistoryDeps, readHistory } from './run/history.ts'
 import { findPlace, personOf } from './run/place.ts'
-import { type Settling, settle } from './run/settle.ts'
+import { settle } from './run/settle.ts'
 import type { StopReason } from './run/stop.ts'
 import { findSurvivor } from './run/survivors.ts'
 import { type KnownTask, readTask, readTasks } from './run/tasks.ts'
-import { LIMITS, type RunSettings, readTerms } from './run/terms.ts'
+import { LIMITS, readTerms } from './run/terms.ts'
 import { readTrigger, type TriggerInput } from './run/trigger.ts'
 import { readSchedule, type ScheduleOptions, timeText } from './slots.ts'
 import { type OpenedStore, openStore } from './store/open.ts'
-
-export interface LedgerOptions {
-  /** `dynamodb:TABLE` or `file:PATH`; there is no default. */
-  readonly store: string
-  /** Told of every transition of every run. Heartbeats wait for it, so it must return soon; what it throws is dropped. */
-  readonly log?: (event: RunEvent, context: RunContext) => void
-}
-
-export interface RunOptions extends ScheduleOptions, RunSettings {
-  readonly task: string
-  /** The instant that this trigger stands for, as the scheduler put it into its event. */
-  readonly eventTime?: string | Date
-  /** The EventBridge event itself, as JSON; its `time` is the event time. */
-  readonly event?: string
-  /** Runs this slot whatever became of it before, unless it is running. */
-  readonly force?: { readonly slot: string | Date; readonly reason: string; readonly by?: string }
-  /** Tells the run to stop. */
-  readonly signal?: AbortSignal
-}
-
-/** What the work is given. */
-export interface Attempt {
-  readonly task: string
-  readonly slot: Date
-  /** Null after the schedule's last slot. */
-  readonly windowEnd: Date | null
-  /** From 1; a later attempt of the slot has a higher one: hand it on as a fencing token. */
-  readonly number: number
-  readonly runId: string
-  /** Aborts when the work must end: it is told to stop, or another run took the lease over. */
-  readonly signal: AbortSignal
-}
-
-/** What became of a trigger. */
-export type RunOutcome<T> = RunResult<T> & {
-  readonly task: string
-  readonly slot: Date
-  readonly windowEnd: Date | null
-  readonly runId: string
-}
-
-interface ReadOptions {
-  /** How long the ledger may take for one answer; default 30 s. */
-  readonly ledgerTimeoutMs?: number
-  /** Ends a wait for the ledger. */
-  readonly signal?: AbortSignal
-}
-
-export interface HistoryOptions extends ReadOptions {
-  /** Left out: all tasks. */
-  readonly task?: string
-  /** Slots from here on (inclusive). Text is ISO 8601 with an offset. Of all tasks, the default is 7 days ago. */
-  readonly since?: string | Date
-  /** Slots before this (exclusive). Of all tasks, the default is the end of the day in UTC. */
-  readonly until?: string | Date
-  /** Most rows; default all. */
-  readonly limit?: number
-}
-
-export interface CheckOptions extends ReadOptions, Partial<ScheduleOptions> {
-  /** Default: every task of the registry. */
-  readonly task?: string
-  readonly since: Date
-  /** Exclusive. */
-  readonly until: Date
-  /** How long a slot may be due before it is missed. */
-  readonly graceMs: number
-  /** A first attempt that started later than this after its slot is late; default: never. */
-  readonly lateAfterMs?: number
-  readonly skewMs?: number
-}
-
-export interface SettleOptions extends Partial<ScheduleOptions>, ReadOptions {
-  readonly task: string
-  /** An instant, local time, a date with one slot, or `latest`. */
-  readonly slot: string | Date
-  readonly state: 'COMPLETED' | 'FAILED' | 'SKIPPED'
-  readonly reason: string
-  /** Default: the ECS task, or user and host. */
-  readonly by?: string
-  readonly skewMs?: number
-}
-
-export type Settled = Exclude<Settling, { kind: 'unanswered' }> & { readonly slot: Date }
-
-export interface Ledger {
-  /**
-   * Runs `work` once in the slot that the event time belongs to, or says why not. `work` must end when its signal aborts.
-   *
-   * Throws `LedgerError` for wrong options and for a ledger out of reach; then `work` was not called.
-   */
-  run<T>(options: RunOptions, work: (attempt: Attempt) => T | Promise<T>): Promise<RunOutcome<T>>
-  /** The same around a command, as a child process whose group is supervised. */
-  runCommand(options: RunOptions, command: CommandOptions): Promise<RunOutcome<null>>
-  /**
-   * The rows of a task, newest first; or of all tasks, the newest UTC day first. Rows are fetched as they are taken.
-   * For people and audits: a row that was written a moment ago may be missing.
-   */
-  history(options: HistoryOptions): AsyncGenerator<StoredRow>
-  /**
-   * What is wrong with the slots of a task, or of every task of the registry, newest first: missed (due, and no row),
-   * failed, stale, late. Throws a usage error for a task that the registry does not know and whose schedule is not given.
-   */
-  check(options: CheckOptions): AsyncGenerator<TaskFinding>
-  /** The tasks of the registry, each with the schedules that it had. */
-  tasks(options?: ReadOptions): AsyncGenerator<KnownTask>
-  /**
-   * Puts a person's word on a slot: what became of a stale or failed one, or that a slot, also one to come, shall not run.
-   * Never on a running or completed one. Throws `unreachable` where the word may or may not be on record.
-   */
-  settle(options: SettleOptions): Promise<Settled>
-  /** Lets go of the ledger's connections. */
-  close(): Promise<void>
-}
 
 /** A ledger by its name. It is opened by the first call, not before. */
 export function createLedger({ store: name, log }: LedgerOptions): Ledger {

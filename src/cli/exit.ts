@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
+import type { RunOutcome } from '../api.ts'
 import type { ErrorKind } from '../core/errors.ts'
-import type { RunOutcome } from '../ledger.ts'
 
 /** Exit codes of cronledger itself (design part 7, after sysexits.h); otherwise the child's own, or 128 + its signal. */
 export const EXIT = {

@@ -1,6 +1,6 @@
+import type { HistoryOptions, Ledger } from '../api.ts'
 import { isForeign } from '../core/decide.ts'
 import type { ScheduleSpec, StoredRow } from '../core/types.ts'
-import type { HistoryOptions, Ledger } from '../ledger.ts'
 
 /** The newest of the rows that `options` name; null where there is none. */
 export async function newestRow(ledger: Ledger, options: HistoryOptions): Promise<StoredRow | null> {

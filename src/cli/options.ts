@@ -29,6 +29,15 @@ export const TASK = {
   task: { kind: 'text', value: 'NAME', required: true, help: 'Name of the scheduled batch' },
 } as const satisfies OptionTable
 
+export const SLOT = {
+  slot: {
+    kind: 'text',
+    value: 'SLOT',
+    required: true,
+    help: 'Which: an instant, local time, a date with one slot, or latest (the newest that is due)',
+  },
+} as const satisfies OptionTable
+
 /** The option for one of the run's numbers, with its default and bounds from there. */
 export const numberOption = <Name extends keyof typeof LIMITS>(setting: Name, help: string, otherwise?: string) =>
   ({

@@ -1,10 +1,11 @@
+import type { Settled } from '../api.ts'
 import { formatInstant } from '../core/instant.ts'
-import { createLedger, type Settled } from '../ledger.ts'
+import { createLedger } from '../ledger.ts'
 import { printable } from '../report/text.ts'
 import { readOptions } from './arguments.ts'
 import type { Command, CommandContext } from './command.ts'
 import { EXIT } from './exit.ts'
-import { LEDGER_TIMEOUT, type OptionTable, STORE, TASK } from './options.ts'
+import { LEDGER_TIMEOUT, type OptionTable, SLOT, STORE, TASK } from './options.ts'
 import { RUN_OPTIONS } from './run-options.ts'
 import { print } from './streams.ts'
 
@@ -13,12 +14,7 @@ const REGISTRY = "the registry's"
 const OPTIONS = {
   ...STORE,
   ...TASK,
-  slot: {
-    kind: 'text',
-    value: 'SLOT',
-    required: true,
-    help: 'Which: an instant, local time, a date with one slot, or latest (the newest that is due)',
-  },
+  ...SLOT,
   state: {
     kind: 'text',
     value: 'STATE',

@@ -1,6 +1,7 @@
 import { isatty } from 'node:tty'
+import type { RunOptions } from '../api.ts'
 import { usageError } from '../core/errors.ts'
-import { createLedger, type RunOptions } from '../ledger.ts'
+import { createLedger } from '../ledger.ts'
 import { type LogFormat, logLine } from '../report/log.ts'
 import { systemClock } from '../run/clock.ts'
 import { readOptions, type Values } from './arguments.ts'

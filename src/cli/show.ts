@@ -13,7 +13,7 @@ import { readOptions, type Values } from './arguments.ts'
 import type { Command, CommandContext } from './command.ts'
 import { EXIT } from './exit.ts'
 import { newestRow, specOf } from './newest.ts'
-import { LEDGER_TIMEOUT, type OptionTable, STORE, TASK } from './options.ts'
+import { LEDGER_TIMEOUT, type OptionTable, SLOT, STORE, TASK } from './options.ts'
 import { RUN_OPTIONS } from './run-options.ts'
 import { print } from './streams.ts'
 
@@ -22,12 +22,7 @@ const NEWEST = 'as in the newest row of the task'
 const OPTIONS = {
   ...STORE,
   ...TASK,
-  slot: {
-    kind: 'text',
-    value: 'SLOT',
-    required: true,
-    help: 'Which: an instant, local time, a date with one slot, or latest (the newest that is due)',
-  },
+  ...SLOT,
   schedule: { kind: 'text', value: 'EXPR', otherwise: NEWEST, help: 'What local time, a date and latest are read by' },
   timezone: { ...RUN_OPTIONS.timezone, otherwise: `${NEWEST}; with --schedule, UTC` },
   anchor: RUN_OPTIONS.anchor,

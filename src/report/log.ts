@@ -2,7 +2,8 @@ import { successOf } from '../core/decide.ts'
 import type { NoteResult, RunContext, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
 import type { Attempt, Ending, Instant, Row, ScheduleSpec, StoredRow } from '../core/types.ts'
-import { elapsed, printable, shellWord } from './text.ts'
+import { adviceOn } from './advice.ts'
+import { elapsed, printable } from './text.ts'
 
 export type LogFormat = 'json' | 'text' | 'quiet'
 
@@ -226,61 +227,9 @@ function refusalOf({ cause, row, survivor }: Extract<RunEvent, { event: 'refused
   }
 }
 
-/** What a person can do next, as a command. */
-function adviceOn({ cause, survivor }: Extract<RunEvent, { event: 'refused' }>, context: RunContext): string {
-  const { schedule, trigger } = context
-  switch (cause) {
-    case 'newerRow':
-      return 'update this one: npm install cronledger@latest'
-    case 'running':
-      return `watch it until it has ended: ${slotCommand('show', '--slot', context)}`
-    case 'survivor':
-      return `let it end, or end it: kill ${survivor?.pid}`
-    case 'scheduleMismatch': {
-      const at = trigger.kind === 'scheduled' ? { '--at': formatInstant(trigger.eventTime) } : {}
-      return `compare with what the scheduler has: cronledger explain ${optionWords({ ...scheduleOptions(schedule), ...at })}`
-    }
-    case 'tooManyAttempts':
-      return `finish it by hand, then say so: ${resolveCommand(context)}`
-    case 'stale':
-    case 'failed':
-      return `look what it did, then run it again: ${forceCommand(context)}, or say that it is done: ${resolveCommand(context)}`
-    case 'tooLate':
-      return `to run it all the same: ${forceCommand(context)}`
-  }
-}
-
 /** `0 3 * * * (Asia/Tokyo)`: a schedule for a person, on one line. */
 export function scheduleText({ expression, zone, anchor }: ScheduleSpec): string {
   return `${expression} (${zone}${anchor === undefined ? '' : `, from ${formatInstant(anchor)}`})`
-}
-
-function forceCommand(context: RunContext): string {
-  return `${slotCommand('run', '--force-slot', context)} --reason WHY -- COMMAND`
-}
-
-function resolveCommand(context: RunContext): string {
-  return `${slotCommand('resolve', '--slot', context)} --state completed --reason WHY`
-}
-
-/** A command on the slot of this run, whole: it must work as it is copied, whatever the registry knows. */
-function slotCommand(command: string, slotOption: string, { store, task, schedule, window }: RunContext): string {
-  const slot = { [slotOption]: formatInstant(window.slot) }
-  return `cronledger ${command} ${optionWords({ '--store': store, '--task': task, ...scheduleOptions(schedule), ...slot })}`
-}
-
-function scheduleOptions({ expression, zone, anchor }: ScheduleSpec): Readonly<Record<string, string>> {
-  return {
-    '--schedule': expression,
-    '--timezone': zone,
-    ...(anchor === undefined ? {} : { '--anchor': formatInstant(anchor) }),
-  }
-}
-
-function optionWords(options: Readonly<Record<string, string>>): string {
-  return Object.entries(options)
-    .flatMap(([name, value]) => [name, shellWord(value)])
-    .join(' ')
 }
 
 function winnerOf(row: Row): Record<string, unknown> {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import type { RunOutcome } from '../../src/api.ts'
 import { exitCodeOf } from '../../src/cli/exit.ts'
-import type { RunOutcome } from '../../src/ledger.ts'
 
 const common = { task: 'nightly', slot: new Date(0), windowEnd: null, runId: 'r' }
 const failed = { ...common, status: 'failed', attempt: 1, recorded: true } as const

@@ -1,0 +1,56 @@
+import type { RunContext, RunEvent } from '../core/event.ts'
+import { formatInstant } from '../core/instant.ts'
+import type { ScheduleSpec } from '../core/types.ts'
+import { shellWord } from './text.ts'
+
+/** What a person can do next, as a command. */
+export function adviceOn({ cause, survivor }: Extract<RunEvent, { event: 'refused' }>, context: RunContext): string {
+  const { schedule, trigger } = context
+  switch (cause) {
+    case 'newerRow':
+      return 'update this one: npm install cronledger@latest'
+    case 'running':
+      return `watch it until it has ended: ${slotCommand('show', '--slot', context)}`
+    case 'survivor':
+      return `let it end, or end it: kill ${survivor?.pid}`
+    case 'scheduleMismatch': {
+      const at = trigger.kind === 'scheduled' ? { '--at': formatInstant(trigger.eventTime) } : {}
+      return `compare with what the scheduler has: cronledger explain ${optionWords({ ...scheduleOptions(schedule), ...at })}`
+    }
+    case 'tooManyAttempts':
+      return `finish it by hand, then say so: ${resolveCommand(context)}`
+    case 'stale':
+    case 'failed':
+      return `look what it did, then run it again: ${forceCommand(context)}, or say that it is done: ${resolveCommand(context)}`
+    case 'tooLate':
+      return `to run it all the same: ${forceCommand(context)}`
+  }
+}
+
+function forceCommand(context: RunContext): string {
+  return `${slotCommand('run', '--force-slot', context)} --reason WHY -- COMMAND`
+}
+
+function resolveCommand(context: RunContext): string {
+  return `${slotCommand('resolve', '--slot', context)} --state completed --reason WHY`
+}
+
+/** A command on the slot of this run, whole: it must work as it is copied, whatever the registry knows. */
+function slotCommand(command: string, slotOption: string, { store, task, schedule, window }: RunContext): string {
+  const slot = { [slotOption]: formatInstant(window.slot) }
+  return `cronledger ${command} ${optionWords({ '--store': store, '--task': task, ...scheduleOptions(schedule), ...slot })}`
+}
+
+function scheduleOptions({ expression, zone, anchor }: ScheduleSpec): Readonly<Record<string, string>> {
+  return {
+    '--schedule': expression,
+    '--timezone': zone,
+    ...(anchor === undefined ? {} : { '--anchor': formatInstant(anchor) }),
+  }
+}
+
+function optionWords(options: Readonly<Record<string, string>>): string {
+  return Object.entries(options)
+    .flatMap(([name, value]) => [name, shellWord(value)])
+    .join(' ')
+}
