@@ -319,6 +319,16 @@ describe('signal between claim and start', () => {
     expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'completed', attempt: 2 })
   })
 
+  test('also when it comes after the answer to the claim', async () => {
+    const { time, trigger, row } = world()
+    // The first heartbeat is waited for when the claim is confirmed, and before anything starts.
+    const run: Run = trigger('a', works(1), { onWait: (ms) => ms === MINUTE_MS - 5 && run.stop() })
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'notStarted', recorded: true })
+    expect(run.starts()).toBe(0)
+    expect(await row()).toMatchObject({ attempts: [{ outcome: 'notStarted' }], leaseUntil: null })
+    expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'completed', attempt: 2 })
+  })
+
   test('also where a long ledger timeout would outlast what the stop leaves', async () => {
     const { time, trigger } = world()
     const run = trigger('a', works(1), { fateOf: () => ({ kind: 'stalled' }), settings: { ledgerTimeoutMs: 600_000 } })

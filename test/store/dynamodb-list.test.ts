@@ -87,3 +87,17 @@ describe('the rows of a day', () => {
     expect(taken).toEqual(['Query', 'BatchGetItem', 'Query', 'BatchGetItem'])
   })
 })
+
+it('what a decision is made on is read consistently: the row, and an entry', async () => {
+  const consistent: unknown[] = []
+  server = await startAnswering((_, body) => {
+    consistent.push(JSON.parse(body).ConsistentRead)
+    return { status: 200, body: '{}' }
+  })
+  const config = { endpoint: server.endpoint, region: REGION, credentials: CREDENTIALS }
+  const store = openDynamoStore({ table: 'ledger', env: {}, config })
+  const call = { signal: AbortSignal.timeout(20_000) }
+  await store.get({ task: 'nightly', slot: 0 }, call)
+  await store.readEntry({ kind: '#registry', task: 'nightly' }, call)
+  expect(consistent).toEqual([true, true])
+})

@@ -21,6 +21,7 @@ import { NO_NOTES } from '../../src/core/rejections.ts'
 import { encodeNotes } from '../../src/core/row.ts'
 import { finished } from '../../src/core/transition.ts'
 import { openFileStore, setUpFile } from '../../src/store/file.ts'
+import { openFileDatabase } from '../../src/store/file-database.ts'
 import { claimOf, contract, rejectionOf } from './contract.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'cronledger-'))
@@ -291,4 +292,13 @@ describe('between processes', () => {
     chownSync(inner, nobody, nobody)
     expect(asNobody(path)[1]).toBe('{"kind":"ok"}')
   })
+})
+
+it('a commit is on the disk when it is answered, and never in a WAL', () => {
+  const database = openFileDatabase(join(folder, 'pragmas.db'))
+  const pragma = (name: string) => database.transact('create', ({ all }) => all(`PRAGMA ${name}`))
+  // 2 is FULL.
+  expect(pragma('synchronous')).toEqual([{ synchronous: 2 }])
+  expect(pragma('journal_mode')).toEqual([{ journal_mode: 'delete' }])
+  database.close()
 })

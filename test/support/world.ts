@@ -15,6 +15,8 @@ export interface HostOptions {
   readonly time?: HostTime
   readonly fateOf?: (call: Call) => Fate
   readonly settings?: RunSettings
+  /** Called with each wait of the host, before it begins: a way to act at that very moment. */
+  readonly onWait?: (ms: number) => void
   /** Told to stop before it began. */
   readonly stopped?: boolean
   readonly force?: { readonly by: string; readonly reason: string }
@@ -41,7 +43,14 @@ export function world() {
     work: (attempt: LiveAttempt, clock: Clock) => Promise<WorkEnd<string>>,
     options: HostOptions = {},
   ): Run {
-    const clock = time.clock(options.time)
+    const hostClock = time.clock(options.time)
+    const clock: Clock = {
+      ...hostClock,
+      wait(ms, signal) {
+        options.onWait?.(ms)
+        return hostClock.wait(ms, signal)
+      },
+    }
     const stop = new AbortController()
     if (options.stopped) stop.abort({ atMs: clock.monotonicMs() })
     const events: RunEvent[] = []
