@@ -137,8 +137,7 @@ function readOption(
 }
 
 function missing(name: string, spec: OptionSpec): string {
-  const forms = name === 'store' ? ': dynamodb:TABLE, or file:PATH for one machine' : ''
-  return `--${name} is missing${forms}; give it, or set ${variableOf(name)} (${spec.help})`
+  return `--${name} is missing; give it, or set ${variableOf(name)} (${spec.help})`
 }
 
 function readValue(name: string, spec: OptionSpec, text: string): string | number | boolean {

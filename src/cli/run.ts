@@ -1,13 +1,14 @@
 import { isatty } from 'node:tty'
 import type { RunOptions } from '../api.ts'
-import { usageError } from '../core/errors.ts'
+import { LedgerError, usageError } from '../core/errors.ts'
 import { createLedger } from '../ledger.ts'
 import { type LogFormat, logLine } from '../report/log.ts'
 import { systemClock } from '../run/clock.ts'
+import type { CommandOptions } from '../run/command.ts'
 import { readOptions, type Values } from './arguments.ts'
 import type { Command, CommandContext } from './command.ts'
 import { readEvent } from './event.ts'
-import { exitCodeOf } from './exit.ts'
+import { EXIT_OF_ERROR, exitCodeOf } from './exit.ts'
 import { RUN_OPTIONS } from './run-options.ts'
 
 const help = {
@@ -45,19 +46,23 @@ export const run: Command = {
     if (file === undefined)
       throw usageError('no command to run; give it after --, as in: cronledger run … -- ./batch.sh')
     const format = (values.log ?? (isatty(2) ? 'text' : 'json')) as LogFormat
+    let givenUp = false
     const ledger = createLedger({
       store: values.store,
       log(event, context) {
+        givenUp ||= event.event === 'withdrawn'
         const line = logLine(event, context, format, systemClock.now())
         if (line !== null) sink.write(line)
       },
     })
-    const outcome = await ledger.runCommand(await optionsFrom(values, stops.aborted), {
-      argv: [file, ...args],
-      env,
-      stops,
-      timeoutMs: values.timeout ?? null,
+    const command: CommandOptions = { argv: [file, ...args], env, stops, timeoutMs: values.timeout ?? null }
+    const options = await optionsFrom(values, stops.aborted)
+    const outcome = await ledger.runCommand(options, command).catch((error: unknown) => {
+      // The log has said it already, with what became of the claim: one line is enough.
+      if (givenUp && error instanceof LedgerError) return error
+      throw error
     })
+    if (outcome instanceof LedgerError) return EXIT_OF_ERROR[outcome.kind]
     const onDuplicate = values['exit-on-duplicate'] ?? 0
     const codes = { onDuplicate, onRunning: values['exit-on-running'] ?? onDuplicate }
     return exitCodeOf(outcome, codes, stops.first()?.signal ?? null)

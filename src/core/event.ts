@@ -45,7 +45,7 @@ export type RunEvent =
   /** Told to stop before anything was asked of the ledger. */
   | { readonly event: 'stopped' }
   /** The claim got no answer in time, or a stop came first: `certain` that the slot is free again, or not known. */
-  | { readonly event: 'withdrawn'; readonly certain: boolean }
+  | { readonly event: 'withdrawn'; readonly certain: boolean; readonly detail: string }
   /** The first renewal that got no answer; until one does, the lease runs out. */
   | { readonly event: 'renewal-failed'; readonly detail: string }
   | { readonly event: 'renewal-recovered' }

@@ -86,11 +86,11 @@ function entryOf(event: RunEvent, context: RunContext, latenessMs: number): Entr
       return { level: 'warn', event: 'stopped', message: 'told to stop before the claim: nothing started', fields: {} }
     case 'withdrawn':
       return {
-        level: event.certain ? 'warn' : 'error',
+        level: 'error',
         event: 'withdrawn',
         message: event.certain
-          ? 'the claim was given up and withdrawn: nothing started, the slot is free for the next trigger'
-          : `the claim was given up and its withdrawal was not answered either: nothing started, but the slot may show run ${context.runId} as PENDING`,
+          ? `${event.detail}: the claim was given up and withdrawn, nothing started, and the slot is free for the next trigger`
+          : `${event.detail}: the claim was given up, nothing started, and its withdrawal was not answered either, so the slot may show run ${context.runId} as PENDING`,
         fields: { certain: event.certain },
       }
     case 'renewal-failed':

@@ -97,7 +97,11 @@ export async function execute<T>(
       return { status: kind, cause, row }
     }
     case 'givenUp':
-      io.tell(claiming.cause === null ? { event: 'stopped' } : { event: 'withdrawn', certain: claiming.certain })
+      io.tell(
+        claiming.cause === null
+          ? { event: 'stopped' }
+          : { event: 'withdrawn', certain: claiming.certain, detail: claiming.cause.message },
+      )
       if (claiming.cause === null || io.stop.aborted) {
         return { status: 'failed', attempt: null, recorded: false, outcome: 'notStarted' }
       }
