@@ -70,7 +70,9 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
     }
     for (const message of warnings) tell({ event: 'warning', message })
     for (const notice of read.notices) tell(notice)
-    const request = { ...context, zoneData: zoneData(), objection: read.objection }
+    const { overlap, retentionMs } = terms
+    const phase = overlap === 'allow' ? {} : ({ phase: 'waiting' } as const)
+    const request = { ...context, zoneData: zoneData(), objection: read.objection, retentionMs, ...phase }
     const result = await execute(request, work, terms, {
       store,
       clock: systemClock,

@@ -44,6 +44,9 @@ export function exitCodeOf(
       return outcome.cause === 'running' ? codes.onRunning : codes.onDuplicate
     case 'refused':
       return EXIT.refused
+    case 'skipped':
+      // Where that is not on record, a later trigger may still start: an orchestrator that retries may try.
+      return outcome.recorded ? EXIT.ok : EXIT.unreachable
     case 'failed':
       return exitCodeOfFailure(outcome, stopSignal)
   }

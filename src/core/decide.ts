@@ -1,9 +1,10 @@
-import { type Facts, MAX_ATTEMPTS, MAX_SETTLEMENTS, type Policy } from './policy.ts'
+import { type Facts, MAX_ATTEMPTS, MAX_SETTLEMENTS, type Policy, type RetryPolicy } from './policy.ts'
 import type {
   Attempt,
   DuplicateCause,
   ForeignRow,
   Instant,
+  Outcome,
   RefusalCause,
   Row,
   StoredRow,
@@ -53,6 +54,19 @@ export function decide(
 }
 
 /**
+ * May the trigger whose attempt has just ended so make the next one itself? A forced trigger has its own
+ * `maxAttempts`, since its attempts count for nobody else.
+ */
+export function mayRetry(row: Row, outcome: Outcome, policy: Pick<Policy, 'maxAttempts'> & RetryPolicy): boolean {
+  const { maxAttempts, retryDelayMs } = policy
+  if (retryDelayMs === null || (outcome !== 'failed' && outcome !== 'timedOut')) return false
+  if (row.attempts.length >= MAX_ATTEMPTS) return false
+  const forced = row.attempts.at(-1)?.trigger.kind === 'forced'
+  const own = row.attempts.filter(({ runId }) => runId === row.owner)
+  return (forced ? own.length : countedAttempts(row)) < maxAttempts
+}
+
+/**
  * Why a person may not settle this row; null where they may. A running attempt says itself how it ends, and what has
  * completed is not undone by a word: forcing it runs it again.
  */
@@ -95,5 +109,9 @@ function doneBecause(row: Row): 'completed' | 'skipped' | null {
 
 /** Attempts that count against `maxAttempts`: made by scheduled triggers, and started. */
 function countedAttempts(row: Row): number {
-  return row.attempts.filter(({ trigger, outcome }) => trigger.kind === 'scheduled' && outcome !== 'notStarted').length
+  return row.attempts.filter((attempt) => attempt.trigger.kind === 'scheduled' && hasStarted(attempt)).length
+}
+
+function hasStarted({ outcome, phase }: Attempt): boolean {
+  return outcome !== 'notStarted' && phase !== 'waiting'
 }

@@ -1,3 +1,4 @@
+import type { Turn } from './turn.ts'
 import type {
   Attempt,
   DuplicateCause,
@@ -29,7 +30,20 @@ export type RunEvent =
       readonly cause: RefusalCause
       readonly row: StoredRow | null
       readonly survivor: Survivor | null
+      /** Whose turn it is, where slots must not overlap. */
+      readonly holder?: Turn
     } & NoteResult)
+  /** Another slot of the task runs, and this one waits for it. */
+  | { readonly event: 'waiting'; readonly holder: Turn }
+  /** Another slot of the task runs, and this one is given up for good. */
+  | {
+      readonly event: 'skipped'
+      readonly holder: Turn
+      readonly finish: 'recorded' | 'lost' | 'unanswered'
+      readonly finishCause?: string
+    }
+  /** The attempt before failed, and the same trigger makes this one after the delay. */
+  | { readonly event: 'retry'; readonly attempt: number; readonly delayMs: number }
   | {
       readonly event: 'ended'
       readonly attempt: Attempt

@@ -16,6 +16,22 @@ export interface Policy {
   readonly skewMs: number
 }
 
+/** Whether and when a trigger whose attempt failed tries again itself. */
+export interface RetryPolicy {
+  /** Before the first retry; null: it does not try again itself. */
+  readonly retryDelayMs: number | null
+  /** By how much each further delay is longer than the one before; 1: by nothing. */
+  readonly retryBackoff: number
+}
+
+/** A batch that is due daily has had its day. */
+export const LONGEST_RETRY_DELAY_MS = 24 * 3_600_000
+
+/** The delay before the nth retry of a trigger, `retry` from 1. */
+export function delayBeforeRetryMs({ retryDelayMs, retryBackoff }: RetryPolicy, retry: number): number {
+  return Math.min((retryDelayMs ?? 0) * retryBackoff ** (retry - 1), LONGEST_RETRY_DELAY_MS)
+}
+
 /** What is known of the moment, beside the row. */
 export interface Facts {
   /** Wall clock of this host. */

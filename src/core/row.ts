@@ -180,6 +180,7 @@ function decodeRejection(fields: Fields): Rejection {
       'scheduleMismatch',
       'survivor',
       'newerRow',
+      'overlap',
     ]),
     at: instant(fields, 'at'),
     trigger: decodeTrigger(object(fields, 'trigger')),
@@ -188,7 +189,7 @@ function decodeRejection(fields: Fields): Rejection {
 }
 
 function encodeAttempt(attempt: Attempt): StoredDocument {
-  const { number, runId, trigger, startedAt, endedAt, outcome, exitCode, signal, process } = attempt
+  const { number, runId, trigger, phase, startedAt, claimedAt, endedAt, outcome, exitCode, signal, process } = attempt
   return {
     number,
     runId,
@@ -196,6 +197,8 @@ function encodeAttempt(attempt: Attempt): StoredDocument {
     ...encodePlace(attempt),
     startedAt: encodeInstant(startedAt),
     ...defined({
+      phase,
+      claimedAt: encodeOptional(claimedAt),
       endedAt: encodeOptional(endedAt),
       outcome,
       exitCode,
@@ -213,6 +216,8 @@ function decodeAttempt(fields: Fields): Attempt {
     ...decodePlace(fields),
     startedAt: instant(fields, 'startedAt'),
     ...defined({
+      phase: optional(fields, 'phase', (own, name) => oneOf(own, name, ['waiting'])),
+      claimedAt: optional(fields, 'claimedAt', instant),
       endedAt: optional(fields, 'endedAt', instant),
       outcome: optional(fields, 'outcome', (own, name) =>
         oneOf(own, name, ['succeeded', 'failed', 'timedOut', 'interrupted', 'leaseLost', 'abandoned', 'notStarted']),
@@ -294,6 +299,7 @@ function objectionTo(row: Row): string | null {
   if (attempts.some(({ number }, index) => number !== index + 1)) return 'attempts out of order'
   if (attempts.some(({ outcome, endedAt }) => outcome === undefined && endedAt !== undefined))
     return 'an end, no outcome'
+  if (attempts.some(({ outcome, phase }) => outcome !== undefined && phase !== undefined)) return 'an outcome of a wait'
   if (state !== 'PENDING') return open.length > 0 || leaseUntil !== null ? `${state}, but still running` : null
   if (leaseUntil === null) return 'PENDING without a lease'
   return open.length === 1 && open[0] === last && last?.runId === row.owner

@@ -24,6 +24,10 @@ export interface Claim {
   readonly runId: string
   readonly trigger: Trigger
   readonly place: Place
+  /** Nothing may start yet: another slot of the task may run. */
+  readonly phase?: 'waiting'
+  /** How long the row is kept; left out: without end. */
+  readonly retentionMs?: number | null
 }
 
 /** Every owner's write: a fresh id, so that its lost answer can be told, and the owner's wall clock. */
@@ -36,12 +40,13 @@ export const keyOf = ({ task, slot }: Key): Key => ({ task, slot })
 
 /** The row with a new attempt of this run under way; a stale attempt before it is abandoned. */
 export function claimed(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: number): Row {
-  const attempts = base === null ? [] : base.attempts.map((attempt) => closed(attempt, { outcome: 'abandoned' }))
+  const attempts = (base?.attempts ?? []).map(abandoned)
   const attempt: Attempt = {
     number: attempts.length + 1,
     runId: claim.runId,
     trigger: claim.trigger,
     ...claim.place,
+    ...(claim.phase && { phase: claim.phase }),
     startedAt: stamp.now,
   }
   return {
@@ -58,9 +63,55 @@ export function claimed(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: n
     attempts: [...attempts, attempt],
     leaseUntil: stamp.now + leaseMs,
     settlements: base?.settlements ?? [],
-    expiresAt: base?.expiresAt ?? null,
+    expiresAt: expiryOf(base, claim, stamp.now),
     rejections: base?.rejections ?? { count: 0, first: [], latest: null },
   }
+}
+
+/** Counted from whatever is later: a slot of long ago that runs again today must not vanish tomorrow. */
+function expiryOf(base: Row | null, { window, retentionMs = null }: Claim, now: Instant): Instant | null {
+  const before = base?.expiresAt ?? null
+  if (retentionMs === null) return before
+  return Math.max(before ?? 0, Math.max(window.slot, now) + retentionMs)
+}
+
+/** The waiting attempt, whose work starts now. */
+export function begun(row: Row, stamp: Stamp, leaseMs: number): Row {
+  const attempts = withLast(row.attempts, ({ phase: _, ...attempt }) => ({
+    ...attempt,
+    claimedAt: attempt.startedAt,
+    startedAt: stamp.now,
+  }))
+  return { ...written(row, stamp), attempts, leaseUntil: stamp.now + leaseMs }
+}
+
+/** One attempt ended, and the next one of the same trigger waits: in one write, so that no other trigger slips in. */
+export function retried(row: Row, ending: Ending, stamp: Stamp, leaseMs: number): Row {
+  const attempts = withLast(row.attempts, (attempt) => closed(attempt, ending, stamp.now))
+  const { runId, trigger, host, ecsTask } = row.attempts.at(-1) as Attempt
+  const next: Attempt = {
+    number: attempts.length + 1,
+    runId,
+    trigger,
+    host,
+    ...(ecsTask === undefined ? {} : { ecsTask }),
+    phase: 'waiting',
+    startedAt: stamp.now,
+  }
+  return { ...written(row, stamp), attempts: [...attempts, next], leaseUntil: stamp.now + leaseMs }
+}
+
+/** The row after its waiting attempt gave way to another slot of the task, for good: later triggers are duplicates. */
+export function skipped(row: Row, reason: string, stamp: Stamp): Row {
+  const settlement: Settlement = {
+    state: 'SKIPPED',
+    at: stamp.now,
+    by: 'cronledger',
+    reason,
+    afterAttempt: row.attempts.length,
+  }
+  const settlements = [...row.settlements, settlement]
+  return finished({ ...row, settlements }, { outcome: 'notStarted' }, stamp)
 }
 
 /** The same attempt, trusted for another lease. */
@@ -98,7 +149,7 @@ export interface Word extends Pick<Settlement, 'state' | 'by' | 'reason'> {
 
 /** The row with a person's word on it, which also ends a stale attempt; a row of its own where there was none. */
 export function settled(found: Row | null, word: Word, stamp: Stamp): Row {
-  const attempts = (found?.attempts ?? []).map((attempt) => closed(attempt, { outcome: 'abandoned' }))
+  const attempts = (found?.attempts ?? []).map(abandoned)
   const { state, by, reason } = word
   const settlement: Settlement = { state, at: stamp.now, by, reason, afterAttempt: attempts.length }
   return {
@@ -132,9 +183,15 @@ function written(row: Row, stamp: Stamp): Row {
   return { ...row, version: row.version + 1, writeId: stamp.writeId }
 }
 
+/** An attempt that nobody reported the end of. One that waited had started nothing. */
+function abandoned(attempt: Attempt): Attempt {
+  return closed(attempt, { outcome: attempt.phase === 'waiting' ? 'notStarted' : 'abandoned' })
+}
+
 function closed(attempt: Attempt, ending: Ending, endedAt?: Instant): Attempt {
   if (isOver(attempt)) return attempt
-  return { ...attempt, ...ending, ...(endedAt === undefined ? {} : { endedAt }) }
+  const { phase: _, ...open } = attempt
+  return { ...open, ...ending, ...(endedAt === undefined ? {} : { endedAt }) }
 }
 
 function isOver(attempt: Attempt): attempt is Attempt & { readonly outcome: Outcome } {

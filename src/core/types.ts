@@ -76,7 +76,12 @@ export interface Attempt extends Place, Partial<Ending> {
   readonly number: number
   readonly runId: string
   readonly trigger: Trigger
+  /** Claimed, and nothing is started yet: it waits for its turn, or for the delay before a retry. */
+  readonly phase?: 'waiting'
+  /** When it was claimed; for one that waited, when its wait was over. */
   readonly startedAt: Instant
+  /** For one that waited: when it was claimed. */
+  readonly claimedAt?: Instant
   readonly endedAt?: Instant
   /** The child, known from the first renewal on. */
   readonly process?: ProcessMark
@@ -84,7 +89,7 @@ export interface Attempt extends Place, Partial<Ending> {
 
 export type State = 'PENDING' | 'COMPLETED' | 'FAILED' | 'SKIPPED'
 
-/** A person's word on a row, which outlives later attempts. */
+/** A person's word on a row, or what `--overlap skip` said of it, which outlives later attempts. */
 export interface Settlement {
   readonly state: 'COMPLETED' | 'FAILED' | 'SKIPPED'
   readonly at: Instant
@@ -108,6 +113,8 @@ export type RefusalCause =
   | 'survivor'
   /** A newer cronledger wrote the row. */
   | 'newerRow'
+  /** Another slot of the task runs. */
+  | 'overlap'
 
 /** A trigger that started nothing, as the row remembers it. */
 export interface Rejection extends Place {

@@ -4,7 +4,10 @@ import type { ScheduleSpec } from '../core/types.ts'
 import { shellWord } from './text.ts'
 
 /** What a person can do next, as a command. */
-export function adviceOn({ cause, survivor }: Extract<RunEvent, { event: 'refused' }>, context: RunContext): string {
+export function adviceOn(
+  { cause, survivor, holder }: Extract<RunEvent, { event: 'refused' }>,
+  context: RunContext,
+): string {
   const { schedule, trigger } = context
   switch (cause) {
     case 'newerRow':
@@ -22,6 +25,12 @@ export function adviceOn({ cause, survivor }: Extract<RunEvent, { event: 'refuse
     case 'stale':
     case 'failed':
       return `look what it did, then run it again: ${forceCommand(context)}, or say that it is done: ${resolveCommand(context)}`
+    case 'overlap': {
+      const { task, store } = context
+      const slot = holder === undefined ? {} : { '--slot': formatInstant(holder.slot) }
+      const show = `cronledger show ${optionWords({ '--store': store, '--task': task, ...slot })}`
+      return `watch it until it has ended: ${show}; then run this one: ${forceCommand(context)}`
+    }
     case 'tooLate':
       return `to run it all the same: ${forceCommand(context)}`
   }

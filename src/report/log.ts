@@ -1,6 +1,7 @@
 import { successOf } from '../core/decide.ts'
 import type { NoteResult, RunContext, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
+import type { Turn } from '../core/turn.ts'
 import type { Attempt, Ending, Instant, Row, ScheduleSpec, StoredRow } from '../core/types.ts'
 import { adviceOn } from './advice.ts'
 import { elapsed, printable } from './text.ts'
@@ -48,7 +49,10 @@ function entryOf(event: RunEvent, context: RunContext, latenessMs: number): Entr
     case 'claimed': {
       const { attempt } = event
       const { trigger } = context
-      const how = trigger.kind === 'forced' ? `forced by ${trigger.by}` : `${elapsed(latenessMs)} after it was due`
+      const due = `${elapsed(latenessMs)} after it was due`
+      const waited =
+        attempt.claimedAt === undefined ? '' : `, and waited ${elapsed(attempt.startedAt - attempt.claimedAt)}`
+      const how = (trigger.kind === 'forced' ? `forced by ${trigger.by}` : due) + waited
       return {
         level: 'info',
         event: 'claimed',
@@ -78,10 +82,34 @@ function entryOf(event: RunEvent, context: RunContext, latenessMs: number): Entr
           latenessMs,
           todo,
           ...lastOf(event.row),
+          ...(event.holder === undefined ? {} : { holder: turnFields(event.holder) }),
           ...(event.survivor === null ? {} : { survivor: event.survivor }),
         },
       }
     }
+    case 'waiting':
+      return {
+        level: 'info',
+        event: 'waiting',
+        message: `waiting, nothing started yet: ${turnText(event.holder)} is running`,
+        fields: { holder: turnFields(event.holder) },
+      }
+    case 'skipped': {
+      const { finish, finishCause } = event
+      return {
+        level: finish === 'recorded' ? 'warn' : 'error',
+        event: 'skipped',
+        message: `skipped, nothing started: ${turnText(event.holder)} is running${unrecordedText(finish, finishCause)}`,
+        fields: { holder: turnFields(event.holder), finish, ...(finishCause && { finishCause }) },
+      }
+    }
+    case 'retry':
+      return {
+        level: 'warn',
+        event: 'retry',
+        message: `attempt ${event.attempt} starts in ${elapsed(event.delayMs)}`,
+        fields: { attempt: event.attempt, delayMs: event.delayMs },
+      }
     case 'stopped':
       return { level: 'warn', event: 'stopped', message: 'told to stop before the claim: nothing started', fields: {} }
     case 'withdrawn':
@@ -148,16 +176,11 @@ function unnoted({ noted, detail }: NoteResult): string {
 function ended(event: Extract<RunEvent, { event: 'ended' }>): Entry {
   const { attempt, ending, durationMs, finish, finishCause, detail } = event
   const recorded = finish === 'recorded'
-  const unrecorded = {
-    recorded: '',
-    lost: '; not recorded, since another run owns the slot by now',
-    unanswered: `; this may not be on record: ${finishCause}`,
-  }[finish]
   const good = ending.outcome === 'succeeded' && recorded
   return {
     level: good ? 'info' : 'error',
     event: recorded ? (good ? 'completed' : 'failed') : 'unrecorded',
-    message: `attempt ${attempt.number} ${endingText(ending)} after ${elapsed(durationMs)}${detail === undefined ? '' : `: ${detail}`}${unrecorded}`,
+    message: `attempt ${attempt.number} ${endingText(ending)} after ${elapsed(durationMs)}${detail === undefined ? '' : `: ${detail}`}${unrecordedText(finish, finishCause)}`,
     fields: {
       attempt: attempt.number,
       ...ending,
@@ -168,9 +191,20 @@ function ended(event: Extract<RunEvent, { event: 'ended' }>): Entry {
   }
 }
 
+function unrecordedText(finish: 'recorded' | 'lost' | 'unanswered', cause: string | undefined): string {
+  switch (finish) {
+    case 'recorded':
+      return ''
+    case 'lost':
+      return '; not recorded, since another run owns the slot by now'
+    case 'unanswered':
+      return `; this may not be on record: ${cause}`
+  }
+}
+
 /** `succeeded`, `failed with exit code 3`, `interrupted by SIGTERM`: an ending for a person. */
-export function endingText({ outcome, exitCode, signal }: Partial<Ending>): string {
-  if (outcome === undefined) return 'is running'
+export function endingText({ outcome, exitCode, signal, phase }: Partial<Ending> & Pick<Attempt, 'phase'>): string {
+  if (outcome === undefined) return phase === undefined ? 'is running' : 'is waiting'
   const words: Record<Ending['outcome'], string> = {
     succeeded: 'succeeded',
     failed: 'failed',
@@ -204,7 +238,7 @@ function whereabouts({ runId, host, startedAt, endedAt }: Attempt): string {
   return `run ${runId} on ${host}, ${endedAt === undefined ? 'since ' : ''}${formatInstant(startedAt)}${end}`
 }
 
-function refusalOf({ cause, row, survivor }: Extract<RunEvent, { event: 'refused' }>): string {
+function refusalOf({ cause, row, survivor, holder }: Extract<RunEvent, { event: 'refused' }>): string {
   const attempt = lastAttempt(row)
   const last = attempt === undefined ? '' : ` attempt ${attempt.number} (${whereabouts(attempt)})`
   switch (cause) {
@@ -224,7 +258,17 @@ function refusalOf({ cause, row, survivor }: Extract<RunEvent, { event: 'refused
       return `process ${survivor?.pid} (${survivor?.command}) of${last} still lives on this host`
     case 'newerRow':
       return 'a newer cronledger wrote the row of this slot'
+    case 'overlap':
+      return `${holder === undefined ? 'another slot of the task' : turnText(holder)} is running`
   }
+}
+
+function turnText({ slot, runId }: Turn): string {
+  return `slot ${formatInstant(slot)} of the task (run ${runId})`
+}
+
+function turnFields({ slot, runId }: Turn): Record<string, unknown> {
+  return { slot: formatInstant(slot), runId }
 }
 
 /** `0 3 * * * (Asia/Tokyo)`: a schedule for a person, on one line. */

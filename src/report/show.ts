@@ -62,12 +62,14 @@ function timelineOf(row: Row): string[] {
 }
 
 function attemptEntries(attempt: Attempt, slot: Instant): Entry[] {
-  const { number, startedAt, endedAt, outcome, exitCode, runId } = attempt
+  const { number, phase, claimedAt, startedAt, endedAt, outcome, exitCode, runId } = attempt
   const open =
     outcome === undefined || endedAt !== undefined ? '' : `; it ${endingText(attempt)}, and when is not known`
+  const how = outcome === 'notStarted' || phase === 'waiting' ? 'claimed' : 'started'
+  const waited = claimedAt === undefined ? '' : `, ${elapsed(startedAt - claimedAt)} after its claim,`
   const started = {
     at: startedAt,
-    text: `attempt ${number} ${outcome === 'notStarted' ? 'claimed' : 'started'} ${latenessOf(startedAt, slot)} on ${placeText(attempt)}, run ${runId}; ${triggerText(attempt.trigger)}${open}`,
+    text: `attempt ${number} ${how} ${latenessOf(startedAt, slot)}${waited} on ${placeText(attempt)}, run ${runId}; ${triggerText(attempt.trigger)}${open}`,
   }
   if (endedAt === undefined) return [started]
   const code = exitCode === 0 && outcome !== 'notStarted' ? ' (exit code 0)' : ''

@@ -1,6 +1,7 @@
-import { firstLine, LedgerError } from '../core/errors.ts'
-import type { NoteResult, RunEvent } from '../core/event.ts'
+import { mayRetry } from '../core/decide.ts'
+import { firstLine } from '../core/errors.ts'
 import { keyOf } from '../core/transition.ts'
+import type { Turn } from '../core/turn.ts'
 import type {
   Attempt,
   DuplicateCause,
@@ -9,22 +10,20 @@ import type {
   Outcome,
   ProcessMark,
   RefusalCause,
-  Rejection,
   Row,
   StoredRow,
 } from '../core/types.ts'
-import { type ClaimIo, type ClaimRequest, type ClaimTerms, claimSlot } from './claim.ts'
-import { type FinishTerms, finishAttempt } from './finish.ts'
-import { keepLease, type LeaseLoss, type LeaseTerms } from './lease.ts'
+import { type Claiming, type ClaimRequest, claimSlot } from './claim.ts'
+import { link } from './clock.ts'
+import { finishAttempt } from './finish.ts'
+import { endWritten, type Held, type RunIo, type RunTerms } from './held.ts'
+import { keepLease, type LeaseLoss } from './lease.ts'
+import { waitForRetry } from './next-attempt.ts'
+import { noteRejection } from './note.ts'
+import { enter } from './overlap.ts'
 import { registerSchedule } from './register.ts'
-import { untilAnswered } from './retry.ts'
 import { withinStop } from './stop.ts'
-
-export interface RunTerms extends ClaimTerms, LeaseTerms, FinishTerms {}
-
-export interface RunIo extends ClaimIo {
-  tell(event: RunEvent): void
-}
+import { takeTurn } from './turn.ts'
 
 /** The attempt as the work sees it. */
 export interface LiveAttempt {
@@ -64,22 +63,23 @@ export type RunResult<T> =
   | ({ readonly status: 'failed'; readonly attempt: number | null; readonly recorded: boolean } & Ending & Failure)
   | { readonly status: 'duplicate'; readonly cause: DuplicateCause; readonly row: Row }
   | { readonly status: 'refused'; readonly cause: RefusalCause; readonly row: StoredRow | null }
-
-/** The ledger has just answered the claim; what takes longer than two tries is an outage. */
-const NOTE_TIMEOUT_MS = 10_000
+  /** Another slot of the task was running, and `--overlap skip` gave this one up for good. */
+  | { readonly status: 'skipped'; readonly attempt: number; readonly holder: Turn; readonly recorded: boolean }
 
 /** A short batch may have to wait for it: one slow answer's time. The next run tries again. */
 const REGISTRY_TIMEOUT_MS = 5_000
 
+type Work<T> = (attempt: LiveAttempt) => Promise<WorkEnd<T>>
+
 /**
- * One trigger, from its claim to its finish: the one control flow of a run. The work is called at most once, and only
- * under a claim that the ledger confirmed.
+ * One trigger, from its claim to its finish: the one control flow of a run. The work is called at most once in an
+ * attempt, and only under a claim that the ledger confirmed.
  *
  * Throws `LedgerError` when the ledger could not be asked: then nothing was started.
  */
 export async function execute<T>(
   request: ClaimRequest,
-  work: (attempt: LiveAttempt) => Promise<WorkEnd<T>>,
+  work: Work<T>,
   terms: RunTerms,
   io: RunIo,
 ): Promise<RunResult<T>> {
@@ -87,12 +87,12 @@ export async function execute<T>(
   switch (claiming.kind) {
     case 'duplicate': {
       const { kind, cause, row } = claiming
-      io.tell({ event: kind, cause, row, ...(await note({ kind, cause }, request, terms, io)) })
+      io.tell({ event: kind, cause, row, ...(await noteRejection({ kind, cause }, request, terms, io)) })
       return { status: kind, cause, row }
     }
     case 'refused': {
       const { kind, cause, row, survivor } = claiming
-      const noted = row === null ? { noted: false } : await note({ kind, cause }, request, terms, io)
+      const noted = row === null ? { noted: false } : await noteRejection({ kind, cause }, request, terms, io)
       io.tell({ event: kind, cause, row, survivor, ...noted })
       return { status: kind, cause, row }
     }
@@ -107,51 +107,95 @@ export async function execute<T>(
       }
       throw claiming.cause
     case 'claimed':
-      return runClaimed(claiming.row, claiming.preparedAtMs, work, terms, io)
+      return runClaimed(claiming, request, work, terms, io)
   }
 }
 
 async function runClaimed<T>(
-  row: Row,
-  preparedAtMs: number,
-  work: (attempt: LiveAttempt) => Promise<WorkEnd<T>>,
+  { row, preparedAtMs }: Extract<Claiming, { kind: 'claimed' }>,
+  request: ClaimRequest,
+  work: Work<T>,
   terms: RunTerms,
   io: RunIo,
 ): Promise<RunResult<T>> {
-  const attempt = row.attempts.at(-1) as Attempt
-  const startedMs = io.clock.monotonicMs()
-  const lease = keepLease(row, preparedAtMs, terms, io)
+  let hasTurn = false
+  const lease = keepLease(row, preparedAtMs, terms, io, async (options) => {
+    if (!hasTurn) return 'held'
+    const turning = await takeTurn(row, terms, io, options)
+    return turning.kind === 'unanswered' ? turning.cause : turning.kind === 'mine' ? 'held' : 'lost'
+  })
   lease.lost.addEventListener('abort', () => {
     io.tell({ event: 'lease-lost', cause: (lease.lost.reason as LeaseLoss).cause })
   })
-
-  // A stop that came between the claim and here: nothing starts, and the slot is free for the next trigger.
-  let end: WorkEnd<T> = { outcome: 'notStarted' }
-  let registering: Promise<void> | null = null
-  if (!io.stop.aborted) {
-    io.tell({ event: 'claimed', attempt })
-    const { number, runId } = attempt
-    const live = { ...keyOf(row), windowEnd: row.windowEnd, number, runId, lost: lease.lost, record: lease.record }
-    const working = work(live)
-    registering = register(row, terms, io)
-    end = await working.catch((error: unknown): WorkEnd<T> => ({ outcome: 'failed', error, detail: firstLine(error) }))
+  const halt = new AbortController()
+  const unlink = link([io.stop, lease.lost], halt)
+  const held: Held = { request, lease, halt: halt.signal, terms, io }
+  try {
+    if (request.phase !== 'waiting') return await makeAttempts(row, work, held)
+    const entering = await enter(row, held, () => {
+      hasTurn = true
+    })
+    switch (entering.kind) {
+      case 'entered':
+        return await makeAttempts(entering.row, work, held)
+      case 'givenUp':
+        throw entering.cause
+      case 'skipped':
+      case 'refused': {
+        const { kind, ...facts } = entering
+        return { status: kind, ...facts } as RunResult<T>
+      }
+    }
+  } finally {
+    unlink()
   }
-  const durationMs = io.clock.monotonicMs() - startedMs
+}
 
-  const finish = await finishAttempt(await lease.release(), endingOf(end), terms, io)
-  const recorded = finish.kind === 'recorded'
-  io.tell({
-    event: 'ended',
-    attempt,
-    ending: endingOf(end),
-    durationMs,
-    finish: finish.kind,
-    ...(finish.kind === 'unanswered' && { finishCause: finish.cause.message }),
-    ...detailOf(end),
-  })
-  await registering
-  if (end.outcome !== 'succeeded') return { status: 'failed', attempt: attempt.number, recorded, ...end }
-  return { status: recorded ? 'completed' : 'unrecorded', attempt: attempt.number, value: end.value }
+/** The attempts of one trigger: the first one, and those that it makes itself after a failure. */
+async function makeAttempts<T>(first: Row, work: Work<T>, held: Held): Promise<RunResult<T>> {
+  const { lease, halt, terms, io } = held
+  let registering: Promise<void> | null = null
+  let row = first
+  for (let retry = 1; ; retry++) {
+    const attempt = row.attempts.at(-1) as Attempt
+    const startedMs = io.clock.monotonicMs()
+    // After a stop that came before the start, nothing starts, and the slot is free for the next trigger.
+    let end: WorkEnd<T> = { outcome: 'notStarted' }
+    if (!halt.aborted) {
+      io.tell({ event: 'claimed', attempt })
+      const { number, runId } = attempt
+      const live = { ...keyOf(row), windowEnd: row.windowEnd, number, runId, lost: lease.lost, record: lease.record }
+      const working = work(live)
+      registering ??= register(row, terms, io)
+      end = await working.catch(
+        (error: unknown): WorkEnd<T> => ({ outcome: 'failed', error, detail: firstLine(error) }),
+      )
+    }
+    const ended = {
+      event: 'ended',
+      attempt,
+      ending: endingOf(end),
+      durationMs: io.clock.monotonicMs() - startedMs,
+      ...detailOf(end),
+    } as const
+
+    if (end.outcome !== 'succeeded' && !halt.aborted && mayRetry(row, end.outcome, terms)) {
+      const waited = await waitForRetry(ended, retry, held)
+      if (waited.kind === 'next') {
+        row = waited.row
+        continue
+      }
+      await registering
+      return { status: 'failed', attempt: attempt.number, recorded: waited.recorded, ...end }
+    }
+
+    const finish = await finishAttempt(await lease.release(), ended.ending, terms, io)
+    const recorded = finish.kind === 'recorded'
+    io.tell({ ...ended, ...endWritten(finish) })
+    await registering
+    if (end.outcome !== 'succeeded') return { status: 'failed', attempt: attempt.number, recorded, ...end }
+    return { status: recorded ? 'completed' : 'unrecorded', attempt: attempt.number, value: end.value }
+  }
 }
 
 /** The registry is for audits: beside the work, once, and whatever goes wrong with it changes nothing about the run. */
@@ -173,27 +217,4 @@ function endingOf({ outcome, exitCode, signal }: Ending): Ending {
 
 function detailOf(end: WorkEnd<unknown>): { readonly detail?: string } {
   return 'detail' in end && end.detail !== undefined ? { detail: end.detail } : {}
-}
-
-/**
- * Puts the rejection on record, within a short time of its own: the slot is guarded by its row, not by the note, and a
- * rejection that could not be noted stays one.
- */
-async function note(
-  rejection: Pick<Rejection, 'kind' | 'cause'>,
-  { task, window, runId, trigger, place }: ClaimRequest,
-  terms: RunTerms,
-  io: RunIo,
-): Promise<NoteResult> {
-  const full: Rejection = { ...rejection, runId, trigger, ...place, at: io.clock.now() }
-  try {
-    const reply = await withinStop(Math.min(NOTE_TIMEOUT_MS, terms.ledgerTimeoutMs), terms, io, (signal) => {
-      const options = { signal, retry: 'unreachable' } as const
-      return untilAnswered(() => io.store.note({ task, slot: window.slot }, full, options), io, options)
-    })
-    return reply.kind === 'answer' ? { noted: reply.value } : { noted: false, detail: reply.cause.message }
-  } catch (error) {
-    if (!(error instanceof LedgerError)) throw error
-    return { noted: false, detail: error.message }
-  }
 }

@@ -1,8 +1,9 @@
 import { firstLine, LedgerError } from '../core/errors.ts'
 import type { RunEvent } from '../core/event.ts'
-import { renewed } from '../core/transition.ts'
+import { renewed, type Stamp } from '../core/transition.ts'
 import type { ProcessMark, Row } from '../core/types.ts'
 import { withDeadline } from './clock.ts'
+import type { RetryOptions } from './retry.ts'
 import { type WriteIo, type Written, writeAsOwner } from './write.ts'
 
 export interface LeaseTerms {
@@ -22,6 +23,15 @@ export interface LeaseIo extends WriteIo {
   tell(event: RunEvent): void
 }
 
+/** A change of the row by its owner. */
+export type Change = (row: Row, stamp: Stamp) => Row
+
+/**
+ * Asked after a lease that had run out was renewed, where more than the row depends on it: `lost` where others have
+ * acted on that meanwhile.
+ */
+type Regain = (options: RetryOptions) => Promise<'held' | 'lost' | LedgerError>
+
 /** Why the work must end, and how long it may take to. */
 export interface LeaseLoss {
   readonly cause: 'taken' | 'expired'
@@ -33,6 +43,8 @@ export interface Lease {
   readonly lost: AbortSignal
   /** Puts the child into the row with the next renewal, so that others on this host see that it lives. */
   record(process: ProcessMark): void
+  /** Makes another write of this owner's, which renews the lease too, in place of the renewals. */
+  write(change: Change, within: (job: (signal: AbortSignal) => Promise<Written>) => Promise<Written>): Promise<Written>
   /** Ends the renewals, one in flight included, and gives the row as it is known: a finish builds on it. */
   release(): Promise<Row>
 }
@@ -44,10 +56,16 @@ export interface Lease {
 const RENEWAL_AFTER_PAUSE_MS = 5_000
 
 /** Renews the lease of `row` until released. All its deadlines are monotonic, from before the last write was sent. */
-export function keepLease(row: Row, preparedAtMs: number, terms: LeaseTerms, io: LeaseIo): Lease {
+export function keepLease(
+  row: Row,
+  preparedAtMs: number,
+  terms: LeaseTerms,
+  io: LeaseIo,
+  regain: Regain = async () => 'held',
+): Lease {
   const { clock } = io
   const lost = new AbortController()
-  const released = new AbortController()
+  let released = new AbortController()
   let current = row
   let trustedFromMs = preparedAtMs
   let process: ProcessMark | null = null
@@ -69,8 +87,6 @@ export function keepLease(row: Row, preparedAtMs: number, terms: LeaseTerms, io:
       const written = await renew(budgetMs)
       if (written.kind === 'lost') return { cause: 'taken', killInMs: terms.killAfterMs }
       if (written.kind === 'ok') {
-        current = written.row
-        trustedFromMs = written.preparedAtMs
         nextMs = trustedFromMs + terms.heartbeatMs
         if (failing) io.tell({ event: 'renewal-recovered' })
         failing = false
@@ -86,30 +102,65 @@ export function keepLease(row: Row, preparedAtMs: number, terms: LeaseTerms, io:
 
   /** A bug in a renewal is no reason to lose a healthy batch: it is told of, and the lease runs out as in an outage. */
   function renew(budgetMs: number): Promise<Written> {
-    return withDeadline(clock, budgetMs, [released.signal], (signal) =>
-      writeAsOwner(current, (base, stamp) => renewed(base, stamp, terms.leaseMs, process), io, {
-        signal,
-        retry: 'any',
+    return withDeadline(clock, budgetMs, [released.signal], (signal) => send(renewal, signal)).catch(
+      (error: unknown) => ({
+        kind: 'unanswered',
+        cause: new LedgerError('unreachable', firstLine(error), { cause: error }),
+        row: current,
       }),
-    ).catch((error: unknown) => ({
-      kind: 'unanswered',
-      cause: new LedgerError('unreachable', firstLine(error), { cause: error }),
-      row: current,
-    }))
+    )
   }
 
-  const beating = beat().then((loss) => {
-    if (loss !== null) lost.abort(loss)
-  })
+  const renewal: Change = (base, stamp) => renewed(base, stamp, terms.leaseMs, process)
+
+  async function send(change: Change, signal: AbortSignal): Promise<Written> {
+    const options = { signal, retry: 'any' } as const
+    const written = await writeAsOwner(current, change, io, options)
+    if (written.kind !== 'ok') return written
+    if (clock.monotonicMs() >= killAtMs()) {
+      const held = await regain(options)
+      // Not trusted yet: the next write asks again.
+      if (held instanceof LedgerError) return { kind: 'unanswered', cause: held, row: written.row }
+      if (held === 'lost') return { kind: 'lost', found: written.row }
+    }
+    current = written.row
+    trustedFromMs = written.preparedAtMs
+    return written
+  }
+
+  function goOn(): Promise<void> {
+    released = new AbortController()
+    return beat().then((loss) => {
+      if (loss !== null) lost.abort(loss)
+    })
+  }
+
+  async function pause(): Promise<void> {
+    released.abort()
+    await beating
+  }
+
+  let beating = goOn()
 
   return {
     lost: lost.signal,
     record(mark) {
       process = mark
     },
+    async write(change, within) {
+      await pause()
+      process = null
+      const written = await within(async (signal) => {
+        const first = await send(change, signal)
+        const aged = first.kind === 'ok' && clock.monotonicMs() - first.preparedAtMs >= terms.heartbeatMs
+        return aged ? send(renewal, signal) : first
+      })
+      if (written.kind === 'lost') lost.abort({ cause: 'taken', killInMs: terms.killAfterMs } satisfies LeaseLoss)
+      else beating = goOn()
+      return written
+    },
     async release() {
-      released.abort()
-      await beating
+      await pause()
       return current
     },
   }

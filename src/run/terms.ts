@@ -1,7 +1,7 @@
 import { formatDuration } from '../core/duration.ts'
 import { usageError } from '../core/errors.ts'
-import { MAX_ATTEMPTS } from '../core/policy.ts'
-import type { RunTerms } from './execute.ts'
+import { LONGEST_RETRY_DELAY_MS, MAX_ATTEMPTS } from '../core/policy.ts'
+import type { RunTerms } from './held.ts'
 import type { TriggerTerms } from './trigger.ts'
 
 const SECOND_MS = 1_000
@@ -36,6 +36,13 @@ export const LIMITS = {
   earlyToleranceMs: { default: null, min: 0, max: HOUR_MS },
   /** Left out: any time. */
   maxLatenessMs: { default: null, min: 0, max: 366 * DAY_MS },
+  /** Left out: attempts are for later triggers. */
+  retryDelayMs: { default: null, min: 0, max: LONGEST_RETRY_DELAY_MS },
+  retryBackoff: { default: 1, min: 1, max: 10 },
+  /** Longer than a batch that is due hourly, and a container that waits costs money. */
+  overlapTimeoutMs: { default: HOUR_MS, min: SECOND_MS, max: 31 * DAY_MS },
+  /** Left out: without end. At least a month and what a late duplicate of its last day takes. */
+  retentionMs: { default: null, min: 35 * DAY_MS, max: 36_525 * DAY_MS },
 } as const satisfies Record<string, Limit>
 
 /** What a caller may set of a run, in milliseconds where a name says so; what is left out has the default. */
@@ -43,6 +50,7 @@ export interface RunSettings extends Partial<Record<keyof typeof LIMITS, number>
   readonly onLeaseLost?: 'stop' | 'continue'
   readonly requireEventTime?: boolean
   readonly onMismatch?: 'warn' | 'refuse'
+  readonly overlap?: 'allow' | 'skip' | 'wait'
 }
 
 /** Fills in the defaults and checks the bounds. Throws a usage error that names the setting, its value and what is allowed. */
@@ -52,8 +60,24 @@ export function readTerms(settings: RunSettings): RunTerms & TriggerTerms {
   ) as Numbers
   oneOf('on-lease-lost', settings.onLeaseLost, ['stop', 'continue'])
   oneOf('on-mismatch', settings.onMismatch, ['warn', 'refuse'])
-  const { leaseMs, heartbeatMs, skewMs, killAfterMs } = numbers
+  oneOf('overlap', settings.overlap, ['allow', 'skip', 'wait'])
+  const overlap = settings.overlap ?? 'allow'
+  checkTimes(numbers, settings)
+  checkRetries(numbers, settings, overlap)
+  // Where others may act on a lease that ran out, the work must not outlive it.
+  const alone = numbers.maxAttempts === 1 && overlap === 'allow'
+  return {
+    ...numbers,
+    // A short lease shortens the default with it.
+    finishTimeoutMs: settings.finishTimeoutMs ?? Math.min(numbers.finishTimeoutMs, numbers.leaseMs / 2),
+    onLeaseLost: settings.onLeaseLost ?? (alone ? 'continue' : 'stop'),
+    requireEventTime: settings.requireEventTime ?? false,
+    onMismatch: settings.onMismatch ?? 'warn',
+    overlap,
+  }
+}
 
+function checkTimes({ leaseMs, heartbeatMs, skewMs, killAfterMs }: Numbers, settings: RunSettings): void {
   const least = 3 * heartbeatMs + skewMs + killAfterMs
   if (leaseMs < least) {
     throw usageError(
@@ -65,13 +89,18 @@ export function readTerms(settings: RunSettings): RunTerms & TriggerTerms {
       `finish-timeout is ${formatDuration(settings.finishTimeoutMs)}; it must be less than the lease, ${formatDuration(leaseMs)}`,
     )
   }
-  return {
-    ...numbers,
-    // A short lease shortens the default with it.
-    finishTimeoutMs: settings.finishTimeoutMs ?? Math.min(numbers.finishTimeoutMs, leaseMs / 2),
-    onLeaseLost: settings.onLeaseLost ?? (numbers.maxAttempts === 1 ? 'continue' : 'stop'),
-    requireEventTime: settings.requireEventTime ?? false,
-    onMismatch: settings.onMismatch ?? 'warn',
+}
+
+/** A setting without the one that gives it a meaning was meant for something: better said than ignored. */
+function checkRetries({ maxAttempts, retryDelayMs }: Numbers, settings: RunSettings, overlap: string): void {
+  if (retryDelayMs !== null && maxAttempts === 1) {
+    throw usageError('retry-delay is given, but max-attempts is 1: nothing would be tried again; raise max-attempts')
+  }
+  if (settings.retryBackoff !== undefined && retryDelayMs === null) {
+    throw usageError('retry-backoff is given, but no retry-delay; give the delay before the first retry')
+  }
+  if (settings.overlapTimeoutMs !== undefined && overlap !== 'wait') {
+    throw usageError(`overlap-timeout is given, but overlap is ${overlap}; only wait has a timeout`)
   }
 }
 

@@ -1,3 +1,4 @@
+import { formatDuration } from '../core/duration.ts'
 import { usageError } from '../core/errors.ts'
 import type { RunEvent } from '../core/event.ts'
 import { formatInstant, parseInstant } from '../core/instant.ts'
@@ -25,6 +26,8 @@ export interface TriggerTerms {
   readonly earlyToleranceMs: number | null
   readonly onMismatch: 'warn' | 'refuse'
   readonly skewMs: number
+  /** Null: rows are kept without end. */
+  readonly retentionMs: number | null
 }
 
 export interface ReadTrigger {
@@ -36,14 +39,29 @@ export interface ReadTrigger {
 
 /** With windows shorter than this, a delivery within the usual minute or two can land in the next one. */
 const SHORT_WINDOW_MS = 3_600_000
+/** `latest`, and the one before it for whoever compares, can then still be asked for. */
+const RETAINED_WINDOWS = 2
 /** EventBridge fires within a minute of the time that it states. */
 const MISMATCH_TOLERANCE_MS = 60_000
 
 /** Turns what was delivered into the slot that it belongs to. Throws a usage error for anything that would guess. */
 export function readTrigger(input: TriggerInput, schedule: Schedule, terms: TriggerTerms, now: Instant): ReadTrigger {
-  return input.forceSlot === undefined
-    ? readScheduled(input, schedule, terms, now)
-    : readForced(input, input.forceSlot, schedule, terms, now)
+  const read =
+    input.forceSlot === undefined
+      ? readScheduled(input, schedule, terms, now)
+      : readForced(input, input.forceSlot, schedule, terms, now)
+  checkRetention(terms.retentionMs, read.window)
+  return read
+}
+
+/** A row that is gone rejects nothing: it must outlive whatever may still be delivered for its slot. */
+function checkRetention(retentionMs: number | null, { slot, end }: Window): void {
+  if (retentionMs === null || end === null) return
+  const leastMs = RETAINED_WINDOWS * (end - slot)
+  if (retentionMs >= leastMs) return
+  throw usageError(
+    `retention is ${formatDuration(retentionMs)}; it must be at least two windows, here ${formatDuration(leastMs)}: a slot whose row is gone would run again`,
+  )
 }
 
 function readScheduled(input: TriggerInput, schedule: Schedule, terms: TriggerTerms, now: Instant): ReadTrigger {

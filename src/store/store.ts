@@ -47,10 +47,10 @@ export interface Page {
 
 /**
  * A small document beside the rows, one for each task. Its kind is its partition, which no task's name can be:
- * `#registry` holds the schedules of a task.
+ * `#registry` holds the schedules of a task, `#turn` names the slot that may run where slots must not overlap.
  */
 export interface EntryKey {
-  readonly kind: '#registry'
+  readonly kind: '#registry' | '#turn'
   readonly task: string
 }
 

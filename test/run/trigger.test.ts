@@ -8,7 +8,13 @@ const fixture = (name: string) => readFileSync(new URL(`../fixtures/aws/${name}`
 const at = (text: string) => Date.parse(text)
 
 const NIGHTLY = { expression: '0 3 * * *', zone: 'Asia/Tokyo' }
-const TERMS: TriggerTerms = { requireEventTime: false, earlyToleranceMs: null, onMismatch: 'warn', skewMs: 30_000 }
+const TERMS: TriggerTerms = {
+  requireEventTime: false,
+  earlyToleranceMs: null,
+  onMismatch: 'warn',
+  retentionMs: null,
+  skewMs: 30_000,
+}
 const NOW = at('2026-11-23T18:00:40Z')
 
 function read(input: TriggerInput, terms: Partial<TriggerTerms> = {}, spec: ScheduleSpec = NIGHTLY, now = NOW) {

@@ -17,6 +17,16 @@ export interface Server {
 export const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' }
 export const REGION = 'eu-west-1'
 
+/** The environment of a command that talks to this server. */
+export function awsEnv({ endpoint }: Pick<Server, 'endpoint'>): Readonly<Record<string, string>> {
+  return {
+    AWS_ENDPOINT_URL_DYNAMODB: endpoint,
+    AWS_REGION: REGION,
+    AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
+  }
+}
+
 const MOTO = '/usr/bin/moto_server'
 export const hasMoto = existsSync(MOTO)
 

@@ -2,7 +2,8 @@ import type { RunEvent } from '../../src/core/event.ts'
 import type { Rejection, Row, StoredRow, Survivor, Trigger } from '../../src/core/types.ts'
 import type { ClaimRequest } from '../../src/run/claim.ts'
 import type { Clock } from '../../src/run/clock.ts'
-import { execute, type LiveAttempt, type RunIo, type RunResult, type WorkEnd } from '../../src/run/execute.ts'
+import { execute, type LiveAttempt, type RunResult, type WorkEnd } from '../../src/run/execute.ts'
+import type { RunIo } from '../../src/run/held.ts'
 import { type RunSettings, readTerms } from '../../src/run/terms.ts'
 import { type Call, type Fate, faultyStore } from './faulty-store.ts'
 import { memoryStore } from './memory-store.ts'
@@ -10,6 +11,8 @@ import { type HostTime, virtualTime } from './virtual-clock.ts'
 
 const SLOT = Date.parse('2026-11-24T03:00:00Z')
 export const TASK = 'nightly'
+const DAY_MS = 86_400_000
+const slotOfDay = (day: number) => SLOT + day * DAY_MS
 
 export interface HostOptions {
   readonly time?: HostTime
@@ -21,6 +24,8 @@ export interface HostOptions {
   readonly stopped?: boolean
   readonly force?: { readonly by: string; readonly reason: string }
   readonly survivor?: Survivor
+  /** Days after the first slot; default 0. */
+  readonly day?: number
 }
 
 /** One trigger, run to its end. */
@@ -43,6 +48,8 @@ export function world() {
     work: (attempt: LiveAttempt, clock: Clock) => Promise<WorkEnd<string>>,
     options: HostOptions = {},
   ): Run {
+    const terms = readTerms(options.settings ?? {})
+    const slot = slotOfDay(options.day ?? 0)
     const hostClock = time.clock(options.time)
     const clock: Clock = {
       ...hostClock,
@@ -57,17 +64,19 @@ export function world() {
     let starts = 0
     const how: Trigger =
       options.force === undefined
-        ? { kind: 'scheduled', eventTime: SLOT, source: 'event-time' }
+        ? { kind: 'scheduled', eventTime: slot, source: 'event-time' }
         : { kind: 'forced', ...options.force }
     const request: ClaimRequest = {
       task: TASK,
-      window: { slot: SLOT, end: SLOT + 86_400_000 },
+      window: { slot, end: slot + DAY_MS },
       schedule: { expression: '0 3 * * *', zone: 'UTC' },
       zoneData: '2026a',
       runId,
       trigger: how,
       place: { host: `host-of-${runId}` },
       objection: null,
+      retentionMs: terms.retentionMs,
+      ...(terms.overlap !== 'allow' && { phase: 'waiting' }),
     }
     const io: RunIo = {
       store: faultyStore(ledger, clock, options.fateOf ?? (() => ({ kind: 'answered', afterMs: 5 }))),
@@ -84,7 +93,7 @@ export function world() {
         starts += 1
         return work(attempt, clock)
       },
-      readTerms(options.settings ?? {}),
+      terms,
       io,
     )
     return {
@@ -99,8 +108,8 @@ export function world() {
     time,
     ledger,
     trigger,
-    async row(): Promise<Row> {
-      const found = await ledger.get({ task: TASK, slot: SLOT }, { signal: new AbortController().signal })
+    async row(day = 0): Promise<Row> {
+      const found = await ledger.get({ task: TASK, slot: slotOfDay(day) }, { signal: new AbortController().signal })
       if (found === null || 'foreign' in found) throw new Error(`no row, but ${JSON.stringify(found)}`)
       return found
     },

@@ -1,0 +1,38 @@
+import type { RunEvent } from '../core/event.ts'
+import { delayBeforeRetryMs } from '../core/policy.ts'
+import { retried } from '../core/transition.ts'
+import type { Row } from '../core/types.ts'
+import { finishAttempt } from './finish.ts'
+import { begin, type EndWritten, endWritten, type Held } from './held.ts'
+import { withinStop } from './stop.ts'
+
+type Ended = Omit<Extract<RunEvent, { event: 'ended' }>, keyof EndWritten>
+
+export type Retry =
+  /** The next attempt has begun; or a stop came while it waited, and it has not. */
+  | { readonly kind: 'next'; readonly row: Row }
+  /** There is none: the ledger does not let it begin. `recorded` is of the attempt that ended. */
+  | { readonly kind: 'none'; readonly recorded: boolean }
+
+/** Puts the end of one attempt on record, with the next one of the same trigger, and waits until that is due. */
+export async function waitForRetry(ended: Ended, retry: number, held: Held): Promise<Retry> {
+  const { lease, halt, terms, io } = held
+  const written = await lease.write(
+    (row, stamp) => retried(row, ended.ending, stamp, terms.leaseMs),
+    (job) => withinStop(terms.finishTimeoutMs, terms, io, job),
+  )
+  io.tell({ ...ended, ...endWritten(written) })
+  if (written.kind !== 'ok') {
+    await lease.release()
+    return { kind: 'none', recorded: false }
+  }
+  const delayMs = delayBeforeRetryMs(terms, retry)
+  if (!halt.aborted) io.tell({ event: 'retry', attempt: ended.attempt.number + 1, delayMs })
+  await io.clock.wait(delayMs, halt)
+  if (halt.aborted) return { kind: 'next', row: written.row }
+  const begun = await begin(held, terms.finishTimeoutMs)
+  if (begun.kind === 'ok') return { kind: 'next', row: begun.row }
+  if (halt.aborted) return { kind: 'next', row: written.row }
+  await finishAttempt(await lease.release(), { outcome: 'notStarted' }, terms, io)
+  return { kind: 'none', recorded: true }
+}

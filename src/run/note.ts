@@ -1,0 +1,33 @@
+import { LedgerError } from '../core/errors.ts'
+import type { NoteResult } from '../core/event.ts'
+import type { Rejection } from '../core/types.ts'
+import type { ClaimRequest } from './claim.ts'
+import { untilAnswered } from './retry.ts'
+import { type StopIo, type StopTerms, withinStop } from './stop.ts'
+import type { WriteIo } from './write.ts'
+
+/** The ledger has just answered the claim; what takes longer than two tries is an outage. */
+const NOTE_TIMEOUT_MS = 10_000
+
+/**
+ * Puts the rejection on record, within a short time of its own: the slot is guarded by its row, not by the note, and a
+ * rejection that could not be noted stays one.
+ */
+export async function noteRejection(
+  rejection: Pick<Rejection, 'kind' | 'cause'>,
+  { task, window, runId, trigger, place }: ClaimRequest,
+  terms: StopTerms & { readonly ledgerTimeoutMs: number },
+  io: WriteIo & StopIo,
+): Promise<NoteResult> {
+  const full: Rejection = { ...rejection, runId, trigger, ...place, at: io.clock.now() }
+  try {
+    const reply = await withinStop(Math.min(NOTE_TIMEOUT_MS, terms.ledgerTimeoutMs), terms, io, (signal) => {
+      const options = { signal, retry: 'unreachable' } as const
+      return untilAnswered(() => io.store.note({ task, slot: window.slot }, full, options), io, options)
+    })
+    return reply.kind === 'answer' ? { noted: reply.value } : { noted: false, detail: reply.cause.message }
+  } catch (error) {
+    if (!(error instanceof LedgerError)) throw error
+    return { noted: false, detail: error.message }
+  }
+}

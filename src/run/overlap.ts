@@ -1,0 +1,59 @@
+import type { LedgerError } from '../core/errors.ts'
+import { formatInstant } from '../core/instant.ts'
+import { skipped } from '../core/transition.ts'
+import type { Turn } from '../core/turn.ts'
+import type { Row } from '../core/types.ts'
+import { finishAttempt } from './finish.ts'
+import { begin, endWritten, type Held } from './held.ts'
+import { noteRejection } from './note.ts'
+import { withinStop } from './stop.ts'
+import { waitForTurn } from './turn.ts'
+import { writeAsOwner } from './write.ts'
+
+export type Entering =
+  /** The task's turn is this slot's, and its attempt has begun; or a stop came, and its attempt has not. */
+  | { readonly kind: 'entered'; readonly row: Row }
+  | { readonly kind: 'skipped'; readonly attempt: number; readonly holder: Turn; readonly recorded: boolean }
+  | { readonly kind: 'refused'; readonly cause: 'overlap'; readonly row: null }
+  /** The ledger did not say whose turn it is. */
+  | { readonly kind: 'givenUp'; readonly cause: LedgerError }
+
+/** Brings a claimed slot that waits to its first attempt, where slots of the task must not overlap. */
+export async function enter(row: Row, held: Held, onTurn: () => void): Promise<Entering> {
+  const { request, halt, terms, io } = held
+  const waits = terms.overlap === 'wait' && request.trigger.kind === 'scheduled'
+  const turning = await waitForTurn(row, waits ? terms.overlapTimeoutMs : 0, terms, io, halt, (holder) =>
+    io.tell({ event: 'waiting', holder }),
+  )
+  if (turning.kind === 'mine') onTurn()
+  const ready = turning.kind === 'mine' && !halt.aborted ? await begin(held, terms.ledgerTimeoutMs) : turning
+  if (ready.kind === 'ok') return { kind: 'entered', row: ready.row }
+  if (ready.kind === 'busy' && !halt.aborted) return giveWay(ready.holder, held)
+  if (ready.kind === 'unanswered' && !halt.aborted) return giveUp(ready.cause, held)
+  return { kind: 'entered', row }
+}
+
+async function giveWay(holder: Turn, held: Held): Promise<Entering> {
+  const { request, lease, terms, io } = held
+  const row = await lease.release()
+  const attempt = row.attempts.length
+  if (terms.overlap === 'skip' && request.trigger.kind === 'scheduled') {
+    const reason = `slot ${formatInstant(holder.slot)} of the task was running, run ${holder.runId}`
+    const written = await withinStop(terms.finishTimeoutMs, terms, io, (signal) =>
+      writeAsOwner(row, (ground, stamp) => skipped(ground, reason, stamp), io, { signal, retry: 'any' }),
+    )
+    io.tell({ event: 'skipped', holder, ...endWritten(written) })
+    return { kind: 'skipped', attempt, holder, recorded: written.kind === 'ok' }
+  }
+  await finishAttempt(row, { outcome: 'notStarted' }, terms, io)
+  const refusal = { kind: 'refused', cause: 'overlap' } as const
+  const noted = await noteRejection(refusal, request, terms, io)
+  io.tell({ event: 'refused', cause: refusal.cause, row: null, survivor: null, holder, ...noted })
+  return { ...refusal, row: null }
+}
+
+async function giveUp(cause: LedgerError, { lease, terms, io }: Held): Promise<Entering> {
+  const finish = await finishAttempt(await lease.release(), { outcome: 'notStarted' }, terms, io)
+  io.tell({ event: 'withdrawn', certain: finish.kind !== 'unanswered', detail: cause.message })
+  return { kind: 'givenUp', cause }
+}

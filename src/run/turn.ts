@@ -1,0 +1,98 @@
+import type { LedgerError } from '../core/errors.ts'
+import { decodeTurn, encodeTurn, holdsTurn, type Turn } from '../core/turn.ts'
+import type { Row, Survivor } from '../core/types.ts'
+import type { EntryKey, Store } from '../store/store.ts'
+import { withDeadline } from './clock.ts'
+import { type RetryIo, type RetryOptions, untilAnswered } from './retry.ts'
+
+export interface TurnTerms {
+  readonly skewMs: number
+  readonly heartbeatMs: number
+  readonly ledgerTimeoutMs: number
+}
+
+export interface TurnIo extends RetryIo {
+  readonly store: Store
+  /** What still lives on this host of an attempt of the row that never reported its end. */
+  findSurvivor(row: Row): Survivor | null
+}
+
+export type Turning =
+  /** This run's, by its own write: whoever takes it from now on has seen this run's row after that. */
+  | { readonly kind: 'mine' }
+  /** Another slot's. */
+  | { readonly kind: 'busy'; readonly holder: Turn }
+  | { readonly kind: 'unanswered'; readonly cause: LedgerError }
+
+/** Between two looks at a slot that runs: two reads each time, and a batch that runs daily can bear the wait. */
+const LONGEST_POLL_MS = 5_000
+
+/** Takes the task's turn, and waits for it up to `patienceMs`. `halt` ends the wait as if that were over. */
+export async function waitForTurn(
+  row: Row,
+  patienceMs: number,
+  terms: TurnTerms,
+  io: TurnIo,
+  halt: AbortSignal,
+  onWait: (holder: Turn) => void,
+): Promise<Turning> {
+  const deadlineMs = io.clock.monotonicMs() + patienceMs
+  let told = false
+  for (;;) {
+    const turning = await withDeadline(io.clock, terms.ledgerTimeoutMs, [halt], (signal) =>
+      takeTurn(row, terms, io, { signal, retry: 'any' }),
+    )
+    const leftMs = deadlineMs - io.clock.monotonicMs()
+    if (turning.kind !== 'busy' || leftMs <= 0 || halt.aborted) return turning
+    if (!told) onWait(turning.holder)
+    told = true
+    // Spread, so that those who wait do not ask all at once.
+    const pollMs = Math.min(LONGEST_POLL_MS, terms.heartbeatMs) * (0.5 + io.random() / 2)
+    await io.clock.wait(Math.min(leftMs, pollMs), halt)
+  }
+}
+
+/**
+ * Takes the task's turn for the slot of `row` where it is free, or holds on to it. Always by a write, since a read would
+ * not fence one of another slot that is still on its way.
+ */
+export async function takeTurn(
+  { task, slot, owner }: Row,
+  terms: TurnTerms,
+  io: TurnIo,
+  options: RetryOptions,
+): Promise<Turning> {
+  const key: EntryKey = { kind: '#turn', task }
+  const document = encodeTurn({ slot, runId: owner })
+  for (;;) {
+    const read = await untilAnswered(() => io.store.readEntry(key, options), io, options)
+    if (read.kind === 'unanswered') return read
+    const entry = read.value
+    if (entry !== null) {
+      const holder = decodeTurn(entry.document, task)
+      const own = holder.slot === slot && holder.runId === owner
+      const held = own ? ({ kind: 'answer', value: false } as const) : await isHeld(holder)
+      if (held.kind === 'unanswered') return held
+      if (held.value) return { kind: 'busy', holder }
+    }
+    const next = { version: (entry?.version ?? 0) + 1, document }
+    const written = await untilAnswered(
+      () => io.store.writeEntry(key, next, entry?.version ?? 'absent', options),
+      io,
+      options,
+    )
+    if (written.kind === 'unanswered') return written
+    if (written.value === 'ok') return { kind: 'mine' }
+    // Another slot was faster, or the answer to this very write was lost: the entry says which.
+  }
+
+  async function isHeld(holder: Turn) {
+    const found = await untilAnswered(() => io.store.get({ task, slot: holder.slot }, options), io, options)
+    if (found.kind === 'unanswered') return found
+    const row = found.value
+    if (holdsTurn(row, holder, io.clock.now(), terms.skewMs)) return { kind: 'answer', value: true } as const
+    // Stale: its supervisor was killed, and its child may live on.
+    const left = row !== null && 'owner' in row && row.state === 'PENDING' && row.owner === holder.runId
+    return { kind: 'answer', value: left && io.findSurvivor(row) !== null } as const
+  }
+}

@@ -1,0 +1,188 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { cronledger, type Loose, type Running, scratch, start } from '../support/cli.ts'
+import { awsEnv, type Server, startDynalite } from '../support/servers.ts'
+
+const folder = scratch()
+let server: Server
+beforeAll(async () => {
+  server = await startDynalite()
+})
+afterAll(() => server.stop())
+
+/** Looks often, and trusts long: twenty processes at once are slow. */
+const PATIENT = ['--lease', '2m', '--heartbeat', '500ms']
+/** A lease that is over soon, so that a test can wait for it to be. */
+const SHORT = ['--lease', '6s', '--heartbeat', '300ms', '--skew', '0s', '--kill-after', '500ms']
+const DAYS = ['2026-11-22T03:00:05Z', '2026-11-23T03:00:05Z']
+
+/** A batch that notices another one beside it, and that ends when the file `go` is there. */
+const BATCH = `mkdir busy || echo overlap >> bad
+echo "$CRONLEDGER_RUN_SLOT" >> ran
+echo began
+until [ -e go ]; do sleep 0.02; done
+rmdir busy`
+
+let places = 0
+
+describe.each(['file', 'dynamodb'] as const)('slots that must not overlap, on a %s ledger', (kind) => {
+  async function task() {
+    const cwd = join(folder, `place-${++places}`)
+    mkdirSync(cwd)
+    const table = `overlap-${places}`
+    const store = kind === 'file' ? `file:${join(cwd, 'ledger.db')}` : `dynamodb:${table}`
+    const env = kind === 'file' ? {} : awsEnv(server)
+    expect((await cronledger(['setup', '--store', store], { env })).code).toBe(0)
+    const named = ['--store', store, '--task', 'nightly', '--schedule', '0 3 * * *']
+    const run = (day: number, overlap: string, ...more: string[]): Running => {
+      const when = more.includes('--force-slot') ? [] : ['--event-time', DAYS[day] as string]
+      const terms = more.includes('--lease') ? [] : PATIENT
+      const args = ['run', ...named, ...when, '--overlap', overlap, ...terms, ...more, '--', 'sh', '-c', BATCH]
+      return start(args, { cwd, env })
+    }
+    const rows = async (): Promise<Loose[]> => {
+      const { stdout } = await cronledger(['history', '--store', store, '--task', 'nightly', '--json'], { env })
+      return JSON.parse(stdout).reverse()
+    }
+    const has = (name: string) => existsSync(join(cwd, name))
+    return {
+      run,
+      rows,
+      has,
+      go: () => writeFileSync(join(cwd, 'go'), ''),
+      stop: () => rmSync(join(cwd, 'go')),
+      ran: () => readFileSync(join(cwd, 'ran'), 'utf8').trim().split('\n'),
+    }
+  }
+
+  test('--overlap skip: of 20 processes beside a neighbour that runs, one is SKIPPED and 19 are duplicates', {
+    timeout: 120_000,
+  }, async () => {
+    const { run, rows, go, ran, has } = await task()
+    const holder = run(0, 'skip')
+    await holder.printed('began')
+    const others = await Promise.all(Array.from({ length: 20 }, () => run(1, 'skip').ended))
+    expect(others.map(({ code }) => code)).toEqual(others.map(() => 0))
+    go()
+    expect((await holder.ended).code).toBe(0)
+    expect(await rows()).toMatchObject([{ state: 'COMPLETED' }, { state: 'SKIPPED', rejections: { count: 19 } }])
+    expect(ran()).toEqual(['2026-11-22T03:00:00Z'])
+    expect(has('bad')).toBe(false)
+  })
+
+  test('--overlap wait: 20 processes of two neighbouring slots: both run, one after the other', {
+    timeout: 120_000,
+  }, async () => {
+    const { run, rows, go, ran, has } = await task()
+    go()
+    const all = await Promise.all(Array.from({ length: 20 }, (_, index) => run(index % 2, 'wait').ended))
+    expect(all.map(({ code }) => code)).toEqual(all.map(() => 0))
+    expect(await rows()).toMatchObject([
+      { state: 'COMPLETED', rejections: { count: 9 } },
+      { state: 'COMPLETED', rejections: { count: 9 } },
+    ])
+    expect(ran().sort()).toEqual(['2026-11-22T03:00:00Z', '2026-11-23T03:00:00Z'])
+    expect(has('bad')).toBe(false)
+  })
+
+  test('the holder is killed by kill -9: the other slot waits for its lease, and for the child that it left behind', {
+    timeout: 120_000,
+  }, async () => {
+    const { run, rows, go, ran, has } = await task()
+    const holder = run(0, 'wait', ...SHORT)
+    await holder.printed('began')
+    // From its first renewal on, the row knows the child.
+    while ((await rows())[0]?.['attempts'][0].process === undefined);
+    const waiting = run(1, 'wait', ...SHORT)
+    while ((await rows())[1] === undefined);
+    holder.child.kill('SIGKILL')
+    await holder.exited
+    while (!(await rows())[0]?.['stale']);
+    // The child of the killed one still runs.
+    expect((await rows())[1]).toMatchObject({ state: 'PENDING', attempts: [{ phase: 'waiting' }] })
+    go()
+    expect((await waiting.ended).code).toBe(0)
+    expect(await rows()).toMatchObject([{ state: 'PENDING', stale: true }, { state: 'COMPLETED' }])
+    expect(ran()).toEqual(['2026-11-22T03:00:00Z', '2026-11-23T03:00:00Z'])
+    expect(has('bad')).toBe(false)
+  })
+
+  test('a forced slot is refused while another one runs', { timeout: 60_000 }, async () => {
+    const { run, go, ran } = await task()
+    const holder = run(0, 'skip')
+    await holder.printed('began')
+    const forced = await run(1, 'skip', '--force-slot', '2026-11-23', '--reason', 'again').ended
+    expect(forced.code).toBe(65)
+    expect(JSON.parse(forced.stderr)).toMatchObject({
+      event: 'refused',
+      cause: 'overlap',
+      holder: { slot: '2026-11-22T03:00:00Z' },
+    })
+    go()
+    await holder.ended
+    expect(ran()).toEqual(['2026-11-22T03:00:00Z'])
+  })
+})
+
+describe('retries in the same process', () => {
+  const place = () => {
+    const cwd = join(folder, `retry-${++places}`)
+    mkdirSync(cwd)
+    const store = `file:${join(cwd, 'ledger.db')}`
+    const named = ['--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', DAYS[0] as string]
+    return {
+      run: (options: readonly string[], script: string) =>
+        start(['run', ...named, ...options, '--', 'sh', '-c', script], { cwd }),
+      row: async (): Promise<Loose | undefined> => {
+        const { stdout } = await cronledger(['history', '--store', store, '--task', 'nightly', '--json'])
+        // Before the run has made the ledger there is nothing to read.
+        return stdout === '' ? undefined : JSON.parse(stdout)[0]
+      },
+    }
+  }
+
+  test('the third attempt goes well: exit 0, and each attempt is on record with its exit code', async () => {
+    const { run, row } = place()
+    const script = 'echo "attempt $CRONLEDGER_RUN_ATTEMPT"; exit $((3 - CRONLEDGER_RUN_ATTEMPT))'
+    const { code, stdout } = await run(['--max-attempts', '3', '--retry-delay', '50ms', '--retry-backoff', '2'], script)
+      .ended
+    expect(code).toBe(0)
+    expect(stdout).toBe('attempt 1\nattempt 2\nattempt 3\n')
+    expect(await row()).toMatchObject({
+      state: 'COMPLETED',
+      attempts: [{ exitCode: 2 }, { exitCode: 1 }, { outcome: 'succeeded' }],
+    })
+  })
+
+  test('SIGTERM while it waits ends it at once: 143, and the slot has failed', async () => {
+    const { run, row } = place()
+    const waiting = run(['--max-attempts', '2', '--retry-delay', '10m'], 'exit 3')
+    while ((await row())?.['attempts'].length !== 2);
+    waiting.child.kill('SIGTERM')
+    expect((await waiting.ended).code).toBe(143)
+    expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ exitCode: 3 }, { outcome: 'notStarted' }] })
+  })
+
+  test('--timeout ends an attempt, not the run', async () => {
+    const { run, row } = place()
+    const script = '[ "$CRONLEDGER_RUN_ATTEMPT" = 2 ] || exec sleep 60'
+    expect((await run(['--max-attempts', '2', '--retry-delay', '0ms', '--timeout', '300ms'], script).ended).code).toBe(
+      0,
+    )
+    expect(await row()).toMatchObject({ attempts: [{ outcome: 'timedOut' }, { outcome: 'succeeded' }] })
+  })
+})
+
+test('--retention puts the expiry into the row, in seconds after the run', async () => {
+  const cwd = join(folder, 'retention')
+  mkdirSync(cwd)
+  const store = `file:${join(cwd, 'ledger.db')}`
+  const before = Date.now()
+  const named = ['--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', DAYS[0] as string]
+  expect((await cronledger(['run', ...named, '--retention', '400d', '--', 'true'])).code).toBe(0)
+  const { stdout } = await cronledger(['show', '--store', store, '--task', 'nightly', '--slot', '2026-11-22', '--json'])
+  const keptMs = Date.parse(JSON.parse(stdout).expiresAt) - before
+  expect(keptMs).toBeGreaterThanOrEqual(400 * 86_400_000)
+  expect(keptMs).toBeLessThan(400 * 86_400_000 + 60_000)
+})

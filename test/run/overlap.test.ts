@@ -1,0 +1,260 @@
+import { describe, expect, test } from 'vitest'
+import { decodeTurn } from '../../src/core/turn.ts'
+import type { RunSettings } from '../../src/run/terms.ts'
+import type { Call, Fate } from '../support/faulty-store.ts'
+import { failsAfter, fates, type HostOptions, TASK, works, world } from '../support/world.ts'
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+const SKIP: RunSettings = { overlap: 'skip' }
+const WAIT: RunSettings = { overlap: 'wait', overlapTimeoutMs: 6 * HOUR_MS }
+const FORCE = { by: 'ada', reason: 'bad input file' }
+
+/** Two neighbouring slots: the first one's work takes three hours, and the second one starts after one. */
+async function neighbours(second: HostOptions, first: HostOptions = {}) {
+  const { time, ledger, trigger, row } = world()
+  const at = { first: 0, second: 0 }
+  const running = { now: 0, most: 0 }
+  const counted =
+    (name: 'first' | 'second', ms: number) =>
+    async (...args: Parameters<ReturnType<typeof works>>) => {
+      at[name] = time.now()
+      running.most = Math.max(running.most, ++running.now)
+      const end = await works(ms)(...args)
+      running.now -= 1
+      return end
+    }
+  const a = trigger('a', counted('first', 3 * HOUR_MS), { settings: WAIT, ...first })
+  await time.run(time.clock().wait(HOUR_MS))
+  const b = trigger('b', counted('second', MINUTE_MS), { day: 1, ...second })
+  return { time, ledger, trigger, row, a, b, at, running }
+}
+
+describe('--overlap skip', () => {
+  test('a slot whose neighbour still runs is SKIPPED, and says why', async () => {
+    const { time, row, a, b } = await neighbours({ settings: SKIP })
+    expect(await time.run(b.result)).toMatchObject({ status: 'skipped', holder: { runId: 'a' }, recorded: true })
+    expect(b.starts()).toBe(0)
+    expect(await row(1)).toMatchObject({
+      state: 'SKIPPED',
+      leaseUntil: null,
+      attempts: [{ outcome: 'notStarted' }],
+      settlements: [{ state: 'SKIPPED', by: 'cronledger', reason: expect.stringContaining('2026-11-24T03:00:00Z') }],
+    })
+    expect(await time.run(a.result)).toMatchObject({ status: 'completed' })
+  })
+
+  test('for good: later triggers of it are duplicates, also after a force that failed', async () => {
+    const { time, trigger, row, a, b } = await neighbours({ settings: SKIP })
+    await time.run(Promise.all([a.result, b.result]))
+    const later = trigger('later', works(1), { day: 1, settings: SKIP })
+    expect(await time.run(later.result)).toMatchObject({ status: 'duplicate', cause: 'skipped' })
+    const forced = trigger('forced', failsAfter(1), { day: 1, settings: SKIP, force: FORCE })
+    expect(await time.run(forced.result)).toMatchObject({ status: 'failed', attempt: 2 })
+    expect(await row(1)).toMatchObject({ state: 'FAILED' })
+    const latest = trigger('latest', works(1), { day: 1, settings: { ...SKIP, maxAttempts: 5 } })
+    expect(await time.run(latest.result)).toMatchObject({ status: 'duplicate', cause: 'skipped' })
+  })
+
+  test('nothing is skipped where nothing runs', async () => {
+    const { time, trigger } = world()
+    for (const day of [0, 1, 2]) {
+      const run = trigger(`run-${day}`, works(MINUTE_MS), { day, settings: SKIP })
+      expect(await time.run(run.result)).toMatchObject({ status: 'completed', attempt: 1 })
+    }
+  })
+})
+
+describe('--overlap wait', () => {
+  test('the slot waits until its neighbour has ended, and then runs', async () => {
+    const { time, row, a, b, at, running } = await neighbours({ settings: WAIT })
+    expect(await time.run(Promise.all([a.result, b.result]))).toMatchObject([
+      { status: 'completed' },
+      { status: 'completed' },
+    ])
+    expect(at.second).toBeGreaterThanOrEqual(at.first + 3 * HOUR_MS)
+    // Soon after, too.
+    expect(at.second).toBeLessThan(at.first + 3 * HOUR_MS + MINUTE_MS)
+    expect(running.most).toBe(1)
+    expect(b.events.map(({ event }) => event)).toEqual(['waiting', 'claimed', 'ended'])
+    const [attempt] = (await row(1)).attempts
+    expect(attempt).toMatchObject({ number: 1, outcome: 'succeeded', startedAt: expect.any(Number) })
+    expect((attempt?.startedAt ?? 0) - (attempt?.claimedAt ?? 0)).toBeGreaterThan(HOUR_MS)
+  })
+
+  test('a second trigger of the slot that waits is a duplicate', async () => {
+    const { time, trigger, a, b } = await neighbours({ settings: WAIT })
+    await time.run(time.clock().wait(MINUTE_MS))
+    const again = trigger('again', works(1), { day: 1, settings: WAIT })
+    expect(await time.run(again.result)).toMatchObject({ status: 'duplicate', cause: 'running' })
+    await time.run(Promise.all([a.result, b.result]))
+  })
+
+  test('after --overlap-timeout it is refused, and a later trigger is free to start', async () => {
+    const { time, trigger, row, a, b } = await neighbours({ settings: { overlap: 'wait', overlapTimeoutMs: HOUR_MS } })
+    expect(await time.run(b.result)).toMatchObject({ status: 'refused', cause: 'overlap' })
+    expect(await row(1)).toMatchObject({
+      attempts: [{ outcome: 'notStarted' }],
+      rejections: { first: [{ cause: 'overlap' }] },
+    })
+    await time.run(a.result)
+    const later = trigger('later', works(1), { day: 1, settings: WAIT })
+    expect(await time.run(later.result)).toMatchObject({ status: 'completed', attempt: 2 })
+  })
+
+  test('a stop ends the wait', async () => {
+    const { time, row, b } = await neighbours({ settings: WAIT })
+    await time.run(time.clock().wait(MINUTE_MS))
+    b.stop()
+    expect(await time.run(b.result)).toMatchObject({ status: 'failed', outcome: 'notStarted', recorded: true })
+    expect(await row(1)).toMatchObject({ leaseUntil: null, attempts: [{ outcome: 'notStarted' }] })
+  })
+
+  test('one that is killed while it waits had started nothing: the next trigger may start', async () => {
+    const { time, trigger, row, a } = await neighbours({
+      settings: WAIT,
+      time: { crashMs: Date.parse('2026-11-24T04:30:00Z') },
+    })
+    await time.run(a.result)
+    const later = trigger('later', works(1), { day: 1, settings: WAIT })
+    expect(await time.run(later.result)).toMatchObject({ status: 'completed', attempt: 2 })
+    expect((await row(1)).attempts.map(({ outcome }) => outcome)).toEqual(['notStarted', 'succeeded'])
+  })
+})
+
+describe('at most one slot of the task runs at a time', () => {
+  test('20 triggers of two neighbouring slots at once', async () => {
+    const { time, trigger, row } = world()
+    const running = { now: 0, most: 0 }
+    const runs = Array.from({ length: 20 }, (_, index) =>
+      trigger(
+        `run-${index}`,
+        async (attempt, clock) => {
+          running.most = Math.max(running.most, ++running.now)
+          const end = await works(10 * MINUTE_MS)(attempt, clock)
+          running.now -= 1
+          return end
+        },
+        { day: index % 2, settings: WAIT },
+      ),
+    )
+    await time.run(Promise.all(runs.map(({ result }) => result)))
+    expect(running.most).toBe(1)
+    expect(runs.reduce((starts, run) => starts + run.starts(), 0)).toBe(2)
+    expect([(await row(0)).state, (await row(1)).state]).toEqual(['COMPLETED', 'COMPLETED'])
+  })
+
+  test('when the holder is killed, the next one waits until its lease is over', async () => {
+    const crashMs = Date.parse('2026-11-24T04:30:00Z')
+    const { time, b, at } = await neighbours({ settings: WAIT }, { time: { crashMs } })
+    expect(await time.run(b.result)).toMatchObject({ status: 'completed' })
+    expect(at.second).toBeGreaterThan(crashMs + 8 * MINUTE_MS)
+    expect(at.second).toBeLessThan(crashMs + 12 * MINUTE_MS)
+  })
+
+  test('a run that takes the slot of a killed holder over does not wait for itself', async () => {
+    const { time, trigger } = world()
+    const settings: RunSettings = { ...WAIT, maxAttempts: 2 }
+    trigger('a', works(HOUR_MS), { settings, time: { crashMs: time.now() + MINUTE_MS } })
+    await time.run(time.clock().wait(HOUR_MS))
+    const again = trigger('again', works(1), { settings })
+    expect(await time.run(again.result)).toMatchObject({ status: 'completed', attempt: 2 })
+    expect(again.events.map(({ event }) => event)).toEqual(['claimed', 'ended'])
+  })
+
+  test('also while a process of the holder lives on on this host', async () => {
+    const { time, b } = await neighbours(
+      { settings: SKIP, survivor: { pid: 4711, command: 'batch' } },
+      { time: { crashMs: Date.parse('2026-11-24T03:10:00Z') } },
+    )
+    expect(await time.run(b.result)).toMatchObject({ status: 'skipped' })
+  })
+
+  test('a forced trigger is refused while another slot runs, and leaves a completed slot completed', async () => {
+    const { time, trigger, row } = world()
+    await time.run(trigger('before', works(1), { day: 1, settings: WAIT }).result)
+    const a = trigger('a', works(HOUR_MS), { settings: WAIT })
+    await time.run(time.clock().wait(MINUTE_MS))
+    const forced = trigger('forced', works(1), { day: 1, settings: WAIT, force: FORCE })
+    expect(await time.run(forced.result)).toMatchObject({ status: 'refused', cause: 'overlap' })
+    expect(forced.events).toMatchObject([{ event: 'refused', cause: 'overlap', holder: { runId: 'a' }, noted: true }])
+    expect(await row(1)).toMatchObject({ state: 'COMPLETED' })
+    await time.run(a.result)
+  })
+
+  test('paused past its lease, then woken: the holder stops its work, since the turn is another one’s', async () => {
+    const pause = { fromMs: Date.parse('2026-11-24T03:30:00Z'), toMs: Date.parse('2026-11-24T04:30:00Z') }
+    const { time, trigger, a, b } = await neighbours({ settings: SKIP }, { time: { pause } })
+    // The second slot takes the turn while the first one's supervisor is paused, and completes.
+    expect(await time.run(b.result)).toMatchObject({ status: 'completed' })
+    const c = trigger('c', works(2 * HOUR_MS), { day: 2, settings: SKIP })
+    expect(await time.run(a.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost' })
+    expect(await time.run(c.result)).toMatchObject({ status: 'completed' })
+  })
+
+  test('paused past its lease, and nobody took the turn: it goes on', async () => {
+    const pause = { fromMs: Date.parse('2026-11-24T03:30:00Z'), toMs: Date.parse('2026-11-24T04:30:00Z') }
+    const { time, trigger } = world()
+    const a = trigger('a', works(3 * HOUR_MS), { settings: WAIT, time: { pause } })
+    expect(await time.run(a.result)).toMatchObject({ status: 'completed' })
+  })
+})
+
+describe('a ledger that fails', () => {
+  const entryCalls = (call: Call) => call.verb === 'readEntry' || call.verb === 'writeEntry'
+
+  test('lost answers around the turn: it runs, once', async () => {
+    for (const planned of [
+      [{ kind: 'answerLost' }],
+      [{ kind: 'dropped' }, { kind: 'answeredLate', afterMs: 3_000 }],
+      [{ kind: 'held', forMs: 10_000 }, { kind: 'answerLost' }],
+    ] satisfies Fate[][]) {
+      const { time, trigger, ledger } = world()
+      const run = trigger('a', works(1), {
+        settings: WAIT,
+        fateOf: fates((call) => call.verb === 'writeEntry', ...planned),
+      })
+      expect(await time.run(run.result)).toMatchObject({ status: 'completed', attempt: 1 })
+      const entry = await ledger.readEntry({ kind: '#turn', task: TASK }, { signal: new AbortController().signal })
+      expect(decodeTurn(entry?.document, TASK).runId).toBe('a')
+    }
+  })
+
+  test('no answer about the turn: nothing starts, the claim is withdrawn, and the error says so', async () => {
+    const { time, trigger, row } = world()
+    const run = trigger('a', works(1), {
+      settings: WAIT,
+      fateOf: (call) => ({ kind: entryCalls(call) ? 'dropped' : 'answered' }),
+    })
+    await expect(time.run(run.result)).rejects.toMatchObject({ kind: 'unreachable' })
+    expect(run.starts()).toBe(0)
+    expect(run.events).toMatchObject([{ event: 'withdrawn', certain: true }])
+    expect(await row()).toMatchObject({ leaseUntil: null, attempts: [{ outcome: 'notStarted' }] })
+    expect(await time.run(trigger('b', works(1), { settings: WAIT }).result)).toMatchObject({ status: 'completed' })
+  })
+})
+
+test('retries keep the turn while they wait', async () => {
+  const { time, trigger } = world()
+  const settings: RunSettings = { ...WAIT, maxAttempts: 2, retryDelayMs: HOUR_MS }
+  const a = trigger('a', (attempt, clock) => (attempt.number === 1 ? failsAfter(1) : works(1))(attempt, clock), {
+    settings,
+  })
+  await time.run(time.clock().wait(MINUTE_MS))
+  const b = trigger('b', works(1), { day: 1, settings: SKIP })
+  expect(await time.run(b.result)).toMatchObject({ status: 'skipped' })
+  expect(await time.run(a.result)).toMatchObject({ status: 'completed', attempt: 2 })
+})
+
+test('a task that allows overlaps asks for no turn', async () => {
+  const { time, trigger } = world()
+  const verbs: string[] = []
+  const run = trigger('a', works(1), {
+    fateOf(call) {
+      verbs.push(call.verb)
+      return { kind: 'answered' }
+    },
+  })
+  await time.run(run.result)
+  expect(verbs.filter((verb) => verb === 'put' || verb === 'get')).toEqual(['put', 'put'])
+})

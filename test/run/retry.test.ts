@@ -1,0 +1,197 @@
+import { describe, expect, test } from 'vitest'
+import type { Row } from '../../src/core/types.ts'
+import type { RunSettings } from '../../src/run/terms.ts'
+import type { Call } from '../support/faulty-store.ts'
+import { failsAfter, fates, isRenewal, works, world } from '../support/world.ts'
+
+const MINUTE_MS = 60_000
+const RETRIES: RunSettings = { maxAttempts: 3, retryDelayMs: 10 * MINUTE_MS }
+const FORCE = { by: 'ada', reason: 'bad input file' }
+
+/** Work that goes wrong until its nth attempt. */
+const worksAt =
+  (number: number) =>
+  (attempt: Parameters<ReturnType<typeof works>>[0], clock: Parameters<ReturnType<typeof works>>[1]) =>
+    (attempt.number < number ? failsAfter(1_000) : works(1_000))(attempt, clock)
+
+const writesAttempt = (number: number) => (call: Call) =>
+  call.verb === 'put' && call.row.attempts.length === number && call.row.attempts.at(-1)?.phase === 'waiting'
+const begins = (number: number) => (call: Call) =>
+  call.verb === 'put' && call.row.attempts.length === number && call.row.attempts.at(-1)?.claimedAt !== undefined
+
+describe('retries in the same process', () => {
+  test('the same trigger tries again as the next attempt, each on record', async () => {
+    const { time, trigger, row } = world()
+    const startMs = time.now()
+    const run = trigger('a', worksAt(3), { settings: RETRIES })
+    expect(await time.run(run.result)).toEqual({ status: 'completed', attempt: 3, value: 'done' })
+    expect(time.now() - startMs).toBeGreaterThanOrEqual(20 * MINUTE_MS)
+    const { state, attempts } = await row()
+    expect(state).toBe('COMPLETED')
+    expect(attempts.map(({ number, runId, outcome, exitCode }) => [number, runId, outcome, exitCode])).toEqual([
+      [1, 'a', 'failed', 3],
+      [2, 'a', 'failed', 3],
+      [3, 'a', 'succeeded', undefined],
+    ])
+    // The wait is no part of the attempt.
+    expect(attempts.map(({ startedAt, endedAt }) => Math.round(((endedAt ?? 0) - startedAt) / 1_000))).toEqual([
+      1, 1, 1,
+    ])
+    expect(run.events.map(({ event }) => event)).toEqual([
+      ...['claimed', 'ended', 'retry'],
+      ...['claimed', 'ended', 'retry'],
+      ...['claimed', 'ended'],
+    ])
+  })
+
+  test('each delay is longer by the backoff', async () => {
+    const { time, trigger } = world()
+    const run = trigger('a', failsAfter(1), { settings: { maxAttempts: 4, retryDelayMs: MINUTE_MS, retryBackoff: 3 } })
+    await time.run(run.result)
+    expect(run.events.flatMap((event) => (event.event === 'retry' ? [event.delayMs] : []))).toEqual([
+      MINUTE_MS,
+      3 * MINUTE_MS,
+      9 * MINUTE_MS,
+    ])
+  })
+
+  test('after the last one the slot has failed, and later triggers are refused', async () => {
+    const { time, trigger, row } = world()
+    const run = trigger('a', failsAfter(1), { settings: RETRIES })
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: 3, exitCode: 3, recorded: true })
+    expect((await row()).attempts).toHaveLength(3)
+    const later = trigger('b', works(1), { settings: RETRIES })
+    expect(await time.run(later.result)).toMatchObject({ status: 'refused', cause: 'failed' })
+  })
+
+  test('attempts that other triggers made count too', async () => {
+    const { time, trigger, row } = world()
+    await time.run(trigger('a', failsAfter(1), { settings: { maxAttempts: 2 } }).result)
+    const second = trigger('b', failsAfter(1), { settings: RETRIES })
+    expect(await time.run(second.result)).toMatchObject({ status: 'failed', attempt: 3 })
+    expect((await row()).attempts.map(({ runId }) => runId)).toEqual(['a', 'b', 'b'])
+  })
+
+  test('a forced trigger has its own', async () => {
+    const { time, trigger, row } = world()
+    await time.run(trigger('a', failsAfter(1)).result)
+    const forced = trigger('b', worksAt(4), { settings: RETRIES, force: FORCE })
+    expect(await time.run(forced.result)).toMatchObject({ status: 'completed', attempt: 4 })
+    expect((await row()).attempts.map(({ trigger: { kind } }) => kind)).toEqual([
+      'scheduled',
+      ...['forced', 'forced', 'forced'],
+    ])
+  })
+
+  test('no other trigger slips in between: the row is running all the time', async () => {
+    const { time, trigger, row } = world()
+    const run = trigger('a', worksAt(2), { settings: RETRIES })
+    const others = Array.from({ length: 40 }, async (_, index) => {
+      await time.clock().wait(index * 20_000)
+      const other = trigger(`other-${index}`, works(1), { settings: RETRIES })
+      return other.result
+    })
+    const results = await time.run(Promise.all([run.result, ...others]))
+    expect(new Set(results.slice(1).map(({ status }) => status))).toEqual(new Set(['duplicate']))
+    expect((await row()).attempts.map(({ runId }) => runId)).toEqual(['a', 'a'])
+  })
+
+  test('a stop while it waits ends it: nothing more starts, and the slot says what failed', async () => {
+    const { time, trigger, row } = world()
+    const run = trigger('a', worksAt(2), { settings: RETRIES })
+    await time.run(time.clock().wait(5 * MINUTE_MS))
+    expect(await row()).toMatchObject({ state: 'PENDING', attempts: [{ outcome: 'failed' }, { phase: 'waiting' }] })
+    run.stop()
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'notStarted', recorded: true })
+    expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'failed' }, { outcome: 'notStarted' }] })
+    expect(run.starts()).toBe(1)
+    // The attempt that never started counts for nothing.
+    const later = trigger('b', works(1), { settings: { maxAttempts: 2 } })
+    expect(await time.run(later.result)).toMatchObject({ status: 'completed', attempt: 3 })
+  })
+
+  test('one that was killed while it waited had started nothing', async () => {
+    const { time, trigger, row } = world()
+    trigger('a', worksAt(2), { settings: RETRIES, time: { crashMs: time.now() + 5 * MINUTE_MS } })
+    await time.run(time.clock().wait(60 * MINUTE_MS))
+    expect(await row()).toMatchObject({ state: 'PENDING', attempts: [{ outcome: 'failed' }, { phase: 'waiting' }] })
+    const later = trigger('b', works(1), { settings: { maxAttempts: 2 } })
+    expect(await time.run(later.result)).toMatchObject({ status: 'completed', attempt: 3 })
+    expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'notStarted', 'succeeded'])
+  })
+
+  for (const [what, which] of [
+    ['the end of one and the beginning of the next', writesAttempt(2)],
+    ['the start after the wait', begins(2)],
+  ] as const) {
+    test(`an answer that is lost costs nothing and doubles nothing: ${what}`, async () => {
+      const { time, trigger, row } = world()
+      const fateOf = fates(which, { kind: 'answerLost' }, { kind: 'dropped' }, { kind: 'answeredLate', afterMs: 3_000 })
+      const run = trigger('a', worksAt(2), { settings: RETRIES, fateOf })
+      expect(await time.run(run.result)).toMatchObject({ status: 'completed', attempt: 2 })
+      expect(run.starts()).toBe(2)
+      expect((await row()).attempts).toHaveLength(2)
+    })
+  }
+
+  test('a renewal that lands late between the two is built upon', async () => {
+    const { time, trigger, row } = world()
+    const run = trigger(
+      'a',
+      (attempt, clock) => (attempt.number === 1 ? failsAfter(MINUTE_MS + 10) : works(1))(attempt, clock),
+      {
+        settings: RETRIES,
+        fateOf: fates(isRenewal, { kind: 'answerLost' }, { kind: 'stalled' }),
+      },
+    )
+    expect(await time.run(run.result)).toMatchObject({ status: 'completed', attempt: 2 })
+    expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'succeeded'])
+  })
+
+  test('a ledger that is away when the next one is due: the run ends as its last attempt did', async () => {
+    const { time, trigger, row } = world()
+    const run = trigger('a', worksAt(2), {
+      settings: { ...RETRIES, onLeaseLost: 'continue' },
+      fateOf: (call) => ({ kind: begins(2)(call) ? 'dropped' : 'answered' }),
+    })
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: 1, exitCode: 3, recorded: true })
+    expect(run.starts()).toBe(1)
+    expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'failed' }, { outcome: 'notStarted' }] })
+  })
+
+  test('a run that another one took over while it waited starts nothing more', async () => {
+    const { time, trigger, row } = world()
+    const pause = { fromMs: time.now() + 2 * MINUTE_MS, toMs: time.now() + 60 * MINUTE_MS }
+    const run = trigger('a', worksAt(2), { settings: RETRIES, time: { pause } })
+    await time.run(time.clock().wait(30 * MINUTE_MS))
+    const other = trigger('b', works(2 * 60 * MINUTE_MS), { settings: RETRIES })
+    await time.run(run.result)
+    expect(run.starts()).toBe(1)
+    expect(await time.run(other.result)).toMatchObject({ status: 'completed', attempt: 3 })
+    expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'notStarted', 'succeeded'])
+  })
+
+  test('what was not started, interrupted or lost is not tried again', async () => {
+    for (const outcome of ['notStarted', 'interrupted', 'leaseLost'] as const) {
+      const { time, trigger, row } = world()
+      const run = trigger('a', async () => ({ outcome, exitCode: 127 }), { settings: RETRIES })
+      expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: 1, outcome })
+      expect((await row()).attempts).toHaveLength(1)
+    }
+  })
+
+  test('without a delay attempts are for later triggers', async () => {
+    const { time, trigger } = world()
+    const run = trigger('a', worksAt(2), { settings: { maxAttempts: 3 } })
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: 1 })
+  })
+})
+
+test('a row holds at most 100 attempts, retries included', async () => {
+  const { time, trigger, row } = world()
+  const run = trigger('a', failsAfter(1), { settings: { maxAttempts: 100, retryDelayMs: 0 } })
+  expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: 100 })
+  const forced = trigger('b', failsAfter(1), { force: FORCE, settings: RETRIES })
+  expect(await time.run(forced.result)).toMatchObject({ status: 'refused', cause: 'tooManyAttempts' })
+  expect((await row()) as Row).toMatchObject({ state: 'FAILED', attempts: { length: 100 } })
+})
