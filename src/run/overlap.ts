@@ -45,9 +45,12 @@ async function giveWay(holder: Turn, held: Held): Promise<Entering> {
     io.tell({ event: 'skipped', holder, ...endWritten(written) })
     return { kind: 'skipped', attempt, holder, recorded: written.kind === 'ok' }
   }
-  await finishAttempt(row, { outcome: 'notStarted' }, terms, io)
+  const finish = await finishAttempt(row, { outcome: 'notStarted' }, terms, io)
   const refusal = { kind: 'refused', cause: 'overlap' } as const
-  const noted = await noteRejection(refusal, request, terms, io)
+  const noted =
+    finish.kind === 'unanswered'
+      ? { noted: false, detail: finish.cause.message }
+      : await noteRejection(refusal, request, terms, io)
   io.tell({ event: 'refused', cause: refusal.cause, row: null, survivor: null, holder, ...noted })
   return { ...refusal, row: null }
 }

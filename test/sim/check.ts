@@ -1,76 +1,137 @@
-import type { Observed, Story } from './simulate.ts'
+import type { Observed, Story, Write } from './simulate.ts'
 
-/**
- * What must hold of whatever was observed. It shares nothing with the rules: it knows true times, what the children
- * did, and what the ledger applied. Gives the broken promises, each in a line.
- */
-export function brokenPromises({ stories, writes, final }: Observed): string[] {
+// What must hold of whatever was observed. It shares nothing with the rules: it knows true times, what the children did,
+// and what the ledger applied. The design's default times stand here once more, as the promise has them.
+const LEASE_MS = 600_000
+const SKEW_MS = 30_000
+const KILL_AFTER_MS = 20_000
+/** A supervisor that wakes asks the ledger for at most 5 s, and its child has then as long as after any stop. */
+const AFTER_PAUSE_MS = 5_000 + KILL_AFTER_MS
+
+interface Work {
+  readonly story: Story
+  readonly startMs: number
+  readonly endMs: number
+}
+
+/** The promises that were broken, each in a line that begins with its name. */
+export function brokenPromises(observed: Observed): string[] {
   const broken: string[] = []
-  const works = stories.flatMap((story) => story.works.map((work) => ({ ...work, story })))
+  const say = (promise: string, text: string) => broken.push(`${promise}: ${text}`)
+  const { settings, stories, writes, finals, words } = observed
+  const works: Work[] = stories.flatMap((story) => story.works.map((work) => ({ ...work, story })))
+  const alone = settings.overlap !== 'allow'
+  const goesOn = settings.maxAttempts === 1 && !alone
 
-  for (const story of stories) {
-    if (story.works.length > 1) broken.push(`${story.runId} started its work ${story.works.length} times`)
-    if (story.answer === null && !story.crashed) broken.push(`${story.runId} gave no answer`)
-    if (story.answer?.status === 'completed' && story.works.length !== 1)
-      broken.push(`${story.runId} completed nothing`)
-  }
+  for (const story of stories) checkAnswer(story, observed, say)
 
   for (const first of works) {
     for (const second of works) {
-      if (first.startMs > second.startMs || first.story === second.story || first.endMs <= second.startMs) continue
-      if (!mayOverlap(first.story, second)) {
-        broken.push(`${first.story.runId} and ${second.story.runId} ran at the same time`)
+      const together = alone || first.story.day === second.story.day
+      if (!together || first === second || first.startMs > second.startMs || first.endMs <= second.startMs) continue
+      const excused =
+        first.story.crashMs <= second.startMs ||
+        isPausedOver(first.story, second.startMs, Math.min(first.endMs, second.endMs)) ||
+        // With one attempt it goes on through an outage, and a person may force the slot meanwhile.
+        (goesOn && second.story.forced)
+      if (!excused) say('one at a time', `${first.story.runId} and ${second.story.runId} ran at the same time`)
+    }
+    const { story, startMs, endMs } = first
+    const own = (writes.get(story.day) ?? []).findLast(({ atMs, row }) => row.owner === story.runId && atMs <= endMs)
+    const disturbed = story.crashMs <= endMs || (story.pause !== null && story.pause.fromMs <= endMs)
+    if (!goesOn && !disturbed && own !== undefined && endMs > Math.max(startMs, own.atMs + LEASE_MS - SKEW_MS)) {
+      say('stopped in time', `${story.runId} ran ${endMs - own.atMs} ms after its last sign of life`)
+    }
+  }
+
+  for (const [day, applied] of writes) {
+    for (const [index, write] of applied.entries()) checkWrite(write, applied[index - 1], say)
+    const scheduled = works.filter(({ story }) => story.day === day && !story.forced)
+    const done = applied.find(
+      ({ row }) =>
+        row.attempts.some(({ outcome }) => outcome === 'succeeded') ||
+        row.settlements.some(({ state }) => state !== 'FAILED'),
+    )
+    for (const { story, startMs } of scheduled) {
+      if (done !== undefined && startMs > done.atMs) {
+        say('nothing after completion', `${story.runId} started after the slot was done`)
       }
     }
-  }
-
-  // Numbers rise by one, and what is on record stays.
-  for (const [index, { row }] of writes.entries()) {
-    const numbers = row.attempts.map(({ number }) => number)
-    if (numbers.some((number, at) => number !== at + 1)) broken.push(`attempts ${numbers} in write ${index}`)
-    const before = writes[index - 1]?.row
-    if (before === undefined) continue
-    if (row.version !== before.version + 1) broken.push(`version ${before.version} was followed by ${row.version}`)
-    for (const [at, attempt] of before.attempts.entries()) {
-      const after = row.attempts[at]
-      if (after?.runId !== attempt.runId) broken.push(`attempt ${at + 1} of ${attempt.runId} is gone`)
-      if (attempt.outcome !== undefined && after?.outcome !== attempt.outcome) {
-        broken.push(`attempt ${at + 1} was ${attempt.outcome}, and became ${after?.outcome}`)
-      }
+    if (scheduled.length > (settings.maxAttempts ?? 1)) {
+      say('attempts are limited', `${scheduled.length} attempts of scheduled triggers`)
     }
-  }
-
-  // After a success on record, only a person starts anything.
-  const success = writes.find(({ row }) => row.attempts.some(({ outcome }) => outcome === 'succeeded'))
-  for (const { story, startMs } of works) {
-    if (success !== undefined && startMs > success.atMs && !story.forced) {
-      broken.push(`${story.runId} started after the slot had completed`)
+    const told = stories.filter((story) => story.day === day)
+    const rejected = told.filter(({ answer }) => answer?.status === 'duplicate' || answer?.status === 'refused')
+    if (told.length > 0 && rejected.length === told.length && words.length === 0 && !alone) {
+      say('the run happens', 'every trigger was rejected')
     }
-  }
-
-  for (const { runId, answer, works: own } of stories) {
-    const onRecord = final?.attempts.find((attempt) => attempt.runId === runId)
-    if (own.length > 0 && onRecord === undefined) broken.push(`${runId} ran, and is not on record`)
-    if (answer === null) continue
-    if (answer.status === 'completed' && onRecord?.outcome !== 'succeeded') {
-      broken.push(`${runId} said completed; the ledger says ${onRecord?.outcome}`)
+    const final = finals.get(day)
+    for (const { runId } of words.filter((word) => word.day === day)) {
+      if (!final?.settlements.some(({ reason }) => reason === runId)) say('nothing is lost', `${runId} is gone`)
     }
-    const rejected = answer.status === 'duplicate' || answer.status === 'refused'
-    if (rejected && own.length > 0) broken.push(`${runId} was rejected, and ran`)
-    if (answer.status === 'unreachable' && own.length > 0) broken.push(`${runId} was out of reach, and ran`)
-    const noted = final?.rejections.first.some((rejection) => rejection.runId === runId) ?? false
-    if (answer.noted && !noted) broken.push(`${runId} noted its rejection, and it is gone`)
+    const entries = final?.rejections.first ?? []
+    if (new Set(entries.map(({ runId }) => runId)).size !== entries.length) say('counted once', 'a rejection twice')
   }
-  const entries = final?.rejections.first ?? []
-  if (new Set(entries.map(({ runId }) => runId)).size !== entries.length) broken.push('a rejection counts twice')
   return broken
 }
 
-/**
- * Where two may run at once: the first one's supervisor had been paused or killed by then, or it was told to go on
- * through an outage (one attempt) and a person forced the slot meanwhile.
- */
-function mayOverlap(first: Story, second: { readonly startMs: number; readonly story: Story }): boolean {
-  const goesOn = first.settings.maxAttempts === 1 && second.story.forced
-  return first.disturbedMs <= second.startMs || goesOn
+type Say = (promise: string, text: string) => void
+
+/** One trigger: its answer against what it did, and against what is on record of it. */
+function checkAnswer({ runId, day, answer, crashMs, works }: Story, { finals, words }: Observed, say: Say): void {
+  const final = finals.get(day)
+  const onRecord = final?.attempts.filter((attempt) => attempt.runId === runId) ?? []
+  const open = onRecord.filter(({ outcome }) => outcome !== 'notStarted')
+  const started = open.filter(({ phase }) => phase !== 'waiting')
+  if (works.length > onRecord.length) say('every start is on record', `${runId} started ${works.length} times`)
+  if (answer === null) {
+    if (!Number.isFinite(crashMs)) say('one answer', `${runId} gave none`)
+    return
+  }
+  const { status, outcome, recorded, noted, withdrawn } = answer
+  const says = (text: string) => say('the answer is true', `${runId} answered ${status}${outcome ?? ''}, ${text}`)
+  if (status === 'completed' && works.length === 0) says('and started nothing')
+  if (status === 'completed' && onRecord.at(-1)?.outcome !== 'succeeded') says(`the ledger: ${onRecord.at(-1)?.outcome}`)
+  const rejected = status === 'duplicate' || status === 'refused' || status === 'skipped'
+  if ((rejected || status === 'unreachable') && works.length > 0) says('and ran')
+  if (rejected && status !== 'skipped' && started.length > 0 && words.length === 0) says('and owned the slot')
+  if (status === 'skipped' && recorded && !final?.settlements.some(({ state }) => state === 'SKIPPED')) {
+    says('and that is not on record')
+  }
+  if (status === 'failed' && recorded && !onRecord.some((attempt) => attempt.outcome === outcome)) {
+    says(`the ledger: ${onRecord.map((attempt) => attempt.outcome)}`)
+  }
+  if (withdrawn && open.length > 0) says('its claim was withdrawn for certain, and is in the ledger')
+  if (noted && !final?.rejections.first.some((rejection) => rejection.runId === runId)) {
+    say('nothing is lost', `the rejection of ${runId} is gone`)
+  }
+}
+
+/** One write after another: numbers rise by one, what is on record stays, and nobody takes a slot over too early. */
+function checkWrite({ row }: Write, previous: Write | undefined, say: Say): void {
+  if (row.attempts.some(({ number }, at) => number !== at + 1)) say('numbers rise by one', `in version ${row.version}`)
+  if (previous === undefined) return
+  const before = previous.row
+  if (row.version !== before.version + 1) say('every write is fenced', `version ${before.version}, then ${row.version}`)
+  if (row.attempts.length > before.attempts.length + 1) say('numbers rise by one', 'two new attempts in a write')
+  for (const [at, attempt] of before.attempts.entries()) {
+    const after = row.attempts[at]
+    if (after?.runId !== attempt.runId) say('nothing is lost', `attempt ${at + 1} of ${attempt.runId} is gone`)
+    if (attempt.outcome !== undefined && after?.outcome !== attempt.outcome) {
+      say('nothing is lost', `attempt ${at + 1} was ${attempt.outcome}, and became ${after?.outcome}`)
+    }
+  }
+  if (row.settlements.length < before.settlements.length) say('nothing is lost', 'a settlement is gone')
+  if (before.state === 'PENDING' && row.owner !== before.owner) {
+    const added = row.attempts.length > before.attempts.length
+    const actedAt = added ? row.attempts.at(-1)?.startedAt : row.settlements.at(-1)?.at
+    if ((actedAt ?? 0) <= (before.leaseUntil ?? 0) + SKEW_MS) {
+      say('a lease is trusted with the skew', `${row.owner} took over from ${before.owner} too early`)
+    }
+  }
+}
+
+/** The first one's supervisor was paused when the second one started, and ended its work soon after it woke. */
+function isPausedOver({ pause }: Story, startMs: number, endMs: number): boolean {
+  return pause !== null && pause.fromMs <= startMs && endMs <= pause.toMs + AFTER_PAUSE_MS
 }

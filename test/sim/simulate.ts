@@ -9,48 +9,82 @@ import { type HostOptions, world } from '../support/world.ts'
 const SECOND_MS = 1_000
 const MINUTE_MS = 60 * SECOND_MS
 const HOUR_MS = 60 * MINUTE_MS
+/** Half of the stated skew each way: two clocks differ by no more than the whole. */
+const OFFSET_MS = 15 * SECOND_MS
 
 /** One trigger's story, as an observer sees it who stands outside and knows the true time. */
 export interface Story {
   readonly runId: string
+  readonly day: number
   readonly forced: boolean
-  readonly settings: RunSettings
-  /** True time from which its supervisor was paused or gone; infinite when it never was. */
-  readonly disturbedMs: number
-  readonly crashed: boolean
-  /** The one answer that it gave: a status, or the error's kind; null where it crashed before. */
-  answer: { readonly status: string; readonly attempt: number | null; readonly noted: boolean } | null
+  /** When its supervisor is paused, in true time; null where it never is. */
+  readonly pause: { readonly fromMs: number; readonly toMs: number } | null
+  /** True time from which its supervisor is gone; infinite where it never is. */
+  crashMs: number
+  /** True time at which it is told to stop; infinite where it never is. */
+  readonly stopMs: number
+  /** The one answer that it gave, or the error's kind; null where it crashed before. */
+  answer: Answer | null
   /** Each time that its work was started, and when that work was really over. */
   readonly works: { readonly attempt: number; readonly startMs: number; endMs: number }[]
 }
 
-export interface Observed {
-  readonly stories: readonly Story[]
-  /** Every write that the ledger applied, in order, with its true time. */
-  readonly writes: ReadonlyArray<{ readonly atMs: number; readonly row: Row }>
-  readonly final: Row | null
+export interface Answer {
+  readonly atMs: number
+  readonly status: string
+  /** Of a failure: how. */
+  readonly outcome: string | null
+  readonly recorded: boolean | null
+  readonly noted: boolean
+  /** It said that its claim was given up, and that nothing of it can land any more. */
+  readonly withdrawn: boolean
 }
 
-/** Many triggers of one slot, from many hosts, on a bad day: everything that happens follows from `seed`. */
+/** A write that the ledger applied. */
+export interface Write {
+  readonly atMs: number
+  readonly row: Row
+}
+
+export interface Observed {
+  readonly settings: RunSettings
+  readonly stories: readonly Story[]
+  /** By day, in the order in which they were applied. */
+  readonly writes: ReadonlyMap<number, readonly Write[]>
+  readonly finals: ReadonlyMap<number, Row | null>
+  /** Words of operators that the ledger was said to hold. */
+  readonly words: ReadonlyArray<{ readonly day: number; readonly runId: string }>
+}
+
+/** Many triggers of a few neighbouring slots, from many hosts, on a bad day: all that happens follows from `seed`. */
 export async function simulate(seed: number): Promise<Observed> {
   const random = xoroshiro128plus(seed)
   const int = (from: number, to: number) => uniformInt(random, from, to)
   const chance = (percent: number) => int(1, 100) <= percent
-  const { time, ledger, trigger, find } = world()
-  const writes: { atMs: number; row: Row }[] = []
+  const { time, ledger, trigger, resolve, find } = world()
+  const startMs = time.now()
+  const days = chance(50) ? 1 : int(2, 3)
+  const writes = new Map<number, Write[]>(Array.from({ length: days }, (_, day) => [day, []]))
   const { put } = ledger
   ledger.put = async (row, expected, call) => {
     const answer = await put(row, expected, call)
-    if (answer.kind === 'ok') writes.push({ atMs: time.now(), row })
+    if (answer.kind === 'ok') writes.get(Math.floor((row.slot - startMs + HOUR_MS) / (24 * HOUR_MS)))?.push({ atMs: time.now(), row })
     return answer
   }
 
-  const retries = chance(50)
-  const settings: RunSettings = { maxAttempts: retries ? int(2, 4) : 1 }
+  const settings = settingsOf()
   // A day is calm, bad, or has an outage for everybody.
   const faultPercent = [0, 5, 20, 40][int(0, 3)] ?? 0
-  const outageMs = chance(25) ? time.now() + int(0, HOUR_MS) : Number.POSITIVE_INFINITY
+  const outageMs = chance(25) ? startMs + int(0, HOUR_MS) : Number.POSITIVE_INFINITY
   const outageEndMs = outageMs + int(SECOND_MS, 20 * MINUTE_MS)
+
+  function settingsOf(): RunSettings {
+    const maxAttempts = chance(50) ? int(2, 4) : 1
+    const retries = maxAttempts > 1 && chance(40) ? { retryDelayMs: int(0, 20 * MINUTE_MS), retryBackoff: int(1, 2) } : {}
+    const overlap = (['allow', 'skip', 'wait'] as const)[chance(50) ? 0 : int(1, 2)] ?? 'allow'
+    const patience = overlap === 'wait' ? { overlapTimeoutMs: int(10 * MINUTE_MS, 4 * HOUR_MS) } : {}
+    return { maxAttempts, ...retries, overlap, ...patience }
+  }
 
   function fate(): Fate {
     if (time.now() >= outageMs && time.now() < outageEndMs) return { kind: chance(50) ? 'dropped' : 'stalled' }
@@ -69,8 +103,17 @@ export async function simulate(seed: number): Promise<Observed> {
     }
   }
 
-  async function tell(story: Story, options: HostOptions, startMs: number): Promise<void> {
-    await time.clock().wait(startMs - time.now())
+  /** A wall clock that is off, drifts, or jumps, and never leaves the stated skew. */
+  function offset(): (nowMs: number) => number {
+    const [before, after] = [int(-OFFSET_MS, OFFSET_MS), int(-OFFSET_MS, OFFSET_MS)]
+    const jumpMs = startMs + int(0, 3 * HOUR_MS)
+    if (chance(50)) return () => before
+    if (chance(50)) return (nowMs) => (nowMs < jumpMs ? before : after)
+    return (nowMs) => before + (after - before) * Math.min(1, Math.max(0, (nowMs - startMs) / (6 * HOUR_MS)))
+  }
+
+  async function tell(story: Story, options: HostOptions, beginMs: number): Promise<void> {
+    await time.clock().wait(beginMs - time.now())
     const run = trigger(
       story.runId,
       async (attempt, clock) => {
@@ -84,10 +127,9 @@ export async function simulate(seed: number): Promise<Observed> {
         })
         const stop = () => {
           const { killInMs } = attempt.lost.reason as LeaseLoss
-          void time
-            .clock()
-            .wait(int(0, killInMs))
-            .then(() => child.abort())
+          // Most batches use up the time that they are given.
+          const takesMs = chance(50) ? killInMs : int(0, killInMs)
+          void clock.wait(takesMs).then(() => child.abort())
         }
         attempt.lost.addEventListener('abort', stop, { once: true })
         await over
@@ -97,20 +139,27 @@ export async function simulate(seed: number): Promise<Observed> {
       },
       options,
     )
-    if (chance(10))
+    if (Number.isFinite(story.stopMs)) {
       void time
         .clock(options.time)
-        .wait(int(0, 10 * MINUTE_MS))
+        .wait(story.stopMs - time.now())
         .then(run.stop)
-    const settle = (status: string, attempt: number | null) => {
-      const noted = run.events.some((event) => 'noted' in event && event.noted)
-      story.answer = { status, attempt, noted }
+    }
+    const settle = (status: string, facts: object) => {
+      story.answer = {
+        atMs: time.now(),
+        status,
+        outcome: 'outcome' in facts ? String(facts.outcome) : null,
+        recorded: 'recorded' in facts ? facts.recorded === true : null,
+        noted: run.events.some((event) => 'noted' in event && event.noted),
+        withdrawn: run.events.some((event) => event.event === 'withdrawn' && event.certain),
+      }
     }
     await run.result.then(
-      (result) => settle(result.status, 'attempt' in result ? result.attempt : null),
+      (result) => settle(result.status, result),
       (error: { kind?: string }) => {
         if (error.kind === undefined) throw error
-        settle(error.kind, null)
+        settle(error.kind, {})
       },
     )
   }
@@ -123,37 +172,74 @@ export async function simulate(seed: number): Promise<Observed> {
   }
 
   const stories: Story[] = []
-  const telling: Promise<void>[] = []
-  for (let index = 0; index < int(2, 8); index++) {
-    const startMs = time.now() + (chance(50) ? int(0, 2 * SECOND_MS) : int(0, 3 * HOUR_MS))
+  const telling: Promise<unknown>[] = []
+  const triggers = int(2, 8) + 2 * (days - 1)
+  for (let index = 0; index < triggers; index++) {
+    const beginMs = startMs + (chance(50) ? int(0, 2 * SECOND_MS) : int(0, 3 * HOUR_MS))
     const forced = chance(20)
-    const pauseMs = chance(20) ? startMs + int(0, 20 * MINUTE_MS) : Number.POSITIVE_INFINITY
-    const crashMs = chance(20) ? startMs + int(0, 20 * MINUTE_MS) : Number.POSITIVE_INFINITY
-    const options: HostOptions = {
-      settings,
-      fateOf: fate,
-      ...(forced ? { force: { by: 'operator', reason: `reason ${index}` } } : {}),
-      time: {
-        offsetMs: int(-15 * SECOND_MS, 15 * SECOND_MS),
-        ...(Number.isFinite(pauseMs) ? { pause: { fromMs: pauseMs, toMs: pauseMs + int(1, HOUR_MS) } } : {}),
-        crashMs,
-      },
-    }
+    const pauseMs = beginMs + int(0, 20 * MINUTE_MS)
     const story: Story = {
       runId: `run-${index}`,
+      day: int(0, days - 1),
       forced,
-      settings,
-      disturbedMs: Math.min(pauseMs, crashMs),
-      crashed: Number.isFinite(crashMs),
+      pause: chance(20) ? { fromMs: pauseMs, toMs: pauseMs + int(1, HOUR_MS) } : null,
+      crashMs: chance(15) ? beginMs + int(0, 20 * MINUTE_MS) : Number.POSITIVE_INFINITY,
+      stopMs: chance(10) ? beginMs + int(0, 10 * MINUTE_MS) : Number.POSITIVE_INFINITY,
       answer: null,
       works: [],
     }
+    // Some crash at a step: as a call leaves, or as it is applied.
+    let stepsLeft = chance(10) ? int(1, 6) : Number.POSITIVE_INFINITY
+    const crash = () => {
+      story.crashMs = Math.min(story.crashMs, time.now())
+      gone()
+    }
+    let gone = () => {}
+    const isGone = new Promise<void>((resolve) => {
+      gone = resolve
+    })
+    if (Number.isFinite(story.crashMs)) void time.clock().wait(story.crashMs - time.now()).then(gone)
+    const options: HostOptions = {
+      day: story.day,
+      settings,
+      fateOf() {
+        stepsLeft -= 1
+        if (stepsLeft > 0) return fate()
+        crash()
+        return { kind: chance(50) ? 'answerLost' : 'dropped' }
+      },
+      ...(forced ? { force: { by: 'operator', reason: `reason ${index}` } } : {}),
+      time: {
+        offsetMs: offset(),
+        ...(story.pause === null ? {} : { pause: story.pause }),
+        crashMs: () => story.crashMs,
+      },
+    }
     stories.push(story)
-    const crashed = story.crashed ? time.clock().wait(crashMs - time.now()) : new Promise<void>(() => undefined)
-    telling.push(Promise.race([tell(story, options, startMs), crashed]))
+    telling.push(Promise.race([tell(story, options, beginMs), isGone]))
   }
+
+  const words: { day: number; runId: string }[] = []
+  async function say(index: number): Promise<void> {
+    const day = int(0, days - 1)
+    const state = (['COMPLETED', 'FAILED', 'SKIPPED'] as const)[int(0, 2)] ?? 'FAILED'
+    await time.clock().wait(int(0, 3 * HOUR_MS))
+    const runId = `word-${index}`
+    const settling = await resolve(runId, state, { day, fateOf: fate, time: { offsetMs: offset() } }).catch(
+      (error: { kind?: string }) => {
+        if (error.kind === undefined) throw error
+        return { kind: error.kind }
+      },
+    )
+    if (settling.kind === 'settled') words.push({ day, runId })
+  }
+  if (chance(30)) telling.push(say(0))
+  if (chance(15)) telling.push(say(1))
+
   await time.run(Promise.all(telling))
   // Writes that were held, and children that outlive their supervisor, come to their end.
   await time.run(time.clock().wait(24 * HOUR_MS))
-  return { stories, writes, final: (await find()) as Row | null }
+  const finals = new Map<number, Row | null>()
+  for (let day = 0; day < days; day++) finals.set(day, (await find(day)) as Row | null)
+  return { settings, stories, writes, finals, words }
 }

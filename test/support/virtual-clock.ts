@@ -11,12 +11,12 @@ export interface VirtualTime {
 }
 
 export interface HostTime {
-  /** How far its wall clock is off. */
-  readonly offsetMs?: number
+  /** How far its wall clock is off, at a true time where that changes. */
+  readonly offsetMs?: number | ((nowMs: number) => number)
   /** True times between which it is stopped (SIGSTOP, a frozen container). */
   readonly pause?: { readonly fromMs: number; readonly toMs: number }
-  /** True time from which it is gone (`kill -9`, power loss). */
-  readonly crashMs?: number
+  /** True time from which it is gone (`kill -9`, power loss); a crash at a step is known only when it comes. */
+  readonly crashMs?: number | (() => number)
 }
 
 interface Timer {
@@ -31,27 +31,27 @@ export function virtualTime(startMs = Date.parse('2026-11-24T03:00:00Z')): Virtu
   const timers: Timer[] = []
 
   function wait(ms: number, signal: AbortSignal | undefined, { pause, crashMs = Infinity }: HostTime): Promise<void> {
+    const goneMs = () => (typeof crashMs === 'number' ? crashMs : crashMs())
     if (signal?.aborted) return Promise.resolve()
     const dueMs = nowMs + Math.max(0, ms)
     const atMs = pause !== undefined && dueMs >= pause.fromMs && dueMs < pause.toMs ? pause.toMs : dueMs
     return new Promise((resolve) => {
       const timer: Timer = { atMs, order: order++, fire: settle }
       function settle() {
-        if (nowMs >= crashMs) return
         signal?.removeEventListener('abort', settle)
         const index = timers.indexOf(timer)
         if (index !== -1) timers.splice(index, 1)
-        resolve()
+        if (nowMs < goneMs()) resolve()
       }
       signal?.addEventListener('abort', settle, { once: true })
       // After the crash nothing of the host moves; until then an abort still ends the wait.
-      if (atMs < crashMs) timers.push(timer)
+      if (atMs < goneMs()) timers.push(timer)
     })
   }
 
   return {
     clock: (host = {}) => ({
-      now: () => Math.round(nowMs + (host.offsetMs ?? 0)),
+      now: () => Math.round(nowMs + offsetOf(host, nowMs)),
       monotonicMs: () => nowMs,
       wait: (ms, signal) => wait(ms, signal, host),
     }),
@@ -79,4 +79,8 @@ export function virtualTime(startMs = Date.parse('2026-11-24T03:00:00Z')): Virtu
       }
     },
   }
+}
+
+function offsetOf({ offsetMs = 0 }: HostTime, nowMs: number): number {
+  return typeof offsetMs === 'number' ? offsetMs : offsetMs(nowMs)
 }

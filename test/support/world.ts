@@ -1,9 +1,10 @@
 import type { RunEvent } from '../../src/core/event.ts'
-import type { Rejection, Row, StoredRow, Survivor, Trigger } from '../../src/core/types.ts'
+import type { Rejection, Row, Settlement, StoredRow, Survivor, Trigger } from '../../src/core/types.ts'
 import type { ClaimRequest } from '../../src/run/claim.ts'
 import type { Clock } from '../../src/run/clock.ts'
 import { execute, type LiveAttempt, type RunResult, type WorkEnd } from '../../src/run/execute.ts'
 import type { RunIo } from '../../src/run/held.ts'
+import { settle, type Settling } from '../../src/run/settle.ts'
 import { type RunSettings, readTerms } from '../../src/run/terms.ts'
 import { type Call, type Fate, faultyStore } from './faulty-store.ts'
 import { memoryStore } from './memory-store.ts'
@@ -12,6 +13,7 @@ import { type HostTime, virtualTime } from './virtual-clock.ts'
 const SLOT = Date.parse('2026-11-24T03:00:00Z')
 export const TASK = 'nightly'
 const DAY_MS = 86_400_000
+const SCHEDULE = { schedule: { expression: '0 3 * * *', zone: 'UTC' }, zoneData: '2026a' }
 const slotOfDay = (day: number) => SLOT + day * DAY_MS
 
 export interface HostOptions {
@@ -69,8 +71,7 @@ export function world() {
     const request: ClaimRequest = {
       task: TASK,
       window: { slot, end: slot + DAY_MS },
-      schedule: { expression: '0 3 * * *', zone: 'UTC' },
-      zoneData: '2026a',
+      ...SCHEDULE,
       runId,
       trigger: how,
       place: { host: `host-of-${runId}` },
@@ -104,17 +105,32 @@ export function world() {
     }
   }
 
+  /** A person's word on a slot. */
+  function resolve(
+    runId: string,
+    state: Settlement['state'],
+    options: Pick<HostOptions, 'time' | 'fateOf' | 'day'> = {},
+  ): Promise<Settling> {
+    const clock = time.clock(options.time)
+    const slot = slotOfDay(options.day ?? 0)
+    const word = { task: TASK, window: { slot, end: slot + DAY_MS }, ...SCHEDULE, runId, state, by: 'ada', reason: runId }
+    const { skewMs, ledgerTimeoutMs } = readTerms({})
+    const store = faultyStore(ledger, clock, options.fateOf ?? (() => ({ kind: 'answered', afterMs: 5 })))
+    return settle(word, { skewMs, ledgerTimeoutMs }, { store, clock, newId: () => `id-${++ids}`, random: () => 0.5 })
+  }
+
   return {
     time,
     ledger,
     trigger,
+    resolve,
     async row(day = 0): Promise<Row> {
       const found = await ledger.get({ task: TASK, slot: slotOfDay(day) }, { signal: new AbortController().signal })
       if (found === null || 'foreign' in found) throw new Error(`no row, but ${JSON.stringify(found)}`)
       return found
     },
-    find(): Promise<StoredRow | null> {
-      return ledger.get({ task: TASK, slot: SLOT }, { signal: new AbortController().signal })
+    find(day = 0): Promise<StoredRow | null> {
+      return ledger.get({ task: TASK, slot: slotOfDay(day) }, { signal: new AbortController().signal })
     },
     note(rejection: Rejection) {
       return ledger.note({ task: TASK, slot: SLOT }, rejection, { signal: new AbortController().signal })
