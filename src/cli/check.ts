@@ -3,12 +3,15 @@ import { usageError } from '../core/errors.ts'
 import { parseTimeRange } from '../core/time-range.ts'
 import type { Instant } from '../core/types.ts'
 import { createLedger } from '../ledger.ts'
-import { type Found, findingJson, findingLine } from '../report/check.ts'
-import { systemClock } from '../run/clock.ts'
+import { type Found, findingJson, findingLine, findingObject } from '../report/check.ts'
+import { printable } from '../report/text.ts'
+import { systemClock, withDeadline } from '../run/clock.ts'
+import { NOTIFY_TIMEOUT_MS } from '../run/notify.ts'
 import { LIMITS } from '../run/terms.ts'
 import { readOptions } from './arguments.ts'
 import type { Command, CommandContext } from './command.ts'
 import { EXIT } from './exit.ts'
+import { NOTIFY, openNotify } from './notify.ts'
 import { LEDGER_TIMEOUT, type OptionTable, STORE } from './options.ts'
 import { printAll } from './streams.ts'
 
@@ -53,6 +56,7 @@ const OPTIONS = {
     help: 'As in run: a lease is over when it has been for so long',
   },
   format: { kind: 'text', value: 'text|json', choices: ['text', 'json'], otherwise: 'text', help: 'json is one array' },
+  ...NOTIFY,
   ...LEDGER_TIMEOUT,
 } as const satisfies OptionTable
 
@@ -64,6 +68,7 @@ const help = {
   examples: [
     ['cronledger check --store dynamodb:cronledger', 'all tasks of the last seven days'],
     ['cronledger check … --task nightly --since 2026-01-01 --late-after 1h', 'one task, this year'],
+    ["cronledger check … --notify 'curl -sSf -d @- https://example.org/hook'", 'tell a webhook of each finding'],
   ],
   notes: 'Exit codes: 0 all is well, 1 something was found, else as those of run.',
 } as const
@@ -73,13 +78,16 @@ const FOUND = 1
 
 export const check: Command = {
   help,
-  async execute({ argv, env }: CommandContext) {
+  async execute({ argv, env, stops, sink }: CommandContext) {
     const values = readOptions(help, argv, env)
     const now = systemClock.now()
     const { since = now - 7 * DAY_MS, until = now } = parseTimeRange(values, 'UTC', now)
     if (since >= until) throw usageError(`since ${values.since ?? '7d'} is not before until ${values.until ?? 'now'}`)
     const { task, schedule } = values
     if (task === undefined && schedule !== undefined) throw usageError('--schedule is given, but no --task that has it')
+    const notify = openNotify(values, env)
+    // A stop ends this process in the same breath: nothing may be left behind.
+    stops.aborted.addEventListener('abort', () => notify?.kill())
     const ledger = createLedger({ store: values.store })
     const found = ledger.check({
       ...(task !== undefined && { task }),
@@ -94,16 +102,26 @@ export const check: Command = {
       ...(values['ledger-timeout'] !== undefined && { ledgerTimeoutMs: values['ledger-timeout'] }),
     })
     const count: Record<Found['kind'], number> = { missed: 0, failed: 0, stale: 0, late: 0 }
-    await printAll(
-      values.format === 'json' ? jsonText(counted(found, count)) : plainText(counted(found, count), count, now),
-    )
+    const findings = counted(found, count, (finding) => notify?.tell(findingObject(finding, now)))
+    try {
+      await printAll(values.format === 'json' ? jsonText(findings) : plainText(findings, count, now))
+    } finally {
+      const warning =
+        notify === null ? null : await withDeadline(systemClock, NOTIFY_TIMEOUT_MS, [stops.aborted], notify.end)
+      if (warning !== null) sink.write(printable(`cronledger: ${warning}`))
+    }
     return Object.values(count).some((number) => number > 0) ? FOUND : EXIT.ok
   },
 }
 
-async function* counted(found: ReturnType<Ledger['check']>, count: Record<Found['kind'], number>) {
+async function* counted(
+  found: ReturnType<Ledger['check']>,
+  count: Record<Found['kind'], number>,
+  tell: (finding: Found) => void,
+) {
   for await (const finding of found) {
     count[finding.kind] += 1
+    tell(finding)
     yield finding
   }
 }

@@ -1,4 +1,5 @@
 import { numberOption, type OptionTable, STORE, TASK } from './options.ts'
+import { REPORT_OPTIONS } from './reporter.ts'
 
 export const RUN_OPTIONS = {
   ...STORE,
@@ -96,11 +97,5 @@ export const RUN_OPTIONS = {
     otherwise: '--exit-on-duplicate',
     help: 'Exit code of a duplicate while the other still runs; 75 where a retry is wanted',
   },
-  log: {
-    kind: 'text',
-    value: 'json|text|quiet',
-    choices: ['json', 'text', 'quiet'],
-    otherwise: 'text on a terminal, else json',
-    help: "cronledger's own log, on stderr",
-  },
+  ...REPORT_OPTIONS,
 } as const satisfies OptionTable

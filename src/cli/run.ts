@@ -1,14 +1,12 @@
-import { isatty } from 'node:tty'
 import type { RunOptions } from '../api.ts'
 import { LedgerError, usageError } from '../core/errors.ts'
 import { createLedger } from '../ledger.ts'
-import { type LogFormat, logLine } from '../report/log.ts'
-import { systemClock } from '../run/clock.ts'
 import type { CommandOptions } from '../run/command.ts'
 import { readOptions, type Values } from './arguments.ts'
 import type { Command, CommandContext } from './command.ts'
 import { readEvent } from './event.ts'
 import { EXIT_OF_ERROR, exitCodeOf } from './exit.ts'
+import { openReporter } from './reporter.ts'
 import { RUN_OPTIONS } from './run-options.ts'
 
 const help = {
@@ -40,32 +38,36 @@ Exit codes: the command's own, or 128 + n for a signal; else
 
 export const run: Command = {
   help,
-  async execute({ argv, rest, env, stops, sink }: CommandContext) {
+  async execute(context: CommandContext) {
+    const { argv, rest, env, stops } = context
     const values = readOptions(help, argv, env)
     const [file, ...args] = rest ?? []
     if (file === undefined)
       throw usageError('no command to run; give it after --, as in: cronledger run … -- ./batch.sh')
-    const format = (values.log ?? (isatty(2) ? 'text' : 'json')) as LogFormat
+    const reporter = openReporter(values, context)
     let givenUp = false
     const ledger = createLedger({
       store: values.store,
-      log(event, context) {
+      log(event, run) {
         givenUp ||= event.event === 'withdrawn'
-        const line = logLine(event, context, format, systemClock.now())
-        if (line !== null) sink.write(line)
+        reporter.tell(event, run)
       },
     })
     const command: CommandOptions = { argv: [file, ...args], env, stops, timeoutMs: values.timeout ?? null }
     const options = await optionsFrom(values, stops.aborted)
-    const outcome = await ledger.runCommand(options, command).catch((error: unknown) => {
+    try {
+      const outcome = await ledger.runCommand(options, command)
+      const onDuplicate = values['exit-on-duplicate'] ?? 0
+      const codes = { onDuplicate, onRunning: values['exit-on-running'] ?? onDuplicate }
+      return exitCodeOf(outcome, codes, stops.first()?.signal ?? null)
+    } catch (error) {
       // The log has said it already, with what became of the claim: one line is enough.
-      if (givenUp && error instanceof LedgerError) return error
+      if (givenUp && error instanceof LedgerError) return EXIT_OF_ERROR[error.kind]
       throw error
-    })
-    if (outcome instanceof LedgerError) return EXIT_OF_ERROR[outcome.kind]
-    const onDuplicate = values['exit-on-duplicate'] ?? 0
-    const codes = { onDuplicate, onRunning: values['exit-on-running'] ?? onDuplicate }
-    return exitCodeOf(outcome, codes, stops.first()?.signal ?? null)
+    } finally {
+      // After the exit code is settled: a stop that comes while somebody is being told is none of the batch's.
+      await reporter.end()
+    }
   },
 }
 

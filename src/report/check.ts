@@ -2,7 +2,7 @@ import { formatInstant } from '../core/instant.ts'
 import type { Finding } from '../core/missed.ts'
 import type { Attempt, Instant, ScheduleSpec } from '../core/types.ts'
 import { localTime } from './local.ts'
-import { endingText } from './log.ts'
+import { endingText, type LogObject } from './log.ts'
 import { elapsed, printable } from './text.ts'
 
 /** Something wrong with a slot of a task. */
@@ -24,6 +24,20 @@ export function findingJson(found: Found): Record<string, unknown> {
     slot: formatInstant(slot),
     zone: schedule.zone,
     ...(found.kind === 'missed' ? {} : { state: found.row.state, attempts: found.row.attempts.length }),
+  }
+}
+
+/** The same as an event of a log, for a notification. */
+export function findingObject(found: Found, now: Instant): LogObject {
+  const { kind, ...fields } = findingJson(found)
+  return {
+    time: formatInstant(now),
+    level: 'error',
+    event: found.kind,
+    task: found.task,
+    slot: formatInstant(found.slot),
+    ...fields,
+    message: `${found.kind}: ${detailOf(found, now)}`,
   }
 }
 

@@ -10,6 +10,17 @@ export type LogFormat = 'json' | 'text' | 'quiet'
 
 type Level = 'info' | 'warn' | 'error'
 
+/** An event as JSON: these, and what is known of it beside them. */
+export interface LogObject {
+  readonly time: string
+  readonly level: Level
+  readonly event: string
+  readonly task: string
+  readonly slot: string
+  readonly message: string
+  readonly [field: string]: unknown
+}
+
 /** One line of the log before it is text. */
 interface Entry {
   readonly level: Level
@@ -22,26 +33,31 @@ interface Entry {
 
 /** The line for an event, without its line end; null where the format has none for it. */
 export function logLine(event: RunEvent, context: RunContext, format: LogFormat, now: Instant): string | null {
-  const entry = entryOf(event, context, now - context.window.slot)
-  const { task, window, runId, trigger, place } = context
-  if (format === 'json') {
-    return JSON.stringify({
-      time: formatInstant(now),
-      level: entry.level,
-      event: entry.event,
-      task,
-      slot: formatInstant(window.slot),
-      runId,
-      trigger: trigger.kind,
-      ...(trigger.kind === 'scheduled' ? { source: trigger.source, eventTime: formatInstant(trigger.eventTime) } : {}),
-      ...(trigger.kind === 'forced' ? { by: trigger.by, reason: trigger.reason } : {}),
-      ...place,
-      ...entry.fields,
-      message: entry.message,
-    })
-  }
+  if (format === 'json') return JSON.stringify(logObject(event, context, now))
+  const { task, window } = context
+  const entry = entryOf(event, context, now - window.slot)
   if (format === 'quiet' && entry.level !== 'error') return null
   return printable(`cronledger: ${task} ${formatInstant(window.slot)}: ${entry.message}`)
+}
+
+/** What programs are told of an event: in the log, and by a notification. */
+export function logObject(event: RunEvent, context: RunContext, now: Instant): LogObject {
+  const { task, window, runId, trigger, place } = context
+  const entry = entryOf(event, context, now - window.slot)
+  return {
+    time: formatInstant(now),
+    level: entry.level,
+    event: entry.event,
+    task,
+    slot: formatInstant(window.slot),
+    runId,
+    trigger: trigger.kind,
+    ...(trigger.kind === 'scheduled' ? { source: trigger.source, eventTime: formatInstant(trigger.eventTime) } : {}),
+    ...(trigger.kind === 'forced' ? { by: trigger.by, reason: trigger.reason } : {}),
+    ...place,
+    ...entry.fields,
+    message: entry.message,
+  }
 }
 
 function entryOf(event: RunEvent, context: RunContext, latenessMs: number): Entry {

@@ -23,7 +23,7 @@ export interface CommandTerms {
 }
 
 /** What forces a slot must not reach the child: a `cronledger` in the batch would force its own slot with it. */
-const FORCING_VARIABLES = ['CRONLEDGER_FORCE_SLOT', 'CRONLEDGER_REASON', 'CRONLEDGER_BY']
+export const FORCING_VARIABLES = ['CRONLEDGER_FORCE_SLOT', 'CRONLEDGER_REASON', 'CRONLEDGER_BY']
 
 /** The command as the work of an attempt. */
 export function commandWork(
@@ -50,13 +50,16 @@ export function commandWork(
 
 /** The attempt's facts, so that a rerun of last Tuesday can process last Tuesday. */
 function childEnvironment(env: Environment, attempt: LiveAttempt): Environment {
-  const inherited = Object.fromEntries(Object.entries(env).filter(([name]) => !FORCING_VARIABLES.includes(name)))
   return {
-    ...inherited,
+    ...without(FORCING_VARIABLES, env),
     CRONLEDGER_RUN_TASK: attempt.task,
     CRONLEDGER_RUN_SLOT: formatInstant(attempt.slot),
     CRONLEDGER_RUN_WINDOW_END: attempt.windowEnd === null ? '' : formatInstant(attempt.windowEnd),
     CRONLEDGER_RUN_ATTEMPT: String(attempt.number),
     CRONLEDGER_RUN_ID: attempt.runId,
   }
+}
+
+export function without(names: readonly string[], env: Environment): Environment {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)))
 }

@@ -1,0 +1,68 @@
+import { usageError } from '../core/errors.ts'
+import type { LogObject } from '../report/log.ts'
+import { systemClock } from '../run/clock.ts'
+import { FORCING_VARIABLES, without } from '../run/command.ts'
+import { type Notifier, openNotifier } from '../run/notify.ts'
+import type { Environment, Values } from './arguments.ts'
+import { type OptionTable, variableOf } from './options.ts'
+
+/** One set for all commands, since one environment serves them all: each tells of those that it meets. */
+const KINDS = ['duplicate', 'refused', 'failed', 'missed', 'stale', 'late'] as const
+
+export const NOTIFY = {
+  notify: {
+    kind: 'text',
+    value: 'CMD',
+    otherwise: 'nobody is told',
+    help: 'Tell somebody: a shell command that gets the event as JSON on its stdin, for 10s at most',
+  },
+  'notify-on': {
+    kind: 'text',
+    value: 'KIND,…',
+    otherwise: 'all',
+    help: `Of what --notify tells: ${KINDS.join(', ')} (a run of the first three, check of the last four)`,
+  },
+} as const satisfies OptionTable
+
+/** A notification is no way to force a slot, nor to start notifications of its own, which would have no end. */
+const KEPT_FROM_IT = [...FORCING_VARIABLES, ...Object.keys(NOTIFY).map(variableOf)]
+
+/** The log's names of events that are told of as another kind: a batch that did not run, or nobody knows how, has failed. */
+const KIND_OF_EVENT: Readonly<Record<string, string>> = { unrecorded: 'failed', withdrawn: 'failed' }
+
+export interface Notify extends Omit<Notifier, 'send'> {
+  /** Has somebody told, if it is of a kind that was asked for. */
+  tell(event: LogObject): void
+}
+
+/** Null where nobody is to be told. */
+export function openNotify(values: Values<typeof NOTIFY>, env: Environment): Notify | null {
+  const { notify } = values
+  const kinds = readKinds(values['notify-on'])
+  if (notify === undefined) {
+    if (kinds === null) return null
+    throw usageError('--notify-on is given, but no --notify; give the command that tells somebody, or leave it out')
+  }
+  const { send, ...notifier } = openNotifier(notify, systemClock)
+  const base = without(KEPT_FROM_IT, env)
+  return {
+    ...notifier,
+    tell(event) {
+      const kind = KIND_OF_EVENT[event.event] ?? event.event
+      if (!(kinds ?? KINDS).some((wanted) => wanted === kind)) return
+      // No text of the event's but these two, whose characters are known: a shell sees them.
+      const facts = { CRONLEDGER_RUN_TASK: event.task, CRONLEDGER_RUN_SLOT: event.slot }
+      send({ kind, input: `${JSON.stringify(event)}\n`, env: { ...base, ...facts } })
+    },
+  }
+}
+
+function readKinds(text: string | undefined): readonly string[] | null {
+  if (text === undefined) return null
+  const kinds = text.split(',').map((kind) => kind.trim())
+  for (const kind of kinds) {
+    if (KINDS.some((known) => known === kind)) continue
+    throw usageError(`notify-on has ${JSON.stringify(kind)}; allowed are ${KINDS.join(', ')}, with commas between them`)
+  }
+  return kinds
+}

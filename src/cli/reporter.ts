@@ -1,0 +1,87 @@
+import { isatty } from 'node:tty'
+import { usageError } from '../core/errors.ts'
+import type { RunContext, RunEvent } from '../core/event.ts'
+import { type LogFormat, logLine, logObject } from '../report/log.ts'
+import { emfLine } from '../report/metrics.ts'
+import { systemClock } from '../run/clock.ts'
+import { NOTIFY_TIMEOUT_MS } from '../run/notify.ts'
+import { withinStop } from '../run/stop.ts'
+import { LIMITS } from '../run/terms.ts'
+import type { Values } from './arguments.ts'
+import type { CommandContext } from './command.ts'
+import { NOTIFY, openNotify } from './notify.ts'
+import type { OptionTable } from './options.ts'
+
+const NAMESPACE = 'cronledger'
+
+export const REPORT_OPTIONS = {
+  log: {
+    kind: 'text',
+    value: 'json|text|quiet',
+    choices: ['json', 'text', 'quiet'],
+    otherwise: 'text on a terminal, else json',
+    help: "cronledger's own log, on stderr",
+  },
+  metrics: {
+    kind: 'text',
+    value: 'off|emf',
+    choices: ['off', 'emf'],
+    otherwise: 'off',
+    help: "One line a run in CloudWatch's embedded metric format, on stderr",
+  },
+  'metrics-namespace': {
+    kind: 'text',
+    value: 'NAME',
+    otherwise: NAMESPACE,
+    help: 'Namespace of the metrics in CloudWatch',
+  },
+  ...NOTIFY,
+} as const satisfies OptionTable
+
+/** Tells the world of runs: by the log, metrics and notifications. */
+export interface Reporter {
+  /** For `createLedger`. */
+  tell(event: RunEvent, context: RunContext): void
+  /** Waits for notifications that are on their way, as long as they may take and a stop leaves. Never throws. */
+  end(): Promise<void>
+}
+
+/** Throws a usage error where the options contradict each other. */
+export function openReporter(
+  values: Values<typeof REPORT_OPTIONS> & { readonly 'stop-timeout': number | undefined },
+  { env, stops, sink }: Pick<CommandContext, 'env' | 'stops' | 'sink'>,
+): Reporter {
+  const format = (values.log ?? (isatty(2) ? 'text' : 'json')) as LogFormat
+  const namespace = readNamespace(values['metrics-namespace'] ?? NAMESPACE)
+  const notify = openNotify(values, env)
+  const stopTimeoutMs = values['stop-timeout'] ?? LIMITS.stopTimeoutMs.default
+  let last: RunContext | null = null
+
+  function write(line: string | null): void {
+    if (line !== null) sink.write(line)
+  }
+
+  return {
+    tell(event, context) {
+      last = context
+      const now = systemClock.now()
+      write(logLine(event, context, format, now))
+      if (values.metrics === 'emf') write(emfLine(event, context, namespace, now))
+      notify?.tell(logObject(event, context, now))
+    },
+    async end() {
+      if (notify === null || last === null) return
+      const io = { clock: systemClock, stop: stops.aborted }
+      const message = await withinStop(NOTIFY_TIMEOUT_MS, { stopTimeoutMs }, io, notify.end)
+      if (message !== null) write(logLine({ event: 'warning', message }, last, format, systemClock.now()))
+    },
+  }
+}
+
+/** CloudWatch drops metrics of a namespace that it does not allow, and says so nowhere that a person looks. */
+function readNamespace(text: string): string {
+  if (/^(?!AWS\/)[A-Za-z0-9._/#-][A-Za-z0-9._/#: -]{0,254}$/.test(text)) return text
+  throw usageError(
+    `metrics-namespace is ${JSON.stringify(text)}; allowed are 1 to 255 of A-Z a-z 0-9 . _ / # : - and space, not with "AWS/" or a colon at the start`,
+  )
+}
