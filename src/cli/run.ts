@@ -24,6 +24,10 @@ const help = {
       "cronledger run … --force-slot 2026-11-23 --reason 'bad input file' -- ./batch.sh",
       'run the slot of that day again',
     ],
+    [
+      "cronledger run … --notify 'curl -sSf -d @- https://example.org/hook' --notify-on duplicate,failed -- ./batch.sh",
+      'tell a webhook of duplicates and failures',
+    ],
   ],
   notes: `The command gets CRONLEDGER_RUN_TASK, _SLOT, _WINDOW_END, _ATTEMPT and _ID.
 

@@ -1,0 +1,22 @@
+import { readFileSync } from 'node:fs'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { expect } from 'vitest'
+import type { Loose } from './cli.ts'
+
+const file = new URL('../fixtures/aws/embedded-metric-format.schema.json', import.meta.url)
+const validate = new Ajv2020({ strict: true }).compile(JSON.parse(readFileSync(file, 'utf8')))
+
+/** The line's metrics, each with its unit, once the line keeps AWS's schema and what AWS demands beside it in words. */
+export function readEmf(line: string): Loose {
+  const root = JSON.parse(line)
+  validate(root)
+  expect(validate.errors).toBe(null)
+  const [directive, ...more] = root._aws.CloudWatchMetrics
+  expect(more).toEqual([])
+  for (const name of directive.Dimensions.flat()) expect(root[name]).toEqual(expect.any(String))
+  const metrics = directive.Metrics.map(({ Name, Unit }: Loose) => {
+    expect(root[Name as string]).toEqual(expect.any(Number))
+    return [Name, `${root[Name as string]} ${Unit}`]
+  })
+  return Object.fromEntries(metrics)
+}
