@@ -106,8 +106,7 @@ export const check: Command = {
     try {
       await printAll(values.format === 'json' ? jsonText(findings) : plainText(findings, count, now))
     } finally {
-      const warning =
-        notify === null ? null : await withDeadline(systemClock, NOTIFY_TIMEOUT_MS, [stops.aborted], notify.end)
+      const warning = notify === null ? null : await withDeadline(systemClock, NOTIFY_TIMEOUT_MS, [], notify.end)
       if (warning !== null) sink.write(printable(`cronledger: ${warning}`))
     }
     return Object.values(count).some((number) => number > 0) ? FOUND : EXIT.ok
