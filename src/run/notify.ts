@@ -118,10 +118,5 @@ function ending({ exitCode, signalCode }: { exitCode: number | null; signalCode:
 }
 
 function lastLine(text: string): string {
-  return (
-    text
-      .trimEnd()
-      .split(/[\r\n]/)
-      .at(-1) ?? ''
-  )
+  return /[^\r\n]*$/.exec(text.trimEnd())?.[0] ?? ''
 }
