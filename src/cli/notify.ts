@@ -7,7 +7,7 @@ import type { Environment, Values } from './arguments.ts'
 import { type OptionTable, variableOf } from './options.ts'
 
 /** One set for all commands, since one environment serves them all: each tells of those that it meets. */
-const KINDS = ['duplicate', 'refused', 'failed', 'missed', 'stale', 'late'] as const
+const KINDS = ['duplicate', 'refused', 'skipped', 'failed', 'missed', 'stale', 'late'] as const
 
 export const NOTIFY = {
   notify: {
@@ -20,7 +20,7 @@ export const NOTIFY = {
     kind: 'text',
     value: 'KIND,…',
     otherwise: 'all',
-    help: `Of what --notify tells: ${KINDS.join(', ')} (a run of the first three, check of the last four)`,
+    help: `Of what --notify tells: ${KINDS.join(', ')} (a run of the first four, check of the last four)`,
   },
 } as const satisfies OptionTable
 

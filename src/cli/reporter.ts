@@ -27,7 +27,7 @@ export const REPORT_OPTIONS = {
     value: 'off|emf',
     choices: ['off', 'emf'],
     otherwise: 'off',
-    help: "One line a run in CloudWatch's embedded metric format, on stderr",
+    help: "A line for each attempt or rejection in CloudWatch's embedded metric format, on stderr",
   },
   'metrics-namespace': {
     kind: 'text',

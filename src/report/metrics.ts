@@ -9,9 +9,9 @@ interface Metrics {
   readonly Refused: 0 | 1
   readonly Failed: 0 | 1
   readonly Completed: 0 | 1
-  /** Of what was started, from its claim to its end, in milliseconds. */
+  /** Of what was started, from its start to its end, in milliseconds. */
   readonly Duration?: number
-  /** Of a scheduled attempt: how long after its slot it was claimed, in milliseconds. */
+  /** Of a scheduled attempt: how long after its slot it was started, in milliseconds. */
   readonly Lateness?: number
   /** The number of the attempt. */
   readonly Attempts?: number
@@ -29,7 +29,7 @@ const UNITS: Readonly<Record<keyof Metrics, 'Count' | 'Milliseconds'>> = {
 }
 
 /**
- * The line of CloudWatch's embedded metric format for an event that ends a run; null for any other event.
+ * The line of CloudWatch's embedded metric format for an event that ends an attempt or a trigger; null for any other.
  *
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */
@@ -77,11 +77,15 @@ function metricsOf(event: RunEvent, { trigger, window }: RunContext): Metrics | 
         Attempts: attempt.number,
       }
     }
+    case 'skipped':
+      return { ...none, Claimed: 1, ...(event.finish !== 'recorded' && { Failed: 1 }) }
     case 'withdrawn':
       return { ...none, Failed: 1 }
     case 'stopped':
       return none
     case 'claimed':
+    case 'waiting':
+    case 'retry':
     case 'renewal-failed':
     case 'renewal-recovered':
     case 'lease-lost':

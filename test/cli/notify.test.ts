@@ -96,6 +96,19 @@ describe('what somebody is told', () => {
     expect(events()).toMatchObject([{ event: 'failed', outcome: 'interrupted' }])
   })
 
+  test('each attempt that fails, also one that is tried again', async () => {
+    const { run, keep, events } = ledger()
+    const options = ['--max-attempts', '2', '--retry-delay', '0ms', '--metrics', 'emf', ...keep]
+    const { stderr, code } = await run(['sh', '-c', 'exit $((2 - CRONLEDGER_RUN_ATTEMPT))'], options)
+    expect(code).toBe(0)
+    expect(events()).toMatchObject([{ event: 'failed', attempt: 1 }])
+    const lines = stderr.split('\n').filter((line) => line.includes('_aws'))
+    expect(lines.map(readEmf)).toMatchObject([
+      { Failed: '1 Count', Completed: '0 Count', Attempts: '1 Count' },
+      { Failed: '0 Count', Completed: '1 Count', Attempts: '2 Count' },
+    ])
+  })
+
   test('a ledger out of reach', async () => {
     const { run, keep, events } = ledger()
     const env = {

@@ -18,6 +18,7 @@ const row = rowWith({})
 const attempt = row.attempts[0] as NonNullable<(typeof row.attempts)[0]>
 const ended = { event: 'ended', attempt, durationMs: 1_234.5, finish: 'recorded' } as const
 
+const HOLDER = { slot: NOW, runId: 'other' }
 const NONE = {
   Claimed: '0 Count',
   Duplicate: '0 Count',
@@ -50,6 +51,12 @@ const CASES: [what: string, event: RunEvent, metrics: object, context?: Partial<
     { event: 'refused', cause: 'tooLate', row: null, survivor: null, noted: false },
     { ...NONE, Refused: '1 Count' },
   ],
+  ['skipped', { event: 'skipped', holder: HOLDER, finish: 'recorded' }, { ...NONE, Claimed: '1 Count' }],
+  [
+    'skipped, but unrecorded',
+    { event: 'skipped', holder: HOLDER, finish: 'unanswered' },
+    { ...NONE, Claimed: '1 Count', Failed: '1 Count' },
+  ],
   ['ledger out of reach', { event: 'withdrawn', certain: true, detail: '' }, { ...NONE, Failed: '1 Count' }],
   ['told to stop before the claim', { event: 'stopped' }, NONE],
 ]
@@ -70,6 +77,7 @@ for (const [what, event, metrics, context] of CASES) {
 test('what is no end of a run has no line', () => {
   for (const event of [
     { event: 'claimed', attempt },
+    { event: 'retry', attempt: 2, delayMs: 1 },
     { event: 'warning', message: '' },
   ] as const) {
     expect(emfLine(event, CONTEXT, 'batches', NOW)).toBe(null)
