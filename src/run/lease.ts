@@ -24,7 +24,7 @@ export interface LeaseIo extends WriteIo {
 }
 
 /** A change of the row by its owner. */
-export type Change = (row: Row, stamp: Stamp) => Row
+type Change = (row: Row, stamp: Stamp) => Row
 
 /**
  * Asked after a lease that had run out was renewed, where more than the row depends on it: `lost` where others have

@@ -29,7 +29,7 @@ export interface Story {
   readonly works: { readonly attempt: number; readonly startMs: number; endMs: number }[]
 }
 
-export interface Answer {
+interface Answer {
   readonly atMs: number
   readonly status: string
   /** Of a failure: how. */
