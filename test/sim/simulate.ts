@@ -68,7 +68,8 @@ export async function simulate(seed: number): Promise<Observed> {
   const { put } = ledger
   ledger.put = async (row, expected, call) => {
     const answer = await put(row, expected, call)
-    if (answer.kind === 'ok') writes.get(Math.floor((row.slot - startMs + HOUR_MS) / (24 * HOUR_MS)))?.push({ atMs: time.now(), row })
+    if (answer.kind === 'ok')
+      writes.get(Math.floor((row.slot - startMs + HOUR_MS) / (24 * HOUR_MS)))?.push({ atMs: time.now(), row })
     return answer
   }
 
@@ -80,7 +81,8 @@ export async function simulate(seed: number): Promise<Observed> {
 
   function settingsOf(): RunSettings {
     const maxAttempts = chance(50) ? int(2, 4) : 1
-    const retries = maxAttempts > 1 && chance(40) ? { retryDelayMs: int(0, 20 * MINUTE_MS), retryBackoff: int(1, 2) } : {}
+    const retries =
+      maxAttempts > 1 && chance(40) ? { retryDelayMs: int(0, 20 * MINUTE_MS), retryBackoff: int(1, 2) } : {}
     const overlap = (['allow', 'skip', 'wait'] as const)[chance(50) ? 0 : int(1, 2)] ?? 'allow'
     const patience = overlap === 'wait' ? { overlapTimeoutMs: int(10 * MINUTE_MS, 4 * HOUR_MS) } : {}
     return { maxAttempts, ...retries, overlap, ...patience }
@@ -171,13 +173,22 @@ export async function simulate(seed: number): Promise<Observed> {
     return chance(60) ? { outcome: 'succeeded', value: 'done' } : { outcome: 'failed', exitCode: 3 }
   }
 
+  /** At the slot, some time later, or about when the lease of one that crashed or was paused runs out. */
+  function beginning(): number {
+    const disturbed = stories.map(({ crashMs, pause }) => pause?.fromMs ?? crashMs).filter(Number.isFinite)
+    const at = disturbed[int(0, 3)]
+    if (at !== undefined && chance(50)) return at + int(9 * MINUTE_MS, 11 * MINUTE_MS)
+    return startMs + (chance(50) ? int(0, 2 * SECOND_MS) : int(0, 3 * HOUR_MS))
+  }
+
   const stories: Story[] = []
   const telling: Promise<unknown>[] = []
   const triggers = int(2, 8) + 2 * (days - 1)
   for (let index = 0; index < triggers; index++) {
-    const beginMs = startMs + (chance(50) ? int(0, 2 * SECOND_MS) : int(0, 3 * HOUR_MS))
+    const beginMs = beginning()
     const forced = chance(20)
-    const pauseMs = beginMs + int(0, 20 * MINUTE_MS)
+    // As good as at once: between a call and its answer.
+    const pauseMs = beginMs + (chance(30) ? int(0, 50) : int(0, 20 * MINUTE_MS))
     const story: Story = {
       runId: `run-${index}`,
       day: int(0, days - 1),
@@ -198,7 +209,11 @@ export async function simulate(seed: number): Promise<Observed> {
     const isGone = new Promise<void>((resolve) => {
       gone = resolve
     })
-    if (Number.isFinite(story.crashMs)) void time.clock().wait(story.crashMs - time.now()).then(gone)
+    if (Number.isFinite(story.crashMs))
+      void time
+        .clock()
+        .wait(story.crashMs - time.now())
+        .then(gone)
     const options: HostOptions = {
       day: story.day,
       settings,
