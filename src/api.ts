@@ -104,7 +104,7 @@ export interface Ledger {
   /** The same around a command, as a child process whose group is supervised. */
   runCommand(options: RunOptions, command: CommandOptions): Promise<RunOutcome<null>>
   /**
-   * The rows of a task, newest first; or of all tasks, the newest UTC day first. Rows are fetched as they are taken.
+   * The rows of a task, or of all tasks, newest slot first. Rows are fetched as they are taken.
    * For people and audits: a row that was written a moment ago may be missing.
    */
   history(options: HistoryOptions): AsyncGenerator<StoredRow>

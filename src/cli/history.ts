@@ -52,7 +52,7 @@ const OPTIONS = {
 
 const help = {
   name: 'history',
-  summary: 'Shows what became of the slots of a task, newest first; or of all tasks, the newest day first.',
+  summary: 'Shows what became of the slots of a task, or of all tasks; newest first.',
   options: OPTIONS,
   examples: [
     ['cronledger history --store dynamodb:cronledger --task nightly --limit 7', 'the last seven slots'],

@@ -30,8 +30,8 @@ const DEFAULT_DAYS = 7
 const MAX_DAYS = 3_660
 
 /**
- * Rows of one task, newest first; or of all tasks, the newest day first, in a day as the port lists it. Memory holds one
- * page, and a page costs the same at any depth.
+ * Rows of one task, or of all tasks, newest slot first, those of one slot as the port lists them. Memory holds one page,
+ * and a page costs the same at any depth.
  */
 export async function* readHistory(query: HistoryQuery, deps: HistoryDeps): AsyncGenerator<StoredRow> {
   let left = query.limit

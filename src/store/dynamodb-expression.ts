@@ -101,7 +101,7 @@ function noteBracket(count: number, entry: StoredDocument): [condition: string, 
   ]
 }
 
-/** One task's rows newest first, or the keys of one day's rows oldest first. */
+/** One task's rows, or the keys of one day's rows; the newest first. */
 export function pageQueryInput(query: PageQuery): Omit<QueryCommandInput, 'TableName'> {
   const after = query.after === null ? {} : { ExclusiveStartKey: startKey(query, query.after) }
   if (query.kind === 'day') {
@@ -110,6 +110,7 @@ export function pageQueryInput(query: PageQuery): Omit<QueryCommandInput, 'Table
       KeyConditionExpression: '#day = :day',
       ExpressionAttributeNames: names('day'),
       ExpressionAttributeValues: values({ day: query.day }),
+      ScanIndexForward: false,
       Limit: query.limit,
       ...after,
     }

@@ -7,6 +7,7 @@ import { dayOf, decodeNotes, decodeRow, encodeNotes, encodeRow, type StoredDocum
 import { SCHEMA_VERSION, type StoredRow } from '../core/types.ts'
 import { isBusy, openFileDatabase, type Transaction } from './file-database.ts'
 import {
+  AFTER_ALL,
   decodeEntryCursor,
   ENTRIES_PER_PAGE,
   encodeCursor,
@@ -32,7 +33,7 @@ const SELECT_TASK = `SELECT task, slot, document, notes FROM rows
   WHERE task = ? AND slot >= ? AND slot <= ? ORDER BY slot DESC LIMIT ?`
 const SELECT_TASK_AFTER = SELECT_TASK.replace('<=', '<')
 const SELECT_DAY = `SELECT task, slot, document, notes FROM rows
-  WHERE day = ? AND (slot, task) > (?, ?) ORDER BY slot, task LIMIT ?`
+  WHERE day = ? AND (slot, task) < (?, ?) ORDER BY slot DESC, task DESC LIMIT ?`
 
 const INSERT_ENTRY = 'INSERT INTO entries (version, document, kind, task) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING'
 const UPDATE_ENTRY = 'UPDATE entries SET version = ?, document = ? WHERE kind = ? AND task = ? AND version = ?'
@@ -86,7 +87,7 @@ export function openFileStore(path: string): Store {
           ? page.after === null
             ? all(SELECT_TASK, page.task, page.first, page.last, limit)
             : all(SELECT_TASK_AFTER, page.task, page.first, page.after.slot, limit)
-          : all(SELECT_DAY, page.day, page.after?.slot ?? '', page.after?.task ?? '', limit)
+          : all(SELECT_DAY, page.day, page.after?.slot ?? AFTER_ALL, page.after?.task ?? '', limit)
       return patiently(call, () => {
         const found = database.transact('read', read) ?? []
         const shown = found.slice(0, page.limit)

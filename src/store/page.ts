@@ -26,7 +26,7 @@ export type PageQuery = (
 
 /** Below and above every slot: their text starts with a digit. */
 const BEFORE_ALL = '0'
-const AFTER_ALL = '9999'
+export const AFTER_ALL = '9999'
 
 /** Throws a usage error where the limit, the day or the cursor is wrong. */
 export function pageQuery(query: ListQuery): PageQuery {

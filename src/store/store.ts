@@ -17,7 +17,7 @@ export type PutResult =
  */
 export type Expected = 'absent' | Pick<Row, 'version' | 'owner'>
 
-/** Rows of one task, newest first; or of one UTC day over all tasks, oldest first. */
+/** Rows of one task, or of one UTC day over all tasks: newest slot first, and those of one slot in a fixed order. */
 export type ListQuery = (
   | {
       readonly kind: 'task'

@@ -151,7 +151,7 @@ for (const kind of ['file', 'dynamodb'] as const) {
     const rows = [
       ...[0, 1, 6, 8].flatMap((ago) => [
         rowAt(startOfToday - ago * DAY_MS + 3 * HOUR_MS, { task: 'a', ending: ago === 1 ? FAILED : SUCCEEDED }),
-        rowAt(startOfToday - ago * DAY_MS + 3 * HOUR_MS, { task: 'b/c' }),
+        rowAt(startOfToday - ago * DAY_MS + 2 * HOUR_MS, { task: 'b/c' }),
       ]),
       rowAt(startOfToday + DAY_MS, { task: 'a' }),
     ]
@@ -182,18 +182,19 @@ for (const kind of ['file', 'dynamodb'] as const) {
     const ages = async (args: readonly string[]) =>
       (await slots(store, args, { env })).map((text) => {
         const [task, slot = ''] = text.split(' ')
-        return `${task}${(startOfToday + 3 * HOUR_MS - Date.parse(slot)) / DAY_MS}`
+        return `${task}${Math.floor((startOfToday + 3 * HOUR_MS - Date.parse(slot)) / DAY_MS)}`
       })
 
-    test('of seven days and today, the newest day first', async () => {
+    test('of seven days and today, the newest slot first', async () => {
       expect(await ages([])).toEqual(['a0', 'b/c0', 'a1', 'b/c1', 'a6', 'b/c6'])
     })
 
     test('of other days, filtered and limited', async () => {
+      expect(await ages(['--limit', '1'])).toEqual(['a0'])
       expect(await ages(['--since', '10d', '--limit', '7'])).toEqual(['a0', 'b/c0', 'a1', 'b/c1', 'a6', 'b/c6', 'a8'])
       expect(await ages(['--state', 'failed'])).toEqual(['a1'])
       const at = (second: string) => `${new Date(startOfToday - DAY_MS).toISOString().slice(0, 10)}T03:00:${second}Z`
-      expect(await ages(['--since', at('00'), '--until', at('01')])).toEqual(['a1', 'b/c1'])
+      expect(await ages(['--since', at('00'), '--until', at('01')])).toEqual(['a1'])
       expect(await ages(['--since', at('01'), '--until', at('59')])).toEqual([])
     })
 

@@ -349,7 +349,7 @@ export function contract(subject: () => Subject): void {
       expect(await slots({ since: at(3), until: at(1) })).toEqual([])
     })
 
-    it('gives the rows of one UTC day over all tasks, oldest first, page by page', async () => {
+    it('gives the rows of one UTC day over all tasks, newest slot first, page by page', async () => {
       // Days of its own: other tests write into that of SLOT.
       const start = Date.parse('2031-05-01T00:00:00Z') + ++names * 10 * DAY_MS
       const day = new Date(start).toISOString().slice(0, 10)
@@ -361,10 +361,12 @@ export function contract(subject: () => Subject): void {
       }
       for (const limit of [1, 2, 4, 1000]) {
         const rows = await all({ kind: 'day', day, limit })
-        expect(rows.map(({ slot }) => slot)).toEqual(slots.flatMap((slot) => [slot, slot, slot]))
+        expect(rows.map(({ slot }) => slot)).toEqual(slots.toReversed().flatMap((slot) => [slot, slot, slot]))
         expect(new Set(rows.map(({ task, slot }) => `${task} ${slot}`)).size).toBe(9)
         expect(rows[0]).toMatchObject({ state: 'PENDING', attempts: [{ number: 1 }] })
       }
+      const { rows } = await store().list({ kind: 'day', day, limit: 4 }, call())
+      expect(rows.map(({ slot }) => slot)).toEqual([slots[2], slots[2], slots[2], slots[1]])
     })
 
     it('gives rejections too', async () => {

@@ -57,17 +57,14 @@ export function memoryStore(): Store & { writeRaw(document: StoredDocument): voi
     async list(query, call) {
       inTime(call)
       const page = pageQuery(query)
-      const inOrder = [...entries.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry)
-      const matching = (page.kind === 'task' ? inOrder.reverse() : inOrder).filter(({ key, owned }) =>
+      const newestFirst = [...entries.entries()].sort(([a], [b]) => (a < b ? 1 : -1)).map(([, entry]) => entry)
+      const matching = newestFirst.filter(({ key, owned }) =>
         page.kind === 'task'
           ? key.task === page.task && key.slot >= page.first && key.slot <= page.last
           : owned['day'] === page.day,
       )
       const { after } = page
-      const rest = matching.filter(({ key }) => {
-        if (after === null) return true
-        return page.kind === 'task' ? key.slot < after.slot : nameOf(key) > nameOf(after)
-      })
+      const rest = matching.filter(({ key }) => after === null || nameOf(key) < nameOf(after))
       const shown = rest.slice(0, page.limit)
       const last = shown.at(-1)
       return {
