@@ -15,7 +15,8 @@ export interface Notes extends Rejections {
   readonly rejectedBy: readonly string[]
 }
 
-export const NO_NOTES: Notes = { count: 0, first: [], latest: null, rejectedBy: [] }
+export const NO_REJECTIONS: Rejections = { count: 0, refused: 0, first: [], latest: null }
+export const NO_NOTES: Notes = { ...NO_REJECTIONS, rejectedBy: [] }
 
 /** Is the rejection of this run on record already? */
 export function isNoted(notes: Notes, runId: string): boolean {
@@ -25,11 +26,16 @@ export function isNoted(notes: Notes, runId: string): boolean {
 /** The notes with one more rejection; the same ones where its run id is on record already. */
 export function addRejection(notes: Notes, rejection: Rejection): Notes {
   if (isNoted(notes, rejection.runId)) return notes
-  const { count, first, rejectedBy } = notes
+  const { count, refused, first, rejectedBy } = notes
   return {
     count: count + 1,
+    refused: refused + refusalsIn([rejection]),
     first: count < FIRST_REJECTIONS ? [...first, rejection] : first,
     latest: rejection,
     rejectedBy: count < NOTED_RUN_IDS ? [...rejectedBy, rejection.runId] : rejectedBy,
   }
+}
+
+export function refusalsIn(rejections: readonly Rejection[]): number {
+  return rejections.filter(({ kind }) => kind === 'refused').length
 }

@@ -13,7 +13,7 @@ import {
 } from './fields.ts'
 import { formatInstant, parseInstant } from './instant.ts'
 import { MAX_ATTEMPTS } from './policy.ts'
-import type { Notes } from './rejections.ts'
+import { type Notes, refusalsIn } from './rejections.ts'
 import type {
   Attempt,
   Instant,
@@ -109,7 +109,7 @@ export function decodeRow(stored: unknown): StoredRow {
   const fields = fieldsOf(stored, `row ${nameOf(key)}`)
   const schemaVersion = integer(fields, 'schemaVersion')
   if (schemaVersion !== SCHEMA_VERSION) return { ...key, schemaVersion, foreign: true }
-  const { count, first, latest } = decodeNotes(fields)
+  const { count, refused, first, latest } = decodeNotes(fields)
   const expiresAt = optional(fields, 'expiresAt', integer)
   const row: Row = {
     // Not `...key`: after a spread, V8 makes a hidden class for each further property of each object, and a listing of
@@ -128,7 +128,7 @@ export function decodeRow(stored: unknown): StoredRow {
     leaseUntil: optional(fields, 'leaseUntil', instant) ?? null,
     settlements: list(fields, 'settlements', decodeSettlement),
     expiresAt: expiresAt === undefined ? null : expiresAt * 1000,
-    rejections: { count, first, latest },
+    rejections: { count, refused, first, latest },
   }
   const objection = objectionTo(row)
   if (objection !== null) throw malformed(fields.what, 'it', objection, 'what cronledger writes')
@@ -136,9 +136,10 @@ export function decodeRow(stored: unknown): StoredRow {
 }
 
 /** What `note` keeps, as it is stored. `latestRejection` says something only once the list of the first ones is full. */
-export function encodeNotes({ count, first, latest, rejectedBy }: Notes): StoredDocument {
+export function encodeNotes({ count, refused, first, latest, rejectedBy }: Notes): StoredDocument {
   return {
     rejectionCount: count,
+    refusalCount: refused,
     rejections: first.map(encodeRejection),
     rejectedBy,
     ...defined({ latestRejection: latest === null || count === first.length ? null : encodeRejection(latest) }),
@@ -147,15 +148,18 @@ export function encodeNotes({ count, first, latest, rejectedBy }: Notes): Stored
 
 export function decodeNotes(fields: Fields): Notes {
   const first = list(fields, 'rejections', decodeRejection)
-  const latest = fields.values['latestRejection'] === undefined ? null : object(fields, 'latestRejection')
+  const latest = optional(fields, 'latestRejection', (own, name) => decodeRejection(object(own, name)))
   const rejectedBy = fields.values['rejectedBy'] ?? []
   const isIds = (value: unknown): value is string[] =>
     Array.isArray(value) && value.every((id) => typeof id === 'string')
   if (!isIds(rejectedBy)) throw malformed(fields.what, `${fields.path}rejectedBy`, rejectedBy, 'a list of run ids')
+  const kept = latest === undefined ? first : [...first, latest]
   return {
     count: optional(fields, 'rejectionCount', integer) ?? 0,
+    // Notes that were begun without the counter know the kept ones only.
+    refused: Math.max(optional(fields, 'refusalCount', integer) ?? 0, refusalsIn(kept)),
     first,
-    latest: latest === null ? (first.at(-1) ?? null) : decodeRejection(latest),
+    latest: kept.at(-1) ?? null,
     rejectedBy,
   }
 }

@@ -1,3 +1,4 @@
+import { NO_REJECTIONS } from './rejections.ts'
 import type {
   Attempt,
   Ending,
@@ -64,7 +65,7 @@ export function claimed(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: n
     leaseUntil: stamp.now + leaseMs,
     settlements: base?.settlements ?? [],
     expiresAt: expiryOf(base, claim, stamp.now),
-    rejections: base?.rejections ?? { count: 0, first: [], latest: null },
+    rejections: base?.rejections ?? NO_REJECTIONS,
   }
 }
 
@@ -167,7 +168,7 @@ export function settled(found: Row | null, word: Word, stamp: Stamp): Row {
     leaseUntil: null,
     settlements: [...(found?.settlements ?? []), settlement],
     expiresAt: found?.expiresAt ?? null,
-    rejections: found?.rejections ?? { count: 0, first: [], latest: null },
+    rejections: found?.rejections ?? NO_REJECTIONS,
   }
 }
 

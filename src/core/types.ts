@@ -128,6 +128,8 @@ export interface Rejection extends Place {
 /** What a row keeps of its rejections: all of them counted, the first ones and the latest in full. */
 export interface Rejections {
   readonly count: number
+  /** How many of them were refused; the others are duplicates. */
+  readonly refused: number
   readonly first: readonly Rejection[]
   readonly latest: Rejection | null
 }

@@ -7,7 +7,7 @@ import { printable } from './text.ts'
 
 const HEAD = [
   ...['task', 'slot', 'windowEnd', 'state', 'schedule', 'zone', 'attempts', 'startedAt', 'endedAt', 'durationMs'],
-  ...['outcome', 'exitCode', 'signal', 'host', 'ecsTask', 'forcedBy', 'reason', 'rejections'],
+  ...['outcome', 'exitCode', 'signal', 'host', 'ecsTask', 'forcedBy', 'reason', 'rejections', 'refused'],
 ]
 
 type Cell = string | number | null | undefined
@@ -49,6 +49,7 @@ function cellsOf(row: Row, now: Instant, skewMs: number): Cell[] {
     trigger?.kind === 'forced' ? trigger.by : null,
     trigger?.kind === 'forced' ? trigger.reason : null,
     row.rejections.count,
+    row.rejections.refused,
   ]
 }
 

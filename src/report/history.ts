@@ -79,10 +79,9 @@ const CELLS: Cells = {
     const ms = durationMsOf(row, now)
     return ms === null ? '-' : elapsed(ms)
   }),
-  DUPLICATES: ofOwn(({ rejections: { count, first } }) => {
-    const refused = first.filter(({ kind }) => kind === 'refused').length
-    return refused === 0 ? String(count) : `${count} (${refused} refused)`
-  }),
+  DUPLICATES: ofOwn(({ rejections: { count, refused } }) =>
+    refused === 0 ? String(count) : `${count - refused}, ${refused} refused`,
+  ),
 }
 
 /** Nothing for a row that a newer cronledger wrote. */

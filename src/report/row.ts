@@ -18,7 +18,7 @@ export function rowJson(row: StoredRow, now: Instant, skewMs: number): Record<st
   if (isForeign(row)) return { schemaVersion: row.schemaVersion, task: row.task, slot: formatInstant(row.slot) }
   const { task, slot, windowEnd, state, version, owner, schedule, zone, anchor, zoneData, attempts, settlements } =
     encodeRow(row)
-  const { count, first, latest } = row.rejections
+  const { count, refused, first, latest } = row.rejections
   return {
     schemaVersion: row.schemaVersion,
     task,
@@ -33,6 +33,7 @@ export function rowJson(row: StoredRow, now: Instant, skewMs: number): Record<st
     attempts,
     rejections: {
       count,
+      refused,
       first: first.map(encodeRejection),
       latest: latest === null ? null : encodeRejection(latest),
     },

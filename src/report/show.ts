@@ -28,7 +28,8 @@ function titleOf({ task, slot }: StoredRow): string {
 
 function factsOf(row: Row, now: Instant, skewMs: number): string[] {
   const { slot, windowEnd, schedule, rejections } = row
-  const { count } = rejections
+  const { count, refused } = rejections
+  const rejected = refused === 0 ? String(count) : `${count} (${refused} refused)`
   const end = windowEnd === null ? 'open: the schedule has no later slot' : `to ${formatInstant(windowEnd)}`
   const localEnd = windowEnd === null ? '' : ` to ${localTime(windowEnd, schedule.zone)}`
   const left = count - keptOf(row).length
@@ -38,7 +39,7 @@ function factsOf(row: Row, now: Instant, skewMs: number): string[] {
     'local time': `${localTime(slot, schedule.zone)}${localEnd}`,
     schedule: `${scheduleText(schedule)}, with zone data ${row.zoneData}`,
     attempts: String(row.attempts.length),
-    rejected: left === 0 ? String(count) : `${count}, of which ${left} were counted and not kept`,
+    rejected: left === 0 ? rejected : `${rejected}, of which ${left} were counted and not kept`,
     ...(row.leaseUntil === null ? {} : { lease: `until ${formatInstant(row.leaseUntil)}` }),
     ...(row.expiresAt === null ? {} : { expires: formatInstant(row.expiresAt) }),
   }

@@ -4,7 +4,7 @@ import type {
   QueryCommandInput,
   UpdateItemCommandInput,
 } from '@aws-sdk/client-dynamodb'
-import { FIRST_REJECTIONS, NOTED_RUN_IDS } from '../core/rejections.ts'
+import { FIRST_REJECTIONS, NOTED_RUN_IDS, refusalsIn } from '../core/rejections.ts'
 import { encodeRejection, encodeRow, OWNER_FIELDS, type StoredDocument, type StoredValue } from '../core/row.ts'
 import { type Rejection, type Row, SCHEMA_VERSION } from '../core/types.ts'
 import { type Item, toAttribute, toItem } from './dynamodb-item.ts'
@@ -58,11 +58,11 @@ export function noteUpdate(key: StoredKey, rejection: Rejection, count: number):
   const { runId } = rejection
   return {
     Key: toItem({ ...key }),
-    UpdateExpression: `SET ${set} ADD #rejectionCount :one${add}`,
+    UpdateExpression: `SET ${set} ADD #rejectionCount :one, #refusalCount :refused${add}`,
     ConditionExpression: `#schemaVersion = :schemaVersion AND NOT contains(#rejectedBy, :runId) AND ${condition}`,
-    ExpressionAttributeNames: names('schemaVersion', 'rejectionCount', 'rejectedBy', ...own.names),
+    ExpressionAttributeNames: names('schemaVersion', 'rejectionCount', 'refusalCount', 'rejectedBy', ...own.names),
     ExpressionAttributeValues: {
-      ...values({ schemaVersion: SCHEMA_VERSION, runId, one: 1, ...own.values }),
+      ...values({ schemaVersion: SCHEMA_VERSION, runId, one: 1, refused: refusalsIn([rejection]), ...own.values }),
       ...(add === '' ? {} : { ':runIds': { SS: [runId] } }),
     },
     ReturnValuesOnConditionCheckFailure: 'ALL_OLD',

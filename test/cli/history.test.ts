@@ -29,9 +29,9 @@ function rowAt(
     const trigger = { kind: 'scheduled', eventTime: at, source: 'clock' } as const
     notes = addRejection(notes, { runId: `dup${index}`, kind: 'duplicate', cause: 'completed', at, trigger, host: 'b' })
   }
-  const { count, first, latest } = notes
+  const { rejectedBy: _, ...rejections } = notes
   const schedule = { expression: '0 3 * * *', zone }
-  return { ...row, task, slot: at, windowEnd: at + DAY_MS, schedule, rejections: { count, first, latest } }
+  return { ...row, task, slot: at, windowEnd: at + DAY_MS, schedule, rejections }
 }
 
 let ledgers = 0

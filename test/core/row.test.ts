@@ -5,6 +5,7 @@ import {
   FIRST_REJECTIONS,
   isNoted,
   NO_NOTES,
+  NO_REJECTIONS,
   NOTED_RUN_IDS,
   type Notes,
 } from '../../src/core/rejections.ts'
@@ -222,6 +223,24 @@ describe('rejections', () => {
     expect(addRejection(notes, rejection('new')).count).toBe(NOTED_RUN_IDS + 51)
   })
 
+  it('that were refused have a count of their own, past those that are kept', () => {
+    const refused = { ...rejection('run-60'), kind: 'refused' } as const
+    const notes = addRejection(addRejection(noted(ids(60)), refused), rejection('run-61'))
+    expect(notes).toMatchObject({ count: 62, refused: 1 })
+    expect(addRejection(notes, refused)).toBe(notes)
+    expect(stored(notes)).toEqual(notes)
+  })
+
+  it('that were refused are counted from the kept ones where there is no counter', () => {
+    const refused = { ...rejection('run-60'), kind: 'refused' } as const
+    const { refusalCount: _, ...old } = encodeNotes(
+      addRejection(noted(['run-1'], addRejection(NO_NOTES, refused)), { ...refused, runId: 'b' }),
+    )
+    expect(decodeNotes({ what: 'notes', path: '', values: old })).toMatchObject({ count: 3, refused: 2 })
+    const { refusalCount: __, ...many } = encodeNotes(addRejection(noted(ids(60)), refused))
+    expect(decodeNotes({ what: 'notes', path: '', values: many })).toMatchObject({ count: 61, refused: 1 })
+  })
+
   it('come back from their stored form', () => {
     for (const count of [0, 1, FIRST_REJECTIONS, FIRST_REJECTIONS + 1, NOTED_RUN_IDS + 1]) {
       expect(stored(noted(ids(count)))).toEqual(noted(ids(count)))
@@ -335,6 +354,6 @@ const rows: fc.Arbitrary<Row> = fc
       state: open === null ? state : 'PENDING',
       attempts: attempts.map((attempt, index) => ({ ...attempt, number: index + 1 })),
       leaseUntil: open?.leaseUntil ?? null,
-      rejections: { count: 0, first: [], latest: null },
+      rejections: NO_REJECTIONS,
     }
   })

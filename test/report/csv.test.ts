@@ -37,6 +37,7 @@ describe('a line of CSV', () => {
       forcedBy: 'ada',
       reason: 'bad input',
       rejections: '0',
+      refused: '0',
     })
   })
 
@@ -55,7 +56,7 @@ describe('a line of CSV', () => {
   })
 
   test('a comma is quoted', () => {
-    expect(csvLines([forced('a, b')], NOW, 0)).toContain(',"a, b",0\n')
+    expect(csvLines([forced('a, b')], NOW, 0)).toContain(',"a, b",0,0\n')
   })
 
   test('a clock that was set back makes no negative duration', () => {

@@ -82,6 +82,12 @@ describe('a table', () => {
     expect(await lines([])).toEqual(['nothing'])
   })
 
+  test('tells duplicates and refusals apart, however many there were', async () => {
+    const rejected = (count: number, refused: number) => ({ ...row, rejections: { ...row.rejections, count, refused } })
+    const cells = (await lines([[rejected(3, 0), rejected(40, 30), rejected(3, 3)]])).map((line) => line.split(/ {2,}/).at(-1))
+    expect(cells).toEqual(['DUPLICATES', '3', '10, 30 refused', '0, 3 refused'])
+  })
+
   test('has nothing in it that a terminal obeys', async () => {
     const evil = { ...row, schedule: { expression: 'x', zone: '\u001b[2J\u009b' } }
     expect((await lines([[evil]])).join()).toContain('\\u001b[2J\\u009b')

@@ -87,9 +87,9 @@ const rows: fc.Arbitrary<Row> = fc
   })
   .map(({ ended, runs, where, rejected, settlements, more }) => {
     const row = rowWith(...ended, ...(runs || ended.length === 0 ? [{}] : []))
-    const { count, first, latest } = rejected.reduce(addRejection, NO_NOTES)
+    const { rejectedBy: _, ...rejections } = rejected.reduce(addRejection, NO_NOTES)
     const attempts = row.attempts.map((attempt) => ({ ...attempt, ...where }))
-    return { ...row, attempts, settlements, rejections: { count, first, latest }, ...more }
+    return { ...row, attempts, settlements, rejections, ...more }
   })
 
 describe('the JSON of a row', () => {

@@ -44,6 +44,11 @@ TIMELINE (UTC)
 2026-11-24T03:10:05Z  duplicate (completed) 10m 5s after the slot from other, ECS task arn:aws:ecs:eu-west-1:1:task/x, run dup-10; event time 2026-11-24T03:00:05Z (--event-time)`)
   })
 
+  test('says how many were refused', () => {
+    const notes = addRejection(addRejection(NO_NOTES, rejection(1)), { ...rejection(2), kind: 'refused' })
+    expect(show({ ...rowWith({ ending: SUCCEEDED }), rejections: notes })).toContain('rejected    2 (1 refused)')
+  })
+
   test('says how many rejections were counted and not kept', () => {
     const notes = Array.from({ length: 30 }, (_, index) => rejection(index)).reduce(addRejection, NO_NOTES)
     const row = { ...rowWith({ ending: SUCCEEDED }), rejections: notes }

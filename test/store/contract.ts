@@ -169,7 +169,10 @@ export function contract(subject: () => Subject): void {
       const forced: Trigger = { kind: 'forced', by: 'ada', reason: ODD_TEXT }
       const rejection = rejectionOf('dup-1', { kind: 'refused', cause: 'running', trigger: forced, ecsTask: 'arn:x' })
       expect(await note(row, rejection)).toBe(true)
-      expect(await get(row)).toEqual({ ...row, rejections: { count: 1, first: [rejection], latest: rejection } })
+      expect(await get(row)).toEqual({
+        ...row,
+        rejections: { count: 1, refused: 1, first: [rejection], latest: rejection },
+      })
     })
 
     it('counts a rejection that is noted twice once', async () => {
@@ -219,25 +222,37 @@ export function contract(subject: () => Subject): void {
     it('counts all of many, and keeps the first ones and the latest', async () => {
       const row = await putOk(claimOf(newTask()), 'absent')
       const ids = Array.from({ length: 210 }, (_, index) => `dup-${index}`)
+      const refused = { kind: 'refused', cause: 'failed' } as const
       for (const [index, runId] of ids.entries()) {
-        expect(await note(row, rejectionOf(runId))).toBe(true)
+        const rejection = rejectionOf(runId, index % 3 === 0 ? refused : {})
+        expect(await note(row, rejection)).toBe(true)
         // Sent again, as a client does after a lost answer: at once, or after the next one.
-        if (index % 10 === 5) expect(await note(row, rejectionOf(runId))).toBe(true)
-        if (index === 60) expect(await note(row, rejectionOf('dup-30'))).toBe(true)
+        if (index % 10 === 5) expect(await note(row, rejection)).toBe(true)
+        if (index === 60) expect(await note(row, rejectionOf('dup-30', refused))).toBe(true)
       }
       const { rejections } = await get(row)
-      expect(rejections.count).toBe(ids.length)
+      expect(rejections).toMatchObject({ count: ids.length, refused: ids.length / 3 })
       expect(rejections.first.map(({ runId }) => runId)).toEqual(ids.slice(0, FIRST_REJECTIONS))
       expect(rejections.latest?.runId).toBe(ids.at(-1))
     })
 
-    it('counts each of 50 at once', async () => {
+    it('counts each of 50 at once, some of them sent twice, while the owner writes', async () => {
       const row = await putOk(claimOf(newTask()), 'absent')
       const ids = Array.from({ length: 50 }, (_, index) => `dup-${index}`)
-      const noted = await Promise.all(ids.map((runId) => note(row, rejectionOf(runId))))
+      const noteOf = (runId: string, index: number) =>
+        note(row, rejectionOf(runId, index < 20 ? { kind: 'refused', cause: 'failed' } : {}))
+      const owner = async () => {
+        let last = row
+        for (let renewals = 0; renewals < 5; renewals += 1) {
+          last = await putOk(renewed(last, stamp(), 600_000, null), last.version)
+        }
+        await putOk(finished(last, { outcome: 'succeeded', exitCode: 0 }, stamp()), last.version)
+      }
+      const [noted] = await Promise.all([Promise.all([...ids.map(noteOf), ...ids.slice(0, 10).map(noteOf)]), owner()])
       expect(noted.every(Boolean)).toBe(true)
-      const { rejections } = await get(row)
-      expect(rejections.count).toBe(50)
+      const { rejections, state } = await get(row)
+      expect(state).toBe('COMPLETED')
+      expect(rejections).toMatchObject({ count: 50, refused: 20 })
       expect(new Set(rejections.first.map(({ runId }) => runId)).size).toBe(FIRST_REJECTIONS)
     })
   })
