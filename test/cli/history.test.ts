@@ -235,6 +235,7 @@ describe('100,000 rows', () => {
     ['ndjson', 0],
     ['json', 2],
     ['csv', 1],
+    ['table', 1],
   ])('as %s: all of them, in less than 150 MB', async (format, more) => {
     const env = { NODE_OPTIONS: `--import="${PEAK}"` }
     const { code, stdout, stderr } = await cronledger([...args, '--all', '--format', format], { env })

@@ -84,7 +84,9 @@ describe('a table', () => {
 
   test('tells duplicates and refusals apart, however many there were', async () => {
     const rejected = (count: number, refused: number) => ({ ...row, rejections: { ...row.rejections, count, refused } })
-    const cells = (await lines([[rejected(3, 0), rejected(40, 30), rejected(3, 3)]])).map((line) => line.split(/ {2,}/).at(-1))
+    const cells = (await lines([[rejected(3, 0), rejected(40, 30), rejected(3, 3)]])).map((line) =>
+      line.split(/ {2,}/).at(-1),
+    )
     expect(cells).toEqual(['DUPLICATES', '3', '10, 30 refused', '0, 3 refused'])
   })
 

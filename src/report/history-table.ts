@@ -1,0 +1,102 @@
+import { DateTime } from 'luxon'
+import { isForeign } from '../core/decide.ts'
+import { formatInstant } from '../core/instant.ts'
+import type { Row, StoredRow } from '../core/types.ts'
+import type { HistoryStyle } from './history.ts'
+import { durationMsOf, stateOf } from './row.ts'
+import { lineWidthOf, tableLine, widthOf } from './table.ts'
+import { elapsed, printable } from './text.ts'
+
+/** Heading of a column, and its cell of a row. */
+type Cells = Readonly<Record<string, (row: StoredRow, style: HistoryStyle) => string>>
+
+const CELLS: Cells = {
+  'SLOT (UTC)': (row) => formatInstant(row.slot),
+  TASK: (row) => row.task,
+  'LOCAL TIME': ofOwn(({ slot, schedule: { zone } }) =>
+    // A locale of its own, since the machine's may have other digits.
+    DateTime.fromMillis(slot, { zone, locale: 'en-US' }).toFormat('yyyy-MM-dd HH:mm'),
+  ),
+  ZONE: ofOwn(({ schedule }) => schedule.zone),
+  STATE: (row, { now, skewMs }) => stateOf(row, now, skewMs),
+  ATTEMPTS: ofOwn(({ attempts }) => String(attempts.length)),
+  DURATION: ofOwn((row, { now }) => {
+    const ms = durationMsOf(row, now)
+    return ms === null ? '-' : elapsed(ms)
+  }),
+  DUPLICATES: ofOwn(({ rejections: { count, refused } }) =>
+    refused === 0 ? String(count) : `${count - refused}, ${refused} refused`,
+  ),
+}
+
+/** Nothing for a row that a newer cronledger wrote. */
+function ofOwn(cell: (row: Row, style: HistoryStyle) => string): Cells[string] {
+  return (row, style) => (isForeign(row) ? '' : cell(row, style))
+}
+
+/** What a narrow terminal does without, in this order: 60 columns hold the rest. */
+const LEFT_OUT_FIRST = ['ZONE', 'ATTEMPTS', 'LOCAL TIME', 'DURATION']
+/** A longer name is cut before columns are left out, and cut to the other width before lines would break. */
+const [LONG_TASK, SHORT_TASK] = [32, 8]
+
+const COLORS: Readonly<Record<string, number>> = { COMPLETED: 32, FAILED: 31, STALE: 31, PENDING: 36, SKIPPED: 33 }
+
+interface Column {
+  readonly head: string
+  readonly width: number
+}
+
+/** One line a slot. The first group decides on the columns; later ones make them wider where there is room. */
+export async function* tableText(
+  groups: AsyncIterable<readonly StoredRow[]>,
+  style: HistoryStyle,
+): AsyncGenerator<string, void, undefined> {
+  const limit = style.columns ?? Number.POSITIVE_INFINITY
+  let columns: readonly Column[] = Object.keys(CELLS)
+    .filter((head) => head !== 'TASK' || style.withTask)
+    .map((head) => ({ head, width: head.length }))
+  let isFirst = true
+  for await (const rows of groups) {
+    const cells = columns.map(({ head }) => rows.map((row) => printable(CELLS[head]?.(row, style) ?? '')))
+    const wider = columns.map(({ head, width }, index) => ({ head, width: widest(width, cells[index] ?? []) }))
+    if (isFirst) columns = fitted(wider, limit)
+    else if (widthOfAll(wider) <= limit) columns = wider
+    const byHead = new Map(wider.map(({ head }, index) => [head, cells[index] ?? []]))
+    const lines = rows.map((_, index) => lineOf(columns, ({ head }) => byHead.get(head)?.[index] ?? '', style))
+    if (isFirst) lines.unshift(lineOf(columns, ({ head }) => head, style))
+    yield lines.map((line) => `${line}\n`).join('')
+    isFirst = false
+  }
+  if (isFirst) yield `${printable(style.nothing)}\n`
+}
+
+function lineOf(columns: readonly Column[], cellOf: (column: Column) => string, { color }: HistoryStyle): string {
+  return tableLine(
+    columns.map(cellOf),
+    columns.map(({ width }) => width),
+    (cell, index) => {
+      const code = columns[index]?.head === 'STATE' ? COLORS[cell] : undefined
+      return color && code !== undefined ? `\u001b[${code}m${cell}\u001b[0m` : cell
+    },
+  )
+}
+
+function fitted(wished: readonly Column[], limit: number): readonly Column[] {
+  const withTask = (columns: readonly Column[], width: number) =>
+    columns.map((column) => (column.head === 'TASK' ? { ...column, width: Math.min(column.width, width) } : column))
+  if (widthOfAll(wished) <= limit) return wished
+  let columns = withTask(wished, LONG_TASK)
+  for (const head of LEFT_OUT_FIRST) {
+    if (widthOfAll(columns) > limit) columns = columns.filter((column) => column.head !== head)
+  }
+  const others = widthOfAll(withTask(columns, 0))
+  return withTask(columns, Math.max(SHORT_TASK, limit - others))
+}
+
+function widthOfAll(columns: readonly Column[]): number {
+  return lineWidthOf(columns.map(({ width }) => width))
+}
+
+function widest(width: number, cells: readonly string[]): number {
+  return cells.reduce((most, cell) => Math.max(most, widthOf(cell)), width)
+}
