@@ -1,4 +1,5 @@
 import type { RunContext, RunEvent } from './core/event.ts'
+import type { MissedSlot } from './core/missed.ts'
 import type { StoredRow } from './core/types.ts'
 import type { TaskFinding } from './run/check.ts'
 import type { CommandOptions } from './run/command.ts'
@@ -68,6 +69,11 @@ export interface HistoryOptions extends ReadOptions {
   readonly limit?: number
 }
 
+export interface SlotsOptions extends Omit<HistoryOptions, 'limit'>, Partial<ScheduleOptions> {
+  /** How long a slot may be due before it is missed. */
+  readonly graceMs: number
+}
+
 export interface CheckOptions extends ReadOptions, Partial<ScheduleOptions> {
   /** Default: every task of the registry. */
   readonly task?: string
@@ -108,6 +114,11 @@ export interface Ledger {
    * For people and audits: a row that was written a moment ago may be missing.
    */
   history(options: HistoryOptions): AsyncGenerator<StoredRow>
+  /**
+   * The rows of `history`, and in their places the slots that were missed: due, and no row. Those of a task are known by
+   * the schedule that is given, or else by the registry; without `since`, from the task's first row on. Throws as `check`.
+   */
+  slots(options: SlotsOptions): AsyncGenerator<StoredRow | MissedSlot>
   /**
    * What is wrong with the slots of a task, or of every task of the registry, newest first: missed (due, and no row),
    * failed, stale, late. Throws a usage error for a task that the registry does not know and whose schedule is not given.

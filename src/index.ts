@@ -8,9 +8,11 @@ export type {
   RunOutcome,
   Settled,
   SettleOptions,
+  SlotsOptions,
 } from './api.ts'
 export { LedgerError } from './core/errors.ts'
 export type { RunContext, RunEvent } from './core/event.ts'
+export type { MissedSlot } from './core/missed.ts'
 export type { StoredRow } from './core/types.ts'
 export { createLedger } from './ledger.ts'
 export type { TaskFinding } from './run/check.ts'

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Attempt, Ledger, LedgerOptions, ReadOptions, RunOptions, RunOutcome } from './api.ts'
+import type { Attempt, HistoryOptions, Ledger, LedgerOptions, ReadOptions, RunOptions, RunOutcome } from './api.ts'
 import { firstLine, usageError } from './core/errors.ts'
 import type { RunContext, RunEvent } from './core/event.ts'
 import { parseInstant } from './core/instant.ts'
@@ -11,9 +11,10 @@ import { checkTask } from './run/check.ts'
 import { link, systemClock } from './run/clock.ts'
 import { commandWork } from './run/command.ts'
 import { execute, type LiveAttempt, type WorkEnd } from './run/execute.ts'
-import { type HistoryDeps, readHistory } from './run/history.ts'
+import { type HistoryDeps, type HistoryQuery, readHistory } from './run/history.ts'
 import { findPlace, personOf } from './run/place.ts'
 import { settle } from './run/settle.ts'
+import { readSlots } from './run/slots.ts'
 import type { StopReason } from './run/stop.ts'
 import { findSurvivor } from './run/survivors.ts'
 import { type KnownTask, readTask, readTasks } from './run/tasks.ts'
@@ -104,15 +105,15 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
     async runCommand(options, command) {
       return trigger(options, command.stops.aborted, commandWork(command, readTerms(options)))
     },
-    async *history({ task, since, until, limit = Number.POSITIVE_INFINITY, ...options }) {
-      if (task !== undefined) checkTaskName(task)
-      const query = {
-        ...(task === undefined ? {} : { task }),
-        ...(since === undefined ? {} : { since: parseInstant(timeText(since, 'since'), 'since') }),
-        ...(until === undefined ? {} : { until: parseInstant(timeText(until, 'until'), 'until') }),
-        limit,
-      }
-      yield* readHistory(query, await reading(options))
+    async *history({ limit = Number.POSITIVE_INFINITY, ...options }) {
+      yield* readHistory({ ...queryOf(options), limit }, await reading(options))
+    },
+    async *slots({ graceMs, ...options }) {
+      const query = queryOf(options)
+      const deps = await reading(options)
+      const tasks: KnownTask[] = []
+      for await (const task of tasksOf(options, query.since ?? 0, deps)) tasks.push(task)
+      yield* readSlots(query, tasks, graceMs, deps)
     },
     async *check({ since, until, graceMs, lateAfterMs = null, skewMs = LIMITS.skewMs.default, ...options }) {
       const deps = await reading(options)
@@ -140,6 +141,15 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
       const left = await opened?.catch(() => null)
       left?.store.close()
     },
+  }
+}
+
+function queryOf({ task, since, until }: HistoryOptions): Omit<HistoryQuery, 'limit'> {
+  if (task !== undefined) checkTaskName(task)
+  return {
+    ...(task === undefined ? {} : { task }),
+    ...(since === undefined ? {} : { since: parseInstant(timeText(since, 'since'), 'since') }),
+    ...(until === undefined ? {} : { until: parseInstant(timeText(until, 'until'), 'until') }),
   }
 }
 

@@ -10,25 +10,18 @@ import { NOTIFY_TIMEOUT_MS } from '../run/notify.ts'
 import { LIMITS } from '../run/terms.ts'
 import { readOptions } from './arguments.ts'
 import type { Command, CommandContext } from './command.ts'
+import { DUE_BY, dueBy } from './due-by.ts'
 import { EXIT } from './exit.ts'
 import { NOTIFY, openNotify } from './notify.ts'
-import { LEDGER_TIMEOUT, type OptionTable, STORE } from './options.ts'
+import { GRACE, LEDGER_TIMEOUT, type OptionTable, STORE } from './options.ts'
 import { printAll } from './streams.ts'
 
-const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
 
 const OPTIONS = {
   ...STORE,
   task: { kind: 'text', value: 'NAME', otherwise: 'every task of the registry', help: 'Only this task' },
-  schedule: {
-    kind: 'text',
-    value: 'EXPR',
-    otherwise: "the registry's",
-    help: 'What was due, where the registry does not know it or is wrong; needs --task',
-  },
-  timezone: { kind: 'text', value: 'ZONE', otherwise: 'UTC', help: 'IANA zone that --schedule is read in' },
-  anchor: { kind: 'text', value: 'INSTANT', help: 'Where a --schedule rate(…) starts counting' },
+  ...DUE_BY,
   since: {
     kind: 'text',
     value: 'TIME',
@@ -36,12 +29,7 @@ const OPTIONS = {
     help: 'Slots from there on: an instant, a date in UTC, or how long ago',
   },
   until: { kind: 'text', value: 'TIME', otherwise: 'now', help: 'Slots before that; a date counts as a whole' },
-  grace: {
-    kind: 'duration',
-    value: 'TIME',
-    limit: { default: 15 * MINUTE_MS, min: 0, max: 366 * DAY_MS },
-    help: 'A slot without a row is missed when it has been due for so long',
-  },
+  ...GRACE,
   'late-after': {
     kind: 'duration',
     value: 'TIME',
@@ -83,17 +71,14 @@ export const check: Command = {
     const now = systemClock.now()
     const { since = now - 7 * DAY_MS, until = now } = parseTimeRange(values, 'UTC', now)
     if (since >= until) throw usageError(`since ${values.since ?? '7d'} is not before until ${values.until ?? 'now'}`)
-    const { task, schedule } = values
-    if (task === undefined && schedule !== undefined) throw usageError('--schedule is given, but no --task that has it')
+    const due = dueBy(values)
     const notify = openNotify(values, env)
     // A stop ends this process in the same breath: nothing may be left behind.
     stops.aborted.addEventListener('abort', () => notify?.kill())
     const ledger = createLedger({ store: values.store })
     const found = ledger.check({
-      ...(task !== undefined && { task }),
-      ...(schedule !== undefined && { schedule }),
-      ...(values.timezone !== undefined && { timezone: values.timezone }),
-      ...(values.anchor !== undefined && { anchor: values.anchor }),
+      ...(values.task !== undefined && { task: values.task }),
+      ...due,
       since: new Date(since),
       until: new Date(until),
       graceMs: values.grace ?? OPTIONS.grace.limit.default,

@@ -3,26 +3,30 @@ import type { HistoryOptions, Ledger } from '../api.ts'
 import { isForeign } from '../core/decide.ts'
 import { usageError } from '../core/errors.ts'
 import { defined } from '../core/fields.ts'
+import { isMissed } from '../core/missed.ts'
 import { quote } from '../core/problem.ts'
 import { namesDate, parseTimeRange } from '../core/time-range.ts'
-import type { Instant, StoredRow } from '../core/types.ts'
+import type { Instant } from '../core/types.ts'
 import { createLedger } from '../ledger.ts'
-import { HISTORY_FORMATS, type HistoryFormat, historyText } from '../report/history.ts'
+import { HISTORY_FORMATS, type HistoryFormat, type HistoryItem, historyText } from '../report/history.ts'
 import { stateOf } from '../report/row.ts'
 import { systemClock } from '../run/clock.ts'
 import { LIMITS } from '../run/terms.ts'
+import { readSchedule, type ScheduleOptions } from '../slots.ts'
 import { readOptions, suggestion, type Values } from './arguments.ts'
 import type { Command, CommandContext } from './command.ts'
+import { DUE_BY, dueBy } from './due-by.ts'
 import { EXIT } from './exit.ts'
 import { newestRow, specOf } from './newest.ts'
-import { LEDGER_TIMEOUT, type OptionTable, STORE } from './options.ts'
+import { GRACE, LEDGER_TIMEOUT, type OptionTable, STORE } from './options.ts'
 import { grouped, printAll, screenOf } from './streams.ts'
 
-const STATES = ['completed', 'failed', 'pending', 'skipped', 'stale']
+/** `missed` is no state of a row: it asks for the slots that have none. */
+const STATES = ['completed', 'failed', 'pending', 'skipped', 'stale', 'missed']
 
 const OPTIONS = {
   ...STORE,
-  task: { kind: 'text', value: 'NAME', otherwise: 'all tasks, day by day', help: 'Only this task' },
+  task: { kind: 'text', value: 'NAME', otherwise: 'all tasks', help: 'Only this task' },
   since: {
     kind: 'text',
     value: 'TIME',
@@ -36,6 +40,8 @@ const OPTIONS = {
     help: 'Slots before that; a date counts as a whole',
   },
   state: { kind: 'text', value: 'STATE[,…]', otherwise: 'any', help: `Only these: ${STATES.join(', ')}` },
+  ...GRACE,
+  ...DUE_BY,
   duplicates: { kind: 'switch', help: 'Only slots that rejected a trigger' },
   limit: { kind: 'integer', value: 'N', limit: { default: 20, min: 1, max: 100_000 }, help: 'Most slots' },
   all: { kind: 'switch', help: 'All slots, whatever --limit says' },
@@ -57,8 +63,11 @@ const help = {
   examples: [
     ['cronledger history --store dynamodb:cronledger --task nightly --limit 7', 'the last seven slots'],
     ['cronledger history … --since 30d --state failed,stale --all', 'what went wrong in thirty days, in all tasks'],
+    ['cronledger history … --state missed,failed,stale', 'the same, and what never ran, in the last seven days'],
     ['cronledger history … --task nightly --all --format csv > nightly.csv', 'everything, for a spreadsheet'],
   ],
+  notes:
+    'Slots that were due and have no row are shown with --state missed, those of the tasks that the registry knows, by the\nschedule that was in force then; of one task without --since, from its first row on.',
 } as const
 
 export const history: Command = {
@@ -69,9 +78,9 @@ export const history: Command = {
     // A row tells nothing of its run's skew; the default is what most have, and the word is for a person.
     const [now, skewMs] = [systemClock.now(), LIMITS.skewMs.default]
     const states = statesOf(values.state)
-    const isWanted = (row: StoredRow) =>
-      (states === null || states.includes(stateOf(row, now, skewMs))) &&
-      (!values.duplicates || (!isForeign(row) && row.rejections.count > 0))
+    const isWanted = (item: HistoryItem) =>
+      (states === null || states.includes(stateOf(item, now, skewMs))) &&
+      (!values.duplicates || (!isMissed(item) && !isForeign(item) && item.rejections.count > 0))
     const limit = values.all ? Number.POSITIVE_INFINITY : (values.limit ?? OPTIONS.limit.limit.default)
 
     const nothing = `no slot${values.task === undefined ? '' : ` of ${values.task}`} is on record`
@@ -80,8 +89,13 @@ export const history: Command = {
 
     const ledger = createLedger({ store: values.store })
     const reading = { ledgerTimeoutMs: values['ledger-timeout'] ?? LIMITS.ledgerTimeoutMs.default }
-    const rows = ledger.history({ ...(await rangeOf(values, ledger, reading, now)), ...reading })
-    const text = historyText(grouped(first(limit, rows, isWanted), idle), {
+    const due = states?.includes('MISSED') ? dueBy(values) : null
+    const wished = { ...(await rangeOf(values, due, ledger, reading, now)), ...reading }
+    const items =
+      due === null
+        ? ledger.history(wished)
+        : ledger.slots({ ...wished, ...due, graceMs: values.grace ?? OPTIONS.grace.limit.default })
+    const text = historyText(grouped(first(limit, items, isWanted), idle), {
       format,
       withTask: values.task === undefined,
       ...screenOf(env),
@@ -114,14 +128,17 @@ function statesOf(text: string | undefined): readonly string[] | null {
 
 async function rangeOf(
   { task, since, until }: Values<typeof OPTIONS>,
+  due: Partial<ScheduleOptions> | null,
   ledger: Ledger,
   reading: { readonly ledgerTimeoutMs: number },
   now: Instant,
 ): Promise<HistoryOptions> {
   let zone = 'UTC'
   if (task !== undefined && namesDate({ since, until })) {
-    const row = await newestRow(ledger, { ...reading, task })
-    zone = (row === null ? null : specOf(row))?.zone ?? zone
+    const { schedule, ...more } = due ?? {}
+    const row = schedule === undefined ? await newestRow(ledger, { ...reading, task }) : null
+    const spec = schedule === undefined ? row && specOf(row) : readSchedule({ schedule, ...more }).spec
+    zone = spec?.zone ?? zone
   }
   const range = parseTimeRange({ since, until }, zone, now)
   return defined({
@@ -131,16 +148,16 @@ async function rangeOf(
   })
 }
 
-/** The first `limit` rows that are wanted. None is fetched beyond the page of the last one. */
+/** The first `limit` items that are wanted. No row is fetched beyond the page of the last one. */
 async function* first(
   limit: number,
-  rows: AsyncIterable<StoredRow>,
-  isWanted: (row: StoredRow) => boolean,
-): AsyncGenerator<StoredRow, void, undefined> {
+  items: AsyncIterable<HistoryItem>,
+  isWanted: (item: HistoryItem) => boolean,
+): AsyncGenerator<HistoryItem, void, undefined> {
   let left = limit
-  for await (const row of rows) {
-    if (!isWanted(row)) continue
-    yield row
+  for await (const item of items) {
+    if (!isWanted(item)) continue
+    yield item
     left -= 1
     if (left === 0) return
   }

@@ -48,6 +48,16 @@ export const numberOption = <Name extends keyof typeof LIMITS>(setting: Name, he
     ...(otherwise === undefined ? {} : { otherwise }),
   }) as const satisfies OptionSpec
 
+/** Of the commands that tell what was missed. */
+export const GRACE = {
+  grace: {
+    kind: 'duration',
+    value: 'TIME',
+    limit: { default: 15 * 60_000, min: 0, max: 366 * 86_400_000 },
+    help: 'A slot without a row is missed when it has been due for so long',
+  },
+} as const satisfies OptionTable
+
 /** Of the commands that only read, or write once. */
 export const LEDGER_TIMEOUT = {
   'ledger-timeout': numberOption('ledgerTimeoutMs', 'How long the ledger may take'),

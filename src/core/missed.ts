@@ -1,7 +1,7 @@
 import { isForeign, isStale } from './decide.ts'
 import type { Schedule } from './slot.ts'
-import { slotBefore } from './slot.ts'
-import type { Instant, Row, StoredRow } from './types.ts'
+import { slotAfter, slotBefore } from './slot.ts'
+import type { Instant, Key, Row, ScheduleSpec, StoredRow, Window } from './types.ts'
 
 /** Something about a slot that a person should look at. */
 export type Finding =
@@ -40,24 +40,94 @@ export function* dueSlots(schedules: readonly InForce[], since: Instant, until: 
   }
 }
 
+/** A slot that has no row though it was due: by `schedule`, which was in force then. */
+export interface MissedSlot extends Key, Window {
+  readonly schedule: ScheduleSpec
+  readonly missed: true
+}
+
+export function isMissed(item: StoredRow | MissedSlot): item is MissedSlot {
+  return 'missed' in item
+}
+
+/** A task, and the schedules that it had, oldest first. */
+export interface TaskInForce {
+  readonly task: string
+  readonly schedules: readonly InForce[]
+}
+
+/** The slots of several tasks that were due in `[since, until)`, newest first. Memory holds one of each task. */
+export function* dueKeys(tasks: readonly TaskInForce[], since: Instant, until: Instant): Generator<Key, void> {
+  let open = tasks.map(({ task, schedules }) => {
+    const slots = dueSlots(schedules, since, until)
+    return { task, slots, next: slots.next() }
+  })
+  for (;;) {
+    open = open.filter(({ next }) => !next.done)
+    const slot = open.reduce((newest, { next }) => Math.max(newest, next.value ?? newest), Number.NEGATIVE_INFINITY)
+    if (open.length === 0) return
+    for (const one of open) {
+      if (one.next.value !== slot) continue
+      yield { task: one.task, slot }
+      one.next = one.slots.next()
+    }
+  }
+}
+
+/** What is on record of a slot: a row, or nothing though it was due. */
+type OnRecord = { readonly row: StoredRow; readonly missed: null } | { readonly row: null; readonly missed: Key }
+
+/**
+ * The rows, and the keys of `due` that have none, in their places: all of them newest first; of one slot the rows come
+ * first. `withOlder`: also the keys before the last row. Memory holds the tasks of one slot.
+ */
+export async function* withMissed(
+  due: Iterable<Key>,
+  rows: AsyncIterable<StoredRow>,
+  withOlder: boolean,
+): AsyncGenerator<OnRecord, void> {
+  const keys = due[Symbol.iterator]()
+  let next = keys.next()
+  let slot = Number.POSITIVE_INFINITY
+  const onRecord = new Set<string>()
+  function* missedAfter(earlier: Instant): Generator<OnRecord, void> {
+    for (; !next.done && next.value.slot > earlier; next = keys.next()) {
+      const key = next.value
+      if (key.slot !== slot || !onRecord.has(key.task)) yield { row: null, missed: key }
+    }
+  }
+  for await (const row of rows) {
+    if (row.slot !== slot) {
+      yield* missedAfter(row.slot)
+      slot = row.slot
+      onRecord.clear()
+    }
+    onRecord.add(row.task)
+    yield { row, missed: null }
+  }
+  if (withOlder) yield* missedAfter(Number.NEGATIVE_INFINITY)
+}
+
+/** What a key of `dueKeys` was due by. */
+export function missedSlot({ task, slot }: Key, schedules: readonly InForce[]): MissedSlot {
+  const inForce = schedules.findLast(({ since }) => since <= slot)
+  if (inForce === undefined) throw new Error(`${task} had no schedule at ${slot}`)
+  return { task, slot, end: slotAfter(inForce.schedule, slot), schedule: inForce.schedule.spec, missed: true }
+}
+
 /** What is wrong with the slots of one task: `due` and `rows` both newest first. Memory holds one row. */
 export async function* audit(
-  due: Iterable<Instant>,
+  due: Iterable<Key>,
   rows: AsyncIterable<StoredRow>,
   terms: AuditTerms,
 ): AsyncGenerator<Finding, void> {
-  const slots = due[Symbol.iterator]()
-  let next = slots.next()
-  for await (const row of rows) {
-    while (!next.done && next.value > row.slot) {
-      yield { kind: 'missed', slot: next.value }
-      next = slots.next()
+  for await (const { row, missed } of withMissed(due, rows, true)) {
+    if (row === null) yield { kind: 'missed', slot: missed.slot }
+    else if (!isForeign(row)) {
+      const kind = faultOf(row, terms)
+      if (kind !== null) yield { kind, slot: row.slot, row }
     }
-    if (!next.done && next.value === row.slot) next = slots.next()
-    const kind = isForeign(row) ? null : faultOf(row, terms)
-    if (kind !== null && !isForeign(row)) yield { kind, slot: row.slot, row }
   }
-  for (; !next.done; next = slots.next()) yield { kind: 'missed', slot: next.value }
 }
 
 function faultOf(row: Row, { now, skewMs, lateAfterMs }: AuditTerms): 'failed' | 'stale' | 'late' | null {

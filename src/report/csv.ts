@@ -1,6 +1,7 @@
 import { stringify } from 'csv-stringify/sync'
 import { isForeign } from '../core/decide.ts'
 import { formatInstant } from '../core/instant.ts'
+import { isMissed, type MissedSlot } from '../core/missed.ts'
 import type { Instant, Row, StoredRow } from '../core/types.ts'
 import { durationMsOf, stateOf } from './row.ts'
 import { printable } from './text.ts'
@@ -17,24 +18,27 @@ export function csvHead(): string {
   return lines([HEAD])
 }
 
-/** One line a row, with line ends. What is not known is empty. */
-export function csvLines(rows: readonly StoredRow[], now: Instant, skewMs: number): string {
+/** One line an item, with line ends. What is not known is empty. */
+export function csvLines(items: readonly (StoredRow | MissedSlot)[], now: Instant, skewMs: number): string {
   return lines(
-    rows.map((row) => [
-      ...[row.task, formatInstant(row.slot)],
-      ...(isForeign(row)
-        ? [null, stateOf(row, now, skewMs), ...HEAD.slice(4).map(() => null)]
-        : cellsOf(row, now, skewMs)),
-    ]),
+    items.map((item) => {
+      const cells = [item.task, formatInstant(item.slot), ...cellsOf(item, stateOf(item, now, skewMs), now)]
+      return HEAD.map((_, index) => cells[index])
+    }),
   )
 }
 
-function cellsOf(row: Row, now: Instant, skewMs: number): Cell[] {
+function cellsOf(item: StoredRow | MissedSlot, state: string, now: Instant): Cell[] {
+  if (isMissed(item)) return [instantText(item.end), state, item.schedule.expression, item.schedule.zone]
+  return isForeign(item) ? [null, state] : ownCells(item, state, now)
+}
+
+function ownCells(row: Row, state: string, now: Instant): Cell[] {
   const attempt = row.attempts.at(-1)
   const trigger = attempt?.trigger
   return [
     instantText(row.windowEnd),
-    stateOf(row, now, skewMs),
+    state,
     row.schedule.expression,
     row.schedule.zone,
     row.attempts.length,

@@ -1,24 +1,26 @@
 import { DateTime } from 'luxon'
 import { isForeign } from '../core/decide.ts'
 import { formatInstant } from '../core/instant.ts'
-import type { Row, StoredRow } from '../core/types.ts'
-import type { HistoryStyle } from './history.ts'
+import { isMissed } from '../core/missed.ts'
+import type { Row } from '../core/types.ts'
+import type { HistoryItem, HistoryStyle } from './history.ts'
 import { durationMsOf, stateOf } from './row.ts'
 import { lineWidthOf, tableLine, widthOf } from './table.ts'
 import { elapsed, printable } from './text.ts'
 
-/** Heading of a column, and its cell of a row. */
-type Cells = Readonly<Record<string, (row: StoredRow, style: HistoryStyle) => string>>
+/** Heading of a column, and its cell. */
+type Cells = Readonly<Record<string, (item: HistoryItem, style: HistoryStyle) => string>>
 
 const CELLS: Cells = {
-  'SLOT (UTC)': (row) => formatInstant(row.slot),
-  TASK: (row) => row.task,
-  'LOCAL TIME': ofOwn(({ slot, schedule: { zone } }) =>
+  'SLOT (UTC)': ({ slot }) => formatInstant(slot),
+  TASK: ({ task }) => task,
+  'LOCAL TIME': (item) => {
+    const zone = zoneOf(item)
     // A locale of its own, since the machine's may have other digits.
-    DateTime.fromMillis(slot, { zone, locale: 'en-US' }).toFormat('yyyy-MM-dd HH:mm'),
-  ),
-  ZONE: ofOwn(({ schedule }) => schedule.zone),
-  STATE: (row, { now, skewMs }) => stateOf(row, now, skewMs),
+    return zone === '' ? '' : DateTime.fromMillis(item.slot, { zone, locale: 'en-US' }).toFormat('yyyy-MM-dd HH:mm')
+  },
+  ZONE: zoneOf,
+  STATE: (item, { now, skewMs }) => stateOf(item, now, skewMs),
   ATTEMPTS: ofOwn(({ attempts }) => String(attempts.length)),
   DURATION: ofOwn((row, { now }) => {
     const ms = durationMsOf(row, now)
@@ -29,9 +31,13 @@ const CELLS: Cells = {
   ),
 }
 
-/** Nothing for a row that a newer cronledger wrote. */
+/** Of a row that this cronledger can read; else nothing. */
 function ofOwn(cell: (row: Row, style: HistoryStyle) => string): Cells[string] {
-  return (row, style) => (isForeign(row) ? '' : cell(row, style))
+  return (item, style) => (isMissed(item) || isForeign(item) ? '' : cell(item, style))
+}
+
+function zoneOf(item: HistoryItem): string {
+  return !isMissed(item) && isForeign(item) ? '' : item.schedule.zone
 }
 
 /** What a narrow terminal does without, in this order: 60 columns hold the rest. */
@@ -39,7 +45,14 @@ const LEFT_OUT_FIRST = ['ZONE', 'ATTEMPTS', 'LOCAL TIME', 'DURATION']
 /** A longer name is cut before columns are left out, and cut to the other width before lines would break. */
 const [LONG_TASK, SHORT_TASK] = [32, 8]
 
-const COLORS: Readonly<Record<string, number>> = { COMPLETED: 32, FAILED: 31, STALE: 31, PENDING: 36, SKIPPED: 33 }
+const COLORS: Readonly<Record<string, number>> = {
+  COMPLETED: 32,
+  FAILED: 31,
+  STALE: 31,
+  MISSED: 31,
+  PENDING: 36,
+  SKIPPED: 33,
+}
 
 interface Column {
   readonly head: string
@@ -48,7 +61,7 @@ interface Column {
 
 /** One line a slot. The first group decides on the columns; later ones make them wider where there is room. */
 export async function* tableText(
-  groups: AsyncIterable<readonly StoredRow[]>,
+  groups: AsyncIterable<readonly HistoryItem[]>,
   style: HistoryStyle,
 ): AsyncGenerator<string, void, undefined> {
   const limit = style.columns ?? Number.POSITIVE_INFINITY
@@ -56,13 +69,13 @@ export async function* tableText(
     .filter((head) => head !== 'TASK' || style.withTask)
     .map((head) => ({ head, width: head.length }))
   let isFirst = true
-  for await (const rows of groups) {
-    const cells = columns.map(({ head }) => rows.map((row) => printable(CELLS[head]?.(row, style) ?? '')))
+  for await (const items of groups) {
+    const cells = columns.map(({ head }) => items.map((item) => printable(CELLS[head]?.(item, style) ?? '')))
     const wider = columns.map(({ head, width }, index) => ({ head, width: widest(width, cells[index] ?? []) }))
     if (isFirst) columns = fitted(wider, limit)
     else if (widthOfAll(wider) <= limit) columns = wider
     const byHead = new Map(wider.map(({ head }, index) => [head, cells[index] ?? []]))
-    const lines = rows.map((_, index) => lineOf(columns, ({ head }) => byHead.get(head)?.[index] ?? '', style))
+    const lines = items.map((_, index) => lineOf(columns, ({ head }) => byHead.get(head)?.[index] ?? '', style))
     if (isFirst) lines.unshift(lineOf(columns, ({ head }) => head, style))
     yield lines.map((line) => `${line}\n`).join('')
     isFirst = false

@@ -1,27 +1,31 @@
+import type { MissedSlot } from '../core/missed.ts'
 import type { Instant, StoredRow } from '../core/types.ts'
 import { csvHead, csvLines } from './csv.ts'
 import { tableText } from './history-table.ts'
-import { rowLine } from './row.ts'
+import { itemLine } from './row.ts'
 
 export const HISTORY_FORMATS = ['table', 'json', 'ndjson', 'csv'] as const
 export type HistoryFormat = (typeof HISTORY_FORMATS)[number]
 
 export interface HistoryStyle {
   readonly format: HistoryFormat
-  /** Whether the rows are of several tasks. */
+  /** Whether they are of several tasks. */
   readonly withTask: boolean
   /** Width of the terminal; null where there is none, and lines may be as long as they like. */
   readonly columns: number | null
   readonly color: boolean
   readonly now: Instant
   readonly skewMs: number
-  /** What a table says where there are no rows. */
+  /** What a table says where there is nothing. */
   readonly nothing: string
 }
 
-/** The text for rows that come in groups, none of them empty: piece by piece, so that memory holds one group. */
+/** What a history shows a line of. */
+export type HistoryItem = StoredRow | MissedSlot
+
+/** The text for items that come in groups, none of them empty: piece by piece, so that memory holds one group. */
 export function historyText(
-  groups: AsyncIterable<readonly StoredRow[]>,
+  groups: AsyncIterable<readonly HistoryItem[]>,
   style: HistoryStyle,
 ): AsyncGenerator<string, void, undefined> {
   switch (style.format) {
@@ -36,18 +40,18 @@ export function historyText(
   }
 }
 
-type Groups = AsyncIterable<readonly StoredRow[]>
+type Groups = AsyncIterable<readonly HistoryItem[]>
 type Pieces = AsyncGenerator<string, void, undefined>
 
 async function* ndjsonText(groups: Groups, { now, skewMs }: HistoryStyle): Pieces {
-  for await (const rows of groups) yield rows.map((row) => `${rowLine(row, now, skewMs)}\n`).join('')
+  for await (const items of groups) yield items.map((item) => `${itemLine(item, now, skewMs)}\n`).join('')
 }
 
-/** One array, one row a line. */
+/** One array, one item a line. */
 async function* jsonText(groups: Groups, { now, skewMs }: HistoryStyle): Pieces {
   let before = '[\n'
-  for await (const rows of groups) {
-    yield before + rows.map((row) => rowLine(row, now, skewMs)).join(',\n')
+  for await (const items of groups) {
+    yield before + items.map((item) => itemLine(item, now, skewMs)).join(',\n')
     before = ',\n'
   }
   yield before === '[\n' ? '[]\n' : '\n]\n'
@@ -55,5 +59,5 @@ async function* jsonText(groups: Groups, { now, skewMs }: HistoryStyle): Pieces 
 
 async function* csvText(groups: Groups, { now, skewMs }: HistoryStyle): Pieces {
   yield csvHead()
-  for await (const rows of groups) yield csvLines(rows, now, skewMs)
+  for await (const items of groups) yield csvLines(items, now, skewMs)
 }

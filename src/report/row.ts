@@ -1,11 +1,13 @@
 import { isForeign, isStale } from '../core/decide.ts'
 import { formatInstant } from '../core/instant.ts'
+import { isMissed, type MissedSlot } from '../core/missed.ts'
 import { encodeRejection, encodeRow } from '../core/row.ts'
 import type { Instant, Row, StoredRow } from '../core/types.ts'
 import { printable } from './text.ts'
 
 /** The state as a person sees it: the stored one, or what follows from it and the time. */
-export function stateOf(row: StoredRow, now: Instant, skewMs: number): string {
+export function stateOf(row: StoredRow | MissedSlot, now: Instant, skewMs: number): string {
+  if (isMissed(row)) return 'MISSED'
   if (isForeign(row)) return `schema ${row.schemaVersion}`
   return isStale(row, now, skewMs) ? 'STALE' : row.state
 }
@@ -45,9 +47,22 @@ export function rowJson(row: StoredRow, now: Instant, skewMs: number): Record<st
   }
 }
 
-/** The same as text on one line. JSON may escape any character, so what must not reach a terminal loses nothing. */
-export function rowLine(row: StoredRow, now: Instant, skewMs: number): string {
-  return printable(JSON.stringify(rowJson(row, now, skewMs)))
+/** A row, or a slot that has none, as text on one line. JSON may escape any character, so what must not reach a terminal loses nothing. */
+export function itemLine(item: StoredRow | MissedSlot, now: Instant, skewMs: number): string {
+  return printable(JSON.stringify(isMissed(item) ? missedJson(item) : rowJson(item, now, skewMs)))
+}
+
+/** No row, and so without a schema version; apart from that, its names are those of a row. */
+function missedJson({ task, slot, end, schedule }: MissedSlot): Record<string, unknown> {
+  return {
+    state: 'MISSED',
+    task,
+    slot: formatInstant(slot),
+    windowEnd: instantOrNull(end),
+    schedule: schedule.expression,
+    zone: schedule.zone,
+    anchor: instantOrNull(schedule.anchor ?? null),
+  }
 }
 
 /** How long the last attempt took; one that still runs counts up, one that was abandoned has no end that anybody knows. */

@@ -1,4 +1,4 @@
-import { type AuditTerms, audit, dueSlots, type Finding, type InForce } from '../core/missed.ts'
+import { type AuditTerms, audit, dueKeys, type Finding, type InForce } from '../core/missed.ts'
 import { parseSchedule } from '../core/schedule.ts'
 import type { Instant, ScheduleSpec } from '../core/types.ts'
 import { type HistoryDeps, readHistory } from './history.ts'
@@ -24,16 +24,21 @@ export type TaskFinding = Finding & {
  * Throws a usage error where the registry holds a schedule that this version or its zone data cannot read.
  */
 export async function* checkTask(
-  { task, schedules }: KnownTask,
+  known: KnownTask,
   { since, until, graceMs, ...terms }: CheckTerms,
   deps: HistoryDeps,
 ): AsyncGenerator<TaskFinding, void> {
+  const { task, schedules } = known
   const now = deps.clock.now()
-  const inForce: InForce[] = schedules.map((entry) => ({ since: entry.since, schedule: parseSchedule(entry.spec) }))
   const schedule = schedules.at(-1)?.spec
   if (schedule === undefined) return
   // A slot that is due for exactly the grace is missed, so the end is a millisecond later.
-  const due = dueSlots(inForce, since, Math.min(until, now - graceMs + 1))
+  const due = dueKeys([{ task, schedules: inForceOf(known) }], since, Math.min(until, now - graceMs + 1))
   const rows = readHistory({ task, since, until, limit: Number.POSITIVE_INFINITY }, deps)
   for await (const finding of audit(due, rows, { ...terms, now })) yield { ...finding, task, schedule }
+}
+
+/** The schedules of a task, read. Throws a usage error for one that this version or its zone data cannot read. */
+export function inForceOf({ schedules }: KnownTask): readonly InForce[] {
+  return schedules.map(({ since, spec }) => ({ since, schedule: parseSchedule(spec) }))
 }

@@ -51,20 +51,28 @@ export async function* readHistory(query: HistoryQuery, deps: HistoryDeps): Asyn
 
 type Part = Omit<Extract<ListQuery, { kind: 'task' }>, 'limit'> | Omit<Extract<ListQuery, { kind: 'day' }>, 'limit'>
 
-function* partsOf({ task, since, until }: HistoryQuery, now: Instant): Generator<Part> {
+function* partsOf(query: HistoryQuery, now: Instant): Generator<Part> {
+  const { task, since, until } = query
   if (task !== undefined) {
     yield { kind: 'task', task, ...(since !== undefined && { since }), ...(until !== undefined && { until }) }
     return
   }
+  const range = rangeOf(query, now)
+  const days = Math.ceil((range.until - range.since) / DAY_MS)
+  if (days > MAX_DAYS) {
+    throw usageError(`since lies ${days} days before until; without a task, allowed are ${MAX_DAYS}`)
+  }
+  for (const day of daysIn(range.since, range.until)) yield { kind: 'day', day }
+}
+
+/** The range of a query with what holds where an end was left out. */
+export function rangeOf({ task, since, until }: Omit<HistoryQuery, 'limit'>, now: Instant): Required<TimeRange> {
+  if (task !== undefined) return { since: since ?? 0, until: until ?? Number.POSITIVE_INFINITY }
   // A slot of later today may have a row already: somebody settled it beforehand.
   const last = until ?? now + DAY_MS - (now % DAY_MS)
-  const first = since ?? Math.max(0, Math.min(now, last) - DEFAULT_DAYS * DAY_MS)
-  if ((last - first) / DAY_MS > MAX_DAYS) {
-    throw usageError(
-      `since lies ${Math.ceil((last - first) / DAY_MS)} days before until; without a task, allowed are ${MAX_DAYS}`,
-    )
-  }
-  for (const day of daysIn(first, last)) yield { kind: 'day', day }
+  const first = Math.max(0, Math.min(now, last) - DEFAULT_DAYS * DAY_MS)
+  // That day as a whole, as it is listed.
+  return { since: since ?? first - (first % DAY_MS), until: last }
 }
 
 /** A day is listed as a whole. */

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { addRejection, NO_NOTES } from '../../src/core/rejections.ts'
 import type { Ending, Row } from '../../src/core/types.ts'
 import { openDynamoStore } from '../../src/store/dynamodb.ts'
+import { openFileStore } from '../../src/store/file.ts'
 import { seedLedger } from '../support/big-ledger.ts'
 import { cronledger, type Loose, MAIN, type Options, scratch, start } from '../support/cli.ts'
 import { FAILED, rowWith, SUCCEEDED } from '../support/rows.ts'
@@ -94,7 +95,7 @@ describe('what is shown of a task', () => {
   test.each([
     [
       ['--state', 'stal'],
-      /state is "stal"; did you mean stale\?; allowed are completed, failed, pending, skipped, stale/,
+      /state is "stal"; did you mean stale\?; allowed are completed, failed, pending, skipped, stale, missed, several/,
     ],
     [['--since', 'monday'], /since is "monday"; allowed are/],
     [['--format', 'xml'], /format is "xml"; allowed are table, json, ndjson, csv/],
@@ -205,6 +206,99 @@ for (const kind of ['file', 'dynamodb'] as const) {
     })
   })
 }
+
+describe('slots without a row', () => {
+  const entryOf = (schedules: readonly Loose[]) => ({ version: 1, document: { schedules } })
+  const since = (ago: number) => new Date(startOfToday - ago * DAY_MS + 3 * HOUR_MS).toISOString().replace('.000', '')
+  const slot = (ago: number) => startOfToday - ago * DAY_MS + 3 * HOUR_MS
+
+  async function ledger(): Promise<string> {
+    const store = ledgerOf([
+      rowAt(slot(9)),
+      rowAt(slot(6), { ending: FAILED }),
+      rowAt(slot(4)),
+      rowAt(slot(4), { task: 'other' }),
+      rowAt(slot(2), { task: 'unknown' }),
+    ])
+    const open = openFileStore(store.slice('file:'.length))
+    const schedule = { schedule: '0 3 * * *', zone: 'UTC' }
+    const entries = { nightly: [{ ...schedule, since: since(12) }], other: [{ ...schedule, since: since(4) }] }
+    for (const [task, schedules] of Object.entries(entries)) {
+      const call = { signal: AbortSignal.timeout(10_000) }
+      await open.writeEntry({ kind: '#registry', task }, entryOf(schedules), 'absent', call)
+    }
+    open.close()
+    return store
+  }
+  const items = async (store: string, args: readonly string[]) => {
+    const { stdout, stderr } = await cronledger(['history', '--store', store, '--format', 'ndjson', '--all', ...args])
+    expect(stderr).toBe('')
+    return stdout
+      .split('\n')
+      .filter(Boolean)
+      .map((line): Loose => JSON.parse(line))
+      .map(({ task, state, slot: at }) => `${state} ${task} ${(slot(0) - Date.parse(at)) / DAY_MS}`)
+  }
+  // Today's slot may be due or not, as the clock has it.
+  const until = ['--until', since(1)]
+
+  test('of one task stand among its rows, from its first row on, or from --since on', async () => {
+    const store = await ledger()
+    const task = ['--task', 'nightly', ...until]
+    const states = ['--state', 'missed,failed,completed']
+    expect(await items(store, [...task, ...states])).toEqual([
+      ...['MISSED nightly 2', 'MISSED nightly 3', 'COMPLETED nightly 4', 'MISSED nightly 5', 'FAILED nightly 6'],
+      ...['MISSED nightly 7', 'MISSED nightly 8', 'COMPLETED nightly 9'],
+    ])
+    expect(await items(store, [...task, '--state', 'missed', '--since', since(30)])).toEqual(
+      [2, 3, 5, 7, 8, 10, 11, 12].map((ago) => `MISSED nightly ${ago}`),
+    )
+    expect(await items(store, [...task, '--state', 'missed', '--limit', '1', '--duplicates'])).toEqual([])
+    expect(await items(store, [...task, '--state', 'failed'])).toEqual(['FAILED nightly 6'])
+  })
+
+  test('of all tasks of the registry stand among their rows', async () => {
+    const store = await ledger()
+    expect(await items(store, ['--state', 'missed,failed,completed', ...until])).toEqual([
+      ...['COMPLETED unknown 2', 'MISSED nightly 2', 'MISSED other 2', 'MISSED nightly 3', 'MISSED other 3'],
+      ...['COMPLETED other 4', 'COMPLETED nightly 4', 'MISSED nightly 5', 'FAILED nightly 6', 'MISSED nightly 7'],
+      'MISSED nightly 8',
+    ])
+  })
+
+  test('by a schedule of one’s own, in its zone', async () => {
+    const store = await ledger()
+    const date = since(5).slice(0, 10)
+    const own = ['--task', 'unknown', '--schedule', '0 9,21 * * *', '--timezone', 'Asia/Tokyo']
+    expect(await items(store, ['--state', 'missed', ...own, '--since', date, '--until', date])).toEqual([
+      // 21:00 and 09:00 of that day in Tokyo.
+      'MISSED unknown 4.625',
+      'MISSED unknown 5.125',
+    ])
+  })
+
+  test('are missed only past the grace', async () => {
+    const store = ledgerOf([rowAt(startOfToday - 10 * DAY_MS)])
+    const newest = async (...args: string[]) => {
+      const task = ['--task', 'nightly', '--schedule', '* * * * *', '--state', 'missed', '--since', '2d']
+      const { stdout } = await cronledger(['history', '--store', store, ...task, '--json', '--limit', '1', ...args])
+      return Date.now() - Date.parse(JSON.parse(stdout)[0].slot)
+    }
+    expect(await newest()).toBeGreaterThanOrEqual(15 * 60_000)
+    expect(await newest('--grace', '1d')).toBeGreaterThanOrEqual(DAY_MS)
+    expect(await newest('--grace', '0s')).toBeLessThan(15 * 60_000)
+  })
+
+  test.each([
+    [['--schedule', '@daily'], /--schedule is given, but no --task that has it/],
+    [['--task', 'unknown'], /the registry does not know task unknown.*give its schedule/],
+    [['--task', 'unknown', '--schedule', 'never'], /schedule "never": it has 1 field/],
+  ])('%j is a usage error, in a line', async (args, message) => {
+    const ended = await cronledger(['history', '--store', await ledger(), '--state', 'missed', ...args])
+    expect(ended).toMatchObject({ code: 64, stdout: '', stderr: expect.stringMatching(message) })
+    expect(ended.stderr.trim().split('\n')).toHaveLength(1)
+  })
+})
 
 test('more than ten years of all tasks are refused, not asked for day by day', async () => {
   const ended = await cronledger(['history', '--store', ledgerOf([]), '--since', '1990-01-01'])

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { audit, dueSlots, type InForce } from '../../src/core/missed.ts'
+import { audit, dueKeys, dueSlots, type InForce, missedSlot, withMissed } from '../../src/core/missed.ts'
 import { parseSchedule } from '../../src/core/schedule.ts'
 import type { Row, StoredRow } from '../../src/core/types.ts'
 import { FAILED, FORCED, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
@@ -55,7 +55,8 @@ async function findings(slots: readonly number[], rows: readonly StoredRow[], la
   }
   const found: string[] = []
   const terms = { now: NOW + 3_600_000, skewMs: 30_000, lateAfterMs }
-  for await (const finding of audit(slots, stream(), terms)) {
+  const due = slots.map((slot) => ({ task: 'nightly', slot }))
+  for await (const finding of audit(due, stream(), terms)) {
     found.push(`${finding.kind} ${new Date(finding.slot).getUTCDate()}`)
   }
   return found
@@ -63,6 +64,56 @@ async function findings(slots: readonly number[], rows: readonly StoredRow[], la
 
 const day = (date: number) => Date.UTC(2026, 10, date, 3)
 const on = (date: number, row: Row): Row => ({ ...row, slot: day(date) })
+
+test('the slots of several tasks that were due are one list, newest first', () => {
+  const tasks = [
+    { task: 'a', schedules: [inForce('2026-11-01T00:00:00Z', '0 3 * * *')] },
+    { task: 'b', schedules: [inForce('2026-11-02T00:00:00Z', '0 */12 * * *')] },
+    { task: 'c', schedules: [inForce('2026-11-01T03:00:00Z', '0 3 1,2 * *')] },
+  ]
+  const keys = [...dueKeys(tasks, at('2026-11-01T00:00:00Z'), at('2026-11-03T03:00:01Z'))]
+  expect(keys.map(({ task, slot }) => `${task} ${new Date(slot).toISOString().slice(8, 13)}`)).toEqual([
+    ...['a 03T03', 'b 03T00', 'b 02T12', 'a 02T03', 'c 02T03', 'b 02T00', 'a 01T03', 'c 01T03'],
+  ])
+  expect([...dueKeys([], 0, at('2026-11-03T03:00:01Z'))]).toEqual([])
+})
+
+describe('slots without a row among the rows', () => {
+  async function merged(due: readonly string[], rows: readonly string[], withOlder = true) {
+    const keyOf = (text: string) => ({ task: text.slice(0, 1), slot: day(Number(text.slice(1))) })
+    async function* stream() {
+      for (const text of rows) yield { ...rowWith({}), ...keyOf(text) }
+    }
+    const found: string[] = []
+    for await (const { row, missed } of withMissed(due.map(keyOf), stream(), withOlder)) {
+      const { task, slot } = row ?? missed
+      found.push(`${row === null ? '!' : ''}${task}${new Date(slot).getUTCDate()}`)
+    }
+    return found
+  }
+
+  test('of several tasks, whatever the order of the rows of one slot', async () => {
+    const due = ['a9', 'b9', 'c9', 'a8', 'b8', 'c8', 'a7']
+    expect(await merged(due, ['b9', 'c8', 'a8', 'z6'])).toEqual(['b9', '!a9', '!c9', 'c8', 'a8', '!b8', '!a7', 'z6'])
+    expect(await merged(due, [])).toEqual(due.map((key) => `!${key}`))
+    expect(await merged([], ['a9', 'b9'])).toEqual(['a9', 'b9'])
+  })
+
+  test('before the last row only where they are asked for', async () => {
+    expect(await merged(['a9', 'a8', 'b8', 'a7'], ['b9', 'a8'], false)).toEqual(['b9', '!a9', 'a8'])
+    expect(await merged(['a9'], [], false)).toEqual([])
+  })
+})
+
+test('a missed slot has the schedule of its time', () => {
+  const schedules = [inForce('2026-11-01T03:00:00Z', '0 3 * * *'), inForce('2026-11-04T05:00:00Z', '0 5 * * *')]
+  const missed = (slot: string) => missedSlot({ task: 'a', slot: at(slot) }, schedules)
+  expect(missed('2026-11-04T03:00:00Z')).toMatchObject({ schedule: { expression: '0 3 * * *' } })
+  expect(missed('2026-11-04T05:00:00Z')).toEqual({
+    ...{ task: 'a', slot: at('2026-11-04T05:00:00Z'), end: at('2026-11-05T05:00:00Z'), missed: true },
+    schedule: { expression: '0 5 * * *', zone: 'UTC' },
+  })
+})
 
 test('missed before, between and after the rows; rows of slots that were not due are judged too', async () => {
   const rows = [on(9, rowWith({ ending: FAILED })), on(6, rowWith({ ending: SUCCEEDED })), on(4, rowWith({}))]

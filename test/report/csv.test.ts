@@ -65,6 +65,13 @@ describe('a line of CSV', () => {
     expect(cells({ ...row, attempts })['durationMs']).toBe('0')
   })
 
+  test('a missed slot has as many cells as any other, and what is not known of it is empty', () => {
+    const schedule = { expression: '0 3 * * *', zone: 'UTC' }
+    const line = csvLines([{ task: 'nightly', slot: NOW - 5_000, end: NOW + 1_000, schedule, missed: true }], NOW, 0)
+    expect(line.split(',')).toHaveLength(csvHead().split(',').length)
+    expect(line).toMatch(/^nightly,2026-11-24T03:00:00Z,2026-11-24T03:00:06Z,MISSED,0 3 \* \* \*,UTC,,/)
+  })
+
   test('a row of a newer cronledger has as many cells as any other', () => {
     const line = csvLines([{ task: 'nightly', slot: NOW - 5_000, schemaVersion: 7, foreign: true }], NOW, 0)
     expect(line.split(',')).toHaveLength(csvHead().split(',').length)

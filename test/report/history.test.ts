@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { StoredRow } from '../../src/core/types.ts'
-import { type HistoryFormat, historyText } from '../../src/report/history.ts'
+import { type HistoryFormat, type HistoryItem, historyText } from '../../src/report/history.ts'
 import { FAILED, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
 
 const row = rowWith({ ending: SUCCEEDED })
@@ -9,6 +8,14 @@ const tokyo = { ...row, schedule: { expression: '0 3 * * *', zone: 'America/Arge
 const named = (task: string) => ({ ...row, task })
 const newer = { task: 'nightly', slot: NOW - 5_000, schemaVersion: 7, foreign: true } as const
 
+const missed = {
+  task: 'nightly',
+  slot: NOW - 5_000,
+  end: null,
+  missed: true,
+  schedule: { expression: '0 3 * * *', zone: 'Asia/Tokyo' },
+} as const
+
 interface Wish {
   readonly format?: HistoryFormat
   readonly columns?: number
@@ -16,7 +23,7 @@ interface Wish {
   readonly withTask?: boolean
 }
 
-async function pieces(groups: ReadonlyArray<readonly StoredRow[]>, wish: Wish = {}): Promise<string[]> {
+async function pieces(groups: ReadonlyArray<readonly HistoryItem[]>, wish: Wish = {}): Promise<string[]> {
   async function* source() {
     yield* groups
   }
@@ -27,15 +34,16 @@ async function pieces(groups: ReadonlyArray<readonly StoredRow[]>, wish: Wish = 
   return printed
 }
 
-const lines = async (groups: ReadonlyArray<readonly StoredRow[]>, wish?: Wish) =>
+const lines = async (groups: ReadonlyArray<readonly HistoryItem[]>, wish?: Wish) =>
   (await pieces(groups, wish)).join('').trimEnd().split('\n')
 
 describe('a table', () => {
   test('in a pipe has every column, no colour, and no space at the end of a line', async () => {
-    expect(await lines([[row, tokyo, newer]])).toEqual([
+    expect(await lines([[row, tokyo, missed, newer]])).toEqual([
       'SLOT (UTC)            LOCAL TIME        ZONE                            STATE      ATTEMPTS  DURATION  DUPLICATES',
       '2026-11-24T03:00:00Z  2026-11-24 03:00  UTC                             COMPLETED  1         1s        0',
       '2026-11-24T03:00:00Z  2026-11-24 00:00  America/Argentina/Buenos_Aires  COMPLETED  1         1s        0',
+      '2026-11-24T03:00:00Z  2026-11-24 12:00  Asia/Tokyo                      MISSED',
       '2026-11-24T03:00:00Z                                                    schema 7',
     ])
   })
@@ -72,10 +80,11 @@ describe('a table', () => {
   })
 
   test('has colour on the states alone, where it is asked for', async () => {
-    const [head, first, second] = await lines([[row, failed]], { columns: 200, color: true })
+    const [head, first, second, third] = await lines([[row, failed, missed]], { columns: 200, color: true })
     expect(head).not.toContain('\u001b')
     expect(first).toContain('\u001b[32mCOMPLETED\u001b[0m  1 ')
     expect(second).toContain('\u001b[31mFAILED\u001b[0m     1 ')
+    expect(third?.endsWith('\u001b[31mMISSED\u001b[0m')).toBe(true)
   })
 
   test('says what is missing where there is no row', async () => {

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { addRejection, NO_NOTES } from '../../src/core/rejections.ts'
 import type { Ending, Rejection, Row, Settlement, Trigger } from '../../src/core/types.ts'
-import { rowJson, rowLine } from '../../src/report/row.ts'
+import { itemLine, rowJson } from '../../src/report/row.ts'
 import { showJson } from '../../src/report/show.ts'
 import { NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
 
@@ -96,7 +96,7 @@ describe('the JSON of a row', () => {
   test('is what schema/row.schema.json describes, no less and no more', () => {
     fc.assert(
       fc.property(rows, instant, (row, now) => {
-        const json = JSON.parse(rowLine(row, now, 30_000))
+        const json = JSON.parse(itemLine(row, now, 30_000))
         expect(validateClosed(json), ajv.errorsText(validateClosed.errors)).toBe(true)
         expect(validate(json)).toBe(true)
         // Escaped as it is, it holds every text as it was.
@@ -111,7 +111,7 @@ describe('the JSON of a row', () => {
     fc.assert(
       fc.property(rows, (row) => {
         // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal
-        expect(rowLine(row, NOW, 0)).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/)
+        expect(itemLine(row, NOW, 0)).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/)
       }),
     )
   })
@@ -120,6 +120,23 @@ describe('the JSON of a row', () => {
     const json = rowJson({ task: 'nightly', slot: NOW - 5_000, schemaVersion: 7, foreign: true }, NOW, 0)
     expect(json).toEqual({ schemaVersion: 7, task: 'nightly', slot: '2026-11-24T03:00:00Z' })
     expect(validateClosed(json)).toBe(true)
+  })
+
+  test('of a slot that has none can be told from a row', () => {
+    fc.assert(
+      fc.property(instant, text, fc.option(instant), (anchor, expression, end) => {
+        const slot = Math.floor(anchor / 1000) * 1000
+        const schedule = { expression, zone: 'UTC', ...(end === null ? {} : { anchor }) }
+        const windowEnd = end === null ? null : slot + 3_600_000
+        const json = JSON.parse(itemLine({ task: 'a', slot, end: windowEnd, schedule, missed: true }, NOW, 0))
+        expect(validateClosed(json), ajv.errorsText(validateClosed.errors)).toBe(true)
+        expect(json).toMatchObject({ state: 'MISSED', task: 'a', schedule: expression })
+        expect('schemaVersion' in json).toBe(false)
+        expect(validateClosed({ ...json, schemaVersion: 1 })).toBe(false)
+        const { state: _, ...more } = json
+        expect(validateClosed(more)).toBe(false)
+      }),
+    )
   })
 
   test.each([
