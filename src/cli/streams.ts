@@ -52,8 +52,11 @@ export function screenOf(env: Readonly<Record<string, string | undefined>>): Scr
   return { columns: columns || USUAL_COLUMNS, color: !env['NO_COLOR'] && env['TERM'] !== 'dumb' }
 }
 
+/** As many as a page of rows. Items that wait for nothing, as slots without a row, would else come as one group. */
+const MAX_GROUP = 100
+
 /**
- * Rows in groups, as they arrive: those of one page make one write, and wait for none of the next page.
+ * Items in groups, as they arrive: those of one page make one write, and wait for none of the next page.
  * `idle` resolves when the event loop has nothing left to do at once.
  */
 export async function* grouped<T>(
@@ -64,7 +67,9 @@ export async function* grouped<T>(
   let group: T[] = []
   try {
     for (let next = iterator.next(); ; ) {
-      const arrived = group.length === 0 ? await next : await Promise.race([next, idle().then(() => null)])
+      const isFull = group.length === MAX_GROUP
+      const arrived =
+        group.length === 0 ? await next : isFull ? null : await Promise.race([next, idle().then(() => null)])
       if (arrived === null || arrived.done) {
         if (group.length > 0) yield group
         group = []

@@ -16,8 +16,11 @@ const CELLS: Cells = {
   TASK: ({ task }) => task,
   'LOCAL TIME': (item) => {
     const zone = zoneOf(item)
+    if (zone === '') return ''
     // A locale of its own, since the machine's may have other digits.
-    return zone === '' ? '' : DateTime.fromMillis(item.slot, { zone, locale: 'en-US' }).toFormat('yyyy-MM-dd HH:mm')
+    const local = DateTime.fromMillis(item.slot, { zone, locale: 'en-US' })
+    // A host with newer zone data may know a zone that this one does not.
+    return local.isValid ? local.toFormat('yyyy-MM-dd HH:mm') : '-'
   },
   ZONE: zoneOf,
   STATE: (item, { now, skewMs }) => stateOf(item, now, skewMs),

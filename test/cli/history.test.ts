@@ -35,6 +35,9 @@ function rowAt(
   return { ...row, task, slot: at, windowEnd: at + DAY_MS, schedule, rejections }
 }
 
+/** Says the peak of the process's memory, in KB, as its last words. */
+const PEAK = `data:text/javascript,process.on('exit',()=>process._rawDebug(process.resourceUsage().maxRSS))`
+
 let ledgers = 0
 function ledgerOf(rows: Iterable<Row>): string {
   const path = join(folder, `ledger-${++ledgers}.db`)
@@ -72,6 +75,14 @@ describe('what is shown of a task', () => {
       ['--limit', '2', '--all'],
       [4, 3, 2, 1],
     ],
+    [
+      ['--limit', '2', '--all=yes'],
+      [4, 3, 2, 1],
+    ],
+    [
+      ['--limit', '2', '--all=off'],
+      [4, 3],
+    ],
     [['--since', '2026-01-02T03:00:00Z', '--until', '2026-01-03T03:00:00Z'], [2]],
     [
       ['--since', '2026-01-02', '--until', '2026-01-03'],
@@ -100,6 +111,7 @@ describe('what is shown of a task', () => {
     [['--since', 'monday'], /since is "monday"; allowed are/],
     [['--format', 'xml'], /format is "xml"; allowed are table, json, ndjson, csv/],
     [['--format', 'csv', '--json'], /--json and --format csv are given together/],
+    [['--all=maybe'], /--all is "maybe"; allowed are true and false/],
     [['--limit', '0'], /limit is 0; allowed are 1 to 100000/],
     [['--task', 'nightly\u001b[2J'], /--task is given 2 times/],
   ])('%j is a usage error', async (args, message) => {
@@ -289,6 +301,15 @@ describe('slots without a row', () => {
     expect(await newest('--grace', '0s')).toBeLessThan(15 * 60_000)
   })
 
+  test('of a year of minutes are told in constant memory', async () => {
+    const first = Math.floor(Date.now() / 60_000) * 60_000 - 365 * DAY_MS
+    const task = ['--task', 'nightly', '--schedule', '* * * * *', '--state', 'missed', '--all', '--format', 'csv']
+    const env = { NODE_OPTIONS: `--import="${PEAK}"` }
+    const ended = await cronledger(['history', '--store', ledgerOf([rowAt(first)]), ...task], { env })
+    expect(ended.stdout.match(/,MISSED,/g)?.length).toBeGreaterThan(525_000)
+    expect(Number(ended.stderr) / 1024).toBeLessThan(150)
+  })
+
   test.each([
     [['--schedule', '@daily'], /--schedule is given, but no --task that has it/],
     [['--task', 'unknown'], /the registry does not know task unknown.*give its schedule/],
@@ -321,9 +342,6 @@ describe('100,000 rows', () => {
     )
     args = ['history', '--store', `file:${path}`, '--task', 'nightly']
   })
-
-  /** Says the peak of the process's memory, in KB, as its last words. */
-  const PEAK = `data:text/javascript,process.on('exit',()=>process._rawDebug(process.resourceUsage().maxRSS))`
 
   test.each([
     ['ndjson', 0],

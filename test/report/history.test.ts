@@ -99,6 +99,11 @@ describe('a table', () => {
     expect(cells).toEqual(['DUPLICATES', '3', '10, 30 refused', '0, 3 refused'])
   })
 
+  test('has no local time of a zone that this Node does not know', async () => {
+    const unknown = { ...row, schedule: { expression: 'x', zone: 'No/Where' } }
+    expect((await lines([[unknown]]))[1]).toMatch(/Z {2}- +No\/Where {2}COMPLETED/)
+  })
+
   test('has nothing in it that a terminal obeys', async () => {
     const evil = { ...row, schedule: { expression: 'x', zone: '\u001b[2J\u009b' } }
     expect((await lines([[evil]])).join()).toContain('\\u001b[2J\\u009b')
