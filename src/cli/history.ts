@@ -67,7 +67,7 @@ const help = {
     ['cronledger history … --task nightly --all --format csv > nightly.csv', 'everything, for a spreadsheet'],
   ],
   notes:
-    'Slots that were due and have no row are shown with --state missed, those of the tasks that the registry knows, by the\nschedule that was in force then; of one task without --since, from its first row on.',
+    '--state missed also shows slots that were due and have no row: of the tasks that the registry knows, by the\nschedule that was in force then. Of one task without --since, they begin with its first row.',
 } as const
 
 export const history: Command = {
