@@ -91,7 +91,8 @@ function checkAnswer({ runId, day, answer, crashMs, works }: Story, { finals, wo
   const { status, outcome, recorded, noted, withdrawn } = answer
   const says = (text: string) => say('the answer is true', `${runId} answered ${status}${outcome ?? ''}, ${text}`)
   if (status === 'completed' && works.length === 0) says('and started nothing')
-  if (status === 'completed' && onRecord.at(-1)?.outcome !== 'succeeded') says(`the ledger: ${onRecord.at(-1)?.outcome}`)
+  if (status === 'completed' && onRecord.at(-1)?.outcome !== 'succeeded')
+    says(`the ledger: ${onRecord.at(-1)?.outcome}`)
   const rejected = status === 'duplicate' || status === 'refused' || status === 'skipped'
   if ((rejected || status === 'unreachable') && works.length > 0) says('and ran')
   if (rejected && status !== 'skipped' && started.length > 0 && words.length === 0) says('and owned the slot')

@@ -4,7 +4,7 @@ import type { ClaimRequest } from '../../src/run/claim.ts'
 import type { Clock } from '../../src/run/clock.ts'
 import { execute, type LiveAttempt, type RunResult, type WorkEnd } from '../../src/run/execute.ts'
 import type { RunIo } from '../../src/run/held.ts'
-import { settle, type Settling } from '../../src/run/settle.ts'
+import { type Settling, settle } from '../../src/run/settle.ts'
 import { type RunSettings, readTerms } from '../../src/run/terms.ts'
 import { type Call, type Fate, faultyStore } from './faulty-store.ts'
 import { memoryStore } from './memory-store.ts'
@@ -113,7 +113,15 @@ export function world() {
   ): Promise<Settling> {
     const clock = time.clock(options.time)
     const slot = slotOfDay(options.day ?? 0)
-    const word = { task: TASK, window: { slot, end: slot + DAY_MS }, ...SCHEDULE, runId, state, by: 'ada', reason: runId }
+    const word = {
+      task: TASK,
+      window: { slot, end: slot + DAY_MS },
+      ...SCHEDULE,
+      runId,
+      state,
+      by: 'ada',
+      reason: runId,
+    }
     const { skewMs, ledgerTimeoutMs } = readTerms({})
     const store = faultyStore(ledger, clock, options.fateOf ?? (() => ({ kind: 'answered', afterMs: 5 })))
     return settle(word, { skewMs, ledgerTimeoutMs }, { store, clock, newId: () => `id-${++ids}`, random: () => 0.5 })
