@@ -1,4 +1,5 @@
 import type { RunContext, RunEvent } from './core/event.ts'
+import type { Forceable } from './core/forceable.ts'
 import type { MissedSlot } from './core/missed.ts'
 import type { StoredRow } from './core/types.ts'
 import type { TaskFinding } from './run/check.ts'
@@ -25,9 +26,22 @@ export interface RunOptions extends ScheduleOptions, RunSettings {
   /** The EventBridge event itself, as JSON; its `time` is the event time. */
   readonly event?: string
   /** Runs this slot whatever became of it before, unless it is running. */
-  readonly force?: { readonly slot: string | Date; readonly reason: string; readonly by?: string }
+  readonly force?: Force
   /** Tells the run to stop. */
   readonly signal?: AbortSignal
+}
+
+export interface Force {
+  /** An instant, local time, a date with one slot, or `latest`. */
+  readonly slot: string | Date
+  readonly reason: string
+  /** Default: the ECS task, or user and host. */
+  readonly by?: string
+  /**
+   * What became of the slot as far as the caller knows. Where it is none of these when the slot is claimed, since somebody
+   * else was here in the meantime, nothing starts: a duplicate, or refused. Default: whatever became of it.
+   */
+  readonly only?: readonly Forceable[]
 }
 
 /** What the work is given. */
@@ -85,6 +99,37 @@ export interface CheckOptions extends ReadOptions, Partial<ScheduleOptions> {
   /** A first attempt that started later than this after its slot is late; default: never. */
   readonly lateAfterMs?: number
   readonly skewMs?: number
+  /** Told of each slot as it is looked at, newest first; checking waits for it. */
+  readonly progress?: (task: string, slot: Date) => void
+}
+
+export interface FindSlotOptions extends ReadOptions, Partial<ScheduleOptions> {
+  readonly task: string
+  /** An instant, local time, a date with one slot, or `latest`. */
+  readonly slot: string | Date
+}
+
+export interface ForceableOptions extends ReadOptions, Partial<ScheduleOptions> {
+  readonly task: string
+  /** From here on (inclusive): an instant, a date in the schedule's zone, or how long ago (`7d`). */
+  readonly from: string | Date
+  /** Exclusive, but a date counts as a whole; default: now. */
+  readonly to?: string | Date
+  /** Default: `missed`, `failed` and `stale`. */
+  readonly only?: readonly Forceable[]
+  /** How long a slot may be due before it is missed; default 15 min. */
+  readonly graceMs?: number
+  readonly skewMs?: number
+}
+
+/** A slot, and the schedule that has it, as the options of a run want it. */
+export interface FoundSlot {
+  readonly slot: Date
+  readonly schedule: ScheduleOptions
+}
+
+export interface ForceableSlot extends FoundSlot {
+  readonly why: Forceable
 }
 
 export interface SettleOptions extends Partial<ScheduleOptions>, ReadOptions {
@@ -124,6 +169,13 @@ export interface Ledger {
    * failed, stale, late. Throws a usage error for a task that the registry does not know and whose schedule is not given.
    */
   check(options: CheckOptions): AsyncGenerator<TaskFinding>
+  /** The slot that a person means, by the schedule that is given, or by those of the registry. Throws a usage error. */
+  findSlot(options: FindSlotOptions): Promise<FoundSlot>
+  /**
+   * The due slots of a range that are missed, failed, stale or completed, newest first: what a person may want run again,
+   * each by `force` with the same `only`. For a list, as `history` is.
+   */
+  forceable(options: ForceableOptions): AsyncGenerator<ForceableSlot>
   /** The tasks of the registry, each with the schedules that it had. */
   tasks(options?: ReadOptions): AsyncGenerator<KnownTask>
   /**

@@ -1,6 +1,11 @@
 export type {
   Attempt,
   CheckOptions,
+  FindSlotOptions,
+  Force,
+  ForceableOptions,
+  ForceableSlot,
+  FoundSlot,
   HistoryOptions,
   Ledger,
   LedgerOptions,
@@ -12,6 +17,7 @@ export type {
 } from './api.ts'
 export { LedgerError } from './core/errors.ts'
 export type { RunContext, RunEvent } from './core/event.ts'
+export type { Forceable } from './core/forceable.ts'
 export type { MissedSlot } from './core/missed.ts'
 export type { StoredRow } from './core/types.ts'
 export { createLedger } from './ledger.ts'

@@ -2,16 +2,20 @@ import { randomBytes } from 'node:crypto'
 import type { Attempt, HistoryOptions, Ledger, LedgerOptions, ReadOptions, RunOptions, RunOutcome } from './api.ts'
 import { firstLine, usageError } from './core/errors.ts'
 import type { RunContext, RunEvent } from './core/event.ts'
-import { parseInstant } from './core/instant.ts'
+import { readForceable, UNDONE } from './core/forceable.ts'
+import { formatInstant, parseInstant } from './core/instant.ts'
 import { checkPerson } from './core/person.ts'
 import { resolveBySchedules } from './core/schedules-in-force.ts'
 import { checkTaskName } from './core/task.ts'
-import type { Instant } from './core/types.ts'
+import { parseTimeRange } from './core/time-range.ts'
+import type { Instant, ScheduleSpec } from './core/types.ts'
 import { checkTask } from './run/check.ts'
 import { link, systemClock } from './run/clock.ts'
 import { commandWork } from './run/command.ts'
 import { execute, type LiveAttempt, type WorkEnd } from './run/execute.ts'
+import { forceableSlots } from './run/forceable.ts'
 import { type HistoryDeps, type HistoryQuery, readHistory } from './run/history.ts'
+import { USUAL_GRACE_MS } from './run/on-record.ts'
 import { findPlace, personOf } from './run/place.ts'
 import { settle } from './run/settle.ts'
 import { readSlots } from './run/slots.ts'
@@ -47,7 +51,8 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
     work: (live: LiveAttempt) => Promise<WorkEnd<T>>,
   ): Promise<RunOutcome<T>> {
     checkTaskName(options.task)
-    const terms = readTerms(options)
+    const only = options.force?.only
+    const terms = { ...readTerms(options), ...(only !== undefined && { forceOnly: readForceable(only) }) }
     const schedule = readSchedule(options)
     const place = await findPlace(process.env)
     const read = readTrigger(triggerInput(options, personOf(place)), schedule, terms, systemClock.now())
@@ -117,8 +122,31 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
     },
     async *check({ since, until, graceMs, lateAfterMs = null, skewMs = LIMITS.skewMs.default, ...options }) {
       const deps = await reading(options)
-      const terms = { since: since.getTime(), until: until.getTime(), graceMs, lateAfterMs, skewMs }
+      const progress = (task: string, slot: Instant) => options.progress?.(task, new Date(slot))
+      const terms = { since: since.getTime(), until: until.getTime(), graceMs, lateAfterMs, skewMs, progress }
       for await (const task of tasksOf(options, terms.since, deps)) yield* checkTask(task, terms, deps)
+    },
+    async findSlot({ task, slot, ...options }) {
+      const { schedules } = await knownTask(task, options, 0, await reading(options))
+      const { window, spec } = resolveBySchedules(schedules, timeText(slot, 'slot'), systemClock.now())
+      return { slot: new Date(window.slot), schedule: scheduleOptions(spec) }
+    },
+    async *forceable({ task, from, to, only = UNDONE, ...options }) {
+      const { graceMs = USUAL_GRACE_MS, skewMs = LIMITS.skewMs.default } = options
+      const deps = await reading(options)
+      const known = await knownTask(task, options, 0, deps)
+      const now = systemClock.now()
+      const text = { since: timeText(from, 'from'), until: to === undefined ? undefined : timeText(to, 'to') }
+      const zone = known.schedules.at(-1)?.spec.zone ?? 'UTC'
+      const { since = 0, until = now } = parseTimeRange(text, zone, now, ['from', 'to'])
+      const terms = { since, until, graceMs, skewMs, only: readForceable(only) }
+      // Whoever keeps a list of many slots keeps each schedule once.
+      const schedules = new Map<ScheduleSpec, ScheduleOptions>()
+      for await (const { slot, why, schedule: spec } of forceableSlots(known, terms, deps)) {
+        const schedule = schedules.get(spec) ?? scheduleOptions(spec)
+        schedules.set(spec, schedule)
+        yield { slot: new Date(slot), why, schedule }
+      }
     },
     async *tasks(options = {}) {
       yield* readTasks(await reading(options))
@@ -215,6 +243,10 @@ function triggerInput({ eventTime, event, force }: RunOptions, person: string): 
       ? {}
       : { forceSlot: timeText(force.slot, 'slot'), reason: force.reason, by: force.by ?? person }),
   }
+}
+
+function scheduleOptions({ expression, zone, anchor }: ScheduleSpec): ScheduleOptions {
+  return { schedule: expression, timezone: zone, ...(anchor !== undefined && { anchor: formatInstant(anchor) }) }
 }
 
 /** The caller's signal with the time of its abort: what a stop leaves is counted from there. */

@@ -1,3 +1,4 @@
+import type { Forceable } from './forceable.ts'
 import { type Facts, MAX_ATTEMPTS, MAX_SETTLEMENTS, type Policy, type RetryPolicy } from './policy.ts'
 import type {
   Attempt,
@@ -36,7 +37,11 @@ export function decide(
   const scheduled = trigger.kind === 'scheduled'
   const tooLate = scheduled && policy.maxLatenessMs !== null && facts.now - trigger.slot > policy.maxLatenessMs
 
+  const state = forceableAs(found, facts.now, policy.skewMs)
+  const unmeant = !scheduled && policy.forceOnly?.some((meant) => meant === state) === false
+
   if (facts.objection !== null) return refuse(facts.objection)
+  if (found === null && unmeant) return refuse('noRow')
   if (found === null) return tooLate ? refuse('tooLate') : { kind: 'start', base: null }
   if (isForeign(found)) return refuse('newerRow')
 
@@ -45,6 +50,9 @@ export function decide(
   if (isRunning(found, facts.now, policy.skewMs)) {
     return scheduled ? { kind: 'duplicate', cause: 'running', row: found } : refuse('running')
   }
+  // Somebody was here in the meantime: what is left to say is what a scheduled trigger without an attempt left hears.
+  if (unmeant && done !== null) return { kind: 'duplicate', cause: done, row: found }
+  if (unmeant) return refuse(found.state === 'PENDING' ? 'stale' : 'failed')
   if (facts.survivor !== null) return refuse('survivor')
   if (found.attempts.length >= MAX_ATTEMPTS) return refuse('tooManyAttempts')
   if (scheduled && countedAttempts(found) >= policy.maxAttempts) {
@@ -93,6 +101,22 @@ export function isRunning(row: Row, now: Instant, skewMs: number): boolean {
 /** PENDING whose lease ran out: its owner was killed, is paused, or cannot reach the ledger. */
 export function isStale(row: Row, now: Instant, skewMs: number): boolean {
   return row.state === 'PENDING' && !isRunning(row, now, skewMs)
+}
+
+/** What a force would start on top of; null where it is for none to start, or for one that is not meant: running, skipped. */
+export function forceableAs(found: StoredRow | null, now: Instant, skewMs: number): Forceable | null {
+  if (found === null) return 'missed'
+  if (isForeign(found) || isRunning(found, now, skewMs)) return null
+  switch (found.state) {
+    case 'PENDING':
+      return 'stale'
+    case 'FAILED':
+      return 'failed'
+    case 'COMPLETED':
+      return 'completed'
+    case 'SKIPPED':
+      return null
+  }
 }
 
 /** The attempt by which the slot counts as completed, whatever came later. */

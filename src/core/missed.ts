@@ -75,7 +75,7 @@ export function* dueKeys(tasks: readonly TaskInForce[], since: Instant, until: I
 }
 
 /** What is on record of a slot: a row, or nothing though it was due. */
-type OnRecord = { readonly row: StoredRow; readonly missed: null } | { readonly row: null; readonly missed: Key }
+export type OnRecord = { readonly row: StoredRow; readonly missed: null } | { readonly row: null; readonly missed: Key }
 
 /**
  * The rows, and the keys of `due` that have none, in their places: all of them newest first; of one slot the rows come
@@ -115,19 +115,12 @@ export function missedSlot({ task, slot }: Key, schedules: readonly InForce[]): 
   return { task, slot, end: slotAfter(inForce.schedule, slot), schedule: inForce.schedule.spec, missed: true }
 }
 
-/** What is wrong with the slots of one task: `due` and `rows` both newest first. Memory holds one row. */
-export async function* audit(
-  due: Iterable<Key>,
-  rows: AsyncIterable<StoredRow>,
-  terms: AuditTerms,
-): AsyncGenerator<Finding, void> {
-  for await (const { row, missed } of withMissed(due, rows, true)) {
-    if (row === null) yield { kind: 'missed', slot: missed.slot }
-    else if (!isForeign(row)) {
-      const kind = faultOf(row, terms)
-      if (kind !== null) yield { kind, slot: row.slot, row }
-    }
-  }
+/** What is wrong with what is on record of a slot; null: nothing. */
+export function findingOf({ row, missed }: OnRecord, terms: AuditTerms): Finding | null {
+  if (row === null) return { kind: 'missed', slot: missed.slot }
+  if (isForeign(row)) return null
+  const kind = faultOf(row, terms)
+  return kind === null ? null : { kind, slot: row.slot, row }
 }
 
 function faultOf(row: Row, { now, skewMs, lateAfterMs }: AuditTerms): 'failed' | 'stale' | 'late' | null {

@@ -1,3 +1,4 @@
+import type { Forceable } from './forceable.ts'
 import type { RefusalCause, Survivor } from './types.ts'
 
 /** Most attempts of one slot, forced ones included: a row must stay far below DynamoDB's 400 KB. */
@@ -14,6 +15,8 @@ export interface Policy {
   readonly maxLatenessMs: number | null
   /** Largest difference between two hosts' clocks. */
   readonly skewMs: number
+  /** What a forced trigger is meant for: in a slot that is none of these by now, it starts nothing. Left out: any slot. */
+  readonly forceOnly?: readonly Forceable[]
 }
 
 /** Whether and when a trigger whose attempt failed tries again itself. */

@@ -185,6 +185,7 @@ function decodeRejection(fields: Fields): Rejection {
       'survivor',
       'newerRow',
       'overlap',
+      'noRow',
     ]),
     at: instant(fields, 'at'),
     trigger: decodeTrigger(object(fields, 'trigger')),

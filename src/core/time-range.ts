@@ -27,14 +27,20 @@ export function namesDate({ since, until }: RangeText): boolean {
  * Reads both ends, each an instant (`2026-11-24T03:00:00Z`), a time before `now` (`7d`), or a date in `zone`, which
  * counts as a whole: from its first instant, until its last.
  *
- * Throws a usage error where an end is none of these, or where the range is empty.
+ * Throws a usage error where an end is none of these, or where the range is empty; the ends are called by `names`.
  */
-export function parseTimeRange(text: RangeText, zone: string, now: Instant): TimeRange {
-  const since = text.since === undefined ? undefined : startOf(text.since, 'since', zone, now)
-  const until = text.until === undefined ? undefined : endOf(text.until, zone, now)
+export function parseTimeRange(
+  text: RangeText,
+  zone: string,
+  now: Instant,
+  names: readonly [start: string, end: string] = ['since', 'until'],
+): TimeRange {
+  const [start, end] = names
+  const since = text.since === undefined ? undefined : startOf(text.since, start, zone, now)
+  const until = text.until === undefined ? undefined : endOf(text.until, end, zone, now)
   if (since !== undefined && until !== undefined && since >= until) {
     throw usageError(
-      `since is ${quote(text.since ?? '')} and until is ${quote(text.until ?? '')}: nothing lies between ${formatInstant(since)} and ${formatInstant(until)}`,
+      `${start} is ${quote(text.since ?? '')} and ${end} is ${quote(text.until ?? '')}: nothing lies between ${formatInstant(since)} and ${formatInstant(until)}`,
     )
   }
   return defined({ since, until })
@@ -46,8 +52,8 @@ const DAY_MS = 86_400_000
 const FIRST_INSTANT = 0
 const LAST_INSTANT = Date.UTC(2200, 0, 1) - 1
 
-function endOf(text: string, zone: string, now: Instant): Instant {
-  return DATE.test(text) ? dayIn(text, 'until', zone).end : startOf(text, 'until', zone, now)
+function endOf(text: string, name: string, zone: string, now: Instant): Instant {
+  return DATE.test(text) ? dayIn(text, name, zone).end : startOf(text, name, zone, now)
 }
 
 function startOf(text: string, name: string, zone: string, now: Instant): Instant {

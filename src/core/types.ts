@@ -115,6 +115,8 @@ export type RefusalCause =
   | 'newerRow'
   /** Another slot of the task runs. */
   | 'overlap'
+  /** A forced trigger that is meant for slots with a row, and this one has none any more. */
+  | 'noRow'
 
 /** A trigger that started nothing, as the row remembers it. */
 export interface Rejection extends Place {

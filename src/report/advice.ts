@@ -31,13 +31,15 @@ export function adviceOn(
       const show = `cronledger show ${optionWords({ '--store': store, '--task': task, ...slot })}`
       return `watch it until it has ended: ${show}; then run this one: ${forceCommand(context)}`
     }
+    case 'noRow':
+      return `look what there was: ${slotCommand('show', '--slot', context)}`
     case 'tooLate':
       return `to run it all the same: ${forceCommand(context)}`
   }
 }
 
 function forceCommand(context: RunContext): string {
-  return `${slotCommand('run', '--force-slot', context)} --reason WHY -- COMMAND`
+  return `${slotCommand('rerun', '--slot', context)} --reason WHY -- COMMAND`
 }
 
 function resolveCommand(context: RunContext): string {

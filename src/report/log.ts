@@ -276,6 +276,8 @@ function refusalOf({ cause, row, survivor, holder }: Extract<RunEvent, { event: 
       return 'a newer cronledger wrote the row of this slot'
     case 'overlap':
       return `${holder === undefined ? 'another slot of the task' : turnText(holder)} is running`
+    case 'noRow':
+      return 'the slot has no row any more: it has expired, or somebody deleted it'
   }
 }
 

@@ -1,8 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { dueKeys, type MissedSlot, missedSlot, withMissed } from '../core/missed.ts'
 import type { StoredRow } from '../core/types.ts'
-import { inForceOf } from './check.ts'
 import { type HistoryDeps, type HistoryQuery, rangeOf, readHistory } from './history.ts'
+import { inForceOf } from './on-record.ts'
 import type { KnownTask } from './tasks.ts'
 
 /** Slots that may come without a wait for the ledger: a stop signal, and what was printed, wait for the event loop. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decide, objectionToSettling } from '../../src/core/decide.ts'
+import { decide, forceableAs, objectionToSettling } from '../../src/core/decide.ts'
+import { FORCEABLE, type Forceable, readForceable, UNDONE } from '../../src/core/forceable.ts'
 import { MAX_ATTEMPTS, MAX_SETTLEMENTS } from '../../src/core/policy.ts'
 import { claimed } from '../../src/core/transition.ts'
 import type { Ending, Row, StoredRow, Survivor, Trigger } from '../../src/core/types.ts'
@@ -15,14 +16,22 @@ interface Situation {
   readonly maxLatenessMs?: number
   readonly now?: number
   readonly survivor?: Survivor
+  readonly forceOnly?: readonly Forceable[]
 }
 
 function answer(row: StoredRow | null, situation: Situation = {}): string {
-  const { trigger = SCHEDULED, maxAttempts = 1, maxLatenessMs = null, now = NOW, survivor = null } = situation
+  const {
+    trigger = SCHEDULED,
+    maxAttempts = 1,
+    maxLatenessMs = null,
+    now = NOW,
+    survivor = null,
+    forceOnly,
+  } = situation
   const decision = decide(
     row,
     { ...trigger, slot: SLOT },
-    { maxAttempts, maxLatenessMs, skewMs: SKEW_MS },
+    { maxAttempts, maxLatenessMs, skewMs: SKEW_MS, ...(forceOnly && { forceOnly }) },
     { now, survivor, objection: null },
   )
   return decision.kind === 'start' ? 'start' : `${decision.kind}: ${decision.cause}`
@@ -112,6 +121,63 @@ describe('the table of design part 4', () => {
   }
 })
 
+const endings = fc.constantFrom<Ending>(
+  SUCCEEDED,
+  FAILED,
+  NOT_STARTED,
+  { outcome: 'timedOut' },
+  { outcome: 'interrupted', signal: 'SIGTERM' },
+  { outcome: 'leaseLost' },
+)
+const histories = fc.array(fc.record({ trigger: fc.constantFrom(SCHEDULED, FORCED), ending: endings }), {
+  minLength: 1,
+  maxLength: 12,
+})
+
+describe('a force that is meant for some slots only', () => {
+  const failedAgain = rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED })
+  for (const [what, row, now, is, others] of [
+    ['absent', null, NOW, 'missed', 'refused: noRow'],
+    ['FAILED', rowWith({ ending: FAILED }), NOW, 'failed', 'refused: failed'],
+    ['an attempt that never started', rowWith({ ending: NOT_STARTED }), NOW, 'failed', 'refused: failed'],
+    ['PENDING, stale', RUNNING, EXPIRED, 'stale', 'refused: stale'],
+    ['COMPLETED', rowWith({ ending: SUCCEEDED }), NOW, 'completed', 'duplicate: completed'],
+    ['completed once, failed when forced', failedAgain, NOW, 'failed', 'duplicate: completed'],
+    ['PENDING, lease alive', RUNNING, NOW, null, 'refused: running'],
+    ['completed once, a force runs', rowWith({ ending: SUCCEEDED }, {}), NOW, null, 'refused: running'],
+    ['SKIPPED', SKIPPED, NOW, null, 'duplicate: skipped'],
+    ['settled as skipped', settled(rowWith({ ending: FAILED }), 'SKIPPED'), NOW, null, 'duplicate: skipped'],
+  ] as const) {
+    test(what, () => {
+      expect(forceableAs(row, now, SKEW_MS)).toBe(is)
+      for (const only of FORCEABLE) {
+        expect(answer(row, { now, trigger: FORCED, forceOnly: [only] })).toBe(only === is ? 'start' : others)
+      }
+      expect(answer(row, { now, trigger: FORCED, forceOnly: FORCEABLE })).toBe(is === null ? others : 'start')
+    })
+  }
+
+  test('property: one for what is undone never starts on top of a success', () => {
+    fc.assert(
+      fc.property(histories, fc.nat(1e12), (history, laterMs) => {
+        const row = rowWith(...history, { trigger: FORCED, ending: SUCCEEDED })
+        const situation = { trigger: FORCED, forceOnly: UNDONE, now: NOW + laterMs }
+        expect(answer(row, situation)).toBe('duplicate: completed')
+      }),
+    )
+  })
+
+  test('a scheduled trigger is none of its business', () => {
+    expect(answer(null, { forceOnly: ['failed'] })).toBe('start')
+    expect(answer(rowWith({ ending: FAILED }), { maxAttempts: 2, forceOnly: ['missed'] })).toBe('start')
+  })
+
+  test('each word once, and no other', () => {
+    expect(readForceable(['failed', 'missed', 'failed'])).toEqual(['failed', 'missed'])
+    expect(() => readForceable(['late'])).toThrow('only is "late"; allowed are missed, failed, stale, completed')
+  })
+})
+
 describe('settling', () => {
   const objection = (row: StoredRow | null, now = NOW) => objectionToSettling(row, { now, skewMs: SKEW_MS })
 
@@ -173,19 +239,6 @@ test('a mismatch that the caller does not accept is refused whatever the row say
     { now: NOW, survivor: null, objection: 'scheduleMismatch' },
   )
   expect(decision).toEqual({ kind: 'refused', cause: 'scheduleMismatch', row: null, survivor: null })
-})
-
-const endings = fc.constantFrom<Ending>(
-  SUCCEEDED,
-  FAILED,
-  NOT_STARTED,
-  { outcome: 'timedOut' },
-  { outcome: 'interrupted', signal: 'SIGTERM' },
-  { outcome: 'leaseLost' },
-)
-const histories = fc.array(fc.record({ trigger: fc.constantFrom(SCHEDULED, FORCED), ending: endings }), {
-  minLength: 1,
-  maxLength: 12,
 })
 
 test('property: once an attempt succeeded, nothing starts but by force', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { audit, dueKeys, dueSlots, type InForce, missedSlot, withMissed } from '../../src/core/missed.ts'
+import { dueKeys, dueSlots, findingOf, type InForce, missedSlot, withMissed } from '../../src/core/missed.ts'
 import { parseSchedule } from '../../src/core/schedule.ts'
 import type { Row, StoredRow } from '../../src/core/types.ts'
 import { FAILED, FORCED, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
@@ -56,8 +56,9 @@ async function findings(slots: readonly number[], rows: readonly StoredRow[], la
   const found: string[] = []
   const terms = { now: NOW + 3_600_000, skewMs: 30_000, lateAfterMs }
   const due = slots.map((slot) => ({ task: 'nightly', slot }))
-  for await (const finding of audit(due, stream(), terms)) {
-    found.push(`${finding.kind} ${new Date(finding.slot).getUTCDate()}`)
+  for await (const one of withMissed(due, stream(), true)) {
+    const finding = findingOf(one, terms)
+    if (finding !== null) found.push(`${finding.kind} ${new Date(finding.slot).getUTCDate()}`)
   }
   return found
 }
