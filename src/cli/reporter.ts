@@ -40,6 +40,7 @@ export const REPORT_OPTIONS = {
 
 /** Tells the world of runs: by the log, metrics and notifications. */
 export interface Reporter {
+  readonly format: LogFormat
   /** For `createLedger`. */
   tell(event: RunEvent, context: RunContext): void
   /** Waits for notifications that are on their way, as long as they may take and a stop leaves. Never throws. */
@@ -62,6 +63,7 @@ export function openReporter(
   }
 
   return {
+    format,
     tell(event, context) {
       last = context
       const now = systemClock.now()

@@ -1,13 +1,11 @@
 import type { RunOptions } from '../api.ts'
 import { LedgerError, usageError } from '../core/errors.ts'
-import { createLedger } from '../ledger.ts'
-import type { CommandOptions } from '../run/command.ts'
 import { readOptions, type Values } from './arguments.ts'
 import type { Command, CommandContext } from './command.ts'
 import { readEvent } from './event.ts'
 import { EXIT_OF_ERROR, exitCodeOf } from './exit.ts'
-import { openReporter } from './reporter.ts'
 import { RUN_OPTIONS } from './run-options.ts'
+import { given, openRunner, settingsFrom } from './supervised.ts'
 
 const help = {
   name: 'run',
@@ -43,34 +41,19 @@ Exit codes: the command's own, or 128 + n for a signal; else
 export const run: Command = {
   help,
   async execute(context: CommandContext) {
-    const { argv, rest, env, stops } = context
+    const { argv, env, stops } = context
     const values = readOptions(help, argv, env)
-    const [file, ...args] = rest ?? []
-    if (file === undefined)
-      throw usageError('no command to run; give it after --, as in: cronledger run … -- ./batch.sh')
-    const reporter = openReporter(values, context)
-    let givenUp = false
-    const ledger = createLedger({
-      store: values.store,
-      log(event, run) {
-        givenUp ||= event.event === 'withdrawn'
-        reporter.tell(event, run)
-      },
-    })
-    const command: CommandOptions = { argv: [file, ...args], env, stops, timeoutMs: values.timeout ?? null }
+    const runner = openRunner(help.name, values, context)
     const options = await optionsFrom(values, stops.aborted)
+    const onDuplicate = values['exit-on-duplicate'] ?? 0
+    const codes = { onDuplicate, onRunning: values['exit-on-running'] ?? onDuplicate }
     try {
-      const outcome = await ledger.runCommand(options, command)
-      const onDuplicate = values['exit-on-duplicate'] ?? 0
-      const codes = { onDuplicate, onRunning: values['exit-on-running'] ?? onDuplicate }
+      const outcome = await runner.run(options)
+      if (outcome instanceof LedgerError) return EXIT_OF_ERROR[outcome.kind]
       return exitCodeOf(outcome, codes, stops.first()?.signal ?? null)
-    } catch (error) {
-      // The log has said it already, with what became of the claim: one line is enough.
-      if (givenUp && error instanceof LedgerError) return EXIT_OF_ERROR[error.kind]
-      throw error
     } finally {
       // After the exit code is settled: a stop that comes while somebody is being told is none of the batch's.
-      await reporter.end()
+      await runner.end()
     }
   },
 }
@@ -94,28 +77,6 @@ async function optionsFrom(values: Values<typeof RUN_OPTIONS>, stop: AbortSignal
     earlyToleranceMs: values['early-tolerance'],
     onMismatch: values['on-mismatch'] as RunOptions['onMismatch'],
     maxLatenessMs: values['max-lateness'],
-    maxAttempts: values['max-attempts'],
-    retryDelayMs: values['retry-delay'],
-    retryBackoff: values['retry-backoff'],
-    overlap: values.overlap as RunOptions['overlap'],
-    overlapTimeoutMs: values['overlap-timeout'],
-    retentionMs: values.retention,
-    killAfterMs: values['kill-after'],
-    stopTimeoutMs: values['stop-timeout'],
-    leaseMs: values.lease,
-    heartbeatMs: values.heartbeat,
-    skewMs: values.skew,
-    onLeaseLost: values['on-lease-lost'] as RunOptions['onLeaseLost'],
-    ledgerTimeoutMs: values['ledger-timeout'],
-    finishTimeoutMs: values['finish-timeout'],
+    ...settingsFrom(values),
   })
-}
-
-type Given<T> = { [Name in keyof T as undefined extends T[Name] ? never : Name]: T[Name] } & {
-  [Name in keyof T as undefined extends T[Name] ? Name : never]?: Exclude<T[Name], undefined>
-}
-
-/** Without what was left out: an option that is absent has a default, one that is undefined has none. */
-function given<T extends object>(options: T): Given<T> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Given<T>
 }

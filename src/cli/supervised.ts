@@ -1,0 +1,106 @@
+import type { Ledger, RunOptions, RunOutcome } from '../api.ts'
+import { LedgerError, usageError } from '../core/errors.ts'
+import { createLedger } from '../ledger.ts'
+import type { LogFormat } from '../report/log.ts'
+import { printable } from '../report/text.ts'
+import type { CommandOptions } from '../run/command.ts'
+import type { RunSettings } from '../run/terms.ts'
+import type { Values } from './arguments.ts'
+import type { CommandContext } from './command.ts'
+import { openReporter, REPORT_OPTIONS } from './reporter.ts'
+import { RUN_OPTIONS } from './run-options.ts'
+
+// What `run` and `rerun` have in common: a command under a claim, and the options of its supervision.
+
+export const SUPERVISION_OPTIONS = {
+  'max-attempts': RUN_OPTIONS['max-attempts'],
+  'retry-delay': RUN_OPTIONS['retry-delay'],
+  'retry-backoff': RUN_OPTIONS['retry-backoff'],
+  overlap: RUN_OPTIONS.overlap,
+  'overlap-timeout': RUN_OPTIONS['overlap-timeout'],
+  retention: RUN_OPTIONS.retention,
+  timeout: RUN_OPTIONS.timeout,
+  'kill-after': RUN_OPTIONS['kill-after'],
+  'stop-timeout': RUN_OPTIONS['stop-timeout'],
+  lease: RUN_OPTIONS.lease,
+  heartbeat: RUN_OPTIONS.heartbeat,
+  skew: RUN_OPTIONS.skew,
+  'on-lease-lost': RUN_OPTIONS['on-lease-lost'],
+  'ledger-timeout': RUN_OPTIONS['ledger-timeout'],
+  'finish-timeout': RUN_OPTIONS['finish-timeout'],
+  ...REPORT_OPTIONS,
+} as const
+
+type SupervisionValues = Values<typeof SUPERVISION_OPTIONS>
+
+/** How long a claim lasts and what ends the command, as the library has it. */
+export function settingsFrom(values: SupervisionValues): RunSettings {
+  return given({
+    maxAttempts: values['max-attempts'],
+    retryDelayMs: values['retry-delay'],
+    retryBackoff: values['retry-backoff'],
+    overlap: values.overlap as RunSettings['overlap'],
+    overlapTimeoutMs: values['overlap-timeout'],
+    retentionMs: values.retention,
+    killAfterMs: values['kill-after'],
+    stopTimeoutMs: values['stop-timeout'],
+    leaseMs: values.lease,
+    heartbeatMs: values.heartbeat,
+    skewMs: values.skew,
+    onLeaseLost: values['on-lease-lost'] as RunSettings['onLeaseLost'],
+    ledgerTimeoutMs: values['ledger-timeout'],
+    finishTimeoutMs: values['finish-timeout'],
+  })
+}
+
+export interface Runner {
+  readonly ledger: Ledger
+  readonly format: LogFormat
+  /** One run, told of also where the ledger cannot be asked: then nothing was started, and the error is given. */
+  run(options: RunOptions): Promise<RunOutcome<null> | LedgerError>
+  /** Waits for what is still being told of the runs. Never throws. */
+  end(): Promise<void>
+}
+
+/** Runs of the command that stands after `--`. Throws a usage error where nothing does. */
+export function openRunner(
+  name: string,
+  values: SupervisionValues & { readonly store: string },
+  context: CommandContext,
+): Runner {
+  const { rest, env, stops, sink } = context
+  const [file, ...args] = rest ?? []
+  if (file === undefined)
+    throw usageError(`no command to run; give it after --, as in: cronledger ${name} … -- ./batch.sh`)
+  const command: CommandOptions = { argv: [file, ...args], env, stops, timeoutMs: values.timeout ?? null }
+  const { tell, end, format } = openReporter(values, context)
+  let hasToldWhy = false
+  const ledger = createLedger({
+    store: values.store,
+    log(event, run) {
+      hasToldWhy ||= event.event === 'withdrawn'
+      tell(event, run)
+    },
+  })
+  return {
+    ledger,
+    format,
+    end,
+    run: (options) =>
+      ledger.runCommand(options, command).catch((error: unknown) => {
+        if (!(error instanceof LedgerError)) throw error
+        // The log has said it already, with what became of the claim: one line is enough.
+        if (!hasToldWhy) sink.write(printable(`cronledger: ${error.message}`))
+        return error
+      }),
+  }
+}
+
+type Given<T> = { [Name in keyof T as undefined extends T[Name] ? never : Name]: T[Name] } & {
+  [Name in keyof T as undefined extends T[Name] ? Name : never]?: Exclude<T[Name], undefined>
+}
+
+/** Without what was left out: an option that is absent has a default, one that is undefined has none. */
+export function given<T extends object>(options: T): Given<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Given<T>
+}
