@@ -119,6 +119,8 @@ export interface ForceableOptions extends ReadOptions, Partial<ScheduleOptions> 
   readonly only?: readonly Forceable[]
   /** How long a slot may be due before it is missed; default 15 min. */
   readonly graceMs?: number
+  /** How long rows are kept: missed slots from before that may be ones that ran well, and are a usage error. */
+  readonly retentionMs?: number
   readonly skewMs?: number
 }
 

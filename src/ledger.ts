@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Attempt, HistoryOptions, Ledger, LedgerOptions, ReadOptions, RunOptions, RunOutcome } from './api.ts'
+import { formatDuration } from './core/duration.ts'
 import { firstLine, usageError } from './core/errors.ts'
 import type { RunContext, RunEvent } from './core/event.ts'
 import { readForceable, UNDONE } from './core/forceable.ts'
@@ -139,6 +140,12 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
       const text = { since: timeText(from, 'from'), until: to === undefined ? undefined : timeText(to, 'to') }
       const zone = known.schedules.at(-1)?.spec.zone ?? 'UTC'
       const { since = 0, until = now } = parseTimeRange(text, zone, now, ['from', 'to'])
+      const { retentionMs = Number.POSITIVE_INFINITY } = options
+      if (only.includes('missed') && since < now - retentionMs) {
+        throw usageError(
+          `from is ${text.since}, and rows are kept for ${formatDuration(retentionMs)}: before that, slots that ran well look missed; begin later`,
+        )
+      }
       const terms = { since, until, graceMs, skewMs, only: readForceable(only) }
       // Whoever keeps a list of many slots keeps each schedule once.
       const schedules = new Map<ScheduleSpec, ScheduleOptions>()

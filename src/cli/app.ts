@@ -4,15 +4,28 @@ import { printable } from '../report/text.ts'
 import type { Stops } from '../run/signals.ts'
 import { type Environment, helpOf, suggestion } from './arguments.ts'
 import type { Command, CommandContext } from './command.ts'
-import { EXIT, EXIT_OF_ERROR, exitCodeOfSignal } from './exit.ts'
+import { EXIT, EXIT_OF_ERROR, exitCodeOfStop } from './exit.ts'
 import { hideStandardStreams, print } from './streams.ts'
 import { versionText } from './version.ts'
 
+interface Entry {
+  readonly summary: string
+  /** It starts a child, on the same stdout and stderr, and has something to end in order. */
+  readonly supervises?: true
+  load(): Promise<Command>
+}
+
 /** Each command loads when it is asked for: a run must not wait for what prints tables. */
-const COMMANDS: Readonly<Record<string, { readonly summary: string; load(): Promise<Command> }>> = {
+const COMMANDS: Readonly<Record<string, Entry>> = {
   run: {
     summary: 'Run a command once in the schedule window that the event time belongs to',
+    supervises: true,
     load: async () => (await import('./run.ts')).run,
+  },
+  rerun: {
+    summary: 'Run a command in one slot again, or in those of a range that were missed, failed or are stale',
+    supervises: true,
+    load: async () => (await import('./rerun.ts')).rerun,
   },
   history: {
     summary: 'Show what became of the slots of a task',
@@ -81,19 +94,11 @@ async function dispatch(name: string | undefined, context: CommandContext): Prom
     )
   }
   const asksHelp = context.argv.includes('--help') || context.argv.includes('-h')
-  if (name === 'run' && !asksHelp) hideStandardStreams()
+  if (entry.supervises && !asksHelp) hideStandardStreams()
   const { help, execute } = await entry.load()
   if (asksHelp) return answer(await helpOf(help))
-  // Only a run has something to end in order; any other command is left as it is.
-  return name === 'run' ? execute(context) : Promise.race([execute(context), stopped(context.stops)])
-}
-
-function stopped({ aborted, first }: Stops): Promise<number> {
-  return new Promise((resolve) => {
-    const leave = () => resolve(exitCodeOfSignal(first()?.signal ?? 'SIGTERM'))
-    if (aborted.aborted) leave()
-    else aborted.addEventListener('abort', leave, { once: true })
-  })
+  // Any other command is left as it is.
+  return entry.supervises ? execute(context) : Promise.race([execute(context), exitCodeOfStop(context.stops)])
 }
 
 async function answer(text: string): Promise<number> {

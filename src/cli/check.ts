@@ -1,5 +1,6 @@
 import type { Ledger } from '../api.ts'
 import { usageError } from '../core/errors.ts'
+import { formatInstant } from '../core/instant.ts'
 import { parseTimeRange } from '../core/time-range.ts'
 import type { Instant } from '../core/types.ts'
 import { createLedger } from '../ledger.ts'
@@ -14,6 +15,7 @@ import { DUE_BY, dueBy } from './due-by.ts'
 import { EXIT } from './exit.ts'
 import { NOTIFY, openNotify } from './notify.ts'
 import { GRACE, LEDGER_TIMEOUT, type OptionTable, STORE } from './options.ts'
+import { openProgress, type Progress } from './progress.ts'
 import { printAll } from './streams.ts'
 
 const DAY_MS = 86_400_000
@@ -76,7 +78,10 @@ export const check: Command = {
     // A stop ends this process in the same breath: nothing may be left behind.
     stops.aborted.addEventListener('abort', () => notify?.kill())
     const ledger = createLedger({ store: values.store })
+    const progress = await openProgress(env, { stays: false })
+    stops.aborted.addEventListener('abort', () => progress?.hide())
     const found = ledger.check({
+      ...(progress !== null && { progress: drawn(progress, since, until) }),
       ...(values.task !== undefined && { task: values.task }),
       ...due,
       since: new Date(since),
@@ -88,14 +93,41 @@ export const check: Command = {
     })
     const count: Record<Found['kind'], number> = { missed: 0, failed: 0, stale: 0, late: 0 }
     const findings = counted(found, count, (finding) => notify?.tell(findingObject(finding, now)))
+    const pieces = values.format === 'json' ? jsonText(findings) : plainText(findings, count, now)
     try {
-      await printAll(values.format === 'json' ? jsonText(findings) : plainText(findings, count, now))
+      await printAll(progress === null ? pieces : besides(progress, pieces))
     } finally {
       const warning = notify === null ? null : await withDeadline(systemClock, NOTIFY_TIMEOUT_MS, [], notify.end)
       if (warning !== null) sink.write(printable(`cronledger: ${warning}`))
     }
     return Object.values(count).some((number) => number > 0) ? FOUND : EXIT.ok
   },
+}
+
+/** A person sees no difference, and drawing at each slot would take longer than looking at it. */
+const REDRAW_MS = 100
+
+/** Draws how far back a check has come, now and then. */
+function drawn(progress: Progress, since: Instant, until: Instant): (task: string, slot: Date) => void {
+  let nextMs = 0
+  return (task, slot) => {
+    const nowMs = systemClock.monotonicMs()
+    if (nowMs < nextMs) return
+    nextMs = nowMs + REDRAW_MS
+    progress.show(until - slot.getTime(), until - since, `${task} ${formatInstant(slot.getTime())}`)
+  }
+}
+
+/** The bar makes way for each piece, which may go to the same terminal, and is gone at the end, however that comes. */
+async function* besides(progress: Progress, pieces: AsyncIterable<string>) {
+  try {
+    for await (const piece of pieces) {
+      progress.hide()
+      yield piece
+    }
+  } finally {
+    progress.hide()
+  }
 }
 
 async function* counted(

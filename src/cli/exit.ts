@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
 import type { RunOutcome } from '../api.ts'
 import type { ErrorKind } from '../core/errors.ts'
+import type { Stops } from '../run/signals.ts'
 
 /** Exit codes of cronledger itself (design part 7, after sysexits.h); otherwise the child's own, or 128 + its signal. */
 export const EXIT = {
@@ -75,4 +76,13 @@ function exitCodeOfFailure({ outcome, exitCode, signal }: Failed, stopSignal: No
 /** 128 + n, as shells have it: right for PID 1 too, which cannot die of its own signal. */
 export function exitCodeOfSignal(signal: NodeJS.Signals): number {
   return 128 + (constants.signals[signal] ?? 0)
+}
+
+/** What a command that has nothing to end in order exits with, as soon as it is told to stop. */
+export function exitCodeOfStop({ aborted, first }: Stops): Promise<number> {
+  return new Promise((resolve) => {
+    const leave = () => resolve(exitCodeOfSignal(first()?.signal ?? 'SIGTERM'))
+    if (aborted.aborted) leave()
+    else aborted.addEventListener('abort', leave, { once: true })
+  })
 }

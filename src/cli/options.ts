@@ -1,4 +1,5 @@
 import { formatDuration } from '../core/duration.ts'
+import { USUAL_GRACE_MS } from '../run/on-record.ts'
 import { LIMITS, type Limit } from '../run/terms.ts'
 
 /** One option of a command: the source of its flag, its environment variable, its help, and its line in the README. */
@@ -53,7 +54,7 @@ export const GRACE = {
   grace: {
     kind: 'duration',
     value: 'TIME',
-    limit: { default: 15 * 60_000, min: 0, max: 366 * 86_400_000 },
+    limit: { default: USUAL_GRACE_MS, min: 0, max: 366 * 86_400_000 },
     help: 'A slot without a row is missed when it has been due for so long',
   },
 } as const satisfies OptionTable

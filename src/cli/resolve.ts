@@ -48,7 +48,7 @@ const help = {
 
 const WHY: Readonly<Record<Extract<Settled, { kind: 'refused' }>['cause'], string>> = {
   running: 'it is running: stop it, or let it end',
-  completed: 'it has completed: to run it again, force it',
+  completed: 'it has completed: to run it again: cronledger rerun',
   newerRow: 'a newer cronledger wrote its row: update this one',
   tooManySettlements: 'it was settled as often as a row can hold',
 }

@@ -6,8 +6,18 @@ import { usageError } from '../core/errors.ts'
  * holds loses output. yargs takes such a look (for the terminal's width) when it is imported.
  */
 export function hideStandardStreams(): void {
-  for (const name of ['stdout', 'stderr']) Object.defineProperty(process, name, { value: {}, configurable: true })
+  for (const name of Object.keys(REAL)) Object.defineProperty(process, name, { value: {}, configurable: true })
 }
+
+/** Takes the dead ends away again, for a command that starts no child after all. */
+export function showStandardStreams(): void {
+  Object.defineProperties(process, REAL)
+}
+
+/** The getters, not what they give: that would open the streams. */
+const REAL: PropertyDescriptorMap = Object.fromEntries(
+  ['stdout', 'stderr'].map((name) => [name, Object.getOwnPropertyDescriptor(process, name) ?? {}]),
+)
 
 /** Prints a command's answer. A reader that has gone away (`| head`) has what it wanted. */
 export async function print(text: string): Promise<void> {

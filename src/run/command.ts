@@ -22,8 +22,10 @@ export interface CommandTerms {
   readonly stopTimeoutMs: number
 }
 
-/** What forces a slot must not reach the child: a `cronledger` in the batch would force its own slot with it. */
-export const FORCING_VARIABLES = ['CRONLEDGER_FORCE_SLOT', 'CRONLEDGER_REASON', 'CRONLEDGER_BY']
+/** What forces slots must not reach the child: a `cronledger` in the batch would force them with it. */
+export const FORCING_VARIABLES = ['FORCE_SLOT', 'SLOT', 'FROM', 'TO', 'ONLY', 'REASON', 'BY'].map(
+  (name) => `CRONLEDGER_${name}`,
+)
 
 /** The command as the work of an attempt. */
 export function commandWork(

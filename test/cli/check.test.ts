@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { cronledger, type Loose, scratch } from '../support/cli.ts'
+import { linesOf, onTerminal } from '../support/terminal.ts'
 
 const store = `file:${join(scratch(), 'ledger.db')}`
 const env = { CRONLEDGER_STORE: store, CRONLEDGER_LOG: 'quiet' }
@@ -88,6 +89,23 @@ describe('a ledger with faults, over a clock change and a change of the schedule
     expect(text.stdout).toMatch(
       /^nightly\n {2}schedule {2}0 12 \* \* \* \(UTC\), since 2026-11-05T12:00:00Z\n {2}last /,
     )
+  })
+})
+
+describe('on a terminal', () => {
+  const minutes = ['--task', 'minutes', '--schedule', '* * * * *', '--since', '2026-01-01', '--until', '2026-02-28']
+
+  test('a bar that makes way for what is found, and is gone in the end', async () => {
+    const shown = await onTerminal(['check', ...minutes, '--grace', '0s'], env)
+    expect(shown).toMatch(/\[#+\.+\] \d+% {2}minutes 2026-0/)
+    const lines = linesOf(shown)
+    const slots = lines.filter((line) => line.startsWith('missed  minutes  2026-'))
+    expect(slots).toHaveLength(59 * 24 * 60)
+    expect(lines.slice(slots.length)).toEqual([`${slots.length} missed`, ''])
+  })
+
+  test('none where stderr is no terminal', async () => {
+    expect(await cronledger(['check', ...minutes.with(-1, '2026-01-01')], { env })).toMatchObject({ stderr: '' })
   })
 })
 

@@ -102,7 +102,7 @@ describe('the main job', () => {
     const [refused] = logOf(second)
     expect(refused).toMatchObject({ event: 'refused', cause: 'failed', noted: true })
     expect(refused?.['todo']).toContain(
-      `cronledger run --store ${store} --task nightly --schedule '0 3 * * *' --timezone UTC --force-slot 2026-11-23T03:00:00Z --reason WHY -- COMMAND`,
+      `cronledger rerun --store ${store} --task nightly --schedule '0 3 * * *' --timezone UTC --slot 2026-11-23T03:00:00Z --reason WHY -- COMMAND`,
     )
   })
 
@@ -269,7 +269,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     [['run', '--store', 'file:/tmp/x.db', ...ok], /no command to run/],
     [['run', '--store', 'file:/tmp/x.db', ...ok, '--'], /no command to run/],
     [['rum'], /unknown command "rum"; did you mean run\?/],
-    [[], /no command; there are run, history,/],
+    [[], /no command; there are run, rerun, history,/],
     [['show', '--store', 'file:/tmp/x.db', '--slot', 'latest'], /--task is missing/],
   ] as const) {
     test(`${args.slice(0, 3).join(' ')}: ${message}`, async () => {

@@ -42,13 +42,14 @@ test('a duplicate names the winner: run id, host, when it started and ended, its
 describe('a refusal says what a person can do next, as a command', () => {
   const slot = "--store dynamodb:ledger --task nightly --schedule '0 3 * * *' --timezone UTC"
   for (const [cause, command] of [
-    ['failed', `cronledger run ${slot} --force-slot 2026-11-24T03:00:00Z --reason WHY -- COMMAND`],
+    ['failed', `cronledger rerun ${slot} --slot 2026-11-24T03:00:00Z --reason WHY -- COMMAND`],
     ['stale', `cronledger resolve ${slot} --slot 2026-11-24T03:00:00Z --state completed --reason WHY`],
-    ['tooLate', `cronledger run ${slot} --force-slot 2026-11-24T03:00:00Z --reason WHY -- COMMAND`],
+    ['tooLate', `cronledger rerun ${slot} --slot 2026-11-24T03:00:00Z --reason WHY -- COMMAND`],
     ['tooManyAttempts', `cronledger resolve ${slot}`],
     ['running', `cronledger show ${slot} --slot 2026-11-24T03:00:00Z`],
     ['survivor', 'kill 7'],
     ['scheduleMismatch', "cronledger explain --schedule '0 3 * * *' --timezone UTC --at 2026-11-24T03:00:05Z"],
+    ['noRow', `cronledger show ${slot} --slot 2026-11-24T03:00:00Z`],
     ['newerRow', 'npm install cronledger@latest'],
   ] as ReadonlyArray<[RefusalCause, string]>) {
     test(cause, () => {
