@@ -1,12 +1,30 @@
+import { printable } from '../report/text.ts'
+import { systemClock } from '../run/clock.ts'
 import { type SetupStep, setUpStore } from '../store/setup.ts'
 import { readOptions } from './arguments.ts'
 import type { Command, CommandContext } from './command.ts'
 import { EXIT } from './exit.ts'
 import { LEDGER_TIMEOUT, type OptionTable, STORE } from './options.ts'
+import { RUN_OPTIONS } from './run-options.ts'
+import { PRINTABLE, printTemplate } from './setup-print.ts'
 import { print } from './streams.ts'
+
+const BATCH = 'needed by all templates but iam'
 
 const OPTIONS = {
   ...STORE,
+  print: {
+    kind: 'text',
+    value: 'WHAT',
+    choices: PRINTABLE,
+    help: 'Change nothing, and print a template, filled in',
+  },
+  task: { kind: 'text', value: 'NAME', otherwise: BATCH, help: RUN_OPTIONS.task.help },
+  schedule: { kind: 'text', value: 'EXPR', otherwise: BATCH, help: RUN_OPTIONS.schedule.help },
+  timezone: RUN_OPTIONS.timezone,
+  anchor: RUN_OPTIONS.anchor,
+  container: { kind: 'text', value: 'NAME', otherwise: 'batch', help: 'Name of the container in a template' },
+  image: { kind: 'text', value: 'IMAGE', otherwise: 'left open', help: 'Image of the batch in a template' },
   'ledger-timeout': {
     ...LEDGER_TIMEOUT['ledger-timeout'],
     limit: { ...LEDGER_TIMEOUT['ledger-timeout'].limit, default: 120_000 },
@@ -16,9 +34,15 @@ const OPTIONS = {
 const help = {
   name: 'setup',
   summary:
-    'Creates the ledger: a DynamoDB table or a file. Changes nothing where it is there already, and says how one that is\nno ledger differs.',
+    'Creates the ledger: a DynamoDB table or a file. Changes nothing where it is there already, and says how one that is\nno ledger differs. With --print it changes nothing at all.',
   options: OPTIONS,
-  examples: [['cronledger setup --store dynamodb:cronledger', 'create the table, wait until it is ready']],
+  examples: [
+    ['cronledger setup --store dynamodb:cronledger', 'create the table, wait until it is ready'],
+    [
+      "cronledger setup --store dynamodb:cronledger --print cloudformation --task nightly --schedule '0 3 * * *'",
+      'the stack of a batch',
+    ],
+  ],
 } as const
 
 const WORDS: Readonly<Record<SetupStep['what'], string>> = {
@@ -37,7 +61,13 @@ const DEEDS: Readonly<Record<SetupStep['did'], string>> = {
 export const setup: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
-    const values = readOptions(help, argv, env)
+    const { print: what, ...values } = readOptions(help, argv, env)
+    if (what !== undefined) {
+      const { text, notes } = printTemplate({ ...values, print: what }, env, systemClock.now())
+      for (const note of notes) sink.write(printable(`cronledger: ${note}`))
+      await print(text)
+      return EXIT.ok
+    }
     const signal = AbortSignal.timeout(values['ledger-timeout'] ?? OPTIONS['ledger-timeout'].limit.default)
     const { name, steps, warnings } = await setUpStore(values.store, env, { signal })
     for (const warning of warnings) sink.write(`cronledger: ${warning}`)

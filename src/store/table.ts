@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import type { CreateTableCommandInput, TableDescription, TimeToLiveSpecification } from '@aws-sdk/client-dynamodb'
+import { readSchema } from './schema.ts'
 
 /** `schema/table.json`: the one definition of the table, a `CreateTable` request without its name, and its TTL. */
 export interface TableDefinition extends Omit<CreateTableCommandInput, 'TableName'> {
@@ -10,8 +10,7 @@ export interface TableDefinition extends Omit<CreateTableCommandInput, 'TableNam
 }
 
 export function readTableDefinition(): TableDefinition {
-  // The same place from `src` and from `dist`.
-  return JSON.parse(readFileSync(new URL('../../schema/table.json', import.meta.url), 'utf8'))
+  return JSON.parse(readSchema('table.json'))
 }
 
 /**

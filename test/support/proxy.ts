@@ -9,6 +9,8 @@ export interface Passing {
   readonly state: string | null
   /** A request to the registry of tasks. */
   readonly registry: boolean
+  /** The index that it reads, if any. */
+  readonly indexName: string | null
   /** How many requests of this action came before. */
   readonly index: number
 }
@@ -110,7 +112,8 @@ function describe(request: IncomingMessage, body: Buffer, seen: readonly Passing
   const action = String(request.headers['x-amz-target']).split('.')[1] ?? ''
   const state = /"(PENDING|COMPLETED|FAILED|SKIPPED)"/.exec(body.toString())?.[1] ?? null
   const registry = body.includes('#registry')
-  return { action, state, registry, index: seen.filter((passing) => passing.action === action).length }
+  const indexName = /"IndexName":"([^"]+)"/.exec(body.toString())?.[1] ?? null
+  return { action, state, registry, indexName, index: seen.filter((passing) => passing.action === action).length }
 }
 
 async function readBody(request: IncomingMessage): Promise<Buffer> {
