@@ -1,3 +1,4 @@
+import { usageError } from '../core/errors.ts'
 import { printable } from '../report/text.ts'
 import { systemClock } from '../run/clock.ts'
 import { type SetupStep, setUpStore } from '../store/setup.ts'
@@ -6,6 +7,7 @@ import type { Command, CommandContext } from './command.ts'
 import { EXIT } from './exit.ts'
 import { LEDGER_TIMEOUT, type OptionTable, STORE } from './options.ts'
 import { RUN_OPTIONS } from './run-options.ts'
+import { checkSetup } from './setup-check.ts'
 import { PRINTABLE, printTemplate } from './setup-print.ts'
 import { print } from './streams.ts'
 
@@ -13,6 +15,15 @@ const BATCH = 'needed by all templates but iam'
 
 const OPTIONS = {
   ...STORE,
+  check: { kind: 'switch', help: 'Change nothing, and say of all that a run needs whether it is there' },
+  role: {
+    kind: 'text',
+    value: 'ROLE',
+    choices: ['runner', 'auditor', 'operator'],
+    otherwise: 'operator',
+    help: 'Whose permissions --check tries: run; history, show, check, tasks; or all of them',
+  },
+  skew: { ...RUN_OPTIONS.skew, help: 'As in run: --check finds a clock that is off by more than half of it' },
   print: {
     kind: 'text',
     value: 'WHAT',
@@ -28,21 +39,25 @@ const OPTIONS = {
   'ledger-timeout': {
     ...LEDGER_TIMEOUT['ledger-timeout'],
     limit: { ...LEDGER_TIMEOUT['ledger-timeout'].limit, default: 120_000 },
+    otherwise: '2m; with --check, 30s',
   },
 } as const satisfies OptionTable
 
 const help = {
   name: 'setup',
   summary:
-    'Creates the ledger: a DynamoDB table or a file. Changes nothing where it is there already, and says how one that is\nno ledger differs. With --print it changes nothing at all.',
+    'Creates the ledger: a DynamoDB table or a file. Changes nothing where it is there already, and says how one that is\nno ledger differs. With --check or --print it changes nothing at all.',
   options: OPTIONS,
   examples: [
     ['cronledger setup --store dynamodb:cronledger', 'create the table, wait until it is ready'],
+    ['cronledger setup --store dynamodb:cronledger --check --role runner', 'in the container: is all there for a run?'],
     [
       "cronledger setup --store dynamodb:cronledger --print cloudformation --task nightly --schedule '0 3 * * *'",
       'the stack of a batch',
     ],
   ],
+  notes:
+    'Exit codes: 0; with --check, that of the gravest finding: 77 denied, 78 no ledger, 75 out of reach, 64 clock, region or\nevent time.',
 } as const
 
 const WORDS: Readonly<Record<SetupStep['what'], string>> = {
@@ -61,13 +76,15 @@ const DEEDS: Readonly<Record<SetupStep['did'], string>> = {
 export const setup: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
-    const { print: what, ...values } = readOptions(help, argv, env)
+    const { check, print: what, ...values } = readOptions(help, argv, env)
+    if (check && what !== undefined) throw usageError('--check and --print are given together; give one of them')
     if (what !== undefined) {
       const { text, notes } = printTemplate({ ...values, print: what }, env, systemClock.now())
       for (const note of notes) sink.write(printable(`cronledger: ${note}`))
       await print(text)
       return EXIT.ok
     }
+    if (check) return checkSetup(values, env)
     const signal = AbortSignal.timeout(values['ledger-timeout'] ?? OPTIONS['ledger-timeout'].limit.default)
     const { name, steps, warnings } = await setUpStore(values.store, env, { signal })
     for (const warning of warnings) sink.write(`cronledger: ${warning}`)

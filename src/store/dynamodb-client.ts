@@ -24,6 +24,7 @@ export interface DynamoOptions {
 
 export interface Dynamo {
   readonly table: string
+  readonly client: DynamoDBClient
   /** Sends one request, named as IAM names its action; ends by itself or with the signal. Throws `LedgerError`. */
   ask<T>(action: string, send: Send<T>, call: CallOptions): Promise<T>
   close(): void
@@ -62,6 +63,7 @@ export function connect({ table, env, config }: DynamoOptions): Dynamo {
 
   return {
     table,
+    client,
     async ask(action, send, { signal }) {
       try {
         if (signal.aborted) throw notInTime()

@@ -27,7 +27,7 @@ export async function setUpTable(options: DynamoOptions, call: CallOptions): Pro
   const dynamo = connect(options)
   const wanted = readTableDefinition()
   try {
-    const there = await describe(dynamo, call)
+    const there = await describeTable(dynamo, call)
     const created = there === null && (await create(dynamo, wanted, call))
     const table = await untilActive(dynamo, there, call)
     const ttl = await describeTtl(dynamo, call)
@@ -48,7 +48,7 @@ export async function setUpTable(options: DynamoOptions, call: CallOptions): Pro
   }
 }
 
-async function describe(dynamo: Dynamo, call: CallOptions): Promise<TableDescription | null> {
+export async function describeTable(dynamo: Dynamo, call: CallOptions): Promise<TableDescription | null> {
   const command = new DescribeTableCommand({ TableName: dynamo.table })
   try {
     const { Table } = await dynamo.ask('DescribeTable', (client, how) => client.send(command, how), call)
@@ -83,15 +83,15 @@ async function untilActive(
     const indexes = table?.GlobalSecondaryIndexes ?? []
     const isReady = ['ACTIVE', 'UPDATING'].includes(table?.TableStatus ?? '')
     if (table !== null && isReady && !indexes.some(({ IndexStatus }) => IndexStatus === 'CREATING')) return table
-    // An abort ends the wait, and the next `describe` says so.
+    // An abort ends the wait, and the next description says so.
     await delay(POLL_MS, undefined, { signal: call.signal }).catch(() => undefined)
-    table = await describe(dynamo, call)
+    table = await describeTable(dynamo, call)
   }
   throw new LedgerError('unreachable', `table ${quote(dynamo.table)} is still not active: run setup again later`)
 }
 
 /** Null where the server has no TTL. */
-async function describeTtl(dynamo: Dynamo, call: CallOptions): Promise<TimeToLiveDescription | null> {
+export async function describeTtl(dynamo: Dynamo, call: CallOptions): Promise<TimeToLiveDescription | null> {
   const command = new DescribeTimeToLiveCommand({ TableName: dynamo.table })
   try {
     const reply = await dynamo.ask('DescribeTimeToLive', (client, how) => client.send(command, how), call)
@@ -102,13 +102,16 @@ async function describeTtl(dynamo: Dynamo, call: CallOptions): Promise<TimeToLiv
   }
 }
 
-function isOn(ttl: TimeToLiveDescription | null): boolean {
+export function isTtlOn(ttl: TimeToLiveDescription | null): boolean {
   return ttl?.TimeToLiveStatus === 'ENABLED' || ttl?.TimeToLiveStatus === 'ENABLING'
 }
 
-function ttlDifferences(ttl: TimeToLiveDescription | null, { TimeToLiveSpecification }: TableDefinition): string[] {
+export function ttlDifferences(
+  ttl: TimeToLiveDescription | null,
+  { TimeToLiveSpecification }: TableDefinition,
+): string[] {
   const { AttributeName } = TimeToLiveSpecification
-  if (!isOn(ttl) || ttl?.AttributeName === AttributeName) return []
+  if (!isTtlOn(ttl) || ttl?.AttributeName === AttributeName) return []
   return [`its TTL attribute is ${ttl?.AttributeName}, not ${AttributeName}`]
 }
 
@@ -118,7 +121,7 @@ async function enableTtl(
   { TimeToLiveSpecification }: TableDefinition,
   call: CallOptions,
 ): Promise<SetupStep['did']> {
-  if (isOn(ttl)) return 'found'
+  if (isTtlOn(ttl)) return 'found'
   const command = new UpdateTimeToLiveCommand({ TableName: dynamo.table, TimeToLiveSpecification })
   try {
     await dynamo.ask('UpdateTimeToLive', (client, how) => client.send(command, how), call)
@@ -126,7 +129,7 @@ async function enableTtl(
   } catch (error) {
     if (isUnknownOperation(error)) return 'unsupported'
     // Two at once: the slower one is refused, since TTL is on.
-    if (nameOfCause(error) === 'ValidationException' && isOn(await describeTtl(dynamo, call))) return 'found'
+    if (nameOfCause(error) === 'ValidationException' && isTtlOn(await describeTtl(dynamo, call))) return 'found'
     throw error
   }
 }
@@ -135,6 +138,7 @@ function isUnknownOperation(error: unknown): boolean {
   return error instanceof Error && error.name === 'UnknownOperationException'
 }
 
-function nameOfCause(error: unknown): string | null {
+/** What the SDK calls the error behind one of ours. */
+export function nameOfCause(error: unknown): string | null {
   return error instanceof LedgerError && error.cause instanceof Error ? error.cause.name : null
 }

@@ -50,6 +50,12 @@ export function checkPlace(path: string, typeOf = fileSystemType): readonly stri
   ]
 }
 
+/** The kind of file system, for a person: its number is in linux/magic.h. */
+export function placeKind(path: string): string {
+  const type = fileSystemType(path) ?? fileSystemType(dirname(path))
+  return type === null ? 'unknown' : `0x${type.toString(16)}`
+}
+
 /** Type of the file system that holds a path, as statfs(2) gives it; null where that is not known. */
 function fileSystemType(path: string): number | null {
   // Elsewhere the numbers mean something else.

@@ -157,7 +157,7 @@ function keyIn({ task, slot }: Columns): StoredKey {
 }
 
 /** Does `work` as soon as no other process is in its way. The event loop runs between the tries. */
-async function untilUnlocked<T>(path: string, { signal }: CallOptions, work: () => T): Promise<T> {
+export async function untilUnlocked<T>(path: string, { signal }: CallOptions, work: () => T): Promise<T> {
   while (!signal.aborted) {
     try {
       return work()

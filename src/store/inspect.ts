@@ -1,0 +1,18 @@
+import type { Finding, InspectTerms } from './finding.ts'
+import { parseStoreName } from './open.ts'
+import type { CallOptions } from './store.ts'
+
+/**
+ * Looks at all that the ledger of that name needs, and changes nothing. Findings come as they are made; after one that
+ * leaves nothing to look at, such as a dead endpoint, there are no more.
+ */
+export async function* inspectStore(name: string, terms: InspectTerms, call: CallOptions): AsyncGenerator<Finding> {
+  const parsed = parseStoreName(name)
+  if (parsed.kind === 'dynamodb') {
+    const { inspectTable } = await import('./dynamodb-inspect.ts')
+    yield* inspectTable({ table: parsed.table, env: terms.env }, terms, call)
+    return
+  }
+  const { inspectFile } = await import('./file-inspect.ts')
+  yield* inspectFile(parsed.path, call)
+}
