@@ -1,0 +1,139 @@
+import { execFile } from 'node:child_process'
+import { appendFileSync, chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { aws, awsEnv, hasAws } from '../support/aws.ts'
+import { cronledger, type Loose, MAIN, scratch } from '../support/cli.ts'
+import { startFaultyProxy } from '../support/proxy.ts'
+import { type Server, startMoto } from '../support/servers.ts'
+
+const GUIDE = readFileSync(new URL('../../docs/ecs.md', import.meta.url), 'utf8')
+const folder = scratch()
+const STORE = ['--store', 'dynamodb:cronledger']
+const TRIGGER = ['--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', '2026-11-24T03:00:12Z']
+
+/** The block of the guide that holds `text`. */
+function block(text: string): string {
+  const found = [...GUIDE.matchAll(/^```sh\n(.*?)^```$/gms)]
+    .map(([, code = '']) => code)
+    .find((code) => code.includes(text))
+  if (found === undefined) throw new Error(`the guide has no block with ${text}`)
+  return found
+}
+
+function program(name: string, text: string): void {
+  writeFileSync(join(folder, name), text)
+  chmodSync(join(folder, name), 0o755)
+}
+
+describe.skipIf(!hasAws)('the guide for ECS', () => {
+  let server: Server
+  let runs = 0
+  beforeAll(async () => {
+    server = await startMoto()
+    program('locked.sh', block('put-item'))
+    program('batch.sh', '#!/bin/sh\necho paid >>paid.txt\n')
+    const key = [
+      '--attribute-definitions',
+      'AttributeName=name,AttributeType=S',
+      '--key-schema',
+      'AttributeName=name,KeyType=HASH',
+    ]
+    await aws(
+      server.endpoint,
+      'dynamodb',
+      'create-table',
+      '--table-name',
+      'locks',
+      ...key,
+      '--billing-mode',
+      'PAY_PER_REQUEST',
+    )
+    await cronledger(['setup', ...STORE], { env: awsEnv(server.endpoint) })
+  })
+  afterAll(() => server.stop())
+
+  /** How often the batch ran under one trigger: the script's, or cronledger's. */
+  async function ranBy(trigger: () => Promise<unknown>): Promise<number> {
+    await trigger()
+    appendFileSync(join(folder, 'paid.txt'), '')
+    const before = runs
+    runs = readFileSync(join(folder, 'paid.txt'), 'utf8').split('\n').length - 1
+    return runs - before
+  }
+  // The aws of the test, whatever else is on the path.
+  const env = () => ({ ...awsEnv(server.endpoint), PATH: `/usr/bin:${process.env['PATH']}` })
+  const script = () => promisify(execFile)('./locked.sh', { cwd: folder, env: env() })
+  const ledger = () => cronledger(['run', ...STORE, ...TRIGGER, '--', './batch.sh'], { cwd: folder, env: env() })
+
+  test('a second trigger after the first has finished: the script runs again, cronledger does not', async () => {
+    expect([await ranBy(script), await ranBy(script)]).toEqual([1, 1])
+    expect([await ranBy(ledger), await ranBy(ledger)]).toEqual([1, 0])
+  })
+
+  test('a second trigger while the first runs: both turn it away', async () => {
+    program('batch.sh', '#!/bin/sh\necho paid >>paid.txt\n[ -n "$SECOND" ] || SECOND=1 $TRIGGER >&2\n')
+    const first = (trigger: string) => ({ cwd: folder, env: { ...env(), SECOND: '', TRIGGER: trigger } })
+    expect(await ranBy(() => promisify(execFile)('./locked.sh', first('./locked.sh')))).toBe(1)
+
+    const { env: variables, cwd } = first(`${process.execPath} ${MAIN} run -- ./batch.sh`)
+    const trigger = {
+      CRONLEDGER_STORE: 'dynamodb:cronledger',
+      CRONLEDGER_TASK: 'nightly',
+      CRONLEDGER_SCHEDULE: '0 3 * * *',
+      CRONLEDGER_EVENT_TIME: '2026-11-23T03:00:12Z',
+    }
+    const run = () => cronledger(['run', '--', './batch.sh'], { cwd, env: { ...variables, ...trigger } })
+    expect(await ranBy(run)).toBe(1)
+    const shown = await cronledger(['show', ...STORE, '--task', 'nightly', '--slot', '2026-11-23'], { env: env() })
+    expect(shown.stdout).toMatch(/duplicate/)
+  })
+
+  test('the overrides of run-task run the window again', async () => {
+    program('batch.sh', '#!/bin/sh\necho "$CRONLEDGER_RUN_SLOT"\n')
+    const overrides = /--overrides '(.*?)'/s.exec(block('run-task'))?.[1] ?? ''
+    const { environment } = JSON.parse(overrides).containerOverrides[0]
+    const variables = Object.fromEntries(environment.map(({ name, value }: Loose) => [name, value]))
+    const args = ['run', ...STORE, ...TRIGGER.slice(0, 4), '--', './batch.sh']
+    const forced = await cronledger(args, { cwd: folder, env: { ...env(), ...variables } })
+    expect(forced).toMatchObject({ code: 0, stdout: '2026-11-24T03:00:00Z\n' })
+    const shown = await cronledger(['show', ...STORE, '--task', 'nightly', '--slot', '2026-11-24'], { env: env() })
+    expect(shown.stdout).toContain('bad input file')
+  })
+
+  test('costs what the guide says', async () => {
+    const proxy = await startFaultyProxy(server.endpoint)
+    const asked = async (eventTime: string) => {
+      const before = proxy.seen.length
+      const args = ['run', ...STORE, ...TRIGGER.slice(0, 4), '--event-time', eventTime, '--', 'true']
+      await cronledger(args, { env: { ...env(), AWS_ENDPOINT_URL_DYNAMODB: proxy.url } })
+      return proxy.seen.slice(before).map(({ action }) => action)
+    }
+    expect(await asked('2026-11-22T03:00:00Z')).toEqual(['PutItem', 'GetItem', 'UpdateItem'])
+    expect(await asked('2026-11-22T03:00:00Z')).toEqual(['PutItem', 'UpdateItem'])
+    proxy.close()
+  })
+})
+
+test.each([
+  ['0 3 * * 1-5', '2-6'],
+  ['0 3 * * *', '* * ? *'],
+])('the guide prints %s as it says', async (schedule, part) => {
+  const args = [
+    'setup',
+    '--store',
+    'dynamodb:cronledger',
+    '--print',
+    'eventbridge',
+    '--task',
+    'nightly',
+    '--schedule',
+    schedule,
+  ]
+  const { code, stdout } = await cronledger(args)
+  expect(code).toBe(0)
+  const { ScheduleExpression } = JSON.parse(stdout).putRule
+  expect(ScheduleExpression).toContain(part)
+  expect(GUIDE).toContain(ScheduleExpression)
+})
