@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { cronledger, type Loose, scratch } from '../support/cli.ts'
+import { cronledger, type Loose, scratch, start } from '../support/cli.ts'
 import { linesOf, onTerminal } from '../support/terminal.ts'
 
 const store = `file:${join(scratch(), 'ledger.db')}`
@@ -89,6 +89,55 @@ describe('a ledger with faults, over a clock change and a change of the schedule
     expect(text.stdout).toMatch(
       /^nightly\n {2}schedule {2}0 12 \* \* \* \(UTC\), since 2026-11-05T12:00:00Z\n {2}last /,
     )
+  })
+})
+
+describe('5 missed, 3 failed, 2 stale and 1 late, over a clock change, with a schedule changed in between', () => {
+  const planted = { CRONLEDGER_STORE: `file:${join(scratch(), 'planted.db')}`, CRONLEDGER_LOG: 'quiet' }
+  const SHORT = ['--lease', '1s', '--heartbeat', '100ms', '--skew', '0s', '--kill-after', '100ms']
+  const [MISSED, FAILED, STALE, LATE] = ['missed', 'failed', 'stale', 'late']
+  // 02:30 in New York until 8 March, when there is none; from the 10th on at 05:00. In UTC: 07:30, then 09:00.
+  const SLOTS: ReadonlyArray<readonly [slot: string, fault: string | undefined]> = [
+    ['2026-03-01T07:30:00Z', LATE],
+    ['2026-03-02T07:30:00Z', MISSED],
+    ['2026-03-03T07:30:00Z', FAILED],
+    ['2026-03-04T07:30:00Z', STALE],
+    ['2026-03-05T07:30:00Z', undefined],
+    ['2026-03-06T07:30:00Z', undefined],
+    ['2026-03-07T07:30:00Z', MISSED],
+    ['2026-03-09T06:30:00Z', undefined],
+    ['2026-03-10T09:00:00Z', FAILED],
+    ['2026-03-11T09:00:00Z', MISSED],
+    ['2026-03-12T09:00:00Z', MISSED],
+    ['2026-03-13T09:00:00Z', STALE],
+    ['2026-03-14T09:00:00Z', FAILED],
+    ['2026-03-15T09:00:00Z', MISSED],
+    ['2026-03-16T09:00:00Z', undefined],
+  ]
+  const scheduleAt = (slot: string) => (slot < '2026-03-10' ? '30 2 * * *' : '0 5 * * *')
+
+  test('it finds these and nothing else', async () => {
+    for (const [slot, fault] of SLOTS) {
+      if (fault === MISSED) continue
+      const options = ['--task', 'nightly', '--schedule', scheduleAt(slot), '--timezone', 'America/New_York']
+      // What a person forces is never late, and all of these start months after their slots.
+      const when = fault === undefined ? ['--force-slot', slot, '--reason', 'backfill'] : ['--event-time', slot]
+      const args = ['run', ...options, ...when, ...(fault === STALE ? SHORT : []), '--']
+      if (fault === STALE) {
+        const killed = start([...args, 'sh', '-c', 'echo began; exec sleep 60'], { env: planted })
+        await killed.printed('began')
+        killed.child.kill('SIGKILL')
+        await killed.exited
+      } else await cronledger([...args, fault === FAILED ? 'false' : 'true'], { env: planted })
+    }
+    const range = ['--task', 'nightly', '--since', '2026-03-01', '--until', '2026-03-16']
+    const args = ['check', ...range, '--skew', '0s', '--late-after', '1h', '--format', 'json']
+    const { code, stdout } = await cronledger(args, { env: planted })
+    const found = (JSON.parse(stdout) as Loose[]).map(({ kind, slot }) => [slot, kind])
+    expect({ code, found: found.reverse() }).toEqual({
+      code: 1,
+      found: SLOTS.filter(([, fault]) => fault !== undefined),
+    })
   })
 })
 
