@@ -1,4 +1,4 @@
-import { span } from './calendar.ts'
+import { daysOfShapes, span } from './calendar.ts'
 import { parseAws } from './cron-aws.ts'
 import { type Problem, scheduleProblem } from './problem.ts'
 import { type Schedule, slotAfter } from './slot.ts'
@@ -50,19 +50,20 @@ function cronOf({ spec, fields }: Cron): string {
     ?.trim()
     .split(/[ \t]+/)
   if (own !== undefined) return `cron(${[...own, ...(own.length === 5 ? ['*'] : [])].join(' ')})`
-  if (fields.seconds.length > 1 || fields.seconds[0] !== 0) {
+  const { values: seconds } = fields.seconds
+  if (seconds.length > 1 || seconds[0] !== 0) {
     throw problem('AWS has no seconds: it cannot fire at any but :00')
   }
   const [minutes, hours, months] = [
-    listText(fields.minutes, 0, 59),
-    listText(fields.hours, 0, 23),
+    listText(fields.minutes.values, 0, 59),
+    listText(fields.hours.values, 0, 23),
     listText(
       [...fields.months].sort((a, b) => a - b),
       1,
       12,
     ),
   ]
-  const [dayOfMonth, dayOfWeek] = dayTexts(fields.days, problem)
+  const [dayOfMonth, dayOfWeek] = dayTexts(daysOfShapes(fields.days), problem)
   const expression = `cron(${minutes} ${hours} ${dayOfMonth} ${months} ${dayOfWeek} *)`
   if (expression.length > MAX_LENGTH)
     throw problem(`for AWS it would be ${expression.length} characters; ${MAX_LENGTH} are allowed`)
@@ -99,7 +100,7 @@ function dayTexts(days: readonly number[], problem: Problem): readonly [dayOfMon
 
 function meansDays([dayOfMonth, dayOfWeek]: readonly [string, string], days: readonly number[], problem: Problem) {
   const read = parseAws(`0 0 ${dayOfMonth} * ${dayOfWeek} *`, problem)
-  return read.days.every((mask, shape) => mask === days[shape])
+  return daysOfShapes(read.days).every((mask, shape) => mask === days[shape])
 }
 
 function candidates(days: readonly number[]): readonly (readonly [string, string])[] {

@@ -17,17 +17,30 @@ export interface Day {
 
 export type DayTest = (day: Day) => boolean
 
-/** What an expression compiles to, in either dialect. Lists are sorted, without duplicates, and not empty. */
+/** What an expression compiles to, in either dialect. No field is empty. */
 export interface Fields {
-  readonly seconds: readonly number[]
-  readonly minutes: readonly number[]
-  readonly hours: readonly number[]
+  readonly seconds: Times
+  readonly minutes: Times
+  readonly hours: Times
   /** 1 to 12. */
   readonly months: ReadonlySet<number>
   readonly years: ReadonlySet<number>
-  /** For each shape of a month (`shapeOf`), the days that match; day 1 is bit 0. */
-  readonly days: readonly number[]
+  readonly days: DaysOf
+  /** Whether they match on each day: most schedules do, and then no date need be known. */
+  readonly everyDay: boolean
 }
+
+/** The values of a field below 60, as a walk asks for them. */
+export interface Times {
+  /** Sorted, without duplicates. */
+  readonly values: readonly number[]
+  /** At n, the first of them from n on; at n + 1 of `down`, the last of them up to n. -1: none. */
+  readonly up: readonly number[]
+  readonly down: readonly number[]
+}
+
+/** The days that match in a month of so many days that starts on that weekday; day 1 is bit 0. */
+type DaysOf = (length: number, firstWeekday: number) => number
 
 /**
  * The years that are searched. Event times lie in AWS's 1970 to 2199, and the rarest date (29 February on one weekday)
@@ -36,51 +49,48 @@ export interface Fields {
 export const FIRST_YEAR = 1900
 export const LAST_YEAR = 2299
 
+/** The years of an expression that names none. */
+export const EVERY_YEAR: ReadonlySet<number> = new Set(span(FIRST_YEAR, LAST_YEAR))
+
 const DAY_SECONDS = 86_400
 const DAY_MS = DAY_SECONDS * 1000
+const FIRST_DAY = Date.UTC(FIRST_YEAR, 0, 1) / DAY_MS
+const LAST_DAY = Date.UTC(LAST_YEAR, 11, 31) / DAY_MS
+/** 1970-01-01 was a Thursday. */
+const FIRST_WEEKDAY = 4
 
-/** A month is one of 28 shapes: 28 to 31 days, starting on one of 7 weekdays. */
-function shapeOf(length: number, firstWeekday: number): number {
-  return (length - 28) * 7 + firstWeekday
-}
-
-interface Month {
-  readonly year: number
-  /** 1 to 12. */
-  readonly month: number
-  /** Its first day, in days since 1970-01-01. */
-  readonly first: number
-  readonly shape: number
-}
-
-/** A year more on each side, since local time runs up to a day over the edge. No expression's `years` has those. */
-const MONTHS: readonly Month[] = span(FIRST_YEAR - 1, LAST_YEAR + 1).flatMap((year) =>
-  span(1, 12).map((month) => {
-    const first = Date.UTC(year, month - 1, 1) / DAY_MS
-    const length = Date.UTC(year, month, 1) / DAY_MS - first
-    return { year, month, first, shape: shapeOf(length, new Date(first * DAY_MS).getUTCDay()) }
-  }),
-)
-const FIRST_DAY = Date.UTC(FIRST_YEAR - 1, 0, 1) / DAY_MS
-/** Over 400 years: a month's start is never more than a few days from where this puts it. */
-const MEAN_MONTH_DAYS = 146_097 / 4800
-
-export function compileDays(test: DayTest): readonly number[] {
-  const shapes: number[] = []
-  for (let length = 28; length <= 31; length++) {
-    for (let firstWeekday = 0; firstWeekday < 7; firstWeekday++) {
-      let days = 0
+/** A month is one of 28 shapes: 28 to 31 days, from one of 7 weekdays on. Few are met, so each is worked out when it is. */
+export function compileDays(test: DayTest): DaysOf {
+  const known = Array<number>(28).fill(UNKNOWN)
+  return (length, firstWeekday) => {
+    const shape = (length - 28) * 7 + firstWeekday
+    let days = known[shape] ?? UNKNOWN
+    if (days === UNKNOWN) {
+      days = 0
       for (let day = 1; day <= length; day++) {
         if (test({ day, weekday: (firstWeekday + day - 1) % 7, length })) days |= 1 << (day - 1)
       }
-      shapes[shapeOf(length, firstWeekday)] = days
+      known[shape] = days
     }
+    return days
   }
-  return shapes
 }
 
-export function sorted(values: Iterable<number>): readonly number[] {
-  return [...new Set(values)].sort((a, b) => a - b)
+/** The days of every shape of a month, 28 days from a Sunday on first: two expressions with the same ones mean the same days. */
+export function daysOfShapes(days: DaysOf): readonly number[] {
+  return span(28, 31).flatMap((length) => span(0, 6).map((firstWeekday) => days(length, firstWeekday)))
+}
+
+/** No set of days: those have 31 bits at most. */
+const UNKNOWN = -1
+
+export function compileTimes(values: Iterable<number>): Times {
+  const known = new Set(values)
+  const up = Array<number>(61).fill(-1)
+  const down = Array<number>(61).fill(-1)
+  for (let value = 59; value >= 0; value--) up[value] = known.has(value) ? value : (up[value + 1] ?? -1)
+  for (let value = 0; value < 60; value++) down[value + 1] = known.has(value) ? value : (down[value] ?? -1)
+  return { values: [...known].sort((a, b) => a - b), up, down }
 }
 
 export function span(first: number, last: number): readonly number[] {
@@ -93,23 +103,43 @@ export function nearestMatch(fields: Fields, local: number, direction: Direction
   let day = nearestDay(fields, today, direction)
   if (day === today) {
     const time = nearestTime(fields, local - today * DAY_SECONDS, direction)
-    if (time !== undefined) return today * DAY_SECONDS + time
+    if (time !== -1) return today * DAY_SECONDS + time
     day = nearestDay(fields, today + direction, direction)
   }
-  return day === null ? null : day * DAY_SECONDS + edgeTime(fields, direction)
+  if (day === null) return null
+  const { hours, minutes, seconds } = fields
+  const [hour, minute, second] = [edge(hours, direction), edge(minutes, direction), edge(seconds, direction)]
+  return day * DAY_SECONDS + hour * 3600 + minute * 60 + second
 }
 
 function nearestDay(fields: Fields, from: number, direction: Direction): number | null {
-  let index = Math.floor((from - FIRST_DAY) / MEAN_MONTH_DAYS) + 1
-  while ((MONTHS[index]?.first ?? from) > from) index--
-  for (let month = MONTHS[index]; month !== undefined; month = MONTHS[index]) {
-    if (fields.months.has(month.month) && fields.years.has(month.year)) {
-      const days = (fields.days[month.shape] ?? 0) & daysFrom(from - month.first, direction)
-      if (days !== 0) return month.first + 31 - Math.clz32(direction === 1 ? days & -days : days)
+  if (fields.everyDay && from >= FIRST_DAY && from <= LAST_DAY) return from
+  const date = new Date(from * DAY_MS)
+  let year = date.getUTCFullYear()
+  let month = date.getUTCMonth() + 1
+  let first = from - date.getUTCDate() + 1
+  // Local time runs up to a day over the edge of the searched years.
+  while (direction === 1 ? year <= LAST_YEAR : year >= FIRST_YEAR) {
+    if (fields.months.has(month) && fields.years.has(year)) {
+      const matching = fields.days(lengthOf(year, month), (((first + FIRST_WEEKDAY) % 7) + 7) % 7)
+      const days = matching & daysFrom(from - first, direction)
+      if (days !== 0) return first + 31 - Math.clz32(direction === 1 ? days & -days : days)
     }
-    index += direction
+    if (direction === 1) first += lengthOf(year, month)
+    month += direction
+    if (month < 1 || month > 12) {
+      month -= 12 * direction
+      year += direction
+    }
+    if (direction === -1) first -= lengthOf(year, month)
   }
   return null
+}
+
+/** Days in a month of the Gregorian calendar. */
+function lengthOf(year: number, month: number): number {
+  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28
+  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31
 }
 
 /** The bits of a month's days that are not yet behind a walk that starts `index` days after its first day. */
@@ -118,31 +148,28 @@ function daysFrom(index: number, direction: Direction): number {
   return index >= 31 ? -1 : (2 << index) - 1
 }
 
-function nearestTime(fields: Fields, time: number, direction: Direction): number | undefined {
+/** Seconds of the day; -1: none on this day. */
+function nearestTime({ hours, minutes, seconds }: Fields, time: number, direction: Direction): number {
   const hour = Math.floor(time / 3600)
   const minute = Math.floor(time / 60) % 60
-  if (fields.hours.includes(hour)) {
-    if (fields.minutes.includes(minute)) {
-      const second = nearest(fields.seconds, time % 60, direction)
-      if (second !== undefined) return hour * 3600 + minute * 60 + second
+  if (nearest(hours, hour, direction) === hour) {
+    if (nearest(minutes, minute, direction) === minute) {
+      const second = nearest(seconds, time % 60, direction)
+      if (second !== -1) return hour * 3600 + minute * 60 + second
     }
-    const nextMinute = nearest(fields.minutes, minute + direction, direction)
-    if (nextMinute !== undefined) return hour * 3600 + nextMinute * 60 + edge(fields.seconds, direction)
+    const nextMinute = nearest(minutes, minute + direction, direction)
+    if (nextMinute !== -1) return hour * 3600 + nextMinute * 60 + edge(seconds, direction)
   }
-  const nextHour = nearest(fields.hours, hour + direction, direction)
-  if (nextHour === undefined) return undefined
-  return nextHour * 3600 + edge(fields.minutes, direction) * 60 + edge(fields.seconds, direction)
+  const nextHour = nearest(hours, hour + direction, direction)
+  if (nextHour === -1) return -1
+  return nextHour * 3600 + edge(minutes, direction) * 60 + edge(seconds, direction)
 }
 
-/** The first matching time of a day, seen in that direction. */
-function edgeTime(fields: Fields, direction: Direction): number {
-  return edge(fields.hours, direction) * 3600 + edge(fields.minutes, direction) * 60 + edge(fields.seconds, direction)
+function nearest({ up, down }: Times, from: number, direction: Direction): number {
+  return (direction === 1 ? up[from] : down[from + 1]) ?? -1
 }
 
-function nearest(values: readonly number[], from: number, direction: Direction): number | undefined {
-  return direction === 1 ? values.find((value) => value >= from) : values.findLast((value) => value <= from)
-}
-
-function edge(values: readonly number[], direction: Direction): number {
-  return values.at(direction === 1 ? 0 : -1) ?? 0
+/** The first of them, seen in that direction. */
+function edge(times: Times, direction: Direction): number {
+  return nearest(times, direction === 1 ? 0 : 59, direction)
 }

@@ -1,4 +1,4 @@
-import { compileDays, type Day, type DayTest, type Fields, sorted } from './calendar.ts'
+import { compileDays, compileTimes, type Day, type DayTest, type Fields } from './calendar.ts'
 import { type Problem, quote } from './problem.ts'
 
 interface Field {
@@ -54,18 +54,19 @@ export function parseAws(text: string, problem: Problem): Fields {
       `day of month is ${quote(dayOfMonth)} and day of week is ${quote(dayOfWeek)}; exactly one of the two must be "?"`,
     )
   }
-  const list = (field: Field, text: string) => sorted(parseItems(field, text, problem, (item) => valuesOf(field, item)))
+  const list = (field: Field, text: string) => parseItems(field, text, problem, (item) => valuesOf(field, item))
   const dayTests =
     dayOfWeek === '?'
       ? parseItems(DAY_OF_MONTH, dayOfMonth, problem, dayOfMonthTests)
       : parseItems(DAY_OF_WEEK, dayOfWeek, problem, dayOfWeekTests)
   return {
-    seconds: [0],
-    minutes: list(MINUTES, minutes),
-    hours: list(HOURS, hours),
+    seconds: compileTimes([0]),
+    minutes: compileTimes(list(MINUTES, minutes)),
+    hours: compileTimes(list(HOURS, hours)),
     months: new Set(list(MONTH, month)),
     years: new Set(list(YEAR, year)),
     days: compileDays((day) => dayTests.some((test) => test(day))),
+    everyDay: false,
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Direction, FIRST_YEAR, type Fields, LAST_YEAR, nearestMatch } from './calendar.ts'
+import { type Direction, EVERY_YEAR, FIRST_YEAR, type Fields, LAST_YEAR, nearestMatch } from './calendar.ts'
 import { usageError } from './errors.ts'
 import type { Instant, ScheduleSpec } from './types.ts'
 import { firstInstantAt, MAX_OFFSET_SECONDS, type Zone } from './zone.ts'
@@ -83,8 +83,12 @@ function nearestSlot(schedule: Schedule, at: number, direction: Direction): Inst
   }
 }
 
-/** Whether the fields ever meet the zone's clocks: false for 31 February, and for a date that the zone skipped. */
+/**
+ * Whether the fields ever meet the zone's clocks: false for 31 February, and for a date that the zone skipped. Only a
+ * list of years can be as narrow as that: no zone skips a time in all of them, the years before summer time included.
+ */
 export function canFire(fields: Fields, zone: Zone): boolean {
+  if (fields.years === EVERY_YEAR) return nearestMatch(fields, FIRST_SECOND, 1) !== null
   return nearestFireTime(fields, zone, FIRST_SECOND, 1) !== null
 }
 
@@ -95,7 +99,7 @@ export function canFire(fields: Fields, zone: Zone): boolean {
  */
 function nearestFireTime(fields: Fields, zone: Zone, from: number, direction: Direction): number | null {
   if (direction === 1 ? from > LAST_SECOND : from < FIRST_SECOND) return null
-  const everyPass = fields.hours.length === 24
+  const everyPass = fields.hours.values.length === 24
   let at = Math.min(Math.max(from, FIRST_SECOND), LAST_SECOND)
   for (;;) {
     const piece = zone.pieceAt(at)

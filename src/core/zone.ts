@@ -44,23 +44,36 @@ export function openZone(name: string): Zone {
     NAME.test(name) &&
     !/^SystemV\//i.test(name) &&
     (name.length !== 3 || THREE_LETTER_NAMES.has(name.toUpperCase())) &&
-    IANAZone.isValidZone(name)
+    (name === 'UTC' || IANAZone.create(name).isValid)
   if (!named) {
     throw usageError(
       `timezone is ${quote(name)}; allowed are IANA names such as "Asia/Tokyo", "America/New_York" or "UTC", no offsets, abbreviations or "local"`,
     )
   }
+  // Most schedules: a constant, for which ICU need not be loaded.
+  if (name === 'UTC') return { pieceAt: () => ALWAYS_UTC }
   const zone = IANAZone.create(name)
   // Some old offsets have seconds (Monrovia until 1972: -00:44:30): luxon then gives a fraction of minutes.
   const offsetAt = (second: number) => Math.round(zone.offset(second * 1000) * 60)
   const cells = new Map<number, readonly Piece[]>()
+  /** Where two cells meet, for both of them: an offset costs some microseconds, all else here far less. */
+  const edges = new Map<number, number>()
+  const edgeAt = (second: number) => {
+    const offset = edges.get(second) ?? offsetAt(second)
+    edges.set(second, offset)
+    return offset
+  }
   return {
     pieceAt(second) {
       const index = Math.floor(second / CELL_SECONDS)
       let pieces = cells.get(index)
       if (pieces === undefined) {
-        if (cells.size >= MAX_CELLS) cells.clear()
-        pieces = split(offsetAt, index * CELL_SECONDS, (index + 1) * CELL_SECONDS)
+        if (cells.size >= MAX_CELLS) {
+          cells.clear()
+          edges.clear()
+        }
+        const [from, to] = [index * CELL_SECONDS, (index + 1) * CELL_SECONDS]
+        pieces = edgeAt(from) === edgeAt(to) ? [{ from, to, offset: edgeAt(from) }] : split(offsetAt, from, to)
         cells.set(index, pieces)
       }
       const piece = pieces.find(({ to }) => second < to)
@@ -69,6 +82,8 @@ export function openZone(name: string): Zone {
     },
   }
 }
+
+const ALWAYS_UTC: Piece = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY, offset: 0 }
 
 function split(offsetAt: (second: number) => number, from: number, to: number): readonly Piece[] {
   const offset = offsetAt(from)

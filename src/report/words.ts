@@ -34,7 +34,10 @@ export function inWords(schedule: Schedule): string {
     case 'cron': {
       // Of these it says what they are.
       if (expression.startsWith('@')) return words(expression.toLowerCase())
-      const { seconds, minutes, hours, months, years } = schedule.fields
+      const { months, years } = schedule.fields
+      const { values: seconds } = schedule.fields.seconds
+      const { values: minutes } = schedule.fields.minutes
+      const { values: hours } = schedule.fields.hours
       return [
         seconds.length * minutes.length * hours.length <= NAMED_TIMES
           ? `At ${AND.format(timesOf(seconds, minutes, hours))}`
