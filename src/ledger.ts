@@ -9,7 +9,7 @@ import { checkPerson } from './core/person.ts'
 import { resolveBySchedules } from './core/schedules-in-force.ts'
 import { checkTaskName } from './core/task.ts'
 import { parseTimeRange } from './core/time-range.ts'
-import type { Instant, ScheduleSpec } from './core/types.ts'
+import type { Instant, Place, ScheduleSpec } from './core/types.ts'
 import { checkTask } from './run/check.ts'
 import { link, systemClock } from './run/clock.ts'
 import { commandWork } from './run/command.ts'
@@ -40,6 +40,13 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
     return opened
   }
 
+  // Asked for once: under ECS it is a request of its own.
+  let place: Promise<Place> | null = null
+  const whereWeAre = () => {
+    place ??= findPlace(process.env)
+    return place
+  }
+
   async function reading({ ledgerTimeoutMs, signal }: ReadOptions): Promise<HistoryDeps> {
     const { store } = await open()
     const pageTimeoutMs = ledgerTimeoutMs ?? LIMITS.ledgerTimeoutMs.default
@@ -55,8 +62,8 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
     const only = options.force?.only
     const terms = { ...readTerms(options), ...(only !== undefined && { forceOnly: readForceable(only) }) }
     const schedule = readSchedule(options)
-    const place = await findPlace(process.env)
-    const read = readTrigger(triggerInput(options, personOf(place)), schedule, terms, systemClock.now())
+    const place = await whereWeAre()
+    const read = readTrigger(triggerInput(options, place), schedule, terms, systemClock.now())
     const { store, warnings } = await open()
 
     const context: RunContext = {
@@ -160,7 +167,7 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
     },
     async settle({ task, slot, state, reason, by, skewMs = LIMITS.skewMs.default, ...options }) {
       const deps = await reading(options)
-      const place = await findPlace(process.env)
+      const place = await whereWeAre()
       const person = { reason, by: by ?? personOf(place) }
       checkPerson(person)
       const { schedules } = await knownTask(task, options, 0, deps)
@@ -242,13 +249,13 @@ async function callWork<T>(
   }
 }
 
-function triggerInput({ eventTime, event, force }: RunOptions, person: string): TriggerInput {
+function triggerInput({ eventTime, event, force }: RunOptions, place: Place): TriggerInput {
   return {
     ...(eventTime === undefined ? {} : { eventTime: timeText(eventTime, 'event time') }),
     ...(event === undefined ? {} : { event }),
     ...(force === undefined
       ? {}
-      : { forceSlot: timeText(force.slot, 'slot'), reason: force.reason, by: force.by ?? person }),
+      : { forceSlot: timeText(force.slot, 'slot'), reason: force.reason, by: force.by ?? personOf(place) }),
   }
 }
 

@@ -1,5 +1,4 @@
 import { performance } from 'node:perf_hooks'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Instant } from '../core/types.ts'
 
 /** Time as an argument: the wall clock goes into records, the monotonic one measures and decides what is due. */
@@ -21,11 +20,22 @@ export const systemClock: Clock = {
   async wait(ms, signal) {
     const untilMs = performance.now() + ms
     for (let leftMs = ms; leftMs > 0 && !signal?.aborted; leftMs = untilMs - performance.now()) {
-      await delay(Math.min(leftMs, LONGEST_TIMER_MS), undefined, signal === undefined ? {} : { signal }).catch(
-        () => undefined,
-      )
+      await pause(Math.min(leftMs, LONGEST_TIMER_MS), signal)
     }
   },
+}
+
+/** Not by `timers/promises`: it ends an aborted wait with an error, which costs more than all else of a deadline that is met. */
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, ms)
+    signal?.addEventListener('abort', end)
+  })
 }
 
 /**
@@ -45,7 +55,8 @@ export async function withDeadline<T>(
   try {
     return await job(over.signal)
   } finally {
-    finished.abort()
+    // With a reason: without one, an error is made for it.
+    finished.abort(null)
     unlink()
   }
 }

@@ -49,7 +49,7 @@ export async function withinStop<T>(
   try {
     return await withDeadline(io.clock, ms, [over.signal], job)
   } finally {
-    finished.abort()
+    finished.abort(null)
     io.stop.removeEventListener('abort', countDown)
   }
 }
