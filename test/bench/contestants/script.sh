@@ -1,0 +1,8 @@
+# What a shell does instead: two calls of the command line of AWS around the batch.
+set -e
+AWS=/usr/bin/aws
+KEY="{\"id\": {\"S\": \"$BENCH_KEY\"}}"
+$AWS dynamodb put-item --table-name locks --item "$KEY" --condition-expression 'attribute_not_exists(id)'
+true
+$AWS dynamodb update-item --table-name locks --key "$KEY" --update-expression 'SET #s = :s' \
+  --expression-attribute-names '{"#s": "state"}' --expression-attribute-values '{":s": {"S": "COMPLETED"}}'
