@@ -12,6 +12,9 @@ export const hasAws = existsSync('/usr/bin/aws')
 export const CREDENTIALS = { accessKeyId: 'bench', secretAccessKey: 'bench' }
 export const REGION = 'eu-west-1'
 
+/** The SDK tells each time that 200 requests at once wait for its 50 connections. */
+const QUIET = { trace() {}, debug() {}, info() {}, warn() {}, error() {} }
+
 /** The machine's environment without what this project, AWS or Node reads of it. */
 export const ENV = {
   ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(CRONLEDGER|AWS|ECS|NODE_)/.test(name))),
@@ -38,7 +41,12 @@ export function ours() {
 export async function startServer(kind = 'dynalite') {
   const child = fork(here('server.mjs'), [kind], { env: ENV })
   const [doors] = await once(child, 'message')
-  const client = new DynamoDBClient({ endpoint: doors.direct, region: REGION, credentials: CREDENTIALS })
+  const client = new DynamoDBClient({
+    endpoint: doors.direct,
+    region: REGION,
+    credentials: CREDENTIALS,
+    requestHandler: { logger: QUIET },
+  })
   for (const [TableName, ...keys] of [
     ['locks', 'id'],
     ['grouped-locks', 'lockId', 'lockGroup'],
