@@ -2,7 +2,7 @@ import { LedgerError, usageError } from '../core/errors.ts'
 import { openSink } from '../report/sink.ts'
 import { printable } from '../report/text.ts'
 import type { Stops } from '../run/signals.ts'
-import { type Environment, helpOf, suggestion } from './arguments.ts'
+import { type Environment, suggestion } from './arguments.ts'
 import type { Command, CommandContext } from './command.ts'
 import { EXIT, EXIT_OF_ERROR, exitCodeOfStop } from './exit.ts'
 import { hideStandardStreams, print } from './streams.ts'
@@ -96,7 +96,7 @@ async function dispatch(name: string | undefined, context: CommandContext): Prom
   const asksHelp = context.argv.includes('--help') || context.argv.includes('-h')
   if (entry.supervises && !asksHelp) hideStandardStreams()
   const { help, execute } = await entry.load()
-  if (asksHelp) return answer(await helpOf(help))
+  if (asksHelp) return answer(await (await import('./help.ts')).helpOf(help))
   // Any other command is left as it is.
   return entry.supervises ? execute(context) : Promise.race([execute(context), exitCodeOfStop(context.stops)])
 }

@@ -1,8 +1,8 @@
 import { closest, distance } from 'fastest-levenshtein'
-import yargs from 'yargs'
+import parse from 'yargs-parser'
 import { parseDuration } from '../core/duration.ts'
 import { usageError } from '../core/errors.ts'
-import { allowedText, defaultText, type OptionSpec, type OptionTable, variableOf } from './options.ts'
+import { allowedText, type OptionSpec, type OptionTable, variableOf } from './options.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -27,50 +27,18 @@ export interface CommandHelp {
   readonly notes?: string
 }
 
-/** Columns of the help: it is read in terminals of that width at least, and in logs. */
-const HELP_COLUMNS = 110
 /** A name further off than this is no slip of the fingers. */
 const MAX_SLIPS = 3
 
-function parserOf(command: CommandHelp) {
-  // Where it stands is nothing to it, and a folder that is gone would end it.
-  const parser = yargs([], '/')
-    .scriptName('cronledger')
-    .usage(`cronledger ${command.name} [options]${command.rest ?? ''}\n\n${command.summary}`)
-    .parserConfiguration({
-      'camel-case-expansion': false,
-      'dot-notation': false,
-      'parse-numbers': false,
-      'parse-positional-numbers': false,
-      'boolean-negation': false,
-      'short-option-groups': false,
-    })
-    .locale('en')
-    .version(false)
-    .exitProcess(false)
-    .wrap(HELP_COLUMNS)
-    .updateStrings({ 'Options:': `Options (each also as an environment variable: --task is ${variableOf('task')}):` })
-  for (const [name, spec] of Object.entries(command.options)) {
-    // Without a type yargs leaves the text as it is, and the help without a word that says nothing.
-    parser.option(name, { describe: describe(spec), ...(spec.kind === 'switch' ? { type: 'boolean' } : {}) })
-  }
-  const examples = command.examples.map(([example, what]) => `  # ${what}\n  ${example}`)
-  return parser.epilogue(
-    ['Examples:', ...examples, ...(command.notes === undefined ? [] : ['', command.notes])].join('\n'),
-  )
-}
-
-function describe(spec: OptionSpec): string {
-  const allowed = allowedText(spec)
-  const usual = defaultText(spec)
-  return [spec.help, allowed && `[${allowed}]`, usual && `[${spec.required ? usual : `default: ${usual}`}]`]
-    .filter(Boolean)
-    .join(' ')
-}
-
-export function helpOf(command: CommandHelp): Promise<string> {
-  return parserOf(command).getHelp()
-}
+/** Texts stay what they are: whatever can be read in two ways is read here, and strictly. */
+const CONFIGURATION = {
+  'camel-case-expansion': false,
+  'dot-notation': false,
+  'parse-numbers': false,
+  'parse-positional-numbers': false,
+  'boolean-negation': false,
+  'short-option-groups': false,
+} as const
 
 /** Reads a command's options. Throws a usage error for whatever it would have to guess at. */
 export function readOptions<Table extends OptionTable>(
@@ -78,11 +46,9 @@ export function readOptions<Table extends OptionTable>(
   argv: readonly string[],
   env: Environment,
 ): Values<Table> {
-  const {
-    _: words,
-    $0,
-    ...flags
-  } = parserOf(command).help(false).parseSync(bound(argv, command.options)) as Record<string, unknown>
+  const switches = Object.keys(command.options).filter((name) => command.options[name]?.kind === 'switch')
+  const parsed = parse(bound(argv, command.options), { boolean: switches, configuration: CONFIGURATION })
+  const { _: words, ...flags } = parsed as Record<string, unknown>
   for (const flag of Object.keys(flags)) {
     if (!Object.hasOwn(command.options, flag)) throw unknownOption(`-${flag}`, flag, command.options)
   }
@@ -96,11 +62,11 @@ export function readOptions<Table extends OptionTable>(
   return Object.fromEntries(values) as Values<Table>
 }
 
-/** yargs takes what starts with a dash for an option, also where it is a value: `--event -`, `--reason '-5 rows'`. */
+/** The parser takes what starts with a dash for an option, also where it is a value: `--event -`, `--reason '-5 rows'`. */
 function bound(argv: readonly string[], options: OptionTable): string[] {
   const words: string[] = []
   for (const word of argv) {
-    // Before yargs sees it, which trips over names that every object has.
+    // Before the parser sees it, which trips over names that every object has.
     const flag = /^--([^=]+)/.exec(word)?.[1]
     if (flag !== undefined && !Object.hasOwn(options, flag)) throw unknownOption(word, flag, options)
     const before = words.at(-1) ?? ''

@@ -7,5 +7,9 @@ const stops = installStops()
 // Node and the AWS SDK warn of versions on every start, to people who build programs: nothing for the log of a batch.
 process.removeAllListeners('warning')
 
-const { main } = await import('./app.ts')
-process.exit(await main(process.argv.slice(2), process.env, stops))
+void start()
+
+async function start(): Promise<never> {
+  const { loadApp } = await import('./load.ts')
+  process.exit(await loadApp().main(process.argv.slice(2), process.env, stops))
+}

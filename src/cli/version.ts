@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs'
+import sdk from '@aws-sdk/client-dynamodb/package.json' with { type: 'json' }
+import cronledger from '../../package.json' with { type: 'json' }
 
-/** Version of cronledger, and of what decides the slots: Node's zone data. */
+/** Version of cronledger, and of what it stands on; Node's zone data decides the slots. */
 export function versionText(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string
-  }
-  return `cronledger ${version} (Node ${process.version}, zone data ${process.versions['tz']})`
+  const { version, versions } = process
+  return `cronledger ${cronledger.version} (Node ${version}, AWS SDK ${sdk.version}, zone data ${versions['tz']})`
 }

@@ -38,8 +38,15 @@ const THREE_LETTER_NAMES: ReadonlySet<string> = new Set(
   'CET EET EST GMT HST MET MST PRC ROC ROK UCT UTC WET'.split(' '),
 )
 
+/** No time that a slot can have lies outside: JavaScript's own last instant. */
+const ALWAYS: Piece = { from: -8.64e12, to: 8.64e12, offset: 0 }
+
+/** The default zone, without ICU: a process's first look into that takes 9 ms and 8 MB. */
+const UTC: Zone = { pieceAt: () => ALWAYS }
+
 /** Throws a usage error for anything but an IANA name. The name is used as it is written: ICU's own spelling varies by version. */
 export function openZone(name: string): Zone {
+  if (name === 'UTC') return UTC
   const named =
     NAME.test(name) &&
     !/^SystemV\//i.test(name) &&

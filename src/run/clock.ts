@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks'
 import type { Instant } from '../core/types.ts'
 
 /** Time as an argument: the wall clock goes into records, the monotonic one measures and decides what is due. */

@@ -1,5 +1,5 @@
 import type { Finding, InspectTerms } from './finding.ts'
-import { parseStoreName } from './open.ts'
+import { parseStoreName, withSqlite } from './open.ts'
 import type { CallOptions } from './store.ts'
 
 /**
@@ -13,6 +13,6 @@ export async function* inspectStore(name: string, terms: InspectTerms, call: Cal
     yield* inspectTable({ table: parsed.table, env: terms.env }, terms, call)
     return
   }
-  const { inspectFile } = await import('./file-inspect.ts')
+  const { inspectFile } = await withSqlite(import('./file-inspect.ts'))
   yield* inspectFile(parsed.path, call)
 }

@@ -1,4 +1,4 @@
-import { type LedgerError, usageError } from '../core/errors.ts'
+import { firstLine, type LedgerError, usageError } from '../core/errors.ts'
 import { quote } from '../core/problem.ts'
 import type { Store } from './store.ts'
 
@@ -47,7 +47,19 @@ export async function openStore(
     return { store: openDynamoStore({ table: parsed.table, env }), warnings: [] }
   }
   const { checkPlace } = await import('./file-guard.ts')
-  const { openFileStore } = await import('./file.ts')
+  const { openFileStore } = await withSqlite(import('./file.ts'))
   const { path } = parsed
   return { warnings: checkPlace(path), store: openFileStore(path) }
+}
+
+/** What needs SQLite, which is native code: throws a usage error where that is not there, as in the single executable. */
+export async function withSqlite<T>(loading: Promise<T>): Promise<T> {
+  try {
+    return await loading
+  } catch (error) {
+    const why = firstLine(error)
+    throw usageError(
+      `this build of cronledger has no file: ledger (${why}); take dynamodb:TABLE, or cronledger from npm`,
+    )
+  }
 }

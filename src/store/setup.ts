@@ -1,4 +1,4 @@
-import { parseStoreName } from './open.ts'
+import { parseStoreName, withSqlite } from './open.ts'
 import type { CallOptions } from './store.ts'
 
 /** What setup did, or found done. */
@@ -30,7 +30,7 @@ export async function setUpStore(
     return { name, steps: await setUpTable({ table: parsed.table, env }, call), warnings: [] }
   }
   const { checkPlace } = await import('./file-guard.ts')
-  const { setUpFile } = await import('./file.ts')
+  const { setUpFile } = await withSqlite(import('./file.ts'))
   const { path } = parsed
   const warnings = checkPlace(path)
   return { name, steps: [{ what: 'file', did: await setUpFile(path, call) }], warnings }

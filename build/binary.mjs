@@ -1,0 +1,57 @@
+// Makes dist-bin/cronledger, one executable, of dist/cli (`npm run build` first) and the Node that runs this:
+// `npx -p node@24 npm run build:binary` takes another one.
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { inject } from 'postject'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const CLI = join(ROOT, 'dist/cli')
+const OUT = join(ROOT, 'dist-bin')
+const BINARY = join(OUT, 'cronledger')
+
+/** What src/cli/load.ts and src/store/schema.ts read, by the names that they ask for. */
+const assets = Object.fromEntries([
+  ...readdirSync(CLI)
+    .filter((name) => name.startsWith('app'))
+    .map((name) => [name, join(CLI, name)]),
+  ...readdirSync(join(ROOT, 'schema'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name))
+    .map((path) => [path.slice(ROOT.length), path]),
+])
+const cache = `app-${process.version}-${process.platform}-${process.arch}.cache`
+if (!(cache in assets)) throw new Error(`dist/cli/${cache} is missing: run "npm run build" with this Node first`)
+
+const folder = mkdtempSync(join(tmpdir(), 'cronledger-binary-'))
+try {
+  const config = join(folder, 'sea.json')
+  const blob = join(folder, 'sea.blob')
+  const main = join(CLI, 'main.js')
+  writeFileSync(
+    config,
+    JSON.stringify({ main, output: blob, assets, useCodeCache: true, disableExperimentalSEAWarning: true }),
+  )
+  execFileSync(process.execPath, ['--experimental-sea-config', config], { stdio: ['ignore', 'ignore', 'inherit'] })
+  mkdirSync(OUT, { recursive: true })
+  // Not over a program that may be running.
+  rmSync(BINARY, { force: true })
+  copyFileSync(process.execPath, BINARY)
+  chmodSync(BINARY, 0o755)
+  await inject(BINARY, 'NODE_SEA_BLOB', readFileSync(blob), {
+    sentinelFuse: 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2',
+  })
+} finally {
+  rmSync(folder, { recursive: true })
+}
