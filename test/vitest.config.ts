@@ -4,6 +4,8 @@ export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     include: ['test/**/*.test.ts'],
+    // They take minutes and tools of their own: `npm run test:image`.
+    exclude: ['test/image/**'],
     // Real servers and real processes: a hang must end as a failure that names the test, not as a stuck CI.
     testTimeout: 60_000,
     hookTimeout: 60_000,

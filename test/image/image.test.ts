@@ -1,0 +1,139 @@
+// The images of the Dockerfile, built and run for real, on a DynamoDB server of this machine.
+import { readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { cronledger, type Loose } from '../support/cli.ts'
+import { CREDENTIALS, REGION, type Server, startDynalite } from '../support/servers.ts'
+import { buildImages, type Images, whyNot } from './podman.ts'
+
+const reason = whyNot()
+if (reason !== null) process.stderr.write(`the images are NOT tested here: ${reason}\n`)
+
+/** What a strict platform allows: a root file system that nobody writes, no capabilities, a user without a name. */
+const STRICT = ['--read-only', '--cap-drop=all', '--security-opt=no-new-privileges', '--user', '12345']
+
+/** A batch that writes and waits. Its first line says whose child it is. */
+const BATCH = `import os, signal, sys, time
+def told(number, frame):
+    print('told', flush=True)
+    sys.exit(3)
+signal.signal(signal.SIGTERM, signal.SIG_IGN if 'deaf' in sys.argv else told)
+print('parent', os.getppid(), 'user', os.getuid(), 'slot', os.environ['CRONLEDGER_RUN_SLOT'], flush=True)
+if len(sys.argv) > 1: time.sleep(600)
+`
+
+describe.skipIf(reason !== null)('the image', () => {
+  let images: Images
+  let server: Server
+  let env: Record<string, string>
+  const batch = 'localhost/batch:test'
+
+  beforeAll(async () => {
+    server = await startDynalite()
+    env = {
+      AWS_ENDPOINT_URL_DYNAMODB: server.endpoint,
+      AWS_REGION: REGION,
+      AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
+      CRONLEDGER_STORE: 'dynamodb:cronledger',
+      CRONLEDGER_SCHEDULE: '0 3 * * *',
+      CRONLEDGER_EVENT_TIME: '2026-11-24T03:00:00Z',
+    }
+    expect(await cronledger(['setup'], { env })).toMatchObject({ code: 0 })
+    images = await buildImages(fileURLToPath(new URL('../..', import.meta.url)))
+    // The two lines of the README, in the image of a batch that knows nothing of Node.
+    await images.build(
+      batch,
+      `FROM ${images.base}
+COPY --from=${images.binary} /cronledger /usr/local/bin/cronledger
+ENTRYPOINT ["cronledger", "run", "--"]
+CMD ["python3", "-c", ${JSON.stringify(BATCH)}]
+`,
+    )
+  })
+  afterAll(async () => {
+    await images?.remove()
+    await server?.stop()
+  })
+
+  /** `podman run` or `create`, on the network of this machine, with the ledger's environment. */
+  const options = (task: string) => {
+    const set = Object.entries({ ...env, CRONLEDGER_TASK: task }).flatMap(([name, value]) => [
+      '--env',
+      `${name}=${value}`,
+    ])
+    return ['--network', 'host', '--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=4096:4096', ...set]
+  }
+  const rowOf = async (task: string): Promise<Loose> => {
+    const { stdout } = await cronledger(['history', '--task', task, '--format', 'json'], { env })
+    return JSON.parse(stdout)[0]
+  }
+
+  test('has one user without a name, the executable as entrypoint, and labels', async () => {
+    const { stdout } = await images.podman('image', 'inspect', images.runtime)
+    const [{ Config, Labels }] = JSON.parse(stdout)
+    expect(Config).toMatchObject({ User: '65532:65532', Entrypoint: ['/usr/local/bin/cronledger'] })
+    expect(Labels).toMatchObject({
+      'org.opencontainers.image.title': 'cronledger',
+      'org.opencontainers.image.licenses': 'Apache-2.0',
+    })
+    const version = await images.podman('run', '--rm', ...options('none'), ...STRICT, images.runtime, '--version')
+    expect(version.stdout).toMatch(/^cronledger \d+\.\d+\.\d+ \(Node v[\d.]+, AWS SDK [\d.]+, zone data \w+\)\n$/)
+  })
+
+  test('has a stage with nothing but the executable', async () => {
+    const { stdout } = await images.podman('image', 'mount', images.binary)
+    expect(readdirSync(stdout.trim())).toEqual(['cronledger'])
+    await images.podman('image', 'unmount', images.binary)
+  })
+
+  test('runs a batch in another language once, as PID 1, on a read-only root, without capabilities or a name', async () => {
+    const start = () => images.podman('run', '--rm', ...options('nightly'), ...STRICT, batch)
+    const first = await start()
+    expect(first).toMatchObject({ code: 0, stdout: 'parent 1 user 12345 slot 2026-11-24T03:00:00Z\n' })
+    expect(await start()).toMatchObject({ code: 0, stdout: '' })
+    expect(await rowOf('nightly')).toMatchObject({
+      state: 'COMPLETED',
+      attempts: [{ outcome: 'succeeded' }],
+      rejections: { count: 1 },
+    })
+  })
+
+  test('ends with its batch, whatever that leaves behind', async () => {
+    const script = 'sh -c "sleep 600 & true"; echo left'
+    const ended = await images.podman('run', '--rm', ...options('orphans'), ...STRICT, batch, 'sh', '-c', script)
+    expect(ended).toMatchObject({ code: 0, stdout: 'left\n' })
+    expect(await rowOf('orphans')).toMatchObject({ state: 'COMPLETED' })
+  })
+
+  /** Starts the batch, waits until it runs, and stops the container. */
+  async function stopped(task: string, graceSeconds: string, words: readonly string[], how: readonly string[]) {
+    const command = ['python3', '-c', BATCH, ...words]
+    await images.podman('create', '--name', task, ...options(task), ...STRICT, ...how, batch, ...command)
+    await images.podman('start', task)
+    await images.podman('wait', '--condition', 'running', task)
+    for (let tries = 0; ; tries += 1) {
+      const { stdout } = await images.podman('logs', task)
+      if (stdout.includes('parent 1')) break
+      expect(tries, 'looks at the log before the batch writes').toBeLessThan(200)
+    }
+    await images.podman('stop', '--time', graceSeconds, task)
+    const { stdout } = await images.podman('wait', task)
+    const logs = await images.podman('logs', task)
+    return { code: Number(stdout), output: logs.stdout, row: await rowOf(task) }
+  }
+
+  test('passes the stop on to the batch, and records its end', async () => {
+    const { code, output, row } = await stopped('polite', '30', ['wait'], [])
+    expect(output).toContain('told')
+    expect(code).toBe(128 + 15)
+    expect(row).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'interrupted', exitCode: 3 }] })
+  })
+
+  test('kills a batch that ignores the stop, and records that within a stop timeout of 5 seconds', async () => {
+    const { code, row } = await stopped('deaf', '5', ['deaf'], ['--env', 'CRONLEDGER_STOP_TIMEOUT=5s'])
+    // 137 would be podman's kill of cronledger itself.
+    expect(code).toBe(128 + 15)
+    expect(row).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'interrupted', signal: 'SIGKILL' }] })
+  })
+})

@@ -1,0 +1,106 @@
+import { execFile } from 'node:child_process'
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+/** Debian's release that the base images are made of. */
+const SUITE = 'trixie'
+const CA_BUNDLE = '/etc/ssl/certs/ca-certificates.crt'
+
+/** Why no image can be built here; null where it can. */
+export function whyNot(): string | null {
+  const folders = (process.env['PATH'] ?? '').split(delimiter)
+  const missing = ['buildah', 'mmdebstrap', 'podman', 'runc'].filter(
+    (tool) => !folders.some((folder) => existsSync(join(folder, tool))),
+  )
+  if (missing.length > 0) return `not installed: ${missing.join(', ')} (apt-get install buildah mmdebstrap podman runc)`
+  return process.getuid?.() === 0 ? null : 'root is needed to make base images'
+}
+
+export interface Result {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface Images {
+  /** Stages of the project's Dockerfile, by the names that they were built under. */
+  readonly binary: string
+  readonly runtime: string
+  /** The base image: Debian with Python, without Node. */
+  readonly base: string
+  /** Builds from a Dockerfile's text. */
+  build(name: string, dockerfile: string): Promise<void>
+  podman(...args: string[]): Promise<Result>
+  remove(): Promise<void>
+}
+
+/** Makes the base images of Debian's packages and this machine's Node, then all stages, in a storage of their own. */
+export async function buildImages(project: string): Promise<Images> {
+  const folder = mkdtempSync(join(tmpdir(), 'cronledger-image-'))
+  const storage = ['--root', join(folder, 'root'), '--runroot', join(folder, 'runroot'), '--storage-driver', 'overlay']
+  // A machine that may not raise its limits, as is usual in a container, cannot give podman's default ones.
+  const limits = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=4096:4096']
+  const files = join(folder, 'node')
+  const env = { ...process.env, PODMAN_IGNORE_CGROUPSV1_WARNING: '1' }
+  const call = (command: string, ...args: string[]) => run(command, args, { env, maxBuffer: 2 ** 26 })
+  const podman = (...args: string[]): Promise<Result> =>
+    call('podman', ...storage, '--cgroup-manager', 'cgroupfs', '--runtime', 'runc', ...args).then(
+      ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+      ({ code, stdout, stderr }) => ({ code, stdout, stderr }),
+    )
+  const buildah = (...args: string[]) =>
+    call(
+      'buildah',
+      ...storage,
+      'build',
+      '--isolation',
+      'chroot',
+      '--network',
+      'host',
+      '--pull-never',
+      ...limits,
+      ...args,
+    )
+  const node = 'localhost/node:test'
+  const names = { base: 'localhost/base:test', binary: 'localhost/binary:test', runtime: 'localhost/runtime:test' }
+  const fromText = async (name: string, dockerfile: string, context: string, ...args: string[]) => {
+    const file = join(folder, 'Dockerfile')
+    writeFileSync(file, dockerfile)
+    await buildah('--file', file, '--tag', name, ...args, context)
+  }
+  const remove = async () => {
+    await podman('rm', '--all', '--force', '--time', '0')
+    await podman('unmount', '--all')
+    rmSync(folder, { recursive: true, force: true })
+  }
+
+  try {
+    const made = join(folder, 'base.tar')
+    // BASE_TAR: one that was kept from an earlier time. To make it takes a minute and more.
+    const tar = process.env['BASE_TAR'] ?? made
+    if (tar === made) await call('mmdebstrap', '--quiet', '--variant=minbase', '--include=python3-minimal', SUITE, made)
+    await call('podman', ...storage, 'import', '--quiet', tar, names.base)
+    rmSync(made, { force: true })
+    const npm = (await call('npm', 'root', '--global')).stdout.trim()
+    cpSync(process.execPath, join(files, 'bin/node'))
+    cpSync(join(npm, 'npm'), join(files, 'lib/node_modules/npm'), { recursive: true })
+    // The one that this machine trusts: a company's registry may have a certificate of its own.
+    cpSync(CA_BUNDLE, join(files, 'ca.crt'), { dereference: true })
+    const npmOnPath = 'RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm'
+    const trust = 'ENV NODE_EXTRA_CA_CERTS=/usr/local/ca.crt'
+    await fromText(node, `FROM ${names.base}\nCOPY . /usr/local\n${npmOnPath}\n${trust}\n`, files)
+    const bases = ['--build-arg', `NODE_IMAGE=${node}`, '--build-arg', `RUNTIME_IMAGE=${names.base}`]
+    for (const target of ['binary', 'runtime'] as const) {
+      await buildah('--layers', ...bases, '--target', target, '--tag', names[target], project)
+    }
+  } catch (error) {
+    await remove()
+    throw error
+  }
+  const build = (name: string, dockerfile: string) => fromText(name, dockerfile, files)
+  return { ...names, podman, remove, build }
+}
