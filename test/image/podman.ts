@@ -20,7 +20,7 @@ export function whyNot(): string | null {
   return process.getuid?.() === 0 ? null : 'root is needed to make base images'
 }
 
-export interface Result {
+interface Result {
   readonly code: number
   readonly stdout: string
   readonly stderr: string

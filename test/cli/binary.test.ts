@@ -1,0 +1,87 @@
+// The single executable, alone: in an empty folder, on a PATH without Node.
+import { type ExecFileException, execFile, execFileSync } from 'node:child_process'
+import { copyFileSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Loose, scratch } from '../support/cli.ts'
+import { CREDENTIALS, REGION, type Server, startDynalite } from '../support/servers.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Node's own builds have the place for a program in them; Linux distributions' may lack it. */
+const canHold = readFileSync(process.execPath).includes('NODE_SEA_FUSE_')
+if (!canHold) process.stderr.write(`the executable is NOT tested here: ${process.execPath} cannot hold a program\n`)
+
+describe.skipIf(!canHold)('the executable', () => {
+  const folder = scratch()
+  const binary = join(folder, 'cronledger')
+  let server: Server
+  let env: Record<string, string>
+
+  beforeAll(async () => {
+    execFileSync(process.execPath, ['build/binary.mjs'], { cwd: ROOT, stdio: 'ignore' })
+    copyFileSync(join(ROOT, 'dist-bin/cronledger'), binary)
+    server = await startDynalite()
+    env = {
+      PATH: '/usr/bin:/bin',
+      AWS_ENDPOINT_URL_DYNAMODB: server.endpoint,
+      AWS_REGION: REGION,
+      AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
+      CRONLEDGER_STORE: 'dynamodb:cronledger',
+      CRONLEDGER_TASK: 'nightly',
+    }
+  })
+  afterAll(() => server?.stop())
+
+  const run = (...args: string[]) =>
+    new Promise<{ code: unknown; stdout: string; stderr: string }>((resolve) => {
+      execFile(binary, args, { cwd: folder, env }, (error: ExecFileException | null, stdout, stderr) =>
+        resolve({ code: error?.code ?? 0, stdout, stderr }),
+      )
+    })
+
+  test('says what it is made of', async () => {
+    const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+    const { stdout } = await run('--version')
+    expect(stdout).toMatch(
+      new RegExp(`^cronledger ${version} \\(Node ${process.version}, AWS SDK 3[.\\d]+, zone data \\w+\\)\n$`),
+    )
+  })
+
+  test('needs no library that a Debian or Amazon Linux image lacks', () => {
+    const usual = ['linux-vdso', 'libdl', 'libstdc++', 'libm', 'libgcc_s', 'libpthread', 'libc', 'libatomic']
+    const lines = execFileSync('ldd', [binary], { encoding: 'utf8' }).matchAll(/^\s+([a-z][^\s.]*)\.so/gm)
+    expect(usual).toEqual(expect.arrayContaining(Array.from(lines, ([, name]) => name)))
+  })
+
+  test('serves the whole DynamoDB store', async () => {
+    expect(await run('setup')).toMatchObject({ code: 0, stdout: expect.stringContaining('table created') })
+    const trigger = [
+      'run',
+      '--schedule',
+      '0 3 * * *',
+      '--timezone',
+      'Asia/Tokyo',
+      '--event-time',
+      '2026-11-24T18:00:00Z',
+    ]
+    const first = await run(...trigger, '--', 'sh', '-c', 'echo "$CRONLEDGER_RUN_SLOT"')
+    expect(first).toMatchObject({ code: 0, stdout: '2026-11-24T18:00:00Z\n' })
+    expect(await run(...trigger, '--', 'echo', 'again')).toMatchObject({ code: 0, stdout: '' })
+    const rows: Loose = JSON.parse((await run('history', '--format', 'json')).stdout)
+    expect(rows).toMatchObject([{ state: 'COMPLETED', rejections: { count: 1 } }])
+    expect((await run('show', '--slot', '2026-11-24T18:00:00Z')).stdout).toContain('COMPLETED')
+    expect((await run('explain', '--schedule', '@daily')).stdout).toContain('@daily')
+    expect((await run('run', '--help')).stdout).toContain('--max-attempts')
+  })
+
+  test('says in one line that it has no file: ledger', async () => {
+    const ended = await run('history', '--store', 'file:ledger.db')
+    expect(ended).toMatchObject({ code: 64, stdout: '' })
+    expect(ended.stderr).toMatch(
+      /^cronledger: this build of cronledger has no file: ledger .*; take dynamodb:TABLE.*\n$/,
+    )
+  })
+})

@@ -1,0 +1,98 @@
+// What `npm publish` would send, and what a user has after `npm install`.
+import { execFile } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { beforeAll, expect, test } from 'vitest'
+import { scratch } from './support/cli.ts'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const run = promisify(execFile)
+const folder = scratch()
+let files: readonly string[]
+
+// The registry gives the four packages that the tarball depends on.
+beforeAll(async () => {
+  const packed = await run('npm', ['pack', '--json', '--pack-destination', folder], { cwd: ROOT })
+  const [{ filename, files: listed }] = JSON.parse(packed.stdout)
+  files = listed.map(({ path }: { path: string }) => path)
+  writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }')
+  const quiet = ['--no-audit', '--no-fund', '--ignore-scripts']
+  await run('npm', ['install', ...quiet, `./${filename}`], { cwd: folder })
+}, 300_000)
+
+test('the tarball has the library, the command line, the schemas, and nothing else', () => {
+  const library = reachable('dist/index.js')
+  const others = files.filter((path) => !library.has(path) && !library.has(path.replace(/\.d\.ts$/, '.js')))
+  expect(others.filter((path) => !path.startsWith('schema/')).sort()).toEqual([
+    'CHANGELOG.md',
+    'LICENSE',
+    'README.md',
+    'dist/cli/THIRD-PARTY.txt',
+    `dist/cli/app-${process.version}-${process.platform}-${process.arch}.cache`,
+    'dist/cli/app.js',
+    'dist/cli/main.js',
+    'dist/cli/package.json',
+    'package.json',
+  ])
+  expect([...library].filter((path) => !files.includes(path))).toEqual([])
+  expect(files).toEqual(expect.arrayContaining(['schema/table.json', 'schema/row.schema.json']))
+})
+
+/** The modules that one of them imports, at once or later. Types-only modules are empty, and come by their `.d.ts`. */
+function reachable(path: string, found = new Set<string>()): ReadonlySet<string> {
+  if (found.has(path)) return found
+  found.add(path)
+  const texts = [path, path.replace(/\.js$/, '.d.ts')].map((file) => readFileSync(join(ROOT, file), 'utf8'))
+  for (const [, name] of texts.join('\n').matchAll(/(?:from |import\()'(\.[^']+)'/g)) {
+    reachable(join(dirname(path), (name ?? '').replace(/\.ts$/, '.js')), found)
+  }
+  return found
+}
+
+test('npx runs it', async () => {
+  const cronledger = (...args: string[]) => run('npx', ['--no-install', 'cronledger', ...args], { cwd: folder })
+  expect((await cronledger('--version')).stdout).toMatch(/^cronledger \d/)
+  const trigger = ['--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', '2026-11-24T03:00:00Z']
+  const start = () => cronledger('run', '--store', 'file:ledger.db', ...trigger, '--', 'echo', 'paid')
+  expect((await start()).stdout).toBe('paid\n')
+  expect((await start()).stdout).toBe('')
+})
+
+test('its compiled form fits the Node that made it', async () => {
+  const cli = join(folder, 'node_modules/cronledger/dist/cli')
+  const script = `
+    const { readFileSync } = require('node:fs')
+    const cachedData = readFileSync(process.argv[2])
+    const { cachedDataRejected } = new (require('node:vm').Script)(readFileSync(process.argv[1], 'latin1'), { filename: 'cronledger', cachedData })
+    process.stdout.write(String(cachedDataRejected))`
+  const cache = join(cli, `app-${process.version}-${process.platform}-${process.arch}.cache`)
+  expect((await run(process.execPath, ['-e', script, join(cli, 'app.js'), cache])).stdout).toBe('false')
+})
+
+test('another Node, other flags: it runs without the compiled form', async () => {
+  const main = join(folder, 'node_modules/cronledger/dist/cli/main.js')
+  const { stdout, stderr } = await run(process.execPath, ['--no-opt', '--stack-size=900', main, '--version'])
+  expect(stdout).toMatch(/^cronledger \d/)
+  expect(stderr).toBe('')
+})
+
+test('a program imports it, and has its types', async () => {
+  const program = `import { createLedger, slotOf } from 'cronledger'
+const ledger = createLedger({ store: 'file:library.db' })
+const outcome = await ledger.run({ task: 'nightly', schedule: '0 3 * * *', eventTime: '2026-11-24T03:00:00Z' }, async ({ number }) => number)
+const found: { readonly slot: Date } | null = slotOf({ schedule: '@daily' }, '2026-11-24T05:00:00Z')
+if (outcome.status === 'completed') console.log(outcome.status, outcome.value.toFixed(0), found?.slot.toISOString())
+await ledger.close()
+`
+  writeFileSync(join(folder, 'program.mjs'), program.replace(/: \{ readonly slot: Date \} \| null/, ''))
+  writeFileSync(join(folder, 'program.ts'), program)
+  const { stdout } = await run(process.execPath, ['program.mjs'], { cwd: folder })
+  expect(stdout).toBe('completed 1 2026-11-24T00:00:00.000Z\n')
+  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--lib', 'es2023,dom']
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
+  await run(process.execPath, [tsc, ...options, 'program.ts'], { cwd: folder }).catch(({ stdout: errors }) =>
+    expect(errors).toBe(''),
+  )
+})
