@@ -75,7 +75,7 @@ function bound(argv: readonly string[], options: OptionTable): string[] {
     const isValue = spec !== undefined && spec.kind !== 'switch' && /^-(?!-)/.test(word)
     if (isValue) words[words.length - 1] = `${before}=${word}`
     else if (flag !== undefined && options[flag]?.kind === 'switch' && word.includes('=')) {
-      // Yargs takes every word but `true` for false; the environment knows `yes` and `on`, and refuses what is neither.
+      // The parser takes every word but `true` for false; the environment knows `yes` and `on`, and refuses what is neither.
       words.push(`--${flag}=${readSwitch(`--${flag}`, word.slice(word.indexOf('=') + 1))}`)
     } else words.push(word)
   }

@@ -31,6 +31,11 @@ function ledger(options: readonly string[] = [], terms = SHORT) {
     store,
     run,
     row,
+    /** Runs yesterday's slot, so that the registry has the task: no later run is paused while it holds the file for that. */
+    async known() {
+      const yesterday = run('true').map((word) => word.replace('2026-11-23', '2026-11-22'))
+      expect(await cronledger(yesterday)).toMatchObject({ code: 0 })
+    },
     /** Waits for what the ledger comes to say; the test's own time limit ends it. */
     async until(holds: (row: Loose, now: number) => boolean) {
       for (;;) {
@@ -117,7 +122,8 @@ describe('kill -9 in mid-run', () => {
 
 describe('paused past its lease, then woken', () => {
   test('stops its child, and cannot overwrite the new owner', async () => {
-    const { run, row, until } = ledger(['--max-attempts', '2'])
+    const { run, row, until, known } = ledger(['--max-attempts', '2'])
+    await known()
     // The child ends while its supervisor is stopped: nothing of it keeps another run from taking over.
     const first = start(run('sh', '-c', 'echo ready; exec sleep 0.5'))
     await first.printed('ready')
@@ -145,6 +151,8 @@ describe('a lease that another run took over', () => {
     // Somebody deletes the row, and another run claims the slot: the version is the same, the owner is not.
     const { default: Libsql } = await import('libsql')
     const database = new Libsql(store.slice('file:'.length))
+    // Heartbeats, and the registry after the start of the child, hold the file now and then.
+    database.exec('PRAGMA busy_timeout = 5000')
     database.exec(
       "UPDATE rows SET document = json_set(document, '$.owner', 'another', '$.attempts[0].runId', 'another')",
     )
