@@ -20,8 +20,9 @@ export async function openProgress(
   { stays }: { readonly stays: boolean },
 ): Promise<Progress | null> {
   if (!isatty(2) || env['TERM'] === 'dumb') return null
-  const { SingleBar } = await import('cli-progress')
-  const bar = new SingleBar({
+  // By its default: a bundle cannot tell the names that CommonJS exports.
+  const { default: cliProgress } = await import('cli-progress')
+  const bar = new cliProgress.SingleBar({
     stream: new WriteStream(2),
     format: '[{bar}] {percentage}%  {text}',
     barsize: 30,
