@@ -1,0 +1,155 @@
+/** A planted bug: in `file`, the text `from` becomes `to`. */
+export interface Mutation {
+  readonly name: string
+  readonly file: string
+  readonly from: string
+  readonly to: string
+}
+
+/** Bugs of the kind that this field has had; the simulation must find each. `npm run test:mutations` plays them. */
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'an unfenced finish: a conflict with another owner is written over',
+    file: 'src/run/write.ts',
+    from: "if (found.owner !== row.owner) return { kind: 'lost', found }",
+    to: '',
+  },
+  {
+    name: 'a read instead of the condition: the claim expects whatever a read has just found',
+    file: 'src/run/write.ts',
+    from: "const expected: Expected = ground ?? 'absent'",
+    to: "const seen = (await io.store.get(change(ground, { writeId, now: io.clock.now() }), options).catch(() => null)) as Row | null; const expected: Expected = seen ?? 'absent'",
+  },
+  {
+    name: 'a contender compares the lease without the skew',
+    file: 'src/core/decide.ts',
+    from: 'now <= (row.leaseUntil ?? 0) + skewMs',
+    to: 'now <= (row.leaseUntil ?? 0)',
+  },
+  {
+    name: 'the owner trusts its lease to the end, without the skew',
+    file: 'src/run/lease.ts',
+    from: 'trustedFromMs + terms.leaseMs - terms.skewMs',
+    to: 'trustedFromMs + terms.leaseMs',
+  },
+  {
+    name: 'an ambiguous write taken for a duplicate: the conflict with its own write is lost',
+    file: 'src/run/write.ts',
+    from: "if (found.writeId === writeId) return { kind: 'ok', row, preparedAtMs }",
+    to: "if (found.writeId === writeId) return { kind: 'lost', found }",
+  },
+  {
+    name: 'a finish that mistakes its own late renewal for success',
+    file: 'src/run/write.ts',
+    from: 'if (found.writeId === writeId) return',
+    to: 'if (found.owner === row.owner) return',
+  },
+  {
+    name: 'a put that wipes the notes',
+    file: 'test/support/memory-store.ts',
+    from: 'notes: entry?.notes ?? encodeNotes(NO_NOTES)',
+    to: 'notes: encodeNotes(NO_NOTES)',
+  },
+  {
+    name: 'a note that counts a client’s retry again',
+    file: 'src/core/rejections.ts',
+    from: 'return notes.rejectedBy.includes(runId) || notes.latest?.runId === runId',
+    to: 'return false',
+  },
+  {
+    name: 'giving up by a read: no row found counts as withdrawn',
+    file: 'src/run/claim.ts',
+    from: 'const written = await writeAsOwner(base, (ground, stamp) => withdrawn(ground, claim, stamp), io, options)',
+    to: 'const written = await untilAnswered(() => io.store.get({ task: claim.task, slot: claim.window.slot }, options), io, options)',
+  },
+  {
+    name: 'a claim that is given up is not withdrawn where it landed',
+    file: 'src/core/transition.ts',
+    from: 'const landed = found !== null && found.owner === claim.runId\n  if (landed)',
+    to: 'const landed = found !== null && found.owner === claim.runId\n  if (landed) return written(found, stamp)\n  if (landed)',
+  },
+  {
+    name: 'the work starts before the claim is confirmed',
+    file: 'src/run/claim.ts',
+    from: "if (written.kind === 'unanswered')\n        return { kind: 'unanswered', cause: written.cause, sent: { base, row: written.row } }",
+    to: "if (written.kind === 'unanswered') return { kind: 'claimed', row: written.row, preparedAtMs: io.clock.monotonicMs() }",
+  },
+  {
+    name: 'a lease that another run took over does not stop the work',
+    file: 'src/run/lease.ts',
+    from: "if (written.kind === 'lost') return { cause: 'taken', killInMs: terms.killAfterMs }",
+    to: "if (written.kind === 'lost') return null",
+  },
+  {
+    name: 'a lease that could not be renewed does not stop the work',
+    file: 'src/run/lease.ts',
+    from: "const stopAtMs = () => (terms.onLeaseLost === 'continue' ?",
+    to: 'const stopAtMs = () => (true ?',
+  },
+  {
+    name: 'the lease is counted from the answer, not from before it was asked for',
+    file: 'src/run/lease.ts',
+    from: 'trustedFromMs = written.preparedAtMs',
+    to: 'trustedFromMs = clock.monotonicMs() + 5_000',
+  },
+  {
+    name: 'a failed force opens a completed slot again',
+    file: 'src/core/decide.ts',
+    from: "if (successOf(row) !== undefined || settled('COMPLETED')) return 'completed'",
+    to: "if (row.state === 'COMPLETED') return 'completed'",
+  },
+  {
+    name: 'a forced trigger starts beside a running attempt',
+    file: 'src/core/decide.ts',
+    from: "return scheduled ? { kind: 'duplicate', cause: 'running', row: found } : refuse('running')",
+    to: "if (scheduled) return { kind: 'duplicate', cause: 'running', row: found }",
+  },
+  {
+    name: 'attempts are not counted',
+    file: 'src/core/decide.ts',
+    from: 'if (scheduled && countedAttempts(found) >= policy.maxAttempts)',
+    to: 'if (scheduled && found.attempts.length > 50)',
+  },
+  {
+    name: 'a takeover forgets the attempt before it',
+    file: 'src/core/transition.ts',
+    from: 'const attempts = (base?.attempts ?? []).map(abandoned)\n  const attempt',
+    to: 'const attempts = (base?.attempts ?? []).filter(({ outcome }) => outcome !== undefined).map(abandoned)\n  const attempt',
+  },
+  {
+    name: 'a person settles a running slot',
+    file: 'src/core/decide.ts',
+    from: "if (isRunning(found, now, skewMs)) return 'running'\n  if (doneBecause",
+    to: 'if (doneBecause',
+  },
+  {
+    name: 'a retry begins without the ledger’s word',
+    file: 'src/run/next-attempt.ts',
+    from: "if (begun.kind === 'ok') return { kind: 'next', row: begun.row }",
+    to: "if (begun.kind !== 'lost') return { kind: 'next', row: begun.kind === 'ok' ? begun.row : written.row }",
+  },
+  {
+    name: 'a stop in the wait for a retry is not heard',
+    file: 'src/run/execute.ts',
+    from: 'if (!halt.aborted) {\n      io.tell',
+    to: 'if (!lease.lost.aborted) {\n      io.tell',
+  },
+  {
+    name: 'the turn is free as soon as its holder is not the newest run of the slot',
+    file: 'src/core/turn.ts',
+    from: 'return isForeign(found) || (found.owner === runId && isRunning(found, now, skewMs))',
+    to: "return isForeign(found) || (found.owner === runId && found.attempts.at(-1)?.phase === 'waiting')",
+  },
+  {
+    name: 'the turn is taken without its condition',
+    file: 'src/run/turn.ts',
+    from: "io.store.writeEntry(key, next, entry?.version ?? 'absent', options),",
+    to: "io.store.readEntry(key, options).then((e) => io.store.writeEntry(key, { ...next, version: (e?.version ?? 0) + 1 }, e?.version ?? 'absent', options)),",
+  },
+  {
+    name: 'the holder of a turn does not ask for it again after a pause',
+    file: 'src/run/execute.ts',
+    from: "if (!hasTurn) return 'held'",
+    to: "if (hasTurn || !hasTurn) return 'held'",
+  },
+]
