@@ -11,6 +11,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Files run side by side on two cores; tests inside a file in order.
     maxWorkers: 2,
+    // Of the tests that say so, which wait for processes of theirs most of the time.
+    maxConcurrency: 10,
     reporters: ['default', './test/support/summary.ts'],
   },
 })

@@ -1,5 +1,8 @@
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { buffer } from 'node:stream/consumers'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Answer } from './servers.ts'
 
 /** A request to DynamoDB, as it passes. */
 export interface Passing {
@@ -19,12 +22,25 @@ export type Treatment =
   | 'pass'
   /** The server applies it; the connection is cut instead of an answer. */
   | 'cutAnswer'
+  /** The server applies it; the connection is cut in the middle of the answer. */
+  | 'cutInAnswer'
   /** Cut before the server sees it. */
   | 'cutRequest'
   /** Never answered, and never passed on. */
   | 'stall'
+  /** The server applies it; never answered. */
+  | 'stallAnswer'
   /** Not answered; passed on when `release` is called. */
   | 'hold'
+  /** The connection is cut at once; passed on when `release` is called, after whatever was sent since. */
+  | 'cutAndHold'
+  /** Answered, that much later. */
+  | { readonly delayMs: number }
+  /** Answered so; the server never sees it. */
+  | { readonly answer: Answer }
+  /** The server's answer, with another body. */
+  // biome-ignore lint/suspicious/noExplicitAny: an answer of a server, as it came
+  | { readonly change: (body: any) => object }
 
 export interface FaultyProxy {
   readonly url: string
@@ -34,8 +50,12 @@ export interface FaultyProxy {
   treat(decide: (passing: Passing) => Treatment): void
   /** Resolves when a request that `which` takes has arrived. */
   arrived(which: (passing: Passing) => boolean): Promise<void>
-  /** Passes the held requests on, and resolves when the server has applied them. */
+  /** Passes the held requests on, and resolves when the server has applied all that it was ever sent. */
   release(): Promise<void>
+  /** From now on nothing is answered on the connections that are open, which stay open; new ones work. */
+  deafen(): void
+  /** Closes the connections that wait for a request, as servers do after a while. */
+  closeIdle(): void
   close(): void
 }
 
@@ -48,37 +68,68 @@ export interface FaultyProxy {
 export async function startFaultyProxy(upstream: string, { oneByOne = false } = {}): Promise<FaultyProxy> {
   const seen: Passing[] = []
   const waiting = new Set<() => void>()
-  const held: (() => Promise<void>)[] = []
+  const held: (() => Promise<unknown>)[] = []
+  const open = new Set<Socket>()
+  const deaf = new WeakSet<Socket>()
   let decide: (passing: Passing) => Treatment = () => 'pass'
 
   let before: Promise<unknown> = Promise.resolve()
-  const pass = (request: IncomingMessage, body: Buffer, response: ServerResponse | null) => {
-    const turn = oneByOne
-      ? before.then(() => forward(upstream, request, body, response))
-      : forward(upstream, request, body, response)
-    before = turn
+  const asked = new Set<Promise<unknown>>()
+  const ask = (request: IncomingMessage, body: Buffer): Promise<Reply> => {
+    const turn = oneByOne ? before.then(() => forward(upstream, request, body)) : forward(upstream, request, body)
+    before = turn.catch(() => undefined)
+    const answered: Promise<unknown> = before.then(() => asked.delete(answered))
+    asked.add(answered)
     return turn
   }
 
-  const server = createServer((request, response) => {
-    void readBody(request).then(async (body) => {
-      const passing = describe(request, body, seen)
-      seen.push(passing)
-      for (const look of waiting) look()
-      switch (decide(passing)) {
-        case 'pass':
-          return pass(request, body, response)
-        case 'cutAnswer':
-          await pass(request, body, null)
-          return request.socket.destroy()
-        case 'cutRequest':
-          return request.socket.destroy()
-        case 'hold':
-          return held.push(() => pass(request, body, null))
-        case 'stall':
-          return
+  async function treatOne(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await buffer(request)
+    if (deaf.has(request.socket)) return
+    const passing = describe(request, body, seen)
+    seen.push(passing)
+    for (const look of waiting) look()
+    const treatment = decide(passing)
+    switch (treatment) {
+      case 'pass':
+        return send(response, await ask(request, body))
+      case 'cutAnswer':
+        await ask(request, body)
+        return void request.socket.destroy()
+      case 'cutInAnswer': {
+        const { status, headers, body: answer } = await ask(request, body)
+        response.writeHead(status, { ...headers, 'content-length': answer.length })
+        return void response.write(answer.subarray(0, answer.length >> 1), () => request.socket.destroy())
       }
-    })
+      case 'cutRequest':
+        return void request.socket.destroy()
+      case 'cutAndHold':
+        request.socket.destroy()
+        return void held.push(() => ask(request, body))
+      case 'hold':
+        return void held.push(() => ask(request, body))
+      case 'stall':
+        return
+      case 'stallAnswer':
+        return void (await ask(request, body))
+    }
+    if ('answer' in treatment) {
+      const { status, body: answer } = treatment.answer
+      return send(response, { status, headers: JSON_1_0, body: Buffer.from(answer) })
+    }
+    if ('delayMs' in treatment) await delay(treatment.delayMs)
+    const reply = await ask(request, body)
+    if ('delayMs' in treatment) return send(response, reply)
+    const changed = JSON.stringify(treatment.change(JSON.parse(reply.body.toString())))
+    // The checksum would be that of the answer before.
+    send(response, { status: reply.status, headers: JSON_1_0, body: Buffer.from(changed) })
+  }
+
+  // A server that goes away with its test answers nothing; neither do we.
+  const server = createServer((request, response) => void treatOne(request, response).catch(() => response.destroy()))
+  server.on('connection', (socket) => {
+    open.add(socket)
+    socket.on('close', () => open.delete(socket))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
@@ -100,12 +151,31 @@ export async function startFaultyProxy(upstream: string, { oneByOne = false } = 
     },
     async release() {
       await Promise.all(held.splice(0).map((letThrough) => letThrough()))
+      // Also what nobody waits for any more: an answer that was cut, a process that has left.
+      await Promise.all(asked)
     },
+    deafen() {
+      for (const socket of open) deaf.add(socket)
+    },
+    closeIdle: () => server.closeIdleConnections(),
     close() {
       server.closeAllConnections()
       server.close()
     },
   }
+}
+
+/** What the server answers, with its body whole. */
+interface Reply {
+  readonly status: number
+  readonly headers: IncomingMessage['headers']
+  readonly body: Buffer
+}
+
+const JSON_1_0 = { 'content-type': 'application/x-amz-json-1.0' }
+
+function send(response: ServerResponse, { status, headers, body }: Reply): void {
+  response.writeHead(status, headers).end(body)
 }
 
 function describe(request: IncomingMessage, body: Buffer, seen: readonly Passing[]): Passing {
@@ -116,25 +186,17 @@ function describe(request: IncomingMessage, body: Buffer, seen: readonly Passing
   return { action, state, registry, indexName, index: seen.filter((passing) => passing.action === action).length }
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  for await (const chunk of request) chunks.push(chunk as Buffer)
-  return Buffer.concat(chunks)
-}
-
-function forward(upstream: string, from: IncomingMessage, body: Buffer, to: ServerResponse | null): Promise<void> {
+function forward(upstream: string, from: IncomingMessage, body: Buffer): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const { host: _, ...headers } = from.headers
     const passed = httpRequest(
       upstream,
       { method: from.method ?? 'POST', path: from.url ?? '/', headers },
       (answer) => {
-        to?.writeHead(answer.statusCode ?? 500, answer.headers)
-        answer.on('data', (chunk: Buffer) => to?.write(chunk))
-        answer.on('end', () => {
-          to?.end()
-          resolve()
-        })
+        buffer(answer).then(
+          (whole) => resolve({ status: answer.statusCode ?? 500, headers: answer.headers, body: whole }),
+          reject,
+        )
       },
     )
     passed.on('error', reject)

@@ -6,6 +6,8 @@ import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
+import { openDynamoStore } from '../../src/store/dynamodb.ts'
+import type { Store } from '../../src/store/store.ts'
 
 /** A server on a free port of the loopback interface. */
 export interface Server {
@@ -25,6 +27,22 @@ export function awsEnv({ endpoint }: Pick<Server, 'endpoint'>): Readonly<Record<
     AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
     AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
   }
+}
+
+/** What a process needs to find a server. */
+export function environmentOf(endpoint: string): Record<string, string> {
+  const { accessKeyId, secretAccessKey } = CREDENTIALS
+  return {
+    AWS_ENDPOINT_URL_DYNAMODB: endpoint,
+    AWS_REGION: REGION,
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+  }
+}
+
+/** The ledger of a server as this process sees it, past every proxy. */
+export function openTestStore(endpoint: string): Store {
+  return openDynamoStore({ table: 'ledger', env: {}, config: { endpoint, region: REGION, credentials: CREDENTIALS } })
 }
 
 const MOTO = '/usr/bin/moto_server'

@@ -1,0 +1,47 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Store } from '../../src/store/store.ts'
+import { cronledger, start } from '../support/cli.ts'
+import { type FaultyProxy, startFaultyProxy } from '../support/proxy.ts'
+import { environmentOf, openTestStore, type Server, startDynalite } from '../support/servers.ts'
+
+describe.concurrent('the connection during a long child', () => {
+  let server: Server
+  let store: Store
+  beforeAll(async () => {
+    server = await startDynalite()
+    store = openTestStore(server.endpoint)
+    await cronledger(['setup', '--store', 'dynamodb:ledger'], { env: environmentOf(server.endpoint) })
+  })
+  afterAll(async () => {
+    store.close()
+    await server.stop()
+  })
+
+  test.for<readonly [string, (proxy: FaultyProxy) => void]>([
+    ['closed by the server', (proxy) => proxy.closeIdle()],
+    ['gone dead without a word', (proxy) => proxy.deafen()],
+  ])('%s: does not cost the finish, not even in the 10 s of a stop', async ([what, happen]) => {
+    const proxy = await startFaultyProxy(server.endpoint)
+    const task = what.replaceAll(' ', '-')
+    const env = { ...environmentOf(proxy.url), CRONLEDGER_STORE: 'dynamodb:ledger', CRONLEDGER_TASK: task }
+    const args = ['run', '--schedule', '0 3 * * *', '--event-time', '2026-01-02T03:00:05Z', '--stop-timeout', '10s']
+    // Longer than a connection is kept; and a child that does not mind SIGTERM leaves the least time for the finish.
+    const child = ['sh', '-c', "trap '' TERM; sleep 6; echo slept; while :; do sleep 1; done"]
+    const run = start([...args, '--', ...child], { env })
+    await proxy.arrived(({ registry, action }) => registry && action === 'PutItem')
+    happen(proxy)
+    await run.printed('slept')
+    run.child.kill('SIGTERM')
+    const { code, stderr } = await run.ended
+    const row = await store.get(
+      { task, slot: Date.parse('2026-01-02T03:00:00Z') },
+      { signal: AbortSignal.timeout(30_000) },
+    )
+    proxy.close()
+    expect({ code, row }, stderr).toMatchObject({
+      code: 143,
+      row: { state: 'FAILED', attempts: [{ outcome: 'interrupted', signal: 'SIGKILL' }] },
+    })
+    expect(stderr).not.toContain('unrecorded')
+  })
+})

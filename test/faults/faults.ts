@@ -1,0 +1,88 @@
+import type { Treatment } from '../support/proxy.ts'
+
+/** One way in which a network or DynamoDB fails a request, and what it means to who sent it. */
+export interface Fault {
+  readonly name: string
+  readonly how: Treatment
+  /** `lost`: no answer that says anything, so ask again; `denied`: asking again is no use; `late`: an answer, later. */
+  readonly is: 'lost' | 'denied' | 'late'
+  /** What was sent is applied: at once, when the proxy lets it through, or never. */
+  readonly applied: 'now' | 'later' | 'never'
+}
+
+/** An error of AWS as it comes over the wire. */
+export function awsError(status: number, type: string, message: string, field = 'message'): Treatment {
+  return { answer: { status, body: JSON.stringify({ __type: type, [field]: message }) } }
+}
+
+const DYNAMODB = 'com.amazonaws.dynamodb.v20120810'
+const NOT_ALLOWED =
+  'User: arn:aws:sts::123456789012:assumed-role/batch/0123 is not authorized to perform: dynamodb:UpdateItem on resource: arn:aws:dynamodb:eu-west-1:123456789012:table/ledger because no identity-based policy allows the dynamodb:UpdateItem action'
+
+const never = { is: 'lost', applied: 'never' } as const
+
+export const FAULTS: readonly Fault[] = [
+  { ...never, name: 'cut before the server sees it', how: 'cutRequest' },
+  { ...never, name: 'cut before the answer', how: 'cutAnswer', applied: 'now' },
+  { ...never, name: 'cut in the answer', how: 'cutInAnswer', applied: 'now' },
+  { ...never, name: 'held, and let through after later ones', how: 'cutAndHold', applied: 'later' },
+  { ...never, name: 'never answered', how: 'stall' },
+  { ...never, name: 'applied, never answered', how: 'stallAnswer', applied: 'now' },
+  { name: 'delayed', how: { delayMs: 250 }, is: 'late', applied: 'now' },
+  {
+    ...never,
+    name: 'ProvisionedThroughputExceededException',
+    how: awsError(
+      400,
+      `${DYNAMODB}#ProvisionedThroughputExceededException`,
+      'The level of configured provisioned throughput for the table was exceeded. Consider increasing your provisioning level with the UpdateTable API.',
+    ),
+  },
+  {
+    ...never,
+    name: 'ThrottlingException',
+    how: awsError(400, 'com.amazon.coral.availability#ThrottlingException', 'Rate of requests exceeds the allowed'),
+  },
+  {
+    ...never,
+    name: 'RequestLimitExceeded',
+    how: awsError(
+      400,
+      `${DYNAMODB}#RequestLimitExceeded`,
+      'Throughput exceeds the current throughput limit for your account.',
+    ),
+  },
+  {
+    ...never,
+    name: 'InternalServerError',
+    how: awsError(
+      500,
+      `${DYNAMODB}#InternalServerError`,
+      'The request processing has failed because of an unknown error',
+    ),
+  },
+  {
+    ...never,
+    name: 'a 503 that is no JSON',
+    how: { answer: { status: 503, body: '<html><h1>503 Service Temporarily Unavailable</h1></html>' } },
+  },
+  {
+    name: 'ExpiredTokenException',
+    how: awsError(400, 'com.amazon.coral.service#ExpiredTokenException', 'The security token included is expired'),
+    is: 'denied',
+    applied: 'never',
+  },
+  {
+    name: 'AccessDeniedException',
+    // This one has its text under a capital M.
+    how: awsError(400, 'com.amazon.coral.service#AccessDeniedException', NOT_ALLOWED, 'Message'),
+    is: 'denied',
+    applied: 'never',
+  },
+  {
+    name: 'UnrecognizedClientException',
+    how: awsError(400, 'com.amazon.coral.service#UnrecognizedClientException', 'The security token is invalid.'),
+    is: 'denied',
+    applied: 'never',
+  },
+]

@@ -1,0 +1,177 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { finished } from '../../src/core/transition.ts'
+import type { Row, StoredRow } from '../../src/core/types.ts'
+import type { Store } from '../../src/store/store.ts'
+import { claimOf } from '../store/contract.ts'
+import { cronledger, scratch, start } from '../support/cli.ts'
+import { type FaultyProxy, type Passing, startFaultyProxy } from '../support/proxy.ts'
+import { environmentOf, hasMoto, openTestStore, type Server, startDynalite, startMoto } from '../support/servers.ts'
+import { FAULTS, type Fault } from './faults.ts'
+
+// Every fault of the wire, at every point of a run, once and for good: real processes before real servers.
+
+/** The requests of each point. A claim's withdrawal and the registry of tasks are none of them. */
+const POINTS = {
+  claim: ({ action, state }: Passing) => action === 'PutItem' && state === 'PENDING',
+  renewal: ({ action, state }: Passing) => action === 'UpdateItem' && state === 'PENDING',
+  finish: ({ action, state }: Passing) => action === 'UpdateItem' && state === 'COMPLETED',
+  note: ({ action, state }: Passing) => action === 'UpdateItem' && state === null,
+  query: ({ action }: Passing) => action === 'Query',
+} as const
+type Point = keyof typeof POINTS
+
+type Times = 'once' | 'for good'
+
+interface Promised {
+  readonly code: number
+  /** How often the child was started. */
+  readonly started: 0 | 1
+  /** What the row says in the end, also when all that was held has arrived; null: there is none. */
+  readonly row: {
+    readonly state: Row['state']
+    readonly outcomes: readonly unknown[]
+    readonly rejected: number
+  } | null
+}
+
+const row = (state: Row['state'], outcome: string | undefined, rejected = 0) =>
+  ({ state, outcomes: [outcome], rejected }) as const
+const DONE: Promised = { code: 0, started: 1, row: row('COMPLETED', 'succeeded') }
+
+/** What is promised of a fault at a point: the whole of the matrix. */
+function promised(point: Point, { is, applied }: Fault, times: Times): Promised {
+  const passes = is === 'late' || (is === 'lost' && times === 'once')
+  switch (point) {
+    case 'claim':
+      if (passes) return DONE
+      if (is === 'denied') return { code: 77, started: 0, row: null }
+      // Given up and withdrawn: whatever of the claim arrives later, the slot is free.
+      return { code: 75, started: 0, row: row('FAILED', 'notStarted') }
+    case 'renewal':
+      // With one attempt, no outage costs the batch or its record.
+      return DONE
+    case 'finish':
+      // A finish is retried whatever the error is: credentials come back.
+      if (passes || times === 'once') return DONE
+      if (applied === 'now') return { ...DONE, code: 74 }
+      // What was held arrives in the end: nobody else owns the slot by then.
+      return { code: 74, started: 1, row: applied === 'later' ? DONE.row : row('PENDING', undefined) }
+    case 'note':
+      // The row guards the slot, the note only tells; it counts once, however often it was sent.
+      return { code: 0, started: 0, row: row('COMPLETED', 'succeeded', passes || applied !== 'never' ? 1 : 0) }
+    case 'query':
+      return { code: passes ? 0 : is === 'denied' ? 77 : 75, started: 0, row: row('COMPLETED', 'succeeded') }
+  }
+}
+
+/** What passes gets time for a silent request, 5 s; an outage ends soon, but not before a busy machine has started a process. */
+const TERMS: Record<Times, readonly string[]> = {
+  once: ['--ledger-timeout', '30s', '--finish-timeout', '25s'],
+  'for good': ['--ledger-timeout', '6s', '--finish-timeout', '3s'],
+}
+
+const folder = scratch()
+let slots = 0
+
+for (const [server, startServer] of [
+  ['dynalite', startDynalite],
+  ['moto', startMoto],
+] as const) {
+  if (server === 'moto' && !hasMoto) {
+    test.skip('moto_server is not installed here: its tests are skipped', () => {})
+    continue
+  }
+  describe.concurrent(`${server}: each fault at each point`, { timeout: 120_000 }, () => {
+    let running: Server
+    let door: FaultyProxy
+    let store: Store
+    beforeAll(async () => {
+      running = await startServer()
+      // One for all: moto's threads get in each other's way on different rows too.
+      door = await startFaultyProxy(running.endpoint, { oneByOne: server === 'moto' })
+      await cronledger(['setup', '--store', 'dynamodb:ledger'], { env: environmentOf(door.url) })
+      store = openTestStore(door.url)
+    })
+    afterAll(async () => {
+      store.close()
+      door.close()
+      await running.stop()
+    })
+
+    // What one server never sees is nothing new to the other.
+    const faults = server === 'dynalite' ? FAULTS : FAULTS.filter(({ applied }) => applied !== 'never')
+    const cells = (['claim', 'renewal', 'finish', 'note', 'query'] as const).flatMap((point) =>
+      faults.flatMap((fault) => (['once', 'for good'] as const).map((times) => ({ point, fault, times }))),
+    )
+    test.each(cells)('the $point, $fault.name, $times', async ({ point, fault, times }) => {
+      const task = `task-${++slots}`
+      const proxy = await startFaultyProxy(door.url)
+      const call = { signal: AbortSignal.timeout(60_000) }
+      const slot = Date.parse('2026-01-02T03:00:00Z')
+      if (point === 'note' || point === 'query') {
+        const claim = claimOf(task, { slot })
+        await store.put(claim, 'absent', call)
+        const stamp = { writeId: 'w', now: slot + 2_000 }
+        await store.put(finished(claim, { outcome: 'succeeded', exitCode: 0 }, stamp), claim, call)
+      }
+
+      let armed = point !== 'renewal'
+      let met = 0
+      let renewals = 0
+      proxy.treat((passing) => {
+        if (!armed || !POINTS[point](passing)) return 'pass'
+        renewals += 1
+        if (times === 'once' && met > 0) return 'pass'
+        met += 1
+        return fault.how
+      })
+      const env = { ...environmentOf(proxy.url), CRONLEDGER_STORE: 'dynamodb:ledger', CRONLEDGER_TASK: task }
+      const go = join(folder, task)
+      const run = [
+        ...['run', '--schedule', '0 3 * * *', '--event-time', '2026-01-02T03:00:05Z', '--skew', '0s'],
+        // No renewal gets between the others: one that lands unseen makes the finish a second write.
+        ...[
+          '--lease',
+          '60s',
+          '--heartbeat',
+          point === 'renewal' ? '800ms' : '15s',
+          '--kill-after',
+          '1s',
+          ...TERMS[times],
+        ],
+        ...['--', 'sh', '-c', 'echo started; while [ ! -e "$0" ]; do sleep 0.05; done', go],
+      ]
+      const query = ['history', '--json', '--ledger-timeout', times === 'once' ? '30s' : '6s']
+      const child = start(point === 'query' ? query : run, { env })
+      if (point === 'renewal') {
+        // Not before the child runs: a claim whose answer is long in coming is renewed at once, which is part of the claim.
+        await child.printed('started')
+        armed = true
+        await Promise.race([proxy.arrived(() => renewals > 1), child.exited])
+      }
+      writeFileSync(go, '')
+      const { code, stdout, stderr } = await child.ended
+      await proxy.release()
+      proxy.close()
+
+      const found = await store.get({ task, slot }, call)
+      const { row: promisedRow, ...answer } = promised(point, fault, times)
+      expect(met, 'the fault was met').toBeGreaterThan(0)
+      expect({ code, started: stdout.split('started\n').length - 1, row: summary(found) }, stderr).toEqual({
+        ...answer,
+        row: promisedRow,
+      })
+      if (point === 'query' && code === 0) expect(JSON.parse(stdout)).toMatchObject([{ task, state: 'COMPLETED' }])
+      // Lines of the log, never a stack.
+      expect(stderr).not.toMatch(/^\s+at /m)
+    })
+  })
+}
+
+function summary(found: StoredRow | null): Promised['row'] {
+  if (found === null || 'foreign' in found) return null
+  const { state, attempts, rejections } = found
+  return { state, outcomes: attempts.map(({ outcome }) => outcome), rejected: rejections.count }
+}
