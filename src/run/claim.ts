@@ -100,7 +100,9 @@ async function writeClaim(base: Row | null, claim: Claim, terms: ClaimTerms, io:
   const aged = written.kind === 'ok' && io.clock.monotonicMs() - written.preparedAtMs >= terms.heartbeatMs
   if (!aged) return written
   // The answer was long in coming, or this process was paused: a lease is trusted from before it was asked for.
-  return writeAsOwner(written.row, (row, stamp) => renewed(row, stamp, terms.leaseMs, null), io, options)
+  const change = (row: Row, stamp: Stamp) => renewed(row, stamp, terms.leaseMs, null)
+  // Whatever goes wrong now, the claim is there, and must not stay without a child.
+  return writeAsOwner(written.row, change, io, { ...options, retry: 'any' })
 }
 
 /** Gives the claim up by writing, never by reading. True when it is certain that nothing of it can land any more. */

@@ -20,7 +20,7 @@ export interface RetryOptions {
 
 export type Reply<T> =
   | { readonly kind: 'answer'; readonly value: T }
-  /** None until the signal aborted: what was asked may have been done, or may still be. */
+  /** None until the signal aborted or asking again was no use: what was asked may have been done, or may still be. */
   | { readonly kind: 'unanswered'; readonly cause: LedgerError }
 
 /** First wait between two tries; it doubles up to the longest one. */
@@ -28,22 +28,26 @@ const FIRST_WAIT_MS = 100
 /** A ledger that comes back is met within two seconds, and a fleet that waits does not hammer it. */
 const LONGEST_WAIT_MS = 2_000
 
-/** Asks the ledger until it answers. An error that asking again cannot mend is thrown. */
+/**
+ * Asks the ledger until it answers. An error that asking again cannot mend is thrown, unless the question had been sent
+ * before without an answer: what was asked then may have been done.
+ */
 export async function untilAnswered<T>(ask: () => Promise<T>, io: RetryIo, options: RetryOptions): Promise<Reply<T>> {
-  for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
-    const reply = await once(ask, options)
+  for (let tries = 1, waitMs = FIRST_WAIT_MS; ; tries += 1, waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
+    const reply = await once(ask)
     if (reply.kind === 'answer') return reply
-    if (!options.signal.aborted) await io.clock.wait(waitMs * (0.5 + io.random() / 2), options.signal)
-    if (options.signal.aborted) return reply
+    const again = options.retry === 'any' || reply.cause.kind === 'unreachable'
+    if (!again && tries === 1) throw reply.cause
+    if (again && !options.signal.aborted) await io.clock.wait(waitMs * (0.5 + io.random() / 2), options.signal)
+    if (!again || options.signal.aborted) return reply
   }
 }
 
-async function once<T>(ask: () => Promise<T>, { retry }: RetryOptions): Promise<Reply<T>> {
+async function once<T>(ask: () => Promise<T>): Promise<Reply<T>> {
   try {
     return { kind: 'answer', value: await ask() }
   } catch (error) {
-    const again = error instanceof LedgerError && (retry === 'any' || error.kind === 'unreachable')
-    if (!again) throw error
+    if (!(error instanceof LedgerError)) throw error
     return { kind: 'unanswered', cause: error }
   }
 }

@@ -8,6 +8,12 @@ const CONNECT_TIMEOUT_MS = 2_000
 /** DynamoDB itself gives a request up after about 5 s; three tries stay inside of the default `--ledger-timeout`. */
 const REQUEST_TIMEOUT_MS = 5_000
 
+/**
+ * A connection that was idle for longer is not used again: it may have gone dead without a word, and a finish that finds
+ * that out by a request's timeout has used up what a short stop leaves. A new one costs some milliseconds.
+ */
+const IDLE_TIMEOUT_MS = 4_000
+
 /** Bears a lost packet and a throttle without help; longer outages are the caller's to wait for. */
 const MAX_TRIES = 3
 
@@ -50,6 +56,9 @@ export function connect({ table, env, config }: DynamoOptions): Dynamo {
       // Without it the limit above only logs. The other one is for an answer that stops half-way.
       throwOnRequestTimeout: true,
       socketTimeout: REQUEST_TIMEOUT_MS,
+      // Of an agent, the timeout of the sockets that wait in it.
+      httpAgent: { timeout: IDLE_TIMEOUT_MS },
+      httpsAgent: { timeout: IDLE_TIMEOUT_MS },
       logger: SILENT,
     },
   })

@@ -1,3 +1,4 @@
+import type { DynamoDBServiceException as ServiceException } from '@aws-sdk/client-dynamodb'
 import { firstLine, LedgerError } from '../core/errors.ts'
 import { quote } from '../core/problem.ts'
 
@@ -22,7 +23,9 @@ export function toLedgerError(error: unknown, asked: Asked): LedgerError {
   if (error instanceof LedgerError) return error
   const { action, table, place } = asked
   const { name, message } = describe(error)
-  const make = (kind: LedgerError['kind'], text: string) => new LedgerError(kind, text, { cause: error })
+  // The SDK tells the last of its tries only, and one before may have been applied.
+  const make = (kind: LedgerError['kind'], text: string) =>
+    new LedgerError(triesOf(error) > 1 ? 'unreachable' : kind, text, { cause: error })
 
   if (message.startsWith('Region is missing')) return make('usage', 'no AWS region: set AWS_REGION')
   if (message.startsWith('Region not accepted')) return make('usage', `${message} Correct AWS_REGION`)
@@ -55,6 +58,10 @@ export function toLedgerError(error: unknown, asked: Asked): LedgerError {
     'unreachable',
     `no answer from DynamoDB (${place}) to ${action} on table ${quote(table)}: ${message || name}`,
   )
+}
+
+function triesOf(error: unknown): number {
+  return (error as Partial<ServiceException> | undefined)?.$metadata?.attempts ?? 1
 }
 
 function describe(error: unknown): { readonly name: string; readonly message: string } {

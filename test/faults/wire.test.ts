@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { cronledger, scratch, start } from '../support/cli.ts'
 import { type FaultyProxy, type Passing, startFaultyProxy, type Treatment } from '../support/proxy.ts'
-import { hasMoto, type Server, startDynalite, startMoto } from '../support/servers.ts'
+import { environmentOf, hasMoto, type Server, startDynalite, startMoto } from '../support/servers.ts'
+import { awsError } from './faults.ts'
 
 const folder = scratch()
 const isClaim = ({ action, state }: Passing) => action === 'PutItem' && state === 'PENDING'
@@ -42,10 +43,7 @@ for (const [name, startServer] of [
     })
 
     const environment = () => ({
-      AWS_ENDPOINT_URL_DYNAMODB: proxy.url,
-      AWS_REGION: 'eu-west-1',
-      AWS_ACCESS_KEY_ID: 'test',
-      AWS_SECRET_ACCESS_KEY: 'test',
+      ...environmentOf(proxy.url),
       CRONLEDGER_STORE: 'dynamodb:ledger',
       CRONLEDGER_TASK: 'nightly',
       CRONLEDGER_SCHEDULE: '0 3 * * *',
@@ -110,6 +108,26 @@ for (const [name, startServer] of [
       expect(givenUp).toMatchObject({ code: 75, stdout: '' })
       expect(givenUp.stderr).toMatch(/given up and withdrawn/)
       await proxy.release()
+      proxy.treat(() => 'pass')
+      expect(await run(['echo', 'paid'])).toMatchObject({ code: 0, stdout: 'paid\n' })
+      expect((await row()).attempts).toMatchObject([{ outcome: 'notStarted' }, { outcome: 'succeeded' }])
+    })
+
+    test('a claim that was applied, its answer lost, and then credentials expire (77): withdrawn, the slot is free', async () => {
+      const expired = awsError(400, 'com.amazon.coral.service#ExpiredTokenException', 'The security token is expired')
+      let claims = 0
+      proxy.treat((passing) => (!isClaim(passing) ? 'pass' : claims++ === 0 ? 'cutAnswer' : expired))
+      expect(await run(['echo', 'no'])).toMatchObject({ code: 77, stdout: '' })
+      proxy.treat(() => 'pass')
+      expect(await run(['echo', 'paid'])).toMatchObject({ code: 0, stdout: 'paid\n' })
+      expect((await row()).attempts).toMatchObject([{ outcome: 'notStarted' }, { outcome: 'succeeded' }])
+    })
+
+    test('a claim that took longer than a heartbeat, and is then denied its renewal: withdrawn, the slot is free', async () => {
+      const denied = awsError(400, 'com.amazon.coral.service#AccessDeniedException', 'no UpdateItem', 'Message')
+      proxy.treat((passing) => (isClaim(passing) ? { delayMs: 300 } : isRenewal(passing) ? denied : 'pass'))
+      const terms = ['--lease', '5s', '--heartbeat', '200ms', '--skew', '0s', '--kill-after', '1s']
+      expect(await run(['echo', 'no'], [...terms, '--ledger-timeout', '6s'])).toMatchObject({ code: 77, stdout: '' })
       proxy.treat(() => 'pass')
       expect(await run(['echo', 'paid'])).toMatchObject({ code: 0, stdout: 'paid\n' })
       expect((await row()).attempts).toMatchObject([{ outcome: 'notStarted' }, { outcome: 'succeeded' }])

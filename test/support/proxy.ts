@@ -127,6 +127,8 @@ export async function startFaultyProxy(upstream: string, { oneByOne = false } = 
 
   // A server that goes away with its test answers nothing; neither do we.
   const server = createServer((request, response) => void treatOne(request, response).catch(() => response.destroy()))
+  // DynamoDB says nothing about how long it keeps a connection; Node's servers do, and its clients heed it.
+  server.keepAliveTimeout = 0
   server.on('connection', (socket) => {
     open.add(socket)
     socket.on('close', () => open.delete(socket))
