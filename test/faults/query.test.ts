@@ -1,0 +1,182 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { finished } from '../../src/core/transition.ts'
+import type { Row } from '../../src/core/types.ts'
+import type { Store } from '../../src/store/store.ts'
+import { claimOf } from '../store/contract.ts'
+import { cronledger, type Loose } from '../support/cli.ts'
+import { type FaultyProxy, startFaultyProxy, type Treatment } from '../support/proxy.ts'
+import { environmentOf, openTestStore, type Server, startDynalite } from '../support/servers.ts'
+import { awsError } from './faults.ts'
+
+// What a query may meet that no server of the tests does by itself, and every command that reads.
+
+const DAYS = ['2026-01-02', '2026-01-03', '2026-01-04'] as const
+const RANGE = ['--since', '2026-01-02T00:00:00Z', '--until', '2026-01-05T00:00:00Z']
+const THROTTLED = awsError(400, 'com.amazon.coral.availability#ThrottlingException', 'Rate exceeded')
+const DENIED = awsError(400, 'com.amazon.coral.service#AccessDeniedException', 'User: x is not authorized', 'Message')
+
+const COMMANDS = {
+  'history of a task': ['history', '--task', 'nightly', '--json'],
+  'history of all': ['history', ...RANGE, '--json'],
+  'show latest': ['show', '--task', 'nightly', '--slot', '2026-01-04T03:00:00Z'],
+  check: ['check', '--task', 'nightly', '--schedule', '0 3 * * *', ...RANGE],
+  tasks: ['tasks'],
+} as const
+
+let server: Server
+let store: Store
+let proxy: FaultyProxy
+const call = () => ({ signal: AbortSignal.timeout(30_000) })
+
+async function putCompleted(task: string, day: string): Promise<Row> {
+  const slot = Date.parse(`${day}T03:00:00Z`)
+  const claim = { ...claimOf(task, { slot }), schedule: { expression: '0 3 * * *', zone: 'UTC' } }
+  await store.put(claim, 'absent', call())
+  const done = finished(claim, { outcome: 'succeeded', exitCode: 0 }, { writeId: 'w', now: slot + 2_000 })
+  await store.put(done, claim, call())
+  return done
+}
+
+beforeAll(async () => {
+  server = await startDynalite()
+  proxy = await startFaultyProxy(server.endpoint)
+  store = openTestStore(server.endpoint)
+  await cronledger(['setup', '--store', 'dynamodb:ledger'], { env: environmentOf(server.endpoint) })
+  for (const day of DAYS) for (const task of ['nightly', 'other']) await putCompleted(task, day)
+  const spec = {
+    version: 1,
+    document: { schedules: [{ since: '2026-01-02T03:00:00Z', schedule: '0 3 * * *', zone: 'UTC' }] },
+  }
+  await store.writeEntry({ kind: '#registry', task: 'nightly' }, spec, 'absent', call())
+})
+afterAll(async () => {
+  store.close()
+  proxy.close()
+  await server.stop()
+})
+beforeEach(() => {
+  proxy.treat(() => 'pass')
+  proxy.seen.length = 0
+})
+
+const read = (args: readonly string[]) =>
+  cronledger([...args, '--ledger-timeout', '4s'], {
+    env: { ...environmentOf(proxy.url), CRONLEDGER_STORE: 'dynamodb:ledger' },
+  })
+
+describe.each(Object.entries(COMMANDS))('%s', (_, args) => {
+  test('a request that is cut, throttled or answered with 500 is asked again, and the answer is whole', async () => {
+    const clean = await read(args)
+    expect(clean).toMatchObject({ code: 0, stderr: '' })
+    const faults: Treatment[] = ['cutRequest', 'cutInAnswer', THROTTLED, awsError(500, 'x#InternalServerError', '')]
+    for (const fault of faults) {
+      let left = 1
+      proxy.treat(() => (left-- > 0 ? fault : 'pass'))
+      expect(await read(args)).toEqual(clean)
+    }
+  })
+
+  test.each([
+    ['throttled for good', 75, THROTTLED],
+    ['denied', 77, DENIED],
+    ['never answered', 75, 'stall'],
+  ] as const)('%s: %i, one line, and no half of an answer that looks whole', async (_, code, fault) => {
+    proxy.treat(() => fault)
+    const ended = await read(args)
+    expect(ended.code).toBe(code)
+    expect(ended.stderr.trim().split('\n')).toEqual([expect.stringMatching(/^cronledger: .*dynamodb:/)])
+    expect(() => JSON.parse(ended.stdout)).toThrow()
+  })
+})
+
+describe('answers that are no faults', () => {
+  const json = async (args: readonly string[]): Promise<Loose[]> => {
+    const ended = await read(args)
+    expect({ code: ended.code, stderr: ended.stderr }).toEqual({ code: 0, stderr: '' })
+    return JSON.parse(ended.stdout)
+  }
+
+  test.each(['history of a task', 'history of all'] as const)('%s: pages that are empty, but go on', async (name) => {
+    const clean = await json(COMMANDS[name])
+    expect(clean).toHaveLength(name === 'history of all' ? 6 : 3)
+    // Each page is asked for twice: the first time it comes empty, with the key that it would have started after.
+    const asked = new Set<string>()
+    let empty = 0
+    proxy.treat(({ action }) =>
+      action !== 'Query'
+        ? 'pass'
+        : {
+            change(body) {
+              const first = JSON.stringify(body.Items?.[0] ?? null)
+              const day = body.Items?.[0]
+              if (day === undefined || asked.has(first)) return body
+              asked.add(first)
+              empty += 1
+              const { task, slot, day: date } = day
+              // Before the first item in the order of the query: of a task newest first, of a day by slot.
+              const before =
+                name === 'history of a task' ? { S: slot.S.replace('T03', 'T04') } : { S: slot.S.replace('T03', 'T02') }
+              const key = name === 'history of a task' ? { task, slot: before } : { task, slot: before, day: date }
+              return { Count: 0, ScannedCount: 0, Items: [], LastEvaluatedKey: key }
+            },
+          },
+    )
+    expect(await json(COMMANDS[name])).toEqual(clean)
+    expect(empty).toBeGreaterThan(0)
+  })
+
+  test('unprocessed keys are asked for again', async () => {
+    const clean = await json(COMMANDS['history of all'])
+    let left = 4
+    proxy.treat(({ action }) =>
+      action !== 'BatchGetItem' || left-- <= 0
+        ? 'pass'
+        : {
+            change({ Responses }) {
+              const [kept, ...rest] = Responses.ledger
+              const Keys = rest.map(({ task, slot }: Loose) => ({ task, slot }))
+              return { Responses: { ledger: [kept] }, UnprocessedKeys: Keys.length > 0 ? { ledger: { Keys } } : {} }
+            },
+          },
+    )
+    expect(await json(COMMANDS['history of all'])).toEqual(clean)
+    expect(left).toBeLessThan(3)
+  })
+
+  test('keys that stay unprocessed: 75, not a part of the rows', async () => {
+    proxy.treat(({ action }) =>
+      action !== 'BatchGetItem'
+        ? 'pass'
+        : {
+            change({ Responses }) {
+              const Keys = Responses.ledger.map(({ task, slot }: Loose) => ({ task, slot }))
+              return { Responses: { ledger: [] }, UnprocessedKeys: { ledger: { Keys } } }
+            },
+          },
+    )
+    const ended = await read(COMMANDS['history of all'])
+    expect(ended).toMatchObject({
+      code: 75,
+      stderr: expect.stringMatching(/throttles dynamodb:BatchGetItem|not in time/),
+    })
+  })
+
+  test('an index that lags: keys whose rows are gone are left out, rows that it does not know yet are missing', async () => {
+    const clean = await json(COMMANDS['history of all'])
+    proxy.treat(({ action }) =>
+      action !== 'Query'
+        ? 'pass'
+        : {
+            change(body) {
+              const [first, ...rest] = body.Items
+              if (first === undefined) return body
+              const gone = { ...first, task: { S: 'deleted' } }
+              return { ...body, Items: [gone, ...rest] }
+            },
+          },
+    )
+    const seen = await json(COMMANDS['history of all'])
+    expect(clean).toEqual(expect.arrayContaining(seen))
+    expect(seen.length).toBe(clean.length - DAYS.length)
+  })
+})
