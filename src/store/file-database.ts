@@ -209,6 +209,7 @@ function explain(error: unknown, path: string): unknown {
   if (DAMAGED.has(code)) {
     return make('shape', `${name} is damaged (${why}): restore it, or move it away to start a new one`)
   }
+  if (code === FULL) return make('unreachable', `${name} cannot be written (${why}): make room on its disk`)
   return make('unreachable', `${name} did not answer: ${why}`)
 }
 
@@ -218,6 +219,8 @@ const BUSY: ReadonlySet<number> = new Set([5, 6])
 const DENIED: ReadonlySet<number> = new Set([3, 8, 14, 23])
 /** ERROR (of a statement: a table is missing), CORRUPT, NOTADB. */
 const DAMAGED: ReadonlySet<number> = new Set([1, 11, 26])
+
+const FULL = 13
 
 function sqliteCode(error: unknown): number {
   if (!(error instanceof Error)) return 0

@@ -3,7 +3,15 @@ import { LedgerError } from '../core/errors.ts'
 import { fieldsOf, malformed } from '../core/fields.ts'
 import { quote } from '../core/problem.ts'
 import { addRejection, isNoted, NO_NOTES } from '../core/rejections.ts'
-import { dayOf, decodeNotes, decodeRow, encodeNotes, encodeRow, type StoredDocument } from '../core/row.ts'
+import {
+  dayOf,
+  decodeNotes,
+  decodeRow,
+  encodeNotes,
+  encodeRow,
+  OWNER_FIELDS,
+  type StoredDocument,
+} from '../core/row.ts'
 import { SCHEMA_VERSION, type StoredRow } from '../core/types.ts'
 import { isBusy, openFileDatabase, type Transaction } from './file-database.ts'
 import {
@@ -23,11 +31,12 @@ const LONGEST_WAIT_MS = 25
 
 const INSERT = `INSERT INTO rows (day, version, schema_version, document, notes, task, slot)
   VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
-const UPDATE = `UPDATE rows SET day = ?, version = ?, schema_version = ?, document = ?
+// A patch, since fields that a later minor version wrote are to stay: RFC 7396, where null takes a field away.
+const UPDATE = `UPDATE rows SET day = ?, version = ?, schema_version = ?, document = json_patch(document, ?)
   WHERE task = ? AND slot = ? AND version = ? AND document ->> 'owner' = ? AND schema_version = ?`
 const SELECT = 'SELECT document, notes FROM rows WHERE task = ? AND slot = ?'
 const SELECT_NOTES = 'SELECT notes FROM rows WHERE task = ? AND slot = ? AND schema_version = ?'
-const UPDATE_NOTES = 'UPDATE rows SET notes = ? WHERE task = ? AND slot = ?'
+const UPDATE_NOTES = 'UPDATE rows SET notes = json_patch(notes, ?) WHERE task = ? AND slot = ?'
 // One upper bound each: of two, SQLite searches by the first, and reads from the newest row on for every page.
 const SELECT_TASK = `SELECT task, slot, document, notes FROM rows
   WHERE task = ? AND slot >= ? AND slot <= ? ORDER BY slot DESC LIMIT ?`
@@ -54,12 +63,22 @@ export function openFileStore(path: string): Store {
 
     async put(row, expected, call) {
       const key = storedKey(row)
-      const owned = [dayOf(row.slot), row.version, row.schemaVersion, JSON.stringify(encodeRow(row))]
+      const document = encodeRow(row)
+      const owned = [dayOf(row.slot), row.version, row.schemaVersion]
       const write = ({ run, all }: Transaction): PutResult => {
         const changed =
           expected === 'absent'
-            ? run(INSERT, ...owned, EMPTY_NOTES, key.task, key.slot)
-            : run(UPDATE, ...owned, key.task, key.slot, expected.version, expected.owner, SCHEMA_VERSION)
+            ? run(INSERT, ...owned, JSON.stringify(document), EMPTY_NOTES, key.task, key.slot)
+            : run(
+                UPDATE,
+                ...owned,
+                JSON.stringify({ ...NO_FIELDS, ...document }),
+                key.task,
+                key.slot,
+                expected.version,
+                expected.owner,
+                SCHEMA_VERSION,
+              )
         return changed === 1 ? { kind: 'ok' } : { kind: 'conflict', found: find(all, key) }
       }
       const mode = expected === 'absent' ? 'create' : 'write'
@@ -131,6 +150,8 @@ function decodeEntry({ task, version, document }: Columns): Entry & { readonly t
 }
 
 type Columns = Readonly<Record<string, unknown>>
+
+const NO_FIELDS = Object.fromEntries(OWNER_FIELDS.map((name) => [name, null]))
 
 const EMPTY_NOTES = JSON.stringify(encodeNotes(NO_NOTES))
 

@@ -3,12 +3,15 @@ import { FIRST_REJECTIONS } from '../../src/core/rejections.ts'
 import { encodeRow, type StoredDocument } from '../../src/core/row.ts'
 import { claimed, finished, renewed } from '../../src/core/transition.ts'
 import type { Instant, Rejection, Row, Trigger } from '../../src/core/types.ts'
+import { type StoredKey, storedKey } from '../../src/store/page.ts'
 import type { ListQuery, Page, Store } from '../../src/store/store.ts'
 
 /** What the contract needs of a store: an empty ledger, and a way to put in what this version would never write. */
 export interface Subject {
   readonly store: Store
   writeRaw(document: StoredDocument): Promise<void>
+  /** All that is stored of a row, notes included. */
+  readRaw(key: StoredKey): Promise<object>
 }
 
 const SLOT = Date.parse('2026-11-24T03:00:00Z')
@@ -292,6 +295,17 @@ export function contract(subject: () => Subject): void {
       const { rows } = await store().list({ kind: 'day', day: '2026-11-24', limit: 1000 }, call())
       expect(rows.filter(({ task }) => task.startsWith('listed-'))).toEqual([])
     })
+  })
+
+  it('leaves fields alone that a later minor version wrote', async () => {
+    const first = claimOf(newTask())
+    const { task, slot } = storedKey(first)
+    await subject().writeRaw({ ...encodeRow(first), later: 'kept', more: { deep: ['kept'] } })
+    await note(first, rejectionOf('dup-1'))
+    const second = await putOk(renewed(first, stamp(), 600_000, null), 1)
+    await putOk(finished(second, { outcome: 'succeeded' }, stamp()), 2)
+    expect(await get(first)).toMatchObject({ state: 'COMPLETED', leaseUntil: null, rejections: { count: 1 } })
+    expect(await subject().readRaw({ task, slot })).toMatchObject({ later: 'kept', more: { deep: ['kept'] } })
   })
 
   describe('a row of a newer cronledger', () => {

@@ -1,8 +1,8 @@
-import { CreateTableCommand, DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb'
+import { CreateTableCommand, DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { finished } from '../../src/core/transition.ts'
 import { openDynamoStore } from '../../src/store/dynamodb.ts'
-import { toItem } from '../../src/store/dynamodb-item.ts'
+import { fromItem, toItem } from '../../src/store/dynamodb-item.ts'
 import type { Store } from '../../src/store/store.ts'
 import { readTableDefinition } from '../../src/store/table.ts'
 import { type FaultyProxy, startFaultyProxy } from '../support/proxy.ts'
@@ -63,6 +63,10 @@ for (const { name, start, isThere, returnsFound, oneByOne } of SERVERS) {
       store,
       async writeRaw(document) {
         await client.send(new PutItemCommand({ TableName: 'ledger', Item: toItem(document) }))
+      },
+      async readRaw(key) {
+        const { Item } = await client.send(new GetItemCommand({ TableName: 'ledger', Key: toItem({ ...key }) }))
+        return fromItem(Item ?? {})
       },
     }))
   })

@@ -50,6 +50,13 @@ describe('the file store', () => {
       other.prepare('INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)').run(...columns)
       other.close()
     },
+    async readRaw({ task, slot }) {
+      const other = new Libsql(path)
+      const select = other.prepare('SELECT document, notes FROM rows WHERE task = ? AND slot = ?')
+      const { document, notes } = select.get(task, slot) as Record<string, string>
+      other.close()
+      return { ...JSON.parse(document ?? ''), ...JSON.parse(notes ?? '') }
+    },
   }))
 })
 

@@ -4,5 +4,9 @@ import { contract } from './contract.ts'
 
 describe('the store of the tests, in memory', () => {
   const store = memoryStore()
-  contract(() => ({ store, writeRaw: async (document) => store.writeRaw(document) }))
+  contract(() => ({
+    store,
+    writeRaw: async (document) => store.writeRaw(document),
+    readRaw: async (key) => store.readRaw(key),
+  }))
 })

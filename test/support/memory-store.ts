@@ -1,7 +1,14 @@
 import { LedgerError } from '../../src/core/errors.ts'
 import { fieldsOf } from '../../src/core/fields.ts'
 import { addRejection, isNoted, NO_NOTES } from '../../src/core/rejections.ts'
-import { decodeNotes, decodeRow, encodeNotes, encodeRow, type StoredDocument } from '../../src/core/row.ts'
+import {
+  decodeNotes,
+  decodeRow,
+  encodeNotes,
+  encodeRow,
+  OWNER_FIELDS,
+  type StoredDocument,
+} from '../../src/core/row.ts'
 import { SCHEMA_VERSION } from '../../src/core/types.ts'
 import { encodeCursor, pageQuery, type StoredKey, storedKey } from '../../src/store/page.ts'
 import type { CallOptions, Entry, Expected, Store } from '../../src/store/store.ts'
@@ -14,6 +21,8 @@ function inTime({ signal }: CallOptions): void {
   if (signal.aborted) throw new LedgerError('unreachable', 'no answer from memory: not in time')
 }
 
+const OWNED: ReadonlySet<string> = new Set(OWNER_FIELDS)
+
 interface Stored {
   readonly key: StoredKey
   readonly owned: StoredDocument
@@ -21,7 +30,7 @@ interface Stored {
 }
 
 /** A store in memory with the rules of the real ones. It holds the stored form, so no value is shared with a caller. */
-export function memoryStore(): Store & { writeRaw(document: StoredDocument): void } {
+export function memoryStore(): Store & { writeRaw(document: StoredDocument): void; readRaw(key: StoredKey): object } {
   const entries = new Map<string, Stored>()
   const beside = new Map<string, Entry>()
   const nameOf = ({ task, slot }: StoredKey) => `${slot} ${task}`
@@ -42,7 +51,9 @@ export function memoryStore(): Store & { writeRaw(document: StoredDocument): voi
       const known = entry?.owned['schemaVersion'] === SCHEMA_VERSION
       const holds = entry === undefined ? expected === 'absent' : known && isSame(entry.owned, expected)
       if (!holds) return { kind: 'conflict', found: read(entry) }
-      entries.set(nameOf(key), { key, owned: encodeRow(row), notes: entry?.notes ?? encodeNotes(NO_NOTES) })
+      const unknown = Object.entries(entry?.owned ?? {}).filter(([name]) => !OWNED.has(name))
+      const owned = { ...Object.fromEntries(unknown), ...encodeRow(row) }
+      entries.set(nameOf(key), { key, owned, notes: entry?.notes ?? encodeNotes(NO_NOTES) })
       return { kind: 'ok' }
     },
     async note(key, rejection, call) {
@@ -89,6 +100,10 @@ export function memoryStore(): Store & { writeRaw(document: StoredDocument): voi
     writeRaw(document) {
       const key = { task: String(document['task']), slot: String(document['slot']) }
       entries.set(nameOf(key), { key, owned: document, notes: encodeNotes(NO_NOTES) })
+    },
+    readRaw(key) {
+      const entry = entries.get(nameOf(key))
+      return { ...entry?.owned, ...entry?.notes }
     },
   }
 }

@@ -1,0 +1,100 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import Libsql from 'libsql'
+import { afterAll, afterEach, expect, test } from 'vitest'
+import { cronledger, type Loose, scratch } from '../support/cli.ts'
+
+const folder = scratch()
+const disk = join(folder, 'disk')
+mkdirSync(disk)
+
+/** A disk of its own that is soon full; only root may make one. */
+const mounted = (() => {
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=200k', 'tmpfs', disk], { stdio: 'ignore' })
+    return true
+  } catch {
+    process.stdout.write('mounting a tmpfs is not permitted here: the tests of a full disk are skipped\n')
+    return false
+  }
+})()
+// Before `scratch` takes the folder away; lazily, since libsql keeps a file open until its statements are collected.
+afterAll(() => void (mounted && execFileSync('umount', ['--lazy', disk])))
+
+const store = `file:${join(disk, 'ledger.db')}`
+const filler = join(disk, 'filler')
+const fill = 'head -c 400000 /dev/zero > "$0" 2>/dev/null; echo paid'
+const filled = () => {
+  try {
+    writeFileSync(filler, Buffer.alloc(400_000))
+  } catch {
+    // Until nothing more fits, as is wanted.
+  }
+}
+const run = (task: string, terms: readonly string[], ...command: string[]) =>
+  cronledger([
+    ...['run', '--store', store, '--task', task, '--schedule', '0 3 * * *', '--event-time', '2026-01-02T03:00:05Z'],
+    ...[...terms, '--', ...command],
+  ])
+const rowOf = async (task: string): Promise<Loose> =>
+  JSON.parse((await cronledger(['history', '--store', store, '--task', task, '--json'])).stdout)[0]
+
+afterEach(() => {
+  rmSync(filler, { force: true })
+  const database = new Libsql(join(disk, 'ledger.db'))
+  expect(database.pragma('integrity_check')).toEqual([{ integrity_check: 'ok' }])
+  database.close()
+})
+
+test.skipIf(!mounted).each(['a new file', 'a file with rows'])(
+  'a claim on a full disk (%s): 75, one line that says so, no child; and the slot is free when there is room',
+  async (what) => {
+    const task = what.replaceAll(' ', '-')
+    if (what === 'a file with rows') expect(await run('before', [], 'true')).toMatchObject({ code: 0 })
+    filled()
+    const { code, stdout, stderr } = await run(task, ['--ledger-timeout', '3s', '--log', 'text'], 'echo', 'no')
+    expect({ code, stdout, lines: stderr.trim().split('\n') }).toEqual({
+      code: 75,
+      stdout: '',
+      lines: [expect.stringMatching(/disk is full\): make room on its disk: the claim was given up, nothing started/)],
+    })
+    rmSync(filler)
+    expect(await run(task, [], 'echo', 'paid')).toMatchObject({ code: 0, stdout: 'paid\n' })
+    expect(await rowOf(task)).toMatchObject({ state: 'COMPLETED', attempts: [{ number: 1, outcome: 'succeeded' }] })
+  },
+)
+
+test.skipIf(!mounted)(
+  'a disk that is full at the finish: 74 after the finish timeout, and PENDING, not COMPLETED',
+  async () => {
+    const ended = await run('full', ['--finish-timeout', '2s'], 'sh', '-c', fill, filler)
+    expect(ended).toMatchObject({
+      code: 74,
+      stdout: 'paid\n',
+      stderr: expect.stringMatching(/"event":"unrecorded".*full/),
+    })
+    expect(await rowOf('full')).toMatchObject({ state: 'PENDING', attempts: [{ number: 1 }] })
+  },
+)
+
+test.skipIf(!mounted)('a disk that has room again within the finish timeout: recorded', async () => {
+  const free = `(sleep 1; rm "$0") >/dev/null 2>&1 & ${fill}`
+  const ended = await run('freed', ['--finish-timeout', '60s'], 'sh', '-c', free, filler)
+  expect(ended).toMatchObject({ code: 0, stdout: 'paid\n' })
+  expect(await rowOf('freed')).toMatchObject({ state: 'COMPLETED', attempts: [{ number: 1, outcome: 'succeeded' }] })
+})
+
+test.skipIf(!mounted)(
+  'a duplicate that cannot be noted is one all the same, and the log says that it is not on record',
+  async () => {
+    expect(await run('twice', [], 'true')).toMatchObject({ code: 0 })
+    filled()
+    const { code, stdout, stderr } = await run('twice', ['--ledger-timeout', '2s'], 'echo', 'no')
+    expect({ code, stdout, line: JSON.parse(stderr) }).toMatchObject({
+      code: 0,
+      stdout: '',
+      line: { event: 'duplicate', noted: false, message: expect.stringContaining('disk is full') },
+    })
+  },
+)
