@@ -107,6 +107,7 @@ export function decodeRow(stored: unknown): StoredRow {
   const unnamed = fieldsOf(stored, 'a row of the ledger')
   const key: Key = { task: text(unnamed, 'task'), slot: instant(unnamed, 'slot') }
   const fields = fieldsOf(stored, `row ${nameOf(key)}`)
+  if (key.slot % 1000 !== 0) throw malformed(fields.what, 'slot', formatInstant(key.slot), 'a whole second')
   const schemaVersion = integer(fields, 'schemaVersion')
   if (schemaVersion !== SCHEMA_VERSION) return { ...key, schemaVersion, foreign: true }
   const { count, refused, first, latest } = decodeNotes(fields)
