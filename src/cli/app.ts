@@ -1,4 +1,5 @@
 import { LedgerError, usageError } from '../core/errors.ts'
+import { quote } from '../core/problem.ts'
 import { openSink } from '../report/sink.ts'
 import { printable } from '../report/text.ts'
 import type { Stops } from '../run/signals.ts'
@@ -89,9 +90,7 @@ async function dispatch(name: string | undefined, context: CommandContext): Prom
     throw usageError(`no command; there are ${Object.keys(COMMANDS).join(', ')} (cronledger --help)`)
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   if (entry === undefined) {
-    throw usageError(
-      `unknown command ${JSON.stringify(name)}${suggestion(name, Object.keys(COMMANDS))} (cronledger --help)`,
-    )
+    throw usageError(`unknown command ${quote(name)}${suggestion(name, Object.keys(COMMANDS))} (cronledger --help)`)
   }
   const asksHelp = context.argv.includes('--help') || context.argv.includes('-h')
   if (entry.supervises && !asksHelp) hideStandardStreams()

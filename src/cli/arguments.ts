@@ -2,6 +2,7 @@ import { closest, distance } from 'fastest-levenshtein'
 import parse from 'yargs-parser'
 import { parseDuration } from '../core/duration.ts'
 import { usageError } from '../core/errors.ts'
+import { quote } from '../core/problem.ts'
 import { allowedText, type OptionSpec, type OptionTable, variableOf } from './options.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -54,9 +55,7 @@ export function readOptions<Table extends OptionTable>(
   }
   const [word] = words as string[]
   if (word !== undefined) {
-    throw usageError(
-      `${JSON.stringify(word)} is no option${command.rest === undefined ? '' : '; a command comes after --'}`,
-    )
+    throw usageError(`${quote(word)} is no option${command.rest === undefined ? '' : '; a command comes after --'}`)
   }
   const values = Object.entries(command.options).map(([name, spec]) => [name, readOption(name, spec, flags[name], env)])
   return Object.fromEntries(values) as Values<Table>
@@ -113,7 +112,7 @@ function readValue(name: string, spec: OptionSpec, text: string): string | numbe
   switch (spec.kind) {
     case 'text':
       if (spec.choices === undefined || spec.choices.includes(text)) return text
-      throw usageError(`${name} is ${JSON.stringify(text)}; allowed are ${allowedText(spec)}`)
+      throw usageError(`${name} is ${quote(text)}; allowed are ${allowedText(spec)}`)
     case 'switch':
       return readSwitch(name, text)
     case 'duration':
@@ -127,13 +126,13 @@ function readValue(name: string, spec: OptionSpec, text: string): string | numbe
 
 function readInteger(name: string, text: string, spec: OptionSpec): number {
   if (/^\d{1,9}$/.test(text)) return Number(text)
-  throw usageError(`${name} is ${JSON.stringify(text)}; allowed are whole numbers, ${allowedText(spec)}`)
+  throw usageError(`${name} is ${quote(text)}; allowed are whole numbers, ${allowedText(spec)}`)
 }
 
 function readSwitch(name: string, text: string): boolean {
   if (/^(true|1|yes|on)$/i.test(text)) return true
   if (/^(false|0|no|off)$/i.test(text)) return false
-  throw usageError(`${name} is ${JSON.stringify(text)}; allowed are true and false`)
+  throw usageError(`${name} is ${quote(text)}; allowed are true and false`)
 }
 
 /** `; did you mean --task?` where a name is near. */

@@ -5,7 +5,7 @@ import { parseTimeRange } from '../core/time-range.ts'
 import type { Instant } from '../core/types.ts'
 import { createLedger } from '../ledger.ts'
 import { type Found, findingJson, findingLine, findingObject } from '../report/check.ts'
-import { printable } from '../report/text.ts'
+import { printable, safeJson } from '../report/text.ts'
 import { systemClock, withDeadline } from '../run/clock.ts'
 import { NOTIFY_TIMEOUT_MS } from '../run/notify.ts'
 import { LIMITS } from '../run/terms.ts'
@@ -151,7 +151,7 @@ async function* plainText(found: AsyncIterable<Found>, count: Record<Found['kind
 async function* jsonText(found: AsyncIterable<Found>) {
   let before = '[\n'
   for await (const finding of found) {
-    yield before + JSON.stringify(findingJson(finding))
+    yield before + safeJson(findingJson(finding))
     before = ',\n'
   }
   yield before === '[\n' ? '[]\n' : '\n]\n'

@@ -1,4 +1,5 @@
 import { usageError } from '../core/errors.ts'
+import { quote } from '../core/problem.ts'
 import type { Command, CommandContext } from './command.ts'
 import { EXIT } from './exit.ts'
 import type { OptionSpec } from './options.ts'
@@ -26,7 +27,7 @@ export function completionOf(commands: Commands): Command {
       const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell] : undefined
       if (script === undefined || more.length > 0) {
         throw usageError(
-          `shell is ${JSON.stringify(argv.join(' '))}; allowed is one of ${Object.keys(SCRIPTS).join(', ')}: cronledger completion bash`,
+          `shell is ${quote(argv.join(' '))}; allowed is one of ${Object.keys(SCRIPTS).join(', ')}: cronledger completion bash`,
         )
       }
       await print(script(quoted([...Object.keys(commands), '--help', '--version']), await cases(commands)))

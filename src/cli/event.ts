@@ -3,6 +3,8 @@ import { firstLine, usageError } from '../core/errors.ts'
 
 /** EventBridge's own limit for an entry; what is longer is something else. */
 const MAX_EVENT_BYTES = 1_048_576
+/** The system's own words quote the whole of what was taken for a path. */
+const MAX_REASON_LENGTH = 300
 /** An event is piped in by a program, not typed: one that does not come must not hang the run. */
 const STDIN_TIMEOUT_MS = 10_000
 
@@ -22,7 +24,9 @@ async function readEventFile(path: string): Promise<string> {
     if (size > MAX_EVENT_BYTES) throw new Error(`it is longer than ${MAX_EVENT_BYTES} bytes`)
     return await readFile(path, 'utf8')
   } catch (error) {
-    throw usageError(`--event is neither JSON nor a file that can be read: ${firstLine(error)}`)
+    throw usageError(
+      `--event is neither JSON nor a file that can be read: ${firstLine(error).slice(0, MAX_REASON_LENGTH)}`,
+    )
   }
 }
 

@@ -5,6 +5,7 @@ import { earlyToleranceMs, slotAfter, slotBefore, slotOf } from '../core/slot.ts
 import { checkTaskName } from '../core/task.ts'
 import type { Instant } from '../core/types.ts'
 import { explainJson, explainText } from '../report/explain.ts'
+import { safeJson } from '../report/text.ts'
 import { systemClock } from '../run/clock.ts'
 import { readSchedule } from '../slots.ts'
 import { readOptions } from './arguments.ts'
@@ -75,7 +76,7 @@ export const explain: Command = {
       clocksUntil: at + CLOCKS_MS,
       clockNotes: clockNotes(schedule, at, at + CLOCKS_MS),
     }
-    await print(values.json ? JSON.stringify(explainJson(explanation), null, 2) : explainText(explanation))
+    await print(values.json ? safeJson(explainJson(explanation), 2) : explainText(explanation))
     return EXIT.ok
   },
 }

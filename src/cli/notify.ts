@@ -1,4 +1,5 @@
 import { usageError } from '../core/errors.ts'
+import { quote } from '../core/problem.ts'
 import type { LogObject } from '../report/log.ts'
 import { systemClock } from '../run/clock.ts'
 import { FORCING_VARIABLES, without } from '../run/command.ts'
@@ -62,7 +63,7 @@ function readKinds(text: string | undefined): readonly string[] | null {
   const kinds = text.split(',').map((kind) => kind.trim())
   for (const kind of kinds) {
     if (KINDS.some((known) => known === kind)) continue
-    throw usageError(`notify-on has ${JSON.stringify(kind)}; allowed are ${KINDS.join(', ')}, with commas between them`)
+    throw usageError(`notify-on has ${quote(kind)}; allowed are ${KINDS.join(', ')}, with commas between them`)
   }
   return kinds
 }

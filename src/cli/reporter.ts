@@ -1,6 +1,7 @@
 import { isatty } from 'node:tty'
 import { usageError } from '../core/errors.ts'
 import type { RunContext, RunEvent } from '../core/event.ts'
+import { quote } from '../core/problem.ts'
 import { type LogFormat, logLine, logObject } from '../report/log.ts'
 import { emfLine } from '../report/metrics.ts'
 import { systemClock } from '../run/clock.ts'
@@ -84,6 +85,6 @@ export function openReporter(
 function readNamespace(text: string): string {
   if (/^(?!AWS\/)[A-Za-z0-9._/#-][A-Za-z0-9._/#: -]{0,254}$/.test(text)) return text
   throw usageError(
-    `metrics-namespace is ${JSON.stringify(text)}; allowed are 1 to 255 of A-Z a-z 0-9 . _ / # : - and space, not with "AWS/" or a colon at the start`,
+    `metrics-namespace is ${quote(text)}; allowed are 1 to 255 of A-Z a-z 0-9 . _ / # : - and space, not with "AWS/" or a colon at the start`,
   )
 }

@@ -4,6 +4,7 @@ import { slotAfter } from '../core/slot.ts'
 import type { Instant, StoredRow } from '../core/types.ts'
 import { createLedger } from '../ledger.ts'
 import { type TaskState, taskJson, tasksText } from '../report/tasks.ts'
+import { safeJson } from '../report/text.ts'
 import { systemClock } from '../run/clock.ts'
 import type { KnownTask } from '../run/tasks.ts'
 import { LIMITS } from '../run/terms.ts'
@@ -40,9 +41,8 @@ export const tasks: Command = {
     }
     if (values.format === 'json')
       await print(
-        JSON.stringify(
+        safeJson(
           states.map((state) => taskJson(state, now, SKEW_MS)),
-          null,
           2,
         ),
       )

@@ -1,4 +1,5 @@
 import { usageError } from './errors.ts'
+import { quote } from './problem.ts'
 
 const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 type Unit = keyof typeof UNITS_MS
@@ -11,7 +12,7 @@ type Unit = keyof typeof UNITS_MS
 export function parseDuration(text: string, name = 'duration'): number {
   const match = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(text)
   if (match === null) {
-    throw usageError(`${name} is ${JSON.stringify(text)}; allowed are a number and a unit: 500ms, 30s, 10m, 1.5h, 2d`)
+    throw usageError(`${name} is ${quote(text)}; allowed are a number and a unit: 500ms, 30s, 10m, 1.5h, 2d`)
   }
   return Math.round(Number(match[1]) * UNITS_MS[match[2] as Unit])
 }

@@ -293,6 +293,9 @@ function nameOf({ task, slot }: Key): string {
   return `${task} ${formatInstant(slot)}`
 }
 
+/** The last instant that a `Date` can hold, and show. */
+const LAST_INSTANT = 8.64e15
+
 /** Why a row cannot be: asserted before each write and after each read, since every rule builds on it. */
 function objectionTo(row: Row): string | null {
   const { attempts, leaseUntil, state } = row
@@ -301,6 +304,7 @@ function objectionTo(row: Row): string | null {
   if (row.version < 1 || !Number.isSafeInteger(row.version)) return `version ${row.version}`
   if ([row.task, row.writeId, row.owner].includes('')) return 'no task, write id or owner'
   if (row.windowEnd !== null && row.windowEnd <= row.slot) return 'its window ends before it starts'
+  if (row.expiresAt !== null && Math.abs(row.expiresAt) > LAST_INSTANT) return 'an expiry that is no date'
   if (attempts.length > MAX_ATTEMPTS) return `${attempts.length} attempts`
   if (attempts.some(({ number }, index) => number !== index + 1)) return 'attempts out of order'
   if (attempts.some(({ outcome, endedAt }) => outcome === undefined && endedAt !== undefined))

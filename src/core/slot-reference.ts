@@ -1,6 +1,7 @@
 import { DateTime } from 'luxon'
 import { usageError } from './errors.ts'
 import { formatInstant, parseInstant } from './instant.ts'
+import { quote } from './problem.ts'
 import type { Schedule } from './schedule.ts'
 import { slotAfter, slotBefore, slotOf, slotsBetween } from './slot.ts'
 import type { Instant, Window } from './types.ts'
@@ -20,7 +21,7 @@ export function resolveSlot(schedule: Schedule, text: string, now: Instant): Win
   if (found?.slot !== slot) {
     const near = [slotBefore(schedule, slot), slotAfter(schedule, slot)].filter((at) => at !== null).map(formatInstant)
     throw usageError(
-      `slot ${JSON.stringify(text)} is no slot of ${schedule.spec.expression} in ${schedule.spec.zone}; near it: ${near.join(' and ') || 'none'}`,
+      `slot ${quote(text)} is no slot of ${schedule.spec.expression} in ${schedule.spec.zone}; near it: ${near.join(' and ') || 'none'}`,
     )
   }
   return { slot, end: found.next }
@@ -41,9 +42,9 @@ function latest(schedule: Schedule, now: Instant): Instant {
 
 function onlySlotOf(schedule: Schedule, date: string): Instant {
   const day = DateTime.fromISO(date, { zone: schedule.spec.zone })
-  if (!day.isValid) throw usageError(`slot ${JSON.stringify(date)} is no date`)
+  if (!day.isValid) throw usageError(`slot ${quote(date)} is no date`)
   // Luxon moves on to the next day where a zone left one out: Pacific/Apia had no 30 December 2011.
-  if (day.toISODate() !== date) throw usageError(`slot ${JSON.stringify(date)}: ${schedule.spec.zone} had no such day`)
+  if (day.toISODate() !== date) throw usageError(`slot ${quote(date)}: ${schedule.spec.zone} had no such day`)
   const slots: string[] = []
   for (const slot of slotsBetween(
     schedule,
@@ -57,7 +58,7 @@ function onlySlotOf(schedule: Schedule, date: string): Instant {
   if (only === undefined || slots.length > 1) {
     const more = slots.length > NAMED_SLOTS ? ', …' : ''
     const what = only === undefined ? 'no slot' : `several: ${slots.slice(0, NAMED_SLOTS).join(', ')}${more}; name one`
-    throw usageError(`slot ${JSON.stringify(date)}: on that day in ${schedule.spec.zone} there is ${what}`)
+    throw usageError(`slot ${quote(date)}: on that day in ${schedule.spec.zone} there is ${what}`)
   }
   return parseInstant(only)
 }
@@ -65,16 +66,14 @@ function onlySlotOf(schedule: Schedule, date: string): Instant {
 function localTime(schedule: Schedule, text: string): Instant {
   const { zone } = schedule.spec
   const local = DateTime.fromISO(text, { zone })
-  if (!local.isValid) throw usageError(`slot ${JSON.stringify(text)} is no time`)
+  if (!local.isValid) throw usageError(`slot ${quote(text)} is no time`)
   // In a spring gap luxon moves the time on; in an autumn fold there are two instants, and either may be a slot.
   const moved = local.toFormat("yyyy-MM-dd'T'HH:mm") !== text.slice(0, 16)
-  if (moved) throw usageError(`slot ${JSON.stringify(text)}: the clocks of ${zone} skip that time`)
+  if (moved) throw usageError(`slot ${quote(text)}: the clocks of ${zone} skip that time`)
   const instants = local.getPossibleOffsets().map((time) => time.toMillis())
   const slots = instants.filter((at) => slotOf(schedule, at)?.slot === at)
   if (slots.length > 1) {
-    throw usageError(
-      `slot ${JSON.stringify(text)} comes twice in ${zone}: ${slots.map(formatInstant).join(' and ')}; name one`,
-    )
+    throw usageError(`slot ${quote(text)} comes twice in ${zone}: ${slots.map(formatInstant).join(' and ')}; name one`)
   }
   return slots[0] ?? local.toMillis()
 }

@@ -4,7 +4,7 @@ import { formatInstant } from '../core/instant.ts'
 import type { Turn } from '../core/turn.ts'
 import type { Attempt, Ending, Instant, Row, ScheduleSpec, StoredRow } from '../core/types.ts'
 import { adviceOn } from './advice.ts'
-import { elapsed, printable } from './text.ts'
+import { elapsed, printable, safeJson } from './text.ts'
 
 export type LogFormat = 'json' | 'text' | 'quiet'
 
@@ -33,7 +33,7 @@ interface Entry {
 
 /** The line for an event, without its line end; null where the format has none for it. */
 export function logLine(event: RunEvent, context: RunContext, format: LogFormat, now: Instant): string | null {
-  if (format === 'json') return JSON.stringify(logObject(event, context, now))
+  if (format === 'json') return safeJson(logObject(event, context, now))
   const { task, window } = context
   const entry = entryOf(event, context, now - window.slot)
   if (format === 'quiet' && entry.level !== 'error') return null

@@ -1,6 +1,7 @@
 import type { RunContext, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
 import type { Instant } from '../core/types.ts'
+import { safeJson } from './text.ts'
 
 /** Their names are fixed: alarms are made of them. Counters are 0 or 1 in every line, so that an alarm may count zeros. */
 interface Metrics {
@@ -37,7 +38,7 @@ export function emfLine(event: RunEvent, context: RunContext, namespace: string,
   const metrics = metricsOf(event, context)
   if (metrics === null) return null
   const names = Object.keys(metrics) as (keyof Metrics)[]
-  return JSON.stringify({
+  return safeJson({
     _aws: {
       Timestamp: now,
       CloudWatchMetrics: [

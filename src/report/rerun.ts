@@ -3,7 +3,7 @@ import { formatInstant } from '../core/instant.ts'
 import type { Instant } from '../core/types.ts'
 import { localTime } from './local.ts'
 import type { LogFormat } from './log.ts'
-import { printable } from './text.ts'
+import { printable, safeJson } from './text.ts'
 
 /** How many of the slots of a range became what. */
 interface RerunCounts {
@@ -54,7 +54,7 @@ export function rerunLine(
   const message = words.length === 0 ? nothing(only) : `${words.join(', ')}${left}`
   if (format === 'json') {
     const level = exitCode === 0 ? 'info' : 'error'
-    return JSON.stringify({ time: formatInstant(now), level, event: 'rerun', task, ...counts, exitCode, message })
+    return safeJson({ time: formatInstant(now), level, event: 'rerun', task, ...counts, exitCode, message })
   }
   return format === 'quiet' && exitCode === 0 ? null : printable(`cronledger: ${task}: ${message}`)
 }

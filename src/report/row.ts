@@ -3,7 +3,7 @@ import { formatInstant } from '../core/instant.ts'
 import { isMissed, type MissedSlot } from '../core/missed.ts'
 import { encodeRejection, encodeRow } from '../core/row.ts'
 import type { Instant, Row, StoredRow } from '../core/types.ts'
-import { printable } from './text.ts'
+import { safeJson } from './text.ts'
 
 /** The state as a person sees it: the stored one, or what follows from it and the time. */
 export function stateOf(row: StoredRow | MissedSlot, now: Instant, skewMs: number): string {
@@ -47,9 +47,9 @@ export function rowJson(row: StoredRow, now: Instant, skewMs: number): Record<st
   }
 }
 
-/** A row, or a slot that has none, as text on one line. JSON may escape any character, so what must not reach a terminal loses nothing. */
+/** A row, or a slot that has none, as text on one line. */
 export function itemLine(item: StoredRow | MissedSlot, now: Instant, skewMs: number): string {
-  return printable(JSON.stringify(isMissed(item) ? missedJson(item) : rowJson(item, now, skewMs)))
+  return safeJson(isMissed(item) ? missedJson(item) : rowJson(item, now, skewMs))
 }
 
 /** No row, and so without a schema version; apart from that, its names are those of a row. */

@@ -4,7 +4,7 @@ import type { Attempt, Instant, Place, Rejection, Row, Settlement, StoredRow, Tr
 import { localTime } from './local.ts'
 import { endingText, scheduleText } from './log.ts'
 import { rowJson, stateOf } from './row.ts'
-import { elapsed, printable } from './text.ts'
+import { elapsed, printable, safeJson } from './text.ts'
 
 /** Everything about one slot, for a person: what it is, and what happened in it in the order of time. */
 export function showText(row: StoredRow, now: Instant, skewMs: number): string {
@@ -16,10 +16,7 @@ export function showText(row: StoredRow, now: Instant, skewMs: number): string {
 
 /** The row for programs, as `schema/row.schema.json` describes it, on several lines. */
 export function showJson(row: StoredRow, now: Instant, skewMs: number): string {
-  return JSON.stringify(rowJson(row, now, skewMs), null, 2)
-    .split('\n')
-    .map(printable)
-    .join('\n')
+  return safeJson(rowJson(row, now, skewMs), 2)
 }
 
 function titleOf({ task, slot }: StoredRow): string {

@@ -7,6 +7,11 @@ export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
+/** JSON that is safe on a terminal: it may escape any character, so nothing is lost. */
+export function safeJson(value: unknown, indent = 0): string {
+  return JSON.stringify(value, null, indent).split('\n').map(printable).join('\n')
+}
+
 /** `text` as one word of a POSIX shell. */
 export function shellWord(text: string): string {
   return /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`

@@ -1,6 +1,7 @@
 import { formatDuration } from '../core/duration.ts'
 import { usageError } from '../core/errors.ts'
 import { LONGEST_RETRY_DELAY_MS, MAX_ATTEMPTS } from '../core/policy.ts'
+import { quote } from '../core/problem.ts'
 import type { RunTerms } from './held.ts'
 import type { TriggerTerms } from './trigger.ts'
 
@@ -110,7 +111,7 @@ type Numbers = {
 
 function oneOf(name: string, value: string | undefined, allowed: readonly string[]): void {
   if (value === undefined || allowed.includes(value)) return
-  throw usageError(`${name} is ${JSON.stringify(value)}; allowed are ${allowed.join(', ')}`)
+  throw usageError(`${name} is ${quote(value)}; allowed are ${allowed.join(', ')}`)
 }
 
 function within(name: string, value: number | undefined, { default: usual, min, max }: Limit): number | null {

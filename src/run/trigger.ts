@@ -4,6 +4,7 @@ import type { RunEvent } from '../core/event.ts'
 import { formatInstant, parseInstant } from '../core/instant.ts'
 import { checkPerson } from '../core/person.ts'
 import type { Facts } from '../core/policy.ts'
+import { quote } from '../core/problem.ts'
 import type { Schedule } from '../core/schedule.ts'
 import { earlyToleranceMs, isFireTimeNear, slotOf } from '../core/slot.ts'
 import { resolveSlot } from '../core/slot-reference.ts'
@@ -133,7 +134,7 @@ export function readEventTime(input: TriggerInput, now: Instant): { eventTime: I
 function parseEventTime(text: string): Instant {
   if (/^<aws\..*>$/.test(text)) {
     throw usageError(
-      `event time is ${JSON.stringify(text)}: nobody replaced it; only EventBridge Scheduler does, in its target's input`,
+      `event time is ${quote(text)}: nobody replaced it; only EventBridge Scheduler does, in its target's input`,
     )
   }
   return parseInstant(text, 'event time')

@@ -71,5 +71,15 @@ function describe(error: unknown): { readonly name: string; readonly message: st
   // A failed connection to a name with several addresses is an AggregateError, which has no message.
   const first: unknown = error instanceof AggregateError ? error.errors[0] : undefined
   const message = error.message === '' && first !== undefined ? firstLine(first) : firstLine(error)
-  return { name: error.name, message: message.replace(/^@smithy\/node-http-handler - (\[ERROR\] )?/, '') }
+  return {
+    name: error.name,
+    message: withoutSecrets(message.replace(/^@smithy\/node-http-handler - (\[ERROR\] )?/, '')),
+  }
+}
+
+/** Ids of access keys, and what AWS or a proxy on the way quotes of a request's headers: a log is read by many. */
+function withoutSecrets(text: string): string {
+  return text
+    .replace(/\b(AKIA|ASIA)[A-Z0-9]{12,}/g, '$1…')
+    .replace(/\b(security-token|signature|credential|secret[\w-]*)(\s*[:=]\s*)[^\s,;]+/gi, '$1$2…')
 }

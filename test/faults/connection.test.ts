@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Store } from '../../src/store/store.ts'
 import { cronledger, start } from '../support/cli.ts'
 import { type FaultyProxy, startFaultyProxy } from '../support/proxy.ts'
-import { environmentOf, openTestStore, type Server, startDynalite } from '../support/servers.ts'
+import { awsEnv, openTestStore, type Server, startDynalite } from '../support/servers.ts'
 
 describe.concurrent('the connection during a long child', () => {
   let server: Server
@@ -10,7 +10,7 @@ describe.concurrent('the connection during a long child', () => {
   beforeAll(async () => {
     server = await startDynalite()
     store = openTestStore(server.endpoint)
-    await cronledger(['setup', '--store', 'dynamodb:ledger'], { env: environmentOf(server.endpoint) })
+    await cronledger(['setup', '--store', 'dynamodb:ledger'], { env: awsEnv(server) })
   })
   afterAll(async () => {
     store.close()
@@ -23,7 +23,7 @@ describe.concurrent('the connection during a long child', () => {
   ])('%s: does not cost the finish, not even in the 10 s of a stop', async ([what, happen]) => {
     const proxy = await startFaultyProxy(server.endpoint)
     const task = what.replaceAll(' ', '-')
-    const env = { ...environmentOf(proxy.url), CRONLEDGER_STORE: 'dynamodb:ledger', CRONLEDGER_TASK: task }
+    const env = { ...awsEnv({ endpoint: proxy.url }), CRONLEDGER_STORE: 'dynamodb:ledger', CRONLEDGER_TASK: task }
     const args = ['run', '--schedule', '0 3 * * *', '--event-time', '2026-01-02T03:00:05Z', '--stop-timeout', '10s']
     // Longer than a connection is kept; and a child that does not mind SIGTERM leaves the least time for the finish.
     const child = ['sh', '-c', "trap '' TERM; sleep 6; echo slept; while :; do sleep 1; done"]

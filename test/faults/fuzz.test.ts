@@ -7,7 +7,7 @@ import { slotOf } from '../../src/core/slot.ts'
 import { checkTaskName } from '../../src/core/task.ts'
 import { csvLines } from '../../src/report/csv.ts'
 import { historyText } from '../../src/report/history.ts'
-import { rowLine } from '../../src/report/row.ts'
+import { itemLine } from '../../src/report/row.ts'
 import { showText } from '../../src/report/show.ts'
 import { readTerms } from '../../src/run/terms.ts'
 import { readTrigger } from '../../src/run/trigger.ts'
@@ -261,7 +261,7 @@ describe('a row of the ledger', () => {
           const decoded = valueOr(['shape'], () => decodeRow(JSON.parse(JSON.stringify(document) ?? 'null')))
           if (decoded === null) return
           read += 1
-          const texts = [rowLine(decoded, NOW, 0), showText(decoded, NOW, 0), csvLines([decoded], NOW, 0)]
+          const texts = [itemLine(decoded, NOW, 0), showText(decoded, NOW, 0), csvLines([decoded], NOW, 0)]
           async function* group() {
             yield [decoded as NonNullable<typeof decoded>]
           }

@@ -6,7 +6,7 @@ import { uniformInt } from 'pure-rand/distribution/uniformInt'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { cronledger, type Ended, type Loose, type Running, scratch, start } from '../support/cli.ts'
-import { environmentOf, type Server, startDynalite } from '../support/servers.ts'
+import { awsEnv, type Server, startDynalite } from '../support/servers.ts'
 
 // `kill -9` at moments that a seed picks: of 200 supervisors, whose children write a diary of their own. What the ledger
 // says afterwards is held against it. `SEED=17` picks other moments.
@@ -40,7 +40,7 @@ async function killAt(running: Running, { from, ms }: Moment): Promise<Ended> {
 
 const STORES: Record<string, { name: string; env(): Record<string, string> }> = {
   file: { name: `file:${join(folder, 'ledger.db')}`, env: () => ({}) },
-  dynalite: { name: 'dynamodb:ledger', env: () => environmentOf(server.endpoint) },
+  dynalite: { name: 'dynamodb:ledger', env: () => awsEnv(server) },
 }
 
 test.each(Object.entries(STORES))(

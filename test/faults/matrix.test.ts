@@ -7,7 +7,7 @@ import type { Store } from '../../src/store/store.ts'
 import { claimOf } from '../store/contract.ts'
 import { cronledger, scratch, start } from '../support/cli.ts'
 import { type FaultyProxy, type Passing, startFaultyProxy } from '../support/proxy.ts'
-import { environmentOf, hasMoto, openTestStore, type Server, startDynalite, startMoto } from '../support/servers.ts'
+import { awsEnv, hasMoto, openTestStore, type Server, startDynalite, startMoto } from '../support/servers.ts'
 import { FAULTS, type Fault } from './faults.ts'
 
 // Every fault of the wire, at every point of a run, once and for good: real processes before real servers.
@@ -91,7 +91,7 @@ for (const [server, startServer] of [
       running = await startServer()
       // One for all: moto's threads get in each other's way on different rows too.
       door = await startFaultyProxy(running.endpoint, { oneByOne: server === 'moto' })
-      await cronledger(['setup', '--store', 'dynamodb:ledger'], { env: environmentOf(door.url) })
+      await cronledger(['setup', '--store', 'dynamodb:ledger'], { env: awsEnv({ endpoint: door.url }) })
       store = openTestStore(door.url)
     })
     afterAll(async () => {
@@ -127,7 +127,7 @@ for (const [server, startServer] of [
         met += 1
         return fault.how
       })
-      const env = { ...environmentOf(proxy.url), CRONLEDGER_STORE: 'dynamodb:ledger', CRONLEDGER_TASK: task }
+      const env = { ...awsEnv({ endpoint: proxy.url }), CRONLEDGER_STORE: 'dynamodb:ledger', CRONLEDGER_TASK: task }
       const go = join(folder, task)
       const run = [
         ...['run', '--schedule', '0 3 * * *', '--event-time', '2026-01-02T03:00:05Z', '--skew', '0s'],

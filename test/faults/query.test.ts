@@ -5,7 +5,7 @@ import type { Store } from '../../src/store/store.ts'
 import { claimOf } from '../store/contract.ts'
 import { cronledger, type Loose } from '../support/cli.ts'
 import { type FaultyProxy, startFaultyProxy, type Treatment } from '../support/proxy.ts'
-import { environmentOf, openTestStore, type Server, startDynalite } from '../support/servers.ts'
+import { awsEnv, openTestStore, type Server, startDynalite } from '../support/servers.ts'
 import { awsError } from './faults.ts'
 
 // What a query may meet that no server of the tests does by itself, and every command that reads.
@@ -41,7 +41,7 @@ beforeAll(async () => {
   server = await startDynalite()
   proxy = await startFaultyProxy(server.endpoint)
   store = openTestStore(server.endpoint)
-  await cronledger(['setup', '--store', 'dynamodb:ledger'], { env: environmentOf(server.endpoint) })
+  await cronledger(['setup', '--store', 'dynamodb:ledger'], { env: awsEnv(server) })
   for (const day of DAYS) for (const task of ['nightly', 'other']) await putCompleted(task, day)
   const spec = {
     version: 1,
@@ -61,7 +61,7 @@ beforeEach(() => {
 
 const read = (args: readonly string[]) =>
   cronledger([...args, '--ledger-timeout', '4s'], {
-    env: { ...environmentOf(proxy.url), CRONLEDGER_STORE: 'dynamodb:ledger' },
+    env: { ...awsEnv({ endpoint: proxy.url }), CRONLEDGER_STORE: 'dynamodb:ledger' },
   })
 
 describe.each(Object.entries(COMMANDS))('%s', (_, args) => {
@@ -113,11 +113,14 @@ describe('answers that are no faults', () => {
               asked.add(first)
               empty += 1
               const { task, slot, day: date } = day
-              // Before the first item in the order of the query: of a task newest first, of a day by slot.
-              const before =
-                name === 'history of a task' ? { S: slot.S.replace('T03', 'T04') } : { S: slot.S.replace('T03', 'T02') }
-              const key = name === 'history of a task' ? { task, slot: before } : { task, slot: before, day: date }
-              return { Count: 0, ScannedCount: 0, Items: [], LastEvaluatedKey: key }
+              // Newest first: the key of a row an hour later comes right before it.
+              const key = { task, slot: { S: slot.S.replace('T03', 'T04') } }
+              return {
+                Count: 0,
+                ScannedCount: 0,
+                Items: [],
+                LastEvaluatedKey: name === 'history of all' ? { ...key, day: date } : key,
+              }
             },
           },
     )

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { cronledger, scratch, start } from '../support/cli.ts'
 import { type FaultyProxy, type Passing, startFaultyProxy, type Treatment } from '../support/proxy.ts'
-import { environmentOf, hasMoto, type Server, startDynalite, startMoto } from '../support/servers.ts'
+import { awsEnv, hasMoto, type Server, startDynalite, startMoto } from '../support/servers.ts'
 import { awsError } from './faults.ts'
 
 const folder = scratch()
@@ -43,7 +43,7 @@ for (const [name, startServer] of [
     })
 
     const environment = () => ({
-      ...environmentOf(proxy.url),
+      ...awsEnv({ endpoint: proxy.url }),
       CRONLEDGER_STORE: 'dynamodb:ledger',
       CRONLEDGER_TASK: 'nightly',
       CRONLEDGER_SCHEDULE: '0 3 * * *',

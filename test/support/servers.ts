@@ -29,17 +29,6 @@ export function awsEnv({ endpoint }: Pick<Server, 'endpoint'>): Readonly<Record<
   }
 }
 
-/** What a process needs to find a server. */
-export function environmentOf(endpoint: string): Record<string, string> {
-  const { accessKeyId, secretAccessKey } = CREDENTIALS
-  return {
-    AWS_ENDPOINT_URL_DYNAMODB: endpoint,
-    AWS_REGION: REGION,
-    AWS_ACCESS_KEY_ID: accessKeyId,
-    AWS_SECRET_ACCESS_KEY: secretAccessKey,
-  }
-}
-
 /** The ledger of a server as this process sees it, past every proxy. */
 export function openTestStore(endpoint: string): Store {
   return openDynamoStore({ table: 'ledger', env: {}, config: { endpoint, region: REGION, credentials: CREDENTIALS } })

@@ -1,0 +1,274 @@
+import { join } from 'node:path'
+import Libsql from 'libsql'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { RUN_OPTIONS } from '../../src/cli/run-options.ts'
+import { encodeSchedules } from '../../src/core/registry.ts'
+import type { Row } from '../../src/core/types.ts'
+import { openFileStore } from '../../src/store/file.ts'
+import { seedLedger } from '../support/big-ledger.ts'
+import { cronledger, type Ended, scratch } from '../support/cli.ts'
+import { startFaultyProxy } from '../support/proxy.ts'
+import { FAILED, rowWith, SUCCEEDED } from '../support/rows.ts'
+import { awsEnv, type Server, startAnswering, startDynalite } from '../support/servers.ts'
+import { awsError } from './faults.ts'
+
+const folder = scratch()
+
+/** What must not reach a terminal: control characters but the line feed, and what turns the direction of writing. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it is about these
+const UNSAFE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/
+/** Clears the screen, sets the title, moves the cursor (by C1), turns the writing, rings, ends the line. */
+const EVIL = '\u001b[2J\u001b]0;owned\u0007\u009b1A\u202eevil\u2066\u007f\r\n\u2028'
+
+describe('text from the ledger never reaches a terminal with its escape sequences', () => {
+  const store = `file:${join(folder, 'evil.db')}`
+  const DAY_MS = 86_400_000
+  const yesterday = Math.floor(Date.now() / DAY_MS) * DAY_MS - DAY_MS + 3 * 3_600_000
+
+  function evilRow(task: string, change: (row: Row) => Partial<Row>): Row {
+    const trigger = { kind: 'forced', by: EVIL, reason: `=HYPERLINK("http://x")${EVIL}` } as const
+    const row = rowWith({ trigger, ending: SUCCEEDED })
+    const attempts = row.attempts.map((attempt) => ({ ...attempt, host: EVIL, ecsTask: EVIL, signal: EVIL }))
+    const schedule = { expression: '0 3 * * *', zone: 'UTC' }
+    const evil = { ...row, task, slot: yesterday, windowEnd: yesterday + DAY_MS, zoneData: EVIL, attempts, schedule }
+    return { ...evil, ...change(evil) }
+  }
+
+  beforeAll(async () => {
+    const rejection = {
+      ...({ runId: EVIL, kind: 'refused', cause: 'failed', at: yesterday, host: EVIL } as const),
+      trigger: { kind: 'forced', by: EVIL, reason: EVIL },
+    } as const
+    const settlement = { state: 'COMPLETED', at: yesterday, by: EVIL, reason: EVIL, afterAttempt: 1 } as const
+    const failed = (row: Row) => ({
+      state: 'FAILED' as const,
+      attempts: row.attempts.map((attempt) => ({ ...attempt, ...FAILED })),
+      settlements: [],
+    })
+    seedLedger(store.slice('file:'.length), [
+      evilRow('nightly', () => ({
+        settlements: [settlement],
+        rejections: { count: 1, refused: 1, first: [rejection], latest: rejection },
+      })),
+      evilRow('failed', failed),
+      evilRow(`=1+1${EVIL}`, (row) => ({ schedule: { ...row.schedule, expression: EVIL } })),
+    ])
+    const ledger = openFileStore(store.slice('file:'.length))
+    const call = { signal: AbortSignal.timeout(10_000) }
+    for (const task of ['nightly', 'failed']) {
+      const spec = { expression: '0 3 * * *', zone: 'UTC' }
+      const document = encodeSchedules([{ since: yesterday, spec }])
+      await ledger.writeEntry({ kind: '#registry', task }, { version: 1, document }, 'absent', call)
+    }
+    ledger.close()
+  })
+
+  const slot = new Date(yesterday).toISOString().replace('.000Z', 'Z')
+  const run = (task: string) => ['run', '--task', task, '--schedule', '0 3 * * *', '--event-time', slot]
+  const due = ['--since', slot, '--until', new Date(yesterday + 1_000).toISOString()]
+  test.each<readonly [string, readonly string[]]>([
+    ...['table', 'json', 'ndjson', 'csv'].flatMap((format) => [
+      [`history of a task, ${format}`, ['history', '--task', 'nightly', '--format', format]] as const,
+      [`history of all, ${format}`, ['history', '--format', format]] as const,
+    ]),
+    ['show', ['show', '--task', 'nightly', '--slot', slot]],
+    ['show, json', ['show', '--task', 'nightly', '--slot', slot, '--json']],
+    ['check', ['check', ...due]],
+    ['check, json', ['check', '--format', 'json', ...due]],
+    ['tasks', ['tasks']],
+    ['tasks, json', ['tasks', '--format', 'json']],
+    ['a duplicate, as text', [...run('nightly'), '--log', 'text', '--', 'true']],
+    ['a duplicate, as JSON', [...run('nightly'), '--log', 'json', '--', 'true']],
+    ['a refusal, as text', [...run('failed'), '--log', 'text', '--', 'true']],
+    ['a refusal, as JSON', [...run('failed'), '--log', 'json', '--', 'true']],
+  ])('%s', async (_, args) => {
+    const { code, stdout, stderr } = await cronledger(args, { env: { CRONLEDGER_STORE: store } })
+    expect([0, 1, 65], stderr).toContain(code)
+    expect(stdout + stderr).not.toMatch(UNSAFE)
+    expect(stdout + stderr).not.toBe('')
+    if (args.includes('json')) for (const text of [stdout, stderr]) if (text !== '') JSON.parse(text)
+  })
+
+  test('nor a CSV as a formula', async () => {
+    const { stdout } = await cronledger(['history', '--format', 'csv'], { env: { CRONLEDGER_STORE: store } })
+    expect(stdout).toContain('=HYPERLINK')
+    // A cell begins after a comma, a line end or a quote; a quote inside of a cell is doubled.
+    expect(stdout).not.toMatch(/(?:^|,)"?[=+\-@]/m)
+  })
+
+  test('nor does an entry of the registry whose schedule is no schedule: one line', async () => {
+    const path = join(folder, 'registry.db')
+    seedLedger(path, [evilRow('nightly', () => ({}))])
+    const ledger = openFileStore(path)
+    const document = encodeSchedules([{ since: yesterday, spec: { expression: EVIL, zone: EVIL } }])
+    const call = { signal: AbortSignal.timeout(10_000) }
+    await ledger.writeEntry({ kind: '#registry', task: `evil${EVIL}` }, { version: 1, document }, 'absent', call)
+    ledger.close()
+    for (const args of [['tasks'], ['tasks', '--format', 'json'], ['check', ...due]]) {
+      expectOneLine(await cronledger(args, { env: { CRONLEDGER_STORE: `file:${path}` } }), [64, 78])
+    }
+  })
+})
+
+function expectOneLine({ code, stdout, stderr }: Ended, codes: readonly number[]): void {
+  expect(codes, stderr).toContain(code)
+  expect(stdout).toBe('')
+  expect(stderr.trimEnd().split('\n')).toHaveLength(1)
+  expect(stderr).not.toMatch(UNSAFE)
+  expect(stderr.length).toBeLessThan(3_000)
+}
+
+describe('a row that nobody of us wrote', () => {
+  const rowsOf = (document: object, notes: object = {}) => {
+    const path = join(folder, `row-${Math.random()}.db`)
+    seedLedger(path, [rowWith({ ending: SUCCEEDED })])
+    const database = new Libsql(path)
+    const update = database.prepare(
+      'UPDATE rows SET document = json_patch(document, ?), notes = json_patch(notes, ?), schema_version = ?',
+    )
+    const schemaVersion = (document as { schemaVersion?: number }).schemaVersion ?? 1
+    update.run(JSON.stringify(document), JSON.stringify(notes), schemaVersion)
+    const read = () => JSON.stringify(database.prepare('SELECT * FROM rows').all())
+    return { env: { CRONLEDGER_STORE: `file:${path}`, CRONLEDGER_TASK: 'nightly' }, read }
+  }
+  const RUN = ['run', '--schedule', '0 3 * * *']
+  const SCHEDULED = [...RUN, '--event-time', '2026-11-24T03:00:05Z', '--', 'echo', 'started']
+  const FORCED = [...RUN, '--force-slot', '2026-11-24', '--reason', 'r', '--', 'echo', 'started']
+  const SHOW = ['show', '--slot', '2026-11-24T03:00:00Z']
+
+  test.each([
+    ['a wrong type', { attempts: 'none' }, {}],
+    ['something missing', { owner: null }, {}],
+    ['an unknown state', { state: `DREAMING${EVIL}` }, {}],
+    ['attempts out of order', { attempts: [], state: 'PENDING' }, {}],
+    ['notes of a wrong type', {}, { rejections: { 0: EVIL } }],
+    ['an expiry that is no date', { expiresAt: Number.MAX_SAFE_INTEGER }, {}],
+  ])('%s: 78, one line that names the row; nothing starts and nothing is changed', async (_, document, notes) => {
+    const { env, read } = rowsOf(document, notes)
+    const before = read()
+    for (const args of [SCHEDULED, FORCED, SHOW, ['history']]) {
+      const ended = await cronledger(args, { env })
+      expectOneLine(ended, [78])
+      expect(ended.stderr).toContain('row nightly 2026-11-24T03:00:00Z is malformed')
+    }
+    expect(read()).toBe(before)
+  })
+
+  test('a newer version: shown as such, refused by run, force and resolve, and untouched', async () => {
+    const { env, read } = rowsOf({ schemaVersion: 2, state: { now: 'else' }, owner: null })
+    const before = read()
+    for (const args of [SCHEDULED, FORCED]) {
+      const { code, stdout, stderr } = await cronledger(args, { env })
+      expect({ code, stdout }).toEqual({ code: 65, stdout: '' })
+      expect(JSON.parse(stderr)).toMatchObject({ event: 'refused', cause: 'newerRow' })
+    }
+    const word = ['--slot', '2026-11-24', '--state', 'completed', '--reason', 'r', '--schedule', '0 3 * * *']
+    expect((await cronledger(['resolve', ...word], { env })).code).toBe(65)
+    expect((await cronledger(['history'], { env })).stdout).toContain('schema 2')
+    expect((await cronledger(SHOW, { env })).stdout).toContain('a newer cronledger wrote this row (schema 2)')
+    const range = ['--since', '2026-11-24', '--until', '2026-11-24', '--schedule', '0 3 * * *']
+    expect(await cronledger(['check', ...range], { env })).toMatchObject({ code: 0, stderr: '' })
+    expect(read()).toBe(before)
+  })
+
+  test('unknown fields of a later minor version: read, and left alone by a force', async () => {
+    const { env, read } = rowsOf({ later: 'kept', deep: { er: ['kept'] } }, { seen: 'kept' })
+    expect(await cronledger(FORCED, { env })).toMatchObject({ code: 0, stdout: 'started\n' })
+    expect(await cronledger(SCHEDULED, { env })).toMatchObject({ code: 0, stdout: '' })
+    const [row] = JSON.parse(read())
+    expect(JSON.parse(row.document)).toMatchObject({ later: 'kept', deep: { er: ['kept'] }, version: 4 })
+    expect(JSON.parse(row.notes)).toMatchObject({ seen: 'kept', rejectionCount: 1 })
+  })
+})
+
+describe('an environment of garbage: 64 and one line, whichever variable it is', () => {
+  // Free text, and harmless: the name of whoever forces, without a force, and a command that is told of events.
+  const names = Object.keys(RUN_OPTIONS).filter((name) => !['by', 'notify'].includes(name))
+  test.each(names)('--%s', async (name) => {
+    const variable = `CRONLEDGER_${name.replaceAll('-', '_').toUpperCase()}`
+    for (const garbage of [EVIL, `${'9'.repeat(10_000)}x`]) {
+      const env = {
+        ...{ CRONLEDGER_STORE: `file:${join(folder, 'garbage.db')}`, CRONLEDGER_TASK: 'nightly' },
+        ...{ CRONLEDGER_SCHEDULE: '0 3 * * *', [variable]: garbage },
+      }
+      expectOneLine(await cronledger(['run', '--', 'echo', 'started'], { env }), [64])
+    }
+  })
+})
+
+describe('secrets never reach the log or the ledger', () => {
+  const KEY_ID = 'AKIAIOSFODNN7EXAMPLE'
+  const SECRETS = ['wJalrXUtnFEMI', 'FwoGZXIvYXdzE', 'hunter2', KEY_ID]
+  const env = {
+    AWS_REGION: 'eu-west-1',
+    AWS_ACCESS_KEY_ID: KEY_ID,
+    AWS_SECRET_ACCESS_KEY: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+    AWS_SESSION_TOKEN: 'FwoGZXIvYXdzEXAMPLE',
+  }
+  const run = (store: string, options: readonly string[], ...command: string[]) => [
+    ...[
+      'run',
+      '--store',
+      store,
+      '--task',
+      'nightly',
+      '--schedule',
+      '0 3 * * *',
+      '--event-time',
+      '2026-01-02T03:00:05Z',
+    ],
+    ...[...options, '--ledger-timeout', '3s', '--', ...command],
+  ]
+  const expectNone = (text: string) => {
+    for (const secret of SECRETS) expect(text).not.toContain(secret)
+  }
+
+  test.each([
+    ['AccessDeniedException', 77],
+    ['UnrecognizedClientException', 77],
+    ['ExpiredTokenException', 77],
+    ['InvalidSignatureException', 77],
+    ['ValidationException', 78],
+    ['InternalServerError', 75],
+    ['ThrottlingException', 75],
+    ['SomethingNew', 75],
+  ])('%s, whose text quotes the key and the token', async (type, code) => {
+    const message = `Credential=${KEY_ID}/20260102/eu-west-1 (key ${KEY_ID}), x-amz-security-token:FwoGZXIvYXdzEXAMPLE`
+    const answer = awsError(type.startsWith('Internal') ? 500 : 400, `com.amazon.coral.service#${type}`, message)
+    if (typeof answer !== 'object' || !('answer' in answer)) throw new Error('no answer')
+    const server = await startAnswering(answer.answer)
+    for (const log of ['text', 'json']) {
+      const ended = await cronledger(run('dynamodb:ledger', ['--log', log], 'true'), {
+        env: { ...env, AWS_ENDPOINT_URL_DYNAMODB: server.endpoint },
+      })
+      expect(ended.code).toBe(code)
+      expectNone(ended.stderr + ended.stdout)
+    }
+    await server.stop()
+  })
+
+  describe('of a command', () => {
+    let server: Server
+    beforeAll(async () => {
+      server = await startDynalite()
+      await cronledger(['setup', '--store', 'dynamodb:ledger'], { env: awsEnv(server) })
+    })
+    afterAll(() => server.stop())
+
+    test.each([
+      ['that ends well', ['sh', '-c', 'exit 0', '--password=hunter2']],
+      ['that fails', ['sh', '-c', 'exit 3', '--password=hunter2']],
+      ['that is not there', ['/nowhere/batch', '--password=hunter2']],
+    ])('%s: its arguments and the environment are in no line and no row', async (what, command) => {
+      const proxy = await startFaultyProxy(server.endpoint)
+      const all = { env: { ...env, AWS_ENDPOINT_URL_DYNAMODB: proxy.url } }
+      const task = ['--task', what.replaceAll(' ', '-')]
+      const args = run('dynamodb:ledger', [], ...command).with(4, task[1] as string)
+      const ended = await cronledger(args, all)
+      const shown = await cronledger(['history', '--store', 'dynamodb:ledger', ...task, '--json'], all)
+      proxy.close()
+      expect(JSON.parse(shown.stdout)).toHaveLength(1)
+      expectNone(ended.stderr + ended.stdout + shown.stdout + shown.stderr)
+    })
+  })
+})
