@@ -23,9 +23,7 @@ export function toLedgerError(error: unknown, asked: Asked): LedgerError {
   if (error instanceof LedgerError) return error
   const { action, table, place } = asked
   const { name, message } = describe(error)
-  // The SDK tells the last of its tries only, and one before may have been applied.
-  const make = (kind: LedgerError['kind'], text: string) =>
-    new LedgerError(triesOf(error) > 1 ? 'unreachable' : kind, text, { cause: error })
+  const make = (kind: LedgerError['kind'], text: string) => new LedgerError(kind, text, { cause: error })
 
   if (message.startsWith('Region is missing')) return make('usage', 'no AWS region: set AWS_REGION')
   if (message.startsWith('Region not accepted')) return make('usage', `${message} Correct AWS_REGION`)
@@ -58,6 +56,15 @@ export function toLedgerError(error: unknown, asked: Asked): LedgerError {
     'unreachable',
     `no answer from DynamoDB (${place}) to ${action} on table ${quote(table)}: ${message || name}`,
   )
+}
+
+/**
+ * The error of a write as its caller must take it. The SDK tells the last of its tries only: where there was one before,
+ * that may have been applied, however clear the answer to the last one is.
+ */
+export function errorOfWrite(error: unknown): unknown {
+  if (!(error instanceof LedgerError) || triesOf(error.cause) === 1) return error
+  return new LedgerError('unreachable', error.message, { cause: error.cause })
 }
 
 function triesOf(error: unknown): number {

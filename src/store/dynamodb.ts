@@ -15,6 +15,7 @@ import { isNoted } from '../core/rejections.ts'
 import { decodeNotes, decodeRow, type StoredDocument } from '../core/row.ts'
 import { type Key, type Row, SCHEMA_VERSION, type StoredRow } from '../core/types.ts'
 import { connect, type DynamoOptions } from './dynamodb-client.ts'
+import { errorOfWrite } from './dynamodb-errors.ts'
 import {
   entriesQueryInput,
   entryPut,
@@ -59,7 +60,7 @@ export function openDynamoStore(options: DynamoOptions): Store {
       await write
       return null
     } catch (error) {
-      if (!(error instanceof ConditionalCheckFailedException)) throw error
+      if (!(error instanceof ConditionalCheckFailedException)) throw errorOfWrite(error)
       return { found: error.Item ?? (await fetch(storedKey(key), call)) }
     }
   }

@@ -21,7 +21,7 @@ import { NO_NOTES } from '../../src/core/rejections.ts'
 import { encodeNotes } from '../../src/core/row.ts'
 import { finished } from '../../src/core/transition.ts'
 import { openFileStore, setUpFile } from '../../src/store/file.ts'
-import { openFileDatabase } from '../../src/store/file-database.ts'
+import { openFileDatabase, type Transaction } from '../../src/store/file-database.ts'
 import { claimOf, contract, rejectionOf } from './contract.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'cronledger-'))
@@ -73,6 +73,32 @@ describe('a ledger file', () => {
     expect(await put(path)).toEqual({ kind: 'ok' })
     expect(statSync(path).mode & 0o777).toBe(0o600)
     expect(await get(path)).toEqual(claim)
+  })
+
+  it('is for its owner only whatever the umask is, and so is its journal', () => {
+    const path = newPath()
+    const before = process.umask(0)
+    try {
+      const database = openFileDatabase(path)
+      const modes = database.transact('create', () =>
+        [path, `${path}-journal`].map((file) => statSync(file).mode & 0o777),
+      )
+      database.close()
+      expect(modes).toEqual([0o600, 0o600])
+    } finally {
+      process.umask(before)
+    }
+  })
+
+  it('keeps the mode that somebody gave it, so that a group may read it, and its journal follows', () => {
+    const path = newPath()
+    openFileDatabase(path).transact('create', () => null)
+    chmodSync(path, 0o640)
+    const write = ({ run }: Transaction) => {
+      run("INSERT INTO entries VALUES ('#registry', 'x', 1, '{}')")
+      return [path, `${path}-journal`].map((file) => statSync(file).mode & 0o777)
+    }
+    expect(openFileDatabase(path).transact('write', write)).toEqual([0o640, 0o640])
   })
 
   it('is made in an empty file too', async () => {
