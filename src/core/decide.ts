@@ -52,11 +52,11 @@ export function decide(
   }
   // Somebody was here in the meantime: what is left to say is what a scheduled trigger without an attempt left hears.
   if (unmeant && done !== null) return { kind: 'duplicate', cause: done, row: found }
-  if (unmeant) return refuse(found.state === 'PENDING' ? 'stale' : 'failed')
+  if (unmeant) return refuse(staleOrFailed(found))
   if (facts.survivor !== null) return refuse('survivor')
   if (found.attempts.length >= MAX_ATTEMPTS) return refuse('tooManyAttempts')
   if (scheduled && countedAttempts(found) >= policy.maxAttempts) {
-    return refuse(found.state === 'PENDING' ? 'stale' : 'failed')
+    return refuse(staleOrFailed(found))
   }
   return tooLate ? refuse('tooLate') : { kind: 'start', base: found }
 }
@@ -76,7 +76,7 @@ export function mayRetry(row: Row, outcome: Outcome, policy: Pick<Policy, 'maxAt
 
 /**
  * Why a person may not settle this row; null where they may. A running attempt says itself how it ends, and what has
- * completed is not undone by a word: forcing it runs it again.
+ * completed is not undone by a word: forcing it runs it again. A force that went wrong on a completed slot may be settled.
  */
 export function objectionToSettling(
   found: StoredRow | null,
@@ -85,7 +85,7 @@ export function objectionToSettling(
   if (found === null) return null
   if (isForeign(found)) return 'newerRow'
   if (isRunning(found, now, skewMs)) return 'running'
-  if (doneBecause(found) === 'completed') return 'completed'
+  if (found.state === 'COMPLETED') return 'completed'
   return found.settlements.length >= MAX_SETTLEMENTS ? 'tooManySettlements' : null
 }
 
@@ -122,6 +122,11 @@ export function forceableAs(found: StoredRow | null, now: Instant, skewMs: numbe
 /** The attempt by which the slot counts as completed, whatever came later. */
 export function successOf(row: Row): Attempt | undefined {
   return row.attempts.find((attempt) => attempt.outcome === 'succeeded')
+}
+
+/** Of a run that was killed while its next attempt waited, everything is known: how the one before ended. */
+function staleOrFailed(row: Row): 'stale' | 'failed' {
+  return row.state === 'PENDING' && row.attempts.at(-1)?.phase !== 'waiting' ? 'stale' : 'failed'
 }
 
 /** Why nothing but a force may start in this slot any more; null when it is open. */

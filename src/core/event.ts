@@ -63,7 +63,11 @@ export type RunEvent =
   /** The first renewal that got no answer; until one does, the lease runs out. */
   | { readonly event: 'renewal-failed'; readonly detail: string }
   | { readonly event: 'renewal-recovered' }
-  | { readonly event: 'lease-lost'; readonly cause: 'taken' | 'expired' }
+  | {
+      readonly event: 'lease-lost'
+      /** Another run took the slot over, nobody renewed in time, or another slot of the task has the turn. */
+      readonly cause: 'taken' | 'expired' | 'turn'
+    }
   /** Nobody gave an event time, and windows are so short that a late delivery lands in the next one. */
   | { readonly event: 'clock-event-time'; readonly windowMs: number }
   | { readonly event: 'schedule-mismatch'; readonly eventTime: Instant; readonly source: EventTimeSource }

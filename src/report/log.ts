@@ -150,10 +150,7 @@ function entryOf(event: RunEvent, context: RunContext, latenessMs: number): Entr
       return {
         level: 'error',
         event: 'lease-lost',
-        message:
-          event.cause === 'taken'
-            ? 'another run took the slot over: stopping this one'
-            : 'the lease could not be renewed in time: stopping',
+        message: LOST_BECAUSE[event.cause],
         fields: { cause: event.cause },
       }
     case 'clock-event-time':
@@ -183,6 +180,12 @@ function entryOf(event: RunEvent, context: RunContext, latenessMs: number): Entr
       return { level: 'warn', event: 'warning', message: event.message, fields: {} }
   }
 }
+
+const LOST_BECAUSE = {
+  taken: 'another run took the slot over: stopping this one',
+  expired: 'the lease could not be renewed in time: stopping',
+  turn: 'the lease ran out, and another slot of the task has its turn by now: stopping this one',
+} as const
 
 /** A rejection that is not on record is told of here alone. */
 function unnoted({ noted, detail }: NoteResult): string {
@@ -255,7 +258,7 @@ function whereabouts({ runId, host, startedAt, endedAt }: Attempt): string {
 }
 
 function refusalOf({ cause, row, survivor, holder }: Extract<RunEvent, { event: 'refused' }>): string {
-  const attempt = lastAttempt(row)
+  const attempt = cause === 'failed' ? lastStarted(row) : lastAttempt(row)
   const last = attempt === undefined ? '' : ` attempt ${attempt.number} (${whereabouts(attempt)})`
   switch (cause) {
     case 'running':
@@ -326,4 +329,10 @@ function attemptFields({
 
 function lastAttempt(row: StoredRow | null): Attempt | undefined {
   return row === null || 'foreign' in row ? undefined : row.attempts.at(-1)
+}
+
+/** After it another one may have been claimed, and never started. */
+function lastStarted(row: StoredRow | null): Attempt | undefined {
+  if (row === null || 'foreign' in row) return undefined
+  return row.attempts.findLast(({ outcome }) => outcome !== undefined && outcome !== 'notStarted') ?? lastAttempt(row)
 }

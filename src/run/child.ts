@@ -17,6 +17,8 @@ export interface ChildRequest {
   readonly killAfterMs: number
   /** How long after a stop signal the orchestrator kills cronledger itself. */
   readonly stopTimeoutMs: number
+  /** Another attempt may follow a failed one: then nothing of its group is left behind either. */
+  readonly endsWhole: boolean
 }
 
 /** Reason of `leaseLost`: SIGTERM goes out now, SIGKILL after this time. */
@@ -42,6 +44,8 @@ export interface ChildEnd extends Ending {
   readonly stoppedBy?: StopSignal
   /** One line for people: why nothing was started, or what could not be ended. */
   readonly detail?: string
+  /** A process of the group that even SIGKILL could not end. */
+  readonly left?: number
 }
 
 /** A leader that left first is the rare case, and a stop may end this much late without anybody's notice. */
@@ -52,13 +56,13 @@ const VANISH_MS = 1_000
 
 type Cause =
   | { readonly outcome: 'interrupted'; readonly stoppedBy: StopSignal }
-  | { readonly outcome: 'timedOut' }
-  | { readonly outcome: 'leaseLost' }
+  | { readonly outcome: 'timedOut' | 'leaseLost' | 'failed' }
 
 /**
  * Runs the command in a process group of its own, on cronledger's own stdin, stdout and stderr, and resolves when it has
  * ended. Whichever came first decides the outcome: the exit, a stop signal, the timeout, or the loss of the lease. After
- * the last three nothing of the group is left behind; after an exit, what the child put in the background stays alone.
+ * the last three nothing of the group is left behind; after an exit, what the child put in the background stays alone,
+ * but after a failure where another attempt may follow.
  * Rejects only on a bug.
  */
 export async function superviseChild(request: ChildRequest, hooks: ChildHooks): Promise<ChildEnd> {
@@ -87,7 +91,9 @@ export async function superviseChild(request: ChildRequest, hooks: ChildHooks): 
   const exited = new Promise<{ code: number | null; signal: string | null } | null>((resolve) => {
     child.once('exit', (code, signal) => {
       resolve({ code, signal })
-      if (cause === null) over.abort()
+      if (cause !== null) return
+      if (code === 0 || !request.endsWhole) over.abort()
+      else endRest()
     })
     over.signal.addEventListener('abort', () => resolve(null))
   })
@@ -106,6 +112,11 @@ export async function superviseChild(request: ChildRequest, hooks: ChildHooks): 
     signalGroup(pid, 'SIGKILL')
     await clock.wait(VANISH_MS, over.signal)
     over.abort()
+  }
+
+  const endRest = (): void => {
+    void end({ outcome: 'failed' }, request.killAfterMs)
+    send('SIGTERM')
   }
 
   const unsubscribe = stops.onSignal(send)
@@ -150,7 +161,10 @@ export async function superviseChild(request: ChildRequest, hooks: ChildHooks): 
     ...(cause ?? { outcome: exit?.code === 0 ? 'succeeded' : 'failed' }),
     ...(exit?.code != null && { exitCode: exit.code }),
     ...(exit?.signal != null && { signal: exit.signal }),
-    ...(member !== null && { detail: `process ${member} is still there ${VANISH_MS} ms after SIGKILL` }),
+    ...(member !== null && {
+      detail: `process ${member} is still there ${VANISH_MS} ms after SIGKILL`,
+      left: member,
+    }),
   }
 }
 

@@ -20,6 +20,7 @@ export interface CommandOptions {
 export interface CommandTerms {
   readonly killAfterMs: number
   readonly stopTimeoutMs: number
+  readonly retryDelayMs: number | null
 }
 
 /** What forces slots must not reach the child: a `cronledger` in the batch would force them with it. */
@@ -30,11 +31,18 @@ export const FORCING_VARIABLES = ['FORCE_SLOT', 'SLOT', 'FROM', 'TO', 'ONLY', 'R
 /** The command as the work of an attempt. */
 export function commandWork(
   { argv, env, stops, timeoutMs }: CommandOptions,
-  { killAfterMs, stopTimeoutMs }: CommandTerms,
+  { killAfterMs, stopTimeoutMs, retryDelayMs }: CommandTerms,
 ): (attempt: LiveAttempt) => Promise<WorkEnd<null>> {
   return async (attempt) => {
     const end = await superviseChild(
-      { argv, env: childEnvironment(env, attempt), timeoutMs, killAfterMs, stopTimeoutMs },
+      {
+        argv,
+        env: childEnvironment(env, attempt),
+        timeoutMs,
+        killAfterMs,
+        stopTimeoutMs,
+        endsWhole: retryDelayMs !== null,
+      },
       {
         stops,
         leaseLost: attempt.lost,

@@ -53,6 +53,8 @@ interface Failure {
   readonly error?: unknown
   /** Why, in a line. */
   readonly detail?: string
+  /** A process of the work that could not be ended: no other attempt may start beside it. */
+  readonly left?: number
 }
 
 export type RunResult<T> =
@@ -119,11 +121,9 @@ async function runClaimed<T>(
   io: RunIo,
 ): Promise<RunResult<T>> {
   let hasTurn = false
-  const lease = keepLease(row, preparedAtMs, terms, io, async (options) => {
-    if (!hasTurn) return 'held'
-    const turning = await takeTurn(row, terms, io, options)
-    return turning.kind === 'unanswered' ? turning.cause : turning.kind === 'mine' ? 'held' : 'lost'
-  })
+  const lease = keepLease(row, preparedAtMs, terms, io, async (options) =>
+    hasTurn ? takeTurn(row, terms, io, options) : { kind: 'mine' },
+  )
   lease.lost.addEventListener('abort', () => {
     io.tell({ event: 'lease-lost', cause: (lease.lost.reason as LeaseLoss).cause })
   })
@@ -136,15 +136,12 @@ async function runClaimed<T>(
       hasTurn = true
     })
     switch (entering.kind) {
-      case 'entered':
+      case 'ready':
         return await makeAttempts(entering.row, work, held)
-      case 'givenUp':
+      case 'gaveWay':
+        return entering.result
+      case 'gaveUp':
         throw entering.cause
-      case 'skipped':
-      case 'refused': {
-        const { kind, ...facts } = entering
-        return { status: kind, ...facts } as RunResult<T>
-      }
     }
   } finally {
     unlink()
@@ -179,7 +176,7 @@ async function makeAttempts<T>(first: Row, work: Work<T>, held: Held): Promise<R
       ...detailOf(end),
     } as const
 
-    if (end.outcome !== 'succeeded' && !halt.aborted && mayRetry(row, end.outcome, terms)) {
+    if (end.outcome !== 'succeeded' && !halt.aborted && end.left === undefined && mayRetry(row, end.outcome, terms)) {
       const waited = await waitForRetry(ended, retry, held)
       if (waited.kind === 'next') {
         row = waited.row

@@ -4,6 +4,7 @@ import { renewed, type Stamp } from '../core/transition.ts'
 import type { ProcessMark, Row } from '../core/types.ts'
 import { withDeadline } from './clock.ts'
 import type { RetryOptions } from './retry.ts'
+import type { Turning } from './turn.ts'
 import { type WriteIo, type Written, writeAsOwner } from './write.ts'
 
 export interface LeaseTerms {
@@ -26,15 +27,16 @@ export interface LeaseIo extends WriteIo {
 /** A change of the row by its owner. */
 type Change = (row: Row, stamp: Stamp) => Row
 
-/**
- * Asked after a lease that had run out was renewed, where more than the row depends on it: `lost` where others have
- * acted on that meanwhile.
- */
-type Regain = (options: RetryOptions) => Promise<'held' | 'lost' | LedgerError>
+/** Asked after a lease that had run out was renewed: is the task's turn this slot's still, where that matters? */
+type AskTurn = (options: RetryOptions) => Promise<Turning>
 
 /** Why the work must end, and how long it may take to. */
 export interface LeaseLoss {
-  readonly cause: 'taken' | 'expired'
+  readonly cause:
+    | 'taken'
+    | 'expired'
+    /** The slot is this run's, but the task's turn is another slot's by now. */
+    | 'turn'
   readonly killInMs: number
 }
 
@@ -45,6 +47,8 @@ export interface Lease {
   record(process: ProcessMark): void
   /** Makes another write of this owner's, which renews the lease too, in place of the renewals. */
   write(change: Change, within: (job: (signal: AbortSignal) => Promise<Written>) => Promise<Written>): Promise<Written>
+  /** How often the lease had run out when it was renewed: what was known from before may be known no more. */
+  lapses(): number
   /** Ends the renewals, one in flight included, and gives the row as it is known: a finish builds on it. */
   release(): Promise<Row>
 }
@@ -61,7 +65,7 @@ export function keepLease(
   preparedAtMs: number,
   terms: LeaseTerms,
   io: LeaseIo,
-  regain: Regain = async () => 'held',
+  askTurn: AskTurn = async () => ({ kind: 'mine' }),
 ): Lease {
   const { clock } = io
   const lost = new AbortController()
@@ -70,6 +74,8 @@ export function keepLease(
   let trustedFromMs = preparedAtMs
   let process: ProcessMark | null = null
   let failing = false
+  let lapses = 0
+  let hasLostTurn = false
 
   /** When the work must be told to stop, so that it is gone before a contender may start. */
   const stopAtMs = () => (terms.onLeaseLost === 'continue' ? Number.POSITIVE_INFINITY : killAtMs() - terms.killAfterMs)
@@ -86,6 +92,7 @@ export function keepLease(
       const budgetMs = leftMs > 0 ? leftMs : RENEWAL_AFTER_PAUSE_MS
       const written = await renew(budgetMs)
       if (written.kind === 'lost') return { cause: 'taken', killInMs: terms.killAfterMs }
+      if (hasLostTurn) return { cause: 'turn', killInMs: terms.killAfterMs }
       if (written.kind === 'ok') {
         nextMs = trustedFromMs + terms.heartbeatMs
         if (failing) io.tell({ event: 'renewal-recovered' })
@@ -118,10 +125,11 @@ export function keepLease(
     const written = await writeAsOwner(current, change, io, options)
     if (written.kind !== 'ok') return written
     if (clock.monotonicMs() >= killAtMs()) {
-      const held = await regain(options)
+      const turning = await askTurn(options)
       // Not trusted yet: the next write asks again.
-      if (held instanceof LedgerError) return { kind: 'unanswered', cause: held, row: written.row }
-      if (held === 'lost') return { kind: 'lost', found: written.row }
+      if (turning.kind === 'unanswered') return { kind: 'unanswered', cause: turning.cause, row: written.row }
+      hasLostTurn = turning.kind === 'busy'
+      lapses += 1
     }
     current = written.row
     trustedFromMs = written.preparedAtMs
@@ -155,10 +163,12 @@ export function keepLease(
         const aged = first.kind === 'ok' && clock.monotonicMs() - first.preparedAtMs >= terms.heartbeatMs
         return aged ? send(renewal, signal) : first
       })
-      if (written.kind === 'lost') lost.abort({ cause: 'taken', killInMs: terms.killAfterMs } satisfies LeaseLoss)
-      else beating = goOn()
+      const cause = written.kind === 'lost' ? 'taken' : hasLostTurn ? 'turn' : null
+      if (cause === null) beating = goOn()
+      else lost.abort({ cause, killInMs: terms.killAfterMs } satisfies LeaseLoss)
       return written
     },
+    lapses: () => lapses,
     async release() {
       await pause()
       return current

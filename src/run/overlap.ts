@@ -7,30 +7,47 @@ import { finishAttempt } from './finish.ts'
 import { begin, endWritten, type Held } from './held.ts'
 import { noteRejection } from './note.ts'
 import { withinStop } from './stop.ts'
-import { waitForTurn } from './turn.ts'
+import { type Turning, waitForTurn } from './turn.ts'
 import { writeAsOwner } from './write.ts'
 
 export type Entering =
-  /** The task's turn is this slot's, and its attempt has begun; or a stop came, and its attempt has not. */
-  | { readonly kind: 'entered'; readonly row: Row }
-  | { readonly kind: 'skipped'; readonly attempt: number; readonly holder: Turn; readonly recorded: boolean }
-  | { readonly kind: 'refused'; readonly cause: 'overlap'; readonly row: null }
+  /** The task's turn is this slot's, and its attempt has begun; or a stop came, and nothing is to start. */
+  | { readonly kind: 'ready'; readonly row: Row }
+  /** Another slot has the turn. */
+  | { readonly kind: 'gaveWay'; readonly result: GaveWay }
   /** The ledger did not say whose turn it is. */
-  | { readonly kind: 'givenUp'; readonly cause: LedgerError }
+  | { readonly kind: 'gaveUp'; readonly cause: LedgerError }
+
+type GaveWay =
+  | { readonly status: 'skipped'; readonly attempt: number; readonly holder: Turn; readonly recorded: boolean }
+  | { readonly status: 'refused'; readonly cause: 'overlap'; readonly row: null }
 
 /** Brings a claimed slot that waits to its first attempt, where slots of the task must not overlap. */
 export async function enter(row: Row, held: Held, onTurn: () => void): Promise<Entering> {
-  const { request, halt, terms, io } = held
-  const waits = terms.overlap === 'wait' && request.trigger.kind === 'scheduled'
-  const turning = await waitForTurn(row, waits ? terms.overlapTimeoutMs : 0, terms, io, halt, (holder) =>
-    io.tell({ event: 'waiting', holder }),
-  )
+  const { halt, terms } = held
+  const turning = await turnOf(row, held)
   if (turning.kind === 'mine') onTurn()
   const ready = turning.kind === 'mine' && !halt.aborted ? await begin(held, terms.ledgerTimeoutMs) : turning
-  if (ready.kind === 'ok') return { kind: 'entered', row: ready.row }
+  if (ready.kind === 'ok') return { kind: 'ready', row: ready.row }
   if (ready.kind === 'busy' && !halt.aborted) return giveWay(ready.holder, held)
   if (ready.kind === 'unanswered' && !halt.aborted) return giveUp(ready.cause, held)
-  return { kind: 'entered', row }
+  return { kind: 'ready', row }
+}
+
+/**
+ * Waits for the turn, once more where the lease ran out meanwhile: another slot may have taken the turn then, and the
+ * answer that it is this slot's may be older than that.
+ */
+async function turnOf(row: Row, { request, lease, halt, terms, io }: Held): Promise<Turning> {
+  const waits = terms.overlap === 'wait' && request.trigger.kind === 'scheduled'
+  const deadlineMs = io.clock.monotonicMs() + (waits ? terms.overlapTimeoutMs : 0)
+  for (;;) {
+    const lapses = lease.lapses()
+    const turning = await waitForTurn(row, deadlineMs, terms, io, halt, (holder) =>
+      io.tell({ event: 'waiting', holder }),
+    )
+    if (turning.kind !== 'mine' || lease.lapses() === lapses || halt.aborted) return turning
+  }
 }
 
 async function giveWay(holder: Turn, held: Held): Promise<Entering> {
@@ -43,7 +60,7 @@ async function giveWay(holder: Turn, held: Held): Promise<Entering> {
       writeAsOwner(row, (ground, stamp) => skipped(ground, reason, stamp), io, { signal, retry: 'any' }),
     )
     io.tell({ event: 'skipped', holder, ...endWritten(written) })
-    return { kind: 'skipped', attempt, holder, recorded: written.kind === 'ok' }
+    return { kind: 'gaveWay', result: { status: 'skipped', attempt, holder, recorded: written.kind === 'ok' } }
   }
   const finish = await finishAttempt(row, { outcome: 'notStarted' }, terms, io)
   const refusal = { kind: 'refused', cause: 'overlap' } as const
@@ -52,11 +69,11 @@ async function giveWay(holder: Turn, held: Held): Promise<Entering> {
       ? { noted: false, detail: finish.cause.message }
       : await noteRejection(refusal, request, terms, io)
   io.tell({ event: 'refused', cause: refusal.cause, row: null, survivor: null, holder, ...noted })
-  return { ...refusal, row: null }
+  return { kind: 'gaveWay', result: { status: 'refused', cause: refusal.cause, row: null } }
 }
 
 async function giveUp(cause: LedgerError, { lease, terms, io }: Held): Promise<Entering> {
   const finish = await finishAttempt(await lease.release(), { outcome: 'notStarted' }, terms, io)
   io.tell({ event: 'withdrawn', certain: finish.kind !== 'unanswered', detail: cause.message })
-  return { kind: 'givenUp', cause }
+  return { kind: 'gaveUp', cause }
 }

@@ -1,6 +1,7 @@
 import { formatDuration } from '../core/duration.ts'
 import { usageError } from '../core/errors.ts'
 import type { RunEvent } from '../core/event.ts'
+import { longestGapMs } from '../core/gaps.ts'
 import { formatInstant, parseInstant } from '../core/instant.ts'
 import { checkPerson } from '../core/person.ts'
 import type { Facts } from '../core/policy.ts'
@@ -51,14 +52,17 @@ export function readTrigger(input: TriggerInput, schedule: Schedule, terms: Trig
     input.forceSlot === undefined
       ? readScheduled(input, schedule, terms, now)
       : readForced(input, input.forceSlot, schedule, terms, now)
-  checkRetention(terms.retentionMs, read.window)
+  checkRetention(terms.retentionMs, schedule, read.window)
   return read
 }
 
-/** A row that is gone rejects nothing: it must outlive whatever may still be delivered for its slot. */
-function checkRetention(retentionMs: number | null, { slot, end }: Window): void {
+/**
+ * A row that is gone rejects nothing: it must outlive whatever may still be delivered for its slot. By the longest
+ * window of the schedule, so that what is too short says so on the first day, and not in some later month.
+ */
+function checkRetention(retentionMs: number | null, schedule: Schedule, { slot, end }: Window): void {
   if (retentionMs === null || end === null) return
-  const leastMs = RETAINED_WINDOWS * (end - slot)
+  const leastMs = RETAINED_WINDOWS * Math.max(end - slot, longestGapMs(schedule, slot) ?? 0)
   if (retentionMs >= leastMs) return
   throw usageError(
     `retention is ${formatDuration(retentionMs)}; it must be at least two windows, here ${formatDuration(leastMs)}: a slot whose row is gone would run again`,

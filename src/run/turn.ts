@@ -1,3 +1,4 @@
+import { isForeign } from '../core/decide.ts'
 import type { LedgerError } from '../core/errors.ts'
 import { decodeTurn, encodeTurn, holdsTurn, type Turn } from '../core/turn.ts'
 import type { Row, Survivor } from '../core/types.ts'
@@ -27,16 +28,15 @@ export type Turning =
 /** Between two looks at a slot that runs: two reads each time, and a batch that runs daily can bear the wait. */
 const LONGEST_POLL_MS = 5_000
 
-/** Takes the task's turn, and waits for it up to `patienceMs`. `halt` ends the wait as if that were over. */
+/** Takes the task's turn, and waits for it until `deadlineMs`, monotonic. `halt` ends the wait as if that were over. */
 export async function waitForTurn(
   row: Row,
-  patienceMs: number,
+  deadlineMs: number,
   terms: TurnTerms,
   io: TurnIo,
   halt: AbortSignal,
   onWait: (holder: Turn) => void,
 ): Promise<Turning> {
-  const deadlineMs = io.clock.monotonicMs() + patienceMs
   let told = false
   for (;;) {
     const turning = await withDeadline(io.clock, terms.ledgerTimeoutMs, [halt], (signal) =>
@@ -91,8 +91,8 @@ export async function takeTurn(
     if (found.kind === 'unanswered') return found
     const row = found.value
     if (holdsTurn(row, holder, io.clock.now(), terms.skewMs)) return { kind: 'answer', value: true } as const
-    // Stale: its supervisor was killed, and its child may live on.
-    const left = row !== null && 'owner' in row && row.state === 'PENDING' && row.owner === holder.runId
-    return { kind: 'answer', value: left && io.findSurvivor(row) !== null } as const
+    // Its supervisor may have been killed, and its child may live on, whatever a person has said of the slot since.
+    const mayHaveLeft = row !== null && !isForeign(row)
+    return { kind: 'answer', value: mayHaveLeft && io.findSurvivor(row) !== null } as const
   }
 }

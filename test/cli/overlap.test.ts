@@ -155,6 +155,22 @@ describe('retries in the same process', () => {
     })
   })
 
+  test('what a failed attempt left behind is ended before the next one starts', async () => {
+    const { run } = place()
+    // The shell is killed as the OOM killer does it, and its worker would go on.
+    const script = `if [ "$CRONLEDGER_RUN_ATTEMPT" = 1 ]; then
+      sh -c 'trap "" TERM; echo worker began; while :; do echo >> ticks; sleep 0.02; done' &
+      until [ -s ticks ]; do sleep 0.02; done
+      kill -9 $$
+    fi
+    before=$(wc -l < ticks); sleep 0.3
+    [ "$(wc -l < ticks)" = "$before" ] || echo beside
+    echo second`
+    const options = ['--max-attempts', '2', '--retry-delay', '0ms', '--kill-after', '300ms']
+    const { code, stdout } = await run(options, script).ended
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'worker began\nsecond\n' })
+  })
+
   test('SIGTERM while it waits ends it at once: 143, and the slot has failed', async () => {
     const { run, row } = place()
     const waiting = run(['--max-attempts', '2', '--retry-delay', '10m'], 'exit 3')

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { decide, forceableAs, objectionToSettling } from '../../src/core/decide.ts'
 import { FORCEABLE, type Forceable, readForceable, UNDONE } from '../../src/core/forceable.ts'
 import { MAX_ATTEMPTS, MAX_SETTLEMENTS } from '../../src/core/policy.ts'
-import { claimed } from '../../src/core/transition.ts'
+import { claimed, retried } from '../../src/core/transition.ts'
 import type { Ending, Row, StoredRow, Survivor, Trigger } from '../../src/core/types.ts'
 import { FAILED, FORCED, LEASE_MS, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
 
@@ -188,6 +188,9 @@ describe('settling', () => {
     expect(objection(settled(rowWith({ ending: FAILED }), 'SKIPPED'))).toBe(null)
     expect(objection(RUNNING)).toBe('running')
     expect(objection(rowWith({ ending: SUCCEEDED }))).toBe('completed')
+    // A force that failed, or never reported, on a completed slot is a thing to be settled.
+    expect(objection(rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }))).toBe(null)
+    expect(objection(rowWith({ ending: SUCCEEDED }, { trigger: FORCED }), EXPIRED)).toBe(null)
     expect(objection(settled(rowWith({ ending: FAILED }), 'COMPLETED'))).toBe('completed')
     expect(objection({ task: 'nightly', slot: SLOT, schemaVersion: 2, foreign: true })).toBe('newerRow')
   })
@@ -205,6 +208,12 @@ describe('attempts', () => {
     const row = rowWith({ ending: FAILED }, { trigger: FORCED, ending: FAILED }, { ending: NOT_STARTED })
     expect(answer(row, { maxAttempts: 1 })).toBe('refused: failed')
     expect(answer(row, { maxAttempts: 2 })).toBe('start')
+  })
+
+  test('of a run that was killed while its next attempt waited, all is known: it failed', () => {
+    const waiting = retried(rowWith({}), FAILED, { writeId: 'w', now: NOW }, LEASE_MS)
+    expect(answer(waiting, { now: EXPIRED })).toBe('refused: failed')
+    expect(answer(waiting, { now: EXPIRED, maxAttempts: 2 })).toBe('start')
   })
 
   test('a row holds at most 100, forced ones included', () => {

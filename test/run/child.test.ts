@@ -24,7 +24,14 @@ function quietStops(): Stops {
 function superviseHere(argv: ChildRequest['argv'], hooks: { stops?: Stops; leaseLost?: AbortSignal } = {}) {
   const started: number[] = []
   const end = superviseChild(
-    { argv, env: { PATH: process.env['PATH'] }, timeoutMs: null, killAfterMs: 20_000, stopTimeoutMs: 30_000 },
+    {
+      argv,
+      env: { PATH: process.env['PATH'] },
+      timeoutMs: null,
+      killAfterMs: 20_000,
+      stopTimeoutMs: 30_000,
+      endsWhole: false,
+    },
     {
       stops: quietStops(),
       leaseLost: new AbortController().signal,
@@ -97,7 +104,7 @@ describe('a command that cannot be started', () => {
   })
 
   test('the PATH that counts is the one of the child', async () => {
-    const request = { argv: ['sh'] as const, timeoutMs: null, killAfterMs: 1, stopTimeoutMs: 1 }
+    const request = { argv: ['sh'] as const, timeoutMs: null, killAfterMs: 1, stopTimeoutMs: 1, endsWhole: false }
     const hooks = { stops: quietStops(), leaseLost: new AbortController().signal, clock: systemClock }
     const end = await superviseChild({ ...request, env: { PATH: folder } }, { ...hooks, onStarted: () => undefined })
     expect(end).toMatchObject({ outcome: 'notStarted', exitCode: 127 })

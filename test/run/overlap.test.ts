@@ -258,3 +258,75 @@ test('a task that allows overlaps asks for no turn', async () => {
   await time.run(run.result)
   expect(verbs.filter((verb) => verb === 'put' || verb === 'get')).toEqual(['put', 'put'])
 })
+
+describe('a lease that ran out while the turn was asked for, or after', () => {
+  const TERMS = { leaseMs: MINUTE_MS, heartbeatMs: 5_000, skewMs: 5_000, killAfterMs: 5_000, ledgerTimeoutMs: HOUR_MS }
+  const SHORT: RunSettings = { ...SKIP, ...TERMS }
+  const lateTurn = (call: Call): Fate =>
+    call.verb === 'writeEntry' ? { kind: 'answeredLate', afterMs: 5 * MINUTE_MS } : { kind: 'answered', afterMs: 5 }
+
+  /** The first slot begins at once, the second one two minutes later; both would work for an hour. */
+  async function two(first: (startMs: number, now: () => number) => HostOptions) {
+    const { time, trigger } = world()
+    const running = { now: 0, most: 0 }
+    const counted = async (...args: Parameters<ReturnType<typeof works>>) => {
+      running.most = Math.max(running.most, ++running.now)
+      const end = await works(HOUR_MS)(...args)
+      running.now -= 1
+      return end
+    }
+    const a = trigger('a', counted, first(time.now(), time.now))
+    await time.run(time.clock().wait(2 * MINUTE_MS))
+    const b = trigger('b', counted, { day: 1, settings: SHORT })
+    const results = await time.run(Promise.all([a.result, b.result]))
+    return { results, running }
+  }
+
+  test('by a pause: the answer is older than that, and the turn is asked for again', async () => {
+    const { results, running } = await two((startMs) => ({
+      settings: SHORT,
+      fateOf: lateTurn,
+      time: { pause: { fromMs: startMs + 2_000, toMs: startMs + 3 * MINUTE_MS } },
+    }))
+    expect(running.most).toBe(1)
+    expect(results).toMatchObject([{ status: 'skipped' }, { status: 'completed' }])
+  })
+
+  test('by an outage that the run outlives: the same', async () => {
+    const { running } = await two((startMs, now) => ({
+      settings: { ...SHORT, onLeaseLost: 'continue' },
+      fateOf(call) {
+        const isOut = now() < startMs + 150_000
+        if (call.verb === 'put')
+          return { kind: isOut && call.expected !== 'absent' ? 'dropped' : 'answered', afterMs: 5 }
+        return isOut ? lateTurn(call) : { kind: 'answered', afterMs: 5 }
+      },
+    }))
+    expect(running.most).toBe(1)
+  })
+
+  test('an attempt fails in a pause, and another slot has the turn: it is on record, and nothing more starts', async () => {
+    const { time, trigger, row } = world()
+    const startMs = time.now()
+    const a = trigger('a', failsAfter(100_000), {
+      settings: { ...SHORT, maxAttempts: 3, retryDelayMs: 1_000 },
+      time: { pause: { fromMs: startMs + 50_000, toMs: startMs + 200_000 } },
+    })
+    await time.run(time.clock().wait(2 * MINUTE_MS))
+    const b = trigger('b', works(HOUR_MS), { day: 1, settings: SHORT })
+    expect(await time.run(a.result)).toMatchObject({ status: 'failed', outcome: 'notStarted', recorded: true })
+    await time.run(b.result)
+    expect(a.starts()).toBe(1)
+    expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'failed' }, { outcome: 'notStarted' }] })
+    expect(a.events).toContainEqual({ event: 'lease-lost', cause: 'turn' })
+  })
+})
+
+test('a person settles the slot of a killed holder: its child on this host keeps the turn all the same', async () => {
+  const { time, trigger, resolve } = world()
+  trigger('a', works(10 * HOUR_MS), { settings: WAIT, time: { crashMs: time.now() + 10 * MINUTE_MS } })
+  await time.run(time.clock().wait(HOUR_MS))
+  expect(await time.run(resolve('word', 'FAILED'))).toMatchObject({ kind: 'settled' })
+  const b = trigger('b', works(1), { day: 1, settings: SKIP, survivor: { pid: 4711, command: 'batch' } })
+  expect(await time.run(b.result)).toMatchObject({ status: 'skipped' })
+})

@@ -165,3 +165,16 @@ describe('the slot to force', () => {
     expect(read(force('2026-11-01T01:30'), {}, NEW_YORK).window.slot).toBe(at('2026-11-01T05:30:00Z'))
   })
 })
+
+describe('--retention', () => {
+  const read60 = (now: string) =>
+    read({}, { retentionMs: 60 * 86_400_000 }, { expression: '0 3 1 * *', zone: 'UTC' }, at(now))
+
+  test('at least two of the schedule’s longest windows, on whatever day it is asked', () => {
+    for (const now of ['2026-03-01T03:00:05Z', '2026-04-01T03:00:05Z', '2026-05-01T03:00:05Z']) {
+      expect(() => read60(now)).toThrow(
+        /^retention is 60d; it must be at least two windows, here 62d: a slot whose row/,
+      )
+    }
+  })
+})
