@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { MUTATIONS } from '../sim/mutations.ts'
 
 const root = new URL('../../', import.meta.url)
 const text = readFileSync(new URL('docs/promises.md', root), 'utf8')
@@ -21,4 +22,10 @@ test('each edge of the table names a test, and each file that is told of is ther
   for (const line of lines) expect(line).toMatch(/`test\/\S+ › [^`]+`/)
   for (const [, file = ''] of text.matchAll(/`(test\/[\w/.-]+\.ts)/g))
     expect(existsSync(new URL(file, root)), file).toBe(true)
+})
+
+test('the table of planted bugs is the list that is planted', () => {
+  const [, section = ''] = text.split('| planted bug |')
+  const lines = section.split('\n## ', 1)[0]?.match(/^\| .* \| \d+ \| /gm) ?? []
+  expect(lines.map((line) => line.split(' | ')[0]?.slice(2))).toEqual(MUTATIONS.map(({ name }) => name))
 })

@@ -119,8 +119,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a person settles a running slot',
     file: 'src/core/decide.ts',
-    from: "if (isRunning(found, now, skewMs)) return 'running'\n  if (doneBecause",
-    to: 'if (doneBecause',
+    from: "if (isRunning(found, now, skewMs)) return 'running'",
+    to: '',
   },
   {
     name: 'a retry begins without the ledger’s word',
@@ -149,7 +149,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'the holder of a turn does not ask for it again after a pause',
     file: 'src/run/execute.ts',
-    from: "if (!hasTurn) return 'held'",
-    to: "if (hasTurn || !hasTurn) return 'held'",
+    from: "hasTurn ? takeTurn(row, terms, io, options) : { kind: 'mine' }",
+    to: "hasTurn && row.attempts.length > 100 ? takeTurn(row, terms, io, options) : { kind: 'mine' }",
   },
 ]
