@@ -21,7 +21,7 @@ const CLI = join(ROOT, 'dist/cli')
 const OUT = join(ROOT, 'dist-bin')
 const BINARY = join(OUT, 'cronledger')
 
-/** What src/cli/load.ts and src/store/schema.ts read, by the names that they ask for. */
+/** What src/cli/load.ts, src/store/schema.ts and src/page/assets.ts read, by the names that they ask for. */
 const assets = Object.fromEntries([
   ...readdirSync(CLI)
     .filter((name) => name.startsWith('app'))
@@ -30,6 +30,7 @@ const assets = Object.fromEntries([
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => join(parentPath, name))
     .map((path) => [path.slice(ROOT.length), path]),
+  ...['page.js', 'page.css'].map((name) => [`page/${name}`, join(ROOT, 'dist/page', name)]),
 ])
 const cache = `app-${process.version}-${process.platform}-${process.arch}.cache`
 if (!(cache in assets)) throw new Error(`dist/cli/${cache} is missing: run "npm run build" with this Node first`)

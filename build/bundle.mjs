@@ -1,4 +1,6 @@
-// Makes dist/cli: the command line in two files, and V8's compiled form of the big one.
+// Makes dist/page: what `serve` and `report` give to a browser (src/browser), a script and a style.
+//
+// And dist/cli: the command line in two files, and V8's compiled form of the big one.
 //
 //   main.js   installs the signal handlers, then loads the other (src/cli/main.ts and load.ts)
 //   app.js    everything else, with its libraries: a script whose value is an object of functions, one a part. A part
@@ -41,7 +43,7 @@ mkdirSync(OUT, { recursive: true })
 await build({ ...BUNDLE, ...CJS, entryPoints: ['src/cli/main.ts'] })
 const inputs = await bundleParts()
 writeFileSync(join(OUT, 'package.json'), '{ "type": "commonjs" }\n')
-writeFileSync(join(OUT, 'THIRD-PARTY.txt'), licenses(inputs))
+writeFileSync(join(OUT, 'THIRD-PARTY.txt'), licenses([...inputs, ...(await bundlePage())]))
 await compile()
 
 /** Splits as ES modules, where esbuild leaves out what nobody uses, and turns each part into a function after that. */
@@ -61,6 +63,21 @@ async function bundleParts() {
   writeFileSync(join(OUT, 'app.js'), `({${(await Promise.all(parts)).join(',\n')}})\n`)
   const used = Object.values(metafile.outputs).flatMap((output) => Object.entries(output.inputs))
   return used.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path)
+}
+
+async function bundlePage() {
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    bundle: true,
+    minify: true,
+    target: 'es2022',
+    charset: 'utf8',
+    entryPoints: ['src/browser/page.ts', 'src/browser/page.css'],
+    outdir: join(ROOT, 'dist/page'),
+    logLevel: 'warning',
+    metafile: true,
+  })
+  return Object.keys(metafile.inputs)
 }
 
 /** The licences of the libraries in the bundle, as these ask for. */

@@ -88,6 +88,11 @@ export interface SlotsOptions extends Omit<HistoryOptions, 'limit'>, Partial<Sch
   readonly graceMs: number
 }
 
+export interface TasksOptions extends ReadOptions {
+  /** Left out: all tasks. */
+  readonly task?: string
+}
+
 export interface CheckOptions extends ReadOptions, Partial<ScheduleOptions> {
   /** Default: every task of the registry. */
   readonly task?: string
@@ -178,8 +183,8 @@ export interface Ledger {
    * each by `force` with the same `only`. For a list, as `history` is.
    */
   forceable(options: ForceableOptions): AsyncGenerator<ForceableSlot>
-  /** The tasks of the registry, each with the schedules that it had. */
-  tasks(options?: ReadOptions): AsyncGenerator<KnownTask>
+  /** The tasks of the registry by name, each with the schedules that it had; or the one task that `options` name. */
+  tasks(options?: TasksOptions): AsyncGenerator<KnownTask>
   /**
    * Puts a person's word on a slot: what became of a stale or failed one, or that a slot, also one to come, shall not run.
    * Never on a running or completed one. Throws `unreachable` where the word may or may not be on record.

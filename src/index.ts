@@ -14,6 +14,7 @@ export type {
   Settled,
   SettleOptions,
   SlotsOptions,
+  TasksOptions,
 } from './api.ts'
 export { LedgerError } from './core/errors.ts'
 export type { RunContext, RunEvent } from './core/event.ts'

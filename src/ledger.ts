@@ -162,8 +162,11 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
         yield { slot: new Date(slot), why, schedule }
       }
     },
-    async *tasks(options = {}) {
-      yield* readTasks(await reading(options))
+    async *tasks({ task, ...options } = {}) {
+      const deps = await reading(options)
+      const known = task === undefined ? null : await readTask(task, deps)
+      if (known !== null) yield known
+      else if (task === undefined) yield* readTasks(deps)
     },
     async settle({ task, slot, state, reason, by, skewMs = LIMITS.skewMs.default, ...options }) {
       const deps = await reading(options)

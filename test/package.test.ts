@@ -34,6 +34,8 @@ test('the tarball has the library, the command line, the schemas, and nothing el
     'dist/cli/app.js',
     'dist/cli/main.js',
     'dist/cli/package.json',
+    'dist/page/page.css',
+    'dist/page/page.js',
     'package.json',
   ])
   expect([...library].filter((path) => !files.includes(path))).toEqual([])

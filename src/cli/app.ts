@@ -52,6 +52,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'Say what became of a slot that is stale or failed, or that one shall not run',
     load: async () => (await import('./resolve.ts')).resolve,
   },
+  serve: {
+    summary: 'Show the ledger in a browser: tasks, slots, and what needs a person',
+    load: async () => (await import('./serve.ts')).serve,
+  },
   setup: {
     summary: 'Create the ledger (a DynamoDB table or a file), or check the one that is there',
     load: async () => (await import('./setup.ts')).setup,

@@ -4,7 +4,7 @@ import { formatInstant } from '../core/instant.ts'
 import { parseTimeRange } from '../core/time-range.ts'
 import type { Instant } from '../core/types.ts'
 import { createLedger } from '../ledger.ts'
-import { type Found, findingJson, findingLine, findingObject } from '../report/check.ts'
+import { countsText, type Found, findingJson, findingLine, findingObject } from '../report/check.ts'
 import { printable, safeJson } from '../report/text.ts'
 import { systemClock, withDeadline } from '../run/clock.ts'
 import { NOTIFY_TIMEOUT_MS } from '../run/notify.ts'
@@ -144,8 +144,7 @@ async function* counted(
 
 async function* plainText(found: AsyncIterable<Found>, count: Record<Found['kind'], number>, now: Instant) {
   for await (const finding of found) yield `${findingLine(finding, now)}\n`
-  const words = Object.entries(count).flatMap(([kind, number]) => (number === 0 ? [] : `${number} ${kind}`))
-  yield words.length === 0 ? 'all is well\n' : `${words.join(', ')}\n`
+  yield `${countsText(count) || 'all is well'}\n`
 }
 
 async function* jsonText(found: AsyncIterable<Found>) {

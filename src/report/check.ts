@@ -15,6 +15,13 @@ export function findingLine(found: Found, now: Instant): string {
   return printable(words.join('  '))
 }
 
+/** `2 missed, 1 failed`; empty where there is nothing. */
+export function countsText(count: Readonly<Record<Found['kind'], number>>): string {
+  return Object.entries(count)
+    .flatMap(([kind, number]) => (number === 0 ? [] : `${number} ${kind}`))
+    .join(', ')
+}
+
 /** The same for programs. */
 export function findingJson(found: Found): Record<string, unknown> {
   const { kind, task, slot, schedule } = found
@@ -41,7 +48,8 @@ export function findingObject(found: Found, now: Instant): LogObject {
   }
 }
 
-function detailOf(found: Found, now: Instant): string {
+/** What is known of it, in a few words that are not yet safe on a terminal. */
+export function detailOf(found: Found, now: Instant): string {
   if (found.kind === 'missed') return `due ${elapsed(now - found.slot)} ago, nothing on record`
   const { row } = found
   const attempt = row.attempts.at(-1)

@@ -10,7 +10,7 @@ import { elapsed, printable, safeJson } from './text.ts'
 export function showText(row: StoredRow, now: Instant, skewMs: number): string {
   const lines = isForeign(row)
     ? [titleOf(row), `  a newer cronledger wrote this row (schema ${row.schemaVersion}): update this one to read it`]
-    : [titleOf(row), ...factsOf(row, now, skewMs), '', 'TIMELINE (UTC)', ...timelineOf(row)]
+    : [titleOf(row), ...factLines(row, now, skewMs), '', 'TIMELINE (UTC)', ...timelineLines(row)]
   return lines.map(printable).join('\n')
 }
 
@@ -23,14 +23,15 @@ function titleOf({ task, slot }: StoredRow): string {
   return `${task} ${formatInstant(slot)}`
 }
 
-function factsOf(row: Row, now: Instant, skewMs: number): string[] {
+/** What is known of a slot, by name. Texts are not yet safe on a terminal. */
+export function slotFacts(row: Row, now: Instant, skewMs: number): Readonly<Record<string, string>> {
   const { slot, windowEnd, schedule, rejections } = row
   const { count, refused } = rejections
   const rejected = refused === 0 ? String(count) : `${count} (${refused} refused)`
   const end = windowEnd === null ? 'open: the schedule has no later slot' : `to ${formatInstant(windowEnd)}`
   const localEnd = windowEnd === null ? '' : ` to ${localTime(windowEnd, schedule.zone)}`
   const left = count - keptOf(row).length
-  const facts = {
+  return {
     state: stateOf(row, now, skewMs),
     window: `${formatInstant(slot)} ${end}`,
     'local time': `${localTime(slot, schedule.zone)}${localEnd}`,
@@ -40,6 +41,10 @@ function factsOf(row: Row, now: Instant, skewMs: number): string[] {
     ...(row.leaseUntil === null ? {} : { lease: `until ${formatInstant(row.leaseUntil)}` }),
     ...(row.expiresAt === null ? {} : { expires: formatInstant(row.expiresAt) }),
   }
+}
+
+function factLines(row: Row, now: Instant, skewMs: number): string[] {
+  const facts = slotFacts(row, now, skewMs)
   const width = Math.max(...Object.keys(facts).map(({ length }) => length))
   return Object.entries(facts).map(([name, text]) => `  ${name.padEnd(width)}  ${text}`)
 }
@@ -49,12 +54,17 @@ interface Entry {
   readonly text: string
 }
 
-function timelineOf(row: Row): string[] {
-  const entries = [
+/** What happened in a slot, in the order of time. Texts are not yet safe on a terminal. */
+export function slotTimeline(row: Row): readonly Entry[] {
+  return [
     ...row.attempts.flatMap((attempt) => attemptEntries(attempt, row.slot)),
     ...keptOf(row).map((rejection) => rejectionEntry(rejection, row.slot)),
     ...row.settlements.map(settlementEntry),
   ].sort((one, other) => one.at - other.at)
+}
+
+function timelineLines(row: Row): string[] {
+  const entries = slotTimeline(row)
   const width = Math.max(0, ...entries.map(({ at }) => formatInstant(at).length))
   return entries.map(({ at, text }) => `${formatInstant(at).padEnd(width)}  ${text}`)
 }

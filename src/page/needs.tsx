@@ -1,0 +1,135 @@
+import type { Instant } from '../core/types.ts'
+import { countsText, detailOf, type Found } from '../report/check.ts'
+import { printable } from '../report/text.ts'
+import { Sign } from './badge.tsx'
+import { wallClock } from './clock.ts'
+import { Heading, type Level } from './heading.tsx'
+import type { Links } from './links.ts'
+import { Time } from './time.tsx'
+
+/** What needs a person now: `check`'s answer. */
+export interface Needs {
+  readonly count: Readonly<Record<Found['kind'], number>>
+  /** The newest of each task and kind, of which there are so many in all; the newest first. */
+  readonly groups: readonly { readonly newest: Found; readonly count: number }[]
+  /** By task, in each the newest first; not all, where there are very many. */
+  readonly found: readonly Found[]
+  /** Which slots were looked at, in words: `in the last 7d`. */
+  readonly when: string
+  readonly now: Instant
+  /** Why the answer is not whole; null where it is. */
+  readonly problem: string | null
+}
+
+/** So many are named on top of the page: a line or two. The others are one click away. */
+const NAMED = 6
+
+/** One line on top of the overview. */
+export function NeedsLine({ needs, links }: { readonly needs: Needs; readonly links: Links }) {
+  const { groups, count, problem } = needs
+  const total = totalOf(count)
+  return (
+    <section
+      id="needs-line"
+      class={`needs ${total === 0 && problem === null ? 'well' : 'ill'}`}
+      aria-label="Needs a person, in short"
+    >
+      <p>
+        <strong>
+          {total === 0
+            ? problem === null
+              ? 'All is well.'
+              : 'Not known whether all is well.'
+            : `${slots(total)} a person:`}
+        </strong>{' '}
+        {total > 0 && `${countsText(count)} `}
+        <span class="quiet">{needs.when}</span>
+        {problem !== null && <span class="problem"> {printable(problem)}</span>}
+      </p>
+      {total > 0 && (
+        <ul>
+          {groups.slice(0, NAMED).map(({ newest: { task, slot, kind, schedule }, count }) => (
+            <li>
+              <a href={links.slot(task, slot)}>
+                <Sign mark={kind === 'late' ? 'completed' : kind} />
+                {printable(task)} <span class="quiet">{wallClock(schedule.zone).time(slot)}</span> {kind}
+              </a>
+              {count > 1 && <span class="quiet"> and {count - 1} before</span>}
+            </li>
+          ))}
+          {(groups.length > NAMED || total > groups.length) && (
+            <li>
+              <a href={links.needs}>All {total}</a>
+            </li>
+          )}
+        </ul>
+      )}
+    </section>
+  )
+}
+
+function slots(total: number): string {
+  return total === 1 ? '1 slot needs' : `${total} slots need`
+}
+
+function totalOf(count: Needs['count']): number {
+  return Object.values(count).reduce((sum, number) => sum + number, 0)
+}
+
+/** All of it, each with what is known. */
+export function NeedsList({
+  needs,
+  links,
+  level,
+}: {
+  readonly needs: Needs
+  readonly links: Links
+  readonly level: Level
+}) {
+  const { found, count, problem, now } = needs
+  const total = totalOf(count)
+  return (
+    <section id="needs" aria-labelledby="needs-title">
+      <Heading level={level} id="needs-title">
+        What needs a person
+      </Heading>
+      <p>
+        {total === 0 ? 'All is well' : countsText(count)}
+        {` ${needs.when}.`}
+        {total > found.length && ` ${found.length} are shown, of each task and kind the newest.`}
+      </p>
+      {problem !== null && <p class="problem">{printable(problem)}</p>}
+      {found.length > 0 && (
+        <section class="scroll" tabindex={0} aria-label="The slots that need a person">
+          <table class="list">
+            <thead>
+              <tr>
+                <th scope="col">Task and slot</th>
+                <th scope="col">What</th>
+                <th scope="col">What is known</th>
+              </tr>
+            </thead>
+            <tbody>
+              {found.map((one) => (
+                <tr>
+                  <th scope="row">
+                    <a href={links.slot(one.task, one.slot)}>
+                      {printable(one.task)} <Time at={one.slot} clock={wallClock(one.schedule.zone)} />
+                    </a>
+                  </th>
+                  <td>
+                    <span class="badge">
+                      <Sign mark={one.kind === 'late' ? 'completed' : one.kind} />
+                      {one.kind}
+                    </span>
+                  </td>
+                  <td class="wide">{printable(detailOf(one, now))}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </section>
+      )}
+    </section>
+  )
+}

@@ -1,0 +1,205 @@
+import type { Instant } from '../core/types.ts'
+import { printable } from '../report/text.ts'
+import { Badge } from './badge.tsx'
+import type { WallClock } from './clock.ts'
+import { Heading } from './heading.tsx'
+import type { Links, OverviewQuery } from './links.ts'
+import { MARKS, type Mark } from './marks.ts'
+import { Time } from './time.tsx'
+
+/** Slots of a task in a row: two months of a nightly batch, and a wide screen has room for them. */
+export const CELLS = 60
+
+export interface Cell {
+  readonly slot: Instant
+  readonly mark: Mark
+  /** The rejected triggers in words; empty: none. */
+  readonly rejected: string
+}
+
+export interface TaskLine {
+  readonly task: string
+  readonly clock: WallClock
+  /** The schedule in words. */
+  readonly words: string
+  readonly expression: string
+  /** Oldest first. */
+  readonly cells: readonly Cell[]
+  readonly lastSuccess: Instant | null
+  readonly next: Instant | null
+  /** Why nothing else is known; null where all is. */
+  readonly problem: string | null
+}
+
+export interface OverviewModel {
+  readonly lines: readonly TaskLine[]
+  readonly query: OverviewQuery
+  /** The task that the next page begins after; null on the last one. */
+  readonly more: string | null
+}
+
+export function Overview({
+  model,
+  links,
+  live,
+}: {
+  readonly model: OverviewModel
+  readonly links: Links
+  readonly live: boolean
+}) {
+  const { lines, query, more } = model
+  return (
+    <section id="overview" aria-labelledby="overview-title">
+      <div class="bar">
+        <Heading level={live ? 1 : 2} id="overview-title">
+          Tasks
+        </Heading>
+        {live && <Search q={query.q ?? ''} />}
+      </div>
+      <Legend live={live} />
+      {lines.length === 0 ? <p class="empty">{emptyText(query)}</p> : <Grid lines={lines} links={links} live={live} />}
+      <nav class="pages" aria-label="Pages of tasks">
+        {query.after && <a href={links.overview({ q: query.q })}>First tasks</a>}
+        {more !== null && <a href={links.overview({ q: query.q, after: more })}>More tasks</a>}
+      </nav>
+    </section>
+  )
+}
+
+function emptyText({ q, after }: OverviewQuery): string {
+  if (q) return `No task has ${JSON.stringify(printable(q))} in its name.`
+  return after ? 'There are no more tasks.' : 'The ledger knows no task yet: the first run of one puts it here.'
+}
+
+function Search({ q }: { readonly q: string }) {
+  return (
+    <search>
+      <form method="get" action="/">
+        <label for="q">Name</label>
+        <input id="q" type="search" name="q" value={q} maxlength={128} autocomplete="off" spellcheck={false} />
+        <button type="submit">Find</button>
+      </form>
+    </search>
+  )
+}
+
+function Legend({ live }: { readonly live: boolean }) {
+  return (
+    <div class="legend">
+      <ul aria-label="Legend">
+        {(Object.keys(MARKS) as Mark[])
+          .filter((mark) => mark !== 'unknown')
+          .map((mark) => (
+            <li>
+              <Badge mark={mark} />
+            </li>
+          ))}
+        <li>
+          <span class="badge">
+            <span class="c completed rejected" aria-hidden="true">
+              {MARKS.completed.sign}
+            </span>
+            a trigger was rejected
+          </span>
+        </li>
+      </ul>
+      {live && (
+        <p class="keys">
+          <kbd>Tab</kbd> goes from task to task, <kbd>←</kbd> <kbd>→</kbd> <kbd>↑</kbd> <kbd>↓</kbd> between slots,{' '}
+          <kbd>Enter</kbd> opens one.
+        </p>
+      )}
+    </div>
+  )
+}
+
+interface GridProps {
+  readonly lines: readonly TaskLine[]
+  readonly links: Links
+  /** With the script that makes the arrow keys work: only then may the Tab key pass most cells over. */
+  readonly live: boolean
+}
+
+function Grid({ lines, links, live }: GridProps) {
+  return (
+    <table class="grid" data-roving>
+      <thead>
+        <tr>
+          <th scope="col">Task</th>
+          <th scope="col" class="cells">
+            Slots, the newest at the right
+          </th>
+          <th scope="col" class="when">
+            Last success
+          </th>
+          <th scope="col" class="when">
+            Next slot
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {lines.map((line) => (
+          <Line line={line} links={links} live={live} />
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+function Line({ line, links, live }: { readonly line: TaskLine } & Omit<GridProps, 'lines'>) {
+  const { task, clock, words, expression, cells, lastSuccess, next, problem } = line
+  return (
+    <tr id={`line-${encodeURIComponent(task)}`}>
+      <th scope="row" class="name">
+        <a href={links.task(task)}>{printable(task)}</a>
+        <span class="words" title={printable(expression)}>
+          {printable(words)} · {clock.zone}
+        </span>
+      </th>
+      {problem === null ? (
+        <>
+          <td class="cells">
+            {cells.map((cell, index) => (
+              <CellLink
+                cell={cell}
+                line={line}
+                href={links.slot(task, cell.slot)}
+                isStop={!live || index === cells.length - 1}
+              />
+            ))}
+          </td>
+          <td class="when">
+            {lastSuccess === null ? <small>none in these slots</small> : <Time at={lastSuccess} clock={clock} />}
+          </td>
+          <td class="when">{next === null ? <small>none</small> : <Time at={next} clock={clock} />}</td>
+        </>
+      ) : (
+        <td colspan={3} class="problem">
+          {printable(problem)}
+        </td>
+      )}
+    </tr>
+  )
+}
+
+interface CellLinkProps {
+  readonly cell: Cell
+  readonly line: TaskLine
+  readonly href: string
+  /** Whether the Tab key stops here: at one cell of a row. The arrow keys lead to the others. */
+  readonly isStop: boolean
+}
+
+function CellLink({ cell: { slot, mark, rejected }, line: { task, clock }, href, isStop }: CellLinkProps) {
+  const texts = [printable(task), `${clock.time(slot)} ${clock.zone}`, MARKS[mark].word, rejected].filter(Boolean)
+  return (
+    <a
+      class={`c ${mark}${rejected === '' ? '' : ' rejected'}`}
+      href={href}
+      tabindex={isStop ? undefined : -1}
+      aria-label={texts.join(', ')}
+    >
+      {MARKS[mark].sign}
+    </a>
+  )
+}

@@ -1,0 +1,89 @@
+import { resolve } from 'node:path'
+import type { Ledger } from '../api.ts'
+import { LedgerError } from '../core/errors.ts'
+import { dueKeys, type InForce, withMissed } from '../core/missed.ts'
+import { parseSchedule, type Schedule } from '../core/schedule.ts'
+import { slotAfter } from '../core/slot.ts'
+import type { Instant, ScheduleSpec } from '../core/types.ts'
+import { type WallClock, wallClock } from '../page/clock.ts'
+import type { MarkedSlot } from '../page/history-table.tsx'
+import { type MarkTerms, markOf } from '../page/marks.ts'
+import type { ScheduleChange, TaskHead } from '../page/task.tsx'
+import { inWords } from '../report/words.ts'
+import type { KnownTask } from '../run/tasks.ts'
+
+/** What the views are read from, and as of when. */
+export interface Reading extends MarkTerms {
+  readonly ledger: Ledger
+  /** How long one request to the ledger may take. */
+  readonly ledgerTimeoutMs: number
+  /** Ends the reading: its whole time is up, or nobody waits for it. */
+  readonly signal: AbortSignal
+}
+
+/** The name of the ledger as a command anywhere on this machine takes it. */
+export function storeAnywhere(store: string): string {
+  return store.startsWith('file:') ? `file:${resolve(store.slice('file:'.length))}` : store
+}
+
+/** What the registry knows of a task, read into schedules. */
+export interface ReadTask {
+  readonly head: TaskHead
+  /** Those that this version can read, oldest first. */
+  readonly inForce: readonly InForce[]
+  /** The one in force; null where there is none that can be read. */
+  readonly current: Schedule | null
+  /** What is wrong with a schedule, null where nothing is. */
+  readonly problem: string | null
+}
+
+export function readKnown({ task, schedules }: KnownTask, now: Instant): ReadTask {
+  const inForce: InForce[] = []
+  let problem: string | null = null
+  const changes = schedules.map(({ since, spec }): ScheduleChange => {
+    try {
+      const schedule = parseSchedule(spec)
+      inForce.push({ since, schedule })
+      return { since, spec, words: inWords(schedule) }
+    } catch (error) {
+      if (!(error instanceof LedgerError)) throw error
+      problem ??= error.message
+      return { since, spec, words: null }
+    }
+  })
+  const last = inForce.at(-1)
+  const current = changes.at(-1)?.words == null ? null : (last?.schedule ?? null)
+  const next = current === null ? null : slotAfter(current, now)
+  const head = { task, clock: clockOf(schedules.at(-1)?.spec), schedules: changes, next }
+  return { head, inForce, current, problem }
+}
+
+export function clockOf(spec: ScheduleSpec | undefined): WallClock {
+  return wallClock(spec?.zone ?? 'UTC')
+}
+
+/** How the ledger is asked. */
+export function askOptions({ ledgerTimeoutMs, signal }: Reading) {
+  return { ledgerTimeoutMs, signal }
+}
+
+/** The slots of a task that are due by now or have a row, in `[since, until)`, newest first. Memory holds a page of rows. */
+export async function* readSlots(
+  { head: { task }, inForce }: ReadTask,
+  { since, until, limit }: { readonly since?: Instant; readonly until?: Instant; readonly limit?: number },
+  reading: Reading,
+): AsyncGenerator<MarkedSlot, void, undefined> {
+  const dueUntil = Math.min(until ?? Number.POSITIVE_INFINITY, reading.now + 1)
+  const due = dueKeys([{ task, schedules: inForce }], since ?? 0, dueUntil)
+  const rows = reading.ledger.history({
+    task,
+    ...(since !== undefined && { since: new Date(since) }),
+    ...(until !== undefined && { until: new Date(until) }),
+    ...(limit !== undefined && { limit }),
+    ...askOptions(reading),
+  })
+  for await (const { row, missed } of withMissed(due, rows, true)) {
+    const record = row === null ? { slot: missed.slot, row } : { slot: row.slot, row }
+    yield { ...record, mark: markOf(record, reading) }
+  }
+}

@@ -1,0 +1,159 @@
+import { DateTime } from 'luxon'
+import { isForeign } from '../core/decide.ts'
+import { usageError } from '../core/errors.ts'
+import { formatInstant, parseInstant } from '../core/instant.ts'
+import { dueSlots } from '../core/missed.ts'
+import { quote } from '../core/problem.ts'
+import { slotAfter, slotBefore, slotOf } from '../core/slot.ts'
+import { parseTimeRange } from '../core/time-range.ts'
+import type { Instant, StoredRow } from '../core/types.ts'
+import type { CalendarModel, Tally } from '../page/calendar.tsx'
+import type { MarkedSlot } from '../page/history-table.tsx'
+import type { TaskQuery } from '../page/links.ts'
+import { MARK_NAMES, type Mark, markOf, rejectedText } from '../page/marks.ts'
+import type { SlotModel } from '../page/slot.tsx'
+import type { TaskPage } from '../page/task.tsx'
+import { askOptions, clockOf, type Reading, type ReadTask, readKnown, readSlots, storeAnywhere } from './reading.ts'
+
+/** Slots on one page of the history: one round trip to the ledger. */
+const SLOTS_PER_PAGE = 100
+/** Slots that one view looks at: a year of an hourly task, in a second or so from a file. */
+const MAX_SCANNED = 10_000
+
+/** What is known of a task: by the registry, or else by its newest row. Null where nothing is. */
+export async function readTask(task: string, reading: Reading): Promise<ReadTask | null> {
+  for await (const known of reading.ledger.tasks({ task, ...askOptions(reading) })) return readKnown(known, reading.now)
+  for await (const row of reading.ledger.history({ task, limit: 1, ...askOptions(reading) })) {
+    const clock = clockOf(isForeign(row) ? undefined : row.schedule)
+    const head = { task, clock, schedules: [], next: null }
+    return { head, inForce: [], current: null, problem: null }
+  }
+  return null
+}
+
+/** A page of the history: it costs the same at any depth, since it begins where the one before has ended. */
+export async function readPage(read: ReadTask, query: TaskQuery, reading: Reading): Promise<TaskPage> {
+  const state = stateOf(query.state)
+  const range = parseTimeRange(
+    { since: query.since || undefined, until: query.until || undefined },
+    read.head.clock.zone,
+    reading.now,
+  )
+  const before = query.before ? parseInstant(query.before, 'before') : Number.POSITIVE_INFINITY
+  const until = Math.min(range.until ?? Number.POSITIVE_INFINITY, before)
+  const isWanted = ({ mark, row }: MarkedSlot) =>
+    (state === null || mark === state) && (!query.duplicates || rejectedText(row) !== '')
+  const isFiltered = state !== null || Boolean(query.duplicates)
+
+  const slots: MarkedSlot[] = []
+  let scanned = 0
+  let last: Instant | null = null
+  const source = readSlots(
+    read,
+    {
+      ...range,
+      ...(Number.isFinite(until) && { until }),
+      // One more tells whether there is another page.
+      ...(!isFiltered && { limit: SLOTS_PER_PAGE + 1 }),
+    },
+    reading,
+  )
+  for await (const record of source) {
+    if (last !== null && (slots.length === SLOTS_PER_PAGE || scanned === MAX_SCANNED)) {
+      return { query, slots, before: last, scanned: slots.length === SLOTS_PER_PAGE ? null : scanned }
+    }
+    scanned += 1
+    last = record.slot
+    if (isWanted(record)) slots.push(record)
+  }
+  return { query, slots, before: null, scanned: null }
+}
+
+function stateOf(text: string | undefined): Mark | null {
+  if (!text) return null
+  const mark = MARK_NAMES.find((name) => name === text)
+  if (mark !== undefined) return mark
+  throw usageError(`state is ${quote(text)}; allowed are ${MARK_NAMES.join(', ')}`)
+}
+
+/** The days of `[from, to]` (months, `2026-01`) with what their slots were, of which so many are looked at. */
+export async function readCalendar(
+  read: ReadTask,
+  { from, to, most = MAX_SCANNED }: { readonly from: string; readonly to: string; readonly most?: number },
+  reading: Reading,
+): Promise<CalendarModel> {
+  const { clock } = read.head
+  const since = DateTime.fromISO(`${from}-01`, { zone: clock.zone }).toMillis()
+  const until = DateTime.fromISO(`${to}-01`, { zone: clock.zone }).plus({ months: 1 }).toMillis()
+  const days = new Map<string, Record<string, number>>()
+  let scanned = 0
+  for await (const { slot, mark } of readSlots(read, { since: Math.max(0, since), until }, reading)) {
+    const day = clock.day(slot)
+    if (scanned === most) {
+      // Its day may have more: only whole days are told.
+      const whole = [...days].filter(([name]) => name > day)
+      const readSince = DateTime.fromISO(day, { zone: 'UTC' }).plus({ days: 1 }).toISODate()
+      return { from, to, days: new Map<string, Tally>(whole), readSince }
+    }
+    scanned += 1
+    const tally = days.get(day) ?? {}
+    tally[mark] = (tally[mark] ?? 0) + 1
+    days.set(day, tally)
+  }
+  return { from, to, days, readSince: null }
+}
+
+/** The year of the calendar, and those that there are, newest first: from the first schedule or the `oldest` slot that is known. */
+export function yearsOf(
+  { head }: ReadTask,
+  { asked, oldest }: { readonly asked: string | undefined; readonly oldest: Instant | undefined },
+  { now }: Reading,
+): { readonly year: string; readonly years: readonly string[] } {
+  if (asked && !/^(19[7-9]|20\d|21\d)\d$/.test(asked)) {
+    throw usageError(`year is ${quote(asked)}; allowed are the years 1970 to 2199`)
+  }
+  const yearAt = (instant: Instant) => Number(head.clock.day(instant).slice(0, 4))
+  const current = yearAt(now)
+  const year = asked || String(current)
+  const first = Math.min(yearAt(Math.min(head.schedules[0]?.since ?? now, oldest ?? now)), current, Number(year))
+  const last = Math.max(current, Number(year))
+  return { year, years: Array.from({ length: last - first + 1 }, (_, index) => String(last - index)) }
+}
+
+/** One slot: null where it has no row and was never due. */
+export async function readSlot(
+  read: ReadTask,
+  slot: Instant,
+  store: string,
+  reading: Reading,
+): Promise<SlotModel | null> {
+  const { head, inForce, current } = read
+  const row = await rowOf(head.task, slot, reading)
+  const wasDue = [...dueSlots(inForce, slot, Math.min(slot, reading.now) + 1)].includes(slot)
+  const isAhead = slot > reading.now && current !== null && slotOf(current, slot)?.slot === slot
+  if (row === null && !wasDue && !isAhead) return null
+  const first = inForce[0]?.since ?? slot
+  const schedule = inForce.findLast(({ since }) => since <= slot)?.schedule ?? current
+  return {
+    ...detailOf(read, { slot, row, mark: markOf({ slot, row }, reading) }, store, reading),
+    // Before the first slot that was run nothing was due.
+    before: schedule === null || slot <= first ? null : slotBefore(schedule, slot),
+    after: schedule === null ? null : slotAfter(schedule, slot),
+  }
+}
+
+/** What is told of a slot that was read. */
+export function detailOf({ head, inForce }: ReadTask, record: MarkedSlot, store: string, { now, skewMs }: Reading) {
+  const { slot, row } = record
+  const own = row === null || isForeign(row) ? null : row.schedule
+  // The registry knows the schedule for whoever settles the slot or runs it again.
+  const target = { store: storeAnywhere(store), task: head.task, slot, schedule: inForce.length > 0 ? null : own }
+  return { record, clock: head.clock, target, now, skewMs }
+}
+
+async function rowOf(task: string, slot: Instant, reading: Reading): Promise<StoredRow | null> {
+  // Slots are whole seconds: no other one lies within.
+  const range = { since: formatInstant(slot), until: formatInstant(slot + 1) }
+  for await (const row of reading.ledger.history({ task, ...range, limit: 1, ...askOptions(reading) })) return row
+  return null
+}

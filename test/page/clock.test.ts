@@ -1,0 +1,23 @@
+import fc from 'fast-check'
+import { DateTime } from 'luxon'
+import { expect, test } from 'vitest'
+import { wallClock } from '../../src/page/clock.ts'
+
+test('shows what luxon shows, in any zone and at any time', () => {
+  const zones = fc.constantFrom(...Intl.supportedValuesOf('timeZone'))
+  const seconds = fc.integer({ min: 0, max: Date.UTC(2199, 11, 31) / 1000 })
+  fc.assert(
+    fc.property(zones, seconds, (zone, second) => {
+      const local = DateTime.fromSeconds(second, { zone, locale: 'en-US' })
+      const format = local.second === 0 ? 'yyyy-MM-dd HH:mm' : 'yyyy-MM-dd HH:mm:ss'
+      const clock = wallClock(zone)
+      expect(clock.time(second * 1000)).toBe(local.toFormat(format))
+      expect(clock.day(second * 1000)).toBe(local.toFormat('yyyy-MM-dd'))
+    }),
+  )
+})
+
+test('a zone that nobody knows is UTC', () => {
+  expect(wallClock('<script>')).toMatchObject({ zone: 'UTC' })
+  expect(wallClock('Mars/Olympus').time(0)).toBe('1970-01-01 00:00')
+})

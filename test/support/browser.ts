@@ -1,0 +1,52 @@
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { expect } from 'vitest'
+
+const CHROMIUM = '/usr/bin/chromium'
+export const hasChromium = existsSync(CHROMIUM)
+if (!hasChromium) process.stdout.write('chromium is not installed: the pages are not tested in a browser\n')
+
+/** Debian's Chromium. Root has no sandbox there. */
+export function openBrowser(): Promise<Browser> {
+  return chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] })
+}
+
+/** A page that fails the test with whatever its console complains of, and with every request that leaves the server. */
+export async function openPage(browser: Browser, options: Parameters<Browser['newContext']>[0] = {}) {
+  const context = await browser.newContext({ reducedMotion: 'reduce', ...options })
+  const page = await context.newPage()
+  const complaints: string[] = []
+  const requests: string[] = []
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
+  })
+  page.on('pageerror', (error) => complaints.push(error.message))
+  page.on('dialog', (dialog) => {
+    complaints.push(`dialog: ${dialog.message()}`)
+    void dialog.dismiss()
+  })
+  page.on('request', (request) => requests.push(request.url()))
+  return { page, complaints, requests, close: () => context.close() }
+}
+
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+
+/** Every rule of axe-core, in light and in dark. By the protocol, since the page's policy lets no other script in. */
+export async function expectAccessible(page: Page): Promise<void> {
+  const { readFileSync } = await import('node:fs')
+  const source = readFileSync(AXE, 'utf8')
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme })
+    await page.evaluate(source)
+    const found = await page.evaluate(async () => {
+      // biome-ignore lint/suspicious/noExplicitAny: axe is put into the page as text
+      const { violations } = await (globalThis as any).axe.run({ resultTypes: ['violations'] })
+      return violations.map(({ id, nodes }: { id: string; nodes: { html: string; failureSummary: string }[] }) => ({
+        id,
+        nodes: nodes.slice(0, 3).map(({ html, failureSummary }) => `${html}: ${failureSummary}`),
+      }))
+    })
+    expect({ colorScheme, found }).toEqual({ colorScheme, found: [] })
+  }
+}

@@ -1,0 +1,196 @@
+import { addRejection, NO_NOTES } from '../../src/core/rejections.ts'
+import { parseSchedule } from '../../src/core/schedule.ts'
+import { slotBefore, slotOf } from '../../src/core/slot.ts'
+import { claimed, finished, settled } from '../../src/core/transition.ts'
+import type { Ending, Instant, Rejection, Row, ScheduleSpec } from '../../src/core/types.ts'
+import { registerSchedule } from '../../src/run/register.ts'
+import { openFileStore } from '../../src/store/file.ts'
+import type { Store } from '../../src/store/store.ts'
+import { seedLedger } from './big-ledger.ts'
+import { FAILED, SUCCEEDED } from './rows.ts'
+
+/** What became of a slot of the ledgers that the page is tested on. */
+type Fate = 'succeeded' | 'failed' | 'running' | 'stale' | 'missed' | 'skipped' | 'done-by-hand' | 'rerun'
+
+export interface PlannedTask {
+  readonly task: string
+  readonly spec: ScheduleSpec
+  /** How many slots it had. */
+  readonly count: number
+  /** Of the slot that is `ago` slots before the newest one. */
+  readonly fateOf: (ago: number) => Fate
+  readonly rejectedOf?: (ago: number) => number
+  readonly reason?: string
+}
+
+const MINUTE_MS = 60_000
+let ids = 0
+
+/** The slots of a task, newest first. */
+function slotsOf({ spec, count }: PlannedTask, now: Instant): readonly Instant[] {
+  const schedule = parseSchedule(spec)
+  const slots: Instant[] = []
+  let slot = slotOf(schedule, now)?.slot ?? null
+  for (; slot !== null && slots.length < count; slot = slotBefore(schedule, slot)) slots.push(slot)
+  return slots
+}
+
+export function* rowsOf(plan: PlannedTask, now: Instant): Generator<Row> {
+  const schedule = parseSchedule(plan.spec)
+  for (const [ago, slot] of slotsOf(plan, now).entries()) {
+    const row = rowOf(plan, ago, slot, slotOf(schedule, slot)?.next ?? null, now)
+    if (row !== null) yield row
+  }
+}
+
+function rowOf(plan: PlannedTask, ago: number, slot: Instant, end: Instant | null, now: Instant): Row | null {
+  const fate = plan.fateOf(ago)
+  const reason = plan.reason ?? 'the input file was bad'
+  const startedAt = Math.min(now - MINUTE_MS, slot + 4_000 + ((ago * 7_919) % 50_000))
+  const tookMs = 3 * MINUTE_MS + ((ago * 104_729) % (4 * MINUTE_MS))
+  const stamp = (at: Instant) => ({ writeId: `w${++ids}`, now: at })
+  const claim = (number: number, trigger: Row['attempts'][number]['trigger']) => ({
+    task: plan.task,
+    window: { slot, end },
+    schedule: plan.spec,
+    zoneData: '2026a',
+    runId: `run${slot / 1000}${number}`,
+    trigger,
+    place: { host: 'ip-10-0-3-17.eu-west-1.compute.internal' },
+  })
+  const scheduled = claim(1, { kind: 'scheduled', eventTime: slot, source: 'event-time' })
+  const word = (state: 'SKIPPED' | 'COMPLETED') => ({
+    ...scheduled,
+    runId: `word${++ids}`,
+    state,
+    by: 'ada@desk',
+    reason,
+  })
+  const ended = (row: Row, ending: Ending) => finished(row, ending, stamp(startedAt + tookMs))
+  const running = (leaseMs: number) => claimed(null, scheduled, stamp(startedAt), leaseMs)
+  const made = (): Row | null => {
+    switch (fate) {
+      case 'missed':
+        return null
+      case 'succeeded':
+        return ended(running(600_000), SUCCEEDED)
+      case 'failed':
+        return ended(running(600_000), FAILED)
+      case 'running':
+        return running(now + 3_600_000 - startedAt)
+      case 'stale':
+        return running(1_000)
+      case 'skipped':
+        return settled(null, word('SKIPPED'), stamp(slot - MINUTE_MS))
+      case 'done-by-hand':
+        return settled(ended(running(600_000), FAILED), word('COMPLETED'), stamp(startedAt + 30 * MINUTE_MS))
+      case 'rerun': {
+        const forced = claim(2, { kind: 'forced', by: 'ada@desk', reason })
+        const again = claimed(ended(running(600_000), FAILED), forced, stamp(startedAt + 40 * MINUTE_MS), 600_000)
+        return finished(again, SUCCEEDED, stamp(startedAt + 45 * MINUTE_MS))
+      }
+    }
+  }
+  const row = made()
+  return row === null ? null : { ...row, rejections: rejections(slot, plan.rejectedOf?.(ago) ?? 0) }
+}
+
+function rejections(slot: Instant, count: number): Row['rejections'] {
+  let notes = NO_NOTES
+  for (let index = 0; index < count; index += 1) notes = addRejection(notes, rejection(slot, index))
+  const { rejectedBy: _, ...kept } = notes
+  return kept
+}
+
+function rejection(slot: Instant, index: number): Rejection {
+  return {
+    runId: `dup${slot / 1000}${index}`,
+    kind: 'duplicate',
+    cause: 'completed',
+    at: slot + (index + 1) * 47 * MINUTE_MS,
+    trigger: { kind: 'scheduled', eventTime: slot, source: 'event-time' },
+    host: 'ip-10-0-9-2.eu-west-1.compute.internal',
+  }
+}
+
+/** Writes the tasks into a ledger file at once. */
+export async function fillFile(path: string, plans: readonly PlannedTask[], now: Instant): Promise<void> {
+  seedLedger(
+    path,
+    (function* () {
+      for (const plan of plans) yield* rowsOf(plan, now)
+    })(),
+  )
+  const store = openFileStore(path)
+  await register(store, plans, now)
+  store.close()
+}
+
+/** Writes the tasks into any ledger, through its port. */
+export async function fillStore(store: Store, plans: readonly PlannedTask[], now: Instant): Promise<void> {
+  const call = { signal: AbortSignal.timeout(60_000) }
+  for (const plan of plans) {
+    for (const row of rowsOf(plan, now)) {
+      await store.put(row, 'absent', call)
+      for (let index = 0; index < row.rejections.count; index += 1)
+        await store.note(row, rejection(row.slot, index), call)
+    }
+  }
+  await register(store, plans, now)
+}
+
+async function register(store: Store, plans: readonly PlannedTask[], now: Instant): Promise<void> {
+  const call = { signal: AbortSignal.timeout(60_000) }
+  for (const plan of plans) {
+    const first = slotsOf(plan, now).at(-1)
+    if (first !== undefined) await registerSchedule({ task: plan.task, slot: first }, plan.spec, store, call)
+  }
+}
+
+/** Some tasks as a small company has them, with something wrong in them. */
+export function companyTasks(now: Instant): readonly PlannedTask[] {
+  // Three minutes ago, so that none of its slots becomes due while a test goes on.
+  const anchor = Math.floor(now / MINUTE_MS - 3) * MINUTE_MS - 365 * 86_400_000
+  return [
+    {
+      task: 'billing/invoices',
+      spec: { expression: '0 3 * * *', zone: 'Asia/Tokyo' },
+      count: 300,
+      fateOf: (ago) => (ago === 2 ? 'failed' : ago === 21 ? 'rerun' : ago === 33 ? 'skipped' : 'succeeded'),
+      rejectedOf: (ago) => (ago % 17 === 5 ? 2 : 0),
+    },
+    {
+      task: 'etl/warehouse-load',
+      spec: { expression: 'cron(30 1 ? * MON-FRI *)', zone: 'Europe/Berlin' },
+      count: 120,
+      fateOf: (ago) => (ago === 0 ? 'stale' : ago === 9 ? 'done-by-hand' : 'succeeded'),
+      rejectedOf: (ago) => (ago === 4 ? 1 : 0),
+    },
+    {
+      task: 'heartbeat',
+      spec: { expression: 'rate(15 minutes)', zone: 'UTC', anchor },
+      count: 2_000,
+      fateOf: (ago) => (ago === 0 ? 'running' : ago > 11 && ago < 14 ? 'missed' : 'succeeded'),
+      rejectedOf: (ago) => (ago === 30 ? 3 : 0),
+    },
+    {
+      task: 'mail-digest',
+      spec: { expression: '0 7 * * *', zone: 'America/New_York' },
+      count: 40,
+      fateOf: (ago) => (ago === 3 ? 'done-by-hand' : 'succeeded'),
+    },
+    {
+      task: 'reports.monthly',
+      spec: { expression: '0 6 1 * *', zone: 'Europe/Berlin' },
+      count: 14,
+      fateOf: (ago) => (ago === 5 ? 'rerun' : 'succeeded'),
+    },
+    {
+      task: 'sync/stock',
+      spec: { expression: 'rate(6 hours)', zone: 'UTC', anchor: Date.UTC(2026, 0, 1) },
+      count: 200,
+      fateOf: () => 'succeeded',
+      rejectedOf: (ago) => (ago % 40 === 7 ? 1 : 0),
+    },
+  ]
+}

@@ -1,0 +1,79 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Instant } from '../../src/core/types.ts'
+import { openDynamoStore } from '../../src/store/dynamodb.ts'
+import { cronledger, type Running, start } from './cli.ts'
+import { fillFile, fillStore, type PlannedTask } from './page-ledger.ts'
+import { CREDENTIALS, REGION, startDynalite } from './servers.ts'
+
+export interface Served {
+  /** With a slash at its end. */
+  readonly url: string
+  readonly running: Running
+  /** Ends it as Ctrl-C does, and gives its exit code. */
+  stop(): Promise<number | null>
+}
+
+/** Starts `cronledger serve` on a free port. */
+export async function serve(
+  store: string,
+  { env = {}, args = [] }: { readonly env?: Readonly<Record<string, string>>; readonly args?: readonly string[] } = {},
+): Promise<Served> {
+  const running = start(['serve', '--store', store, '--port', '0', ...args], { env })
+  const url = await new Promise<string>((resolve, reject) => {
+    let text = ''
+    running.child.stdout?.on('data', (chunk) => {
+      text += chunk
+      if (text.includes('\n')) resolve(text.trim())
+    })
+    void running.ended.then(({ stderr }) => reject(new Error(`serve ended: ${stderr}`)))
+  })
+  return {
+    url,
+    running,
+    async stop() {
+      running.child.kill('SIGINT')
+      return (await running.ended).code
+    },
+  }
+}
+
+/** A ledger of one of the kinds, filled. */
+export interface Filled {
+  readonly store: string
+  readonly env: Readonly<Record<string, string>>
+  close(): Promise<void>
+}
+
+export const KINDS = ['file', 'dynamodb'] as const
+
+export async function fill(
+  kind: (typeof KINDS)[number],
+  folder: string,
+  plans: readonly PlannedTask[],
+  now: Instant,
+): Promise<Filled> {
+  if (kind === 'file') {
+    mkdirSync(folder, { recursive: true })
+    const path = join(folder, 'ledger.db')
+    await fillFile(path, plans, now)
+    return { store: `file:${path}`, env: {}, close: async () => {} }
+  }
+  const server = await startDynalite()
+  const env = {
+    AWS_ENDPOINT_URL_DYNAMODB: server.endpoint,
+    AWS_REGION: REGION,
+    AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
+  }
+  const made = await cronledger(['setup', '--store', 'dynamodb:ledger'], { env })
+  if (made.code !== 0) throw new Error(made.stderr)
+  const store = openDynamoStore({
+    table: 'ledger',
+    env: {},
+    config: { endpoint: server.endpoint, region: REGION, credentials: CREDENTIALS },
+  })
+  await fillStore(store, plans, now)
+  store.close()
+  return { store: 'dynamodb:ledger', env, close: () => server.stop() }
+}
