@@ -56,6 +56,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'Show the ledger in a browser: tasks, slots, and what needs a person',
     load: async () => (await import('./serve.ts')).serve,
   },
+  report: {
+    summary: 'Write what serve shows into one HTML file',
+    load: async () => (await import('./report.ts')).report,
+  },
   setup: {
     summary: 'Create the ledger (a DynamoDB table or a file), or check the one that is there',
     load: async () => (await import('./setup.ts')).setup,

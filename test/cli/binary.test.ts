@@ -75,6 +75,7 @@ describe.skipIf(!canHold)('the executable', () => {
     expect((await run('show', '--slot', '2026-11-24T18:00:00Z')).stdout).toContain('COMPLETED')
     expect((await run('explain', '--schedule', '@daily')).stdout).toContain('@daily')
     expect((await run('run', '--help')).stdout).toContain('--max-attempts')
+    expect((await run('report', '--out', '-')).stdout).toMatch(/<style>:root\{.*<h2>nightly<\/h2>/s)
   })
 
   test('says in one line that it has no file: ledger', async () => {

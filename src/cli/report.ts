@@ -1,0 +1,108 @@
+import { createWriteStream, existsSync, renameSync, rmSync, statSync } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
+import { firstLine, LedgerError, usageError } from '../core/errors.ts'
+import { quote } from '../core/problem.ts'
+import { checkTaskName } from '../core/task.ts'
+import { namesDate, parseTimeRange } from '../core/time-range.ts'
+import { createLedger } from '../ledger.ts'
+import { readAssets } from '../page/assets.ts'
+import { printable } from '../report/text.ts'
+import { systemClock } from '../run/clock.ts'
+import { LIMITS } from '../run/terms.ts'
+import { reportPieces } from '../serve/report.tsx'
+import { readTask } from '../serve/task.ts'
+import { readOptions } from './arguments.ts'
+import type { Command, CommandContext } from './command.ts'
+import { EXIT } from './exit.ts'
+import { GRACE, LEDGER_TIMEOUT, type OptionTable, STORE } from './options.ts'
+import { RUN_OPTIONS } from './run-options.ts'
+import { print, printAll } from './streams.ts'
+
+const DAY_MS = 86_400_000
+
+const OPTIONS = {
+  ...STORE,
+  task: { kind: 'text', value: 'NAME', otherwise: 'every task of the registry', help: 'Only this task' },
+  since: {
+    kind: 'text',
+    value: 'TIME',
+    otherwise: '30d',
+    help: "Slots from there on: an instant, a date (in the task's zone; of all tasks, in UTC), or how long ago",
+  },
+  until: { kind: 'text', value: 'TIME', otherwise: 'now', help: 'Slots before that; a date counts as a whole' },
+  out: {
+    kind: 'text',
+    value: 'FILE|-',
+    required: true,
+    help: 'Where it goes: a file, which is replaced as a whole or not at all, or standard output',
+  },
+  ...GRACE,
+  skew: RUN_OPTIONS.skew,
+  ...LEDGER_TIMEOUT,
+} as const satisfies OptionTable
+
+const help = {
+  name: 'report',
+  summary:
+    'Writes what `serve` shows into one HTML file, for a ticket or an auditor: it needs no network and no server, and\nprints well.',
+  options: OPTIONS,
+  examples: [
+    ['cronledger report --store dynamodb:cronledger --since 30d --out report.html', 'all tasks of thirty days'],
+    [
+      'cronledger report … --task nightly --since 2026-11-01 --until 2026-11-30 --out nightly.html',
+      'one task, one month',
+    ],
+  ],
+  notes: 'Exit codes: 0 also where something is wrong with the slots, else as those of run.',
+} as const
+
+export const report: Command = {
+  help,
+  async execute({ argv, env, stops }: CommandContext) {
+    const values = readOptions(help, argv, env)
+    const { store, task, out } = values
+    if (task !== undefined) checkTaskName(task)
+    if (out !== '-') checkOut(out)
+    const now = systemClock.now()
+    const reading = {
+      ledger: createLedger({ store }),
+      ledgerTimeoutMs: values['ledger-timeout'] ?? LIMITS.ledgerTimeoutMs.default,
+      graceMs: values.grace ?? GRACE.grace.limit.default,
+      skewMs: values.skew ?? LIMITS.skewMs.default,
+      signal: stops.aborted,
+      now,
+    }
+    const known = task !== undefined && namesDate(values) ? await readTask(task, reading) : null
+    const { since = now - 30 * DAY_MS, until = now } = parseTimeRange(values, known?.head.clock.zone ?? 'UTC', now)
+    if (since >= until) throw usageError(`since ${values.since ?? '30d'} is not before until ${values.until ?? 'now'}`)
+    const pieces = await reportPieces({ span: { since, until }, task, store, style: readAssets().style }, reading)
+    if (pieces === null) throw usageError(`nothing of task ${task} is on record; cronledger tasks names those that are`)
+    if (out === '-') await printAll(pieces)
+    else {
+      await writeWhole(out, pieces)
+      await print(printable(out))
+    }
+    return EXIT.ok
+  },
+}
+
+/** A device or a pipe is no place that can be replaced. */
+function checkOut(path: string): void {
+  if (existsSync(path) && !statSync(path).isFile()) {
+    throw usageError(`out is ${quote(path)}, which is no file; allowed are a file and - for standard output`)
+  }
+}
+
+/** Writes beside the file and puts it in its place when it is whole: a report that broke off must not look like one. */
+async function writeWhole(path: string, pieces: AsyncIterable<string>): Promise<void> {
+  const begun = `${path}.${process.pid}.part`
+  // Also where a signal ends the process: the file is gone by then if it was put in its place.
+  process.once('exit', () => rmSync(begun, { force: true }))
+  try {
+    await pipeline(pieces, createWriteStream(begun, { flags: 'wx', flush: true }))
+    renameSync(begun, path)
+  } catch (error) {
+    if (error instanceof LedgerError || (error as NodeJS.ErrnoException).code === undefined) throw error
+    throw usageError(`out is ${quote(path)}, which cannot be written: ${firstLine(error)}`)
+  }
+}
