@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util'
 import Table from 'cli-table3'
 import { here } from './lab.mjs'
 
-const PARTS = ['process', 'library', 'claims', 'slots', 'audit']
+const PARTS = ['process', 'library', 'claims', 'slots', 'audit', 'serve']
 /** An odd number, so that a median is one of the samples; below 15 the second digit of a ratio moves from run to run. */
 const ROUNDS = 15
 const ROWS = 100_000
