@@ -7,7 +7,6 @@ import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
 import { dirname, relative } from 'node:path'
 import { parseArgs } from 'node:util'
-import Table from 'cli-table3'
 import { here } from './lab.mjs'
 
 const PARTS = ['process', 'library', 'claims', 'slots', 'audit', 'serve']
@@ -29,6 +28,8 @@ const unknown = positionals.find((part) => !PARTS.includes(part))
 if (unknown !== undefined) throw new Error(`part is "${unknown}"; allowed are ${PARTS.join(', ')}`)
 
 installPeers()
+// It is one of the peers' packages.
+const { default: Table } = await import('cli-table3')
 const machine = {
   date: new Date().toISOString(),
   command: ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' '),
