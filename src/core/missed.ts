@@ -1,4 +1,5 @@
 import { isForeign, isStale } from './decide.ts'
+import { isSameSpec } from './registry.ts'
 import type { Schedule } from './slot.ts'
 import { slotAfter, slotBefore } from './slot.ts'
 import type { Instant, Key, Row, ScheduleSpec, StoredRow, Window } from './types.ts'
@@ -22,24 +23,6 @@ export interface InForce {
   readonly schedule: Schedule
 }
 
-/**
- * The slots that were due in `[since, until)`, newest first, each by the schedule that was in force then; `schedules`
- * stand oldest first.
- *
- * When a schedule was changed is known to a window only: some time before its first slot, and after the fire time before
- * that. Within it nobody knows whether the old one still held, so its slots there are not expected.
- */
-export function* dueSlots(schedules: readonly InForce[], since: Instant, until: Instant): Generator<Instant, void> {
-  let end = until
-  for (const { since: first, schedule } of schedules.toReversed()) {
-    const from = Math.max(since, first)
-    for (let slot = slotBefore(schedule, end); slot !== null && slot >= from; slot = slotBefore(schedule, slot))
-      yield slot
-    const known = slotBefore(schedule, first)
-    end = Math.min(end, known === null ? first : known + 1)
-  }
-}
-
 /** A slot that has no row though it was due: by `schedule`, which was in force then. */
 export interface MissedSlot extends Key, Window {
   readonly schedule: ScheduleSpec
@@ -56,21 +39,53 @@ export interface TaskInForce {
   readonly schedules: readonly InForce[]
 }
 
-/** The slots of several tasks that were due in `[since, until)`, newest first. Memory holds one of each task. */
-export function* dueKeys(tasks: readonly TaskInForce[], since: Instant, until: Instant): Generator<Key, void> {
-  let open = tasks.map(({ task, schedules }) => {
-    const slots = dueSlots(schedules, since, until)
-    return { task, slots, next: slots.next() }
+/** A slot that was due. */
+export interface DueKey extends Key {
+  /**
+   * Its schedule was replaced, and nobody knows whether before it: it was due only if a later slot was still run by that
+   * schedule, before `until`. Left out: it was due for certain.
+   */
+  readonly doubt?: { readonly schedule: ScheduleSpec; readonly until: Instant }
+}
+
+/**
+ * The slots of several tasks that were due in `[since, until)`, newest first, each by the schedule that was in force
+ * then. Memory holds one of each task.
+ *
+ * The registry knows the first slot that was run by a schedule. The one before it held for certain up to the new one's
+ * fire time before that, since the new one would have run there; from there on it is in doubt.
+ */
+export function* dueKeys(tasks: readonly TaskInForce[], since: Instant, until: Instant): Generator<DueKey, void> {
+  let open = tasks.map((task) => {
+    const keys = dueKeysOf(task, since, until)
+    return { keys, next: keys.next() }
   })
   for (;;) {
     open = open.filter(({ next }) => !next.done)
-    const slot = open.reduce((newest, { next }) => Math.max(newest, next.value ?? newest), Number.NEGATIVE_INFINITY)
+    const slot = open.reduce(
+      (newest, { next }) => Math.max(newest, next.value?.slot ?? newest),
+      Number.NEGATIVE_INFINITY,
+    )
     if (open.length === 0) return
     for (const one of open) {
-      if (one.next.value !== slot) continue
-      yield { task: one.task, slot }
-      one.next = one.slots.next()
+      if (one.next.value?.slot !== slot) continue
+      yield one.next.value
+      one.next = one.keys.next()
     }
+  }
+}
+
+function* dueKeysOf({ task, schedules }: TaskInForce, since: Instant, until: Instant): Generator<DueKey, void> {
+  let replaced = Number.POSITIVE_INFINITY
+  let certainUntil = Number.POSITIVE_INFINITY
+  for (const { since: first, schedule } of schedules.toReversed()) {
+    const [from, end] = [Math.max(since, first), Math.min(until, replaced)]
+    const doubt = { schedule: schedule.spec, until: replaced }
+    for (let slot = slotBefore(schedule, end); slot !== null && slot >= from; slot = slotBefore(schedule, slot))
+      yield slot < certainUntil ? { task, slot } : { task, slot, doubt }
+    const before = slotBefore(schedule, first)
+    replaced = first
+    certainUntil = before === null ? first : before + 1
   }
 }
 
@@ -79,21 +94,24 @@ export type OnRecord = { readonly row: StoredRow; readonly missed: null } | { re
 
 /**
  * The rows, and the keys of `due` that have none, in their places: all of them newest first; of one slot the rows come
- * first. `withOlder`: also the keys before the last row. Memory holds the tasks of one slot.
+ * first. `withOlder`: also the keys before the last row. Memory holds the tasks of one slot, and one run of each task.
  */
 export async function* withMissed(
-  due: Iterable<Key>,
+  due: Iterable<DueKey> | AsyncIterable<DueKey>,
   rows: AsyncIterable<StoredRow>,
   withOlder: boolean,
 ): AsyncGenerator<OnRecord, void> {
-  const keys = due[Symbol.iterator]()
-  let next = keys.next()
+  const keys = Symbol.asyncIterator in due ? due[Symbol.asyncIterator]() : due[Symbol.iterator]()
+  let next = await keys.next()
   let slot = Number.POSITIVE_INFINITY
   const onRecord = new Set<string>()
-  function* missedAfter(earlier: Instant): Generator<OnRecord, void> {
-    for (; !next.done && next.value.slot > earlier; next = keys.next()) {
+  const lastRuns = new Map<string, Run>()
+  async function* missedAfter(earlier: Instant): AsyncGenerator<OnRecord, void> {
+    for (; !next.done && next.value.slot > earlier; next = await keys.next()) {
       const key = next.value
-      if (key.slot !== slot || !onRecord.has(key.task)) yield { row: null, missed: key }
+      const isMissing = key.slot !== slot || !onRecord.has(key.task)
+      if (isMissing && wasDue(key, lastRuns.get(key.task)))
+        yield { row: null, missed: { task: key.task, slot: key.slot } }
     }
   }
   for await (const row of rows) {
@@ -103,9 +121,28 @@ export async function* withMissed(
       onRecord.clear()
     }
     onRecord.add(row.task)
+    const schedule = scheduleOfRun(row)
+    if (schedule !== null) lastRuns.set(row.task, { slot: row.slot, schedule })
     yield { row, missed: null }
   }
   if (withOlder) yield* missedAfter(Number.NEGATIVE_INFINITY)
+}
+
+interface Run {
+  readonly slot: Instant
+  readonly schedule: ScheduleSpec
+}
+
+/** `run`: the oldest one after the key. The rows come newest first, so it is known by now. */
+function wasDue({ doubt }: DueKey, run: Run | undefined): boolean {
+  if (doubt === undefined) return true
+  return run !== undefined && run.slot < doubt.until && isSameSpec(run.schedule, doubt.schedule)
+}
+
+/** The schedule that the scheduler had. Null where no scheduler started anything: a person may force by an old one. */
+function scheduleOfRun(row: StoredRow): ScheduleSpec | null {
+  if (isForeign(row)) return null
+  return row.attempts.some(({ trigger }) => trigger.kind === 'scheduled') ? row.schedule : null
 }
 
 /** What a key of `dueKeys` was due by. */

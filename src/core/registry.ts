@@ -18,11 +18,11 @@ const MAX_SCHEDULES = 50
 /** The schedules with `spec` in force from `slot` on; null where it is in force already, or was followed by another. */
 export function withSchedule(schedules: Schedules, spec: ScheduleSpec, slot: Instant): Schedules | null {
   const last = schedules.at(-1)
-  if (last !== undefined && (isSame(last.spec, spec) || last.since >= slot)) return null
+  if (last !== undefined && (isSameSpec(last.spec, spec) || last.since >= slot)) return null
   return [...schedules, { since: slot, spec }].slice(-MAX_SCHEDULES)
 }
 
-function isSame(one: ScheduleSpec, other: ScheduleSpec): boolean {
+export function isSameSpec(one: ScheduleSpec, other: ScheduleSpec): boolean {
   return one.expression === other.expression && one.zone === other.zone && one.anchor === other.anchor
 }
 

@@ -2,7 +2,7 @@ import { DateTime } from 'luxon'
 import { isForeign } from '../core/decide.ts'
 import { usageError } from '../core/errors.ts'
 import { formatInstant, parseInstant } from '../core/instant.ts'
-import { dueSlots } from '../core/missed.ts'
+import { dueKeys } from '../core/missed.ts'
 import { quote } from '../core/problem.ts'
 import { slotAfter, slotBefore, slotOf } from '../core/slot.ts'
 import { parseTimeRange } from '../core/time-range.ts'
@@ -129,7 +129,9 @@ export async function readSlot(
 ): Promise<SlotModel | null> {
   const { head, inForce, current } = read
   const row = await rowOf(head.task, slot, reading)
-  const wasDue = [...dueSlots(inForce, slot, Math.min(slot, reading.now) + 1)].includes(slot)
+  // One in doubt counts: a history that shows it as missed knows that it was due.
+  const due = dueKeys([{ task: head.task, schedules: inForce }], slot, Math.min(slot, reading.now) + 1)
+  const wasDue = [...due].length > 0
   const isAhead = slot > reading.now && current !== null && slotOf(current, slot)?.slot === slot
   if (row === null && !wasDue && !isAhead) return null
   const first = inForce[0]?.since ?? slot

@@ -142,6 +142,27 @@ describe('5 missed, 3 failed, 2 stale and 1 late, over a clock change, with a sc
   })
 })
 
+test('a change of the schedule takes no miss away that a later run of the old one proves', async () => {
+  const task = 'hourly'
+  for (const hour of ['00', '01', '02', '05', '06']) {
+    await run(task, { schedule: '@hourly', timezone: 'UTC' }, `2025-11-20T${hour}:00:00Z`)
+  }
+  const range = ['--since', '2025-11-20', '--until', '2025-12-01T03:00:00Z']
+  expect((await check('--task', task, ...range)).found).toHaveLength(11 * 24 + 3 - 5)
+  await run(task, { schedule: '0 3 1 * *', timezone: 'UTC' }, '2025-12-01T03:00:00Z')
+  const proven = ['2025-11-20T04:00:00Z', '2025-11-20T03:00:00Z']
+  expect(await check('--task', task, ...range)).toEqual({
+    code: 1,
+    found: proven.map((slot) => `missed ${task} ${slot}`),
+  })
+  const history = await cronledger(['history', '--task', task, '--state', 'missed', '--json', ...range], { env })
+  expect(JSON.parse(history.stdout).map(({ slot }: Loose) => slot)).toEqual(proven)
+  const plan = await cronledger(['rerun', '--dry-run', '--task', task, '--from', '2025-11-20', '--to', '2025-12-01'], {
+    env,
+  })
+  expect(plan.stdout.split('\n').map((line) => line.slice(0, 20))).toEqual([...proven.toReversed(), '2 missed', ''])
+})
+
 describe('on a terminal', () => {
   const minutes = ['--task', 'minutes', '--schedule', '* * * * *', '--since', '2026-01-01', '--until', '2026-02-28']
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { dueKeys, dueSlots, findingOf, type InForce, missedSlot, withMissed } from '../../src/core/missed.ts'
+import { dueKeys, findingOf, type InForce, missedSlot, withMissed } from '../../src/core/missed.ts'
 import { parseSchedule } from '../../src/core/schedule.ts'
 import type { Row, StoredRow } from '../../src/core/types.ts'
 import { FAILED, FORCED, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
@@ -10,7 +10,9 @@ const inForce = (since: string, expression: string, zone = 'UTC'): InForce => ({
   schedule: parseSchedule({ expression, zone }),
 })
 const due = (schedules: readonly InForce[], since: string, until: string) =>
-  [...dueSlots(schedules, at(since), at(until))].map((slot) => new Date(slot).toISOString().slice(0, 16))
+  [...dueKeys([{ task: 'nightly', schedules }], at(since), at(until))].map(
+    ({ slot, doubt }) => new Date(slot).toISOString().slice(0, 16) + (doubt === undefined ? '' : '?'),
+  )
 
 describe('the slots that were due', () => {
   test('newest first, from the first one that was run', () => {
@@ -22,21 +24,33 @@ describe('the slots that were due', () => {
     ])
   })
 
-  test('each by the schedule of its time; what was due while it was changed is nobody’s', () => {
+  test('each by the schedule of its time; what was due while it was changed is in doubt', () => {
     const schedules = [inForce('2026-11-01T03:00:00Z', '0 3 * * *'), inForce('2026-11-04T05:00:00Z', '0 5 * * *')]
     expect(due(schedules, '2026-11-01T00:00:00Z', '2026-11-06T00:00:00Z')).toEqual([
       '2026-11-05T05:00',
       '2026-11-04T05:00',
+      '2026-11-04T03:00?',
       '2026-11-03T03:00',
       '2026-11-02T03:00',
       '2026-11-01T03:00',
     ])
   })
 
-  test('from every minute to once a day: the minutes of that day are not missed', () => {
+  test('from every minute to once a day: the minutes of that day are in doubt', () => {
     const schedules = [inForce('2026-11-03T00:00:00Z', '* * * * *'), inForce('2026-11-04T05:00:00Z', '0 5 * * *')]
     const slots = due(schedules, '2026-11-03T04:58:00Z', '2026-11-05T00:00:00Z')
-    expect(slots).toEqual(['2026-11-04T05:00', '2026-11-03T05:00', '2026-11-03T04:59', '2026-11-03T04:58'])
+    const doubted = slots.filter((slot) => slot.endsWith('?'))
+    expect([doubted.length, doubted[0], doubted.at(-1)]).toEqual([
+      24 * 60 - 1,
+      '2026-11-04T04:59?',
+      '2026-11-03T05:01?',
+    ])
+    expect(slots.filter((slot) => !slot.endsWith('?'))).toEqual([
+      '2026-11-04T05:00',
+      '2026-11-03T05:00',
+      '2026-11-03T04:59',
+      '2026-11-03T04:58',
+    ])
   })
 
   test('over a clock change', () => {
@@ -103,6 +117,47 @@ describe('slots without a row among the rows', () => {
   test('before the last row only where they are asked for', async () => {
     expect(await merged(['a9', 'a8', 'b8', 'a7'], ['b9', 'a8'], false)).toEqual(['b9', '!a9', 'a8'])
     expect(await merged(['a9'], [], false)).toEqual([])
+  })
+})
+
+describe('after a change from each hour to once a month', () => {
+  const [hourly, monthly] = [inForce('2026-11-20T00:00:00Z', '@hourly'), inForce('2026-12-01T03:00:00Z', '0 3 1 * *')]
+
+  /** `06` is a run of that hour of 20 November by the old schedule; `01m` one of 1 December by the new one. */
+  async function missed(runs: readonly string[], schedules = [hourly, monthly], trigger?: typeof FORCED) {
+    async function* stream() {
+      for (const run of runs) {
+        const isNew = run.endsWith('m')
+        const slot = isNew ? at('2026-12-01T03:00:00Z') : at(`2026-11-20T${run}:00:00Z`)
+        const schedule = (isNew ? monthly : hourly).schedule.spec
+        yield { ...rowWith({ ending: SUCCEEDED, ...(trigger && { trigger }) }), slot, schedule }
+      }
+    }
+    const keys = dueKeys([{ task: 'nightly', schedules }], 0, at('2026-12-02T00:00:00Z'))
+    const found: string[] = []
+    for await (const { missed } of withMissed(keys, stream(), true)) {
+      if (missed !== null) found.push(new Date(missed.slot).toISOString().slice(8, 13))
+    }
+    return found
+  }
+
+  test('what was missed before the last run by the old one stays missed; what came after it is nobody’s', async () => {
+    expect(await missed(['01m', '06', '05', '02', '01', '00'])).toEqual(['20T04', '20T03'])
+  })
+
+  test('a run that a person forced tells nothing of what the scheduler had', async () => {
+    expect(await missed(['06', '05', '00'], [hourly, monthly], FORCED)).toEqual(['01T03'])
+  })
+
+  test('a run by the same schedule, once it is in force again, tells nothing of the time before', async () => {
+    const again = inForce('2026-12-01T04:00:00Z', '@hourly')
+    async function* stream() {
+      yield { ...rowWith({ ending: SUCCEEDED }), slot: again.since, schedule: again.schedule.spec }
+    }
+    const keys = dueKeys([{ task: 'nightly', schedules: [hourly, monthly, again] }], 0, again.since + 1)
+    const found: unknown[] = []
+    for await (const { missed } of withMissed(keys, stream(), true)) if (missed !== null) found.push(missed)
+    expect(found).toEqual([{ task: 'nightly', slot: monthly.since }])
   })
 })
 
