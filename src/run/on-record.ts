@@ -1,11 +1,15 @@
-import { dueKeys, type InForce, type OnRecord, withMissed } from '../core/missed.ts'
+import { setImmediate as turn } from 'node:timers/promises'
+import { dueKeys, type InForce, type OnRecord, type TaskInForce, withMissed } from '../core/missed.ts'
 import { parseSchedule } from '../core/schedule.ts'
-import type { Instant } from '../core/types.ts'
+import type { Instant, StoredRow } from '../core/types.ts'
 import { type HistoryDeps, readHistory } from './history.ts'
 import type { KnownTask } from './tasks.ts'
 
 /** Fifteen minutes: deliveries come within a minute or two, and a retry or a slow start should not be an alarm. */
 export const USUAL_GRACE_MS = 900_000
+
+/** Slots that may come without a wait for the ledger: a stop signal, and what was printed, wait for the event loop. */
+const SLOTS_PER_TURN = 100
 
 export interface RecordTerms {
   readonly since: Instant
@@ -25,12 +29,33 @@ export function inForceOf({ schedules }: KnownTask): readonly InForce[] {
  */
 export function slotsOnRecord(
   task: string,
-  inForce: readonly InForce[],
-  { since, until, graceMs }: RecordTerms,
+  schedules: readonly InForce[],
+  terms: RecordTerms,
   now: Instant,
   deps: HistoryDeps,
 ): AsyncGenerator<OnRecord, void> {
+  const { since, until } = terms
+  const rows = readHistory({ task, since, until, limit: Number.POSITIVE_INFINITY }, deps)
+  return rowsAndMissed(rows, [{ task, schedules }], terms, now, true)
+}
+
+/** The rows, and in their places the slots of the tasks that were due for the grace at `now` and have none. */
+export function rowsAndMissed(
+  rows: AsyncIterable<StoredRow>,
+  tasks: readonly TaskInForce[],
+  { since, until, graceMs }: RecordTerms,
+  now: Instant,
+  withOlder: boolean,
+): AsyncGenerator<OnRecord, void> {
   // A slot that is due for exactly the grace is missed, so the end is a millisecond later.
-  const due = dueKeys([{ task, schedules: inForce }], since, Math.min(until, now - graceMs + 1))
-  return withMissed(due, readHistory({ task, since, until, limit: Number.POSITIVE_INFINITY }, deps), true)
+  return withMissed(inTurns(dueKeys(tasks, since, Math.min(until, now - graceMs + 1))), rows, withOlder)
+}
+
+async function* inTurns<T>(items: Iterable<T>): AsyncGenerator<T, void> {
+  let count = 0
+  for (const item of items) {
+    yield item
+    count += 1
+    if (count % SLOTS_PER_TURN === 0) await turn()
+  }
 }
