@@ -23,7 +23,7 @@ import { readSlots } from './run/slots.ts'
 import type { StopReason } from './run/stop.ts'
 import { findSurvivor } from './run/survivors.ts'
 import { type KnownTask, readTask, readTasks } from './run/tasks.ts'
-import { LIMITS, readTerms } from './run/terms.ts'
+import { guardsOf, LIMITS, readTerms } from './run/terms.ts'
 import { readTrigger, type TriggerInput } from './run/trigger.ts'
 import { readSchedule, type ScheduleOptions, timeText } from './slots.ts'
 import { type OpenedStore, openStore } from './store/open.ts'
@@ -74,6 +74,7 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
       trigger: read.trigger,
       place,
       store: store.name,
+      guards: guardsOf(terms),
     }
     const tell = (event: RunEvent) => {
       try {

@@ -1,3 +1,4 @@
+import type { Guards } from './policy.ts'
 import type { Turn } from './turn.ts'
 import type {
   Attempt,
@@ -85,4 +86,5 @@ export interface RunContext {
   readonly place: Place
   /** How a person names the ledger. */
   readonly store: string
+  readonly guards: Guards
 }

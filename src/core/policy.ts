@@ -19,6 +19,15 @@ export interface Policy {
   readonly forceOnly?: readonly Forceable[]
 }
 
+/** What keeps a run apart from others, where it is not as by default: whoever starts one in its place must say it too. */
+export interface Guards {
+  /** While another slot of the task runs, this one does not. */
+  readonly overlap?: 'skip' | 'wait'
+  /** Others may act on a lease that ran out: the work must not outlive it. */
+  readonly onLeaseLost?: 'stop'
+  readonly skewMs?: number
+}
+
 /** Whether and when a trigger whose attempt failed tries again itself. */
 export interface RetryPolicy {
   /** Before the first retry; null: it does not try again itself. */

@@ -1,3 +1,4 @@
+import { formatDuration } from '../core/duration.ts'
 import type { RunContext, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
 import type { ScheduleSpec } from '../core/types.ts'
@@ -13,7 +14,7 @@ export function adviceOn(
     case 'newerRow':
       return 'update this one: npm install cronledger@latest'
     case 'running':
-      return `watch it until it has ended: ${slotCommand('show', '--slot', context)}`
+      return `watch it until it has ended: ${slotCommand('show', context)}`
     case 'survivor':
       return `let it end, or end it: kill ${survivor?.pid}`
     case 'scheduleMismatch': {
@@ -32,23 +33,35 @@ export function adviceOn(
       return `watch it until it has ended: ${show}; then run this one: ${forceCommand(context)}`
     }
     case 'noRow':
-      return `look what there was: ${slotCommand('show', '--slot', context)}`
+      return `look what there was: ${slotCommand('show', context)}`
     case 'tooLate':
       return `to run it all the same: ${forceCommand(context)}`
   }
 }
 
+/** What keeps the run apart from others keeps whoever runs in its place apart too. */
 function forceCommand(context: RunContext): string {
-  return `${slotCommand('rerun', '--slot', context)} --reason WHY -- COMMAND`
+  const { overlap, onLeaseLost } = context.guards
+  const guards = optionWords({
+    ...(overlap && { '--overlap': overlap }),
+    ...(onLeaseLost && { '--on-lease-lost': onLeaseLost }),
+  })
+  return `${changeCommand('rerun', context)}${guards && ` ${guards}`} --reason WHY -- COMMAND`
 }
 
 function resolveCommand(context: RunContext): string {
-  return `${slotCommand('resolve', '--slot', context)} --state completed --reason WHY`
+  return `${changeCommand('resolve', context)} --state completed --reason WHY`
+}
+
+/** A command that must not take a slot of which the lease is not over. */
+function changeCommand(command: string, context: RunContext): string {
+  const { skewMs } = context.guards
+  return slotCommand(command, context) + (skewMs === undefined ? '' : ` --skew ${formatDuration(skewMs)}`)
 }
 
 /** A command on the slot of this run, whole: it must work as it is copied, whatever the registry knows. */
-function slotCommand(command: string, slotOption: string, { store, task, schedule, window }: RunContext): string {
-  const slot = { [slotOption]: formatInstant(window.slot) }
+function slotCommand(command: string, { store, task, schedule, window }: RunContext): string {
+  const slot = { '--slot': formatInstant(window.slot) }
   return `cronledger ${command} ${optionWords({ '--store': store, '--task': task, ...scheduleOptions(schedule), ...slot })}`
 }
 

@@ -107,7 +107,7 @@ function entryOf(event: RunEvent, context: RunContext, latenessMs: number): Entr
       return {
         level: 'info',
         event: 'waiting',
-        message: `waiting, nothing started yet: ${turnText(event.holder)} is running`,
+        message: `waiting, nothing started yet: ${turnText(event.holder)}`,
         fields: { holder: turnFields(event.holder) },
       }
     case 'skipped': {
@@ -115,7 +115,7 @@ function entryOf(event: RunEvent, context: RunContext, latenessMs: number): Entr
       return {
         level: finish === 'recorded' ? 'warn' : 'error',
         event: 'skipped',
-        message: `skipped, nothing started: ${turnText(event.holder)} is running${unrecordedText(finish, finishCause)}`,
+        message: `skipped, nothing started: ${turnText(event.holder)}${unrecordedText(finish, finishCause)}`,
         fields: { holder: turnFields(event.holder), finish, ...(finishCause && { finishCause }) },
       }
     }
@@ -196,14 +196,16 @@ function ended(event: Extract<RunEvent, { event: 'ended' }>): Entry {
   const { attempt, ending, durationMs, finish, finishCause, detail } = event
   const recorded = finish === 'recorded'
   const good = ending.outcome === 'succeeded' && recorded
+  const started = ending.outcome !== 'notStarted'
+  const took = started ? ` after ${elapsed(durationMs)}` : ''
   return {
     level: good ? 'info' : 'error',
     event: recorded ? (good ? 'completed' : 'failed') : 'unrecorded',
-    message: `attempt ${attempt.number} ${endingText(ending)} after ${elapsed(durationMs)}${detail === undefined ? '' : `: ${detail}`}${unrecordedText(finish, finishCause)}`,
+    message: `attempt ${attempt.number} ${endingText(ending)}${took}${detail === undefined ? '' : `: ${detail}`}${unrecordedText(finish, finishCause)}`,
     fields: {
       attempt: attempt.number,
       ...ending,
-      durationMs: Math.round(durationMs),
+      ...(started && { durationMs: Math.round(durationMs) }),
       finish,
       ...(finishCause && { finishCause }),
     },
@@ -278,14 +280,15 @@ function refusalOf({ cause, row, survivor, holder }: Extract<RunEvent, { event: 
     case 'newerRow':
       return 'a newer cronledger wrote the row of this slot'
     case 'overlap':
-      return `${holder === undefined ? 'another slot of the task' : turnText(holder)} is running`
+      return holder === undefined ? "another slot has the task's turn" : turnText(holder)
     case 'noRow':
       return 'the slot has no row any more: it has expired, or somebody deleted it'
   }
 }
 
+/** It need not run at the moment: it may wait for its next attempt. */
 function turnText({ slot, runId }: Turn): string {
-  return `slot ${formatInstant(slot)} of the task (run ${runId})`
+  return `slot ${formatInstant(slot)} (run ${runId}) has the task's turn`
 }
 
 function turnFields({ slot, runId }: Turn): Record<string, unknown> {

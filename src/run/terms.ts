@@ -1,6 +1,6 @@
 import { formatDuration } from '../core/duration.ts'
 import { usageError } from '../core/errors.ts'
-import { LONGEST_RETRY_DELAY_MS, MAX_ATTEMPTS } from '../core/policy.ts'
+import { type Guards, LONGEST_RETRY_DELAY_MS, MAX_ATTEMPTS } from '../core/policy.ts'
 import { quote } from '../core/problem.ts'
 import type { RunTerms } from './held.ts'
 import type { TriggerTerms } from './trigger.ts'
@@ -120,6 +120,15 @@ function within(name: string, value: number | undefined, { default: usual, min, 
   const isDuration = name.endsWith('Ms')
   const text = (number: number) => (isDuration ? formatDuration(number) : String(number))
   throw usageError(`${optionName(name)} is ${text(value)}; allowed are ${text(min)} to ${text(max)}`)
+}
+
+/** What of the terms is another run's business. A run that may not overlap stops without its lease by default. */
+export function guardsOf({ overlap, onLeaseLost, skewMs }: RunTerms): Guards {
+  return {
+    ...(overlap !== 'allow' && { overlap }),
+    ...(overlap === 'allow' && onLeaseLost === 'stop' && { onLeaseLost }),
+    ...(skewMs !== LIMITS.skewMs.default && { skewMs }),
+  }
 }
 
 /** `killAfterMs` as the command line spells it: `kill-after`. */

@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { cronledger, type Loose, type Running, scratch, start } from '../support/cli.ts'
+import { cronledger, type Loose, MAIN, type Running, scratch, start } from '../support/cli.ts'
 import { awsEnv, type Server, startDynalite } from '../support/servers.ts'
 
 const folder = scratch()
@@ -47,6 +49,8 @@ describe.each(['file', 'dynamodb'] as const)('slots that must not overlap, on a 
     }
     const has = (name: string) => existsSync(join(cwd, name))
     return {
+      cwd,
+      env,
       run,
       rows,
       has,
@@ -109,7 +113,7 @@ describe.each(['file', 'dynamodb'] as const)('slots that must not overlap, on a 
   })
 
   test('a forced slot is refused while another one runs', { timeout: 60_000 }, async () => {
-    const { run, go, ran } = await task()
+    const { run, go, ran, cwd, env } = await task()
     const holder = run(0, 'skip')
     await holder.printed('began')
     const forced = await run(1, 'skip', '--force-slot', '2026-11-23', '--reason', 'again').ended
@@ -119,6 +123,11 @@ describe.each(['file', 'dynamodb'] as const)('slots that must not overlap, on a 
       cause: 'overlap',
       holder: { slot: '2026-11-22T03:00:00Z' },
     })
+    // The advice, as it is printed: it keeps apart from the holder too.
+    const [, advice = ''] = /run this one: (cronledger rerun .*) -- COMMAND$/.exec(JSON.parse(forced.stderr).todo) ?? []
+    const command = advice.replace('cronledger', `exec '${process.execPath}' '${MAIN}'`)
+    const copied = spawn('sh', ['-c', `${command} -- sh -c '${BATCH}'`], { cwd, env: { ...process.env, ...env } })
+    expect(await once(copied, 'exit')).toEqual([65, null])
     go()
     await holder.ended
     expect(ran()).toEqual(['2026-11-22T03:00:00Z'])

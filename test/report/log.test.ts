@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { RunContext, RunEvent } from '../../src/core/event.ts'
 import type { RefusalCause } from '../../src/core/types.ts'
 import { logLine } from '../../src/report/log.ts'
-import { FAILED, FORCED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
+import { FAILED, FORCED, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
 
 const CONTEXT: RunContext = {
   task: 'nightly',
@@ -12,8 +12,10 @@ const CONTEXT: RunContext = {
   trigger: SCHEDULED,
   place: { host: 'host-b' },
   store: 'dynamodb:ledger',
+  guards: {},
 }
-const json = (event: RunEvent) => JSON.parse(logLine(event, CONTEXT, 'json', NOW) ?? '')
+const json = (event: RunEvent, context: Partial<RunContext> = {}) =>
+  JSON.parse(logLine(event, { ...CONTEXT, ...context }, 'json', NOW) ?? '')
 const text = (event: RunEvent) => logLine(event, CONTEXT, 'text', NOW)
 
 test('a duplicate names the winner: run id, host, when it started and ended, its state', () => {
@@ -59,6 +61,38 @@ describe('a refusal says what a person can do next, as a command', () => {
       expect(json({ event: 'refused', cause, row: null, survivor, noted: false }).message).not.toMatch(/undefined|null/)
     })
   }
+})
+
+describe('what keeps the run apart from others is in the command too', () => {
+  const holder = { slot: Date.parse('2026-11-23T03:00:00Z'), runId: 'other' }
+  for (const cause of ['overlap', 'failed', 'stale', 'tooLate'] as const) {
+    test(cause, () => {
+      const event = { event: 'refused', cause, row: null, survivor: null, holder, noted: true } as const
+      const todo = (guards: RunContext['guards']) => json(event, { guards }).todo
+      const slot = '--slot 2026-11-24T03:00:00Z'
+      expect(todo({ overlap: 'wait' })).toContain(`rerun --store dynamodb:ledger`)
+      expect(todo({ overlap: 'wait' })).toContain(`${slot} --overlap wait --reason WHY -- COMMAND`)
+      expect(todo({ onLeaseLost: 'stop', skewMs: 300_000 })).toContain(
+        `${slot} --skew 5m --on-lease-lost stop --reason`,
+      )
+      expect(todo({})).toContain(`${slot} --reason WHY`)
+    })
+  }
+
+  test('who has the turn need not run: it may wait for its retry', () => {
+    const event = { event: 'refused', cause: 'overlap', row: null, survivor: null, holder, noted: true } as const
+    expect(text(event)).toMatch(
+      /: refused, nothing started: slot 2026-11-23T03:00:00Z \(run other\) has the task's turn; /,
+    )
+  })
+})
+
+test('what was not started took no time', () => {
+  const attempt = rowWith({}).attempts[0]
+  if (attempt === undefined) throw new Error('no attempt')
+  const event = { event: 'ended', attempt, ending: NOT_STARTED, durationMs: 0.2, finish: 'recorded' } as const
+  expect(text(event)).toBe('cronledger: nightly 2026-11-24T03:00:00Z: attempt 1 was not started')
+  expect(json(event)).not.toHaveProperty('durationMs')
 })
 
 test('an outcome that is not on record says so, and why', () => {

@@ -12,6 +12,7 @@ const CONTEXT: RunContext = {
   runId: 'me',
   trigger: SCHEDULED,
   place: { host: 'host-b' },
+  guards: {},
   store: 'dynamodb:ledger',
 }
 const row = rowWith({})
