@@ -9,11 +9,12 @@ import { printable } from './text.ts'
 const HEAD = [
   ...['task', 'slot', 'windowEnd', 'state', 'schedule', 'zone', 'attempts', 'startedAt', 'endedAt', 'durationMs'],
   ...['outcome', 'exitCode', 'signal', 'host', 'ecsTask', 'forcedBy', 'reason', 'rejections', 'refused'],
+  ...['settledAs', 'settledBy', 'settledReason'],
 ]
 
 type Cell = string | number | null | undefined
 
-/** The first line, with its line end: names as in the JSON, of the row and of its last attempt. */
+/** The first line, with its line end: names as in the JSON, of the row, and of its last attempt and settlement. */
 export function csvHead(): string {
   return lines([HEAD])
 }
@@ -36,6 +37,7 @@ function cellsOf(item: StoredRow | MissedSlot, state: string, now: Instant): Cel
 function ownCells(row: Row, state: string, now: Instant): Cell[] {
   const attempt = row.attempts.at(-1)
   const trigger = attempt?.trigger
+  const settlement = row.settlements.at(-1)
   return [
     instantText(row.windowEnd),
     state,
@@ -54,6 +56,9 @@ function ownCells(row: Row, state: string, now: Instant): Cell[] {
     trigger?.kind === 'forced' ? trigger.reason : null,
     row.rejections.count,
     row.rejections.refused,
+    settlement?.state,
+    settlement?.by,
+    settlement?.reason,
   ]
 }
 
@@ -61,7 +66,10 @@ function instantText(instant: Instant | null | undefined): string | null {
   return (instant ?? null) === null ? null : formatInstant(instant as Instant)
 }
 
-/** A spreadsheet runs a cell that begins as a formula does, and reasons are free text: such cells begin with `'`. */
+/**
+ * A spreadsheet runs a cell that begins with `=`, `+`, `-` or `@`, and reasons are free text: such cells begin with `'`.
+ * So does `@daily`, which it would take for a wrong formula.
+ */
 function lines(cells: readonly (readonly Cell[])[]): string {
   const texts = cells.map((line) => line.map((cell) => (typeof cell === 'string' ? printable(cell) : cell)))
   return stringify(texts, { escape_formulas: true })

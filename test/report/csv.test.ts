@@ -38,6 +38,9 @@ describe('a line of CSV', () => {
       reason: 'bad input',
       rejections: '0',
       refused: '0',
+      settledAs: '',
+      settledBy: '',
+      settledReason: '',
     })
   })
 
@@ -55,8 +58,21 @@ describe('a line of CSV', () => {
     expect(cells(forced(reason))['reason']).toBe(cell)
   })
 
+  test('has the last word that a person put on the slot', () => {
+    const word = { at: NOW, by: 'ada', reason: 'checked', afterAttempt: 1 }
+    const settlements = [
+      { ...word, state: 'FAILED' },
+      { ...word, state: 'COMPLETED', reason: '=1+1' },
+    ] as const
+    expect(cells({ ...forced('x'), state: 'COMPLETED', settlements })).toMatchObject({
+      settledAs: 'COMPLETED',
+      settledBy: 'ada',
+      settledReason: "'=1+1",
+    })
+  })
+
   test('a comma is quoted', () => {
-    expect(csvLines([forced('a, b')], NOW, 0)).toContain(',"a, b",0,0\n')
+    expect(csvLines([forced('a, b')], NOW, 0)).toContain(',"a, b",0,0,,,\n')
   })
 
   test('a clock that was set back makes no negative duration', () => {
