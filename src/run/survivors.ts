@@ -1,13 +1,6 @@
 import { readFileSync, readlinkSync } from 'node:fs'
-import type { Attempt, ProcessMark } from '../core/types.ts'
+import type { Attempt, ProcessMark, Survivor } from '../core/types.ts'
 import { processIds, readStat } from './proc.ts'
-
-/** A process of an earlier attempt that still lives on this host. */
-export interface Survivor {
-  readonly pid: number
-  /** Short name of its program: never the arguments, which may hold secrets and end up in a log. */
-  readonly command: string
-}
 
 /** What tells `pid` from a later process with the same number; null when it is gone, and on systems without /proc. */
 export function markProcess(pid: number): ProcessMark | null {
