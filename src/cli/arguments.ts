@@ -11,7 +11,9 @@ type ValueOf<Spec extends OptionSpec> = Spec['kind'] extends 'duration' | 'integ
   ? number
   : Spec['kind'] extends 'switch'
     ? boolean
-    : string
+    : Spec['kind'] extends 'words'
+      ? readonly string[]
+      : string
 
 /** What a command was given: each option from its flag, else from the environment. Left out is undefined. */
 export type Values<Table extends OptionTable> = {
@@ -28,8 +30,12 @@ export interface CommandHelp {
   readonly notes?: string
 }
 
+/** Two letters in the wrong order count as two, in short names too. */
+const USUAL_SLIPS = 2
 /** A name further off than this is no slip of the fingers. */
 const MAX_SLIPS = 3
+
+type OptionValue = string | number | boolean | readonly string[]
 
 /** Texts stay what they are: whatever can be read in two ways is read here, and strictly. */
 const CONFIGURATION = {
@@ -61,6 +67,11 @@ export function readOptions<Table extends OptionTable>(
   return Object.fromEntries(values) as Values<Table>
 }
 
+/** Whether an option is given by its flag: no value begins with two dashes. */
+export function isGiven(name: string, argv: readonly string[]): boolean {
+  return argv.some((word) => word === `--${name}` || word.startsWith(`--${name}=`))
+}
+
 /** The parser takes what starts with a dash for an option, also where it is a value: `--event -`, `--reason '-5 rows'`. */
 function bound(argv: readonly string[], options: OptionTable): string[] {
   const words: string[] = []
@@ -85,12 +96,7 @@ function unknownOption(word: string, flag: string, options: OptionTable): Error 
   return usageError(`unknown option ${word}${suggestion(flag, Object.keys(options), '--')}`)
 }
 
-function readOption(
-  name: string,
-  spec: OptionSpec,
-  flag: unknown,
-  env: Environment,
-): string | number | boolean | undefined {
+function readOption(name: string, spec: OptionSpec, flag: unknown, env: Environment): OptionValue | undefined {
   if (Array.isArray(flag)) throw usageError(`--${name} is given ${flag.length} times; give it once`)
   if (flag === '' || (flag === true && spec.kind !== 'switch')) throw usageError(`--${name} has no value`)
   if (typeof flag === 'boolean') return flag
@@ -108,20 +114,29 @@ function missing(name: string, spec: OptionSpec): string {
   return `--${name} is missing; give it, or set ${variableOf(name)} (${spec.help})`
 }
 
-function readValue(name: string, spec: OptionSpec, text: string): string | number | boolean {
+function readValue(name: string, spec: OptionSpec, text: string): OptionValue {
   switch (spec.kind) {
     case 'text':
-      if (spec.choices === undefined || spec.choices.includes(text)) return text
-      throw usageError(`${name} is ${quote(text)}; allowed are ${allowedText(spec)}`)
+      return spec.choices === undefined ? text : oneOf(name, text, spec.choices, '')
+    case 'words': {
+      const words = text.split(',').map((word) => word.trim().toLowerCase())
+      return words.map((word) => oneOf(name, word, spec.choices ?? [], ', several with commas'))
+    }
     case 'switch':
       return readSwitch(name, text)
     case 'duration':
     case 'integer': {
       const value = spec.kind === 'duration' ? parseDuration(text, name) : readInteger(name, text, spec)
       if (spec.limit === undefined || (value >= spec.limit.min && value <= spec.limit.max)) return value
-      throw usageError(`${name} is ${text}; allowed are ${allowedText(spec)}`)
+      const why = spec.limit.why === undefined ? '' : `: ${spec.limit.why}`
+      throw usageError(`${name} is ${text}; allowed are ${allowedText(spec)}${why}`)
     }
   }
+}
+
+function oneOf(name: string, word: string, choices: readonly string[], several: string): string {
+  if (choices.includes(word)) return word
+  throw usageError(`${name} is ${quote(word)}${suggestion(word, choices)}; allowed are ${choices.join(', ')}${several}`)
 }
 
 function readInteger(name: string, text: string, spec: OptionSpec): number {
@@ -138,5 +153,8 @@ function readSwitch(name: string, text: string): boolean {
 /** `; did you mean --task?` where a name is near. */
 export function suggestion(given: string, names: readonly string[], prefix = ''): string {
   const near = closest(given, names)
-  return distance(given, near) <= Math.min(MAX_SLIPS, given.length / 2) ? `; did you mean ${prefix}${near}?` : ''
+  const slips = distance(given, near)
+  // Where no letter is left of it, it is another name.
+  const isNear = slips <= Math.min(MAX_SLIPS, Math.max(USUAL_SLIPS, given.length / 3)) && slips < near.length
+  return isNear ? `; did you mean ${prefix}${near}?` : ''
 }

@@ -1,5 +1,6 @@
 import type { Ledger } from '../api.ts'
 import { usageError } from '../core/errors.ts'
+import { defined } from '../core/fields.ts'
 import { formatInstant } from '../core/instant.ts'
 import { parseTimeRange } from '../core/time-range.ts'
 import type { Instant } from '../core/types.ts'
@@ -11,7 +12,7 @@ import { NOTIFY_TIMEOUT_MS } from '../run/notify.ts'
 import { LIMITS } from '../run/terms.ts'
 import { readOptions } from './arguments.ts'
 import type { Command, CommandContext } from './command.ts'
-import { DUE_BY, dueBy } from './due-by.ts'
+import { DUE_BY, withDueBy } from './due-by.ts'
 import { EXIT } from './exit.ts'
 import { NOTIFY, openNotify } from './notify.ts'
 import { GRACE, LEDGER_TIMEOUT, type OptionTable, STORE } from './options.ts'
@@ -53,7 +54,7 @@ const OPTIONS = {
 const help = {
   name: 'check',
   summary:
-    'Compares the slots that were due with what is on record: missed, failed, stale and late ones. Exits with 1 if it\nfinds any, so that any cron or CI can use it as a dead man’s switch.',
+    'Compares the slots that were due with what is on record: missed, failed, stale and late ones. Exits with 1 if it finds any, so that any cron or CI can use it as a dead man’s switch.',
   options: OPTIONS,
   examples: [
     ['cronledger check --store dynamodb:cronledger', 'all tasks of the last seven days'],
@@ -69,11 +70,10 @@ const FOUND = 1
 export const check: Command = {
   help,
   async execute({ argv, env, stops, sink }: CommandContext) {
-    const values = readOptions(help, argv, env)
+    const values = withDueBy(readOptions(help, argv, env), { argv, env })
     const now = systemClock.now()
     const { since = now - 7 * DAY_MS, until = now } = parseTimeRange(values, 'UTC', now)
     if (since >= until) throw usageError(`since ${values.since ?? '7d'} is not before until ${values.until ?? 'now'}`)
-    const due = dueBy(values)
     const notify = openNotify(values, env)
     // A stop ends this process in the same breath: nothing may be left behind.
     stops.aborted.addEventListener('abort', () => notify?.kill())
@@ -82,8 +82,7 @@ export const check: Command = {
     stops.aborted.addEventListener('abort', () => progress?.hide())
     const found = ledger.check({
       ...(progress !== null && { progress: drawn(progress, since, until) }),
-      ...(values.task !== undefined && { task: values.task }),
-      ...due,
+      ...defined({ task: values.task, schedule: values.schedule, timezone: values.timezone, anchor: values.anchor }),
       since: new Date(since),
       until: new Date(until),
       graceMs: values.grace ?? OPTIONS.grace.limit.default,
@@ -95,7 +94,8 @@ export const check: Command = {
     const findings = counted(found, count, (finding) => notify?.tell(findingObject(finding, now)))
     const pieces = values.format === 'json' ? jsonText(findings) : plainText(findings, count, now)
     try {
-      await printAll(progress === null ? pieces : besides(progress, pieces))
+      // Whoever is told by a command need not read what is printed.
+      await printAll(progress === null ? pieces : besides(progress, pieces), { toTheEnd: notify !== null })
     } finally {
       const warning = notify === null ? null : await withDeadline(systemClock, NOTIFY_TIMEOUT_MS, [], notify.end)
       if (warning !== null) sink.write(printable(`cronledger: ${warning}`))

@@ -1,10 +1,9 @@
 import { setImmediate as idle } from 'node:timers/promises'
-import type { HistoryOptions, Ledger } from '../api.ts'
+import type { HistoryOptions, Ledger, ReadOptions } from '../api.ts'
 import { isForeign } from '../core/decide.ts'
 import { usageError } from '../core/errors.ts'
 import { defined } from '../core/fields.ts'
 import { isMissed } from '../core/missed.ts'
-import { quote } from '../core/problem.ts'
 import { namesDate, parseTimeRange } from '../core/time-range.ts'
 import type { Instant } from '../core/types.ts'
 import { createLedger } from '../ledger.ts'
@@ -12,17 +11,17 @@ import { HISTORY_FORMATS, type HistoryFormat, type HistoryItem, historyText } fr
 import { stateOf } from '../report/row.ts'
 import { systemClock } from '../run/clock.ts'
 import { LIMITS } from '../run/terms.ts'
-import { readSchedule, type ScheduleOptions } from '../slots.ts'
-import { readOptions, suggestion, type Values } from './arguments.ts'
+import { readSchedule } from '../slots.ts'
+import { isGiven, readOptions, type Values } from './arguments.ts'
 import type { Command, CommandContext } from './command.ts'
-import { DUE_BY, dueBy } from './due-by.ts'
+import { DUE_BY, withDueBy } from './due-by.ts'
 import { EXIT } from './exit.ts'
-import { newestRow, specOf } from './newest.ts'
+import { newestRow, registeredSchedules, specOf } from './lookup.ts'
 import { GRACE, LEDGER_TIMEOUT, type OptionTable, STORE } from './options.ts'
 import { grouped, printAll, screenOf } from './streams.ts'
 
 /** `missed` is no state of a row: it asks for the slots that have none. */
-const STATES = ['completed', 'failed', 'pending', 'skipped', 'stale', 'missed']
+const STATES = ['completed', 'failed', 'pending', 'skipped', 'stale', 'missed'] as const
 
 const OPTIONS = {
   ...STORE,
@@ -39,7 +38,7 @@ const OPTIONS = {
     otherwise: 'the last slot',
     help: 'Slots before that; a date counts as a whole',
   },
-  state: { kind: 'text', value: 'STATE[,…]', otherwise: 'any', help: `Only these: ${STATES.join(', ')}` },
+  state: { kind: 'words', value: 'STATE[,…]', choices: STATES, otherwise: 'any', help: 'Only these' },
   ...GRACE,
   ...DUE_BY,
   duplicates: { kind: 'switch', help: 'Only slots that rejected a trigger' },
@@ -50,7 +49,7 @@ const OPTIONS = {
     value: HISTORY_FORMATS.join('|'),
     choices: HISTORY_FORMATS,
     otherwise: 'table',
-    help: 'json is one array, ndjson one object a line; both as in schema/row.schema.json',
+    help: "json is one array, ndjson one object a line, both as in schema/row.schema.json; in csv, text that a spreadsheet would run (=, +, -, @) begins with '",
   },
   json: { kind: 'switch', help: 'Short for --format json' },
   ...LEDGER_TIMEOUT,
@@ -67,17 +66,20 @@ const help = {
     ['cronledger history … --task nightly --all --format csv > nightly.csv', 'everything, for a spreadsheet'],
   ],
   notes:
-    '--state missed also shows slots that were due and have no row: of the tasks that the registry knows, by the\nschedule that was in force then. Of one task without --since, they begin with its first row.',
+    '--state missed also shows slots that were due and have no row: of the tasks that the registry knows, by the schedule that was in force then. Of one task without --since, they begin with its first row.',
 } as const
 
 export const history: Command = {
   help,
-  async execute({ argv, env }: CommandContext) {
-    const values = readOptions(help, argv, env)
+  async execute({ argv, env, sink }: CommandContext) {
+    const values = withDueBy(readOptions(help, argv, env), { argv, env })
     const format = formatOf(values)
     // A row tells nothing of its run's skew; the default is what most have, and the word is for a person.
     const [now, skewMs] = [systemClock.now(), LIMITS.skewMs.default]
-    const states = statesOf(values.state)
+    const states = values.state?.map((state) => state.toUpperCase()) ?? null
+    const withMissed = states?.includes('MISSED') === true
+    const ignored = [...Object.keys(DUE_BY), 'grace'].find((name) => !withMissed && isGiven(name, argv))
+    if (ignored !== undefined) throw usageError(`--${ignored} is given, but no --state missed that needs it`)
     const isWanted = (item: HistoryItem) =>
       (states === null || states.includes(stateOf(item, now, skewMs))) &&
       (!values.duplicates || (!isMissed(item) && !isForeign(item) && item.rejections.count > 0))
@@ -89,13 +91,15 @@ export const history: Command = {
 
     const ledger = createLedger({ store: values.store })
     const reading = { ledgerTimeoutMs: values['ledger-timeout'] ?? LIMITS.ledgerTimeoutMs.default }
-    const due = states?.includes('MISSED') ? dueBy(values) : null
-    const wished = { ...(await rangeOf(values, due, ledger, reading, now)), ...reading }
-    const items =
-      due === null
-        ? ledger.history(wished)
-        : ledger.slots({ ...wished, ...due, graceMs: values.grace ?? OPTIONS.grace.limit.default })
-    const text = historyText(grouped(first(limit, items, isWanted), idle), {
+    const wished = { ...(await rangeOf(values, ledger, reading, now)), ...reading }
+    const { schedule, timezone, anchor, grace: graceMs = OPTIONS.grace.limit.default } = values
+    const items = withMissed
+      ? ledger.slots({ ...wished, ...defined({ schedule, timezone, anchor }), graceMs })
+      : ledger.history(wished)
+    let isCut = false
+    // Who gave a limit knows of it.
+    const onCut = values.limit === undefined && format === 'table' ? () => (isCut = true) : null
+    const text = historyText(grouped(first(limit, items, isWanted, onCut), idle), {
       format,
       withTask: values.task === undefined,
       ...screenOf(env),
@@ -104,6 +108,7 @@ export const history: Command = {
       nothing: filtered ? `${nothing} that matches` : nothing,
     })
     await printAll(text)
+    if (isCut) sink.write(`cronledger: the newest ${limit} only; --all goes on to the oldest`)
     return EXIT.ok
   },
 }
@@ -115,29 +120,18 @@ function formatOf({ format, json }: Values<typeof OPTIONS>): HistoryFormat {
   return json ? 'json' : ((format ?? 'table') as HistoryFormat)
 }
 
-/** The states as `stateOf` has them; null for any. */
-function statesOf(text: string | undefined): readonly string[] | null {
-  if (text === undefined) return null
-  const states = text.split(',').map((state) => state.trim().toLowerCase())
-  const unknown = states.find((state) => !STATES.includes(state))
-  if (unknown === undefined) return states.map((state) => state.toUpperCase())
-  throw usageError(
-    `state is ${quote(unknown)}${suggestion(unknown, STATES)}; allowed are ${STATES.join(', ')}, several with commas`,
-  )
-}
-
 async function rangeOf(
-  { task, since, until }: Values<typeof OPTIONS>,
-  due: Partial<ScheduleOptions> | null,
+  { task, since, until, schedule, timezone, anchor }: Values<typeof OPTIONS>,
   ledger: Ledger,
   reading: { readonly ledgerTimeoutMs: number },
   now: Instant,
 ): Promise<HistoryOptions> {
   let zone = 'UTC'
   if (task !== undefined && namesDate({ since, until })) {
-    const { schedule, ...more } = due ?? {}
-    const row = schedule === undefined ? await newestRow(ledger, { ...reading, task }) : null
-    const spec = schedule === undefined ? row && specOf(row) : readSchedule({ schedule, ...more }).spec
+    const spec =
+      schedule === undefined
+        ? await specOfTask(ledger, { ...reading, task })
+        : readSchedule({ schedule, ...defined({ timezone, anchor }) }).spec
     zone = spec?.zone ?? zone
   }
   const range = parseTimeRange({ since, until }, zone, now)
@@ -148,17 +142,30 @@ async function rangeOf(
   })
 }
 
-/** The first `limit` items that are wanted. No row is fetched beyond the page of the last one. */
+/** The schedule in force, or else that of the newest row. */
+async function specOfTask(ledger: Ledger, options: ReadOptions & { readonly task: string }) {
+  const registered = await registeredSchedules(ledger, options)
+  if (registered !== null) return registered.at(-1)?.spec ?? null
+  const row = await newestRow(ledger, options)
+  return row && specOf(row)
+}
+
+/** The first `limit` items that are wanted, and whether there is any other beyond, if that is asked for. */
 async function* first(
   limit: number,
   items: AsyncIterable<HistoryItem>,
   isWanted: (item: HistoryItem) => boolean,
+  onCut: (() => void) | null,
 ): AsyncGenerator<HistoryItem, void, undefined> {
   let left = limit
   for await (const item of items) {
+    if (left === 0) {
+      onCut?.()
+      return
+    }
     if (!isWanted(item)) continue
     yield item
     left -= 1
-    if (left === 0) return
+    if (left === 0 && onCut === null) return
   }
 }

@@ -1,5 +1,4 @@
 import { usageError } from '../core/errors.ts'
-import { quote } from '../core/problem.ts'
 import type { LogObject } from '../report/log.ts'
 import { systemClock } from '../run/clock.ts'
 import { FORCING_VARIABLES, without } from '../run/command.ts'
@@ -18,10 +17,11 @@ export const NOTIFY = {
     help: 'Tell somebody: a shell command that gets the event as JSON on its stdin, for 10s at most',
   },
   'notify-on': {
-    kind: 'text',
-    value: 'KIND,…',
+    kind: 'words',
+    value: 'KIND[,…]',
+    choices: KINDS,
     otherwise: 'all',
-    help: `Of what --notify tells: ${KINDS.join(', ')} (a run of the first four, check of the last four)`,
+    help: 'Of what --notify tells: a run of the first four, check of the last four',
   },
 } as const satisfies OptionTable
 
@@ -38,10 +38,9 @@ export interface Notify extends Omit<Notifier, 'send'> {
 
 /** Null where nobody is to be told. */
 export function openNotify(values: Values<typeof NOTIFY>, env: Environment): Notify | null {
-  const { notify } = values
-  const kinds = readKinds(values['notify-on'])
+  const { notify, 'notify-on': kinds } = values
   if (notify === undefined) {
-    if (kinds === null) return null
+    if (kinds === undefined) return null
     throw usageError('--notify-on is given, but no --notify; give the command that tells somebody, or leave it out')
   }
   const { send, ...notifier } = openNotifier(notify, systemClock)
@@ -56,14 +55,4 @@ export function openNotify(values: Values<typeof NOTIFY>, env: Environment): Not
       send({ kind, input: `${JSON.stringify(event)}\n`, env: { ...base, ...facts } })
     },
   }
-}
-
-function readKinds(text: string | undefined): readonly string[] | null {
-  if (text === undefined) return null
-  const kinds = text.split(',').map((kind) => kind.trim())
-  for (const kind of kinds) {
-    if (KINDS.some((known) => known === kind)) continue
-    throw usageError(`notify-on has ${quote(kind)}; allowed are ${KINDS.join(', ')}, with commas between them`)
-  }
-  return kinds
 }

@@ -4,7 +4,8 @@ import { LIMITS, type Limit } from '../run/terms.ts'
 
 /** One option of a command: the source of its flag, its environment variable, its help, and its line in the README. */
 export interface OptionSpec {
-  readonly kind: 'text' | 'duration' | 'integer' | 'switch'
+  /** `words`: several of the choices, with commas between them, in any letter case. */
+  readonly kind: 'text' | 'words' | 'duration' | 'integer' | 'switch'
   readonly help: string
   /** A placeholder for the value, in the help. */
   readonly value?: string

@@ -11,6 +11,7 @@ import type { Stops } from '../run/signals.ts'
 import type { ScheduleOptions } from '../slots.ts'
 import { readOptions, type Values } from './arguments.ts'
 import type { Command, CommandContext } from './command.ts'
+import { withDueBy } from './due-by.ts'
 import { EXIT, EXIT_OF_ERROR, exitCodeOf, exitCodeOfSignal, exitCodeOfStop } from './exit.ts'
 import { GRACE, type OptionTable, SLOT, STORE, TASK, variableOf } from './options.ts'
 import { openProgress } from './progress.ts'
@@ -36,10 +37,11 @@ const OPTIONS = {
     help: 'The end of the range, itself not in it; a date counts as a whole',
   },
   only: {
-    kind: 'text',
+    kind: 'words',
     value: 'WHAT[,…]',
+    choices: FORCEABLE,
     otherwise: UNDONE.join(','),
-    help: `Of a range, the slots that are: ${FORCEABLE.join(', ')}`,
+    help: 'Of a range, the slots that are one of these',
   },
   ...GRACE,
   'dry-run': { kind: 'switch', help: 'Print the slots of the range, and start nothing' },
@@ -50,12 +52,20 @@ const OPTIONS = {
   timezone: { ...RUN_OPTIONS.timezone, otherwise: `${REGISTRY}; with --schedule, UTC` },
   anchor: RUN_OPTIONS.anchor,
   ...SUPERVISION_OPTIONS,
+  'max-attempts': {
+    ...SUPERVISION_OPTIONS['max-attempts'],
+    help: 'Attempts that this command itself makes in a slot, with --retry-delay',
+  },
+  overlap: {
+    ...SUPERVISION_OPTIONS.overlap,
+    help: 'While another slot of the task runs: run beside it, or (both of the others) be refused',
+  },
 } as const satisfies OptionTable
 
 const help = {
   name: 'rerun',
   summary:
-    'Runs COMMAND in a slot again, whatever became of it, unless it is running; or in the slots of a range that were missed,\nfailed or are stale, one after the other, the oldest first. A slot without a row is run for the first time.',
+    'Runs COMMAND in a slot again, whatever became of it, unless it is running; or in the slots of a range that were missed, failed or are stale, one after the other, the oldest first. A slot without a row is run for the first time.',
   options: OPTIONS,
   rest: ' -- COMMAND [ARG…]',
   examples: [
@@ -70,6 +80,7 @@ const help = {
     ],
   ],
   notes: `The command gets CRONLEDGER_RUN_TASK, _SLOT, _WINDOW_END, _ATTEMPT and _ID: it must work on that slot, not on "now".
+Give --overlap, --skew and --max-attempts as the runs of the task have them: only with --overlap skip or wait is the slot kept apart from others of the task.
 
 Exit codes: those of run. Of a range, that of the first slot which did not go well; 0 where there was nothing to do.`,
 } as const
@@ -78,7 +89,7 @@ export const rerun: Command = {
   help,
   async execute(context: CommandContext) {
     const { argv, env, stops } = context
-    const values = readOptions(help, argv, env)
+    const values = withDueBy(readOptions(help, argv, env), context)
     checkTogether(values)
     const ask = { ...context, values }
     // Nothing runs yet: a stop needs no order.
@@ -217,5 +228,5 @@ function taskOf({ task, schedule, timezone, anchor, 'ledger-timeout': ledgerTime
 }
 
 function onlyOf({ only }: RerunValues): readonly Forceable[] {
-  return only === undefined ? UNDONE : readForceable(only.split(',').map((word) => word.trim()))
+  return only === undefined ? UNDONE : readForceable(only)
 }

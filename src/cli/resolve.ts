@@ -4,6 +4,7 @@ import { createLedger } from '../ledger.ts'
 import { printable } from '../report/text.ts'
 import { readOptions } from './arguments.ts'
 import type { Command, CommandContext } from './command.ts'
+import { withDueBy } from './due-by.ts'
 import { EXIT } from './exit.ts'
 import { LEDGER_TIMEOUT, type OptionTable, SLOT, STORE, TASK } from './options.ts'
 import { RUN_OPTIONS } from './run-options.ts'
@@ -34,7 +35,7 @@ const OPTIONS = {
 const help = {
   name: 'resolve',
   summary:
-    'Puts a person’s word on a slot: what became of one that is stale or failed, or that one, also a coming one, shall not\nrun. Scheduled triggers of a slot that is settled as completed or skipped are duplicates.',
+    'Puts a person’s word on a slot: what became of one that is stale or failed, or that one, also a coming one, shall not run. Scheduled triggers of a slot that is settled as completed or skipped are duplicates.',
   options: OPTIONS,
   examples: [
     [
@@ -56,7 +57,8 @@ const WHY: Readonly<Record<Extract<Settled, { kind: 'refused' }>['cause'], strin
 export const resolve: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
-    const { store, state, skew, 'ledger-timeout': timeout, task, slot, reason, ...rest } = readOptions(help, argv, env)
+    const values = withDueBy(readOptions(help, argv, env), { argv, env })
+    const { store, state, skew, 'ledger-timeout': timeout, task, slot, reason, ...rest } = values
     const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
     const settled = await createLedger({ store }).settle({
       ...{ task, slot, reason, ...given },

@@ -1,8 +1,11 @@
+import type { Ledger, ReadOptions } from '../api.ts'
 import { usageError } from '../core/errors.ts'
 import { formatInstant, parseInstant } from '../core/instant.ts'
 import { quote } from '../core/problem.ts'
+import { parseSchedule } from '../core/schedule.ts'
+import { resolveBySchedules } from '../core/schedules-in-force.ts'
 import { resolveSlot } from '../core/slot-reference.ts'
-import type { Instant, StoredRow } from '../core/types.ts'
+import type { Instant } from '../core/types.ts'
 import { createLedger } from '../ledger.ts'
 import { showJson, showText } from '../report/show.ts'
 import { printable } from '../report/text.ts'
@@ -11,20 +14,26 @@ import { LIMITS } from '../run/terms.ts'
 import { readSchedule } from '../slots.ts'
 import { readOptions, type Values } from './arguments.ts'
 import type { Command, CommandContext } from './command.ts'
+import { withDueBy } from './due-by.ts'
 import { EXIT } from './exit.ts'
-import { newestRow, specOf } from './newest.ts'
+import { newestRow, registeredSchedules, specOf } from './lookup.ts'
 import { LEDGER_TIMEOUT, type OptionTable, SLOT, STORE, TASK } from './options.ts'
 import { RUN_OPTIONS } from './run-options.ts'
 import { print } from './streams.ts'
 
-const NEWEST = 'as in the newest row of the task'
+const REGISTRY = "the registry's, or else the newest row's"
 
 const OPTIONS = {
   ...STORE,
   ...TASK,
   ...SLOT,
-  schedule: { kind: 'text', value: 'EXPR', otherwise: NEWEST, help: 'What local time, a date and latest are read by' },
-  timezone: { ...RUN_OPTIONS.timezone, otherwise: `${NEWEST}; with --schedule, UTC` },
+  schedule: {
+    kind: 'text',
+    value: 'EXPR',
+    otherwise: REGISTRY,
+    help: 'What local time, a date and latest are read by',
+  },
+  timezone: { ...RUN_OPTIONS.timezone, otherwise: `${REGISTRY}; with --schedule, UTC` },
   anchor: RUN_OPTIONS.anchor,
   json: { kind: 'switch', help: 'Print the row as JSON, as in schema/row.schema.json' },
   ...LEDGER_TIMEOUT,
@@ -47,7 +56,7 @@ const help = {
 export const show: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
-    const values = readOptions(help, argv, env)
+    const values = withDueBy(readOptions(help, argv, env), { argv, env })
     const { task, json } = values
     const ledger = createLedger({ store: values.store })
     const reading = { task, ledgerTimeoutMs: values['ledger-timeout'] ?? LIMITS.ledgerTimeoutMs.default }
@@ -56,7 +65,7 @@ export const show: Command = {
       sink.write(printable(`cronledger: no row: nothing of ${task}${what} is on record`))
       return NO_ROW
     }
-    const slot = await slotFrom(values, () => newestRow(ledger, reading), now)
+    const slot = await slotFrom(values, ledger, reading, now)
     if (slot === null) return nothing('')
     // Slots are whole seconds: no other one lies within.
     const row = await newestRow(ledger, { ...reading, since: new Date(slot), until: new Date(slot + 1) })
@@ -69,29 +78,27 @@ export const show: Command = {
 }
 
 /**
- * The slot that is meant; null where that takes a schedule, and the task has no row to take one from. An instant takes
- * none: it also finds a row whose schedule nobody remembers.
+ * The slot that is meant; null where that takes a schedule, and there is neither an entry of the registry nor a row to
+ * take one from. An instant takes none: it also finds a row whose schedule nobody remembers.
  */
 async function slotFrom(
-  { task, slot, schedule, timezone, anchor }: Values<typeof OPTIONS>,
-  newest: () => Promise<StoredRow | null>,
+  { task, slot, schedule, timezone = 'UTC', anchor }: Values<typeof OPTIONS>,
+  ledger: Ledger,
+  reading: ReadOptions & { readonly task: string },
   now: Instant,
 ): Promise<Instant | null> {
   const takesSchedule = slot === 'latest' || /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?)?$/.test(slot)
   if (!takesSchedule) return parseInstant(slot, 'slot')
-  const row = schedule === undefined ? await newest() : null
-  if (schedule === undefined && row === null) return null
-  const spec = row === null ? null : specOf(row)
-  const expression = schedule ?? spec?.expression
-  if (expression === undefined) {
-    throw usageError(
-      `slot ${quote(slot)} takes a schedule, and a newer cronledger wrote the newest row of ${task}; give --schedule, or the slot as an instant`,
-    )
+  if (schedule !== undefined) {
+    return resolveSlot(readSchedule({ schedule, timezone, ...(anchor && { anchor }) }), slot, now).slot
   }
-  const read = readSchedule({
-    schedule: expression,
-    timezone: timezone ?? spec?.zone ?? 'UTC',
-    ...(anchor !== undefined ? { anchor } : spec?.anchor === undefined ? {} : { anchor: new Date(spec.anchor) }),
-  })
-  return resolveSlot(read, slot, now).slot
+  const registered = await registeredSchedules(ledger, reading)
+  if (registered !== null) return resolveBySchedules(registered, slot, now).window.slot
+  const row = await newestRow(ledger, reading)
+  if (row === null) return null
+  const spec = specOf(row)
+  if (spec !== null) return resolveSlot(parseSchedule(spec), slot, now).slot
+  throw usageError(
+    `slot ${quote(slot)} takes a schedule, and a newer cronledger wrote the newest row of ${task}; give --schedule, or the slot as an instant`,
+  )
 }

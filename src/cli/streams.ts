@@ -24,10 +24,18 @@ export async function print(text: string): Promise<void> {
   await write(`${text}\n`)
 }
 
-/** Prints an answer piece by piece, no faster than it is read, and ends `pieces` where nobody reads any more. */
-export async function printAll(pieces: AsyncIterable<string>): Promise<void> {
+/**
+ * Prints an answer piece by piece, no faster than it is read, and ends `pieces` where nobody reads any more; `toTheEnd`:
+ * takes them all the same, without printing them.
+ */
+export async function printAll(
+  pieces: AsyncIterable<string>,
+  { toTheEnd }: { readonly toTheEnd: boolean } = { toTheEnd: false },
+): Promise<void> {
+  let isRead = true
   for await (const piece of pieces) {
-    if (!(await write(piece))) return
+    isRead = isRead && (await write(piece))
+    if (!isRead && !toTheEnd) return
   }
 }
 

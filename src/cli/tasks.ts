@@ -58,6 +58,8 @@ async function stateOf({ task, schedules }: KnownTask, ledger: Ledger, now: Inst
   const current = schedules.at(-1)
   if (current === undefined) return null
   let last: StoredRow | null = null
-  for await (const row of ledger.history({ task, limit: 1 })) last = row
+  // One to come can have a row: a person has settled it.
+  const until = new Date(now + 1)
+  for await (const row of ledger.history({ task, until, limit: 1 })) last = row
   return { task, schedule: current.spec, since: current.since, last, next: slotAfter(parseSchedule(current.spec), now) }
 }

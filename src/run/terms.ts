@@ -15,6 +15,8 @@ export interface Limit {
   readonly default: number | null
   readonly min: number
   readonly max: number
+  /** Why not less, where that is not plain. */
+  readonly why?: string
 }
 
 /** Defaults and bounds of the numbers of a run: the one source for the library, the flags, the help and the README. */
@@ -43,7 +45,12 @@ export const LIMITS = {
   /** Longer than a batch that is due hourly, and a container that waits costs money. */
   overlapTimeoutMs: { default: HOUR_MS, min: SECOND_MS, max: 31 * DAY_MS },
   /** Left out: without end. At least a month and what a late duplicate of its last day takes. */
-  retentionMs: { default: null, min: 35 * DAY_MS, max: 36_525 * DAY_MS },
+  retentionMs: {
+    default: null,
+    min: 35 * DAY_MS,
+    max: 36_525 * DAY_MS,
+    why: 'a slot whose row is gone would run again',
+  },
 } as const satisfies Record<string, Limit>
 
 /** What a caller may set of a run, in milliseconds where a name says so; what is left out has the default. */
@@ -114,12 +121,14 @@ function oneOf(name: string, value: string | undefined, allowed: readonly string
   throw usageError(`${name} is ${quote(value)}; allowed are ${allowed.join(', ')}`)
 }
 
-function within(name: string, value: number | undefined, { default: usual, min, max }: Limit): number | null {
+function within(name: string, value: number | undefined, { default: usual, min, max, why }: Limit): number | null {
   if (value === undefined) return usual
   if (Number.isInteger(value) && value >= min && value <= max) return value
   const isDuration = name.endsWith('Ms')
   const text = (number: number) => (isDuration ? formatDuration(number) : String(number))
-  throw usageError(`${optionName(name)} is ${text(value)}; allowed are ${text(min)} to ${text(max)}`)
+  throw usageError(
+    `${optionName(name)} is ${text(value)}; allowed are ${text(min)} to ${text(max)}${why === undefined ? '' : `: ${why}`}`,
+  )
 }
 
 /** What of the terms is another run's business. A run that may not overlap stops without its lease by default. */

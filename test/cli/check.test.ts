@@ -142,6 +142,48 @@ describe('5 missed, 3 failed, 2 stale and 1 late, over a clock change, with a sc
   })
 })
 
+test('tasks: the last slot is none that is still to come', async () => {
+  await run('coming', { schedule: '@daily', timezone: 'UTC' }, '2026-11-06T00:00:00Z')
+  const slot = ['--slot', '2126-11-06T00:00:00Z', '--state', 'skipped', '--reason', 'holiday']
+  expect((await cronledger(['resolve', '--task', 'coming', ...slot], { env })).code).toBe(0)
+  const { stdout } = await cronledger(['tasks', '--format', 'json'], { env })
+  const known = (JSON.parse(stdout) as Loose[]).find(({ task }) => task === 'coming')
+  expect(known).toMatchObject({ last: { slot: '2026-11-06T00:00:00Z', state: 'COMPLETED' } })
+})
+
+describe('in the environment of another batch’s container', () => {
+  const container = { ...env, CRONLEDGER_SCHEDULE: '0 */6 * * *', CRONLEDGER_TIMEZONE: 'Asia/Tokyo' }
+  const day = ['--since', '2026-11-10', '--until', '2026-11-10']
+  const found = async (args: readonly string[], more: Readonly<Record<string, string>> = {}) => {
+    const { stdout, stderr } = await cronledger(['check', ...day, '--format', 'json', ...args], {
+      env: { ...container, ...more },
+    })
+    expect(stderr).toBe('')
+    return (JSON.parse(stdout) as Loose[])
+      .filter(({ task }) => task === 'contained')
+      .map(({ slot }) => slot.slice(11, 13))
+  }
+  beforeAll(() => run('contained', { schedule: '@daily', timezone: 'UTC' }, '2026-11-06T00:00:00Z'))
+
+  test('its schedule is that of its own task, and of no other', async () => {
+    expect(await found([])).toEqual(['00'])
+    expect(await found(['--task', 'contained'], { CRONLEDGER_TASK: 'other' })).toEqual(['00'])
+    expect(await found([], { CRONLEDGER_TASK: 'contained' })).toEqual(['21', '15', '09', '03'])
+    expect(await found(['--task', 'contained'])).toEqual(['21', '15', '09', '03'])
+    const zoneOnly = { CRONLEDGER_TASK: 'contained', CRONLEDGER_SCHEDULE: '' }
+    expect(await found([], zoneOnly)).toEqual(['00'])
+  })
+
+  test('a flag that would be ignored is an error all the same', async () => {
+    const args = ['check', '--task', 'contained', '--timezone', 'UTC']
+    const { code, stderr } = await cronledger(args, { env: { ...env, CRONLEDGER_TIMEZONE: 'Asia/Tokyo' } })
+    expect({ code, stderr }).toEqual({
+      code: 64,
+      stderr: expect.stringMatching(/--timezone is given, but no --schedule/),
+    })
+  })
+})
+
 test('a change of the schedule takes no miss away that a later run of the old one proves', async () => {
   const task = 'hourly'
   for (const hour of ['00', '01', '02', '05', '06']) {

@@ -26,6 +26,8 @@ const CASES: [words: string[], offered: string[]][] = [
     ['json', 'text', 'quiet'],
   ],
   [['run', '--log', 'te'], ['text']],
+  [['rerun', '--only', 'mi'], ['missed']],
+  [['history', '--state', 'st'], ['stale']],
   [['run', '--require-event-time', '--tas'], ['--task']],
   [['explain', '--jso'], ['--json']],
   [['explain', '--time'], ['--timezone']],

@@ -112,6 +112,9 @@ describe('what is shown of a task', () => {
     [['--format', 'xml'], /format is "xml"; allowed are table, json, ndjson, csv/],
     [['--format', 'csv', '--json'], /--json and --format csv are given together/],
     [['--all=maybe'], /--all is "maybe"; allowed are true and false/],
+    [['--schedule', '@daily'], /--schedule is given, but no --state missed that needs it/],
+    [['--grace', '1h', '--state', 'failed'], /--grace is given, but no --state missed/],
+    [['--timezone', 'UTC', '--state', 'missed'], /--timezone is given, but no --schedule/],
     [['--limit', '0'], /limit is 0; allowed are 1 to 100000/],
     [['--task', 'nightly\u001b[2J'], /--task is given 2 times/],
   ])('%j is a usage error', async (args, message) => {
@@ -142,6 +145,18 @@ describe('what is shown of a task', () => {
     expect(table).toMatch(
       /^SLOT \(UTC\) .*\n2026-01-04T03:00:00Z {2}2026-01-04 03:00 {2}UTC {3}COMPLETED {2}1 {9}1s {8}0\n/,
     )
+  })
+
+  test('what the usual limit cut is said, to people', async () => {
+    const many = ledgerOf(Array.from({ length: 21 }, (_, index) => rowAt(startOfToday - index * DAY_MS)))
+    const print = (...args: string[]) => cronledger(['history', '--store', many, '--task', 'nightly', ...args])
+    const cut = await print()
+    expect(cut.stdout.trimEnd().split('\n')).toHaveLength(21)
+    expect(cut.stderr).toBe('cronledger: the newest 20 only; --all goes on to the oldest\n')
+    const whole = new Date(startOfToday - 19 * DAY_MS).toISOString()
+    for (const args of [['--limit', '20'], ['--all'], ['--json'], ['--since', whole]]) {
+      expect(await print(...args)).toMatchObject({ code: 0, stderr: '' })
+    }
   })
 
   test('no slot: a word for a person, and an answer for a program', async () => {

@@ -206,8 +206,11 @@ describe('a notification that goes wrong is one line of the log, and the exit co
 describe('wrong options: 64, one line', () => {
   for (const [options, message] of [
     [['--notify-on', 'failed'], /--notify-on is given, but no --notify/],
-    [['--notify', 'cat', '--notify-on', 'failed,dupplicate'], /notify-on has "dupplicate"; allowed are duplicate, ref/],
-    [['--notify', 'cat', '--notify-on', 'failed,'], /notify-on has ""; allowed/],
+    [
+      ['--notify', 'cat', '--notify-on', 'failed,dupplicate'],
+      /--notify-on is "dupplicate"; did you mean duplicate\?; allowed are duplicate, ref/,
+    ],
+    [['--notify', 'cat', '--notify-on', 'failed,'], /--notify-on is ""; allowed/],
     [['--metrics', 'statsd'], /--metrics is "statsd"; allowed are off, emf/],
     [['--metrics-namespace', 'AWS/ECS'], /metrics-namespace is "AWS\/ECS"; allowed/],
     [['--metrics-namespace', 'a\nb'], /metrics-namespace is "a\\nb"; allowed/],
@@ -257,6 +260,16 @@ describe('check', () => {
     expect(told.stdout.split('\n').length).toBe(plain.stdout.split('\n').length)
     const found = events().map(({ event, task, slot }) => `${event} ${task} ${slot}`)
     expect(found.toSorted()).toEqual([`failed nightly ${SLOT}`, 'missed nightly 2026-11-24T03:00:00Z'])
+  })
+
+  test('tells of each also where the reader of its answer has gone', async () => {
+    const { run, store, keep, events } = ledger()
+    await run(['true'])
+    const days = ['--since', '2026-11-23', '--until', '2026-11-24', '--task', 'nightly', '--schedule', '0 * * * *']
+    const command = [process.execPath, MAIN, 'check', '--store', store, ...days, ...keep]
+    // A pipe whose reader is gone before anything is printed.
+    execFileSync('bash', ['-c', 'exec 3> >(exit 0); wait $!; "$@" >&3 || [ $? = 1 ]', 'bash', ...command])
+    expect(events()).toHaveLength(47)
   })
 
   test('only of the kinds that were asked for; what goes wrong is one line', async () => {

@@ -269,6 +269,8 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     [['run', '--store', 'file:/tmp/x.db', ...ok], /no command to run/],
     [['run', '--store', 'file:/tmp/x.db', ...ok, '--'], /no command to run/],
     [['rum'], /unknown command "rum"; did you mean run\?/],
+    [['rnu'], /unknown command "rnu"; did you mean run\?/],
+    [['xyz'], /unknown command "xyz" \(/],
     [[], /no command; there are run, rerun, history,/],
     [['show', '--store', 'file:/tmp/x.db', '--slot', 'latest'], /--task is missing/],
   ] as const) {

@@ -59,6 +59,36 @@ describe('show', () => {
     expect(await show('--slot', 'latest')).toMatchObject({ code: 0, stderr: '' })
   })
 
+  test('the slot of the schedule that was in force then, whatever the newest row was made by', async () => {
+    const { show, store, run } = await ledger()
+    const at5 = ['--store', store, '--task', 'nightly', '--schedule', '0 5 * * *', '--timezone', 'America/New_York']
+    await cronledger(['run', ...at5, '--event-time', '2025-11-26T10:00:00Z', '--', 'true'])
+    expect(await show('--slot', '2025-11-24')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^nightly 2025-11-23T18:00:00Z\n/),
+    })
+    expect(await show('--slot', '2025-11-26T05:00')).toMatchObject({
+      stdout: expect.stringMatching(/25-11-26T10:00:00Z/),
+    })
+    // A row of the old schedule, newer than all others: a person has settled a slot to come.
+    const old = ['--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo']
+    const coming = new Date(Date.now() + 5 * 86_400_000).toISOString().slice(0, 10)
+    await cronledger(['resolve', ...old, '--slot', coming, '--state', 'skipped', '--reason', 'holiday'])
+    expect((await show('--slot', 'latest')).stderr).toMatch(/slot .*T(09|10):00:00Z is on record/)
+    const date = ['history', '--store', store, '--task', 'nightly', '--since', '2025-11-26', '--until', '2025-11-26']
+    await run('2025-11-25T18:00:00Z')
+    expect(JSON.parse((await cronledger([...date, '--json'])).stdout)).toMatchObject([{ slot: '2025-11-26T10:00:00Z' }])
+  })
+
+  test('by the newest row where the registry does not know the task', async () => {
+    const { store } = await ledger()
+    const other = ['--store', store, '--task', 'other']
+    const force = ['--force-slot', '2025-11-24', '--reason', 'backfill', '--schedule', '0 3 * * *']
+    await cronledger(['run', ...other, ...force, '--timezone', 'Asia/Tokyo', '--', 'true'])
+    const { stdout } = await cronledger(['show', ...other, '--slot', '2025-11-24'])
+    expect(stdout).toMatch(/^other 2025-11-23T18:00:00Z\n/)
+  })
+
   test('a slot without a row, and a task without one: 1, and nothing on stdout', async () => {
     const { show, store } = await ledger()
     for (const slot of ['2025-11-24T18:00:00Z', '2025-11-23T18:00:00.500Z']) {

@@ -1,5 +1,6 @@
-import type { HistoryOptions, Ledger } from '../api.ts'
+import type { HistoryOptions, Ledger, ReadOptions } from '../api.ts'
 import { isForeign } from '../core/decide.ts'
+import type { Schedules } from '../core/registry.ts'
 import type { ScheduleSpec, StoredRow } from '../core/types.ts'
 
 /** The newest of the rows that `options` name; null where there is none. */
@@ -11,4 +12,13 @@ export async function newestRow(ledger: Ledger, options: HistoryOptions): Promis
 /** The schedule that the row was made by; null where a newer cronledger wrote it. */
 export function specOf(row: StoredRow): ScheduleSpec | null {
   return isForeign(row) ? null : row.schedule
+}
+
+/** The schedules of a task as the registry has them, oldest first; null where it does not know the task. */
+export async function registeredSchedules(
+  ledger: Ledger,
+  options: ReadOptions & { readonly task: string },
+): Promise<Schedules | null> {
+  for await (const { schedules } of ledger.tasks(options)) return schedules
+  return null
 }
