@@ -6,7 +6,7 @@ import type { Stops } from '../run/signals.ts'
 import { type Environment, suggestion } from './arguments.ts'
 import type { Command, CommandContext } from './command.ts'
 import { EXIT, EXIT_OF_ERROR, exitCodeOfStop } from './exit.ts'
-import { hideStandardStreams, print } from './streams.ts'
+import { hideStandardStreams, print, screenOf } from './streams.ts'
 import { versionText } from './version.ts'
 
 interface Entry {
@@ -103,7 +103,7 @@ async function dispatch(name: string | undefined, context: CommandContext): Prom
   const asksHelp = context.argv.includes('--help') || context.argv.includes('-h')
   if (entry.supervises && !asksHelp) hideStandardStreams()
   const { help, execute } = await entry.load()
-  if (asksHelp) return answer(await (await import('./help.ts')).helpOf(help))
+  if (asksHelp) return answer(await (await import('./help.ts')).helpOf(help, screenOf(context.env).columns))
   // Any other command is left as it is.
   return entry.supervises ? execute(context) : Promise.race([execute(context), exitCodeOfStop(context.stops)])
 }

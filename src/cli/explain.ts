@@ -38,7 +38,7 @@ const OPTIONS = {
 const help = {
   name: 'explain',
   summary:
-    'Says what a schedule means: in words, the slot of an instant and those around it, what the clocks skip\nor show twice in the coming year, and the key that a run would write. Needs no ledger.',
+    'Says what a schedule means: in words, the slot of an instant and those around it, what the clocks skip or show twice in the coming year, and the key that a run would write. Needs no ledger.',
   options: OPTIONS,
   examples: [
     ["cronledger explain --schedule 'cron(0 18 ? * MON-FRI *)' --timezone Asia/Tokyo", 'what it means now'],

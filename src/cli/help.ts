@@ -2,11 +2,11 @@ import yargs from 'yargs'
 import type { CommandHelp } from './arguments.ts'
 import { allowedText, defaultText, type OptionSpec, variableOf } from './options.ts'
 
-/** Columns of the help: it is read in terminals of that width at least, and in logs. */
+/** Most columns of the help: longer lines are hard to read. It is read in logs too, which have no width. */
 const HELP_COLUMNS = 110
 
 /** The help of a command. A file of its own: yargs takes longer to load than all the rest of a run. */
-export function helpOf(command: CommandHelp): Promise<string> {
+export async function helpOf(command: CommandHelp, columns: number | null): Promise<string> {
   // Where it stands is nothing to it, and a folder that is gone would end it.
   const parser = yargs([], '/')
     .scriptName('cronledger')
@@ -14,15 +14,16 @@ export function helpOf(command: CommandHelp): Promise<string> {
     .locale('en')
     .version(false)
     .exitProcess(false)
-    .wrap(HELP_COLUMNS)
+    .wrap(Math.min(columns ?? HELP_COLUMNS, HELP_COLUMNS))
     .updateStrings({ 'Options:': `Options (each also as an environment variable: --task is ${variableOf('task')}):` })
   for (const [name, spec] of Object.entries(command.options)) {
     // Without a type yargs leaves the text as it is, and the help without a word that says nothing.
     parser.option(name, { describe: describe(spec), ...(spec.kind === 'switch' ? { type: 'boolean' } : {}) })
   }
+  const text = await parser.epilogue(command.notes ?? '').getHelp()
   const examples = command.examples.map(([example, what]) => `  # ${what}\n  ${example}`)
-  const notes = command.notes === undefined ? [] : ['', command.notes]
-  return parser.epilogue(['Examples:', ...examples, ...notes].join('\n')).getHelp()
+  // Not by yargs, which breaks lines: a command must work as it is copied.
+  return [text.trimEnd(), '', 'Examples:', ...examples].join('\n')
 }
 
 function describe(spec: OptionSpec): string {

@@ -10,7 +10,7 @@ import { given, openRunner, settingsFrom } from './supervised.ts'
 const help = {
   name: 'run',
   summary:
-    'Runs COMMAND once in the slot of the schedule that the event time belongs to. A duplicate,\nalso one that comes after the first run has finished, starts nothing and is recorded.',
+    'Runs COMMAND once in the slot of the schedule that the event time belongs to. A duplicate, also one that comes after the first run has finished, starts nothing and is recorded.',
   options: RUN_OPTIONS,
   rest: ' -- COMMAND [ARG…]',
   examples: [
@@ -30,12 +30,12 @@ const help = {
   notes: `The command gets CRONLEDGER_RUN_TASK, _SLOT, _WINDOW_END, _ATTEMPT and _ID.
 
 Exit codes: the command's own, or 128 + n for a signal; else
-    0  duplicate                               75  ledger out of reach: try again
-   64  usage                                   77  access denied
-   65  refused: a person is needed             78  no such ledger
-   70  a bug                                  124  --timeout
-   73  lease lost: the command was stopped    126  the command is not executable
-   74  the command ended well, unrecorded     127  the command was not found`,
+    0  duplicate, or --overlap skip           75  ledger out of reach: try again
+   64  usage                                  77  access denied
+   65  refused: a person is needed            78  no such ledger
+   70  a bug                                 124  --timeout
+   73  lease lost: the command was stopped   126  the command is not executable
+   74  the command ended well, unrecorded    127  the command was not found`,
 } as const
 
 export const run: Command = {

@@ -46,7 +46,7 @@ const OPTIONS = {
 const help = {
   name: 'setup',
   summary:
-    'Creates the ledger: a DynamoDB table or a file. Changes nothing where it is there already, and says how one that is\nno ledger differs. With --check or --print it changes nothing at all.',
+    'Creates the ledger: a DynamoDB table or a file. Changes nothing where it is there already, and says how one that is no ledger differs. With --check or --print it changes nothing at all.',
   options: OPTIONS,
   examples: [
     ['cronledger setup --store dynamodb:cronledger', 'create the table, wait until it is ready'],
@@ -57,7 +57,7 @@ const help = {
     ],
   ],
   notes:
-    'Exit codes: 0; with --check, that of the gravest finding: 77 denied, 78 no ledger, 75 out of reach, 64 clock, region or\nevent time.',
+    'Exit codes: 0; with --check, that of the gravest finding: 77 denied, 78 no ledger, 75 out of reach, 64 clock, region or event time.',
 } as const
 
 const WORDS: Readonly<Record<SetupStep['what'], string>> = {

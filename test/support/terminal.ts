@@ -2,9 +2,14 @@ import { spawn } from 'node:child_process'
 import { MAIN } from './cli.ts'
 
 /** What `cronledger` writes to a terminal that is stdin, stdout and stderr, with its control sequences. */
-export function onTerminal(args: readonly string[], env: Readonly<Record<string, string>>): Promise<string> {
+export function onTerminal(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  columns?: number,
+): Promise<string> {
   const quote = (word: string) => `'${word.replaceAll("'", "'\\''")}'`
-  const command = [process.execPath, MAIN, ...args].map(quote).join(' ')
+  const size = columns === undefined ? '' : `stty cols ${columns}; `
+  const command = size + [process.execPath, MAIN, ...args].map(quote).join(' ')
   const child = spawn('script', ['-qec', command, '/dev/null'], {
     env: { PATH: process.env['PATH'], TERM: 'xterm', ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
