@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Attempt, HistoryOptions, Ledger, LedgerOptions, ReadOptions, RunOptions, RunOutcome } from './api.ts'
 import { formatDuration } from './core/duration.ts'
-import { firstLine, usageError } from './core/errors.ts'
+import { firstLine, LedgerError, usageError } from './core/errors.ts'
 import type { RunContext, RunEvent } from './core/event.ts'
 import { readForceable, UNDONE } from './core/forceable.ts'
 import { formatInstant, parseInstant } from './core/instant.ts'
@@ -64,8 +64,6 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
     const schedule = readSchedule(options)
     const place = await whereWeAre()
     const read = readTrigger(triggerInput(options, place), schedule, terms, systemClock.now())
-    const { store, warnings } = await open()
-
     const context: RunContext = {
       task: options.task,
       window: read.window,
@@ -73,16 +71,25 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
       runId: newId(),
       trigger: read.trigger,
       place,
-      store: store.name,
+      store: name,
       guards: guardsOf(terms),
     }
+    let hasToldWhy = false
     const tell = (event: RunEvent) => {
+      hasToldWhy ||= event.event === 'withdrawn'
       try {
         log?.(event, context)
       } catch {
         // A log that fails must not cost the batch, nor the record of it.
       }
     }
+    /** Whoever is told of runs is told of those that could not be, too; a claim that was given up has said so. */
+    const tellWhy = (error: unknown): never => {
+      const isNews = error instanceof LedgerError && error.kind !== 'usage' && !hasToldWhy
+      if (isNews) tell({ event: 'unusable', detail: error.message })
+      throw error
+    }
+    const { store, warnings } = await open().catch(tellWhy)
     for (const message of warnings) tell({ event: 'warning', message })
     for (const notice of read.notices) tell(notice)
     const { overlap, retentionMs } = terms
@@ -96,7 +103,7 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
       stop,
       findSurvivor: (row) => findSurvivor(row.attempts),
       tell,
-    })
+    }).catch(tellWhy)
     const { slot, end } = read.window
     return {
       ...result,

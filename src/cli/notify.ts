@@ -29,7 +29,11 @@ export const NOTIFY = {
 const KEPT_FROM_IT = [...FORCING_VARIABLES, ...Object.keys(NOTIFY).map(variableOf)]
 
 /** The log's names of events that are told of as another kind: a batch that did not run, or nobody knows how, has failed. */
-const KIND_OF_EVENT: Readonly<Record<string, string>> = { unrecorded: 'failed', withdrawn: 'failed' }
+const KIND_OF_EVENT: Readonly<Record<string, string>> = {
+  unrecorded: 'failed',
+  withdrawn: 'failed',
+  unusable: 'failed',
+}
 
 export interface Notify extends Omit<Notifier, 'send'> {
   /** Has somebody told, if it is of a kind that was asked for. */

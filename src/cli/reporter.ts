@@ -69,7 +69,7 @@ export function openReporter(
       last = context
       const now = systemClock.now()
       write(logLine(event, context, format, now))
-      if (values.metrics === 'emf') write(emfLine(event, context, namespace, now))
+      if (values.metrics === 'emf') write(ownLine(emfLine(event, context, namespace, now), event))
       notify?.tell(logObject(event, context, now))
     },
     async end() {
@@ -79,6 +79,11 @@ export function openReporter(
       if (message !== null) write(logLine({ event: 'warning', message }, last, format, systemClock.now()))
     },
   }
+}
+
+/** A batch may leave its last line on stderr open (a progress bar): a metric glued to that would be none. */
+function ownLine(line: string | null, { event }: RunEvent): string | null {
+  return line !== null && event === 'ended' ? `\n${line}` : line
 }
 
 /** CloudWatch drops metrics of a namespace that it does not allow, and says so nowhere that a person looks. */

@@ -81,7 +81,7 @@ export function openRunner(
   const ledger = createLedger({
     store: values.store,
     log(event, run) {
-      hasToldWhy ||= event.event === 'withdrawn'
+      hasToldWhy ||= event.event === 'withdrawn' || event.event === 'unusable'
       tell(event, run)
     },
   })

@@ -61,6 +61,8 @@ export type RunEvent =
   | { readonly event: 'stopped' }
   /** The claim got no answer in time, or a stop came first: `certain` that the slot is free again, or not known. */
   | { readonly event: 'withdrawn'; readonly certain: boolean; readonly detail: string }
+  /** The ledger cannot be used: no access, no such table. Nothing was asked of the slot, and nothing started. */
+  | { readonly event: 'unusable'; readonly detail: string }
   /** The first renewal that got no answer; until one does, the lease runs out. */
   | { readonly event: 'renewal-failed'; readonly detail: string }
   | { readonly event: 'renewal-recovered' }

@@ -137,6 +137,8 @@ function entryOf(event: RunEvent, context: RunContext, latenessMs: number): Entr
           : `${event.detail}: the claim was given up, nothing started, and its withdrawal was not answered either, so the slot may show run ${context.runId} as PENDING`,
         fields: { certain: event.certain },
       }
+    case 'unusable':
+      return { level: 'error', event: 'unusable', message: `${event.detail}; nothing started`, fields: {} }
     case 'renewal-failed':
       return {
         level: 'warn',

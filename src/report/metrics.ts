@@ -81,6 +81,7 @@ function metricsOf(event: RunEvent, { trigger, window }: RunContext): Metrics | 
     case 'skipped':
       return { ...none, Claimed: 1, ...(event.finish !== 'recorded' && { Failed: 1 }) }
     case 'withdrawn':
+    case 'unusable':
       return { ...none, Failed: 1 }
     case 'stopped':
       return none

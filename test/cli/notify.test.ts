@@ -127,6 +127,18 @@ describe('what somebody is told', () => {
     expect((await run(['true'], ['--notify-on', 'refused, duplicate', ...keep])).code).toBe(0)
   })
 
+  test('a ledger that cannot be used, in the log and the metrics too', async () => {
+    const { keep, events } = ledger()
+    const options = ['--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', SLOT, '--metrics', 'emf']
+    const noTable = join(folder, 'no-folder', 'ledger.db')
+    const { code, stderr } = await cronledger(['run', '--store', `file:${noTable}`, ...options, ...keep, '--', 'true'])
+    expect(code).toBe(78)
+    const [line = '', metrics = ''] = stderr.trim().split('\n')
+    expect(JSON.parse(line)).toMatchObject({ event: 'unusable', level: 'error', task: 'nightly', slot: SLOT })
+    expect(readEmf(metrics)).toMatchObject({ Failed: '1 Count', Claimed: '0 Count' })
+    expect(events()).toMatchObject([{ event: 'unusable' }])
+  })
+
   test('only of the kinds that were asked for, and those of other commands do no harm', async () => {
     const { run, keep, events } = ledger()
     const env = { CRONLEDGER_NOTIFY_ON: 'refused, missed', CRONLEDGER_NOTIFY: keep[1] ?? '' }
@@ -305,6 +317,15 @@ describe('--metrics emf', () => {
     expect(readEmf(first.stderr)).toMatchObject({ Claimed: '1 Count', Completed: '1 Count', Attempts: '1 Count' })
     expect(readEmf(second.stderr)).toMatchObject({ Claimed: '0 Count', Duplicate: '1 Count', Failed: '0 Count' })
     expect(JSON.parse(second.stderr)._aws.CloudWatchMetrics[0].Namespace).toBe('Team/Batches')
+  })
+
+  test('on a line of its own, also after a batch that left its last one open', async () => {
+    const { run } = ledger()
+    const script = 'printf "progress 50%%" >&2'
+    const { stderr } = await run(['sh', '-c', script], ['--metrics', 'emf', '--log', 'quiet'])
+    const [progress, line = ''] = stderr.trim().split('\n')
+    expect(progress).toBe('progress 50%')
+    expect(readEmf(line)).toMatchObject({ Completed: '1 Count' })
   })
 
   test('off by default, and beside the log', async () => {
