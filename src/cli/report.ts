@@ -44,7 +44,7 @@ const OPTIONS = {
 const help = {
   name: 'report',
   summary:
-    'Writes what `serve` shows into one HTML file, for a ticket or an auditor: it needs no network and no server, and\nprints well.',
+    'Writes what `serve` shows into one HTML file, for a ticket or an auditor: it needs no network and no server, and prints well.',
   options: OPTIONS,
   examples: [
     ['cronledger report --store dynamodb:cronledger --since 30d --out report.html', 'all tasks of thirty days'],

@@ -35,7 +35,7 @@ const OPTIONS = {
 const help = {
   name: 'serve',
   summary:
-    'Shows the ledger in a browser: all tasks and their slots, what needs a person, and the commands that mend it. It only\nreads, and runs until it is stopped.',
+    'Shows the ledger in a browser: all tasks and their slots, what needs a person, and the commands that mend it. It only reads, and runs until it is stopped.',
   options: OPTIONS,
   examples: [
     ['cronledger serve --store dynamodb:cronledger', 'then open the address that it prints'],

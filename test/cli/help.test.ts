@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { cronledger, type Options } from '../support/cli.ts'
 import { linesOf, onTerminal } from '../support/terminal.ts'
 
-const COMMANDS = ['run', 'rerun', 'history', 'show', 'explain', 'check', 'tasks', 'resolve', 'setup']
+const COMMANDS = ['run', 'rerun', 'history', 'show', 'explain', 'check', 'tasks', 'resolve', 'setup', 'serve', 'report']
 
 const helpOf = async (command: string, options?: Options) =>
   (await cronledger([command, '--help'], options)).stdout.split('\n')
