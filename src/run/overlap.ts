@@ -55,7 +55,7 @@ async function giveWay(holder: Turn, held: Held): Promise<Entering> {
   const row = await lease.release()
   const attempt = row.attempts.length
   if (terms.overlap === 'skip' && request.trigger.kind === 'scheduled') {
-    const reason = `slot ${formatInstant(holder.slot)} of the task was running, run ${holder.runId}`
+    const reason = `slot ${formatInstant(holder.slot)} had the turn of the task, run ${holder.runId}`
     const written = await withinStop(terms.finishTimeoutMs, terms, io, (signal) =>
       writeAsOwner(row, (ground, stamp) => skipped(ground, reason, stamp), io, { signal, retry: 'any' }),
     )
