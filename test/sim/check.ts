@@ -30,8 +30,7 @@ export function brokenPromises(observed: Observed): string[] {
       const together = alone || first.story.day === second.story.day
       if (!together || first === second || first.startMs > second.startMs || first.endMs <= second.startMs) continue
       const excused =
-        first.story.crashMs <= second.startMs ||
-        isPausedOver(first.story, second.startMs, Math.min(first.endMs, second.endMs)) ||
+        isExcused(first.story, second.story, second.startMs, Math.min(first.endMs, second.endMs)) ||
         // With one attempt it goes on through an outage, and a person may force the slot meanwhile.
         (goesOn && second.story.forced)
       if (!excused) say('one at a time', `${first.story.runId} and ${second.story.runId} ran at the same time`)
@@ -102,7 +101,9 @@ function checkAnswer({ runId, day, answer, crashMs, works }: Story, { finals, wo
   if (status === 'failed' && recorded && !onRecord.some((attempt) => attempt.outcome === outcome)) {
     says(`the ledger: ${onRecord.map((attempt) => attempt.outcome)}`)
   }
-  if (withdrawn && open.length > 0) says('its claim was withdrawn for certain, and is in the ledger')
+  // Where it had landed, and this host was paused past its lease, another run may have closed it as abandoned.
+  if (withdrawn && open.some(({ outcome }) => outcome !== 'abandoned'))
+    says('its claim was withdrawn for certain, and is in the ledger')
   if (noted && !final?.rejections.first.some((rejection) => rejection.runId === runId)) {
     say('nothing is lost', `the rejection of ${runId} is gone`)
   }
@@ -132,7 +133,26 @@ function checkWrite({ row }: Write, previous: Write | undefined, say: Say): void
   }
 }
 
-/** The first one's supervisor was paused when the second one started, and ended its work soon after it woke. */
-function isPausedOver({ pause }: Story, startMs: number, endMs: number): boolean {
-  return pause !== null && pause.fromMs <= startMs && endMs <= pause.toMs + AFTER_PAUSE_MS
+/**
+ * Two ran from `startMs` to `endMs`: only while a supervisor was paused (and soon after) or gone. At the start that must
+ * be the first one's; when that one wakes, the second one's may be paused in its turn.
+ */
+function isExcused(first: Story, second: Story, startMs: number, endMs: number): boolean {
+  const own = absences(first)
+  const atStart = own.find(({ fromMs, toMs }) => fromMs <= startMs && startMs < toMs)
+  if (atStart === undefined) return false
+  const both = [...own, ...absences(second)]
+  let coveredMs = atStart.toMs
+  for (;;) {
+    if (coveredMs >= endMs) return true
+    const next = both.find(({ fromMs, toMs }) => fromMs <= coveredMs && coveredMs < toMs)
+    if (next === undefined) return false
+    coveredMs = next.toMs
+  }
+}
+
+function absences({ pause, crashMs }: Story): { readonly fromMs: number; readonly toMs: number }[] {
+  const gone = { fromMs: crashMs, toMs: Number.POSITIVE_INFINITY }
+  const paused = pause === null ? [] : [{ fromMs: pause.fromMs, toMs: pause.toMs + AFTER_PAUSE_MS }]
+  return [...paused, ...(Number.isFinite(crashMs) ? [gone] : [])]
 }
