@@ -1,4 +1,4 @@
-import { daysOfShapes, span } from './calendar.ts'
+import { daysOfShapes, type Fields, span } from './calendar.ts'
 import { parseAws } from './cron-aws.ts'
 import { type Problem, scheduleProblem } from './problem.ts'
 import { type Schedule, slotAfter } from './slot.ts'
@@ -63,7 +63,7 @@ function cronOf({ spec, fields }: Cron): string {
       12,
     ),
   ]
-  const [dayOfMonth, dayOfWeek] = dayTexts(daysOfShapes(fields.days), problem)
+  const [dayOfMonth, dayOfWeek] = dayTexts(fields, problem)
   const expression = `cron(${minutes} ${hours} ${dayOfMonth} ${months} ${dayOfWeek} *)`
   if (expression.length > MAX_LENGTH)
     throw problem(`for AWS it would be ${expression.length} characters; ${MAX_LENGTH} are allowed`)
@@ -72,11 +72,16 @@ function cronOf({ spec, fields }: Cron): string {
 
 /** `*`, `0/15`, or a list of values and ranges. */
 function listText(values: readonly number[], first: number, last: number): string {
-  if (values.length === last - first + 1) return '*'
   const [from = first, second = last] = values
   const step = second - from
   const steps = values.every((value, index) => value === from + index * step) && from + values.length * step > last
   if (values.length > 2 && step > 1 && steps) return `${from}/${step}`
+  return rangesText(values, first, last)
+}
+
+/** The same without steps, which AWS does not document for the day of week. */
+function rangesText(values: readonly number[], first: number, last: number): string {
+  if (values.length === last - first + 1) return '*'
   const ranges: [number, number][] = []
   for (const value of values) {
     const range = ranges.at(-1)
@@ -90,29 +95,28 @@ function listText(values: readonly number[], first: number, last: number): strin
  * Day of month and day of week. One of the two must be `?`, and their special forms stand alone in AWS's guides. So
  * every pair that there is gets read by our own reading of AWS, and the one that means the same days is the answer.
  */
-function dayTexts(days: readonly number[], problem: Problem): readonly [dayOfMonth: string, dayOfWeek: string] {
-  const found = candidates(days).find((texts) => meansDays(texts, days, problem))
+function dayTexts({ days, months }: Fields, problem: Problem): readonly [dayOfMonth: string, dayOfWeek: string] {
+  const wanted = daysOfShapes(days, months)
+  const found = candidates(wanted).find(([dayOfMonth, dayOfWeek]) => {
+    const read = parseAws(`0 0 ${dayOfMonth} * ${dayOfWeek} *`, problem)
+    return daysOfShapes(read.days, months).every((mask, shape) => mask === wanted[shape])
+  })
   if (found !== undefined) return found
   throw problem(
     'AWS cannot say its days: it takes day of month or day of week, never both, and L or # only alone; make several schedules there, and keep this one here',
   )
 }
 
-function meansDays([dayOfMonth, dayOfWeek]: readonly [string, string], days: readonly number[], problem: Problem) {
-  const read = parseAws(`0 0 ${dayOfMonth} * ${dayOfWeek} *`, problem)
-  return daysOfShapes(read.days).every((mask, shape) => mask === days[shape])
-}
-
 function candidates(days: readonly number[]): readonly (readonly [string, string])[] {
   const anywhere = days.reduce((all, mask) => all | mask, 0)
   const inMonth = span(1, 31).filter((day) => anywhere & (1 << (day - 1)))
-  // The month of shape 0 has 28 days and starts on a Sunday: its first week has each weekday once.
+  // The month of shape 0 starts on a Sunday: its first week has each weekday once.
   const inWeek = span(1, 7).filter((day) => (days[0] ?? 0) & (1 << (day - 1)))
   const weekdays = span(1, 7)
   return [
     ['*', '?'],
     ...(inMonth.length === 0 ? [] : [[listText(inMonth, 1, 31), '?'] as const]),
-    ...(inWeek.length === 0 ? [] : [['?', listText(inWeek, 1, 7)] as const]),
+    ...(inWeek.length === 0 ? [] : [['?', rangesText(inWeek, 1, 7)] as const]),
     ['L', '?'],
     ...weekdays.flatMap((day) => span(1, 5).map((nth) => ['?', `${day}#${nth}`] as const)),
     ...weekdays.map((day) => ['?', `${day}L`] as const),

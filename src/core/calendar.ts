@@ -76,9 +76,14 @@ export function compileDays(test: DayTest): DaysOf {
   }
 }
 
-/** The days of every shape of a month, 28 days from a Sunday on first: two expressions with the same ones mean the same days. */
-export function daysOfShapes(days: DaysOf): readonly number[] {
-  return span(28, 31).flatMap((length) => span(0, 6).map((firstWeekday) => days(length, firstWeekday)))
+/**
+ * The days of every shape that these months (1 to 12) can have, the shortest from a Sunday on first: in them, two
+ * expressions with the same ones mean the same days.
+ */
+export function daysOfShapes(days: DaysOf, months: ReadonlySet<number>): readonly number[] {
+  // A year with a leap day and one without.
+  const lengths = new Set([...months].flatMap((month) => [lengthOf(2027, month), lengthOf(2028, month)]))
+  return [...lengths].sort().flatMap((length) => span(0, 6).map((firstWeekday) => days(length, firstWeekday)))
 }
 
 /** No set of days: those have 31 bits at most. */

@@ -32,6 +32,14 @@ describe('a crontab as AWS has it', () => {
     ['0 3 * * MON#2', 'cron(0 3 ? * 2#2 *)'],
     ['0 3 * jan-mar mon-fri', 'cron(0 3 ? 1-3 2-6 *)'],
     ['0 3 1-31 * 1', 'cron(0 3 * * ? *)'],
+    // AWS documents no steps for the day of week.
+    ['0 3 * * 1,3,5', 'cron(0 3 ? * 2,4,6 *)'],
+    ['0 3 * * */2', 'cron(0 3 ? * 1,3,5,7 *)'],
+    // Only the shapes that the months can have count.
+    ['0 3 * 11 2-5', 'cron(0 3 ? 11 3-6 *)'],
+    ['0 3 1-30 4,6 *', 'cron(0 3 * 4,6 ? *)'],
+    ['0 3 29,L 2 *', 'cron(0 3 L 2 ? *)'],
+    ['0 3 * 2 1#5', 'cron(0 3 ? 2 2#5 *)'],
     ['0 3 */2 * *', 'cron(0 3 1/2 * ? *)'],
     ['@weekly', 'cron(0 0 ? * 1 *)'],
     ['@hourly', 'cron(0 * * * ? *)'],
