@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { LedgerError, usageError } from '../core/errors.ts'
 import { quote } from '../core/problem.ts'
 import { openSink } from '../report/sink.ts'
@@ -101,11 +102,25 @@ async function dispatch(name: string | undefined, context: CommandContext): Prom
     throw usageError(`unknown command ${quote(name)}${suggestion(name, Object.keys(COMMANDS))} (cronledger --help)`)
   }
   const asksHelp = context.argv.includes('--help') || context.argv.includes('-h')
-  if (entry.supervises && !asksHelp) hideStandardStreams()
+  if (entry.supervises && !asksHelp) {
+    refuseItself(context.rest ?? [])
+    hideStandardStreams()
+  }
   const { help, execute } = await entry.load()
   if (asksHelp) return answer(await (await import('./help.ts')).helpOf(help, screenOf(context.env).columns))
   // Any other command is left as it is.
   return entry.supervises ? execute(context) : Promise.race([execute(context), exitCodeOfStop(context.stops)])
+}
+
+/**
+ * In an image whose entrypoint is `cronledger run --`, a command line that is meant for cronledger becomes the batch: it
+ * would take the slot, and the real batch would then be a duplicate.
+ */
+function refuseItself([file = '', name = '']: readonly string[]): void {
+  if (basename(file) !== 'cronledger' || !Object.hasOwn(COMMANDS, name)) return
+  throw usageError(
+    `the command after -- is cronledger ${name}, which is no batch and would take its slot; name the batch there, and start cronledger ${name} by itself: where an image's entrypoint is cronledger run --, with another entrypoint (docker run --entrypoint cronledger IMAGE ${name} …; on ECS, a task definition with entryPoint)`,
+  )
 }
 
 async function answer(text: string): Promise<number> {

@@ -47,6 +47,42 @@ const logOf = ({ stderr }: Ended): Loose[] =>
     .split('\n')
     .map((line) => JSON.parse(line))
 
+describe('cronledger as its own batch', () => {
+  // As in an image whose entrypoint is `cronledger run --`, when its command is overridden.
+  test.each([
+    'setup',
+    'check',
+    'history',
+    'show',
+    'explain',
+    'tasks',
+    'resolve',
+    'serve',
+    'report',
+    'completion',
+    'rerun',
+    'run',
+  ])('%s is refused, and takes no slot', async (name) => {
+    const { run, path } = ledger()
+    const file = join(folder, 'cronledger')
+    writeFileSync(file, '#!/bin/sh\necho ran\n')
+    chmodSync(file, 0o755)
+    const refused = await run([file, name, '--check'])
+    expect(refused).toMatchObject({ code: 64, stdout: '' })
+    expect(refused.stderr).toMatch(/^cronledger: .*is no batch.*docker run --entrypoint cronledger[^\n]*\n$/)
+    expect(existsSync(path)).toBe(false)
+  })
+
+  test('what only has its name is a batch', async () => {
+    const { run } = ledger()
+    const file = join(folder, 'cronledger')
+    writeFileSync(file, '#!/bin/sh\necho ran\n')
+    chmodSync(file, 0o755)
+    expect(await run([file, 'pay'])).toMatchObject({ code: 0, stdout: 'ran\n' })
+    expect(await ledger().run(['echo', 'run'])).toMatchObject({ code: 0, stdout: 'run\n' })
+  })
+})
+
 describe('the main job', () => {
   test('a batch runs; its duplicate after the end starts nothing; both are on record', async () => {
     const { run, rows } = ledger()
