@@ -10,25 +10,28 @@ import type { KnownTask } from './run/tasks.ts'
 import type { RunSettings } from './run/terms.ts'
 import type { ScheduleOptions } from './slots.ts'
 
-// What the library takes and gives.
+// What the library takes and gives. An option that is undefined, as a variable of the environment may be, is left out.
+
+/** Every member may be left out, or be undefined. */
+export type OrUndefined<T> = { readonly [Name in keyof T]?: T[Name] | undefined }
 
 export interface LedgerOptions {
   /** `dynamodb:TABLE` or `file:PATH`; there is no default. */
   readonly store: string
   /** Told of every transition of every run. Heartbeats wait for it, so it must return soon; what it throws is dropped. */
-  readonly log?: (event: RunEvent, context: RunContext) => void
+  readonly log?: ((event: RunEvent, context: RunContext) => void) | undefined
 }
 
-export interface RunOptions extends ScheduleOptions, RunSettings {
+export interface RunOptions extends ScheduleOptions, OrUndefined<RunSettings> {
   readonly task: string
   /** The instant that this trigger stands for, as the scheduler put it into its event. */
-  readonly eventTime?: string | Date
+  readonly eventTime?: string | Date | undefined
   /** The EventBridge event itself, as JSON; its `time` is the event time. */
-  readonly event?: string
+  readonly event?: string | undefined
   /** Runs this slot whatever became of it before, unless it is running. */
-  readonly force?: Force
+  readonly force?: Force | undefined
   /** Tells the run to stop. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface Force {
@@ -36,12 +39,12 @@ export interface Force {
   readonly slot: string | Date
   readonly reason: string
   /** Default: the ECS task, or user and host. */
-  readonly by?: string
+  readonly by?: string | undefined
   /**
    * What became of the slot as far as the caller knows. Where it is none of these when the slot is claimed, since somebody
    * else was here in the meantime, nothing starts: a duplicate, or refused. Default: whatever became of it.
    */
-  readonly only?: readonly Forceable[]
+  readonly only?: readonly Forceable[] | undefined
 }
 
 /** What the work is given. */
@@ -67,66 +70,66 @@ export type RunOutcome<T> = RunResult<T> & {
 
 export interface ReadOptions {
   /** How long the ledger may take for one answer; default 30 s. */
-  readonly ledgerTimeoutMs?: number
+  readonly ledgerTimeoutMs?: number | undefined
   /** Ends a wait for the ledger. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface HistoryOptions extends ReadOptions {
   /** Left out: all tasks. */
-  readonly task?: string
+  readonly task?: string | undefined
   /** Slots from here on (inclusive). Text is ISO 8601 with an offset. Of all tasks, the default is 7 days ago. */
-  readonly since?: string | Date
+  readonly since?: string | Date | undefined
   /** Slots before this (exclusive). Of all tasks, the default is the end of the day in UTC. */
-  readonly until?: string | Date
+  readonly until?: string | Date | undefined
   /** Most rows; default all. */
-  readonly limit?: number
+  readonly limit?: number | undefined
 }
 
-export interface SlotsOptions extends Omit<HistoryOptions, 'limit'>, Partial<ScheduleOptions> {
+export interface SlotsOptions extends Omit<HistoryOptions, 'limit'>, OrUndefined<ScheduleOptions> {
   /** How long a slot may be due before it is missed. */
   readonly graceMs: number
 }
 
 export interface TasksOptions extends ReadOptions {
   /** Left out: all tasks. */
-  readonly task?: string
+  readonly task?: string | undefined
 }
 
-export interface CheckOptions extends ReadOptions, Partial<ScheduleOptions> {
+export interface CheckOptions extends ReadOptions, OrUndefined<ScheduleOptions> {
   /** Default: every task of the registry. */
-  readonly task?: string
+  readonly task?: string | undefined
   readonly since: Date
   /** Exclusive. */
   readonly until: Date
   /** How long a slot may be due before it is missed. */
   readonly graceMs: number
   /** A first attempt that started later than this after its slot is late; default: never. */
-  readonly lateAfterMs?: number
-  readonly skewMs?: number
+  readonly lateAfterMs?: number | undefined
+  readonly skewMs?: number | undefined
   /** Told of each slot as it is looked at, newest first; checking waits for it. */
-  readonly progress?: (task: string, slot: Date) => void
+  readonly progress?: ((task: string, slot: Date) => void) | undefined
 }
 
-export interface FindSlotOptions extends ReadOptions, Partial<ScheduleOptions> {
+export interface FindSlotOptions extends ReadOptions, OrUndefined<ScheduleOptions> {
   readonly task: string
   /** An instant, local time, a date with one slot, or `latest`. */
   readonly slot: string | Date
 }
 
-export interface ForceableOptions extends ReadOptions, Partial<ScheduleOptions> {
+export interface ForceableOptions extends ReadOptions, OrUndefined<ScheduleOptions> {
   readonly task: string
   /** From here on (inclusive): an instant, a date in the schedule's zone, or how long ago (`7d`). */
   readonly from: string | Date
   /** Exclusive, but a date counts as a whole; default: now. */
-  readonly to?: string | Date
+  readonly to?: string | Date | undefined
   /** Default: `missed`, `failed` and `stale`. */
-  readonly only?: readonly Forceable[]
+  readonly only?: readonly Forceable[] | undefined
   /** How long a slot may be due before it is missed; default 15 min. */
-  readonly graceMs?: number
+  readonly graceMs?: number | undefined
   /** How long rows are kept: missed slots from before that may be ones that ran well, and are a usage error. */
-  readonly retentionMs?: number
-  readonly skewMs?: number
+  readonly retentionMs?: number | undefined
+  readonly skewMs?: number | undefined
 }
 
 /** A slot, and the schedule that has it, as the options of a run want it. */
@@ -139,15 +142,15 @@ export interface ForceableSlot extends FoundSlot {
   readonly why: Forceable
 }
 
-export interface SettleOptions extends Partial<ScheduleOptions>, ReadOptions {
+export interface SettleOptions extends OrUndefined<ScheduleOptions>, ReadOptions {
   readonly task: string
   /** An instant, local time, a date with one slot, or `latest`. */
   readonly slot: string | Date
   readonly state: 'COMPLETED' | 'FAILED' | 'SKIPPED'
   readonly reason: string
   /** Default: the ECS task, or user and host. */
-  readonly by?: string
-  readonly skewMs?: number
+  readonly by?: string | undefined
+  readonly skewMs?: number | undefined
 }
 
 export type Settled = Exclude<Settling, { kind: 'unanswered' }> & { readonly slot: Date }

@@ -1,8 +1,18 @@
 import { randomBytes } from 'node:crypto'
-import type { Attempt, HistoryOptions, Ledger, LedgerOptions, ReadOptions, RunOptions, RunOutcome } from './api.ts'
+import type {
+  Attempt,
+  HistoryOptions,
+  Ledger,
+  LedgerOptions,
+  OrUndefined,
+  ReadOptions,
+  RunOptions,
+  RunOutcome,
+} from './api.ts'
 import { formatDuration } from './core/duration.ts'
 import { firstLine, LedgerError, usageError } from './core/errors.ts'
 import type { RunContext, RunEvent } from './core/event.ts'
+import { defined } from './core/fields.ts'
 import { readForceable, UNDONE } from './core/forceable.ts'
 import { formatInstant, parseInstant } from './core/instant.ts'
 import { checkPerson } from './core/person.ts'
@@ -60,7 +70,7 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
   ): Promise<RunOutcome<T>> {
     checkTaskName(options.task)
     const only = options.force?.only
-    const terms = { ...readTerms(options), ...(only !== undefined && { forceOnly: readForceable(only) }) }
+    const terms = { ...readTerms(defined(options)), ...(only !== undefined && { forceOnly: readForceable(only) }) }
     const schedule = readSchedule(options)
     const place = await whereWeAre()
     const read = readTrigger(triggerInput(options, place), schedule, terms, systemClock.now())
@@ -124,7 +134,7 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
       }
     },
     async runCommand(options, command) {
-      return trigger(options, command.stops.aborted, commandWork(command, readTerms(options)))
+      return trigger(options, command.stops.aborted, commandWork(command, readTerms(defined(options))))
     },
     async *history({ limit = Number.POSITIVE_INFINITY, ...options }) {
       yield* readHistory({ ...queryOf(options), limit }, await reading(options))
@@ -208,7 +218,7 @@ function queryOf({ task, since, until }: HistoryOptions): Omit<HistoryQuery, 'li
 
 /** The tasks to check: all of the registry, one of them, or one whose schedule the caller knows better. */
 async function* tasksOf(
-  { task, schedule, ...more }: Partial<ScheduleOptions> & { readonly task?: string },
+  { task, ...given }: OrUndefined<ScheduleOptions> & { readonly task?: string | undefined },
   since: Instant,
   deps: HistoryDeps,
 ) {
@@ -216,13 +226,13 @@ async function* tasksOf(
     yield* readTasks(deps)
     return
   }
-  yield await knownTask(task, { ...more, ...(schedule !== undefined && { schedule }) }, since, deps)
+  yield await knownTask(task, given, since, deps)
 }
 
 /** The task with the schedule that the caller gives, or else those of the registry. */
 async function knownTask(
   task: string,
-  { schedule, ...more }: Partial<ScheduleOptions>,
+  { schedule, ...more }: OrUndefined<ScheduleOptions>,
   since: Instant,
   deps: HistoryDeps,
 ): Promise<KnownTask> {

@@ -7,9 +7,9 @@ export interface ScheduleOptions {
   /** A unix cron expression, `cron(…)`, `rate(…)` or `at(…)`. */
   readonly schedule: string
   /** IANA zone that the schedule is read in; default `UTC`. */
-  readonly timezone?: string
+  readonly timezone?: string | undefined
   /** Where `rate(…)` starts counting. Text is ISO 8601 with an offset, here and below. */
-  readonly anchor?: string | Date
+  readonly anchor?: string | Date | undefined
 }
 
 /**
