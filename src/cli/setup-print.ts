@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { awsExpression } from '../core/aws-expression.ts'
 import { usageError } from '../core/errors.ts'
 import { longestGapMs } from '../core/gaps.ts'
@@ -6,6 +7,7 @@ import { quote } from '../core/problem.ts'
 import type { Schedule } from '../core/schedule.ts'
 import { checkTaskName } from '../core/task.ts'
 import type { Instant } from '../core/types.ts'
+import { spelledZone } from '../core/zone.ts'
 import { fillJson, fillParameters, openNames, type TemplateValues } from '../report/template.ts'
 import { readSchedule } from '../slots.ts'
 import { parseStoreName } from '../store/open.ts'
@@ -17,6 +19,7 @@ export const PRINTABLE = ['cloudformation', 'iam', 'eventbridge', 'task-definiti
 /** What was given of the ledger and the batch. */
 export interface PrintOptions {
   readonly print: string
+  readonly role: string | undefined
   readonly store: string
   readonly task: string | undefined
   readonly schedule: string | undefined
@@ -40,6 +43,8 @@ const NO_RUN_EXTRA_HOURS = 2
 const CONTAINER = /^[A-Za-z0-9_-]{1,255}$/
 /** The limit of a rule's and of a schedule's name. */
 const MAX_NAME_LENGTH = 64
+/** Four billion: an account has some hundred batches. */
+const HASH_LENGTH = 8
 
 /** A template of `schema/`, filled in as far as it is known. Throws a usage error where that would not be right. */
 export function printTemplate(options: PrintOptions, env: Environment, now: Instant): Printed {
@@ -47,24 +52,35 @@ export function printTemplate(options: PrintOptions, env: Environment, now: Inst
   if (parsed.kind !== 'dynamodb')
     throw usageError(`--print is for AWS: store is ${quote(options.store)}, allowed is dynamodb:TABLE`)
   const { table } = parsed
-  if (options.print === 'iam') return json(placeOf(table, env), 'iam.json')
+  if (options.print === 'iam') return policies(options.role, placeOf(table, env))
   const batch = readBatch(options)
   const values = {
     ...placeOf(table, env),
     Store: options.store,
     Task: batch.task,
-    // What a task may be called is more than ECS and EventBridge take.
-    Family: `cronledger-${batch.task.replace(/[^A-Za-z0-9_-]/g, '-')}`.slice(0, MAX_NAME_LENGTH),
+    Family: familyOf(batch.task),
     Schedule: batch.schedule.spec.expression,
-    Timezone: batch.schedule.spec.zone,
+    Timezone: spelledZone(batch.schedule.spec.zone),
     Anchor: options.anchor ?? '',
     Container: batch.container,
     ...(options.image === undefined ? {} : { Image: options.image }),
   }
-  if (options.print === 'task-definition') return json(values, 'task-definition.json')
+  if (options.print === 'task-definition') return taskDefinition(values)
   return options.print === 'eventbridge'
     ? eventBridge(batch.schedule, values, now)
     : cloudFormation(batch.schedule, table, values, now)
+}
+
+/**
+ * The name of the batch in ECS and EventBridge. A task's may have what those do not take, and be longer: two that would
+ * then be one are told apart by a hash.
+ */
+function familyOf(task: string): string {
+  const whole = `cronledger-${task}`
+  const name = whole.replace(/[^A-Za-z0-9_-]/g, '-')
+  if (name === whole && name.length <= MAX_NAME_LENGTH) return name
+  const hash = createHash('sha256').update(task).digest('hex').slice(0, HASH_LENGTH)
+  return `${name.slice(0, MAX_NAME_LENGTH - HASH_LENGTH - 1)}-${hash}`
 }
 
 function readBatch({ print, task, schedule, timezone, anchor, container = 'batch' }: PrintOptions) {
@@ -84,7 +100,7 @@ function placeOf(table: string, env: Environment): TemplateValues {
   if (partition !== undefined && region !== undefined && account !== undefined) {
     return { TableArn: table, 'AWS::Partition': partition, 'AWS::Region': region, 'AWS::AccountId': account }
   }
-  const here = env['AWS_REGION'] || env['AWS_DEFAULT_REGION']
+  const here = env['AWS_REGION'] || env['AWS_DEFAULT_REGION'] || undefined
   const place: TemplateValues = {
     ...(here === undefined ? {} : { 'AWS::Region': here }),
     // Regions of other partitions have a word more, or are China's.
@@ -95,9 +111,23 @@ function placeOf(table: string, env: Environment): TemplateValues {
   return { ...place, TableArn: arn }
 }
 
-function json(values: TemplateValues, ...files: readonly string[]): Printed {
-  const filled = files.map((file) => fillJson(readSchema(file), values))
-  const text = JSON.stringify(Object.assign({}, ...filled), null, 2)
+function policies(role: string | undefined, values: TemplateValues): Printed {
+  const all = fillJson(readSchema('iam.json'), values) as Readonly<Record<string, unknown>>
+  if (role !== undefined) return printed(all[role])
+  const { text, notes } = printed(all)
+  const choice =
+    'a policy for each role; one by itself, as aws iam create-policy takes it: --role runner|auditor|operator'
+  return { text, notes: [choice, ...notes] }
+}
+
+function taskDefinition(values: TemplateValues & { readonly Family: string }): Printed {
+  const { text, notes } = printed(fillJson(readSchema('task-definition.json'), values))
+  const group = `its log group must be there: aws logs create-log-group --log-group-name /ecs/${values.Family}`
+  return { text, notes: [group, ...notes] }
+}
+
+function printed(filled: unknown): Printed {
+  const text = JSON.stringify(filled, null, 2)
   const open = openNames(text)
   return { text, notes: open.length === 0 ? [] : [`still to be filled in: ${open.join(', ')}`] }
 }
@@ -106,7 +136,8 @@ function eventBridge(schedule: Schedule, values: TemplateValues, now: Instant): 
   const { expression, startDate, notForRules } = awsExpression(schedule, now)
   const StartDate = startDate === null ? '' : formatInstant(startDate)
   const files = [...(notForRules === null ? ['eventbridge/rule.json'] : []), 'eventbridge/scheduler.json']
-  const { text, notes } = json({ ...values, Expression: expression, StartDate }, ...files)
+  const filled = files.map((file) => fillJson(readSchema(file), { ...values, Expression: expression, StartDate }))
+  const { text, notes } = printed(Object.assign({}, ...(filled as object[])))
   const choice =
     notForRules === null
       ? 'make a rule (putRule, putTargets) or a schedule of EventBridge Scheduler (createSchedule), not both'
@@ -122,8 +153,12 @@ function cloudFormation(schedule: Schedule, table: string, values: TemplateValue
   }
   const gapMs = longestGapMs(schedule, now)
   const hours = gapMs === null ? 0 : Math.ceil(gapMs / 3_600_000) + NO_RUN_EXTRA_HOURS
-  const alarms = hours > 0 && hours <= MAX_NO_RUN_HOURS
-  const parameters = ['Task', 'Schedule', 'Timezone', 'Anchor', 'Container', 'Image'].filter((name) =>
+  const alarms = gapMs !== null && hours <= MAX_NO_RUN_HOURS
+  const noAlarm =
+    gapMs === null
+      ? 'the schedule ends'
+      : `it would have to wait for ${hours} hours, the longest time between two slots and ${NO_RUN_EXTRA_HOURS} more, and CloudWatch looks back over 7 days (${MAX_NO_RUN_HOURS} hours) at most`
+  const parameters = ['Task', 'Family', 'Schedule', 'Timezone', 'Anchor', 'Container', 'Image'].filter((name) =>
     Object.hasOwn(values, name),
   )
   const defaults = {
@@ -133,11 +168,7 @@ function cloudFormation(schedule: Schedule, table: string, values: TemplateValue
   }
   const notes = [
     ...(Object.hasOwn(values, 'Image') ? [] : ['still to be given when it is deployed: the parameter Image']),
-    ...(alarms
-      ? []
-      : [
-          'no alarm on a run that does not come: CloudWatch looks back over 7 days, less than between two slots; run cronledger check instead',
-        ]),
+    ...(alarms ? [] : [`no alarm on a run that does not come: ${noAlarm}; run cronledger check instead`]),
   ]
   return { text: fillParameters(readSchema('cloudformation.yaml'), defaults).trimEnd(), notes }
 }

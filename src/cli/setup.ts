@@ -20,8 +20,8 @@ const OPTIONS = {
     kind: 'text',
     value: 'ROLE',
     choices: ['runner', 'auditor', 'operator'],
-    otherwise: 'operator',
-    help: 'Whose permissions --check tries: run; history, show, check, tasks; or all of them',
+    otherwise: 'operator; with --print iam, a policy for each',
+    help: 'Whose permissions --check tries, and whose policy --print iam prints: run; history, show, check, tasks; or all of them',
   },
   skew: { ...RUN_OPTIONS.skew, help: 'As in run: --check finds a clock that is off by more than half of it' },
   print: {
@@ -57,7 +57,7 @@ const help = {
     ],
   ],
   notes:
-    'Exit codes: 0; with --check, that of the gravest finding: 77 denied, 78 no ledger, 75 out of reach, 64 clock, region or event time.',
+    'Exit codes: 0; with --check, that of the gravest finding: 77 denied, 78 no ledger, 75 out of reach, 64 clock, region, event time, or what a run reads of the batch.',
 } as const
 
 const WORDS: Readonly<Record<SetupStep['what'], string>> = {

@@ -90,6 +90,17 @@ export function openZone(name: string): Zone {
   }
 }
 
+/**
+ * The name of a zone that `openZone` takes, in IANA's letters: AWS does not take `asia/tokyo`. ICU spells what it has a
+ * name of its own for; of an alias it would give another name, and sometimes an old one (Asia/Calcutta), so one that is
+ * written as a region and a place stays.
+ */
+export function spelledZone(name: string): string {
+  const known = new Intl.DateTimeFormat('en-US', { timeZone: name }).resolvedOptions().timeZone
+  const isAlias = known.toLowerCase() !== name.toLowerCase()
+  return isAlias && /^[A-Z][a-z]+(?:\/[A-Z][\w+-]*)+$/.test(name) ? name : known
+}
+
 const ALWAYS_UTC: Piece = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY, offset: 0 }
 
 function split(offsetAt: (second: number) => number, from: number, to: number): readonly Piece[] {

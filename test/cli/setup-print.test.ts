@@ -73,8 +73,9 @@ describe('refused', () => {
 describe('what is left open', () => {
   test('an ARN says where it all is', async () => {
     const arn = 'arn:aws-cn:dynamodb:cn-north-1:123456789012:table/money'
-    const { stdout, stderr } = await cronledger(['setup', '--store', `dynamodb:${arn}`, '--print', 'iam'])
-    expect(JSON.parse(stdout).auditor.Statement[1].Resource).toBe(`${arn}/index/by-day`)
+    const iam = ['setup', '--store', `dynamodb:${arn}`, '--print', 'iam', '--role', 'auditor']
+    const { stdout, stderr } = await cronledger(iam)
+    expect(JSON.parse(stdout).Statement[1].Resource).toBe(`${arn}/index/by-day`)
     expect(stderr).toBe('')
   })
 
@@ -84,7 +85,42 @@ describe('what is left open', () => {
       // biome-ignore lint/suspicious/noTemplateCurlyInString: as it is printed
       'arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/money',
     )
-    expect(notes).toEqual([expect.stringMatching(/still to be filled in: .*AWS::AccountId/)])
+    expect(notes).toEqual([
+      expect.stringContaining('--role runner|auditor|operator'),
+      expect.stringMatching(/still to be filled in: .*AWS::AccountId/),
+    ])
+  })
+
+  test('an empty region is none', async () => {
+    const { text } = await printed('iam', [], { AWS_REGION: '', AWS_DEFAULT_REGION: '' })
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: as it is printed
+    expect(JSON.parse(text).runner.Statement[0].Resource).toContain('dynamodb:${AWS::Region}:')
+  })
+
+  test('tasks of other names have other families, whatever AWS takes of the name', async () => {
+    const familyOf = async (task: string) =>
+      (await printedJson('task-definition', ['--task', task, '--schedule', '0 3 * * *']))['family']
+    const tasks = ['a/b', 'a.b', 'a-b', `${'x'.repeat(90)}1`, `${'x'.repeat(90)}2`]
+    const families: string[] = []
+    for (const task of tasks) families.push(await familyOf(task))
+    expect(new Set(families).size).toBe(tasks.length)
+    expect(families[2]).toBe('cronledger-a-b')
+    for (const family of families) expect(family).toMatch(/^cronledger-[A-Za-z0-9_-]{1,53}$/)
+    expect(await familyOf('a/b')).toBe(families[0])
+  })
+
+  test.each([
+    ['asia/tokyo', 'Asia/Tokyo'],
+    ['utc', 'UTC'],
+    ['america/new_york', 'America/New_York'],
+    ['US/Eastern', 'America/New_York'],
+    ['Asia/Kolkata', 'Asia/Kolkata'],
+  ])('the zone %s is spelled %s', async (timezone, spelled) => {
+    const { createSchedule } = await printedJson('eventbridge', [...NIGHTLY, '--timezone', timezone])
+    expect(createSchedule.ScheduleExpressionTimezone).toBe(spelled)
+    expect((await printed('task-definition', [...NIGHTLY, '--timezone', timezone])).text).toContain(
+      `"name": "CRONLEDGER_TIMEZONE",\n          "value": "${spelled}"`,
+    )
   })
 
   test('a zoned schedule is for EventBridge Scheduler only', async () => {
@@ -254,14 +290,23 @@ describe.skipIf(!hasAws)('on a server, by the command line of AWS', () => {
         'ecs',
         'describe-task-definition',
         '--task-definition',
-        made['TaskDefinition'] ?? '',
+        // As the guide and EventBridge name it.
+        'cronledger-nightly',
       )
       const [container] = taskDefinition.containerDefinitions
       expect(container).toMatchObject({ name: 'batch', image: 'batch:1', stopTimeout: 120 })
       // moto leaves a null where CloudFormation takes AWS::NoValue out of a list.
       const variables: Loose[] = container.environment.filter(Boolean)
       const env = Object.fromEntries(variables.map(({ name, value }) => [name, value]))
-      expect(env).toMatchObject({ CRONLEDGER_METRICS: 'emf', CRONLEDGER_TIMEZONE: 'Asia/Tokyo' })
+      expect(taskDefinition.taskDefinitionArn).toBe(made['TaskDefinition'])
+      const { logGroups } = await call('logs', 'describe-log-groups', '--log-group-name-prefix', '/ecs/')
+      expect(logGroups).toMatchObject([{ logGroupName: '/ecs/cronledger-nightly', retentionInDays: 90 }])
+      expect(env).toMatchObject({
+        CRONLEDGER_METRICS: 'emf',
+        CRONLEDGER_STOP_TIMEOUT: '120s',
+        CRONLEDGER_KILL_AFTER: '110s',
+        CRONLEDGER_TIMEZONE: 'Asia/Tokyo',
+      })
       const batch = await run(['run', '--', 'echo', 'paid'], { ...env, CRONLEDGER_EVENT_TIME: '2026-11-21T18:00:00Z' })
       expect(batch).toMatchObject({ code: 0, stdout: 'paid\n' })
       const metrics = batch.stderr.split('\n').find((line) => line.includes('"_aws"')) ?? '{}'
@@ -290,13 +335,23 @@ describe.skipIf(!hasAws)('on a server, by the command line of AWS', () => {
 
     test('no alarm can wait for a run that comes less often than CloudWatch looks back', async () => {
       const hoursOf = async (schedule: string) => {
-        const { text, notes } = await printed('cloudformation', ['--task', 'nightly', '--schedule', schedule])
+        const batch = [
+          '--task',
+          'nightly',
+          '--schedule',
+          ...schedule.split(' --anchor ').flatMap((one, index) => (index === 0 ? [one] : ['--anchor', one])),
+        ]
+        const { text, notes } = await printed('cloudformation', batch)
         return [parseTemplate(text)['Parameters'].NoRunHours.Default, notes.join().includes('7 days')]
       }
       expect(await hoursOf('0 3 * * *')).toEqual(['26', false])
       expect(await hoursOf('* * * * *')).toEqual(['3', false])
       expect(await hoursOf('0 9-17 * * 1-5')).toEqual(['66', false])
       expect(await hoursOf('0 3 1 * *')).toEqual(['0', true])
+      expect(await hoursOf('0 3 * * 1')).toEqual(['0', true])
+      expect(await hoursOf('rate(7 days) --anchor 2026-01-01T00:00:00Z')).toEqual(['0', true])
+      const { notes } = await printed('cloudformation', ['--task', 'nightly', '--schedule', 'at(2099-12-31T23:00:00)'])
+      expect(notes.join()).toContain('no alarm on a run that does not come: the schedule ends;')
     })
   })
 
