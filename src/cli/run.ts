@@ -44,7 +44,7 @@ export const run: Command = {
     const { argv, env, stops } = context
     const values = readOptions(help, argv, env)
     const runner = openRunner(help.name, values, context)
-    const options = await optionsFrom(values, stops.aborted)
+    const options = await runOptions(values, stops.aborted)
     const onDuplicate = values['exit-on-duplicate'] ?? 0
     const codes = { onDuplicate, onRunning: values['exit-on-running'] ?? onDuplicate }
     try {
@@ -58,7 +58,11 @@ export const run: Command = {
   },
 }
 
-async function optionsFrom(values: Values<typeof RUN_OPTIONS>, stop: AbortSignal): Promise<RunOptions> {
+/** The options as the library takes them. Throws a usage error for an event that cannot be read. */
+export async function runOptions(
+  values: Omit<Values<typeof RUN_OPTIONS>, 'store'>,
+  stop: AbortSignal,
+): Promise<RunOptions> {
   const { reason, by } = values
   const slot = values['force-slot']
   if (slot === undefined && reason !== undefined) {

@@ -1,18 +1,15 @@
 import type { ErrorKind } from '../core/errors.ts'
-import { formatInstant } from '../core/instant.ts'
 import { printable } from '../report/text.ts'
 import { systemClock } from '../run/clock.ts'
 import { LIMITS } from '../run/terms.ts'
-import { readEventTime } from '../run/trigger.ts'
-import { type Finding, ok, type Role, wrong } from '../store/finding.ts'
+import type { Finding, Role } from '../store/finding.ts'
 import { inspectStore } from '../store/inspect.ts'
 import type { Environment } from './arguments.ts'
-import { readEvent } from './event.ts'
 import { EXIT, EXIT_OF_ERROR } from './exit.ts'
-import { variableOf } from './options.ts'
+import { type BatchOptions, inspectRun } from './setup-check-run.ts'
 import { print } from './streams.ts'
 
-interface CheckOptions {
+interface CheckOptions extends BatchOptions {
   readonly store: string
   readonly role: string | undefined
   readonly skew: number | undefined
@@ -35,28 +32,8 @@ export async function checkSetup(options: CheckOptions, env: Environment): Promi
     found.add(wrong)
     await print(printable(`${wrong === null ? 'ok   ' : 'wrong'}  ${what.padEnd(NAME_COLUMNS)}  ${text}`))
   }
-  await tell(await inspectEventTime(env, signal))
+  for await (const finding of inspectRun(options, env, signal)) await tell(finding)
   for await (const finding of inspectStore(options.store, terms, { signal })) await tell(finding)
   const gravest = GRAVEST_FIRST.find((kind) => found.has(kind))
   return gravest === undefined ? EXIT.ok : EXIT_OF_ERROR[gravest]
-}
-
-/** Where a run in this environment would have its event time from. */
-async function inspectEventTime(env: Environment, signal: AbortSignal): Promise<Finding> {
-  const [eventTime, event, required] = ['event-time', 'event', 'require-event-time'].map(
-    (option) => env[variableOf(option)] || undefined,
-  )
-  try {
-    if (eventTime === undefined && event === undefined) {
-      const without = required === undefined ? "a run's own start stands in for it" : 'a run may refuse to start'
-      return ok('event time', `not set here: ${without}. To have it set: cronledger setup --print eventbridge`)
-    }
-    // Standard input can be read once, and that is the run's.
-    if (eventTime === undefined && event === '-') return ok('event time', 'from standard input (CRONLEDGER_EVENT)')
-    const input = eventTime === undefined ? { event: await readEvent(event ?? '', signal) } : { eventTime }
-    const variable = variableOf(eventTime === undefined ? 'event' : 'event-time')
-    return ok('event time', `${formatInstant(readEventTime(input, 0).eventTime)}, from ${variable}`)
-  } catch (error) {
-    return wrong('event time', error)
-  }
 }

@@ -11,7 +11,7 @@ import { connect, type Dynamo, type DynamoOptions } from './dynamodb-client.ts'
 import { describeTable, describeTtl, isTtlOn, nameOfCause, ttlDifferences } from './dynamodb-setup.ts'
 import { type Finding, type InspectTerms, ok, type Role, wrong } from './finding.ts'
 import type { CallOptions } from './store.ts'
-import { differences, readTableDefinition } from './table.ts'
+import { differences, readTableDefinition, remedyFor } from './table.ts'
 
 /** A partition that no task's name can be. Nothing is ever in it. */
 const NOWHERE = { task: { S: '#check' }, slot: { S: '#check' } }
@@ -85,6 +85,17 @@ const SOURCES: readonly (readonly [mark: RegExp, source: string])[] = [
 ]
 const UNMARKED = "the EC2 instance's role, or another source that leaves no mark"
 
+/**
+ * What was to give credentials, in the order of the SDK's chain, and why it may have given none. The chain itself keeps
+ * only the last of its errors, which says that there are no more givers. Values are not shown: some are secrets.
+ */
+const GIVERS: readonly (readonly [variable: string, why: string])[] = [
+  ['AWS_PROFILE', 'the shared files (~/.aws) have no such profile, or it has no credentials that work'],
+  ['AWS_WEB_IDENTITY_TOKEN_FILE', 'it gave no credentials: see whether the file can be read, and AWS_ROLE_ARN'],
+  ['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI', "the container's credentials endpoint gave none, or cannot be reached"],
+  ['AWS_CONTAINER_CREDENTIALS_FULL_URI', "the container's credentials endpoint gave none, or cannot be reached"],
+]
+
 /** Looks at a table by harmless calls: no item is written, and nothing is ever in the partition that is read. */
 export async function* inspectTable(
   options: DynamoOptions,
@@ -97,7 +108,7 @@ export async function* inspectTable(
     const region = await inspectRegion(dynamo, options, call)
     yield region
     if (region.wrong !== null) return
-    const credentials = await inspectCredentials(dynamo, call)
+    const credentials = await inspectCredentials(dynamo, options.env, call)
     const first = credentials.wrong === null ? await attempt('dynamodb:GetItem', dynamo, call) : null
     const areRefused = first?.kind === 'denied' && !isByPolicy(first)
     yield areRefused
@@ -135,14 +146,16 @@ async function inspectRegion(dynamo: Dynamo, { table, env }: DynamoOptions, call
 }
 
 /** Names the source only: nothing of the credentials themselves may be shown. */
-async function inspectCredentials(dynamo: Dynamo, call: CallOptions): Promise<Finding> {
+async function inspectCredentials(dynamo: Dynamo, env: DynamoOptions['env'], call: CallOptions): Promise<Finding> {
   try {
     const found = await dynamo.ask('GetItem', (client) => client.config.credentials(), call)
     const marks = '$source' in found ? Object.keys(found.$source ?? {}) : []
     const [, source] = SOURCES.find(([mark]) => marks.some((name) => mark.test(name))) ?? [null, UNMARKED]
     return ok('credentials', `from ${source}`)
   } catch (error) {
-    return wrong('credentials', error)
+    const why = GIVERS.find(([variable]) => env[variable])
+    const isSilent = nameOfCause(error) === 'CredentialsProviderError' && why !== undefined
+    return wrong('credentials', error, isSilent ? `; ${why[0]} is set, but ${why[1]}` : '')
   }
 }
 
@@ -181,14 +194,17 @@ async function* inspectShape(dynamo: Dynamo, role: Role, call: CallOptions): Asy
       return isForeign ? ok(what, `not seen: its description is not for the role ${role}`) : wrong(what, error)
     }
   }
-  yield await look('table', async () => {
+  const seen = await look('table', async () => {
     const table = await describeTable(dynamo, call)
     if (table === null) return shape('table', `it is gone: ${run}`)
     const different = differences(table, wanted)
     return different.length === 0
       ? ok('table', `its key and its index are as they should be (${table.TableStatus})`)
-      : shape('table', `${different.join('; ')}: such a table cannot be mended, name another for ${run}`)
+      : shape('table', `${different.join('; ')}: ${remedyFor(dynamo.table, different, wanted)}`)
   })
+  yield seen
+  // Setup changes nothing of a table that is no ledger: first things first.
+  if (seen.wrong === 'shape') return
   yield await look('time to live', async () => {
     const ttl = await describeTtl(dynamo, call)
     if (ttl === null) return ok('time to live', 'not known to this server; the ledger works without it')

@@ -12,7 +12,7 @@ import { quote } from '../core/problem.ts'
 import { connect, type Dynamo, type DynamoOptions } from './dynamodb-client.ts'
 import type { SetupStep } from './setup.ts'
 import type { CallOptions } from './store.ts'
-import { differences, readTableDefinition, type TableDefinition } from './table.ts'
+import { differences, readTableDefinition, remedyFor, type TableDefinition } from './table.ts'
 
 const POLL_MS = 500
 
@@ -31,12 +31,14 @@ export async function setUpTable(options: DynamoOptions, call: CallOptions): Pro
     const created = there === null && (await create(dynamo, wanted, call))
     const table = await untilActive(dynamo, there, call)
     const ttl = await describeTtl(dynamo, call)
-    const different = [...differences(table, wanted), ...ttlDifferences(ttl, wanted)]
-    if (different.length > 0) {
-      const name = quote(dynamo.table)
+    const different = differences(table, wanted)
+    const ttlDifferent = ttlDifferences(ttl, wanted)
+    if (different.length + ttlDifferent.length > 0) {
+      const remedy =
+        different.length > 0 ? remedyFor(dynamo.table, different, wanted) : 'turn that one off, or name another'
       throw new LedgerError(
         'shape',
-        `table ${name} is no ledger: ${different.join('; ')}; nothing was changed, name another`,
+        `table ${quote(dynamo.table)} is no ledger: ${[...different, ...ttlDifferent].join('; ')}; nothing was changed; ${remedy}`,
       )
     }
     return [

@@ -13,6 +13,21 @@ export function readTableDefinition(): TableDefinition {
   return JSON.parse(readSchema('table.json'))
 }
 
+/** What to do about a table with these differences; an index is all that can be added to one that is there. */
+export function remedyFor(table: string, different: readonly string[], wanted: TableDefinition): string {
+  const missing = wanted.GlobalSecondaryIndexes.filter(({ IndexName = '' }) => different.includes(noIndex(IndexName)))
+  if (missing.length < different.length) {
+    return 'such a table cannot be mended: name another, and run: cronledger setup --store dynamodb:TABLE'
+  }
+  const updates = JSON.stringify(missing.map((index) => ({ Create: index })))
+  const types = wanted.AttributeDefinitions.map(
+    (one) => `AttributeName=${one.AttributeName},AttributeType=${one.AttributeType}`,
+  )
+  return `add it: aws dynamodb update-table --table-name ${table} --attribute-definitions ${types.join(' ')} --global-secondary-index-updates '${updates}', and when it is active run: cronledger setup --store dynamodb:${table}`
+}
+
+const noIndex = (name: string) => `it has no index ${name}`
+
 /**
  * How a table that is there differs from the definition, a phrase each. More than is needed (other indexes, other
  * attributes, another billing mode) is no difference.
@@ -31,7 +46,7 @@ export function differences(found: TableDescription, wanted: TableDefinition): r
   const [foundTypes, wantedTypes] = [types(found), types(wanted)]
   const ofIndexes = wanted.GlobalSecondaryIndexes.flatMap((index) => {
     const there = found.GlobalSecondaryIndexes?.find(({ IndexName }) => IndexName === index.IndexName)
-    if (there === undefined) return [`it has no index ${index.IndexName}`]
+    if (there === undefined) return [noIndex(String(index.IndexName))]
     const projection = (of: typeof there | typeof index) => String(of.Projection?.ProjectionType)
     return [
       ...compare(

@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import {
   CreateTableCommand,
   type CreateTableCommandInput,
@@ -12,6 +14,7 @@ import {
 import Libsql from 'libsql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readTableDefinition } from '../../src/store/table.ts'
+import { awsEnv, hasAws } from '../support/aws.ts'
 import { cronledger, scratch } from '../support/cli.ts'
 import {
   type Answer,
@@ -150,8 +153,21 @@ describe('a table', () => {
     const found = await check('dynamodb:no-index', env())
     expect(found.code).toBe(78)
     expect(found.lines['table']).toMatch(/^wrong: it has no index by-day: .*cronledger setup --store dynamodb:no-index/)
+    // Setup would change nothing yet.
+    expect(found.lines['time to live']).toBeUndefined()
     expect(found.lines['dynamodb:Query on index by-day']).toMatch(/^wrong/)
     expect(found.lines['dynamodb:Query']).toBe('ok: allowed')
+  })
+
+  test.skipIf(!hasAws)('without its index, and then with it, as the finding says', async () => {
+    const AttributeDefinitions = readTableDefinition().AttributeDefinitions.slice(0, 2)
+    await make('mended', { GlobalSecondaryIndexes: undefined, AttributeDefinitions })
+    const command = /add it: (aws .*), and when/.exec((await check('dynamodb:mended', env())).lines['table'] ?? '')?.[1]
+    await promisify(execFile)('sh', ['-c', command ?? 'exit 9'], {
+      env: { ...awsEnv(server.endpoint), PATH: `/usr/bin:${process.env['PATH']}` },
+    })
+    expect((await cronledger(['setup', '--store', 'dynamodb:mended'], { env: env() })).code).toBe(0)
+    expect(wrongOnes(await check('dynamodb:mended', env()))).toEqual([])
   })
 
   test('with another key: 78, also for a role that may not see its description', async () => {
@@ -163,7 +179,10 @@ describe('a table', () => {
     await make('other-key', { KeySchema, AttributeDefinitions, GlobalSecondaryIndexes: undefined })
     const found = await check('dynamodb:other-key', env())
     expect(found.code).toBe(78)
-    expect(found.lines['table']).toMatch(/^wrong: its key is day\(S\) \+ slot\(S\), not task\(S\) \+ slot\(S\)/)
+    expect(found.lines['table']).toMatch(
+      /^wrong: its key is day\(S\) \+ slot\(S\), not task\(S\) \+ slot\(S\).*cannot be mended: name another, and run: cronledger setup --store dynamodb:TABLE$/,
+    )
+    expect(found.lines['time to live']).toBeUndefined()
     await behind(
       (action) => (action.startsWith('Describe') ? denied(action) : null),
       0,
@@ -302,6 +321,24 @@ describe('a server that cannot be asked', () => {
     expect(found.lines['credentials']).toMatch(/no AWS credentials.*give the task a role/)
   })
 
+  test.each([
+    [{ AWS_PROFILE: 'nosuch-AKIAVERYPRIVATE' }, /AWS_PROFILE is set, but the shared files .* no such profile/],
+    [{ AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://127.0.0.1:9/my-token' }, /_FULL_URI is set, but the container's/],
+  ])('none from %j: 77, and that is named', async (source, why) => {
+    const found = await check('dynamodb:good', { ...NONE, ...source })
+    expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 77, wrong: ['credentials'] })
+    expect(found.lines['credentials']).toMatch(why)
+  })
+
+  test.each([500, 404])('HTTP status %i of something else is named', async (status) => {
+    const server = await startAnswering({ status, body: '' })
+    const found = await check('dynamodb:good', { ...env, AWS_ENDPOINT_URL_DYNAMODB: server.endpoint })
+    await server.stop()
+    expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 75, wrong: ['answer'] })
+    expect(found.lines['answer']).toContain(`HTTP status ${status}`)
+    expect(found.lines['answer']).not.toContain('UnknownError')
+  })
+
   test('credentials that never come: 75, within the ledger timeout', async () => {
     const server = await startAnswering(null)
     const source = { AWS_CONTAINER_CREDENTIALS_FULL_URI: `${server.endpoint}/role` }
@@ -341,6 +378,8 @@ describe('a server that cannot be asked', () => {
   })
 })
 
+const TIME = { CRONLEDGER_EVENT_TIME: '2026-11-24T03:00:00Z' }
+
 describe('the event time', () => {
   const store = () => `file:${join(folder, 'events.db')}`
   beforeAll(async () => {
@@ -355,10 +394,48 @@ describe('the event time', () => {
     [{ CRONLEDGER_EVENT: '{"time":"2026-11-24T03:00:00Z"}' }, 0, /^ok: 2026-11-24T03:00:00Z, from CRONLEDGER_EVENT$/],
     [{ CRONLEDGER_EVENT: '{"detail":{}}' }, 64, /^wrong: the event has no "time"/],
     [{ CRONLEDGER_EVENT: '-' }, 0, /^ok: from standard input/],
+    [{ CRONLEDGER_REQUIRE_EVENT_TIME: 'false' }, 0, /^ok: not set here: a run's own start stands in/],
+    [{ CRONLEDGER_EVENT_TIME: '2099-01-01T00:00:00Z' }, 64, /^wrong: .*is in the future/],
+    [{ CRONLEDGER_FORCE_SLOT: 'latest', CRONLEDGER_REASON: 'x', ...TIME }, 64, /^wrong: .*given together/],
+    [{ CRONLEDGER_FORCE_SLOT: '2026-11-24' }, 64, /^wrong: a reason is needed/],
+    [{ CRONLEDGER_FORCE_SLOT: '2026-11-24T09:00', CRONLEDGER_REASON: 'x' }, 0, /^ok: none: CRONLEDGER_FORCE_SLOT/],
+    [{ CRONLEDGER_SCHEDULE: '0 4 * * *', ...TIME }, 0, /^ok: .*no time at which the schedule fires/],
+    [{ CRONLEDGER_SCHEDULE: '0 4 * * *', CRONLEDGER_ON_MISMATCH: 'refuse', ...TIME }, 64, /^wrong: .*no time at which/],
+    [{ CRONLEDGER_SCHEDULE: 'at(2099-01-01T00:00:00)', ...TIME }, 64, /^wrong: no slot of/],
   ])('%j: %i', async (env, code, line) => {
     const found = await check(store(), env as unknown as Record<string, string>)
     expect(found.code).toBe(code)
     expect(found.lines['event time']).toMatch(line)
+  })
+
+  // Whatever ends each run with 64 does so here too.
+  test.each([
+    [{ CRONLEDGER_TASK: 'no spaces' }, 'task', /^wrong: task is "no spaces"/],
+    [{ CRONLEDGER_SCHEDULE: '61 3 * * *' }, 'schedule', /^wrong: .*61/],
+    [{ CRONLEDGER_SCHEDULE: 'rate(6 hours)' }, 'schedule', /^wrong: .*needs an anchor/],
+    [{ CRONLEDGER_SCHEDULE: '@daily', CRONLEDGER_TIMEZONE: 'JST' }, 'schedule', /^wrong: timezone is "JST"/],
+    [{ CRONLEDGER_TIMEZONE: 'JST' }, 'schedule', /^wrong: timezone is "JST"/],
+    [{ CRONLEDGER_MAX_ATTEMPTS: 'many' }, 'options', /^wrong: CRONLEDGER_MAX_ATTEMPTS is "many"/],
+    [{ CRONLEDGER_LEASE: '1m' }, 'options', /^wrong: lease is 1m; it must be at least/],
+    [{ CRONLEDGER_REASON: 'x' }, 'options', /^wrong: .*no --force-slot/],
+  ])('%j is a finding', async (env, what, line) => {
+    const all = { CRONLEDGER_TASK: 'nightly', CRONLEDGER_SCHEDULE: '0 3 * * *', ...TIME, ...env } as Record<
+      string,
+      string
+    >
+    const found = await check(store(), env as Record<string, string>)
+    expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 64, wrong: [what] })
+    expect(found.lines[what]).toMatch(line)
+    const run = await cronledger(['run', '--', 'true'], { env: { CRONLEDGER_STORE: store(), ...all } })
+    expect(run.code).toBe(64)
+  })
+
+  test('task and schedule are shown where they are set', async () => {
+    const env = { CRONLEDGER_TASK: 'nightly', CRONLEDGER_SCHEDULE: '0 3 * * *', CRONLEDGER_TIMEZONE: 'Asia/Tokyo' }
+    expect((await check(store(), env)).lines).toMatchObject({
+      task: 'ok: nightly',
+      schedule: 'ok: 0 3 * * * in Asia/Tokyo',
+    })
   })
 })
 
