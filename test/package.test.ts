@@ -1,6 +1,6 @@
 // What `npm publish` would send, and what a user has after `npm install`.
 import { execFile } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -25,7 +25,7 @@ beforeAll(async () => {
 test('the tarball has the library, the command line, the schemas, and nothing else', () => {
   const library = reachable('dist/index.js')
   const others = files.filter((path) => !library.has(path) && !library.has(path.replace(/\.d\.ts$/, '.js')))
-  expect(others.filter((path) => !path.startsWith('schema/')).sort()).toEqual([
+  expect(others.filter((path) => !/^(schema|docs)\//.test(path)).sort()).toEqual([
     'CHANGELOG.md',
     'LICENSE',
     'README.md',
@@ -38,8 +38,21 @@ test('the tarball has the library, the command line, the schemas, and nothing el
     'dist/page/page.js',
     'package.json',
   ])
+  const guides = readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md'))
+  expect(files.filter((path) => path.startsWith('docs/')).sort()).toEqual(guides.map((name) => `docs/${name}`).sort())
   expect([...library].filter((path) => !files.includes(path))).toEqual([])
   expect(files).toEqual(expect.arrayContaining(['schema/table.json', 'schema/row.schema.json']))
+})
+
+test('README and guides link to what the tarball has', () => {
+  const pages = files.filter((path) => path.endsWith('.md') && path !== 'CHANGELOG.md')
+  const missing = pages.flatMap((page) =>
+    [...readFileSync(join(ROOT, page), 'utf8').matchAll(/(?<!!)\[[^\]]*\]\((?!https?:|#)([^)#]+)[^)]*\)/g)]
+      .map(([, target = '']) => join(dirname(page), target))
+      .filter((target) => !files.includes(target)),
+  )
+  // For those who have the repository, as README and guides say there.
+  expect(missing.filter((target) => !/^(CONTRIBUTING\.md|Dockerfile|docs\/decisions.*)$/.test(target))).toEqual([])
 })
 
 /** The modules that one of them imports, at once or later. Types-only modules are empty, and come by their `.d.ts`. */
@@ -84,15 +97,35 @@ test('a program imports it, and has its types', async () => {
   const program = `import { createLedger, slotOf } from 'cronledger'
 const ledger = createLedger({ store: 'file:library.db' })
 const outcome = await ledger.run({ task: 'nightly', schedule: '0 3 * * *', eventTime: '2026-11-24T03:00:00Z' }, async ({ number }) => number)
+const env: Record<string, string | undefined> = {}
+await ledger.run(
+  { task: 'nightly', schedule: '0 3 * * *', timezone: env.TZ, anchor: env.ANCHOR, eventTime: '2026-11-24T03:00:00Z', event: env.EVENT, force: undefined, maxAttempts: undefined, onLeaseLost: undefined, signal: undefined },
+  async () => null,
+)
+for await (const row of ledger.history({ task: env.TASK ?? 'nightly', since: env.SINCE, limit: undefined })) console.log(row.task)
+await ledger.findSlot({ task: 'nightly', slot: 'latest', schedule: env.SCHEDULE, timezone: env.TZ })
 const found: { readonly slot: Date } | null = slotOf({ schedule: '@daily' }, '2026-11-24T05:00:00Z')
 if (outcome.status === 'completed') console.log(outcome.status, outcome.value.toFixed(0), found?.slot.toISOString())
 await ledger.close()
 `
-  writeFileSync(join(folder, 'program.mjs'), program.replace(/: \{ readonly slot: Date \} \| null/, ''))
+  writeFileSync(
+    join(folder, 'program.mjs'),
+    program.replace(/: \{ readonly slot: Date \} \| null|: Record<[^>]*>/g, ''),
+  )
   writeFileSync(join(folder, 'program.ts'), program)
   const { stdout } = await run(process.execPath, ['program.mjs'], { cwd: folder })
-  expect(stdout).toBe('completed 1 2026-11-24T00:00:00.000Z\n')
-  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--lib', 'es2023,dom']
+  expect(stdout).toBe('nightly\ncompleted 1 2026-11-24T00:00:00.000Z\n')
+  const options = [
+    '--noEmit',
+    '--strict',
+    '--exactOptionalPropertyTypes',
+    '--module',
+    'nodenext',
+    '--target',
+    'es2023',
+    '--lib',
+    'es2023,dom',
+  ]
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
   await run(process.execPath, [tsc, ...options, 'program.ts'], { cwd: folder }).catch(({ stdout: errors }) =>
     expect(errors).toBe(''),

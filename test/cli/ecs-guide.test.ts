@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { appendFileSync, chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -102,16 +102,81 @@ describe.skipIf(!hasAws)('the guide for ECS', () => {
     expect(shown.stdout).toContain('bad input file')
   })
 
+  /** Runs blocks of the guide as a person would paste them, with what they leave to him. */
+  async function paste(...blocks: readonly string[]) {
+    const cwd = mkdtempSync(join(folder, 'pieces-'))
+    writeFileSync(join(cwd, 'cronledger'), `#!/bin/sh\nexec ${process.execPath} ${MAIN} "$@"\n`, { mode: 0o755 })
+    const [ACCOUNT, CLUSTER, SUBNET, SCHEDULER_ROLE] = ['123456789012', 'batch', 'subnet-1', 'scheduler']
+    const open = {
+      IMAGE: 'batch:1',
+      TASK_ROLE: 'task',
+      EXECUTION_ROLE: 'execution',
+      ACCOUNT,
+      CLUSTER,
+      SUBNET,
+      SCHEDULER_ROLE,
+    }
+    const path = `${cwd}:/usr/bin:${process.env['PATH']}`
+    await promisify(execFile)('sh', ['-euc', blocks.join('\n')], { cwd, env: { ...env(), ...open, PATH: path } })
+  }
+
+  test('in pieces: policies, log group, task definition, and one that only looks', async () => {
+    await paste(block('for role in'), block('describe-task-definition'))
+    const { Policies } = await aws(server.endpoint, 'iam', 'list-policies', '--scope', 'Local')
+    expect(Policies.map(({ PolicyName }: Loose) => PolicyName).sort()).toEqual([
+      'cronledger-auditor',
+      'cronledger-operator',
+      'cronledger-runner',
+    ])
+    const { logGroups } = await aws(server.endpoint, 'logs', 'describe-log-groups')
+    const describeTask = async (name: string) =>
+      (await aws(server.endpoint, 'ecs', 'describe-task-definition', '--task-definition', name)).taskDefinition
+    const batch = await describeTask('cronledger-nightly')
+    expect(JSON.stringify(batch)).not.toContain('${')
+    expect(batch.containerDefinitions[0].logConfiguration.options['awslogs-group']).toBe(logGroups[0].logGroupName)
+    const looks = await describeTask('cronledger-nightly-check')
+    expect(looks).toMatchObject({ taskRoleArn: batch.taskRoleArn, family: 'cronledger-nightly-check' })
+    const [{ entryPoint, command, environment }] = looks.containerDefinitions
+    expect([...entryPoint, ...command].join(' ')).toBe('cronledger setup --check --role runner')
+    const variables = Object.fromEntries(environment.map(({ name, value }: Loose) => [name, value]))
+    const check = await cronledger(command, { env: { ...env(), ...variables } })
+    expect(check).toMatchObject({ code: 0, stdout: expect.stringContaining('dynamodb:UpdateItem') })
+  })
+
+  test('a schedule, or a rule with its target', async () => {
+    await paste(block('--print eventbridge'), block('create-schedule'), block('put-targets'))
+    const { ScheduleExpression } = await aws(
+      server.endpoint,
+      'scheduler',
+      'get-schedule',
+      '--name',
+      'cronledger-nightly',
+    )
+    const rule = await aws(server.endpoint, 'events', 'describe-rule', '--name', 'cronledger-nightly')
+    expect([ScheduleExpression, rule.ScheduleExpression]).toEqual(Array(2).fill('cron(0 3 ? * 2-6 *)'))
+    const targets = await aws(server.endpoint, 'events', 'list-targets-by-rule', '--rule', 'cronledger-nightly')
+    expect(JSON.stringify(targets)).not.toContain('${')
+  })
+
   test('costs what the guide says', async () => {
     const proxy = await startFaultyProxy(server.endpoint)
-    const asked = async (eventTime: string) => {
+    const asked = async (eventTime: string, ...options: readonly string[]) => {
       const before = proxy.seen.length
-      const args = ['run', ...STORE, ...TRIGGER.slice(0, 4), '--event-time', eventTime, '--', 'true']
+      const args = ['run', ...STORE, ...TRIGGER.slice(0, 4), '--event-time', eventTime, ...options, '--', 'true']
       await cronledger(args, { env: { ...env(), AWS_ENDPOINT_URL_DYNAMODB: proxy.url } })
       return proxy.seen.slice(before).map(({ action }) => action)
     }
     expect(await asked('2026-11-22T03:00:00Z')).toEqual(['PutItem', 'GetItem', 'UpdateItem'])
     expect(await asked('2026-11-22T03:00:00Z')).toEqual(['PutItem', 'UpdateItem'])
+    const apart = ['--overlap', 'wait']
+    // The first one finds no turn that somebody else had.
+    const [first, later] = [
+      await asked('2026-11-20T03:00:00Z', ...apart),
+      await asked('2026-11-21T03:00:00Z', ...apart),
+    ]
+    const usual = ['PutItem', 'GetItem', 'UpdateItem']
+    expect(first.sort()).toEqual([...usual, ...usual].sort())
+    expect(later.sort()).toEqual([...usual, ...usual, 'GetItem'].sort())
     proxy.close()
   })
 })
