@@ -129,7 +129,7 @@ function readForced(
 }
 
 /** Throws a usage error for what is no time, and for a placeholder that nobody replaced. */
-export function readEventTime(input: TriggerInput, now: Instant): { eventTime: Instant; source: EventTimeSource } {
+function readEventTime(input: TriggerInput, now: Instant): { eventTime: Instant; source: EventTimeSource } {
   if (input.eventTime !== undefined) return { eventTime: parseEventTime(input.eventTime), source: 'event-time' }
   if (input.event !== undefined) return { eventTime: parseEventTime(timeOfEvent(input.event)), source: 'event' }
   return { eventTime: now, source: 'clock' }
