@@ -24,7 +24,7 @@ const BINARY = join(OUT, 'cronledger')
 /** What src/cli/load.ts, src/store/schema.ts and src/page/assets.ts read, by the names that they ask for. */
 const assets = Object.fromEntries([
   ...readdirSync(CLI)
-    .filter((name) => name.startsWith('app'))
+    .filter((name) => /\.(js|cache)$/.test(name) && name !== 'main.js')
     .map((name) => [name, join(CLI, name)]),
   ...readdirSync(join(ROOT, 'schema'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

@@ -1,19 +1,21 @@
 // Makes dist/page: what `serve` and `report` give to a browser (src/browser), a script and a style.
 //
-// And dist/cli: the command line in two files, and V8's compiled form of the big one.
+// And dist/cli: the command line, and V8's compiled form of it.
 //
-//   main.js   installs the signal handlers, then loads the other (src/cli/main.ts and load.ts)
-//   app.js    everything else, with its libraries: a script whose value is an object of functions, one a part. A part
-//             is loaded when it is asked for, so that a run never meets what prints tables
-//   *.cache   of app.js, for the Node that runs this, with what a run needs compiled
+//   main.js   installs the signal handlers, then loads the others (src/cli/main.ts and load.ts)
+//   PACK.js   a script whose value is an object of functions, one a part of the program. Packs are read and parts
+//             loaded when they are asked for: a run never meets what prints tables
+//   *.cache   of a pack, for the Node that runs this, with what the fast commands need compiled
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
+import { builtinModules } from 'node:module'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { build, transform } from 'esbuild'
+import { edits } from './edits.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const OUT = join(ROOT, 'dist/cli')
@@ -30,10 +32,6 @@ const BUNDLE = {
   // The SDK's ES modules: of its CommonJS nothing could be left out.
   mainFields: ['module', 'main'],
   conditions: ['module'],
-  // Once, and not a second time for cron-parser, which is CommonJS.
-  alias: { luxon: './node_modules/luxon/src/luxon.js' },
-  // Native code, which no bundle can hold.
-  external: ['libsql'],
   outdir: OUT,
   logLevel: 'warning',
 }
@@ -48,21 +46,69 @@ await compile()
 
 /** Splits as ES modules, where esbuild leaves out what nobody uses, and turns each part into a function after that. */
 async function bundleParts() {
-  const { outputFiles, metafile } = await build({
-    ...BUNDLE,
+  const options = { ...BUNDLE, format: 'esm', splitting: true, write: false, metafile: true }
+  const program = await build({
+    ...options,
     entryPoints: ['src/cli/app.ts'],
-    format: 'esm',
-    splitting: true,
-    write: false,
-    metafile: true,
+    // libsql is native code, which no bundle can hold.
+    external: ['libsql', 'luxon'],
+    plugins: [edits],
   })
-  const parts = outputFiles.map(async ({ path, text }) => {
+  const luxon = await build({ ...options, entryPoints: { luxon: './node_modules/luxon/src/luxon.js' } })
+  const packOf = packsOf(program.metafile.outputs)
+  const packs = {}
+  for (const { path, text } of [...program.outputFiles, ...luxon.outputFiles]) {
+    const name = basename(path)
     const { code } = await transform(text, { ...CJS, define: { 'import.meta.url': 'moduleUrl' } })
-    return `${JSON.stringify(`./${basename(path)}`)}(exports,require,module,moduleUrl){${code}}`
-  })
-  writeFileSync(join(OUT, 'app.js'), `({${(await Promise.all(parts)).join(',\n')}})\n`)
-  const used = Object.values(metafile.outputs).flatMap((output) => Object.entries(output.inputs))
+    const part = lazily(code).replace(/"\.\/([\w-]+\.js)"/g, (_, other) => `"${packOf(other)}/${other}"`)
+    packs[packOf(name)] ??= []
+    packs[packOf(name)].push(
+      `${JSON.stringify(`${packOf(name)}/${name}`)}(exports,require,lazy,module,moduleUrl){${part}}`,
+    )
+  }
+  for (const [pack, parts] of Object.entries(packs))
+    writeFileSync(join(OUT, `${pack}.js`), `({${parts.join(',\n')}})\n`)
+  const outputs = [program, luxon].flatMap(({ metafile }) => Object.values(metafile.outputs))
+  const used = outputs.flatMap((output) => Object.entries(output.inputs))
   return used.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path)
+}
+
+/**
+ * The pack of a part, by its file's name: what only `run` or only `explain` loads is by itself, what both do is in `app`
+ * with what every command needs, all else is in `rest`, and luxon alone, since a run in UTC does without.
+ */
+function packsOf(outputs) {
+  const closure = (path, seen = new Set()) => {
+    if (seen.has(path)) return seen
+    seen.add(path)
+    const imports = outputs[path].imports.filter(({ kind, external }) => kind !== 'dynamic-import' && !external)
+    for (const { path: imported } of imports) closure(imported, seen)
+    return seen
+  }
+  const loadedBy = (...sources) => {
+    const entries = Object.keys(outputs).filter((path) => sources.includes(outputs[path].entryPoint))
+    return new Set(entries.flatMap((path) => [...closure(path)]).map((path) => basename(path)))
+  }
+  const app = loadedBy('src/cli/app.ts')
+  const run = loadedBy('src/cli/run.ts', 'src/store/dynamodb.ts')
+  const explain = loadedBy('src/cli/explain.ts')
+  return (name) => {
+    if (name === 'luxon.js') return 'luxon'
+    if (app.has(name) || (run.has(name) && explain.has(name))) return 'app'
+    if (run.has(name)) return 'run'
+    return explain.has(name) ? 'explain' : 'rest'
+  }
+}
+
+/** Node's own modules and luxon load with their first use: an ES module's import is read each time that it is used. */
+function lazily(code) {
+  return code
+    .replace(/__toESM\((require\("([^"]+)"\))(?:,1)?\)/g, (all, plain, name) => (isLazy(name) ? plain : all))
+    .replace(/\brequire\("([^"]+)"\)/g, (all, name) => (isLazy(name) ? `lazy("${name}")` : all))
+}
+
+function isLazy(name) {
+  return name === 'luxon' || builtinModules.includes(name.replace(/^node:/, ''))
 }
 
 async function bundlePage() {
@@ -110,7 +156,8 @@ async function compile() {
     AWS_SECRET_ACCESS_KEY: 'none',
   }
   const recorder = join(ROOT, 'build/record.cjs')
-  for (const words of [['run', ...store, ...daily, '--', 'true'], ['explain', ...daily], ['--help']]) {
+  const fast = [['run', ...store, ...daily, '--', 'true'], ['explain', ...daily], ['--help'], ['run', '--help']]
+  for (const words of fast) {
     await promisify(execFile)(process.execPath, ['--require', recorder, join(OUT, 'main.js'), ...words], { env })
   }
   server.close()

@@ -22,22 +22,30 @@ beforeAll(async () => {
   await run('npm', ['install', ...quiet, `./${filename}`], { cwd: folder })
 }, 300_000)
 
+/** What the program consists of, as the build packs it. */
+const PACKS = ['app', 'run', 'explain', 'luxon', 'rest']
+
+function cacheOf(pack: string): string {
+  return `${pack}-${process.version}-${process.platform}-${process.arch}.cache`
+}
+
 test('the tarball has the library, the command line, the schemas, and nothing else', () => {
   const library = reachable('dist/index.js')
   const others = files.filter((path) => !library.has(path) && !library.has(path.replace(/\.d\.ts$/, '.js')))
-  expect(others.filter((path) => !/^(schema|docs)\//.test(path)).sort()).toEqual([
-    'CHANGELOG.md',
-    'LICENSE',
-    'README.md',
-    'dist/cli/THIRD-PARTY.txt',
-    `dist/cli/app-${process.version}-${process.platform}-${process.arch}.cache`,
-    'dist/cli/app.js',
-    'dist/cli/main.js',
-    'dist/cli/package.json',
-    'dist/page/page.css',
-    'dist/page/page.js',
-    'package.json',
-  ])
+  expect(others.filter((path) => !/^(schema|docs)\//.test(path)).sort()).toEqual(
+    [
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'dist/cli/THIRD-PARTY.txt',
+      ...PACKS.flatMap((pack) => [`dist/cli/${cacheOf(pack)}`, `dist/cli/${pack}.js`]),
+      'dist/cli/main.js',
+      'dist/cli/package.json',
+      'dist/page/page.css',
+      'dist/page/page.js',
+      'package.json',
+    ].sort(),
+  )
   const guides = readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md'))
   expect(files.filter((path) => path.startsWith('docs/')).sort()).toEqual(guides.map((name) => `docs/${name}`).sort())
   expect([...library].filter((path) => !files.includes(path))).toEqual([])
@@ -75,15 +83,15 @@ test('npx runs it', async () => {
   expect((await start()).stdout).toBe('')
 })
 
-test('its compiled form fits the Node that made it', async () => {
+test.each(PACKS)('the compiled form of %s fits the Node that made it', async (pack) => {
   const cli = join(folder, 'node_modules/cronledger/dist/cli')
   const script = `
     const { readFileSync } = require('node:fs')
     const cachedData = readFileSync(process.argv[2])
     const { cachedDataRejected } = new (require('node:vm').Script)(readFileSync(process.argv[1], 'latin1'), { filename: 'cronledger', cachedData })
     process.stdout.write(String(cachedDataRejected))`
-  const cache = join(cli, `app-${process.version}-${process.platform}-${process.arch}.cache`)
-  expect((await run(process.execPath, ['-e', script, join(cli, 'app.js'), cache])).stdout).toBe('false')
+  const paths = [`${pack}.js`, cacheOf(pack)].map((name) => join(cli, name))
+  expect((await run(process.execPath, ['-e', script, ...paths])).stdout).toBe('false')
 })
 
 test('another Node, other flags: it runs without the compiled form', async () => {

@@ -5,8 +5,10 @@ import { pathToFileURL } from 'node:url'
 import { Script } from 'node:vm'
 import type * as App from './app.ts'
 
-/** As the build makes it: a script whose value is this, a function a part, in CommonJS. */
-type Parts = Readonly<Record<string, (exports: object, require: Require, module: Module, url: string) => void>>
+/** A pack of the program, as the build makes it: a script whose value is this, a function a part, in CommonJS. */
+type Pack = Readonly<
+  Record<string, (exports: object, require: Require, lazy: Require, module: Module, url: string) => void>
+>
 type Require = (name: string) => unknown
 interface Module {
   exports: object
@@ -18,29 +20,40 @@ interface Module {
  * not look at the processor, and a wrong one could crash: so the name says for which it is.
  */
 export function loadApp(): typeof App {
-  const read = isSea() ? readAsset : readBeside
-  const source = read('app.js')
-  if (source === null) throw new Error('app.js is missing: install cronledger anew')
-  const cachedData = read(`app-${process.version}-${process.platform}-${process.arch}.cache`)
-  // The build writes ASCII only: one byte a character is what V8 keeps anyway.
   const url = pathToFileURL(__filename).href
-  const script = new Script(source.toString('latin1'), {
-    filename: 'cronledger',
-    ...(cachedData !== null && { cachedData }),
-  })
-  const parts: Parts = script.runInThisContext()
+  const packs = new Map<string, Pack>()
   const loaded = new Map<string, Module>()
+  /** A part is named `PACK/PART.js`; all else is Node's, or a package that is no part of the bundle. */
   const load = (name: string): unknown => {
-    const part = Object.hasOwn(parts, name) ? parts[name] : undefined
-    if (part === undefined) return require(name)
     const there = loaded.get(name)
     if (there !== undefined) return there.exports
+    const packName = /^(\w+)\/.+\.js$/.exec(name)?.[1]
+    if (packName === undefined) return require(name)
+    const pack = packs.get(packName) ?? readPack(packName)
+    packs.set(packName, pack)
     const module = { exports: {} }
     loaded.set(name, module)
-    part(module.exports, load, module, url)
+    pack[name]?.(module.exports, load, lazy, module, url)
     return module.exports
   }
-  return load('./app.js') as typeof App
+  const lazy = (name: string): unknown =>
+    new Proxy({}, { get: (_, key) => memberOf(load(name === 'luxon' ? 'luxon/luxon.js' : name) as object, key) })
+  return load('app/app.js') as typeof App
+}
+
+/** What `import` finds under that name in a module: `default` is all of it. */
+function memberOf(module: object, key: string | symbol): unknown {
+  return key === 'default' ? module : Reflect.get(module, key)
+}
+
+function readPack(name: string): Pack {
+  const read = isSea() ? readAsset : readBeside
+  const source = read(`${name}.js`)
+  if (source === null) throw new Error(`${name}.js is missing: install cronledger anew`)
+  const cachedData = read(`${name}-${process.version}-${process.platform}-${process.arch}.cache`)
+  // The build writes ASCII only: one byte a character is what V8 keeps anyway.
+  const script = new Script(source.toString('latin1'), { filename: name, ...(cachedData !== null && { cachedData }) })
+  return script.runInThisContext()
 }
 
 function readBeside(name: string): Buffer | null {

@@ -1,4 +1,3 @@
-import { Settings } from 'luxon'
 import type { Ledger, RunOptions, RunOutcome } from '../api.ts'
 import { LedgerError, usageError } from '../core/errors.ts'
 import { createLedger } from '../ledger.ts'
@@ -70,8 +69,6 @@ export function openRunner(
   context: CommandContext,
 ): Runner {
   const { rest, env, stops, sink } = context
-  // Else luxon asks ICU for the system's locale, which nothing here needs: 9 ms and 8 MB of each run in UTC.
-  Settings.defaultLocale = 'en-US'
   const [file, ...args] = rest ?? []
   if (file === undefined)
     throw usageError(`no command to run; give it after --, as in: cronledger ${name} … -- ./batch.sh`)

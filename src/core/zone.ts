@@ -51,14 +51,12 @@ export function openZone(name: string): Zone {
     NAME.test(name) &&
     !/^SystemV\//i.test(name) &&
     (name.length !== 3 || THREE_LETTER_NAMES.has(name.toUpperCase())) &&
-    (name === 'UTC' || IANAZone.create(name).isValid)
+    IANAZone.create(name).isValid
   if (!named) {
     throw usageError(
       `timezone is ${quote(name)}; allowed are IANA names such as "Asia/Tokyo", "America/New_York" or "UTC", no offsets, abbreviations or "local"`,
     )
   }
-  // Most schedules: a constant, for which ICU need not be loaded.
-  if (name === 'UTC') return { pieceAt: () => ALWAYS_UTC }
   const zone = IANAZone.create(name)
   // Some old offsets have seconds (Monrovia until 1972: -00:44:30): luxon then gives a fraction of minutes.
   const offsetAt = (second: number) => Math.round(zone.offset(second * 1000) * 60)
@@ -100,8 +98,6 @@ export function spelledZone(name: string): string {
   const isAlias = known.toLowerCase() !== name.toLowerCase()
   return isAlias && /^[A-Z][a-z]+(?:\/[A-Z][\w+-]*)+$/.test(name) ? name : known
 }
-
-const ALWAYS_UTC: Piece = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY, offset: 0 }
 
 function split(offsetAt: (second: number) => number, from: number, to: number): readonly Piece[] {
   const offset = offsetAt(from)

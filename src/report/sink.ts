@@ -84,10 +84,9 @@ export function openSink(
       }
     },
     async flush(budgetMs) {
-      const untilMs = performance.now() + budgetMs
       drain()
-      while (!closed && rest.length > 0 && performance.now() < untilMs) {
-        await delay(Math.min(RETRY_MS, untilMs - performance.now()))
+      for (let leftMs = budgetMs; !closed && rest.length > 0 && leftMs > 0; leftMs -= RETRY_MS) {
+        await delay(Math.min(RETRY_MS, leftMs))
         drain()
       }
     },

@@ -1,4 +1,5 @@
 import type { Instant } from '../core/types.ts'
+import { monotonicMs } from './signals.ts'
 
 /** Time as an argument: the wall clock goes into records, the monotonic one measures and decides what is due. */
 export interface Clock {
@@ -15,10 +16,10 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  monotonicMs: () => performance.now(),
+  monotonicMs,
   async wait(ms, signal) {
-    const untilMs = performance.now() + ms
-    for (let leftMs = ms; leftMs > 0 && !signal?.aborted; leftMs = untilMs - performance.now()) {
+    const untilMs = monotonicMs() + ms
+    for (let leftMs = ms; leftMs > 0 && !signal?.aborted; leftMs = untilMs - monotonicMs()) {
       await pause(Math.min(leftMs, LONGEST_TIMER_MS), signal)
     }
   },

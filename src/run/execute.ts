@@ -71,6 +71,12 @@ export type RunResult<T> =
 /** A short batch may have to wait for it: one slow answer's time. The next run tries again. */
 const REGISTRY_TIMEOUT_MS = 5_000
 
+/**
+ * So long the finish waits for an answer of the registry that is under way, as in a run of milliseconds: then it goes over
+ * the connection that is open. Inside of a region an answer takes a tenth of it; whatever is slower must not hold it up.
+ */
+const FREE_CONNECTION_MS = 250
+
 type Work<T> = (attempt: LiveAttempt) => Promise<WorkEnd<T>>
 
 /**
@@ -186,6 +192,7 @@ async function makeAttempts<T>(first: Row, work: Work<T>, held: Held): Promise<R
       return { status: 'failed', attempt: attempt.number, recorded: waited.recorded, ...end }
     }
 
+    await untilDone(registering, FREE_CONNECTION_MS, held)
     const finish = await finishAttempt(await lease.release(), ended.ending, terms, io)
     const recorded = finish.kind === 'recorded'
     io.tell({ ...ended, ...endWritten(finish) })
@@ -206,6 +213,16 @@ async function register(row: Row, terms: RunTerms, io: RunIo): Promise<void> {
   } catch (error) {
     io.tell({ event: 'warning', message: `the registry of tasks was not brought up to date: ${firstLine(error)}` })
   }
+}
+
+/** Ends early with a stop, or with a lost lease. */
+async function untilDone(job: Promise<void> | null, ms: number, { halt, io }: Held): Promise<void> {
+  if (job === null || halt.aborted) return
+  const over = new AbortController()
+  const unlink = link([halt], over)
+  void job.then(() => over.abort(null))
+  await io.clock.wait(ms, over.signal)
+  unlink()
 }
 
 function endingOf({ outcome, exitCode, signal }: Ending): Ending {

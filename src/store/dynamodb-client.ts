@@ -1,3 +1,4 @@
+import type { Agent } from 'node:https'
 import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb'
 import { toLedgerError } from './dynamodb-errors.ts'
 import type { CallOptions } from './store.ts'
@@ -16,6 +17,12 @@ const IDLE_TIMEOUT_MS = 4_000
 
 /** Bears a lost packet and a throttle without help; longer outages are the caller's to wait for. */
 const MAX_TRIES = 3
+
+/**
+ * The SDK makes an agent for TLS in any case, and loading TLS takes milliseconds: this one is for an endpoint without, as
+ * servers for development have it.
+ */
+const NO_TLS = { destroy() {} } as unknown as Agent
 
 /** The SDK warns through the console, which would turn the child's pipe non-blocking; all it says here comes as errors. */
 const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} }
@@ -44,6 +51,8 @@ const ANSWERS = new Set(['ConditionalCheckFailedException', 'ResourceInUseExcept
 export function connect({ table, env, config }: DynamoOptions): Dynamo {
   // An ARN names its region, and a request anywhere else would be refused.
   const region = /^arn:[^:]*:dynamodb:([^:]+):/.exec(table)?.[1]
+  const endpoint = config?.endpoint ?? (env['AWS_ENDPOINT_URL_DYNAMODB'] || env['AWS_ENDPOINT_URL'])
+  const isPlain = typeof endpoint === 'string' && endpoint.startsWith('http:')
   const client = new DynamoDBClient({
     ...(region === undefined ? {} : { region }),
     ...config,
@@ -58,15 +67,16 @@ export function connect({ table, env, config }: DynamoOptions): Dynamo {
       socketTimeout: REQUEST_TIMEOUT_MS,
       // Of an agent, the timeout of the sockets that wait in it.
       httpAgent: { timeout: IDLE_TIMEOUT_MS },
-      httpsAgent: { timeout: IDLE_TIMEOUT_MS },
+      httpsAgent: isPlain ? NO_TLS : { timeout: IDLE_TIMEOUT_MS },
       logger: SILENT,
     },
   })
 
   /** Host of the endpoint where one was given, else the region: what a person checks first. */
   async function place(): Promise<string> {
-    const given = config?.endpoint ?? (env['AWS_ENDPOINT_URL_DYNAMODB'] || env['AWS_ENDPOINT_URL'])
-    if (typeof given === 'string') return URL.canParse(given) ? new URL(given).host : 'AWS_ENDPOINT_URL_DYNAMODB'
+    if (typeof endpoint === 'string') {
+      return URL.canParse(endpoint) ? new URL(endpoint).host : 'AWS_ENDPOINT_URL_DYNAMODB'
+    }
     return client.config.region().catch(() => 'no region')
   }
 
