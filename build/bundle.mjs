@@ -14,7 +14,7 @@ import { builtinModules } from 'node:module'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { build, transform } from 'esbuild'
+import { build } from 'esbuild'
 import { edits } from './edits.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -44,7 +44,7 @@ writeFileSync(join(OUT, 'package.json'), '{ "type": "commonjs" }\n')
 writeFileSync(join(OUT, 'THIRD-PARTY.txt'), licenses([...inputs, ...(await bundlePage())]))
 await compile()
 
-/** Splits as ES modules, where esbuild leaves out what nobody uses, and turns each part into a function after that. */
+/** Splits as ES modules, where esbuild leaves out what nobody uses, and turns them into functions after that. */
 async function bundleParts() {
   const options = { ...BUNDLE, format: 'esm', splitting: true, write: false, metafile: true }
   const program = await build({
@@ -55,27 +55,55 @@ async function bundleParts() {
     plugins: [edits],
   })
   const luxon = await build({ ...options, entryPoints: { luxon: './node_modules/luxon/src/luxon.js' } })
+  const texts = new Map([...program.outputFiles, ...luxon.outputFiles].map(({ path, text }) => [basename(path), text]))
   const packOf = packsOf(program.metafile.outputs)
-  const packs = {}
-  for (const { path, text } of [...program.outputFiles, ...luxon.outputFiles]) {
-    const name = basename(path)
-    const { code } = await transform(text, { ...CJS, define: { 'import.meta.url': 'moduleUrl' } })
-    const part = lazily(code).replace(/"\.\/([\w-]+\.js)"/g, (_, other) => `"${packOf(other)}/${other}"`)
-    packs[packOf(name)] ??= []
-    packs[packOf(name)].push(
-      `${JSON.stringify(`${packOf(name)}/${name}`)}(exports,require,lazy,module,moduleUrl){${part}}`,
-    )
+  const partOf = (name) => (packOf(name) === 'rest' ? `#rest/${name}` : `#${packOf(name)}`)
+  for (const pack of new Set([...texts.keys()].map(packOf))) {
+    const names = [...texts.keys()].filter((name) => packOf(name) === pack)
+    const functions = [...new Set(names.map(partOf))].map(async (part) => {
+      const inPart = names.filter((name) => partOf(name) === part)
+      const code = lazily(await oneModule(inPart, texts))
+      const refer = (_, name) => `require("${partOf(name)}")["${name}"]`
+      return `"${part}"(exports,require,lazy,module,moduleUrl){${code.replace(/require\("\.\/([\w-]+\.js)"\)/g, refer)}}`
+    })
+    writeFileSync(join(OUT, `${pack}.js`), `({${(await Promise.all(functions)).join(',\n')}})\n`)
   }
-  for (const [pack, parts] of Object.entries(packs))
-    writeFileSync(join(OUT, `${pack}.js`), `({${parts.join(',\n')}})\n`)
   const outputs = [program, luxon].flatMap(({ metafile }) => Object.values(metafile.outputs))
   const used = outputs.flatMap((output) => Object.entries(output.inputs))
   return used.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path)
 }
 
 /**
- * The pack of a part, by its file's name: what only `run` or only `explain` loads is by itself, what both do is in `app`
- * with what every command needs, all else is in `rest`, and luxon alone, since a run in UTC does without.
+ * ES modules as one CommonJS module, which exports each of them by its name; luxon, which is by itself, as it is. In one
+ * scope they call each other directly, and not through two getters.
+ */
+async function oneModule(names, texts) {
+  const all = names.map((name) => `export * ${name === 'luxon.js' ? '' : `as "${name}" `}from "./${name}"`)
+  const { outputFiles } = await build({
+    ...CJS,
+    bundle: true,
+    write: false,
+    define: { 'import.meta.url': 'moduleUrl' },
+    stdin: { contents: all.join('\n') },
+    plugins: [
+      {
+        name: 'modules',
+        setup({ onResolve, onLoad }) {
+          onResolve({ filter: /./ }, ({ path }) =>
+            names.includes(basename(path)) ? { path: basename(path), namespace: 'module' } : { path, external: true },
+          )
+          onLoad({ filter: /./, namespace: 'module' }, ({ path }) => ({ contents: texts.get(path) }))
+        },
+      },
+    ],
+  })
+  return outputFiles[0].text
+}
+
+/**
+ * The pack of a module, by its file's name. What a command with a fast start loads is in one pack, and runs at once: `app`
+ * for every command, `explain`, `run`, and `dynamodb` for its store; what `explain` and another one need is in `app`.
+ * luxon is alone, since a run in UTC does without. All else is in `rest`.
  */
 function packsOf(outputs) {
   const closure = (path, seen = new Set()) => {
@@ -85,17 +113,19 @@ function packsOf(outputs) {
     for (const { path: imported } of imports) closure(imported, seen)
     return seen
   }
-  const loadedBy = (...sources) => {
-    const entries = Object.keys(outputs).filter((path) => sources.includes(outputs[path].entryPoint))
-    return new Set(entries.flatMap((path) => [...closure(path)]).map((path) => basename(path)))
+  const loadedBy = (source) => {
+    const entry = Object.keys(outputs).find((path) => outputs[path].entryPoint === source)
+    return new Set([...closure(entry)].map((path) => basename(path)))
   }
   const app = loadedBy('src/cli/app.ts')
-  const run = loadedBy('src/cli/run.ts', 'src/store/dynamodb.ts')
+  const run = loadedBy('src/cli/run.ts')
+  const dynamodb = loadedBy('src/store/dynamodb.ts')
   const explain = loadedBy('src/cli/explain.ts')
   return (name) => {
     if (name === 'luxon.js') return 'luxon'
-    if (app.has(name) || (run.has(name) && explain.has(name))) return 'app'
+    if (app.has(name) || (explain.has(name) && (run.has(name) || dynamodb.has(name)))) return 'app'
     if (run.has(name)) return 'run'
+    if (dynamodb.has(name)) return 'dynamodb'
     return explain.has(name) ? 'explain' : 'rest'
   }
 }
@@ -103,8 +133,12 @@ function packsOf(outputs) {
 /** Node's own modules and luxon load with their first use: an ES module's import is read each time that it is used. */
 function lazily(code) {
   return code
-    .replace(/__toESM\((require\("([^"]+)"\))(?:,1)?\)/g, (all, plain, name) => (isLazy(name) ? plain : all))
-    .replace(/\brequire\("([^"]+)"\)/g, (all, name) => (isLazy(name) ? `lazy("${name}")` : all))
+    .replace(/__toESM\((require\("([^"]+)"\))(?:,1)?\)/g, (all, plain, name) =>
+      isLazy(name) || name.startsWith('./') ? plain : all,
+    )
+    .replace(/\brequire\("([^"]+)"\)/g, (all, name) =>
+      isLazy(name) ? `lazy("${name === 'luxon' ? '#luxon' : name}")` : all,
+    )
 }
 
 function isLazy(name) {

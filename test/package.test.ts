@@ -23,7 +23,7 @@ beforeAll(async () => {
 }, 300_000)
 
 /** What the program consists of, as the build packs it. */
-const PACKS = ['app', 'run', 'explain', 'luxon', 'rest']
+const PACKS = ['app', 'run', 'dynamodb', 'explain', 'luxon', 'rest']
 
 function cacheOf(pack: string): string {
   return `${pack}-${process.version}-${process.platform}-${process.arch}.cache`

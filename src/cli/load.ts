@@ -23,11 +23,11 @@ export function loadApp(): typeof App {
   const url = pathToFileURL(__filename).href
   const packs = new Map<string, Pack>()
   const loaded = new Map<string, Module>()
-  /** A part is named `PACK/PART.js`; all else is Node's, or a package that is no part of the bundle. */
+  /** A part is named `#PACK` or `#PACK/…`; all else is Node's, or a package that is not in the bundle. */
   const load = (name: string): unknown => {
     const there = loaded.get(name)
     if (there !== undefined) return there.exports
-    const packName = /^(\w+)\/.+\.js$/.exec(name)?.[1]
+    const packName = /^#(\w+)/.exec(name)?.[1]
     if (packName === undefined) return require(name)
     const pack = packs.get(packName) ?? readPack(packName)
     packs.set(packName, pack)
@@ -36,9 +36,8 @@ export function loadApp(): typeof App {
     pack[name]?.(module.exports, load, lazy, module, url)
     return module.exports
   }
-  const lazy = (name: string): unknown =>
-    new Proxy({}, { get: (_, key) => memberOf(load(name === 'luxon' ? 'luxon/luxon.js' : name) as object, key) })
-  return load('app/app.js') as typeof App
+  const lazy = (name: string): unknown => new Proxy({}, { get: (_, key) => memberOf(load(name) as object, key) })
+  return (load('#app') as { 'app.js': typeof App })['app.js']
 }
 
 /** What `import` finds under that name in a module: `default` is all of it. */

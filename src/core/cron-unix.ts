@@ -80,7 +80,7 @@ export function parseUnix(expression: string, problem: Problem): Fields {
 
 /** Whether crontab has that form of an item: cron-parser knows more, and means something else by it. */
 function isFormed({ form }: Field, item: string, items: readonly string[]): boolean {
-  return form.test(item) && (items.length === 1 || !item.includes('#'))
+  return item === '*' || (form.test(item) && (items.length === 1 || !item.includes('#')))
 }
 
 /** One item at a time: of a whole list cron-parser also refuses overlaps (`1-5,3`), and its errors name no field. */

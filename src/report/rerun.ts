@@ -3,7 +3,7 @@ import { formatInstant } from '../core/instant.ts'
 import type { Instant } from '../core/types.ts'
 import { localTime } from './local.ts'
 import type { LogFormat } from './log.ts'
-import { printable, safeJson } from './text.ts'
+import { listed, printable, safeJson } from './text.ts'
 
 /** How many of the slots of a range became what. */
 interface RerunCounts {
@@ -29,8 +29,6 @@ const WORDS: Readonly<Record<keyof RerunCounts, string>> = {
   duplicate: 'done by others in the meantime',
   left: 'not run',
 }
-
-const OR = new Intl.ListFormat('en-GB', { type: 'disjunction' })
 
 /** What became of the slots of a range, of which those were looked for that are one of `only`. */
 export interface RerunReport {
@@ -74,5 +72,5 @@ export function planSummary(slots: readonly { readonly why: Forceable }[], only:
 }
 
 function nothing(only: readonly Forceable[]): string {
-  return `nothing to do: no slot of the range is ${OR.format(only)}`
+  return `nothing to do: no slot of the range is ${listed(only, 'or')}`
 }

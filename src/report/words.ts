@@ -2,6 +2,7 @@ import cronstrue from 'cronstrue'
 import { formatInstant } from '../core/instant.ts'
 import { parseSchedule, type Schedule } from '../core/schedule.ts'
 import { slotsBetween } from '../core/slot.ts'
+import { listed } from './text.ts'
 
 /** So many times of a day are named one by one: it is what a person wants to read, and cannot be misread. */
 const NAMED_TIMES = 6
@@ -12,8 +13,6 @@ const DAY_MS = 86_400_000
 /** A month of 31 days, and a week that starts on a Sunday: in them, each value of a day field is one day. */
 const MONTH = { from: Date.UTC(2026, 0, 1), days: 31 }
 const WEEK = { from: Date.UTC(2026, 2, 1), days: 7 }
-
-const AND = new Intl.ListFormat('en-GB', { type: 'conjunction' })
 
 /**
  * A schedule in English words, with times of 24 hours. The words of each field are cronstrue's, but it is shown our own
@@ -40,7 +39,7 @@ export function inWords(schedule: Schedule): string {
       const { values: hours } = schedule.fields.hours
       return [
         seconds.length * minutes.length * hours.length <= NAMED_TIMES
-          ? `At ${AND.format(timesOf(seconds, minutes, hours))}`
+          ? `At ${listed(timesOf(seconds, minutes, hours), 'and')}`
           : timeWords(seconds, minutes, hours),
         dayWords(expression),
         months.size < 12 && phrase(`0 0 * ${ranges([...months])} *`),
@@ -71,7 +70,8 @@ function timeWords(seconds: readonly number[], minutes: readonly number[], hours
   else if (onTheMinute || minutes.length < 60) parts.push(words(`0 ${written(minutes, 60)} * * * *`))
   // cronstrue says "at 03:00" of an hour here, and the schedule need not fire at that time.
   if (hours.length === 1) parts.push(`in hour ${hours[0]}`)
-  else if (hours.length < 24) parts.push(`in the hours ${AND.format(ranges(hours).replaceAll('-', ' to ').split(','))}`)
+  else if (hours.length < 24)
+    parts.push(`in the hours ${listed(ranges(hours).replaceAll('-', ' to ').split(','), 'and')}`)
   return parts.map((part, index) => (index === 0 ? part : part.charAt(0).toLowerCase() + part.slice(1))).join(', ')
 }
 
