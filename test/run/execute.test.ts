@@ -476,7 +476,7 @@ describe('the rest of the flow', () => {
     const run = trigger('b', works(1), {
       fateOf: ({ verb }) => {
         verbs.push(verb)
-        return { kind: 'answered' }
+        return { kind: 'answered', afterMs: 5 }
       },
     })
     await time.run(run.result)
@@ -549,6 +549,34 @@ describe('the registry', () => {
     expect(duplicate.verbs).toEqual([])
     const forced = await verbsOf((fateOf) => trigger('d', works(1), { force: FORCE, ...(fateOf && { fateOf }) }), time)
     expect(forced.verbs).toEqual([])
+  })
+
+  test('the finish of a short run comes after its answer, over the connection that is open', async () => {
+    const { time, trigger } = world()
+    const verbs: string[] = []
+    const run = trigger('a', works(1), {
+      fateOf: ({ verb }) => {
+        verbs.push(verb)
+        return { kind: 'answered', afterMs: 5 }
+      },
+    })
+    await time.run(run.result)
+    expect(verbs).toEqual(['put', 'readEntry', 'writeEntry', 'put'])
+  })
+
+  test('the finish does not wait for an answer that stays away', async () => {
+    const { time, trigger, row } = world()
+    const startMs = time.now()
+    let finishedMs = 0
+    const run = trigger('a', works(1), {
+      fateOf: ({ verb }) => {
+        if (verb === 'put') finishedMs = time.now() - startMs
+        return { kind: verb === 'readEntry' ? 'stalled' : 'answered' }
+      },
+    })
+    await time.run(run.result)
+    expect(await row()).toMatchObject({ state: 'COMPLETED' })
+    expect(finishedMs).toBeLessThan(500)
   })
 
   test('one that is out of reach changes nothing about the run', async () => {
