@@ -29,7 +29,7 @@ export interface Stops {
   readonly aborted: AbortSignal
 }
 
-/** Milliseconds from an arbitrary start; never goes back. Not by `performance`, which takes Node a millisecond to load. */
+/** Milliseconds from an arbitrary start; never goes back. Not by `performance`, which takes most of a millisecond to load. */
 export function monotonicMs(): number {
   return Number(process.hrtime.bigint()) / 1e6
 }
