@@ -7,6 +7,7 @@
 //             loaded when they are asked for: a run never meets what prints tables
 //   *.cache   of a pack, for the Node that runs this, with what the fast commands need compiled
 import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -66,7 +67,10 @@ async function bundleParts() {
       const refer = (_, name) => `require("${partOf(name)}")["${name}"]`
       return `"${part}"(exports,require,lazy,module,moduleUrl){${code.replace(/require\("\.\/([\w-]+\.js)"\)/g, refer)}}`
     })
-    writeFileSync(join(OUT, `${pack}.js`), `({${(await Promise.all(functions)).join(',\n')}})\n`)
+    const text = `({${(await Promise.all(functions)).join(',\n')}})\n`
+    // Its id, which its compiled form has too (src/cli/load.ts).
+    const id = createHash('sha256').update(text).digest('hex').slice(0, 16)
+    writeFileSync(join(OUT, `${pack}.js`), `/*${id}*/${text}`)
   }
   const outputs = [program, luxon].flatMap(({ metafile }) => Object.values(metafile.outputs))
   const used = outputs.flatMap((output) => Object.entries(output.inputs))

@@ -8,14 +8,14 @@ const scripts = new Map()
 vm.Script = class extends vm.Script {
   constructor(source, options) {
     super(source, options)
-    scripts.set(options.filename, this)
+    scripts.set(options.filename, { script: this, id: source.slice(2, 18) })
   }
 }
 
 process.on('exit', (code) => {
   if (code !== 0) return
-  for (const [pack, script] of scripts) {
+  for (const [pack, { script, id }] of scripts) {
     const name = `${pack}-${process.version}-${process.platform}-${process.arch}.cache`
-    writeFileSync(join(dirname(process.argv[1]), name), script.createCachedData())
+    writeFileSync(join(dirname(process.argv[1]), name), Buffer.concat([Buffer.from(id), script.createCachedData()]))
   }
 })

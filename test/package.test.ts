@@ -87,7 +87,8 @@ test.each(PACKS)('the compiled form of %s fits the Node that made it', async (pa
   const cli = join(folder, 'node_modules/cronledger/dist/cli')
   const script = `
     const { readFileSync } = require('node:fs')
-    const cachedData = readFileSync(process.argv[2])
+    // After the id of its source, of 16 bytes.
+    const cachedData = readFileSync(process.argv[2]).subarray(16)
     const { cachedDataRejected } = new (require('node:vm').Script)(readFileSync(process.argv[1], 'latin1'), { filename: 'cronledger', cachedData })
     process.stdout.write(String(cachedDataRejected))`
   const paths = [`${pack}.js`, cacheOf(pack)].map((name) => join(cli, name))

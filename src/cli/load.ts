@@ -5,6 +5,10 @@ import { pathToFileURL } from 'node:url'
 import { Script } from 'node:vm'
 import type * as App from './app.ts'
 
+/** The source begins with it in a comment, after the slash and the star; the compiled form as it is. */
+const ID_AT = 2
+const ID_BYTES = 16
+
 /** A pack of the program, as the build makes it: a script whose value is this, a function a part, in CommonJS. */
 type Pack = Readonly<
   Record<string, (exports: object, require: Require, lazy: Require, module: Module, url: string) => void>
@@ -17,7 +21,8 @@ interface Module {
 /**
  * Runs the bundled program with V8's compiled form of it, which the build put beside it, and which saves a third of the
  * start-up. V8 itself refuses one of another version or of other flags (`NODE_OPTIONS`), and compiles anew. It does
- * not look at the processor, and a wrong one could crash: so the name says for which it is.
+ * not look at the processor, and a wrong one could crash: so the name says for which it is. Nor does it look at the
+ * source but for its length: so both begin with the id that the build gave them.
  */
 export function loadApp(): typeof App {
   const url = pathToFileURL(__filename).href
@@ -49,9 +54,14 @@ function readPack(name: string): Pack {
   const read = isSea() ? readAsset : readBeside
   const source = read(`${name}.js`)
   if (source === null) throw new Error(`${name}.js is missing: install cronledger anew`)
-  const cachedData = read(`${name}-${process.version}-${process.platform}-${process.arch}.cache`)
+  const compiled = read(`${name}-${process.version}-${process.platform}-${process.arch}.cache`)
+  const isOfSource = compiled?.subarray(0, ID_BYTES).equals(source.subarray(ID_AT, ID_AT + ID_BYTES)) ?? false
+  const cachedData = isOfSource ? compiled?.subarray(ID_BYTES) : undefined
   // The build writes ASCII only: one byte a character is what V8 keeps anyway.
-  const script = new Script(source.toString('latin1'), { filename: name, ...(cachedData !== null && { cachedData }) })
+  const script = new Script(source.toString('latin1'), {
+    filename: name,
+    ...(cachedData !== undefined && { cachedData }),
+  })
   return script.runInThisContext()
 }
 

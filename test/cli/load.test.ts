@@ -1,0 +1,42 @@
+import { spawnSync } from 'node:child_process'
+import { cpSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { MAIN, scratch } from '../support/cli.ts'
+
+const folder = scratch()
+let copies = 0
+
+/** The command line as it is built, in a place of its own. */
+function copy() {
+  const cli = join(folder, `copy-${++copies}`)
+  cpSync(dirname(MAIN), cli, { recursive: true })
+  const run = () => {
+    const { status, stderr } = spawnSync(process.execPath, [join(cli, 'main.js')], { encoding: 'utf8' })
+    return { status, stderr }
+  }
+  return { app: join(cli, 'app.js'), run }
+}
+
+describe('the bundled program', () => {
+  test('of another build is compiled anew, also where it is as long as the one that was compiled', () => {
+    const { app, run } = copy()
+    expect(run()).toEqual({ status: 64, stderr: expect.stringMatching(/^cronledger: no command; there are/) })
+    const other = readFileSync(app, 'latin1')
+      .replace(/^\/\*..../, '/*0000')
+      .replace('no command; there', 'an emptiness;there')
+    writeFileSync(app, other, 'latin1')
+    expect(run()).toEqual({ status: 64, stderr: expect.stringMatching(/^cronledger: an emptiness;there are/) })
+  })
+
+  test('that is not whole: 70, one line', () => {
+    const { app, run } = copy()
+    truncateSync(app, 1_000)
+    expect(run()).toEqual({ status: 70, stderr: expect.stringMatching(/^cronledger: cannot be loaded: .*\n$/) })
+    rmSync(app)
+    expect(run()).toEqual({
+      status: 70,
+      stderr: 'cronledger: cannot be loaded: app.js is missing: install cronledger anew\n',
+    })
+  })
+})
