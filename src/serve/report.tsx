@@ -14,7 +14,7 @@ import { printable } from '../report/text.ts'
 import type { KnownTask } from '../run/tasks.ts'
 import { readLines, readNeeds, type Span } from './overview.ts'
 import { askOptions, type Reading, type ReadTask, readKnown, readSlots } from './reading.ts'
-import { detailOf, readCalendar, readTask } from './task.ts'
+import { readCalendar, readTask, slotTold } from './task.ts'
 
 export interface ReportOptions {
   readonly span: Span
@@ -126,7 +126,7 @@ async function* taskPieces(read: ReadTask, span: Span, store: string, reading: R
   for await (const record of readSlots(read, span, reading)) {
     yield text(
       <article class="detail" id={anchorOf(task, record.slot)}>
-        <SlotDetail model={detailOf(read, record, store, reading)} level={3} live={false} />
+        <SlotDetail model={slotTold(read, record, store, reading)} level={3} live={false} />
       </article>,
     )
     told += 1

@@ -4,6 +4,7 @@ import { usageError } from '../core/errors.ts'
 import { formatInstant, parseInstant } from '../core/instant.ts'
 import { dueKeys } from '../core/missed.ts'
 import { quote } from '../core/problem.ts'
+import { scheduleWith } from '../core/schedules-in-force.ts'
 import { slotAfter, slotBefore, slotOf } from '../core/slot.ts'
 import { parseTimeRange } from '../core/time-range.ts'
 import type { Instant, StoredRow } from '../core/types.ts'
@@ -137,7 +138,7 @@ export async function readSlot(
   const first = inForce[0]?.since ?? slot
   const schedule = inForce.findLast(({ since }) => since <= slot)?.schedule ?? current
   return {
-    ...detailOf(read, { slot, row, mark: markOf({ slot, row }, reading) }, store, reading),
+    ...slotTold(read, { slot, row, mark: markOf({ slot, row }, reading) }, store, reading),
     // Before the first slot that was run nothing was due.
     before: schedule === null || slot <= first ? null : slotBefore(schedule, slot),
     after: schedule === null ? null : slotAfter(schedule, slot),
@@ -145,11 +146,13 @@ export async function readSlot(
 }
 
 /** What is told of a slot that was read. */
-export function detailOf({ head, inForce }: ReadTask, record: MarkedSlot, store: string, { now, skewMs }: Reading) {
+export function slotTold({ head, inForce }: ReadTask, record: MarkedSlot, store: string, { now, skewMs }: Reading) {
   const { slot, row } = record
   const own = row === null || isForeign(row) ? null : row.schedule
-  // The registry knows the schedule for whoever settles the slot or runs it again.
-  const target = { store: storeAnywhere(store), task: head.task, slot, schedule: inForce.length > 0 ? null : own }
+  // Whoever settles the slot or runs it again finds its schedule in the registry, unless none there has the slot: that of
+  // a late delivery may never have come into it.
+  const schedule = scheduleWith(inForce, slot) === null ? own : null
+  const target = { store: storeAnywhere(store), task: head.task, slot, schedule }
   return { record, clock: head.clock, target, now, skewMs }
 }
 
