@@ -130,14 +130,14 @@ function staleOrFailed(row: Row): 'stale' | 'failed' {
 }
 
 /** Why nothing but a force may start in this slot any more; null when it is open. */
-function doneBecause(row: Row): 'completed' | 'skipped' | null {
+export function doneBecause(row: Row): 'completed' | 'skipped' | null {
   const settled = (state: Row['state']) => row.settlements.some((settlement) => settlement.state === state)
   if (successOf(row) !== undefined || settled('COMPLETED')) return 'completed'
   return settled('SKIPPED') || row.state === 'SKIPPED' ? 'skipped' : null
 }
 
 /** Attempts that count against `maxAttempts`: made by scheduled triggers, and started. */
-function countedAttempts(row: Row): number {
+export function countedAttempts(row: Row): number {
   return row.attempts.filter((attempt) => attempt.trigger.kind === 'scheduled' && hasStarted(attempt)).length
 }
 

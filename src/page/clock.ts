@@ -9,6 +9,8 @@ export interface WallClock {
   time(instant: Instant): string
   /** `2026-11-24`. */
   day(instant: Instant): string
+  /** `2026-11-24 03:00 Asia/Tokyo (2026-11-23T18:00:00Z)`, of UTC the instant alone: in whole seconds, for a sentence. */
+  both(instant: Instant): string
 }
 
 /**
@@ -19,13 +21,16 @@ export function wallClock(name: string): WallClock {
   const zone = IANAZone.isValidZone(name) ? name : 'UTC'
   const clock = IANAZone.create(zone)
   const local = (instant: Instant) => formatInstant(instant + Math.round(clock.offset(instant) * 60) * 1000)
+  const time = (instant: Instant) =>
+    local(instant)
+      .slice(0, 19)
+      .replace('T', ' ')
+      .replace(/(:\d\d):00$/, '$1')
+  const second = (instant: Instant) => formatInstant(Math.floor(instant / 1000) * 1000)
   return {
     zone,
-    time: (instant) =>
-      local(instant)
-        .slice(0, 19)
-        .replace('T', ' ')
-        .replace(/(:\d\d):00$/, '$1'),
+    time,
+    both: (instant) => (zone === 'UTC' ? second(instant) : `${time(instant)} ${zone} (${second(instant)})`),
     day: (instant) => local(instant).slice(0, 10),
   }
 }

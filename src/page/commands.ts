@@ -22,7 +22,7 @@ const RERUN_NOTE = 'Put the batch’s own command in the place of COMMAND, and s
 const WORD_NOTE = 'Starts nothing; puts your word on record. Say why in the place of WHY.'
 
 /** What can be done about a slot of that mark, the likeliest first. */
-export function remediesOf(mark: Mark, target: CommandTarget): readonly Remedy[] {
+export function remediesOf(mark: Mark, target: CommandTarget, now: Instant): readonly Remedy[] {
   const rerun = {
     title: 'Run it again',
     command: `${command('rerun', target)} --reason WHY -- COMMAND`,
@@ -55,7 +55,8 @@ export function remediesOf(mark: Mark, target: CommandTarget): readonly Remedy[]
       ]
     case 'skipped':
     case 'completed':
-      return [rerun]
+      // Before it is due a run has nothing to work on, and what is settled so needs nothing.
+      return target.slot > now ? [] : [rerun]
     case 'unknown':
       return [
         { title: 'Read it with a newer version', command: command('show', target), note: 'Update cronledger first.' },

@@ -1,9 +1,7 @@
 import { isForeign } from '../core/decide.ts'
-import { formatInstant } from '../core/instant.ts'
 import type { Instant, Row } from '../core/types.ts'
-import { endingText } from '../report/log.ts'
 import { slotFacts, slotTimeline } from '../report/show.ts'
-import { elapsed, printable } from '../report/text.ts'
+import { printable } from '../report/text.ts'
 import { Badge } from './badge.tsx'
 import type { WallClock } from './clock.ts'
 import { type CommandTarget, remediesOf } from './commands.ts'
@@ -12,6 +10,7 @@ import type { MarkedSlot } from './history-table.tsx'
 import type { Links } from './links.ts'
 import type { Mark } from './marks.ts'
 import { Time } from './time.tsx'
+import { whyText } from './why.ts'
 
 export interface SlotModel {
   readonly record: MarkedSlot
@@ -27,10 +26,11 @@ export interface SlotModel {
 export function SlotView({ model, links }: { readonly model: SlotModel; readonly links: Links }) {
   const { target, clock, before, after } = model
   const { task } = target
-  const neighbour = (slot: Instant | null, label: string) =>
+  const neighbour = (slot: Instant | null, before: string, after = '') =>
     slot !== null && (
       <a href={links.slot(task, slot)}>
-        {label} {clock.time(slot)}
+        {before} <Time at={slot} clock={clock} />
+        {after}
       </a>
     )
   return (
@@ -41,7 +41,7 @@ export function SlotView({ model, links }: { readonly model: SlotModel; readonly
       <SlotDetail model={model} level={1} live />
       <nav class="pages" aria-label="Slots beside it">
         {neighbour(before, '← Slot before:')}
-        {neighbour(after, 'Slot after: →')}
+        {neighbour(after, 'Slot after:', ' →')}
       </nav>
     </>
   )
@@ -70,15 +70,15 @@ export function SlotDetail({ model, level, live }: DetailProps) {
       <p class="facts">
         <Badge mark={mark} /> · {clock.zone}
       </p>
-      <p class="why">{printable(why(record, now, clock))}</p>
-      {!isPlain && <Remedies mark={mark} target={target} level={below} live={live} />}
+      <p class="why">{printable(whyText(record, now, clock))}</p>
+      {!isPlain && <Remedies mark={mark} target={target} now={now} level={below} live={live} />}
       {own !== null && (
         <section class="timeline">
           <Heading level={below}>Timeline</Heading>
           <ol>
             {slotTimeline(own).map(({ at, text }) => (
               <li>
-                <Time at={at} clock={clock} /> <span class="event">{printable(text)}</span>
+                <Time at={at} clock={clock} /> <span>{printable(text)}</span>
               </li>
             ))}
           </ol>
@@ -88,7 +88,7 @@ export function SlotDetail({ model, level, live }: DetailProps) {
         <section>
           <Heading level={below}>Row</Heading>
           <dl>
-            {Object.entries(slotFacts(own, now, skewMs)).map(([name, text]) => (
+            {Object.entries(factsOf(own, now, skewMs, clock)).map(([name, text]) => (
               <>
                 <dt>{name}</dt>
                 <dd>{printable(text)}</dd>
@@ -101,18 +101,30 @@ export function SlotDetail({ model, level, live }: DetailProps) {
   )
 }
 
+function factsOf(row: Row, now: Instant, skewMs: number, clock: WallClock): Readonly<Record<string, string>> {
+  const { leaseUntil, expiresAt } = row
+  return {
+    ...slotFacts(row, now, skewMs),
+    ...(leaseUntil !== null && { lease: `until ${clock.both(leaseUntil)}` }),
+    ...(expiresAt !== null && { expires: clock.both(expiresAt) }),
+  }
+}
+
 interface RemediesProps extends Omit<DetailProps, 'model'> {
   readonly mark: Mark
   readonly target: CommandTarget
+  readonly now: Instant
 }
 
-function Remedies({ mark, target, level, live }: RemediesProps) {
+function Remedies({ mark, target, now, level, live }: RemediesProps) {
+  const remedies = remediesOf(mark, target, now)
+  if (remedies.length === 0) return null
   const needed = mark === 'missed' || mark === 'failed' || mark === 'stale'
   return (
     <section class={`remedies ${needed ? 'needed' : ''}`}>
       <Heading level={level}>{needed ? 'What to do' : 'What can be done'}</Heading>
       {live && <p id="copied" class="aside" role="status" />}
-      {remediesOf(mark, target).map(({ title, command, note }) => (
+      {remedies.map(({ title, command, note }) => (
         <div class="remedy">
           <p>{title}</p>
           <div class="command">
@@ -134,43 +146,4 @@ function Remedies({ mark, target, level, live }: RemediesProps) {
 function unbroken(command: string) {
   const [first = '', ...rest] = command.split(' --')
   return [<span>{first}</span>, ...rest.flatMap((option) => [' ', <span>--{option}</span>])]
-}
-
-/** Why the slot is what it is, in a sentence or two. */
-function why({ slot, row, mark }: MarkedSlot, now: Instant, clock: WallClock): string {
-  if (row === null) {
-    if (mark === 'missed')
-      return `It was due ${elapsed(now - slot)} ago and nothing is on record: nothing asked to run it, or what asked could not reach the ledger.`
-    return slot > now
-      ? `It is due in ${elapsed(slot - now)}.`
-      : `It has been due for ${elapsed(now - slot)}; nothing is on record yet.`
-  }
-  if (isForeign(row))
-    return `A newer cronledger wrote this row (schema ${row.schemaVersion}): update this one to read it.`
-  const attempt = row.attempts.at(-1)
-  const settlement = row.settlements.at(-1)
-  const last =
-    attempt === undefined ? 'It has no attempt' : `Attempt ${attempt.number} on ${attempt.host} ${endingText(attempt)}`
-  const word =
-    settlement !== undefined && settlement.afterAttempt >= row.attempts.length
-      ? `${settlement.by} settled it as ${settlement.state} at ${formatInstant(settlement.at)}: ${settlement.reason}`
-      : null
-  switch (mark) {
-    case 'stale':
-      return `Attempt ${attempt?.number} on ${attempt?.host} never reported its end, and its lease ran out at ${leaseText(row, clock)}: nobody knows how far it came. Look what it did before you run it again.`
-    case 'failed':
-      return `${word ?? last}. A scheduled trigger that has no attempt left is refused here until a person acts.`
-    case 'running':
-      if (attempt?.phase === 'waiting') return `${attempt.host} has claimed it and waits: nothing is started yet.`
-      return `${last}; its lease is trusted until ${leaseText(row, clock)}.`
-    case 'completed':
-    case 'skipped':
-      return `${word ?? last}. A scheduled trigger of this slot is a duplicate, and starts nothing.`
-    default:
-      return `${word ?? last}.`
-  }
-}
-
-function leaseText({ leaseUntil }: Row, clock: WallClock): string {
-  return leaseUntil === null ? 'an unknown time' : `${clock.time(leaseUntil)} ${clock.zone}`
 }

@@ -21,3 +21,9 @@ test('a zone that nobody knows is UTC', () => {
   expect(wallClock('<script>')).toMatchObject({ zone: 'UTC' })
   expect(wallClock('Mars/Olympus').time(0)).toBe('1970-01-01 00:00')
 })
+
+test('in a sentence UTC stands beside the time of another zone', () => {
+  const at = Date.parse('2026-11-24T03:00:05.123Z')
+  expect(wallClock('Asia/Tokyo').both(at)).toBe('2026-11-24 12:00:05 Asia/Tokyo (2026-11-24T03:00:05Z)')
+  expect(wallClock('UTC').both(at)).toBe('2026-11-24T03:00:05Z')
+})

@@ -13,7 +13,7 @@ function wordsOf(command: string): string[] {
 }
 
 test.each(MARK_NAMES)('what can be done about a slot that is %s reaches the program word by word', (mark) => {
-  const remedies = remediesOf(mark, target)
+  const remedies = remediesOf(mark, target, target.slot)
   expect(remedies.length).toBeGreaterThan(0)
   for (const { command } of remedies) {
     const [name, ...words] = wordsOf(command)
@@ -26,8 +26,12 @@ test.each(MARK_NAMES)('what can be done about a slot that is %s reaches the prog
 
 test('a task that the registry does not know brings its schedule along', () => {
   const schedule = { expression: 'rate(6 hours)', zone: 'UTC', anchor: 0 }
-  const [first] = remediesOf('failed', { ...target, store: 'dynamodb:ledger', schedule })
+  const [first] = remediesOf('failed', { ...target, store: 'dynamodb:ledger', schedule }, target.slot)
   expect(first?.command).toBe(
     "cronledger rerun --store dynamodb:ledger --task a/../b --slot 2026-11-24T03:00:00Z --schedule 'rate(6 hours)' --timezone UTC --anchor 1970-01-01T00:00:00Z --reason WHY -- COMMAND",
   )
+})
+
+test.each(['completed', 'skipped'] as const)('a coming slot that is settled as %s needs nothing', (mark) => {
+  expect(remediesOf(mark, target, target.slot - 1)).toEqual([])
 })
