@@ -1,5 +1,5 @@
 import { printable } from '../report/text.ts'
-import type { Links } from './links.ts'
+import type { Links, TaskQuery } from './links.ts'
 import { MARKS, type Mark } from './marks.ts'
 
 /** What a day's slots were, by mark. */
@@ -69,6 +69,8 @@ interface CalendarProps {
   readonly model: CalendarModel
   readonly task: string
   readonly links: Links
+  /** What else is asked of the slots of a day. */
+  readonly query?: TaskQuery
   /** With the script that makes the arrow keys work: then the Tab key stops at one day only, the last. */
   readonly live: boolean
 }
@@ -125,7 +127,7 @@ function isLinked({ days, readSince }: CalendarModel, day: string): boolean {
   return days.has(day) || (readSince !== null && day < readSince)
 }
 
-function Day({ day, model, task, links, live, stop }: { readonly day: string } & MonthProps) {
+function Day({ day, model, task, links, query, live, stop }: { readonly day: string } & MonthProps) {
   const tally = model.days.get(day)
   const number = Number(day.slice(8))
   if (!isLinked(model, day)) return <span class="c day">{number}</span>
@@ -133,7 +135,7 @@ function Day({ day, model, task, links, live, stop }: { readonly day: string } &
   return (
     <a
       class={`c day ${mark ?? 'unread'}`}
-      href={links.task(task, { since: day, until: day, year: day.slice(0, 4) })}
+      href={links.task(task, { ...query, before: undefined, since: day, until: day, year: day.slice(0, 4) })}
       tabindex={live && day !== stop ? -1 : undefined}
       aria-label={`${printable(task)}, ${dayText(day)}, ${tally === undefined ? 'not counted' : tallyText(tally)}`}
     >

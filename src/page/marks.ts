@@ -20,8 +20,11 @@ export const MARKS = {
 
 export type Mark = keyof typeof MARKS
 
-/** What a person may look for in a history, in the order of the legend. */
+/** In the order of the legend. */
 export const MARK_NAMES = Object.keys(MARKS) as readonly Mark[]
+
+/** What a person may look for in a history, which has nothing that is still to come and not on record. */
+export const HISTORY_MARKS = MARK_NAMES.filter((mark) => mark !== 'next')
 
 export interface MarkTerms {
   readonly now: Instant

@@ -17,8 +17,10 @@ export interface Needs {
   /** Which slots were looked at, in words: `in the last 7d`. */
   readonly when: string
   readonly now: Instant
-  /** Why the answer is not whole; null where it is. */
-  readonly problem: string | null
+  /** Tasks that were looked at. */
+  readonly tasks: number
+  /** Why the answer is not whole, task by task; empty where it is. */
+  readonly problems: readonly string[]
 }
 
 /** So many are named on top of the page: a line or two. The others are one click away. */
@@ -26,33 +28,44 @@ const NAMED = 6
 
 /** One line on top of the overview. */
 export function NeedsLine({ needs, links }: { readonly needs: Needs; readonly links: Links }) {
-  const { groups, count, problem } = needs
+  const { groups, count, problems, when } = needs
   const total = totalOf(count)
   return (
     <section
       id="needs-line"
-      class={`needs ${total === 0 && problem === null ? 'well' : 'ill'}`}
+      class={`needs ${total === 0 && problems.length === 0 ? 'well' : ''}`}
       aria-label="Needs a person, in short"
     >
       <p>
-        <strong>
-          {total === 0
-            ? problem === null
-              ? 'All is well.'
-              : 'Not known whether all is well.'
-            : `${slots(total)} a person:`}
-        </strong>{' '}
-        {total > 0 && `${countsText(count)} `}
-        <span class="quiet">{needs.when}</span>
-        {problem !== null && <span class="problem"> {printable(problem)}</span>}
+        {total === 0 ? (
+          <>
+            <strong>{wellText(needs)}</strong> <span class="quiet">{when}.</span>
+          </>
+        ) : (
+          <>
+            <strong>{slots(needs, total)} a person:</strong> {`${countsText(count)} `}
+            <span class="quiet">{when}</span>
+          </>
+        )}
       </p>
+      {problems.slice(0, 1).map((problem) => (
+        <p class="problem">
+          {printable(problem)}
+          {problems.length > 1 && (
+            <>
+              {' '}
+              <a href={links.needs}>and {problems.length - 1} more tasks</a>
+            </>
+          )}
+        </p>
+      ))}
       {total > 0 && (
         <ul>
           {groups.slice(0, NAMED).map(({ newest: { task, slot, kind, schedule }, count }) => (
             <li>
               <a href={links.slot(task, slot)}>
                 <Sign mark={kind === 'late' ? 'completed' : kind} />
-                {printable(task)} <span class="quiet">{wallClock(schedule.zone).time(slot)}</span> {kind}
+                {printable(task)} <Time at={slot} clock={wallClock(schedule.zone)} /> {kind}
               </a>
               {count > 1 && <span class="quiet"> and {count - 1} before</span>}
             </li>
@@ -68,8 +81,14 @@ export function NeedsLine({ needs, links }: { readonly needs: Needs; readonly li
   )
 }
 
-function slots(total: number): string {
-  return total === 1 ? '1 slot needs' : `${total} slots need`
+function wellText({ tasks, problems }: Needs): string {
+  if (problems.length > 0) return 'Not known whether all is well'
+  return tasks === 0 ? 'No task was to run' : 'All is well'
+}
+
+function slots({ problems }: Needs, total: number): string {
+  const least = problems.length > 0
+  return `${least ? 'At least ' : ''}${total === 1 ? '1 slot needs' : `${total} slots need`}`
 }
 
 function totalOf(count: Needs['count']): number {
@@ -86,7 +105,7 @@ export function NeedsList({
   readonly links: Links
   readonly level: Level
 }) {
-  const { found, count, problem, now } = needs
+  const { found, count, problems, now } = needs
   const total = totalOf(count)
   return (
     <section id="needs" aria-labelledby="needs-title">
@@ -94,14 +113,16 @@ export function NeedsList({
         What needs a person
       </Heading>
       <p>
-        {total === 0 ? 'All is well' : countsText(count)}
+        {total === 0 ? wellText(needs) : `${problems.length > 0 ? 'At least ' : ''}${countsText(count)}`}
         {` ${needs.when}.`}
         {total > found.length && ` ${found.length} are shown, of each task and kind the newest.`}
       </p>
-      {problem !== null && <p class="problem">{printable(problem)}</p>}
+      {problems.map((problem) => (
+        <p class="problem">{printable(problem)}</p>
+      ))}
       {found.length > 0 && (
         <section class="scroll" tabindex={0} aria-label="The slots that need a person">
-          <table class="list">
+          <table class="list stacked">
             <thead>
               <tr>
                 <th scope="col">Task and slot</th>

@@ -8,7 +8,7 @@ import type { WallClock } from './clock.ts'
 import { Heading, type Level } from './heading.tsx'
 import { HistoryHead, HistoryRow, latenessMsOf, type MarkedSlot } from './history-table.tsx'
 import type { Links, TaskQuery } from './links.ts'
-import { MARK_NAMES, MARKS } from './marks.ts'
+import { HISTORY_MARKS, MARKS } from './marks.ts'
 import { Plot, type Point } from './plot.tsx'
 import { Time } from './time.tsx'
 
@@ -22,7 +22,9 @@ export interface ScheduleChange {
 export interface TaskHead {
   readonly task: string
   readonly clock: WallClock
-  /** Oldest first; the last one is in force. Empty for a task that only has rows. */
+  /** The schedule in force, or of a task that only has rows that of the newest; null where this version cannot read that. */
+  readonly current: Pick<ScheduleChange, 'spec' | 'words'> | null
+  /** Those of the registry, oldest first. Empty for a task that only has rows. */
   readonly schedules: readonly ScheduleChange[]
   readonly next: Instant | null
 }
@@ -35,24 +37,27 @@ export interface TaskPage {
   readonly before: Instant | null
   /** Slots that were looked at for this page, where the filter wanted few of them; null where it is whole. */
   readonly scanned: number | null
+  /** Why there is no more of it; null where there is nothing wrong. */
+  readonly problem: string | null
 }
 
 /** The name and the schedule of a task. */
 export function TaskTitle({ head, level }: { readonly head: TaskHead; readonly level: Level }) {
-  const { task, clock, schedules, next } = head
-  const current = schedules.at(-1)
+  const { task, clock, current, schedules, next } = head
   return (
     <>
       <Heading level={level}>{printable(task)}</Heading>
       <p class="facts">
-        {current === undefined ? (
-          'Its schedule is not known to the registry.'
-        ) : (
+        {current !== null && (
           <>
             {printable(current.words ?? 'A schedule that this version cannot read')} · {clock.zone} ·{' '}
             <code>{printable(current.spec.expression)}</code>
           </>
         )}
+        {schedules.length === 0 &&
+          (current === null
+            ? 'Its schedule is not known.'
+            : ' (by its newest row: the registry does not know the task)')}
         {next !== null && (
           <>
             {' '}
@@ -64,9 +69,9 @@ export function TaskTitle({ head, level }: { readonly head: TaskHead; readonly l
   )
 }
 
-export function TaskView({ head, page, calendar, years, links, now }: TaskViewProps) {
+export function TaskView({ head, page, calendar, year: shown, years, links, now }: TaskViewProps) {
   const { task, clock } = head
-  const { query, slots } = page
+  const { query, slots, problem } = page
   return (
     <>
       <nav class="crumbs" aria-label="Where you are">
@@ -78,22 +83,37 @@ export function TaskView({ head, page, calendar, years, links, now }: TaskViewPr
           <h2 id="calendar-title">Calendar</h2>
           <nav aria-label="Years">
             {years.map((year) =>
-              calendar.from.startsWith(year) ? (
+              year === shown ? (
                 <strong aria-current="true">{year}</strong>
               ) : (
-                <a href={links.task(task, { year })}>{year}</a>
+                <a href={links.task(task, { ...query, year })}>{year}</a>
               ),
             )}
           </nav>
         </div>
-        <Calendar model={calendar} task={task} links={links} live />
+        {calendar === null ? (
+          <p class="problem">A row of this year cannot be read.</p>
+        ) : (
+          <Calendar model={calendar} task={task} links={links} query={query} live />
+        )}
       </section>
+      <Changes head={head} level={2} />
       <section aria-labelledby="history-title">
         <h2 id="history-title">History</h2>
         <Filters task={task} query={query} zone={clock.zone} />
-        {slots.length === 0 ? (
-          <p class="empty">{isFiltered(query) ? 'No slot matches.' : 'No slot is on record, and none was due.'}</p>
-        ) : (
+        {problem !== null && <p class="problem">{printable(problem)}</p>}
+        {slots.length === 0 && problem === null && (
+          <p class="empty">
+            {isFiltered(query) ? (
+              <>
+                No slot matches. <a href={links.task(task, { year: query.year })}>All slots</a>
+              </>
+            ) : (
+              'No slot is on record, and none was due.'
+            )}
+          </p>
+        )}
+        {slots.length > 0 && (
           <>
             <Plots slots={slots} clock={clock} now={now} />
             <section class="scroll" tabindex={0} aria-label="Table of the history">
@@ -110,7 +130,6 @@ export function TaskView({ head, page, calendar, years, links, now }: TaskViewPr
         )}
         <Pages head={head} page={page} links={links} />
       </section>
-      <Changes head={head} level={2} />
     </>
   )
 }
@@ -118,7 +137,9 @@ export function TaskView({ head, page, calendar, years, links, now }: TaskViewPr
 interface TaskViewProps {
   readonly head: TaskHead
   readonly page: TaskPage
-  readonly calendar: CalendarModel
+  /** Null where a row of it cannot be read. */
+  readonly calendar: CalendarModel | null
+  readonly year: string
   /** The years that have slots, newest first. */
   readonly years: readonly string[]
   readonly links: Links
@@ -157,16 +178,18 @@ export function Plots({
 
 function Filters({ task, query, zone }: { readonly task: string; readonly query: TaskQuery; readonly zone: string }) {
   const { state, duplicates, since, until, year } = query
+  const unseen = (name: string, text: string | undefined) => (text && dateOf(text) === '' ? ` ${name} ${text}` : '')
+  const byAddress = unseen('from', since) + unseen('to', until)
   return (
     <search>
-      <form method="get" action="/task" class="filters">
+      <form method="get" action="/task" autocomplete="off">
         <input type="hidden" name="task" value={task} />
         {year && <input type="hidden" name="year" value={year} />}
         <label>
           State
           <select name="state">
             <option value="">any</option>
-            {MARK_NAMES.filter((name) => name !== 'unknown' && name !== 'next').map((name) => (
+            {HISTORY_MARKS.map((name) => (
               <option value={name} selected={name === state}>
                 {MARKS[name].word}
               </option>
@@ -190,6 +213,7 @@ function Filters({ task, query, zone }: { readonly task: string; readonly query:
           Days in {zone}
         </span>
       </form>
+      {byAddress !== '' && <p class="quiet">The address asks for slots{printable(byAddress)}, which no field shows.</p>}
     </search>
   )
 }

@@ -22,7 +22,7 @@ import { isOwnHost } from './guard.ts'
 import { readNeeds, readOverview } from './overview.ts'
 import type { Reading } from './reading.ts'
 import { shareAnswers } from './shared.ts'
-import { readCalendar, readPage, readSlot, readTask, yearsOf } from './task.ts'
+import { calendarOf, readPage, readSlot, readTask, yearsOf } from './task.ts'
 
 export interface AppOptions extends Omit<MarkTerms, 'now'> {
   readonly ledger: Ledger
@@ -82,16 +82,23 @@ export function createApp(options: AppOptions): Hono {
   const shared = {
     pages: shareAnswers<ReturnType<typeof render> | null>(clock),
     needs: shareAnswers<Awaited<ReturnType<typeof readNeeds>>>(clock),
-    calendar: shareAnswers<Awaited<ReturnType<typeof readCalendar>>>(clock),
+    calendar: shareAnswers<Awaited<ReturnType<typeof calendarOf>>>(clock),
   }
 
-  /** A reading with its own time limit. What others share must not end with one who goes away. */
-  async function reading<T>(leaves: readonly AbortSignal[], read: (reading: Reading) => Promise<T>): Promise<T> {
+  /**
+   * A reading that ends at `untilMs` of the monotonic clock, which is one for all readings of a request. What others share
+   * must not end with one who goes away.
+   */
+  async function reading<T>(
+    untilMs: number,
+    leaves: readonly AbortSignal[],
+    read: (reading: Reading) => Promise<T>,
+  ): Promise<T> {
     const over = new AbortController()
     // One for each question that is on its way, of many tasks at a time.
     setMaxListeners(0, over.signal)
     const finished = new AbortController()
-    void clock.wait(options.ledgerTimeoutMs, finished.signal).then(() => over.abort())
+    void clock.wait(untilMs - clock.monotonicMs(), finished.signal).then(() => over.abort())
     const unlink = link(leaves, over)
     try {
       const { ledgerTimeoutMs, graceMs, skewMs } = options
@@ -126,7 +133,10 @@ export function createApp(options: AppOptions): Hono {
   }
 
   /** Shows a view, which is read in its turn; null: there is no such thing. `keyOf` names those that all share. */
-  function show(read: (context: Context) => Promise<View | null>, keyOf?: (context: Context) => string) {
+  function show(
+    read: (context: Context, untilMs: number) => Promise<View | null>,
+    keyOf?: (context: Context) => string,
+  ) {
     return async (context: Context) => {
       if (limit.pendingCount >= MAX_WAITING) {
         const message = 'Too many views are asked for at the same time; try again.'
@@ -135,7 +145,7 @@ export function createApp(options: AppOptions): Hono {
       const make = () =>
         limit(async () => {
           const begunMs = clock.monotonicMs()
-          const view = await read(context)
+          const view = await read(context, begunMs + options.ledgerTimeoutMs)
           return view === null ? null : render(view, clock.monotonicMs() - begunMs)
         })
       const page = await (keyOf === undefined ? make() : shared.pages.get(keyOf(context), make))
@@ -183,10 +193,13 @@ export function createApp(options: AppOptions): Hono {
   app.get(
     '/',
     show(
-      async (context) => {
+      async (context, untilMs) => {
         const query = overviewQueryOf(context)
-        const model = await reading([], (own) => readOverview(query, own))
-        const needs = await needsNow()
+        // Side by side: whoever shares the second must not find its time used up by the first.
+        const [model, needs] = await Promise.all([
+          reading(untilMs, [], (own) => readOverview(query, own)),
+          needsUntil(untilMs),
+        ])
         return {
           title: 'Tasks',
           main: (
@@ -204,13 +217,13 @@ export function createApp(options: AppOptions): Hono {
 
   app.get(
     '/needs',
-    show(async () => {
+    show(async (_, untilMs) => {
       const main = (
         <>
           <nav class="crumbs" aria-label="Where you are">
             <a href={SERVED.overview()}>Tasks</a>
           </nav>
-          <NeedsList needs={await needsNow()} links={SERVED} level={1} />
+          <NeedsList needs={await needsUntil(untilMs)} links={SERVED} level={1} />
         </>
       )
       return { title: 'What needs a person', main, moves: false }
@@ -219,8 +232,8 @@ export function createApp(options: AppOptions): Hono {
 
   app.get(
     '/task',
-    show((context) =>
-      reading([context.req.raw.signal], async (own) => {
+    show((context, untilMs) =>
+      reading(untilMs, [context.req.raw.signal], async (own) => {
         const read = await readTask(taskOf(context), own)
         if (read === null) return null
         const query = taskQueryOf(context)
@@ -228,13 +241,12 @@ export function createApp(options: AppOptions): Hono {
         const { year, years } = yearsOf(read, { asked: query.year, oldest: page.slots.at(-1)?.slot }, own)
         const { task } = read.head
         const calendar = await shared.calendar.get(JSON.stringify([task, year]), () =>
-          reading([], (apart) => readCalendar(read, { from: `${year}-01`, to: `${year}-12` }, apart)),
+          reading(untilMs, [], (apart) => calendarOf(read, { from: `${year}-01`, to: `${year}-12` }, apart)),
         )
+        const props = { head: read.head, page, calendar, year, years, now: own.now }
         return {
           title: task,
-          main: (
-            <TaskView head={read.head} page={page} calendar={calendar} years={years} links={SERVED} now={own.now} />
-          ),
+          main: <TaskView {...props} links={SERVED} />,
           moves: page.slots.some(({ mark }) => mark === 'running' || mark === 'due'),
         }
       }),
@@ -243,8 +255,8 @@ export function createApp(options: AppOptions): Hono {
 
   app.get(
     '/slot',
-    show((context) =>
-      reading([context.req.raw.signal], async (own) => {
+    show((context, untilMs) =>
+      reading(untilMs, [context.req.raw.signal], async (own) => {
         const slot = parseInstant(required(context, 'slot'), 'slot')
         if (slot % 1000 !== 0) throw usageError(`slot is ${formatInstant(slot)}; allowed are whole seconds`)
         const read = await readTask(taskOf(context), own)
@@ -267,9 +279,9 @@ export function createApp(options: AppOptions): Hono {
     return problem(context, 'This is a bug', 'cronledger could not show this; its log says why.', 500)
   })
 
-  function needsNow() {
+  function needsUntil(untilMs: number) {
     return shared.needs.get('', () =>
-      reading([], (own) =>
+      reading(untilMs, [], (own) =>
         readNeeds(own, { since: own.now - NEEDS_MS, until: own.now }, `in the last ${formatDuration(NEEDS_MS)}`),
       ),
     )

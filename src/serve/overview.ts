@@ -1,5 +1,5 @@
 import pLimit from 'p-limit'
-import { LedgerError } from '../core/errors.ts'
+import { slotAfter } from '../core/slot.ts'
 import type { Instant } from '../core/types.ts'
 import type { OverviewQuery } from '../page/links.ts'
 import { rejectedText } from '../page/marks.ts'
@@ -7,12 +7,15 @@ import type { Needs } from '../page/needs.tsx'
 import { CELLS, type Cell, type OverviewModel, type TaskLine } from '../page/overview.tsx'
 import type { Found } from '../report/check.ts'
 import type { KnownTask } from '../run/tasks.ts'
-import { askOptions, type Reading, readKnown, readSlots } from './reading.ts'
+import { askOptions, faultOf, type Reading, type ReadTask, readKnown, readSlots } from './reading.ts'
 
 /** Tasks on one page: what a person scrolls, and memory holds with all their slots. */
 const TASKS_PER_PAGE = 200
 /** Tasks that are asked for at a time: DynamoDB answers them side by side, and one viewer must not take all its throughput. */
 const TASKS_AT_A_TIME = 16
+
+/** Slots to come that a task shows: one that is settled early is seen, and the next one beside it. */
+const CELLS_AHEAD = 3
 
 /** Findings that are kept, of all and of one task and kind: a list that a person still reads. All are counted. */
 const MAX_FOUND = 500
@@ -34,78 +37,85 @@ export async function readOverview(query: OverviewQuery, reading: Reading): Prom
     if (known.length > TASKS_PER_PAGE) break
   }
   const shown = known.slice(0, TASKS_PER_PAGE)
-  const lines = await readLines(shown, reading)
+  const lines = await readLines(
+    shown.map((task) => readKnown(task, reading.now)),
+    reading,
+  )
   return { lines, query, more: known.length > shown.length ? (shown.at(-1)?.task ?? null) : null }
 }
 
 /** Each task with its newest slots (in `span`, where that is given). */
-export function readLines(tasks: readonly KnownTask[], reading: Reading, span?: Span): Promise<TaskLine[]> {
+export function readLines(tasks: readonly ReadTask[], reading: Reading, span?: Span): Promise<TaskLine[]> {
   const limit = pLimit(TASKS_AT_A_TIME)
   return Promise.all(tasks.map((task) => limit(() => readLine(task, reading, span))))
 }
 
-async function readLine(known: KnownTask, reading: Reading, span?: Span): Promise<TaskLine> {
-  const { task } = known
-  const read = readKnown(known, reading.now)
+async function readLine(read: ReadTask, reading: Reading, span?: Span): Promise<TaskLine> {
   const { head, problem } = read
-  const current = head.schedules.at(-1)
-  const line = {
-    task,
-    clock: head.clock,
-    words: current?.words ?? '',
-    expression: current?.spec.expression ?? '',
-    next: head.next,
-  }
+  const { task, clock, current, next } = head
+  const line = { task, clock, words: current?.words ?? '', expression: current?.spec.expression ?? '', next }
   const nothing = { ...line, cells: [], lastSuccess: null }
   if (problem !== null) return { ...nothing, problem }
   try {
     const cells: Cell[] = []
-    for await (const { slot, row, mark } of readSlots(read, { ...span, limit: CELLS }, reading)) {
+    const until = Math.min(span?.until ?? Number.POSITIVE_INFINITY, aheadUntil(read, reading.now))
+    for await (const { slot, row, mark } of readSlots(read, { ...span, until, limit: CELLS }, reading)) {
       cells.push({ slot, mark, rejected: rejectedText(row) })
       if (cells.length === CELLS) break
     }
-    const lastSuccess = cells.find(({ mark }) => mark === 'completed')?.slot ?? null
-    const isAhead = head.next !== null && span === undefined && !cells.some(({ slot }) => slot === head.next)
-    const ahead: Cell[] = isAhead && head.next !== null ? [{ slot: head.next, mark: 'next', rejected: '' }] : []
+    const lastSuccess = cells.find(({ slot, mark }) => mark === 'completed' && slot <= reading.now)?.slot ?? null
+    const isAhead = next !== null && span === undefined && !cells.some(({ slot }) => slot === next)
+    const ahead: Cell[] = isAhead ? [{ slot: next, mark: 'next', rejected: '' }] : []
     // A slot ahead that a person has settled may stand behind the next one.
     const ordered = [...ahead, ...cells].sort((one, other) => one.slot - other.slot)
     return { ...line, cells: ordered.slice(-CELLS), lastSuccess, problem: null }
   } catch (error) {
-    // What is wrong with one task must not hide the others; what is wrong with the ledger is wrong with all of them.
-    if (!(error instanceof LedgerError) || error.kind === 'unreachable' || error.kind === 'denied') throw error
-    return { ...nothing, problem: error.message }
+    return { ...nothing, problem: faultOf(error) }
   }
 }
 
-/** What `check` finds in `span`, which `when` names; of one task or of all. */
+/** Where the cells of a task end: what is settled far ahead must not push out what was. */
+function aheadUntil({ current }: ReadTask, now: Instant): Instant {
+  let last = now
+  for (let count = 0; count < CELLS_AHEAD; count += 1)
+    last = (current === null ? null : slotAfter(current, last)) ?? last
+  return last + 1
+}
+
+/** What `check` finds in `span`, which `when` names; of one task or of all. A fault of one task is told beside the others. */
 export async function readNeeds(reading: Reading, span: Span, when: string, task?: string): Promise<Needs> {
   const { ledger, now, graceMs, skewMs } = reading
   const count: Record<Found['kind'], number> = { missed: 0, failed: 0, stale: 0, late: 0 }
-  const groups = new Map<string, { newest: Found; count: number }>()
+  const groups: { newest: Found; count: number }[] = []
   const found: Found[] = []
-  let problem: string | null = null
-  try {
-    const findings = ledger.check({
-      since: new Date(span.since),
-      until: new Date(span.until),
-      graceMs,
-      skewMs,
-      ...(task !== undefined && { task }),
-      ...askOptions(reading),
-    })
-    for await (const finding of findings) {
-      count[finding.kind] += 1
-      const name = `${finding.kind} ${finding.task}`
-      const group = groups.get(name) ?? { newest: finding, count: 0 }
-      group.count += 1
-      groups.set(name, group)
-      if (group.count <= MAX_OF_A_KIND && found.length < MAX_FOUND) found.push(finding)
+  const problems: string[] = []
+  let tasks = 0
+  for await (const known of ledger.tasks({ ...(task !== undefined && { task }), ...askOptions(reading) })) {
+    tasks += 1
+    const kinds = new Map<Found['kind'], { newest: Found; count: number }>()
+    try {
+      const findings = ledger.check({
+        task: known.task,
+        since: new Date(span.since),
+        until: new Date(span.until),
+        graceMs,
+        skewMs,
+        ...askOptions(reading),
+      })
+      for await (const finding of findings) {
+        count[finding.kind] += 1
+        const group = kinds.get(finding.kind) ?? { newest: finding, count: 0 }
+        group.count += 1
+        kinds.set(finding.kind, group)
+        if (group.count <= MAX_OF_A_KIND && found.length < MAX_FOUND) found.push(finding)
+      }
+    } catch (error) {
+      problems.push(`task ${known.task}: ${faultOf(error)}`)
     }
-  } catch (error) {
-    // A schedule or a row that cannot be read ends the check, as it ends `cronledger check`.
-    if (!(error instanceof LedgerError) || error.kind === 'unreachable' || error.kind === 'denied') throw error
-    problem = error.message
+    groups.push(...kinds.values())
   }
-  const newestFirst = [...groups.values()].sort((one, other) => other.newest.slot - one.newest.slot)
-  return { count, groups: newestFirst, found, when, now, problem }
+  if (task !== undefined && tasks === 0)
+    problems.push(`task ${task}: the registry does not know it, and so nobody knows what was due`)
+  groups.sort((one, other) => other.newest.slot - one.newest.slot)
+  return { tasks, count, groups, found, when, now, problems }
 }

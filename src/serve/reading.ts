@@ -37,6 +37,16 @@ export interface ReadTask {
   readonly problem: string | null
 }
 
+/** A schedule in words; null where this version cannot read it. */
+export function wordsOf(spec: ScheduleSpec): string | null {
+  try {
+    return inWords(parseSchedule(spec))
+  } catch (error) {
+    faultOf(error)
+    return null
+  }
+}
+
 export function readKnown({ task, schedules }: KnownTask, now: Instant): ReadTask {
   const inForce: InForce[] = []
   let problem: string | null = null
@@ -54,7 +64,13 @@ export function readKnown({ task, schedules }: KnownTask, now: Instant): ReadTas
   const last = inForce.at(-1)
   const current = changes.at(-1)?.words == null ? null : (last?.schedule ?? null)
   const next = current === null ? null : slotAfter(current, now)
-  const head = { task, clock: clockOf(schedules.at(-1)?.spec), schedules: changes, next }
+  const head = {
+    task,
+    clock: clockOf(schedules.at(-1)?.spec),
+    current: changes.at(-1) ?? null,
+    schedules: changes,
+    next,
+  }
   return { head, inForce, current, problem }
 }
 
@@ -86,4 +102,10 @@ export async function* readSlots(
     const record = row === null ? { slot: missed.slot, row } : { slot: row.slot, row }
     yield { ...record, mark: markOf(record, reading) }
   }
+}
+
+/** What is wrong with a task alone, which must not hide the others. What is wrong with the ledger is thrown again. */
+export function faultOf(error: unknown): string {
+  if (!(error instanceof LedgerError) || error.kind === 'unreachable' || error.kind === 'denied') throw error
+  return error.message
 }

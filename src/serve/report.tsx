@@ -1,20 +1,19 @@
 import { createHash } from 'node:crypto'
 import { raw } from 'hono/html'
 import type { JSX } from 'hono/jsx/jsx-runtime'
-import { formatInstant } from '../core/instant.ts'
 import { Calendar } from '../page/calendar.tsx'
+import { type WallClock, wallClock } from '../page/clock.ts'
 import { pageText } from '../page/document.tsx'
 import { HistoryHead, HistoryRow, type MarkedSlot } from '../page/history-table.tsx'
 import { anchorOf, IN_ONE_FILE } from '../page/links.ts'
 import { NeedsLine, NeedsList } from '../page/needs.tsx'
 import { Overview } from '../page/overview.tsx'
 import { SlotDetail } from '../page/slot.tsx'
-import { Changes, Plots, TaskTitle } from '../page/task.tsx'
+import { Changes, Plots, type TaskHead, TaskTitle } from '../page/task.tsx'
 import { printable } from '../report/text.ts'
-import type { KnownTask } from '../run/tasks.ts'
 import { readLines, readNeeds, type Span } from './overview.ts'
-import { askOptions, type Reading, type ReadTask, readKnown, readSlots } from './reading.ts'
-import { readCalendar, readTask, slotTold } from './task.ts'
+import { askOptions, faultOf, type Reading, type ReadTask, readKnown, readSlots } from './reading.ts'
+import { calendarOf, readTask, slotTold } from './task.ts'
 
 export interface ReportOptions {
   readonly span: Span
@@ -40,22 +39,23 @@ const PLACE = raw(PIECES)
  */
 export async function reportPieces(options: ReportOptions, reading: Reading): Promise<AsyncGenerator<string> | null> {
   const { task } = options
-  const tasks: KnownTask[] = []
-  for await (const known of reading.ledger.tasks({ ...(task !== undefined && { task }), ...askOptions(reading) }))
-    tasks.push(known)
-  if (task === undefined || tasks.length > 0) return pieces(options, tasks, reading)
-  const unregistered = await readTask(task, reading)
-  return unregistered === null ? null : pieces(options, [{ task, schedules: [] }], reading)
+  if (task !== undefined) {
+    const read = await readTask(task, reading)
+    return read === null ? null : pieces(options, [read], read.head.clock, reading)
+  }
+  const tasks: ReadTask[] = []
+  for await (const known of reading.ledger.tasks(askOptions(reading))) tasks.push(readKnown(known, reading.now))
+  return pieces(options, tasks, wallClock('UTC'), reading)
 }
 
 async function* pieces(
   { span, task, store, style }: ReportOptions,
-  tasks: readonly KnownTask[],
+  tasks: readonly ReadTask[],
+  clock: WallClock,
   reading: Reading,
 ): AsyncGenerator<string, void, undefined> {
   const { now } = reading
-  const second = (instant: number) => formatInstant(instant - (instant % 1000))
-  const when = `from ${second(span.since)} to ${second(span.until)}`
+  const when = `from ${clock.both(span.since)} to ${clock.both(span.until)}`
   const hash = createHash('sha256').update(style).digest('base64')
   const policy = `default-src 'none'; style-src 'sha256-${hash}'; img-src data:; base-uri 'none'; form-action 'none'`
   const [head, end] = around(
@@ -83,10 +83,7 @@ async function* pieces(
       </div>
     </>,
   )
-  for (const known of tasks) {
-    const read = known.schedules.length > 0 ? readKnown(known, now) : await readTask(known.task, reading)
-    if (read !== null) yield* taskPieces(read, span, store, reading)
-  }
+  for (const read of tasks) yield* taskPieces(read, span, store, reading)
   yield end
 }
 
@@ -96,9 +93,18 @@ async function* taskPieces(read: ReadTask, span: Span, store: string, reading: R
   const { now } = reading
   const first = Math.max(span.since, Math.min(head.schedules[0]?.since ?? 0, span.until - 1))
   const months = { from: clock.day(first).slice(0, 7), to: clock.day(span.until - 1).slice(0, 7) }
-  const calendar = await readCalendar(read, { ...months, most: Number.POSITIVE_INFINITY }, reading)
+  let problem: string | null = null
+  /** Up to a row that cannot be read: the chapters of the other tasks must not go with it. */
+  async function* readable(limit?: number): AsyncGenerator<MarkedSlot, void> {
+    try {
+      yield* readSlots(read, { ...span, ...(limit !== undefined && { limit }) }, reading)
+    } catch (error) {
+      problem = faultOf(error)
+    }
+  }
+  const calendar = await calendarOf(read, { ...months, most: Number.POSITIVE_INFINITY }, reading)
   const newest: MarkedSlot[] = []
-  for await (const record of readSlots(read, { ...span, limit: MAX_POINTS }, reading)) {
+  for await (const record of readable(MAX_POINTS)) {
     newest.push(record)
     if (newest.length === MAX_POINTS) break
   }
@@ -113,17 +119,18 @@ async function* taskPieces(read: ReadTask, span: Span, store: string, reading: R
   yield text(
     <>
       <TaskTitle head={head} level={2} />
-      <Calendar model={calendar} task={task} links={IN_ONE_FILE} live={false} />
+      {calendar !== null && <Calendar model={calendar} task={task} links={IN_ONE_FILE} live={false} />}
       <Plots slots={newest} clock={clock} now={now} />
       <Changes head={head} level={3} />
       <h3>History</h3>
     </>,
   )
-  if (newest.length === 0) yield text(<p class="empty">No slot is on record, and none was due.</p>)
-  else yield* tablePieces(read, span, reading)
+  if (newest.length > 0) yield* tablePieces(head, readable(), reading)
+  else if (problem === null) yield text(<p class="empty">No slot is on record, and none was due.</p>)
+  if (problem !== null) yield text(<p class="problem">{printable(problem)}</p>)
 
   let told = 0
-  for await (const record of readSlots(read, span, reading)) {
+  for await (const record of readable()) {
     yield text(
       <article class="detail" id={anchorOf(task, record.slot)}>
         <SlotDetail model={slotTold(read, record, store, reading)} level={3} live={false} />
@@ -135,8 +142,11 @@ async function* taskPieces(read: ReadTask, span: Span, store: string, reading: R
   yield end
 }
 
-async function* tablePieces(read: ReadTask, span: Span, reading: Reading): AsyncGenerator<string> {
-  const { task, clock } = read.head
+async function* tablePieces(
+  { task, clock }: TaskHead,
+  slots: AsyncIterable<MarkedSlot>,
+  { now }: Reading,
+): AsyncGenerator<string> {
   const [begin, end] = around(
     text(
       <section class="scroll" tabindex={0} aria-label={`History of ${printable(task)}`}>
@@ -149,7 +159,7 @@ async function* tablePieces(read: ReadTask, span: Span, reading: Reading): Async
   )
   yield begin
   let index = 0
-  for await (const record of readSlots(read, span, reading)) {
+  for await (const record of slots) {
     const isTold = index < MAX_DETAILS
     yield text(
       <HistoryRow
@@ -157,7 +167,7 @@ async function* tablePieces(read: ReadTask, span: Span, reading: Reading): Async
         clock={clock}
         href={isTold ? IN_ONE_FILE.slot(task, record.slot) : null}
         id={isTold ? undefined : anchorOf(task, record.slot)}
-        now={reading.now}
+        now={now}
       />,
     )
     index += 1

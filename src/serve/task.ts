@@ -11,10 +11,20 @@ import type { Instant, StoredRow } from '../core/types.ts'
 import type { CalendarModel, Tally } from '../page/calendar.tsx'
 import type { MarkedSlot } from '../page/history-table.tsx'
 import type { TaskQuery } from '../page/links.ts'
-import { MARK_NAMES, type Mark, markOf, rejectedText } from '../page/marks.ts'
+import { HISTORY_MARKS, type Mark, markOf, rejectedText } from '../page/marks.ts'
 import type { SlotModel } from '../page/slot.tsx'
 import type { TaskPage } from '../page/task.tsx'
-import { askOptions, clockOf, type Reading, type ReadTask, readKnown, readSlots, storeAnywhere } from './reading.ts'
+import {
+  askOptions,
+  clockOf,
+  faultOf,
+  type Reading,
+  type ReadTask,
+  readKnown,
+  readSlots,
+  storeAnywhere,
+  wordsOf,
+} from './reading.ts'
 
 /** Slots on one page of the history: one round trip to the ledger. */
 const SLOTS_PER_PAGE = 100
@@ -25,8 +35,9 @@ const MAX_SCANNED = 10_000
 export async function readTask(task: string, reading: Reading): Promise<ReadTask | null> {
   for await (const known of reading.ledger.tasks({ task, ...askOptions(reading) })) return readKnown(known, reading.now)
   for await (const row of reading.ledger.history({ task, limit: 1, ...askOptions(reading) })) {
-    const clock = clockOf(isForeign(row) ? undefined : row.schedule)
-    const head = { task, clock, schedules: [], next: null }
+    const spec = isForeign(row) ? undefined : row.schedule
+    const current = spec === undefined ? null : { spec, words: wordsOf(spec) }
+    const head = { task, clock: clockOf(spec), current, schedules: [], next: null }
     return { head, inForce: [], current: null, problem: null }
   }
   return null
@@ -59,26 +70,31 @@ export async function readPage(read: ReadTask, query: TaskQuery, reading: Readin
     },
     reading,
   )
-  for await (const record of source) {
-    if (last !== null && (slots.length === SLOTS_PER_PAGE || scanned === MAX_SCANNED)) {
-      return { query, slots, before: last, scanned: slots.length === SLOTS_PER_PAGE ? null : scanned }
+  const page = { query, slots, before: null, scanned: null, problem: null }
+  try {
+    for await (const record of source) {
+      if (last !== null && (slots.length === SLOTS_PER_PAGE || scanned === MAX_SCANNED)) {
+        return { ...page, before: last, scanned: slots.length === SLOTS_PER_PAGE ? null : scanned }
+      }
+      scanned += 1
+      last = record.slot
+      if (isWanted(record)) slots.push(record)
     }
-    scanned += 1
-    last = record.slot
-    if (isWanted(record)) slots.push(record)
+  } catch (error) {
+    return { ...page, problem: faultOf(error) }
   }
-  return { query, slots, before: null, scanned: null }
+  return page
 }
 
 function stateOf(text: string | undefined): Mark | null {
   if (!text) return null
-  const mark = MARK_NAMES.find((name) => name === text)
+  const mark = HISTORY_MARKS.find((name) => name === text)
   if (mark !== undefined) return mark
-  throw usageError(`state is ${quote(text)}; allowed are ${MARK_NAMES.join(', ')}`)
+  throw usageError(`state is ${quote(text)}; allowed are ${HISTORY_MARKS.join(', ')}`)
 }
 
 /** The days of `[from, to]` (months, `2026-01`) with what their slots were, of which so many are looked at. */
-export async function readCalendar(
+async function readCalendar(
   read: ReadTask,
   { from, to, most = MAX_SCANNED }: { readonly from: string; readonly to: string; readonly most?: number },
   reading: Reading,
@@ -102,6 +118,16 @@ export async function readCalendar(
     days.set(day, tally)
   }
   return { from, to, days, readSince: null }
+}
+
+/** The calendar; null where a row of it cannot be read. */
+export async function calendarOf(...given: Parameters<typeof readCalendar>): Promise<CalendarModel | null> {
+  try {
+    return await readCalendar(...given)
+  } catch (error) {
+    faultOf(error)
+    return null
+  }
 }
 
 /** The year of the calendar, and those that there are, newest first: from the first schedule or the `oldest` slot that is known. */

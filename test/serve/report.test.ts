@@ -124,7 +124,9 @@ describe('the file', () => {
       '--until',
       '2026-01-02',
     ])
-    expect(stdout).toContain('<h1>Report from 2025-12-31T15:00:00Z to 2026-01-02T15:00:00Z</h1>')
+    expect(stdout).toContain(
+      '<h1>Report from 2026-01-01 00:00 Asia/Tokyo (2025-12-31T15:00:00Z) to 2026-01-03 00:00 Asia/Tokyo (2026-01-02T15:00:00Z)</h1>',
+    )
     expect(stdout).toContain('No slot is on record, and none was due.')
   })
 
