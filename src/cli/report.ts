@@ -20,6 +20,9 @@ import { print, printAll } from './streams.ts'
 
 const DAY_MS = 86_400_000
 
+/** As the ledger's own file: it tells as much. */
+const OWNER_ONLY = 0o600
+
 const OPTIONS = {
   ...STORE,
   task: { kind: 'text', value: 'NAME', otherwise: 'every task of the registry', help: 'Only this task' },
@@ -99,7 +102,7 @@ async function writeWhole(path: string, pieces: AsyncIterable<string>): Promise<
   // Also where a signal ends the process: the file is gone by then if it was put in its place.
   process.once('exit', () => rmSync(begun, { force: true }))
   try {
-    await pipeline(pieces, createWriteStream(begun, { flags: 'wx', flush: true }))
+    await pipeline(pieces, createWriteStream(begun, { flags: 'wx', flush: true, mode: OWNER_ONLY }))
     renameSync(begun, path)
   } catch (error) {
     if (error instanceof LedgerError || (error as NodeJS.ErrnoException).code === undefined) throw error

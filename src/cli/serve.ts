@@ -67,7 +67,7 @@ export const serve: Command = {
       clock: systemClock,
       report: tell,
     })
-    const { url } = await listen(app, host, values.port ?? OPTIONS.port.limit.default)
+    const url = await listen(app, host, values.port ?? OPTIONS.port.limit.default)
     if (!isLoopback(host)) {
       tell(
         `warning: ${host} is beyond this machine, and there is no login: whoever reaches ${url} reads the whole ledger`,

@@ -1,8 +1,8 @@
 import type { Instant } from '../core/types.ts'
 import { printable } from '../report/text.ts'
-import { Badge } from './badge.tsx'
 import type { WallClock } from './clock.ts'
 import { Heading } from './heading.tsx'
+import { Legend } from './legend.tsx'
 import type { Links, OverviewQuery } from './links.ts'
 import { MARKS, type Mark } from './marks.ts'
 import { Time } from './time.tsx'
@@ -56,7 +56,7 @@ export function Overview({
         </Heading>
         {live && <Search q={query.q ?? ''} />}
       </div>
-      <Legend live={live} />
+      <Legend keys={live && 'from task to task'} />
       {lines.length === 0 ? <p class="empty">{emptyText(query)}</p> : <Grid lines={lines} links={links} live={live} />}
       <nav class="pages" aria-label="Pages of tasks">
         {query.after && <a href={links.overview({ q: query.q })}>First tasks</a>}
@@ -80,36 +80,6 @@ function Search({ q }: { readonly q: string }) {
         <button type="submit">Find</button>
       </form>
     </search>
-  )
-}
-
-function Legend({ live }: { readonly live: boolean }) {
-  return (
-    <div class="legend">
-      <ul aria-label="Legend">
-        {(Object.keys(MARKS) as Mark[])
-          .filter((mark) => mark !== 'unknown')
-          .map((mark) => (
-            <li>
-              <Badge mark={mark} />
-            </li>
-          ))}
-        <li>
-          <span class="badge">
-            <span class="c completed rejected" aria-hidden="true">
-              {MARKS.completed.sign}
-            </span>
-            a trigger was rejected
-          </span>
-        </li>
-      </ul>
-      {live && (
-        <p class="keys">
-          <kbd>Tab</kbd> goes from task to task, <kbd>←</kbd> <kbd>→</kbd> <kbd>↑</kbd> <kbd>↓</kbd> between slots,{' '}
-          <kbd>Enter</kbd> opens one.
-        </p>
-      )}
-    </div>
   )
 }
 

@@ -12,7 +12,8 @@ export interface Point {
 
 const WIDTH = 480
 const HEIGHT = 120
-const LEFT = 44
+/** Room for `800 ms` in the larger letters of a narrow screen. */
+const LEFT = 62
 const BOTTOM = 18
 const TOP = 8
 
@@ -30,7 +31,8 @@ export function Plot({ title, points }: { readonly title: string; readonly point
   const most = values.at(-1)
   if (most === undefined) return <p class="empty">{title}: nothing to draw.</p>
   const median = values[Math.floor(values.length / 2)] ?? most
-  const unit = UNITS.find(({ ms }) => most >= 2 * ms) ?? UNITS[4]
+  // Two days read better as hours up to there; but a thousand milliseconds are a second.
+  const unit = UNITS.find(({ ms }) => most >= (ms > 1_000 ? 2 * ms : ms)) ?? UNITS[4]
   const y = scaleLinear([0, Math.max(1, most / unit.ms)], [HEIGHT - BOTTOM, TOP]).nice(4)
   const x = scaleLinear([0, points.length], [LEFT, WIDTH])
   const width = x(1) - x(0)
@@ -43,7 +45,7 @@ export function Plot({ title, points }: { readonly title: string; readonly point
       </figcaption>
       <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={label}>
         {y.ticks(4).map((tick) => (
-          <g class="tick">
+          <g>
             <line x1={LEFT} x2={WIDTH} y1={y(tick)} y2={y(tick)} />
             <text x={LEFT - 6} y={y(tick)} dy="0.32em" text-anchor="end">
               {`${tick} ${unit.name}`}
@@ -64,10 +66,10 @@ export function Plot({ title, points }: { readonly title: string; readonly point
               </rect>
             ),
         )}
-        <text class="end" x={LEFT} y={HEIGHT - 4}>
+        <text x={LEFT} y={HEIGHT - 4}>
           {first}
         </text>
-        <text class="end" x={WIDTH} y={HEIGHT - 4} text-anchor="end">
+        <text x={WIDTH} y={HEIGHT - 4} text-anchor="end">
           {last}
         </text>
       </svg>

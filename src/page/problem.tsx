@@ -12,7 +12,7 @@ export function ProblemView({
   readonly links: Links
 }) {
   return (
-    <section class="problem-view" aria-labelledby="problem-title">
+    <section aria-labelledby="problem-title">
       <h1 id="problem-title">{title}</h1>
       <p id="problem">{printable(message)}</p>
       <p>

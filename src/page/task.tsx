@@ -7,6 +7,7 @@ import { Calendar, type CalendarModel } from './calendar.tsx'
 import type { WallClock } from './clock.ts'
 import { Heading, type Level } from './heading.tsx'
 import { HistoryHead, HistoryRow, latenessMsOf, type MarkedSlot } from './history-table.tsx'
+import { Legend } from './legend.tsx'
 import type { Links, TaskQuery } from './links.ts'
 import { HISTORY_MARKS, MARKS } from './marks.ts'
 import { Plot, type Point } from './plot.tsx'
@@ -78,6 +79,7 @@ export function TaskView({ head, page, calendar, year: shown, years, links, now 
         <a href={links.overview()}>Tasks</a>
       </nav>
       <TaskTitle head={head} level={1} />
+      <Legend keys={false} />
       <section aria-labelledby="calendar-title">
         <div class="bar">
           <h2 id="calendar-title">Calendar</h2>

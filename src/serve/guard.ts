@@ -1,8 +1,14 @@
-import { isIP } from 'node:net'
+import { BlockList, isIP } from 'node:net'
+
+/** All ways to write them: it knows `::ffff:127.0.0.1` as the IPv4 address that it is. */
+const LOOPBACK = new BlockList()
+LOOPBACK.addSubnet('127.0.0.0', 8)
+LOOPBACK.addAddress('::1', 'ipv6')
 
 /** Whether an address or a name means this machine alone. */
 export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+  const version = isIP(host)
+  return version === 0 ? host.toLowerCase() === 'localhost' : LOOPBACK.check(host, version === 6 ? 'ipv6' : 'ipv4')
 }
 
 /**

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { raw } from 'hono/html'
-import type { JSX } from 'hono/jsx/jsx-runtime'
+
 import { Calendar } from '../page/calendar.tsx'
 import { type WallClock, wallClock } from '../page/clock.ts'
 import { pageText } from '../page/document.tsx'
@@ -73,7 +73,7 @@ async function* pieces(
 
   const needs = await readNeeds(reading, span, when, task)
   const lines = await readLines(tasks, reading, span)
-  yield text(
+  yield String(
     <>
       <h1>Report {when}</h1>
       <NeedsLine needs={needs} links={IN_ONE_FILE} />
@@ -109,14 +109,14 @@ async function* taskPieces(read: ReadTask, span: Span, store: string, reading: R
     if (newest.length === MAX_POINTS) break
   }
   const [begin, end] = around(
-    text(
+    String(
       <section class="chapter" id={anchorOf(task)}>
         {PLACE}
       </section>,
     ),
   )
   yield begin
-  yield text(
+  yield String(
     <>
       <TaskTitle head={head} level={2} />
       {calendar !== null && <Calendar model={calendar} task={task} links={IN_ONE_FILE} live={false} />}
@@ -126,12 +126,12 @@ async function* taskPieces(read: ReadTask, span: Span, store: string, reading: R
     </>,
   )
   if (newest.length > 0) yield* tablePieces(head, readable(), reading)
-  else if (problem === null) yield text(<p class="empty">No slot is on record, and none was due.</p>)
-  if (problem !== null) yield text(<p class="problem">{printable(problem)}</p>)
+  else if (problem === null) yield String(<p class="empty">No slot is on record, and none was due.</p>)
+  if (problem !== null) yield String(<p class="problem">{printable(problem)}</p>)
 
   let told = 0
   for await (const record of readable()) {
-    yield text(
+    yield String(
       <article class="detail" id={anchorOf(task, record.slot)}>
         <SlotDetail model={slotTold(read, record, store, reading)} level={3} live={false} />
       </article>,
@@ -148,7 +148,7 @@ async function* tablePieces(
   { now }: Reading,
 ): AsyncGenerator<string> {
   const [begin, end] = around(
-    text(
+    String(
       <section class="scroll" tabindex={0} aria-label={`History of ${printable(task)}`}>
         <table class="list">
           <HistoryHead />
@@ -161,7 +161,7 @@ async function* tablePieces(
   let index = 0
   for await (const record of slots) {
     const isTold = index < MAX_DETAILS
-    yield text(
+    yield String(
       <HistoryRow
         record={record}
         clock={clock}
@@ -179,8 +179,4 @@ async function* tablePieces(
 function around(html: string): readonly [before: string, after: string] {
   const [before = '', after = ''] = html.split(PIECES)
   return [before, after]
-}
-
-function text(element: JSX.Element): string {
-  return element.toString()
 }

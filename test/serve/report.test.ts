@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Browser } from 'playwright-core'
@@ -142,6 +142,7 @@ describe('the file', () => {
     expect(await cronledger([...args, '--out', out])).toMatchObject({ code: 0, stdout: `${out}\n` })
     expect(readFileSync(out, 'utf8')).toMatch(/<\/html>$/)
     expect(readdirSync(place)).toEqual(['report.html'])
+    expect(statSync(out).mode & 0o777).toBe(0o600)
   })
 
   test('is not begun where a signal ends it', async () => {

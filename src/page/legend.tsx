@@ -1,0 +1,31 @@
+import { Badge } from './badge.tsx'
+import { MARK_NAMES, MARKS } from './marks.ts'
+
+/** What the signs mean, and what the keys do: `keys` says where the Tab key goes; false: there is no script for them. */
+export function Legend({ keys }: { readonly keys: string | false }) {
+  return (
+    <div class="legend">
+      <ul aria-label="Legend">
+        {MARK_NAMES.map((mark) => (
+          <li>
+            <Badge mark={mark} />
+          </li>
+        ))}
+        <li>
+          <span class="badge">
+            <span class="c completed rejected" aria-hidden="true">
+              {MARKS.completed.sign}
+            </span>
+            a trigger was rejected
+          </span>
+        </li>
+      </ul>
+      {keys && (
+        <p class="keys">
+          <kbd>Tab</kbd> goes {keys}, <kbd>←</kbd> <kbd>→</kbd> <kbd>↑</kbd> <kbd>↓</kbd> between slots,{' '}
+          <kbd>Enter</kbd> opens one.
+        </p>
+      )}
+    </div>
+  )
+}
