@@ -13,6 +13,11 @@ export interface WallClock {
   both(instant: Instant): string
 }
 
+/** A schedule's words with its zone, which those of `at(…)` name themselves. */
+export function wordsIn(zone: string, words: string): string {
+  return words.endsWith(` in ${zone}`) ? words : [words, zone].filter(Boolean).join(' · ')
+}
+
 /**
  * The clock of a zone. By offsets, since a page has thousands of times and luxon's formats take ten times as long. A row
  * may hold a zone that this Node does not know: then it is UTC's.

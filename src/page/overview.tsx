@@ -1,6 +1,6 @@
 import type { Instant } from '../core/types.ts'
 import { printable } from '../report/text.ts'
-import type { WallClock } from './clock.ts'
+import { type WallClock, wordsIn } from './clock.ts'
 import { Heading } from './heading.tsx'
 import { Legend } from './legend.tsx'
 import type { Links, OverviewQuery } from './links.ts'
@@ -123,7 +123,7 @@ function Line({ line, links, live }: { readonly line: TaskLine } & Omit<GridProp
       <th scope="row" class="name">
         <a href={links.task(task)}>{printable(task)}</a>
         <span class="words" title={printable(expression)}>
-          {printable(words)} · {clock.zone}
+          {printable(wordsIn(clock.zone, words))}
         </span>
       </th>
       {problem === null ? (

@@ -4,7 +4,7 @@ import { scheduleText } from '../report/log.ts'
 import { durationMsOf } from '../report/row.ts'
 import { printable } from '../report/text.ts'
 import { Calendar, type CalendarModel } from './calendar.tsx'
-import type { WallClock } from './clock.ts'
+import { type WallClock, wordsIn } from './clock.ts'
 import { Heading, type Level } from './heading.tsx'
 import { HistoryHead, HistoryRow, latenessMsOf, type MarkedSlot } from './history-table.tsx'
 import { Legend } from './legend.tsx'
@@ -51,7 +51,7 @@ export function TaskTitle({ head, level }: { readonly head: TaskHead; readonly l
       <p class="facts">
         {current !== null && (
           <>
-            {printable(current.words ?? 'A schedule that this version cannot read')} · {clock.zone} ·{' '}
+            {printable(wordsIn(clock.zone, current.words ?? 'A schedule that this version cannot read'))} ·{' '}
             <code>{printable(current.spec.expression)}</code>
           </>
         )}

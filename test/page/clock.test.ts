@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { DateTime } from 'luxon'
 import { expect, test } from 'vitest'
-import { wallClock } from '../../src/page/clock.ts'
+import { wallClock, wordsIn } from '../../src/page/clock.ts'
 
 test('shows what luxon shows, in any zone and at any time', () => {
   const zones = fc.constantFrom(...Intl.supportedValuesOf('timeZone'))
@@ -26,4 +26,12 @@ test('in a sentence UTC stands beside the time of another zone', () => {
   const at = Date.parse('2026-11-24T03:00:05.123Z')
   expect(wallClock('Asia/Tokyo').both(at)).toBe('2026-11-24 12:00:05 Asia/Tokyo (2026-11-24T03:00:05Z)')
   expect(wallClock('UTC').both(at)).toBe('2026-11-24T03:00:05Z')
+})
+
+test('the zone stands beside a schedule once', () => {
+  expect(wordsIn('Asia/Tokyo', 'At 03:00')).toBe('At 03:00 · Asia/Tokyo')
+  expect(wordsIn('Asia/Tokyo', 'Once, at 2026-11-24 03:00 in Asia/Tokyo')).toBe(
+    'Once, at 2026-11-24 03:00 in Asia/Tokyo',
+  )
+  expect(wordsIn('UTC', '')).toBe('UTC')
 })
