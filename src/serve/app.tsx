@@ -106,6 +106,8 @@ export function createApp(options: AppOptions): Hono {
     } finally {
       finished.abort()
       unlink()
+      // Where one of many questions failed, nobody waits for the others.
+      over.abort()
     }
   }
 

@@ -86,16 +86,14 @@ function aheadUntil({ current }: ReadTask, now: Instant): Instant {
 export async function readNeeds(reading: Reading, span: Span, when: string, task?: string): Promise<Needs> {
   const { ledger, now, graceMs, skewMs } = reading
   const count: Record<Found['kind'], number> = { missed: 0, failed: 0, stale: 0, late: 0 }
-  const groups: { newest: Found; count: number }[] = []
-  const found: Found[] = []
-  const problems: string[] = []
-  let tasks = 0
-  for await (const known of ledger.tasks({ ...(task !== undefined && { task }), ...askOptions(reading) })) {
-    tasks += 1
+  let kept = 0
+  async function needsOf(name: string) {
     const kinds = new Map<Found['kind'], { newest: Found; count: number }>()
+    const found: Found[] = []
+    const seen = { kinds, found, problem: null }
     try {
       const findings = ledger.check({
-        task: known.task,
+        task: name,
         since: new Date(span.since),
         until: new Date(span.until),
         graceMs,
@@ -107,15 +105,24 @@ export async function readNeeds(reading: Reading, span: Span, when: string, task
         const group = kinds.get(finding.kind) ?? { newest: finding, count: 0 }
         group.count += 1
         kinds.set(finding.kind, group)
-        if (group.count <= MAX_OF_A_KIND && found.length < MAX_FOUND) found.push(finding)
+        if (group.count > MAX_OF_A_KIND || kept === MAX_FOUND) continue
+        found.push(finding)
+        kept += 1
       }
+      return seen
     } catch (error) {
-      problems.push(`task ${known.task}: ${faultOf(error)}`)
+      return { ...seen, problem: `task ${name}: ${faultOf(error)}` }
     }
-    groups.push(...kinds.values())
   }
-  if (task !== undefined && tasks === 0)
+  const names: string[] = []
+  for await (const known of ledger.tasks({ ...(task !== undefined && { task }), ...askOptions(reading) }))
+    names.push(known.task)
+  const limit = pLimit(TASKS_AT_A_TIME)
+  const all = await Promise.all(names.map((name) => limit(() => needsOf(name))))
+  const problems = all.flatMap(({ problem }) => problem ?? [])
+  if (task !== undefined && names.length === 0)
     problems.push(`task ${task}: the registry does not know it, and so nobody knows what was due`)
+  const groups = all.flatMap(({ kinds }) => [...kinds.values()])
   groups.sort((one, other) => other.newest.slot - one.newest.slot)
-  return { tasks, count, groups, found, when, now, problems }
+  return { tasks: names.length, count, groups, found: all.flatMap(({ found }) => found), when, now, problems }
 }
