@@ -244,6 +244,30 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     return addresses.map((address) => (address ?? '').replace(/^\//, ''))
   }
 
+  test('what needs a person is all in sight on a narrow screen, and a filter is none but the address’s', async () => {
+    const path = join(folder, 'narrow.db')
+    await fillFile(path, companyTasks(NOW).slice(0, 3), NOW)
+    const served = await serve(`file:${path}`)
+    const { page, close } = await openPage(browser, { viewport: { width: 360, height: 800 } })
+    await page.goto(`${served.url}needs`)
+    expect(await page.locator('#needs tbody tr').count()).toBe(4)
+    expect(
+      await page.evaluate(
+        '(({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth)(document.querySelector("#needs .scroll"))',
+      ),
+    ).toBe(true)
+    expect(await page.locator('#needs td.wide').first().innerText()).toMatch(/^attempt 1 on .* failed/)
+    await page.goto(`${served.url}task?task=heartbeat`)
+    const state = page.getByLabel('State')
+    await state.selectOption('failed')
+    await page.getByRole('button', { name: 'Show' }).click()
+    await page.waitForURL(/state=failed/)
+    await page.goBack()
+    expect(await state.inputValue()).toBe('')
+    await served.stop()
+    await close()
+  })
+
   test('a file that goes away and comes back', async () => {
     const path = join(folder, 'moves.db')
     await fillFile(path, SMALL, NOW)

@@ -78,3 +78,26 @@ test('slots that are settled ahead do not push out what was', async () => {
   expect(marks).toEqual([...Array(10).fill('completed'), ...Array(3).fill('ahead skipped')])
   expect(lines[0]?.lastSuccess).toBe(Math.floor(now / HOUR_MS) * HOUR_MS)
 })
+
+test('a report of a task that the registry does not know has its words and its zone from its newest row', async () => {
+  const path = join(folder, 'lone.db')
+  await fillFile(path, [hourly('other')], NOW)
+  const store = `file:${path}`
+  const given = ['--store', store, '--task', 'lone']
+  const slot = ['--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo', '--slot', '2026-11-23T18:00:00Z']
+  const settled = await cronledger(['resolve', ...given, ...slot, '--state', 'skipped', '--reason', 'holiday'])
+  expect(settled.code).toBe(0)
+  const { stdout } = await cronledger([
+    'report',
+    ...given,
+    '--since',
+    '2026-11-24',
+    '--until',
+    '2026-11-24',
+    '--out',
+    '-',
+  ])
+  expect(stdout.match(/At 03:00 · Asia\/Tokyo/g)).toHaveLength(2)
+  expect(stdout).toContain('<h1>Report from 2026-11-24 00:00 Asia/Tokyo (2026-11-23T15:00:00Z) to ')
+  expect(stdout).toContain('(by its newest row: the registry does not know the task)')
+})
