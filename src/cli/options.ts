@@ -2,7 +2,7 @@ import { formatDuration } from '../core/duration.ts'
 import { USUAL_GRACE_MS } from '../run/on-record.ts'
 import { LIMITS, type Limit } from '../run/terms.ts'
 
-/** One option of a command: the source of its flag, its environment variable, its help, and its line in the README. */
+/** One option of a command: the source of its flag, its environment variable, its help, and its line in docs/options.md. */
 export interface OptionSpec {
   /** `words`: several of the choices, with commas between them, in any letter case. */
   readonly kind: 'text' | 'words' | 'duration' | 'integer' | 'switch'

@@ -3,8 +3,8 @@ import { expect, test } from 'vitest'
 import { allowedText, defaultText, type OptionSpec } from '../../src/cli/options.ts'
 import { RUN_OPTIONS } from '../../src/cli/run-options.ts'
 
-const README = new URL('../../README.md', import.meta.url)
-const MARKS = /(?<=<!-- options: made by `npm run readme` -->\n).*(?=<!-- \/options -->)/s
+const OPTIONS = new URL('../../docs/options.md', import.meta.url)
+const MARKS = /(?<=<!-- options: made by `npm run options` -->\n).*(?=<!-- \/options -->)/s
 
 /** The table of options, from the source that the flags and the help are made from. */
 function optionsTable(): string {
@@ -16,9 +16,9 @@ function optionsTable(): string {
   return `\n| option | meaning | default | allowed |\n| --- | --- | --- | --- |\n${lines.join('')}\n`
 }
 
-test("the README's table of options is the one that the code has", () => {
-  const readme = readFileSync(README, 'utf8')
-  // `npm run readme` writes the table anew.
-  if (process.env['UPDATE_README'] !== undefined) writeFileSync(README, readme.replace(MARKS, optionsTable()))
-  expect(readFileSync(README, 'utf8')).toContain(optionsTable())
+test("the table of options in docs/options.md is the one that the code has", () => {
+  const page = readFileSync(OPTIONS, 'utf8')
+  // `npm run options` writes the table anew.
+  if (process.env['UPDATE_OPTIONS'] !== undefined) writeFileSync(OPTIONS, page.replace(MARKS, optionsTable()))
+  expect(readFileSync(OPTIONS, 'utf8')).toContain(optionsTable())
 })
