@@ -16,7 +16,7 @@ function optionsTable(): string {
   return `\n| option | meaning | default | allowed |\n| --- | --- | --- | --- |\n${lines.join('')}\n`
 }
 
-test("the table of options in docs/options.md is the one that the code has", () => {
+test('the table of options in docs/options.md is the one that the code has', () => {
   const page = readFileSync(OPTIONS, 'utf8')
   // `npm run options` writes the table anew.
   if (process.env['UPDATE_OPTIONS'] !== undefined) writeFileSync(OPTIONS, page.replace(MARKS, optionsTable()))
