@@ -36,7 +36,9 @@ const UPDATE = `UPDATE rows SET day = ?, version = ?, schema_version = ?, docume
   WHERE task = ? AND slot = ? AND version = ? AND document ->> 'owner' = ? AND schema_version = ?`
 const SELECT = 'SELECT document, notes FROM rows WHERE task = ? AND slot = ?'
 const SELECT_NOTES = 'SELECT notes FROM rows WHERE task = ? AND slot = ? AND schema_version = ?'
-const UPDATE_NOTES = 'UPDATE rows SET notes = json_patch(notes, ?) WHERE task = ? AND slot = ?'
+// The latest rejection goes first: a patch would leave in it what the one before had and this one has not.
+const UPDATE_NOTES = `UPDATE rows SET notes = json_patch(json_remove(notes, '$.latestRejection'), ?)
+  WHERE task = ? AND slot = ?`
 // One upper bound each: of two, SQLite searches by the first, and reads from the newest row on for every page.
 const SELECT_TASK = `SELECT task, slot, document, notes FROM rows
   WHERE task = ? AND slot >= ? AND slot <= ? ORDER BY slot DESC LIMIT ?`

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { FIRST_REJECTIONS } from '../../src/core/rejections.ts'
-import { encodeRow, type StoredDocument } from '../../src/core/row.ts'
+import { encodeRejection, encodeRow, type StoredDocument } from '../../src/core/row.ts'
 import { claimed, finished, renewed } from '../../src/core/transition.ts'
 import type { Instant, Rejection, Row, Trigger } from '../../src/core/types.ts'
 import { type StoredKey, storedKey } from '../../src/store/page.ts'
@@ -237,6 +237,18 @@ export function contract(subject: () => Subject): void {
       expect(rejections).toMatchObject({ count: ids.length, refused: ids.length / 3 })
       expect(rejections.first.map(({ runId }) => runId)).toEqual(ids.slice(0, FIRST_REJECTIONS))
       expect(rejections.latest?.runId).toBe(ids.at(-1))
+    })
+
+    it('says of the latest one nothing that was true of the one before it', async () => {
+      const row = await putOk(claimOf(newTask()), 'absent')
+      for (let index = 0; index < FIRST_REJECTIONS; index += 1) await note(row, rejectionOf(`dup-${index}`))
+      const forced: Trigger = { kind: 'forced', by: 'ada', reason: 'bad input file' }
+      await note(row, rejectionOf('forced', { trigger: forced, ecsTask: 'arn:x' }))
+      const last = rejectionOf('last')
+      await note(row, last)
+      expect((await get(row)).rejections.latest).toEqual(last)
+      const raw = (await subject().readRaw(storedKey(row))) as StoredDocument
+      expect(raw['latestRejection']).toEqual(encodeRejection(last))
     })
 
     it('counts each of 50 at once, some of them sent twice, while the owner writes', async () => {
