@@ -60,10 +60,11 @@ export function toLedgerError(error: unknown, asked: Asked): LedgerError {
 
 /**
  * The error of a write as its caller must take it. The SDK tells the last of its tries only: where there was one before,
- * that may have been applied, however clear the answer to the last one is.
+ * that may have been applied, however clear the answer to the last one is. `answer` is what ended the tries of the write
+ * itself, where the error is that of a read after it.
  */
-export function errorOfWrite(error: unknown): unknown {
-  if (!(error instanceof LedgerError) || triesOf(error.cause) === 1) return error
+export function errorOfWrite(error: unknown, answer = error instanceof LedgerError ? error.cause : error): unknown {
+  if (!(error instanceof LedgerError) || triesOf(answer) === 1) return error
   return new LedgerError('unreachable', error.message, { cause: error.cause })
 }
 

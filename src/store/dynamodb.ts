@@ -61,7 +61,13 @@ export function openDynamoStore(options: DynamoOptions): Store {
       return null
     } catch (error) {
       if (!(error instanceof ConditionalCheckFailedException)) throw errorOfWrite(error)
-      return { found: error.Item ?? (await fetch(storedKey(key), call)) }
+      if (error.Item !== undefined) return { found: error.Item }
+      try {
+        return { found: await fetch(storedKey(key), call) }
+      } catch (failure) {
+        // What the condition failed on may be an earlier try of this very write.
+        throw errorOfWrite(failure, error)
+      }
     }
   }
 

@@ -123,6 +123,24 @@ for (const [name, startServer] of [
       expect((await row()).attempts).toMatchObject([{ outcome: 'notStarted' }, { outcome: 'succeeded' }])
     })
 
+    test('a claim that was applied, its answer lost, and the look at what is there is denied: withdrawn, the slot is free', async () => {
+      const denied = awsError(400, 'com.amazon.coral.service#AccessDeniedException', 'no GetItem', 'Message')
+      let claims = 0
+      proxy.treat((passing) => {
+        if (passing.action === 'GetItem') return denied
+        return isClaim(passing) && claims++ === 0 ? 'cutAnswer' : 'pass'
+      })
+      const ended = await run(['echo', 'paid'], ['--ledger-timeout', '6s'])
+      proxy.treat(() => 'pass')
+      // A server that returns the row found is asked for nothing more: the run happens.
+      if (ended.code === 0) expect((await row()).attempts).toMatchObject([{ outcome: 'succeeded' }])
+      else {
+        expect(ended).toMatchObject({ code: 77, stdout: '' })
+        expect((await run(['echo', 'paid'])).stdout).toBe('paid\n')
+        expect((await row()).attempts).toMatchObject([{ outcome: 'notStarted' }, { outcome: 'succeeded' }])
+      }
+    })
+
     test('a claim that took longer than a heartbeat, and is then denied its renewal: withdrawn, the slot is free', async () => {
       const denied = awsError(400, 'com.amazon.coral.service#AccessDeniedException', 'no UpdateItem', 'Message')
       proxy.treat((passing) => (isClaim(passing) ? { delayMs: 300 } : isRenewal(passing) ? denied : 'pass'))
