@@ -53,7 +53,8 @@ export interface DueKey extends Key {
  * then. Memory holds one of each task.
  *
  * The registry knows the first slot that was run by a schedule. The one before it held for certain up to the new one's
- * fire time before that, since the new one would have run there; from there on it is in doubt.
+ * fire time before that, since the new one would have run there; from there on it is in doubt. A new one that fires for
+ * the first time, as `at(…)` does, leaves all of the time before it in doubt.
  */
 export function* dueKeys(tasks: readonly TaskInForce[], since: Instant, until: Instant): Generator<DueKey, void> {
   let open = tasks.map((task) => {
@@ -85,7 +86,7 @@ function* dueKeysOf({ task, schedules }: TaskInForce, since: Instant, until: Ins
       yield slot < certainUntil ? { task, slot } : { task, slot, doubt }
     const before = slotBefore(schedule, first)
     replaced = first
-    certainUntil = before === null ? first : before + 1
+    certainUntil = before === null ? Number.NEGATIVE_INFINITY : before + 1
   }
 }
 

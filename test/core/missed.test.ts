@@ -53,6 +53,20 @@ describe('the slots that were due', () => {
     ])
   })
 
+  test('where the new one fires for the first time, nobody knows since when it was in force', () => {
+    const hourly = inForce('2026-11-20T00:00:00Z', '@hourly')
+    const anchor = at('2026-12-01T00:00:00Z')
+    const daily = parseSchedule({ expression: 'rate(1 day)', zone: 'UTC', anchor })
+    for (const next of [
+      inForce('2026-12-01T00:00:00Z', 'at(2026-12-01T00:00:00)'),
+      { since: anchor, schedule: daily },
+    ]) {
+      const slots = due([hourly, next], '2026-11-20T00:00:00Z', '2026-12-01T00:00:01Z')
+      expect(slots).toHaveLength(11 * 24 + 1)
+      expect(slots.filter((slot) => !slot.endsWith('?'))).toEqual(['2026-12-01T00:00'])
+    }
+  })
+
   test('over a clock change', () => {
     const schedules = [inForce('2026-10-30T05:30:00Z', '30 1 * * *', 'America/New_York')]
     expect(due(schedules, '2026-10-31T00:00:00Z', '2026-11-03T00:00:00Z')).toEqual([
