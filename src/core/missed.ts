@@ -93,26 +93,35 @@ function* dueKeysOf({ task, schedules }: TaskInForce, since: Instant, until: Ins
 /** What is on record of a slot: a row, or nothing though it was due. */
 export type OnRecord = { readonly row: StoredRow; readonly missed: null } | { readonly row: null; readonly missed: Key }
 
+/** The rows of a task in `[since, until)`, newest first. */
+export type RowsOf = (task: string, since: Instant, until: Instant) => AsyncIterable<StoredRow>
+
 /**
  * The rows, and the keys of `due` that have none, in their places: all of them newest first; of one slot the rows come
- * first. `withOlder`: also the keys before the last row. Memory holds the tasks of one slot, and one run of each task.
+ * first. `withOlder`: also the keys before the last row. `later` is asked where a key is in doubt and `rows` begin too
+ * early to tell. Memory holds the tasks of one slot, and one run of each task.
  */
 export async function* withMissed(
   due: Iterable<DueKey> | AsyncIterable<DueKey>,
   rows: AsyncIterable<StoredRow>,
   withOlder: boolean,
+  later: RowsOf,
 ): AsyncGenerator<OnRecord, void> {
   const keys = Symbol.asyncIterator in due ? due[Symbol.asyncIterator]() : due[Symbol.iterator]()
   let next = await keys.next()
   let slot = Number.POSITIVE_INFINITY
   const onRecord = new Set<string>()
-  const lastRuns = new Map<string, Run>()
+  const lastRuns = new Map<string, Run | null>()
+  async function wasDue({ task, slot, doubt }: DueKey): Promise<boolean> {
+    if (doubt === undefined) return true
+    if (!lastRuns.has(task)) lastRuns.set(task, await runThatProves(doubt, later(task, slot + 1, doubt.until)))
+    return isProvedBy(lastRuns.get(task) ?? null, doubt)
+  }
   async function* missedAfter(earlier: Instant): AsyncGenerator<OnRecord, void> {
     for (; !next.done && next.value.slot > earlier; next = await keys.next()) {
       const key = next.value
       const isMissing = key.slot !== slot || !onRecord.has(key.task)
-      if (isMissing && wasDue(key, lastRuns.get(key.task)))
-        yield { row: null, missed: { task: key.task, slot: key.slot } }
+      if (isMissing && (await wasDue(key))) yield { row: null, missed: { task: key.task, slot: key.slot } }
     }
   }
   for await (const row of rows) {
@@ -122,8 +131,8 @@ export async function* withMissed(
       onRecord.clear()
     }
     onRecord.add(row.task)
-    const schedule = scheduleOfRun(row)
-    if (schedule !== null) lastRuns.set(row.task, { slot: row.slot, schedule })
+    const run = runOf(row)
+    if (run !== null) lastRuns.set(row.task, run)
     yield { row, missed: null }
   }
   if (withOlder) yield* missedAfter(Number.NEGATIVE_INFINITY)
@@ -134,16 +143,27 @@ interface Run {
   readonly schedule: ScheduleSpec
 }
 
-/** `run`: the oldest one after the key. The rows come newest first, so it is known by now. */
-function wasDue({ doubt }: DueKey, run: Run | undefined): boolean {
-  if (doubt === undefined) return true
-  return run !== undefined && run.slot < doubt.until && isSameSpec(run.schedule, doubt.schedule)
+type Doubt = NonNullable<DueKey['doubt']>
+
+/** Whether the slots before `run` were due. */
+function isProvedBy(run: Run | null, { schedule, until }: Doubt): boolean {
+  return run !== null && run.slot < until && isSameSpec(run.schedule, schedule)
 }
 
-/** The schedule that the scheduler had. Null where no scheduler started anything: a person may force by an old one. */
-function scheduleOfRun(row: StoredRow): ScheduleSpec | null {
+/** Any one will do, and the newest comes first. */
+async function runThatProves(doubt: Doubt, rows: AsyncIterable<StoredRow>): Promise<Run | null> {
+  for await (const row of rows) {
+    const run = runOf(row)
+    if (isProvedBy(run, doubt)) return run
+  }
+  return null
+}
+
+/** With the schedule that the scheduler had. Null where no scheduler started anything: a person may force by an old one. */
+function runOf(row: StoredRow): Run | null {
   if (isForeign(row)) return null
-  return row.attempts.some(({ trigger }) => trigger.kind === 'scheduled') ? row.schedule : null
+  const { slot, schedule, attempts } = row
+  return attempts.some(({ trigger }) => trigger.kind === 'scheduled') ? { slot, schedule } : null
 }
 
 /** What a key of `dueKeys` was due by. */

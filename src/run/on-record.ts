@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { dueKeys, type InForce, type OnRecord, type TaskInForce, withMissed } from '../core/missed.ts'
+import { dueKeys, type InForce, type OnRecord, type RowsOf, type TaskInForce, withMissed } from '../core/missed.ts'
 import { parseSchedule } from '../core/schedule.ts'
 import type { Instant, StoredRow } from '../core/types.ts'
 import { type HistoryDeps, readHistory } from './history.ts'
@@ -34,9 +34,8 @@ export function slotsOnRecord(
   now: Instant,
   deps: HistoryDeps,
 ): AsyncGenerator<OnRecord, void> {
-  const { since, until } = terms
-  const rows = readHistory({ task, since, until, limit: Number.POSITIVE_INFINITY }, deps)
-  return rowsAndMissed(rows, [{ task, schedules }], terms, now, true)
+  const rows = rowsOf(deps)(task, terms.since, terms.until)
+  return rowsAndMissed(rows, [{ task, schedules }], terms, now, true, deps)
 }
 
 /** The rows, and in their places the slots of the tasks that were due for the grace at `now` and have none. */
@@ -46,9 +45,15 @@ export function rowsAndMissed(
   { since, until, graceMs }: RecordTerms,
   now: Instant,
   withOlder: boolean,
+  deps: HistoryDeps,
 ): AsyncGenerator<OnRecord, void> {
   // A slot that is due for exactly the grace is missed, so the end is a millisecond later.
-  return withMissed(inTurns(dueKeys(tasks, since, Math.min(until, now - graceMs + 1))), rows, withOlder)
+  const due = inTurns(dueKeys(tasks, since, Math.min(until, now - graceMs + 1)))
+  return withMissed(due, rows, withOlder, rowsOf(deps))
+}
+
+function rowsOf(deps: HistoryDeps): RowsOf {
+  return (task, since, until) => readHistory({ task, since, until, limit: Number.POSITIVE_INFINITY }, deps)
 }
 
 async function* inTurns<T>(items: Iterable<T>): AsyncGenerator<T, void> {

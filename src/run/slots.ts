@@ -22,7 +22,7 @@ export async function* readSlots(
   const of = [...inForce].map(([task, schedules]) => ({ task, schedules }))
   const rows = readHistory({ ...query, limit: Number.POSITIVE_INFINITY }, deps)
   const withOlder = query.task === undefined || query.since !== undefined
-  for await (const { row, missed } of rowsAndMissed(rows, of, { since, until, graceMs }, now, withOlder)) {
+  for await (const { row, missed } of rowsAndMissed(rows, of, { since, until, graceMs }, now, withOlder, deps)) {
     yield row ?? missedSlot(missed, inForce.get(missed.task) ?? [])
   }
 }

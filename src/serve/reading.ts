@@ -1,10 +1,10 @@
 import { resolve } from 'node:path'
 import type { Ledger } from '../api.ts'
 import { LedgerError } from '../core/errors.ts'
-import { dueKeys, type InForce, withMissed } from '../core/missed.ts'
+import { dueKeys, type InForce, type RowsOf, withMissed } from '../core/missed.ts'
 import { parseSchedule, type Schedule } from '../core/schedule.ts'
 import { slotAfter } from '../core/slot.ts'
-import type { Instant, ScheduleSpec } from '../core/types.ts'
+import type { Instant, ScheduleSpec, StoredRow } from '../core/types.ts'
 import { type WallClock, wallClock } from '../page/clock.ts'
 import type { MarkedSlot } from '../page/history-table.tsx'
 import { type MarkTerms, markOf } from '../page/marks.ts'
@@ -83,25 +83,35 @@ export function askOptions({ ledgerTimeoutMs, signal }: Reading) {
   return { ledgerTimeoutMs, signal }
 }
 
+interface SlotsQuery {
+  readonly since?: Instant
+  readonly until?: Instant
+  readonly limit?: number
+}
+
 /** The slots of a task that are due by now or have a row, in `[since, until)`, newest first. Memory holds a page of rows. */
 export async function* readSlots(
   { head: { task }, inForce }: ReadTask,
-  { since, until, limit }: { readonly since?: Instant; readonly until?: Instant; readonly limit?: number },
+  query: SlotsQuery,
   reading: Reading,
 ): AsyncGenerator<MarkedSlot, void, undefined> {
-  const dueUntil = Math.min(until ?? Number.POSITIVE_INFINITY, reading.now + 1)
-  const due = dueKeys([{ task, schedules: inForce }], since ?? 0, dueUntil)
-  const rows = reading.ledger.history({
+  const dueUntil = Math.min(query.until ?? Number.POSITIVE_INFINITY, reading.now + 1)
+  const due = dueKeys([{ task, schedules: inForce }], query.since ?? 0, dueUntil)
+  const later: RowsOf = (task, since, until) => readRows(task, { since, until }, reading)
+  for await (const { row, missed } of withMissed(due, readRows(task, query, reading), true, later)) {
+    const record = row === null ? { slot: missed.slot, row } : { slot: row.slot, row }
+    yield { ...record, mark: markOf(record, reading) }
+  }
+}
+
+function readRows(task: string, { since, until, limit }: SlotsQuery, reading: Reading): AsyncIterable<StoredRow> {
+  return reading.ledger.history({
     task,
     ...(since !== undefined && { since: new Date(since) }),
     ...(until !== undefined && { until: new Date(until) }),
     ...(limit !== undefined && { limit }),
     ...askOptions(reading),
   })
-  for await (const { row, missed } of withMissed(due, rows, true)) {
-    const record = row === null ? { slot: missed.slot, row } : { slot: row.slot, row }
-    yield { ...record, mark: markOf(record, reading) }
-  }
 }
 
 /** What is wrong with a task alone, which must not hide the others. What is wrong with the ledger is thrown again. */

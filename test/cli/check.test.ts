@@ -197,7 +197,10 @@ test('a change of the schedule takes no miss away that a later run of the old on
     code: 1,
     found: proven.map((slot) => `missed ${task} ${slot}`),
   })
-  const history = await cronledger(['history', '--task', task, '--state', 'missed', '--json', ...range], { env })
+  // The run that proves it, at 05:00, lies behind the end.
+  const before = ['--since', '2025-11-20', '--until', '2025-11-20T05:00:00Z']
+  expect((await check('--task', task, ...before)).found).toHaveLength(2)
+  const history = await cronledger(['history', '--task', task, '--state', 'missed', '--json', ...before], { env })
   expect(JSON.parse(history.stdout).map(({ slot }: Loose) => slot)).toEqual(proven)
   const plan = await cronledger(['rerun', '--dry-run', '--task', task, '--from', '2025-11-20', '--to', '2025-12-01'], {
     env,

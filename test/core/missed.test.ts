@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { dueKeys, findingOf, type InForce, missedSlot, withMissed } from '../../src/core/missed.ts'
+import { dueKeys, findingOf, type InForce, missedSlot, type RowsOf, withMissed } from '../../src/core/missed.ts'
 import { parseSchedule } from '../../src/core/schedule.ts'
 import type { Row, StoredRow } from '../../src/core/types.ts'
 import { FAILED, FORCED, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
@@ -77,6 +77,8 @@ describe('the slots that were due', () => {
   })
 })
 
+const noRows: RowsOf = async function* () {}
+
 async function findings(slots: readonly number[], rows: readonly StoredRow[], lateAfterMs: number | null = null) {
   async function* stream() {
     yield* rows
@@ -84,7 +86,7 @@ async function findings(slots: readonly number[], rows: readonly StoredRow[], la
   const found: string[] = []
   const terms = { now: NOW + 3_600_000, skewMs: 30_000, lateAfterMs }
   const due = slots.map((slot) => ({ task: 'nightly', slot }))
-  for await (const one of withMissed(due, stream(), true)) {
+  for await (const one of withMissed(due, stream(), true, noRows)) {
     const finding = findingOf(one, terms)
     if (finding !== null) found.push(`${finding.kind} ${new Date(finding.slot).getUTCDate()}`)
   }
@@ -114,7 +116,7 @@ describe('slots without a row among the rows', () => {
       for (const text of rows) yield { ...rowWith({}), ...keyOf(text) }
     }
     const found: string[] = []
-    for await (const { row, missed } of withMissed(due.map(keyOf), stream(), withOlder)) {
+    for await (const { row, missed } of withMissed(due.map(keyOf), stream(), withOlder, noRows)) {
       const { task, slot } = row ?? missed
       found.push(`${row === null ? '!' : ''}${task}${new Date(slot).getUTCDate()}`)
     }
@@ -138,8 +140,14 @@ describe('after a change from each hour to once a month', () => {
   const [hourly, monthly] = [inForce('2026-11-20T00:00:00Z', '@hourly'), inForce('2026-12-01T03:00:00Z', '0 3 1 * *')]
 
   /** `06` is a run of that hour of 20 November by the old schedule; `01m` one of 1 December by the new one. */
-  async function missed(runs: readonly string[], schedules = [hourly, monthly], trigger?: typeof FORCED) {
-    async function* stream() {
+  async function missed(
+    runs: readonly string[],
+    schedules = [hourly, monthly],
+    trigger?: typeof FORCED,
+    until = at('2026-12-02T00:00:00Z'),
+  ) {
+    const asked: string[] = []
+    async function* stream(): AsyncGenerator<StoredRow> {
       for (const run of runs) {
         const isNew = run.endsWith('m')
         const slot = isNew ? at('2026-12-01T03:00:00Z') : at(`2026-11-20T${run}:00:00Z`)
@@ -147,16 +155,31 @@ describe('after a change from each hour to once a month', () => {
         yield { ...rowWith({ ending: SUCCEEDED, ...(trigger && { trigger }) }), slot, schedule }
       }
     }
-    const keys = dueKeys([{ task: 'nightly', schedules }], 0, at('2026-12-02T00:00:00Z'))
+    async function* rowsIn(since: number, until: number) {
+      for await (const row of stream()) if (row.slot >= since && row.slot < until) yield row
+    }
+    const later: RowsOf = (task, since, until) => {
+      asked.push(task)
+      return rowsIn(since, until)
+    }
+    const keys = dueKeys([{ task: 'nightly', schedules }], 0, until)
     const found: string[] = []
-    for await (const { missed } of withMissed(keys, stream(), true)) {
+    for await (const { missed } of withMissed(keys, rowsIn(0, until), true, later)) {
       if (missed !== null) found.push(new Date(missed.slot).toISOString().slice(8, 13))
     }
+    expect(asked.length).toBeLessThanOrEqual(1)
     return found
   }
 
   test('what was missed before the last run by the old one stays missed; what came after it is nobody’s', async () => {
     expect(await missed(['01m', '06', '05', '02', '01', '00'])).toEqual(['20T04', '20T03'])
+  })
+
+  test('wherever the rows end that are looked at', async () => {
+    const runs = ['01m', '06', '05', '02', '01', '00']
+    const until = at('2026-11-20T05:00:00Z')
+    expect(await missed(runs, [hourly, monthly], undefined, until)).toEqual(['20T04', '20T03'])
+    expect(await missed(runs.slice(3), [hourly, monthly], undefined, until)).toEqual([])
   })
 
   test('a run that a person forced tells nothing of what the scheduler had', async () => {
@@ -170,7 +193,7 @@ describe('after a change from each hour to once a month', () => {
     }
     const keys = dueKeys([{ task: 'nightly', schedules: [hourly, monthly, again] }], 0, again.since + 1)
     const found: unknown[] = []
-    for await (const { missed } of withMissed(keys, stream(), true)) if (missed !== null) found.push(missed)
+    for await (const { missed } of withMissed(keys, stream(), true, noRows)) if (missed !== null) found.push(missed)
     expect(found).toEqual([{ task: 'nightly', slot: monthly.since }])
   })
 })
