@@ -105,7 +105,9 @@ function parse(texts: readonly string[]): CronFieldCollection | null {
   try {
     // Without a date it would read the clock.
     const options = { currentDate: new Date(0), tz: 'UTC' }
-    return CronExpressionParser.parse([...texts.slice(0, -1), daysOfWeek].join(' '), options).fields
+    // It takes names in any case, but not the L.
+    const whole = [...texts.slice(0, -1), daysOfWeek].join(' ').toUpperCase()
+    return CronExpressionParser.parse(whole, options).fields
   } catch {
     return null
   }
