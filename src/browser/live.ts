@@ -15,7 +15,8 @@ export function startLive(): void {
     clearTimeout(timer)
     const main = document.getElementById('main')
     const waitMs = Number(main?.dataset['pollMs'])
-    if (waitMs > 0) timer = setTimeout(ask, Math.min(waitMs * 2 ** failures, LONGEST_WAIT_MS))
+    // What the server asks for holds: only the waits between tries grow, and not past half a minute.
+    if (waitMs > 0) timer = setTimeout(ask, Math.max(waitMs, Math.min(waitMs * 2 ** failures, LONGEST_WAIT_MS)))
   }
 
   const ask = async () => {

@@ -268,6 +268,28 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     await close()
   })
 
+  test('a page asks again no sooner than its server says, also where that is seldom', async () => {
+    const path = join(folder, 'seldom.db')
+    await fillFile(path, SMALL.slice(0, 1), NOW)
+    const served = await serve(`file:${path}`)
+    const { page, requests, close } = await openPage(browser)
+    await page.clock.install()
+    await page.route(served.url, async (route) => {
+      const response = await route.fetch()
+      const body = (await response.text()).replace(/data-poll-ms="\d+"/, 'data-poll-ms="90000"')
+      await route.fulfill({ response, body })
+    })
+    await page.goto(served.url)
+    const asked = () => requests.filter((url) => url === served.url).length
+    await page.clock.runFor(89_000)
+    expect(asked()).toBe(1)
+    const again = page.waitForResponse(served.url)
+    await page.clock.runFor(1_000)
+    await again
+    await close()
+    await served.stop()
+  })
+
   test('a file that goes away and comes back', async () => {
     const path = join(folder, 'moves.db')
     await fillFile(path, SMALL, NOW)
