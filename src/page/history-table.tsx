@@ -62,7 +62,7 @@ export function HistoryRow({ record, clock, href, id, now }: HistoryRowProps) {
       </td>
       <td class="number">{own?.attempts.length ?? ''}</td>
       <td class="number">{durationText(own && latenessMsOf(own))}</td>
-      <td class="number">{durationText(own && durationMsOf(own, now))}</td>
+      <td class="number">{durationText(own && durationMsOf(own, mark === 'running' ? now : null))}</td>
       <td>{rejectedText(row)}</td>
     </tr>
   )

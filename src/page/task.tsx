@@ -168,7 +168,9 @@ export function Plots({
     <div class="plots">
       <Plot
         title="Duration"
-        points={points(({ row }) => (row === null || isForeign(row) ? null : durationMsOf(row, now)))}
+        points={points(({ row, mark }) =>
+          row === null || isForeign(row) ? null : durationMsOf(row, mark === 'running' ? now : null),
+        )}
       />
       <Plot
         title="Lateness"

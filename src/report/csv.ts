@@ -46,7 +46,7 @@ function ownCells(row: Row, state: string, now: Instant): Cell[] {
     row.attempts.length,
     instantText(attempt?.startedAt),
     instantText(attempt?.endedAt),
-    durationMsOf(row, now),
+    durationMsOf(row, state === 'PENDING' ? now : null),
     attempt?.outcome,
     attempt?.exitCode,
     attempt?.signal,

@@ -25,8 +25,8 @@ const CELLS: Cells = {
   ZONE: zoneOf,
   STATE: (item, { now, skewMs }) => stateOf(item, now, skewMs),
   ATTEMPTS: ofOwn(({ attempts }) => String(attempts.length)),
-  DURATION: ofOwn((row, { now }) => {
-    const ms = durationMsOf(row, now)
+  DURATION: ofOwn((row, { now, skewMs }) => {
+    const ms = durationMsOf(row, stateOf(row, now, skewMs) === 'PENDING' ? now : null)
     return ms === null ? '-' : elapsed(ms)
   }),
   DUPLICATES: ofOwn(({ rejections: { count, refused } }) =>

@@ -65,13 +65,16 @@ function missedJson({ task, slot, end, schedule }: MissedSlot): Record<string, u
   }
 }
 
-/** How long the last attempt took; one that still runs counts up, one that was abandoned has no end that anybody knows. */
-export function durationMsOf({ attempts, state }: Row, now: Instant): number | null {
+/**
+ * How long the last attempt took, or has been running at `runsAt`, which is null where nothing runs: a stale or abandoned
+ * one has no end that anybody knows. Null also for one that started nothing: it took no time.
+ */
+export function durationMsOf({ attempts }: Row, runsAt: Instant | null): number | null {
   const attempt = attempts.at(-1)
-  if (attempt === undefined) return null
-  const end = attempt.endedAt ?? (state === 'PENDING' ? now : undefined)
+  if (attempt === undefined || attempt.phase === 'waiting' || attempt.outcome === 'notStarted') return null
+  const end = attempt.endedAt ?? runsAt
   // The clock of a host may have been set back meanwhile.
-  return end === undefined ? null : Math.max(0, end - attempt.startedAt)
+  return end === null ? null : Math.max(0, end - attempt.startedAt)
 }
 
 function instantOrNull(instant: Instant | null): string | null {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Row } from '../../src/core/types.ts'
 import { csvHead, csvLines } from '../../src/report/csv.ts'
-import { FAILED, NOW, rowWith } from '../support/rows.ts'
+import { FAILED, NOT_STARTED, NOW, rowWith } from '../support/rows.ts'
 
 /** The cells of one line, by the heads; the tests below quote nothing but the cell at hand. */
 function cells(row: Row, now = NOW): Record<string, string | undefined> {
@@ -79,6 +79,16 @@ describe('a line of CSV', () => {
     const row = forced('x')
     const attempts = row.attempts.map((attempt) => ({ ...attempt, endedAt: attempt.startedAt - 5_000 }))
     expect(cells({ ...row, attempts })['durationMs']).toBe('0')
+  })
+
+  test('a duration counts up while an attempt runs; of a stale one, and of one that started nothing, there is none', () => {
+    const row = rowWith({})
+    const waiting: Row = { ...row, attempts: row.attempts.map((attempt) => ({ ...attempt, phase: 'waiting' })) }
+    const later = (row.leaseUntil ?? 0) + 5_000
+    expect(cells(row, NOW + 5_000)).toMatchObject({ state: 'PENDING', durationMs: '5000' })
+    expect(cells(row, later)).toMatchObject({ state: 'STALE', durationMs: '' })
+    expect(cells(waiting, NOW + 5_000)).toMatchObject({ state: 'PENDING', durationMs: '' })
+    expect(cells(rowWith({ ending: NOT_STARTED }))).toMatchObject({ state: 'FAILED', durationMs: '' })
   })
 
   test('a missed slot has as many cells as any other, and what is not known of it is empty', () => {
