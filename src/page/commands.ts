@@ -48,7 +48,7 @@ export function remediesOf(mark: Mark, target: CommandTarget, now: Instant): rea
     case 'running':
       return [
         {
-          title: 'Watch it in a terminal',
+          title: 'See it in a terminal',
           command: command('show', target),
           note: 'It cannot be settled or run again before it has ended.',
         },
