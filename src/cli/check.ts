@@ -15,7 +15,7 @@ import type { Command, CommandContext } from './command.ts'
 import { DUE_BY, withDueBy } from './due-by.ts'
 import { EXIT } from './exit.ts'
 import { NOTIFY, openNotify } from './notify.ts'
-import { GRACE, LEDGER_TIMEOUT, type OptionTable, STORE } from './options.ts'
+import { GRACE, LATE_AFTER, LEDGER_TIMEOUT, type OptionTable, STORE } from './options.ts'
 import { openProgress, type Progress } from './progress.ts'
 import { printAll } from './streams.ts'
 
@@ -33,13 +33,7 @@ const OPTIONS = {
   },
   until: { kind: 'text', value: 'TIME', otherwise: 'now', help: 'Slots before that; a date counts as a whole' },
   ...GRACE,
-  'late-after': {
-    kind: 'duration',
-    value: 'TIME',
-    limit: { default: 0, min: 0, max: 366 * DAY_MS },
-    otherwise: 'never',
-    help: 'A first attempt that started later than this after its slot is late',
-  },
+  ...LATE_AFTER,
   skew: {
     kind: 'duration',
     value: 'TIME',

@@ -60,6 +60,17 @@ export const GRACE = {
   },
 } as const satisfies OptionTable
 
+/** What is late, for `check` and the pages that tell its answer. */
+export const LATE_AFTER = {
+  'late-after': {
+    kind: 'duration',
+    value: 'TIME',
+    limit: { default: 0, min: 0, max: 366 * 86_400_000 },
+    otherwise: 'never',
+    help: 'A first attempt that started later than this after its slot is late',
+  },
+} as const satisfies OptionTable
+
 /** Of the commands that only read, or write once. */
 export const LEDGER_TIMEOUT = {
   'ledger-timeout': numberOption('ledgerTimeoutMs', 'How long the ledger may take'),

@@ -14,7 +14,7 @@ import { readTask } from '../serve/task.ts'
 import { readOptions } from './arguments.ts'
 import type { Command, CommandContext } from './command.ts'
 import { EXIT } from './exit.ts'
-import { GRACE, LEDGER_TIMEOUT, type OptionTable, STORE } from './options.ts'
+import { GRACE, LATE_AFTER, LEDGER_TIMEOUT, type OptionTable, STORE } from './options.ts'
 import { RUN_OPTIONS } from './run-options.ts'
 import { print, printAll } from './streams.ts'
 
@@ -40,6 +40,7 @@ const OPTIONS = {
     help: 'Where it goes: a file, which is replaced as a whole or not at all, or standard output',
   },
   ...GRACE,
+  ...LATE_AFTER,
   skew: RUN_OPTIONS.skew,
   ...LEDGER_TIMEOUT,
 } as const satisfies OptionTable
@@ -71,6 +72,7 @@ export const report: Command = {
       ledger: createLedger({ store }),
       ledgerTimeoutMs: values['ledger-timeout'] ?? LIMITS.ledgerTimeoutMs.default,
       graceMs: values.grace ?? GRACE.grace.limit.default,
+      lateAfterMs: values['late-after'],
       skewMs: values.skew ?? LIMITS.skewMs.default,
       signal: stops.aborted,
       now,

@@ -9,7 +9,7 @@ import { isLoopback } from '../serve/guard.ts'
 import { listen } from '../serve/listen.ts'
 import { readOptions } from './arguments.ts'
 import type { Command, CommandContext } from './command.ts'
-import { GRACE, LEDGER_TIMEOUT, type OptionTable, STORE } from './options.ts'
+import { GRACE, LATE_AFTER, LEDGER_TIMEOUT, type OptionTable, STORE } from './options.ts'
 import { RUN_OPTIONS } from './run-options.ts'
 import { print } from './streams.ts'
 
@@ -28,6 +28,7 @@ const OPTIONS = {
     help: 'Address or name of this machine to listen on. There is no login: beyond loopback, whoever reaches it reads all',
   },
   ...GRACE,
+  ...LATE_AFTER,
   skew: RUN_OPTIONS.skew,
   ...LEDGER_TIMEOUT,
 } as const satisfies OptionTable
@@ -63,6 +64,7 @@ export const serve: Command = {
       host,
       ledgerTimeoutMs,
       graceMs: values.grace ?? GRACE.grace.limit.default,
+      lateAfterMs: values['late-after'],
       skewMs: values.skew ?? LIMITS.skewMs.default,
       clock: systemClock,
       report: tell,

@@ -1,12 +1,12 @@
 import { isForeign } from '../core/decide.ts'
 import type { Instant, Row } from '../core/types.ts'
 import { slotFacts, slotTimeline } from '../report/show.ts'
-import { printable } from '../report/text.ts'
+import { elapsed, printable } from '../report/text.ts'
 import { Badge } from './badge.tsx'
 import type { WallClock } from './clock.ts'
 import { type CommandTarget, remediesOf } from './commands.ts'
 import { Heading, type Level } from './heading.tsx'
-import type { MarkedSlot } from './history-table.tsx'
+import { latenessMsOf, type MarkedSlot } from './history-table.tsx'
 import type { Links } from './links.ts'
 import type { Mark } from './marks.ts'
 import { Time } from './time.tsx'
@@ -18,6 +18,8 @@ export interface SlotModel {
   readonly target: CommandTarget
   readonly now: Instant
   readonly skewMs: number
+  /** When a slot is late; left out: never. */
+  readonly lateAfterMs?: number | undefined
   /** Its neighbours by the schedule; null where there is none. */
   readonly before: Instant | null
   readonly after: Instant | null
@@ -56,10 +58,12 @@ interface DetailProps {
 
 /** What a slot is, why, what can be done, and what happened in it. */
 export function SlotDetail({ model, level, live }: DetailProps) {
-  const { record, clock, target, now, skewMs } = model
+  const { record, clock, target, now, skewMs, lateAfterMs = Number.POSITIVE_INFINITY } = model
   const { slot, row, mark } = record
   const own = row === null || isForeign(row) ? null : row
   const below = (level + 1) as Level
+  const latenessMs = own && latenessMsOf(own)
+  const isLate = latenessMs !== null && latenessMs > lateAfterMs
   // A report has thousands of slots of which there is nothing more to say.
   const isPlain = !live && mark === 'completed' && own?.attempts.length === 1 && own.rejections.count === 0
   return (
@@ -69,6 +73,7 @@ export function SlotDetail({ model, level, live }: DetailProps) {
       </Heading>
       <p class="facts">
         <Badge mark={mark} /> · {clock.zone}
+        {isLate && ` · late: it started ${elapsed(latenessMs)} after its slot`}
       </p>
       <p class="why">{printable(whyText(record, now, clock))}</p>
       {!isPlain && <Remedies mark={mark} target={target} now={now} level={below} live={live} />}

@@ -33,6 +33,8 @@ export interface AppOptions extends Omit<MarkTerms, 'now'> {
   readonly host: string
   /** How long a request may wait for the ledger, all in all. */
   readonly ledgerTimeoutMs: number
+  /** When a slot is late; left out: never. */
+  readonly lateAfterMs?: number | undefined
   readonly clock: Clock
   /** Told of what is a bug. */
   readonly report: (message: string) => void
@@ -101,8 +103,9 @@ export function createApp(options: AppOptions): Hono {
     void clock.wait(untilMs - clock.monotonicMs(), finished.signal).then(() => over.abort())
     const unlink = link(leaves, over)
     try {
-      const { ledgerTimeoutMs, graceMs, skewMs } = options
-      return await read({ ledger, ledgerTimeoutMs, graceMs, skewMs, now: clock.now(), signal: over.signal })
+      const { ledgerTimeoutMs, lateAfterMs, graceMs, skewMs } = options
+      const terms = { ledgerTimeoutMs, lateAfterMs, graceMs, skewMs }
+      return await read({ ledger, ...terms, now: clock.now(), signal: over.signal })
     } finally {
       finished.abort()
       unlink()

@@ -84,7 +84,7 @@ function aheadUntil({ current }: ReadTask, now: Instant): Instant {
 
 /** What `check` finds in `span`, which `when` names; of one task or of all. A fault of one task is told beside the others. */
 export async function readNeeds(reading: Reading, span: Span, when: string, task?: string): Promise<Needs> {
-  const { ledger, now, graceMs, skewMs } = reading
+  const { ledger, now, graceMs, skewMs, lateAfterMs } = reading
   const count: Record<Found['kind'], number> = { missed: 0, failed: 0, stale: 0, late: 0 }
   let kept = 0
   async function needsOf(name: string) {
@@ -98,6 +98,7 @@ export async function readNeeds(reading: Reading, span: Span, when: string, task
         until: new Date(span.until),
         graceMs,
         skewMs,
+        lateAfterMs,
         ...askOptions(reading),
       })
       for await (const finding of findings) {

@@ -17,6 +17,8 @@ export interface Reading extends MarkTerms {
   readonly ledger: Ledger
   /** How long one request to the ledger may take. */
   readonly ledgerTimeoutMs: number
+  /** As `check` takes it: a first attempt that started later than this after its slot is late; left out: never. */
+  readonly lateAfterMs?: number | undefined
   /** Ends the reading: its whole time is up, or nobody waits for it. */
   readonly signal: AbortSignal
 }

@@ -172,14 +172,19 @@ export async function readSlot(
 }
 
 /** What is told of a slot that was read. */
-export function slotTold({ head, inForce }: ReadTask, record: MarkedSlot, store: string, { now, skewMs }: Reading) {
+export function slotTold(
+  { head, inForce }: ReadTask,
+  record: MarkedSlot,
+  store: string,
+  { now, skewMs, lateAfterMs }: Reading,
+) {
   const { slot, row } = record
   const own = row === null || isForeign(row) ? null : row.schedule
   // Whoever settles the slot or runs it again finds its schedule in the registry, unless none there has the slot: that of
   // a late delivery may never have come into it.
   const schedule = scheduleWith(inForce, slot) === null ? own : null
   const target = { store: storeAnywhere(store), task: head.task, slot, schedule }
-  return { record, clock: head.clock, target, now, skewMs }
+  return { record, clock: head.clock, target, now, skewMs, lateAfterMs }
 }
 
 async function rowOf(task: string, slot: Instant, reading: Reading): Promise<StoredRow | null> {

@@ -40,9 +40,10 @@ function slowClock() {
   return { clock: { now: () => NOW, monotonicMs, wait }, ends }
 }
 
-function open() {
+function open(terms: { readonly lateAfterMs?: number } = {}) {
   const { clock, ends } = slowClock()
   const app = createApp({
+    ...terms,
     ledger,
     store: `file:${path}`,
     assets: { script: '', style: '' },
@@ -92,6 +93,14 @@ describe('what is asked of a task', () => {
     const { html } = await open().ask(`/task?task=a&since=${day}&before=2001-01-01T00:00:00Z`)
     expect(html).toContain('No slot matches. <a href="/task?task=a">All slots</a>')
   })
+})
+
+test('what is late is told on top, and of its slot', async () => {
+  const { ask } = open({ lateAfterMs: 1 })
+  const [address = ''] =
+    /\/slot\?[^"]*(?=">[^<]*<span class="c completed"[^\n]*? late<)/.exec((await ask('/')).html) ?? []
+  expect((await ask(address)).html).toMatch(/ · late: it started \d+(\.\d)?s after its slot/)
+  expect((await open().ask(address)).html).not.toContain('late: it started')
 })
 
 test('a row that cannot be read is told on the page of its task', async () => {
