@@ -28,28 +28,31 @@ const UTC_NAMES: ReadonlySet<string> = new Set(
  * fields cannot say it: guessing would fire at times that are no slots.
  */
 export function awsExpression(schedule: Schedule, now: Instant): AwsExpression {
-  const { expression, zone } = schedule.spec
+  const words = wordsOf(schedule.spec.expression)
   switch (schedule.kind) {
     case 'at':
-      return { expression, startDate: null, notForRules: 'a rule has no at(…)' }
+      return { expression: `at(${words.join('')})`, startDate: null, notForRules: 'a rule has no at(…)' }
     case 'rate': {
+      const [count, unit] = words
       const notForRules = 'the rate(…) of a rule counts from when it was made, not from the anchor'
-      return { expression, startDate: slotAfter(schedule, now), notForRules }
+      return { expression: `rate(${Number(count)} ${unit})`, startDate: slotAfter(schedule, now), notForRules }
     }
     case 'cron': {
-      const notForRules = UTC_NAMES.has(zone.toLowerCase()) ? null : 'a rule is read in UTC'
-      return { expression: cronOf(schedule), startDate: null, notForRules }
+      const notForRules = UTC_NAMES.has(schedule.spec.zone.toLowerCase()) ? null : 'a rule is read in UTC'
+      return { expression: cronOf(schedule, words), startDate: null, notForRules }
     }
   }
 }
 
-function cronOf({ spec, fields }: Cron): string {
+/** The words between the brackets of an AWS form, which may stand there with spaces that AWS does not take; else none. */
+function wordsOf(expression: string): readonly string[] {
+  const [, text = ''] = /^\w+\((.*)\)$/.exec(expression) ?? []
+  return text.split(/[ \t]+/).filter(Boolean)
+}
+
+function cronOf({ spec, fields }: Cron, own: readonly string[]): string {
   const problem = scheduleProblem(spec.expression)
-  const own = /^cron\((.*)\)$/
-    .exec(spec.expression)?.[1]
-    ?.trim()
-    .split(/[ \t]+/)
-  if (own !== undefined) return `cron(${[...own, ...(own.length === 5 ? ['*'] : [])].join(' ')})`
+  if (own.length > 0) return `cron(${[...own, ...(own.length === 5 ? ['*'] : [])].join(' ').toUpperCase()})`
   const { values: seconds } = fields.seconds
   if (seconds.length > 1 || seconds[0] !== 0) {
     throw problem('AWS has no seconds: it cannot fire at any but :00')

@@ -45,6 +45,8 @@ describe('a crontab as AWS has it', () => {
     ['@hourly', 'cron(0 * * * ? *)'],
     ['cron(0  18 ? * MON-FRI)', 'cron(0 18 ? * MON-FRI *)'],
     ['cron(0 18 LW * ? 2027-2030)', 'cron(0 18 LW * ? 2027-2030)'],
+    // AWS's guides have names in capitals only.
+    ['cron(0 18 ? jan,jul mon-fri *)', 'cron(0 18 ? JAN,JUL MON-FRI *)'],
   ])('%s is %s', (unix, aws) => {
     expect(toAws(unix)).toEqual({ expression: aws, startDate: null, notForRules: null })
     expect(slots(aws, 'UTC')).toEqual(slots(unix, 'UTC'))
@@ -137,13 +139,17 @@ describe('what a rule cannot have', () => {
     expect(toAws(expression, zone).notForRules).toBe(why)
   })
 
+  test('an at(…) is written without the spaces that AWS does not take', () => {
+    expect(toAws('at( 2026-12-31T23:00:00 )').expression).toBe('at(2026-12-31T23:00:00)')
+  })
+
   test('UTC has many names', () => {
     expect(toAws('0 3 * * *', 'Etc/UTC').notForRules).toBeNull()
   })
 
-  test('a rate, which starts at its next slot', () => {
+  test.each(['rate(6 hours)', 'rate( 06   hours )'])('%s, which starts at its next slot', (expression) => {
     const anchor = Date.UTC(2026, 0, 1, 0, 30)
-    const rate = parseSchedule({ expression: 'rate(6 hours)', zone: 'UTC', anchor })
+    const rate = parseSchedule({ expression, zone: 'UTC', anchor })
     expect(awsExpression(rate, NOW)).toEqual({
       expression: 'rate(6 hours)',
       startDate: Date.UTC(2026, 10, 24, 0, 30),
