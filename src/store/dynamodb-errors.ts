@@ -79,9 +79,9 @@ function describe(error: unknown): { readonly name: string; readonly message: st
   // A failed connection to a name with several addresses is an AggregateError, which has no message.
   const first: unknown = error instanceof AggregateError ? error.errors[0] : undefined
   const message = error.message === '' && first !== undefined ? firstLine(first) : firstLine(error)
-  // The SDK's whole text for an answer that says nothing that DynamoDB would say: a proxy's, for one.
-  if (message === 'UnknownError') {
-    const status = (error as Partial<ServiceException>).$metadata?.httpStatusCode
+  const status = (error as Partial<ServiceException>).$metadata?.httpStatusCode
+  // What the SDK makes of an answer that says nothing that DynamoDB would say, or is a page: a proxy's, for one.
+  if (message === 'UnknownError' || (error instanceof SyntaxError && status !== undefined)) {
     return { name: error.name, message: `an answer with HTTP status ${status} that is not DynamoDB's` }
   }
   return {

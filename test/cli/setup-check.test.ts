@@ -330,13 +330,18 @@ describe('a server that cannot be asked', () => {
     expect(found.lines['credentials']).toMatch(why)
   })
 
-  test.each([500, 404])('HTTP status %i of something else is named', async (status) => {
-    const server = await startAnswering({ status, body: '' })
+  test.each([
+    [500, ''],
+    [404, ''],
+    [403, '<html>Who are you?</html>'],
+    [200, '<html>Who are you?</html>'],
+  ])('HTTP status %i of something else is named, and what that says is not: %j', async (status, body) => {
+    const server = await startAnswering({ status, body })
     const found = await check('dynamodb:good', { ...env, AWS_ENDPOINT_URL_DYNAMODB: server.endpoint })
     await server.stop()
     expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 75, wrong: ['answer'] })
     expect(found.lines['answer']).toContain(`HTTP status ${status}`)
-    expect(found.lines['answer']).not.toContain('UnknownError')
+    expect(found.lines['answer']).not.toMatch(/UnknownError|html/)
   })
 
   test('credentials that never come: 75, within the ledger timeout', async () => {
