@@ -5,6 +5,7 @@ import { parse, type ScalarTag } from 'yaml'
 import { aws, awsEnv, hasAws } from '../support/aws.ts'
 import { cronledger, type Loose, scratch } from '../support/cli.ts'
 import { type FaultyProxy, startFaultyProxy } from '../support/proxy.ts'
+import { serve } from '../support/serve.ts'
 import { type Server, startMoto } from '../support/servers.ts'
 
 const folder = scratch()
@@ -13,6 +14,9 @@ const TABLE = 'dynamodb:money'
 const ALARMED = ['Duplicate', 'Refused', 'Failed', 'Completed']
 const WEEKLY = ['--task', 'weekly', '--schedule', '0 3 * * *']
 const NIGHTLY = ['--task', 'nightly', '--schedule', '0 3 * * *']
+
+/** Of all tasks, `history` shows the last days: these are the days of the tests. */
+const ALL_DAYS = ['--since', '2026-11-19', '--until', '2026-11-24']
 
 /** What `setup --print` answers, with what it says on the side. */
 async function printed(what: string, args: readonly string[] = NIGHTLY, env: Record<string, string> = {}) {
@@ -185,7 +189,7 @@ describe.skipIf(!hasAws)('on a server, by the command line of AWS', () => {
       const batch = ['run', '--store', TABLE, ...NIGHTLY, '--event-time', '2026-11-23T03:00:20Z', '--', 'echo', 'paid']
       expect(await run(batch)).toMatchObject({ code: 0, stdout: 'paid\n' })
       expect(await run(batch)).toMatchObject({ code: 0, stdout: '' })
-      const history = await run(['history', '--store', TABLE, '--format', 'json'])
+      const history = await run(['history', '--store', TABLE, ...ALL_DAYS, '--format', 'json'])
       expect(JSON.parse(history.stdout)).toMatchObject([
         { task: 'nightly', state: 'COMPLETED', rejections: { count: 1 } },
       ])
@@ -228,17 +232,41 @@ describe.skipIf(!hasAws)('on a server, by the command line of AWS', () => {
 
       const slot = (day: string) => [...WEEKLY, '--event-time', `2026-11-${day}T03:00:09Z`]
 
+      const env = () => ({ AWS_ENDPOINT_URL_DYNAMODB: proxy.url })
+      /** The commands that were looked at. */
+      const recorded = new Set<string>()
+
       /** What commands ask for, as `dynamodb:Query /index/by-day`. */
       async function asked(...commands: readonly (readonly [code: number, ...args: string[]])[]) {
         const before = proxy.seen.length
-        const env = { AWS_ENDPOINT_URL_DYNAMODB: proxy.url }
         for (const [code, name = '', ...args] of commands) {
-          const ended = await run([name, '--store', TABLE, ...args], env)
+          recorded.add(name)
+          const ended = await run([name, '--store', TABLE, ...args], env())
           expect(ended.code, `${name} ${args.join(' ')}: ${ended.stderr}`).toBe(code)
         }
-        const calls = proxy.seen.slice(before)
-        return calls.map(({ action, indexName }) => `dynamodb:${action} ${indexName && `/index/${indexName}`}`)
+        return callsSince(before)
       }
+
+      /** What `serve` asks for when a person looks at each of its pages. */
+      async function askedByPages() {
+        const before = proxy.seen.length
+        recorded.add('serve')
+        const served = await serve(TABLE, { env: { ...awsEnv(server.endpoint), ...env() } })
+        const overview = await fetch(served.url).then((page) => page.text())
+        const pages = [...overview.matchAll(/href="(\/(?:task|slot)[^"]*)"/g)].map(([, path = '']) => path)
+        expect(pages.map((path) => path.split('?')[0])).toEqual(expect.arrayContaining(['/task', '/slot']))
+        for (const path of pages) {
+          const { status } = await fetch(new URL(path.replaceAll('&amp;', '&'), served.url))
+          expect({ path, status }).toEqual({ path, status: 200 })
+        }
+        await served.stop()
+        return callsSince(before)
+      }
+
+      const callsSince = (before: number) =>
+        proxy.seen
+          .slice(before)
+          .map(({ action, indexName }) => `dynamodb:${action} ${indexName && `/index/${indexName}`}`)
 
       /** What a policy lets do, in the same words. */
       const allowed = (role: (typeof ROLES)[number]) =>
@@ -264,24 +292,58 @@ describe.skipIf(!hasAws)('on a server, by the command line of AWS', () => {
 
       test('of the auditor has what reading asks for, and nothing else', async () => {
         const actions = await asked(
-          [0, 'history'],
+          [0, 'history', ...ALL_DAYS],
           [0, 'history', '--task', 'weekly'],
+          [0, 'history', '--task', 'weekly', '--state', 'missed', ...ALL_DAYS],
+          [1, 'show', '--task', 'weekly', '--slot', 'latest'],
           [0, 'show', '--task', 'weekly', '--slot', '2026-11-21'],
           [0, 'tasks'],
           [1, 'check', '--task', 'weekly', '--since', '2026-11-19'],
           [1, 'check', '--since', '2026-11-19'],
+          [0, 'report', '--out', join(folder, 'report.html'), ...ALL_DAYS],
         )
-        expect(new Set(actions)).toEqual(new Set(allowed('auditor')))
+        expect(new Set([...actions, ...(await askedByPages())])).toEqual(new Set(allowed('auditor')))
       })
 
       test('of the operator has what a person does, the reading, and nothing else', async () => {
         const forced = ['--force-slot', '2026-11-21', '--reason', 'by hand', '--', 'true']
         const actions = await asked(
           [0, 'run', ...WEEKLY, ...forced],
+          [0, 'rerun', '--task', 'weekly', '--slot', '2026-11-21', '--reason', 'by hand', '--', 'true'],
+          [
+            0,
+            'rerun',
+            '--task',
+            'weekly',
+            '--from',
+            '2026-11-20',
+            '--to',
+            '2026-11-22',
+            '--reason',
+            'by hand',
+            '--',
+            'true',
+          ],
           [0, 'resolve', '--task', 'weekly', '--slot', '2026-11-19', '--state', 'skipped', '--reason', 'no data'],
           [0, 'setup', '--check'],
         )
         expect(new Set([...actions, ...allowed('auditor')])).toEqual(new Set(allowed('operator')))
+      })
+
+      test('is none of who makes the table, who needs what the guide says', async () => {
+        const before = proxy.seen.length
+        expect(await run(['setup', '--store', 'dynamodb:fresh'], env())).toMatchObject({ code: 0 })
+        const guide = readFileSync(new URL('../../docs/ecs.md', import.meta.url), 'utf8')
+        const [, needed = ''] = /Who makes the table without CloudFormation also needs (.*?)\./s.exec(guide) ?? []
+        expect(new Set(proxy.seen.slice(before).map(({ action }) => `\`${action}\``))).toEqual(
+          new Set(needed.match(/`\w+`/g)),
+        )
+      })
+
+      test('is compared with what each command asks for that takes a ledger', async () => {
+        const { stdout } = await run(['--help'])
+        const commands = [...stdout.matchAll(/^ {2}(\w+) {2,}/gm)].map(([, name = '']) => name)
+        expect(commands.filter((name) => !recorded.has(name))).toEqual(['explain', 'completion'])
       })
     })
 
