@@ -1,10 +1,10 @@
 import type { Ledger, ReadOptions } from '../api.ts'
 import { usageError } from '../core/errors.ts'
-import { formatInstant, parseInstant } from '../core/instant.ts'
+import { formatInstant } from '../core/instant.ts'
 import { quote } from '../core/problem.ts'
 import { parseSchedule } from '../core/schedule.ts'
 import { resolveBySchedules } from '../core/schedules-in-force.ts'
-import { resolveSlot } from '../core/slot-reference.ts'
+import { instantWithoutSchedule, resolveSlot } from '../core/slot-reference.ts'
 import type { Instant } from '../core/types.ts'
 import { createLedger } from '../ledger.ts'
 import { showJson, showText } from '../report/show.ts'
@@ -87,8 +87,8 @@ async function slotFrom(
   reading: ReadOptions & { readonly task: string },
   now: Instant,
 ): Promise<Instant | null> {
-  const takesSchedule = slot === 'latest' || /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?)?$/.test(slot)
-  if (!takesSchedule) return parseInstant(slot, 'slot')
+  const instant = instantWithoutSchedule(slot)
+  if (instant !== null) return instant
   if (schedule !== undefined) {
     return resolveSlot(readSchedule({ schedule, timezone, ...(anchor && { anchor }) }), slot, now).slot
   }

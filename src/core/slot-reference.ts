@@ -27,11 +27,26 @@ export function resolveSlot(schedule: Schedule, text: string, now: Instant): Win
   return { slot, end: found.next }
 }
 
+const DATE = /^\d{4}-\d{2}-\d{2}$/
+const LOCAL_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?$/
+
 function instantOf(schedule: Schedule, text: string, now: Instant): Instant {
   if (text === 'latest') return latest(schedule, now)
-  if (/^\d{4}-\d{2}-\d{2}$/.test(text)) return onlySlotOf(schedule, text)
-  if (/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?$/.test(text)) return localTime(schedule, text)
-  return parseInstant(text)
+  if (DATE.test(text)) return onlySlotOf(schedule, text)
+  if (LOCAL_TIME.test(text)) return localTime(schedule, text)
+  return givenInstant(text)
+}
+
+/** The instant that the text is, with a slot or none; null where it takes a schedule to tell it. */
+export function instantWithoutSchedule(text: string): Instant | null {
+  return text === 'latest' || DATE.test(text) || LOCAL_TIME.test(text) ? null : givenInstant(text)
+}
+
+function givenInstant(text: string): Instant {
+  if (/^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:?\d{2})$/.test(text)) return parseInstant(text, 'slot')
+  throw usageError(
+    `slot is ${quote(text)}; allowed are an instant ("2026-11-24T03:00:00Z"), local time ("2026-11-24T12:00"), a date with one slot ("2026-11-24"), or latest`,
+  )
 }
 
 function latest(schedule: Schedule, now: Instant): Instant {
