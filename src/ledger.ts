@@ -240,7 +240,7 @@ async function knownTask(
   if (schedule !== undefined) return { task, schedules: [{ since, spec: readSchedule({ schedule, ...more }).spec }] }
   const known = await readTask(task, deps)
   if (known === null)
-    throw usageError(`the registry does not know task ${task}: no run of it is on record; give its schedule`)
+    throw usageError(`the registry does not know task ${task}: no scheduled run of it is on record; give its schedule`)
   return known
 }
 
