@@ -38,7 +38,7 @@ const OPTIONS = {
 const help = {
   name: 'explain',
   summary:
-    'Says what a schedule means: in words, the slot of an instant and those around it, what the clocks skip or show twice in the coming year, and the key that a run would write. Needs no ledger.',
+    'Says what a schedule means: in words, the slot of an instant and those around it, what the clocks skip or show twice among them and in the coming year, and the key that a run would write. Needs no ledger.',
   options: OPTIONS,
   examples: [
     ["cronledger explain --schedule 'cron(0 18 ? * MON-FRI *)' --timezone Asia/Tokyo", 'what it means now'],
@@ -64,6 +64,9 @@ export const explain: Command = {
     const toleranceMs = values['early-tolerance'] ?? earlyToleranceMs(schedule, at)
     const found = slotOf(schedule, at, toleranceMs)
     const count = values.count ?? OPTIONS.count.limit.default
+    const previous = neighbours(schedule, found?.slot ?? at, slotBefore, count).reverse()
+    // What the clocks did among the slots that are shown is why one seems to be missing there.
+    const clocksFrom = Math.max(previous[0] ?? found?.slot ?? at, at - CLOCKS_MS)
     const explanation = {
       schedule,
       zoneData: process.versions['tz'] ?? 'unknown',
@@ -71,10 +74,11 @@ export const explain: Command = {
       at,
       earlyToleranceMs: toleranceMs,
       window: found === null ? null : { slot: found.slot, end: found.next },
-      previous: neighbours(schedule, found?.slot ?? at, slotBefore, count).reverse(),
+      previous,
       next: neighbours(schedule, found?.slot ?? at, slotAfter, count),
+      clocksFrom,
       clocksUntil: at + CLOCKS_MS,
-      clockNotes: clockNotes(schedule, at, at + CLOCKS_MS),
+      clockNotes: clockNotes(schedule, clocksFrom, at + CLOCKS_MS),
     }
     await print(values.json ? safeJson(explainJson(explanation), 2) : explainText(explanation))
     return EXIT.ok

@@ -20,7 +20,8 @@ export interface Explanation {
   /** Slots before and after the one of `at`, oldest first. */
   readonly previous: readonly Instant[]
   readonly next: readonly Instant[]
-  /** Until when the clocks were looked at. */
+  /** From when until when the clocks were looked at. */
+  readonly clocksFrom: Instant
   readonly clocksUntil: Instant
   readonly clockNotes: readonly ClockNote[]
 }
@@ -31,7 +32,7 @@ const LABEL_WIDTH = 'tolerance  '.length
 
 /** For a person, at most 80 columns wide but for an expression that is longer. */
 export function explainText(explanation: Explanation): string {
-  const { schedule, zoneData, task, at, earlyToleranceMs, window, clockNotes, clocksUntil } = explanation
+  const { schedule, zoneData, task, at, earlyToleranceMs, window, clockNotes, clocksFrom, clocksUntil } = explanation
   const { expression, zone } = schedule.spec
   const clocks = clockNotes.map((note) => noteText(note, zone))
   const slot = window === null ? null : formatInstant(window.slot)
@@ -52,7 +53,7 @@ export function explainText(explanation: Explanation): string {
       'clocks',
       clocks.length > 0
         ? clocks
-        : [`no fire time is skipped or comes twice until ${formatInstant(clocksUntil).slice(0, 10)}`],
+        : [`no fire time is skipped or comes twice from ${dayOf(clocksFrom)} to ${dayOf(clocksUntil)}`],
     ),
   ]
   return lines.flatMap(([label, text]) => wrapped(label, text)).join('\n')
@@ -60,7 +61,8 @@ export function explainText(explanation: Explanation): string {
 
 /** For programs. */
 export function explainJson(explanation: Explanation): Record<string, unknown> {
-  const { schedule, zoneData, task, at, earlyToleranceMs, window, previous, next, clocksUntil } = explanation
+  const { schedule, zoneData, task, at, earlyToleranceMs, window, previous, next, clocksFrom, clocksUntil } =
+    explanation
   const { expression, zone, anchor } = schedule.spec
   const shown = (at: Instant) => ({ utc: formatInstant(at), local: localTime(at, zone).toFormat(ISO_LOCAL) })
   return {
@@ -74,6 +76,7 @@ export function explainJson(explanation: Explanation): Record<string, unknown> {
     key: window === null ? null : { task, slot: formatInstant(window.slot) },
     previous: previous.map(shown),
     next: next.map(shown),
+    clocksFrom: formatInstant(clocksFrom),
     clocksUntil: formatInstant(clocksUntil),
     clockNotes: explanation.clockNotes.map((note) => ({
       kind: note.kind,
@@ -93,6 +96,10 @@ function localTime(at: Instant, zone: string): DateTime {
 
 function moment(at: Instant, zone: string): string {
   return `${formatInstant(at)}  ${localTime(at, zone).toFormat('ccc yyyy-MM-dd HH:mm:ss ZZ')}`
+}
+
+function dayOf(at: Instant): string {
+  return formatInstant(at).slice(0, 10)
 }
 
 function endText({ end }: Window, zone: string): string {

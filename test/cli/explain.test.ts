@@ -78,6 +78,7 @@ test('JSON for programs', async () => {
     key: { task: null, slot: '2026-11-01T05:30:00Z' },
     previous: [{ utc: '2026-10-31T05:30:00Z', local: '2026-10-31T01:30:00-04:00' }],
     next: [{ utc: '2026-11-02T06:30:00Z', local: '2026-11-02T01:30:00-05:00' }],
+    clocksFrom: '2026-10-31T05:30:00Z',
     clocksUntil: '2027-11-02T05:29:50Z',
     clockNotes: [
       {
@@ -162,7 +163,26 @@ describe('the clocks', () => {
 
   test('a zone that never changes them', async () => {
     const found = await lines(['--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo', '--at', '2026-11-24T00:00:00Z'])
-    expect(found).toContain('clocks     no fire time is skipped or comes twice until 2027-11-25')
+    expect(found).toContain('clocks     no fire time is skipped or comes twice from 2026-11-18 to 2027-11-25')
+  })
+
+  test('among the slots before, where one seems to be missing', async () => {
+    const clocks = async (schedule: string, at: string, count: string) => {
+      const { clockNotes } = await json(['--schedule', schedule, ...NEW_YORK, '--at', at, '--count', count])
+      return clockNotes.map(({ text }: { readonly text: string }) => text.slice(0, 'on 2027-03-14 there'.length))
+    }
+    expect(await clocks('30 2 * * *', '2027-03-14T12:00:00Z', '1')).toEqual([
+      'on 2027-03-14 there',
+      'on 2028-03-12 there',
+    ])
+    expect(await clocks('30 2 * * *', '2027-03-17T12:00:00Z', '5')).toEqual([
+      'on 2027-03-14 there',
+      'on 2028-03-12 there',
+    ])
+    expect(await clocks('30 2 * * *', '2027-03-17T12:00:00Z', '1')).toEqual(['on 2028-03-12 there'])
+    expect(await clocks('at(2026-11-01T01:30:00)', '2027-01-01T00:00:00Z', '1')).toEqual(['on 2026-11-01 01:30'])
+    // Of a rare one, not the years that lie between.
+    expect(await clocks('30 2 14 3 *', '2027-03-13T12:00:00Z', '100')).toEqual(['on 2027-03-14 there'])
   })
 })
 
