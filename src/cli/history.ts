@@ -18,7 +18,7 @@ import { DUE_BY, withDueBy } from './due-by.ts'
 import { EXIT } from './exit.ts'
 import { newestRow, registeredSchedules, specOf } from './lookup.ts'
 import { GRACE, LEDGER_TIMEOUT, type OptionTable, STORE } from './options.ts'
-import { grouped, printAll, screenOf } from './streams.ts'
+import { grouped, patiently, printAll, screenOf } from './streams.ts'
 
 /** `missed` is no state of a row: it asks for the slots that have none. */
 const STATES = ['completed', 'failed', 'pending', 'skipped', 'stale', 'missed'] as const
@@ -99,14 +99,17 @@ export const history: Command = {
     let isCut = false
     // Who gave a limit knows of it.
     const onCut = values.limit === undefined && format === 'table' ? () => (isCut = true) : null
-    const text = historyText(grouped(first(limit, items, isWanted, onCut), idle), {
-      format,
-      withTask: values.task === undefined,
-      ...screenOf(env),
-      now,
-      skewMs,
-      nothing: filtered ? `${nothing} that matches` : nothing,
-    })
+    const text = historyText(
+      grouped(first(limit, items, isWanted, onCut), format === 'table' ? patiently(idle) : idle),
+      {
+        format,
+        withTask: values.task === undefined,
+        ...screenOf(env),
+        now,
+        skewMs,
+        nothing: filtered ? `${nothing} that matches` : nothing,
+      },
+    )
     await printAll(text)
     if (isCut) sink.write(`cronledger: the newest ${limit} only; --all goes on to the oldest`)
     return EXIT.ok

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { usageError } from '../core/errors.ts'
 
 /**
@@ -72,6 +73,17 @@ export function screenOf(env: Readonly<Record<string, string | undefined>>): Scr
 
 /** As many as a page of rows. Items that wait for nothing, as slots without a row, would else come as one group. */
 const MAX_GROUP = 100
+
+/** A person waits that long for a first line without a thought. */
+const TOGETHER_MS = 1_000
+
+/**
+ * As `idle`, but not before the patience with which a table begins is over: its columns are made for its first group, and
+ * a short one, as of a day with one slot, would cut names that there is room for.
+ */
+export function patiently(idle: () => Promise<unknown>, patience: Promise<unknown> = delay(TOGETHER_MS)) {
+  return () => patience.then(idle)
+}
 
 /**
  * Items in groups, as they arrive: those of one page make one write, and wait for none of the next page.
