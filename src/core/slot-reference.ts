@@ -27,19 +27,18 @@ export function resolveSlot(schedule: Schedule, text: string, now: Instant): Win
   return { slot, end: found.next }
 }
 
-const DATE = /^\d{4}-\d{2}-\d{2}$/
 const LOCAL_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?$/
 
 function instantOf(schedule: Schedule, text: string, now: Instant): Instant {
   if (text === 'latest') return latest(schedule, now)
-  if (DATE.test(text)) return onlySlotOf(schedule, text)
+  if (isDate(text)) return onlySlotOf(schedule, text)
   if (LOCAL_TIME.test(text)) return localTime(schedule, text)
   return givenInstant(text)
 }
 
 /** The instant that the text is, with a slot or none; null where it takes a schedule to tell it. */
 export function instantWithoutSchedule(text: string): Instant | null {
-  return text === 'latest' || DATE.test(text) || LOCAL_TIME.test(text) ? null : givenInstant(text)
+  return text === 'latest' || isDate(text) || LOCAL_TIME.test(text) ? null : givenInstant(text)
 }
 
 function givenInstant(text: string): Instant {
@@ -47,6 +46,11 @@ function givenInstant(text: string): Instant {
   throw usageError(
     `slot is ${quote(text)}; allowed are an instant ("2026-11-24T03:00:00Z"), local time ("2026-11-24T12:00"), a date with one slot ("2026-11-24"), or latest`,
   )
+}
+
+/** A date alone, which means the one slot of that day. */
+export function isDate(text: string): boolean {
+  return /^\d{4}-\d{2}-\d{2}$/.test(text)
 }
 
 function latest(schedule: Schedule, now: Instant): Instant {

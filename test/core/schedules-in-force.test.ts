@@ -32,4 +32,33 @@ describe('a slot has the window of the schedule that was in force', () => {
       /is no slot of 0 \* \* \* \* in UTC; near it: 2026-11-05T03:00:00Z and 2026-11-05T04:00:00Z/,
     )
   })
+  describe('a date goes by the schedule of that day alone', () => {
+    const resolve = (date: string, [before, after]: readonly [string, string]) => {
+      const [first, second] = SCHEDULES
+      const schedules = [
+        { since: first?.since ?? 0, spec: { expression: before, zone: 'UTC' } },
+        { since: second?.since ?? 0, spec: { expression: after, zone: 'UTC' } },
+      ]
+      return resolveBySchedules(schedules, date, at('2026-11-20T00:00:00Z')).window.slot
+    }
+    const several = /there is several: 2026-11-\d\dT00:00:00Z, .*; name one/
+
+    test('its one slot', () => {
+      expect(resolve('2026-11-05', ['0 3 * * *', '0 4 * * *'])).toBe(at('2026-11-05T03:00:00Z'))
+      expect(resolve('2026-11-12', ['0 3 * * *', '0 4 * * *'])).toBe(at('2026-11-12T04:00:00Z'))
+    })
+
+    test('several slots: the one of the schedule before or after is not meant', () => {
+      expect(() => resolve('2026-11-05', ['0 */6 * * *', '0 4 * * *'])).toThrow(several)
+      expect(() => resolve('2026-11-12', ['0 3 * * *', '0 */6 * * *'])).toThrow(several)
+    })
+
+    test('no slot: neither', () => {
+      expect(() => resolve('2026-11-14', ['0 3 * * *', '0 4 * * 1-5'])).toThrow(/on that day in UTC there is no slot/)
+    })
+
+    test('from before anybody ran it, the latest that has it', () => {
+      expect(resolve('2026-10-05', ['0 3 * * *', '0 4 * * *'])).toBe(at('2026-10-05T04:00:00Z'))
+    })
+  })
 })
