@@ -45,6 +45,11 @@ export interface Force {
    * else was here in the meantime, nothing starts: a duplicate, or refused. Default: whatever became of it.
    */
   readonly only?: readonly Forceable[] | undefined
+  /**
+   * When it was asked for; default now. An attempt that began later was not known then, and the force is refused: of two
+   * at once, one starts. Does not matter with `only`, which says what is expected.
+   */
+  readonly askedAt?: Date | undefined
 }
 
 /** What the work is given. */

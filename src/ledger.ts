@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type {
   Attempt,
+  Force,
   HistoryOptions,
   Ledger,
   LedgerOptions,
@@ -16,6 +17,7 @@ import { defined } from './core/fields.ts'
 import { readForceable, UNDONE } from './core/forceable.ts'
 import { formatInstant, parseInstant } from './core/instant.ts'
 import { checkPerson } from './core/person.ts'
+import type { Policy } from './core/policy.ts'
 import { resolveBySchedules } from './core/schedules-in-force.ts'
 import { checkTaskName } from './core/task.ts'
 import { parseTimeRange } from './core/time-range.ts'
@@ -69,8 +71,7 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
     work: (live: LiveAttempt) => Promise<WorkEnd<T>>,
   ): Promise<RunOutcome<T>> {
     checkTaskName(options.task)
-    const only = options.force?.only
-    const terms = { ...readTerms(defined(options)), ...(only !== undefined && { forceOnly: readForceable(only) }) }
+    const terms = { ...readTerms(defined(options)), ...expectations(options.force) }
     const schedule = readSchedule(options)
     const place = await whereWeAre()
     const read = readTrigger(triggerInput(options, place), schedule, terms, systemClock.now())
@@ -278,6 +279,15 @@ function triggerInput({ eventTime, event, force }: RunOptions, place: Place): Tr
       ? {}
       : { forceSlot: timeText(force.slot, 'slot'), reason: force.reason, by: force.by ?? personOf(place) }),
   }
+}
+
+/** What a force is asked for on. */
+function expectations(force: Force | undefined): Pick<Policy, 'forceOnly' | 'forceAskedAt'> {
+  if (force === undefined) return {}
+  const { only, askedAt } = force
+  return only === undefined
+    ? { forceAskedAt: askedAt?.getTime() ?? systemClock.now() }
+    : { forceOnly: readForceable(only) }
 }
 
 function scheduleOptions({ expression, zone, anchor }: ScheduleSpec): ScheduleOptions {

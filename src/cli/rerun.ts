@@ -17,7 +17,7 @@ import { GRACE, type OptionTable, SLOT, STORE, TASK, variableOf } from './option
 import { openProgress } from './progress.ts'
 import { RUN_OPTIONS } from './run-options.ts'
 import { printAll, showStandardStreams } from './streams.ts'
-import { given, openRunner, type Runner, SUPERVISION_OPTIONS, settingsFrom } from './supervised.ts'
+import { askedAt, given, openRunner, type Runner, SUPERVISION_OPTIONS, settingsFrom } from './supervised.ts'
 
 const REGISTRY = "the registry's"
 
@@ -144,7 +144,10 @@ function checkTogether({ slot, from, reason, 'dry-run': dryRun, ...values }: Rer
 async function rerunSlot({ values, stops }: Ask, runner: Runner, slot: string): Promise<number> {
   const found = await Promise.race([runner.ledger.findSlot({ ...taskOf(values), slot }), exitCodeOfStop(stops)])
   if (typeof found === 'number') return found
-  return exitCodeFrom(await runner.run(optionsOf(values, found.schedule, { slot: found.slot })), stops)
+  return exitCodeFrom(
+    await runner.run(optionsOf(values, found.schedule, { slot: found.slot, askedAt: askedAt() })),
+    stops,
+  )
 }
 
 async function rerunRange({ values, stops, sink, env }: Ask, { ledger, run, format }: Runner): Promise<number> {
@@ -176,7 +179,11 @@ async function rerunRange({ values, stops, sink, env }: Ask, { ledger, run, form
   return exitCode
 }
 
-function optionsOf(values: RerunValues, schedule: ScheduleOptions, which: Pick<Force, 'slot' | 'only'>): RunOptions {
+function optionsOf(
+  values: RerunValues,
+  schedule: ScheduleOptions,
+  which: Pick<Force, 'slot' | 'only' | 'askedAt'>,
+): RunOptions {
   const { task, reason = '', by } = values
   return { ...settingsFrom(values), ...schedule, task, force: { ...which, ...given({ reason, by }) } }
 }

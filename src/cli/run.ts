@@ -5,7 +5,7 @@ import type { Command, CommandContext } from './command.ts'
 import { readEvent } from './event.ts'
 import { EXIT_OF_ERROR, exitCodeOf } from './exit.ts'
 import { RUN_OPTIONS } from './run-options.ts'
-import { given, openRunner, settingsFrom } from './supervised.ts'
+import { askedAt, given, openRunner, settingsFrom } from './supervised.ts'
 
 const help = {
   name: 'run',
@@ -76,7 +76,7 @@ export async function runOptions(
     anchor: values.anchor,
     eventTime: values['event-time'],
     event,
-    force: slot === undefined ? undefined : given({ slot, reason: reason ?? '', by }),
+    force: slot === undefined ? undefined : given({ slot, reason: reason ?? '', by, askedAt: askedAt() }),
     requireEventTime: values['require-event-time'],
     earlyToleranceMs: values['early-tolerance'],
     onMismatch: values['on-mismatch'] as RunOptions['onMismatch'],

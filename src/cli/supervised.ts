@@ -3,6 +3,7 @@ import { LedgerError, usageError } from '../core/errors.ts'
 import { createLedger } from '../ledger.ts'
 import type { LogFormat } from '../report/log.ts'
 import { printable } from '../report/text.ts'
+import { systemClock } from '../run/clock.ts'
 import type { CommandOptions } from '../run/command.ts'
 import type { RunSettings } from '../run/terms.ts'
 import type { Values } from './arguments.ts'
@@ -51,6 +52,11 @@ export function settingsFrom(values: SupervisionValues): RunSettings {
     ledgerTimeoutMs: values['ledger-timeout'],
     finishTimeoutMs: values['finish-timeout'],
   })
+}
+
+/** When a person asked for this command, as near as it can tell: before anything of it was loaded. */
+export function askedAt(): Date {
+  return new Date(systemClock.now() - process.uptime() * 1_000)
 }
 
 export interface Runner {

@@ -53,6 +53,8 @@ export function decide(
   // Somebody was here in the meantime: what is left to say is what a scheduled trigger without an attempt left hears.
   if (unmeant && done !== null) return { kind: 'duplicate', cause: done, row: found }
   if (unmeant) return refuse(staleOrFailed(found))
+  // Two forces at once are one, also where the first one's attempt was over before the other came to its claim.
+  if (!scheduled && hasBegunSince(found, policy.forceAskedAt)) return refuse('newerAttempt')
   if (facts.survivor !== null) return refuse('survivor')
   if (found.attempts.length >= MAX_ATTEMPTS) return refuse('tooManyAttempts')
   if (scheduled && countedAttempts(found) >= policy.maxAttempts) {
@@ -139,6 +141,10 @@ export function doneBecause(row: Row): 'completed' | 'skipped' | null {
 /** Attempts that count against `maxAttempts`: made by scheduled triggers, and started. */
 export function countedAttempts(row: Row): number {
   return row.attempts.filter((attempt) => attempt.trigger.kind === 'scheduled' && hasStarted(attempt)).length
+}
+
+function hasBegunSince(row: Row, askedAt = Number.POSITIVE_INFINITY): boolean {
+  return row.attempts.some((attempt) => hasStarted(attempt) && attempt.startedAt > askedAt)
 }
 
 function hasStarted({ outcome, phase }: Attempt): boolean {

@@ -1,5 +1,5 @@
 import type { Forceable } from './forceable.ts'
-import type { RefusalCause, Survivor } from './types.ts'
+import type { Instant, RefusalCause, Survivor } from './types.ts'
 
 /** Most attempts of one slot, forced ones included: a row must stay far below DynamoDB's 400 KB. */
 export const MAX_ATTEMPTS = 100
@@ -17,6 +17,8 @@ export interface Policy {
   readonly skewMs: number
   /** What a forced trigger is meant for: in a slot that is none of these by now, it starts nothing. Left out: any slot. */
   readonly forceOnly?: readonly Forceable[]
+  /** When a forced trigger was asked for: nobody knew then of an attempt that began later. Left out: that does not matter. */
+  readonly forceAskedAt?: Instant
 }
 
 /** What keeps a run apart from others, where it is not as by default: whoever starts one in its place must say it too. */

@@ -187,6 +187,7 @@ function decodeRejection(fields: Fields): Rejection {
       'newerRow',
       'overlap',
       'noRow',
+      'newerAttempt',
     ]),
     at: instant(fields, 'at'),
     trigger: decodeTrigger(object(fields, 'trigger')),

@@ -117,6 +117,8 @@ export type RefusalCause =
   | 'overlap'
   /** A forced trigger that is meant for slots with a row, and this one has none any more. */
   | 'noRow'
+  /** A forced trigger that was asked for before the slot's latest attempt began. */
+  | 'newerAttempt'
 
 /** A trigger that started nothing, as the row remembers it. */
 export interface Rejection extends Place {

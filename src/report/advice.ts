@@ -23,6 +23,8 @@ export function adviceOn(
     }
     case 'tooManyAttempts':
       return `finish it by hand, then say so: ${resolveCommand(context)}`
+    case 'newerAttempt':
+      return `look what came of it, and ask again if that is still wanted: ${forceCommand(context)}`
     case 'stale':
     case 'failed':
       return `look what it did, then run it again: ${forceCommand(context)}, or say that it is done: ${resolveCommand(context)}`

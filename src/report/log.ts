@@ -262,7 +262,7 @@ function whereabouts({ runId, host, startedAt, endedAt }: Attempt): string {
 }
 
 function refusalOf({ cause, row, survivor, holder }: Extract<RunEvent, { event: 'refused' }>): string {
-  const attempt = cause === 'failed' ? lastStarted(row) : lastAttempt(row)
+  const attempt = cause === 'failed' || cause === 'newerAttempt' ? lastStarted(row) : lastAttempt(row)
   const last = attempt === undefined ? '' : ` attempt ${attempt.number} (${whereabouts(attempt)})`
   switch (cause) {
     case 'running':
@@ -285,6 +285,8 @@ function refusalOf({ cause, row, survivor, holder }: Extract<RunEvent, { event: 
       return holder === undefined ? "another slot has the task's turn" : turnText(holder)
     case 'noRow':
       return 'the slot has no row any more: it has expired, or somebody deleted it'
+    case 'newerAttempt':
+      return `${last.trimStart()} began after this was asked for${attempt?.outcome === undefined ? '' : `, and ${endingText(attempt)}`}`
   }
 }
 

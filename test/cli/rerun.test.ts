@@ -13,6 +13,15 @@ const newPath = (
     join(folder, `${name}-${++count}`)
 )()
 
+const HOLD = join(folder, 'hold.cjs')
+writeFileSync(
+  HOLD,
+  `const { readSync, writeSync } = require('node:fs')
+writeSync(1, 'held\\n')
+readSync(0, Buffer.alloc(1))
+`,
+)
+
 type Environment = Readonly<Record<string, string>>
 const newFile = (): Environment => ({ CRONLEDGER_STORE: `file:${newPath('ledger')}` })
 
@@ -33,6 +42,9 @@ function task(store: Environment, name = 'nightly') {
       cronledger(['run', ...schedule, '--event-time', eventTime, '--', ...command], { env }),
     rerun: (args: readonly string[], ...command: string[]) => cronledger(rerunArgs(args, command), { env }),
     start: (args: readonly string[], ...command: string[]) => start(rerunArgs(args, command), { env }),
+    /** A process that prints `held` as it begins, and goes no further before it reads a line. */
+    startHeld: (args: readonly string[], ...command: string[]) =>
+      start(rerunArgs(args, command), { env: { ...env, NODE_OPTIONS: `--require=${HOLD}` }, input: null }),
     rows,
     /** Oldest first: `2026-11-10T03:00:00Z COMPLETED 2`, with its attempts. */
     states: async () => (await rows()).map(({ slot, state, attempts }) => `${slot} ${state} ${attempts.length}`),
@@ -89,6 +101,21 @@ for (const [what, store] of [
       )
       expect(both.map(({ code }) => code).sort()).toEqual([0, 65])
       expect(both.map(({ stdout }) => stdout).sort()).toEqual(['', 'ran\n'])
+    })
+
+    test('two at once, and the first one is over before the second comes to its claim: one runs', async () => {
+      const brief = task(store(), 'brief')
+      await brief.run(day(10), ['true'])
+      const late = brief.startHeld(['--slot', day(10)], 'echo', 'no')
+      await late.printed('held')
+      expect(await brief.rerun(['--slot', day(10)], 'echo', 'ran')).toMatchObject({ code: 0, stdout: 'ran\n' })
+      late.child.stdin?.end('go on\n')
+      expect(await late.ended).toMatchObject({
+        code: 65,
+        stdout: 'held\n',
+        stderr: expect.stringMatching(/attempt 2 \(run .*\) began after this was asked for, and succeeded; look what/),
+      })
+      expect(await brief.rerun(['--slot', day(10)], 'echo', 'again')).toMatchObject({ code: 0, stdout: 'again\n' })
     })
 
     test('a range: what is undone and nothing else, oldest first, and then nothing is left', async () => {

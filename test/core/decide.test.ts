@@ -17,6 +17,7 @@ interface Situation {
   readonly now?: number
   readonly survivor?: Survivor
   readonly forceOnly?: readonly Forceable[]
+  readonly forceAskedAt?: number
 }
 
 function answer(row: StoredRow | null, situation: Situation = {}): string {
@@ -27,11 +28,18 @@ function answer(row: StoredRow | null, situation: Situation = {}): string {
     now = NOW,
     survivor = null,
     forceOnly,
+    forceAskedAt,
   } = situation
   const decision = decide(
     row,
     { ...trigger, slot: SLOT },
-    { maxAttempts, maxLatenessMs, skewMs: SKEW_MS, ...(forceOnly && { forceOnly }) },
+    {
+      maxAttempts,
+      maxLatenessMs,
+      skewMs: SKEW_MS,
+      ...(forceOnly && { forceOnly }),
+      ...(forceAskedAt && { forceAskedAt }),
+    },
     { now, survivor, objection: null },
   )
   return decision.kind === 'start' ? 'start' : `${decision.kind}: ${decision.cause}`
@@ -132,6 +140,29 @@ const endings = fc.constantFrom<Ending>(
 const histories = fc.array(fc.record({ trigger: fc.constantFrom(SCHEDULED, FORCED), ending: endings }), {
   minLength: 1,
   maxLength: 12,
+})
+
+describe('a force that was asked for before an attempt began', () => {
+  const before = { trigger: FORCED, forceAskedAt: NOW - 1 }
+  for (const [what, row, now, said] of [
+    ['COMPLETED', rowWith({ ending: SUCCEEDED }), NOW, 'refused: newerAttempt'],
+    ['FAILED', rowWith({ ending: FAILED }), NOW, 'refused: newerAttempt'],
+    ['PENDING, stale', RUNNING, EXPIRED, 'refused: newerAttempt'],
+    ['PENDING, lease alive', RUNNING, NOW, 'refused: running'],
+    ['one that never started', rowWith({ ending: NOT_STARTED }), NOW, 'start'],
+    ['absent', null, NOW, 'start'],
+  ] as const) {
+    test(what, () => {
+      expect(answer(row, { ...before, now })).toBe(said)
+      if (said === 'refused: newerAttempt') {
+        expect(answer(row, { trigger: FORCED, forceAskedAt: NOW, now })).toBe('start')
+      }
+    })
+  }
+
+  test('a scheduled trigger is none of its business', () => {
+    expect(answer(rowWith({ ending: FAILED }), { maxAttempts: 2, forceAskedAt: NOW - 1 })).toBe('start')
+  })
 })
 
 describe('a force that is meant for some slots only', () => {

@@ -52,6 +52,7 @@ describe('a refusal says what a person can do next, as a command', () => {
     ['survivor', 'kill 7'],
     ['scheduleMismatch', "cronledger explain --schedule '0 3 * * *' --timezone UTC --at 2026-11-24T03:00:05Z"],
     ['noRow', `cronledger show ${slot} --slot 2026-11-24T03:00:00Z`],
+    ['newerAttempt', `cronledger rerun ${slot} --slot 2026-11-24T03:00:00Z --reason WHY -- COMMAND`],
     ['newerRow', 'npm install cronledger@latest'],
   ] as ReadonlyArray<[RefusalCause, string]>) {
     test(cause, () => {
