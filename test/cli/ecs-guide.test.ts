@@ -9,6 +9,8 @@ import { startFaultyProxy } from '../support/proxy.ts'
 import { type Server, startMoto } from '../support/servers.ts'
 
 const GUIDE = readFileSync(new URL('../../docs/ecs.md', import.meta.url), 'utf8')
+/** For a dozen starts of `aws`, each of which takes seconds on a machine that has other work. */
+const SLOW = { timeout: 240_000 }
 const folder = scratch()
 const STORE = ['--store', 'dynamodb:cronledger']
 const TRIGGER = ['--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', '2026-11-24T03:00:12Z']
@@ -120,7 +122,7 @@ describe.skipIf(!hasAws)('the guide for ECS', () => {
     await promisify(execFile)('sh', ['-euc', blocks.join('\n')], { cwd, env: { ...env(), ...open, PATH: path } })
   }
 
-  test('in pieces: policies, log group, task definition, and one that only looks', async () => {
+  test('in pieces: policies, log group, task definition, and one that only looks', SLOW, async () => {
     await paste(block('for role in'), block('describe-task-definition'))
     const { Policies } = await aws(server.endpoint, 'iam', 'list-policies', '--scope', 'Local')
     expect(Policies.map(({ PolicyName }: Loose) => PolicyName).sort()).toEqual([
@@ -143,7 +145,7 @@ describe.skipIf(!hasAws)('the guide for ECS', () => {
     expect(check).toMatchObject({ code: 0, stdout: expect.stringContaining('dynamodb:UpdateItem') })
   })
 
-  test('a schedule, or a rule with its target', async () => {
+  test('a schedule, or a rule with its target', SLOW, async () => {
     await paste(block('--print eventbridge'), block('create-schedule'), block('put-targets'))
     const { ScheduleExpression } = await aws(
       server.endpoint,
