@@ -21,7 +21,7 @@ const OPTIONS = {
     value: 'ROLE',
     choices: ['runner', 'auditor', 'operator'],
     otherwise: 'operator; with --print iam, a policy for each',
-    help: 'Whose permissions --check tries, and whose policy --print iam prints: run; history, show, check, tasks; or all of them',
+    help: 'Whose permissions --check tries, and whose policy --print iam prints: run; history, show, check, tasks, serve, report; or all of them',
   },
   skew: { ...RUN_OPTIONS.skew, help: 'As in run: --check finds a clock that is off by more than half of it' },
   print: {
