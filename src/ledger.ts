@@ -30,6 +30,7 @@ import { forceableSlots } from './run/forceable.ts'
 import { type HistoryDeps, type HistoryQuery, readHistory } from './run/history.ts'
 import { USUAL_GRACE_MS } from './run/on-record.ts'
 import { findPlace, personOf } from './run/place.ts'
+import { seenSchedules } from './run/register.ts'
 import { settle } from './run/settle.ts'
 import { readSlots } from './run/slots.ts'
 import type { StopReason } from './run/stop.ts'
@@ -58,6 +59,8 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
     place ??= findPlace(process.env)
     return place
   }
+
+  const seen = seenSchedules(systemClock)
 
   async function reading({ ledgerTimeoutMs, signal }: ReadOptions): Promise<HistoryDeps> {
     const { store } = await open()
@@ -112,6 +115,7 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
       newId,
       random: Math.random,
       stop,
+      seen,
       findSurvivor: (row) => findSurvivor(row.attempts),
       tell,
     }).catch(tellWhy)

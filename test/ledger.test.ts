@@ -92,6 +92,25 @@ describe('run', () => {
     expect(outcome).toMatchObject({ status: 'failed', outcome: 'leaseLost', recorded: false })
   })
 
+  test('a schedule that this ledger saw in force is not asked for again; another one is registered', async () => {
+    const ledger = newLedger()
+    const schedules = async () => {
+      const known = []
+      for await (const task of ledger.tasks()) known.push(...task.schedules.map(({ spec }) => spec.expression))
+      return known
+    }
+    await ledger.run({ ...NIGHT, eventTime: '2026-11-21T18:00:05Z' }, () => 1)
+    expect(await schedules()).toEqual(['0 3 * * *'])
+    const { default: Libsql } = await import('libsql')
+    const database = new Libsql(join(folder, `ledger-${files}.db`))
+    database.exec('DELETE FROM entries')
+    database.close()
+    await ledger.run({ ...NIGHT, eventTime: '2026-11-22T18:00:05Z' }, () => 1)
+    expect(await schedules()).toEqual([])
+    await ledger.run({ ...NIGHT, schedule: '0 4 * * *', eventTime: '2026-11-23T19:00:05Z' }, () => 1)
+    expect(await schedules()).toEqual(['0 4 * * *'])
+  })
+
   test('a log that throws costs nothing', async () => {
     const ledger = newLedger(() => {
       throw new Error('log')

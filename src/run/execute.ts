@@ -169,7 +169,7 @@ async function makeAttempts<T>(first: Row, work: Work<T>, held: Held): Promise<R
       const { number, runId } = attempt
       const live = { ...keyOf(row), windowEnd: row.windowEnd, number, runId, lost: lease.lost, record: lease.record }
       const working = work(live)
-      registering ??= register(row, terms, io)
+      if (isToRegister(row, io)) registering ??= register(row, terms, io)
       end = await working.catch(
         (error: unknown): WorkEnd<T> => ({ outcome: 'failed', error, detail: firstLine(error) }),
       )
@@ -202,12 +202,15 @@ async function makeAttempts<T>(first: Row, work: Work<T>, held: Held): Promise<R
   }
 }
 
+function isToRegister(row: Row, { seen }: RunIo): boolean {
+  return row.attempts.at(-1)?.trigger.kind === 'scheduled' && !seen.has(row.task, row.schedule)
+}
+
 /** The registry is for audits: beside the work, once, and whatever goes wrong with it changes nothing about the run. */
 async function register(row: Row, terms: RunTerms, io: RunIo): Promise<void> {
-  if (row.attempts.at(-1)?.trigger.kind !== 'scheduled') return
   try {
     const before = await withinStop(REGISTRY_TIMEOUT_MS, terms, io, (signal) =>
-      registerSchedule(row, row.schedule, io.store, { signal }),
+      registerSchedule(row, row.schedule, io.store, io.seen, { signal }),
     )
     if (before !== null) io.tell({ event: 'schedule-changed', before, after: row.schedule })
   } catch (error) {

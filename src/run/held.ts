@@ -6,6 +6,7 @@ import type { ClaimIo, ClaimRequest, ClaimTerms } from './claim.ts'
 import { withDeadline } from './clock.ts'
 import type { FinishTerms } from './finish.ts'
 import type { Lease, LeaseTerms } from './lease.ts'
+import type { SeenSchedules } from './register.ts'
 import type { Written } from './write.ts'
 
 export interface RunTerms extends ClaimTerms, LeaseTerms, FinishTerms, RetryPolicy {
@@ -17,6 +18,7 @@ export interface RunTerms extends ClaimTerms, LeaseTerms, FinishTerms, RetryPoli
 }
 
 export interface RunIo extends ClaimIo {
+  readonly seen: SeenSchedules
   tell(event: RunEvent): void
 }
 

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { LedgerError } from '../../src/core/errors.ts'
+import { seenSchedules } from '../../src/run/register.ts'
 import { readTerms } from '../../src/run/terms.ts'
 import type { Call, Fate } from '../support/faulty-store.ts'
-import type { VirtualTime } from '../support/virtual-clock.ts'
+import { type VirtualTime, virtualTime } from '../support/virtual-clock.ts'
 import {
   failsAfter,
   fates,
@@ -549,6 +550,50 @@ describe('the registry', () => {
     expect(duplicate.verbs).toEqual([])
     const forced = await verbsOf((fateOf) => trigger('d', works(1), { force: FORCE, ...(fateOf && { fateOf }) }), time)
     expect(forced.verbs).toEqual([])
+  })
+
+  test('none for a minute after one program saw the schedule in force', async () => {
+    const { time, trigger } = world()
+    const seen = seenSchedules(time.clock())
+    const entryVerbs = async (day: number, more: HostOptions = {}) =>
+      (
+        await verbsOf(
+          (fateOf) => trigger(`run-${day}`, works(1), { day, seen, ...more, ...(fateOf && { fateOf }) }),
+          time,
+        )
+      ).verbs
+    const other = { schedule: { expression: '30 3 * * *', zone: 'UTC' } }
+    expect(await entryVerbs(1)).toEqual(['readEntry', 'writeEntry'])
+    expect(await entryVerbs(2)).toEqual([])
+    // An earlier schedule's slot, caught up on: the one that is in force now stays so.
+    expect(await entryVerbs(0, other)).toEqual(['readEntry'])
+    expect(await entryVerbs(-1, other)).toEqual(['readEntry'])
+    expect(await entryVerbs(3, other)).toEqual(['readEntry', 'writeEntry'])
+    expect(await entryVerbs(4, other)).toEqual([])
+    // And back again.
+    expect(await entryVerbs(5)).toEqual(['readEntry', 'writeEntry'])
+    await time.run(time.clock().wait(60_000))
+    expect(await entryVerbs(6)).toEqual(['readEntry'])
+    expect(await entryVerbs(7)).toEqual([])
+  })
+
+  test('nothing is taken for seen that the registry did not answer', async () => {
+    const { time, trigger } = world()
+    const seen = seenSchedules(time.clock())
+    const lost = trigger('a', works(1), {
+      seen,
+      fateOf: fates(({ verb }) => verb === 'writeEntry', { kind: 'dropped' }),
+    })
+    expect(await time.run(lost.result)).toMatchObject({ status: 'completed' })
+    const next = await verbsOf((fateOf) => trigger('b', works(1), { day: 1, seen, ...(fateOf && { fateOf }) }), time)
+    expect(next.verbs).toEqual(['readEntry', 'writeEntry'])
+  })
+
+  test('a program with tasks without number keeps a thousand schedules', () => {
+    const seen = seenSchedules(virtualTime().clock())
+    const spec = { expression: '0 3 * * *', zone: 'UTC' }
+    for (let index = 0; index <= 1_000; index++) seen.add(`task-${index}`, spec)
+    expect([0, 1, 1_000].map((index) => seen.has(`task-${index}`, spec))).toEqual([false, true, true])
   })
 
   test('the finish of a short run comes after its answer, over the connection that is open', async () => {

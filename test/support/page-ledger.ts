@@ -3,7 +3,8 @@ import { parseSchedule } from '../../src/core/schedule.ts'
 import { slotBefore, slotOf } from '../../src/core/slot.ts'
 import { claimed, finished, settled } from '../../src/core/transition.ts'
 import type { Ending, Instant, Rejection, Row, ScheduleSpec } from '../../src/core/types.ts'
-import { registerSchedule } from '../../src/run/register.ts'
+import { systemClock } from '../../src/run/clock.ts'
+import { registerSchedule, seenSchedules } from '../../src/run/register.ts'
 import { openFileStore } from '../../src/store/file.ts'
 import type { Store } from '../../src/store/store.ts'
 import { seedLedger } from './big-ledger.ts'
@@ -141,9 +142,10 @@ export async function fillStore(store: Store, plans: readonly PlannedTask[], now
 
 async function register(store: Store, plans: readonly PlannedTask[], now: Instant): Promise<void> {
   const call = { signal: AbortSignal.timeout(60_000) }
+  const seen = seenSchedules(systemClock)
   for (const plan of plans) {
     const first = slotsOf(plan, now).at(-1)
-    if (first !== undefined) await registerSchedule({ task: plan.task, slot: first }, plan.spec, store, call)
+    if (first !== undefined) await registerSchedule({ task: plan.task, slot: first }, plan.spec, store, seen, call)
   }
 }
 

@@ -1,9 +1,10 @@
 import type { RunEvent } from '../../src/core/event.ts'
-import type { Rejection, Row, Settlement, StoredRow, Survivor, Trigger } from '../../src/core/types.ts'
+import type { Rejection, Row, ScheduleSpec, Settlement, StoredRow, Survivor, Trigger } from '../../src/core/types.ts'
 import type { ClaimRequest } from '../../src/run/claim.ts'
 import type { Clock } from '../../src/run/clock.ts'
 import { execute, type LiveAttempt, type RunResult, type WorkEnd } from '../../src/run/execute.ts'
 import type { RunIo } from '../../src/run/held.ts'
+import { type SeenSchedules, seenSchedules } from '../../src/run/register.ts'
 import { type Settling, settle } from '../../src/run/settle.ts'
 import { type RunSettings, readTerms } from '../../src/run/terms.ts'
 import { type Call, type Fate, faultyStore } from './faulty-store.ts'
@@ -26,6 +27,9 @@ export interface HostOptions {
   readonly stopped?: boolean
   readonly force?: { readonly by: string; readonly reason: string }
   readonly survivor?: Survivor
+  /** What the host's program has seen of the registry before; default: nothing. */
+  readonly seen?: SeenSchedules
+  readonly schedule?: ScheduleSpec
   /** Days after the first slot; default 0. */
   readonly day?: number
 }
@@ -72,6 +76,7 @@ export function world() {
       task: TASK,
       window: { slot, end: slot + DAY_MS },
       ...SCHEDULE,
+      ...(options.schedule && { schedule: options.schedule }),
       runId,
       trigger: how,
       place: { host: `host-of-${runId}` },
@@ -85,6 +90,7 @@ export function world() {
       newId: () => `id-${++ids}`,
       random: () => 0.5,
       stop: stop.signal,
+      seen: options.seen ?? seenSchedules(clock),
       findSurvivor: () => options.survivor ?? null,
       tell: (event) => events.push(event),
     }
