@@ -24,8 +24,11 @@ const MAX_TRIES = 3
  */
 const NO_TLS = { destroy() {} } as unknown as Agent
 
-/** The SDK warns through the console, which would turn the child's pipe non-blocking; all it says here comes as errors. */
-const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} }
+/**
+ * The SDK warns through the console, which would turn the child's pipe non-blocking; all it says here comes as errors. For
+ * what it has no method for (`info`, `error`: each request and its answer), it does not put anything together either.
+ */
+const SILENT = { trace() {}, debug() {}, warn() {} } as unknown as NonNullable<DynamoDBClientConfig['logger']>
 
 export interface DynamoOptions {
   /** Name or ARN of the table. */
