@@ -48,16 +48,40 @@ export async function withDeadline<T>(
   parents: readonly AbortSignal[],
   job: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const over = new AbortController()
-  const finished = new AbortController()
-  void clock.wait(ms, finished.signal).then(() => over.abort())
-  const unlink = link(parents, over)
+  const deadline = openDeadline(clock, ms, parents)
   try {
-    return await job(over.signal)
+    return await job(deadline.signal)
   } finally {
-    // With a reason: without one, an error is made for it.
-    finished.abort(null)
-    unlink()
+    deadline.close()
+  }
+}
+
+interface Deadline {
+  readonly signal: AbortSignal
+  /** Another end, this much later: whichever comes first counts. */
+  endIn(ms: number): void
+  /** Lets go of the clock and of the parents; the signal aborts no more. */
+  close(): void
+}
+
+export function openDeadline(clock: Clock, ms: number, parents: readonly AbortSignal[]): Deadline {
+  const over = new AbortController()
+  const closed = new AbortController()
+  const unlink = link(parents, over)
+  const endIn = (ms: number) => {
+    void clock.wait(ms, closed.signal).then(() => {
+      if (!closed.signal.aborted) over.abort()
+    })
+  }
+  endIn(ms)
+  return {
+    signal: over.signal,
+    endIn,
+    close() {
+      // With a reason: without one, an error is made for it.
+      closed.abort(null)
+      unlink()
+    },
   }
 }
 

@@ -144,7 +144,8 @@ export function keepLease(
   }
 
   async function pause(): Promise<void> {
-    released.abort()
+    // With a reason: without one, an error is made for it.
+    released.abort(null)
     await beating
   }
 

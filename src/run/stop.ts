@@ -1,4 +1,4 @@
-import { type Clock, withDeadline } from './clock.ts'
+import { type Clock, openDeadline } from './clock.ts'
 
 /** What an orchestrator's stop leaves: SIGTERM, so many seconds, SIGKILL. */
 export interface StopTerms {
@@ -36,20 +36,18 @@ export async function withinStop<T>(
   io: StopIo,
   job: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const over = new AbortController()
-  const finished = new AbortController()
+  const deadline = openDeadline(io.clock, ms, [])
   const countDown = () => {
     const { atMs } = io.stop.reason as StopReason
     const exitMs = finishReserveMs(terms.stopTimeoutMs) * EXIT_SHARE
-    const leftMs = atMs + terms.stopTimeoutMs - exitMs - io.clock.monotonicMs()
-    void io.clock.wait(leftMs, finished.signal).then(() => over.abort())
+    deadline.endIn(atMs + terms.stopTimeoutMs - exitMs - io.clock.monotonicMs())
   }
   if (io.stop.aborted) countDown()
   else io.stop.addEventListener('abort', countDown, { once: true })
   try {
-    return await withDeadline(io.clock, ms, [over.signal], job)
+    return await job(deadline.signal)
   } finally {
-    finished.abort(null)
+    deadline.close()
     io.stop.removeEventListener('abort', countDown)
   }
 }
