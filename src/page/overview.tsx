@@ -138,10 +138,12 @@ function Line({ line, links, live }: { readonly line: TaskLine } & Omit<GridProp
               />
             ))}
           </td>
-          <td class="when">
+          <td class="when" data-name="Last success">
             {lastSuccess === null ? <small>none in these slots</small> : <Time at={lastSuccess} clock={clock} />}
           </td>
-          <td class="when">{next === null ? <small>none</small> : <Time at={next} clock={clock} />}</td>
+          <td class="when" data-name="Next slot">
+            {next === null ? <small>none</small> : <Time at={next} clock={clock} />}
+          </td>
         </>
       ) : (
         <td colspan={3} class="problem">

@@ -268,6 +268,34 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     await close()
   })
 
+  test('last success and next slot are told on a narrow screen too, and the slots are one line there and on paper', async () => {
+    const path = join(folder, 'lines.db')
+    await fillFile(path, companyTasks(NOW), NOW)
+    const served = await serve(`file:${path}`)
+    const { page, close } = await openPage(browser)
+    await page.goto(served.url)
+    const lines = () =>
+      page.locator('.grid tbody .cells').evaluateAll((rows) =>
+        rows.map((row) => {
+          const shown = [...row.querySelectorAll('a')].filter((cell) => cell.getBoundingClientRect().width > 0)
+          return new Set(shown.map((cell) => cell.getBoundingClientRect().top)).size
+        }),
+      )
+    for (const width of [360, 600, 601, 760, 761, 1000, 1001, 1280]) {
+      await page.setViewportSize({ width, height: 800 })
+      expect({ width, lines: await lines() }).toEqual({ width, lines: Array(6).fill(1) })
+      const facts = await page.locator('.grid tbody .when').all()
+      expect(await Promise.all(facts.map((fact) => fact.isVisible()))).toEqual(Array(12).fill(true))
+    }
+    // A4 in its usual margins.
+    await page.setViewportSize({ width: 718, height: 1000 })
+    await page.emulateMedia({ media: 'print' })
+    expect(await lines()).toEqual(Array(6).fill(1))
+    expect(await page.locator('.grid tbody tr:first-child .cells a').count()).toBe(60)
+    await close()
+    await served.stop()
+  })
+
   test('a page asks again no sooner than its server says, also where that is seldom', async () => {
     const path = join(folder, 'seldom.db')
     await fillFile(path, SMALL.slice(0, 1), NOW)
