@@ -1,9 +1,9 @@
 import { stringify } from 'csv-stringify/sync'
 import { isForeign } from '../core/decide.ts'
 import { formatInstant } from '../core/instant.ts'
-import { isMissed, type MissedSlot } from '../core/missed.ts'
-import type { Instant, Row, StoredRow } from '../core/types.ts'
-import { durationMsOf, stateOf } from './row.ts'
+import { isMissed } from '../core/missed.ts'
+import type { Instant, Row } from '../core/types.ts'
+import { durationMsOf, type HistoryItem, stateOf } from './row.ts'
 import { printable } from './text.ts'
 
 const HEAD = [
@@ -20,7 +20,7 @@ export function csvHead(): string {
 }
 
 /** One line an item, with line ends. What is not known is empty. */
-export function csvLines(items: readonly (StoredRow | MissedSlot)[], now: Instant, skewMs: number): string {
+export function csvLines(items: readonly HistoryItem[], now: Instant, skewMs: number): string {
   return lines(
     items.map((item) => {
       const cells = [item.task, formatInstant(item.slot), ...cellsOf(item, stateOf(item, now, skewMs), now)]
@@ -29,7 +29,7 @@ export function csvLines(items: readonly (StoredRow | MissedSlot)[], now: Instan
   )
 }
 
-function cellsOf(item: StoredRow | MissedSlot, state: string, now: Instant): Cell[] {
+function cellsOf(item: HistoryItem, state: string, now: Instant): Cell[] {
   if (isMissed(item)) return [instantText(item.end), state, item.schedule.expression, item.schedule.zone]
   return isForeign(item) ? [null, state] : ownCells(item, state, now)
 }

@@ -2,14 +2,25 @@ import { DateTime } from 'luxon'
 import { isForeign } from '../core/decide.ts'
 import { formatInstant } from '../core/instant.ts'
 import { isMissed } from '../core/missed.ts'
-import type { Row } from '../core/types.ts'
-import type { HistoryItem, HistoryStyle } from './history.ts'
-import { durationMsOf, stateOf } from './row.ts'
+import type { Instant, Row } from '../core/types.ts'
+import { durationMsOf, type HistoryItem, stateOf } from './row.ts'
 import { lineWidthOf, tableLine, widthOf } from './table.ts'
 import { elapsed, printable } from './text.ts'
 
+export interface TableStyle {
+  /** Whether the items are of several tasks. */
+  readonly withTask: boolean
+  /** Width of the terminal; null where there is none, and lines may be as long as they like. */
+  readonly columns: number | null
+  readonly color: boolean
+  readonly now: Instant
+  readonly skewMs: number
+  /** What the table says where there is nothing. */
+  readonly nothing: string
+}
+
 /** Heading of a column, and its cell. */
-type Cells = Readonly<Record<string, (item: HistoryItem, style: HistoryStyle) => string>>
+type Cells = Readonly<Record<string, (item: HistoryItem, style: TableStyle) => string>>
 
 const CELLS: Cells = {
   'SLOT (UTC)': ({ slot }) => formatInstant(slot),
@@ -35,7 +46,7 @@ const CELLS: Cells = {
 }
 
 /** Of a row that this cronledger can read; else nothing. */
-function ofOwn(cell: (row: Row, style: HistoryStyle) => string): Cells[string] {
+function ofOwn(cell: (row: Row, style: TableStyle) => string): Cells[string] {
   return (item, style) => (isMissed(item) || isForeign(item) ? '' : cell(item, style))
 }
 
@@ -65,7 +76,7 @@ interface Column {
 /** One line a slot. The first group decides on the columns; later ones make them wider where there is room. */
 export async function* tableText(
   groups: AsyncIterable<readonly HistoryItem[]>,
-  style: HistoryStyle,
+  style: TableStyle,
 ): AsyncGenerator<string, void, undefined> {
   const limit = style.columns ?? Number.POSITIVE_INFINITY
   let columns: readonly Column[] = Object.keys(CELLS)
@@ -86,7 +97,7 @@ export async function* tableText(
   if (isFirst) yield `${printable(style.nothing)}\n`
 }
 
-function lineOf(columns: readonly Column[], cellOf: (column: Column) => string, { color }: HistoryStyle): string {
+function lineOf(columns: readonly Column[], cellOf: (column: Column) => string, { color }: TableStyle): string {
   return tableLine(
     columns.map(cellOf),
     columns.map(({ width }) => width),

@@ -1,27 +1,13 @@
-import type { MissedSlot } from '../core/missed.ts'
-import type { Instant, StoredRow } from '../core/types.ts'
 import { csvHead, csvLines } from './csv.ts'
-import { tableText } from './history-table.ts'
-import { itemLine } from './row.ts'
+import { type TableStyle, tableText } from './history-table.ts'
+import { type HistoryItem, itemLine } from './row.ts'
 
 export const HISTORY_FORMATS = ['table', 'json', 'ndjson', 'csv'] as const
 export type HistoryFormat = (typeof HISTORY_FORMATS)[number]
 
-export interface HistoryStyle {
+export interface HistoryStyle extends TableStyle {
   readonly format: HistoryFormat
-  /** Whether they are of several tasks. */
-  readonly withTask: boolean
-  /** Width of the terminal; null where there is none, and lines may be as long as they like. */
-  readonly columns: number | null
-  readonly color: boolean
-  readonly now: Instant
-  readonly skewMs: number
-  /** What a table says where there is nothing. */
-  readonly nothing: string
 }
-
-/** What a history shows a line of. */
-export type HistoryItem = StoredRow | MissedSlot
 
 /** The text for items that come in groups, none of them empty: piece by piece, so that memory holds one group. */
 export function historyText(

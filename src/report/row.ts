@@ -5,8 +5,11 @@ import { encodeRejection, encodeRow } from '../core/row.ts'
 import type { Instant, Row, StoredRow } from '../core/types.ts'
 import { safeJson } from './text.ts'
 
+/** What a history has a line for. */
+export type HistoryItem = StoredRow | MissedSlot
+
 /** The state as a person sees it: the stored one, or what follows from it and the time. */
-export function stateOf(row: StoredRow | MissedSlot, now: Instant, skewMs: number): string {
+export function stateOf(row: HistoryItem, now: Instant, skewMs: number): string {
   if (isMissed(row)) return 'MISSED'
   if (isForeign(row)) return `schema ${row.schemaVersion}`
   return isStale(row, now, skewMs) ? 'STALE' : row.state
@@ -48,7 +51,7 @@ export function rowJson(row: StoredRow, now: Instant, skewMs: number): Record<st
 }
 
 /** A row, or a slot that has none, as text on one line. */
-export function itemLine(item: StoredRow | MissedSlot, now: Instant, skewMs: number): string {
+export function itemLine(item: HistoryItem, now: Instant, skewMs: number): string {
   return safeJson(isMissed(item) ? missedJson(item) : rowJson(item, now, skewMs))
 }
 

@@ -10,7 +10,7 @@ import {
 import { LedgerError } from '../core/errors.ts'
 import { quote } from '../core/problem.ts'
 import { connect, type Dynamo, type DynamoOptions } from './dynamodb-client.ts'
-import type { SetupStep } from './setup.ts'
+import type { SetupStep } from './setup-step.ts'
 import type { CallOptions } from './store.ts'
 import { differences, readTableDefinition, remedyFor, type TableDefinition } from './table.ts'
 

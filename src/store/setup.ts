@@ -1,12 +1,6 @@
 import { parseStoreName, withSqlite } from './open.ts'
+import type { SetupStep } from './setup-step.ts'
 import type { CallOptions } from './store.ts'
-
-/** What setup did, or found done. */
-export interface SetupStep {
-  readonly what: 'table' | 'timeToLive' | 'file'
-  /** `unsupported`: the server has no such thing, and the ledger works without it. */
-  readonly did: 'created' | 'found' | 'enabled' | 'unsupported'
-}
 
 export interface SetupReport {
   /** `dynamodb:TABLE` or `file:PATH`. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type HistoryFormat, type HistoryItem, historyText } from '../../src/report/history.ts'
+import { type HistoryFormat, historyText } from '../../src/report/history.ts'
+import type { HistoryItem } from '../../src/report/row.ts'
 import { FAILED, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
 
 const row = rowWith({ ending: SUCCEEDED })
