@@ -1,7 +1,7 @@
-import type { Ledger } from '../api.ts'
+import type { Ledger, ReadOptions } from '../api.ts'
 import { parseSchedule } from '../core/schedule.ts'
 import { slotAfter } from '../core/slot.ts'
-import type { Instant, StoredRow } from '../core/types.ts'
+import type { Instant } from '../core/types.ts'
 import { createLedger } from '../ledger.ts'
 import { type TaskState, taskJson, tasksText } from '../report/tasks.ts'
 import { safeJson } from '../report/text.ts'
@@ -11,6 +11,7 @@ import { LIMITS } from '../run/terms.ts'
 import { readOptions } from './arguments.ts'
 import type { Command, CommandContext } from './command.ts'
 import { EXIT } from './exit.ts'
+import { newestRow } from './lookup.ts'
 import { LEDGER_TIMEOUT, type OptionTable, STORE } from './options.ts'
 import { print } from './streams.ts'
 
@@ -34,19 +35,15 @@ export const tasks: Command = {
     const ledger = createLedger({ store: values.store })
     const now = systemClock.now()
     const states: TaskState[] = []
-    const reading = values['ledger-timeout'] === undefined ? {} : { ledgerTimeoutMs: values['ledger-timeout'] }
+    const reading = { ledgerTimeoutMs: values['ledger-timeout'] }
     for await (const task of ledger.tasks(reading)) {
-      const state = await stateOf(task, ledger, now)
+      const state = await stateOf(task, ledger, reading, now)
       if (state !== null) states.push(state)
     }
-    if (values.format === 'json')
-      await print(
-        safeJson(
-          states.map((state) => taskJson(state, now, SKEW_MS)),
-          2,
-        ),
-      )
-    else await print(states.length === 0 ? 'the ledger knows no task yet' : tasksText(states, now, SKEW_MS))
+    if (values.format === 'json') {
+      const all = states.map((state) => taskJson(state, now, SKEW_MS))
+      await print(safeJson(all, 2))
+    } else await print(states.length === 0 ? 'the ledger knows no task yet' : tasksText(states, now, SKEW_MS))
     return EXIT.ok
   },
 }
@@ -54,12 +51,15 @@ export const tasks: Command = {
 /** A row tells nothing of its run's skew; the default is what most have, and the word is for a person. */
 const SKEW_MS = LIMITS.skewMs.default
 
-async function stateOf({ task, schedules }: KnownTask, ledger: Ledger, now: Instant): Promise<TaskState | null> {
+async function stateOf(
+  { task, schedules }: KnownTask,
+  ledger: Ledger,
+  reading: ReadOptions,
+  now: Instant,
+): Promise<TaskState | null> {
   const current = schedules.at(-1)
   if (current === undefined) return null
-  let last: StoredRow | null = null
   // One to come can have a row: a person has settled it.
-  const until = new Date(now + 1)
-  for await (const row of ledger.history({ task, until, limit: 1 })) last = row
+  const last = await newestRow(ledger, { ...reading, task, until: new Date(now + 1) })
   return { task, schedule: current.spec, since: current.since, last, next: slotAfter(parseSchedule(current.spec), now) }
 }

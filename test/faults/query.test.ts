@@ -87,6 +87,16 @@ describe.each(Object.entries(COMMANDS))('%s', (_, args) => {
     expect(ended.stderr.trim().split('\n')).toEqual([expect.stringMatching(/^cronledger: .*dynamodb:/)])
     expect(() => JSON.parse(ended.stdout)).toThrow()
   })
+
+  test('the last question is given up after --ledger-timeout like any other: no second try, which would come later', async () => {
+    await read(args)
+    const questions = proxy.seen.length
+    let left = questions
+    proxy.seen.length = 0
+    proxy.treat(() => (--left > 0 ? 'pass' : 'stall'))
+    expect((await read(args)).code).toBe(75)
+    expect(proxy.seen).toHaveLength(questions)
+  })
 })
 
 describe('answers that are no faults', () => {
