@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type {
   Attempt,
   Force,
@@ -38,7 +38,7 @@ import { findSurvivor } from './run/survivors.ts'
 import { type KnownTask, readTask, readTasks } from './run/tasks.ts'
 import { guardsOf, LIMITS, readTerms } from './run/terms.ts'
 import { readTrigger, type TriggerInput } from './run/trigger.ts'
-import { readSchedule, type ScheduleOptions, timeText } from './slots.ts'
+import { readSchedule, rememberingParser, type ScheduleOptions, timeText } from './slots.ts'
 import { type OpenedStore, openStore } from './store/open.ts'
 
 /** A ledger by its name. It is opened by the first call, not before. */
@@ -61,6 +61,7 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
   }
 
   const seen = seenSchedules(systemClock)
+  const parse = rememberingParser()
 
   async function reading({ ledgerTimeoutMs, signal }: ReadOptions): Promise<HistoryDeps> {
     const { store } = await open()
@@ -75,7 +76,7 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
   ): Promise<RunOutcome<T>> {
     checkTaskName(options.task)
     const terms = { ...readTerms(defined(options)), ...expectations(options.force) }
-    const schedule = readSchedule(options)
+    const schedule = readSchedule(options, parse)
     const place = await whereWeAre()
     const read = readTrigger(triggerInput(options, place), schedule, terms, systemClock.now())
     const context: RunContext = {
@@ -312,7 +313,11 @@ function zoneData(): string {
   return process.versions['tz'] ?? 'unknown'
 }
 
-/** 80 random bits: unique among all runs of a ledger, and short, since every row holds several. */
+/**
+ * 80 random bits: unique among all runs of a ledger, and short, since every row holds several. Of a UUID, the parts without
+ * its version: Node draws the randomness for many of them at once.
+ */
 function newId(): string {
-  return randomBytes(10).toString('hex')
+  const uuid = randomUUID()
+  return uuid.slice(0, 8) + uuid.slice(24)
 }

@@ -1,6 +1,7 @@
+import { setWithin } from './core/bounded.ts'
 import { usageError } from './core/errors.ts'
 import { formatInstant, parseInstant } from './core/instant.ts'
-import { parseSchedule } from './core/schedule.ts'
+import { parseSchedule, type Schedule } from './core/schedule.ts'
 import { slotOf as slotOfSchedule } from './core/slot.ts'
 
 export interface ScheduleOptions {
@@ -29,11 +30,25 @@ export function slotOf(
   return { slot: new Date(found.slot), next: found.next === null ? null : new Date(found.next) }
 }
 
-export function readSchedule({ schedule, timezone = 'UTC', anchor }: ScheduleOptions) {
+/** What a program with a few hundred tasks has; a schedule and what it has worked out are some KB. */
+const MAX_PARSED = 500
+
+/** A parser that parses each schedule once, for a program that calls with the same ones again and again. */
+export function rememberingParser(): typeof parseSchedule {
+  const parsed = new Map<string, Schedule>()
+  return (spec) => {
+    const key = JSON.stringify([spec.expression, spec.zone, spec.anchor])
+    const schedule = parsed.get(key) ?? parseSchedule(spec)
+    setWithin(parsed, MAX_PARSED, key, schedule)
+    return schedule
+  }
+}
+
+export function readSchedule({ schedule, timezone = 'UTC', anchor }: ScheduleOptions, parse = parseSchedule): Schedule {
   if (typeof schedule !== 'string' || typeof timezone !== 'string') {
     throw usageError('schedule or timezone is no text; give an expression such as "0 3 * * *" and a zone such as "UTC"')
   }
-  return parseSchedule({
+  return parse({
     expression: schedule,
     zone: timezone,
     ...(anchor === undefined ? {} : { anchor: readAnchor(anchor) }),
