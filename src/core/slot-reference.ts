@@ -1,6 +1,6 @@
-import { DateTime } from 'luxon'
 import { usageError } from './errors.ts'
-import { formatInstant, parseInstant } from './instant.ts'
+import { formatInstant, parseInstant, parseLocal } from './instant.ts'
+import { dayIn, instantsOf } from './local.ts'
 import { quote } from './problem.ts'
 import type { Schedule } from './schedule.ts'
 import { slotAfter, slotBefore, slotOf, slotsBetween } from './slot.ts'
@@ -60,39 +60,37 @@ function latest(schedule: Schedule, now: Instant): Instant {
 }
 
 function onlySlotOf(schedule: Schedule, date: string): Instant {
-  const day = DateTime.fromISO(date, { zone: schedule.spec.zone })
-  if (!day.isValid) throw usageError(`slot ${quote(date)} is no date`)
-  // Luxon moves on to the next day where a zone left one out: Pacific/Apia had no 30 December 2011.
-  if (day.toISODate() !== date) throw usageError(`slot ${quote(date)}: ${schedule.spec.zone} had no such day`)
-  const slots: string[] = []
-  for (const slot of slotsBetween(
-    schedule,
-    day.startOf('day').toMillis(),
-    day.plus({ days: 1 }).startOf('day').toMillis(),
-  )) {
-    slots.push(formatInstant(slot))
-    if (slots.length > NAMED_SLOTS) break
+  const { zone } = schedule.spec
+  const day = dayIn(date, zone)
+  if (day === null) throw usageError(`slot ${quote(date)} is no date`)
+  if (day.length === 0) throw usageError(`slot ${quote(date)}: ${zone} had no such day`)
+  const slots: Instant[] = []
+  for (const { from, to } of day) {
+    for (const slot of slotsBetween(schedule, from, to)) {
+      if (slots.push(slot) > NAMED_SLOTS) break
+    }
   }
   const [only] = slots
   if (only === undefined || slots.length > 1) {
     const more = slots.length > NAMED_SLOTS ? ', …' : ''
-    const what = only === undefined ? 'no slot' : `several: ${slots.slice(0, NAMED_SLOTS).join(', ')}${more}; name one`
-    throw usageError(`slot ${quote(date)}: on that day in ${schedule.spec.zone} there is ${what}`)
+    const named = slots.slice(0, NAMED_SLOTS).map(formatInstant).join(', ')
+    const what = only === undefined ? 'no slot' : `several: ${named}${more}; name one`
+    throw usageError(`slot ${quote(date)}: on that day in ${zone} there is ${what}`)
   }
-  return parseInstant(only)
+  return only
 }
 
 function localTime(schedule: Schedule, text: string): Instant {
   const { zone } = schedule.spec
-  const local = DateTime.fromISO(text, { zone })
-  if (!local.isValid) throw usageError(`slot ${quote(text)} is no time`)
-  // In a spring gap luxon moves the time on; in an autumn fold there are two instants, and either may be a slot.
-  const moved = local.toFormat("yyyy-MM-dd'T'HH:mm") !== text.slice(0, 16)
-  if (moved) throw usageError(`slot ${quote(text)}: the clocks of ${zone} skip that time`)
-  const instants = local.getPossibleOffsets().map((time) => time.toMillis())
+  const local = parseLocal(text)
+  if (local === null) throw usageError(`slot ${quote(text)} is no time`)
+  const instants = instantsOf(local, zone)
+  const [first] = instants
+  if (first === undefined) throw usageError(`slot ${quote(text)}: the clocks of ${zone} skip that time`)
+  // In an autumn fold either may be a slot.
   const slots = instants.filter((at) => slotOf(schedule, at)?.slot === at)
   if (slots.length > 1) {
     throw usageError(`slot ${quote(text)} comes twice in ${zone}: ${slots.map(formatInstant).join(' and ')}; name one`)
   }
-  return slots[0] ?? local.toMillis()
+  return slots[0] ?? first
 }

@@ -1,8 +1,8 @@
-import { DateTime } from 'luxon'
 import { parseDuration } from './duration.ts'
 import { usageError } from './errors.ts'
 import { defined } from './fields.ts'
 import { formatInstant, parseInstant } from './instant.ts'
+import { dayIn } from './local.ts'
 import { quote } from './problem.ts'
 import type { Instant } from './types.ts'
 
@@ -53,11 +53,11 @@ const FIRST_INSTANT = 0
 const LAST_INSTANT = Date.UTC(2200, 0, 1) - 1
 
 function endOf(text: string, name: string, zone: string, now: Instant): Instant {
-  return DATE.test(text) ? dayIn(text, name, zone).end : startOf(text, name, zone, now)
+  return DATE.test(text) ? wholeDay(text, name, zone).end : startOf(text, name, zone, now)
 }
 
 function startOf(text: string, name: string, zone: string, now: Instant): Instant {
-  if (DATE.test(text)) return dayIn(text, name, zone).start
+  if (DATE.test(text)) return wholeDay(text, name, zone).start
   if (/^[\d.]+(ms|s|m|h|d)$/.test(text)) return Math.max(FIRST_INSTANT, now - parseDuration(text, name))
   if (/^\d{4}-\d{2}-\d{2}T/.test(text)) return parseInstant(text, name)
   throw usageError(
@@ -65,14 +65,13 @@ function startOf(text: string, name: string, zone: string, now: Instant): Instan
   )
 }
 
-function dayIn(date: string, name: string, zone: string): { readonly start: Instant; readonly end: Instant } {
-  const day = DateTime.fromISO(date, { zone })
-  // Luxon moves on where a zone left a day out: Pacific/Apia had no 30 December 2011.
-  if (day.toISODate() !== date) {
-    throw usageError(`${name} is ${quote(date)}: ${day.isValid ? `${zone} had no such day` : 'no calendar has that'}`)
-  }
-  const inYears = (at: DateTime) => Math.min(Math.max(FIRST_INSTANT, at.toMillis()), LAST_INSTANT)
-  const [start, end] = [inYears(day.startOf('day')), inYears(day.plus({ days: 1 }).startOf('day'))]
+function wholeDay(date: string, name: string, zone: string): { readonly start: Instant; readonly end: Instant } {
+  const stretches = dayIn(date, zone)
+  if (stretches === null) throw usageError(`${name} is ${quote(date)}: no calendar has that`)
+  const [first, last] = [stretches[0], stretches.at(-1)]
+  if (first === undefined || last === undefined) throw usageError(`${name} is ${quote(date)}: ${zone} had no such day`)
+  const inYears = (at: Instant) => Math.min(Math.max(FIRST_INSTANT, at), LAST_INSTANT)
+  const [start, end] = [inYears(first.from), inYears(last.to)]
   if (start < end) return { start, end }
   throw usageError(`${name} is ${quote(date)}; allowed are the years 1970 to 2199`)
 }

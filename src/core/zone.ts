@@ -114,11 +114,19 @@ function split(offsetAt: (second: number) => number, from: number, to: number): 
 
 /** The first instant at which the zone's clocks show `local`; null where they skip it. Seconds. */
 export function firstInstantAt(zone: Zone, local: number): number | null {
-  for (let at = local - MAX_OFFSET_SECONDS; at <= local + MAX_OFFSET_SECONDS; ) {
+  for (const { from } of stretchesOf(zone, local, local + 1)) return from
+  return null
+}
+
+/**
+ * When the zone's clocks show the local times of `[from, to)`, in order: several stretches where they come back to some of
+ * them, none where they skip them all. Seconds.
+ */
+export function* stretchesOf(zone: Zone, from: number, to: number): Generator<Pick<Piece, 'from' | 'to'>> {
+  for (let at = from - MAX_OFFSET_SECONDS; at < to + MAX_OFFSET_SECONDS; ) {
     const piece = zone.pieceAt(at)
-    const instant = local - piece.offset
-    if (instant >= piece.from && instant < piece.to) return instant
+    const stretch = { from: Math.max(piece.from, from - piece.offset), to: Math.min(piece.to, to - piece.offset) }
+    if (stretch.from < stretch.to) yield stretch
     at = piece.to
   }
-  return null
 }

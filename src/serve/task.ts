@@ -1,7 +1,7 @@
-import { DateTime } from 'luxon'
 import { isForeign } from '../core/decide.ts'
 import { usageError } from '../core/errors.ts'
 import { formatInstant, parseInstant } from '../core/instant.ts'
+import { monthsIn } from '../core/local.ts'
 import { dueKeys } from '../core/missed.ts'
 import { quote } from '../core/problem.ts'
 import { scheduleWith } from '../core/schedules-in-force.ts'
@@ -30,6 +30,7 @@ import {
 const SLOTS_PER_PAGE = 100
 /** Slots that one view looks at: a year of an hourly task, in a second or so from a file. */
 const MAX_SCANNED = 10_000
+const DAY_MS = 86_400_000
 
 /** What is known of a task: by the registry, or else by its newest row. Null where nothing is. */
 export async function readTask(task: string, reading: Reading): Promise<ReadTask | null> {
@@ -100,16 +101,15 @@ async function readCalendar(
   reading: Reading,
 ): Promise<CalendarModel> {
   const { clock } = read.head
-  const since = DateTime.fromISO(`${from}-01`, { zone: clock.zone }).toMillis()
-  const until = DateTime.fromISO(`${to}-01`, { zone: clock.zone }).plus({ months: 1 }).toMillis()
+  const months = monthsIn(from, to, clock.zone)
   const days = new Map<string, Record<string, number>>()
   let scanned = 0
-  for await (const { slot, mark } of readSlots(read, { since: Math.max(0, since), until }, reading)) {
+  for await (const { slot, mark } of readSlots(read, { since: Math.max(0, months.from), until: months.to }, reading)) {
     const day = clock.day(slot)
     if (scanned === most) {
       // Its day may have more: only whole days are told.
       const whole = [...days].filter(([name]) => name > day)
-      const readSince = DateTime.fromISO(day, { zone: 'UTC' }).plus({ days: 1 }).toISODate()
+      const readSince = formatInstant(Date.parse(day) + DAY_MS).slice(0, 10)
       return { from, to, days: new Map<string, Tally>(whole), readSince }
     }
     scanned += 1

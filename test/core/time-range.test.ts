@@ -30,6 +30,10 @@ describe('the ends of a range', () => {
       'America/New_York',
       ['2026-11-01T04:00:00Z', '2026-11-02T05:00:00Z'],
     ],
+    // Two midnights, the first of which begins the day; and an evening that comes twice.
+    [{ since: '2026-11-01', until: '2026-11-01' }, 'America/Havana', ['2026-11-01T04:00:00Z', '2026-11-02T05:00:00Z']],
+    [{ since: '2026-10-25' }, 'Atlantic/Azores', ['2026-10-25T00:00:00Z', null]],
+    [{ since: '2026-10-24', until: '2026-10-24' }, 'Asia/Beirut', ['2026-10-23T21:00:00Z', '2026-10-24T22:00:00Z']],
     [{ since: '2027-03-14', until: '2027-03-14' }, 'America/Havana', ['2027-03-14T05:00:00Z', '2027-03-15T04:00:00Z']],
     // Beyond the years that a slot can have.
     [{ since: '1970-01-01' }, 'Asia/Tokyo', ['1970-01-01T00:00:00Z', null]],

@@ -152,7 +152,13 @@ describe('the slot to force', () => {
       { ...NEW_YORK, expression: '30 * * * *' },
       /comes twice .*05:30:00Z and .*06:30:00Z/,
     ],
-    ['nonsense', 'yesterday', NIGHTLY, /"yesterday"/],
+    [
+      'nonsense',
+      'yesterday',
+      NIGHTLY,
+      /^slot is "yesterday"; allowed are an instant .*, local time .*, a date .*, and latest$/,
+    ],
+    ['no time of a clock', '2026-11-22T25:00', NIGHTLY, /is no time/],
     ['nothing due yet', 'latest', { expression: 'at(2027-01-01T00:00:00)', zone: 'UTC' }, /due yet/],
   ] as ReadonlyArray<[string, string, ScheduleSpec, RegExp]>) {
     test(`${what} is a usage error`, () => {
@@ -160,6 +166,18 @@ describe('the slot to force', () => {
       expect(() => read(force(slot), {}, spec)).toThrow(expect.objectContaining({ kind: 'usage' }))
     })
   }
+
+  // The clocks of the Azores go back from 01:00 to 00:00, those of St. John's went from 00:01 to 23:01.
+  test.each([
+    ['a date with two midnights', '2026-10-25', '@daily', 'Atlantic/Azores', '2026-10-25T00:00:00Z'],
+    ['a date that comes back', '2010-11-06', '30 23 * * *', 'America/St_Johns', '2010-11-07T02:00:00Z'],
+    ['a date that the clocks cut short', '2027-03-14', '0 1 * * *', 'America/Havana', '2027-03-14T05:00:00Z'],
+    ['the last time before a gap', '2019-03-30T23:45', '45 23 * * *', 'America/Scoresbysund', '2019-03-31T00:45:00Z'],
+    ['a time hours away from a gap', '2010-09-26T22:31', '31 22 * * *', 'Pacific/Apia', '2010-09-27T08:31:00Z'],
+  ])('%s', (_, slot, expression, zone, expected) => {
+    const { window } = read(force(slot), {}, { expression, zone }, at('2027-06-01T00:00:00Z'))
+    expect(window.slot).toBe(at(expected))
+  })
 
   test('a time in the fold is the first pass, where only that is a slot', () => {
     expect(read(force('2026-11-01T01:30'), {}, NEW_YORK).window.slot).toBe(at('2026-11-01T05:30:00Z'))
