@@ -1,6 +1,5 @@
 import type { Ledger } from '../api.ts'
 import { usageError } from '../core/errors.ts'
-import { defined } from '../core/fields.ts'
 import { formatInstant } from '../core/instant.ts'
 import { parseTimeRange } from '../core/time-range.ts'
 import type { Instant } from '../core/types.ts'
@@ -75,14 +74,17 @@ export const check: Command = {
     const progress = await openProgress(env, { stays: false })
     stops.aborted.addEventListener('abort', () => progress?.hide())
     const found = ledger.check({
-      ...(progress !== null && { progress: drawn(progress, since, until) }),
-      ...defined({ task: values.task, schedule: values.schedule, timezone: values.timezone, anchor: values.anchor }),
+      progress: progress === null ? undefined : drawn(progress, since, until),
+      task: values.task,
+      schedule: values.schedule,
+      timezone: values.timezone,
+      anchor: values.anchor,
       since: new Date(since),
       until: new Date(until),
       graceMs: values.grace ?? OPTIONS.grace.limit.default,
-      ...(values['late-after'] !== undefined && { lateAfterMs: values['late-after'] }),
-      ...(values.skew !== undefined && { skewMs: values.skew }),
-      ...(values['ledger-timeout'] !== undefined && { ledgerTimeoutMs: values['ledger-timeout'] }),
+      lateAfterMs: values['late-after'],
+      skewMs: values.skew,
+      ledgerTimeoutMs: values['ledger-timeout'],
     })
     const count: Record<Found['kind'], number> = { missed: 0, failed: 0, stale: 0, late: 0 }
     const findings = counted(found, count, (finding) => notify?.tell(findingObject(finding, now)))

@@ -53,12 +53,7 @@ export const explain: Command = {
   help,
   async execute({ argv, env }: CommandContext) {
     const values = readOptions(help, argv, env)
-    const { schedule: expression, timezone, anchor } = values
-    const schedule = readSchedule({
-      schedule: expression,
-      ...(timezone === undefined ? {} : { timezone }),
-      ...(anchor === undefined ? {} : { anchor }),
-    })
+    const schedule = readSchedule(values)
     if (values.task !== undefined) checkTaskName(values.task)
     const at = values.at === undefined ? systemClock.now() : parseInstant(values.at, '--at')
     const toleranceMs = values['early-tolerance'] ?? earlyToleranceMs(schedule, at)

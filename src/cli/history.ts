@@ -2,7 +2,6 @@ import { setImmediate as idle } from 'node:timers/promises'
 import type { HistoryOptions, Ledger, ReadOptions } from '../api.ts'
 import { isForeign } from '../core/decide.ts'
 import { usageError } from '../core/errors.ts'
-import { defined } from '../core/fields.ts'
 import { isMissed } from '../core/missed.ts'
 import { namesDate, parseTimeRange } from '../core/time-range.ts'
 import type { Instant } from '../core/types.ts'
@@ -90,12 +89,10 @@ export const history: Command = {
       states !== null || values.duplicates === true || values.since !== undefined || values.until !== undefined
 
     const ledger = createLedger({ store: values.store })
-    const reading = { ledgerTimeoutMs: values['ledger-timeout'] ?? LIMITS.ledgerTimeoutMs.default }
+    const reading = { ledgerTimeoutMs: values['ledger-timeout'] }
     const wished = { ...(await rangeOf(values, ledger, reading, now)), ...reading }
     const { schedule, timezone, anchor, grace: graceMs = OPTIONS.grace.limit.default } = values
-    const items = withMissed
-      ? ledger.slots({ ...wished, ...defined({ schedule, timezone, anchor }), graceMs })
-      : ledger.history(wished)
+    const items = withMissed ? ledger.slots({ ...wished, schedule, timezone, anchor, graceMs }) : ledger.history(wished)
     let isCut = false
     // Who gave a limit knows of it.
     const onCut = values.limit === undefined && format === 'table' ? () => (isCut = true) : null
@@ -126,7 +123,7 @@ function formatOf({ format, json }: Values<typeof OPTIONS>): HistoryFormat {
 async function rangeOf(
   { task, since, until, schedule, timezone, anchor }: Values<typeof OPTIONS>,
   ledger: Ledger,
-  reading: { readonly ledgerTimeoutMs: number },
+  reading: ReadOptions,
   now: Instant,
 ): Promise<HistoryOptions> {
   let zone = 'UTC'
@@ -134,15 +131,15 @@ async function rangeOf(
     const spec =
       schedule === undefined
         ? await specOfTask(ledger, { ...reading, task })
-        : readSchedule({ schedule, ...defined({ timezone, anchor }) }).spec
+        : readSchedule({ schedule, timezone, anchor }).spec
     zone = spec?.zone ?? zone
   }
   const range = parseTimeRange({ since, until }, zone, now)
-  return defined({
+  return {
     task,
-    since: range.since === undefined ? null : new Date(range.since),
-    until: range.until === undefined ? null : new Date(range.until),
-  })
+    since: range.since === undefined ? undefined : new Date(range.since),
+    until: range.until === undefined ? undefined : new Date(range.until),
+  }
 }
 
 /** The schedule in force, or else that of the newest row. */

@@ -17,7 +17,7 @@ import { GRACE, type OptionTable, SLOT, STORE, TASK, variableOf } from './option
 import { openProgress } from './progress.ts'
 import { RUN_OPTIONS } from './run-options.ts'
 import { printAll, showStandardStreams } from './streams.ts'
-import { askedAt, given, openRunner, type Runner, SUPERVISION_OPTIONS, settingsFrom } from './supervised.ts'
+import { askedAt, openRunner, type Runner, SUPERVISION_OPTIONS, settingsFrom } from './supervised.ts'
 
 const REGISTRY = "the registry's"
 
@@ -185,7 +185,7 @@ function optionsOf(
   which: Pick<Force, 'slot' | 'only' | 'askedAt'>,
 ): RunOptions {
   const { task, reason = '', by } = values
-  return { ...settingsFrom(values), ...schedule, task, force: { ...which, ...given({ reason, by }) } }
+  return { ...settingsFrom(values), ...schedule, task, force: { ...which, reason, by } }
 }
 
 function exitCodeFrom(outcome: RunOutcome<null> | LedgerError, stops: Stops): number {
@@ -212,14 +212,14 @@ async function* planText(slots: readonly Planned[], only: readonly Forceable[]) 
 async function plan(ledger: Ledger, values: RerunValues): Promise<readonly Planned[]> {
   const { from = '', to, grace } = values
   const slots: Planned[] = []
-  const range = given({
+  const range = {
     from,
     to,
     graceMs: grace,
     retentionMs: values.retention,
     skewMs: values.skew,
     only: onlyOf(values),
-  })
+  }
   for await (const { slot, why, schedule } of ledger.forceable({ ...taskOf(values), ...range })) {
     if (slots.length === MAX_SLOTS) {
       throw usageError(`the range has more than ${MAX_SLOTS} slots to be run; give a shorter one, or fewer with --only`)
@@ -231,7 +231,7 @@ async function plan(ledger: Ledger, values: RerunValues): Promise<readonly Plann
 }
 
 function taskOf({ task, schedule, timezone, anchor, 'ledger-timeout': ledgerTimeoutMs }: RerunValues) {
-  return given({ task, schedule, timezone, anchor, ledgerTimeoutMs })
+  return { task, schedule, timezone, anchor, ledgerTimeoutMs }
 }
 
 function onlyOf({ only }: RerunValues): readonly Forceable[] {

@@ -58,13 +58,13 @@ export const resolve: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
     const values = withDueBy(readOptions(help, argv, env), { argv, env })
-    const { store, state, skew, 'ledger-timeout': timeout, task, slot, reason, ...rest } = values
-    const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
+    const { store, state, skew: skewMs, 'ledger-timeout': ledgerTimeoutMs, ...rest } = values
+    const { task, reason } = values
     const settled = await createLedger({ store }).settle({
-      ...{ task, slot, reason, ...given },
+      ...rest,
       state: state.toUpperCase() as 'COMPLETED' | 'FAILED' | 'SKIPPED',
-      ...(skew !== undefined && { skewMs: skew }),
-      ...(timeout !== undefined && { ledgerTimeoutMs: timeout }),
+      skewMs,
+      ledgerTimeoutMs,
     })
     const name = `${task} ${formatInstant(settled.slot.getTime())}`
     if (settled.kind === 'settled') {

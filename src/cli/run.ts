@@ -5,7 +5,7 @@ import type { Command, CommandContext } from './command.ts'
 import { readEvent } from './event.ts'
 import { EXIT_OF_ERROR, exitCodeOf } from './exit.ts'
 import { RUN_OPTIONS } from './run-options.ts'
-import { askedAt, given, openRunner, settingsFrom } from './supervised.ts'
+import { askedAt, openRunner, settingsFrom } from './supervised.ts'
 
 const help = {
   name: 'run',
@@ -69,18 +69,18 @@ export async function runOptions(
     throw usageError('--reason is given, but no --force-slot; name the slot, or leave the reason out')
   }
   const event = values.event === undefined ? undefined : await readEvent(values.event, stop)
-  return given({
+  return {
     task: values.task,
     schedule: values.schedule,
     timezone: values.timezone,
     anchor: values.anchor,
     eventTime: values['event-time'],
     event,
-    force: slot === undefined ? undefined : given({ slot, reason: reason ?? '', by, askedAt: askedAt() }),
+    force: slot === undefined ? undefined : { slot, reason: reason ?? '', by, askedAt: askedAt() },
     requireEventTime: values['require-event-time'],
     earlyToleranceMs: values['early-tolerance'],
     onMismatch: values['on-mismatch'] as RunOptions['onMismatch'],
     maxLatenessMs: values['max-lateness'],
     ...settingsFrom(values),
-  })
+  }
 }

@@ -90,8 +90,7 @@ function readBatch({ print, task, schedule, timezone, anchor, container = 'batch
   checkTaskName(task)
   if (!CONTAINER.test(container))
     throw usageError(`--container is ${quote(container)}; allowed are 1 to 255 of A-Z a-z 0-9 _ -`)
-  const given = { schedule, ...(timezone !== undefined && { timezone }), ...(anchor !== undefined && { anchor }) }
-  return { task, schedule: readSchedule(given), container }
+  return { task, schedule: readSchedule({ schedule, timezone, anchor }), container }
 }
 
 /** Where the table is, as far as its ARN or the environment says so; the names of the rest are CloudFormation's. */

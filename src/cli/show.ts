@@ -59,7 +59,7 @@ export const show: Command = {
     const values = withDueBy(readOptions(help, argv, env), { argv, env })
     const { task, json } = values
     const ledger = createLedger({ store: values.store })
-    const reading = { task, ledgerTimeoutMs: values['ledger-timeout'] ?? LIMITS.ledgerTimeoutMs.default }
+    const reading = { task, ledgerTimeoutMs: values['ledger-timeout'] }
     const now = systemClock.now()
     const nothing = (what: string) => {
       sink.write(printable(`cronledger: no row: nothing of ${task}${what} is on record`))
@@ -82,7 +82,7 @@ export const show: Command = {
  * take one from. An instant takes none: it also finds a row whose schedule nobody remembers.
  */
 async function slotFrom(
-  { task, slot, schedule, timezone = 'UTC', anchor }: Values<typeof OPTIONS>,
+  { task, slot, schedule, timezone, anchor }: Values<typeof OPTIONS>,
   ledger: Ledger,
   reading: ReadOptions & { readonly task: string },
   now: Instant,
@@ -90,7 +90,7 @@ async function slotFrom(
   const instant = instantWithoutSchedule(slot)
   if (instant !== null) return instant
   if (schedule !== undefined) {
-    return resolveSlot(readSchedule({ schedule, timezone, ...(anchor && { anchor }) }), slot, now).slot
+    return resolveSlot(readSchedule({ schedule, timezone, anchor }), slot, now).slot
   }
   const registered = await registeredSchedules(ledger, reading)
   if (registered !== null) return resolveBySchedules(registered, slot, now).window.slot

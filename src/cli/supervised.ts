@@ -1,4 +1,4 @@
-import type { Ledger, RunOptions, RunOutcome } from '../api.ts'
+import type { Ledger, OrUndefined, RunOptions, RunOutcome } from '../api.ts'
 import { LedgerError, usageError } from '../core/errors.ts'
 import { createLedger } from '../ledger.ts'
 import type { LogFormat } from '../report/log.ts'
@@ -35,8 +35,8 @@ export const SUPERVISION_OPTIONS = {
 type SupervisionValues = Values<typeof SUPERVISION_OPTIONS>
 
 /** How long a claim lasts and what ends the command, as the library has it. */
-export function settingsFrom(values: SupervisionValues): RunSettings {
-  return given({
+export function settingsFrom(values: SupervisionValues): OrUndefined<RunSettings> {
+  return {
     maxAttempts: values['max-attempts'],
     retryDelayMs: values['retry-delay'],
     retryBackoff: values['retry-backoff'],
@@ -51,7 +51,7 @@ export function settingsFrom(values: SupervisionValues): RunSettings {
     onLeaseLost: values['on-lease-lost'] as RunSettings['onLeaseLost'],
     ledgerTimeoutMs: values['ledger-timeout'],
     finishTimeoutMs: values['finish-timeout'],
-  })
+  }
 }
 
 /** When a person asked for this command, as near as it can tell: before anything of it was loaded. */
@@ -100,13 +100,4 @@ export function openRunner(
         return error
       }),
   }
-}
-
-type Given<T> = { [Name in keyof T as undefined extends T[Name] ? never : Name]: T[Name] } & {
-  [Name in keyof T as undefined extends T[Name] ? Name : never]?: Exclude<T[Name], undefined>
-}
-
-/** Without what was left out: an option that is absent has a default, one that is undefined has none. */
-export function given<T extends object>(options: T): Given<T> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Given<T>
 }
