@@ -181,7 +181,8 @@ export interface Ledger {
   slots(options: SlotsOptions): AsyncGenerator<StoredRow | MissedSlot>
   /**
    * What is wrong with the slots of a task, or of every task of the registry, newest first: missed (due, and no row),
-   * failed, stale, late. Throws a usage error for a task that the registry does not know and whose schedule is not given.
+   * failed, stale, late. Throws a usage error for a task that the registry does not know and whose schedule is not given,
+   * and where it knows no task at all.
    */
   check(options: CheckOptions): AsyncGenerator<TaskFinding>
   /** The slot that a person means, by the schedule that is given, or by those of the registry. Throws a usage error. */

@@ -156,7 +156,17 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
       const deps = await reading(options)
       const progress = (task: string, slot: Instant) => options.progress?.(task, new Date(slot))
       const terms = { since: since.getTime(), until: until.getTime(), graceMs, lateAfterMs, skewMs, progress }
-      for await (const task of tasksOf(options, terms.since, deps)) yield* checkTask(task, terms, deps)
+      let known = 0
+      for await (const task of tasksOf(options, terms.since, deps)) {
+        known += 1
+        yield* checkTask(task, terms, deps)
+      }
+      // A dead man's switch on a ledger in which nothing has ever run must not say that all is well.
+      if (known === 0) {
+        throw usageError(
+          'the registry knows no task, so nothing was checked: no scheduled run is on record; look whether this is the ledger that is meant, or name a task and its schedule',
+        )
+      }
     },
     async findSlot({ task, slot, ...options }) {
       const { schedules } = await knownTask(task, options, 0, await reading(options))

@@ -53,6 +53,16 @@ describe('a ledger with faults, over a clock change and a change of the schedule
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'all is well\n' })
   })
 
+  test('where nothing has ever run, nothing is well', async () => {
+    const empty = { env: { ...env, CRONLEDGER_STORE: `${store}.empty` } }
+    await cronledger(['setup'], empty)
+    const message = expect.stringMatching(/^cronledger: the registry knows no task, so nothing was checked: .*\n$/)
+    for (const format of ['text', 'json']) {
+      const ended = await cronledger(['check', '--format', format], empty)
+      expect(ended).toMatchObject({ code: 64, stdout: '', stderr: message })
+    }
+  })
+
   test('late starts, where they are asked for', async () => {
     const { found } = await check(
       '--task',
