@@ -34,7 +34,7 @@ const OPTIONS = {
   until: {
     kind: 'text',
     value: 'TIME',
-    otherwise: 'the last slot',
+    otherwise: 'the last slot; of all tasks, the end of today (UTC)',
     help: 'Slots before that; a date counts as a whole',
   },
   state: { kind: 'words', value: 'STATE[,…]', choices: STATES, otherwise: 'any', help: 'Only these' },
