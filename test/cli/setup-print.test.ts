@@ -137,6 +137,11 @@ describe('what is left open', () => {
     expect(notes[0]).toContain('a rule is read in UTC')
   })
 
+  test('a target has an id that EventBridge takes, however long the name of the container', async () => {
+    const { putTargets } = await printedJson('eventbridge', [...NIGHTLY, '--container', 'b'.repeat(255)])
+    expect(putTargets.Targets[0].Id).toMatch(/^[\w.-]{1,64}$/)
+  })
+
   test('a rate starts at a slot of its own grid', async () => {
     const rate = ['--task', 'nightly', '--schedule', 'rate(6 hours)', '--anchor', '2026-01-01T00:30:00Z']
     const { createSchedule } = await printedJson('eventbridge', rate)
