@@ -68,7 +68,7 @@ function doneText(row: Row, clock: WallClock): string {
   const success = successOf(row)
   const last = lastText(row, clock)
   if (success !== undefined)
-    return attemptText(success) === last ? '' : ` Its work was done once, by attempt ${success.number}.`
+    return attemptText(success) === last ? '' : ` Its work was done before, by attempt ${success.number}.`
   const word = row.settlements.findLast(({ state }) => state.toLowerCase() === done)
   return word === undefined || wordText(word, clock) === last ? '' : ` Before that, ${wordText(word, clock)}.`
 }

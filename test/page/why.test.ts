@@ -38,7 +38,7 @@ test.each<[string, Row | null, string]>([
   [
     'a force that failed after a success',
     rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }),
-    `failed: Attempt 2 on host failed (exit code 3). ${DUPLICATE} Its work was done once, by attempt 1.`,
+    `failed: Attempt 2 on host failed (exit code 3). ${DUPLICATE} Its work was done before, by attempt 1.`,
   ],
   ['nothing was started', rowWith({ ending: NOT_STARTED }), `failed: Attempt 1 on host was not started. ${OPEN}`],
   [
@@ -88,7 +88,7 @@ test.each<[string, Row | null, string]>([
   [
     'a force that never reported, after a success',
     rowWith({ ending: SUCCEEDED }, { trigger: FORCED }),
-    `stale: Attempt 2 on host never reported its end, and its lease ran out at ${LEASE}: nobody knows how far it came. Look what it did before you run it again. Its work was done once, by attempt 1.`,
+    `stale: Attempt 2 on host never reported its end, and its lease ran out at ${LEASE}: nobody knows how far it came. Look what it did before you run it again. Its work was done before, by attempt 1.`,
   ],
   [
     'a retry that waited',
