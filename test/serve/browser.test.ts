@@ -156,6 +156,14 @@ describe.skipIf(!hasChromium)('in a browser', () => {
       expect(await name()).toBe('billing/invoices')
       await page.keyboard.press('Control+End')
       expect(await name()).toMatch(/^sync\/stock, .*, due next$/)
+      // There and back: the keys go on from where they were.
+      await page.keyboard.press('ArrowLeft')
+      const left = await name()
+      await page.keyboard.press('Enter')
+      await page.waitForURL(/\/slot\?/)
+      await page.goBack()
+      await page.locator('.grid a:focus').waitFor()
+      expect(await name()).toBe(left)
       await page.keyboard.press('Control+Home')
       await page.keyboard.press('Enter')
       await page.waitForURL(/\/task\?/)
@@ -292,6 +300,35 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     await page.emulateMedia({ media: 'print' })
     expect(await lines()).toEqual(Array(6).fill(1))
     expect(await page.locator('.grid tbody tr:first-child .cells a').count()).toBe(60)
+    await close()
+    await served.stop()
+  })
+
+  test('what has the focus does not lie under the hint that names it', async () => {
+    const path = join(folder, 'hint.db')
+    const plan = companyTasks(NOW)[0] as PlannedTask
+    await fillFile(
+      path,
+      Array.from({ length: 12 }, (_, index) => ({ ...plan, task: `${index}-${'a-long-name'.repeat(5)}`, count: 3 })),
+      NOW,
+    )
+    const served = await serve(`file:${path}`)
+    const { page, close } = await openPage(browser, { viewport: { width: 360, height: 600 } })
+    await page.goto(served.url)
+    const under = `(() => {
+      const [place, hint] = [document.activeElement, document.getElementById('hint')].map((one) => one.getBoundingClientRect())
+      return place.bottom > hint.top && place.left < hint.right && hint.height > 0
+    })()`
+    // In sight already, but where the hint comes: nothing else would move the page.
+    await page.evaluate(`(() => {
+      const row = document.querySelectorAll('.grid tbody tr')[3]
+      const cell = row.querySelector('.cells').lastElementChild
+      scrollTo(0, cell.getBoundingClientRect().bottom + scrollY - innerHeight + 4)
+      row.querySelector('.name a').focus({ preventScroll: true })
+    })()`)
+    await page.keyboard.press('Tab')
+    expect(await page.locator('#hint').innerText()).toMatch(/due next/)
+    expect(await page.evaluate(under)).toBe(false)
     await close()
     await served.stop()
   })
