@@ -25,7 +25,7 @@ const help = {
   name: 'tasks',
   summary: 'Shows the tasks that the ledger knows: schedule, last slot and its state, next slot.',
   options: OPTIONS,
-  examples: [['cronledger tasks --store dynamodb:cronledger', 'all tasks that ever ran']],
+  examples: [['cronledger tasks --store dynamodb:cronledger', 'all tasks that ever ran by their schedules']],
 } as const
 
 export const tasks: Command = {
