@@ -28,7 +28,7 @@ export interface RunOptions extends ScheduleOptions, OrUndefined<RunSettings> {
   readonly eventTime?: string | Date | undefined
   /** The EventBridge event itself, as JSON; its `time` is the event time. */
   readonly event?: string | undefined
-  /** Runs this slot whatever became of it before, unless it is running. */
+  /** Runs this slot whatever became of it before, unless it is running; or another slot is, where the task's take turns. */
   readonly force?: Force | undefined
   /** Tells the run to stop. */
   readonly signal?: AbortSignal | undefined

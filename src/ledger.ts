@@ -21,7 +21,7 @@ import type { Policy } from './core/policy.ts'
 import { resolveBySchedules } from './core/schedules-in-force.ts'
 import { checkTaskName } from './core/task.ts'
 import { parseTimeRange } from './core/time-range.ts'
-import type { Instant, Place, ScheduleSpec } from './core/types.ts'
+import type { Instant, Place, Row, ScheduleSpec } from './core/types.ts'
 import { checkTask } from './run/check.ts'
 import { link, systemClock } from './run/clock.ts'
 import { commandWork } from './run/command.ts'
@@ -38,6 +38,7 @@ import { findSurvivor } from './run/survivors.ts'
 import { type KnownTask, readTask, readTasks } from './run/tasks.ts'
 import { guardsOf, LIMITS, readTerms } from './run/terms.ts'
 import { readTrigger, type TriggerInput } from './run/trigger.ts'
+import { takesTurns } from './run/turn.ts'
 import { readSchedule, rememberingParser, type ScheduleOptions, timeText } from './slots.ts'
 import { type OpenedStore, openStore } from './store/open.ts'
 
@@ -75,11 +76,11 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
     work: (live: LiveAttempt) => Promise<WorkEnd<T>>,
   ): Promise<RunOutcome<T>> {
     checkTaskName(options.task)
-    const terms = { ...readTerms(defined(options)), ...expectations(options.force) }
+    let terms = { ...readTerms(defined(options)), ...expectations(options.force) }
     const schedule = readSchedule(options, parse)
     const place = await whereWeAre()
     const read = readTrigger(triggerInput(options, place), schedule, terms, systemClock.now())
-    const context: RunContext = {
+    let context: RunContext = {
       task: options.task,
       window: read.window,
       schedule: schedule.spec,
@@ -107,19 +108,25 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
     const { store, warnings } = await open().catch(tellWhy)
     for (const message of warnings) tell({ event: 'warning', message })
     for (const notice of read.notices) tell(notice)
-    const { overlap, retentionMs } = terms
-    const phase = overlap === 'allow' ? {} : ({ phase: 'waiting' } as const)
-    const request = { ...context, zoneData: zoneData(), objection: read.objection, retentionMs, ...phase }
-    const result = await execute(request, work, terms, {
+    const io = {
       store,
       clock: systemClock,
       newId,
       random: Math.random,
       stop,
       seen,
-      findSurvivor: (row) => findSurvivor(row.attempts),
+      findSurvivor: (row: Row) => findSurvivor(row.attempts),
       tell,
-    }).catch(tellWhy)
+    }
+    const mayOverlap = options.force === undefined || options.overlap !== undefined
+    if (!mayOverlap && (await takesTurns(options.task, terms, io).catch(tellWhy))) {
+      terms = { ...terms, ...readTerms({ ...defined(options), overlap: 'skip' }) }
+      context = { ...context, guards: guardsOf(terms) }
+    }
+    const { overlap, retentionMs } = terms
+    const phase = overlap === 'allow' ? {} : ({ phase: 'waiting' } as const)
+    const request = { ...context, zoneData: zoneData(), objection: read.objection, retentionMs, ...phase }
+    const result = await execute(request, work, terms, io).catch(tellWhy)
     const { slot, end } = read.window
     return {
       ...result,

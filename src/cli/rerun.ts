@@ -58,6 +58,7 @@ const OPTIONS = {
   },
   overlap: {
     ...SUPERVISION_OPTIONS.overlap,
+    otherwise: 'as the runs of the task have it',
     help: 'While another slot of the task runs: run beside it, or (both of the others) be refused',
   },
 } as const satisfies OptionTable
@@ -80,7 +81,7 @@ const help = {
     ],
   ],
   notes: `The command gets CRONLEDGER_RUN_TASK, _SLOT, _WINDOW_END, _ATTEMPT and _ID: it must work on that slot, not on "now".
-Give --overlap, --skew and --max-attempts as the runs of the task have them: only with --overlap skip or wait is the slot kept apart from others of the task.
+Give --skew and --max-attempts as the runs of the task have them. A task whose runs have --overlap skip or wait is kept apart here too.
 
 Exit codes: those of run. Of a range, that of the first slot which did not go well; 0 where there was nothing to do.`,
 } as const

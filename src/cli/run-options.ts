@@ -44,7 +44,7 @@ export const RUN_OPTIONS = {
     kind: 'text',
     value: 'allow|skip|wait',
     choices: ['allow', 'skip', 'wait'],
-    otherwise: 'allow',
+    otherwise: 'allow; of a forced slot, as the runs of the task have it',
     help: 'While another slot of the task runs: run beside it, give this slot up, or wait',
   },
   'overlap-timeout': numberOption('overlapTimeoutMs', 'How long --overlap wait waits; then the run is refused'),

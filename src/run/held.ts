@@ -10,7 +10,7 @@ import type { SeenSchedules } from './register.ts'
 import type { Written } from './write.ts'
 
 export interface RunTerms extends ClaimTerms, LeaseTerms, FinishTerms, RetryPolicy {
-  /** What a scheduled trigger does while another slot of the task runs. */
+  /** What a scheduled trigger does while another slot of the task runs; a forced one is refused where it is not `allow`. */
   readonly overlap: 'allow' | 'skip' | 'wait'
   readonly overlapTimeoutMs: number
   /** Null: the row is kept without end. */

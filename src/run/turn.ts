@@ -1,10 +1,11 @@
 import { isForeign } from '../core/decide.ts'
-import type { LedgerError } from '../core/errors.ts'
+import { LedgerError } from '../core/errors.ts'
 import { decodeTurn, encodeTurn, holdsTurn, type Turn } from '../core/turn.ts'
 import type { Row, Survivor } from '../core/types.ts'
-import type { EntryKey, Store } from '../store/store.ts'
+import type { CallOptions, Entry, EntryKey, Store } from '../store/store.ts'
 import { withDeadline } from './clock.ts'
 import { type RetryIo, type RetryOptions, untilAnswered } from './retry.ts'
+import type { StopIo } from './stop.ts'
 
 export interface TurnTerms {
   readonly skewMs: number
@@ -49,6 +50,34 @@ export async function waitForTurn(
     // Spread, so that those who wait do not ask all at once.
     const pollMs = Math.min(LONGEST_POLL_MS, terms.heartbeatMs) * (0.5 + io.random() / 2)
     await io.clock.wait(Math.min(leftMs, pollMs), halt)
+  }
+}
+
+/**
+ * Whether slots of the task take turns, as far as the ledger knows: a person who forces one need not know that, nor say so.
+ * False where a stop came before the answer: then nothing starts anyway. Throws where the ledger does not say.
+ */
+export async function takesTurns(
+  task: string,
+  { ledgerTimeoutMs }: Pick<TurnTerms, 'ledgerTimeoutMs'>,
+  io: RetryIo & StopIo & { readonly store: Store },
+): Promise<boolean> {
+  const reply = await withDeadline(io.clock, ledgerTimeoutMs, [io.stop], (signal) => {
+    const options = { signal, retry: 'unreachable' } as const
+    return untilAnswered(() => readTurn(task, io.store, options), io, options)
+  })
+  if (reply.kind === 'answer') return reply.value !== null
+  if (io.stop.aborted) return false
+  throw reply.cause
+}
+
+/** A ledger that is not there yet has no turns: a claim makes a file, and says so of a table. */
+async function readTurn(task: string, store: Store, call: CallOptions): Promise<Entry | null> {
+  try {
+    return await store.readEntry({ kind: '#turn', task }, call)
+  } catch (error) {
+    if (error instanceof LedgerError && error.kind === 'shape') return null
+    throw error
   }
 }
 

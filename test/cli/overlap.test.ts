@@ -17,7 +17,7 @@ afterAll(() => server.stop())
 const PATIENT = ['--lease', '2m', '--heartbeat', '500ms']
 /** A lease that is over soon, so that a test can wait for it to be. */
 const SHORT = ['--lease', '6s', '--heartbeat', '300ms', '--skew', '0s', '--kill-after', '500ms']
-const DAYS = ['2026-11-22T03:00:05Z', '2026-11-23T03:00:05Z']
+const DAYS = ['2026-11-22T03:00:05Z', '2026-11-23T03:00:05Z', '2026-11-24T03:00:05Z']
 
 /** A batch that notices another one beside it, and that ends when the file `go` is there. */
 const BATCH = `mkdir busy || echo overlap >> bad
@@ -43,6 +43,10 @@ describe.each(['file', 'dynamodb'] as const)('slots that must not overlap, on a 
       const args = ['run', ...named, ...when, '--overlap', overlap, ...terms, ...more, '--', 'sh', '-c', BATCH]
       return start(args, { cwd, env })
     }
+    const rerun = (slot: string, ...more: string[]): Running => {
+      const args = ['rerun', '--store', store, '--task', 'nightly', '--slot', slot, '--reason', 'again', ...more]
+      return start([...args, '--', 'sh', '-c', BATCH], { cwd, env })
+    }
     const rows = async (): Promise<Loose[]> => {
       const { stdout } = await cronledger(['history', '--store', store, '--task', 'nightly', '--json'], { env })
       return JSON.parse(stdout).reverse()
@@ -52,6 +56,7 @@ describe.each(['file', 'dynamodb'] as const)('slots that must not overlap, on a 
       cwd,
       env,
       run,
+      rerun,
       rows,
       has,
       go: () => writeFileSync(join(cwd, 'go'), ''),
@@ -131,6 +136,36 @@ describe.each(['file', 'dynamodb'] as const)('slots that must not overlap, on a 
     go()
     await holder.ended
     expect(ran()).toEqual(['2026-11-22T03:00:00Z'])
+  })
+
+  test('a rerun that says nothing of overlaps keeps apart as the runs of the task do', {
+    timeout: 60_000,
+  }, async () => {
+    const { run, rerun, rows, go, stop, ran, has } = await task()
+    go()
+    expect((await run(0, 'skip').ended).code).toBe(0)
+    stop()
+    const holder = run(1, 'skip')
+    await holder.printed('began')
+    const refused = await rerun('2026-11-22').ended
+    expect(refused.code).toBe(65)
+    expect(JSON.parse(refused.stderr)).toMatchObject({ cause: 'overlap', holder: { slot: '2026-11-23T03:00:00Z' } })
+    expect(JSON.parse(refused.stderr).todo).toContain('--overlap skip')
+    expect(has('bad')).toBe(false)
+    const beside = rerun('2026-11-22', '--overlap', 'allow')
+    await beside.printed('began')
+    expect(has('bad')).toBe(true)
+    go()
+    await Promise.all([holder.ended, beside.ended])
+
+    stop()
+    const again = rerun('2026-11-22')
+    await again.printed('began')
+    expect((await run(2, 'skip').ended).code).toBe(0)
+    expect(await rows()).toMatchObject([{ state: 'PENDING' }, {}, { state: 'SKIPPED' }])
+    go()
+    await again.ended
+    expect(ran().filter((slot) => slot.startsWith('2026-11-22'))).toHaveLength(3)
   })
 })
 
