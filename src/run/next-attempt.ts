@@ -1,7 +1,7 @@
 import type { RunEvent } from '../core/event.ts'
 import { delayBeforeRetryMs } from '../core/policy.ts'
 import { retried } from '../core/transition.ts'
-import type { Row } from '../core/types.ts'
+import type { Attempt, Row } from '../core/types.ts'
 import { finishAttempt } from './finish.ts'
 import { begin, type EndWritten, endWritten, type Held } from './held.ts'
 import { withinStop } from './stop.ts'
@@ -33,6 +33,11 @@ export async function waitForRetry(ended: Ended, retry: number, held: Held): Pro
   const begun = await begin(held, terms.finishTimeoutMs)
   if (begun.kind === 'ok') return { kind: 'next', row: begun.row }
   if (halt.aborted) return { kind: 'next', row: written.row }
-  await finishAttempt(await lease.release(), { outcome: 'notStarted' }, terms, io)
+  // The ledger has not answered: whoever reads the log must not wonder where the next attempt is.
+  const detail = begun.kind === 'unanswered' ? { detail: begun.cause.message } : {}
+  const attempt = written.row.attempts.at(-1) as Attempt
+  const ending = { outcome: 'notStarted' } as const
+  const finish = await finishAttempt(await lease.release(), ending, terms, io)
+  io.tell({ event: 'ended', attempt, ending, durationMs: 0, ...detail, ...endWritten(finish) })
   return { kind: 'none', recorded: true }
 }

@@ -157,6 +157,13 @@ describe('retries in the same process', () => {
     expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: 1, exitCode: 3, recorded: true })
     expect(run.starts()).toBe(1)
     expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'failed' }, { outcome: 'notStarted' }] })
+    expect(run.events.at(-1)).toMatchObject({
+      event: 'ended',
+      attempt: { number: 2 },
+      ending: { outcome: 'notStarted' },
+      detail: expect.any(String),
+      finish: 'recorded',
+    })
   })
 
   test('a run that another one took over while it waited starts nothing more', async () => {
