@@ -39,35 +39,41 @@ export function openNotifier(command: string, clock: Clock): Notifier {
   const over = new AbortController()
   const lanes: Promise<void>[] = Array.from({ length: LANES }, () => Promise.resolve())
   let sent = 0
+  let unsent = 0
   let failed = 0
   let first = ''
-
-  function fail(kind: string, why: string): void {
-    failed += 1
-    first ||= `${kind}: ${why}`
-  }
 
   async function next(before: Promise<void>, notice: Notice): Promise<void> {
     await before
     const failure = await withDeadline(clock, NOTIFY_TIMEOUT_MS, [over.signal], (signal) =>
       deliver(command, notice, signal),
     )
-    if (failure !== null) fail(notice.kind, failure)
+    if (failure === null) return
+    failed += 1
+    first ||= `${notice.kind}: ${failure}`
   }
 
   return {
     send(notice) {
+      if (sent === MAX_NOTICES) {
+        unsent += 1
+        return
+      }
       sent += 1
       const lane = sent % LANES
-      if (sent > MAX_NOTICES) fail(notice.kind, `one process sends ${MAX_NOTICES} at most`)
-      else lanes[lane] = next(lanes[lane] ?? Promise.resolve(), notice)
+      lanes[lane] = next(lanes[lane] ?? Promise.resolve(), notice)
     },
     async end(signal) {
       const kill = () => over.abort()
       if (signal.aborted) kill()
       else signal.addEventListener('abort', kill, { once: true })
       await Promise.all(lanes)
-      return failed === 0 ? null : `${failed} of ${sent} notifications failed; ${first}`
+      // Apart from each other: the limit is no reason why those failed that were sent.
+      const said = [
+        ...(failed === 0 ? [] : [`${failed} of ${sent} notifications failed; ${first}`]),
+        ...(unsent === 0 ? [] : [`${unsent} more were not sent: one process sends ${MAX_NOTICES} at most`]),
+      ]
+      return said.length === 0 ? null : said.join('; ')
     },
     kill: () => over.abort(),
   }

@@ -70,8 +70,16 @@ describe('what goes wrong is one line', () => {
   test('more than anybody reads are not sent', async () => {
     const notifier = openNotifier('echo >> "$FILE"', systemClock)
     for (let n = 0; n < 103; n++) notifier.send(notice(''))
-    expect(await notifier.end(NEVER)).toBe('3 of 103 notifications failed; failed: one process sends 100 at most')
+    expect(await notifier.end(NEVER)).toBe('3 more were not sent: one process sends 100 at most')
     expect(statSync(file).size).toBe(100)
+  })
+
+  test('a limit that was reached does not hide why those failed that were sent', async () => {
+    const notifier = openNotifier('exit 22', systemClock)
+    for (let n = 0; n < 103; n++) notifier.send(notice(''))
+    expect(await notifier.end(NEVER)).toBe(
+      '100 of 100 notifications failed; failed: exit code 22; 3 more were not sent: one process sends 100 at most',
+    )
   })
 })
 
