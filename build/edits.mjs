@@ -31,6 +31,12 @@ const EDITS = [
     to: '',
   },
   {
+    // A warning of Node's version, which src/cli/main.ts lets nobody hear: an error with its stack.
+    file: '@aws-sdk/core/dist-es/submodules/client/emitWarningIfUnsupportedVersion.js',
+    from: 'version && !state.warningEmitted',
+    to: 'false',
+  },
+  {
     // For a random id: the web's cryptography.
     file: `${SDK}/serde/index.js`,
     from: 'bindV4(_getRandomValues)',

@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { usageError } from '../core/errors.ts'
 
@@ -20,9 +21,23 @@ const REAL: PropertyDescriptorMap = Object.fromEntries(
   ['stdout', 'stderr'].map((name) => [name, Object.getOwnPropertyDescriptor(process, name) ?? {}]),
 )
 
+/** What a pipe holds: an answer of this length does not wait for its reader, where nothing else is in there. */
+const PIPE_BYTES = 65_536
+
 /** Prints a command's answer. A reader that has gone away (`| head`) has what it wanted. */
 export async function print(text: string): Promise<void> {
-  await write(`${text}\n`)
+  const bytes = Buffer.from(`${text}\n`)
+  const written = bytes.length <= PIPE_BYTES ? writeAtOnce(bytes) : 0
+  if (written < bytes.length) await write(bytes.subarray(written))
+}
+
+/** Without `process.stdout`, which loads all of Node's streams. Gives how much the system took; what is wrong, the stream tells. */
+function writeAtOnce(bytes: Buffer): number {
+  try {
+    return writeSync(1, bytes)
+  } catch {
+    return 0
+  }
 }
 
 /**
@@ -41,7 +56,7 @@ export async function printAll(
 }
 
 /** Resolves when the system has taken the text; false when its reader has gone away. */
-async function write(text: string): Promise<boolean> {
+async function write(text: string | Uint8Array): Promise<boolean> {
   const { stdout } = process
   const error = await new Promise<NodeJS.ErrnoException | null | undefined>((resolve) => {
     // The error comes to the callback and, later, as an event too, which would end the process if nobody listened.

@@ -40,3 +40,20 @@ describe('the bundled program', () => {
     })
   })
 })
+
+describe('a command with a fast start', () => {
+  const loadedBy = (...args: string[]): string => {
+    const list = join(folder, 'list.cjs')
+    writeFileSync(list, "process.on('exit', () => require('node:fs').writeSync(2, process.moduleLoadList.join('\\n')))")
+    const { status, stderr } = spawnSync(process.execPath, ['--require', list, MAIN, ...args], { encoding: 'utf8' })
+    expect(status).toBe(0)
+    return stderr
+  }
+
+  test.each([[['--help']], [['explain', '--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo']]])(
+    '%s loads neither the network nor streams',
+    (args) => {
+      expect(loadedBy(...args).match(/^NativeModule (net|http|tls|crypto|stream)$/gm)).toBe(null)
+    },
+  )
+})
