@@ -272,13 +272,15 @@ test('while a process of a stale attempt lives here, nobody starts', () => {
 })
 
 test('a mismatch that the caller does not accept is refused whatever the row says', () => {
-  const decision = decide(
-    null,
-    { ...SCHEDULED, slot: SLOT },
-    { maxAttempts: 1, maxLatenessMs: null, skewMs: 0 },
-    { now: NOW, survivor: null, objection: 'scheduleMismatch' },
-  )
-  expect(decision).toEqual({ kind: 'refused', cause: 'scheduleMismatch', row: null, survivor: null })
+  for (const row of [null, RUNNING, rowWith({ ending: FAILED }), rowWith({ ending: SUCCEEDED })]) {
+    const decision = decide(
+      row,
+      { ...SCHEDULED, slot: SLOT },
+      { maxAttempts: 2, maxLatenessMs: null, skewMs: 0 },
+      { now: NOW, survivor: null, objection: 'scheduleMismatch' },
+    )
+    expect(decision).toEqual({ kind: 'refused', cause: 'scheduleMismatch', row, survivor: null })
+  }
 })
 
 test('property: once an attempt succeeded, nothing starts but by force', () => {

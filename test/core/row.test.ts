@@ -192,6 +192,7 @@ describe('a malformed row is not guessed at', () => {
   it('of another schema version is foreign, whatever else is in it', () => {
     const foreign = { task: 'nightly', slot: SLOT, schemaVersion: 2, foreign: true }
     expect(decodeRow({ ...stored, schemaVersion: 2, state: 7, attempts: 'x' })).toEqual(foreign)
+    expect(decodeRow({ ...stored, schemaVersion: 0, state: 7 })).toEqual({ ...foreign, schemaVersion: 0 })
   })
 })
 

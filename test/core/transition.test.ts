@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { claimed, finished, renewed, settled, withdrawn } from '../../src/core/transition.ts'
+import { begun, claimed, finished, renewed, retried, settled, withdrawn } from '../../src/core/transition.ts'
 import type { Ending, Row } from '../../src/core/types.ts'
 import { FAILED, FORCED, LEASE_MS, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
 
@@ -36,6 +36,34 @@ test('a renewal keeps all but the lease, and the process once it is known', () =
     leaseUntil: NOW + 60_000 + LEASE_MS,
   })
   expect(renewed(row, STAMP, LEASE_MS, mark).attempts.at(-1)?.process).toEqual(mark)
+})
+
+test('an attempt that waits, and its beginning, are trusted for a lease of their own', () => {
+  const waiting = retried(rowWith({}), FAILED, { writeId: 'w', now: NOW + 60_000 }, LEASE_MS)
+  expect(waiting).toMatchObject({ state: 'PENDING', leaseUntil: NOW + 60_000 + LEASE_MS })
+  const started = begun(waiting, { writeId: 'x', now: NOW + 90_000 }, LEASE_MS)
+  expect(started).toMatchObject({ state: 'PENDING', leaseUntil: NOW + 90_000 + LEASE_MS })
+  expect(started.attempts.at(-1)).toMatchObject({ number: 2, claimedAt: NOW + 60_000, startedAt: NOW + 90_000 })
+  expect(started.attempts.at(-1)).not.toHaveProperty('phase')
+})
+
+describe('retention', () => {
+  const DAY_MS = 86_400_000
+  const expiryOf = (base: Row | null, retentionMs: number | null, now = NOW) =>
+    claimed(base, { ...CLAIM, retentionMs }, { writeId: 'w', now }, LEASE_MS).expiresAt
+
+  test('counts from the run where that is later than the slot, and from the slot where it is not', () => {
+    expect(expiryOf(null, 35 * DAY_MS, NOW + 400 * DAY_MS)).toBe(NOW + 435 * DAY_MS)
+    expect(expiryOf(null, 35 * DAY_MS, CLAIM.window.slot - 10_000)).toBe(CLAIM.window.slot + 35 * DAY_MS)
+    expect(expiryOf(null, null)).toBe(null)
+  })
+
+  test('is never made shorter by a later claim', () => {
+    const kept = { ...rowWith({ ending: FAILED }), expiresAt: NOW + 400 * DAY_MS }
+    expect(expiryOf(kept, 35 * DAY_MS)).toBe(kept.expiresAt)
+    expect(expiryOf(kept, null)).toBe(kept.expiresAt)
+    expect(expiryOf(kept, 500 * DAY_MS)).toBe(NOW + 500 * DAY_MS)
+  })
 })
 
 describe('the state after an end', () => {

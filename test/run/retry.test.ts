@@ -55,6 +55,17 @@ describe('retries in the same process', () => {
     ])
   })
 
+  test('and never longer than a day', async () => {
+    const { time, trigger } = world()
+    const settings = { maxAttempts: 3, retryDelayMs: 20 * 60 * MINUTE_MS, retryBackoff: 10 }
+    const run = trigger('a', failsAfter(1), { settings })
+    await time.run(run.result)
+    expect(run.events.flatMap((event) => (event.event === 'retry' ? [event.delayMs / MINUTE_MS] : []))).toEqual([
+      20 * 60,
+      24 * 60,
+    ])
+  })
+
   test('after the last one the slot has failed, and later triggers are refused', async () => {
     const { time, trigger, row } = world()
     const run = trigger('a', failsAfter(1), { settings: RETRIES })
@@ -81,6 +92,27 @@ describe('retries in the same process', () => {
       'scheduled',
       ...['forced', 'forced', 'forced'],
     ])
+  })
+
+  test('and no more than these', async () => {
+    const { time, trigger } = world()
+    const forced = trigger('a', failsAfter(1), { settings: RETRIES, force: FORCE })
+    expect(await time.run(forced.result)).toMatchObject({ status: 'failed', attempt: 3, recorded: true })
+    expect(forced.starts()).toBe(3)
+  })
+
+  test('an attempt that fails after a stop is the last one: nothing waits behind it', async () => {
+    const { time, trigger, row } = world()
+    const run = trigger(
+      'a',
+      async () => {
+        run.stop()
+        return { outcome: 'failed', exitCode: 3 }
+      },
+      { settings: RETRIES },
+    )
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: 1, exitCode: 3, recorded: true })
+    expect((await row()).attempts).toHaveLength(1)
   })
 
   test('no other trigger slips in between: the row is running all the time', async () => {
