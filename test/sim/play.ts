@@ -3,6 +3,8 @@ import { simulate } from './simulate.ts'
 
 // Plays days until one breaks a promise, and says which: for the planted bugs of `mutate.mjs`.
 for (let seed = 1; seed <= Number(process.env['SEEDS']); seed++) {
+  // A sign of life, since a bug may make a day endless.
+  process.stderr.write('.')
   try {
     const [first] = brokenPromises(await simulate(seed))
     if (first === undefined) continue
