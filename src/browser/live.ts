@@ -49,12 +49,19 @@ async function refresh(): Promise<string | null> {
     const response = await fetch(location.href, { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_MS) })
     answer = new DOMParser().parseFromString(await response.text(), 'text/html')
     if (response.status >= 500)
-      return `${answer.querySelector('h1')?.textContent ?? 'The server has a problem'}: ${answer.getElementById('problem')?.textContent ?? response.status}.`
+      return sentence(
+        `${answer.querySelector('h1')?.textContent ?? 'The server has a problem'}: ${answer.getElementById('problem')?.textContent ?? response.status}`,
+      )
   } catch {
     return 'The server (cronledger serve) cannot be reached.'
   }
   show(answer)
   return null
+}
+
+/** Some of what a ledger says ends with a full stop already. */
+function sentence(text: string): string {
+  return text.replace(/\.?$/, '.')
 }
 
 function show(answer: Document): void {

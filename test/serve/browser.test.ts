@@ -364,7 +364,7 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     await markLoad(page)
     renameSync(path, `${path}.away`)
     const status = page.locator('#connection')
-    await status.filter({ hasText: /The ledger cannot be read: .*moves\.db/ }).waitFor()
+    await status.filter({ hasText: /^The ledger cannot be read: .*moves\.db.*[^.]\. What is shown is as of/ }).waitFor()
     expect(await page.locator('.grid tbody tr').count()).toBe(SMALL.length)
     renameSync(`${path}.away`, path)
     await status.filter({ hasText: /^$/ }).waitFor({ state: 'attached' })
@@ -383,7 +383,7 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     await markLoad(page)
     proxy.treat(() => 'cutRequest')
     const status = page.locator('#connection')
-    await status.filter({ hasText: /The ledger is out of reach: / }).waitFor()
+    await status.filter({ hasText: /^The ledger is out of reach: .*[^.]\. What is shown is as of/ }).waitFor()
     // Who comes now is told as well, and sees the tasks as soon as they can be read.
     const other = await openPage(browser)
     await other.page.goto(`${served.url}task?task=billing/invoices`)
