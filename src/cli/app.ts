@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer'
+import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { LedgerError, usageError } from '../core/errors.ts'
 import { quote } from '../core/problem.ts'
@@ -78,6 +80,7 @@ const LAST_LINES_MS = 2_000
 export async function main(args: readonly string[], env: Environment, stops: Stops): Promise<number> {
   const sink = openSink(2)
   try {
+    refuseBytes(args)
     const split = args.indexOf('--')
     const [name, ...argv] = split === -1 ? args : args.slice(0, split)
     const rest = split === -1 ? null : args.slice(split + 1)
@@ -106,6 +109,8 @@ async function dispatch(name: string | undefined, context: CommandContext): Prom
     refuseItself(context.rest ?? [])
     hideStandardStreams()
   }
+  const [word] = entry.supervises ? [] : (context.rest ?? [])
+  if (word !== undefined) throw usageError(`${quote(word)} comes after --, and ${name} runs no command; take both away`)
   const { help, execute } = await entry.load()
   if (asksHelp) return answer(await (await import('./help.ts')).helpOf(help, screenOf(context.env).columns))
   // Any other command is left as it is.
@@ -121,6 +126,27 @@ function refuseItself([file = '', name = '']: readonly string[]): void {
   throw usageError(
     `the command after -- is cronledger ${name}, which is no batch and would take its slot; name the batch there, and start cronledger ${name} by itself: where an image's entrypoint is cronledger run --, with another entrypoint (docker run --entrypoint cronledger IMAGE ${name} …; on ECS, a task definition with entryPoint)`,
   )
+}
+
+/**
+ * Node reads arguments as UTF-8, and has U+FFFD for what is none: the batch would get another argument than was given.
+ * Who gives a U+FFFD means it.
+ */
+function refuseBytes(args: readonly string[]): void {
+  const changed = args.find((word) => word.includes('\ufffd'))
+  if (changed === undefined || isUtf8(ownCommandLine())) return
+  throw usageError(
+    `argument ${quote(changed)} has bytes that are no UTF-8, and would be passed on changed; give it in UTF-8`,
+  )
+}
+
+/** Empty where the system does not tell. */
+function ownCommandLine(): Buffer {
+  try {
+    return readFileSync('/proc/self/cmdline')
+  } catch {
+    return Buffer.alloc(0)
+  }
 }
 
 async function answer(text: string): Promise<number> {

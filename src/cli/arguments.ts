@@ -63,13 +63,22 @@ export function readOptions<Table extends OptionTable>(
   if (word !== undefined) {
     throw usageError(`${quote(word)} is no option${command.rest === undefined ? '' : '; a command comes after --'}`)
   }
-  const values = Object.entries(command.options).map(([name, spec]) => [name, readOption(name, spec, flags[name], env)])
+  const values = Object.entries(command.options).map(([name, spec]) => {
+    const times = timesGiven(name, argv)
+    if (times > 1) throw usageError(`--${name} is given ${times} times; give it once`)
+    return [name, readOption(name, spec, flags[name], env)]
+  })
   return Object.fromEntries(values) as Values<Table>
 }
 
-/** Whether an option is given by its flag: no value begins with two dashes. */
+/** Whether an option is given by its flag. */
 export function isGiven(name: string, argv: readonly string[]): boolean {
-  return argv.some((word) => word === `--${name}` || word.startsWith(`--${name}=`))
+  return timesGiven(name, argv) > 0
+}
+
+/** No value begins with two dashes. */
+function timesGiven(name: string, argv: readonly string[]): number {
+  return argv.filter((word) => word === `--${name}` || word.startsWith(`--${name}=`)).length
 }
 
 /** The parser takes what starts with a dash for an option, also where it is a value: `--event -`, `--reason '-5 rows'`. */
@@ -97,7 +106,6 @@ function unknownOption(word: string, flag: string, options: OptionTable): Error 
 }
 
 function readOption(name: string, spec: OptionSpec, flag: unknown, env: Environment): OptionValue | undefined {
-  if (Array.isArray(flag)) throw usageError(`--${name} is given ${flag.length} times; give it once`)
   if (flag === '' || (flag === true && spec.kind !== 'switch')) throw usageError(`--${name} has no value`)
   if (typeof flag === 'boolean') return flag
   const variable = variableOf(name)
@@ -152,9 +160,15 @@ function readSwitch(name: string, text: string): boolean {
 
 /** `; did you mean --task?` where a name is near. */
 export function suggestion(given: string, names: readonly string[], prefix = ''): string {
+  const near = nearest(given, names)
+  return near === null ? '' : `; did you mean ${prefix}${near}?`
+}
+
+/** The name that was meant, where one is near. */
+export function nearest(given: string, names: readonly string[]): string | null {
+  if (names.length === 0) return null
   const near = closest(given, names)
   const slips = distance(given, near)
   // Where no letter is left of it, it is another name.
-  const isNear = slips <= Math.min(MAX_SLIPS, Math.max(USUAL_SLIPS, given.length / 3)) && slips < near.length
-  return isNear ? `; did you mean ${prefix}${near}?` : ''
+  return slips <= Math.min(MAX_SLIPS, Math.max(USUAL_SLIPS, given.length / 3)) && slips < near.length ? near : null
 }

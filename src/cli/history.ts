@@ -72,7 +72,7 @@ export const history: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
     const values = withDueBy(readOptions(help, argv, env), { argv, env })
-    const format = formatOf(values)
+    const format = formatOf(values, argv)
     // A row tells nothing of its run's skew; the default is what most have, and the word is for a person.
     const [now, skewMs] = [systemClock.now(), LIMITS.skewMs.default]
     const states = values.state?.map((state) => state.toUpperCase()) ?? null
@@ -113,11 +113,13 @@ export const history: Command = {
   },
 }
 
-function formatOf({ format, json }: Values<typeof OPTIONS>): HistoryFormat {
-  if (json && format !== undefined && format !== 'json') {
+function formatOf({ format, json }: Values<typeof OPTIONS>, argv: readonly string[]): HistoryFormat {
+  const jsonIsFlag = isGiven('json', argv)
+  if (json && format !== undefined && format !== 'json' && jsonIsFlag === isGiven('format', argv)) {
     throw usageError(`--json and --format ${format} are given together; leave one out`)
   }
-  return json ? 'json' : ((format ?? 'table') as HistoryFormat)
+  // Of the two, a flag beats the environment.
+  return json && (format === undefined || jsonIsFlag) ? 'json' : ((format ?? 'table') as HistoryFormat)
 }
 
 async function rangeOf(

@@ -3,7 +3,7 @@ import { printable } from '../report/text.ts'
 import { systemClock } from '../run/clock.ts'
 import { setUpStore } from '../store/setup.ts'
 import type { SetupStep } from '../store/setup-step.ts'
-import { readOptions } from './arguments.ts'
+import { isGiven, readOptions } from './arguments.ts'
 import type { Command, CommandContext } from './command.ts'
 import { EXIT } from './exit.ts'
 import { LEDGER_TIMEOUT, type OptionTable, STORE } from './options.ts'
@@ -43,6 +43,8 @@ const OPTIONS = {
     otherwise: '2m; with --check, 30s',
   },
 } as const satisfies OptionTable
+
+const OF_CREATING = ['store', 'check', 'ledger-timeout']
 
 const help = {
   name: 'setup',
@@ -86,6 +88,8 @@ export const setup: Command = {
       return EXIT.ok
     }
     if (check) return checkSetup(values, env)
+    const ignored = Object.keys(OPTIONS).find((name) => !OF_CREATING.includes(name) && isGiven(name, argv))
+    if (ignored !== undefined) throw usageError(`--${ignored} is given, but neither --check nor --print that needs it`)
     const signal = AbortSignal.timeout(values['ledger-timeout'] ?? OPTIONS['ledger-timeout'].limit.default)
     const { name, steps, warnings } = await setUpStore(values.store, env, { signal })
     for (const warning of warnings) sink.write(`cronledger: ${warning}`)

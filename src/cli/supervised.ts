@@ -4,10 +4,11 @@ import { createLedger } from '../ledger.ts'
 import type { LogFormat } from '../report/log.ts'
 import { printable } from '../report/text.ts'
 import { systemClock } from '../run/clock.ts'
-import type { CommandOptions } from '../run/command.ts'
+import { type CommandOptions, FORCING_VARIABLES } from '../run/command.ts'
 import type { RunSettings } from '../run/terms.ts'
-import type { Values } from './arguments.ts'
+import { nearest, type Values } from './arguments.ts'
 import type { CommandContext } from './command.ts'
+import { variableOf } from './options.ts'
 import { openReporter, REPORT_OPTIONS } from './reporter.ts'
 import { RUN_OPTIONS } from './run-options.ts'
 
@@ -80,11 +81,13 @@ export function openRunner(
     throw usageError(`no command to run; give it after --, as in: cronledger ${name} … -- ./batch.sh`)
   const command: CommandOptions = { argv: [file, ...args], env, stops, timeoutMs: values.timeout ?? null }
   const { tell, end, format } = openReporter(values, context)
+  const warnings = misspelt(values, env)
   let hasToldWhy = false
   const ledger = createLedger({
     store: values.store,
     log(event, run) {
       hasToldWhy ||= event.event === 'withdrawn' || event.event === 'unusable'
+      for (const message of warnings.splice(0)) tell({ event: 'warning', message }, run)
       tell(event, run)
     },
   })
@@ -100,4 +103,24 @@ export function openRunner(
         return error
       }),
   }
+}
+
+const PREFIX = variableOf('')
+/** Shorter names (`log`, `by`) are near to too much that is the command's own. */
+const MIN_LETTERS = 5
+
+/**
+ * Of variables that are nearly an option: a limit that is misspelt would be none, without a word. Only a flag can be
+ * refused for that, since the environment is also the command's own.
+ */
+function misspelt(values: SupervisionValues, env: CommandContext['env']): string[] {
+  const left = Object.entries(values).flatMap(([name, value]) =>
+    value === undefined && name.length >= MIN_LETTERS ? [name] : [],
+  )
+  const known = new Set([...Object.keys(values).map(variableOf), ...FORCING_VARIABLES])
+  return Object.entries(env).flatMap(([variable, value]) => {
+    if (!value || !variable.startsWith(PREFIX) || variable.startsWith(`${PREFIX}RUN_`) || known.has(variable)) return []
+    const meant = nearest(variable.slice(PREFIX.length).toLowerCase().replaceAll('_', '-'), left)
+    return meant === null ? [] : [`${variable} is no option and was ignored; did you mean ${variableOf(meant)}?`]
+  })
 }

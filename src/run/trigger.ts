@@ -149,7 +149,8 @@ function timeOfEvent(json: string): string {
   try {
     event = JSON.parse(json)
   } catch {
-    throw usageError('the event is no JSON; pass the EventBridge event as it came')
+    const is = json.trim() === '' ? 'empty' : 'no JSON'
+    throw usageError(`the event is ${is}; pass the EventBridge event as it came`)
   }
   const time = typeof event === 'object' && event !== null && 'time' in event ? event.time : undefined
   if (typeof time !== 'string') throw usageError('the event has no "time"; pass the EventBridge event as it came')

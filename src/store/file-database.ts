@@ -66,10 +66,19 @@ interface Connection {
   readonly statements: Map<string, Libsql.Statement>
 }
 
+function absolute(name: string): string {
+  try {
+    return resolve(name)
+  } catch (error) {
+    // Of a process whose working directory was deleted.
+    throw new LedgerError('shape', `file ledger ${quote(name)}: there is no folder that it is in (${firstLine(error)})`)
+  }
+}
+
 /** A ledger file, opened by the first call. Every call is synchronous. Throws `LedgerError`, or what `isBusy` knows. */
 export function openFileDatabase(name: string): FileDatabase {
   // Absolute, since libsql takes `http:…` and the like for the address of a server.
-  const path = resolve(name)
+  const path = absolute(name)
   let connection: Connection | null = null
 
   /** The connection to the file that is there now: a deleted or replaced one would take writes that nobody reads. */

@@ -111,6 +111,7 @@ describe('what is shown of a task', () => {
     [['--since', 'monday'], /since is "monday"; allowed are/],
     [['--format', 'xml'], /format is "xml"; allowed are table, json, ndjson, csv/],
     [['--format', 'csv', '--json'], /--json and --format csv are given together/],
+    [['--duplicates', '--duplicates'], /--duplicates is given 2 times/],
     [['--all=maybe'], /--all is "maybe"; allowed are true and false/],
     [['--schedule', '@daily'], /--schedule is given, but no --state missed that needs it/],
     [['--grace', '1h', '--state', 'failed'], /--grace is given, but no --state missed/],
@@ -121,6 +122,13 @@ describe('what is shown of a task', () => {
     const ended = await cronledger(['history', '--store', store, '--task', 'nightly', ...args])
     expect({ code: ended.code, stdout: ended.stdout }).toEqual({ code: 64, stdout: '' })
     expect(ended.stderr).toMatch(message)
+  })
+
+  test('a flag for the format beats the environment', async () => {
+    const print = async (args: readonly string[], env: Options['env']) =>
+      (await cronledger(['history', '--store', store, '--limit', '1', ...args], { env: env ?? {} })).stdout
+    expect(await print(['--json'], { CRONLEDGER_FORMAT: 'csv' })).toMatch(/^\[/)
+    expect(await print(['--format', 'csv'], { CRONLEDGER_JSON: 'true' })).toMatch(/^task,slot,/)
   })
 
   test('a date is one of the zone of the task', async () => {

@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { cronledger, type Ended, type Loose, type Options, scratch, start } from '../support/cli.ts'
+import { cronledger, type Ended, type Loose, MAIN, type Options, scratch, start } from '../support/cli.ts'
 
 const folder = scratch()
 let files = 0
@@ -288,6 +288,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     ],
     [['--event', 'no-such-file', ...without('--event-time')], /--event is neither JSON nor a file/],
     [['--require-event-time', ...without('--event-time')], /no event time is given, and one is required/],
+    [[...ok, '--require-event-time', '--require-event-time=false'], /--require-event-time is given 2 times/],
   ] as const) {
     test(String(message), async () => {
       const { store, path } = ledger()
@@ -309,6 +310,8 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     [['xyz'], /unknown command "xyz" \(/],
     [[], /no command; there are run, rerun, history,/],
     [['show', '--store', 'file:/tmp/x.db', '--slot', 'latest'], /--task is missing/],
+    [['history', '--store', 'file:/tmp/x.db', '--', '--limit', '5'], /"--limit" comes after --, and history runs no/],
+    [['setup', '--store', 'file:/tmp/x.db', '--role', 'runner'], /--role is given, but neither --check nor --print/],
   ] as const) {
     test(`${args.slice(0, 3).join(' ')}: ${message}`, async () => {
       const { code, stdout, stderr } = await cronledger(args)
@@ -329,6 +332,45 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
       env: { CRONLEDGER_LEASE: 'long' },
     })
     expect({ code, stderr }).toMatchObject({ code: 64, stderr: expect.stringMatching(/CRONLEDGER_LEASE is "long"/) })
+  })
+
+  test('a variable that is nearly an option is ignored with a warning', async () => {
+    const { run } = ledger()
+    const env = {
+      ...{ CRONLEDGER_MAX_LATNESS: '1h', CRONLEDGER_FORCESLOT: 'latest', CRONLEDGER_LEAS: '' },
+      // An option of rerun, what another cronledger tells its child, and the batch's own.
+      ...{ CRONLEDGER_SLOT: 'latest', CRONLEDGER_TAG: 'x', CRONLEDGER_RUN_LOG: 'x', CRONLEDGER_IMAGE: 'x' },
+    }
+    const ended = await run(['true'], [], { env })
+    expect(logOf(ended).map(({ event, message }) => (event === 'warning' ? message : event))).toEqual([
+      'CRONLEDGER_MAX_LATNESS is no option and was ignored; did you mean CRONLEDGER_MAX_LATENESS?',
+      'CRONLEDGER_FORCESLOT is no option and was ignored; did you mean CRONLEDGER_FORCE_SLOT?',
+      'claimed',
+      'completed',
+    ])
+  })
+
+  test('an argument that Node would change is refused', async () => {
+    const { store, path } = ledger()
+    const shell = (word: string) =>
+      spawnSync('sh', ['-c', `exec "$@" "$(printf '${word}')"`, 'sh', process.execPath, MAIN, ...batch], {
+        encoding: 'utf8',
+      })
+    const batch = ['run', '--store', store, ...ok, '--', 'echo']
+    const refused = shell('a\\377b')
+    expect(refused).toMatchObject({ status: 64, stdout: '' })
+    expect(refused.stderr).toMatch(/^cronledger: argument "a\ufffdb" has bytes that are no UTF-8[^\n]*\n$/)
+    expect(existsSync(path)).toBe(false)
+    expect(shell('a\\357\\277\\275b')).toMatchObject({ status: 0, stdout: 'a\ufffdb\n' })
+  })
+
+  test('a relative path in a folder that is gone is no ledger', () => {
+    const gone = join(folder, 'gone')
+    const args = ['run', '--store', 'file:x.db', ...ok, '--', 'echo', 'no']
+    const script = 'mkdir "$1" && cd "$1" && rmdir "$1" && shift && exec "$@"'
+    const ended = spawnSync('sh', ['-c', script, 'sh', gone, process.execPath, MAIN, ...args], { encoding: 'utf8' })
+    expect(ended).toMatchObject({ status: 78, stdout: '' })
+    expect(JSON.parse(ended.stderr).message).toMatch(/^file ledger "x.db": there is no folder that it is in/)
   })
 
   test('a flag beats the environment', async () => {

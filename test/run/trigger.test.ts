@@ -80,6 +80,7 @@ describe('guards', () => {
     ],
     ['what nobody replaced', { eventTime: '<aws.scheduler.scheduled-time>' }, /nobody replaced it/],
     ['an event that is no JSON', { event: '{' }, /the event is no JSON/],
+    ['an event that is empty', { event: '\n' }, /the event is empty/],
     ['an event without a time', { event: '{"detail":{}}' }, /the event has no "time"/],
     ['an event whose time is no text', { event: '{"time":5}' }, /the event has no "time"/],
     ['an event that is no object', { event: '[]' }, /the event has no "time"/],
