@@ -35,6 +35,9 @@ const USUAL_SLIPS = 2
 /** A name further off than this is no slip of the fingers. */
 const MAX_SLIPS = 3
 
+/** What is longer is no slip of an option's name, and an error stays one line that can be read. */
+const MAX_OPTION_LENGTH = 100
+
 type OptionValue = string | number | boolean | readonly string[]
 
 /** Texts stay what they are: whatever can be read in two ways is read here, and strictly. */
@@ -87,7 +90,7 @@ function bound(argv: readonly string[], options: OptionTable): string[] {
   for (const word of argv) {
     // Before the parser sees it, which trips over names that every object has.
     const flag = /^--([^=]+)/.exec(word)?.[1]
-    if (flag !== undefined && !Object.hasOwn(options, flag)) throw unknownOption(word, flag, options)
+    if (flag !== undefined && !Object.hasOwn(options, flag)) throw unknownOption(`--${flag}`, flag, options)
     const before = words.at(-1) ?? ''
     const name = before.slice(2)
     const spec = before.startsWith('--') && Object.hasOwn(options, name) ? options[name] : undefined
@@ -101,8 +104,10 @@ function bound(argv: readonly string[], options: OptionTable): string[] {
   return words
 }
 
+/** Without its value, which may be a secret of the batch's. */
 function unknownOption(word: string, flag: string, options: OptionTable): Error {
-  return usageError(`unknown option ${word}${suggestion(flag, Object.keys(options), '--')}`)
+  const shown = word.length > MAX_OPTION_LENGTH ? `${word.slice(0, MAX_OPTION_LENGTH)}…` : word
+  return usageError(`unknown option ${shown}${suggestion(flag, Object.keys(options), '--')}`)
 }
 
 function readOption(name: string, spec: OptionSpec, flag: unknown, env: Environment): OptionValue | undefined {

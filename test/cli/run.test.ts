@@ -305,6 +305,8 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     [['run', '--store', 'redis:x', ...ok, '--', 'true'], /dynamodb:TABLE or file:PATH/],
     [['run', '--store', 'file:/tmp/x.db', ...ok], /no command to run/],
     [['run', '--store', 'file:/tmp/x.db', ...ok, '--'], /no command to run/],
+    [['run', ...ok, '--pasword=hunter2', '--', 'true'], /^cronledger: unknown option --pasword\n$/],
+    [['run', ...ok, `--${'x'.repeat(5000)}`, '--', 'true'], /^cronledger: unknown option --x{98}…\n$/],
     [['rum'], /unknown command "rum"; did you mean run\?/],
     [['rnu'], /unknown command "rnu"; did you mean run\?/],
     [['xyz'], /unknown command "xyz" \(/],
