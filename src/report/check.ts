@@ -1,7 +1,7 @@
 import { formatInstant } from '../core/instant.ts'
 import type { Finding } from '../core/missed.ts'
 import type { Attempt, Instant, ScheduleSpec } from '../core/types.ts'
-import { localTime } from './local.ts'
+import { localTimeIn } from './local.ts'
 import { endingText, type LogObject } from './log.ts'
 import { elapsed, printable } from './text.ts'
 
@@ -11,7 +11,7 @@ export type Found = Finding & { readonly task: string; readonly schedule: Schedu
 /** One line for a person: `missed  nightly  2026-11-24T03:00:00Z  2026-11-24 12:00 Asia/Tokyo  nothing on record`. */
 export function findingLine(found: Found, now: Instant): string {
   const { kind, task, slot, schedule } = found
-  const words = [kind.padEnd(6), task, formatInstant(slot), localTime(slot, schedule.zone), detailOf(found, now)]
+  const words = [kind.padEnd(6), task, formatInstant(slot), localTimeIn(slot, schedule.zone), detailOf(found, now)]
   return printable(words.join('  '))
 }
 

@@ -1,8 +1,8 @@
-import { DateTime } from 'luxon'
 import { isForeign } from '../core/decide.ts'
 import { formatInstant } from '../core/instant.ts'
 import { isMissed } from '../core/missed.ts'
 import type { Instant, Row } from '../core/types.ts'
+import { localTime } from './local.ts'
 import { durationMsOf, type HistoryItem, stateOf } from './row.ts'
 import { lineWidthOf, tableLine, widthOf } from './table.ts'
 import { elapsed, printable } from './text.ts'
@@ -27,11 +27,7 @@ const CELLS: Cells = {
   TASK: ({ task }) => task,
   'LOCAL TIME': (item) => {
     const zone = zoneOf(item)
-    if (zone === '') return ''
-    // A locale of its own, since the machine's may have other digits.
-    const local = DateTime.fromMillis(item.slot, { zone, locale: 'en-US' })
-    // A host with newer zone data may know a zone that this one does not.
-    return local.isValid ? local.toFormat('yyyy-MM-dd HH:mm') : '-'
+    return zone === '' ? '' : localTime(item.slot, zone)
   },
   ZONE: zoneOf,
   STATE: (item, { now, skewMs }) => stateOf(item, now, skewMs),

@@ -1,7 +1,7 @@
 import type { Forceable } from '../core/forceable.ts'
 import { formatInstant } from '../core/instant.ts'
 import type { Instant } from '../core/types.ts'
-import { localTime } from './local.ts'
+import { localTimeIn } from './local.ts'
 import type { LogFormat } from './log.ts'
 import { listed, printable, safeJson } from './text.ts'
 
@@ -59,7 +59,7 @@ export function rerunLine(
 
 /** A slot that is to be run, for a person: `2026-11-24T03:00:00Z  2026-11-24 12:00 Asia/Tokyo  missed`. */
 export function plannedLine(slot: Instant, zone: string, why: Forceable): string {
-  return printable(`${formatInstant(slot)}  ${localTime(slot, zone)}  ${why}`)
+  return printable(`${formatInstant(slot)}  ${localTimeIn(slot, zone)}  ${why}`)
 }
 
 /** The last line of a plan: `2 missed, 1 failed`. */

@@ -1,7 +1,7 @@
 import { isForeign } from '../core/decide.ts'
 import { formatInstant } from '../core/instant.ts'
 import type { Attempt, Instant, Place, Rejection, Row, Settlement, StoredRow, Trigger } from '../core/types.ts'
-import { localTime } from './local.ts'
+import { localTimeIn } from './local.ts'
 import { endingText, scheduleText } from './log.ts'
 import { rowJson, stateOf } from './row.ts'
 import { elapsed, printable, safeJson } from './text.ts'
@@ -29,12 +29,12 @@ export function slotFacts(row: Row, now: Instant, skewMs: number): Readonly<Reco
   const { count, refused } = rejections
   const rejected = refused === 0 ? String(count) : `${count} (${refused} refused)`
   const end = windowEnd === null ? 'open: the schedule has no later slot' : `to ${formatInstant(windowEnd)}`
-  const localEnd = windowEnd === null ? '' : ` to ${localTime(windowEnd, schedule.zone)}`
+  const localEnd = windowEnd === null ? '' : ` to ${localTimeIn(windowEnd, schedule.zone)}`
   const left = count - keptOf(row).length
   return {
     state: stateOf(row, now, skewMs),
     window: `${formatInstant(slot)} ${end}`,
-    'local time': `${localTime(slot, schedule.zone)}${localEnd}`,
+    'local time': `${localTimeIn(slot, schedule.zone)}${localEnd}`,
     schedule: `${scheduleText(schedule)}, with zone data ${row.zoneData}`,
     attempts: String(row.attempts.length),
     rejected: left === 0 ? rejected : `${rejected}, of which ${left} were counted and not kept`,

@@ -1,6 +1,6 @@
 import { formatInstant } from '../core/instant.ts'
 import type { Instant, ScheduleSpec, StoredRow } from '../core/types.ts'
-import { localTime } from './local.ts'
+import { localTimeIn } from './local.ts'
 import { stateOf } from './row.ts'
 import { printable } from './text.ts'
 
@@ -20,7 +20,7 @@ export function tasksText(states: readonly TaskState[], now: Instant, skewMs: nu
 
 function printableLines({ task, schedule, since, last, next }: TaskState, now: Instant, skewMs: number): string {
   const { zone, expression, anchor } = schedule
-  const time = (instant: Instant) => `${formatInstant(instant)}  ${localTime(instant, zone)}`
+  const time = (instant: Instant) => `${formatInstant(instant)}  ${localTimeIn(instant, zone)}`
   const lines = [
     task,
     `  schedule  ${expression} (${zone}${anchor === undefined ? '' : `, from ${formatInstant(anchor)}`}), since ${formatInstant(since)}`,

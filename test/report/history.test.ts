@@ -105,6 +105,12 @@ describe('a table', () => {
     expect((await lines([[unknown]]))[1]).toMatch(/Z {2}- +No\/Where {2}COMPLETED/)
   })
 
+  test('has the seconds of a local time where there are some', async () => {
+    const at = (slot: string) => ({ ...row, slot: Date.parse(slot), schedule: { expression: 'x', zone: 'Asia/Tokyo' } })
+    const printed = await lines([[at('2026-11-23T18:00:30Z'), at('2026-11-23T18:00:00Z')]])
+    expect(printed.slice(1).map((line) => line.split(/ {2,}/)[1])).toEqual(['2026-11-24 03:00:30', '2026-11-24 03:00'])
+  })
+
   test('has nothing in it that a terminal obeys', async () => {
     const evil = { ...row, schedule: { expression: 'x', zone: '\u001b[2J\u009b' } }
     expect((await lines([[evil]])).join()).toContain('\\u001b[2J\\u009b')

@@ -57,6 +57,11 @@ TIMELINE (UTC)
     expect(timeline(row)?.at(-1)).toContain('dup-29')
   })
 
+  test('one in a zone that this Node does not know', () => {
+    const row = { ...rowWith({}), schedule: { expression: '0 3 * * *', zone: 'No/Where' } }
+    expect(show(row)).toContain('local time  - No/Where to - No/Where\n')
+  })
+
   test('one that runs, and one whose lease ran out', () => {
     const row = rowWith({})
     expect(show(row)).toMatch(/state +PENDING\n.*lease +until 2026-11-24T03:10:05Z/s)
