@@ -1,6 +1,6 @@
 import { formatInstant } from '../core/instant.ts'
 import type { Instant, ScheduleSpec } from '../core/types.ts'
-import { shellWord } from '../report/text.ts'
+import { commandLine, scheduleOptions } from '../report/command-line.ts'
 import type { Mark } from './marks.ts'
 
 /** Something that a person can do about a slot. */
@@ -66,12 +66,6 @@ export function remediesOf(mark: Mark, target: CommandTarget, now: Instant): rea
 
 /** Whole: it must work as it is copied, whatever the registry knows. `show` needs no schedule for an instant. */
 function command(name: string, { store, task, slot, schedule }: CommandTarget): string {
-  const options: Record<string, string> = { store, task, slot: formatInstant(slot) }
-  if (name !== 'show' && schedule !== null) {
-    options['schedule'] = schedule.expression
-    options['timezone'] = schedule.zone
-    if (schedule.anchor !== undefined) options['anchor'] = formatInstant(schedule.anchor)
-  }
-  const words = Object.entries(options).map(([option, value]) => `--${option} ${shellWord(value)}`)
-  return ['cronledger', name, ...words].join(' ')
+  const takesSchedule = name !== 'show' && schedule !== null
+  return commandLine(name, { store, task, slot: formatInstant(slot), ...(takesSchedule && scheduleOptions(schedule)) })
 }

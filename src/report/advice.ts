@@ -1,8 +1,7 @@
 import { formatDuration } from '../core/duration.ts'
 import type { RunContext, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
-import type { ScheduleSpec } from '../core/types.ts'
-import { shellWord } from './text.ts'
+import { type CommandOptions, commandLine, scheduleOptions } from './command-line.ts'
 
 /** What a person can do next, as a command. */
 export function adviceOn(
@@ -18,8 +17,8 @@ export function adviceOn(
     case 'survivor':
       return `let it end, or end it: kill ${survivor?.pid}`
     case 'scheduleMismatch': {
-      const at = trigger.kind === 'scheduled' ? { '--at': formatInstant(trigger.eventTime) } : {}
-      return `compare with what the scheduler has: cronledger explain ${optionWords({ ...scheduleOptions(schedule), ...at })}`
+      const at = trigger.kind === 'scheduled' ? formatInstant(trigger.eventTime) : undefined
+      return `compare with what the scheduler has: ${commandLine('explain', { ...scheduleOptions(schedule), at })}`
     }
     case 'tooManyAttempts':
       return `finish it by hand, then say so: ${resolveCommand(context)}`
@@ -30,8 +29,8 @@ export function adviceOn(
       return `look what it did, then run it again: ${forceCommand(context)}, or say that it is done: ${resolveCommand(context)}`
     case 'overlap': {
       const { task, store } = context
-      const slot = holder === undefined ? {} : { '--slot': formatInstant(holder.slot) }
-      const show = `cronledger show ${optionWords({ '--store': store, '--task': task, ...slot })}`
+      const slot = holder === undefined ? undefined : formatInstant(holder.slot)
+      const show = commandLine('show', { store, task, slot })
       return `watch it until it has ended: ${show}; then run this one: ${forceCommand(context)}`
     }
     case 'noRow':
@@ -44,11 +43,7 @@ export function adviceOn(
 /** What keeps the run apart from others keeps whoever runs in its place apart too. */
 function forceCommand(context: RunContext): string {
   const { overlap, onLeaseLost } = context.guards
-  const guards = optionWords({
-    ...(overlap && { '--overlap': overlap }),
-    ...(onLeaseLost && { '--on-lease-lost': onLeaseLost }),
-  })
-  return `${changeCommand('rerun', context)}${guards && ` ${guards}`} --reason WHY -- COMMAND`
+  return `${changeCommand('rerun', context, { overlap, 'on-lease-lost': onLeaseLost })} --reason WHY -- COMMAND`
 }
 
 function resolveCommand(context: RunContext): string {
@@ -56,27 +51,12 @@ function resolveCommand(context: RunContext): string {
 }
 
 /** A command that must not take a slot of which the lease is not over. */
-function changeCommand(command: string, context: RunContext): string {
+function changeCommand(name: string, context: RunContext, more: CommandOptions = {}): string {
   const { skewMs } = context.guards
-  return slotCommand(command, context) + (skewMs === undefined ? '' : ` --skew ${formatDuration(skewMs)}`)
+  return slotCommand(name, context, { skew: skewMs === undefined ? undefined : formatDuration(skewMs), ...more })
 }
 
 /** A command on the slot of this run, whole: it must work as it is copied, whatever the registry knows. */
-function slotCommand(command: string, { store, task, schedule, window }: RunContext): string {
-  const slot = { '--slot': formatInstant(window.slot) }
-  return `cronledger ${command} ${optionWords({ '--store': store, '--task': task, ...scheduleOptions(schedule), ...slot })}`
-}
-
-function scheduleOptions({ expression, zone, anchor }: ScheduleSpec): Readonly<Record<string, string>> {
-  return {
-    '--schedule': expression,
-    '--timezone': zone,
-    ...(anchor === undefined ? {} : { '--anchor': formatInstant(anchor) }),
-  }
-}
-
-function optionWords(options: Readonly<Record<string, string>>): string {
-  return Object.entries(options)
-    .flatMap(([name, value]) => [name, shellWord(value)])
-    .join(' ')
+function slotCommand(name: string, { store, task, schedule, window }: RunContext, more: CommandOptions = {}): string {
+  return commandLine(name, { store, task, ...scheduleOptions(schedule), slot: formatInstant(window.slot), ...more })
 }
