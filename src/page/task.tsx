@@ -1,6 +1,6 @@
 import { isForeign } from '../core/decide.ts'
 import type { Instant, ScheduleSpec } from '../core/types.ts'
-import { scheduleText } from '../report/log.ts'
+import { scheduleText } from '../report/phrases.ts'
 import { durationMsOf } from '../report/row.ts'
 import { printable } from '../report/text.ts'
 import { Calendar, type CalendarModel } from './calendar.tsx'

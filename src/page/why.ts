@@ -1,6 +1,6 @@
 import { countedAttempts, doneBecause, isForeign, successOf } from '../core/decide.ts'
 import type { Attempt, Instant, Row, Settlement } from '../core/types.ts'
-import { endingText } from '../report/log.ts'
+import { endingText } from '../report/phrases.ts'
 import { elapsed } from '../report/text.ts'
 import type { WallClock } from './clock.ts'
 import type { MarkedSlot } from './history-table.tsx'

@@ -2,7 +2,8 @@ import { formatInstant } from '../core/instant.ts'
 import type { Finding } from '../core/missed.ts'
 import type { Attempt, Instant, ScheduleSpec } from '../core/types.ts'
 import { localTimeIn } from './local.ts'
-import { endingText, type LogObject } from './log.ts'
+import type { LogObject } from './log.ts'
+import { endingText } from './phrases.ts'
 import { elapsed, printable } from './text.ts'
 
 /** Something wrong with a slot of a task. */

@@ -1,9 +1,10 @@
-import { successOf } from '../core/decide.ts'
+import { isForeign, successOf } from '../core/decide.ts'
 import type { NoteResult, RunContext, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
 import type { Turn } from '../core/turn.ts'
-import type { Attempt, Ending, Instant, Row, ScheduleSpec, StoredRow } from '../core/types.ts'
+import type { Attempt, Instant, Row, StoredRow } from '../core/types.ts'
 import { adviceOn } from './advice.ts'
+import { endingText, scheduleText } from './phrases.ts'
 import { elapsed, printable, safeJson } from './text.ts'
 
 export type LogFormat = 'json' | 'text' | 'quiet'
@@ -225,22 +226,6 @@ function unrecordedText(finish: 'recorded' | 'lost' | 'unanswered', cause: strin
   }
 }
 
-/** `succeeded`, `failed with exit code 3`, `interrupted by SIGTERM`: an ending for a person. */
-export function endingText({ outcome, exitCode, signal, phase }: Partial<Ending> & Pick<Attempt, 'phase'>): string {
-  if (outcome === undefined) return phase === undefined ? 'is running' : 'is waiting'
-  const words: Record<Ending['outcome'], string> = {
-    succeeded: 'succeeded',
-    failed: 'failed',
-    timedOut: 'ran out of time',
-    interrupted: 'was interrupted',
-    leaseLost: 'lost its lease',
-    abandoned: 'was abandoned',
-    notStarted: 'was not started',
-  }
-  if (signal !== undefined) return `${words[outcome]} (${signal})`
-  return exitCode === undefined || exitCode === 0 ? words[outcome] : `${words[outcome]} (exit code ${exitCode})`
-}
-
 function duplicateOf(row: Row): string {
   const attempt = successOf(row) ?? row.attempts.at(-1)
   const settlement = row.settlements.at(-1)
@@ -252,7 +237,7 @@ function duplicateOf(row: Row): string {
 }
 
 function trustedUntil(row: StoredRow | null): string {
-  const until = row === null || 'foreign' in row ? null : row.leaseUntil
+  const until = row === null || isForeign(row) ? null : row.leaseUntil
   return until === null ? '' : `until ${formatInstant(until)}`
 }
 
@@ -299,11 +284,6 @@ function turnFields({ slot, runId }: Turn): Record<string, unknown> {
   return { slot: formatInstant(slot), runId }
 }
 
-/** `0 3 * * * (Asia/Tokyo)`: a schedule for a person, on one line. */
-export function scheduleText({ expression, zone, anchor }: ScheduleSpec): string {
-  return `${expression} (${zone}${anchor === undefined ? '' : `, from ${formatInstant(anchor)}`})`
-}
-
 function winnerOf(row: Row): Record<string, unknown> {
   const attempt = successOf(row) ?? row.attempts.at(-1)
   return { state: row.state, ...(attempt === undefined ? {} : attemptFields(attempt)) }
@@ -335,11 +315,11 @@ function attemptFields({
 }
 
 function lastAttempt(row: StoredRow | null): Attempt | undefined {
-  return row === null || 'foreign' in row ? undefined : row.attempts.at(-1)
+  return row === null || isForeign(row) ? undefined : row.attempts.at(-1)
 }
 
 /** After it another one may have been claimed, and never started. */
 function lastStarted(row: StoredRow | null): Attempt | undefined {
-  if (row === null || 'foreign' in row) return undefined
+  if (row === null || isForeign(row)) return undefined
   return row.attempts.findLast(({ outcome }) => outcome !== undefined && outcome !== 'notStarted') ?? lastAttempt(row)
 }

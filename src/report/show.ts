@@ -2,7 +2,7 @@ import { isForeign } from '../core/decide.ts'
 import { formatInstant } from '../core/instant.ts'
 import type { Attempt, Instant, Place, Rejection, Row, Settlement, StoredRow, Trigger } from '../core/types.ts'
 import { localTimeIn } from './local.ts'
-import { endingText, scheduleText } from './log.ts'
+import { endingText, scheduleText } from './phrases.ts'
 import { rowJson, stateOf } from './row.ts'
 import { elapsed, printable, safeJson } from './text.ts'
 

@@ -1,6 +1,7 @@
 import { formatInstant } from '../core/instant.ts'
 import type { Instant, ScheduleSpec, StoredRow } from '../core/types.ts'
 import { localTimeIn } from './local.ts'
+import { scheduleText } from './phrases.ts'
 import { stateOf } from './row.ts'
 import { printable } from './text.ts'
 
@@ -19,11 +20,10 @@ export function tasksText(states: readonly TaskState[], now: Instant, skewMs: nu
 }
 
 function printableLines({ task, schedule, since, last, next }: TaskState, now: Instant, skewMs: number): string {
-  const { zone, expression, anchor } = schedule
-  const time = (instant: Instant) => `${formatInstant(instant)}  ${localTimeIn(instant, zone)}`
+  const time = (instant: Instant) => `${formatInstant(instant)}  ${localTimeIn(instant, schedule.zone)}`
   const lines = [
     task,
-    `  schedule  ${expression} (${zone}${anchor === undefined ? '' : `, from ${formatInstant(anchor)}`}), since ${formatInstant(since)}`,
+    `  schedule  ${scheduleText(schedule)}, since ${formatInstant(since)}`,
     `  last      ${last === null ? 'no slot on record' : `${time(last.slot)}  ${stateOf(last, now, skewMs)}`}`,
     `  next      ${next === null ? 'none' : time(next)}`,
   ]
