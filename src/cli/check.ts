@@ -5,6 +5,7 @@ import { parseTimeRange } from '../core/time-range.ts'
 import type { Instant } from '../core/types.ts'
 import { createLedger } from '../ledger.ts'
 import { countsText, type Found, findingJson, findingLine, findingObject } from '../report/check.ts'
+import { jsonArray } from '../report/json-array.ts'
 import { printable, safeJson } from '../report/text.ts'
 import { systemClock, withDeadline } from '../run/clock.ts'
 import { NOTIFY_TIMEOUT_MS } from '../run/notify.ts'
@@ -88,7 +89,10 @@ export const check: Command = {
     })
     const count: Record<Found['kind'], number> = { missed: 0, failed: 0, stale: 0, late: 0 }
     const findings = counted(found, count, (finding) => notify?.tell(findingObject(finding, now)))
-    const pieces = values.format === 'json' ? jsonText(findings) : plainText(findings, count, now)
+    const pieces =
+      values.format === 'json'
+        ? jsonArray(findings, (finding) => safeJson(findingJson(finding)))
+        : plainText(findings, count, now)
     try {
       // Whoever is told by a command need not read what is printed.
       await printAll(progress === null ? pieces : besides(progress, pieces), { toTheEnd: notify !== null })
@@ -141,13 +145,4 @@ async function* counted(
 async function* plainText(found: AsyncIterable<Found>, count: Record<Found['kind'], number>, now: Instant) {
   for await (const finding of found) yield `${findingLine(finding, now)}\n`
   yield `${countsText(count) || 'all is well'}\n`
-}
-
-async function* jsonText(found: AsyncIterable<Found>) {
-  let before = '[\n'
-  for await (const finding of found) {
-    yield before + safeJson(findingJson(finding))
-    before = ',\n'
-  }
-  yield before === '[\n' ? '[]\n' : '\n]\n'
 }

@@ -1,5 +1,6 @@
 import { csvHead, csvLines } from './csv.ts'
 import { type TableStyle, tableText } from './history-table.ts'
+import { jsonArray } from './json-array.ts'
 import { type HistoryItem, itemLine } from './row.ts'
 
 export const HISTORY_FORMATS = ['table', 'json', 'ndjson', 'csv'] as const
@@ -33,14 +34,8 @@ async function* ndjsonText(groups: Groups, { now, skewMs }: HistoryStyle): Piece
   for await (const items of groups) yield items.map((item) => `${itemLine(item, now, skewMs)}\n`).join('')
 }
 
-/** One array, one item a line. */
-async function* jsonText(groups: Groups, { now, skewMs }: HistoryStyle): Pieces {
-  let before = '[\n'
-  for await (const items of groups) {
-    yield before + items.map((item) => itemLine(item, now, skewMs)).join(',\n')
-    before = ',\n'
-  }
-  yield before === '[\n' ? '[]\n' : '\n]\n'
+function jsonText(groups: Groups, { now, skewMs }: HistoryStyle): Pieces {
+  return jsonArray(groups, (items) => items.map((item) => itemLine(item, now, skewMs)).join(',\n'))
 }
 
 async function* csvText(groups: Groups, { now, skewMs }: HistoryStyle): Pieces {
