@@ -96,11 +96,14 @@ for (const [what, store] of [
       first.child.kill('SIGTERM')
       expect((await first.ended).code).toBe(143)
 
-      const both = await Promise.all(
-        [1, 2].map(() => twice.rerun(['--slot', day(11)], 'sh', '-c', 'echo ran; sleep 1')),
-      )
-      expect(both.map(({ code }) => code).sort()).toEqual([0, 65])
-      expect(both.map(({ stdout }) => stdout).sort()).toEqual(['', 'ran\n'])
+      const wait = ['sh', '-c', 'echo ran; exec sleep 60'] as const
+      const both = [1, 2].map(() => twice.start(['--slot', day(11)], ...wait))
+      await Promise.any(both.map((one) => one.printed('ran')))
+      expect(await Promise.race(both.map(({ ended }) => ended))).toMatchObject({ code: 65, stdout: '' })
+      for (const { child } of both) child.kill('SIGTERM')
+      const ended = await Promise.all(both.map((one) => one.ended))
+      expect(ended.map(({ code }) => code).sort()).toEqual([143, 65])
+      expect(ended.map(({ stdout }) => stdout).sort()).toEqual(['', 'ran\n'])
     })
 
     test('two at once, and the first one is over before the second comes to its claim: one runs', async () => {
