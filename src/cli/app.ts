@@ -102,7 +102,9 @@ async function dispatch(name: string | undefined, context: CommandContext): Prom
     throw usageError(`no command; there are ${Object.keys(COMMANDS).join(', ')} (cronledger --help)`)
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   if (entry === undefined) {
-    throw usageError(`unknown command ${quote(name)}${suggestion(name, Object.keys(COMMANDS))} (cronledger --help)`)
+    const near = suggestion(name, [...Object.keys(COMMANDS), '--help', '--version'])
+    const place = name.startsWith('-') && near === '' ? '; a command comes before its options' : near
+    throw usageError(`unknown command ${quote(name)}${place} (cronledger --help)`)
   }
   const asksHelp = context.argv.includes('--help') || context.argv.includes('-h')
   if (entry.supervises && !asksHelp) {

@@ -310,6 +310,8 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     [['rum'], /unknown command "rum"; did you mean run\?/],
     [['rnu'], /unknown command "rnu"; did you mean run\?/],
     [['xyz'], /unknown command "xyz" \(/],
+    [['--verison'], /unknown command "--verison"; did you mean --version\?/],
+    [['--task', 'nightly', 'history'], /unknown command "--task"; a command comes before its options/],
     [[], /no command; there are run, rerun, history,/],
     [['show', '--store', 'file:/tmp/x.db', '--slot', 'latest'], /--task is missing/],
     [['history', '--store', 'file:/tmp/x.db', '--', '--limit', '5'], /"--limit" comes after --, and history runs no/],
