@@ -6,7 +6,7 @@ import type { Row, StoredRow, Survivor } from '../core/types.ts'
 import { withDeadline } from './clock.ts'
 import { type RetryOptions, untilAnswered } from './retry.ts'
 import { type StopIo, type StopTerms, withinStop } from './stop.ts'
-import { type WriteIo, writeAsOwner } from './write.ts'
+import { freshened, type WriteIo, writeAsOwner } from './write.ts'
 
 export interface ClaimTerms extends Policy, StopTerms {
   readonly leaseMs: number
@@ -97,12 +97,9 @@ async function tryToClaim(
 
 async function writeClaim(base: Row | null, claim: Claim, terms: ClaimTerms, io: ClaimIo, options: RetryOptions) {
   const written = await writeAsOwner(base, (ground, stamp) => claimed(ground, claim, stamp, terms.leaseMs), io, options)
-  const aged = written.kind === 'ok' && io.clock.monotonicMs() - written.preparedAtMs >= terms.heartbeatMs
-  if (!aged) return written
-  // The answer was long in coming, or this process was paused: a lease is trusted from before it was asked for.
   const change = (row: Row, stamp: Stamp) => renewed(row, stamp, terms.leaseMs, null)
   // Whatever goes wrong now, the claim is there, and must not stay without a child.
-  return writeAsOwner(written.row, change, io, { ...options, retry: 'any' })
+  return freshened(written, (row) => writeAsOwner(row, change, io, { ...options, retry: 'any' }), terms, io.clock)
 }
 
 /** Gives the claim up by writing, never by reading. True when it is certain that nothing of it can land any more. */

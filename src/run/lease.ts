@@ -5,7 +5,7 @@ import type { ProcessMark, Row } from '../core/types.ts'
 import { withDeadline } from './clock.ts'
 import type { RetryOptions } from './retry.ts'
 import type { Turning } from './turn.ts'
-import { type WriteIo, type Written, writeAsOwner } from './write.ts'
+import { ageMs, freshened, type WriteIo, type Written, writeAsOwner } from './write.ts'
 
 export interface LeaseTerms {
   /** How long a claim or a renewal is trusted. */
@@ -59,7 +59,7 @@ export interface Lease {
  */
 const RENEWAL_AFTER_PAUSE_MS = 5_000
 
-/** Renews the lease of `row` until released. All its deadlines are monotonic, from before the last write was sent. */
+/** Renews the lease of `row` until released. All its deadlines count from before the last write was sent. */
 export function keepLease(
   row: Row,
   preparedAtMs: number,
@@ -77,9 +77,10 @@ export function keepLease(
   let lapses = 0
   let hasLostTurn = false
 
-  /** When the work must be told to stop, so that it is gone before a contender may start. */
-  const stopAtMs = () => (terms.onLeaseLost === 'continue' ? Number.POSITIVE_INFINITY : killAtMs() - terms.killAfterMs)
-  const killAtMs = () => trustedFromMs + terms.leaseMs - terms.skewMs
+  /** Until the work must be told to stop, so that it is gone before a contender may start. */
+  const stopInMs = () => (terms.onLeaseLost === 'continue' ? Number.POSITIVE_INFINITY : killInMs() - terms.killAfterMs)
+  const killInMs = () =>
+    terms.leaseMs - terms.skewMs - ageMs({ row: current, preparedAtMs: trustedFromMs }, terms, clock)
 
   async function beat(): Promise<LeaseLoss | null> {
     let nextMs = trustedFromMs + terms.heartbeatMs
@@ -88,7 +89,7 @@ export function keepLease(
       if (released.signal.aborted) return null
       const startedMs = clock.monotonicMs()
       nextMs = startedMs + terms.heartbeatMs
-      const leftMs = Math.min(nextMs, stopAtMs()) - startedMs
+      const leftMs = Math.min(terms.heartbeatMs, stopInMs())
       const budgetMs = leftMs > 0 ? leftMs : RENEWAL_AFTER_PAUSE_MS
       const written = await renew(budgetMs)
       if (written.kind === 'lost') return { cause: 'taken', killInMs: terms.killAfterMs }
@@ -100,9 +101,7 @@ export function keepLease(
       } else if (!released.signal.aborted) {
         if (!failing) io.tell({ event: 'renewal-failed', detail: written.cause.message })
         failing = true
-        if (clock.monotonicMs() >= stopAtMs()) {
-          return { cause: 'expired', killInMs: Math.max(0, killAtMs() - clock.monotonicMs()) }
-        }
+        if (stopInMs() <= 0) return { cause: 'expired', killInMs: Math.max(0, killInMs()) }
       }
     }
   }
@@ -124,7 +123,7 @@ export function keepLease(
     const options = { signal, retry: 'any' } as const
     const written = await writeAsOwner(current, change, io, options)
     if (written.kind !== 'ok') return written
-    if (clock.monotonicMs() >= killAtMs()) {
+    if (killInMs() <= 0) {
       const turning = await askTurn(options)
       // Not trusted yet: the next write asks again.
       if (turning.kind === 'unanswered') return { kind: 'unanswered', cause: turning.cause, row: written.row }
@@ -159,11 +158,9 @@ export function keepLease(
     async write(change, within) {
       await pause()
       process = null
-      const written = await within(async (signal) => {
-        const first = await send(change, signal)
-        const aged = first.kind === 'ok' && clock.monotonicMs() - first.preparedAtMs >= terms.heartbeatMs
-        return aged ? send(renewal, signal) : first
-      })
+      const written = await within(async (signal) =>
+        freshened(await send(change, signal), () => send(renewal, signal), terms, clock),
+      )
       const cause = written.kind === 'lost' ? 'taken' : hasLostTurn ? 'turn' : null
       if (cause === null) beating = goOn()
       else lost.abort({ cause, killInMs: terms.killAfterMs } satisfies LeaseLoss)

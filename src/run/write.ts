@@ -3,6 +3,7 @@ import type { LedgerError } from '../core/errors.ts'
 import type { Stamp } from '../core/transition.ts'
 import type { Row, StoredRow } from '../core/types.ts'
 import type { Expected, Store } from '../store/store.ts'
+import type { Clock } from './clock.ts'
 import { type RetryIo, type RetryOptions, untilAnswered } from './retry.ts'
 
 /** What an owner's write needs of the world. */
@@ -51,4 +52,45 @@ export async function writeAsOwner<Base extends Row | null>(
     if (found.owner !== row.owner) return { kind: 'lost', found }
     ground = found
   }
+}
+
+/** What tells how long a write of this owner's can be trusted. */
+interface TrustTerms {
+  readonly leaseMs: number
+  readonly heartbeatMs: number
+  readonly skewMs: number
+}
+
+/**
+ * How long ago the lease of a write was computed. The monotonic clock stands still while the machine is suspended, and the
+ * wall clock does not; one that differs by no more than the skew was set.
+ */
+export function ageMs(
+  { row, preparedAtMs }: { readonly row: Row; readonly preparedAtMs: number },
+  { leaseMs, skewMs }: TrustTerms,
+  clock: Clock,
+): number {
+  const byMonotonicMs = clock.monotonicMs() - preparedAtMs
+  const byWallMs = clock.now() - ((row.leaseUntil ?? 0) - leaseMs)
+  return byWallMs - byMonotonicMs > skewMs ? byWallMs : byMonotonicMs
+}
+
+/**
+ * Renews what was written before anything starts under it, where the answer was long in coming or this process was paused:
+ * a lease is trusted from before it was asked for.
+ */
+export async function freshened(
+  first: Written,
+  renew: (row: Row) => Promise<Written>,
+  terms: TrustTerms,
+  clock: Clock,
+): Promise<Written> {
+  let written = first
+  let mostMs = terms.heartbeatMs
+  while (written.kind === 'ok' && ageMs(written, terms, clock) >= mostMs) {
+    written = await renew(written.row)
+    // A ledger that takes longer than a short heartbeat, each time, is no reason to start nothing.
+    mostMs = terms.leaseMs - terms.skewMs
+  }
+  return written
 }

@@ -115,6 +115,15 @@ describe('claim sent, never answered', () => {
     expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'completed' })
   })
 
+  test('a claim that landed is withdrawn also where the next answer is a refusal', async () => {
+    const { time, trigger, row } = world()
+    const givenUp = trigger('a', works(1), { fateOf: fates(isClaim, { kind: 'answerLost' }, { kind: 'denied' }) })
+    await expect(time.run(givenUp.result)).rejects.toMatchObject({ kind: 'denied' })
+    expect(givenUp.events).toMatchObject([{ event: 'withdrawn', certain: true }])
+    expect(await row()).toMatchObject({ leaseUntil: null, attempts: [{ outcome: 'notStarted' }] })
+    expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'completed' })
+  })
+
   test('if the withdrawal goes unanswered too, the log says so', async () => {
     const { time, trigger } = world()
     const run = trigger('a', works(1), { fateOf: () => ({ kind: 'dropped' }) })
@@ -374,6 +383,24 @@ describe('paused past its lease, then woken', () => {
     expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['abandoned', 'succeeded'])
   })
 
+  test('paused in the answer of that renewal too: renews again', async () => {
+    const { time, trigger, row } = world()
+    const settings = { maxAttempts: 2, leaseMs: 4_000, heartbeatMs: 1_000, skewMs: 0, killAfterMs: 1_000 }
+    const pause = { fromMs: time.now() + 1_100, toMs: time.now() + 10_000 }
+    // The claim takes longer than a heartbeat, and the pause begins while its renewal is under way.
+    const late = { kind: 'answeredLate', afterMs: 1_050 } as const
+    const fateOf = fates(({ verb }) => verb === 'put', late, { ...late, afterMs: 100 })
+    const paused = trigger('a', works(1), { time: { pause }, settings, fateOf })
+    const second = time
+      .clock()
+      .wait(6_000)
+      .then(() => trigger('b', works(HOUR_MS), { settings }).result)
+    expect(await time.run(paused.result)).toMatchObject({ status: 'duplicate' })
+    expect(paused.starts()).toBe(0)
+    await time.run(second)
+    expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['abandoned', 'succeeded'])
+  })
+
   test('paused between the claim and the start: renews before it starts', async () => {
     const { time, trigger, row } = world()
     const settings = { maxAttempts: 2, leaseMs: 4_000, heartbeatMs: 1_000, skewMs: 0, killAfterMs: 1_000 }
@@ -391,6 +418,51 @@ describe('paused past its lease, then woken', () => {
     expect(paused.starts()).toBe(0)
     await time.run(second)
     expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['abandoned', 'succeeded'])
+  })
+})
+
+describe('a machine that is suspended, whose monotonic clock stands still meanwhile', () => {
+  const settings = { maxAttempts: 2 }
+
+  test('between the claim and the start: renews before it starts', async () => {
+    const { time, trigger, row } = world()
+    const suspend = { fromMs: time.now() + 1, toMs: time.now() + HOUR_MS }
+    const suspended = trigger('a', works(1), {
+      time: { suspend },
+      settings,
+      fateOf: fates(({ verb }) => verb === 'put', { kind: 'answeredLate', afterMs: 5 }),
+    })
+    const second = time
+      .clock()
+      .wait(30 * MINUTE_MS)
+      .then(() => trigger('b', works(2 * HOUR_MS), { settings }).result)
+    expect(await time.run(suspended.result)).toMatchObject({ status: 'duplicate' })
+    expect(suspended.starts()).toBe(0)
+    await time.run(second)
+    expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['abandoned', 'succeeded'])
+  })
+
+  test('and wakes without a ledger: its lease ran out, and its work ends', async () => {
+    const { time, trigger } = world()
+    const suspend = { fromMs: time.now() + 90_000, toMs: time.now() + HOUR_MS }
+    let stoppedMs = 0
+    const run = trigger(
+      'a',
+      async ({ lost }, clock) => {
+        await clock.wait(2 * HOUR_MS, lost)
+        stoppedMs = time.now()
+        return { outcome: 'leaseLost' }
+      },
+      {
+        time: { suspend },
+        settings,
+        fateOf: () => ({ kind: time.now() < suspend.toMs ? 'answered' : 'stalled' }),
+      },
+    )
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost' })
+    // What was left of the heartbeat, and a renewal's try.
+    expect(stoppedMs).toBeLessThan(suspend.toMs + MINUTE_MS + 6_000)
+    expect(run.events).toContainEqual({ event: 'lease-lost', cause: 'expired' })
   })
 })
 
@@ -511,6 +583,15 @@ describe('the rest of the flow', () => {
     expect(await time.run(survivor.result)).toMatchObject({ status: 'refused', cause: 'survivor' })
     expect(await time.run(trigger('d', works(1), more).result)).toMatchObject({ status: 'completed', attempt: 2 })
     expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['abandoned', 'succeeded'])
+  })
+
+  test('work that throws has failed, and that is on record', async () => {
+    const { time, trigger, row } = world()
+    const error = new Error('no such file\nat …')
+    const run = trigger('a', () => Promise.reject(error))
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'failed', recorded: true, error })
+    expect(run.events.at(-1)).toMatchObject({ event: 'ended', detail: 'no such file' })
+    expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'failed' }] })
   })
 
   test('an error of the store that asking again cannot mend ends the claim at once', async () => {

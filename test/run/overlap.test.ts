@@ -182,20 +182,24 @@ describe('at most one slot of the task runs at a time', () => {
     await time.run(a.result)
   })
 
-  test('paused past its lease, then woken: the holder stops its work, since the turn is another one’s', async () => {
-    const pause = { fromMs: Date.parse('2026-11-24T03:30:00Z'), toMs: Date.parse('2026-11-24T04:30:00Z') }
-    const { time, trigger, a, b } = await neighbours({ settings: SKIP }, { time: { pause } })
-    // The second slot takes the turn while the first one's supervisor is paused, and completes.
-    expect(await time.run(b.result)).toMatchObject({ status: 'completed' })
-    const c = trigger('c', works(2 * HOUR_MS), { day: 2, settings: SKIP })
-    expect(await time.run(a.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost' })
-    expect(await time.run(c.result)).toMatchObject({ status: 'completed' })
-  })
+  const absence = { fromMs: Date.parse('2026-11-24T03:30:00Z'), toMs: Date.parse('2026-11-24T04:30:00Z') }
+  for (const [what, hostTime] of [
+    ['paused', { pause: absence }],
+    ['suspended, its machine’s monotonic clock with it,', { suspend: absence }],
+  ] as const) {
+    test(`${what} past its lease, then woken: the holder stops its work, since the turn is another one’s`, async () => {
+      const { time, trigger, a, b } = await neighbours({ settings: SKIP }, { time: hostTime })
+      // The second slot takes the turn while the first one's supervisor is away, and completes.
+      expect(await time.run(b.result)).toMatchObject({ status: 'completed' })
+      const c = trigger('c', works(2 * HOUR_MS), { day: 2, settings: SKIP })
+      expect(await time.run(a.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost' })
+      expect(await time.run(c.result)).toMatchObject({ status: 'completed' })
+    })
+  }
 
   test('paused past its lease, and nobody took the turn: it goes on', async () => {
-    const pause = { fromMs: Date.parse('2026-11-24T03:30:00Z'), toMs: Date.parse('2026-11-24T04:30:00Z') }
     const { time, trigger } = world()
-    const a = trigger('a', works(3 * HOUR_MS), { settings: WAIT, time: { pause } })
+    const a = trigger('a', works(3 * HOUR_MS), { settings: WAIT, time: { pause: absence } })
     expect(await time.run(a.result)).toMatchObject({ status: 'completed' })
   })
 })

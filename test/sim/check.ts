@@ -7,6 +7,8 @@ const SKEW_MS = 30_000
 const KILL_AFTER_MS = 20_000
 /** A supervisor that wakes asks the ledger for at most 5 s, and its child has then as long as after any stop. */
 const AFTER_PAUSE_MS = 5_000 + KILL_AFTER_MS
+/** One whose machine was suspended asks with its next heartbeat. */
+const AFTER_SUSPEND_MS = 60_000 + AFTER_PAUSE_MS
 
 interface Work {
   readonly story: Story
@@ -93,7 +95,7 @@ function checkAnswer({ runId, day, answer, crashMs, works }: Story, { finals, wo
   if (status === 'completed' && onRecord.at(-1)?.outcome !== 'succeeded')
     says(`the ledger: ${onRecord.at(-1)?.outcome}`)
   const rejected = status === 'duplicate' || status === 'refused' || status === 'skipped'
-  if ((rejected || status === 'unreachable') && works.length > 0) says('and ran')
+  if ((rejected || status === 'unreachable' || status === 'denied') && works.length > 0) says('and ran')
   if (rejected && status !== 'skipped' && started.length > 0 && words.length === 0) says('and owned the slot')
   if (status === 'skipped' && recorded && !final?.settlements.some(({ state }) => state === 'SKIPPED')) {
     says('and that is not on record')
@@ -103,7 +105,7 @@ function checkAnswer({ runId, day, answer, crashMs, works }: Story, { finals, wo
   }
   // Where it had landed, and this host was paused past its lease, another run may have closed it as abandoned.
   if (withdrawn && open.some(({ outcome }) => outcome !== 'abandoned'))
-    says('its claim was withdrawn for certain, and is in the ledger')
+    says('nothing of its claim was to be left, and it is in the ledger')
   if (noted && !final?.rejections.first.some((rejection) => rejection.runId === runId)) {
     say('nothing is lost', `the rejection of ${runId} is gone`)
   }
@@ -153,6 +155,7 @@ function isExcused(first: Story, second: Story, startMs: number, endMs: number):
 
 function absences({ pause, crashMs }: Story): { readonly fromMs: number; readonly toMs: number }[] {
   const gone = { fromMs: crashMs, toMs: Number.POSITIVE_INFINITY }
-  const paused = pause === null ? [] : [{ fromMs: pause.fromMs, toMs: pause.toMs + AFTER_PAUSE_MS }]
+  const afterMs = pause?.suspended ? AFTER_SUSPEND_MS : AFTER_PAUSE_MS
+  const paused = pause === null ? [] : [{ fromMs: pause.fromMs, toMs: pause.toMs + afterMs }]
   return [...paused, ...(Number.isFinite(crashMs) ? [gone] : [])]
 }

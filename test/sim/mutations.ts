@@ -29,8 +29,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'the owner trusts its lease to the end, without the skew',
     file: 'src/run/lease.ts',
-    from: 'trustedFromMs + terms.leaseMs - terms.skewMs',
-    to: 'trustedFromMs + terms.leaseMs',
+    from: 'terms.leaseMs - terms.skewMs - ageMs(',
+    to: 'terms.leaseMs - ageMs(',
   },
   {
     name: 'an ambiguous write taken for a duplicate: the conflict with its own write is lost',
@@ -83,14 +83,26 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a lease that could not be renewed does not stop the work',
     file: 'src/run/lease.ts',
-    from: "const stopAtMs = () => (terms.onLeaseLost === 'continue' ?",
-    to: 'const stopAtMs = () => (true ?',
+    from: "const stopInMs = () => (terms.onLeaseLost === 'continue' ?",
+    to: 'const stopInMs = () => (true ?',
   },
   {
     name: 'the lease is counted from the answer, not from before it was asked for',
     file: 'src/run/lease.ts',
     from: 'trustedFromMs = written.preparedAtMs',
     to: 'trustedFromMs = clock.monotonicMs() + 5_000',
+  },
+  {
+    name: 'a machine that was suspended trusts its monotonic clock',
+    file: 'src/run/write.ts',
+    from: 'byWallMs - byMonotonicMs > skewMs ? byWallMs : byMonotonicMs',
+    to: 'byMonotonicMs',
+  },
+  {
+    name: 'a claim that is refused after a lost answer is not withdrawn',
+    file: 'src/run/retry.ts',
+    from: 'if (!again && tries === 1) throw reply.cause',
+    to: 'if (!again) throw reply.cause',
   },
   {
     name: 'a failed force opens a completed slot again',

@@ -17,8 +17,8 @@ export interface Story {
   readonly runId: string
   readonly day: number
   readonly forced: boolean
-  /** When its supervisor is paused, in true time; null where it never is. */
-  readonly pause: { readonly fromMs: number; readonly toMs: number } | null
+  /** When its supervisor is paused, in true time; null where it never is. `suspended`: its machine, its work with it. */
+  readonly pause: { readonly fromMs: number; readonly toMs: number; readonly suspended: boolean } | null
   /** True time from which its supervisor is gone; infinite where it never is. */
   crashMs: number
   /** True time at which it is told to stop; infinite where it never is. */
@@ -36,7 +36,7 @@ interface Answer {
   readonly outcome: string | null
   readonly recorded: boolean | null
   readonly noted: boolean
-  /** It said that its claim was given up, and that nothing of it can land any more. */
+  /** It gave its claim up, and did not say that something of it may still land. */
   readonly withdrawn: boolean
 }
 
@@ -91,7 +91,7 @@ export async function simulate(seed: number): Promise<Observed> {
   function fate(): Fate {
     if (time.now() >= outageMs && time.now() < outageEndMs) return { kind: chance(50) ? 'dropped' : 'stalled' }
     if (!chance(faultPercent)) return { kind: 'answered', afterMs: int(1, chance(5) ? 4 * SECOND_MS : 50) }
-    switch (int(0, 4)) {
+    switch (int(0, 5)) {
       case 0:
         return { kind: 'answerLost', afterMs: int(0, 5 * SECOND_MS) }
       case 1:
@@ -100,6 +100,8 @@ export async function simulate(seed: number): Promise<Observed> {
         return { kind: 'held', forMs: int(1, chance(20) ? 20 * MINUTE_MS : 5 * SECOND_MS) }
       case 3:
         return { kind: 'stalled' }
+      case 4:
+        return { kind: 'denied' }
       default:
         return { kind: 'dropped', afterMs: int(0, SECOND_MS) }
     }
@@ -121,9 +123,10 @@ export async function simulate(seed: number): Promise<Observed> {
       async (attempt, clock) => {
         const work = { attempt: attempt.number, startMs: time.now(), endMs: Number.POSITIVE_INFINITY }
         story.works.push(work)
-        // The child lives by true time: a paused or killed supervisor does not stop it.
+        // The child lives by its machine's time: a paused or killed supervisor does not stop it.
         const child = new AbortController()
-        const naturalEnd = time.clock().wait(int(1, chance(30) ? 2 * HOUR_MS : 10 * MINUTE_MS), child.signal)
+        const machine = time.clock(story.pause?.suspended ? { suspend: story.pause } : {})
+        const naturalEnd = machine.wait(int(1, chance(30) ? 2 * HOUR_MS : 10 * MINUTE_MS), child.signal)
         const over = naturalEnd.then(() => {
           work.endMs = time.now()
         })
@@ -154,7 +157,9 @@ export async function simulate(seed: number): Promise<Observed> {
         outcome: 'outcome' in facts ? String(facts.outcome) : null,
         recorded: 'recorded' in facts ? facts.recorded === true : null,
         noted: run.events.some((event) => 'noted' in event && event.noted),
-        withdrawn: run.events.some((event) => event.event === 'withdrawn' && event.certain),
+        withdrawn:
+          (status === 'unreachable' || status === 'denied' || run.events.some(({ event }) => event === 'withdrawn')) &&
+          !run.events.some((event) => event.event === 'withdrawn' && !event.certain),
       }
     }
     await run.result.then(
@@ -193,7 +198,7 @@ export async function simulate(seed: number): Promise<Observed> {
       runId: `run-${index}`,
       day: int(0, days - 1),
       forced,
-      pause: chance(20) ? { fromMs: pauseMs, toMs: pauseMs + int(1, HOUR_MS) } : null,
+      pause: chance(20) ? { fromMs: pauseMs, toMs: pauseMs + int(1, HOUR_MS), suspended: chance(33) } : null,
       crashMs: chance(15) ? beginMs + int(0, 20 * MINUTE_MS) : Number.POSITIVE_INFINITY,
       stopMs: chance(10) ? beginMs + int(0, 10 * MINUTE_MS) : Number.POSITIVE_INFINITY,
       answer: null,
@@ -226,7 +231,7 @@ export async function simulate(seed: number): Promise<Observed> {
       ...(forced ? { force: { by: 'operator', reason: `reason ${index}` } } : {}),
       time: {
         offsetMs: offset(),
-        ...(story.pause === null ? {} : { pause: story.pause }),
+        ...(story.pause !== null && { [story.pause.suspended ? 'suspend' : 'pause']: story.pause }),
         crashMs: () => story.crashMs,
       },
     }

@@ -14,6 +14,8 @@ export type Fate =
   | { readonly kind: 'dropped'; readonly afterMs?: number }
   /** Not answered, and applied later: after writes that were sent after it. */
   | { readonly kind: 'held'; readonly forMs: number }
+  /** Never arrives at the table: credentials have just expired, and asking again is no use. */
+  | { readonly kind: 'denied' }
   /** Not answered until the caller gives up. */
   | { readonly kind: 'stalled' }
 
@@ -52,6 +54,8 @@ export function faultyStore(inner: Store, clock: Clock, fateOf: (call: Call) => 
       case 'dropped':
         await clock.wait(fate.afterMs ?? 0, signal)
         throw lost()
+      case 'denied':
+        throw new LedgerError('denied', `${call.verb}: the token has expired`)
       case 'held':
         void clock.wait(fate.forMs).then(() => apply(arrival))
         throw lost()

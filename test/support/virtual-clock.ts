@@ -15,6 +15,8 @@ export interface HostTime {
   readonly offsetMs?: number | ((nowMs: number) => number)
   /** True times between which it is stopped (SIGSTOP, a frozen container). */
   readonly pause?: { readonly fromMs: number; readonly toMs: number }
+  /** True times between which its machine is suspended: as a pause, and its monotonic clock stands still too. */
+  readonly suspend?: { readonly fromMs: number; readonly toMs: number }
   /** True time from which it is gone (`kill -9`, power loss); a crash at a step is known only when it comes. */
   readonly crashMs?: number | (() => number)
 }
@@ -30,10 +32,13 @@ export function virtualTime(startMs = Date.parse('2026-11-24T03:00:00Z')): Virtu
   let order = 0
   const timers: Timer[] = []
 
-  function wait(ms: number, signal: AbortSignal | undefined, { pause, crashMs = Infinity }: HostTime): Promise<void> {
+  function wait(ms: number, signal: AbortSignal | undefined, host: HostTime): Promise<void> {
+    const { pause, suspend, crashMs = Infinity } = host
     const goneMs = () => (typeof crashMs === 'number' ? crashMs : crashMs())
     if (signal?.aborted) return Promise.resolve()
-    const dueMs = nowMs + Math.max(0, ms)
+    const unbrokenMs = nowMs + Math.max(0, ms)
+    const isBroken = suspend !== undefined && nowMs < suspend.toMs && unbrokenMs >= suspend.fromMs
+    const dueMs = isBroken ? unbrokenMs + suspend.toMs - Math.max(nowMs, suspend.fromMs) : unbrokenMs
     const atMs = pause !== undefined && dueMs >= pause.fromMs && dueMs < pause.toMs ? pause.toMs : dueMs
     return new Promise((resolve) => {
       const timer: Timer = { atMs, order: order++, fire: settle }
@@ -52,7 +57,7 @@ export function virtualTime(startMs = Date.parse('2026-11-24T03:00:00Z')): Virtu
   return {
     clock: (host = {}) => ({
       now: () => Math.round(nowMs + offsetOf(host, nowMs)),
-      monotonicMs: () => nowMs,
+      monotonicMs: () => nowMs - suspendedMs(host, nowMs),
       wait: (ms, signal) => wait(ms, signal, host),
     }),
     now: () => nowMs,
@@ -83,4 +88,8 @@ export function virtualTime(startMs = Date.parse('2026-11-24T03:00:00Z')): Virtu
 
 function offsetOf({ offsetMs = 0 }: HostTime, nowMs: number): number {
   return typeof offsetMs === 'number' ? offsetMs : offsetMs(nowMs)
+}
+
+function suspendedMs({ suspend }: HostTime, nowMs: number): number {
+  return suspend === undefined ? 0 : Math.max(0, Math.min(nowMs, suspend.toMs) - suspend.fromMs)
 }
