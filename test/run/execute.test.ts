@@ -197,6 +197,18 @@ describe('rejection noted between claim and finish', () => {
     expect(duplicate.events).toMatchObject([{ event: 'duplicate', noted: false, detail: 'no permission' }])
   })
 
+  test('a note that is not answered holds a duplicate up for some seconds only', async () => {
+    const { time, trigger } = world()
+    await time.run(trigger('a', works(1)).result)
+    const startMs = time.now()
+    const duplicate = trigger('b', works(1), {
+      fateOf: ({ verb }) => ({ kind: verb === 'note' ? 'stalled' : 'answered' }),
+    })
+    expect(await time.run(duplicate.result)).toMatchObject({ status: 'duplicate' })
+    expect(time.now() - startMs).toBeLessThanOrEqual(10_000)
+    expect(duplicate.events).toMatchObject([{ event: 'duplicate', noted: false }])
+  })
+
   test('a note that is sent again after a lost answer counts once', async () => {
     const { time, trigger, row } = world()
     await time.run(trigger('a', works(1)).result)
@@ -585,6 +597,21 @@ describe('the rest of the flow', () => {
     expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['abandoned', 'succeeded'])
   })
 
+  test('a row that somebody deletes in mid-run is not made again: the work ends, as another run may start', async () => {
+    const { time, trigger, ledger } = world()
+    const { put } = ledger
+    const deletedMs = time.now() + 90_000
+    const made: unknown[] = []
+    ledger.put = async (row, expected, call) => {
+      if (expected === 'absent') made.push(row)
+      return time.now() < deletedMs ? put(row, expected, call) : { kind: 'conflict', found: null }
+    }
+    const run = trigger('a', works(HOUR_MS))
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost', recorded: false })
+    expect(run.events).toContainEqual({ event: 'lease-lost', cause: 'taken' })
+    expect(made).toHaveLength(1)
+  })
+
   test('work that throws has failed, and that is on record', async () => {
     const { time, trigger, row } = world()
     const error = new Error('no such file\nat …')
@@ -600,7 +627,7 @@ describe('the rest of the flow', () => {
     ledger.put = async () => {
       throw new TypeError('a bug')
     }
-    await expect(time.run(trigger('a', works(1)).result)).rejects.toThrow('a bug')
+    await expect(time.run(trigger('a', works(1)).result)).rejects.toThrow(TypeError)
     ledger.put = put
   })
 })

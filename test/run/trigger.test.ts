@@ -22,6 +22,10 @@ function read(input: TriggerInput, terms: Partial<TriggerTerms> = {}, spec: Sche
 }
 const force = (forceSlot: string, rest: TriggerInput = {}) => ({ forceSlot, reason: 'bad input', by: 'ada', ...rest })
 
+test('an event time may be ahead of this clock by the skew and the tolerance', () => {
+  expect(read({ eventTime: new Date(NOW + 60_000).toISOString() }).window.slot).toBe(at('2026-11-23T18:00:00Z'))
+})
+
 describe('event time, the first that is present', () => {
   test('--event-time', () => {
     const { trigger, window } = read({ eventTime: '2026-11-24T03:00:00+09:00', event: fixture('rule-event.json') })
@@ -78,7 +82,13 @@ describe('guards', () => {
       { eventTime: '2026-11-24T03:00:00' },
       /event time is "2026-11-24T03:00:00".* no offset/,
     ],
+    [
+      'one later than the skew and the tolerance allow',
+      { eventTime: new Date(NOW + 60_001).toISOString() },
+      /in the future/,
+    ],
     ['what nobody replaced', { eventTime: '<aws.scheduler.scheduled-time>' }, /nobody replaced it/],
+    ['what no rule replaced', { eventTime: '<aws.events.event.json>' }, /nobody replaced it/],
     ['an event that is no JSON', { event: '{' }, /the event is no JSON/],
     ['an event that is empty', { event: '\n' }, /the event is empty/],
     ['an event without a time', { event: '{"detail":{}}' }, /the event has no "time"/],
