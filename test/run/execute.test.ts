@@ -115,6 +115,18 @@ describe('claim sent, never answered', () => {
     expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'completed' })
   })
 
+  test('a claim that is not there, and may still arrive, is not called withdrawn', async () => {
+    const { time, trigger, find } = world()
+    // No write that expects no row is ever applied or answered; the last one, on top of the claim, finds nothing.
+    const fateOf = (call: Call): Fate => ({
+      kind: call.verb === 'put' && call.expected === 'absent' ? 'stalled' : 'answered',
+    })
+    const givenUp = trigger('a', works(1), { fateOf })
+    await expect(time.run(givenUp.result)).rejects.toMatchObject({ kind: 'unreachable' })
+    expect(givenUp.events).toMatchObject([{ event: 'withdrawn', certain: false }])
+    expect(await find()).toBe(null)
+  })
+
   test('a claim that landed is withdrawn also where the next answer is a refusal', async () => {
     const { time, trigger, row } = world()
     const givenUp = trigger('a', works(1), { fateOf: fates(isClaim, { kind: 'answerLost' }, { kind: 'denied' }) })
