@@ -45,14 +45,17 @@ try {
     JSON.stringify({ main, output: blob, assets, useCodeCache: true, disableExperimentalSEAWarning: true }),
   )
   execFileSync(process.execPath, ['--experimental-sea-config', config], { stdio: ['ignore', 'ignore', 'inherit'] })
+  // Aside: what fails half-way is a bare Node.
+  const program = join(folder, 'cronledger')
+  copyFileSync(process.execPath, program)
+  chmodSync(program, 0o755)
+  await inject(program, 'NODE_SEA_BLOB', readFileSync(blob), {
+    sentinelFuse: 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2',
+  })
   mkdirSync(OUT, { recursive: true })
   // Not over a program that may be running.
   rmSync(BINARY, { force: true })
-  copyFileSync(process.execPath, BINARY)
-  chmodSync(BINARY, 0o755)
-  await inject(BINARY, 'NODE_SEA_BLOB', readFileSync(blob), {
-    sentinelFuse: 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2',
-  })
+  copyFileSync(program, BINARY)
 } finally {
   rmSync(folder, { recursive: true })
 }

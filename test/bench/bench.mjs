@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true'
 
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
 import { dirname, relative } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -28,6 +28,8 @@ const unknown = positionals.find((part) => !PARTS.includes(part))
 if (unknown !== undefined) throw new Error(`part is "${unknown}"; allowed are ${PARTS.join(', ')}`)
 
 installPeers()
+const parts = positionals.length > 0 ? positionals : PARTS
+if (parts.includes('process') && process.env.CRONLEDGER_BINARY === undefined) buildBinary()
 // It is one of the peers' packages.
 const { default: Table } = await import('cli-table3')
 const machine = {
@@ -40,7 +42,7 @@ const machine = {
 }
 print(Object.values(machine).join(' · '))
 const results = { machine, parts: {}, targets: [] }
-for (const part of positionals.length > 0 ? positionals : PARTS) {
+for (const part of parts) {
   const { run } = await import(`./${part}.mjs`)
   const { medians, targets } = await run({ rounds: Number(values.rounds), rows: Number(values.rows) })
   results.parts[part] = Object.fromEntries(medians)
@@ -58,6 +60,16 @@ function installPeers() {
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(here('package-lock.json')).mtimeMs) return
   const args = ['ci', '--prefix', here('.'), '--ignore-scripts', '--no-audit', '--no-fund']
   execFileSync('npm', args, { stdio: 'inherit', timeout: INSTALL_TIMEOUT_MS })
+}
+
+/** Of this build, and not of one before. Node as a Linux distribution has it may have no place for a program. */
+function buildBinary() {
+  rmSync(here('../../dist-bin/cronledger'), { force: true })
+  try {
+    execFileSync(process.execPath, [here('../../build/binary.mjs')], { stdio: ['ignore', 'ignore', 'pipe'] })
+  } catch (error) {
+    print(`the binary is not measured: ${String(error.stderr).trim().split('\n').at(-1)}`)
+  }
 }
 
 function printMedians(part, medians) {
