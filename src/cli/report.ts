@@ -1,4 +1,14 @@
-import { createWriteStream, existsSync, renameSync, rmSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  createWriteStream,
+  existsSync,
+  openSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { firstLine, LedgerError, usageError } from '../core/errors.ts'
 import { quote } from '../core/problem.ts'
@@ -22,6 +32,8 @@ const DAY_MS = 86_400_000
 
 /** As the ledger's own file: it tells as much. */
 const OWNER_ONLY = 0o600
+
+const PAGE_BEGIN = '<!doctype html>'
 
 const OPTIONS = {
   ...STORE,
@@ -66,7 +78,7 @@ export const report: Command = {
     const values = readOptions(help, argv, env)
     const { store, task, out } = values
     if (task !== undefined) checkTaskName(task)
-    if (out !== '-') checkOut(out)
+    const place = out === '-' ? null : placeOf(out)
     const now = systemClock.now()
     const reading = {
       ledger: createLedger({ store }),
@@ -82,19 +94,45 @@ export const report: Command = {
     if (since >= until) throw usageError(`since ${values.since ?? '30d'} is not before until ${values.until ?? 'now'}`)
     const pieces = await reportPieces({ span: { since, until }, task, store, style: readAssets().style }, reading)
     if (pieces === null) throw usageError(`nothing of task ${task} is on record; cronledger tasks names those that are`)
-    if (out === '-') await printAll(pieces)
+    if (place === null) await printAll(pieces)
     else {
-      await writeWhole(out, pieces)
+      await writeWhole(place, pieces)
       await print(printable(out))
     }
     return EXIT.ok
   },
 }
 
-/** A device or a pipe is no place that can be replaced. */
-function checkOut(path: string): void {
-  if (existsSync(path) && !statSync(path).isFile()) {
+/**
+ * The file to replace: of a link, what it leads to. A device or a pipe cannot be replaced, and what is no page of HTML is no
+ * earlier report: a slip of the hand must not put one in the place of a ledger.
+ */
+function placeOf(path: string): string {
+  if (!existsSync(path)) return path
+  if (!statSync(path).isFile()) {
     throw usageError(`out is ${quote(path)}, which is no file; allowed are a file and - for standard output`)
+  }
+  let begin: string
+  try {
+    begin = beginOf(path)
+  } catch (error) {
+    throw usageError(`out is ${quote(path)}, which cannot be read: ${firstLine(error)}`)
+  }
+  if (begin !== '' && begin.toLowerCase() !== PAGE_BEGIN) {
+    throw usageError(
+      `out is ${quote(path)}, which is no HTML page and was left as it is: name another path, or remove it`,
+    )
+  }
+  return realpathSync(path)
+}
+
+function beginOf(path: string): string {
+  const bytes = Buffer.alloc(PAGE_BEGIN.length)
+  const file = openSync(path, 'r')
+  try {
+    return bytes.toString('latin1', 0, readSync(file, bytes))
+  } finally {
+    closeSync(file)
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Browser } from 'playwright-core'
@@ -134,15 +134,35 @@ describe('the file', () => {
     const place = join(folder, 'replaced')
     mkdirSync(place)
     const out = join(place, 'report.html')
-    writeFileSync(out, 'old')
+    writeFileSync(out, '<!DOCTYPE html>old')
     expect(await cronledger(['report', '--store', `file:${join(folder, 'none.db')}`, '--out', out])).toMatchObject({
       code: 78,
     })
-    expect(readFileSync(out, 'utf8')).toBe('old')
+    expect(readFileSync(out, 'utf8')).toBe('<!DOCTYPE html>old')
     expect(await cronledger([...args, '--out', out])).toMatchObject({ code: 0, stdout: `${out}\n` })
     expect(readFileSync(out, 'utf8')).toMatch(/<\/html>$/)
     expect(readdirSync(place)).toEqual(['report.html'])
     expect(statSync(out).mode & 0o777).toBe(0o600)
+  })
+
+  test('does not take the place of what is no page: the ledger itself', async () => {
+    const before = readFileSync(path)
+    const { code, stderr } = await cronledger([...args, '--out', path])
+    expect({ code, stderr }).toEqual({
+      code: 64,
+      stderr: `cronledger: out is "${path}", which is no HTML page and was left as it is: name another path, or remove it\n`,
+    })
+    expect(readFileSync(path)).toEqual(before)
+  })
+
+  test('may be empty, and is that which a link leads to', async () => {
+    const place = join(folder, 'linked')
+    mkdirSync(place)
+    writeFileSync(join(place, 'empty.html'), '')
+    symlinkSync('empty.html', join(place, 'link.html'))
+    expect(await cronledger([...args, '--out', join(place, 'link.html')])).toMatchObject({ code: 0 })
+    expect(readFileSync(join(place, 'empty.html'), 'utf8')).toMatch(/<\/html>$/)
+    expect(readdirSync(place)).toEqual(['empty.html', 'link.html'])
   })
 
   test('is not begun where a signal ends it', async () => {
