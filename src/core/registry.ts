@@ -1,6 +1,6 @@
-import { defined, type Fields, fieldsOf, instant, list, optional, text } from './fields.ts'
+import { type Fields, fieldsOf, instant, list } from './fields.ts'
 import { formatInstant } from './instant.ts'
-import type { StoredDocument } from './row.ts'
+import { decodeSchedule, encodeSchedule, type StoredDocument } from './row.ts'
 import type { Instant, ScheduleSpec } from './types.ts'
 
 /** A schedule of a task, and the first slot that was run under it. */
@@ -28,12 +28,7 @@ export function isSameSpec(one: ScheduleSpec, other: ScheduleSpec): boolean {
 
 export function encodeSchedules(schedules: Schedules): StoredDocument {
   return {
-    schedules: schedules.map(({ since, spec: { expression, zone, anchor } }) => ({
-      since: formatInstant(since),
-      schedule: expression,
-      zone,
-      ...defined({ anchor: anchor === undefined ? undefined : formatInstant(anchor) }),
-    })),
+    schedules: schedules.map(({ since, spec }) => ({ since: formatInstant(since), ...encodeSchedule(spec) })),
   }
 }
 
@@ -43,9 +38,5 @@ export function decodeSchedules(document: unknown, task: string): Schedules {
 }
 
 function decodeSince(fields: Fields): ScheduleSince {
-  const anchor = optional(fields, 'anchor', instant)
-  return {
-    since: instant(fields, 'since'),
-    spec: { expression: text(fields, 'schedule'), zone: text(fields, 'zone'), ...defined({ anchor }) },
-  }
+  return { since: instant(fields, 'since'), spec: decodeSchedule(fields) }
 }

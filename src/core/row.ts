@@ -84,13 +84,11 @@ export function encodeRow(row: Row): StoredDocument {
     version: row.version,
     writeId: row.writeId,
     owner: row.owner,
-    schedule: row.schedule.expression,
-    zone: row.schedule.zone,
+    ...encodeSchedule(row.schedule),
     zoneData: row.zoneData,
     attempts: row.attempts.map(encodeAttempt),
     ...defined({
       windowEnd: encodeOptional(row.windowEnd),
-      anchor: encodeOptional(row.schedule.anchor),
       leaseUntil: encodeOptional(row.leaseUntil),
       settlements: row.settlements.length === 0 ? null : row.settlements.map(encodeSettlement),
       // DynamoDB's TTL wants a number of seconds. Rounded up: never earlier than asked for.
@@ -260,7 +258,11 @@ function decodePlace(fields: Fields): Place {
   return { host: text(fields, 'host'), ...defined({ ecsTask: optional(fields, 'ecsTask', text) }) }
 }
 
-function decodeSchedule(fields: Fields): ScheduleSpec {
+export function encodeSchedule({ expression, zone, anchor }: ScheduleSpec): StoredDocument {
+  return { schedule: expression, zone, ...defined({ anchor: encodeOptional(anchor) }) }
+}
+
+export function decodeSchedule(fields: Fields): ScheduleSpec {
   const anchor = optional(fields, 'anchor', instant)
   return { expression: text(fields, 'schedule'), zone: text(fields, 'zone'), ...defined({ anchor }) }
 }
