@@ -7,13 +7,13 @@ export interface Assets {
   readonly style: string
 }
 
-/** The files that the build made for the browser. The single executable holds them; else they lie in this folder. */
+/** The files that the build made for the browser. The single executable holds them; else they lie in dist/page. */
 export function readAssets(): Assets {
   return { script: readAsset('page.js'), style: readAsset('page.css') }
 }
 
 function readAsset(name: string): string {
   if (isSea()) return getAsset(`page/${name}`, 'utf8')
-  // The same place from a bundle in the folder beside this one.
+  // Read by the bundle, in dist/cli.
   return readFileSync(new URL(`../page/${name}`, import.meta.url), 'utf8')
 }
