@@ -1,10 +1,11 @@
 import type { Ledger } from '../api.ts'
 import { usageError } from '../core/errors.ts'
 import { formatInstant } from '../core/instant.ts'
+import type { TaskFinding } from '../core/missed.ts'
 import { parseTimeRange } from '../core/time-range.ts'
 import type { Instant } from '../core/types.ts'
 import { createLedger } from '../ledger.ts'
-import { countsText, type Found, findingJson, findingLine, findingObject } from '../report/check.ts'
+import { countsText, findingJson, findingLine, findingObject } from '../report/check.ts'
 import { jsonArray } from '../report/json-array.ts'
 import { printable, safeJson } from '../report/text.ts'
 import { systemClock, withDeadline } from '../run/clock.ts'
@@ -87,7 +88,7 @@ export const check: Command = {
       skewMs: values.skew,
       ledgerTimeoutMs: values['ledger-timeout'],
     })
-    const count: Record<Found['kind'], number> = { missed: 0, failed: 0, stale: 0, late: 0 }
+    const count: Record<TaskFinding['kind'], number> = { missed: 0, failed: 0, stale: 0, late: 0 }
     const findings = counted(found, count, (finding) => notify?.tell(findingObject(finding, now)))
     const pieces =
       values.format === 'json'
@@ -132,8 +133,8 @@ async function* besides(progress: Progress, pieces: AsyncIterable<string>) {
 
 async function* counted(
   found: ReturnType<Ledger['check']>,
-  count: Record<Found['kind'], number>,
-  tell: (finding: Found) => void,
+  count: Record<TaskFinding['kind'], number>,
+  tell: (finding: TaskFinding) => void,
 ) {
   for await (const finding of found) {
     count[finding.kind] += 1
@@ -142,7 +143,7 @@ async function* counted(
   }
 }
 
-async function* plainText(found: AsyncIterable<Found>, count: Record<Found['kind'], number>, now: Instant) {
+async function* plainText(found: AsyncIterable<TaskFinding>, count: Record<TaskFinding['kind'], number>, now: Instant) {
   for await (const finding of found) yield `${findingLine(finding, now)}\n`
   yield `${countsText(count) || 'all is well'}\n`
 }

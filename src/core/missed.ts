@@ -10,6 +10,12 @@ export type Finding =
   | { readonly kind: 'missed'; readonly slot: Instant }
   | { readonly kind: 'failed' | 'stale' | 'late'; readonly slot: Instant; readonly row: Row }
 
+export type TaskFinding = Finding & {
+  readonly task: string
+  /** The schedule that is in force now: its zone is the one that people think in. */
+  readonly schedule: ScheduleSpec
+}
+
 export interface AuditTerms {
   readonly now: Instant
   readonly skewMs: number

@@ -1,5 +1,6 @@
+import type { TaskFinding } from '../core/missed.ts'
 import type { Instant } from '../core/types.ts'
-import { countsText, detailOf, type Found } from '../report/check.ts'
+import { countsText, detailOf } from '../report/check.ts'
 import { printable } from '../report/text.ts'
 import { Sign } from './badge.tsx'
 import { wallClock } from './clock.ts'
@@ -9,11 +10,11 @@ import { Time } from './time.tsx'
 
 /** What needs a person now: `check`'s answer. */
 export interface Needs {
-  readonly count: Readonly<Record<Found['kind'], number>>
+  readonly count: Readonly<Record<TaskFinding['kind'], number>>
   /** The newest of each task and kind, of which there are so many in all; the newest first. */
-  readonly groups: readonly { readonly newest: Found; readonly count: number }[]
+  readonly groups: readonly { readonly newest: TaskFinding; readonly count: number }[]
   /** By task, in each the newest first; not all, where there are very many. */
-  readonly found: readonly Found[]
+  readonly found: readonly TaskFinding[]
   /** Which slots were looked at, in words: `in the last 7d`. */
   readonly when: string
   readonly now: Instant

@@ -1,30 +1,27 @@
 import { formatInstant } from '../core/instant.ts'
-import type { Finding } from '../core/missed.ts'
-import type { Attempt, Instant, ScheduleSpec } from '../core/types.ts'
+import type { TaskFinding } from '../core/missed.ts'
+import type { Attempt, Instant } from '../core/types.ts'
 import { localTimeIn } from './local.ts'
 import type { LogObject } from './log.ts'
 import { endingText } from './phrases.ts'
 import { elapsed, printable } from './text.ts'
 
-/** Something wrong with a slot of a task. */
-export type Found = Finding & { readonly task: string; readonly schedule: ScheduleSpec }
-
 /** One line for a person: `missed  nightly  2026-11-24T03:00:00Z  2026-11-24 12:00 Asia/Tokyo  nothing on record`. */
-export function findingLine(found: Found, now: Instant): string {
+export function findingLine(found: TaskFinding, now: Instant): string {
   const { kind, task, slot, schedule } = found
   const words = [kind.padEnd(6), task, formatInstant(slot), localTimeIn(slot, schedule.zone), detailOf(found, now)]
   return printable(words.join('  '))
 }
 
 /** `2 missed, 1 failed`; empty where there is nothing. */
-export function countsText(count: Readonly<Record<Found['kind'], number>>): string {
+export function countsText(count: Readonly<Record<TaskFinding['kind'], number>>): string {
   return Object.entries(count)
     .flatMap(([kind, number]) => (number === 0 ? [] : `${number} ${kind}`))
     .join(', ')
 }
 
 /** The same for programs. */
-export function findingJson(found: Found): Record<string, unknown> {
+export function findingJson(found: TaskFinding): Record<string, unknown> {
   const { kind, task, slot, schedule } = found
   return {
     kind,
@@ -36,7 +33,7 @@ export function findingJson(found: Found): Record<string, unknown> {
 }
 
 /** The same as an event of a log, for a notification. */
-export function findingObject(found: Found, now: Instant): LogObject {
+export function findingObject(found: TaskFinding, now: Instant): LogObject {
   const { kind, ...fields } = findingJson(found)
   return {
     time: formatInstant(now),
@@ -50,7 +47,7 @@ export function findingObject(found: Found, now: Instant): LogObject {
 }
 
 /** What is known of it, in a few words that are not yet safe on a terminal. */
-export function detailOf(found: Found, now: Instant): string {
+export function detailOf(found: TaskFinding, now: Instant): string {
   if (found.kind === 'missed') return `due ${elapsed(now - found.slot)} ago, nothing on record`
   const { row } = found
   const attempt = row.attempts.at(-1)

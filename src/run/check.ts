@@ -1,5 +1,5 @@
-import { type AuditTerms, type Finding, findingOf } from '../core/missed.ts'
-import type { Instant, ScheduleSpec } from '../core/types.ts'
+import { type AuditTerms, findingOf, type TaskFinding } from '../core/missed.ts'
+import type { Instant } from '../core/types.ts'
 import type { HistoryDeps } from './history.ts'
 import { inForceOf, type RecordTerms, slotsOnRecord } from './on-record.ts'
 import type { KnownTask } from './tasks.ts'
@@ -7,12 +7,6 @@ import type { KnownTask } from './tasks.ts'
 export interface CheckTerms extends Omit<AuditTerms, 'now'>, RecordTerms {
   /** Told of each slot as it is looked at. */
   readonly progress: (task: string, slot: Instant) => void
-}
-
-export type TaskFinding = Finding & {
-  readonly task: string
-  /** The schedule that is in force now: its zone is the one that people think in. */
-  readonly schedule: ScheduleSpec
 }
 
 /**

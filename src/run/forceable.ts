@@ -11,7 +11,7 @@ export interface ForceableTerms extends RecordTerms {
   readonly only: readonly Forceable[]
 }
 
-export interface FoundSlot {
+export interface ForceableSlot {
   readonly slot: Instant
   readonly why: Forceable
   /** The one that was in force at the slot, or else the latest of the task's that has it. */
@@ -26,7 +26,7 @@ export async function* forceableSlots(
   known: KnownTask,
   { skewMs, only, ...terms }: ForceableTerms,
   deps: HistoryDeps,
-): AsyncGenerator<FoundSlot, void> {
+): AsyncGenerator<ForceableSlot, void> {
   const now = deps.clock.now()
   const inForce = inForceOf(known)
   // A slot to come can have a row too: a person has settled it.

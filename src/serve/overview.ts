@@ -1,11 +1,11 @@
 import pLimit from 'p-limit'
+import type { TaskFinding } from '../core/missed.ts'
 import { slotAfter } from '../core/slot.ts'
 import type { Instant } from '../core/types.ts'
 import type { OverviewQuery } from '../page/links.ts'
 import { rejectedText } from '../page/marks.ts'
 import type { Needs } from '../page/needs.tsx'
 import { CELLS, type Cell, type OverviewModel, type TaskLine } from '../page/overview.tsx'
-import type { Found } from '../report/check.ts'
 import type { KnownTask } from '../run/tasks.ts'
 import { askOptions, faultOf, type Reading, type ReadTask, readKnown, readSlots } from './reading.ts'
 
@@ -85,11 +85,11 @@ function aheadUntil({ current }: ReadTask, now: Instant): Instant {
 /** What `check` finds in `span`, which `when` names; of one task or of all. A fault of one task is told beside the others. */
 export async function readNeeds(reading: Reading, span: Span, when: string, task?: string): Promise<Needs> {
   const { ledger, now, graceMs, skewMs, lateAfterMs } = reading
-  const count: Record<Found['kind'], number> = { missed: 0, failed: 0, stale: 0, late: 0 }
+  const count: Record<TaskFinding['kind'], number> = { missed: 0, failed: 0, stale: 0, late: 0 }
   let kept = 0
   async function needsOf(name: string) {
-    const kinds = new Map<Found['kind'], { newest: Found; count: number }>()
-    const found: Found[] = []
+    const kinds = new Map<TaskFinding['kind'], { newest: TaskFinding; count: number }>()
+    const found: TaskFinding[] = []
     const seen = { kinds, found, problem: null }
     try {
       const findings = ledger.check({

@@ -68,6 +68,11 @@ export function errorOfWrite(error: unknown, answer = error instanceof LedgerErr
   return new LedgerError('unreachable', error.message, { cause: error.cause })
 }
 
+/** What the SDK calls the error behind one of ours. */
+export function nameOfCause(error: unknown): string | null {
+  return error instanceof LedgerError && error.cause instanceof Error ? error.cause.name : null
+}
+
 function triesOf(error: unknown): number {
   return (error as Partial<ServiceException> | undefined)?.$metadata?.attempts ?? 1
 }

@@ -10,6 +10,7 @@ import {
 import { LedgerError } from '../core/errors.ts'
 import { quote } from '../core/problem.ts'
 import { connect, type Dynamo, type DynamoOptions } from './dynamodb-client.ts'
+import { nameOfCause } from './dynamodb-errors.ts'
 import type { SetupStep } from './setup-step.ts'
 import type { CallOptions } from './store.ts'
 import { differences, readTableDefinition, remedyFor, type TableDefinition } from './table.ts'
@@ -138,9 +139,4 @@ async function enableTtl(
 
 function isUnknownOperation(error: unknown): boolean {
   return error instanceof Error && error.name === 'UnknownOperationException'
-}
-
-/** What the SDK calls the error behind one of ours. */
-export function nameOfCause(error: unknown): string | null {
-  return error instanceof LedgerError && error.cause instanceof Error ? error.cause.name : null
 }
