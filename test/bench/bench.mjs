@@ -68,7 +68,7 @@ function buildBinary() {
   try {
     execFileSync(process.execPath, [here('../../build/binary.mjs')], { stdio: ['ignore', 'ignore', 'pipe'] })
   } catch (error) {
-    print(`the binary is not measured: ${String(error.stderr).trim().split('\n').at(-1)}`)
+    print(`the binary is not measured: ${/^\w*Error: .*/m.exec(error.stderr)?.[0] ?? error.message}`)
   }
 }
 
