@@ -167,7 +167,7 @@ describe('the slot to force', () => {
       'nonsense',
       'yesterday',
       NIGHTLY,
-      /^slot is "yesterday"; allowed are an instant .*, local time .*, a date .*, and latest$/,
+      /^slot is "yesterday"; allowed are an instant .*, local time .*, a date .*, or latest$/,
     ],
     ['no time of a clock', '2026-11-22T25:00', NIGHTLY, /is no time/],
     ['nothing due yet', 'latest', { expression: 'at(2027-01-01T00:00:00)', zone: 'UTC' }, /due yet/],
