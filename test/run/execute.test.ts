@@ -470,11 +470,13 @@ describe('a machine that is suspended, whose monotonic clock stands still meanwh
     const { time, trigger } = world()
     const suspend = { fromMs: time.now() + 90_000, toMs: time.now() + HOUR_MS }
     let stoppedMs = 0
+    let killInMs = Number.NaN
     const run = trigger(
       'a',
       async ({ lost }, clock) => {
         await clock.wait(2 * HOUR_MS, lost)
         stoppedMs = time.now()
+        killInMs = (lost.reason as { killInMs: number }).killInMs
         return { outcome: 'leaseLost' }
       },
       {
@@ -486,6 +488,8 @@ describe('a machine that is suspended, whose monotonic clock stands still meanwh
     expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost' })
     // What was left of the heartbeat, and a renewal's try.
     expect(stoppedMs).toBeLessThan(suspend.toMs + MINUTE_MS + 6_000)
+    // It has had its time: another run may be at work.
+    expect(killInMs).toBe(0)
     expect(run.events).toContainEqual({ event: 'lease-lost', cause: 'expired' })
   })
 })

@@ -128,6 +128,36 @@ describe('retries in the same process', () => {
     expect((await row()).attempts.map(({ runId }) => runId)).toEqual(['a', 'a'])
   })
 
+  test('the process of one attempt is not put down to the next one, which waits', async () => {
+    const { time, trigger, row } = world()
+    const mark = { pid: 7, startTicks: 8, boot: 'b' }
+    const run = trigger(
+      'a',
+      (attempt, clock) => {
+        if (attempt.number === 1) attempt.record(mark)
+        return (attempt.number === 1 ? failsAfter(2 * MINUTE_MS) : works(2 * MINUTE_MS))(attempt, clock)
+      },
+      { settings: RETRIES },
+    )
+    await time.run(run.result)
+    expect((await row()).attempts.map(({ process }) => process)).toEqual([mark, undefined])
+  })
+
+  test('paused while it begins: starts nothing, and another run may have taken over', async () => {
+    const { time, trigger, row } = world()
+    const pause = { fromMs: time.now() + 601_050, toMs: time.now() + 60 * MINUTE_MS }
+    const late = { kind: 'answeredLate', afterMs: 100 } as const
+    const run = trigger('a', worksAt(2), { settings: RETRIES, time: { pause }, fateOf: fates(begins(2), late) })
+    const other = time
+      .clock()
+      .wait(30 * MINUTE_MS)
+      .then(() => trigger('b', works(60 * MINUTE_MS), { settings: RETRIES }).result)
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: 1, exitCode: 3 })
+    expect(run.starts()).toBe(1)
+    expect(await time.run(other)).toMatchObject({ status: 'completed', attempt: 3 })
+    expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'abandoned', 'succeeded'])
+  })
+
   test('a stop while it waits ends it: nothing more starts, and the slot says what failed', async () => {
     const { time, trigger, row } = world()
     const run = trigger('a', worksAt(2), { settings: RETRIES })
