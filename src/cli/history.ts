@@ -1,4 +1,4 @@
-import { setImmediate as idle } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as idle } from 'node:timers/promises'
 import type { HistoryOptions, Ledger, ReadOptions } from '../api.ts'
 import { isForeign } from '../core/decide.ts'
 import { usageError } from '../core/errors.ts'
@@ -17,7 +17,7 @@ import { DUE_BY, withDueBy } from './due-by.ts'
 import { EXIT } from './exit.ts'
 import { newestRow, registeredSchedules, specOf } from './lookup.ts'
 import { GRACE, LEDGER_TIMEOUT, type OptionTable, STORE } from './options.ts'
-import { grouped, patiently, printAll, screenOf } from './streams.ts'
+import { grouped, PATIENCE_MS, printAll, screenOf } from './streams.ts'
 
 /** `missed` is no state of a row: it asks for the slots that have none. */
 const STATES = ['completed', 'failed', 'pending', 'skipped', 'stale', 'missed'] as const
@@ -97,7 +97,7 @@ export const history: Command = {
     // Who gave a limit knows of it.
     const onCut = values.limit === undefined && format === 'table' ? () => (isCut = true) : null
     const text = historyText(
-      grouped(first(limit, items, isWanted, onCut), format === 'table' ? patiently(idle) : idle),
+      grouped(first(limit, items, isWanted, onCut), idle, format === 'table' ? delay(PATIENCE_MS) : undefined),
       {
         format,
         withTask: values.task === undefined,

@@ -1,5 +1,4 @@
 import { writeSync } from 'node:fs'
-import { setTimeout as delay } from 'node:timers/promises'
 import { usageError } from '../core/errors.ts'
 
 /**
@@ -89,35 +88,31 @@ export function screenOf(env: Readonly<Record<string, string | undefined>>): Scr
 /** As many as a page of rows. Items that wait for nothing, as slots without a row, would else come as one group. */
 const MAX_GROUP = 100
 
-/** A person waits that long for a first line without a thought. */
-const TOGETHER_MS = 1_000
-
-/**
- * As `idle`, but not before the patience with which a table begins is over: its columns are made for its first group, and
- * a short one, as of a day with one slot, would cut names that there is room for.
- */
-export function patiently(idle: () => Promise<unknown>, patience: Promise<unknown> = delay(TOGETHER_MS)) {
-  return () => patience.then(idle)
-}
+/** What a table waits for its first group: a person waits that long for a first line without a thought. */
+export const PATIENCE_MS = 1_000
 
 /**
  * Items in groups, as they arrive: those of one page make one write, and wait for none of the next page.
- * `idle` resolves when the event loop has nothing left to do at once.
+ * `idle` resolves when the event loop has nothing left to do at once. The first group is not over before `patience` is: a
+ * table's columns are made for it, and a short one, as of a day with one slot, would cut names that there is room for.
  */
 export async function* grouped<T>(
   items: AsyncIterable<T>,
   idle: () => Promise<unknown>,
+  patience: Promise<unknown> = Promise.resolve(),
 ): AsyncGenerator<readonly T[], void, undefined> {
   const iterator = items[Symbol.asyncIterator]()
   let group: T[] = []
+  let pause = () => patience.then(idle)
   try {
     for (let next = iterator.next(); ; ) {
       const isFull = group.length === MAX_GROUP
       const arrived =
-        group.length === 0 ? await next : isFull ? null : await Promise.race([next, idle().then(() => null)])
+        group.length === 0 ? await next : isFull ? null : await Promise.race([next, pause().then(() => null)])
       if (arrived === null || arrived.done) {
         if (group.length > 0) yield group
         group = []
+        pause = idle
         if (arrived?.done) return
       } else {
         group.push(arrived.value)

@@ -1,6 +1,6 @@
 import { setImmediate as idle } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { grouped, patiently } from '../../src/cli/streams.ts'
+import { grouped } from '../../src/cli/streams.ts'
 
 describe('items that come one by one', () => {
   /** Each after a while in which there is nothing else to do. */
@@ -24,9 +24,10 @@ describe('items that come one by one', () => {
   })
 
   test('are one group where they all come in the time that a table waits for its first', async () => {
-    expect(await groupsOf(oneByOne(3), patiently(idle, new Promise(() => {})))).toEqual([[1, 2, 3]])
-    const sizes = (await groupsOf(oneByOne(250), patiently(idle, new Promise(() => {})))).map(({ length }) => length)
-    expect(sizes).toEqual([100, 100, 50])
+    const ever = new Promise(() => {})
+    expect(await groupsOf(oneByOne(3), idle, ever)).toEqual([[1, 2, 3]])
+    const sizes = (await groupsOf(oneByOne(103), idle, ever)).map(({ length }) => length)
+    expect(sizes, 'and one by one after it').toEqual([100, 1, 1, 1])
   })
 
   test('are shown one by one from the end of that time on', async () => {
@@ -37,6 +38,6 @@ describe('items that come one by one', () => {
     const items = oneByOne(4, (item) => {
       if (item === 2) end()
     })
-    expect(await groupsOf(items, patiently(idle, patience))).toEqual([[1, 2], [3], [4]])
+    expect(await groupsOf(items, idle, patience)).toEqual([[1, 2], [3], [4]])
   })
 })
