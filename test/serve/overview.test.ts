@@ -52,14 +52,15 @@ test('a row that cannot be read is told with its task, and what needs a person i
 
 test('late slots are told where it is said what is late, as check tells them', async () => {
   const path = join(folder, 'late.db')
-  // Each starts some seconds after its slot.
-  await fillFile(path, [hourly('a')], NOW - 3 * HOUR_MS)
-  const args = ['--store', `file:${path}`, '--late-after', '1s', '--until', new Date(NOW - 3 * HOUR_MS).toISOString()]
+  // In the middle of an hour: each starts some seconds after its slot, and has started by then.
+  const until = NOW - (NOW % HOUR_MS) - 2.5 * HOUR_MS
+  await fillFile(path, [hourly('a')], until)
+  const args = ['--store', `file:${path}`, '--late-after', '1s', '--until', new Date(until).toISOString()]
   const report = await cronledger(['report', ...args, '--out', '-'])
   expect(report.stdout).toContain('<strong>20 slots need a person:</strong> 20 late')
   expect(report.stdout.match(/· late: it started \d+(\.\d)?s after its slot/g)).toHaveLength(20)
   expect((await cronledger(['check', ...args])).stdout).toMatch(/\n20 late\n$/)
-  const needs = await readNeeds({ ...reading(path), lateAfterMs: 1_000 }, { since: 0, until: NOW - 3 * HOUR_MS }, '')
+  const needs = await readNeeds({ ...reading(path), lateAfterMs: 1_000 }, { since: 0, until }, '')
   expect(needs.count).toEqual({ missed: 0, failed: 0, stale: 0, late: 20 })
 })
 
