@@ -44,6 +44,18 @@ describe('--overlap skip', () => {
     expect(await time.run(a.result)).toMatchObject({ status: 'completed' })
   })
 
+  test('where that cannot be written, it is not called recorded', async () => {
+    const isSkip = (call: Call) => call.verb === 'put' && call.row.settlements.length > 0
+    const { time, row, a, b } = await neighbours({
+      settings: SKIP,
+      fateOf: (call) => ({ kind: isSkip(call) ? 'dropped' : 'answered' }),
+    })
+    expect(await time.run(b.result)).toMatchObject({ status: 'skipped', recorded: false })
+    expect(b.events).toMatchObject([{ event: 'skipped', finish: 'unanswered' }])
+    expect(await row(1)).toMatchObject({ state: 'PENDING' })
+    await time.run(a.result)
+  })
+
   test('for good: later triggers of it are duplicates, also after a force that failed', async () => {
     const { time, trigger, row, a, b } = await neighbours({ settings: SKIP })
     await time.run(Promise.all([a.result, b.result]))
@@ -144,6 +156,15 @@ describe('at most one slot of the task runs at a time', () => {
     expect([(await row(0)).state, (await row(1)).state]).toEqual(['COMPLETED', 'COMPLETED'])
   })
 
+  test('two slots that find the turn of a third one free at the same moment: one of them', async () => {
+    const { time, trigger } = world()
+    await time.run(trigger('before', works(1), { settings: SKIP }).result)
+    const fateOf = (): Fate => ({ kind: 'answered', afterMs: 5 })
+    const runs = [1, 2].map((day) => trigger(`run-${day}`, works(HOUR_MS), { day, settings: SKIP, fateOf }))
+    const results = await time.run(Promise.all(runs.map(({ result }) => result)))
+    expect(results.map(({ status }) => status).sort()).toEqual(['completed', 'skipped'])
+  })
+
   test('when the holder is killed, the next one waits until its lease is over', async () => {
     const crashMs = Date.parse('2026-11-24T04:30:00Z')
     const { time, b, at } = await neighbours({ settings: WAIT }, { time: { crashMs } })
@@ -170,17 +191,19 @@ describe('at most one slot of the task runs at a time', () => {
     expect(await time.run(b.result)).toMatchObject({ status: 'skipped' })
   })
 
-  test('a forced trigger is refused while another slot runs, and leaves a completed slot completed', async () => {
-    const { time, trigger, row } = world()
-    await time.run(trigger('before', works(1), { day: 1, settings: WAIT }).result)
-    const a = trigger('a', works(HOUR_MS), { settings: WAIT })
-    await time.run(time.clock().wait(MINUTE_MS))
-    const forced = trigger('forced', works(1), { day: 1, settings: WAIT, force: FORCE })
-    expect(await time.run(forced.result)).toMatchObject({ status: 'refused', cause: 'overlap' })
-    expect(forced.events).toMatchObject([{ event: 'refused', cause: 'overlap', holder: { runId: 'a' }, noted: true }])
-    expect(await row(1)).toMatchObject({ state: 'COMPLETED' })
-    await time.run(a.result)
-  })
+  for (const settings of [WAIT, SKIP]) {
+    test(`a forced trigger is refused while another slot runs, and leaves a completed slot completed: ${settings.overlap}`, async () => {
+      const { time, trigger, row } = world()
+      await time.run(trigger('before', works(1), { day: 1, settings }).result)
+      const a = trigger('a', works(HOUR_MS), { settings })
+      await time.run(time.clock().wait(MINUTE_MS))
+      const forced = trigger('forced', works(1), { day: 1, settings, force: FORCE })
+      expect(await time.run(forced.result)).toMatchObject({ status: 'refused', cause: 'overlap' })
+      expect(forced.events).toMatchObject([{ event: 'refused', cause: 'overlap', holder: { runId: 'a' }, noted: true }])
+      expect(await row(1)).toMatchObject({ state: 'COMPLETED' })
+      await time.run(a.result)
+    })
+  }
 
   const absence = { fromMs: Date.parse('2026-11-24T03:30:00Z'), toMs: Date.parse('2026-11-24T04:30:00Z') }
   for (const [what, hostTime] of [
@@ -194,6 +217,29 @@ describe('at most one slot of the task runs at a time', () => {
       const c = trigger('c', works(2 * HOUR_MS), { day: 2, settings: SKIP })
       expect(await time.run(a.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost' })
       expect(await time.run(c.result)).toMatchObject({ status: 'completed' })
+    })
+  }
+
+  for (const [onLeaseLost, cause] of [
+    ['stop', 'expired'],
+    ['continue', 'turn'],
+  ] as const) {
+    test(`woken without an answer about the turn: the lease is not trusted before there is one (${onLeaseLost})`, async () => {
+      const { time, trigger } = world()
+      const backMs = absence.toMs + 90_000
+      const a = trigger('a', works(6 * HOUR_MS), {
+        settings: { ...WAIT, onLeaseLost },
+        time: { pause: absence },
+        fateOf: ({ verb }) => ({
+          kind: verb === 'readEntry' && time.now() > absence.fromMs && time.now() < backMs ? 'dropped' : 'answered',
+        }),
+      })
+      await time.run(time.clock().wait(HOUR_MS))
+      const b = trigger('b', works(3 * HOUR_MS), { day: 1, settings: SKIP })
+      expect(await time.run(a.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost' })
+      expect(time.now()).toBeLessThan(backMs + 2 * MINUTE_MS)
+      expect(a.events).toContainEqual({ event: 'lease-lost', cause })
+      expect(await time.run(b.result)).toMatchObject({ status: 'completed' })
     })
   }
 

@@ -143,20 +143,26 @@ describe('retries in the same process', () => {
     expect((await row()).attempts.map(({ process }) => process)).toEqual([mark, undefined])
   })
 
-  test('paused while it begins: starts nothing, and another run may have taken over', async () => {
-    const { time, trigger, row } = world()
-    const pause = { fromMs: time.now() + 601_050, toMs: time.now() + 60 * MINUTE_MS }
-    const late = { kind: 'answeredLate', afterMs: 100 } as const
-    const run = trigger('a', worksAt(2), { settings: RETRIES, time: { pause }, fateOf: fates(begins(2), late) })
-    const other = time
-      .clock()
-      .wait(30 * MINUTE_MS)
-      .then(() => trigger('b', works(60 * MINUTE_MS), { settings: RETRIES }).result)
-    expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: 1, exitCode: 3 })
-    expect(run.starts()).toBe(1)
-    expect(await time.run(other)).toMatchObject({ status: 'completed', attempt: 3 })
-    expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'abandoned', 'succeeded'])
-  })
+  for (const [what, how, end] of [
+    ['paused', 'pause', { attempt: 1, exitCode: 3 }],
+    // Its deadlines have stood still too: the answer comes in time for them, and only a renewal tells.
+    ['suspended with its machine', 'suspend', { attempt: 2, outcome: 'notStarted', recorded: false }],
+  ] as const) {
+    test(`${what} while it begins: starts nothing, and another run may have taken over`, async () => {
+      const { time, trigger, row } = world()
+      const away = { fromMs: time.now() + 601_050, toMs: time.now() + 60 * MINUTE_MS }
+      const late = { kind: 'answeredLate', afterMs: 100 } as const
+      const run = trigger('a', worksAt(2), { settings: RETRIES, time: { [how]: away }, fateOf: fates(begins(2), late) })
+      const other = time
+        .clock()
+        .wait(30 * MINUTE_MS)
+        .then(() => trigger('b', works(60 * MINUTE_MS), { settings: RETRIES }).result)
+      expect(await time.run(run.result)).toMatchObject({ status: 'failed', ...end })
+      expect(run.starts()).toBe(1)
+      expect(await time.run(other)).toMatchObject({ status: 'completed', attempt: 3 })
+      expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'abandoned', 'succeeded'])
+    })
+  }
 
   test('a stop while it waits ends it: nothing more starts, and the slot says what failed', async () => {
     const { time, trigger, row } = world()
@@ -238,6 +244,26 @@ describe('retries in the same process', () => {
     expect(run.starts()).toBe(1)
     expect(await time.run(other.result)).toMatchObject({ status: 'completed', attempt: 3 })
     expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'notStarted', 'succeeded'])
+  })
+
+  test('also where the write that begins the next attempt is the first to find that', async () => {
+    const { time, trigger } = world()
+    const run = trigger('a', worksAt(2), {
+      settings: { ...RETRIES, retryDelayMs: 30 * MINUTE_MS, onLeaseLost: 'continue' },
+      fateOf: (call) => ({ kind: isRenewal(call) ? 'dropped' : 'answered' }),
+    })
+    await time.run(time.clock().wait(15 * MINUTE_MS))
+    const other = trigger('b', works(2 * 60 * MINUTE_MS), { settings: RETRIES })
+    // No exit code of the attempt before: the command line makes 73 of that.
+    expect(await time.run(run.result)).toEqual({
+      status: 'failed',
+      attempt: 2,
+      outcome: 'notStarted',
+      recorded: false,
+    })
+    expect(run.events).toContainEqual({ event: 'lease-lost', cause: 'taken' })
+    expect(run.starts()).toBe(1)
+    expect(await time.run(other.result)).toMatchObject({ status: 'completed', attempt: 3 })
   })
 
   test('what was not started, interrupted or lost is not tried again', async () => {
