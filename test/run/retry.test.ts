@@ -202,6 +202,35 @@ describe('retries in the same process', () => {
     })
   }
 
+  test('an end that cannot be written is the end of the run, and its lease is let go', async () => {
+    const { time, trigger, row } = world()
+    const backMs = time.now() + 7 * MINUTE_MS
+    const run = trigger('a', worksAt(2), {
+      settings: RETRIES,
+      fateOf: (call) => ({ kind: writesAttempt(2)(call) && time.now() < backMs ? 'dropped' : 'answered' }),
+    })
+    expect(await time.run(run.result)).toEqual({
+      ...{ status: 'failed', attempt: 1, recorded: false },
+      ...{ outcome: 'failed', exitCode: 3 },
+    })
+    expect(run.events.at(-1)).toMatchObject({ event: 'ended', finish: 'unanswered' })
+    await time.run(time.clock().wait(30 * MINUTE_MS))
+    expect(run.starts()).toBe(1)
+    const later = trigger('b', works(1), { settings: RETRIES })
+    expect(await time.run(later.result)).toMatchObject({ status: 'completed', attempt: 2 })
+    expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['abandoned', 'succeeded'])
+  })
+
+  test('a stop while the next attempt begins: nothing starts, and the stop is what the run ends of', async () => {
+    const { time, trigger, row } = world()
+    const run = trigger('a', worksAt(2), { settings: RETRIES, fateOf: fates(begins(2), { kind: 'stalled' }) })
+    await time.run(time.clock().wait(10 * MINUTE_MS + 2_000))
+    run.stop()
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: 2, outcome: 'notStarted' })
+    expect(run.starts()).toBe(1)
+    expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'failed' }, { outcome: 'notStarted' }] })
+  })
+
   test('a renewal that lands late between the two is built upon', async () => {
     const { time, trigger, row } = world()
     const run = trigger(

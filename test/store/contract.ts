@@ -323,7 +323,8 @@ export function contract(subject: () => Subject): void {
   describe('a row of a newer cronledger', () => {
     const foreign = async () => {
       const { task, slot, day } = encodeRow(claimOf(newTask()))
-      const document = { task, slot, day, schemaVersion: 2, version: 1, state: { now: 'else' } } as StoredDocument
+      // As a write expects it in all but that.
+      const document = { task, slot, day, schemaVersion: 2, version: 1, owner: 'run-1', state: {} } as StoredDocument
       await subject().writeRaw(document)
       return { key: { task: String(task), slot: SLOT }, row: { task, slot: SLOT, schemaVersion: 2, foreign: true } }
     }
