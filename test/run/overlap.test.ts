@@ -118,7 +118,8 @@ describe('--overlap wait', () => {
 
   test('a stop ends the wait', async () => {
     const { time, row, b } = await neighbours({ settings: WAIT })
-    await time.run(time.clock().wait(MINUTE_MS))
+    // Seconds before it would ask again.
+    await time.run(time.clock().wait(MINUTE_MS + 1_000))
     const stoppedMs = time.now()
     b.stop()
     expect(await time.run(b.result)).toMatchObject({ status: 'failed', outcome: 'notStarted', recorded: true })
