@@ -291,7 +291,8 @@ export function contract(subject: () => Subject): void {
     })
 
     it('are listed by name over all pages, and are no rows', async () => {
-      const tasks = Array.from({ length: 120 }, (_, index) => `listed-${String(index).padStart(3, '0')}`)
+      const many = Array.from({ length: 120 }, (_, index) => `listed-${String(index).padStart(3, '0')}`)
+      const tasks = ['0-listed-', 'Z-listed-', ...many]
       await putOk(claimOf(newTask()), 'absent')
       for (const task of tasks) {
         await store().writeEntry({ kind: '#registry', task }, { version: 1, document }, 'absent', call())
@@ -303,9 +304,9 @@ export function contract(subject: () => Subject): void {
         listed.push(...page.entries.map(({ task }) => task))
         cursor = page.next
       } while (cursor !== undefined)
-      expect(listed.filter((task) => task.startsWith('listed-'))).toEqual(tasks)
+      expect(listed.filter((task) => task.includes('listed-'))).toEqual(tasks)
       const { rows } = await store().list({ kind: 'day', day: '2026-11-24', limit: 1000 }, call())
-      expect(rows.filter(({ task }) => task.startsWith('listed-'))).toEqual([])
+      expect(rows.filter(({ task }) => task.includes('listed-'))).toEqual([])
     })
   })
 

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { openDynamoStore } from '../../src/store/dynamodb.ts'
 import { openStore, parseStoreName } from '../../src/store/open.ts'
 
 describe('the name of a store', () => {
@@ -38,4 +39,37 @@ describe('the name of a store', () => {
     table.store.close()
     file.store.close()
   })
+})
+
+describe('the place of a file', () => {
+  /** `openStore` as it is where `checkPlace` finds that. */
+  async function openWhere(checkPlace: () => readonly string[]) {
+    vi.resetModules()
+    vi.doMock('../../src/store/file-guard.ts', () => ({ checkPlace }))
+    onTestFinished(() => void vi.doUnmock('../../src/store/file-guard.ts'))
+    const { openStore } = await import('../../src/store/open.ts')
+    return openStore('file:/nowhere/ledger.db', {})
+  }
+
+  it('is looked at before the file is opened: one that cannot keep the promise is refused', async () => {
+    const refusal = () => {
+      throw new Error('on NFS')
+    }
+    await expect(openWhere(refusal)).rejects.toThrow('on NFS')
+  })
+
+  it('is warned of', async () => {
+    const { store, warnings } = await openWhere(() => ['on an overlay'])
+    expect(warnings).toEqual(['on an overlay'])
+    store.close()
+  })
+})
+
+it('a table that is named by its ARN is asked in its own region', async () => {
+  const credentials = () => Promise.reject(new Error('none here'))
+  const table = 'arn:aws:dynamodb:eu-north-1:123456789012:table/ledger'
+  const store = openDynamoStore({ table, env: {}, config: { credentials } })
+  const key = { task: 'nightly', slot: 0 }
+  await expect(store.get(key, { signal: AbortSignal.timeout(20_000) })).rejects.toThrow('(eu-north-1)')
+  store.close()
 })
