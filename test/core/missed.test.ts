@@ -139,7 +139,7 @@ describe('slots without a row among the rows', () => {
 describe('after a change from each hour to once a month', () => {
   const [hourly, monthly] = [inForce('2026-11-20T00:00:00Z', '@hourly'), inForce('2026-12-01T03:00:00Z', '0 3 1 * *')]
 
-  /** `06` is a run of that hour of 20 November by the old schedule; `01m` one of 1 December by the new one. */
+  /** `06` is a run of that hour of 20 November by the old schedule, `05f` a forced one; `01m` one of 1 December by the new one. */
   async function missed(
     runs: readonly string[],
     schedules = [hourly, monthly],
@@ -150,9 +150,10 @@ describe('after a change from each hour to once a month', () => {
     async function* stream(): AsyncGenerator<StoredRow> {
       for (const run of runs) {
         const isNew = run.endsWith('m')
-        const slot = isNew ? at('2026-12-01T03:00:00Z') : at(`2026-11-20T${run}:00:00Z`)
+        const slot = isNew ? at('2026-12-01T03:00:00Z') : at(`2026-11-20T${run.slice(0, 2)}:00:00Z`)
         const schedule = (isNew ? monthly : hourly).schedule.spec
-        yield { ...rowWith({ ending: SUCCEEDED, ...(trigger && { trigger }) }), slot, schedule }
+        const how = run.endsWith('f') ? FORCED : trigger
+        yield { ...rowWith({ ending: SUCCEEDED, ...(how && { trigger: how }) }), slot, schedule }
       }
     }
     async function* rowsIn(since: number, until: number) {
@@ -184,6 +185,8 @@ describe('after a change from each hour to once a month', () => {
 
   test('a run that a person forced tells nothing of what the scheduler had', async () => {
     expect(await missed(['06', '05', '00'], [hourly, monthly], FORCED)).toEqual(['01T03'])
+    // Nor does it take away what a later one of the scheduler's told.
+    expect(await missed(['01m', '06', '05f', '02', '01', '00'])).toEqual(['20T04', '20T03'])
   })
 
   test('a run by the same schedule, once it is in force again, tells nothing of the time before', async () => {
@@ -227,6 +230,21 @@ test('late is the first attempt that a scheduler started', async () => {
   expect(await findings([], [late], 700_000)).toEqual([])
   expect(await findings([], [late])).toEqual([])
   expect(await findings([], [forced], 600_000)).toEqual([])
+  const inTime = { ...late, slot: NOW - 600_000 }
+  expect(await findings([], [inTime], 600_000)).toEqual([])
+  // One that never started was not the start.
+  const [first] = late.attempts
+  if (first === undefined) throw new Error('no attempt')
+  const withdrawn = { ...first, outcome: 'notStarted', startedAt: NOW - 600_001 } as const
+  expect(await findings([], [{ ...late, attempts: [withdrawn, { ...first, number: 2 }] }], 600_000)).toEqual([
+    'late 24',
+  ])
+})
+
+test('a lease that is over by less than the skew is not stale yet', async () => {
+  const judgedAt = NOW + 3_600_000
+  expect(await findings([], [on(9, { ...rowWith({}), leaseUntil: judgedAt - 30_000 })])).toEqual([])
+  expect(await findings([], [on(9, { ...rowWith({}), leaseUntil: judgedAt - 30_001 })])).toEqual(['stale 9'])
 })
 
 test('a slot that failed and was completed by force is well', async () => {

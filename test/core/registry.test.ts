@@ -15,6 +15,8 @@ test('a new one is in force from its slot on', () => {
   const changed = withSchedule(KNOWN, RATE, at('2026-11-03T00:00:00Z'))
   expect(changed).toEqual([...KNOWN, { since: at('2026-11-03T00:00:00Z'), spec: RATE }])
   expect(withSchedule(KNOWN, { ...DAILY, zone: 'UTC' }, at('2026-11-03T03:00:00Z'))).toHaveLength(2)
+  const moved = { ...RATE, anchor: at('2026-01-01T06:00:00Z') }
+  expect(withSchedule(changed ?? [], moved, at('2026-11-04T06:00:00Z'))).toHaveLength(3)
 })
 
 test('a run of an older slot, under another schedule, changes nothing', () => {

@@ -62,3 +62,14 @@ describe('a slot has the window of the schedule that was in force', () => {
     })
   })
 })
+
+test('the first slot that was run by a schedule is its own, also where an older or a later one has it too', () => {
+  const [first, second] = SCHEDULES
+  if (first === undefined || second === undefined) throw new Error('two schedules')
+  const since = at('2026-11-10T03:00:00Z')
+  const schedules = [first, { ...second, since }, { since: at('2026-11-15T03:00:00Z'), spec: first.spec }]
+  const { spec } = resolveBySchedules(schedules, '2026-11-10T03:00:00Z', at('2026-11-20T00:00:00Z'))
+  expect(spec).toEqual(second.spec)
+  const inForce = schedules.map((one) => ({ since: one.since, schedule: parseSchedule(one.spec) }))
+  expect(scheduleWith(inForce, since)?.spec.expression).toBe(second.spec.expression)
+})

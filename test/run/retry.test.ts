@@ -275,6 +275,20 @@ describe('retries in the same process', () => {
     expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'notStarted', 'succeeded'])
   })
 
+  test('nor does one that was taken over before its attempt failed, and its log says that the end is lost', async () => {
+    const { time, trigger } = world()
+    const run = trigger('a', failsAfter(20 * MINUTE_MS), {
+      settings: { ...RETRIES, onLeaseLost: 'continue' },
+      fateOf: (call) => ({ kind: isRenewal(call) ? 'dropped' : 'answered' }),
+    })
+    await time.run(time.clock().wait(15 * MINUTE_MS))
+    const other = trigger('b', works(60 * MINUTE_MS), { settings: RETRIES })
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: 1, exitCode: 3, recorded: false })
+    expect(run.starts()).toBe(1)
+    expect(run.events.find(({ event }) => event === 'ended')).toMatchObject({ finish: 'lost' })
+    expect(await time.run(other.result)).toMatchObject({ status: 'completed', attempt: 2 })
+  })
+
   test('also where the write that begins the next attempt is the first to find that', async () => {
     const { time, trigger } = world()
     const run = trigger('a', worksAt(2), {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { LIMITS, optionName, type RunSettings, readTerms } from '../../src/run/terms.ts'
+import { guardsOf, LIMITS, optionName, type RunSettings, readTerms } from '../../src/run/terms.ts'
 
 test('the defaults of the design', () => {
   expect(readTerms({})).toMatchObject({
@@ -16,6 +16,21 @@ test('the defaults of the design', () => {
   })
   expect(readTerms({ maxAttempts: 2 }).onLeaseLost).toBe('stop')
   expect(readTerms({ maxAttempts: 2, onLeaseLost: 'continue' }).onLeaseLost).toBe('continue')
+  // With one attempt nobody takes the slot over, but another slot may take the turn.
+  expect(readTerms({ overlap: 'skip' }).onLeaseLost).toBe('stop')
+  expect(readTerms({ overlap: 'wait' }).onLeaseLost).toBe('stop')
+})
+
+test('a run tells of what is another one’s business: whatever is not the default', () => {
+  const guards = (settings: RunSettings) => guardsOf(readTerms(settings))
+  expect(guards({})).toEqual({})
+  expect(guards({ overlap: 'skip' })).toEqual({ overlap: 'skip' })
+  expect(guards({ maxAttempts: 2 })).toEqual({ onLeaseLost: 'stop' })
+  expect(guards({ skewMs: 5_000 })).toEqual({ skewMs: 5_000 })
+})
+
+test('a delay before retries that there are none of is refused', () => {
+  expect(() => readTerms({ retryDelayMs: 1_000 })).toThrow(/retry-delay is given, but max-attempts is 1/)
 })
 
 test('the lease covers three heartbeats, the skew and the kill', () => {
