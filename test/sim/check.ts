@@ -79,7 +79,11 @@ export function brokenPromises(observed: Observed): string[] {
 type Say = (promise: string, text: string) => void
 
 /** One trigger: its answer against what it did, and against what is on record of it. */
-function checkAnswer({ runId, day, answer, crashMs, works }: Story, { finals, words }: Observed, say: Say): void {
+function checkAnswer(
+  { runId, day, answer, crashMs, pause, works }: Story,
+  { finals, words }: Observed,
+  say: Say,
+): void {
   const final = finals.get(day)
   const onRecord = final?.attempts.filter((attempt) => attempt.runId === runId) ?? []
   const open = onRecord.filter(({ outcome }) => outcome !== 'notStarted')
@@ -96,7 +100,9 @@ function checkAnswer({ runId, day, answer, crashMs, works }: Story, { finals, wo
     says(`the ledger: ${onRecord.at(-1)?.outcome}`)
   const rejected = status === 'duplicate' || status === 'refused' || status === 'skipped'
   if ((rejected || status === 'unreachable' || status === 'denied') && works.length > 0) says('and ran')
-  if (rejected && status !== 'skipped' && started.length > 0 && words.length === 0) says('and owned the slot')
+  // Paused between its claim and its start for longer than its lease: another run closed it, and it found that run.
+  const owned = started.filter(({ outcome }) => pause === null || outcome !== 'abandoned')
+  if (rejected && status !== 'skipped' && owned.length > 0 && words.length === 0) says('and owned the slot')
   if (status === 'skipped' && recorded && !final?.settlements.some(({ state }) => state === 'SKIPPED')) {
     says('and that is not on record')
   }
