@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { createLedger, LedgerError, type RunEvent, type RunOptions, slotOf } from '../src/index.ts'
@@ -40,6 +41,27 @@ describe('run', () => {
       row: { attempts: [{ runId: first.runId }] },
     })
     expect(seen).toHaveLength(1)
+    await ledger.close()
+  })
+
+  test('a signal that has aborted before: nothing starts, and the slot is free', async () => {
+    const ledger = newLedger()
+    const never = () => expect.fail('it was started')
+    expect(await ledger.run({ ...NIGHT, signal: AbortSignal.abort() }, never)).toMatchObject({
+      status: 'failed',
+      outcome: 'notStarted',
+      attempt: null,
+    })
+    expect(await ledger.run(NIGHT, () => 1)).toMatchObject({ status: 'completed', attempt: 1 })
+    await ledger.close()
+  })
+
+  test('a ledger that could not be opened is opened by a later call', async () => {
+    const path = join(folder, 'later', 'ledger.db')
+    const ledger = createLedger({ store: `file:${path}` })
+    await expect(ledger.run(NIGHT, () => 1)).rejects.toMatchObject({ kind: 'shape' })
+    mkdirSync(join(folder, 'later'))
+    expect(await ledger.run(NIGHT, () => 1)).toMatchObject({ status: 'completed' })
     await ledger.close()
   })
 

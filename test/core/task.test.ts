@@ -1,0 +1,10 @@
+import { expect, test } from 'vitest'
+import { checkTaskName } from '../../src/core/task.ts'
+
+test.each(['a', '7', 'nightly', 'team.a/nightly_2-b', 'a'.repeat(128)])('%s is the name of a task', (name) => {
+  expect(() => checkTaskName(name)).not.toThrow()
+})
+
+test.each(['', '-a', '.a', '/a', '#turn', 'a b', 'a\n', 'ä', 'a'.repeat(129)])('%j is none', (name) => {
+  expect(() => checkTaskName(name)).toThrow(/^task is ".*"; allowed are 1 to 128 of /s)
+})
