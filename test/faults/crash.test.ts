@@ -149,9 +149,9 @@ describe('paused past its lease, then woken', () => {
 })
 
 describe('a lease that another run took over', () => {
-  test('ends the child, one that ignores SIGTERM too, and exits with 73', async () => {
+  test('tells the child, ends one that does not mind too, and exits with 73', async () => {
     const { store, run, row } = ledger()
-    const running = start(run('sh', '-c', "trap '' TERM; echo ready; while :; do sleep 0.1; done"))
+    const running = start(run('sh', '-c', "trap 'echo told' TERM; echo ready; while :; do sleep 0.1; done"))
     await running.printed('ready')
     const runId = (await row())['attempts'][0].runId
     // Somebody deletes the row, and another run claims the slot: the version is the same, the owner is not.
@@ -163,8 +163,11 @@ describe('a lease that another run took over', () => {
       "UPDATE rows SET document = json_set(document, '$.owner', 'another', '$.attempts[0].runId', 'another')",
     )
     database.close()
-    const { code, stderr } = await running.ended
-    expect({ code, stderr }).toMatchObject({ code: 73, stderr: expect.stringMatching(/"event":"lease-lost"/) })
+    expect(await running.ended).toMatchObject({
+      code: 73,
+      stdout: 'ready\ntold\n',
+      stderr: expect.stringMatching(/"event":"lease-lost"/),
+    })
     expect(familyOf(runId)).toEqual([])
     expect(await row()).toMatchObject({ state: 'PENDING', owner: 'another' })
   })

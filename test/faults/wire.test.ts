@@ -91,6 +91,17 @@ for (const [name, startServer] of [
       })
     }
 
+    test('a person’s word that is not answered: 75, and never told as settled', async () => {
+      proxy.treat(({ state }) => (state === 'FAILED' ? 'stall' : 'pass'))
+      const word = ['--slot', eventTime, '--state', 'failed', '--reason', 'looked', '--ledger-timeout', '1s']
+      const ended = await cronledger(['resolve', ...word], { env: environment() })
+      expect(ended).toMatchObject({
+        code: 75,
+        stdout: '',
+        stderr: expect.stringMatching(/^cronledger: no answer .*\n$/),
+      })
+    })
+
     test('a renewal whose answer is lost: the finish lands on top of it', async () => {
       const terms = ['--lease', '10s', '--heartbeat', '200ms', '--skew', '0s', '--kill-after', '1s']
       proxy.treat((passing) => (isRenewal(passing) ? 'cutAnswer' : 'pass'))
