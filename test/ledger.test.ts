@@ -88,6 +88,15 @@ describe('run', () => {
     ])
   })
 
+  test('the history goes on to its limit, and no further', async () => {
+    const ledger = newLedger()
+    for (const day of [21, 22, 23]) await ledger.run({ ...NIGHT, eventTime: `2026-11-${day}T18:00:05Z` }, () => 1)
+    const slots = []
+    for await (const { slot } of ledger.history({ task: 'nightly', limit: 2 })) slots.push(new Date(slot).getUTCDate())
+    expect(slots).toEqual([23, 22])
+    await ledger.close()
+  })
+
   test('a stop aborts the signal of the work: interrupted', async () => {
     const ledger = newLedger()
     const stop = new AbortController()

@@ -378,12 +378,15 @@ describe('a range', () => {
   })
 
   test('a coming slot that a person has settled is none of it, and a slot within the grace is not missed', async () => {
-    const { run, rerun } = task(newFile())
+    const { run, rerun, env } = task(newFile())
     const minutely = ['--schedule', '* * * * *']
     const now = new Date()
     const minute = (ago: number) => `${new Date(now.getTime() - ago * 60_000).toISOString().slice(0, 16)}:00Z`
     await run(minute(30), ['true'], minutely)
-    const plan = await rerun(['--from', '1h', '--dry-run', '--grace', '20m'])
+    const word = ['--slot', minute(-40), '--state', 'failed', '--reason', 'not tonight']
+    expect((await cronledger(['resolve', ...word], { env })).code).toBe(0)
+    const plan = await rerun(['--from', '1h', '--to', minute(-60), '--dry-run', '--grace', '20m'])
+    expect(plan.stdout).not.toContain(minute(-40))
     expect(plan.stdout).toContain(`${minute(29)}  `)
     expect(plan.stdout).not.toContain(`${minute(19)}  `)
   })
