@@ -27,6 +27,7 @@ import { link, systemClock } from './run/clock.ts'
 import { commandWork } from './run/command.ts'
 import { execute, type LiveAttempt, type WorkEnd } from './run/execute.ts'
 import { forceableSlots } from './run/forceable.ts'
+import { unfailing } from './run/held.ts'
 import { type HistoryDeps, type HistoryQuery, readHistory } from './run/history.ts'
 import { USUAL_GRACE_MS } from './run/on-record.ts'
 import { findPlace, personOf } from './run/place.ts'
@@ -91,14 +92,10 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
       guards: guardsOf(terms),
     }
     let hasToldWhy = false
-    const tell = (event: RunEvent) => {
+    const tell = unfailing((event: RunEvent) => {
       hasToldWhy ||= event.event === 'withdrawn'
-      try {
-        log?.(event, context)
-      } catch {
-        // A log that fails must not cost the batch, nor the record of it.
-      }
-    }
+      log?.(event, context)
+    })
     /** Whoever is told of runs is told of those that could not be, too; a claim that was given up has said so. */
     const tellWhy = (error: unknown): never => {
       const isNews = error instanceof LedgerError && error.kind !== 'usage' && !hasToldWhy

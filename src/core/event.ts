@@ -22,6 +22,15 @@ export interface NoteResult {
   readonly detail?: string
 }
 
+/** How the write of an attempt's end went. Only `recorded` is in the ledger for certain. */
+export type FinishWord =
+  | 'recorded'
+  /** Another run owns the slot. */
+  | 'lost'
+  /** The row of the slot was deleted. */
+  | 'deleted'
+  | 'unanswered'
+
 /** What a run tells while it goes: one event a transition. The log and the metrics are made from these. */
 export type RunEvent =
   | { readonly event: 'claimed'; readonly attempt: Attempt }
@@ -40,7 +49,7 @@ export type RunEvent =
   | {
       readonly event: 'skipped'
       readonly holder: Turn
-      readonly finish: 'recorded' | 'lost' | 'unanswered'
+      readonly finish: FinishWord
       readonly finishCause?: string
     }
   /** The attempt before failed, and the same trigger makes this one after the delay. */
@@ -50,8 +59,7 @@ export type RunEvent =
       readonly attempt: Attempt
       readonly ending: Ending
       readonly durationMs: number
-      /** How the finish went: only `recorded` is in the ledger for certain. */
-      readonly finish: 'recorded' | 'lost' | 'unanswered'
+      readonly finish: FinishWord
       /** What the ledger said last, where the finish is unanswered. */
       readonly finishCause?: string
       /** Why the work ended so, in a line. */
@@ -68,8 +76,11 @@ export type RunEvent =
   | { readonly event: 'renewal-recovered' }
   | {
       readonly event: 'lease-lost'
-      /** Another run took the slot over, nobody renewed in time, or another slot of the task has the turn. */
-      readonly cause: 'taken' | 'expired' | 'turn'
+      /**
+       * Another run took the slot over, the row was deleted, the lease was not renewed in time, or another slot of the
+       * task has the turn.
+       */
+      readonly cause: 'taken' | 'deleted' | 'expired' | 'turn'
     }
   /** Nobody gave an event time, and windows are so short that a late delivery lands in the next one. */
   | { readonly event: 'clock-event-time'; readonly windowMs: number }

@@ -78,6 +78,8 @@ function expiryOf(base: Row | null, { window, retentionMs = null }: Claim, now: 
 
 /** The waiting attempt, whose work starts now. */
 export function begun(row: Row, stamp: Stamp, leaseMs: number): Row {
+  // This very write landed before.
+  if (!isWaiting(row)) return renewed(row, stamp, leaseMs, null)
   const attempts = withLast(row.attempts, ({ phase: _, ...attempt }) => ({
     ...attempt,
     claimedAt: attempt.startedAt,
@@ -88,6 +90,8 @@ export function begun(row: Row, stamp: Stamp, leaseMs: number): Row {
 
 /** One attempt ended, and the next one of the same trigger waits: in one write, so that no other trigger slips in. */
 export function retried(row: Row, ending: Ending, stamp: Stamp, leaseMs: number): Row {
+  // This very write landed before.
+  if (isWaiting(row)) return renewed(row, stamp, leaseMs, null)
   const attempts = withLast(row.attempts, (attempt) => closed(attempt, ending, stamp.now))
   const { runId, trigger, host, ecsTask } = row.attempts.at(-1) as Attempt
   const next: Attempt = {
@@ -104,6 +108,8 @@ export function retried(row: Row, ending: Ending, stamp: Stamp, leaseMs: number)
 
 /** The row after its waiting attempt gave way to another slot of the task, for good: later triggers are duplicates. */
 export function skipped(row: Row, reason: string, stamp: Stamp): Row {
+  // This very write landed before.
+  if (!isWaiting(row)) return written(row, stamp)
   const settlement: Settlement = {
     state: 'SKIPPED',
     at: stamp.now,
@@ -128,14 +134,18 @@ export function finished(row: Row, ending: Ending, stamp: Stamp): Row {
 }
 
 /**
- * What the row of a claim that was given up says: an attempt of this run that never started. Written with the claim's
- * own expectation, so that whichever of the two lands first fences the other; where the claim landed, on top of it.
+ * The row after a claim was given up. It is written with the claim's own expectation, so that the one of the two that
+ * lands first fences the other.
+ *
+ * - The claim landed: its attempt never started.
+ * - The slot has the row of another run: that row stays as it is, with a new version. Its owner may be at work, and takes
+ *   the new version over with its next write.
+ * - The slot has no row: only a row fences the claim, so there is one, with an attempt that never started.
  */
 export function withdrawn(found: Row | null, claim: Claim, stamp: Stamp): Row {
-  const landed = found !== null && found.owner === claim.runId
-  if (landed) return finished(found, { outcome: 'notStarted' }, stamp)
-  const never = finished(claimed(found, claim, stamp, 0), { outcome: 'notStarted' }, stamp)
-  return { ...never, version: (found?.version ?? 0) + 1 }
+  const notStarted: Ending = { outcome: 'notStarted' }
+  if (found === null) return { ...finished(claimed(null, claim, stamp, 0), notStarted, stamp), version: 1 }
+  return found.owner === claim.runId ? finished(found, notStarted, stamp) : written(found, stamp)
 }
 
 /** What a person says of a slot. */
@@ -184,15 +194,24 @@ function written(row: Row, stamp: Stamp): Row {
   return { ...row, version: row.version + 1, writeId: stamp.writeId }
 }
 
-/** An attempt that nobody reported the end of. One that waited had started nothing. */
+/** An attempt whose end was never reported. */
 function abandoned(attempt: Attempt): Attempt {
-  return closed(attempt, { outcome: attempt.phase === 'waiting' ? 'notStarted' : 'abandoned' })
+  return closed(attempt, { outcome: 'abandoned' })
 }
 
+/** However it ends, an attempt that waited had started nothing. */
 function closed(attempt: Attempt, ending: Ending, endedAt?: Instant): Attempt {
   if (isOver(attempt)) return attempt
-  const { phase: _, ...open } = attempt
-  return { ...open, ...ending, ...(endedAt === undefined ? {} : { endedAt }) }
+  const { phase, ...open } = attempt
+  return {
+    ...open,
+    ...(phase === 'waiting' ? { outcome: 'notStarted' } : ending),
+    ...(endedAt === undefined ? {} : { endedAt }),
+  }
+}
+
+function isWaiting(row: Row): boolean {
+  return row.attempts.at(-1)?.phase === 'waiting'
 }
 
 function isOver(attempt: Attempt): attempt is Attempt & { readonly outcome: Outcome } {

@@ -1,5 +1,5 @@
 import { isForeign, successOf } from '../core/decide.ts'
-import type { NoteResult, RunContext, RunEvent } from '../core/event.ts'
+import type { FinishWord, NoteResult, RunContext, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
 import type { Turn } from '../core/turn.ts'
 import type { Attempt, Instant, Row, StoredRow } from '../core/types.ts'
@@ -186,6 +186,7 @@ function entryOf(event: RunEvent, context: RunContext, latenessMs: number): Entr
 
 const LOST_BECAUSE = {
   taken: 'another run took the slot over: stopping this one',
+  deleted: 'the row of the slot was deleted, so another run may start: stopping this one',
   expired: 'the lease could not be renewed in time: stopping',
   turn: 'the lease ran out, and another slot of the task has its turn by now: stopping this one',
 } as const
@@ -215,12 +216,14 @@ function ended(event: Extract<RunEvent, { event: 'ended' }>): Entry {
   }
 }
 
-function unrecordedText(finish: 'recorded' | 'lost' | 'unanswered', cause: string | undefined): string {
+function unrecordedText(finish: FinishWord, cause: string | undefined): string {
   switch (finish) {
     case 'recorded':
       return ''
     case 'lost':
       return '; not recorded, since another run owns the slot by now'
+    case 'deleted':
+      return '; not recorded, since the row of the slot was deleted'
     case 'unanswered':
       return `; this may not be on record: ${cause}`
   }

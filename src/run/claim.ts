@@ -3,7 +3,7 @@ import type { LedgerError } from '../core/errors.ts'
 import type { Facts, Policy } from '../core/policy.ts'
 import { type Claim, claimed, finished, renewed, type Stamp, withdrawn } from '../core/transition.ts'
 import type { Row, StoredRow, Survivor } from '../core/types.ts'
-import { withDeadline } from './clock.ts'
+import { withDeadline, withinDeadline } from './clock.ts'
 import { type RetryOptions, untilAnswered } from './retry.ts'
 import { type StopIo, type StopTerms, withinStop } from './stop.ts'
 import { freshened, type WriteIo, writeAsOwner } from './write.ts'
@@ -11,6 +11,8 @@ import { freshened, type WriteIo, writeAsOwner } from './write.ts'
 export interface ClaimTerms extends Policy, StopTerms {
   readonly leaseMs: number
   readonly heartbeatMs: number
+  /** Between SIGTERM and SIGKILL. */
+  readonly killAfterMs: number
   /** For the whole claim, its withdrawal included. */
   readonly ledgerTimeoutMs: number
 }
@@ -98,13 +100,19 @@ async function tryToClaim(
 async function writeClaim(base: Row | null, claim: Claim, terms: ClaimTerms, io: ClaimIo, options: RetryOptions) {
   const written = await writeAsOwner(base, (ground, stamp) => claimed(ground, claim, stamp, terms.leaseMs), io, options)
   const change = (row: Row, stamp: Stamp) => renewed(row, stamp, terms.leaseMs, null)
-  // Whatever goes wrong now, the claim is there, and must not stay without a child.
-  return freshened(written, (row) => writeAsOwner(row, change, io, { ...options, retry: 'any' }), terms, io.clock)
+  const renew = (row: Row, withinMs: number | null) =>
+    withinDeadline(io.clock, withinMs, options.signal, (signal) =>
+      // The claim is in the ledger, so an error must not leave it there without an end.
+      writeAsOwner(row, change, io, { signal, retry: 'any' }),
+    )
+  return freshened(written, renew, terms, io.clock)
 }
 
 /** Gives the claim up by writing, never by reading. True when it is certain that nothing of it can land any more. */
 async function withdraw(base: Row | null, claim: Claim, io: ClaimIo, options: RetryOptions): Promise<boolean> {
-  const written = await writeAsOwner(base, (ground, stamp) => withdrawn(ground, claim, stamp), io, options)
+  const { runId } = claim
+  const change = (ground: Row | null, stamp: Stamp) => withdrawn(ground, claim, stamp)
+  const written = await writeAsOwner<Row | null>(base, change, io, { ...options, runId })
   return written.kind !== 'unanswered'
 }
 

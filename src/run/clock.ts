@@ -56,6 +56,16 @@ export async function withDeadline<T>(
   }
 }
 
+/** Runs `job` as `withDeadline` does. It has no deadline of its own where `ms` is null. */
+export function withinDeadline<T>(
+  clock: Clock,
+  ms: number | null,
+  parent: AbortSignal,
+  job: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  return ms === null ? job(parent) : withDeadline(clock, ms, [parent], job)
+}
+
 interface Deadline {
   readonly signal: AbortSignal
   /** Another end, this much later: whichever comes first counts. */

@@ -1,5 +1,5 @@
 import { mayRetry } from '../core/decide.ts'
-import { firstLine } from '../core/errors.ts'
+import { firstLine, LedgerError } from '../core/errors.ts'
 import { keyOf } from '../core/transition.ts'
 import type { Turn } from '../core/turn.ts'
 import type {
@@ -16,7 +16,8 @@ import type {
 import { type Claiming, type ClaimRequest, claimSlot } from './claim.ts'
 import { link } from './clock.ts'
 import { finishAttempt } from './finish.ts'
-import { endWritten, type Held, type RunIo, type RunTerms } from './held.ts'
+import { giveUp, type Progress } from './give-up.ts'
+import { endWritten, type Held, openGate, type RunIo, type RunTerms, unfailing } from './held.ts'
 import { keepLease, type LeaseLoss } from './lease.ts'
 import { waitForRetry } from './next-attempt.ts'
 import { noteRejection } from './note.ts'
@@ -89,8 +90,9 @@ export async function execute<T>(
   request: ClaimRequest,
   work: Work<T>,
   terms: RunTerms,
-  io: RunIo,
+  givenIo: RunIo,
 ): Promise<RunResult<T>> {
+  const io = { ...givenIo, tell: unfailing(givenIo.tell) }
   const claiming = await claimSlot(request, terms, io)
   switch (claiming.kind) {
     case 'duplicate': {
@@ -136,48 +138,58 @@ async function runClaimed<T>(
   const halt = new AbortController()
   const unlink = link([io.stop, lease.lost], halt)
   const held: Held = { request, lease, halt: halt.signal, terms, io }
+  const progress: Progress = { ending: { outcome: 'notStarted' }, started: 0 }
   try {
-    if (request.phase !== 'waiting') return await makeAttempts(row, work, held)
+    if (request.phase !== 'waiting') return await makeAttempts(row, work, progress, held)
     const entering = await enter(row, held, () => {
       hasTurn = true
     })
     switch (entering.kind) {
       case 'ready':
-        return await makeAttempts(entering.row, work, held)
+        return await makeAttempts(entering.row, work, progress, held)
       case 'gaveWay':
         return entering.result
-      case 'gaveUp':
-        throw entering.cause
     }
+  } catch (error) {
+    await giveUp(error, progress, held)
+    throw error
   } finally {
     unlink()
   }
 }
 
 /** The attempts of one trigger: the first one, and those that it makes itself after a failure. */
-async function makeAttempts<T>(first: Row, work: Work<T>, held: Held): Promise<RunResult<T>> {
+async function makeAttempts<T>(first: Row, work: Work<T>, progress: Progress, held: Held): Promise<RunResult<T>> {
   const { lease, halt, terms, io } = held
   let registering: Promise<void> | null = null
+  let before: RunResult<T> | null = null
   let row = first
   for (let retry = 1; ; retry++) {
     const attempt = row.attempts.at(-1) as Attempt
-    const startedMs = io.clock.monotonicMs()
+    const { number, runId } = attempt
+    const live = { ...keyOf(row), windowEnd: row.windowEnd, number, runId, lost: lease.lost, record: lease.record }
+    const mustRegister = registering === null && isToRegister(row, io)
     // After a stop that came before the start, nothing starts, and the slot is free for the next trigger.
     let end: WorkEnd<T> = { outcome: 'notStarted' }
-    if (!halt.aborted) {
-      io.tell({ event: 'claimed', attempt })
-      const { number, runId } = attempt
-      const live = { ...keyOf(row), windowEnd: row.windowEnd, number, runId, lost: lease.lost, record: lease.record }
-      const working = work(live)
-      if (isToRegister(row, io)) registering ??= register(row, terms, io)
-      end = await working.catch(
-        (error: unknown): WorkEnd<T> => ({ outcome: 'failed', error, detail: firstLine(error) }),
-      )
+    const gate = await openGate(held)
+    const startedMs = io.clock.monotonicMs()
+    if (gate instanceof LedgerError) {
+      if (before === null) throw gate
+      end = { outcome: 'notStarted', detail: gate.message }
     }
+    if (gate === 'open') {
+      const working = begin(work, live)
+      progress.started += 1
+      // The log comes after the start: a reader of it that stalls must not hold a start up until its lease has run out.
+      io.tell({ event: 'claimed', attempt })
+      if (mustRegister) registering = register(row, terms, io)
+      end = await working
+    }
+    progress.ending = endingOf(end)
     const ended = {
       event: 'ended',
       attempt,
-      ending: endingOf(end),
+      ending: progress.ending,
       durationMs: io.clock.monotonicMs() - startedMs,
       ...detailOf(end),
     } as const
@@ -186,6 +198,8 @@ async function makeAttempts<T>(first: Row, work: Work<T>, held: Held): Promise<R
       const waited = await waitForRetry(ended, retry, held)
       if (waited.kind === 'next') {
         row = waited.row
+        before = { status: 'failed', attempt: number, recorded: true, ...end }
+        progress.ending = { outcome: 'notStarted' }
         continue
       }
       await registering
@@ -197,8 +211,18 @@ async function makeAttempts<T>(first: Row, work: Work<T>, held: Held): Promise<R
     const recorded = finish.kind === 'recorded'
     io.tell({ ...ended, ...endWritten(finish) })
     await registering
+    if (gate instanceof LedgerError && before !== null) return before
     if (end.outcome !== 'succeeded') return { status: 'failed', attempt: attempt.number, recorded, ...end }
     return { status: recorded ? 'completed' : 'unrecorded', attempt: attempt.number, value: end.value }
+  }
+}
+
+/** Starts the work at once. It never rejects: work that throws has failed. */
+async function begin<T>(work: Work<T>, live: LiveAttempt): Promise<WorkEnd<T>> {
+  try {
+    return await work(live)
+  } catch (error) {
+    return { outcome: 'failed', error, detail: firstLine(error) }
   }
 }
 

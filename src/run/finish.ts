@@ -1,5 +1,5 @@
 import { isForeign } from '../core/decide.ts'
-import type { LedgerError } from '../core/errors.ts'
+import { firstLine, LedgerError } from '../core/errors.ts'
 import { finished } from '../core/transition.ts'
 import type { Ending, Row, StoredRow } from '../core/types.ts'
 import { type StopIo, type StopTerms, withinStop } from './stop.ts'
@@ -14,27 +14,35 @@ export type Finish =
   | { readonly kind: 'recorded' }
   /** Another run owns the slot. */
   | { readonly kind: 'lost' }
+  /** The row was deleted. It is not made again, because any trigger may have started in the slot. */
+  | { readonly kind: 'deleted' }
   /** It may be recorded, or still land; `cause` is what the ledger said last. */
   | { readonly kind: 'unanswered'; readonly cause: LedgerError }
 
-/** Writes how the attempt ended, on top of `row` or of a renewal of it that lands late. */
+/** Writes how the attempt ended, on top of `row` or of a renewal of it that lands late. Never throws. */
 export async function finishAttempt(
   row: Row,
   ending: Ending,
   terms: FinishTerms,
   io: WriteIo & StopIo,
 ): Promise<Finish> {
-  const written = await withinStop(terms.finishTimeoutMs, terms, io, (signal) =>
-    writeAsOwner(row, (ground, stamp) => finished(ground, ending, stamp), io, { signal, retry: 'any' }),
-  )
-  if (written.kind === 'unanswered') return written
-  const recorded = written.kind === 'ok' || tells(written.found, row, ending)
-  return { kind: recorded ? 'recorded' : 'lost' }
+  try {
+    const written = await withinStop(terms.finishTimeoutMs, terms, io, (signal) =>
+      writeAsOwner(row, (ground, stamp) => finished(ground, ending, stamp), io, { signal, retry: 'any' }),
+    )
+    if (written.kind === 'unanswered') return written
+    if (written.kind === 'ok' || tells(written.found, row, ending)) return { kind: 'recorded' }
+    return { kind: written.found === null ? 'deleted' : 'lost' }
+  } catch (error) {
+    // A bug in a write must not hide how the work ended: the caller says that this may not be on record.
+    return { kind: 'unanswered', cause: new LedgerError('unreachable', firstLine(error), { cause: error }) }
+  }
 }
 
 /** The finish had landed before another run took the slot on: only this run can have written how its attempt ended. */
 function tells(found: StoredRow | null, row: Row, ending: Ending): boolean {
   if (found === null || isForeign(found)) return false
-  const attempt = found.attempts[row.attempts.length - 1]
+  const own = row.attempts.at(-1)
+  const attempt = found.attempts.find(({ number }) => number === own?.number)
   return attempt?.runId === row.owner && attempt.outcome === ending.outcome && attempt.endedAt !== undefined
 }

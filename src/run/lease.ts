@@ -2,20 +2,12 @@ import { firstLine, LedgerError } from '../core/errors.ts'
 import type { RunEvent } from '../core/event.ts'
 import { renewed, type Stamp } from '../core/transition.ts'
 import type { ProcessMark, Row } from '../core/types.ts'
-import { withDeadline } from './clock.ts'
+import { withDeadline, withinDeadline } from './clock.ts'
 import type { RetryOptions } from './retry.ts'
 import type { Turning } from './turn.ts'
-import { ageMs, freshened, type WriteIo, type Written, writeAsOwner } from './write.ts'
+import { ageMs, freshened, startableMs, type TrustTerms, type WriteIo, type Written, writeAsOwner } from './write.ts'
 
-export interface LeaseTerms {
-  /** How long a claim or a renewal is trusted. */
-  readonly leaseMs: number
-  /** Between two renewals. */
-  readonly heartbeatMs: number
-  /** Largest difference between two hosts' clocks. */
-  readonly skewMs: number
-  /** Between SIGTERM and SIGKILL. */
-  readonly killAfterMs: number
+export interface LeaseTerms extends TrustTerms {
   /** What a lease that could not be renewed in time does to the work. One that another run took over always stops it. */
   readonly onLeaseLost: 'stop' | 'continue'
 }
@@ -27,6 +19,9 @@ export interface LeaseIo extends WriteIo {
 /** A change of the row by its owner. */
 type Change = (row: Row, stamp: Stamp) => Row
 
+/** Runs a job under a deadline of the caller's. */
+type Within = (job: (signal: AbortSignal) => Promise<Written>) => Promise<Written>
+
 /** Asked after a lease that had run out was renewed: is the task's turn this slot's still, where that matters? */
 type AskTurn = (options: RetryOptions) => Promise<Turning>
 
@@ -34,6 +29,8 @@ type AskTurn = (options: RetryOptions) => Promise<Turning>
 export interface LeaseLoss {
   readonly cause:
     | 'taken'
+    /** The row of the slot was deleted: any trigger may start in the slot. */
+    | 'deleted'
     | 'expired'
     /** The slot is this run's, but the task's turn is another slot's by now. */
     | 'turn'
@@ -45,8 +42,12 @@ export interface Lease {
   readonly lost: AbortSignal
   /** Puts the child into the row with the next renewal, so that others on this host see that it lives. */
   record(process: ProcessMark): void
+  /** How long ago the lease was computed that is in force, in milliseconds. */
+  ageMs(): number
+  /** Renews a lease that is a heartbeat old or older, before work starts under it. */
+  renew(within: Within): Promise<Written>
   /** Makes another write of this owner's, which renews the lease too, in place of the renewals. */
-  write(change: Change, within: (job: (signal: AbortSignal) => Promise<Written>) => Promise<Written>): Promise<Written>
+  write(change: Change, within: Within): Promise<Written>
   /** How often the lease had run out when it was renewed: what was known from before may be known no more. */
   lapses(): number
   /** Ends the renewals, one in flight included, and gives the row as it is known: a finish builds on it. */
@@ -77,13 +78,15 @@ export function keepLease(
   let lapses = 0
   let hasLostTurn = false
 
+  const age = () => ageMs({ row: current, preparedAtMs: trustedFromMs }, terms, clock)
   /** Until the work must be told to stop, so that it is gone before a contender may start. */
-  const stopInMs = () => (terms.onLeaseLost === 'continue' ? Number.POSITIVE_INFINITY : killInMs() - terms.killAfterMs)
-  const killInMs = () =>
-    terms.leaseMs - terms.skewMs - ageMs({ row: current, preparedAtMs: trustedFromMs }, terms, clock)
+  const stopInMs = () => (terms.onLeaseLost === 'continue' ? Number.POSITIVE_INFINITY : startableMs(terms) - age())
+  const killInMs = () => terms.leaseMs - terms.skewMs - age()
+  const nextBeatMs = () => clock.monotonicMs() + terms.heartbeatMs - age()
 
   async function beat(): Promise<LeaseLoss | null> {
-    let nextMs = trustedFromMs + terms.heartbeatMs
+    // A lease that is old already, as after a start that was not preceded by an answer, is renewed at once.
+    let nextMs = nextBeatMs()
     for (;;) {
       await clock.wait(nextMs - clock.monotonicMs(), released.signal)
       if (released.signal.aborted) return null
@@ -92,13 +95,13 @@ export function keepLease(
       const leftMs = Math.min(terms.heartbeatMs, stopInMs())
       const budgetMs = leftMs > 0 ? leftMs : RENEWAL_AFTER_PAUSE_MS
       const written = await renew(budgetMs)
-      if (written.kind === 'lost') return { cause: 'taken', killInMs: terms.killAfterMs }
-      if (hasLostTurn) return { cause: 'turn', killInMs: terms.killAfterMs }
+      const loss = lossBy(written)
+      if (loss !== null) return loss
       if (written.kind === 'ok') {
-        nextMs = trustedFromMs + terms.heartbeatMs
+        nextMs = nextBeatMs()
         if (failing) io.tell({ event: 'renewal-recovered' })
         failing = false
-      } else if (!released.signal.aborted) {
+      } else if (written.kind === 'unanswered' && !released.signal.aborted) {
         if (!failing) io.tell({ event: 'renewal-failed', detail: written.cause.message })
         failing = true
         if (stopInMs() <= 0) return { cause: 'expired', killInMs: Math.max(0, killInMs()) }
@@ -148,6 +151,29 @@ export function keepLease(
     await beating
   }
 
+  /** Returns why the lease is lost after a write of this owner, and null where the slot and the turn are still its own. */
+  function lossBy(written: Written): LeaseLoss | null {
+    const killInMs = terms.killAfterMs
+    if (written.kind === 'lost') return { cause: written.found === null ? 'deleted' : 'taken', killInMs }
+    return hasLostTurn ? { cause: 'turn', killInMs } : null
+  }
+
+  function fresh(first: Written, signal: AbortSignal): Promise<Written> {
+    const renew = (_: Row, withinMs: number | null) =>
+      withinDeadline(clock, withinMs, signal, (inTime) => send(renewal, inTime))
+    return freshened(first, renew, terms, clock)
+  }
+
+  /** Writes in place of the renewals, which go on after it. Where it throws, they have ended. */
+  async function writeInstead(within: Within, job: (signal: AbortSignal) => Promise<Written>): Promise<Written> {
+    await pause()
+    const written = await within(job)
+    const loss = lossBy(written)
+    if (loss === null) beating = goOn()
+    else lost.abort(loss)
+    return written
+  }
+
   let beating = goOn()
 
   return {
@@ -155,17 +181,14 @@ export function keepLease(
     record(mark) {
       process = mark
     },
-    async write(change, within) {
-      await pause()
-      process = null
-      const written = await within(async (signal) =>
-        freshened(await send(change, signal), () => send(renewal, signal), terms, clock),
-      )
-      const cause = written.kind === 'lost' ? 'taken' : hasLostTurn ? 'turn' : null
-      if (cause === null) beating = goOn()
-      else lost.abort({ cause, killInMs: terms.killAfterMs } satisfies LeaseLoss)
-      return written
-    },
+    ageMs: age,
+    renew: (within) =>
+      writeInstead(within, (signal) => fresh({ kind: 'ok', row: current, preparedAtMs: trustedFromMs }, signal)),
+    write: (change, within) =>
+      writeInstead(within, async (signal) => {
+        process = null
+        return fresh(await send(change, signal), signal)
+      }),
     lapses: () => lapses,
     async release() {
       await pause()

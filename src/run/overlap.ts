@@ -1,4 +1,3 @@
-import type { LedgerError } from '../core/errors.ts'
 import { formatInstant } from '../core/instant.ts'
 import { skipped } from '../core/transition.ts'
 import type { Turn } from '../core/turn.ts'
@@ -15,14 +14,15 @@ export type Entering =
   | { readonly kind: 'ready'; readonly row: Row }
   /** Another slot has the turn. */
   | { readonly kind: 'gaveWay'; readonly result: GaveWay }
-  /** The ledger did not say whose turn it is. */
-  | { readonly kind: 'gaveUp'; readonly cause: LedgerError }
 
 type GaveWay =
   | { readonly status: 'skipped'; readonly attempt: number; readonly holder: Turn; readonly recorded: boolean }
   | { readonly status: 'refused'; readonly cause: 'overlap'; readonly row: null }
 
-/** Brings a claimed slot that waits to its first attempt, where slots of the task must not overlap. */
+/**
+ * Brings a claimed slot that waits to its first attempt, where slots of the task must not overlap. Throws the error of the
+ * ledger where it does not say which slot has the turn.
+ */
 export async function enter(row: Row, held: Held, onTurn: () => void): Promise<Entering> {
   const { halt, terms } = held
   const turning = await turnOf(row, held)
@@ -30,7 +30,7 @@ export async function enter(row: Row, held: Held, onTurn: () => void): Promise<E
   const ready = turning.kind === 'mine' && !halt.aborted ? await begin(held, terms.ledgerTimeoutMs) : turning
   if (ready.kind === 'ok') return { kind: 'ready', row: ready.row }
   if (ready.kind === 'busy' && !halt.aborted) return giveWay(ready.holder, held)
-  if (ready.kind === 'unanswered' && !halt.aborted) return giveUp(ready.cause, held)
+  if (ready.kind === 'unanswered' && !halt.aborted) throw ready.cause
   return { kind: 'ready', row }
 }
 
@@ -70,10 +70,4 @@ async function giveWay(holder: Turn, held: Held): Promise<Entering> {
       : await noteRejection(refusal, request, terms, io)
   io.tell({ event: 'refused', cause: refusal.cause, row: null, survivor: null, holder, ...noted })
   return { kind: 'gaveWay', result: { status: 'refused', cause: refusal.cause, row: null } }
-}
-
-async function giveUp(cause: LedgerError, { lease, terms, io }: Held): Promise<Entering> {
-  const finish = await finishAttempt(await lease.release(), { outcome: 'notStarted' }, terms, io)
-  io.tell({ event: 'withdrawn', certain: finish.kind !== 'unanswered', detail: cause.message })
-  return { kind: 'gaveUp', cause }
 }

@@ -29,13 +29,16 @@ export type Written =
  * - it is another one of this run (a renewal that landed late): the change is made again on top of it;
  * - anything else: lost.
  *
- * `change` makes the row to write from the row to build on; it is called again for each new expectation.
+ * `change` makes the row to write from the row to build on; it is called again for each new expectation. It must leave a
+ * row as it is that has the change already: another run's withdrawal may stand on top of a write whose answer was lost.
+ *
+ * `runId` is the run that writes. Without it, that is the owner of the row that is written.
  */
 export async function writeAsOwner<Base extends Row | null>(
   base: Base,
   change: (base: Base | Row, stamp: Stamp) => Row,
   io: WriteIo,
-  options: RetryOptions,
+  { runId, ...options }: RetryOptions & { readonly runId?: string },
 ): Promise<Written> {
   const writeId = io.newId()
   let ground: Base | Row = base
@@ -49,16 +52,26 @@ export async function writeAsOwner<Base extends Row | null>(
     const { found } = reply.value
     if (found === null || isForeign(found)) return { kind: 'lost', found }
     if (found.writeId === writeId) return { kind: 'ok', row, preparedAtMs }
-    if (found.owner !== row.owner) return { kind: 'lost', found }
+    if (found.owner !== (runId ?? row.owner)) return { kind: 'lost', found }
     ground = found
   }
 }
 
-/** What tells how long a write of this owner's can be trusted. */
-interface TrustTerms {
+/** The times that say how long a write of this owner can be trusted. */
+export interface TrustTerms {
   readonly leaseMs: number
   readonly heartbeatMs: number
   readonly skewMs: number
+  /** Between SIGTERM and SIGKILL. */
+  readonly killAfterMs: number
+}
+
+/**
+ * The oldest lease, in milliseconds, under which work may start. Work that runs gets SIGTERM at this age, so that it has
+ * ended before another host may take the slot over.
+ */
+export function startableMs({ leaseMs, skewMs, killAfterMs }: TrustTerms): number {
+  return leaseMs - skewMs - killAfterMs
 }
 
 /**
@@ -67,7 +80,7 @@ interface TrustTerms {
  */
 export function ageMs(
   { row, preparedAtMs }: { readonly row: Row; readonly preparedAtMs: number },
-  { leaseMs, skewMs }: TrustTerms,
+  { leaseMs, skewMs }: Pick<TrustTerms, 'leaseMs' | 'skewMs'>,
   clock: Clock,
 ): number {
   const byMonotonicMs = clock.monotonicMs() - preparedAtMs
@@ -76,21 +89,30 @@ export function ageMs(
 }
 
 /**
- * Renews what was written before anything starts under it, where the answer was long in coming or this process was paused:
- * a lease is trusted from before it was asked for.
+ * Renews a lease that is a heartbeat old or older, before work starts under it. The answer took long, or this process was
+ * paused, and a lease counts from before its write was sent.
+ *
+ * A renewal that is not answered does not prevent a start that is safe without it. `renew` gets the time that it may take:
+ * a heartbeat at most, and half of the time in which a start is still safe. It gets null where a start is not safe.
  */
 export async function freshened(
   first: Written,
-  renew: (row: Row) => Promise<Written>,
+  renew: (row: Row, withinMs: number | null) => Promise<Written>,
   terms: TrustTerms,
   clock: Clock,
 ): Promise<Written> {
   let written = first
   let mostMs = terms.heartbeatMs
   while (written.kind === 'ok' && ageMs(written, terms, clock) >= mostMs) {
-    written = await renew(written.row)
-    // A ledger that takes longer than a short heartbeat, each time, is no reason to start nothing.
-    mostMs = terms.leaseMs - terms.skewMs
+    const leftMs = startableMs(terms) - ageMs(written, terms, clock)
+    const next = await renew(written.row, leftMs > 0 ? Math.min(terms.heartbeatMs, leftMs / 2) : null)
+    if (next.kind === 'unanswered' && leftMs > 0) {
+      if (ageMs(written, terms, clock) < startableMs(terms)) break
+      continue
+    }
+    written = next
+    // A ledger that takes longer than a short heartbeat for each answer must not prevent the start.
+    mostMs = startableMs(terms)
   }
   return written
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { begun, claimed, finished, renewed, retried, settled, withdrawn } from '../../src/core/transition.ts'
+import { begun, claimed, finished, renewed, retried, settled, skipped, withdrawn } from '../../src/core/transition.ts'
 import type { Ending, Row } from '../../src/core/types.ts'
 import { FAILED, FORCED, LEASE_MS, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
 
@@ -36,6 +36,21 @@ test('a renewal keeps all but the lease, and the process once it is known', () =
     leaseUntil: NOW + 60_000 + LEASE_MS,
   })
   expect(renewed(row, STAMP, LEASE_MS, mark).attempts.at(-1)?.process).toEqual(mark)
+})
+
+test('a write of its owner that landed before changes nothing when it is made again', () => {
+  const waiting = retried(rowWith({}), FAILED, STAMP, LEASE_MS)
+  expect(retried(waiting, FAILED, STAMP, LEASE_MS).attempts).toEqual(waiting.attempts)
+  const started = begun(waiting, STAMP, LEASE_MS)
+  expect(begun(started, { writeId: 'x', now: NOW + 1 }, LEASE_MS).attempts).toEqual(started.attempts)
+  const given = skipped(waiting, 'another slot runs', STAMP)
+  expect(skipped(given, 'another slot runs', STAMP)).toEqual({ ...given, version: given.version + 1 })
+  expect(given.settlements).toHaveLength(1)
+})
+
+test('an attempt that waited had started nothing, however it ends', () => {
+  const waiting = retried(rowWith({}), FAILED, STAMP, LEASE_MS)
+  expect(finished(waiting, FAILED, STAMP).attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'notStarted'])
 })
 
 test('an attempt that waits, and its beginning, are trusted for a lease of their own', () => {
@@ -117,12 +132,26 @@ describe('a person’s word', () => {
 
 describe('a withdrawal', () => {
   test('of a claim that did not land fences it: same expectation, one version on', () => {
-    const base = rowWith({ ending: FAILED })
-    for (const found of [null, base]) {
+    for (const found of [null, rowWith({ ending: FAILED }), rowWith({ ending: FAILED }, {})]) {
       const row = withdrawn(found, CLAIM, STAMP)
       expect(row.version).toBe(claimed(found, CLAIM, STAMP, LEASE_MS).version)
-      expect(row).toMatchObject({ state: 'FAILED', leaseUntil: null })
-      expect(row.attempts.at(-1)).toMatchObject({ runId: 'me', outcome: 'notStarted' })
+      expect(row.writeId).toBe(STAMP.writeId)
+    }
+    expect(withdrawn(null, CLAIM, STAMP)).toMatchObject({
+      state: 'FAILED',
+      leaseUntil: null,
+      attempts: [{ runId: 'me', outcome: 'notStarted' }],
+    })
+  })
+
+  test('leaves the row of another run as it was', () => {
+    for (const found of [
+      rowWith({ ending: FAILED }),
+      rowWith({ ending: FAILED }, {}),
+      rowWith({ ending: SUCCEEDED }),
+    ]) {
+      const { version, writeId: _, ...rest } = found
+      expect(withdrawn(found, CLAIM, STAMP)).toEqual({ ...rest, version: version + 1, writeId: STAMP.writeId })
     }
   })
 

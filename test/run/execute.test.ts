@@ -57,7 +57,8 @@ describe('second trigger after the first completed, any time later, also after a
       fateOf: fates(isClaim, { kind: 'answered' }, ...lostFor(60)),
     })
     await expect(time.run(forced.result)).rejects.toMatchObject({ kind: 'unreachable' })
-    expect(await row()).toMatchObject({ state: 'COMPLETED', attempts: [{}, { outcome: 'notStarted' }] })
+    expect((await row()).attempts).toMatchObject([{ runId: 'first', outcome: 'succeeded' }])
+    expect(await row()).toMatchObject({ state: 'COMPLETED' })
   })
 })
 
@@ -134,6 +135,44 @@ describe('claim sent, never answered', () => {
     expect(givenUp.events).toMatchObject([{ event: 'withdrawn', certain: true }])
     expect(await row()).toMatchObject({ leaseUntil: null, attempts: [{ outcome: 'notStarted' }] })
     expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'completed' })
+  })
+
+  describe('a force that is withdrawn while another attempt rides out an outage', () => {
+    /** The ledger is out of reach of the attempt for two hours; an operator's force is given up meanwhile. */
+    async function withForce(...claim: readonly Fate[]) {
+      const { time, trigger, row } = world()
+      const [fromMs, toMs] = [time.now() + 90_000, time.now() + 2 * HOUR_MS]
+      const isOut = () => time.now() > fromMs && time.now() < toMs
+      const run = trigger('a', works(3 * HOUR_MS), { fateOf: () => ({ kind: isOut() ? 'dropped' : 'answered' }) })
+      await time.run(time.clock().wait(HOUR_MS))
+      const before = await row()
+      // Its first write finds the row, and its claim on top of that one is not answered.
+      const force = trigger('b', works(1), { force: FORCE, fateOf: fates(isClaim, { kind: 'answered' }, ...claim) })
+      await expect(time.run(force.result)).rejects.toMatchObject({ kind: 'unreachable' })
+      expect(force.events).toMatchObject([{ event: 'withdrawn', certain: true }])
+      return { time, row, run, before, force }
+    }
+
+    for (const [what, claim] of [
+      ['never arrives', lostFor(60)],
+      ['arrives after its withdrawal', [{ kind: 'held', forMs: MINUTE_MS }, ...lostFor(60)] as const],
+    ] as const) {
+      test(`the running attempt goes on undisturbed: a claim that ${what}`, async () => {
+        const { time, row, run, before } = await withForce(...claim)
+        const { version, writeId: _, ...rest } = before
+        expect(await row()).toMatchObject({ ...rest, version: version + 1 })
+        expect(await time.run(run.result)).toEqual({ status: 'completed', attempt: 1, value: 'done' })
+        expect(run.events.map(({ event }) => event)).not.toContain('lease-lost')
+        expect(await row()).toMatchObject({ state: 'COMPLETED', attempts: [{ runId: 'a', outcome: 'succeeded' }] })
+      })
+    }
+
+    test('a claim that landed has taken the slot over: the attempt is told, as by any other run', async () => {
+      const { time, row, run, force } = await withForce({ kind: 'answerLost' }, ...lostFor(60))
+      expect(force.starts()).toBe(0)
+      expect(await row()).toMatchObject({ attempts: [{ outcome: 'abandoned' }, { outcome: 'notStarted' }] })
+      expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost', recorded: false })
+    })
   })
 
   test('if the withdrawal goes unanswered too, the log says so', async () => {
@@ -624,8 +663,22 @@ describe('the rest of the flow', () => {
     }
     const run = trigger('a', works(HOUR_MS))
     expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost', recorded: false })
-    expect(run.events).toContainEqual({ event: 'lease-lost', cause: 'taken' })
+    expect(run.events).toMatchObject([
+      {},
+      { event: 'lease-lost', cause: 'deleted' },
+      { event: 'ended', finish: 'deleted' },
+    ])
     expect(made).toHaveLength(1)
+  })
+
+  test('a row that is deleted right before the finish: unrecorded, and the log says why', async () => {
+    const { time, trigger, ledger } = world()
+    const { put } = ledger
+    ledger.put = async (row, expected, call) =>
+      row.state === 'PENDING' ? put(row, expected, call) : { kind: 'conflict', found: null }
+    const run = trigger('a', works(MINUTE_MS / 2))
+    expect(await time.run(run.result)).toEqual({ status: 'unrecorded', attempt: 1, value: 'done' })
+    expect(run.events.at(-1)).toMatchObject({ event: 'ended', finish: 'deleted' })
   })
 
   test('work that throws has failed, and that is on record', async () => {

@@ -1,3 +1,4 @@
+import type { Row } from '../../src/core/types.ts'
 import type { Observed, Story, Write } from './simulate.ts'
 
 // What must hold of whatever was observed. It shares nothing with the rules: it knows true times, what the children did,
@@ -38,7 +39,9 @@ export function brokenPromises(observed: Observed): string[] {
       if (!excused) say('one at a time', `${first.story.runId} and ${second.story.runId} ran at the same time`)
     }
     const { story, startMs, endMs } = first
-    const own = (writes.get(story.day) ?? []).findLast(({ atMs, row }) => row.owner === story.runId && atMs <= endMs)
+    const own = (writes.get(story.day) ?? []).findLast(
+      ({ atMs, row }, at, all) => row.owner === story.runId && atMs <= endMs && isSignOfLife(row, all[at - 1]?.row),
+    )
     const disturbed = story.crashMs <= endMs || (story.pause !== null && story.pause.fromMs <= endMs)
     if (!goesOn && !disturbed && own !== undefined && endMs > Math.max(startMs, own.atMs + LEASE_MS - SKEW_MS)) {
       say('stopped in time', `${story.runId} ran ${endMs - own.atMs} ms after its last sign of life`)
@@ -74,6 +77,11 @@ export function brokenPromises(observed: Observed): string[] {
     if (new Set(entries.map(({ runId }) => runId)).size !== entries.length) say('counted once', 'a rejection twice')
   }
   return broken
+}
+
+/** A claim of another run that is withdrawn leaves the row as it was, with a new version: its owner wrote nothing. */
+function isSignOfLife(row: Row, before: Row | undefined): boolean {
+  return row.leaseUntil === null || row.leaseUntil !== before?.leaseUntil || row.owner !== before.owner
 }
 
 type Say = (promise: string, text: string) => void
@@ -133,6 +141,9 @@ function checkWrite({ row }: Write, previous: Write | undefined, say: Say): void
   }
   if (row.settlements.length < before.settlements.length) say('nothing is lost', 'a settlement is gone')
   if (before.state === 'PENDING' && row.owner !== before.owner) {
+    if (row.attempts.length > before.attempts.length && row.attempts.at(-1)?.outcome === 'notStarted') {
+      say('a withdrawal disturbs nothing', `${row.owner} never started, and took over from ${before.owner}`)
+    }
     const added = row.attempts.length > before.attempts.length
     const actedAt = added ? row.attempts.at(-1)?.startedAt : row.settlements.at(-1)?.at
     if ((actedAt ?? 0) <= (before.leaseUntil ?? 0) + SKEW_MS) {

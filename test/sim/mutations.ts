@@ -11,7 +11,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'an unfenced finish: a conflict with another owner is written over',
     file: 'src/run/write.ts',
-    from: "if (found.owner !== row.owner) return { kind: 'lost', found }",
+    from: "if (found.owner !== (runId ?? row.owner)) return { kind: 'lost', found }",
     to: '',
   },
   {
@@ -28,9 +28,9 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'the owner trusts its lease to the end, without the skew',
-    file: 'src/run/lease.ts',
-    from: 'terms.leaseMs - terms.skewMs - ageMs(',
-    to: 'terms.leaseMs - ageMs(',
+    file: 'src/run/write.ts',
+    from: 'return leaseMs - skewMs - killAfterMs',
+    to: 'return leaseMs - killAfterMs',
   },
   {
     name: 'an ambiguous write taken for a duplicate: the conflict with its own write is lost',
@@ -59,14 +59,20 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'giving up by a read: no row found counts as withdrawn',
     file: 'src/run/claim.ts',
-    from: 'const written = await writeAsOwner(base, (ground, stamp) => withdrawn(ground, claim, stamp), io, options)',
+    from: 'const written = await writeAsOwner<Row | null>(base, change, io, { ...options, runId })',
     to: 'const written = await untilAnswered(() => io.store.get({ task: claim.task, slot: claim.window.slot }, options), io, options)',
   },
   {
     name: 'a claim that is given up is not withdrawn where it landed',
     file: 'src/core/transition.ts',
-    from: 'const landed = found !== null && found.owner === claim.runId\n  if (landed)',
-    to: 'const landed = found !== null && found.owner === claim.runId\n  if (landed) return written(found, stamp)\n  if (landed)',
+    from: 'return found.owner === claim.runId ? finished(found, notStarted, stamp) : written(found, stamp)',
+    to: 'return written(found, stamp)',
+  },
+  {
+    name: 'a withdrawal takes a running row over',
+    file: 'src/core/transition.ts',
+    from: 'return found.owner === claim.runId ? finished(found, notStarted, stamp) : written(found, stamp)',
+    to: 'if (found.owner === claim.runId) return finished(found, notStarted, stamp)\n  return { ...finished(claimed(found, claim, stamp, 0), notStarted, stamp), version: found.version + 1 }',
   },
   {
     name: 'the work starts before the claim is confirmed',
@@ -77,7 +83,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a lease that another run took over does not stop the work',
     file: 'src/run/lease.ts',
-    from: "if (written.kind === 'lost') return { cause: 'taken', killInMs: terms.killAfterMs }",
+    from: "if (written.kind === 'lost') return { cause: written.found === null ? 'deleted' : 'taken', killInMs }",
     to: "if (written.kind === 'lost') return null",
   },
   {
@@ -142,9 +148,9 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a stop in the wait for a retry is not heard',
-    file: 'src/run/execute.ts',
-    from: 'if (!halt.aborted) {\n      io.tell',
-    to: 'if (!lease.lost.aborted) {\n      io.tell',
+    file: 'src/run/held.ts',
+    from: 'while (!halt.aborted) {\n    if (lease.ageMs() < oldestMs)',
+    to: 'while (!lease.lost.aborted) {\n    if (lease.ageMs() < oldestMs)',
   },
   {
     name: 'the turn is free as soon as its holder is not the newest run of the slot',

@@ -23,6 +23,10 @@ export interface HostOptions {
   readonly settings?: RunSettings
   /** Called with each wait of the host, before it begins: a way to act at that very moment. */
   readonly onWait?: (ms: number) => void
+  /** How far its clocks have moved on while it was blocked, in milliseconds. */
+  readonly blockedMs?: () => number
+  /** Called with each event of its log. */
+  readonly onEvent?: (event: RunEvent) => void
   /** Told to stop before it began. */
   readonly stopped?: boolean
   readonly force?: { readonly by: string; readonly reason: string }
@@ -57,8 +61,10 @@ export function world() {
     const terms = readTerms(options.settings ?? {})
     const slot = slotOfDay(options.day ?? 0)
     const hostClock = time.clock(options.time)
+    const { blockedMs = () => 0 } = options
     const clock: Clock = {
-      ...hostClock,
+      now: () => hostClock.now() + blockedMs(),
+      monotonicMs: () => hostClock.monotonicMs() + blockedMs(),
       wait(ms, signal) {
         options.onWait?.(ms)
         return hostClock.wait(ms, signal)
@@ -92,7 +98,10 @@ export function world() {
       stop: stop.signal,
       seen: options.seen ?? seenSchedules(clock),
       findSurvivor: () => options.survivor ?? null,
-      tell: (event) => events.push(event),
+      tell(event) {
+        events.push(event)
+        options.onEvent?.(event)
+      },
     }
     const result = execute(
       request,

@@ -1,0 +1,158 @@
+import { describe, expect, test } from 'vitest'
+import { readTerms } from '../../src/run/terms.ts'
+import type { Call, Fate } from '../support/faulty-store.ts'
+import { failsAfter, isClaim, isRenewal, works, world } from '../support/world.ts'
+
+const MINUTE_MS = 60_000
+const ANSWERED: Fate = { kind: 'answered', afterMs: 5 }
+const HOUR_MS = 60 * MINUTE_MS
+const { leaseMs, skewMs, killAfterMs, heartbeatMs } = readTerms({})
+/** At this age of the lease, work that runs is told to stop. */
+const STARTABLE_MS = leaseMs - skewMs - killAfterMs
+
+test('the log says that an attempt has started after it has', async () => {
+  const { time, trigger } = world()
+  let startsAtLog = 0
+  const run = trigger('a', works(1), {
+    onEvent: ({ event }) => {
+      if (event === 'claimed') startsAtLog = run.starts()
+    },
+  })
+  await time.run(run.result)
+  expect(startsAtLog).toBe(1)
+})
+
+describe.each([
+  ['the first attempt', { maxAttempts: 2 }, 1],
+  ['a retry', { maxAttempts: 2, retryDelayMs: 10_000 }, 3],
+  ['a slot that waited for another one', { overlap: 'wait' }, 2],
+] as const)('a host that is blocked between the write and the start of %s', (_, settings, writes) => {
+  /** Blocks the host for `ms` when the lease in force at the start begins: that is the wait for the next heartbeat. */
+  function blocked(ms: number, fateOf: (call: Call, isBlocked: boolean) => Fate = () => ANSWERED) {
+    const { time, ledger, trigger, row } = world()
+    let heartbeats = 0
+    let blockedMs = 0
+    const works: number[] = []
+    const renewalsMs: number[] = []
+    const run = trigger(
+      'a',
+      async (attempt, clock) => {
+        works.push(attempt.number)
+        return writes === 3 && attempt.number === 1
+          ? failsAfter(1)(attempt, clock)
+          : { outcome: 'succeeded', value: '' }
+      },
+      {
+        settings,
+        blockedMs: () => blockedMs,
+        onWait(waitMs) {
+          if (waitMs === heartbeatMs - 5 && ++heartbeats === writes) blockedMs = ms
+        },
+        fateOf(call) {
+          if (blockedMs > 0 && isLeaseWrite(call)) renewalsMs.push(time.now())
+          return fateOf(call, blockedMs > 0)
+        },
+      },
+    )
+    const isBlocked = () => blockedMs > 0
+    return { time, ledger, trigger, row, run, works, renewalsMs, isBlocked }
+  }
+
+  const isLeaseWrite = (call: Call) => call.verb === 'put' && call.row.state === 'PENDING'
+  const last = writes === 3 ? 2 : 1
+
+  test('the lease is renewed before the start', async () => {
+    const { time, run, works, renewalsMs } = blocked(20 * MINUTE_MS)
+    expect(await time.run(run.result)).toMatchObject({ status: 'completed', attempt: last })
+    expect(works).toHaveLength(last)
+    expect(renewalsMs).toHaveLength(1)
+  })
+
+  test('nothing starts where another run has taken the slot over meanwhile', async () => {
+    const { time, trigger, row, run, works, isBlocked } = blocked(20 * MINUTE_MS, (call, isBlocked) =>
+      isBlocked && isLeaseWrite(call) ? { kind: 'answered', afterMs: 2_000 } : ANSWERED,
+    )
+    const contender = (async () => {
+      while (!isBlocked()) await time.clock().wait(100)
+      const force = { by: 'ada', reason: 'it hangs' }
+      return trigger('b', failsAfter(HOUR_MS), { blockedMs: () => 20 * MINUTE_MS, force }).result
+    })()
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'notStarted', recorded: false })
+    expect(works).toHaveLength(last - 1)
+    await time.run(contender)
+    expect((await row()).attempts.at(-1)).toMatchObject({ runId: 'b', outcome: 'failed' })
+  })
+
+  test('a renewal that is not answered does not prevent a start that is safe without it', async () => {
+    const { time, row, run, works, renewalsMs } = blocked(STARTABLE_MS / 2, (call, isBlocked) =>
+      isBlocked && isLeaseWrite(call) ? { kind: 'dropped' } : ANSWERED,
+    )
+    const startMs = time.now()
+    expect(await time.run(run.result)).toMatchObject({ status: 'completed', attempt: last })
+    expect(works).toHaveLength(last)
+    expect(renewalsMs.length).toBeGreaterThan(0)
+    expect(time.now() - startMs).toBeLessThan(STARTABLE_MS / 2 + MINUTE_MS)
+    expect(await row()).toMatchObject({ state: 'COMPLETED' })
+  })
+
+  test('nothing starts where the lease is too old and its renewal is not answered', async () => {
+    const { time, run, works } = blocked(STARTABLE_MS, (call, isBlocked) =>
+      isBlocked && call.verb === 'put' ? { kind: 'dropped' } : ANSWERED,
+    )
+    const result = await time.run(run.result.catch((error: { kind: string }) => ({ thrown: error.kind })))
+    // A retry that does not start leaves the run with the end of the attempt before.
+    expect(result).toMatchObject(writes === 3 ? { status: 'failed', exitCode: 3 } : { thrown: 'unreachable' })
+    expect(works).toHaveLength(last - 1)
+    expect(run.events.at(-1)).toMatchObject(
+      writes === 3 ? { event: 'ended', finish: 'unanswered' } : { event: 'withdrawn', certain: false },
+    )
+  })
+})
+
+test('a claim that was answered late is started also where its renewal is not answered, and is then renewed at once', async () => {
+  const { time, trigger, row } = world()
+  const startMs = time.now()
+  let workMs = 0
+  const renewalsMs: number[] = []
+  const run = trigger(
+    'a',
+    async (attempt, clock) => {
+      workMs = time.now()
+      return works(5 * MINUTE_MS)(attempt, clock)
+    },
+    {
+      settings: { maxAttempts: 2, ledgerTimeoutMs: 15 * MINUTE_MS },
+      fateOf(call) {
+        if (isClaim(call)) return { kind: 'answeredLate', afterMs: 2 * MINUTE_MS }
+        if (workMs > 0 && isRenewal(call)) renewalsMs.push(time.now())
+        return { kind: workMs === 0 && isRenewal(call) ? 'dropped' : 'answered', afterMs: 5 }
+      },
+    },
+  )
+  expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
+  expect(workMs - startMs).toBeGreaterThan(2 * MINUTE_MS)
+  expect(workMs - startMs).toBeLessThan(5 * MINUTE_MS)
+  expect(renewalsMs[0]).toBe(workMs)
+  expect(await row()).toMatchObject({ state: 'COMPLETED' })
+})
+
+test('work that starts under an old lease is stopped in time, counted from before that lease was asked for', async () => {
+  const { time, trigger } = world()
+  const startMs = time.now()
+  let stoppedMs = 0
+  const run = trigger(
+    'a',
+    async ({ lost }, clock) => {
+      await clock.wait(HOUR_MS, lost)
+      stoppedMs = time.now()
+      return { outcome: 'leaseLost' }
+    },
+    {
+      settings: { maxAttempts: 2, ledgerTimeoutMs: 15 * MINUTE_MS },
+      fateOf: (call) => (isClaim(call) ? { kind: 'answeredLate', afterMs: 2 * MINUTE_MS } : { kind: 'dropped' }),
+    },
+  )
+  expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost' })
+  expect(run.starts()).toBe(1)
+  expect(stoppedMs - startMs).toBe(STARTABLE_MS)
+})
