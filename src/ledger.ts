@@ -122,7 +122,9 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
     }
     const { overlap, retentionMs } = terms
     const phase = overlap === 'allow' ? {} : ({ phase: 'waiting' } as const)
-    const request = { ...context, zoneData: zoneData(), objection: read.objection, retentionMs, ...phase }
+    // `commandWork` puts it into the environment of a batch.
+    const insideOf = process.env['CRONLEDGER_RUN_ID']
+    const request = { ...context, zoneData: zoneData(), objection: read.objection, retentionMs, insideOf, ...phase }
     const result = await execute(request, work, terms, io).catch(tellWhy)
     const { slot, end } = read.window
     return {

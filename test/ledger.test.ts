@@ -56,6 +56,18 @@ describe('run', () => {
     await ledger.close()
   })
 
+  test('in the batch of a run of the same slot: a usage error', async () => {
+    const ledger = newLedger()
+    const outer = await ledger.run(NIGHT, async ({ runId }) => {
+      process.env['CRONLEDGER_RUN_ID'] = runId
+      const inner = ledger.run(NIGHT, () => expect.fail('it was started'))
+      await expect(inner).rejects.toMatchObject({ kind: 'usage', message: expect.stringContaining(runId) })
+    })
+    delete process.env['CRONLEDGER_RUN_ID']
+    expect(outer).toMatchObject({ status: 'completed' })
+    await ledger.close()
+  })
+
   test('a ledger that could not be opened is opened by a later call', async () => {
     const path = join(folder, 'later', 'ledger.db')
     const ledger = createLedger({ store: `file:${path}` })

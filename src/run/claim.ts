@@ -25,6 +25,8 @@ export interface ClaimIo extends WriteIo, StopIo {
 /** What a trigger asks for: the claim, and what its event time has against it. */
 export interface ClaimRequest extends Claim {
   readonly objection: Facts['objection']
+  /** Run id of the run that this process is a part of, as its environment says. Left out: of none. */
+  readonly insideOf?: string | undefined
 }
 
 export type Claiming =

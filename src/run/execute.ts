@@ -1,5 +1,5 @@
-import { mayRetry } from '../core/decide.ts'
-import { firstLine, LedgerError } from '../core/errors.ts'
+import { isForeign, mayRetry } from '../core/decide.ts'
+import { firstLine, LedgerError, usageError } from '../core/errors.ts'
 import { keyOf } from '../core/transition.ts'
 import type { Turn } from '../core/turn.ts'
 import type {
@@ -94,6 +94,7 @@ export async function execute<T>(
 ): Promise<RunResult<T>> {
   const io = { ...givenIo, tell: unfailing(givenIo.tell) }
   const claiming = await claimSlot(request, terms, io)
+  checkNotInside(claiming, request)
   switch (claiming.kind) {
     case 'duplicate': {
       const { kind, cause, row } = claiming
@@ -119,6 +120,19 @@ export async function execute<T>(
     case 'claimed':
       return runClaimed(claiming, request, work, terms, io)
   }
+}
+
+/**
+ * Throws a usage error where the slot is taken by the run that this process is a part of. As a duplicate, it would end
+ * well although the batch never ran.
+ */
+function checkNotInside(claiming: Claiming, { insideOf }: ClaimRequest): void {
+  if (claiming.kind !== 'duplicate' && claiming.kind !== 'refused') return
+  const { cause, row } = claiming
+  if (cause !== 'running' || row === null || isForeign(row) || row.owner !== insideOf) return
+  throw usageError(
+    `cronledger was started inside of the run that it would wait for: run ${insideOf} of the same task and slot. Let that run call the batch itself, without cronledger, or give this one a task of its own.`,
+  )
 }
 
 async function runClaimed<T>(

@@ -1,3 +1,4 @@
+import { type LedgerError, usageError } from '../core/errors.ts'
 import { formatInstant } from '../core/instant.ts'
 import { skipped } from '../core/transition.ts'
 import type { Turn } from '../core/turn.ts'
@@ -43,11 +44,18 @@ async function turnOf(row: Row, { request, lease, halt, terms, io }: Held): Prom
   const deadlineMs = io.clock.monotonicMs() + (waits ? terms.overlapTimeoutMs : 0)
   for (;;) {
     const lapses = lease.lapses()
-    const turning = await waitForTurn(row, deadlineMs, terms, io, halt, (holder) =>
-      io.tell({ event: 'waiting', holder }),
-    )
+    const turning = await waitForTurn(row, deadlineMs, terms, io, halt, (holder) => {
+      if (holder.runId === request.insideOf) throw waitsForItself(holder)
+      io.tell({ event: 'waiting', holder })
+    })
     if (turning.kind !== 'mine' || lease.lapses() === lapses || halt.aborted) return turning
   }
+}
+
+function waitsForItself({ slot, runId }: Turn): LedgerError {
+  return usageError(
+    `cronledger was started inside of the run that it would wait for: run ${runId} of slot ${formatInstant(slot)} of the same task. Let that run call the batch itself, without cronledger, or give this one a task of its own.`,
+  )
 }
 
 async function giveWay(holder: Turn, held: Held): Promise<Entering> {

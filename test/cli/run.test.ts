@@ -224,6 +224,23 @@ describe('what the command gets', () => {
   })
 })
 
+describe('a batch whose script calls cronledger again for the same slot', () => {
+  test.each([
+    ['run', (args: string[]) => ['run', ...args]],
+    ['rerun', (args: string[]) => ['rerun', ...args.slice(0, 4), '--slot', '2026-11-23', '--reason', 'again']],
+  ])('64 with what to do, and no duplicate on record: %s', async (_, inner) => {
+    const { run, store, rows } = ledger()
+    const options = ['--schedule', '0 3 * * *', '--event-time', '2026-11-23T03:00:05Z']
+    const script = [process.execPath, MAIN, ...inner(['--store', store, '--task', 'nightly', ...options])]
+    const outer = await run([...script, '--', 'echo', 'ran'])
+    expect(outer).toMatchObject({ code: 64, stdout: '' })
+    const [row] = await rows()
+    const [attempt] = row?.['attempts'] ?? []
+    expect(outer.stderr).toContain(`inside of the run that it would wait for: run ${attempt.runId}`)
+    expect(row).toMatchObject({ state: 'FAILED', rejections: { count: 0 }, attempts: [{ exitCode: 64 }] })
+  })
+})
+
 describe('a command that cannot be started', () => {
   const notExecutable = join(folder, 'not-executable')
   writeFileSync(notExecutable, '#!/bin/sh\n')

@@ -567,6 +567,48 @@ describe('clocks of two hosts 30 s apart', () => {
   }
 })
 
+describe('a run inside of a run of the same slot', () => {
+  for (const force of [undefined, FORCE]) {
+    test(`usage error, not recorded: ${force === undefined ? 'scheduled' : 'forced'}`, async () => {
+      const { time, trigger, row } = world()
+      const outer = trigger('outer', works(MINUTE_MS))
+      await time.run(time.clock().wait(1_000))
+      const inner = trigger('inner', works(1), { insideOf: 'outer', ...(force && { force }) })
+      await expect(time.run(inner.result)).rejects.toMatchObject({
+        kind: 'usage',
+        message: expect.stringMatching(
+          /started inside of the run that it would wait for: run outer .* call the batch itself/,
+        ),
+      })
+      expect(inner.starts()).toBe(0)
+      expect(await time.run(outer.result)).toMatchObject({ status: 'completed' })
+      expect((await row()).rejections.count).toBe(0)
+    })
+  }
+
+  test('after that run has ended, or inside of another run: a duplicate', async () => {
+    const { time, trigger } = world()
+    const outer = trigger('outer', works(MINUTE_MS))
+    await time.run(time.clock().wait(1_000))
+    const other = trigger('b', works(1), { insideOf: 'another' })
+    expect(await time.run(other.result)).toMatchObject({ status: 'duplicate', cause: 'running' })
+    await time.run(outer.result)
+    const late = trigger('c', works(1), { insideOf: 'outer' })
+    expect(await time.run(late.result)).toMatchObject({ status: 'duplicate', cause: 'completed' })
+  })
+
+  test('a run that would wait for a neighbouring slot whose run it is a part of: usage error at once, and the slot is free', async () => {
+    const { time, trigger, row } = world()
+    const settings = { overlap: 'wait' } as const
+    const outer = trigger('outer', works(HOUR_MS), { settings })
+    await time.run(time.clock().wait(1_000))
+    const inner = trigger('inner', works(1), { day: 1, settings, insideOf: 'outer' })
+    await expect(time.run(inner.result)).rejects.toMatchObject({ kind: 'usage' })
+    expect(await row(1)).toMatchObject({ leaseUntil: null, attempts: [{ outcome: 'notStarted' }] })
+    await time.run(outer.result)
+  })
+})
+
 describe('two forces at once', () => {
   test('one starts', async () => {
     const { time, trigger, row } = world()

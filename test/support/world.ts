@@ -27,6 +27,8 @@ export interface HostOptions {
   readonly blockedMs?: () => number
   /** Called with each event of its log. */
   readonly onEvent?: (event: RunEvent) => void
+  /** Run id in the environment of its process. */
+  readonly insideOf?: string
   /** Told to stop before it began. */
   readonly stopped?: boolean
   readonly force?: { readonly by: string; readonly reason: string }
@@ -88,6 +90,7 @@ export function world() {
       place: { host: `host-of-${runId}` },
       objection: null,
       retentionMs: terms.retentionMs,
+      insideOf: options.insideOf,
       ...(terms.overlap !== 'allow' && { phase: 'waiting' }),
     }
     const io: RunIo = {
