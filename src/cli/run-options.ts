@@ -76,7 +76,7 @@ export const RUN_OPTIONS = {
     value: 'stop|continue',
     choices: ['stop', 'continue'],
     otherwise: 'continue; with --max-attempts above 1, or --overlap skip or wait, stop',
-    help: 'When the lease cannot be renewed in time',
+    help: 'When the lease cannot be renewed in time; continue is refused where the default is stop',
   },
   'ledger-timeout': numberOption('ledgerTimeoutMs', 'How long the claim may take'),
   'finish-timeout': numberOption(

@@ -74,6 +74,7 @@ export function readTerms(settings: RunSettings): RunTerms & TriggerTerms {
   checkRetries(numbers, settings, overlap)
   // Where others may act on a lease that ran out, the work must not outlive it.
   const alone = numbers.maxAttempts === 1 && overlap === 'allow'
+  if (settings.onLeaseLost === 'continue') checkAlone(numbers, overlap)
   return {
     ...numbers,
     // A short lease shortens the default with it.
@@ -109,6 +110,20 @@ function checkRetries({ maxAttempts, retryDelayMs }: Numbers, settings: RunSetti
   }
   if (settings.overlapTimeoutMs !== undefined && overlap !== 'wait') {
     throw usageError(`overlap-timeout is given, but overlap is ${overlap}; only wait has a timeout`)
+  }
+}
+
+/** A batch that goes on without its lease would run beside the run that took it over. */
+function checkAlone({ maxAttempts }: Numbers, overlap: string): void {
+  if (maxAttempts > 1) {
+    throw usageError(
+      `on-lease-lost is continue, but max-attempts is ${maxAttempts}: another run may take the slot over. Leave on-lease-lost out, or set max-attempts to 1.`,
+    )
+  }
+  if (overlap !== 'allow') {
+    throw usageError(
+      `on-lease-lost is continue, but overlap is ${overlap}: another slot may start when the lease has run out. Leave on-lease-lost out, or set overlap to allow.`,
+    )
   }
 }
 

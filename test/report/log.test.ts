@@ -126,4 +126,7 @@ test('quiet keeps what a person is needed for', () => {
   } as const
   expect(logLine(duplicate, CONTEXT, 'quiet', NOW)).toBe(null)
   expect(logLine({ event: 'lease-lost', cause: 'taken' }, CONTEXT, 'quiet', NOW)).toMatch(/another run took/)
+  expect(logLine({ event: 'lease-lost', cause: 'deleted' }, CONTEXT, 'quiet', NOW)).toMatch(
+    /row of the slot was deleted/,
+  )
 })

@@ -234,7 +234,8 @@ describe('at most one slot of the task runs at a time', () => {
       const { time, trigger } = world()
       const backMs = absence.toMs + 90_000
       const a = trigger('a', works(6 * HOUR_MS), {
-        settings: { ...WAIT, onLeaseLost },
+        settings: WAIT,
+        terms: { onLeaseLost },
         time: { pause: absence },
         fateOf: ({ verb }) => ({
           kind: verb === 'readEntry' && time.now() > absence.fromMs && time.now() < backMs ? 'dropped' : 'answered',
@@ -363,7 +364,8 @@ describe('a lease that ran out while the turn was asked for, or after', () => {
 
   test('by an outage that the run outlives: the same', async () => {
     const { running } = await two((startMs, now) => ({
-      settings: { ...SHORT, onLeaseLost: 'continue' },
+      settings: SHORT,
+      terms: { onLeaseLost: 'continue' },
       fateOf(call) {
         const isOut = now() < startMs + 150_000
         if (call.verb === 'put')

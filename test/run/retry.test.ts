@@ -248,7 +248,8 @@ describe('retries in the same process', () => {
   test('a ledger that is away when the next one is due: the run ends as its last attempt did', async () => {
     const { time, trigger, row } = world()
     const run = trigger('a', worksAt(2), {
-      settings: { ...RETRIES, onLeaseLost: 'continue' },
+      settings: RETRIES,
+      terms: { onLeaseLost: 'continue' },
       fateOf: (call) => ({ kind: begins(2)(call) ? 'dropped' : 'answered' }),
     })
     expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: 1, exitCode: 3, recorded: true })
@@ -278,7 +279,8 @@ describe('retries in the same process', () => {
   test('nor does one that was taken over before its attempt failed, and its log says that the end is lost', async () => {
     const { time, trigger } = world()
     const run = trigger('a', failsAfter(20 * MINUTE_MS), {
-      settings: { ...RETRIES, onLeaseLost: 'continue' },
+      settings: RETRIES,
+      terms: { onLeaseLost: 'continue' },
       fateOf: (call) => ({ kind: isRenewal(call) ? 'dropped' : 'answered' }),
     })
     await time.run(time.clock().wait(15 * MINUTE_MS))
@@ -292,7 +294,8 @@ describe('retries in the same process', () => {
   test('also where the write that begins the next attempt is the first to find that', async () => {
     const { time, trigger } = world()
     const run = trigger('a', worksAt(2), {
-      settings: { ...RETRIES, retryDelayMs: 30 * MINUTE_MS, onLeaseLost: 'continue' },
+      settings: { ...RETRIES, retryDelayMs: 30 * MINUTE_MS },
+      terms: { onLeaseLost: 'continue' },
       fateOf: (call) => ({ kind: isRenewal(call) ? 'dropped' : 'answered' }),
     })
     await time.run(time.clock().wait(15 * MINUTE_MS))

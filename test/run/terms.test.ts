@@ -15,10 +15,20 @@ test('the defaults of the design', () => {
     onLeaseLost: 'continue',
   })
   expect(readTerms({ maxAttempts: 2 }).onLeaseLost).toBe('stop')
-  expect(readTerms({ maxAttempts: 2, onLeaseLost: 'continue' }).onLeaseLost).toBe('continue')
   // With one attempt nobody takes the slot over, but another slot may take the turn.
   expect(readTerms({ overlap: 'skip' }).onLeaseLost).toBe('stop')
   expect(readTerms({ overlap: 'wait' }).onLeaseLost).toBe('stop')
+})
+
+test('on-lease-lost continue cannot be given where another run may start then', () => {
+  for (const settings of [{ maxAttempts: 3 }, { overlap: 'wait' }, { overlap: 'skip' }] as const) {
+    const [[name, value] = []] = Object.entries(settings)
+    expect(() => readTerms({ ...settings, onLeaseLost: 'continue' })).toThrow(
+      `on-lease-lost is continue, but ${optionName(name ?? '')} is ${value}: another`,
+    )
+    expect(readTerms({ ...settings, onLeaseLost: 'stop' }).onLeaseLost).toBe('stop')
+  }
+  expect(readTerms({ overlap: 'allow', maxAttempts: 1, onLeaseLost: 'continue' }).onLeaseLost).toBe('continue')
 })
 
 test('a run tells of what is another one’s business: whatever is not the default', () => {

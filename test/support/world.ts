@@ -3,7 +3,7 @@ import type { Rejection, Row, ScheduleSpec, Settlement, StoredRow, Survivor, Tri
 import type { ClaimRequest } from '../../src/run/claim.ts'
 import type { Clock } from '../../src/run/clock.ts'
 import { execute, type LiveAttempt, type RunResult, type WorkEnd } from '../../src/run/execute.ts'
-import type { RunIo } from '../../src/run/held.ts'
+import type { RunIo, RunTerms } from '../../src/run/held.ts'
 import { type SeenSchedules, seenSchedules } from '../../src/run/register.ts'
 import { type Settling, settle } from '../../src/run/settle.ts'
 import { type RunSettings, readTerms } from '../../src/run/terms.ts'
@@ -27,6 +27,8 @@ export interface HostOptions {
   readonly blockedMs?: () => number
   /** Called with each event of its log. */
   readonly onEvent?: (event: RunEvent) => void
+  /** In place of what the settings say, as where they would refuse the combination. */
+  readonly terms?: Partial<RunTerms>
   /** Run id in the environment of its process. */
   readonly insideOf?: string
   /** Told to stop before it began. */
@@ -60,7 +62,7 @@ export function world() {
     work: (attempt: LiveAttempt, clock: Clock) => Promise<WorkEnd<string>>,
     options: HostOptions = {},
   ): Run {
-    const terms = readTerms(options.settings ?? {})
+    const terms = { ...readTerms(options.settings ?? {}), ...options.terms }
     const slot = slotOfDay(options.day ?? 0)
     const hostClock = time.clock(options.time)
     const { blockedMs = () => 0 } = options
