@@ -46,7 +46,11 @@ const OPTIONS = {
   ...GRACE,
   'dry-run': { kind: 'switch', help: 'Print the slots of the range, and start nothing' },
   'keep-going': { kind: 'switch', help: 'Go on with the next slot of the range after one that failed or was refused' },
-  reason: { kind: 'text', value: 'TEXT', help: 'Why; goes on record with each attempt (required but for --dry-run)' },
+  reason: {
+    kind: 'text',
+    value: 'TEXT',
+    help: 'Why, in at most 800 bytes; goes on record with each attempt (required but for --dry-run)',
+  },
   by: RUN_OPTIONS.by,
   schedule: { kind: 'text', value: 'EXPR', otherwise: REGISTRY, help: 'The schedule that has the slots' },
   timezone: { ...RUN_OPTIONS.timezone, otherwise: `${REGISTRY}; with --schedule, UTC` },

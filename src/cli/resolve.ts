@@ -23,7 +23,7 @@ const OPTIONS = {
     choices: ['completed', 'failed', 'skipped'],
     help: 'What a person says of it',
   },
-  reason: { kind: 'text', value: 'TEXT', required: true, help: 'Why' },
+  reason: { kind: 'text', value: 'TEXT', required: true, help: 'Why, in at most 800 bytes' },
   by: { ...RUN_OPTIONS.by, help: 'Who says so' },
   schedule: { kind: 'text', value: 'EXPR', otherwise: REGISTRY, help: 'The schedule that has the slot' },
   timezone: { ...RUN_OPTIONS.timezone, otherwise: `${REGISTRY}; with --schedule, UTC` },

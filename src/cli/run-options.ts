@@ -54,7 +54,11 @@ export const RUN_OPTIONS = {
     value: 'SLOT',
     help: 'Run this slot whatever became of it: an instant, local time, a date, or latest',
   },
-  reason: { kind: 'text', value: 'TEXT', help: 'Why the slot is forced (required with --force-slot)' },
+  reason: {
+    kind: 'text',
+    value: 'TEXT',
+    help: 'Why the slot is forced, in at most 800 bytes (required with --force-slot)',
+  },
   by: { kind: 'text', value: 'NAME', otherwise: 'the ECS task, or user and host', help: 'Who forces the slot' },
   timeout: {
     kind: 'duration',

@@ -56,7 +56,7 @@ export function decide(
   // Two forces at once are one, also where the first one's attempt was over before the other came to its claim.
   if (!scheduled && hasBegunSince(found, policy.forceAskedAt)) return refuse('newerAttempt')
   if (facts.survivor !== null) return refuse('survivor')
-  if (found.attempts.length >= MAX_ATTEMPTS) return refuse('tooManyAttempts')
+  if (startedAttempts(found) >= MAX_ATTEMPTS) return refuse('tooManyAttempts')
   if (scheduled && countedAttempts(found) >= policy.maxAttempts) {
     return refuse(staleOrFailed(found))
   }
@@ -70,7 +70,7 @@ export function decide(
 export function mayRetry(row: Row, outcome: Outcome, policy: Pick<Policy, 'maxAttempts'> & RetryPolicy): boolean {
   const { maxAttempts, retryDelayMs } = policy
   if (retryDelayMs === null || (outcome !== 'failed' && outcome !== 'timedOut')) return false
-  if (row.attempts.length >= MAX_ATTEMPTS) return false
+  if (startedAttempts(row) >= MAX_ATTEMPTS) return false
   const forced = row.attempts.at(-1)?.trigger.kind === 'forced'
   const own = row.attempts.filter(({ runId }) => runId === row.owner)
   return (forced ? own.length : countedAttempts(row)) < maxAttempts
@@ -141,6 +141,11 @@ export function doneBecause(row: Row): 'completed' | 'skipped' | null {
 /** Attempts that count against `maxAttempts`: made by scheduled triggers, and started. */
 export function countedAttempts(row: Row): number {
   return row.attempts.filter((attempt) => attempt.trigger.kind === 'scheduled' && hasStarted(attempt)).length
+}
+
+/** Attempts whose work was started, by any trigger. */
+export function startedAttempts({ attempts }: Pick<Row, 'attempts'>): number {
+  return attempts.filter(hasStarted).length
 }
 
 function hasBegunSince(row: Row, askedAt = Number.POSITIVE_INFINITY): boolean {

@@ -1,17 +1,31 @@
 import { usageError } from './errors.ts'
 
-/** A reason is a sentence, and a row should stay small: 1 KB holds both. */
-const MAX_REASON_LENGTH = 500
-/** An ECS task's ARN has about 110. */
-const MAX_PERSON_LENGTH = 200
+// In bytes of UTF-8, because the stores count bytes. With 100 attempts and 100 resolutions that all have the longest
+// texts, a row must stay below DynamoDB's 400 KB.
+
+/** Enough for a few sentences, in any script. */
+const MAX_REASON_BYTES = 800
+/** The ARN of an ECS task has about 110. */
+export const MAX_PERSON_BYTES = 200
 
 /** Throws a usage error unless a person's act on a slot says who and why, briefly. */
 export function checkPerson({ by, reason }: { readonly by: string; readonly reason: string }): void {
   for (const [what, text, most] of [
-    ['reason', reason, MAX_REASON_LENGTH],
-    ['name (by)', by, MAX_PERSON_LENGTH],
+    ['reason', reason, MAX_REASON_BYTES],
+    ['name (by)', by, MAX_PERSON_BYTES],
   ] as const) {
     if (text.trim() === '') throw usageError(`a ${what} is needed: it goes on record with the slot`)
-    if (text.length > most) throw usageError(`the ${what} has ${text.length} characters; allowed are ${most}`)
+    const bytes = bytesOf(text)
+    if (bytes > most) throw usageError(`the ${what} has ${bytes} bytes in UTF-8; allowed are ${most}`)
   }
+}
+
+/** The length of a text in UTF-8. */
+export function bytesOf(text: string): number {
+  let bytes = 0
+  for (const character of text) {
+    const code = character.codePointAt(0) ?? 0
+    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4
+  }
+  return bytes
 }

@@ -1,3 +1,4 @@
+import { startedAttempts } from './decide.ts'
 import {
   defined,
   type Fields,
@@ -12,7 +13,7 @@ import {
   text,
 } from './fields.ts'
 import { formatInstant, parseInstant } from './instant.ts'
-import { MAX_ATTEMPTS } from './policy.ts'
+import { MAX_ATTEMPTS, MAX_UNSTARTED } from './policy.ts'
 import { type Notes, refusalsIn } from './rejections.ts'
 import type {
   Attempt,
@@ -63,6 +64,7 @@ export const OWNER_FIELDS = [
   'anchor',
   'zoneData',
   'attempts',
+  'unlistedAttempts',
   'leaseUntil',
   'settlements',
   'expiresAt',
@@ -88,6 +90,7 @@ export function encodeRow(row: Row): StoredDocument {
     zoneData: row.zoneData,
     attempts: row.attempts.map(encodeAttempt),
     ...defined({
+      unlistedAttempts: row.unlistedAttempts === 0 ? null : row.unlistedAttempts,
       windowEnd: encodeOptional(row.windowEnd),
       leaseUntil: encodeOptional(row.leaseUntil),
       settlements: row.settlements.length === 0 ? null : row.settlements.map(encodeSettlement),
@@ -124,6 +127,7 @@ export function decodeRow(stored: unknown): StoredRow {
     schedule: decodeSchedule(fields),
     zoneData: text(fields, 'zoneData'),
     attempts: list(fields, 'attempts', decodeAttempt),
+    unlistedAttempts: optional(fields, 'unlistedAttempts', integer) ?? 0,
     leaseUntil: optional(fields, 'leaseUntil', instant) ?? null,
     settlements: list(fields, 'settlements', decodeSettlement),
     expiresAt: expiresAt === undefined ? null : expiresAt * 1000,
@@ -308,8 +312,12 @@ function objectionTo(row: Row): string | null {
   if ([row.task, row.writeId, row.owner].includes('')) return 'no task, write id or owner'
   if (row.windowEnd !== null && row.windowEnd <= row.slot) return 'its window ends before it starts'
   if (row.expiresAt !== null && Math.abs(row.expiresAt) > LAST_INSTANT) return 'an expiry that is no date'
-  if (attempts.length > MAX_ATTEMPTS) return `${attempts.length} attempts`
-  if (attempts.some(({ number }, index) => number !== index + 1)) return 'attempts out of order'
+  if (startedAttempts(row) > MAX_ATTEMPTS) return `${startedAttempts(row)} attempts that started`
+  if (attempts.length > MAX_ATTEMPTS + MAX_UNSTARTED) return `${attempts.length} attempts`
+  if (attempts.some(({ number }, index) => number <= (attempts[index - 1]?.number ?? 0))) return 'attempts out of order'
+  // Each number was given once: to an attempt that is listed, or to one that is counted only.
+  if (row.unlistedAttempts < 0 || (last?.number ?? 0) !== attempts.length + row.unlistedAttempts)
+    return `attempt ${last?.number}, with ${attempts.length} attempts listed and ${row.unlistedAttempts} not`
   if (attempts.some(({ outcome, endedAt }) => outcome === undefined && endedAt !== undefined))
     return 'an end, no outcome'
   if (attempts.some(({ outcome, phase }) => outcome !== undefined && phase !== undefined)) return 'an outcome of a wait'

@@ -1,3 +1,4 @@
+import { MAX_UNSTARTED } from './policy.ts'
 import { NO_REJECTIONS } from './rejections.ts'
 import type {
   Attempt,
@@ -41,9 +42,8 @@ export const keyOf = ({ task, slot }: Key): Key => ({ task, slot })
 
 /** The row with a new attempt of this run under way; a stale attempt before it is abandoned. */
 export function claimed(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: number): Row {
-  const attempts = (base?.attempts ?? []).map(abandoned)
   const attempt: Attempt = {
-    number: attempts.length + 1,
+    number: attemptCount(base) + 1,
     runId: claim.runId,
     trigger: claim.trigger,
     ...claim.place,
@@ -61,7 +61,7 @@ export function claimed(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: n
     owner: claim.runId,
     schedule: claim.schedule,
     zoneData: claim.zoneData,
-    attempts: [...attempts, attempt],
+    ...listed(base, [...(base?.attempts ?? []).map(abandoned), attempt]),
     leaseUntil: stamp.now + leaseMs,
     settlements: base?.settlements ?? [],
     expiresAt: expiryOf(base, claim, stamp.now),
@@ -95,7 +95,7 @@ export function retried(row: Row, ending: Ending, stamp: Stamp, leaseMs: number)
   const attempts = withLast(row.attempts, (attempt) => closed(attempt, ending, stamp.now))
   const { runId, trigger, host, ecsTask } = row.attempts.at(-1) as Attempt
   const next: Attempt = {
-    number: attempts.length + 1,
+    number: attemptCount(row) + 1,
     runId,
     trigger,
     host,
@@ -103,7 +103,7 @@ export function retried(row: Row, ending: Ending, stamp: Stamp, leaseMs: number)
     phase: 'waiting',
     startedAt: stamp.now,
   }
-  return { ...written(row, stamp), attempts: [...attempts, next], leaseUntil: stamp.now + leaseMs }
+  return { ...written(row, stamp), ...listed(row, [...attempts, next]), leaseUntil: stamp.now + leaseMs }
 }
 
 /** The row after its waiting attempt gave way to another slot of the task, for good: later triggers are duplicates. */
@@ -115,7 +115,7 @@ export function skipped(row: Row, reason: string, stamp: Stamp): Row {
     at: stamp.now,
     by: 'cronledger',
     reason,
-    afterAttempt: row.attempts.length,
+    afterAttempt: attemptCount(row),
   }
   const settlements = [...row.settlements, settlement]
   return finished({ ...row, settlements }, { outcome: 'notStarted' }, stamp)
@@ -162,7 +162,7 @@ export interface Word extends Pick<Settlement, 'state' | 'by' | 'reason'> {
 export function settled(found: Row | null, word: Word, stamp: Stamp): Row {
   const attempts = (found?.attempts ?? []).map(abandoned)
   const { state, by, reason } = word
-  const settlement: Settlement = { state, at: stamp.now, by, reason, afterAttempt: attempts.length }
+  const settlement: Settlement = { state, at: stamp.now, by, reason, afterAttempt: attemptCount(found) }
   return {
     schemaVersion: SCHEMA_VERSION,
     task: word.task,
@@ -175,10 +175,29 @@ export function settled(found: Row | null, word: Word, stamp: Stamp): Row {
     schedule: found?.schedule ?? word.schedule,
     zoneData: found?.zoneData ?? word.zoneData,
     attempts,
+    unlistedAttempts: found?.unlistedAttempts ?? 0,
     leaseUntil: null,
     settlements: [...(found?.settlements ?? []), settlement],
     expiresAt: found?.expiresAt ?? null,
     rejections: found?.rejections ?? NO_REJECTIONS,
+  }
+}
+
+/** How many attempts were ever made: the number of the latest one, since numbers are never reused. */
+export function attemptCount(row: Row | null): number {
+  return row?.attempts.at(-1)?.number ?? 0
+}
+
+/**
+ * The attempts as a row keeps them. Of those that never started, only the latest are listed, so that any number of claims
+ * that were given up leaves room for the attempts that matter.
+ */
+function listed(base: Row | null, attempts: readonly Attempt[]): Pick<Row, 'attempts' | 'unlistedAttempts'> {
+  const unstarted = attempts.filter(({ outcome }) => outcome === 'notStarted')
+  const unlisted = new Set(unstarted.slice(0, Math.max(0, unstarted.length - MAX_UNSTARTED)))
+  return {
+    attempts: attempts.filter((attempt) => !unlisted.has(attempt)),
+    unlistedAttempts: (base?.unlistedAttempts ?? 0) + unlisted.size,
   }
 }
 

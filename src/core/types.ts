@@ -95,7 +95,7 @@ export interface Settlement {
   readonly at: Instant
   readonly by: string
   readonly reason: string
-  /** How many attempts there were then: tells what came later, where clocks cannot. */
+  /** Number of the latest attempt then, 0 where there was none: tells what came later, where clocks cannot. */
   readonly afterAttempt: number
 }
 
@@ -152,7 +152,10 @@ export interface Row extends Key {
   readonly schedule: ScheduleSpec
   /** Version of the IANA zone data that gave the slot. */
   readonly zoneData: string
+  /** Oldest first. All that started, and the latest of those that never did. */
   readonly attempts: readonly Attempt[]
+  /** How many attempts that never started are counted here, and not listed any more. */
+  readonly unlistedAttempts: number
   /** How long PENDING is trusted, by the owner's clock; null when nothing runs. */
   readonly leaseUntil: Instant | null
   readonly settlements: readonly Settlement[]

@@ -1,4 +1,5 @@
 import { isForeign } from '../core/decide.ts'
+import { attemptCount } from '../core/transition.ts'
 import type { Instant, Row } from '../core/types.ts'
 import { durationMsOf } from '../report/row.ts'
 import { elapsed } from '../report/text.ts'
@@ -60,7 +61,7 @@ export function HistoryRow({ record, clock, href, id, now }: HistoryRowProps) {
       <td>
         <Badge mark={mark} />
       </td>
-      <td class="number">{own?.attempts.length ?? ''}</td>
+      <td class="number">{own === null ? '' : attemptCount(own)}</td>
       <td class="number">{durationText(own && latenessMsOf(own))}</td>
       <td class="number">{durationText(own && durationMsOf(own, mark === 'running' ? now : null))}</td>
       <td>{rejectedText(row)}</td>

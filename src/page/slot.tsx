@@ -1,4 +1,5 @@
 import { isForeign } from '../core/decide.ts'
+import { attemptCount } from '../core/transition.ts'
 import type { Instant, Row } from '../core/types.ts'
 import { slotFacts, slotTimeline } from '../report/show.ts'
 import { elapsed, printable } from '../report/text.ts'
@@ -65,7 +66,7 @@ export function SlotDetail({ model, level, live }: DetailProps) {
   const latenessMs = own && latenessMsOf(own)
   const isLate = latenessMs !== null && latenessMs > lateAfterMs
   // A report has thousands of slots of which there is nothing more to say.
-  const isPlain = !live && mark === 'completed' && own?.attempts.length === 1 && own.rejections.count === 0
+  const isPlain = !live && mark === 'completed' && own !== null && attemptCount(own) === 1 && own.rejections.count === 0
   return (
     <>
       <Heading level={level}>

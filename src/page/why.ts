@@ -1,4 +1,5 @@
 import { countedAttempts, doneBecause, isForeign, successOf } from '../core/decide.ts'
+import { attemptCount } from '../core/transition.ts'
 import type { Attempt, Instant, Row, Settlement } from '../core/types.ts'
 import { endingText } from '../report/phrases.ts'
 import { elapsed } from '../report/text.ts'
@@ -42,7 +43,7 @@ export function whyText({ slot, row, mark }: MarkedSlot, now: Instant, clock: Wa
 function lastText(row: Row, clock: WallClock): string {
   const attempt = row.attempts.at(-1)
   const settlement = row.settlements.at(-1)
-  if (settlement !== undefined && settlement.afterAttempt >= row.attempts.length) return wordText(settlement, clock)
+  if (settlement !== undefined && settlement.afterAttempt >= attemptCount(row)) return wordText(settlement, clock)
   return attempt === undefined ? 'It has no attempt' : attemptText(attempt)
 }
 

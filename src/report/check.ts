@@ -1,5 +1,6 @@
 import { formatInstant } from '../core/instant.ts'
 import type { TaskFinding } from '../core/missed.ts'
+import { attemptCount } from '../core/transition.ts'
 import type { Attempt, Instant } from '../core/types.ts'
 import { localTimeIn } from './local.ts'
 import type { LogObject } from './log.ts'
@@ -28,7 +29,7 @@ export function findingJson(found: TaskFinding): Record<string, unknown> {
     task,
     slot: formatInstant(slot),
     zone: schedule.zone,
-    ...(found.kind === 'missed' ? {} : { state: found.row.state, attempts: found.row.attempts.length }),
+    ...(found.kind === 'missed' ? {} : { state: found.row.state, attempts: attemptCount(found.row) }),
   }
 }
 

@@ -2,6 +2,7 @@ import { stringify } from 'csv-stringify/sync'
 import { isForeign } from '../core/decide.ts'
 import { formatInstant } from '../core/instant.ts'
 import { isMissed } from '../core/missed.ts'
+import { attemptCount } from '../core/transition.ts'
 import type { Instant, Row } from '../core/types.ts'
 import { durationMsOf, type HistoryItem, stateOf } from './row.ts'
 import { printable } from './text.ts'
@@ -43,7 +44,7 @@ function ownCells(row: Row, state: string, now: Instant): Cell[] {
     state,
     row.schedule.expression,
     row.schedule.zone,
-    row.attempts.length,
+    attemptCount(row),
     instantText(attempt?.startedAt),
     instantText(attempt?.endedAt),
     durationMsOf(row, state === 'PENDING' ? now : null),

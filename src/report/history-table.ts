@@ -1,6 +1,7 @@
 import { isForeign } from '../core/decide.ts'
 import { formatInstant } from '../core/instant.ts'
 import { isMissed } from '../core/missed.ts'
+import { attemptCount } from '../core/transition.ts'
 import type { Instant, Row } from '../core/types.ts'
 import { localTime } from './local.ts'
 import { durationMsOf, type HistoryItem, stateOf } from './row.ts'
@@ -31,7 +32,7 @@ const CELLS: Cells = {
   },
   ZONE: zoneOf,
   STATE: (item, { now, skewMs }) => stateOf(item, now, skewMs),
-  ATTEMPTS: ofOwn(({ attempts }) => String(attempts.length)),
+  ATTEMPTS: ofOwn((row) => String(attemptCount(row))),
   DURATION: ofOwn((row, { now, skewMs }) => {
     const ms = durationMsOf(row, stateOf(row, now, skewMs) === 'PENDING' ? now : null)
     return ms === null ? '-' : elapsed(ms)

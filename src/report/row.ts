@@ -21,8 +21,21 @@ export function stateOf(row: HistoryItem, now: Instant, skewMs: number): string 
  */
 export function rowJson(row: StoredRow, now: Instant, skewMs: number): Record<string, unknown> {
   if (isForeign(row)) return { schemaVersion: row.schemaVersion, task: row.task, slot: formatInstant(row.slot) }
-  const { task, slot, windowEnd, state, version, owner, schedule, zone, anchor, zoneData, attempts, settlements } =
-    encodeRow(row)
+  const {
+    task,
+    slot,
+    windowEnd,
+    state,
+    version,
+    owner,
+    schedule,
+    zone,
+    anchor,
+    zoneData,
+    attempts,
+    unlistedAttempts,
+    settlements,
+  } = encodeRow(row)
   const { count, refused, first, latest } = row.rejections
   return {
     schemaVersion: row.schemaVersion,
@@ -36,6 +49,7 @@ export function rowJson(row: StoredRow, now: Instant, skewMs: number): Record<st
     anchor: anchor ?? null,
     zoneData,
     attempts,
+    unlistedAttempts: unlistedAttempts ?? 0,
     rejections: {
       count,
       refused,

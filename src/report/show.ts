@@ -1,5 +1,6 @@
 import { isForeign } from '../core/decide.ts'
 import { formatInstant } from '../core/instant.ts'
+import { attemptCount } from '../core/transition.ts'
 import type { Attempt, Instant, Place, Rejection, Row, Settlement, StoredRow, Trigger } from '../core/types.ts'
 import { localTimeIn } from './local.ts'
 import { endingText, scheduleText } from './phrases.ts'
@@ -25,7 +26,7 @@ function titleOf({ task, slot }: StoredRow): string {
 
 /** What is known of a slot, by name. Texts are not yet safe on a terminal. */
 export function slotFacts(row: Row, now: Instant, skewMs: number): Readonly<Record<string, string>> {
-  const { slot, windowEnd, schedule, rejections } = row
+  const { slot, windowEnd, schedule, rejections, unlistedAttempts } = row
   const { count, refused } = rejections
   const rejected = refused === 0 ? String(count) : `${count} (${refused} refused)`
   const end = windowEnd === null ? 'open: the schedule has no later slot' : `to ${formatInstant(windowEnd)}`
@@ -36,7 +37,10 @@ export function slotFacts(row: Row, now: Instant, skewMs: number): Readonly<Reco
     window: `${formatInstant(slot)} ${end}`,
     'local time': `${localTimeIn(slot, schedule.zone)}${localEnd}`,
     schedule: `${scheduleText(schedule)}, with zone data ${row.zoneData}`,
-    attempts: String(row.attempts.length),
+    attempts:
+      unlistedAttempts === 0
+        ? String(attemptCount(row))
+        : `${attemptCount(row)}, of which ${unlistedAttempts} never started and are not listed`,
     rejected: left === 0 ? rejected : `${rejected}, of which ${left} were counted and not kept`,
     ...(row.leaseUntil === null ? {} : { lease: `until ${formatInstant(row.leaseUntil)}` }),
     ...(row.expiresAt === null ? {} : { expires: formatInstant(row.expiresAt) }),

@@ -27,7 +27,7 @@ export async function waitForRetry(ended: Ended, retry: number, held: Held): Pro
     return { kind: 'none', recorded: false }
   }
   const delayMs = delayBeforeRetryMs(terms, retry)
-  if (!halt.aborted) io.tell({ event: 'retry', attempt: ended.attempt.number + 1, delayMs })
+  if (!halt.aborted) io.tell({ event: 'retry', attempt: (written.row.attempts.at(-1) as Attempt).number, delayMs })
   await io.clock.wait(delayMs, halt)
   if (halt.aborted) return { kind: 'next', row: written.row }
   const begun = await begin(held, terms.finishTimeoutMs)

@@ -1,6 +1,6 @@
 import { type LedgerError, usageError } from '../core/errors.ts'
 import { formatInstant } from '../core/instant.ts'
-import { skipped } from '../core/transition.ts'
+import { attemptCount, skipped } from '../core/transition.ts'
 import type { Turn } from '../core/turn.ts'
 import type { Row } from '../core/types.ts'
 import { finishAttempt } from './finish.ts'
@@ -61,7 +61,7 @@ function waitsForItself({ slot, runId }: Turn): LedgerError {
 async function giveWay(holder: Turn, held: Held): Promise<Entering> {
   const { request, lease, terms, io } = held
   const row = await lease.release()
-  const attempt = row.attempts.length
+  const attempt = attemptCount(row)
   if (terms.overlap === 'skip' && request.trigger.kind === 'scheduled') {
     const reason = `slot ${formatInstant(holder.slot)} had the turn of the task, run ${holder.runId}`
     const written = await withinStop(terms.finishTimeoutMs, terms, io, (signal) =>

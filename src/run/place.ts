@@ -1,9 +1,12 @@
 import { get } from 'node:http'
 import { hostname, userInfo } from 'node:os'
+import { bytesOf, MAX_PERSON_BYTES } from '../core/person.ts'
 import type { Place } from '../core/types.ts'
 
 /** ECS answers from the same machine within milliseconds; a run must not wait for one that does not. */
 const METADATA_TIMEOUT_MS = 1_000
+/** The longest names of a cluster give an ARN of about 350 characters; whatever is longer is something else. */
+const MAX_ARN_LENGTH = 400
 /** A task's metadata is a few KB; whatever is longer is something else. */
 const MAX_METADATA_BYTES = 1_048_576
 
@@ -23,7 +26,8 @@ export async function findPlace(env: Readonly<Record<string, string | undefined>
 
 /** Who acts here, when nobody says so: the ECS task, or user and host. A container's user may have no name. */
 export function personOf({ host, ecsTask }: Place): string {
-  if (ecsTask !== undefined) return ecsTask
+  // Where the names are long, the task's id tells it from others.
+  if (ecsTask !== undefined) return bytesOf(ecsTask) <= MAX_PERSON_BYTES ? ecsTask : ecsTask.slice(-32)
   try {
     return `${userInfo().username}@${host}`
   } catch {
@@ -33,7 +37,7 @@ export function personOf({ host, ecsTask }: Place): string {
 
 function taskArn(metadata: unknown): string | undefined {
   const arn = typeof metadata === 'object' && metadata !== null && 'TaskARN' in metadata ? metadata.TaskARN : undefined
-  return typeof arn === 'string' ? arn : undefined
+  return typeof arn === 'string' && bytesOf(arn) <= MAX_ARN_LENGTH ? arn : undefined
 }
 
 function readJson(url: string): Promise<unknown> {

@@ -252,6 +252,17 @@ describe('attempts', () => {
     expect(answer(full, { trigger: FORCED })).toBe('refused: tooManyAttempts')
     expect(answer(full, { maxAttempts: MAX_ATTEMPTS })).toBe('refused: tooManyAttempts')
   })
+
+  test('any number of attempts that never started leaves room for one that does, and for a force', () => {
+    const given = rowWith({ ending: FAILED }, ...Array.from({ length: 150 }, () => ({ ending: NOT_STARTED })))
+    expect(answer(given, { trigger: FORCED })).toBe('start')
+    expect(answer(given, { maxAttempts: 2 })).toBe('start')
+    expect(answer(given, { maxAttempts: 1 })).toBe('refused: failed')
+    // A later attempt has a number of its own.
+    expect(rowWith(...Array.from({ length: 150 }, () => ({ ending: NOT_STARTED })), {}).attempts.at(-1)?.number).toBe(
+      151,
+    )
+  })
 })
 
 describe('lateness', () => {

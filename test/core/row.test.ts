@@ -128,7 +128,10 @@ describe('an impossible row is not written', () => {
     ['COMPLETED with an open attempt', { ...ended, attempts: [open] }],
     ['attempts out of order', { ...ended, attempts: [{ ...closed, number: 2 }] }],
     ['an end without an outcome', { ...running, attempts: [{ ...open, endedAt: NOW }] }],
-    ['101 attempts', { ...ended, attempts: many(101) }],
+    ['101 attempts that started', { ...ended, attempts: many(101) }],
+    ['more attempts counted than numbers given', { ...ended, unlistedAttempts: 1 }],
+    ['a number without its attempt', { ...ended, attempts: [{ ...open, number: 3, outcome: 'failed' }] }],
+    ['attempts that are counted less than never', { ...ended, unlistedAttempts: -1 }],
     ['a window that ends before it starts', { ...ended, windowEnd: SLOT }],
     ['no write id', { ...ended, writeId: '' }],
     ['no owner', { ...ended, owner: '' }],
@@ -343,17 +346,20 @@ const rows: fc.Arbitrary<Row> = fc
     ended: fc.array(endedAttempts, { maxLength: 3 }),
     open: fc.option(fc.record({ attempt: openAttempts, leaseUntil: instants })),
     state: fc.constantFrom('COMPLETED', 'FAILED', 'SKIPPED'),
+    unlisted: fc.nat(500),
     settlements: fc.array(settlements, { maxLength: 2 }),
     expiresAt: fc.option(fc.nat(4_000_000_000).map((second) => second * 1000)),
   })
-  .map(({ lengthMs, ended, open, state, ...row }) => {
+  .map(({ lengthMs, ended, open, state, unlisted, ...row }) => {
     const attempts = open === null ? ended : [...ended, { ...open.attempt, runId: row.owner }]
+    const unlistedAttempts = attempts.length === 0 ? 0 : unlisted
     return {
       ...row,
       schemaVersion: 1,
       windowEnd: lengthMs === null ? null : row.slot + lengthMs,
       state: open === null ? state : 'PENDING',
-      attempts: attempts.map((attempt, index) => ({ ...attempt, number: index + 1 })),
+      attempts: attempts.map((attempt, index) => ({ ...attempt, number: unlistedAttempts + index + 1 })),
+      unlistedAttempts,
       leaseUntil: open?.leaseUntil ?? null,
       rejections: NO_REJECTIONS,
     }

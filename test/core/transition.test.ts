@@ -1,6 +1,18 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { begun, claimed, finished, renewed, retried, settled, skipped, withdrawn } from '../../src/core/transition.ts'
+import { MAX_UNSTARTED } from '../../src/core/policy.ts'
+import { decodeRow, encodeRow } from '../../src/core/row.ts'
+import {
+  attemptCount,
+  begun,
+  claimed,
+  finished,
+  renewed,
+  retried,
+  settled,
+  skipped,
+  withdrawn,
+} from '../../src/core/transition.ts'
 import type { Ending, Row } from '../../src/core/types.ts'
 import { FAILED, FORCED, LEASE_MS, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
 
@@ -105,6 +117,15 @@ describe('the state after an end', () => {
   })
 })
 
+test('a word after attempts that are counted only holds until a later attempt starts', () => {
+  const given = rowWith(...Array.from({ length: 30 }, () => ({ ending: NOT_STARTED })))
+  const word = { ...CLAIM, runId: 'person', state: 'SKIPPED', by: 'ada', reason: 'not tonight' } as const
+  const row = settled(given, word, STAMP)
+  expect(row.settlements).toMatchObject([{ afterAttempt: 30 }])
+  expect(finished(claimed(row, CLAIM, STAMP, LEASE_MS), NOT_STARTED, STAMP).state).toBe('SKIPPED')
+  expect(finished(claimed(row, CLAIM, STAMP, LEASE_MS), FAILED, STAMP).state).toBe('FAILED')
+})
+
 describe('a person’s word', () => {
   const word = { ...CLAIM, runId: 'person', state: 'SKIPPED', by: 'ada', reason: 'not tonight' } as const
 
@@ -163,12 +184,21 @@ describe('a withdrawal', () => {
   })
 })
 
-test('property: attempts are numbered from 1 without a gap, and only the last one may be open', () => {
-  const ending = fc.option(fc.constantFrom(SUCCEEDED, FAILED, NOT_STARTED), { nil: undefined })
+test('property: each attempt has a number of its own, all that started are listed, and only the last one may be open', () => {
+  const ending = fc.option(fc.constantFrom(SUCCEEDED, FAILED, NOT_STARTED, NOT_STARTED), { nil: undefined })
   fc.assert(
-    fc.property(fc.array(ending, { minLength: 1, maxLength: 20 }), (endings) => {
+    fc.property(fc.array(ending, { minLength: 1, maxLength: 60 }), (endings) => {
       const row = rowWith(...endings.map((end) => (end === undefined ? {} : { ending: end })))
-      expect(row.attempts.map(({ number }) => number)).toEqual(endings.map((_, index) => index + 1))
+      const numbers = endings.map((end, index) => ({ number: index + 1, never: end === NOT_STARTED }))
+      const listed = numbers.filter(({ never, number }) => !never || row.attempts.some((one) => one.number === number))
+      expect(row.attempts.map(({ number }) => number)).toEqual(listed.map(({ number }) => number))
+      expect(row.attempts.length + row.unlistedAttempts).toBe(endings.length)
+      expect(attemptCount(row)).toBe(endings.length)
+      const unstarted = row.attempts.filter(({ outcome }) => outcome === 'notStarted').length
+      // The latest ten, and one that came after the last claim.
+      expect(unstarted).toBeLessThanOrEqual(MAX_UNSTARTED + 1)
+      expect(row.unlistedAttempts === 0 || unstarted >= MAX_UNSTARTED).toBe(true)
+      expect(decodeRow(encodeRow(row))).toEqual(row)
       expect(row.attempts.slice(0, -1).every(({ outcome }) => outcome !== undefined)).toBe(true)
       expect(row.leaseUntil === null).toBe(row.attempts.at(-1)?.outcome !== undefined)
     }),

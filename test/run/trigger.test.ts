@@ -99,7 +99,13 @@ describe('guards', () => {
     ['a reason without a slot', { reason: 'x' }, /no slot to force/],
     ['a force without a reason', { forceSlot: 'latest', by: 'ada' }, /a reason is needed/],
     ['a force with an empty reason', { forceSlot: 'latest', by: 'ada', reason: ' ' }, /a reason is needed/],
-    ['a reason that is a novel', force('latest', { reason: 'x'.repeat(501) }), /501 characters; allowed are 500/],
+    ['a reason that is a novel', force('latest', { reason: 'x'.repeat(801) }), /801 bytes in UTF-8; allowed are 800/],
+    [
+      'the same in another script',
+      force('latest', { reason: '再'.repeat(267) }),
+      /801 bytes in UTF-8; allowed are 800/,
+    ],
+    ['a name that is too long', force('latest', { by: '🙈'.repeat(51) }), /204 bytes in UTF-8; allowed are 200/],
     ['a coming slot', force('2026-11-24T18:00:00Z'), /not due yet/],
   ] as ReadonlyArray<[string, TriggerInput, RegExp]>) {
     test(`${what} is a usage error`, () => {

@@ -1,10 +1,13 @@
 import { CreateTableCommand, DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { NOTED_RUN_IDS } from '../../src/core/rejections.ts'
 import { finished } from '../../src/core/transition.ts'
 import { openDynamoStore } from '../../src/store/dynamodb.ts'
 import { fromItem, toItem } from '../../src/store/dynamodb-item.ts'
+import { storedKey } from '../../src/store/page.ts'
 import type { Store } from '../../src/store/store.ts'
 import { readTableDefinition } from '../../src/store/table.ts'
+import { largestRejection, largestRow, sizeOf } from '../support/largest-row.ts'
 import { type FaultyProxy, startFaultyProxy } from '../support/proxy.ts'
 import { CREDENTIALS, hasMoto, REGION, type Server, startDynalite, startMoto } from '../support/servers.ts'
 import { claimOf, contract, rejectionOf } from './contract.ts'
@@ -38,6 +41,26 @@ for (const { name, start, isThere, returnsFound, oneByOne } of SERVERS) {
       proxy.close()
       await server.stop()
     })
+
+    it('holds the largest row that there can be, with 30 KB to spare', async () => {
+      const call = { signal: AbortSignal.timeout(50_000) }
+      const task = 't'.repeat(128)
+      const row = largestRow(task)
+      // From a row without notes on, as it grows: a put with its notes must fit as well.
+      const first = claimOf(task, { slot: row.slot })
+      expect(await store.put(first, 'absent', call)).toEqual({ kind: 'ok' })
+      for (let index = 0; index < NOTED_RUN_IDS + 1; index += 1) {
+        expect(await store.note(row, largestRejection(index), call)).toBe(true)
+      }
+      expect(await store.put(row, first, call)).toEqual({ kind: 'ok' })
+      expect(await store.note(row, largestRejection(NOTED_RUN_IDS + 2), call)).toBe(true)
+      const Key = toItem({ ...storedKey(row) })
+      const { Item = {} } = await client.send(new GetItemCommand({ TableName: 'ledger', Key, ConsistentRead: true }))
+      const size = sizeOf(Item)
+      expect(size).toBeGreaterThan(300_000)
+      expect(size).toBeLessThan(400 * 1024 - 30_000)
+      expect(await store.get(row, call)).toMatchObject({ attempts: row.attempts, rejections: { count: 202 } })
+    }, 60_000)
 
     it('takes one request for a claim, a finish and a note, and a read where a conflict shows no row', async () => {
       const call = { signal: AbortSignal.timeout(20_000) }

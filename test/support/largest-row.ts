@@ -1,0 +1,67 @@
+import type { AttributeValue } from '@aws-sdk/client-dynamodb'
+import { MAX_ATTEMPTS, MAX_SETTLEMENTS, MAX_UNSTARTED } from '../../src/core/policy.ts'
+import { begun, claimed, finished, renewed, settled } from '../../src/core/transition.ts'
+import type { Rejection, Row, Trigger } from '../../src/core/types.ts'
+
+const SLOT = Date.parse('2026-11-24T03:00:00.000Z')
+/** Three bytes each in UTF-8, and not the whole of the bound. */
+const text = (bytes: number) => '再'.repeat(Math.floor(bytes / 3)) + 'x'.repeat(bytes % 3)
+
+const RUN_ID = (index: number) => String(index).padStart(20, '0')
+const TRIGGER: Trigger = { kind: 'forced', by: text(200), reason: text(800) }
+const PLACE = { host: text(64), ecsTask: text(400) }
+const ENDING = { outcome: 'interrupted', exitCode: 255, signal: 'SIGRTMAX-14' } as const
+/** A boot id and a PID namespace. */
+const PROCESS = { pid: 4_194_304, startTicks: 9_007_199_254_740_991, boot: `${'b'.repeat(36)} pid:[4026531836]` }
+
+/** The largest row that cronledger can write: everything is there as often, and as long, as it may be. */
+export function largestRow(task: string): Row {
+  const stamp = (index: number) => ({ writeId: RUN_ID(index), now: SLOT + index * 1001 + 1 })
+  const claim = {
+    task,
+    window: { slot: SLOT, end: SLOT + 86_400_000 },
+    schedule: { expression: text(256), zone: 'America/Argentina/ComodRivadavia', anchor: SLOT + 1 },
+    zoneData: '2026a',
+    trigger: TRIGGER,
+    place: PLACE,
+    phase: 'waiting',
+    retentionMs: 36_525 * 86_400_000,
+  } as const
+  let row: Row | null = null
+  for (let index = 0; index < MAX_ATTEMPTS + MAX_UNSTARTED; index += 1) {
+    row = claimed(row, { ...claim, runId: RUN_ID(index) }, stamp(index), 600_000)
+    // The first ones never start, and all of them are listed.
+    if (index >= MAX_UNSTARTED) row = begun(row, stamp(index + 1), 600_000)
+    row = renewed(row, stamp(index + 1), 600_000, PROCESS)
+    row = finished(row, index < MAX_UNSTARTED ? { outcome: 'notStarted' } : ENDING, stamp(index + 2))
+  }
+  if (row === null) throw new Error('no attempts')
+  const word = { ...claim, state: 'COMPLETED', by: text(200), reason: text(800) } as const
+  for (let index = 0; index < MAX_SETTLEMENTS; index += 1) {
+    row = settled(row, { ...word, runId: RUN_ID(index) }, stamp(1_000 + index))
+  }
+  return row
+}
+
+/** A rejection with the longest texts. */
+export function largestRejection(index: number): Rejection {
+  const at = SLOT + index * 1001 + 1
+  return { runId: RUN_ID(index), kind: 'duplicate', cause: 'scheduleMismatch', at, trigger: TRIGGER, ...PLACE }
+}
+
+/**
+ * The size of an item in bytes, as DynamoDB counts it.
+ * Source: Amazon DynamoDB Developer Guide, "DynamoDB Item sizes and formats".
+ */
+export function sizeOf(item: Readonly<Record<string, AttributeValue>>): number {
+  return Object.entries(item).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + valueSize(value), 0)
+}
+
+function valueSize(value: AttributeValue): number {
+  if (value.S !== undefined) return Buffer.byteLength(value.S)
+  if (value.N !== undefined) return Math.ceil(value.N.length / 2) + 1
+  if (value.SS !== undefined) return value.SS.reduce((sum, one) => sum + Buffer.byteLength(one), 0)
+  if (value.L !== undefined) return value.L.reduce((sum, one) => sum + valueSize(one) + 1, 3)
+  if (value.M !== undefined) return sizeOf(value.M) + 3 + Object.keys(value.M).length
+  throw new Error(`no size for ${JSON.stringify(value)}`)
+}
