@@ -93,6 +93,7 @@ export async function takeTurn(
 ): Promise<Turning> {
   const key: EntryKey = { kind: '#turn', task }
   const document = encodeTurn({ slot, runId: owner })
+  let written: number | null = null
   for (;;) {
     const read = await untilAnswered(() => io.store.readEntry(key, options), io, options)
     if (read.kind === 'unanswered') return read
@@ -100,19 +101,22 @@ export async function takeTurn(
     if (entry !== null) {
       const holder = decodeTurn(entry.document, task)
       const own = holder.slot === slot && holder.runId === owner
+      // The answer to the write of this very call was lost, or the network delivered it twice.
+      if (own && entry.version === written) return { kind: 'mine' }
       const held = own ? ({ kind: 'answer', value: false } as const) : await isHeld(holder)
       if (held.kind === 'unanswered') return held
       if (held.value) return { kind: 'busy', holder }
     }
     const next = { version: (entry?.version ?? 0) + 1, document }
-    const written = await untilAnswered(
+    written = next.version
+    const reply = await untilAnswered(
       () => io.store.writeEntry(key, next, entry?.version ?? 'absent', options),
       io,
       options,
     )
-    if (written.kind === 'unanswered') return written
-    if (written.value === 'ok') return { kind: 'mine' }
-    // Another slot was faster, or the answer to this very write was lost: the entry says which.
+    if (reply.kind === 'unanswered') return reply
+    if (reply.value === 'ok') return { kind: 'mine' }
+    // Another slot was faster, or this very write had landed: the entry says which.
   }
 
   async function isHeld(holder: Turn) {

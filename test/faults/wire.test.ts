@@ -91,6 +91,46 @@ for (const [name, startServer] of [
       })
     }
 
+    describe('a request that the network delivers twice: counted once', () => {
+      const force = (...command: string[]) => [
+        ...['--force-slot', eventTime, '--reason', 'again', '--by', 'ada', '--', ...command],
+      ]
+      /** A run, two duplicates of it, a force and an operator's decision. Each is a request or two. */
+      async function all() {
+        expect(await run(['echo', 'paid'], ['--overlap', 'skip'])).toMatchObject({ code: 0, stdout: 'paid\n' })
+        expect(await run(['echo', 'paid'])).toMatchObject({ code: 0, stdout: '' })
+        expect(await run(['echo', 'paid'])).toMatchObject({ code: 0, stdout: '' })
+        expect(await cronledger(['run', ...force('false')], { env: environment() })).toMatchObject({ code: 1 })
+        const word = ['--slot', eventTime, '--state', 'skipped', '--reason', 'looked', '--by', 'ada']
+        expect(await cronledger(['resolve', ...word], { env: environment() })).toMatchObject({ code: 0 })
+      }
+      const ONCE = {
+        state: 'SKIPPED',
+        attempts: [
+          { number: 1, outcome: 'succeeded' },
+          { number: 2, outcome: 'failed' },
+        ],
+        rejections: { count: 2 },
+        settlements: [{ state: 'SKIPPED' }],
+      }
+
+      test('the second time after everything else', async () => {
+        proxy.treat(() => 'twice')
+        await all()
+        const before = await row()
+        expect(before).toMatchObject(ONCE)
+        await proxy.release()
+        expect(await row()).toEqual(before)
+        expect(before.settlements).toHaveLength(1)
+      })
+
+      test('at once, and what is answered is the second delivery, which finds the first', async () => {
+        proxy.treat(() => 'twiceAtOnce')
+        await all()
+        expect(await row()).toMatchObject(ONCE)
+      })
+    })
+
     test('a person’s word that is not answered: 75, and never told as settled', async () => {
       proxy.treat(({ state }) => (state === 'FAILED' ? 'stall' : 'pass'))
       const word = ['--slot', eventTime, '--state', 'failed', '--reason', 'looked', '--ledger-timeout', '1s']

@@ -79,6 +79,19 @@ describe('--overlap skip', () => {
   })
 })
 
+test('each write of the overlap lock is delivered twice, and answered as a conflict: the slot runs at once', async () => {
+  const { time, ledger, trigger } = world()
+  const { writeEntry } = ledger
+  ledger.writeEntry = async (...write) => {
+    await writeEntry(...write)
+    return writeEntry(...write)
+  }
+  const startMs = time.now()
+  const run = trigger('a', works(1), { settings: SKIP })
+  expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
+  expect(time.now() - startMs).toBeLessThan(1_000)
+})
+
 describe('--overlap wait', () => {
   test('the slot waits until its neighbour has ended, and then runs', async () => {
     const { time, row, a, b, at, running } = await neighbours({ settings: WAIT })

@@ -232,6 +232,8 @@ export function contract(subject: () => Subject): void {
         // Sent again, as a client does after a lost answer: at once, or after the next one.
         if (index % 10 === 5) expect(await note(row, rejection)).toBe(true)
         if (index === 60) expect(await note(row, rejectionOf('dup-30', refused))).toBe(true)
+        // Delivered again by the network, long after.
+        if (index === 198) expect(await note(row, rejectionOf('dup-0', refused))).toBe(true)
       }
       const { rejections } = await get(row)
       expect(rejections).toMatchObject({ count: ids.length, refused: ids.length / 3 })

@@ -30,6 +30,10 @@ export type Treatment =
   | 'stall'
   /** The server applies it; never answered. */
   | 'stallAnswer'
+  /** Answered, and passed on once more when `release` is called: the network delivers it twice. */
+  | 'twice'
+  /** Passed on twice, one after the other; the answer is the one to the second delivery. */
+  | 'twiceAtOnce'
   /** Not answered; passed on when `release` is called. */
   | 'hold'
   /** The connection is cut at once; passed on when `release` is called, after whatever was sent since. */
@@ -92,6 +96,14 @@ export async function startFaultyProxy(upstream: string, { oneByOne = false } = 
     const treatment = decide(passing)
     switch (treatment) {
       case 'pass':
+        return send(response, await ask(request, body))
+      case 'twice': {
+        const reply = await ask(request, body)
+        held.push(() => ask(request, body))
+        return send(response, reply)
+      }
+      case 'twiceAtOnce':
+        await ask(request, body)
         return send(response, await ask(request, body))
       case 'cutAnswer':
         await ask(request, body)
