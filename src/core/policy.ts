@@ -4,7 +4,7 @@ import type { Instant, RefusalCause, Survivor } from './types.ts'
 /** Most attempts of one slot that started, forced ones included: a row must stay below DynamoDB's 400 KB. */
 export const MAX_ATTEMPTS = 100
 
-/** Of the attempts that never started, a row lists this many, the latest. The others are counted. */
+/** A claim lists this many attempts that never started, the latest ones. The others are counted. */
 export const MAX_UNSTARTED = 10
 
 /** Most words of persons on one slot: whoever needs more is a program, and a row must stay small. */
