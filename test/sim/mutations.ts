@@ -148,9 +148,9 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a stop in the wait for a retry is not heard',
-    file: 'src/run/held.ts',
-    from: 'while (!halt.aborted) {\n    if (lease.ageMs() < oldestMs)',
-    to: 'while (!lease.lost.aborted) {\n    if (lease.ageMs() < oldestMs)',
+    file: 'src/run/execute.ts',
+    from: 'const gate = await openGate(held)',
+    to: 'const gate = await openGate({ ...held, halt: lease.lost })',
   },
   {
     name: 'the turn is free as soon as its holder is not the newest run of the slot',
