@@ -7,7 +7,6 @@
 //             loaded when they are asked for: a run never meets what prints tables
 //   *.cache   of a pack, for the Node that runs this, with what the fast commands need compiled
 import { execFile } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -15,6 +14,7 @@ import { builtinModules } from 'node:module'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { crc32 } from 'node:zlib'
 import { build } from 'esbuild'
 import { edits } from './edits.mjs'
 
@@ -68,9 +68,9 @@ async function bundleParts() {
       return `"${part}"(exports,require,lazy,module,moduleUrl){${code.replace(/require\("\.\/([\w-]+\.js)"\)/g, refer)}}`
     })
     const text = `({${(await Promise.all(functions)).join(',\n')}})\n`
-    // Its id, which its compiled form has too (src/cli/load.ts).
-    const id = createHash('sha256').update(text).digest('hex').slice(0, 16)
-    writeFileSync(join(OUT, `${pack}.js`), `/*${id}*/${text}`)
+    // Its checksum, which its compiled form has too (src/cli/load.ts).
+    const sum = crc32(text).toString(16).padStart(8, '0')
+    writeFileSync(join(OUT, `${pack}.js`), `/*${sum}*/${text}`)
   }
   const outputs = [program, luxon].flatMap(({ metafile }) => Object.values(metafile.outputs))
   const used = outputs.flatMap((output) => Object.entries(output.inputs))

@@ -10,6 +10,7 @@ import { type Environment, suggestion } from './arguments.ts'
 import type { Command, CommandContext } from './command.ts'
 import { EXIT, EXIT_OF_ERROR, exitCodeOfStop } from './exit.ts'
 import { hideStandardStreams, print, screenOf } from './streams.ts'
+import { UNLOADABLE } from './unloadable.ts'
 import { versionText } from './version.ts'
 
 interface Entry {
@@ -86,10 +87,15 @@ export async function main(args: readonly string[], env: Environment, stops: Sto
     const rest = split === -1 ? null : args.slice(split + 1)
     return await dispatch(name, { argv, rest, env, stops, sink })
   } catch (error) {
-    const known = error instanceof LedgerError
-    const message = known ? error.message : `this is a bug, please report it: ${(error as Error).stack ?? error}`
-    sink.write(known ? printable(`cronledger: ${message}`) : `cronledger: ${message}`)
-    return known ? EXIT_OF_ERROR[error.kind] : EXIT.bug
+    if (error instanceof LedgerError) {
+      sink.write(printable(`cronledger: ${error.message}`))
+      return EXIT_OF_ERROR[error.kind]
+    }
+    const { name, message, stack } = error as Error
+    const what =
+      name === UNLOADABLE ? `cannot be loaded: ${message}` : `this is a bug, please report it: ${stack ?? error}`
+    sink.write(`cronledger: ${what}`)
+    return EXIT.bug
   } finally {
     await sink.flush(LAST_LINES_MS)
   }

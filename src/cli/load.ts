@@ -3,11 +3,14 @@ import { join } from 'node:path'
 import { getRawAsset, isSea } from 'node:sea'
 import { pathToFileURL } from 'node:url'
 import { Script } from 'node:vm'
+import { crc32 } from 'node:zlib'
 import type * as App from './app.ts'
+import { UNLOADABLE } from './unloadable.ts'
 
-/** The source begins with it in a comment, after the slash and the star; the compiled form as it is. */
-const ID_AT = 2
-const ID_BYTES = 16
+/** A checksum: eight hexadecimal digits of CRC-32. */
+const SUM_BYTES = 8
+/** The source begins with the checksum of its text, in a comment. */
+const TEXT_AT = '/*'.length + SUM_BYTES + '*/'.length
 
 /** A pack of the program, as the build makes it: a script whose value is this, a function a part, in CommonJS. */
 type Pack = Readonly<
@@ -19,10 +22,11 @@ interface Module {
 }
 
 /**
- * Runs the bundled program with V8's compiled form of it, which the build put beside it, and which saves a third of the
- * start-up. V8 itself refuses one of another version or of other flags (`NODE_OPTIONS`), and compiles anew. It does
- * not look at the processor, and a wrong one could crash: so the name says for which it is. Nor does it look at the
- * source but for its length: so both begin with the id that the build gave them.
+ * Runs the bundled program with V8's compiled form of it, which saves part of the start-up. The build put that form beside
+ * the program. V8 itself refuses a compiled form of another version or with other flags (`NODE_OPTIONS`), and compiles again.
+ * It does not look at the processor, so the file's name does. Nor does it look at the source but for its length, or for
+ * damage: a flipped bit would crash or hang this process. So the compiled form begins with the checksum of its source and
+ * with its own, and is not used where either is wrong.
  */
 export function loadApp(): typeof App {
   const url = pathToFileURL(__filename).href
@@ -53,16 +57,28 @@ function memberOf(module: object, key: string | symbol): unknown {
 function readPack(name: string): Pack {
   const read = isSea() ? readAsset : readBeside
   const source = read(`${name}.js`)
-  if (source === null) throw new Error(`${name}.js is missing: install cronledger anew`)
+  if (source === null) throw unloadable(`${name}.js is missing`)
+  const sourceSum = checksum(source.subarray(TEXT_AT))
+  if (source.toString('latin1', 0, TEXT_AT) !== `/*${sourceSum}*/`) throw unloadable(`${name}.js is damaged`)
   const compiled = read(`${name}-${process.version}-${process.platform}-${process.arch}.cache`)
-  const isOfSource = compiled?.subarray(0, ID_BYTES).equals(source.subarray(ID_AT, ID_AT + ID_BYTES)) ?? false
-  const cachedData = isOfSource ? compiled?.subarray(ID_BYTES) : undefined
+  const data = compiled?.subarray(2 * SUM_BYTES)
+  const isWhole = data && compiled?.toString('latin1', 0, 2 * SUM_BYTES) === sourceSum + checksum(data)
+  const cachedData = isWhole ? data : undefined
   // The build writes ASCII only: one byte a character is what V8 keeps anyway.
   const script = new Script(source.toString('latin1'), {
     filename: name,
     ...(cachedData !== undefined && { cachedData }),
   })
   return script.runInThisContext()
+}
+
+function checksum(bytes: Buffer): string {
+  return crc32(bytes).toString(16).padStart(SUM_BYTES, '0')
+}
+
+/** The command line recognises it by its name (exit code 70, one line): it has no class in common with this file. */
+function unloadable(what: string): Error {
+  return Object.assign(new Error(`${what}. Install cronledger again.`), { name: UNLOADABLE })
 }
 
 function readBeside(name: string): Buffer | null {

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The handlers stand before anything else loads: a signal that comes meanwhile must find them.
 import { writeSync } from 'node:fs'
+import { RELAY_WORD, relayLines } from '../report/relay-lines.ts'
 import { installStops } from '../run/signals.ts'
 import type { loadApp } from './load.ts'
 
@@ -9,11 +10,21 @@ const stops = installStops()
 // Node and the AWS SDK warn of versions on every start, to people who build programs: nothing for the log of a batch.
 process.removeAllListeners('warning')
 
-void start()
+if (process.argv[2] === RELAY_WORD) relay()
+else void start()
 
 async function start(): Promise<never> {
   const { loadApp } = await import('./load.ts')
   process.exit(await appOf(loadApp)(process.argv.slice(2), process.env, stops))
+}
+
+/** This process only writes another one's log (report/relay.ts). The other one learns of an error by its end. */
+function relay(): void {
+  try {
+    relayLines()
+  } catch {
+    process.exitCode = 1
+  }
 }
 
 /** A program that is not whole is no failure of the batch: one line, and the exit code of a bug (cli/exit.ts). */

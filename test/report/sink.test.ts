@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { beforeEach, expect, onTestFinished, test } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { openRelay } from '../../src/report/relay.ts'
 import { openSink } from '../../src/report/sink.ts'
 
 let folder: string
@@ -163,4 +164,62 @@ test('in a file, lines stand after what others wrote to the same descriptor', ()
   sink.write('log')
   writeSync(fd, 'child again\n')
   expect(readFileSync(path, 'utf8')).toBe('child\nlog\nchild again\n')
+})
+
+describe('by a relay, where the descriptor cannot be opened again', () => {
+  test('lines arrive in order and unchanged, whatever characters they have', async () => {
+    const { writer, read } = pipe()
+    const sink = openSink(writer, undefined, openRelay(writer))
+    const lines = ['größe 日本', String.raw`\0101 \n %s "$HOME" \`id\``, '\n{"metric":1}', '  \t ', '', ...numbered(20)]
+    for (const line of lines) sink.write(line)
+    await sink.flush(60_000)
+    expect(read()).toBe(Buffer.from(text(lines)).toString('latin1'))
+  })
+
+  test('a full pipe holds nothing up, flush ends after its time, and the lines come when they are read', async () => {
+    const { writer, read } = pipe()
+    const sink = openSink(writer, undefined, openRelay(writer))
+    const lines = numbered(300)
+    for (const line of lines) sink.write(line)
+    await sink.flush(500)
+    let all = read()
+    expect(all.length).toBeLessThan(text(lines).length)
+    const flushed = sink.flush(60_000)
+    while (all.length < text(lines).length) {
+      await new Promise(setImmediate)
+      all += read()
+    }
+    await flushed
+    expect(all).toBe(text(lines))
+  })
+
+  test('the flags of the descriptor stay, and a batch that makes it non-blocking costs no line', async () => {
+    const { writer, read } = pipe()
+    const flags = () => readFileSync(`/proc/self/fdinfo/${writer}`, 'utf8').match(/flags:\s*(\d+)/)?.[1]
+    const before = flags()
+    const sink = openSink(writer, undefined, openRelay(writer))
+    sink.write('first')
+    await sink.flush(60_000)
+    expect(flags()).toBe(before)
+    const nonBlocking = 'import fcntl, os; fcntl.fcntl(2, fcntl.F_SETFL, fcntl.fcntl(2, fcntl.F_GETFL) | os.O_NONBLOCK)'
+    execFileSync('python3', ['-c', nonBlocking], { stdio: ['ignore', 'ignore', writer] })
+    const lines = numbered(300)
+    for (const line of lines) sink.write(line)
+    let all = ''
+    while (all.length < text(['first', ...lines]).length) {
+      await new Promise(setImmediate)
+      all += read()
+    }
+    expect(all).toBe(text(['first', ...lines]))
+  })
+
+  test('a reader that goes away ends the log, and flush does not wait for it', async () => {
+    const { reader, writer } = pipe()
+    const sink = openSink(writer, undefined, openRelay(writer))
+    for (const line of numbered(300)) sink.write(line)
+    closeSync(reader)
+    await sink.flush(60_000)
+    sink.write('more')
+    await sink.flush(60_000)
+  })
 })

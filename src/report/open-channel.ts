@@ -1,0 +1,64 @@
+import { constants, fstatSync, openSync, writeSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Channel, WriteResult } from './channel.ts'
+import { openRelay } from './relay.ts'
+
+/** A person does not notice this delay, and twenty attempts a second cost little. */
+const RETRY_MS = 50
+
+/**
+ * The log and the batch share `fd`, so its flags must not change: a batch on a non-blocking pipe loses output. And this
+ * process must not block on it: heartbeats and signals would wait for the reader. There are three cases:
+ *
+ * - A regular file: write to `fd` itself, whose offset the batch shares. A file has no reader to wait for.
+ * - A pipe or a terminal: open it a second time. The new description has flags of its own.
+ * - Anything else, such as a socket, a pipe of another user, or any pipe without /proc: a relay, a process that may block.
+ */
+export function openChannel(fd: number): Channel {
+  try {
+    const stat = fstatSync(fd)
+    if (stat.isFile()) return directTo(fd)
+    return stat.isFIFO() || stat.isCharacterDevice() ? directTo(reopen(fd)) : openRelay(fd)
+  } catch (error) {
+    // EBADF: nothing is open there. ENXIO: the pipe has no reader.
+    const isClosed = isCode(error, 'EBADF') || isCode(error, 'ENXIO')
+    return isClosed ? { write: () => 'closed' } : openRelay(fd)
+  }
+}
+
+/** NOCTTY: otherwise the first process of a container takes the terminal as its own, and a hang-up of it as a stop. */
+function reopen(fd: number): number {
+  return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+}
+
+function directTo(fd: number): Channel {
+  /** Gives what the reader was not ready for, or null when the descriptor takes nothing any more. */
+  function writeSome(bytes: Buffer): Buffer | null {
+    let rest = bytes
+    try {
+      while (rest.length > 0) rest = rest.subarray(writeSync(fd, rest))
+      return rest
+    } catch (error) {
+      return isCode(error, 'EAGAIN') ? rest : null
+    }
+  }
+  async function writeLater(bytes: Buffer): Promise<WriteResult> {
+    let rest: Buffer | null = bytes
+    while (rest !== null && rest.length > 0) {
+      await delay(RETRY_MS, undefined, { ref: false })
+      rest = writeSome(rest)
+    }
+    return rest === null ? 'closed' : 'written'
+  }
+  return {
+    write(line) {
+      const rest = writeSome(Buffer.from(`${line}\n`))
+      if (rest === null) return 'closed'
+      return rest.length === 0 ? 'written' : writeLater(rest)
+    },
+  }
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}

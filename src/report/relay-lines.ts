@@ -1,0 +1,48 @@
+// Loaded by the entry of the command line, so this file imports little.
+import { readSync, writeSync } from 'node:fs'
+
+/** The argument that makes cronledger a relay of its own log. For no other use, and so in no help. */
+export const RELAY_WORD = '--relay-log'
+
+const CHUNK_BYTES = 65_536
+const RETRY_MS = 50
+
+/** A line of any text as one line of ASCII, in the form that `printf %b` of every shell decodes. */
+export function encodeLine(line: string): string {
+  const octal = (byte: string) => `\\0${byte.charCodeAt(0).toString(8).padStart(3, '0')}`
+  return `${Buffer.from(line)
+    .toString('latin1')
+    .replace(/[^ -[\]-~]/g, octal)}\n`
+}
+
+function decodeLine(line: string): Buffer {
+  const byte = (_: string, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))
+  return Buffer.from(`${line.replace(/\\0([0-7]{3})/g, byte)}\n`, 'latin1')
+}
+
+/** Does what the shell does in `relay.ts`: writes each line of stdin to stderr and confirms it on stdout. */
+export function relayLines(): void {
+  const chunk = Buffer.alloc(CHUNK_BYTES)
+  let text = ''
+  for (let count = readSync(0, chunk); count > 0; count = readSync(0, chunk)) {
+    const lines = (text + chunk.toString('latin1', 0, count)).split('\n')
+    text = lines.pop() ?? ''
+    for (const line of lines) {
+      writeWhole(decodeLine(line))
+      writeSync(1, '\n')
+    }
+  }
+}
+
+/** The batch may have made the shared descriptor non-blocking: then this waits for a slow reader. */
+function writeWhole(bytes: Buffer): void {
+  let rest = bytes
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(2, rest))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)
+    }
+  }
+}

@@ -1,0 +1,168 @@
+// A log without a reader. stderr is full before cronledger starts, so that its first line is stuck.
+import { execFileSync, spawn } from 'node:child_process'
+import { chmodSync, mkdtempSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { cronledger, type Loose, MAIN, scratch } from '../support/cli.ts'
+
+const LAUNCHER = fileURLToPath(new URL('../fixtures/stalled-log.py', import.meta.url))
+const UNPRIVILEGED = 65_534
+const folder = scratch()
+
+interface Kind {
+  readonly name: string
+  readonly stderr: 'socket' | 'pipe'
+  readonly uid?: number
+  /** cronledger can open the pipe a second time, and needs no other process. */
+  readonly opensAgain?: true
+  /** Done as root in a mount namespace of its own, before cronledger starts. */
+  readonly mount?: string
+}
+
+const mayUnshare = (() => {
+  try {
+    execFileSync('unshare', ['--mount', 'true'], { stdio: 'ignore' })
+    return true
+  } catch {
+    process.stdout.write('unshare is not permitted here: the logs without /proc and without a shell are not tested\n')
+    return false
+  }
+})()
+
+const KINDS: readonly Kind[] = [
+  { name: 'a pipe', stderr: 'pipe', opensAgain: true },
+  { name: 'a Unix socket, as under systemd', stderr: 'socket' },
+  ...(process.getuid?.() === 0
+    ? [
+        {
+          name: 'a pipe of another user, as in a container that is not root',
+          stderr: 'pipe',
+          uid: UNPRIVILEGED,
+        } as const,
+      ]
+    : []),
+  ...(mayUnshare
+    ? ([
+        { name: 'a pipe on a system without /proc', stderr: 'pipe', mount: 'mount -t tmpfs none /proc' },
+        { name: 'a socket in an image without a shell', stderr: 'socket', mount: 'mount --bind /dev/null /bin/sh' },
+      ] as const)
+    : []),
+]
+
+/** Prints `ready` in the last slot, then fails on SIGUSR2. */
+const BATCH = `
+  if (process.env.CRONLEDGER_RUN_SLOT !== '2026-11-23T00:00:00Z') process.exit(0)
+  process.on('SIGUSR2', () => process.exit(5))
+  process.on('SIGTERM', () => process.exit(0))
+  setInterval(() => {}, 1e6)
+  console.log('ready')`
+
+const TASK = ['--task', 'nightly', '--schedule', '@daily']
+const TERMS = ['--lease', '6s', '--heartbeat', '300ms', '--skew', '1s', '--kill-after', '1s', '--stop-timeout', '20s']
+
+async function start({ stderr, uid = 0, mount }: Kind, command: readonly string[]) {
+  const home = mkdtempSync(join(folder, 'ledger-'))
+  chmodSync(home, 0o777)
+  chmodSync(folder, 0o755)
+  const store = ['--store', `file:${join(home, 'ledger.db')}`]
+  // A range can only be run again in a ledger that exists.
+  await cronledger(['setup', ...store], { uid, gid: uid })
+  const [name = '', ...args] = command
+  const own = [process.execPath, MAIN, name, ...store, ...TASK, ...TERMS, ...args, '--', process.execPath, '-e', BATCH]
+  const launched = mount === undefined ? own : ['unshare', '--mount', 'sh', '-c', `${mount} && exec "$@"`, 'sh', ...own]
+  const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^(CRONLEDGER|AWS|NODE_)/.test(key)))
+  const launcher = spawn('python3', [LAUNCHER, stderr, String(uid), ...launched], { stdio: 'pipe', env })
+  let stdout = ''
+  let report = ''
+  // After a failure: the log has no reader any more, and a stop ends the batch.
+  onTestFinished(() => {
+    if (launcher.exitCode !== null) return
+    launcher.kill('SIGKILL')
+    const [, pid] = /^pid (\d+)$/m.exec(stdout) ?? []
+    if (pid !== undefined) process.kill(Number(pid), 'SIGTERM')
+  })
+  launcher.stderr.setEncoding('utf8').on('data', (text: string) => {
+    report += text
+  })
+  const ended = new Promise<{ code: number; log: string }>((resolve, reject) => {
+    launcher.on('close', () => (report.startsWith('{') ? resolve(JSON.parse(report)) : reject(new Error(report))))
+  })
+  const ready = new Promise<number>((resolve, reject) => {
+    launcher.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text
+      const [, pid] = /^pid (\d+)[\s\S]*^ready$/m.exec(stdout) ?? []
+      if (pid !== undefined) resolve(Number(pid))
+    })
+    ended.then(() => reject(new Error(`ended before the batch was ready: ${stdout}${report}`)), reject)
+  })
+  const row = async (): Promise<Loose> => {
+    const { stdout: rows } = await cronledger(['history', ...store, '--task', 'nightly', '--json'])
+    return JSON.parse(rows)[0]
+  }
+  return { ready, ended, row, read: () => launcher.stdin.write('read\n') }
+}
+
+/** The processes that write the log of this cronledger. */
+function relaysOf(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
+  return children.map(Number).filter((child) => !readFileSync(`/proc/${child}/cmdline`, 'utf8').includes(BATCH))
+}
+
+const RUN = ['run', '--event-time', '2026-11-23T00:00:05Z']
+
+describe.each(KINDS)('stderr that is full and not read: $name', (kind) => {
+  test('heartbeats, signals and the finish go on; nothing starts under a lapsed lease', async () => {
+    const { ready, ended, row } = await start(kind, RUN)
+    const pid = await ready
+    const first = await row()
+    expect(first).toMatchObject({ state: 'PENDING' })
+    expect(Date.parse(first['leaseUntil'])).toBeGreaterThan(Date.now())
+    let renewed = first
+    while (Date.parse(renewed['leaseUntil']) < Date.parse(first['leaseUntil']) + 600) renewed = await row()
+    process.kill(pid, 'SIGUSR2')
+    expect((await ended).code).toBe(5)
+    expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'failed', exitCode: 5 }] })
+  })
+
+  test('SIGTERM is answered within the stop timeout, with the outcome on record', async () => {
+    const { ready, ended, row } = await start(kind, RUN)
+    const pid = await ready
+    const stoppedAt = Date.now()
+    process.kill(pid, 'SIGTERM')
+    expect((await ended).code).toBe(143)
+    expect(Date.now() - stoppedAt).toBeLessThan(20_000)
+    expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'interrupted', exitCode: 0 }] })
+  })
+
+  test('a reader that comes back gets all lines, in order', async () => {
+    const days = ['20', '21', '22', '23'].map((day) => `2026-11-${day}`)
+    const { ready, ended, read } = await start(kind, [
+      'rerun',
+      '--from',
+      '2026-11-20',
+      '--to',
+      '2026-11-23',
+      '--reason',
+      'x',
+    ])
+    const pid = await ready
+    const relays = relaysOf(pid)
+    expect(relays).toHaveLength(kind.opensAgain ? 0 : 1)
+    // systemd sends a stop to all processes of a service.
+    for (const relay of relays) process.kill(relay, 'SIGTERM')
+    read()
+    process.kill(pid, 'SIGUSR2')
+    const { code, log } = await ended
+    expect(code).toBe(5)
+    const lines = log.trimEnd().split('\n')
+    const events = lines.map((line) => JSON.parse(line) as Loose).map(({ event, slot }) => [event, slot?.slice(0, 10)])
+    expect(events.filter(([, slot]) => slot !== undefined)).toEqual(
+      days.flatMap((day) => [
+        ['claimed', day],
+        [day === '2026-11-23' ? 'failed' : 'completed', day],
+      ]),
+    )
+    expect(events.at(-1)?.[0]).toBe('rerun')
+  })
+})
