@@ -26,7 +26,7 @@ let names = 0
 /** Every test has a task of its own. */
 const newTask = () => `task-${++names}`
 /** Generous: it ends a hang, and decides nothing. */
-const call = () => ({ signal: AbortSignal.timeout(50_000) })
+const call = () => ({ signal: AbortSignal.timeout(120_000) })
 let writes = 0
 const stamp = (now = SLOT + 1_500) => ({ writeId: `write-${++writes}`, now })
 

@@ -129,7 +129,7 @@ export async function fillFile(path: string, plans: readonly PlannedTask[], now:
 
 /** Writes the tasks into any ledger, through its port. */
 export async function fillStore(store: Store, plans: readonly PlannedTask[], now: Instant): Promise<void> {
-  const call = { signal: AbortSignal.timeout(60_000) }
+  const call = { signal: AbortSignal.timeout(300_000) }
   for (const plan of plans) {
     for (const row of rowsOf(plan, now)) {
       await store.put(row, 'absent', call)
@@ -141,7 +141,7 @@ export async function fillStore(store: Store, plans: readonly PlannedTask[], now
 }
 
 async function register(store: Store, plans: readonly PlannedTask[], now: Instant): Promise<void> {
-  const call = { signal: AbortSignal.timeout(60_000) }
+  const call = { signal: AbortSignal.timeout(300_000) }
   const seen = seenSchedules(systemClock)
   for (const plan of plans) {
     const first = slotsOf(plan, now).at(-1)
