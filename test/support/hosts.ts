@@ -51,8 +51,9 @@ export function hostBooter(): (name: string) => Promise<Host> {
 }
 
 async function boot(name: string): Promise<Host> {
-  const init = ['sh', '-c', 'hostname "$0" && echo up && exec sleep infinity', name]
-  const outer = spawn('unshare', [...NAMESPACES, ...init], { stdio: ['ignore', 'pipe', 'inherit'] })
+  // It reads until its input ends, so it goes with the process that runs the test, whatever ends that.
+  const init = ['sh', '-c', 'hostname "$0" && echo up && exec cat', name]
+  const outer = spawn('unshare', [...NAMESPACES, ...init], { stdio: ['pipe', 'pipe', 'inherit'] })
   const gone = once(outer, 'exit')
   await once(outer.stdout, 'data')
   const [pid] = childrenOf(outer.pid as number)
