@@ -238,7 +238,7 @@ describe('secrets never reach the log or the ledger', () => {
     if (typeof answer !== 'object' || !('answer' in answer)) throw new Error('no answer')
     const server = await startAnswering(answer.answer)
     for (const log of ['text', 'json']) {
-      // Only what is asked again until then waits for this timeout.
+      // Only an error that is retried takes this long.
       const terms = ['--log', log, '--ledger-timeout', code === 75 ? '3s' : '2m']
       const ended = await cronledger(run('dynamodb:ledger', terms, 'true'), {
         env: { ...env, AWS_ENDPOINT_URL_DYNAMODB: server.endpoint },

@@ -35,7 +35,7 @@ const SHORT = ['--lease', '25s', '--heartbeat', '5s', '--skew', '3s', '--kill-af
 const DAYS = ['2026-11-22T03:00:05Z', '2026-11-23T03:00:05Z'] as const
 type Day = 0 | 1
 
-/** A batch that notices another one beside it, and ends with the file `go` or, late and gently, with SIGTERM. */
+/** A batch that notices another one beside it. It ends when the file `go` exists, or with SIGTERM. */
 const BATCH = `mkdir busy || echo beside >> bad
 trap 'echo told; rmdir busy; exit 0' TERM
 echo "began $CRONLEDGER_RUN_ATTEMPT"
@@ -81,7 +81,7 @@ async function place(kind: Kind) {
       }
     },
     go: () => writeFileSync(join(cwd, 'go'), ''),
-    /** What a batch that was lost with its host could not do. */
+    /** Removes the mark of a batch that was lost with its host. */
     tidy: () => rmSync(join(cwd, 'busy'), { recursive: true }),
     wasBeside: () => existsSync(join(cwd, 'bad')) && readFileSync(join(cwd, 'bad'), 'utf8'),
   }
@@ -90,7 +90,7 @@ async function place(kind: Kind) {
 const hostsOf = () => Promise.all([boot('host-a'), boot('host-b')])
 const TWICE = [...SHORT, '--max-attempts', '2']
 const WAIT = [...SHORT, '--overlap', 'wait']
-/** What a host prints that is thawed past its lease: it may have to kill its batch at once. */
+/** The output of a batch whose host was thawed past its lease. The supervisor may have to kill it at once. */
 const STOPPED = /^began 1\n(told\n)?$/
 
 describe.skipIf(!hasHosts).concurrent('a slot whose owner is on another host', () => {
@@ -144,7 +144,7 @@ describe.skipIf(!hasHosts).concurrent('a slot whose owner is on another host', (
     await leaseIsOver()
     const second = run(b, 0, TWICE)
     await second.printed('began 2')
-    // Of this overlap the number tells: the first batch lives on without its supervisor.
+    // The first batch outlives its supervisor. The attempt number fences this overlap.
     expect(wasBeside()).toBe('beside\n')
     go()
     expect(await second.ended).toMatchObject({ code: 0 })
@@ -156,7 +156,7 @@ describe.skipIf(!hasHosts).concurrent('a slot whose owner is on another host', (
 
   test('a host that is frozen past its lease, then thawed: it stops its batch, and cannot overwrite the new owner', async () => {
     const [a, b] = await hostsOf()
-    // Not a file: who is stopped in the middle of a transaction keeps its lock.
+    // Not a file: a process that is stopped in the middle of a transaction keeps its lock.
     const { run, row, go, leaseIsOver } = await place('dynamodb')
     const first = run(a, 0, TWICE)
     await first.printed('began 1')

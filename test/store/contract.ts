@@ -32,7 +32,7 @@ const call = () => ({ signal: AbortSignal.timeout(120_000) })
 let writes = 0
 const stamp = (now = SLOT + 1_500) => ({ writeId: `write-${++writes}`, now })
 
-/** Asks again while a busy server does not answer in time, as a run does. What is asked must bear to be asked twice. */
+/** Asks again while a busy server does not answer in time, as a run does. The request must be safe to repeat. */
 async function insist<T>(ask: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
@@ -77,7 +77,7 @@ export function contract(subject: () => Subject): void {
     expect(await store().put(row, base, call())).toEqual({ kind: 'ok' })
     return row
   }
-  /** The same beside a crowd: a write whose answer did not come in time may have landed. */
+  /** Puts a row beside a crowd. A write whose answer did not come in time may have landed. */
   const putOwn = async (row: Row, base: Row) => {
     const result = await insist(() => store().put(row, base, call()))
     if (result.kind === 'conflict') expect(result.found).toMatchObject({ writeId: row.writeId })

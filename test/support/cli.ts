@@ -35,7 +35,7 @@ export interface Options {
   readonly cwd?: string
   /** What it reads on standard input; nothing by default. Null: never an end. */
   readonly input?: string | null
-  /** What starts it, with the command line behind it; nothing by default. */
+  /** A program that starts the command line, which follows its own arguments. None by default. */
   readonly launcher?: readonly string[]
   /** As whom it runs. */
   readonly uid?: number

@@ -39,7 +39,7 @@ interface OnHost extends Running {
   signal(signal: NodeJS.Signals): void
 }
 
-/** What boots hosts for one test file. They are gone after it. */
+/** Returns a function that boots hosts. They are gone after the test file. */
 export function hostBooter(): (name: string) => Promise<Host> {
   const booted: Host[] = []
   afterAll(() => Promise.all(booted.map((host) => host.lose())))
@@ -51,7 +51,7 @@ export function hostBooter(): (name: string) => Promise<Host> {
 }
 
 async function boot(name: string): Promise<Host> {
-  // It reads until its input ends, so it goes with the process that runs the test, whatever ends that.
+  // It reads until its input ends, so it never outlives the process that runs the test.
   const init = ['sh', '-c', 'hostname "$0" && echo up && exec cat', name]
   const outer = spawn('unshare', [...NAMESPACES, ...init], { stdio: ['pipe', 'pipe', 'inherit'] })
   const gone = once(outer, 'exit')
@@ -60,7 +60,7 @@ async function boot(name: string): Promise<Host> {
   const namespace = readlinkSync(`/proc/${pid}/ns/pid`)
   const entered = new Set<Running>()
 
-  /** nsenter stops itself with the process that it waits for, and a stopped one would not take note of an end. */
+  /** nsenter stops itself with the process that it waits for. We must wake it, otherwise it never reports the end. */
   function wakeWaiting(): void {
     for (const { child } of entered) child.kill('SIGCONT')
   }
@@ -103,7 +103,7 @@ function signalTo(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)
   } catch {
-    // It has ended meanwhile.
+    // The process has already ended.
   }
 }
 
@@ -117,7 +117,7 @@ function membersOf(namespace: string): readonly number[] {
     try {
       return readlinkSync(`/proc/${pid}/ns/pid`) === namespace
     } catch {
-      // It has ended meanwhile.
+      // The process has already ended.
       return false
     }
   })

@@ -149,7 +149,7 @@ async function register(store: Store, plans: readonly PlannedTask[], now: Instan
   }
 }
 
-/** A schedule at this hour, or two hours later where the hour is near: no slot becomes due while a test goes on. */
+/** A schedule at this hour, or two hours later if this hour is near. No slot becomes due while a test runs. */
 function quietSchedule(now: Instant, zone: string, hour: number, expressionAt: (hour: number) => string): ScheduleSpec {
   const spec = { expression: expressionAt(hour), zone }
   const next = slotAfter(parseSchedule(spec), now)
