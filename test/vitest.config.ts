@@ -6,9 +6,10 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // They take minutes and tools of their own: `npm run test:image`.
     exclude: ['test/image/**'],
-    // Real servers and real processes: a hang must end as a failure that names the test, not as a stuck CI.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Only a hang takes this long: it must end as a failure that names the test, not as a stuck CI. A test waits for events
+    // and states, so a machine without free CPU makes it slow, and must not make it fail.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     // Files run side by side on two cores; tests inside a file in order.
     maxWorkers: 2,
     // Of the tests that say so, which wait for processes of theirs most of the time.

@@ -104,7 +104,7 @@ describe('a ledger with faults, over a clock change and a change of the schedule
 
 describe('5 missed, 3 failed, 2 stale and 1 late, over a clock change, with a schedule changed in between', () => {
   const planted = { CRONLEDGER_STORE: `file:${join(scratch(), 'planted.db')}`, CRONLEDGER_LOG: 'quiet' }
-  const SHORT = ['--lease', '1s', '--heartbeat', '100ms', '--skew', '0s', '--kill-after', '100ms']
+  const SHORT = ['--lease', '4s', '--heartbeat', '1s', '--skew', '0s', '--kill-after', '1s']
   const [MISSED, FAILED, STALE, LATE] = ['missed', 'failed', 'stale', 'late']
   // 02:30 in New York until 8 March, when there is none; from the 10th on at 05:00. In UTC: 07:30, then 09:00.
   const SLOTS: ReadonlyArray<readonly [slot: string, fault: string | undefined]> = [

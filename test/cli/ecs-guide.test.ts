@@ -10,7 +10,7 @@ import { type Server, startMoto } from '../support/servers.ts'
 
 const GUIDE = readFileSync(new URL('../../docs/ecs.md', import.meta.url), 'utf8')
 /** For a dozen starts of `aws`, each of which takes seconds on a machine that has other work. */
-const SLOW = { timeout: 240_000 }
+const SLOW = { timeout: 600_000 }
 const folder = scratch()
 const STORE = ['--store', 'dynamodb:cronledger']
 const TRIGGER = ['--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', '2026-11-24T03:00:12Z']

@@ -35,8 +35,11 @@ function rowAt(
   return { ...row, task, slot: at, windowEnd: at + DAY_MS, schedule, rejections }
 }
 
-/** Says the peak of the process's memory, in KB, as its last words. */
-const PEAK = `data:text/javascript,process.on('exit',()=>process._rawDebug(process.resourceUsage().maxRSS))`
+/**
+ * A heap in which the program has room, and 100,000 rows have none: Node ends with an error there. The peak of a process's
+ * memory would say less, since it depends on how late a version of Node collects its garbage.
+ */
+const SMALL_HEAP = { NODE_OPTIONS: '--max-old-space-size=24' }
 
 let ledgers = 0
 function ledgerOf(rows: Iterable<Row>): string {
@@ -212,7 +215,7 @@ for (const kind of ['file', 'dynamodb'] as const) {
       expect(await cronledger(['setup', '--store', store], { env })).toMatchObject({ code: 0 })
       const config = { endpoint: server.endpoint, region: REGION, credentials: CREDENTIALS }
       const open = openDynamoStore({ table: 'ledger', env: {}, config })
-      for (const row of rows) await open.put(row, 'absent', { signal: AbortSignal.timeout(10_000) })
+      for (const row of rows) await open.put(row, 'absent', { signal: AbortSignal.timeout(120_000) })
     })
     afterAll(() => server?.stop())
 
@@ -260,7 +263,7 @@ describe('slots without a row', () => {
     const schedule = { schedule: '0 3 * * *', zone: 'UTC' }
     const entries = { nightly: [{ ...schedule, since: since(12) }], other: [{ ...schedule, since: since(4) }] }
     for (const [task, schedules] of Object.entries(entries)) {
-      const call = { signal: AbortSignal.timeout(10_000) }
+      const call = { signal: AbortSignal.timeout(120_000) }
       await open.writeEntry({ kind: '#registry', task }, entryOf(schedules), 'absent', call)
     }
     open.close()
@@ -328,10 +331,9 @@ describe('slots without a row', () => {
   test('of a year of minutes are told in constant memory', async () => {
     const first = Math.floor(Date.now() / 60_000) * 60_000 - 365 * DAY_MS
     const task = ['--task', 'nightly', '--schedule', '* * * * *', '--state', 'missed', '--all', '--format', 'csv']
-    const env = { NODE_OPTIONS: `--import="${PEAK}"` }
-    const ended = await cronledger(['history', '--store', ledgerOf([rowAt(first)]), ...task], { env })
+    const ended = await cronledger(['history', '--store', ledgerOf([rowAt(first)]), ...task], { env: SMALL_HEAP })
+    expect({ code: ended.code, stderr: ended.stderr }).toEqual({ code: 0, stderr: '' })
     expect(ended.stdout.match(/,MISSED,/g)?.length).toBeGreaterThan(525_000)
-    expect(Number(ended.stderr) / 1024).toBeLessThan(150)
   })
 
   test.each([
@@ -372,14 +374,12 @@ describe('100,000 rows', () => {
     ['json', 2],
     ['csv', 1],
     ['table', 1],
-  ])('as %s: all of them, in less than 150 MB', async (format, more) => {
-    const env = { NODE_OPTIONS: `--import="${PEAK}"` }
-    const { code, stdout, stderr } = await cronledger([...args, '--all', '--format', format], { env })
-    expect(code).toBe(0)
+  ])('as %s: all of them, in constant memory', async (format, more) => {
+    const { code, stdout, stderr } = await cronledger([...args, '--all', '--format', format], { env: SMALL_HEAP })
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     const lines = stdout.trimEnd().split('\n')
     expect(lines).toHaveLength(ROWS + more)
     expect(lines.filter((line) => line.includes('2026-01-01T00:00:00Z')).length).toBeGreaterThan(0)
-    expect(Number(stderr) / 1024).toBeLessThan(150)
   })
 
   test.each(['table', 'json', 'ndjson', 'csv'])('as %s, a closed pipe ends it well', async (format) => {

@@ -263,11 +263,12 @@ describe('a table', () => {
   })
 
   test.each([
-    [95_000, /^wrong: about 9[456]s behind the server's.*NTP/],
-    [-95_000, /^wrong: about 9[3456]s ahead of the server's.*NTP/],
-    [20_000, /^wrong: about (19|20|21)s behind/],
-    [-20_000, /^wrong: about (19|20|21)s ahead/],
-    [8_000, /^ok: about [789]s behind/],
+    // The time of a request is in doubt as long as it takes, so a slow answer moves the seconds.
+    [95_000, /^wrong: about 9[2-8]s behind the server's.*NTP/],
+    [-95_000, /^wrong: about 9[2-8]s ahead of the server's.*NTP/],
+    [25_000, /^wrong: about 2[2-8]s behind/],
+    [-25_000, /^wrong: about 2[2-8]s ahead/],
+    [8_000, /^ok: about ([5-9]|1[01])s behind/],
   ])('whose server has a clock that is %i ms ahead', async (clockMs, line) => {
     await behind(
       () => null,

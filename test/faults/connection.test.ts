@@ -35,7 +35,7 @@ describe.concurrent('the connection during a long child', () => {
     const { code, stderr } = await run.ended
     const row = await store.get(
       { task, slot: Date.parse('2026-01-02T03:00:00Z') },
-      { signal: AbortSignal.timeout(30_000) },
+      { signal: AbortSignal.timeout(120_000) },
     )
     proxy.close()
     expect({ code, row }, stderr).toMatchObject({

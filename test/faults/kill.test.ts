@@ -45,9 +45,7 @@ const STORES: Record<string, { name: string; env(): Record<string, string> }> = 
 
 test.each(Object.entries(STORES))(
   '%s: kill -9 at a random moment of 100 runs loses and invents nothing',
-  {
-    timeout: 300_000,
-  },
+  { timeout: 900_000 },
   async (kind, { name, env }) => {
     const random = xoroshiro128plus(SEED)
     const int = (from: number, to: number) => uniformInt(random, from, to)

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { cronledger, scratch, start } from '../support/cli.ts'
+import { expectOneRan } from '../support/crowd.ts'
 import { type FaultyProxy, type Passing, startFaultyProxy, type Treatment } from '../support/proxy.ts'
 import { awsEnv, hasMoto, type Server, startDynalite, startMoto } from '../support/servers.ts'
 import { awsError } from './faults.ts'
@@ -133,7 +134,7 @@ for (const [name, startServer] of [
 
     test('a person’s word that is not answered: 75, and never told as settled', async () => {
       proxy.treat(({ state }) => (state === 'FAILED' ? 'stall' : 'pass'))
-      const word = ['--slot', eventTime, '--state', 'failed', '--reason', 'looked', '--ledger-timeout', '1s']
+      const word = ['--slot', eventTime, '--state', 'failed', '--reason', 'looked', '--ledger-timeout', '3s']
       const ended = await cronledger(['resolve', ...word], { env: environment() })
       expect(ended).toMatchObject({
         code: 75,
@@ -143,11 +144,18 @@ for (const [name, startServer] of [
     })
 
     test('a renewal whose answer is lost: the finish lands on top of it', async () => {
-      const terms = ['--lease', '10s', '--heartbeat', '200ms', '--skew', '0s', '--kill-after', '1s']
-      proxy.treat((passing) => (isRenewal(passing) ? 'cutAnswer' : 'pass'))
       const file = join(folder, `end-${slots}-${name}`)
-      const running = launch(['sh', '-c', 'while [ ! -e "$0" ]; do sleep 0.05; done', file], terms)
-      await proxy.arrived((passing) => isRenewal(passing) && passing.index > 1)
+      const waits = ['sh', '-c', 'while [ ! -e "$0" ]; do sleep 0.05; done', file]
+      const running = launch(waits, ['--heartbeat', '200ms'])
+      // A claim that took longer than a heartbeat is renewed before the start. Those renewals belong to the claim and pass.
+      await running.logged('"event":"claimed"')
+      let cut = 0
+      proxy.treat((passing) => {
+        if (!isRenewal(passing)) return 'pass'
+        cut += 1
+        return 'cutAnswer'
+      })
+      await proxy.arrived(() => cut > 1)
       writeFileSync(file, '')
       expect(await running.ended).toMatchObject({ code: 0 })
       expect(await row()).toMatchObject({ state: 'COMPLETED', attempts: [{ outcome: 'succeeded' }] })
@@ -155,7 +163,7 @@ for (const [name, startServer] of [
 
     test('a claim that was given up (75) leaves the slot free, also if it arrives later', async () => {
       proxy.treat((passing) => (isClaim(passing) ? 'hold' : 'pass'))
-      const givenUp = await run(['echo', 'no'], ['--ledger-timeout', '3s'])
+      const givenUp = await run(['echo', 'no'], ['--ledger-timeout', '6s'])
       expect(givenUp).toMatchObject({ code: 75, stdout: '' })
       expect(givenUp.stderr).toMatch(/given up and withdrawn/)
       await proxy.release()
@@ -181,7 +189,7 @@ for (const [name, startServer] of [
         if (passing.action === 'GetItem') return denied
         return isClaim(passing) && claims++ === 0 ? 'cutAnswer' : 'pass'
       })
-      const ended = await run(['echo', 'paid'], ['--ledger-timeout', '6s'])
+      const ended = await run(['echo', 'paid'])
       proxy.treat(() => 'pass')
       // A server that returns the row found is asked for nothing more: the run happens.
       if (ended.code === 0) expect((await row()).attempts).toMatchObject([{ outcome: 'succeeded' }])
@@ -194,9 +202,11 @@ for (const [name, startServer] of [
 
     test('a claim that took longer than a heartbeat, and is then denied its renewal: withdrawn, the slot is free', async () => {
       const denied = awsError(400, 'com.amazon.coral.service#AccessDeniedException', 'no UpdateItem', 'Message')
-      proxy.treat((passing) => (isClaim(passing) ? { delayMs: 300 } : isRenewal(passing) ? denied : 'pass'))
-      const terms = ['--lease', '5s', '--heartbeat', '200ms', '--skew', '0s', '--kill-after', '1s']
-      expect(await run(['echo', 'no'], [...terms, '--ledger-timeout', '6s'])).toMatchObject({ code: 77, stdout: '' })
+      // The claim is answered so late that the rest of its lease is less than the kill-after: no start is safe without a
+      // renewal.
+      proxy.treat((passing) => (isClaim(passing) ? { delayMs: 1_200 } : isRenewal(passing) ? denied : 'pass'))
+      const terms = ['--lease', '2s', '--heartbeat', '200ms', '--skew', '0s', '--kill-after', '1s']
+      expect(await run(['echo', 'no'], [...terms, '--ledger-timeout', '8s'])).toMatchObject({ code: 77, stdout: '' })
       proxy.treat(() => 'pass')
       expect(await run(['echo', 'paid'])).toMatchObject({ code: 0, stdout: 'paid\n' })
       expect((await row()).attempts).toMatchObject([{ outcome: 'notStarted' }, { outcome: 'succeeded' }])
@@ -221,19 +231,11 @@ for (const [name, startServer] of [
       expect(await row()).toMatchObject({ state: 'PENDING' })
     })
 
-    test('50 processes at once: one child runs, 49 are recorded as duplicates', { timeout: 180_000 }, async () => {
-      const ended = await Promise.all(Array.from({ length: 50 }, () => run(['echo', 'paid'])))
-      expect(ended.map(({ code }) => code)).toEqual(ended.map(() => 0))
-      expect(ended.filter(({ stdout }) => stdout === 'paid\n')).toHaveLength(1)
-      const events = ended.flatMap(({ stderr }) =>
-        stderr
-          .trim()
-          .split('\n')
-          .map((line) => JSON.parse(line).event),
+    test('50 processes at once: one child runs, 49 are recorded as duplicates', async () => {
+      const ended = await Promise.all(
+        Array.from({ length: 50 }, () => run(['echo', 'paid'], ['--ledger-timeout', '5m'])),
       )
-      expect(events.filter((event) => event === 'duplicate')).toHaveLength(49)
-      expect(events).toHaveLength(49 + 2)
-      expect(await row()).toMatchObject({ state: 'COMPLETED', attempts: [{ number: 1 }], rejections: { count: 49 } })
+      expectOneRan(ended, await row())
     })
   })
 }

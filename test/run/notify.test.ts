@@ -35,8 +35,11 @@ function clockUntil(due: Promise<void>): Clock {
   }
 }
 
+/** Nothing of a notification is late, however busy the machine is. */
+const patientClock = clockUntil(new Promise(() => {}))
+
 async function once(command: string, input = '{"event":"failed"}\n'): Promise<string | null> {
-  const notifier = openNotifier(command, systemClock)
+  const notifier = openNotifier(command, patientClock)
   notifier.send(notice(input))
   return notifier.end(NEVER)
 }
@@ -62,20 +65,20 @@ describe('what goes wrong is one line', () => {
   }
 
   test('of many, the first and how many', async () => {
-    const notifier = openNotifier('read n; [ $n -lt 3 ] || { echo $n >&2; exit 1; }', systemClock)
+    const notifier = openNotifier('read n; [ $n -lt 3 ] || { echo $n >&2; exit 1; }', patientClock)
     for (let n = 0; n < 4; n++) notifier.send(notice(`${n}\n`))
     expect(await notifier.end(NEVER)).toBe('1 of 4 notifications failed; failed: exit code 1: 3')
   })
 
   test('more than anybody reads are not sent', async () => {
-    const notifier = openNotifier('echo >> "$FILE"', systemClock)
+    const notifier = openNotifier('echo >> "$FILE"', patientClock)
     for (let n = 0; n < 103; n++) notifier.send(notice(''))
     expect(await notifier.end(NEVER)).toBe('3 more were not sent: one process sends 100 at most')
     expect(statSync(file).size).toBe(100)
   })
 
   test('a limit that was reached does not hide why those failed that were sent', async () => {
-    const notifier = openNotifier('exit 22', systemClock)
+    const notifier = openNotifier('exit 22', patientClock)
     for (let n = 0; n < 103; n++) notifier.send(notice(''))
     expect(await notifier.end(NEVER)).toBe(
       '100 of 100 notifications failed; failed: exit code 22; 3 more were not sent: one process sends 100 at most',
@@ -134,7 +137,7 @@ describe('the limit', () => {
   })
 
   test('a hanging one holds up no other', async () => {
-    const notifier = openNotifier('read n; [ $n = 0 ] && exec sleep 300; echo $$ > "$FILE"', systemClock)
+    const notifier = openNotifier('read n; [ $n = 0 ] && exec sleep 300; echo $$ > "$FILE"', patientClock)
     notifier.send(notice('0\n'))
     notifier.send(notice('1\n'))
     const other = Number(await written())
@@ -143,7 +146,7 @@ describe('the limit', () => {
   })
 
   test('of the end: kills what runs, and starts nothing more', async () => {
-    const notifier = openNotifier(stubborn, systemClock)
+    const notifier = openNotifier(stubborn, patientClock)
     for (let n = 0; n < 6; n++) notifier.send(notice(''))
     const groups = () => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').map(Number) : [])
     await until(() => groups().length === 4)
@@ -153,7 +156,7 @@ describe('the limit', () => {
   })
 
   test('kill is at once', async () => {
-    const notifier = openNotifier(stubborn, systemClock)
+    const notifier = openNotifier(stubborn, patientClock)
     notifier.send(notice(''))
     const group = Number(await written())
     notifier.kill()

@@ -63,7 +63,7 @@ for (const { name, start, isThere, returnsFound, oneByOne } of SERVERS) {
     }, 60_000)
 
     it('takes one request for a claim, a finish and a note, and a read where a conflict shows no row', async () => {
-      const call = { signal: AbortSignal.timeout(20_000) }
+      const call = { signal: AbortSignal.timeout(120_000) }
       const read = returnsFound ? [] : ['GetItem']
       const row = claimOf('counted')
       const taken = async (ask: Promise<unknown>) => {

@@ -17,7 +17,7 @@ import { differences, readTableDefinition } from '../../src/store/table.ts'
 import { CREDENTIALS, hasMoto, REGION, type Server, startDynalite, startMoto } from '../support/servers.ts'
 import { claimOf } from './contract.ts'
 
-const call = () => ({ signal: AbortSignal.timeout(30_000) })
+const call = () => ({ signal: AbortSignal.timeout(120_000) })
 
 const SERVERS = [
   { name: 'dynalite', start: startDynalite, isThere: true, hasTtl: false },

@@ -7,14 +7,18 @@ const CHROMIUM = '/usr/bin/chromium'
 export const hasChromium = existsSync(CHROMIUM)
 if (!hasChromium) process.stdout.write('chromium is not installed: the pages are not tested in a browser\n')
 
+/** Only a hang takes this long: a page of many rows is slow on a machine without free CPU. */
+const PATIENCE_MS = 240_000
+
 /** Debian's Chromium. Root has no sandbox there. */
 export function openBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] })
+  return chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'], timeout: PATIENCE_MS })
 }
 
 /** A page that fails the test with whatever its console complains of, and with every request that leaves the server. */
 export async function openPage(browser: Browser, options: Parameters<Browser['newContext']>[0] = {}) {
   const context = await browser.newContext({ reducedMotion: 'reduce', ...options })
+  context.setDefaultTimeout(PATIENCE_MS)
   const page = await context.newPage()
   const complaints: string[] = []
   const requests: string[] = []

@@ -5,7 +5,7 @@ import { openFileStore } from '../../dist/store/file.js'
 const [path, row, rejection] = process.argv.slice(2)
 process.once('message', async () => {
   const store = openFileStore(path)
-  const call = () => ({ signal: AbortSignal.timeout(60_000) })
+  const call = () => ({ signal: AbortSignal.timeout(300_000) })
   const result = await store.put(JSON.parse(row), 'absent', call())
   const noted = result.kind === 'conflict' && (await store.note(JSON.parse(row), JSON.parse(rejection), call()))
   store.close()

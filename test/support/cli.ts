@@ -26,6 +26,8 @@ export interface Running {
   readonly exited: Promise<void>
   /** Resolves when stdout has held this text; rejects when the process ends before. */
   printed(text: string): Promise<void>
+  /** Resolves when stderr has held this text; rejects when the process ends before. */
+  logged(text: string): Promise<void>
 }
 
 export interface Options {
@@ -33,6 +35,8 @@ export interface Options {
   readonly cwd?: string
   /** What it reads on standard input; nothing by default. Null: never an end. */
   readonly input?: string | null
+  /** A program that starts the command line, which follows its own arguments. None by default. */
+  readonly launcher?: readonly string[]
   /** As whom it runs. */
   readonly uid?: number
   readonly gid?: number
@@ -44,8 +48,9 @@ const BASE_ENV = Object.fromEntries(
 )
 
 /** Starts `cronledger` as a process of its own. */
-export function start(args: readonly string[], { env = {}, input, ...where }: Options = {}): Running {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+export function start(args: readonly string[], { env = {}, input, launcher = [], ...where }: Options = {}): Running {
+  const [program, ...words] = [...launcher, process.execPath, MAIN, ...args]
+  const child = spawn(program as string, words, {
     env: { ...BASE_ENV, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
     ...where,
@@ -63,23 +68,18 @@ export function start(args: readonly string[], { env = {}, input, ...where }: Op
     child.on('close', (code, signal) => resolve({ code, signal, ...out }))
   })
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  return {
-    child,
-    ended,
-    exited,
-    printed(text) {
-      return new Promise((resolve, reject) => {
-        const look = () => {
-          if (!out.stdout.includes(text)) return
-          listeners.delete(look)
-          resolve()
-        }
-        listeners.add(look)
-        look()
-        ended.then(() => reject(new Error(`ended before it printed ${text}: ${out.stdout}${out.stderr}`)))
-      })
-    },
-  }
+  const said = (name: 'stdout' | 'stderr', text: string) =>
+    new Promise<void>((resolve, reject) => {
+      const look = () => {
+        if (!out[name].includes(text)) return
+        listeners.delete(look)
+        resolve()
+      }
+      listeners.add(look)
+      look()
+      ended.then(() => reject(new Error(`ended before ${name} held ${text}: ${out.stdout}${out.stderr}`)))
+    })
+  return { child, ended, exited, printed: (text) => said('stdout', text), logged: (text) => said('stderr', text) }
 }
 
 export function cronledger(args: readonly string[], options?: Options): Promise<Ended> {

@@ -1,0 +1,124 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { afterAll } from 'vitest'
+import { type Options, type Running, start } from './cli.ts'
+
+const NAMESPACES = ['--fork', '--pid', '--mount-proc', '--uts', '--kill-child']
+
+/** Whether a test may make hosts here. Only root may, outside of most containers. */
+export const hasHosts = (() => {
+  try {
+    execFileSync('unshare', [...NAMESPACES, 'hostname', 'probe'], { stdio: 'ignore' })
+    execFileSync('nsenter', ['--version'], { stdio: 'ignore' })
+    return true
+  } catch {
+    process.stdout.write('namespaces are not permitted here: the tests of takeovers between hosts are skipped\n')
+    return false
+  }
+})()
+
+/**
+ * A host of its own: a PID namespace with its own /proc, and a hostname. A run on one host sees no process of another, so
+ * the lease alone keeps them apart. They share the network, the files and the clock of this machine.
+ */
+export interface Host {
+  readonly name: string
+  /** Starts `cronledger` on this host. */
+  start(args: readonly string[], options?: Omit<Options, 'launcher'>): OnHost
+  /** Stops every process on it, as a frozen virtual machine does. */
+  freeze(): void
+  /** Lets them all go on. */
+  thaw(): void
+  /** Ends it with every process on it, as a loss of power does. */
+  lose(): Promise<void>
+}
+
+interface OnHost extends Running {
+  /** Sends a signal to `cronledger` itself. */
+  signal(signal: NodeJS.Signals): void
+}
+
+/** Returns a function that boots hosts. They are gone after the test file. */
+export function hostBooter(): (name: string) => Promise<Host> {
+  const booted: Host[] = []
+  afterAll(() => Promise.all(booted.map((host) => host.lose())))
+  return async (name) => {
+    const host = await boot(name)
+    booted.push(host)
+    return host
+  }
+}
+
+async function boot(name: string): Promise<Host> {
+  // It reads until its input ends, so it never outlives the process that runs the test.
+  const init = ['sh', '-c', 'hostname "$0" && echo up && exec cat', name]
+  const outer = spawn('unshare', [...NAMESPACES, ...init], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const gone = once(outer, 'exit')
+  await once(outer.stdout, 'data')
+  const [pid] = childrenOf(outer.pid as number)
+  const namespace = readlinkSync(`/proc/${pid}/ns/pid`)
+  const entered = new Set<Running>()
+
+  /** nsenter stops itself with the process that it waits for. We must wake it, otherwise it never reports the end. */
+  function wakeWaiting(): void {
+    for (const { child } of entered) child.kill('SIGCONT')
+  }
+
+  async function lose(): Promise<void> {
+    // The kernel ends all processes of a namespace with its first one, and reports that one when they are gone.
+    if (outer.exitCode === null && outer.signalCode === null) process.kill(pid as number, 'SIGKILL')
+    wakeWaiting()
+    await gone
+  }
+
+  return {
+    name,
+    start(args, options = {}) {
+      const inside = ['nsenter', '--target', `${pid}`, '--pid', '--mount', '--uts', '--']
+      // A new mount namespace begins at its root.
+      const launcher = [...inside, 'sh', '-c', 'cd "$0" && exec "$@"', options.cwd ?? process.cwd()]
+      const running = start(args, { ...options, launcher })
+      entered.add(running)
+      return {
+        ...running,
+        signal(signal) {
+          const [supervisor] = childrenOf(running.child.pid as number)
+          process.kill(supervisor as number, signal)
+        },
+      }
+    },
+    freeze() {
+      for (const one of membersOf(namespace)) if (one !== pid) signalTo(one, 'SIGSTOP')
+    },
+    thaw() {
+      for (const one of membersOf(namespace)) signalTo(one, 'SIGCONT')
+      wakeWaiting()
+    },
+    lose,
+  }
+}
+
+function signalTo(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // The process has already ended.
+  }
+}
+
+function childrenOf(pid: number): readonly number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number)
+}
+
+function membersOf(namespace: string): readonly number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  return pids.map(Number).filter((pid) => {
+    try {
+      return readlinkSync(`/proc/${pid}/ns/pid`) === namespace
+    } catch {
+      // The process has already ended.
+      return false
+    }
+  })
+}
