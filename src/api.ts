@@ -101,8 +101,8 @@ export interface TasksOptions extends ReadOptions {
 }
 
 export interface CheckOptions extends ReadOptions, OrUndefined<ScheduleOptions> {
-  /** Default: every task of the registry. */
-  readonly task?: string | undefined
+  /** Default: every task of the registry. A task that `tasks` gave is not read again, and `schedule` is ignored. */
+  readonly task?: string | KnownTask | undefined
   readonly since: Date
   /** Exclusive. */
   readonly until: Date
@@ -111,7 +111,10 @@ export interface CheckOptions extends ReadOptions, OrUndefined<ScheduleOptions> 
   /** A first attempt that started later than this after its slot is late; default: never. */
   readonly lateAfterMs?: number | undefined
   readonly skewMs?: number | undefined
-  /** Told of each slot as it is looked at, newest first; checking waits for it. */
+  /**
+   * Called for each slot that is checked, newest first; the check waits for it. Where several tasks are checked, the
+   * slots of up to 16 tasks come mixed.
+   */
   readonly progress?: ((task: string, slot: Date) => void) | undefined
 }
 
@@ -179,8 +182,8 @@ export interface Ledger {
    */
   slots(options: SlotsOptions): AsyncGenerator<StoredRow | MissedSlot>
   /**
-   * What is wrong with the slots of a task, or of every task of the registry, newest first: missed (due, and no row),
-   * failed, stale, late. Throws a usage error for a task that the registry does not know and whose schedule is not given,
+   * What is wrong with the slots of a task, or of every task of the registry by name, newest first: missed (due, and no
+   * row), failed, stale, late. Up to 16 tasks are read at a time. Throws a usage error for a task that the registry does not know and whose schedule is not given,
    * and where it knows no task at all.
    */
   check(options: CheckOptions): AsyncGenerator<TaskFinding>

@@ -22,7 +22,7 @@ import { resolveBySchedules } from './core/schedules-in-force.ts'
 import { checkTaskName } from './core/task.ts'
 import { parseTimeRange } from './core/time-range.ts'
 import type { Instant, Place, Row, ScheduleSpec } from './core/types.ts'
-import { checkTask } from './run/check.ts'
+import { checkTask, checkTasks } from './run/check.ts'
 import { link, systemClock } from './run/clock.ts'
 import { commandWork } from './run/command.ts'
 import { execute, type LiveAttempt, type WorkEnd } from './run/execute.ts'
@@ -162,17 +162,10 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
       const deps = await reading(options)
       const progress = (task: string, slot: Instant) => options.progress?.(task, new Date(slot))
       const terms = { since: since.getTime(), until: until.getTime(), graceMs, lateAfterMs, skewMs, progress }
-      let known = 0
-      for await (const task of tasksOf(options, terms.since, deps)) {
-        known += 1
-        yield* checkTask(task, terms, deps)
-      }
-      // A dead man's switch on a ledger in which nothing has ever run must not say that all is well.
-      if (known === 0) {
-        throw usageError(
-          'the registry knows no task, so nothing was checked: no scheduled run is on record; look whether this is the ledger that is meant, or name a task and its schedule',
-        )
-      }
+      const { task } = options
+      if (task === undefined) yield* checkTasks(terms, deps)
+      else if (typeof task !== 'string') yield* checkTask(task, terms, deps)
+      else yield* checkTask(await knownTask(task, options, terms.since, deps), terms, deps)
     },
     async findSlot({ task, slot, ...options }) {
       const { schedules } = await knownTask(task, options, 0, await reading(options))
@@ -238,7 +231,7 @@ function queryOf({ task, since, until }: HistoryOptions): Omit<HistoryQuery, 'li
   }
 }
 
-/** The tasks to check: all of the registry, one of them, or one whose schedule the caller knows better. */
+/** The tasks to look at: all of the registry, one of them, or one whose schedule the caller knows better. */
 async function* tasksOf(
   { task, ...given }: OrUndefined<ScheduleOptions> & { readonly task?: string | undefined },
   since: Instant,

@@ -3,9 +3,11 @@ import { parseSchedule } from '../core/schedule.ts'
 import { slotAfter } from '../core/slot.ts'
 import type { Instant } from '../core/types.ts'
 import { createLedger } from '../ledger.ts'
-import { type TaskState, taskJson, tasksText } from '../report/tasks.ts'
+import { jsonArray } from '../report/json-array.ts'
+import { type TaskState, taskJson, taskText } from '../report/tasks.ts'
 import { safeJson } from '../report/text.ts'
 import { systemClock } from '../run/clock.ts'
+import { concurrently } from '../run/concurrently.ts'
 import type { KnownTask } from '../run/tasks.ts'
 import { LIMITS } from '../run/terms.ts'
 import { readOptions } from './arguments.ts'
@@ -13,7 +15,7 @@ import type { Command, CommandContext } from './command.ts'
 import { EXIT } from './exit.ts'
 import { newestRow } from './lookup.ts'
 import { LEDGER_TIMEOUT, type OptionTable, STORE } from './options.ts'
-import { print } from './streams.ts'
+import { printAll } from './streams.ts'
 
 const OPTIONS = {
   ...STORE,
@@ -34,16 +36,15 @@ export const tasks: Command = {
     const values = readOptions(help, argv, env)
     const ledger = createLedger({ store: values.store })
     const now = systemClock.now()
-    const states: TaskState[] = []
     const reading = { ledgerTimeoutMs: values['ledger-timeout'] }
-    for await (const task of ledger.tasks(reading)) {
-      const state = await stateOf(task, ledger, reading, now)
-      if (state !== null) states.push(state)
-    }
-    if (values.format === 'json') {
-      const all = states.map((state) => taskJson(state, now, SKEW_MS))
-      await print(safeJson(all, 2))
-    } else await print(states.length === 0 ? 'the ledger knows no task yet' : tasksText(states, now, SKEW_MS))
+    const states = concurrently(
+      (signal) => ledger.tasks({ ...reading, signal }),
+      (task, signal) => stateOf(task, ledger, { ...reading, signal }, now),
+      [],
+    )
+    await printAll(
+      values.format === 'json' ? jsonArray(states, (state) => jsonText(state, now)) : plainText(states, now),
+    )
     return EXIT.ok
   },
 }
@@ -51,15 +52,29 @@ export const tasks: Command = {
 /** A row tells nothing of its run's skew; the default is what most have, and the word is for a person. */
 const SKEW_MS = LIMITS.skewMs.default
 
-async function stateOf(
+async function* plainText(states: AsyncIterable<TaskState>, now: Instant): AsyncGenerator<string, void, undefined> {
+  let before = ''
+  for await (const state of states) {
+    yield before + taskText(state, now, SKEW_MS)
+    before = '\n'
+  }
+  yield before === '' ? 'the ledger knows no task yet\n' : '\n'
+}
+
+/** As an item of an array that is indented as a whole. */
+function jsonText(state: TaskState, now: Instant): string {
+  return safeJson(taskJson(state, now, SKEW_MS), 2).replace(/^/gm, '  ')
+}
+
+async function* stateOf(
   { task, schedules }: KnownTask,
   ledger: Ledger,
   reading: ReadOptions,
   now: Instant,
-): Promise<TaskState | null> {
+): AsyncGenerator<TaskState, void> {
   const current = schedules.at(-1)
-  if (current === undefined) return null
+  if (current === undefined) return
   // One to come can have a row: a person has settled it.
   const last = await newestRow(ledger, { ...reading, task, until: new Date(now + 1) })
-  return { task, schedule: current.spec, since: current.since, last, next: slotAfter(parseSchedule(current.spec), now) }
+  yield { task, schedule: current.spec, since: current.since, last, next: slotAfter(parseSchedule(current.spec), now) }
 }

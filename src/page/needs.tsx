@@ -11,7 +11,7 @@ import { Time } from './time.tsx'
 /** What needs a person now: `check`'s answer. */
 export interface Needs {
   readonly count: Readonly<Record<TaskFinding['kind'], number>>
-  /** The newest of each task and kind, of which there are so many in all; the newest first. */
+  /** The newest finding of each task and kind, and how many there are; the newest first. Very many groups are cut. */
   readonly groups: readonly { readonly newest: TaskFinding; readonly count: number }[]
   /** By task, in each the newest first; not all, where there are very many. */
   readonly found: readonly TaskFinding[]
@@ -71,7 +71,7 @@ export function NeedsLine({ needs, links }: { readonly needs: Needs; readonly li
               {count > 1 && <span class="quiet"> and {count - 1} before</span>}
             </li>
           ))}
-          {(groups.length > NAMED || total > groups.length) && (
+          {total > Math.min(groups.length, NAMED) && (
             <li>
               <a href={links.needs}>All {total}</a>
             </li>

@@ -1,3 +1,4 @@
+import type { Child } from 'hono/jsx'
 import type { Instant } from '../core/types.ts'
 import { printable } from '../report/text.ts'
 import { type WallClock, wordsIn } from './clock.ts'
@@ -38,16 +39,31 @@ export interface OverviewModel {
   readonly more: string | null
 }
 
-export function Overview({
-  model,
+export function Overview({ model, links, live }: { readonly model: OverviewModel } & GridProps) {
+  const { lines, query } = model
+  return (
+    <OverviewFrame query={query} more={model.more} links={links} live={live}>
+      {lines.length === 0 ? (
+        <p class="empty">{emptyText(query)}</p>
+      ) : (
+        <Grid>
+          {lines.map((line) => (
+            <GridLine line={line} links={links} live={live} />
+          ))}
+        </Grid>
+      )}
+    </OverviewFrame>
+  )
+}
+
+/** The heading, the search and the legend around the tasks. */
+export function OverviewFrame({
+  query,
+  more,
   links,
   live,
-}: {
-  readonly model: OverviewModel
-  readonly links: Links
-  readonly live: boolean
-}) {
-  const { lines, query, more } = model
+  children,
+}: Omit<OverviewModel, 'lines'> & GridProps & { readonly children?: Child }) {
   return (
     <section id="overview" aria-labelledby="overview-title">
       <div class="bar">
@@ -57,7 +73,7 @@ export function Overview({
         {live && <Search q={query.q ?? ''} />}
       </div>
       <Legend keys={live && 'from task to task'} />
-      {lines.length === 0 ? <p class="empty">{emptyText(query)}</p> : <Grid lines={lines} links={links} live={live} />}
+      {children}
       <nav class="pages" aria-label="Pages of tasks">
         {query.after && <a href={links.overview({ q: query.q })}>First tasks</a>}
         {more !== null && <a href={links.overview({ q: query.q, after: more })}>More tasks</a>}
@@ -84,13 +100,13 @@ function Search({ q }: { readonly q: string }) {
 }
 
 interface GridProps {
-  readonly lines: readonly TaskLine[]
   readonly links: Links
   /** With the script that makes the arrow keys work: only then may the Tab key pass most cells over. */
   readonly live: boolean
 }
 
-function Grid({ lines, links, live }: GridProps) {
+/** The table of the tasks. Its children are `GridLine`s. */
+export function Grid({ children }: { readonly children?: Child }) {
   return (
     <table class="grid" data-roving>
       <thead>
@@ -107,16 +123,12 @@ function Grid({ lines, links, live }: GridProps) {
           </th>
         </tr>
       </thead>
-      <tbody>
-        {lines.map((line) => (
-          <Line line={line} links={links} live={live} />
-        ))}
-      </tbody>
+      <tbody>{children}</tbody>
     </table>
   )
 }
 
-function Line({ line, links, live }: { readonly line: TaskLine } & Omit<GridProps, 'lines'>) {
+export function GridLine({ line, links, live }: { readonly line: TaskLine } & GridProps) {
   const { task, clock, words, expression, cells, lastSuccess, next, problem } = line
   return (
     <tr id={`line-${encodeURIComponent(task)}`}>

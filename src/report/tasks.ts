@@ -14,12 +14,8 @@ export interface TaskState {
   readonly next: Instant | null
 }
 
-/** A block of lines for each task: the local times would make rows of a table too wide for a terminal. */
-export function tasksText(states: readonly TaskState[], now: Instant, skewMs: number): string {
-  return states.map((state) => printableLines(state, now, skewMs)).join('\n')
-}
-
-function printableLines({ task, schedule, since, last, next }: TaskState, now: Instant, skewMs: number): string {
+/** A block of lines: the local times would make the rows of a table too wide for a terminal. */
+export function taskText({ task, schedule, since, last, next }: TaskState, now: Instant, skewMs: number): string {
   const time = (instant: Instant) => `${formatInstant(instant)}  ${localTimeIn(instant, schedule.zone)}`
   const lines = [
     task,

@@ -1,8 +1,10 @@
+import { usageError } from '../core/errors.ts'
 import { type AuditTerms, findingOf, type TaskFinding } from '../core/missed.ts'
 import type { Instant } from '../core/types.ts'
+import { concurrently } from './concurrently.ts'
 import type { HistoryDeps } from './history.ts'
 import { inForceOf, type RecordTerms, slotsOnRecord } from './on-record.ts'
-import type { KnownTask } from './tasks.ts'
+import { type KnownTask, readTasks } from './tasks.ts'
 
 export interface CheckTerms extends Omit<AuditTerms, 'now'>, RecordTerms {
   /** Told of each slot as it is looked at. */
@@ -28,5 +30,27 @@ export async function* checkTask(
     progress(task, (found.row ?? found.missed).slot)
     const finding = findingOf(found, { ...terms, now })
     if (finding !== null) yield { ...finding, task, schedule }
+  }
+}
+
+/**
+ * What is wrong with the slots of every task of the registry, by task, as `checkTask` gives it. Several tasks are read at
+ * a time. Throws a usage error where the registry knows no task.
+ */
+export async function* checkTasks(terms: CheckTerms, deps: HistoryDeps): AsyncGenerator<TaskFinding, void> {
+  let known = 0
+  async function* registered(signal: AbortSignal) {
+    for await (const task of readTasks({ ...deps, signals: [signal] })) {
+      known += 1
+      yield task
+    }
+  }
+  const check = (task: KnownTask, signal: AbortSignal) => checkTask(task, terms, { ...deps, signals: [signal] })
+  yield* concurrently(registered, check, deps.signals)
+  // Otherwise a dead man's switch on the wrong ledger would report success forever.
+  if (known === 0) {
+    throw usageError(
+      'the registry knows no task, so nothing was checked: no scheduled run is on record; look whether this is the ledger that is meant, or name a task and its schedule',
+    )
   }
 }

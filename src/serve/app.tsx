@@ -286,9 +286,10 @@ export function createApp(options: AppOptions): Hono {
 
   function needsUntil(untilMs: number) {
     return shared.needs.get('', () =>
-      reading(untilMs, [], (own) =>
-        readNeeds(own, { since: own.now - NEEDS_MS, until: own.now }, `in the last ${formatDuration(NEEDS_MS)}`),
-      ),
+      reading(untilMs, [], (own) => {
+        const span = { since: own.now - NEEDS_MS, until: own.now }
+        return readNeeds({ span, when: `in the last ${formatDuration(NEEDS_MS)}` }, own)
+      }),
     )
   }
 

@@ -1,4 +1,3 @@
-import pLimit from 'p-limit'
 import type { TaskFinding } from '../core/missed.ts'
 import { slotAfter } from '../core/slot.ts'
 import type { Instant } from '../core/types.ts'
@@ -6,13 +5,12 @@ import type { OverviewQuery } from '../page/links.ts'
 import { rejectedText } from '../page/marks.ts'
 import type { Needs } from '../page/needs.tsx'
 import { CELLS, type Cell, type OverviewModel, type TaskLine } from '../page/overview.tsx'
+import { concurrently } from '../run/concurrently.ts'
 import type { KnownTask } from '../run/tasks.ts'
-import { askOptions, faultOf, type Reading, type ReadTask, readKnown, readSlots } from './reading.ts'
+import { askOptions, faultOf, type Reading, type ReadTask, readAll, readSlots } from './reading.ts'
 
 /** Tasks on one page: what a person scrolls, and memory holds with all their slots. */
 const TASKS_PER_PAGE = 200
-/** Tasks that are asked for at a time: DynamoDB answers them side by side, and one viewer must not take all its throughput. */
-const TASKS_AT_A_TIME = 16
 
 /** Slots to come that a task shows: one that is settled early is seen, and the next one beside it. */
 const CELLS_AHEAD = 3
@@ -20,6 +18,8 @@ const CELLS_AHEAD = 3
 /** Findings that are kept, of all and of one task and kind: a list that a person still reads. All are counted. */
 const MAX_FOUND = 500
 const MAX_OF_A_KIND = 20
+/** Groups that are kept, the newest ones: more than a page names. */
+const MAX_GROUPS = 100
 
 /** `[since, until)` */
 export interface Span {
@@ -37,17 +37,17 @@ export async function readOverview(query: OverviewQuery, reading: Reading): Prom
     if (known.length > TASKS_PER_PAGE) break
   }
   const shown = known.slice(0, TASKS_PER_PAGE)
-  const lines = await readLines(
-    shown.map((task) => readKnown(task, reading.now)),
-    reading,
-  )
+  const lines: TaskLine[] = []
+  for await (const line of readLines(readAll(shown, reading), reading)) lines.push(line)
   return { lines, query, more: known.length > shown.length ? (shown.at(-1)?.task ?? null) : null }
 }
 
-/** Each task with its newest slots (in `span`, where that is given). */
-export function readLines(tasks: readonly ReadTask[], reading: Reading, span?: Span): Promise<TaskLine[]> {
-  const limit = pLimit(TASKS_AT_A_TIME)
-  return Promise.all(tasks.map((task) => limit(() => readLine(task, reading, span))))
+/** Each task with its newest slots (in `span`, where that is given), in the order of the tasks. */
+export function readLines(tasks: Iterable<ReadTask>, reading: Reading, span?: Span): AsyncGenerator<TaskLine, void> {
+  async function* lineOf(task: ReadTask, signal: AbortSignal) {
+    yield await readLine(task, { ...reading, signal }, span)
+  }
+  return concurrently(() => tasks, lineOf, [reading.signal])
 }
 
 async function readLine(read: ReadTask, reading: Reading, span?: Span): Promise<TaskLine> {
@@ -82,48 +82,82 @@ function aheadUntil({ current }: ReadTask, now: Instant): Instant {
   return last + 1
 }
 
-/** What `check` finds in `span`, which `when` names; of one task or of all. A fault of one task is told beside the others. */
-export async function readNeeds(reading: Reading, span: Span, when: string, task?: string): Promise<Needs> {
-  const { ledger, now, graceMs, skewMs, lateAfterMs } = reading
-  const count: Record<TaskFinding['kind'], number> = { missed: 0, failed: 0, stale: 0, late: 0 }
-  let kept = 0
-  async function needsOf(name: string) {
-    const kinds = new Map<TaskFinding['kind'], { newest: TaskFinding; count: number }>()
-    const found: TaskFinding[] = []
-    const seen = { kinds, found, problem: null }
-    try {
-      const findings = ledger.check({
-        task: name,
-        since: new Date(span.since),
-        until: new Date(span.until),
-        graceMs,
-        skewMs,
-        lateAfterMs,
-        ...askOptions(reading),
-      })
-      for await (const finding of findings) {
-        count[finding.kind] += 1
-        const group = kinds.get(finding.kind) ?? { newest: finding, count: 0 }
-        group.count += 1
-        kinds.set(finding.kind, group)
-        if (group.count > MAX_OF_A_KIND || kept === MAX_FOUND) continue
-        found.push(finding)
-        kept += 1
-      }
-      return seen
-    } catch (error) {
-      return { ...seen, problem: `task ${name}: ${faultOf(error)}` }
+interface NeedsQuery {
+  /** Which slots are looked at, and how that is said. */
+  readonly span: Span
+  readonly when: string
+  /** Left out: all tasks. */
+  readonly task?: string | undefined
+  /** The tasks as they were listed, which are not read again. */
+  readonly known?: Iterable<KnownTask>
+}
+
+/** The findings of `check`. A task that cannot be checked becomes a problem, and does not hide the others. */
+export async function readNeeds({ span, when, task, known }: NeedsQuery, reading: Reading): Promise<Needs> {
+  const tally = openTally()
+  let tasks = 0
+  async function* counted(signal: AbortSignal) {
+    for await (const one of known ?? reading.ledger.tasks({ task, ...askOptions({ ...reading, signal }) })) {
+      tasks += 1
+      yield one
     }
   }
-  const names: string[] = []
-  for await (const known of ledger.tasks({ ...(task !== undefined && { task }), ...askOptions(reading) }))
-    names.push(known.task)
-  const limit = pLimit(TASKS_AT_A_TIME)
-  const all = await Promise.all(names.map((name) => limit(() => needsOf(name))))
-  const problems = all.flatMap(({ problem }) => problem ?? [])
-  if (task !== undefined && names.length === 0)
-    problems.push(`task ${task}: the registry does not know it, and so nobody knows what was due`)
-  const groups = all.flatMap(({ kinds }) => [...kinds.values()])
-  groups.sort((one, other) => other.newest.slot - one.newest.slot)
-  return { tasks: names.length, count, groups, found: all.flatMap(({ found }) => found), when, now, problems }
+  const check = (one: KnownTask, signal: AbortSignal) => findingsOf(one, span, { ...reading, signal })
+  for await (const part of concurrently(counted, check, [reading.signal])) tally.add(part)
+  if (task !== undefined && tasks === 0)
+    tally.add({ problem: `task ${task}: the registry does not know it, so its due slots are unknown` })
+  return { ...tally.sum(), tasks, when, now: reading.now }
+}
+
+type NeedsPart = { readonly finding: TaskFinding } | { readonly problem: string }
+
+async function* findingsOf(known: KnownTask, span: Span, reading: Reading): AsyncGenerator<NeedsPart, void> {
+  const { ledger, graceMs, skewMs, lateAfterMs } = reading
+  const [since, until] = [new Date(span.since), new Date(span.until)]
+  const terms = { task: known, since, until, graceMs, skewMs, lateAfterMs, ...askOptions(reading) }
+  try {
+    for await (const finding of ledger.check(terms)) yield { finding }
+  } catch (error) {
+    yield { problem: `task ${known.task}: ${faultOf(error)}` }
+  }
+}
+
+/** Counts all findings, which come task by task, and keeps as many as a page shows. */
+function openTally() {
+  const count: Record<TaskFinding['kind'], number> = { missed: 0, failed: 0, stale: 0, late: 0 }
+  const found: TaskFinding[] = []
+  const problems: string[] = []
+  let groups: { newest: TaskFinding; count: number }[] = []
+  /** Those of the latest task. */
+  let kinds = new Map<TaskFinding['kind'], (typeof groups)[number]>()
+  let task = ''
+
+  function newestGroups() {
+    return groups.sort((one, other) => other.newest.slot - one.newest.slot).slice(0, MAX_GROUPS)
+  }
+
+  function addFinding(finding: TaskFinding): void {
+    if (finding.task !== task) {
+      task = finding.task
+      kinds = new Map()
+      if (groups.length >= 2 * MAX_GROUPS) groups = newestGroups()
+    }
+    count[finding.kind] += 1
+    let group = kinds.get(finding.kind)
+    if (group === undefined) {
+      group = { newest: finding, count: 0 }
+      kinds.set(finding.kind, group)
+      groups.push(group)
+    }
+    group.count += 1
+    if (group.count <= MAX_OF_A_KIND && found.length < MAX_FOUND) found.push(finding)
+  }
+
+  return {
+    add(part: NeedsPart): void {
+      if ('problem' in part) problems.push(part.problem)
+      else addFinding(part.finding)
+    },
+    sum: () => ({ count, found, problems, groups: newestGroups() }),
+  }
 }

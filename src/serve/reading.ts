@@ -76,6 +76,15 @@ export function readKnown({ task, schedules }: KnownTask, now: Instant): ReadTas
   return { head, inForce, current, problem }
 }
 
+/** The tasks one after another, each read when it is taken: their schedules take far more memory than what was listed. */
+export function readAll(tasks: readonly KnownTask[], { now }: Reading): Iterable<ReadTask> {
+  return {
+    *[Symbol.iterator]() {
+      for (const task of tasks) yield readKnown(task, now)
+    },
+  }
+}
+
 export function clockOf(spec: ScheduleSpec | undefined): WallClock {
   return wallClock(spec?.zone ?? 'UTC')
 }

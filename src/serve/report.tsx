@@ -1,19 +1,22 @@
 import { createHash } from 'node:crypto'
 import { raw } from 'hono/html'
 
-import { Calendar } from '../page/calendar.tsx'
+import { monthsIn } from '../core/local.ts'
+import { Calendar, type CalendarModel } from '../page/calendar.tsx'
 import { type WallClock, wallClock } from '../page/clock.ts'
 import { pageText } from '../page/document.tsx'
 import { HistoryHead, HistoryRow, type MarkedSlot } from '../page/history-table.tsx'
 import { anchorOf, IN_ONE_FILE } from '../page/links.ts'
 import { NeedsLine, NeedsList } from '../page/needs.tsx'
-import { Overview } from '../page/overview.tsx'
+import { Grid, GridLine, Overview, OverviewFrame } from '../page/overview.tsx'
 import { SlotDetail } from '../page/slot.tsx'
 import { Changes, Plots, type TaskHead, TaskTitle } from '../page/task.tsx'
 import { printable } from '../report/text.ts'
+import { concurrently } from '../run/concurrently.ts'
+import type { KnownTask } from '../run/tasks.ts'
 import { readLines, readNeeds, type Span } from './overview.ts'
-import { askOptions, faultOf, type Reading, type ReadTask, readKnown, readSlots } from './reading.ts'
-import { calendarOf, readTask, slotTold } from './task.ts'
+import { askOptions, faultOf, type Reading, type ReadTask, readAll, readSlots } from './reading.ts'
+import { calendarOf, readTask, slotTold, tallyDays } from './task.ts'
 
 export interface ReportOptions {
   readonly span: Span
@@ -28,29 +31,39 @@ export interface ReportOptions {
 const MAX_DETAILS = 1_000
 /** Slots that a plot still has room for. */
 const MAX_POINTS = 100
+/** Slots of a task that memory holds: two months of an hourly one. Up to 16 tasks are read at a time. */
+const MAX_HELD = 1_500
 
 /** Stands in an element for what is written piece by piece: no text of a ledger can be a comment. */
 const PIECES = '<!-- pieces -->'
 const PLACE = raw(PIECES)
 
 /**
- * All views in one HTML file, piece by piece: memory holds the overview and one slot. Null where nothing is known of the
- * task. It has no script, and its policy allows its own style alone.
+ * All views in one HTML file, piece by piece: memory holds what was listed of the tasks, and the slots of those that are
+ * read at a time. Null where nothing is known of the task. It has no script, and its policy allows its own style alone.
  */
 export async function reportPieces(options: ReportOptions, reading: Reading): Promise<AsyncGenerator<string> | null> {
   const { task } = options
   if (task !== undefined) {
     const read = await readTask(task, reading)
-    return read === null ? null : pieces(options, [read], read.head.clock, reading)
+    if (read === null) return null
+    const { head } = read
+    return pieces(options, { known: head.schedules.length === 0 ? [] : [head], read: [read] }, head.clock, reading)
   }
-  const tasks: ReadTask[] = []
-  for await (const known of reading.ledger.tasks(askOptions(reading))) tasks.push(readKnown(known, reading.now))
-  return pieces(options, tasks, wallClock('UTC'), reading)
+  const known: KnownTask[] = []
+  for await (const one of reading.ledger.tasks(askOptions(reading))) known.push(one)
+  return pieces(options, { known, read: readAll(known, reading) }, wallClock('UTC'), reading)
+}
+
+/** The tasks of a report, twice: one that the registry does not know is in `read` alone. */
+interface Tasks {
+  readonly known: readonly KnownTask[]
+  readonly read: Iterable<ReadTask>
 }
 
 async function* pieces(
   { span, task, store, style }: ReportOptions,
-  tasks: readonly ReadTask[],
+  tasks: Tasks,
   clock: WallClock,
   reading: Reading,
 ): AsyncGenerator<string, void, undefined> {
@@ -71,43 +84,109 @@ async function* pieces(
   )
   yield head
 
-  const needs = await readNeeds(reading, span, when, task)
-  const lines = await readLines(tasks, reading, span)
+  const needs = await readNeeds({ span, when, task, known: tasks.known }, reading)
   yield String(
     <>
       <h1>Report {when}</h1>
       <NeedsLine needs={needs} links={IN_ONE_FILE} />
-      <Overview model={{ lines, query: {}, more: null }} links={IN_ONE_FILE} live={false} />
-      <div class="chapter">
-        <NeedsList needs={needs} links={IN_ONE_FILE} level={2} />
-      </div>
     </>,
   )
-  for (const read of tasks) yield* taskPieces(read, span, store, reading)
+  yield* overviewPieces(tasks.read, span, reading)
+  yield String(
+    <div class="chapter">
+      <NeedsList needs={needs} links={IN_ONE_FILE} level={2} />
+    </div>,
+  )
+  const chapter = (read: ReadTask, signal: AbortSignal) => taskPieces(read, span, store, { ...reading, signal })
+  yield* concurrently(() => tasks.read, chapter, [reading.signal])
   yield end
 }
 
-async function* taskPieces(read: ReadTask, span: Span, store: string, reading: Reading): AsyncGenerator<string> {
-  const { head } = read
-  const { task, clock } = head
-  const { now } = reading
-  const first = Math.max(span.since, Math.min(head.schedules[0]?.since ?? 0, span.until - 1))
+/** The overview, a line at a time. */
+async function* overviewPieces(tasks: Iterable<ReadTask>, span: Span, reading: Reading): AsyncGenerator<string, void> {
+  const props = { query: {}, more: null, links: IN_ONE_FILE, live: false }
+  const [begin, end] = around(
+    String(
+      <OverviewFrame {...props}>
+        <Grid>{PLACE}</Grid>
+      </OverviewFrame>,
+    ),
+  )
+  let hasBegun = false
+  for await (const line of readLines(tasks, reading, span)) {
+    if (!hasBegun) yield begin
+    hasBegun = true
+    yield String(<GridLine line={line} links={IN_ONE_FILE} live={false} />)
+  }
+  yield hasBegun
+    ? end
+    : String(<Overview model={{ lines: [], query: {}, more: null }} links={IN_ONE_FILE} live={false} />)
+}
+
+/** The contents of a task's chapter. */
+interface Chapter {
+  readonly calendar: CalendarModel | null
+  /** The newest slots of the report. */
+  readonly newest: readonly MarkedSlot[]
+  /** All slots of the report, newest first. They end where a row cannot be read. */
+  slots(): AsyncIterable<MarkedSlot> | Iterable<MarkedSlot>
+  /** Why a row cannot be read; null where all could be read so far. */
+  problem(): string | null
+}
+
+/** Reads a short chapter once. A long one is read again for each of its parts, so that memory never holds it. */
+async function readChapter(read: ReadTask, span: Span, reading: Reading): Promise<Chapter> {
+  const { clock, schedules } = read.head
+  const first = Math.max(span.since, Math.min(schedules[0]?.since ?? 0, span.until - 1))
   const months = { from: clock.day(first).slice(0, 7), to: clock.day(span.until - 1).slice(0, 7) }
+  const range = monthsIn(months.from, months.to, clock.zone)
   let problem: string | null = null
-  /** Up to a row that cannot be read: the chapters of the other tasks must not go with it. */
-  async function* readable(limit?: number): AsyncGenerator<MarkedSlot, void> {
+  /** Ends at a row that cannot be read: the chapters of the other tasks must not go with it. */
+  async function* readable(query: Span & { readonly limit?: number }): AsyncGenerator<MarkedSlot, void> {
     try {
-      yield* readSlots(read, { ...span, ...(limit !== undefined && { limit }) }, reading)
+      yield* readSlots(read, query, reading)
     } catch (error) {
       problem = faultOf(error)
     }
   }
-  const calendar = await calendarOf(read, { ...months, most: Number.POSITIVE_INFINITY }, reading)
-  const newest: MarkedSlot[] = []
-  for await (const record of readable(MAX_POINTS)) {
-    newest.push(record)
-    if (newest.length === MAX_POINTS) break
+
+  // The calendar shows whole months, and the report may begin before them.
+  const since = Math.max(0, Math.min(span.since, range.from))
+  const all = { since, until: Math.max(span.until, range.to), limit: MAX_HELD + 1 }
+  const held = await firstOf(MAX_HELD + 1, readable(all))
+  if (held.length <= MAX_HELD && problem === null) {
+    const within = ({ since, until }: Span) => held.filter(({ slot }) => slot >= since && slot < until)
+    const slots = within(span)
+    return {
+      calendar: await tallyDays(within({ since: range.from, until: range.to }), read, { ...months, most: MAX_HELD }),
+      newest: slots.slice(0, MAX_POINTS),
+      slots: () => slots,
+      problem: () => null,
+    }
   }
+  held.length = 0
+  problem = null
+  return {
+    calendar: await calendarOf(read, { ...months, most: Number.POSITIVE_INFINITY }, reading),
+    newest: await firstOf(MAX_POINTS, readable({ ...span, limit: MAX_POINTS })),
+    slots: () => readable(span),
+    problem: () => problem,
+  }
+}
+
+async function firstOf<T>(most: number, items: AsyncIterable<T>): Promise<T[]> {
+  const first: T[] = []
+  for await (const item of items) {
+    first.push(item)
+    if (first.length === most) break
+  }
+  return first
+}
+
+async function* taskPieces(read: ReadTask, span: Span, store: string, reading: Reading): AsyncGenerator<string, void> {
+  const { head } = read
+  const { task, clock } = head
+  const { calendar, newest, slots, problem } = await readChapter(read, span, reading)
   const [begin, end] = around(
     String(
       <section class="chapter" id={anchorOf(task)}>
@@ -120,17 +199,18 @@ async function* taskPieces(read: ReadTask, span: Span, store: string, reading: R
     <>
       <TaskTitle head={head} level={2} />
       {calendar !== null && <Calendar model={calendar} task={task} links={IN_ONE_FILE} live={false} />}
-      <Plots slots={newest} clock={clock} now={now} />
+      <Plots slots={newest} clock={clock} now={reading.now} />
       <Changes head={head} level={3} />
       <h3>History</h3>
     </>,
   )
-  if (newest.length > 0) yield* tablePieces(head, readable(), reading)
-  else if (problem === null) yield String(<p class="empty">No slot is on record, and none was due.</p>)
-  if (problem !== null) yield String(<p class="problem">{printable(problem)}</p>)
+  if (newest.length > 0) yield* tablePieces(head, slots(), reading)
+  else if (problem() === null) yield String(<p class="empty">No slot is on record, and none was due.</p>)
+  const text = problem()
+  if (text !== null) yield String(<p class="problem">{printable(text)}</p>)
 
   let told = 0
-  for await (const record of readable()) {
+  for await (const record of slots()) {
     yield String(
       <article class="detail" id={anchorOf(task, record.slot)}>
         <SlotDetail model={slotTold(read, record, store, reading)} level={3} live={false} />
@@ -144,7 +224,7 @@ async function* taskPieces(read: ReadTask, span: Span, store: string, reading: R
 
 async function* tablePieces(
   { task, clock }: TaskHead,
-  slots: AsyncIterable<MarkedSlot>,
+  slots: AsyncIterable<MarkedSlot> | Iterable<MarkedSlot>,
   { now }: Reading,
 ): AsyncGenerator<string> {
   const [begin, end] = around(

@@ -94,20 +94,40 @@ function stateOf(text: string | undefined): Mark | null {
   throw usageError(`state is ${quote(text)}; allowed are ${HISTORY_MARKS.join(', ')}`)
 }
 
-/** The days of `[from, to]` (months, `2026-01`) with what their slots were, of which so many are looked at. */
-async function readCalendar(
+/** The months that a calendar shows (`2026-01`), both inclusive, and how many slots it looks at. */
+interface CalendarRange {
+  readonly from: string
+  readonly to: string
+  readonly most?: number
+}
+
+/** The calendar; null where a row of it cannot be read. */
+export async function calendarOf(
   read: ReadTask,
-  { from, to, most = MAX_SCANNED }: { readonly from: string; readonly to: string; readonly most?: number },
+  range: CalendarRange,
   reading: Reading,
+): Promise<CalendarModel | null> {
+  const { from, to } = monthsIn(range.from, range.to, read.head.clock.zone)
+  try {
+    return await tallyDays(readSlots(read, { since: Math.max(0, from), until: to }, reading), read, range)
+  } catch (error) {
+    faultOf(error)
+    return null
+  }
+}
+
+/** The days of the range, and how many of their slots are in which state. */
+export async function tallyDays(
+  slots: AsyncIterable<MarkedSlot> | Iterable<MarkedSlot>,
+  { head: { clock } }: ReadTask,
+  { from, to, most = MAX_SCANNED }: CalendarRange,
 ): Promise<CalendarModel> {
-  const { clock } = read.head
-  const months = monthsIn(from, to, clock.zone)
   const days = new Map<string, Record<string, number>>()
   let scanned = 0
-  for await (const { slot, mark } of readSlots(read, { since: Math.max(0, months.from), until: months.to }, reading)) {
+  for await (const { slot, mark } of slots) {
     const day = clock.day(slot)
     if (scanned === most) {
-      // Its day may have more: only whole days are told.
+      // Its day may have more slots. Only whole days are counted.
       const whole = [...days].filter(([name]) => name > day)
       const readSince = formatInstant(Date.parse(day) + DAY_MS).slice(0, 10)
       return { from, to, days: new Map<string, Tally>(whole), readSince }
@@ -118,16 +138,6 @@ async function readCalendar(
     days.set(day, tally)
   }
   return { from, to, days, readSince: null }
-}
-
-/** The calendar; null where a row of it cannot be read. */
-export async function calendarOf(...given: Parameters<typeof readCalendar>): Promise<CalendarModel | null> {
-  try {
-    return await readCalendar(...given)
-  } catch (error) {
-    faultOf(error)
-    return null
-  }
 }
 
 /** The year of the calendar, and those that there are, newest first: from the first schedule or the `oldest` slot that is known. */

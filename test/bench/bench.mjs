@@ -1,4 +1,4 @@
-// `npm run bench [-- PART… --rounds N --rows N --json FILE]`: what cronledger costs, against a floor and against what people use instead.
+// `npm run bench [-- PART… --rounds N --rows N --tasks N --json FILE]`: what cronledger costs, against a floor and against what people use instead.
 import { execFileSync } from 'node:child_process'
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true'
@@ -9,10 +9,11 @@ import { dirname, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { here } from './lab.mjs'
 
-const PARTS = ['process', 'library', 'claims', 'slots', 'audit', 'serve']
+const PARTS = ['process', 'library', 'claims', 'slots', 'audit', 'serve', 'scale']
 /** An odd number, so that a median is one of the samples; below 15 the second digit of a ratio moves from run to run. */
 const ROUNDS = 15
 const ROWS = 100_000
+const TASKS = 1_000
 /** The peers are 140 MB; a registry that takes longer is out of order. */
 const INSTALL_TIMEOUT_MS = 300_000
 
@@ -21,6 +22,7 @@ const { values, positionals } = parseArgs({
   options: {
     rounds: { type: 'string', default: String(ROUNDS) },
     rows: { type: 'string', default: String(ROWS) },
+    tasks: { type: 'string', default: String(TASKS) },
     json: { type: 'string', default: here('../../tmp/bench.json') },
   },
 })
@@ -44,7 +46,11 @@ print(Object.values(machine).join(' · '))
 const results = { machine, parts: {}, targets: [] }
 for (const part of parts) {
   const { run } = await import(`./${part}.mjs`)
-  const { medians, targets } = await run({ rounds: Number(values.rounds), rows: Number(values.rows) })
+  const { medians, targets } = await run({
+    rounds: Number(values.rounds),
+    rows: Number(values.rows),
+    tasks: Number(values.tasks),
+  })
   results.parts[part] = Object.fromEntries(medians)
   results.targets.push(...targets)
   printMedians(part, medians)

@@ -44,7 +44,7 @@ async function withMalformed(name: string): Promise<string> {
 
 test('a row that cannot be read is told with its task, and what needs a person in the others is counted', async () => {
   const own = reading(await withMalformed('malformed.db'))
-  const needs = await readNeeds(own, { since: NOW - 24 * HOUR_MS, until: NOW }, 'today')
+  const needs = await readNeeds({ span: { since: NOW - 24 * HOUR_MS, until: NOW }, when: 'today' }, own)
   expect(needs.count).toEqual({ missed: 0, failed: 2, stale: 0, late: 0 })
   expect(needs.found.map(({ task, kind }) => `${task} ${kind}`)).toEqual(['a failed', 'c failed'])
   expect(needs.problems).toEqual([expect.stringMatching(/^task b: row b .*state is "LOST"/)])
@@ -60,7 +60,7 @@ test('late slots are told where it is said what is late, as check tells them', a
   expect(report.stdout).toContain('<strong>20 slots need a person:</strong> 20 late')
   expect(report.stdout.match(/· late: it started \d+(\.\d)?s after its slot/g)).toHaveLength(20)
   expect((await cronledger(['check', ...args])).stdout).toMatch(/\n20 late\n$/)
-  const needs = await readNeeds({ ...reading(path), lateAfterMs: 1_000 }, { since: 0, until }, '')
+  const needs = await readNeeds({ span: { since: 0, until }, when: '' }, { ...reading(path), lateAfterMs: 1_000 })
   expect(needs.count).toEqual({ missed: 0, failed: 0, stale: 0, late: 20 })
 })
 
@@ -77,8 +77,8 @@ test('a task that the registry does not know is not said to be well', async () =
   const path = join(folder, 'one.db')
   await fillFile(path, [hourly('a')], NOW)
   const span = { since: NOW - 24 * HOUR_MS, until: NOW }
-  expect((await readNeeds(reading(path), span, 'today', 'x')).problems).toEqual([
-    'task x: the registry does not know it, and so nobody knows what was due',
+  expect((await readNeeds({ span, when: 'today', task: 'x' }, reading(path))).problems).toEqual([
+    'task x: the registry does not know it, so its due slots are unknown',
   ])
 })
 

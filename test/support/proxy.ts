@@ -12,6 +12,8 @@ export interface Passing {
   readonly state: string | null
   /** A request to the registry of tasks. */
   readonly registry: boolean
+  /** The task whose rows it reads, where it is a query of one task. */
+  readonly task: string | null
   /** The index that it reads, if any. */
   readonly indexName: string | null
   /** How many requests of this action came before. */
@@ -40,6 +42,8 @@ export type Treatment =
   | 'cutAndHold'
   /** Answered, that much later. */
   | { readonly delayMs: number }
+  /** Passed on and answered when the promise resolves. */
+  | { readonly until: Promise<unknown> }
   /** Answered so; the server never sees it. */
   | { readonly answer: Answer }
   /** The server's answer, with another body. */
@@ -50,6 +54,8 @@ export interface FaultyProxy {
   readonly url: string
   /** All requests so far, in order. */
   readonly seen: Passing[]
+  /** The most requests so far that had arrived and were not answered, at one time. */
+  mostAtOnce(): number
   /** Decides each request from now on. */
   treat(decide: (passing: Passing) => Treatment): void
   /** Resolves when a request that `which` takes has arrived. */
@@ -75,6 +81,8 @@ export async function startFaultyProxy(upstream: string, { oneByOne = false } = 
   const held: (() => Promise<unknown>)[] = []
   const open = new Set<Socket>()
   const deaf = new WeakSet<Socket>()
+  let unanswered = 0
+  let mostAtOnce = 0
   let decide: (passing: Passing) => Treatment = () => 'pass'
 
   let before: Promise<unknown> = Promise.resolve()
@@ -129,16 +137,24 @@ export async function startFaultyProxy(upstream: string, { oneByOne = false } = 
       const { status, body: answer } = treatment.answer
       return send(response, { status, headers: JSON_1_0, body: Buffer.from(answer) })
     }
+    if ('until' in treatment) await treatment.until
     if ('delayMs' in treatment) await delay(treatment.delayMs)
     const reply = await ask(request, body)
-    if ('delayMs' in treatment) return send(response, reply)
+    if (!('change' in treatment)) return send(response, reply)
     const changed = JSON.stringify(treatment.change(JSON.parse(reply.body.toString())))
     // The checksum would be that of the answer before.
     send(response, { status: reply.status, headers: JSON_1_0, body: Buffer.from(changed) })
   }
 
   // A server that goes away with its test answers nothing; neither do we.
-  const server = createServer((request, response) => void treatOne(request, response).catch(() => response.destroy()))
+  const server = createServer((request, response) => {
+    unanswered += 1
+    mostAtOnce = Math.max(mostAtOnce, unanswered)
+    response.once('close', () => {
+      unanswered -= 1
+    })
+    void treatOne(request, response).catch(() => response.destroy())
+  })
   // DynamoDB says nothing about how long it keeps a connection; Node's servers do, and its clients heed it.
   server.keepAliveTimeout = 0
   server.on('connection', (socket) => {
@@ -149,6 +165,7 @@ export async function startFaultyProxy(upstream: string, { oneByOne = false } = 
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,
+    mostAtOnce: () => mostAtOnce,
     treat(next) {
       decide = next
     },
@@ -196,8 +213,9 @@ function describe(request: IncomingMessage, body: Buffer, seen: readonly Passing
   const action = String(request.headers['x-amz-target']).split('.')[1] ?? ''
   const state = /"(PENDING|COMPLETED|FAILED|SKIPPED)"/.exec(body.toString())?.[1] ?? null
   const registry = body.includes('#registry')
+  const task = action === 'Query' ? (/":task":\{"S":"([^"]+)"/.exec(body.toString())?.[1] ?? null) : null
   const indexName = /"IndexName":"([^"]+)"/.exec(body.toString())?.[1] ?? null
-  return { action, state, registry, indexName, index: seen.filter((passing) => passing.action === action).length }
+  return { action, state, registry, task, indexName, index: seen.filter((passing) => passing.action === action).length }
 }
 
 function forward(upstream: string, from: IncomingMessage, body: Buffer): Promise<Reply> {

@@ -1,0 +1,113 @@
+// A DynamoDB table of many tasks that only answers, in a process of its own: each answer comes 10 ms after its request.
+// dynalite takes longer than that for some of them, and would be measured itself. Started by scale.mjs; ends when its
+// parent lets go of it. Its arguments: how many tasks, and how many slots each of them has.
+import { createServer } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { encodeSchedules } from '../../dist/core/registry.js'
+import { encodeRow, formatSlot } from '../../dist/core/row.js'
+import { claimed, finished } from '../../dist/core/transition.js'
+import { toItem } from '../../dist/store/dynamodb-item.js'
+
+const DELAY_MS = 10
+const DAY_MS = 86_400_000
+const SCHEDULE = { expression: '0 0 * * *', zone: 'UTC' }
+/** In every tenth task, this slot failed. */
+const FAILED = 2
+const NAME = '@task@'
+
+const [tasks, slots] = process.argv.slice(2).map(Number)
+const newest = Math.floor(Date.now() / DAY_MS) * DAY_MS
+const names = Array.from({ length: tasks }, (_, index) => `task-${String(index).padStart(6, '0')}`)
+/** The rows of a task as texts, newest first. */
+const rows = Array.from({ length: slots }, (_, ago) => rowOf(ago, 'succeeded'))
+const failed = rowOf(FAILED, 'failed')
+const schedules = toItem({ document: encodeSchedules([{ since: newest - (slots - 1) * DAY_MS, spec: SCHEDULE }]) })
+let counts = zero()
+let inFlight = 0
+
+const server = createServer(async (request, response) => {
+  counts.requests += 1
+  inFlight += 1
+  counts.atOnce = Math.max(counts.atOnce, inFlight)
+  const due = performance.now() + DELAY_MS
+  const body = answer(String(request.headers['x-amz-target']).split('.')[1], JSON.parse(await text(request)))
+  setTimeout(
+    () => {
+      inFlight -= 1
+      response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' }).end(body)
+    },
+    Math.max(0, due - performance.now()),
+  )
+})
+server.keepAliveTimeout = 0
+server.on('connection', () => {
+  counts.connections += 1
+})
+server.listen(0, '127.0.0.1', () => process.send({ url: `http://127.0.0.1:${server.address().port}` }))
+process.on('message', () => {
+  process.send(counts)
+  counts = zero()
+})
+process.on('disconnect', () => process.exit())
+
+function zero() {
+  return { requests: 0, connections: 0, atOnce: 0 }
+}
+
+function answer(action, input) {
+  if (action === 'GetItem') return `{"Item":${entry(input.Key.slot.S)}}`
+  if (action !== 'Query') throw new Error(`${action} is not answered`)
+  const {
+    ':kind': kind,
+    ':after': after,
+    ':task': task,
+    ':first': first,
+    ':last': last,
+  } = input.ExpressionAttributeValues
+  if (kind !== undefined) return page(listed(after.S), input.Limit, entry, (name) => keyOf(kind.S, name))
+  const start = input.ExclusiveStartKey?.slot.S ?? '9999'
+  const within = rowsOf(task.S).filter(({ slot }) => slot >= first.S && slot <= last.S && slot < start)
+  const textOf = ({ item }) => item.replaceAll(NAME, task.S)
+  return page(within, input.Limit, textOf, ({ slot }) => keyOf(task.S, slot))
+}
+
+function page(all, limit, textOf, keyOfItem) {
+  const items = all.slice(0, limit)
+  // A table says that there may be more when a page is full.
+  const next = items.length < limit ? '' : `,"LastEvaluatedKey":${keyOfItem(items.at(-1))}`
+  return `{"Items":[${items.map(textOf).join(',')}],"Count":${items.length}${next}}`
+}
+
+function listed(after) {
+  const start = names.findIndex((name) => name > after)
+  return start === -1 ? [] : names.slice(start, start + 1_000)
+}
+
+function rowsOf(task) {
+  return Number(task.slice('task-'.length)) % 10 === 0 ? rows.with(FAILED, failed) : rows
+}
+
+function keyOf(task, slot) {
+  return JSON.stringify(toItem({ task, slot }))
+}
+
+function entry(name) {
+  return JSON.stringify({ ...toItem({ task: '#registry', slot: name, version: 1 }), ...schedules })
+}
+
+function rowOf(ago, outcome) {
+  const slot = newest - ago * DAY_MS
+  const claim = {
+    task: NAME,
+    window: { slot, end: slot + DAY_MS },
+    schedule: SCHEDULE,
+    zoneData: '2026a',
+    runId: `run${slot}`,
+    trigger: { kind: 'scheduled', eventTime: slot, source: 'event-time' },
+    place: { host: 'host' },
+  }
+  const begun = claimed(null, claim, { writeId: 'a', now: slot }, 600_000)
+  const exitCode = outcome === 'succeeded' ? 0 : 1
+  const row = finished(begun, { outcome, exitCode }, { writeId: 'b', now: slot + 5_000 })
+  return { slot: formatSlot(slot), item: JSON.stringify(toItem(encodeRow(row))) }
+}

@@ -1,0 +1,172 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { encodeSchedules } from '../../src/core/registry.ts'
+import { finished } from '../../src/core/transition.ts'
+import { claimOf } from '../store/contract.ts'
+import { cronledger, scratch, start } from '../support/cli.ts'
+import { type FaultyProxy, type Passing, startFaultyProxy } from '../support/proxy.ts'
+import { FAILED } from '../support/rows.ts'
+import { serve } from '../support/serve.ts'
+import { awsEnv, openTestStore, type Server, startDynalite } from '../support/servers.ts'
+import { awsError } from './faults.ts'
+
+// Commands that walk all tasks of a table: what they ask for at the same time, and in which order they answer.
+
+const DAY_MS = 86_400_000
+/** The only slot of each task. */
+const SLOT = Math.floor(Date.now() / DAY_MS - 1) * DAY_MS
+const TASKS = Array.from({ length: 40 }, (_, index) => `task-${String(index).padStart(2, '0')}`)
+const DENIED = awsError(400, 'com.amazon.coral.service#AccessDeniedException', 'User: x is not authorized', 'Message')
+const AT_A_TIME = 16
+
+const folder = scratch()
+let server: Server
+let proxy: FaultyProxy
+
+const env = () => ({ ...awsEnv({ endpoint: proxy.url }), CRONLEDGER_STORE: 'dynamodb:ledger' })
+const read = (args: readonly string[]) => cronledger(args, { env: env() })
+const isOfTask = ({ task }: Passing) => task?.startsWith('task-') === true
+
+beforeAll(async () => {
+  server = await startDynalite()
+  await cronledger(['setup', '--store', 'dynamodb:ledger'], { env: awsEnv(server) })
+  const store = openTestStore(server.endpoint)
+  const call = { signal: AbortSignal.timeout(60_000) }
+  const spec = { expression: `at(${new Date(SLOT).toISOString().slice(0, 19)})`, zone: 'UTC' }
+  const entry = { version: 1, document: encodeSchedules([{ since: SLOT, spec }]) }
+  for (const task of TASKS) {
+    const claim = { ...claimOf(task, { slot: SLOT }), schedule: spec }
+    await store.put(claim, 'absent', call)
+    await store.put(finished(claim, FAILED, { writeId: 'w', now: SLOT + 2_000 }), claim, call)
+    await store.writeEntry({ kind: '#registry', task }, entry, 'absent', call)
+  }
+  store.close()
+})
+afterAll(() => server.stop())
+beforeEach(async () => {
+  proxy?.close()
+  proxy = await startFaultyProxy(server.endpoint)
+})
+afterAll(() => proxy?.close())
+
+/**
+ * Answers queries of tasks when as many as may be in flight have arrived, the latest first. `rounds`: how many times
+ * each task is asked for.
+ */
+function answerInGroups(rounds = 1): void {
+  let left = rounds * TASKS.length
+  let waiting: (() => void)[] = []
+  proxy.treat((passing) => {
+    if (!isOfTask(passing)) return 'pass'
+    const until = new Promise<void>((resolve) => {
+      waiting.unshift(resolve)
+    })
+    // A round ends with the tasks that are left of it.
+    const leftInRound = left % TASKS.length || TASKS.length
+    if (waiting.length === Math.min(AT_A_TIME, leftInRound)) {
+      left -= waiting.length
+      for (const resolve of waiting) resolve()
+      waiting = []
+    }
+    return { until }
+  })
+}
+
+const COMMANDS = {
+  check: ['check', '--since', '3d'],
+  'check --format json': ['check', '--since', '3d', '--format', 'json'],
+  tasks: ['tasks'],
+  'tasks --format json': ['tasks', '--format', 'json'],
+} as const
+
+describe.each(Object.entries(COMMANDS))('%s', (_, args) => {
+  const namesIn = (text: string) => [...text.matchAll(/task-\d\d/g)].map(([name]) => name)
+
+  test('16 tasks are asked for at a time, and come in the order of their names', async () => {
+    const { stdout } = await read(args)
+    expect(namesIn(stdout)).toEqual(TASKS)
+    answerInGroups()
+    const seen = proxy.seen.length
+    const { stdout: again, stderr } = await read(args)
+    expect({ stdout: again, stderr }).toEqual({ stdout, stderr: '' })
+    expect(proxy.mostAtOnce()).toBe(AT_A_TIME)
+    expect(proxy.seen.slice(seen).filter(isOfTask)).toHaveLength(TASKS.length)
+  })
+
+  test('an error of one task: its exit code, one line, and before it what was found in the tasks before', async () => {
+    proxy.treat((passing) => (passing.task === TASKS[20] ? DENIED : 'pass'))
+    const { code, stdout, stderr } = await read(args)
+    expect(code).toBe(77)
+    expect(stderr.trimEnd().split('\n')).toEqual([expect.stringMatching(/^cronledger: .*dynamodb:Query/)])
+    expect(namesIn(stdout)).toEqual(TASKS.slice(0, 20))
+    expect(() => JSON.parse(stdout)).toThrow()
+  })
+
+  test('Ctrl-C while 16 requests are in flight: 130, and no message', async () => {
+    let left = AT_A_TIME
+    const reached = new Promise<void>((resolve) => {
+      proxy.treat((passing) => {
+        if (!isOfTask(passing)) return 'pass'
+        left -= 1
+        if (left === 0) resolve()
+        return 'stall'
+      })
+    })
+    const running = start(args, { env: env() })
+    await reached
+    running.child.kill('SIGINT')
+    expect(await running.ended).toMatchObject({ code: 130, stderr: '' })
+  })
+})
+
+describe('the overview', () => {
+  test('a task that was listed is not read again: two queries a task, one for its slots and one for what needs a person', async () => {
+    const served = await serve('dynamodb:ledger', { env: env() })
+    const before = proxy.seen.length
+    const answer = await fetch(served.url)
+    const html = await answer.text()
+    expect(await served.stop()).toBe(130)
+    const seen = proxy.seen.slice(before)
+    expect(seen.filter(isOfTask)).toHaveLength(2 * TASKS.length)
+    // The registry is one page, which is listed for each of both.
+    expect(seen.filter((passing) => !isOfTask(passing)).map(({ action, registry }) => [action, registry])).toEqual([
+      ['Query', true],
+      ['Query', true],
+    ])
+    expect([...html.matchAll(/id="line-(task-\d\d)"/g)].map(([, name]) => name)).toEqual(TASKS)
+    expect(/<strong>(.*?) <span/.exec(html)?.[1]).toBe('40 slots need a person:</strong> 40 failed')
+  })
+})
+
+describe('report', () => {
+  const args = (out: string) => ['report', '--since', '3d', '--out', out]
+
+  test('16 tasks are asked for at a time, three times each, and the registry is listed once', async () => {
+    const out = join(folder, 'report.html')
+    answerInGroups(3)
+    expect(await read(args(out))).toMatchObject({ code: 0, stderr: '' })
+    expect(proxy.mostAtOnce()).toBe(AT_A_TIME)
+    expect(proxy.seen.filter(isOfTask)).toHaveLength(3 * TASKS.length)
+    expect(proxy.seen.filter((passing) => !isOfTask(passing)).map(({ action }) => action)).toEqual(['Query'])
+    const html = readFileSync(out, 'utf8')
+    expect([...html.matchAll(/<h2>(task-\d\d)<\/h2>/g)].map(([, name]) => name)).toEqual(TASKS)
+    expect([...html.matchAll(/id="line-(task-\d\d)"/g)].map(([, name]) => name)).toEqual(TASKS)
+  })
+
+  test('an error of one task in its chapter: its exit code, and the report before it stays as it is', async () => {
+    const out = join(folder, 'kept.html')
+    writeFileSync(out, '<!doctype html>old')
+    let asked = 0
+    proxy.treat(({ task }) => {
+      if (task === TASKS[20]) asked += 1
+      return task === TASKS[20] && asked === 3 ? DENIED : 'pass'
+    })
+    const { code, stderr } = await read(args(out))
+    expect(code).toBe(77)
+    expect(stderr.trimEnd().split('\n')).toEqual([expect.stringMatching(/^cronledger: .*dynamodb:Query/)])
+    expect(readFileSync(out, 'utf8')).toBe('<!doctype html>old')
+    expect(readdirSync(folder).filter((name) => name.endsWith('.part'))).toEqual([])
+    expect(existsSync(out)).toBe(true)
+  })
+})
