@@ -3,6 +3,7 @@ import { superviseChild } from './child.ts'
 import { systemClock } from './clock.ts'
 import type { LiveAttempt, WorkEnd } from './execute.ts'
 import type { Stops } from './signals.ts'
+import { prepareStart } from './start-command.ts'
 import { markProcess } from './survivors.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -33,6 +34,8 @@ export function commandWork(
   { argv, env, stops, timeoutMs }: CommandOptions,
   { killAfterMs, stopTimeoutMs, retryDelayMs }: CommandTerms,
 ): (attempt: LiveAttempt) => Promise<WorkEnd<null>> {
+  // While the claim's answer is awaited.
+  prepareStart()
   return async (attempt) => {
     const end = await superviseChild(
       {

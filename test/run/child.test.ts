@@ -7,7 +7,7 @@ import { type ChildRequest, superviseChild } from '../../src/run/child.ts'
 import { systemClock } from '../../src/run/clock.ts'
 import { readStat } from '../../src/run/proc.ts'
 import type { Stops } from '../../src/run/signals.ts'
-import { BATCHES, DUE_AT_SIGWINCH, supervise } from '../support/supervise.ts'
+import { BATCHES, childrenOf, DUE_AT_SIGWINCH, supervise } from '../support/supervise.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'cronledger-child-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -16,8 +16,22 @@ const batch = (name: string) => join(BATCHES, name)
 const isLiving = (pid: string | undefined) => readStat(Number(pid))?.living === true
 const FACTS = { lines: 0, pid: expect.any(Number) }
 
+/** The first thread of the process ends, and another one kills the whole. */
+const THREADS = `import ctypes, os, threading, time
+def kill():
+    while open('/proc/self/stat').read().rpartition(')')[2].split()[0] != 'Z': time.sleep(0.01)
+    os.kill(os.getpid(), 40)
+threading.Thread(target=kill).start()
+ctypes.CDLL(None).pthread_exit(None)
+`
+
 function quietStops(): Stops {
-  return { first: () => null, onSignal: () => () => undefined, aborted: new AbortController().signal }
+  return {
+    first: () => null,
+    onSignal: () => () => undefined,
+    onSuspend: () => () => undefined,
+    aborted: new AbortController().signal,
+  }
 }
 
 /** In this very process, for commands that print nothing. */
@@ -80,6 +94,55 @@ describe('a child that ends by itself', () => {
     expect(isLiving(pid)).toBe(true)
   })
 })
+
+/** `bash -c 'kill -l'` has these names; the C library keeps 32 and 33 for itself. */
+const nameOf = (signal: number) => {
+  if (signal < 34) return `signal ${signal}`
+  if (signal === 34) return 'SIGRTMIN'
+  return signal <= 49 ? `SIGRTMIN+${signal - 34}` : signal === 64 ? 'SIGRTMAX' : `SIGRTMAX-${64 - signal}`
+}
+const REAL_TIME = Array.from({ length: 33 }, (_, index) => 32 + index)
+const PYTHON = '/usr/bin/python3'
+
+describe.runIf(process.platform === 'linux')(
+  'a child that a real-time signal kills is never taken for a success',
+  () => {
+    test.each(REAL_TIME)('signal %i', async (signal) => {
+      const end = await superviseHere([PYTHON, '-c', `import os; os.kill(os.getpid(), ${signal})`])
+      expect(end).toEqual({ outcome: 'failed', signal: nameOf(signal), starts: 1 })
+    })
+
+    test.each<[string, ChildRequest['argv']]>([
+      ['that leaves a process in the background', ['sh', '-c', 'sleep 5 & kill -40 $$']],
+      ['that closed its descriptors', [PYTHON, '-c', 'import os; os.closerange(3, 1024); os.kill(os.getpid(), 40)']],
+      ['whose first thread ended before', [PYTHON, '-c', THREADS]],
+    ])('one %s', async (_, argv) => {
+      expect(await superviseHere(argv)).toEqual({ outcome: 'failed', signal: 'SIGRTMIN+6', starts: 1 })
+    })
+
+    test.runIf(process.getuid?.() === 0)(
+      'one that changed its user, under a supervisor that may not look into it',
+      async () => {
+        const code =
+          'import os; os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534); os.kill(os.getpid(), 40)'
+        const bound = ['setpriv', '--bounding-set', '-sys_ptrace', '--inh-caps', '-sys_ptrace']
+        expect(await supervise({ argv: [PYTHON, '-c', code] }, bound).end).toMatchObject({
+          outcome: 'failed',
+          signal: 'SIGRTMIN+6',
+        })
+      },
+    )
+
+    test.runIf(process.getuid?.() === 0)('the exit code of such a child is kept', async () => {
+      const code = 'import os, sys; os.setresuid(65534, 65534, 65534); sys.exit(7)'
+      const bound = ['setpriv', '--bounding-set', '-sys_ptrace', '--inh-caps', '-sys_ptrace']
+      expect(await supervise({ argv: [PYTHON, '-c', code] }, bound).end).toMatchObject({
+        outcome: 'failed',
+        exitCode: 7,
+      })
+    })
+  },
+)
 
 describe('a command that cannot be started', () => {
   test.each<[string, () => ChildRequest['argv'], number, RegExp]>([
@@ -177,8 +240,7 @@ describe('a stop', () => {
   test('wakes a child that is stopped', async () => {
     const run = supervise({ argv: [process.execPath, batch('tell-signal.mjs')] })
     await run.printed(/ready/)
-    const children = readFileSync(`/proc/${run.process.pid}/task/${run.process.pid}/children`, 'utf8')
-    process.kill(Number(children), 'SIGSTOP')
+    process.kill(Number(childrenOf(run.process.pid)), 'SIGSTOP')
     run.process.kill('SIGTERM')
     expect(await run.end).toMatchObject({ outcome: 'interrupted', exitCode: 7 })
   })
@@ -192,8 +254,7 @@ describe('a stop', () => {
     }
     const run = supervise({ argv: [batch('zombie.sh')] }, unshare)
     await run.printed(/ready/)
-    const inner = readFileSync(`/proc/${run.process.pid}/task/${run.process.pid}/children`, 'utf8')
-    process.kill(Number(inner), 'SIGTERM')
+    process.kill(Number(childrenOf(run.process.pid)), 'SIGTERM')
     expect(await run.end).toEqual({ outcome: 'interrupted', stoppedBy: 'SIGTERM', exitCode: 0, lines: 0, pid: 1 })
     await run.printed(/stopped/)
   })

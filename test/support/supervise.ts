@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -18,6 +18,14 @@ export interface Supervised {
   printed(pattern: RegExp): Promise<RegExpMatchArray>
   /** How the child ended; rejects when the supervisor left no word. */
   readonly end: Promise<ChildEnd & { readonly lines: number; readonly pid: number }>
+}
+
+/** The processes that a process started, whichever of its threads did. */
+export function childrenOf(pid: number | undefined): number[] {
+  const threads = readdirSync(`/proc/${pid}/task`)
+  return threads.flatMap((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  )
 }
 
 /** Runs `superviseChild` in a process of its own, from the built code. `launcher` goes before its command line. */
