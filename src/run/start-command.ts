@@ -41,6 +41,7 @@ export async function startCommand(
   halt: AbortSignal,
 ): Promise<Start> {
   for (const delayMs of [...RETRY_DELAYS_MS, null]) {
+    if (!mayStart()) return { kind: 'prevented' }
     const tried = await (HAS_PARENT_THREAD ? startOnParentThread : startDirectly)(command, mayStart)
     if (tried.kind !== 'refused') return tried
     const { error } = tried

@@ -174,6 +174,45 @@ describe('a command that cannot be started', () => {
   })
 })
 
+describe.runIf(process.platform === 'linux')('a start for which the system lacks something', () => {
+  /** A user without other processes: root has no limit, and the limit counts those of a user. */
+  const asUser = ['setpriv', '--reuid', '54321', '--clear-groups']
+  const short = (limit: string) => ['env', `LIMIT=${limit}`, ...asUser]
+  const isRoot = process.getuid?.() === 0
+
+  test.runIf(isRoot).each(['nproc:0', 'nproc:1'])(
+    '%s: is tried again, and succeeds when there is room',
+    async (limit) => {
+      const run = supervise({ argv: ['true'] }, short(limit))
+      await run.printed(/waits for room/)
+      execFileSync('setpriv', [...asUser.slice(1), 'prlimit', '--pid', String(run.process.pid), '--nproc=500:'])
+      expect(await run.end).toMatchObject({ outcome: 'succeeded' })
+    },
+  )
+
+  test.runIf(isRoot)('a stop ends the wait for room: no child', async () => {
+    const run = supervise({ argv: ['true'] }, short('nproc:1'))
+    await run.printed(/waits for room/)
+    run.process.kill('SIGTERM')
+    expect(await run.end).toEqual({ outcome: 'notStarted', stoppedBy: 'SIGTERM', ...FACTS })
+  })
+
+  test.runIf(isRoot)('a limit of processes that stays: 126 and one line', async () => {
+    const { exitCode, detail } = await supervise({ argv: ['true'] }, short('nproc:0')).end
+    expect(exitCode).toBe(126)
+    expect(detail).toMatch(/^"true" cannot be started: the limit of processes is reached \(EAGAIN\)\. Raise it/)
+  })
+
+  test.each([0, 1, 2, 3, 4, 5, 6])('room for %i open files: started, or 126 and one line', async (spare) => {
+    const end = await supervise({ argv: ['true'] }, ['env', `LIMIT=nofile:${spare}`]).end
+    if (end.outcome === 'succeeded') return
+    expect(end).toMatchObject({ outcome: 'notStarted', exitCode: 126 })
+    expect(end.detail).toMatch(
+      /^"true" cannot be started: .* limit of open files \(EMFILE\)\. Raise it \(ulimit -n\)\.$/,
+    )
+  })
+})
+
 describe('what comes before the start', () => {
   test('a stop signal: no child', async () => {
     const stops: Stops = { ...quietStops(), first: () => ({ signal: 'SIGINT', atMs: 0 }) }

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -35,6 +35,8 @@ export function supervise(
 ): Supervised {
   const folder = mkdtempSync(join(tmpdir(), 'cronledger-child-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
+  // For supervisors that run as another user.
+  chmodSync(folder, 0o777)
   const resultFile = join(folder, 'result.json')
   const driver = [process.execPath, join(BATCHES, 'supervise.mjs'), resultFile, JSON.stringify(request)]
   const [command, ...args] = [...launcher, ...driver]
