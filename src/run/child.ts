@@ -73,36 +73,47 @@ export async function superviseChild(request: ChildRequest, hooks: ChildHooks): 
   const halt = new AbortController()
   const unlink = link([stops.aborted, leaseLost], halt)
   const mayStart = () => stops.first() === null && !leaseLost.aborted
-  let start: Start
+  const starting = startCommand({ file, args, env: request.env }, mayStart, clock, halt.signal)
+  const started = starting.catch(() => null)
+  // Ctrl-Z that arrives while the command is being started waits for that: otherwise only this process would stop.
+  const over = new AbortController()
+  const signalIfRunning = async (signal: 'SIGSTOP' | 'SIGCONT') => {
+    const start = await started
+    if (start?.kind === 'started' && !over.signal.aborted) signalGroup(start.pid, signal)
+  }
+  const endSuspend = stops.onSuspend(
+    // Not SIGTSTP: the kernel drops that in a group without a shell, which the child's own is.
+    () => signalIfRunning('SIGSTOP'),
+    () => void signalIfRunning('SIGCONT'),
+  )
   try {
-    start = await startCommand({ file, args, env: request.env }, mayStart, clock, halt.signal)
-  } finally {
+    const start = await starting
     unsubscribe()
     unlink()
+    return start.kind === 'started' ? await superviseGroup(start, early, over, request, hooks) : endOf(start, hooks)
+  } finally {
+    endSuspend()
   }
-  switch (start.kind) {
-    case 'started':
-      return superviseGroup(start, early, request, hooks)
-    case 'notStarted': {
-      const { exitCode, detail } = start
-      return { outcome: 'notStarted', exitCode, detail }
-    }
-    case 'prevented': {
-      const stop = stops.first()
-      if (stop !== null) return { outcome: 'notStarted', stoppedBy: stop.signal }
-      return { outcome: 'notStarted', detail: 'the lease was lost before the command was started' }
-    }
+}
+
+function endOf(start: Exclude<Start, { kind: 'started' }>, { stops }: ChildHooks): ChildEnd {
+  if (start.kind === 'notStarted') {
+    const { exitCode, detail } = start
+    return { outcome: 'notStarted', exitCode, detail }
   }
+  const stop = stops.first()
+  if (stop !== null) return { outcome: 'notStarted', stoppedBy: stop.signal }
+  return { outcome: 'notStarted', detail: 'the lease was lost before the command was started' }
 }
 
 async function superviseGroup(
   { pid, ended, abandon }: Extract<Start, { kind: 'started' }>,
   early: readonly PassedSignal[],
+  /** The end of supervision: from then on the pid may be another's, and nothing is signalled any more. */
+  over: AbortController,
   request: ChildRequest,
   { stops, leaseLost, clock, onStarted }: ChildHooks,
 ): Promise<ChildEnd> {
-  // The end of supervision: from here on the pid may be another's, and nothing is signalled any more.
-  const over = new AbortController()
   let cause = null as Cause | null
   const exited = new Promise<CommandEnd | null>((resolve) => {
     void ended.then((exit) => {
@@ -144,14 +155,7 @@ async function superviseGroup(
     send('SIGTERM')
   }
 
-  const unsubscribe = [
-    stops.onSignal(send),
-    stops.onSuspend(
-      // Not SIGTSTP: the kernel drops that in a group without a shell, which the child's own is.
-      () => signalGroup(pid, 'SIGSTOP'),
-      () => signalGroup(pid, 'SIGCONT'),
-    ),
-  ]
+  const unsubscribe = stops.onSignal(send)
   const once = { signal: over.signal }
   onStarted(pid)
   if (stops.aborted.aborted) onStop()
@@ -175,7 +179,7 @@ async function superviseGroup(
   // A process that forks and leaves during the scan hides its child from it; zombies do not mind.
   if (!over.signal.aborted) signalGroup(pid, 'SIGKILL')
   over.abort()
-  for (const end of unsubscribe) end()
+  unsubscribe()
   if (exit === null) abandon()
   return { ...(cause ?? { outcome: exit?.code === 0 ? 'succeeded' : 'failed' }), ...describe(exit, member) }
 }

@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -296,6 +297,71 @@ describe('a stop', () => {
     process.kill(Number(childrenOf(run.process.pid)), 'SIGTERM')
     expect(await run.end).toEqual({ outcome: 'interrupted', stoppedBy: 'SIGTERM', exitCode: 0, lines: 0, pid: 1 })
     await run.printed(/stopped/)
+  })
+})
+
+describe.runIf(process.platform === 'linux')('Ctrl-Z on a terminal', () => {
+  const stateOf = (pid: number) => readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.[0]
+
+  const stopped = async (pid: number) => {
+    while (stateOf(pid) !== 'T') await new Promise(setImmediate)
+  }
+
+  /** A shell with the supervisor as its job in the foreground; the batch ends when it hears SIGTERM. */
+  async function onShell() {
+    const result = join(folder, 'terminal.json')
+    const request = { argv: [process.execPath, batch('tell-signal.mjs')] }
+    const driver = [process.execPath, batch('supervise.mjs'), result, JSON.stringify(request)]
+    const shell = spawn(PYTHON, [batch('terminal.py'), ...driver], { stdio: ['pipe', 'pipe', 'inherit'] })
+    onTestFinished(() => void shell.kill('SIGKILL'))
+    let output = ''
+    shell.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      output += chunk
+    })
+    const printed = async (text: string) => {
+      while (!output.includes(text)) await once(shell.stdout, 'data')
+    }
+    const ended = once(shell, 'exit')
+    await printed('ready')
+    const supervisor = Number(/job (\d+)/.exec(output)?.[1])
+    return { shell, printed, supervisor, leader: Number(childrenOf(supervisor)), result, ended }
+  }
+
+  test('stops the supervisor and the batch, and both go on with SIGCONT', async () => {
+    const { shell, printed, supervisor, leader, result, ended } = await onShell()
+    shell.stdin.write('\x1a')
+    await printed('shell: stopped')
+    expect(stateOf(supervisor)).toBe('T')
+    await stopped(leader)
+    process.kill(-supervisor, 'SIGCONT')
+    while (stateOf(leader) === 'T') await new Promise(setImmediate)
+    expect(stateOf(supervisor)).not.toBe('T')
+    process.kill(supervisor, 'SIGTERM')
+    expect(await ended).toEqual([0, null])
+    expect(JSON.parse(readFileSync(result, 'utf8'))).toMatchObject({ outcome: 'interrupted', exitCode: 7 })
+  })
+
+  test('stops them a second time too', async () => {
+    const { shell, supervisor, leader, ended } = await onShell()
+    for (const _ of [1, 2]) {
+      shell.stdin.write('\x1a')
+      await stopped(supervisor)
+      await stopped(leader)
+      process.kill(-supervisor, 'SIGCONT')
+      while (stateOf(leader) === 'T') await new Promise(setImmediate)
+    }
+    process.kill(supervisor, 'SIGTERM')
+    expect(await ended).toEqual([0, null])
+  })
+
+  test('without a shell that could wake it, as PID 1 or under an orchestrator: both go on', async () => {
+    const run = supervise({ argv: [process.execPath, batch('tell-signal.mjs')] }, ['setsid'])
+    await run.printed(/ready/)
+    const leader = Number(childrenOf(run.process.pid))
+    run.process.kill('SIGTSTP')
+    run.process.kill('SIGTERM')
+    expect(await run.end).toEqual({ outcome: 'interrupted', stoppedBy: 'SIGTERM', exitCode: 7, ...FACTS })
+    expect(isLiving(String(leader))).toBe(false)
   })
 })
 
