@@ -11,6 +11,8 @@ ARG NODE_IMAGE=docker.io/library/node:24-trixie-slim
 ARG RUNTIME_IMAGE=docker.io/library/debian:trixie-slim
 
 FROM ${NODE_IMAGE} AS build
+# An init for the runtime image, in the variant that needs no library of that image.
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends tini && rm -rf /var/lib/apt/lists/*
 WORKDIR /cronledger
 COPY package.json package-lock.json ./
 # No package's own script runs: what is built here is what the lock file names.
@@ -30,7 +32,8 @@ LABEL org.opencontainers.image.title="cronledger" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=binary /cronledger /usr/local/bin/cronledger
+COPY --from=build /usr/bin/tini-static /usr/local/bin/tini
 # A number, so that an orchestrator that forbids root can tell; it needs no name and no home.
 USER 65532:65532
-# cronledger is PID 1 without an init: it passes signals on, ends with 128 + n, and waits for its own child only.
-ENTRYPOINT ["/usr/local/bin/cronledger"]
+# tini collects the zombies of orphans, which Node cannot. It passes signals on to cronledger, and ends with its exit code.
+ENTRYPOINT ["/usr/local/bin/tini", "--", "/usr/local/bin/cronledger"]

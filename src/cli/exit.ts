@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
 import type { RunOutcome } from '../api.ts'
 import type { ErrorKind } from '../core/errors.ts'
+import { realTimeSignalNumber } from '../core/signal.ts'
 import type { Stops } from '../run/signals.ts'
 
 /** Exit codes of cronledger itself (design part 7, after sysexits.h); otherwise the child's own, or 128 + its signal. */
@@ -68,14 +69,14 @@ function exitCodeOfFailure({ outcome, exitCode, signal }: Failed, stopSignal: No
       return exitCode ?? (stopSignal === null ? EXIT.leaseLost : exitCodeOfSignal(stopSignal))
     case 'failed':
     case 'abandoned':
-      if (signal !== undefined) return exitCodeOfSignal(signal as NodeJS.Signals)
+      if (signal !== undefined) return exitCodeOfSignal(signal)
       return exitCode ?? EXIT.bug
   }
 }
 
 /** 128 + n, as shells have it: right for PID 1 too, which cannot die of its own signal. */
-export function exitCodeOfSignal(signal: NodeJS.Signals): number {
-  return 128 + (constants.signals[signal] ?? 0)
+export function exitCodeOfSignal(signal: string): number {
+  return 128 + (constants.signals[signal as NodeJS.Signals] ?? realTimeSignalNumber(signal) ?? 0)
 }
 
 /** What a command that has nothing to end in order exits with, as soon as it is told to stop. */

@@ -1,10 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import type { Ending } from '../core/types.ts'
-import type { Clock } from './clock.ts'
+import { type Clock, link } from './clock.ts'
 import { livingMember, signalGroup } from './group.ts'
+import type { CommandEnd } from './parent-thread.ts'
 import type { PassedSignal, StopRequest, StopSignal, Stops } from './signals.ts'
+import { type Start, startCommand } from './start-command.ts'
 import { finishReserveMs } from './stop.ts'
 
 export interface ChildRequest {
@@ -67,32 +66,60 @@ type Cause =
  */
 export async function superviseChild(request: ChildRequest, hooks: ChildHooks): Promise<ChildEnd> {
   const { stops, leaseLost, clock } = hooks
-  const early = stops.first()
-  if (early !== null) return { outcome: 'notStarted', stoppedBy: early.signal }
-  if (leaseLost.aborted) return { outcome: 'notStarted', detail: 'the lease was lost before the command was started' }
-
-  let child: ChildProcess
-  try {
-    const [command, ...args] = request.argv
-    // `detached` is setsid(): the group must hold all that the child starts, and not cronledger.
-    child = spawn(command, args, { env: request.env, stdio: 'inherit', detached: true })
-  } catch (error) {
-    return notStarted(request.argv[0], error)
-  }
-  const { pid } = child
-  if (pid === undefined) {
-    const [error] = await once(child, 'error')
-    return notStarted(request.argv[0], error)
-  }
-
-  // The end of supervision: from here on the pid may be another's, and nobody is signalled any more.
+  const [file, ...args] = request.argv
+  // Signals that arrive while the command is being started are for the command.
+  const early: PassedSignal[] = []
+  const unsubscribe = stops.onSignal((signal) => early.push(signal))
+  const halt = new AbortController()
+  const unlink = link([stops.aborted, leaseLost], halt)
+  const mayStart = () => stops.first() === null && !leaseLost.aborted
+  const starting = startCommand({ file, args, env: request.env }, mayStart, clock, halt.signal)
+  const started = starting.catch(() => null)
+  // Ctrl-Z that arrives while the command is being started waits for that: otherwise only this process would stop.
   const over = new AbortController()
+  const signalIfRunning = async (signal: 'SIGSTOP' | 'SIGCONT') => {
+    const start = await started
+    if (start?.kind === 'started' && !over.signal.aborted) signalGroup(start.pid, signal)
+  }
+  const endSuspend = stops.onSuspend(
+    // Not SIGTSTP: the kernel drops that in a group without a shell, which the child's own is.
+    () => signalIfRunning('SIGSTOP'),
+    () => void signalIfRunning('SIGCONT'),
+  )
+  try {
+    const start = await starting
+    unsubscribe()
+    unlink()
+    return start.kind === 'started' ? await superviseGroup(start, early, over, request, hooks) : endOf(start, hooks)
+  } finally {
+    endSuspend()
+  }
+}
+
+function endOf(start: Exclude<Start, { kind: 'started' }>, { stops }: ChildHooks): ChildEnd {
+  if (start.kind === 'notStarted') {
+    const { exitCode, detail } = start
+    return { outcome: 'notStarted', exitCode, detail }
+  }
+  const stop = stops.first()
+  if (stop !== null) return { outcome: 'notStarted', stoppedBy: stop.signal }
+  return { outcome: 'notStarted', detail: 'the lease was lost before the command was started' }
+}
+
+async function superviseGroup(
+  { pid, ended, abandon }: Extract<Start, { kind: 'started' }>,
+  early: readonly PassedSignal[],
+  /** The end of supervision: from then on the pid may be another's, and nothing is signalled any more. */
+  over: AbortController,
+  request: ChildRequest,
+  { stops, leaseLost, clock, onStarted }: ChildHooks,
+): Promise<ChildEnd> {
   let cause = null as Cause | null
-  const exited = new Promise<{ code: number | null; signal: string | null } | null>((resolve) => {
-    child.once('exit', (code, signal) => {
-      resolve({ code, signal })
+  const exited = new Promise<CommandEnd | null>((resolve) => {
+    void ended.then((exit) => {
+      resolve(exit)
       if (cause !== null) return
-      if (code === 0 || !request.endsWhole) over.abort()
+      if (exit.lost === undefined && (exit.code === 0 || !request.endsWhole)) over.abort()
       else endRest()
     })
     over.signal.addEventListener('abort', () => resolve(null))
@@ -101,7 +128,7 @@ export async function superviseChild(request: ChildRequest, hooks: ChildHooks): 
   const send = (signal: PassedSignal): void => {
     if (over.signal.aborted) return
     signalGroup(pid, signal)
-    // A process that is stopped (SIGSTOP, SIGTSTP) would act on the signal only when somebody continues it.
+    // A process that is stopped (SIGSTOP, SIGTSTP) would act on the signal only when something continues it.
     signalGroup(pid, 'SIGCONT')
   }
   const end = async (why: Cause, killInMs: number): Promise<void> => {
@@ -113,38 +140,35 @@ export async function superviseChild(request: ChildRequest, hooks: ChildHooks): 
     await clock.wait(VANISH_MS, over.signal)
     over.abort()
   }
-
   const endRest = (): void => {
     void end({ outcome: 'failed' }, request.killAfterMs)
     send('SIGTERM')
   }
+  const onStop = (): void => {
+    const { signal, atMs } = stops.aborted.reason as StopRequest
+    const killAtMs =
+      atMs + Math.min(request.killAfterMs, request.stopTimeoutMs - finishReserveMs(request.stopTimeoutMs))
+    void end({ outcome: 'interrupted', stoppedBy: signal }, Math.max(0, killAtMs - clock.monotonicMs()))
+  }
+  const onLeaseLost = (): void => {
+    void end({ outcome: 'leaseLost' }, (leaseLost.reason as LeaseStop).killInMs)
+    send('SIGTERM')
+  }
 
   const unsubscribe = stops.onSignal(send)
-  stops.aborted.addEventListener(
-    'abort',
-    () => {
-      const { signal, atMs } = stops.aborted.reason as StopRequest
-      const killAtMs =
-        atMs + Math.min(request.killAfterMs, request.stopTimeoutMs - finishReserveMs(request.stopTimeoutMs))
-      void end({ outcome: 'interrupted', stoppedBy: signal }, Math.max(0, killAtMs - clock.monotonicMs()))
-    },
-    { signal: over.signal },
-  )
-  leaseLost.addEventListener(
-    'abort',
-    () => {
-      void end({ outcome: 'leaseLost' }, (leaseLost.reason as LeaseStop).killInMs)
-      send('SIGTERM')
-    },
-    { signal: over.signal },
-  )
+  const once = { signal: over.signal }
+  onStarted(pid)
+  if (stops.aborted.aborted) onStop()
+  else stops.aborted.addEventListener('abort', onStop, once)
+  for (const signal of early) send(signal)
+  if (leaseLost.aborted) onLeaseLost()
+  else leaseLost.addEventListener('abort', onLeaseLost, once)
   if (request.timeoutMs !== null) {
     void clock.wait(request.timeoutMs, over.signal).then(() => {
       void end({ outcome: 'timedOut' }, request.killAfterMs)
       send('SIGTERM')
     })
   }
-  hooks.onStarted(pid)
 
   const exit = await exited
   let member = cause === null ? null : livingMember(pid)
@@ -156,35 +180,18 @@ export async function superviseChild(request: ChildRequest, hooks: ChildHooks): 
   if (!over.signal.aborted) signalGroup(pid, 'SIGKILL')
   over.abort()
   unsubscribe()
-
-  return {
-    ...(cause ?? { outcome: exit?.code === 0 ? 'succeeded' : 'failed' }),
-    ...(exit?.code != null && { exitCode: exit.code }),
-    ...(exit?.signal != null && { signal: exit.signal }),
-    ...(member !== null && {
-      detail: `process ${member} is still there ${VANISH_MS} ms after SIGKILL`,
-      left: member,
-    }),
-  }
+  if (exit === null) abandon()
+  return { ...(cause ?? { outcome: exit?.code === 0 ? 'succeeded' : 'failed' }), ...describe(exit, member) }
 }
 
-/** The exit codes are the shell's. Anything but the system's or Node's refusal of the command is a bug, and thrown. */
-function notStarted(command: string, error: unknown): ChildEnd {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  const name = JSON.stringify(command)
-  const end = (exitCode: 126 | 127, detail: string): ChildEnd => ({ outcome: 'notStarted', exitCode, detail })
-  switch (code) {
-    case 'ENOENT':
-      if (command.includes('/') && existsSync(command))
-        return end(127, `${name} is there, but not the interpreter in its first line (#!…); has it Windows line ends?`)
-      return end(127, `command not found: ${name}`)
-    case 'EACCES':
-      return end(126, `${name} is not an executable file, or permission is denied`)
-    case 'E2BIG':
-      return end(126, `${name} cannot be started: its arguments and environment are larger than the system allows`)
-    case 'ERR_INVALID_ARG_VALUE':
-      return end(126, `${name} cannot be started: the command is empty, or it or the environment has a NUL byte`)
+function describe(exit: CommandEnd | null, member: number | null): Omit<ChildEnd, 'outcome'> {
+  const lost = exit?.lost === undefined ? {} : { detail: `how the command ended is not known: ${exit.lost}` }
+  const left =
+    member === null ? {} : { detail: `process ${member} is still there ${VANISH_MS} ms after SIGKILL`, left: member }
+  return {
+    ...(exit?.code != null && { exitCode: exit.code }),
+    ...(exit?.signal != null && { signal: exit.signal }),
+    ...lost,
+    ...left,
   }
-  if (error instanceof Error && 'syscall' in error) return end(126, `${name} cannot be started: ${error.message}`)
-  throw error
 }

@@ -1,8 +1,11 @@
 import { formatInstant } from '../core/instant.ts'
-import { superviseChild } from './child.ts'
-import { systemClock } from './clock.ts'
+import { type ChildEnd, superviseChild } from './child.ts'
+import { link, systemClock } from './clock.ts'
 import type { LiveAttempt, WorkEnd } from './execute.ts'
+import { signalProcess } from './group.ts'
+import { endLeftovers } from './leftovers.ts'
 import type { Stops } from './signals.ts'
+import { prepareStart } from './start-command.ts'
 import { markProcess } from './survivors.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -33,6 +36,8 @@ export function commandWork(
   { argv, env, stops, timeoutMs }: CommandOptions,
   { killAfterMs, stopTimeoutMs, retryDelayMs }: CommandTerms,
 ): (attempt: LiveAttempt) => Promise<WorkEnd<null>> {
+  // While the claim's answer is awaited.
+  prepareStart()
   return async (attempt) => {
     const end = await superviseChild(
       {
@@ -54,8 +59,30 @@ export function commandWork(
       },
     )
     const { outcome } = end
-    return outcome === 'succeeded' ? { ...end, outcome, value: null } : { ...end, outcome }
+    if (outcome === 'succeeded') return { ...end, outcome, value: null }
+    const mayFollow = retryDelayMs !== null && (outcome === 'failed' || outcome === 'timedOut')
+    const left = mayFollow && end.left === undefined ? await endAllOf(attempt, killAfterMs, stops) : {}
+    return { ...end, outcome, ...left }
   }
+}
+
+/** Ends the processes of the attempt that left its process group: no other attempt may start beside them. */
+async function endAllOf(
+  attempt: LiveAttempt,
+  killAfterMs: number,
+  stops: Stops,
+): Promise<Pick<ChildEnd, 'left' | 'detail'>> {
+  const halt = new AbortController()
+  const unlink = link([stops.aborted, attempt.lost], halt)
+  const variables = [`CRONLEDGER_RUN_ID=${attempt.runId}`, `CRONLEDGER_RUN_ATTEMPT=${attempt.number}`]
+  const left = await endLeftovers(variables, killAfterMs, {
+    clock: systemClock,
+    halt: halt.signal,
+    kill: signalProcess,
+  })
+  unlink()
+  if (left === null) return {}
+  return { left: left.pid, detail: `process ${left.pid} (${left.command}) is still there after SIGKILL` }
 }
 
 /** The attempt's facts, so that a rerun of last Tuesday can process last Tuesday. */

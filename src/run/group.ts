@@ -30,3 +30,12 @@ export function livingMember(groupId: number, known: number | null = null): numb
   if (known !== null && isMember(known)) return known
   return processIds().find(isMember) ?? null
 }
+
+/** As `signalGroup`, for one process. */
+export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal)
+  } catch {
+    return false
+  }
+}

@@ -25,6 +25,11 @@ export interface Stops {
   first(): StopRequest | null
   /** Calls `listener` with every signal to be passed on from now on. Returns the way to end that. */
   onSignal(listener: (signal: PassedSignal) => void): () => void
+  /**
+   * Calls `suspend`, which must not reject, before Ctrl-Z (SIGTSTP) stops this process, and `resume` when it goes on. One
+   * caller at a time. Returns the way to end that.
+   */
+  onSuspend(suspend: () => Promise<void>, resume: () => void): () => void
   /** Aborts with the first signal, before the listeners hear of it; its reason is the `StopRequest`. */
   readonly aborted: AbortSignal
 }
@@ -60,6 +65,23 @@ export function installStops(): Stops {
     onSignal(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
+    },
+    onSuspend(suspend, resume) {
+      let isStopping = false
+      const stopHere = async () => {
+        if (isStopping) return
+        isStopping = true
+        await suspend()
+        // The default action, and with it the kernel's exceptions: PID 1 and a group without a shell do not stop.
+        process.off('SIGTSTP', stopHere)
+        process.kill(process.pid, 'SIGTSTP')
+        isStopping = false
+        process.on('SIGTSTP', stopHere)
+        // The timers that were due while it stood still go first: a lease that ran out must be seen before the work goes on.
+        setTimeout(resume, 0)
+      }
+      process.on('SIGTSTP', stopHere)
+      return () => process.off('SIGTSTP', stopHere)
     },
     aborted: controller.signal,
   }

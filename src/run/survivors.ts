@@ -1,6 +1,6 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import type { Attempt, ProcessMark, Survivor } from '../core/types.ts'
-import { processIds, readStat } from './proc.ts'
+import { type ProcessStat, processIds, readStat } from './proc.ts'
 
 /** What tells `pid` from a later process with the same number; null when it is gone, and on systems without /proc. */
 export function markProcess(pid: number): ProcessMark | null {
@@ -31,13 +31,28 @@ export function findSurvivor(attempts: readonly Pick<Attempt, 'runId' | 'process
   return null
 }
 
+/** The living processes that were started with all of these `NAME=value`, this one excluded. */
+export function findProcesses(variables: readonly string[]): readonly ProcessStat[] {
+  return processIds().flatMap((pid) => {
+    const stat = pid === process.pid ? null : readStat(pid)
+    if (!stat?.living) return []
+    const environment = readEnvironment(pid)
+    return variables.every((variable) => environment.includes(`\0${variable}\0`)) ? [stat] : []
+  })
+}
+
 /** Whether the environment that the process was started with has one of these, each between its NUL bytes. */
 function hasVariable(pid: number, variables: readonly string[]): boolean {
+  const environment = readEnvironment(pid)
+  return variables.some((variable) => environment.includes(variable))
+}
+
+/** What the process was started with, each variable between NUL bytes. Empty where this process may not look. */
+function readEnvironment(pid: number): string {
   try {
-    const environment = `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`
-    return variables.some((variable) => environment.includes(variable))
+    return `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`
   } catch {
-    return false
+    return ''
   }
 }
 

@@ -184,6 +184,7 @@ describe('retries in the same process', () => {
     const store = `file:${join(cwd, 'ledger.db')}`
     const named = ['--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', DAYS[0] as string]
     return {
+      cwd,
       run: (options: readonly string[], script: string) =>
         start(['run', ...named, ...options, '--', 'sh', '-c', script], { cwd }),
       row: async (): Promise<Loose | undefined> => {
@@ -222,6 +223,28 @@ describe('retries in the same process', () => {
     const { code, stdout } = await run(options, script).ended
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'worker began\nsecond\n' })
   })
+
+  test.each([
+    ['ends at SIGTERM', 'trap "echo told >> said; exit" TERM', 'told\n'],
+    ['ignores SIGTERM', 'trap "echo told >> said" TERM', 'told\n'],
+  ])(
+    'a process of attempt n that left the process group and %s: attempt n+1 does not start beside it',
+    async (_, trap, said) => {
+      const { run, cwd } = place()
+      const script = `if [ "$CRONLEDGER_RUN_ATTEMPT" = 1 ]; then
+      setsid sh -c '${trap}; while :; do echo >> ticks; sleep 0.02; done' > log 2>&1 < /dev/null &
+      until [ -s ticks ]; do sleep 0.02; done
+      exit 1
+    fi
+    before=$(wc -l < ticks); sleep 0.3
+    [ "$(wc -l < ticks)" = "$before" ] || echo beside
+    echo second`
+      const options = ['--max-attempts', '2', '--retry-delay', '0ms', '--kill-after', '300ms']
+      const { code, stdout } = await run(options, script).ended
+      expect({ code, stdout }).toEqual({ code: 0, stdout: 'second\n' })
+      expect(readFileSync(join(cwd, 'said'), 'utf8')).toBe(said)
+    },
+  )
 
   test('SIGTERM while it waits ends it at once: 143, and the slot has failed', async () => {
     const { run, row } = place()

@@ -363,6 +363,7 @@ describe.skipIf(!hasAws)('on a server, by the command line of AWS', () => {
       )
       const [container] = taskDefinition.containerDefinitions
       expect(container).toMatchObject({ name: 'batch', image: 'batch:1', stopTimeout: 120 })
+      expect(container).toMatchObject({ linuxParameters: { initProcessEnabled: true } })
       // moto leaves a null where CloudFormation takes AWS::NoValue out of a list.
       const variables: Loose[] = container.environment.filter(Boolean)
       const env = Object.fromEntries(variables.map(({ name, value }) => [name, value]))

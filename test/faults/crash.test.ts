@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { cronledger, type Loose, MAIN, scratch, start } from '../support/cli.ts'
 import { awsEnv, startDynalite } from '../support/servers.ts'
+import { childrenOf } from '../support/supervise.ts'
 
 const folder = scratch()
 let files = 0
@@ -238,8 +239,7 @@ describe('a stop', () => {
         if (stdout.includes('ready')) resolve()
       }),
     )
-    const children = readFileSync(`/proc/${outer.pid}/task/${outer.pid}/children`, 'utf8').trim()
-    process.kill(Number(children), 'SIGTERM')
+    process.kill(Number(childrenOf(outer.pid)), 'SIGTERM')
     expect(await ended, stderr).toBe(143)
     expect(stdout).toBe('ready\nstopped\n')
     expect(await row()).toMatchObject({ attempts: [{ outcome: 'interrupted', exitCode: 0 }] })

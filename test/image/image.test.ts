@@ -22,6 +22,24 @@ print('parent', os.getppid(), 'user', os.getuid(), 'slot', os.environ['CRONLEDGE
 if len(sys.argv) > 1: time.sleep(600)
 `
 
+/** Makes 20 orphans that end at once, and waits until their parent has collected them. */
+const ORPHANS = `import os, time
+for _ in range(20):
+    if os.fork() == 0:
+        if os.fork() == 0: os._exit(0)
+        os._exit(0)
+    os.wait()
+def zombies():
+    states = []
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        try: states.append(open('/proc/' + pid + '/stat').read().rpartition(') ')[2][0])
+        except FileNotFoundError: pass
+    return states.count('Z')
+end = time.monotonic() + 10
+while zombies() and time.monotonic() < end: time.sleep(0.05)
+print('parent', os.getppid() > 1, 'zombies', zombies(), flush=True)
+`
+
 describe.skipIf(reason !== null)('the image', () => {
   let images: Images
   let server: Server
@@ -72,7 +90,10 @@ CMD ["python3", "-c", ${JSON.stringify(BATCH)}]
   test('has one user without a name, the executable as entrypoint, and labels', async () => {
     const { stdout } = await images.podman('image', 'inspect', images.runtime)
     const [{ Config, Labels }] = JSON.parse(stdout)
-    expect(Config).toMatchObject({ User: '65532:65532', Entrypoint: ['/usr/local/bin/cronledger'] })
+    expect(Config).toMatchObject({
+      User: '65532:65532',
+      Entrypoint: ['/usr/local/bin/tini', '--', '/usr/local/bin/cronledger'],
+    })
     expect(Labels).toMatchObject({
       'org.opencontainers.image.title': 'cronledger',
       'org.opencontainers.image.licenses': 'Apache-2.0',
@@ -106,14 +127,47 @@ CMD ["python3", "-c", ${JSON.stringify(BATCH)}]
     expect(await rowOf('orphans')).toMatchObject({ state: 'COMPLETED' })
   })
 
+  test('has an init, which collects the zombies of orphans', async () => {
+    const command = ['run', '--', 'python3', '-c', ORPHANS]
+    const { code, stdout } = await images.podman(
+      'run',
+      '--rm',
+      ...options('init'),
+      ...STRICT,
+      images.runtime,
+      ...command,
+    )
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'parent True zombies 0\n' })
+  })
+
+  test('without an init, as PID 1, leaves them until the container ends', async () => {
+    const { code, stdout } = await images.podman(
+      'run',
+      '--rm',
+      ...options('pid-1'),
+      ...STRICT,
+      batch,
+      'python3',
+      '-c',
+      ORPHANS,
+    )
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'parent False zombies 20\n' })
+  })
+
   /** Starts the batch, waits until it runs, and stops the container. */
-  async function stopped(task: string, graceSeconds: string, words: readonly string[], how: readonly string[]) {
+  async function stopped(
+    task: string,
+    graceSeconds: string,
+    words: readonly string[],
+    how: readonly string[],
+    image: readonly string[] = [batch],
+  ) {
     const command = ['python3', '-c', BATCH, ...words]
-    await images.podman('create', '--name', task, ...options(task), ...STRICT, ...how, batch, ...command)
+    await images.podman('create', '--name', task, ...options(task), ...STRICT, ...how, ...image, ...command)
     await images.podman('start', task)
     await images.podman('wait', '--condition', 'running', task)
     // The test's own time limit ends the wait.
-    while (!(await images.podman('logs', task)).stdout.includes('parent 1'));
+    while (!(await images.podman('logs', task)).stdout.includes('parent '));
     await images.podman('stop', '--time', graceSeconds, task)
     const { stdout } = await images.podman('wait', task)
     const logs = await images.podman('logs', task)
@@ -122,6 +176,13 @@ CMD ["python3", "-c", ${JSON.stringify(BATCH)}]
 
   test('passes the stop on to the batch, and records its end', async () => {
     const { code, output, row } = await stopped('polite', '30', ['wait'], [])
+    expect(output).toContain('told')
+    expect(code).toBe(128 + 15)
+    expect(row).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'interrupted', exitCode: 3 }] })
+  })
+
+  test('passes the stop on through its init, and ends with the same code', async () => {
+    const { code, output, row } = await stopped('init-polite', '30', ['wait'], [], [images.runtime, 'run', '--'])
     expect(output).toContain('told')
     expect(code).toBe(128 + 15)
     expect(row).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'interrupted', exitCode: 3 }] })

@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +8,7 @@ import { type ChildRequest, superviseChild } from '../../src/run/child.ts'
 import { systemClock } from '../../src/run/clock.ts'
 import { readStat } from '../../src/run/proc.ts'
 import type { Stops } from '../../src/run/signals.ts'
-import { BATCHES, DUE_AT_SIGWINCH, supervise } from '../support/supervise.ts'
+import { BATCHES, childrenOf, DUE_AT_SIGWINCH, supervise } from '../support/supervise.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'cronledger-child-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -16,8 +17,22 @@ const batch = (name: string) => join(BATCHES, name)
 const isLiving = (pid: string | undefined) => readStat(Number(pid))?.living === true
 const FACTS = { lines: 0, pid: expect.any(Number) }
 
+/** The first thread of the process ends, and another one kills the whole. */
+const THREADS = `import ctypes, os, threading, time
+def kill():
+    while open('/proc/self/stat').read().rpartition(')')[2].split()[0] != 'Z': time.sleep(0.01)
+    os.kill(os.getpid(), 40)
+threading.Thread(target=kill).start()
+ctypes.CDLL(None).pthread_exit(None)
+`
+
 function quietStops(): Stops {
-  return { first: () => null, onSignal: () => () => undefined, aborted: new AbortController().signal }
+  return {
+    first: () => null,
+    onSignal: () => () => undefined,
+    onSuspend: () => () => undefined,
+    aborted: new AbortController().signal,
+  }
 }
 
 /** In this very process, for commands that print nothing. */
@@ -81,6 +96,55 @@ describe('a child that ends by itself', () => {
   })
 })
 
+/** `bash -c 'kill -l'` has these names; the C library keeps 32 and 33 for itself. */
+const nameOf = (signal: number) => {
+  if (signal < 34) return `signal ${signal}`
+  if (signal === 34) return 'SIGRTMIN'
+  return signal <= 49 ? `SIGRTMIN+${signal - 34}` : signal === 64 ? 'SIGRTMAX' : `SIGRTMAX-${64 - signal}`
+}
+const REAL_TIME = Array.from({ length: 33 }, (_, index) => 32 + index)
+const PYTHON = '/usr/bin/python3'
+
+describe.runIf(process.platform === 'linux')(
+  'a child that a real-time signal kills is never taken for a success',
+  () => {
+    test.each(REAL_TIME)('signal %i', async (signal) => {
+      const end = await superviseHere([PYTHON, '-c', `import os; os.kill(os.getpid(), ${signal})`])
+      expect(end).toEqual({ outcome: 'failed', signal: nameOf(signal), starts: 1 })
+    })
+
+    test.each<[string, ChildRequest['argv']]>([
+      ['that leaves a process in the background', ['sh', '-c', 'sleep 5 & kill -40 $$']],
+      ['that closed its descriptors', [PYTHON, '-c', 'import os; os.closerange(3, 1024); os.kill(os.getpid(), 40)']],
+      ['whose first thread ended before', [PYTHON, '-c', THREADS]],
+    ])('one %s', async (_, argv) => {
+      expect(await superviseHere(argv)).toEqual({ outcome: 'failed', signal: 'SIGRTMIN+6', starts: 1 })
+    })
+
+    test.runIf(process.getuid?.() === 0)(
+      'one that changed its user, under a supervisor that may not look into it',
+      async () => {
+        const code =
+          'import os; os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534); os.kill(os.getpid(), 40)'
+        const bound = ['setpriv', '--bounding-set', '-sys_ptrace', '--inh-caps', '-sys_ptrace']
+        expect(await supervise({ argv: [PYTHON, '-c', code] }, bound).end).toMatchObject({
+          outcome: 'failed',
+          signal: 'SIGRTMIN+6',
+        })
+      },
+    )
+
+    test.runIf(process.getuid?.() === 0)('the exit code of such a child is kept', async () => {
+      const code = 'import os, sys; os.setresuid(65534, 65534, 65534); sys.exit(7)'
+      const bound = ['setpriv', '--bounding-set', '-sys_ptrace', '--inh-caps', '-sys_ptrace']
+      expect(await supervise({ argv: [PYTHON, '-c', code] }, bound).end).toMatchObject({
+        outcome: 'failed',
+        exitCode: 7,
+      })
+    })
+  },
+)
+
 describe('a command that cannot be started', () => {
   test.each<[string, () => ChildRequest['argv'], number, RegExp]>([
     ['not found in PATH', () => ['no-such-command'], 127, /^command not found: "no-such-command"$/],
@@ -108,6 +172,45 @@ describe('a command that cannot be started', () => {
     const hooks = { stops: quietStops(), leaseLost: new AbortController().signal, clock: systemClock }
     const end = await superviseChild({ ...request, env: { PATH: folder } }, { ...hooks, onStarted: () => undefined })
     expect(end).toMatchObject({ outcome: 'notStarted', exitCode: 127 })
+  })
+})
+
+describe.runIf(process.platform === 'linux')('a start for which the system lacks something', () => {
+  /** A user without other processes: root has no limit, and the limit counts those of a user. */
+  const asUser = ['setpriv', '--reuid', '54321', '--clear-groups']
+  const short = (limit: string) => ['env', `LIMIT=${limit}`, ...asUser]
+  const isRoot = process.getuid?.() === 0
+
+  test.runIf(isRoot).each(['nproc:0', 'nproc:1'])(
+    '%s: is tried again, and succeeds when there is room',
+    async (limit) => {
+      const run = supervise({ argv: ['true'] }, short(limit))
+      await run.printed(/waits for room/)
+      execFileSync('setpriv', [...asUser.slice(1), 'prlimit', '--pid', String(run.process.pid), '--nproc=500:'])
+      expect(await run.end).toMatchObject({ outcome: 'succeeded' })
+    },
+  )
+
+  test.runIf(isRoot)('a stop ends the wait for room: no child', async () => {
+    const run = supervise({ argv: ['true'] }, short('nproc:1'))
+    await run.printed(/waits for room/)
+    run.process.kill('SIGTERM')
+    expect(await run.end).toEqual({ outcome: 'notStarted', stoppedBy: 'SIGTERM', ...FACTS })
+  })
+
+  test.runIf(isRoot)('a limit of processes that stays: 126 and one line', async () => {
+    const { exitCode, detail } = await supervise({ argv: ['true'] }, short('nproc:0')).end
+    expect(exitCode).toBe(126)
+    expect(detail).toMatch(/^"true" cannot be started: the limit of processes is reached \(EAGAIN\)\. Raise it/)
+  })
+
+  test.each([0, 1, 2, 3, 4, 5, 6])('room for %i open files: started, or 126 and one line', async (spare) => {
+    const end = await supervise({ argv: ['true'] }, ['env', `LIMIT=nofile:${spare}`]).end
+    if (end.outcome === 'succeeded') return
+    expect(end).toMatchObject({ outcome: 'notStarted', exitCode: 126 })
+    expect(end.detail).toMatch(
+      /^"true" cannot be started: .* limit of open files \(EMFILE\)\. Raise it \(ulimit -n\)\.$/,
+    )
   })
 })
 
@@ -177,8 +280,7 @@ describe('a stop', () => {
   test('wakes a child that is stopped', async () => {
     const run = supervise({ argv: [process.execPath, batch('tell-signal.mjs')] })
     await run.printed(/ready/)
-    const children = readFileSync(`/proc/${run.process.pid}/task/${run.process.pid}/children`, 'utf8')
-    process.kill(Number(children), 'SIGSTOP')
+    process.kill(Number(childrenOf(run.process.pid)), 'SIGSTOP')
     run.process.kill('SIGTERM')
     expect(await run.end).toMatchObject({ outcome: 'interrupted', exitCode: 7 })
   })
@@ -192,10 +294,74 @@ describe('a stop', () => {
     }
     const run = supervise({ argv: [batch('zombie.sh')] }, unshare)
     await run.printed(/ready/)
-    const inner = readFileSync(`/proc/${run.process.pid}/task/${run.process.pid}/children`, 'utf8')
-    process.kill(Number(inner), 'SIGTERM')
+    process.kill(Number(childrenOf(run.process.pid)), 'SIGTERM')
     expect(await run.end).toEqual({ outcome: 'interrupted', stoppedBy: 'SIGTERM', exitCode: 0, lines: 0, pid: 1 })
     await run.printed(/stopped/)
+  })
+})
+
+describe.runIf(process.platform === 'linux')('Ctrl-Z on a terminal', () => {
+  const stateOf = (pid: number) => readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.[0]
+
+  const stopped = async (pid: number) => {
+    while (stateOf(pid) !== 'T') await new Promise(setImmediate)
+  }
+
+  /** A shell with the supervisor as its job in the foreground; the batch ends when it hears SIGTERM. */
+  async function onShell() {
+    const result = join(folder, 'terminal.json')
+    const request = { argv: [process.execPath, batch('tell-signal.mjs')] }
+    const driver = [process.execPath, batch('supervise.mjs'), result, JSON.stringify(request)]
+    const shell = spawn(PYTHON, [batch('terminal.py'), ...driver], { stdio: ['pipe', 'pipe', 'inherit'] })
+    onTestFinished(() => void shell.kill('SIGKILL'))
+    let output = ''
+    shell.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      output += chunk
+    })
+    const printed = async (text: string) => {
+      while (!output.includes(text)) await once(shell.stdout, 'data')
+    }
+    const ended = once(shell, 'exit')
+    await printed('ready')
+    const supervisor = Number(/job (\d+)/.exec(output)?.[1])
+    return { shell, printed, supervisor, leader: Number(childrenOf(supervisor)), result, ended }
+  }
+
+  test('stops the supervisor and the batch, and both go on with SIGCONT', async () => {
+    const { shell, printed, supervisor, leader, result, ended } = await onShell()
+    shell.stdin.write('\x1a')
+    await printed('shell: stopped')
+    expect(stateOf(supervisor)).toBe('T')
+    await stopped(leader)
+    process.kill(-supervisor, 'SIGCONT')
+    while (stateOf(leader) === 'T') await new Promise(setImmediate)
+    expect(stateOf(supervisor)).not.toBe('T')
+    process.kill(supervisor, 'SIGTERM')
+    expect(await ended).toEqual([0, null])
+    expect(JSON.parse(readFileSync(result, 'utf8'))).toMatchObject({ outcome: 'interrupted', exitCode: 7 })
+  })
+
+  test('stops them a second time too', async () => {
+    const { shell, supervisor, leader, ended } = await onShell()
+    for (const _ of [1, 2]) {
+      shell.stdin.write('\x1a')
+      await stopped(supervisor)
+      await stopped(leader)
+      process.kill(-supervisor, 'SIGCONT')
+      while (stateOf(leader) === 'T') await new Promise(setImmediate)
+    }
+    process.kill(supervisor, 'SIGTERM')
+    expect(await ended).toEqual([0, null])
+  })
+
+  test('without a shell that could wake it, as PID 1 or under an orchestrator: both go on', async () => {
+    const run = supervise({ argv: [process.execPath, batch('tell-signal.mjs')] }, ['setsid'])
+    await run.printed(/ready/)
+    const leader = Number(childrenOf(run.process.pid))
+    run.process.kill('SIGTSTP')
+    run.process.kill('SIGTERM')
+    expect(await run.end).toEqual({ outcome: 'interrupted', stoppedBy: 'SIGTERM', exitCode: 7, ...FACTS })
+    expect(isLiving(String(leader))).toBe(false)
   })
 })
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -20,6 +20,14 @@ export interface Supervised {
   readonly end: Promise<ChildEnd & { readonly lines: number; readonly pid: number }>
 }
 
+/** The processes that a process started, whichever of its threads did. */
+export function childrenOf(pid: number | undefined): number[] {
+  const threads = readdirSync(`/proc/${pid}/task`)
+  return threads.flatMap((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  )
+}
+
 /** Runs `superviseChild` in a process of its own, from the built code. `launcher` goes before its command line. */
 export function supervise(
   request: Partial<ChildRequest> & Pick<ChildRequest, 'argv'>,
@@ -27,6 +35,8 @@ export function supervise(
 ): Supervised {
   const folder = mkdtempSync(join(tmpdir(), 'cronledger-child-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
+  // For supervisors that run as another user.
+  chmodSync(folder, 0o777)
   const resultFile = join(folder, 'result.json')
   const driver = [process.execPath, join(BATCHES, 'supervise.mjs'), resultFile, JSON.stringify(request)]
   const [command, ...args] = [...launcher, ...driver]

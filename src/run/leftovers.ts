@@ -1,0 +1,55 @@
+import type { Survivor } from '../core/types.ts'
+import type { Clock } from './clock.ts'
+import { type ProcessStat, readStat } from './proc.ts'
+import { findProcesses } from './survivors.ts'
+
+/** A batch that leaves a daemon behind and fails is rare, and a retry may start this much late without harm. */
+const POLL_MS = 50
+
+/** SIGKILL works within milliseconds, except on a process in uninterruptible sleep. */
+const VANISH_MS = 1_000
+
+interface LeftoverIo {
+  readonly clock: Clock
+  /** Ends the time that processes have before they are killed. */
+  readonly halt: AbortSignal
+  kill(pid: number, signal: NodeJS.Signals): void
+}
+
+/**
+ * Ends the processes whose environment has all of these `NAME=value`: SIGTERM, and SIGKILL after `killAfterMs`. Returns one
+ * that is still there after that, or null. A process that this one may not look into is not found.
+ */
+export async function endLeftovers(
+  variables: readonly string[],
+  killAfterMs: number,
+  { clock, halt, kill }: LeftoverIo,
+): Promise<Survivor | null> {
+  const isOver = new AbortController().signal
+  const steps = [
+    { signals: ['SIGTERM', 'SIGCONT'], ms: killAfterMs, until: halt },
+    { signals: ['SIGKILL'], ms: VANISH_MS, until: isOver },
+  ] as const
+  let left: readonly ProcessStat[] = []
+  for (const { signals, ms, until } of steps) {
+    const endMs = clock.monotonicMs() + ms
+    const isLate = () => until.aborted || clock.monotonicMs() >= endMs
+    // A process may start another one before it ends, so we must look again when all that were found have ended.
+    for (let isFirst = true; isFirst || !isLate(); isFirst = false) {
+      left = findProcesses(variables)
+      if (left.length === 0) return null
+      for (const process of left) {
+        for (const signal of signals) if (isSame(process)) kill(process.pid, signal)
+      }
+      while (left.some(isSame) && !isLate()) await clock.wait(POLL_MS, until)
+    }
+  }
+  const last = left.find(isSame)
+  return last === undefined ? null : { pid: last.pid, command: last.command }
+}
+
+/** Whether the process still runs: a later process with the same pid has another start. */
+function isSame({ pid, startTicks }: ProcessStat): boolean {
+  const now = readStat(pid)
+  return now?.living === true && now.startTicks === startTicks
+}

@@ -1,0 +1,192 @@
+import { SHARE_ENV, Worker } from 'node:worker_threads'
+import { realTimeSignalName } from '../core/signal.ts'
+import { readDeath } from './proc.ts'
+
+// Node says of a process that signal 32 to 64 killed that it exited with code 0. The kernel tells the truth of it in
+// /proc, but only until the parent has waited for the process, which Node does before it runs any of our code. So a
+// thread of its own starts the command, and its event loop stands still until the main thread has looked into /proc.
+// docs/decisions/0022 has what was tried before.
+
+export interface Command {
+  readonly file: string
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+export interface CommandEnd {
+  readonly code: number | null
+  readonly signal: string | null
+  /** Why the end of the command is not known, in a line. */
+  readonly lost?: string
+}
+
+export type StartResult =
+  | {
+      readonly kind: 'started'
+      readonly pid: number
+      readonly ended: Promise<CommandEnd>
+      /** Lets this process end although the command has not: for one that cannot be killed. */
+      abandon(): void
+    }
+  | { readonly kind: 'refused'; readonly error: Error }
+  | { readonly kind: 'prevented' }
+
+type Message =
+  | { readonly kind: 'started'; readonly pid: number }
+  | { readonly kind: 'refused'; readonly message: string; readonly code?: string; readonly syscall?: string }
+  | { readonly kind: 'ended'; readonly code: number | null; readonly signal: string | null }
+
+/** Runs in the thread: text, since the executable has no file that the thread could load. */
+const SOURCE = `
+const { parentPort, workerData: gate } = require('node:worker_threads')
+const { spawn } = require('node:child_process')
+parentPort.on('message', ({ file, args, env }) => {
+  const refuse = ({ message, code, syscall }) => parentPort.postMessage({ kind: 'refused', message, code, syscall })
+  let child
+  try {
+    child = spawn(file, args, { env, stdio: 'inherit', detached: true })
+  } catch (error) {
+    return refuse(error)
+  }
+  if (child.pid === undefined) return child.once('error', refuse)
+  child.once('exit', (code, signal) => parentPort.postMessage({ kind: 'ended', code, signal }))
+  parentPort.postMessage({ kind: 'started', pid: child.pid })
+  Atomics.wait(gate, 0, 0)
+})`
+
+interface ParentThread {
+  readonly worker: Worker
+  /** Its event loop stands still while a command runs and this is 0. */
+  readonly gate: Int32Array
+  /** Resolves when a command would be started without delay, or when the thread failed. */
+  readonly ready: Promise<void>
+  /** Why it can start nothing; null while it can. */
+  failure: Error | null
+  onMessage(message: Message): void
+  onFailure(error: Error): void
+}
+
+/** Threads without a command. The second command of this process takes the thread of the first one. */
+const idle: ParentThread[] = []
+
+/** Begins to make a thread, which takes some 20 ms, so that it is there when a command is to be started. */
+export function prepareParentThread(): void {
+  if (idle.length > 0) return
+  try {
+    idle.push(openParentThread())
+  } catch {
+    // A start reports it, where it still holds then.
+  }
+}
+
+/**
+ * Starts the command in a session of its own, on this process's stdin, stdout and stderr. `mayStart` is asked right
+ * before. Never rejects.
+ */
+export async function startOnParentThread(command: Command, mayStart: () => boolean): Promise<StartResult> {
+  let thread: ParentThread
+  try {
+    thread = idle.pop() ?? openParentThread()
+  } catch (error) {
+    return { kind: 'refused', error: error as Error }
+  }
+  await thread.ready
+  if (thread.failure !== null) return { kind: 'refused', error: thread.failure }
+  if (mayStart()) return startOn(thread, command)
+  idle.push(thread)
+  return { kind: 'prevented' }
+}
+
+/** Throws Node's error where the system refuses a thread. */
+function openParentThread(): ParentThread {
+  const gate = new Int32Array(new SharedArrayBuffer(4))
+  const worker = new Worker(SOURCE, {
+    eval: true,
+    workerData: gate,
+    env: SHARE_ENV,
+    execArgv: [],
+    // With a stdout and stderr of its own: otherwise Node would open those of the process (docs/decisions/0004).
+    stdout: true,
+    stderr: true,
+    trackUnmanagedFds: false,
+  })
+  let isReady = (): void => undefined
+  const ready = new Promise<void>((resolve) => {
+    isReady = resolve
+  })
+  const ignore = () => undefined
+  const thread: ParentThread = { worker, gate, ready, failure: null, onMessage: ignore, onFailure: ignore }
+  const fail = (error: Error): void => {
+    if (thread.failure !== null) return
+    thread.failure = error
+    const at = idle.indexOf(thread)
+    if (at >= 0) idle.splice(at, 1)
+    isReady()
+    thread.onFailure(error)
+  }
+  worker.once('online', () => {
+    // A thread without a command holds no program up.
+    worker.unref()
+    isReady()
+  })
+  worker.on('message', (message: Message) => thread.onMessage(message))
+  worker.on('error', fail)
+  worker.on('exit', () => fail(new Error('the thread that waits for the command ended')))
+  return thread
+}
+
+function startOn(thread: ParentThread, command: Command): Promise<StartResult> {
+  const { worker, gate } = thread
+  let pid: number | null = null
+  let killer: number | null = null
+  /** Lets the thread go on to wait for the command once that has ended, and not before its end was read. */
+  const look = (): void => {
+    const death = pid === null ? null : readDeath(pid)
+    if (death === null) return
+    process.off('SIGCHLD', look)
+    killer = death.killer
+    Atomics.store(gate, 0, 1)
+    Atomics.notify(gate, 0)
+  }
+  const release = (): void => {
+    process.off('SIGCHLD', look)
+    worker.unref()
+    idle.push(thread)
+  }
+  worker.ref()
+  process.on('SIGCHLD', look)
+  Atomics.store(gate, 0, 0)
+  return new Promise((resolve) => {
+    let settle = (_end: CommandEnd): void => undefined
+    const ended = new Promise<CommandEnd>((resolve) => {
+      settle = resolve
+    })
+    thread.onFailure = (error) => {
+      process.off('SIGCHLD', look)
+      resolve({ kind: 'refused', error })
+      settle({ code: null, signal: null, lost: error.message })
+    }
+    thread.onMessage = (message) => {
+      switch (message.kind) {
+        case 'started':
+          pid = message.pid
+          resolve({ kind: 'started', pid, ended, abandon: () => worker.unref() })
+          // It may have ended before its number was known here.
+          return look()
+        case 'refused':
+          release()
+          return resolve({ kind: 'refused', error: Object.assign(new Error(message.message), message) })
+        case 'ended':
+          release()
+          return settle(withKiller(message, killer))
+      }
+    }
+    worker.postMessage(command)
+  })
+}
+
+/** What Node reports, except for a success that the kernel knows as the work of a signal. */
+function withKiller({ code, signal }: CommandEnd, killer: number | null): CommandEnd {
+  if (code !== 0 || signal !== null || killer === null) return { code, signal }
+  return { code: null, signal: realTimeSignalName(killer) }
+}

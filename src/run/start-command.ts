@@ -1,0 +1,117 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { isMainThread } from 'node:worker_threads'
+import type { Clock } from './clock.ts'
+import {
+  type Command,
+  type CommandEnd,
+  prepareParentThread,
+  type StartResult,
+  startOnParentThread,
+} from './parent-thread.ts'
+
+/**
+ * Waits between tries where the system lacked something that other processes give back when they end. Under four seconds
+ * in all: a shortage that lasts longer is a wrong limit, and the next trigger should say so too.
+ */
+const RETRY_DELAYS_MS = [250, 500, 1_000, 2_000]
+const PASSING_SHORTAGES = new Set(['EAGAIN', 'ENFILE', 'ENOMEM'])
+
+/** A real-time signal is only told from a success on Linux, and a worker thread of a program hears no SIGCHLD. */
+const HAS_PARENT_THREAD = process.platform === 'linux' && isMainThread
+
+export type Start =
+  | Exclude<StartResult, { kind: 'refused' }>
+  | { readonly kind: 'notStarted'; readonly exitCode: 126 | 127; readonly detail: string }
+
+/** Begins what takes time before a command can be started. Costs nothing on systems that need none of it. */
+export function prepareStart(): void {
+  if (HAS_PARENT_THREAD) prepareParentThread()
+}
+
+/**
+ * Starts the command, and tries again for some seconds where the system has a shortage that may pass. `mayStart` is asked
+ * right before each try; `halt` ends the wait for the next one.
+ */
+export async function startCommand(
+  command: Command,
+  mayStart: () => boolean,
+  clock: Clock,
+  halt: AbortSignal,
+): Promise<Start> {
+  for (const delayMs of [...RETRY_DELAYS_MS, null]) {
+    if (!mayStart()) return { kind: 'prevented' }
+    const tried = await (HAS_PARENT_THREAD ? startOnParentThread : startDirectly)(command, mayStart)
+    if (tried.kind !== 'refused') return tried
+    const { error } = tried
+    if (delayMs === null || !PASSING_SHORTAGES.has(codeOf(error) ?? '')) return notStarted(command.file, error)
+    await clock.wait(delayMs, halt)
+  }
+  throw new Error('unreachable')
+}
+
+async function startDirectly({ file, args, env }: Command, mayStart: () => boolean): Promise<StartResult> {
+  if (!mayStart()) return { kind: 'prevented' }
+  try {
+    // `detached` is setsid(): the group must hold all that the command starts, and not cronledger.
+    const child = spawn(file, args, { env, stdio: 'inherit', detached: true })
+    const { pid } = child
+    if (pid === undefined) {
+      const [error] = await once(child, 'error')
+      return { kind: 'refused', error }
+    }
+    const ended = new Promise<CommandEnd>((resolve) => {
+      child.once('exit', (code, signal) => resolve({ code, signal }))
+    })
+    return { kind: 'started', pid, ended, abandon: () => child.unref() }
+  } catch (error) {
+    return { kind: 'refused', error: error as Error }
+  }
+}
+
+/** The system's name of an error. Node hides that of a thread in the text of its message. */
+function codeOf(error: Error): string | undefined {
+  const code = 'code' in error ? String(error.code) : undefined
+  return code === 'ERR_WORKER_INIT_FAILED' ? (/\bE[A-Z]+\b/.exec(error.message)?.[0] ?? code) : code
+}
+
+/** The exit codes are the shell's. Anything but the system's or Node's refusal of the command is a bug, and thrown. */
+function notStarted(command: string, error: Error): Start {
+  const name = JSON.stringify(command)
+  const end = (exitCode: 126 | 127, detail: string): Start => ({ kind: 'notStarted', exitCode, detail })
+  switch (codeOf(error)) {
+    case 'ENOENT':
+      if (command.includes('/') && existsSync(command))
+        return end(127, `${name} is there, but not the interpreter in its first line (#!…); has it Windows line ends?`)
+      return end(127, `command not found: ${name}`)
+    case 'EACCES':
+      return end(126, `${name} is not an executable file, or permission is denied`)
+    case 'E2BIG':
+      return end(126, `${name} cannot be started: its arguments and environment are larger than the system allows`)
+    case 'ERR_INVALID_ARG_VALUE':
+      return end(126, `${name} cannot be started: the command is empty, or it or the environment has a NUL byte`)
+    case 'EAGAIN':
+      return end(
+        126,
+        `${name} cannot be started: the limit of processes is reached (EAGAIN). Raise it (ulimit -u, or the pids limit of the container), or run fewer processes at a time.`,
+      )
+    case 'EMFILE':
+      return end(
+        126,
+        `${name} cannot be started: cronledger has reached its limit of open files (EMFILE). Raise it (ulimit -n).`,
+      )
+    case 'ENFILE':
+      return end(
+        126,
+        `${name} cannot be started: the system has reached its limit of open files (ENFILE). Raise it (sysctl fs.file-max), or run fewer processes at a time.`,
+      )
+    case 'ENOMEM':
+      return end(
+        126,
+        `${name} cannot be started: there is not enough memory (ENOMEM). Give the container or the host more, or run fewer processes at a time.`,
+      )
+  }
+  if ('syscall' in error) return end(126, `${name} cannot be started: ${error.message}`)
+  throw error
+}
