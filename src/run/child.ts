@@ -29,6 +29,8 @@ export interface ChildHooks {
   readonly stops: Stops
   /** Ends the child when it aborts; the reason is a `LeaseStop`. */
   readonly leaseLost: AbortSignal
+  /** Asked right before the start, which may have to wait for the system: is the lease young enough for it? */
+  readonly mayStart: () => boolean
   readonly clock: Clock
   /** Called once, as soon as the child runs. Must not throw. */
   readonly onStarted: (pid: number) => void
@@ -72,7 +74,7 @@ export async function superviseChild(request: ChildRequest, hooks: ChildHooks): 
   const unsubscribe = stops.onSignal((signal) => early.push(signal))
   const halt = new AbortController()
   const unlink = link([stops.aborted, leaseLost], halt)
-  const mayStart = () => stops.first() === null && !leaseLost.aborted
+  const mayStart = () => stops.first() === null && !leaseLost.aborted && hooks.mayStart()
   const starting = startCommand({ file, args, env: request.env }, mayStart, clock, halt.signal)
   const started = starting.catch(() => null)
   // Ctrl-Z that arrives while the command is being started waits for that: otherwise only this process would stop.

@@ -51,6 +51,7 @@ export function commandWork(
       {
         stops,
         leaseLost: attempt.lost,
+        mayStart: attempt.mayStart,
         clock: systemClock,
         onStarted(pid) {
           const mark = markProcess(pid)

@@ -25,6 +25,7 @@ import { enter } from './overlap.ts'
 import { registerSchedule } from './register.ts'
 import { withinStop } from './stop.ts'
 import { takeTurn } from './turn.ts'
+import { startableMs } from './write.ts'
 
 /** The attempt as the work sees it. */
 export interface LiveAttempt {
@@ -37,6 +38,8 @@ export interface LiveAttempt {
   readonly runId: string
   /** Aborts when the work must end because its lease is lost; the reason is a `LeaseLoss`. */
   readonly lost: AbortSignal
+  /** Whether the lease is young enough to start the work at this moment. A start that takes time asks again. */
+  mayStart(): boolean
   /** Puts the process that does the work on record. */
   record(process: ProcessMark): void
 }
@@ -181,7 +184,9 @@ async function makeAttempts<T>(first: Row, work: Work<T>, progress: Progress, he
   for (let retry = 1; ; retry++) {
     const attempt = row.attempts.at(-1) as Attempt
     const { number, runId } = attempt
-    const live = { ...keyOf(row), windowEnd: row.windowEnd, number, runId, lost: lease.lost, record: lease.record }
+    const mayStart = () => lease.ageMs() < startableMs(terms)
+    const { lost, record } = lease
+    const live = { ...keyOf(row), windowEnd: row.windowEnd, number, runId, lost, mayStart, record }
     const mustRegister = registering === null && isToRegister(row, io)
     // After a stop that came before the start, nothing starts, and the slot is free for the next trigger.
     let end: WorkEnd<T> = { outcome: 'notStarted' }

@@ -50,6 +50,7 @@ function superviseHere(argv: ChildRequest['argv'], hooks: { stops?: Stops; lease
     {
       stops: quietStops(),
       leaseLost: new AbortController().signal,
+      mayStart: () => true,
       clock: systemClock,
       onStarted: (pid) => started.push(pid),
       ...hooks,
@@ -169,7 +170,8 @@ describe('a command that cannot be started', () => {
 
   test('the PATH that counts is the one of the child', async () => {
     const request = { argv: ['sh'] as const, timeoutMs: null, killAfterMs: 1, stopTimeoutMs: 1, endsWhole: false }
-    const hooks = { stops: quietStops(), leaseLost: new AbortController().signal, clock: systemClock }
+    const mayStart = () => true
+    const hooks = { stops: quietStops(), leaseLost: new AbortController().signal, mayStart, clock: systemClock }
     const end = await superviseChild({ ...request, env: { PATH: folder } }, { ...hooks, onStarted: () => undefined })
     expect(end).toMatchObject({ outcome: 'notStarted', exitCode: 127 })
   })
@@ -223,6 +225,12 @@ describe('what comes before the start', () => {
 
   test('the loss of the lease: no child', async () => {
     const end = await superviseHere(['sh', '-c', 'exit 0'], { leaseLost: AbortSignal.abort({ killInMs: 0 }) })
+    expect(end).toEqual({ outcome: 'notStarted', detail: expect.stringContaining('lease'), starts: 0 })
+  })
+
+  test('a lease that became too old while the system had no room for the start: no child', async () => {
+    const answers = [true, false]
+    const end = await superviseHere(['sh', '-c', 'exit 0'], { mayStart: () => answers.shift() ?? false })
     expect(end).toEqual({ outcome: 'notStarted', detail: expect.stringContaining('lease'), starts: 0 })
   })
 })
