@@ -44,6 +44,7 @@ export async function openGate({ lease, halt, terms, io }: Held): Promise<'open'
   while (!halt.aborted) {
     if (lease.ageMs() < oldestMs) return 'open'
     const renewed = await lease.renew((job) => withDeadline(io.clock, terms.ledgerTimeoutMs, [halt], job))
+    if (renewed.kind === 'lost') return 'halted'
     if (renewed.kind === 'unanswered' && !halt.aborted) return renewed.cause
     oldestMs = startableMs(terms)
   }
