@@ -1,7 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import { LedgerError } from '../core/errors.ts'
 import { fieldsOf, malformed } from '../core/fields.ts'
-import { quote } from '../core/problem.ts'
 import { addRejection, isNoted, NO_NOTES } from '../core/rejections.ts'
 import {
   dayOf,
@@ -13,7 +10,8 @@ import {
   type StoredDocument,
 } from '../core/row.ts'
 import { SCHEMA_VERSION, type StoredRow } from '../core/types.ts'
-import { isBusy, openFileDatabase, type Transaction } from './file-database.ts'
+import { openFileDatabase, type Transaction } from './file-database.ts'
+import { untilUnlocked } from './file-wait.ts'
 import {
   AFTER_ALL,
   decodeEntryCursor,
@@ -25,9 +23,6 @@ import {
   storedKey,
 } from './page.ts'
 import type { CallOptions, Entry, PutResult, Store } from './store.ts'
-
-/** A write takes some ms on a disk. Spread evenly, so that fifty that wait for the same lock do not come together. */
-const LONGEST_WAIT_MS = 25
 
 const INSERT = `INSERT INTO rows (day, version, schema_version, document, notes, task, slot)
   VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
@@ -177,23 +172,6 @@ function parsed(column: unknown): object {
 
 function keyIn({ task, slot }: Columns): StoredKey {
   return { task: String(task), slot: String(slot) }
-}
-
-/** Does `work` as soon as no other process is in its way. The event loop runs between the tries. */
-export async function untilUnlocked<T>(path: string, { signal }: CallOptions, work: () => T): Promise<T> {
-  while (!signal.aborted) {
-    try {
-      return work()
-    } catch (error) {
-      if (!isBusy(error)) throw error
-      // An abort ends the wait, and the loop.
-      await delay(Math.random() * LONGEST_WAIT_MS, undefined, { signal }).catch(() => undefined)
-    }
-  }
-  throw new LedgerError(
-    'unreachable',
-    `file ledger ${quote(path)} did not answer in time: other processes hold its lock`,
-  )
 }
 
 /** Makes the file and its tables where they are missing. */
