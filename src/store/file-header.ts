@@ -14,7 +14,7 @@ export const APPLICATION_ID = 0x43524c47
 
 /**
  * Throws where the file is neither empty nor a ledger, and leaves it as it is. An ordinary connection would recover or
- * convert another program's database. This one is told that the file never changes (`immutable`), so it takes no lock,
+ * convert another program's database. This one takes the file as one that never changes (`immutable`): it takes no lock,
  * looks for no journal, and reads page 1 only.
  */
 export function checkHeader(path: string, { size }: Stats): void {
@@ -45,7 +45,7 @@ function encodePath(path: string): string {
 }
 
 export function foreign(path: string): LedgerError {
-  return new LedgerError('shape', `${quote(path)} is no cronledger file and was left as it is: name another path`)
+  return new LedgerError('shape', `${quote(path)} is not a cronledger file and was left as it is. Name another path`)
 }
 
 /** Returns the stats of the file, which is made first where it is missing and `make` is set. */
@@ -54,7 +54,7 @@ export function findFile(path: string, make: boolean): Stats {
   if (found === undefined && make) makeFile(path)
   const stats = found ?? statSync(path)
   // Opening a pipe would wait for its other end.
-  if (!stats.isFile()) throw new LedgerError('shape', `${quote(path)} is no file: name another path`)
+  if (!stats.isFile()) throw new LedgerError('shape', `${quote(path)} is not a file. Name another path`)
   return stats
 }
 

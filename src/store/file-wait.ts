@@ -5,21 +5,35 @@ import { quote } from '../core/problem.ts'
 import { isBusy } from './file-errors.ts'
 import type { CallOptions } from './store.ts'
 
-/** First wait for the lock: a write takes some ms on a disk. It doubles up to the longest one. */
-const FIRST_WAIT_MS = 25
+/** The waits between two tries for the lock: the first one, and the longest one, to which it doubles. */
+interface Waits {
+  readonly firstMs: number
+  readonly longestMs: number
+}
+
 /**
- * Hundreds of processes that try every few ms take the CPU from the one that holds the lock. With a second between tries,
- * 400 of them cost a few percent of a core, and each still tries tens of times within the ledger timeout.
+ * Hundreds of processes that try every few ms take the CPU from the one that holds the lock. With these waits, 400 of them
+ * use a part of one core, and each still tries about a hundred times within the ledger timeout.
  */
-const LONGEST_WAIT_MS = 1_000
+const CLAIM: Waits = { firstMs: 25, longestMs: 250 }
+/**
+ * For writes that have minutes, as a finish has. Where hundreds of runs are due at once, most of them still wait for their
+ * claim, which has seconds, so claims get the lock more often.
+ */
+export const PATIENT: Waits = { firstMs: 50, longestMs: 1_000 }
 
 /**
  * Calls `work` until no other process is in its way. The event loop runs between the tries, so heartbeats and signals go
  * on. Throws `unreachable` when the signal aborts first: then nothing was written.
  */
-export async function untilUnlocked<T>(path: string, { signal }: CallOptions, work: () => T): Promise<T> {
+export async function untilUnlocked<T>(
+  path: string,
+  { signal }: CallOptions,
+  work: () => T,
+  { firstMs, longestMs }: Waits = CLAIM,
+): Promise<T> {
   const startMs = performance.now()
-  for (let waitMs = FIRST_WAIT_MS; !signal.aborted; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
+  for (let waitMs = firstMs; !signal.aborted; waitMs = Math.min(2 * waitMs, longestMs)) {
     try {
       return work()
     } catch (error) {

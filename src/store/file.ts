@@ -11,7 +11,7 @@ import {
 } from '../core/row.ts'
 import { SCHEMA_VERSION, type StoredRow } from '../core/types.ts'
 import { openFileDatabase, type Transaction } from './file-database.ts'
-import { untilUnlocked } from './file-wait.ts'
+import { PATIENT, untilUnlocked } from './file-wait.ts'
 import {
   AFTER_ALL,
   decodeEntryCursor,
@@ -49,13 +49,14 @@ const SELECT_ENTRIES = 'SELECT task, version, document FROM entries WHERE kind =
 /** A ledger in one SQLite file, safe between the processes of one host. The first claim makes the file. */
 export function openFileStore(path: string): Store {
   const database = openFileDatabase(path)
-  const patiently = <T>(call: CallOptions, work: () => T) => untilUnlocked(path, call, work)
+  const soon = <T>(call: CallOptions, work: () => T) => untilUnlocked(path, call, work)
+  const patiently = <T>(call: CallOptions, work: () => T) => untilUnlocked(path, call, work, PATIENT)
 
   return {
     name: `file:${path}`,
 
     async get(key, call) {
-      return patiently(call, () => database.transact('read', ({ all }) => find(all, storedKey(key))))
+      return soon(call, () => database.transact('read', ({ all }) => find(all, storedKey(key))))
     },
 
     async put(row, expected, call) {
@@ -79,7 +80,8 @@ export function openFileStore(path: string): Store {
         return changed === 1 ? { kind: 'ok' } : { kind: 'conflict', found: find(all, key) }
       }
       const mode = expected === 'absent' ? 'create' : 'write'
-      return patiently(call, () => database.transact(mode, write) ?? { kind: 'conflict', found: null })
+      const wait = row.state === 'PENDING' ? soon : patiently
+      return wait(call, () => database.transact(mode, write) ?? { kind: 'conflict', found: null })
     },
 
     async note(key, rejection, call) {
@@ -104,7 +106,7 @@ export function openFileStore(path: string): Store {
             ? all(SELECT_TASK, page.task, page.first, page.last, limit)
             : all(SELECT_TASK_AFTER, page.task, page.first, page.after.slot, limit)
           : all(SELECT_DAY, page.day, page.after?.slot ?? AFTER_ALL, page.after?.task ?? '', limit)
-      return patiently(call, () => {
+      return soon(call, () => {
         const found = database.transact('read', read) ?? []
         const shown = found.slice(0, page.limit)
         const last = shown.at(-1)
@@ -115,7 +117,7 @@ export function openFileStore(path: string): Store {
 
     async readEntry({ kind, task }, call) {
       const read = ({ all }: Transaction) => all(SELECT_ENTRY, kind, task).map(decodeEntry)[0] ?? null
-      return patiently(call, () => database.transact('read', read))
+      return soon(call, () => database.transact('read', read))
     },
 
     async writeEntry({ kind, task }, { version, document }, expected, call) {

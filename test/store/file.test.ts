@@ -208,7 +208,7 @@ describe('a ledger file', () => {
 describe('a file that is no ledger', () => {
   const refused = async (path: string) => {
     const before = readFileSync(path)
-    const shape = { kind: 'shape', message: expect.stringContaining('no cronledger file and was left as it is') }
+    const shape = { kind: 'shape', message: expect.stringContaining('is not a cronledger file and was left as it is') }
     await expect(put(path)).rejects.toMatchObject(shape)
     await expect(get(path)).rejects.toMatchObject(shape)
     expect(readFileSync(path).equals(before)).toBe(true)
