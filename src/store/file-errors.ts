@@ -45,7 +45,8 @@ export function explainFileError(error: unknown, path: string): unknown {
     if (!existsSync(folder)) return make('shape', `${name}: its folder does not exist, run: mkdir -p ${quote(folder)}`)
     return make('shape', `${name} does not exist: the first run makes it, or: cronledger setup --store file:${path}`)
   }
-  if (hasCode(error, 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) return make('shape', `${name} is not the path of a file: ${why}`)
+  if (hasCode(error, 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'))
+    return make('shape', `${name} is not the path of a file: ${why}`)
   if (hasCode(error, 'EACCES', 'EPERM', 'EROFS') || DENIED.has(code)) {
     return make('denied', `${name} is not accessible (${why}): this user must be able to write it and its folder`)
   }

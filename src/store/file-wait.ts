@@ -22,6 +22,37 @@ const CLAIM: Waits = { firstMs: 25, longestMs: 250 }
  */
 export const PATIENT: Waits = { firstMs: 50, longestMs: 1_000 }
 
+/** A patient write steps back for at most this long before its first try. */
+const LONGEST_STEP_BACK_MS = 2_000
+/** A wait says how busy the lock is for this long. */
+const BUSY_FOR_MS = 60_000
+
+/**
+ * Waits for the lock of one file. It remembers its last wait: a process that has just got the lock runs, while the others
+ * sleep, so it would also get it for its next write. A patient write therefore steps back while the lock is busy.
+ */
+export function openLockWait(path: string) {
+  let last = { waitedMs: 0, atMs: 0 }
+  return async <T>(call: CallOptions, work: () => T, waits: Waits = CLAIM): Promise<T> => {
+    const startMs = performance.now()
+    if (waits === PATIENT && last.waitedMs > CLAIM.longestMs && startMs - last.atMs < BUSY_FOR_MS) {
+      const stepMs = Math.min(last.waitedMs, LONGEST_STEP_BACK_MS)
+      await delay(spread(stepMs), undefined, call).catch(() => undefined)
+    }
+    try {
+      return await untilUnlocked(path, call, work, waits)
+    } finally {
+      const atMs = performance.now()
+      if (waits !== PATIENT) last = { waitedMs: atMs - startMs, atMs }
+    }
+  }
+}
+
+/** Processes that were started together must not try together. */
+function spread(ms: number): number {
+  return ms * (0.5 + Math.random() / 2)
+}
+
 /**
  * Calls `work` until no other process is in its way. The event loop runs between the tries, so heartbeats and signals go
  * on. Throws `unreachable` when the signal aborts first: then nothing was written.
@@ -38,8 +69,8 @@ export async function untilUnlocked<T>(
       return work()
     } catch (error) {
       if (!isBusy(error)) throw error
-      // Spread, so that processes that were started together do not try together. An abort ends the wait and the loop.
-      await delay(waitMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => undefined)
+      // An abort ends the wait and the loop.
+      await delay(spread(waitMs), undefined, { signal }).catch(() => undefined)
     }
   }
   const waited = formatDuration(Math.ceil((performance.now() - startMs) / 100) * 100)

@@ -11,7 +11,7 @@ import {
 } from '../core/row.ts'
 import { SCHEMA_VERSION, type StoredRow } from '../core/types.ts'
 import { openFileDatabase, type Transaction } from './file-database.ts'
-import { PATIENT, untilUnlocked } from './file-wait.ts'
+import { openLockWait, PATIENT, untilUnlocked } from './file-wait.ts'
 import {
   AFTER_ALL,
   decodeEntryCursor,
@@ -49,8 +49,8 @@ const SELECT_ENTRIES = 'SELECT task, version, document FROM entries WHERE kind =
 /** A ledger in one SQLite file, safe between the processes of one host. The first claim makes the file. */
 export function openFileStore(path: string): Store {
   const database = openFileDatabase(path)
-  const soon = <T>(call: CallOptions, work: () => T) => untilUnlocked(path, call, work)
-  const patiently = <T>(call: CallOptions, work: () => T) => untilUnlocked(path, call, work, PATIENT)
+  const soon = openLockWait(path)
+  const patiently = <T>(call: CallOptions, work: () => T) => soon(call, work, PATIENT)
 
   return {
     name: `file:${path}`,
@@ -126,12 +126,12 @@ export function openFileStore(path: string): Store {
         expected === 'absent'
           ? run(INSERT_ENTRY, version, text, kind, task)
           : run(UPDATE_ENTRY, version, text, kind, task, expected)
-      return patiently(call, () => (database.transact('write', write) === 1 ? 'ok' : 'conflict'))
+      return soon(call, () => (database.transact('write', write) === 1 ? 'ok' : 'conflict'))
     },
 
     async listEntries(kind, cursor, call) {
       const read = ({ all }: Transaction) => all(SELECT_ENTRIES, kind, decodeEntryCursor(cursor), ENTRIES_PER_PAGE + 1)
-      const found = await patiently(call, () => database.transact('read', read) ?? [])
+      const found = await soon(call, () => database.transact('read', read) ?? [])
       const entries = found.slice(0, ENTRIES_PER_PAGE).map(decodeEntry)
       const last = entries.at(-1)
       return {

@@ -23,7 +23,7 @@ test('50 processes at once on a fresh file: one child runs, 49 are recorded as d
   expect(JSON.parse(stdout)).toMatchObject([{ state: 'COMPLETED', rejections: { count: 49 } }])
 })
 
-// The same was measured by hand with 200 and 400 processes: see docs/performance.md.
+// More processes were measured by hand: see docs/decisions/0028-waiting-for-the-lock-of-a-file.md.
 test('100 tasks due at once on one file, a fresh and a used one: all run, none gives up', {
   timeout: 300_000,
 }, async () => {
