@@ -1,11 +1,11 @@
-import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import Libsql from 'libsql'
 import { firstLine, LedgerError } from '../core/errors.ts'
 import { quote } from '../core/problem.ts'
+import { checkDescriptors } from './descriptors.ts'
+import { explainFileError, isBusy } from './file-errors.ts'
+import { APPLICATION_ID, checkHeader, findFile, foreign } from './file-header.ts'
 
-/** `CRLG`: SQLite keeps it in the file's header, where `file` and other programs can tell whose database it is. */
-const APPLICATION_ID = 0x43524c47
 const LAYOUT_VERSION = 1
 
 /**
@@ -13,10 +13,6 @@ const LAYOUT_VERSION = 1
  * the real waiting is the caller's, between tries. Not 0, so that a commit outlasts a reader.
  */
 const BUSY_TIMEOUT_MS = 20
-
-/** SQLite's header holds both numbers in its first 100 bytes. */
-const HEADER_BYTES = 100
-const APPLICATION_ID_OFFSET = 68
 
 const LAYOUT = `
   CREATE TABLE rows (
@@ -70,8 +66,8 @@ function absolute(name: string): string {
   try {
     return resolve(name)
   } catch (error) {
-    // Of a process whose working directory was deleted.
-    throw new LedgerError('shape', `file ledger ${quote(name)}: there is no folder that it is in (${firstLine(error)})`)
+    // The working directory of this process was deleted.
+    throw new LedgerError('shape', `file ledger ${quote(name)}: its folder does not exist (${firstLine(error)})`)
   }
 }
 
@@ -81,12 +77,15 @@ export function openFileDatabase(name: string): FileDatabase {
   const path = absolute(name)
   let connection: Connection | null = null
 
-  /** The connection to the file that is there now: a deleted or replaced one would take writes that nobody reads. */
+  /** The connection to the file that has the path now: writes to a deleted or replaced one would be lost. */
   function connected(mode: Mode): Connection {
-    const file = identify(path, mode)
+    const stats = findFile(path, mode === 'create')
+    // Tells this file from every other one, also from an earlier one of that name.
+    const file = `${stats.dev}:${stats.ino}`
     if (connection?.file === file) return connection
     close()
-    checkHeader(path)
+    checkDescriptors()
+    checkHeader(path, stats)
     const database = new Libsql(path, { timeout: BUSY_TIMEOUT_MS })
     // Both are SQLite's defaults, but a build may have others, and a person may have switched this very file to WAL.
     database.exec('PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL')
@@ -130,16 +129,11 @@ export function openFileDatabase(name: string): FileDatabase {
       try {
         return transact(mode, work)
       } catch (error) {
-        throw isBusy(error) ? error : explain(error, path)
+        throw isBusy(error) ? error : explainFileError(error, path)
       }
     },
     close,
   }
-}
-
-/** Another process is in the way: the same call may succeed in a moment. */
-export function isBusy(error: unknown): boolean {
-  return BUSY.has(sqliteCode(error))
 }
 
 /** True for a database without anything in it, as a file is between its making and its first commit. */
@@ -155,94 +149,4 @@ function isEmpty(all: Transaction['all'], path: string): boolean {
         `file ledger ${quote(path)} has layout ${layout} of a newer cronledger: use that version`,
       )
     : foreign(path)
-}
-
-/** Looks at the file before SQLite does, which would recover or convert another program's database. */
-function checkHeader(path: string): void {
-  const header = Buffer.alloc(HEADER_BYTES)
-  // Closing a file drops all locks that this process holds on it: safe only while no transaction is open.
-  const file = openSync(path, 'r')
-  try {
-    const length = readSync(file, header, 0, HEADER_BYTES, 0)
-    const ours = header.toString('latin1', 0, 16) === 'SQLite format 3\0' && applicationOf(header) === APPLICATION_ID
-    if (length > 0 && !(length === HEADER_BYTES && ours)) throw foreign(path)
-  } finally {
-    closeSync(file)
-  }
-}
-
-function applicationOf(header: Buffer): number {
-  return header.readUInt32BE(APPLICATION_ID_OFFSET)
-}
-
-function foreign(path: string): LedgerError {
-  return new LedgerError('shape', `${quote(path)} is no cronledger file and was left as it is: name another path`)
-}
-
-/** Tells the file at `path` from every other one, also from an earlier one of that name. */
-function identify(path: string, mode: Mode): string {
-  const found = statSync(path, { throwIfNoEntry: false })
-  if (found === undefined && mode === 'create') makeFile(path)
-  const stats = found ?? statSync(path)
-  // A pipe would block whoever opens it.
-  if (!stats.isFile()) throw new LedgerError('shape', `${quote(path)} is no file: name another path`)
-  return `${stats.dev}:${stats.ino}`
-}
-
-/** For its owner only: reasons and hosts are nobody else's. SQLite gives its journal the same mode. */
-function makeFile(path: string): void {
-  try {
-    closeSync(openSync(path, 'wx', 0o600))
-  } catch (error) {
-    // Another process was first.
-    if (!hasCode(error, 'EEXIST')) throw error
-  }
-}
-
-/** An error of SQLite or of the file system in words; anything else is a bug, and stays what it is. */
-function explain(error: unknown, path: string): unknown {
-  const code = sqliteCode(error)
-  if (error instanceof LedgerError || (code === 0 && !isSystemError(error))) return error
-  const make = (kind: LedgerError['kind'], text: string) => new LedgerError(kind, text, { cause: error })
-  const name = `file ledger ${quote(path)}`
-  const why = firstLine(error)
-  if (hasCode(error, 'ENOENT')) {
-    const folder = dirname(path)
-    if (!existsSync(folder)) return make('shape', `${name}: its folder does not exist, run: mkdir -p ${quote(folder)}`)
-    return make('shape', `${name} does not exist: the first run makes it, or: cronledger setup --store file:${path}`)
-  }
-  if (hasCode(error, 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) return make('shape', `${name} is no path of a file: ${why}`)
-  if (hasCode(error, 'EACCES', 'EPERM', 'EROFS') || DENIED.has(code)) {
-    return make('denied', `${name} is not accessible (${why}): this user must be able to write it and its folder`)
-  }
-  if (DAMAGED.has(code)) {
-    return make('shape', `${name} is damaged (${why}): restore it, or move it away to start a new one`)
-  }
-  if (code === FULL) return make('unreachable', `${name} cannot be written (${why}): make room on its disk`)
-  return make('unreachable', `${name} did not answer: ${why}`)
-}
-
-// Primary result codes of sqlite3.h.
-const BUSY: ReadonlySet<number> = new Set([5, 6])
-/** PERM, READONLY, CANTOPEN (the file or its journal), AUTH. */
-const DENIED: ReadonlySet<number> = new Set([3, 8, 14, 23])
-/** ERROR (of a statement: a table is missing), CORRUPT, NOTADB. */
-const DAMAGED: ReadonlySet<number> = new Set([1, 11, 26])
-
-const FULL = 13
-
-function sqliteCode(error: unknown): number {
-  if (!(error instanceof Error)) return 0
-  if ('rawCode' in error && typeof error.rawCode === 'number') return error.rawCode & 0xff
-  // A connection that fails to open says its code in words only.
-  const opening = /^ConnectionFailed\(.*: (\d+)"\)$/.exec(error.message)
-  return opening === null ? 0 : Number(opening[1]) & 0xff
-}
-
-function hasCode(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof Error && 'code' in error && codes.includes(String(error.code))
-}
-
-function isSystemError(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error
 }

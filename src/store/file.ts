@@ -1,7 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import { LedgerError } from '../core/errors.ts'
 import { fieldsOf, malformed } from '../core/fields.ts'
-import { quote } from '../core/problem.ts'
 import { addRejection, isNoted, NO_NOTES } from '../core/rejections.ts'
 import {
   dayOf,
@@ -13,7 +10,8 @@ import {
   type StoredDocument,
 } from '../core/row.ts'
 import { SCHEMA_VERSION, type StoredRow } from '../core/types.ts'
-import { isBusy, openFileDatabase, type Transaction } from './file-database.ts'
+import { openFileDatabase, type Transaction } from './file-database.ts'
+import { openLockWait, PATIENT, untilUnlocked } from './file-wait.ts'
 import {
   AFTER_ALL,
   decodeEntryCursor,
@@ -25,9 +23,6 @@ import {
   storedKey,
 } from './page.ts'
 import type { CallOptions, Entry, PutResult, Store } from './store.ts'
-
-/** A write takes some ms on a disk. Spread evenly, so that fifty that wait for the same lock do not come together. */
-const LONGEST_WAIT_MS = 25
 
 const INSERT = `INSERT INTO rows (day, version, schema_version, document, notes, task, slot)
   VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
@@ -54,13 +49,14 @@ const SELECT_ENTRIES = 'SELECT task, version, document FROM entries WHERE kind =
 /** A ledger in one SQLite file, safe between the processes of one host. The first claim makes the file. */
 export function openFileStore(path: string): Store {
   const database = openFileDatabase(path)
-  const patiently = <T>(call: CallOptions, work: () => T) => untilUnlocked(path, call, work)
+  const soon = openLockWait(path)
+  const patiently = <T>(call: CallOptions, work: () => T) => soon(call, work, PATIENT)
 
   return {
     name: `file:${path}`,
 
     async get(key, call) {
-      return patiently(call, () => database.transact('read', ({ all }) => find(all, storedKey(key))))
+      return soon(call, () => database.transact('read', ({ all }) => find(all, storedKey(key))))
     },
 
     async put(row, expected, call) {
@@ -84,7 +80,8 @@ export function openFileStore(path: string): Store {
         return changed === 1 ? { kind: 'ok' } : { kind: 'conflict', found: find(all, key) }
       }
       const mode = expected === 'absent' ? 'create' : 'write'
-      return patiently(call, () => database.transact(mode, write) ?? { kind: 'conflict', found: null })
+      const wait = row.state === 'PENDING' ? soon : patiently
+      return wait(call, () => database.transact(mode, write) ?? { kind: 'conflict', found: null })
     },
 
     async note(key, rejection, call) {
@@ -109,7 +106,7 @@ export function openFileStore(path: string): Store {
             ? all(SELECT_TASK, page.task, page.first, page.last, limit)
             : all(SELECT_TASK_AFTER, page.task, page.first, page.after.slot, limit)
           : all(SELECT_DAY, page.day, page.after?.slot ?? AFTER_ALL, page.after?.task ?? '', limit)
-      return patiently(call, () => {
+      return soon(call, () => {
         const found = database.transact('read', read) ?? []
         const shown = found.slice(0, page.limit)
         const last = shown.at(-1)
@@ -120,7 +117,7 @@ export function openFileStore(path: string): Store {
 
     async readEntry({ kind, task }, call) {
       const read = ({ all }: Transaction) => all(SELECT_ENTRY, kind, task).map(decodeEntry)[0] ?? null
-      return patiently(call, () => database.transact('read', read))
+      return soon(call, () => database.transact('read', read))
     },
 
     async writeEntry({ kind, task }, { version, document }, expected, call) {
@@ -129,12 +126,12 @@ export function openFileStore(path: string): Store {
         expected === 'absent'
           ? run(INSERT_ENTRY, version, text, kind, task)
           : run(UPDATE_ENTRY, version, text, kind, task, expected)
-      return patiently(call, () => (database.transact('write', write) === 1 ? 'ok' : 'conflict'))
+      return soon(call, () => (database.transact('write', write) === 1 ? 'ok' : 'conflict'))
     },
 
     async listEntries(kind, cursor, call) {
       const read = ({ all }: Transaction) => all(SELECT_ENTRIES, kind, decodeEntryCursor(cursor), ENTRIES_PER_PAGE + 1)
-      const found = await patiently(call, () => database.transact('read', read) ?? [])
+      const found = await soon(call, () => database.transact('read', read) ?? [])
       const entries = found.slice(0, ENTRIES_PER_PAGE).map(decodeEntry)
       const last = entries.at(-1)
       return {
@@ -177,23 +174,6 @@ function parsed(column: unknown): object {
 
 function keyIn({ task, slot }: Columns): StoredKey {
   return { task: String(task), slot: String(slot) }
-}
-
-/** Does `work` as soon as no other process is in its way. The event loop runs between the tries. */
-export async function untilUnlocked<T>(path: string, { signal }: CallOptions, work: () => T): Promise<T> {
-  while (!signal.aborted) {
-    try {
-      return work()
-    } catch (error) {
-      if (!isBusy(error)) throw error
-      // An abort ends the wait, and the loop.
-      await delay(Math.random() * LONGEST_WAIT_MS, undefined, { signal }).catch(() => undefined)
-    }
-  }
-  throw new LedgerError(
-    'unreachable',
-    `file ledger ${quote(path)} did not answer in time: other processes hold its lock`,
-  )
 }
 
 /** Makes the file and its tables where they are missing. */

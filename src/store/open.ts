@@ -1,5 +1,6 @@
 import { firstLine, type LedgerError, usageError } from '../core/errors.ts'
 import { quote } from '../core/problem.ts'
+import { checkDescriptors, noDescriptors } from './descriptors.ts'
 import type { Store } from './store.ts'
 
 export interface OpenedStore {
@@ -41,6 +42,7 @@ export async function openStore(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<OpenedStore> {
   const parsed = parseStoreName(name)
+  checkDescriptors()
   // Each store is loaded only where it is used: the AWS SDK and SQLite cost time, and may not even be installable.
   if (parsed.kind === 'dynamodb') {
     const { openDynamoStore } = await import('./dynamodb.ts')
@@ -57,6 +59,8 @@ export async function withSqlite<T>(loading: Promise<T>): Promise<T> {
   try {
     return await loading
   } catch (error) {
+    const short = noDescriptors(error)
+    if (short !== null) throw short
     const why = firstLine(error)
     throw usageError(
       `this build of cronledger has no file: ledger (${why}); take dynamodb:TABLE, or cronledger from npm`,

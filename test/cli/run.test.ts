@@ -391,7 +391,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     const script = 'mkdir "$1" && cd "$1" && rmdir "$1" && shift && exec "$@"'
     const ended = spawnSync('sh', ['-c', script, 'sh', gone, process.execPath, MAIN, ...args], { encoding: 'utf8' })
     expect(ended).toMatchObject({ status: 78, stdout: '' })
-    expect(JSON.parse(ended.stderr).message).toMatch(/^file ledger "x.db": there is no folder that it is in/)
+    expect(JSON.parse(ended.stderr).message).toMatch(/^file ledger "x.db": its folder does not exist/)
   })
 
   test('a flag beats the environment', async () => {

@@ -475,7 +475,7 @@ describe('a file', () => {
     newer.close()
     for (const [name, why] of [
       ['empty.db', /is empty: run: cronledger setup/],
-      ['letter.txt', /is no cronledger file/],
+      ['letter.txt', /is not a cronledger file/],
       ['newer.db', /layout 7 of a newer cronledger/],
     ] as const) {
       const found = await check(`file:${path(name)}`, {})

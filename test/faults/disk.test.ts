@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Libsql from 'libsql'
 import { afterAll, afterEach, expect, test } from 'vitest'
@@ -98,3 +98,25 @@ test.skipIf(!mounted)(
     })
   },
 )
+
+test.skipIf(!mounted)('a disk with no room for one more file: 75, and one line that says so', async () => {
+  const made = join(folder, 'made.db')
+  expect(await cronledger(['setup', '--store', `file:${made}`])).toMatchObject({ code: 0 })
+  const small = join(folder, 'small')
+  mkdirSync(small)
+  // Its own folder is one of the two.
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'nr_inodes=2', 'tmpfs', small])
+  try {
+    copyFileSync(made, join(small, 'ledger.db'))
+    const slot = ['--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', '2026-01-02T03:00:05Z']
+    const store = ['--store', `file:${join(small, 'ledger.db')}`, '--ledger-timeout', '2s', '--log', 'text']
+    const { code, stdout, stderr } = await cronledger(['run', ...store, ...slot, '--', 'echo', 'no'])
+    expect({ code, stdout, lines: stderr.trim().split('\n') }).toEqual({
+      code: 75,
+      stdout: '',
+      lines: [expect.stringMatching(/no space left on device.*: make room on its disk.*nothing started/)],
+    })
+  } finally {
+    execFileSync('umount', ['--lazy', small])
+  }
+})

@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
-import { type ChildRequest, superviseChild } from '../../src/run/child.ts'
+import { type ChildHooks, type ChildRequest, superviseChild } from '../../src/run/child.ts'
 import { systemClock } from '../../src/run/clock.ts'
 import { readStat } from '../../src/run/proc.ts'
 import type { Stops } from '../../src/run/signals.ts'
@@ -36,7 +36,7 @@ function quietStops(): Stops {
 }
 
 /** In this very process, for commands that print nothing. */
-function superviseHere(argv: ChildRequest['argv'], hooks: { stops?: Stops; leaseLost?: AbortSignal } = {}) {
+function superviseHere(argv: ChildRequest['argv'], hooks: Partial<ChildHooks> = {}) {
   const started: number[] = []
   const end = superviseChild(
     {

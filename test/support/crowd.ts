@@ -1,7 +1,8 @@
 import { expect } from 'vitest'
 import type { Ended, Loose } from './cli.ts'
 
-const eventsOf = ({ stderr }: Ended): Loose[] =>
+/** What a run logged, one event a line. */
+export const eventsOf = ({ stderr }: Ended): Loose[] =>
   stderr
     .trim()
     .split('\n')

@@ -1,0 +1,157 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import Libsql from 'libsql'
+import pLimit from 'p-limit'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { cronledger, MAIN, scratch } from '../support/cli.ts'
+
+// A real run under strace, which kills it or answers with an error at each system call on the ledger file and its journal.
+
+const strace = spawnSync('strace', ['-f', '-qq', '-o', '/dev/null', 'true'], { encoding: 'utf8' })
+const whyNot = strace.error?.message ?? (strace.status === 0 ? null : strace.stderr.trim())
+if (whyNot !== null) {
+  process.stdout.write(`strace cannot trace here (${whyNot}): the tests of each system call are skipped\n`)
+}
+
+const folder = scratch()
+const template = join(folder, 'template.db')
+const CALLS = ['openat', 'fcntl', 'pread64', 'pwrite64', 'fsync', 'unlink'] as const
+type Call = (typeof CALLS)[number]
+
+const slotOf = (store: string, day: number) => [
+  ...['--store', store, '--task', 'nightly', '--schedule', '0 3 * * *'],
+  ...['--event-time', `2026-01-0${day}T03:00:05Z`, '--ledger-timeout', '2s', '--finish-timeout', '2s', '--log', 'text'],
+]
+
+let cases = 0
+
+/** One run of a fresh copy of the used ledger, with what strace is told to inject, and a second trigger after it. */
+async function play(inject: readonly string[]) {
+  cases += 1
+  const own = join(folder, String(cases))
+  mkdirSync(own)
+  const [ledger, log, marks] = ['ledger.db', 'strace.log', 'marks'].map((name) => join(own, name)) as [
+    string,
+    string,
+    string,
+  ]
+  cpSync(template, ledger)
+  const store = `file:${ledger}`
+  const run = ['run', ...slotOf(store, 2), '--', 'sh', '-c', 'echo started >> "$0"', marks]
+  const paths = ['-P', ledger, '-P', `${ledger}-journal`, '-e', `trace=${CALLS.join(',')}`]
+  const traced = ['-f', '-qq', '-o', log, ...paths, ...inject, process.execPath, MAIN, ...run]
+  const child = spawn('strace', traced, { stdio: ['ignore', 'ignore', 'pipe'] })
+  const [stderr, [code, signal]] = await Promise.all([text(child.stderr), once(child, 'close')])
+  const starts = () => (existsSync(marks) ? readFileSync(marks, 'utf8').split('\n').length - 1 : 0)
+  const state = async () => {
+    const args = ['history', '--store', store, '--task', 'nightly', '--since', '2026-01-02', '--json']
+    const { code: asked, stdout } = await cronledger(args)
+    expect(asked).toBe(0)
+    return (JSON.parse(stdout)[0]?.state ?? 'absent') as string
+  }
+  const first = { code, signal, stderr, starts: starts(), state: await state(), calls: readFileSync(log, 'utf8') }
+  const database = new Libsql(ledger)
+  expect(database.pragma('integrity_check')).toEqual([{ integrity_check: 'ok' }])
+  database.close()
+  const second = await cronledger(run)
+  return { first, second: { code: second.code, starts: starts(), state: await state() } }
+}
+
+/** How often the run makes each call where nothing is injected. */
+const counts = new Map<Call, number>()
+
+/** Which of the calls of one kind are hit: at most that many, evenly spread, the first and the last one included. */
+function points(call: Call, most: number): number[] {
+  const count = counts.get(call) ?? 0
+  expect(count).toBeGreaterThan(0)
+  const wanted = Math.min(most, count)
+  return Array.from({ length: wanted }, (_, index) => Math.round(1 + (index * (count - 1)) / Math.max(wanted - 1, 1)))
+}
+
+/** Plays all of them, two at a time, and names the one that fails. */
+async function playAll(injections: readonly string[], check: (played: Awaited<ReturnType<typeof play>>) => void) {
+  const limit = pLimit(2)
+  const one = async (injection: string) => {
+    const played = await play(['-e', `inject=${injection}`])
+    try {
+      check(played)
+    } catch (error) {
+      throw new Error(`${injection}: ${(error as Error).message}\n${played.first.stderr}`, { cause: error })
+    }
+  }
+  await Promise.all(injections.map((injection) => limit(() => one(injection))))
+}
+
+describe.skipIf(whyNot !== null)('each system call on a ledger file and its journal', () => {
+  beforeAll(async () => {
+    expect(await cronledger(['run', ...slotOf(`file:${template}`, 1), '--', 'true'])).toMatchObject({ code: 0 })
+    const { first, second } = await play([])
+    expect(first).toMatchObject({ code: 0, starts: 1, state: 'COMPLETED' })
+    expect(second).toEqual({ code: 0, starts: 1, state: 'COMPLETED' })
+    for (const call of CALLS) counts.set(call, first.calls.split(` ${call}(`).length - 1)
+    // The claim and the finish. The task was registered by the run before.
+    expect(counts.get('unlink')).toBe(2)
+  })
+
+  test('a kill at it: the file is whole, the row says what was committed, and nothing starts twice', {
+    timeout: 180_000,
+  }, async () => {
+    const most = { openat: 4, fcntl: 3, pread64: 2, pwrite64: 6, fsync: 6, unlink: 2 }
+    const kills = CALLS.flatMap((call) => points(call, most[call]).map((at) => `${call}:signal=KILL:when=${at}`))
+    const states = new Set<string>()
+    await playAll(kills, ({ first, second }) => {
+      states.add(first.state)
+      expect(first.signal).toBe('SIGKILL')
+      // A commit is done when SQLite has removed the journal.
+      const commits = first.calls.match(/ unlink\(.*\) += 0$/gm)?.length ?? 0
+      expect(first.state).toBe(['absent', 'PENDING', 'COMPLETED'][commits])
+      if (first.starts > 0) expect(first.state).not.toBe('absent')
+      if (first.state === 'COMPLETED') expect(first.starts).toBe(1)
+      expect(second.code).toBe(0)
+      if (first.state === 'absent') expect(second).toMatchObject({ starts: 1, state: 'COMPLETED' })
+      else expect(second).toMatchObject({ starts: first.starts, state: first.state })
+    })
+    expect([...states].sort()).toEqual(['COMPLETED', 'PENDING', 'absent'])
+  })
+
+  const isSound = ({ first, second }: Awaited<ReturnType<typeof play>>) => {
+    expect(first.stderr).not.toContain('this is a bug')
+    expect([0, 74, 75, 77]).toContain(first.code)
+    // One start and a record of it, or none and the reason why; an unrecorded success stays PENDING.
+    if (first.code === 0) expect(first).toMatchObject({ starts: 1, state: 'COMPLETED' })
+    else if (first.code === 74) expect(first).toMatchObject({ starts: 1, state: 'PENDING' })
+    else expect(first).toMatchObject({ starts: 0, stderr: expect.stringContaining('nothing started') })
+    expect(second.starts).toBeLessThanOrEqual(1)
+    expect(second.code).toBe(0)
+    if (second.state === 'COMPLETED') expect(second.starts).toBe(1)
+  }
+
+  test('an error of it that passes: the run is recorded, or one line says why nothing started', {
+    timeout: 180_000,
+  }, async () => {
+    const most = { openat: 4, fcntl: 3, pread64: 2, pwrite64: 3, fsync: 6, unlink: 2 }
+    const errors = CALLS.flatMap((call) => points(call, most[call]).map((at) => `${call}:error=EIO:when=${at}`))
+    const full = points('pwrite64', 2).map((at) => `pwrite64:error=ENOSPC:when=${at}`)
+    await playAll([...errors, ...full], isSound)
+  })
+
+  test('an error of it that stays: the run is recorded, or one line says why nothing started', {
+    timeout: 180_000,
+  }, async () => {
+    const lasting = ['EIO', 'ENOSPC', 'EACCES', 'EMFILE', 'ENFILE'].map((error) => `openat:error=${error}:when=3+`)
+    const writes = (['pwrite64', 'fsync', 'unlink'] as const).flatMap((call) => [`${call}:error=EIO:when=1+`])
+    await playAll([...lasting, ...writes, 'pwrite64:error=ENOSPC:when=15+'], isSound)
+  })
+  test('a file system without hard links: SQLite makes the file', async () => {
+    const store = `file:${join(folder, 'unlinked.db')}`
+    const inject = ['-f', '-qq', '-o', '/dev/null', '-e', 'inject=link,linkat:error=EPERM']
+    const made = spawnSync('strace', [...inject, process.execPath, MAIN, 'setup', '--store', store], {
+      encoding: 'utf8',
+    })
+    expect(made).toMatchObject({ status: 0, stdout: expect.stringContaining('created') })
+    expect(await cronledger(['run', ...slotOf(store, 2), '--', 'true'])).toMatchObject({ code: 0 })
+  })
+})
