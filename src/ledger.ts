@@ -37,7 +37,7 @@ import { readSlots } from './run/slots.ts'
 import type { StopReason } from './run/stop.ts'
 import { findSurvivor } from './run/survivors.ts'
 import { type KnownTask, readTask, readTasks } from './run/tasks.ts'
-import { guardsOf, LIMITS, readTerms } from './run/terms.ts'
+import { guardsOf, LIMITS, readTerms, usualLedgerTimeoutMs } from './run/terms.ts'
 import { readTrigger, type TriggerInput } from './run/trigger.ts'
 import { takesTurns } from './run/turn.ts'
 import { readSchedule, rememberingParser, type ScheduleOptions, timeText } from './slots.ts'
@@ -77,7 +77,8 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
     work: (live: LiveAttempt) => Promise<WorkEnd<T>>,
   ): Promise<RunOutcome<T>> {
     checkTaskName(options.task)
-    let terms = { ...readTerms(defined(options)), ...expectations(options.force) }
+    const settings = { ledgerTimeoutMs: usualLedgerTimeoutMs(name), ...defined(options) }
+    let terms = { ...readTerms(settings), ...expectations(options.force) }
     const schedule = readSchedule(options, parse)
     const place = await whereWeAre()
     const read = readTrigger(triggerInput(options, place), schedule, terms, systemClock.now())
@@ -117,7 +118,7 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
     }
     const mayOverlap = options.force === undefined || options.overlap !== undefined
     if (!mayOverlap && (await takesTurns(options.task, terms, io).catch(tellWhy))) {
-      terms = { ...terms, ...readTerms({ ...defined(options), overlap: 'skip' }) }
+      terms = { ...terms, ...readTerms({ ...settings, overlap: 'skip' }) }
       context = { ...context, guards: guardsOf(terms) }
     }
     const { overlap, retentionMs } = terms

@@ -82,7 +82,7 @@ export const RUN_OPTIONS = {
     otherwise: 'continue; with --max-attempts above 1, or --overlap skip or wait, stop',
     help: 'When the lease cannot be renewed in time; continue is refused where the default is stop',
   },
-  'ledger-timeout': numberOption('ledgerTimeoutMs', 'How long the claim may take'),
+  'ledger-timeout': numberOption('ledgerTimeoutMs', 'How long the claim may take', '30s, 2m on a file ledger'),
   'finish-timeout': numberOption(
     'finishTimeoutMs',
     'How long the outcome is tried to be recorded',

@@ -16,10 +16,13 @@ export type ErrorKind =
 export class LedgerError extends Error {
   override readonly name = 'LedgerError'
   readonly kind: ErrorKind
+  /** The call changed nothing, and never will: it had to wait for its turn until its time was over. */
+  readonly changedNothing: boolean
 
-  constructor(kind: ErrorKind, message: string, options?: { cause?: unknown }) {
+  constructor(kind: ErrorKind, message: string, options?: { cause?: unknown; changedNothing?: boolean }) {
     super(message, options)
     this.kind = kind
+    this.changedNothing = options?.changedNothing ?? false
   }
 }
 

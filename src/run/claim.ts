@@ -42,9 +42,11 @@ const WITHDRAWAL_SHARE = 1 / 3
 export async function claimSlot(request: ClaimRequest, terms: ClaimTerms, io: ClaimIo): Promise<Claiming> {
   if (io.stop.aborted) return { kind: 'givenUp', certain: true, cause: null }
   const withdrawalMs = Math.floor(terms.ledgerTimeoutMs * WITHDRAWAL_SHARE)
-  const claiming = await withDeadline(io.clock, terms.ledgerTimeoutMs - withdrawalMs, [io.stop], (signal) =>
-    tryToClaim(request, terms, io, { signal, retry: 'unreachable' }),
-  )
+  const tryFor = (ms: number) =>
+    withDeadline(io.clock, ms, [io.stop], (signal) => tryToClaim(request, terms, io, { signal, retry: 'unreachable' }))
+  let claiming = await tryFor(terms.ledgerTimeoutMs - withdrawalMs)
+  // Where nothing was sent, there is nothing to withdraw, and the time for that is left for another try.
+  if (claiming.kind === 'unanswered' && claiming.sent === null) claiming = await tryFor(withdrawalMs)
   if (claiming.kind !== 'unanswered') return claiming
   const { sent, cause } = claiming
   if (sent === null) return { kind: 'givenUp', certain: true, cause }
@@ -58,7 +60,7 @@ export async function claimSlot(request: ClaimRequest, terms: ClaimTerms, io: Cl
 
 interface Unanswered {
   readonly kind: 'unanswered'
-  /** The claim that may be on its way, and what it builds on; null where it was a read, which leaves nothing behind. */
+  /** The claim that may be on its way, and what it builds on; null where nothing can land any more. */
   readonly sent: { readonly base: Row | null; readonly row: Row } | null
   readonly cause: LedgerError
 }
@@ -78,8 +80,10 @@ async function tryToClaim(
       const { base } = decision
       const written = await writeClaim(base, request, terms, io, options)
       if (written.kind === 'ok') return { ...written, kind: 'claimed' }
-      if (written.kind === 'unanswered')
-        return { kind: 'unanswered', cause: written.cause, sent: { base, row: written.row } }
+      if (written.kind === 'unanswered') {
+        const { cause, row, changedNothing } = written
+        return { kind: 'unanswered', cause, sent: changedNothing ? null : { base, row } }
+      }
       found = written.found
     } else if (known) {
       return decision
@@ -107,7 +111,9 @@ async function writeClaim(base: Row | null, claim: Claim, terms: ClaimTerms, io:
       // The claim is in the ledger, so an error must not leave it there without an end.
       writeAsOwner(row, change, io, { signal, retry: 'any' }),
     )
-  return freshened(written, renew, terms, io.clock)
+  const fresh = await freshened(written, renew, terms, io.clock)
+  // Whatever happened to the renewal, the claim is in the ledger.
+  return written.kind === 'ok' && fresh.kind === 'unanswered' ? { ...fresh, changedNothing: false } : fresh
 }
 
 /** Gives the claim up by writing, never by reading. True when it is certain that nothing of it can land any more. */

@@ -115,6 +115,7 @@ export function keepLease(
       (error: unknown) => ({
         kind: 'unanswered',
         cause: new LedgerError('unreachable', firstLine(error), { cause: error }),
+        changedNothing: false,
         row: current,
       }),
     )
@@ -129,7 +130,7 @@ export function keepLease(
     if (killInMs() <= 0) {
       const turning = await askTurn(options)
       // Not trusted yet: the next write asks again.
-      if (turning.kind === 'unanswered') return { kind: 'unanswered', cause: turning.cause, row: written.row }
+      if (turning.kind === 'unanswered') return { ...turning, changedNothing: false, row: written.row }
       hasLostTurn = turning.kind === 'busy'
       lapses += 1
     }

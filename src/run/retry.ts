@@ -20,8 +20,11 @@ export interface RetryOptions {
 
 export type Reply<T> =
   | { readonly kind: 'answer'; readonly value: T }
-  /** None until the signal aborted or asking again was no use: what was asked may have been done, or may still be. */
-  | { readonly kind: 'unanswered'; readonly cause: LedgerError }
+  /**
+   * None until the signal aborted or asking again was no use. What was asked may have been done, or may still be, unless
+   * `changedNothing`.
+   */
+  | { readonly kind: 'unanswered'; readonly cause: LedgerError; readonly changedNothing: boolean }
 
 /** First wait between two tries; it doubles up to the longest one. */
 const FIRST_WAIT_MS = 100
@@ -33,13 +36,15 @@ const LONGEST_WAIT_MS = 2_000
  * before without an answer: what was asked then may have been done.
  */
 export async function untilAnswered<T>(ask: () => Promise<T>, io: RetryIo, options: RetryOptions): Promise<Reply<T>> {
+  let changedNothing = true
   for (let tries = 1, waitMs = FIRST_WAIT_MS; ; tries += 1, waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
     const reply = await once(ask)
     if (reply.kind === 'answer') return reply
+    changedNothing &&= reply.changedNothing
     const again = options.retry === 'any' || reply.cause.kind === 'unreachable'
     if (!again && tries === 1) throw reply.cause
     if (again && !options.signal.aborted) await io.clock.wait(waitMs * (0.5 + io.random() / 2), options.signal)
-    if (!again || options.signal.aborted) return reply
+    if (!again || options.signal.aborted) return { ...reply, changedNothing }
   }
 }
 
@@ -48,6 +53,6 @@ async function once<T>(ask: () => Promise<T>): Promise<Reply<T>> {
     return { kind: 'answer', value: await ask() }
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error
-    return { kind: 'unanswered', cause: error }
+    return { kind: 'unanswered', cause: error, changedNothing: error.changedNothing }
   }
 }

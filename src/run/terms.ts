@@ -53,6 +53,17 @@ export const LIMITS = {
   },
 } as const satisfies Record<string, Limit>
 
+/**
+ * The default of a run on a file ledger. No network can fail there: what takes time is the other processes of the host, each
+ * of which holds the lock for some milliseconds. Hundreds that are due at once take longer than 30 s on two cores.
+ */
+const FILE_LEDGER_TIMEOUT_MS = 2 * MINUTE_MS
+
+/** How long a claim may take in this store by default, in milliseconds. */
+export function usualLedgerTimeoutMs(store: string): number {
+  return store.startsWith('file:') ? FILE_LEDGER_TIMEOUT_MS : LIMITS.ledgerTimeoutMs.default
+}
+
 /** What a caller may set of a run, in milliseconds where a name says so; what is left out has the default. */
 export interface RunSettings extends Partial<Record<keyof typeof LIMITS, number>> {
   readonly onLeaseLost?: 'stop' | 'continue'

@@ -18,8 +18,8 @@ export type Written =
   | { readonly kind: 'ok'; readonly row: Row; readonly preparedAtMs: number }
   /** Another process owns the slot; nothing that was sent can land any more. */
   | { readonly kind: 'lost'; readonly found: StoredRow | null }
-  /** What was sent, `row` last, may have been applied, or may still be on its way. */
-  | { readonly kind: 'unanswered'; readonly cause: LedgerError; readonly row: Row }
+  /** What was sent, `row` last, may have been applied, or may still be on its way, unless `changedNothing`. */
+  | { readonly kind: 'unanswered'; readonly cause: LedgerError; readonly changedNothing: boolean; readonly row: Row }
 
 /**
  * Sends one owner's write until it is answered: the only way in which a run writes its row (design part 5, "ambiguous

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { formatDuration } from '../core/duration.ts'
 import { LedgerError } from '../core/errors.ts'
 import { quote } from '../core/problem.ts'
 import { isBusy } from './file-errors.ts'
@@ -63,7 +62,6 @@ export async function untilUnlocked<T>(
   work: () => T,
   { firstMs, longestMs }: Waits = CLAIM,
 ): Promise<T> {
-  const startMs = performance.now()
   for (let waitMs = firstMs; !signal.aborted; waitMs = Math.min(2 * waitMs, longestMs)) {
     try {
       return work()
@@ -73,9 +71,9 @@ export async function untilUnlocked<T>(
       await delay(spread(waitMs), undefined, { signal }).catch(() => undefined)
     }
   }
-  const waited = formatDuration(Math.ceil((performance.now() - startMs) / 100) * 100)
   throw new LedgerError(
     'unreachable',
-    `file ledger ${quote(path)} is busy: other processes held its lock for ${waited}. Start fewer runs at once, or raise --ledger-timeout`,
+    `file ledger ${quote(path)} is busy: other processes held its lock all the time. Start fewer runs at once, or raise --ledger-timeout`,
+    { changedNothing: true },
   )
 }

@@ -103,6 +103,33 @@ describe('claim sent, never answered', () => {
     })
   }
 
+  test('a claim that only waited for its turn needs no withdrawal: it is tried again for the rest of the time', async () => {
+    const { time, trigger, row } = world()
+    const late = trigger('a', works(1), { fateOf: fates(isClaim, { kind: 'busy' }) })
+    expect(await time.run(late.result)).toMatchObject({ status: 'completed' })
+    expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['succeeded'])
+  })
+
+  test('a claim that only waited for its turn, all the time: given up for certain, and there is no row', async () => {
+    const { time, trigger, find } = world()
+    const startMs = time.now()
+    const givenUp = trigger('a', works(1), { fateOf: () => ({ kind: 'busy' }) })
+    await expect(time.run(givenUp.result)).rejects.toMatchObject({ kind: 'unreachable' })
+    expect(time.now() - startMs).toBe(readTerms({}).ledgerTimeoutMs)
+    expect(givenUp.events).toMatchObject([{ event: 'withdrawn', certain: true }])
+    expect(await find()).toBeNull()
+  })
+
+  test('a claim that landed and whose renewal only waited for its turn is withdrawn', async () => {
+    const { time, trigger, row } = world()
+    const settings = { leaseMs: 10_000, heartbeatMs: 1_000, skewMs: 1_000, killAfterMs: 1_000 }
+    const fateOf = fates(() => true, { kind: 'answeredLate', afterMs: 9_000 }, { kind: 'busy' }, { kind: 'busy' })
+    const late = trigger('a', works(1), { settings, fateOf })
+    await time.run(late.result.catch(() => null))
+    expect(late.starts()).toBe(0)
+    expect((await row()).attempts).toMatchObject([{ outcome: 'notStarted' }])
+  })
+
   test('a claim that landed is withdrawn also where no answer to it, or to its first withdrawal, ever comes', async () => {
     const { time, trigger, row } = world()
     // Every write that expects no row is applied, where it can be, and never answered.

@@ -18,6 +18,8 @@ export type Fate =
   | { readonly kind: 'denied' }
   /** Not answered until the caller gives up. */
   | { readonly kind: 'stalled' }
+  /** Waits for its turn until the caller gives up, and changes nothing. */
+  | { readonly kind: 'busy' }
 
 export type Call =
   | { readonly verb: 'put'; readonly row: Row; readonly expected: Expected }
@@ -62,6 +64,9 @@ export function faultyStore(inner: Store, clock: Clock, fateOf: (call: Call) => 
       case 'stalled':
         await clock.wait(Number.MAX_SAFE_INTEGER, signal)
         throw lost()
+      case 'busy':
+        await clock.wait(Number.MAX_SAFE_INTEGER, signal)
+        throw new LedgerError('unreachable', `${call.verb}: busy`, { changedNothing: true })
     }
   }
 
