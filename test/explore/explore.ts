@@ -1,5 +1,5 @@
 import type { Left } from './actions.ts'
-import { type Cut, play, termsOf } from './play.ts'
+import { type Choose, type Cut, play, termsOf } from './play.ts'
 import type { Scenario } from './scenario.ts'
 
 export interface Explored {
@@ -13,54 +13,46 @@ export interface Explored {
 }
 
 /**
- * Plays every schedule of a scenario, depth first. A run cannot be copied, so each schedule begins at the start: it follows
- * the choices of the one before up to the last one that has an alternative, and takes that.
+ * Plays every schedule of a scenario. A run cannot be copied, so each schedule begins at the start: it follows the choices
+ * of an earlier one up to some point, makes another choice there, and goes on in the usual way. Schedules with few such
+ * deviations come first, so that the first one that breaks a promise is a short story.
  */
 export async function explore(scenario: Scenario, maxStates: number, onProgress = () => {}): Promise<Explored> {
   const seen = new Map<number, Left>()
   const cuts = { ended: 0, merged: 0, horizon: 0 }
-  const path: { choice: number; readonly count: number }[] = []
   const terms = termsOf(scenario)
-  let schedules = 0
-  for (;;) {
+  const queue: Uint8Array[] = [new Uint8Array()]
+  for (let schedules = 1; schedules <= queue.length; schedules++) {
+    const known = queue[schedules - 1] ?? new Uint8Array()
+    // Its memory is needed no more.
+    queue[schedules - 1] = NOTHING
+    const path = [...known]
     let depth = 0
-    const { cut, broken } = await play(
-      scenario,
-      (count, state, left) => {
-        const known = path[depth]
-        if (known !== undefined) {
-          if (known.count !== count) throw new Error(`${scenario.name}: a schedule does not go the same way twice`)
-          depth += 1
-          return known.choice
-        }
-        const key = state()
-        const before = seen.get(key)
-        if (before !== undefined && isWithin(left, before)) return null
-        seen.set(key, { ...left })
-        path.push({ choice: 0, count })
-        depth += 1
-        return 0
-      },
-      false,
-      terms,
-    )
-    schedules += 1
-    if (schedules % 1_000 === 0) onProgress()
+    const choose: Choose = (count, state, left) => {
+      const choice = known[depth++]
+      if (choice !== undefined) {
+        if (choice >= count) throw new Error(`${scenario.name}: a schedule does not go the same way twice`)
+        return choice
+      }
+      const key = state()
+      const before = seen.get(key)
+      if (before !== undefined && isWithin(left, before)) return null
+      seen.set(key, { ...left })
+      for (let other = 1; other < count; other++) queue.push(Uint8Array.of(...path, other))
+      path.push(0)
+      return 0
+    }
+    const { cut, broken } = await play(scenario, choose, false, terms)
     cuts[cut] += 1
+    if (schedules % 1_000 === 0) onProgress()
     const explored = { schedules, states: seen.size, cuts }
-    if (broken.length > 0) {
-      return { ...explored, exhausted: false, found: { choices: path.map(({ choice }) => choice), broken } }
-    }
-    let end = path.at(-1)
-    while (end !== undefined && end.choice + 1 >= end.count) {
-      path.pop()
-      end = path.at(-1)
-    }
-    if (end === undefined) return { ...explored, exhausted: true, found: null }
+    if (broken.length > 0) return { ...explored, exhausted: false, found: { choices: path, broken } }
     if (seen.size >= maxStates) return { ...explored, exhausted: false, found: null }
-    end.choice += 1
   }
+  return { schedules: queue.length, states: seen.size, cuts, exhausted: true, found: null }
 }
+
+const NOTHING = new Uint8Array()
 
 /** Whether a state with `left` disturbances to come has no schedule that the same state with `before` had not. */
 function isWithin(left: Left, before: Left): boolean {

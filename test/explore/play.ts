@@ -8,6 +8,8 @@ import { worldOf } from './world.ts'
 
 /** A run of the code takes some dozens of steps. One that takes this many never ends. */
 const MAX_STEPS = 1_500
+/** Past the horizon, work goes on for longer than a supervisor that woke has to stop it. */
+const WORK_GOES_ON_MS = 20_000
 
 /**
  * - `ended`: every process ended, and no request is left.
@@ -37,12 +39,16 @@ export async function play(
   const trail: string[] = []
   const hear = listener()
   const world = worldOf(scenario, terms, (promise, text) => broken.push(`${promise}: ${text}`))
+  const lateMs = START_MS + scenario.horizonMs + WORK_GOES_ON_MS
   let cut: Cut = 'ended'
   for (let step = 1; broken.length === 0; step++) {
     const actions = world.actions()
     let chosen: number | null = null
     if (actions.length > 0) {
-      chosen = cut === 'horizon' ? usual(actions) : choose(actions.length, () => world.hash(actions), world.left)
+      chosen =
+        cut === 'horizon'
+          ? usual(actions, world.nowMs() < lateMs)
+          : choose(actions.length, () => world.hash(actions), world.left)
       if (chosen === null && cut === 'ended') cut = 'merged'
     }
     const action = chosen === null ? undefined : actions[chosen]
@@ -66,8 +72,9 @@ export function termsOf({ settings }: Scenario): RunTerms {
 }
 
 /** How a schedule goes on past the horizon: without another disturbance, and requests that are late land last. */
-function usual(actions: readonly Action[]): number | null {
-  for (const kind of ['wake', 'recovery', 'overdue', 'answer', 'deliver', 'end', 'tick', 'land']) {
+function usual(actions: readonly Action[], worksGoOn: boolean): number | null {
+  const later = worksGoOn ? ['tick', 'end'] : ['end', 'tick']
+  for (const kind of ['wake', 'recovery', 'overdue', 'answer', 'deliver', ...later, 'land']) {
     const index = actions.findIndex(
       (action) => action.kind === kind && !('outcome' in action && action.outcome === 'failed'),
     )

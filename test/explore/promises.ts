@@ -85,7 +85,12 @@ export function checkState({ hosts, slots, terms, nowMs }: Observed, say: Say): 
 }
 
 /** One write that the ledger applied, sent by `host`. */
-export function checkWrite(host: Host, before: Row | undefined, row: Row, observed: Observed, say: Say): void {
+export function checkWrite(
+  host: Host,
+  { before, row, sentMs }: { readonly before: Row | undefined; readonly row: Row; readonly sentMs: number },
+  observed: Observed,
+  say: Say,
+): void {
   const { hosts, terms } = observed
   const name = host.plan.name
   if (host.answer?.certain)
@@ -122,22 +127,21 @@ export function checkWrite(host: Host, before: Row | undefined, row: Row, observ
     }
   }
   if (row.settlements.length < before.settlements.length) say('nothing is lost', 'a resolution is gone')
-  checkTakeover(host, before, row, terms, say)
+  if (before.state === 'PENDING' && before.owner !== name) checkTakeover(host, before, row, sentMs, terms, say)
 }
 
 /** A write of one run on top of the open attempt of another. */
-function checkTakeover(host: Host, before: Row, row: Row, terms: RunTerms, say: Say): void {
-  const name = host.plan.name
-  if (before.state !== 'PENDING' || before.owner === name) return
-  const claims = row.attempts.some((attempt) => attempt.runId === name && isOpen(attempt))
+function checkTakeover({ plan }: Host, before: Row, row: Row, sentMs: number, terms: RunTerms, say: Say): void {
+  const claims = row.attempts.some((attempt) => attempt.runId === plan.name && isOpen(attempt))
   const resolves = row.settlements.length > before.settlements.length
-  if (claims || resolves) {
-    const at = claims ? row.attempts.at(-1)?.startedAt : row.settlements.at(-1)?.at
-    if ((at ?? 0) > (before.leaseUntil ?? 0) + terms.skewMs) return
-    say('a lease is trusted with the skew', `${name} took over from ${before.owner} too early`)
-  } else if (FORCE_LEAVES_OTHERS_ALONE) {
-    const kept = row.state === 'PENDING' && row.owner === before.owner && row.attempts.filter(isOpen).length === 1
-    if (!kept) say('undisturbed', `the withdrawal of ${name} ends the attempt of ${before.owner}`)
+  const isKept = row.state === 'PENDING' && row.owner === before.owner && row.attempts.filter(isOpen).length === 1
+  if (isKept && !claims && !resolves) return
+  const decidedMs = claims ? row.attempts.at(-1)?.startedAt : resolves ? row.settlements.at(-1)?.at : undefined
+  if ((decidedMs ?? sentMs + (plan.offsetMs ?? 0)) <= (before.leaseUntil ?? 0) + terms.skewMs) {
+    say('a lease is trusted with the skew', `${plan.name} took over from ${before.owner} too early`)
+  }
+  if (FORCE_LEAVES_OTHERS_ALONE && !claims && !resolves) {
+    say('undisturbed', `the withdrawal of ${plan.name} ends the attempt of ${before.owner}`)
   }
 }
 

@@ -38,7 +38,7 @@ export function worldOf(scenario: Scenario, terms: RunTerms, say: Say): World {
   const ledger = watchedLedger(
     (request, before, row) => {
       const host = hostNamed(request.host)
-      checkWrite(host, before, row, observed, say)
+      checkWrite(host, { before, row, sentMs: request.sentMs }, observed, say)
       host.leaseFromMs = request.sentMs
     },
     (error) => say('an error', error.message),

@@ -139,7 +139,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'attempts are not counted',
-    scenario: 'trigger, force, trigger',
+    scenario: 'retries',
     file: 'src/core/decide.ts',
     from: 'if (scheduled && countedAttempts(found) >= policy.maxAttempts)',
     to: 'if (scheduled && found.attempts.length > 50)',
@@ -188,7 +188,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'the holder of a turn does not ask for it again after a pause',
-    scenario: 'two slots, wait',
+    scenario: 'two slots, a pause',
     file: 'src/run/execute.ts',
     from: "hasTurn ? takeTurn(row, terms, io, options) : { kind: 'mine' }",
     to: "hasTurn && row.attempts.length > 100 ? takeTurn(row, terms, io, options) : { kind: 'mine' }",
