@@ -37,6 +37,8 @@ export interface State {
   readonly left: Left
   readonly failuresLeft: number
   readonly isDown: boolean
+  /** Whether work may end now. */
+  readonly mayEnd: boolean
   readonly nowMs: number
   /**
    * The hosts that may be disturbed now: those from `first` to `last`. To disturb a host commutes with what other hosts
@@ -80,11 +82,11 @@ export function actionsIn(state: State): Action[] {
   return actions
 }
 
-function disturbances(host: Host, { hosts, left, failuresLeft }: State): Action[] {
+function disturbances(host: Host, { hosts, left, failuresLeft, mayEnd }: State): Action[] {
   const actions: Action[] = []
   if (host.life === 'idle') return hosts.some((other) => isTwin(other, host)) ? [] : [{ kind: 'begin', host }]
   if (host.life === 'crashed') return []
-  if (host.works.some(({ endMs }) => endMs === null)) {
+  if (mayEnd && host.works.some(({ endMs }) => endMs === null)) {
     actions.push({ kind: 'end', host, outcome: 'succeeded' })
     if (failuresLeft > 0) actions.push({ kind: 'end', host, outcome: 'failed' })
   }

@@ -27,11 +27,13 @@ export interface Budget {
 export interface Scenario {
   readonly name: string
   readonly hosts: readonly HostPlan[]
-  /** Where hosts differ, one set of settings for each. */
+  /** On top of `SHORT`, for all hosts. */
   readonly settings?: RunSettings
   readonly budget: Budget
   /** How often work fails. */
   readonly failures?: number
+  /** Work does not end before the horizon. This bounds a scenario in which only its start matters. */
+  readonly endless?: boolean
   /** Time from the first trigger until which everything is chosen. Later the run goes on in one way. */
   readonly horizonMs: number
 }

@@ -61,6 +61,7 @@ export const SCENARIOS: readonly Scenario[] = [
     hosts: [A, NEXT],
     settings: { overlap: 'skip' },
     budget: { all: 1, pause: 1 },
+    endless: true,
     horizonMs: TAKEOVER_MS,
   },
   {

@@ -180,7 +180,10 @@ export function worldOf(scenario: Scenario, terms: RunTerms, say: Say): World {
     hosts,
     left,
     nowMs: () => nowMs,
-    actions: () => actionsIn({ hosts, pool, left, failuresLeft, isDown, nowMs, first, last, nextMs: nextMs() }),
+    actions() {
+      const mayEnd = scenario.endless !== true || nowMs > START_MS + scenario.horizonMs
+      return actionsIn({ hosts, pool, left, failuresLeft, isDown, mayEnd, nowMs, first, last, nextMs: nextMs() })
+    },
     async take(action) {
       await act(action)
       await settled()

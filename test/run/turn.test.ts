@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { takeTurn } from '../../src/run/turn.ts'
-import { memoryStore } from '../support/memory-store.ts'
+import type { memoryStore } from '../support/memory-store.ts'
 import { TASK, works, world } from '../support/world.ts'
 
 const DAY_MS = 86_400_000

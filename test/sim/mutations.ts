@@ -14,7 +14,7 @@ export interface Mutation {
 export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'an unfenced finish: a conflict with another owner is written over',
-    scenario: 'two triggers, two attempts',
+    scenario: 'trigger and force',
     file: 'src/run/write.ts',
     from: "if (found.owner !== row.owner) return { kind: 'lost', found }",
     to: '',
@@ -70,7 +70,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'giving up by a read: no row found counts as withdrawn',
-    scenario: 'two triggers, two faults',
+    scenario: 'two triggers',
     file: 'src/run/claim.ts',
     from: 'const written = await writeAsOwner(base, (ground, stamp) => withdrawn(ground, claim, stamp), io, options)',
     to: 'const written = await untilAnswered(() => io.store.get({ task: claim.task, slot: claim.window.slot }, options), io, options)',
@@ -105,7 +105,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'the lease is counted from the answer, not from before it was asked for',
-    scenario: 'skewed clocks',
+    scenario: 'skewed clocks, a slow answer',
     file: 'src/run/lease.ts',
     from: 'trustedFromMs = written.preparedAtMs',
     to: 'trustedFromMs = clock.monotonicMs() + 5_000',
@@ -132,7 +132,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a forced trigger starts beside a running attempt',
-    scenario: 'trigger and force',
+    scenario: 'two forces',
     file: 'src/core/decide.ts',
     from: "return scheduled ? { kind: 'duplicate', cause: 'running', row: found } : refuse('running')",
     to: "if (scheduled) return { kind: 'duplicate', cause: 'running', row: found }",
@@ -181,7 +181,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'the turn is taken without its condition',
-    scenario: 'two slots, wait',
+    scenario: 'two slots, skip',
     file: 'src/run/turn.ts',
     from: "io.store.writeEntry(key, next, entry?.version ?? 'absent', options),",
     to: "io.store.readEntry(key, options).then((e) => io.store.writeEntry(key, { ...next, version: (e?.version ?? 0) + 1 }, e?.version ?? 'absent', options)),",
@@ -223,6 +223,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a claim that was paused before its answer starts without a renewal',
+    simulation: false,
     scenario: 'two triggers, two attempts',
     file: 'src/run/write.ts',
     from: "while (written.kind === 'ok' && ageMs(written, terms, clock) >= mostMs)",
