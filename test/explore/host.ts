@@ -82,7 +82,7 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
   const timers: Timer[] = []
   const stop = new AbortController()
   const store = around.store(plan.name)
-  /** What the supervisor hears of its work when it wakes. */
+  /** The ends of work that the supervisor hears when it wakes. */
   const unheard: (() => void)[] = []
   let ids = 0
 

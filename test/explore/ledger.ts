@@ -5,7 +5,7 @@ import { memoryStore } from '../support/memory-store.ts'
 import { TASK } from './host.ts'
 import type { Request } from './network.ts'
 
-/** What the ledger holds of one slot. The rejections are read from the stored form. */
+/** The stored row of one slot. The rejections are read from the stored form. */
 export interface Stored {
   readonly row: Row
   readonly rejectionCount: number

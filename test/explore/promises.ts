@@ -57,7 +57,7 @@ export function checkStart(host: Host, work: Work, { hosts, slots, terms, nowMs 
   }
 }
 
-/** What must hold of every state between two steps. */
+/** Checks every state between two steps. */
 export function checkState({ hosts, slots, terms, nowMs }: Observed, say: Say): void {
   const running = hosts.flatMap((host) => host.works.flatMap((work) => (work.endMs === null ? [{ host, work }] : [])))
   for (const first of running) {
@@ -145,7 +145,7 @@ function checkTakeover({ plan }: Host, before: Row, row: Row, sentMs: number, te
   }
 }
 
-/** What a process answered, against what the ledger says at that moment and what its work did. */
+/** Compares the answer of a process with the ledger at that moment, and with its work. */
 export function checkAnswer(host: Host, answer: Answer, { slots }: Observed, say: Say): void {
   const name = host.plan.name
   const row = slots.get(host.slot)?.row
@@ -175,7 +175,7 @@ export function checkAnswer(host: Host, answer: Answer, { slots }: Observed, say
   }
 }
 
-/** What must hold when no process is left, whether or not late requests are still on their way. */
+/** Checks the state when no process is left. Late requests may still be on their way. */
 export function checkEnd({ hosts, slots }: Observed, say: Say): void {
   const triggers = hosts.filter(({ life, plan }) => life !== 'idle' && plan.does !== 'resolve')
   const resolved = hosts.some(({ life, plan }) => life !== 'idle' && plan.does === 'resolve')

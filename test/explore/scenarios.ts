@@ -15,7 +15,7 @@ const ONE_OF_ANY: Budget = { all: 1, network: 1, crash: 1, pause: 1, stop: 1, ou
 
 /** Two heartbeats, and a claim with its withdrawal. */
 const CLAIM_MS = 22_000
-/** The lease and the skew, and one step more: a takeover of what was claimed at the start. */
+/** The lease, the skew and one second: long enough for a takeover of a claim that was made at the start. */
 const TAKEOVER_MS = 46_000
 
 /** Every schedule of each is played: `npm run test:explore`. */
@@ -39,7 +39,13 @@ export const SCENARIOS: readonly Scenario[] = [
     budget: { all: 0 },
     horizonMs: 5_000,
   },
-  { name: 'force in an outage', hosts: [A, F], budget: { all: 2, network: 1, outage: 1 }, horizonMs: TAKEOVER_MS },
+  {
+    name: 'force in an outage',
+    hosts: [A, F],
+    budget: { all: 2, network: 1, outage: 1 },
+    endless: true,
+    horizonMs: TAKEOVER_MS,
+  },
   { name: 'two forces', hosts: [F, G], budget: ONE_OF_ANY, horizonMs: TAKEOVER_MS },
   { name: 'trigger and resolution', hosts: [A, R], failures: 1, budget: ONE_OF_ANY, horizonMs: TAKEOVER_MS },
   {
@@ -52,9 +58,9 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'two slots, wait',
     hosts: [A, NEXT],
-    settings: { overlap: 'wait', overlapTimeoutMs: 15_000 },
+    settings: { overlap: 'wait', overlapTimeoutMs: 8_000 },
     budget: ONE_FAULT,
-    horizonMs: CLAIM_MS,
+    horizonMs: 11_000,
   },
   {
     name: 'two slots, a pause',
@@ -84,6 +90,7 @@ export const SCENARIOS: readonly Scenario[] = [
     hosts: [SLOW, FAST],
     settings: { maxAttempts: 2 },
     budget: { all: 2, network: 1, outage: 1 },
+    endless: true,
     horizonMs: TAKEOVER_MS,
   },
 ]

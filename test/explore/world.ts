@@ -112,7 +112,7 @@ export function worldOf(scenario: Scenario, terms: RunTerms, say: Say): World {
   }
 
   function disturb(host: Host, kind: 'begin' | 'pause' | 'wake' | 'stop' | 'crash'): void {
-    // Of several hosts that are disturbed at the same instant, those with a lower index come first.
+    // Hosts that are disturbed at the same instant are disturbed in the order of their index.
     if (first !== last) first = hosts.indexOf(host)
     if (kind === 'pause' || kind === 'stop' || kind === 'crash') spend(kind)
     host[kind]()

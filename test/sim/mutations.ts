@@ -28,7 +28,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a contender compares the lease without the skew',
-    scenario: 'skewed clocks',
+    scenario: 'force in an outage',
     file: 'src/core/decide.ts',
     from: 'now <= (row.leaseUntil ?? 0) + skewMs',
     to: 'now <= (row.leaseUntil ?? 0)',
@@ -208,7 +208,7 @@ export const MUTATIONS: readonly Mutation[] = [
     to: "owned['owner'] === expected.owner",
   },
   {
-    name: 'a late claim is not fenced: the store does not check that there is no row',
+    name: 'a late claim is not fenced: the store accepts it although the slot has a row',
     scenario: 'two triggers, two faults',
     file: 'test/support/memory-store.ts',
     from: ': known && isSame(entry.owned, expected)',
