@@ -10,9 +10,6 @@ import type { Stored } from './ledger.ts'
 /** A supervisor that wakes asks the ledger for at most this long before it stops its work. */
 const RENEWAL_AFTER_PAUSE_MS = 5_000
 
-/** Whether a withdrawal of a claim that never landed must leave the attempt of another run as it was. */
-const FORCE_LEAVES_OTHERS_ALONE = false
-
 /** Whether a scheduled trigger may start beside a forced attempt that rides out an outage of the ledger. */
 const FORCED_MAY_BE_FOLLOWED = true
 
@@ -140,7 +137,7 @@ function checkTakeover({ plan }: Host, before: Row, row: Row, sentMs: number, te
   if ((decidedMs ?? sentMs + (plan.offsetMs ?? 0)) <= (before.leaseUntil ?? 0) + terms.skewMs) {
     say('a lease is trusted with the skew', `${plan.name} took over from ${before.owner} too early`)
   }
-  if (FORCE_LEAVES_OTHERS_ALONE && !claims && !resolves) {
+  if (!claims && !resolves) {
     say('undisturbed', `the withdrawal of ${plan.name} ends the attempt of ${before.owner}`)
   }
 }
