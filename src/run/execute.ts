@@ -12,6 +12,7 @@ import type {
   RefusalCause,
   Row,
   StoredRow,
+  Trigger,
 } from '../core/types.ts'
 import { type Claiming, type ClaimRequest, claimSlot } from './claim.ts'
 import { link } from './clock.ts'
@@ -146,7 +147,7 @@ async function runClaimed<T>(
   io: RunIo,
 ): Promise<RunResult<T>> {
   let hasTurn = false
-  const lease = keepLease(row, preparedAtMs, terms, io, async (options) =>
+  const lease = keepLease(row, preparedAtMs, leaseTermsOf(request.trigger, terms), io, async (options) =>
     hasTurn ? takeTurn(row, terms, io, options) : { kind: 'mine' },
   )
   lease.lost.addEventListener('abort', () => {
@@ -173,6 +174,14 @@ async function runClaimed<T>(
   } finally {
     unlink()
   }
+}
+
+/**
+ * A forced attempt does not count against the attempts of scheduled triggers, so one of those may take the slot over when the
+ * lease has run out. Such an attempt must not outlive its lease, whatever the caller set.
+ */
+function leaseTermsOf({ kind }: Trigger, terms: RunTerms): RunTerms {
+  return kind === 'forced' ? { ...terms, onLeaseLost: 'stop' } : terms
 }
 
 /** The attempts of one trigger: the first one, and those that it makes itself after a failure. */

@@ -120,10 +120,17 @@ export async function takeTurn(
   }
 
   async function isHeld(holder: Turn) {
-    const found = await untilAnswered(() => io.store.get({ task, slot: holder.slot }, options), io, options)
+    // From before the read: a process that is paused between the answer and this check must not take an old row for a new one.
+    // The renewals of the holder do not change the entry, so that no condition would stop it.
+    let askedAt = 0
+    const ask = () => {
+      askedAt = io.clock.now()
+      return io.store.get({ task, slot: holder.slot }, options)
+    }
+    const found = await untilAnswered(ask, io, options)
     if (found.kind === 'unanswered') return found
     const row = found.value
-    if (holdsTurn(row, holder, io.clock.now(), terms.skewMs)) return { kind: 'answer', value: true } as const
+    if (holdsTurn(row, holder, askedAt, terms.skewMs)) return { kind: 'answer', value: true } as const
     // Its supervisor may have been killed, and its child may live on, whatever a person has said of the slot since.
     const mayHaveLeft = row !== null && !isForeign(row)
     return { kind: 'answer', value: mayHaveLeft && io.findSurvivor(row) !== null } as const

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { SCENARIOS } from '../explore/scenarios.ts'
 import { MUTATIONS } from '../sim/mutations.ts'
 
 const root = new URL('../../', import.meta.url)
@@ -24,8 +25,30 @@ test('each edge of the table names a test, and each file that is told of is ther
     expect(existsSync(new URL(file, root)), file).toBe(true)
 })
 
-test('the table of planted bugs is the list that is planted', () => {
-  const [, section = ''] = text.split('| planted bug |')
-  const lines = section.split('\n## ', 1)[0]?.match(/^\| .* \| \d+ \| /gm) ?? []
-  expect(lines.map((line) => line.split(' | ')[0]?.slice(2))).toEqual(MUTATIONS.map(({ name }) => name))
+/** The rows of the table whose heading begins so, each as its cells. */
+function tableOf(heading: string): string[][] {
+  const [, section = ''] = text.split(`| ${heading} |`)
+  const [table = ''] = section.split('\n\n', 1)
+  return table
+    .split('\n')
+    .slice(2)
+    .map((line) => line.split('|').map((cell) => cell.trim()))
+    .map((cells) => cells.slice(1, -1))
+}
+
+test('the table of planted bugs is the list that is planted, each found by what must find it', () => {
+  const rows = tableOf('planted bug')
+  expect(rows.map(([name]) => name)).toEqual(MUTATIONS.map(({ name }) => name))
+  for (const [index, { simulation, scenario }] of MUTATIONS.entries()) {
+    const [name, seed, explored, schedules] = rows[index] ?? []
+    expect(seed, name).toMatch(simulation === false ? /^-$/ : /^\d+$/)
+    expect(explored, name).toBe(scenario ?? '-')
+    expect(schedules, name).toMatch(scenario === undefined ? /^-$/ : /^\d+$/)
+  }
+})
+
+test('the table of the explorer has every scenario, and each has a planted bug that it finds', () => {
+  expect(tableOf('scenario').map(([name]) => name)).toEqual(SCENARIOS.map(({ name }) => name))
+  const used = MUTATIONS.map(({ scenario }) => scenario)
+  expect(SCENARIOS.map(({ name }) => name).filter((name) => !used.includes(name))).toEqual([])
 })

@@ -81,6 +81,24 @@ describe('claim applied, answer lost', () => {
   })
 })
 
+describe('forced work in an outage of the ledger', () => {
+  test('is stopped before a scheduled trigger of the slot may start, since it does not count as an attempt', async () => {
+    const { time, trigger } = world()
+    let down = false
+    const fateOf = (): Fate => (down ? { kind: 'dropped' } : { kind: 'answered', afterMs: 5 })
+    const force = { by: 'ada', reason: 'bad input' }
+    const forced = trigger('a', works(3 * 3_600_000), { force, fateOf, settings: { onLeaseLost: 'continue' } })
+    await time.run(time.clock().wait(MINUTE_MS))
+    down = true
+    const downMs = time.now()
+    expect(await time.run(forced.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost' })
+    const { leaseMs, skewMs } = readTerms({})
+    // The finish is tried for some minutes after the work has ended.
+    expect(time.now() - downMs).toBeLessThan(leaseMs - skewMs + readTerms({}).finishTimeoutMs)
+    expect(forced.events).toContainEqual({ event: 'lease-lost', cause: 'expired' })
+  })
+})
+
 describe('claim sent, never answered', () => {
   for (const [what, planned] of [
     ['that never arrives', lostFor(60)],

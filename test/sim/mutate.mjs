@@ -1,34 +1,43 @@
-// Plants each bug of `mutations.ts` in a bundle of the simulation, and plays days until one breaks a promise: a bug that
-// goes unseen means that the simulation proves nothing about it. Prints the table of docs/promises.md.
+// Plants each bug of `mutations.ts` in a bundle of the simulation, and plays days until one breaks a promise; and in a bundle
+// of the explorer, and plays schedules of one scenario until one does. A bug that goes unseen means that they prove nothing
+// about it. Prints the table of docs/promises.md.
 import { spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
-import { build } from 'esbuild'
+import { pathToFileURL } from 'node:url'
+import { bundle } from './bundle.mjs'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 /** As many as CI plays of the code as it is. */
 const SEEDS = Number(process.env.SEEDS ?? 2_000)
 /** A bug may make a day endless; a whole day takes milliseconds, also where the machine is busy with others. */
 const LIMIT_OF_A_DAY_MS = 60_000
+/** A planted bug must be found early: the whole of a scenario would take too long for each of them. */
+const STATES = Number(process.env.STATES ?? 60_000)
 
 const folder = await mkdtemp(join(tmpdir(), 'cronledger-mutations-'))
 try {
-  const { MUTATIONS } = await import(pathToFileURL(await bundle('mutations', 'test/sim/mutations.ts')).href)
+  const list = await bundle(join(folder, 'mutations.mjs'), 'test/sim/mutations.ts')
+  const { MUTATIONS } = await import(pathToFileURL(list).href)
   // `npm run test:mutations -- turn` plays those whose name has this word.
   const queue = [...MUTATIONS.filter(({ name }) => name.includes(process.argv[2] ?? '')).entries()]
-  const found = []
+  let unseen = 0
+  let planted = 0
   const work = async () => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const [index, mutation] = next
-      found[index] = await play(await bundle(`mutation-${index}`, 'test/sim/play.ts', mutation))
-      print(`| ${mutation.name} | ${found[index]?.seeds ?? '-'} | ${found[index]?.broken ?? 'NOT FOUND'} |`)
+      const simulated = mutation.simulation === false ? null : await simulate(index, mutation)
+      const explored = mutation.scenario === undefined ? null : await explore(index, mutation)
+      planted += 1
+      const isUnseen = (mutation.simulation !== false && !simulated) || (mutation.scenario !== undefined && !explored)
+      if (isUnseen) unseen += 1
+      const promise = (simulated ?? explored)?.broken ?? ''
+      const cells = [mutation.name, simulated?.count ?? '-', mutation.scenario ?? '-', explored?.count ?? '-', promise]
+      print(`| ${cells.join(' | ')} |${isUnseen ? ' NOT FOUND' : ''}`)
     }
   }
   await Promise.all(Array.from({ length: availableParallelism() }, work))
-  const unseen = found.filter((one) => one === null).length
-  print(`\n${found.length - unseen} of ${found.length} planted bugs were found`)
+  print(`\n${planted - unseen} of ${planted} planted bugs were found`)
   process.exitCode = unseen === 0 ? 0 : 1
 } finally {
   await rm(folder, { recursive: true, force: true })
@@ -38,56 +47,44 @@ function print(line) {
   process.stdout.write(`${line}\n`)
 }
 
-async function bundle(name, entry, mutation) {
-  const outfile = join(folder, `${name}.mjs`)
-  let planted = mutation === undefined
-  const plant = {
-    name: 'plant',
-    setup: (on) =>
-      on.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
-        const text = await readFile(path, 'utf8')
-        if (mutation === undefined || path !== join(root, mutation.file)) return { contents: text, loader: 'ts' }
-        if (text.split(mutation.from).length !== 2) throw new Error(`${mutation.name}: its text is not there once`)
-        planted = true
-        return { contents: text.replace(mutation.from, () => mutation.to), loader: 'ts' }
-      }),
-  }
-  await build({
-    entryPoints: [join(root, entry)],
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    outfile,
-    plugins: [plant],
-    logLevel: 'error',
-  })
-  if (!planted) throw new Error(`${mutation.name}: ${mutation.file} is no part of the simulation`)
-  return outfile
+/** The first day that breaks a promise, undefined where none does. */
+async function simulate(index, mutation) {
+  const file = await bundle(join(folder, `simulation-${index}.mjs`), 'test/sim/play.ts', mutation)
+  const { code, out, signs } = await play(file, { SEEDS: String(SEEDS) })
+  if (code === 0) return undefined
+  const [, count, broken] = /^SEED=(\d+): ([^:\n]*)/m.exec(out) ?? []
+  const last = out.trim().split('\n').at(0) || 'a day without an end'
+  return { count: count ?? signs, broken: broken ?? `it stops working: ${last}` }
 }
 
-/** The first day that breaks a promise, null where none does. */
-function play(file) {
+/** How many schedules it takes until one breaks a promise, undefined where none does. */
+async function explore(index, mutation) {
+  const file = await bundle(join(folder, `explorer-${index}.mjs`), 'test/explore/main.ts', mutation)
+  const { out } = await play(file, { SCENARIO: mutation.scenario, STATES: String(STATES) })
+  const [, count, broken] = /^FOUND after (\d+) schedules: ([^:\n]*)/m.exec(out) ?? []
+  return count === undefined ? undefined : { count, broken }
+}
+
+/** Runs a bundle to its end. It gives a sign of life on stderr; without one it is stuck. */
+function play(file, env) {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [file], { env: { ...process.env, SEEDS: String(SEEDS) } })
+    const child = spawn(process.execPath, [file], { env: { ...process.env, ...env } })
     let out = ''
-    let days = 0
+    let signs = 0
     const end = () => child.kill('SIGKILL')
     let limit = setTimeout(end, LIMIT_OF_A_DAY_MS)
     child.stdout.on('data', (chunk) => {
       out += chunk
     })
     child.stderr.on('data', (chunk) => {
-      days += String(chunk).match(/^\.+/)?.[0].length ?? 0
+      signs += String(chunk).match(/^\.+/)?.[0].length ?? 0
       out += String(chunk).replace(/^\.+/, '')
       clearTimeout(limit)
       limit = setTimeout(end, LIMIT_OF_A_DAY_MS)
     })
     child.on('close', (code) => {
       clearTimeout(limit)
-      if (code === 0) return resolve(null)
-      const [, seed, broken] = /^SEED=(\d+): (.*)$/m.exec(out) ?? []
-      const last = out.trim().split('\n').at(0) || 'a day without an end'
-      resolve({ seeds: seed ?? days, broken: broken ?? `it stops working: ${last}` })
+      resolve({ code, out, signs })
     })
   })
 }

@@ -4,24 +4,31 @@ export interface Mutation {
   readonly file: string
   readonly from: string
   readonly to: string
+  /** The scenario of the explorer that must find it. Left out: none can. */
+  readonly scenario?: string
+  /** False: the simulation need not find it. */
+  readonly simulation?: false
 }
 
-/** Bugs of the kind that this field has had; the simulation must find each. `npm run test:mutations` plays them. */
+/** Bugs of the kind that this field has had. The simulation, the explorer or both must find each: `npm run test:mutations`. */
 export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'an unfenced finish: a conflict with another owner is written over',
+    scenario: 'trigger and force',
     file: 'src/run/write.ts',
     from: "if (found.owner !== (runId ?? row.owner)) return { kind: 'lost', found }",
     to: '',
   },
   {
     name: 'a read instead of the condition: the claim expects whatever a read has just found',
+    scenario: 'two triggers, two faults',
     file: 'src/run/write.ts',
     from: "const expected: Expected = ground ?? 'absent'",
     to: "const seen = (await io.store.get(change(ground, { writeId, now: io.clock.now() }), options).catch(() => null)) as Row | null; const expected: Expected = seen ?? 'absent'",
   },
   {
     name: 'a contender compares the lease without the skew',
+    scenario: 'force in an outage',
     file: 'src/core/decide.ts',
     from: 'now <= (row.leaseUntil ?? 0) + skewMs',
     to: 'now <= (row.leaseUntil ?? 0)',
@@ -33,67 +40,86 @@ export const MUTATIONS: readonly Mutation[] = [
     to: 'return leaseMs - killAfterMs',
   },
   {
+    name: 'the owner kills its work too late, by the skew',
+    simulation: false,
+    scenario: 'skewed clocks',
+    file: 'src/run/lease.ts',
+    from: 'terms.leaseMs - terms.skewMs - age()',
+    to: 'terms.leaseMs - age()',
+  },
+  {
     name: 'an ambiguous write taken for a duplicate: the conflict with its own write is lost',
+    scenario: 'two triggers, two faults',
     file: 'src/run/write.ts',
     from: "if (found.writeId === writeId) return { kind: 'ok', row, preparedAtMs }",
     to: "if (found.writeId === writeId) return { kind: 'lost', found }",
   },
   {
     name: 'a finish that mistakes its own late renewal for success',
+    scenario: 'two triggers, two faults',
     file: 'src/run/write.ts',
     from: 'if (found.writeId === writeId) return',
     to: 'if (found.owner === row.owner) return',
   },
   {
     name: 'a put that wipes the notes',
+    scenario: 'two triggers, two faults',
     file: 'test/support/memory-store.ts',
     from: 'notes: entry?.notes ?? encodeNotes(NO_NOTES)',
     to: 'notes: encodeNotes(NO_NOTES)',
   },
   {
     name: 'a note that counts a client’s retry again',
+    scenario: 'two triggers, two faults',
     file: 'src/core/rejections.ts',
     from: 'return notes.rejectedBy.includes(runId) || notes.latest?.runId === runId',
     to: 'return false',
   },
   {
     name: 'giving up by a read: no row found counts as withdrawn',
+    scenario: 'two triggers',
     file: 'src/run/claim.ts',
     from: 'const written = await writeAsOwner<Row | null>(base, change, io, { ...options, runId })',
     to: 'const written = await untilAnswered(() => io.store.get({ task: claim.task, slot: claim.window.slot }, options), io, options)',
   },
   {
     name: 'a claim that is given up is not withdrawn where it landed',
+    scenario: 'two triggers, two faults',
     file: 'src/core/transition.ts',
     from: 'return found.owner === claim.runId ? finished(found, notStarted, stamp) : written(found, stamp)',
     to: 'return written(found, stamp)',
   },
   {
     name: 'a withdrawal takes a running row over',
+    scenario: 'force in an outage',
     file: 'src/core/transition.ts',
     from: 'return found.owner === claim.runId ? finished(found, notStarted, stamp) : written(found, stamp)',
     to: 'if (found.owner === claim.runId) return finished(found, notStarted, stamp)\n  return { ...finished(claimed(found, claim, stamp, 0), notStarted, stamp), version: found.version + 1 }',
   },
   {
     name: 'the work starts before the claim is confirmed',
+    scenario: 'two triggers, two faults',
     file: 'src/run/claim.ts',
     from: "if (written.kind === 'unanswered')\n        return { kind: 'unanswered', cause: written.cause, sent: { base, row: written.row } }",
     to: "if (written.kind === 'unanswered') return { kind: 'claimed', row: written.row, preparedAtMs: io.clock.monotonicMs() }",
   },
   {
     name: 'a lease that another run took over does not stop the work',
+    scenario: 'two triggers, two attempts',
     file: 'src/run/lease.ts',
     from: "if (written.kind === 'lost') return { cause: written.found === null ? 'deleted' : 'taken', killInMs }",
     to: "if (written.kind === 'lost') return null",
   },
   {
     name: 'a lease that could not be renewed does not stop the work',
+    scenario: 'two triggers, two attempts',
     file: 'src/run/lease.ts',
     from: "const stopInMs = () => (terms.onLeaseLost === 'continue' ?",
     to: 'const stopInMs = () => (true ?',
   },
   {
     name: 'the lease is counted from the answer, not from before it was asked for',
+    scenario: 'skewed clocks, a slow answer',
     file: 'src/run/lease.ts',
     from: 'trustedFromMs = written.preparedAtMs',
     to: 'trustedFromMs = clock.monotonicMs() + 5_000',
@@ -106,68 +132,100 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a claim that is refused after a lost answer is not withdrawn',
+    scenario: 'two triggers, two faults',
     file: 'src/run/retry.ts',
     from: 'if (!again && tries === 1) throw reply.cause',
     to: 'if (!again) throw reply.cause',
   },
   {
     name: 'a failed force opens a completed slot again',
+    scenario: 'trigger, force, trigger',
     file: 'src/core/decide.ts',
     from: "if (successOf(row) !== undefined || settled('COMPLETED')) return 'completed'",
     to: "if (row.state === 'COMPLETED') return 'completed'",
   },
   {
     name: 'a forced trigger starts beside a running attempt',
+    scenario: 'two forces',
     file: 'src/core/decide.ts',
     from: "return scheduled ? { kind: 'duplicate', cause: 'running', row: found } : refuse('running')",
     to: "if (scheduled) return { kind: 'duplicate', cause: 'running', row: found }",
   },
   {
     name: 'attempts are not counted',
+    scenario: 'retries',
     file: 'src/core/decide.ts',
     from: 'if (scheduled && countedAttempts(found) >= policy.maxAttempts)',
     to: 'if (scheduled && found.attempts.length > 50)',
   },
   {
     name: 'a takeover forgets the attempt before it',
+    scenario: 'two triggers, two attempts',
     file: 'src/core/transition.ts',
-    from: 'const attempts = (base?.attempts ?? []).map(abandoned)\n  const attempt',
-    to: 'const attempts = (base?.attempts ?? []).filter(({ outcome }) => outcome !== undefined).map(abandoned)\n  const attempt',
+    from: '[...(base?.attempts ?? []).map(abandoned), attempt]',
+    to: '[...(base?.attempts ?? []).filter(({ outcome }) => outcome !== undefined).map(abandoned), attempt]',
   },
   {
     name: 'a person settles a running slot',
+    scenario: 'trigger and resolution',
     file: 'src/core/decide.ts',
     from: "if (isRunning(found, now, skewMs)) return 'running'",
     to: '',
   },
   {
     name: 'a retry begins without the ledger’s word',
+    scenario: 'retries',
     file: 'src/run/next-attempt.ts',
     from: "if (begun.kind === 'ok') return { kind: 'next', row: begun.row }",
     to: "if (begun.kind !== 'lost') return { kind: 'next', row: begun.kind === 'ok' ? begun.row : written.row }",
   },
   {
     name: 'a stop in the wait for a retry is not heard',
+    scenario: 'retries',
     file: 'src/run/execute.ts',
     from: 'const gate = await openGate(held)',
     to: 'const gate = await openGate({ ...held, halt: lease.lost })',
   },
   {
     name: 'the turn is free as soon as its holder is not the newest run of the slot',
+    scenario: 'two slots, wait',
     file: 'src/core/turn.ts',
     from: 'return isForeign(found) || (found.owner === runId && isRunning(found, now, skewMs))',
     to: "return isForeign(found) || (found.owner === runId && found.attempts.at(-1)?.phase === 'waiting')",
   },
   {
     name: 'the turn is taken without its condition',
+    scenario: 'two slots, skip',
     file: 'src/run/turn.ts',
     from: "io.store.writeEntry(key, next, entry?.version ?? 'absent', options),",
     to: "io.store.readEntry(key, options).then((e) => io.store.writeEntry(key, { ...next, version: (e?.version ?? 0) + 1 }, e?.version ?? 'absent', options)),",
   },
   {
     name: 'the holder of a turn does not ask for it again after a pause',
+    scenario: 'two slots, a pause',
     file: 'src/run/execute.ts',
     from: "hasTurn ? takeTurn(row, terms, io, options) : { kind: 'mine' }",
     to: "hasTurn && row.attempts.length > 100 ? takeTurn(row, terms, io, options) : { kind: 'mine' }",
+  },
+  {
+    name: 'an older write of the same run is not fenced: a late renewal opens a finished row again',
+    scenario: 'two triggers, two faults',
+    file: 'test/support/memory-store.ts',
+    from: "owned['version'] === expected.version && owned['owner'] === expected.owner",
+    to: "owned['owner'] === expected.owner",
+  },
+  {
+    name: 'a late claim is not fenced: the store accepts it although the slot has a row',
+    scenario: 'two triggers, two faults',
+    file: 'test/support/memory-store.ts',
+    from: ': known && isSame(entry.owned, expected)',
+    to: ": expected === 'absent' || (known && isSame(entry.owned, expected))",
+  },
+  {
+    name: 'a finish without an answer counts as recorded',
+    scenario: 'two triggers, two faults',
+    file: 'src/run/finish.ts',
+    from: "if (written.kind === 'unanswered') return written",
+    to: "if (written.kind === 'unanswered') return { kind: 'recorded' }",
   },
 ]

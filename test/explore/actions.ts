@@ -1,0 +1,106 @@
+import { type Host, slotOf } from './host.ts'
+import { isWrite, type Request } from './network.ts'
+import type { Budget } from './scenario.ts'
+
+/** A step that the scheduler may take. */
+export type Action =
+  | { readonly kind: 'begin' | 'crash' | 'pause' | 'wake' | 'stop' | 'overdue'; readonly host: Host }
+  | { readonly kind: 'end'; readonly host: Host; readonly outcome: 'succeeded' | 'failed' }
+  /**
+   * - `answer`: the request reaches the ledger, and the answer reaches the host.
+   * - `cut`: the host hears an error now. A write may still land, at any later moment: it stands for a request that is
+   *   dropped, one whose answer is lost, and one that is delivered late.
+   * - `stall`: nothing is heard of the request for some time.
+   * - `twice`: as `answer`, and a copy of the request lands later.
+   * - `deny`: the request is refused, as with credentials that have expired.
+   * - `land`: a request that was stalled or cut reaches the ledger.
+   * - `deliver`: the answer of a request that was applied before reaches the host.
+   */
+  | {
+      readonly kind: 'answer' | 'cut' | 'stall' | 'twice' | 'deny' | 'land' | 'deliver'
+      readonly request: Request
+    }
+  | { readonly kind: 'outage' | 'recovery' }
+  /** Time passes until something is due. */
+  | { readonly kind: 'tick'; readonly toMs: number }
+
+/** What is left of a budget. */
+export type Left = { -readonly [Kind in keyof Budget]-?: number }
+
+export function fullBudget({ all, network = 0, crash = 0, pause = 0, stop = 0, outage = 0 }: Budget): Left {
+  return { all, network, crash, pause, stop, outage }
+}
+
+export interface State {
+  readonly hosts: readonly Host[]
+  readonly pool: readonly Request[]
+  readonly left: Left
+  readonly failuresLeft: number
+  readonly isDown: boolean
+  /** Whether work may end now. */
+  readonly mayEnd: boolean
+  readonly nowMs: number
+  /**
+   * The hosts that may be disturbed now: those from `first` to `last`. To disturb a host commutes with what other hosts
+   * do at the same instant, so that it is enough to do it right after that host heard something, or after time passed.
+   */
+  readonly first: number
+  readonly last: number
+  /** When the next timer or other moment of interest comes; infinite where there is none. */
+  readonly nextMs: number
+}
+
+/** The steps that can be taken in a state, the usual ones first. */
+export function actionsIn(state: State): Action[] {
+  const { hosts, pool, left, nowMs } = state
+  const actions: Action[] = []
+  for (const host of hosts) {
+    if (host.life === 'alive' && !host.paused && host.nextMs() <= nowMs) actions.push({ kind: 'overdue', host })
+  }
+  const sent = pool.filter((request) => request.state === 'sent')
+  for (const request of sent) actions.push({ kind: 'answer', request })
+  for (const request of pool) {
+    const isHeard = hosts.some(({ plan, paused }) => plan.name === request.host && !paused)
+    if (request.state === 'applied' && isHeard) actions.push({ kind: 'deliver', request })
+  }
+  if (sent.length === 0 && Number.isFinite(state.nextMs)) actions.push({ kind: 'tick', toMs: state.nextMs })
+  for (const [index, host] of hosts.entries()) {
+    const canWake = host.paused && !Number.isFinite(state.nextMs)
+    if (canWake || (index >= state.first && index <= state.last)) actions.push(...disturbances(host, state))
+  }
+  if (state.isDown) return [...actions, { kind: 'recovery' }]
+  for (const request of pool) {
+    if (request.state === 'stalled' || request.state === 'late') actions.push({ kind: 'land', request })
+  }
+  if (left.all > 0 && left.network > 0) {
+    for (const request of sent) {
+      actions.push({ kind: 'cut', request }, { kind: 'stall', request }, { kind: 'deny', request })
+      if (isWrite(request)) actions.push({ kind: 'twice', request })
+    }
+  }
+  if (left.all > 0 && left.outage > 0) actions.push({ kind: 'outage' })
+  return actions
+}
+
+function disturbances(host: Host, { hosts, left, failuresLeft, mayEnd }: State): Action[] {
+  const actions: Action[] = []
+  if (host.life === 'idle') return hosts.some((other) => isTwin(other, host)) ? [] : [{ kind: 'begin', host }]
+  if (host.life === 'crashed') return []
+  if (mayEnd && host.works.some(({ endMs }) => endMs === null)) {
+    actions.push({ kind: 'end', host, outcome: 'succeeded' })
+    if (failuresLeft > 0) actions.push({ kind: 'end', host, outcome: 'failed' })
+  }
+  if (host.life !== 'alive') return actions
+  if (host.paused) return [...actions, { kind: 'wake', host }]
+  if (left.all === 0) return actions
+  if (left.stop > 0 && !host.stopped) actions.push({ kind: 'stop', host })
+  if (left.crash > 0) actions.push({ kind: 'crash', host })
+  if (left.pause > 0) actions.push({ kind: 'pause', host })
+  return actions
+}
+
+/** Hosts that differ in nothing but the name begin in their order: another order would show nothing new. */
+function isTwin(other: Host, { plan }: Host): boolean {
+  const isSame = other.plan.does === plan.does && other.slot === slotOf(plan) && other.plan.offsetMs === plan.offsetMs
+  return isSame && other.life === 'idle' && other.plan.name < plan.name
+}

@@ -1,0 +1,46 @@
+// Plays every schedule of each scenario of `scenarios.ts`, one process for each core, and prints the table of
+// docs/promises.md. Fails where a schedule breaks a promise, or where a scenario was not played to its end.
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { bundle } from '../sim/bundle.mjs'
+
+const folder = await mkdtemp(join(tmpdir(), 'cronledger-explore-'))
+try {
+  const file = await bundle(join(folder, 'explore.mjs'), 'test/explore/main.ts')
+  if (process.env.SCHEDULE !== undefined) {
+    const { code, out } = await run(file, {})
+    process.stdout.write(out)
+    process.exitCode = code
+  } else {
+    // `npm run test:explore -- force` explores the scenarios whose name has this word.
+    const names = JSON.parse((await run(file, {})).out).filter((name) => name.includes(process.argv[2] ?? ''))
+    process.stdout.write('| scenario | schedules | states | ended | merged | past the horizon | exhausted |\n')
+    process.stdout.write('| --- | --- | --- | --- | --- | --- | --- |\n')
+    const work = async () => {
+      for (let name = names.shift(); name !== undefined; name = names.shift()) {
+        const { code, out } = await run(file, { SCENARIO: name })
+        process.stdout.write(out)
+        if (code !== 0) process.exitCode = 1
+      }
+    }
+    await Promise.all(Array.from({ length: availableParallelism() }, work))
+  }
+} finally {
+  await rm(folder, { recursive: true, force: true })
+}
+
+function run(file, env) {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [file], {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let out = ''
+    child.stdout.on('data', (chunk) => {
+      out += chunk
+    })
+    child.on('close', (code) => resolve({ code: code ?? 1, out }))
+  })
+}

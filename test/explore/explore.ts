@@ -1,0 +1,60 @@
+import type { Left } from './actions.ts'
+import { type Choose, type Cut, play, termsOf } from './play.ts'
+import type { Scenario } from './scenario.ts'
+
+export interface Explored {
+  readonly schedules: number
+  readonly states: number
+  readonly cuts: Readonly<Record<Cut, number>>
+  /** Whether every schedule within the bounds of the scenario was played. */
+  readonly exhausted: boolean
+  /** The first schedule that breaks a promise. */
+  readonly found: { readonly choices: readonly number[]; readonly broken: readonly string[] } | null
+}
+
+/**
+ * Plays every schedule of a scenario. A run cannot be copied, so each schedule begins at the start: it follows the choices
+ * of an earlier one up to some point, makes another choice there, and goes on in the usual way. Schedules with few such
+ * deviations come first, so that the first one that breaks a promise is a short story.
+ */
+export async function explore(scenario: Scenario, maxStates: number, onProgress = () => {}): Promise<Explored> {
+  const seen = new Map<number, Left>()
+  const cuts = { ended: 0, merged: 0, horizon: 0 }
+  const terms = termsOf(scenario)
+  const queue: Uint8Array[] = [new Uint8Array()]
+  for (let schedules = 1; schedules <= queue.length; schedules++) {
+    const known = queue[schedules - 1] ?? new Uint8Array()
+    // Its memory is needed no more.
+    queue[schedules - 1] = NOTHING
+    const path = [...known]
+    let depth = 0
+    const choose: Choose = (count, state, left) => {
+      const choice = known[depth++]
+      if (choice !== undefined) {
+        if (choice >= count) throw new Error(`${scenario.name}: a schedule does not go the same way twice`)
+        return choice
+      }
+      const key = state()
+      const before = seen.get(key)
+      if (before !== undefined && isWithin(left, before)) return null
+      seen.set(key, { ...left })
+      for (let other = 1; other < count; other++) queue.push(Uint8Array.of(...path, other))
+      path.push(0)
+      return 0
+    }
+    const { cut, broken } = await play(scenario, choose, false, terms)
+    cuts[cut] += 1
+    if (schedules % 1_000 === 0) onProgress()
+    const explored = { schedules, states: seen.size, cuts }
+    if (broken.length > 0) return { ...explored, exhausted: false, found: { choices: path, broken } }
+    if (seen.size >= maxStates) return { ...explored, exhausted: false, found: null }
+  }
+  return { schedules: queue.length, states: seen.size, cuts, exhausted: true, found: null }
+}
+
+const NOTHING = new Uint8Array()
+
+/** Whether a state with `left` disturbances to come has no schedule that the same state with `before` had not. */
+function isWithin(left: Left, before: Left): boolean {
+  return (Object.keys(left) as (keyof Left)[]).every((kind) => left[kind] <= before[kind])
+}

@@ -1,0 +1,264 @@
+import type { RunEvent } from '../../src/core/event.ts'
+import type { Trigger } from '../../src/core/types.ts'
+import type { Clock } from '../../src/run/clock.ts'
+import { execute, type LiveAttempt, type WorkEnd } from '../../src/run/execute.ts'
+import type { RunTerms } from '../../src/run/held.ts'
+import type { LeaseLoss } from '../../src/run/lease.ts'
+import { settle } from '../../src/run/settle.ts'
+import type { Store } from '../../src/store/store.ts'
+import { EMPTY, type Hash, mix } from './hash.ts'
+import type { HostPlan } from './scenario.ts'
+
+export const TASK = 'nightly'
+export const START_MS = Date.parse('2026-11-24T03:00:00Z')
+const DAY_MS = 86_400_000
+const SCHEDULE = { schedule: { expression: '0 3 * * *', zone: 'UTC' }, zoneData: '2026a' }
+export const slotOf = ({ day = 0 }: HostPlan) => START_MS + day * DAY_MS
+
+/** One run of the batch, as it is in truth: it lives on while its supervisor is paused or gone. */
+export interface Work {
+  readonly number: number
+  readonly startMs: number
+  endMs: number | null
+  succeeded: boolean
+  end(outcome: 'succeeded' | 'failed' | 'leaseLost' | 'interrupted'): void
+}
+
+/** The one answer of a process. */
+export interface Answer {
+  readonly status: string
+  readonly outcome: string | null
+  readonly attempt: number | null
+  readonly recorded: boolean | null
+  readonly noted: boolean
+  /** It said that nothing of it is left to land. */
+  readonly certain: boolean
+}
+
+interface Timer {
+  readonly atMs: number
+  readonly fire: () => void
+}
+
+/** One process, its clock and its work. All that it hears passes through `hear`: its state follows from that alone. */
+export interface Host {
+  readonly plan: HostPlan
+  readonly slot: number
+  life: 'idle' | 'alive' | 'ended' | 'crashed'
+  paused: boolean
+  /** True time at which it woke from a pause. */
+  wokeMs: number | null
+  stopped: boolean
+  /** The hash of all that it has heard. */
+  history: Hash
+  readonly works: Work[]
+  readonly events: RunEvent[]
+  answer: Answer | null
+  /** True time at which its latest write that the ledger applied was sent. */
+  leaseFromMs: number | null
+  hear(text: string): void
+  /** When its next timer is due; infinite where it waits for none. */
+  nextMs(): number
+  fireNext(): void
+  begin(): void
+  stop(): void
+  pause(): void
+  wake(): void
+  crash(): void
+}
+
+interface Surroundings {
+  readonly settings: RunTerms
+  store(host: string): Store
+  now(): number
+  onStart(host: Host, work: Work): void
+  onAnswer(host: Host, answer: Answer): void
+  onError(error: unknown): void
+}
+
+export function hostOf(plan: HostPlan, around: Surroundings): Host {
+  const { now, settings } = around
+  const slot = slotOf(plan)
+  const timers: Timer[] = []
+  const stop = new AbortController()
+  const store = around.store(plan.name)
+  /** The ends of work that the supervisor hears when it wakes. */
+  const unheard: (() => void)[] = []
+  let ids = 0
+
+  const clock: Clock = {
+    now: () => now() + (plan.offsetMs ?? 0),
+    monotonicMs: now,
+    wait(ms, signal) {
+      if (signal?.aborted) return Promise.resolve()
+      return new Promise((resolve) => {
+        const timer: Timer = { atMs: now() + Math.max(0, ms), fire: end }
+        function end() {
+          signal?.removeEventListener('abort', end)
+          const index = timers.indexOf(timer)
+          if (index !== -1) timers.splice(index, 1)
+          resolve()
+        }
+        signal?.addEventListener('abort', end, { once: true })
+        const later = timers.findIndex(({ atMs }) => atMs > timer.atMs)
+        timers.splice(later === -1 ? timers.length : later, 0, timer)
+      })
+    },
+  }
+
+  const host: Host = {
+    plan,
+    slot,
+    life: 'idle',
+    paused: false,
+    wokeMs: null,
+    stopped: false,
+    history: mix(EMPTY, plan.name),
+    works: [],
+    events: [],
+    answer: null,
+    leaseFromMs: null,
+    hear(text) {
+      host.history = mix(host.history, `${now()} ${text};`)
+    },
+    nextMs: () => timers[0]?.atMs ?? Number.POSITIVE_INFINITY,
+    fireNext() {
+      host.hear('timer')
+      timers[0]?.fire()
+    },
+    begin() {
+      host.life = 'alive'
+      host.hear('begin')
+      const doing = plan.does === 'resolve' ? resolve() : run()
+      doing.then((answer) => {
+        host.life = 'ended'
+        host.answer = answer
+        around.onAnswer(host, answer)
+      }, around.onError)
+    },
+    stop() {
+      host.stopped = true
+      host.hear('stop')
+      stop.abort({ atMs: now() })
+    },
+    pause() {
+      host.paused = true
+    },
+    wake() {
+      host.paused = false
+      host.wokeMs = now()
+      host.hear('wake')
+      for (const say of unheard.splice(0)) say()
+    },
+    crash() {
+      host.life = 'crashed'
+    },
+  }
+
+  /** The work ends when the scheduler says so, and in time after a lost lease or a stop. */
+  function work({ number, lost }: LiveAttempt): Promise<WorkEnd<string>> {
+    return new Promise((resolve) => {
+      const made: Work = {
+        number,
+        startMs: now(),
+        endMs: null,
+        succeeded: false,
+        end(outcome) {
+          if (made.endMs !== null) return
+          made.endMs = now()
+          made.succeeded = outcome === 'succeeded' && !lost.aborted
+          const told = lost.aborted ? 'leaseLost' : outcome
+          const say = () => {
+            host.hear(told)
+            resolve(told === 'succeeded' ? { outcome: told, value: 'done' } : { outcome: told })
+          }
+          if (host.paused) unheard.push(say)
+          else if (host.life === 'alive') say()
+        },
+      }
+      const endIn = (ms: number, outcome: 'leaseLost' | 'interrupted') =>
+        void clock.wait(ms).then(() => made.end(outcome))
+      lost.addEventListener('abort', () => endIn((lost.reason as LeaseLoss).killInMs, 'leaseLost'))
+      stop.signal.addEventListener('abort', () => endIn(settings.killAfterMs, 'interrupted'))
+      host.works.push(made)
+      around.onStart(host, made)
+    })
+  }
+
+  async function run(): Promise<Answer> {
+    const trigger: Trigger =
+      plan.does === 'force'
+        ? { kind: 'forced', by: 'operator', reason: plan.name }
+        : { kind: 'scheduled', eventTime: slot, source: 'event-time' }
+    const request = {
+      task: TASK,
+      window: { slot, end: slot + DAY_MS },
+      ...SCHEDULE,
+      runId: plan.name,
+      trigger,
+      place: { host: plan.name },
+      objection: null,
+      retentionMs: null,
+      ...(settings.overlap !== 'allow' && { phase: 'waiting' as const }),
+    }
+    const io = {
+      store,
+      clock,
+      newId: () => `${plan.name}${++ids}`,
+      random: () => 0.5,
+      stop: stop.signal,
+      // The registry is for audits, and its requests commute with all others.
+      seen: { has: () => true, add() {} },
+      findSurvivor: () => null,
+      tell: (event: RunEvent) => void host.events.push(event),
+    }
+    return execute(request, work, settings, io).then(
+      (result) => answerOf(result.status, result),
+      (error: { kind?: string }) => {
+        if (error.kind === undefined) throw error
+        return answerOf(error.kind, {})
+      },
+    )
+  }
+
+  async function resolve(): Promise<Answer> {
+    const resolution = {
+      task: TASK,
+      window: { slot, end: slot + DAY_MS },
+      ...SCHEDULE,
+      runId: plan.name,
+      state: plan.says ?? 'COMPLETED',
+      by: 'operator',
+      reason: plan.name,
+    }
+    const io = { store, clock, newId: () => `${plan.name}${++ids}`, random: () => 0.5 }
+    return settle(resolution, settings, io).then(
+      ({ kind }) => answerOf(kind, {}),
+      (error: { kind?: string }) => {
+        if (error.kind === undefined) throw error
+        return answerOf(error.kind, {})
+      },
+    )
+  }
+
+  function answerOf(status: string, facts: object): Answer {
+    const known = facts as { readonly outcome?: string; readonly attempt?: number | null; readonly recorded?: boolean }
+    const uncertain = host.events.some((event) => event.event === 'withdrawn' && !event.certain)
+    // A run that gave way to another slot, or to no retry, says nothing about its last write.
+    const silent = host.events.some(
+      (event) => event.event === 'waiting' || event.event === 'retry' || 'holder' in event,
+    )
+    const open = status === 'unrecorded' || status === 'unanswered' || known.recorded === false
+    const nothing = known.attempt === null
+    return {
+      status,
+      outcome: known.outcome ?? null,
+      attempt: known.attempt ?? null,
+      recorded: known.recorded ?? null,
+      noted: host.events.some((event) => 'noted' in event && event.noted),
+      certain: !uncertain && !silent && (nothing || !open),
+    }
+  }
+
+  return host
+}

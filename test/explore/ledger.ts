@@ -1,0 +1,84 @@
+import { LedgerError } from '../../src/core/errors.ts'
+import type { Row } from '../../src/core/types.ts'
+import type { PutResult, Store } from '../../src/store/store.ts'
+import { memoryStore } from '../support/memory-store.ts'
+import { TASK } from './host.ts'
+import type { Request } from './network.ts'
+
+/** The stored row of one slot. The rejections are read from the stored form. */
+export interface Stored {
+  readonly row: Row
+  readonly rejectionCount: number
+  readonly rejectedRuns: readonly string[]
+}
+
+export interface WatchedLedger {
+  readonly store: Store
+  readonly slots: ReadonlyMap<number, Stored>
+  /** Lets a request reach the store. Returns the answer, which may be an error. */
+  apply(request: Request): Promise<unknown>
+  /** Whether the request can change nothing any more, since versions only grow and a rejection counts once. */
+  isSpent(request: Request): boolean
+  /** All that the store holds. */
+  text(): string
+}
+
+/** A ledger in memory, watched from outside: `onWrite` hears of each row that was written. */
+export function watchedLedger(
+  onWrite: (request: Request, before: Row | undefined, row: Row) => void,
+  onError: (error: Error) => void,
+): WatchedLedger {
+  const store = memoryStore()
+  const slots = new Map<number, Stored>()
+  let turnVersion = 0
+  let text = ''
+  let isFresh = false
+
+  const rawOf = (slot: number) =>
+    store.readRaw({ task: TASK, slot: `${new Date(slot).toISOString().slice(0, 19)}Z` }) as {
+      readonly rejectionCount?: number
+      readonly rejections?: readonly { readonly runId: string }[]
+    }
+
+  function note(slot: number, row: Row): void {
+    const { rejectionCount = 0, rejections = [] } = rawOf(slot)
+    slots.set(slot, { row, rejectionCount, rejectedRuns: rejections.map(({ runId }) => runId) })
+  }
+
+  return {
+    store,
+    slots,
+    async apply(request) {
+      const { verb, slot, row } = request
+      const answer = await request.apply().catch((error: Error) => error)
+      if (answer instanceof Error) {
+        if (!(answer instanceof LedgerError)) onError(answer)
+        return answer
+      }
+      const before = slot === null ? undefined : slots.get(slot)?.row
+      if (verb === 'put' && row !== null && (answer as PutResult).kind === 'ok') {
+        note(row.slot, row)
+        onWrite(request, before, row)
+      } else if (verb === 'note' && slot !== null && before !== undefined) {
+        note(slot, before)
+      } else if (verb === 'writeEntry' && answer === 'ok') {
+        turnVersion += 1
+      } else {
+        return answer
+      }
+      isFresh = false
+      return answer
+    },
+    isSpent({ verb, slot, host, expects }) {
+      const stored = slot === null ? undefined : slots.get(slot)
+      if (verb === 'put') return (stored?.row.version ?? 0) > expects
+      if (verb === 'writeEntry') return turnVersion > expects
+      return verb === 'note' && stored?.rejectedRuns.includes(host) === true
+    },
+    text() {
+      if (!isFresh) text = [...slots.keys()].map((slot) => JSON.stringify(rawOf(slot))).join()
+      isFresh = true
+      return `${text}${turnVersion}`
+    },
+  }
+}

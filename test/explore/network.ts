@@ -1,0 +1,109 @@
+import { LedgerError } from '../../src/core/errors.ts'
+import type { Row } from '../../src/core/types.ts'
+import type { CallOptions, Store } from '../../src/store/store.ts'
+
+type Verb = 'put' | 'note' | 'get' | 'readEntry' | 'writeEntry'
+
+/**
+ * - `sent`: on its way to the ledger.
+ * - `stalled`: on its way for longer than a caller usually waits; the caller still waits.
+ * - `applied`: the ledger has applied it, and the answer has not arrived yet.
+ * - `late`: on its way, and its caller has given up; or the second copy of a request that the network delivers twice.
+ */
+type RequestState = 'sent' | 'stalled' | 'applied' | 'late'
+
+/** One request of one host. The scheduler decides when it reaches the ledger, and whether the answer reaches the host. */
+export interface Request {
+  readonly host: string
+  /** Counts the requests of the host from 1. */
+  readonly number: number
+  readonly verb: Verb
+  /** The row of a `put`; null for the other verbs. */
+  readonly row: Row | null
+  readonly slot: number | null
+  /** The stored version that a write expects; 0 where it expects none. */
+  readonly expects: number
+  /** True time at which the host sent it. */
+  readonly sentMs: number
+  state: RequestState
+  /** The ledger's answer, in the state `applied`. */
+  answer: unknown
+  apply(): Promise<unknown>
+  settle(answer: unknown): void
+  fail(error: LedgerError): void
+}
+
+export const isWrite = ({ verb }: Request) => verb === 'put' || verb === 'note' || verb === 'writeEntry'
+
+export function remove(pool: Request[], request: Request): void {
+  const index = pool.indexOf(request)
+  if (index !== -1) pool.splice(index, 1)
+}
+
+const NEVER: CallOptions = { signal: new AbortController().signal }
+
+/** The store as one host sees it: each call becomes a request in `pool`. The call fails when its signal aborts. */
+export function portOf(host: string, ledger: Store, pool: Request[], now: () => number): Store {
+  let count = 0
+
+  function send<T>(
+    verb: Verb,
+    { slot = null, row = null, expects = 0 }: Partial<Pick<Request, 'slot' | 'row' | 'expects'>>,
+    apply: () => Promise<T>,
+    { signal }: CallOptions,
+  ): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const lost = () => new LedgerError('unreachable', `${verb}: no answer`)
+      if (signal.aborted) return reject(lost())
+      count += 1
+      const end = () => signal.removeEventListener('abort', giveUp)
+      const request: Request = {
+        host,
+        number: count,
+        verb,
+        row,
+        slot,
+        expects,
+        sentMs: now(),
+        state: 'sent',
+        answer: undefined,
+        apply,
+        settle(answer) {
+          end()
+          resolve(answer as T)
+        },
+        fail(error) {
+          end()
+          reject(error)
+        },
+      }
+      function giveUp() {
+        const isOnItsWay = request.state === 'sent' || request.state === 'stalled'
+        if (isOnItsWay && isWrite(request)) request.state = 'late'
+        else remove(pool, request)
+        reject(lost())
+      }
+      signal.addEventListener('abort', giveUp, { once: true })
+      pool.push(request)
+    })
+  }
+
+  return {
+    name: ledger.name,
+    get: ({ slot, task }, options) => send('get', { slot }, () => ledger.get({ task, slot }, NEVER), options),
+    put(row, expected, options) {
+      const expects = expected === 'absent' ? 0 : expected.version
+      return send('put', { slot: row.slot, row, expects }, () => ledger.put(row, expected, NEVER), options)
+    },
+    note: (key, rejection, options) =>
+      send('note', { slot: key.slot }, () => ledger.note(key, rejection, NEVER), options),
+    readEntry: (key, options) => send('readEntry', {}, () => ledger.readEntry(key, NEVER), options),
+    writeEntry(key, entry, expected, options) {
+      const expects = expected === 'absent' ? 0 : expected
+      return send('writeEntry', { expects }, () => ledger.writeEntry(key, entry, expected, NEVER), options)
+    },
+    list: () => Promise.reject(new Error('a run lists nothing')),
+    listEntries: () => Promise.reject(new Error('a run lists nothing')),
+    close() {},
+  }
+}

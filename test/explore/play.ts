@@ -1,0 +1,84 @@
+import type { RunTerms } from '../../src/run/held.ts'
+import { readTerms } from '../../src/run/terms.ts'
+import type { Action, Left } from './actions.ts'
+import { START_MS } from './host.ts'
+import { type Scenario, SHORT } from './scenario.ts'
+import { describe, listener } from './trail.ts'
+import { worldOf } from './world.ts'
+
+/** A run of the code takes some dozens of steps. One that takes this many never ends. */
+const MAX_STEPS = 1_500
+/** Past the horizon, work goes on for longer than a supervisor that woke has to stop it. */
+const WORK_GOES_ON_MS = 20_000
+
+/**
+ * - `ended`: every process ended, and no request is left.
+ * - `merged`: the schedule met a state that was explored before.
+ * - `horizon`: time passed the horizon; the schedule went on to its end in one way.
+ */
+export type Cut = 'ended' | 'merged' | 'horizon'
+
+interface Played {
+  readonly cut: Cut
+  readonly broken: readonly string[]
+  /** What happened, one line each, where the caller asked for it. */
+  readonly trail: readonly string[]
+}
+
+/** Returns which of `count` steps to take, or null to give the schedule up. `state` is a number for the state. */
+export type Choose = (count: number, state: () => number, left: Left) => number | null
+
+/** Plays one schedule of the real code. All that happens follows from the scenario and the choices. */
+export async function play(
+  scenario: Scenario,
+  choose: Choose,
+  traced = false,
+  terms: RunTerms = termsOf(scenario),
+): Promise<Played> {
+  const broken: string[] = []
+  const trail: string[] = []
+  const hear = listener()
+  const world = worldOf(scenario, terms, (promise, text) => broken.push(`${promise}: ${text}`))
+  const lateMs = START_MS + scenario.horizonMs + WORK_GOES_ON_MS
+  let cut: Cut = 'ended'
+  for (let step = 1; broken.length === 0; step++) {
+    const actions = world.actions()
+    let chosen: number | null = null
+    if (actions.length > 0) {
+      chosen =
+        cut === 'horizon'
+          ? usual(actions, world.nowMs() < lateMs)
+          : choose(actions.length, () => world.hash(actions), world.left)
+      if (chosen === null && cut === 'ended') cut = 'merged'
+    }
+    const action = chosen === null ? undefined : actions[chosen]
+    if (action === undefined) break
+    if (action.kind === 'tick' && action.toMs > START_MS + scenario.horizonMs) cut = 'horizon'
+    if (traced) trail.push(`${String(step).padStart(3)} ${describe(action, world.nowMs())}`)
+    await world.take(action)
+    if (traced) trail.push(...world.hosts.flatMap(hear))
+    world.check()
+    if (step > MAX_STEPS) broken.push(`every process ends: not after ${MAX_STEPS} steps`)
+  }
+  for (const { life, plan } of world.hosts) {
+    if (cut === 'merged' || broken.length > 0 || life !== 'alive') continue
+    broken.push(`every process ends: ${plan.name} waits for something that never comes`)
+  }
+  return { cut, broken, trail }
+}
+
+export function termsOf({ settings }: Scenario): RunTerms {
+  return readTerms({ ...SHORT, ...settings })
+}
+
+/** How a schedule goes on past the horizon: without another disturbance, and requests that are late land last. */
+function usual(actions: readonly Action[], worksGoOn: boolean): number | null {
+  const later = worksGoOn ? ['tick', 'end'] : ['end', 'tick']
+  for (const kind of ['wake', 'recovery', 'overdue', 'answer', 'deliver', ...later, 'land']) {
+    const index = actions.findIndex(
+      (action) => action.kind === kind && !('outcome' in action && action.outcome === 'failed'),
+    )
+    if (index !== -1) return index
+  }
+  return null
+}

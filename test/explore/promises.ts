@@ -1,0 +1,206 @@
+import type { Attempt, Row } from '../../src/core/types.ts'
+import type { RunTerms } from '../../src/run/held.ts'
+import type { Answer, Host, Work } from './host.ts'
+import type { Stored } from './ledger.ts'
+
+// The promises, as an observer outside can check them: true time, when work starts and ends, what the ledger holds, and
+// what each process answered. This file shares no code with the rules. Each check depends on the present state alone, so
+// that a schedule may be given up where it meets a state that was explored before.
+
+/** A supervisor that wakes asks the ledger for at most this long before it stops its work. */
+const RENEWAL_AFTER_PAUSE_MS = 5_000
+
+export interface Observed {
+  readonly hosts: readonly Host[]
+  readonly slots: ReadonlyMap<number, Stored>
+  readonly terms: RunTerms
+  nowMs(): number
+}
+
+export type Say = (promise: string, text: string) => void
+
+const isOpen = ({ outcome }: Attempt) => outcome === undefined
+const hasSuccess = (row: Row) => row.attempts.some(({ outcome }) => outcome === 'succeeded')
+
+export function checkStart(host: Host, work: Work, { hosts, slots, terms, nowMs }: Observed, say: Say): void {
+  const name = host.plan.name
+  const row = slots.get(host.slot)?.row
+  const entry = row?.attempts.find(({ number, runId }) => number === work.number && runId === name)
+  if (entry === undefined || !isOpen(entry) || entry.phase !== undefined) {
+    say('every start is on record', `${name} started attempt ${work.number}, and the row says ${JSON.stringify(entry)}`)
+  }
+  if (host.stopped) say('a stop before the start', `${name} started after its stop`)
+  if (row !== undefined && host.plan.does === 'run') {
+    const resolved = row.settlements.find(({ state }) => state !== 'FAILED')
+    if (hasSuccess(row) || resolved !== undefined) say('nothing after completion', `${name} started after that`)
+  }
+  const earlier = hosts
+    .filter(({ slot }) => slot === host.slot)
+    .flatMap(({ works, plan }) => works.filter((other) => other !== work).map(({ number }) => ({ number, plan })))
+  const highest = Math.max(0, ...earlier.map(({ number }) => number))
+  if (work.number <= highest) say('attempt numbers grow', `${name} started ${work.number} after ${highest}`)
+  const scheduled = earlier.filter(({ plan }) => plan.does === 'run').length
+  if (host.plan.does === 'run' && scheduled >= terms.maxAttempts) {
+    say('attempts are limited', `${name} started attempt ${scheduled + 1} of ${terms.maxAttempts}`)
+  }
+  for (const other of hosts) {
+    if (other === host || !isBeside(host, other, terms)) continue
+    const running = other.works.find(({ endMs }) => endMs === null)
+    if (running === undefined || isAbsent(other, terms, nowMs()) || ridesOut(other, host, work, terms)) continue
+    say('one at a time', `${name} started while ${other.plan.name} ran`)
+  }
+}
+
+/** Checks every state between two steps. */
+export function checkState({ hosts, slots, terms, nowMs }: Observed, say: Say): void {
+  const running = hosts.flatMap((host) => host.works.flatMap((work) => (work.endMs === null ? [{ host, work }] : [])))
+  for (const first of running) {
+    const { host } = first
+    const trustedMs = terms.leaseMs - terms.skewMs
+    const isHealthy = host.life === 'alive' && !host.paused && host.wokeMs === null
+    if (isHealthy && terms.onLeaseLost === 'stop' && nowMs() > (host.leaseFromMs ?? 0) + trustedMs) {
+      say(
+        'stopped in time',
+        `${host.plan.name} runs ${nowMs() - (host.leaseFromMs ?? 0)} ms after its last sign of life`,
+      )
+    }
+    for (const second of running) {
+      if (first === second || first.work.startMs > second.work.startMs) continue
+      if (!isBeside(first.host, second.host, terms)) continue
+      if (isAbsent(first.host, terms, nowMs()) || isAbsent(second.host, terms, nowMs())) continue
+      if (ridesOut(first.host, second.host, second.work, terms)) continue
+      say('one at a time', `${first.host.plan.name} and ${second.host.plan.name} run at the same time`)
+    }
+  }
+  for (const { rejectionCount, rejectedRuns } of slots.values()) {
+    const runs = new Set(rejectedRuns).size
+    if (rejectionCount !== runs) say('counted once', `${rejectionCount} rejections of ${runs} runs`)
+  }
+}
+
+/** One write that the ledger applied, sent by `host`. */
+export function checkWrite(
+  host: Host,
+  { before, row, sentMs }: { readonly before: Row | undefined; readonly row: Row; readonly sentMs: number },
+  observed: Observed,
+  say: Say,
+): void {
+  const { hosts, terms } = observed
+  const name = host.plan.name
+  if (host.answer?.certain)
+    say('nothing lands later', `a write of ${name} landed after it answered ${host.answer.status}`)
+  if (row.version !== (before?.version ?? 0) + 1)
+    say('every write is fenced', `version ${before?.version}, then ${row.version}`)
+  if (row.attempts.some(({ number }, at) => number <= (row.attempts[at - 1]?.number ?? 0))) {
+    say('attempt numbers grow', `the row has ${row.attempts.map(({ number }) => number)}`)
+  }
+  const ends = (number: number, runId: string) =>
+    hosts.find(({ plan }) => plan.name === runId)?.works.find((work) => work.number === number)
+  for (const { number, runId, outcome } of row.attempts) {
+    if (outcome === 'succeeded' && !ends(number, runId)?.succeeded) {
+      say('no success is invented', `attempt ${number} of ${runId} is on record as succeeded`)
+    }
+    if (outcome === 'notStarted' && ends(number, runId) !== undefined) {
+      say('every start is on record', `attempt ${number} of ${runId} is on record as not started`)
+    }
+  }
+  const said = row.settlements.some(({ state }) => state === 'COMPLETED')
+  if (row.state === 'COMPLETED' && !hasSuccess(row) && !said) say('no success is invented', 'the row says COMPLETED')
+  for (const other of hosts.filter(({ slot }) => slot === host.slot)) {
+    for (const { number } of other.works) {
+      const kept = row.attempts.some((attempt) => attempt.number === number && attempt.runId === other.plan.name)
+      if (!kept) say('nothing is lost', `attempt ${number} of ${other.plan.name} is gone`)
+    }
+  }
+  if (before === undefined) return
+  for (const attempt of before.attempts) {
+    const after = row.attempts.find(({ number, runId }) => number === attempt.number && runId === attempt.runId)
+    const isFinal = attempt.outcome !== undefined && attempt.outcome !== 'abandoned' && attempt.outcome !== 'notStarted'
+    if (isFinal && after?.outcome !== attempt.outcome) {
+      say('nothing is lost', `attempt ${attempt.number} was ${attempt.outcome}, and is ${after?.outcome}`)
+    }
+  }
+  if (row.settlements.length < before.settlements.length) say('nothing is lost', 'a resolution is gone')
+  if (before.state === 'PENDING' && before.owner !== name) checkTakeover(host, before, row, sentMs, terms, say)
+}
+
+/** A write of one run on top of the open attempt of another. */
+function checkTakeover({ plan }: Host, before: Row, row: Row, sentMs: number, terms: RunTerms, say: Say): void {
+  const claims = row.attempts.some((attempt) => attempt.runId === plan.name && isOpen(attempt))
+  const resolves = row.settlements.length > before.settlements.length
+  const isKept = row.state === 'PENDING' && row.owner === before.owner && row.attempts.filter(isOpen).length === 1
+  if (isKept && !claims && !resolves) return
+  const decidedMs = claims ? row.attempts.at(-1)?.startedAt : resolves ? row.settlements.at(-1)?.at : undefined
+  if ((decidedMs ?? sentMs + (plan.offsetMs ?? 0)) <= (before.leaseUntil ?? 0) + terms.skewMs) {
+    say('a lease is trusted with the skew', `${plan.name} took over from ${before.owner} too early`)
+  }
+  if (!claims && !resolves) {
+    say('undisturbed', `the withdrawal of ${plan.name} ends the attempt of ${before.owner}`)
+  }
+}
+
+/** Compares the answer of a process with the ledger at that moment, and with its work. */
+export function checkAnswer(host: Host, answer: Answer, { slots }: Observed, say: Say): void {
+  const name = host.plan.name
+  const row = slots.get(host.slot)?.row
+  const rejectedRuns = slots.get(host.slot)?.rejectedRuns
+  const { status, outcome, attempt, recorded, noted } = answer
+  const says = (text: string) => say('the answer is true', `${name} answered ${status}, and ${text}`)
+  const own = row?.attempts.filter(({ runId }) => runId === name) ?? []
+  const last = host.works.at(-1)
+  if (status === 'completed') {
+    if (!last?.succeeded) says('its work did not succeed')
+    const successes = own.filter((one) => one.outcome === 'succeeded')
+    if (successes.length !== 1 || successes[0]?.number !== attempt) says(`the row has ${successes.length} successes`)
+  }
+  if (status === 'failed' && recorded && attempt !== null) {
+    if (!own.some((one) => one.number === attempt && one.outcome === outcome)) says(`its ${outcome} is not in the row`)
+  }
+  const rejected = status === 'duplicate' || status === 'refused'
+  const nothing = rejected || status === 'skipped' || status === 'unreachable' || status === 'denied'
+  if (nothing && host.works.length > 0) says('its work ran')
+  if (noted && rejectedRuns?.filter((runId) => runId === name).length !== 1) says('is not noted once')
+  if (answer.certain && status !== 'completed' && own.some(isOpen)) says('its claim is in the row')
+  if (status === 'skipped' && recorded && !row?.settlements.some(({ state }) => state === 'SKIPPED')) {
+    says('nothing on record says so')
+  }
+  if (status === 'settled' && row?.settlements.filter(({ reason }) => reason === name).length !== 1) {
+    says('its resolution is not in the row once')
+  }
+}
+
+/** Checks the state when no process is left. Late requests may still be on their way. */
+export function checkEnd({ hosts, slots }: Observed, say: Say): void {
+  const triggers = hosts.filter(({ life, plan }) => life !== 'idle' && plan.does !== 'resolve')
+  const resolved = hosts.some(({ life, plan }) => life !== 'idle' && plan.does === 'resolve')
+  const isRejected = ({ answer }: Host) => answer?.status === 'duplicate' || answer?.status === 'refused'
+  if (triggers.length > 0 && !resolved && triggers.every(isRejected))
+    say('the run happens', 'every trigger was rejected')
+  for (const { answer, plan, slot } of hosts) {
+    const { row, rejectedRuns } = slots.get(slot) ?? {}
+    if (answer?.noted && rejectedRuns?.filter((runId) => runId === plan.name).length !== 1) {
+      say('nothing is lost', `the rejection of ${plan.name} is not in the row once`)
+    }
+    if (answer?.status === 'settled' && !row?.settlements.some(({ reason }) => reason === plan.name)) {
+      say('nothing is lost', `the resolution of ${plan.name} is gone`)
+    }
+  }
+}
+
+function isBeside(first: Host, second: Host, { overlap }: RunTerms): boolean {
+  return first.slot === second.slot || overlap !== 'allow'
+}
+
+/** Nothing is promised while a supervisor is gone or paused, nor until one that woke has had time to stop its work. */
+function isAbsent({ life, paused, wokeMs }: Host, { killAfterMs }: RunTerms, nowMs: number): boolean {
+  return life === 'crashed' || paused || (wokeMs !== null && nowMs <= wokeMs + RENEWAL_AFTER_PAUSE_MS + killAfterMs)
+}
+
+/**
+ * With one attempt, the work of a scheduled trigger goes on through an outage of the ledger. An operator may then force the
+ * slot. Forced work stops with its lease.
+ */
+function ridesOut(first: Host, second: Host, { startMs }: Work, { onLeaseLost, leaseMs }: RunTerms): boolean {
+  const mayRideOut = onLeaseLost === 'continue' && first.plan.does !== 'force'
+  return mayRideOut && second.plan.does === 'force' && startMs > (first.leaseFromMs ?? 0) + leaseMs
+}

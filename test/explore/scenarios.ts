@@ -1,0 +1,96 @@
+import type { Budget, HostPlan, Scenario } from './scenario.ts'
+
+const A: HostPlan = { name: 'A', does: 'run' }
+const B: HostPlan = { name: 'B', does: 'run' }
+const F: HostPlan = { name: 'F', does: 'force' }
+const G: HostPlan = { name: 'G', does: 'force' }
+const R: HostPlan = { name: 'R', does: 'resolve', says: 'COMPLETED' }
+const NEXT: HostPlan = { name: 'B', does: 'run', day: 1 }
+/** Two clocks that differ by the whole skew. */
+const SLOW: HostPlan = { name: 'A', does: 'run', offsetMs: -2_500 }
+const FAST: HostPlan = { name: 'B', does: 'run', offsetMs: 2_500 }
+
+const ONE_FAULT: Budget = { all: 1, network: 1 }
+const ONE_OF_ANY: Budget = { all: 1, network: 1, crash: 1, pause: 1, stop: 1, outage: 1 }
+
+/** Two heartbeats, and a claim with its withdrawal. */
+const CLAIM_MS = 22_000
+/** The lease, the skew and one second: long enough for a takeover of a claim that was made at the start. */
+const TAKEOVER_MS = 46_000
+
+/** Every schedule of each is played: `npm run test:explore`. */
+export const SCENARIOS: readonly Scenario[] = [
+  { name: 'two triggers, two faults', hosts: [A, B], budget: { all: 2, network: 2 }, horizonMs: CLAIM_MS },
+  { name: 'two triggers', hosts: [A, B], budget: ONE_OF_ANY, horizonMs: TAKEOVER_MS },
+  {
+    name: 'two triggers, two attempts',
+    hosts: [A, B],
+    settings: { maxAttempts: 2 },
+    failures: 1,
+    budget: { all: 1, network: 1, pause: 1, outage: 1 },
+    horizonMs: TAKEOVER_MS,
+  },
+  { name: 'trigger and force', hosts: [A, F], failures: 1, budget: ONE_OF_ANY, horizonMs: TAKEOVER_MS },
+  {
+    name: 'trigger, force, trigger',
+    hosts: [A, F, B],
+    settings: { maxAttempts: 2 },
+    failures: 1,
+    budget: { all: 0 },
+    horizonMs: 5_000,
+  },
+  {
+    name: 'force in an outage',
+    hosts: [A, F],
+    budget: { all: 2, network: 1, outage: 1 },
+    endless: true,
+    horizonMs: TAKEOVER_MS,
+  },
+  { name: 'two forces', hosts: [F, G], budget: ONE_OF_ANY, horizonMs: TAKEOVER_MS },
+  { name: 'trigger and resolution', hosts: [A, R], failures: 1, budget: ONE_OF_ANY, horizonMs: TAKEOVER_MS },
+  {
+    name: 'two slots, skip',
+    hosts: [A, NEXT],
+    settings: { overlap: 'skip' },
+    budget: ONE_FAULT,
+    horizonMs: CLAIM_MS,
+  },
+  {
+    name: 'two slots, wait',
+    hosts: [A, NEXT],
+    settings: { overlap: 'wait', overlapTimeoutMs: 8_000 },
+    budget: ONE_FAULT,
+    horizonMs: 11_000,
+  },
+  {
+    name: 'two slots, a pause',
+    hosts: [A, NEXT],
+    settings: { overlap: 'skip' },
+    budget: { all: 1, pause: 1 },
+    endless: true,
+    horizonMs: TAKEOVER_MS,
+  },
+  {
+    name: 'retries',
+    hosts: [A, B],
+    settings: { maxAttempts: 2, retryDelayMs: 3_000 },
+    failures: 2,
+    budget: { all: 1, network: 1, stop: 1 },
+    horizonMs: CLAIM_MS,
+  },
+  {
+    name: 'skewed clocks',
+    hosts: [SLOW, FAST],
+    settings: { maxAttempts: 2 },
+    budget: { all: 1, crash: 1, pause: 1, outage: 1 },
+    horizonMs: TAKEOVER_MS,
+  },
+  {
+    name: 'skewed clocks, a slow answer',
+    hosts: [SLOW, FAST],
+    settings: { maxAttempts: 2 },
+    budget: { all: 2, network: 1, outage: 1 },
+    endless: true,
+    horizonMs: TAKEOVER_MS,
+  },
+]

@@ -1,0 +1,216 @@
+import { LedgerError } from '../../src/core/errors.ts'
+import type { RunTerms } from '../../src/run/held.ts'
+import { type Action, actionsIn, fullBudget, type Left } from './actions.ts'
+import { EMPTY, mix, toNumber } from './hash.ts'
+import { type Host, hostOf, START_MS } from './host.ts'
+import { watchedLedger } from './ledger.ts'
+import { isWrite, portOf, type Request, remove } from './network.ts'
+import { checkAnswer, checkEnd, checkStart, checkState, checkWrite, type Observed, type Say } from './promises.ts'
+import type { Scenario } from './scenario.ts'
+
+/** Hosts that run the real code around one ledger. Nothing moves between two steps, and nothing else is random. */
+export interface World {
+  readonly hosts: readonly Host[]
+  /** What is left of the budget of disturbances. */
+  readonly left: Left
+  nowMs(): number
+  /** The steps that can be taken now, the usual ones first. */
+  actions(): Action[]
+  take(action: Action): Promise<void>
+  /** Checks what must hold between two steps. */
+  check(): void
+  /** One number for the state that `actions` are possible in. What is left of the budget is not part of it. */
+  hash(actions: readonly Action[]): number
+}
+
+export function worldOf(scenario: Scenario, terms: RunTerms, say: Say): World {
+  const pool: Request[] = []
+  const hosts: Host[] = []
+  const left = fullBudget(scenario.budget)
+  let failuresLeft = scenario.failures ?? 0
+  let nowMs = START_MS
+  let isDown = false
+  // The hosts that may be disturbed now, see `State`.
+  let first = 0
+  let last = Number.POSITIVE_INFINITY
+
+  const hostNamed = (name: string) => hosts.find(({ plan }) => plan.name === name) as Host
+  const ledger = watchedLedger(
+    (request, before, row) => {
+      const host = hostNamed(request.host)
+      checkWrite(host, { before, row, sentMs: request.sentMs }, observed, say)
+      host.leaseFromMs = request.sentMs
+    },
+    (error) => say('an error', error.message),
+  )
+  const observed: Observed = { hosts, slots: ledger.slots, terms, nowMs: () => nowMs }
+  for (const plan of scenario.hosts) {
+    const host = hostOf(plan, {
+      settings: terms,
+      store: (name) => portOf(name, ledger.store, pool, () => nowMs),
+      now: () => nowMs,
+      onStart: (host, work) => checkStart(host, work, observed, say),
+      onAnswer: (host, answer) => checkAnswer(host, answer, observed, say),
+      onError: (error) => say('an error', String((error as Error).stack ?? error)),
+    })
+    hosts.push(host)
+  }
+
+  /** Only this host may be disturbed from now on, since it has just heard something. */
+  function onlyDisturb(host: Host | null): void {
+    first = last = host === null ? -1 : hosts.indexOf(host)
+  }
+
+  function spend(kind: keyof Left): void {
+    left[kind] -= 1
+    left.all -= 1
+  }
+
+  /** The host hears the answer, unless it is paused: then the answer waits for it. */
+  function answer(request: Request, content: unknown): void {
+    const host = hostNamed(request.host)
+    if (host.paused) {
+      request.state = 'applied'
+      request.answer = content
+      onlyDisturb(null)
+      return
+    }
+    remove(pool, request)
+    host.hear(`${request.number} ${content instanceof Error ? content.message : JSON.stringify(content)}`)
+    onlyDisturb(host)
+    if (content instanceof LedgerError) request.fail(content)
+    else request.settle(content)
+  }
+
+  async function transmit(kind: Extract<Action, { request: Request }>['kind'], request: Request): Promise<void> {
+    switch (kind) {
+      case 'answer':
+        return answer(request, await ledger.apply(request))
+      case 'twice':
+        spend('network')
+        pool.push({ ...request, state: 'late' })
+        return answer(request, await ledger.apply(request))
+      case 'cut':
+        spend('network')
+        if (isWrite(request)) pool.push({ ...request, state: 'late' })
+        return answer(request, new LedgerError('unreachable', `${request.verb}: no answer`))
+      case 'deny':
+        spend('network')
+        return answer(request, new LedgerError('denied', `${request.verb}: the token has expired`))
+      case 'stall':
+        spend('network')
+        request.state = 'stalled'
+        return onlyDisturb(null)
+      case 'land':
+        request.answer = await ledger.apply(request)
+        if (request.state === 'late') remove(pool, request)
+        else request.state = 'applied'
+        return onlyDisturb(null)
+      case 'deliver':
+        return answer(request, request.answer)
+    }
+  }
+
+  function disturb(host: Host, kind: 'begin' | 'pause' | 'wake' | 'stop' | 'crash'): void {
+    // Hosts that are disturbed at the same instant are disturbed in the order of their index.
+    if (first !== last) first = hosts.indexOf(host)
+    if (kind === 'pause' || kind === 'stop' || kind === 'crash') spend(kind)
+    host[kind]()
+    if (kind !== 'crash') return
+    for (const request of pool.filter((one) => one.host === host.plan.name)) {
+      if (request.state !== 'applied' && isWrite(request)) request.state = 'late'
+      else remove(pool, request)
+    }
+  }
+
+  async function pass(toMs: number): Promise<void> {
+    nowMs = toMs
+    first = 0
+    last = Number.POSITIVE_INFINITY
+    for (const host of hosts) {
+      while (host.life === 'alive' && !host.paused && host.nextMs() <= nowMs) {
+        host.fireNext()
+        await settled()
+      }
+    }
+  }
+
+  async function act(action: Action): Promise<void> {
+    switch (action.kind) {
+      case 'overdue':
+        onlyDisturb(action.host)
+        return action.host.fireNext()
+      case 'end':
+        if (first !== last) first = hosts.indexOf(action.host)
+        if (action.outcome === 'failed') failuresLeft -= 1
+        return action.host.works.find(({ endMs }) => endMs === null)?.end(action.outcome)
+      case 'tick':
+        return pass(action.toMs)
+      case 'outage':
+        spend('outage')
+        isDown = true
+        return
+      case 'recovery':
+        isDown = false
+        return
+      default:
+        return 'request' in action ? transmit(action.kind, action.request) : disturb(action.host, action.kind)
+    }
+  }
+
+  /** The next timer, or a moment at which a host that does not move may matter again: when a lease runs out on its clock. */
+  function nextMs(): number {
+    let next = Number.POSITIVE_INFINITY
+    const consider = (ms: number) => {
+      if (ms > nowMs && ms < next) next = ms
+    }
+    for (const { plan, life, paused, nextMs } of hosts) {
+      if (life === 'alive') consider(nextMs())
+      if (life !== 'idle' && !paused) continue
+      for (const { row } of ledger.slots.values()) {
+        if (row.leaseUntil === null) continue
+        consider(row.leaseUntil - (plan.offsetMs ?? 0) + 1)
+        consider(row.leaseUntil - (plan.offsetMs ?? 0) + terms.skewMs + 1)
+      }
+    }
+    return next
+  }
+
+  return {
+    hosts,
+    left,
+    nowMs: () => nowMs,
+    actions() {
+      const mayEnd = scenario.endless !== true || nowMs > START_MS + scenario.horizonMs
+      return actionsIn({ hosts, pool, left, failuresLeft, isDown, mayEnd, nowMs, first, last, nextMs: nextMs() })
+    },
+    async take(action) {
+      await act(action)
+      await settled()
+      // While the ledger is down, requests get lost, and their callers wait until their own deadlines.
+      if (isDown) for (const request of pool.filter(({ state }) => state === 'sent')) remove(pool, request)
+      // A late request that can change nothing any more lands now: later it would change nothing either.
+      for (const request of pool.filter((one) => one.state === 'late' && ledger.isSpent(one))) {
+        remove(pool, request)
+        await ledger.apply(request)
+      }
+    },
+    check() {
+      checkState(observed, say)
+      if (hosts.every(({ life }) => life !== 'alive')) checkEnd(observed, say)
+    },
+    hash(actions) {
+      const isQuiet = !actions.some(({ kind }) => DISTURBING.has(kind))
+      let hash = mix(EMPTY, `${ledger.text()} ${nowMs} ${isDown} ${failuresLeft} ${isQuiet ? '' : `${first} ${last}`}`)
+      for (const { history, life, paused, wokeMs, works, leaseFromMs } of hosts) {
+        hash = mix(hash, `${history} ${life} ${paused} ${wokeMs} ${leaseFromMs} ${works.map(({ endMs }) => endMs)}`)
+      }
+      return toNumber(mix(hash, `${pool.map(({ host, number, state }) => `${host}${number}${state}`).sort()}`))
+    },
+  }
+}
+
+const DISTURBING: ReadonlySet<string> = new Set(['begin', 'end', 'wake', 'stop', 'crash', 'pause'])
+
+/** Resolves when every promise that could settle has settled: `nextTick` runs only when no microtask is left. */
+const settled = () => new Promise<void>((resolve) => process.nextTick(resolve))
