@@ -1,4 +1,4 @@
-import { SHARE_ENV, Worker } from 'node:worker_threads'
+import { Worker } from 'node:worker_threads'
 import { realTimeSignalName } from '../core/signal.ts'
 import { readDeath } from './proc.ts'
 
@@ -103,7 +103,8 @@ function openParentThread(): ParentThread {
   const worker = new Worker(SOURCE, {
     eval: true,
     workerData: gate,
-    env: SHARE_ENV,
+    // Empty: the thread would load what NODE_OPTIONS requires. The command gets its own environment with the message.
+    env: {},
     execArgv: [],
     // With a stdout and stderr of its own: otherwise Node would open those of the process (docs/decisions/0004).
     stdout: true,

@@ -105,8 +105,16 @@ async function start({ stderr, uid = 0, mount }: Kind, command: readonly string[
 
 /** The processes that write the log of this cronledger. */
 function relaysOf(pid: number): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
-  return children.map(Number).filter((child) => !readFileSync(`/proc/${child}/cmdline`, 'utf8').includes(BATCH))
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean)
+  // A child may end between the two looks.
+  const commandOf = (child: string) => {
+    try {
+      return readFileSync(`/proc/${child}/cmdline`, 'utf8')
+    } catch {
+      return BATCH
+    }
+  }
+  return children.filter((child) => !commandOf(child).includes(BATCH)).map(Number)
 }
 
 const RUN = ['run', '--event-time', '2026-11-23T00:00:05Z']

@@ -100,8 +100,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'the work starts before the claim is confirmed',
     scenario: 'two triggers, two faults',
     file: 'src/run/claim.ts',
-    from: "if (written.kind === 'unanswered')\n        return { kind: 'unanswered', cause: written.cause, sent: { base, row: written.row } }",
-    to: "if (written.kind === 'unanswered') return { kind: 'claimed', row: written.row, preparedAtMs: io.clock.monotonicMs() }",
+    from: "return { kind: 'unanswered', cause, sent: changedNothing ? null : { base, row } }",
+    to: "return changedNothing ? { kind: 'unanswered', cause, sent: null } : { kind: 'claimed', row, preparedAtMs: io.clock.monotonicMs() }",
   },
   {
     name: 'a lease that another run took over does not stop the work',
