@@ -21,7 +21,7 @@ const CLI = join(ROOT, 'dist/cli')
 const OUT = join(ROOT, 'dist-bin')
 const BINARY = join(OUT, 'cronledger')
 
-/** What src/cli/load.ts, src/store/schema.ts and src/serve/assets.ts read, by the names that they ask for. */
+/** What src/cli/load.ts, src/store/schema.ts and src/web/server/assets.ts read, by the names that they ask for. */
 const assets = Object.fromEntries([
   ...readdirSync(CLI)
     .filter((name) => /\.(js|cache)$/.test(name) && name !== 'main.js')

@@ -1,4 +1,4 @@
-// Makes dist/page: what `serve` and `report` give to a browser (src/browser), a script and a style.
+// Makes dist/page: what `serve` and `report` give to a browser (src/web/browser), a script and a style.
 //
 // And dist/cli: the command line, and V8's compiled form of it.
 //
@@ -122,9 +122,9 @@ function packsOf(outputs) {
     return new Set([...closure(entry)].map((path) => basename(path)))
   }
   const app = loadedBy('src/cli/app.ts')
-  const run = loadedBy('src/cli/run.ts')
-  const dynamodb = loadedBy('src/store/dynamodb.ts')
-  const explain = loadedBy('src/cli/explain.ts')
+  const run = loadedBy('src/cli/commands/run.ts')
+  const dynamodb = loadedBy('src/store/dynamodb/dynamodb-store.ts')
+  const explain = loadedBy('src/cli/commands/explain.ts')
   return (name) => {
     if (name === 'luxon.js') return 'luxon'
     if (app.has(name) || (explain.has(name) && (run.has(name) || dynamodb.has(name)))) return 'app'
@@ -156,7 +156,7 @@ async function bundlePage() {
     minify: true,
     target: 'es2022',
     charset: 'utf8',
-    entryPoints: ['src/browser/page.ts', 'src/browser/page.css'],
+    entryPoints: ['src/web/browser/page.ts', 'src/web/browser/page.css'],
     outdir: join(ROOT, 'dist/page'),
     logLevel: 'warning',
     metafile: true,

@@ -1,13 +1,13 @@
+import type { KnownTask } from './audit/tasks.ts'
 import type { RunContext, RunEvent } from './core/event.ts'
-import type { Forceable } from './core/forceable.ts'
-import type { MissedSlot, TaskFinding } from './core/missed.ts'
+import type { MissedSlot, TaskFinding } from './core/row/expected-slots.ts'
+import type { Forceable } from './core/row/rerunnable.ts'
+import type { ScheduleOptions } from './core/schedule/schedule-options.ts'
 import type { StoredRow } from './core/types.ts'
 import type { CommandOptions } from './run/command.ts'
 import type { RunResult } from './run/execute.ts'
-import type { Settling } from './run/settle.ts'
-import type { KnownTask } from './run/tasks.ts'
-import type { RunSettings } from './run/terms.ts'
-import type { ScheduleOptions } from './slots.ts'
+import type { Settling } from './run/resolve.ts'
+import type { RunSettings } from './run/settings.ts'
 
 // What the library takes and gives. An option that is undefined, as a variable of the environment may be, is left out.
 

@@ -16,13 +16,13 @@ export type {
   SlotsOptions,
   TasksOptions,
 } from './api.ts'
+export type { KnownTask } from './audit/tasks.ts'
 export { LedgerError } from './core/errors.ts'
 export type { RunContext, RunEvent } from './core/event.ts'
-export type { Forceable } from './core/forceable.ts'
-export type { MissedSlot, TaskFinding } from './core/missed.ts'
+export type { MissedSlot, TaskFinding } from './core/row/expected-slots.ts'
+export type { Forceable } from './core/row/rerunnable.ts'
+export { type ScheduleOptions, slotOf } from './core/schedule/schedule-options.ts'
 export type { StoredRow } from './core/types.ts'
 export { createLedger } from './ledger.ts'
+export { installStops, type Stops } from './process/signals.ts'
 export type { CommandOptions } from './run/command.ts'
-export { installStops, type Stops } from './run/signals.ts'
-export type { KnownTask } from './run/tasks.ts'
-export { type ScheduleOptions, slotOf } from './slots.ts'

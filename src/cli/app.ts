@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { LedgerError, usageError } from '../core/errors.ts'
 import { quote } from '../core/problem.ts'
-import { openSink } from '../report/sink.ts'
-import { printable } from '../report/text.ts'
-import type { Stops } from '../run/signals.ts'
-import { type Environment, suggestion } from './arguments.ts'
+import { printable } from '../format/text.ts'
+import { openSink } from '../process/log/sink.ts'
+import type { Stops } from '../process/signals.ts'
 import type { Command, CommandContext } from './command.ts'
 import { EXIT, EXIT_OF_ERROR, exitCodeOfStop } from './exit.ts'
-import { hideStandardStreams, print, screenOf } from './streams.ts'
+import { type Environment, suggestion } from './options/arguments.ts'
+import { hideStandardStreams, print, screenOf } from './output.ts'
 import { UNLOADABLE } from './unloadable.ts'
 import { versionText } from './version.ts'
 
@@ -25,48 +25,48 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   run: {
     summary: 'Run a command once in the schedule window that the event time belongs to',
     supervises: true,
-    load: async () => (await import('./run.ts')).run,
+    load: async () => (await import('./commands/run.ts')).run,
   },
   rerun: {
     summary: 'Run a command in one slot again, or in those of a range that were missed, failed or are stale',
     supervises: true,
-    load: async () => (await import('./rerun.ts')).rerun,
+    load: async () => (await import('./commands/rerun.ts')).rerun,
   },
   history: {
     summary: 'Show what became of the slots of a task',
-    load: async () => (await import('./history.ts')).history,
+    load: async () => (await import('./commands/history.ts')).history,
   },
   show: {
     summary: 'Show everything about one slot as a timeline',
-    load: async () => (await import('./show.ts')).show,
+    load: async () => (await import('./commands/show.ts')).show,
   },
   explain: {
     summary: 'Say what a schedule means: the slot of an instant, its neighbours, and what the clocks do to it',
-    load: async () => (await import('./explain.ts')).explain,
+    load: async () => (await import('./commands/explain.ts')).explain,
   },
   check: {
     summary: 'Find the slots that were missed, failed, are stale or came late',
-    load: async () => (await import('./check.ts')).check,
+    load: async () => (await import('./commands/check.ts')).check,
   },
   tasks: {
     summary: 'Show the tasks that the ledger knows, with their schedules and next slots',
-    load: async () => (await import('./tasks.ts')).tasks,
+    load: async () => (await import('./commands/tasks.ts')).tasks,
   },
   resolve: {
     summary: 'Say what became of a slot that is stale or failed, or that one shall not run',
-    load: async () => (await import('./resolve.ts')).resolve,
+    load: async () => (await import('./commands/resolve.ts')).resolve,
   },
   serve: {
     summary: 'Show the ledger in a browser: tasks, slots, and what needs a person',
-    load: async () => (await import('./serve.ts')).serve,
+    load: async () => (await import('./commands/serve.ts')).serve,
   },
   report: {
     summary: 'Write what serve shows into one HTML file',
-    load: async () => (await import('./report.ts')).report,
+    load: async () => (await import('./commands/report.ts')).report,
   },
   setup: {
     summary: 'Create the ledger (a DynamoDB table or a file), or check the one that is there',
-    load: async () => (await import('./setup.ts')).setup,
+    load: async () => (await import('./commands/setup.ts')).setup,
   },
   completion: {
     summary: 'Print what makes bash or zsh complete commands and options',

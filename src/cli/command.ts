@@ -1,6 +1,6 @@
-import type { Sink } from '../report/sink.ts'
-import type { Stops } from '../run/signals.ts'
-import type { CommandHelp, Environment } from './arguments.ts'
+import type { Sink } from '../process/log/sink.ts'
+import type { Stops } from '../process/signals.ts'
+import type { CommandHelp, Environment } from './options/arguments.ts'
 
 /** What a command is given of the process. */
 export interface CommandContext {

@@ -2,8 +2,8 @@ import { usageError } from '../core/errors.ts'
 import { quote } from '../core/problem.ts'
 import type { Command, CommandContext } from './command.ts'
 import { EXIT } from './exit.ts'
-import type { OptionSpec } from './options.ts'
-import { print } from './streams.ts'
+import type { OptionSpec } from './options/options.ts'
+import { print } from './output.ts'
 
 type Commands = Readonly<Record<string, { load(): Promise<Command> }>>
 

@@ -2,7 +2,7 @@ import { constants } from 'node:os'
 import type { RunOutcome } from '../api.ts'
 import type { ErrorKind } from '../core/errors.ts'
 import { realTimeSignalNumber } from '../core/signal.ts'
-import type { Stops } from '../run/signals.ts'
+import type { Stops } from '../process/signals.ts'
 
 /** Exit codes of cronledger itself (design part 7, after sysexits.h); otherwise the child's own, or 128 + its signal. */
 export const EXIT = {

@@ -1,6 +1,6 @@
 import yargs from 'yargs'
-import type { CommandHelp } from './arguments.ts'
-import { allowedText, defaultText, type OptionSpec, variableOf } from './options.ts'
+import type { CommandHelp } from './options/arguments.ts'
+import { allowedText, defaultText, type OptionSpec, variableOf } from './options/options.ts'
 
 /** Most columns of the help: longer lines are hard to read. It is read in logs too, which have no width. */
 const HELP_COLUMNS = 110

@@ -1,6 +1,6 @@
 import type { HistoryOptions, Ledger, ReadOptions } from '../api.ts'
-import { isForeign } from '../core/decide.ts'
-import type { Schedules } from '../core/registry.ts'
+import { isForeign } from '../core/row/decide.ts'
+import type { Schedules } from '../core/row/task-record.ts'
 import type { ScheduleSpec, StoredRow } from '../core/types.ts'
 
 /** The newest of the rows that `options` name; null where there is none. */

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // The handlers stand before anything else loads: a signal that comes meanwhile must find them.
 import { writeSync } from 'node:fs'
-import { RELAY_WORD, relayLines } from '../report/relay-lines.ts'
-import { installStops } from '../run/signals.ts'
+import { RELAY_WORD, relayLines } from '../process/log/relay-lines.ts'
+import { installStops } from '../process/signals.ts'
 import type { loadApp } from './load.ts'
 
 const stops = installStops()

@@ -1,5 +1,5 @@
-import type { Guards } from './policy.ts'
-import type { Turn } from './turn.ts'
+import type { Turn } from './row/overlap-lock.ts'
+import type { Guards } from './row/policy.ts'
 import type {
   Attempt,
   DuplicateCause,

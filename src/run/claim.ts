@@ -1,11 +1,11 @@
-import { type Decision, decide, isForeign, isRunning } from '../core/decide.ts'
 import type { LedgerError } from '../core/errors.ts'
-import type { Facts, Policy } from '../core/policy.ts'
-import { type Claim, claimed, finished, renewed, type Stamp, withdrawn } from '../core/transition.ts'
+import { type Decision, decide, isForeign, isRunning } from '../core/row/decide.ts'
+import type { Facts, Policy } from '../core/row/policy.ts'
+import { type Claim, claimed, finished, renewed, type Stamp, withdrawn } from '../core/row/transition.ts'
 import type { Row, StoredRow, Survivor } from '../core/types.ts'
-import { withDeadline, withinDeadline } from './clock.ts'
+import { withDeadline, withinDeadline } from '../process/clock.ts'
+import { type StopIo, type StopTerms, withinStop } from '../process/stop.ts'
 import { type RetryOptions, untilAnswered } from './retry.ts'
-import { type StopIo, type StopTerms, withinStop } from './stop.ts'
 import { freshened, type WriteIo, writeAsOwner } from './write.ts'
 
 export interface ClaimTerms extends Policy, StopTerms {

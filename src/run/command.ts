@@ -1,12 +1,12 @@
 import { formatInstant } from '../core/instant.ts'
-import { type ChildEnd, superviseChild } from './child.ts'
-import { link, systemClock } from './clock.ts'
+import { link, systemClock } from '../process/clock.ts'
+import { endLeftovers } from '../process/leftovers.ts'
+import { signalProcess } from '../process/process-group.ts'
+import type { Stops } from '../process/signals.ts'
+import { prepareStart } from '../process/start-command.ts'
+import { type ChildEnd, superviseChild } from '../process/supervise.ts'
+import { markProcess } from '../process/survivors.ts'
 import type { LiveAttempt, WorkEnd } from './execute.ts'
-import { signalProcess } from './group.ts'
-import { endLeftovers } from './leftovers.ts'
-import type { Stops } from './signals.ts'
-import { prepareStart } from './start-command.ts'
-import { markProcess } from './survivors.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 

@@ -1,7 +1,7 @@
-import { isForeign, mayRetry } from '../core/decide.ts'
 import { firstLine, LedgerError, usageError } from '../core/errors.ts'
-import { keyOf } from '../core/transition.ts'
-import type { Turn } from '../core/turn.ts'
+import { isForeign, mayRetry } from '../core/row/decide.ts'
+import type { Turn } from '../core/row/overlap-lock.ts'
+import { keyOf } from '../core/row/transition.ts'
 import type {
   Attempt,
   DuplicateCause,
@@ -14,18 +14,18 @@ import type {
   StoredRow,
   Trigger,
 } from '../core/types.ts'
+import { link } from '../process/clock.ts'
+import { withinStop } from '../process/stop.ts'
 import { type Claiming, type ClaimRequest, claimSlot } from './claim.ts'
-import { link } from './clock.ts'
+import { endWritten, type Held, openGate, type RunIo, type RunTerms, unfailing } from './claimed-slot.ts'
 import { finishAttempt } from './finish.ts'
 import { giveUp, type Progress } from './give-up.ts'
-import { endWritten, type Held, openGate, type RunIo, type RunTerms, unfailing } from './held.ts'
 import { keepLease, type LeaseLoss } from './lease.ts'
 import { waitForRetry } from './next-attempt.ts'
 import { noteRejection } from './note.ts'
 import { enter } from './overlap.ts'
-import { registerSchedule } from './register.ts'
-import { withinStop } from './stop.ts'
-import { takeTurn } from './turn.ts'
+import { takeTurn } from './overlap-lock.ts'
+import { registerSchedule } from './task-record.ts'
 import { startableMs } from './write.ts'
 
 /** The attempt as the work sees it. */

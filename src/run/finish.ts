@@ -1,8 +1,8 @@
-import { isForeign } from '../core/decide.ts'
 import { firstLine, LedgerError } from '../core/errors.ts'
-import { finished } from '../core/transition.ts'
+import { isForeign } from '../core/row/decide.ts'
+import { finished } from '../core/row/transition.ts'
 import type { Ending, Row, StoredRow } from '../core/types.ts'
-import { type StopIo, type StopTerms, withinStop } from './stop.ts'
+import { type StopIo, type StopTerms, withinStop } from '../process/stop.ts'
 import { type WriteIo, writeAsOwner } from './write.ts'
 
 export interface FinishTerms extends StopTerms {

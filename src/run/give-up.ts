@@ -1,7 +1,7 @@
 import { firstLine } from '../core/errors.ts'
 import type { Attempt, Ending } from '../core/types.ts'
+import { endWritten, type Held } from './claimed-slot.ts'
 import { finishAttempt } from './finish.ts'
-import { endWritten, type Held } from './held.ts'
 
 /** How far a claimed slot has come, for an error that ends the run. */
 export interface Progress {

@@ -1,10 +1,10 @@
 import { firstLine, LedgerError } from '../core/errors.ts'
 import type { RunEvent } from '../core/event.ts'
-import { renewed, type Stamp } from '../core/transition.ts'
+import { renewed, type Stamp } from '../core/row/transition.ts'
 import type { ProcessMark, Row } from '../core/types.ts'
-import { withDeadline, withinDeadline } from './clock.ts'
+import { withDeadline, withinDeadline } from '../process/clock.ts'
+import type { Turning } from './overlap-lock.ts'
 import type { RetryOptions } from './retry.ts'
-import type { Turning } from './turn.ts'
 import { ageMs, freshened, startableMs, type TrustTerms, type WriteIo, type Written, writeAsOwner } from './write.ts'
 
 export interface LeaseTerms extends TrustTerms {

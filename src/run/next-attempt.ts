@@ -1,10 +1,10 @@
 import type { RunEvent } from '../core/event.ts'
-import { delayBeforeRetryMs } from '../core/policy.ts'
-import { retried } from '../core/transition.ts'
+import { delayBeforeRetryMs } from '../core/row/policy.ts'
+import { retried } from '../core/row/transition.ts'
 import type { Attempt, Row } from '../core/types.ts'
+import { withinStop } from '../process/stop.ts'
+import { begin, type EndWritten, endWritten, type Held } from './claimed-slot.ts'
 import { finishAttempt } from './finish.ts'
-import { begin, type EndWritten, endWritten, type Held } from './held.ts'
-import { withinStop } from './stop.ts'
 
 type Ended = Omit<Extract<RunEvent, { event: 'ended' }>, keyof EndWritten>
 

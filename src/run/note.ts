@@ -1,9 +1,9 @@
 import { LedgerError } from '../core/errors.ts'
 import type { NoteResult } from '../core/event.ts'
 import type { Rejection } from '../core/types.ts'
+import { type StopIo, type StopTerms, withinStop } from '../process/stop.ts'
 import type { ClaimRequest } from './claim.ts'
 import { untilAnswered } from './retry.ts'
-import { type StopIo, type StopTerms, withinStop } from './stop.ts'
 import type { WriteIo } from './write.ts'
 
 /** The ledger has just answered the claim; what takes longer than two tries is an outage. */

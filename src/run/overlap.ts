@@ -1,13 +1,13 @@
 import { type LedgerError, usageError } from '../core/errors.ts'
 import { formatInstant } from '../core/instant.ts'
-import { attemptCount, skipped } from '../core/transition.ts'
-import type { Turn } from '../core/turn.ts'
+import type { Turn } from '../core/row/overlap-lock.ts'
+import { attemptCount, skipped } from '../core/row/transition.ts'
 import type { Row } from '../core/types.ts'
+import { withinStop } from '../process/stop.ts'
+import { begin, endWritten, type Held } from './claimed-slot.ts'
 import { finishAttempt } from './finish.ts'
-import { begin, endWritten, type Held } from './held.ts'
 import { noteRejection } from './note.ts'
-import { withinStop } from './stop.ts'
-import { type Turning, waitForTurn } from './turn.ts'
+import { type Turning, waitForTurn } from './overlap-lock.ts'
 import { writeAsOwner } from './write.ts'
 
 export type Entering =

@@ -1,5 +1,5 @@
 import { LedgerError } from '../core/errors.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../process/clock.ts'
 
 /** What asking again needs of the world. */
 export interface RetryIo {

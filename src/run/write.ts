@@ -1,9 +1,9 @@
-import { isForeign } from '../core/decide.ts'
 import type { LedgerError } from '../core/errors.ts'
-import type { Stamp } from '../core/transition.ts'
+import { isForeign } from '../core/row/decide.ts'
+import type { Stamp } from '../core/row/transition.ts'
 import type { Row, StoredRow } from '../core/types.ts'
+import type { Clock } from '../process/clock.ts'
 import type { Expected, Store } from '../store/store.ts'
-import type { Clock } from './clock.ts'
 import { type RetryIo, type RetryOptions, untilAnswered } from './retry.ts'
 
 /** What an owner's write needs of the world. */

@@ -9,10 +9,10 @@ import type { CallOptions } from './store.ts'
 export async function* inspectStore(name: string, terms: InspectTerms, call: CallOptions): AsyncGenerator<Finding> {
   const parsed = parseStoreName(name)
   if (parsed.kind === 'dynamodb') {
-    const { inspectTable } = await import('./dynamodb-inspect.ts')
+    const { inspectTable } = await import('./dynamodb/inspect-table.ts')
     yield* inspectTable({ table: parsed.table, env: terms.env }, terms, call)
     return
   }
-  const { inspectFile } = await withSqlite(import('./file-inspect.ts'))
+  const { inspectFile } = await withSqlite(import('./file/inspect-file.ts'))
   yield* inspectFile(parsed.path, call)
 }

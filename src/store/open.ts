@@ -45,11 +45,11 @@ export async function openStore(
   checkDescriptors()
   // Each store is loaded only where it is used: the AWS SDK and SQLite cost time, and may not even be installable.
   if (parsed.kind === 'dynamodb') {
-    const { openDynamoStore } = await import('./dynamodb.ts')
+    const { openDynamoStore } = await import('./dynamodb/dynamodb-store.ts')
     return { store: openDynamoStore({ table: parsed.table, env }), warnings: [] }
   }
-  const { checkPlace } = await import('./file-guard.ts')
-  const { openFileStore } = await withSqlite(import('./file.ts'))
+  const { checkPlace } = await import('./file/file-system.ts')
+  const { openFileStore } = await withSqlite(import('./file/file-store.ts'))
   const { path } = parsed
   return { warnings: checkPlace(path), store: openFileStore(path) }
 }

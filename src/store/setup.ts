@@ -20,11 +20,11 @@ export async function setUpStore(
 ): Promise<SetupReport> {
   const parsed = parseStoreName(name)
   if (parsed.kind === 'dynamodb') {
-    const { setUpTable } = await import('./dynamodb-setup.ts')
+    const { setUpTable } = await import('./dynamodb/setup-table.ts')
     return { name, steps: await setUpTable({ table: parsed.table, env }, call), warnings: [] }
   }
-  const { checkPlace } = await import('./file-guard.ts')
-  const { setUpFile } = await withSqlite(import('./file.ts'))
+  const { checkPlace } = await import('./file/file-system.ts')
+  const { setUpFile } = await withSqlite(import('./file/file-store.ts'))
   const { path } = parsed
   const warnings = checkPlace(path)
   return { name, steps: [{ what: 'file', did: await setUpFile(path, call) }], warnings }

@@ -1,4 +1,4 @@
-import type { StoredDocument } from '../core/row.ts'
+import type { StoredDocument } from '../core/row/stored-row.ts'
 import type { Instant, Key, Rejection, Row, StoredRow } from '../core/types.ts'
 
 /** Ends a wait: a deadline or a stop. Every call to a ledger takes one, so that no call can hang. */

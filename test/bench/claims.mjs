@@ -1,9 +1,9 @@
 // Part `claims`: 200 processes' worth of claims on one key at once, against as many raw conditional puts.
 import { ConditionalCheckFailedException, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { createLedger } from '../../dist/index.js'
+import { systemClock } from '../../dist/process/clock.js'
 import { claimSlot } from '../../dist/run/claim.js'
-import { systemClock } from '../../dist/run/clock.js'
-import { openDynamoStore } from '../../dist/store/dynamodb.js'
+import { openDynamoStore } from '../../dist/store/dynamodb/dynamodb-store.js'
 import { CREDENTIALS, counter, ENV, hasMoto, interleave, measure, ours, REGION, startServer, target } from './lab.mjs'
 
 const CLAIMS = 200

@@ -1,8 +1,8 @@
 // Part `slots`: which slot an event time belongs to, against cron-parser and croner, which give the fire time before it.
 import { CronExpressionParser } from 'cron-parser'
 import { Cron } from 'croner'
-import { parseSchedule } from '../../dist/core/schedule.js'
-import { slotOf, slotsBetween } from '../../dist/core/slot.js'
+import { parseSchedule } from '../../dist/core/schedule/schedule.js'
+import { slotOf, slotsBetween } from '../../dist/core/schedule/slot.js'
 import { interleave, target } from './lab.mjs'
 
 const EXPRESSIONS = ['0 3 * * *', '*/15 * * * *', '0 9 * * 1-5', '* * * * *']

@@ -3,10 +3,10 @@
 // parent lets go of it. Its arguments: how many tasks, and how many slots each of them has.
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { encodeSchedules } from '../../dist/core/registry.js'
-import { encodeRow, formatSlot } from '../../dist/core/row.js'
-import { claimed, finished } from '../../dist/core/transition.js'
-import { toItem } from '../../dist/store/dynamodb-item.js'
+import { encodeRow, formatSlot } from '../../dist/core/row/stored-row.js'
+import { encodeSchedules } from '../../dist/core/row/task-record.js'
+import { claimed, finished } from '../../dist/core/row/transition.js'
+import { toItem } from '../../dist/store/dynamodb/item.js'
 
 const DELAY_MS = 10
 const DAY_MS = 86_400_000

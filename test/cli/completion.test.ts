@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { RUN_OPTIONS } from '../../src/cli/run-options.ts'
+import { RUN_OPTIONS } from '../../src/cli/options/run-options.ts'
 import { cronledger, scratch } from '../support/cli.ts'
 
 const folder = scratch()

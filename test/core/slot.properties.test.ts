@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseSchedule, type Schedule } from '../../src/core/schedule.ts'
-import { slotAfter, slotBefore, slotOf, slotsBetween } from '../../src/core/slot.ts'
+import { parseSchedule, type Schedule } from '../../src/core/schedule/schedule.ts'
+import { slotAfter, slotBefore, slotOf, slotsBetween } from '../../src/core/schedule/slot.ts'
 
 const DAY_MS = 86_400_000
 const YEAR_MS = 366 * DAY_MS

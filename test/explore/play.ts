@@ -1,5 +1,5 @@
-import type { RunTerms } from '../../src/run/held.ts'
-import { readTerms } from '../../src/run/terms.ts'
+import type { RunTerms } from '../../src/run/claimed-slot.ts'
+import { readTerms } from '../../src/run/settings.ts'
 import type { Action, Left } from './actions.ts'
 import { START_MS } from './host.ts'
 import { type Scenario, SHORT } from './scenario.ts'

@@ -1,5 +1,5 @@
 import type { Attempt, Row } from '../../src/core/types.ts'
-import type { RunTerms } from '../../src/run/held.ts'
+import type { RunTerms } from '../../src/run/claimed-slot.ts'
 import type { Answer, Host, Work } from './host.ts'
 import type { Stored } from './ledger.ts'
 

@@ -1,5 +1,5 @@
 import type { Settlement } from '../../src/core/types.ts'
-import type { RunSettings } from '../../src/run/terms.ts'
+import type { RunSettings } from '../../src/run/settings.ts'
 
 /** One process: a trigger, or an operator who resolves the slot. */
 export interface HostPlan {

@@ -1,5 +1,5 @@
 import { LedgerError } from '../../src/core/errors.ts'
-import type { RunTerms } from '../../src/run/held.ts'
+import type { RunTerms } from '../../src/run/claimed-slot.ts'
 import { type Action, actionsIn, fullBudget, type Left } from './actions.ts'
 import { EMPTY, mix, toNumber } from './hash.ts'
 import { type Host, hostOf, START_MS } from './host.ts'

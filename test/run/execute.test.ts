@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { LedgerError } from '../../src/core/errors.ts'
-import { seenSchedules } from '../../src/run/register.ts'
-import { readTerms } from '../../src/run/terms.ts'
+import { readTerms } from '../../src/run/settings.ts'
+import { seenSchedules } from '../../src/run/task-record.ts'
 import type { Call, Fate } from '../support/faulty-store.ts'
 import { type VirtualTime, virtualTime } from '../support/virtual-clock.ts'
 import {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { LeaseLoss } from '../../src/run/lease.ts'
-import { readTerms } from '../../src/run/terms.ts'
+import { readTerms } from '../../src/run/settings.ts'
 import { fates, isRenewal, works, world } from '../support/world.ts'
 
 const MINUTE_MS = 60_000

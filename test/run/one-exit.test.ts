@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { SeenSchedules } from '../../src/run/register.ts'
+import type { SeenSchedules } from '../../src/run/task-record.ts'
 import { failsAfter, type HostOptions, isFinish, works, world } from '../support/world.ts'
 
 const MINUTE_MS = 60_000

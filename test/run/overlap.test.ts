@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { LedgerError } from '../../src/core/errors.ts'
-import { decodeTurn } from '../../src/core/turn.ts'
-import type { RunSettings } from '../../src/run/terms.ts'
-import { takesTurns } from '../../src/run/turn.ts'
+import { decodeTurn } from '../../src/core/row/overlap-lock.ts'
+import { takesTurns } from '../../src/run/overlap-lock.ts'
+import type { RunSettings } from '../../src/run/settings.ts'
 import { type Call, type Fate, faultyStore } from '../support/faulty-store.ts'
 import { failsAfter, fates, type HostOptions, TASK, works, world } from '../support/world.ts'
 

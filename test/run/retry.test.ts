@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Row } from '../../src/core/types.ts'
-import type { RunSettings } from '../../src/run/terms.ts'
+import type { RunSettings } from '../../src/run/settings.ts'
 import type { Call } from '../support/faulty-store.ts'
 import { failsAfter, fates, isRenewal, works, world } from '../support/world.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { readTerms } from '../../src/run/terms.ts'
+import { readTerms } from '../../src/run/settings.ts'
 import type { Call, Fate } from '../support/faulty-store.ts'
 import { failsAfter, isClaim, isRenewal, works, world } from '../support/world.ts'
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { parseSchedule } from '../../src/core/schedule.ts'
+import { parseSchedule } from '../../src/core/schedule/schedule.ts'
 import type { ScheduleSpec } from '../../src/core/types.ts'
 import { readTrigger, type TriggerInput, type TriggerTerms } from '../../src/run/trigger.ts'
 

@@ -2,7 +2,7 @@ import { uniformInt } from 'pure-rand/distribution/uniformInt'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 import type { Ending, Row } from '../../src/core/types.ts'
 import type { LeaseLoss } from '../../src/run/lease.ts'
-import type { RunSettings } from '../../src/run/terms.ts'
+import type { RunSettings } from '../../src/run/settings.ts'
 import type { Fate } from '../support/faulty-store.ts'
 import { type HostOptions, world } from '../support/world.ts'
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import Libsql from 'libsql'
 import { expect, test } from 'vitest'
-import { openFileStore } from '../../src/store/file.ts'
+import { openFileStore } from '../../src/store/file/file-store.ts'
 import { scratch } from '../support/cli.ts'
 
 const THREADS = new URL('../support/threads.mjs', import.meta.url)

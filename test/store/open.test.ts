@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { openDynamoStore } from '../../src/store/dynamodb.ts'
+import { openDynamoStore } from '../../src/store/dynamodb/dynamodb-store.ts'
 import { openStore, parseStoreName } from '../../src/store/open.ts'
 
 describe('the name of a store', () => {
@@ -45,8 +45,8 @@ describe('the place of a file', () => {
   /** `openStore` as it is where `checkPlace` finds that. */
   async function openWhere(checkPlace: () => readonly string[]) {
     vi.resetModules()
-    vi.doMock('../../src/store/file-guard.ts', () => ({ checkPlace }))
-    onTestFinished(() => void vi.doUnmock('../../src/store/file-guard.ts'))
+    vi.doMock('../../src/store/file/file-system.ts', () => ({ checkPlace }))
+    onTestFinished(() => void vi.doUnmock('../../src/store/file/file-system.ts'))
     const { openStore } = await import('../../src/store/open.ts')
     return openStore('file:/nowhere/ledger.db', {})
   }

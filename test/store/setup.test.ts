@@ -10,10 +10,10 @@ import {
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openDynamoStore } from '../../src/store/dynamodb.ts'
-import { setUpTable } from '../../src/store/dynamodb-setup.ts'
+import { openDynamoStore } from '../../src/store/dynamodb/dynamodb-store.ts'
+import { setUpTable } from '../../src/store/dynamodb/setup-table.ts'
+import { differences, readTableDefinition } from '../../src/store/dynamodb/table-definition.ts'
 import { setUpStore } from '../../src/store/setup.ts'
-import { differences, readTableDefinition } from '../../src/store/table.ts'
 import { CREDENTIALS, hasMoto, REGION, type Server, startDynalite, startMoto } from '../support/servers.ts'
 import { claimOf } from './contract.ts'
 

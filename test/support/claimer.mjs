@@ -1,6 +1,6 @@
 // One process of a race on a ledger file: claims a slot when it is told to, and notes a rejection where it lost.
 // Takes the row to put and the rejection to note as JSON, since the built code is all that it may import.
-import { openFileStore } from '../../dist/store/file.js'
+import { openFileStore } from '../../dist/store/file/file-store.js'
 
 const [path, row, rejection] = process.argv.slice(2)
 process.once('message', async () => {

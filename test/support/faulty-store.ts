@@ -1,6 +1,6 @@
 import { LedgerError } from '../../src/core/errors.ts'
 import type { Rejection, Row } from '../../src/core/types.ts'
-import type { Clock } from '../../src/run/clock.ts'
+import type { Clock } from '../../src/process/clock.ts'
 import type { CallOptions, Expected, Store } from '../../src/store/store.ts'
 
 /** What becomes of one call on its way. */

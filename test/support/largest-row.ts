@@ -1,6 +1,6 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb'
-import { MAX_ATTEMPTS, MAX_SETTLEMENTS, MAX_UNSTARTED } from '../../src/core/policy.ts'
-import { begun, claimed, finished, renewed, settled } from '../../src/core/transition.ts'
+import { MAX_ATTEMPTS, MAX_SETTLEMENTS, MAX_UNSTARTED } from '../../src/core/row/policy.ts'
+import { begun, claimed, finished, renewed, settled } from '../../src/core/row/transition.ts'
 import type { Rejection, Row, Trigger } from '../../src/core/types.ts'
 
 const SLOT = Date.parse('2026-11-24T03:00:00.000Z')

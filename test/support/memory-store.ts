@@ -1,6 +1,6 @@
 import { LedgerError } from '../../src/core/errors.ts'
-import { fieldsOf } from '../../src/core/fields.ts'
-import { addRejection, isNoted, NO_NOTES } from '../../src/core/rejections.ts'
+import { addRejection, isNoted, NO_NOTES } from '../../src/core/row/rejections.ts'
+import { fieldsOf } from '../../src/core/row/stored-fields.ts'
 import {
   decodeNotes,
   decodeRow,
@@ -8,7 +8,7 @@ import {
   encodeRow,
   OWNER_FIELDS,
   type StoredDocument,
-} from '../../src/core/row.ts'
+} from '../../src/core/row/stored-row.ts'
 import { SCHEMA_VERSION } from '../../src/core/types.ts'
 import { encodeCursor, pageQuery, type StoredKey, storedKey } from '../../src/store/page.ts'
 import type { CallOptions, Entry, Expected, Store } from '../../src/store/store.ts'

@@ -1,4 +1,4 @@
-import { claimed, finished } from '../../src/core/transition.ts'
+import { claimed, finished } from '../../src/core/row/transition.ts'
 import type { Ending, Row, Trigger } from '../../src/core/types.ts'
 
 export const NOW = Date.parse('2026-11-24T03:00:05Z')

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Instant } from '../../src/core/types.ts'
-import { openDynamoStore } from '../../src/store/dynamodb.ts'
+import { openDynamoStore } from '../../src/store/dynamodb/dynamodb-store.ts'
 import { cronledger, type Running, start } from './cli.ts'
 import { fillFile, fillStore, type PlannedTask } from './page-ledger.ts'
 import { CREDENTIALS, REGION, startDynalite } from './servers.ts'

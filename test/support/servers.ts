@@ -6,7 +6,7 @@ import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
-import { openDynamoStore } from '../../src/store/dynamodb.ts'
+import { openDynamoStore } from '../../src/store/dynamodb/dynamodb-store.ts'
 import type { Store } from '../../src/store/store.ts'
 
 /** A server on a free port of the loopback interface. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
-import type { ChildEnd, ChildRequest } from '../../src/run/child.ts'
+import type { ChildEnd, ChildRequest } from '../../src/process/supervise.ts'
 
 export const BATCHES = fileURLToPath(new URL('../fixtures/batches/', import.meta.url))
 

@@ -3,7 +3,7 @@
 // many calls of each.
 import { fileURLToPath } from 'node:url'
 import { isMainThread, Worker, workerData } from 'node:worker_threads'
-import { openFileStore, setUpFile } from '../../dist/store/file.js'
+import { openFileStore, setUpFile } from '../../dist/store/file/file-store.js'
 
 const [path, name, threads, calls] = isMainThread ? process.argv.slice(2) : workerData
 

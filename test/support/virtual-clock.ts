@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/run/clock.ts'
+import type { Clock } from '../../src/process/clock.ts'
 
 /** Time that passes only when everybody waits: a test of hours takes milliseconds, and always goes the same way. */
 export interface VirtualTime {

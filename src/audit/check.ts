@@ -1,0 +1,56 @@
+import { usageError } from '../core/errors.ts'
+import { type AuditTerms, findingOf, type TaskFinding } from '../core/row/expected-slots.ts'
+import type { Instant } from '../core/types.ts'
+import { concurrently } from './concurrently.ts'
+import { inForceOf, type RecordTerms, slotsOnRecord } from './expected.ts'
+import type { HistoryDeps } from './history.ts'
+import { type KnownTask, readTasks } from './tasks.ts'
+
+export interface CheckTerms extends Omit<AuditTerms, 'now'>, RecordTerms {
+  /** Told of each slot as it is looked at. */
+  readonly progress: (task: string, slot: Instant) => void
+}
+
+/**
+ * What is wrong with the slots of one task in `[since, until)`, newest first: missed, failed, stale and late. Memory
+ * holds a page of rows.
+ *
+ * Throws a usage error where the registry holds a schedule that this version or its zone data cannot read.
+ */
+export async function* checkTask(
+  known: KnownTask,
+  { progress, ...terms }: CheckTerms,
+  deps: HistoryDeps,
+): AsyncGenerator<TaskFinding, void> {
+  const { task, schedules } = known
+  const now = deps.clock.now()
+  const schedule = schedules.at(-1)?.spec
+  if (schedule === undefined) return
+  for await (const found of slotsOnRecord(task, inForceOf(known), terms, now, deps)) {
+    progress(task, (found.row ?? found.missed).slot)
+    const finding = findingOf(found, { ...terms, now })
+    if (finding !== null) yield { ...finding, task, schedule }
+  }
+}
+
+/**
+ * What is wrong with the slots of every task of the registry, by task, as `checkTask` gives it. Several tasks are read at
+ * a time. Throws a usage error where the registry knows no task.
+ */
+export async function* checkTasks(terms: CheckTerms, deps: HistoryDeps): AsyncGenerator<TaskFinding, void> {
+  let known = 0
+  async function* registered(signal: AbortSignal) {
+    for await (const task of readTasks({ ...deps, signals: [signal] })) {
+      known += 1
+      yield task
+    }
+  }
+  const check = (task: KnownTask, signal: AbortSignal) => checkTask(task, terms, { ...deps, signals: [signal] })
+  yield* concurrently(registered, check, deps.signals)
+  // Otherwise a dead man's switch on the wrong ledger would report success forever.
+  if (known === 0) {
+    throw usageError(
+      'the registry knows no task, so nothing was checked: no scheduled run is on record; look whether this is the ledger that is meant, or name a task and its schedule',
+    )
+  }
+}

@@ -1,0 +1,180 @@
+import { setMaxListeners } from 'node:events'
+import { link } from '../process/clock.ts'
+
+/** Items that are read at a time. DynamoDB answers them side by side, and one reader must not take all its throughput. */
+const AT_A_TIME = 16
+
+/** Items that are held until their turn comes. One long item does not stop the others, and memory stays bounded. */
+const MOST_HELD = 64
+
+/** Results of one item that are held until their turn comes. The reading of that item pauses there. */
+const MOST_RESULTS_HELD = 100
+
+/** One item: its results are here until its turn comes. */
+interface Lane<Result> {
+  readonly results: Result[]
+  hasEnded: boolean
+  failure: { readonly error: unknown } | null
+}
+
+/**
+ * Reads up to 16 items at a time and passes on their results in the order of the items, as if each item was read after
+ * the one before it. Memory holds up to 64 items, with about 100 results of each.
+ *
+ * An error is thrown in its turn, after the results of the items before it, and no further item is begun. The signal that
+ * `items` and `read` are given aborts with any of `parents`, and when the caller stops or an error is thrown.
+ */
+export async function* concurrently<Item, Result>(
+  items: (signal: AbortSignal) => AsyncIterable<Item> | Iterable<Item>,
+  read: (item: Item, signal: AbortSignal) => AsyncIterable<Result>,
+  parents: readonly AbortSignal[],
+): AsyncGenerator<Result, void, undefined> {
+  const over = new AbortController()
+  // One listener for each request that is in flight.
+  setMaxListeners(0, over.signal)
+  const unlink = link(parents, over)
+  const lanes = openLanes(items(over.signal), (item) => read(item, over.signal))
+  try {
+    for (let lane = await lanes.first(); lane !== null; lane = await lanes.first()) {
+      while (lane.results.length > 0 || !lane.hasEnded) {
+        for (const result of lane.results.splice(0)) yield result
+        await lanes.refilled(lane)
+      }
+      if (lane.failure !== null) throw lane.failure.error
+      lanes.removeFirst()
+    }
+  } finally {
+    lanes.stop()
+    over.abort()
+    unlink()
+  }
+}
+
+interface Lanes<Result> {
+  /** The lane whose turn it is; null when there are no more items. */
+  first(): Promise<Lane<Result> | null>
+  /** Resolves when the lane has results again, or has ended. */
+  refilled(lane: Lane<Result>): Promise<void>
+  removeFirst(): void
+  /** Ends the reading of all items. */
+  stop(): void
+}
+
+function openLanes<Item, Result>(
+  items: AsyncIterable<Item> | Iterable<Item>,
+  read: (item: Item) => AsyncIterable<Result>,
+): Lanes<Result> {
+  const lanes: Lane<Result>[] = []
+  const waiting: (() => Promise<void>)[] = []
+  const condition = openCondition()
+  const { changed, change } = condition
+  const state: State = { hasFailed: false, isStopped: false }
+  const isOver = () => state.hasFailed || state.isStopped
+  let reading = 0
+  let hasAll = false
+
+  /** Items begin in order. So each item before one that fails has begun, and comes to its end. */
+  function begin(): void {
+    while (reading < AT_A_TIME && !isOver()) {
+      const next = waiting.shift()
+      if (next === undefined) return
+      reading += 1
+      void next().then(() => {
+        reading -= 1
+        begin()
+      })
+    }
+  }
+
+  async function fill(): Promise<void> {
+    try {
+      for await (const item of items) {
+        const lane: Lane<Result> = { results: [], hasEnded: false, failure: null }
+        lanes.push(lane)
+        waiting.push(() => readInto(lane, read(item), state, condition))
+        begin()
+        change()
+        while (lanes.length >= MOST_HELD && !isOver()) await changed()
+        if (isOver()) return
+      }
+    } catch (error) {
+      lanes.push({ results: [], hasEnded: true, failure: { error } })
+    } finally {
+      hasAll = true
+      change()
+    }
+  }
+
+  void fill()
+  return {
+    async first() {
+      while (lanes.length === 0 && !hasAll) await changed()
+      return lanes[0] ?? null
+    },
+    async refilled(lane) {
+      change()
+      while (lane.results.length === 0 && !lane.hasEnded) await changed()
+    },
+    removeFirst() {
+      lanes.shift()
+      change()
+    },
+    stop() {
+      state.isStopped = true
+      change()
+    },
+  }
+}
+
+interface State {
+  /** No further item is begun. */
+  hasFailed: boolean
+  /** The results are not wanted any more. */
+  isStopped: boolean
+}
+
+/** Reads the results of one item into its lane. Never rejects. */
+async function readInto<Result>(
+  lane: Lane<Result>,
+  results: AsyncIterable<Result>,
+  state: State,
+  { changed, change }: Condition,
+): Promise<void> {
+  try {
+    for await (const result of results) {
+      lane.results.push(result)
+      change()
+      while (lane.results.length >= MOST_RESULTS_HELD && !state.isStopped) await changed()
+      if (state.isStopped) return
+    }
+  } catch (error) {
+    lane.failure = { error }
+    state.hasFailed = true
+  } finally {
+    lane.hasEnded = true
+    change()
+  }
+}
+
+interface Condition {
+  /** Resolves with the next change. The caller then looks at the state again. */
+  changed(): Promise<void>
+  change(): void
+}
+
+function openCondition(): Condition {
+  let resolve = () => {}
+  let next: Promise<void> | null = null
+  return {
+    changed() {
+      next ??= new Promise((resolved) => {
+        resolve = resolved
+      })
+      return next
+    },
+    change() {
+      resolve()
+      next = null
+    },
+  }
+}

@@ -1,0 +1,88 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { usageError } from '../core/errors.ts'
+import { daysIn, type TimeRange } from '../core/schedule/time-range.ts'
+import type { Instant, StoredRow } from '../core/types.ts'
+import { type Clock, withDeadline } from '../process/clock.ts'
+import type { ListQuery, Page, Store } from '../store/store.ts'
+
+/** What is read of a ledger. Without a task: of all tasks, by day. */
+export interface HistoryQuery extends TimeRange {
+  readonly task?: string
+  /** Most rows; infinite for all. */
+  readonly limit: number
+}
+
+export interface HistoryDeps {
+  readonly store: Store
+  readonly clock: Clock
+  /** How long the ledger may take for one page. */
+  readonly pageTimeoutMs: number
+  readonly signals: readonly AbortSignal[]
+}
+
+/** Rows that are fetched at a time: one round trip, and little memory. */
+const PAGE_ROWS = 100
+
+const DAY_MS = 86_400_000
+/** Of all tasks, what a person asks for in the morning after a weekend or a week off. */
+const DEFAULT_DAYS = 7
+/** Each day costs a request, rows or not: ten years are some minutes. */
+const MAX_DAYS = 3_660
+
+/**
+ * Rows of one task, or of all tasks, newest slot first, those of one slot as the port lists them. Memory holds one page,
+ * and a page costs the same at any depth.
+ */
+export async function* readHistory(query: HistoryQuery, deps: HistoryDeps): AsyncGenerator<StoredRow> {
+  let left = query.limit
+  for (const part of partsOf(query, deps.clock.now())) {
+    for (let cursor: string | undefined; ; ) {
+      const page = await readPage({ ...part, limit: Math.min(left, PAGE_ROWS), ...(cursor && { cursor }) }, deps)
+      for (const row of page.rows.filter(within(query)).slice(0, left)) {
+        yield row
+        left -= 1
+      }
+      if (left <= 0) return
+      if (page.next === undefined) break
+      cursor = page.next
+    }
+  }
+}
+
+type Part = Omit<Extract<ListQuery, { kind: 'task' }>, 'limit'> | Omit<Extract<ListQuery, { kind: 'day' }>, 'limit'>
+
+function* partsOf(query: HistoryQuery, now: Instant): Generator<Part> {
+  const { task, since, until } = query
+  if (task !== undefined) {
+    yield { kind: 'task', task, ...(since !== undefined && { since }), ...(until !== undefined && { until }) }
+    return
+  }
+  const range = rangeOf(query, now)
+  const days = Math.ceil((range.until - range.since) / DAY_MS)
+  if (days > MAX_DAYS) {
+    throw usageError(`since lies ${days} days before until; without a task, allowed are ${MAX_DAYS}`)
+  }
+  for (const day of daysIn(range.since, range.until)) yield { kind: 'day', day }
+}
+
+/** The range of a query with what holds where an end was left out. */
+export function rangeOf({ task, since, until }: Omit<HistoryQuery, 'limit'>, now: Instant): Required<TimeRange> {
+  if (task !== undefined) return { since: since ?? 0, until: until ?? Number.POSITIVE_INFINITY }
+  // A slot of later today may have a row already: somebody settled it beforehand.
+  const last = until ?? now + DAY_MS - (now % DAY_MS)
+  const first = Math.max(0, Math.min(now, last) - DEFAULT_DAYS * DAY_MS)
+  // That day as a whole, as it is listed.
+  return { since: since ?? first - (first % DAY_MS), until: last }
+}
+
+/** A day is listed as a whole. */
+function within({ since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY }: TimeRange) {
+  return ({ slot }: StoredRow) => slot >= since && slot < until
+}
+
+async function readPage(query: ListQuery, { store, clock, pageTimeoutMs, signals }: HistoryDeps): Promise<Page> {
+  const page = await withDeadline(clock, pageTimeoutMs, signals, (signal) => store.list(query, { signal }))
+  // A file ledger answers without the event loop, on which a stop signal waits.
+  await turn()
+  return page
+}

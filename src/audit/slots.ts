@@ -1,0 +1,28 @@
+import { type MissedSlot, missedSlot } from '../core/row/expected-slots.ts'
+import type { StoredRow } from '../core/types.ts'
+import { inForceOf, rowsAndMissed } from './expected.ts'
+import { type HistoryDeps, type HistoryQuery, rangeOf, readHistory } from './history.ts'
+import type { KnownTask } from './tasks.ts'
+
+/**
+ * The rows that `query` names, and the slots of `tasks` that are due for `graceMs` and have none, newest first. Of one
+ * task without `since`: from its first row on, since before that nobody knows whether it was to run, and rows expire.
+ *
+ * Memory holds a page of rows, and the schedules of the tasks. Throws as `checkTask` does.
+ */
+export async function* readSlots(
+  query: Omit<HistoryQuery, 'limit'>,
+  tasks: readonly KnownTask[],
+  graceMs: number,
+  deps: HistoryDeps,
+): AsyncGenerator<StoredRow | MissedSlot, void> {
+  const now = deps.clock.now()
+  const { since, until } = rangeOf(query, now)
+  const inForce = new Map(tasks.map((known) => [known.task, inForceOf(known)]))
+  const of = [...inForce].map(([task, schedules]) => ({ task, schedules }))
+  const rows = readHistory({ ...query, limit: Number.POSITIVE_INFINITY }, deps)
+  const withOlder = query.task === undefined || query.since !== undefined
+  for await (const { row, missed } of rowsAndMissed(rows, of, { since, until, graceMs }, now, withOlder, deps)) {
+    yield row ?? missedSlot(missed, inForce.get(missed.task) ?? [])
+  }
+}

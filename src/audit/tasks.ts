@@ -1,0 +1,34 @@
+import { decodeSchedules, type Schedules } from '../core/row/task-record.ts'
+import { withDeadline } from '../process/clock.ts'
+import type { CallOptions } from '../store/store.ts'
+import type { HistoryDeps } from './history.ts'
+
+/** What the registry knows of a task: never without a schedule. */
+export interface KnownTask {
+  readonly task: string
+  readonly schedules: Schedules
+}
+
+/** The tasks of the registry by name, page by page as they are taken. */
+export async function* readTasks(deps: HistoryDeps): AsyncGenerator<KnownTask> {
+  let cursor: string | undefined
+  do {
+    const page = await ask(deps, (call) => deps.store.listEntries('#registry', cursor, call))
+    for (const { task, document } of page.entries) yield* known(task, decodeSchedules(document, task))
+    cursor = page.next
+  } while (cursor !== undefined)
+}
+
+/** What the registry knows of one task; null where it does not know it. */
+export async function readTask(task: string, deps: HistoryDeps): Promise<KnownTask | null> {
+  const entry = await ask(deps, (call) => deps.store.readEntry({ kind: '#registry', task }, call))
+  return (entry === null ? [] : known(task, decodeSchedules(entry.document, task)))[0] ?? null
+}
+
+function known(task: string, schedules: Schedules): KnownTask[] {
+  return schedules.length === 0 ? [] : [{ task, schedules }]
+}
+
+function ask<T>({ clock, pageTimeoutMs, signals }: HistoryDeps, question: (call: CallOptions) => Promise<T>) {
+  return withDeadline(clock, pageTimeoutMs, signals, (signal) => question({ signal }))
+}

@@ -1,0 +1,149 @@
+import type { Ledger } from '../../api.ts'
+import { usageError } from '../../core/errors.ts'
+import { formatInstant } from '../../core/instant.ts'
+import type { TaskFinding } from '../../core/row/expected-slots.ts'
+import { parseTimeRange } from '../../core/schedule/time-range.ts'
+import type { Instant } from '../../core/types.ts'
+import { countsText, findingJson, findingLine, findingObject } from '../../format/check.ts'
+import { jsonArray } from '../../format/json-array.ts'
+import { printable, safeJson } from '../../format/text.ts'
+import { createLedger } from '../../ledger.ts'
+import { systemClock, withDeadline } from '../../process/clock.ts'
+import { NOTIFY_TIMEOUT_MS } from '../../process/notifier.ts'
+import { LIMITS } from '../../run/settings.ts'
+import type { Command, CommandContext } from '../command.ts'
+import { EXIT } from '../exit.ts'
+import { readOptions } from '../options/arguments.ts'
+import { DUE_BY, withDueBy } from '../options/due-by.ts'
+import { NOTIFY, openNotify } from '../options/notify.ts'
+import { GRACE, LATE_AFTER, LEDGER_TIMEOUT, type OptionTable, STORE } from '../options/options.ts'
+import { printAll } from '../output.ts'
+import { openProgress, type Progress } from '../progress.ts'
+
+const DAY_MS = 86_400_000
+
+const OPTIONS = {
+  ...STORE,
+  task: { kind: 'text', value: 'NAME', otherwise: 'every task of the registry', help: 'Only this task' },
+  ...DUE_BY,
+  since: {
+    kind: 'text',
+    value: 'TIME',
+    otherwise: '7d',
+    help: 'Slots from there on: an instant, a date in UTC, or how long ago',
+  },
+  until: { kind: 'text', value: 'TIME', otherwise: 'now', help: 'Slots before that; a date counts as a whole' },
+  ...GRACE,
+  ...LATE_AFTER,
+  skew: {
+    kind: 'duration',
+    value: 'TIME',
+    limit: LIMITS.skewMs,
+    help: 'As in run: a lease is over when it has been for so long',
+  },
+  format: { kind: 'text', value: 'text|json', choices: ['text', 'json'], otherwise: 'text', help: 'json is one array' },
+  ...NOTIFY,
+  ...LEDGER_TIMEOUT,
+} as const satisfies OptionTable
+
+const help = {
+  name: 'check',
+  summary:
+    'Compares the slots that were due with what is on record: missed, failed, stale and late ones. Exits with 1 if it finds any, so that any cron or CI can use it as a dead man’s switch.',
+  options: OPTIONS,
+  examples: [
+    ['cronledger check --store dynamodb:cronledger', 'all tasks of the last seven days'],
+    ['cronledger check … --task nightly --since 2026-01-01 --late-after 1h', 'one task, this year'],
+    ["cronledger check … --notify 'curl -sSf -d @- https://example.org/hook'", 'tell a webhook of each finding'],
+  ],
+  notes: 'Exit codes: 0 all is well, 1 something was found, else as those of run.',
+} as const
+
+/** What a dead man's switch looks for. */
+const FOUND = 1
+
+export const check: Command = {
+  help,
+  async execute({ argv, env, stops, sink }: CommandContext) {
+    const values = withDueBy(readOptions(help, argv, env), { argv, env })
+    const now = systemClock.now()
+    const { since = now - 7 * DAY_MS, until = now } = parseTimeRange(values, 'UTC', now)
+    if (since >= until) throw usageError(`since ${values.since ?? '7d'} is not before until ${values.until ?? 'now'}`)
+    const notify = openNotify(values, env)
+    // A stop ends this process in the same breath: nothing may be left behind.
+    stops.aborted.addEventListener('abort', () => notify?.kill())
+    const ledger = createLedger({ store: values.store })
+    const progress = await openProgress(env, { stays: false })
+    stops.aborted.addEventListener('abort', () => progress?.hide())
+    const found = ledger.check({
+      progress: progress === null ? undefined : drawn(progress, since, until),
+      task: values.task,
+      schedule: values.schedule,
+      timezone: values.timezone,
+      anchor: values.anchor,
+      since: new Date(since),
+      until: new Date(until),
+      graceMs: values.grace ?? OPTIONS.grace.limit.default,
+      lateAfterMs: values['late-after'],
+      skewMs: values.skew,
+      ledgerTimeoutMs: values['ledger-timeout'],
+    })
+    const count: Record<TaskFinding['kind'], number> = { missed: 0, failed: 0, stale: 0, late: 0 }
+    const findings = counted(found, count, (finding) => notify?.tell(findingObject(finding, now)))
+    const pieces =
+      values.format === 'json'
+        ? jsonArray(findings, (finding) => safeJson(findingJson(finding)))
+        : plainText(findings, count, now)
+    try {
+      // Whoever is told by a command need not read what is printed.
+      await printAll(progress === null ? pieces : besides(progress, pieces), { toTheEnd: notify !== null })
+    } finally {
+      const warning = notify === null ? null : await withDeadline(systemClock, NOTIFY_TIMEOUT_MS, [], notify.end)
+      if (warning !== null) sink.write(printable(`cronledger: ${warning}`))
+    }
+    return Object.values(count).some((number) => number > 0) ? FOUND : EXIT.ok
+  },
+}
+
+/** A person sees no difference, and drawing at each slot would take longer than looking at it. */
+const REDRAW_MS = 100
+
+/** Draws how far back a check has come, now and then. */
+function drawn(progress: Progress, since: Instant, until: Instant): (task: string, slot: Date) => void {
+  let nextMs = 0
+  return (task, slot) => {
+    const nowMs = systemClock.monotonicMs()
+    if (nowMs < nextMs) return
+    nextMs = nowMs + REDRAW_MS
+    progress.show(until - slot.getTime(), until - since, `${task} ${formatInstant(slot.getTime())}`)
+  }
+}
+
+/** The bar makes way for each piece, which may go to the same terminal, and is gone at the end, however that comes. */
+async function* besides(progress: Progress, pieces: AsyncIterable<string>) {
+  try {
+    for await (const piece of pieces) {
+      progress.hide()
+      yield piece
+    }
+  } finally {
+    progress.hide()
+  }
+}
+
+async function* counted(
+  found: ReturnType<Ledger['check']>,
+  count: Record<TaskFinding['kind'], number>,
+  tell: (finding: TaskFinding) => void,
+) {
+  for await (const finding of found) {
+    count[finding.kind] += 1
+    tell(finding)
+    yield finding
+  }
+}
+
+async function* plainText(found: AsyncIterable<TaskFinding>, count: Record<TaskFinding['kind'], number>, now: Instant) {
+  for await (const finding of found) yield `${findingLine(finding, now)}\n`
+  yield `${countsText(count) || 'all is well'}\n`
+}

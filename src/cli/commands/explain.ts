@@ -1,0 +1,94 @@
+import { parseInstant } from '../../core/instant.ts'
+import { clockNotes } from '../../core/schedule/clock-changes.ts'
+import type { Schedule } from '../../core/schedule/schedule.ts'
+import { readSchedule } from '../../core/schedule/schedule-options.ts'
+import { earlyToleranceMs, slotAfter, slotBefore, slotOf } from '../../core/schedule/slot.ts'
+import { checkTaskName } from '../../core/task.ts'
+import type { Instant } from '../../core/types.ts'
+import { explainJson, explainText } from '../../format/explain.ts'
+import { safeJson } from '../../format/text.ts'
+import { systemClock } from '../../process/clock.ts'
+import type { Command, CommandContext } from '../command.ts'
+import { EXIT } from '../exit.ts'
+import { readOptions } from '../options/arguments.ts'
+import type { OptionTable } from '../options/options.ts'
+import { RUN_OPTIONS } from '../options/run-options.ts'
+import { print } from '../output.ts'
+
+/** Every zone has shown by then what its clocks do in a year, a leap year too. */
+const CLOCKS_MS = 366 * 86_400_000
+
+const OPTIONS = {
+  schedule: RUN_OPTIONS.schedule,
+  timezone: RUN_OPTIONS.timezone,
+  anchor: RUN_OPTIONS.anchor,
+  at: { kind: 'text', value: 'INSTANT', otherwise: 'now', help: 'The event time to explain' },
+  'early-tolerance': RUN_OPTIONS['early-tolerance'],
+  task: { kind: 'text', value: 'NAME', help: 'Name of the scheduled batch, for the key' },
+  count: {
+    kind: 'integer',
+    value: 'N',
+    // A hundred lines each way are more than anybody reads, and what a program needs it can ask for in steps.
+    limit: { default: 5, min: 1, max: 100 },
+    help: 'How many slots to show before and after',
+  },
+  json: { kind: 'switch', help: 'Print a JSON object instead of text' },
+} as const satisfies OptionTable
+
+const help = {
+  name: 'explain',
+  summary:
+    'Says what a schedule means: in words, the slot of an instant and those around it, what the clocks skip or show twice among them and in the coming year, and the key that a run would write. Needs no ledger.',
+  options: OPTIONS,
+  examples: [
+    ["cronledger explain --schedule 'cron(0 18 ? * MON-FRI *)' --timezone Asia/Tokyo", 'what it means now'],
+    [
+      "cronledger explain --schedule '30 2 * * *' --timezone America/New_York --at 2027-03-14T06:00:00Z",
+      'around a change of the clocks',
+    ],
+  ],
+} as const
+
+export const explain: Command = {
+  help,
+  async execute({ argv, env }: CommandContext) {
+    const values = readOptions(help, argv, env)
+    const schedule = readSchedule(values)
+    if (values.task !== undefined) checkTaskName(values.task)
+    const at = values.at === undefined ? systemClock.now() : parseInstant(values.at, '--at')
+    const toleranceMs = values['early-tolerance'] ?? earlyToleranceMs(schedule, at)
+    const found = slotOf(schedule, at, toleranceMs)
+    const count = values.count ?? OPTIONS.count.limit.default
+    const previous = neighbours(schedule, found?.slot ?? at, slotBefore, count).reverse()
+    // What the clocks did among the slots that are shown is why one seems to be missing there.
+    const clocksFrom = Math.max(previous[0] ?? found?.slot ?? at, at - CLOCKS_MS)
+    const explanation = {
+      schedule,
+      zoneData: process.versions['tz'] ?? 'unknown',
+      task: values.task ?? null,
+      at,
+      earlyToleranceMs: toleranceMs,
+      window: found === null ? null : { slot: found.slot, end: found.next },
+      previous,
+      next: neighbours(schedule, found?.slot ?? at, slotAfter, count),
+      clocksFrom,
+      clocksUntil: at + CLOCKS_MS,
+      clockNotes: clockNotes(schedule, clocksFrom, at + CLOCKS_MS),
+    }
+    await print(values.json ? safeJson(explainJson(explanation), 2) : explainText(explanation))
+    return EXIT.ok
+  },
+}
+
+function neighbours(
+  schedule: Schedule,
+  from: Instant,
+  step: (schedule: Schedule, at: Instant) => Instant | null,
+  count: number,
+): Instant[] {
+  const slots: Instant[] = []
+  for (let slot = step(schedule, from); slot !== null && slots.length < count; slot = step(schedule, slot)) {
+    slots.push(slot)
+  }
+  return slots
+}

@@ -1,0 +1,173 @@
+import { setTimeout as delay, setImmediate as idle } from 'node:timers/promises'
+import type { HistoryOptions, Ledger, ReadOptions } from '../../api.ts'
+import { usageError } from '../../core/errors.ts'
+import { isForeign } from '../../core/row/decide.ts'
+import { isMissed } from '../../core/row/expected-slots.ts'
+import { readSchedule } from '../../core/schedule/schedule-options.ts'
+import { namesDate, parseTimeRange } from '../../core/schedule/time-range.ts'
+import type { Instant } from '../../core/types.ts'
+import { HISTORY_FORMATS, type HistoryFormat, historyText } from '../../format/history.ts'
+import { type HistoryItem, stateOf } from '../../format/row.ts'
+import { createLedger } from '../../ledger.ts'
+import { systemClock } from '../../process/clock.ts'
+import { LIMITS } from '../../run/settings.ts'
+import type { Command, CommandContext } from '../command.ts'
+import { EXIT } from '../exit.ts'
+import { newestRow, registeredSchedules, specOf } from '../lookup.ts'
+import { isGiven, readOptions, type Values } from '../options/arguments.ts'
+import { DUE_BY, withDueBy } from '../options/due-by.ts'
+import { GRACE, LEDGER_TIMEOUT, type OptionTable, STORE } from '../options/options.ts'
+import { grouped, PATIENCE_MS, printAll, screenOf } from '../output.ts'
+
+/** `missed` is no state of a row: it asks for the slots that have none. */
+const STATES = ['completed', 'failed', 'pending', 'skipped', 'stale', 'missed'] as const
+
+const OPTIONS = {
+  ...STORE,
+  task: { kind: 'text', value: 'NAME', otherwise: 'all tasks', help: 'Only this task' },
+  since: {
+    kind: 'text',
+    value: 'TIME',
+    otherwise: 'the first slot; of all tasks, 7d',
+    help: "Slots from there on: an instant, a date (in the task's zone; of all tasks, in UTC), or 7d ago",
+  },
+  until: {
+    kind: 'text',
+    value: 'TIME',
+    otherwise: 'the last slot; of all tasks, the end of today (UTC)',
+    help: 'Slots before that; a date counts as a whole',
+  },
+  state: { kind: 'words', value: 'STATE[,…]', choices: STATES, otherwise: 'any', help: 'Only these' },
+  ...GRACE,
+  ...DUE_BY,
+  duplicates: { kind: 'switch', help: 'Only slots that rejected a trigger' },
+  limit: { kind: 'integer', value: 'N', limit: { default: 20, min: 1, max: 100_000 }, help: 'Most slots' },
+  all: { kind: 'switch', help: 'All slots, whatever --limit says' },
+  format: {
+    kind: 'text',
+    value: HISTORY_FORMATS.join('|'),
+    choices: HISTORY_FORMATS,
+    otherwise: 'table',
+    help: "json is one array, ndjson one object a line, both as in schema/row.schema.json; in csv, text that a spreadsheet would run (=, +, -, @) begins with '",
+  },
+  json: { kind: 'switch', help: 'Short for --format json' },
+  ...LEDGER_TIMEOUT,
+} as const satisfies OptionTable
+
+const help = {
+  name: 'history',
+  summary: 'Shows what became of the slots of a task, or of all tasks; newest first.',
+  options: OPTIONS,
+  examples: [
+    ['cronledger history --store dynamodb:cronledger --task nightly --limit 7', 'the last seven slots'],
+    ['cronledger history … --since 30d --state failed,stale --all', 'what went wrong in thirty days, in all tasks'],
+    ['cronledger history … --state missed,failed,stale', 'the same, and what never ran, in the last seven days'],
+    ['cronledger history … --task nightly --all --format csv > nightly.csv', 'everything, for a spreadsheet'],
+  ],
+  notes:
+    '--state missed also shows slots that were due and have no row: of the tasks that the registry knows, by the schedule that was in force then. Of one task without --since, they begin with its first row.',
+} as const
+
+export const history: Command = {
+  help,
+  async execute({ argv, env, sink }: CommandContext) {
+    const values = withDueBy(readOptions(help, argv, env), { argv, env })
+    const format = formatOf(values, argv)
+    // A row tells nothing of its run's skew; the default is what most have, and the word is for a person.
+    const [now, skewMs] = [systemClock.now(), LIMITS.skewMs.default]
+    const states = values.state?.map((state) => state.toUpperCase()) ?? null
+    const withMissed = states?.includes('MISSED') === true
+    const ignored = [...Object.keys(DUE_BY), 'grace'].find((name) => !withMissed && isGiven(name, argv))
+    if (ignored !== undefined) throw usageError(`--${ignored} is given, but no --state missed that needs it`)
+    const isWanted = (item: HistoryItem) =>
+      (states === null || states.includes(stateOf(item, now, skewMs))) &&
+      (!values.duplicates || (!isMissed(item) && !isForeign(item) && item.rejections.count > 0))
+    const limit = values.all ? Number.POSITIVE_INFINITY : (values.limit ?? OPTIONS.limit.limit.default)
+
+    const nothing = `no slot${values.task === undefined ? '' : ` of ${values.task}`} is on record`
+    const filtered =
+      states !== null || values.duplicates === true || values.since !== undefined || values.until !== undefined
+
+    const ledger = createLedger({ store: values.store })
+    const reading = { ledgerTimeoutMs: values['ledger-timeout'] }
+    const wished = { ...(await rangeOf(values, ledger, reading, now)), ...reading }
+    const { schedule, timezone, anchor, grace: graceMs = OPTIONS.grace.limit.default } = values
+    const items = withMissed ? ledger.slots({ ...wished, schedule, timezone, anchor, graceMs }) : ledger.history(wished)
+    let isCut = false
+    // Who gave a limit knows of it.
+    const onCut = values.limit === undefined && format === 'table' ? () => (isCut = true) : null
+    const text = historyText(
+      grouped(first(limit, items, isWanted, onCut), idle, format === 'table' ? delay(PATIENCE_MS) : undefined),
+      {
+        format,
+        withTask: values.task === undefined,
+        ...screenOf(env),
+        now,
+        skewMs,
+        nothing: filtered ? `${nothing} that matches` : nothing,
+      },
+    )
+    await printAll(text)
+    if (isCut) sink.write(`cronledger: the newest ${limit} only; --all goes on to the oldest`)
+    return EXIT.ok
+  },
+}
+
+function formatOf({ format, json }: Values<typeof OPTIONS>, argv: readonly string[]): HistoryFormat {
+  const jsonIsFlag = isGiven('json', argv)
+  if (json && format !== undefined && format !== 'json' && jsonIsFlag === isGiven('format', argv)) {
+    throw usageError(`--json and --format ${format} are given together; leave one out`)
+  }
+  // Of the two, a flag beats the environment.
+  return json && (format === undefined || jsonIsFlag) ? 'json' : ((format ?? 'table') as HistoryFormat)
+}
+
+async function rangeOf(
+  { task, since, until, schedule, timezone, anchor }: Values<typeof OPTIONS>,
+  ledger: Ledger,
+  reading: ReadOptions,
+  now: Instant,
+): Promise<HistoryOptions> {
+  let zone = 'UTC'
+  if (task !== undefined && namesDate({ since, until })) {
+    const spec =
+      schedule === undefined
+        ? await specOfTask(ledger, { ...reading, task })
+        : readSchedule({ schedule, timezone, anchor }).spec
+    zone = spec?.zone ?? zone
+  }
+  const range = parseTimeRange({ since, until }, zone, now)
+  return {
+    task,
+    since: range.since === undefined ? undefined : new Date(range.since),
+    until: range.until === undefined ? undefined : new Date(range.until),
+  }
+}
+
+/** The schedule in force, or else that of the newest row. */
+async function specOfTask(ledger: Ledger, options: ReadOptions & { readonly task: string }) {
+  const registered = await registeredSchedules(ledger, options)
+  if (registered !== null) return registered.at(-1)?.spec ?? null
+  const row = await newestRow(ledger, options)
+  return row && specOf(row)
+}
+
+/** The first `limit` items that are wanted, and whether there is any other beyond, if that is asked for. */
+async function* first(
+  limit: number,
+  items: AsyncIterable<HistoryItem>,
+  isWanted: (item: HistoryItem) => boolean,
+  onCut: (() => void) | null,
+): AsyncGenerator<HistoryItem, void, undefined> {
+  let left = limit
+  for await (const item of items) {
+    if (left === 0) {
+      onCut?.()
+      return
+    }
+    if (!isWanted(item)) continue
+    yield item
+    left -= 1
+    if (left === 0 && onCut === null) return
+  }
+}

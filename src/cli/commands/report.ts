@@ -1,0 +1,151 @@
+import {
+  closeSync,
+  createWriteStream,
+  existsSync,
+  openSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
+import { pipeline } from 'node:stream/promises'
+import { firstLine, LedgerError, usageError } from '../../core/errors.ts'
+import { quote } from '../../core/problem.ts'
+import { namesDate, parseTimeRange } from '../../core/schedule/time-range.ts'
+import { checkTaskName } from '../../core/task.ts'
+import { printable } from '../../format/text.ts'
+import { createLedger } from '../../ledger.ts'
+import { systemClock } from '../../process/clock.ts'
+import { LIMITS } from '../../run/settings.ts'
+import { readAssets } from '../../web/server/assets.ts'
+import { reportPieces } from '../../web/server/one-file.tsx'
+import { readTask } from '../../web/server/read-task.ts'
+import type { Command, CommandContext } from '../command.ts'
+import { EXIT } from '../exit.ts'
+import { readOptions } from '../options/arguments.ts'
+import { GRACE, LATE_AFTER, LEDGER_TIMEOUT, type OptionTable, STORE } from '../options/options.ts'
+import { RUN_OPTIONS } from '../options/run-options.ts'
+import { print, printAll } from '../output.ts'
+
+const DAY_MS = 86_400_000
+
+/** As the ledger's own file: it tells as much. */
+const OWNER_ONLY = 0o600
+
+const PAGE_BEGIN = '<!doctype html>'
+
+const OPTIONS = {
+  ...STORE,
+  task: { kind: 'text', value: 'NAME', otherwise: 'every task of the registry', help: 'Only this task' },
+  since: {
+    kind: 'text',
+    value: 'TIME',
+    otherwise: '30d',
+    help: "Slots from there on: an instant, a date (in the task's zone; of all tasks, in UTC), or how long ago",
+  },
+  until: { kind: 'text', value: 'TIME', otherwise: 'now', help: 'Slots before that; a date counts as a whole' },
+  out: {
+    kind: 'text',
+    value: 'FILE|-',
+    required: true,
+    help: 'Where it goes: a file, which is replaced as a whole or not at all, or standard output',
+  },
+  ...GRACE,
+  ...LATE_AFTER,
+  skew: RUN_OPTIONS.skew,
+  ...LEDGER_TIMEOUT,
+} as const satisfies OptionTable
+
+const help = {
+  name: 'report',
+  summary:
+    'Writes what `serve` shows into one HTML file, for a ticket or an auditor: it needs no network and no server, and prints well.',
+  options: OPTIONS,
+  examples: [
+    ['cronledger report --store dynamodb:cronledger --since 30d --out report.html', 'all tasks of thirty days'],
+    [
+      'cronledger report … --task nightly --since 2026-11-01 --until 2026-11-30 --out nightly.html',
+      'one task, one month',
+    ],
+  ],
+  notes: 'Exit codes: 0 also where something is wrong with the slots, else as those of run.',
+} as const
+
+export const report: Command = {
+  help,
+  async execute({ argv, env, stops }: CommandContext) {
+    const values = readOptions(help, argv, env)
+    const { store, task, out } = values
+    if (task !== undefined) checkTaskName(task)
+    const place = out === '-' ? null : placeOf(out)
+    const now = systemClock.now()
+    const reading = {
+      ledger: createLedger({ store }),
+      ledgerTimeoutMs: values['ledger-timeout'] ?? LIMITS.ledgerTimeoutMs.default,
+      graceMs: values.grace ?? GRACE.grace.limit.default,
+      lateAfterMs: values['late-after'],
+      skewMs: values.skew ?? LIMITS.skewMs.default,
+      signal: stops.aborted,
+      now,
+    }
+    const known = task !== undefined && namesDate(values) ? await readTask(task, reading) : null
+    const { since = now - 30 * DAY_MS, until = now } = parseTimeRange(values, known?.head.clock.zone ?? 'UTC', now)
+    if (since >= until) throw usageError(`since ${values.since ?? '30d'} is not before until ${values.until ?? 'now'}`)
+    const pieces = await reportPieces({ span: { since, until }, task, store, style: readAssets().style }, reading)
+    if (pieces === null) throw usageError(`nothing of task ${task} is on record; cronledger tasks names those that are`)
+    if (place === null) await printAll(pieces)
+    else {
+      await writeWhole(place, pieces)
+      await print(printable(out))
+    }
+    return EXIT.ok
+  },
+}
+
+/**
+ * The file to replace: of a link, what it leads to. A device or a pipe cannot be replaced, and what is no page of HTML is no
+ * earlier report: a slip of the hand must not put one in the place of a ledger.
+ */
+function placeOf(path: string): string {
+  if (!existsSync(path)) return path
+  if (!statSync(path).isFile()) {
+    throw usageError(`out is ${quote(path)}, which is no file; allowed are a file and - for standard output`)
+  }
+  let begin: string
+  try {
+    begin = beginOf(path)
+  } catch (error) {
+    throw usageError(`out is ${quote(path)}, which cannot be read: ${firstLine(error)}`)
+  }
+  if (begin !== '' && begin.toLowerCase() !== PAGE_BEGIN) {
+    throw usageError(
+      `out is ${quote(path)}, which is no HTML page and was left as it is: name another path, or remove it`,
+    )
+  }
+  return realpathSync(path)
+}
+
+function beginOf(path: string): string {
+  const bytes = Buffer.alloc(PAGE_BEGIN.length)
+  const file = openSync(path, 'r')
+  try {
+    return bytes.toString('latin1', 0, readSync(file, bytes))
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** Writes beside the file and puts it in its place when it is whole: a report that broke off must not look like one. */
+async function writeWhole(path: string, pieces: AsyncIterable<string>): Promise<void> {
+  const begun = `${path}.${process.pid}.part`
+  // Also where a signal ends the process: the file is gone by then if it was put in its place.
+  process.once('exit', () => rmSync(begun, { force: true }))
+  try {
+    await pipeline(pieces, createWriteStream(begun, { flags: 'wx', flush: true, mode: OWNER_ONLY }))
+    renameSync(begun, path)
+  } catch (error) {
+    if (error instanceof LedgerError || (error as NodeJS.ErrnoException).code === undefined) throw error
+    throw usageError(`out is ${quote(path)}, which cannot be written: ${firstLine(error)}`)
+  }
+}

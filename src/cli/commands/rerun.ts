@@ -1,0 +1,244 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Force, Ledger, RunOptions, RunOutcome } from '../../api.ts'
+import { LedgerError, usageError } from '../../core/errors.ts'
+import { formatInstant } from '../../core/instant.ts'
+import { FORCEABLE, type Forceable, readForceable, UNDONE } from '../../core/row/rerunnable.ts'
+import type { ScheduleOptions } from '../../core/schedule/schedule-options.ts'
+import type { Instant } from '../../core/types.ts'
+import { plannedLine, planSummary, rerunLine } from '../../format/rerun.ts'
+import { createLedger } from '../../ledger.ts'
+import { systemClock } from '../../process/clock.ts'
+import type { Stops } from '../../process/signals.ts'
+import type { Command, CommandContext } from '../command.ts'
+import { EXIT, EXIT_OF_ERROR, exitCodeOf, exitCodeOfSignal, exitCodeOfStop } from '../exit.ts'
+import { readOptions, type Values } from '../options/arguments.ts'
+import { withDueBy } from '../options/due-by.ts'
+import { GRACE, type OptionTable, SLOT, STORE, TASK, variableOf } from '../options/options.ts'
+import { RUN_OPTIONS } from '../options/run-options.ts'
+import { printAll, showStandardStreams } from '../output.ts'
+import { openProgress } from '../progress.ts'
+import { askedAt, openRunner, type Runner, SUPERVISION_OPTIONS, settingsFrom } from '../runner.ts'
+
+const REGISTRY = "the registry's"
+
+const OPTIONS = {
+  ...STORE,
+  ...TASK,
+  slot: { kind: 'text', value: 'SLOT', help: SLOT.slot.help },
+  from: {
+    kind: 'text',
+    value: 'TIME',
+    help: "In the place of --slot, a range from there on: an instant, a date in the schedule's zone, or 7d ago",
+  },
+  to: {
+    kind: 'text',
+    value: 'TIME',
+    otherwise: 'now',
+    help: 'The end of the range, itself not in it; a date counts as a whole',
+  },
+  only: {
+    kind: 'words',
+    value: 'WHAT[,…]',
+    choices: FORCEABLE,
+    otherwise: UNDONE.join(','),
+    help: 'Of a range, the slots that are one of these',
+  },
+  ...GRACE,
+  'dry-run': { kind: 'switch', help: 'Print the slots of the range, and start nothing' },
+  'keep-going': { kind: 'switch', help: 'Go on with the next slot of the range after one that failed or was refused' },
+  reason: {
+    kind: 'text',
+    value: 'TEXT',
+    help: 'Why, in at most 800 bytes; goes on record with each attempt (required but for --dry-run)',
+  },
+  by: RUN_OPTIONS.by,
+  schedule: { kind: 'text', value: 'EXPR', otherwise: REGISTRY, help: 'The schedule that has the slots' },
+  timezone: { ...RUN_OPTIONS.timezone, otherwise: `${REGISTRY}; with --schedule, UTC` },
+  anchor: RUN_OPTIONS.anchor,
+  ...SUPERVISION_OPTIONS,
+  'max-attempts': {
+    ...SUPERVISION_OPTIONS['max-attempts'],
+    help: 'Attempts that this command itself makes in a slot, with --retry-delay',
+  },
+  overlap: {
+    ...SUPERVISION_OPTIONS.overlap,
+    otherwise: 'as the runs of the task have it',
+    help: 'While another slot of the task runs: run beside it, or (both of the others) be refused',
+  },
+} as const satisfies OptionTable
+
+const help = {
+  name: 'rerun',
+  summary:
+    'Runs COMMAND in a slot again, whatever became of it, unless it is running; or in the slots of a range that were missed, failed or are stale, one after the other, the oldest first. A slot without a row is run for the first time.',
+  options: OPTIONS,
+  rest: ' -- COMMAND [ARG…]',
+  examples: [
+    [
+      "cronledger rerun --store dynamodb:cronledger --task nightly --slot 2026-11-23 --reason 'bad input file' -- ./batch.sh",
+      'the slot of that day',
+    ],
+    ['cronledger rerun … --task nightly --from 2026-11-01 --to 2026-11-23 --dry-run', 'what there is to be done'],
+    [
+      "cronledger rerun … --task nightly --from 2026-11-01 --to 2026-11-23 --reason 'database was down' -- ./batch.sh",
+      'does it; the same command goes on after a failure or Ctrl-C',
+    ],
+  ],
+  notes: `The command gets CRONLEDGER_RUN_TASK, _SLOT, _WINDOW_END, _ATTEMPT and _ID: it must work on that slot, not on "now".
+Give --skew and --max-attempts as the runs of the task have them. A task whose runs have --overlap skip or wait is kept apart here too.
+
+Exit codes: those of run. Of a range, that of the first slot which did not go well; 0 where there was nothing to do.`,
+} as const
+
+export const rerun: Command = {
+  help,
+  async execute(context: CommandContext) {
+    const { argv, env, stops } = context
+    const values = withDueBy(readOptions(help, argv, env), context)
+    checkTogether(values)
+    const ask = { ...context, values }
+    // Nothing runs yet: a stop needs no order.
+    if (values['dry-run']) return Promise.race([showPlan(ask), exitCodeOfStop(stops)])
+    const runner = openRunner(help.name, values, context)
+    try {
+      return await (values.slot === undefined ? rerunRange(ask, runner) : rerunSlot(ask, runner, values.slot))
+    } finally {
+      await runner.end()
+    }
+  },
+}
+
+type RerunValues = Values<typeof OPTIONS>
+
+interface Ask extends CommandContext {
+  readonly values: RerunValues
+}
+
+interface Planned {
+  readonly slot: Instant
+  readonly why: Forceable
+  readonly schedule: ScheduleOptions
+}
+
+/** Nearly two years of minutes. They are held in memory, of under 100 bytes each, since the newest is found first. */
+const MAX_SLOTS = 1_000_000
+/** So many slots are listed, or printed, before signals are looked for: some milliseconds. */
+const SLOTS_AT_A_TIME = 1_000
+
+function checkTogether({ slot, from, reason, 'dry-run': dryRun, ...values }: RerunValues): void {
+  if (slot === undefined && from === undefined) {
+    throw usageError('neither --slot nor --from is given; name one slot, or where a range begins')
+  }
+  if (slot !== undefined) {
+    const ofRange = [
+      ['from', from],
+      ['to', values.to],
+      ['only', values.only],
+      ['grace', values.grace],
+      ['dry-run', dryRun],
+      ['keep-going', values['keep-going']],
+    ] as const
+    const [name] = ofRange.find(([, value]) => value !== undefined && value !== false) ?? []
+    if (name !== undefined) throw usageError(`--slot and --${name} are given together; --${name} is for a range`)
+  }
+  if (reason === undefined && !dryRun) {
+    throw usageError(`--reason is missing; give it, or set ${variableOf('reason')} (why the slot is run again)`)
+  }
+}
+
+async function rerunSlot({ values, stops }: Ask, runner: Runner, slot: string): Promise<number> {
+  const found = await Promise.race([runner.ledger.findSlot({ ...taskOf(values), slot }), exitCodeOfStop(stops)])
+  if (typeof found === 'number') return found
+  return exitCodeFrom(
+    await runner.run(optionsOf(values, found.schedule, { slot: found.slot, askedAt: askedAt() })),
+    stops,
+  )
+}
+
+async function rerunRange({ values, stops, sink, env }: Ask, { ledger, run, format }: Runner): Promise<number> {
+  const slots = await Promise.race([plan(ledger, values), exitCodeOfStop(stops)])
+  if (typeof slots === 'number') return slots
+  const only = onlyOf(values)
+  const progress = format === 'text' ? await openProgress(env, { stays: true }) : null
+  const counts = { completed: 0, failed: 0, unrecorded: 0, refused: 0, skipped: 0, duplicate: 0, left: slots.length }
+  let exitCode: number = EXIT.ok
+  for (const { slot, why, schedule } of slots) {
+    if (stops.aborted.aborted) break
+    const done = slots.length - counts.left
+    progress?.show(done, slots.length, `${done} of ${slots.length} done, next ${formatInstant(slot)} (${why})`)
+    progress?.hide()
+    const outcome = await run(optionsOf(values, schedule, { slot: new Date(slot), only }))
+    exitCode ||= exitCodeFrom(outcome, stops)
+    // A ledger that cannot be asked has no answer for the next slot either.
+    if (outcome instanceof LedgerError) break
+    const stoppedBefore = stops.aborted.aborted && outcome.status === 'failed' && outcome.outcome === 'notStarted'
+    if (stoppedBefore) break
+    counts[outcome.status] += 1
+    counts.left -= 1
+    if (exitCode !== EXIT.ok && !values['keep-going']) break
+  }
+  const stop = stops.first()
+  if (stop !== null && (counts.left > 0 || exitCode !== EXIT.ok)) exitCode = exitCodeOfSignal(stop.signal)
+  const line = rerunLine({ task: values.task, only, counts, exitCode }, format, systemClock.now())
+  if (line !== null) sink.write(line)
+  return exitCode
+}
+
+function optionsOf(
+  values: RerunValues,
+  schedule: ScheduleOptions,
+  which: Pick<Force, 'slot' | 'only' | 'askedAt'>,
+): RunOptions {
+  const { task, reason = '', by } = values
+  return { ...settingsFrom(values), ...schedule, task, force: { ...which, reason, by } }
+}
+
+function exitCodeFrom(outcome: RunOutcome<null> | LedgerError, stops: Stops): number {
+  if (outcome instanceof LedgerError) return EXIT_OF_ERROR[outcome.kind]
+  return exitCodeOf(outcome, { onDuplicate: EXIT.ok, onRunning: EXIT.ok }, stops.first()?.signal ?? null)
+}
+
+async function showPlan({ values }: Ask): Promise<number> {
+  showStandardStreams()
+  const slots = await plan(createLedger({ store: values.store }), values)
+  await printAll(planText(slots, onlyOf(values)))
+  return EXIT.ok
+}
+
+async function* planText(slots: readonly Planned[], only: readonly Forceable[]) {
+  for (let done = 0; done < slots.length; done += SLOTS_AT_A_TIME) {
+    const lines = slots.slice(done, done + SLOTS_AT_A_TIME)
+    yield lines.map(({ slot, why, schedule }) => `${plannedLine(slot, schedule.timezone ?? 'UTC', why)}\n`).join('')
+  }
+  yield `${planSummary(slots, only)}\n`
+}
+
+/** The slots of the range that are to be run, the oldest first. */
+async function plan(ledger: Ledger, values: RerunValues): Promise<readonly Planned[]> {
+  const { from = '', to, grace } = values
+  const slots: Planned[] = []
+  const range = {
+    from,
+    to,
+    graceMs: grace,
+    retentionMs: values.retention,
+    skewMs: values.skew,
+    only: onlyOf(values),
+  }
+  for await (const { slot, why, schedule } of ledger.forceable({ ...taskOf(values), ...range })) {
+    if (slots.length === MAX_SLOTS) {
+      throw usageError(`the range has more than ${MAX_SLOTS} slots to be run; give a shorter one, or fewer with --only`)
+    }
+    slots.push({ slot: slot.getTime(), why, schedule })
+    if (slots.length % SLOTS_AT_A_TIME === 0) await turn()
+  }
+  return slots.reverse()
+}
+
+function taskOf({ task, schedule, timezone, anchor, 'ledger-timeout': ledgerTimeoutMs }: RerunValues) {
+  return { task, schedule, timezone, anchor, ledgerTimeoutMs }
+}
+
+function onlyOf({ only }: RerunValues): readonly Forceable[] {
+  return only === undefined ? UNDONE : readForceable(only)
+}

@@ -1,0 +1,86 @@
+import type { RunOptions } from '../../api.ts'
+import { LedgerError, usageError } from '../../core/errors.ts'
+import type { Command, CommandContext } from '../command.ts'
+import { EXIT_OF_ERROR, exitCodeOf } from '../exit.ts'
+import { readOptions, type Values } from '../options/arguments.ts'
+import { readEvent } from '../options/event.ts'
+import { RUN_OPTIONS } from '../options/run-options.ts'
+import { askedAt, openRunner, settingsFrom } from '../runner.ts'
+
+const help = {
+  name: 'run',
+  summary:
+    'Runs COMMAND once in the slot of the schedule that the event time belongs to. A duplicate, also one that comes after the first run has finished, starts nothing and is recorded.',
+  options: RUN_OPTIONS,
+  rest: ' -- COMMAND [ARG…]',
+  examples: [
+    [
+      "cronledger run --store dynamodb:cronledger --task nightly --schedule '0 3 * * *' --timezone Asia/Tokyo -- ./batch.sh",
+      'once a day at 03:00 in Tokyo',
+    ],
+    [
+      "cronledger run … --force-slot 2026-11-23 --reason 'bad input file' -- ./batch.sh",
+      'run the slot of that day again',
+    ],
+    [
+      "cronledger run … --notify 'curl -sSf -d @- https://example.org/hook' --notify-on duplicate,failed -- ./batch.sh",
+      'tell a webhook of duplicates and failures',
+    ],
+  ],
+  notes: `The command gets CRONLEDGER_RUN_TASK, _SLOT, _WINDOW_END, _ATTEMPT and _ID.
+
+Exit codes: the command's own, or 128 + n for a signal; else
+    0  duplicate, or --overlap skip           75  ledger out of reach: try again
+   64  usage                                  77  access denied
+   65  refused: a person is needed            78  no such ledger
+   70  a bug                                 124  --timeout
+   73  lease lost: the command was stopped   126  the command is not executable
+   74  the command ended well, unrecorded    127  the command was not found`,
+} as const
+
+export const run: Command = {
+  help,
+  async execute(context: CommandContext) {
+    const { argv, env, stops } = context
+    const values = readOptions(help, argv, env)
+    const runner = openRunner(help.name, values, context)
+    const options = await runOptions(values, stops.aborted)
+    const onDuplicate = values['exit-on-duplicate'] ?? 0
+    const codes = { onDuplicate, onRunning: values['exit-on-running'] ?? onDuplicate }
+    try {
+      const outcome = await runner.run(options)
+      if (outcome instanceof LedgerError) return EXIT_OF_ERROR[outcome.kind]
+      return exitCodeOf(outcome, codes, stops.first()?.signal ?? null)
+    } finally {
+      // After the exit code is settled: a stop that comes while somebody is being told is none of the batch's.
+      await runner.end()
+    }
+  },
+}
+
+/** The options as the library takes them. Throws a usage error for an event that cannot be read. */
+export async function runOptions(
+  values: Omit<Values<typeof RUN_OPTIONS>, 'store'>,
+  stop: AbortSignal,
+): Promise<RunOptions> {
+  const { reason, by } = values
+  const slot = values['force-slot']
+  if (slot === undefined && reason !== undefined) {
+    throw usageError('--reason is given, but no --force-slot; name the slot, or leave the reason out')
+  }
+  const event = values.event === undefined ? undefined : await readEvent(values.event, stop)
+  return {
+    task: values.task,
+    schedule: values.schedule,
+    timezone: values.timezone,
+    anchor: values.anchor,
+    eventTime: values['event-time'],
+    event,
+    force: slot === undefined ? undefined : { slot, reason: reason ?? '', by, askedAt: askedAt() },
+    requireEventTime: values['require-event-time'],
+    earlyToleranceMs: values['early-tolerance'],
+    onMismatch: values['on-mismatch'] as RunOptions['onMismatch'],
+    maxLatenessMs: values['max-lateness'],
+    ...settingsFrom(values),
+  }
+}

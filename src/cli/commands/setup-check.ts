@@ -1,0 +1,39 @@
+import type { ErrorKind } from '../../core/errors.ts'
+import { printable } from '../../format/text.ts'
+import { systemClock } from '../../process/clock.ts'
+import { LIMITS } from '../../run/settings.ts'
+import type { Finding, Role } from '../../store/finding.ts'
+import { inspectStore } from '../../store/inspect.ts'
+import { EXIT, EXIT_OF_ERROR } from '../exit.ts'
+import type { Environment } from '../options/arguments.ts'
+import { print } from '../output.ts'
+import { type BatchOptions, inspectRun } from './setup-check-run.ts'
+
+interface CheckOptions extends BatchOptions {
+  readonly store: string
+  readonly role: string | undefined
+  readonly skew: number | undefined
+  readonly 'ledger-timeout': number | undefined
+}
+
+/** What stops every run comes first; a clock or an event time that is wrong stops some. */
+const GRAVEST_FIRST: readonly ErrorKind[] = ['denied', 'shape', 'unreachable', 'usage']
+
+/** As wide as the names of all but one action. */
+const NAME_COLUMNS = 21
+
+/** Looks at all that a run needs, a line each; gives the exit code of the gravest finding. */
+export async function checkSetup(options: CheckOptions, env: Environment): Promise<number> {
+  const signal = AbortSignal.timeout(options['ledger-timeout'] ?? LIMITS.ledgerTimeoutMs.default)
+  const { role = 'operator', skew: skewMs = LIMITS.skewMs.default } = options
+  const terms = { env, role: role as Role, skewMs, now: () => systemClock.now() }
+  const found = new Set<ErrorKind | null>()
+  const tell = async ({ what, wrong, text }: Finding) => {
+    found.add(wrong)
+    await print(printable(`${wrong === null ? 'ok   ' : 'wrong'}  ${what.padEnd(NAME_COLUMNS)}  ${text}`))
+  }
+  for await (const finding of inspectRun(options, env, signal)) await tell(finding)
+  for await (const finding of inspectStore(options.store, terms, { signal })) await tell(finding)
+  const gravest = GRAVEST_FIRST.find((kind) => found.has(kind))
+  return gravest === undefined ? EXIT.ok : EXIT_OF_ERROR[gravest]
+}

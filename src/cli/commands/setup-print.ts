@@ -1,0 +1,173 @@
+import { createHash } from 'node:crypto'
+import { usageError } from '../../core/errors.ts'
+import { formatInstant } from '../../core/instant.ts'
+import { quote } from '../../core/problem.ts'
+import { awsExpression } from '../../core/schedule/aws-expression.ts'
+import { longestGapMs } from '../../core/schedule/gaps.ts'
+import type { Schedule } from '../../core/schedule/schedule.ts'
+import { readSchedule } from '../../core/schedule/schedule-options.ts'
+import { spelledZone } from '../../core/schedule/zone.ts'
+import { checkTaskName } from '../../core/task.ts'
+import type { Instant } from '../../core/types.ts'
+import { parseStoreName } from '../../store/open.ts'
+import { readSchema } from '../../store/schema.ts'
+import type { Environment } from '../options/arguments.ts'
+import { fillJson, fillParameters, openNames, type TemplateValues } from './setup-template.ts'
+
+export const PRINTABLE = ['cloudformation', 'iam', 'eventbridge', 'task-definition'] as const
+
+/** What was given of the ledger and the batch. */
+export interface PrintOptions {
+  readonly print: string
+  readonly role: string | undefined
+  readonly store: string
+  readonly task: string | undefined
+  readonly schedule: string | undefined
+  readonly timezone: string | undefined
+  readonly anchor: string | undefined
+  readonly container: string | undefined
+  readonly image: string | undefined
+}
+
+interface Printed {
+  readonly text: string
+  /** What a person should know about it. */
+  readonly notes: readonly string[]
+}
+
+/** CloudWatch looks back over seven days at most. */
+const MAX_NO_RUN_HOURS = 168
+/** What a batch may take, and the log on its way, before somebody is called. */
+const NO_RUN_EXTRA_HOURS = 2
+/** ECS's rule, where a rule's and a schedule's names may be shorter still. */
+const CONTAINER = /^[A-Za-z0-9_-]{1,255}$/
+/** The limit of a rule's and of a schedule's name. */
+const MAX_NAME_LENGTH = 64
+/** Four billion: an account has some hundred batches. */
+const HASH_LENGTH = 8
+
+/** A template of `schema/`, filled in as far as it is known. Throws a usage error where that would not be right. */
+export function printTemplate(options: PrintOptions, env: Environment, now: Instant): Printed {
+  const parsed = parseStoreName(options.store)
+  if (parsed.kind !== 'dynamodb')
+    throw usageError(`--print is for AWS: store is ${quote(options.store)}, allowed is dynamodb:TABLE`)
+  const { table } = parsed
+  if (options.print === 'iam') return policies(options.role, placeOf(table, env))
+  const batch = readBatch(options)
+  const values = {
+    ...placeOf(table, env),
+    Store: options.store,
+    Task: batch.task,
+    Family: familyOf(batch.task),
+    Schedule: batch.schedule.spec.expression,
+    Timezone: spelledZone(batch.schedule.spec.zone),
+    Anchor: options.anchor ?? '',
+    Container: batch.container,
+    ...(options.image === undefined ? {} : { Image: options.image }),
+  }
+  if (options.print === 'task-definition') return taskDefinition(values)
+  return options.print === 'eventbridge'
+    ? eventBridge(batch.schedule, values, now)
+    : cloudFormation(batch.schedule, table, values, now)
+}
+
+/**
+ * The name of the batch in ECS and EventBridge. A task's may have what those do not take, and be longer: two that would
+ * then be one are told apart by a hash.
+ */
+function familyOf(task: string): string {
+  const whole = `cronledger-${task}`
+  const name = whole.replace(/[^A-Za-z0-9_-]/g, '-')
+  if (name === whole && name.length <= MAX_NAME_LENGTH) return name
+  const hash = createHash('sha256').update(task).digest('hex').slice(0, HASH_LENGTH)
+  return `${name.slice(0, MAX_NAME_LENGTH - HASH_LENGTH - 1)}-${hash}`
+}
+
+function readBatch({ print, task, schedule, timezone, anchor, container = 'batch' }: PrintOptions) {
+  if (task === undefined) throw usageError(`--print ${print} takes a task: give --task, or set CRONLEDGER_TASK`)
+  if (schedule === undefined)
+    throw usageError(`--print ${print} takes a schedule: give --schedule, or set CRONLEDGER_SCHEDULE`)
+  checkTaskName(task)
+  if (!CONTAINER.test(container))
+    throw usageError(`--container is ${quote(container)}; allowed are 1 to 255 of A-Z a-z 0-9 _ -`)
+  return { task, schedule: readSchedule({ schedule, timezone, anchor }), container }
+}
+
+/** Where the table is, as far as its ARN or the environment says so; the names of the rest are CloudFormation's. */
+function placeOf(table: string, env: Environment): TemplateValues {
+  const [, partition, region, account] = /^arn:([^:]+):dynamodb:([^:]+):(\d+):/.exec(table) ?? []
+  if (partition !== undefined && region !== undefined && account !== undefined) {
+    return { TableArn: table, 'AWS::Partition': partition, 'AWS::Region': region, 'AWS::AccountId': account }
+  }
+  const here = env['AWS_REGION'] || env['AWS_DEFAULT_REGION'] || undefined
+  const place: TemplateValues = {
+    ...(here === undefined ? {} : { 'AWS::Region': here }),
+    // Regions of other partitions have a word more, or are China's.
+    ...(here !== undefined && /^(?!cn-)[a-z]{2}-[a-z]+-\d$/.test(here) ? { 'AWS::Partition': 'aws' } : {}),
+  }
+  const part = (name: string) => place[name] ?? `\${${name}}`
+  const arn = `arn:${part('AWS::Partition')}:dynamodb:${part('AWS::Region')}:${part('AWS::AccountId')}:table/${table}`
+  return { ...place, TableArn: arn }
+}
+
+function policies(role: string | undefined, values: TemplateValues): Printed {
+  const all = fillJson(readSchema('iam.json'), values) as Readonly<Record<string, unknown>>
+  if (role !== undefined) return printed(all[role])
+  const { text, notes } = printed(all)
+  const choice =
+    'a policy for each role; one by itself, as aws iam create-policy takes it: --role runner|auditor|operator'
+  return { text, notes: [choice, ...notes] }
+}
+
+function taskDefinition(values: TemplateValues & { readonly Family: string }): Printed {
+  const { text, notes } = printed(fillJson(readSchema('task-definition.json'), values))
+  const group = `its log group must be there: aws logs create-log-group --log-group-name /ecs/${values.Family}`
+  return { text, notes: [group, ...notes] }
+}
+
+function printed(filled: unknown): Printed {
+  const text = JSON.stringify(filled, null, 2)
+  const open = openNames(text)
+  return { text, notes: open.length === 0 ? [] : [`still to be filled in: ${open.join(', ')}`] }
+}
+
+function eventBridge(schedule: Schedule, values: TemplateValues, now: Instant): Printed {
+  const { expression, startDate, notForRules } = awsExpression(schedule, now)
+  const StartDate = startDate === null ? '' : formatInstant(startDate)
+  const files = [...(notForRules === null ? ['eventbridge/rule.json'] : []), 'eventbridge/scheduler.json']
+  const filled = files.map((file) => fillJson(readSchema(file), { ...values, Expression: expression, StartDate }))
+  const { text, notes } = printed(Object.assign({}, ...(filled as object[])))
+  const choice =
+    notForRules === null
+      ? 'make a rule (putRule, putTargets) or a schedule of EventBridge Scheduler (createSchedule), not both'
+      : `no EventBridge rule, only EventBridge Scheduler: ${notForRules}`
+  return { text, notes: [choice, ...notes] }
+}
+
+function cloudFormation(schedule: Schedule, table: string, values: TemplateValues, now: Instant): Printed {
+  if (table.includes(':')) {
+    throw usageError(
+      `store is an ARN, but a stack has a table in its own account and region: give the name, dynamodb:${table.replace(/^.*\//, '')}`,
+    )
+  }
+  const gapMs = longestGapMs(schedule, now)
+  const hours = gapMs === null ? 0 : Math.ceil(gapMs / 3_600_000) + NO_RUN_EXTRA_HOURS
+  const alarms = gapMs !== null && hours <= MAX_NO_RUN_HOURS
+  const noAlarm =
+    gapMs === null
+      ? 'the schedule ends'
+      : `it would have to wait for ${hours} hours, the longest time between two slots and ${NO_RUN_EXTRA_HOURS} more, and CloudWatch looks back over 7 days (${MAX_NO_RUN_HOURS} hours) at most`
+  const parameters = ['Task', 'Family', 'Schedule', 'Timezone', 'Anchor', 'Container', 'Image'].filter((name) =>
+    Object.hasOwn(values, name),
+  )
+  const defaults = {
+    TableName: table,
+    ...Object.fromEntries(parameters.map((name) => [name, values[name] ?? ''])),
+    NoRunHours: alarms ? String(hours) : '0',
+  }
+  const notes = [
+    ...(Object.hasOwn(values, 'Image') ? [] : ['still to be given when it is deployed: the parameter Image']),
+    ...(alarms ? [] : [`no alarm on a run that does not come: ${noAlarm}; run cronledger check instead`]),
+  ]
+  return { text: fillParameters(readSchema('cloudformation.yaml'), defaults).trimEnd(), notes }
+}

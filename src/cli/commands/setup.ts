@@ -1,0 +1,99 @@
+import { usageError } from '../../core/errors.ts'
+import { printable } from '../../format/text.ts'
+import { systemClock } from '../../process/clock.ts'
+import { setUpStore } from '../../store/setup.ts'
+import type { SetupStep } from '../../store/setup-step.ts'
+import type { Command, CommandContext } from '../command.ts'
+import { EXIT } from '../exit.ts'
+import { isGiven, readOptions } from '../options/arguments.ts'
+import { LEDGER_TIMEOUT, type OptionTable, STORE } from '../options/options.ts'
+import { RUN_OPTIONS } from '../options/run-options.ts'
+import { print } from '../output.ts'
+import { checkSetup } from './setup-check.ts'
+import { PRINTABLE, printTemplate } from './setup-print.ts'
+
+const BATCH = 'needed by all templates but iam'
+
+const OPTIONS = {
+  ...STORE,
+  check: { kind: 'switch', help: 'Change nothing, and say of all that a run needs whether it is there' },
+  role: {
+    kind: 'text',
+    value: 'ROLE',
+    choices: ['runner', 'auditor', 'operator'],
+    otherwise: 'operator; with --print iam, a policy for each',
+    help: 'Whose permissions --check tries, and whose policy --print iam prints: run; history, show, check, tasks, serve, report; or all of them',
+  },
+  skew: { ...RUN_OPTIONS.skew, help: 'As in run: --check finds a clock that is off by more than half of it' },
+  print: {
+    kind: 'text',
+    value: 'WHAT',
+    choices: PRINTABLE,
+    help: 'Change nothing, and print a template, filled in',
+  },
+  task: { kind: 'text', value: 'NAME', otherwise: BATCH, help: RUN_OPTIONS.task.help },
+  schedule: { kind: 'text', value: 'EXPR', otherwise: BATCH, help: RUN_OPTIONS.schedule.help },
+  timezone: RUN_OPTIONS.timezone,
+  anchor: RUN_OPTIONS.anchor,
+  container: { kind: 'text', value: 'NAME', otherwise: 'batch', help: 'Name of the container in a template' },
+  image: { kind: 'text', value: 'IMAGE', otherwise: 'left open', help: 'Image of the batch in a template' },
+  'ledger-timeout': {
+    ...LEDGER_TIMEOUT['ledger-timeout'],
+    limit: { ...LEDGER_TIMEOUT['ledger-timeout'].limit, default: 120_000 },
+    otherwise: '2m; with --check, 30s',
+  },
+} as const satisfies OptionTable
+
+const OF_CREATING = ['store', 'check', 'ledger-timeout']
+
+const help = {
+  name: 'setup',
+  summary:
+    'Creates the ledger: a DynamoDB table or a file. Changes nothing where it is there already, and says how one that is no ledger differs. With --check or --print it changes nothing at all.',
+  options: OPTIONS,
+  examples: [
+    ['cronledger setup --store dynamodb:cronledger', 'create the table, wait until it is ready'],
+    ['cronledger setup --store dynamodb:cronledger --check --role runner', 'in the container: is all there for a run?'],
+    [
+      "cronledger setup --store dynamodb:cronledger --print cloudformation --task nightly --schedule '0 3 * * *'",
+      'the stack of a batch',
+    ],
+  ],
+  notes:
+    'Exit codes: 0; with --check, that of the gravest finding: 77 denied, 78 no ledger, 75 out of reach, 64 clock, region, event time, or what a run reads of the batch.',
+} as const
+
+const WORDS: Readonly<Record<SetupStep['what'], string>> = {
+  table: 'table',
+  timeToLive: 'time to live',
+  file: 'file',
+}
+
+const DEEDS: Readonly<Record<SetupStep['did'], string>> = {
+  created: 'created',
+  found: 'was there already, as it should be',
+  enabled: 'turned on',
+  unsupported: 'not known to this server; the ledger works without it',
+}
+
+export const setup: Command = {
+  help,
+  async execute({ argv, env, sink }: CommandContext) {
+    const { check, print: what, ...values } = readOptions(help, argv, env)
+    if (check && what !== undefined) throw usageError('--check and --print are given together; give one of them')
+    if (what !== undefined) {
+      const { text, notes } = printTemplate({ ...values, print: what }, env, systemClock.now())
+      for (const note of notes) sink.write(printable(`cronledger: ${note}`))
+      await print(text)
+      return EXIT.ok
+    }
+    if (check) return checkSetup(values, env)
+    const ignored = Object.keys(OPTIONS).find((name) => !OF_CREATING.includes(name) && isGiven(name, argv))
+    if (ignored !== undefined) throw usageError(`--${ignored} is given, but neither --check nor --print that needs it`)
+    const signal = AbortSignal.timeout(values['ledger-timeout'] ?? OPTIONS['ledger-timeout'].limit.default)
+    const { name, steps, warnings } = await setUpStore(values.store, env, { signal })
+    for (const warning of warnings) sink.write(`cronledger: ${warning}`)
+    for (const { what, did } of steps) await print(`${name}: ${WORDS[what]} ${DEEDS[did]}`)
+    return EXIT.ok
+  },
+}

@@ -1,0 +1,104 @@
+import type { Ledger, ReadOptions } from '../../api.ts'
+import { usageError } from '../../core/errors.ts'
+import { formatInstant } from '../../core/instant.ts'
+import { quote } from '../../core/problem.ts'
+import { resolveBySchedules } from '../../core/row/schedules-in-force.ts'
+import { parseSchedule } from '../../core/schedule/schedule.ts'
+import { readSchedule } from '../../core/schedule/schedule-options.ts'
+import { instantWithoutSchedule, resolveSlot } from '../../core/schedule/slot-reference.ts'
+import type { Instant } from '../../core/types.ts'
+import { showJson, showText } from '../../format/show.ts'
+import { printable } from '../../format/text.ts'
+import { createLedger } from '../../ledger.ts'
+import { systemClock } from '../../process/clock.ts'
+import { LIMITS } from '../../run/settings.ts'
+import type { Command, CommandContext } from '../command.ts'
+import { EXIT } from '../exit.ts'
+import { newestRow, registeredSchedules, specOf } from '../lookup.ts'
+import { readOptions, type Values } from '../options/arguments.ts'
+import { withDueBy } from '../options/due-by.ts'
+import { LEDGER_TIMEOUT, type OptionTable, SLOT, STORE, TASK } from '../options/options.ts'
+import { RUN_OPTIONS } from '../options/run-options.ts'
+import { print } from '../output.ts'
+
+const REGISTRY = "the registry's, or else the newest row's"
+
+const OPTIONS = {
+  ...STORE,
+  ...TASK,
+  ...SLOT,
+  schedule: {
+    kind: 'text',
+    value: 'EXPR',
+    otherwise: REGISTRY,
+    help: 'What local time, a date and latest are read by',
+  },
+  timezone: { ...RUN_OPTIONS.timezone, otherwise: `${REGISTRY}; with --schedule, UTC` },
+  anchor: RUN_OPTIONS.anchor,
+  json: { kind: 'switch', help: 'Print the row as JSON, as in schema/row.schema.json' },
+  ...LEDGER_TIMEOUT,
+} as const satisfies OptionTable
+
+/** Not an error, but not what was asked for either: `if cronledger show …` tells whether anything is on record. */
+const NO_ROW = 1
+
+const help = {
+  name: 'show',
+  summary: 'Shows everything about one slot: its attempts, and the triggers that it rejected, as a timeline.',
+  options: OPTIONS,
+  examples: [
+    ['cronledger show --store dynamodb:cronledger --task nightly --slot latest', 'what became of the last run'],
+    ['cronledger show … --task nightly --slot 2026-11-24 --json', 'the slot of that day, for a program'],
+  ],
+  notes: `Exit codes: 0, or ${NO_ROW} where the slot has no row: nothing was started in it, or its row has expired.`,
+} as const
+
+export const show: Command = {
+  help,
+  async execute({ argv, env, sink }: CommandContext) {
+    const values = withDueBy(readOptions(help, argv, env), { argv, env })
+    const { task, json } = values
+    const ledger = createLedger({ store: values.store })
+    const reading = { task, ledgerTimeoutMs: values['ledger-timeout'] }
+    const now = systemClock.now()
+    const nothing = (what: string) => {
+      sink.write(printable(`cronledger: no row: nothing of ${task}${what} is on record`))
+      return NO_ROW
+    }
+    const slot = await slotFrom(values, ledger, reading, now)
+    if (slot === null) return nothing('')
+    // Slots are whole seconds: no other one lies within.
+    const row = await newestRow(ledger, { ...reading, since: new Date(slot), until: new Date(slot + 1) })
+    if (row === null) return nothing(` in the slot ${formatInstant(slot)}`)
+    // A row tells nothing of its run's skew; the default is what most have.
+    const text = (json ? showJson : showText)(row, now, LIMITS.skewMs.default)
+    await print(text)
+    return EXIT.ok
+  },
+}
+
+/**
+ * The slot that is meant; null where that takes a schedule, and there is neither an entry of the registry nor a row to
+ * take one from. An instant takes none: it also finds a row whose schedule nobody remembers.
+ */
+async function slotFrom(
+  { task, slot, schedule, timezone, anchor }: Values<typeof OPTIONS>,
+  ledger: Ledger,
+  reading: ReadOptions & { readonly task: string },
+  now: Instant,
+): Promise<Instant | null> {
+  const instant = instantWithoutSchedule(slot)
+  if (instant !== null) return instant
+  if (schedule !== undefined) {
+    return resolveSlot(readSchedule({ schedule, timezone, anchor }), slot, now).slot
+  }
+  const registered = await registeredSchedules(ledger, reading)
+  if (registered !== null) return resolveBySchedules(registered, slot, now).window.slot
+  const row = await newestRow(ledger, reading)
+  if (row === null) return null
+  const spec = specOf(row)
+  if (spec !== null) return resolveSlot(parseSchedule(spec), slot, now).slot
+  throw usageError(
+    `slot ${quote(slot)} takes a schedule, and a newer cronledger wrote the newest row of ${task}; give --schedule, or the slot as an instant`,
+  )
+}

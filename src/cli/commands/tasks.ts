@@ -1,0 +1,80 @@
+import type { Ledger, ReadOptions } from '../../api.ts'
+import { concurrently } from '../../audit/concurrently.ts'
+import type { KnownTask } from '../../audit/tasks.ts'
+import { parseSchedule } from '../../core/schedule/schedule.ts'
+import { slotAfter } from '../../core/schedule/slot.ts'
+import type { Instant } from '../../core/types.ts'
+import { jsonArray } from '../../format/json-array.ts'
+import { type TaskState, taskJson, taskText } from '../../format/tasks.ts'
+import { safeJson } from '../../format/text.ts'
+import { createLedger } from '../../ledger.ts'
+import { systemClock } from '../../process/clock.ts'
+import { LIMITS } from '../../run/settings.ts'
+import type { Command, CommandContext } from '../command.ts'
+import { EXIT } from '../exit.ts'
+import { newestRow } from '../lookup.ts'
+import { readOptions } from '../options/arguments.ts'
+import { LEDGER_TIMEOUT, type OptionTable, STORE } from '../options/options.ts'
+import { printAll } from '../output.ts'
+
+const OPTIONS = {
+  ...STORE,
+  format: { kind: 'text', value: 'text|json', choices: ['text', 'json'], otherwise: 'text', help: 'json is one array' },
+  ...LEDGER_TIMEOUT,
+} as const satisfies OptionTable
+
+const help = {
+  name: 'tasks',
+  summary: 'Shows the tasks that the ledger knows: schedule, last slot and its state, next slot.',
+  options: OPTIONS,
+  examples: [['cronledger tasks --store dynamodb:cronledger', 'all tasks that ever ran by their schedules']],
+} as const
+
+export const tasks: Command = {
+  help,
+  async execute({ argv, env }: CommandContext) {
+    const values = readOptions(help, argv, env)
+    const ledger = createLedger({ store: values.store })
+    const now = systemClock.now()
+    const reading = { ledgerTimeoutMs: values['ledger-timeout'] }
+    const states = concurrently(
+      (signal) => ledger.tasks({ ...reading, signal }),
+      (task, signal) => stateOf(task, ledger, { ...reading, signal }, now),
+      [],
+    )
+    await printAll(
+      values.format === 'json' ? jsonArray(states, (state) => jsonText(state, now)) : plainText(states, now),
+    )
+    return EXIT.ok
+  },
+}
+
+/** A row tells nothing of its run's skew; the default is what most have, and the word is for a person. */
+const SKEW_MS = LIMITS.skewMs.default
+
+async function* plainText(states: AsyncIterable<TaskState>, now: Instant): AsyncGenerator<string, void, undefined> {
+  let before = ''
+  for await (const state of states) {
+    yield before + taskText(state, now, SKEW_MS)
+    before = '\n'
+  }
+  yield before === '' ? 'the ledger knows no task yet\n' : '\n'
+}
+
+/** As an item of an array that is indented as a whole. */
+function jsonText(state: TaskState, now: Instant): string {
+  return safeJson(taskJson(state, now, SKEW_MS), 2).replace(/^/gm, '  ')
+}
+
+async function* stateOf(
+  { task, schedules }: KnownTask,
+  ledger: Ledger,
+  reading: ReadOptions,
+  now: Instant,
+): AsyncGenerator<TaskState, void> {
+  const current = schedules.at(-1)
+  if (current === undefined) return
+  // One to come can have a row: a person has settled it.
+  const last = await newestRow(ledger, { ...reading, task, until: new Date(now + 1) })
+  yield { task, schedule: current.spec, since: current.since, last, next: slotAfter(parseSchedule(current.spec), now) }
+}

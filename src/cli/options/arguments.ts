@@ -1,0 +1,179 @@
+import { closest, distance } from 'fastest-levenshtein'
+import parse from 'yargs-parser'
+import { parseDuration } from '../../core/duration.ts'
+import { usageError } from '../../core/errors.ts'
+import { quote } from '../../core/problem.ts'
+import { allowedText, type OptionSpec, type OptionTable, variableOf } from './options.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+type ValueOf<Spec extends OptionSpec> = Spec['kind'] extends 'duration' | 'integer'
+  ? number
+  : Spec['kind'] extends 'switch'
+    ? boolean
+    : Spec['kind'] extends 'words'
+      ? readonly string[]
+      : string
+
+/** What a command was given: each option from its flag, else from the environment. Left out is undefined. */
+export type Values<Table extends OptionTable> = {
+  readonly [Name in keyof Table]: ValueOf<Table[Name]> | (Table[Name] extends { required: true } ? never : undefined)
+}
+
+export interface CommandHelp {
+  readonly name: string
+  readonly summary: string
+  readonly options: OptionTable
+  /** What follows the options in the usage line. */
+  readonly rest?: string
+  readonly examples: ReadonlyArray<readonly [command: string, what: string]>
+  readonly notes?: string
+}
+
+/** Two letters in the wrong order count as two, in short names too. */
+const USUAL_SLIPS = 2
+/** A name further off than this is no slip of the fingers. */
+const MAX_SLIPS = 3
+
+/** What is longer is no slip of an option's name, and an error stays one line that can be read. */
+const MAX_OPTION_LENGTH = 100
+
+type OptionValue = string | number | boolean | readonly string[]
+
+/** Texts stay what they are: whatever can be read in two ways is read here, and strictly. */
+const CONFIGURATION = {
+  'camel-case-expansion': false,
+  'dot-notation': false,
+  'parse-numbers': false,
+  'parse-positional-numbers': false,
+  'boolean-negation': false,
+  'short-option-groups': false,
+} as const
+
+/** Reads a command's options. Throws a usage error for whatever it would have to guess at. */
+export function readOptions<Table extends OptionTable>(
+  command: CommandHelp & { readonly options: Table },
+  argv: readonly string[],
+  env: Environment,
+): Values<Table> {
+  const switches = Object.keys(command.options).filter((name) => command.options[name]?.kind === 'switch')
+  const parsed = parse(bound(argv, command.options), { boolean: switches, configuration: CONFIGURATION })
+  const { _: words, ...flags } = parsed as Record<string, unknown>
+  for (const flag of Object.keys(flags)) {
+    if (!Object.hasOwn(command.options, flag)) throw unknownOption(`-${flag}`, flag, command.options)
+  }
+  const [word] = words as string[]
+  if (word !== undefined) {
+    throw usageError(`${quote(word)} is no option${command.rest === undefined ? '' : '; a command comes after --'}`)
+  }
+  const values = Object.entries(command.options).map(([name, spec]) => {
+    const times = timesGiven(name, argv)
+    if (times > 1) throw usageError(`--${name} is given ${times} times; give it once`)
+    return [name, readOption(name, spec, flags[name], env)]
+  })
+  return Object.fromEntries(values) as Values<Table>
+}
+
+/** Whether an option is given by its flag. */
+export function isGiven(name: string, argv: readonly string[]): boolean {
+  return timesGiven(name, argv) > 0
+}
+
+/** No value begins with two dashes. */
+function timesGiven(name: string, argv: readonly string[]): number {
+  return argv.filter((word) => word === `--${name}` || word.startsWith(`--${name}=`)).length
+}
+
+/** The parser takes what starts with a dash for an option, also where it is a value: `--event -`, `--reason '-5 rows'`. */
+function bound(argv: readonly string[], options: OptionTable): string[] {
+  const words: string[] = []
+  for (const word of argv) {
+    // Before the parser sees it, which trips over names that every object has.
+    const flag = /^--([^=]+)/.exec(word)?.[1]
+    if (flag !== undefined && !Object.hasOwn(options, flag)) throw unknownOption(`--${flag}`, flag, options)
+    const before = words.at(-1) ?? ''
+    const name = before.slice(2)
+    const spec = before.startsWith('--') && Object.hasOwn(options, name) ? options[name] : undefined
+    const isValue = spec !== undefined && spec.kind !== 'switch' && /^-(?!-)/.test(word)
+    if (isValue) words[words.length - 1] = `${before}=${word}`
+    else if (flag !== undefined && options[flag]?.kind === 'switch' && word.includes('=')) {
+      // The parser takes every word but `true` for false; the environment knows `yes` and `on`, and refuses what is neither.
+      words.push(`--${flag}=${readSwitch(`--${flag}`, word.slice(word.indexOf('=') + 1))}`)
+    } else words.push(word)
+  }
+  return words
+}
+
+/** Without its value, which may be a secret of the batch's. */
+function unknownOption(word: string, flag: string, options: OptionTable): Error {
+  const shown = word.length > MAX_OPTION_LENGTH ? `${word.slice(0, MAX_OPTION_LENGTH)}…` : word
+  return usageError(`unknown option ${shown}${suggestion(flag, Object.keys(options), '--')}`)
+}
+
+function readOption(name: string, spec: OptionSpec, flag: unknown, env: Environment): OptionValue | undefined {
+  if (flag === '' || (flag === true && spec.kind !== 'switch')) throw usageError(`--${name} has no value`)
+  if (typeof flag === 'boolean') return flag
+  const variable = variableOf(name)
+  const set = env[variable] === '' ? undefined : env[variable]
+  const text = (flag as string | undefined) ?? set
+  if (text === undefined) {
+    if (spec.required) throw usageError(missing(name, spec))
+    return undefined
+  }
+  return readValue(flag === undefined ? variable : `--${name}`, spec, text)
+}
+
+function missing(name: string, spec: OptionSpec): string {
+  return `--${name} is missing; give it, or set ${variableOf(name)} (${spec.help})`
+}
+
+function readValue(name: string, spec: OptionSpec, text: string): OptionValue {
+  switch (spec.kind) {
+    case 'text':
+      return spec.choices === undefined ? text : oneOf(name, text, spec.choices, '')
+    case 'words': {
+      const words = text.split(',').map((word) => word.trim().toLowerCase())
+      return words.map((word) => oneOf(name, word, spec.choices ?? [], ', several with commas'))
+    }
+    case 'switch':
+      return readSwitch(name, text)
+    case 'duration':
+    case 'integer': {
+      const value = spec.kind === 'duration' ? parseDuration(text, name) : readInteger(name, text, spec)
+      if (spec.limit === undefined || (value >= spec.limit.min && value <= spec.limit.max)) return value
+      const why = spec.limit.why === undefined ? '' : `: ${spec.limit.why}`
+      throw usageError(`${name} is ${text}; allowed are ${allowedText(spec)}${why}`)
+    }
+  }
+}
+
+function oneOf(name: string, word: string, choices: readonly string[], several: string): string {
+  if (choices.includes(word)) return word
+  throw usageError(`${name} is ${quote(word)}${suggestion(word, choices)}; allowed are ${choices.join(', ')}${several}`)
+}
+
+function readInteger(name: string, text: string, spec: OptionSpec): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text)
+  throw usageError(`${name} is ${quote(text)}; allowed are whole numbers, ${allowedText(spec)}`)
+}
+
+function readSwitch(name: string, text: string): boolean {
+  if (/^(true|1|yes|on)$/i.test(text)) return true
+  if (/^(false|0|no|off)$/i.test(text)) return false
+  throw usageError(`${name} is ${quote(text)}; allowed are true and false`)
+}
+
+/** `; did you mean --task?` where a name is near. */
+export function suggestion(given: string, names: readonly string[], prefix = ''): string {
+  const near = nearest(given, names)
+  return near === null ? '' : `; did you mean ${prefix}${near}?`
+}
+
+/** The name that was meant, where one is near. */
+export function nearest(given: string, names: readonly string[]): string | null {
+  if (names.length === 0) return null
+  const near = closest(given, names)
+  const slips = distance(given, near)
+  // Where no letter is left of it, it is another name.
+  return slips <= Math.min(MAX_SLIPS, Math.max(USUAL_SLIPS, given.length / 3)) && slips < near.length ? near : null
+}

@@ -1,0 +1,41 @@
+import { usageError } from '../../core/errors.ts'
+import type { CommandContext } from '../command.ts'
+import { isGiven, type Values } from './arguments.ts'
+import { type OptionTable, variableOf } from './options.ts'
+
+/** What was due: of the commands that tell what was missed. */
+export const DUE_BY = {
+  schedule: {
+    kind: 'text',
+    value: 'EXPR',
+    otherwise: "the registry's",
+    help: 'What was due, where the registry does not know it or is wrong; needs --task',
+  },
+  timezone: { kind: 'text', value: 'ZONE', otherwise: 'UTC', help: 'IANA zone that --schedule is read in' },
+  anchor: { kind: 'text', value: 'INSTANT', help: 'Where a --schedule rate(…) starts counting' },
+} as const satisfies OptionTable
+
+type DueBy = Values<typeof DUE_BY>
+
+/**
+ * The options with a schedule only where one of the task is given. An environment is set for the runs of its own task: to
+ * a command that is asked of all tasks, or of another one by flag, its schedule says nothing.
+ *
+ * Throws a usage error for a flag that would be ignored.
+ */
+export function withDueBy<Given extends DueBy & { readonly task: string | undefined }>(
+  given: Given,
+  { argv, env }: Pick<CommandContext, 'argv' | 'env'>,
+): Given {
+  const isOfTask = given.task !== undefined && (env[variableOf('task')] || given.task) === given.task
+  const known = (name: keyof DueBy) => (isOfTask || isGiven(name, argv) ? given[name] : undefined)
+  const schedule = known('schedule')
+  if (schedule !== undefined && given.task === undefined) {
+    throw usageError('--schedule is given, but no --task that has it')
+  }
+  if (schedule !== undefined) return { ...given, schedule, timezone: known('timezone'), anchor: known('anchor') }
+  for (const name of ['timezone', 'anchor']) {
+    if (isGiven(name, argv)) throw usageError(`--${name} is given, but no --schedule that is read by it`)
+  }
+  return { ...given, schedule: undefined, timezone: undefined, anchor: undefined }
+}

@@ -1,0 +1,54 @@
+import { readFile, stat } from 'node:fs/promises'
+import { firstLine, usageError } from '../../core/errors.ts'
+
+/** EventBridge's own limit for an entry; what is longer is something else. */
+const MAX_EVENT_BYTES = 1_048_576
+/** The system's own words quote the whole of what was taken for a path. */
+const MAX_REASON_LENGTH = 300
+/** An event is piped in by a program, not typed: one that does not come must not hang the run. */
+const STDIN_TIMEOUT_MS = 10_000
+
+/** The JSON that `--event` names: itself, a file, or `-` for standard input. A stop ends the wait for it. */
+export async function readEvent(value: string, stop: AbortSignal): Promise<string> {
+  if (value.trimStart().startsWith('{')) return value
+  return value === '-' ? readStdin(stop) : readEventFile(value)
+}
+
+async function readEventFile(path: string): Promise<string> {
+  try {
+    const { size } = await stat(path).then((found) => {
+      // A pipe would be waited for without end.
+      if (!found.isFile()) throw new Error('it is no file')
+      return found
+    })
+    if (size > MAX_EVENT_BYTES) throw new Error(`it is longer than ${MAX_EVENT_BYTES} bytes`)
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    throw usageError(
+      `--event is neither JSON nor a file that can be read: ${firstLine(error).slice(0, MAX_REASON_LENGTH)}`,
+    )
+  }
+}
+
+async function readStdin(stop: AbortSignal): Promise<string> {
+  const { stdin } = process
+  const tooLate = setTimeout(
+    () => stdin.destroy(new Error(`nothing within ${STDIN_TIMEOUT_MS / 1_000} s`)),
+    STDIN_TIMEOUT_MS,
+  )
+  const stopped = () => stdin.destroy(new Error('told to stop'))
+  stop.addEventListener('abort', stopped, { once: true })
+  let text = ''
+  try {
+    for await (const chunk of stdin.setEncoding('utf8')) {
+      text += chunk
+      if (text.length > MAX_EVENT_BYTES) throw new Error(`it is longer than ${MAX_EVENT_BYTES} bytes`)
+    }
+    return text
+  } catch (error) {
+    throw usageError(`--event - cannot be read from standard input: ${firstLine(error)}`)
+  } finally {
+    clearTimeout(tooLate)
+    stop.removeEventListener('abort', stopped)
+  }
+}

@@ -1,0 +1,126 @@
+import type { Ledger, OrUndefined, RunOptions, RunOutcome } from '../api.ts'
+import { LedgerError, usageError } from '../core/errors.ts'
+import type { LogFormat } from '../format/log.ts'
+import { printable } from '../format/text.ts'
+import { createLedger } from '../ledger.ts'
+import { systemClock } from '../process/clock.ts'
+import { type CommandOptions, FORCING_VARIABLES } from '../run/command.ts'
+import type { RunSettings } from '../run/settings.ts'
+import type { CommandContext } from './command.ts'
+import { nearest, type Values } from './options/arguments.ts'
+import { variableOf } from './options/options.ts'
+import { RUN_OPTIONS } from './options/run-options.ts'
+import { openReporter, REPORT_OPTIONS } from './reporter.ts'
+
+// What `run` and `rerun` have in common: a command under a claim, and the options of its supervision.
+
+export const SUPERVISION_OPTIONS = {
+  'max-attempts': RUN_OPTIONS['max-attempts'],
+  'retry-delay': RUN_OPTIONS['retry-delay'],
+  'retry-backoff': RUN_OPTIONS['retry-backoff'],
+  overlap: RUN_OPTIONS.overlap,
+  'overlap-timeout': RUN_OPTIONS['overlap-timeout'],
+  retention: RUN_OPTIONS.retention,
+  timeout: RUN_OPTIONS.timeout,
+  'kill-after': RUN_OPTIONS['kill-after'],
+  'stop-timeout': RUN_OPTIONS['stop-timeout'],
+  lease: RUN_OPTIONS.lease,
+  heartbeat: RUN_OPTIONS.heartbeat,
+  skew: RUN_OPTIONS.skew,
+  'on-lease-lost': RUN_OPTIONS['on-lease-lost'],
+  'ledger-timeout': RUN_OPTIONS['ledger-timeout'],
+  'finish-timeout': RUN_OPTIONS['finish-timeout'],
+  ...REPORT_OPTIONS,
+} as const
+
+type SupervisionValues = Values<typeof SUPERVISION_OPTIONS>
+
+/** How long a claim lasts and what ends the command, as the library has it. */
+export function settingsFrom(values: SupervisionValues): OrUndefined<RunSettings> {
+  return {
+    maxAttempts: values['max-attempts'],
+    retryDelayMs: values['retry-delay'],
+    retryBackoff: values['retry-backoff'],
+    overlap: values.overlap as RunSettings['overlap'],
+    overlapTimeoutMs: values['overlap-timeout'],
+    retentionMs: values.retention,
+    killAfterMs: values['kill-after'],
+    stopTimeoutMs: values['stop-timeout'],
+    leaseMs: values.lease,
+    heartbeatMs: values.heartbeat,
+    skewMs: values.skew,
+    onLeaseLost: values['on-lease-lost'] as RunSettings['onLeaseLost'],
+    ledgerTimeoutMs: values['ledger-timeout'],
+    finishTimeoutMs: values['finish-timeout'],
+  }
+}
+
+/** When a person asked for this command, as near as it can tell: before anything of it was loaded. */
+export function askedAt(): Date {
+  return new Date(systemClock.now() - process.uptime() * 1_000)
+}
+
+export interface Runner {
+  readonly ledger: Ledger
+  readonly format: LogFormat
+  /** One run, told of also where the ledger cannot be asked: then nothing was started, and the error is given. */
+  run(options: RunOptions): Promise<RunOutcome<null> | LedgerError>
+  /** Waits for what is still being told of the runs. Never throws. */
+  end(): Promise<void>
+}
+
+/** Runs of the command that stands after `--`. Throws a usage error where nothing does. */
+export function openRunner(
+  name: string,
+  values: SupervisionValues & { readonly store: string },
+  context: CommandContext,
+): Runner {
+  const { rest, env, stops, sink } = context
+  const [file, ...args] = rest ?? []
+  if (file === undefined)
+    throw usageError(`no command to run; give it after --, as in: cronledger ${name} … -- ./batch.sh`)
+  const command: CommandOptions = { argv: [file, ...args], env, stops, timeoutMs: values.timeout ?? null }
+  const { tell, end, format } = openReporter(values, context)
+  const warnings = misspelt(values, env)
+  let hasToldWhy = false
+  const ledger = createLedger({
+    store: values.store,
+    log(event, run) {
+      hasToldWhy ||= event.event === 'withdrawn' || event.event === 'unusable'
+      for (const message of warnings.splice(0)) tell({ event: 'warning', message }, run)
+      tell(event, run)
+    },
+  })
+  return {
+    ledger,
+    format,
+    end,
+    run: (options) =>
+      ledger.runCommand(options, command).catch((error: unknown) => {
+        if (!(error instanceof LedgerError)) throw error
+        // The log has said it already, with what became of the claim: one line is enough.
+        if (!hasToldWhy) sink.write(printable(`cronledger: ${error.message}`))
+        return error
+      }),
+  }
+}
+
+const PREFIX = variableOf('')
+/** Shorter names (`log`, `by`) are near to too much that is the command's own. */
+const MIN_LETTERS = 5
+
+/**
+ * Of variables that are nearly an option: a limit that is misspelt would be none, without a word. Only a flag can be
+ * refused for that, since the environment is also the command's own.
+ */
+function misspelt(values: SupervisionValues, env: CommandContext['env']): string[] {
+  const left = Object.entries(values).flatMap(([name, value]) =>
+    value === undefined && name.length >= MIN_LETTERS ? [name] : [],
+  )
+  const known = new Set([...Object.keys(values).map(variableOf), ...FORCING_VARIABLES])
+  return Object.entries(env).flatMap(([variable, value]) => {
+    if (!value || !variable.startsWith(PREFIX) || variable.startsWith(`${PREFIX}RUN_`) || known.has(variable)) return []
+    const meant = nearest(variable.slice(PREFIX.length).toLowerCase().replaceAll('_', '-'), left)
+    return meant === null ? [] : [`${variable} is no option and was ignored; did you mean ${variableOf(meant)}?`]
+  })
+}

@@ -1,0 +1,81 @@
+import { LedgerError } from '../errors.ts'
+import { parseInstant } from '../instant.ts'
+import { quote } from '../problem.ts'
+import type { Instant } from '../types.ts'
+
+/** A JSON object met at a border, and where it stands there, for the message about a field that is wrong. */
+export interface Fields {
+  /** What it is part of: `row nightly 2026-11-24T03:00:00Z`. */
+  readonly what: string
+  /** Path inside of that, `attempts[0].`, or empty. */
+  readonly path: string
+  readonly values: Readonly<Record<string, unknown>>
+}
+
+type Read<T> = (fields: Fields, name: string) => T
+
+export function fieldsOf(value: unknown, what: string, path = ''): Fields {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw malformed(what, path.replace(/\.$/, '') || 'all of it', value, 'an object')
+  }
+  return { what, path, values: value as Record<string, unknown> }
+}
+
+export function text({ what, path, values }: Fields, name: string): string {
+  const value = values[name]
+  if (typeof value !== 'string') throw malformed(what, path + name, value, 'text')
+  return value
+}
+
+export function integer({ what, path, values }: Fields, name: string): number {
+  const value = values[name]
+  if (!Number.isSafeInteger(value)) throw malformed(what, path + name, value, 'an integer')
+  return value as number
+}
+
+export function instant(fields: Fields, name: string): Instant {
+  const value = text(fields, name)
+  try {
+    return parseInstant(value)
+  } catch {
+    throw malformed(fields.what, fields.path + name, value, 'an instant such as "2026-11-24T03:00:00Z"')
+  }
+}
+
+export function oneOf<const T extends string>(fields: Fields, name: string, allowed: readonly T[]): T {
+  const value = text(fields, name)
+  const known = allowed.find((one) => one === value)
+  if (known === undefined) throw malformed(fields.what, fields.path + name, value, allowed.join(', '))
+  return known
+}
+
+export function object({ what, path, values }: Fields, name: string): Fields {
+  return fieldsOf(values[name], what, `${path}${name}.`)
+}
+
+/** The items of a list; a list that is absent is an empty one. */
+export function list<T>({ what, path, values }: Fields, name: string, read: (item: Fields) => T): readonly T[] {
+  const value = values[name] ?? []
+  if (!Array.isArray(value)) throw malformed(what, path + name, value, 'a list')
+  return value.map((item, index) => read(fieldsOf(item, what, `${path}${name}[${index}].`)))
+}
+
+export function optional<T>(fields: Fields, name: string, read: Read<T>): T | undefined {
+  return fields.values[name] === undefined ? undefined : read(fields, name)
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined | null> }
+
+/** The object without what is absent in it. */
+export function defined<T extends object>(values: T): Defined<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => (value ?? null) !== null)) as Defined<T>
+}
+
+/** The ledger holds something that cronledger cannot have written: guessing at it could run a batch twice. */
+export function malformed(what: string, name: string, value: unknown, allowed: string): LedgerError {
+  const is = value === undefined ? 'missing' : quote(typeof value === 'string' ? value : JSON.stringify(value))
+  return new LedgerError(
+    'shape',
+    `${what} is malformed: ${name} is ${is}, allowed is ${allowed}; correct it in the ledger`,
+  )
+}

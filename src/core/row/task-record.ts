@@ -1,0 +1,42 @@
+import { formatInstant } from '../instant.ts'
+import type { Instant, ScheduleSpec } from '../types.ts'
+import { type Fields, fieldsOf, instant, list } from './stored-fields.ts'
+import { decodeSchedule, encodeSchedule, type StoredDocument } from './stored-row.ts'
+
+/** A schedule of a task, and the first slot that was run under it. */
+interface ScheduleSince {
+  readonly since: Instant
+  readonly spec: ScheduleSpec
+}
+
+/** The schedules that a task had, oldest first. The last one is in force. */
+export type Schedules = readonly ScheduleSince[]
+
+/** Enough for a change a month over four years; an entry stays far below what one write may hold. */
+const MAX_SCHEDULES = 50
+
+/** The schedules with `spec` in force from `slot` on; null where it is in force already, or was followed by another. */
+export function withSchedule(schedules: Schedules, spec: ScheduleSpec, slot: Instant): Schedules | null {
+  const last = schedules.at(-1)
+  if (last !== undefined && (isSameSpec(last.spec, spec) || last.since >= slot)) return null
+  return [...schedules, { since: slot, spec }].slice(-MAX_SCHEDULES)
+}
+
+export function isSameSpec(one: ScheduleSpec, other: ScheduleSpec): boolean {
+  return one.expression === other.expression && one.zone === other.zone && one.anchor === other.anchor
+}
+
+export function encodeSchedules(schedules: Schedules): StoredDocument {
+  return {
+    schedules: schedules.map(({ since, spec }) => ({ since: formatInstant(since), ...encodeSchedule(spec) })),
+  }
+}
+
+/** Throws `shape` where the entry is malformed. */
+export function decodeSchedules(document: unknown, task: string): Schedules {
+  return list(fieldsOf(document, `the registry's entry of ${task}`), 'schedules', decodeSince)
+}
+
+function decodeSince(fields: Fields): ScheduleSince {
+  return { since: instant(fields, 'since'), spec: decodeSchedule(fields) }
+}

@@ -1,0 +1,127 @@
+import { type Problem, scheduleProblem } from '../problem.ts'
+import type { Instant } from '../types.ts'
+import { daysOfShapes, type Fields, span } from './calendar.ts'
+import { parseAws } from './cron-aws.ts'
+import { type Schedule, slotAfter } from './slot.ts'
+
+/** How AWS is told a schedule. */
+export interface AwsExpression {
+  readonly expression: string
+  /** Where `rate(…)` starts counting: a slot to come. EventBridge Scheduler alone has a start date. */
+  readonly startDate: Instant | null
+  /** Why an EventBridge rule cannot have this schedule; null where it can. */
+  readonly notForRules: string | null
+}
+
+type Cron = Extract<Schedule, { kind: 'cron' }>
+
+/** AWS's own limit of an expression. */
+const MAX_LENGTH = 256
+
+/** Rules are read in UTC. Other zones without an offset of today had one at some time, or may get one. */
+const UTC_NAMES: ReadonlySet<string> = new Set(
+  'utc uct zulu universal gmt etc/utc etc/uct etc/zulu etc/universal etc/gmt'.split(' '),
+)
+
+/**
+ * The same schedule as an expression for EventBridge and EventBridge Scheduler. Throws a usage error where AWS's six
+ * fields cannot say it: guessing would fire at times that are no slots.
+ */
+export function awsExpression(schedule: Schedule, now: Instant): AwsExpression {
+  const words = wordsOf(schedule.spec.expression)
+  switch (schedule.kind) {
+    case 'at':
+      return { expression: `at(${words.join('')})`, startDate: null, notForRules: 'a rule has no at(…)' }
+    case 'rate': {
+      const [count, unit] = words
+      const notForRules = 'the rate(…) of a rule counts from when it was made, not from the anchor'
+      return { expression: `rate(${Number(count)} ${unit})`, startDate: slotAfter(schedule, now), notForRules }
+    }
+    case 'cron': {
+      const notForRules = UTC_NAMES.has(schedule.spec.zone.toLowerCase()) ? null : 'a rule is read in UTC'
+      return { expression: cronOf(schedule, words), startDate: null, notForRules }
+    }
+  }
+}
+
+/** The words between the brackets of an AWS form, which may stand there with spaces that AWS does not take; else none. */
+function wordsOf(expression: string): readonly string[] {
+  const [, text = ''] = /^\w+\((.*)\)$/.exec(expression) ?? []
+  return text.split(/[ \t]+/).filter(Boolean)
+}
+
+function cronOf({ spec, fields }: Cron, own: readonly string[]): string {
+  const problem = scheduleProblem(spec.expression)
+  if (own.length > 0) return `cron(${[...own, ...(own.length === 5 ? ['*'] : [])].join(' ').toUpperCase()})`
+  const { values: seconds } = fields.seconds
+  if (seconds.length > 1 || seconds[0] !== 0) {
+    throw problem('AWS has no seconds: it cannot fire at any but :00')
+  }
+  const [minutes, hours, months] = [
+    listText(fields.minutes.values, 0, 59),
+    listText(fields.hours.values, 0, 23),
+    listText(
+      [...fields.months].sort((a, b) => a - b),
+      1,
+      12,
+    ),
+  ]
+  const [dayOfMonth, dayOfWeek] = dayTexts(fields, problem)
+  const expression = `cron(${minutes} ${hours} ${dayOfMonth} ${months} ${dayOfWeek} *)`
+  if (expression.length > MAX_LENGTH)
+    throw problem(`for AWS it would be ${expression.length} characters; ${MAX_LENGTH} are allowed`)
+  return expression
+}
+
+/** `*`, `0/15`, or a list of values and ranges. */
+function listText(values: readonly number[], first: number, last: number): string {
+  const [from = first, second = last] = values
+  const step = second - from
+  const steps = values.every((value, index) => value === from + index * step) && from + values.length * step > last
+  if (values.length > 2 && step > 1 && steps) return `${from}/${step}`
+  return rangesText(values, first, last)
+}
+
+/** The same without steps, which AWS does not document for the day of week. */
+function rangesText(values: readonly number[], first: number, last: number): string {
+  if (values.length === last - first + 1) return '*'
+  const ranges: [number, number][] = []
+  for (const value of values) {
+    const range = ranges.at(-1)
+    if (range?.[1] === value - 1) range[1] = value
+    else ranges.push([value, value])
+  }
+  return ranges.map(([low, high]) => (low === high ? low : `${low}-${high}`)).join(',')
+}
+
+/**
+ * Day of month and day of week. One of the two must be `?`, and their special forms stand alone in AWS's guides. So
+ * every pair that there is gets read by our own reading of AWS, and the one that means the same days is the answer.
+ */
+function dayTexts({ days, months }: Fields, problem: Problem): readonly [dayOfMonth: string, dayOfWeek: string] {
+  const wanted = daysOfShapes(days, months)
+  const found = candidates(wanted).find(([dayOfMonth, dayOfWeek]) => {
+    const read = parseAws(`0 0 ${dayOfMonth} * ${dayOfWeek} *`, problem)
+    return daysOfShapes(read.days, months).every((mask, shape) => mask === wanted[shape])
+  })
+  if (found !== undefined) return found
+  throw problem(
+    'AWS cannot say its days: it takes day of month or day of week, never both, and L or # only alone; make several schedules there, and keep this one here',
+  )
+}
+
+function candidates(days: readonly number[]): readonly (readonly [string, string])[] {
+  const anywhere = days.reduce((all, mask) => all | mask, 0)
+  const inMonth = span(1, 31).filter((day) => anywhere & (1 << (day - 1)))
+  // The month of shape 0 starts on a Sunday: its first week has each weekday once.
+  const inWeek = span(1, 7).filter((day) => (days[0] ?? 0) & (1 << (day - 1)))
+  const weekdays = span(1, 7)
+  return [
+    ['*', '?'],
+    ...(inMonth.length === 0 ? [] : [[listText(inMonth, 1, 31), '?'] as const]),
+    ...(inWeek.length === 0 ? [] : [['?', rangesText(inWeek, 1, 7)] as const]),
+    ['L', '?'],
+    ...weekdays.flatMap((day) => span(1, 5).map((nth) => ['?', `${day}#${nth}`] as const)),
+    ...weekdays.map((day) => ['?', `${day}L`] as const),
+  ]
+}

@@ -1,0 +1,66 @@
+import type { Instant } from '../types.ts'
+import { type Direction, nearestMatch } from './calendar.ts'
+import { type Schedule, slotOf } from './slot.ts'
+import { openZone, type Zone } from './zone.ts'
+
+/** What one change of a zone's clocks does to the fire times of a schedule. */
+export interface ClockNote {
+  /**
+   * `skipped`: the clocks never show these times, so they have no slot. `once`: the clocks show them twice, and the first
+   * pass alone is a slot. `twice`: both passes are slots, as with every schedule that fires in each hour.
+   */
+  readonly kind: 'skipped' | 'once' | 'twice'
+  /** The first of them, at most `MAX_TIMES`; local, in milliseconds since 1970 on that wall clock. */
+  readonly times: readonly number[]
+  /** The last of them. */
+  readonly last: number
+}
+
+/** A schedule of every 15 minutes has four in an hour; one of every minute has 60, and nobody reads those. */
+const MAX_TIMES = 4
+
+/** Most zones change their clocks twice a year, Morocco four times; what has more spans years. */
+const MAX_NOTES = 10
+
+/** What the clocks skip or show twice from `from` to `to`, in order of time. A rate has none: it counts real time. */
+export function clockNotes(schedule: Schedule, from: Instant, to: Instant): readonly ClockNote[] {
+  const zone = openZone(schedule.spec.zone)
+  const notes: ClockNote[] = []
+  let before = zone.pieceAt(Math.floor(from / 1000))
+  while (before.to * 1000 < to && notes.length < MAX_NOTES) {
+    const after = zone.pieceAt(before.to)
+    const first = before.to + Math.min(before.offset, after.offset)
+    const end = before.to + Math.max(before.offset, after.offset)
+    const times: number[] = []
+    for (let at = first; times.length < MAX_TIMES; ) {
+      const time = fireTime(schedule, zone, at, 1)
+      if (time === null || time >= end) break
+      times.push(time * 1000)
+      at = time + 1
+    }
+    const [time] = times
+    if (time !== undefined) {
+      const secondPass = time - after.offset * 1000
+      const repeated = slotOf(schedule, secondPass)?.slot === secondPass ? 'twice' : 'once'
+      const last = (fireTime(schedule, zone, end - 1, -1) ?? 0) * 1000
+      notes.push({ kind: after.offset > before.offset ? 'skipped' : repeated, times, last })
+    }
+    before = after
+  }
+  return notes
+}
+
+/** The time nearest to `local` at which the schedule fires if the clocks show it. Seconds on the wall clock. */
+function fireTime(schedule: Schedule, zone: Zone, local: number, direction: Direction): number | null {
+  switch (schedule.kind) {
+    case 'cron':
+      return nearestMatch(schedule.fields, local, direction)
+    case 'at': {
+      const second = schedule.instant / 1000
+      const only = second + zone.pieceAt(second).offset
+      return (only - local) * direction >= 0 ? only : null
+    }
+    case 'rate':
+      return null
+  }
+}

@@ -1,0 +1,170 @@
+import { type Problem, quote } from '../problem.ts'
+import { compileDays, compileTimes, type Day, type DayTest, type Fields } from './calendar.ts'
+
+interface Field {
+  readonly name: string
+  readonly first: number
+  readonly last: number
+  /** Names of the values, from `first` on. */
+  readonly names: readonly string[]
+  /** Whether a range may run over the end of the field, as in 22-2. */
+  readonly wraps: boolean
+  readonly allowed: string
+}
+
+const MINUTES: Field = { name: 'minutes', first: 0, last: 59, names: [], wraps: true, allowed: '0-59, * , - /' }
+const HOURS: Field = { name: 'hours', first: 0, last: 23, names: [], wraps: true, allowed: '0-23, * , - /' }
+const DAY_OF_MONTH: Field = {
+  name: 'day of month',
+  first: 1,
+  last: 31,
+  names: [],
+  wraps: true,
+  allowed: '1-31, L, LW, L-0 to L-30, 1W to 31W, ?, * , - /',
+}
+const MONTH: Field = {
+  name: 'month',
+  first: 1,
+  last: 12,
+  names: 'JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC'.split(' '),
+  wraps: true,
+  allowed: '1-12 or JAN-DEC, * , - /',
+}
+const DAY_OF_WEEK: Field = {
+  name: 'day of week',
+  first: 1,
+  last: 7,
+  names: 'SUN MON TUE WED THU FRI SAT'.split(' '),
+  wraps: true,
+  allowed: '1-7 or SUN-SAT (Sunday is 1), L, 1L to 7L, a single n#1 to n#5, ?, * , - /',
+}
+const YEAR: Field = { name: 'year', first: 1970, last: 2199, names: [], wraps: false, allowed: '1970-2199, * , - /' }
+
+/** What stands between the brackets of `cron(…)`, by the user guides of EventBridge and EventBridge Scheduler. */
+export function parseAws(text: string, problem: Problem): Fields {
+  const texts = text.split(/[ \t]+/)
+  if (texts.length !== 5 && texts.length !== 6) {
+    throw problem(
+      `cron(…) has ${texts.length} fields; allowed are 6 (minutes hours day-of-month month day-of-week year), or 5 without the year`,
+    )
+  }
+  const [minutes = '', hours = '', dayOfMonth = '', month = '', dayOfWeek = '', year = '*'] = texts
+  if ((dayOfMonth === '?') === (dayOfWeek === '?')) {
+    throw problem(
+      `day of month is ${quote(dayOfMonth)} and day of week is ${quote(dayOfWeek)}; exactly one of the two must be "?"`,
+    )
+  }
+  const list = (field: Field, text: string) => parseItems(field, text, problem, (item) => valuesOf(field, item))
+  const dayTests =
+    dayOfWeek === '?'
+      ? parseItems(DAY_OF_MONTH, dayOfMonth, problem, dayOfMonthTests)
+      : parseItems(DAY_OF_WEEK, dayOfWeek, problem, dayOfWeekTests)
+  return {
+    seconds: compileTimes([0]),
+    minutes: compileTimes(list(MINUTES, minutes)),
+    hours: compileTimes(list(HOURS, hours)),
+    months: new Set(list(MONTH, month)),
+    years: new Set(list(YEAR, year)),
+    days: compileDays((day) => dayTests.some((test) => test(day))),
+    everyDay: false,
+  }
+}
+
+function parseItems<T>(
+  field: Field,
+  text: string,
+  problem: Problem,
+  parse: (item: string) => readonly T[] | null,
+): readonly T[] {
+  const items = text.split(',')
+  return items.flatMap((item) => {
+    // The user guide: with a # the field holds one expression.
+    const parsed = items.length > 1 && item.includes('#') ? null : parse(item)
+    if (parsed === null) {
+      throw problem(`${field.name} ${items.length === 1 ? 'is' : 'has'} ${quote(item)}; allowed are ${field.allowed}`)
+    }
+    return parsed
+  })
+}
+
+/** `*`, `a`, `a-b`, each with or without `/n`; `a/n` runs to the end of the field. Null: not that, or out of bounds. */
+function valuesOf(field: Field, item: string): readonly number[] | null {
+  const match = /^(?:\*|([0-9]+|[a-z]{3})(?:-([0-9]+|[a-z]{3}))?)(?:\/([0-9]+))?$/i.exec(item)
+  if (match === null) return null
+  const [, low, high, every] = match
+  const step = Number(every ?? 1)
+  const from = low === undefined ? field.first : numberOf(field, low)
+  let to = field.last
+  if (high !== undefined) to = numberOf(field, high)
+  else if (low !== undefined && every === undefined) to = from
+  if (Number.isNaN(from + to) || step < 1) return null
+  const size = field.last - field.first + 1
+  if (from > to) {
+    if (!field.wraps) return null
+    to += size
+  }
+  const values: number[] = []
+  for (let value = from; value <= to; value += step) values.push(value > field.last ? value - size : value)
+  return values
+}
+
+/** NaN where the field has no such value. */
+function numberOf(field: Field, text: string): number {
+  const named = field.names.indexOf(text.toUpperCase())
+  const value = named === -1 ? Number(text) : field.first + named
+  return value >= field.first && value <= field.last ? value : Number.NaN
+}
+
+function dayOfMonthTests(item: string): readonly DayTest[] | null {
+  const fromEnd = /^L(?:-(\d+))?$/i.exec(item)
+  if (fromEnd !== null) {
+    const before = Number(fromEnd[1] ?? 0)
+    return before > 30 ? null : [({ day, length }) => day === length - before]
+  }
+  if (/^LW$/i.test(item)) return [(today) => today.day === nearestWorkday(today, today.length)]
+  const near = /^(\d+)W$/i.exec(item)
+  if (near !== null) {
+    const wanted = numberOf(DAY_OF_MONTH, near[1] ?? '')
+    return Number.isNaN(wanted)
+      ? null
+      : [(today) => wanted <= today.length && today.day === nearestWorkday(today, wanted)]
+  }
+  return (
+    valuesOf(DAY_OF_MONTH, item)?.map(
+      (value) =>
+        ({ day }) =>
+          day === value,
+    ) ?? null
+  )
+}
+
+/** The day from Monday to Friday that is nearest to day `wanted` and in the same month as `today`. */
+function nearestWorkday({ day, weekday, length }: Day, wanted: number): number {
+  switch ((((weekday + wanted - day) % 7) + 7) % 7) {
+    case 6:
+      return wanted === 1 ? 3 : wanted - 1
+    case 0:
+      return wanted === length ? wanted - 2 : wanted + 1
+    default:
+      return wanted
+  }
+}
+
+function dayOfWeekTests(item: string): readonly DayTest[] | null {
+  if (/^L$/i.test(item)) return [({ weekday }) => weekday === 6]
+  const special = /^(\d+|[a-z]{3})(?:L|#([1-5]))$/i.exec(item)
+  if (special !== null) {
+    const wanted = numberOf(DAY_OF_WEEK, special[1] ?? '') - 1
+    if (Number.isNaN(wanted)) return null
+    if (special[2] === undefined) return [({ day, weekday, length }) => weekday === wanted && day > length - 7]
+    const nth = Number(special[2])
+    return [({ day, weekday }) => weekday === wanted && Math.ceil(day / 7) === nth]
+  }
+  return (
+    valuesOf(DAY_OF_WEEK, item)?.map(
+      (value) =>
+        ({ weekday }) =>
+          weekday === value - 1,
+    ) ?? null
+  )
+}

@@ -1,0 +1,134 @@
+import { CronExpressionParser, type CronFieldCollection } from 'cron-parser'
+import { type Problem, quote } from '../problem.ts'
+import { compileDays, compileTimes, type DayTest, EVERY_YEAR, type Fields } from './calendar.ts'
+
+interface Field {
+  readonly name: string
+  readonly key: 'second' | 'minute' | 'hour' | 'dayOfMonth' | 'month' | 'dayOfWeek'
+  /** Of one item of the list. */
+  readonly form: RegExp
+  readonly allowed: string
+}
+
+/** One item of a list, or all of it. `nth` is the k of `n#k`, else 0; `5L` comes as a text. */
+interface Item {
+  readonly values: readonly (number | string)[]
+  readonly nth: number
+}
+
+const NUMBER = '\\d+'
+const MONTH = `(?:${NUMBER}|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)`
+const WEEKDAY = `(?:${NUMBER}|sun|mon|tue|wed|thu|fri|sat)`
+
+/** cron-parser takes more than crontab has: `?`, `H` (a random value), run-together names (`janjan` is November). */
+function formOf(value: string, special = ''): RegExp {
+  return new RegExp(`^(?:(?:\\*|${value}(?:-${value})?)(?:/\\d+)?${special})$`, 'i')
+}
+
+const FIELDS: readonly Field[] = [
+  { name: 'seconds', key: 'second', form: formOf(NUMBER), allowed: '0-59, * , - /' },
+  { name: 'minutes', key: 'minute', form: formOf(NUMBER), allowed: '0-59, * , - /' },
+  { name: 'hours', key: 'hour', form: formOf(NUMBER), allowed: '0-23, * , - /' },
+  { name: 'day of month', key: 'dayOfMonth', form: formOf(NUMBER, '|L'), allowed: '1-31, L, * , - /' },
+  { name: 'month', key: 'month', form: formOf(MONTH), allowed: '1-12 or JAN-DEC, * , - /' },
+  {
+    name: 'day of week',
+    key: 'dayOfWeek',
+    form: formOf(WEEKDAY, `|${WEEKDAY}L|${WEEKDAY}#[1-5]`),
+    allowed: '0-7 or SUN-SAT (Sunday is 0 or 7), nL, a single n#1 to n#5, * , - /',
+  },
+]
+
+/** crontab(5): five fields, or six with seconds first. */
+export function parseUnix(expression: string, problem: Problem): Fields {
+  const texts = expression.split(/[ \t]+/)
+  if (texts.some((text) => text.includes('?'))) {
+    throw problem('"?" is only for AWS expressions; if this is one, write it as "cron(…)" with minutes first')
+  }
+  if (texts.length !== 5 && texts.length !== 6) {
+    throw problem(
+      `it has ${texts.length} ${texts.length === 1 ? 'field' : 'fields'}; allowed are 5 (minute hour day month weekday), 6 with seconds first, @daily and the like, cron(…), rate(…), at(…)`,
+    )
+  }
+  if (texts.length === 5) texts.unshift('0')
+  const formed = FIELDS.every((field, index) =>
+    (texts[index] ?? '').split(',').every((item, _, items) => isFormed(field, item, items)),
+  )
+  const whole = formed ? parse(texts) : null
+  const [seconds = [], minutes = [], hours = [], daysOfMonth = [], months = [], daysOfWeek = []] = FIELDS.map(
+    (field, index) => (whole === null ? parseItems(field, texts[index] ?? '', problem) : [itemOf(field, whole)]),
+  )
+  const inMonth = daysOfMonth.flatMap(dayOfMonthTests)
+  const inWeek = daysOfWeek.flatMap(dayOfWeekTests)
+  // crontab(5): one field is enough "if both fields are restricted (i.e., do not contain the * character)", so with
+  // `*/2` in one of them both must match. cron-parser's own evaluator differs here.
+  const both = texts[3]?.includes('*') || texts[5]?.includes('*')
+  return {
+    seconds: compileTimes(numbersOf(seconds)),
+    minutes: compileTimes(numbersOf(minutes)),
+    hours: compileTimes(numbersOf(hours)),
+    months: new Set(numbersOf(months)),
+    years: EVERY_YEAR,
+    days: compileDays((day) => {
+      const month = inMonth.some((test) => test(day))
+      const week = inWeek.some((test) => test(day))
+      return both ? month && week : month || week
+    }),
+    everyDay: texts.slice(3).every((text) => text === '*'),
+  }
+}
+
+/** Whether crontab has that form of an item: cron-parser knows more, and means something else by it. */
+function isFormed({ form }: Field, item: string, items: readonly string[]): boolean {
+  return item === '*' || (form.test(item) && (items.length === 1 || !item.includes('#')))
+}
+
+/** One item at a time: of a whole list cron-parser also refuses overlaps (`1-5,3`), and its errors name no field. */
+function parseItems(field: Field, text: string, problem: Problem): readonly Item[] {
+  const items = text.split(',')
+  return items.map((item) => {
+    const parsed = isFormed(field, item, items)
+      ? parse(FIELDS.map(({ key }) => (key === field.key ? item : '*')))
+      : null
+    if (parsed === null) {
+      const which = items.length === 1 ? 'is' : 'has'
+      throw problem(`${field.name} ${which} ${quote(item)}; allowed are ${field.allowed}; ranges run upwards`)
+    }
+    return itemOf(field, parsed)
+  })
+}
+
+/** By cron-parser; null where it refuses. */
+function parse(texts: readonly string[]): CronFieldCollection | null {
+  // It counts days of the week up to 7, so that 1/2 would mean Sunday as well.
+  const daysOfWeek = (texts.at(-1) ?? '').replace(/(?<=^|,)(0*[0-6]|[a-z]{3})(?=\/)/gi, '$1-6')
+  try {
+    // Without a date it would read the clock.
+    const options = { currentDate: new Date(0), tz: 'UTC' }
+    // It takes names in any case, but not the L.
+    const whole = [...texts.slice(0, -1), daysOfWeek].join(' ').toUpperCase()
+    return CronExpressionParser.parse(whole, options).fields
+  } catch {
+    return null
+  }
+}
+
+function itemOf({ key }: Field, fields: CronFieldCollection): Item {
+  return { values: fields[key].values, nth: fields.dayOfWeek.nthDay }
+}
+
+function numbersOf(items: readonly Item[]): readonly number[] {
+  return items.flatMap(({ values }) => values.map(Number))
+}
+
+function dayOfMonthTests({ values }: Item): readonly DayTest[] {
+  return values.map((value) => (value === 'L' ? ({ day, length }) => day === length : ({ day }) => day === value))
+}
+
+function dayOfWeekTests({ values, nth }: Item): readonly DayTest[] {
+  return values.map((value) => {
+    const wanted = Number.parseInt(String(value), 10) % 7
+    if (typeof value === 'string') return ({ day, weekday, length }) => weekday === wanted && day > length - 7
+    return ({ day, weekday }) => weekday === wanted && (nth === 0 || Math.ceil(day / 7) === nth)
+  })
+}

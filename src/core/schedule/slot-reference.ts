@@ -1,0 +1,96 @@
+import { usageError } from '../errors.ts'
+import { formatInstant, parseInstant, parseLocal } from '../instant.ts'
+import { quote } from '../problem.ts'
+import type { Instant, Window } from '../types.ts'
+import { dayIn, instantsOf } from './local-time.ts'
+import type { Schedule } from './schedule.ts'
+import { slotAfter, slotBefore, slotOf, slotsBetween } from './slot.ts'
+
+/** Of a day with several slots, how many an error names: enough to see the pattern, short enough for one line. */
+const NAMED_SLOTS = 4
+
+/**
+ * The slot that a person means: an instant (`2026-11-24T03:00:00Z`), local time in the schedule's zone
+ * (`2026-11-24T12:00`), a date with exactly one slot (`2026-11-24`), or `latest`, the newest that is due.
+ *
+ * Throws a usage error that names what is near where the text is no slot.
+ */
+export function resolveSlot(schedule: Schedule, text: string, now: Instant): Window {
+  const slot = instantOf(schedule, text, now)
+  const found = slotOf(schedule, slot)
+  if (found?.slot !== slot) {
+    const near = [slotBefore(schedule, slot), slotAfter(schedule, slot)].filter((at) => at !== null).map(formatInstant)
+    throw usageError(
+      `slot ${quote(text)} is no slot of ${schedule.spec.expression} in ${schedule.spec.zone}; near it: ${near.join(' and ') || 'none'}`,
+    )
+  }
+  return { slot, end: found.next }
+}
+
+const LOCAL_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?$/
+
+function instantOf(schedule: Schedule, text: string, now: Instant): Instant {
+  if (text === 'latest') return latest(schedule, now)
+  if (isDate(text)) return onlySlotOf(schedule, text)
+  if (LOCAL_TIME.test(text)) return localTime(schedule, text)
+  return givenInstant(text)
+}
+
+/** The instant that the text is, with a slot or none; null where it takes a schedule to tell it. */
+export function instantWithoutSchedule(text: string): Instant | null {
+  return text === 'latest' || isDate(text) || LOCAL_TIME.test(text) ? null : givenInstant(text)
+}
+
+function givenInstant(text: string): Instant {
+  if (/^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:?\d{2})$/.test(text)) return parseInstant(text, 'slot')
+  throw usageError(
+    `slot is ${quote(text)}; allowed are an instant ("2026-11-24T03:00:00Z"), local time ("2026-11-24T12:00"), a date with one slot ("2026-11-24"), or latest`,
+  )
+}
+
+/** A date alone, which means the one slot of that day. */
+export function isDate(text: string): boolean {
+  return /^\d{4}-\d{2}-\d{2}$/.test(text)
+}
+
+function latest(schedule: Schedule, now: Instant): Instant {
+  const found = slotOf(schedule, now)
+  if (found === null) throw usageError(`slot "latest": no slot of ${schedule.spec.expression} is due yet`)
+  return found.slot
+}
+
+function onlySlotOf(schedule: Schedule, date: string): Instant {
+  const { zone } = schedule.spec
+  const day = dayIn(date, zone)
+  if (day === null) throw usageError(`slot ${quote(date)} is no date`)
+  if (day.length === 0) throw usageError(`slot ${quote(date)}: ${zone} had no such day`)
+  const slots: Instant[] = []
+  for (const { from, to } of day) {
+    for (const slot of slotsBetween(schedule, from, to)) {
+      if (slots.push(slot) > NAMED_SLOTS) break
+    }
+  }
+  const [only] = slots
+  if (only === undefined || slots.length > 1) {
+    const more = slots.length > NAMED_SLOTS ? ', …' : ''
+    const named = slots.slice(0, NAMED_SLOTS).map(formatInstant).join(', ')
+    const what = only === undefined ? 'no slot' : `several: ${named}${more}; name one`
+    throw usageError(`slot ${quote(date)}: on that day in ${zone} there is ${what}`)
+  }
+  return only
+}
+
+function localTime(schedule: Schedule, text: string): Instant {
+  const { zone } = schedule.spec
+  const local = parseLocal(text)
+  if (local === null) throw usageError(`slot ${quote(text)} is no time`)
+  const instants = instantsOf(local, zone)
+  const [first] = instants
+  if (first === undefined) throw usageError(`slot ${quote(text)}: the clocks of ${zone} skip that time`)
+  // In an autumn fold either may be a slot.
+  const slots = instants.filter((at) => slotOf(schedule, at)?.slot === at)
+  if (slots.length > 1) {
+    throw usageError(`slot ${quote(text)} comes twice in ${zone}: ${slots.map(formatInstant).join(' and ')}; name one`)
+  }
+  return slots[0] ?? first
+}

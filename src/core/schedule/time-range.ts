@@ -1,0 +1,84 @@
+import { parseDuration } from '../duration.ts'
+import { usageError } from '../errors.ts'
+import { formatInstant, parseInstant } from '../instant.ts'
+import { quote } from '../problem.ts'
+import { defined } from '../row/stored-fields.ts'
+import type { Instant } from '../types.ts'
+import { dayIn } from './local-time.ts'
+
+/** `[since, until)`; an end that is absent is open. */
+export interface TimeRange {
+  readonly since?: Instant
+  readonly until?: Instant
+}
+
+/** The ends of a range as a person writes them. */
+export interface RangeText {
+  readonly since?: string | undefined
+  readonly until?: string | undefined
+}
+
+/** Whether an end is a date: only then does the zone matter. */
+export function namesDate({ since, until }: RangeText): boolean {
+  return [since, until].some((text) => text !== undefined && DATE.test(text))
+}
+
+/**
+ * Reads both ends, each an instant (`2026-11-24T03:00:00Z`), a time before `now` (`7d`), or a date in `zone`, which
+ * counts as a whole: from its first instant, until its last.
+ *
+ * Throws a usage error where an end is none of these, or where the range is empty; the ends are called by `names`.
+ */
+export function parseTimeRange(
+  text: RangeText,
+  zone: string,
+  now: Instant,
+  names: readonly [start: string, end: string] = ['since', 'until'],
+): TimeRange {
+  const [start, end] = names
+  const since = text.since === undefined ? undefined : startOf(text.since, start, zone, now)
+  const until = text.until === undefined ? undefined : endOf(text.until, end, zone, now)
+  if (since !== undefined && until !== undefined && since >= until) {
+    throw usageError(
+      `${start} is ${quote(text.since ?? '')} and ${end} is ${quote(text.until ?? '')}: nothing lies between ${formatInstant(since)} and ${formatInstant(until)}`,
+    )
+  }
+  return defined({ since, until })
+}
+
+const DATE = /^\d{4}-\d{2}-\d{2}$/
+const DAY_MS = 86_400_000
+/** The years of every instant that is read; a zone's first and last day may begin or end outside of them. */
+const FIRST_INSTANT = 0
+const LAST_INSTANT = Date.UTC(2200, 0, 1) - 1
+
+function endOf(text: string, name: string, zone: string, now: Instant): Instant {
+  return DATE.test(text) ? wholeDay(text, name, zone).end : startOf(text, name, zone, now)
+}
+
+function startOf(text: string, name: string, zone: string, now: Instant): Instant {
+  if (DATE.test(text)) return wholeDay(text, name, zone).start
+  if (/^[\d.]+(ms|s|m|h|d)$/.test(text)) return Math.max(FIRST_INSTANT, now - parseDuration(text, name))
+  if (/^\d{4}-\d{2}-\d{2}T/.test(text)) return parseInstant(text, name)
+  throw usageError(
+    `${name} is ${quote(text)}; allowed are an instant ("2026-11-24T03:00:00Z"), a date ("2026-11-24"), or how long ago ("7d", "12h")`,
+  )
+}
+
+function wholeDay(date: string, name: string, zone: string): { readonly start: Instant; readonly end: Instant } {
+  const stretches = dayIn(date, zone)
+  if (stretches === null) throw usageError(`${name} is ${quote(date)}: no calendar has that`)
+  const [first, last] = [stretches[0], stretches.at(-1)]
+  if (first === undefined || last === undefined) throw usageError(`${name} is ${quote(date)}: ${zone} had no such day`)
+  const inYears = (at: Instant) => Math.min(Math.max(FIRST_INSTANT, at), LAST_INSTANT)
+  const [start, end] = [inYears(first.from), inYears(last.to)]
+  if (start < end) return { start, end }
+  throw usageError(`${name} is ${quote(date)}; allowed are the years 1970 to 2199`)
+}
+
+/** The UTC dates that hold the instants of `[since, until)`, newest first. */
+export function* daysIn(since: Instant, until: Instant): Generator<string, void, undefined> {
+  for (let day = Math.floor((until - 1) / DAY_MS); day >= Math.floor(since / DAY_MS); day -= 1) {
+    yield formatInstant(day * DAY_MS).slice(0, 10)
+  }
+}

@@ -1,0 +1,63 @@
+import { formatInstant } from '../core/instant.ts'
+import type { TaskFinding } from '../core/row/expected-slots.ts'
+import { attemptCount } from '../core/row/transition.ts'
+import type { Attempt, Instant } from '../core/types.ts'
+import { localTimeIn } from './local-time.ts'
+import type { LogObject } from './log.ts'
+import { endingText } from './phrases.ts'
+import { elapsed, printable } from './text.ts'
+
+/** One line for a person: `missed  nightly  2026-11-24T03:00:00Z  2026-11-24 12:00 Asia/Tokyo  nothing on record`. */
+export function findingLine(found: TaskFinding, now: Instant): string {
+  const { kind, task, slot, schedule } = found
+  const words = [kind.padEnd(6), task, formatInstant(slot), localTimeIn(slot, schedule.zone), detailOf(found, now)]
+  return printable(words.join('  '))
+}
+
+/** `2 missed, 1 failed`; empty where there is nothing. */
+export function countsText(count: Readonly<Record<TaskFinding['kind'], number>>): string {
+  return Object.entries(count)
+    .flatMap(([kind, number]) => (number === 0 ? [] : `${number} ${kind}`))
+    .join(', ')
+}
+
+/** The same for programs. */
+export function findingJson(found: TaskFinding): Record<string, unknown> {
+  const { kind, task, slot, schedule } = found
+  return {
+    kind,
+    task,
+    slot: formatInstant(slot),
+    zone: schedule.zone,
+    ...(found.kind === 'missed' ? {} : { state: found.row.state, attempts: attemptCount(found.row) }),
+  }
+}
+
+/** The same as an event of a log, for a notification. */
+export function findingObject(found: TaskFinding, now: Instant): LogObject {
+  const { kind, ...fields } = findingJson(found)
+  return {
+    time: formatInstant(now),
+    level: 'error',
+    event: found.kind,
+    task: found.task,
+    slot: formatInstant(found.slot),
+    ...fields,
+    message: `${found.kind}: ${detailOf(found, now)}`,
+  }
+}
+
+/** What is known of it, in a few words that are not yet safe on a terminal. */
+export function detailOf(found: TaskFinding, now: Instant): string {
+  if (found.kind === 'missed') return `due ${elapsed(now - found.slot)} ago, nothing on record`
+  const { row } = found
+  const attempt = row.attempts.at(-1)
+  if (attempt === undefined) return `${row.state}, without an attempt`
+  if (found.kind === 'late') return `started ${elapsed(firstStart(row.attempts) - row.slot)} after its slot`
+  const did = found.kind === 'stale' ? 'never reported its end' : endingText(attempt)
+  return `attempt ${attempt.number} on ${attempt.host} ${did}`
+}
+
+function firstStart(attempts: readonly Attempt[]): Instant {
+  return (attempts.find(({ outcome }) => outcome !== 'notStarted') ?? attempts[0])?.startedAt ?? 0
+}

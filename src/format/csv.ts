@@ -1,0 +1,77 @@
+import { stringify } from 'csv-stringify/sync'
+import { formatInstant } from '../core/instant.ts'
+import { isForeign } from '../core/row/decide.ts'
+import { isMissed } from '../core/row/expected-slots.ts'
+import { attemptCount } from '../core/row/transition.ts'
+import type { Instant, Row } from '../core/types.ts'
+import { durationMsOf, type HistoryItem, stateOf } from './row.ts'
+import { printable } from './text.ts'
+
+const HEAD = [
+  ...['task', 'slot', 'windowEnd', 'state', 'schedule', 'zone', 'attempts', 'startedAt', 'endedAt', 'durationMs'],
+  ...['outcome', 'exitCode', 'signal', 'host', 'ecsTask', 'forcedBy', 'reason', 'rejections', 'refused'],
+  ...['settledAs', 'settledBy', 'settledReason'],
+]
+
+type Cell = string | number | null | undefined
+
+/** The first line, with its line end: names as in the JSON, of the row, and of its last attempt and settlement. */
+export function csvHead(): string {
+  return lines([HEAD])
+}
+
+/** One line an item, with line ends. What is not known is empty. */
+export function csvLines(items: readonly HistoryItem[], now: Instant, skewMs: number): string {
+  return lines(
+    items.map((item) => {
+      const cells = [item.task, formatInstant(item.slot), ...cellsOf(item, stateOf(item, now, skewMs), now)]
+      return HEAD.map((_, index) => cells[index])
+    }),
+  )
+}
+
+function cellsOf(item: HistoryItem, state: string, now: Instant): Cell[] {
+  if (isMissed(item)) return [instantText(item.end), state, item.schedule.expression, item.schedule.zone]
+  return isForeign(item) ? [null, state] : ownCells(item, state, now)
+}
+
+function ownCells(row: Row, state: string, now: Instant): Cell[] {
+  const attempt = row.attempts.at(-1)
+  const trigger = attempt?.trigger
+  const settlement = row.settlements.at(-1)
+  return [
+    instantText(row.windowEnd),
+    state,
+    row.schedule.expression,
+    row.schedule.zone,
+    attemptCount(row),
+    instantText(attempt?.startedAt),
+    instantText(attempt?.endedAt),
+    durationMsOf(row, state === 'PENDING' ? now : null),
+    attempt?.outcome,
+    attempt?.exitCode,
+    attempt?.signal,
+    attempt?.host,
+    attempt?.ecsTask,
+    trigger?.kind === 'forced' ? trigger.by : null,
+    trigger?.kind === 'forced' ? trigger.reason : null,
+    row.rejections.count,
+    row.rejections.refused,
+    settlement?.state,
+    settlement?.by,
+    settlement?.reason,
+  ]
+}
+
+function instantText(instant: Instant | null | undefined): string | null {
+  return (instant ?? null) === null ? null : formatInstant(instant as Instant)
+}
+
+/**
+ * A spreadsheet runs a cell that begins with `=`, `+`, `-` or `@`, and reasons are free text: such cells begin with `'`.
+ * So does `@daily`, which it would take for a wrong formula.
+ */
+function lines(cells: readonly (readonly Cell[])[]): string {
+  const texts = cells.map((line) => line.map((cell) => (typeof cell === 'string' ? printable(cell) : cell)))
+  return stringify(texts, { escape_formulas: true })
+}

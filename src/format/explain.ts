@@ -1,0 +1,164 @@
+import { DateTime } from 'luxon'
+import { formatDuration } from '../core/duration.ts'
+import { formatInstant } from '../core/instant.ts'
+import type { ClockNote } from '../core/schedule/clock-changes.ts'
+import type { Schedule } from '../core/schedule/schedule.ts'
+import type { Instant, Window } from '../core/types.ts'
+import { inWords } from './schedule-words.ts'
+import { printable } from './text.ts'
+
+/** What a schedule makes of an instant. */
+export interface Explanation {
+  readonly schedule: Schedule
+  readonly zoneData: string
+  /** Null stands for whichever task it will be. */
+  readonly task: string | null
+  readonly at: Instant
+  readonly earlyToleranceMs: number
+  /** Null: there is no slot at or before `at`. */
+  readonly window: Window | null
+  /** Slots before and after the one of `at`, oldest first. */
+  readonly previous: readonly Instant[]
+  readonly next: readonly Instant[]
+  /** From when until when the clocks were looked at. */
+  readonly clocksFrom: Instant
+  readonly clocksUntil: Instant
+  readonly clockNotes: readonly ClockNote[]
+}
+
+/** Readable on the narrowest terminal that is in use. */
+const COLUMNS = 80
+const LABEL_WIDTH = 'tolerance  '.length
+
+/** For a person, at most 80 columns wide but for an expression that is longer. */
+export function explainText(explanation: Explanation): string {
+  const { schedule, zoneData, task, at, earlyToleranceMs, window, clockNotes, clocksFrom, clocksUntil } = explanation
+  const { expression, zone } = schedule.spec
+  const clocks = clockNotes.map((note) => noteText(note, zone))
+  const slot = window === null ? null : formatInstant(window.slot)
+  const lines: (readonly [label: string, text: string])[] = [
+    ['schedule', printable(expression)],
+    ['in words', inWords(schedule)],
+    ['zone', `${zone} (zone data ${zoneData})`],
+    ['', ''],
+    ['at', moment(at, zone)],
+    ['slot', window === null ? 'none: the schedule has no slot at or before that instant' : moment(window.slot, zone)],
+    ...(window === null ? [] : ([['until', endText(window, zone)]] as const)),
+    ['tolerance', toleranceText(at, earlyToleranceMs, window)],
+    ['key', slot === null ? 'none' : `task ${task ?? 'TASK'}, slot ${slot}`],
+    ['', ''],
+    ...slotLines(explanation),
+    ['', ''],
+    ...labelled(
+      'clocks',
+      clocks.length > 0
+        ? clocks
+        : [`no fire time is skipped or comes twice from ${dayOf(clocksFrom)} to ${dayOf(clocksUntil)}`],
+    ),
+  ]
+  return lines.flatMap(([label, text]) => wrapped(label, text)).join('\n')
+}
+
+/** For programs. */
+export function explainJson(explanation: Explanation): Record<string, unknown> {
+  const { schedule, zoneData, task, at, earlyToleranceMs, window, previous, next, clocksFrom, clocksUntil } =
+    explanation
+  const { expression, zone, anchor } = schedule.spec
+  const shown = (at: Instant) => ({ utc: formatInstant(at), local: localTime(at, zone).toFormat(ISO_LOCAL) })
+  return {
+    schedule: { expression, zone, ...(anchor === undefined ? {} : { anchor: formatInstant(anchor) }) },
+    words: inWords(schedule),
+    zoneData,
+    at: formatInstant(at),
+    earlyToleranceMs,
+    slot: window === null ? null : shown(window.slot),
+    windowEnd: window === null || window.end === null ? null : shown(window.end),
+    key: window === null ? null : { task, slot: formatInstant(window.slot) },
+    previous: previous.map(shown),
+    next: next.map(shown),
+    clocksFrom: formatInstant(clocksFrom),
+    clocksUntil: formatInstant(clocksUntil),
+    clockNotes: explanation.clockNotes.map((note) => ({
+      kind: note.kind,
+      times: note.times.map(wallClock),
+      last: wallClock(note.last),
+      text: noteText(note, zone),
+    })),
+  }
+}
+
+const ISO_LOCAL = "yyyy-MM-dd'T'HH:mm:ssZZ"
+
+// A locale of its own, since the machine's may have other digits.
+function localTime(at: Instant, zone: string): DateTime {
+  return DateTime.fromMillis(at, { zone, locale: 'en-US' })
+}
+
+function moment(at: Instant, zone: string): string {
+  return `${formatInstant(at)}  ${localTime(at, zone).toFormat('ccc yyyy-MM-dd HH:mm:ss ZZ')}`
+}
+
+function dayOf(at: Instant): string {
+  return formatInstant(at).slice(0, 10)
+}
+
+function endText({ end }: Window, zone: string): string {
+  return end === null ? 'for good: this is the last slot' : moment(end, zone)
+}
+
+function toleranceText(at: Instant, toleranceMs: number, window: Window | null): string {
+  const early = window !== null && window.slot > at
+  return early
+    ? `${formatDuration(toleranceMs)}; the instant is ${formatDuration(window.slot - at)} before the slot, and belongs to it`
+    : `${formatDuration(toleranceMs)}: an event time so close before a slot belongs to it`
+}
+
+function slotLines({ schedule, window, previous, next }: Explanation): (readonly [string, string])[] {
+  const moments = (slots: readonly Instant[]) => slots.map((slot) => moment(slot, schedule.spec.zone))
+  return [
+    ...labelled('previous', previous.length > 0 ? moments(previous) : ['none']),
+    ...(window === null ? [] : labelled('slot', moments([window.slot]))),
+    ...labelled('next', next.length > 0 ? moments(next) : ['none']),
+  ]
+}
+
+function labelled(label: string, texts: readonly string[]): (readonly [string, string])[] {
+  return texts.map((text, index) => [index === 0 ? label : '', text])
+}
+
+function noteText({ kind, times, last }: ClockNote, zone: string): string {
+  const [first = last] = times
+  const date = wallClock(first).slice(0, 10)
+  // A change of the clocks may run over midnight.
+  const short = (time: number) => {
+    const text = wallClock(time).replace('T', ' ').replace(/:00$/, '')
+    return text.startsWith(date) ? text.slice(11) : text
+  }
+  const named = times.map(short).join(', ')
+  const all = times.includes(last) ? named : `${named} … ${short(last)}`
+  const one = first === last
+  switch (kind) {
+    case 'skipped':
+      return `on ${date} there is no ${all} in ${zone}: skipped`
+    case 'once':
+      return `on ${date} ${all} ${one ? 'comes' : 'come'} twice in ${zone}: one slot${one ? '' : ' each'}, the first pass`
+    case 'twice':
+      return `on ${date} ${all} ${one ? 'comes' : 'come'} twice in ${zone}: both passes are slots`
+  }
+}
+
+/** `2027-03-14T02:30:00` of a wall clock's milliseconds. */
+function wallClock(local: number): string {
+  return new Date(local).toISOString().slice(0, 19)
+}
+
+function wrapped(label: string, text: string): string[] {
+  const lines = ['']
+  for (const word of text.split(/(?<! ) (?! )/)) {
+    const line = lines.at(-1) ?? ''
+    if (line === '') lines[lines.length - 1] = word
+    else if (LABEL_WIDTH + line.length + 1 + word.length <= COLUMNS) lines[lines.length - 1] = `${line} ${word}`
+    else lines.push(word)
+  }
+  return lines.map((line, index) => `${(index === 0 ? label : '').padEnd(LABEL_WIDTH)}${line}`.trimEnd())
+}

@@ -1,0 +1,126 @@
+import { formatInstant } from '../core/instant.ts'
+import { isForeign } from '../core/row/decide.ts'
+import { isMissed } from '../core/row/expected-slots.ts'
+import { attemptCount } from '../core/row/transition.ts'
+import type { Instant, Row } from '../core/types.ts'
+import { localTime } from './local-time.ts'
+import { durationMsOf, type HistoryItem, stateOf } from './row.ts'
+import { lineWidthOf, tableLine, widthOf } from './table.ts'
+import { elapsed, printable } from './text.ts'
+
+export interface TableStyle {
+  /** Whether the items are of several tasks. */
+  readonly withTask: boolean
+  /** Width of the terminal; null where there is none, and lines may be as long as they like. */
+  readonly columns: number | null
+  readonly color: boolean
+  readonly now: Instant
+  readonly skewMs: number
+  /** What the table says where there is nothing. */
+  readonly nothing: string
+}
+
+/** Heading of a column, and its cell. */
+type Cells = Readonly<Record<string, (item: HistoryItem, style: TableStyle) => string>>
+
+const CELLS: Cells = {
+  'SLOT (UTC)': ({ slot }) => formatInstant(slot),
+  TASK: ({ task }) => task,
+  'LOCAL TIME': (item) => {
+    const zone = zoneOf(item)
+    return zone === '' ? '' : localTime(item.slot, zone)
+  },
+  ZONE: zoneOf,
+  STATE: (item, { now, skewMs }) => stateOf(item, now, skewMs),
+  ATTEMPTS: ofOwn((row) => String(attemptCount(row))),
+  DURATION: ofOwn((row, { now, skewMs }) => {
+    const ms = durationMsOf(row, stateOf(row, now, skewMs) === 'PENDING' ? now : null)
+    return ms === null ? '-' : elapsed(ms)
+  }),
+  DUPLICATES: ofOwn(({ rejections: { count, refused } }) =>
+    refused === 0 ? String(count) : `${count - refused}, ${refused} refused`,
+  ),
+}
+
+/** Of a row that this cronledger can read; else nothing. */
+function ofOwn(cell: (row: Row, style: TableStyle) => string): Cells[string] {
+  return (item, style) => (isMissed(item) || isForeign(item) ? '' : cell(item, style))
+}
+
+function zoneOf(item: HistoryItem): string {
+  return !isMissed(item) && isForeign(item) ? '' : item.schedule.zone
+}
+
+/** What a narrow terminal does without, in this order: 60 columns hold the rest. */
+const LEFT_OUT_FIRST = ['ZONE', 'ATTEMPTS', 'LOCAL TIME', 'DURATION']
+/** A longer name is cut before columns are left out, and cut to the other width before lines would break. */
+const [LONG_TASK, SHORT_TASK] = [32, 8]
+
+const COLORS: Readonly<Record<string, number>> = {
+  COMPLETED: 32,
+  FAILED: 31,
+  STALE: 31,
+  MISSED: 31,
+  PENDING: 36,
+  SKIPPED: 33,
+}
+
+interface Column {
+  readonly head: string
+  readonly width: number
+}
+
+/** One line a slot. The first group decides on the columns; later ones make them wider where there is room. */
+export async function* tableText(
+  groups: AsyncIterable<readonly HistoryItem[]>,
+  style: TableStyle,
+): AsyncGenerator<string, void, undefined> {
+  const limit = style.columns ?? Number.POSITIVE_INFINITY
+  let columns: readonly Column[] = Object.keys(CELLS)
+    .filter((head) => head !== 'TASK' || style.withTask)
+    .map((head) => ({ head, width: head.length }))
+  let isFirst = true
+  for await (const items of groups) {
+    const cells = columns.map(({ head }) => items.map((item) => printable(CELLS[head]?.(item, style) ?? '')))
+    const wider = columns.map(({ head, width }, index) => ({ head, width: widest(width, cells[index] ?? []) }))
+    if (isFirst) columns = fitted(wider, limit)
+    else if (widthOfAll(wider) <= limit) columns = wider
+    const byHead = new Map(wider.map(({ head }, index) => [head, cells[index] ?? []]))
+    const lines = items.map((_, index) => lineOf(columns, ({ head }) => byHead.get(head)?.[index] ?? '', style))
+    if (isFirst) lines.unshift(lineOf(columns, ({ head }) => head, style))
+    yield lines.map((line) => `${line}\n`).join('')
+    isFirst = false
+  }
+  if (isFirst) yield `${printable(style.nothing)}\n`
+}
+
+function lineOf(columns: readonly Column[], cellOf: (column: Column) => string, { color }: TableStyle): string {
+  return tableLine(
+    columns.map(cellOf),
+    columns.map(({ width }) => width),
+    (cell, index) => {
+      const code = columns[index]?.head === 'STATE' ? COLORS[cell] : undefined
+      return color && code !== undefined ? `\u001b[${code}m${cell}\u001b[0m` : cell
+    },
+  )
+}
+
+function fitted(wished: readonly Column[], limit: number): readonly Column[] {
+  const withTask = (columns: readonly Column[], width: number) =>
+    columns.map((column) => (column.head === 'TASK' ? { ...column, width: Math.min(column.width, width) } : column))
+  if (widthOfAll(wished) <= limit) return wished
+  let columns = withTask(wished, LONG_TASK)
+  for (const head of LEFT_OUT_FIRST) {
+    if (widthOfAll(columns) > limit) columns = columns.filter((column) => column.head !== head)
+  }
+  const others = widthOfAll(withTask(columns, 0))
+  return withTask(columns, Math.max(SHORT_TASK, limit - others))
+}
+
+function widthOfAll(columns: readonly Column[]): number {
+  return lineWidthOf(columns.map(({ width }) => width))
+}
+
+function widest(width: number, cells: readonly string[]): number {
+  return cells.reduce((most, cell) => Math.max(most, widthOf(cell)), width)
+}

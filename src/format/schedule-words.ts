@@ -1,0 +1,161 @@
+import cronstrue from 'cronstrue'
+import { formatInstant } from '../core/instant.ts'
+import { parseSchedule, type Schedule } from '../core/schedule/schedule.ts'
+import { slotsBetween } from '../core/schedule/slot.ts'
+import { listed } from './text.ts'
+
+/** So many times of a day are named one by one: it is what a person wants to read, and cannot be misread. */
+const NAMED_TIMES = 6
+/** AWS's 1970 to 2199; a schedule with as many is one of every year. */
+const ALL_YEARS = 230
+
+const DAY_MS = 86_400_000
+/** A month of 31 days, and a week that starts on a Sunday: in them, each value of a day field is one day. */
+const MONTH = { from: Date.UTC(2026, 0, 1), days: 31 }
+const WEEK = { from: Date.UTC(2026, 2, 1), days: 7 }
+
+/**
+ * A schedule in English words, with times of 24 hours. The words of each field are cronstrue's, but it is shown our own
+ * reading of the field, written anew in forms that mean one thing only (`written`): by itself it tells things that are not
+ * so, of both day fields of a crontab, of steps that do not meet the end of a field, and of seconds.
+ */
+export function inWords(schedule: Schedule): string {
+  const { expression, zone } = schedule.spec
+  switch (schedule.kind) {
+    case 'rate': {
+      const [, count = '', unit = ''] = /(\d+)[ \t]+(\w+)/.exec(expression) ?? []
+      const period = Number(count) === 1 ? unit : `${Number(count)} ${unit}`
+      const day = unit.startsWith('day') ? ' (a day is 24 hours, whatever the clocks do)' : ''
+      return `Every ${period} from ${formatInstant(schedule.anchor)} on${day}`
+    }
+    case 'at':
+      return `Once, at ${expression.slice('at('.length, -1).trim().replace('T', ' ')} in ${zone}`
+    case 'cron': {
+      // Of these it says what they are.
+      if (expression.startsWith('@')) return words(expression.toLowerCase())
+      const { months, years } = schedule.fields
+      const { values: seconds } = schedule.fields.seconds
+      const { values: minutes } = schedule.fields.minutes
+      const { values: hours } = schedule.fields.hours
+      return [
+        seconds.length * minutes.length * hours.length <= NAMED_TIMES
+          ? `At ${listed(timesOf(seconds, minutes, hours), 'and')}`
+          : timeWords(seconds, minutes, hours),
+        dayWords(expression),
+        months.size < 12 && phrase(`0 0 * ${ranges([...months])} *`),
+        years.size < ALL_YEARS && phrase(`0 0 0 * * * ${written([...years], ALL_YEARS)}`),
+      ]
+        .filter(Boolean)
+        .join(', ')
+    }
+  }
+}
+
+function timesOf(seconds: readonly number[], minutes: readonly number[], hours: readonly number[]): string[] {
+  const two = (value: number) => String(value).padStart(2, '0')
+  return hours.flatMap((hour) =>
+    minutes.flatMap((minute) =>
+      seconds.map((second) => `${two(hour)}:${two(minute)}${second === 0 ? '' : `:${two(second)}`}`),
+    ),
+  )
+}
+
+function timeWords(seconds: readonly number[], minutes: readonly number[], hours: readonly number[]): string {
+  const onTheMinute = seconds.length === 1 && seconds[0] === 0
+  const onTheHour = minutes.length === 1 && minutes[0] === 0
+  if (onTheMinute && onTheHour) return words(`0 0 ${written(hours, 24)} * * *`)
+  const parts: string[] = []
+  if (!onTheMinute) parts.push(words(`${written(seconds, 60)} * * * * *`))
+  if (onTheHour) parts.push('in minute 0 of the hour')
+  else if (onTheMinute || minutes.length < 60) parts.push(words(`0 ${written(minutes, 60)} * * * *`))
+  // cronstrue says "at 03:00" of an hour here, and the schedule need not fire at that time.
+  if (hours.length === 1) parts.push(`in hour ${hours[0]}`)
+  else if (hours.length < 24)
+    parts.push(`in the hours ${listed(ranges(hours).replaceAll('-', ' to ').split(','), 'and')}`)
+  return parts.map((part, index) => (index === 0 ? part : part.charAt(0).toLowerCase() + part.slice(1))).join(', ')
+}
+
+/** Empty where every day is meant. */
+function dayWords(expression: string): string {
+  const aws = expression.startsWith('cron(')
+  const texts = (aws ? expression.slice('cron('.length, -1).trim() : expression).split(/[ \t]+/)
+  const [dayOfMonth = '', , dayOfWeek = ''] = texts.slice(aws || texts.length === 5 ? 2 : 3)
+  const month = dayOfMonth === '?' ? '' : dayOfMonthWords(dayOfMonth, aws)
+  const week = dayOfWeek === '?' ? '' : dayOfWeekWords(dayOfWeek, aws)
+  if (aws) return month + week
+  // crontab(5): with a star in one of them both must match, else one is enough; a day field that holds each day rules.
+  if (!dayOfMonth.includes('*') && !dayOfWeek.includes('*')) {
+    return month && week && `${month} or ${week} (either is enough)`
+  }
+  return month && week ? `on days that are both: ${month}; ${week}` : month + week
+}
+
+function dayOfMonthWords(text: string, aws: boolean): string {
+  const { plain, special } = itemsOf(text, /[LW]/)
+  const expression = aws ? `cron(0 0 ${plain} * ? *)` : `0 0 ${plain} * *`
+  const days = plain === '' ? [] : daysIn(expression, MONTH).map((day) => day + 1)
+  if (days.length === MONTH.days) return ''
+  const texts = days.length === 0 ? special : [written(days, MONTH.days), ...special]
+  return texts.map((days) => phrase(`0 0 ${days} * *`)).join(' or ')
+}
+
+function dayOfWeekWords(text: string, aws: boolean): string {
+  const { plain, special } = itemsOf(text, /L|#/)
+  const expression = aws ? `cron(0 0 ? * ${plain} *)` : `0 0 * * ${plain}`
+  const days = plain === '' ? [] : daysIn(expression, WEEK)
+  if (days.length === WEEK.days) return ''
+  const usual = days.length === 0 ? [] : [phrase(`0 0 * * ${ranges(days)}`)]
+  // AWS counts from Sunday as 1, crontab from Sunday as 0 or 7.
+  return [...usual, ...special.map((day) => phrase(`0 0 * * ${day}`, !aws))].join(' or ')
+}
+
+/** The items of a day field that are sets of values, together, and those that depend on the month, one by one. */
+function itemsOf(text: string, special: RegExp): { plain: string; special: string[] } {
+  const items = text
+    .toUpperCase()
+    .replace(/\b0+(?=\d)/g, '')
+    .split(',')
+  return {
+    plain: items.filter((item) => !special.test(item)).join(','),
+    special: items.filter((item) => special.test(item)).map((item) => item.replace(/^L-0$/, 'L')),
+  }
+}
+
+/** Which days of a span an expression fires on, from 0: so our own reading of the field counts, and no second one. */
+function daysIn(expression: string, { from, days }: typeof MONTH): number[] {
+  const slots = slotsBetween(parseSchedule({ expression, zone: 'UTC' }), from, from + days * DAY_MS)
+  return [...slots].map((slot) => (slot - from) / DAY_MS)
+}
+
+/** cronstrue's words for one field of an expression whose other fields are midnight and every day. */
+function phrase(cron: string, sundayIsZero = true): string {
+  return words(cron, sundayIsZero).replace(/^At 00:00(?:, )?(?:only (?=on ))?/, '')
+}
+
+function words(cron: string, sundayIsZero = true): string {
+  return cronstrue.toString(cron, { use24HourTimeFormat: true, dayOfWeekStartIndexZero: sundayIsZero })
+}
+
+/**
+ * Sorted values of a field as cron text that means these and no others, however it is read: `*`, a step only where it
+ * meets the field's end (else with its last value: 0-56/7), ranges, a list. `size` is how many values the field has.
+ */
+export function written(values: readonly number[], size: number): string {
+  const [first = 0, second = 0] = values
+  const last = values.at(-1) ?? 0
+  if (values.length === size) return '*'
+  const step = second - first
+  const even = values.length > 3 && step > 1 && values.every((value, index) => value === first + index * step)
+  if (!even) return ranges(values)
+  return first === 0 && last + step === size ? `*/${step}` : `${first}-${last}/${step}`
+}
+
+function ranges(values: readonly number[]): string {
+  const runs: number[][] = []
+  for (const value of values) {
+    const run = runs.at(-1)
+    if (run?.at(-1) === value - 1) run.push(value)
+    else runs.push([value])
+  }
+  return runs.map((run) => (run.length > 2 ? `${run[0]}-${run.at(-1)}` : run.join(','))).join(',')
+}

@@ -1,0 +1,126 @@
+import { formatInstant } from '../core/instant.ts'
+import { isForeign } from '../core/row/decide.ts'
+import { attemptCount } from '../core/row/transition.ts'
+import type { Attempt, Instant, Place, Rejection, Row, Settlement, StoredRow, Trigger } from '../core/types.ts'
+import { localTimeIn } from './local-time.ts'
+import { endingText, scheduleText } from './phrases.ts'
+import { rowJson, stateOf } from './row.ts'
+import { elapsed, printable, safeJson } from './text.ts'
+
+/** Everything about one slot, for a person: what it is, and what happened in it in the order of time. */
+export function showText(row: StoredRow, now: Instant, skewMs: number): string {
+  const lines = isForeign(row)
+    ? [titleOf(row), `  a newer cronledger wrote this row (schema ${row.schemaVersion}): update this one to read it`]
+    : [titleOf(row), ...factLines(row, now, skewMs), '', 'TIMELINE (UTC)', ...timelineLines(row)]
+  return lines.map(printable).join('\n')
+}
+
+/** The row for programs, as `schema/row.schema.json` describes it, on several lines. */
+export function showJson(row: StoredRow, now: Instant, skewMs: number): string {
+  return safeJson(rowJson(row, now, skewMs), 2)
+}
+
+function titleOf({ task, slot }: StoredRow): string {
+  return `${task} ${formatInstant(slot)}`
+}
+
+/** What is known of a slot, by name. Texts are not yet safe on a terminal. */
+export function slotFacts(row: Row, now: Instant, skewMs: number): Readonly<Record<string, string>> {
+  const { slot, windowEnd, schedule, rejections, unlistedAttempts } = row
+  const { count, refused } = rejections
+  const rejected = refused === 0 ? String(count) : `${count} (${refused} refused)`
+  const end = windowEnd === null ? 'open: the schedule has no later slot' : `to ${formatInstant(windowEnd)}`
+  const localEnd = windowEnd === null ? '' : ` to ${localTimeIn(windowEnd, schedule.zone)}`
+  const left = count - keptOf(row).length
+  return {
+    state: stateOf(row, now, skewMs),
+    window: `${formatInstant(slot)} ${end}`,
+    'local time': `${localTimeIn(slot, schedule.zone)}${localEnd}`,
+    schedule: `${scheduleText(schedule)}, with zone data ${row.zoneData}`,
+    attempts:
+      unlistedAttempts === 0
+        ? String(attemptCount(row))
+        : `${attemptCount(row)}, of which ${unlistedAttempts} never started and are not listed`,
+    rejected: left === 0 ? rejected : `${rejected}, of which ${left} were counted and not kept`,
+    ...(row.leaseUntil === null ? {} : { lease: `until ${formatInstant(row.leaseUntil)}` }),
+    ...(row.expiresAt === null ? {} : { expires: formatInstant(row.expiresAt) }),
+  }
+}
+
+function factLines(row: Row, now: Instant, skewMs: number): string[] {
+  const facts = slotFacts(row, now, skewMs)
+  const width = Math.max(...Object.keys(facts).map(({ length }) => length))
+  return Object.entries(facts).map(([name, text]) => `  ${name.padEnd(width)}  ${text}`)
+}
+
+interface Entry {
+  readonly at: Instant
+  readonly text: string
+}
+
+/** What happened in a slot, in the order of time. Texts are not yet safe on a terminal. */
+export function slotTimeline(row: Row): readonly Entry[] {
+  return [
+    ...row.attempts.flatMap((attempt) => attemptEntries(attempt, row.slot)),
+    ...keptOf(row).map((rejection) => rejectionEntry(rejection, row.slot)),
+    ...row.settlements.map(settlementEntry),
+  ].sort((one, other) => one.at - other.at)
+}
+
+function timelineLines(row: Row): string[] {
+  const entries = slotTimeline(row)
+  const width = Math.max(0, ...entries.map(({ at }) => formatInstant(at).length))
+  return entries.map(({ at, text }) => `${formatInstant(at).padEnd(width)}  ${text}`)
+}
+
+function attemptEntries(attempt: Attempt, slot: Instant): Entry[] {
+  const { number, phase, claimedAt, startedAt, endedAt, outcome, exitCode, runId } = attempt
+  const open =
+    outcome === undefined || endedAt !== undefined ? '' : `; it ${endingText(attempt)}, and when is not known`
+  const how = outcome === 'notStarted' || phase === 'waiting' ? 'claimed' : 'started'
+  const waited = claimedAt === undefined ? '' : `, ${elapsed(startedAt - claimedAt)} after its claim,`
+  const started = {
+    at: startedAt,
+    text: `attempt ${number} ${how} ${latenessOf(startedAt, slot)}${waited} on ${placeText(attempt)}, run ${runId}; ${triggerText(attempt.trigger)}${open}`,
+  }
+  if (endedAt === undefined) return [started]
+  const code = exitCode === 0 && outcome !== 'notStarted' ? ' (exit code 0)' : ''
+  // A clock that was set back must not put the end before the start.
+  const at = Math.max(startedAt, endedAt)
+  return [started, { at, text: `attempt ${number} ${endingText(attempt)}${code} after ${elapsed(at - startedAt)}` }]
+}
+
+function rejectionEntry(rejection: Rejection, slot: Instant): Entry {
+  const { at, kind, cause, runId, trigger } = rejection
+  // `tooManyAttempts`: too many attempts.
+  const why = cause.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+  return {
+    at,
+    text: `${kind} (${why}) ${latenessOf(at, slot)} from ${placeText(rejection)}, run ${runId}; ${triggerText(trigger)}`,
+  }
+}
+
+function settlementEntry({ at, state, by, reason }: Settlement): Entry {
+  return { at, text: `settled as ${state} by ${by}: ${reason}` }
+}
+
+/** The first ones, and the latest where it is none of them. */
+function keptOf({ rejections: { first, latest } }: Row): readonly Rejection[] {
+  return latest === null || first.some(({ runId }) => runId === latest.runId) ? first : [...first, latest]
+}
+
+function latenessOf(at: Instant, slot: Instant): string {
+  return at < slot ? `${elapsed(slot - at)} before the slot` : `${elapsed(at - slot)} after the slot`
+}
+
+function placeText({ host, ecsTask }: Place): string {
+  return ecsTask === undefined ? host : `${host}, ECS task ${ecsTask}`
+}
+
+function triggerText(trigger: Trigger): string {
+  if (trigger.kind === 'forced') return `forced by ${trigger.by}: ${trigger.reason}`
+  const { source, eventTime } = trigger
+  return source === 'clock'
+    ? `no event time, its own start ${formatInstant(eventTime)}`
+    : `event time ${formatInstant(eventTime)} (--${source})`
+}

@@ -1,0 +1,92 @@
+import type { LedgerError } from '../core/errors.ts'
+import type { FinishWord, RunEvent } from '../core/event.ts'
+import type { RetryPolicy } from '../core/row/policy.ts'
+import { begun } from '../core/row/transition.ts'
+import { withDeadline } from '../process/clock.ts'
+import type { ClaimIo, ClaimRequest, ClaimTerms } from './claim.ts'
+import type { Finish, FinishTerms } from './finish.ts'
+import type { Lease, LeaseTerms } from './lease.ts'
+import type { SeenSchedules } from './task-record.ts'
+import { startableMs, type Written } from './write.ts'
+
+export interface RunTerms extends ClaimTerms, LeaseTerms, FinishTerms, RetryPolicy {
+  /** What a scheduled trigger does while another slot of the task runs; a forced one is refused where it is not `allow`. */
+  readonly overlap: 'allow' | 'skip' | 'wait'
+  readonly overlapTimeoutMs: number
+  /** Null: the row is kept without end. */
+  readonly retentionMs: number | null
+}
+
+export interface RunIo extends ClaimIo {
+  readonly seen: SeenSchedules
+  tell(event: RunEvent): void
+}
+
+/** A slot that this run has claimed, and what it takes to go on with it. */
+export interface Held {
+  readonly request: ClaimRequest
+  readonly lease: Lease
+  /** A stop, or a lost lease: nothing starts any more. */
+  readonly halt: AbortSignal
+  readonly terms: RunTerms
+  readonly io: RunIo
+}
+
+/**
+ * The start gate: `open` when the work may start at this moment. It looks at the age of the lease right before the start,
+ * because this process may have been paused, or a log may have blocked it, since the lease was written.
+ *
+ * A lease that is a heartbeat old is renewed first. Returns the error of the ledger where the renewal is not answered and
+ * the lease is too old to start under it, and `halted` after a stop or the loss of the lease.
+ */
+export async function openGate({ lease, halt, terms, io }: Held): Promise<'open' | 'halted' | LedgerError> {
+  let oldestMs = terms.heartbeatMs
+  while (!halt.aborted) {
+    if (lease.ageMs() < oldestMs) return 'open'
+    const renewed = await lease.renew((job) => withDeadline(io.clock, terms.ledgerTimeoutMs, [halt], job))
+    if (renewed.kind === 'lost') return 'halted'
+    if (renewed.kind === 'unanswered' && !halt.aborted) return renewed.cause
+    oldestMs = startableMs(terms)
+  }
+  return 'halted'
+}
+
+/** A log that fails must not cost the batch, nor the record of it. */
+export function unfailing<E>(tell: (event: E) => void): (event: E) => void {
+  return (event) => {
+    try {
+      tell(event)
+    } catch {
+      // Nothing can be logged about a log that fails.
+    }
+  }
+}
+
+/** The waiting attempt's work may start once this is written: a run that dies before it has started nothing. */
+export function begin({ lease, halt, terms, io }: Held, timeoutMs: number): Promise<Written> {
+  return lease.write(
+    (row, stamp) => begun(row, stamp, terms.leaseMs),
+    (job) => withDeadline(io.clock, timeoutMs, [halt], job),
+  )
+}
+
+/** How a write of the end went, as the log has it. */
+export interface EndWritten {
+  readonly finish: FinishWord
+  /** What the ledger said last. */
+  readonly finishCause?: string
+}
+
+export function endWritten(written: Finish | Written): EndWritten {
+  switch (written.kind) {
+    case 'unanswered':
+      return { finish: 'unanswered', finishCause: written.cause.message }
+    case 'lost':
+      return { finish: 'found' in written && written.found === null ? 'deleted' : 'lost' }
+    case 'deleted':
+      return { finish: 'deleted' }
+    case 'ok':
+    case 'recorded':
+      return { finish: 'recorded' }
+  }
+}

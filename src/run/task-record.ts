@@ -1,0 +1,58 @@
+import { setWithin } from '../core/bounded.ts'
+import { decodeSchedules, encodeSchedules, isSameSpec, withSchedule } from '../core/row/task-record.ts'
+import type { Instant, ScheduleSpec } from '../core/types.ts'
+import type { Clock } from '../process/clock.ts'
+import type { CallOptions, Store } from '../store/store.ts'
+
+/** The schedules that a program has seen in force, one a task: its next runs need not ask the registry for them. */
+export interface SeenSchedules {
+  has(task: string, spec: ScheduleSpec): boolean
+  add(task: string, spec: ScheduleSpec): void
+}
+
+/**
+ * Where another program changes the schedule, this one's is put back in force this much later at most, if it still runs by
+ * it. The registry is for audits; a change is minutes in being deployed.
+ */
+const SEEN_FOR_MS = 60_000
+
+/** As many tasks as one program may well have. Of more, the one that was seen first is asked for again. */
+const MAX_SEEN = 1_000
+
+export function seenSchedules(clock: Clock): SeenSchedules {
+  const seen = new Map<string, { readonly spec: ScheduleSpec; readonly untilMs: number }>()
+  return {
+    has(task, spec) {
+      const known = seen.get(task)
+      return known !== undefined && isSameSpec(known.spec, spec) && clock.monotonicMs() < known.untilMs
+    },
+    add(task, spec) {
+      setWithin(seen, MAX_SEEN, task, { spec, untilMs: clock.monotonicMs() + SEEN_FOR_MS })
+    },
+  }
+}
+
+/**
+ * Keeps the registry of tasks: one read, and a write only where the schedule is new. Gives the schedule that it
+ * replaces, null where nothing changed. Two runs that see the same change at once are one change.
+ */
+export async function registerSchedule(
+  { task, slot }: { readonly task: string; readonly slot: Instant },
+  spec: ScheduleSpec,
+  store: Store,
+  seen: SeenSchedules,
+  call: CallOptions,
+): Promise<ScheduleSpec | null> {
+  const key = { kind: '#registry', task } as const
+  const entry = await store.readEntry(key, call)
+  const before = entry === null ? [] : decodeSchedules(entry.document, task)
+  const after = withSchedule(before, spec, slot)
+  if (after !== null) {
+    const changed = { version: (entry?.version ?? 0) + 1, document: encodeSchedules(after) }
+    const written = await store.writeEntry(key, changed, entry?.version ?? 'absent', call)
+    if (written === 'conflict') return null
+  }
+  const inForce = (after ?? before).at(-1)?.spec
+  if (inForce !== undefined && isSameSpec(inForce, spec)) seen.add(task, spec)
+  return after === null ? null : (before.at(-1)?.spec ?? null)
+}

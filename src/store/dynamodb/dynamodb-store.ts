@@ -1,0 +1,200 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  BatchGetItemCommand,
+  ConditionalCheckFailedException,
+  GetItemCommand,
+  type KeysAndAttributes,
+  PutItemCommand,
+  QueryCommand,
+  UpdateItemCommand,
+  type UpdateItemCommandInput,
+} from '@aws-sdk/client-dynamodb'
+import { LedgerError } from '../../core/errors.ts'
+import { isNoted } from '../../core/row/rejections.ts'
+import { fieldsOf, integer, object, text } from '../../core/row/stored-fields.ts'
+import { decodeNotes, decodeRow, type StoredDocument } from '../../core/row/stored-row.ts'
+import { type Key, type Row, SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
+import { decodeEntryCursor, encodeCursor, encodeEntryCursor, pageQuery, type StoredKey, storedKey } from '../page.ts'
+import type { CallOptions, Entry, Store } from '../store.ts'
+import { connect, type DynamoOptions } from './client.ts'
+import { errorOfWrite } from './errors.ts'
+import {
+  entriesQueryInput,
+  entryPut,
+  firstPut,
+  keysRequest,
+  nextPut,
+  noteUpdate,
+  pageQueryInput,
+} from './expressions.ts'
+import { fromItem, type Item, toItem } from './item.ts'
+
+/** DynamoDB's own limit. */
+const KEYS_PER_BATCH = 100
+
+/** Tries for one batch. The last wait is 1.6 s; a table that still throttles then is to be asked again by its caller. */
+const BATCH_TRIES = 6
+const FIRST_BATCH_WAIT_MS = 50
+
+/** There are three brackets and a row moves up only; the fourth try is for a row that was deleted meanwhile. */
+const NOTE_TRIES = 4
+
+/** A ledger in one DynamoDB table. A claim and a finish are one request each; region and credentials come from the SDK. */
+export function openDynamoStore(options: DynamoOptions): Store {
+  const dynamo = connect(options)
+  const TableName = dynamo.table
+
+  async function fetch(key: StoredKey, call: CallOptions): Promise<Item | null> {
+    const input = { TableName, Key: toItem({ ...key }), ConsistentRead: true }
+    const { Item } = await dynamo.ask('GetItem', (client, how) => client.send(new GetItemCommand(input), how), call)
+    return Item ?? null
+  }
+
+  /** Null where the write was made; else the row that its condition failed on, from a server that returns it or not. */
+  async function unlessConflict(
+    write: Promise<unknown>,
+    key: Key,
+    call: CallOptions,
+  ): Promise<{ found: Item | null } | null> {
+    try {
+      await write
+      return null
+    } catch (error) {
+      if (!(error instanceof ConditionalCheckFailedException)) throw errorOfWrite(error)
+      if (error.Item !== undefined) return { found: error.Item }
+      try {
+        return { found: await fetch(storedKey(key), call) }
+      } catch (failure) {
+        // What the condition failed on may be an earlier try of this very write.
+        throw errorOfWrite(failure, error)
+      }
+    }
+  }
+
+  function insert(row: Row, call: CallOptions): Promise<unknown> {
+    const command = new PutItemCommand({ TableName, ...firstPut(row) })
+    return dynamo.ask('PutItem', (client, how) => client.send(command, how), call)
+  }
+
+  function update(input: Omit<UpdateItemCommandInput, 'TableName'>, call: CallOptions): Promise<unknown> {
+    const command = new UpdateItemCommand({ TableName, ...input })
+    return dynamo.ask('UpdateItem', (client, how) => client.send(command, how), call)
+  }
+
+  /** The rows of keys that the index named, in its order. The index lags: a key may be without a row. */
+  async function fetchAll(keys: readonly StoredKey[], call: CallOptions): Promise<readonly StoredRow[]> {
+    const rows = new Map<string, StoredRow>()
+    const nameOf = ({ task, slot }: StoredKey) => `${slot} ${task}`
+    for (let start = 0; start < keys.length; start += KEYS_PER_BATCH) {
+      for (const item of await fetchBatch(keysRequest(keys.slice(start, start + KEYS_PER_BATCH)), call)) {
+        const row = decodeRow(fromItem(item))
+        rows.set(nameOf(storedKey(row)), row)
+      }
+    }
+    return keys.flatMap((key) => rows.get(nameOf(key)) ?? [])
+  }
+
+  async function fetchBatch(request: KeysAndAttributes, call: CallOptions): Promise<readonly Item[]> {
+    const items: Item[] = []
+    let rest: Record<string, KeysAndAttributes> = { [TableName]: request }
+    for (let tries = 1; ; tries += 1) {
+      const input = { RequestItems: rest }
+      const send = new BatchGetItemCommand(input)
+      const reply = await dynamo.ask('BatchGetItem', (client, how) => client.send(send, how), call)
+      items.push(...Object.values(reply.Responses ?? {}).flat())
+      rest = reply.UnprocessedKeys ?? {}
+      if (Object.keys(rest).length === 0) return items
+      if (tries === BATCH_TRIES)
+        throw new LedgerError('unreachable', `table ${TableName} throttles dynamodb:BatchGetItem`)
+      const waitMs = FIRST_BATCH_WAIT_MS * 2 ** (tries - 1) * (0.5 + Math.random() / 2)
+      // An abort ends the wait, and the next `ask` says so.
+      await delay(waitMs, undefined, { signal: call.signal }).catch(() => undefined)
+    }
+  }
+
+  return {
+    name: `dynamodb:${TableName}`,
+
+    async get(key, call) {
+      const item = await fetch(storedKey(key), call)
+      return item === null ? null : decodeRow(fromItem(item))
+    },
+
+    async put(row, expected, call) {
+      const write = expected === 'absent' ? insert(row, call) : update(nextPut(row, expected), call)
+      const failed = await unlessConflict(write, row, call)
+      if (failed === null) return { kind: 'ok' }
+      return { kind: 'conflict', found: failed.found === null ? null : decodeRow(fromItem(failed.found)) }
+    },
+
+    async note(key, rejection, call) {
+      let count = 0
+      for (let tries = 0; tries < NOTE_TRIES; tries += 1) {
+        const failed = await unlessConflict(update(noteUpdate(storedKey(key), rejection, count), call), key, call)
+        if (failed === null) return true
+        if (failed.found === null) return false
+        const fields = fieldsOf(fromItem(failed.found), rowName(key))
+        if (fields.values['schemaVersion'] !== SCHEMA_VERSION) return false
+        const notes = decodeNotes(fields)
+        if (isNoted(notes, rejection.runId)) return true
+        count = notes.count
+      }
+      throw new LedgerError('unreachable', `${rowName(key)} changes too fast for a rejection to be noted`)
+    },
+
+    async list(query, call) {
+      const page = pageQuery(query)
+      if (page.kind === 'task' && page.first > page.last) return { rows: [] }
+      for (let { after } = page; ; ) {
+        const send = new QueryCommand({ TableName, ...pageQueryInput({ ...page, after }) })
+        const reply = await dynamo.ask('Query', (client, how) => client.send(send, how), call)
+        const items = (reply.Items ?? []).map(fromItem)
+        const rows = page.kind === 'task' ? items.map(decodeRow) : await fetchAll(items.map(keyOfItem), call)
+        after = reply.LastEvaluatedKey === undefined ? null : keyOfItem(fromItem(reply.LastEvaluatedKey))
+        // A page without rows says nothing about the next one: the index may name rows that are gone.
+        if (after === null) return { rows }
+        if (rows.length > 0) return { rows, next: encodeCursor(after) }
+      }
+    },
+
+    async readEntry({ kind, task }, call) {
+      const item = await fetch({ task: kind, slot: task }, call)
+      return item === null ? null : entryOf(item)
+    },
+
+    async writeEntry({ kind, task }, entry, expected, call) {
+      const command = new PutItemCommand({ TableName, ...entryPut({ task: kind, slot: task }, entry, expected) })
+      try {
+        await dynamo.ask('PutItem', (client, how) => client.send(command, how), call)
+        return 'ok'
+      } catch (error) {
+        if (error instanceof ConditionalCheckFailedException) return 'conflict'
+        throw error
+      }
+    },
+
+    async listEntries(kind, cursor, call) {
+      const send = new QueryCommand({ TableName, ...entriesQueryInput(kind, decodeEntryCursor(cursor)) })
+      const reply = await dynamo.ask('Query', (client, how) => client.send(send, how), call)
+      const last = reply.LastEvaluatedKey?.['slot']?.S
+      return { entries: (reply.Items ?? []).map(entryOf), ...(last !== undefined && { next: encodeEntryCursor(last) }) }
+    },
+
+    close: dynamo.close,
+  }
+}
+
+function entryOf(item: Item): Entry & { readonly task: string } {
+  const fields = fieldsOf(fromItem(item), 'an entry of the ledger')
+  const document = object(fields, 'document').values as StoredDocument
+  return { task: text(fields, 'slot'), version: integer(fields, 'version'), document }
+}
+
+function keyOfItem(item: Record<string, unknown>): StoredKey {
+  return { task: String(item['task']), slot: String(item['slot']) }
+}
+
+function rowName(key: Key): string {
+  const { task, slot } = storedKey(key)
+  return `row ${task} ${slot}`
+}

@@ -1,0 +1,173 @@
+import type {
+  KeysAndAttributes,
+  PutItemCommandInput,
+  QueryCommandInput,
+  UpdateItemCommandInput,
+} from '@aws-sdk/client-dynamodb'
+import { FIRST_REJECTIONS, NOTED_RUN_IDS, refusalsIn } from '../../core/row/rejections.ts'
+import {
+  encodeRejection,
+  encodeRow,
+  OWNER_FIELDS,
+  type StoredDocument,
+  type StoredValue,
+} from '../../core/row/stored-row.ts'
+import { type Rejection, type Row, SCHEMA_VERSION } from '../../core/types.ts'
+import { ENTRIES_PER_PAGE, type PageQuery, type StoredKey, storedKey } from '../page.ts'
+import type { Entry, EntryKey, Expected } from '../store.ts'
+import { type Item, toAttribute, toItem } from './item.ts'
+
+// Attribute names stand in expressions as `#name` only: DynamoDB reserves hundreds of words (`state`, `owner`, `zone`…).
+
+const DAY_INDEX = 'by-day'
+
+type Put = Omit<PutItemCommandInput, 'TableName'>
+type Update = Omit<UpdateItemCommandInput, 'TableName'>
+
+/** Makes a row where there is none, and so no note that it could overwrite. */
+export function firstPut(row: Row): Put {
+  return {
+    Item: toItem(encodeRow(row)),
+    ConditionExpression: 'attribute_not_exists(#task)',
+    ExpressionAttributeNames: names('task'),
+    ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+  }
+}
+
+/** Sets the owner's attributes, removes those of them that are absent, and touches no others: what `note` wrote stays. */
+export function nextPut(row: Row, expected: Exclude<Expected, 'absent'>): Update {
+  const { task: _, slot: __, ...owned }: StoredDocument = encodeRow(row)
+  const set = OWNER_FIELDS.filter((name) => owned[name] !== undefined).map((name) => `#${name} = :${name}`)
+  const removed = OWNER_FIELDS.filter((name) => owned[name] === undefined).map((name) => `#${name}`)
+  return {
+    Key: toItem({ ...storedKey(row) }),
+    UpdateExpression: `SET ${set.join(', ')}${removed.length === 0 ? '' : ` REMOVE ${removed.join(', ')}`}`,
+    ConditionExpression: '#version = :expectedVersion AND #owner = :expectedOwner AND #schemaVersion = :schemaVersion',
+    ExpressionAttributeNames: names(...OWNER_FIELDS),
+    ExpressionAttributeValues: values({
+      ...owned,
+      expectedVersion: expected.version,
+      expectedOwner: expected.owner,
+    }),
+    ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+  }
+}
+
+/**
+ * One update that counts a rejection once, whoever else notes at the same time. What it has to write depends on how many
+ * there are, which only the row knows: so it is built for a guess, `count`, and its condition fails where the row is in
+ * another bracket.
+ */
+export function noteUpdate(key: StoredKey, rejection: Rejection, count: number): Update {
+  const entry = encodeRejection(rejection)
+  const [condition, set, add, own] = noteBracket(count, entry)
+  const { runId } = rejection
+  return {
+    Key: toItem({ ...key }),
+    UpdateExpression: `SET ${set} ADD #rejectionCount :one, #refusalCount :refused${add}`,
+    ConditionExpression: `#schemaVersion = :schemaVersion AND NOT contains(#rejectedBy, :runId) AND ${condition}`,
+    ExpressionAttributeNames: names('schemaVersion', 'rejectionCount', 'refusalCount', 'rejectedBy', ...own.names),
+    ExpressionAttributeValues: {
+      ...values({ schemaVersion: SCHEMA_VERSION, runId, one: 1, refused: refusalsIn([rejection]), ...own.values }),
+      ...(add === '' ? {} : { ':runIds': { SS: [runId] } }),
+    },
+    ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+  }
+}
+
+interface Own {
+  readonly names: readonly string[]
+  readonly values: StoredDocument
+}
+
+/** What the number of rejections so far changes: the condition, what to set, what to add, and the names used for it. */
+function noteBracket(count: number, entry: StoredDocument): [condition: string, set: string, add: string, own: Own] {
+  const remember = ', #rejectedBy :runIds'
+  if (count < FIRST_REJECTIONS) {
+    return [
+      '(attribute_not_exists(#rejectionCount) OR #rejectionCount < :most)',
+      '#rejections = list_append(if_not_exists(#rejections, :none), :entries)',
+      remember,
+      { names: ['rejections'], values: { most: FIRST_REJECTIONS, none: [], entries: [entry] } },
+    ]
+  }
+  if (count < NOTED_RUN_IDS) {
+    return [
+      '#rejectionCount >= :least AND #rejectionCount < :most',
+      '#latestRejection = :entry',
+      remember,
+      { names: ['latestRejection'], values: { least: FIRST_REJECTIONS, most: NOTED_RUN_IDS, entry } },
+    ]
+  }
+  return [
+    '#rejectionCount >= :least AND #latestRejection.#runId <> :runId',
+    '#latestRejection = :entry',
+    '',
+    { names: ['latestRejection', 'runId'], values: { least: NOTED_RUN_IDS, entry } },
+  ]
+}
+
+/** One task's rows, or the keys of one day's rows; the newest first. */
+export function pageQueryInput(query: PageQuery): Omit<QueryCommandInput, 'TableName'> {
+  const after = query.after === null ? {} : { ExclusiveStartKey: startKey(query, query.after) }
+  if (query.kind === 'day') {
+    return {
+      IndexName: DAY_INDEX,
+      KeyConditionExpression: '#day = :day',
+      ExpressionAttributeNames: names('day'),
+      ExpressionAttributeValues: values({ day: query.day }),
+      ScanIndexForward: false,
+      Limit: query.limit,
+      ...after,
+    }
+  }
+  const { task, first, last } = query
+  return {
+    KeyConditionExpression: '#task = :task AND #slot BETWEEN :first AND :last',
+    ExpressionAttributeNames: names('task', 'slot'),
+    ExpressionAttributeValues: values({ task, first, last }),
+    ScanIndexForward: false,
+    Limit: query.limit,
+    ...after,
+  }
+}
+
+/** Writes an entry beside the rows as a whole. It has no `day`, so that the index never sees it. */
+export function entryPut(key: StoredKey, { version, document }: Entry, expected: number | 'absent'): Put {
+  return {
+    Item: toItem({ ...key, version, document }),
+    ...(expected === 'absent'
+      ? { ConditionExpression: 'attribute_not_exists(#task)', ExpressionAttributeNames: names('task') }
+      : {
+          ConditionExpression: '#version = :expected',
+          ExpressionAttributeNames: names('version'),
+          ExpressionAttributeValues: values({ expected }),
+        }),
+  }
+}
+
+/** The entries of a kind whose task comes after `after`. */
+export function entriesQueryInput(kind: EntryKey['kind'], after: string): Omit<QueryCommandInput, 'TableName'> {
+  return {
+    KeyConditionExpression: '#task = :kind AND #slot > :after',
+    ExpressionAttributeNames: names('task', 'slot'),
+    ExpressionAttributeValues: values({ kind, after }),
+    Limit: ENTRIES_PER_PAGE,
+  }
+}
+
+function startKey(query: PageQuery, { task, slot }: StoredKey): Item {
+  return toItem({ task, slot, ...(query.kind === 'day' ? { day: query.day } : {}) })
+}
+
+export function keysRequest(keys: readonly StoredKey[]): KeysAndAttributes {
+  return { Keys: keys.map((key) => toItem({ ...key })) }
+}
+
+function names(...used: readonly string[]): Record<string, string> {
+  return Object.fromEntries(used.map((name) => [`#${name}`, name]))
+}
+
+function values(used: Readonly<Record<string, StoredValue>>): Item {
+  return Object.fromEntries(Object.entries(used).map(([name, value]) => [`:${name}`, toAttribute(value)]))
+}

@@ -1,0 +1,278 @@
+import {
+  BatchGetItemCommand,
+  ConditionalCheckFailedException,
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb'
+import { LedgerError } from '../../core/errors.ts'
+import { type Finding, type InspectTerms, ok, type Role, wrong } from '../finding.ts'
+import type { CallOptions } from '../store.ts'
+import { connect, type Dynamo, type DynamoOptions } from './client.ts'
+import { nameOfCause } from './errors.ts'
+import { describeTable, describeTtl, isTtlOn, ttlDifferences } from './setup-table.ts'
+import { differences, readTableDefinition, remedyFor } from './table-definition.ts'
+
+/** A partition that no task's name can be. Nothing is ever in it. */
+const NOWHERE = { task: { S: '#check' }, slot: { S: '#check' } }
+
+/** A condition that holds for no item: the answer tells whether the write would have been allowed. */
+const NEVER = {
+  ConditionExpression: 'attribute_exists(#task) AND attribute_not_exists(#task)',
+  ExpressionAttributeNames: { '#task': 'task' },
+} as const
+
+/** HTTP's Date has whole seconds. */
+const DATE_RESOLUTION_MS = 1_000
+/** Where a server and a proxy, or moto by itself, each set one, Node joins them with a comma. */
+const FIRST_DATE = /^\w{3}, [^,]+/
+
+type Probe = (dynamo: Dynamo, call: CallOptions) => Promise<unknown>
+
+/** Harmless calls, each of which needs the permission of its name. */
+const PROBES = {
+  'dynamodb:GetItem': ({ ask, table }, call) => {
+    const command = new GetItemCommand({ TableName: table, Key: NOWHERE, ConsistentRead: true })
+    return ask('GetItem', (client, how) => client.send(command, how), call)
+  },
+  'dynamodb:PutItem': ({ ask, table }, call) => {
+    const command = new PutItemCommand({ TableName: table, Item: NOWHERE, ...NEVER })
+    return ask('PutItem', (client, how) => client.send(command, how), call)
+  },
+  'dynamodb:UpdateItem': ({ ask, table }, call) => {
+    const command = new UpdateItemCommand({
+      TableName: table,
+      Key: NOWHERE,
+      UpdateExpression: 'REMOVE #version',
+      ConditionExpression: NEVER.ConditionExpression,
+      ExpressionAttributeNames: { ...NEVER.ExpressionAttributeNames, '#version': 'version' },
+    })
+    return ask('UpdateItem', (client, how) => client.send(command, how), call)
+  },
+  'dynamodb:Query': (dynamo, call) => query(dynamo, { '#key': 'task' }, undefined, call),
+  'dynamodb:Query on index by-day': (dynamo, call) => query(dynamo, { '#key': 'day' }, 'by-day', call),
+  'dynamodb:BatchGetItem': ({ ask, table }, call) => {
+    const command = new BatchGetItemCommand({ RequestItems: { [table]: { Keys: [NOWHERE] } } })
+    return ask('BatchGetItem', (client, how) => client.send(command, how), call)
+  },
+} as const satisfies Record<string, Probe>
+
+type Action = keyof typeof PROBES
+
+/** As `schema/iam.json` has them; every role reads items, which is the first thing that is tried. */
+const NEEDED: Readonly<Record<Role, readonly Action[]>> = {
+  runner: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
+  auditor: ['dynamodb:Query', 'dynamodb:Query on index by-day', 'dynamodb:BatchGetItem'],
+  operator: [
+    'dynamodb:PutItem',
+    'dynamodb:UpdateItem',
+    'dynamodb:Query',
+    'dynamodb:Query on index by-day',
+    'dynamodb:BatchGetItem',
+  ],
+}
+
+/** The SDK's mark on credentials: who gave them. The EC2 instance's have none. */
+const SOURCES: readonly (readonly [mark: RegExp, source: string])[] = [
+  [/^CREDENTIALS_ENV_VARS$/, 'AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment'],
+  [/^CREDENTIALS_HTTP$/, "the container's role (AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI)"],
+  [/STS_WEB_ID/, 'a web identity token (AWS_WEB_IDENTITY_TOKEN_FILE or a profile)'],
+  [/SSO|LOGIN/, 'a sign-in of a person'],
+  [/PROCESS/, 'the credential_process of a profile'],
+  [/PROFILE/, 'a profile of the shared files (AWS_PROFILE, ~/.aws)'],
+  [/ASSUME_ROLE/, 'an assumed role'],
+  [/CODE/, 'this program'],
+]
+const UNMARKED = "the EC2 instance's role, or another source that leaves no mark"
+
+/**
+ * What was to give credentials, in the order of the SDK's chain, and why it may have given none. The chain itself keeps
+ * only the last of its errors, which says that there are no more givers. Values are not shown: some are secrets.
+ */
+const GIVERS: readonly (readonly [variable: string, why: string])[] = [
+  ['AWS_PROFILE', 'the shared files (~/.aws) have no such profile, or it has no credentials that work'],
+  ['AWS_WEB_IDENTITY_TOKEN_FILE', 'it gave no credentials: see whether the file can be read, and AWS_ROLE_ARN'],
+  ['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI', "the container's credentials endpoint gave none, or cannot be reached"],
+  ['AWS_CONTAINER_CREDENTIALS_FULL_URI', "the container's credentials endpoint gave none, or cannot be reached"],
+]
+
+/** Looks at a table by harmless calls: no item is written, and nothing is ever in the partition that is read. */
+export async function* inspectTable(
+  options: DynamoOptions,
+  terms: InspectTerms,
+  call: CallOptions,
+): AsyncGenerator<Finding> {
+  const dynamo = connect(options)
+  const clock = watchClock(dynamo, terms)
+  try {
+    const region = await inspectRegion(dynamo, options, call)
+    yield region
+    if (region.wrong !== null) return
+    const credentials = await inspectCredentials(dynamo, options.env, call)
+    const first = credentials.wrong === null ? await attempt('dynamodb:GetItem', dynamo, call) : null
+    const areRefused = first?.kind === 'denied' && !isByPolicy(first)
+    yield areRefused
+      ? wrong('credentials', first, `; they come ${credentials.text}: renew or correct them`)
+      : credentials
+    if (credentials.wrong !== null || areRefused) return
+
+    if (first?.kind === 'unreachable' || first?.kind === 'usage') {
+      yield wrong('answer', first, '; check the network, its way to DynamoDB, and the endpoint')
+      return
+    }
+    yield ok('answer', `DynamoDB answers`)
+    yield clockFinding(clock.offset(), terms.skewMs)
+    if (first !== null && nameOfCause(first) === 'ResourceNotFoundException') {
+      yield wrong('table', first)
+      return
+    }
+    yield* inspectShape(dynamo, terms.role, call)
+    yield actionFinding('dynamodb:GetItem', first)
+    for (const action of NEEDED[terms.role]) yield actionFinding(action, await attempt(action, dynamo, call))
+  } finally {
+    dynamo.close()
+  }
+}
+
+async function inspectRegion(dynamo: Dynamo, { table, env }: DynamoOptions, call: CallOptions): Promise<Finding> {
+  try {
+    const region = await dynamo.ask('GetItem', (client) => client.config.region(), call)
+    const from = table.startsWith('arn:') ? "the table's ARN" : env['AWS_REGION'] ? 'AWS_REGION' : 'the shared files'
+    const elsewhere = env['AWS_ENDPOINT_URL_DYNAMODB'] || env['AWS_ENDPOINT_URL']
+    return ok('region', `${region}, from ${from}${elsewhere ? '; AWS_ENDPOINT_URL… sends requests elsewhere' : ''}`)
+  } catch (error) {
+    return wrong('region', error)
+  }
+}
+
+/** Names the source only: nothing of the credentials themselves may be shown. */
+async function inspectCredentials(dynamo: Dynamo, env: DynamoOptions['env'], call: CallOptions): Promise<Finding> {
+  try {
+    const found = await dynamo.ask('GetItem', (client) => client.config.credentials(), call)
+    const marks = '$source' in found ? Object.keys(found.$source ?? {}) : []
+    const [, source] = SOURCES.find(([mark]) => marks.some((name) => mark.test(name))) ?? [null, UNMARKED]
+    return ok('credentials', `from ${source}`)
+  } catch (error) {
+    const why = GIVERS.find(([variable]) => env[variable])
+    const isSilent = nameOfCause(error) === 'CredentialsProviderError' && why !== undefined
+    return wrong('credentials', error, isSilent ? `; ${why[0]} is set, but ${why[1]}` : '')
+  }
+}
+
+/** Null where the call would have been allowed. */
+async function attempt(action: Action, dynamo: Dynamo, call: CallOptions): Promise<LedgerError | null> {
+  try {
+    await PROBES[action](dynamo, call)
+    return null
+  } catch (error) {
+    if (error instanceof ConditionalCheckFailedException) return null
+    if (error instanceof LedgerError) return error
+    throw error
+  }
+}
+
+function actionFinding(action: Action, error: LedgerError | null): Finding {
+  if (error === null) return ok(action, 'allowed')
+  return wrong(action, error, isByPolicy(error) ? '; the policies: cronledger setup --print iam' : '')
+}
+
+/** Of the errors that deny, this one names the action; the others reject the credentials for all of them. */
+function isByPolicy(error: LedgerError): boolean {
+  return nameOfCause(error)?.startsWith('AccessDenied') ?? false
+}
+
+async function* inspectShape(dynamo: Dynamo, role: Role, call: CallOptions): AsyncGenerator<Finding> {
+  const wanted = readTableDefinition()
+  const run = `run: cronledger setup --store dynamodb:${dynamo.table}`
+  const shape = (what: string, text: string): Finding => ({ what, wrong: 'shape', text })
+  const look = async (what: string, finding: () => Promise<Finding>) => {
+    try {
+      return await finding()
+    } catch (error) {
+      // Only the operator's policy has these two; without them a wrong key or index shows in the calls below.
+      const isForeign = role !== 'operator' && error instanceof LedgerError && isByPolicy(error)
+      return isForeign ? ok(what, `not seen: its description is not for the role ${role}`) : wrong(what, error)
+    }
+  }
+  const seen = await look('table', async () => {
+    const table = await describeTable(dynamo, call)
+    if (table === null) return shape('table', `it is gone: ${run}`)
+    const different = differences(table, wanted)
+    return different.length === 0
+      ? ok('table', `its key and its index are as they should be (${table.TableStatus})`)
+      : shape('table', `${different.join('; ')}: ${remedyFor(dynamo.table, different, wanted)}`)
+  })
+  yield seen
+  // Setup changes nothing of a table that is no ledger: first things first.
+  if (seen.wrong === 'shape') return
+  yield await look('time to live', async () => {
+    const ttl = await describeTtl(dynamo, call)
+    if (ttl === null) return ok('time to live', 'not known to this server; the ledger works without it')
+    const different = ttlDifferences(ttl, wanted)
+    if (different.length > 0) return shape('time to live', `${different.join()}: turn that one off, then ${run}`)
+    return isTtlOn(ttl) ? ok('time to live', `on, by ${ttl.AttributeName}`) : shape('time to live', `it is off: ${run}`)
+  })
+}
+
+/** The bounds of what the server's clock is ahead of this host's, in milliseconds. */
+interface Offset {
+  readonly leastMs: number
+  readonly mostMs: number
+}
+
+/** Compares the `Date` of each answer with this host's clock. It has whole seconds, so the offset lies in a range. */
+function watchClock({ client }: Dynamo, { now }: InspectTerms): { offset(): Offset | null } {
+  let narrowest: Offset | null = null
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      const sent = now()
+      const result = await next(args)
+      const { headers } = result.response as { readonly headers?: Record<string, string> }
+      const date = Date.parse(FIRST_DATE.exec(headers?.['date'] ?? '')?.[0] ?? '')
+      const found = { leastMs: date - now(), mostMs: date + DATE_RESOLUTION_MS - sent }
+      const isNarrower = narrowest === null || found.mostMs - found.leastMs < narrowest.mostMs - narrowest.leastMs
+      if (!Number.isNaN(date) && isNarrower) narrowest = found
+      return result
+    },
+    // The innermost step: it sees answers that are errors, too.
+    { step: 'deserialize', priority: 'low', name: 'watchClock' },
+  )
+  return { offset: () => narrowest }
+}
+
+/** Each of two hosts may be off by half of what they may differ by. */
+function clockFinding(offset: Offset | null, skewMs: number): Finding {
+  if (offset === null) return ok('clock', 'not seen: the answer has no Date')
+  const { leastMs, mostMs } = offset
+  const allowed = skewMs / 2
+  const off = elapsedText((leastMs + mostMs) / 2)
+  if (leastMs > allowed || mostMs < -allowed) {
+    const text = `${off} the server's, and --skew allows two hosts ${skewMs / 1000}s: set this host's clock (NTP)`
+    return { what: 'clock', wrong: 'usage', text }
+  }
+  if (leastMs <= 0 && mostMs >= 0) return ok('clock', "as the server's, whose Date has whole seconds")
+  return ok('clock', `${off} the server's, whose Date has whole seconds`)
+}
+
+/** The server ahead is this clock behind. */
+function elapsedText(offsetMs: number): string {
+  return `about ${Math.round(Math.abs(offsetMs) / 1000)}s ${offsetMs > 0 ? 'behind' : 'ahead of'}`
+}
+
+function query(
+  { ask, table }: Dynamo,
+  names: Record<string, string>,
+  index: string | undefined,
+  call: CallOptions,
+): Promise<unknown> {
+  const command = new QueryCommand({
+    TableName: table,
+    IndexName: index,
+    KeyConditionExpression: '#key = :nothing',
+    ExpressionAttributeNames: names,
+    ExpressionAttributeValues: { ':nothing': NOWHERE.task },
+    Limit: 1,
+  })
+  return ask('Query', (client, how) => client.send(command, how), call)
+}

@@ -1,0 +1,142 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  CreateTableCommand,
+  DescribeTableCommand,
+  DescribeTimeToLiveCommand,
+  type TableDescription,
+  type TimeToLiveDescription,
+  UpdateTimeToLiveCommand,
+} from '@aws-sdk/client-dynamodb'
+import { LedgerError } from '../../core/errors.ts'
+import { quote } from '../../core/problem.ts'
+import type { SetupStep } from '../setup-step.ts'
+import type { CallOptions } from '../store.ts'
+import { connect, type Dynamo, type DynamoOptions } from './client.ts'
+import { nameOfCause } from './errors.ts'
+import { differences, readTableDefinition, remedyFor, type TableDefinition } from './table-definition.ts'
+
+const POLL_MS = 500
+
+/** Five minutes: a new table is there after some seconds, and one that somebody adds an index to may take hours. */
+const MAX_POLLS = 600
+
+/**
+ * Makes the table, waits until it is active and turns its TTL on, as far as that is not so yet. Throws `shape` where a
+ * table of that name differs from `schema/table.json`, and then has changed nothing.
+ */
+export async function setUpTable(options: DynamoOptions, call: CallOptions): Promise<readonly SetupStep[]> {
+  const dynamo = connect(options)
+  const wanted = readTableDefinition()
+  try {
+    const there = await describeTable(dynamo, call)
+    const created = there === null && (await create(dynamo, wanted, call))
+    const table = await untilActive(dynamo, there, call)
+    const ttl = await describeTtl(dynamo, call)
+    const different = differences(table, wanted)
+    const ttlDifferent = ttlDifferences(ttl, wanted)
+    if (different.length + ttlDifferent.length > 0) {
+      const remedy =
+        different.length > 0 ? remedyFor(dynamo.table, different, wanted) : 'turn that one off, or name another'
+      throw new LedgerError(
+        'shape',
+        `table ${quote(dynamo.table)} is no ledger: ${[...different, ...ttlDifferent].join('; ')}; nothing was changed; ${remedy}`,
+      )
+    }
+    return [
+      { what: 'table', did: created ? 'created' : 'found' },
+      { what: 'timeToLive', did: await enableTtl(dynamo, ttl, wanted, call) },
+    ]
+  } finally {
+    dynamo.close()
+  }
+}
+
+export async function describeTable(dynamo: Dynamo, call: CallOptions): Promise<TableDescription | null> {
+  const command = new DescribeTableCommand({ TableName: dynamo.table })
+  try {
+    const { Table } = await dynamo.ask('DescribeTable', (client, how) => client.send(command, how), call)
+    return Table ?? null
+  } catch (error) {
+    if (nameOfCause(error) === 'ResourceNotFoundException') return null
+    throw error
+  }
+}
+
+/** False where another setup was faster. */
+async function create(dynamo: Dynamo, wanted: TableDefinition, call: CallOptions): Promise<boolean> {
+  const { TimeToLiveSpecification: _, ...definition } = wanted
+  const command = new CreateTableCommand({ TableName: dynamo.table, ...definition })
+  try {
+    await dynamo.ask('CreateTable', (client, how) => client.send(command, how), call)
+    return true
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ResourceInUseException') return false
+    throw error
+  }
+}
+
+/** A table that was just made may be unknown to a description for a while. */
+async function untilActive(
+  dynamo: Dynamo,
+  first: TableDescription | null,
+  call: CallOptions,
+): Promise<TableDescription> {
+  let table = first
+  for (let polls = 0; polls < MAX_POLLS; polls += 1) {
+    const indexes = table?.GlobalSecondaryIndexes ?? []
+    const isReady = ['ACTIVE', 'UPDATING'].includes(table?.TableStatus ?? '')
+    if (table !== null && isReady && !indexes.some(({ IndexStatus }) => IndexStatus === 'CREATING')) return table
+    // An abort ends the wait, and the next description says so.
+    await delay(POLL_MS, undefined, { signal: call.signal }).catch(() => undefined)
+    table = await describeTable(dynamo, call)
+  }
+  throw new LedgerError('unreachable', `table ${quote(dynamo.table)} is still not active: run setup again later`)
+}
+
+/** Null where the server has no TTL. */
+export async function describeTtl(dynamo: Dynamo, call: CallOptions): Promise<TimeToLiveDescription | null> {
+  const command = new DescribeTimeToLiveCommand({ TableName: dynamo.table })
+  try {
+    const reply = await dynamo.ask('DescribeTimeToLive', (client, how) => client.send(command, how), call)
+    return reply.TimeToLiveDescription ?? null
+  } catch (error) {
+    if (isUnknownOperation(error)) return null
+    throw error
+  }
+}
+
+export function isTtlOn(ttl: TimeToLiveDescription | null): boolean {
+  return ttl?.TimeToLiveStatus === 'ENABLED' || ttl?.TimeToLiveStatus === 'ENABLING'
+}
+
+export function ttlDifferences(
+  ttl: TimeToLiveDescription | null,
+  { TimeToLiveSpecification }: TableDefinition,
+): string[] {
+  const { AttributeName } = TimeToLiveSpecification
+  if (!isTtlOn(ttl) || ttl?.AttributeName === AttributeName) return []
+  return [`its TTL attribute is ${ttl?.AttributeName}, not ${AttributeName}`]
+}
+
+async function enableTtl(
+  dynamo: Dynamo,
+  ttl: TimeToLiveDescription | null,
+  { TimeToLiveSpecification }: TableDefinition,
+  call: CallOptions,
+): Promise<SetupStep['did']> {
+  if (isTtlOn(ttl)) return 'found'
+  const command = new UpdateTimeToLiveCommand({ TableName: dynamo.table, TimeToLiveSpecification })
+  try {
+    await dynamo.ask('UpdateTimeToLive', (client, how) => client.send(command, how), call)
+    return 'enabled'
+  } catch (error) {
+    if (isUnknownOperation(error)) return 'unsupported'
+    // Two at once: the slower one is refused, since TTL is on.
+    if (nameOfCause(error) === 'ValidationException' && isTtlOn(await describeTtl(dynamo, call))) return 'found'
+    throw error
+  }
+}
+
+function isUnknownOperation(error: unknown): boolean {
+  return error instanceof Error && error.name === 'UnknownOperationException'
+}

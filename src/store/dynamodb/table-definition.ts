@@ -1,0 +1,64 @@
+import type { CreateTableCommandInput, TableDescription, TimeToLiveSpecification } from '@aws-sdk/client-dynamodb'
+import { readSchema } from '../schema.ts'
+
+/** `schema/table.json`: the one definition of the table, a `CreateTable` request without its name, and its TTL. */
+export interface TableDefinition extends Omit<CreateTableCommandInput, 'TableName'> {
+  readonly AttributeDefinitions: NonNullable<CreateTableCommandInput['AttributeDefinitions']>
+  readonly KeySchema: NonNullable<CreateTableCommandInput['KeySchema']>
+  readonly GlobalSecondaryIndexes: NonNullable<CreateTableCommandInput['GlobalSecondaryIndexes']>
+  readonly TimeToLiveSpecification: Required<TimeToLiveSpecification>
+}
+
+export function readTableDefinition(): TableDefinition {
+  return JSON.parse(readSchema('table.json'))
+}
+
+/** What to do about a table with these differences; an index is all that can be added to one that is there. */
+export function remedyFor(table: string, different: readonly string[], wanted: TableDefinition): string {
+  const missing = wanted.GlobalSecondaryIndexes.filter(({ IndexName = '' }) => different.includes(noIndex(IndexName)))
+  if (missing.length < different.length) {
+    return 'such a table cannot be mended: name another, and run: cronledger setup --store dynamodb:TABLE'
+  }
+  const updates = JSON.stringify(missing.map((index) => ({ Create: index })))
+  const types = wanted.AttributeDefinitions.map(
+    (one) => `AttributeName=${one.AttributeName},AttributeType=${one.AttributeType}`,
+  )
+  return `add it: aws dynamodb update-table --table-name ${table} --attribute-definitions ${types.join(' ')} --global-secondary-index-updates '${updates}', and when it is active run: cronledger setup --store dynamodb:${table}`
+}
+
+const noIndex = (name: string) => `it has no index ${name}`
+
+/**
+ * How a table that is there differs from the definition, a phrase each. More than is needed (other indexes, other
+ * attributes, another billing mode) is no difference.
+ */
+export function differences(found: TableDescription, wanted: TableDefinition): readonly string[] {
+  const types = (table: Pick<TableDescription, 'AttributeDefinitions'>) =>
+    new Map(table.AttributeDefinitions?.map(({ AttributeName, AttributeType }) => [AttributeName, AttributeType]))
+  const keyText = (schema: TableDescription['KeySchema'], of: ReturnType<typeof types>) =>
+    ['HASH', 'RANGE']
+      .flatMap((type) => schema?.find(({ KeyType }) => KeyType === type)?.AttributeName ?? [])
+      .map((name) => `${name}(${of.get(name)})`)
+      .join(' + ')
+  const compare = (what: string, is: string, should: string) =>
+    is === should ? [] : [`${what} is ${is}, not ${should}`]
+
+  const [foundTypes, wantedTypes] = [types(found), types(wanted)]
+  const ofIndexes = wanted.GlobalSecondaryIndexes.flatMap((index) => {
+    const there = found.GlobalSecondaryIndexes?.find(({ IndexName }) => IndexName === index.IndexName)
+    if (there === undefined) return [noIndex(String(index.IndexName))]
+    const projection = (of: typeof there | typeof index) => String(of.Projection?.ProjectionType)
+    return [
+      ...compare(
+        `the key of index ${index.IndexName}`,
+        keyText(there.KeySchema, foundTypes),
+        keyText(index.KeySchema, wantedTypes),
+      ),
+      ...compare(`the projection of index ${index.IndexName}`, projection(there), projection(index)),
+    ]
+  })
+  return [
+    ...compare('its key', keyText(found.KeySchema, foundTypes), keyText(wanted.KeySchema, wantedTypes)),
+    ...ofIndexes,
+  ]
+}

@@ -1,0 +1,95 @@
+import { accessSync, closeSync, constants, existsSync, openSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { firstLine, LedgerError } from '../../core/errors.ts'
+import { quote } from '../../core/problem.ts'
+import { noDescriptors } from '../descriptors.ts'
+
+// Primary result codes of sqlite3.h.
+const BUSY: ReadonlySet<number> = new Set([5, 6])
+/** PERM, READONLY, AUTH. */
+const DENIED: ReadonlySet<number> = new Set([3, 8, 23])
+/** The file or its journal could not be opened; SQLite does not say why. */
+const CANTOPEN = 14
+/** ERROR (of a statement: a table is missing), CORRUPT, NOTADB. */
+const DAMAGED: ReadonlySet<number> = new Set([1, 11, 26])
+const NOTADB = 26
+const FULL = 13
+
+/** Another process is in the way: the same call may succeed in a moment. */
+export function isBusy(error: unknown): boolean {
+  return BUSY.has(sqliteCode(error))
+}
+
+/** The file has content that SQLite does not read as a database. */
+export function isNotDatabase(error: unknown): boolean {
+  return sqliteCode(error) === NOTADB
+}
+
+/** Turns an error of SQLite or of the file system into a `LedgerError`. Any other error is a bug and is returned as it is. */
+export function explainFileError(error: unknown, path: string): unknown {
+  if (error instanceof LedgerError) return error
+  const make = (kind: LedgerError['kind'], text: string) => new LedgerError(kind, text, { cause: error })
+  const name = `file ledger ${quote(path)}`
+  const why = firstLine(error)
+  const code = sqliteCode(error)
+  const short = noDescriptors(error)
+  if (short !== null) return short
+  if (code === CANTOPEN) {
+    const reason = whyNotOpened(path)
+    if (reason !== null) return explainFileError(reason, path)
+    return make('denied', `${name} cannot be opened (${why}). This user must be able to write it and its folder`)
+  }
+  if (code === 0 && !isSystemError(error)) return error
+  if (hasCode(error, 'ENOENT')) {
+    const folder = dirname(path)
+    if (!existsSync(folder)) return make('shape', `${name}: its folder does not exist, run: mkdir -p ${quote(folder)}`)
+    return make('shape', `${name} does not exist: the first run makes it, or: cronledger setup --store file:${path}`)
+  }
+  if (hasCode(error, 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'))
+    return make('shape', `${name} is not the path of a file: ${why}`)
+  if (hasCode(error, 'EACCES', 'EPERM', 'EROFS') || DENIED.has(code)) {
+    return make('denied', `${name} is not accessible (${why}): this user must be able to write it and its folder`)
+  }
+  if (DAMAGED.has(code)) {
+    return make('shape', `${name} is damaged (${why}): restore it, or move it away to start a new one`)
+  }
+  if (code === FULL || hasCode(error, 'ENOSPC', 'EDQUOT')) {
+    return make('unreachable', `${name} cannot be written (${why}): make room on its disk`)
+  }
+  return make('unreachable', `${name} did not answer: ${why}`)
+}
+
+/**
+ * Finds out why SQLite could not open the file or make its journal. Returns null where it finds no reason. We must
+ * not open the ledger file itself here: closing it would drop the locks that this process holds on it.
+ */
+function whyNotOpened(path: string): unknown {
+  const folder = dirname(path)
+  const trial = `${path}-trial-${process.pid}`
+  try {
+    closeSync(openSync('/dev/null', 'r'))
+    accessSync(path, constants.R_OK)
+    accessSync(folder, constants.W_OK | constants.X_OK)
+    closeSync(openSync(trial, 'wx', 0o600))
+    rmSync(trial)
+    return null
+  } catch (error) {
+    return error
+  }
+}
+
+function sqliteCode(error: unknown): number {
+  if (!(error instanceof Error)) return 0
+  if ('rawCode' in error && typeof error.rawCode === 'number') return error.rawCode & 0xff
+  // A connection that fails to open has its code in its text only.
+  const opening = /^ConnectionFailed\(.*: (\d+)"\)$/.exec(error.message)
+  return opening === null ? 0 : Number(opening[1]) & 0xff
+}
+
+export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code))
+}
+
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error
+}

@@ -1,0 +1,191 @@
+import { addRejection, isNoted, NO_NOTES } from '../../core/row/rejections.ts'
+import { fieldsOf, malformed } from '../../core/row/stored-fields.ts'
+import {
+  dayOf,
+  decodeNotes,
+  decodeRow,
+  encodeNotes,
+  encodeRow,
+  OWNER_FIELDS,
+  type StoredDocument,
+} from '../../core/row/stored-row.ts'
+import { SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
+import {
+  AFTER_ALL,
+  decodeEntryCursor,
+  ENTRIES_PER_PAGE,
+  encodeCursor,
+  encodeEntryCursor,
+  pageQuery,
+  type StoredKey,
+  storedKey,
+} from '../page.ts'
+import type { CallOptions, Entry, PutResult, Store } from '../store.ts'
+import { openFileDatabase, type Transaction } from './database.ts'
+import { openLockWait, PATIENT, untilUnlocked } from './lock-wait.ts'
+
+const INSERT = `INSERT INTO rows (day, version, schema_version, document, notes, task, slot)
+  VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+// A patch, since fields that a later minor version wrote are to stay: RFC 7396, where null takes a field away.
+const UPDATE = `UPDATE rows SET day = ?, version = ?, schema_version = ?, document = json_patch(document, ?)
+  WHERE task = ? AND slot = ? AND version = ? AND document ->> 'owner' = ? AND schema_version = ?`
+const SELECT = 'SELECT document, notes FROM rows WHERE task = ? AND slot = ?'
+const SELECT_NOTES = 'SELECT notes FROM rows WHERE task = ? AND slot = ? AND schema_version = ?'
+// The latest rejection goes first: a patch would leave in it what the one before had and this one has not.
+const UPDATE_NOTES = `UPDATE rows SET notes = json_patch(json_remove(notes, '$.latestRejection'), ?)
+  WHERE task = ? AND slot = ?`
+// One upper bound each: of two, SQLite searches by the first, and reads from the newest row on for every page.
+const SELECT_TASK = `SELECT task, slot, document, notes FROM rows
+  WHERE task = ? AND slot >= ? AND slot <= ? ORDER BY slot DESC LIMIT ?`
+const SELECT_TASK_AFTER = SELECT_TASK.replace('<=', '<')
+const SELECT_DAY = `SELECT task, slot, document, notes FROM rows
+  WHERE day = ? AND (slot, task) < (?, ?) ORDER BY slot DESC, task DESC LIMIT ?`
+
+const INSERT_ENTRY = 'INSERT INTO entries (version, document, kind, task) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING'
+const UPDATE_ENTRY = 'UPDATE entries SET version = ?, document = ? WHERE kind = ? AND task = ? AND version = ?'
+const SELECT_ENTRY = 'SELECT task, version, document FROM entries WHERE kind = ? AND task = ?'
+const SELECT_ENTRIES = 'SELECT task, version, document FROM entries WHERE kind = ? AND task > ? ORDER BY task LIMIT ?'
+
+/** A ledger in one SQLite file, safe between the processes of one host. The first claim makes the file. */
+export function openFileStore(path: string): Store {
+  const database = openFileDatabase(path)
+  const soon = openLockWait(path)
+  const patiently = <T>(call: CallOptions, work: () => T) => soon(call, work, PATIENT)
+
+  return {
+    name: `file:${path}`,
+
+    async get(key, call) {
+      return soon(call, () => database.transact('read', ({ all }) => find(all, storedKey(key))))
+    },
+
+    async put(row, expected, call) {
+      const key = storedKey(row)
+      const document = encodeRow(row)
+      const owned = [dayOf(row.slot), row.version, row.schemaVersion]
+      const write = ({ run, all }: Transaction): PutResult => {
+        const changed =
+          expected === 'absent'
+            ? run(INSERT, ...owned, JSON.stringify(document), EMPTY_NOTES, key.task, key.slot)
+            : run(
+                UPDATE,
+                ...owned,
+                JSON.stringify({ ...NO_FIELDS, ...document }),
+                key.task,
+                key.slot,
+                expected.version,
+                expected.owner,
+                SCHEMA_VERSION,
+              )
+        return changed === 1 ? { kind: 'ok' } : { kind: 'conflict', found: find(all, key) }
+      }
+      const mode = expected === 'absent' ? 'create' : 'write'
+      const wait = row.state === 'PENDING' ? soon : patiently
+      return wait(call, () => database.transact(mode, write) ?? { kind: 'conflict', found: null })
+    },
+
+    async note(key, rejection, call) {
+      const { task, slot } = storedKey(key)
+      const write = ({ run, all }: Transaction) => {
+        const [stored] = all(SELECT_NOTES, task, slot, SCHEMA_VERSION)
+        if (stored === undefined) return false
+        const notes = decodeNotes(fieldsOf(parsed(stored['notes']), `row ${task} ${slot}`))
+        if (isNoted(notes, rejection.runId)) return true
+        return run(UPDATE_NOTES, JSON.stringify(encodeNotes(addRejection(notes, rejection))), task, slot) === 1
+      }
+      return patiently(call, () => database.transact('write', write) ?? false)
+    },
+
+    async list(query, call) {
+      const page = pageQuery(query)
+      // One more than asked for: it tells whether there is another page.
+      const limit = page.limit + 1
+      const read = ({ all }: Transaction) =>
+        page.kind === 'task'
+          ? page.after === null
+            ? all(SELECT_TASK, page.task, page.first, page.last, limit)
+            : all(SELECT_TASK_AFTER, page.task, page.first, page.after.slot, limit)
+          : all(SELECT_DAY, page.day, page.after?.slot ?? AFTER_ALL, page.after?.task ?? '', limit)
+      return soon(call, () => {
+        const found = database.transact('read', read) ?? []
+        const shown = found.slice(0, page.limit)
+        const last = shown.at(-1)
+        const next = last !== undefined && found.length > shown.length ? { next: encodeCursor(keyIn(last)) } : {}
+        return { rows: shown.map(decode), ...next }
+      })
+    },
+
+    async readEntry({ kind, task }, call) {
+      const read = ({ all }: Transaction) => all(SELECT_ENTRY, kind, task).map(decodeEntry)[0] ?? null
+      return soon(call, () => database.transact('read', read))
+    },
+
+    async writeEntry({ kind, task }, { version, document }, expected, call) {
+      const text = JSON.stringify(document)
+      const write = ({ run }: Transaction) =>
+        expected === 'absent'
+          ? run(INSERT_ENTRY, version, text, kind, task)
+          : run(UPDATE_ENTRY, version, text, kind, task, expected)
+      return soon(call, () => (database.transact('write', write) === 1 ? 'ok' : 'conflict'))
+    },
+
+    async listEntries(kind, cursor, call) {
+      const read = ({ all }: Transaction) => all(SELECT_ENTRIES, kind, decodeEntryCursor(cursor), ENTRIES_PER_PAGE + 1)
+      const found = await soon(call, () => database.transact('read', read) ?? [])
+      const entries = found.slice(0, ENTRIES_PER_PAGE).map(decodeEntry)
+      const last = entries.at(-1)
+      return {
+        entries,
+        ...(last !== undefined && found.length > entries.length && { next: encodeEntryCursor(last.task) }),
+      }
+    },
+
+    close: database.close,
+  }
+}
+
+function decodeEntry({ task, version, document }: Columns): Entry & { readonly task: string } {
+  return { task: String(task), version: Number(version), document: parsed(document) as StoredDocument }
+}
+
+type Columns = Readonly<Record<string, unknown>>
+
+const NO_FIELDS = Object.fromEntries(OWNER_FIELDS.map((name) => [name, null]))
+
+const EMPTY_NOTES = JSON.stringify(encodeNotes(NO_NOTES))
+
+function find(all: Transaction['all'], { task, slot }: StoredKey): StoredRow | null {
+  const [found] = all(SELECT, task, slot)
+  return found === undefined ? null : decode(found)
+}
+
+function decode({ document, notes }: Columns): StoredRow {
+  // Not by two spreads: see `decodeRow`.
+  return decodeRow(Object.assign(parsed(document), parsed(notes)))
+}
+
+function parsed(column: unknown): object {
+  try {
+    return fieldsOf(JSON.parse(String(column)), 'a row of the ledger').values
+  } catch {
+    throw malformed('a row of the ledger', 'it', column, 'a JSON object')
+  }
+}
+
+function keyIn({ task, slot }: Columns): StoredKey {
+  return { task: String(task), slot: String(slot) }
+}
+
+/** Makes the file and its tables where they are missing. */
+export async function setUpFile(path: string, call: CallOptions): Promise<'created' | 'found'> {
+  const database = openFileDatabase(path)
+  try {
+    return await untilUnlocked(
+      path,
+      call,
+      () => database.transact('create', ({ isNew }) => (isNew ? 'created' : 'found')) ?? 'found',
+    )
+  } finally {
+    database.close()
+  }
+}

@@ -1,0 +1,71 @@
+import { accessSync, constants, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { firstLine } from '../../core/errors.ts'
+import { quote } from '../../core/problem.ts'
+import { type Finding, ok, wrong } from '../finding.ts'
+import type { CallOptions } from '../store.ts'
+import { openFileDatabase } from './database.ts'
+import { checkPlace, placeKind } from './file-system.ts'
+import { untilUnlocked } from './lock-wait.ts'
+
+/** Bits of a mode that let anybody but the owner in. */
+const OTHERS = 0o077
+
+export async function* inspectFile(path: string, call: CallOptions): AsyncGenerator<Finding> {
+  const place = inspectPlace(path)
+  yield place
+  // A file that must not be used there is not opened either.
+  if (place.wrong !== null) return
+
+  const database = openFileDatabase(path)
+  let what = 'file'
+  try {
+    const isEmpty = (await untilUnlocked(path, call, () => database.transact('read', () => true))) === null
+    yield isEmpty
+      ? { what: 'file', wrong: 'shape', text: `${quote(path)} is empty: run: cronledger setup --store file:${path}` }
+      : ok('file', 'a ledger, of this layout')
+    yield inspectMode(path)
+    what = 'writing'
+    await untilUnlocked(path, call, () => database.transact('write', () => true))
+    yield inspectWriting(path)
+  } catch (error) {
+    yield wrong(what, error)
+  } finally {
+    database.close()
+  }
+}
+
+function inspectPlace(path: string): Finding {
+  try {
+    const [warning] = checkPlace(path)
+    return ok('place', warning ?? `no shared file system (type ${placeKind(path)})`)
+  } catch (error) {
+    return wrong('place', error)
+  }
+}
+
+/** Reasons and hosts are nobody else's. */
+function inspectMode(path: string): Finding {
+  const mode = statSync(path).mode & 0o777
+  const shown = mode.toString(8)
+  return (mode & OTHERS) === 0
+    ? ok('permissions', `of its owner only (${shown})`)
+    : {
+        what: 'permissions',
+        wrong: 'usage',
+        text: `${quote(path)} is open to others (${shown}): run: chmod 600 ${quote(path)}`,
+      }
+}
+
+/** SQLite opens a file that it may not write for reading, and makes its journal beside it. */
+function inspectWriting(path: string): Finding {
+  const folder = dirname(resolve(path))
+  try {
+    accessSync(path, constants.W_OK)
+    accessSync(folder, constants.W_OK | constants.X_OK)
+    return ok('writing', 'the file can be locked, and written with its folder')
+  } catch (error) {
+    const text = `${firstLine(error)}: this user must be able to write ${quote(path)} and its folder`
+    return { what: 'writing', wrong: 'denied', text }
+  }
+}

@@ -1,0 +1,79 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { LedgerError } from '../../core/errors.ts'
+import { quote } from '../../core/problem.ts'
+import type { CallOptions } from '../store.ts'
+import { isBusy } from './errors.ts'
+
+/** The waits between two tries for the lock: the first one, and the longest one, to which it doubles. */
+interface Waits {
+  readonly firstMs: number
+  readonly longestMs: number
+}
+
+/**
+ * Hundreds of processes that try every few ms take the CPU from the one that holds the lock. With these waits, 400 of them
+ * use a part of one core, and each still tries about a hundred times within the ledger timeout.
+ */
+const CLAIM: Waits = { firstMs: 25, longestMs: 250 }
+/**
+ * For writes that have minutes, as a finish has. Where hundreds of runs are due at once, most of them still wait for their
+ * claim, which has seconds, so claims get the lock more often.
+ */
+export const PATIENT: Waits = { firstMs: 50, longestMs: 1_000 }
+
+/** A patient write steps back for at most this long before its first try. */
+const LONGEST_STEP_BACK_MS = 2_000
+/** A wait says how busy the lock is for this long. */
+const BUSY_FOR_MS = 60_000
+
+/**
+ * Waits for the lock of one file. It remembers its last wait: a process that has just got the lock runs, while the others
+ * sleep, so it would also get it for its next write. A patient write therefore steps back while the lock is busy.
+ */
+export function openLockWait(path: string) {
+  let last = { waitedMs: 0, atMs: 0 }
+  return async <T>(call: CallOptions, work: () => T, waits: Waits = CLAIM): Promise<T> => {
+    const startMs = performance.now()
+    if (waits === PATIENT && last.waitedMs > CLAIM.longestMs && startMs - last.atMs < BUSY_FOR_MS) {
+      const stepMs = Math.min(last.waitedMs, LONGEST_STEP_BACK_MS)
+      await delay(spread(stepMs), undefined, call).catch(() => undefined)
+    }
+    try {
+      return await untilUnlocked(path, call, work, waits)
+    } finally {
+      const atMs = performance.now()
+      if (waits !== PATIENT) last = { waitedMs: atMs - startMs, atMs }
+    }
+  }
+}
+
+/** Processes that were started together must not try together. */
+function spread(ms: number): number {
+  return ms * (0.5 + Math.random() / 2)
+}
+
+/**
+ * Calls `work` until no other process is in its way. The event loop runs between the tries, so heartbeats and signals go
+ * on. Throws `unreachable` when the signal aborts first: then nothing was written.
+ */
+export async function untilUnlocked<T>(
+  path: string,
+  { signal }: CallOptions,
+  work: () => T,
+  { firstMs, longestMs }: Waits = CLAIM,
+): Promise<T> {
+  for (let waitMs = firstMs; !signal.aborted; waitMs = Math.min(2 * waitMs, longestMs)) {
+    try {
+      return work()
+    } catch (error) {
+      if (!isBusy(error)) throw error
+      // An abort ends the wait and the loop.
+      await delay(spread(waitMs), undefined, { signal }).catch(() => undefined)
+    }
+  }
+  throw new LedgerError(
+    'unreachable',
+    `file ledger ${quote(path)} is busy: other processes held its lock all the time. Start fewer runs at once, or raise --ledger-timeout`,
+    { changedNothing: true },
+  )
+}

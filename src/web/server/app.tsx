@@ -1,0 +1,328 @@
+import { setMaxListeners } from 'node:events'
+import { type Context, Hono } from 'hono'
+import type { Child } from 'hono/jsx'
+import { secureHeaders } from 'hono/secure-headers'
+import pLimit from 'p-limit'
+import type { Ledger } from '../../api.ts'
+import { formatDuration } from '../../core/duration.ts'
+import { type ErrorKind, LedgerError, usageError } from '../../core/errors.ts'
+import { formatInstant, parseInstant } from '../../core/instant.ts'
+import { checkTaskName } from '../../core/task.ts'
+import { type Clock, link } from '../../process/clock.ts'
+import { type Frame, pageText } from '../views/document.tsx'
+import { type OverviewQuery, SERVED, type TaskQuery } from '../views/links.ts'
+import type { MarkTerms } from '../views/marks.ts'
+import { NeedsLine, NeedsList } from '../views/needs.tsx'
+import { Overview } from '../views/overview.tsx'
+import { ProblemView } from '../views/problem.tsx'
+import { SlotView } from '../views/slot.tsx'
+import { TaskView } from '../views/task.tsx'
+import type { Assets } from './assets.ts'
+import { isOwnHost } from './guard.ts'
+import { readNeeds, readOverview } from './read-overview.ts'
+import { calendarOf, readPage, readSlot, readTask, yearsOf } from './read-task.ts'
+import type { Reading } from './reading.ts'
+import { shareAnswers } from './shared.ts'
+
+export interface AppOptions extends Omit<MarkTerms, 'now'> {
+  readonly ledger: Ledger
+  /** The ledger's name. */
+  readonly store: string
+  readonly assets: Assets
+  /** The host that the server listens on: one of the names that it goes by. */
+  readonly host: string
+  /** How long a request may wait for the ledger, all in all. */
+  readonly ledgerTimeoutMs: number
+  /** When a slot is late; left out: never. */
+  readonly lateAfterMs?: number | undefined
+  readonly clock: Clock
+  /** Told of what is a bug. */
+  readonly report: (message: string) => void
+}
+
+/** Views that are read at a time: each holds some thousand slots in memory. */
+const VIEWS_AT_A_TIME = 4
+/** Requests that wait for their turn; more are sent away, and the page asks again. */
+const MAX_WAITING = 32
+
+/** How soon a page asks for itself again: while something runs, and while nothing does. */
+const MOVING_POLL_MS = 5_000
+const QUIET_POLL_MS = 30_000
+/** And not before so many times the time that it took to read: a tab that stays open must not cost a ledger much. */
+const POLL_FACTOR = 10
+
+/** `check`'s own default: what a person asks for after a weekend or a week off. */
+const NEEDS_MS = 7 * 86_400_000
+
+const STATUS: Readonly<Record<ErrorKind, 400 | 500 | 502 | 503>> = {
+  usage: 400,
+  unreachable: 503,
+  denied: 502,
+  shape: 500,
+}
+const TITLES: Readonly<Record<ErrorKind, string>> = {
+  usage: 'This address cannot be shown',
+  unreachable: 'The ledger is out of reach',
+  denied: 'The ledger does not let this server read it',
+  shape: 'The ledger cannot be read',
+}
+
+type Status = 200 | 404 | (typeof STATUS)[ErrorKind]
+
+interface View {
+  readonly title: string
+  readonly main: Child
+  /** Whether something in it runs or is about to. */
+  readonly moves: boolean
+}
+
+/** The pages over one ledger. They only read. */
+export function createApp(options: AppOptions): Hono {
+  const { ledger, store, assets, host, clock, report } = options
+  const app = new Hono()
+  const limit = pLimit(VIEWS_AT_A_TIME)
+  const shared = {
+    pages: shareAnswers<ReturnType<typeof render> | null>(clock),
+    needs: shareAnswers<Awaited<ReturnType<typeof readNeeds>>>(clock),
+    calendar: shareAnswers<Awaited<ReturnType<typeof calendarOf>>>(clock),
+  }
+
+  /**
+   * A reading that ends at `untilMs` of the monotonic clock, which is one for all readings of a request. What others share
+   * must not end with one who goes away.
+   */
+  async function reading<T>(
+    untilMs: number,
+    leaves: readonly AbortSignal[],
+    read: (reading: Reading) => Promise<T>,
+  ): Promise<T> {
+    const over = new AbortController()
+    // One for each question that is on its way, of many tasks at a time.
+    setMaxListeners(0, over.signal)
+    const finished = new AbortController()
+    void clock.wait(untilMs - clock.monotonicMs(), finished.signal).then(() => over.abort())
+    const unlink = link(leaves, over)
+    try {
+      const { ledgerTimeoutMs, lateAfterMs, graceMs, skewMs } = options
+      const terms = { ledgerTimeoutMs, lateAfterMs, graceMs, skewMs }
+      return await read({ ledger, ...terms, now: clock.now(), signal: over.signal })
+    } finally {
+      finished.abort()
+      unlink()
+      // Where one of many questions failed, nobody waits for the others.
+      over.abort()
+    }
+  }
+
+  /** The page of a view, as bytes: those who share it share its memory. `tookMs`: how long it took to read. */
+  function render({ title, main, moves }: View, tookMs = 0): Uint8Array<ArrayBuffer> {
+    const frame: Frame = {
+      title,
+      links: SERVED,
+      dress: { kind: 'served', stylePath: '/page.css', scriptPath: '/page.js' },
+      store,
+      now: clock.now(),
+      pollMs: Math.round(Math.max(moves ? MOVING_POLL_MS : QUIET_POLL_MS, POLL_FACTOR * tookMs)),
+      children: main,
+    }
+    return new TextEncoder().encode(pageText(frame))
+  }
+
+  function send(context: Context, page: Uint8Array<ArrayBuffer>, status: Status) {
+    return context.body(page, status, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' })
+  }
+
+  function problem(context: Context, title: string, message: string, status: Status) {
+    const main = <ProblemView title={title} message={message} links={SERVED} />
+    return send(context, render({ title, main, moves: true }), status)
+  }
+
+  /** Shows a view, which is read in its turn; null: there is no such thing. `keyOf` names those that all share. */
+  function show(
+    read: (context: Context, untilMs: number) => Promise<View | null>,
+    keyOf?: (context: Context) => string,
+  ) {
+    return async (context: Context) => {
+      if (limit.pendingCount >= MAX_WAITING) {
+        const message = 'Too many views are asked for at the same time; try again.'
+        return problem(context, 'Too many requests', message, 503)
+      }
+      const make = () =>
+        limit(async () => {
+          const begunMs = clock.monotonicMs()
+          const view = await read(context, begunMs + options.ledgerTimeoutMs)
+          return view === null ? null : render(view, clock.monotonicMs() - begunMs)
+        })
+      const page = await (keyOf === undefined ? make() : shared.pages.get(keyOf(context), make))
+      return page === null
+        ? problem(context, 'Not found', 'Nothing of that name is on record, and it was never due.', 404)
+        : send(context, page, 200)
+    }
+  }
+
+  app.use(
+    secureHeaders({
+      contentSecurityPolicy: {
+        defaultSrc: ["'none'"],
+        scriptSrc: ["'self'"],
+        styleSrc: ["'self'"],
+        connectSrc: ["'self'"],
+        imgSrc: ["'self'", 'data:'],
+        formAction: ["'self'"],
+        baseUri: ["'none'"],
+        frameAncestors: ["'none'"],
+      },
+      referrerPolicy: 'no-referrer',
+      xFrameOptions: 'DENY',
+      // There is no TLS here.
+      strictTransportSecurity: false,
+    }),
+  )
+  app.use(async (context, next) => {
+    if (!isOwnHost(context.req.header('host'), host)) {
+      return context.text('This server does not go by that name (Host header).\n', 403)
+    }
+    // A page of another site may lead here, but not have pages fetched behind a person's back: each costs reads.
+    if (context.req.header('sec-fetch-site') === 'cross-site' && context.req.header('sec-fetch-mode') !== 'navigate') {
+      return context.text('This server is for its own pages.\n', 403)
+    }
+    if (context.req.method !== 'GET' && context.req.method !== 'HEAD') {
+      return context.text('This server only reads: GET and HEAD.\n', 405, { allow: 'GET, HEAD' })
+    }
+    return next()
+  })
+
+  app.get('/page.js', (context) => context.body(assets.script, 200, asset('text/javascript')))
+  app.get('/page.css', (context) => context.body(assets.style, 200, asset('text/css')))
+
+  app.get(
+    '/',
+    show(
+      async (context, untilMs) => {
+        const query = overviewQueryOf(context)
+        // Side by side: whoever shares the second must not find its time used up by the first.
+        const [model, needs] = await Promise.all([
+          reading(untilMs, [], (own) => readOverview(query, own)),
+          needsUntil(untilMs),
+        ])
+        return {
+          title: 'Tasks',
+          main: (
+            <>
+              <NeedsLine needs={needs} links={SERVED} />
+              <Overview model={model} links={SERVED} live />
+            </>
+          ),
+          moves: model.lines.some(({ cells }) => cells.some(({ mark }) => mark === 'running' || mark === 'due')),
+        }
+      },
+      (context) => JSON.stringify(overviewQueryOf(context)),
+    ),
+  )
+
+  app.get(
+    '/needs',
+    show(async (_, untilMs) => {
+      const main = (
+        <>
+          <nav class="crumbs" aria-label="Where you are">
+            <a href={SERVED.overview()}>Tasks</a>
+          </nav>
+          <NeedsList needs={await needsUntil(untilMs)} links={SERVED} level={1} />
+        </>
+      )
+      return { title: 'What needs a person', main, moves: false }
+    }),
+  )
+
+  app.get(
+    '/task',
+    show((context, untilMs) =>
+      reading(untilMs, [context.req.raw.signal], async (own) => {
+        const read = await readTask(taskOf(context), own)
+        if (read === null) return null
+        const query = taskQueryOf(context)
+        const page = await readPage(read, query, own)
+        const { year, years } = yearsOf(read, { asked: query.year, oldest: page.slots.at(-1)?.slot }, own)
+        const { task } = read.head
+        const calendar = await shared.calendar.get(JSON.stringify([task, year]), () =>
+          reading(untilMs, [], (apart) => calendarOf(read, { from: `${year}-01`, to: `${year}-12` }, apart)),
+        )
+        const props = { head: read.head, page, calendar, year, years, now: own.now }
+        return {
+          title: task,
+          main: <TaskView {...props} links={SERVED} />,
+          moves: page.slots.some(({ mark }) => mark === 'running' || mark === 'due'),
+        }
+      }),
+    ),
+  )
+
+  app.get(
+    '/slot',
+    show((context, untilMs) =>
+      reading(untilMs, [context.req.raw.signal], async (own) => {
+        const slot = parseInstant(required(context, 'slot'), 'slot')
+        if (slot % 1000 !== 0) throw usageError(`slot is ${formatInstant(slot)}; allowed are whole seconds`)
+        const read = await readTask(taskOf(context), own)
+        const model = read === null ? null : await readSlot(read, slot, store, own)
+        if (read === null || model === null) return null
+        return {
+          title: `${read.head.task} ${formatInstant(slot)}`,
+          main: <SlotView model={model} links={SERVED} />,
+          // Whoever looks at a slot is about to do something, and it is one row.
+          moves: true,
+        }
+      }),
+    ),
+  )
+
+  app.notFound((context) => problem(context, 'Not found', 'There is no such page.', 404))
+  app.onError((error, context) => {
+    if (error instanceof LedgerError) return problem(context, TITLES[error.kind], error.message, STATUS[error.kind])
+    report(`this is a bug, please report it: ${error.stack ?? error}`)
+    return problem(context, 'This is a bug', 'cronledger could not show this; its log says why.', 500)
+  })
+
+  function needsUntil(untilMs: number) {
+    return shared.needs.get('', () =>
+      reading(untilMs, [], (own) => {
+        const span = { since: own.now - NEEDS_MS, until: own.now }
+        return readNeeds({ span, when: `in the last ${formatDuration(NEEDS_MS)}` }, own)
+      }),
+    )
+  }
+
+  return app
+}
+
+function asset(type: string): Record<string, string> {
+  return { 'content-type': `${type}; charset=utf-8`, 'cache-control': 'no-cache' }
+}
+
+function required(context: Context, name: string): string {
+  const value = context.req.query(name)
+  if (value) return value
+  throw usageError(`the address has no ${name}`)
+}
+
+function overviewQueryOf({ req }: Context): OverviewQuery {
+  return { q: req.query('q')?.trim(), after: req.query('after') }
+}
+
+function taskOf(context: Context): string {
+  const task = required(context, 'task')
+  checkTaskName(task)
+  return task
+}
+
+function taskQueryOf({ req }: Context): TaskQuery {
+  return {
+    state: req.query('state'),
+    duplicates: req.query('duplicates'),
+    since: req.query('since'),
+    until: req.query('until'),
+    before: req.query('before'),
+    year: req.query('year'),
+  }
+}

@@ -1,0 +1,261 @@
+import { createHash } from 'node:crypto'
+import { raw } from 'hono/html'
+import { concurrently } from '../../audit/concurrently.ts'
+import type { KnownTask } from '../../audit/tasks.ts'
+import { monthsIn } from '../../core/schedule/local-time.ts'
+import { printable } from '../../format/text.ts'
+import { Calendar, type CalendarModel } from '../views/calendar.tsx'
+import { pageText } from '../views/document.tsx'
+import { HistoryHead, HistoryRow, type MarkedSlot } from '../views/history-table.tsx'
+import { anchorOf, IN_ONE_FILE } from '../views/links.ts'
+import { NeedsLine, NeedsList } from '../views/needs.tsx'
+import { Grid, GridLine, Overview, OverviewFrame } from '../views/overview.tsx'
+import { SlotDetail } from '../views/slot.tsx'
+import { Changes, Plots, type TaskHead, TaskTitle } from '../views/task.tsx'
+import { type WallClock, wallClock } from '../views/wall-clock.ts'
+import { readLines, readNeeds, type Span } from './read-overview.ts'
+import { calendarOf, readTask, slotTold, tallyDays } from './read-task.ts'
+import { askOptions, faultOf, type Reading, type ReadTask, readAll, readSlots } from './reading.ts'
+
+export interface ReportOptions {
+  readonly span: Span
+  /** Left out: all tasks. */
+  readonly task?: string | undefined
+  /** The ledger's name. */
+  readonly store: string
+  readonly style: string
+}
+
+/** Slots of a task that are told in full: a year and more of a nightly task. The lines of the table tell the others. */
+const MAX_DETAILS = 1_000
+/** Slots that a plot still has room for. */
+const MAX_POINTS = 100
+/** Slots of a task that memory holds: two months of an hourly one. Up to 16 tasks are read at a time. */
+const MAX_HELD = 1_500
+
+/** Stands in an element for what is written piece by piece: no text of a ledger can be a comment. */
+const PIECES = '<!-- pieces -->'
+const PLACE = raw(PIECES)
+
+/**
+ * All views in one HTML file, piece by piece: memory holds what was listed of the tasks, and the slots of those that are
+ * read at a time. Null where nothing is known of the task. It has no script, and its policy allows its own style alone.
+ */
+export async function reportPieces(options: ReportOptions, reading: Reading): Promise<AsyncGenerator<string> | null> {
+  const { task } = options
+  if (task !== undefined) {
+    const read = await readTask(task, reading)
+    if (read === null) return null
+    const { head } = read
+    return pieces(options, { known: head.schedules.length === 0 ? [] : [head], read: [read] }, head.clock, reading)
+  }
+  const known: KnownTask[] = []
+  for await (const one of reading.ledger.tasks(askOptions(reading))) known.push(one)
+  return pieces(options, { known, read: readAll(known, reading) }, wallClock('UTC'), reading)
+}
+
+/** The tasks of a report, twice: one that the registry does not know is in `read` alone. */
+interface Tasks {
+  readonly known: readonly KnownTask[]
+  readonly read: Iterable<ReadTask>
+}
+
+async function* pieces(
+  { span, task, store, style }: ReportOptions,
+  tasks: Tasks,
+  clock: WallClock,
+  reading: Reading,
+): AsyncGenerator<string, void, undefined> {
+  const { now } = reading
+  const when = `from ${clock.both(span.since)} to ${clock.both(span.until)}`
+  const hash = createHash('sha256').update(style).digest('base64')
+  const policy = `default-src 'none'; style-src 'sha256-${hash}'; img-src data:; base-uri 'none'; form-action 'none'`
+  const [head, end] = around(
+    pageText({
+      title: `Report ${when}`,
+      links: IN_ONE_FILE,
+      dress: { kind: 'alone', style: raw(style), policy },
+      store,
+      now,
+      pollMs: null,
+      children: PLACE,
+    }),
+  )
+  yield head
+
+  const needs = await readNeeds({ span, when, task, known: tasks.known }, reading)
+  yield String(
+    <>
+      <h1>Report {when}</h1>
+      <NeedsLine needs={needs} links={IN_ONE_FILE} />
+    </>,
+  )
+  yield* overviewPieces(tasks.read, span, reading)
+  yield String(
+    <div class="chapter">
+      <NeedsList needs={needs} links={IN_ONE_FILE} level={2} />
+    </div>,
+  )
+  const chapter = (read: ReadTask, signal: AbortSignal) => taskPieces(read, span, store, { ...reading, signal })
+  yield* concurrently(() => tasks.read, chapter, [reading.signal])
+  yield end
+}
+
+/** The overview, a line at a time. */
+async function* overviewPieces(tasks: Iterable<ReadTask>, span: Span, reading: Reading): AsyncGenerator<string, void> {
+  const props = { query: {}, more: null, links: IN_ONE_FILE, live: false }
+  const [begin, end] = around(
+    String(
+      <OverviewFrame {...props}>
+        <Grid>{PLACE}</Grid>
+      </OverviewFrame>,
+    ),
+  )
+  let hasBegun = false
+  for await (const line of readLines(tasks, reading, span)) {
+    if (!hasBegun) yield begin
+    hasBegun = true
+    yield String(<GridLine line={line} links={IN_ONE_FILE} live={false} />)
+  }
+  yield hasBegun
+    ? end
+    : String(<Overview model={{ lines: [], query: {}, more: null }} links={IN_ONE_FILE} live={false} />)
+}
+
+/** The contents of a task's chapter. */
+interface Chapter {
+  readonly calendar: CalendarModel | null
+  /** The newest slots of the report. */
+  readonly newest: readonly MarkedSlot[]
+  /** All slots of the report, newest first. They end where a row cannot be read. */
+  slots(): AsyncIterable<MarkedSlot> | Iterable<MarkedSlot>
+  /** Why a row cannot be read; null where all could be read so far. */
+  problem(): string | null
+}
+
+/** Reads a short chapter once. A long one is read again for each of its parts, so that memory never holds it. */
+async function readChapter(read: ReadTask, span: Span, reading: Reading): Promise<Chapter> {
+  const { clock, schedules } = read.head
+  const first = Math.max(span.since, Math.min(schedules[0]?.since ?? 0, span.until - 1))
+  const months = { from: clock.day(first).slice(0, 7), to: clock.day(span.until - 1).slice(0, 7) }
+  const range = monthsIn(months.from, months.to, clock.zone)
+  let problem: string | null = null
+  /** Ends at a row that cannot be read: the chapters of the other tasks must not go with it. */
+  async function* readable(query: Span & { readonly limit?: number }): AsyncGenerator<MarkedSlot, void> {
+    try {
+      yield* readSlots(read, query, reading)
+    } catch (error) {
+      problem = faultOf(error)
+    }
+  }
+
+  // The calendar shows whole months, and the report may begin before them.
+  const since = Math.max(0, Math.min(span.since, range.from))
+  const all = { since, until: Math.max(span.until, range.to), limit: MAX_HELD + 1 }
+  const held = await firstOf(MAX_HELD + 1, readable(all))
+  if (held.length <= MAX_HELD && problem === null) {
+    const within = ({ since, until }: Span) => held.filter(({ slot }) => slot >= since && slot < until)
+    const slots = within(span)
+    return {
+      calendar: await tallyDays(within({ since: range.from, until: range.to }), read, { ...months, most: MAX_HELD }),
+      newest: slots.slice(0, MAX_POINTS),
+      slots: () => slots,
+      problem: () => null,
+    }
+  }
+  held.length = 0
+  problem = null
+  return {
+    calendar: await calendarOf(read, { ...months, most: Number.POSITIVE_INFINITY }, reading),
+    newest: await firstOf(MAX_POINTS, readable({ ...span, limit: MAX_POINTS })),
+    slots: () => readable(span),
+    problem: () => problem,
+  }
+}
+
+async function firstOf<T>(most: number, items: AsyncIterable<T>): Promise<T[]> {
+  const first: T[] = []
+  for await (const item of items) {
+    first.push(item)
+    if (first.length === most) break
+  }
+  return first
+}
+
+async function* taskPieces(read: ReadTask, span: Span, store: string, reading: Reading): AsyncGenerator<string, void> {
+  const { head } = read
+  const { task, clock } = head
+  const { calendar, newest, slots, problem } = await readChapter(read, span, reading)
+  const [begin, end] = around(
+    String(
+      <section class="chapter" id={anchorOf(task)}>
+        {PLACE}
+      </section>,
+    ),
+  )
+  yield begin
+  yield String(
+    <>
+      <TaskTitle head={head} level={2} />
+      {calendar !== null && <Calendar model={calendar} task={task} links={IN_ONE_FILE} live={false} />}
+      <Plots slots={newest} clock={clock} now={reading.now} />
+      <Changes head={head} level={3} />
+      <h3>History</h3>
+    </>,
+  )
+  if (newest.length > 0) yield* tablePieces(head, slots(), reading)
+  else if (problem() === null) yield String(<p class="empty">No slot is on record, and none was due.</p>)
+  const text = problem()
+  if (text !== null) yield String(<p class="problem">{printable(text)}</p>)
+
+  let told = 0
+  for await (const record of slots()) {
+    yield String(
+      <article class="detail" id={anchorOf(task, record.slot)}>
+        <SlotDetail model={slotTold(read, record, store, reading)} level={3} live={false} />
+      </article>,
+    )
+    told += 1
+    if (told === MAX_DETAILS) break
+  }
+  yield end
+}
+
+async function* tablePieces(
+  { task, clock }: TaskHead,
+  slots: AsyncIterable<MarkedSlot> | Iterable<MarkedSlot>,
+  { now }: Reading,
+): AsyncGenerator<string> {
+  const [begin, end] = around(
+    String(
+      <section class="scroll" tabindex={0} aria-label={`History of ${printable(task)}`}>
+        <table class="list">
+          <HistoryHead />
+          <tbody>{PLACE}</tbody>
+        </table>
+      </section>,
+    ),
+  )
+  yield begin
+  let index = 0
+  for await (const record of slots) {
+    const isTold = index < MAX_DETAILS
+    yield String(
+      <HistoryRow
+        record={record}
+        clock={clock}
+        href={isTold ? IN_ONE_FILE.slot(task, record.slot) : null}
+        id={isTold ? undefined : anchorOf(task, record.slot)}
+        now={now}
+      />,
+    )
+    index += 1
+  }
+  yield end
+}
+
+/** What stands before the place of the pieces, and what after it. */
+function around(html: string): readonly [before: string, after: string] {
+  const [before = '', after = ''] = html.split(PIECES)
+  return [before, after]
+}

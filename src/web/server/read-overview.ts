@@ -1,0 +1,163 @@
+import { concurrently } from '../../audit/concurrently.ts'
+import type { KnownTask } from '../../audit/tasks.ts'
+import type { TaskFinding } from '../../core/row/expected-slots.ts'
+import { slotAfter } from '../../core/schedule/slot.ts'
+import type { Instant } from '../../core/types.ts'
+import type { OverviewQuery } from '../views/links.ts'
+import { rejectedText } from '../views/marks.ts'
+import type { Needs } from '../views/needs.tsx'
+import { CELLS, type Cell, type OverviewModel, type TaskLine } from '../views/overview.tsx'
+import { askOptions, faultOf, type Reading, type ReadTask, readAll, readSlots } from './reading.ts'
+
+/** Tasks on one page: what a person scrolls, and memory holds with all their slots. */
+const TASKS_PER_PAGE = 200
+
+/** Slots to come that a task shows: one that is settled early is seen, and the next one beside it. */
+const CELLS_AHEAD = 3
+
+/** Findings that are kept, of all and of one task and kind: a list that a person still reads. All are counted. */
+const MAX_FOUND = 500
+const MAX_OF_A_KIND = 20
+/** Groups that are kept, the newest ones: more than a page names. */
+const MAX_GROUPS = 100
+
+/** `[since, until)` */
+export interface Span {
+  readonly since: Instant
+  readonly until: Instant
+}
+
+/** The tasks of a page, each with its newest slots. */
+export async function readOverview(query: OverviewQuery, reading: Reading): Promise<OverviewModel> {
+  const known: KnownTask[] = []
+  for await (const task of reading.ledger.tasks(askOptions(reading))) {
+    if (query.after !== undefined && task.task <= query.after) continue
+    if (query.q && !task.task.toLowerCase().includes(query.q.toLowerCase())) continue
+    known.push(task)
+    if (known.length > TASKS_PER_PAGE) break
+  }
+  const shown = known.slice(0, TASKS_PER_PAGE)
+  const lines: TaskLine[] = []
+  for await (const line of readLines(readAll(shown, reading), reading)) lines.push(line)
+  return { lines, query, more: known.length > shown.length ? (shown.at(-1)?.task ?? null) : null }
+}
+
+/** Each task with its newest slots (in `span`, where that is given), in the order of the tasks. */
+export function readLines(tasks: Iterable<ReadTask>, reading: Reading, span?: Span): AsyncGenerator<TaskLine, void> {
+  async function* lineOf(task: ReadTask, signal: AbortSignal) {
+    yield await readLine(task, { ...reading, signal }, span)
+  }
+  return concurrently(() => tasks, lineOf, [reading.signal])
+}
+
+async function readLine(read: ReadTask, reading: Reading, span?: Span): Promise<TaskLine> {
+  const { head, problem } = read
+  const { task, clock, current, next } = head
+  const line = { task, clock, words: current?.words ?? '', expression: current?.spec.expression ?? '', next }
+  const nothing = { ...line, cells: [], lastSuccess: null }
+  if (problem !== null) return { ...nothing, problem }
+  try {
+    const cells: Cell[] = []
+    const until = Math.min(span?.until ?? Number.POSITIVE_INFINITY, aheadUntil(read, reading.now))
+    for await (const { slot, row, mark } of readSlots(read, { ...span, until, limit: CELLS }, reading)) {
+      cells.push({ slot, mark, rejected: rejectedText(row) })
+      if (cells.length === CELLS) break
+    }
+    const lastSuccess = cells.find(({ slot, mark }) => mark === 'completed' && slot <= reading.now)?.slot ?? null
+    const isAhead = next !== null && span === undefined && !cells.some(({ slot }) => slot === next)
+    const ahead: Cell[] = isAhead ? [{ slot: next, mark: 'next', rejected: '' }] : []
+    // A slot ahead that a person has settled may stand behind the next one.
+    const ordered = [...ahead, ...cells].sort((one, other) => one.slot - other.slot)
+    return { ...line, cells: ordered.slice(-CELLS), lastSuccess, problem: null }
+  } catch (error) {
+    return { ...nothing, problem: faultOf(error) }
+  }
+}
+
+/** Where the cells of a task end: what is settled far ahead must not push out what was. */
+function aheadUntil({ current }: ReadTask, now: Instant): Instant {
+  let last = now
+  for (let count = 0; count < CELLS_AHEAD; count += 1)
+    last = (current === null ? null : slotAfter(current, last)) ?? last
+  return last + 1
+}
+
+interface NeedsQuery {
+  /** Which slots are looked at, and how that is said. */
+  readonly span: Span
+  readonly when: string
+  /** Left out: all tasks. */
+  readonly task?: string | undefined
+  /** The tasks as they were listed, which are not read again. */
+  readonly known?: Iterable<KnownTask>
+}
+
+/** The findings of `check`. A task that cannot be checked becomes a problem, and does not hide the others. */
+export async function readNeeds({ span, when, task, known }: NeedsQuery, reading: Reading): Promise<Needs> {
+  const tally = openTally()
+  let tasks = 0
+  async function* counted(signal: AbortSignal) {
+    for await (const one of known ?? reading.ledger.tasks({ task, ...askOptions({ ...reading, signal }) })) {
+      tasks += 1
+      yield one
+    }
+  }
+  const check = (one: KnownTask, signal: AbortSignal) => findingsOf(one, span, { ...reading, signal })
+  for await (const part of concurrently(counted, check, [reading.signal])) tally.add(part)
+  if (task !== undefined && tasks === 0)
+    tally.add({ problem: `task ${task}: the registry does not know it, so its due slots are unknown` })
+  return { ...tally.sum(), tasks, when, now: reading.now }
+}
+
+type NeedsPart = { readonly finding: TaskFinding } | { readonly problem: string }
+
+async function* findingsOf(known: KnownTask, span: Span, reading: Reading): AsyncGenerator<NeedsPart, void> {
+  const { ledger, graceMs, skewMs, lateAfterMs } = reading
+  const [since, until] = [new Date(span.since), new Date(span.until)]
+  const terms = { task: known, since, until, graceMs, skewMs, lateAfterMs, ...askOptions(reading) }
+  try {
+    for await (const finding of ledger.check(terms)) yield { finding }
+  } catch (error) {
+    yield { problem: `task ${known.task}: ${faultOf(error)}` }
+  }
+}
+
+/** Counts all findings, which come task by task, and keeps as many as a page shows. */
+function openTally() {
+  const count: Record<TaskFinding['kind'], number> = { missed: 0, failed: 0, stale: 0, late: 0 }
+  const found: TaskFinding[] = []
+  const problems: string[] = []
+  let groups: { newest: TaskFinding; count: number }[] = []
+  /** Those of the latest task. */
+  let kinds = new Map<TaskFinding['kind'], (typeof groups)[number]>()
+  let task = ''
+
+  function newestGroups() {
+    return groups.sort((one, other) => other.newest.slot - one.newest.slot).slice(0, MAX_GROUPS)
+  }
+
+  function addFinding(finding: TaskFinding): void {
+    if (finding.task !== task) {
+      task = finding.task
+      kinds = new Map()
+      if (groups.length >= 2 * MAX_GROUPS) groups = newestGroups()
+    }
+    count[finding.kind] += 1
+    let group = kinds.get(finding.kind)
+    if (group === undefined) {
+      group = { newest: finding, count: 0 }
+      kinds.set(finding.kind, group)
+      groups.push(group)
+    }
+    group.count += 1
+    if (group.count <= MAX_OF_A_KIND && found.length < MAX_FOUND) found.push(finding)
+  }
+
+  return {
+    add(part: NeedsPart): void {
+      if ('problem' in part) problems.push(part.problem)
+      else addFinding(part.finding)
+    },
+    sum: () => ({ count, found, problems, groups: newestGroups() }),
+  }
+}

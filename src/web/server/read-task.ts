@@ -1,0 +1,205 @@
+import { usageError } from '../../core/errors.ts'
+import { formatInstant, parseInstant } from '../../core/instant.ts'
+import { quote } from '../../core/problem.ts'
+import { isForeign } from '../../core/row/decide.ts'
+import { dueKeys } from '../../core/row/expected-slots.ts'
+import { scheduleWith } from '../../core/row/schedules-in-force.ts'
+import { monthsIn } from '../../core/schedule/local-time.ts'
+import { slotAfter, slotBefore, slotOf } from '../../core/schedule/slot.ts'
+import { parseTimeRange } from '../../core/schedule/time-range.ts'
+import type { Instant, StoredRow } from '../../core/types.ts'
+import type { CalendarModel, Tally } from '../views/calendar.tsx'
+import type { MarkedSlot } from '../views/history-table.tsx'
+import type { TaskQuery } from '../views/links.ts'
+import { HISTORY_MARKS, type Mark, markOf, rejectedText } from '../views/marks.ts'
+import type { SlotModel } from '../views/slot.tsx'
+import type { TaskPage } from '../views/task.tsx'
+import {
+  askOptions,
+  clockOf,
+  faultOf,
+  type Reading,
+  type ReadTask,
+  readKnown,
+  readSlots,
+  storeAnywhere,
+  wordsOf,
+} from './reading.ts'
+
+/** Slots on one page of the history: one round trip to the ledger. */
+const SLOTS_PER_PAGE = 100
+/** Slots that one view looks at: a year of an hourly task, in a second or so from a file. */
+const MAX_SCANNED = 10_000
+const DAY_MS = 86_400_000
+
+/** What is known of a task: by the registry, or else by its newest row. Null where nothing is. */
+export async function readTask(task: string, reading: Reading): Promise<ReadTask | null> {
+  for await (const known of reading.ledger.tasks({ task, ...askOptions(reading) })) return readKnown(known, reading.now)
+  for await (const row of reading.ledger.history({ task, limit: 1, ...askOptions(reading) })) {
+    const spec = isForeign(row) ? undefined : row.schedule
+    const current = spec === undefined ? null : { spec, words: wordsOf(spec) }
+    const head = { task, clock: clockOf(spec), current, schedules: [], next: null }
+    return { head, inForce: [], current: null, problem: null }
+  }
+  return null
+}
+
+/** A page of the history: it costs the same at any depth, since it begins where the one before has ended. */
+export async function readPage(read: ReadTask, query: TaskQuery, reading: Reading): Promise<TaskPage> {
+  const state = stateOf(query.state)
+  const range = parseTimeRange(
+    { since: query.since || undefined, until: query.until || undefined },
+    read.head.clock.zone,
+    reading.now,
+  )
+  const before = query.before ? parseInstant(query.before, 'before') : Number.POSITIVE_INFINITY
+  const until = Math.min(range.until ?? Number.POSITIVE_INFINITY, before)
+  const isWanted = ({ mark, row }: MarkedSlot) =>
+    (state === null || mark === state) && (!query.duplicates || rejectedText(row) !== '')
+  const isFiltered = state !== null || Boolean(query.duplicates)
+
+  const slots: MarkedSlot[] = []
+  let scanned = 0
+  let last: Instant | null = null
+  const source = readSlots(
+    read,
+    {
+      ...range,
+      ...(Number.isFinite(until) && { until }),
+      // One more tells whether there is another page.
+      ...(!isFiltered && { limit: SLOTS_PER_PAGE + 1 }),
+    },
+    reading,
+  )
+  const page = { query, slots, before: null, scanned: null, problem: null }
+  try {
+    for await (const record of source) {
+      if (last !== null && (slots.length === SLOTS_PER_PAGE || scanned === MAX_SCANNED)) {
+        return { ...page, before: last, scanned: slots.length === SLOTS_PER_PAGE ? null : scanned }
+      }
+      scanned += 1
+      last = record.slot
+      if (isWanted(record)) slots.push(record)
+    }
+  } catch (error) {
+    return { ...page, problem: faultOf(error) }
+  }
+  return page
+}
+
+function stateOf(text: string | undefined): Mark | null {
+  if (!text) return null
+  const mark = HISTORY_MARKS.find((name) => name === text)
+  if (mark !== undefined) return mark
+  throw usageError(`state is ${quote(text)}; allowed are ${HISTORY_MARKS.join(', ')}`)
+}
+
+/** The months that a calendar shows (`2026-01`), both inclusive, and how many slots it looks at. */
+interface CalendarRange {
+  readonly from: string
+  readonly to: string
+  readonly most?: number
+}
+
+/** The calendar; null where a row of it cannot be read. */
+export async function calendarOf(
+  read: ReadTask,
+  range: CalendarRange,
+  reading: Reading,
+): Promise<CalendarModel | null> {
+  const { from, to } = monthsIn(range.from, range.to, read.head.clock.zone)
+  try {
+    return await tallyDays(readSlots(read, { since: Math.max(0, from), until: to }, reading), read, range)
+  } catch (error) {
+    faultOf(error)
+    return null
+  }
+}
+
+/** The days of the range, and how many of their slots are in which state. */
+export async function tallyDays(
+  slots: AsyncIterable<MarkedSlot> | Iterable<MarkedSlot>,
+  { head: { clock } }: ReadTask,
+  { from, to, most = MAX_SCANNED }: CalendarRange,
+): Promise<CalendarModel> {
+  const days = new Map<string, Record<string, number>>()
+  let scanned = 0
+  for await (const { slot, mark } of slots) {
+    const day = clock.day(slot)
+    if (scanned === most) {
+      // Its day may have more slots. Only whole days are counted.
+      const whole = [...days].filter(([name]) => name > day)
+      const readSince = formatInstant(Date.parse(day) + DAY_MS).slice(0, 10)
+      return { from, to, days: new Map<string, Tally>(whole), readSince }
+    }
+    scanned += 1
+    const tally = days.get(day) ?? {}
+    tally[mark] = (tally[mark] ?? 0) + 1
+    days.set(day, tally)
+  }
+  return { from, to, days, readSince: null }
+}
+
+/** The year of the calendar, and those that there are, newest first: from the first schedule or the `oldest` slot that is known. */
+export function yearsOf(
+  { head }: ReadTask,
+  { asked, oldest }: { readonly asked: string | undefined; readonly oldest: Instant | undefined },
+  { now }: Reading,
+): { readonly year: string; readonly years: readonly string[] } {
+  if (asked && !/^(19[7-9]|20\d|21\d)\d$/.test(asked)) {
+    throw usageError(`year is ${quote(asked)}; allowed are the years 1970 to 2199`)
+  }
+  const yearAt = (instant: Instant) => Number(head.clock.day(instant).slice(0, 4))
+  const current = yearAt(now)
+  const year = asked || String(current)
+  const first = Math.min(yearAt(Math.min(head.schedules[0]?.since ?? now, oldest ?? now)), current, Number(year))
+  const last = Math.max(current, Number(year))
+  return { year, years: Array.from({ length: last - first + 1 }, (_, index) => String(last - index)) }
+}
+
+/** One slot: null where it has no row and was never due. */
+export async function readSlot(
+  read: ReadTask,
+  slot: Instant,
+  store: string,
+  reading: Reading,
+): Promise<SlotModel | null> {
+  const { head, inForce, current } = read
+  const row = await rowOf(head.task, slot, reading)
+  // One in doubt counts: a history that shows it as missed knows that it was due.
+  const due = dueKeys([{ task: head.task, schedules: inForce }], slot, Math.min(slot, reading.now) + 1)
+  const wasDue = [...due].length > 0
+  const isAhead = slot > reading.now && current !== null && slotOf(current, slot)?.slot === slot
+  if (row === null && !wasDue && !isAhead) return null
+  const first = inForce[0]?.since ?? slot
+  const schedule = inForce.findLast(({ since }) => since <= slot)?.schedule ?? current
+  return {
+    ...slotTold(read, { slot, row, mark: markOf({ slot, row }, reading) }, store, reading),
+    // Before the first slot that was run nothing was due.
+    before: schedule === null || slot <= first ? null : slotBefore(schedule, slot),
+    after: schedule === null ? null : slotAfter(schedule, slot),
+  }
+}
+
+/** What is told of a slot that was read. */
+export function slotTold(
+  { head, inForce }: ReadTask,
+  record: MarkedSlot,
+  store: string,
+  { now, skewMs, lateAfterMs }: Reading,
+) {
+  const { slot, row } = record
+  const own = row === null || isForeign(row) ? null : row.schedule
+  // Whoever settles the slot or runs it again finds its schedule in the registry, unless none there has the slot: that of
+  // a late delivery may never have come into it.
+  const schedule = scheduleWith(inForce, slot) === null ? own : null
+  const target = { store: storeAnywhere(store), task: head.task, slot, schedule }
+  return { record, clock: head.clock, target, now, skewMs, lateAfterMs }
+}
+
+async function rowOf(task: string, slot: Instant, reading: Reading): Promise<StoredRow | null> {
+  // Slots are whole seconds: no other one lies within.
+  const range = { since: formatInstant(slot), until: formatInstant(slot + 1) }
+  for await (const row of reading.ledger.history({ task, ...range, limit: 1, ...askOptions(reading) })) return row
+  return null
+}

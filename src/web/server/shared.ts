@@ -1,0 +1,45 @@
+import type { Clock } from '../../process/clock.ts'
+
+/** One answer for all who ask for the same at the same time, and for a while after. */
+export interface Shared<T> {
+  get(key: string, make: () => Promise<T>): Promise<T>
+}
+
+/** An answer is given again for so many times the time that it took: making it fills a sixth of the time at most. */
+const AGE_FACTOR = 5
+/** Enough for the views that a team has open; an overview of 200 tasks takes two megabytes. */
+const MAX_ANSWERS = 10
+
+interface Answer<T> {
+  readonly value: Promise<T>
+  /** Null while it is being made. */
+  freshUntilMs: number | null
+}
+
+/** An error goes to those who wait for it, and is not kept. */
+export function shareAnswers<T>(clock: Clock): Shared<T> {
+  const answers = new Map<string, Answer<T>>()
+  return {
+    get(key, make) {
+      const known = answers.get(key)
+      if (known !== undefined && (known.freshUntilMs ?? Number.POSITIVE_INFINITY) >= clock.monotonicMs())
+        return known.value
+      const begunMs = clock.monotonicMs()
+      const answer: Answer<T> = { value: make(), freshUntilMs: null }
+      answers.delete(key)
+      answers.set(key, answer)
+      for (const oldest of answers.keys()) {
+        if (answers.size <= MAX_ANSWERS) break
+        answers.delete(oldest)
+      }
+      const forget = () => {
+        if (answers.get(key) === answer) answers.delete(key)
+      }
+      answer.value.then(() => {
+        const endedMs = clock.monotonicMs()
+        answer.freshUntilMs = endedMs + AGE_FACTOR * (endedMs - begunMs)
+      }, forget)
+      return answer.value
+    },
+  }
+}

@@ -1,0 +1,155 @@
+import { printable } from '../../format/text.ts'
+import type { Links, TaskQuery } from './links.ts'
+import { MARKS, type Mark } from './marks.ts'
+
+/** What a day's slots were, by mark. */
+export type Tally = Partial<Readonly<Record<Mark, number>>>
+
+export interface CalendarModel {
+  /** First and last month, `2026-01`. */
+  readonly from: string
+  readonly to: string
+  /** By day, `2026-11-24`. */
+  readonly days: ReadonlyMap<string, Tally>
+  /** The earliest day that was read whole; null where all were: a year of a minutely task has half a million slots. */
+  readonly readSince: string | null
+}
+
+/** Of a day with several marks, the one that a person should see. */
+const WORST_FIRST: readonly Mark[] = [
+  'failed',
+  'stale',
+  'missed',
+  'running',
+  'due',
+  'next',
+  'unknown',
+  'skipped',
+  'completed',
+]
+
+const WEEKDAYS = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday']
+const MONTHS = 'January February March April May June July August September October November December'.split(' ')
+
+const DAY_MS = 86_400_000
+
+/** A year's days, a block a month: blocks fit a narrow screen as well as a wide one. */
+export function Calendar(props: CalendarProps) {
+  const { model, live } = props
+  const days = monthsOf(model).flatMap((month) => weeksOf(month).flat())
+  const stop = live ? (days.findLast((day) => day !== null && isLinked(model, day)) ?? null) : null
+  return (
+    <>
+      <div class="calendar" data-roving>
+        {monthsOf(model).map((month) => (
+          <Month {...props} month={month} stop={stop} />
+        ))}
+      </div>
+      {model.readSince !== null && (
+        <p class="quiet">
+          Days before {model.readSince} have more slots than are counted for a calendar; each still leads to its slots.
+        </p>
+      )}
+    </>
+  )
+}
+
+function monthsOf({ from, to }: CalendarModel): readonly string[] {
+  const months: string[] = []
+  for (let month = from; month <= to; month = nextMonth(month)) months.push(month)
+  return months
+}
+
+function nextMonth(month: string): string {
+  const [year = 0, number = 0] = month.split('-').map(Number)
+  return number === 12 ? `${year + 1}-01` : `${year}-${String(number + 1).padStart(2, '0')}`
+}
+
+interface CalendarProps {
+  readonly model: CalendarModel
+  readonly task: string
+  readonly links: Links
+  /** What else is asked of the slots of a day. */
+  readonly query?: TaskQuery
+  /** With the script that makes the arrow keys work: then the Tab key stops at one day only, the last. */
+  readonly live: boolean
+}
+
+interface MonthProps extends CalendarProps {
+  readonly month: string
+  readonly stop: string | null
+}
+
+function Month(props: MonthProps) {
+  const { month } = props
+  const [year = 0, number = 1] = month.split('-').map(Number)
+  return (
+    <table class="month">
+      <caption>
+        {MONTHS[number - 1]} {year}
+      </caption>
+      <thead>
+        <tr>
+          {WEEKDAYS.map((name) => (
+            <th scope="col" abbr={name}>
+              {name.slice(0, 2)}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {weeksOf(month).map((week) => (
+          <tr>
+            {week.map((day) => (
+              <td>{day !== null && <Day {...props} day={day} />}</td>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+/** The month's days by week, from Monday; null before the first and after the last one. */
+function weeksOf(month: string): readonly (readonly (string | null)[])[] {
+  const first = Date.parse(`${month}-01T00:00:00Z`)
+  const days: (string | null)[] = Array.from({ length: (new Date(first).getUTCDay() + 6) % 7 }, () => null)
+  for (let at = first; dateOf(at).startsWith(month); at += DAY_MS) days.push(dateOf(at))
+  while (days.length % 7 > 0) days.push(null)
+  return Array.from({ length: days.length / 7 }, (_, week) => days.slice(7 * week, 7 * week + 7))
+}
+
+function dateOf(at: number): string {
+  return new Date(at).toISOString().slice(0, 10)
+}
+
+function isLinked({ days, readSince }: CalendarModel, day: string): boolean {
+  return days.has(day) || (readSince !== null && day < readSince)
+}
+
+function Day({ day, model, task, links, query, live, stop }: { readonly day: string } & MonthProps) {
+  const tally = model.days.get(day)
+  const number = Number(day.slice(8))
+  if (!isLinked(model, day)) return <span class="c day">{number}</span>
+  const mark = WORST_FIRST.find((one) => tally?.[one])
+  return (
+    <a
+      class={`c day ${mark ?? 'unread'}`}
+      href={links.task(task, { ...query, before: undefined, since: day, until: day, year: day.slice(0, 4) })}
+      tabindex={live && day !== stop ? -1 : undefined}
+      aria-label={`${printable(task)}, ${dayText(day)}, ${tally === undefined ? 'not counted' : tallyText(tally)}`}
+    >
+      {mark === undefined || mark === 'completed' ? number : MARKS[mark].sign}
+    </a>
+  )
+}
+
+/** `24 November 2026`: what stands in the cell is part of it. */
+function dayText(day: string): string {
+  const [year, month, number] = day.split('-').map(Number)
+  return `${number} ${MONTHS[(month ?? 1) - 1]} ${year}`
+}
+
+function tallyText(tally: Tally): string {
+  return WORST_FIRST.flatMap((mark) => (tally[mark] ? [`${tally[mark]} ${MARKS[mark].word}`] : [])).join(', ')
+}

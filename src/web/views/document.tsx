@@ -1,0 +1,66 @@
+import type { Child } from 'hono/jsx'
+import { formatInstant } from '../../core/instant.ts'
+import type { Instant } from '../../core/types.ts'
+import { printable } from '../../format/text.ts'
+import type { Links } from './links.ts'
+
+/** How the page gets its style: by an address that the server has, or in itself, with the policy that allows just that. */
+type Dress =
+  | { readonly kind: 'served'; readonly stylePath: string; readonly scriptPath: string }
+  | { readonly kind: 'alone'; readonly style: Child; readonly policy: string }
+
+export interface Frame {
+  readonly title: string
+  readonly links: Links
+  readonly dress: Dress
+  /** The ledger's name. */
+  readonly store: string
+  readonly now: Instant
+  /** How soon the page asks for itself again, in milliseconds; null: never. */
+  readonly pollMs: number | null
+  readonly children?: Child
+}
+
+const ICON =
+  'data:image/svg+xml,' +
+  encodeURIComponent(
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#2b6b4f"/><path d="M4 8.5l3 3 5-7" fill="none" stroke="#fff" stroke-width="2"/></svg>',
+  )
+
+/** A whole page. Its text is made by JSX alone, which escapes whatever it is given. */
+export function pageText(frame: Frame): string {
+  const { title, links, dress, store, now, pollMs, children } = frame
+  const page = (
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        {dress.kind === 'alone' && <meta http-equiv="Content-Security-Policy" content={dress.policy} />}
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <title>{`${title} · cronledger`}</title>
+        <link rel="icon" href={ICON} />
+        {dress.kind === 'alone' ? <style>{dress.style}</style> : <link rel="stylesheet" href={dress.stylePath} />}
+        {dress.kind === 'served' && <script src={dress.scriptPath} defer />}
+      </head>
+      <body>
+        <a class="skip" href="#main">
+          Skip to the content
+        </a>
+        <header>
+          <a class="home" href={links.overview()}>
+            cronledger
+          </a>
+          <span class="store">{printable(store)}</span>
+          <span class="as-of" id="as-of">
+            as of <time datetime={formatInstant(now)}>{formatInstant(now - (now % 1000))}</time>
+          </span>
+        </header>
+        <p id="connection" role="status" />
+        <main id="main" tabindex={-1} data-poll-ms={pollMs ?? undefined}>
+          {children}
+        </main>
+      </body>
+    </html>
+  )
+  return `<!doctype html>\n${page}`
+}

@@ -1,0 +1,59 @@
+import { isForeign } from '../../core/row/decide.ts'
+import type { Instant, StoredRow } from '../../core/types.ts'
+import { stateOf } from '../../format/row.ts'
+
+/**
+ * What a slot is shown as: a word, and a sign that tells it without its colour. Of those without a row, `missed` is due past
+ * its grace, `due` within it, and `next` is to come.
+ */
+export const MARKS = {
+  completed: { sign: '✓', word: 'completed' },
+  failed: { sign: 'F', word: 'failed' },
+  running: { sign: 'R', word: 'running' },
+  stale: { sign: '?', word: 'stale' },
+  missed: { sign: 'M', word: 'missed' },
+  skipped: { sign: '–', word: 'skipped' },
+  due: { sign: '…', word: 'due' },
+  next: { sign: '○', word: 'due next' },
+  unknown: { sign: '#', word: 'of a newer cronledger' },
+} as const
+
+export type Mark = keyof typeof MARKS
+
+/** In the order of the legend. */
+export const MARK_NAMES = Object.keys(MARKS) as readonly Mark[]
+
+/** What a person may look for in a history, which has nothing that is still to come and not on record. */
+export const HISTORY_MARKS = MARK_NAMES.filter((mark) => mark !== 'next')
+
+export interface MarkTerms {
+  readonly now: Instant
+  readonly skewMs: number
+  /** How long a slot may be due before it is missed. */
+  readonly graceMs: number
+}
+
+export function markOf({ slot, row }: SlotRecord, { now, skewMs, graceMs }: MarkTerms): Mark {
+  if (row === null) return slot > now ? 'next' : slot <= now - graceMs ? 'missed' : 'due'
+  if (isForeign(row)) return 'unknown'
+  const state = stateOf(row, now, skewMs).toLowerCase()
+  return state === 'pending' ? 'running' : ((MARK_NAMES.find((mark) => mark === state) ?? 'unknown') as Mark)
+}
+
+/** A slot that was due, or has a row, or both. */
+export interface SlotRecord {
+  readonly slot: Instant
+  readonly row: StoredRow | null
+}
+
+/** `2 duplicates, 1 refused`; empty where no trigger was rejected. */
+export function rejectedText(row: StoredRow | null): string {
+  if (row === null || isForeign(row)) return ''
+  const { count, refused } = row.rejections
+  const duplicates = count - refused
+  const texts = [
+    duplicates > 0 && `${duplicates} ${duplicates === 1 ? 'duplicate' : 'duplicates'}`,
+    refused > 0 && `${refused} refused`,
+  ]
+  return texts.filter(Boolean).join(', ')
+}

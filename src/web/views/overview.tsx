@@ -1,0 +1,189 @@
+import type { Child } from 'hono/jsx'
+import type { Instant } from '../../core/types.ts'
+import { printable } from '../../format/text.ts'
+import { Heading } from './heading.tsx'
+import { Legend } from './legend.tsx'
+import type { Links, OverviewQuery } from './links.ts'
+import { MARKS, type Mark } from './marks.ts'
+import { Time } from './time.tsx'
+import { type WallClock, wordsIn } from './wall-clock.ts'
+
+/** Slots of a task in a row: two months of a nightly batch, and a wide screen has room for them. */
+export const CELLS = 60
+
+export interface Cell {
+  readonly slot: Instant
+  readonly mark: Mark
+  /** The rejected triggers in words; empty: none. */
+  readonly rejected: string
+}
+
+export interface TaskLine {
+  readonly task: string
+  readonly clock: WallClock
+  /** The schedule in words. */
+  readonly words: string
+  readonly expression: string
+  /** Oldest first. */
+  readonly cells: readonly Cell[]
+  readonly lastSuccess: Instant | null
+  readonly next: Instant | null
+  /** Why nothing else is known; null where all is. */
+  readonly problem: string | null
+}
+
+export interface OverviewModel {
+  readonly lines: readonly TaskLine[]
+  readonly query: OverviewQuery
+  /** The task that the next page begins after; null on the last one. */
+  readonly more: string | null
+}
+
+export function Overview({ model, links, live }: { readonly model: OverviewModel } & GridProps) {
+  const { lines, query } = model
+  return (
+    <OverviewFrame query={query} more={model.more} links={links} live={live}>
+      {lines.length === 0 ? (
+        <p class="empty">{emptyText(query)}</p>
+      ) : (
+        <Grid>
+          {lines.map((line) => (
+            <GridLine line={line} links={links} live={live} />
+          ))}
+        </Grid>
+      )}
+    </OverviewFrame>
+  )
+}
+
+/** The heading, the search and the legend around the tasks. */
+export function OverviewFrame({
+  query,
+  more,
+  links,
+  live,
+  children,
+}: Omit<OverviewModel, 'lines'> & GridProps & { readonly children?: Child }) {
+  return (
+    <section id="overview" aria-labelledby="overview-title">
+      <div class="bar">
+        <Heading level={live ? 1 : 2} id="overview-title">
+          Tasks
+        </Heading>
+        {live && <Search q={query.q ?? ''} />}
+      </div>
+      <Legend keys={live && 'from task to task'} />
+      {children}
+      <nav class="pages" aria-label="Pages of tasks">
+        {query.after && <a href={links.overview({ q: query.q })}>First tasks</a>}
+        {more !== null && <a href={links.overview({ q: query.q, after: more })}>More tasks</a>}
+      </nav>
+    </section>
+  )
+}
+
+function emptyText({ q, after }: OverviewQuery): string {
+  if (q) return `No task has ${JSON.stringify(printable(q))} in its name.`
+  return after ? 'There are no more tasks.' : 'The ledger knows no task yet: the first run of one puts it here.'
+}
+
+function Search({ q }: { readonly q: string }) {
+  return (
+    <search>
+      <form method="get" action="/">
+        <label for="q">Name</label>
+        <input id="q" type="search" name="q" value={q} maxlength={128} autocomplete="off" spellcheck={false} />
+        <button type="submit">Find</button>
+      </form>
+    </search>
+  )
+}
+
+interface GridProps {
+  readonly links: Links
+  /** With the script that makes the arrow keys work: only then may the Tab key pass most cells over. */
+  readonly live: boolean
+}
+
+/** The table of the tasks. Its children are `GridLine`s. */
+export function Grid({ children }: { readonly children?: Child }) {
+  return (
+    <table class="grid" data-roving>
+      <thead>
+        <tr>
+          <th scope="col">Task</th>
+          <th scope="col" class="cells">
+            Slots, the newest at the right
+          </th>
+          <th scope="col" class="when">
+            Last success
+          </th>
+          <th scope="col" class="when">
+            Next slot
+          </th>
+        </tr>
+      </thead>
+      <tbody>{children}</tbody>
+    </table>
+  )
+}
+
+export function GridLine({ line, links, live }: { readonly line: TaskLine } & GridProps) {
+  const { task, clock, words, expression, cells, lastSuccess, next, problem } = line
+  return (
+    <tr id={`line-${encodeURIComponent(task)}`}>
+      <th scope="row" class="name">
+        <a href={links.task(task)}>{printable(task)}</a>
+        <span class="words" title={printable(expression)}>
+          {printable(wordsIn(clock.zone, words))}
+        </span>
+      </th>
+      {problem === null ? (
+        <>
+          <td class="cells">
+            {cells.map((cell, index) => (
+              <CellLink
+                cell={cell}
+                line={line}
+                href={links.slot(task, cell.slot)}
+                isStop={!live || index === cells.length - 1}
+              />
+            ))}
+          </td>
+          <td class="when" data-name="Last success">
+            {lastSuccess === null ? <small>none in these slots</small> : <Time at={lastSuccess} clock={clock} />}
+          </td>
+          <td class="when" data-name="Next slot">
+            {next === null ? <small>none</small> : <Time at={next} clock={clock} />}
+          </td>
+        </>
+      ) : (
+        <td colspan={3} class="problem">
+          {printable(problem)}
+        </td>
+      )}
+    </tr>
+  )
+}
+
+interface CellLinkProps {
+  readonly cell: Cell
+  readonly line: TaskLine
+  readonly href: string
+  /** Whether the Tab key stops here: at one cell of a row. The arrow keys lead to the others. */
+  readonly isStop: boolean
+}
+
+function CellLink({ cell: { slot, mark, rejected }, line: { task, clock }, href, isStop }: CellLinkProps) {
+  const texts = [printable(task), `${clock.time(slot)} ${clock.zone}`, MARKS[mark].word, rejected].filter(Boolean)
+  return (
+    <a
+      class={`c ${mark}${rejected === '' ? '' : ' rejected'}`}
+      href={href}
+      tabindex={isStop ? undefined : -1}
+      aria-label={texts.join(', ')}
+    >
+      {MARKS[mark].sign}
+    </a>
+  )
+}

@@ -1,0 +1,71 @@
+import { formatInstant } from '../../core/instant.ts'
+import type { Instant, ScheduleSpec } from '../../core/types.ts'
+import { commandLine, scheduleOptions } from '../../format/command-line.ts'
+import type { Mark } from './marks.ts'
+
+/** Something that a person can do about a slot. */
+export interface Remedy {
+  readonly title: string
+  readonly command: string
+  readonly note: string
+}
+
+export interface CommandTarget {
+  /** As `--store` takes it anywhere on this machine: with an absolute path. */
+  readonly store: string
+  readonly task: string
+  readonly slot: Instant
+  readonly schedule: ScheduleSpec | null
+}
+
+const RERUN_NOTE = 'Put the batch’s own command in the place of COMMAND, and say why in the place of WHY.'
+const WORD_NOTE = 'Starts nothing; puts your word on record. Say why in the place of WHY.'
+
+/** What can be done about a slot of that mark, the likeliest first. */
+export function remediesOf(mark: Mark, target: CommandTarget, now: Instant): readonly Remedy[] {
+  const rerun = {
+    title: 'Run it again',
+    command: `${command('rerun', target)} --reason WHY -- COMMAND`,
+    note: RERUN_NOTE,
+  }
+  const word = (title: string, state: string) => ({
+    title,
+    command: `${command('resolve', target)} --state ${state} --reason WHY`,
+    note: WORD_NOTE,
+  })
+  const completed = word('Say that its work is done', 'completed')
+  const skipped = word('Say that it shall not run', 'skipped')
+  switch (mark) {
+    case 'missed':
+      return [{ ...rerun, title: 'Run it now' }, completed, skipped]
+    case 'failed':
+    case 'stale':
+      return [rerun, completed, skipped]
+    case 'due':
+      return [{ ...rerun, title: 'Run it now' }, skipped]
+    case 'next':
+      return [skipped]
+    case 'running':
+      return [
+        {
+          title: 'See it in a terminal',
+          command: command('show', target),
+          note: 'It cannot be settled or run again before it has ended.',
+        },
+      ]
+    case 'skipped':
+    case 'completed':
+      // Before it is due a run has nothing to work on, and what is settled so needs nothing.
+      return target.slot > now ? [] : [rerun]
+    case 'unknown':
+      return [
+        { title: 'Read it with a newer version', command: command('show', target), note: 'Update cronledger first.' },
+      ]
+  }
+}
+
+/** Whole: it must work as it is copied, whatever the registry knows. `show` needs no schedule for an instant. */
+function command(name: string, { store, task, slot, schedule }: CommandTarget): string {
+  const takesSchedule = name !== 'show' && schedule !== null
+  return commandLine(name, { store, task, slot: formatInstant(slot), ...(takesSchedule && scheduleOptions(schedule)) })
+}

@@ -1,0 +1,155 @@
+import { isForeign } from '../../core/row/decide.ts'
+import { attemptCount } from '../../core/row/transition.ts'
+import type { Instant, Row } from '../../core/types.ts'
+import { slotFacts, slotTimeline } from '../../format/show.ts'
+import { elapsed, printable } from '../../format/text.ts'
+import { Badge } from './badge.tsx'
+import { Heading, type Level } from './heading.tsx'
+import { latenessMsOf, type MarkedSlot } from './history-table.tsx'
+import type { Links } from './links.ts'
+import type { Mark } from './marks.ts'
+import { type CommandTarget, remediesOf } from './remedies.ts'
+import { Time } from './time.tsx'
+import type { WallClock } from './wall-clock.ts'
+import { whyText } from './why.ts'
+
+export interface SlotModel {
+  readonly record: MarkedSlot
+  readonly clock: WallClock
+  readonly target: CommandTarget
+  readonly now: Instant
+  readonly skewMs: number
+  /** When a slot is late; left out: never. */
+  readonly lateAfterMs?: number | undefined
+  /** Its neighbours by the schedule; null where there is none. */
+  readonly before: Instant | null
+  readonly after: Instant | null
+}
+
+export function SlotView({ model, links }: { readonly model: SlotModel; readonly links: Links }) {
+  const { target, clock, before, after } = model
+  const { task } = target
+  const neighbour = (slot: Instant | null, before: string, after = '') =>
+    slot !== null && (
+      <a href={links.slot(task, slot)}>
+        {before} <Time at={slot} clock={clock} />
+        {after}
+      </a>
+    )
+  return (
+    <>
+      <nav class="crumbs" aria-label="Where you are">
+        <a href={links.overview()}>Tasks</a> <a href={links.task(task)}>{printable(task)}</a>
+      </nav>
+      <SlotDetail model={model} level={1} live />
+      <nav class="pages" aria-label="Slots beside it">
+        {neighbour(before, '← Slot before:')}
+        {neighbour(after, 'Slot after:', ' →')}
+      </nav>
+    </>
+  )
+}
+
+interface DetailProps {
+  readonly model: Omit<SlotModel, 'before' | 'after'>
+  readonly level: Level
+  /** On a page with the script that copies. */
+  readonly live: boolean
+}
+
+/** What a slot is, why, what can be done, and what happened in it. */
+export function SlotDetail({ model, level, live }: DetailProps) {
+  const { record, clock, target, now, skewMs, lateAfterMs = Number.POSITIVE_INFINITY } = model
+  const { slot, row, mark } = record
+  const own = row === null || isForeign(row) ? null : row
+  const below = (level + 1) as Level
+  const latenessMs = own && latenessMsOf(own)
+  const isLate = latenessMs !== null && latenessMs > lateAfterMs
+  // A report has thousands of slots of which there is nothing more to say.
+  const isPlain = !live && mark === 'completed' && own !== null && attemptCount(own) === 1 && own.rejections.count === 0
+  return (
+    <>
+      <Heading level={level}>
+        {printable(target.task)} <Time at={slot} clock={clock} />
+      </Heading>
+      <p class="facts">
+        <Badge mark={mark} /> · {clock.zone}
+        {isLate && ` · late: it started ${elapsed(latenessMs)} after its slot`}
+      </p>
+      <p class="why">{printable(whyText(record, now, clock))}</p>
+      {!isPlain && <Remedies mark={mark} target={target} now={now} level={below} live={live} />}
+      {own !== null && (
+        <section class="timeline">
+          <Heading level={below}>Timeline</Heading>
+          <ol>
+            {slotTimeline(own).map(({ at, text }) => (
+              <li>
+                <Time at={at} clock={clock} /> <span>{printable(text)}</span>
+              </li>
+            ))}
+          </ol>
+        </section>
+      )}
+      {own !== null && !isPlain && (
+        <section>
+          <Heading level={below}>Row</Heading>
+          <dl>
+            {Object.entries(factsOf(own, now, skewMs, clock)).map(([name, text]) => (
+              <>
+                <dt>{name}</dt>
+                <dd>{printable(text)}</dd>
+              </>
+            ))}
+          </dl>
+        </section>
+      )}
+    </>
+  )
+}
+
+function factsOf(row: Row, now: Instant, skewMs: number, clock: WallClock): Readonly<Record<string, string>> {
+  const { leaseUntil, expiresAt } = row
+  return {
+    ...slotFacts(row, now, skewMs),
+    ...(leaseUntil !== null && { lease: `until ${clock.both(leaseUntil)}` }),
+    ...(expiresAt !== null && { expires: clock.both(expiresAt) }),
+  }
+}
+
+interface RemediesProps extends Omit<DetailProps, 'model'> {
+  readonly mark: Mark
+  readonly target: CommandTarget
+  readonly now: Instant
+}
+
+function Remedies({ mark, target, now, level, live }: RemediesProps) {
+  const remedies = remediesOf(mark, target, now)
+  if (remedies.length === 0) return null
+  const needed = mark === 'missed' || mark === 'failed' || mark === 'stale'
+  return (
+    <section class={`remedies ${needed ? 'needed' : ''}`}>
+      <Heading level={level}>{needed ? 'What to do' : 'What can be done'}</Heading>
+      {live && <p id="copied" class="aside" role="status" />}
+      {remedies.map(({ title, command, note }) => (
+        <div class="remedy">
+          <p>{title}</p>
+          <div class="command">
+            <code>{unbroken(printable(command))}</code>
+            {live && (
+              <button type="button" class="copy" aria-label={`Copy the command: ${title}`}>
+                Copy
+              </button>
+            )}
+          </div>
+          <p class="quiet">{note}</p>
+        </div>
+      ))}
+    </section>
+  )
+}
+
+/** A line may end before an option, not within one: what is read must be what is copied. */
+function unbroken(command: string) {
+  const [first = '', ...rest] = command.split(' --')
+  return [<span>{first}</span>, ...rest.flatMap((option) => [' ', <span>--{option}</span>])]
+}

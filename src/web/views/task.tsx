@@ -1,0 +1,273 @@
+import { isForeign } from '../../core/row/decide.ts'
+import type { Instant, ScheduleSpec } from '../../core/types.ts'
+import { scheduleText } from '../../format/phrases.ts'
+import { durationMsOf } from '../../format/row.ts'
+import { printable } from '../../format/text.ts'
+import { Calendar, type CalendarModel } from './calendar.tsx'
+import { Heading, type Level } from './heading.tsx'
+import { HistoryHead, HistoryRow, latenessMsOf, type MarkedSlot } from './history-table.tsx'
+import { Legend } from './legend.tsx'
+import type { Links, TaskQuery } from './links.ts'
+import { HISTORY_MARKS, MARKS } from './marks.ts'
+import { Plot, type Point } from './plot.tsx'
+import { Time } from './time.tsx'
+import { type WallClock, wordsIn } from './wall-clock.ts'
+
+export interface ScheduleChange {
+  readonly since: Instant
+  readonly spec: ScheduleSpec
+  /** In words; null where this version cannot read it. */
+  readonly words: string | null
+}
+
+export interface TaskHead {
+  readonly task: string
+  readonly clock: WallClock
+  /** The schedule in force, or of a task that only has rows that of the newest; null where this version cannot read that. */
+  readonly current: Pick<ScheduleChange, 'spec' | 'words'> | null
+  /** Those of the registry, oldest first. Empty for a task that only has rows. */
+  readonly schedules: readonly ScheduleChange[]
+  readonly next: Instant | null
+}
+
+export interface TaskPage {
+  readonly query: TaskQuery
+  /** Newest first. */
+  readonly slots: readonly MarkedSlot[]
+  /** The slot that the next page begins before; null on the last one. */
+  readonly before: Instant | null
+  /** Slots that were looked at for this page, where the filter wanted few of them; null where it is whole. */
+  readonly scanned: number | null
+  /** Why there is no more of it; null where there is nothing wrong. */
+  readonly problem: string | null
+}
+
+/** The name and the schedule of a task. */
+export function TaskTitle({ head, level }: { readonly head: TaskHead; readonly level: Level }) {
+  const { task, clock, current, schedules, next } = head
+  return (
+    <>
+      <Heading level={level}>{printable(task)}</Heading>
+      <p class="facts">
+        {current !== null && (
+          <>
+            {printable(wordsIn(clock.zone, current.words ?? 'A schedule that this version cannot read'))} ·{' '}
+            <code>{printable(current.spec.expression)}</code>
+          </>
+        )}
+        {schedules.length === 0 &&
+          (current === null
+            ? 'Its schedule is not known.'
+            : ' (by its newest row: the registry does not know the task)')}
+        {next !== null && (
+          <>
+            {' '}
+            · next <Time at={next} clock={clock} />
+          </>
+        )}
+      </p>
+    </>
+  )
+}
+
+export function TaskView({ head, page, calendar, year: shown, years, links, now }: TaskViewProps) {
+  const { task, clock } = head
+  const { query, slots, problem } = page
+  return (
+    <>
+      <nav class="crumbs" aria-label="Where you are">
+        <a href={links.overview()}>Tasks</a>
+      </nav>
+      <TaskTitle head={head} level={1} />
+      <Legend keys={false} />
+      <section aria-labelledby="calendar-title">
+        <div class="bar">
+          <h2 id="calendar-title">Calendar</h2>
+          <nav aria-label="Years">
+            {years.map((year) =>
+              year === shown ? (
+                <strong aria-current="true">{year}</strong>
+              ) : (
+                <a href={links.task(task, { ...query, year })}>{year}</a>
+              ),
+            )}
+          </nav>
+        </div>
+        {calendar === null ? (
+          <p class="problem">A row of this year cannot be read.</p>
+        ) : (
+          <Calendar model={calendar} task={task} links={links} query={query} live />
+        )}
+      </section>
+      <Changes head={head} level={2} />
+      <section aria-labelledby="history-title">
+        <h2 id="history-title">History</h2>
+        <Filters task={task} query={query} zone={clock.zone} />
+        {problem !== null && <p class="problem">{printable(problem)}</p>}
+        {slots.length === 0 && problem === null && (
+          <p class="empty">
+            {isFiltered(query) ? (
+              <>
+                No slot matches. <a href={links.task(task, { year: query.year })}>All slots</a>
+              </>
+            ) : (
+              'No slot is on record, and none was due.'
+            )}
+          </p>
+        )}
+        {slots.length > 0 && (
+          <>
+            <Plots slots={slots} clock={clock} now={now} />
+            <section class="scroll" tabindex={0} aria-label="Table of the history">
+              <table class="list">
+                <HistoryHead />
+                <tbody>
+                  {slots.map((record) => (
+                    <HistoryRow record={record} clock={clock} href={links.slot(task, record.slot)} now={now} />
+                  ))}
+                </tbody>
+              </table>
+            </section>
+          </>
+        )}
+        <Pages head={head} page={page} links={links} />
+      </section>
+    </>
+  )
+}
+
+interface TaskViewProps {
+  readonly head: TaskHead
+  readonly page: TaskPage
+  /** Null where a row of it cannot be read. */
+  readonly calendar: CalendarModel | null
+  readonly year: string
+  /** The years that have slots, newest first. */
+  readonly years: readonly string[]
+  readonly links: Links
+  readonly now: Instant
+}
+
+function isFiltered({ state, duplicates, since, until, before }: TaskQuery): boolean {
+  return [state, duplicates, since, until, before].some(Boolean)
+}
+
+/** How long the slots took and how late they started: just those of the table, so that its filters hold for both. */
+export function Plots({
+  slots,
+  clock,
+  now,
+}: {
+  readonly slots: readonly MarkedSlot[]
+  readonly clock: WallClock
+  readonly now: Instant
+}) {
+  const points = (msOf: (record: MarkedSlot) => number | null): Point[] =>
+    slots.toReversed().map((record) => ({ name: clock.time(record.slot), mark: record.mark, ms: msOf(record) }))
+  return (
+    <div class="plots">
+      <Plot
+        title="Duration"
+        points={points(({ row, mark }) =>
+          row === null || isForeign(row) ? null : durationMsOf(row, mark === 'running' ? now : null),
+        )}
+      />
+      <Plot
+        title="Lateness"
+        points={points(({ row }) => (row === null || isForeign(row) ? null : latenessMsOf(row)))}
+      />
+    </div>
+  )
+}
+
+function Filters({ task, query, zone }: { readonly task: string; readonly query: TaskQuery; readonly zone: string }) {
+  const { state, duplicates, since, until, year } = query
+  const unseen = (name: string, text: string | undefined) => (text && dateOf(text) === '' ? ` ${name} ${text}` : '')
+  const byAddress = unseen('from', since) + unseen('to', until)
+  return (
+    <search>
+      <form method="get" action="/task" autocomplete="off">
+        <input type="hidden" name="task" value={task} />
+        {year && <input type="hidden" name="year" value={year} />}
+        <label>
+          State
+          <select name="state">
+            <option value="">any</option>
+            {HISTORY_MARKS.map((name) => (
+              <option value={name} selected={name === state}>
+                {MARKS[name].word}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label>
+          From
+          <input type="date" name="since" value={dateOf(since)} aria-describedby="dates" />
+        </label>
+        <label>
+          To
+          <input type="date" name="until" value={dateOf(until)} aria-describedby="dates" />
+        </label>
+        <label class="check">
+          <input type="checkbox" name="duplicates" value="1" checked={Boolean(duplicates)} />
+          only with rejected triggers
+        </label>
+        <button type="submit">Show</button>
+        <span id="dates" class="quiet">
+          Days in {zone}
+        </span>
+      </form>
+      {byAddress !== '' && <p class="quiet">The address asks for slots{printable(byAddress)}, which no field shows.</p>}
+    </search>
+  )
+}
+
+/** What a date field can show. */
+function dateOf(text = ''): string {
+  return /^\d{4}-\d{2}-\d{2}$/.test(text) ? text : ''
+}
+
+function Pages({
+  head: { task, clock },
+  page,
+  links,
+}: {
+  readonly head: TaskHead
+  readonly page: TaskPage
+  readonly links: Links
+}) {
+  const { query, before, scanned, slots } = page
+  const first = { ...query, before: undefined }
+  return (
+    <nav class="pages" aria-label="Pages of the history">
+      {query.before && <a href={links.task(task, first)}>Newest slots</a>}
+      {before !== null && (
+        <a href={links.task(task, { ...query, before: new Date(before).toISOString() })}>
+          {scanned === null ? 'Older slots' : `Look on before ${clock.time(before)}`}
+        </a>
+      )}
+      {scanned !== null && (
+        <span class="quiet">
+          {slots.length} of the {scanned} slots that were looked at match.
+        </span>
+      )}
+    </nav>
+  )
+}
+
+export function Changes({ head: { schedules, clock }, level }: { readonly head: TaskHead; readonly level: Level }) {
+  if (schedules.length === 0) return null
+  return (
+    <section class="changes">
+      <Heading level={level}>Schedule</Heading>
+      <ol reversed>
+        {schedules.toReversed().map(({ since, spec, words }) => (
+          <li>
+            since <Time at={since} clock={clock} />: <code>{printable(scheduleText(spec))}</code>
+            {words !== null && <span class="quiet"> {printable(words)}</span>}
+          </li>
+        ))}
+      </ol>
+    </section>
+  )
+}

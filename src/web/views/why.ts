@@ -1,0 +1,75 @@
+import { countedAttempts, doneBecause, isForeign, successOf } from '../../core/row/decide.ts'
+import { attemptCount } from '../../core/row/transition.ts'
+import type { Attempt, Instant, Row, Settlement } from '../../core/types.ts'
+import { endingText } from '../../format/phrases.ts'
+import { elapsed } from '../../format/text.ts'
+import type { MarkedSlot } from './history-table.tsx'
+import type { WallClock } from './wall-clock.ts'
+
+/**
+ * Why the slot is what it is, and what a scheduled trigger of it would meet, in a sentence or two that are not yet safe to
+ * show. The rules are those of `decide`; `--max-attempts` is each trigger's own, so that the ledger does not know it.
+ */
+export function whyText({ slot, row, mark }: MarkedSlot, now: Instant, clock: WallClock): string {
+  if (row === null) {
+    if (mark === 'missed')
+      return `It was due ${elapsed(now - slot)} ago and nothing is on record: nothing asked to run it, or what asked could not reach the ledger.`
+    return slot > now
+      ? `It is due in ${elapsed(slot - now)}.`
+      : `It has been due for ${elapsed(now - slot)}; nothing is on record yet.`
+  }
+  if (isForeign(row))
+    return `A newer cronledger wrote this row (schema ${row.schemaVersion}): update this one to read it.`
+  const attempt = row.attempts.at(-1)
+  const before = row.attempts.at(-2)
+  const earlier = before === undefined ? '' : `${attemptText(before)}. `
+  const lease = row.leaseUntil === null ? 'an unknown time' : clock.both(row.leaseUntil)
+  const isWaiting = attempt?.phase === 'waiting'
+  switch (mark) {
+    case 'stale':
+      return isWaiting
+        ? `${earlier}Attempt ${attempt.number} on ${attempt.host} had claimed the slot and waited: it never started, and its lease ran out at ${lease}. ${nextText(row, clock)}`
+        : `Attempt ${attempt?.number} on ${attempt?.host} never reported its end, and its lease ran out at ${lease}: nobody knows how far it came. Look what it did before you run it again.${doneText(row, clock)}`
+    case 'running':
+      return isWaiting
+        ? `${earlier}Attempt ${attempt.number} on ${attempt.host} has claimed the slot and waits: nothing of it is started yet.`
+        : `${attempt === undefined ? 'It has no attempt' : attemptText(attempt)}; its lease is trusted until ${lease}.`
+    default:
+      return `${lastText(row, clock)}. ${nextText(row, clock)}`
+  }
+}
+
+/** What came last: an attempt, or a word on the row. */
+function lastText(row: Row, clock: WallClock): string {
+  const attempt = row.attempts.at(-1)
+  const settlement = row.settlements.at(-1)
+  if (settlement !== undefined && settlement.afterAttempt >= attemptCount(row)) return wordText(settlement, clock)
+  return attempt === undefined ? 'It has no attempt' : attemptText(attempt)
+}
+
+function attemptText(attempt: Attempt): string {
+  return `Attempt ${attempt.number} on ${attempt.host} ${endingText(attempt)}`
+}
+
+function wordText({ by, state, at, reason }: Settlement, clock: WallClock): string {
+  return `${by} settled it as ${state} at ${clock.both(at)}: ${reason}`
+}
+
+function nextText(row: Row, clock: WallClock): string {
+  if (doneBecause(row) !== null)
+    return `A scheduled trigger of this slot is a duplicate, and starts nothing.${doneText(row, clock)}`
+  return countedAttempts(row) === 0
+    ? 'No scheduled attempt has started here: the next scheduled trigger may start one, unless it is too late.'
+    : 'A scheduled trigger that has no attempt left is refused here until a person acts.'
+}
+
+/** By what the slot is done though something else came after it; empty where nothing is, or that is what came last. */
+function doneText(row: Row, clock: WallClock): string {
+  const done = doneBecause(row)
+  const success = successOf(row)
+  const last = lastText(row, clock)
+  if (success !== undefined)
+    return attemptText(success) === last ? '' : ` Its work was done before, by attempt ${success.number}.`
+  const word = row.settlements.findLast(({ state }) => state.toLowerCase() === done)
+  return word === undefined || wordText(word, clock) === last ? '' : ` Before that, ${wordText(word, clock)}.`
+}

@@ -1,0 +1,249 @@
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { cronledger, type Loose, scratch, start } from '../../support/cli.ts'
+import { linesOf, onTerminal } from '../../support/terminal.ts'
+
+const store = `file:${join(scratch(), 'ledger.db')}`
+const env = { CRONLEDGER_STORE: store, CRONLEDGER_LOG: 'quiet' }
+const NEW_YORK = { schedule: '30 1 * * *', timezone: 'America/New_York' }
+
+async function run(task: string, { schedule, timezone }: typeof NEW_YORK, eventTime: string, command = 'true') {
+  const options = ['--task', task, '--schedule', schedule, '--timezone', timezone, '--event-time', eventTime]
+  return cronledger(['run', ...options, '--', command], { env })
+}
+async function check(...args: string[]) {
+  const { code, stdout } = await cronledger(['check', ...args, '--format', 'json'], { env })
+  return { code, found: (JSON.parse(stdout) as Loose[]).map(({ kind, task, slot }) => `${kind} ${task} ${slot}`) }
+}
+
+describe('a ledger with faults, over a clock change and a change of the schedule', () => {
+  beforeAll(async () => {
+    // 01:30 in New York is 05:30Z until 1 November 2026, when it comes twice, and 06:30Z from the 2nd on.
+    for (const slot of ['10-30T05:30', '10-31T05:30', '11-01T05:30', '11-03T06:30']) {
+      await run('nightly', NEW_YORK, `2026-${slot}:00Z`, slot.startsWith('10-31') ? 'false' : 'true')
+    }
+    for (const slot of ['11-05T12:00', '11-07T12:00']) {
+      await run('nightly', { schedule: '0 12 * * *', timezone: 'UTC' }, `2026-${slot}:00Z`)
+    }
+    await run('other', { schedule: '@daily', timezone: 'UTC' }, '2026-11-06T00:00:00Z')
+  })
+
+  test('finds these and nothing else, and exits with 1', async () => {
+    expect(await check('--since', '2026-10-01', '--until', '2026-11-07')).toEqual({
+      code: 1,
+      found: [
+        'missed nightly 2026-11-06T12:00:00Z',
+        'missed nightly 2026-11-04T06:30:00Z',
+        'missed nightly 2026-11-02T06:30:00Z',
+        'failed nightly 2026-10-31T05:30:00Z',
+        'missed other 2026-11-07T00:00:00Z',
+      ],
+    })
+  })
+
+  test('exits with 0 where all is well', async () => {
+    expect(await check('--task', 'nightly', '--since', '2026-11-01', '--until', '2026-11-01')).toEqual({
+      code: 0,
+      found: [],
+    })
+    const { code, stdout } = await cronledger(
+      ['check', '--task', 'other', '--since', '2026-11-06', '--until', '2026-11-06'],
+      { env },
+    )
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'all is well\n' })
+  })
+
+  test('where nothing has ever run, nothing is well', async () => {
+    const empty = { env: { ...env, CRONLEDGER_STORE: `${store}.empty` } }
+    await cronledger(['setup'], empty)
+    const message = expect.stringMatching(/^cronledger: the registry knows no task, so nothing was checked: .*\n$/)
+    for (const format of ['text', 'json']) {
+      const ended = await cronledger(['check', '--format', format], empty)
+      expect(ended).toMatchObject({ code: 64, stdout: '', stderr: message })
+    }
+  })
+
+  test('late starts, where they are asked for', async () => {
+    const { found } = await check(
+      '--task',
+      'other',
+      '--since',
+      '2026-11-06',
+      '--until',
+      '2026-11-06',
+      '--late-after',
+      '1h',
+    )
+    expect(found).toEqual(['late other 2026-11-06T00:00:00Z'])
+  })
+
+  test('a schedule of one’s own', async () => {
+    const range = ['--since', '2026-11-06T00:00:00Z', '--until', '2026-11-06T13:00:00Z']
+    const { found } = await check('--task', 'other', '--schedule', '0 */12 * * *', ...range)
+    expect(found).toEqual(['missed other 2026-11-06T12:00:00Z'])
+  })
+
+  test('tasks shows each with its schedule, its last slot and the next', async () => {
+    const { stdout } = await cronledger(['tasks', '--format', 'json'], { env })
+    expect(JSON.parse(stdout)).toMatchObject([
+      {
+        task: 'nightly',
+        schedule: '0 12 * * *',
+        zone: 'UTC',
+        since: '2026-11-05T12:00:00Z',
+        last: { slot: '2026-11-07T12:00:00Z', state: 'COMPLETED' },
+      },
+      { task: 'other', schedule: '@daily', last: { state: 'COMPLETED' } },
+    ])
+    const text = await cronledger(['tasks'], { env })
+    expect(text.stdout).toMatch(
+      /^nightly\n {2}schedule {2}0 12 \* \* \* \(UTC\), since 2026-11-05T12:00:00Z\n {2}last /,
+    )
+  })
+})
+
+describe('5 missed, 3 failed, 2 stale and 1 late, over a clock change, with a schedule changed in between', () => {
+  const planted = { CRONLEDGER_STORE: `file:${join(scratch(), 'planted.db')}`, CRONLEDGER_LOG: 'quiet' }
+  const SHORT = ['--lease', '4s', '--heartbeat', '1s', '--skew', '0s', '--kill-after', '1s']
+  const [MISSED, FAILED, STALE, LATE] = ['missed', 'failed', 'stale', 'late']
+  // 02:30 in New York until 8 March, when there is none; from the 10th on at 05:00. In UTC: 07:30, then 09:00.
+  const SLOTS: ReadonlyArray<readonly [slot: string, fault: string | undefined]> = [
+    ['2026-03-01T07:30:00Z', LATE],
+    ['2026-03-02T07:30:00Z', MISSED],
+    ['2026-03-03T07:30:00Z', FAILED],
+    ['2026-03-04T07:30:00Z', STALE],
+    ['2026-03-05T07:30:00Z', undefined],
+    ['2026-03-06T07:30:00Z', undefined],
+    ['2026-03-07T07:30:00Z', MISSED],
+    ['2026-03-09T06:30:00Z', undefined],
+    ['2026-03-10T09:00:00Z', FAILED],
+    ['2026-03-11T09:00:00Z', MISSED],
+    ['2026-03-12T09:00:00Z', MISSED],
+    ['2026-03-13T09:00:00Z', STALE],
+    ['2026-03-14T09:00:00Z', FAILED],
+    ['2026-03-15T09:00:00Z', MISSED],
+    ['2026-03-16T09:00:00Z', undefined],
+  ]
+  const scheduleAt = (slot: string) => (slot < '2026-03-10' ? '30 2 * * *' : '0 5 * * *')
+
+  test('it finds these and nothing else', async () => {
+    for (const [slot, fault] of SLOTS) {
+      if (fault === MISSED) continue
+      const options = ['--task', 'nightly', '--schedule', scheduleAt(slot), '--timezone', 'America/New_York']
+      // What a person forces is never late, and all of these start months after their slots.
+      const when = fault === undefined ? ['--force-slot', slot, '--reason', 'backfill'] : ['--event-time', slot]
+      const args = ['run', ...options, ...when, ...(fault === STALE ? SHORT : []), '--']
+      if (fault === STALE) {
+        const killed = start([...args, 'sh', '-c', 'echo began; exec sleep 60'], { env: planted })
+        await killed.printed('began')
+        killed.child.kill('SIGKILL')
+        await killed.exited
+      } else await cronledger([...args, fault === FAILED ? 'false' : 'true'], { env: planted })
+    }
+    const range = ['--task', 'nightly', '--since', '2026-03-01', '--until', '2026-03-16']
+    const args = ['check', ...range, '--skew', '0s', '--late-after', '1h', '--format', 'json']
+    const audit = async () => {
+      const { code, stdout } = await cronledger(args, { env: planted })
+      return { code, found: (JSON.parse(stdout) as Loose[]).map(({ kind, slot }) => [slot, kind]).reverse() }
+    }
+    // The killed ones are stale when their leases are over.
+    while ((await audit()).found.filter(([, kind]) => kind === STALE).length < 2);
+    expect(await audit()).toEqual({ code: 1, found: SLOTS.filter(([, fault]) => fault !== undefined) })
+  })
+})
+
+test('tasks: the last slot is none that is still to come', async () => {
+  await run('coming', { schedule: '@daily', timezone: 'UTC' }, '2026-11-06T00:00:00Z')
+  const slot = ['--slot', '2126-11-06T00:00:00Z', '--state', 'skipped', '--reason', 'holiday']
+  expect((await cronledger(['resolve', '--task', 'coming', ...slot], { env })).code).toBe(0)
+  const { stdout } = await cronledger(['tasks', '--format', 'json'], { env })
+  const known = (JSON.parse(stdout) as Loose[]).find(({ task }) => task === 'coming')
+  expect(known).toMatchObject({ last: { slot: '2026-11-06T00:00:00Z', state: 'COMPLETED' } })
+})
+
+describe('in the environment of another batch’s container', () => {
+  const container = { ...env, CRONLEDGER_SCHEDULE: '0 */6 * * *', CRONLEDGER_TIMEZONE: 'Asia/Tokyo' }
+  const day = ['--since', '2026-11-10', '--until', '2026-11-10']
+  const found = async (args: readonly string[], more: Readonly<Record<string, string>> = {}) => {
+    const { stdout, stderr } = await cronledger(['check', ...day, '--format', 'json', ...args], {
+      env: { ...container, ...more },
+    })
+    expect(stderr).toBe('')
+    return (JSON.parse(stdout) as Loose[])
+      .filter(({ task }) => task === 'contained')
+      .map(({ slot }) => slot.slice(11, 13))
+  }
+  beforeAll(() => run('contained', { schedule: '@daily', timezone: 'UTC' }, '2026-11-06T00:00:00Z'))
+
+  test('its schedule is that of its own task, and of no other', async () => {
+    expect(await found([])).toEqual(['00'])
+    expect(await found(['--task', 'contained'], { CRONLEDGER_TASK: 'other' })).toEqual(['00'])
+    expect(await found([], { CRONLEDGER_TASK: 'contained' })).toEqual(['21', '15', '09', '03'])
+    expect(await found(['--task', 'contained'])).toEqual(['21', '15', '09', '03'])
+    const zoneOnly = { CRONLEDGER_TASK: 'contained', CRONLEDGER_SCHEDULE: '' }
+    expect(await found([], zoneOnly)).toEqual(['00'])
+  })
+
+  test('a flag that would be ignored is an error all the same', async () => {
+    const args = ['check', '--task', 'contained', '--timezone', 'UTC']
+    const { code, stderr } = await cronledger(args, { env: { ...env, CRONLEDGER_TIMEZONE: 'Asia/Tokyo' } })
+    expect({ code, stderr }).toEqual({
+      code: 64,
+      stderr: expect.stringMatching(/--timezone is given, but no --schedule/),
+    })
+  })
+})
+
+test('a change of the schedule takes no miss away that a later run of the old one proves', async () => {
+  const task = 'hourly'
+  for (const hour of ['00', '01', '02', '05', '06']) {
+    await run(task, { schedule: '@hourly', timezone: 'UTC' }, `2025-11-20T${hour}:00:00Z`)
+  }
+  const range = ['--since', '2025-11-20', '--until', '2025-12-01T03:00:00Z']
+  expect((await check('--task', task, ...range)).found).toHaveLength(11 * 24 + 3 - 5)
+  await run(task, { schedule: '0 3 1 * *', timezone: 'UTC' }, '2025-12-01T03:00:00Z')
+  const proven = ['2025-11-20T04:00:00Z', '2025-11-20T03:00:00Z']
+  expect(await check('--task', task, ...range)).toEqual({
+    code: 1,
+    found: proven.map((slot) => `missed ${task} ${slot}`),
+  })
+  // The run that proves it, at 05:00, lies behind the end.
+  const before = ['--since', '2025-11-20', '--until', '2025-11-20T05:00:00Z']
+  expect((await check('--task', task, ...before)).found).toHaveLength(2)
+  const history = await cronledger(['history', '--task', task, '--state', 'missed', '--json', ...before], { env })
+  expect(JSON.parse(history.stdout).map(({ slot }: Loose) => slot)).toEqual(proven)
+  const plan = await cronledger(['rerun', '--dry-run', '--task', task, '--from', '2025-11-20', '--to', '2025-12-01'], {
+    env,
+  })
+  expect(plan.stdout.split('\n').map((line) => line.slice(0, 20))).toEqual([...proven.toReversed(), '2 missed', ''])
+})
+
+describe('on a terminal', () => {
+  const minutes = ['--task', 'minutes', '--schedule', '* * * * *', '--since', '2026-01-01', '--until', '2026-02-28']
+
+  test('a bar that makes way for what is found, and is gone in the end', async () => {
+    const shown = await onTerminal(['check', ...minutes, '--grace', '0s'], env)
+    expect(shown).toMatch(/\[#+\.+\] \d+% {2}minutes 2026-0/)
+    const lines = linesOf(shown)
+    const slots = lines.filter((line) => line.startsWith('missed  minutes  2026-'))
+    expect(slots).toHaveLength(59 * 24 * 60)
+    expect(lines.slice(slots.length)).toEqual([`${slots.length} missed`, ''])
+  })
+
+  test('none where stderr is no terminal', async () => {
+    expect(await cronledger(['check', ...minutes.with(-1, '2026-01-01')], { env })).toMatchObject({ stderr: '' })
+  })
+})
+
+for (const [args, message] of [
+  [['--task', 'nobody'], /the registry does not know task nobody/],
+  [['--schedule', '@daily'], /--schedule is given, but no --task/],
+  [['--since', 'yesterday'], /since is "yesterday"/],
+] as const) {
+  test(`check ${args.join(' ')}: 64, one line`, async () => {
+    await run('known', { schedule: '@daily', timezone: 'UTC' }, '2026-11-06T00:00:00Z')
+    const { code, stderr } = await cronledger(['check', ...args], { env })
+    expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringMatching(message) })
+    expect(stderr.trim().split('\n')).toHaveLength(1)
+  })
+}

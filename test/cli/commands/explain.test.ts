@@ -1,0 +1,257 @@
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { cronledger, type Options, scratch } from '../../support/cli.ts'
+
+const folder = scratch()
+
+const explain = (args: readonly string[], options?: Options) => cronledger(['explain', ...args], options)
+
+async function lines(args: readonly string[], options?: Options): Promise<string[]> {
+  const { code, stdout, stderr } = await explain(args, options)
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  return stdout.split('\n')
+}
+
+async function json(args: readonly string[]) {
+  return JSON.parse((await lines([...args, '--json'])).join('\n'))
+}
+
+const NEW_YORK = ['--timezone', 'America/New_York']
+
+test('the words, the slot in UTC and local time, its neighbours, the clocks and the key', async () => {
+  const args = [
+    '--schedule',
+    '30 2 * * *',
+    ...NEW_YORK,
+    '--at',
+    '2027-03-13T12:00:00Z',
+    '--count',
+    '2',
+    '--task',
+    'nightly',
+  ]
+  expect((await lines(args)).map((line) => line.replace(/zone data \w+/, 'zone data V'))).toEqual([
+    'schedule   30 2 * * *',
+    'in words   At 02:30',
+    'zone       America/New_York (zone data V)',
+    '',
+    'at         2027-03-13T12:00:00Z  Sat 2027-03-13 07:00:00 -05:00',
+    'slot       2027-03-13T07:30:00Z  Sat 2027-03-13 02:30:00 -05:00',
+    'until      2027-03-15T06:30:00Z  Mon 2027-03-15 02:30:00 -04:00',
+    'tolerance  30s: an event time so close before a slot belongs to it',
+    'key        task nightly, slot 2027-03-13T07:30:00Z',
+    '',
+    'previous   2027-03-11T07:30:00Z  Thu 2027-03-11 02:30:00 -05:00',
+    '           2027-03-12T07:30:00Z  Fri 2027-03-12 02:30:00 -05:00',
+    'slot       2027-03-13T07:30:00Z  Sat 2027-03-13 02:30:00 -05:00',
+    'next       2027-03-15T06:30:00Z  Mon 2027-03-15 02:30:00 -04:00',
+    '           2027-03-16T06:30:00Z  Tue 2027-03-16 02:30:00 -04:00',
+    '',
+    'clocks     on 2027-03-14 there is no 02:30 in America/New_York: skipped',
+    '           on 2028-03-12 there is no 02:30 in America/New_York: skipped',
+    '',
+  ])
+})
+
+test('five slots each way by default, of this moment, for a task that is not named', async () => {
+  const before = Date.now()
+  const found = await json(['--schedule', 'cron(0 18 ? * MON-FRI *)'])
+  expect(Date.parse(found.at)).toBeGreaterThanOrEqual(before)
+  expect(Date.parse(found.at)).toBeLessThanOrEqual(Date.now())
+  expect([found.previous.length, found.next.length]).toEqual([5, 5])
+  expect(found.key).toEqual({ task: null, slot: found.slot.utc })
+  expect((await lines(['--schedule', '0 3 * * *'])).join('\n')).toMatch(/^key {8}task TASK, slot /m)
+})
+
+test('JSON for programs', async () => {
+  const found = await json(['--schedule', '30 1 * * *', ...NEW_YORK, '--at', '2026-11-01T05:29:50Z', '--count', '1'])
+  expect(found).toEqual({
+    schedule: { expression: '30 1 * * *', zone: 'America/New_York' },
+    words: 'At 01:30',
+    zoneData: process.versions['tz'],
+    at: '2026-11-01T05:29:50Z',
+    earlyToleranceMs: 30_000,
+    // By the tolerance: the instant is ten seconds early.
+    slot: { utc: '2026-11-01T05:30:00Z', local: '2026-11-01T01:30:00-04:00' },
+    windowEnd: { utc: '2026-11-02T06:30:00Z', local: '2026-11-02T01:30:00-05:00' },
+    key: { task: null, slot: '2026-11-01T05:30:00Z' },
+    previous: [{ utc: '2026-10-31T05:30:00Z', local: '2026-10-31T01:30:00-04:00' }],
+    next: [{ utc: '2026-11-02T06:30:00Z', local: '2026-11-02T01:30:00-05:00' }],
+    clocksFrom: '2026-10-31T05:30:00Z',
+    clocksUntil: '2027-11-02T05:29:50Z',
+    clockNotes: [
+      {
+        kind: 'once',
+        times: ['2026-11-01T01:30:00'],
+        last: '2026-11-01T01:30:00',
+        text: 'on 2026-11-01 01:30 comes twice in America/New_York: one slot, the first pass',
+      },
+    ],
+  })
+})
+
+describe('the early tolerance', () => {
+  const at = (text: string, ...more: string[]) => lines(['--schedule', '0 3 * * *', '--at', text, ...more])
+
+  test('says that an early instant belongs to the slot to come', async () => {
+    expect(await at('2026-11-24T02:59:48Z')).toContain(
+      'tolerance  30s; the instant is 12s before the slot, and belongs to it',
+    )
+    expect((await at('2026-11-24T02:59:29Z'))[5]).toContain('2026-11-23T03:00:00Z')
+  })
+
+  test('is the one that a run would have', async () => {
+    expect(await at('2026-11-24T02:58:00Z', '--early-tolerance', '2m')).toContain(
+      'tolerance  2m; the instant is 2m before the slot, and belongs to it',
+    )
+    expect(await lines(['--schedule', '* * * * *', '--at', '2026-11-24T02:58:00Z'])).toContain(
+      'tolerance  3s: an event time so close before a slot belongs to it',
+    )
+  })
+})
+
+describe('where there is no slot', () => {
+  test('before the first', async () => {
+    const args = ['--schedule', 'at(2026-12-31T23:00:00)', '--at', '2026-11-24T00:00:00Z']
+    const text = (await lines(args)).join('\n')
+    expect(text).toMatch(/^slot {7}none: the schedule has no slot at or before that instant$/m)
+    expect(text).toMatch(/^key {8}none$/m)
+    expect(text).toMatch(/^previous {3}none$/m)
+    expect(text).toMatch(/^next {7}2026-12-31T23:00:00Z {2}Thu 2026-12-31 23:00:00 \+00:00$/m)
+    expect(text).not.toMatch(/^until/m)
+    expect(await json(args)).toMatchObject({ slot: null, windowEnd: null, key: null, previous: [] })
+  })
+
+  test.each(['at(2020-12-31T23:00:00)', 'cron(15 10 ? * 6L 2019-2020)'])('after the last: %s', async (schedule) => {
+    const args = ['--schedule', schedule, '--at', '2026-11-24T00:00:00Z']
+    const text = (await lines(args)).join('\n')
+    expect(text).toMatch(/^until {6}for good: this is the last slot$/m)
+    expect(text).toMatch(/^next {7}none$/m)
+    expect(await json(args)).toMatchObject({ windowEnd: null, next: [] })
+  })
+
+  test('before the anchor of a rate', async () => {
+    const rate = ['--schedule', 'rate(1 day)', '--anchor', '2027-01-01T00:00:00Z', '--at', '2026-11-24T00:00:00Z']
+    expect(await json(rate)).toMatchObject({
+      slot: null,
+      next: [{ utc: '2027-01-01T00:00:00Z' }, {}, {}, {}, {}],
+      schedule: { anchor: '2027-01-01T00:00:00Z' },
+    })
+  })
+})
+
+describe('the clocks', () => {
+  test('every minute: a line a change, not 60', async () => {
+    const found = await lines([
+      '--schedule',
+      '* * * * *',
+      '--timezone',
+      'Europe/Berlin',
+      '--at',
+      '2026-10-24T12:00:00Z',
+    ])
+    const start = found.findIndex((line) => line.startsWith('clocks'))
+    expect(found.slice(start)).toEqual([
+      'clocks     on 2026-10-25 02:00, 02:01, 02:02, 02:03 … 02:59 come twice in',
+      '           Europe/Berlin: both passes are slots',
+      '           on 2027-03-28 there is no 02:00, 02:01, 02:02, 02:03 … 02:59 in',
+      '           Europe/Berlin: skipped',
+      '',
+    ])
+  })
+
+  test('a zone that never changes them', async () => {
+    const found = await lines(['--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo', '--at', '2026-11-24T00:00:00Z'])
+    expect(found).toContain('clocks     no fire time is skipped or comes twice from 2026-11-18 to 2027-11-25')
+  })
+
+  test('among the slots before, where one seems to be missing', async () => {
+    const clocks = async (schedule: string, at: string, count: string) => {
+      const { clockNotes } = await json(['--schedule', schedule, ...NEW_YORK, '--at', at, '--count', count])
+      return clockNotes.map(({ text }: { readonly text: string }) => text.slice(0, 'on 2027-03-14 there'.length))
+    }
+    expect(await clocks('30 2 * * *', '2027-03-14T12:00:00Z', '1')).toEqual([
+      'on 2027-03-14 there',
+      'on 2028-03-12 there',
+    ])
+    expect(await clocks('30 2 * * *', '2027-03-17T12:00:00Z', '5')).toEqual([
+      'on 2027-03-14 there',
+      'on 2028-03-12 there',
+    ])
+    expect(await clocks('30 2 * * *', '2027-03-17T12:00:00Z', '1')).toEqual(['on 2028-03-12 there'])
+    expect(await clocks('at(2026-11-01T01:30:00)', '2027-01-01T00:00:00Z', '1')).toEqual(['on 2026-11-01 01:30'])
+    // Of a rare one, not the years that lie between.
+    expect(await clocks('30 2 14 3 *', '2027-03-13T12:00:00Z', '100')).toEqual(['on 2027-03-14 there'])
+  })
+})
+
+test('80 columns, in any locale, with latin digits', async () => {
+  const args = ['--schedule', '1-58/3,5 */2 1,15 * *', '--timezone', 'America/Argentina/ComodRivadavia']
+  const plain = await lines([...args, '--at', '2026-11-24T00:00:00Z', '--count', '100'])
+  expect(Math.max(...plain.map((line) => line.length))).toBeLessThanOrEqual(80)
+  const env = { LANG: 'ar_EG.UTF-8', LC_ALL: 'fa_IR.UTF-8', LANGUAGE: 'fa' }
+  expect(await lines([...args, '--at', '2026-11-24T00:00:00Z', '--count', '100'], { env })).toEqual(plain)
+})
+
+test('options from the environment, as in the container', async () => {
+  const env = { CRONLEDGER_SCHEDULE: '0 3 * * *', CRONLEDGER_TIMEZONE: 'Asia/Tokyo', CRONLEDGER_TASK: 'nightly' }
+  expect(await lines(['--at', '2026-11-24T00:00:00Z'], { env })).toContain(
+    'key        task nightly, slot 2026-11-23T18:00:00Z',
+  )
+})
+
+test.each([
+  [['--schedule', '* * *'], /^cronledger: schedule "\* \* \*": it has 3 fields/],
+  [['--schedule', '0 0 31 2 *'], /can never fire/],
+  [['--schedule', 'rate(1 day)'], /needs an anchor/],
+  [['--schedule', '0 3 * * *', '--timezone', 'JST'], /timezone is "JST"/],
+  [['--schedule', '0 3 * * *', '--at', 'tomorrow'], /--at is "tomorrow"/],
+  [['--schedule', '0 3 * * *', '--at', '2026-11-24T03:00'], /no offset/],
+  [['--schedule', '0 3 * * *', '--count', '0'], /--count is 0; allowed are 1 to 100/],
+  [['--schedule', '0 3 * * *', '--count', '101'], /--count is 101/],
+  [['--schedule', '0 3 * * *', '--task', '#x'], /task is "#x"/],
+  [['--schedule', '0 3 * * *', '--tsk', 'x'], /did you mean --task\?/],
+  [[], /--schedule is missing/],
+])('%j is one line and 64', async (args, message) => {
+  const { code, stdout, stderr } = await explain(args)
+  expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
+  expect(stderr).toMatch(message)
+  expect(stderr.trim().split('\n')).toHaveLength(1)
+})
+
+test('it loads no store: neither the AWS SDK nor SQLite', async () => {
+  const loaded = mkdtempSync(join(folder, 'loaded-'))
+  await lines(['--schedule', '0 3 * * *'], { env: { NODE_V8_COVERAGE: loaded } })
+  const urls = readdirSync(loaded)
+    .map((file) => readFileSync(join(loaded, file), 'utf8'))
+    .join('')
+  expect(urls).toContain('cronstrue')
+  expect(urls).not.toMatch(/@aws-sdk|libsql|\/store\/(?!store)/)
+})
+
+test('the program as it is bundled, with its edited cron-parser, knows the shared vectors', async () => {
+  const text = readFileSync(new URL('../../fixtures/schedule-vectors.jsonl', import.meta.url), 'utf8')
+  const vectors = text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line))
+    .filter(({ expr, at, error }) => /^[^a-z@]/.test(expr) && (at !== undefined || error))
+  expect(vectors.length).toBeGreaterThan(30)
+  for (const { expr, tz = 'UTC', at = '2026-01-01T00:00:00Z', earlyToleranceSec = 0, error, slot } of vectors) {
+    const args = [
+      '--schedule',
+      expr,
+      '--timezone',
+      tz,
+      '--at',
+      at,
+      '--early-tolerance',
+      `${earlyToleranceSec}s`,
+      '--json',
+    ]
+    const { code, stdout } = await explain(args)
+    const found = error ? { code } : { expr, at, slot: JSON.parse(stdout).slot?.utc ?? null }
+    expect(found).toEqual(error ? { code: 64 } : { expr, at, slot })
+  }
+}, 60_000)

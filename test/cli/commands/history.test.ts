@@ -1,0 +1,448 @@
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify, stripVTControlCharacters } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { addRejection, NO_NOTES } from '../../../src/core/row/rejections.ts'
+import type { Ending, Row } from '../../../src/core/types.ts'
+import { openDynamoStore } from '../../../src/store/dynamodb/dynamodb-store.ts'
+import { openFileStore } from '../../../src/store/file/file-store.ts'
+import { seedLedger } from '../../support/big-ledger.ts'
+import { cronledger, type Loose, MAIN, type Options, scratch, start } from '../../support/cli.ts'
+import { FAILED, rowWith, SUCCEEDED } from '../../support/rows.ts'
+import { CREDENTIALS, REGION, type Server, startDynalite } from '../../support/servers.ts'
+
+const folder = scratch()
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+const startOfToday = Math.floor(Date.now() / DAY_MS) * DAY_MS
+
+function rowAt(
+  slot: number | string,
+  wish: { task?: string; ending?: Ending | null; rejected?: number; zone?: string } = {},
+): Row {
+  const at = typeof slot === 'number' ? slot : Date.parse(slot)
+  const { task = 'nightly', ending = SUCCEEDED, rejected = 0, zone = 'UTC' } = wish
+  const row = rowWith(ending === null ? {} : { ending })
+  let notes = NO_NOTES
+  for (let index = 0; index < rejected; index += 1) {
+    const trigger = { kind: 'scheduled', eventTime: at, source: 'clock' } as const
+    notes = addRejection(notes, { runId: `dup${index}`, kind: 'duplicate', cause: 'completed', at, trigger, host: 'b' })
+  }
+  const { rejectedBy: _, ...rejections } = notes
+  const schedule = { expression: '0 3 * * *', zone }
+  return { ...row, task, slot: at, windowEnd: at + DAY_MS, schedule, rejections }
+}
+
+/**
+ * A heap in which the program has room, and 100,000 rows have none: Node ends with an error there. The peak of a process's
+ * memory would say less, since it depends on how late a version of Node collects its garbage.
+ */
+const SMALL_HEAP = { NODE_OPTIONS: '--max-old-space-size=24' }
+
+let ledgers = 0
+function ledgerOf(rows: Iterable<Row>): string {
+  const path = join(folder, `ledger-${++ledgers}.db`)
+  seedLedger(path, rows)
+  return `file:${path}`
+}
+
+async function slots(store: string, args: readonly string[], options: Options = {}): Promise<string[]> {
+  const ended = await cronledger(['history', '--store', store, '--format', 'json', ...args], options)
+  expect({ code: ended.code, stderr: ended.stderr }).toEqual({ code: 0, stderr: '' })
+  return JSON.parse(ended.stdout).map(({ task, slot }: Loose) => (task === 'nightly' ? slot : `${task} ${slot}`))
+}
+
+describe('what is shown of a task', () => {
+  let store = ''
+  beforeAll(() => {
+    store = ledgerOf([
+      rowAt('2026-01-01T03:00:00Z', { rejected: 2 }),
+      rowAt('2026-01-02T03:00:00Z', { ending: FAILED }),
+      rowAt('2026-01-03T03:00:00Z', { ending: null }),
+      rowAt('2026-01-04T03:00:00Z'),
+      rowAt('2026-01-04T03:00:00Z', { task: 'other' }),
+    ])
+  })
+  const days = async (args: readonly string[]) =>
+    (await slots(store, ['--task', 'nightly', ...args])).map((slot) => Number(slot.slice(8, 10)))
+
+  test.each([
+    [[], [4, 3, 2, 1]],
+    [
+      ['--limit', '2'],
+      [4, 3],
+    ],
+    [
+      ['--limit', '2', '--all'],
+      [4, 3, 2, 1],
+    ],
+    [
+      ['--limit', '2', '--all=yes'],
+      [4, 3, 2, 1],
+    ],
+    [
+      ['--limit', '2', '--all=off'],
+      [4, 3],
+    ],
+    [['--since', '2026-01-02T03:00:00Z', '--until', '2026-01-03T03:00:00Z'], [2]],
+    [
+      ['--since', '2026-01-02', '--until', '2026-01-03'],
+      [3, 2],
+    ],
+    [
+      ['--state', 'completed'],
+      [4, 1],
+    ],
+    [
+      ['--state', 'FAILED,stale'],
+      [3, 2],
+    ],
+    [['--state', 'pending'], []],
+    [['--state', 'completed', '--limit', '1', '--since', '2026-01-01', '--until', '2026-01-03'], [1]],
+    [['--duplicates'], [1]],
+  ])('%j', async (args, expected) => {
+    expect(await days(args)).toEqual(expected)
+  })
+
+  test.each([
+    [
+      ['--state', 'stal'],
+      /state is "stal"; did you mean stale\?; allowed are completed, failed, pending, skipped, stale, missed, several/,
+    ],
+    [['--since', 'monday'], /since is "monday"; allowed are/],
+    [['--format', 'xml'], /format is "xml"; allowed are table, json, ndjson, csv/],
+    [['--format', 'csv', '--json'], /--json and --format csv are given together/],
+    [['--duplicates', '--duplicates'], /--duplicates is given 2 times/],
+    [['--all=maybe'], /--all is "maybe"; allowed are true and false/],
+    [['--schedule', '@daily'], /--schedule is given, but no --state missed that needs it/],
+    [['--grace', '1h', '--state', 'failed'], /--grace is given, but no --state missed/],
+    [['--timezone', 'UTC', '--state', 'missed'], /--timezone is given, but no --schedule/],
+    [['--limit', '0'], /limit is 0; allowed are 1 to 100000/],
+    [['--task', 'nightly\u001b[2J'], /--task is given 2 times/],
+  ])('%j is a usage error', async (args, message) => {
+    const ended = await cronledger(['history', '--store', store, '--task', 'nightly', ...args])
+    expect({ code: ended.code, stdout: ended.stdout }).toEqual({ code: 64, stdout: '' })
+    expect(ended.stderr).toMatch(message)
+  })
+
+  test('a flag for the format beats the environment', async () => {
+    const print = async (args: readonly string[], env: Options['env']) =>
+      (await cronledger(['history', '--store', store, '--limit', '1', ...args], { env: env ?? {} })).stdout
+    expect(await print(['--json'], { CRONLEDGER_FORMAT: 'csv' })).toMatch(/^\[/)
+    expect(await print(['--format', 'csv'], { CRONLEDGER_JSON: 'true' })).toMatch(/^task,slot,/)
+  })
+
+  test('a date is one of the zone of the task', async () => {
+    const tokyo = ledgerOf([
+      rowAt('2026-01-01T14:59:59Z', { zone: 'Asia/Tokyo' }),
+      rowAt('2026-01-01T15:00:00Z', { zone: 'Asia/Tokyo' }),
+    ])
+    const day = (date: string) => slots(tokyo, ['--task', 'nightly', '--since', date, '--until', date])
+    expect(await day('2026-01-02')).toEqual(['2026-01-01T15:00:00Z'])
+    expect(await day('2026-01-01')).toEqual(['2026-01-01T14:59:59Z'])
+  })
+
+  test('every format', async () => {
+    const print = async (format: string) =>
+      (await cronledger(['history', '--store', store, '--task', 'nightly', '--format', format])).stdout
+    const rows: Loose[] = JSON.parse(await print('json'))
+    const ndjson = (await print('ndjson')).trimEnd().split('\n')
+    expect(ndjson.map((line) => JSON.parse(line))).toEqual(rows)
+    expect((await print('csv')).trimEnd().split('\n')).toHaveLength(1 + rows.length)
+    const table = await print('table')
+    expect(table.trimEnd().split('\n')).toHaveLength(1 + rows.length)
+    expect(table).toMatch(
+      /^SLOT \(UTC\) .*\n2026-01-04T03:00:00Z {2}2026-01-04 03:00 {2}UTC {3}COMPLETED {2}1 {9}1s {8}0\n/,
+    )
+  })
+
+  test('what the usual limit cut is said, to people', async () => {
+    const many = ledgerOf(Array.from({ length: 21 }, (_, index) => rowAt(startOfToday - index * DAY_MS)))
+    const print = (...args: string[]) => cronledger(['history', '--store', many, '--task', 'nightly', ...args])
+    const cut = await print()
+    expect(cut.stdout.trimEnd().split('\n')).toHaveLength(21)
+    expect(cut.stderr).toBe('cronledger: the newest 20 only; --all goes on to the oldest\n')
+    const whole = new Date(startOfToday - 19 * DAY_MS).toISOString()
+    for (const args of [['--limit', '20'], ['--all'], ['--json'], ['--since', whole]]) {
+      expect(await print(...args)).toMatchObject({ code: 0, stderr: '' })
+    }
+  })
+
+  test('no slot: a word for a person, and an answer for a program', async () => {
+    const print = (args: readonly string[]) => cronledger(['history', '--store', store, '--task', 'nigthly', ...args])
+    expect(await print([])).toMatchObject({ code: 0, stdout: 'no slot of nigthly is on record\n' })
+    expect(await print(['--duplicates'])).toMatchObject({ stdout: 'no slot of nigthly is on record that matches\n' })
+    expect(await print(['--json'])).toMatchObject({ code: 0, stdout: '[]\n' })
+    expect(await print(['--format', 'ndjson'])).toMatchObject({ code: 0, stdout: '' })
+  })
+
+  test('other digits of the machine change nothing', async () => {
+    // Of those that have ended: the duration of a running one grows.
+    const args = ['history', '--store', store, '--task', 'nightly', '--state', 'completed,failed']
+    const env = { LC_ALL: 'ar-EG.UTF-8', LANG: 'ar-EG.UTF-8' }
+    expect((await cronledger(args, { env })).stdout).toBe((await cronledger(args)).stdout)
+  })
+})
+
+for (const kind of ['file', 'dynamodb'] as const) {
+  describe(`all tasks, by day, from ${kind}`, () => {
+    const rows = [
+      ...[0, 1, 6, 8].flatMap((ago) => [
+        rowAt(startOfToday - ago * DAY_MS + 3 * HOUR_MS, { task: 'a', ending: ago === 1 ? FAILED : SUCCEEDED }),
+        rowAt(startOfToday - ago * DAY_MS + 2 * HOUR_MS, { task: 'b/c' }),
+      ]),
+      rowAt(startOfToday + DAY_MS, { task: 'a' }),
+    ]
+    let server: Server | null = null
+    let store = ''
+    let env: Record<string, string> = {}
+
+    beforeAll(async () => {
+      if (kind === 'file') {
+        store = ledgerOf(rows)
+        return
+      }
+      server = await startDynalite()
+      store = 'dynamodb:ledger'
+      env = {
+        AWS_ENDPOINT_URL_DYNAMODB: server.endpoint,
+        AWS_REGION: REGION,
+        AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
+      }
+      expect(await cronledger(['setup', '--store', store], { env })).toMatchObject({ code: 0 })
+      const config = { endpoint: server.endpoint, region: REGION, credentials: CREDENTIALS }
+      const open = openDynamoStore({ table: 'ledger', env: {}, config })
+      for (const row of rows) await open.put(row, 'absent', { signal: AbortSignal.timeout(120_000) })
+    })
+    afterAll(() => server?.stop())
+
+    const ages = async (args: readonly string[]) =>
+      (await slots(store, args, { env })).map((text) => {
+        const [task, slot = ''] = text.split(' ')
+        return `${task}${Math.floor((startOfToday + 3 * HOUR_MS - Date.parse(slot)) / DAY_MS)}`
+      })
+
+    test('of seven days and today, the newest slot first', async () => {
+      expect(await ages([])).toEqual(['a0', 'b/c0', 'a1', 'b/c1', 'a6', 'b/c6'])
+    })
+
+    test('of other days, filtered and limited', async () => {
+      expect(await ages(['--limit', '1'])).toEqual(['a0'])
+      expect(await ages(['--since', '10d', '--limit', '7'])).toEqual(['a0', 'b/c0', 'a1', 'b/c1', 'a6', 'b/c6', 'a8'])
+      expect(await ages(['--state', 'failed'])).toEqual(['a1'])
+      const at = (second: string) => `${new Date(startOfToday - DAY_MS).toISOString().slice(0, 10)}T03:00:${second}Z`
+      expect(await ages(['--since', at('00'), '--until', at('01')])).toEqual(['a1'])
+      expect(await ages(['--since', at('01'), '--until', at('59')])).toEqual([])
+    })
+
+    test('in a table, with the task', async () => {
+      const { stdout } = await cronledger(['history', '--store', store, '--limit', '2'], { env })
+      expect(stdout.split('\n')[0]).toMatch(/^SLOT \(UTC\) +TASK +LOCAL TIME/)
+      expect(stdout.split('\n')[2]).toMatch(/Z +b\/c +/)
+    })
+  })
+}
+
+describe('slots without a row', () => {
+  const entryOf = (schedules: readonly Loose[]) => ({ version: 1, document: { schedules } })
+  const since = (ago: number) => new Date(startOfToday - ago * DAY_MS + 3 * HOUR_MS).toISOString().replace('.000', '')
+  const slot = (ago: number) => startOfToday - ago * DAY_MS + 3 * HOUR_MS
+
+  async function ledger(): Promise<string> {
+    const store = ledgerOf([
+      rowAt(slot(9)),
+      rowAt(slot(6), { ending: FAILED }),
+      rowAt(slot(4)),
+      rowAt(slot(4), { task: 'other' }),
+      rowAt(slot(2), { task: 'unknown' }),
+    ])
+    const open = openFileStore(store.slice('file:'.length))
+    const schedule = { schedule: '0 3 * * *', zone: 'UTC' }
+    const entries = { nightly: [{ ...schedule, since: since(12) }], other: [{ ...schedule, since: since(4) }] }
+    for (const [task, schedules] of Object.entries(entries)) {
+      const call = { signal: AbortSignal.timeout(120_000) }
+      await open.writeEntry({ kind: '#registry', task }, entryOf(schedules), 'absent', call)
+    }
+    open.close()
+    return store
+  }
+  const items = async (store: string, args: readonly string[]) => {
+    const { stdout, stderr } = await cronledger(['history', '--store', store, '--format', 'ndjson', '--all', ...args])
+    expect(stderr).toBe('')
+    return stdout
+      .split('\n')
+      .filter(Boolean)
+      .map((line): Loose => JSON.parse(line))
+      .map(({ task, state, slot: at }) => `${state} ${task} ${(slot(0) - Date.parse(at)) / DAY_MS}`)
+  }
+  // Today's slot may be due or not, as the clock has it.
+  const until = ['--until', since(1)]
+
+  test('of one task stand among its rows, from its first row on, or from --since on', async () => {
+    const store = await ledger()
+    const task = ['--task', 'nightly', ...until]
+    const states = ['--state', 'missed,failed,completed']
+    expect(await items(store, [...task, ...states])).toEqual([
+      ...['MISSED nightly 2', 'MISSED nightly 3', 'COMPLETED nightly 4', 'MISSED nightly 5', 'FAILED nightly 6'],
+      ...['MISSED nightly 7', 'MISSED nightly 8', 'COMPLETED nightly 9'],
+    ])
+    expect(await items(store, [...task, '--state', 'missed', '--since', since(30)])).toEqual(
+      [2, 3, 5, 7, 8, 10, 11, 12].map((ago) => `MISSED nightly ${ago}`),
+    )
+    expect(await items(store, [...task, '--state', 'missed', '--limit', '1', '--duplicates'])).toEqual([])
+    expect(await items(store, [...task, '--state', 'failed'])).toEqual(['FAILED nightly 6'])
+  })
+
+  test('of all tasks of the registry stand among their rows', async () => {
+    const store = await ledger()
+    expect(await items(store, ['--state', 'missed,failed,completed', ...until])).toEqual([
+      ...['COMPLETED unknown 2', 'MISSED nightly 2', 'MISSED other 2', 'MISSED nightly 3', 'MISSED other 3'],
+      ...['COMPLETED other 4', 'COMPLETED nightly 4', 'MISSED nightly 5', 'FAILED nightly 6', 'MISSED nightly 7'],
+      'MISSED nightly 8',
+    ])
+  })
+
+  test('by a schedule of one’s own, in its zone', async () => {
+    const store = await ledger()
+    const date = since(5).slice(0, 10)
+    const own = ['--task', 'unknown', '--schedule', '0 9,21 * * *', '--timezone', 'Asia/Tokyo']
+    expect(await items(store, ['--state', 'missed', ...own, '--since', date, '--until', date])).toEqual([
+      // 21:00 and 09:00 of that day in Tokyo.
+      'MISSED unknown 4.625',
+      'MISSED unknown 5.125',
+    ])
+  })
+
+  test('are missed only past the grace', async () => {
+    const store = ledgerOf([rowAt(startOfToday - 10 * DAY_MS)])
+    const newest = async (...args: string[]) => {
+      const task = ['--task', 'nightly', '--schedule', '* * * * *', '--state', 'missed', '--since', '2d']
+      const { stdout } = await cronledger(['history', '--store', store, ...task, '--json', '--limit', '1', ...args])
+      return Date.now() - Date.parse(JSON.parse(stdout)[0].slot)
+    }
+    expect(await newest()).toBeGreaterThanOrEqual(15 * 60_000)
+    expect(await newest('--grace', '1d')).toBeGreaterThanOrEqual(DAY_MS)
+    expect(await newest('--grace', '0s')).toBeLessThan(15 * 60_000)
+  })
+
+  test('of a year of minutes are told in constant memory', async () => {
+    const first = Math.floor(Date.now() / 60_000) * 60_000 - 365 * DAY_MS
+    const task = ['--task', 'nightly', '--schedule', '* * * * *', '--state', 'missed', '--all', '--format', 'csv']
+    const ended = await cronledger(['history', '--store', ledgerOf([rowAt(first)]), ...task], { env: SMALL_HEAP })
+    expect({ code: ended.code, stderr: ended.stderr }).toEqual({ code: 0, stderr: '' })
+    expect(ended.stdout.match(/,MISSED,/g)?.length).toBeGreaterThan(525_000)
+  })
+
+  test.each([
+    [['--schedule', '@daily'], /--schedule is given, but no --task that has it/],
+    [['--task', 'unknown'], /the registry does not know task unknown.*give its schedule/],
+    [['--task', 'unknown', '--schedule', 'never'], /schedule "never": it has 1 field/],
+  ])('%j is a usage error, in a line', async (args, message) => {
+    const ended = await cronledger(['history', '--store', await ledger(), '--state', 'missed', ...args])
+    expect(ended).toMatchObject({ code: 64, stdout: '', stderr: expect.stringMatching(message) })
+    expect(ended.stderr.trim().split('\n')).toHaveLength(1)
+  })
+})
+
+test('more than ten years of all tasks are refused, not asked for day by day', async () => {
+  const ended = await cronledger(['history', '--store', ledgerOf([]), '--since', '1990-01-01'])
+  expect(ended).toMatchObject({ code: 64, stderr: expect.stringMatching(/since lies \d+ days before until.*3660/) })
+})
+
+describe('100,000 rows', () => {
+  const ROWS = 100_000
+  const first = Date.UTC(2026, 0, 1)
+  let args: readonly string[] = []
+  let path = ''
+  beforeAll(() => {
+    path = join(folder, 'big.db')
+    seedLedger(
+      path,
+      (function* () {
+        for (let index = 0; index < ROWS; index += 1)
+          yield rowAt(first + index * 60_000, { rejected: index === 0 ? 1 : 0 })
+      })(),
+    )
+    args = ['history', '--store', `file:${path}`, '--task', 'nightly']
+  })
+
+  test.each([
+    ['ndjson', 0],
+    ['json', 2],
+    ['csv', 1],
+    ['table', 1],
+  ])('as %s: all of them, in constant memory', async (format, more) => {
+    const { code, stdout, stderr } = await cronledger([...args, '--all', '--format', format], { env: SMALL_HEAP })
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    const lines = stdout.trimEnd().split('\n')
+    expect(lines).toHaveLength(ROWS + more)
+    expect(lines.filter((line) => line.includes('2026-01-01T00:00:00Z')).length).toBeGreaterThan(0)
+  })
+
+  test.each(['table', 'json', 'ndjson', 'csv'])('as %s, a closed pipe ends it well', async (format) => {
+    const command = `"$@" | head -n 1; echo "\${PIPESTATUS[0]}"`
+    const words = [process.execPath, MAIN, ...args, '--all', '--format', format]
+    const { stdout, stderr } = await promisify(execFile)('bash', ['-c', command, 'bash', ...words])
+    expect(stdout.split('\n').slice(1, 2)).toEqual(['0'])
+    expect(stderr).toBe('')
+  })
+
+  test('Ctrl-C ends it, while the reader does not read', async () => {
+    const child = spawn(process.execPath, [MAIN, ...args, '--all', '--format', 'ndjson'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    // Readable, and not read: the pipe is full by then or soon.
+    await once(child.stdout, 'readable')
+    child.kill('SIGINT')
+    const [code] = await once(child, 'exit')
+    expect(code).toBe(130)
+    expect(child.stderr.read()).toBeNull()
+  })
+
+  test('Ctrl-C ends it, while nothing that it finds is wanted', async () => {
+    const running = start([...args, '--duplicates', '--format', 'csv'])
+    await running.printed('task,slot')
+    running.child.kill('SIGINT')
+    expect(await running.ended).toMatchObject({ code: 130, stderr: '' })
+  })
+
+  test('a full disk is said in a line', async () => {
+    const command = `"$@" --all --format csv > /dev/full`
+    const failure = await promisify(execFile)('bash', ['-c', command, 'bash', process.execPath, MAIN, ...args]).catch(
+      (error) => error,
+    )
+    expect(failure).toMatchObject({
+      code: 64,
+      stderr: expect.stringMatching(/^cronledger: standard output takes no more: ENOSPC.*\n$/),
+    })
+  })
+})
+
+const SCRIPT = '/usr/bin/script'
+describe.skipIf(!existsSync(SCRIPT))('on a terminal', () => {
+  async function onTerminal(columns: number, env: Record<string, string> = {}): Promise<string[]> {
+    const store = ledgerOf([rowAt('2026-01-01T03:00:00Z', { zone: 'America/Argentina/Buenos_Aires' })])
+    const command = `stty cols ${columns}; exec '${process.execPath}' '${MAIN}' history --store '${store}' --task nightly`
+    const { NO_COLOR: _, ...rest } = process.env
+    const options = { env: { ...rest, TERM: 'xterm', ...env } }
+    const { stdout } = await promisify(execFile)(SCRIPT, ['-qec', command, '/dev/null'], options)
+    return stdout.trimEnd().split('\r\n')
+  }
+
+  test('of 60 columns a line is no longer, and states have colour', async () => {
+    const lines = await onTerminal(60)
+    expect(lines).toHaveLength(2)
+    expect(lines[1]).toContain('\u001b[32mCOMPLETED\u001b[0m')
+    expect(lines.every((line) => stripVTControlCharacters(line).length <= 60)).toBe(true)
+  })
+
+  test('of 200 columns there is everything; with NO_COLOR, no colour', async () => {
+    const [head, line] = await onTerminal(200, { NO_COLOR: '1' })
+    expect(head).toContain('ZONE')
+    expect(line).not.toContain('\u001b')
+    expect((await onTerminal(200, { NO_COLOR: '' }))[1]).toContain('\u001b')
+  })
+})

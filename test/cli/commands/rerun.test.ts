@@ -1,0 +1,430 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { cronledger, type Loose, MAIN, scratch, start } from '../../support/cli.ts'
+import { CREDENTIALS, REGION, type Server, startDynalite } from '../../support/servers.ts'
+import { linesOf, onTerminal } from '../../support/terminal.ts'
+
+const folder = scratch()
+const newPath = (
+  (count = 0) =>
+  (name: string) =>
+    join(folder, `${name}-${++count}`)
+)()
+
+const HOLD = join(folder, 'hold.cjs')
+writeFileSync(
+  HOLD,
+  `const { readSync, writeSync } = require('node:fs')
+writeSync(1, 'held\\n')
+readSync(0, Buffer.alloc(1))
+`,
+)
+
+type Environment = Readonly<Record<string, string>>
+const newFile = (): Environment => ({ CRONLEDGER_STORE: `file:${newPath('ledger')}` })
+
+/** One task of a ledger, of which the registry knows the schedule from `first` on. */
+function task(store: Environment, name = 'nightly') {
+  const env = { ...store, CRONLEDGER_LOG: 'text', CRONLEDGER_TASK: name }
+  const rerunArgs = (args: readonly string[], command: readonly string[]) => [
+    ...['rerun', '--reason', 'bad input', '--by', 'ada', ...args],
+    ...(command.length === 0 ? [] : ['--', ...command]),
+  ]
+  const rows = async (): Promise<Loose[]> => {
+    const { stdout } = await cronledger(['history', '--all', '--json'], { env })
+    return JSON.parse(stdout).reverse()
+  }
+  return {
+    env,
+    run: (eventTime: string, command: readonly string[], schedule: readonly string[] = ['--schedule', '0 3 * * *']) =>
+      cronledger(['run', ...schedule, '--event-time', eventTime, '--', ...command], { env }),
+    rerun: (args: readonly string[], ...command: string[]) => cronledger(rerunArgs(args, command), { env }),
+    start: (args: readonly string[], ...command: string[]) => start(rerunArgs(args, command), { env }),
+    /** A process that prints `held` as it begins, and goes no further before it reads a line. */
+    startHeld: (args: readonly string[], ...command: string[]) =>
+      start(rerunArgs(args, command), { env: { ...env, NODE_OPTIONS: `--require=${HOLD}` }, input: null }),
+    rows,
+    /** Oldest first: `2026-11-10T03:00:00Z COMPLETED 2`, with its attempts. */
+    states: async () => (await rows()).map(({ slot, state, attempts }) => `${slot} ${state} ${attempts.length}`),
+  }
+}
+type Task = ReturnType<typeof task>
+
+const SAY_SLOT = ['sh', '-c', 'echo $CRONLEDGER_RUN_SLOT']
+const day = (date: number) => `2026-11-${String(date).padStart(2, '0')}T03:00:00Z`
+const WEEK = ['--from', '2026-11-10', '--to', '2026-11-16'] as const
+
+/** 10 completed, 11 failed, 12 and 13 missed, 14 skipped, 15 completed, 16 missed. */
+async function week(store: Environment): Promise<Task> {
+  const nightly = task(store)
+  await nightly.run(day(10), ['true'])
+  await nightly.run(day(11), ['false'])
+  await nightly.run(day(15), ['true'])
+  await cronledger(['resolve', '--slot', day(14), '--state', 'skipped', '--reason', 'holiday'], { env: nightly.env })
+  return nightly
+}
+
+let dynalite: Server
+let dynamo: Environment
+beforeAll(async () => {
+  dynalite = await startDynalite()
+  dynamo = {
+    CRONLEDGER_STORE: 'dynamodb:ledger',
+    AWS_ENDPOINT_URL_DYNAMODB: dynalite.endpoint,
+    AWS_REGION: REGION,
+    AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
+  }
+  expect((await cronledger(['setup'], { env: dynamo })).code).toBe(0)
+})
+afterAll(() => dynalite.stop())
+
+for (const [what, store] of [
+  ['a file', newFile],
+  ['DynamoDB', () => dynamo],
+] as const) {
+  describe(`with ${what}`, () => {
+    test('twice at the same time on one slot: one runs, the other is refused', async () => {
+      const twice = task(store(), 'twice')
+      await twice.run(day(10), ['true'])
+      const first = twice.start(['--slot', '2026-11-10'], 'sh', '-c', 'echo ready; exec sleep 60')
+      await first.printed('ready')
+      const second = await twice.rerun(['--slot', '2026-11-10'], 'echo', 'no')
+      expect(second).toMatchObject({ code: 65, stdout: '', stderr: expect.stringMatching(/is running, as far as/) })
+      first.child.kill('SIGTERM')
+      expect((await first.ended).code).toBe(143)
+
+      const wait = ['sh', '-c', 'echo ran; exec sleep 60'] as const
+      const both = [1, 2].map(() => twice.start(['--slot', day(11)], ...wait))
+      await Promise.any(both.map((one) => one.printed('ran')))
+      expect(await Promise.race(both.map(({ ended }) => ended))).toMatchObject({ code: 65, stdout: '' })
+      for (const { child } of both) child.kill('SIGTERM')
+      const ended = await Promise.all(both.map((one) => one.ended))
+      expect(ended.map(({ code }) => code).sort()).toEqual([143, 65])
+      expect(ended.map(({ stdout }) => stdout).sort()).toEqual(['', 'ran\n'])
+    })
+
+    test('two at once, and the first one is over before the second comes to its claim: one runs', async () => {
+      const brief = task(store(), 'brief')
+      await brief.run(day(10), ['true'])
+      const late = brief.startHeld(['--slot', day(10)], 'echo', 'no')
+      await late.printed('held')
+      expect(await brief.rerun(['--slot', day(10)], 'echo', 'ran')).toMatchObject({ code: 0, stdout: 'ran\n' })
+      late.child.stdin?.end('go on\n')
+      expect(await late.ended).toMatchObject({
+        code: 65,
+        stdout: 'held\n',
+        stderr: expect.stringMatching(/attempt 2 \(run .*\) began after this was asked for, and succeeded; look what/),
+      })
+      expect(await brief.rerun(['--slot', day(10)], 'echo', 'again')).toMatchObject({ code: 0, stdout: 'again\n' })
+    })
+
+    test('a range: what is undone and nothing else, oldest first, and then nothing is left', async () => {
+      const { rerun, states, rows } = await week(store())
+      const plan = await rerun([...WEEK, '--dry-run'])
+      expect(plan).toEqual({
+        code: 0,
+        signal: null,
+        stderr: '',
+        stdout: `${[11, 12, 13, 16].map((date) => `${day(date)}  2026-11-${date} 03:00 UTC  ${date === 11 ? 'failed' : 'missed'}\n`).join('')}3 missed, 1 failed\n`,
+      })
+      expect(await states()).toHaveLength(4)
+
+      const ran = await rerun(WEEK, ...SAY_SLOT)
+      expect(ran).toMatchObject({ code: 0, stdout: [11, 12, 13, 16].map((date) => `${day(date)}\n`).join('') })
+      expect(ran.stderr).toMatch(/cronledger: nightly: 4 ran well\n$/)
+      expect(await states()).toEqual([
+        `${day(10)} COMPLETED 1`,
+        `${day(11)} COMPLETED 2`,
+        `${day(12)} COMPLETED 1`,
+        `${day(13)} COMPLETED 1`,
+        `${day(14)} SKIPPED 0`,
+        `${day(15)} COMPLETED 1`,
+        `${day(16)} COMPLETED 1`,
+      ])
+      expect((await rows())[1]).toMatchObject({
+        attempts: [{}, { trigger: { kind: 'forced', by: 'ada', reason: 'bad input' } }],
+      })
+      expect(await rerun(WEEK, ...SAY_SLOT)).toMatchObject({
+        code: 0,
+        stdout: '',
+        stderr: 'cronledger: nightly: nothing to do: no slot of the range is missed, failed or stale\n',
+      })
+    })
+
+    test('two at once on one range: no slot runs twice', async () => {
+      const shared = task(store(), 'shared')
+      await shared.run(day(1), ['true'])
+      const range = ['--from', '2026-11-01', '--to', '2026-11-09', '--keep-going']
+      const both = await Promise.all([1, 2].map(() => shared.rerun(range, ...SAY_SLOT)))
+      const slots = both.flatMap(({ stdout }) => stdout.split('\n').filter(Boolean))
+      expect(slots.sort()).toEqual([2, 3, 4, 5, 6, 7, 8, 9].map(day))
+    })
+  })
+}
+
+describe('one slot', () => {
+  test('a forced attempt that fails on a completed slot: later triggers are still duplicates', async () => {
+    const { run, rerun, states } = task(newFile())
+    await run(day(10), ['true'])
+    expect((await rerun(['--slot', '2026-11-10'], 'sh', '-c', 'exit 3')).code).toBe(3)
+    expect(await states()).toEqual([`${day(10)} FAILED 2`])
+    expect(await run(day(10), ['echo', 'no'])).toMatchObject({
+      code: 0,
+      stdout: '',
+      stderr: expect.stringMatching(/duplicate, nothing started: attempt 1 succeeded/),
+    })
+  })
+
+  test('one without a row is a backfill, also from before the task was known', async () => {
+    const { run, rerun, states } = task(newFile())
+    await run(day(10), ['true'])
+    expect(await rerun(['--slot', '2026-10-01T03:00'], ...SAY_SLOT)).toMatchObject({ stdout: '2026-10-01T03:00:00Z\n' })
+    expect(await states()).toEqual(['2026-10-01T03:00:00Z COMPLETED 1', `${day(10)} COMPLETED 1`])
+  })
+
+  test('the schedule given, in its zone, where the registry knows nothing', async () => {
+    const { rerun } = task(newFile())
+    const tokyo = ['--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo', '--slot', '2026-11-10']
+    expect(await rerun(tokyo, ...SAY_SLOT)).toMatchObject({ code: 0, stdout: '2026-11-09T18:00:00Z\n' })
+  })
+
+  test('the child hears nothing of what forces it', async () => {
+    const { run, env } = task(newFile())
+    await run(day(10), ['true'])
+    const forcing = { CRONLEDGER_SLOT: day(10), CRONLEDGER_REASON: 'x', CRONLEDGER_BY: 'ada' }
+    const { code, stdout } = await cronledger(['rerun', '--', 'env'], { env: { ...env, ...forcing } })
+    expect(code).toBe(0)
+    expect(stdout).toContain(`CRONLEDGER_RUN_SLOT=${day(10)}`)
+    expect(stdout).not.toMatch(/CRONLEDGER_(SLOT|REASON|BY)=/)
+  })
+
+  test('--timeout and a command that is not found, as in run', async () => {
+    const { run, rerun } = task(newFile())
+    await run(day(10), ['true'])
+    expect((await rerun(['--slot', day(10), '--timeout', '100ms'], 'sleep', '60')).code).toBe(124)
+    expect((await rerun(['--slot', day(10)], 'no-such-command')).code).toBe(127)
+  })
+})
+
+describe('wrong input: 64, one line that names it, and nothing starts', () => {
+  const known = task(newFile())
+  beforeAll(() => known.run(day(10), ['true']))
+
+  for (const [args, message] of [
+    [['--slot', '2026-11-10T04:00:00Z'], /no slot of 0 3 \* \* \* in UTC; near it: 2026-11-10T03:.*and 2026-11-11T03/],
+    [['--slot', '2199-11-10'], /slot 2199-11-10T03:00:00Z is not due yet/],
+    [['--slot', 'tomorrow'], /slot is "tomorrow"; allowed are an instant .*, a date .*, or latest/],
+    [['--slot', day(10), '--only', 'failed'], /--slot and --only are given together; --only is for a range/],
+    [['--slot', day(10), '--dry-run'], /--slot and --dry-run are given together/],
+    [['--slot', day(10), '--from', '7d'], /--slot and --from are given together/],
+    [['--to', day(10)], /neither --slot nor --from is given/],
+    [
+      ['--from', '2026-11-10', '--only', 'missed,late'],
+      /--only is "late"; allowed are missed, failed, stale, completed/,
+    ],
+    [['--from', '2026-11-10', '--only', 'mised'], /--only is "mised"; did you mean missed\?/],
+    [['--slot', day(10), '--timezone', 'UTC'], /--timezone is given, but no --schedule that is read by it/],
+    [['--slot', day(10), '--overlap', 'skp'], /--overlap is "skp"; did you mean skip\?/],
+    [['--slot', day(10), '--retention', '30d'], /allowed are 35d to 36525d: a slot whose row is gone would run again/],
+    [['--from', 'yesterday'], /from is "yesterday"; allowed are an instant/],
+    [['--from', day(11), '--to', day(11)], /from is .* and to is .*: nothing lies between/],
+    [['--from', day(10), '--task', 'nobody'], /the registry does not know task nobody/],
+    [['--from', '400d', '--retention', '100d'], /from is 400d, and rows are kept for 100d: .* begin later/],
+    [['--slot', day(10), '--reason', ' '], /a reason is needed/],
+    [['--slot', day(10), '--lease', '3m'], /lease is 3m; it must be at least 3 heartbeats/],
+  ] as const) {
+    test(args.join(' '), async () => {
+      const { env, states } = known
+      const reason = args.includes('--reason' as never) ? [] : ['--reason', 'x']
+      const { code, stdout, stderr } = await cronledger(['rerun', ...reason, ...args, '--', 'echo', 'no'], { env })
+      expect({ code, stdout, stderr }).toEqual({ code: 64, stdout: '', stderr: expect.stringMatching(message) })
+      expect(stderr.trim().split('\n')).toHaveLength(1)
+      expect(await states()).toEqual([`${day(10)} COMPLETED 1`])
+    })
+  }
+
+  test('no command, no reason', async () => {
+    const { rerun, env } = known
+    expect(await rerun(['--slot', day(10)])).toMatchObject({ code: 64, stderr: /no command to run; give it after --/ })
+    const bare = await cronledger(['rerun', '--slot', day(10), '--', 'true'], { env })
+    expect(bare).toMatchObject({ code: 64, stderr: expect.stringMatching(/--reason is missing.*CRONLEDGER_REASON/) })
+  })
+})
+
+describe('a range', () => {
+  /** Fails on the 12th with 3 and on the 13th with 4. */
+  const FAILS = 'echo $CRONLEDGER_RUN_SLOT; case $CRONLEDGER_RUN_SLOT in *-12T*) exit 3;; *-13T*) exit 4;; esac'
+
+  test('ends with the first failure, and the same command goes on from there', async () => {
+    const { rerun } = await week(newFile())
+    const first = await rerun(WEEK, 'sh', '-c', FAILS)
+    expect(first).toMatchObject({ code: 3, stdout: `${day(11)}\n${day(12)}\n` })
+    expect(first.stderr).toMatch(/nightly: 1 ran well, 1 failed, 2 not run: the same command goes on from there\n$/)
+    expect((await rerun(WEEK, ...SAY_SLOT)).stdout).toBe(`${day(12)}\n${day(13)}\n${day(16)}\n`)
+  })
+
+  test('--keep-going: all of them, and the first failing exit code; and somebody is told of each failure', async () => {
+    const { rerun } = await week(newFile())
+    const told = newPath('told')
+    const ran = await rerun([...WEEK, '--keep-going', '--notify', `cat >> ${told}`], 'sh', '-c', FAILS)
+    const notices = readFileSync(told, 'utf8').trim().split('\n')
+    expect(notices.map((line) => JSON.parse(line).exitCode).sort()).toEqual([3, 4])
+    expect(ran).toMatchObject({ code: 3, stdout: [11, 12, 13, 16].map((date) => `${day(date)}\n`).join('') })
+    expect(ran.stderr).toMatch(/cronledger: nightly: 2 ran well, 2 failed\n$/)
+  })
+
+  test('--only completed, and the summary for programs', async () => {
+    const { rerun } = await week(newFile())
+    const ran = await rerun([...WEEK, '--only', 'completed', '--log', 'json'], ...SAY_SLOT)
+    expect(ran).toMatchObject({ code: 0, stdout: `${day(10)}\n${day(15)}\n` })
+    expect(JSON.parse(ran.stderr.trim().split('\n').at(-1) ?? '')).toMatchObject({
+      event: 'rerun',
+      ...{ task: 'nightly', completed: 2, failed: 0, refused: 0, left: 0, exitCode: 0 },
+    })
+  })
+
+  test('a slot that somebody else has completed in the meantime does not run again', async () => {
+    const { env, states } = await week(newFile())
+    // The command of the 11th completes the 12th and lets the 13th fail, behind the range's back.
+    const inside = (date: number, command: string) =>
+      `node "$MAIN" run --schedule '0 3 * * *' --event-time ${day(date)} -- ${command}`
+    const script = `echo $CRONLEDGER_RUN_SLOT; case $CRONLEDGER_RUN_SLOT in *-11T*) ${inside(12, 'true')}; ${inside(13, 'false')};; esac; true`
+    const args = ['rerun', '--reason', 'x', ...WEEK, '--only', 'missed,failed', '--', 'sh', '-c', script]
+    const ran = await cronledger(args, { env: { ...env, MAIN } })
+    expect(ran).toMatchObject({ code: 0, stdout: `${day(11)}\n${day(13)}\n${day(16)}\n` })
+    expect(ran.stderr).toMatch(/3 ran well, 1 done by others in the meantime\n$/)
+    expect(await states()).toContain(`${day(12)} COMPLETED 1`)
+  })
+
+  test('a ledger that goes away ends it, also with --keep-going', async () => {
+    const server = await startDynalite()
+    const store = { ...dynamo, AWS_ENDPOINT_URL_DYNAMODB: server.endpoint }
+    await cronledger(['setup'], { env: store })
+    const { env } = await week(store)
+    const soon = ['--keep-going', '--finish-timeout', '1s']
+    const args = ['rerun', '--reason', 'x', ...WEEK, ...soon, '--', 'sh', '-c', 'echo ready; read line; true']
+    const running = start(args, { env, input: null })
+    await running.printed('ready')
+    await server.stop()
+    running.child.stdin?.end('go on\n')
+    const { code, stdout, stderr } = await running.ended
+    expect({ code, stdout }).toEqual({ code: 74, stdout: 'ready\n' })
+    expect(stderr).toMatch(/nightly: 1 ran well, unrecorded, 3 not run: the same command goes on from there\n$/)
+  })
+
+  test('30 slots, interrupted by SIGINT: a true ledger, and the same command goes on', async () => {
+    const { run, rerun, start: begin, states } = task(newFile())
+    await run('2026-10-01T03:00:00Z', ['true'])
+    const range = ['--from', '2026-10-02', '--to', '2026-10-31', '--keep-going']
+    const hold = newPath('hold')
+    writeFileSync(hold, '')
+    const script = `echo $CRONLEDGER_RUN_SLOT; case $CRONLEDGER_RUN_SLOT in *-11T*) [ -e ${hold} ] && exec sleep 60;; esac; true`
+    const running = begin(range, 'sh', '-c', script)
+    await running.printed('2026-10-11T03:00:00Z')
+    running.child.kill('SIGINT')
+    const first = await running.ended
+    expect(first.code).toBe(130)
+    expect(first.stderr).not.toContain('2026-10-12T')
+    expect(first.stderr).toMatch(/nightly: 9 ran well, 1 failed, 20 not run: the same command goes on from there\n$/)
+    expect(await states()).toEqual([
+      ...Array.from(
+        { length: 10 },
+        (_, index) => `2026-10-${String(index + 1).padStart(2, '0')}T03:00:00Z COMPLETED 1`,
+      ),
+      '2026-10-11T03:00:00Z FAILED 1',
+    ])
+
+    const second = await rerun(range, ...SAY_SLOT)
+    expect(second.code).toBe(0)
+    expect(second.stdout.trim().split('\n')).toEqual(
+      Array.from({ length: 21 }, (_, index) => `2026-10-${index + 11}T03:00:00Z`).slice(0, 21),
+    )
+    expect(await states()).toHaveLength(31)
+    expect((await states()).filter((row) => !row.includes('COMPLETED'))).toEqual([])
+  })
+
+  test('a command with much output, and a slow reader of a pipe that the log shares: nothing is lost', async () => {
+    const { env } = await week(newFile())
+    const flood = `for (let i = 0; i < 20_000; i++) console.log(String(i).padStart(49, '.'))`
+    const args = [process.execPath, MAIN, 'rerun', '--reason', 'x', ...WEEK, '--', 'node', '-e', flood]
+    const output = execFileSync('sh', ['-c', '"$0" "$@" 2>&1 | { sleep 0.3; cat; }', ...args], {
+      env: { ...process.env, ...env },
+      encoding: 'utf8',
+      maxBuffer: 10_000_000,
+    })
+    const lines = output.split('\n').filter((line) => /^\.*\d+$/.test(line))
+    const once = Array.from({ length: 20_000 }, (_, index) => String(index).padStart(49, '.'))
+    expect(lines).toEqual([...once, ...once, ...once, ...once])
+  })
+
+  test('over a clock change, and over a change of the schedule, each slot with the window of its time', async () => {
+    const { run, rerun, rows } = task(newFile())
+    const newYork = ['--schedule', '30 1 * * *', '--timezone', 'America/New_York']
+    await run('2026-10-31T05:30:00Z', ['true'], newYork)
+    await run('2026-11-05T12:00:00Z', ['true'], ['--schedule', '0 */12 * * *'])
+    const range = ['--from', '2026-11-01T00:00:00Z', '--to', '2026-11-06T00:00:00Z']
+    const say = 'echo $CRONLEDGER_RUN_SLOT $CRONLEDGER_RUN_WINDOW_END'
+    expect((await rerun(range, 'sh', '-c', say)).stdout.split('\n')).toEqual([
+      '2026-11-01T05:30:00Z 2026-11-02T06:30:00Z',
+      '2026-11-02T06:30:00Z 2026-11-03T06:30:00Z',
+      '2026-11-03T06:30:00Z 2026-11-04T06:30:00Z',
+      '2026-11-04T06:30:00Z 2026-11-05T06:30:00Z',
+      '',
+    ])
+    expect((await rows()).map(({ zone }) => zone)).toEqual([...Array(5).fill('America/New_York'), 'UTC'])
+  })
+
+  test('a coming slot that a person has settled is none of it, and a slot within the grace is not missed', async () => {
+    const { run, rerun, env } = task(newFile())
+    const minutely = ['--schedule', '* * * * *']
+    const now = new Date()
+    const minute = (ago: number) => `${new Date(now.getTime() - ago * 60_000).toISOString().slice(0, 16)}:00Z`
+    await run(minute(30), ['true'], minutely)
+    const word = ['--slot', minute(-40), '--state', 'failed', '--reason', 'not tonight']
+    expect((await cronledger(['resolve', ...word], { env })).code).toBe(0)
+    const plan = await rerun(['--from', '1h', '--to', minute(-60), '--dry-run', '--grace', '20m'])
+    expect(plan.stdout).not.toContain(minute(-40))
+    expect(plan.stdout).toContain(`${minute(29)}  `)
+    // Five minutes within the grace, and the plan is made later than `now`.
+    expect(plan.stdout).not.toContain(`${minute(15)}  `)
+  })
+})
+
+describe('on a terminal', () => {
+  test('a bar before each slot of a range, and the output of the command as it is', async () => {
+    const { env } = await week(newFile())
+    const flood = newPath('flood')
+    writeFileSync(flood, Array.from({ length: 5_000 }, (_, index) => `line ${index}\n`).join(''))
+    const shown = await onTerminal(['rerun', '--reason', 'x', ...WEEK, '--', 'cat', flood], env)
+    const lines = linesOf(shown)
+    expect(lines.filter((line) => line.startsWith('['))).toEqual([
+      `[..............................] 0%  0 of 4 done, next ${day(11)} (failed)`,
+      `[########......................] 25%  1 of 4 done, next ${day(12)} (missed)`,
+      `[###############...............] 50%  2 of 4 done, next ${day(13)} (missed)`,
+      `[#######################.......] 75%  3 of 4 done, next ${day(16)} (missed)`,
+    ])
+    const output = lines.filter((line) => line.startsWith('line'))
+    const once = readFileSync(flood, 'utf8').trimEnd().split('\n')
+    expect(output).toEqual([...once, ...once, ...once, ...once])
+    expect(lines.filter((line) => !/^(\[|line|cronledger: nightly|$)/.test(line))).toEqual([])
+  })
+
+  test('none where stderr is no terminal, and none on a terminal without a cursor', async () => {
+    const { env, rerun } = await week(newFile())
+    expect((await rerun(WEEK, 'true')).stderr).not.toMatch(/\[/)
+    const shown = await onTerminal(['rerun', '--reason', 'x', ...WEEK, '--only', 'completed', '--', 'true'], {
+      ...env,
+      TERM: 'dumb',
+    })
+    expect(shown).not.toMatch(/\[#|\[\./)
+  })
+
+  test('a range that is only looked at has no bar, and its lines go to stdout', async () => {
+    const { env } = await week(newFile())
+    const lines = linesOf(await onTerminal(['rerun', ...WEEK, '--dry-run'], env))
+    expect(lines).toEqual([...[11, 12, 13, 16].map(() => expect.stringMatching(/^2026/)), '3 missed, 1 failed', ''])
+  })
+})

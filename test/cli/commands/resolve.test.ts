@@ -1,0 +1,89 @@
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { cronledger, type Loose, scratch, start } from '../../support/cli.ts'
+
+const folder = scratch()
+let files = 0
+
+function ledger() {
+  const env = { CRONLEDGER_STORE: `file:${join(folder, `ledger-${++files}.db`)}`, CRONLEDGER_LOG: 'quiet' }
+  const task = ['--task', 'nightly', '--schedule', '0 3 * * *']
+  const run = (eventTime: string, ...command: string[]) => ['run', ...task, '--event-time', eventTime, '--', ...command]
+  return {
+    run: (eventTime: string, ...command: string[]) => cronledger(run(eventTime, ...command), { env }),
+    start: (eventTime: string, ...command: string[]) => start(run(eventTime, ...command), { env }),
+    resolve: (slot: string, state: string, ...more: string[]) =>
+      cronledger(
+        [
+          'resolve',
+          '--task',
+          'nightly',
+          '--slot',
+          slot,
+          '--state',
+          state,
+          '--reason',
+          'looked',
+          '--by',
+          'ada',
+          ...more,
+        ],
+        { env },
+      ),
+    async row(): Promise<Loose> {
+      return JSON.parse((await cronledger(['history', '--task', 'nightly', '--json'], { env })).stdout)[0]
+    },
+  }
+}
+const NIGHT = '2026-11-23T03:00:00Z'
+
+describe('a person’s word on a slot', () => {
+  test('a failed one was completed after all: scheduled triggers are duplicates from then on', async () => {
+    const { run, resolve, row } = ledger()
+    await run(NIGHT, 'false')
+    const resolved = await resolve('2026-11-23', 'completed')
+    expect(resolved).toMatchObject({ code: 0, stdout: `nightly ${NIGHT} is COMPLETED: looked\n` })
+    expect(await row()).toMatchObject({
+      state: 'COMPLETED',
+      attempts: [{ outcome: 'failed' }],
+      settlements: [{ state: 'COMPLETED', by: 'ada', reason: 'looked', afterAttempt: 1 }],
+    })
+    expect(await run(NIGHT, 'echo', 'no')).toMatchObject({ code: 0, stdout: '' })
+  })
+
+  test('not tonight: a coming slot is skipped, and its trigger is a duplicate', async () => {
+    const { run, resolve, row } = ledger()
+    await run(NIGHT, 'true')
+    expect((await resolve('2199-11-24T03:00:00Z', 'skipped')).code).toBe(0)
+    expect(await row()).toMatchObject({ state: 'SKIPPED', attempts: [], slot: '2199-11-24T03:00:00Z' })
+    expect((await resolve('2026-11-24T03:00:00Z', 'skipped', '--schedule', '0 3 * * *')).code).toBe(0)
+    expect(await run('2026-11-24T03:00:00Z', 'echo', 'no')).toMatchObject({ code: 0, stdout: '' })
+  })
+
+  test('never a running one, nor one that has completed', async () => {
+    const { run, start: begin, resolve } = ledger()
+    const running = begin(NIGHT, 'sh', '-c', 'echo ready; exec sleep 60')
+    await running.printed('ready')
+    const first = await resolve(NIGHT, 'failed', '--schedule', '0 3 * * *')
+    expect(first).toMatchObject({ code: 65, stdout: '', stderr: expect.stringMatching(/left as it is: it is running/) })
+    running.child.kill('SIGTERM')
+    await running.ended
+    await run('2026-11-24T03:00:00Z', 'true')
+    const second = await resolve('2026-11-24', 'skipped')
+    expect(second).toMatchObject({ code: 65, stderr: expect.stringMatching(/left as it is: it has completed/) })
+  })
+
+  for (const [slot, state, message] of [
+    ['2026-11-23T03:00:01Z', 'skipped', /is no slot of 0 3 \* \* \* in UTC; near it/],
+    ['lastest', 'skipped', /slot is "lastest"; allowed are an instant .*, local time .*, a date .*, or latest/],
+    ['2026-11-23', 'paused', /--state is "paused"; allowed are completed, failed, skipped/],
+  ] as const) {
+    test(`wrong input is one line: ${message}`, async () => {
+      const { run, resolve } = ledger()
+      await run(NIGHT, 'true')
+      const { code, stderr } = await resolve(slot, state)
+      expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringMatching(message) })
+      expect(stderr.trim().split('\n')).toHaveLength(1)
+    })
+  }
+})

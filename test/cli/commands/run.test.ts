@@ -1,0 +1,515 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { cronledger, type Ended, type Loose, MAIN, type Options, scratch, start } from '../../support/cli.ts'
+
+const folder = scratch()
+let files = 0
+
+/** A ledger of its own for each test. */
+function ledger() {
+  const store = `file:${join(folder, `ledger-${++files}.db`)}`
+  const base = [
+    '--store',
+    store,
+    '--task',
+    'nightly',
+    '--schedule',
+    '0 3 * * *',
+    '--event-time',
+    '2026-11-23T03:00:05Z',
+  ]
+  return {
+    store,
+    path: store.slice('file:'.length),
+    run: (command: readonly string[], options: readonly string[] = [], more?: Options) =>
+      cronledger(['run', ...base, ...options, '--', ...command], more),
+    start: (command: readonly string[], options: readonly string[] = [], more?: Options) =>
+      start(['run', ...base, ...options, '--', ...command], more),
+    async rows(): Promise<Loose[]> {
+      const { stdout } = await cronledger(['history', '--store', store, '--task', 'nightly', '--json'])
+      return JSON.parse(stdout)
+    },
+    force: (command: readonly string[], options: readonly string[] = []) =>
+      cronledger([
+        ...['run', '--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--force-slot', '2026-11-23'],
+        ...['--reason', 'bad input file', '--by', 'ada', ...options, '--', ...command],
+      ]),
+  }
+}
+
+const logOf = ({ stderr }: Ended): Loose[] =>
+  stderr
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+
+describe('cronledger as its own batch', () => {
+  // As in an image whose entrypoint is `cronledger run --`, when its command is overridden.
+  test.each([
+    'setup',
+    'check',
+    'history',
+    'show',
+    'explain',
+    'tasks',
+    'resolve',
+    'serve',
+    'report',
+    'completion',
+    'rerun',
+    'run',
+  ])('%s is refused, and takes no slot', async (name) => {
+    const { run, path } = ledger()
+    const file = join(folder, 'cronledger')
+    writeFileSync(file, '#!/bin/sh\necho ran\n')
+    chmodSync(file, 0o755)
+    const refused = await run([file, name, '--check'])
+    expect(refused).toMatchObject({ code: 64, stdout: '' })
+    expect(refused.stderr).toMatch(/^cronledger: .*is no batch.*docker run --entrypoint cronledger[^\n]*\n$/)
+    expect(existsSync(path)).toBe(false)
+  })
+
+  test('what only has its name is a batch', async () => {
+    const { run } = ledger()
+    const file = join(folder, 'cronledger')
+    writeFileSync(file, '#!/bin/sh\necho ran\n')
+    chmodSync(file, 0o755)
+    expect(await run([file, 'pay'])).toMatchObject({ code: 0, stdout: 'ran\n' })
+    expect(await ledger().run(['echo', 'run'])).toMatchObject({ code: 0, stdout: 'run\n' })
+  })
+})
+
+describe('the main job', () => {
+  test('a batch runs; its duplicate after the end starts nothing; both are on record', async () => {
+    const { run, rows } = ledger()
+    const first = await run(['echo', 'paid'])
+    expect(first).toMatchObject({ code: 0, stdout: 'paid\n' })
+    expect(logOf(first).map(({ event }) => event)).toEqual(['claimed', 'completed'])
+
+    const second = await run(['echo', 'paid'])
+    expect(second).toMatchObject({ code: 0, stdout: '' })
+    const [duplicate] = logOf(second)
+    const [row] = await rows()
+    expect(duplicate).toMatchObject({
+      event: 'duplicate',
+      task: 'nightly',
+      slot: '2026-11-23T03:00:00Z',
+      winner: { state: 'COMPLETED', runId: row?.['attempts'][0].runId, outcome: 'succeeded', host: expect.any(String) },
+    })
+    expect(Date.parse(duplicate?.['winner'].endedAt)).toBeGreaterThanOrEqual(
+      Date.parse(duplicate?.['winner'].startedAt),
+    )
+    expect(row).toMatchObject({
+      state: 'COMPLETED',
+      schedule: '0 3 * * *',
+      zone: 'UTC',
+      zoneData: process.versions['tz'],
+      attempts: [{ number: 1, outcome: 'succeeded', exitCode: 0, trigger: { source: 'event-time' } }],
+      rejections: { count: 1, first: [{ kind: 'duplicate', cause: 'completed' }] },
+    })
+  })
+
+  test('the next slot is free', async () => {
+    const { store, run, rows } = ledger()
+    await run(['true'])
+    const next = [
+      '--store',
+      store,
+      '--task',
+      'nightly',
+      '--schedule',
+      '0 3 * * *',
+      '--event-time',
+      '2026-11-24T03:00:00Z',
+    ]
+    expect((await cronledger(['run', ...next, '--', 'echo', 'next'])).stdout).toBe('next\n')
+    expect((await rows()).map(({ slot }) => slot)).toEqual(['2026-11-24T03:00:00Z', '2026-11-23T03:00:00Z'])
+  })
+
+  test('a command that fails gives its own exit code, and the duplicate is refused with what to do', async () => {
+    const { run, store } = ledger()
+    expect(await run(['sh', '-c', 'exit 3'])).toMatchObject({ code: 3 })
+    const second = await run(['echo', 'no'])
+    expect(second).toMatchObject({ code: 65, stdout: '' })
+    const [refused] = logOf(second)
+    expect(refused).toMatchObject({ event: 'refused', cause: 'failed', noted: true })
+    expect(refused?.['todo']).toContain(
+      `cronledger rerun --store ${store} --task nightly --schedule '0 3 * * *' --timezone UTC --slot 2026-11-23T03:00:00Z --reason WHY -- COMMAND`,
+    )
+  })
+
+  test('with --max-attempts a later trigger tries again', async () => {
+    const { run, rows } = ledger()
+    const twice = ['--max-attempts', '2']
+    expect((await run(['false'], twice)).code).toBe(1)
+    expect((await run(['true'], twice)).code).toBe(0)
+    expect((await run(['true'], twice)).code).toBe(0)
+    expect(await rows()).toMatchObject([
+      { state: 'COMPLETED', attempts: [{ outcome: 'failed' }, { outcome: 'succeeded' }], rejections: { count: 1 } },
+    ])
+  })
+
+  test('a forced slot runs again, with who and why on record', async () => {
+    const { run, force, rows } = ledger()
+    await run(['true'])
+    expect(await force(['echo', 'again'])).toMatchObject({ code: 0, stdout: 'again\n' })
+    expect(await rows()).toMatchObject([
+      { attempts: [{}, { number: 2, trigger: { kind: 'forced', by: 'ada', reason: 'bad input file' } }] },
+    ])
+  })
+
+  for (const [code, options] of [
+    [0, []],
+    [7, ['--exit-on-duplicate', '7']],
+    [7, ['--exit-on-duplicate', '7', '--exit-on-running', '75']],
+  ] as const) {
+    test(`a duplicate of a completed slot exits with ${code}: ${options.join(' ')}`, async () => {
+      const { run } = ledger()
+      await run(['true'])
+      expect((await run(['true'], options)).code).toBe(code)
+    })
+  }
+
+  for (const [code, options] of [
+    [0, []],
+    [7, ['--exit-on-duplicate', '7']],
+    [75, ['--exit-on-duplicate', '7', '--exit-on-running', '75']],
+  ] as const) {
+    test(`a duplicate of a running slot exits with ${code}: ${options.join(' ')}`, async () => {
+      const ledgers = ledger()
+      const first = ledgers.start(['sh', '-c', 'echo ready; exec sleep 60'])
+      await first.printed('ready')
+      expect((await ledgers.run(['true'], options)).code).toBe(code)
+      first.child.kill('SIGTERM')
+      expect((await first.ended).code).toBe(143)
+    })
+  }
+})
+
+describe('what the command gets', () => {
+  test('the attempt in its environment, and nothing that forces a slot', async () => {
+    const { store } = ledger()
+    const { stdout } = await cronledger(['run', '--', 'env'], {
+      env: {
+        CRONLEDGER_STORE: store,
+        CRONLEDGER_TASK: 'nightly',
+        CRONLEDGER_SCHEDULE: '0 3 * * *',
+        CRONLEDGER_TIMEZONE: 'Asia/Tokyo',
+        CRONLEDGER_FORCE_SLOT: '2026-11-23',
+        CRONLEDGER_REASON: 'bad input file',
+        CRONLEDGER_BY: 'ada',
+        CRONLEDGER_MAX_ATTEMPTS: '',
+        OTHER: 'kept',
+      },
+    })
+    const variables = stdout.split('\n').filter((line) => /^(CRONLEDGER_|OTHER)/.test(line))
+    expect(variables).toContain('CRONLEDGER_RUN_TASK=nightly')
+    expect(variables).toContain('CRONLEDGER_RUN_SLOT=2026-11-22T18:00:00Z')
+    expect(variables).toContain('CRONLEDGER_RUN_WINDOW_END=2026-11-23T18:00:00Z')
+    expect(variables).toContain('CRONLEDGER_RUN_ATTEMPT=1')
+    expect(variables.some((line) => /^CRONLEDGER_RUN_ID=.{10,}/.test(line))).toBe(true)
+    expect(variables).toContain('OTHER=kept')
+    expect(variables.join()).not.toMatch(/FORCE_SLOT|REASON|CRONLEDGER_BY/)
+  })
+
+  test('its arguments untouched by any shell or option parser', async () => {
+    const { run } = ledger()
+    const args = ['a b', '$HOME', '--task', '*', '', '--', "it's", '-5', '007']
+    const { stdout } = await run(['node', '-e', 'console.log(JSON.stringify(process.argv.slice(1)))', 'x', ...args])
+    expect(JSON.parse(stdout)).toEqual(['x', ...args])
+  })
+})
+
+describe('a batch whose script calls cronledger again for the same slot', () => {
+  test.each([
+    ['run', (args: string[]) => ['run', ...args]],
+    ['rerun', (args: string[]) => ['rerun', ...args.slice(0, 4), '--slot', '2026-11-23', '--reason', 'again']],
+  ])('64 with what to do, and no duplicate on record: %s', async (_, inner) => {
+    const { run, store, rows } = ledger()
+    const options = ['--schedule', '0 3 * * *', '--event-time', '2026-11-23T03:00:05Z']
+    const script = [process.execPath, MAIN, ...inner(['--store', store, '--task', 'nightly', ...options])]
+    const outer = await run([...script, '--', 'echo', 'ran'])
+    expect(outer).toMatchObject({ code: 64, stdout: '' })
+    const [row] = await rows()
+    const [attempt] = row?.['attempts'] ?? []
+    expect(outer.stderr).toContain(`inside of the run that it would wait for: run ${attempt.runId}`)
+    expect(row).toMatchObject({ state: 'FAILED', rejections: { count: 0 }, attempts: [{ exitCode: 64 }] })
+  })
+})
+
+describe('a command that cannot be started', () => {
+  const notExecutable = join(folder, 'not-executable')
+  writeFileSync(notExecutable, '#!/bin/sh\n')
+  chmodSync(notExecutable, 0o644)
+  for (const [code, command, message] of [
+    [127, 'no-such-command', /command not found: "no-such-command"/],
+    [126, notExecutable, /is not an executable file/],
+  ] as const) {
+    test(`${code}, and the slot stays free: ${message}`, async () => {
+      const { run, rows } = ledger()
+      const ended = await run([command])
+      expect(ended.code).toBe(code)
+      expect(logOf(ended).at(-1)).toMatchObject({
+        event: 'failed',
+        outcome: 'notStarted',
+        message: expect.stringMatching(message),
+      })
+      expect(await run(['echo', 'now'])).toMatchObject({ code: 0, stdout: 'now\n' })
+      expect(await rows()).toMatchObject([{ state: 'COMPLETED', attempts: [{ outcome: 'notStarted' }, {}] }])
+    })
+  }
+})
+
+describe('--timeout', () => {
+  test('124, recorded as timedOut', async () => {
+    const { run, rows } = ledger()
+    expect((await run(['sleep', '60'], ['--timeout', '100ms'])).code).toBe(124)
+    expect(await rows()).toMatchObject([{ state: 'FAILED', attempts: [{ outcome: 'timedOut', signal: 'SIGTERM' }] }])
+  })
+})
+
+describe('wrong input: 64, one line that names it, and nothing written', () => {
+  const ok = ['--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', '2026-11-23T03:00:05Z']
+  const without = (name: string) => ok.filter((word, index) => word !== name && ok[index - 1] !== name)
+  for (const [args, message] of [
+    [without('--task'), /--task is missing.*CRONLEDGER_TASK/],
+    [without('--schedule'), /--schedule is missing/],
+    [[...ok, '--task', 'other'], /--task is given 2 times/],
+    [[...ok, '--max-atempts', '2'], /unknown option --max-atempts; did you mean --max-attempts\?/],
+    [[...ok, '--max-attempts', '0'], /--max-attempts is 0; allowed are 1 to 100/],
+    [[...ok, '--max-attempts', '1e1'], /--max-attempts is "1e1"; allowed are whole numbers/],
+    [[...ok, '--lease', '10'], /--lease is "10"; allowed are a number and a unit/],
+    [[...ok, '--lease', '3m'], /lease is 3m; it must be at least 3 heartbeats/],
+    [[...ok, '--finish-timeout', '20m'], /finish-timeout is 20m; it must be less than the lease/],
+    [[...ok, '--on-mismatch', 'maybe'], /--on-mismatch is "maybe"; allowed are warn, refuse/],
+    [[...ok, '--reason', 'x'], /--reason is given, but no --force-slot/],
+    [[...ok, '--force-slot', 'latest', '--reason', 'x'], /a forced slot and an event time are given together/],
+    [[...ok, 'stray'], /"stray" is no option; a command comes after --/],
+    [[...ok, '--timezone', 'Asia/Tokio'], /Asia\/Tokio/],
+    [[...ok, '--timezone', ''], /--timezone has no value/],
+    [['--task', '-x', ...without('--task')], /task is "-x"; allowed/],
+    [[...ok, '-x'], /unknown option -x$/m],
+    [['--task', 'a b', ...without('--task')], /task is "a b"; allowed are 1 to 128/],
+    [['--schedule', '* * *', ...without('--schedule')], /fields/],
+    [['--schedule', '0 0 31 2 *', ...without('--schedule')], /never fire/],
+    [['--event-time', '<aws.scheduler.scheduled-time>', ...without('--event-time')], /nobody replaced it/],
+    [['--event-time', '2026-11-23T03:00:05', ...without('--event-time')], /offset/],
+    [['--event-time', '2036-11-23T03:00:05Z', ...without('--event-time')], /in the future/],
+    [
+      ['--anchor', '2026-11-23T03:00:00.5Z', '--schedule', 'rate(1 hour)', ...without('--schedule')],
+      /anchor .* whole seconds/,
+    ],
+    [['--event', 'no-such-file', ...without('--event-time')], /--event is neither JSON nor a file/],
+    [['--require-event-time', ...without('--event-time')], /no event time is given, and one is required/],
+    [[...ok, '--require-event-time', '--require-event-time=false'], /--require-event-time is given 2 times/],
+  ] as const) {
+    test(String(message), async () => {
+      const { store, path } = ledger()
+      const { code, stdout, stderr } = await cronledger(['run', '--store', store, ...args, '--', 'echo', 'no'])
+      expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
+      expect(stderr).toMatch(message)
+      expect(stderr.trim().split('\n')).toHaveLength(1)
+      expect(existsSync(path)).toBe(false)
+    })
+  }
+
+  for (const [args, message] of [
+    [['run', ...ok, '--', 'true'], /--store is missing.*dynamodb:TABLE.*file:PATH/],
+    [['run', '--store', 'redis:x', ...ok, '--', 'true'], /dynamodb:TABLE or file:PATH/],
+    [['run', '--store', 'file:/tmp/x.db', ...ok], /no command to run/],
+    [['run', '--store', 'file:/tmp/x.db', ...ok, '--'], /no command to run/],
+    [['run', ...ok, '--pasword=hunter2', '--', 'true'], /^cronledger: unknown option --pasword\n$/],
+    [['run', ...ok, `--${'x'.repeat(5000)}`, '--', 'true'], /^cronledger: unknown option --x{98}…\n$/],
+    [['rum'], /unknown command "rum"; did you mean run\?/],
+    [['rnu'], /unknown command "rnu"; did you mean run\?/],
+    [['xyz'], /unknown command "xyz" \(/],
+    [['--verison'], /unknown command "--verison"; did you mean --version\?/],
+    [['--task', 'nightly', 'history'], /unknown command "--task"; a command comes before its options/],
+    [[], /no command; there are run, rerun, history,/],
+    [['show', '--store', 'file:/tmp/x.db', '--slot', 'latest'], /--task is missing/],
+    [['history', '--store', 'file:/tmp/x.db', '--', '--limit', '5'], /"--limit" comes after --, and history runs no/],
+    [['setup', '--store', 'file:/tmp/x.db', '--role', 'runner'], /--role is given, but neither --check nor --print/],
+  ] as const) {
+    test(`${args.slice(0, 3).join(' ')}: ${message}`, async () => {
+      const { code, stdout, stderr } = await cronledger(args)
+      expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
+      expect(stderr).toMatch(message)
+      expect(stderr.trim().split('\n')).toHaveLength(1)
+    })
+  }
+
+  test('an empty environment variable means unset', async () => {
+    const { code, stderr } = await cronledger(['run', ...ok, '--', 'true'], { env: { CRONLEDGER_STORE: '' } })
+    expect({ code, stderr }).toMatchObject({ code: 64, stderr: expect.stringMatching(/--store is missing/) })
+  })
+
+  test('a wrong environment variable is named as one', async () => {
+    const { store } = ledger()
+    const { code, stderr } = await cronledger(['run', '--store', store, ...ok, '--', 'true'], {
+      env: { CRONLEDGER_LEASE: 'long' },
+    })
+    expect({ code, stderr }).toMatchObject({ code: 64, stderr: expect.stringMatching(/CRONLEDGER_LEASE is "long"/) })
+  })
+
+  test('a variable that is nearly an option is ignored with a warning', async () => {
+    const { run } = ledger()
+    const env = {
+      ...{ CRONLEDGER_MAX_LATNESS: '1h', CRONLEDGER_FORCESLOT: 'latest', CRONLEDGER_LEAS: '' },
+      // An option of rerun, what another cronledger tells its child, and the batch's own.
+      ...{ CRONLEDGER_SLOT: 'latest', CRONLEDGER_TAG: 'x', CRONLEDGER_RUN_LOG: 'x', CRONLEDGER_IMAGE: 'x' },
+    }
+    const ended = await run(['true'], [], { env })
+    expect(logOf(ended).map(({ event, message }) => (event === 'warning' ? message : event))).toEqual([
+      'CRONLEDGER_MAX_LATNESS is no option and was ignored; did you mean CRONLEDGER_MAX_LATENESS?',
+      'CRONLEDGER_FORCESLOT is no option and was ignored; did you mean CRONLEDGER_FORCE_SLOT?',
+      'claimed',
+      'completed',
+    ])
+  })
+
+  test('an argument that Node would change is refused', async () => {
+    const { store, path } = ledger()
+    const shell = (word: string) =>
+      spawnSync('sh', ['-c', `exec "$@" "$(printf '${word}')"`, 'sh', process.execPath, MAIN, ...batch], {
+        encoding: 'utf8',
+      })
+    const batch = ['run', '--store', store, ...ok, '--', 'echo']
+    const refused = shell('a\\377b')
+    expect(refused).toMatchObject({ status: 64, stdout: '' })
+    expect(refused.stderr).toMatch(/^cronledger: argument "a\ufffdb" has bytes that are no UTF-8[^\n]*\n$/)
+    expect(existsSync(path)).toBe(false)
+    expect(shell('a\\357\\277\\275b')).toMatchObject({ status: 0, stdout: 'a\ufffdb\n' })
+  })
+
+  test('a relative path in a folder that is gone is no ledger', () => {
+    const gone = join(folder, 'gone')
+    const args = ['run', '--store', 'file:x.db', ...ok, '--', 'echo', 'no']
+    const script = 'mkdir "$1" && cd "$1" && rmdir "$1" && shift && exec "$@"'
+    const ended = spawnSync('sh', ['-c', script, 'sh', gone, process.execPath, MAIN, ...args], { encoding: 'utf8' })
+    expect(ended).toMatchObject({ status: 78, stdout: '' })
+    expect(JSON.parse(ended.stderr).message).toMatch(/^file ledger "x.db": its folder does not exist/)
+  })
+
+  test('a flag beats the environment', async () => {
+    const { run, rows } = ledger()
+    await run(['true'], ['--timezone', 'Asia/Tokyo'], { env: { CRONLEDGER_TIMEZONE: 'Mars/Olympus' } })
+    expect(await rows()).toMatchObject([{ zone: 'Asia/Tokyo' }])
+  })
+})
+
+describe('the event', () => {
+  const event = JSON.stringify({ id: 'x', time: '2026-11-23T03:00:00Z', resources: ['arn:aws:events:::rule/nightly'] })
+  const file = join(folder, 'event.json')
+  writeFileSync(file, event)
+  for (const [what, value] of [
+    ['as JSON', event],
+    ['as a file', file],
+  ] as const) {
+    test(what, async () => {
+      const { store } = ledger()
+      const base = ['--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--event', value]
+      const ended = await cronledger(['run', ...base, '--', 'true'])
+      expect(logOf(ended)[0]).toMatchObject({ slot: '2026-11-23T03:00:00Z', source: 'event' })
+    })
+  }
+
+  test('on standard input', async () => {
+    const { store } = ledger()
+    const base = ['--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--event', '-']
+    const running = start(['run', ...base, '--', 'true'], { input: event })
+    expect(logOf(await running.ended)[0]).toMatchObject({ slot: '2026-11-23T03:00:00Z', source: 'event' })
+  })
+})
+
+describe('an event that never comes', () => {
+  test('a pipe is no file: refused, not waited for', async () => {
+    const { store } = ledger()
+    const pipe = join(folder, 'pipe')
+    execFileSync('mkfifo', [pipe])
+    const base = ['--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--event', pipe]
+    const { code, stderr } = await cronledger(['run', ...base, '--', 'echo', 'no'])
+    expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringMatching(/it is no file/) })
+  })
+
+  test('a stop ends the wait for standard input', async () => {
+    const { store } = ledger()
+    const base = ['--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--event', '-']
+    const running = start(['run', ...base, '--', 'echo', 'no'], { input: null })
+    // It has begun to read when it has opened standard input, which nothing tells: a signal before that counts as well.
+    running.child.kill('SIGTERM')
+    const { code, stdout } = await running.ended
+    expect(stdout).toBe('')
+    expect([64, 143, null]).toContain(code)
+  })
+})
+
+describe('under ECS', () => {
+  async function metadata(answer: string | null) {
+    const server = createServer((request, response) => {
+      if (answer === null) return
+      response.end(request.url === '/v4/abc/task' ? answer : '{}')
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    return { server, env: { ECS_CONTAINER_METADATA_URI_V4: `http://127.0.0.1:${port}/v4/abc` } }
+  }
+
+  test("the task's ARN is recorded", async () => {
+    const answer = readFileSync(new URL('../../fixtures/aws/ecs-task-metadata-v4.json', import.meta.url), 'utf8')
+    const { server, env } = await metadata(answer)
+    const { run, rows } = ledger()
+    await run(['true'], [], { env })
+    server.close()
+    expect(await rows()).toMatchObject([{ attempts: [{ ecsTask: JSON.parse(answer).TaskARN }] }])
+  })
+
+  for (const [what, answer] of [
+    ['answers nonsense', '<html>'],
+    ['has no ARN', '{}'],
+    ['never answers', null],
+  ] as const) {
+    test(`metadata that ${what} never stops a run`, async () => {
+      const { server, env } = await metadata(answer)
+      const { run, rows } = ledger()
+      expect((await run(['true'], [], { env })).code).toBe(0)
+      server.closeAllConnections()
+      server.close()
+      expect((await rows())[0]?.['attempts'][0]).not.toHaveProperty('ecsTask')
+    })
+  }
+})
+
+describe('the log', () => {
+  test('text, and quiet', async () => {
+    const { run } = ledger()
+    const text = await run(['true'], ['--log', 'text'])
+    expect(text.stderr).toMatch(/^cronledger: nightly 2026-11-23T03:00:00Z: attempt 1 has claimed/)
+    expect((await run(['true'], ['--log', 'quiet'])).stderr).toBe('')
+    const other = ledger()
+    await other.run(['false'])
+    expect((await other.run(['true'], ['--log', 'quiet'])).stderr).toMatch(/^cronledger: .*: refused, nothing started/)
+  })
+
+  test('a schedule that the event time does not fit: warned, or refused', async () => {
+    const { store } = ledger()
+    const base = [
+      '--store',
+      store,
+      '--task',
+      'nightly',
+      '--schedule',
+      '0 3 * * *',
+      '--event-time',
+      '2026-11-23T05:00:00Z',
+    ]
+    const warned = await cronledger(['run', ...base, '--', 'true'])
+    expect(logOf(warned).map(({ event }) => event)).toEqual(['schedule-mismatch', 'claimed', 'completed'])
+    const refused = await cronledger(['run', ...base, '--on-mismatch', 'refuse', '--', 'true'])
+    expect(refused.code).toBe(65)
+    expect(logOf(refused).at(-1)).toMatchObject({ event: 'refused', cause: 'scheduleMismatch', noted: true })
+  })
+})

@@ -1,0 +1,518 @@
+import { execFile } from 'node:child_process'
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import {
+  CreateTableCommand,
+  type CreateTableCommandInput,
+  DynamoDBClient,
+  ScanCommand,
+  UpdateTimeToLiveCommand,
+} from '@aws-sdk/client-dynamodb'
+import Libsql from 'libsql'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readTableDefinition } from '../../../src/store/dynamodb/table-definition.ts'
+import { awsEnv, hasAws } from '../../support/aws.ts'
+import { cronledger, scratch } from '../../support/cli.ts'
+import {
+  type Answer,
+  CREDENTIALS,
+  hasMoto,
+  REGION,
+  type Server,
+  startAnswering,
+  startDynalite,
+  startMoto,
+} from '../../support/servers.ts'
+
+const folder = scratch()
+const SECRETS = {
+  AWS_ACCESS_KEY_ID: 'AKIAVERYPRIVATE',
+  AWS_SECRET_ACCESS_KEY: 'very-secret',
+  AWS_SESSION_TOKEN: 'my-token',
+}
+const NONE = { AWS_REGION: REGION, AWS_EC2_METADATA_DISABLED: 'true', HOME: folder }
+const denied = (action: string): Answer => ({
+  status: 400,
+  body: JSON.stringify({
+    __type: 'com.amazon.coral.service#AccessDeniedException',
+    Message: `User: arn:aws:sts::123456789012:assumed-role/batch/1 is not authorized to perform: dynamodb:${action}`,
+  }),
+})
+
+interface Checked {
+  readonly code: number | null
+  /** What was found, by the name of what was looked at. */
+  readonly lines: Readonly<Record<string, string>>
+}
+
+/** `setup --check`, whose every line says ok or wrong, and none a secret. */
+async function check(store: string, env: Record<string, string>, ...args: readonly string[]): Promise<Checked> {
+  const { code, stdout, stderr } = await cronledger(['setup', '--store', store, '--check', ...args], { env })
+  expect(stderr).toBe('')
+  expect(stdout).not.toMatch(/AKIAVERYPRIVATE|very-secret|my-token/)
+  const lines = stdout
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [, verdict, what = '', text] = /^(ok {3}|wrong) {2}(\S+(?: \S+)*?) {2,}(.+)$/.exec(line) ?? []
+      expect(verdict, line).toBeDefined()
+      return [what, `${verdict?.trim()}: ${text}`]
+    })
+  return { code, lines: Object.fromEntries(lines) }
+}
+
+const wrongOnes = ({ lines }: Checked) => Object.keys(lines).filter((what) => lines[what]?.startsWith('wrong'))
+
+/** A server in front of another one, that answers some requests by itself, and whose clock is off. */
+async function startBefore(upstream: string, answer: (action: string) => Answer | null, clockMs = 0): Promise<Server> {
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk)
+    const own = answer(String(request.headers['x-amz-target']).split('.')[1] ?? '')
+    const { host: _, connection: __, ...headers } = request.headers as Record<string, string>
+    const body = Buffer.concat(chunks)
+    const reply = own === null ? await fetch(upstream, { method: 'POST', headers, body }) : null
+    response.writeHead(own?.status ?? reply?.status ?? 500, {
+      'content-type': 'application/x-amz-json-1.0',
+      date: new Date(Date.now() + clockMs).toUTCString(),
+    })
+    response.end(own?.body ?? (await reply?.text()))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async stop() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+describe('a table', () => {
+  let server: Server
+  let client: DynamoDBClient
+  const env = (endpoint = server.endpoint) => ({ ...SECRETS, AWS_REGION: REGION, AWS_ENDPOINT_URL_DYNAMODB: endpoint })
+  const behind = async (
+    answer: Parameters<typeof startBefore>[1],
+    clockMs: number,
+    look: (env: Record<string, string>) => Promise<void>,
+  ) => {
+    const before = await startBefore(server.endpoint, answer, clockMs)
+    await look(env(before.endpoint)).finally(() => before.stop())
+  }
+  const make = async (TableName: string, change: Partial<CreateTableCommandInput> = {}) => {
+    const { TimeToLiveSpecification, ...definition } = readTableDefinition()
+    const command = new CreateTableCommand({ TableName, ...definition, ...change })
+    await client.send(command)
+    return { TableName, TimeToLiveSpecification }
+  }
+
+  beforeAll(async () => {
+    server = await (hasMoto ? startMoto() : startDynalite())
+    client = new DynamoDBClient({ endpoint: server.endpoint, region: REGION, credentials: CREDENTIALS })
+    const made = await make('good')
+    if (hasMoto) await client.send(new UpdateTimeToLiveCommand(made))
+  })
+  afterAll(async () => {
+    client.destroy()
+    await server.stop()
+  })
+
+  test('that is right: 0, a line for each thing, and nothing is written', async () => {
+    const found = await check('dynamodb:good', { ...env(), CRONLEDGER_EVENT_TIME: '2026-11-24T03:00:00Z' })
+    expect(wrongOnes(found)).toEqual([])
+    expect(found.code).toBe(0)
+    expect(Object.keys(found.lines)).toEqual([
+      'event time',
+      'region',
+      'credentials',
+      'answer',
+      'clock',
+      'table',
+      'time to live',
+      ...['GetItem', 'PutItem', 'UpdateItem', 'Query', 'Query on index by-day', 'BatchGetItem'].map(
+        (one) => `dynamodb:${one}`,
+      ),
+    ])
+    expect(found.lines).toMatchObject({
+      'event time': 'ok: 2026-11-24T03:00:00Z, from CRONLEDGER_EVENT_TIME',
+      region: expect.stringContaining(`${REGION}, from AWS_REGION`),
+      credentials: 'ok: from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment',
+      clock: "ok: as the server's, whose Date has whole seconds",
+    })
+    const { Count } = await client.send(new ScanCommand({ TableName: 'good' }))
+    expect(Count).toBe(0)
+  })
+
+  test('without its index: 78', async () => {
+    const AttributeDefinitions = readTableDefinition().AttributeDefinitions.slice(0, 2)
+    await make('no-index', { GlobalSecondaryIndexes: undefined, AttributeDefinitions })
+    const found = await check('dynamodb:no-index', env())
+    expect(found.code).toBe(78)
+    expect(found.lines['table']).toMatch(/^wrong: it has no index by-day: .*cronledger setup --store dynamodb:no-index/)
+    // Setup would change nothing yet.
+    expect(found.lines['time to live']).toBeUndefined()
+    expect(found.lines['dynamodb:Query on index by-day']).toMatch(/^wrong/)
+    expect(found.lines['dynamodb:Query']).toBe('ok: allowed')
+  })
+
+  test.skipIf(!hasAws)('without its index, and then with it, as the finding says', async () => {
+    const AttributeDefinitions = readTableDefinition().AttributeDefinitions.slice(0, 2)
+    await make('mended', { GlobalSecondaryIndexes: undefined, AttributeDefinitions })
+    const command = /add it: (aws .*), and when/.exec((await check('dynamodb:mended', env())).lines['table'] ?? '')?.[1]
+    await promisify(execFile)('sh', ['-c', command ?? 'exit 9'], {
+      env: { ...awsEnv(server.endpoint), PATH: `/usr/bin:${process.env['PATH']}` },
+    })
+    expect((await cronledger(['setup', '--store', 'dynamodb:mended'], { env: env() })).code).toBe(0)
+    expect(wrongOnes(await check('dynamodb:mended', env()))).toEqual([])
+  })
+
+  test('with another key: 78, also for a role that may not see its description', async () => {
+    const KeySchema = [
+      { AttributeName: 'day', KeyType: 'HASH' as const },
+      { AttributeName: 'slot', KeyType: 'RANGE' as const },
+    ]
+    const AttributeDefinitions = readTableDefinition().AttributeDefinitions.slice(1)
+    await make('other-key', { KeySchema, AttributeDefinitions, GlobalSecondaryIndexes: undefined })
+    const found = await check('dynamodb:other-key', env())
+    expect(found.code).toBe(78)
+    expect(found.lines['table']).toMatch(
+      /^wrong: its key is day\(S\) \+ slot\(S\), not task\(S\) \+ slot\(S\).*cannot be mended: name another, and run: cronledger setup --store dynamodb:TABLE$/,
+    )
+    expect(found.lines['time to live']).toBeUndefined()
+    await behind(
+      (action) => (action.startsWith('Describe') ? denied(action) : null),
+      0,
+      async (hidden) => {
+        const runner = await check('dynamodb:other-key', hidden, '--role', 'runner')
+        expect(runner.code).toBe(78)
+        expect(runner.lines['table']).toMatch(/^ok: not seen/)
+        expect(runner.lines['dynamodb:PutItem']).toMatch(/^wrong: table "other-key" .* refuses dynamodb:PutItem/)
+      },
+    )
+  })
+
+  test.skipIf(!hasMoto)('with its time to live off, or on another attribute: 78', async () => {
+    const { TableName } = await make('no-ttl')
+    const off = await check('dynamodb:no-ttl', env())
+    expect({ code: off.code, wrong: wrongOnes(off) }).toEqual({ code: 78, wrong: ['time to live'] })
+    expect(off.lines['time to live']).toContain('it is off: run: cronledger setup --store dynamodb:no-ttl')
+    const TimeToLiveSpecification = { AttributeName: 'ttl', Enabled: true }
+    await client.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification }))
+    const other = await check('dynamodb:no-ttl', env())
+    expect(other.lines['time to live']).toContain('its TTL attribute is ttl, not expiresAt')
+  })
+
+  test('that is not there: 78', async () => {
+    const found = await check('dynamodb:nowhere', env())
+    expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 78, wrong: ['table'] })
+    expect(found.lines['table']).toMatch(/nowhere.*cronledger setup/)
+  })
+
+  test.each([
+    ['GetItem', ['dynamodb:GetItem']],
+    ['PutItem', ['dynamodb:PutItem']],
+    ['UpdateItem', ['dynamodb:UpdateItem']],
+    ['Query', ['dynamodb:Query', 'dynamodb:Query on index by-day']],
+    ['BatchGetItem', ['dynamodb:BatchGetItem']],
+    ['DescribeTable', ['table']],
+    ['DescribeTimeToLive', ['time to live']],
+  ])('%s denied: 77, and that one is named', async (action, wrong) => {
+    await behind(
+      (asked) => (asked === action ? denied(action) : null),
+      0,
+      async (before) => {
+        const found = await check('dynamodb:good', before)
+        expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 77, wrong })
+        expect(found.lines[wrong[0] ?? '']).toMatch(
+          new RegExp(`dynamodb:${action} on table "good" .* was denied.*policy`),
+        )
+      },
+    )
+  })
+
+  test('what a role does not need is not tried, or does not count', async () => {
+    const notFor = (role: string, ...forbidden: string[]) =>
+      behind(
+        (action) => (forbidden.includes(action) ? denied(action) : null),
+        0,
+        async (before) => {
+          const found = await check('dynamodb:good', before, '--role', role)
+          expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 0, wrong: [] })
+        },
+      )
+    await notFor('runner', 'Query', 'BatchGetItem', 'DescribeTable', 'DescribeTimeToLive')
+    await notFor('auditor', 'PutItem', 'UpdateItem', 'DescribeTable', 'DescribeTimeToLive')
+  })
+
+  test('of two findings the graver one gives the exit code', async () => {
+    await behind(
+      (action) => (action === 'UpdateItem' ? denied(action) : null),
+      3_600_000,
+      async (before) => {
+        const found = await check('dynamodb:good', before)
+        expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({
+          code: 77,
+          wrong: ['clock', 'dynamodb:UpdateItem'],
+        })
+      },
+    )
+  })
+
+  test.each([
+    // The time of a request is in doubt as long as it takes, so a slow answer moves the seconds.
+    [95_000, /^wrong: about 9[2-8]s behind the server's.*NTP/],
+    [-95_000, /^wrong: about 9[2-8]s ahead of the server's.*NTP/],
+    [25_000, /^wrong: about 2[2-8]s behind/],
+    [-25_000, /^wrong: about 2[2-8]s ahead/],
+    [8_000, /^ok: about ([5-9]|1[01])s behind/],
+  ])('whose server has a clock that is %i ms ahead', async (clockMs, line) => {
+    await behind(
+      () => null,
+      clockMs,
+      async (before) => {
+        const found = await check('dynamodb:good', before)
+        expect(found.lines['clock']).toMatch(line)
+        expect(found.code).toBe(found.lines['clock']?.startsWith('wrong') ? 64 : 0)
+        const lenient = await check('dynamodb:good', before, '--skew', '10m')
+        expect(lenient.code).toBe(0)
+      },
+    )
+  })
+})
+
+describe('a server that cannot be asked', () => {
+  const env = { ...SECRETS, AWS_REGION: REGION }
+
+  test('a dead endpoint: 75', async () => {
+    const found = await check('dynamodb:good', { ...env, AWS_ENDPOINT_URL_DYNAMODB: 'http://127.0.0.1:9' })
+    expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 75, wrong: ['answer'] })
+    expect(found.lines['answer']).toMatch(/127\.0\.0\.1:9.*check the network/)
+  })
+
+  test('one that never answers: 75, within the ledger timeout', async () => {
+    const server = await startAnswering(null)
+    const endpoint = { AWS_ENDPOINT_URL_DYNAMODB: server.endpoint }
+    const found = await check('dynamodb:good', { ...env, ...endpoint }, '--ledger-timeout', '2s')
+    await server.stop()
+    expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 75, wrong: ['answer'] })
+  })
+
+  test.each(['ExpiredTokenException', 'UnrecognizedClientException', 'InvalidSignatureException'])(
+    '%s: 77',
+    async (name) => {
+      // The text of such an error may quote the token.
+      const body = JSON.stringify({ __type: `com.amazon.coral.service#${name}`, message: 'no: my-token' })
+      const server = await startAnswering({ status: 400, body })
+      const found = await check('dynamodb:good', { ...env, AWS_ENDPOINT_URL_DYNAMODB: server.endpoint })
+      await server.stop()
+      expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 77, wrong: ['credentials'] })
+      expect(found.lines['credentials']).toMatch(
+        new RegExp(`${name}.*from AWS_ACCESS_KEY_ID.*: renew or correct them$`),
+      )
+    },
+  )
+
+  test('no credentials: 77', async () => {
+    const found = await check('dynamodb:good', NONE)
+    expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 77, wrong: ['credentials'] })
+    expect(found.lines['credentials']).toMatch(/no AWS credentials.*give the task a role/)
+  })
+
+  test.each([
+    [{ AWS_PROFILE: 'nosuch-AKIAVERYPRIVATE' }, /AWS_PROFILE is set, but the shared files .* no such profile/],
+    [{ AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://127.0.0.1:9/my-token' }, /_FULL_URI is set, but the container's/],
+  ])('none from %j: 77, and that is named', async (source, why) => {
+    const found = await check('dynamodb:good', { ...NONE, ...source })
+    expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 77, wrong: ['credentials'] })
+    expect(found.lines['credentials']).toMatch(why)
+  })
+
+  test.each([
+    [500, ''],
+    [404, ''],
+    [403, '<html>Who are you?</html>'],
+    [200, '<html>Who are you?</html>'],
+  ])('HTTP status %i of something else is named, and what that says is not: %j', async (status, body) => {
+    const server = await startAnswering({ status, body })
+    const found = await check('dynamodb:good', { ...env, AWS_ENDPOINT_URL_DYNAMODB: server.endpoint })
+    await server.stop()
+    expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 75, wrong: ['answer'] })
+    expect(found.lines['answer']).toContain(`HTTP status ${status}`)
+    expect(found.lines['answer']).not.toMatch(/UnknownError|html/)
+  })
+
+  test('credentials that never come: 75, within the ledger timeout', async () => {
+    const server = await startAnswering(null)
+    const source = { AWS_CONTAINER_CREDENTIALS_FULL_URI: `${server.endpoint}/role` }
+    const found = await check('dynamodb:good', { ...NONE, ...source }, '--ledger-timeout', '1s')
+    await server.stop()
+    expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 75, wrong: ['credentials'] })
+  })
+
+  test('no region: 64', async () => {
+    const found = await check('dynamodb:good', { ...SECRETS, HOME: folder })
+    expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 64, wrong: ['region'] })
+  })
+
+  test('credentials of a role and of a profile are named by their source', async () => {
+    const Expiration = new Date(Date.now() + 3_600_000).toISOString()
+    const role = {
+      AccessKeyId: SECRETS.AWS_ACCESS_KEY_ID,
+      SecretAccessKey: 'very-secret',
+      Token: 'my-token',
+      Expiration,
+    }
+    const server = await startAnswering({ status: 200, body: JSON.stringify(role) })
+    const dead = { AWS_ENDPOINT_URL_DYNAMODB: 'http://127.0.0.1:9' }
+    const container = await check('dynamodb:good', {
+      ...NONE,
+      ...dead,
+      AWS_CONTAINER_CREDENTIALS_FULL_URI: server.endpoint,
+    })
+    await server.stop()
+    expect(container.lines['credentials']).toContain("ok: from the container's role")
+
+    const file = join(folder, 'credentials')
+    writeFileSync(file, '[batch]\naws_access_key_id = AKIAVERYPRIVATE\naws_secret_access_key = very-secret\n')
+    const profile = { AWS_PROFILE: 'batch', AWS_SHARED_CREDENTIALS_FILE: file }
+    const shared = await check('dynamodb:good', { ...NONE, ...dead, ...profile })
+    expect(shared.lines['credentials']).toContain('ok: from a profile')
+  })
+})
+
+const TIME = { CRONLEDGER_EVENT_TIME: '2026-11-24T03:00:00Z' }
+
+describe('the event time', () => {
+  const store = () => `file:${join(folder, 'events.db')}`
+  beforeAll(async () => {
+    await cronledger(['setup', '--store', store()])
+  })
+
+  test.each([
+    [{ CRONLEDGER_EVENT_TIME: '<aws.scheduler.scheduled-time>' }, 64, /^wrong: .*nobody replaced it/],
+    [{ CRONLEDGER_EVENT_TIME: '3 in the morning' }, 64, /^wrong: .*allowed is ISO 8601/],
+    [{ CRONLEDGER_EVENT_TIME: '' }, 0, /^ok: not set here: a run's own start stands in/],
+    [{ CRONLEDGER_REQUIRE_EVENT_TIME: 'true' }, 0, /^ok: not set here: a run may refuse/],
+    [{ CRONLEDGER_EVENT: '{"time":"2026-11-24T03:00:00Z"}' }, 0, /^ok: 2026-11-24T03:00:00Z, from CRONLEDGER_EVENT$/],
+    [{ CRONLEDGER_EVENT: '{"detail":{}}' }, 64, /^wrong: the event has no "time"/],
+    [{ CRONLEDGER_EVENT: '-' }, 0, /^ok: from standard input/],
+    [{ CRONLEDGER_REQUIRE_EVENT_TIME: 'false' }, 0, /^ok: not set here: a run's own start stands in/],
+    [{ CRONLEDGER_EVENT_TIME: '2099-01-01T00:00:00Z' }, 64, /^wrong: .*is in the future/],
+    [{ CRONLEDGER_FORCE_SLOT: 'latest', CRONLEDGER_REASON: 'x', ...TIME }, 64, /^wrong: .*given together/],
+    [{ CRONLEDGER_FORCE_SLOT: '2026-11-24' }, 64, /^wrong: a reason is needed/],
+    [{ CRONLEDGER_FORCE_SLOT: '2026-11-24T09:00', CRONLEDGER_REASON: 'x' }, 0, /^ok: none: CRONLEDGER_FORCE_SLOT/],
+    [{ CRONLEDGER_SCHEDULE: '0 4 * * *', ...TIME }, 0, /^ok: .*no time at which the schedule fires/],
+    [{ CRONLEDGER_SCHEDULE: '0 4 * * *', CRONLEDGER_ON_MISMATCH: 'refuse', ...TIME }, 64, /^wrong: .*no time at which/],
+    [{ CRONLEDGER_SCHEDULE: 'at(2099-01-01T00:00:00)', ...TIME }, 64, /^wrong: no slot of/],
+  ])('%j: %i', async (env, code, line) => {
+    const found = await check(store(), env as unknown as Record<string, string>)
+    expect(found.code).toBe(code)
+    expect(found.lines['event time']).toMatch(line)
+  })
+
+  // Whatever ends each run with 64 does so here too.
+  test.each([
+    [{ CRONLEDGER_TASK: 'no spaces' }, 'task', /^wrong: task is "no spaces"/],
+    [{ CRONLEDGER_SCHEDULE: '61 3 * * *' }, 'schedule', /^wrong: .*61/],
+    [{ CRONLEDGER_SCHEDULE: 'rate(6 hours)' }, 'schedule', /^wrong: .*needs an anchor/],
+    [{ CRONLEDGER_SCHEDULE: '@daily', CRONLEDGER_TIMEZONE: 'JST' }, 'schedule', /^wrong: timezone is "JST"/],
+    [{ CRONLEDGER_TIMEZONE: 'JST' }, 'schedule', /^wrong: timezone is "JST"/],
+    [{ CRONLEDGER_MAX_ATTEMPTS: 'many' }, 'options', /^wrong: CRONLEDGER_MAX_ATTEMPTS is "many"/],
+    [{ CRONLEDGER_LEASE: '1m' }, 'options', /^wrong: lease is 1m; it must be at least/],
+    [{ CRONLEDGER_REASON: 'x' }, 'options', /^wrong: .*no --force-slot/],
+  ])('%j is a finding', async (env, what, line) => {
+    const all = { CRONLEDGER_TASK: 'nightly', CRONLEDGER_SCHEDULE: '0 3 * * *', ...TIME, ...env } as Record<
+      string,
+      string
+    >
+    const found = await check(store(), env as Record<string, string>)
+    expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 64, wrong: [what] })
+    expect(found.lines[what]).toMatch(line)
+    const run = await cronledger(['run', '--', 'true'], { env: { CRONLEDGER_STORE: store(), ...all } })
+    expect(run.code).toBe(64)
+  })
+
+  test('task and schedule are shown where they are set', async () => {
+    const env = { CRONLEDGER_TASK: 'nightly', CRONLEDGER_SCHEDULE: '0 3 * * *', CRONLEDGER_TIMEZONE: 'Asia/Tokyo' }
+    expect((await check(store(), env)).lines).toMatchObject({
+      task: 'ok: nightly',
+      schedule: 'ok: 0 3 * * * in Asia/Tokyo',
+    })
+  })
+})
+
+describe('a file', () => {
+  const path = (name: string) => join(folder, name)
+  const made = async (name: string) => {
+    await cronledger(['setup', '--store', `file:${path(name)}`])
+    return path(name)
+  }
+
+  test('that is right: 0, and not a byte of it changed', async () => {
+    const file = await made('good.db')
+    const before = readFileSync(file)
+    const found = await check(`file:${file}`, {})
+    expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 0, wrong: [] })
+    expect(Object.keys(found.lines)).toEqual(['event time', 'place', 'file', 'permissions', 'writing'])
+    expect(readFileSync(file)).toEqual(before)
+  })
+
+  test('that is not there: 78, and none is made', async () => {
+    const found = await check(`file:${path('none.db')}`, {})
+    expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 78, wrong: ['file'] })
+    expect(() => readFileSync(path('none.db'))).toThrow(/ENOENT/)
+  })
+
+  test('that is empty, of something else, or of a newer layout: 78', async () => {
+    writeFileSync(path('empty.db'), '')
+    writeFileSync(path('letter.txt'), 'Dear Sir or Madam')
+    const newer = new Libsql(await made('newer.db'))
+    newer.exec('PRAGMA user_version = 7')
+    newer.close()
+    for (const [name, why] of [
+      ['empty.db', /is empty: run: cronledger setup/],
+      ['letter.txt', /is not a cronledger file/],
+      ['newer.db', /layout 7 of a newer cronledger/],
+    ] as const) {
+      const found = await check(`file:${path(name)}`, {})
+      expect(found.code, name).toBe(78)
+      expect(found.lines['file']).toMatch(why)
+    }
+  })
+
+  test('that others may read: 64', async () => {
+    const file = await made('open.db')
+    chmodSync(file, 0o640)
+    const found = await check(`file:${file}`, {})
+    expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 64, wrong: ['permissions'] })
+    expect(found.lines['permissions']).toContain(`(640): run: chmod 600 "${file}"`)
+  })
+
+  test.each([
+    ['file', 0o444, 0o777],
+    ['folder', 0o666, 0o555],
+  ])('whose %s this user may not write: 77', async (what, fileMode, folderMode) => {
+    chmodSync(folder, 0o755)
+    mkdirSync(path(what))
+    const file = await made(join(what, 'ledger.db'))
+    chmodSync(file, fileMode)
+    chmodSync(path(what), folderMode)
+    // root may write everywhere: another user must try.
+    const asNobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
+    const { code, stdout } = await cronledger(['setup', '--store', `file:${file}`, '--check'], asNobody)
+    expect(stdout).toMatch(/^wrong {2}writing /m)
+    expect(code).toBe(77)
+  })
+
+  test('whose lock another process holds: 75, within the ledger timeout', async () => {
+    const holder = new Libsql(await made('locked.db'))
+    holder.exec('BEGIN EXCLUSIVE')
+    const found = await check(`file:${path('locked.db')}`, {}, '--ledger-timeout', '1s')
+    holder.close()
+    expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 75, wrong: ['file'] })
+  })
+})

@@ -1,0 +1,111 @@
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { cronledger, scratch } from '../../support/cli.ts'
+
+const folder = scratch()
+let ledgers = 0
+
+/** A ledger in which the slot of 24 November, 03:00 in Tokyo, ran and rejected a duplicate. */
+async function ledger() {
+  const store = `file:${join(folder, `ledger-${++ledgers}.db`)}`
+  const run = (eventTime: string) =>
+    cronledger([
+      ...['run', '--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo'],
+      ...['--event-time', eventTime, '--', 'true'],
+    ])
+  for (let tries = 0; tries < 2; tries += 1) await run('2025-11-23T18:00:00Z')
+  const show = (...args: readonly string[]) => cronledger(['show', '--store', store, '--task', 'nightly', ...args])
+  return { store, run, show }
+}
+
+describe('show', () => {
+  test('a slot as a timeline, and as JSON', async () => {
+    const { show } = await ledger()
+    const { code, stdout, stderr } = await show('--slot', '2025-11-23T18:00:00Z')
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toMatch(/^nightly 2025-11-23T18:00:00Z\n {2}state +COMPLETED\n/)
+    expect(stdout).toMatch(/schedule +0 3 \* \* \* \(Asia\/Tokyo\), with zone data/)
+    expect(stdout).toMatch(/attempt 1 started .*\n.*attempt 1 succeeded .*\n.*duplicate \(completed\) /)
+
+    const row = JSON.parse((await show('--slot', '2025-11-23T18:00:00Z', '--json')).stdout)
+    expect(row).toMatchObject({ schemaVersion: 1, slot: '2025-11-23T18:00:00Z', state: 'COMPLETED', leaseUntil: null })
+    expect(row.rejections).toMatchObject({ count: 1, first: [{ cause: 'completed' }] })
+  })
+
+  test.each([
+    ['2025-11-24', []],
+    ['2025-11-24T03:00', []],
+    ['2025-11-24T03:00:00+09:00', []],
+    // Another schedule than the one on record.
+    ['2025-11-23', ['--schedule', '0 18 * * *']],
+    ['2025-11-23T18:00', ['--timezone', 'UTC', '--schedule', '@hourly']],
+    ['2025-11-23T18:00', ['--schedule', 'rate(1 hour)', '--anchor', '2025-01-01T00:00:00Z']],
+  ])('finds the slot by %s %j', async (slot, more) => {
+    const { show } = await ledger()
+    expect(await show('--slot', slot, ...more)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^nightly 2025-11-23T18:00:00Z\n/),
+    })
+  })
+
+  test('latest is the newest slot that is due, row or not', async () => {
+    const { show, run } = await ledger()
+    const missing = await show('--slot', 'latest')
+    expect(missing).toMatchObject({ code: 1, stdout: '' })
+    expect(missing.stderr).toMatch(
+      /^cronledger: no row: nothing of nightly in the slot 20\d\d-.*T18:00:00Z is on record\n$/,
+    )
+    await run(new Date().toISOString())
+    expect(await show('--slot', 'latest')).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test('the slot of the schedule that was in force then, whatever the newest row was made by', async () => {
+    const { show, store, run } = await ledger()
+    const at5 = ['--store', store, '--task', 'nightly', '--schedule', '0 5 * * *', '--timezone', 'America/New_York']
+    await cronledger(['run', ...at5, '--event-time', '2025-11-26T10:00:00Z', '--', 'true'])
+    expect(await show('--slot', '2025-11-24')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^nightly 2025-11-23T18:00:00Z\n/),
+    })
+    expect(await show('--slot', '2025-11-26T05:00')).toMatchObject({
+      stdout: expect.stringMatching(/25-11-26T10:00:00Z/),
+    })
+    // A row of the old schedule, newer than all others: a person has settled a slot to come.
+    const old = ['--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo']
+    const coming = new Date(Date.now() + 5 * 86_400_000).toISOString().slice(0, 10)
+    await cronledger(['resolve', ...old, '--slot', coming, '--state', 'skipped', '--reason', 'holiday'])
+    expect((await show('--slot', 'latest')).stderr).toMatch(/slot .*T(09|10):00:00Z is on record/)
+    const date = ['history', '--store', store, '--task', 'nightly', '--since', '2025-11-26', '--until', '2025-11-26']
+    await run('2025-11-25T18:00:00Z')
+    expect(JSON.parse((await cronledger([...date, '--json'])).stdout)).toMatchObject([{ slot: '2025-11-26T10:00:00Z' }])
+  })
+
+  test('by the newest row where the registry does not know the task', async () => {
+    const { store } = await ledger()
+    const other = ['--store', store, '--task', 'other']
+    const force = ['--force-slot', '2025-11-24', '--reason', 'backfill', '--schedule', '0 3 * * *']
+    await cronledger(['run', ...other, ...force, '--timezone', 'Asia/Tokyo', '--', 'true'])
+    const { stdout } = await cronledger(['show', ...other, '--slot', '2025-11-24'])
+    expect(stdout).toMatch(/^other 2025-11-23T18:00:00Z\n/)
+  })
+
+  test('a slot without a row, and a task without one: 1, and nothing on stdout', async () => {
+    const { show, store } = await ledger()
+    for (const slot of ['2025-11-24T18:00:00Z', '2025-11-23T18:00:00.500Z']) {
+      const ended = await show('--slot', slot, '--json')
+      expect(ended).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('no row') })
+    }
+    const other = await cronledger(['show', '--store', store, '--task', 'other', '--slot', '2025-11-24'])
+    expect(other).toMatchObject({ code: 1, stdout: '', stderr: 'cronledger: no row: nothing of other is on record\n' })
+  })
+
+  test.each([
+    [['--slot', 'tomorrow'], /slot is "tomorrow"; allowed are an instant .*, local time .*, a date .*, or latest/],
+    [['--slot', '2025-11-24T04:00'], /is no slot of 0 3 \* \* \* in Asia\/Tokyo; near it/],
+    [['--slot', '2025-02-30'], /no date/],
+    [[], /--slot is missing/],
+  ])('%j is a usage error', async (args, message) => {
+    const { show } = await ledger()
+    expect(await show(...args)).toMatchObject({ code: 64, stdout: '', stderr: expect.stringMatching(message) })
+  })
+})

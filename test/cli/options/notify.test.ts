@@ -1,0 +1,337 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { livingMember } from '../../../src/process/process-group.ts'
+import { cronledger, type Ended, type Loose, MAIN, type Options, scratch, start } from '../../support/cli.ts'
+import { readEmf } from '../../support/emf.ts'
+
+const folder = scratch()
+let files = 0
+
+const SLOT = '2026-11-23T03:00:00Z'
+
+/** A ledger of its own for each test, and a file that notifications can write to. */
+function ledger() {
+  const store = `file:${join(folder, `ledger-${++files}.db`)}`
+  const told = join(folder, `told-${files}`)
+  const base = ['--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', SLOT]
+  const args = (command: readonly string[], options: readonly string[]) => [
+    ...['run', ...base, ...options, '--', ...command],
+  ]
+  return {
+    store,
+    told,
+    args,
+    keep: ['--notify', `cat >> ${told}`],
+    run: (command: readonly string[], options: readonly string[] = [], more?: Options) =>
+      cronledger(args(command, options), more),
+    start: (command: readonly string[], options: readonly string[] = []) => start(args(command, options)),
+    events(): Loose[] {
+      return existsSync(told) ? logOf(readFileSync(told, 'utf8')) : []
+    },
+    /** What a notification wrote, once it has. */
+    async written(): Promise<string> {
+      while (!existsSync(told) || statSync(told).size === 0) await new Promise(setImmediate)
+      return readFileSync(told, 'utf8').trim()
+    },
+  }
+}
+
+function logOf(text: string): Loose[] {
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+}
+
+const warningsOf = ({ stderr }: Ended) => logOf(stderr).filter(({ event }) => event === 'warning')
+
+/** Hangs, ignores SIGTERM, and has a child that does so too; writes its group. */
+const STUBBORN = 'trap "" TERM; (sleep 300) & echo $$ >'
+
+async function expectGone(group: string): Promise<void> {
+  while (livingMember(Number(group)) !== null) await new Promise(setImmediate)
+}
+
+describe('what somebody is told', () => {
+  test('a duplicate, by a webhook: the JSON of the log', async () => {
+    const { run } = ledger()
+    const bodies: string[] = []
+    const server = createServer((request, response) => {
+      request.setEncoding('utf8').on('data', (chunk) => bodies.push(chunk))
+      request.on('end', () => response.end('thanks'))
+    })
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const { port } = server.address() as AddressInfo
+    const options = ['--notify', `curl -sSf -H 'content-type: application/json' -d @- http://127.0.0.1:${port}/hook`]
+    const first = await run(['echo', 'paid'], options)
+    expect(first).toMatchObject({ code: 0, stdout: 'paid\n' })
+    expect(bodies).toEqual([])
+    const second = await run(['echo', 'paid'], options)
+    server.close()
+    expect(second).toMatchObject({ code: 0, stdout: '' })
+    expect(logOf(second.stderr)).toEqual([JSON.parse(bodies.join(''))])
+    expect(JSON.parse(bodies.join(''))).toMatchObject({ event: 'duplicate', task: 'nightly', slot: SLOT })
+  })
+
+  test('a failure, when it is on record; then a refusal', async () => {
+    const { run, store, keep, events, told } = ledger()
+    const state = `${process.execPath} ${MAIN} history --store ${store} --task nightly --format ndjson > ${told}`
+    expect((await run(['sh', '-c', 'exit 3'], ['--notify', state])).code).toBe(3)
+    expect(events()).toMatchObject([{ state: 'FAILED' }])
+    expect((await run(['true'], keep)).code).toBe(65)
+    expect(events().at(-1)).toMatchObject({ event: 'refused', cause: 'failed' })
+  })
+
+  test('a batch that was stopped', async () => {
+    const { start: begin, keep, events } = ledger()
+    const running = begin(['sh', '-c', 'echo ready; exec sleep 300'], keep)
+    await running.printed('ready')
+    running.child.kill('SIGTERM')
+    expect((await running.ended).code).toBe(143)
+    expect(events()).toMatchObject([{ event: 'failed', outcome: 'interrupted' }])
+  })
+
+  test('each attempt that fails, also one that is tried again', async () => {
+    const { run, keep, events } = ledger()
+    const options = ['--max-attempts', '2', '--retry-delay', '0ms', '--metrics', 'emf', ...keep]
+    const { stderr, code } = await run(['sh', '-c', 'exit $((2 - CRONLEDGER_RUN_ATTEMPT))'], options)
+    expect(code).toBe(0)
+    expect(events()).toMatchObject([{ event: 'failed', attempt: 1 }])
+    const lines = stderr.split('\n').filter((line) => line.includes('_aws'))
+    expect(lines.map(readEmf)).toMatchObject([
+      { Failed: '1 Count', Completed: '0 Count', Attempts: '1 Count' },
+      { Failed: '0 Count', Completed: '1 Count', Attempts: '2 Count' },
+    ])
+  })
+
+  test('a ledger out of reach', async () => {
+    const { run, keep, events } = ledger()
+    const env = {
+      AWS_ENDPOINT_URL_DYNAMODB: 'http://127.0.0.1:1',
+      AWS_REGION: 'eu-west-1',
+      AWS_ACCESS_KEY_ID: 'x',
+      AWS_SECRET_ACCESS_KEY: 'x',
+      CRONLEDGER_STORE: 'dynamodb:none',
+      CRONLEDGER_TASK: 'nightly',
+      CRONLEDGER_SCHEDULE: '0 3 * * *',
+      CRONLEDGER_EVENT_TIME: SLOT,
+    }
+    const { code } = await cronledger(['run', ...keep, '--ledger-timeout', '1s', '--', 'true'], { env })
+    expect(code).toBe(75)
+    expect(events()).toMatchObject([{ event: 'withdrawn' }])
+    expect((await run(['true'], ['--notify-on', 'refused, duplicate', ...keep])).code).toBe(0)
+  })
+
+  test('a ledger that cannot be used, in the log and the metrics too', async () => {
+    const { keep, events } = ledger()
+    const options = ['--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', SLOT, '--metrics', 'emf']
+    const noTable = join(folder, 'no-folder', 'ledger.db')
+    const { code, stderr } = await cronledger(['run', '--store', `file:${noTable}`, ...options, ...keep, '--', 'true'])
+    expect(code).toBe(78)
+    const [line = '', metrics = ''] = stderr.trim().split('\n')
+    expect(JSON.parse(line)).toMatchObject({ event: 'unusable', level: 'error', task: 'nightly', slot: SLOT })
+    expect(readEmf(metrics)).toMatchObject({ Failed: '1 Count', Claimed: '0 Count' })
+    expect(events()).toMatchObject([{ event: 'unusable' }])
+  })
+
+  test('only of the kinds that were asked for, and those of other commands do no harm', async () => {
+    const { run, keep, events } = ledger()
+    const env = { CRONLEDGER_NOTIFY_ON: 'refused, missed', CRONLEDGER_NOTIFY: keep[1] ?? '' }
+    await run(['false'], [], { env })
+    expect(events()).toEqual([])
+    await run(['false'], [], { env })
+    expect(events()).toMatchObject([{ event: 'refused' }])
+  })
+
+  test('with an environment that names task and slot, forces nothing, and notifies nobody', async () => {
+    const { store, told } = ledger()
+    await cronledger(['run', '--notify', `env > ${told}`, '--', 'false'], {
+      env: {
+        CRONLEDGER_STORE: store,
+        CRONLEDGER_TASK: 'nightly',
+        CRONLEDGER_SCHEDULE: '0 3 * * *',
+        CRONLEDGER_FORCE_SLOT: SLOT,
+        CRONLEDGER_REASON: 'bad input file',
+        CRONLEDGER_BY: 'ada',
+        CRONLEDGER_NOTIFY: 'overruled',
+        CRONLEDGER_NOTIFY_ON: 'failed',
+        OTHER: 'kept',
+      },
+    })
+    const variables = readFileSync(told, 'utf8').split('\n')
+    expect(variables).toEqual(
+      expect.arrayContaining(['CRONLEDGER_RUN_TASK=nightly', `CRONLEDGER_RUN_SLOT=${SLOT}`, 'OTHER=kept']),
+    )
+    expect(variables.join()).not.toMatch(/FORCE_SLOT|REASON|CRONLEDGER_BY|NOTIFY/)
+  })
+})
+
+describe('a notification that goes wrong is one line of the log, and the exit code stays', () => {
+  for (const [what, command, why] of [
+    ['fails', 'echo noise; echo no route >&2; exit 9', /exit code 9: no route$/],
+    ['is not found', 'no-such-command', /exit code 127: .*not found/],
+    ['dies', 'kill -KILL $$', /SIGKILL/],
+  ] as const) {
+    test(`it ${what}`, async () => {
+      const { run } = ledger()
+      const ended = await run(['sh', '-c', 'echo out; exit 3'], ['--notify', command])
+      expect(ended).toMatchObject({ code: 3, stdout: 'out\n' })
+      expect(warningsOf(ended)).toMatchObject([{ message: expect.stringMatching(why) }])
+      expect(ended.stderr).not.toContain('noise')
+    })
+  }
+
+  test('it reads nothing, and floods both outputs: no line at all', async () => {
+    const { run } = ledger()
+    const flood = 'head -c 10000000 /dev/zero'
+    const ended = await run(['sh', '-c', 'echo out; exit 3'], ['--notify', `exec <&-; ${flood}; ${flood} >&2`])
+    expect(ended).toMatchObject({ code: 3, stdout: 'out\n' })
+    expect(logOf(ended.stderr).map(({ event }) => event)).toEqual(['claimed', 'failed'])
+  })
+
+  test('it hangs: killed with its children at the limit', async () => {
+    const { run, written, told } = ledger()
+    const ended = await run(['sh', '-c', 'exit 3'], ['--notify', `${STUBBORN} ${told}; wait`])
+    expect(ended.code).toBe(3)
+    expect(warningsOf(ended)).toMatchObject([{ message: expect.stringMatching(/killed$/) }])
+    await expectGone(await written())
+  })
+
+  test('it hangs when the run is told to stop: killed in time, and the batch keeps its exit code', async () => {
+    const { start: begin, written, told } = ledger()
+    const options = ['--stop-timeout', '1s', '--notify', `${STUBBORN} ${told}; wait`]
+    const running = begin(['sh', '-c', 'exit 3'], options)
+    const group = await written()
+    running.child.kill('SIGTERM')
+    const ended = await running.ended
+    expect(ended.code).toBe(3)
+    expect(warningsOf(ended)).toMatchObject([{ message: expect.stringMatching(/killed$/) }])
+    await expectGone(group)
+  })
+})
+
+describe('wrong options: 64, one line', () => {
+  for (const [options, message] of [
+    [['--notify-on', 'failed'], /--notify-on is given, but no --notify/],
+    [
+      ['--notify', 'cat', '--notify-on', 'failed,dupplicate'],
+      /--notify-on is "dupplicate"; did you mean duplicate\?; allowed are duplicate, ref/,
+    ],
+    [['--notify', 'cat', '--notify-on', 'failed,'], /--notify-on is ""; allowed/],
+    [['--metrics', 'statsd'], /--metrics is "statsd"; allowed are off, emf/],
+    [['--metrics-namespace', 'AWS/ECS'], /metrics-namespace is "AWS\/ECS"; allowed/],
+    [['--metrics-namespace', 'a\nb'], /metrics-namespace is "a\\nb"; allowed/],
+  ] as const) {
+    test(options.join(' '), async () => {
+      const { run } = ledger()
+      const { code, stdout, stderr } = await run(['echo', 'no'], options)
+      expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
+      expect(stderr).toMatch(message)
+      expect(stderr.trim().split('\n')).toHaveLength(1)
+    })
+  }
+})
+
+describe('as PID 1', () => {
+  const unshare = ['--pid', '--fork', '--mount-proc']
+  const mayUnshare = (() => {
+    try {
+      execFileSync('unshare', [...unshare, 'true'], { stdio: 'ignore' })
+      return true
+    } catch {
+      process.stdout.write('unshare is not permitted here: the test as PID 1 is skipped\n')
+      return false
+    }
+  })()
+
+  test.skipIf(!mayUnshare)('zombies of a notification are not waited for', async () => {
+    const { args, keep, events } = ledger()
+    const options = ['--notify', `(sleep 0.01 &); (sleep 300 &); ${keep[1]}`]
+    const outer = spawn('unshare', [...unshare, process.execPath, MAIN, ...args(['sh', '-c', 'exit 3'], options)], {
+      stdio: 'ignore',
+    })
+    expect(await once(outer, 'exit')).toEqual([3, null])
+    expect(events()).toMatchObject([{ event: 'failed', exitCode: 3 }])
+  })
+})
+
+describe('check', () => {
+  const range = ['--since', '2026-11-23', '--until', '2026-11-24']
+
+  test('tells of each finding, and its answer and exit code stay', async () => {
+    const { run, store, keep, events } = ledger()
+    await run(['false'])
+    const plain = await cronledger(['check', '--store', store, ...range])
+    const told = await cronledger(['check', '--store', store, ...range, ...keep])
+    expect({ ...told, stdout: '' }).toEqual({ code: 1, signal: null, stdout: '', stderr: '' })
+    expect(told.stdout.split('\n').length).toBe(plain.stdout.split('\n').length)
+    const found = events().map(({ event, task, slot }) => `${event} ${task} ${slot}`)
+    expect(found.toSorted()).toEqual([`failed nightly ${SLOT}`, 'missed nightly 2026-11-24T03:00:00Z'])
+  })
+
+  test('tells of each also where the reader of its answer has gone', async () => {
+    const { run, store, keep, events } = ledger()
+    await run(['true'])
+    const days = ['--since', '2026-11-23', '--until', '2026-11-24', '--task', 'nightly', '--schedule', '0 * * * *']
+    const command = [process.execPath, MAIN, 'check', '--store', store, ...days, ...keep]
+    // A pipe whose reader is gone before anything is printed.
+    execFileSync('bash', ['-c', 'exec 3> >(exit 0); wait $!; "$@" >&3 || [ $? = 1 ]', 'bash', ...command])
+    expect(events()).toHaveLength(47)
+  })
+
+  test('only of the kinds that were asked for; what goes wrong is one line', async () => {
+    const { run, store } = ledger()
+    await run(['false'])
+    const options = ['--notify', 'echo no >&2; exit 9', '--notify-on', 'missed']
+    const { code, stderr } = await cronledger(['check', '--store', store, ...range, ...options])
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: 'cronledger: 1 of 1 notifications failed; missed: exit code 9: no\n',
+    })
+  })
+
+  test('a stop leaves nothing of them behind', async () => {
+    const { run, store, told, written } = ledger()
+    await run(['false'])
+    const options = ['--notify', `${STUBBORN} ${told}; wait`, '--notify-on', 'failed']
+    const running = start(['check', '--store', store, ...range, ...options])
+    const group = await written()
+    running.child.kill('SIGTERM')
+    expect((await running.ended).code).toBe(143)
+    await expectGone(group)
+  })
+})
+
+describe('--metrics emf', () => {
+  test('one line a run, in a namespace, on stderr; stdout is the batch’s', async () => {
+    const { run } = ledger()
+    const options = ['--metrics', 'emf', '--metrics-namespace', 'Team/Batches', '--log', 'quiet']
+    const first = await run(['echo', 'paid'], options)
+    const second = await run(['echo', 'paid'], options)
+    expect([first.stdout, second.stdout]).toEqual(['paid\n', ''])
+    expect(readEmf(first.stderr)).toMatchObject({ Claimed: '1 Count', Completed: '1 Count', Attempts: '1 Count' })
+    expect(readEmf(second.stderr)).toMatchObject({ Claimed: '0 Count', Duplicate: '1 Count', Failed: '0 Count' })
+    expect(JSON.parse(second.stderr)._aws.CloudWatchMetrics[0].Namespace).toBe('Team/Batches')
+  })
+
+  test('on a line of its own, also after a batch that left its last one open', async () => {
+    const { run } = ledger()
+    const script = 'printf "progress 50%%" >&2'
+    const { stderr } = await run(['sh', '-c', script], ['--metrics', 'emf', '--log', 'quiet'])
+    const [progress, line = ''] = stderr.trim().split('\n')
+    expect(progress).toBe('progress 50%')
+    expect(readEmf(line)).toMatchObject({ Completed: '1 Count' })
+  })
+
+  test('off by default, and beside the log', async () => {
+    const { run } = ledger()
+    expect((await run(['false'])).stderr).not.toContain('_aws')
+    const both = await run(['true'], ['--metrics', 'emf'])
+    expect(logOf(both.stderr).map((line) => line['event'] ?? 'metrics')).toEqual(['refused', 'metrics'])
+  })
+})

@@ -1,0 +1,323 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { decide, forceableAs, objectionToSettling } from '../../../src/core/row/decide.ts'
+import { MAX_ATTEMPTS, MAX_SETTLEMENTS } from '../../../src/core/row/policy.ts'
+import { FORCEABLE, type Forceable, readForceable, UNDONE } from '../../../src/core/row/rerunnable.ts'
+import { claimed, retried } from '../../../src/core/row/transition.ts'
+import type { Ending, Row, StoredRow, Survivor, Trigger } from '../../../src/core/types.ts'
+import { FAILED, FORCED, LEASE_MS, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../../support/rows.ts'
+
+const SLOT = Date.parse('2026-11-24T03:00:00Z')
+const SKEW_MS = 30_000
+
+interface Situation {
+  readonly trigger?: Trigger
+  readonly maxAttempts?: number
+  readonly maxLatenessMs?: number
+  readonly now?: number
+  readonly survivor?: Survivor
+  readonly forceOnly?: readonly Forceable[]
+  readonly forceAskedAt?: number
+}
+
+function answer(row: StoredRow | null, situation: Situation = {}): string {
+  const {
+    trigger = SCHEDULED,
+    maxAttempts = 1,
+    maxLatenessMs = null,
+    now = NOW,
+    survivor = null,
+    forceOnly,
+    forceAskedAt,
+  } = situation
+  const decision = decide(
+    row,
+    { ...trigger, slot: SLOT },
+    {
+      maxAttempts,
+      maxLatenessMs,
+      skewMs: SKEW_MS,
+      ...(forceOnly && { forceOnly }),
+      ...(forceAskedAt && { forceAskedAt }),
+    },
+    { now, survivor, objection: null },
+  )
+  return decision.kind === 'start' ? 'start' : `${decision.kind}: ${decision.cause}`
+}
+
+const settled = (row: Row, state: 'COMPLETED' | 'FAILED' | 'SKIPPED'): Row => ({
+  ...row,
+  state,
+  settlements: [{ state, at: NOW, by: 'ada', reason: 'looked', afterAttempt: row.attempts.length }],
+})
+
+const EXPIRED = NOW + LEASE_MS + SKEW_MS + 1
+const RUNNING = rowWith({})
+const SKIPPED = { ...rowWith({ ending: NOT_STARTED }), state: 'SKIPPED' } as const
+
+describe('the table of design part 4', () => {
+  for (const [what, row, now, scheduled, retried, forced] of [
+    ['absent', null, NOW, 'start', 'start', 'start'],
+    [
+      'an attempt succeeded',
+      rowWith({ ending: SUCCEEDED }),
+      NOW,
+      'duplicate: completed',
+      'duplicate: completed',
+      'start',
+    ],
+    [
+      'an attempt succeeded, a later force failed',
+      rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }),
+      NOW,
+      'duplicate: completed',
+      'duplicate: completed',
+      'start',
+    ],
+    [
+      'an attempt succeeded, a force runs',
+      rowWith({ ending: SUCCEEDED }, { trigger: FORCED }),
+      NOW,
+      'duplicate: completed',
+      'duplicate: completed',
+      'refused: running',
+    ],
+    [
+      'an attempt succeeded, a force is stale',
+      rowWith({ ending: SUCCEEDED }, { trigger: FORCED }),
+      EXPIRED,
+      'duplicate: completed',
+      'duplicate: completed',
+      'start',
+    ],
+    [
+      'settled as completed',
+      settled(rowWith({ ending: FAILED }), 'COMPLETED'),
+      NOW,
+      'duplicate: completed',
+      'duplicate: completed',
+      'start',
+    ],
+    [
+      'settled as skipped',
+      settled(rowWith({ ending: FAILED }), 'SKIPPED'),
+      NOW,
+      'duplicate: skipped',
+      'duplicate: skipped',
+      'start',
+    ],
+    ['settled as failed', settled(rowWith({ ending: FAILED }), 'FAILED'), NOW, 'refused: failed', 'start', 'start'],
+    ['PENDING, lease alive', RUNNING, NOW, 'duplicate: running', 'duplicate: running', 'refused: running'],
+    [
+      'PENDING, lease over, skew not',
+      RUNNING,
+      EXPIRED - 1,
+      'duplicate: running',
+      'duplicate: running',
+      'refused: running',
+    ],
+    ['PENDING, stale', RUNNING, EXPIRED, 'refused: stale', 'start', 'start'],
+    ['FAILED', rowWith({ ending: FAILED }), NOW, 'refused: failed', 'start', 'start'],
+    ['SKIPPED', SKIPPED, NOW, 'duplicate: skipped', 'duplicate: skipped', 'start'],
+    ['an attempt that never started', rowWith({ ending: NOT_STARTED }), NOW, 'start', 'start', 'start'],
+  ] as const) {
+    test(what, () => {
+      expect(answer(row, { now })).toBe(scheduled)
+      expect(answer(row, { now, maxAttempts: 2 })).toBe(retried)
+      expect(answer(row, { now, trigger: FORCED })).toBe(forced)
+    })
+  }
+})
+
+const endings = fc.constantFrom<Ending>(
+  SUCCEEDED,
+  FAILED,
+  NOT_STARTED,
+  { outcome: 'timedOut' },
+  { outcome: 'interrupted', signal: 'SIGTERM' },
+  { outcome: 'leaseLost' },
+)
+const histories = fc.array(fc.record({ trigger: fc.constantFrom(SCHEDULED, FORCED), ending: endings }), {
+  minLength: 1,
+  maxLength: 12,
+})
+
+describe('a force that was asked for before an attempt began', () => {
+  const before = { trigger: FORCED, forceAskedAt: NOW - 1 }
+  for (const [what, row, now, said] of [
+    ['COMPLETED', rowWith({ ending: SUCCEEDED }), NOW, 'refused: newerAttempt'],
+    ['FAILED', rowWith({ ending: FAILED }), NOW, 'refused: newerAttempt'],
+    ['PENDING, stale', RUNNING, EXPIRED, 'refused: newerAttempt'],
+    ['PENDING, lease alive', RUNNING, NOW, 'refused: running'],
+    ['one that never started', rowWith({ ending: NOT_STARTED }), NOW, 'start'],
+    ['absent', null, NOW, 'start'],
+  ] as const) {
+    test(what, () => {
+      expect(answer(row, { ...before, now })).toBe(said)
+      if (said === 'refused: newerAttempt') {
+        expect(answer(row, { trigger: FORCED, forceAskedAt: NOW, now })).toBe('start')
+      }
+    })
+  }
+
+  test('a scheduled trigger is none of its business', () => {
+    expect(answer(rowWith({ ending: FAILED }), { maxAttempts: 2, forceAskedAt: NOW - 1 })).toBe('start')
+  })
+})
+
+describe('a force that is meant for some slots only', () => {
+  const failedAgain = rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED })
+  for (const [what, row, now, is, others] of [
+    ['absent', null, NOW, 'missed', 'refused: noRow'],
+    ['FAILED', rowWith({ ending: FAILED }), NOW, 'failed', 'refused: failed'],
+    ['an attempt that never started', rowWith({ ending: NOT_STARTED }), NOW, 'failed', 'refused: failed'],
+    ['PENDING, stale', RUNNING, EXPIRED, 'stale', 'refused: stale'],
+    ['COMPLETED', rowWith({ ending: SUCCEEDED }), NOW, 'completed', 'duplicate: completed'],
+    ['completed once, failed when forced', failedAgain, NOW, 'failed', 'duplicate: completed'],
+    ['PENDING, lease alive', RUNNING, NOW, null, 'refused: running'],
+    ['completed once, a force runs', rowWith({ ending: SUCCEEDED }, {}), NOW, null, 'refused: running'],
+    ['SKIPPED', SKIPPED, NOW, null, 'duplicate: skipped'],
+    ['settled as skipped', settled(rowWith({ ending: FAILED }), 'SKIPPED'), NOW, null, 'duplicate: skipped'],
+  ] as const) {
+    test(what, () => {
+      expect(forceableAs(row, now, SKEW_MS)).toBe(is)
+      for (const only of FORCEABLE) {
+        expect(answer(row, { now, trigger: FORCED, forceOnly: [only] })).toBe(only === is ? 'start' : others)
+      }
+      expect(answer(row, { now, trigger: FORCED, forceOnly: FORCEABLE })).toBe(is === null ? others : 'start')
+    })
+  }
+
+  test('property: one for what is undone never starts on top of a success', () => {
+    fc.assert(
+      fc.property(histories, fc.nat(1e12), (history, laterMs) => {
+        const row = rowWith(...history, { trigger: FORCED, ending: SUCCEEDED })
+        const situation = { trigger: FORCED, forceOnly: UNDONE, now: NOW + laterMs }
+        expect(answer(row, situation)).toBe('duplicate: completed')
+      }),
+    )
+  })
+
+  test('a scheduled trigger is none of its business', () => {
+    expect(answer(null, { forceOnly: ['failed'] })).toBe('start')
+    expect(answer(rowWith({ ending: FAILED }), { maxAttempts: 2, forceOnly: ['missed'] })).toBe('start')
+  })
+
+  test('each word once, and no other', () => {
+    expect(readForceable(['failed', 'missed', 'failed'])).toEqual(['failed', 'missed'])
+    expect(() => readForceable(['late'])).toThrow('only is "late"; allowed are missed, failed, stale, completed')
+  })
+})
+
+describe('settling', () => {
+  const objection = (row: StoredRow | null, now = NOW) => objectionToSettling(row, { now, skewMs: SKEW_MS })
+
+  test('a person may settle what neither runs nor has completed', () => {
+    expect(objection(null)).toBe(null)
+    expect(objection(rowWith({ ending: FAILED }))).toBe(null)
+    expect(objection(RUNNING, EXPIRED)).toBe(null)
+    expect(objection(settled(rowWith({ ending: FAILED }), 'SKIPPED'))).toBe(null)
+    expect(objection(RUNNING)).toBe('running')
+    expect(objection(rowWith({ ending: SUCCEEDED }))).toBe('completed')
+    // A force that failed, or never reported, on a completed slot is a thing to be settled.
+    expect(objection(rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }))).toBe(null)
+    expect(objection(rowWith({ ending: SUCCEEDED }, { trigger: FORCED }), EXPIRED)).toBe(null)
+    expect(objection(settled(rowWith({ ending: FAILED }), 'COMPLETED'))).toBe('completed')
+    expect(objection({ task: 'nightly', slot: SLOT, schemaVersion: 2, foreign: true })).toBe('newerRow')
+  })
+
+  test('as often as a row can hold', () => {
+    const row = settled(rowWith({ ending: FAILED }), 'FAILED')
+    const [settlement] = row.settlements
+    const many = settlement === undefined ? [] : Array.from({ length: MAX_SETTLEMENTS }, () => settlement)
+    expect(objection({ ...row, settlements: many })).toBe('tooManySettlements')
+  })
+})
+
+describe('attempts', () => {
+  test('forced ones and those that never started do not count', () => {
+    const row = rowWith({ ending: FAILED }, { trigger: FORCED, ending: FAILED }, { ending: NOT_STARTED })
+    expect(answer(row, { maxAttempts: 1 })).toBe('refused: failed')
+    expect(answer(row, { maxAttempts: 2 })).toBe('start')
+  })
+
+  test('of a run that was killed while its next attempt waited, all is known: it failed', () => {
+    const waiting = retried(rowWith({}), FAILED, { writeId: 'w', now: NOW }, LEASE_MS)
+    expect(answer(waiting, { now: EXPIRED })).toBe('refused: failed')
+    expect(answer(waiting, { now: EXPIRED, maxAttempts: 2 })).toBe('start')
+  })
+
+  test('a row holds at most 100, forced ones included', () => {
+    const full = rowWith(...Array.from({ length: MAX_ATTEMPTS }, () => ({ trigger: FORCED, ending: FAILED })))
+    expect(answer(full, { trigger: FORCED })).toBe('refused: tooManyAttempts')
+    expect(answer(full, { maxAttempts: MAX_ATTEMPTS })).toBe('refused: tooManyAttempts')
+  })
+
+  test('any number of attempts that never started leaves room for one that does, and for a force', () => {
+    const given = rowWith({ ending: FAILED }, ...Array.from({ length: 150 }, () => ({ ending: NOT_STARTED })))
+    expect(answer(given, { trigger: FORCED })).toBe('start')
+    expect(answer(given, { maxAttempts: 2 })).toBe('start')
+    expect(answer(given, { maxAttempts: 1 })).toBe('refused: failed')
+    // A later attempt has a number of its own.
+    expect(rowWith(...Array.from({ length: 150 }, () => ({ ending: NOT_STARTED })), {}).attempts.at(-1)?.number).toBe(
+      151,
+    )
+  })
+})
+
+describe('lateness', () => {
+  test('refuses a scheduled start, with or without a row, and never a forced one', () => {
+    const late = { now: SLOT + 3_600_001, maxLatenessMs: 3_600_000 }
+    expect(answer(null, late)).toBe('refused: tooLate')
+    expect(answer(null, { ...late, now: SLOT + 3_600_000 })).toBe('start')
+    expect(answer(rowWith({ ending: FAILED }), { ...late, maxAttempts: 2 })).toBe('refused: tooLate')
+    expect(answer(rowWith({ ending: SUCCEEDED }), late)).toBe('duplicate: completed')
+    expect(answer(null, { ...late, trigger: FORCED })).toBe('start')
+  })
+})
+
+test('while a process of a stale attempt lives here, nobody starts', () => {
+  const stale = { now: EXPIRED, survivor: { pid: 7, command: 'sleep' }, maxAttempts: 2 }
+  expect(answer(RUNNING, stale)).toBe('refused: survivor')
+  expect(answer(RUNNING, { ...stale, trigger: FORCED })).toBe('refused: survivor')
+})
+
+test('a mismatch that the caller does not accept is refused whatever the row says', () => {
+  for (const row of [null, RUNNING, rowWith({ ending: FAILED }), rowWith({ ending: SUCCEEDED })]) {
+    const decision = decide(
+      row,
+      { ...SCHEDULED, slot: SLOT },
+      { maxAttempts: 2, maxLatenessMs: null, skewMs: 0 },
+      { now: NOW, survivor: null, objection: 'scheduleMismatch' },
+    )
+    expect(decision).toEqual({ kind: 'refused', cause: 'scheduleMismatch', row, survivor: null })
+  }
+})
+
+test('property: once an attempt succeeded, nothing starts but by force', () => {
+  fc.assert(
+    fc.property(histories, fc.nat(MAX_ATTEMPTS), fc.nat(1e12), (history, maxAttempts, laterMs) => {
+      const row = rowWith(...history)
+      fc.pre(history.some(({ ending }) => ending.outcome === 'succeeded'))
+      expect(answer(row, { maxAttempts, now: NOW + laterMs })).toBe('duplicate: completed')
+    }),
+  )
+})
+
+test('property: whatever starts leaves a row in which nobody else starts while its lease lives', () => {
+  fc.assert(
+    fc.property(
+      histories,
+      fc.nat(LEASE_MS + SKEW_MS),
+      fc.constantFrom(SCHEDULED, FORCED),
+      (history, laterMs, trigger) => {
+        const before = rowWith(...history)
+        const claim = { task: 'nightly', window: { slot: SLOT, end: null }, schedule: before.schedule, zoneData: 'x' }
+        const place = { host: 'host' }
+        const row = claimed(before, { ...claim, runId: 'me', trigger, place }, { writeId: 'w', now: NOW }, LEASE_MS)
+        expect(answer(row, { maxAttempts: MAX_ATTEMPTS, now: NOW + laterMs })).toMatch(/^duplicate/)
+        expect(answer(row, { trigger: FORCED, now: NOW + laterMs })).toBe('refused: running')
+      },
+    ),
+  )
+})

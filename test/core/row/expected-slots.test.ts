@@ -1,0 +1,264 @@
+import { describe, expect, test } from 'vitest'
+import {
+  dueKeys,
+  findingOf,
+  type InForce,
+  missedSlot,
+  type RowsOf,
+  withMissed,
+} from '../../../src/core/row/expected-slots.ts'
+import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
+import type { Row, StoredRow } from '../../../src/core/types.ts'
+import { FAILED, FORCED, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
+
+const at = (text: string) => Date.parse(text)
+const inForce = (since: string, expression: string, zone = 'UTC'): InForce => ({
+  since: at(since),
+  schedule: parseSchedule({ expression, zone }),
+})
+const due = (schedules: readonly InForce[], since: string, until: string) =>
+  [...dueKeys([{ task: 'nightly', schedules }], at(since), at(until))].map(
+    ({ slot, doubt }) => new Date(slot).toISOString().slice(0, 16) + (doubt === undefined ? '' : '?'),
+  )
+
+describe('the slots that were due', () => {
+  test('newest first, from the first one that was run', () => {
+    const schedules = [inForce('2026-11-02T03:00:00Z', '0 3 * * *')]
+    expect(due(schedules, '2026-11-01T00:00:00Z', '2026-11-05T03:00:00Z')).toEqual([
+      '2026-11-04T03:00',
+      '2026-11-03T03:00',
+      '2026-11-02T03:00',
+    ])
+  })
+
+  test('each by the schedule of its time; what was due while it was changed is in doubt', () => {
+    const schedules = [inForce('2026-11-01T03:00:00Z', '0 3 * * *'), inForce('2026-11-04T05:00:00Z', '0 5 * * *')]
+    expect(due(schedules, '2026-11-01T00:00:00Z', '2026-11-06T00:00:00Z')).toEqual([
+      '2026-11-05T05:00',
+      '2026-11-04T05:00',
+      '2026-11-04T03:00?',
+      '2026-11-03T03:00',
+      '2026-11-02T03:00',
+      '2026-11-01T03:00',
+    ])
+  })
+
+  test('from every minute to once a day: the minutes of that day are in doubt', () => {
+    const schedules = [inForce('2026-11-03T00:00:00Z', '* * * * *'), inForce('2026-11-04T05:00:00Z', '0 5 * * *')]
+    const slots = due(schedules, '2026-11-03T04:58:00Z', '2026-11-05T00:00:00Z')
+    const doubted = slots.filter((slot) => slot.endsWith('?'))
+    expect([doubted.length, doubted[0], doubted.at(-1)]).toEqual([
+      24 * 60 - 1,
+      '2026-11-04T04:59?',
+      '2026-11-03T05:01?',
+    ])
+    expect(slots.filter((slot) => !slot.endsWith('?'))).toEqual([
+      '2026-11-04T05:00',
+      '2026-11-03T05:00',
+      '2026-11-03T04:59',
+      '2026-11-03T04:58',
+    ])
+  })
+
+  test('where the new one fires for the first time, nobody knows since when it was in force', () => {
+    const hourly = inForce('2026-11-20T00:00:00Z', '@hourly')
+    const anchor = at('2026-12-01T00:00:00Z')
+    const daily = parseSchedule({ expression: 'rate(1 day)', zone: 'UTC', anchor })
+    for (const next of [
+      inForce('2026-12-01T00:00:00Z', 'at(2026-12-01T00:00:00)'),
+      { since: anchor, schedule: daily },
+    ]) {
+      const slots = due([hourly, next], '2026-11-20T00:00:00Z', '2026-12-01T00:00:01Z')
+      expect(slots).toHaveLength(11 * 24 + 1)
+      expect(slots.filter((slot) => !slot.endsWith('?'))).toEqual(['2026-12-01T00:00'])
+    }
+  })
+
+  test('over a clock change', () => {
+    const schedules = [inForce('2026-10-30T05:30:00Z', '30 1 * * *', 'America/New_York')]
+    expect(due(schedules, '2026-10-31T00:00:00Z', '2026-11-03T00:00:00Z')).toEqual([
+      '2026-11-02T06:30',
+      '2026-11-01T05:30',
+      '2026-10-31T05:30',
+    ])
+  })
+})
+
+const noRows: RowsOf = async function* () {}
+
+async function findings(slots: readonly number[], rows: readonly StoredRow[], lateAfterMs: number | null = null) {
+  async function* stream() {
+    yield* rows
+  }
+  const found: string[] = []
+  const terms = { now: NOW + 3_600_000, skewMs: 30_000, lateAfterMs }
+  const due = slots.map((slot) => ({ task: 'nightly', slot }))
+  for await (const one of withMissed(due, stream(), true, noRows)) {
+    const finding = findingOf(one, terms)
+    if (finding !== null) found.push(`${finding.kind} ${new Date(finding.slot).getUTCDate()}`)
+  }
+  return found
+}
+
+const day = (date: number) => Date.UTC(2026, 10, date, 3)
+const on = (date: number, row: Row): Row => ({ ...row, slot: day(date) })
+
+test('the slots of several tasks that were due are one list, newest first', () => {
+  const tasks = [
+    { task: 'a', schedules: [inForce('2026-11-01T00:00:00Z', '0 3 * * *')] },
+    { task: 'b', schedules: [inForce('2026-11-02T00:00:00Z', '0 */12 * * *')] },
+    { task: 'c', schedules: [inForce('2026-11-01T03:00:00Z', '0 3 1,2 * *')] },
+  ]
+  const keys = [...dueKeys(tasks, at('2026-11-01T00:00:00Z'), at('2026-11-03T03:00:01Z'))]
+  expect(keys.map(({ task, slot }) => `${task} ${new Date(slot).toISOString().slice(8, 13)}`)).toEqual([
+    ...['a 03T03', 'b 03T00', 'b 02T12', 'a 02T03', 'c 02T03', 'b 02T00', 'a 01T03', 'c 01T03'],
+  ])
+  expect([...dueKeys([], 0, at('2026-11-03T03:00:01Z'))]).toEqual([])
+})
+
+describe('slots without a row among the rows', () => {
+  async function merged(due: readonly string[], rows: readonly string[], withOlder = true) {
+    const keyOf = (text: string) => ({ task: text.slice(0, 1), slot: day(Number(text.slice(1))) })
+    async function* stream() {
+      for (const text of rows) yield { ...rowWith({}), ...keyOf(text) }
+    }
+    const found: string[] = []
+    for await (const { row, missed } of withMissed(due.map(keyOf), stream(), withOlder, noRows)) {
+      const { task, slot } = row ?? missed
+      found.push(`${row === null ? '!' : ''}${task}${new Date(slot).getUTCDate()}`)
+    }
+    return found
+  }
+
+  test('of several tasks, whatever the order of the rows of one slot', async () => {
+    const due = ['a9', 'b9', 'c9', 'a8', 'b8', 'c8', 'a7']
+    expect(await merged(due, ['b9', 'c8', 'a8', 'z6'])).toEqual(['b9', '!a9', '!c9', 'c8', 'a8', '!b8', '!a7', 'z6'])
+    expect(await merged(due, [])).toEqual(due.map((key) => `!${key}`))
+    expect(await merged([], ['a9', 'b9'])).toEqual(['a9', 'b9'])
+  })
+
+  test('before the last row only where they are asked for', async () => {
+    expect(await merged(['a9', 'a8', 'b8', 'a7'], ['b9', 'a8'], false)).toEqual(['b9', '!a9', 'a8'])
+    expect(await merged(['a9'], [], false)).toEqual([])
+  })
+})
+
+describe('after a change from each hour to once a month', () => {
+  const [hourly, monthly] = [inForce('2026-11-20T00:00:00Z', '@hourly'), inForce('2026-12-01T03:00:00Z', '0 3 1 * *')]
+
+  /** `06` is a run of that hour of 20 November by the old schedule, `05f` a forced one; `01m` one of 1 December by the new one. */
+  async function missed(
+    runs: readonly string[],
+    schedules = [hourly, monthly],
+    trigger?: typeof FORCED,
+    until = at('2026-12-02T00:00:00Z'),
+  ) {
+    const asked: string[] = []
+    async function* stream(): AsyncGenerator<StoredRow> {
+      for (const run of runs) {
+        const isNew = run.endsWith('m')
+        const slot = isNew ? at('2026-12-01T03:00:00Z') : at(`2026-11-20T${run.slice(0, 2)}:00:00Z`)
+        const schedule = (isNew ? monthly : hourly).schedule.spec
+        const how = run.endsWith('f') ? FORCED : trigger
+        yield { ...rowWith({ ending: SUCCEEDED, ...(how && { trigger: how }) }), slot, schedule }
+      }
+    }
+    async function* rowsIn(since: number, until: number) {
+      for await (const row of stream()) if (row.slot >= since && row.slot < until) yield row
+    }
+    const later: RowsOf = (task, since, until) => {
+      asked.push(task)
+      return rowsIn(since, until)
+    }
+    const keys = dueKeys([{ task: 'nightly', schedules }], 0, until)
+    const found: string[] = []
+    for await (const { missed } of withMissed(keys, rowsIn(0, until), true, later)) {
+      if (missed !== null) found.push(new Date(missed.slot).toISOString().slice(8, 13))
+    }
+    expect(asked.length).toBeLessThanOrEqual(1)
+    return found
+  }
+
+  test('what was missed before the last run by the old one stays missed; what came after it is nobody’s', async () => {
+    expect(await missed(['01m', '06', '05', '02', '01', '00'])).toEqual(['20T04', '20T03'])
+  })
+
+  test('wherever the rows end that are looked at', async () => {
+    const runs = ['01m', '06', '05', '02', '01', '00']
+    const until = at('2026-11-20T05:00:00Z')
+    expect(await missed(runs, [hourly, monthly], undefined, until)).toEqual(['20T04', '20T03'])
+    expect(await missed(runs.slice(3), [hourly, monthly], undefined, until)).toEqual([])
+  })
+
+  test('a run that a person forced tells nothing of what the scheduler had', async () => {
+    expect(await missed(['06', '05', '00'], [hourly, monthly], FORCED)).toEqual(['01T03'])
+    // Nor does it take away what a later one of the scheduler's told.
+    expect(await missed(['01m', '06', '05f', '02', '01', '00'])).toEqual(['20T04', '20T03'])
+  })
+
+  test('a run by the same schedule, once it is in force again, tells nothing of the time before', async () => {
+    const again = inForce('2026-12-01T04:00:00Z', '@hourly')
+    async function* stream() {
+      yield { ...rowWith({ ending: SUCCEEDED }), slot: again.since, schedule: again.schedule.spec }
+    }
+    const keys = dueKeys([{ task: 'nightly', schedules: [hourly, monthly, again] }], 0, again.since + 1)
+    const found: unknown[] = []
+    for await (const { missed } of withMissed(keys, stream(), true, noRows)) if (missed !== null) found.push(missed)
+    expect(found).toEqual([{ task: 'nightly', slot: monthly.since }])
+  })
+})
+
+test('a missed slot has the schedule of its time', () => {
+  const schedules = [inForce('2026-11-01T03:00:00Z', '0 3 * * *'), inForce('2026-11-04T05:00:00Z', '0 5 * * *')]
+  const missed = (slot: string) => missedSlot({ task: 'a', slot: at(slot) }, schedules)
+  expect(missed('2026-11-04T03:00:00Z')).toMatchObject({ schedule: { expression: '0 3 * * *' } })
+  expect(missed('2026-11-04T05:00:00Z')).toEqual({
+    ...{ task: 'a', slot: at('2026-11-04T05:00:00Z'), end: at('2026-11-05T05:00:00Z'), missed: true },
+    schedule: { expression: '0 5 * * *', zone: 'UTC' },
+  })
+})
+
+test('missed before, between and after the rows; rows of slots that were not due are judged too', async () => {
+  const rows = [on(9, rowWith({ ending: FAILED })), on(6, rowWith({ ending: SUCCEEDED })), on(4, rowWith({}))]
+  expect(await findings([8, 7, 6, 5, 3].map(day), rows)).toEqual([
+    'failed 9',
+    'missed 8',
+    'missed 7',
+    'missed 5',
+    'stale 4',
+    'missed 3',
+  ])
+})
+
+test('late is the first attempt that a scheduler started', async () => {
+  const late = { ...rowWith({ ending: SUCCEEDED }), slot: NOW - 600_001 }
+  const forced = { ...rowWith({ trigger: FORCED, ending: SUCCEEDED }), slot: NOW - 600_001 }
+  expect(await findings([], [late], 600_000)).toEqual(['late 24'])
+  expect(await findings([], [late], 700_000)).toEqual([])
+  expect(await findings([], [late])).toEqual([])
+  expect(await findings([], [forced], 600_000)).toEqual([])
+  const inTime = { ...late, slot: NOW - 600_000 }
+  expect(await findings([], [inTime], 600_000)).toEqual([])
+  // One that never started was not the start.
+  const [first] = late.attempts
+  if (first === undefined) throw new Error('no attempt')
+  const withdrawn = { ...first, outcome: 'notStarted', startedAt: NOW - 600_001 } as const
+  expect(await findings([], [{ ...late, attempts: [withdrawn, { ...first, number: 2 }] }], 600_000)).toEqual([
+    'late 24',
+  ])
+})
+
+test('a lease that is over by less than the skew is not stale yet', async () => {
+  const judgedAt = NOW + 3_600_000
+  expect(await findings([], [on(9, { ...rowWith({}), leaseUntil: judgedAt - 30_000 })])).toEqual([])
+  expect(await findings([], [on(9, { ...rowWith({}), leaseUntil: judgedAt - 30_001 })])).toEqual(['stale 9'])
+})
+
+test('a slot that failed and was completed by force is well', async () => {
+  const row = on(9, rowWith({ ending: FAILED }, { trigger: FORCED, ending: SUCCEEDED }))
+  expect(await findings([day(9)], [row])).toEqual([])
+})
+
+test('a row of a newer cronledger is neither missed nor judged', async () => {
+  expect(await findings([day(9)], [{ task: 'nightly', slot: day(9), schemaVersion: 2, foreign: true }])).toEqual([])
+})

@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest'
+import { resolveBySchedules, scheduleWith } from '../../../src/core/row/schedules-in-force.ts'
+import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
+
+const at = (text: string) => Date.parse(text)
+/** Daily until 10 November, then each hour. */
+const SCHEDULES = [
+  { since: at('2026-11-01T03:00:00Z'), spec: { expression: '0 3 * * *', zone: 'UTC' } },
+  { since: at('2026-11-10T00:00:00Z'), spec: { expression: '0 * * * *', zone: 'UTC' } },
+]
+const IN_FORCE = SCHEDULES.map(({ since, spec }) => ({ since, schedule: parseSchedule(spec) }))
+
+describe('a slot has the window of the schedule that was in force', () => {
+  for (const [slot, expression, end] of [
+    ['2026-11-05T03:00:00Z', '0 3 * * *', '2026-11-06T03:00:00Z'],
+    ['2026-11-10T03:00:00Z', '0 * * * *', '2026-11-10T04:00:00Z'],
+    // The old one has no such slot: the new one names it all the same.
+    ['2026-11-05T04:00:00Z', '0 * * * *', '2026-11-05T05:00:00Z'],
+    // From before anybody ran it.
+    ['2026-10-05T03:00:00Z', '0 * * * *', '2026-10-05T04:00:00Z'],
+  ] as const) {
+    test(`${slot}: ${expression}`, () => {
+      const found = resolveBySchedules(SCHEDULES, slot, at('2026-11-20T00:00:00Z'))
+      expect(found).toEqual({ window: { slot: at(slot), end: at(end) }, spec: { expression, zone: 'UTC' } })
+      expect(scheduleWith(IN_FORCE, at(slot))?.spec.expression).toBe(expression)
+    })
+  }
+
+  test('a slot of none of them', () => {
+    expect(scheduleWith(IN_FORCE, at('2026-11-05T03:30:00Z'))).toBe(null)
+    expect(() => resolveBySchedules(SCHEDULES, '2026-11-05T03:30:00Z', at('2026-11-20T00:00:00Z'))).toThrow(
+      /is no slot of 0 \* \* \* \* in UTC; near it: 2026-11-05T03:00:00Z and 2026-11-05T04:00:00Z/,
+    )
+  })
+  describe('a date goes by the schedule of that day alone', () => {
+    const resolve = (date: string, [before, after]: readonly [string, string]) => {
+      const [first, second] = SCHEDULES
+      const schedules = [
+        { since: first?.since ?? 0, spec: { expression: before, zone: 'UTC' } },
+        { since: second?.since ?? 0, spec: { expression: after, zone: 'UTC' } },
+      ]
+      return resolveBySchedules(schedules, date, at('2026-11-20T00:00:00Z')).window.slot
+    }
+    const several = /there is several: 2026-11-\d\dT00:00:00Z, .*; name one/
+
+    test('its one slot', () => {
+      expect(resolve('2026-11-05', ['0 3 * * *', '0 4 * * *'])).toBe(at('2026-11-05T03:00:00Z'))
+      expect(resolve('2026-11-12', ['0 3 * * *', '0 4 * * *'])).toBe(at('2026-11-12T04:00:00Z'))
+    })
+
+    test('several slots: the one of the schedule before or after is not meant', () => {
+      expect(() => resolve('2026-11-05', ['0 */6 * * *', '0 4 * * *'])).toThrow(several)
+      expect(() => resolve('2026-11-12', ['0 3 * * *', '0 */6 * * *'])).toThrow(several)
+    })
+
+    test('no slot: neither', () => {
+      expect(() => resolve('2026-11-14', ['0 3 * * *', '0 4 * * 1-5'])).toThrow(/on that day in UTC there is no slot/)
+    })
+
+    test('from before anybody ran it, the latest that has it', () => {
+      expect(resolve('2026-10-05', ['0 3 * * *', '0 4 * * *'])).toBe(at('2026-10-05T04:00:00Z'))
+    })
+  })
+})
+
+test('the first slot that was run by a schedule is its own, also where an older or a later one has it too', () => {
+  const [first, second] = SCHEDULES
+  if (first === undefined || second === undefined) throw new Error('two schedules')
+  const since = at('2026-11-10T03:00:00Z')
+  const schedules = [first, { ...second, since }, { since: at('2026-11-15T03:00:00Z'), spec: first.spec }]
+  const { spec } = resolveBySchedules(schedules, '2026-11-10T03:00:00Z', at('2026-11-20T00:00:00Z'))
+  expect(spec).toEqual(second.spec)
+  const inForce = schedules.map((one) => ({ since: one.since, schedule: parseSchedule(one.spec) }))
+  expect(scheduleWith(inForce, since)?.spec.expression).toBe(second.spec.expression)
+})

@@ -1,0 +1,366 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  addRejection,
+  FIRST_REJECTIONS,
+  isNoted,
+  NO_NOTES,
+  NO_REJECTIONS,
+  NOTED_RUN_IDS,
+  type Notes,
+} from '../../../src/core/row/rejections.ts'
+import {
+  dayOf,
+  decodeNotes,
+  decodeRow,
+  encodeNotes,
+  encodeRow,
+  formatSlot,
+  type StoredDocument,
+  type StoredValue,
+} from '../../../src/core/row/stored-row.ts'
+import { claimed, finished, renewed } from '../../../src/core/row/transition.ts'
+import type { Attempt, Rejection, Row, Trigger } from '../../../src/core/types.ts'
+import { FAILED, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
+
+const SLOT = Date.parse('2026-11-24T03:00:00Z')
+const rejection = (runId: string): Rejection => ({
+  runId,
+  kind: 'duplicate',
+  cause: 'completed',
+  at: NOW,
+  trigger: { kind: 'scheduled', eventTime: NOW, source: 'event' },
+  host: 'host',
+})
+
+describe('the stored form of a row', () => {
+  it('is what a person and another program can read', () => {
+    expect(encodeRow(rowWith({ ending: FAILED }, {}))).toEqual({
+      task: 'nightly',
+      slot: '2026-11-24T03:00:00Z',
+      day: '2026-11-24',
+      schemaVersion: 1,
+      windowEnd: '2026-11-25T03:00:00Z',
+      state: 'PENDING',
+      version: 3,
+      writeId: expect.any(String),
+      owner: 'run-2',
+      schedule: '0 3 * * *',
+      zone: 'UTC',
+      zoneData: '2026a',
+      attempts: [
+        {
+          number: 1,
+          runId: 'run-1',
+          trigger: { kind: 'scheduled', eventTime: '2026-11-24T03:00:05Z', source: 'event-time' },
+          host: 'host',
+          startedAt: '2026-11-24T03:00:05Z',
+          endedAt: '2026-11-24T03:00:06Z',
+          outcome: 'failed',
+          exitCode: 3,
+        },
+        {
+          number: 2,
+          runId: 'run-2',
+          trigger: { kind: 'scheduled', eventTime: '2026-11-24T03:00:05Z', source: 'event-time' },
+          host: 'host',
+          startedAt: '2026-11-24T03:00:05Z',
+        },
+      ],
+      leaseUntil: '2026-11-24T03:10:05Z',
+    })
+  })
+
+  it('keeps milliseconds, and expires in whole seconds, never too early', () => {
+    const row = { ...rowWith({}), leaseUntil: NOW + 7, expiresAt: NOW + 1 }
+    expect(encodeRow(row)).toMatchObject({ leaseUntil: '2026-11-24T03:00:05.007Z', expiresAt: NOW / 1000 + 1 })
+  })
+
+  it('gives the same row back, whatever is in it', () => {
+    fc.assert(
+      fc.property(rows, (row) => {
+        expect(decodeRow(jsonOf(encodeRow(row)))).toEqual(row)
+      }),
+    )
+  })
+
+  it('holds neither null nor booleans, which some stores do not have', () => {
+    const leaves = (value: StoredValue): unknown[] =>
+      typeof value === 'object' ? Object.values(value).flatMap(leaves) : [typeof value]
+    fc.assert(
+      fc.property(rows, (row) => {
+        expect(['string', 'number']).toEqual(expect.arrayContaining(leaves(encodeRow(row))))
+      }),
+    )
+  })
+
+  it('of a usual row is under 1 KB, so that a write costs one unit', () => {
+    const row = usualRow()
+    const running = sizeOf(encodeRow(row))
+    const ended = sizeOf(encodeRow(finished(row, SUCCEEDED, { writeId: uuid(4), now: NOW + 1_234_567 })))
+    expect(Math.max(running, ended)).toBeLessThan(1024)
+  })
+
+  it('names slots so that text order is time order', () => {
+    expect(formatSlot(SLOT)).toBe('2026-11-24T03:00:00Z')
+    expect(dayOf(SLOT)).toBe('2026-11-24')
+    expect(() => formatSlot(SLOT + 1)).toThrow('no whole second')
+  })
+})
+
+describe('an impossible row is not written', () => {
+  const running = rowWith({})
+  const ended = rowWith({ ending: SUCCEEDED })
+  const [open] = running.attempts
+  const [closed] = ended.attempts
+  if (open === undefined || closed === undefined) throw new Error('a row without attempts')
+  const many = (count: number): Attempt[] =>
+    Array.from({ length: count }, (_, index) => ({ ...closed, number: index + 1 }))
+  const impossible: [string, Row][] = [
+    ['version 0', { ...running, version: 0 }],
+    ['a version past what a number holds', { ...running, version: 2 ** 53 }],
+    ['PENDING without a lease', { ...running, leaseUntil: null }],
+    ['PENDING without an attempt', { ...running, attempts: [] }],
+    ['PENDING with an ended attempt', { ...running, attempts: [closed] }],
+    ['PENDING with an open attempt of another run', { ...running, owner: 'another' }],
+    ['PENDING with two open attempts', { ...running, attempts: [open, { ...open, number: 2 }] }],
+    ['COMPLETED with a lease', { ...ended, leaseUntil: NOW }],
+    ['COMPLETED with an open attempt', { ...ended, attempts: [open] }],
+    ['attempts out of order', { ...ended, attempts: [{ ...closed, number: 2 }] }],
+    ['an end without an outcome', { ...running, attempts: [{ ...open, endedAt: NOW }] }],
+    ['101 attempts that started', { ...ended, attempts: many(101) }],
+    ['more attempts counted than numbers given', { ...ended, unlistedAttempts: 1 }],
+    ['a number without its attempt', { ...ended, attempts: [{ ...open, number: 3, outcome: 'failed' }] }],
+    ['attempts that are counted less than never', { ...ended, unlistedAttempts: -1 }],
+    ['a window that ends before it starts', { ...ended, windowEnd: SLOT }],
+    ['no write id', { ...ended, writeId: '' }],
+    ['no owner', { ...ended, owner: '' }],
+  ]
+
+  it.each(impossible)('%s', (_, row) => {
+    expect(() => encodeRow(row)).toThrow(/^impossible row nightly 2026-11-24T03:00:00Z: /)
+  })
+
+  it.each([SLOT + 0.5, Number.NaN, Date.parse('2300-01-01T00:00:00Z')])(
+    'an instant that could not be read back: %d',
+    (at) => {
+      expect(() => encodeRow({ ...running, leaseUntil: at })).toThrow()
+    },
+  )
+
+  it('100 attempts are possible', () => {
+    expect(encodeRow({ ...ended, attempts: many(100) })['attempts']).toHaveLength(100)
+  })
+})
+
+describe('a malformed row is not guessed at', () => {
+  const stored = jsonOf({
+    ...encodeRow(rowWith({ ending: FAILED }, {})),
+    ...encodeNotes(addRejection(NO_NOTES, rejection('d'))),
+  })
+
+  it('is fine before it is malformed, and with more in it', () => {
+    expect(decodeRow({ ...stored, colour: 'red', owners: { a: [null, true] } })).toEqual(decodeRow(stored))
+  })
+
+  it.each([
+    [{ state: 'DONE' }, 'state is "DONE", allowed is PENDING, COMPLETED, FAILED, SKIPPED'],
+    [{ version: '3' }, 'version is "3", allowed is an integer'],
+    [{ version: 1.5 }, 'version is "1.5", allowed is an integer'],
+    [{ owner: undefined }, 'owner is missing, allowed is text'],
+    [{ leaseUntil: 'soon' }, 'leaseUntil is "soon", allowed is an instant such as'],
+    [{ windowEnd: '2026-11-25T03:00:00' }, 'windowEnd is "2026-11-25T03:00:00", allowed is an instant'],
+    [{ attempts: {} }, 'attempts is "{}", allowed is a list'],
+    [{ attempts: [7] }, 'attempts[0] is "7", allowed is an object'],
+    [{ attempts: [{ number: 1 }] }, 'attempts[0].runId is missing'],
+    [
+      { attempts: [{ number: 1, runId: 'r', trigger: { kind: 'x' } }] },
+      'attempts[0].trigger.kind is "x", allowed is scheduled',
+    ],
+    [{ settlements: [{ state: 'PENDING' }] }, 'settlements[0].state is "PENDING"'],
+    [{ rejections: [{ runId: 'r', kind: 'duplicate', cause: 'why' }] }, 'rejections[0].cause is "why"'],
+    [{ rejectedBy: 'd' }, 'rejectedBy is "d", allowed is a list of run ids'],
+    [{ leaseUntil: undefined }, 'it is "PENDING without a lease"'],
+    [{ schemaVersion: '1' }, 'schemaVersion is "1"'],
+  ])('%j', (change, message) => {
+    const error = expect.objectContaining({ kind: 'shape', message: expect.stringContaining(message) })
+    expect(() => decodeRow({ ...stored, ...change })).toThrow(error)
+    expect(() => decodeRow({ ...stored, ...change })).toThrow(/^row nightly 2026-11-24T03:00:00Z is malformed: /)
+  })
+
+  it.each([null, 'x', [], {}, { task: 'nightly' }, { task: 'nightly', slot: 5 }])('without a key: %j', (value) => {
+    expect(() => decodeRow(value)).toThrow(/^a row of the ledger is malformed: /)
+  })
+
+  it('of another schema version is foreign, whatever else is in it', () => {
+    const foreign = { task: 'nightly', slot: SLOT, schemaVersion: 2, foreign: true }
+    expect(decodeRow({ ...stored, schemaVersion: 2, state: 7, attempts: 'x' })).toEqual(foreign)
+    expect(decodeRow({ ...stored, schemaVersion: 0, state: 7 })).toEqual({ ...foreign, schemaVersion: 0 })
+  })
+})
+
+describe('rejections', () => {
+  const noted = (ids: readonly string[], from: Notes = NO_NOTES) =>
+    ids.reduce((notes, runId) => addRejection(notes, rejection(runId)), from)
+  const ids = (count: number) => Array.from({ length: count }, (_, index) => `run-${index}`)
+  const stored = (notes: Notes) =>
+    decodeNotes({ what: 'notes', path: '', values: jsonOf(encodeNotes(notes)) as Record<string, unknown> })
+
+  it('are all counted, and the first ones and the latest kept', () => {
+    const notes = noted(ids(60))
+    expect(notes.count).toBe(60)
+    expect(notes.first.map(({ runId }) => runId)).toEqual(ids(FIRST_REJECTIONS))
+    expect(notes.latest?.runId).toBe('run-59')
+  })
+
+  it('count once by their run id', () => {
+    const notes = noted(ids(60))
+    expect(addRejection(notes, rejection('run-3'))).toBe(notes)
+    expect(addRejection(notes, rejection('run-30'))).toBe(notes)
+    expect(isNoted(notes, 'run-60')).toBe(false)
+  })
+
+  it('stay bounded, and past the bound still tell the latest', () => {
+    const notes = noted(ids(NOTED_RUN_IDS + 50))
+    expect(notes.rejectedBy).toHaveLength(NOTED_RUN_IDS)
+    expect(addRejection(notes, rejection(`run-${NOTED_RUN_IDS + 49}`))).toBe(notes)
+    expect(addRejection(notes, rejection('new')).count).toBe(NOTED_RUN_IDS + 51)
+  })
+
+  it('that were refused have a count of their own, past those that are kept', () => {
+    const refused = { ...rejection('run-60'), kind: 'refused' } as const
+    const notes = addRejection(addRejection(noted(ids(60)), refused), rejection('run-61'))
+    expect(notes).toMatchObject({ count: 62, refused: 1 })
+    expect(addRejection(notes, refused)).toBe(notes)
+    expect(stored(notes)).toEqual(notes)
+  })
+
+  it('that were refused are counted from the kept ones where there is no counter', () => {
+    const refused = { ...rejection('run-60'), kind: 'refused' } as const
+    const { refusalCount: _, ...old } = encodeNotes(
+      addRejection(noted(['run-1'], addRejection(NO_NOTES, refused)), { ...refused, runId: 'b' }),
+    )
+    expect(decodeNotes({ what: 'notes', path: '', values: old })).toMatchObject({ count: 3, refused: 2 })
+    const { refusalCount: __, ...many } = encodeNotes(addRejection(noted(ids(60)), refused))
+    expect(decodeNotes({ what: 'notes', path: '', values: many })).toMatchObject({ count: 61, refused: 1 })
+  })
+
+  it('come back from their stored form', () => {
+    for (const count of [0, 1, FIRST_REJECTIONS, FIRST_REJECTIONS + 1, NOTED_RUN_IDS + 1]) {
+      expect(stored(noted(ids(count)))).toEqual(noted(ids(count)))
+    }
+  })
+})
+
+function jsonOf(document: StoredDocument): Record<string, unknown> {
+  return JSON.parse(JSON.stringify(document))
+}
+
+const uuid = (n: number) => `3f2b8c1e-5d4a-4b7f-9e0c-${String(n).padStart(12, '0')}`
+
+/** A row as a batch on ECS leaves it: long names, one attempt that renewed, no rejections. */
+function usualRow(): Row {
+  const claim = {
+    task: 'billing/nightly-settlement-eu',
+    window: { slot: SLOT, end: SLOT + 86_400_000 },
+    schedule: { expression: 'cron(0 3 ? * MON-FRI *)', zone: 'America/Argentina/Buenos_Aires' },
+    zoneData: '2026a',
+    runId: uuid(1),
+    trigger: { kind: 'scheduled', eventTime: SLOT, source: 'event-time' } as const,
+    place: {
+      host: 'ip-10-120-233-104.ap-northeast-1.compute.internal',
+      ecsTask: `arn:aws:ecs:ap-northeast-1:123456789012:task/production-batch-cluster-main-01/${'0123456789abcdef'.repeat(2)}`,
+    },
+  }
+  expect(claim.place.ecsTask.length).toBeGreaterThanOrEqual(110)
+  const mark = { pid: 1_048_576, startTicks: 123_456_789_012, boot: `${uuid(2)}/4026531836` }
+  const row = claimed(null, claim, { writeId: uuid(3), now: NOW + 123 }, 600_000)
+  return { ...renewed(row, { writeId: uuid(4), now: NOW + 60_123 }, 600_000, mark), version: 600 }
+}
+
+/**
+ * DynamoDB's size of an item: names and text in UTF-8, a number about a byte for two digits and one more, a list or map
+ * 3 bytes and 1 for each element (AWS, "DynamoDB item sizes and formats").
+ */
+function sizeOf(document: StoredDocument): number {
+  const bytes = (text: string) => new TextEncoder().encode(text).length
+  const size = (value: StoredValue): number => {
+    if (typeof value === 'string') return bytes(value)
+    if (typeof value === 'number') return Math.ceil(String(value).length / 2) + 1
+    if (Array.isArray(value)) return value.reduce((sum, item) => sum + 1 + size(item), 3)
+    return Object.entries(value).reduce((sum, [name, item]) => sum + 1 + bytes(name) + size(item), 3)
+  }
+  return Object.entries(document).reduce((sum, [name, value]) => sum + bytes(name) + size(value), 0)
+}
+
+const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 })
+const instants = fc.integer({ min: 0, max: Date.parse('2199-12-31T23:59:59Z') })
+const triggers: fc.Arbitrary<Trigger> = fc.oneof(
+  fc.record({ kind: fc.constant('forced' as const), by: text, reason: text }),
+  fc.record({
+    kind: fc.constant('scheduled' as const),
+    eventTime: instants,
+    source: fc.constantFrom('event-time', 'event', 'clock'),
+  }),
+)
+const outcomes = fc.constantFrom(
+  'succeeded',
+  'failed',
+  'timedOut',
+  'interrupted',
+  'leaseLost',
+  'abandoned',
+  'notStarted',
+)
+const attemptParts = {
+  number: fc.constant(1),
+  runId: text,
+  trigger: triggers,
+  startedAt: instants,
+  host: fc.string({ unit: 'binary' }),
+  ecsTask: text,
+  process: fc.record({ pid: fc.nat(), startTicks: fc.maxSafeNat(), boot: text }),
+}
+const openAttempts = fc.record(attemptParts, { requiredKeys: ['number', 'runId', 'trigger', 'startedAt', 'host'] })
+const endedAttempts = fc.record(
+  { ...attemptParts, outcome: outcomes, endedAt: instants, exitCode: fc.nat(255), signal: text },
+  { requiredKeys: ['number', 'runId', 'trigger', 'startedAt', 'host', 'outcome'] },
+)
+const settlements = fc.record({
+  state: fc.constantFrom('COMPLETED', 'FAILED', 'SKIPPED'),
+  at: instants,
+  by: text,
+  reason: text,
+  afterAttempt: fc.nat(100),
+})
+const rows: fc.Arbitrary<Row> = fc
+  .record({
+    task: text,
+    slot: fc.integer({ min: 0, max: 4_000_000_000 }).map((second) => second * 1000),
+    lengthMs: fc.option(fc.integer({ min: 1, max: 1e10 })),
+    version: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+    writeId: text,
+    owner: text,
+    schedule: fc.record({ expression: text, zone: text, anchor: instants }, { requiredKeys: ['expression', 'zone'] }),
+    zoneData: text,
+    ended: fc.array(endedAttempts, { maxLength: 3 }),
+    open: fc.option(fc.record({ attempt: openAttempts, leaseUntil: instants })),
+    state: fc.constantFrom('COMPLETED', 'FAILED', 'SKIPPED'),
+    unlisted: fc.nat(500),
+    settlements: fc.array(settlements, { maxLength: 2 }),
+    expiresAt: fc.option(fc.nat(4_000_000_000).map((second) => second * 1000)),
+  })
+  .map(({ lengthMs, ended, open, state, unlisted, ...row }) => {
+    const attempts = open === null ? ended : [...ended, { ...open.attempt, runId: row.owner }]
+    const unlistedAttempts = attempts.length === 0 ? 0 : unlisted
+    return {
+      ...row,
+      schemaVersion: 1,
+      windowEnd: lengthMs === null ? null : row.slot + lengthMs,
+      state: open === null ? state : 'PENDING',
+      attempts: attempts.map((attempt, index) => ({ ...attempt, number: unlistedAttempts + index + 1 })),
+      unlistedAttempts,
+      leaseUntil: open?.leaseUntil ?? null,
+      rejections: NO_REJECTIONS,
+    }
+  })

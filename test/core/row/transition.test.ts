@@ -1,0 +1,206 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { MAX_UNSTARTED } from '../../../src/core/row/policy.ts'
+import { decodeRow, encodeRow } from '../../../src/core/row/stored-row.ts'
+import {
+  attemptCount,
+  begun,
+  claimed,
+  finished,
+  renewed,
+  retried,
+  settled,
+  skipped,
+  withdrawn,
+} from '../../../src/core/row/transition.ts'
+import type { Ending, Row } from '../../../src/core/types.ts'
+import { FAILED, FORCED, LEASE_MS, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../../support/rows.ts'
+
+const CLAIM = {
+  task: 'nightly',
+  window: { slot: Date.parse('2026-11-24T03:00:00Z'), end: null },
+  schedule: { expression: 'at(2026-11-24T03:00:00)', zone: 'UTC' },
+  zoneData: '2026a',
+  runId: 'me',
+  trigger: SCHEDULED,
+  place: { host: 'host', ecsTask: 'arn' },
+}
+const STAMP = { writeId: 'w', now: NOW }
+
+test('a claim takes a stale row over, and its attempt is abandoned', () => {
+  const row = claimed(rowWith({ ending: FAILED }, {}), CLAIM, STAMP, LEASE_MS)
+  expect(row.attempts.map(({ number, outcome }) => [number, outcome])).toEqual([
+    [1, 'failed'],
+    [2, 'abandoned'],
+    [3, undefined],
+  ])
+  expect(row).toMatchObject({ state: 'PENDING', owner: 'me', leaseUntil: NOW + LEASE_MS, windowEnd: null })
+  expect(row.attempts[1]?.endedAt).toBeUndefined()
+})
+
+test('a renewal keeps all but the lease, and the process once it is known', () => {
+  const row = rowWith({})
+  const mark = { pid: 7, startTicks: 8, boot: 'b' }
+  expect(renewed(row, { writeId: 'w', now: NOW + 60_000 }, LEASE_MS, null)).toEqual({
+    ...row,
+    version: row.version + 1,
+    writeId: 'w',
+    leaseUntil: NOW + 60_000 + LEASE_MS,
+  })
+  expect(renewed(row, STAMP, LEASE_MS, mark).attempts.at(-1)?.process).toEqual(mark)
+})
+
+test('a write of its owner that landed before changes nothing when it is made again', () => {
+  const waiting = retried(rowWith({}), FAILED, STAMP, LEASE_MS)
+  expect(retried(waiting, FAILED, STAMP, LEASE_MS).attempts).toEqual(waiting.attempts)
+  const started = begun(waiting, STAMP, LEASE_MS)
+  expect(begun(started, { writeId: 'x', now: NOW + 1 }, LEASE_MS).attempts).toEqual(started.attempts)
+  const given = skipped(waiting, 'another slot runs', STAMP)
+  expect(skipped(given, 'another slot runs', STAMP)).toEqual({ ...given, version: given.version + 1 })
+  expect(given.settlements).toHaveLength(1)
+})
+
+test('an attempt that waited had started nothing, however it ends', () => {
+  const waiting = retried(rowWith({}), FAILED, STAMP, LEASE_MS)
+  expect(finished(waiting, FAILED, STAMP).attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'notStarted'])
+})
+
+test('an attempt that waits, and its beginning, are trusted for a lease of their own', () => {
+  const waiting = retried(rowWith({}), FAILED, { writeId: 'w', now: NOW + 60_000 }, LEASE_MS)
+  expect(waiting).toMatchObject({ state: 'PENDING', leaseUntil: NOW + 60_000 + LEASE_MS })
+  const started = begun(waiting, { writeId: 'x', now: NOW + 90_000 }, LEASE_MS)
+  expect(started).toMatchObject({ state: 'PENDING', leaseUntil: NOW + 90_000 + LEASE_MS })
+  expect(started.attempts.at(-1)).toMatchObject({ number: 2, claimedAt: NOW + 60_000, startedAt: NOW + 90_000 })
+  expect(started.attempts.at(-1)).not.toHaveProperty('phase')
+})
+
+describe('retention', () => {
+  const DAY_MS = 86_400_000
+  const expiryOf = (base: Row | null, retentionMs: number | null, now = NOW) =>
+    claimed(base, { ...CLAIM, retentionMs }, { writeId: 'w', now }, LEASE_MS).expiresAt
+
+  test('counts from the run where that is later than the slot, and from the slot where it is not', () => {
+    expect(expiryOf(null, 35 * DAY_MS, NOW + 400 * DAY_MS)).toBe(NOW + 435 * DAY_MS)
+    expect(expiryOf(null, 35 * DAY_MS, CLAIM.window.slot - 10_000)).toBe(CLAIM.window.slot + 35 * DAY_MS)
+    expect(expiryOf(null, null)).toBe(null)
+  })
+
+  test('is never made shorter by a later claim', () => {
+    const kept = { ...rowWith({ ending: FAILED }), expiresAt: NOW + 400 * DAY_MS }
+    expect(expiryOf(kept, 35 * DAY_MS)).toBe(kept.expiresAt)
+    expect(expiryOf(kept, null)).toBe(kept.expiresAt)
+    expect(expiryOf(kept, 500 * DAY_MS)).toBe(NOW + 500 * DAY_MS)
+  })
+})
+
+describe('the state after an end', () => {
+  for (const [state, ...endings] of [
+    ['COMPLETED', SUCCEEDED],
+    ['FAILED', FAILED],
+    ['FAILED', NOT_STARTED],
+    ['FAILED', { outcome: 'interrupted', signal: 'SIGTERM' }],
+    ['FAILED', SUCCEEDED, FAILED],
+    ['COMPLETED', SUCCEEDED, NOT_STARTED],
+    ['COMPLETED', FAILED, SUCCEEDED, NOT_STARTED, NOT_STARTED],
+  ] as ReadonlyArray<[string, ...Ending[]]>) {
+    test(`${endings.map(({ outcome }) => outcome).join(', ')}: ${state}`, () => {
+      expect(rowWith(...endings.map((ending) => ({ trigger: FORCED, ending }))).state).toBe(state)
+    })
+  }
+
+  test('a person’s word holds until an attempt starts after it', () => {
+    const settlement = { state: 'SKIPPED', at: NOW, by: 'ada', reason: 'not tonight', afterAttempt: 1 } as const
+    const row: Row = { ...rowWith({ ending: FAILED }), state: 'SKIPPED', settlements: [settlement] }
+    const next = claimed(row, { ...CLAIM, trigger: FORCED }, STAMP, LEASE_MS)
+    expect(finished(next, NOT_STARTED, STAMP).state).toBe('SKIPPED')
+    expect(finished(next, SUCCEEDED, STAMP).state).toBe('COMPLETED')
+  })
+})
+
+test('a word after attempts that are counted only holds until a later attempt starts', () => {
+  const given = rowWith(...Array.from({ length: 30 }, () => ({ ending: NOT_STARTED })))
+  const word = { ...CLAIM, runId: 'person', state: 'SKIPPED', by: 'ada', reason: 'not tonight' } as const
+  const row = settled(given, word, STAMP)
+  expect(row.settlements).toMatchObject([{ afterAttempt: 30 }])
+  expect(finished(claimed(row, CLAIM, STAMP, LEASE_MS), NOT_STARTED, STAMP).state).toBe('SKIPPED')
+  expect(finished(claimed(row, CLAIM, STAMP, LEASE_MS), FAILED, STAMP).state).toBe('FAILED')
+})
+
+describe('a person’s word', () => {
+  const word = { ...CLAIM, runId: 'person', state: 'SKIPPED', by: 'ada', reason: 'not tonight' } as const
+
+  test('makes a row where there was none', () => {
+    expect(settled(null, word, STAMP)).toMatchObject({
+      state: 'SKIPPED',
+      version: 1,
+      owner: 'person',
+      attempts: [],
+      settlements: [{ state: 'SKIPPED', by: 'ada', reason: 'not tonight', at: NOW, afterAttempt: 0 }],
+    })
+  })
+
+  test('ends a stale attempt, and fences its owner', () => {
+    const stale = rowWith({ ending: FAILED }, {})
+    const row = settled(stale, { ...word, state: 'COMPLETED' }, STAMP)
+    expect(row).toMatchObject({ state: 'COMPLETED', version: stale.version + 1, owner: 'person', leaseUntil: null })
+    expect(row.attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'abandoned'])
+    expect({ schedule: row.schedule, windowEnd: row.windowEnd }).toEqual({
+      schedule: stale.schedule,
+      windowEnd: stale.windowEnd,
+    })
+  })
+})
+
+describe('a withdrawal', () => {
+  test('of a claim that did not land fences it: same expectation, one version on', () => {
+    for (const found of [null, rowWith({ ending: FAILED }), rowWith({ ending: FAILED }, {})]) {
+      const row = withdrawn(found, CLAIM, STAMP)
+      expect(row.version).toBe(claimed(found, CLAIM, STAMP, LEASE_MS).version)
+      expect(row.writeId).toBe(STAMP.writeId)
+    }
+    expect(withdrawn(null, CLAIM, STAMP)).toMatchObject({
+      state: 'FAILED',
+      leaseUntil: null,
+      attempts: [{ runId: 'me', outcome: 'notStarted' }],
+    })
+  })
+
+  test('leaves the row of another run as it was', () => {
+    for (const found of [
+      rowWith({ ending: FAILED }),
+      rowWith({ ending: FAILED }, {}),
+      rowWith({ ending: SUCCEEDED }),
+    ]) {
+      const { version, writeId: _, ...rest } = found
+      expect(withdrawn(found, CLAIM, STAMP)).toEqual({ ...rest, version: version + 1, writeId: STAMP.writeId })
+    }
+  })
+
+  test('of a claim that landed ends its attempt', () => {
+    const landed = claimed(null, CLAIM, STAMP, LEASE_MS)
+    const row = withdrawn(landed, CLAIM, STAMP)
+    expect(row.attempts).toMatchObject([{ number: 1, outcome: 'notStarted' }])
+    expect(row.version).toBe(landed.version + 1)
+  })
+})
+
+test('property: each attempt has a number of its own, all that started are listed, and only the last one may be open', () => {
+  const ending = fc.option(fc.constantFrom(SUCCEEDED, FAILED, NOT_STARTED, NOT_STARTED), { nil: undefined })
+  fc.assert(
+    fc.property(fc.array(ending, { minLength: 1, maxLength: 60 }), (endings) => {
+      const row = rowWith(...endings.map((end) => (end === undefined ? {} : { ending: end })))
+      const numbers = endings.map((end, index) => ({ number: index + 1, never: end === NOT_STARTED }))
+      const listed = numbers.filter(({ never, number }) => !never || row.attempts.some((one) => one.number === number))
+      expect(row.attempts.map(({ number }) => number)).toEqual(listed.map(({ number }) => number))
+      expect(row.attempts.length + row.unlistedAttempts).toBe(endings.length)
+      expect(attemptCount(row)).toBe(endings.length)
+      const unstarted = row.attempts.filter(({ outcome }) => outcome === 'notStarted').length
+      // The latest ten, and one that came after the last claim.
+      expect(unstarted).toBeLessThanOrEqual(MAX_UNSTARTED + 1)
+      expect(row.unlistedAttempts === 0 || unstarted >= MAX_UNSTARTED).toBe(true)
+      expect(decodeRow(encodeRow(row))).toEqual(row)
+      expect(row.attempts.slice(0, -1).every(({ outcome }) => outcome !== undefined)).toBe(true)
+      expect(row.leaseUntil === null).toBe(row.attempts.at(-1)?.outcome !== undefined)
+    }),
+  )
+})

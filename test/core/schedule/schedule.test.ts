@@ -1,0 +1,409 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { LedgerError } from '../../../src/core/errors.ts'
+import { parseInstant } from '../../../src/core/instant.ts'
+import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
+import { slotsBetween } from '../../../src/core/schedule/slot.ts'
+
+const parse = (expression: string, zone = 'UTC', anchor?: number) =>
+  parseSchedule({ expression, zone, ...(anchor === undefined ? {} : { anchor }) })
+
+/** The error's line; an expression that parses is a failure. */
+function refusal(expression: string, zone?: string, anchor?: number): string {
+  try {
+    parse(expression, zone, anchor)
+  } catch (error) {
+    expect(error).toBeInstanceOf(LedgerError)
+    expect(error).toHaveProperty('kind', 'usage')
+    const { message } = error as LedgerError
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the point is that none is left
+    expect(message).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/)
+    return message
+  }
+  throw new Error(`${JSON.stringify(expression)} was taken`)
+}
+
+const times = (expression: string, zone = 'UTC') =>
+  [...slotsBetween(parse(expression, zone), Date.UTC(2026, 0, 5), Date.UTC(2026, 0, 6))].map((slot) =>
+    new Date(slot).toISOString().slice(11, 19),
+  )
+
+describe('crontab fields', () => {
+  it.each([
+    ['5/20 0 * * *', ['00:05:00', '00:25:00', '00:45:00']],
+    ['10-30/10 0 * * *', ['00:10:00', '00:20:00', '00:30:00']],
+    ['*/59 0 * * *', ['00:00:00', '00:59:00']],
+    // crontab(5) takes any step; one beyond the field leaves its first value.
+    ['*/90 0 * * *', ['00:00:00']],
+    ['05,5,*/30 0 * * *', ['00:00:00', '00:05:00', '00:30:00']],
+    ['\t0\t 1,1 * *   * ', ['01:00:00']],
+    ['0 23 * jan MoN', ['23:00:00']],
+    ['0 23 * JAN-feb SUN-TUE', ['23:00:00']],
+    ['*/40 0 0 * * *', ['00:00:00', '00:00:40']],
+    ['7-7 7 7 * * 1', ['07:07:07']],
+  ])('%j', (expression, expected) => {
+    expect(times(expression)).toEqual(expected)
+  })
+
+  it.each([
+    ['60 * * * *', 'minutes is "60"; allowed are 0-59, * , - /'],
+    ['0 0,24 * * *', 'hours has "24"; allowed are 0-23, * , - /'],
+    ['60 0 0 * * *', 'seconds is "60"; allowed are 0-59'],
+    ['0 0 0 * *', 'day of month is "0"; allowed are 1-31, L'],
+    ['0 0 32 * *', 'day of month is "32"'],
+    ['0 0 * 13 *', 'month is "13"; allowed are 1-12 or JAN-DEC'],
+    ['0 0 * MON *', 'month is "MON"'],
+    ['0 0 * janjan *', 'month is "janjan"'],
+    ['0 0 * * 8', 'day of week is "8"; allowed are 0-7 or SUN-SAT (Sunday is 0 or 7)'],
+    ['0 0 * * sunmon', 'day of week is "sunmon"'],
+    ['0 0 * * JAN', 'day of week is "JAN"'],
+    ['0 0 * * L', 'day of week is "L"'],
+    ['0 0 * * 1#6', 'day of week is "1#6"'],
+    ['0 0 * * 1#0', 'day of week is "1#0"'],
+    ['0 0 * * 1#2.5', 'day of week is "1#2.5"'],
+    ['0 0 * * *#2', 'day of week is "*#2"'],
+    ['0 0 * * 8#2', 'day of week is "8#2"'],
+    ['0 0 * * 1#1,3', 'day of week has "1#1"'],
+    ['0 0 * * 1-5L', 'day of week is "1-5L"'],
+    ['0 0 L-3 * *', 'day of month is "L-3"'],
+    ['0 0 15W * *', 'day of month is "15W"'],
+    ['0 0 1L * *', 'day of month is "1L"'],
+    ['0 22-2 * * *', 'hours is "22-2"; allowed are 0-23, * , - /; ranges run upwards'],
+    ['0 0 * * FRI-SUN', 'day of week is "FRI-SUN"'],
+    ['*/0 * * * *', 'minutes is "*/0"'],
+    ['*/ * * * *', 'minutes is "*/"'],
+    ['1/2/3 * * * *', 'minutes is "1/2/3"'],
+    ['1-2-3 * * * *', 'minutes is "1-2-3"'],
+    ['5- * * * *', 'minutes is "5-"'],
+    ['-5 * * * *', 'minutes is "-5"'],
+    ['+5 * * * *', 'minutes is "+5"'],
+    ['1.5 * * * *', 'minutes is "1.5"'],
+    ['1e1 * * * *', 'minutes is "1e1"'],
+    ['0x1 * * * *', 'minutes is "0x1"'],
+    ['** * * * *', 'minutes is "**"'],
+    ['H * * * *', 'minutes is "H"'],
+    ['H/5 * * * *', 'minutes is "H/5"'],
+    ['H(0-9) * * * *', 'allowed forms are'],
+    ['1,,2 * * * *', 'minutes has ""'],
+    [', * * * *', 'minutes has ""'],
+    ['1, * * * *', 'minutes has ""'],
+    ['٣ * * * *', 'minutes is "٣"'],
+    ['５ * * * *', 'minutes is "５"'],
+    ['0\u00a03 * * * *', 'minutes is "0\u00a03"'],
+    ['0 3 * * *\n0 4 * * *', 'it has 9 fields'],
+    ['0 3 *\n* * *', 'day of month is "*\\n*"'],
+    ['\u001b[31m * * * *', 'minutes is "\\u001b[31m"'],
+    ['* * *', 'it has 3 fields; allowed are 5 (minute hour day month weekday), 6 with seconds first'],
+    ['daily', 'it has 1 field;'],
+    ['0 0 0 * * * 2026', 'it has 7 fields'],
+    ['CRON_TZ=UTC 0 3 * * *', 'seconds is "CRON_TZ=UTC"'],
+  ])('refuses %j', (expression, problem) => {
+    expect(refusal(expression)).toContain(problem)
+  })
+
+  it('shows the expression and the value in one line', () => {
+    expect(refusal('cron(60 10 * * ? *)')).toBe(
+      'schedule "cron(60 10 * * ? *)": minutes is "60"; allowed are 0-59, * , - /',
+    )
+  })
+
+  it.each(['0 10 * * ? *', '0 18 ? * MON-FRI *', '0/15 * * * ?', '0 18 ? * MON', '0 0 12 * * ? 2026'])(
+    'never reads the AWS expression %j as crontab',
+    (expression) => {
+      expect(refusal(expression)).toContain('"?" is only for AWS expressions; if this is one, write it as "cron(…)"')
+    },
+  )
+})
+
+describe('macros', () => {
+  it.each(['@hourly', '@daily', '@midnight', '@weekly', '@monthly', '@yearly', '@annually'])(
+    'takes %s in any case',
+    (name) => {
+      for (const text of [name, name.toUpperCase(), ` ${name} `]) expect(parse(text).kind).toBe('cron')
+    },
+  )
+
+  it.each([
+    '@reboot',
+    '@weekdays',
+    '@weekends',
+    '@minutely',
+    '@secondly',
+    '@every 5m',
+    '@',
+    '@toString',
+    '@daily @daily',
+  ])('refuses %s', (name) => {
+    expect(refusal(name)).toBe(
+      `schedule "${name}": no such macro; allowed are @hourly @daily @midnight @weekly @monthly @yearly @annually`,
+    )
+  })
+})
+
+describe('cron(…)', () => {
+  it.each([
+    ['cron(58/1 0 * * ? *)', ['00:58:00', '00:59:00']],
+    ['cron( 0 22-2/2 * * ? * )', ['00:00:00', '02:00:00', '22:00:00']],
+    ['cron(0-10/5,*/30 0 ? jan Mon 2026)', ['00:00:00', '00:05:00', '00:10:00', '00:30:00']],
+    ['cron(55-5/5 0 * * ?)', ['00:00:00', '00:05:00', '00:55:00']],
+    ['cron(0 0 ? * 2 2000/13)', ['00:00:00']],
+    ['cron(0 0 ? * 2 2024/3)', []],
+  ])('%s', (expression, expected) => {
+    expect(times(expression)).toEqual(expected)
+  })
+
+  it.each([
+    ['cron()', 'cron(…) has 1 field'],
+    ['cron(0 10 * *)', 'cron(…) has 4 fields; allowed are 6 (minutes hours day-of-month month day-of-week year)'],
+    ['cron(0 0 10 * * ? *)', 'cron(…) has 7 fields'],
+    ['cron(0 10 * * * *)', 'day of month is "*" and day of week is "*"; exactly one of the two must be "?"'],
+    ['cron(0 10 ? * ? *)', 'day of month is "?" and day of week is "?"'],
+    ['cron(0 10 ?,1 * MON *)', 'exactly one of the two must be "?"'],
+    ['cron(0 10 ?,1 * ? *)', 'day of month has "?"; allowed are 1-31, L, LW, L-0 to L-30, 1W to 31W, ?, * , - /'],
+    ['cron(0 ? * * ? *)', 'hours is "?"; allowed are 0-23'],
+    ['cron(0 24 * * ? *)', 'hours is "24"'],
+    ['cron(*/0 * * * ? *)', 'minutes is "*/0"'],
+    ['cron(0/ * * * ? *)', 'minutes is "0/"'],
+    ['cron(H * * * ? *)', 'minutes is "H"'],
+    ['cron(0 0 0 * ? *)', 'day of month is "0"'],
+    ['cron(0 0 32W * ? *)', 'day of month is "32W"'],
+    ['cron(0 0 0W * ? *)', 'day of month is "0W"'],
+    ['cron(0 0 W * ? *)', 'day of month is "W"'],
+    ['cron(0 0 1-5W * ? *)', 'day of month is "1-5W"'],
+    ['cron(0 0 L-31 * ? *)', 'day of month is "L-31"'],
+    ['cron(0 0 L-3W * ? *)', 'day of month is "L-3W"'],
+    ['cron(0 0 1L * ? *)', 'day of month is "1L"'],
+    ['cron(0 0 ? * 0 *)', 'day of week is "0"; allowed are 1-7 or SUN-SAT (Sunday is 1), L, 1L to 7L'],
+    ['cron(0 0 ? * 8L *)', 'day of week is "8L"'],
+    ['cron(0 0 ? * LW *)', 'day of week is "LW"'],
+    ['cron(0 0 ? * 3W *)', 'day of week is "3W"'],
+    ['cron(0 0 ? * 3#6 *)', 'day of week is "3#6"'],
+    ['cron(0 0 ? * 3#0 *)', 'day of week is "3#0"'],
+    ['cron(0 0 ? * #2 *)', 'day of week is "#2"'],
+    ['cron(0 0 ? * 3#1,6#3 *)', 'day of week has "3#1"'],
+    ['cron(0 0 ? * 3#1,6 *)', 'day of week has "3#1"'],
+    ['cron(0 0 ? * MONTUE *)', 'day of week is "MONTUE"'],
+    ['cron(0 0 1 foo ? *)', 'month is "foo"; allowed are 1-12 or JAN-DEC'],
+    ['cron(0 0 1 1 ? 1969)', 'year is "1969"; allowed are 1970-2199'],
+    ['cron(0 0 1 1 ? 2200)', 'year is "2200"'],
+    ['cron(0 0 1 1 ? 2030-2020)', 'year is "2030-2020"'],
+    ['cron(0 0 1 1 ? ?)', 'year is "?"'],
+    ['cron(1,,2 0 1 1 ? *)', 'minutes has ""'],
+    [
+      'CRON(0 10 * * ? *)',
+      'allowed forms are crontab fields, @daily and the like, cron(…), rate(…), at(…), in lower case',
+    ],
+    ['cron(0 10 * * ? *) ;', 'allowed forms are'],
+    ['cron(0 10 * * ? *', 'allowed forms are'],
+    ['cron (0 10 * * ? *)', 'allowed forms are'],
+    ['cron(0 10 *\n* ? *)', 'allowed forms are'],
+    ['foo(1)', 'allowed forms are'],
+  ])('refuses %j', (expression, problem) => {
+    expect(refusal(expression)).toContain(problem)
+  })
+})
+
+describe('rate(…)', () => {
+  it.each([
+    ['rate(1 minute)', 60_000],
+    ['rate(90 minutes)', 5_400_000],
+    ['rate( 1  hour )', 3_600_000],
+    ['rate(36525 days)', 36_525 * 86_400_000],
+  ])('%s', (expression, periodMs) => {
+    expect(parse(expression, 'UTC', 0)).toMatchObject({ kind: 'rate', anchor: 0, periodMs })
+  })
+
+  it.each([
+    ['rate(1 minutes)', 'rate is "1 minutes"; write "1 minute"'],
+    ['rate(5 day)', 'rate is "5 day"; write "5 days"'],
+    [
+      'rate(0 minutes)',
+      'rate is "0 minutes"; allowed is a number and minute(s), hour(s) or day(s), 1 minute to 36525 days',
+    ],
+    ['rate(36526 days)', 'rate is "36526 days"'],
+    [`rate(${'9'.repeat(200)} days)`, '1 minute to 36525 days'],
+    ['rate(1.5 hours)', 'rate is "1.5 hours"'],
+    ['rate(-1 hours)', 'rate is "-1 hours"'],
+    ['rate(5minutes)', 'rate is "5minutes"'],
+    ['rate(5 seconds)', 'rate is "5 seconds"'],
+    ['rate(2 weeks)', 'rate is "2 weeks"'],
+    ['rate(5 Minutes)', 'rate is "5 Minutes"'],
+    ['rate()', 'rate is ""'],
+  ])('refuses %s', (expression, problem) => {
+    expect(refusal(expression, 'UTC', 0)).toContain(problem)
+  })
+
+  it('needs an anchor, and nothing else takes one', () => {
+    expect(refusal('rate(1 hour)')).toBe(
+      'schedule "rate(1 hour)": rate(…) needs an anchor (--anchor), the instant that it counts from: the start date of the schedule',
+    )
+    for (const expression of ['0 3 * * *', '@daily', 'cron(0 3 * * ? *)', 'at(2026-01-01T00:00:00)']) {
+      expect(refusal(expression, 'UTC', 0)).toContain('an anchor is only for rate(…); leave it out')
+    }
+    for (const anchor of [Number.NaN, 0.5, -1, 8.64e15]) {
+      expect(refusal('rate(1 hour)', 'UTC', anchor)).toContain(`anchor is ${anchor}; allowed are whole milliseconds`)
+    }
+  })
+})
+
+describe('at(…)', () => {
+  it.each([
+    'at(2026-11-24)',
+    'at(2026-11-24T03:00)',
+    'at(2026-11-24T03:00:00Z)',
+    'at(2026-11-24T03:00:00+09:00)',
+    'at(2026-11-24T03:00:00.5)',
+    'at(2026-11-24 03:00:00)',
+    'at(2026-02-29T03:00:00)',
+    'at(2026-11-24T24:00:00)',
+    'at(2026-11-24T03:00:60)',
+    'at(1969-12-31T23:59:59)',
+    'at(2200-01-01T00:00:00)',
+    'at()',
+  ])('refuses %s', (expression) => {
+    expect(refusal(expression)).toContain(
+      'allowed is a date and time, yyyy-mm-ddThh:mm:ss without an offset, in the years 1970 to 2199',
+    )
+  })
+
+  it('refuses a time that the clocks skip', () => {
+    expect(refusal('at(2026-03-08T02:30:00)', 'America/Los_Angeles')).toBe(
+      'schedule "at(2026-03-08T02:30:00)": at is "2026-03-08T02:30:00"; the clocks of America/Los_Angeles skip that time',
+    )
+    expect(refusal('at(2011-12-30T12:00:00)', 'Pacific/Apia')).toContain('the clocks of Pacific/Apia skip that time')
+  })
+})
+
+describe('a schedule that can never fire', () => {
+  it.each([
+    ['0 0 31 2 *', 'UTC'],
+    ['0 0 31 2,4,6,9,11 *', 'UTC'],
+    ['cron(0 0 30W 2 ? *)', 'UTC'],
+    ['cron(0 0 L-30 4 ? *)', 'UTC'],
+    ['cron(0 0 29 2 ? 2026)', 'UTC'],
+    ['cron(0 0 ? 2 2#5 2025-2027)', 'UTC'],
+    // 02:30 on the second Sunday of March is in the gap in every year since 2007.
+    ['cron(30 2 ? 3 1#2 2007-2199)', 'America/New_York'],
+    ['cron(0 12 30 12 ? 2011)', 'Pacific/Apia'],
+  ])('is refused: %s in %s', (expression, zone) => {
+    expect(refusal(expression, zone)).toContain(`it can never fire in ${zone}`)
+  })
+
+  it.each([
+    ['0 0 31 2 1', 'UTC'],
+    ['0 0 29 2 *', 'UTC'],
+    ['cron(0 0 ? 2 2#5 *)', 'UTC'],
+    // It fired, and does not any more: no mistake of the caller's.
+    ['cron(0 0 1 1 ? 1971)', 'UTC'],
+  ])('is not: %s in %s', (expression, zone) => {
+    expect(parse(expression, zone).kind).toBe('cron')
+  })
+})
+
+describe('timezone', () => {
+  it.each([
+    'UTC',
+    'Asia/Tokyo',
+    'Asia/Kolkata',
+    'America/Argentina/Buenos_Aires',
+    'Etc/GMT+9',
+    'EST5EDT',
+    'GB',
+    'EST',
+    'asia/tokyo',
+  ])('takes %s, and keeps it as it is written', (zone) => {
+    expect(parse('0 3 * * *', zone).spec.zone).toBe(zone)
+  })
+
+  it.each([
+    '',
+    ' ',
+    'local',
+    'system',
+    'Asia/Tokio',
+    ' Asia/Tokyo',
+    'Asia/Tokyo\n',
+    '+09:00',
+    '-0900',
+    'UTC+9',
+    'GMT+9',
+    'utc+09:00',
+    'Z',
+    // ICU takes these for Dhaka, Anchorage, Calcutta, Tokyo, Chicago and Los Angeles.
+    'BST',
+    'AST',
+    'ist',
+    'JST',
+    'CST',
+    'SystemV/PST8PDT',
+    'x'.repeat(5000),
+    '\u001b[2J',
+  ])('refuses %j', (zone) => {
+    for (const expression of ['0 3 * * *', 'at(2026-01-01T00:00:00)', 'rate(1 day)']) {
+      expect(refusal(expression, zone)).toMatch(
+        /^timezone is ".{0,301}"; allowed are IANA names such as "Asia\/Tokyo", "America\/New_York" or "UTC"/,
+      )
+    }
+  })
+})
+
+describe('the text of an expression', () => {
+  it('is kept without the white space around it', () => {
+    expect(parse(' 0 3 * * *\n').spec).toEqual({ expression: '0 3 * * *', zone: 'UTC' })
+    expect(parse('rate(1 day)', 'UTC', 5).spec).toEqual({ expression: 'rate(1 day)', zone: 'UTC', anchor: 5 })
+  })
+
+  it('is refused when empty or longer than 256 characters', () => {
+    for (const text of ['', '   ', '\n']) expect(refusal(text)).toMatch(/^schedule "": it is empty; write one such as/)
+    expect(refusal(' '.repeat(257))).toBe('schedule has 257 characters; allowed are 256')
+    expect(parse(`${'1,'.repeat(120)}1 * * * *`).kind).toBe('cron')
+  })
+
+  it('may be anything: it parses, or is refused with one line', () => {
+    const piece = fc.constantFrom(
+      ...['*', '?', '/', '-', ',', '#', 'L', 'W', 'LW', 'H', ' ', '\t', '\n', '(', ')', '@', 'cron(', 'rate(', 'at('],
+      ...[
+        '0',
+        '1',
+        '5',
+        '7',
+        '23',
+        '31',
+        '60',
+        '99999999999',
+        'MON',
+        'jan',
+        '2026',
+        '1970-01-01T00:00:00',
+        'days',
+        '٣',
+        '\u0000',
+      ],
+    )
+    const hostile = fc.oneof(
+      fc.array(piece, { maxLength: 40 }).map((pieces) => pieces.join('')),
+      fc
+        .array(
+          fc.array(piece, { minLength: 1, maxLength: 4 }).map((pieces) => pieces.join('')),
+          { minLength: 5, maxLength: 6 },
+        )
+        .map((fields) => fields.join(' ')),
+      fc.string({ unit: 'binary', maxLength: 300 }),
+    )
+    fc.assert(
+      fc.property(hostile, fc.boolean(), (text, aws) => {
+        try {
+          parse(aws ? `cron(${text})` : text, 'UTC', undefined)
+        } catch (error) {
+          expect(error).toBeInstanceOf(LedgerError)
+          expect((error as LedgerError).message).toMatch(/^[^\n]{10,900}$/)
+        }
+      }),
+      { numRuns: 3000 },
+    )
+  })
+})
+
+it('reads the anchor that a caller has parsed', () => {
+  expect(parse('rate(1 day)', 'UTC', parseInstant('2026-01-10T08:30:00Z'))).toMatchObject({ periodMs: 86_400_000 })
+})

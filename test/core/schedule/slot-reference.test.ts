@@ -1,0 +1,32 @@
+import { describe, expect, test } from 'vitest'
+import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
+import { resolveSlot } from '../../../src/core/schedule/slot-reference.ts'
+
+const NOW = Date.parse('2027-01-01T00:00:00Z')
+const slotOf = (expression: string, zone: string, text: string, anchor?: string) => {
+  const schedule = parseSchedule({ expression, zone, ...(anchor && { anchor: Date.parse(anchor) }) })
+  return new Date(resolveSlot(schedule, text, NOW).slot).toISOString()
+}
+
+describe('a local time that comes twice in autumn', () => {
+  test('is the slot of the first pass, where a schedule has but that', () => {
+    expect(slotOf('30 1 * * *', 'America/New_York', '2026-11-01T01:30')).toBe('2026-11-01T05:30:00.000Z')
+  })
+
+  test('is that of the second pass, where a rate has but that', () => {
+    const anchor = '2026-11-01T06:30:00Z'
+    expect(slotOf('rate(2 hours)', 'America/New_York', '2026-11-01T01:30', anchor)).toBe('2026-11-01T06:30:00.000Z')
+  })
+
+  test('is refused with both named, where both are slots', () => {
+    expect(() => slotOf('30 * * * *', 'America/New_York', '2026-11-01T01:30')).toThrow(
+      'comes twice in America/New_York: 2026-11-01T05:30:00Z and 2026-11-01T06:30:00Z; name one',
+    )
+  })
+})
+
+test('a date has its slot also in the hour that is put back over midnight', () => {
+  // In Santiago 24:00 of 4 April 2026 became 23:00 of the same day, at 03:00Z.
+  const anchor = '2026-04-05T03:30:00Z'
+  expect(slotOf('rate(1 day)', 'America/Santiago', '2026-04-04', anchor)).toBe('2026-04-05T03:30:00.000Z')
+})

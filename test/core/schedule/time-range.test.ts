@@ -1,0 +1,76 @@
+import { describe, expect, test } from 'vitest'
+import { formatInstant } from '../../../src/core/instant.ts'
+import { daysIn, namesDate, parseTimeRange, type RangeText } from '../../../src/core/schedule/time-range.ts'
+
+const NOW = Date.parse('2026-11-24T12:00:00Z')
+
+function read(text: RangeText, zone = 'UTC') {
+  const { since, until } = parseTimeRange(text, zone, NOW)
+  return [since, until].map((at) => (at === undefined ? null : formatInstant(at)))
+}
+
+describe('the ends of a range', () => {
+  test.each([
+    [{}, 'UTC', [null, null]],
+    [{ since: '2026-11-24T03:00:00+09:00' }, 'UTC', ['2026-11-23T18:00:00Z', null]],
+    [{ since: '7d', until: '12h' }, 'Asia/Tokyo', ['2026-11-17T12:00:00Z', '2026-11-24T00:00:00Z']],
+    [{ since: '1.5h' }, 'UTC', ['2026-11-24T10:30:00Z', null]],
+    [{ since: '999999999d' }, 'UTC', ['1970-01-01T00:00:00Z', null]],
+    // A date is the whole day, in the zone.
+    [{ since: '2026-11-24', until: '2026-11-24' }, 'UTC', ['2026-11-24T00:00:00Z', '2026-11-25T00:00:00Z']],
+    [{ since: '2026-11-24', until: '2026-11-24' }, 'Asia/Tokyo', ['2026-11-23T15:00:00Z', '2026-11-24T15:00:00Z']],
+    // Days of 23 and 25 hours, and one that has no midnight.
+    [
+      { since: '2027-03-14', until: '2027-03-14' },
+      'America/New_York',
+      ['2027-03-14T05:00:00Z', '2027-03-15T04:00:00Z'],
+    ],
+    [
+      { since: '2026-11-01', until: '2026-11-01' },
+      'America/New_York',
+      ['2026-11-01T04:00:00Z', '2026-11-02T05:00:00Z'],
+    ],
+    // Two midnights, the first of which begins the day; and an evening that comes twice.
+    [{ since: '2026-11-01', until: '2026-11-01' }, 'America/Havana', ['2026-11-01T04:00:00Z', '2026-11-02T05:00:00Z']],
+    [{ since: '2026-10-25' }, 'Atlantic/Azores', ['2026-10-25T00:00:00Z', null]],
+    [{ since: '2026-10-24', until: '2026-10-24' }, 'Asia/Beirut', ['2026-10-23T21:00:00Z', '2026-10-24T22:00:00Z']],
+    [{ since: '2027-03-14', until: '2027-03-14' }, 'America/Havana', ['2027-03-14T05:00:00Z', '2027-03-15T04:00:00Z']],
+    // Beyond the years that a slot can have.
+    [{ since: '1970-01-01' }, 'Asia/Tokyo', ['1970-01-01T00:00:00Z', null]],
+    [{ until: '2199-12-31' }, 'America/New_York', [null, '2199-12-31T23:59:59.999Z']],
+  ] as const)('%j in %s', (text, zone, expected) => {
+    expect(read(text, zone)).toEqual(expected)
+  })
+
+  test.each([
+    [{ since: 'yesterday' }, 'UTC', /^since is "yesterday"; allowed are an instant .*, a date .*, or how long ago/],
+    [{ until: '7' }, 'UTC', /^until is "7"; allowed are/],
+    [{ since: '-7d' }, 'UTC', /^since is "-7d"; allowed are/],
+    [{ since: '2026-11-24T03:00' }, 'UTC', /^since is .*it has no offset/],
+    [{ since: '2026-02-30' }, 'UTC', /^since is "2026-02-30": no calendar has that/],
+    [{ until: '2011-12-30' }, 'Pacific/Apia', /^until is "2011-12-30": Pacific\/Apia had no such day/],
+    [{ since: '2026-11-24' }, 'No/Where', /^timezone is "No\/Where"; allowed are IANA names/],
+    [{ since: '0001-01-01' }, 'UTC', /^since is "0001-01-01"; allowed are the years 1970 to 2199/],
+    [{ until: '9999-01-01' }, 'UTC', /^until is "9999-01-01"; allowed are the years 1970 to 2199/],
+    [{ since: '1d', until: '7d' }, 'UTC', /^since is "1d" and until is "7d": nothing lies between/],
+    [
+      { since: '2026-11-25', until: '2026-11-24' },
+      'UTC',
+      /nothing lies between 2026-11-25T00:00:00Z and 2026-11-25T00:00:00Z/,
+    ],
+  ] as const)('%j in %s is refused', (text, zone, message) => {
+    expect(() => read(text, zone)).toThrow(message)
+  })
+
+  test('only a date takes a zone', () => {
+    expect(namesDate({ since: '7d', until: '2026-11-24T03:00:00Z' })).toBe(false)
+    expect(namesDate({ until: '2026-11-24' })).toBe(true)
+  })
+})
+
+test('the days of a range, newest first: the end is outside', () => {
+  const days = (since: string, until: string) => [...daysIn(Date.parse(since), Date.parse(until))]
+  expect(days('2026-11-22T23:59:59Z', '2026-11-24T00:00:01Z')).toEqual(['2026-11-24', '2026-11-23', '2026-11-22'])
+  expect(days('2026-11-23T00:00:00Z', '2026-11-24T00:00:00Z')).toEqual(['2026-11-23'])
+  expect(days('2026-11-24T00:00:00Z', '2026-11-24T00:00:00Z')).toEqual([])
+})

@@ -1,0 +1,106 @@
+import { describe, expect, test } from 'vitest'
+import type { Row } from '../../src/core/types.ts'
+import { csvHead, csvLines } from '../../src/format/csv.ts'
+import { FAILED, NOT_STARTED, NOW, rowWith } from '../support/rows.ts'
+
+/** The cells of one line, by the heads; the tests below quote nothing but the cell at hand. */
+function cells(row: Row, now = NOW): Record<string, string | undefined> {
+  const line = csvLines([row], now, 0).trimEnd().split(',')
+  return Object.fromEntries(
+    csvHead()
+      .trimEnd()
+      .split(',')
+      .map((head, index) => [head, line[index]]),
+  )
+}
+
+const forced = (reason: string) => rowWith({ trigger: { kind: 'forced', by: 'ada', reason }, ending: FAILED })
+
+describe('a line of CSV', () => {
+  test('has the row and its last attempt, and what is unknown empty', () => {
+    expect(cells(forced('bad input'))).toEqual({
+      task: 'nightly',
+      slot: '2026-11-24T03:00:00Z',
+      windowEnd: '2026-11-25T03:00:00Z',
+      state: 'FAILED',
+      schedule: '0 3 * * *',
+      zone: 'UTC',
+      attempts: '1',
+      startedAt: '2026-11-24T03:00:05Z',
+      endedAt: '2026-11-24T03:00:06Z',
+      durationMs: '1000',
+      outcome: 'failed',
+      exitCode: '3',
+      signal: '',
+      host: 'host',
+      ecsTask: '',
+      forcedBy: 'ada',
+      reason: 'bad input',
+      rejections: '0',
+      refused: '0',
+      settledAs: '',
+      settledBy: '',
+      settledReason: '',
+    })
+  })
+
+  test.each([
+    ['=HYPERLINK("http://x")', `"'=HYPERLINK(""http://x"")"`],
+    ['+1', "'+1"],
+    ['-1', "'-1"],
+    ['@SUM(A1)', "'@SUM(A1)"],
+    ['\t=1', '\\u0009=1'],
+    ['\r=1', '\\u000d=1'],
+    ['\u001b[31mred', '\\u001b[31mred'],
+    ['"quoted"', '"""quoted"""'],
+    ['two\nlines', 'two\\u000alines'],
+  ])('holds %j as %s', (reason, cell) => {
+    expect(cells(forced(reason))['reason']).toBe(cell)
+  })
+
+  test('has the last word that a person put on the slot', () => {
+    const word = { at: NOW, by: 'ada', reason: 'checked', afterAttempt: 1 }
+    const settlements = [
+      { ...word, state: 'FAILED' },
+      { ...word, state: 'COMPLETED', reason: '=1+1' },
+    ] as const
+    expect(cells({ ...forced('x'), state: 'COMPLETED', settlements })).toMatchObject({
+      settledAs: 'COMPLETED',
+      settledBy: 'ada',
+      settledReason: "'=1+1",
+    })
+  })
+
+  test('a comma is quoted', () => {
+    expect(csvLines([forced('a, b')], NOW, 0)).toContain(',"a, b",0,0,,,\n')
+  })
+
+  test('a clock that was set back makes no negative duration', () => {
+    const row = forced('x')
+    const attempts = row.attempts.map((attempt) => ({ ...attempt, endedAt: attempt.startedAt - 5_000 }))
+    expect(cells({ ...row, attempts })['durationMs']).toBe('0')
+  })
+
+  test('a duration counts up while an attempt runs; of a stale one, and of one that started nothing, there is none', () => {
+    const row = rowWith({})
+    const waiting: Row = { ...row, attempts: row.attempts.map((attempt) => ({ ...attempt, phase: 'waiting' })) }
+    const later = (row.leaseUntil ?? 0) + 5_000
+    expect(cells(row, NOW + 5_000)).toMatchObject({ state: 'PENDING', durationMs: '5000' })
+    expect(cells(row, later)).toMatchObject({ state: 'STALE', durationMs: '' })
+    expect(cells(waiting, NOW + 5_000)).toMatchObject({ state: 'PENDING', durationMs: '' })
+    expect(cells(rowWith({ ending: NOT_STARTED }))).toMatchObject({ state: 'FAILED', durationMs: '' })
+  })
+
+  test('a missed slot has as many cells as any other, and what is not known of it is empty', () => {
+    const schedule = { expression: '0 3 * * *', zone: 'UTC' }
+    const line = csvLines([{ task: 'nightly', slot: NOW - 5_000, end: NOW + 1_000, schedule, missed: true }], NOW, 0)
+    expect(line.split(',')).toHaveLength(csvHead().split(',').length)
+    expect(line).toMatch(/^nightly,2026-11-24T03:00:00Z,2026-11-24T03:00:06Z,MISSED,0 3 \* \* \*,UTC,,/)
+  })
+
+  test('a row of a newer cronledger has as many cells as any other', () => {
+    const line = csvLines([{ task: 'nightly', slot: NOW - 5_000, schemaVersion: 7, foreign: true }], NOW, 0)
+    expect(line.split(',')).toHaveLength(csvHead().split(',').length)
+    expect(line).toMatch(/^nightly,2026-11-24T03:00:00Z,,schema 7,,/)
+  })
+})

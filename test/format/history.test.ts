@@ -1,0 +1,140 @@
+import { describe, expect, test } from 'vitest'
+import { type HistoryFormat, historyText } from '../../src/format/history.ts'
+import type { HistoryItem } from '../../src/format/row.ts'
+import { FAILED, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
+
+const row = rowWith({ ending: SUCCEEDED })
+const failed = rowWith({ ending: FAILED })
+const tokyo = { ...row, schedule: { expression: '0 3 * * *', zone: 'America/Argentina/Buenos_Aires' } }
+const named = (task: string) => ({ ...row, task })
+const newer = { task: 'nightly', slot: NOW - 5_000, schemaVersion: 7, foreign: true } as const
+
+const missed = {
+  task: 'nightly',
+  slot: NOW - 5_000,
+  end: null,
+  missed: true,
+  schedule: { expression: '0 3 * * *', zone: 'Asia/Tokyo' },
+} as const
+
+interface Wish {
+  readonly format?: HistoryFormat
+  readonly columns?: number
+  readonly color?: boolean
+  readonly withTask?: boolean
+}
+
+async function pieces(groups: ReadonlyArray<readonly HistoryItem[]>, wish: Wish = {}): Promise<string[]> {
+  async function* source() {
+    yield* groups
+  }
+  const { format = 'table', columns = null, color = false, withTask = false } = wish
+  const style = { format, columns, color, withTask, now: NOW, skewMs: 0, nothing: 'nothing' }
+  const printed: string[] = []
+  for await (const piece of historyText(source(), style)) printed.push(piece)
+  return printed
+}
+
+const lines = async (groups: ReadonlyArray<readonly HistoryItem[]>, wish?: Wish) =>
+  (await pieces(groups, wish)).join('').trimEnd().split('\n')
+
+describe('a table', () => {
+  test('in a pipe has every column, no colour, and no space at the end of a line', async () => {
+    expect(await lines([[row, tokyo, missed, newer]])).toEqual([
+      'SLOT (UTC)            LOCAL TIME        ZONE                            STATE      ATTEMPTS  DURATION  DUPLICATES',
+      '2026-11-24T03:00:00Z  2026-11-24 03:00  UTC                             COMPLETED  1         1s        0',
+      '2026-11-24T03:00:00Z  2026-11-24 00:00  America/Argentina/Buenos_Aires  COMPLETED  1         1s        0',
+      '2026-11-24T03:00:00Z  2026-11-24 12:00  Asia/Tokyo                      MISSED',
+      '2026-11-24T03:00:00Z                                                    schema 7',
+    ])
+  })
+
+  test('is printed group by group, with one head', async () => {
+    const printed = await pieces([[row], [failed, row]])
+    expect(printed).toHaveLength(2)
+    expect(printed.join('').match(/SLOT/g)).toHaveLength(1)
+  })
+
+  test('grows in a pipe when a wider cell comes, and keeps its columns on a terminal', async () => {
+    expect((await lines([[row], [tokyo]]))[2]).toContain('America/Argentina/Buenos_Aires  COMPLETED')
+    const narrow = await lines([[row], [tokyo]], { columns: 95 })
+    expect(narrow[2]).toContain('Ame…')
+    expect(narrow.every((line) => line.length <= 95)).toBe(true)
+  })
+
+  test.each([
+    [60, ['SLOT (UTC)', 'STATE', 'DURATION', 'DUPLICATES']],
+    [80, ['SLOT (UTC)', 'LOCAL TIME', 'STATE', 'DURATION', 'DUPLICATES']],
+    [90, ['SLOT (UTC)', 'LOCAL TIME', 'STATE', 'ATTEMPTS', 'DURATION', 'DUPLICATES']],
+    [200, ['SLOT (UTC)', 'LOCAL TIME', 'ZONE', 'STATE', 'ATTEMPTS', 'DURATION', 'DUPLICATES']],
+  ])('in %i columns has %j', async (columns, heads) => {
+    const [head = '', ...rest] = await lines([[tokyo, row]], { columns })
+    expect(head.split(/ {2,}/)).toEqual(heads)
+    expect([head, ...rest].every((line) => line.length <= columns)).toBe(true)
+  })
+
+  test('of all tasks cuts a long name to what a narrow terminal has left', async () => {
+    const printed = await lines([[named('a'.repeat(128))]], { columns: 60, withTask: true })
+    expect(printed.every((line) => line.length <= 60)).toBe(true)
+    expect(printed[1]).toMatch(/ a+… +COMPLETED/)
+    expect((await lines([[named('a'.repeat(128))]], { withTask: true }))[1]).toContain('a'.repeat(128))
+  })
+
+  test('has colour on the states alone, where it is asked for', async () => {
+    const [head, first, second, third] = await lines([[row, failed, missed]], { columns: 200, color: true })
+    expect(head).not.toContain('\u001b')
+    expect(first).toContain('\u001b[32mCOMPLETED\u001b[0m  1 ')
+    expect(second).toContain('\u001b[31mFAILED\u001b[0m     1 ')
+    expect(third?.endsWith('\u001b[31mMISSED\u001b[0m')).toBe(true)
+  })
+
+  test('says what is missing where there is no row', async () => {
+    expect(await lines([])).toEqual(['nothing'])
+  })
+
+  test('tells duplicates and refusals apart, however many there were', async () => {
+    const rejected = (count: number, refused: number) => ({ ...row, rejections: { ...row.rejections, count, refused } })
+    const cells = (await lines([[rejected(3, 0), rejected(40, 30), rejected(3, 3)]])).map((line) =>
+      line.split(/ {2,}/).at(-1),
+    )
+    expect(cells).toEqual(['DUPLICATES', '3', '10, 30 refused', '0, 3 refused'])
+  })
+
+  test('has no local time of a zone that this Node does not know', async () => {
+    const unknown = { ...row, schedule: { expression: 'x', zone: 'No/Where' } }
+    expect((await lines([[unknown]]))[1]).toMatch(/Z {2}- +No\/Where {2}COMPLETED/)
+  })
+
+  test('has the seconds of a local time where there are some', async () => {
+    const at = (slot: string) => ({ ...row, slot: Date.parse(slot), schedule: { expression: 'x', zone: 'Asia/Tokyo' } })
+    const printed = await lines([[at('2026-11-23T18:00:30Z'), at('2026-11-23T18:00:00Z')]])
+    expect(printed.slice(1).map((line) => line.split(/ {2,}/)[1])).toEqual(['2026-11-24 03:00:30', '2026-11-24 03:00'])
+  })
+
+  test('has nothing in it that a terminal obeys', async () => {
+    const evil = { ...row, schedule: { expression: 'x', zone: '\u001b[2J\u009b' } }
+    expect((await lines([[evil]])).join()).toContain('\\u001b[2J\\u009b')
+  })
+})
+
+describe('for programs', () => {
+  test.each([0, 1, 3])('JSON is one array, of %i rows too', async (count) => {
+    const printed = await pieces(
+      Array.from({ length: count }, () => [row, failed]),
+      { format: 'json' },
+    )
+    expect(JSON.parse(printed.join(''))).toHaveLength(2 * count)
+    expect(printed).toHaveLength(count + 1)
+  })
+
+  test('NDJSON is one object a line, and nothing where there is no row', async () => {
+    const printed = await lines([[row], [failed]], { format: 'ndjson' })
+    expect(printed.map((line) => JSON.parse(line).state)).toEqual(['COMPLETED', 'FAILED'])
+    expect(await pieces([], { format: 'ndjson' })).toEqual([])
+  })
+
+  test('CSV has its head, rows or not', async () => {
+    expect(await lines([[row], [failed]], { format: 'csv' })).toHaveLength(3)
+    expect(await lines([], { format: 'csv' })).toHaveLength(1)
+  })
+})

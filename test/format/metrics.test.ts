@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import type { RunContext, RunEvent } from '../../src/core/event.ts'
+import { emfLine } from '../../src/format/metrics.ts'
+import { readEmf } from '../support/emf.ts'
+import { FAILED, FORCED, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
+
+const CONTEXT: RunContext = {
+  task: 'nightly',
+  window: { slot: Date.parse('2026-11-24T03:00:00Z'), end: null },
+  schedule: { expression: '0 3 * * *', zone: 'UTC' },
+  runId: 'me',
+  trigger: SCHEDULED,
+  place: { host: 'host-b' },
+  guards: {},
+  store: 'dynamodb:ledger',
+}
+const row = rowWith({})
+const attempt = row.attempts[0] as NonNullable<(typeof row.attempts)[0]>
+const ended = { event: 'ended', attempt, durationMs: 1_234.5, finish: 'recorded' } as const
+
+const HOLDER = { slot: NOW, runId: 'other' }
+const NONE = {
+  Claimed: '0 Count',
+  Duplicate: '0 Count',
+  Refused: '0 Count',
+  Failed: '0 Count',
+  Completed: '0 Count',
+}
+const CLAIMED = { ...NONE, Claimed: '1 Count', Attempts: '1 Count' }
+const LATENESS = { Lateness: '5000 Milliseconds' }
+const DURATION = { Duration: '1235 Milliseconds' }
+
+const CASES: [what: string, event: RunEvent, metrics: object, context?: Partial<RunContext>][] = [
+  ['completed', { ...ended, ending: SUCCEEDED }, { ...CLAIMED, ...LATENESS, ...DURATION, Completed: '1 Count' }],
+  ['failed', { ...ended, ending: FAILED }, { ...CLAIMED, ...LATENESS, ...DURATION, Failed: '1 Count' }],
+  ['not started', { ...ended, ending: NOT_STARTED }, { ...CLAIMED, ...LATENESS, Failed: '1 Count' }],
+  [
+    'succeeded, but unrecorded',
+    { ...ended, ending: SUCCEEDED, finish: 'unanswered' },
+    { ...CLAIMED, ...LATENESS, ...DURATION, Failed: '1 Count' },
+  ],
+  [
+    'forced, which is late by the will of a person',
+    { ...ended, ending: SUCCEEDED },
+    { ...CLAIMED, ...DURATION, Completed: '1 Count' },
+    { trigger: FORCED },
+  ],
+  ['duplicate', { event: 'duplicate', cause: 'running', row, noted: true }, { ...NONE, Duplicate: '1 Count' }],
+  [
+    'refused',
+    { event: 'refused', cause: 'tooLate', row: null, survivor: null, noted: false },
+    { ...NONE, Refused: '1 Count' },
+  ],
+  ['skipped', { event: 'skipped', holder: HOLDER, finish: 'recorded' }, { ...NONE, Claimed: '1 Count' }],
+  [
+    'skipped, but unrecorded',
+    { event: 'skipped', holder: HOLDER, finish: 'unanswered' },
+    { ...NONE, Claimed: '1 Count', Failed: '1 Count' },
+  ],
+  ['ledger out of reach', { event: 'withdrawn', certain: true, detail: '' }, { ...NONE, Failed: '1 Count' }],
+  ['told to stop before the claim', { event: 'stopped' }, NONE],
+]
+
+for (const [what, event, metrics, context] of CASES) {
+  test(`${what}: a line that AWS's schema allows`, () => {
+    const line = emfLine(event, { ...CONTEXT, ...context }, 'batches', NOW) ?? ''
+    expect(readEmf(line)).toEqual(metrics)
+    expect(JSON.parse(line)).toMatchObject({
+      _aws: { Timestamp: NOW, CloudWatchMetrics: [{ Namespace: 'batches', Dimensions: [['Task'], []] }] },
+      Task: 'nightly',
+      Slot: '2026-11-24T03:00:00Z',
+      RunId: 'me',
+    })
+  })
+}
+
+test('what is no end of a run has no line', () => {
+  for (const event of [
+    { event: 'claimed', attempt },
+    { event: 'retry', attempt: 2, delayMs: 1 },
+    { event: 'warning', message: '' },
+  ] as const) {
+    expect(emfLine(event, CONTEXT, 'batches', NOW)).toBe(null)
+  }
+})
+
+test('docs/metrics.md names every metric with its unit', () => {
+  const docs = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8')
+  const units = { ...CLAIMED, ...LATENESS, ...DURATION }
+  const documented = [...docs.matchAll(/^\| `(\w+)` +\| (\w+)/gm)].map(([, name, unit]) => [name, unit])
+  expect(Object.fromEntries(documented)).toEqual(
+    Object.fromEntries(Object.entries(units).map(([name, text]) => [name, text.split(' ')[1]])),
+  )
+})

@@ -1,0 +1,155 @@
+import { readFileSync } from 'node:fs'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { addRejection, NO_NOTES } from '../../src/core/row/rejections.ts'
+import type { Ending, Rejection, Row, Settlement, Trigger } from '../../src/core/types.ts'
+import { itemLine, rowJson } from '../../src/format/row.ts'
+import { showJson } from '../../src/format/show.ts'
+import { NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
+
+const schema = JSON.parse(readFileSync(new URL('../../schema/row.schema.json', import.meta.url), 'utf8'))
+
+/** The schema, and that nothing may be there which it does not name: a new field has to be described. */
+function closed(part: unknown): unknown {
+  if (Array.isArray(part)) return part.map(closed)
+  if (typeof part !== 'object' || part === null) return part
+  const entries = Object.entries(part).map(([name, value]) => [name, name === 'if' ? value : closed(value)])
+  const inner = Object.fromEntries(entries)
+  // Of a part with branches, they say what may be there.
+  return inner['type'] === 'object' && !('if' in inner) ? { additionalProperties: false, ...inner } : inner
+}
+
+const ajv = new Ajv2020({ strict: true, allErrors: true, allowUnionTypes: true })
+const validate = ajv.compile(schema)
+const validateClosed = ajv.compile(closed(schema) as object)
+
+const text = fc.string({ unit: 'binary', maxLength: 20 })
+const instant = fc.integer({ min: NOW - 1e9, max: NOW + 1e9 })
+const place = fc.record({ host: text, ecsTask: text }, { requiredKeys: ['host'] })
+const trigger: fc.Arbitrary<Trigger> = fc.oneof(
+  fc.record({
+    kind: fc.constant('scheduled' as const),
+    eventTime: instant,
+    source: fc.constantFrom('event-time', 'event', 'clock'),
+  }),
+  fc.record({ kind: fc.constant('forced' as const), by: text, reason: text }),
+)
+const ending: fc.Arbitrary<Ending> = fc.record(
+  {
+    outcome: fc.constantFrom('succeeded', 'failed', 'timedOut', 'interrupted', 'leaseLost', 'abandoned', 'notStarted'),
+    exitCode: fc.nat(255),
+    signal: fc.constantFrom('SIGTERM', 'SIGKILL'),
+  },
+  { requiredKeys: ['outcome'] },
+)
+const rejection: fc.Arbitrary<Rejection> = fc
+  .tuple(
+    fc.record({
+      runId: fc.uuid(),
+      kind: fc.constantFrom('duplicate', 'refused'),
+      cause: fc.constantFrom(
+        ...(['completed', 'skipped', 'running', 'stale', 'failed', 'tooManyAttempts', 'tooLate'] as const),
+        ...(['scheduleMismatch', 'survivor', 'newerRow'] as const),
+      ),
+      at: instant,
+      trigger,
+    }),
+    place,
+  )
+  .map(([one, where]) => ({ ...one, ...where }))
+const settlement: fc.Arbitrary<Settlement> = fc.record({
+  state: fc.constantFrom('COMPLETED', 'FAILED', 'SKIPPED'),
+  at: instant,
+  by: text,
+  reason: text,
+  afterAttempt: fc.nat(100),
+})
+
+const rows: fc.Arbitrary<Row> = fc
+  .record({
+    ended: fc.array(fc.record({ trigger, ending }), { maxLength: 4 }),
+    runs: fc.boolean(),
+    where: place,
+    rejected: fc.array(rejection, { maxLength: 25 }),
+    settlements: fc.array(settlement, { maxLength: 3 }),
+    more: fc.record(
+      {
+        windowEnd: fc.constant(null),
+        expiresAt: instant,
+        schedule: fc.record(
+          { expression: text, zone: fc.constant('Asia/Tokyo'), anchor: instant },
+          { requiredKeys: ['expression', 'zone'] },
+        ),
+      },
+      { requiredKeys: [] },
+    ),
+  })
+  .map(({ ended, runs, where, rejected, settlements, more }) => {
+    const row = rowWith(...ended, ...(runs || ended.length === 0 ? [{}] : []))
+    const { rejectedBy: _, ...rejections } = rejected.reduce(addRejection, NO_NOTES)
+    const attempts = row.attempts.map((attempt) => ({ ...attempt, ...where }))
+    return { ...row, attempts, settlements, rejections, ...more }
+  })
+
+describe('the JSON of a row', () => {
+  test('is what schema/row.schema.json describes, no less and no more', () => {
+    fc.assert(
+      fc.property(rows, instant, (row, now) => {
+        const json = JSON.parse(itemLine(row, now, 30_000))
+        expect(validateClosed(json), ajv.errorsText(validateClosed.errors)).toBe(true)
+        expect(validate(json)).toBe(true)
+        // Escaped as it is, it holds every text as it was.
+        expect(json).toEqual(JSON.parse(JSON.stringify(rowJson(row, now, 30_000))))
+        expect(JSON.parse(showJson(row, now, 30_000))).toEqual(json)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('is on one line, without a character that a terminal obeys', () => {
+    fc.assert(
+      fc.property(rows, (row) => {
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal
+        expect(itemLine(row, NOW, 0)).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/)
+      }),
+    )
+  })
+
+  test('of a newer cronledger says only which one it is', () => {
+    const json = rowJson({ task: 'nightly', slot: NOW - 5_000, schemaVersion: 7, foreign: true }, NOW, 0)
+    expect(json).toEqual({ schemaVersion: 7, task: 'nightly', slot: '2026-11-24T03:00:00Z' })
+    expect(validateClosed(json)).toBe(true)
+  })
+
+  test('of a slot that has none can be told from a row', () => {
+    fc.assert(
+      fc.property(instant, text, fc.option(instant), (anchor, expression, end) => {
+        const slot = Math.floor(anchor / 1000) * 1000
+        const schedule = { expression, zone: 'UTC', ...(end === null ? {} : { anchor }) }
+        const windowEnd = end === null ? null : slot + 3_600_000
+        const json = JSON.parse(itemLine({ task: 'a', slot, end: windowEnd, schedule, missed: true }, NOW, 0))
+        expect(validateClosed(json), ajv.errorsText(validateClosed.errors)).toBe(true)
+        expect(json).toMatchObject({ state: 'MISSED', task: 'a', schedule: expression })
+        expect('schemaVersion' in json).toBe(false)
+        expect(validateClosed({ ...json, schemaVersion: 1 })).toBe(false)
+        const { state: _, ...more } = json
+        expect(validateClosed(more)).toBe(false)
+      }),
+    )
+  })
+
+  test.each([
+    ['a state that there is not', { state: 'DONE' }],
+    ['an instant that is a number', { leaseUntil: NOW }],
+    ['a slot with milliseconds', { slot: '2026-11-24T03:00:00.000Z' }],
+    ['no attempts', { attempts: undefined }],
+    [
+      'an attempt without its trigger',
+      { attempts: [{ number: 1, runId: 'a', host: 'h', startedAt: '2026-11-24T03:00:00Z' }] },
+    ],
+    ['a field that nobody described, where that is asked for', { colour: 'red' }],
+  ])('the schema refuses %s', (_, wrong) => {
+    expect(validateClosed({ ...rowJson(rowWith({ ending: SUCCEEDED }), NOW, 0), ...wrong })).toBe(false)
+  })
+})

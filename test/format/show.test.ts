@@ -1,0 +1,106 @@
+import { describe, expect, test } from 'vitest'
+import { addRejection, NO_NOTES } from '../../src/core/row/rejections.ts'
+import { claimed } from '../../src/core/row/transition.ts'
+import type { Rejection, Row } from '../../src/core/types.ts'
+import { showText } from '../../src/format/show.ts'
+import { FAILED, FORCED, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
+
+const show = (row: Row, now = NOW) => showText(row, now, 0)
+const timeline = (row: Row) => show(row).split('TIMELINE (UTC)\n')[1]?.split('\n')
+
+const rejection = (number: number): Rejection => ({
+  runId: `dup-${number}`,
+  kind: 'duplicate',
+  cause: 'completed',
+  at: NOW + number * 60_000,
+  trigger: SCHEDULED,
+  host: 'other',
+  ecsTask: 'arn:aws:ecs:eu-west-1:1:task/x',
+})
+
+describe('one slot for a person', () => {
+  test('what it is, and what happened in the order of time', () => {
+    const row: Row = {
+      ...rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }),
+      rejections: addRejection(NO_NOTES, rejection(10)),
+      settlements: [{ state: 'COMPLETED', at: NOW + 30_000, by: 'eve', reason: 'done by hand', afterAttempt: 2 }],
+      expiresAt: NOW + 86_400_000,
+    }
+    expect(show(row)).toBe(`nightly 2026-11-24T03:00:00Z
+  state       FAILED
+  window      2026-11-24T03:00:00Z to 2026-11-25T03:00:00Z
+  local time  2026-11-24 03:00 UTC to 2026-11-25 03:00 UTC
+  schedule    0 3 * * * (UTC), with zone data 2026a
+  attempts    2
+  rejected    1
+  expires     2026-11-25T03:00:05Z
+
+TIMELINE (UTC)
+2026-11-24T03:00:05Z  attempt 1 started 5s after the slot on host, run run-1; event time 2026-11-24T03:00:05Z (--event-time)
+2026-11-24T03:00:05Z  attempt 2 started 5s after the slot on host, run run-2; forced by ada: bad input file
+2026-11-24T03:00:06Z  attempt 1 succeeded (exit code 0) after 1s
+2026-11-24T03:00:06Z  attempt 2 failed (exit code 3) after 1s
+2026-11-24T03:00:35Z  settled as COMPLETED by eve: done by hand
+2026-11-24T03:10:05Z  duplicate (completed) 10m 5s after the slot from other, ECS task arn:aws:ecs:eu-west-1:1:task/x, run dup-10; event time 2026-11-24T03:00:05Z (--event-time)`)
+  })
+
+  test('says how many were refused', () => {
+    const notes = addRejection(addRejection(NO_NOTES, rejection(1)), { ...rejection(2), kind: 'refused' })
+    expect(show({ ...rowWith({ ending: SUCCEEDED }), rejections: notes })).toContain('rejected    2 (1 refused)')
+  })
+
+  test('says how many rejections were counted and not kept', () => {
+    const notes = Array.from({ length: 30 }, (_, index) => rejection(index)).reduce(addRejection, NO_NOTES)
+    const row = { ...rowWith({ ending: SUCCEEDED }), rejections: notes }
+    expect(show(row)).toContain('rejected    30, of which 9 were counted and not kept')
+    expect(timeline(row)?.filter((line) => line.includes('duplicate'))).toHaveLength(21)
+    expect(timeline(row)?.at(-1)).toContain('dup-29')
+  })
+
+  test('one in a zone that this Node does not know', () => {
+    const row = { ...rowWith({}), schedule: { expression: '0 3 * * *', zone: 'No/Where' } }
+    expect(show(row)).toContain('local time  - No/Where to - No/Where\n')
+  })
+
+  test('one that runs, and one whose lease ran out', () => {
+    const row = rowWith({})
+    expect(show(row)).toMatch(/state +PENDING\n.*lease +until 2026-11-24T03:10:05Z/s)
+    expect(show(row, NOW + 600_001)).toMatch(/state +STALE/)
+  })
+
+  test('an attempt that never reported, and one that never started', () => {
+    const { task, schedule, zoneData } = rowWith({})
+    const claim = { task, schedule, zoneData, window: { slot: NOW - 5_000, end: null }, runId: 'run-2' }
+    const taken = claimed(
+      rowWith({}),
+      { ...claim, trigger: FORCED, place: { host: 'b' } },
+      { writeId: 'w', now: NOW + 1 },
+      1,
+    )
+    expect(timeline(taken)?.[0]).toMatch(/attempt 1 started .*; it was abandoned, and when is not known$/)
+    expect(timeline(rowWith({ ending: NOT_STARTED }))).toEqual([
+      expect.stringContaining('attempt 1 claimed 5s after the slot'),
+      expect.stringContaining('attempt 1 was not started after 1s'),
+    ])
+  })
+
+  test('an end before its start, by a clock that was set back, stands after it', () => {
+    const row = rowWith({ ending: SUCCEEDED })
+    const attempts = row.attempts.map((attempt) => ({ ...attempt, endedAt: attempt.startedAt - 60_000 }))
+    expect(timeline({ ...row, attempts })).toEqual([
+      expect.stringContaining('attempt 1 started'),
+      expect.stringContaining('attempt 1 succeeded (exit code 0) after 0s'),
+    ])
+  })
+
+  test('text from the ledger moves no terminal', () => {
+    const trigger = { kind: 'forced', by: '\u001b]0;x\u0007', reason: 'a\nb\u009b2J' } as const
+    expect(timeline(rowWith({ trigger }))?.[0]).toContain('forced by \\u001b]0;x\\u0007: a\\u000ab\\u009b2J')
+  })
+
+  test('a row of a newer cronledger', () => {
+    expect(showText({ task: 'nightly', slot: NOW, schemaVersion: 7, foreign: true }, NOW, 0)).toMatch(
+      /schema 7.*update/,
+    )
+  })
+})

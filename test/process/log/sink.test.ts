@@ -1,0 +1,225 @@
+import { execFileSync } from 'node:child_process'
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { openRelay } from '../../../src/process/log/relay.ts'
+import { openSink } from '../../../src/process/log/sink.ts'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'cronledger-sink-'))
+  return () => rmSync(folder, { recursive: true })
+})
+
+/** A pipe whose write end is blocking, as a child has it. */
+function pipe() {
+  const path = join(folder, 'pipe')
+  execFileSync('mkfifo', [path])
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  const writer = openSync(path, constants.O_WRONLY)
+  onTestFinished(() => closeSync(writer))
+  return {
+    reader,
+    writer,
+    /** What is in the pipe by now. */
+    read(): string {
+      const buffer = Buffer.alloc(1 << 20)
+      let length = 0
+      try {
+        for (;;) {
+          const count = readSync(reader, buffer, length, buffer.length - length, null)
+          if (count === 0) break
+          length += count
+        }
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+      }
+      return buffer.toString('latin1', 0, length)
+    },
+  }
+}
+
+const numbered = (count: number, from = 0) =>
+  Array.from({ length: count }, (_, index) => `line ${from + index} ${'.'.repeat(500)}`)
+const text = (lines: readonly string[]) => lines.map((line) => `${line}\n`).join('')
+
+test('writes at once', () => {
+  const { writer, read } = pipe()
+  openSink(writer).write('größe')
+  expect(read()).toBe(Buffer.from('größe\n').toString('latin1'))
+})
+
+test('a full pipe holds nothing up; its lines come later, in order, by themselves', async () => {
+  const { writer, read } = pipe()
+  const sink = openSink(writer)
+  const lines = numbered(300)
+  for (const line of lines) sink.write(line)
+  const first = read()
+  expect(first.length).toBeLessThanOrEqual(65_536)
+  expect(first.endsWith('\n')).toBe(true)
+  let all = first
+  while (all.length < text(lines).length) {
+    await new Promise(setImmediate)
+    all += read()
+  }
+  expect(all).toBe(text(lines))
+})
+
+test("the child's own descriptor stays blocking", () => {
+  const { writer } = pipe()
+  const flags = () => readFileSync(`/proc/self/fdinfo/${writer}`, 'utf8').match(/flags:\s*(\d+)/)?.[1]
+  const before = flags()
+  const sink = openSink(writer)
+  for (const line of numbered(300)) sink.write(line)
+  expect(flags()).toBe(before)
+  expect(Number.parseInt(before ?? '', 8) & constants.O_NONBLOCK).toBe(0)
+})
+
+test('a line longer than the pipe comes in one piece', async () => {
+  const { writer, read } = pipe()
+  const sink = openSink(writer)
+  const long = 'x'.repeat(200_000)
+  sink.write(long)
+  sink.write('next')
+  let all = ''
+  while (all.length < long.length + 6) {
+    all += read()
+    await sink.flush(10)
+  }
+  expect(all === `${long}\nnext\n`).toBe(true)
+})
+
+test('flush waits for a slow reader, but not for ever', async () => {
+  const { writer, read } = pipe()
+  const sink = openSink(writer)
+  const lines = numbered(300)
+  for (const line of lines) sink.write(line)
+  await sink.flush(20)
+  let all = ''
+  const flushed = sink.flush(60_000)
+  while (all.length < text(lines).length) {
+    all += read()
+    await new Promise(setImmediate)
+  }
+  await flushed
+  expect(all).toBe(text(lines))
+})
+
+test('drops the oldest lines of too many, and says how many', async () => {
+  const { writer, read } = pipe()
+  const sink = openSink(writer, (lines) => `lost ${lines}`)
+  for (const line of numbered(3_000)) sink.write(line)
+  let all = ''
+  while (!all.includes('line 2999 ')) {
+    all += read()
+    await sink.flush(1)
+  }
+  const numbers = all.split('\n').flatMap((line) => line.match(/^line (\d+) \.{500}$/)?.[1] ?? [])
+  const lost = Number(all.match(/^lost (\d+)$/m)?.[1])
+  expect(numbers.length + lost).toBe(3_000)
+  // The gap is where the line says that it is.
+  const lines = all.trimEnd().split('\n')
+  const gap = lines.findIndex((line) => line.startsWith('lost'))
+  expect(lines[gap - 1]).toMatch(new RegExp(`^line ${gap - 1} `))
+  expect(lines[gap + 1]).toMatch(new RegExp(`^line ${gap + lost} `))
+  expect(lines.length - gap - 1).toBe(1_000)
+})
+
+test('a reader that goes away is borne, and flush does not wait for it', async () => {
+  const { reader, writer } = pipe()
+  const sink = openSink(writer)
+  for (const line of numbered(300)) sink.write(line)
+  closeSync(reader)
+  await sink.flush(60_000)
+  sink.write('more')
+  await sink.flush(60_000)
+})
+
+test('a reader that is gone from the start is borne', async () => {
+  const { reader, writer } = pipe()
+  closeSync(reader)
+  const sink = openSink(writer)
+  sink.write('line')
+  await sink.flush(60_000)
+})
+
+test('a closed descriptor and a full disk are borne', async () => {
+  const closed = openSink(1_000_000)
+  closed.write('line')
+  await closed.flush(60_000)
+  const full = openSync('/dev/full', 'w')
+  onTestFinished(() => closeSync(full))
+  const sink = openSink(full)
+  sink.write('line')
+  await sink.flush(60_000)
+})
+
+test('in a file, lines stand after what others wrote to the same descriptor', () => {
+  const path = join(folder, 'log')
+  const fd = openSync(path, 'w')
+  onTestFinished(() => closeSync(fd))
+  const sink = openSink(fd)
+  writeSync(fd, 'child\n')
+  sink.write('log')
+  writeSync(fd, 'child again\n')
+  expect(readFileSync(path, 'utf8')).toBe('child\nlog\nchild again\n')
+})
+
+describe('by a relay, where the descriptor cannot be opened again', () => {
+  test('lines arrive in order and unchanged, whatever characters they have', async () => {
+    const { writer, read } = pipe()
+    const sink = openSink(writer, undefined, openRelay(writer))
+    const lines = ['größe 日本', String.raw`\0101 \n %s "$HOME" \`id\``, '\n{"metric":1}', '  \t ', '', ...numbered(20)]
+    for (const line of lines) sink.write(line)
+    await sink.flush(60_000)
+    expect(read()).toBe(Buffer.from(text(lines)).toString('latin1'))
+  })
+
+  test('a full pipe holds nothing up, flush ends after its time, and the lines come when they are read', async () => {
+    const { writer, read } = pipe()
+    const sink = openSink(writer, undefined, openRelay(writer))
+    const lines = numbered(300)
+    for (const line of lines) sink.write(line)
+    await sink.flush(500)
+    let all = read()
+    expect(all.length).toBeLessThan(text(lines).length)
+    const flushed = sink.flush(60_000)
+    while (all.length < text(lines).length) {
+      await new Promise(setImmediate)
+      all += read()
+    }
+    await flushed
+    expect(all).toBe(text(lines))
+  })
+
+  test('the flags of the descriptor stay, and a batch that makes it non-blocking costs no line', async () => {
+    const { writer, read } = pipe()
+    const flags = () => readFileSync(`/proc/self/fdinfo/${writer}`, 'utf8').match(/flags:\s*(\d+)/)?.[1]
+    const before = flags()
+    const sink = openSink(writer, undefined, openRelay(writer))
+    sink.write('first')
+    await sink.flush(60_000)
+    expect(flags()).toBe(before)
+    const nonBlocking = 'import fcntl, os; fcntl.fcntl(2, fcntl.F_SETFL, fcntl.fcntl(2, fcntl.F_GETFL) | os.O_NONBLOCK)'
+    execFileSync('python3', ['-c', nonBlocking], { stdio: ['ignore', 'ignore', writer] })
+    const lines = numbered(300)
+    for (const line of lines) sink.write(line)
+    let all = ''
+    while (all.length < text(['first', ...lines]).length) {
+      await new Promise(setImmediate)
+      all += read()
+    }
+    expect(all).toBe(text(['first', ...lines]))
+  })
+
+  test('a reader that goes away ends the log, and flush does not wait for it', async () => {
+    const { reader, writer } = pipe()
+    const sink = openSink(writer, undefined, openRelay(writer))
+    for (const line of numbered(300)) sink.write(line)
+    closeSync(reader)
+    await sink.flush(60_000)
+    sink.write('more')
+    await sink.flush(60_000)
+  })
+})

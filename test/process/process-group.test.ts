@@ -1,0 +1,37 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { readStat } from '../../src/process/proc.ts'
+import { livingMember, signalGroup } from '../../src/process/process-group.ts'
+import { BATCHES } from '../support/supervise.ts'
+
+test('a group lives as long as one of its processes', async () => {
+  const leader = spawn('sh', ['-c', 'sleep 60 & echo $!; wait'], { detached: true })
+  const leaderPid = leader.pid as number
+  onTestFinished(() => void signalGroup(leaderPid, 'SIGKILL'))
+  const [line] = await once(leader.stdout, 'data')
+  const childPid = Number(line)
+  expect(livingMember(leaderPid, childPid)).toBe(childPid)
+  expect(livingMember(leaderPid, leaderPid)).toBe(leaderPid)
+  process.kill(leaderPid, 'SIGKILL')
+  await once(leader, 'exit')
+  expect(livingMember(leaderPid, leaderPid)).toBe(childPid)
+})
+
+test('a zombie is no living member, though the kernel still knows its group', async () => {
+  const child = spawn(join(BATCHES, 'zombie-keeper.sh'), { detached: true })
+  const leaderPid = child.pid as number
+  onTestFinished(() => void signalGroup(leaderPid, 'SIGKILL'))
+  const [line] = await once(child.stdout, 'data')
+  const zombie = Number(line)
+  while (readStat(zombie)?.living) await new Promise(setImmediate)
+  expect(readStat(zombie)).toMatchObject({ groupId: leaderPid, living: false })
+  expect(livingMember(leaderPid, zombie)).toBe(leaderPid)
+})
+
+test('an unknown group has nobody', () => {
+  // Beyond the largest pid that Linux gives.
+  expect(livingMember(2 ** 22 + 1)).toBe(null)
+  expect(signalGroup(2 ** 22 + 1, 'SIGKILL')).toBe(false)
+})

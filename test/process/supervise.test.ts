@@ -1,0 +1,463 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
+import { systemClock } from '../../src/process/clock.ts'
+import { readStat } from '../../src/process/proc.ts'
+import type { Stops } from '../../src/process/signals.ts'
+import { type ChildHooks, type ChildRequest, superviseChild } from '../../src/process/supervise.ts'
+import { BATCHES, childrenOf, DUE_AT_SIGWINCH, supervise } from '../support/supervise.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'cronledger-child-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const batch = (name: string) => join(BATCHES, name)
+const isLiving = (pid: string | undefined) => readStat(Number(pid))?.living === true
+const FACTS = { lines: 0, pid: expect.any(Number) }
+
+/** The first thread of the process ends, and another one kills the whole. */
+const THREADS = `import ctypes, os, threading, time
+def kill():
+    while open('/proc/self/stat').read().rpartition(')')[2].split()[0] != 'Z': time.sleep(0.01)
+    os.kill(os.getpid(), 40)
+threading.Thread(target=kill).start()
+ctypes.CDLL(None).pthread_exit(None)
+`
+
+function quietStops(): Stops {
+  return {
+    first: () => null,
+    onSignal: () => () => undefined,
+    onSuspend: () => () => undefined,
+    aborted: new AbortController().signal,
+  }
+}
+
+/** In this very process, for commands that print nothing. */
+function superviseHere(argv: ChildRequest['argv'], hooks: Partial<ChildHooks> = {}) {
+  const started: number[] = []
+  const end = superviseChild(
+    {
+      argv,
+      env: { PATH: process.env['PATH'] },
+      timeoutMs: null,
+      killAfterMs: 20_000,
+      stopTimeoutMs: 30_000,
+      endsWhole: false,
+    },
+    {
+      stops: quietStops(),
+      leaseLost: new AbortController().signal,
+      mayStart: () => true,
+      clock: systemClock,
+      onStarted: (pid) => started.push(pid),
+      ...hooks,
+    },
+  )
+  return end.then((value) => ({ ...value, starts: started.length }))
+}
+
+function script(name: string, text: string, mode = 0o755): string {
+  const path = join(folder, name)
+  writeFileSync(path, text)
+  chmodSync(path, mode)
+  return path
+}
+
+describe('a child that ends by itself', () => {
+  test.each([
+    ['exit 0', { outcome: 'succeeded', exitCode: 0 }],
+    ['exit 3', { outcome: 'failed', exitCode: 3 }],
+    ['exit 255', { outcome: 'failed', exitCode: 255 }],
+    ['kill -KILL $$', { outcome: 'failed', signal: 'SIGKILL' }],
+    ['kill -SEGV $$', { outcome: 'failed', signal: 'SIGSEGV' }],
+    ['kill -TERM $$', { outcome: 'failed', signal: 'SIGTERM' }],
+  ])('%s', async (text, end) => {
+    expect(await superviseHere(['sh', '-c', text])).toEqual({ ...end, starts: 1 })
+  })
+
+  test('gets its arguments as they are, and its environment only', async () => {
+    const text = `[ "$1" = 'a  b;*$HOME' ] && [ -z "$HOME" ]`
+    expect(await superviseHere(['sh', '-c', text, 'sh', 'a  b;*$HOME'])).toMatchObject({ outcome: 'succeeded' })
+  })
+
+  test('leads a process group of its own', async () => {
+    const text = '[ "$(ps -o pgid= -p $$ | tr -d " ")" = $$ ]'
+    expect(await superviseHere(['sh', '-c', text])).toMatchObject({ outcome: 'succeeded' })
+  })
+
+  test('leaves its background process alone, and is not kept waiting by it', async () => {
+    const run = supervise({ argv: [batch('background.sh')] })
+    const [, pid] = await run.printed(/background (\d+)\n/)
+    onTestFinished(() => void process.kill(Number(pid), 'SIGKILL'))
+    expect(await run.end).toEqual({ outcome: 'succeeded', exitCode: 0, ...FACTS })
+    expect(isLiving(pid)).toBe(true)
+  })
+})
+
+/** `bash -c 'kill -l'` has these names; the C library keeps 32 and 33 for itself. */
+const nameOf = (signal: number) => {
+  if (signal < 34) return `signal ${signal}`
+  if (signal === 34) return 'SIGRTMIN'
+  return signal <= 49 ? `SIGRTMIN+${signal - 34}` : signal === 64 ? 'SIGRTMAX' : `SIGRTMAX-${64 - signal}`
+}
+const REAL_TIME = Array.from({ length: 33 }, (_, index) => 32 + index)
+const PYTHON = '/usr/bin/python3'
+
+describe.runIf(process.platform === 'linux')(
+  'a child that a real-time signal kills is never taken for a success',
+  () => {
+    test.each(REAL_TIME)('signal %i', async (signal) => {
+      const end = await superviseHere([PYTHON, '-c', `import os; os.kill(os.getpid(), ${signal})`])
+      expect(end).toEqual({ outcome: 'failed', signal: nameOf(signal), starts: 1 })
+    })
+
+    test.each<[string, ChildRequest['argv']]>([
+      ['that leaves a process in the background', ['sh', '-c', 'sleep 5 & kill -40 $$']],
+      ['that closed its descriptors', [PYTHON, '-c', 'import os; os.closerange(3, 1024); os.kill(os.getpid(), 40)']],
+      ['whose first thread ended before', [PYTHON, '-c', THREADS]],
+    ])('one %s', async (_, argv) => {
+      expect(await superviseHere(argv)).toEqual({ outcome: 'failed', signal: 'SIGRTMIN+6', starts: 1 })
+    })
+
+    test.runIf(process.getuid?.() === 0)(
+      'one that changed its user, under a supervisor that may not look into it',
+      async () => {
+        const code =
+          'import os; os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534); os.kill(os.getpid(), 40)'
+        const bound = ['setpriv', '--bounding-set', '-sys_ptrace', '--inh-caps', '-sys_ptrace']
+        expect(await supervise({ argv: [PYTHON, '-c', code] }, bound).end).toMatchObject({
+          outcome: 'failed',
+          signal: 'SIGRTMIN+6',
+        })
+      },
+    )
+
+    test.runIf(process.getuid?.() === 0)('the exit code of such a child is kept', async () => {
+      const code = 'import os, sys; os.setresuid(65534, 65534, 65534); sys.exit(7)'
+      const bound = ['setpriv', '--bounding-set', '-sys_ptrace', '--inh-caps', '-sys_ptrace']
+      expect(await supervise({ argv: [PYTHON, '-c', code] }, bound).end).toMatchObject({
+        outcome: 'failed',
+        exitCode: 7,
+      })
+    })
+  },
+)
+
+describe('a command that cannot be started', () => {
+  test.each<[string, () => ChildRequest['argv'], number, RegExp]>([
+    ['not found in PATH', () => ['no-such-command'], 127, /^command not found: "no-such-command"$/],
+    ['no such file', () => ['./no-such-file'], 127, /^command not found/],
+    ['no interpreter', () => [script('bad', '#!/no/such\n')], 127, /interpreter/],
+    ['Windows line ends', () => [script('crlf', '#!/bin/sh\r\nexit 0\r\n')], 127, /Windows line ends/],
+    ['not executable', () => [script('plain', '#!/bin/sh\n', 0o644)], 126, /not an executable file/],
+    ['a folder', () => [folder], 126, /not an executable file/],
+    ['below a file', () => [`${script('file', '')}/x`], 126, /ENOTDIR/],
+    ['empty', () => [''], 126, /empty/],
+    ['a NUL byte', () => ['echo', 'secret\0'], 126, /NUL byte/],
+    ['too large', () => ['true', 'x'.repeat(200_000)], 126, /larger than the system allows/],
+  ])('%s', async (_, argv, exitCode, detail) => {
+    const end = await superviseHere(argv())
+    expect(end).toEqual({ outcome: 'notStarted', exitCode, detail: expect.stringMatching(detail), starts: 0 })
+    expect(end.detail).not.toMatch(/\n|secret/)
+  })
+
+  test('a script without #! is run by sh, as execvp(3) does', async () => {
+    expect(await superviseHere([script('bare', 'exit 4\n')])).toMatchObject({ outcome: 'failed', exitCode: 4 })
+  })
+
+  test('the PATH that counts is the one of the child', async () => {
+    const request = { argv: ['sh'] as const, timeoutMs: null, killAfterMs: 1, stopTimeoutMs: 1, endsWhole: false }
+    const mayStart = () => true
+    const hooks = { stops: quietStops(), leaseLost: new AbortController().signal, mayStart, clock: systemClock }
+    const end = await superviseChild({ ...request, env: { PATH: folder } }, { ...hooks, onStarted: () => undefined })
+    expect(end).toMatchObject({ outcome: 'notStarted', exitCode: 127 })
+  })
+})
+
+describe.runIf(process.platform === 'linux')('a start for which the system lacks something', () => {
+  /** A user without other processes: root has no limit, and the limit counts those of a user. */
+  const asUser = ['setpriv', '--reuid', '54321', '--clear-groups']
+  const short = (limit: string) => ['env', `LIMIT=${limit}`, ...asUser]
+  const isRoot = process.getuid?.() === 0
+
+  test.runIf(isRoot).each(['nproc:0', 'nproc:1'])(
+    '%s: is tried again, and succeeds when there is room',
+    async (limit) => {
+      const run = supervise({ argv: ['true'] }, short(limit))
+      await run.printed(/waits for room/)
+      execFileSync('setpriv', [...asUser.slice(1), 'prlimit', '--pid', String(run.process.pid), '--nproc=500:'])
+      expect(await run.end).toMatchObject({ outcome: 'succeeded' })
+    },
+  )
+
+  test.runIf(isRoot)('a stop ends the wait for room: no child', async () => {
+    const run = supervise({ argv: ['true'] }, short('nproc:1'))
+    await run.printed(/waits for room/)
+    run.process.kill('SIGTERM')
+    expect(await run.end).toEqual({ outcome: 'notStarted', stoppedBy: 'SIGTERM', ...FACTS })
+  })
+
+  test.runIf(isRoot)('a limit of processes that stays: 126 and one line', async () => {
+    const { exitCode, detail } = await supervise({ argv: ['true'] }, short('nproc:0')).end
+    expect(exitCode).toBe(126)
+    expect(detail).toMatch(/^"true" cannot be started: the limit of processes is reached \(EAGAIN\)\. Raise it/)
+  })
+
+  test.each([0, 1, 2, 3, 4, 5, 6])('room for %i open files: started, or 126 and one line', async (spare) => {
+    const end = await supervise({ argv: ['true'] }, ['env', `LIMIT=nofile:${spare}`]).end
+    if (end.outcome === 'succeeded') return
+    expect(end).toMatchObject({ outcome: 'notStarted', exitCode: 126 })
+    expect(end.detail).toMatch(
+      /^"true" cannot be started: .* limit of open files \(EMFILE\)\. Raise it \(ulimit -n\)\.$/,
+    )
+  })
+})
+
+describe('what comes before the start', () => {
+  test('a stop signal: no child', async () => {
+    const stops: Stops = { ...quietStops(), first: () => ({ signal: 'SIGINT', atMs: 0 }) }
+    const end = await superviseHere(['sh', '-c', 'exit 0'], { stops })
+    expect(end).toEqual({ outcome: 'notStarted', stoppedBy: 'SIGINT', starts: 0 })
+  })
+
+  test('the loss of the lease: no child', async () => {
+    const end = await superviseHere(['sh', '-c', 'exit 0'], { leaseLost: AbortSignal.abort({ killInMs: 0 }) })
+    expect(end).toEqual({ outcome: 'notStarted', detail: expect.stringContaining('lease'), starts: 0 })
+  })
+
+  test('a lease that became too old while the system had no room for the start: no child', async () => {
+    const answers = [true, false]
+    const end = await superviseHere(['sh', '-c', 'exit 0'], { mayStart: () => answers.shift() ?? false })
+    expect(end).toEqual({ outcome: 'notStarted', detail: expect.stringContaining('lease'), starts: 0 })
+  })
+})
+
+describe('a stop', () => {
+  test.each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const)('%s is passed on', async (signal) => {
+    const run = supervise({ argv: [process.execPath, batch('tell-signal.mjs')] })
+    await run.printed(/ready/)
+    run.process.kill(signal)
+    expect(await run.end).toEqual({ outcome: 'interrupted', stoppedBy: signal, exitCode: 7, ...FACTS })
+    await run.printed(new RegExp(`got ${signal}`))
+  })
+
+  test('is interrupted, also when the child ends with 0', async () => {
+    const run = supervise({ argv: ['sh', '-c', 'trap "exit 0" TERM; echo ready; while :; do sleep 0.02; done'] })
+    await run.printed(/ready/)
+    run.process.kill('SIGTERM')
+    expect(await run.end).toEqual({ outcome: 'interrupted', stoppedBy: 'SIGTERM', exitCode: 0, ...FACTS })
+  })
+
+  test('a later signal is passed on too, the first one stays the reason', async () => {
+    const traps = 'trap "echo term" TERM; trap "echo int; exit 5" INT'
+    const run = supervise({ argv: ['sh', '-c', `${traps}; echo ready; while :; do sleep 0.02; done`] })
+    await run.printed(/ready/)
+    run.process.kill('SIGTERM')
+    await run.printed(/term/)
+    run.process.kill('SIGINT')
+    expect(await run.end).toEqual({ outcome: 'interrupted', stoppedBy: 'SIGTERM', exitCode: 5, ...FACTS })
+  })
+
+  test.each([
+    ['stay', { killAfterMs: 100 }, { signal: 'SIGKILL' }],
+    ['stay', { stopTimeoutMs: 5_100 }, { signal: 'SIGKILL' }],
+    ['stay', { stopTimeoutMs: 1_000 }, { signal: 'SIGKILL' }],
+    // The leader needs a turn of the CPU to leave before its group is killed.
+    ['leave', { killAfterMs: 3_000 }, { exitCode: 0 }],
+  ] as const)('ends the whole group: family.sh %s with %j', async (how, terms, end) => {
+    const run = supervise({ argv: [batch('family.sh'), how], ...terms })
+    const [, grandchild] = await run.printed(/grandchild (\d+)\n/)
+    expect(isLiving(grandchild)).toBe(true)
+    run.process.kill('SIGTERM')
+    expect(await run.end).toMatchObject({ outcome: 'interrupted', stoppedBy: 'SIGTERM', ...end })
+    expect(isLiving(grandchild)).toBe(false)
+  })
+
+  test('waits for a group whose leader left first, as long as it has time', async () => {
+    const slow = `sh -c 'trap "sleep 0.3; echo cleaned; exit 0" TERM; echo grandchild; while :; do sleep 0.02; done' &`
+    const run = supervise({ argv: ['sh', '-c', `trap 'exit 0' TERM; ${slow} while :; do wait; done`] })
+    await run.printed(/grandchild/)
+    run.process.kill('SIGTERM')
+    expect(await run.end).toMatchObject({ outcome: 'interrupted', exitCode: 0 })
+    await run.printed(/cleaned/)
+  })
+
+  test('wakes a child that is stopped', async () => {
+    const run = supervise({ argv: [process.execPath, batch('tell-signal.mjs')] })
+    await run.printed(/ready/)
+    process.kill(Number(childrenOf(run.process.pid)), 'SIGSTOP')
+    run.process.kill('SIGTERM')
+    expect(await run.end).toMatchObject({ outcome: 'interrupted', exitCode: 7 })
+  })
+
+  test('as PID 1: gives the child its time, and does not wait for zombies', async (context) => {
+    const unshare = ['unshare', '--pid', '--fork', '--mount-proc']
+    try {
+      execFileSync('unshare', [...unshare.slice(1), 'true'], { stdio: 'pipe' })
+    } catch (error) {
+      context.skip(`no PID namespaces here: ${(error as Error).message}`)
+    }
+    const run = supervise({ argv: [batch('zombie.sh')] }, unshare)
+    await run.printed(/ready/)
+    process.kill(Number(childrenOf(run.process.pid)), 'SIGTERM')
+    expect(await run.end).toEqual({ outcome: 'interrupted', stoppedBy: 'SIGTERM', exitCode: 0, lines: 0, pid: 1 })
+    await run.printed(/stopped/)
+  })
+})
+
+describe.runIf(process.platform === 'linux')('Ctrl-Z on a terminal', () => {
+  const stateOf = (pid: number) => readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.[0]
+
+  const stopped = async (pid: number) => {
+    while (stateOf(pid) !== 'T') await new Promise(setImmediate)
+  }
+
+  /** A shell with the supervisor as its job in the foreground; the batch ends when it hears SIGTERM. */
+  async function onShell() {
+    const result = join(folder, 'terminal.json')
+    const request = { argv: [process.execPath, batch('tell-signal.mjs')] }
+    const driver = [process.execPath, batch('supervise.mjs'), result, JSON.stringify(request)]
+    const shell = spawn(PYTHON, [batch('terminal.py'), ...driver], { stdio: ['pipe', 'pipe', 'inherit'] })
+    onTestFinished(() => void shell.kill('SIGKILL'))
+    let output = ''
+    shell.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      output += chunk
+    })
+    const printed = async (text: string) => {
+      while (!output.includes(text)) await once(shell.stdout, 'data')
+    }
+    const ended = once(shell, 'exit')
+    await printed('ready')
+    const supervisor = Number(/job (\d+)/.exec(output)?.[1])
+    return { shell, printed, supervisor, leader: Number(childrenOf(supervisor)), result, ended }
+  }
+
+  test('stops the supervisor and the batch, and both go on with SIGCONT', async () => {
+    const { shell, printed, supervisor, leader, result, ended } = await onShell()
+    shell.stdin.write('\x1a')
+    await printed('shell: stopped')
+    expect(stateOf(supervisor)).toBe('T')
+    await stopped(leader)
+    process.kill(-supervisor, 'SIGCONT')
+    while (stateOf(leader) === 'T') await new Promise(setImmediate)
+    expect(stateOf(supervisor)).not.toBe('T')
+    process.kill(supervisor, 'SIGTERM')
+    expect(await ended).toEqual([0, null])
+    expect(JSON.parse(readFileSync(result, 'utf8'))).toMatchObject({ outcome: 'interrupted', exitCode: 7 })
+  })
+
+  test('stops them a second time too', async () => {
+    const { shell, supervisor, leader, ended } = await onShell()
+    for (const _ of [1, 2]) {
+      shell.stdin.write('\x1a')
+      await stopped(supervisor)
+      await stopped(leader)
+      process.kill(-supervisor, 'SIGCONT')
+      while (stateOf(leader) === 'T') await new Promise(setImmediate)
+    }
+    process.kill(supervisor, 'SIGTERM')
+    expect(await ended).toEqual([0, null])
+  })
+
+  test('without a shell that could wake it, as PID 1 or under an orchestrator: both go on', async () => {
+    const run = supervise({ argv: [process.execPath, batch('tell-signal.mjs')] }, ['setsid'])
+    await run.printed(/ready/)
+    const leader = Number(childrenOf(run.process.pid))
+    run.process.kill('SIGTSTP')
+    run.process.kill('SIGTERM')
+    expect(await run.end).toEqual({ outcome: 'interrupted', stoppedBy: 'SIGTERM', exitCode: 7, ...FACTS })
+    expect(isLiving(String(leader))).toBe(false)
+  })
+})
+
+describe('the timeout', () => {
+  test('ends the child', async () => {
+    const run = supervise({ argv: ['sleep', '30'], timeoutMs: 100 })
+    expect(await run.end).toEqual({ outcome: 'timedOut', signal: 'SIGTERM', ...FACTS })
+  })
+
+  test('kills what ignores it', async () => {
+    const run = supervise({ argv: [batch('family.sh'), 'stay'], timeoutMs: DUE_AT_SIGWINCH, killAfterMs: 100 })
+    const [, grandchild] = await run.printed(/grandchild (\d+)\n/)
+    run.process.kill('SIGWINCH')
+    expect(await run.end).toEqual({ outcome: 'timedOut', signal: 'SIGKILL', ...FACTS })
+    expect(isLiving(grandchild)).toBe(false)
+  })
+
+  test('stays the reason when a stop follows', async () => {
+    const traps = 'trap "echo term" TERM; trap "exit 5" INT'
+    const argv = ['sh', '-c', `${traps}; echo ready; while :; do sleep 0.02; done`] as const
+    const run = supervise({ argv, timeoutMs: DUE_AT_SIGWINCH })
+    await run.printed(/ready/)
+    run.process.kill('SIGWINCH')
+    await run.printed(/term/)
+    run.process.kill('SIGINT')
+    expect(await run.end).toEqual({ outcome: 'timedOut', exitCode: 5, ...FACTS })
+  })
+
+  test('does nothing to a child that was faster', async () => {
+    expect(await supervise({ argv: ['true'], timeoutMs: 60_000 }).end).toMatchObject({ outcome: 'succeeded' })
+  })
+})
+
+test('a lost lease ends the group in the time that it leaves', async () => {
+  const run = supervise({ argv: [batch('family.sh'), 'stay'] })
+  const [, grandchild] = await run.printed(/grandchild (\d+)\n/)
+  run.process.kill('SIGALRM')
+  expect(await run.end).toEqual({ outcome: 'leaseLost', signal: 'SIGKILL', ...FACTS })
+  expect(isLiving(grandchild)).toBe(false)
+})
+
+describe('the pipes of the child', () => {
+  const BLOCK = `${Array.from({ length: 64 }, (_, line) => String(line).padStart(63, 'x')).join('\n')}\n`
+  const FLOOD = BLOCK.repeat(512)
+  const LOG_LINE = /^LOG (\d+) \.{200} END\n/gm
+
+  /** Runs `supervise.mjs` on a flood under a shell, which can wire pipes as operators do. */
+  function flood(wiring: string) {
+    const result = join(folder, 'flood.json')
+    const request = JSON.stringify({
+      argv: [process.execPath, batch('flood.mjs'), wiring.startsWith('2>&1') ? '1' : '2'],
+    })
+    const driver = `CHATTER=1 "$NODE" "$DRIVER" "$RESULT" "$REQUEST"`
+    const shell = spawn('sh', ['-c', `${driver} ${wiring}`], {
+      env: { ...process.env, NODE: process.execPath, DRIVER: batch('supervise.mjs'), RESULT: result, REQUEST: request },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    const chunks: Buffer[] = []
+    shell.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
+    return new Promise<{ output: string; end: { outcome: string; lines: number } }>((resolve) => {
+      shell.on('close', () => {
+        resolve({ output: Buffer.concat(chunks).toString('latin1'), end: JSON.parse(readFileSync(result, 'utf8')) })
+      })
+    })
+  }
+
+  test('2 MB to a slow reader, with the log in the same pipe: every byte arrives, and no line is cut', async () => {
+    const slowly = `| (while dd bs=64k count=1 2>/dev/null | grep -a '' ; do sleep 0.02; done)`
+    const { output, end } = await flood(`2>&1 ${slowly}`)
+    expect(end.outcome).toBe('succeeded')
+    const logged = [...output.matchAll(LOG_LINE)].map(([, number]) => Number(number))
+    expect(logged).toEqual(Array.from({ length: end.lines }, (_, number) => number))
+    expect(logged.length).toBeGreaterThan(10)
+    // Not toBe: a difference of 2 MB is no message that anybody reads.
+    expect(output.replace(LOG_LINE, '') === FLOOD).toBe(true)
+  })
+
+  test.each([
+    ['closed', '2>&-'],
+    ['a reader that went away', '2>&1 >/dev/null | true'],
+  ])('stderr is %s: the child is not disturbed', async (_, wiring) => {
+    const result = join(folder, 'quiet.json')
+    const request = JSON.stringify({ argv: ['sh', '-c', 'sleep 0.3; echo done > "$RESULT.txt"'] })
+    const driver = `CHATTER=1 "$NODE" "$DRIVER" "$RESULT" "$REQUEST"`
+    execFileSync('sh', ['-c', `(${driver}) ${wiring}`], {
+      env: { ...process.env, NODE: process.execPath, DRIVER: batch('supervise.mjs'), RESULT: result, REQUEST: request },
+    })
+    expect(JSON.parse(readFileSync(result, 'utf8'))).toMatchObject({ outcome: 'succeeded', exitCode: 0 })
+    expect(readFileSync(`${result}.txt`, 'utf8')).toBe('done\n')
+  })
+})

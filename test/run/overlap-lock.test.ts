@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest'
+import { takeTurn } from '../../src/run/overlap-lock.ts'
+import type { memoryStore } from '../support/memory-store.ts'
+import { TASK, works, world } from '../support/world.ts'
+
+const DAY_MS = 86_400_000
+
+test('a run that is paused after it read the row of the holder does not take the turn by that old row', async () => {
+  const { time, ledger, trigger, row } = world()
+  const holder = trigger('holder', works(3_600_000), { settings: { overlap: 'skip' } })
+  await time.run(time.clock().wait(1_000))
+  const { slot } = await row()
+  let nowMs = time.now()
+  const store: ReturnType<typeof memoryStore> = {
+    ...ledger,
+    async get(key, options) {
+      const found = await ledger.get(key, options)
+      // The pause: it lasts longer than the lease that was just read.
+      nowMs += 3_600_000
+      return found
+    },
+  }
+  const clock = { now: () => nowMs, monotonicMs: () => nowMs, wait: async () => {} }
+  const io = { store, clock, random: () => 0.5, findSurvivor: () => null }
+  const next = { ...(await row()), task: TASK, slot: slot + DAY_MS, owner: 'next' }
+  const terms = { skewMs: 30_000, heartbeatMs: 60_000, ledgerTimeoutMs: 30_000 }
+  const taken = await takeTurn(next, terms, io, { signal: new AbortController().signal, retry: 'any' })
+  expect(taken).toEqual({ kind: 'busy', holder: { slot, runId: 'holder' } })
+  expect(holder.starts()).toBe(1)
+})

@@ -1,0 +1,96 @@
+import { CreateTableCommand, DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { NOTED_RUN_IDS } from '../../../src/core/row/rejections.ts'
+import { finished } from '../../../src/core/row/transition.ts'
+import { openDynamoStore } from '../../../src/store/dynamodb/dynamodb-store.ts'
+import { fromItem, toItem } from '../../../src/store/dynamodb/item.ts'
+import { readTableDefinition } from '../../../src/store/dynamodb/table-definition.ts'
+import { storedKey } from '../../../src/store/page.ts'
+import type { Store } from '../../../src/store/store.ts'
+import { largestRejection, largestRow, sizeOf } from '../../support/largest-row.ts'
+import { type FaultyProxy, startFaultyProxy } from '../../support/proxy.ts'
+import { CREDENTIALS, hasMoto, REGION, type Server, startDynalite, startMoto } from '../../support/servers.ts'
+import { claimOf, contract, rejectionOf } from '../contract.ts'
+
+const SERVERS = [
+  { name: 'dynalite', start: startDynalite, isThere: true, returnsFound: false, oneByOne: false },
+  { name: 'moto', start: startMoto, isThere: hasMoto, returnsFound: true, oneByOne: true },
+]
+
+for (const { name, start, isThere, returnsFound, oneByOne } of SERVERS) {
+  // biome-ignore lint/suspicious/noConsole: a suite that is left out must say so.
+  if (!isThere) console.log(`the DynamoDB store on ${name}: skipped, since ${name} is not installed`)
+  describe.skipIf(!isThere)(`the DynamoDB store on ${name}`, () => {
+    let server: Server
+    let proxy: FaultyProxy
+    let client: DynamoDBClient
+    let store: Store
+
+    beforeAll(async () => {
+      server = await start()
+      proxy = await startFaultyProxy(server.endpoint, { oneByOne })
+      const config = { endpoint: proxy.url, region: REGION, credentials: CREDENTIALS }
+      client = new DynamoDBClient(config)
+      const { TimeToLiveSpecification: _, ...definition } = readTableDefinition()
+      await client.send(new CreateTableCommand({ TableName: 'ledger', ...definition }))
+      store = openDynamoStore({ table: 'ledger', env: {}, config })
+    })
+    afterAll(async () => {
+      store.close()
+      client.destroy()
+      proxy.close()
+      await server.stop()
+    })
+
+    it('holds the largest row that there can be, with 30 KB to spare', async () => {
+      const call = { signal: AbortSignal.timeout(50_000) }
+      const task = 't'.repeat(128)
+      const row = largestRow(task)
+      // From a row without notes on, as it grows: a put with its notes must fit as well.
+      const first = claimOf(task, { slot: row.slot })
+      expect(await store.put(first, 'absent', call)).toEqual({ kind: 'ok' })
+      for (let index = 0; index < NOTED_RUN_IDS + 1; index += 1) {
+        expect(await store.note(row, largestRejection(index), call)).toBe(true)
+      }
+      expect(await store.put(row, first, call)).toEqual({ kind: 'ok' })
+      expect(await store.note(row, largestRejection(NOTED_RUN_IDS + 2), call)).toBe(true)
+      const Key = toItem({ ...storedKey(row) })
+      const { Item = {} } = await client.send(new GetItemCommand({ TableName: 'ledger', Key, ConsistentRead: true }))
+      const size = sizeOf(Item)
+      expect(size).toBeGreaterThan(300_000)
+      expect(size).toBeLessThan(400 * 1024 - 30_000)
+      expect(await store.get(row, call)).toMatchObject({ attempts: row.attempts, rejections: { count: 202 } })
+    }, 60_000)
+
+    it('takes one request for a claim, a finish and a note, and a read where a conflict shows no row', async () => {
+      const call = { signal: AbortSignal.timeout(120_000) }
+      const read = returnsFound ? [] : ['GetItem']
+      const row = claimOf('counted')
+      const taken = async (ask: Promise<unknown>) => {
+        await ask
+        return proxy.seen.splice(0).map(({ action }) => action)
+      }
+      proxy.seen.length = 0
+      expect(await taken(store.put(row, 'absent', call))).toEqual(['PutItem'])
+      expect(await taken(store.put(claimOf('counted'), 'absent', call))).toEqual(['PutItem', ...read])
+      expect(await taken(store.note(row, rejectionOf('dup'), call))).toEqual(['UpdateItem'])
+      expect(await taken(store.note(row, rejectionOf('dup'), call))).toEqual(['UpdateItem', ...read])
+      const done = finished(row, { outcome: 'succeeded' }, { writeId: 'done', now: row.slot })
+      expect(await taken(store.put(done, row, call))).toEqual(['UpdateItem'])
+      expect(await taken(store.put(done, row, call))).toEqual(['UpdateItem', ...read])
+      expect(await taken(store.get(row, call))).toEqual(['GetItem'])
+      expect(await taken(store.list({ kind: 'task', task: 'counted', limit: 10 }, call))).toEqual(['Query'])
+    })
+
+    contract(() => ({
+      store,
+      async writeRaw(document) {
+        await client.send(new PutItemCommand({ TableName: 'ledger', Item: toItem(document) }))
+      },
+      async readRaw(key) {
+        const { Item } = await client.send(new GetItemCommand({ TableName: 'ledger', Key: toItem({ ...key }) }))
+        return fromItem(Item ?? {})
+      },
+    }))
+  })
+}

@@ -1,0 +1,182 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { LedgerError } from '../../../src/core/errors.ts'
+import type { DynamoOptions } from '../../../src/store/dynamodb/client.ts'
+import { openDynamoStore } from '../../../src/store/dynamodb/dynamodb-store.ts'
+import { CREDENTIALS, REGION, type Server, startAnswering, startDynalite } from '../../support/servers.ts'
+import { claimOf, rejectionOf } from '../contract.ts'
+
+const row = claimOf('nightly')
+const servers: Server[] = []
+afterAll(() => Promise.all(servers.map((server) => server.stop())))
+const keep = (server: Server) => {
+  servers.push(server)
+  return server
+}
+
+/** What a put to this endpoint throws, and how long it took. */
+async function failure(config: DynamoOptions['config'] & object, { ms = 20_000, env = {}, table = 'ledger' } = {}) {
+  const store = openDynamoStore({ table, env, config: { region: REGION, credentials: CREDENTIALS, ...config } })
+  const start = performance.now()
+  const error = await store.put(row, 'absent', { signal: AbortSignal.timeout(ms) }).then(
+    () => null,
+    (thrown: unknown) => thrown,
+  )
+  store.close()
+  if (!(error instanceof LedgerError)) throw new Error(`no LedgerError: ${error}`)
+  expect(error.message).not.toContain('\n')
+  return { kind: error.kind, message: error.message, tookMs: performance.now() - start }
+}
+
+const answering = async (status: number, type: string, message: string) => {
+  const body = JSON.stringify({ __type: `com.amazon.coral.service#${type}`, message })
+  return keep(await startAnswering({ status, body })).endpoint
+}
+
+describe('a DynamoDB that does not answer is unreachable within the time of the call', () => {
+  it('nobody listens', async () => {
+    const { kind, message, tookMs } = await failure({ endpoint: 'http://127.0.0.1:9' })
+    expect(kind).toBe('unreachable')
+    expect(message).toContain(
+      'no answer from DynamoDB (127.0.0.1:9) to dynamodb:PutItem on table "ledger": connect ECONNREFUSED',
+    )
+    expect(tookMs).toBeLessThan(20_000)
+  })
+
+  it('it accepts and says nothing', async () => {
+    const { endpoint } = keep(await startAnswering(null))
+    const { kind, message, tookMs } = await failure({ endpoint }, { ms: 300 })
+    expect(kind).toBe('unreachable')
+    expect(message).toContain('not in time')
+    // One request alone would wait for 5 s.
+    expect(tookMs).toBeLessThan(5_000)
+  })
+
+  it('it says nothing, and the call has all the time', async () => {
+    const { endpoint } = keep(await startAnswering(null))
+    const { kind, message, tookMs } = await failure({ endpoint }, { ms: 40_000 })
+    expect(kind).toBe('unreachable')
+    expect(message).toContain('a request has exceeded the configured 5000 ms requestTimeout')
+    expect(tookMs).toBeLessThan(40_000)
+  })
+
+  it('the credentials never come', async () => {
+    const credentials = () => new Promise<never>(() => {})
+    // Without the time of the call this would never end.
+    const { kind } = await failure({ endpoint: 'http://127.0.0.1:9', credentials }, { ms: 300 })
+    expect(kind).toBe('unreachable')
+  })
+
+  it('it throttles', async () => {
+    const endpoint = await answering(400, 'ProvisionedThroughputExceededException', 'The level of … was exceeded')
+    expect(await failure({ endpoint })).toMatchObject({ kind: 'unreachable' })
+  })
+
+  it('it fails', async () => {
+    const endpoint = await answering(500, 'InternalServerError', 'The request processing has failed')
+    expect(await failure({ endpoint })).toMatchObject({ kind: 'unreachable' })
+  })
+
+  it('it is no DynamoDB', async () => {
+    const { endpoint } = keep(await startAnswering({ status: 200, body: '<html>It works!</html>' }))
+    expect(await failure({ endpoint })).toMatchObject({ kind: 'unreachable' })
+  })
+})
+
+describe('a DynamoDB that refuses says so in one line', () => {
+  it('access denied: names the action and the table', async () => {
+    const message =
+      'User: arn:aws:sts::1:assumed-role/batch is not authorized to perform: dynamodb:PutItem on resource: x'
+    const endpoint = await answering(400, 'AccessDeniedException', message)
+    const error = await failure({ endpoint })
+    expect(error.kind).toBe('denied')
+    expect(error.message).toContain('dynamodb:PutItem on table "ledger"')
+    expect(error.message).toContain(message)
+  })
+
+  for (const type of ['UnrecognizedClientException', 'InvalidSignatureException', 'ExpiredTokenException']) {
+    it(`${type}: without its message, which may hold secrets`, async () => {
+      const endpoint = await answering(
+        400,
+        type,
+        "The Canonical String\nshould have been 'x-amz-security-token:SECRET'",
+      )
+      const error = await failure({ endpoint })
+      expect(error.kind).toBe('denied')
+      expect(error.message).toContain(type)
+      expect(error.message).not.toContain('SECRET')
+    })
+  }
+
+  it('another shape of the table: shape', async () => {
+    const endpoint = await answering(400, 'ValidationException', 'The provided key element does not match the schema')
+    const error = await failure({ endpoint })
+    expect(error.kind).toBe('shape')
+    expect(error.message).toContain('run: cronledger setup --store dynamodb:ledger')
+  })
+})
+
+describe('without a table', () => {
+  let dynalite: Server
+  beforeAll(async () => {
+    dynalite = keep(await startDynalite())
+  })
+
+  it('names it, where it was looked for, and what to run', async () => {
+    const { kind, message } = await failure({ endpoint: dynalite.endpoint }, { table: 'no.such-table' })
+    expect(kind).toBe('shape')
+    expect(message).toMatch(/^table "no\.such-table" does not exist in 127\.0\.0\.1:\d+: /)
+    expect(message).toContain('run: cronledger setup --store dynamodb:no.such-table')
+  })
+})
+
+describe('from the environment', () => {
+  afterEach(() => vi.unstubAllEnvs())
+  const failureWith = async (env: Record<string, string>, verb: 'put' | 'note' = 'put') => {
+    for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) vi.stubEnv(name, undefined)
+    vi.stubEnv('AWS_CONFIG_FILE', '/nonexistent')
+    vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', '/nonexistent')
+    for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value)
+    const store = openDynamoStore({ table: 'ledger', env: process.env })
+    const call = { signal: AbortSignal.timeout(60_000) }
+    const answer = verb === 'put' ? store.put(row, 'absent', call) : store.note(row, rejectionOf('x'), call)
+    const error = await answer.then(String, (thrown: LedgerError) => `${thrown.kind}: ${thrown.message}`)
+    store.close()
+    return error
+  }
+  const keys = { AWS_ACCESS_KEY_ID: 'AKIAEXAMPLE', AWS_SECRET_ACCESS_KEY: 'SECRET' }
+
+  it('no region', async () => {
+    expect(await failureWith(keys)).toBe('usage: no AWS region: set AWS_REGION')
+  })
+
+  it('a wrong region', async () => {
+    expect(await failureWith({ ...keys, AWS_REGION: 'eu west 1' })).toMatch(/^usage: .*"eu west 1".*AWS_REGION$/)
+  })
+
+  it('no credentials', async () => {
+    const error = await failureWith({ AWS_REGION: REGION, AWS_EC2_METADATA_DISABLED: 'true' }, 'note')
+    expect(error).toMatch(/^denied: no AWS credentials for dynamodb:UpdateItem on table "ledger" in eu-west-1: /)
+  })
+
+  it('an endpoint', async () => {
+    const endpoint = await answering(400, 'UnrecognizedClientException', 'x')
+    const error = await failureWith({ ...keys, AWS_REGION: REGION, AWS_ENDPOINT_URL_DYNAMODB: endpoint })
+    expect(error).toContain(`in ${new URL(endpoint).host} was denied: UnrecognizedClientException`)
+    expect(error).not.toContain('SECRET')
+  })
+
+  it('an endpoint that is no URL', async () => {
+    const error = await failureWith({ ...keys, AWS_REGION: REGION, AWS_ENDPOINT_URL_DYNAMODB: 'localhost 8000' })
+    expect(error).toMatch(/^usage: .*AWS_ENDPOINT_URL_DYNAMODB/)
+  })
+
+  it('an endpoint with a password in it', async () => {
+    const error = await failureWith({
+      ...keys,
+      AWS_REGION: REGION,
+      AWS_ENDPOINT_URL_DYNAMODB: 'http://me:PASS@127.0.0.1:9',
+    })
+    expect(error).toMatch(/^unreachable: .*127\.0\.0\.1:9/)
+    expect(error).not.toContain('PASS')
+  })
+})

@@ -1,0 +1,337 @@
+import { fork, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import Libsql from 'libsql'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { NO_NOTES } from '../../../src/core/row/rejections.ts'
+import { encodeNotes } from '../../../src/core/row/stored-row.ts'
+import { finished } from '../../../src/core/row/transition.ts'
+import { openFileDatabase, type Transaction } from '../../../src/store/file/database.ts'
+import { openFileStore, setUpFile } from '../../../src/store/file/file-store.ts'
+import { claimOf, contract, rejectionOf } from '../contract.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'cronledger-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+describe('the file store', () => {
+  const path = join(folder, 'contract.db')
+  const store = openFileStore(path)
+  beforeAll(async () => {
+    await setUpFile(path, { signal: AbortSignal.timeout(10_000) })
+  })
+  contract(() => ({
+    store,
+    async writeRaw(document) {
+      const { task, slot, day, version, schemaVersion } = document
+      const other = new Libsql(path)
+      const columns = [
+        task,
+        slot,
+        day,
+        version,
+        schemaVersion,
+        JSON.stringify(document),
+        JSON.stringify(encodeNotes(NO_NOTES)),
+      ]
+      other.prepare('INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)').run(...columns)
+      other.close()
+    },
+    async readRaw({ task, slot }) {
+      const other = new Libsql(path)
+      const select = other.prepare('SELECT document, notes FROM rows WHERE task = ? AND slot = ?')
+      const { document, notes } = select.get(task, slot) as Record<string, string>
+      other.close()
+      return { ...JSON.parse(document ?? ''), ...JSON.parse(notes ?? '') }
+    },
+  }))
+})
+
+const call = (ms = 120_000) => ({ signal: AbortSignal.timeout(ms) })
+let files = 0
+const newPath = () => join(folder, `ledger-${++files}.db`)
+const claim = claimOf('nightly')
+const put = (path: string, ms?: number) => openFileStore(path).put(claim, 'absent', call(ms))
+const get = (path: string) => openFileStore(path).get(claim, call())
+
+describe('a ledger file', () => {
+  it('is made by the first claim, for its owner only', async () => {
+    const path = newPath()
+    expect(await put(path)).toEqual({ kind: 'ok' })
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(await get(path)).toEqual(claim)
+  })
+
+  it('is for its owner only whatever the umask is, and so is its journal', () => {
+    const path = newPath()
+    const before = process.umask(0)
+    try {
+      const database = openFileDatabase(path)
+      const modes = database.transact('create', () =>
+        [path, `${path}-journal`].map((file) => statSync(file).mode & 0o777),
+      )
+      database.close()
+      expect(modes).toEqual([0o600, 0o600])
+    } finally {
+      process.umask(before)
+    }
+  })
+
+  it('keeps the mode that somebody gave it, so that a group may read it, and its journal follows', () => {
+    const path = newPath()
+    openFileDatabase(path).transact('create', () => null)
+    chmodSync(path, 0o640)
+    const write = ({ run }: Transaction) => {
+      run("INSERT INTO entries VALUES ('#registry', 'x', 1, '{}')")
+      return [path, `${path}-journal`].map((file) => statSync(file).mode & 0o777)
+    }
+    expect(openFileDatabase(path).transact('write', write)).toEqual([0o640, 0o640])
+  })
+
+  it('is made in an empty file too', async () => {
+    const path = newPath()
+    writeFileSync(path, '')
+    const store = openFileStore(path)
+    expect(await store.get(claim, call())).toBeNull()
+    expect(await store.note(claim, rejectionOf('dup'), call())).toBe(false)
+    expect(await store.list({ kind: 'task', task: 'nightly', limit: 5 }, call())).toEqual({ rows: [] })
+    expect(statSync(path).size).toBe(0)
+    expect(await store.put(claim, 'absent', call())).toEqual({ kind: 'ok' })
+  })
+
+  it('waits for a reader that is in the way of its commit', async () => {
+    const path = newPath()
+    const store = openFileStore(path)
+    await store.put(claim, 'absent', call())
+    const reader = new Libsql(path)
+    reader.exec('BEGIN')
+    reader.exec('SELECT * FROM rows')
+    const next = finished(claim, { outcome: 'succeeded' }, { writeId: 'w', now: claim.slot })
+    await expect(store.put(next, claim, call(200))).rejects.toMatchObject({ kind: 'unreachable' })
+    const waiting = store.put(next, claim, call())
+    reader.exec('COMMIT')
+    expect(await waiting).toEqual({ kind: 'ok' })
+    reader.close()
+  })
+
+  it('is not made by a reader, nor by a write that expects a row', async () => {
+    const path = newPath()
+    const store = openFileStore(path)
+    const missing = { kind: 'shape', message: expect.stringContaining(`cronledger setup --store file:${path}`) }
+    await expect(store.get(claim, call())).rejects.toMatchObject(missing)
+    await expect(store.list({ kind: 'task', task: 'nightly', limit: 5 }, call())).rejects.toMatchObject(missing)
+    await expect(store.note(claim, rejectionOf('dup'), call())).rejects.toMatchObject(missing)
+    await expect(store.put(claim, claim, call())).rejects.toMatchObject(missing)
+    expect(readdirSync(folder)).not.toContain(path.slice(folder.length + 1))
+  })
+
+  it('names the folder that is missing', async () => {
+    const message = expect.stringContaining(`mkdir -p "${join(folder, 'no', 'folder')}"`)
+    await expect(put(join(folder, 'no', 'folder', 'x.db'))).rejects.toMatchObject({ kind: 'shape', message })
+  })
+
+  it('keeps its journal as a file, and switches WAL off where a person switched it on', async () => {
+    const path = newPath()
+    await put(path)
+    // Bytes 18 and 19 of SQLite's header: 1 for a journal, 2 for WAL.
+    const journals = () => [...readFileSync(path).subarray(18, 20)]
+    expect(journals()).toEqual([1, 1])
+    const other = new Libsql(path)
+    other.exec('PRAGMA journal_mode = WAL')
+    other.close()
+    expect(journals()).toEqual([2, 2])
+    expect(await put(path)).toMatchObject({ kind: 'conflict' })
+    expect(journals()).toEqual([1, 1])
+  })
+
+  it('holds no file open per call', async () => {
+    const path = newPath()
+    const store = openFileStore(path)
+    await store.put(claim, 'absent', call())
+    const open = () => readdirSync('/proc/self/fd').length
+    const before = open()
+    for (let i = 0; i < 50; i += 1) await store.get(claim, call())
+    expect(open()).toBeLessThan(before + 5)
+  })
+
+  it('is followed where another file takes its place', async () => {
+    const path = newPath()
+    const store = openFileStore(path)
+    await store.put(claim, 'absent', call())
+    renameSync(path, `${path}.old`)
+    await expect(
+      store.put(finished(claim, { outcome: 'succeeded' }, { writeId: 'w', now: claim.slot }), claim, call()),
+    ).rejects.toMatchObject({ kind: 'shape' })
+    expect(await store.put(claim, 'absent', call())).toEqual({ kind: 'ok' })
+  })
+
+  it('is given up in time while another process holds its lock, and works after that', async () => {
+    const path = newPath()
+    await put(path)
+    const other = new Libsql(path)
+    other.exec('BEGIN IMMEDIATE')
+    const next = finished(claim, { outcome: 'succeeded' }, { writeId: 'w', now: claim.slot })
+    const store = openFileStore(path)
+    let turns = 0
+    const counter = setInterval(() => (turns += 1), 5)
+    await expect(store.put(next, claim, call(500))).rejects.toMatchObject({
+      kind: 'unreachable',
+      message: expect.stringMatching(
+        /^file ledger ".*" is busy: other processes held its lock all the time\. Start fewer .* --ledger-timeout$/,
+      ),
+    })
+    clearInterval(counter)
+    // Heartbeats and signals of this process went on meanwhile.
+    expect(turns).toBeGreaterThan(5)
+    const waiting = store.put(next, claim, call())
+    other.exec('ROLLBACK')
+    expect(await waiting).toEqual({ kind: 'ok' })
+    other.close()
+  })
+})
+
+describe('a file that is no ledger', () => {
+  const refused = async (path: string) => {
+    const before = readFileSync(path)
+    const shape = { kind: 'shape', message: expect.stringContaining('is not a cronledger file and was left as it is') }
+    await expect(put(path)).rejects.toMatchObject(shape)
+    await expect(get(path)).rejects.toMatchObject(shape)
+    expect(readFileSync(path).equals(before)).toBe(true)
+    expect(readdirSync(folder).filter((name) => join(folder, name).startsWith(`${path}-`))).toEqual([])
+  }
+
+  it('text is left as it is', async () => {
+    const path = newPath()
+    writeFileSync(path, 'not a database\n')
+    await refused(path)
+  })
+
+  it.each(['', 'PRAGMA application_id = 77;', 'PRAGMA journal_mode = WAL;'])(
+    "another program's database is left as it is: %j",
+    async (sql) => {
+      const path = newPath()
+      const other = new Libsql(path)
+      other.exec(`${sql} CREATE TABLE orders (id)`)
+      other.close()
+      await refused(path)
+    },
+  )
+
+  it('a folder and a device are no files', async () => {
+    for (const path of [folder, '/dev/null']) await expect(put(path)).rejects.toMatchObject({ kind: 'shape' })
+  })
+
+  it('a newer layout is refused with a hint', async () => {
+    const path = newPath()
+    await put(path)
+    const newer = new Libsql(path)
+    newer.exec('PRAGMA user_version = 2')
+    newer.close()
+    await expect(get(path)).rejects.toMatchObject({
+      kind: 'shape',
+      message: expect.stringContaining('newer cronledger'),
+    })
+  })
+
+  it('damage is named', async () => {
+    const path = newPath()
+    await put(path)
+    const bytes = readFileSync(path)
+    writeFileSync(path, bytes.fill(0xff, 100))
+    await expect(get(path)).rejects.toMatchObject({ kind: 'shape', message: expect.stringContaining('damaged') })
+  })
+})
+
+const CLAIMER = new URL('../../support/claimer.mjs', import.meta.url)
+
+interface Claimed {
+  readonly result: { readonly kind: string }
+  readonly noted: boolean
+}
+
+describe('between processes', () => {
+  it('one of 50 claims at once on a fresh file wins, and the others are noted', async () => {
+    const path = newPath()
+    const children = Array.from({ length: 50 }, (_, index) => {
+      const row = claimOf('nightly', { runId: `run-${index}` })
+      const args = [path, JSON.stringify(row), JSON.stringify(rejectionOf(`run-${index}`))]
+      return fork(CLAIMER, args, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], execArgv: [] })
+    })
+    await Promise.all(children.map((child) => once(child, 'message')))
+    const answers = await Promise.all(
+      children.map(async (child) => {
+        const answer = once(child, 'message')
+        child.send('go')
+        const [claimed] = (await answer) as [Claimed]
+        return { ...claimed, stderr: child.stderr === null ? '' : await text(child.stderr) }
+      }),
+    )
+    expect(answers.map(({ stderr }) => stderr).join('')).toBe('')
+    expect(answers.filter(({ result }) => result.kind === 'ok')).toHaveLength(1)
+    expect(answers.filter(({ noted }) => noted)).toHaveLength(49)
+    expect(await get(path)).toMatchObject({ version: 1, rejections: { count: 49 } })
+  })
+
+  // Root may write everywhere: these need a user who may not.
+  const nobody = 65534
+  const asNobody = (path: string) => {
+    const args = [
+      '-e',
+      `
+      import('${new URL('../../../dist/store/file/file-store.js', import.meta.url)}').then(async ({ openFileStore }) => {
+        const call = { signal: AbortSignal.timeout(60_000) }
+        const store = openFileStore(process.argv[1])
+        const say = (error) => error.kind + ': ' + error.message
+        console.log(await store.get(JSON.parse(process.argv[2]), call).then(JSON.stringify, say))
+        console.log(await store.put(JSON.parse(process.argv[2]), { version: 1, owner: 'run-1' }, call).then(JSON.stringify, say))
+        console.log(await store.put(JSON.parse(process.argv[2]), 'absent', call).then(JSON.stringify, say))
+      })`,
+      path,
+      JSON.stringify({ ...claim, version: 2 }),
+    ]
+    const { stdout, stderr } = spawnSync(process.execPath, args, { uid: nobody, gid: nobody, encoding: 'utf8' })
+    expect(stderr).toBe('')
+    return stdout.trim().split('\n')
+  }
+
+  it.runIf(process.getuid?.() === 0)('what this user may not read or write is denied', async () => {
+    chmodSync(folder, 0o755)
+    const inner = join(folder, 'inner')
+    mkdirSync(inner)
+    const path = join(inner, 'ledger.db')
+    await put(path)
+    expect(asNobody(path)).toEqual(Array(3).fill(expect.stringMatching(/^denied: file ledger ".*" is not accessible/)))
+    chmodSync(path, 0o644)
+    const [read, ...writes] = asNobody(path)
+    expect(read).toContain('"owner":"run-1"')
+    expect(writes).toEqual(Array(2).fill(expect.stringMatching(/^denied: /)))
+    // The file is writable, its folder is not: SQLite cannot make its journal.
+    chownSync(path, nobody, nobody)
+    expect(asNobody(path)[1]).toMatch(/^denied: /)
+    expect(asNobody(join(inner, 'new.db'))[2]).toMatch(/^denied: /)
+    chownSync(inner, nobody, nobody)
+    expect(asNobody(path)[1]).toBe('{"kind":"ok"}')
+  })
+})
+
+it('a commit is on the disk when it is answered, and never in a WAL', () => {
+  const database = openFileDatabase(join(folder, 'pragmas.db'))
+  const pragma = (name: string) => database.transact('create', ({ all }) => all(`PRAGMA ${name}`))
+  // 2 is FULL.
+  expect(pragma('synchronous')).toEqual([{ synchronous: 2 }])
+  expect(pragma('journal_mode')).toEqual([{ journal_mode: 'delete' }])
+  database.close()
+})

@@ -1,0 +1,110 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createLedger } from '../../../src/ledger.ts'
+import { openFileDatabase } from '../../../src/store/file/database.ts'
+import { createApp } from '../../../src/web/server/app.tsx'
+import { wallClock } from '../../../src/web/views/wall-clock.ts'
+import { scratch } from '../../support/cli.ts'
+import { fillFile } from '../../support/page-ledger.ts'
+
+const NOW = Date.now()
+const path = join(scratch(), 'ledger.db')
+const ledger = createLedger({ store: `file:${path}` })
+afterAll(() => ledger.close())
+beforeAll(async () => {
+  const spec = { expression: '0 3 * * *', zone: 'Asia/Tokyo' }
+  await fillFile(
+    path,
+    ['a', 'b'].map((task) => ({ task, spec, count: 5, fateOf: (ago) => (ago === 2 ? 'failed' : 'succeeded') })),
+    NOW,
+  )
+  const database = openFileDatabase(path)
+  database.transact('write', ({ run }) =>
+    run(`UPDATE rows SET document = json_set(document, '$.state', 'LOST') WHERE task = 'b'`),
+  )
+  database.close()
+})
+
+/** A clock whose every look takes a while, and when its waits would be over. */
+function slowClock() {
+  let atMs = 0
+  const ends: number[] = []
+  const monotonicMs = () => {
+    atMs += 100
+    return atMs
+  }
+  const wait = (ms: number) => {
+    ends.push(atMs + ms)
+    return new Promise<void>(() => {})
+  }
+  return { clock: { now: () => NOW, monotonicMs, wait }, ends }
+}
+
+function open(terms: { readonly lateAfterMs?: number } = {}) {
+  const { clock, ends } = slowClock()
+  const app = createApp({
+    ...terms,
+    ledger,
+    store: `file:${path}`,
+    assets: { script: '', style: '' },
+    host: '127.0.0.1',
+    ledgerTimeoutMs: 10_000,
+    graceMs: 900_000,
+    skewMs: 30_000,
+    clock,
+    report: (message) => expect.unreachable(message),
+  })
+  const ask = async (address: string) => {
+    const answer = await app.request(address, { headers: { host: 'localhost' } })
+    return { status: answer.status, html: (await answer.text()).replaceAll('&amp;', '&') }
+  }
+  return { ask, ends }
+}
+
+test.each([
+  ['/', 2],
+  ['/needs', 1],
+  ['/task?task=a', 2],
+])('%s has one clock for all of its readings', async (address, readings) => {
+  const { ask, ends } = open()
+  expect((await ask(address)).status).toBe(200)
+  expect(ends).toHaveLength(readings)
+  expect(new Set(ends).size).toBe(1)
+})
+
+describe('what is asked of a task', () => {
+  const day = new Date(NOW - 86_400_000).toISOString().slice(0, 10)
+
+  test('stays asked in another year, and of a day', async () => {
+    const { html } = await open().ask(`/task?task=a&state=failed&year=${Number(day.slice(0, 4)) - 1}`)
+    expect(html).toContain(`href="/task?task=a&state=failed&year=${wallClock('Asia/Tokyo').day(NOW).slice(0, 4)}"`)
+    const { html: own } = await open().ask('/task?task=a&state=failed')
+    expect(own).toMatch(/href="\/task\?task=a&state=failed&since=(\d{4}-\d\d-\d\d)&until=\1&year=\d{4}"/)
+  })
+
+  test('is told where no field shows it', async () => {
+    expect((await open().ask('/task?task=a&since=7d')).html).toContain('asks for slots from 7d, which no field shows')
+    expect((await open().ask(`/task?task=a&since=${day}`)).html).not.toContain('which no field shows')
+    expect((await open().ask('/task?task=a&state=unknown')).html).toMatch(/<option value="unknown" selected/)
+    expect(await open().ask('/task?task=a&state=next')).toMatchObject({ status: 400 })
+  })
+
+  test('leads back to all where nothing matches', async () => {
+    const { html } = await open().ask(`/task?task=a&since=${day}&before=2001-01-01T00:00:00Z`)
+    expect(html).toContain('No slot matches. <a href="/task?task=a">All slots</a>')
+  })
+})
+
+test('what is late is told on top, and of its slot', async () => {
+  const { ask } = open({ lateAfterMs: 1 })
+  const [address = ''] =
+    /\/slot\?[^"]*(?=">[^<]*<span class="c completed"[^\n]*? late<)/.exec((await ask('/')).html) ?? []
+  expect((await ask(address)).html).toMatch(/ · late: it started \d+(\.\d)?s after its slot/)
+  expect((await open().ask(address)).html).not.toContain('late: it started')
+})
+
+test('a row that cannot be read is told on the page of its task', async () => {
+  const { status, html } = await open().ask('/task?task=b')
+  expect(status).toBe(200)
+  expect(html).toMatch(/<p class="problem">row b .*state is &quot;LOST&quot;/)
+})

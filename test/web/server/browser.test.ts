@@ -1,0 +1,513 @@
+import { execFile } from 'node:child_process'
+import { renameSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { encodeSchedules } from '../../../src/core/row/task-record.ts'
+import { finished, settled } from '../../../src/core/row/transition.ts'
+import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
+import { slotAfter } from '../../../src/core/schedule/slot.ts'
+import type { Row } from '../../../src/core/types.ts'
+import { openDynamoStore } from '../../../src/store/dynamodb/dynamodb-store.ts'
+import { openFileStore } from '../../../src/store/file/file-store.ts'
+import type { Store } from '../../../src/store/store.ts'
+import { expectAccessible, hasChromium, openBrowser, openPage } from '../../support/browser.ts'
+import { MAIN, scratch } from '../../support/cli.ts'
+import { companyTasks, fillFile, type PlannedTask, rowsOf } from '../../support/page-ledger.ts'
+import { startFaultyProxy } from '../../support/proxy.ts'
+import { SUCCEEDED } from '../../support/rows.ts'
+import { type Filled, fill, KINDS, type Served, serve } from '../../support/serve.ts'
+import { CREDENTIALS, REGION } from '../../support/servers.ts'
+
+const folder = scratch()
+const NOW = Date.now()
+/** Of the big ledger's tasks, what a table on DynamoDB's stand-in takes some seconds to hold. */
+const SMALL = companyTasks(NOW).map((task) => ({ ...task, count: Math.min(task.count, 130) }))
+
+const call = () => ({ signal: AbortSignal.timeout(120_000) })
+
+/** Puts a mark into the page that a reload would take away. */
+const markLoad = (page: Page) => page.evaluate('globalThis.loaded = 1')
+const isSameLoad = (page: Page) => page.evaluate('globalThis.loaded === 1')
+
+describe.skipIf(!hasChromium)('in a browser', () => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await openBrowser()
+  })
+  afterAll(() => browser.close())
+
+  describe.each(KINDS)('on a ledger in %s', (kind) => {
+    let filled: Filled
+    let served: Served
+    beforeAll(async () => {
+      filled = await fill(kind, join(folder, kind), SMALL, NOW)
+      served = await serve(filled.store, { env: filled.env })
+    })
+    afterAll(async () => {
+      await served?.stop()
+      await filled?.close()
+    })
+
+    const openStore = (): Store =>
+      kind === 'file'
+        ? openFileStore(filled.store.slice('file:'.length))
+        : openDynamoStore({
+            table: 'ledger',
+            env: {},
+            config: {
+              endpoint: filled.env['AWS_ENDPOINT_URL_DYNAMODB'] ?? '',
+              region: REGION,
+              credentials: CREDENTIALS,
+            },
+          })
+
+    test('what is wrong, why, and the command that mends it, in one click; and the page tells when it is mended', async () => {
+      const { page, complaints, requests, close } = await openPage(browser, {
+        permissions: ['clipboard-read', 'clipboard-write'],
+      })
+      await page.goto(served.url)
+      const needs = page.getByRole('region', { name: 'Needs a person, in short' })
+      expect(await needs.innerText()).toMatch(/^4 slots need a person: 2 missed, 1 failed, 1 stale in the last 7d/)
+      await needs.getByRole('link', { name: /etl\/warehouse-load .* stale/ }).click()
+      await page.waitForURL(/\/slot\?/)
+      expect(await page.locator('.why').innerText()).toMatch(
+        /^Attempt 1 on ip-.* never reported its end, and its lease ran out at .* Europe\/Berlin/,
+      )
+      await markLoad(page)
+      await page.getByRole('button', { name: 'Copy the command: Say that its work is done' }).click()
+      await page.locator('#copied', { hasText: 'Copied' }).waitFor({ state: 'attached' })
+      const command = (await page.evaluate('navigator.clipboard.readText()')) as string
+      const program = `cronledger() { "$NODE" "$MAIN" "$@"; }; ${command.replace('WHY', "'looked <b>at</b> it'")}`
+      const env = { ...process.env, ...filled.env, NODE: process.execPath, MAIN }
+      expect((await promisify(execFile)('sh', ['-c', program], { env })).stdout).toMatch(
+        / is COMPLETED: looked <b>at<\/b> it/,
+      )
+      // A stale slot does not move by itself: the page asks again, but seldom. One comes back to it.
+      await page.goto(page.url())
+      await page.locator('.why', { hasText: 'settled it as COMPLETED' }).waitFor()
+      expect(await page.locator('.timeline').innerText()).toContain('looked <b>at</b> it')
+      expect(complaints).toEqual([])
+      expect(requests.filter((url) => !url.startsWith(served.url) && !url.startsWith('data:'))).toEqual([])
+      await close()
+    })
+
+    test('every view keeps the rules of accessibility, in light and in dark', async () => {
+      const { page, complaints, close } = await openPage(browser)
+      for (const address of [
+        '',
+        'needs',
+        'task?task=billing/invoices',
+        'task?task=heartbeat&state=missed',
+        'task?task=heartbeat&state=skipped',
+        ...(await slotsOnPage(page, served.url)),
+        'task?task=nobody',
+      ]) {
+        await page.goto(served.url + address)
+        await expectAccessible(page)
+      }
+      expect(complaints.filter((text) => !text.includes('404'))).toEqual([])
+      await close()
+    })
+
+    test('no view is wider than its screen, from 360 pixels on', async () => {
+      const { page, close } = await openPage(browser)
+      for (const width of [360, 768, 1280, 1920]) {
+        await page.setViewportSize({ width, height: 800 })
+        for (const address of ['', 'needs', 'task?task=heartbeat', ...(await slotsOnPage(page, served.url))]) {
+          await page.goto(served.url + address)
+          const over = await page.evaluate('document.documentElement.scrollWidth - innerWidth')
+          expect({ width, address, over: Number(over) > 0 }).toEqual({ width, address, over: false })
+        }
+      }
+      await close()
+    })
+
+    test('by the keys alone: from the overview into a slot, and on', async () => {
+      const { page, close } = await openPage(browser)
+      const name = () =>
+        page.evaluate(
+          'document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent',
+        ) as Promise<string>
+      const tabTo = async (pattern: RegExp) => {
+        for (let steps = 0; steps < 40; steps += 1) {
+          await page.keyboard.press('Tab')
+          if (pattern.test((await name()).trim())) return
+        }
+        throw new Error(`no Tab leads to ${pattern}`)
+      }
+      await page.goto(served.url)
+      await tabTo(/^Skip to the content$/)
+      await page.keyboard.press('Enter')
+      await tabTo(/^billing\/invoices$/)
+      // The newest slot of the row, then by the arrows.
+      await page.keyboard.press('Tab')
+      expect(await name()).toMatch(/^billing\/invoices, \d{4}-\d\d-\d\d 0[35]:00 Asia\/Tokyo, due next$/)
+      expect(await page.locator('#hint').innerText()).toMatch(/due next · \d{4}-\d\d-\d\dT(18|20):00:00Z$/)
+      for (let steps = 0; steps < 3; steps += 1) await page.keyboard.press('ArrowLeft')
+      expect(await name()).toMatch(/^billing\/invoices, .* 0[35]:00 Asia\/Tokyo, failed$/)
+      const failed = await name()
+      await page.keyboard.press('ArrowDown')
+      expect(await name()).toMatch(/^etl\/warehouse-load, /)
+      await page.keyboard.press('ArrowUp')
+      expect(await name()).toBe(failed)
+      await page.keyboard.press('Home')
+      expect(await name()).toBe('billing/invoices')
+      await page.keyboard.press('Control+End')
+      expect(await name()).toMatch(/^sync\/stock, .*, due next$/)
+      // There and back: the keys go on from where they were.
+      await page.keyboard.press('ArrowLeft')
+      const left = await name()
+      await page.keyboard.press('Enter')
+      await page.waitForURL(/\/slot\?/)
+      await page.goBack()
+      await page.locator('.grid a:focus').waitFor()
+      expect(await name()).toBe(left)
+      await page.keyboard.press('Control+Home')
+      await page.keyboard.press('Enter')
+      await page.waitForURL(/\/task\?/)
+      await tabTo(/^billing\/invoices, .* \d completed$/)
+      const day = await name()
+      await page.keyboard.press('ArrowLeft')
+      expect(await name()).not.toBe(day)
+      await page.keyboard.press('Enter')
+      await page.waitForURL(/since=.*until=/)
+      await tabTo(/^\d{4}-\d\d-\d\d 0[35]:00/)
+      await page.keyboard.press('Enter')
+      await page.waitForURL(/\/slot\?/)
+      await tabTo(/^Copy the command: Run it again$/)
+      await close()
+    })
+
+    test('the address holds the filters and the page', async () => {
+      const { page, close } = await openPage(browser)
+      await page.goto(`${served.url}task?task=heartbeat`)
+      await page.getByLabel('State').selectOption('missed')
+      await page.getByRole('button', { name: 'Show' }).click()
+      await page.waitForURL(/state=missed/)
+      const slots = page.locator('.list tbody tr')
+      expect(await slots.count()).toBe(2)
+      const again = await openPage(browser)
+      await again.page.goto(page.url())
+      expect(await again.page.locator('.list tbody').innerText()).toBe(await page.locator('.list tbody').innerText())
+      expect(await again.page.getByLabel('State').inputValue()).toBe('missed')
+      await again.close()
+
+      await page.goto(`${served.url}task?task=heartbeat&duplicates=1`)
+      expect(await slots.allInnerTexts()).toEqual([expect.stringMatching(/completed.*3 duplicates$/s)])
+      await page.goto(`${served.url}task?task=heartbeat`)
+      const times = () =>
+        page.locator('.list tbody time').evaluateAll((all) => all.map((one) => one.getAttribute('datetime') ?? ''))
+      const first = await times()
+      await page.getByRole('link', { name: 'Older slots' }).click()
+      await page.waitForURL(/before=/)
+      const all = [...first, ...(await times())]
+      expect(all).toHaveLength(130)
+      expect(all).toEqual([...new Set(all)].sort().reverse())
+      await page.getByRole('link', { name: 'Newest slots' }).click()
+      await page.waitForURL((url) => !url.search.includes('before'))
+      expect((await times())[0]).toBe(first[0])
+      await close()
+    })
+
+    test('a running slot moves on without a reload, and the focus stays', async () => {
+      const { page, close } = await openPage(browser)
+      await page.goto(served.url)
+      await markLoad(page)
+      const row = page.locator('tr', { has: page.getByRole('link', { name: 'heartbeat', exact: true }) })
+      const running = row.locator('a.running')
+      await running.focus()
+      const address = await running.getAttribute('href')
+      const store = openStore()
+      const plan = SMALL.find(({ task }) => task === 'heartbeat') as PlannedTask
+      // One slot more: all cells move on by one place, and the focus goes with its slot.
+      const schedule = parseSchedule(plan.spec)
+      const slot = slotAfter(schedule, slotAfter(schedule, Date.now()) ?? 0) ?? 0
+      const word = { state: 'SKIPPED', by: 'ada', reason: 'not then', runId: 'word', zoneData: '2026a' } as const
+      const window = { slot, end: slot + 900_000 }
+      const ahead = settled(null, { ...word, task: plan.task, schedule: plan.spec, window }, { writeId: 'a', now: NOW })
+      expect(await store.put(ahead, 'absent', call())).toEqual({ kind: 'ok' })
+      await row.locator('a.skipped').waitFor()
+      const focused = () =>
+        page.evaluate('[document.activeElement.getAttribute("href"), document.activeElement.className]')
+      expect(await focused()).toEqual([address, 'c running'])
+      const [stored] = [...rowsOf(plan, NOW)]
+      const found = (await store.get(stored as Row, call())) as Row
+      const ended = finished(found, SUCCEEDED, { writeId: 'end', now: Date.now() })
+      expect(await store.put(ended, found, call())).toEqual({ kind: 'ok' })
+      store.close()
+      await row.locator('a.running').waitFor({ state: 'detached' })
+      expect(await focused()).toEqual([address, 'c completed'])
+      expect(await isSameLoad(page)).toBe(true)
+      await close()
+    })
+  })
+
+  /** Addresses of some slots: all that needs a person, one to come, and one that ran. */
+  async function slotsOnPage(page: Page, url: string): Promise<string[]> {
+    await page.goto(url)
+    const cells = await page.locator('.needs a, .grid a.next, .grid tr:first-child a.completed:nth-last-child(4)').all()
+    const addresses = await Promise.all(cells.slice(0, 8).map((cell) => cell.getAttribute('href')))
+    return addresses.map((address) => (address ?? '').replace(/^\//, ''))
+  }
+
+  test('what needs a person is all in sight on a narrow screen, and a filter is none but the address’s', async () => {
+    const path = join(folder, 'narrow.db')
+    await fillFile(path, companyTasks(NOW).slice(0, 3), NOW)
+    const served = await serve(`file:${path}`)
+    const { page, close } = await openPage(browser, { viewport: { width: 360, height: 800 } })
+    await page.goto(`${served.url}needs`)
+    expect(await page.locator('#needs tbody tr').count()).toBe(4)
+    expect(
+      await page.evaluate(
+        '(({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth)(document.querySelector("#needs .scroll"))',
+      ),
+    ).toBe(true)
+    expect(await page.locator('#needs td.wide').first().innerText()).toMatch(/^attempt 1 on .* failed/)
+    await page.goto(`${served.url}task?task=heartbeat`)
+    const state = page.getByLabel('State')
+    await state.selectOption('failed')
+    await page.getByRole('button', { name: 'Show' }).click()
+    await page.waitForURL(/state=failed/)
+    await page.goBack()
+    expect(await state.inputValue()).toBe('')
+    await served.stop()
+    await close()
+  })
+
+  test('last success and next slot are told on a narrow screen too, and the slots are one line there and on paper', async () => {
+    const path = join(folder, 'lines.db')
+    await fillFile(path, companyTasks(NOW), NOW)
+    const served = await serve(`file:${path}`)
+    const { page, close } = await openPage(browser)
+    await page.goto(served.url)
+    const lines = () =>
+      page.locator('.grid tbody .cells').evaluateAll((rows) =>
+        rows.map((row) => {
+          const shown = [...row.querySelectorAll('a')].filter((cell) => cell.getBoundingClientRect().width > 0)
+          return new Set(shown.map((cell) => cell.getBoundingClientRect().top)).size
+        }),
+      )
+    for (const width of [360, 600, 601, 760, 761, 1000, 1001, 1280]) {
+      await page.setViewportSize({ width, height: 800 })
+      expect({ width, lines: await lines() }).toEqual({ width, lines: Array(6).fill(1) })
+      const facts = await page.locator('.grid tbody .when').all()
+      expect(await Promise.all(facts.map((fact) => fact.isVisible()))).toEqual(Array(12).fill(true))
+    }
+    // A4 in its usual margins.
+    await page.setViewportSize({ width: 718, height: 1000 })
+    await page.emulateMedia({ media: 'print' })
+    expect(await lines()).toEqual(Array(6).fill(1))
+    expect(await page.locator('.grid tbody tr:first-child .cells a').count()).toBe(60)
+    await close()
+    await served.stop()
+  })
+
+  test('what has the focus does not lie under the hint that names it', async () => {
+    const path = join(folder, 'hint.db')
+    const plan = companyTasks(NOW)[0] as PlannedTask
+    await fillFile(
+      path,
+      Array.from({ length: 12 }, (_, index) => ({ ...plan, task: `${index}-${'a-long-name'.repeat(5)}`, count: 3 })),
+      NOW,
+    )
+    const served = await serve(`file:${path}`)
+    const { page, close } = await openPage(browser, { viewport: { width: 360, height: 600 } })
+    await page.goto(served.url)
+    const under = `(() => {
+      const [place, hint] = [document.activeElement, document.getElementById('hint')].map((one) => one.getBoundingClientRect())
+      return place.bottom > hint.top && place.left < hint.right && hint.height > 0
+    })()`
+    // In sight already, but where the hint comes: nothing else would move the page.
+    await page.evaluate(`(() => {
+      const row = document.querySelectorAll('.grid tbody tr')[3]
+      const cell = row.querySelector('.cells').lastElementChild
+      scrollTo(0, cell.getBoundingClientRect().bottom + scrollY - innerHeight + 4)
+      row.querySelector('.name a').focus({ preventScroll: true })
+    })()`)
+    await page.keyboard.press('Tab')
+    expect(await page.locator('#hint').innerText()).toMatch(/due next/)
+    expect(await page.evaluate(under)).toBe(false)
+    await close()
+    await served.stop()
+  })
+
+  test('a page asks again no sooner than its server says, also where that is seldom', async () => {
+    const path = join(folder, 'seldom.db')
+    await fillFile(path, SMALL.slice(0, 1), NOW)
+    const served = await serve(`file:${path}`)
+    const { page, requests, close } = await openPage(browser)
+    await page.clock.install()
+    await page.route(served.url, async (route) => {
+      const response = await route.fetch()
+      const body = (await response.text()).replace(/data-poll-ms="\d+"/, 'data-poll-ms="90000"')
+      await route.fulfill({ response, body })
+    })
+    await page.goto(served.url)
+    const asked = () => requests.filter((url) => url === served.url).length
+    await page.clock.runFor(89_000)
+    expect(asked()).toBe(1)
+    const again = page.waitForResponse(served.url)
+    await page.clock.runFor(1_000)
+    await again
+    await close()
+    await served.stop()
+  })
+
+  test('a file that goes away and comes back', async () => {
+    const path = join(folder, 'moves.db')
+    await fillFile(path, SMALL, NOW)
+    const served = await serve(`file:${path}`)
+    const { page, close } = await openPage(browser)
+    await page.goto(served.url)
+    await markLoad(page)
+    renameSync(path, `${path}.away`)
+    const status = page.locator('#connection')
+    await status.filter({ hasText: /^The ledger cannot be read: .*moves\.db.*[^.]\. What is shown is as of/ }).waitFor()
+    expect(await page.locator('.grid tbody tr').count()).toBe(SMALL.length)
+    renameSync(`${path}.away`, path)
+    await status.filter({ hasText: /^$/ }).waitFor({ state: 'attached' })
+    expect(await isSameLoad(page)).toBe(true)
+    await served.stop()
+    await close()
+  })
+
+  test('a table that is out of reach, and is back', async () => {
+    const filled = await fill('dynamodb', folder, SMALL.slice(0, 3), NOW)
+    const proxy = await startFaultyProxy(filled.env['AWS_ENDPOINT_URL_DYNAMODB'] ?? '')
+    const env = { ...filled.env, AWS_ENDPOINT_URL_DYNAMODB: proxy.url }
+    const served = await serve(filled.store, { env, args: ['--ledger-timeout', '5s'] })
+    const { page, close } = await openPage(browser)
+    await page.goto(served.url)
+    await markLoad(page)
+    proxy.treat(() => 'cutRequest')
+    const status = page.locator('#connection')
+    await status.filter({ hasText: /^The ledger is out of reach: .*[^.]\. What is shown is as of/ }).waitFor()
+    // Who comes now is told as well, and sees the tasks as soon as they can be read.
+    const other = await openPage(browser)
+    await other.page.goto(`${served.url}task?task=billing/invoices`)
+    expect(await other.page.locator('h1').innerText()).toBe('The ledger is out of reach')
+    proxy.treat(() => 'pass')
+    await status.filter({ hasText: /^$/ }).waitFor({ state: 'attached' })
+    await other.page.locator('h1', { hasText: 'billing/invoices' }).waitFor()
+    expect(await isSameLoad(page)).toBe(true)
+    // The server itself ends: the page says so.
+    await served.stop()
+    await status.filter({ hasText: /cannot be reached/ }).waitFor()
+    await Promise.all([close(), other.close()])
+    proxy.close()
+    await filled.close()
+  })
+
+  test('text of the ledger is text', async () => {
+    const HOSTILE = `</title></code><script>alert(1)</script><img src=x onerror=alert(2)> \u202eevil \u001b[2J "q" 'a' &amp;`
+    const path = join(folder, 'hostile.db')
+    const plans: PlannedTask[] = [
+      {
+        task: 'a/../b',
+        spec: { expression: '0 3 * * *', zone: 'UTC' },
+        count: 5,
+        fateOf: (ago) => (ago === 0 ? 'done-by-hand' : ago === 1 ? 'rerun' : ago === 2 ? 'skipped' : 'succeeded'),
+        reason: HOSTILE,
+      },
+    ]
+    await fillFile(path, plans, NOW)
+    const store = openFileStore(path)
+    const spec = { expression: `0 4 * * * ${HOSTILE}`, zone: 'UTC' }
+    const known = {
+      version: 1,
+      document: encodeSchedules([{ since: NOW - 3 * 86_400_000, spec: { expression: '0 4 * * *', zone: 'UTC' } }]),
+    }
+    const unknown = { version: 1, document: encodeSchedules([{ since: NOW, spec }]) }
+    await store.writeEntry({ kind: '#registry', task: HOSTILE }, known, 'absent', call())
+    await store.writeEntry({ kind: '#registry', task: 'zz-bad-schedule' }, unknown, 'absent', call())
+    store.close()
+
+    const served = await serve(`file:${path}`)
+    const { page, complaints, requests, close } = await openPage(browser)
+    await page.goto(served.url)
+    const text = await page.locator('main').innerText()
+    expect(text).toContain('<script>alert(1)</script>')
+    for (const char of ['\u202e', '\u001b']) expect(text).not.toContain(char)
+    for (const link of await page.locator('.grid tr:has-text("a/../b") a').all()) {
+      const address = await link.getAttribute('href')
+      const { status } = await fetch(new URL(address ?? '', served.url))
+      expect({ address, status }).toEqual({ address, status: 200 })
+    }
+    for (const mark of ['completed', 'skipped']) {
+      await page.goto(served.url)
+      await page.locator(`.grid tr:has-text("a/../b") a.${mark}`).last().click()
+      await page.waitForURL(/\/slot/)
+      const told = await page.locator('main').innerText()
+      expect(told).toContain('</title></code><script>alert(1)</script>')
+      for (const char of ['\u202e', '\u001b']) expect(told).not.toContain(char)
+      expect(await page.title()).toMatch(/^a\/\.\.\/b .* · cronledger$/)
+      await expectAccessible(page)
+    }
+    await page.goto(`${served.url}needs`)
+    await page.goto(`${served.url}?q=${encodeURIComponent(HOSTILE)}`)
+    expect(complaints).toEqual([])
+    expect(requests.filter((url) => url.endsWith('/x'))).toEqual([])
+    await served.stop()
+    await close()
+  })
+
+  test('200 tasks of 60 slots', async () => {
+    const plans = Array.from(
+      { length: 200 },
+      (_, index): PlannedTask => ({
+        task: `task-${String(index).padStart(3, '0')}`,
+        spec: {
+          expression: `${index % 60} ${index % 24} * * *`,
+          zone: index % 2 === 0 ? 'Asia/Tokyo' : 'America/New_York',
+        },
+        count: 60,
+        fateOf: (ago) => (ago === index % 60 ? 'failed' : 'succeeded'),
+      }),
+    )
+    const path = join(folder, 'wide.db')
+    await fillFile(path, plans, NOW)
+    const served = await serve(`file:${path}`)
+    const { page, complaints, close } = await openPage(browser, { viewport: { width: 1600, height: 900 } })
+    await page.goto(served.url)
+    expect(await page.locator('.grid tbody tr').count()).toBe(200)
+    expect(await page.locator('.grid tbody a.c').count()).toBe(200 * 60)
+    await page.locator('.grid tbody tr:last-child a.c').last().focus()
+    await page.keyboard.press('ArrowUp')
+    expect(await page.evaluate('document.activeElement.getAttribute("aria-label")')).toMatch(/^task-198, .*, due next$/)
+    await page.getByLabel('Name').fill('task-07')
+    await page.getByRole('button', { name: 'Find' }).click()
+    await page.waitForURL(/q=task-07/)
+    expect(await page.locator('.grid tbody tr').count()).toBe(10)
+    expect(complaints).toEqual([])
+    await served.stop()
+    await close()
+  })
+
+  test('a task of 100,000 rows', async () => {
+    const path = join(folder, 'deep.db')
+    const plan: PlannedTask = {
+      task: 'minutely',
+      spec: { expression: '* * * * *', zone: 'UTC' },
+      count: 100_000,
+      fateOf: () => 'succeeded',
+    }
+    await fillFile(path, [plan], NOW)
+    const served = await serve(`file:${path}`)
+    const { page, complaints, close } = await openPage(browser)
+    await page.goto(`${served.url}task?task=minutely`)
+    expect(await page.locator('.list tbody tr').count()).toBe(100)
+    expect(await page.locator('.calendar + p').innerText()).toMatch(/^Days before \d{4}-\d\d-\d\d have more slots/)
+    const deep = new Date(NOW - 99_000 * 60_000).toISOString()
+    await page.goto(`${served.url}task?task=minutely&before=${deep}`)
+    expect(await page.locator('.list tbody tr').count()).toBe(100)
+    await page.goto(`${served.url}task?task=minutely&state=failed`)
+    expect(await page.locator('.pages').innerText()).toMatch(
+      /^Look on before .*\s*0 of the 10000 slots that were looked at match\.$/,
+    )
+    expect(complaints).toEqual([])
+    await served.stop()
+    await close()
+  })
+})

@@ -1,0 +1,281 @@
+import { readFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { cronledger, scratch } from '../../support/cli.ts'
+import { companyTasks, fillFile, type PlannedTask } from '../../support/page-ledger.ts'
+import { startFaultyProxy } from '../../support/proxy.ts'
+import { fill, type Served, serve } from '../../support/serve.ts'
+import { startAnswering } from '../../support/servers.ts'
+
+const folder = scratch()
+const NOW = Date.now()
+const path = join(folder, 'ledger.db')
+const store = `file:${path}`
+let served: Served
+
+beforeAll(async () => {
+  await fillFile(path, companyTasks(NOW), NOW)
+  served = await serve(store)
+})
+afterAll(() => served.stop())
+
+interface Reply {
+  readonly status: number | undefined
+  readonly headers: NodeJS.Dict<string | string[]>
+  readonly body: string
+}
+
+/** By `node:http`, since `fetch` lets nobody set the Host header. */
+function ask(address: string, { method = 'GET', headers = {}, base = served.url } = {}): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const sent = request(new URL(address, base), { method, headers, agent: false }, async (answer) => {
+      resolve({ status: answer.statusCode, headers: answer.headers, body: await text(answer) })
+    })
+    sent.on('error', reject).end()
+  })
+}
+
+const VIEWS = ['/', '/needs', '/task?task=heartbeat', '/page.js', '/page.css', '/nothing', '/task?task=nobody', '/slot']
+
+test.each(VIEWS)('%s lets no other site in, and nothing of another site', async (address) => {
+  const { headers } = await ask(address)
+  const policy = Object.fromEntries(
+    String(headers['content-security-policy'])
+      .split('; ')
+      .map((part) => part.split(/ (.*)/s).slice(0, 2) as [string, string]),
+  )
+  expect(policy).toEqual({
+    'default-src': "'none'",
+    'script-src': "'self'",
+    'style-src': "'self'",
+    'connect-src': "'self'",
+    'img-src': "'self' data:",
+    'form-action': "'self'",
+    'base-uri': "'none'",
+    'frame-ancestors': "'none'",
+  })
+  expect(headers).toMatchObject({
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+    'x-frame-options': 'DENY',
+    'cross-origin-resource-policy': 'same-origin',
+    'cross-origin-opener-policy': 'same-origin',
+  })
+  expect(headers).not.toHaveProperty('access-control-allow-origin')
+})
+
+test('a page has no inline script or style', async () => {
+  for (const address of VIEWS.slice(0, 3)) {
+    const { body } = await ask(address)
+    expect(body).not.toMatch(/<style|\sstyle=|\son\w+=|javascript:/i)
+    expect(body.match(/<script[^>]*>/g)).toEqual(['<script src="/page.js" defer="">'])
+  }
+})
+
+test.each(['evil.example', `evil.example:1`, '10.1.2.3'])('Host %j is not answered', async (host) => {
+  expect(await ask('/', { headers: { host } })).toMatchObject({
+    status: 403,
+    body: expect.not.stringContaining('heartbeat'),
+  })
+})
+
+test.each(['localhost', '127.0.0.1', '[::1]'])('Host %s is', async (host) => {
+  expect((await ask('/', { headers: { host } })).status).toBe(200)
+})
+
+test('another site may lead here, and fetch nothing', async () => {
+  const from = (mode: string) => ask('/', { headers: { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': mode } })
+  expect((await from('navigate')).status).toBe(200)
+  for (const mode of ['no-cors', 'cors', 'websocket']) expect((await from(mode)).status).toBe(403)
+})
+
+test.each(['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'])('%s is refused', async (method) => {
+  expect(await ask('/', { method })).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD' } })
+})
+
+test('HEAD has the headers of GET', async () => {
+  expect(await ask('/', { method: 'HEAD' })).toMatchObject({ status: 200, body: '' })
+})
+
+test.each([
+  ['/task', 400, 'the address has no task'],
+  ['/task?task=<b>', 400, 'task is'],
+  ['/task?task=heartbeat&state=late', 400, 'allowed are completed, failed'],
+  ['/task?task=heartbeat&since=monday', 400, 'since is'],
+  ['/task?task=heartbeat&before=monday', 400, 'before is'],
+  ['/task?task=heartbeat&year=12', 400, 'allowed are the years'],
+  ['/slot?task=heartbeat&slot=2026', 400, 'slot is'],
+  ['/slot?task=heartbeat&slot=2026-01-01T00:00:00.5Z', 400, 'allowed are whole seconds'],
+  ['/slot?task=heartbeat&slot=2001-01-01T00:07:00Z', 404, 'never due'],
+  ['/task?task=nobody', 404, 'never due'],
+  ['/%', 404, 'no such page'],
+])('%s: %i', async (address, status, message) => {
+  expect(await ask(address)).toMatchObject({ status, body: expect.stringContaining(message) })
+})
+
+test('the code of the page is small', () => {
+  const size = ['page.js', 'page.css'].map((name) => {
+    const file = fileURLToPath(new URL(`../../../dist/page/${name}`, import.meta.url))
+    return gzipSync(readFileSync(file)).length
+  })
+  expect((size[0] ?? 0) + (size[1] ?? 0)).toBeLessThan(100_000)
+})
+
+test('what needs a person is what check finds', async () => {
+  const { stdout } = await cronledger(['check', '--store', store])
+  const lines = stdout.trimEnd().split('\n')
+  const { body } = await ask('/needs')
+  expect(body).toContain(`${lines.at(-1)} in the last 7d.`)
+  const [found = ''] = /<tbody>.*<\/tbody>/s.exec(body) ?? []
+  expect(found.match(/<tr>/g)).toHaveLength(lines.length - 1)
+  for (const line of lines.slice(0, -1)) {
+    const [, task = '', slot = ''] = line.split(/ {2,}/)
+    expect(found).toContain(`/slot?${new URLSearchParams({ task, slot })}`.replaceAll('&', '&amp;'))
+  }
+})
+
+test('a task with thousands of missed slots hides no other', async () => {
+  const dead = join(folder, 'dead.db')
+  const plans: PlannedTask[] = [
+    {
+      task: 'a',
+      spec: { expression: '* * * * *', zone: 'UTC' },
+      count: 12_000,
+      fateOf: (ago) => (ago < 11_000 ? 'missed' : 'succeeded'),
+    },
+    {
+      task: 'b',
+      spec: { expression: '0 * * * *', zone: 'UTC' },
+      count: 50,
+      fateOf: (ago) => (ago === 30 ? 'failed' : 'succeeded'),
+    },
+  ]
+  await fillFile(dead, plans, Date.now())
+  const own = await serve(`file:${dead}`)
+  const top = /<section id="needs-line".*?<\/section>/s.exec((await ask('/', { base: own.url })).body)?.[0] ?? ''
+  expect(top).toMatch(/<strong>\d+ slots need a person:<\/strong> \d+ missed, 1 failed /)
+  expect(top.match(/href="[^"]*"/g)).toEqual([
+    expect.stringMatching(/task=a&/),
+    expect.stringMatching(/task=b&/),
+    'href="/needs"',
+  ])
+  expect(top).toMatch(/ and \d+ before/)
+  const list = (await ask('/needs', { base: own.url })).body
+  expect(list.match(/<tr><th scope="row">/g)).toHaveLength(21)
+  expect(list).toContain('21 are shown, of each task and kind the newest.')
+  await own.stop()
+})
+
+test('a port that is in use is told in one line', async () => {
+  const { port } = new URL(served.url)
+  const ended = await cronledger(['serve', '--store', store, '--port', port])
+  expect(ended).toMatchObject({ code: 64, stdout: '' })
+  expect(ended.stderr).toBe(
+    `cronledger: port ${port} of 127.0.0.1 is in use; give another one (--port), or 0 for one that is free\n`,
+  )
+})
+
+test.each([
+  [
+    ['--host', '203.0.113.7'],
+    64,
+    /^cronledger: host is "203\.0\.113\.7"; allowed is an address or a name of this machine/,
+  ],
+  [['--port', '70000'], 64, /^cronledger: --port is 70000; allowed are 0 to 65535/],
+])('%j is a usage error', async (args, code, message) => {
+  const ended = await cronledger(['serve', '--store', store, ...args])
+  expect(ended).toMatchObject({ code, stdout: '', stderr: expect.stringMatching(message) })
+  expect(ended.stderr.trimEnd().split('\n')).toHaveLength(1)
+})
+
+test('a file that is no ledger is told at once', async () => {
+  expect(await cronledger(['serve', '--store', `file:${join(folder, 'none.db')}`])).toMatchObject({
+    code: 78,
+    stdout: '',
+  })
+})
+
+test('beyond loopback it warns that there is no login, and goes by its address', async () => {
+  const wide = await serve(store, { args: ['--host', '0.0.0.0'] })
+  const { port } = new URL(wide.url)
+  const base = `http://127.0.0.1:${port}/`
+  expect((await ask('/', { base, headers: { host: `192.0.2.1:${port}` } })).status).toBe(200)
+  expect((await ask('/', { base, headers: { host: 'evil.example' } })).status).toBe(403)
+  await wide.stop()
+  expect((await wide.running.ended).stderr).toMatch(
+    /^cronledger: warning: 0\.0\.0\.0 is beyond this machine, and there is no login/,
+  )
+})
+
+test('Ctrl-C ends it at once, with connections that stay open', async () => {
+  const own = await serve(store)
+  const { port } = new URL(own.url)
+  const socket = connect(Number(port), '127.0.0.1')
+  // Kept alive after its answer, and one that never says what it wants.
+  socket.write('GET /page.css HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  const idle = connect(Number(port), '127.0.0.1')
+  await new Promise((resolve) => socket.once('data', resolve))
+  for (const one of [socket, idle]) one.on('error', () => {}).resume()
+  expect(await own.stop()).toBe(130)
+  socket.destroy()
+  idle.destroy()
+})
+
+describe('a ledger that does not answer', () => {
+  test('keeps nobody longer than --ledger-timeout', async () => {
+    const server = await startAnswering(null)
+    const env = {
+      AWS_ENDPOINT_URL_DYNAMODB: server.endpoint,
+      AWS_REGION: 'eu-west-1',
+      AWS_ACCESS_KEY_ID: 'a',
+      AWS_SECRET_ACCESS_KEY: 'b',
+    }
+    const own = await serve('dynamodb:ledger', { env, args: ['--ledger-timeout', '1s'] })
+    for (const address of ['/', '/needs', '/task?task=a', '/slot?task=a&slot=2026-01-01T00:00:00Z']) {
+      const { status, body } = await ask(address, { base: own.url })
+      expect(status).toBe(503)
+      expect(body).toContain('The ledger is out of reach')
+    }
+    // Four are read at a time and 32 wait: the others are not kept. Four more find a place in each second that the requests
+    // take to arrive.
+    const many = Array.from({ length: 80 }, (_, index) => ask(`/task?task=t${index}`, { base: own.url }))
+    const bodies = (await Promise.all(many)).map(({ status, body }) => `${status} ${/<h1[^>]*>(.*?)</.exec(body)?.[1]}`)
+    const refused = bodies.filter((text) => text === '503 Too many requests').length
+    expect(refused).toBeGreaterThan(0)
+    expect(refused).toBeLessThanOrEqual(80 - 36)
+    expect(bodies.filter((text) => text === '503 The ledger is out of reach')).toHaveLength(80 - refused)
+    await own.stop()
+    await server.stop()
+  })
+})
+
+test('the permissions of an auditor are enough', async () => {
+  const filled = await fill(
+    'dynamodb',
+    folder,
+    companyTasks(NOW)
+      .slice(0, 2)
+      .map((plan) => ({ ...plan, count: 5 })),
+    NOW,
+  )
+  const proxy = await startFaultyProxy(filled.env['AWS_ENDPOINT_URL_DYNAMODB'] ?? '')
+  const env = { ...filled.env, AWS_ENDPOINT_URL_DYNAMODB: proxy.url }
+  const own = await serve(filled.store, { env })
+  const { body } = await ask('/', { base: own.url })
+  const links = [...body.matchAll(/href="(\/(?:slot|task)[^"]*)"/g)].map(
+    ([, link]) => link?.replaceAll('&amp;', '&') ?? '',
+  )
+  expect(links.length).toBeGreaterThan(10)
+  for (const link of ['/needs', ...links])
+    expect({ link, status: (await ask(link, { base: own.url })).status }).toEqual({ link, status: 200 })
+  await own.stop()
+  expect(await cronledger(['report', '--store', filled.store, '--out', '-'], { env })).toMatchObject({ code: 0 })
+  expect([...new Set(proxy.seen.map(({ action }) => action))].sort()).toEqual(['GetItem', 'Query'])
+  proxy.close()
+  await filled.close()
+})

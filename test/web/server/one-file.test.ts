@@ -1,0 +1,203 @@
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { expectAccessible, hasChromium, openBrowser, openPage } from '../../support/browser.ts'
+import { cronledger, scratch, start } from '../../support/cli.ts'
+import { companyTasks, fillFile, type PlannedTask } from '../../support/page-ledger.ts'
+import { type Filled, fill, KINDS } from '../../support/serve.ts'
+
+const folder = scratch()
+const NOW = Date.now()
+const HOSTILE = '</style></title><script>alert(1)</script>\u202e\u001b[2J'
+const PLANS = companyTasks(NOW).map((plan) => ({ ...plan, count: Math.min(plan.count, 70), reason: HOSTILE }))
+
+describe.each(KINDS)('a report on a ledger in %s', (kind) => {
+  let filled: Filled
+  const out = join(folder, `${kind}.html`)
+  beforeAll(async () => {
+    filled = await fill(kind, join(folder, kind), PLANS, NOW)
+    const args = ['report', '--store', filled.store, '--since', '460d', '--out', out]
+    expect(await cronledger(args, { env: filled.env })).toEqual({
+      code: 0,
+      signal: null,
+      stdout: `${out}\n`,
+      stderr: '',
+    })
+  })
+  afterAll(() => filled?.close())
+
+  test('has no script, and nothing of it is elsewhere', () => {
+    const html = readFileSync(out, 'utf8')
+    expect(html).not.toMatch(/<script|\son\w+=|\sstyle=|javascript:/i)
+    for (const [, address] of html.matchAll(/\s(?:href|src|action)="([^"]*)"/g)) {
+      expect(address).toMatch(/^(#|data:image\/svg\+xml,)/)
+    }
+  })
+
+  test('every link leads somewhere, and no place is there twice', () => {
+    const html = readFileSync(out, 'utf8')
+    const ids = [...html.matchAll(/\sid="([^"]*)"/g)].map(([, id]) => id)
+    expect(ids).toEqual([...new Set(ids)])
+    const links = new Set([...html.matchAll(/\shref="#([^"]*)"/g)].map(([, id]) => id))
+    expect([...links].filter((link) => !ids.includes(link))).toEqual([])
+    // All slots that were due are told, and the timeline of each.
+    // Those that have become due since are none of the plan's.
+    const slots = ids.flatMap((id) => /^slot_.*_20(\d{4}-.*Z)$/.exec(id ?? '')?.[1]?.replaceAll('_3A', ':') ?? [])
+    const planned = PLANS.reduce((sum, { count }) => sum + count, 0)
+    expect(slots.filter((slot) => Date.parse(slot) <= NOW)).toHaveLength(planned)
+    for (const { task } of PLANS) expect(html).toContain(`<h2>${task}</h2>`)
+  })
+
+  test('what needs a person is what check finds', async () => {
+    const { stdout } = await cronledger(['check', '--store', filled.store, '--since', '460d'], { env: filled.env })
+    expect(readFileSync(out, 'utf8')).toContain(`${stdout.trimEnd().split('\n').at(-1)} from `)
+  })
+})
+
+describe.skipIf(!hasChromium)('a report in a browser, from the disk', () => {
+  let browser: Browser
+  const out = join(folder, 'one.html')
+  beforeAll(async () => {
+    browser = await openBrowser()
+    const path = join(folder, 'one.db')
+    await fillFile(path, PLANS, NOW)
+    expect(await cronledger(['report', '--store', `file:${path}`, '--since', '40d', '--out', out])).toMatchObject({
+      code: 0,
+    })
+  })
+  afterAll(() => browser.close())
+
+  test('asks for nothing, keeps its own policy, and leads to what needs a person', async () => {
+    const { page, complaints, requests, close } = await openPage(browser)
+    await page.goto(pathToFileURL(out).href)
+    expect(await page.evaluate('getComputedStyle(document.querySelector(".c.failed")).backgroundColor')).not.toBe(
+      'rgba(0, 0, 0, 0)',
+    )
+    await page.locator('.needs a', { hasText: 'failed' }).first().click()
+    const detail = page.locator('.detail:target')
+    await detail.waitFor()
+    expect(await detail.innerText()).toMatch(/What to do[\s\S]*cronledger rerun [\s\S]*Timeline/)
+    expect(complaints).toEqual([])
+    expect(requests.filter((url) => !url.startsWith('data:'))).toEqual([pathToFileURL(out).href])
+    await close()
+  })
+
+  test('keeps the rules of accessibility, fits a narrow screen, and prints', async () => {
+    const { page, complaints, close } = await openPage(browser, { viewport: { width: 360, height: 800 } })
+    await page.goto(pathToFileURL(out).href)
+    expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true)
+    await expectAccessible(page)
+    expect((await page.pdf()).length).toBeGreaterThan(10_000)
+    expect(complaints).toEqual([])
+    await close()
+  })
+})
+
+describe('the file', () => {
+  const path = join(folder, 'small.db')
+  const plan: PlannedTask = {
+    task: 'nightly',
+    spec: { expression: '0 3 * * *', zone: 'Asia/Tokyo' },
+    count: 20,
+    fateOf: () => 'succeeded',
+  }
+  const args = ['report', '--store', `file:${path}`]
+  beforeAll(() => fillFile(path, [plan], NOW))
+
+  test('goes to standard output', async () => {
+    const { code, stdout } = await cronledger([...args, '--out', '-', '--task', 'nightly'])
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^<!doctype html>\n<html lang="en">.*<h2>nightly<\/h2>.*<\/html>$/s)
+  })
+
+  test('is of the days of the task’s zone', async () => {
+    const { stdout } = await cronledger([
+      ...args,
+      '--out',
+      '-',
+      '--task',
+      'nightly',
+      '--since',
+      '2026-01-01',
+      '--until',
+      '2026-01-02',
+    ])
+    expect(stdout).toContain(
+      '<h1>Report from 2026-01-01 00:00 Asia/Tokyo (2025-12-31T15:00:00Z) to 2026-01-03 00:00 Asia/Tokyo (2026-01-02T15:00:00Z)</h1>',
+    )
+    expect(stdout).toContain('No slot is on record, and none was due.')
+  })
+
+  test('is replaced as a whole, and a report that breaks off leaves the old one', async () => {
+    const place = join(folder, 'replaced')
+    mkdirSync(place)
+    const out = join(place, 'report.html')
+    writeFileSync(out, '<!DOCTYPE html>old')
+    expect(await cronledger(['report', '--store', `file:${join(folder, 'none.db')}`, '--out', out])).toMatchObject({
+      code: 78,
+    })
+    expect(readFileSync(out, 'utf8')).toBe('<!DOCTYPE html>old')
+    expect(await cronledger([...args, '--out', out])).toMatchObject({ code: 0, stdout: `${out}\n` })
+    expect(readFileSync(out, 'utf8')).toMatch(/<\/html>$/)
+    expect(readdirSync(place)).toEqual(['report.html'])
+    expect(statSync(out).mode & 0o777).toBe(0o600)
+  })
+
+  test('does not take the place of what is no page: the ledger itself', async () => {
+    const before = readFileSync(path)
+    const { code, stderr } = await cronledger([...args, '--out', path])
+    expect({ code, stderr }).toEqual({
+      code: 64,
+      stderr: `cronledger: out is "${path}", which is no HTML page and was left as it is: name another path, or remove it\n`,
+    })
+    expect(readFileSync(path)).toEqual(before)
+  })
+
+  test('may be empty, and is that which a link leads to', async () => {
+    const place = join(folder, 'linked')
+    mkdirSync(place)
+    writeFileSync(join(place, 'empty.html'), '')
+    symlinkSync('empty.html', join(place, 'link.html'))
+    expect(await cronledger([...args, '--out', join(place, 'link.html')])).toMatchObject({ code: 0 })
+    expect(readFileSync(join(place, 'empty.html'), 'utf8')).toMatch(/<\/html>$/)
+    expect(readdirSync(place)).toEqual(['empty.html', 'link.html'])
+  })
+
+  test('is not begun where a signal ends it', async () => {
+    const place = join(folder, 'stopped')
+    mkdirSync(place)
+    const big = join(folder, 'big.db')
+    await fillFile(big, [{ ...plan, spec: { expression: '* * * * *', zone: 'UTC' }, count: 30_000 }], NOW)
+    const running = start(['report', '--store', `file:${big}`, '--out', join(place, 'report.html')])
+    while (readdirSync(place).length === 0) await new Promise((resolve) => setImmediate(resolve))
+    running.child.kill('SIGINT')
+    expect(await running.ended).toMatchObject({ code: 130, stdout: '' })
+    expect(readdirSync(place)).toEqual([])
+  })
+
+  test.each([
+    [
+      ['--out', '/dev/null'],
+      /^cronledger: out is "\/dev\/null", which is no file; allowed are a file and - for standard output$/,
+    ],
+    [
+      ['--out', '/nowhere/report.html'],
+      /^cronledger: out is "\/nowhere\/report\.html", which cannot be written: ENOENT/,
+    ],
+    [
+      ['--out', '-', '--task', 'nobody'],
+      /^cronledger: nothing of task nobody is on record; cronledger tasks names those that are$/,
+    ],
+    [
+      ['--out', '-', '--since', '2026-02-01', '--until', '2026-01-01'],
+      /^cronledger: since is "2026-02-01" and until is/,
+    ],
+    [[], /^cronledger: --out is missing; give it/],
+  ])('%j is a usage error', async (more, message) => {
+    const { code, stdout, stderr } = await cronledger([...args, ...more])
+    expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
+    expect(stderr.trimEnd()).toMatch(message)
+  })
+})

@@ -1,0 +1,117 @@
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { createLedger } from '../../../src/ledger.ts'
+import { openFileDatabase } from '../../../src/store/file/database.ts'
+import { readNeeds, readOverview } from '../../../src/web/server/read-overview.ts'
+import { cronledger, scratch } from '../../support/cli.ts'
+import { fillFile, type PlannedTask } from '../../support/page-ledger.ts'
+
+const NOW = Date.now()
+const HOUR_MS = 3_600_000
+const folder = scratch()
+const ledgers: ReturnType<typeof createLedger>[] = []
+afterAll(() => Promise.all(ledgers.map((ledger) => ledger.close())))
+
+function reading(path: string) {
+  const ledger = createLedger({ store: `file:${path}` })
+  ledgers.push(ledger)
+  const signal = new AbortController().signal
+  return { ledger, ledgerTimeoutMs: 10_000, signal, now: NOW, skewMs: 30_000, graceMs: 900_000 }
+}
+
+const hourly = (task: string, fateOf: PlannedTask['fateOf'] = () => 'succeeded'): PlannedTask => ({
+  task,
+  spec: { expression: '0 * * * *', zone: 'UTC' },
+  count: 20,
+  fateOf,
+})
+
+/** Three tasks, of which the first and the last have a failure, and the one between them a row that nobody can read. */
+async function withMalformed(name: string): Promise<string> {
+  const path = join(folder, name)
+  await fillFile(
+    path,
+    ['a', 'b', 'c'].map((task) => hourly(task, (ago) => (ago === 3 ? 'failed' : 'succeeded'))),
+    NOW,
+  )
+  const database = openFileDatabase(path)
+  database.transact('write', ({ run }) =>
+    run(`UPDATE rows SET document = json_set(document, '$.state', 'LOST') WHERE task = 'b'`),
+  )
+  database.close()
+  return path
+}
+
+test('a row that cannot be read is told with its task, and what needs a person in the others is counted', async () => {
+  const own = reading(await withMalformed('malformed.db'))
+  const needs = await readNeeds({ span: { since: NOW - 24 * HOUR_MS, until: NOW }, when: 'today' }, own)
+  expect(needs.count).toEqual({ missed: 0, failed: 2, stale: 0, late: 0 })
+  expect(needs.found.map(({ task, kind }) => `${task} ${kind}`)).toEqual(['a failed', 'c failed'])
+  expect(needs.problems).toEqual([expect.stringMatching(/^task b: row b .*state is "LOST"/)])
+})
+
+test('late slots are told where it is said what is late, as check tells them', async () => {
+  const path = join(folder, 'late.db')
+  // In the middle of an hour: each starts some seconds after its slot, and has started by then.
+  const until = NOW - (NOW % HOUR_MS) - 2.5 * HOUR_MS
+  await fillFile(path, [hourly('a')], until)
+  const args = ['--store', `file:${path}`, '--late-after', '1s', '--until', new Date(until).toISOString()]
+  const report = await cronledger(['report', ...args, '--out', '-'])
+  expect(report.stdout).toContain('<strong>20 slots need a person:</strong> 20 late')
+  expect(report.stdout.match(/· late: it started \d+(\.\d)?s after its slot/g)).toHaveLength(20)
+  expect((await cronledger(['check', ...args])).stdout).toMatch(/\n20 late\n$/)
+  const needs = await readNeeds({ span: { since: 0, until }, when: '' }, { ...reading(path), lateAfterMs: 1_000 })
+  expect(needs.count).toEqual({ missed: 0, failed: 0, stale: 0, late: 20 })
+})
+
+test('a report tells it too, beside the chapters of the others', async () => {
+  const store = `file:${await withMalformed('report.db')}`
+  const { code, stdout } = await cronledger(['report', '--store', store, '--out', '-'])
+  expect(code).toBe(0)
+  expect(stdout).toContain('<strong>At least 2 slots need a person:</strong> 2 failed')
+  expect(stdout).toMatch(/<h2>b<\/h2>.*<p class="problem">row b .*<h2>c<\/h2>.*<\/html>$/s)
+  expect(stdout.match(/<article/g)).toHaveLength(40)
+})
+
+test('a task that the registry does not know is not said to be well', async () => {
+  const path = join(folder, 'one.db')
+  await fillFile(path, [hourly('a')], NOW)
+  const span = { since: NOW - 24 * HOUR_MS, until: NOW }
+  expect((await readNeeds({ span, when: 'today', task: 'x' }, reading(path))).problems).toEqual([
+    'task x: the registry does not know it, so its due slots are unknown',
+  ])
+})
+
+test('slots that are settled ahead do not push out what was', async () => {
+  const path = join(folder, 'ahead.db')
+  await fillFile(path, [hourly('a', (ago) => (ago < 10 ? 'skipped' : 'succeeded'))], NOW)
+  // Half of its slots are still to come, all of them settled.
+  const now = NOW - 10 * HOUR_MS
+  const { lines } = await readOverview({}, { ...reading(path), now })
+  const marks = lines[0]?.cells.map(({ slot, mark }) => (slot > now ? `ahead ${mark}` : mark))
+  expect(marks).toEqual([...Array(10).fill('completed'), ...Array(3).fill('ahead skipped')])
+  expect(lines[0]?.lastSuccess).toBe(Math.floor(now / HOUR_MS) * HOUR_MS)
+})
+
+test('a report of a task that the registry does not know has its words and its zone from its newest row', async () => {
+  const path = join(folder, 'lone.db')
+  await fillFile(path, [hourly('other')], NOW)
+  const store = `file:${path}`
+  const given = ['--store', store, '--task', 'lone']
+  const slot = ['--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo', '--slot', '2026-11-23T18:00:00Z']
+  const settled = await cronledger(['resolve', ...given, ...slot, '--state', 'skipped', '--reason', 'holiday'])
+  expect(settled.code).toBe(0)
+  const { stdout } = await cronledger([
+    'report',
+    ...given,
+    '--since',
+    '2026-11-24',
+    '--until',
+    '2026-11-24',
+    '--out',
+    '-',
+  ])
+  expect(stdout.match(/At 03:00 · Asia\/Tokyo/g)).toHaveLength(2)
+  expect(stdout).toContain('<h1>Report from 2026-11-24 00:00 Asia/Tokyo (2026-11-23T15:00:00Z) to ')
+  expect(stdout).toContain('(by its newest row: the registry does not know the task)')
+})

@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest'
+import { createLedger } from '../../../src/ledger.ts'
+import { slotTold } from '../../../src/web/server/read-task.ts'
+import { readKnown } from '../../../src/web/server/reading.ts'
+import { FAILED, NOW, rowWith } from '../../support/rows.ts'
+
+const reading = {
+  ledger: createLedger({ store: 'file:none.db' }),
+  ledgerTimeoutMs: 1_000,
+  signal: new AbortController().signal,
+  now: NOW,
+  skewMs: 30_000,
+  graceMs: 900_000,
+}
+const row = rowWith({ ending: FAILED })
+const { slot, schedule } = row
+
+test.each([
+  ['the registry’s has the slot', ['0 3 * * *'], null],
+  ['an earlier one of the registry has it', ['0 3 * * *', '30 * * * *'], null],
+  ['none of the registry has it', ['30 * * * *'], schedule],
+  ['the registry does not know the task', [], schedule],
+])('commands bring the row’s schedule along only where they need it: %s', (_, expressions, brought) => {
+  const schedules = expressions.map((expression, index) => ({
+    since: slot - 86_400_000 + index,
+    spec: { expression, zone: 'UTC' },
+  }))
+  const read = readKnown({ task: 'nightly', schedules }, NOW)
+  const { target } = slotTold(read, { slot, row, mark: 'failed' }, 'dynamodb:ledger', reading)
+  expect(target.schedule).toEqual(brought)
+})

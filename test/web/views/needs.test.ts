@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest'
+import { SERVED } from '../../../src/web/views/links.ts'
+import { type Needs, NeedsLine, NeedsList } from '../../../src/web/views/needs.tsx'
+import { FAILED, NOW, rowWith } from '../../support/rows.ts'
+
+const row = rowWith({ ending: FAILED })
+const found = {
+  kind: 'failed',
+  task: 'nightly',
+  slot: row.slot,
+  row,
+  schedule: { expression: '0 12 * * *', zone: 'Asia/Tokyo' },
+} as const
+const well: Needs = {
+  tasks: 3,
+  count: { missed: 0, failed: 0, stale: 0, late: 0 },
+  groups: [],
+  found: [],
+  when: 'in the last 7d',
+  now: NOW,
+  problems: [],
+}
+const ill: Needs = {
+  ...well,
+  count: { ...well.count, failed: 1 },
+  groups: [{ newest: found, count: 1 }],
+  found: [found],
+}
+
+const textOf = (html: unknown) => String(html).replace(/<[^>]*>/g, '')
+
+test.each<[Needs, string]>([
+  [well, 'All is well in the last 7d.'],
+  [{ ...well, tasks: 0 }, 'No task was to run in the last 7d.'],
+  [{ ...well, problems: ['task x: no'] }, 'Not known whether all is well in the last 7d.task x: no'],
+  [ill, '1 slot needs a person: 1 failed in the last 7d✗'],
+  [
+    { ...ill, problems: ['task x: no', 'task y: no', 'task z: no'] },
+    'At least 1 slot needs a person: 1 failed in the last 7dtask x: no and 2 more tasks✗',
+  ],
+])('in one line', (needs, text) => {
+  const slot = 'Fnightly 2026-11-24 12:00 2026-11-24T03:00:00Z failed'
+  expect(textOf(NeedsLine({ needs, links: SERVED }))).toBe(text.replace('✗', slot))
+})
+
+test('as a list', () => {
+  const list = (needs: Needs) => textOf(NeedsList({ needs, links: SERVED, level: 1 }))
+  expect(list({ ...ill, problems: ['task x: no'] })).toMatch(
+    /^What needs a personAt least 1 failed in the last 7d\.task x: no/,
+  )
+  expect(list({ ...well, problems: ['task x: no'] })).toBe(
+    'What needs a personNot known whether all is well in the last 7d.task x: no',
+  )
+})

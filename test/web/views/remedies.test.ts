@@ -1,0 +1,37 @@
+import { execFileSync } from 'node:child_process'
+import { expect, test } from 'vitest'
+import { MARK_NAMES } from '../../../src/web/views/marks.ts'
+import { remediesOf } from '../../../src/web/views/remedies.ts'
+
+const HOSTILE = `file:/srv/it's $(touch /tmp/no) "a" \`b\` \\ ;&|<>*?.db`
+const target = { store: HOSTILE, task: 'a/../b', slot: Date.parse('2026-11-24T03:00:00Z'), schedule: null }
+
+/** The words that a shell hands to the program. */
+function wordsOf(command: string): string[] {
+  const out = execFileSync('sh', ['-c', `cronledger() { printf '%s\\0' "$@"; }; ${command}`], { encoding: 'utf8' })
+  return out.split('\0').slice(0, -1)
+}
+
+test.each(MARK_NAMES)('what can be done about a slot that is %s reaches the program word by word', (mark) => {
+  const remedies = remediesOf(mark, target, target.slot)
+  expect(remedies.length).toBeGreaterThan(0)
+  for (const { command } of remedies) {
+    const [name, ...words] = wordsOf(command)
+    expect(words.slice(0, 6)).toEqual(['--store', HOSTILE, '--task', 'a/../b', '--slot', '2026-11-24T03:00:00Z'])
+    if (name === 'rerun') expect(words.slice(6)).toEqual(['--reason', 'WHY', '--', 'COMMAND'])
+    else if (name === 'resolve') expect(words.slice(6)).toEqual(['--state', expect.any(String), '--reason', 'WHY'])
+    else expect([name, ...words.slice(6)]).toEqual(['show'])
+  }
+})
+
+test('a task that the registry does not know brings its schedule along', () => {
+  const schedule = { expression: 'rate(6 hours)', zone: 'UTC', anchor: 0 }
+  const [first] = remediesOf('failed', { ...target, store: 'dynamodb:ledger', schedule }, target.slot)
+  expect(first?.command).toBe(
+    "cronledger rerun --store dynamodb:ledger --task a/../b --slot 2026-11-24T03:00:00Z --schedule 'rate(6 hours)' --timezone UTC --anchor 1970-01-01T00:00:00Z --reason WHY -- COMMAND",
+  )
+})
+
+test.each(['completed', 'skipped'] as const)('a coming slot that is settled as %s needs nothing', (mark) => {
+  expect(remediesOf(mark, target, target.slot - 1)).toEqual([])
+})
