@@ -1,12 +1,12 @@
 import type { KnownTask } from './audit/tasks.ts'
 import type { RunContext, RunEvent } from './core/event.ts'
 import type { MissedSlot, TaskFinding } from './core/row/expected-slots.ts'
-import type { Forceable } from './core/row/rerunnable.ts'
+import type { Rerunnable } from './core/row/rerunnable.ts'
 import type { ScheduleOptions } from './core/schedule/schedule-options.ts'
 import type { StoredRow } from './core/types.ts'
 import type { CommandOptions } from './run/command.ts'
 import type { RunResult } from './run/execute.ts'
-import type { Settling } from './run/resolve.ts'
+import type { ResolveResult } from './run/resolve.ts'
 import type { RunSettings } from './run/settings.ts'
 
 // What the library takes and gives. An option that is undefined, as a variable of the environment may be, is left out.
@@ -43,7 +43,7 @@ export interface Force {
    * What became of the slot as far as the caller knows. Where it is none of these when the slot is claimed, since somebody
    * else was here in the meantime, nothing starts: a duplicate, or refused. Default: whatever became of it.
    */
-  readonly only?: readonly Forceable[] | undefined
+  readonly only?: readonly Rerunnable[] | undefined
   /**
    * When it was asked for; default now. An attempt that began later was not known then, and the force is refused: of two
    * at once, one starts. Does not matter with `only`, which says what is expected.
@@ -124,14 +124,14 @@ export interface FindSlotOptions extends ReadOptions, OrUndefined<ScheduleOption
   readonly slot: string | Date
 }
 
-export interface ForceableOptions extends ReadOptions, OrUndefined<ScheduleOptions> {
+export interface RerunnableOptions extends ReadOptions, OrUndefined<ScheduleOptions> {
   readonly task: string
   /** From here on (inclusive): an instant, a date in the schedule's zone, or how long ago (`7d`). */
   readonly from: string | Date
   /** Exclusive, but a date counts as a whole; default: now. */
   readonly to?: string | Date | undefined
   /** Default: `missed`, `failed` and `stale`. */
-  readonly only?: readonly Forceable[] | undefined
+  readonly only?: readonly Rerunnable[] | undefined
   /** How long a slot may be due before it is missed; default 15 min. */
   readonly graceMs?: number | undefined
   /** How long rows are kept: missed slots from before that may be ones that ran well, and are a usage error. */
@@ -145,11 +145,11 @@ export interface FoundSlot {
   readonly schedule: ScheduleOptions
 }
 
-export interface ForceableSlot extends FoundSlot {
-  readonly why: Forceable
+export interface RerunnableSlot extends FoundSlot {
+  readonly why: Rerunnable
 }
 
-export interface SettleOptions extends OrUndefined<ScheduleOptions>, ReadOptions {
+export interface ResolveOptions extends OrUndefined<ScheduleOptions>, ReadOptions {
   readonly task: string
   /** An instant, local time, a date with one slot, or `latest`. */
   readonly slot: string | Date
@@ -160,7 +160,7 @@ export interface SettleOptions extends OrUndefined<ScheduleOptions>, ReadOptions
   readonly skewMs?: number | undefined
 }
 
-export type Settled = Exclude<Settling, { kind: 'unanswered' }> & { readonly slot: Date }
+export type Resolved = Exclude<ResolveResult, { kind: 'unanswered' }> & { readonly slot: Date }
 
 export interface Ledger {
   /**
@@ -193,14 +193,14 @@ export interface Ledger {
    * The due slots of a range that are missed, failed, stale or completed, newest first: what a person may want run again,
    * each by `force` with the same `only`. For a list, as `history` is.
    */
-  forceable(options: ForceableOptions): AsyncGenerator<ForceableSlot>
+  rerunnable(options: RerunnableOptions): AsyncGenerator<RerunnableSlot>
   /** The tasks of the registry by name, each with the schedules that it had; or the one task that `options` name. */
   tasks(options?: TasksOptions): AsyncGenerator<KnownTask>
   /**
    * Puts a person's word on a slot: what became of a stale or failed one, or that a slot, also one to come, shall not run.
    * Never on a running or completed one. Throws `unreachable` where the word may or may not be on record.
    */
-  settle(options: SettleOptions): Promise<Settled>
+  resolve(options: ResolveOptions): Promise<Resolved>
   /** Lets go of the ledger's connections. */
   close(): Promise<void>
 }

@@ -3,16 +3,16 @@ export type {
   CheckOptions,
   FindSlotOptions,
   Force,
-  ForceableOptions,
-  ForceableSlot,
   FoundSlot,
   HistoryOptions,
   Ledger,
   LedgerOptions,
+  RerunnableOptions,
+  RerunnableSlot,
+  Resolved,
+  ResolveOptions,
   RunOptions,
   RunOutcome,
-  Settled,
-  SettleOptions,
   SlotsOptions,
   TasksOptions,
 } from './api.ts'
@@ -20,7 +20,7 @@ export type { KnownTask } from './audit/tasks.ts'
 export { LedgerError } from './core/errors.ts'
 export type { RunContext, RunEvent } from './core/event.ts'
 export type { MissedSlot, TaskFinding } from './core/row/expected-slots.ts'
-export type { Forceable } from './core/row/rerunnable.ts'
+export type { Rerunnable } from './core/row/rerunnable.ts'
 export { type ScheduleOptions, slotOf } from './core/schedule/schedule-options.ts'
 export type { StoredRow } from './core/types.ts'
 export { createLedger } from './ledger.ts'

@@ -13,32 +13,32 @@ import type {
 import { checkTask, checkTasks } from './audit/check.ts'
 import { USUAL_GRACE_MS } from './audit/expected.ts'
 import { type HistoryDeps, type HistoryQuery, readHistory } from './audit/history.ts'
-import { forceableSlots } from './audit/rerunnable.ts'
+import { rerunnableSlots } from './audit/rerunnable.ts'
 import { readSlots } from './audit/slots.ts'
 import { type KnownTask, readTask, readTasks } from './audit/tasks.ts'
 import { formatDuration } from './core/duration.ts'
 import { firstLine, LedgerError, usageError } from './core/errors.ts'
 import type { RunContext, RunEvent } from './core/event.ts'
 import { formatInstant, parseInstant } from './core/instant.ts'
-import { checkPerson } from './core/person.ts'
+import { checkOperator } from './core/person.ts'
 import type { Policy } from './core/row/policy.ts'
-import { readForceable, UNDONE } from './core/row/rerunnable.ts'
-import { resolveBySchedules } from './core/row/schedules-in-force.ts'
+import { DEFAULT_RERUNNABLE, readRerunnable } from './core/row/rerunnable.ts'
+import { parseSlotBySchedules } from './core/row/schedules-in-force.ts'
 import { defined } from './core/row/stored-fields.ts'
 import { readSchedule, rememberingParser, type ScheduleOptions, timeText } from './core/schedule/schedule-options.ts'
 import { parseTimeRange } from './core/schedule/time-range.ts'
 import { checkTaskName } from './core/task.ts'
-import type { Instant, Place, Row, ScheduleSpec } from './core/types.ts'
+import type { Host, Instant, Row, ScheduleSpec } from './core/types.ts'
 import { link, systemClock } from './process/clock.ts'
-import { findPlace, personOf } from './process/host.ts'
+import { findHost, operatorOf } from './process/host.ts'
 import type { StopReason } from './process/stop.ts'
 import { findSurvivor } from './process/survivors.ts'
 import { unfailing } from './run/claimed-slot.ts'
 import { commandWork } from './run/command.ts'
 import { execute, type LiveAttempt, type WorkEnd } from './run/execute.ts'
-import { takesTurns } from './run/overlap-lock.ts'
-import { settle } from './run/resolve.ts'
-import { guardsOf, LIMITS, readTerms, usualLedgerTimeoutMs } from './run/settings.ts'
+import { hasOverlapLock } from './run/overlap-lock.ts'
+import { resolveSlot } from './run/resolve.ts'
+import { guardsOf, LIMITS, readSettings, usualLedgerTimeoutMs } from './run/settings.ts'
 import { seenSchedules } from './run/task-record.ts'
 import { readTrigger, type TriggerInput } from './run/trigger.ts'
 import { type OpenedStore, openStore } from './store/open.ts'
@@ -56,10 +56,10 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
   }
 
   // Asked for once: under ECS it is a request of its own.
-  let place: Promise<Place> | null = null
-  const whereWeAre = () => {
-    place ??= findPlace(process.env)
-    return place
+  let host: Promise<Host> | null = null
+  const currentHost = () => {
+    host ??= findHost(process.env)
+    return host
   }
 
   const seen = seenSchedules(systemClock)
@@ -77,35 +77,35 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
     work: (live: LiveAttempt) => Promise<WorkEnd<T>>,
   ): Promise<RunOutcome<T>> {
     checkTaskName(options.task)
-    const settings = { ledgerTimeoutMs: usualLedgerTimeoutMs(name), ...defined(options) }
-    let terms = { ...readTerms(settings), ...expectations(options.force) }
+    const given = { ledgerTimeoutMs: usualLedgerTimeoutMs(name), ...defined(options) }
+    let settings = { ...readSettings(given), ...expectations(options.force) }
     const schedule = readSchedule(options, parse)
-    const place = await whereWeAre()
-    const read = readTrigger(triggerInput(options, place), schedule, terms, systemClock.now())
+    const host = await currentHost()
+    const read = readTrigger(triggerInput(options, host), schedule, settings, systemClock.now())
     let context: RunContext = {
       task: options.task,
       window: read.window,
       schedule: schedule.spec,
       runId: newId(),
       trigger: read.trigger,
-      place,
+      host,
       store: name,
-      guards: guardsOf(terms),
+      guards: guardsOf(settings),
     }
-    let hasToldWhy = false
-    const tell = unfailing((event: RunEvent) => {
-      hasToldWhy ||= event.event === 'withdrawn'
+    let hasReported = false
+    const emit = unfailing((event: RunEvent) => {
+      hasReported ||= event.event === 'withdrawn'
       log?.(event, context)
     })
     /** Whoever is told of runs is told of those that could not be, too; a claim that was given up has said so. */
-    const tellWhy = (error: unknown): never => {
-      const isNews = error instanceof LedgerError && error.kind !== 'usage' && !hasToldWhy
-      if (isNews) tell({ event: 'unusable', detail: error.message })
+    const reportAndRethrow = (error: unknown): never => {
+      const isNews = error instanceof LedgerError && error.kind !== 'usage' && !hasReported
+      if (isNews) emit({ event: 'unusable', detail: error.message })
       throw error
     }
-    const { store, warnings } = await open().catch(tellWhy)
-    for (const message of warnings) tell({ event: 'warning', message })
-    for (const notice of read.notices) tell(notice)
+    const { store, warnings } = await open().catch(reportAndRethrow)
+    for (const message of warnings) emit({ event: 'warning', message })
+    for (const notice of read.notices) emit(notice)
     const io = {
       store,
       clock: systemClock,
@@ -114,19 +114,19 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
       stop,
       seen,
       findSurvivor: (row: Row) => findSurvivor(row.attempts),
-      tell,
+      emit,
     }
     const mayOverlap = options.force === undefined || options.overlap !== undefined
-    if (!mayOverlap && (await takesTurns(options.task, terms, io).catch(tellWhy))) {
-      terms = { ...terms, ...readTerms({ ...settings, overlap: 'skip' }) }
-      context = { ...context, guards: guardsOf(terms) }
+    if (!mayOverlap && (await hasOverlapLock(options.task, settings, io).catch(reportAndRethrow))) {
+      settings = { ...settings, ...readSettings({ ...given, overlap: 'skip' }) }
+      context = { ...context, guards: guardsOf(settings) }
     }
-    const { overlap, retentionMs } = terms
+    const { overlap, retentionMs } = settings
     const phase = overlap === 'allow' ? {} : ({ phase: 'waiting' } as const)
     // `commandWork` puts it into the environment of a batch.
     const insideOf = process.env['CRONLEDGER_RUN_ID']
     const request = { ...context, zoneData: zoneData(), objection: read.objection, retentionMs, insideOf, ...phase }
-    const result = await execute(request, work, terms, io).catch(tellWhy)
+    const result = await execute(request, work, settings, io).catch(reportAndRethrow)
     const { slot, end } = read.window
     return {
       ...result,
@@ -147,7 +147,7 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
       }
     },
     async runCommand(options, command) {
-      return trigger(options, command.stops.aborted, commandWork(command, readTerms(defined(options))))
+      return trigger(options, command.stops.aborted, commandWork(command, readSettings(defined(options))))
     },
     async *history({ limit = Number.POSITIVE_INFINITY, ...options }) {
       yield* readHistory({ ...queryOf(options), limit }, await reading(options))
@@ -162,18 +162,18 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
     async *check({ since, until, graceMs, lateAfterMs = null, skewMs = LIMITS.skewMs.default, ...options }) {
       const deps = await reading(options)
       const progress = (task: string, slot: Instant) => options.progress?.(task, new Date(slot))
-      const terms = { since: since.getTime(), until: until.getTime(), graceMs, lateAfterMs, skewMs, progress }
+      const settings = { since: since.getTime(), until: until.getTime(), graceMs, lateAfterMs, skewMs, progress }
       const { task } = options
-      if (task === undefined) yield* checkTasks(terms, deps)
-      else if (typeof task !== 'string') yield* checkTask(task, terms, deps)
-      else yield* checkTask(await knownTask(task, options, terms.since, deps), terms, deps)
+      if (task === undefined) yield* checkTasks(settings, deps)
+      else if (typeof task !== 'string') yield* checkTask(task, settings, deps)
+      else yield* checkTask(await knownTask(task, options, settings.since, deps), settings, deps)
     },
     async findSlot({ task, slot, ...options }) {
       const { schedules } = await knownTask(task, options, 0, await reading(options))
-      const { window, spec } = resolveBySchedules(schedules, timeText(slot, 'slot'), systemClock.now())
+      const { window, spec } = parseSlotBySchedules(schedules, timeText(slot, 'slot'), systemClock.now())
       return { slot: new Date(window.slot), schedule: scheduleOptions(spec) }
     },
-    async *forceable({ task, from, to, only = UNDONE, ...options }) {
+    async *rerunnable({ task, from, to, only = DEFAULT_RERUNNABLE, ...options }) {
       const { graceMs = USUAL_GRACE_MS, skewMs = LIMITS.skewMs.default } = options
       const deps = await reading(options)
       const known = await knownTask(task, options, 0, deps)
@@ -187,10 +187,10 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
           `from is ${text.since}, and rows are kept for ${formatDuration(retentionMs)}: before that, slots that ran well look missed; begin later`,
         )
       }
-      const terms = { since, until, graceMs, skewMs, only: readForceable(only) }
+      const settings = { since, until, graceMs, skewMs, only: readRerunnable(only) }
       // Whoever keeps a list of many slots keeps each schedule once.
       const schedules = new Map<ScheduleSpec, ScheduleOptions>()
-      for await (const { slot, why, schedule: spec } of forceableSlots(known, terms, deps)) {
+      for await (const { slot, why, schedule: spec } of rerunnableSlots(known, settings, deps)) {
         const schedule = schedules.get(spec) ?? scheduleOptions(spec)
         schedules.set(spec, schedule)
         yield { slot: new Date(slot), why, schedule }
@@ -202,18 +202,18 @@ export function createLedger({ store: name, log }: LedgerOptions): Ledger {
       if (known !== null) yield known
       else if (task === undefined) yield* readTasks(deps)
     },
-    async settle({ task, slot, state, reason, by, skewMs = LIMITS.skewMs.default, ...options }) {
+    async resolve({ task, slot, state, reason, by, skewMs = LIMITS.skewMs.default, ...options }) {
       const deps = await reading(options)
-      const place = await whereWeAre()
-      const person = { reason, by: by ?? personOf(place) }
-      checkPerson(person)
+      const host = await currentHost()
+      const person = { reason, by: by ?? operatorOf(host) }
+      checkOperator(person)
       const { schedules } = await knownTask(task, options, 0, deps)
-      const { window, spec } = resolveBySchedules(schedules, timeText(slot, 'slot'), systemClock.now())
+      const { window, spec } = parseSlotBySchedules(schedules, timeText(slot, 'slot'), systemClock.now())
       const word = { task, window, schedule: spec, zoneData: zoneData(), runId: newId(), state, ...person }
-      const terms = { skewMs, ledgerTimeoutMs: deps.pageTimeoutMs }
-      const settling = await settle(word, terms, { ...deps, newId, random: Math.random })
-      if (settling.kind === 'unanswered') throw settling.cause
-      return { ...settling, slot: new Date(window.slot) }
+      const settings = { skewMs, ledgerTimeoutMs: deps.pageTimeoutMs }
+      const resolveResult = await resolveSlot(word, settings, { ...deps, newId, random: Math.random })
+      if (resolveResult.kind === 'unanswered') throw resolveResult.cause
+      return { ...resolveResult, slot: new Date(window.slot) }
     },
     async close() {
       // An opening that failed was thrown to whoever needed it, and left nothing to close.
@@ -286,13 +286,13 @@ async function callWork<T>(
   }
 }
 
-function triggerInput({ eventTime, event, force }: RunOptions, place: Place): TriggerInput {
+function triggerInput({ eventTime, event, force }: RunOptions, host: Host): TriggerInput {
   return {
     ...(eventTime === undefined ? {} : { eventTime: timeText(eventTime, 'event time') }),
     ...(event === undefined ? {} : { event }),
     ...(force === undefined
       ? {}
-      : { forceSlot: timeText(force.slot, 'slot'), reason: force.reason, by: force.by ?? personOf(place) }),
+      : { forceSlot: timeText(force.slot, 'slot'), reason: force.reason, by: force.by ?? operatorOf(host) }),
   }
 }
 
@@ -302,7 +302,7 @@ function expectations(force: Force | undefined): Pick<Policy, 'forceOnly' | 'for
   const { only, askedAt } = force
   return only === undefined
     ? { forceAskedAt: askedAt?.getTime() ?? systemClock.now() }
-    : { forceOnly: readForceable(only) }
+    : { forceOnly: readRerunnable(only) }
 }
 
 function scheduleOptions({ expression, zone, anchor }: ScheduleSpec): ScheduleOptions {

@@ -1,12 +1,12 @@
 import { usageError } from '../core/errors.ts'
-import { type AuditTerms, findingOf, type TaskFinding } from '../core/row/expected-slots.ts'
+import { type AuditSettings, findingOf, type TaskFinding } from '../core/row/expected-slots.ts'
 import type { Instant } from '../core/types.ts'
 import { concurrently } from './concurrently.ts'
-import { inForceOf, type RecordTerms, slotsOnRecord } from './expected.ts'
+import { type ExpectedSettings, parseSchedules, slotsOnRecord } from './expected.ts'
 import type { HistoryDeps } from './history.ts'
 import { type KnownTask, readTasks } from './tasks.ts'
 
-export interface CheckTerms extends Omit<AuditTerms, 'now'>, RecordTerms {
+export interface CheckSettings extends Omit<AuditSettings, 'now'>, ExpectedSettings {
   /** Told of each slot as it is looked at. */
   readonly progress: (task: string, slot: Instant) => void
 }
@@ -19,16 +19,16 @@ export interface CheckTerms extends Omit<AuditTerms, 'now'>, RecordTerms {
  */
 export async function* checkTask(
   known: KnownTask,
-  { progress, ...terms }: CheckTerms,
+  { progress, ...settings }: CheckSettings,
   deps: HistoryDeps,
 ): AsyncGenerator<TaskFinding, void> {
   const { task, schedules } = known
   const now = deps.clock.now()
   const schedule = schedules.at(-1)?.spec
   if (schedule === undefined) return
-  for await (const found of slotsOnRecord(task, inForceOf(known), terms, now, deps)) {
+  for await (const found of slotsOnRecord(task, parseSchedules(known), settings, now, deps)) {
     progress(task, (found.row ?? found.missed).slot)
-    const finding = findingOf(found, { ...terms, now })
+    const finding = findingOf(found, { ...settings, now })
     if (finding !== null) yield { ...finding, task, schedule }
   }
 }
@@ -37,7 +37,7 @@ export async function* checkTask(
  * What is wrong with the slots of every task of the registry, by task, as `checkTask` gives it. Several tasks are read at
  * a time. Throws a usage error where the registry knows no task.
  */
-export async function* checkTasks(terms: CheckTerms, deps: HistoryDeps): AsyncGenerator<TaskFinding, void> {
+export async function* checkTasks(settings: CheckSettings, deps: HistoryDeps): AsyncGenerator<TaskFinding, void> {
   let known = 0
   async function* registered(signal: AbortSignal) {
     for await (const task of readTasks({ ...deps, signals: [signal] })) {
@@ -45,7 +45,7 @@ export async function* checkTasks(terms: CheckTerms, deps: HistoryDeps): AsyncGe
       yield task
     }
   }
-  const check = (task: KnownTask, signal: AbortSignal) => checkTask(task, terms, { ...deps, signals: [signal] })
+  const check = (task: KnownTask, signal: AbortSignal) => checkTask(task, settings, { ...deps, signals: [signal] })
   yield* concurrently(registered, check, deps.signals)
   // Otherwise a dead man's switch on the wrong ledger would report success forever.
   if (known === 0) {

@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import {
   dueKeys,
   type InForce,
@@ -18,7 +18,7 @@ export const USUAL_GRACE_MS = 900_000
 /** Slots that may come without a wait for the ledger: a stop signal, and what was printed, wait for the event loop. */
 const SLOTS_PER_TURN = 100
 
-export interface RecordTerms {
+export interface ExpectedSettings {
   readonly since: Instant
   readonly until: Instant
   /** A slot is missed only when it has been due for so long. */
@@ -26,7 +26,7 @@ export interface RecordTerms {
 }
 
 /** Throws a usage error where the registry holds a schedule that this version or its zone data cannot read. */
-export function inForceOf({ schedules }: KnownTask): readonly InForce[] {
+export function parseSchedules({ schedules }: KnownTask): readonly InForce[] {
   return schedules.map(({ since, spec }) => ({ since, schedule: parseSchedule(spec) }))
 }
 
@@ -37,19 +37,19 @@ export function inForceOf({ schedules }: KnownTask): readonly InForce[] {
 export function slotsOnRecord(
   task: string,
   schedules: readonly InForce[],
-  terms: RecordTerms,
+  settings: ExpectedSettings,
   now: Instant,
   deps: HistoryDeps,
 ): AsyncGenerator<OnRecord, void> {
-  const rows = rowsOf(deps)(task, terms.since, terms.until)
-  return rowsAndMissed(rows, [{ task, schedules }], terms, now, true, deps)
+  const rows = rowsOf(deps)(task, settings.since, settings.until)
+  return rowsAndMissed(rows, [{ task, schedules }], settings, now, true, deps)
 }
 
 /** The rows, and in their places the slots of the tasks that were due for the grace at `now` and have none. */
 export function rowsAndMissed(
   rows: AsyncIterable<StoredRow>,
   tasks: readonly TaskInForce[],
-  { since, until, graceMs }: RecordTerms,
+  { since, until, graceMs }: ExpectedSettings,
   now: Instant,
   withOlder: boolean,
   deps: HistoryDeps,
@@ -68,6 +68,6 @@ async function* inTurns<T>(items: Iterable<T>): AsyncGenerator<T, void> {
   for (const item of items) {
     yield item
     count += 1
-    if (count % SLOTS_PER_TURN === 0) await turn()
+    if (count % SLOTS_PER_TURN === 0) await yieldToEventLoop()
   }
 }

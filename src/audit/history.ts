@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { usageError } from '../core/errors.ts'
 import { daysIn, type TimeRange } from '../core/schedule/time-range.ts'
 import type { Instant, StoredRow } from '../core/types.ts'
@@ -83,6 +83,6 @@ function within({ since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFI
 async function readPage(query: ListQuery, { store, clock, pageTimeoutMs, signals }: HistoryDeps): Promise<Page> {
   const page = await withDeadline(clock, pageTimeoutMs, signals, (signal) => store.list(query, { signal }))
   // A file ledger answers without the event loop, on which a stop signal waits.
-  await turn()
+  await yieldToEventLoop()
   return page
 }

@@ -1,19 +1,19 @@
-import { forceableAs } from '../core/row/decide.ts'
-import type { Forceable } from '../core/row/rerunnable.ts'
+import { rerunnableAs } from '../core/row/decide.ts'
+import type { Rerunnable } from '../core/row/rerunnable.ts'
 import { scheduleWith } from '../core/row/schedules-in-force.ts'
 import type { Instant, ScheduleSpec } from '../core/types.ts'
-import { inForceOf, type RecordTerms, slotsOnRecord } from './expected.ts'
+import { type ExpectedSettings, parseSchedules, slotsOnRecord } from './expected.ts'
 import type { HistoryDeps } from './history.ts'
 import type { KnownTask } from './tasks.ts'
 
-export interface ForceableTerms extends RecordTerms {
+export interface RerunnableSettings extends ExpectedSettings {
   readonly skewMs: number
-  readonly only: readonly Forceable[]
+  readonly only: readonly Rerunnable[]
 }
 
-export interface ForceableSlot {
+export interface RerunnableSlot {
   readonly slot: Instant
-  readonly why: Forceable
+  readonly why: Rerunnable
   /** The one that was in force at the slot, or else the latest of the task's that has it. */
   readonly schedule: ScheduleSpec
 }
@@ -22,18 +22,18 @@ export interface ForceableSlot {
  * The due slots of a task of which became what `only` says, newest first. A row whose slot none of the task's schedules
  * has is left out: nobody could say where its window ends. Memory holds a page of rows.
  */
-export async function* forceableSlots(
+export async function* rerunnableSlots(
   known: KnownTask,
-  { skewMs, only, ...terms }: ForceableTerms,
+  { skewMs, only, ...settings }: RerunnableSettings,
   deps: HistoryDeps,
-): AsyncGenerator<ForceableSlot, void> {
+): AsyncGenerator<RerunnableSlot, void> {
   const now = deps.clock.now()
-  const inForce = inForceOf(known)
+  const inForce = parseSchedules(known)
   // A slot to come can have a row too: a person has settled it.
-  const due = { ...terms, until: Math.min(terms.until, now + 1) }
+  const due = { ...settings, until: Math.min(settings.until, now + 1) }
   for await (const { row, missed } of slotsOnRecord(known.task, inForce, due, now, deps)) {
     const { slot } = row ?? missed
-    const why = forceableAs(row, now, skewMs)
+    const why = rerunnableAs(row, now, skewMs)
     if (why === null || !only.includes(why)) continue
     const schedule = scheduleWith(inForce, slot)
     if (schedule !== null) yield { slot, why, schedule: schedule.spec }

@@ -1,6 +1,6 @@
 import { type MissedSlot, missedSlot } from '../core/row/expected-slots.ts'
 import type { StoredRow } from '../core/types.ts'
-import { inForceOf, rowsAndMissed } from './expected.ts'
+import { parseSchedules, rowsAndMissed } from './expected.ts'
 import { type HistoryDeps, type HistoryQuery, rangeOf, readHistory } from './history.ts'
 import type { KnownTask } from './tasks.ts'
 
@@ -18,7 +18,7 @@ export async function* readSlots(
 ): AsyncGenerator<StoredRow | MissedSlot, void> {
   const now = deps.clock.now()
   const { since, until } = rangeOf(query, now)
-  const inForce = new Map(tasks.map((known) => [known.task, inForceOf(known)]))
+  const inForce = new Map(tasks.map((known) => [known.task, parseSchedules(known)]))
   const of = [...inForce].map(([task, schedules]) => ({ task, schedules }))
   const rows = readHistory({ ...query, limit: Number.POSITIVE_INFINITY }, deps)
   const withOlder = query.task === undefined || query.since !== undefined

@@ -1,5 +1,5 @@
 import type { HistoryOptions, Ledger, ReadOptions } from '../api.ts'
-import { isForeign } from '../core/row/decide.ts'
+import { isNewerSchema } from '../core/row/decide.ts'
 import type { Schedules } from '../core/row/task-record.ts'
 import type { ScheduleSpec, StoredRow } from '../core/types.ts'
 
@@ -11,7 +11,7 @@ export async function newestRow(ledger: Ledger, options: HistoryOptions): Promis
 
 /** The schedule that the row was made by; null where a newer cronledger wrote it. */
 export function specOf(row: StoredRow): ScheduleSpec | null {
-  return isForeign(row) ? null : row.schedule
+  return isNewerSchema(row) ? null : row.schedule
 }
 
 /** The schedules of a task as the registry has them, oldest first; null where it does not know the task. */

@@ -43,7 +43,7 @@ export const REPORT_OPTIONS = {
 export interface Reporter {
   readonly format: LogFormat
   /** For `createLedger`. */
-  tell(event: RunEvent, context: RunContext): void
+  emit(event: RunEvent, context: RunContext): void
   /** Waits for notifications that are on their way, as long as they may take and a stop leaves. Never throws. */
   end(): Promise<void>
 }
@@ -65,12 +65,12 @@ export function openReporter(
 
   return {
     format,
-    tell(event, context) {
+    emit(event, context) {
       last = context
       const now = systemClock.now()
       write(logLine(event, context, format, now))
       if (values.metrics === 'emf') write(ownLine(emfLine(event, context, namespace, now), event))
-      notify?.tell(logObject(event, context, now))
+      notify?.emit(logObject(event, context, now))
     },
     async end() {
       if (notify === null || last === null) return

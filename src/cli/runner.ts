@@ -80,15 +80,15 @@ export function openRunner(
   if (file === undefined)
     throw usageError(`no command to run; give it after --, as in: cronledger ${name} … -- ./batch.sh`)
   const command: CommandOptions = { argv: [file, ...args], env, stops, timeoutMs: values.timeout ?? null }
-  const { tell, end, format } = openReporter(values, context)
+  const { emit, end, format } = openReporter(values, context)
   const warnings = misspelt(values, env)
-  let hasToldWhy = false
+  let hasReported = false
   const ledger = createLedger({
     store: values.store,
     log(event, run) {
-      hasToldWhy ||= event.event === 'withdrawn' || event.event === 'unusable'
-      for (const message of warnings.splice(0)) tell({ event: 'warning', message }, run)
-      tell(event, run)
+      hasReported ||= event.event === 'withdrawn' || event.event === 'unusable'
+      for (const message of warnings.splice(0)) emit({ event: 'warning', message }, run)
+      emit(event, run)
     },
   })
   return {
@@ -99,7 +99,7 @@ export function openRunner(
       ledger.runCommand(options, command).catch((error: unknown) => {
         if (!(error instanceof LedgerError)) throw error
         // The log has said it already, with what became of the claim: one line is enough.
-        if (!hasToldWhy) sink.write(printable(`cronledger: ${error.message}`))
+        if (!hasReported) sink.write(printable(`cronledger: ${error.message}`))
         return error
       }),
   }

@@ -1,12 +1,12 @@
-import type { Turn } from './row/overlap-lock.ts'
+import type { OverlapLock } from './row/overlap-lock.ts'
 import type { Guards } from './row/policy.ts'
 import type {
   Attempt,
   DuplicateCause,
   Ending,
   EventTimeSource,
+  Host,
   Instant,
-  Place,
   RefusalCause,
   Row,
   ScheduleSpec,
@@ -41,14 +41,14 @@ export type RunEvent =
       readonly row: StoredRow | null
       readonly survivor: Survivor | null
       /** Whose turn it is, where slots must not overlap. */
-      readonly holder?: Turn
+      readonly holder?: OverlapLock
     } & NoteResult)
   /** Another slot of the task runs, and this one waits for it. */
-  | { readonly event: 'waiting'; readonly holder: Turn }
+  | { readonly event: 'waiting'; readonly holder: OverlapLock }
   /** Another slot of the task runs, and this one is given up for good. */
   | {
       readonly event: 'skipped'
-      readonly holder: Turn
+      readonly holder: OverlapLock
       readonly finish: FinishWord
       readonly finishCause?: string
     }
@@ -96,7 +96,7 @@ export interface RunContext {
   readonly schedule: ScheduleSpec
   readonly runId: string
   readonly trigger: Trigger
-  readonly place: Place
+  readonly host: Host
   /** How a person names the ledger. */
   readonly store: string
   readonly guards: Guards

@@ -9,7 +9,7 @@ const MAX_REASON_BYTES = 800
 export const MAX_PERSON_BYTES = 200
 
 /** Throws a usage error unless a person's act on a slot says who and why, briefly. */
-export function checkPerson({ by, reason }: { readonly by: string; readonly reason: string }): void {
+export function checkOperator({ by, reason }: { readonly by: string; readonly reason: string }): void {
   for (const [what, text, most] of [
     ['reason', reason, MAX_REASON_BYTES],
     ['name (by)', by, MAX_PERSON_BYTES],

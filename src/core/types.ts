@@ -32,7 +32,7 @@ export type Trigger =
   | { readonly kind: 'forced'; readonly by: string; readonly reason: string }
 
 /** Where a process runs: the host's name and, under ECS, the task's ARN. */
-export interface Place {
+export interface Host {
   readonly host: string
   readonly ecsTask?: string
 }
@@ -71,7 +71,7 @@ export interface Ending {
   readonly signal?: string
 }
 
-export interface Attempt extends Place, Partial<Ending> {
+export interface Attempt extends Host, Partial<Ending> {
   /** From 1, never reused in a slot: the fencing token. */
   readonly number: number
   readonly runId: string
@@ -90,7 +90,7 @@ export interface Attempt extends Place, Partial<Ending> {
 export type State = 'PENDING' | 'COMPLETED' | 'FAILED' | 'SKIPPED'
 
 /** A person's word on a row, or what `--overlap skip` said of it, which outlives later attempts. */
-export interface Settlement {
+export interface Resolution {
   readonly state: 'COMPLETED' | 'FAILED' | 'SKIPPED'
   readonly at: Instant
   readonly by: string
@@ -121,7 +121,7 @@ export type RefusalCause =
   | 'newerAttempt'
 
 /** A trigger that started nothing, as the row remembers it. */
-export interface Rejection extends Place {
+export interface Rejection extends Host {
   readonly runId: string
   readonly kind: 'duplicate' | 'refused'
   readonly cause: DuplicateCause | RefusalCause
@@ -158,15 +158,15 @@ export interface Row extends Key {
   readonly unlistedAttempts: number
   /** How long PENDING is trusted, by the owner's clock; null when nothing runs. */
   readonly leaseUntil: Instant | null
-  readonly settlements: readonly Settlement[]
+  readonly resolutions: readonly Resolution[]
   readonly expiresAt: Instant | null
   readonly rejections: Rejections
 }
 
 /** A row that a newer cronledger wrote: it is shown and refused, never read further or overwritten. */
-export interface ForeignRow extends Key {
+export interface NewerSchemaRow extends Key {
   readonly schemaVersion: number
-  readonly foreign: true
+  readonly newerSchema: true
 }
 
-export type StoredRow = Row | ForeignRow
+export type StoredRow = Row | NewerSchemaRow

@@ -1,6 +1,6 @@
 import { stringify } from 'csv-stringify/sync'
 import { formatInstant } from '../core/instant.ts'
-import { isForeign } from '../core/row/decide.ts'
+import { isNewerSchema } from '../core/row/decide.ts'
 import { isMissed } from '../core/row/expected-slots.ts'
 import { attemptCount } from '../core/row/transition.ts'
 import type { Instant, Row } from '../core/types.ts'
@@ -32,13 +32,13 @@ export function csvLines(items: readonly HistoryItem[], now: Instant, skewMs: nu
 
 function cellsOf(item: HistoryItem, state: string, now: Instant): Cell[] {
   if (isMissed(item)) return [instantText(item.end), state, item.schedule.expression, item.schedule.zone]
-  return isForeign(item) ? [null, state] : ownCells(item, state, now)
+  return isNewerSchema(item) ? [null, state] : ownCells(item, state, now)
 }
 
 function ownCells(row: Row, state: string, now: Instant): Cell[] {
   const attempt = row.attempts.at(-1)
   const trigger = attempt?.trigger
-  const settlement = row.settlements.at(-1)
+  const resolution = row.resolutions.at(-1)
   return [
     instantText(row.windowEnd),
     state,
@@ -57,9 +57,9 @@ function ownCells(row: Row, state: string, now: Instant): Cell[] {
     trigger?.kind === 'forced' ? trigger.reason : null,
     row.rejections.count,
     row.rejections.refused,
-    settlement?.state,
-    settlement?.by,
-    settlement?.reason,
+    resolution?.state,
+    resolution?.by,
+    resolution?.reason,
   ]
 }
 

@@ -1,5 +1,5 @@
 import { formatInstant } from '../core/instant.ts'
-import { isForeign } from '../core/row/decide.ts'
+import { isNewerSchema } from '../core/row/decide.ts'
 import { isMissed } from '../core/row/expected-slots.ts'
 import { attemptCount } from '../core/row/transition.ts'
 import type { Instant, Row } from '../core/types.ts'
@@ -44,11 +44,11 @@ const CELLS: Cells = {
 
 /** Of a row that this cronledger can read; else nothing. */
 function ofOwn(cell: (row: Row, style: TableStyle) => string): Cells[string] {
-  return (item, style) => (isMissed(item) || isForeign(item) ? '' : cell(item, style))
+  return (item, style) => (isMissed(item) || isNewerSchema(item) ? '' : cell(item, style))
 }
 
 function zoneOf(item: HistoryItem): string {
-  return !isMissed(item) && isForeign(item) ? '' : item.schedule.zone
+  return !isMissed(item) && isNewerSchema(item) ? '' : item.schedule.zone
 }
 
 /** What a narrow terminal does without, in this order: 60 columns hold the rest. */

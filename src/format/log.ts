@@ -1,7 +1,7 @@
 import type { FinishWord, NoteResult, RunContext, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
-import { isForeign, successOf } from '../core/row/decide.ts'
-import type { Turn } from '../core/row/overlap-lock.ts'
+import { isNewerSchema, successOf } from '../core/row/decide.ts'
+import type { OverlapLock } from '../core/row/overlap-lock.ts'
 import type { Attempt, Instant, Row, StoredRow } from '../core/types.ts'
 import { adviceOn } from './advice.ts'
 import { endingText, scheduleText } from './phrases.ts'
@@ -43,7 +43,7 @@ export function logLine(event: RunEvent, context: RunContext, format: LogFormat,
 
 /** What programs are told of an event: in the log, and by a notification. */
 export function logObject(event: RunEvent, context: RunContext, now: Instant): LogObject {
-  const { task, window, runId, trigger, place } = context
+  const { task, window, runId, trigger, host } = context
   const entry = entryOf(event, context, now - window.slot)
   return {
     time: formatInstant(now),
@@ -55,7 +55,7 @@ export function logObject(event: RunEvent, context: RunContext, now: Instant): L
     trigger: trigger.kind,
     ...(trigger.kind === 'scheduled' ? { source: trigger.source, eventTime: formatInstant(trigger.eventTime) } : {}),
     ...(trigger.kind === 'forced' ? { by: trigger.by, reason: trigger.reason } : {}),
-    ...place,
+    ...host,
     ...entry.fields,
     message: entry.message,
   }
@@ -231,16 +231,16 @@ function unrecordedText(finish: FinishWord, cause: string | undefined): string {
 
 function duplicateOf(row: Row): string {
   const attempt = successOf(row) ?? row.attempts.at(-1)
-  const settlement = row.settlements.at(-1)
-  if (attempt?.outcome !== 'succeeded' && row.state !== 'PENDING' && settlement !== undefined) {
-    return `${settlement.by} settled the slot as ${settlement.state} at ${formatInstant(settlement.at)}: ${settlement.reason}`
+  const resolution = row.resolutions.at(-1)
+  if (attempt?.outcome !== 'succeeded' && row.state !== 'PENDING' && resolution !== undefined) {
+    return `${resolution.by} settled the slot as ${resolution.state} at ${formatInstant(resolution.at)}: ${resolution.reason}`
   }
   if (attempt === undefined) return `the slot is ${row.state}`
   return `attempt ${attempt.number} ${endingText(attempt)} (${whereabouts(attempt)})`
 }
 
 function trustedUntil(row: StoredRow | null): string {
-  const until = row === null || isForeign(row) ? null : row.leaseUntil
+  const until = row === null || isNewerSchema(row) ? null : row.leaseUntil
   return until === null ? '' : `until ${formatInstant(until)}`
 }
 
@@ -279,11 +279,11 @@ function refusalOf({ cause, row, survivor, holder }: Extract<RunEvent, { event: 
 }
 
 /** It need not run at the moment: it may wait for its next attempt. */
-function turnText({ slot, runId }: Turn): string {
+function turnText({ slot, runId }: OverlapLock): string {
   return `slot ${formatInstant(slot)} (run ${runId}) has the task's turn`
 }
 
-function turnFields({ slot, runId }: Turn): Record<string, unknown> {
+function turnFields({ slot, runId }: OverlapLock): Record<string, unknown> {
   return { slot: formatInstant(slot), runId }
 }
 
@@ -318,11 +318,11 @@ function attemptFields({
 }
 
 function lastAttempt(row: StoredRow | null): Attempt | undefined {
-  return row === null || isForeign(row) ? undefined : row.attempts.at(-1)
+  return row === null || isNewerSchema(row) ? undefined : row.attempts.at(-1)
 }
 
 /** After it another one may have been claimed, and never started. */
 function lastStarted(row: StoredRow | null): Attempt | undefined {
-  if (row === null || isForeign(row)) return undefined
+  if (row === null || isNewerSchema(row)) return undefined
   return row.attempts.findLast(({ outcome }) => outcome !== undefined && outcome !== 'notStarted') ?? lastAttempt(row)
 }

@@ -1,5 +1,5 @@
 import { formatInstant } from '../core/instant.ts'
-import type { Forceable } from '../core/row/rerunnable.ts'
+import type { Rerunnable } from '../core/row/rerunnable.ts'
 import type { Instant } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
 import type { LogFormat } from './log.ts'
@@ -33,7 +33,7 @@ const WORDS: Readonly<Record<keyof RerunCounts, string>> = {
 /** What became of the slots of a range, of which those were looked for that are one of `only`. */
 export interface RerunReport {
   readonly task: string
-  readonly only: readonly Forceable[]
+  readonly only: readonly Rerunnable[]
   readonly counts: RerunCounts
   readonly exitCode: number
 }
@@ -58,12 +58,12 @@ export function rerunLine(
 }
 
 /** A slot that is to be run, for a person: `2026-11-24T03:00:00Z  2026-11-24 12:00 Asia/Tokyo  missed`. */
-export function plannedLine(slot: Instant, zone: string, why: Forceable): string {
+export function plannedLine(slot: Instant, zone: string, why: Rerunnable): string {
   return printable(`${formatInstant(slot)}  ${localTimeIn(slot, zone)}  ${why}`)
 }
 
 /** The last line of a plan: `2 missed, 1 failed`. */
-export function planSummary(slots: readonly { readonly why: Forceable }[], only: readonly Forceable[]): string {
+export function planSummary(slots: readonly { readonly why: Rerunnable }[], only: readonly Rerunnable[]): string {
   const words = only.flatMap((what) => {
     const count = slots.filter(({ why }) => why === what).length
     return count === 0 ? [] : `${count} ${what}`
@@ -71,6 +71,6 @@ export function planSummary(slots: readonly { readonly why: Forceable }[], only:
   return words.length === 0 ? nothing(only) : words.join(', ')
 }
 
-function nothing(only: readonly Forceable[]): string {
+function nothing(only: readonly Rerunnable[]): string {
   return `nothing to do: no slot of the range is ${listed(only, 'or')}`
 }

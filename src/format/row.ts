@@ -1,5 +1,5 @@
 import { formatInstant } from '../core/instant.ts'
-import { isForeign, isStale } from '../core/row/decide.ts'
+import { isNewerSchema, isStale } from '../core/row/decide.ts'
 import { isMissed, type MissedSlot } from '../core/row/expected-slots.ts'
 import { encodeRejection, encodeRow } from '../core/row/stored-row.ts'
 import type { Instant, Row, StoredRow } from '../core/types.ts'
@@ -11,7 +11,7 @@ export type HistoryItem = StoredRow | MissedSlot
 /** The state as a person sees it: the stored one, or what follows from it and the time. */
 export function stateOf(row: HistoryItem, now: Instant, skewMs: number): string {
   if (isMissed(row)) return 'MISSED'
-  if (isForeign(row)) return `schema ${row.schemaVersion}`
+  if (isNewerSchema(row)) return `schema ${row.schemaVersion}`
   return isStale(row, now, skewMs) ? 'STALE' : row.state
 }
 
@@ -20,7 +20,7 @@ export function stateOf(row: HistoryItem, now: Instant, skewMs: number): string 
  * only the stores need. A change that would break a reader needs a new schema version.
  */
 export function rowJson(row: StoredRow, now: Instant, skewMs: number): Record<string, unknown> {
-  if (isForeign(row)) return { schemaVersion: row.schemaVersion, task: row.task, slot: formatInstant(row.slot) }
+  if (isNewerSchema(row)) return { schemaVersion: row.schemaVersion, task: row.task, slot: formatInstant(row.slot) }
   const {
     task,
     slot,

@@ -1,7 +1,7 @@
 import { formatInstant } from '../core/instant.ts'
-import { isForeign } from '../core/row/decide.ts'
+import { isNewerSchema } from '../core/row/decide.ts'
 import { attemptCount } from '../core/row/transition.ts'
-import type { Attempt, Instant, Place, Rejection, Row, Settlement, StoredRow, Trigger } from '../core/types.ts'
+import type { Attempt, Host, Instant, Rejection, Resolution, Row, StoredRow, Trigger } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
 import { endingText, scheduleText } from './phrases.ts'
 import { rowJson, stateOf } from './row.ts'
@@ -9,7 +9,7 @@ import { elapsed, printable, safeJson } from './text.ts'
 
 /** Everything about one slot, for a person: what it is, and what happened in it in the order of time. */
 export function showText(row: StoredRow, now: Instant, skewMs: number): string {
-  const lines = isForeign(row)
+  const lines = isNewerSchema(row)
     ? [titleOf(row), `  a newer cronledger wrote this row (schema ${row.schemaVersion}): update this one to read it`]
     : [titleOf(row), ...factLines(row, now, skewMs), '', 'TIMELINE (UTC)', ...timelineLines(row)]
   return lines.map(printable).join('\n')
@@ -63,7 +63,7 @@ export function slotTimeline(row: Row): readonly Entry[] {
   return [
     ...row.attempts.flatMap((attempt) => attemptEntries(attempt, row.slot)),
     ...keptOf(row).map((rejection) => rejectionEntry(rejection, row.slot)),
-    ...row.settlements.map(settlementEntry),
+    ...row.resolutions.map(settlementEntry),
   ].sort((one, other) => one.at - other.at)
 }
 
@@ -100,7 +100,7 @@ function rejectionEntry(rejection: Rejection, slot: Instant): Entry {
   }
 }
 
-function settlementEntry({ at, state, by, reason }: Settlement): Entry {
+function settlementEntry({ at, state, by, reason }: Resolution): Entry {
   return { at, text: `settled as ${state} by ${by}: ${reason}` }
 }
 
@@ -113,7 +113,7 @@ function latenessOf(at: Instant, slot: Instant): string {
   return at < slot ? `${elapsed(slot - at)} before the slot` : `${elapsed(at - slot)} after the slot`
 }
 
-function placeText({ host, ecsTask }: Place): string {
+function placeText({ host, ecsTask }: Host): string {
   return ecsTask === undefined ? host : `${host}, ECS task ${ecsTask}`
 }
 

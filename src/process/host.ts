@@ -1,7 +1,7 @@
 import { get } from 'node:http'
 import { hostname, userInfo } from 'node:os'
 import { bytesOf, MAX_PERSON_BYTES } from '../core/person.ts'
-import type { Place } from '../core/types.ts'
+import type { Host } from '../core/types.ts'
 
 /** ECS answers from the same machine within milliseconds; a run must not wait for one that does not. */
 const METADATA_TIMEOUT_MS = 1_000
@@ -16,7 +16,7 @@ const MAX_METADATA_BYTES = 1_048_576
  *
  * Source: Amazon ECS Developer Guide, "Amazon ECS task metadata endpoint version 4".
  */
-export async function findPlace(env: Readonly<Record<string, string | undefined>>): Promise<Place> {
+export async function findHost(env: Readonly<Record<string, string | undefined>>): Promise<Host> {
   const host = hostname()
   const endpoint = env['ECS_CONTAINER_METADATA_URI_V4']
   if (endpoint === undefined || endpoint === '') return { host }
@@ -25,7 +25,7 @@ export async function findPlace(env: Readonly<Record<string, string | undefined>
 }
 
 /** Who acts here, when nobody says so: the ECS task, or user and host. A container's user may have no name. */
-export function personOf({ host, ecsTask }: Place): string {
+export function operatorOf({ host, ecsTask }: Host): string {
   // Where the names are long, the task's id tells it from others.
   if (ecsTask !== undefined) return bytesOf(ecsTask) <= MAX_PERSON_BYTES ? ecsTask : ecsTask.slice(-32)
   try {

@@ -1,7 +1,7 @@
 import { type Clock, openDeadline } from './clock.ts'
 
 /** What an orchestrator's stop leaves: SIGTERM, so many seconds, SIGKILL. */
-export interface StopTerms {
+export interface StopSettings {
   /** From a stop to the end of this process, as the orchestrator grants it. */
   readonly stopTimeoutMs: number
 }
@@ -32,15 +32,15 @@ export function finishReserveMs(stopTimeoutMs: number): number {
 /** Runs `job` under a signal that aborts after `ms`, or when what a stop leaves is used up, also if it comes meanwhile. */
 export async function withinStop<T>(
   ms: number,
-  terms: StopTerms,
+  settings: StopSettings,
   io: StopIo,
   job: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const deadline = openDeadline(io.clock, ms, [])
   const countDown = () => {
     const { atMs } = io.stop.reason as StopReason
-    const exitMs = finishReserveMs(terms.stopTimeoutMs) * EXIT_SHARE
-    deadline.endIn(atMs + terms.stopTimeoutMs - exitMs - io.clock.monotonicMs())
+    const exitMs = finishReserveMs(settings.stopTimeoutMs) * EXIT_SHARE
+    deadline.endIn(atMs + settings.stopTimeoutMs - exitMs - io.clock.monotonicMs())
   }
   if (io.stop.aborted) countDown()
   else io.stop.addEventListener('abort', countDown, { once: true })

@@ -1,14 +1,14 @@
 import type { LedgerError } from '../core/errors.ts'
-import { type Decision, decide, isForeign, isRunning } from '../core/row/decide.ts'
+import { type Decision, decide, isNewerSchema, isRunning } from '../core/row/decide.ts'
 import type { Facts, Policy } from '../core/row/policy.ts'
-import { type Claim, claimed, finished, renewed, type Stamp, withdrawn } from '../core/row/transition.ts'
+import { type Claim, claimRow, finishRow, renewLease, type Stamp, withdrawClaim } from '../core/row/transition.ts'
 import type { Row, StoredRow, Survivor } from '../core/types.ts'
 import { withDeadline, withinDeadline } from '../process/clock.ts'
-import { type StopIo, type StopTerms, withinStop } from '../process/stop.ts'
+import { type StopIo, type StopSettings, withinStop } from '../process/stop.ts'
 import { type RetryOptions, untilAnswered } from './retry.ts'
-import { freshened, type WriteIo, writeAsOwner } from './write.ts'
+import { ensureFreshLease, type WriteIo, writeAsOwner } from './write.ts'
 
-export interface ClaimTerms extends Policy, StopTerms {
+export interface ClaimSettings extends Policy, StopSettings {
   readonly leaseMs: number
   readonly heartbeatMs: number
   /** Between SIGTERM and SIGKILL. */
@@ -29,7 +29,7 @@ export interface ClaimRequest extends Claim {
   readonly insideOf?: string | undefined
 }
 
-export type Claiming =
+export type ClaimResult =
   | { readonly kind: 'claimed'; readonly row: Row; readonly preparedAtMs: number }
   | Exclude<Decision, { kind: 'start' }>
   /** No answer in time, or a stop. `certain`: no write of this run can land any more, so the slot is as it was. */
@@ -39,19 +39,21 @@ export type Claiming =
 const WITHDRAWAL_SHARE = 1 / 3
 
 /** Makes this run the owner of the slot, or says why not. */
-export async function claimSlot(request: ClaimRequest, terms: ClaimTerms, io: ClaimIo): Promise<Claiming> {
+export async function claimSlot(request: ClaimRequest, settings: ClaimSettings, io: ClaimIo): Promise<ClaimResult> {
   if (io.stop.aborted) return { kind: 'givenUp', certain: true, cause: null }
-  const withdrawalMs = Math.floor(terms.ledgerTimeoutMs * WITHDRAWAL_SHARE)
+  const withdrawalMs = Math.floor(settings.ledgerTimeoutMs * WITHDRAWAL_SHARE)
   const tryFor = (ms: number) =>
-    withDeadline(io.clock, ms, [io.stop], (signal) => tryToClaim(request, terms, io, { signal, retry: 'unreachable' }))
-  let claiming = await tryFor(terms.ledgerTimeoutMs - withdrawalMs)
+    withDeadline(io.clock, ms, [io.stop], (signal) =>
+      tryToClaim(request, settings, io, { signal, retry: 'unreachable' }),
+    )
+  let claimResult = await tryFor(settings.ledgerTimeoutMs - withdrawalMs)
   // Where nothing was sent, there is nothing to withdraw, and the time for that is left for another try.
-  if (claiming.kind === 'unanswered' && claiming.sent === null) claiming = await tryFor(withdrawalMs)
-  if (claiming.kind !== 'unanswered') return claiming
-  const { sent, cause } = claiming
+  if (claimResult.kind === 'unanswered' && claimResult.sent === null) claimResult = await tryFor(withdrawalMs)
+  if (claimResult.kind !== 'unanswered') return claimResult
+  const { sent, cause } = claimResult
   if (sent === null) return { kind: 'givenUp', certain: true, cause }
   const half = (job: (options: RetryOptions) => Promise<boolean>) =>
-    withinStop(Math.floor(withdrawalMs / 2), terms, io, (signal) => job({ signal, retry: 'any' }))
+    withinStop(Math.floor(withdrawalMs / 2), settings, io, (signal) => job({ signal, retry: 'any' }))
   const certain =
     (await half((options) => withdraw(sent.base, request, io, options))) ||
     (await half((options) => withdrawLanded(sent.row, io, options)))
@@ -68,17 +70,17 @@ interface Unanswered {
 /** The common path is one write and no read: the slot is taken for free until the ledger says otherwise. */
 async function tryToClaim(
   request: ClaimRequest,
-  terms: ClaimTerms,
+  settings: ClaimSettings,
   io: ClaimIo,
   options: RetryOptions,
-): Promise<Exclude<Claiming, { kind: 'givenUp' }> | Unanswered> {
+): Promise<Exclude<ClaimResult, { kind: 'givenUp' }> | Unanswered> {
   let found: StoredRow | null = null
   let known = false
   for (;;) {
-    const decision = decide(found, { ...request.trigger, slot: request.window.slot }, terms, factsOf(found))
+    const decision = decide(found, { ...request.trigger, slot: request.window.slot }, settings, factsOf(found))
     if (decision.kind === 'start') {
       const { base } = decision
-      const written = await writeClaim(base, request, terms, io, options)
+      const written = await writeClaim(base, request, settings, io, options)
       if (written.kind === 'ok') return { ...written, kind: 'claimed' }
       if (written.kind === 'unanswered') {
         const { cause, row, changedNothing } = written
@@ -98,20 +100,25 @@ async function tryToClaim(
 
   function factsOf(row: StoredRow | null): Facts {
     const now = io.clock.now()
-    const idle = row !== null && !isForeign(row) && !isRunning(row, now, terms.skewMs)
+    const idle = row !== null && !isNewerSchema(row) && !isRunning(row, now, settings.skewMs)
     return { now, survivor: idle ? io.findSurvivor(row) : null, objection: request.objection }
   }
 }
 
-async function writeClaim(base: Row | null, claim: Claim, terms: ClaimTerms, io: ClaimIo, options: RetryOptions) {
-  const written = await writeAsOwner(base, (ground, stamp) => claimed(ground, claim, stamp, terms.leaseMs), io, options)
-  const change = (row: Row, stamp: Stamp) => renewed(row, stamp, terms.leaseMs, null)
+async function writeClaim(base: Row | null, claim: Claim, settings: ClaimSettings, io: ClaimIo, options: RetryOptions) {
+  const written = await writeAsOwner(
+    base,
+    (baseRow, stamp) => claimRow(baseRow, claim, stamp, settings.leaseMs),
+    io,
+    options,
+  )
+  const change = (row: Row, stamp: Stamp) => renewLease(row, stamp, settings.leaseMs, null)
   const renew = (row: Row, withinMs: number | null) =>
     withinDeadline(io.clock, withinMs, options.signal, (signal) =>
       // The claim is in the ledger, so an error must not leave it there without an end.
       writeAsOwner(row, change, io, { signal, retry: 'any' }),
     )
-  const fresh = await freshened(written, renew, terms, io.clock)
+  const fresh = await ensureFreshLease(written, renew, settings, io.clock)
   // Whatever happened to the renewal, the claim is in the ledger.
   return written.kind === 'ok' && fresh.kind === 'unanswered' ? { ...fresh, changedNothing: false } : fresh
 }
@@ -119,7 +126,7 @@ async function writeClaim(base: Row | null, claim: Claim, terms: ClaimTerms, io:
 /** Gives the claim up by writing, never by reading. True when it is certain that nothing of it can land any more. */
 async function withdraw(base: Row | null, claim: Claim, io: ClaimIo, options: RetryOptions): Promise<boolean> {
   const { runId } = claim
-  const change = (ground: Row | null, stamp: Stamp) => withdrawn(ground, claim, stamp)
+  const change = (baseRow: Row | null, stamp: Stamp) => withdrawClaim(baseRow, claim, stamp)
   const written = await writeAsOwner<Row | null>(base, change, io, { ...options, runId })
   return written.kind !== 'unanswered'
 }
@@ -129,6 +136,6 @@ async function withdraw(base: Row | null, claim: Claim, io: ClaimIo, options: Re
  * that is what is there.
  */
 async function withdrawLanded(sent: Row, io: ClaimIo, options: RetryOptions): Promise<boolean> {
-  const change = (row: Row, stamp: Stamp) => finished(row, { outcome: 'notStarted' }, stamp)
+  const change = (row: Row, stamp: Stamp) => finishRow(row, { outcome: 'notStarted' }, stamp)
   return (await writeAsOwner(sent, change, io, options)).kind === 'ok'
 }

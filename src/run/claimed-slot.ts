@@ -1,15 +1,15 @@
 import type { LedgerError } from '../core/errors.ts'
 import type { FinishWord, RunEvent } from '../core/event.ts'
 import type { RetryPolicy } from '../core/row/policy.ts'
-import { begun } from '../core/row/transition.ts'
+import { beginAttempt } from '../core/row/transition.ts'
 import { withDeadline } from '../process/clock.ts'
-import type { ClaimIo, ClaimRequest, ClaimTerms } from './claim.ts'
-import type { Finish, FinishTerms } from './finish.ts'
-import type { Lease, LeaseTerms } from './lease.ts'
+import type { ClaimIo, ClaimRequest, ClaimSettings } from './claim.ts'
+import type { Finish, FinishSettings } from './finish.ts'
+import type { Lease, LeaseSettings } from './lease.ts'
 import type { SeenSchedules } from './task-record.ts'
-import { startableMs, type Written } from './write.ts'
+import { startableMs, type WriteResult } from './write.ts'
 
-export interface RunTerms extends ClaimTerms, LeaseTerms, FinishTerms, RetryPolicy {
+export interface EffectiveSettings extends ClaimSettings, LeaseSettings, FinishSettings, RetryPolicy {
   /** What a scheduled trigger does while another slot of the task runs; a forced one is refused where it is not `allow`. */
   readonly overlap: 'allow' | 'skip' | 'wait'
   readonly overlapTimeoutMs: number
@@ -19,16 +19,16 @@ export interface RunTerms extends ClaimTerms, LeaseTerms, FinishTerms, RetryPoli
 
 export interface RunIo extends ClaimIo {
   readonly seen: SeenSchedules
-  tell(event: RunEvent): void
+  emit(event: RunEvent): void
 }
 
 /** A slot that this run has claimed, and what it takes to go on with it. */
-export interface Held {
+export interface ClaimedSlot {
   readonly request: ClaimRequest
   readonly lease: Lease
   /** A stop, or a lost lease: nothing starts any more. */
   readonly halt: AbortSignal
-  readonly terms: RunTerms
+  readonly settings: EffectiveSettings
   readonly io: RunIo
 }
 
@@ -39,23 +39,23 @@ export interface Held {
  * A lease that is a heartbeat old is renewed first. Returns the error of the ledger where the renewal is not answered and
  * the lease is too old to start under it, and `halted` after a stop or the loss of the lease.
  */
-export async function openGate({ lease, halt, terms, io }: Held): Promise<'open' | 'halted' | LedgerError> {
-  let oldestMs = terms.heartbeatMs
+export async function openGate({ lease, halt, settings, io }: ClaimedSlot): Promise<'open' | 'halted' | LedgerError> {
+  let oldestMs = settings.heartbeatMs
   while (!halt.aborted) {
     if (lease.ageMs() < oldestMs) return 'open'
-    const renewed = await lease.renew((job) => withDeadline(io.clock, terms.ledgerTimeoutMs, [halt], job))
+    const renewed = await lease.renew((job) => withDeadline(io.clock, settings.ledgerTimeoutMs, [halt], job))
     if (renewed.kind === 'lost') return 'halted'
     if (renewed.kind === 'unanswered' && !halt.aborted) return renewed.cause
-    oldestMs = startableMs(terms)
+    oldestMs = startableMs(settings)
   }
   return 'halted'
 }
 
 /** A log that fails must not cost the batch, nor the record of it. */
-export function unfailing<E>(tell: (event: E) => void): (event: E) => void {
+export function unfailing<E>(emit: (event: E) => void): (event: E) => void {
   return (event) => {
     try {
-      tell(event)
+      emit(event)
     } catch {
       // Nothing can be logged about a log that fails.
     }
@@ -63,9 +63,9 @@ export function unfailing<E>(tell: (event: E) => void): (event: E) => void {
 }
 
 /** The waiting attempt's work may start once this is written: a run that dies before it has started nothing. */
-export function begin({ lease, halt, terms, io }: Held, timeoutMs: number): Promise<Written> {
+export function begin({ lease, halt, settings, io }: ClaimedSlot, timeoutMs: number): Promise<WriteResult> {
   return lease.write(
-    (row, stamp) => begun(row, stamp, terms.leaseMs),
+    (row, stamp) => beginAttempt(row, stamp, settings.leaseMs),
     (job) => withDeadline(io.clock, timeoutMs, [halt], job),
   )
 }
@@ -77,7 +77,7 @@ export interface EndWritten {
   readonly finishCause?: string
 }
 
-export function endWritten(written: Finish | Written): EndWritten {
+export function endWritten(written: Finish | WriteResult): EndWritten {
   switch (written.kind) {
     case 'unanswered':
       return { finish: 'unanswered', finishCause: written.cause.message }

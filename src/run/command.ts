@@ -20,7 +20,7 @@ export interface CommandOptions {
   readonly timeoutMs: number | null
 }
 
-export interface CommandTerms {
+export interface CommandSettings {
   readonly killAfterMs: number
   readonly stopTimeoutMs: number
   readonly retryDelayMs: number | null
@@ -34,7 +34,7 @@ export const FORCING_VARIABLES = ['FORCE_SLOT', 'SLOT', 'FROM', 'TO', 'ONLY', 'R
 /** The command as the work of an attempt. */
 export function commandWork(
   { argv, env, stops, timeoutMs }: CommandOptions,
-  { killAfterMs, stopTimeoutMs, retryDelayMs }: CommandTerms,
+  { killAfterMs, stopTimeoutMs, retryDelayMs }: CommandSettings,
 ): (attempt: LiveAttempt) => Promise<WorkEnd<null>> {
   // While the claim's answer is awaited.
   prepareStart()

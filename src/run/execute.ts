@@ -1,6 +1,6 @@
 import { firstLine, LedgerError, usageError } from '../core/errors.ts'
-import { isForeign, mayRetry } from '../core/row/decide.ts'
-import type { Turn } from '../core/row/overlap-lock.ts'
+import { isNewerSchema, mayRetry } from '../core/row/decide.ts'
+import type { OverlapLock } from '../core/row/overlap-lock.ts'
 import { keyOf } from '../core/row/transition.ts'
 import type {
   Attempt,
@@ -16,15 +16,22 @@ import type {
 } from '../core/types.ts'
 import { link } from '../process/clock.ts'
 import { withinStop } from '../process/stop.ts'
-import { type Claiming, type ClaimRequest, claimSlot } from './claim.ts'
-import { endWritten, type Held, openGate, type RunIo, type RunTerms, unfailing } from './claimed-slot.ts'
+import { type ClaimRequest, type ClaimResult, claimSlot } from './claim.ts'
+import {
+  type ClaimedSlot,
+  type EffectiveSettings,
+  endWritten,
+  openGate,
+  type RunIo,
+  unfailing,
+} from './claimed-slot.ts'
 import { finishAttempt } from './finish.ts'
 import { giveUp, type Progress } from './give-up.ts'
 import { keepLease, type LeaseLoss } from './lease.ts'
 import { waitForRetry } from './next-attempt.ts'
 import { noteRejection } from './note.ts'
 import { enter } from './overlap.ts'
-import { takeTurn } from './overlap-lock.ts'
+import { takeOverlapLock } from './overlap-lock.ts'
 import { registerSchedule } from './task-record.ts'
 import { startableMs } from './write.ts'
 
@@ -71,7 +78,7 @@ export type RunResult<T> =
   | { readonly status: 'duplicate'; readonly cause: DuplicateCause; readonly row: Row }
   | { readonly status: 'refused'; readonly cause: RefusalCause; readonly row: StoredRow | null }
   /** Another slot of the task was running, and `--overlap skip` gave this one up for good. */
-  | { readonly status: 'skipped'; readonly attempt: number; readonly holder: Turn; readonly recorded: boolean }
+  | { readonly status: 'skipped'; readonly attempt: number; readonly holder: OverlapLock; readonly recorded: boolean }
 
 /** A short batch may have to wait for it: one slow answer's time. The next run tries again. */
 const REGISTRY_TIMEOUT_MS = 5_000
@@ -93,36 +100,36 @@ type Work<T> = (attempt: LiveAttempt) => Promise<WorkEnd<T>>
 export async function execute<T>(
   request: ClaimRequest,
   work: Work<T>,
-  terms: RunTerms,
+  settings: EffectiveSettings,
   givenIo: RunIo,
 ): Promise<RunResult<T>> {
-  const io = { ...givenIo, tell: unfailing(givenIo.tell) }
-  const claiming = await claimSlot(request, terms, io)
-  checkNotInside(claiming, request)
-  switch (claiming.kind) {
+  const io = { ...givenIo, emit: unfailing(givenIo.emit) }
+  const claimResult = await claimSlot(request, settings, io)
+  checkNotInside(claimResult, request)
+  switch (claimResult.kind) {
     case 'duplicate': {
-      const { kind, cause, row } = claiming
-      io.tell({ event: kind, cause, row, ...(await noteRejection({ kind, cause }, request, terms, io)) })
+      const { kind, cause, row } = claimResult
+      io.emit({ event: kind, cause, row, ...(await noteRejection({ kind, cause }, request, settings, io)) })
       return { status: kind, cause, row }
     }
     case 'refused': {
-      const { kind, cause, row, survivor } = claiming
-      const noted = row === null ? { noted: false } : await noteRejection({ kind, cause }, request, terms, io)
-      io.tell({ event: kind, cause, row, survivor, ...noted })
+      const { kind, cause, row, survivor } = claimResult
+      const noted = row === null ? { noted: false } : await noteRejection({ kind, cause }, request, settings, io)
+      io.emit({ event: kind, cause, row, survivor, ...noted })
       return { status: kind, cause, row }
     }
     case 'givenUp':
-      io.tell(
-        claiming.cause === null
+      io.emit(
+        claimResult.cause === null
           ? { event: 'stopped' }
-          : { event: 'withdrawn', certain: claiming.certain, detail: claiming.cause.message },
+          : { event: 'withdrawn', certain: claimResult.certain, detail: claimResult.cause.message },
       )
-      if (claiming.cause === null || io.stop.aborted) {
+      if (claimResult.cause === null || io.stop.aborted) {
         return { status: 'failed', attempt: null, recorded: false, outcome: 'notStarted' }
       }
-      throw claiming.cause
+      throw claimResult.cause
     case 'claimed':
-      return runClaimed(claiming, request, work, terms, io)
+      return runClaimed(claimResult, request, work, settings, io)
   }
 }
 
@@ -130,46 +137,46 @@ export async function execute<T>(
  * Throws a usage error where the slot is taken by the run that this process is a part of. As a duplicate, it would end
  * well although the batch never ran.
  */
-function checkNotInside(claiming: Claiming, { insideOf }: ClaimRequest): void {
-  if (claiming.kind !== 'duplicate' && claiming.kind !== 'refused') return
-  const { cause, row } = claiming
-  if (cause !== 'running' || row === null || isForeign(row) || row.owner !== insideOf) return
+function checkNotInside(claimResult: ClaimResult, { insideOf }: ClaimRequest): void {
+  if (claimResult.kind !== 'duplicate' && claimResult.kind !== 'refused') return
+  const { cause, row } = claimResult
+  if (cause !== 'running' || row === null || isNewerSchema(row) || row.owner !== insideOf) return
   throw usageError(
     `cronledger was started inside of the run that it would wait for: run ${insideOf} of the same task and slot. Let that run call the batch itself, without cronledger, or give this one a task of its own.`,
   )
 }
 
 async function runClaimed<T>(
-  { row, preparedAtMs }: Extract<Claiming, { kind: 'claimed' }>,
+  { row, preparedAtMs }: Extract<ClaimResult, { kind: 'claimed' }>,
   request: ClaimRequest,
   work: Work<T>,
-  terms: RunTerms,
+  settings: EffectiveSettings,
   io: RunIo,
 ): Promise<RunResult<T>> {
-  let hasTurn = false
-  const lease = keepLease(row, preparedAtMs, leaseTermsOf(request.trigger, terms), io, async (options) =>
-    hasTurn ? takeTurn(row, terms, io, options) : { kind: 'mine' },
+  let holdsLock = false
+  const lease = keepLease(row, preparedAtMs, leaseTermsOf(request.trigger, settings), io, async (options) =>
+    holdsLock ? takeOverlapLock(row, settings, io, options) : { kind: 'mine' },
   )
   lease.lost.addEventListener('abort', () => {
-    io.tell({ event: 'lease-lost', cause: (lease.lost.reason as LeaseLoss).cause })
+    io.emit({ event: 'lease-lost', cause: (lease.lost.reason as LeaseLoss).cause })
   })
   const halt = new AbortController()
   const unlink = link([io.stop, lease.lost], halt)
-  const held: Held = { request, lease, halt: halt.signal, terms, io }
+  const claimedSlot: ClaimedSlot = { request, lease, halt: halt.signal, settings, io }
   const progress: Progress = { ending: { outcome: 'notStarted' }, started: 0 }
   try {
-    if (request.phase !== 'waiting') return await makeAttempts(row, work, progress, held)
-    const entering = await enter(row, held, () => {
-      hasTurn = true
+    if (request.phase !== 'waiting') return await makeAttempts(row, work, progress, claimedSlot)
+    const enterResult = await enter(row, claimedSlot, () => {
+      holdsLock = true
     })
-    switch (entering.kind) {
+    switch (enterResult.kind) {
       case 'ready':
-        return await makeAttempts(entering.row, work, progress, held)
+        return await makeAttempts(enterResult.row, work, progress, claimedSlot)
       case 'gaveWay':
-        return entering.result
+        return enterResult.result
     }
   } catch (error) {
-    await giveUp(error, progress, held)
+    await giveUp(error, progress, claimedSlot)
     throw error
   } finally {
     unlink()
@@ -180,26 +187,31 @@ async function runClaimed<T>(
  * A forced attempt does not count against the attempts of scheduled triggers, so one of those may take the slot over when the
  * lease has run out. Such an attempt must not outlive its lease, whatever the caller set.
  */
-function leaseTermsOf({ kind }: Trigger, terms: RunTerms): RunTerms {
-  return kind === 'forced' ? { ...terms, onLeaseLost: 'stop' } : terms
+function leaseTermsOf({ kind }: Trigger, settings: EffectiveSettings): EffectiveSettings {
+  return kind === 'forced' ? { ...settings, onLeaseLost: 'stop' } : settings
 }
 
 /** The attempts of one trigger: the first one, and those that it makes itself after a failure. */
-async function makeAttempts<T>(first: Row, work: Work<T>, progress: Progress, held: Held): Promise<RunResult<T>> {
-  const { lease, halt, terms, io } = held
+async function makeAttempts<T>(
+  first: Row,
+  work: Work<T>,
+  progress: Progress,
+  claimedSlot: ClaimedSlot,
+): Promise<RunResult<T>> {
+  const { lease, halt, settings, io } = claimedSlot
   let registering: Promise<void> | null = null
   let before: RunResult<T> | null = null
   let row = first
   for (let retry = 1; ; retry++) {
     const attempt = row.attempts.at(-1) as Attempt
     const { number, runId } = attempt
-    const mayStart = () => lease.ageMs() < startableMs(terms)
+    const mayStart = () => lease.ageMs() < startableMs(settings)
     const { lost, record } = lease
     const live = { ...keyOf(row), windowEnd: row.windowEnd, number, runId, lost, mayStart, record }
     const mustRegister = registering === null && isToRegister(row, io)
     // After a stop that came before the start, nothing starts, and the slot is free for the next trigger.
     let end: WorkEnd<T> = { outcome: 'notStarted' }
-    const gate = await openGate(held)
+    const gate = await openGate(claimedSlot)
     const startedMs = io.clock.monotonicMs()
     if (gate instanceof LedgerError) {
       if (before === null) throw gate
@@ -209,8 +221,8 @@ async function makeAttempts<T>(first: Row, work: Work<T>, progress: Progress, he
       const working = begin(work, live)
       progress.started += 1
       // The log comes after the start: a reader of it that stalls must not hold a start up until its lease has run out.
-      io.tell({ event: 'claimed', attempt })
-      if (mustRegister) registering = register(row, terms, io)
+      io.emit({ event: 'claimed', attempt })
+      if (mustRegister) registering = register(row, settings, io)
       end = await working
     }
     progress.ending = endingOf(end)
@@ -222,8 +234,13 @@ async function makeAttempts<T>(first: Row, work: Work<T>, progress: Progress, he
       ...detailOf(end),
     } as const
 
-    if (end.outcome !== 'succeeded' && !halt.aborted && end.left === undefined && mayRetry(row, end.outcome, terms)) {
-      const waited = await waitForRetry(ended, retry, held)
+    if (
+      end.outcome !== 'succeeded' &&
+      !halt.aborted &&
+      end.left === undefined &&
+      mayRetry(row, end.outcome, settings)
+    ) {
+      const waited = await waitForRetry(ended, retry, claimedSlot)
       if (waited.kind === 'next') {
         row = waited.row
         before = { status: 'failed', attempt: number, recorded: true, ...end }
@@ -234,10 +251,10 @@ async function makeAttempts<T>(first: Row, work: Work<T>, progress: Progress, he
       return { status: 'failed', attempt: attempt.number, recorded: waited.recorded, ...end }
     }
 
-    await untilDone(registering, FREE_CONNECTION_MS, held)
-    const finish = await finishAttempt(await lease.release(), ended.ending, terms, io)
+    await untilDone(registering, FREE_CONNECTION_MS, claimedSlot)
+    const finish = await finishAttempt(await lease.release(), ended.ending, settings, io)
     const recorded = finish.kind === 'recorded'
-    io.tell({ ...ended, ...endWritten(finish) })
+    io.emit({ ...ended, ...endWritten(finish) })
     await registering
     if (gate instanceof LedgerError && before !== null) return before
     if (end.outcome !== 'succeeded') return { status: 'failed', attempt: attempt.number, recorded, ...end }
@@ -259,19 +276,19 @@ function isToRegister(row: Row, { seen }: RunIo): boolean {
 }
 
 /** The registry is for audits: beside the work, once, and whatever goes wrong with it changes nothing about the run. */
-async function register(row: Row, terms: RunTerms, io: RunIo): Promise<void> {
+async function register(row: Row, settings: EffectiveSettings, io: RunIo): Promise<void> {
   try {
-    const before = await withinStop(REGISTRY_TIMEOUT_MS, terms, io, (signal) =>
+    const before = await withinStop(REGISTRY_TIMEOUT_MS, settings, io, (signal) =>
       registerSchedule(row, row.schedule, io.store, io.seen, { signal }),
     )
-    if (before !== null) io.tell({ event: 'schedule-changed', before, after: row.schedule })
+    if (before !== null) io.emit({ event: 'schedule-changed', before, after: row.schedule })
   } catch (error) {
-    io.tell({ event: 'warning', message: `the registry of tasks was not brought up to date: ${firstLine(error)}` })
+    io.emit({ event: 'warning', message: `the registry of tasks was not brought up to date: ${firstLine(error)}` })
   }
 }
 
 /** Ends early with a stop, or with a lost lease. */
-async function untilDone(job: Promise<void> | null, ms: number, { halt, io }: Held): Promise<void> {
+async function untilDone(job: Promise<void> | null, ms: number, { halt, io }: ClaimedSlot): Promise<void> {
   if (job === null || halt.aborted) return
   const over = new AbortController()
   const unlink = link([halt], over)

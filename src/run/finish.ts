@@ -1,11 +1,11 @@
 import { firstLine, LedgerError } from '../core/errors.ts'
-import { isForeign } from '../core/row/decide.ts'
-import { finished } from '../core/row/transition.ts'
+import { isNewerSchema } from '../core/row/decide.ts'
+import { finishRow } from '../core/row/transition.ts'
 import type { Ending, Row, StoredRow } from '../core/types.ts'
-import { type StopIo, type StopTerms, withinStop } from '../process/stop.ts'
+import { type StopIo, type StopSettings, withinStop } from '../process/stop.ts'
 import { type WriteIo, writeAsOwner } from './write.ts'
 
-export interface FinishTerms extends StopTerms {
+export interface FinishSettings extends StopSettings {
   /** How long the finish is tried before the outcome counts as unrecorded. */
   readonly finishTimeoutMs: number
 }
@@ -23,12 +23,12 @@ export type Finish =
 export async function finishAttempt(
   row: Row,
   ending: Ending,
-  terms: FinishTerms,
+  settings: FinishSettings,
   io: WriteIo & StopIo,
 ): Promise<Finish> {
   try {
-    const written = await withinStop(terms.finishTimeoutMs, terms, io, (signal) =>
-      writeAsOwner(row, (ground, stamp) => finished(ground, ending, stamp), io, { signal, retry: 'any' }),
+    const written = await withinStop(settings.finishTimeoutMs, settings, io, (signal) =>
+      writeAsOwner(row, (baseRow, stamp) => finishRow(baseRow, ending, stamp), io, { signal, retry: 'any' }),
     )
     if (written.kind === 'unanswered') return written
     if (written.kind === 'ok' || tells(written.found, row, ending)) return { kind: 'recorded' }
@@ -41,7 +41,7 @@ export async function finishAttempt(
 
 /** The finish had landed before another run took the slot on: only this run can have written how its attempt ended. */
 function tells(found: StoredRow | null, row: Row, ending: Ending): boolean {
-  if (found === null || isForeign(found)) return false
+  if (found === null || isNewerSchema(found)) return false
   const own = row.attempts.at(-1)
   const attempt = found.attempts.find(({ number }) => number === own?.number)
   return attempt?.runId === row.owner && attempt.outcome === ending.outcome && attempt.endedAt !== undefined

@@ -1,6 +1,6 @@
 import { firstLine } from '../core/errors.ts'
 import type { Attempt, Ending } from '../core/types.ts'
-import { endWritten, type Held } from './claimed-slot.ts'
+import { type ClaimedSlot, endWritten } from './claimed-slot.ts'
 import { finishAttempt } from './finish.ts'
 
 /** How far a claimed slot has come, for an error that ends the run. */
@@ -15,14 +15,18 @@ export interface Progress {
  * The one exit of a claimed slot after an error. Ends the renewals, records how the attempt ended, and logs what happened
  * to the claim. The caller throws the error. Never throws, because the error of the run must reach the caller.
  */
-export async function giveUp(error: unknown, { ending, started }: Progress, { lease, terms, io }: Held): Promise<void> {
+export async function giveUp(
+  error: unknown,
+  { ending, started }: Progress,
+  { lease, settings, io }: ClaimedSlot,
+): Promise<void> {
   const detail = firstLine(error)
   const row = await lease.release()
-  const finish = await finishAttempt(row, ending, terms, io)
+  const finish = await finishAttempt(row, ending, settings, io)
   if (started === 0) {
-    io.tell({ event: 'withdrawn', certain: finish.kind !== 'unanswered', detail })
+    io.emit({ event: 'withdrawn', certain: finish.kind !== 'unanswered', detail })
   } else {
     const attempt = row.attempts.at(-1) as Attempt
-    io.tell({ event: 'ended', attempt, ending, durationMs: 0, detail, ...endWritten(finish) })
+    io.emit({ event: 'ended', attempt, ending, durationMs: 0, detail, ...endWritten(finish) })
   }
 }

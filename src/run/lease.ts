@@ -1,29 +1,37 @@
 import { firstLine, LedgerError } from '../core/errors.ts'
 import type { RunEvent } from '../core/event.ts'
-import { renewed, type Stamp } from '../core/row/transition.ts'
+import { renewLease, type Stamp } from '../core/row/transition.ts'
 import type { ProcessMark, Row } from '../core/types.ts'
 import { withDeadline, withinDeadline } from '../process/clock.ts'
-import type { Turning } from './overlap-lock.ts'
+import type { LockResult } from './overlap-lock.ts'
 import type { RetryOptions } from './retry.ts'
-import { ageMs, freshened, startableMs, type TrustTerms, type WriteIo, type Written, writeAsOwner } from './write.ts'
+import {
+  ageMs,
+  ensureFreshLease,
+  startableMs,
+  type TrustSettings,
+  type WriteIo,
+  type WriteResult,
+  writeAsOwner,
+} from './write.ts'
 
-export interface LeaseTerms extends TrustTerms {
+export interface LeaseSettings extends TrustSettings {
   /** What a lease that could not be renewed in time does to the work. One that another run took over always stops it. */
   readonly onLeaseLost: 'stop' | 'continue'
 }
 
 export interface LeaseIo extends WriteIo {
-  tell(event: RunEvent): void
+  emit(event: RunEvent): void
 }
 
 /** A change of the row by its owner. */
 type Change = (row: Row, stamp: Stamp) => Row
 
 /** Runs a job under a deadline of the caller's. */
-type Within = (job: (signal: AbortSignal) => Promise<Written>) => Promise<Written>
+type Within = (job: (signal: AbortSignal) => Promise<WriteResult>) => Promise<WriteResult>
 
 /** Asked after a lease that had run out was renewed: is the task's turn this slot's still, where that matters? */
-type AskTurn = (options: RetryOptions) => Promise<Turning>
+type CheckLock = (options: RetryOptions) => Promise<LockResult>
 
 /** Why the work must end, and how long it may take to. */
 export interface LeaseLoss {
@@ -45,9 +53,9 @@ export interface Lease {
   /** How long ago the lease was computed that is in force, in milliseconds. */
   ageMs(): number
   /** Renews a lease that is a heartbeat old or older, before work starts under it. */
-  renew(within: Within): Promise<Written>
+  renew(within: Within): Promise<WriteResult>
   /** Makes another write of this owner's, which renews the lease too, in place of the renewals. */
-  write(change: Change, within: Within): Promise<Written>
+  write(change: Change, within: Within): Promise<WriteResult>
   /** How often the lease had run out when it was renewed: what was known from before may be known no more. */
   lapses(): number
   /** Ends the renewals, one in flight included, and gives the row as it is known: a finish builds on it. */
@@ -64,9 +72,9 @@ const RENEWAL_AFTER_PAUSE_MS = 5_000
 export function keepLease(
   row: Row,
   preparedAtMs: number,
-  terms: LeaseTerms,
+  settings: LeaseSettings,
   io: LeaseIo,
-  askTurn: AskTurn = async () => ({ kind: 'mine' }),
+  checkLock: CheckLock = async () => ({ kind: 'mine' }),
 ): Lease {
   const { clock } = io
   const lost = new AbortController()
@@ -76,13 +84,14 @@ export function keepLease(
   let process: ProcessMark | null = null
   let failing = false
   let lapses = 0
-  let hasLostTurn = false
+  let hasLostLock = false
 
-  const age = () => ageMs({ row: current, preparedAtMs: trustedFromMs }, terms, clock)
+  const age = () => ageMs({ row: current, preparedAtMs: trustedFromMs }, settings, clock)
   /** Until the work must be told to stop, so that it is gone before a contender may start. */
-  const stopInMs = () => (terms.onLeaseLost === 'continue' ? Number.POSITIVE_INFINITY : startableMs(terms) - age())
-  const killInMs = () => terms.leaseMs - terms.skewMs - age()
-  const nextBeatMs = () => clock.monotonicMs() + terms.heartbeatMs - age()
+  const stopInMs = () =>
+    settings.onLeaseLost === 'continue' ? Number.POSITIVE_INFINITY : startableMs(settings) - age()
+  const killInMs = () => settings.leaseMs - settings.skewMs - age()
+  const nextBeatMs = () => clock.monotonicMs() + settings.heartbeatMs - age()
 
   async function beat(): Promise<LeaseLoss | null> {
     // A lease that is old already, as after a start that was not preceded by an answer, is renewed at once.
@@ -91,18 +100,18 @@ export function keepLease(
       await clock.wait(nextMs - clock.monotonicMs(), released.signal)
       if (released.signal.aborted) return null
       const startedMs = clock.monotonicMs()
-      nextMs = startedMs + terms.heartbeatMs
-      const leftMs = Math.min(terms.heartbeatMs, stopInMs())
+      nextMs = startedMs + settings.heartbeatMs
+      const leftMs = Math.min(settings.heartbeatMs, stopInMs())
       const budgetMs = leftMs > 0 ? leftMs : RENEWAL_AFTER_PAUSE_MS
       const written = await renew(budgetMs)
       const loss = lossBy(written)
       if (loss !== null) return loss
       if (written.kind === 'ok') {
         nextMs = nextBeatMs()
-        if (failing) io.tell({ event: 'renewal-recovered' })
+        if (failing) io.emit({ event: 'renewal-recovered' })
         failing = false
       } else if (written.kind === 'unanswered' && !released.signal.aborted) {
-        if (!failing) io.tell({ event: 'renewal-failed', detail: written.cause.message })
+        if (!failing) io.emit({ event: 'renewal-failed', detail: written.cause.message })
         failing = true
         if (stopInMs() <= 0) return { cause: 'expired', killInMs: Math.max(0, killInMs()) }
       }
@@ -110,7 +119,7 @@ export function keepLease(
   }
 
   /** A bug in a renewal is no reason to lose a healthy batch: it is told of, and the lease runs out as in an outage. */
-  function renew(budgetMs: number): Promise<Written> {
+  function renew(budgetMs: number): Promise<WriteResult> {
     return withDeadline(clock, budgetMs, [released.signal], (signal) => send(renewal, signal)).catch(
       (error: unknown) => ({
         kind: 'unanswered',
@@ -121,17 +130,17 @@ export function keepLease(
     )
   }
 
-  const renewal: Change = (base, stamp) => renewed(base, stamp, terms.leaseMs, process)
+  const renewal: Change = (base, stamp) => renewLease(base, stamp, settings.leaseMs, process)
 
-  async function send(change: Change, signal: AbortSignal): Promise<Written> {
+  async function send(change: Change, signal: AbortSignal): Promise<WriteResult> {
     const options = { signal, retry: 'any' } as const
     const written = await writeAsOwner(current, change, io, options)
     if (written.kind !== 'ok') return written
     if (killInMs() <= 0) {
-      const turning = await askTurn(options)
+      const lockResult = await checkLock(options)
       // Not trusted yet: the next write asks again.
-      if (turning.kind === 'unanswered') return { ...turning, changedNothing: false, row: written.row }
-      hasLostTurn = turning.kind === 'busy'
+      if (lockResult.kind === 'unanswered') return { ...lockResult, changedNothing: false, row: written.row }
+      hasLostLock = lockResult.kind === 'busy'
       lapses += 1
     }
     current = written.row
@@ -153,20 +162,23 @@ export function keepLease(
   }
 
   /** Returns why the lease is lost after a write of this owner, and null where the slot and the turn are still its own. */
-  function lossBy(written: Written): LeaseLoss | null {
-    const killInMs = terms.killAfterMs
+  function lossBy(written: WriteResult): LeaseLoss | null {
+    const killInMs = settings.killAfterMs
     if (written.kind === 'lost') return { cause: written.found === null ? 'deleted' : 'taken', killInMs }
-    return hasLostTurn ? { cause: 'turn', killInMs } : null
+    return hasLostLock ? { cause: 'turn', killInMs } : null
   }
 
-  function fresh(first: Written, signal: AbortSignal): Promise<Written> {
+  function fresh(first: WriteResult, signal: AbortSignal): Promise<WriteResult> {
     const renew = (_: Row, withinMs: number | null) =>
       withinDeadline(clock, withinMs, signal, (inTime) => send(renewal, inTime))
-    return freshened(first, renew, terms, clock)
+    return ensureFreshLease(first, renew, settings, clock)
   }
 
   /** Writes in place of the renewals, which go on after it. Where it throws, they have ended. */
-  async function writeInstead(within: Within, job: (signal: AbortSignal) => Promise<Written>): Promise<Written> {
+  async function writeInstead(
+    within: Within,
+    job: (signal: AbortSignal) => Promise<WriteResult>,
+  ): Promise<WriteResult> {
     await pause()
     const written = await within(job)
     const loss = lossBy(written)

@@ -1,9 +1,9 @@
 import type { RunEvent } from '../core/event.ts'
 import { delayBeforeRetryMs } from '../core/row/policy.ts'
-import { retried } from '../core/row/transition.ts'
+import { retryAttempt } from '../core/row/transition.ts'
 import type { Attempt, Row } from '../core/types.ts'
 import { withinStop } from '../process/stop.ts'
-import { begin, type EndWritten, endWritten, type Held } from './claimed-slot.ts'
+import { begin, type ClaimedSlot, type EndWritten, endWritten } from './claimed-slot.ts'
 import { finishAttempt } from './finish.ts'
 
 type Ended = Omit<Extract<RunEvent, { event: 'ended' }>, keyof EndWritten>
@@ -15,29 +15,29 @@ export type Retry =
   | { readonly kind: 'none'; readonly recorded: boolean }
 
 /** Puts the end of one attempt on record, with the next one of the same trigger, and waits until that is due. */
-export async function waitForRetry(ended: Ended, retry: number, held: Held): Promise<Retry> {
-  const { lease, halt, terms, io } = held
+export async function waitForRetry(ended: Ended, retry: number, claimedSlot: ClaimedSlot): Promise<Retry> {
+  const { lease, halt, settings, io } = claimedSlot
   const written = await lease.write(
-    (row, stamp) => retried(row, ended.ending, stamp, terms.leaseMs),
-    (job) => withinStop(terms.finishTimeoutMs, terms, io, job),
+    (row, stamp) => retryAttempt(row, ended.ending, stamp, settings.leaseMs),
+    (job) => withinStop(settings.finishTimeoutMs, settings, io, job),
   )
-  io.tell({ ...ended, ...endWritten(written) })
+  io.emit({ ...ended, ...endWritten(written) })
   if (written.kind !== 'ok') {
     await lease.release()
     return { kind: 'none', recorded: false }
   }
-  const delayMs = delayBeforeRetryMs(terms, retry)
-  if (!halt.aborted) io.tell({ event: 'retry', attempt: (written.row.attempts.at(-1) as Attempt).number, delayMs })
+  const delayMs = delayBeforeRetryMs(settings, retry)
+  if (!halt.aborted) io.emit({ event: 'retry', attempt: (written.row.attempts.at(-1) as Attempt).number, delayMs })
   await io.clock.wait(delayMs, halt)
   if (halt.aborted) return { kind: 'next', row: written.row }
-  const begun = await begin(held, terms.finishTimeoutMs)
+  const begun = await begin(claimedSlot, settings.finishTimeoutMs)
   if (begun.kind === 'ok') return { kind: 'next', row: begun.row }
   if (halt.aborted) return { kind: 'next', row: written.row }
   // The ledger has not answered: whoever reads the log must not wonder where the next attempt is.
   const detail = begun.kind === 'unanswered' ? { detail: begun.cause.message } : {}
   const attempt = written.row.attempts.at(-1) as Attempt
   const ending = { outcome: 'notStarted' } as const
-  const finish = await finishAttempt(await lease.release(), ending, terms, io)
-  io.tell({ event: 'ended', attempt, ending, durationMs: 0, ...detail, ...endWritten(finish) })
+  const finish = await finishAttempt(await lease.release(), ending, settings, io)
+  io.emit({ event: 'ended', attempt, ending, durationMs: 0, ...detail, ...endWritten(finish) })
   return { kind: 'none', recorded: true }
 }

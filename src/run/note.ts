@@ -1,7 +1,7 @@
 import { LedgerError } from '../core/errors.ts'
 import type { NoteResult } from '../core/event.ts'
 import type { Rejection } from '../core/types.ts'
-import { type StopIo, type StopTerms, withinStop } from '../process/stop.ts'
+import { type StopIo, type StopSettings, withinStop } from '../process/stop.ts'
 import type { ClaimRequest } from './claim.ts'
 import { untilAnswered } from './retry.ts'
 import type { WriteIo } from './write.ts'
@@ -15,13 +15,13 @@ const NOTE_TIMEOUT_MS = 10_000
  */
 export async function noteRejection(
   rejection: Pick<Rejection, 'kind' | 'cause'>,
-  { task, window, runId, trigger, place }: ClaimRequest,
-  terms: StopTerms & { readonly ledgerTimeoutMs: number },
+  { task, window, runId, trigger, host }: ClaimRequest,
+  settings: StopSettings & { readonly ledgerTimeoutMs: number },
   io: WriteIo & StopIo,
 ): Promise<NoteResult> {
-  const full: Rejection = { ...rejection, runId, trigger, ...place, at: io.clock.now() }
+  const full: Rejection = { ...rejection, runId, trigger, ...host, at: io.clock.now() }
   try {
-    const reply = await withinStop(Math.min(NOTE_TIMEOUT_MS, terms.ledgerTimeoutMs), terms, io, (signal) => {
+    const reply = await withinStop(Math.min(NOTE_TIMEOUT_MS, settings.ledgerTimeoutMs), settings, io, (signal) => {
       const options = { signal, retry: 'unreachable' } as const
       return untilAnswered(() => io.store.note({ task, slot: window.slot }, full, options), io, options)
     })

@@ -1,54 +1,54 @@
 import { LedgerError } from '../core/errors.ts'
-import { isForeign } from '../core/row/decide.ts'
-import { decodeTurn, encodeTurn, holdsTurn, type Turn } from '../core/row/overlap-lock.ts'
+import { isNewerSchema } from '../core/row/decide.ts'
+import { decodeOverlapLock, encodeOverlapLock, holdsOverlapLock, type OverlapLock } from '../core/row/overlap-lock.ts'
 import type { Row, Survivor } from '../core/types.ts'
 import { withDeadline } from '../process/clock.ts'
 import type { StopIo } from '../process/stop.ts'
 import type { CallOptions, Entry, EntryKey, Store } from '../store/store.ts'
 import { type RetryIo, type RetryOptions, untilAnswered } from './retry.ts'
 
-export interface TurnTerms {
+export interface OverlapLockSettings {
   readonly skewMs: number
   readonly heartbeatMs: number
   readonly ledgerTimeoutMs: number
 }
 
-export interface TurnIo extends RetryIo {
+export interface OverlapLockIo extends RetryIo {
   readonly store: Store
   /** What still lives on this host of an attempt of the row that never reported its end. */
   findSurvivor(row: Row): Survivor | null
 }
 
-export type Turning =
+export type LockResult =
   /** This run's, by its own write: whoever takes it from now on has seen this run's row after that. */
   | { readonly kind: 'mine' }
   /** Another slot's. */
-  | { readonly kind: 'busy'; readonly holder: Turn }
+  | { readonly kind: 'busy'; readonly holder: OverlapLock }
   | { readonly kind: 'unanswered'; readonly cause: LedgerError }
 
 /** Between two looks at a slot that runs: two reads each time, and a batch that runs daily can bear the wait. */
 const LONGEST_POLL_MS = 5_000
 
 /** Takes the task's turn, and waits for it until `deadlineMs`, monotonic. `halt` ends the wait as if that were over. */
-export async function waitForTurn(
+export async function waitForOverlapLock(
   row: Row,
   deadlineMs: number,
-  terms: TurnTerms,
-  io: TurnIo,
+  settings: OverlapLockSettings,
+  io: OverlapLockIo,
   halt: AbortSignal,
-  onWait: (holder: Turn) => void,
-): Promise<Turning> {
+  onWait: (holder: OverlapLock) => void,
+): Promise<LockResult> {
   let told = false
   for (;;) {
-    const turning = await withDeadline(io.clock, terms.ledgerTimeoutMs, [halt], (signal) =>
-      takeTurn(row, terms, io, { signal, retry: 'any' }),
+    const lockResult = await withDeadline(io.clock, settings.ledgerTimeoutMs, [halt], (signal) =>
+      takeOverlapLock(row, settings, io, { signal, retry: 'any' }),
     )
     const leftMs = deadlineMs - io.clock.monotonicMs()
-    if (turning.kind !== 'busy' || leftMs <= 0 || halt.aborted) return turning
-    if (!told) onWait(turning.holder)
+    if (lockResult.kind !== 'busy' || leftMs <= 0 || halt.aborted) return lockResult
+    if (!told) onWait(lockResult.holder)
     told = true
     // Spread, so that those who wait do not ask all at once.
-    const pollMs = Math.min(LONGEST_POLL_MS, terms.heartbeatMs) * (0.5 + io.random() / 2)
+    const pollMs = Math.min(LONGEST_POLL_MS, settings.heartbeatMs) * (0.5 + io.random() / 2)
     await io.clock.wait(Math.min(leftMs, pollMs), halt)
   }
 }
@@ -57,14 +57,14 @@ export async function waitForTurn(
  * Whether slots of the task take turns, as far as the ledger knows: a person who forces one need not know that, nor say so.
  * False where a stop came before the answer: then nothing starts anyway. Throws where the ledger does not say.
  */
-export async function takesTurns(
+export async function hasOverlapLock(
   task: string,
-  { ledgerTimeoutMs }: Pick<TurnTerms, 'ledgerTimeoutMs'>,
+  { ledgerTimeoutMs }: Pick<OverlapLockSettings, 'ledgerTimeoutMs'>,
   io: RetryIo & StopIo & { readonly store: Store },
 ): Promise<boolean> {
   const reply = await withDeadline(io.clock, ledgerTimeoutMs, [io.stop], (signal) => {
     const options = { signal, retry: 'unreachable' } as const
-    return untilAnswered(() => readTurn(task, io.store, options), io, options)
+    return untilAnswered(() => readOverlapLock(task, io.store, options), io, options)
   })
   if (reply.kind === 'answer') return reply.value !== null
   if (io.stop.aborted) return false
@@ -72,7 +72,7 @@ export async function takesTurns(
 }
 
 /** A ledger that is not there yet has no turns: a claim makes a file, and says so of a table. */
-async function readTurn(task: string, store: Store, call: CallOptions): Promise<Entry | null> {
+async function readOverlapLock(task: string, store: Store, call: CallOptions): Promise<Entry | null> {
   try {
     return await store.readEntry({ kind: '#turn', task }, call)
   } catch (error) {
@@ -85,21 +85,21 @@ async function readTurn(task: string, store: Store, call: CallOptions): Promise<
  * Takes the task's turn for the slot of `row` where it is free, or holds on to it. Always by a write, since a read would
  * not fence one of another slot that is still on its way.
  */
-export async function takeTurn(
+export async function takeOverlapLock(
   { task, slot, owner }: Row,
-  terms: TurnTerms,
-  io: TurnIo,
+  settings: OverlapLockSettings,
+  io: OverlapLockIo,
   options: RetryOptions,
-): Promise<Turning> {
+): Promise<LockResult> {
   const key: EntryKey = { kind: '#turn', task }
-  const document = encodeTurn({ slot, runId: owner })
+  const document = encodeOverlapLock({ slot, runId: owner })
   let written: number | null = null
   for (;;) {
     const read = await untilAnswered(() => io.store.readEntry(key, options), io, options)
     if (read.kind === 'unanswered') return read
     const entry = read.value
     if (entry !== null) {
-      const holder = decodeTurn(entry.document, task)
+      const holder = decodeOverlapLock(entry.document, task)
       const own = holder.slot === slot && holder.runId === owner
       // The answer to the write of this very call was lost, or the network delivered it twice.
       if (own && entry.version === written) return { kind: 'mine' }
@@ -119,7 +119,7 @@ export async function takeTurn(
     // Another slot was faster, or this very write had landed: the entry says which.
   }
 
-  async function isHeld(holder: Turn) {
+  async function isHeld(holder: OverlapLock) {
     // From before the read: a process that is paused between the answer and this check must not take an old row for a new one.
     // The renewals of the holder do not change the entry, so that no condition would stop it.
     let askedAt = 0
@@ -130,9 +130,9 @@ export async function takeTurn(
     const found = await untilAnswered(ask, io, options)
     if (found.kind === 'unanswered') return found
     const row = found.value
-    if (holdsTurn(row, holder, askedAt, terms.skewMs)) return { kind: 'answer', value: true } as const
+    if (holdsOverlapLock(row, holder, askedAt, settings.skewMs)) return { kind: 'answer', value: true } as const
     // Its supervisor may have been killed, and its child may live on, whatever a person has said of the slot since.
-    const mayHaveLeft = row !== null && !isForeign(row)
+    const mayHaveLeft = row !== null && !isNewerSchema(row)
     return { kind: 'answer', value: mayHaveLeft && io.findSurvivor(row) !== null } as const
   }
 }

@@ -1,38 +1,38 @@
 import type { LedgerError } from '../core/errors.ts'
-import { objectionToSettling } from '../core/row/decide.ts'
-import { settled, type Word } from '../core/row/transition.ts'
+import { objectionToResolving } from '../core/row/decide.ts'
+import { type ResolutionRequest, resolveRow } from '../core/row/transition.ts'
 import type { Row, StoredRow } from '../core/types.ts'
 import { withDeadline } from '../process/clock.ts'
 import { untilAnswered } from './retry.ts'
 import { type WriteIo, writeAsOwner } from './write.ts'
 
-export interface SettleTerms {
+export interface ResolveSettings {
   readonly skewMs: number
   readonly ledgerTimeoutMs: number
 }
 
-export type Settling =
+export type ResolveResult =
   | { readonly kind: 'settled'; readonly row: Row }
   | {
       readonly kind: 'refused'
-      readonly cause: NonNullable<ReturnType<typeof objectionToSettling>>
+      readonly cause: NonNullable<ReturnType<typeof objectionToResolving>>
       readonly row: StoredRow
     }
   /** The word may be on record, or may still land. */
   | { readonly kind: 'unanswered'; readonly cause: LedgerError }
 
 /** Puts a person's word on the row of a slot, unless it is running or has completed. Throws as a claim does. */
-export function settle(word: Word, terms: SettleTerms, io: WriteIo): Promise<Settling> {
+export function resolveSlot(word: ResolutionRequest, settings: ResolveSettings, io: WriteIo): Promise<ResolveResult> {
   const key = { task: word.task, slot: word.window.slot }
-  return withDeadline(io.clock, terms.ledgerTimeoutMs, [], async (signal): Promise<Settling> => {
+  return withDeadline(io.clock, settings.ledgerTimeoutMs, [], async (signal): Promise<ResolveResult> => {
     const options = { signal, retry: 'unreachable' } as const
     const reply = await untilAnswered(() => io.store.get(key, options), io, options)
     if (reply.kind === 'unanswered') throw reply.cause
     let found = reply.value
     for (;;) {
-      const cause = objectionToSettling(found, { now: io.clock.now(), skewMs: terms.skewMs })
+      const cause = objectionToResolving(found, { now: io.clock.now(), skewMs: settings.skewMs })
       if (cause !== null && found !== null) return { kind: 'refused', cause, row: found }
-      const written = await writeAsOwner(found as Row | null, (row, stamp) => settled(row, word, stamp), io, options)
+      const written = await writeAsOwner(found as Row | null, (row, stamp) => resolveRow(row, word, stamp), io, options)
       if (written.kind === 'ok') return { kind: 'settled', row: written.row }
       if (written.kind === 'unanswered') return written
       found = written.found

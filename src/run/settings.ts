@@ -2,8 +2,8 @@ import { formatDuration } from '../core/duration.ts'
 import { usageError } from '../core/errors.ts'
 import { quote } from '../core/problem.ts'
 import { type Guards, LONGEST_RETRY_DELAY_MS, MAX_ATTEMPTS } from '../core/row/policy.ts'
-import type { RunTerms } from './claimed-slot.ts'
-import type { TriggerTerms } from './trigger.ts'
+import type { EffectiveSettings } from './claimed-slot.ts'
+import type { TriggerSettings } from './trigger.ts'
 
 const SECOND_MS = 1_000
 const MINUTE_MS = 60 * SECOND_MS
@@ -73,7 +73,7 @@ export interface RunSettings extends Partial<Record<keyof typeof LIMITS, number>
 }
 
 /** Fills in the defaults and checks the bounds. Throws a usage error that names the setting, its value and what is allowed. */
-export function readTerms(settings: RunSettings): RunTerms & TriggerTerms {
+export function readSettings(settings: RunSettings): EffectiveSettings & TriggerSettings {
   const numbers = Object.fromEntries(
     Object.entries(LIMITS).map(([name, limit]) => [name, within(name, settings[name as keyof typeof LIMITS], limit)]),
   ) as Numbers
@@ -158,7 +158,7 @@ function within(name: string, value: number | undefined, { default: usual, min, 
 }
 
 /** What of the terms is another run's business. A run that may not overlap stops without its lease by default. */
-export function guardsOf({ overlap, onLeaseLost, skewMs }: RunTerms): Guards {
+export function guardsOf({ overlap, onLeaseLost, skewMs }: EffectiveSettings): Guards {
   return {
     ...(overlap !== 'allow' && { overlap }),
     ...(overlap === 'allow' && onLeaseLost === 'stop' && { onLeaseLost }),

@@ -2,13 +2,13 @@ import { formatDuration } from '../core/duration.ts'
 import { usageError } from '../core/errors.ts'
 import type { RunEvent } from '../core/event.ts'
 import { formatInstant, parseInstant } from '../core/instant.ts'
-import { checkPerson } from '../core/person.ts'
+import { checkOperator } from '../core/person.ts'
 import { quote } from '../core/problem.ts'
 import type { Facts } from '../core/row/policy.ts'
 import { longestGapMs } from '../core/schedule/gaps.ts'
 import type { Schedule } from '../core/schedule/schedule.ts'
 import { earlyToleranceMs, isFireTimeNear, slotOf } from '../core/schedule/slot.ts'
-import { resolveSlot } from '../core/schedule/slot-reference.ts'
+import { parseSlotReference } from '../core/schedule/slot-reference.ts'
 import type { EventTimeSource, Instant, Trigger, Window } from '../core/types.ts'
 
 /** What the caller says of the trigger. Texts are as they came: this is the border at which they are read. */
@@ -22,7 +22,7 @@ export interface TriggerInput {
   readonly by?: string
 }
 
-export interface TriggerTerms {
+export interface TriggerSettings {
   readonly requireEventTime: boolean
   /** Null: by the length of the window. */
   readonly earlyToleranceMs: number | null
@@ -47,12 +47,17 @@ const RETAINED_WINDOWS = 2
 const MISMATCH_TOLERANCE_MS = 60_000
 
 /** Turns what was delivered into the slot that it belongs to. Throws a usage error for anything that would guess. */
-export function readTrigger(input: TriggerInput, schedule: Schedule, terms: TriggerTerms, now: Instant): ReadTrigger {
+export function readTrigger(
+  input: TriggerInput,
+  schedule: Schedule,
+  settings: TriggerSettings,
+  now: Instant,
+): ReadTrigger {
   const read =
     input.forceSlot === undefined
-      ? readScheduled(input, schedule, terms, now)
-      : readForced(input, input.forceSlot, schedule, terms, now)
-  checkRetention(terms.retentionMs, schedule, read.window)
+      ? readScheduled(input, schedule, settings, now)
+      : readForced(input, input.forceSlot, schedule, settings, now)
+  checkRetention(settings.retentionMs, schedule, read.window)
   return read
 }
 
@@ -69,18 +74,18 @@ function checkRetention(retentionMs: number | null, schedule: Schedule, { slot, 
   )
 }
 
-function readScheduled(input: TriggerInput, schedule: Schedule, terms: TriggerTerms, now: Instant): ReadTrigger {
+function readScheduled(input: TriggerInput, schedule: Schedule, settings: TriggerSettings, now: Instant): ReadTrigger {
   if (input.reason !== undefined) {
     throw usageError('a reason is given, but no slot to force; name the slot, or leave the reason out')
   }
   const { eventTime, source } = readEventTime(input, now)
-  if (source === 'clock' && terms.requireEventTime) {
+  if (source === 'clock' && settings.requireEventTime) {
     throw usageError(
       'no event time is given, and one is required; pass the time that the scheduler puts into its event',
     )
   }
-  const toleranceMs = terms.earlyToleranceMs ?? earlyToleranceMs(schedule, eventTime)
-  if (eventTime > now + toleranceMs + terms.skewMs) {
+  const toleranceMs = settings.earlyToleranceMs ?? earlyToleranceMs(schedule, eventTime)
+  if (eventTime > now + toleranceMs + settings.skewMs) {
     throw usageError(
       `event time ${formatInstant(eventTime)} is in the future (now ${formatInstant(now)}): it would take the slot of a run to come`,
     )
@@ -101,7 +106,7 @@ function readScheduled(input: TriggerInput, schedule: Schedule, terms: TriggerTe
   return {
     trigger: { kind: 'scheduled', eventTime, source },
     window: { slot: found.slot, end: found.next },
-    objection: mismatch && terms.onMismatch === 'refuse' ? 'scheduleMismatch' : null,
+    objection: mismatch && settings.onMismatch === 'refuse' ? 'scheduleMismatch' : null,
     notices,
   }
 }
@@ -110,7 +115,7 @@ function readForced(
   input: TriggerInput,
   forceSlot: string,
   schedule: Schedule,
-  terms: TriggerTerms,
+  settings: TriggerSettings,
   now: Instant,
 ): ReadTrigger {
   if (input.eventTime !== undefined || input.event !== undefined) {
@@ -118,9 +123,9 @@ function readForced(
   }
   const { reason, by } = input
   const person = { reason: reason ?? '', by: by ?? '' }
-  checkPerson(person)
-  const window = resolveSlot(schedule, forceSlot, now)
-  if (window.slot > now + terms.skewMs) {
+  checkOperator(person)
+  const window = parseSlotReference(schedule, forceSlot, now)
+  if (window.slot > now + settings.skewMs) {
     throw usageError(
       `slot ${formatInstant(window.slot)} is not due yet: forcing it would take the slot of a run to come`,
     )

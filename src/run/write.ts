@@ -1,5 +1,5 @@
 import type { LedgerError } from '../core/errors.ts'
-import { isForeign } from '../core/row/decide.ts'
+import { isNewerSchema } from '../core/row/decide.ts'
 import type { Stamp } from '../core/row/transition.ts'
 import type { Row, StoredRow } from '../core/types.ts'
 import type { Clock } from '../process/clock.ts'
@@ -13,7 +13,7 @@ export interface WriteIo extends RetryIo {
   newId(): string
 }
 
-export type Written =
+export type WriteResult =
   /** The row is in the ledger. `preparedAtMs` is monotonic, from before the lease in it was computed. */
   | { readonly kind: 'ok'; readonly row: Row; readonly preparedAtMs: number }
   /** Another process owns the slot; nothing that was sent can land any more. */
@@ -39,26 +39,26 @@ export async function writeAsOwner<Base extends Row | null>(
   change: (base: Base | Row, stamp: Stamp) => Row,
   io: WriteIo,
   { runId, ...options }: RetryOptions & { readonly runId?: string },
-): Promise<Written> {
+): Promise<WriteResult> {
   const writeId = io.newId()
-  let ground: Base | Row = base
+  let baseRow: Base | Row = base
   for (;;) {
     const preparedAtMs = io.clock.monotonicMs()
-    const expected: Expected = ground ?? 'absent'
-    const row = change(ground, { writeId, now: io.clock.now() })
+    const expected: Expected = baseRow ?? 'absent'
+    const row = change(baseRow, { writeId, now: io.clock.now() })
     const reply = await untilAnswered(() => io.store.put(row, expected, options), io, options)
     if (reply.kind === 'unanswered') return { ...reply, row }
     if (reply.value.kind === 'ok') return { kind: 'ok', row, preparedAtMs }
     const { found } = reply.value
-    if (found === null || isForeign(found)) return { kind: 'lost', found }
+    if (found === null || isNewerSchema(found)) return { kind: 'lost', found }
     if (found.writeId === writeId) return { kind: 'ok', row, preparedAtMs }
     if (found.owner !== (runId ?? row.owner)) return { kind: 'lost', found }
-    ground = found
+    baseRow = found
   }
 }
 
 /** The times that say how long a write of this owner can be trusted. */
-export interface TrustTerms {
+export interface TrustSettings {
   readonly leaseMs: number
   readonly heartbeatMs: number
   readonly skewMs: number
@@ -70,7 +70,7 @@ export interface TrustTerms {
  * The oldest lease, in milliseconds, under which work may start. Work that runs gets SIGTERM at this age, so that it has
  * ended before another host may take the slot over.
  */
-export function startableMs({ leaseMs, skewMs, killAfterMs }: TrustTerms): number {
+export function startableMs({ leaseMs, skewMs, killAfterMs }: TrustSettings): number {
   return leaseMs - skewMs - killAfterMs
 }
 
@@ -80,7 +80,7 @@ export function startableMs({ leaseMs, skewMs, killAfterMs }: TrustTerms): numbe
  */
 export function ageMs(
   { row, preparedAtMs }: { readonly row: Row; readonly preparedAtMs: number },
-  { leaseMs, skewMs }: Pick<TrustTerms, 'leaseMs' | 'skewMs'>,
+  { leaseMs, skewMs }: Pick<TrustSettings, 'leaseMs' | 'skewMs'>,
   clock: Clock,
 ): number {
   const byMonotonicMs = clock.monotonicMs() - preparedAtMs
@@ -95,24 +95,24 @@ export function ageMs(
  * A renewal that is not answered does not prevent a start that is safe without it. `renew` gets the time that it may take:
  * a heartbeat at most, and half of the time in which a start is still safe. It gets null where a start is not safe.
  */
-export async function freshened(
-  first: Written,
-  renew: (row: Row, withinMs: number | null) => Promise<Written>,
-  terms: TrustTerms,
+export async function ensureFreshLease(
+  first: WriteResult,
+  renew: (row: Row, withinMs: number | null) => Promise<WriteResult>,
+  settings: TrustSettings,
   clock: Clock,
-): Promise<Written> {
+): Promise<WriteResult> {
   let written = first
-  let mostMs = terms.heartbeatMs
-  while (written.kind === 'ok' && ageMs(written, terms, clock) >= mostMs) {
-    const leftMs = startableMs(terms) - ageMs(written, terms, clock)
-    const next = await renew(written.row, leftMs > 0 ? Math.min(terms.heartbeatMs, leftMs / 2) : null)
+  let mostMs = settings.heartbeatMs
+  while (written.kind === 'ok' && ageMs(written, settings, clock) >= mostMs) {
+    const leftMs = startableMs(settings) - ageMs(written, settings, clock)
+    const next = await renew(written.row, leftMs > 0 ? Math.min(settings.heartbeatMs, leftMs / 2) : null)
     if (next.kind === 'unanswered' && leftMs > 0) {
-      if (ageMs(written, terms, clock) < startableMs(terms)) break
+      if (ageMs(written, settings, clock) < startableMs(settings)) break
       continue
     }
     written = next
     // A ledger that takes longer than a short heartbeat for each answer must not prevent the start.
-    mostMs = startableMs(terms)
+    mostMs = startableMs(settings)
   }
   return written
 }

@@ -13,7 +13,7 @@ export interface Finding {
 /** Whose permissions are tried: `schema/iam.json` has their policies. */
 export type Role = 'runner' | 'auditor' | 'operator'
 
-export interface InspectTerms {
+export interface InspectSettings {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly role: Role
   /** Largest difference between the clocks of two hosts. */

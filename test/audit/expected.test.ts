@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { inForceOf, slotsOnRecord } from '../../src/audit/expected.ts'
+import { parseSchedules, slotsOnRecord } from '../../src/audit/expected.ts'
 import { systemClock } from '../../src/process/clock.ts'
 import { memoryStore } from '../support/memory-store.ts'
 
@@ -7,11 +7,11 @@ const EVERY_MINUTE = { since: 0, spec: { expression: '* * * * *', zone: 'UTC' } 
 
 test('a long gap without rows leaves room for timers and signals', async () => {
   const deps = { store: memoryStore(), clock: systemClock, pageTimeoutMs: 30_000, signals: [] }
-  const terms = { since: 0, until: 86_400_000, graceMs: 0 }
-  const inForce = inForceOf({ task: 'nightly', schedules: [EVERY_MINUTE] })
+  const settings = { since: 0, until: 86_400_000, graceMs: 0 }
+  const inForce = parseSchedules({ task: 'nightly', schedules: [EVERY_MINUTE] })
   let slots = 0
   let slotsAtSignal = 0
-  for await (const { missed } of slotsOnRecord('nightly', inForce, terms, systemClock.now(), deps)) {
+  for await (const { missed } of slotsOnRecord('nightly', inForce, settings, systemClock.now(), deps)) {
     expect(missed).not.toBe(null)
     if (slots === 0) setImmediate(() => (slotsAtSignal = slots))
     slots += 1
@@ -24,11 +24,11 @@ test('a long gap without rows leaves room for timers and signals', async () => {
 test('a slot is missed as soon as it has been due for the grace, and not before the range', async () => {
   const minute = (count: number) => count * 60_000
   const deps = { store: memoryStore(), clock: systemClock, pageTimeoutMs: 30_000, signals: [] }
-  const inForce = inForceOf({ task: 'nightly', schedules: [EVERY_MINUTE] })
+  const inForce = parseSchedules({ task: 'nightly', schedules: [EVERY_MINUTE] })
   async function missedAt(now: number, until = minute(60)) {
-    const terms = { since: minute(2), until, graceMs: minute(5) }
+    const settings = { since: minute(2), until, graceMs: minute(5) }
     const slots: number[] = []
-    for await (const { missed } of slotsOnRecord('nightly', inForce, terms, now, deps)) {
+    for await (const { missed } of slotsOnRecord('nightly', inForce, settings, now, deps)) {
       if (missed !== null) slots.push(missed.slot / 60_000)
     }
     return slots

@@ -7,7 +7,7 @@ import { BatchWriteItemCommand } from '@aws-sdk/client-dynamodb'
 import Database from 'libsql'
 import { NO_NOTES } from '../../dist/core/row/rejections.js'
 import { encodeNotes, encodeRow, formatSlot } from '../../dist/core/row/stored-row.js'
-import { claimed, finished } from '../../dist/core/row/transition.js'
+import { claimRow, finishRow } from '../../dist/core/row/transition.js'
 import { createLedger } from '../../dist/index.js'
 import { toItem } from '../../dist/store/dynamodb/item.js'
 import { openFileDatabase } from '../../dist/store/file/database.js'
@@ -71,10 +71,10 @@ function* minutes(count) {
       zoneData: '2026a',
       runId: `run${index}`,
       trigger: { kind: 'scheduled', eventTime: slot, source: 'event-time' },
-      place: { host: 'host' },
+      host: { host: 'host' },
     }
-    const begun = claimed(null, claim, { writeId: 'a', now: slot }, 600_000)
-    yield finished(begun, { outcome: 'succeeded', exitCode: 0 }, { writeId: 'b', now: slot + 5_000 })
+    const begun = claimRow(null, claim, { writeId: 'a', now: slot }, 600_000)
+    yield finishRow(begun, { outcome: 'succeeded', exitCode: 0 }, { writeId: 'b', now: slot + 5_000 })
   }
 }
 

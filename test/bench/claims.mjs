@@ -59,7 +59,7 @@ async function race(kind, rounds) {
           zoneData: '2026b',
           runId: io.newId(),
           trigger: { kind: 'scheduled', eventTime: slot, source: 'event-time' },
-          place: { host: 'host' },
+          host: { host: 'host' },
           objection: null,
         }
         const { kind } = await claimSlot(request, TERMS, { ...io, stop: new AbortController().signal })

@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { NO_NOTES } from '../../dist/core/row/rejections.js'
 import { encodeNotes, encodeRow, formatSlot } from '../../dist/core/row/stored-row.js'
 import { encodeSchedules } from '../../dist/core/row/task-record.js'
-import { claimed, finished } from '../../dist/core/row/transition.js'
+import { claimRow, finishRow } from '../../dist/core/row/transition.js'
 import { createLedger } from '../../dist/index.js'
 import { openFileDatabase } from '../../dist/store/file/database.js'
 import { ENV, interleave, ours, target } from './lab.mjs'
@@ -124,10 +124,10 @@ function rowOf(task, slot, stepMs, schedule) {
     zoneData: '2026a',
     runId: `run${slot}`,
     trigger: { kind: 'scheduled', eventTime: slot, source: 'event-time' },
-    place: { host: 'host' },
+    host: { host: 'host' },
   }
-  const begun = claimed(null, claim, { writeId: 'a', now: slot }, 600_000)
-  return finished(begun, { outcome: 'succeeded', exitCode: 0 }, { writeId: 'b', now: slot + 5_000 })
+  const begun = claimRow(null, claim, { writeId: 'a', now: slot }, 600_000)
+  return finishRow(begun, { outcome: 'succeeded', exitCode: 0 }, { writeId: 'b', now: slot + 5_000 })
 }
 
 async function serve(path) {

@@ -5,7 +5,7 @@ import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { encodeRow, formatSlot } from '../../dist/core/row/stored-row.js'
 import { encodeSchedules } from '../../dist/core/row/task-record.js'
-import { claimed, finished } from '../../dist/core/row/transition.js'
+import { claimRow, finishRow } from '../../dist/core/row/transition.js'
 import { toItem } from '../../dist/store/dynamodb/item.js'
 
 const DELAY_MS = 10
@@ -104,10 +104,10 @@ function rowOf(ago, outcome) {
     zoneData: '2026a',
     runId: `run${slot}`,
     trigger: { kind: 'scheduled', eventTime: slot, source: 'event-time' },
-    place: { host: 'host' },
+    host: { host: 'host' },
   }
-  const begun = claimed(null, claim, { writeId: 'a', now: slot }, 600_000)
+  const begun = claimRow(null, claim, { writeId: 'a', now: slot }, 600_000)
   const exitCode = outcome === 'succeeded' ? 0 : 1
-  const row = finished(begun, { outcome, exitCode }, { writeId: 'b', now: slot + 5_000 })
+  const row = finishRow(begun, { outcome, exitCode }, { writeId: 'b', now: slot + 5_000 })
   return { slot: formatSlot(slot), item: JSON.stringify(toItem(encodeRow(row))) }
 }

@@ -51,8 +51,8 @@ describe.each(['file', 'dynamodb'] as const)('slots that must not overlap, on a 
     const named = ['--store', store, '--task', 'nightly', '--schedule', '0 3 * * *']
     const run = (day: number, overlap: string, ...more: string[]): Running => {
       const when = more.includes('--force-slot') ? [] : ['--event-time', DAYS[day] as string]
-      const terms = more.includes('--lease') ? [] : PATIENT
-      const args = ['run', ...named, ...when, '--overlap', overlap, ...terms, ...more, '--', 'sh', '-c', BATCH]
+      const settings = more.includes('--lease') ? [] : PATIENT
+      const args = ['run', ...named, ...when, '--overlap', overlap, ...settings, ...more, '--', 'sh', '-c', BATCH]
       return start(args, { cwd, env })
     }
     const rerun = (slot: string, ...more: string[]): Running => {
@@ -178,7 +178,7 @@ describe.each(['file', 'dynamodb'] as const)('slots that must not overlap, on a 
 })
 
 describe('retries in the same process', () => {
-  const place = () => {
+  const host = () => {
     const cwd = join(folder, `retry-${++places}`)
     mkdirSync(cwd)
     const store = `file:${join(cwd, 'ledger.db')}`
@@ -196,7 +196,7 @@ describe('retries in the same process', () => {
   }
 
   test('the third attempt goes well: exit 0, and each attempt is on record with its exit code', async () => {
-    const { run, row } = place()
+    const { run, row } = host()
     const script = 'echo "attempt $CRONLEDGER_RUN_ATTEMPT"; exit $((3 - CRONLEDGER_RUN_ATTEMPT))'
     const { code, stdout } = await run(['--max-attempts', '3', '--retry-delay', '50ms', '--retry-backoff', '2'], script)
       .ended
@@ -209,7 +209,7 @@ describe('retries in the same process', () => {
   })
 
   test('what a failed attempt left behind is ended before the next one starts', async () => {
-    const { run } = place()
+    const { run } = host()
     // The shell is killed as the OOM killer does it, and its worker would go on.
     const script = `if [ "$CRONLEDGER_RUN_ATTEMPT" = 1 ]; then
       sh -c 'trap "" TERM; echo worker began; while :; do echo >> ticks; sleep 0.02; done' &
@@ -230,7 +230,7 @@ describe('retries in the same process', () => {
   ])(
     'a process of attempt n that left the process group and %s: attempt n+1 does not start beside it',
     async (_, trap, said) => {
-      const { run, cwd } = place()
+      const { run, cwd } = host()
       const script = `if [ "$CRONLEDGER_RUN_ATTEMPT" = 1 ]; then
       setsid sh -c '${trap}; while :; do echo >> ticks; sleep 0.02; done' > log 2>&1 < /dev/null &
       until [ -s ticks ]; do sleep 0.02; done
@@ -247,7 +247,7 @@ describe('retries in the same process', () => {
   )
 
   test('SIGTERM while it waits ends it at once: 143, and the slot has failed', async () => {
-    const { run, row } = place()
+    const { run, row } = host()
     const waiting = run(['--max-attempts', '2', '--retry-delay', '10m'], 'exit 3')
     while ((await row())?.['attempts'].length !== 2);
     waiting.child.kill('SIGTERM')
@@ -256,7 +256,7 @@ describe('retries in the same process', () => {
   })
 
   test('--timeout ends an attempt, not the run', async () => {
-    const { run, row } = place()
+    const { run, row } = host()
     const script = '[ "$CRONLEDGER_RUN_ATTEMPT" = 2 ] || exec sleep 60'
     // The second attempt has this time too.
     const options = ['--max-attempts', '2', '--retry-delay', '0ms', '--timeout', '3s']

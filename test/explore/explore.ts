@@ -20,7 +20,7 @@ export interface Explored {
 export async function explore(scenario: Scenario, maxStates: number, onProgress = () => {}): Promise<Explored> {
   const seen = new Map<number, Left>()
   const cuts = { ended: 0, merged: 0, horizon: 0 }
-  const terms = termsOf(scenario)
+  const settings = termsOf(scenario)
   const queue: Uint8Array[] = [new Uint8Array()]
   for (let schedules = 1; schedules <= queue.length; schedules++) {
     const known = queue[schedules - 1] ?? new Uint8Array()
@@ -42,7 +42,7 @@ export async function explore(scenario: Scenario, maxStates: number, onProgress 
       path.push(0)
       return 0
     }
-    const { cut, broken } = await play(scenario, choose, false, terms)
+    const { cut, broken } = await play(scenario, choose, false, settings)
     cuts[cut] += 1
     if (schedules % 1_000 === 0) onProgress()
     const explored = { schedules, states: seen.size, cuts }

@@ -1,10 +1,10 @@
 import type { RunEvent } from '../../src/core/event.ts'
 import type { Trigger } from '../../src/core/types.ts'
 import type { Clock } from '../../src/process/clock.ts'
-import type { RunTerms } from '../../src/run/claimed-slot.ts'
+import type { EffectiveSettings } from '../../src/run/claimed-slot.ts'
 import { execute, type LiveAttempt, type WorkEnd } from '../../src/run/execute.ts'
 import type { LeaseLoss } from '../../src/run/lease.ts'
-import { settle } from '../../src/run/resolve.ts'
+import { resolveSlot } from '../../src/run/resolve.ts'
 import type { Store } from '../../src/store/store.ts'
 import { EMPTY, type Hash, mix } from './hash.ts'
 import type { HostPlan } from './scenario.ts'
@@ -68,7 +68,7 @@ export interface Host {
 }
 
 interface Surroundings {
-  readonly settings: RunTerms
+  readonly settings: EffectiveSettings
   store(host: string): Store
   now(): number
   onStart(host: Host, work: Work): void
@@ -196,7 +196,7 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
       ...SCHEDULE,
       runId: plan.name,
       trigger,
-      place: { host: plan.name },
+      host: { host: plan.name },
       objection: null,
       retentionMs: null,
       ...(settings.overlap !== 'allow' && { phase: 'waiting' as const }),
@@ -210,7 +210,7 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
       // The registry is for audits, and its requests commute with all others.
       seen: { has: () => true, add() {} },
       findSurvivor: () => null,
-      tell: (event: RunEvent) => void host.events.push(event),
+      emit: (event: RunEvent) => void host.events.push(event),
     }
     return execute(request, work, settings, io).then(
       (result) => answerOf(result.status, result),
@@ -232,7 +232,7 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
       reason: plan.name,
     }
     const io = { store, clock, newId: () => `${plan.name}${++ids}`, random: () => 0.5 }
-    return settle(resolution, settings, io).then(
+    return resolveSlot(resolution, settings, io).then(
       ({ kind }) => answerOf(kind, {}),
       (error: { kind?: string }) => {
         if (error.kind === undefined) throw error

@@ -1,5 +1,5 @@
-import type { RunTerms } from '../../src/run/claimed-slot.ts'
-import { readTerms } from '../../src/run/settings.ts'
+import type { EffectiveSettings } from '../../src/run/claimed-slot.ts'
+import { readSettings } from '../../src/run/settings.ts'
 import type { Action, Left } from './actions.ts'
 import { START_MS } from './host.ts'
 import { type Scenario, SHORT } from './scenario.ts'
@@ -33,12 +33,12 @@ export async function play(
   scenario: Scenario,
   choose: Choose,
   traced = false,
-  terms: RunTerms = termsOf(scenario),
+  settings: EffectiveSettings = termsOf(scenario),
 ): Promise<Played> {
   const broken: string[] = []
   const trail: string[] = []
   const hear = listener()
-  const world = worldOf(scenario, terms, (promise, text) => broken.push(`${promise}: ${text}`))
+  const world = worldOf(scenario, settings, (promise, text) => broken.push(`${promise}: ${text}`))
   const lateMs = START_MS + scenario.horizonMs + WORK_GOES_ON_MS
   let cut: Cut = 'ended'
   for (let step = 1; broken.length === 0; step++) {
@@ -67,8 +67,8 @@ export async function play(
   return { cut, broken, trail }
 }
 
-export function termsOf({ settings }: Scenario): RunTerms {
-  return readTerms({ ...SHORT, ...settings })
+export function termsOf({ settings }: Scenario): EffectiveSettings {
+  return readSettings({ ...SHORT, ...settings })
 }
 
 /** How a schedule goes on past the horizon: without another disturbance, and requests that are late land last. */

@@ -1,5 +1,5 @@
 import type { Attempt, Row } from '../../src/core/types.ts'
-import type { RunTerms } from '../../src/run/claimed-slot.ts'
+import type { EffectiveSettings } from '../../src/run/claimed-slot.ts'
 import type { Answer, Host, Work } from './host.ts'
 import type { Stored } from './ledger.ts'
 
@@ -13,7 +13,7 @@ const RENEWAL_AFTER_PAUSE_MS = 5_000
 export interface Observed {
   readonly hosts: readonly Host[]
   readonly slots: ReadonlyMap<number, Stored>
-  readonly terms: RunTerms
+  readonly settings: EffectiveSettings
   nowMs(): number
 }
 
@@ -22,7 +22,7 @@ export type Say = (promise: string, text: string) => void
 const isOpen = ({ outcome }: Attempt) => outcome === undefined
 const hasSuccess = (row: Row) => row.attempts.some(({ outcome }) => outcome === 'succeeded')
 
-export function checkStart(host: Host, work: Work, { hosts, slots, terms, nowMs }: Observed, say: Say): void {
+export function checkStart(host: Host, work: Work, { hosts, slots, settings, nowMs }: Observed, say: Say): void {
   const name = host.plan.name
   const row = slots.get(host.slot)?.row
   const entry = row?.attempts.find(({ number, runId }) => number === work.number && runId === name)
@@ -31,7 +31,7 @@ export function checkStart(host: Host, work: Work, { hosts, slots, terms, nowMs 
   }
   if (host.stopped) say('a stop before the start', `${name} started after its stop`)
   if (row !== undefined && host.plan.does === 'run') {
-    const resolved = row.settlements.find(({ state }) => state !== 'FAILED')
+    const resolved = row.resolutions.find(({ state }) => state !== 'FAILED')
     if (hasSuccess(row) || resolved !== undefined) say('nothing after completion', `${name} started after that`)
   }
   const earlier = hosts
@@ -40,25 +40,25 @@ export function checkStart(host: Host, work: Work, { hosts, slots, terms, nowMs 
   const highest = Math.max(0, ...earlier.map(({ number }) => number))
   if (work.number <= highest) say('attempt numbers grow', `${name} started ${work.number} after ${highest}`)
   const scheduled = earlier.filter(({ plan }) => plan.does === 'run').length
-  if (host.plan.does === 'run' && scheduled >= terms.maxAttempts) {
-    say('attempts are limited', `${name} started attempt ${scheduled + 1} of ${terms.maxAttempts}`)
+  if (host.plan.does === 'run' && scheduled >= settings.maxAttempts) {
+    say('attempts are limited', `${name} started attempt ${scheduled + 1} of ${settings.maxAttempts}`)
   }
   for (const other of hosts) {
-    if (other === host || !isBeside(host, other, terms)) continue
+    if (other === host || !isBeside(host, other, settings)) continue
     const running = other.works.find(({ endMs }) => endMs === null)
-    if (running === undefined || isAbsent(other, terms, nowMs()) || ridesOut(other, host, work, terms)) continue
+    if (running === undefined || isAbsent(other, settings, nowMs()) || ridesOut(other, host, work, settings)) continue
     say('one at a time', `${name} started while ${other.plan.name} ran`)
   }
 }
 
 /** Checks every state between two steps. */
-export function checkState({ hosts, slots, terms, nowMs }: Observed, say: Say): void {
+export function checkState({ hosts, slots, settings, nowMs }: Observed, say: Say): void {
   const running = hosts.flatMap((host) => host.works.flatMap((work) => (work.endMs === null ? [{ host, work }] : [])))
   for (const first of running) {
     const { host } = first
-    const trustedMs = terms.leaseMs - terms.skewMs
+    const trustedMs = settings.leaseMs - settings.skewMs
     const isHealthy = host.life === 'alive' && !host.paused && host.wokeMs === null
-    if (isHealthy && terms.onLeaseLost === 'stop' && nowMs() > (host.leaseFromMs ?? 0) + trustedMs) {
+    if (isHealthy && settings.onLeaseLost === 'stop' && nowMs() > (host.leaseFromMs ?? 0) + trustedMs) {
       say(
         'stopped in time',
         `${host.plan.name} runs ${nowMs() - (host.leaseFromMs ?? 0)} ms after its last sign of life`,
@@ -66,9 +66,9 @@ export function checkState({ hosts, slots, terms, nowMs }: Observed, say: Say): 
     }
     for (const second of running) {
       if (first === second || first.work.startMs > second.work.startMs) continue
-      if (!isBeside(first.host, second.host, terms)) continue
-      if (isAbsent(first.host, terms, nowMs()) || isAbsent(second.host, terms, nowMs())) continue
-      if (ridesOut(first.host, second.host, second.work, terms)) continue
+      if (!isBeside(first.host, second.host, settings)) continue
+      if (isAbsent(first.host, settings, nowMs()) || isAbsent(second.host, settings, nowMs())) continue
+      if (ridesOut(first.host, second.host, second.work, settings)) continue
       say('one at a time', `${first.host.plan.name} and ${second.host.plan.name} run at the same time`)
     }
   }
@@ -85,7 +85,7 @@ export function checkWrite(
   observed: Observed,
   say: Say,
 ): void {
-  const { hosts, terms } = observed
+  const { hosts, settings } = observed
   const name = host.plan.name
   if (host.answer?.certain)
     say('nothing lands later', `a write of ${name} landed after it answered ${host.answer.status}`)
@@ -104,7 +104,7 @@ export function checkWrite(
       say('every start is on record', `attempt ${number} of ${runId} is on record as not started`)
     }
   }
-  const said = row.settlements.some(({ state }) => state === 'COMPLETED')
+  const said = row.resolutions.some(({ state }) => state === 'COMPLETED')
   if (row.state === 'COMPLETED' && !hasSuccess(row) && !said) say('no success is invented', 'the row says COMPLETED')
   for (const other of hosts.filter(({ slot }) => slot === host.slot)) {
     for (const { number } of other.works) {
@@ -120,18 +120,25 @@ export function checkWrite(
       say('nothing is lost', `attempt ${attempt.number} was ${attempt.outcome}, and is ${after?.outcome}`)
     }
   }
-  if (row.settlements.length < before.settlements.length) say('nothing is lost', 'a resolution is gone')
-  if (before.state === 'PENDING' && before.owner !== name) checkTakeover(host, before, row, sentMs, terms, say)
+  if (row.resolutions.length < before.resolutions.length) say('nothing is lost', 'a resolution is gone')
+  if (before.state === 'PENDING' && before.owner !== name) checkTakeover(host, before, row, sentMs, settings, say)
 }
 
 /** A write of one run on top of the open attempt of another. */
-function checkTakeover({ plan }: Host, before: Row, row: Row, sentMs: number, terms: RunTerms, say: Say): void {
+function checkTakeover(
+  { plan }: Host,
+  before: Row,
+  row: Row,
+  sentMs: number,
+  settings: EffectiveSettings,
+  say: Say,
+): void {
   const claims = row.attempts.some((attempt) => attempt.runId === plan.name && isOpen(attempt))
-  const resolves = row.settlements.length > before.settlements.length
+  const resolves = row.resolutions.length > before.resolutions.length
   const isKept = row.state === 'PENDING' && row.owner === before.owner && row.attempts.filter(isOpen).length === 1
   if (isKept && !claims && !resolves) return
-  const decidedMs = claims ? row.attempts.at(-1)?.startedAt : resolves ? row.settlements.at(-1)?.at : undefined
-  if ((decidedMs ?? sentMs + (plan.offsetMs ?? 0)) <= (before.leaseUntil ?? 0) + terms.skewMs) {
+  const decidedMs = claims ? row.attempts.at(-1)?.startedAt : resolves ? row.resolutions.at(-1)?.at : undefined
+  if ((decidedMs ?? sentMs + (plan.offsetMs ?? 0)) <= (before.leaseUntil ?? 0) + settings.skewMs) {
     say('a lease is trusted with the skew', `${plan.name} took over from ${before.owner} too early`)
   }
   if (!claims && !resolves) {
@@ -161,10 +168,10 @@ export function checkAnswer(host: Host, answer: Answer, { slots }: Observed, say
   if (nothing && host.works.length > 0) says('its work ran')
   if (noted && rejectedRuns?.filter((runId) => runId === name).length !== 1) says('is not noted once')
   if (answer.certain && status !== 'completed' && own.some(isOpen)) says('its claim is in the row')
-  if (status === 'skipped' && recorded && !row?.settlements.some(({ state }) => state === 'SKIPPED')) {
+  if (status === 'skipped' && recorded && !row?.resolutions.some(({ state }) => state === 'SKIPPED')) {
     says('nothing on record says so')
   }
-  if (status === 'settled' && row?.settlements.filter(({ reason }) => reason === name).length !== 1) {
+  if (status === 'settled' && row?.resolutions.filter(({ reason }) => reason === name).length !== 1) {
     says('its resolution is not in the row once')
   }
 }
@@ -181,18 +188,18 @@ export function checkEnd({ hosts, slots }: Observed, say: Say): void {
     if (answer?.noted && rejectedRuns?.filter((runId) => runId === plan.name).length !== 1) {
       say('nothing is lost', `the rejection of ${plan.name} is not in the row once`)
     }
-    if (answer?.status === 'settled' && !row?.settlements.some(({ reason }) => reason === plan.name)) {
+    if (answer?.status === 'settled' && !row?.resolutions.some(({ reason }) => reason === plan.name)) {
       say('nothing is lost', `the resolution of ${plan.name} is gone`)
     }
   }
 }
 
-function isBeside(first: Host, second: Host, { overlap }: RunTerms): boolean {
+function isBeside(first: Host, second: Host, { overlap }: EffectiveSettings): boolean {
   return first.slot === second.slot || overlap !== 'allow'
 }
 
 /** Nothing is promised while a supervisor is gone or paused, nor until one that woke has had time to stop its work. */
-function isAbsent({ life, paused, wokeMs }: Host, { killAfterMs }: RunTerms, nowMs: number): boolean {
+function isAbsent({ life, paused, wokeMs }: Host, { killAfterMs }: EffectiveSettings, nowMs: number): boolean {
   return life === 'crashed' || paused || (wokeMs !== null && nowMs <= wokeMs + RENEWAL_AFTER_PAUSE_MS + killAfterMs)
 }
 
@@ -200,7 +207,7 @@ function isAbsent({ life, paused, wokeMs }: Host, { killAfterMs }: RunTerms, now
  * With one attempt, the work of a scheduled trigger goes on through an outage of the ledger. An operator may then force the
  * slot. Forced work stops with its lease.
  */
-function ridesOut(first: Host, second: Host, { startMs }: Work, { onLeaseLost, leaseMs }: RunTerms): boolean {
+function ridesOut(first: Host, second: Host, { startMs }: Work, { onLeaseLost, leaseMs }: EffectiveSettings): boolean {
   const mayRideOut = onLeaseLost === 'continue' && first.plan.does !== 'force'
   return mayRideOut && second.plan.does === 'force' && startMs > (first.leaseFromMs ?? 0) + leaseMs
 }

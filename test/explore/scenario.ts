@@ -1,4 +1,4 @@
-import type { Settlement } from '../../src/core/types.ts'
+import type { Resolution } from '../../src/core/types.ts'
 import type { RunSettings } from '../../src/run/settings.ts'
 
 /** One process: a trigger, or an operator who resolves the slot. */
@@ -6,7 +6,7 @@ export interface HostPlan {
   readonly name: string
   readonly does: 'run' | 'force' | 'resolve'
   /** The state that an operator's resolution says. */
-  readonly says?: Settlement['state']
+  readonly says?: Resolution['state']
   /** The slot, in days after the first one; default 0. */
   readonly day?: number
   /** How far the wall clock of the host is off. */

@@ -1,5 +1,5 @@
 import { LedgerError } from '../../src/core/errors.ts'
-import type { RunTerms } from '../../src/run/claimed-slot.ts'
+import type { EffectiveSettings } from '../../src/run/claimed-slot.ts'
 import { type Action, actionsIn, fullBudget, type Left } from './actions.ts'
 import { EMPTY, mix, toNumber } from './hash.ts'
 import { type Host, hostOf, START_MS } from './host.ts'
@@ -23,7 +23,7 @@ export interface World {
   hash(actions: readonly Action[]): number
 }
 
-export function worldOf(scenario: Scenario, terms: RunTerms, say: Say): World {
+export function worldOf(scenario: Scenario, settings: EffectiveSettings, say: Say): World {
   const pool: Request[] = []
   const hosts: Host[] = []
   const left = fullBudget(scenario.budget)
@@ -43,10 +43,10 @@ export function worldOf(scenario: Scenario, terms: RunTerms, say: Say): World {
     },
     (error) => say('an error', error.message),
   )
-  const observed: Observed = { hosts, slots: ledger.slots, terms, nowMs: () => nowMs }
+  const observed: Observed = { hosts, slots: ledger.slots, settings, nowMs: () => nowMs }
   for (const plan of scenario.hosts) {
     const host = hostOf(plan, {
-      settings: terms,
+      settings: settings,
       store: (name) => portOf(name, ledger.store, pool, () => nowMs),
       now: () => nowMs,
       onStart: (host, work) => checkStart(host, work, observed, say),
@@ -170,7 +170,7 @@ export function worldOf(scenario: Scenario, terms: RunTerms, say: Say): World {
       for (const { row } of ledger.slots.values()) {
         if (row.leaseUntil === null) continue
         consider(row.leaseUntil - (plan.offsetMs ?? 0) + 1)
-        consider(row.leaseUntil - (plan.offsetMs ?? 0) + terms.skewMs + 1)
+        consider(row.leaseUntil - (plan.offsetMs ?? 0) + settings.skewMs + 1)
       }
     }
     return next

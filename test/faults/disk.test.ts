@@ -32,10 +32,10 @@ const filled = () => {
     // Until nothing more fits, as is wanted.
   }
 }
-const run = (task: string, terms: readonly string[], ...command: string[]) =>
+const run = (task: string, settings: readonly string[], ...command: string[]) =>
   cronledger([
     ...['run', '--store', store, '--task', task, '--schedule', '0 3 * * *', '--event-time', '2026-01-02T03:00:05Z'],
-    ...[...terms, '--', ...command],
+    ...[...settings, '--', ...command],
   ])
 const rowOf = async (task: string): Promise<Loose> =>
   JSON.parse((await cronledger(['history', '--store', store, '--task', task, '--json'])).stdout)[0]

@@ -36,8 +36,8 @@ describe('one clear line, the exit code of the design, within the stated time', 
     const silent = { ...AWS, AWS_ENDPOINT_URL_DYNAMODB: server.endpoint }
     const { code, lines } = await refused('dynamodb:ledger', silent, SOON)
     await server.stop()
-    const place = server.endpoint.replace('http://', '')
-    expect({ code, lines }).toEqual({ code: 75, lines: [expect.stringContaining(place)] })
+    const host = server.endpoint.replace('http://', '')
+    expect({ code, lines }).toEqual({ code: 75, lines: [expect.stringContaining(host)] })
   })
 
   describe('with a server', () => {

@@ -9,7 +9,7 @@ import { csvLines } from '../../src/format/csv.ts'
 import { historyText } from '../../src/format/history.ts'
 import { itemLine } from '../../src/format/row.ts'
 import { showText } from '../../src/format/show.ts'
-import { readTerms } from '../../src/run/settings.ts'
+import { readSettings } from '../../src/run/settings.ts'
 import { readTrigger } from '../../src/run/trigger.ts'
 import { FORCED, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
 
@@ -140,7 +140,8 @@ describe('a schedule', () => {
 
 describe('an event', () => {
   const schedule = parseSchedule({ expression: '0 3 * * *', zone: 'UTC' })
-  const read = (event: string) => valueOr(['usage'], () => readTrigger({ event }, schedule, readTerms({}), EVENT_TIME))
+  const read = (event: string) =>
+    valueOr(['usage'], () => readTrigger({ event }, schedule, readSettings({}), EVENT_TIME))
 
   test('of any JSON, and of any text, gives a trigger or one line', () => {
     const time = fc.oneof(
@@ -185,7 +186,7 @@ describe('a row of the ledger', () => {
     {
       ...rowWith({ ending: SUCCEEDED }),
       expiresAt: NOW + 1_000,
-      settlements: [{ state: 'FAILED', at: NOW, by: 'ada', reason: 'r', afterAttempt: 1 }],
+      resolutions: [{ state: 'FAILED', at: NOW, by: 'ada', reason: 'r', afterAttempt: 1 }],
     } as const,
   ].map((row) => ({
     ...encodeRow(row),
@@ -213,11 +214,11 @@ describe('a row of the ledger', () => {
     if (path.length === 0) return value
     const copy = structuredClone(document)
     // biome-ignore lint/suspicious/noExplicitAny: any path of any document
-    let place: any = copy
-    for (const name of path.slice(0, -1)) place = place[name]
+    let host: any = copy
+    for (const name of path.slice(0, -1)) host = host[name]
     const last = path.at(-1) as string
-    if (value === undefined) delete place[last]
-    else place[last] = value
+    if (value === undefined) delete host[last]
+    else host[last] = value
     return copy
   }
 

@@ -39,15 +39,15 @@ describe('text from the ledger never reaches a terminal with its escape sequence
       ...({ runId: EVIL, kind: 'refused', cause: 'failed', at: yesterday, host: EVIL } as const),
       trigger: { kind: 'forced', by: EVIL, reason: EVIL },
     } as const
-    const settlement = { state: 'COMPLETED', at: yesterday, by: EVIL, reason: EVIL, afterAttempt: 1 } as const
+    const resolution = { state: 'COMPLETED', at: yesterday, by: EVIL, reason: EVIL, afterAttempt: 1 } as const
     const failed = (row: Row) => ({
       state: 'FAILED' as const,
       attempts: row.attempts.map((attempt) => ({ ...attempt, ...FAILED })),
-      settlements: [],
+      resolutions: [],
     })
     seedLedger(store.slice('file:'.length), [
       evilRow('nightly', () => ({
-        settlements: [settlement],
+        resolutions: [resolution],
         rejections: { count: 1, refused: 1, first: [rejection], latest: rejection },
       })),
       evilRow('failed', failed),
@@ -239,8 +239,8 @@ describe('secrets never reach the log or the ledger', () => {
     const server = await startAnswering(answer.answer)
     for (const log of ['text', 'json']) {
       // Only an error that is retried takes this long.
-      const terms = ['--log', log, '--ledger-timeout', code === 75 ? '3s' : '2m']
-      const ended = await cronledger(run('dynamodb:ledger', terms, 'true'), {
+      const settings = ['--log', log, '--ledger-timeout', code === 75 ? '3s' : '2m']
+      const ended = await cronledger(run('dynamodb:ledger', settings, 'true'), {
         env: { ...env, AWS_ENDPOINT_URL_DYNAMODB: server.endpoint },
       })
       expect(ended.code).toBe(code)

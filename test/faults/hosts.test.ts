@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { isForeign } from '../../src/core/row/decide.ts'
+import { isNewerSchema } from '../../src/core/row/decide.ts'
 import type { Row } from '../../src/core/types.ts'
 import { openFileStore } from '../../src/store/file/file-store.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -47,7 +47,7 @@ type Kind = 'file' | 'dynamodb'
 let places = 0
 
 /** A ledger, and a folder for the batch, which all hosts see. */
-async function place(kind: Kind) {
+async function host(kind: Kind) {
   const cwd = join(folder, `place-${++places}`)
   mkdirSync(cwd)
   const task = `task-${places}`
@@ -61,7 +61,7 @@ async function place(kind: Kind) {
   async function row(day: Day = 0): Promise<Row | null> {
     const slot = Math.floor(Date.parse(DAYS[day]) / 60_000) * 60_000
     const found = await store.get({ task, slot }, { signal: AbortSignal.timeout(120_000) })
-    if (found !== null && isForeign(found)) throw new Error('a row of another version')
+    if (found !== null && isNewerSchema(found)) throw new Error('a row of another version')
     return found
   }
   const schedule = ['--store', named, '--task', task, '--schedule', '0 3 * * *']
@@ -98,7 +98,7 @@ describe.skipIf(!hasHosts).concurrent('a slot whose owner is on another host', (
     '%s: a host that is lost: another one takes over when the lease is over',
     async (kind) => {
       const [a, b] = await hostsOf()
-      const { run, row, go, tidy, leaseIsOver, wasBeside } = await place(kind)
+      const { run, row, go, tidy, leaseIsOver, wasBeside } = await host(kind)
       const first = run(a, 0, TWICE)
       await first.printed('began 1')
       await a.lose()
@@ -121,7 +121,7 @@ describe.skipIf(!hasHosts).concurrent('a slot whose owner is on another host', (
 
   test.each<Kind>(['file', 'dynamodb'])('%s: a trigger before the end of the lease is a duplicate', async (kind) => {
     const [a, b] = await hostsOf()
-    const { run, row, go } = await place(kind)
+    const { run, row, go } = await host(kind)
     // The lease of ten minutes is not over soon.
     const long = ['--max-attempts', '2']
     const first = run(a, 0, long)
@@ -136,7 +136,7 @@ describe.skipIf(!hasHosts).concurrent('a slot whose owner is on another host', (
 
   test('kill -9 of the supervisor alone: the takeover sees no survivor, and its attempt number is the higher one', async () => {
     const [a, b] = await hostsOf()
-    const { run, row, go, leaseIsOver, wasBeside } = await place('dynamodb')
+    const { run, row, go, leaseIsOver, wasBeside } = await host('dynamodb')
     const first = run(a, 0, TWICE)
     await first.printed('began 1')
     first.signal('SIGKILL')
@@ -157,7 +157,7 @@ describe.skipIf(!hasHosts).concurrent('a slot whose owner is on another host', (
   test('a host that is frozen past its lease, then thawed: it stops its batch, and cannot overwrite the new owner', async () => {
     const [a, b] = await hostsOf()
     // Not a file: a process that is stopped in the middle of a transaction keeps its lock.
-    const { run, row, go, leaseIsOver } = await place('dynamodb')
+    const { run, row, go, leaseIsOver } = await host('dynamodb')
     const first = run(a, 0, TWICE)
     await first.printed('began 1')
     a.freeze()
@@ -178,7 +178,7 @@ describe.skipIf(!hasHosts).concurrent('a slot whose owner is on another host', (
 
   test('a host that is cut off from the ledger: its batch is gone before another begins, and its late writes change nothing', async () => {
     const [a, b] = await hostsOf()
-    const { run, row, go, leaseIsOver, wasBeside } = await place('dynamodb')
+    const { run, row, go, leaseIsOver, wasBeside } = await host('dynamodb')
     const first = run(a, 0, TWICE, awsEnv({ endpoint: proxy.url }))
     await first.printed('began 1')
     proxy.treat(() => 'cutAndHold')
@@ -211,7 +211,7 @@ describe.skipIf(!hasHosts).concurrent('slots that must not overlap, on two hosts
     '%s: the host of the holder is lost: the other slot waits for its lease',
     async (kind) => {
       const [a, b] = await hostsOf()
-      const { run, row, go, tidy, leaseIsOver, wasBeside } = await place(kind)
+      const { run, row, go, tidy, leaseIsOver, wasBeside } = await host(kind)
       const holder = run(a, 0, WAIT)
       await holder.printed('began 1')
       const waiting = run(b, 1, WAIT)
@@ -231,7 +231,7 @@ describe.skipIf(!hasHosts).concurrent('slots that must not overlap, on two hosts
 
   test('the host of the holder is frozen past its lease, then thawed: it stops its batch, since the turn is another’s', async () => {
     const [a, b] = await hostsOf()
-    const { run, row, go } = await place('dynamodb')
+    const { run, row, go } = await host('dynamodb')
     const holder = run(a, 0, WAIT)
     await holder.printed('began 1')
     a.freeze()

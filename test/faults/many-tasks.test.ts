@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { encodeSchedules } from '../../src/core/row/task-record.ts'
-import { finished } from '../../src/core/row/transition.ts'
+import { finishRow } from '../../src/core/row/transition.ts'
 import { claimOf } from '../store/contract.ts'
 import { cronledger, scratch, start } from '../support/cli.ts'
 import { type FaultyProxy, type Passing, startFaultyProxy } from '../support/proxy.ts'
@@ -38,7 +38,7 @@ beforeAll(async () => {
   for (const task of TASKS) {
     const claim = { ...claimOf(task, { slot: SLOT }), schedule: spec }
     await store.put(claim, 'absent', call)
-    await store.put(finished(claim, FAILED, { writeId: 'w', now: SLOT + 2_000 }), claim, call)
+    await store.put(finishRow(claim, FAILED, { writeId: 'w', now: SLOT + 2_000 }), claim, call)
     await store.writeEntry({ kind: '#registry', task }, entry, 'absent', call)
   }
   store.close()

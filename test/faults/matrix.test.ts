@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { finished } from '../../src/core/row/transition.ts'
+import { finishRow } from '../../src/core/row/transition.ts'
 import type { Row, StoredRow } from '../../src/core/types.ts'
 import type { Store } from '../../src/store/store.ts'
 import { claimOf } from '../store/contract.ts'
@@ -118,7 +118,7 @@ for (const [server, startServer] of [
         const claim = claimOf(task, { slot })
         await store.put(claim, 'absent', call)
         const stamp = { writeId: 'w', now: slot + 2_000 }
-        await store.put(finished(claim, { outcome: 'succeeded', exitCode: 0 }, stamp), claim, call)
+        await store.put(finishRow(claim, { outcome: 'succeeded', exitCode: 0 }, stamp), claim, call)
       }
 
       let armed = point !== 'renewal'
@@ -167,7 +167,7 @@ for (const [server, startServer] of [
 }
 
 function summary(found: StoredRow | null): Promised['row'] {
-  if (found === null || 'foreign' in found) return null
+  if (found === null || 'newerSchema' in found) return null
   const { state, attempts, rejections } = found
   return { state, outcomes: attempts.map(({ outcome }) => outcome), rejected: rejections.count }
 }

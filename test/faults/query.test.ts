@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { finished } from '../../src/core/row/transition.ts'
+import { finishRow } from '../../src/core/row/transition.ts'
 import type { Row } from '../../src/core/types.ts'
 import type { Store } from '../../src/store/store.ts'
 import { claimOf } from '../store/contract.ts'
@@ -32,7 +32,7 @@ async function putCompleted(task: string, day: string): Promise<Row> {
   const slot = Date.parse(`${day}T03:00:00Z`)
   const claim = { ...claimOf(task, { slot }), schedule: { expression: '0 3 * * *', zone: 'UTC' } }
   await store.put(claim, 'absent', call())
-  const done = finished(claim, { outcome: 'succeeded', exitCode: 0 }, { writeId: 'w', now: slot + 2_000 })
+  const done = finishRow(claim, { outcome: 'succeeded', exitCode: 0 }, { writeId: 'w', now: slot + 2_000 })
   await store.put(done, claim, call())
   return done
 }

@@ -112,7 +112,7 @@ for (const [name, startServer] of [
           { number: 2, outcome: 'failed' },
         ],
         rejections: { count: 2 },
-        settlements: [{ state: 'SKIPPED' }],
+        resolutions: [{ state: 'SKIPPED' }],
       }
 
       test('the second time after everything else', async () => {
@@ -122,7 +122,7 @@ for (const [name, startServer] of [
         expect(before).toMatchObject(ONCE)
         await proxy.release()
         expect(await row()).toEqual(before)
-        expect(before.settlements).toHaveLength(1)
+        expect(before.resolutions).toHaveLength(1)
       })
 
       test('at once, and what is answered is the second delivery, which finds the first', async () => {
@@ -205,8 +205,8 @@ for (const [name, startServer] of [
       // The claim is answered so late that the rest of its lease is less than the kill-after: no start is safe without a
       // renewal.
       proxy.treat((passing) => (isClaim(passing) ? { delayMs: 1_200 } : isRenewal(passing) ? denied : 'pass'))
-      const terms = ['--lease', '2s', '--heartbeat', '200ms', '--skew', '0s', '--kill-after', '1s']
-      expect(await run(['echo', 'no'], [...terms, '--ledger-timeout', '8s'])).toMatchObject({ code: 77, stdout: '' })
+      const settings = ['--lease', '2s', '--heartbeat', '200ms', '--skew', '0s', '--kill-after', '1s']
+      expect(await run(['echo', 'no'], [...settings, '--ledger-timeout', '8s'])).toMatchObject({ code: 77, stdout: '' })
       proxy.treat(() => 'pass')
       expect(await run(['echo', 'paid'])).toMatchObject({ code: 0, stdout: 'paid\n' })
       expect((await row()).attempts).toMatchObject([{ outcome: 'notStarted' }, { outcome: 'succeeded' }])

@@ -60,11 +60,11 @@ describe('a line of CSV', () => {
 
   test('has the last word that a person put on the slot', () => {
     const word = { at: NOW, by: 'ada', reason: 'checked', afterAttempt: 1 }
-    const settlements = [
+    const resolutions = [
       { ...word, state: 'FAILED' },
       { ...word, state: 'COMPLETED', reason: '=1+1' },
     ] as const
-    expect(cells({ ...forced('x'), state: 'COMPLETED', settlements })).toMatchObject({
+    expect(cells({ ...forced('x'), state: 'COMPLETED', resolutions })).toMatchObject({
       settledAs: 'COMPLETED',
       settledBy: 'ada',
       settledReason: "'=1+1",
@@ -99,7 +99,7 @@ describe('a line of CSV', () => {
   })
 
   test('a row of a newer cronledger has as many cells as any other', () => {
-    const line = csvLines([{ task: 'nightly', slot: NOW - 5_000, schemaVersion: 7, foreign: true }], NOW, 0)
+    const line = csvLines([{ task: 'nightly', slot: NOW - 5_000, schemaVersion: 7, newerSchema: true }], NOW, 0)
     expect(line.split(',')).toHaveLength(csvHead().split(',').length)
     expect(line).toMatch(/^nightly,2026-11-24T03:00:00Z,,schema 7,,/)
   })

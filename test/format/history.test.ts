@@ -7,7 +7,7 @@ const row = rowWith({ ending: SUCCEEDED })
 const failed = rowWith({ ending: FAILED })
 const tokyo = { ...row, schedule: { expression: '0 3 * * *', zone: 'America/Argentina/Buenos_Aires' } }
 const named = (task: string) => ({ ...row, task })
-const newer = { task: 'nightly', slot: NOW - 5_000, schemaVersion: 7, foreign: true } as const
+const newer = { task: 'nightly', slot: NOW - 5_000, schemaVersion: 7, newerSchema: true } as const
 
 const missed = {
   task: 'nightly',

@@ -10,7 +10,7 @@ const CONTEXT: RunContext = {
   schedule: { expression: '0 3 * * *', zone: 'UTC' },
   runId: 'me',
   trigger: SCHEDULED,
-  place: { host: 'host-b' },
+  host: { host: 'host-b' },
   store: 'dynamodb:ledger',
   guards: {},
 }

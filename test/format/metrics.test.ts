@@ -11,7 +11,7 @@ const CONTEXT: RunContext = {
   schedule: { expression: '0 3 * * *', zone: 'UTC' },
   runId: 'me',
   trigger: SCHEDULED,
-  place: { host: 'host-b' },
+  host: { host: 'host-b' },
   guards: {},
   store: 'dynamodb:ledger',
 }

@@ -3,7 +3,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { addRejection, NO_NOTES } from '../../src/core/row/rejections.ts'
-import type { Ending, Rejection, Row, Settlement, Trigger } from '../../src/core/types.ts'
+import type { Ending, Rejection, Resolution, Row, Trigger } from '../../src/core/types.ts'
 import { itemLine, rowJson } from '../../src/format/row.ts'
 import { showJson } from '../../src/format/show.ts'
 import { NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
@@ -26,7 +26,7 @@ const validateClosed = ajv.compile(closed(schema) as object)
 
 const text = fc.string({ unit: 'binary', maxLength: 20 })
 const instant = fc.integer({ min: NOW - 1e9, max: NOW + 1e9 })
-const place = fc.record({ host: text, ecsTask: text }, { requiredKeys: ['host'] })
+const host = fc.record({ host: text, ecsTask: text }, { requiredKeys: ['host'] })
 const trigger: fc.Arbitrary<Trigger> = fc.oneof(
   fc.record({
     kind: fc.constant('scheduled' as const),
@@ -55,10 +55,10 @@ const rejection: fc.Arbitrary<Rejection> = fc
       at: instant,
       trigger,
     }),
-    place,
+    host,
   )
   .map(([one, where]) => ({ ...one, ...where }))
-const settlement: fc.Arbitrary<Settlement> = fc.record({
+const resolution: fc.Arbitrary<Resolution> = fc.record({
   state: fc.constantFrom('COMPLETED', 'FAILED', 'SKIPPED'),
   at: instant,
   by: text,
@@ -70,9 +70,9 @@ const rows: fc.Arbitrary<Row> = fc
   .record({
     ended: fc.array(fc.record({ trigger, ending }), { maxLength: 4 }),
     runs: fc.boolean(),
-    where: place,
+    where: host,
     rejected: fc.array(rejection, { maxLength: 25 }),
-    settlements: fc.array(settlement, { maxLength: 3 }),
+    resolutions: fc.array(resolution, { maxLength: 3 }),
     more: fc.record(
       {
         windowEnd: fc.constant(null),
@@ -85,11 +85,11 @@ const rows: fc.Arbitrary<Row> = fc
       { requiredKeys: [] },
     ),
   })
-  .map(({ ended, runs, where, rejected, settlements, more }) => {
+  .map(({ ended, runs, where, rejected, resolutions, more }) => {
     const row = rowWith(...ended, ...(runs || ended.length === 0 ? [{}] : []))
     const { rejectedBy: _, ...rejections } = rejected.reduce(addRejection, NO_NOTES)
     const attempts = row.attempts.map((attempt) => ({ ...attempt, ...where }))
-    return { ...row, attempts, settlements, rejections, ...more }
+    return { ...row, attempts, resolutions, rejections, ...more }
   })
 
 describe('the JSON of a row', () => {
@@ -117,7 +117,7 @@ describe('the JSON of a row', () => {
   })
 
   test('of a newer cronledger says only which one it is', () => {
-    const json = rowJson({ task: 'nightly', slot: NOW - 5_000, schemaVersion: 7, foreign: true }, NOW, 0)
+    const json = rowJson({ task: 'nightly', slot: NOW - 5_000, schemaVersion: 7, newerSchema: true }, NOW, 0)
     expect(json).toEqual({ schemaVersion: 7, task: 'nightly', slot: '2026-11-24T03:00:00Z' })
     expect(validateClosed(json)).toBe(true)
   })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { addRejection, NO_NOTES } from '../../src/core/row/rejections.ts'
-import { claimed } from '../../src/core/row/transition.ts'
+import { claimRow } from '../../src/core/row/transition.ts'
 import type { Rejection, Row } from '../../src/core/types.ts'
 import { showText } from '../../src/format/show.ts'
 import { FAILED, FORCED, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
@@ -23,7 +23,7 @@ describe('one slot for a person', () => {
     const row: Row = {
       ...rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }),
       rejections: addRejection(NO_NOTES, rejection(10)),
-      settlements: [{ state: 'COMPLETED', at: NOW + 30_000, by: 'eve', reason: 'done by hand', afterAttempt: 2 }],
+      resolutions: [{ state: 'COMPLETED', at: NOW + 30_000, by: 'eve', reason: 'done by hand', afterAttempt: 2 }],
       expiresAt: NOW + 86_400_000,
     }
     expect(show(row)).toBe(`nightly 2026-11-24T03:00:00Z
@@ -71,9 +71,9 @@ TIMELINE (UTC)
   test('an attempt that never reported, and one that never started', () => {
     const { task, schedule, zoneData } = rowWith({})
     const claim = { task, schedule, zoneData, window: { slot: NOW - 5_000, end: null }, runId: 'run-2' }
-    const taken = claimed(
+    const taken = claimRow(
       rowWith({}),
-      { ...claim, trigger: FORCED, place: { host: 'b' } },
+      { ...claim, trigger: FORCED, host: { host: 'b' } },
       { writeId: 'w', now: NOW + 1 },
       1,
     )
@@ -99,7 +99,7 @@ TIMELINE (UTC)
   })
 
   test('a row of a newer cronledger', () => {
-    expect(showText({ task: 'nightly', slot: NOW, schemaVersion: 7, foreign: true }, NOW, 0)).toMatch(
+    expect(showText({ task: 'nightly', slot: NOW, schemaVersion: 7, newerSchema: true }, NOW, 0)).toMatch(
       /schema 7.*update/,
     )
   })

@@ -267,8 +267,8 @@ describe('a stop', () => {
     ['stay', { stopTimeoutMs: 1_000 }, { signal: 'SIGKILL' }],
     // The leader needs a turn of the CPU to leave before its group is killed.
     ['leave', { killAfterMs: 3_000 }, { exitCode: 0 }],
-  ] as const)('ends the whole group: family.sh %s with %j', async (how, terms, end) => {
-    const run = supervise({ argv: [batch('family.sh'), how], ...terms })
+  ] as const)('ends the whole group: family.sh %s with %j', async (how, settings, end) => {
+    const run = supervise({ argv: [batch('family.sh'), how], ...settings })
     const [, grandchild] = await run.printed(/grandchild (\d+)\n/)
     expect(isLiving(grandchild)).toBe(true)
     run.process.kill('SIGTERM')

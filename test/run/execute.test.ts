@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { LedgerError } from '../../src/core/errors.ts'
-import { readTerms } from '../../src/run/settings.ts'
+import { readSettings } from '../../src/run/settings.ts'
 import { seenSchedules } from '../../src/run/task-record.ts'
 import type { Call, Fate } from '../support/faulty-store.ts'
 import { type VirtualTime, virtualTime } from '../support/virtual-clock.ts'
@@ -92,9 +92,9 @@ describe('forced work in an outage of the ledger', () => {
     down = true
     const downMs = time.now()
     expect(await time.run(forced.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost' })
-    const { leaseMs, skewMs } = readTerms({})
+    const { leaseMs, skewMs } = readSettings({})
     // The finish is tried for some minutes after the work has ended.
-    expect(time.now() - downMs).toBeLessThan(leaseMs - skewMs + readTerms({}).finishTimeoutMs)
+    expect(time.now() - downMs).toBeLessThan(leaseMs - skewMs + readSettings({}).finishTimeoutMs)
     expect(forced.events).toContainEqual({ event: 'lease-lost', cause: 'expired' })
   })
 })
@@ -110,7 +110,7 @@ describe('claim sent, never answered', () => {
       const startMs = time.now()
       const givenUp = trigger('a', works(1), { fateOf: fates(isClaim, ...planned) })
       await expect(time.run(givenUp.result)).rejects.toMatchObject({ kind: 'unreachable' })
-      expect(time.now() - startMs).toBeLessThanOrEqual(readTerms({}).ledgerTimeoutMs)
+      expect(time.now() - startMs).toBeLessThanOrEqual(readSettings({}).ledgerTimeoutMs)
       expect(givenUp.starts()).toBe(0)
       expect(givenUp.events).toMatchObject([{ event: 'withdrawn', certain: true }])
       await time.run(time.clock().wait(5 * MINUTE_MS))
@@ -133,7 +133,7 @@ describe('claim sent, never answered', () => {
     const startMs = time.now()
     const givenUp = trigger('a', works(1), { fateOf: () => ({ kind: 'busy' }) })
     await expect(time.run(givenUp.result)).rejects.toMatchObject({ kind: 'unreachable' })
-    expect(time.now() - startMs).toBe(readTerms({}).ledgerTimeoutMs)
+    expect(time.now() - startMs).toBe(readSettings({}).ledgerTimeoutMs)
     expect(givenUp.events).toMatchObject([{ event: 'withdrawn', certain: true }])
     expect(await find()).toBeNull()
   })
@@ -395,7 +395,7 @@ describe('ledger down in mid-run', () => {
   test('or is stopped in time (more)', async () => {
     const { time, trigger } = world()
     const startMs = time.now()
-    const terms = readTerms({})
+    const settings = readSettings({})
     const fateOf = outage(startMs + 90_000, startMs + HOUR_MS, time.now)
     const killsMs: number[] = []
     const run = trigger(
@@ -410,10 +410,10 @@ describe('ledger down in mid-run', () => {
     expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost', recorded: false })
     const [stopMs = 0, killInMs = 0] = killsMs
     // The last renewal that was answered left a minute after the claim.
-    const endMs = startMs + MINUTE_MS + terms.leaseMs - terms.skewMs
+    const endMs = startMs + MINUTE_MS + settings.leaseMs - settings.skewMs
     expect(stopMs + killInMs).toBeLessThanOrEqual(endMs + 10)
     expect(stopMs + killInMs).toBeGreaterThan(endMs - 100)
-    expect(killInMs).toBeGreaterThan(terms.killAfterMs - 100)
+    expect(killInMs).toBeGreaterThan(settings.killAfterMs - 100)
   })
 
   test('a short outage costs nothing', async () => {
@@ -677,7 +677,7 @@ describe('row written by a newer cronledger', () => {
       expect(run.starts()).toBe(0)
     }
     expect(await find()).toEqual(before)
-    expect(before).toMatchObject({ foreign: true, schemaVersion: 2 })
+    expect(before).toMatchObject({ newerSchema: true, schemaVersion: 2 })
   })
 })
 

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import type { LeaseLoss } from '../../src/run/lease.ts'
-import { readTerms } from '../../src/run/settings.ts'
+import { readSettings } from '../../src/run/settings.ts'
 import { fates, isRenewal, works, world } from '../support/world.ts'
 
 const MINUTE_MS = 60_000
 const RETRYING = { maxAttempts: 2 }
-const { leaseMs, skewMs, killAfterMs } = readTerms(RETRYING)
+const { leaseMs, skewMs, killAfterMs } = readSettings(RETRYING)
 
 test('a renewal each heartbeat, and none after the end', async () => {
   const { time, trigger } = world()

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { takeTurn } from '../../src/run/overlap-lock.ts'
+import { takeOverlapLock } from '../../src/run/overlap-lock.ts'
 import type { memoryStore } from '../support/memory-store.ts'
 import { TASK, works, world } from '../support/world.ts'
 
@@ -23,8 +23,8 @@ test('a run that is paused after it read the row of the holder does not take the
   const clock = { now: () => nowMs, monotonicMs: () => nowMs, wait: async () => {} }
   const io = { store, clock, random: () => 0.5, findSurvivor: () => null }
   const next = { ...(await row()), task: TASK, slot: slot + DAY_MS, owner: 'next' }
-  const terms = { skewMs: 30_000, heartbeatMs: 60_000, ledgerTimeoutMs: 30_000 }
-  const taken = await takeTurn(next, terms, io, { signal: new AbortController().signal, retry: 'any' })
+  const settings = { skewMs: 30_000, heartbeatMs: 60_000, ledgerTimeoutMs: 30_000 }
+  const taken = await takeOverlapLock(next, settings, io, { signal: new AbortController().signal, retry: 'any' })
   expect(taken).toEqual({ kind: 'busy', holder: { slot, runId: 'holder' } })
   expect(holder.starts()).toBe(1)
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { LedgerError } from '../../src/core/errors.ts'
-import { decodeTurn } from '../../src/core/row/overlap-lock.ts'
-import { takesTurns } from '../../src/run/overlap-lock.ts'
+import { decodeOverlapLock } from '../../src/core/row/overlap-lock.ts'
+import { hasOverlapLock } from '../../src/run/overlap-lock.ts'
 import type { RunSettings } from '../../src/run/settings.ts'
 import { type Call, type Fate, faultyStore } from '../support/faulty-store.ts'
 import { failsAfter, fates, type HostOptions, TASK, works, world } from '../support/world.ts'
@@ -41,13 +41,13 @@ describe('--overlap skip', () => {
       state: 'SKIPPED',
       leaseUntil: null,
       attempts: [{ outcome: 'notStarted' }],
-      settlements: [{ state: 'SKIPPED', by: 'cronledger', reason: expect.stringContaining('2026-11-24T03:00:00Z') }],
+      resolutions: [{ state: 'SKIPPED', by: 'cronledger', reason: expect.stringContaining('2026-11-24T03:00:00Z') }],
     })
     expect(await time.run(a.result)).toMatchObject({ status: 'completed' })
   })
 
   test('where that cannot be written, it is not called recorded', async () => {
-    const isSkip = (call: Call) => call.verb === 'put' && call.row.settlements.length > 0
+    const isSkip = (call: Call) => call.verb === 'put' && call.row.resolutions.length > 0
     const { time, row, a, b } = await neighbours({
       settings: SKIP,
       fateOf: (call) => ({ kind: isSkip(call) ? 'dropped' : 'answered' }),
@@ -248,7 +248,7 @@ describe('at most one slot of the task runs at a time', () => {
       const backMs = absence.toMs + 90_000
       const a = trigger('a', works(6 * HOUR_MS), {
         settings: WAIT,
-        terms: { onLeaseLost },
+        overrides: { onLeaseLost },
         time: { pause: absence },
         fateOf: ({ verb }) => ({
           kind: verb === 'readEntry' && time.now() > absence.fromMs && time.now() < backMs ? 'dropped' : 'answered',
@@ -299,7 +299,7 @@ describe('a ledger that fails', () => {
       })
       expect(await time.run(run.result)).toMatchObject({ status: 'completed', attempt: 1 })
       const entry = await ledger.readEntry({ kind: '#turn', task: TASK }, { signal: new AbortController().signal })
-      expect(decodeTurn(entry?.document, TASK).runId).toBe('a')
+      expect(decodeOverlapLock(entry?.document, TASK).runId).toBe('a')
     }
   })
 
@@ -378,7 +378,7 @@ describe('a lease that ran out while the turn was asked for, or after', () => {
   test('by an outage that the run outlives: the same', async () => {
     const { running } = await two((startMs, now) => ({
       settings: SHORT,
-      terms: { onLeaseLost: 'continue' },
+      overrides: { onLeaseLost: 'continue' },
       fateOf(call) {
         const isOut = now() < startMs + 150_000
         if (call.verb === 'put')
@@ -427,7 +427,7 @@ describe('whether the slots of a task take turns, of which a person who forces o
     const stop = new AbortController()
     if (stopped) stop.abort({ atMs: clock.monotonicMs() })
     return time.run(
-      takesTurns(TASK, { ledgerTimeoutMs: 30_000 }, { store, clock, random: () => 0.5, stop: stop.signal }),
+      hasOverlapLock(TASK, { ledgerTimeoutMs: 30_000 }, { store, clock, random: () => 0.5, stop: stop.signal }),
     )
   }
 

@@ -21,7 +21,7 @@ test('a run that takes the slot over before the word arrives is left alone', asy
   const b = trigger('b', works(60 * MINUTE_MS), { settings: TWO })
   expect(await time.run(word)).toMatchObject({ kind: 'refused', cause: 'running', row: { owner: 'b' } })
   expect(await time.run(b.result)).toMatchObject({ status: 'completed', attempt: 2 })
-  expect((await row()).settlements).toEqual([])
+  expect((await row()).resolutions).toEqual([])
 })
 
 test('a lease that is over by less than the skew may still be trusted by its owner', async () => {
@@ -38,7 +38,7 @@ test('a word that goes unanswered is not called settled', async () => {
   const { time, resolve, row } = await staleSlot()
   const word = resolve('word', 'FAILED', { fateOf: ({ verb }) => ({ kind: verb === 'put' ? 'dropped' : 'answered' }) })
   expect(await time.run(word)).toMatchObject({ kind: 'unanswered', cause: { kind: 'unreachable' } })
-  expect(await row()).toMatchObject({ state: 'PENDING', settlements: [] })
+  expect(await row()).toMatchObject({ state: 'PENDING', resolutions: [] })
 })
 
 test('one whose answer is lost is settled once', async () => {
@@ -48,5 +48,5 @@ test('one whose answer is lost is settled once', async () => {
     fateOf: ({ verb }) => ({ kind: verb === 'put' && lost++ === 0 ? 'answerLost' : 'answered' }),
   })
   expect(await time.run(word)).toMatchObject({ kind: 'settled' })
-  expect(await row()).toMatchObject({ state: 'FAILED', settlements: [{ reason: 'word', afterAttempt: 1 }] })
+  expect(await row()).toMatchObject({ state: 'FAILED', resolutions: [{ reason: 'word', afterAttempt: 1 }] })
 })

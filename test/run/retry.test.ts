@@ -249,7 +249,7 @@ describe('retries in the same process', () => {
     const { time, trigger, row } = world()
     const run = trigger('a', worksAt(2), {
       settings: RETRIES,
-      terms: { onLeaseLost: 'continue' },
+      overrides: { onLeaseLost: 'continue' },
       fateOf: (call) => ({ kind: begins(2)(call) ? 'dropped' : 'answered' }),
     })
     expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: 1, exitCode: 3, recorded: true })
@@ -280,7 +280,7 @@ describe('retries in the same process', () => {
     const { time, trigger } = world()
     const run = trigger('a', failsAfter(20 * MINUTE_MS), {
       settings: RETRIES,
-      terms: { onLeaseLost: 'continue' },
+      overrides: { onLeaseLost: 'continue' },
       fateOf: (call) => ({ kind: isRenewal(call) ? 'dropped' : 'answered' }),
     })
     await time.run(time.clock().wait(15 * MINUTE_MS))
@@ -295,7 +295,7 @@ describe('retries in the same process', () => {
     const { time, trigger } = world()
     const run = trigger('a', worksAt(2), {
       settings: { ...RETRIES, retryDelayMs: 30 * MINUTE_MS },
-      terms: { onLeaseLost: 'continue' },
+      overrides: { onLeaseLost: 'continue' },
       fateOf: (call) => ({ kind: isRenewal(call) ? 'dropped' : 'answered' }),
     })
     await time.run(time.clock().wait(15 * MINUTE_MS))

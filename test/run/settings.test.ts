@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { guardsOf, LIMITS, optionName, type RunSettings, readTerms } from '../../src/run/settings.ts'
+import { guardsOf, LIMITS, optionName, type RunSettings, readSettings } from '../../src/run/settings.ts'
 
 test('the defaults of the design', () => {
-  expect(readTerms({})).toMatchObject({
+  expect(readSettings({})).toMatchObject({
     maxAttempts: 1,
     leaseMs: 600_000,
     heartbeatMs: 60_000,
@@ -14,25 +14,25 @@ test('the defaults of the design', () => {
     maxLatenessMs: null,
     onLeaseLost: 'continue',
   })
-  expect(readTerms({ maxAttempts: 2 }).onLeaseLost).toBe('stop')
+  expect(readSettings({ maxAttempts: 2 }).onLeaseLost).toBe('stop')
   // With one attempt nobody takes the slot over, but another slot may take the turn.
-  expect(readTerms({ overlap: 'skip' }).onLeaseLost).toBe('stop')
-  expect(readTerms({ overlap: 'wait' }).onLeaseLost).toBe('stop')
+  expect(readSettings({ overlap: 'skip' }).onLeaseLost).toBe('stop')
+  expect(readSettings({ overlap: 'wait' }).onLeaseLost).toBe('stop')
 })
 
 test('on-lease-lost continue cannot be given where another run may start then', () => {
   for (const settings of [{ maxAttempts: 3 }, { overlap: 'wait' }, { overlap: 'skip' }] as const) {
     const [[name, value] = []] = Object.entries(settings)
-    expect(() => readTerms({ ...settings, onLeaseLost: 'continue' })).toThrow(
+    expect(() => readSettings({ ...settings, onLeaseLost: 'continue' })).toThrow(
       `on-lease-lost is continue, but ${optionName(name ?? '')} is ${value}: another`,
     )
-    expect(readTerms({ ...settings, onLeaseLost: 'stop' }).onLeaseLost).toBe('stop')
+    expect(readSettings({ ...settings, onLeaseLost: 'stop' }).onLeaseLost).toBe('stop')
   }
-  expect(readTerms({ overlap: 'allow', maxAttempts: 1, onLeaseLost: 'continue' }).onLeaseLost).toBe('continue')
+  expect(readSettings({ overlap: 'allow', maxAttempts: 1, onLeaseLost: 'continue' }).onLeaseLost).toBe('continue')
 })
 
 test('a run tells of what is another one’s business: whatever is not the default', () => {
-  const guards = (settings: RunSettings) => guardsOf(readTerms(settings))
+  const guards = (settings: RunSettings) => guardsOf(readSettings(settings))
   expect(guards({})).toEqual({})
   expect(guards({ overlap: 'skip' })).toEqual({ overlap: 'skip' })
   expect(guards({ maxAttempts: 2 })).toEqual({ onLeaseLost: 'stop' })
@@ -40,22 +40,22 @@ test('a run tells of what is another one’s business: whatever is not the defau
 })
 
 test('a delay before retries that there are none of is refused', () => {
-  expect(() => readTerms({ retryDelayMs: 1_000 })).toThrow(/retry-delay is given, but max-attempts is 1/)
+  expect(() => readSettings({ retryDelayMs: 1_000 })).toThrow(/retry-delay is given, but max-attempts is 1/)
 })
 
 test('the lease covers three heartbeats, the skew and the kill', () => {
   const tight = { heartbeatMs: 10_000, skewMs: 30_000, killAfterMs: 20_000 }
-  expect(readTerms({ ...tight, leaseMs: 80_000 }).leaseMs).toBe(80_000)
-  expect(() => readTerms({ ...tight, leaseMs: 79_999 })).toThrow(
+  expect(readSettings({ ...tight, leaseMs: 80_000 }).leaseMs).toBe(80_000)
+  expect(() => readSettings({ ...tight, leaseMs: 79_999 })).toThrow(
     'lease is 79.999s; it must be at least 3 heartbeats + skew + kill-after, here 80s',
   )
 })
 
 test('the finish must be over before the lease is', () => {
   const short = { leaseMs: 60_000, heartbeatMs: 1_000, skewMs: 0, killAfterMs: 1_000 }
-  expect(readTerms(short).finishTimeoutMs).toBe(30_000)
-  expect(readTerms({ ...short, finishTimeoutMs: 59_000 }).finishTimeoutMs).toBe(59_000)
-  expect(() => readTerms({ ...short, finishTimeoutMs: 60_000 })).toThrow(
+  expect(readSettings(short).finishTimeoutMs).toBe(30_000)
+  expect(readSettings({ ...short, finishTimeoutMs: 59_000 }).finishTimeoutMs).toBe(59_000)
+  expect(() => readSettings({ ...short, finishTimeoutMs: 60_000 })).toThrow(
     /finish-timeout is 1m; .* less than the lease, 1m/,
   )
 })
@@ -65,8 +65,8 @@ describe('bounds', () => {
     test(`${optionName(name)} is refused outside them`, () => {
       for (const value of [min - 1, max + 1, min + 0.5, Number.NaN]) {
         const settings: RunSettings = { [name]: value }
-        expect(() => readTerms(settings)).toThrow(new RegExp(`^${optionName(name)} is .*; allowed are `))
-        expect(() => readTerms(settings)).toThrow(expect.objectContaining({ kind: 'usage' }))
+        expect(() => readSettings(settings)).toThrow(new RegExp(`^${optionName(name)} is .*; allowed are `))
+        expect(() => readSettings(settings)).toThrow(expect.objectContaining({ kind: 'usage' }))
       }
     })
   }

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { readTerms } from '../../src/run/settings.ts'
+import { readSettings } from '../../src/run/settings.ts'
 import type { Call, Fate } from '../support/faulty-store.ts'
 import { failsAfter, isClaim, isRenewal, works, world } from '../support/world.ts'
 
 const MINUTE_MS = 60_000
 const ANSWERED: Fate = { kind: 'answered', afterMs: 5 }
 const HOUR_MS = 60 * MINUTE_MS
-const { leaseMs, skewMs, killAfterMs, heartbeatMs } = readTerms({})
+const { leaseMs, skewMs, killAfterMs, heartbeatMs } = readSettings({})
 /** At this age of the lease, work that runs is told to stop. */
 const STARTABLE_MS = leaseMs - skewMs - killAfterMs
 

@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parseSchedule } from '../../src/core/schedule/schedule.ts'
 import type { ScheduleSpec } from '../../src/core/types.ts'
-import { readTrigger, type TriggerInput, type TriggerTerms } from '../../src/run/trigger.ts'
+import { readTrigger, type TriggerInput, type TriggerSettings } from '../../src/run/trigger.ts'
 
 const fixture = (name: string) => readFileSync(new URL(`../fixtures/aws/${name}`, import.meta.url), 'utf8')
 const at = (text: string) => Date.parse(text)
 
 const NIGHTLY = { expression: '0 3 * * *', zone: 'Asia/Tokyo' }
-const TERMS: TriggerTerms = {
+const TERMS: TriggerSettings = {
   requireEventTime: false,
   earlyToleranceMs: null,
   onMismatch: 'warn',
@@ -17,8 +17,8 @@ const TERMS: TriggerTerms = {
 }
 const NOW = at('2026-11-23T18:00:40Z')
 
-function read(input: TriggerInput, terms: Partial<TriggerTerms> = {}, spec: ScheduleSpec = NIGHTLY, now = NOW) {
-  return readTrigger(input, parseSchedule(spec), { ...TERMS, ...terms }, now)
+function read(input: TriggerInput, settings: Partial<TriggerSettings> = {}, spec: ScheduleSpec = NIGHTLY, now = NOW) {
+  return readTrigger(input, parseSchedule(spec), { ...TERMS, ...settings }, now)
 }
 const force = (forceSlot: string, rest: TriggerInput = {}) => ({ forceSlot, reason: 'bad input', by: 'ada', ...rest })
 
@@ -62,7 +62,7 @@ describe('early tolerance', () => {
 
   test('1/20 of a short window, or what the option says', () => {
     const minutes = { expression: '* * * * *', zone: 'UTC' }
-    const slotAt = (eventTime: string, tolerance: Partial<TriggerTerms> = {}) =>
+    const slotAt = (eventTime: string, tolerance: Partial<TriggerSettings> = {}) =>
       read({ eventTime }, tolerance, minutes).window.slot
     expect(slotAt('2026-11-23T17:59:57Z')).toBe(at('2026-11-23T18:00:00Z'))
     expect(slotAt('2026-11-23T17:59:56.999Z')).toBe(at('2026-11-23T17:59:00Z'))

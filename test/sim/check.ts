@@ -54,7 +54,7 @@ export function brokenPromises(observed: Observed): string[] {
     const done = applied.find(
       ({ row }) =>
         row.attempts.some(({ outcome }) => outcome === 'succeeded') ||
-        row.settlements.some(({ state }) => state !== 'FAILED'),
+        row.resolutions.some(({ state }) => state !== 'FAILED'),
     )
     for (const { story, startMs } of scheduled) {
       if (done !== undefined && startMs > done.atMs) {
@@ -71,7 +71,7 @@ export function brokenPromises(observed: Observed): string[] {
     }
     const final = finals.get(day)
     for (const { runId } of words.filter((word) => word.day === day)) {
-      if (!final?.settlements.some(({ reason }) => reason === runId)) say('nothing is lost', `${runId} is gone`)
+      if (!final?.resolutions.some(({ reason }) => reason === runId)) say('nothing is lost', `${runId} is gone`)
     }
     const entries = final?.rejections.first ?? []
     if (new Set(entries.map(({ runId }) => runId)).size !== entries.length) say('counted once', 'a rejection twice')
@@ -111,7 +111,7 @@ function checkAnswer(
   // Paused between its claim and its start for longer than its lease: another run closed it, and it found that run.
   const owned = started.filter(({ outcome }) => pause === null || outcome !== 'abandoned')
   if (rejected && status !== 'skipped' && owned.length > 0 && words.length === 0) says('and owned the slot')
-  if (status === 'skipped' && recorded && !final?.settlements.some(({ state }) => state === 'SKIPPED')) {
+  if (status === 'skipped' && recorded && !final?.resolutions.some(({ state }) => state === 'SKIPPED')) {
     says('and that is not on record')
   }
   if (status === 'failed' && recorded && !onRecord.some((attempt) => attempt.outcome === outcome)) {
@@ -139,13 +139,13 @@ function checkWrite({ row }: Write, previous: Write | undefined, say: Say): void
       say('nothing is lost', `attempt ${at + 1} was ${attempt.outcome}, and became ${after?.outcome}`)
     }
   }
-  if (row.settlements.length < before.settlements.length) say('nothing is lost', 'a settlement is gone')
+  if (row.resolutions.length < before.resolutions.length) say('nothing is lost', 'a settlement is gone')
   if (before.state === 'PENDING' && row.owner !== before.owner) {
     if (row.attempts.length > before.attempts.length && row.attempts.at(-1)?.outcome === 'notStarted') {
       say('a withdrawal disturbs nothing', `${row.owner} never started, and took over from ${before.owner}`)
     }
     const added = row.attempts.length > before.attempts.length
-    const actedAt = added ? row.attempts.at(-1)?.startedAt : row.settlements.at(-1)?.at
+    const actedAt = added ? row.attempts.at(-1)?.startedAt : row.resolutions.at(-1)?.at
     if ((actedAt ?? 0) <= (before.leaseUntil ?? 0) + SKEW_MS) {
       say('a lease is trusted with the skew', `${row.owner} took over from ${before.owner} too early`)
     }

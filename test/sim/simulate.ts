@@ -116,7 +116,7 @@ export async function simulate(seed: number): Promise<Observed> {
     return (nowMs) => before + (after - before) * Math.min(1, Math.max(0, (nowMs - startMs) / (6 * HOUR_MS)))
   }
 
-  async function tell(story: Story, options: HostOptions, beginMs: number): Promise<void> {
+  async function emit(story: Story, options: HostOptions, beginMs: number): Promise<void> {
     await time.clock().wait(beginMs - time.now())
     const run = trigger(
       story.runId,
@@ -236,7 +236,7 @@ export async function simulate(seed: number): Promise<Observed> {
       },
     }
     stories.push(story)
-    telling.push(Promise.race([tell(story, options, beginMs), isGone]))
+    telling.push(Promise.race([emit(story, options, beginMs), isGone]))
   }
 
   const words: { day: number; runId: string }[] = []
@@ -245,13 +245,13 @@ export async function simulate(seed: number): Promise<Observed> {
     const state = (['COMPLETED', 'FAILED', 'SKIPPED'] as const)[int(0, 2)] ?? 'FAILED'
     await time.clock().wait(int(0, 3 * HOUR_MS))
     const runId = `word-${index}`
-    const settling = await resolve(runId, state, { day, fateOf: fate, time: { offsetMs: offset() } }).catch(
+    const resolveResult = await resolve(runId, state, { day, fateOf: fate, time: { offsetMs: offset() } }).catch(
       (error: { kind?: string }) => {
         if (error.kind === undefined) throw error
         return { kind: error.kind }
       },
     )
-    if (settling.kind === 'settled') words.push({ day, runId })
+    if (resolveResult.kind === 'settled') words.push({ day, runId })
   }
   if (chance(30)) telling.push(say(0))
   if (chance(15)) telling.push(say(1))

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { LedgerError } from '../../src/core/errors.ts'
 import { FIRST_REJECTIONS } from '../../src/core/row/rejections.ts'
 import { encodeRejection, encodeRow, type StoredDocument } from '../../src/core/row/stored-row.ts'
-import { claimed, finished, renewed } from '../../src/core/row/transition.ts'
+import { claimRow, finishRow, renewLease } from '../../src/core/row/transition.ts'
 import type { Instant, Rejection, Row, Trigger } from '../../src/core/types.ts'
 import { type StoredKey, storedKey } from '../../src/store/page.ts'
 import type { ListQuery, Page, Store } from '../../src/store/store.ts'
@@ -55,9 +55,9 @@ export function claimOf(
     zoneData: '2026a',
     runId,
     trigger,
-    place: { host: 'host-1', ecsTask: 'arn:aws:ecs:eu-west-1:123456789012:task/batch/0123456789abcdef' },
+    host: { host: 'host-1', ecsTask: 'arn:aws:ecs:eu-west-1:123456789012:task/batch/0123456789abcdef' },
   }
-  return claimed(base, claim, stamp(), 600_000)
+  return claimRow(base, claim, stamp(), 600_000)
 }
 
 export function rejectionOf(runId: string, more: Partial<Rejection> = {}): Rejection {
@@ -69,7 +69,7 @@ export function contract(subject: () => Subject): void {
   const store = () => subject().store
   const get = async (row: Row) => {
     const found = await store().get(row, call())
-    if (found === null || 'foreign' in found) throw new Error('no row of this version')
+    if (found === null || 'newerSchema' in found) throw new Error('no row of this version')
     return found
   }
   const putOk = async (row: Row, expected: number | 'absent') => {
@@ -106,8 +106,8 @@ export function contract(subject: () => Subject): void {
 
     it('puts a row only on the expected version, and says which one is there', async () => {
       const first = await putOk(claimOf(newTask()), 'absent')
-      const second = await putOk(renewed(first, stamp(), 600_000, null), 1)
-      const late = renewed(first, stamp(), 900_000, null)
+      const second = await putOk(renewLease(first, stamp(), 600_000, null), 1)
+      const late = renewLease(first, stamp(), 900_000, null)
       expect(await store().put(late, { version: 1, owner: 'run-1' }, call())).toEqual({
         kind: 'conflict',
         found: second,
@@ -126,15 +126,15 @@ export function contract(subject: () => Subject): void {
     })
 
     it('takes away what is absent in the new row', async () => {
-      const settlement = { state: 'FAILED', at: SLOT, by: 'ada', reason: 'r', afterAttempt: 1 } as const
-      const full: Row = { ...claimOf(newTask()), settlements: [settlement], expiresAt: SLOT + 90 * DAY_MS }
+      const resolution = { state: 'FAILED', at: SLOT, by: 'ada', reason: 'r', afterAttempt: 1 } as const
+      const full: Row = { ...claimOf(newTask()), resolutions: [resolution], expiresAt: SLOT + 90 * DAY_MS }
       await putOk(full, 'absent')
       expect(await get(full)).toEqual(full)
       const { anchor: _, ...schedule } = full.schedule
       const bare: Row = {
-        ...finished(full, { outcome: 'succeeded', exitCode: 0 }, stamp()),
+        ...finishRow(full, { outcome: 'succeeded', exitCode: 0 }, stamp()),
         schedule,
-        settlements: [],
+        resolutions: [],
         state: 'COMPLETED',
         windowEnd: null,
         expiresAt: null,
@@ -147,8 +147,11 @@ export function contract(subject: () => Subject): void {
       const forced: Trigger = { kind: 'forced', by: ODD_TEXT, reason: ODD_TEXT }
       const process = { pid: 17, startTicks: 123_456_789_012, boot: '6b0d0c2e/4026531836' }
       const one = await putOk(claimOf(newTask()), 'absent')
-      const two = await putOk(renewed(one, stamp(), 600_000, process), 1)
-      const three = await putOk(finished(two, { outcome: 'interrupted', exitCode: 143, signal: 'SIGTERM' }, stamp()), 2)
+      const two = await putOk(renewLease(one, stamp(), 600_000, process), 1)
+      const three = await putOk(
+        finishRow(two, { outcome: 'interrupted', exitCode: 143, signal: 'SIGTERM' }, stamp()),
+        2,
+      )
       const four = await putOk(claimOf(one.task, { base: three, runId: 'run-2', trigger: forced }), 3)
       const five = await putOk(claimOf(one.task, { base: four, runId: 'run-3' }), 4)
       expect(five.attempts.map(({ outcome }) => outcome)).toEqual(['interrupted', 'abandoned', undefined])
@@ -180,7 +183,7 @@ export function contract(subject: () => Subject): void {
 
   it('does not take a row that was made anew for the one expected, whatever its version', async () => {
     const other = await putOk(claimOf(newTask(), { runId: 'other' }), 'absent')
-    const mine = finished(claimOf(other.task), { outcome: 'succeeded' }, stamp())
+    const mine = finishRow(claimOf(other.task), { outcome: 'succeeded' }, stamp())
     const expected = { version: other.version, owner: 'run-1' }
     expect(await store().put(mine, expected, call())).toEqual({ kind: 'conflict', found: other })
   })
@@ -215,7 +218,7 @@ export function contract(subject: () => Subject): void {
       const row = await putOk(claimOf(newTask()), 'absent')
       await note(row, rejectionOf('dup-1'))
       expect((await get(row)).version).toBe(1)
-      await putOk(renewed(row, stamp(), 600_000, null), 1)
+      await putOk(renewLease(row, stamp(), 600_000, null), 1)
     })
 
     it('survives the finish, a takeover and a force', async () => {
@@ -223,11 +226,11 @@ export function contract(subject: () => Subject): void {
       await note(one, rejectionOf('dup-1'))
       const two = await putOk(claimOf(one.task, { base: one, runId: 'taker' }), 1)
       await note(one, rejectionOf('dup-2'))
-      const three = await putOk(finished(two, { outcome: 'failed', exitCode: 1 }, stamp()), 2)
+      const three = await putOk(finishRow(two, { outcome: 'failed', exitCode: 1 }, stamp()), 2)
       await note(one, rejectionOf('dup-3'))
       const forced: Trigger = { kind: 'forced', by: 'ada', reason: 'again' }
       const four = await putOk(claimOf(one.task, { base: three, runId: 'forced', trigger: forced }), 3)
-      await putOk(finished(four, { outcome: 'succeeded', exitCode: 0 }, stamp()), 4)
+      await putOk(finishRow(four, { outcome: 'succeeded', exitCode: 0 }, stamp()), 4)
       const { rejections, state } = await get(one)
       expect(state).toBe('COMPLETED')
       expect(rejections.first.map(({ runId }) => runId)).toEqual(['dup-1', 'dup-2', 'dup-3'])
@@ -283,9 +286,9 @@ export function contract(subject: () => Subject): void {
       const owner = async () => {
         let last = row
         for (let renewals = 0; renewals < 5; renewals += 1) {
-          last = await putOwn(renewed(last, stamp(), 600_000, null), last)
+          last = await putOwn(renewLease(last, stamp(), 600_000, null), last)
         }
-        await putOwn(finished(last, { outcome: 'succeeded', exitCode: 0 }, stamp()), last)
+        await putOwn(finishRow(last, { outcome: 'succeeded', exitCode: 0 }, stamp()), last)
       }
       const [noted] = await Promise.all([Promise.all([...ids.map(noteOf), ...ids.slice(0, 10).map(noteOf)]), owner()])
       expect(noted.every(Boolean)).toBe(true)
@@ -339,8 +342,8 @@ export function contract(subject: () => Subject): void {
     const { task, slot } = storedKey(first)
     await subject().writeRaw({ ...encodeRow(first), later: 'kept', more: { deep: ['kept'] } })
     await note(first, rejectionOf('dup-1'))
-    const second = await putOk(renewed(first, stamp(), 600_000, null), 1)
-    await putOk(finished(second, { outcome: 'succeeded' }, stamp()), 2)
+    const second = await putOk(renewLease(first, stamp(), 600_000, null), 1)
+    await putOk(finishRow(second, { outcome: 'succeeded' }, stamp()), 2)
     expect(await get(first)).toMatchObject({ state: 'COMPLETED', leaseUntil: null, rejections: { count: 1 } })
     expect(await subject().readRaw({ task, slot })).toMatchObject({ later: 'kept', more: { deep: ['kept'] } })
   })
@@ -351,7 +354,7 @@ export function contract(subject: () => Subject): void {
       // As a write expects it in all but that.
       const document = { task, slot, day, schemaVersion: 2, version: 1, owner: 'run-1', state: {} } as StoredDocument
       await subject().writeRaw(document)
-      return { key: { task: String(task), slot: SLOT }, row: { task, slot: SLOT, schemaVersion: 2, foreign: true } }
+      return { key: { task: String(task), slot: SLOT }, row: { task, slot: SLOT, schemaVersion: 2, newerSchema: true } }
     }
 
     it('is shown as foreign', async () => {

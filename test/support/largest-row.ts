@@ -1,6 +1,6 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb'
-import { MAX_ATTEMPTS, MAX_SETTLEMENTS, MAX_UNSTARTED } from '../../src/core/row/policy.ts'
-import { begun, claimed, finished, renewed, settled } from '../../src/core/row/transition.ts'
+import { MAX_ATTEMPTS, MAX_RESOLUTIONS, MAX_UNSTARTED } from '../../src/core/row/policy.ts'
+import { beginAttempt, claimRow, finishRow, renewLease, resolveRow } from '../../src/core/row/transition.ts'
 import type { Rejection, Row, Trigger } from '../../src/core/types.ts'
 
 const SLOT = Date.parse('2026-11-24T03:00:00.000Z')
@@ -23,22 +23,22 @@ export function largestRow(task: string): Row {
     schedule: { expression: text(256), zone: 'America/Argentina/ComodRivadavia', anchor: SLOT + 1 },
     zoneData: '2026a',
     trigger: TRIGGER,
-    place: PLACE,
+    host: PLACE,
     phase: 'waiting',
     retentionMs: 36_525 * 86_400_000,
   } as const
   let row: Row | null = null
   for (let index = 0; index < MAX_ATTEMPTS + MAX_UNSTARTED; index += 1) {
-    row = claimed(row, { ...claim, runId: RUN_ID(index) }, stamp(index), 600_000)
+    row = claimRow(row, { ...claim, runId: RUN_ID(index) }, stamp(index), 600_000)
     // The first ones never start, and all of them are listed.
-    if (index >= MAX_UNSTARTED) row = begun(row, stamp(index + 1), 600_000)
-    row = renewed(row, stamp(index + 1), 600_000, PROCESS)
-    row = finished(row, index < MAX_UNSTARTED ? { outcome: 'notStarted' } : ENDING, stamp(index + 2))
+    if (index >= MAX_UNSTARTED) row = beginAttempt(row, stamp(index + 1), 600_000)
+    row = renewLease(row, stamp(index + 1), 600_000, PROCESS)
+    row = finishRow(row, index < MAX_UNSTARTED ? { outcome: 'notStarted' } : ENDING, stamp(index + 2))
   }
   if (row === null) throw new Error('no attempts')
   const word = { ...claim, state: 'COMPLETED', by: text(200), reason: text(800) } as const
-  for (let index = 0; index < MAX_SETTLEMENTS; index += 1) {
-    row = settled(row, { ...word, runId: RUN_ID(index) }, stamp(1_000 + index))
+  for (let index = 0; index < MAX_RESOLUTIONS; index += 1) {
+    row = resolveRow(row, { ...word, runId: RUN_ID(index) }, stamp(1_000 + index))
   }
   return row
 }

@@ -1,5 +1,5 @@
 import { addRejection, NO_NOTES } from '../../src/core/row/rejections.ts'
-import { claimed, finished, settled } from '../../src/core/row/transition.ts'
+import { claimRow, finishRow, resolveRow } from '../../src/core/row/transition.ts'
 import { parseSchedule } from '../../src/core/schedule/schedule.ts'
 import { slotAfter, slotBefore, slotOf } from '../../src/core/schedule/slot.ts'
 import type { Ending, Instant, Rejection, Row, ScheduleSpec } from '../../src/core/types.ts'
@@ -57,7 +57,7 @@ function rowOf(plan: PlannedTask, ago: number, slot: Instant, end: Instant | nul
     zoneData: '2026a',
     runId: `run${slot / 1000}${number}`,
     trigger,
-    place: { host: 'ip-10-0-3-17.eu-west-1.compute.internal' },
+    host: { host: 'ip-10-0-3-17.eu-west-1.compute.internal' },
   })
   const scheduled = claim(1, { kind: 'scheduled', eventTime: slot, source: 'event-time' })
   const word = (state: 'SKIPPED' | 'COMPLETED') => ({
@@ -67,8 +67,8 @@ function rowOf(plan: PlannedTask, ago: number, slot: Instant, end: Instant | nul
     by: 'ada@desk',
     reason,
   })
-  const ended = (row: Row, ending: Ending) => finished(row, ending, stamp(startedAt + tookMs))
-  const running = (leaseMs: number) => claimed(null, scheduled, stamp(startedAt), leaseMs)
+  const ended = (row: Row, ending: Ending) => finishRow(row, ending, stamp(startedAt + tookMs))
+  const running = (leaseMs: number) => claimRow(null, scheduled, stamp(startedAt), leaseMs)
   const made = (): Row | null => {
     switch (fate) {
       case 'missed':
@@ -82,13 +82,13 @@ function rowOf(plan: PlannedTask, ago: number, slot: Instant, end: Instant | nul
       case 'stale':
         return running(1_000)
       case 'skipped':
-        return settled(null, word('SKIPPED'), stamp(slot - MINUTE_MS))
+        return resolveRow(null, word('SKIPPED'), stamp(slot - MINUTE_MS))
       case 'done-by-hand':
-        return settled(ended(running(600_000), FAILED), word('COMPLETED'), stamp(startedAt + 30 * MINUTE_MS))
+        return resolveRow(ended(running(600_000), FAILED), word('COMPLETED'), stamp(startedAt + 30 * MINUTE_MS))
       case 'rerun': {
         const forced = claim(2, { kind: 'forced', by: 'ada@desk', reason })
-        const again = claimed(ended(running(600_000), FAILED), forced, stamp(startedAt + 40 * MINUTE_MS), 600_000)
-        return finished(again, SUCCEEDED, stamp(startedAt + 45 * MINUTE_MS))
+        const again = claimRow(ended(running(600_000), FAILED), forced, stamp(startedAt + 40 * MINUTE_MS), 600_000)
+        return finishRow(again, SUCCEEDED, stamp(startedAt + 45 * MINUTE_MS))
       }
     }
   }

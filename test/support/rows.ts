@@ -1,4 +1,4 @@
-import { claimed, finished } from '../../src/core/row/transition.ts'
+import { claimRow, finishRow } from '../../src/core/row/transition.ts'
 import type { Ending, Row, Trigger } from '../../src/core/types.ts'
 
 export const NOW = Date.parse('2026-11-24T03:00:05Z')
@@ -20,10 +20,10 @@ export function rowWith(...attempts: ReadonlyArray<{ readonly trigger?: Trigger;
       zoneData: '2026a',
       runId: `run-${index + 1}`,
       trigger,
-      place: { host: 'host' },
+      host: { host: 'host' },
     }
-    row = claimed(row, claim, stamp(NOW), LEASE_MS)
-    if (ending !== undefined) row = finished(row, ending, stamp(NOW + 1_000))
+    row = claimRow(row, claim, stamp(NOW), LEASE_MS)
+    if (ending !== undefined) row = finishRow(row, ending, stamp(NOW + 1_000))
   }
   if (row === null) throw new Error('a row needs an attempt')
   return row

@@ -1,11 +1,11 @@
 import type { RunEvent } from '../../src/core/event.ts'
-import type { Rejection, Row, ScheduleSpec, Settlement, StoredRow, Survivor, Trigger } from '../../src/core/types.ts'
+import type { Rejection, Resolution, Row, ScheduleSpec, StoredRow, Survivor, Trigger } from '../../src/core/types.ts'
 import type { Clock } from '../../src/process/clock.ts'
 import type { ClaimRequest } from '../../src/run/claim.ts'
-import type { RunIo, RunTerms } from '../../src/run/claimed-slot.ts'
+import type { EffectiveSettings, RunIo } from '../../src/run/claimed-slot.ts'
 import { execute, type LiveAttempt, type RunResult, type WorkEnd } from '../../src/run/execute.ts'
-import { type Settling, settle } from '../../src/run/resolve.ts'
-import { type RunSettings, readTerms } from '../../src/run/settings.ts'
+import { type ResolveResult, resolveSlot } from '../../src/run/resolve.ts'
+import { type RunSettings, readSettings } from '../../src/run/settings.ts'
 import { type SeenSchedules, seenSchedules } from '../../src/run/task-record.ts'
 import { type Call, type Fate, faultyStore } from './faulty-store.ts'
 import { memoryStore } from './memory-store.ts'
@@ -28,7 +28,7 @@ export interface HostOptions {
   /** Called with each event of its log. */
   readonly onEvent?: (event: RunEvent) => void
   /** In place of what the settings say, as where they would refuse the combination. */
-  readonly terms?: Partial<RunTerms>
+  readonly overrides?: Partial<EffectiveSettings>
   /** Run id in the environment of its process. */
   readonly insideOf?: string
   /** Told to stop before it began. */
@@ -62,7 +62,7 @@ export function world() {
     work: (attempt: LiveAttempt, clock: Clock) => Promise<WorkEnd<string>>,
     options: HostOptions = {},
   ): Run {
-    const terms = { ...readTerms(options.settings ?? {}), ...options.terms }
+    const settings = { ...readSettings(options.settings ?? {}), ...options.overrides }
     const slot = slotOfDay(options.day ?? 0)
     const hostClock = time.clock(options.time)
     const { blockedMs = () => 0 } = options
@@ -89,11 +89,11 @@ export function world() {
       ...(options.schedule && { schedule: options.schedule }),
       runId,
       trigger: how,
-      place: { host: `host-of-${runId}` },
+      host: { host: `host-of-${runId}` },
       objection: null,
-      retentionMs: terms.retentionMs,
+      retentionMs: settings.retentionMs,
       insideOf: options.insideOf,
-      ...(terms.overlap !== 'allow' && { phase: 'waiting' }),
+      ...(settings.overlap !== 'allow' && { phase: 'waiting' }),
     }
     const io: RunIo = {
       store: faultyStore(ledger, clock, options.fateOf ?? (() => ({ kind: 'answered', afterMs: 5 }))),
@@ -103,7 +103,7 @@ export function world() {
       stop: stop.signal,
       seen: options.seen ?? seenSchedules(clock),
       findSurvivor: () => options.survivor ?? null,
-      tell(event) {
+      emit(event) {
         events.push(event)
         options.onEvent?.(event)
       },
@@ -114,7 +114,7 @@ export function world() {
         starts += 1
         return work(attempt, clock)
       },
-      terms,
+      settings,
       io,
     )
     return {
@@ -128,9 +128,9 @@ export function world() {
   /** A person's word on a slot. */
   function resolve(
     runId: string,
-    state: Settlement['state'],
+    state: Resolution['state'],
     options: Pick<HostOptions, 'time' | 'fateOf' | 'day'> = {},
-  ): Promise<Settling> {
+  ): Promise<ResolveResult> {
     const clock = time.clock(options.time)
     const slot = slotOfDay(options.day ?? 0)
     const word = {
@@ -142,9 +142,13 @@ export function world() {
       by: 'ada',
       reason: runId,
     }
-    const { skewMs, ledgerTimeoutMs } = readTerms({})
+    const { skewMs, ledgerTimeoutMs } = readSettings({})
     const store = faultyStore(ledger, clock, options.fateOf ?? (() => ({ kind: 'answered', afterMs: 5 })))
-    return settle(word, { skewMs, ledgerTimeoutMs }, { store, clock, newId: () => `id-${++ids}`, random: () => 0.5 })
+    return resolveSlot(
+      word,
+      { skewMs, ledgerTimeoutMs },
+      { store, clock, newId: () => `id-${++ids}`, random: () => 0.5 },
+    )
   }
 
   return {
@@ -154,7 +158,7 @@ export function world() {
     resolve,
     async row(day = 0): Promise<Row> {
       const found = await ledger.get({ task: TASK, slot: slotOfDay(day) }, { signal: new AbortController().signal })
-      if (found === null || 'foreign' in found) throw new Error(`no row, but ${JSON.stringify(found)}`)
+      if (found === null || 'newerSchema' in found) throw new Error(`no row, but ${JSON.stringify(found)}`)
       return found
     },
     find(day = 0): Promise<StoredRow | null> {
@@ -196,5 +200,5 @@ export const isFinish = (call: Call) =>
 
 function isFirstLease(row: Row): boolean {
   const startedAt = row.attempts.at(-1)?.startedAt ?? 0
-  return (row.leaseUntil ?? 0) - startedAt === readTerms({}).leaseMs
+  return (row.leaseUntil ?? 0) - startedAt === readSettings({}).leaseMs
 }

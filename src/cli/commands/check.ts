@@ -89,14 +89,14 @@ export const check: Command = {
       ledgerTimeoutMs: values['ledger-timeout'],
     })
     const count: Record<TaskFinding['kind'], number> = { missed: 0, failed: 0, stale: 0, late: 0 }
-    const findings = counted(found, count, (finding) => notify?.tell(findingObject(finding, now)))
+    const findings = counted(found, count, (finding) => notify?.emit(findingObject(finding, now)))
     const pieces =
       values.format === 'json'
         ? jsonArray(findings, (finding) => safeJson(findingJson(finding)))
         : plainText(findings, count, now)
     try {
       // Whoever is told by a command need not read what is printed.
-      await printAll(progress === null ? pieces : besides(progress, pieces), { toTheEnd: notify !== null })
+      await printAll(progress === null ? pieces : withProgress(progress, pieces), { toTheEnd: notify !== null })
     } finally {
       const warning = notify === null ? null : await withDeadline(systemClock, NOTIFY_TIMEOUT_MS, [], notify.end)
       if (warning !== null) sink.write(printable(`cronledger: ${warning}`))
@@ -120,7 +120,7 @@ function drawn(progress: Progress, since: Instant, until: Instant): (task: strin
 }
 
 /** The bar makes way for each piece, which may go to the same terminal, and is gone at the end, however that comes. */
-async function* besides(progress: Progress, pieces: AsyncIterable<string>) {
+async function* withProgress(progress: Progress, pieces: AsyncIterable<string>) {
   try {
     for await (const piece of pieces) {
       progress.hide()
@@ -134,11 +134,11 @@ async function* besides(progress: Progress, pieces: AsyncIterable<string>) {
 async function* counted(
   found: ReturnType<Ledger['check']>,
   count: Record<TaskFinding['kind'], number>,
-  tell: (finding: TaskFinding) => void,
+  emit: (finding: TaskFinding) => void,
 ) {
   for await (const finding of found) {
     count[finding.kind] += 1
-    tell(finding)
+    emit(finding)
     yield finding
   }
 }

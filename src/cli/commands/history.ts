@@ -1,7 +1,7 @@
 import { setTimeout as delay, setImmediate as idle } from 'node:timers/promises'
 import type { HistoryOptions, Ledger, ReadOptions } from '../../api.ts'
 import { usageError } from '../../core/errors.ts'
-import { isForeign } from '../../core/row/decide.ts'
+import { isNewerSchema } from '../../core/row/decide.ts'
 import { isMissed } from '../../core/row/expected-slots.ts'
 import { readSchedule } from '../../core/schedule/schedule-options.ts'
 import { namesDate, parseTimeRange } from '../../core/schedule/time-range.ts'
@@ -81,7 +81,7 @@ export const history: Command = {
     if (ignored !== undefined) throw usageError(`--${ignored} is given, but no --state missed that needs it`)
     const isWanted = (item: HistoryItem) =>
       (states === null || states.includes(stateOf(item, now, skewMs))) &&
-      (!values.duplicates || (!isMissed(item) && !isForeign(item) && item.rejections.count > 0))
+      (!values.duplicates || (!isMissed(item) && !isNewerSchema(item) && item.rejections.count > 0))
     const limit = values.all ? Number.POSITIVE_INFINITY : (values.limit ?? OPTIONS.limit.limit.default)
 
     const nothing = `no slot${values.task === undefined ? '' : ` of ${values.task}`} is on record`

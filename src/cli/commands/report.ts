@@ -78,7 +78,7 @@ export const report: Command = {
     const values = readOptions(help, argv, env)
     const { store, task, out } = values
     if (task !== undefined) checkTaskName(task)
-    const place = out === '-' ? null : placeOf(out)
+    const place = out === '-' ? null : hostOf(out)
     const now = systemClock.now()
     const reading = {
       ledger: createLedger({ store }),
@@ -107,7 +107,7 @@ export const report: Command = {
  * The file to replace: of a link, what it leads to. A device or a pipe cannot be replaced, and what is no page of HTML is no
  * earlier report: a slip of the hand must not put one in the place of a ledger.
  */
-function placeOf(path: string): string {
+function hostOf(path: string): string {
   if (!existsSync(path)) return path
   if (!statSync(path).isFile()) {
     throw usageError(`out is ${quote(path)}, which is no file; allowed are a file and - for standard output`)

@@ -1,8 +1,8 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import type { Force, Ledger, RunOptions, RunOutcome } from '../../api.ts'
 import { LedgerError, usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
-import { FORCEABLE, type Forceable, readForceable, UNDONE } from '../../core/row/rerunnable.ts'
+import { DEFAULT_RERUNNABLE, RERUNNABLE, type Rerunnable, readRerunnable } from '../../core/row/rerunnable.ts'
 import type { ScheduleOptions } from '../../core/schedule/schedule-options.ts'
 import type { Instant } from '../../core/types.ts'
 import { plannedLine, planSummary, rerunLine } from '../../format/rerun.ts'
@@ -39,8 +39,8 @@ const OPTIONS = {
   only: {
     kind: 'words',
     value: 'WHAT[,…]',
-    choices: FORCEABLE,
-    otherwise: UNDONE.join(','),
+    choices: RERUNNABLE,
+    otherwise: DEFAULT_RERUNNABLE.join(','),
     help: 'Of a range, the slots that are one of these',
   },
   ...GRACE,
@@ -116,7 +116,7 @@ interface Ask extends CommandContext {
 
 interface Planned {
   readonly slot: Instant
-  readonly why: Forceable
+  readonly why: Rerunnable
   readonly schedule: ScheduleOptions
 }
 
@@ -205,7 +205,7 @@ async function showPlan({ values }: Ask): Promise<number> {
   return EXIT.ok
 }
 
-async function* planText(slots: readonly Planned[], only: readonly Forceable[]) {
+async function* planText(slots: readonly Planned[], only: readonly Rerunnable[]) {
   for (let done = 0; done < slots.length; done += SLOTS_AT_A_TIME) {
     const lines = slots.slice(done, done + SLOTS_AT_A_TIME)
     yield lines.map(({ slot, why, schedule }) => `${plannedLine(slot, schedule.timezone ?? 'UTC', why)}\n`).join('')
@@ -225,12 +225,12 @@ async function plan(ledger: Ledger, values: RerunValues): Promise<readonly Plann
     skewMs: values.skew,
     only: onlyOf(values),
   }
-  for await (const { slot, why, schedule } of ledger.forceable({ ...taskOf(values), ...range })) {
+  for await (const { slot, why, schedule } of ledger.rerunnable({ ...taskOf(values), ...range })) {
     if (slots.length === MAX_SLOTS) {
       throw usageError(`the range has more than ${MAX_SLOTS} slots to be run; give a shorter one, or fewer with --only`)
     }
     slots.push({ slot: slot.getTime(), why, schedule })
-    if (slots.length % SLOTS_AT_A_TIME === 0) await turn()
+    if (slots.length % SLOTS_AT_A_TIME === 0) await yieldToEventLoop()
   }
   return slots.reverse()
 }
@@ -239,6 +239,6 @@ function taskOf({ task, schedule, timezone, anchor, 'ledger-timeout': ledgerTime
   return { task, schedule, timezone, anchor, ledgerTimeoutMs }
 }
 
-function onlyOf({ only }: RerunValues): readonly Forceable[] {
-  return only === undefined ? UNDONE : readForceable(only)
+function onlyOf({ only }: RerunValues): readonly Rerunnable[] {
+  return only === undefined ? DEFAULT_RERUNNABLE : readRerunnable(only)
 }

@@ -1,4 +1,4 @@
-import type { Settled } from '../../api.ts'
+import type { Resolved } from '../../api.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
@@ -47,7 +47,7 @@ const help = {
   notes: 'Exit codes: 0, 65 where the slot is running or has completed, else as those of run.',
 } as const
 
-const WHY: Readonly<Record<Extract<Settled, { kind: 'refused' }>['cause'], string>> = {
+const WHY: Readonly<Record<Extract<Resolved, { kind: 'refused' }>['cause'], string>> = {
   running: 'it is running: stop it, or let it end',
   completed: 'it has completed: to run it again: cronledger rerun',
   newerRow: 'a newer cronledger wrote its row: update this one',
@@ -60,7 +60,7 @@ export const resolve: Command = {
     const values = withDueBy(readOptions(help, argv, env), { argv, env })
     const { store, state, skew: skewMs, 'ledger-timeout': ledgerTimeoutMs, ...rest } = values
     const { task, reason } = values
-    const settled = await createLedger({ store }).settle({
+    const settled = await createLedger({ store }).resolve({
       ...rest,
       state: state.toUpperCase() as 'COMPLETED' | 'FAILED' | 'SKIPPED',
       skewMs,

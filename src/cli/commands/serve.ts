@@ -53,10 +53,10 @@ export const serve: Command = {
   async execute({ argv, env, sink }: CommandContext) {
     const values = readOptions(help, argv, env)
     const { store, host = '127.0.0.1' } = values
-    const tell = (message: string) => sink.write(printable(`cronledger: ${message}`))
+    const emit = (message: string) => sink.write(printable(`cronledger: ${message}`))
     const ledgerTimeoutMs = values['ledger-timeout'] ?? LIMITS.ledgerTimeoutMs.default
     const ledger = createLedger({ store })
-    await firstLook(ledger, ledgerTimeoutMs, tell)
+    await firstLook(ledger, ledgerTimeoutMs, emit)
     const app = createApp({
       ledger,
       store,
@@ -67,16 +67,16 @@ export const serve: Command = {
       lateAfterMs: values['late-after'],
       skewMs: values.skew ?? LIMITS.skewMs.default,
       clock: systemClock,
-      report: tell,
+      report: emit,
     })
     const url = await listen(app, host, values.port ?? OPTIONS.port.limit.default)
     if (!isLoopback(host)) {
-      tell(
+      emit(
         `warning: ${host} is beyond this machine, and there is no login: whoever reaches ${url} reads the whole ledger`,
       )
     }
     await print(url)
-    tell('serving until it is stopped (Ctrl-C)')
+    emit('serving until it is stopped (Ctrl-C)')
     // A stop ends the process, and its connections with it.
     return new Promise<never>(() => {})
   },
@@ -86,12 +86,12 @@ export const serve: Command = {
 async function firstLook(
   ledger: ReturnType<typeof createLedger>,
   ledgerTimeoutMs: number,
-  tell: (message: string) => void,
+  emit: (message: string) => void,
 ) {
   try {
     await ledger.tasks({ ledgerTimeoutMs }).next()
   } catch (error) {
     if (!(error instanceof LedgerError) || error.kind !== 'unreachable') throw error
-    tell(`warning: ${error.message}`)
+    emit(`warning: ${error.message}`)
   }
 }

@@ -5,7 +5,7 @@ import { defined } from '../../core/row/stored-fields.ts'
 import { readSchedule } from '../../core/schedule/schedule-options.ts'
 import { checkTaskName } from '../../core/task.ts'
 import { systemClock } from '../../process/clock.ts'
-import { readTerms } from '../../run/settings.ts'
+import { readSettings } from '../../run/settings.ts'
 import { readTrigger, type TriggerInput } from '../../run/trigger.ts'
 import { type Finding, ok, wrong } from '../../store/finding.ts'
 import { type Environment, readOptions } from '../options/arguments.ts'
@@ -47,7 +47,7 @@ export async function* inspectRun(batch: BatchOptions, env: Environment, stop: A
     found.event = event
     const all = { ...values, task, schedule: schedule ?? '', timezone, anchor, event: undefined }
     found.options = await runOptions(all, stop)
-    readTerms(defined(found.options))
+    readSettings(defined(found.options))
     return ''
   })
   if (options.wrong !== null) yield options
@@ -93,8 +93,8 @@ async function eventTimeText(
       by: force.by ?? 'setup --check',
     }),
   }
-  const terms = readTerms(defined(run))
-  const read = readTrigger(input, schedule ?? readSchedule(ANY_SCHEDULE), terms, systemClock.now())
+  const settings = readSettings(defined(run))
+  const read = readTrigger(input, schedule ?? readSchedule(ANY_SCHEDULE), settings, systemClock.now())
   if (read.trigger.kind === 'forced') {
     const slot = schedule === undefined ? run.force?.slot : formatInstant(read.window.slot)
     return `none: CRONLEDGER_FORCE_SLOT is set, and each run here is of the slot ${slot}`

@@ -26,14 +26,14 @@ const NAME_COLUMNS = 21
 export async function checkSetup(options: CheckOptions, env: Environment): Promise<number> {
   const signal = AbortSignal.timeout(options['ledger-timeout'] ?? LIMITS.ledgerTimeoutMs.default)
   const { role = 'operator', skew: skewMs = LIMITS.skewMs.default } = options
-  const terms = { env, role: role as Role, skewMs, now: () => systemClock.now() }
+  const settings = { env, role: role as Role, skewMs, now: () => systemClock.now() }
   const found = new Set<ErrorKind | null>()
-  const tell = async ({ what, wrong, text }: Finding) => {
+  const emit = async ({ what, wrong, text }: Finding) => {
     found.add(wrong)
     await print(printable(`${wrong === null ? 'ok   ' : 'wrong'}  ${what.padEnd(NAME_COLUMNS)}  ${text}`))
   }
-  for await (const finding of inspectRun(options, env, signal)) await tell(finding)
-  for await (const finding of inspectStore(options.store, terms, { signal })) await tell(finding)
+  for await (const finding of inspectRun(options, env, signal)) await emit(finding)
+  for await (const finding of inspectStore(options.store, settings, { signal })) await emit(finding)
   const gravest = GRAVEST_FIRST.find((kind) => found.has(kind))
   return gravest === undefined ? EXIT.ok : EXIT_OF_ERROR[gravest]
 }

@@ -52,10 +52,10 @@ export function printTemplate(options: PrintOptions, env: Environment, now: Inst
   if (parsed.kind !== 'dynamodb')
     throw usageError(`--print is for AWS: store is ${quote(options.store)}, allowed is dynamodb:TABLE`)
   const { table } = parsed
-  if (options.print === 'iam') return policies(options.role, placeOf(table, env))
+  if (options.print === 'iam') return policies(options.role, hostOf(table, env))
   const batch = readBatch(options)
   const values = {
-    ...placeOf(table, env),
+    ...hostOf(table, env),
     Store: options.store,
     Task: batch.task,
     Family: familyOf(batch.task),
@@ -94,7 +94,7 @@ function readBatch({ print, task, schedule, timezone, anchor, container = 'batch
 }
 
 /** Where the table is, as far as its ARN or the environment says so; the names of the rest are CloudFormation's. */
-function placeOf(table: string, env: Environment): TemplateValues {
+function hostOf(table: string, env: Environment): TemplateValues {
   const [, partition, region, account] = /^arn:([^:]+):dynamodb:([^:]+):(\d+):/.exec(table) ?? []
   if (partition !== undefined && region !== undefined && account !== undefined) {
     return { TableArn: table, 'AWS::Partition': partition, 'AWS::Region': region, 'AWS::AccountId': account }

@@ -2,10 +2,10 @@ import type { Ledger, ReadOptions } from '../../api.ts'
 import { usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { quote } from '../../core/problem.ts'
-import { resolveBySchedules } from '../../core/row/schedules-in-force.ts'
+import { parseSlotBySchedules } from '../../core/row/schedules-in-force.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import { readSchedule } from '../../core/schedule/schedule-options.ts'
-import { instantWithoutSchedule, resolveSlot } from '../../core/schedule/slot-reference.ts'
+import { instantWithoutSchedule, parseSlotReference } from '../../core/schedule/slot-reference.ts'
 import type { Instant } from '../../core/types.ts'
 import { showJson, showText } from '../../format/show.ts'
 import { printable } from '../../format/text.ts'
@@ -90,14 +90,14 @@ async function slotFrom(
   const instant = instantWithoutSchedule(slot)
   if (instant !== null) return instant
   if (schedule !== undefined) {
-    return resolveSlot(readSchedule({ schedule, timezone, anchor }), slot, now).slot
+    return parseSlotReference(readSchedule({ schedule, timezone, anchor }), slot, now).slot
   }
   const registered = await registeredSchedules(ledger, reading)
-  if (registered !== null) return resolveBySchedules(registered, slot, now).window.slot
+  if (registered !== null) return parseSlotBySchedules(registered, slot, now).window.slot
   const row = await newestRow(ledger, reading)
   if (row === null) return null
   const spec = specOf(row)
-  if (spec !== null) return resolveSlot(parseSchedule(spec), slot, now).slot
+  if (spec !== null) return parseSlotReference(parseSchedule(spec), slot, now).slot
   throw usageError(
     `slot ${quote(slot)} takes a schedule, and a newer cronledger wrote the newest row of ${task}; give --schedule, or the slot as an instant`,
   )

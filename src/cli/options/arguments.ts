@@ -57,7 +57,7 @@ export function readOptions<Table extends OptionTable>(
   env: Environment,
 ): Values<Table> {
   const switches = Object.keys(command.options).filter((name) => command.options[name]?.kind === 'switch')
-  const parsed = parse(bound(argv, command.options), { boolean: switches, configuration: CONFIGURATION })
+  const parsed = parse(bindDashValues(argv, command.options), { boolean: switches, configuration: CONFIGURATION })
   const { _: words, ...flags } = parsed as Record<string, unknown>
   for (const flag of Object.keys(flags)) {
     if (!Object.hasOwn(command.options, flag)) throw unknownOption(`-${flag}`, flag, command.options)
@@ -85,7 +85,7 @@ function timesGiven(name: string, argv: readonly string[]): number {
 }
 
 /** The parser takes what starts with a dash for an option, also where it is a value: `--event -`, `--reason '-5 rows'`. */
-function bound(argv: readonly string[], options: OptionTable): string[] {
+function bindDashValues(argv: readonly string[], options: OptionTable): string[] {
   const words: string[] = []
   for (const word of argv) {
     // Before the parser sees it, which trips over names that every object has.

@@ -37,7 +37,7 @@ const KIND_OF_EVENT: Readonly<Record<string, string>> = {
 
 export interface Notify extends Omit<Notifier, 'send'> {
   /** Has somebody told, if it is of a kind that was asked for. */
-  tell(event: LogObject): void
+  emit(event: LogObject): void
 }
 
 /** Null where nobody is to be told. */
@@ -51,7 +51,7 @@ export function openNotify(values: Values<typeof NOTIFY>, env: Environment): Not
   const base = without(KEPT_FROM_IT, env)
   return {
     ...notifier,
-    tell(event) {
+    emit(event) {
       const kind = KIND_OF_EVENT[event.event] ?? event.event
       if (!(kinds ?? KINDS).some((wanted) => wanted === kind)) return
       // No text of the event's but these two, whose characters are known: a shell sees them.

@@ -1,8 +1,8 @@
 import type {
   Attempt,
   DuplicateCause,
-  ForeignRow,
   Instant,
+  NewerSchemaRow,
   Outcome,
   RefusalCause,
   Row,
@@ -10,8 +10,8 @@ import type {
   Survivor,
   Trigger,
 } from '../types.ts'
-import { type Facts, MAX_ATTEMPTS, MAX_SETTLEMENTS, type Policy, type RetryPolicy } from './policy.ts'
-import type { Forceable } from './rerunnable.ts'
+import { type Facts, MAX_ATTEMPTS, MAX_RESOLUTIONS, type Policy, type RetryPolicy } from './policy.ts'
+import type { Rerunnable } from './rerunnable.ts'
 
 export type Decision =
   /** Claim the slot, on top of `base`. */
@@ -37,22 +37,22 @@ export function decide(
   const scheduled = trigger.kind === 'scheduled'
   const tooLate = scheduled && policy.maxLatenessMs !== null && facts.now - trigger.slot > policy.maxLatenessMs
 
-  const state = forceableAs(found, facts.now, policy.skewMs)
-  const unmeant = !scheduled && policy.forceOnly?.some((meant) => meant === state) === false
+  const state = rerunnableAs(found, facts.now, policy.skewMs)
+  const expectationFailed = !scheduled && policy.forceOnly?.some((meant) => meant === state) === false
 
   if (facts.objection !== null) return refuse(facts.objection)
-  if (found === null && unmeant) return refuse('noRow')
+  if (found === null && expectationFailed) return refuse('noRow')
   if (found === null) return tooLate ? refuse('tooLate') : { kind: 'start', base: null }
-  if (isForeign(found)) return refuse('newerRow')
+  if (isNewerSchema(found)) return refuse('newerRow')
 
-  const done = doneBecause(found)
+  const done = terminalState(found)
   if (scheduled && done !== null) return { kind: 'duplicate', cause: done, row: found }
   if (isRunning(found, facts.now, policy.skewMs)) {
     return scheduled ? { kind: 'duplicate', cause: 'running', row: found } : refuse('running')
   }
   // Somebody was here in the meantime: what is left to say is what a scheduled trigger without an attempt left hears.
-  if (unmeant && done !== null) return { kind: 'duplicate', cause: done, row: found }
-  if (unmeant) return refuse(staleOrFailed(found))
+  if (expectationFailed && done !== null) return { kind: 'duplicate', cause: done, row: found }
+  if (expectationFailed) return refuse(staleOrFailed(found))
   // Two forces at once are one, also where the first one's attempt was over before the other came to its claim.
   if (!scheduled && hasBegunSince(found, policy.forceAskedAt)) return refuse('newerAttempt')
   if (facts.survivor !== null) return refuse('survivor')
@@ -80,19 +80,19 @@ export function mayRetry(row: Row, outcome: Outcome, policy: Pick<Policy, 'maxAt
  * Why a person may not settle this row; null where they may. A running attempt says itself how it ends, and what has
  * completed is not undone by a word: forcing it runs it again. A force that went wrong on a completed slot may be settled.
  */
-export function objectionToSettling(
+export function objectionToResolving(
   found: StoredRow | null,
   { now, skewMs }: { readonly now: Instant; readonly skewMs: number },
 ): 'newerRow' | 'running' | 'completed' | 'tooManySettlements' | null {
   if (found === null) return null
-  if (isForeign(found)) return 'newerRow'
+  if (isNewerSchema(found)) return 'newerRow'
   if (isRunning(found, now, skewMs)) return 'running'
   if (found.state === 'COMPLETED') return 'completed'
-  return found.settlements.length >= MAX_SETTLEMENTS ? 'tooManySettlements' : null
+  return found.resolutions.length >= MAX_RESOLUTIONS ? 'tooManySettlements' : null
 }
 
-export function isForeign(row: StoredRow): row is ForeignRow {
-  return 'foreign' in row
+export function isNewerSchema(row: StoredRow): row is NewerSchemaRow {
+  return 'newerSchema' in row
 }
 
 /** PENDING, and its lease may still be alive on a clock that runs `skewMs` behind this one. */
@@ -106,9 +106,9 @@ export function isStale(row: Row, now: Instant, skewMs: number): boolean {
 }
 
 /** What a force would start on top of; null where it is for none to start, or for one that is not meant: running, skipped. */
-export function forceableAs(found: StoredRow | null, now: Instant, skewMs: number): Forceable | null {
+export function rerunnableAs(found: StoredRow | null, now: Instant, skewMs: number): Rerunnable | null {
   if (found === null) return 'missed'
-  if (isForeign(found) || isRunning(found, now, skewMs)) return null
+  if (isNewerSchema(found) || isRunning(found, now, skewMs)) return null
   switch (found.state) {
     case 'PENDING':
       return 'stale'
@@ -132,8 +132,8 @@ function staleOrFailed(row: Row): 'stale' | 'failed' {
 }
 
 /** Why nothing but a force may start in this slot any more; null when it is open. */
-export function doneBecause(row: Row): 'completed' | 'skipped' | null {
-  const settled = (state: Row['state']) => row.settlements.some((settlement) => settlement.state === state)
+export function terminalState(row: Row): 'completed' | 'skipped' | null {
+  const settled = (state: Row['state']) => row.resolutions.some((resolution) => resolution.state === state)
   if (successOf(row) !== undefined || settled('COMPLETED')) return 'completed'
   return settled('SKIPPED') || row.state === 'SKIPPED' ? 'skipped' : null
 }

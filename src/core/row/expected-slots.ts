@@ -1,7 +1,7 @@
 import type { Schedule } from '../schedule/slot.ts'
 import { slotAfter, slotBefore } from '../schedule/slot.ts'
 import type { Instant, Key, Row, ScheduleSpec, StoredRow, Window } from '../types.ts'
-import { isForeign, isStale } from './decide.ts'
+import { isNewerSchema, isStale } from './decide.ts'
 import { isSameSpec } from './task-record.ts'
 
 /** Something about a slot that a person should look at. */
@@ -16,7 +16,7 @@ export type TaskFinding = Finding & {
   readonly schedule: ScheduleSpec
 }
 
-export interface AuditTerms {
+export interface AuditSettings {
   readonly now: Instant
   readonly skewMs: number
   /** A first attempt that started later than this after its slot is late; null: never. */
@@ -167,7 +167,7 @@ async function runThatProves(doubt: Doubt, rows: AsyncIterable<StoredRow>): Prom
 
 /** With the schedule that the scheduler had. Null where no scheduler started anything: a person may force by an old one. */
 function runOf(row: StoredRow): Run | null {
-  if (isForeign(row)) return null
+  if (isNewerSchema(row)) return null
   const { slot, schedule, attempts } = row
   return attempts.some(({ trigger }) => trigger.kind === 'scheduled') ? { slot, schedule } : null
 }
@@ -180,14 +180,14 @@ export function missedSlot({ task, slot }: Key, schedules: readonly InForce[]): 
 }
 
 /** What is wrong with what is on record of a slot; null: nothing. */
-export function findingOf({ row, missed }: OnRecord, terms: AuditTerms): Finding | null {
+export function findingOf({ row, missed }: OnRecord, settings: AuditSettings): Finding | null {
   if (row === null) return { kind: 'missed', slot: missed.slot }
-  if (isForeign(row)) return null
-  const kind = faultOf(row, terms)
+  if (isNewerSchema(row)) return null
+  const kind = faultOf(row, settings)
   return kind === null ? null : { kind, slot: row.slot, row }
 }
 
-function faultOf(row: Row, { now, skewMs, lateAfterMs }: AuditTerms): 'failed' | 'stale' | 'late' | null {
+function faultOf(row: Row, { now, skewMs, lateAfterMs }: AuditSettings): 'failed' | 'stale' | 'late' | null {
   if (isStale(row, now, skewMs)) return 'stale'
   if (row.state === 'FAILED') return 'failed'
   const first = row.attempts.find(({ outcome }) => outcome !== 'notStarted')

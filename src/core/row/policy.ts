@@ -1,5 +1,5 @@
 import type { Instant, RefusalCause, Survivor } from '../types.ts'
-import type { Forceable } from './rerunnable.ts'
+import type { Rerunnable } from './rerunnable.ts'
 
 /** Most attempts of one slot that started, forced ones included: a row must stay below DynamoDB's 400 KB. */
 export const MAX_ATTEMPTS = 100
@@ -8,7 +8,7 @@ export const MAX_ATTEMPTS = 100
 export const MAX_UNSTARTED = 10
 
 /** Most words of persons on one slot: whoever needs more is a program, and a row must stay small. */
-export const MAX_SETTLEMENTS = 100
+export const MAX_RESOLUTIONS = 100
 
 /** What the caller allows in a slot. */
 export interface Policy {
@@ -19,7 +19,7 @@ export interface Policy {
   /** Largest difference between two hosts' clocks. */
   readonly skewMs: number
   /** What a forced trigger is meant for: in a slot that is none of these by now, it starts nothing. Left out: any slot. */
-  readonly forceOnly?: readonly Forceable[]
+  readonly forceOnly?: readonly Rerunnable[]
   /** When a forced trigger was asked for: nobody knew then of an attempt that began later. Left out: that does not matter. */
   readonly forceAskedAt?: Instant
 }

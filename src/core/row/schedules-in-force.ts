@@ -1,7 +1,7 @@
 import { LedgerError } from '../errors.ts'
 import { parseSchedule, type Schedule } from '../schedule/schedule.ts'
 import { isFireTimeNear } from '../schedule/slot.ts'
-import { isDate, resolveSlot } from '../schedule/slot-reference.ts'
+import { isDate, parseSlotReference } from '../schedule/slot-reference.ts'
 import type { Instant, ScheduleSpec, Window } from '../types.ts'
 import type { InForce } from './expected-slots.ts'
 import type { Schedules } from './task-record.ts'
@@ -13,7 +13,7 @@ import type { Schedules } from './task-record.ts'
  * A date says less than an instant: where the schedule that was in force on that day has no slot or several, its usage
  * error is thrown, since a slot of another schedule is not what was meant.
  */
-export function resolveBySchedules(
+export function parseSlotBySchedules(
   schedules: Schedules,
   text: string,
   now: Instant,
@@ -24,7 +24,7 @@ export function resolveBySchedules(
   for (const one of schedules.toReversed()) {
     const { since, spec } = one
     try {
-      const window = resolveSlot(parseSchedule(spec), text, now)
+      const window = parseSlotReference(parseSchedule(spec), text, now)
       if (window.slot >= since) return { window, spec }
       latest ??= { window, spec }
     } catch (error) {

@@ -1,14 +1,14 @@
 import { formatInstant, parseInstant } from '../instant.ts'
 import type {
   Attempt,
+  Host,
   Instant,
   Key,
-  Place,
   ProcessMark,
   Rejection,
+  Resolution,
   Row,
   ScheduleSpec,
-  Settlement,
   StoredRow,
   Trigger,
 } from '../types.ts'
@@ -75,7 +75,7 @@ export const OWNER_FIELDS = [
  * and must not reach the ledger.
  */
 export function encodeRow(row: Row): StoredDocument {
-  const objection = objectionTo(row)
+  const objection = rowInvariantViolation(row)
   if (objection !== null) throw new Error(`impossible row ${nameOf(row)}: ${objection}`)
   return {
     task: row.task,
@@ -93,7 +93,7 @@ export function encodeRow(row: Row): StoredDocument {
       unlistedAttempts: row.unlistedAttempts === 0 ? null : row.unlistedAttempts,
       windowEnd: encodeOptional(row.windowEnd),
       leaseUntil: encodeOptional(row.leaseUntil),
-      settlements: row.settlements.length === 0 ? null : row.settlements.map(encodeSettlement),
+      settlements: row.resolutions.length === 0 ? null : row.resolutions.map(encodeResolution),
       // DynamoDB's TTL wants a number of seconds. Rounded up: never earlier than asked for.
       expiresAt: row.expiresAt === null ? null : Math.ceil(row.expiresAt / 1000),
     }),
@@ -110,7 +110,7 @@ export function decodeRow(stored: unknown): StoredRow {
   const fields = fieldsOf(stored, `row ${nameOf(key)}`)
   if (key.slot % 1000 !== 0) throw malformed(fields.what, 'slot', formatInstant(key.slot), 'a whole second')
   const schemaVersion = integer(fields, 'schemaVersion')
-  if (schemaVersion !== SCHEMA_VERSION) return { ...key, schemaVersion, foreign: true }
+  if (schemaVersion !== SCHEMA_VERSION) return { ...key, schemaVersion, newerSchema: true }
   const { count, refused, first, latest } = decodeNotes(fields)
   const expiresAt = optional(fields, 'expiresAt', integer)
   const row: Row = {
@@ -129,11 +129,11 @@ export function decodeRow(stored: unknown): StoredRow {
     attempts: list(fields, 'attempts', decodeAttempt),
     unlistedAttempts: optional(fields, 'unlistedAttempts', integer) ?? 0,
     leaseUntil: optional(fields, 'leaseUntil', instant) ?? null,
-    settlements: list(fields, 'settlements', decodeSettlement),
+    resolutions: list(fields, 'settlements', decodeResolution),
     expiresAt: expiresAt === undefined ? null : expiresAt * 1000,
     rejections: { count, refused, first, latest },
   }
-  const objection = objectionTo(row)
+  const objection = rowInvariantViolation(row)
   if (objection !== null) throw malformed(fields.what, 'it', objection, 'what cronledger writes')
   return row
 }
@@ -169,7 +169,7 @@ export function decodeNotes(fields: Fields): Notes {
 
 export function encodeRejection(rejection: Rejection): StoredDocument {
   const { runId, kind, cause, at, trigger } = rejection
-  return { runId, kind, cause, at: encodeInstant(at), trigger: encodeTrigger(trigger), ...encodePlace(rejection) }
+  return { runId, kind, cause, at: encodeInstant(at), trigger: encodeTrigger(trigger), ...encodeHost(rejection) }
 }
 
 function decodeRejection(fields: Fields): Rejection {
@@ -193,7 +193,7 @@ function decodeRejection(fields: Fields): Rejection {
     ]),
     at: instant(fields, 'at'),
     trigger: decodeTrigger(object(fields, 'trigger')),
-    ...decodePlace(fields),
+    ...decodeHost(fields),
   }
 }
 
@@ -203,7 +203,7 @@ function encodeAttempt(attempt: Attempt): StoredDocument {
     number,
     runId,
     trigger: encodeTrigger(trigger),
-    ...encodePlace(attempt),
+    ...encodeHost(attempt),
     startedAt: encodeInstant(startedAt),
     ...defined({
       phase,
@@ -222,7 +222,7 @@ function decodeAttempt(fields: Fields): Attempt {
     number: integer(fields, 'number'),
     runId: text(fields, 'runId'),
     trigger: decodeTrigger(object(fields, 'trigger')),
-    ...decodePlace(fields),
+    ...decodeHost(fields),
     startedAt: instant(fields, 'startedAt'),
     ...defined({
       phase: optional(fields, 'phase', (own, name) => oneOf(own, name, ['waiting'])),
@@ -254,11 +254,11 @@ function decodeTrigger(fields: Fields): Trigger {
   return { kind, eventTime: instant(fields, 'eventTime'), source }
 }
 
-function encodePlace({ host, ecsTask }: Place): StoredDocument {
+function encodeHost({ host, ecsTask }: Host): StoredDocument {
   return { host, ...defined({ ecsTask }) }
 }
 
-function decodePlace(fields: Fields): Place {
+function decodeHost(fields: Fields): Host {
   return { host: text(fields, 'host'), ...defined({ ecsTask: optional(fields, 'ecsTask', text) }) }
 }
 
@@ -271,11 +271,11 @@ export function decodeSchedule(fields: Fields): ScheduleSpec {
   return { expression: text(fields, 'schedule'), zone: text(fields, 'zone'), ...defined({ anchor }) }
 }
 
-function encodeSettlement({ state, at, by, reason, afterAttempt }: Settlement): StoredDocument {
+function encodeResolution({ state, at, by, reason, afterAttempt }: Resolution): StoredDocument {
   return { state, at: encodeInstant(at), by, reason, afterAttempt }
 }
 
-function decodeSettlement(fields: Fields): Settlement {
+function decodeResolution(fields: Fields): Resolution {
   return {
     state: oneOf(fields, 'state', ['COMPLETED', 'FAILED', 'SKIPPED']),
     at: instant(fields, 'at'),
@@ -304,7 +304,7 @@ function nameOf({ task, slot }: Key): string {
 const LAST_INSTANT = 8.64e15
 
 /** Why a row cannot be: asserted before each write and after each read, since every rule builds on it. */
-function objectionTo(row: Row): string | null {
+function rowInvariantViolation(row: Row): string | null {
   const { attempts, leaseUntil, state } = row
   const open = attempts.filter(({ outcome }) => outcome === undefined)
   const last = attempts.at(-1)

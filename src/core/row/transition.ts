@@ -1,14 +1,14 @@
 import type {
   Attempt,
   Ending,
+  Host,
   Instant,
   Key,
   Outcome,
-  Place,
   ProcessMark,
+  Resolution,
   Row,
   ScheduleSpec,
-  Settlement,
   State,
   Trigger,
   Window,
@@ -25,7 +25,7 @@ export interface Claim {
   readonly zoneData: string
   readonly runId: string
   readonly trigger: Trigger
-  readonly place: Place
+  readonly host: Host
   /** Nothing may start yet: another slot of the task may run. */
   readonly phase?: 'waiting'
   /** How long the row is kept; left out: without end. */
@@ -41,12 +41,12 @@ export interface Stamp {
 export const keyOf = ({ task, slot }: Key): Key => ({ task, slot })
 
 /** The row with a new attempt of this run under way; a stale attempt before it is abandoned. */
-export function claimed(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: number): Row {
+export function claimRow(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: number): Row {
   const attempt: Attempt = {
     number: attemptCount(base) + 1,
     runId: claim.runId,
     trigger: claim.trigger,
-    ...claim.place,
+    ...claim.host,
     ...(claim.phase && { phase: claim.phase }),
     startedAt: stamp.now,
   }
@@ -61,9 +61,9 @@ export function claimed(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: n
     owner: claim.runId,
     schedule: claim.schedule,
     zoneData: claim.zoneData,
-    ...listed(base, [...(base?.attempts ?? []).map(abandoned), attempt]),
+    ...listed(base, [...(base?.attempts ?? []).map(abandonAttempt), attempt]),
     leaseUntil: stamp.now + leaseMs,
-    settlements: base?.settlements ?? [],
+    resolutions: base?.resolutions ?? [],
     expiresAt: expiryOf(base, claim, stamp.now),
     rejections: base?.rejections ?? NO_REJECTIONS,
   }
@@ -77,9 +77,9 @@ function expiryOf(base: Row | null, { window, retentionMs = null }: Claim, now: 
 }
 
 /** The waiting attempt, whose work starts now. */
-export function begun(row: Row, stamp: Stamp, leaseMs: number): Row {
+export function beginAttempt(row: Row, stamp: Stamp, leaseMs: number): Row {
   // This very write landed before.
-  if (!isWaiting(row)) return renewed(row, stamp, leaseMs, null)
+  if (!isWaiting(row)) return renewLease(row, stamp, leaseMs, null)
   const attempts = withLast(row.attempts, ({ phase: _, ...attempt }) => ({
     ...attempt,
     claimedAt: attempt.startedAt,
@@ -89,10 +89,10 @@ export function begun(row: Row, stamp: Stamp, leaseMs: number): Row {
 }
 
 /** One attempt ended, and the next one of the same trigger waits: in one write, so that no other trigger slips in. */
-export function retried(row: Row, ending: Ending, stamp: Stamp, leaseMs: number): Row {
+export function retryAttempt(row: Row, ending: Ending, stamp: Stamp, leaseMs: number): Row {
   // This very write landed before.
-  if (isWaiting(row)) return renewed(row, stamp, leaseMs, null)
-  const attempts = withLast(row.attempts, (attempt) => closed(attempt, ending, stamp.now))
+  if (isWaiting(row)) return renewLease(row, stamp, leaseMs, null)
+  const attempts = withLast(row.attempts, (attempt) => closeAttempt(attempt, ending, stamp.now))
   const { runId, trigger, host, ecsTask } = row.attempts.at(-1) as Attempt
   const next: Attempt = {
     number: attemptCount(row) + 1,
@@ -107,30 +107,30 @@ export function retried(row: Row, ending: Ending, stamp: Stamp, leaseMs: number)
 }
 
 /** The row after its waiting attempt gave way to another slot of the task, for good: later triggers are duplicates. */
-export function skipped(row: Row, reason: string, stamp: Stamp): Row {
+export function skipRow(row: Row, reason: string, stamp: Stamp): Row {
   // This very write landed before.
   if (!isWaiting(row)) return written(row, stamp)
-  const settlement: Settlement = {
+  const resolution: Resolution = {
     state: 'SKIPPED',
     at: stamp.now,
     by: 'cronledger',
     reason,
     afterAttempt: attemptCount(row),
   }
-  const settlements = [...row.settlements, settlement]
-  return finished({ ...row, settlements }, { outcome: 'notStarted' }, stamp)
+  const resolutions = [...row.resolutions, resolution]
+  return finishRow({ ...row, resolutions }, { outcome: 'notStarted' }, stamp)
 }
 
 /** The same attempt, trusted for another lease. */
-export function renewed(row: Row, stamp: Stamp, leaseMs: number, process: ProcessMark | null): Row {
+export function renewLease(row: Row, stamp: Stamp, leaseMs: number, process: ProcessMark | null): Row {
   const attempts = process === null ? row.attempts : withLast(row.attempts, (attempt) => ({ ...attempt, process }))
   return { ...written(row, stamp), attempts, leaseUntil: stamp.now + leaseMs }
 }
 
 /** The row after its running attempt ended. */
-export function finished(row: Row, ending: Ending, stamp: Stamp): Row {
-  const attempts = withLast(row.attempts, (attempt) => closed(attempt, ending, stamp.now))
-  return { ...written(row, stamp), attempts, leaseUntil: null, state: standing(attempts, row.settlements) }
+export function finishRow(row: Row, ending: Ending, stamp: Stamp): Row {
+  const attempts = withLast(row.attempts, (attempt) => closeAttempt(attempt, ending, stamp.now))
+  return { ...written(row, stamp), attempts, leaseUntil: null, state: deriveState(attempts, row.resolutions) }
 }
 
 /**
@@ -142,14 +142,14 @@ export function finished(row: Row, ending: Ending, stamp: Stamp): Row {
  *   the new version over with its next write.
  * - The slot has no row: only a row fences the claim, so there is one, with an attempt that never started.
  */
-export function withdrawn(found: Row | null, claim: Claim, stamp: Stamp): Row {
+export function withdrawClaim(found: Row | null, claim: Claim, stamp: Stamp): Row {
   const notStarted: Ending = { outcome: 'notStarted' }
-  if (found === null) return { ...finished(claimed(null, claim, stamp, 0), notStarted, stamp), version: 1 }
-  return found.owner === claim.runId ? finished(found, notStarted, stamp) : written(found, stamp)
+  if (found === null) return { ...finishRow(claimRow(null, claim, stamp, 0), notStarted, stamp), version: 1 }
+  return found.owner === claim.runId ? finishRow(found, notStarted, stamp) : written(found, stamp)
 }
 
 /** What a person says of a slot. */
-export interface Word extends Pick<Settlement, 'state' | 'by' | 'reason'> {
+export interface ResolutionRequest extends Pick<Resolution, 'state' | 'by' | 'reason'> {
   readonly task: string
   readonly window: Window
   readonly schedule: ScheduleSpec
@@ -159,10 +159,10 @@ export interface Word extends Pick<Settlement, 'state' | 'by' | 'reason'> {
 }
 
 /** The row with a person's word on it, which also ends a stale attempt; a row of its own where there was none. */
-export function settled(found: Row | null, word: Word, stamp: Stamp): Row {
-  const attempts = (found?.attempts ?? []).map(abandoned)
+export function resolveRow(found: Row | null, word: ResolutionRequest, stamp: Stamp): Row {
+  const attempts = (found?.attempts ?? []).map(abandonAttempt)
   const { state, by, reason } = word
-  const settlement: Settlement = { state, at: stamp.now, by, reason, afterAttempt: attemptCount(found) }
+  const resolution: Resolution = { state, at: stamp.now, by, reason, afterAttempt: attemptCount(found) }
   return {
     schemaVersion: SCHEMA_VERSION,
     task: word.task,
@@ -177,7 +177,7 @@ export function settled(found: Row | null, word: Word, stamp: Stamp): Row {
     attempts,
     unlistedAttempts: found?.unlistedAttempts ?? 0,
     leaseUntil: null,
-    settlements: [...(found?.settlements ?? []), settlement],
+    resolutions: [...(found?.resolutions ?? []), resolution],
     expiresAt: found?.expiresAt ?? null,
     rejections: found?.rejections ?? NO_REJECTIONS,
   }
@@ -202,10 +202,10 @@ function listed(base: Row | null, attempts: readonly Attempt[]): Pick<Row, 'atte
 }
 
 /** The state that the attempts and a person's words add up to, the latest first; one that never started says nothing. */
-function standing(attempts: readonly Attempt[], settlements: readonly Settlement[]): State {
+function deriveState(attempts: readonly Attempt[], resolutions: readonly Resolution[]): State {
   const attempt = attempts.findLast(({ outcome }) => outcome !== 'notStarted')
-  const settlement = settlements.at(-1)
-  if (settlement !== undefined && settlement.afterAttempt >= (attempt?.number ?? 0)) return settlement.state
+  const resolution = resolutions.at(-1)
+  if (resolution !== undefined && resolution.afterAttempt >= (attempt?.number ?? 0)) return resolution.state
   return attempt?.outcome === 'succeeded' ? 'COMPLETED' : 'FAILED'
 }
 
@@ -214,12 +214,12 @@ function written(row: Row, stamp: Stamp): Row {
 }
 
 /** An attempt whose end was never reported. */
-function abandoned(attempt: Attempt): Attempt {
-  return closed(attempt, { outcome: 'abandoned' })
+function abandonAttempt(attempt: Attempt): Attempt {
+  return closeAttempt(attempt, { outcome: 'abandoned' })
 }
 
 /** However it ends, an attempt that waited had started nothing. */
-function closed(attempt: Attempt, ending: Ending, endedAt?: Instant): Attempt {
+function closeAttempt(attempt: Attempt, ending: Ending, endedAt?: Instant): Attempt {
   if (isOver(attempt)) return attempt
   const { phase, ...open } = attempt
   return {

@@ -15,7 +15,7 @@ const NAMED_SLOTS = 4
  *
  * Throws a usage error that names what is near where the text is no slot.
  */
-export function resolveSlot(schedule: Schedule, text: string, now: Instant): Window {
+export function parseSlotReference(schedule: Schedule, text: string, now: Instant): Window {
   const slot = instantOf(schedule, text, now)
   const found = slotOf(schedule, slot)
   if (found?.slot !== slot) {

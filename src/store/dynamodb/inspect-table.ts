@@ -7,7 +7,7 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb'
 import { LedgerError } from '../../core/errors.ts'
-import { type Finding, type InspectTerms, ok, type Role, wrong } from '../finding.ts'
+import { type Finding, type InspectSettings, ok, type Role, wrong } from '../finding.ts'
 import type { CallOptions } from '../store.ts'
 import { connect, type Dynamo, type DynamoOptions } from './client.ts'
 import { nameOfCause } from './errors.ts'
@@ -100,11 +100,11 @@ const GIVERS: readonly (readonly [variable: string, why: string])[] = [
 /** Looks at a table by harmless calls: no item is written, and nothing is ever in the partition that is read. */
 export async function* inspectTable(
   options: DynamoOptions,
-  terms: InspectTerms,
+  settings: InspectSettings,
   call: CallOptions,
 ): AsyncGenerator<Finding> {
   const dynamo = connect(options)
-  const clock = watchClock(dynamo, terms)
+  const clock = watchClock(dynamo, settings)
   try {
     const region = await inspectRegion(dynamo, options, call)
     yield region
@@ -122,14 +122,14 @@ export async function* inspectTable(
       return
     }
     yield ok('answer', `DynamoDB answers`)
-    yield clockFinding(clock.offset(), terms.skewMs)
+    yield clockFinding(clock.offset(), settings.skewMs)
     if (first !== null && nameOfCause(first) === 'ResourceNotFoundException') {
       yield wrong('table', first)
       return
     }
-    yield* inspectShape(dynamo, terms.role, call)
+    yield* inspectShape(dynamo, settings.role, call)
     yield actionFinding('dynamodb:GetItem', first)
-    for (const action of NEEDED[terms.role]) yield actionFinding(action, await attempt(action, dynamo, call))
+    for (const action of NEEDED[settings.role]) yield actionFinding(action, await attempt(action, dynamo, call))
   } finally {
     dynamo.close()
   }
@@ -191,8 +191,8 @@ async function* inspectShape(dynamo: Dynamo, role: Role, call: CallOptions): Asy
       return await finding()
     } catch (error) {
       // Only the operator's policy has these two; without them a wrong key or index shows in the calls below.
-      const isForeign = role !== 'operator' && error instanceof LedgerError && isByPolicy(error)
-      return isForeign ? ok(what, `not seen: its description is not for the role ${role}`) : wrong(what, error)
+      const isNewerSchema = role !== 'operator' && error instanceof LedgerError && isByPolicy(error)
+      return isNewerSchema ? ok(what, `not seen: its description is not for the role ${role}`) : wrong(what, error)
     }
   }
   const seen = await look('table', async () => {
@@ -222,7 +222,7 @@ interface Offset {
 }
 
 /** Compares the `Date` of each answer with this host's clock. It has whole seconds, so the offset lies in a range. */
-function watchClock({ client }: Dynamo, { now }: InspectTerms): { offset(): Offset | null } {
+function watchClock({ client }: Dynamo, { now }: InspectSettings): { offset(): Offset | null } {
   let narrowest: Offset | null = null
   client.middlewareStack.add(
     (next) => async (args) => {

@@ -26,7 +26,7 @@ export function startLive(): void {
     const problem = await refresh()
     isAsking = false
     failures = problem === null ? 0 : failures + 1
-    tell(problem)
+    emit(problem)
     plan()
   }
 
@@ -36,7 +36,7 @@ export function startLive(): void {
   plan()
 }
 
-function tell(problem: string | null): void {
+function emit(problem: string | null): void {
   const place = document.getElementById('connection')
   const text = problem === null ? '' : `${problem} What is shown is as of the time above; it is tried again.`
   if (place && place.textContent !== text) place.textContent = text

@@ -11,7 +11,7 @@ import { checkTaskName } from '../../core/task.ts'
 import { type Clock, link } from '../../process/clock.ts'
 import { type Frame, pageText } from '../views/document.tsx'
 import { type OverviewQuery, SERVED, type TaskQuery } from '../views/links.ts'
-import type { MarkTerms } from '../views/marks.ts'
+import type { MarkSettings } from '../views/marks.ts'
 import { NeedsLine, NeedsList } from '../views/needs.tsx'
 import { Overview } from '../views/overview.tsx'
 import { ProblemView } from '../views/problem.tsx'
@@ -24,7 +24,7 @@ import { calendarOf, readPage, readSlot, readTask, yearsOf } from './read-task.t
 import type { Reading } from './reading.ts'
 import { shareAnswers } from './shared.ts'
 
-export interface AppOptions extends Omit<MarkTerms, 'now'> {
+export interface AppOptions extends Omit<MarkSettings, 'now'> {
   readonly ledger: Ledger
   /** The ledger's name. */
   readonly store: string
@@ -104,8 +104,8 @@ export function createApp(options: AppOptions): Hono {
     const unlink = link(leaves, over)
     try {
       const { ledgerTimeoutMs, lateAfterMs, graceMs, skewMs } = options
-      const terms = { ledgerTimeoutMs, lateAfterMs, graceMs, skewMs }
-      return await read({ ledger, ...terms, now: clock.now(), signal: over.signal })
+      const settings = { ledgerTimeoutMs, lateAfterMs, graceMs, skewMs }
+      return await read({ ledger, ...settings, now: clock.now(), signal: over.signal })
     } finally {
       finished.abort()
       unlink()

@@ -114,9 +114,9 @@ type NeedsPart = { readonly finding: TaskFinding } | { readonly problem: string 
 async function* findingsOf(known: KnownTask, span: Span, reading: Reading): AsyncGenerator<NeedsPart, void> {
   const { ledger, graceMs, skewMs, lateAfterMs } = reading
   const [since, until] = [new Date(span.since), new Date(span.until)]
-  const terms = { task: known, since, until, graceMs, skewMs, lateAfterMs, ...askOptions(reading) }
+  const settings = { task: known, since, until, graceMs, skewMs, lateAfterMs, ...askOptions(reading) }
   try {
-    for await (const finding of ledger.check(terms)) yield { finding }
+    for await (const finding of ledger.check(settings)) yield { finding }
   } catch (error) {
     yield { problem: `task ${known.task}: ${faultOf(error)}` }
   }

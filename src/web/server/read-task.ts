@@ -1,7 +1,7 @@
 import { usageError } from '../../core/errors.ts'
 import { formatInstant, parseInstant } from '../../core/instant.ts'
 import { quote } from '../../core/problem.ts'
-import { isForeign } from '../../core/row/decide.ts'
+import { isNewerSchema } from '../../core/row/decide.ts'
 import { dueKeys } from '../../core/row/expected-slots.ts'
 import { scheduleWith } from '../../core/row/schedules-in-force.ts'
 import { monthsIn } from '../../core/schedule/local-time.ts'
@@ -36,7 +36,7 @@ const DAY_MS = 86_400_000
 export async function readTask(task: string, reading: Reading): Promise<ReadTask | null> {
   for await (const known of reading.ledger.tasks({ task, ...askOptions(reading) })) return readKnown(known, reading.now)
   for await (const row of reading.ledger.history({ task, limit: 1, ...askOptions(reading) })) {
-    const spec = isForeign(row) ? undefined : row.schedule
+    const spec = isNewerSchema(row) ? undefined : row.schedule
     const current = spec === undefined ? null : { spec, words: wordsOf(spec) }
     const head = { task, clock: clockOf(spec), current, schedules: [], next: null }
     return { head, inForce: [], current: null, problem: null }
@@ -189,7 +189,7 @@ export function slotTold(
   { now, skewMs, lateAfterMs }: Reading,
 ) {
   const { slot, row } = record
-  const own = row === null || isForeign(row) ? null : row.schedule
+  const own = row === null || isNewerSchema(row) ? null : row.schedule
   // Whoever settles the slot or runs it again finds its schedule in the registry, unless none there has the slot: that of
   // a late delivery may never have come into it.
   const schedule = scheduleWith(inForce, slot) === null ? own : null

@@ -8,12 +8,12 @@ import { slotAfter } from '../../core/schedule/slot.ts'
 import type { Instant, ScheduleSpec, StoredRow } from '../../core/types.ts'
 import { inWords } from '../../format/schedule-words.ts'
 import type { MarkedSlot } from '../views/history-table.tsx'
-import { type MarkTerms, markOf } from '../views/marks.ts'
+import { type MarkSettings, markOf } from '../views/marks.ts'
 import type { ScheduleChange, TaskHead } from '../views/task.tsx'
 import { type WallClock, wallClock } from '../views/wall-clock.ts'
 
 /** What the views are read from, and as of when. */
-export interface Reading extends MarkTerms {
+export interface Reading extends MarkSettings {
   readonly ledger: Ledger
   /** How long one request to the ledger may take. */
   readonly ledgerTimeoutMs: number

@@ -1,4 +1,4 @@
-import { isForeign } from '../../core/row/decide.ts'
+import { isNewerSchema } from '../../core/row/decide.ts'
 import { attemptCount } from '../../core/row/transition.ts'
 import type { Instant, Row } from '../../core/types.ts'
 import { durationMsOf } from '../../format/row.ts'
@@ -46,7 +46,7 @@ export function HistoryHead() {
 /** A line of the history: the columns of `cronledger history`, and how late the first attempt was. */
 export function HistoryRow({ record, clock, href, id, now }: HistoryRowProps) {
   const { slot, row, mark } = record
-  const own = row === null || isForeign(row) ? null : row
+  const own = row === null || isNewerSchema(row) ? null : row
   return (
     <tr id={id}>
       <th scope="row">

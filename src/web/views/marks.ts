@@ -1,4 +1,4 @@
-import { isForeign } from '../../core/row/decide.ts'
+import { isNewerSchema } from '../../core/row/decide.ts'
 import type { Instant, StoredRow } from '../../core/types.ts'
 import { stateOf } from '../../format/row.ts'
 
@@ -26,16 +26,16 @@ export const MARK_NAMES = Object.keys(MARKS) as readonly Mark[]
 /** What a person may look for in a history, which has nothing that is still to come and not on record. */
 export const HISTORY_MARKS = MARK_NAMES.filter((mark) => mark !== 'next')
 
-export interface MarkTerms {
+export interface MarkSettings {
   readonly now: Instant
   readonly skewMs: number
   /** How long a slot may be due before it is missed. */
   readonly graceMs: number
 }
 
-export function markOf({ slot, row }: SlotRecord, { now, skewMs, graceMs }: MarkTerms): Mark {
+export function markOf({ slot, row }: SlotRecord, { now, skewMs, graceMs }: MarkSettings): Mark {
   if (row === null) return slot > now ? 'next' : slot <= now - graceMs ? 'missed' : 'due'
-  if (isForeign(row)) return 'unknown'
+  if (isNewerSchema(row)) return 'unknown'
   const state = stateOf(row, now, skewMs).toLowerCase()
   return state === 'pending' ? 'running' : ((MARK_NAMES.find((mark) => mark === state) ?? 'unknown') as Mark)
 }
@@ -48,7 +48,7 @@ export interface SlotRecord {
 
 /** `2 duplicates, 1 refused`; empty where no trigger was rejected. */
 export function rejectedText(row: StoredRow | null): string {
-  if (row === null || isForeign(row)) return ''
+  if (row === null || isNewerSchema(row)) return ''
   const { count, refused } = row.rejections
   const duplicates = count - refused
   const texts = [

@@ -1,4 +1,4 @@
-import { isForeign } from '../../core/row/decide.ts'
+import { isNewerSchema } from '../../core/row/decide.ts'
 import { attemptCount } from '../../core/row/transition.ts'
 import type { Instant, Row } from '../../core/types.ts'
 import { slotFacts, slotTimeline } from '../../format/show.ts'
@@ -61,7 +61,7 @@ interface DetailProps {
 export function SlotDetail({ model, level, live }: DetailProps) {
   const { record, clock, target, now, skewMs, lateAfterMs = Number.POSITIVE_INFINITY } = model
   const { slot, row, mark } = record
-  const own = row === null || isForeign(row) ? null : row
+  const own = row === null || isNewerSchema(row) ? null : row
   const below = (level + 1) as Level
   const latenessMs = own && latenessMsOf(own)
   const isLate = latenessMs !== null && latenessMs > lateAfterMs

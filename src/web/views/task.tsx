@@ -1,4 +1,4 @@
-import { isForeign } from '../../core/row/decide.ts'
+import { isNewerSchema } from '../../core/row/decide.ts'
 import type { Instant, ScheduleSpec } from '../../core/types.ts'
 import { scheduleText } from '../../format/phrases.ts'
 import { durationMsOf } from '../../format/row.ts'
@@ -169,12 +169,12 @@ export function Plots({
       <Plot
         title="Duration"
         points={points(({ row, mark }) =>
-          row === null || isForeign(row) ? null : durationMsOf(row, mark === 'running' ? now : null),
+          row === null || isNewerSchema(row) ? null : durationMsOf(row, mark === 'running' ? now : null),
         )}
       />
       <Plot
         title="Lateness"
-        points={points(({ row }) => (row === null || isForeign(row) ? null : latenessMsOf(row)))}
+        points={points(({ row }) => (row === null || isNewerSchema(row) ? null : latenessMsOf(row)))}
       />
     </div>
   )

@@ -1,6 +1,6 @@
-import { countedAttempts, doneBecause, isForeign, successOf } from '../../core/row/decide.ts'
+import { countedAttempts, isNewerSchema, successOf, terminalState } from '../../core/row/decide.ts'
 import { attemptCount } from '../../core/row/transition.ts'
-import type { Attempt, Instant, Row, Settlement } from '../../core/types.ts'
+import type { Attempt, Instant, Resolution, Row } from '../../core/types.ts'
 import { endingText } from '../../format/phrases.ts'
 import { elapsed } from '../../format/text.ts'
 import type { MarkedSlot } from './history-table.tsx'
@@ -18,7 +18,7 @@ export function whyText({ slot, row, mark }: MarkedSlot, now: Instant, clock: Wa
       ? `It is due in ${elapsed(slot - now)}.`
       : `It has been due for ${elapsed(now - slot)}; nothing is on record yet.`
   }
-  if (isForeign(row))
+  if (isNewerSchema(row))
     return `A newer cronledger wrote this row (schema ${row.schemaVersion}): update this one to read it.`
   const attempt = row.attempts.at(-1)
   const before = row.attempts.at(-2)
@@ -42,8 +42,8 @@ export function whyText({ slot, row, mark }: MarkedSlot, now: Instant, clock: Wa
 /** What came last: an attempt, or a word on the row. */
 function lastText(row: Row, clock: WallClock): string {
   const attempt = row.attempts.at(-1)
-  const settlement = row.settlements.at(-1)
-  if (settlement !== undefined && settlement.afterAttempt >= attemptCount(row)) return wordText(settlement, clock)
+  const resolution = row.resolutions.at(-1)
+  if (resolution !== undefined && resolution.afterAttempt >= attemptCount(row)) return wordText(resolution, clock)
   return attempt === undefined ? 'It has no attempt' : attemptText(attempt)
 }
 
@@ -51,12 +51,12 @@ function attemptText(attempt: Attempt): string {
   return `Attempt ${attempt.number} on ${attempt.host} ${endingText(attempt)}`
 }
 
-function wordText({ by, state, at, reason }: Settlement, clock: WallClock): string {
+function wordText({ by, state, at, reason }: Resolution, clock: WallClock): string {
   return `${by} settled it as ${state} at ${clock.both(at)}: ${reason}`
 }
 
 function nextText(row: Row, clock: WallClock): string {
-  if (doneBecause(row) !== null)
+  if (terminalState(row) !== null)
     return `A scheduled trigger of this slot is a duplicate, and starts nothing.${doneText(row, clock)}`
   return countedAttempts(row) === 0
     ? 'No scheduled attempt has started here: the next scheduled trigger may start one, unless it is too late.'
@@ -65,11 +65,11 @@ function nextText(row: Row, clock: WallClock): string {
 
 /** By what the slot is done though something else came after it; empty where nothing is, or that is what came last. */
 function doneText(row: Row, clock: WallClock): string {
-  const done = doneBecause(row)
+  const done = terminalState(row)
   const success = successOf(row)
   const last = lastText(row, clock)
   if (success !== undefined)
     return attemptText(success) === last ? '' : ` Its work was done before, by attempt ${success.number}.`
-  const word = row.settlements.findLast(({ state }) => state.toLowerCase() === done)
+  const word = row.resolutions.findLast(({ state }) => state.toLowerCase() === done)
   return word === undefined || wordText(word, clock) === last ? '' : ` Before that, ${wordText(word, clock)}.`
 }

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decide, forceableAs, objectionToSettling } from '../../../src/core/row/decide.ts'
-import { MAX_ATTEMPTS, MAX_SETTLEMENTS } from '../../../src/core/row/policy.ts'
-import { FORCEABLE, type Forceable, readForceable, UNDONE } from '../../../src/core/row/rerunnable.ts'
-import { claimed, retried } from '../../../src/core/row/transition.ts'
+import { decide, objectionToResolving, rerunnableAs } from '../../../src/core/row/decide.ts'
+import { MAX_ATTEMPTS, MAX_RESOLUTIONS } from '../../../src/core/row/policy.ts'
+import { DEFAULT_RERUNNABLE, RERUNNABLE, type Rerunnable, readRerunnable } from '../../../src/core/row/rerunnable.ts'
+import { claimRow, retryAttempt } from '../../../src/core/row/transition.ts'
 import type { Ending, Row, StoredRow, Survivor, Trigger } from '../../../src/core/types.ts'
 import { FAILED, FORCED, LEASE_MS, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../../support/rows.ts'
 
@@ -16,7 +16,7 @@ interface Situation {
   readonly maxLatenessMs?: number
   readonly now?: number
   readonly survivor?: Survivor
-  readonly forceOnly?: readonly Forceable[]
+  readonly forceOnly?: readonly Rerunnable[]
   readonly forceAskedAt?: number
 }
 
@@ -48,7 +48,7 @@ function answer(row: StoredRow | null, situation: Situation = {}): string {
 const settled = (row: Row, state: 'COMPLETED' | 'FAILED' | 'SKIPPED'): Row => ({
   ...row,
   state,
-  settlements: [{ state, at: NOW, by: 'ada', reason: 'looked', afterAttempt: row.attempts.length }],
+  resolutions: [{ state, at: NOW, by: 'ada', reason: 'looked', afterAttempt: row.attempts.length }],
 })
 
 const EXPIRED = NOW + LEASE_MS + SKEW_MS + 1
@@ -180,11 +180,11 @@ describe('a force that is meant for some slots only', () => {
     ['settled as skipped', settled(rowWith({ ending: FAILED }), 'SKIPPED'), NOW, null, 'duplicate: skipped'],
   ] as const) {
     test(what, () => {
-      expect(forceableAs(row, now, SKEW_MS)).toBe(is)
-      for (const only of FORCEABLE) {
+      expect(rerunnableAs(row, now, SKEW_MS)).toBe(is)
+      for (const only of RERUNNABLE) {
         expect(answer(row, { now, trigger: FORCED, forceOnly: [only] })).toBe(only === is ? 'start' : others)
       }
-      expect(answer(row, { now, trigger: FORCED, forceOnly: FORCEABLE })).toBe(is === null ? others : 'start')
+      expect(answer(row, { now, trigger: FORCED, forceOnly: RERUNNABLE })).toBe(is === null ? others : 'start')
     })
   }
 
@@ -192,7 +192,7 @@ describe('a force that is meant for some slots only', () => {
     fc.assert(
       fc.property(histories, fc.nat(1e12), (history, laterMs) => {
         const row = rowWith(...history, { trigger: FORCED, ending: SUCCEEDED })
-        const situation = { trigger: FORCED, forceOnly: UNDONE, now: NOW + laterMs }
+        const situation = { trigger: FORCED, forceOnly: DEFAULT_RERUNNABLE, now: NOW + laterMs }
         expect(answer(row, situation)).toBe('duplicate: completed')
       }),
     )
@@ -204,13 +204,13 @@ describe('a force that is meant for some slots only', () => {
   })
 
   test('each word once, and no other', () => {
-    expect(readForceable(['failed', 'missed', 'failed'])).toEqual(['failed', 'missed'])
-    expect(() => readForceable(['late'])).toThrow('only is "late"; allowed are missed, failed, stale, completed')
+    expect(readRerunnable(['failed', 'missed', 'failed'])).toEqual(['failed', 'missed'])
+    expect(() => readRerunnable(['late'])).toThrow('only is "late"; allowed are missed, failed, stale, completed')
   })
 })
 
 describe('settling', () => {
-  const objection = (row: StoredRow | null, now = NOW) => objectionToSettling(row, { now, skewMs: SKEW_MS })
+  const objection = (row: StoredRow | null, now = NOW) => objectionToResolving(row, { now, skewMs: SKEW_MS })
 
   test('a person may settle what neither runs nor has completed', () => {
     expect(objection(null)).toBe(null)
@@ -223,14 +223,14 @@ describe('settling', () => {
     expect(objection(rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }))).toBe(null)
     expect(objection(rowWith({ ending: SUCCEEDED }, { trigger: FORCED }), EXPIRED)).toBe(null)
     expect(objection(settled(rowWith({ ending: FAILED }), 'COMPLETED'))).toBe('completed')
-    expect(objection({ task: 'nightly', slot: SLOT, schemaVersion: 2, foreign: true })).toBe('newerRow')
+    expect(objection({ task: 'nightly', slot: SLOT, schemaVersion: 2, newerSchema: true })).toBe('newerRow')
   })
 
   test('as often as a row can hold', () => {
     const row = settled(rowWith({ ending: FAILED }), 'FAILED')
-    const [settlement] = row.settlements
-    const many = settlement === undefined ? [] : Array.from({ length: MAX_SETTLEMENTS }, () => settlement)
-    expect(objection({ ...row, settlements: many })).toBe('tooManySettlements')
+    const [resolution] = row.resolutions
+    const many = resolution === undefined ? [] : Array.from({ length: MAX_RESOLUTIONS }, () => resolution)
+    expect(objection({ ...row, resolutions: many })).toBe('tooManySettlements')
   })
 })
 
@@ -242,7 +242,7 @@ describe('attempts', () => {
   })
 
   test('of a run that was killed while its next attempt waited, all is known: it failed', () => {
-    const waiting = retried(rowWith({}), FAILED, { writeId: 'w', now: NOW }, LEASE_MS)
+    const waiting = retryAttempt(rowWith({}), FAILED, { writeId: 'w', now: NOW }, LEASE_MS)
     expect(answer(waiting, { now: EXPIRED })).toBe('refused: failed')
     expect(answer(waiting, { now: EXPIRED, maxAttempts: 2 })).toBe('start')
   })
@@ -313,8 +313,8 @@ test('property: whatever starts leaves a row in which nobody else starts while i
       (history, laterMs, trigger) => {
         const before = rowWith(...history)
         const claim = { task: 'nightly', window: { slot: SLOT, end: null }, schedule: before.schedule, zoneData: 'x' }
-        const place = { host: 'host' }
-        const row = claimed(before, { ...claim, runId: 'me', trigger, place }, { writeId: 'w', now: NOW }, LEASE_MS)
+        const host = { host: 'host' }
+        const row = claimRow(before, { ...claim, runId: 'me', trigger, host }, { writeId: 'w', now: NOW }, LEASE_MS)
         expect(answer(row, { maxAttempts: MAX_ATTEMPTS, now: NOW + laterMs })).toMatch(/^duplicate/)
         expect(answer(row, { trigger: FORCED, now: NOW + laterMs })).toBe('refused: running')
       },

@@ -91,10 +91,10 @@ async function findings(slots: readonly number[], rows: readonly StoredRow[], la
     yield* rows
   }
   const found: string[] = []
-  const terms = { now: NOW + 3_600_000, skewMs: 30_000, lateAfterMs }
+  const settings = { now: NOW + 3_600_000, skewMs: 30_000, lateAfterMs }
   const due = slots.map((slot) => ({ task: 'nightly', slot }))
   for await (const one of withMissed(due, stream(), true, noRows)) {
-    const finding = findingOf(one, terms)
+    const finding = findingOf(one, settings)
     if (finding !== null) found.push(`${finding.kind} ${new Date(finding.slot).getUTCDate()}`)
   }
   return found
@@ -260,5 +260,5 @@ test('a slot that failed and was completed by force is well', async () => {
 })
 
 test('a row of a newer cronledger is neither missed nor judged', async () => {
-  expect(await findings([day(9)], [{ task: 'nightly', slot: day(9), schemaVersion: 2, foreign: true }])).toEqual([])
+  expect(await findings([day(9)], [{ task: 'nightly', slot: day(9), schemaVersion: 2, newerSchema: true }])).toEqual([])
 })

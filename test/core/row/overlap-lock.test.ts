@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { holdsTurn } from '../../../src/core/row/overlap-lock.ts'
+import { holdsOverlapLock } from '../../../src/core/row/overlap-lock.ts'
 import { FAILED, LEASE_MS, NOW, rowWith } from '../../support/rows.ts'
 
 const SKEW_MS = 30_000
 const running = rowWith({})
 const turn = { slot: running.slot, runId: running.owner }
-const holds = (row: Parameters<typeof holdsTurn>[0], now = NOW) => holdsTurn(row, turn, now, SKEW_MS)
+const holds = (row: Parameters<typeof holdsOverlapLock>[0], now = NOW) => holdsOverlapLock(row, turn, now, SKEW_MS)
 
 test('the run of the turn holds it until its lease is over on any clock', () => {
   expect(holds(running)).toBe(true)
@@ -20,5 +20,5 @@ test('what has ended, is gone, or is another run’s by now holds nothing', () =
 })
 
 test('what a newer cronledger means by its row nobody here knows: it may run', () => {
-  expect(holds({ task: running.task, slot: running.slot, schemaVersion: 2, foreign: true })).toBe(true)
+  expect(holds({ task: running.task, slot: running.slot, schemaVersion: 2, newerSchema: true })).toBe(true)
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { resolveBySchedules, scheduleWith } from '../../../src/core/row/schedules-in-force.ts'
+import { parseSlotBySchedules, scheduleWith } from '../../../src/core/row/schedules-in-force.ts'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
 
 const at = (text: string) => Date.parse(text)
@@ -20,7 +20,7 @@ describe('a slot has the window of the schedule that was in force', () => {
     ['2026-10-05T03:00:00Z', '0 * * * *', '2026-10-05T04:00:00Z'],
   ] as const) {
     test(`${slot}: ${expression}`, () => {
-      const found = resolveBySchedules(SCHEDULES, slot, at('2026-11-20T00:00:00Z'))
+      const found = parseSlotBySchedules(SCHEDULES, slot, at('2026-11-20T00:00:00Z'))
       expect(found).toEqual({ window: { slot: at(slot), end: at(end) }, spec: { expression, zone: 'UTC' } })
       expect(scheduleWith(IN_FORCE, at(slot))?.spec.expression).toBe(expression)
     })
@@ -28,7 +28,7 @@ describe('a slot has the window of the schedule that was in force', () => {
 
   test('a slot of none of them', () => {
     expect(scheduleWith(IN_FORCE, at('2026-11-05T03:30:00Z'))).toBe(null)
-    expect(() => resolveBySchedules(SCHEDULES, '2026-11-05T03:30:00Z', at('2026-11-20T00:00:00Z'))).toThrow(
+    expect(() => parseSlotBySchedules(SCHEDULES, '2026-11-05T03:30:00Z', at('2026-11-20T00:00:00Z'))).toThrow(
       /is no slot of 0 \* \* \* \* in UTC; near it: 2026-11-05T03:00:00Z and 2026-11-05T04:00:00Z/,
     )
   })
@@ -39,7 +39,7 @@ describe('a slot has the window of the schedule that was in force', () => {
         { since: first?.since ?? 0, spec: { expression: before, zone: 'UTC' } },
         { since: second?.since ?? 0, spec: { expression: after, zone: 'UTC' } },
       ]
-      return resolveBySchedules(schedules, date, at('2026-11-20T00:00:00Z')).window.slot
+      return parseSlotBySchedules(schedules, date, at('2026-11-20T00:00:00Z')).window.slot
     }
     const several = /there is several: 2026-11-\d\dT00:00:00Z, .*; name one/
 
@@ -68,7 +68,7 @@ test('the first slot that was run by a schedule is its own, also where an older 
   if (first === undefined || second === undefined) throw new Error('two schedules')
   const since = at('2026-11-10T03:00:00Z')
   const schedules = [first, { ...second, since }, { since: at('2026-11-15T03:00:00Z'), spec: first.spec }]
-  const { spec } = resolveBySchedules(schedules, '2026-11-10T03:00:00Z', at('2026-11-20T00:00:00Z'))
+  const { spec } = parseSlotBySchedules(schedules, '2026-11-10T03:00:00Z', at('2026-11-20T00:00:00Z'))
   expect(spec).toEqual(second.spec)
   const inForce = schedules.map((one) => ({ since: one.since, schedule: parseSchedule(one.spec) }))
   expect(scheduleWith(inForce, since)?.spec.expression).toBe(second.spec.expression)

@@ -19,7 +19,7 @@ import {
   type StoredDocument,
   type StoredValue,
 } from '../../../src/core/row/stored-row.ts'
-import { claimed, finished, renewed } from '../../../src/core/row/transition.ts'
+import { claimRow, finishRow, renewLease } from '../../../src/core/row/transition.ts'
 import type { Attempt, Rejection, Row, Trigger } from '../../../src/core/types.ts'
 import { FAILED, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
@@ -97,7 +97,7 @@ describe('the stored form of a row', () => {
   it('of a usual row is under 1 KB, so that a write costs one unit', () => {
     const row = usualRow()
     const running = sizeOf(encodeRow(row))
-    const ended = sizeOf(encodeRow(finished(row, SUCCEEDED, { writeId: uuid(4), now: NOW + 1_234_567 })))
+    const ended = sizeOf(encodeRow(finishRow(row, SUCCEEDED, { writeId: uuid(4), now: NOW + 1_234_567 })))
     expect(Math.max(running, ended)).toBeLessThan(1024)
   })
 
@@ -193,9 +193,9 @@ describe('a malformed row is not guessed at', () => {
   })
 
   it('of another schema version is foreign, whatever else is in it', () => {
-    const foreign = { task: 'nightly', slot: SLOT, schemaVersion: 2, foreign: true }
-    expect(decodeRow({ ...stored, schemaVersion: 2, state: 7, attempts: 'x' })).toEqual(foreign)
-    expect(decodeRow({ ...stored, schemaVersion: 0, state: 7 })).toEqual({ ...foreign, schemaVersion: 0 })
+    const newerSchema = { task: 'nightly', slot: SLOT, schemaVersion: 2, newerSchema: true }
+    expect(decodeRow({ ...stored, schemaVersion: 2, state: 7, attempts: 'x' })).toEqual(newerSchema)
+    expect(decodeRow({ ...stored, schemaVersion: 0, state: 7 })).toEqual({ ...newerSchema, schemaVersion: 0 })
   })
 })
 
@@ -267,15 +267,15 @@ function usualRow(): Row {
     zoneData: '2026a',
     runId: uuid(1),
     trigger: { kind: 'scheduled', eventTime: SLOT, source: 'event-time' } as const,
-    place: {
+    host: {
       host: 'ip-10-120-233-104.ap-northeast-1.compute.internal',
       ecsTask: `arn:aws:ecs:ap-northeast-1:123456789012:task/production-batch-cluster-main-01/${'0123456789abcdef'.repeat(2)}`,
     },
   }
-  expect(claim.place.ecsTask.length).toBeGreaterThanOrEqual(110)
+  expect(claim.host.ecsTask.length).toBeGreaterThanOrEqual(110)
   const mark = { pid: 1_048_576, startTicks: 123_456_789_012, boot: `${uuid(2)}/4026531836` }
-  const row = claimed(null, claim, { writeId: uuid(3), now: NOW + 123 }, 600_000)
-  return { ...renewed(row, { writeId: uuid(4), now: NOW + 60_123 }, 600_000, mark), version: 600 }
+  const row = claimRow(null, claim, { writeId: uuid(3), now: NOW + 123 }, 600_000)
+  return { ...renewLease(row, { writeId: uuid(4), now: NOW + 60_123 }, 600_000, mark), version: 600 }
 }
 
 /**
@@ -326,7 +326,7 @@ const endedAttempts = fc.record(
   { ...attemptParts, outcome: outcomes, endedAt: instants, exitCode: fc.nat(255), signal: text },
   { requiredKeys: ['number', 'runId', 'trigger', 'startedAt', 'host', 'outcome'] },
 )
-const settlements = fc.record({
+const resolutions = fc.record({
   state: fc.constantFrom('COMPLETED', 'FAILED', 'SKIPPED'),
   at: instants,
   by: text,
@@ -347,7 +347,7 @@ const rows: fc.Arbitrary<Row> = fc
     open: fc.option(fc.record({ attempt: openAttempts, leaseUntil: instants })),
     state: fc.constantFrom('COMPLETED', 'FAILED', 'SKIPPED'),
     unlisted: fc.nat(500),
-    settlements: fc.array(settlements, { maxLength: 2 }),
+    resolutions: fc.array(resolutions, { maxLength: 2 }),
     expiresAt: fc.option(fc.nat(4_000_000_000).map((second) => second * 1000)),
   })
   .map(({ lengthMs, ended, open, state, unlisted, ...row }) => {

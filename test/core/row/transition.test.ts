@@ -4,14 +4,14 @@ import { MAX_UNSTARTED } from '../../../src/core/row/policy.ts'
 import { decodeRow, encodeRow } from '../../../src/core/row/stored-row.ts'
 import {
   attemptCount,
-  begun,
-  claimed,
-  finished,
-  renewed,
-  retried,
-  settled,
-  skipped,
-  withdrawn,
+  beginAttempt,
+  claimRow,
+  finishRow,
+  renewLease,
+  resolveRow,
+  retryAttempt,
+  skipRow,
+  withdrawClaim,
 } from '../../../src/core/row/transition.ts'
 import type { Ending, Row } from '../../../src/core/types.ts'
 import { FAILED, FORCED, LEASE_MS, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../../support/rows.ts'
@@ -23,12 +23,12 @@ const CLAIM = {
   zoneData: '2026a',
   runId: 'me',
   trigger: SCHEDULED,
-  place: { host: 'host', ecsTask: 'arn' },
+  host: { host: 'host', ecsTask: 'arn' },
 }
 const STAMP = { writeId: 'w', now: NOW }
 
 test('a claim takes a stale row over, and its attempt is abandoned', () => {
-  const row = claimed(rowWith({ ending: FAILED }, {}), CLAIM, STAMP, LEASE_MS)
+  const row = claimRow(rowWith({ ending: FAILED }, {}), CLAIM, STAMP, LEASE_MS)
   expect(row.attempts.map(({ number, outcome }) => [number, outcome])).toEqual([
     [1, 'failed'],
     [2, 'abandoned'],
@@ -41,34 +41,34 @@ test('a claim takes a stale row over, and its attempt is abandoned', () => {
 test('a renewal keeps all but the lease, and the process once it is known', () => {
   const row = rowWith({})
   const mark = { pid: 7, startTicks: 8, boot: 'b' }
-  expect(renewed(row, { writeId: 'w', now: NOW + 60_000 }, LEASE_MS, null)).toEqual({
+  expect(renewLease(row, { writeId: 'w', now: NOW + 60_000 }, LEASE_MS, null)).toEqual({
     ...row,
     version: row.version + 1,
     writeId: 'w',
     leaseUntil: NOW + 60_000 + LEASE_MS,
   })
-  expect(renewed(row, STAMP, LEASE_MS, mark).attempts.at(-1)?.process).toEqual(mark)
+  expect(renewLease(row, STAMP, LEASE_MS, mark).attempts.at(-1)?.process).toEqual(mark)
 })
 
 test('a write of its owner that landed before changes nothing when it is made again', () => {
-  const waiting = retried(rowWith({}), FAILED, STAMP, LEASE_MS)
-  expect(retried(waiting, FAILED, STAMP, LEASE_MS).attempts).toEqual(waiting.attempts)
-  const started = begun(waiting, STAMP, LEASE_MS)
-  expect(begun(started, { writeId: 'x', now: NOW + 1 }, LEASE_MS).attempts).toEqual(started.attempts)
-  const given = skipped(waiting, 'another slot runs', STAMP)
-  expect(skipped(given, 'another slot runs', STAMP)).toEqual({ ...given, version: given.version + 1 })
-  expect(given.settlements).toHaveLength(1)
+  const waiting = retryAttempt(rowWith({}), FAILED, STAMP, LEASE_MS)
+  expect(retryAttempt(waiting, FAILED, STAMP, LEASE_MS).attempts).toEqual(waiting.attempts)
+  const started = beginAttempt(waiting, STAMP, LEASE_MS)
+  expect(beginAttempt(started, { writeId: 'x', now: NOW + 1 }, LEASE_MS).attempts).toEqual(started.attempts)
+  const given = skipRow(waiting, 'another slot runs', STAMP)
+  expect(skipRow(given, 'another slot runs', STAMP)).toEqual({ ...given, version: given.version + 1 })
+  expect(given.resolutions).toHaveLength(1)
 })
 
 test('an attempt that waited had started nothing, however it ends', () => {
-  const waiting = retried(rowWith({}), FAILED, STAMP, LEASE_MS)
-  expect(finished(waiting, FAILED, STAMP).attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'notStarted'])
+  const waiting = retryAttempt(rowWith({}), FAILED, STAMP, LEASE_MS)
+  expect(finishRow(waiting, FAILED, STAMP).attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'notStarted'])
 })
 
 test('an attempt that waits, and its beginning, are trusted for a lease of their own', () => {
-  const waiting = retried(rowWith({}), FAILED, { writeId: 'w', now: NOW + 60_000 }, LEASE_MS)
+  const waiting = retryAttempt(rowWith({}), FAILED, { writeId: 'w', now: NOW + 60_000 }, LEASE_MS)
   expect(waiting).toMatchObject({ state: 'PENDING', leaseUntil: NOW + 60_000 + LEASE_MS })
-  const started = begun(waiting, { writeId: 'x', now: NOW + 90_000 }, LEASE_MS)
+  const started = beginAttempt(waiting, { writeId: 'x', now: NOW + 90_000 }, LEASE_MS)
   expect(started).toMatchObject({ state: 'PENDING', leaseUntil: NOW + 90_000 + LEASE_MS })
   expect(started.attempts.at(-1)).toMatchObject({ number: 2, claimedAt: NOW + 60_000, startedAt: NOW + 90_000 })
   expect(started.attempts.at(-1)).not.toHaveProperty('phase')
@@ -77,7 +77,7 @@ test('an attempt that waits, and its beginning, are trusted for a lease of their
 describe('retention', () => {
   const DAY_MS = 86_400_000
   const expiryOf = (base: Row | null, retentionMs: number | null, now = NOW) =>
-    claimed(base, { ...CLAIM, retentionMs }, { writeId: 'w', now }, LEASE_MS).expiresAt
+    claimRow(base, { ...CLAIM, retentionMs }, { writeId: 'w', now }, LEASE_MS).expiresAt
 
   test('counts from the run where that is later than the slot, and from the slot where it is not', () => {
     expect(expiryOf(null, 35 * DAY_MS, NOW + 400 * DAY_MS)).toBe(NOW + 435 * DAY_MS)
@@ -109,39 +109,39 @@ describe('the state after an end', () => {
   }
 
   test('a person’s word holds until an attempt starts after it', () => {
-    const settlement = { state: 'SKIPPED', at: NOW, by: 'ada', reason: 'not tonight', afterAttempt: 1 } as const
-    const row: Row = { ...rowWith({ ending: FAILED }), state: 'SKIPPED', settlements: [settlement] }
-    const next = claimed(row, { ...CLAIM, trigger: FORCED }, STAMP, LEASE_MS)
-    expect(finished(next, NOT_STARTED, STAMP).state).toBe('SKIPPED')
-    expect(finished(next, SUCCEEDED, STAMP).state).toBe('COMPLETED')
+    const resolution = { state: 'SKIPPED', at: NOW, by: 'ada', reason: 'not tonight', afterAttempt: 1 } as const
+    const row: Row = { ...rowWith({ ending: FAILED }), state: 'SKIPPED', resolutions: [resolution] }
+    const next = claimRow(row, { ...CLAIM, trigger: FORCED }, STAMP, LEASE_MS)
+    expect(finishRow(next, NOT_STARTED, STAMP).state).toBe('SKIPPED')
+    expect(finishRow(next, SUCCEEDED, STAMP).state).toBe('COMPLETED')
   })
 })
 
 test('a word after attempts that are counted only holds until a later attempt starts', () => {
   const given = rowWith(...Array.from({ length: 30 }, () => ({ ending: NOT_STARTED })))
   const word = { ...CLAIM, runId: 'person', state: 'SKIPPED', by: 'ada', reason: 'not tonight' } as const
-  const row = settled(given, word, STAMP)
-  expect(row.settlements).toMatchObject([{ afterAttempt: 30 }])
-  expect(finished(claimed(row, CLAIM, STAMP, LEASE_MS), NOT_STARTED, STAMP).state).toBe('SKIPPED')
-  expect(finished(claimed(row, CLAIM, STAMP, LEASE_MS), FAILED, STAMP).state).toBe('FAILED')
+  const row = resolveRow(given, word, STAMP)
+  expect(row.resolutions).toMatchObject([{ afterAttempt: 30 }])
+  expect(finishRow(claimRow(row, CLAIM, STAMP, LEASE_MS), NOT_STARTED, STAMP).state).toBe('SKIPPED')
+  expect(finishRow(claimRow(row, CLAIM, STAMP, LEASE_MS), FAILED, STAMP).state).toBe('FAILED')
 })
 
 describe('a person’s word', () => {
   const word = { ...CLAIM, runId: 'person', state: 'SKIPPED', by: 'ada', reason: 'not tonight' } as const
 
   test('makes a row where there was none', () => {
-    expect(settled(null, word, STAMP)).toMatchObject({
+    expect(resolveRow(null, word, STAMP)).toMatchObject({
       state: 'SKIPPED',
       version: 1,
       owner: 'person',
       attempts: [],
-      settlements: [{ state: 'SKIPPED', by: 'ada', reason: 'not tonight', at: NOW, afterAttempt: 0 }],
+      resolutions: [{ state: 'SKIPPED', by: 'ada', reason: 'not tonight', at: NOW, afterAttempt: 0 }],
     })
   })
 
   test('ends a stale attempt, and fences its owner', () => {
     const stale = rowWith({ ending: FAILED }, {})
-    const row = settled(stale, { ...word, state: 'COMPLETED' }, STAMP)
+    const row = resolveRow(stale, { ...word, state: 'COMPLETED' }, STAMP)
     expect(row).toMatchObject({ state: 'COMPLETED', version: stale.version + 1, owner: 'person', leaseUntil: null })
     expect(row.attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'abandoned'])
     expect({ schedule: row.schedule, windowEnd: row.windowEnd }).toEqual({
@@ -154,11 +154,11 @@ describe('a person’s word', () => {
 describe('a withdrawal', () => {
   test('of a claim that did not land fences it: same expectation, one version on', () => {
     for (const found of [null, rowWith({ ending: FAILED }), rowWith({ ending: FAILED }, {})]) {
-      const row = withdrawn(found, CLAIM, STAMP)
-      expect(row.version).toBe(claimed(found, CLAIM, STAMP, LEASE_MS).version)
+      const row = withdrawClaim(found, CLAIM, STAMP)
+      expect(row.version).toBe(claimRow(found, CLAIM, STAMP, LEASE_MS).version)
       expect(row.writeId).toBe(STAMP.writeId)
     }
-    expect(withdrawn(null, CLAIM, STAMP)).toMatchObject({
+    expect(withdrawClaim(null, CLAIM, STAMP)).toMatchObject({
       state: 'FAILED',
       leaseUntil: null,
       attempts: [{ runId: 'me', outcome: 'notStarted' }],
@@ -172,13 +172,13 @@ describe('a withdrawal', () => {
       rowWith({ ending: SUCCEEDED }),
     ]) {
       const { version, writeId: _, ...rest } = found
-      expect(withdrawn(found, CLAIM, STAMP)).toEqual({ ...rest, version: version + 1, writeId: STAMP.writeId })
+      expect(withdrawClaim(found, CLAIM, STAMP)).toEqual({ ...rest, version: version + 1, writeId: STAMP.writeId })
     }
   })
 
   test('of a claim that landed ends its attempt', () => {
-    const landed = claimed(null, CLAIM, STAMP, LEASE_MS)
-    const row = withdrawn(landed, CLAIM, STAMP)
+    const landed = claimRow(null, CLAIM, STAMP, LEASE_MS)
+    const row = withdrawClaim(landed, CLAIM, STAMP)
     expect(row.attempts).toMatchObject([{ number: 1, outcome: 'notStarted' }])
     expect(row.version).toBe(landed.version + 1)
   })

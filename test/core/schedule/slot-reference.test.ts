@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
-import { resolveSlot } from '../../../src/core/schedule/slot-reference.ts'
+import { parseSlotReference } from '../../../src/core/schedule/slot-reference.ts'
 
 const NOW = Date.parse('2027-01-01T00:00:00Z')
 const slotOf = (expression: string, zone: string, text: string, anchor?: string) => {
   const schedule = parseSchedule({ expression, zone, ...(anchor && { anchor: Date.parse(anchor) }) })
-  return new Date(resolveSlot(schedule, text, NOW).slot).toISOString()
+  return new Date(parseSlotReference(schedule, text, NOW).slot).toISOString()
 }
 
 describe('a local time that comes twice in autumn', () => {

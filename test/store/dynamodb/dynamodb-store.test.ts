@@ -1,7 +1,7 @@
 import { CreateTableCommand, DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { NOTED_RUN_IDS } from '../../../src/core/row/rejections.ts'
-import { finished } from '../../../src/core/row/transition.ts'
+import { finishRow } from '../../../src/core/row/transition.ts'
 import { openDynamoStore } from '../../../src/store/dynamodb/dynamodb-store.ts'
 import { fromItem, toItem } from '../../../src/store/dynamodb/item.ts'
 import { readTableDefinition } from '../../../src/store/dynamodb/table-definition.ts'
@@ -75,7 +75,7 @@ for (const { name, start, isThere, returnsFound, oneByOne } of SERVERS) {
       expect(await taken(store.put(claimOf('counted'), 'absent', call))).toEqual(['PutItem', ...read])
       expect(await taken(store.note(row, rejectionOf('dup'), call))).toEqual(['UpdateItem'])
       expect(await taken(store.note(row, rejectionOf('dup'), call))).toEqual(['UpdateItem', ...read])
-      const done = finished(row, { outcome: 'succeeded' }, { writeId: 'done', now: row.slot })
+      const done = finishRow(row, { outcome: 'succeeded' }, { writeId: 'done', now: row.slot })
       expect(await taken(store.put(done, row, call))).toEqual(['UpdateItem'])
       expect(await taken(store.put(done, row, call))).toEqual(['UpdateItem', ...read])
       expect(await taken(store.get(row, call))).toEqual(['GetItem'])

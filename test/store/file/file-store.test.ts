@@ -19,7 +19,7 @@ import Libsql from 'libsql'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { NO_NOTES } from '../../../src/core/row/rejections.ts'
 import { encodeNotes } from '../../../src/core/row/stored-row.ts'
-import { finished } from '../../../src/core/row/transition.ts'
+import { finishRow } from '../../../src/core/row/transition.ts'
 import { openFileDatabase, type Transaction } from '../../../src/store/file/database.ts'
 import { openFileStore, setUpFile } from '../../../src/store/file/file-store.ts'
 import { claimOf, contract, rejectionOf } from '../contract.ts'
@@ -119,7 +119,7 @@ describe('a ledger file', () => {
     const reader = new Libsql(path)
     reader.exec('BEGIN')
     reader.exec('SELECT * FROM rows')
-    const next = finished(claim, { outcome: 'succeeded' }, { writeId: 'w', now: claim.slot })
+    const next = finishRow(claim, { outcome: 'succeeded' }, { writeId: 'w', now: claim.slot })
     await expect(store.put(next, claim, call(200))).rejects.toMatchObject({ kind: 'unreachable' })
     const waiting = store.put(next, claim, call())
     reader.exec('COMMIT')
@@ -173,7 +173,7 @@ describe('a ledger file', () => {
     await store.put(claim, 'absent', call())
     renameSync(path, `${path}.old`)
     await expect(
-      store.put(finished(claim, { outcome: 'succeeded' }, { writeId: 'w', now: claim.slot }), claim, call()),
+      store.put(finishRow(claim, { outcome: 'succeeded' }, { writeId: 'w', now: claim.slot }), claim, call()),
     ).rejects.toMatchObject({ kind: 'shape' })
     expect(await store.put(claim, 'absent', call())).toEqual({ kind: 'ok' })
   })
@@ -183,7 +183,7 @@ describe('a ledger file', () => {
     await put(path)
     const other = new Libsql(path)
     other.exec('BEGIN IMMEDIATE')
-    const next = finished(claim, { outcome: 'succeeded' }, { writeId: 'w', now: claim.slot })
+    const next = finishRow(claim, { outcome: 'succeeded' }, { writeId: 'w', now: claim.slot })
     const store = openFileStore(path)
     let turns = 0
     const counter = setInterval(() => (turns += 1), 5)

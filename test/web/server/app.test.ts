@@ -40,10 +40,10 @@ function slowClock() {
   return { clock: { now: () => NOW, monotonicMs, wait }, ends }
 }
 
-function open(terms: { readonly lateAfterMs?: number } = {}) {
+function open(settings: { readonly lateAfterMs?: number } = {}) {
   const { clock, ends } = slowClock()
   const app = createApp({
-    ...terms,
+    ...settings,
     ledger,
     store: `file:${path}`,
     assets: { script: '', style: '' },

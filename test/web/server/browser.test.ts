@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { encodeSchedules } from '../../../src/core/row/task-record.ts'
-import { finished, settled } from '../../../src/core/row/transition.ts'
+import { finishRow, resolveRow } from '../../../src/core/row/transition.ts'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
 import { slotAfter } from '../../../src/core/schedule/slot.ts'
 import type { Row } from '../../../src/core/types.ts'
@@ -226,7 +226,11 @@ describe.skipIf(!hasChromium)('in a browser', () => {
       const slot = slotAfter(schedule, slotAfter(schedule, Date.now()) ?? 0) ?? 0
       const word = { state: 'SKIPPED', by: 'ada', reason: 'not then', runId: 'word', zoneData: '2026a' } as const
       const window = { slot, end: slot + 900_000 }
-      const ahead = settled(null, { ...word, task: plan.task, schedule: plan.spec, window }, { writeId: 'a', now: NOW })
+      const ahead = resolveRow(
+        null,
+        { ...word, task: plan.task, schedule: plan.spec, window },
+        { writeId: 'a', now: NOW },
+      )
       expect(await store.put(ahead, 'absent', call())).toEqual({ kind: 'ok' })
       await row.locator('a.skipped').waitFor()
       const focused = () =>
@@ -234,7 +238,7 @@ describe.skipIf(!hasChromium)('in a browser', () => {
       expect(await focused()).toEqual([address, 'c running'])
       const [stored] = [...rowsOf(plan, NOW)]
       const found = (await store.get(stored as Row, call())) as Row
-      const ended = finished(found, SUCCEEDED, { writeId: 'end', now: Date.now() })
+      const ended = finishRow(found, SUCCEEDED, { writeId: 'end', now: Date.now() })
       expect(await store.put(ended, found, call())).toEqual({ kind: 'ok' })
       store.close()
       await row.locator('a.running').waitFor({ state: 'detached' })

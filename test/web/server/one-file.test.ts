@@ -131,9 +131,9 @@ describe('the file', () => {
   })
 
   test('is replaced as a whole, and a report that breaks off leaves the old one', async () => {
-    const place = join(folder, 'replaced')
-    mkdirSync(place)
-    const out = join(place, 'report.html')
+    const host = join(folder, 'replaced')
+    mkdirSync(host)
+    const out = join(host, 'report.html')
     writeFileSync(out, '<!DOCTYPE html>old')
     expect(await cronledger(['report', '--store', `file:${join(folder, 'none.db')}`, '--out', out])).toMatchObject({
       code: 78,
@@ -141,7 +141,7 @@ describe('the file', () => {
     expect(readFileSync(out, 'utf8')).toBe('<!DOCTYPE html>old')
     expect(await cronledger([...args, '--out', out])).toMatchObject({ code: 0, stdout: `${out}\n` })
     expect(readFileSync(out, 'utf8')).toMatch(/<\/html>$/)
-    expect(readdirSync(place)).toEqual(['report.html'])
+    expect(readdirSync(host)).toEqual(['report.html'])
     expect(statSync(out).mode & 0o777).toBe(0o600)
   })
 
@@ -156,25 +156,25 @@ describe('the file', () => {
   })
 
   test('may be empty, and is that which a link leads to', async () => {
-    const place = join(folder, 'linked')
-    mkdirSync(place)
-    writeFileSync(join(place, 'empty.html'), '')
-    symlinkSync('empty.html', join(place, 'link.html'))
-    expect(await cronledger([...args, '--out', join(place, 'link.html')])).toMatchObject({ code: 0 })
-    expect(readFileSync(join(place, 'empty.html'), 'utf8')).toMatch(/<\/html>$/)
-    expect(readdirSync(place)).toEqual(['empty.html', 'link.html'])
+    const host = join(folder, 'linked')
+    mkdirSync(host)
+    writeFileSync(join(host, 'empty.html'), '')
+    symlinkSync('empty.html', join(host, 'link.html'))
+    expect(await cronledger([...args, '--out', join(host, 'link.html')])).toMatchObject({ code: 0 })
+    expect(readFileSync(join(host, 'empty.html'), 'utf8')).toMatch(/<\/html>$/)
+    expect(readdirSync(host)).toEqual(['empty.html', 'link.html'])
   })
 
   test('is not begun where a signal ends it', async () => {
-    const place = join(folder, 'stopped')
-    mkdirSync(place)
+    const host = join(folder, 'stopped')
+    mkdirSync(host)
     const big = join(folder, 'big.db')
     await fillFile(big, [{ ...plan, spec: { expression: '* * * * *', zone: 'UTC' }, count: 30_000 }], NOW)
-    const running = start(['report', '--store', `file:${big}`, '--out', join(place, 'report.html')])
-    while (readdirSync(place).length === 0) await new Promise((resolve) => setImmediate(resolve))
+    const running = start(['report', '--store', `file:${big}`, '--out', join(host, 'report.html')])
+    while (readdirSync(host).length === 0) await new Promise((resolve) => setImmediate(resolve))
     running.child.kill('SIGINT')
     expect(await running.ended).toMatchObject({ code: 130, stdout: '' })
-    expect(readdirSync(place)).toEqual([])
+    expect(readdirSync(host)).toEqual([])
   })
 
   test.each([

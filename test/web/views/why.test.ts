@@ -1,28 +1,28 @@
 import { expect, test } from 'vitest'
-import { claimed, settled } from '../../../src/core/row/transition.ts'
+import { claimRow, resolveRow } from '../../../src/core/row/transition.ts'
 import type { Row } from '../../../src/core/types.ts'
 import { markOf } from '../../../src/web/views/marks.ts'
 import { wallClock } from '../../../src/web/views/wall-clock.ts'
 import { whyText } from '../../../src/web/views/why.ts'
 import { FAILED, FORCED, LEASE_MS, NOT_STARTED, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
-const terms = { now: NOW + 60_000, skewMs: 30_000, graceMs: 900_000 }
+const settings = { now: NOW + 60_000, skewMs: 30_000, graceMs: 900_000 }
 const { slot, schedule, zoneData } = rowWith({})
 const tokyo = wallClock('Asia/Tokyo')
 
-function why(row: Row | null, now = terms.now): string {
-  const mark = markOf({ slot, row }, { ...terms, now })
+function why(row: Row | null, now = settings.now): string {
+  const mark = markOf({ slot, row }, { ...settings, now })
   return `${mark}: ${whyText({ slot, row, mark }, now, tokyo)}`
 }
 
 const task = { task: 'nightly', window: { slot, end: null }, schedule, zoneData, runId: 'own' }
 const stamp = { writeId: 'w', now: NOW + 5_000 }
 const word = (row: Row | null, state: 'COMPLETED' | 'FAILED' | 'SKIPPED') =>
-  settled(row, { ...task, state, by: 'ada', reason: 'as agreed' }, stamp)
+  resolveRow(row, { ...task, state, by: 'ada', reason: 'as agreed' }, stamp)
 const waits = (row: Row | null) =>
-  claimed(
+  claimRow(
     row,
-    { ...task, trigger: FORCED, place: { host: 'other' }, phase: 'waiting' },
+    { ...task, trigger: FORCED, host: { host: 'other' }, phase: 'waiting' },
     { writeId: 'w', now: NOW },
     LEASE_MS,
   )
@@ -60,7 +60,7 @@ test.each<[string, Row | null, string]>([
   ['a word', word(null, 'SKIPPED'), `skipped: ada settled it as SKIPPED ${WORD}. ${DUPLICATE}`],
   [
     'a force still runs after a word',
-    claimed(word(null, 'SKIPPED'), { ...task, trigger: FORCED, place: { host: 'other' } }, stamp, LEASE_MS),
+    claimRow(word(null, 'SKIPPED'), { ...task, trigger: FORCED, host: { host: 'other' } }, stamp, LEASE_MS),
     'running: Attempt 1 on other is running; its lease is trusted until 2026-11-24 12:10:10 Asia/Tokyo (2026-11-24T03:10:10Z).',
   ],
   [
@@ -104,6 +104,6 @@ test.each([
   [slot - 60_000, 'next: It is due in 1m 0s.', 900_000],
   [NOW, 'due: It has been due for 5s; nothing is on record yet.', 900_000],
 ])('without a row', (now, text, graceMs) => {
-  const mark = markOf({ slot, row: null }, { ...terms, now, graceMs })
+  const mark = markOf({ slot, row: null }, { ...settings, now, graceMs })
   expect(`${mark}: ${whyText({ slot, row: null, mark }, now, tokyo)}`).toContain(text)
 })
