@@ -7,15 +7,15 @@ import type { HistoryDeps } from './history.ts'
 import { type KnownTask, readTasks } from './tasks.ts'
 
 export interface CheckSettings extends Omit<AuditSettings, 'now'>, ExpectedSettings {
-  /** Told of each slot as it is looked at. */
+  /** Called with each slot when it is checked. */
   readonly progress: (task: string, slot: Instant) => void
 }
 
 /**
- * What is wrong with the slots of one task in `[since, until)`, newest first: missed, failed, stale and late. Memory
- * holds a page of rows.
+ * Yields the slots of one task in `[since, until)` that need attention, newest first: missed, failed, stale and late.
+ * Holds one page of rows in memory.
  *
- * Throws a usage error where the registry holds a schedule that this version or its zone data cannot read.
+ * Throws a usage error if the task record holds a schedule that this version or its time zone data cannot read.
  */
 export async function* checkTask(
   known: KnownTask,
@@ -34,8 +34,8 @@ export async function* checkTask(
 }
 
 /**
- * What is wrong with the slots of every task of the registry, by task, as `checkTask` gives it. Several tasks are read at
- * a time. Throws a usage error where the registry knows no task.
+ * Yields the slots of all tasks that need attention, ordered by task, as `checkTask` does. It reads several tasks at a
+ * time. Throws a usage error if the ledger has no task record.
  */
 export async function* checkTasks(settings: CheckSettings, deps: HistoryDeps): AsyncGenerator<TaskFinding, void> {
   let known = 0
@@ -47,7 +47,7 @@ export async function* checkTasks(settings: CheckSettings, deps: HistoryDeps): A
   }
   const check = (task: KnownTask, signal: AbortSignal) => checkTask(task, settings, { ...deps, signals: [signal] })
   yield* concurrently(registered, check, deps.signals)
-  // Otherwise a dead man's switch on the wrong ledger would report success forever.
+  // We must fail here, otherwise a dead man's switch on the wrong ledger would report success forever.
   if (known === 0) {
     throw usageError(
       'the registry knows no task, so nothing was checked: no scheduled run is on record; look whether this is the ledger that is meant, or name a task and its schedule',

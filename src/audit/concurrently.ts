@@ -1,16 +1,24 @@
 import { setMaxListeners } from 'node:events'
 import { link } from '../process/clock.ts'
 
-/** Items that are read at a time. DynamoDB answers them side by side, and one reader must not take all its throughput. */
+/**
+ * The number of items that are read at a time. DynamoDB answers them in parallel, and one reader must not take all its
+ * throughput.
+ */
 const AT_A_TIME = 16
 
-/** Items that are held until their turn comes. One long item does not stop the others, and memory stays bounded. */
+/**
+ * The largest number of items in memory. Later items can go on while one long item is read, and memory stays bounded.
+ */
 const MOST_HELD = 64
 
-/** Results of one item that are held until their turn comes. The reading of that item pauses there. */
+/**
+ * The largest number of results of one item in memory. The reading of that item pauses there until the caller takes
+ * them.
+ */
 const MOST_RESULTS_HELD = 100
 
-/** One item: its results are here until its turn comes. */
+/** One item, with the results that the caller has not taken yet. */
 interface Lane<Result> {
   readonly results: Result[]
   hasEnded: boolean
@@ -18,11 +26,11 @@ interface Lane<Result> {
 }
 
 /**
- * Reads up to 16 items at a time and passes on their results in the order of the items, as if each item was read after
- * the one before it. Memory holds up to 64 items, with about 100 results of each.
+ * Reads up to 16 items at a time and yields their results in the order of the items, as if they were read one after the
+ * other. Holds up to 64 items in memory, with about 100 results of each.
  *
- * An error is thrown in its turn, after the results of the items before it, and no further item is begun. The signal that
- * `items` and `read` are given aborts with any of `parents`, and when the caller stops or an error is thrown.
+ * An error is thrown after the results of the items before it, and no further item is begun. The signal that `items`
+ * and `read` are given aborts with any of `parents`, and when the caller stops or an error is thrown.
  */
 export async function* concurrently<Item, Result>(
   items: (signal: AbortSignal) => AsyncIterable<Item> | Iterable<Item>,
@@ -30,7 +38,7 @@ export async function* concurrently<Item, Result>(
   parents: readonly AbortSignal[],
 ): AsyncGenerator<Result, void, undefined> {
   const over = new AbortController()
-  // One listener for each request that is in flight.
+  // Each request in flight adds a listener. We must lift the limit, otherwise Node would print a warning.
   setMaxListeners(0, over.signal)
   const unlink = link(parents, over)
   const lanes = openLanes(items(over.signal), (item) => read(item, over.signal))
@@ -51,7 +59,7 @@ export async function* concurrently<Item, Result>(
 }
 
 interface Lanes<Result> {
-  /** The lane whose turn it is; null when there are no more items. */
+  /** Returns the lane to read from now, or null if there are no more items. */
   first(): Promise<Lane<Result> | null>
   /** Resolves when the lane has results again, or has ended. */
   refilled(lane: Lane<Result>): Promise<void>
@@ -73,7 +81,7 @@ function openLanes<Item, Result>(
   let reading = 0
   let hasAll = false
 
-  /** Items begin in order. So each item before one that fails has begun, and comes to its end. */
+  /** Items begin in order. So each item before one that fails has begun, and is read to its end. */
   function begin(): void {
     while (reading < AT_A_TIME && !isOver()) {
       const next = waiting.shift()
@@ -129,7 +137,7 @@ function openLanes<Item, Result>(
 interface State {
   /** No further item is begun. */
   hasFailed: boolean
-  /** The results are not wanted any more. */
+  /** The caller does not want the results any more. */
   isStopped: boolean
 }
 
@@ -157,7 +165,7 @@ async function readInto<Result>(
 }
 
 interface Condition {
-  /** Resolves with the next change. The caller then looks at the state again. */
+  /** Resolves with the next change. The caller must then check the state again. */
   changed(): Promise<void>
   change(): void
 }

@@ -12,27 +12,36 @@ import type { Instant, StoredRow } from '../core/types.ts'
 import { type HistoryDeps, readHistory } from './history.ts'
 import type { KnownTask } from './tasks.ts'
 
-/** Fifteen minutes: deliveries come within a minute or two, and a retry or a slow start should not be an alarm. */
+/**
+ * Fifteen minutes. Deliveries usually arrive within a minute or two, and a retry or a slow start should not raise an
+ * alarm.
+ */
 export const USUAL_GRACE_MS = 900_000
 
-/** Slots that may come without a wait for the ledger: a stop signal, and what was printed, wait for the event loop. */
+/**
+ * The number of slots after which the loop yields to the event loop. Otherwise stop signals and printed output would
+ * wait while no request is sent to the ledger.
+ */
 const SLOTS_PER_TURN = 100
 
 export interface ExpectedSettings {
   readonly since: Instant
   readonly until: Instant
-  /** A slot is missed only when it has been due for so long. */
+  /** A slot counts as missed only when it has been due for this long, in milliseconds. */
   readonly graceMs: number
 }
 
-/** Throws a usage error where the registry holds a schedule that this version or its zone data cannot read. */
+/**
+ * Parses the schedules of a task. Throws a usage error if the task record holds a schedule that this version or its
+ * time zone data cannot read.
+ */
 export function parseSchedules({ schedules }: KnownTask): readonly InForce[] {
   return schedules.map(({ since, spec }) => ({ since, schedule: parseSchedule(spec) }))
 }
 
 /**
- * The slots of one task in `[since, until)` that have a row, or were due for the grace at `now`, newest first. Slots and
- * rows are put together as they come: memory holds a page of rows.
+ * Yields the slots of one task in `[since, until)`, newest first: those that have a row, and those that had been due
+ * for the grace period at `now`. Slots and rows are merged as they arrive, so memory holds one page of rows.
  */
 export function slotsOnRecord(
   task: string,
@@ -45,7 +54,10 @@ export function slotsOnRecord(
   return rowsAndMissed(rows, [{ task, schedules }], settings, now, true, deps)
 }
 
-/** The rows, and in their places the slots of the tasks that were due for the grace at `now` and have none. */
+/**
+ * Yields the rows, and between them in order the slots of `tasks` that had been due for the grace period at `now` and
+ * have no row. `withOlder` also includes the missed slots that are older than the last row.
+ */
 export function rowsAndMissed(
   rows: AsyncIterable<StoredRow>,
   tasks: readonly TaskInForce[],
@@ -54,7 +66,7 @@ export function rowsAndMissed(
   withOlder: boolean,
   deps: HistoryDeps,
 ): AsyncGenerator<OnRecord, void> {
-  // A slot that is due for exactly the grace is missed, so the end is a millisecond later.
+  // A slot that has been due for exactly the grace period is missed, so the end is a millisecond later.
   const due = inTurns(dueKeys(tasks, since, Math.min(until, now - graceMs + 1)))
   return withMissed(due, rows, withOlder, rowsOf(deps))
 }

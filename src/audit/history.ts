@@ -5,33 +5,34 @@ import type { Instant, StoredRow } from '../core/types.ts'
 import { type Clock, withDeadline } from '../process/clock.ts'
 import type { ListQuery, Page, Store } from '../store/store.ts'
 
-/** What is read of a ledger. Without a task: of all tasks, by day. */
+/** The rows to read from a ledger. Without a task, the rows of all tasks are read, day by day. */
 export interface HistoryQuery extends TimeRange {
   readonly task?: string
-  /** Most rows; infinite for all. */
+  /** The largest number of rows. `Infinity` reads all. */
   readonly limit: number
 }
 
 export interface HistoryDeps {
   readonly store: Store
   readonly clock: Clock
-  /** How long the ledger may take for one page. */
+  /** How long the ledger may take for one page, in milliseconds. */
   readonly pageTimeoutMs: number
   readonly signals: readonly AbortSignal[]
 }
 
-/** Rows that are fetched at a time: one round trip, and little memory. */
+/** The number of rows in a page: one round trip, and little memory. */
 const PAGE_ROWS = 100
 
 const DAY_MS = 86_400_000
-/** Of all tasks, what a person asks for in the morning after a weekend or a week off. */
+/** The default range for all tasks, in days. It covers a weekend or a week off. */
 const DEFAULT_DAYS = 7
-/** Each day costs a request, rows or not: ten years are some minutes. */
+/** Each day costs a request, even if it has no rows. Ten years take some minutes. */
 const MAX_DAYS = 3_660
 
 /**
- * Rows of one task, or of all tasks, newest slot first, those of one slot as the port lists them. Memory holds one page,
- * and a page costs the same at any depth.
+ * Yields the rows of one task or of all tasks, newest slot first. The rows of one slot have the order in which the
+ * store lists them. Holds one page in memory, and a page costs the same at any depth. Throws a usage error if the range
+ * of a query without a task is too long.
  */
 export async function* readHistory(query: HistoryQuery, deps: HistoryDeps): AsyncGenerator<StoredRow> {
   let left = query.limit
@@ -65,24 +66,25 @@ function* partsOf(query: HistoryQuery, now: Instant): Generator<Part> {
   for (const day of daysIn(range.since, range.until)) yield { kind: 'day', day }
 }
 
-/** The range of a query with what holds where an end was left out. */
+/** Returns the range of a query, with defaults for the ends that were left out. */
 export function rangeOf({ task, since, until }: Omit<HistoryQuery, 'limit'>, now: Instant): Required<TimeRange> {
   if (task !== undefined) return { since: since ?? 0, until: until ?? Number.POSITIVE_INFINITY }
-  // A slot of later today may have a row already: somebody settled it beforehand.
+  // A slot later today can already have a row, because an operator may resolve a slot before it is due.
   const last = until ?? now + DAY_MS - (now % DAY_MS)
   const first = Math.max(0, Math.min(now, last) - DEFAULT_DAYS * DAY_MS)
-  // That day as a whole, as it is listed.
+  // The range starts at midnight UTC, because a day is listed as a whole.
   return { since: since ?? first - (first % DAY_MS), until: last }
 }
 
-/** A day is listed as a whole. */
+/** Returns the filter for the rows in the range. We need it because a day is listed as a whole. */
 function within({ since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY }: TimeRange) {
   return ({ slot }: StoredRow) => slot >= since && slot < until
 }
 
 async function readPage(query: ListQuery, { store, clock, pageTimeoutMs, signals }: HistoryDeps): Promise<Page> {
   const page = await withDeadline(clock, pageTimeoutMs, signals, (signal) => store.list(query, { signal }))
-  // A file ledger answers without the event loop, on which a stop signal waits.
+  // A file ledger answers without yielding to the event loop. We must yield here, otherwise a stop signal would wait
+  // until all pages are read.
   await yieldToEventLoop()
   return page
 }

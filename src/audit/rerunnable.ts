@@ -14,13 +14,14 @@ export interface RerunnableSettings extends ExpectedSettings {
 export interface RerunnableSlot {
   readonly slot: Instant
   readonly why: Rerunnable
-  /** The one that was in force at the slot, or else the latest of the task's that has it. */
+  /** The schedule that was in force at the slot, or else the latest schedule of the task that has the slot. */
   readonly schedule: ScheduleSpec
 }
 
 /**
- * The due slots of a task of which became what `only` says, newest first. A row whose slot none of the task's schedules
- * has is left out: nobody could say where its window ends. Memory holds a page of rows.
+ * Yields the due slots of a task whose state is one of `only`, newest first. It leaves out a row whose slot none of the
+ * task's schedules has, because the end of its window is unknown. Holds one page of rows in memory. Throws as
+ * `parseSchedules` does.
  */
 export async function* rerunnableSlots(
   known: KnownTask,
@@ -29,7 +30,7 @@ export async function* rerunnableSlots(
 ): AsyncGenerator<RerunnableSlot, void> {
   const now = deps.clock.now()
   const inForce = parseSchedules(known)
-  // A slot to come can have a row too: a person has settled it.
+  // A slot that is not due yet can also have a row, because an operator may resolve it in advance.
   const due = { ...settings, until: Math.min(settings.until, now + 1) }
   for await (const { row, missed } of slotsOnRecord(known.task, inForce, due, now, deps)) {
     const { slot } = row ?? missed

@@ -5,10 +5,12 @@ import { type HistoryDeps, type HistoryQuery, rangeOf, readHistory } from './his
 import type { KnownTask } from './tasks.ts'
 
 /**
- * The rows that `query` names, and the slots of `tasks` that are due for `graceMs` and have none, newest first. Of one
- * task without `since`: from its first row on, since before that nobody knows whether it was to run, and rows expire.
+ * Yields the rows that `query` names, and the slots of `tasks` that have been due for `graceMs` and have no row, newest
+ * first. For one task without `since`, it starts at the first row. Before that row, it is unknown whether the task was
+ * due, and older rows may have expired.
  *
- * Memory holds a page of rows, and the schedules of the tasks. Throws as `checkTask` does.
+ * Holds one page of rows and the schedules of the tasks in memory. Throws a usage error as `parseSchedules` and
+ * `readHistory` do.
  */
 export async function* readSlots(
   query: Omit<HistoryQuery, 'limit'>,

@@ -3,13 +3,16 @@ import { withDeadline } from '../process/clock.ts'
 import type { CallOptions } from '../store/store.ts'
 import type { HistoryDeps } from './history.ts'
 
-/** What the registry knows of a task: never without a schedule. */
+/** The record of a task. It always has at least one schedule. */
 export interface KnownTask {
   readonly task: string
   readonly schedules: Schedules
 }
 
-/** The tasks of the registry by name, page by page as they are taken. */
+/**
+ * Yields the task records by name. Each page is read when the caller needs it. Throws `LedgerError` if a record is
+ * malformed.
+ */
 export async function* readTasks(deps: HistoryDeps): AsyncGenerator<KnownTask> {
   let cursor: string | undefined
   do {
@@ -19,7 +22,7 @@ export async function* readTasks(deps: HistoryDeps): AsyncGenerator<KnownTask> {
   } while (cursor !== undefined)
 }
 
-/** What the registry knows of one task; null where it does not know it. */
+/** Returns the record of one task, or null if it has none. Throws `LedgerError` if the record is malformed. */
 export async function readTask(task: string, deps: HistoryDeps): Promise<KnownTask | null> {
   const entry = await ask(deps, (call) => deps.store.readEntry({ kind: '#registry', task }, call))
   return (entry === null ? [] : known(task, decodeSchedules(entry.document, task)))[0] ?? null

@@ -1,17 +1,17 @@
 import type { Instant } from '../core/types.ts'
 import { monotonicMs } from './signals.ts'
 
-/** Time as an argument: the wall clock goes into records, the monotonic one measures and decides what is due. */
+/** Time as an argument. The wall clock goes into records. The monotonic clock measures, and decides what is due. */
 export interface Clock {
-  /** Wall clock. It may jump, and differs from other hosts' by up to the stated skew. */
+  /** Returns the time of the wall clock. It may jump, and differs from the clocks of other hosts by up to the skew. */
   now(): Instant
-  /** Milliseconds from an arbitrary start; never goes back. */
+  /** Returns the milliseconds since an arbitrary start. Never goes back. */
   monotonicMs(): number
-  /** Resolves after `ms`, or at once when `signal` aborts. Never rejects. */
+  /** Resolves after `ms` milliseconds, or at once when `signal` aborts. Never rejects. */
   wait(ms: number, signal?: AbortSignal): Promise<void>
 }
 
-/** Node's timers end here, and a longer one fires at once. */
+/** The longest delay of a timer in Node. A longer one fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 export const systemClock: Clock = {
@@ -25,7 +25,10 @@ export const systemClock: Clock = {
   },
 }
 
-/** Not by `timers/promises`: it ends an aborted wait with an error, which costs more than all else of a deadline that is met. */
+/**
+ * Waits without `timers/promises`, which ends an aborted wait with an error. That error costs more than everything else
+ * in a deadline that is met.
+ */
 function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {
@@ -39,8 +42,8 @@ function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
 }
 
 /**
- * Runs `job` under a signal that aborts after `ms`, or as soon as one of `parents` does. The job must end by itself
- * when its signal aborts.
+ * Runs `job` under a signal that aborts after `ms` milliseconds, or as soon as one of `parents` aborts. The job must
+ * end when its signal aborts.
  */
 export async function withDeadline<T>(
   clock: Clock,
@@ -56,7 +59,7 @@ export async function withDeadline<T>(
   }
 }
 
-/** Runs `job` as `withDeadline` does. It has no deadline of its own where `ms` is null. */
+/** Runs `job` as `withDeadline` does, but without a deadline of its own if `ms` is null. */
 export function withinDeadline<T>(
   clock: Clock,
   ms: number | null,
@@ -68,9 +71,9 @@ export function withinDeadline<T>(
 
 interface Deadline {
   readonly signal: AbortSignal
-  /** Another end, this much later: whichever comes first counts. */
+  /** Adds another deadline, in milliseconds from now. The earlier one counts. */
   endIn(ms: number): void
-  /** Lets go of the clock and of the parents; the signal aborts no more. */
+  /** Releases the clock and the parents. The signal aborts no more. */
   close(): void
 }
 
@@ -88,7 +91,7 @@ export function openDeadline(clock: Clock, ms: number, parents: readonly AbortSi
     signal: over.signal,
     endIn,
     close() {
-      // With a reason: without one, an error is made for it.
+      // Without a reason, `abort` would create an error object.
       closed.abort(null)
       unlink()
     },
@@ -96,8 +99,10 @@ export function openDeadline(clock: Clock, ms: number, parents: readonly AbortSi
 }
 
 /**
- * Aborts `controller` with the first of `parents`, and with its reason. Gives the way to end that. Not by
- * `AbortSignal.any`: on Node 20 the garbage collector takes a parent that nobody else holds, and the abort never comes.
+ * Aborts `controller` with the first of `parents`, and with its reason. Returns a function that ends the link.
+ *
+ * We must not use `AbortSignal.any`: on Node 20 the garbage collector removes a parent that is not referenced
+ * elsewhere, and the abort never comes.
  */
 export function link(parents: readonly AbortSignal[], controller: AbortController): () => void {
   const links = parents.map((parent) => {

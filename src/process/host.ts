@@ -3,16 +3,16 @@ import { hostname, userInfo } from 'node:os'
 import { bytesOf, MAX_PERSON_BYTES } from '../core/person.ts'
 import type { Host } from '../core/types.ts'
 
-/** ECS answers from the same machine within milliseconds; a run must not wait for one that does not. */
+/** ECS answers from the same machine within milliseconds. A run must not wait longer for it. */
 const METADATA_TIMEOUT_MS = 1_000
-/** The longest names of a cluster give an ARN of about 350 characters; whatever is longer is something else. */
+/** The longest names of a cluster give an ARN of about 350 characters. A longer text is not an ARN. */
 const MAX_ARN_LENGTH = 400
-/** A task's metadata is a few KB; whatever is longer is something else. */
+/** The metadata of a task is a few KB. A longer answer is not metadata. */
 const MAX_METADATA_BYTES = 1_048_576
 
 /**
- * Where this process runs. Under ECS (`ECS_CONTAINER_METADATA_URI_V4`) the task's ARN is asked for, within a second;
- * without an answer the host's name has to do.
+ * Returns where this process runs. Under ECS (`ECS_CONTAINER_METADATA_URI_V4`), it asks for the ARN of the task, for up
+ * to a second. Without an answer, it returns only the host name.
  *
  * Source: Amazon ECS Developer Guide, "Amazon ECS task metadata endpoint version 4".
  */
@@ -24,9 +24,11 @@ export async function findHost(env: Readonly<Record<string, string | undefined>>
   return ecsTask === undefined ? { host } : { host, ecsTask }
 }
 
-/** Who acts here, when nobody says so: the ECS task, or user and host. A container's user may have no name. */
+/**
+ * Returns the default name of the operator: the ECS task, or user and host. The user of a container may have no name.
+ */
 export function operatorOf({ host, ecsTask }: Host): string {
-  // Where the names are long, the task's id tells it from others.
+  // If the ARN is too long, the id of the task at its end is enough to identify it.
   if (ecsTask !== undefined) return bytesOf(ecsTask) <= MAX_PERSON_BYTES ? ecsTask : ecsTask.slice(-32)
   try {
     return `${userInfo().username}@${host}`

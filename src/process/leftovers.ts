@@ -3,7 +3,7 @@ import type { Clock } from './clock.ts'
 import { type ProcessStat, readStat } from './proc.ts'
 import { findProcesses } from './survivors.ts'
 
-/** A batch that leaves a daemon behind and fails is rare, and a retry may start this much late without harm. */
+/** A batch that leaves a daemon behind and fails is rare, and a retry may start this much later without harm. */
 const POLL_MS = 50
 
 /** SIGKILL works within milliseconds, except on a process in uninterruptible sleep. */
@@ -11,14 +11,15 @@ const VANISH_MS = 1_000
 
 interface LeftoverIo {
   readonly clock: Clock
-  /** Ends the time that processes have before they are killed. */
+  /** When it aborts, the processes are killed without further delay. */
   readonly halt: AbortSignal
   kill(pid: number, signal: NodeJS.Signals): void
 }
 
 /**
- * Ends the processes whose environment has all of these `NAME=value`: SIGTERM, and SIGKILL after `killAfterMs`. Returns one
- * that is still there after that, or null. A process that this one may not look into is not found.
+ * Ends the processes whose environment has all of these `NAME=value`: SIGTERM, and SIGKILL after `killAfterMs`
+ * milliseconds. Returns a process that is still alive after that, or null. It cannot find a process that this one may
+ * not inspect.
  */
 export async function endLeftovers(
   variables: readonly string[],
@@ -34,7 +35,8 @@ export async function endLeftovers(
   for (const { signals, ms, until } of steps) {
     const endMs = clock.monotonicMs() + ms
     const isLate = () => until.aborted || clock.monotonicMs() >= endMs
-    // A process may start another one before it ends, so we must look again when all that were found have ended.
+    // A process may start another one before it ends, so we must look again when all processes that we found have
+    // ended.
     for (let isFirst = true; isFirst || !isLate(); isFirst = false) {
       left = findProcesses(variables)
       if (left.length === 0) return null
@@ -48,7 +50,7 @@ export async function endLeftovers(
   return last === undefined ? null : { pid: last.pid, command: last.command }
 }
 
-/** Whether the process still runs: a later process with the same pid has another start. */
+/** Returns whether the process still runs. A later process with the same pid has another start time. */
 function isSame({ pid, startTicks }: ProcessStat): boolean {
   const now = readStat(pid)
   return now?.living === true && now.startTicks === startTicks

@@ -4,36 +4,42 @@ import { firstLine } from '../core/errors.ts'
 import { type Clock, withDeadline } from './clock.ts'
 import { signalGroup } from './process-group.ts'
 
-/** What one notification may take, and again what the end of the process waits for all: a webhook answers in seconds. */
+/**
+ * The time limit of one notification, and again the time that the end of the process waits for all. A webhook answers
+ * in seconds.
+ */
 export const NOTIFY_TIMEOUT_MS = 10_000
-/** Commands at a time. A `check` may have many to start, on a machine that has other work. */
+/** The number of commands that run at a time. A `check` may have many to start, on a machine that has other work. */
 const LANES = 4
-/** Of one process. Nobody reads more, and each of them is a process of its own. */
+/** The largest number of notifications of one process. More would not be read, and each of them starts a process. */
 const MAX_NOTICES = 100
-/** Of what the command says on stderr: one line of a log. */
+/** The number of characters of the command's stderr that are kept: one log line. */
 const MAX_SAID_CHARS = 300
 
 interface Notice {
-  /** What it is about, for the line that tells of a failure. */
+  /** The subject, for the line that reports a failure. */
   readonly kind: string
-  /** What the command reads. */
+  /** The stdin of the command. */
   readonly input: string
   /** The whole environment of the command. */
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
 export interface Notifier {
-  /** Has the command started for this, soon. Never waits or throws. */
+  /** Starts the command for this notice as soon as a lane is free. Never waits or throws. */
   send(notice: Notice): void
-  /** Waits for all that were sent, and kills what is left when `signal` aborts. Says in a line what went wrong, if anything did. */
+  /**
+   * Waits for all notices that were sent, and kills the commands that still run when `signal` aborts. Returns a line
+   * about the failures, or null if there were none.
+   */
   end(signal: AbortSignal): Promise<string | null>
-  /** Kills all at once. */
+  /** Kills all commands at once. */
   kill(): void
 }
 
 /**
- * Runs `command` by `/bin/sh`, each time with a notice on its stdin, in a process group of its own that is killed at the
- * limit, and when its leader has ended. What becomes of it is nobody's business but that of the line that `end` gives.
+ * Runs `command` with `/bin/sh`, once for each notice, with the notice on its stdin. Each command has its own process
+ * group, which is killed at the time limit or when its leader has ended. Failures are only reported by `end`.
  */
 export function openNotifier(command: string, clock: Clock): Notifier {
   const over = new AbortController()
@@ -68,7 +74,7 @@ export function openNotifier(command: string, clock: Clock): Notifier {
       if (signal.aborted) kill()
       else signal.addEventListener('abort', kill, { once: true })
       await Promise.all(lanes)
-      // Apart from each other: the limit is no reason why those failed that were sent.
+      // The two counts are reported separately, because the limit is not why a notification failed.
       const said = [
         ...(failed === 0 ? [] : [`${failed} of ${sent} notifications failed; ${first}`]),
         ...(unsent === 0 ? [] : [`${unsent} more were not sent: one process sends ${MAX_NOTICES} at most`]),
@@ -79,17 +85,18 @@ export function openNotifier(command: string, clock: Clock): Notifier {
   }
 }
 
-/** Runs the command once, until it has ended or `signal` aborts. Gives why it failed, or null. */
+/** Runs the command once, until it has ended or `signal` aborts. Returns why it failed, or null. */
 async function deliver(command: string, { input, env }: Notice, signal: AbortSignal): Promise<string | null> {
   if (signal.aborted) return 'no time was left to start the command'
   try {
-    // `detached` is setsid(). stdout is the batch's; of stderr the last line is kept, and the rest read and dropped.
+    // `detached` is setsid(). The batch owns stdout, so the command does not get it. The end of stderr is kept, and the
+    // rest is read and dropped.
     const child = spawn('/bin/sh', ['-c', command], { env, stdio: ['pipe', 'ignore', 'pipe'], detached: true })
     let said = ''
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       said = (said + text).slice(-MAX_SAID_CHARS)
     })
-    // A command need not read what it is given.
+    // The command may end without reading its stdin, so we must ignore that error.
     child.stdin.on('error', () => undefined)
     child.stdin.end(input)
 
@@ -99,11 +106,11 @@ async function deliver(command: string, { input, env }: Notice, signal: AbortSig
     const ended = () => child.exitCode !== null || child.signalCode !== null
     await new Promise<void>((resolve, reject) => {
       child.once('error', reject)
-      // What it left in the background goes with it, and lets go of stderr.
+      // The background processes of the command are killed with it, so that they close stderr.
       child.once('exit', killGroup)
       child.once('close', () => resolve())
       signal.addEventListener('abort', () => {
-        // Not once it has ended: the pid may be another's.
+        // We must not kill the group after the command has ended, because its pid may belong to another process.
         if (!ended()) killGroup()
         resolve()
       })
@@ -117,7 +124,7 @@ async function deliver(command: string, { input, env }: Notice, signal: AbortSig
   }
 }
 
-/** `exitCode` and `signalCode` are both null where it was killed a moment ago. */
+/** Returns how the command ended. `exitCode` and `signalCode` are both null if it was killed a moment ago. */
 function ending({ exitCode, signalCode }: { exitCode: number | null; signalCode: string | null }): string {
   if (exitCode !== null) return `exit code ${exitCode}`
   return signalCode ?? `not done within ${formatDuration(NOTIFY_TIMEOUT_MS)}, or what a stop left, and killed`

@@ -2,10 +2,10 @@ import { Worker } from 'node:worker_threads'
 import { realTimeSignalName } from '../core/signal.ts'
 import { readDeath } from './proc.ts'
 
-// Node says of a process that signal 32 to 64 killed that it exited with code 0. The kernel tells the truth of it in
-// /proc, but only until the parent has waited for the process, which Node does before it runs any of our code. So a
-// thread of its own starts the command, and its event loop stands still until the main thread has looked into /proc.
-// docs/decisions/0022 has what was tried before.
+// Node reports exit code 0 for a process that was killed by a signal from 32 to 64. The kernel shows the true cause in
+// /proc, but only until the parent has waited for the process, and Node does that before it runs any of our code. So a
+// separate thread starts the command, and its event loop is blocked until the main thread has read /proc.
+// docs/decisions/0022 describes what was tried before.
 
 export interface Command {
   readonly file: string
@@ -16,7 +16,7 @@ export interface Command {
 export interface CommandEnd {
   readonly code: number | null
   readonly signal: string | null
-  /** Why the end of the command is not known, in a line. */
+  /** Why the end of the command is not known, in one line. */
   readonly lost?: string
 }
 
@@ -25,7 +25,7 @@ export type StartResult =
       readonly kind: 'started'
       readonly pid: number
       readonly ended: Promise<CommandEnd>
-      /** Lets this process end although the command has not: for one that cannot be killed. */
+      /** Lets this process end although the command has not ended. It is for a command that cannot be killed. */
       abandon(): void
     }
   | { readonly kind: 'refused'; readonly error: Error }
@@ -36,7 +36,7 @@ type Message =
   | { readonly kind: 'refused'; readonly message: string; readonly code?: string; readonly syscall?: string }
   | { readonly kind: 'ended'; readonly code: number | null; readonly signal: string | null }
 
-/** Runs in the thread: text, since the executable has no file that the thread could load. */
+/** The code of the thread. It is a string, because the executable has no file that the thread could load. */
 const SOURCE = `
 const { parentPort, workerData: gate } = require('node:worker_threads')
 const { spawn } = require('node:child_process')
@@ -56,32 +56,32 @@ parentPort.on('message', ({ file, args, env }) => {
 
 interface ParentThread {
   readonly worker: Worker
-  /** Its event loop stands still while a command runs and this is 0. */
+  /** The event loop of the thread is blocked while a command runs and this is 0. */
   readonly gate: Int32Array
   /** Resolves when a command would be started without delay, or when the thread failed. */
   readonly ready: Promise<void>
-  /** Why it can start nothing; null while it can. */
+  /** Why the thread can start nothing. Null while it can. */
   failure: Error | null
   onMessage(message: Message): void
   onFailure(error: Error): void
 }
 
-/** Threads without a command. The second command of this process takes the thread of the first one. */
+/** The threads without a command. The second command of this process uses the thread of the first one. */
 const idle: ParentThread[] = []
 
-/** Begins to make a thread, which takes some 20 ms, so that it is there when a command is to be started. */
+/** Begins to create a thread, which takes about 20 ms, so that it is ready when a command is started. */
 export function prepareParentThread(): void {
   if (idle.length > 0) return
   try {
     idle.push(openParentThread())
   } catch {
-    // A start reports it, where it still holds then.
+    // The start of the command reports the error if it still occurs then.
   }
 }
 
 /**
- * Starts the command in a session of its own, on this process's stdin, stdout and stderr. `mayStart` is asked right
- * before. Never rejects.
+ * Starts the command in a session of its own, with the stdin, stdout and stderr of this process. `mayStart` is called
+ * right before the start. Never rejects.
  */
 export async function startOnParentThread(command: Command, mayStart: () => boolean): Promise<StartResult> {
   let thread: ParentThread
@@ -97,16 +97,17 @@ export async function startOnParentThread(command: Command, mayStart: () => bool
   return { kind: 'prevented' }
 }
 
-/** Throws Node's error where the system refuses a thread. */
+/** Creates a thread. Throws Node's error if the system refuses it. */
 function openParentThread(): ParentThread {
   const gate = new Int32Array(new SharedArrayBuffer(4))
   const worker = new Worker(SOURCE, {
     eval: true,
     workerData: gate,
-    // Empty: the thread would load what NODE_OPTIONS requires. The command gets its own environment with the message.
+    // The environment is empty, otherwise the thread would load the modules that NODE_OPTIONS requires. The command
+    // gets its own environment with the message.
     env: {},
     execArgv: [],
-    // With a stdout and stderr of its own: otherwise Node would open those of the process (docs/decisions/0004).
+    // The thread has its own stdout and stderr, otherwise Node would open those of the process (docs/decisions/0004).
     stdout: true,
     stderr: true,
     trackUnmanagedFds: false,
@@ -126,7 +127,7 @@ function openParentThread(): ParentThread {
     thread.onFailure(error)
   }
   worker.once('online', () => {
-    // A thread without a command holds no program up.
+    // A thread without a command must not keep the program running.
     worker.unref()
     isReady()
   })
@@ -140,7 +141,10 @@ function startOn(thread: ParentThread, command: Command): Promise<StartResult> {
   const { worker, gate } = thread
   let pid: number | null = null
   let killer: number | null = null
-  /** Lets the thread go on to wait for the command once that has ended, and not before its end was read. */
+  /**
+   * Unblocks the thread, so that Node waits for the command. It does so only after the command has ended and the cause
+   * has been read.
+   */
   const look = (): void => {
     const death = pid === null ? null : readDeath(pid)
     if (death === null) return
@@ -172,7 +176,7 @@ function startOn(thread: ParentThread, command: Command): Promise<StartResult> {
         case 'started':
           pid = message.pid
           resolve({ kind: 'started', pid, ended, abandon: () => worker.unref() })
-          // It may have ended before its number was known here.
+          // The command may have ended before its pid was known here.
           return look()
         case 'refused':
           release()
@@ -186,7 +190,7 @@ function startOn(thread: ParentThread, command: Command): Promise<StartResult> {
   })
 }
 
-/** What Node reports, except for a success that the kernel knows as the work of a signal. */
+/** Returns the end that Node reports. If Node reports success but the kernel names a signal, it returns the signal. */
 function withKiller({ code, signal }: CommandEnd, killer: number | null): CommandEnd {
   if (code !== 0 || signal !== null || killer === null) return { code, signal }
   return { code: null, signal: realTimeSignalName(killer) }

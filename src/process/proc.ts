@@ -1,34 +1,34 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** What /proc/PID/stat says of a process. */
+/** The fields of /proc/PID/stat that cronledger uses. */
 export interface ProcessStat {
   readonly pid: number
-  /** The program's short name, for people: 15 bytes at most, any of them. */
+  /** The short name of the program, for display. It has up to 15 bytes, which may be any bytes. */
   readonly command: string
-  /** False for a zombie: it has ended, and only waits for its parent to take note. */
+  /** False for a zombie, which has ended and waits until its parent reads its exit status. */
   readonly living: boolean
   readonly groupId: number
-  /** Start of the process in clock ticks since boot. */
+  /** The start of the process in clock ticks since boot. */
   readonly startTicks: number
-  /** The low seven bits are the signal that killed a zombie; 0 where this process may not look into it. */
+  /** The low seven bits are the signal that killed a zombie. It is 0 if this process may not read it. */
   readonly waitStatus: number
 }
 
-/** The process as it is now; null when it is gone or hidden, and where there is no /proc. */
+/** Returns the current state of the process. Returns null if it has ended or is hidden, or if there is no /proc. */
 export function readStat(pid: number): ProcessStat | null {
   let text: string
   try {
-    // Not UTF-8: the name may be cut in the middle of a character.
+    // The text may not be valid UTF-8, because the name may be cut in the middle of a character.
     text = readFileSync(`/proc/${pid}/stat`, 'latin1')
   } catch {
     return null
   }
-  // The name may hold spaces and parentheses, the fields after it cannot.
+  // The name may contain spaces and parentheses. The fields after it cannot.
   const nameEnd = text.lastIndexOf(')')
-  // From field 3 of proc_pid_stat(5) on.
+  // The fields from number 3 of proc_pid_stat(5) on.
   const fields = text.slice(nameEnd + 2).split(' ')
   const ended = fields[0] === 'Z' || fields[0] === 'X'
-  // A first thread that ended before the others shows as a zombie while the process works on.
+  // If the first thread ends before the others, it shows as a zombie while the process still works.
   const threads = Number(fields[17])
   return {
     pid,
@@ -41,12 +41,13 @@ export function readStat(pid: number): ProcessStat | null {
 }
 
 /**
- * Whether the process has ended, its parent having taken no note of that yet; then with the signal that killed it, where
- * /proc tells. Null while it runs.
+ * Returns an object if the process has ended and its parent has not read its exit status yet, or if /proc does not show
+ * it. `killer` is the signal that killed it, or null if it exited or the signal is not known. Returns null while it
+ * runs.
  */
 export function readDeath(pid: number): { readonly killer: number | null } | null {
   const stat = readStat(pid)
-  // Hidden, or there is no /proc: nothing more can be known.
+  // The process is hidden, or there is no /proc. Nothing more can be known.
   if (stat === null) return { killer: null }
   if (stat.living) return null
   const signal = stat.waitStatus & 0x7f
@@ -54,8 +55,8 @@ export function readDeath(pid: number): { readonly killer: number | null } | nul
 }
 
 /**
- * The real-time signal that killed a zombie of another user, whose wait status the kernel hides. The signal is still
- * pending. A process cannot exit by itself with a pending signal that it neither blocks, ignores nor handles.
+ * Returns the real-time signal that killed a zombie of another user, whose wait status the kernel hides. The signal is
+ * still pending. A process cannot exit normally with a pending signal that it neither blocks, ignores nor handles.
  */
 function pendingKiller(pid: number): number | null {
   const status = readStatus(pid)
@@ -80,7 +81,7 @@ function readStatus(pid: number | 'self'): Map<string, string> | null {
   }
 }
 
-/** All processes that this one can see; none where there is no /proc. */
+/** Returns the pids of all processes that this one can see, or an empty list if there is no /proc. */
 export function processIds(): readonly number[] {
   try {
     return readdirSync('/proc').map(Number).filter(Number.isInteger)

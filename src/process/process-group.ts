@@ -1,8 +1,8 @@
 import { processIds, readStat } from './proc.ts'
 
 /**
- * Sends `signal` to every process of the group; 0 only asks. False when there is no such group, or nobody in it whom
- * this process may signal.
+ * Sends `signal` to every process of the group. Signal 0 only checks that the group exists. Returns false if there is
+ * no such group, or if this process may not signal any member.
  */
 export function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolean {
   try {
@@ -14,11 +14,11 @@ export function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolea
 }
 
 /**
- * A process of the group that still runs, or null. Zombies do not count: as PID 1 cronledger inherits orphans that it
- * cannot reap, and they keep their group in being for ever.
+ * Returns the pid of a process of the group that still runs, or null. Zombies do not count: as PID 1 cronledger
+ * inherits orphans that it cannot reap, and they keep their group alive forever.
  *
- * A scan of /proc costs some milliseconds on a busy host, so the `known` member is looked at first. Where there is no
- * /proc the kernel's answer has to do: the group's own id stands for its members.
+ * A scan of /proc costs some milliseconds on a busy host, so the `known` member is checked first. On systems other than
+ * Linux, the answer of the kernel must do: the id of the group stands for its members.
  */
 export function livingMember(groupId: number, known: number | null = null): number | null {
   if (!signalGroup(groupId, 0)) return null
@@ -31,7 +31,7 @@ export function livingMember(groupId: number, known: number | null = null): numb
   return processIds().find(isMember) ?? null
 }
 
-/** As `signalGroup`, for one process. */
+/** Sends `signal` to one process. Returns false if the process has ended or this one may not signal it. */
 export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
   try {
     return process.kill(pid, signal)

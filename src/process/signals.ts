@@ -1,49 +1,52 @@
-// Loaded before everything else: until the handlers are there, a stop kills cronledger (or, as PID 1, is lost).
-// So this file imports nothing.
+// This file is loaded before everything else, so it imports nothing. Until the handlers are installed, a stop signal
+// kills cronledger, or is lost if cronledger is PID 1.
 
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const
 
 /**
- * Passed on, and no reason to stop. By default the one would open Node's debugger, and the other end cronledger and leave
- * the child alone.
+ * These signals are passed on and do not stop the run. By default, SIGUSR1 would open Node's debugger, and SIGUSR2
+ * would end cronledger and leave the child running.
  */
 const USER_SIGNALS = ['SIGUSR1', 'SIGUSR2'] as const
 
 export type PassedSignal = StopSignal | (typeof USER_SIGNALS)[number]
 
-/** The signals by which an operator or an orchestrator asks for an end. */
+/** The signals by which an operator or an orchestrator asks a process to stop. */
 export type StopSignal = (typeof STOP_SIGNALS)[number]
 
 export interface StopRequest {
   readonly signal: StopSignal
-  /** When the signal was seen, as `monotonicMs` has it. */
+  /** The time at which the signal was handled, by `monotonicMs`. */
   readonly atMs: number
 }
 
 export interface Stops {
-  /** The first stop signal of this process, also one that came before anybody listened. */
+  /** Returns the first stop signal of this process, even if it came before any listener was added. */
   first(): StopRequest | null
-  /** Calls `listener` with every signal to be passed on from now on. Returns the way to end that. */
+  /** Calls `listener` with every later signal that is to be passed on. Returns a function that removes the listener. */
   onSignal(listener: (signal: PassedSignal) => void): () => void
   /**
-   * Calls `suspend`, which must not reject, before Ctrl-Z (SIGTSTP) stops this process, and `resume` when it goes on. One
-   * caller at a time. Returns the way to end that.
+   * Calls `suspend`, which must not reject, before Ctrl-Z (SIGTSTP) stops this process, and `resume` when it goes on.
+   * Only one caller may use it at a time. Returns a function that ends this.
    */
   onSuspend(suspend: () => Promise<void>, resume: () => void): () => void
-  /** Aborts with the first signal, before the listeners hear of it; its reason is the `StopRequest`. */
+  /** Aborts with the first stop signal, before the listeners are called. Its reason is the `StopRequest`. */
   readonly aborted: AbortSignal
 }
 
-/** Milliseconds from an arbitrary start; never goes back. Not by `performance`, which takes most of a millisecond to load. */
+/**
+ * Returns the milliseconds since an arbitrary start. Never goes back. We do not use `performance`, which takes most of
+ * a millisecond to load.
+ */
 export function monotonicMs(): number {
   return Number(process.hrtime.bigint()) / 1e6
 }
 
 /**
- * Takes the stop signals from their default action, for good.
+ * Replaces the default action of the stop signals, for the rest of the process.
  *
- * A signal that was ignored when the process began (`nohup`, `&` in a script) is a stop like any other: Node resets all
- * dispositions before the first line of JavaScript, so that nobody can tell.
+ * A signal that was ignored when the process began (`nohup`, `&` in a script) is a stop like any other. Node resets all
+ * dispositions before the first line of JavaScript, so cronledger cannot know that it was ignored.
  */
 export function installStops(): Stops {
   const controller = new AbortController()
@@ -72,12 +75,14 @@ export function installStops(): Stops {
         if (isStopping) return
         isStopping = true
         await suspend()
-        // The default action, and with it the kernel's exceptions: PID 1 and a group without a shell do not stop.
+        // We must use the default action, because the kernel makes exceptions: PID 1 and an orphaned process group do
+        // not stop.
         process.off('SIGTSTP', stopHere)
         process.kill(process.pid, 'SIGTSTP')
         isStopping = false
         process.on('SIGTSTP', stopHere)
-        // The timers that were due while it stood still go first: a lease that ran out must be seen before the work goes on.
+        // The timers that became due during the stop must run first: a lease that ran out must be seen before the work
+        // goes on.
         setTimeout(resume, 0)
       }
       process.on('SIGTSTP', stopHere)

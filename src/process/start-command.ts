@@ -12,27 +12,31 @@ import {
 } from './parent-thread.ts'
 
 /**
- * Waits between tries where the system lacked something that other processes give back when they end. Under four seconds
- * in all: a shortage that lasts longer is a wrong limit, and the next trigger should say so too.
+ * The waits between tries if the system lacks a resource that other processes return when they end. They add up to less
+ * than four seconds: a longer shortage is a wrong limit, and the next trigger should report it too.
  */
 const RETRY_DELAYS_MS = [250, 500, 1_000, 2_000]
 const PASSING_SHORTAGES = new Set(['EAGAIN', 'ENFILE', 'ENOMEM'])
 
-/** A real-time signal is only told from a success on Linux, and a worker thread of a program hears no SIGCHLD. */
+/**
+ * The thread is used only where it helps and works. Only Linux lets us tell a real-time signal from a success, and a
+ * worker thread of a program receives no SIGCHLD.
+ */
 const HAS_PARENT_THREAD = process.platform === 'linux' && isMainThread
 
 export type Start =
   | Exclude<StartResult, { kind: 'refused' }>
   | { readonly kind: 'notStarted'; readonly exitCode: 126 | 127; readonly detail: string }
 
-/** Begins what takes time before a command can be started. Costs nothing on systems that need none of it. */
+/** Begins the slow part of a start in advance. Does nothing on systems that do not need it. */
 export function prepareStart(): void {
   if (HAS_PARENT_THREAD) prepareParentThread()
 }
 
 /**
- * Starts the command, and tries again for some seconds where the system has a shortage that may pass. `mayStart` is asked
- * right before each try; `halt` ends the wait for the next one.
+ * Starts the command, and tries again for some seconds if the system has a shortage that may pass. `mayStart` is called
+ * right before each try. `halt` ends the wait for the next try. Returns `notStarted` if the command cannot be started.
+ * Throws only on a bug.
  */
 export async function startCommand(
   command: Command,
@@ -54,7 +58,7 @@ export async function startCommand(
 async function startDirectly({ file, args, env }: Command, mayStart: () => boolean): Promise<StartResult> {
   if (!mayStart()) return { kind: 'prevented' }
   try {
-    // `detached` is setsid(): the group must hold all that the command starts, and not cronledger.
+    // `detached` is setsid(): the group must contain all processes that the command starts, and not cronledger.
     const child = spawn(file, args, { env, stdio: 'inherit', detached: true })
     const { pid } = child
     if (pid === undefined) {
@@ -70,13 +74,19 @@ async function startDirectly({ file, args, env }: Command, mayStart: () => boole
   }
 }
 
-/** The system's name of an error. Node hides that of a thread in the text of its message. */
+/**
+ * Returns the error code of the system. Node hides the code of a thread that failed to start in the text of its
+ * message.
+ */
 function codeOf(error: Error): string | undefined {
   const code = 'code' in error ? String(error.code) : undefined
   return code === 'ERR_WORKER_INIT_FAILED' ? (/\bE[A-Z]+\b/.exec(error.message)?.[0] ?? code) : code
 }
 
-/** The exit codes are the shell's. Anything but the system's or Node's refusal of the command is a bug, and thrown. */
+/**
+ * Returns why the command was not started, with the exit code that a shell would use. Throws an error that does not
+ * come from the system or from Node's checks of the command, because it is a bug.
+ */
 function notStarted(command: string, error: Error): Start {
   const name = JSON.stringify(command)
   const end = (exitCode: 126 | 127, detail: string): Start => ({ kind: 'notStarted', exitCode, detail })

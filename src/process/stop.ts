@@ -1,35 +1,43 @@
 import { type Clock, openDeadline } from './clock.ts'
 
-/** What an orchestrator's stop leaves: SIGTERM, so many seconds, SIGKILL. */
+/** An orchestrator stops a container with SIGTERM, waits for the stop timeout, and sends SIGKILL. */
 export interface StopSettings {
-  /** From a stop to the end of this process, as the orchestrator grants it. */
+  /** The milliseconds from a stop signal until the orchestrator kills this process. */
   readonly stopTimeoutMs: number
 }
 
 export interface StopIo {
   readonly clock: Clock
-  /** Aborts when the run is told to stop; its reason is a `StopReason`. */
+  /** Aborts when the run must stop. Its reason is a `StopReason`. */
   readonly stop: AbortSignal
 }
 
 export interface StopReason {
-  /** Monotonic time at which the stop arrived. */
+  /** The monotonic time at which the stop arrived. */
   readonly atMs: number
 }
 
-/** Of what a stop leaves, for the finish: a slow answer and a second try at the ledger. */
+/** The part of the stop timeout that is reserved for the finish: one slow answer of the ledger and a second try. */
 const FINISH_RESERVE_MS = 5_000
-/** Of a stop timeout too short for that, the share that the finish gets: the work must have time to stop as well. */
+/**
+ * The largest share of the stop timeout that is reserved for the finish, because the work needs time to stop as well.
+ */
 const FINISH_SHARE = 1 / 3
-/** Of the finish's time, what leaving takes: closing connections, the last log line, the exit itself. */
+/** The share of this reserve that is kept for the exit: closing connections, the last log line, and the exit itself. */
 const EXIT_SHARE = 1 / 5
 
-/** How long before the end of the stop timeout the work must be over, so that its end can be recorded. */
+/**
+ * Returns how long before the end of the stop timeout the work must be over, in milliseconds, so that its end can be
+ * recorded.
+ */
 export function finishReserveMs(stopTimeoutMs: number): number {
   return Math.min(FINISH_RESERVE_MS, stopTimeoutMs * FINISH_SHARE)
 }
 
-/** Runs `job` under a signal that aborts after `ms`, or when what a stop leaves is used up, also if it comes meanwhile. */
+/**
+ * Runs `job` under a signal that aborts after `ms` milliseconds. If a stop comes before or during the job, the signal
+ * also aborts at the end of the stop timeout, less the time that is kept for the exit.
+ */
 export async function withinStop<T>(
   ms: number,
   settings: StopSettings,

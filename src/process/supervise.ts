@@ -8,28 +8,31 @@ import { finishReserveMs } from './stop.ts'
 
 export interface ChildRequest {
   readonly argv: readonly [string, ...string[]]
-  /** The whole environment of the child; its `PATH` is the one that the command is looked up in. */
+  /** The whole environment of the child. The command is looked up in its `PATH`. */
   readonly env: Readonly<Record<string, string | undefined>>
-  /** SIGTERM after this time; null: never. */
+  /** The milliseconds until SIGTERM. Null: never. */
   readonly timeoutMs: number | null
-  /** SIGKILL this long after SIGTERM. */
+  /** The milliseconds from SIGTERM to SIGKILL. */
   readonly killAfterMs: number
-  /** How long after a stop signal the orchestrator kills cronledger itself. */
+  /** The milliseconds from a stop signal until the orchestrator kills cronledger itself. */
   readonly stopTimeoutMs: number
-  /** Another attempt may follow a failed one: then nothing of its group is left behind either. */
+  /** True if another attempt may follow a failed one. Then a failure leaves no process of the group behind either. */
   readonly endsWhole: boolean
 }
 
-/** Reason of `leaseLost`: SIGTERM goes out now, SIGKILL after this time. */
+/** The reason of `leaseLost`. SIGTERM is sent at once, and SIGKILL after `killInMs` milliseconds. */
 interface LeaseStop {
   readonly killInMs: number
 }
 
 export interface ChildHooks {
   readonly stops: Stops
-  /** Ends the child when it aborts; the reason is a `LeaseStop`. */
+  /** Ends the child when it aborts. Its reason is a `LeaseStop`. */
   readonly leaseLost: AbortSignal
-  /** Asked right before the start, which may have to wait for the system: is the lease young enough for it? */
+  /**
+   * Returns whether the lease is young enough for the start. It is called right before the start, which may have to
+   * wait for the system.
+   */
   readonly mayStart: () => boolean
   readonly clock: Clock
   /** Called once, as soon as the child runs. Must not throw. */
@@ -37,22 +40,26 @@ export interface ChildHooks {
 }
 
 /**
- * How the child really ended: `exitCode` or `signal`, neither if SIGKILL could not end it. `notStarted` has the shell's
- * exit code (127 not found, 126 not executable), or none if a stop or the loss of the lease came before the start.
+ * How the child really ended: `exitCode` or `signal`. Neither is set if SIGKILL could not end it, or if its end is not
+ * known. For `notStarted`, `exitCode` is the one of a shell (127 not found, 126 not executable), and is left out if a
+ * stop or the loss of the lease came before the start.
  */
 export interface ChildEnd extends Ending {
-  /** The first stop signal, if that is why the child was ended or not started. */
+  /** The first stop signal, if the child was ended or not started because of it. */
   readonly stoppedBy?: StopSignal
-  /** One line for people: why nothing was started, or what could not be ended. */
+  /** One line for the log: why nothing was started, what could not be ended, or why the end is not known. */
   readonly detail?: string
-  /** A process of the group that even SIGKILL could not end. */
+  /** The pid of a process of the group that even SIGKILL could not end. */
   readonly left?: number
 }
 
-/** A leader that left first is the rare case, and a stop may end this much late without anybody's notice. */
+/** The leader of a group rarely ends before the others, and a stop may end this much later without harm. */
 const GROUP_POLL_MS = 50
 
-/** SIGKILL works within milliseconds, save on a process in uninterruptible sleep. It is taken out of the reserve. */
+/**
+ * SIGKILL works within milliseconds, except on a process in uninterruptible sleep. This time is part of the reserve for
+ * the finish.
+ */
 const VANISH_MS = 1_000
 
 type Cause =
@@ -60,16 +67,19 @@ type Cause =
   | { readonly outcome: 'timedOut' | 'leaseLost' | 'failed' }
 
 /**
- * Runs the command in a process group of its own, on cronledger's own stdin, stdout and stderr, and resolves when it has
- * ended. Whichever came first decides the outcome: the exit, a stop signal, the timeout, or the loss of the lease. After
- * the last three nothing of the group is left behind; after an exit, what the child put in the background stays alone,
- * but after a failure where another attempt may follow.
+ * Runs the command in its own process group, with the stdin, stdout and stderr of cronledger, and resolves when it has
+ * ended. The first of these decides the outcome: the exit, a stop signal, the timeout, or the loss of the lease.
+ *
+ * After a stop, a timeout or the loss of the lease, no process of the group is left behind. After an exit, the
+ * background processes of the child keep running. They are ended if the child failed and another attempt may follow, or
+ * if the end of the child is not known.
+ *
  * Rejects only on a bug.
  */
 export async function superviseChild(request: ChildRequest, hooks: ChildHooks): Promise<ChildEnd> {
   const { stops, leaseLost, clock } = hooks
   const [file, ...args] = request.argv
-  // Signals that arrive while the command is being started are for the command.
+  // Signals that arrive while the command is being started are passed on to it after the start.
   const early: PassedSignal[] = []
   const unsubscribe = stops.onSignal((signal) => early.push(signal))
   const halt = new AbortController()
@@ -77,14 +87,15 @@ export async function superviseChild(request: ChildRequest, hooks: ChildHooks): 
   const mayStart = () => stops.first() === null && !leaseLost.aborted && hooks.mayStart()
   const starting = startCommand({ file, args, env: request.env }, mayStart, clock, halt.signal)
   const started = starting.catch(() => null)
-  // Ctrl-Z that arrives while the command is being started waits for that: otherwise only this process would stop.
+  // A Ctrl-Z that arrives while the command is being started waits for the start, otherwise only this process would
+  // stop.
   const over = new AbortController()
   const signalIfRunning = async (signal: 'SIGSTOP' | 'SIGCONT') => {
     const start = await started
     if (start?.kind === 'started' && !over.signal.aborted) signalGroup(start.pid, signal)
   }
   const endSuspend = stops.onSuspend(
-    // Not SIGTSTP: the kernel drops that in a group without a shell, which the child's own is.
+    // We must not send SIGTSTP: the kernel drops it in an orphaned process group, and the child's group is one.
     () => signalIfRunning('SIGSTOP'),
     () => void signalIfRunning('SIGCONT'),
   )
@@ -111,7 +122,9 @@ function endOf(start: Exclude<Start, { kind: 'started' }>, { stops }: ChildHooks
 async function superviseGroup(
   { pid, ended, abandon }: Extract<Start, { kind: 'started' }>,
   early: readonly PassedSignal[],
-  /** The end of supervision: from then on the pid may be another's, and nothing is signalled any more. */
+  /**
+   * Aborts at the end of supervision. From then on nothing is signalled, because the pid may belong to another process.
+   */
   over: AbortController,
   request: ChildRequest,
   { stops, leaseLost, clock, onStarted }: ChildHooks,
@@ -130,7 +143,7 @@ async function superviseGroup(
   const send = (signal: PassedSignal): void => {
     if (over.signal.aborted) return
     signalGroup(pid, signal)
-    // A process that is stopped (SIGSTOP, SIGTSTP) would act on the signal only when something continues it.
+    // A stopped process (SIGSTOP, SIGTSTP) acts on the signal only when it is continued.
     signalGroup(pid, 'SIGCONT')
   }
   const end = async (why: Cause, killInMs: number): Promise<void> => {
@@ -178,7 +191,8 @@ async function superviseGroup(
     await clock.wait(GROUP_POLL_MS, over.signal)
     member = livingMember(pid, member)
   }
-  // A process that forks and leaves during the scan hides its child from it; zombies do not mind.
+  // A process that forks and exits during the scan hides its child from the scan, so we send SIGKILL once more. Zombies
+  // ignore it.
   if (!over.signal.aborted) signalGroup(pid, 'SIGKILL')
   over.abort()
   unsubscribe()

@@ -2,7 +2,10 @@ import { readFileSync, readlinkSync } from 'node:fs'
 import type { Attempt, ProcessMark, Survivor } from '../core/types.ts'
 import { type ProcessStat, processIds, readStat } from './proc.ts'
 
-/** What tells `pid` from a later process with the same number; null when it is gone, and on systems without /proc. */
+/**
+ * Returns the data that distinguishes `pid` from a later process with the same number. Returns null if the process has
+ * ended, and on systems without /proc.
+ */
 export function markProcess(pid: number): ProcessMark | null {
   const stat = readStat(pid)
   const boot = readBoot()
@@ -10,10 +13,12 @@ export function markProcess(pid: number): ProcessMark | null {
 }
 
 /**
- * Looks for what a supervisor that was killed left behind: the marked child of an attempt that never reported, or any
- * process with such an attempt's run id in the environment that it was started with. The latter finds grandchildren,
- * and a child that was not on record yet. An attempt that reported its end may have left something in the background on
- * purpose. Processes that this one may not look into are passed over; null on systems without /proc.
+ * Looks for a process that a killed supervisor left behind. It is either the recorded child of an attempt that never
+ * reported its end, or any process that was started with the run id of such an attempt in its environment. The second
+ * way finds grandchildren, and a child that was not recorded yet.
+ *
+ * An attempt that reported its end may have left background processes on purpose, so it is not searched for. Processes
+ * that this one may not inspect are skipped. Returns null if nothing is found, and on systems without /proc.
  */
 export function findSurvivor(attempts: readonly Pick<Attempt, 'runId' | 'process' | 'outcome'>[]): Survivor | null {
   const unreported = attempts.filter(({ outcome }) => outcome === undefined || outcome === 'abandoned')
@@ -31,7 +36,7 @@ export function findSurvivor(attempts: readonly Pick<Attempt, 'runId' | 'process
   return null
 }
 
-/** The living processes that were started with all of these `NAME=value`, this one excluded. */
+/** Returns the living processes that were started with all of these `NAME=value`, without this one. */
 export function findProcesses(variables: readonly string[]): readonly ProcessStat[] {
   return processIds().flatMap((pid) => {
     const stat = pid === process.pid ? null : readStat(pid)
@@ -41,13 +46,16 @@ export function findProcesses(variables: readonly string[]): readonly ProcessSta
   })
 }
 
-/** Whether the environment that the process was started with has one of these, each between its NUL bytes. */
+/** Returns whether the process was started with one of these variables, each given between NUL bytes. */
 function hasVariable(pid: number, variables: readonly string[]): boolean {
   const environment = readEnvironment(pid)
   return variables.some((variable) => environment.includes(variable))
 }
 
-/** What the process was started with, each variable between NUL bytes. Empty where this process may not look. */
+/**
+ * Returns the environment that the process was started with, each variable between NUL bytes. Returns an empty text if
+ * this process may not read it.
+ */
 function readEnvironment(pid: number): string {
   try {
     return `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`
@@ -56,7 +64,10 @@ function readEnvironment(pid: number): string {
   }
 }
 
-/** Boot and PID namespace, shortened: a row has to stay small, and 32 bits of the random boot id tell boots apart. */
+/**
+ * Returns the boot and the PID namespace, shortened, because a row must stay small. 32 bits of the random boot id are
+ * enough to distinguish boots.
+ */
 function readBoot(): string | null {
   try {
     const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').slice(0, 8)

@@ -11,34 +11,45 @@ import { ensureFreshLease, type WriteIo, writeAsOwner } from './write.ts'
 export interface ClaimSettings extends Policy, StopSettings {
   readonly leaseMs: number
   readonly heartbeatMs: number
-  /** Between SIGTERM and SIGKILL. */
+  /** The milliseconds between SIGTERM and SIGKILL. */
   readonly killAfterMs: number
-  /** For the whole claim, its withdrawal included. */
+  /** The time limit of the claim and its withdrawal. If the first try sends nothing, they may take a third longer. */
   readonly ledgerTimeoutMs: number
 }
 
 export interface ClaimIo extends WriteIo, StopIo {
-  /** What still lives on this host of an attempt of the row that never reported its end. */
+  /** Returns a process on this host that belongs to an attempt of the row which never reported its end, or null. */
   findSurvivor(row: Row): Survivor | null
 }
 
-/** What a trigger asks for: the claim, and what its event time has against it. */
+/** The claim that a trigger asks for, and the reason against it that its event time gives. */
 export interface ClaimRequest extends Claim {
   readonly objection: Facts['objection']
-  /** Run id of the run that this process is a part of, as its environment says. Left out: of none. */
+  /**
+   * The id of the run that this process is a part of, from its environment. Left out: the process is part of no run.
+   */
   readonly insideOf?: string | undefined
 }
 
 export type ClaimResult =
   | { readonly kind: 'claimed'; readonly row: Row; readonly preparedAtMs: number }
   | Exclude<Decision, { kind: 'start' }>
-  /** No answer in time, or a stop. `certain`: no write of this run can land any more, so the slot is as it was. */
+  /**
+   * The ledger did not answer in time, or a stop came. `certain` means that no write of this run can be applied any
+   * more, so this run does not own the slot.
+   */
   | { readonly kind: 'givenUp'; readonly certain: boolean; readonly cause: LedgerError | null }
 
-/** Of the ledger timeout, what the withdrawal gets: it is one write, and the claim is what the caller waits for. */
+/**
+ * The share of the ledger timeout that is kept for the withdrawal. It is small because the withdrawal is one write,
+ * while the caller waits for the claim.
+ */
 const WITHDRAWAL_SHARE = 1 / 3
 
-/** Makes this run the owner of the slot, or says why not. */
+/**
+ * Makes this run the owner of the slot, or returns why it is not. Throws `LedgerError` if the ledger rejects the
+ * request, for example because access is denied.
+ */
 export async function claimSlot(request: ClaimRequest, settings: ClaimSettings, io: ClaimIo): Promise<ClaimResult> {
   if (io.stop.aborted) return { kind: 'givenUp', certain: true, cause: null }
   const withdrawalMs = Math.floor(settings.ledgerTimeoutMs * WITHDRAWAL_SHARE)
@@ -47,7 +58,7 @@ export async function claimSlot(request: ClaimRequest, settings: ClaimSettings, 
       tryToClaim(request, settings, io, { signal, retry: 'unreachable' }),
     )
   let claimResult = await tryFor(settings.ledgerTimeoutMs - withdrawalMs)
-  // Where nothing was sent, there is nothing to withdraw, and the time for that is left for another try.
+  // Nothing was sent, so there is nothing to withdraw. The claim uses that time for another try.
   if (claimResult.kind === 'unanswered' && claimResult.sent === null) claimResult = await tryFor(withdrawalMs)
   if (claimResult.kind !== 'unanswered') return claimResult
   const { sent, cause } = claimResult
@@ -62,12 +73,12 @@ export async function claimSlot(request: ClaimRequest, settings: ClaimSettings, 
 
 interface Unanswered {
   readonly kind: 'unanswered'
-  /** The claim that may be on its way, and what it builds on; null where nothing can land any more. */
+  /** The claim that may still be applied, and the row that it builds on. Null if no write can be applied any more. */
   readonly sent: { readonly base: Row | null; readonly row: Row } | null
   readonly cause: LedgerError
 }
 
-/** The common path is one write and no read: the slot is taken for free until the ledger says otherwise. */
+/** Takes the slot for free until the ledger says otherwise, so that the usual claim is one write and no read. */
 async function tryToClaim(
   request: ClaimRequest,
   settings: ClaimSettings,
@@ -115,15 +126,18 @@ async function writeClaim(base: Row | null, claim: Claim, settings: ClaimSetting
   const change = (row: Row, stamp: Stamp) => renewLease(row, stamp, settings.leaseMs, null)
   const renew = (row: Row, withinMs: number | null) =>
     withinDeadline(io.clock, withinMs, options.signal, (signal) =>
-      // The claim is in the ledger, so an error must not leave it there without an end.
+      // The claim is in the ledger. An error must not end the renewal, otherwise the claim would stay there unfinished.
       writeAsOwner(row, change, io, { signal, retry: 'any' }),
     )
   const fresh = await ensureFreshLease(written, renew, settings, io.clock)
-  // Whatever happened to the renewal, the claim is in the ledger.
+  // The claim itself is in the ledger, even if the renewal changed nothing.
   return written.kind === 'ok' && fresh.kind === 'unanswered' ? { ...fresh, changedNothing: false } : fresh
 }
 
-/** Gives the claim up by writing, never by reading. True when it is certain that nothing of it can land any more. */
+/**
+ * Gives the claim up by a write, never by a read. Returns true if it is certain that no write of the claim can be
+ * applied any more.
+ */
 async function withdraw(base: Row | null, claim: Claim, io: ClaimIo, options: RetryOptions): Promise<boolean> {
   const { runId } = claim
   const change = (baseRow: Row | null, stamp: Stamp) => withdrawClaim(baseRow, claim, stamp)
@@ -132,8 +146,8 @@ async function withdraw(base: Row | null, claim: Claim, io: ClaimIo, options: Re
 }
 
 /**
- * The same for a claim that landed, where no answer told so: a blind write on top of what was sent. It holds only where
- * that is what is there.
+ * Gives up a claim that was applied although its answer was lost. The write builds on the row that was sent, without a
+ * read, so it is applied only if that row is in the ledger. Returns true if it was applied.
  */
 async function withdrawLanded(sent: Row, io: ClaimIo, options: RetryOptions): Promise<boolean> {
   const change = (row: Row, stamp: Stamp) => finishRow(row, { outcome: 'notStarted' }, stamp)

@@ -10,10 +10,13 @@ import type { SeenSchedules } from './task-record.ts'
 import { startableMs, type WriteResult } from './write.ts'
 
 export interface EffectiveSettings extends ClaimSettings, LeaseSettings, FinishSettings, RetryPolicy {
-  /** What a scheduled trigger does while another slot of the task runs; a forced one is refused where it is not `allow`. */
+  /**
+   * Says what a scheduled trigger does while another slot of the task runs. Unless it is `allow`, a forced trigger is
+   * refused then.
+   */
   readonly overlap: 'allow' | 'skip' | 'wait'
   readonly overlapTimeoutMs: number
-  /** Null: the row is kept without end. */
+  /** In milliseconds. Null: the row is kept forever. */
   readonly retentionMs: number | null
 }
 
@@ -22,22 +25,22 @@ export interface RunIo extends ClaimIo {
   emit(event: RunEvent): void
 }
 
-/** A slot that this run has claimed, and what it takes to go on with it. */
+/** A slot that this run has claimed, and everything that is needed to run it. */
 export interface ClaimedSlot {
   readonly request: ClaimRequest
   readonly lease: Lease
-  /** A stop, or a lost lease: nothing starts any more. */
+  /** Aborts on a stop or when the lease is lost. Nothing may start after that. */
   readonly halt: AbortSignal
   readonly settings: EffectiveSettings
   readonly io: RunIo
 }
 
 /**
- * The start gate: `open` when the work may start at this moment. It looks at the age of the lease right before the start,
- * because this process may have been paused, or a log may have blocked it, since the lease was written.
+ * The start gate: returns `open` if the work may start at this moment. It checks the age of the lease right before the
+ * start. This process may have been paused, or a log may have blocked it, since the lease was written.
  *
- * A lease that is a heartbeat old is renewed first. Returns the error of the ledger where the renewal is not answered and
- * the lease is too old to start under it, and `halted` after a stop or the loss of the lease.
+ * A lease that is a heartbeat old is renewed first. Returns the error of the ledger if the renewal is not answered and
+ * the lease is too old to start under it. Returns `halted` after a stop or the loss of the lease.
  */
 export async function openGate({ lease, halt, settings, io }: ClaimedSlot): Promise<'open' | 'halted' | LedgerError> {
   let oldestMs = settings.heartbeatMs
@@ -51,18 +54,21 @@ export async function openGate({ lease, halt, settings, io }: ClaimedSlot): Prom
   return 'halted'
 }
 
-/** A log that fails must not cost the batch, nor the record of it. */
+/** Returns `emit` without its errors: a log that fails must not stop the batch or the record of it. */
 export function unfailing<E>(emit: (event: E) => void): (event: E) => void {
   return (event) => {
     try {
       emit(event)
     } catch {
-      // Nothing can be logged about a log that fails.
+      // The log is what failed, so this error cannot be logged.
     }
   }
 }
 
-/** The waiting attempt's work may start once this is written: a run that dies before it has started nothing. */
+/**
+ * Writes that the waiting attempt begins. Its work may start only after this write, so that a waiting run that dies has
+ * started nothing. The write may take `timeoutMs` milliseconds.
+ */
 export function begin({ lease, halt, settings, io }: ClaimedSlot, timeoutMs: number): Promise<WriteResult> {
   return lease.write(
     (row, stamp) => beginAttempt(row, stamp, settings.leaseMs),
@@ -70,10 +76,10 @@ export function begin({ lease, halt, settings, io }: ClaimedSlot, timeoutMs: num
   )
 }
 
-/** How a write of the end went, as the log has it. */
+/** The result of writing the end of an attempt, as the log shows it. */
 export interface EndWritten {
   readonly finish: FinishWord
-  /** What the ledger said last. */
+  /** The last error of the ledger. */
   readonly finishCause?: string
 }
 

@@ -11,12 +11,12 @@ import type { LiveAttempt, WorkEnd } from './execute.ts'
 type Environment = Readonly<Record<string, string | undefined>>
 
 export interface CommandOptions {
-  /** The command and its arguments; never read by a shell. */
+  /** The command and its arguments. No shell reads them. */
   readonly argv: readonly [string, ...string[]]
   readonly env: Environment
-  /** The signals that this process gets, to be passed on. */
+  /** The signals that this process receives and passes on to the command. */
   readonly stops: Stops
-  /** How long the command may run; null: as long as it likes. */
+  /** How long the command may run, in milliseconds. Null: without a limit. */
   readonly timeoutMs: number | null
 }
 
@@ -26,17 +26,22 @@ export interface CommandSettings {
   readonly retryDelayMs: number | null
 }
 
-/** What forces slots must not reach the child: a `cronledger` in the batch would force them with it. */
+/**
+ * The variables that force slots. The child must not get them, otherwise a `cronledger` in the batch would force the
+ * same slots.
+ */
 export const FORCING_VARIABLES = ['FORCE_SLOT', 'SLOT', 'FROM', 'TO', 'ONLY', 'REASON', 'BY'].map(
   (name) => `CRONLEDGER_${name}`,
 )
 
-/** The command as the work of an attempt. */
+/**
+ * Returns the command as the work of an attempt. The work starts the command, supervises it, and returns how it ended.
+ */
 export function commandWork(
   { argv, env, stops, timeoutMs }: CommandOptions,
   { killAfterMs, stopTimeoutMs, retryDelayMs }: CommandSettings,
 ): (attempt: LiveAttempt) => Promise<WorkEnd<null>> {
-  // While the claim's answer is awaited.
+  // The preparation takes time, so it runs while the claim waits for its answer.
   prepareStart()
   return async (attempt) => {
     const end = await superviseChild(
@@ -67,7 +72,10 @@ export function commandWork(
   }
 }
 
-/** Ends the processes of the attempt that left its process group: no other attempt may start beside them. */
+/**
+ * Ends the processes of the attempt that left its process group, because no other attempt may start beside them.
+ * Returns a process that could not be ended, or nothing.
+ */
 async function endAllOf(
   attempt: LiveAttempt,
   killAfterMs: number,
@@ -86,7 +94,10 @@ async function endAllOf(
   return { left: left.pid, detail: `process ${left.pid} (${left.command}) is still there after SIGKILL` }
 }
 
-/** The attempt's facts, so that a rerun of last Tuesday can process last Tuesday. */
+/**
+ * Adds the facts of the attempt to the environment, so that a rerun of last Tuesday's slot can process last Tuesday's
+ * data.
+ */
 function childEnvironment(env: Environment, attempt: LiveAttempt): Environment {
   return {
     ...without(FORCING_VARIABLES, env),

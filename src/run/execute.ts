@@ -41,18 +41,18 @@ export interface LiveAttempt {
   readonly slot: Instant
   /** Null after the schedule's last slot. */
   readonly windowEnd: Instant | null
-  /** From 1; a later attempt of the slot has a higher one: the fencing token. */
+  /** The fencing token. It starts at 1, and a later attempt of the slot has a higher number. */
   readonly number: number
   readonly runId: string
-  /** Aborts when the work must end because its lease is lost; the reason is a `LeaseLoss`. */
+  /** Aborts when the work must end because its lease is lost. Its reason is a `LeaseLoss`. */
   readonly lost: AbortSignal
-  /** Whether the lease is young enough to start the work at this moment. A start that takes time asks again. */
+  /** Returns whether the lease is young enough to start the work at this moment. A start that takes time asks again. */
   mayStart(): boolean
-  /** Puts the process that does the work on record. */
+  /** Records the process that does the work in the row. */
   record(process: ProcessMark): void
 }
 
-/** How the work ended, with what the caller wants of it and the row does not keep. */
+/** How the work ended, with the details for the caller that the row does not keep. */
 export type WorkEnd<T> = Succeeded<T> | (Ending & Failure)
 
 interface Succeeded<T> extends Ending {
@@ -63,39 +63,38 @@ interface Succeeded<T> extends Ending {
 interface Failure {
   readonly outcome: Exclude<Outcome, 'succeeded'>
   readonly error?: unknown
-  /** Why, in a line. */
+  /** The cause in one line. */
   readonly detail?: string
-  /** A process of the work that could not be ended: no other attempt may start beside it. */
+  /** The pid of a process of the work that is still alive. It prevents a new attempt. */
   readonly left?: number
 }
 
 export type RunResult<T> =
   | { readonly status: 'completed'; readonly attempt: number; readonly value: T }
-  /** The work went well, but the ledger may not say so: a later trigger may find the slot stale. */
+  /** The work succeeded, but the ledger may not know it: a later trigger may find the slot stale. */
   | { readonly status: 'unrecorded'; readonly attempt: number; readonly value: T }
-  /** The work did not go well, or was not started (`attempt` is null where nothing was claimed). */
+  /** The work failed or was not started. `attempt` is null if nothing was claimed. */
   | ({ readonly status: 'failed'; readonly attempt: number | null; readonly recorded: boolean } & Ending & Failure)
   | { readonly status: 'duplicate'; readonly cause: DuplicateCause; readonly row: Row }
   | { readonly status: 'refused'; readonly cause: RefusalCause; readonly row: StoredRow | null }
-  /** Another slot of the task was running, and `--overlap skip` gave this one up for good. */
+  /** Another slot of the task was running, and `--overlap skip` marked this one as skipped. */
   | { readonly status: 'skipped'; readonly attempt: number; readonly holder: OverlapLock; readonly recorded: boolean }
 
-/** A short batch may have to wait for it: one slow answer's time. The next run tries again. */
+/** The longest wait of a short batch for its task record: one slow answer. The next run tries again. */
 const REGISTRY_TIMEOUT_MS = 5_000
 
 /**
- * So long the finish waits for an answer of the registry that is under way, as in a run of milliseconds: then it goes over
- * the connection that is open. Inside of a region an answer takes a tenth of it; whatever is slower must not hold it up.
+ * The longest time that the finish of a very short run waits for the task record, so that it can use the same
+ * connection. Within a region an answer takes a tenth of this time. A slower answer must not delay the finish.
  */
 const FREE_CONNECTION_MS = 250
 
 type Work<T> = (attempt: LiveAttempt) => Promise<WorkEnd<T>>
 
 /**
- * One trigger, from its claim to its finish: the one control flow of a run. The work is called at most once in an
- * attempt, and only under a claim that the ledger confirmed.
- *
- * Throws `LedgerError` when the ledger could not be asked: then nothing was started.
+ * Runs one trigger from its claim to its finish. The work is called at most once in an attempt, and only under a claim
+ * that the ledger confirmed. Throws `LedgerError` if the ledger could not be used, or if this process is a part of the
+ * run that it would wait for. Nothing was started then.
  */
 export async function execute<T>(
   request: ClaimRequest,
@@ -134,8 +133,8 @@ export async function execute<T>(
 }
 
 /**
- * Throws a usage error where the slot is taken by the run that this process is a part of. As a duplicate, it would end
- * well although the batch never ran.
+ * Throws a usage error if the run that this process is a part of holds the slot. As a duplicate, this process would
+ * exit successfully although the batch never ran.
  */
 function checkNotInside(claimResult: ClaimResult, { insideOf }: ClaimRequest): void {
   if (claimResult.kind !== 'duplicate' && claimResult.kind !== 'refused') return
@@ -184,14 +183,14 @@ async function runClaimed<T>(
 }
 
 /**
- * A forced attempt does not count against the attempts of scheduled triggers, so one of those may take the slot over when the
- * lease has run out. Such an attempt must not outlive its lease, whatever the caller set.
+ * A forced attempt does not count against the attempts of scheduled triggers, so one of those may take the slot over
+ * when the lease has run out. So a forced attempt must not outlive its lease, even if the caller allows that.
  */
 function leaseTermsOf({ kind }: Trigger, settings: EffectiveSettings): EffectiveSettings {
   return kind === 'forced' ? { ...settings, onLeaseLost: 'stop' } : settings
 }
 
-/** The attempts of one trigger: the first one, and those that it makes itself after a failure. */
+/** Makes the attempts of one trigger: the first one, and those that the run makes itself after a failure. */
 async function makeAttempts<T>(
   first: Row,
   work: Work<T>,
@@ -209,7 +208,7 @@ async function makeAttempts<T>(
     const { lost, record } = lease
     const live = { ...keyOf(row), windowEnd: row.windowEnd, number, runId, lost, mayStart, record }
     const mustRegister = registering === null && isToRegister(row, io)
-    // After a stop that came before the start, nothing starts, and the slot is free for the next trigger.
+    // If a stop came before the start, nothing starts, and the slot is free for the next trigger.
     let end: WorkEnd<T> = { outcome: 'notStarted' }
     const gate = await openGate(claimedSlot)
     const startedMs = io.clock.monotonicMs()
@@ -220,7 +219,7 @@ async function makeAttempts<T>(
     if (gate === 'open') {
       const working = begin(work, live)
       progress.started += 1
-      // The log comes after the start: a reader of it that stalls must not hold a start up until its lease has run out.
+      // We must log after the start, otherwise a slow log reader could delay the start until the lease has run out.
       io.emit({ event: 'claimed', attempt })
       if (mustRegister) registering = register(row, settings, io)
       end = await working
@@ -262,7 +261,7 @@ async function makeAttempts<T>(
   }
 }
 
-/** Starts the work at once. It never rejects: work that throws has failed. */
+/** Starts the work at once. Never rejects: work that throws has failed. */
 async function begin<T>(work: Work<T>, live: LiveAttempt): Promise<WorkEnd<T>> {
   try {
     return await work(live)
@@ -275,7 +274,7 @@ function isToRegister(row: Row, { seen }: RunIo): boolean {
   return row.attempts.at(-1)?.trigger.kind === 'scheduled' && !seen.has(row.task, row.schedule)
 }
 
-/** The registry is for audits: beside the work, once, and whatever goes wrong with it changes nothing about the run. */
+/** Updates the task record beside the work. The record serves audits, so an error here does not affect the run. */
 async function register(row: Row, settings: EffectiveSettings, io: RunIo): Promise<void> {
   try {
     const before = await withinStop(REGISTRY_TIMEOUT_MS, settings, io, (signal) =>
@@ -287,7 +286,7 @@ async function register(row: Row, settings: EffectiveSettings, io: RunIo): Promi
   }
 }
 
-/** Ends early with a stop, or with a lost lease. */
+/** Waits for `job`, for up to `ms` milliseconds. Returns earlier on a stop or a lost lease. */
 async function untilDone(job: Promise<void> | null, ms: number, { halt, io }: ClaimedSlot): Promise<void> {
   if (job === null || halt.aborted) return
   const over = new AbortController()

@@ -6,7 +6,7 @@ import { type StopIo, type StopSettings, withinStop } from '../process/stop.ts'
 import { type WriteIo, writeAsOwner } from './write.ts'
 
 export interface FinishSettings extends StopSettings {
-  /** How long the finish is tried before the outcome counts as unrecorded. */
+  /** How long the finish is tried, in milliseconds, before the outcome counts as unrecorded. */
   readonly finishTimeoutMs: number
 }
 
@@ -14,12 +14,12 @@ export type Finish =
   | { readonly kind: 'recorded' }
   /** Another run owns the slot. */
   | { readonly kind: 'lost' }
-  /** The row was deleted. It is not made again, because any trigger may have started in the slot. */
+  /** The row was deleted. It is not created again, because any trigger may have started in the slot. */
   | { readonly kind: 'deleted' }
-  /** It may be recorded, or still land; `cause` is what the ledger said last. */
+  /** The outcome may be recorded, or may still be recorded later. `cause` is the last error of the ledger. */
   | { readonly kind: 'unanswered'; readonly cause: LedgerError }
 
-/** Writes how the attempt ended, on top of `row` or of a renewal of it that lands late. Never throws. */
+/** Writes how the attempt ended, on top of `row` or of a late renewal of it. Never throws. */
 export async function finishAttempt(
   row: Row,
   ending: Ending,
@@ -34,12 +34,15 @@ export async function finishAttempt(
     if (written.kind === 'ok' || tells(written.found, row, ending)) return { kind: 'recorded' }
     return { kind: written.found === null ? 'deleted' : 'lost' }
   } catch (error) {
-    // A bug in a write must not hide how the work ended: the caller says that this may not be on record.
+    // A bug in a write must not hide how the work ended. The caller reports that the outcome may not be recorded.
     return { kind: 'unanswered', cause: new LedgerError('unreachable', firstLine(error), { cause: error }) }
   }
 }
 
-/** The finish had landed before another run took the slot on: only this run can have written how its attempt ended. */
+/**
+ * Returns whether the finish was applied before another run took the slot over. Only this run can have written how its
+ * attempt ended.
+ */
 function tells(found: StoredRow | null, row: Row, ending: Ending): boolean {
   if (found === null || isNewerSchema(found)) return false
   const own = row.attempts.at(-1)

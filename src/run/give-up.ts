@@ -12,8 +12,8 @@ export interface Progress {
 }
 
 /**
- * The one exit of a claimed slot after an error. Ends the renewals, records how the attempt ended, and logs what happened
- * to the claim. The caller throws the error. Never throws, because the error of the run must reach the caller.
+ * Ends a claimed slot after an error: ends the renewals, records how the attempt ended, and logs what happened to the
+ * claim. The caller then throws the error. Never throws, because the error of the run must reach the caller.
  */
 export async function giveUp(
   error: unknown,

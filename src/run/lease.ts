@@ -16,7 +16,10 @@ import {
 } from './write.ts'
 
 export interface LeaseSettings extends TrustSettings {
-  /** What a lease that could not be renewed in time does to the work. One that another run took over always stops it. */
+  /**
+   * Says what happens to the work if its lease could not be renewed in time. If another run took the slot over, the
+   * work is always stopped.
+   */
   readonly onLeaseLost: 'stop' | 'continue'
 }
 
@@ -27,48 +30,56 @@ export interface LeaseIo extends WriteIo {
 /** A change of the row by its owner. */
 type Change = (row: Row, stamp: Stamp) => Row
 
-/** Runs a job under a deadline of the caller's. */
+/** Runs a job under a deadline that the caller sets. */
 type Within = (job: (signal: AbortSignal) => Promise<WriteResult>) => Promise<WriteResult>
 
-/** Asked after a lease that had run out was renewed: is the task's turn this slot's still, where that matters? */
+/**
+ * Checks whether this slot still holds the overlap lock of its task, if it needs the lock. It is called after the
+ * renewal of a lease that had run out.
+ */
 type CheckLock = (options: RetryOptions) => Promise<LockResult>
 
-/** Why the work must end, and how long it may take to. */
+/** Why the work must end, and how many milliseconds it has until it is killed. */
 export interface LeaseLoss {
   readonly cause:
     | 'taken'
-    /** The row of the slot was deleted: any trigger may start in the slot. */
+    /** The row of the slot was deleted, so any trigger may start in the slot. */
     | 'deleted'
     | 'expired'
-    /** The slot is this run's, but the task's turn is another slot's by now. */
+    /** The slot still belongs to this run, but another slot of the task holds the overlap lock. */
     | 'turn'
   readonly killInMs: number
 }
 
 export interface Lease {
-  /** Aborts when the work must end; its reason is a `LeaseLoss`. */
+  /** Aborts when the work must end. Its reason is a `LeaseLoss`. */
   readonly lost: AbortSignal
-  /** Puts the child into the row with the next renewal, so that others on this host see that it lives. */
+  /**
+   * Puts the process that does the work into the row with the next renewal, so that other runs on this host can see
+   * that it is alive.
+   */
   record(process: ProcessMark): void
-  /** How long ago the lease was computed that is in force, in milliseconds. */
+  /** Returns how long ago the current lease was computed, in milliseconds. */
   ageMs(): number
   /** Renews a lease that is a heartbeat old or older, before work starts under it. */
   renew(within: Within): Promise<WriteResult>
-  /** Makes another write of this owner's, which renews the lease too, in place of the renewals. */
+  /** Makes another write of this owner, which also renews the lease. The regular renewals pause during the write. */
   write(change: Change, within: Within): Promise<WriteResult>
-  /** How often the lease had run out when it was renewed: what was known from before may be known no more. */
+  /**
+   * Returns how often the lease had run out when it was renewed. Facts from before such a renewal may be out of date.
+   */
   lapses(): number
-  /** Ends the renewals, one in flight included, and gives the row as it is known: a finish builds on it. */
+  /** Ends the renewals, including one that is in flight, and returns the last known row. A finish builds on it. */
   release(): Promise<Row>
 }
 
 /**
- * A renewal after a pause (a stopped process, a frozen container) gets this long before the lease that ran out
- * meanwhile is taken for lost: one request's time, and short, since another run may be under way.
+ * A pause (a stopped process or a frozen container) can outlast the lease. The next renewal gets this long before the
+ * lease counts as lost. It is the time of one request, and short because another run may already have started.
  */
 const RENEWAL_AFTER_PAUSE_MS = 5_000
 
-/** Renews the lease of `row` until released. All its deadlines count from before the last write was sent. */
+/** Renews the lease of `row` until it is released. All deadlines count from before the last write was sent. */
 export function keepLease(
   row: Row,
   preparedAtMs: number,
@@ -87,14 +98,14 @@ export function keepLease(
   let hasLostLock = false
 
   const age = () => ageMs({ row: current, preparedAtMs: trustedFromMs }, settings, clock)
-  /** Until the work must be told to stop, so that it is gone before a contender may start. */
+  /** Returns the time until the work must be asked to stop, so that it has ended before another run may start. */
   const stopInMs = () =>
     settings.onLeaseLost === 'continue' ? Number.POSITIVE_INFINITY : startableMs(settings) - age()
   const killInMs = () => settings.leaseMs - settings.skewMs - age()
   const nextBeatMs = () => clock.monotonicMs() + settings.heartbeatMs - age()
 
   async function beat(): Promise<LeaseLoss | null> {
-    // A lease that is old already, as after a start that was not preceded by an answer, is renewed at once.
+    // A lease can be old already, for example if the answer to the claim took long. It is then renewed at once.
     let nextMs = nextBeatMs()
     for (;;) {
       await clock.wait(nextMs - clock.monotonicMs(), released.signal)
@@ -118,7 +129,10 @@ export function keepLease(
     }
   }
 
-  /** A bug in a renewal is no reason to lose a healthy batch: it is told of, and the lease runs out as in an outage. */
+  /**
+   * A bug in a renewal is not a reason to stop a healthy batch. The error is logged, and the lease runs out as in an
+   * outage.
+   */
   function renew(budgetMs: number): Promise<WriteResult> {
     return withDeadline(clock, budgetMs, [released.signal], (signal) => send(renewal, signal)).catch(
       (error: unknown) => ({
@@ -138,7 +152,7 @@ export function keepLease(
     if (written.kind !== 'ok') return written
     if (killInMs() <= 0) {
       const lockResult = await checkLock(options)
-      // Not trusted yet: the next write asks again.
+      // The new lease is not trusted yet, so the next write checks the lock again.
       if (lockResult.kind === 'unanswered') return { ...lockResult, changedNothing: false, row: written.row }
       hasLostLock = lockResult.kind === 'busy'
       lapses += 1
@@ -156,12 +170,15 @@ export function keepLease(
   }
 
   async function pause(): Promise<void> {
-    // With a reason: without one, an error is made for it.
+    // Without a reason, `abort` would create an error object.
     released.abort(null)
     await beating
   }
 
-  /** Returns why the lease is lost after a write of this owner, and null where the slot and the turn are still its own. */
+  /**
+   * Returns why the lease is lost after a write of this owner, or null if the slot and the overlap lock are still its
+   * own.
+   */
   function lossBy(written: WriteResult): LeaseLoss | null {
     const killInMs = settings.killAfterMs
     if (written.kind === 'lost') return { cause: written.found === null ? 'deleted' : 'taken', killInMs }
@@ -174,7 +191,7 @@ export function keepLease(
     return ensureFreshLease(first, renew, settings, clock)
   }
 
-  /** Writes in place of the renewals, which go on after it. Where it throws, they have ended. */
+  /** Pauses the renewals, writes, and starts them again. If `job` throws, they stay stopped. */
   async function writeInstead(
     within: Within,
     job: (signal: AbortSignal) => Promise<WriteResult>,

@@ -9,12 +9,18 @@ import { finishAttempt } from './finish.ts'
 type Ended = Omit<Extract<RunEvent, { event: 'ended' }>, keyof EndWritten>
 
 export type Retry =
-  /** The next attempt has begun; or a stop came while it waited, and it has not. */
+  /** The next attempt has begun, or a stop came while it waited and it has not. */
   | { readonly kind: 'next'; readonly row: Row }
-  /** There is none: the ledger does not let it begin. `recorded` is of the attempt that ended. */
+  /**
+   * No attempt follows, because the ledger did not accept or answer a write. `recorded` says whether the end of the
+   * attempt before is recorded.
+   */
   | { readonly kind: 'none'; readonly recorded: boolean }
 
-/** Puts the end of one attempt on record, with the next one of the same trigger, and waits until that is due. */
+/**
+ * Records the end of one attempt together with the next attempt of the same trigger, and waits until that is due.
+ * `retry` counts the retries of the trigger from 1.
+ */
 export async function waitForRetry(ended: Ended, retry: number, claimedSlot: ClaimedSlot): Promise<Retry> {
   const { lease, halt, settings, io } = claimedSlot
   const written = await lease.write(
@@ -33,7 +39,7 @@ export async function waitForRetry(ended: Ended, retry: number, claimedSlot: Cla
   const begun = await begin(claimedSlot, settings.finishTimeoutMs)
   if (begun.kind === 'ok') return { kind: 'next', row: begun.row }
   if (halt.aborted) return { kind: 'next', row: written.row }
-  // The ledger has not answered: whoever reads the log must not wonder where the next attempt is.
+  // The next attempt did not begin. We must log its end, otherwise a reader of the log waits for it.
   const detail = begun.kind === 'unanswered' ? { detail: begun.cause.message } : {}
   const attempt = written.row.attempts.at(-1) as Attempt
   const ending = { outcome: 'notStarted' } as const

@@ -6,12 +6,12 @@ import type { ClaimRequest } from './claim.ts'
 import { untilAnswered } from './retry.ts'
 import type { WriteIo } from './write.ts'
 
-/** The ledger has just answered the claim; what takes longer than two tries is an outage. */
+/** The ledger has just answered the claim. If two tries are not enough, there is an outage. */
 const NOTE_TIMEOUT_MS = 10_000
 
 /**
- * Puts the rejection on record, within a short time of its own: the slot is guarded by its row, not by the note, and a
- * rejection that could not be noted stays one.
+ * Records the rejection in the row, within a short time of its own. The row protects the slot and the note does not, so
+ * a rejection that could not be noted is still a rejection. Returns whether it was noted. Never throws `LedgerError`.
  */
 export async function noteRejection(
   rejection: Pick<Rejection, 'kind' | 'cause'>,

@@ -15,21 +15,27 @@ export interface OverlapLockSettings {
 
 export interface OverlapLockIo extends RetryIo {
   readonly store: Store
-  /** What still lives on this host of an attempt of the row that never reported its end. */
+  /** Returns a process on this host that belongs to an attempt of the row which never reported its end, or null. */
   findSurvivor(row: Row): Survivor | null
 }
 
 export type LockResult =
-  /** This run's, by its own write: whoever takes it from now on has seen this run's row after that. */
+  /**
+   * This run holds the lock, by its own write. A run that takes the lock later reads the row of this run after that
+   * write.
+   */
   | { readonly kind: 'mine' }
-  /** Another slot's. */
+  /** Another slot holds the lock. */
   | { readonly kind: 'busy'; readonly holder: OverlapLock }
   | { readonly kind: 'unanswered'; readonly cause: LedgerError }
 
-/** Between two looks at a slot that runs: two reads each time, and a batch that runs daily can bear the wait. */
+/** The longest time between two tries. Each try costs two reads, and a batch that runs daily can wait this long. */
 const LONGEST_POLL_MS = 5_000
 
-/** Takes the task's turn, and waits for it until `deadlineMs`, monotonic. `halt` ends the wait as if that were over. */
+/**
+ * Takes the overlap lock of the task, and waits for it until the monotonic time `deadlineMs`. `halt` ends the wait
+ * early. Calls `onWait` once if it has to wait. Returns `unanswered` if a try got no answer.
+ */
 export async function waitForOverlapLock(
   row: Row,
   deadlineMs: number,
@@ -47,15 +53,16 @@ export async function waitForOverlapLock(
     if (lockResult.kind !== 'busy' || leftMs <= 0 || halt.aborted) return lockResult
     if (!told) onWait(lockResult.holder)
     told = true
-    // Spread, so that those who wait do not ask all at once.
+    // The random part spreads the tries of the runs that wait.
     const pollMs = Math.min(LONGEST_POLL_MS, settings.heartbeatMs) * (0.5 + io.random() / 2)
     await io.clock.wait(Math.min(leftMs, pollMs), halt)
   }
 }
 
 /**
- * Whether slots of the task take turns, as far as the ledger knows: a person who forces one need not know that, nor say so.
- * False where a stop came before the answer: then nothing starts anyway. Throws where the ledger does not say.
+ * Returns whether the ledger has an overlap lock for the task. So a forced run respects the lock even if the operator
+ * does not pass `--overlap`. Returns false if a stop came before the answer, because nothing starts then. Throws
+ * `LedgerError` if the ledger does not answer.
  */
 export async function hasOverlapLock(
   task: string,
@@ -71,7 +78,9 @@ export async function hasOverlapLock(
   throw reply.cause
 }
 
-/** A ledger that is not there yet has no turns: a claim makes a file, and says so of a table. */
+/**
+ * A ledger that does not exist yet has no locks. The claim that follows creates the file, or reports the missing table.
+ */
 async function readOverlapLock(task: string, store: Store, call: CallOptions): Promise<Entry | null> {
   try {
     return await store.readEntry({ kind: '#turn', task }, call)
@@ -82,8 +91,8 @@ async function readOverlapLock(task: string, store: Store, call: CallOptions): P
 }
 
 /**
- * Takes the task's turn for the slot of `row` where it is free, or holds on to it. Always by a write, since a read would
- * not fence one of another slot that is still on its way.
+ * Takes the overlap lock of the task for the slot of `row` if the lock is free, or keeps it if this run has it. It
+ * always writes, because a read would not fence a write of another slot that is still on its way.
  */
 export async function takeOverlapLock(
   { task, slot, owner }: Row,
@@ -101,7 +110,8 @@ export async function takeOverlapLock(
     if (entry !== null) {
       const holder = decodeOverlapLock(entry.document, task)
       const own = holder.slot === slot && holder.runId === owner
-      // The answer to the write of this very call was lost, or the network delivered it twice.
+      // The entry has the version that this call wrote. The answer to that write was lost, or the network delivered it
+      // twice.
       if (own && entry.version === written) return { kind: 'mine' }
       const held = own ? ({ kind: 'answer', value: false } as const) : await isHeld(holder)
       if (held.kind === 'unanswered') return held
@@ -116,12 +126,13 @@ export async function takeOverlapLock(
     )
     if (reply.kind === 'unanswered') return reply
     if (reply.value === 'ok') return { kind: 'mine' }
-    // Another slot was faster, or this very write had landed: the entry says which.
+    // Either another slot was faster, or this write had been applied before. The next read of the entry tells.
   }
 
   async function isHeld(holder: OverlapLock) {
-    // From before the read: a process that is paused between the answer and this check must not take an old row for a new one.
-    // The renewals of the holder do not change the entry, so that no condition would stop it.
+    // We must take the time before the read. Otherwise a process that is paused between the answer and this check would
+    // take an old row for a new one. The holder's renewals do not change the entry, so no condition would catch the
+    // mistake.
     let askedAt = 0
     const ask = () => {
       askedAt = io.clock.now()
@@ -131,7 +142,8 @@ export async function takeOverlapLock(
     if (found.kind === 'unanswered') return found
     const row = found.value
     if (holdsOverlapLock(row, holder, askedAt, settings.skewMs)) return { kind: 'answer', value: true } as const
-    // Its supervisor may have been killed, and its child may live on, whatever a person has said of the slot since.
+    // The supervisor of the holder may have been killed while its child lives on, even if an operator has resolved the
+    // slot since.
     const mayHaveLeft = row !== null && !isNewerSchema(row)
     return { kind: 'answer', value: mayHaveLeft && io.findSurvivor(row) !== null } as const
   }

@@ -11,9 +11,9 @@ import { type LockResult, waitForOverlapLock } from './overlap-lock.ts'
 import { writeAsOwner } from './write.ts'
 
 export type EnterResult =
-  /** The task's turn is this slot's, and its attempt has begun; or a stop came, and nothing is to start. */
+  /** This slot holds the overlap lock and its attempt has begun, or a stop came and nothing may start. */
   | { readonly kind: 'ready'; readonly row: Row }
-  /** Another slot has the turn. */
+  /** Another slot holds the overlap lock. */
   | { readonly kind: 'gaveWay'; readonly result: GaveWay }
 
 type GaveWay =
@@ -21,8 +21,9 @@ type GaveWay =
   | { readonly status: 'refused'; readonly cause: 'overlap'; readonly row: null }
 
 /**
- * Brings a claimed slot that waits to its first attempt, where slots of the task must not overlap. Throws the error of the
- * ledger where it does not say which slot has the turn.
+ * Brings a claimed slot that waits to its first attempt, if slots of the task must not overlap. Calls `onLock` when the
+ * slot holds the overlap lock. Throws `LedgerError` if the ledger does not answer, and a usage error if it would wait
+ * for the run that this process is a part of.
  */
 export async function enter(row: Row, claimedSlot: ClaimedSlot, onLock: () => void): Promise<EnterResult> {
   const { halt, settings } = claimedSlot
@@ -37,8 +38,8 @@ export async function enter(row: Row, claimedSlot: ClaimedSlot, onLock: () => vo
 }
 
 /**
- * Waits for the turn, once more where the lease ran out meanwhile: another slot may have taken the turn then, and the
- * answer that it is this slot's may be older than that.
+ * Waits for the overlap lock, and does so again if the lease ran out during the wait. Another slot may have taken the
+ * lock then, after the answer that gave it to this slot.
  */
 async function acquireOverlapLock(row: Row, { request, lease, halt, settings, io }: ClaimedSlot): Promise<LockResult> {
   const waits = settings.overlap === 'wait' && request.trigger.kind === 'scheduled'

@@ -18,10 +18,13 @@ export type ResolveResult =
       readonly cause: NonNullable<ReturnType<typeof objectionToResolving>>
       readonly row: StoredRow
     }
-  /** The word may be on record, or may still land. */
+  /** The resolution may be recorded, or may still be recorded later. */
   | { readonly kind: 'unanswered'; readonly cause: LedgerError }
 
-/** Puts a person's word on the row of a slot, unless it is running or has completed. Throws as a claim does. */
+/**
+ * Records the decision of an operator in the row of a slot, unless the slot is running or completed. Throws
+ * `LedgerError` if the slot cannot be read or the ledger rejects the request.
+ */
 export function resolveSlot(word: ResolutionRequest, settings: ResolveSettings, io: WriteIo): Promise<ResolveResult> {
   const key = { task: word.task, slot: word.window.slot }
   return withDeadline(io.clock, settings.ledgerTimeoutMs, [], async (signal): Promise<ResolveResult> => {

@@ -1,19 +1,20 @@
 import { LedgerError } from '../core/errors.ts'
 import type { Clock } from '../process/clock.ts'
 
-/** What asking again needs of the world. */
+/** The clock and the random numbers that a retry of a request needs. */
 export interface RetryIo {
   readonly clock: Clock
-  /** Uniform in [0, 1): spreads the retries of many hosts. */
+  /** A random number, uniform in [0, 1). It spreads the retries of many hosts. */
   random(): number
 }
 
 export interface RetryOptions {
-  /** Ends the asking. */
+  /** Ends the retries. */
   readonly signal: AbortSignal
   /**
-   * `any` asks again whatever the ledger's error is: for an owner whose work is done or under way, giving up is the
-   * worst, and credentials that have just expired come back. What is no `LedgerError` is a bug, and always thrown.
+   * `any` tries again after every error of the ledger. It is for an owner whose work is done or under way: giving up
+   * would be worse, and expired credentials may be renewed. An error that is not a `LedgerError` is a bug and always
+   * thrown.
    */
   readonly retry: 'unreachable' | 'any'
 }
@@ -21,19 +22,22 @@ export interface RetryOptions {
 export type Reply<T> =
   | { readonly kind: 'answer'; readonly value: T }
   /**
-   * None until the signal aborted or asking again was no use. What was asked may have been done, or may still be, unless
-   * `changedNothing`.
+   * No answer came before the signal aborted, or trying again was pointless. Unless `changedNothing`, the request may
+   * have been applied, or may still be applied.
    */
   | { readonly kind: 'unanswered'; readonly cause: LedgerError; readonly changedNothing: boolean }
 
-/** First wait between two tries; it doubles up to the longest one. */
+/** The first wait between two tries. It doubles up to the longest wait. */
 const FIRST_WAIT_MS = 100
-/** A ledger that comes back is met within two seconds, and a fleet that waits does not hammer it. */
+/**
+ * With this limit, a run notices within two seconds that the ledger is back, and a fleet that waits does not overload
+ * it.
+ */
 const LONGEST_WAIT_MS = 2_000
 
 /**
- * Asks the ledger until it answers. An error that asking again cannot mend is thrown, unless the question had been sent
- * before without an answer: what was asked then may have been done.
+ * Calls `ask` until the ledger answers. Throws an error that a new try cannot fix, unless an earlier try got no answer:
+ * that request may have been applied.
  */
 export async function untilAnswered<T>(ask: () => Promise<T>, io: RetryIo, options: RetryOptions): Promise<Reply<T>> {
   let changedNothing = true

@@ -10,41 +10,53 @@ const MINUTE_MS = 60 * SECOND_MS
 const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
 
-/** One number that a caller may set: its default (null where leaving it out means something else) and its bounds. */
+/** A number that a caller may set: its default (null if leaving it out has its own meaning) and its bounds. */
 export interface Limit {
   readonly default: number | null
   readonly min: number
   readonly max: number
-  /** Why not less, where that is not plain. */
+  /** The reason for the minimum, if it is not obvious. */
   readonly why?: string
 }
 
-/** Defaults and bounds of the numbers of a run: the one source for the library, the flags, the help and the README. */
+/**
+ * Defaults and bounds of the numbers of a run. The library, the options, the help and docs/options.md all use this
+ * table.
+ */
 export const LIMITS = {
-  /** The default never runs half-done work again by itself. */
+  /** With the default, half-done work never runs again without an operator. */
   maxAttempts: { default: 1, min: 1, max: MAX_ATTEMPTS },
-  /** Ten minutes of an unreachable ledger are ridden out; a day is longer than any takeover should wait. */
+  /**
+   * With the defaults, work that stops with its lease survives nine minutes without the ledger. No takeover should have
+   * to wait longer than a day.
+   */
   leaseMs: { default: 10 * MINUTE_MS, min: SECOND_MS, max: DAY_MS },
   heartbeatMs: { default: MINUTE_MS, min: 100, max: DAY_MS },
-  /** Ten times what NTP keeps; an hour of difference is a broken clock, not skew. */
+  /** The default is far above the error of a clock that NTP keeps. A difference of an hour is a broken clock. */
   skewMs: { default: 30 * SECOND_MS, min: 0, max: HOUR_MS },
-  /** Below the 30 s that ECS grants, so that the end can still be recorded. */
+  /** The default is below the 30 s that ECS grants after SIGTERM, so that the end can still be recorded. */
   killAfterMs: { default: 20 * SECOND_MS, min: 0, max: HOUR_MS },
-  /** ECS's default; Fargate allows up to 120 s. */
+  /** The default is the one of ECS. Fargate allows up to 120 s. */
   stopTimeoutMs: { default: 30 * SECOND_MS, min: SECOND_MS, max: HOUR_MS },
   ledgerTimeoutMs: { default: 30 * SECOND_MS, min: SECOND_MS, max: HOUR_MS },
-  /** And less than the lease. */
+  /** It must also be less than the lease. */
   finishTimeoutMs: { default: 5 * MINUTE_MS, min: SECOND_MS, max: DAY_MS },
-  /** More would move triggers of one slot into the next as a rule. Left out: by the length of the window. */
+  /**
+   * A larger value would often move triggers of one slot into the next slot. Left out: it depends on the length of the
+   * window.
+   */
   earlyToleranceMs: { default: null, min: 0, max: HOUR_MS },
-  /** Left out: any time. */
+  /** Left out: a trigger may start at any time after its slot. */
   maxLatenessMs: { default: null, min: 0, max: 366 * DAY_MS },
-  /** Left out: attempts are for later triggers. */
+  /** Left out: only later triggers make further attempts. */
   retryDelayMs: { default: null, min: 0, max: LONGEST_RETRY_DELAY_MS },
   retryBackoff: { default: 1, min: 1, max: 10 },
-  /** Longer than a batch that is due hourly, and a container that waits costs money. */
+  /** The default covers a batch that is due hourly. A longer wait keeps a container running, which costs money. */
   overlapTimeoutMs: { default: HOUR_MS, min: SECOND_MS, max: 31 * DAY_MS },
-  /** Left out: without end. At least a month and what a late duplicate of its last day takes. */
+  /**
+   * Left out: rows are kept forever. The minimum is a month plus the time in which a late duplicate of its last day may
+   * arrive.
+   */
   retentionMs: {
     default: null,
     min: 35 * DAY_MS,
@@ -54,17 +66,21 @@ export const LIMITS = {
 } as const satisfies Record<string, Limit>
 
 /**
- * The default of a run on a file ledger. No network can fail there: what takes time is the other processes of the host, each
- * of which holds the lock for some milliseconds. Hundreds that are due at once take longer than 30 s on two cores.
+ * The default for a file ledger. A call uses no network that could fail. It waits for the other processes of the host,
+ * and each of them holds the lock for some milliseconds. Hundreds that are due at once take longer than 30 s on two
+ * cores.
  */
 const FILE_LEDGER_TIMEOUT_MS = 2 * MINUTE_MS
 
-/** How long a claim may take in this store by default, in milliseconds. */
+/** Returns how long a claim may take in this store by default, in milliseconds. */
 export function usualLedgerTimeoutMs(store: string): number {
   return store.startsWith('file:') ? FILE_LEDGER_TIMEOUT_MS : LIMITS.ledgerTimeoutMs.default
 }
 
-/** What a caller may set of a run, in milliseconds where a name says so; what is left out has the default. */
+/**
+ * The settings that a caller may give. A name that ends in `Ms` means milliseconds. A setting that is left out has its
+ * default.
+ */
 export interface RunSettings extends Partial<Record<keyof typeof LIMITS, number>> {
   readonly onLeaseLost?: 'stop' | 'continue'
   readonly requireEventTime?: boolean
@@ -72,7 +88,10 @@ export interface RunSettings extends Partial<Record<keyof typeof LIMITS, number>
   readonly overlap?: 'allow' | 'skip' | 'wait'
 }
 
-/** Fills in the defaults and checks the bounds. Throws a usage error that names the setting, its value and what is allowed. */
+/**
+ * Fills in the defaults and checks the bounds. Throws a usage error that names the setting, its value and the allowed
+ * values.
+ */
 export function readSettings(settings: RunSettings): EffectiveSettings & TriggerSettings {
   const numbers = Object.fromEntries(
     Object.entries(LIMITS).map(([name, limit]) => [name, within(name, settings[name as keyof typeof LIMITS], limit)]),
@@ -83,12 +102,12 @@ export function readSettings(settings: RunSettings): EffectiveSettings & Trigger
   const overlap = settings.overlap ?? 'allow'
   checkTimes(numbers, settings)
   checkRetries(numbers, settings, overlap)
-  // Where others may act on a lease that ran out, the work must not outlive it.
+  // If another run may start after this lease has run out, the work must not outlive the lease.
   const alone = numbers.maxAttempts === 1 && overlap === 'allow'
   if (settings.onLeaseLost === 'continue') checkAlone(numbers, overlap)
   return {
     ...numbers,
-    // A short lease shortens the default with it.
+    // A short lease also shortens the default of the finish timeout.
     finishTimeoutMs: settings.finishTimeoutMs ?? Math.min(numbers.finishTimeoutMs, numbers.leaseMs / 2),
     onLeaseLost: settings.onLeaseLost ?? (alone ? 'continue' : 'stop'),
     requireEventTime: settings.requireEventTime ?? false,
@@ -111,7 +130,10 @@ function checkTimes({ leaseMs, heartbeatMs, skewMs, killAfterMs }: Numbers, sett
   }
 }
 
-/** A setting without the one that gives it a meaning was meant for something: better said than ignored. */
+/**
+ * Throws if a setting is given without the one that gives it a meaning. The caller had a purpose, so ignoring it would
+ * be wrong.
+ */
 function checkRetries({ maxAttempts, retryDelayMs }: Numbers, settings: RunSettings, overlap: string): void {
   if (retryDelayMs !== null && maxAttempts === 1) {
     throw usageError('retry-delay is given, but max-attempts is 1: nothing would be tried again; raise max-attempts')
@@ -124,7 +146,10 @@ function checkRetries({ maxAttempts, retryDelayMs }: Numbers, settings: RunSetti
   }
 }
 
-/** A batch that goes on without its lease would run beside the run that took it over. */
+/**
+ * Throws if another run may start after the lease has run out. The batch that goes on without its lease would run
+ * beside it.
+ */
 function checkAlone({ maxAttempts }: Numbers, overlap: string): void {
   if (maxAttempts > 1) {
     throw usageError(
@@ -157,7 +182,10 @@ function within(name: string, value: number | undefined, { default: usual, min, 
   )
 }
 
-/** What of the terms is another run's business. A run that may not overlap stops without its lease by default. */
+/**
+ * Returns the settings that a rerun of the slot must repeat, because they keep runs apart. Settings at their defaults
+ * are left out. So is `onLeaseLost` beside an overlap setting, because such a run stops with its lease by default.
+ */
 export function guardsOf({ overlap, onLeaseLost, skewMs }: EffectiveSettings): Guards {
   return {
     ...(overlap !== 'allow' && { overlap }),
@@ -166,7 +194,7 @@ export function guardsOf({ overlap, onLeaseLost, skewMs }: EffectiveSettings): G
   }
 }
 
-/** `killAfterMs` as the command line spells it: `kill-after`. */
+/** Returns the name of a setting as the command line spells it: `kill-after` for `killAfterMs`. */
 export function optionName(setting: string): string {
   return setting.replace(/Ms$/, '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }

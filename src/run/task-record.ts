@@ -4,19 +4,25 @@ import type { Instant, ScheduleSpec } from '../core/types.ts'
 import type { Clock } from '../process/clock.ts'
 import type { CallOptions, Store } from '../store/store.ts'
 
-/** The schedules that a program has seen in force, one a task: its next runs need not ask the registry for them. */
+/**
+ * The schedules that a program has seen in force, one for each task. Its next runs need not read the task record again.
+ */
 export interface SeenSchedules {
   has(task: string, spec: ScheduleSpec): boolean
   add(task: string, spec: ScheduleSpec): void
 }
 
 /**
- * Where another program changes the schedule, this one's is put back in force this much later at most, if it still runs by
- * it. The registry is for audits; a change is minutes in being deployed.
+ * How long a schedule counts as seen. If another program changes the schedule while this one still runs by the old one,
+ * this one puts its own back in force after at most this time. That is soon enough, because the task record serves
+ * audits and the deployment of a change takes minutes.
  */
 const SEEN_FOR_MS = 60_000
 
-/** As many tasks as one program may well have. Of more, the one that was seen first is asked for again. */
+/**
+ * One program rarely runs more tasks. Beyond this number, the task that was added first is dropped, and its record is
+ * read again.
+ */
 const MAX_SEEN = 1_000
 
 export function seenSchedules(clock: Clock): SeenSchedules {
@@ -33,8 +39,9 @@ export function seenSchedules(clock: Clock): SeenSchedules {
 }
 
 /**
- * Keeps the registry of tasks: one read, and a write only where the schedule is new. Gives the schedule that it
- * replaces, null where nothing changed. Two runs that see the same change at once are one change.
+ * Updates the task record: one read, and a write only if the schedule is new from `slot` on. Returns the schedule that
+ * was replaced, or null if none was. If two runs see the same change at once, only one of them returns it. Throws
+ * `LedgerError` if the ledger does not answer or the record is malformed.
  */
 export async function registerSchedule(
   { task, slot }: { readonly task: string; readonly slot: Instant },

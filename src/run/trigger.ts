@@ -11,12 +11,12 @@ import { earlyToleranceMs, isFireTimeNear, slotOf } from '../core/schedule/slot.
 import { parseSlotReference } from '../core/schedule/slot-reference.ts'
 import type { EventTimeSource, Instant, Trigger, Window } from '../core/types.ts'
 
-/** What the caller says of the trigger. Texts are as they came: this is the border at which they are read. */
+/** The trigger as the caller describes it. The texts are not parsed yet: this module parses them. */
 export interface TriggerInput {
   readonly eventTime?: string
-  /** The EventBridge event itself, as JSON. */
+  /** The EventBridge event as JSON. */
   readonly event?: string
-  /** The slot to force: an instant, local time, a date, or `latest`. */
+  /** The slot to force: an instant, a local time, a date, or `latest`. */
   readonly forceSlot?: string
   readonly reason?: string
   readonly by?: string
@@ -24,11 +24,11 @@ export interface TriggerInput {
 
 export interface TriggerSettings {
   readonly requireEventTime: boolean
-  /** Null: by the length of the window. */
+  /** In milliseconds. Null: it depends on the length of the window. */
   readonly earlyToleranceMs: number | null
   readonly onMismatch: 'warn' | 'refuse'
   readonly skewMs: number
-  /** Null: rows are kept without end. */
+  /** In milliseconds. Null: rows are kept forever. */
   readonly retentionMs: number | null
 }
 
@@ -39,14 +39,17 @@ export interface ReadTrigger {
   readonly notices: readonly RunEvent[]
 }
 
-/** With windows shorter than this, a delivery within the usual minute or two can land in the next one. */
+/** If windows are shorter than this, a delivery that is a minute or two late can fall into the next window. */
 const SHORT_WINDOW_MS = 3_600_000
-/** `latest`, and the one before it for whoever compares, can then still be asked for. */
+/** A retention of two windows keeps the latest slot and the slot before it. */
 const RETAINED_WINDOWS = 2
 /** EventBridge fires within a minute of the time that it states. */
 const MISMATCH_TOLERANCE_MS = 60_000
 
-/** Turns what was delivered into the slot that it belongs to. Throws a usage error for anything that would guess. */
+/**
+ * Finds the slot that a trigger belongs to. Throws a usage error for input that is invalid, or that could mean more
+ * than one slot.
+ */
 export function readTrigger(
   input: TriggerInput,
   schedule: Schedule,
@@ -62,8 +65,9 @@ export function readTrigger(
 }
 
 /**
- * A row that is gone rejects nothing: it must outlive whatever may still be delivered for its slot. By the longest
- * window of the schedule, so that what is too short says so on the first day, and not in some later month.
+ * Throws if rows would be deleted too early. A deleted row rejects nothing, so it must be kept until no trigger for its
+ * slot can arrive. The check uses the longest window of the schedule, so that a retention that is too short fails on
+ * the first day and not months later.
  */
 function checkRetention(retentionMs: number | null, schedule: Schedule, { slot, end }: Window): void {
   if (retentionMs === null || end === null) return
@@ -133,7 +137,9 @@ function readForced(
   return { trigger: { kind: 'forced', ...person }, window, objection: null, notices: [] }
 }
 
-/** Throws a usage error for what is no time, and for a placeholder that nobody replaced. */
+/**
+ * Throws a usage error for a text that is not a time, and for a placeholder that EventBridge Scheduler did not replace.
+ */
 function readEventTime(input: TriggerInput, now: Instant): { eventTime: Instant; source: EventTimeSource } {
   if (input.eventTime !== undefined) return { eventTime: parseEventTime(input.eventTime), source: 'event-time' }
   if (input.event !== undefined) return { eventTime: parseEventTime(timeOfEvent(input.event)), source: 'event' }

@@ -6,33 +6,38 @@ import type { Clock } from '../process/clock.ts'
 import type { Expected, Store } from '../store/store.ts'
 import { type RetryIo, type RetryOptions, untilAnswered } from './retry.ts'
 
-/** What an owner's write needs of the world. */
+/** The store, clock and ids that the write of an owner needs. */
 export interface WriteIo extends RetryIo {
   readonly store: Store
-  /** A fresh random id. */
+  /** Returns a new random id. */
   newId(): string
 }
 
 export type WriteResult =
-  /** The row is in the ledger. `preparedAtMs` is monotonic, from before the lease in it was computed. */
+  /** The row is in the ledger. `preparedAtMs` is the monotonic time from before its lease was computed. */
   | { readonly kind: 'ok'; readonly row: Row; readonly preparedAtMs: number }
-  /** Another process owns the slot; nothing that was sent can land any more. */
+  /** Another process owns the slot, or the row was deleted. No write that was sent can be applied any more. */
   | { readonly kind: 'lost'; readonly found: StoredRow | null }
-  /** What was sent, `row` last, may have been applied, or may still be on its way, unless `changedNothing`. */
+  /**
+   * Unless `changedNothing`, the writes that were sent (`row` is the last one) may have been applied, or may still be.
+   */
   | { readonly kind: 'unanswered'; readonly cause: LedgerError; readonly changedNothing: boolean; readonly row: Row }
 
 /**
- * Sends one owner's write until it is answered: the only way in which a run writes its row (design part 5, "ambiguous
- * writes"). The same write, with the same id and expectation, is sent again after a lost answer, and a conflict is read:
+ * Sends a write of an owner until it is answered. A run writes its row in no other way (see
+ * docs/explanation/how-it-works.md). After a lost answer, the same write is sent again, with the same id and
+ * expectation. A conflict returns the row found:
  *
- * - the write found is this very one: it had landed;
- * - it is another one of this run (a renewal that landed late): the change is made again on top of it;
- * - anything else: lost.
+ * - It carries the id of this write: the write had been applied.
+ * - It is another write of this run, for example a late renewal: the change is made again on top of it.
+ * - It is anything else: the slot is lost.
  *
- * `change` makes the row to write from the row to build on; it is called again for each new expectation. It must leave a
- * row as it is that has the change already: another run's withdrawal may stand on top of a write whose answer was lost.
+ * `change` makes the row to write from the row to build on. It is called again for each new expectation. It must leave
+ * a row unchanged that has the change already, because the withdrawal of another run may have been applied on top of a
+ * write whose answer was lost.
  *
- * `runId` is the run that writes. Without it, that is the owner of the row that is written.
+ * `runId` is the run that writes. Left out: the owner of the row that is written. Throws `LedgerError` if the first
+ * answer is an error that a new try cannot fix.
  */
 export async function writeAsOwner<Base extends Row | null>(
   base: Base,
@@ -57,26 +62,27 @@ export async function writeAsOwner<Base extends Row | null>(
   }
 }
 
-/** The times that say how long a write of this owner can be trusted. */
+/** The settings that limit how long a write of this owner can be trusted, in milliseconds. */
 export interface TrustSettings {
   readonly leaseMs: number
   readonly heartbeatMs: number
   readonly skewMs: number
-  /** Between SIGTERM and SIGKILL. */
+  /** The milliseconds between SIGTERM and SIGKILL. */
   readonly killAfterMs: number
 }
 
 /**
- * The oldest lease, in milliseconds, under which work may start. Work that runs gets SIGTERM at this age, so that it has
- * ended before another host may take the slot over.
+ * Returns the oldest lease, in milliseconds, under which work may start. Running work gets SIGTERM at this age, so that
+ * it has ended before another host may take the slot over.
  */
 export function startableMs({ leaseMs, skewMs, killAfterMs }: TrustSettings): number {
   return leaseMs - skewMs - killAfterMs
 }
 
 /**
- * How long ago the lease of a write was computed. The monotonic clock stands still while the machine is suspended, and the
- * wall clock does not; one that differs by no more than the skew was set.
+ * Returns how long ago the lease of a write was computed, in milliseconds. The monotonic clock stops while the machine
+ * is suspended, so the wall clock counts if it is ahead by more than the skew. A smaller difference only means that the
+ * wall clock was set.
  */
 export function ageMs(
   { row, preparedAtMs }: { readonly row: Row; readonly preparedAtMs: number },
@@ -89,11 +95,11 @@ export function ageMs(
 }
 
 /**
- * Renews a lease that is a heartbeat old or older, before work starts under it. The answer took long, or this process was
- * paused, and a lease counts from before its write was sent.
+ * Renews a lease that is a heartbeat old or older, before work starts under it. A lease counts from before its write
+ * was sent, so it is old if the answer took long or this process was paused.
  *
- * A renewal that is not answered does not prevent a start that is safe without it. `renew` gets the time that it may take:
- * a heartbeat at most, and half of the time in which a start is still safe. It gets null where a start is not safe.
+ * A renewal that is not answered does not prevent a start that is safe without it. `renew` gets the time that it may
+ * take: at most a heartbeat, and half of the time in which a start is still safe. It gets null if a start is not safe.
  */
 export async function ensureFreshLease(
   first: WriteResult,
@@ -111,7 +117,8 @@ export async function ensureFreshLease(
       continue
     }
     written = next
-    // A ledger that takes longer than a short heartbeat for each answer must not prevent the start.
+    // We accept an older lease from here on, otherwise a ledger that takes longer than a short heartbeat to answer
+    // would prevent the start.
     mostMs = startableMs(settings)
   }
   return written

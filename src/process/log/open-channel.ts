@@ -3,16 +3,18 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Channel, WriteResult } from './channel.ts'
 import { openRelay } from './relay.ts'
 
-/** A person does not notice this delay, and twenty attempts a second cost little. */
+/** A reader does not notice this delay, and twenty attempts a second cost little. */
 const RETRY_MS = 50
 
 /**
- * The log and the batch share `fd`, so its flags must not change: a batch on a non-blocking pipe loses output. And this
- * process must not block on it: heartbeats and signals would wait for the reader. There are three cases:
+ * Returns a channel for `fd`. The log and the batch share `fd`, so we must not change its flags, otherwise a batch on a
+ * non-blocking pipe loses output. This process must not block on `fd` either, otherwise heartbeats and signals would
+ * wait for the reader. There are three cases:
  *
  * - A regular file: write to `fd` itself, whose offset the batch shares. A file has no reader to wait for.
  * - A pipe or a terminal: open it a second time. The new description has flags of its own.
- * - Anything else, such as a socket, a pipe of another user, or any pipe without /proc: a relay, a process that may block.
+ * - Anything else, such as a socket, a pipe of another user, or any pipe without /proc: use a relay, a process that may
+ *   block.
  */
 export function openChannel(fd: number): Channel {
   try {
@@ -20,19 +22,22 @@ export function openChannel(fd: number): Channel {
     if (stat.isFile()) return directTo(fd)
     return stat.isFIFO() || stat.isCharacterDevice() ? directTo(reopen(fd)) : openRelay(fd)
   } catch (error) {
-    // EBADF: nothing is open there. ENXIO: the pipe has no reader.
+    // EBADF: the descriptor is not open. ENXIO: the pipe has no reader.
     const isClosed = isCode(error, 'EBADF') || isCode(error, 'ENXIO')
     return isClosed ? { write: () => 'closed' } : openRelay(fd)
   }
 }
 
-/** NOCTTY: otherwise the first process of a container takes the terminal as its own, and a hang-up of it as a stop. */
+/**
+ * We need NOCTTY, otherwise the first process of a container takes the terminal as its own, and a hang-up of the
+ * terminal would stop it.
+ */
 function reopen(fd: number): number {
   return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
 }
 
 function directTo(fd: number): Channel {
-  /** Gives what the reader was not ready for, or null when the descriptor takes nothing any more. */
+  /** Returns the bytes that the reader was not ready for, or null if the descriptor accepts no more. */
   function writeSome(bytes: Buffer): Buffer | null {
     let rest = bytes
     try {

@@ -1,13 +1,13 @@
-// Loaded by the entry of the command line, so this file imports little.
+// The entry point of the command line loads this file, so it imports little.
 import { readSync, writeSync } from 'node:fs'
 
-/** The argument that makes cronledger a relay of its own log. For no other use, and so in no help. */
+/** The argument that makes cronledger a relay of its own log. It has no other use, so the help does not list it. */
 export const RELAY_WORD = '--relay-log'
 
 const CHUNK_BYTES = 65_536
 const RETRY_MS = 50
 
-/** A line of any text as one line of ASCII, in the form that `printf %b` of every shell decodes. */
+/** Returns any text line as one line of ASCII, in the form that `printf %b` of every shell decodes. */
 export function encodeLine(line: string): string {
   const octal = (byte: string) => `\\0${byte.charCodeAt(0).toString(8).padStart(3, '0')}`
   return `${Buffer.from(line)
@@ -20,7 +20,7 @@ function decodeLine(line: string): Buffer {
   return Buffer.from(`${line.replace(/\\0([0-7]{3})/g, byte)}\n`, 'latin1')
 }
 
-/** Does what the shell does in `relay.ts`: writes each line of stdin to stderr and confirms it on stdout. */
+/** Does the same as the shell in `relay.ts`: writes each line of stdin to stderr and confirms it on stdout. */
 export function relayLines(): void {
   const chunk = Buffer.alloc(CHUNK_BYTES)
   let text = ''
@@ -34,7 +34,7 @@ export function relayLines(): void {
   }
 }
 
-/** The batch may have made the shared descriptor non-blocking: then this waits for a slow reader. */
+/** Writes all bytes to stderr. If the batch made the shared descriptor non-blocking, this waits for a slow reader. */
 function writeWhole(bytes: Buffer): void {
   let rest = bytes
   while (rest.length > 0) {

@@ -10,9 +10,9 @@ import { encodeLine, RELAY_WORD } from './relay-lines.ts'
 type RelayProcess = ChildProcessByStdio<Writable, Readable, null>
 
 /**
- * Writes each line of its input to the log, in one call, and confirms it by a line end on stdout. It ignores signals that
- * an operator or systemd sends to all processes of a run, and ends with its input or by SIGPIPE. A write fails where the
- * batch made the shared descriptor non-blocking and the reader is not ready. That is tried again.
+ * Writes each line of its input to the log in one call, and confirms it by a line end on stdout. It ignores the signals
+ * that an operator or systemd sends to all processes of a run. It ends with its input or by SIGPIPE. A write fails if
+ * the batch made the shared descriptor non-blocking and the reader is not ready, so the relay tries it again.
  */
 const SHELL_RELAY = `trap '' HUP INT QUIT TERM
 exec 3>&2 2>/dev/null
@@ -21,12 +21,15 @@ while IFS= read -r line; do
   echo
 done`
 
-/** A process that could not be started is tried again after this time: the limit of processes may have been reached. */
+/**
+ * A relay that could not be started is tried again after this time, because the limit of processes may have been
+ * reached.
+ */
 const START_AGAIN_MS = 1_000
 
 /**
- * Writes to `fd` by another process, which may block there alone. It starts with the first line and ends with this
- * process, also if it is blocked. A worker thread is no alternative: it switches stderr to non-blocking when it starts,
+ * Writes to `fd` by another process, and only that process may block. It starts with the first line and ends with this
+ * process, even if it is blocked. A worker thread cannot do this: it switches stderr to non-blocking when it starts,
  * and the exit of this process waits for its blocked call.
  */
 export function openRelay(fd: number): Channel {
@@ -37,7 +40,7 @@ export function openRelay(fd: number): Channel {
   async function start(): Promise<RelayProcess | null> {
     const relay = await startRelay(fd)
     if (relay === null) return null
-    // One line is in flight at a time, so each piece of output confirms it.
+    // Only one line is in flight at a time, so each piece of output confirms it.
     relay.stdout.on('data', () => settle('written'))
     for (const emitter of [relay, relay.stdin]) emitter.on('error', () => undefined)
     relay.once('close', () => {
@@ -53,7 +56,7 @@ export function openRelay(fd: number): Channel {
       starting ??= start()
       const relay = await starting
       if (relay === null) {
-        // No descriptors are left, so no batch runs either, and this process may block.
+        // No descriptors are left, so no batch can run either. This process may therefore block.
         starting = null
         return writeDirectly(fd, line)
       }
@@ -76,8 +79,8 @@ function writeDirectly(fd: number, line: string): WriteResult {
 }
 
 /**
- * Starts a shell, which takes 3 ms and 0.2 MB of memory, or Node where there is no shell, which takes 40 ms and 10 MB.
- * Returns null where this process has no descriptors left for it.
+ * Starts a shell, which takes 3 ms and 0.2 MB of memory. Without a shell it starts Node, which takes 40 ms and 10 MB.
+ * Returns null if this process has no descriptors left.
  */
 async function startRelay(fd: number): Promise<RelayProcess | null> {
   const node = isSea() ? [] : [process.argv[1] ?? '']
@@ -91,11 +94,11 @@ async function startRelay(fd: number): Promise<RelayProcess | null> {
   }
 }
 
-/** Gives the system's name of the error where the process could not be started. */
+/** Starts the process, or returns the error code of the system. */
 async function tryToStart(command: string, args: readonly string[], fd: number): Promise<RelayProcess | string> {
   try {
-    // `detached` is setsid(): a signal to the process group of the run is not for the relay. Its folder is one that always
-    // exists, otherwise a shell complains in the log.
+    // `detached` is setsid(), so a signal to the process group of the run does not reach the relay. The folder must
+    // exist, otherwise a shell complains in the log.
     const relay = spawn(command, args, {
       cwd: '/',
       env: relayEnvironment(),
@@ -109,7 +112,10 @@ async function tryToStart(command: string, args: readonly string[], fd: number):
   }
 }
 
-/** Without the names by which a process is recognised as one of a batch, and without options for the Node of a batch. */
+/**
+ * Returns the environment without the variables that mark a process of a batch, and without the options for a Node of
+ * the batch.
+ */
 function relayEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) => !name.startsWith('CRONLEDGER_') && name !== 'NODE_OPTIONS',

@@ -2,20 +2,25 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Channel } from './channel.ts'
 import { openChannel } from './open-channel.ts'
 
-/** The log of this process. Its writer does not notice how fast the log is read, or whether it is read at all. */
+/** The log of this process. Its writer does not depend on how fast the log is read, or whether it is read at all. */
 export interface Sink {
-  /** Writes `line` and a line end: at once if the reader is ready, otherwise later and in order. Never waits or throws. */
+  /**
+   * Writes `line` and a line end: at once if the reader is ready, otherwise later and in order. Never waits or throws.
+   */
   write(line: string): void
-  /** Resolves when all lines are written, when the log can take no more, or after `budgetMs`. */
+  /** Resolves when all lines are written, when the log accepts no more, or after `budgetMs` milliseconds. */
   flush(budgetMs: number): Promise<void>
 }
 
-/** Lines kept for a slow reader. A run writes a few and a `rerun` of months some hundred, each under 1 KB. */
+/**
+ * The number of lines that are kept for a slow reader. A run writes a few, and a `rerun` of months some hundred, each
+ * under 1 KB.
+ */
 const MAX_WAITING_LINES = 1_000
 
 /**
- * A log on the file descriptor `fd`, which this process shares with the batch. The oldest lines are dropped when too many
- * wait, and the line that `describeLoss` makes takes their place.
+ * Opens a log on the file descriptor `fd`, which this process shares with the batch. If too many lines wait, the oldest
+ * are dropped, and the line that `describeLoss` returns replaces them.
  */
 export function openSink(
   fd: number,
@@ -26,7 +31,7 @@ export function openSink(
   const waiting: string[] = []
   let lost = 0
   let closed = false
-  /** The line that the channel has not taken yet. The next line waits for it, so that lines never mix. */
+  /** The line that the channel has not accepted yet. The next line waits for it, so that lines never mix. */
   let inFlight: Promise<void> | null = null
 
   function nextLine(): string | undefined {
