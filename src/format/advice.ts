@@ -3,7 +3,7 @@ import type { RunContext, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
 import { type CommandOptions, commandLine, scheduleOptions } from './command-line.ts'
 
-/** What a person can do next, as a command. */
+/** Returns the next step for the operator, as a short text that contains a command to copy. */
 export function adviceOn(
   { cause, survivor, holder }: Extract<RunEvent, { event: 'refused' }>,
   context: RunContext,
@@ -40,7 +40,10 @@ export function adviceOn(
   }
 }
 
-/** What keeps the run apart from others keeps whoever runs in its place apart too. */
+/**
+ * The rerun must get the overlap and lease settings of this run. Otherwise it could run at the same time as another
+ * slot, or go on after its lease is lost.
+ */
 function forceCommand(context: RunContext): string {
   const { overlap, onLeaseLost } = context.guards
   return `${changeCommand('rerun', context, { overlap, 'on-lease-lost': onLeaseLost })} --reason WHY -- COMMAND`
@@ -50,13 +53,19 @@ function resolveCommand(context: RunContext): string {
   return `${changeCommand('resolve', context)} --state completed --reason WHY`
 }
 
-/** A command that must not take a slot of which the lease is not over. */
+/**
+ * Returns a command that changes the slot. It needs the skew of this run, otherwise it could change a slot whose lease
+ * has not run out yet.
+ */
 function changeCommand(name: string, context: RunContext, more: CommandOptions = {}): string {
   const { skewMs } = context.guards
   return slotCommand(name, context, { skew: skewMs === undefined ? undefined : formatDuration(skewMs), ...more })
 }
 
-/** A command on the slot of this run, whole: it must work as it is copied, whatever the registry knows. */
+/**
+ * Returns a complete command on the slot of this run. It must work when it is pasted, even if the ledger has no task
+ * record.
+ */
 function slotCommand(name: string, { store, task, schedule, window }: RunContext, more: CommandOptions = {}): string {
   return commandLine(name, { store, task, ...scheduleOptions(schedule), slot: formatInstant(window.slot), ...more })
 }

@@ -7,21 +7,24 @@ import type { LogObject } from './log.ts'
 import { endingText } from './phrases.ts'
 import { elapsed, printable } from './text.ts'
 
-/** One line for a person: `missed  nightly  2026-11-24T03:00:00Z  2026-11-24 12:00 Asia/Tokyo  nothing on record`. */
+/**
+ * Returns a finding as one line of text:
+ * `missed  nightly  2026-11-24T03:00:00Z  2026-11-24 12:00 Asia/Tokyo  due 3h 0m ago, nothing on record`.
+ */
 export function findingLine(found: TaskFinding, now: Instant): string {
   const { kind, task, slot, schedule } = found
   const words = [kind.padEnd(6), task, formatInstant(slot), localTimeIn(slot, schedule.zone), detailOf(found, now)]
   return printable(words.join('  '))
 }
 
-/** `2 missed, 1 failed`; empty where there is nothing. */
+/** Returns `2 missed, 1 failed`, or an empty text when all counts are zero. */
 export function countsText(count: Readonly<Record<TaskFinding['kind'], number>>): string {
   return Object.entries(count)
     .flatMap(([kind, number]) => (number === 0 ? [] : `${number} ${kind}`))
     .join(', ')
 }
 
-/** The same for programs. */
+/** Returns a finding as a JSON object for programs. */
 export function findingJson(found: TaskFinding): Record<string, unknown> {
   const { kind, task, slot, schedule } = found
   return {
@@ -33,7 +36,7 @@ export function findingJson(found: TaskFinding): Record<string, unknown> {
   }
 }
 
-/** The same as an event of a log, for a notification. */
+/** Returns a finding as a log event, for a notification. */
 export function findingObject(found: TaskFinding, now: Instant): LogObject {
   const { kind, ...fields } = findingJson(found)
   return {
@@ -47,7 +50,7 @@ export function findingObject(found: TaskFinding, now: Instant): LogObject {
   }
 }
 
-/** What is known of it, in a few words that are not yet safe on a terminal. */
+/** Returns what is known about a finding, in a few words. The text is not yet safe on a terminal. */
 export function detailOf(found: TaskFinding, now: Instant): string {
   if (found.kind === 'missed') return `due ${elapsed(now - found.slot)} ago, nothing on record`
   const { row } = found

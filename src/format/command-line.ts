@@ -2,10 +2,10 @@ import { formatInstant } from '../core/instant.ts'
 import type { ScheduleSpec } from '../core/types.ts'
 import { shellWord } from './text.ts'
 
-/** Options by name, without their dashes; one that is undefined is left out. */
+/** Options by name, without the leading dashes. An option that is undefined is left out. */
 export type CommandOptions = Readonly<Record<string, string | undefined>>
 
-/** A command for a person to copy: a POSIX shell hands each value on as one word. */
+/** Returns a command to copy. A POSIX shell passes each value on as one word. */
 export function commandLine(name: string, options: CommandOptions): string {
   const words = Object.entries(options).flatMap(([option, value]) =>
     value === undefined ? [] : [`--${option}`, shellWord(value)],
@@ -13,7 +13,7 @@ export function commandLine(name: string, options: CommandOptions): string {
   return ['cronledger', name, ...words].join(' ')
 }
 
-/** The schedule itself, since the registry may not know it. */
+/** Returns the options that give the schedule itself, because the ledger may have no task record. */
 export function scheduleOptions({ expression, zone, anchor }: ScheduleSpec): CommandOptions {
   return {
     schedule: expression,

@@ -15,12 +15,14 @@ const HEAD = [
 
 type Cell = string | number | null | undefined
 
-/** The first line, with its line end: names as in the JSON, of the row, and of its last attempt and settlement. */
+/**
+ * Returns the header line, with its line end. The columns describe the row, its last attempt and its last resolution.
+ */
 export function csvHead(): string {
   return lines([HEAD])
 }
 
-/** One line an item, with line ends. What is not known is empty. */
+/** Returns one line for each item, with line ends. A cell is empty when its value is not known. */
 export function csvLines(items: readonly HistoryItem[], now: Instant, skewMs: number): string {
   return lines(
     items.map((item) => {
@@ -68,8 +70,9 @@ function instantText(instant: Instant | null | undefined): string | null {
 }
 
 /**
- * A spreadsheet runs a cell that begins with `=`, `+`, `-` or `@`, and reasons are free text: such cells begin with `'`.
- * So does `@daily`, which it would take for a wrong formula.
+ * Returns lines of CSV. A spreadsheet runs a cell that begins with `=`, `+`, `-` or `@` as a formula, and a reason is
+ * free text. We must put `'` before such a text, otherwise an operator's spreadsheet runs it. This also changes a
+ * schedule such as `@daily`, which a spreadsheet would reject as a wrong formula.
  */
 function lines(cells: readonly (readonly Cell[])[]): string {
   const texts = cells.map((line) => line.map((cell) => (typeof cell === 'string' ? printable(cell) : cell)))

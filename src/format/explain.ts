@@ -7,30 +7,30 @@ import type { Instant, Window } from '../core/types.ts'
 import { inWords } from './schedule-words.ts'
 import { printable } from './text.ts'
 
-/** What a schedule makes of an instant. */
+/** The result of `explain`: a schedule, and the slot that an instant belongs to. */
 export interface Explanation {
   readonly schedule: Schedule
   readonly zoneData: string
-  /** Null stands for whichever task it will be. */
+  /** Null when no task was given. The text then shows the placeholder `TASK`. */
   readonly task: string | null
   readonly at: Instant
   readonly earlyToleranceMs: number
-  /** Null: there is no slot at or before `at`. */
+  /** Null when the schedule has no slot for `at`. */
   readonly window: Window | null
-  /** Slots before and after the one of `at`, oldest first. */
+  /** The slots before and after the slot of `at`, oldest first. */
   readonly previous: readonly Instant[]
   readonly next: readonly Instant[]
-  /** From when until when the clocks were looked at. */
+  /** The span in which clock changes were looked for. */
   readonly clocksFrom: Instant
   readonly clocksUntil: Instant
   readonly clockNotes: readonly ClockNote[]
 }
 
-/** Readable on the narrowest terminal that is in use. */
+/** The width of the narrowest terminal in common use. */
 const COLUMNS = 80
 const LABEL_WIDTH = 'tolerance  '.length
 
-/** For a person, at most 80 columns wide but for an expression that is longer. */
+/** Returns the explanation as text. Its lines are at most 80 columns wide, unless a single word is longer. */
 export function explainText(explanation: Explanation): string {
   const { schedule, zoneData, task, at, earlyToleranceMs, window, clockNotes, clocksFrom, clocksUntil } = explanation
   const { expression, zone } = schedule.spec
@@ -59,7 +59,7 @@ export function explainText(explanation: Explanation): string {
   return lines.flatMap(([label, text]) => wrapped(label, text)).join('\n')
 }
 
-/** For programs. */
+/** Returns the explanation as a JSON object for programs. */
 export function explainJson(explanation: Explanation): Record<string, unknown> {
   const { schedule, zoneData, task, at, earlyToleranceMs, window, previous, next, clocksFrom, clocksUntil } =
     explanation
@@ -89,7 +89,7 @@ export function explainJson(explanation: Explanation): Record<string, unknown> {
 
 const ISO_LOCAL = "yyyy-MM-dd'T'HH:mm:ssZZ"
 
-// A locale of its own, since the machine's may have other digits.
+// We must set the locale, otherwise the default locale of the machine could give other digits.
 function localTime(at: Instant, zone: string): DateTime {
   return DateTime.fromMillis(at, { zone, locale: 'en-US' })
 }
@@ -129,7 +129,7 @@ function labelled(label: string, texts: readonly string[]): (readonly [string, s
 function noteText({ kind, times, last }: ClockNote, zone: string): string {
   const [first = last] = times
   const date = wallClock(first).slice(0, 10)
-  // A change of the clocks may run over midnight.
+  // The times of one clock change can be on two days. A time on the second day keeps its date.
   const short = (time: number) => {
     const text = wallClock(time).replace('T', ' ').replace(/:00$/, '')
     return text.startsWith(date) ? text.slice(11) : text
@@ -147,7 +147,7 @@ function noteText({ kind, times, last }: ClockNote, zone: string): string {
   }
 }
 
-/** `2027-03-14T02:30:00` of a wall clock's milliseconds. */
+/** Returns `2027-03-14T02:30:00` for the milliseconds since 1970 of a local time. */
 function wallClock(local: number): string {
   return new Date(local).toISOString().slice(0, 19)
 }

@@ -9,18 +9,18 @@ import { lineWidthOf, tableLine, widthOf } from './table.ts'
 import { elapsed, printable } from './text.ts'
 
 export interface TableStyle {
-  /** Whether the items are of several tasks. */
+  /** Whether the table has a column for the task, because the items can belong to several tasks. */
   readonly withTask: boolean
-  /** Width of the terminal; null where there is none, and lines may be as long as they like. */
+  /** The width of the terminal. Null when the output is not a terminal, so that a line may have any length. */
   readonly columns: number | null
   readonly color: boolean
   readonly now: Instant
   readonly skewMs: number
-  /** What the table says where there is nothing. */
+  /** The line that is shown instead of an empty table. */
   readonly nothing: string
 }
 
-/** Heading of a column, and its cell. */
+/** The cell of each column, by the heading of the column. */
 type Cells = Readonly<Record<string, (item: HistoryItem, style: TableStyle) => string>>
 
 const CELLS: Cells = {
@@ -42,7 +42,7 @@ const CELLS: Cells = {
   ),
 }
 
-/** Of a row that this cronledger can read; else nothing. */
+/** Returns a cell that is empty for a missed slot and for a row of a newer schema. */
 function ofOwn(cell: (row: Row, style: TableStyle) => string): Cells[string] {
   return (item, style) => (isMissed(item) || isNewerSchema(item) ? '' : cell(item, style))
 }
@@ -51,9 +51,12 @@ function zoneOf(item: HistoryItem): string {
   return !isMissed(item) && isNewerSchema(item) ? '' : item.schedule.zone
 }
 
-/** What a narrow terminal does without, in this order: 60 columns hold the rest. */
+/** The columns that a narrow terminal leaves out, in this order. A width of 60 is enough for the others. */
 const LEFT_OUT_FIRST = ['ZONE', 'ATTEMPTS', 'LOCAL TIME', 'DURATION']
-/** A longer name is cut before columns are left out, and cut to the other width before lines would break. */
+/**
+ * Task names are cut to the first width before a column is left out. After that they are cut to the space that is left,
+ * but not below the second width.
+ */
 const [LONG_TASK, SHORT_TASK] = [32, 8]
 
 const COLORS: Readonly<Record<string, number>> = {
@@ -70,7 +73,10 @@ interface Column {
   readonly width: number
 }
 
-/** One line a slot. The first group decides on the columns; later ones make them wider where there is room. */
+/**
+ * Yields one line for each slot. The first group decides which columns there are. A later group makes them wider where
+ * all of them still fit.
+ */
 export async function* tableText(
   groups: AsyncIterable<readonly HistoryItem[]>,
   style: TableStyle,

@@ -10,7 +10,7 @@ export interface HistoryStyle extends TableStyle {
   readonly format: HistoryFormat
 }
 
-/** The text for items that come in groups, none of them empty: piece by piece, so that memory holds one group. */
+/** Yields the text of the items, piece by piece, so that memory holds one group of them. No group may be empty. */
 export function historyText(
   groups: AsyncIterable<readonly HistoryItem[]>,
   style: HistoryStyle,

@@ -1,6 +1,6 @@
 /**
- * One JSON array as it comes, each part on a line of its own. `textOf` is the JSON of a part's item, or of several, with
- * `,\n` between them.
+ * Yields one JSON array, piece by piece, with each part on its own line. `textOf` returns the JSON of the item of a
+ * part, or of several items with `,\n` between them.
  */
 export async function* jsonArray<T>(
   parts: AsyncIterable<T>,

@@ -2,16 +2,17 @@ import { DateTime } from 'luxon'
 import type { Instant } from '../core/types.ts'
 
 /**
- * `2026-11-24 12:00` on the clocks of a zone, with seconds only where there are some; `-` where this Node does not know the
- * zone, which a host with newer zone data may. In a locale of its own, since the machine's may have other digits.
+ * Returns the local time in a zone as `2026-11-24 12:00`, with seconds only where they are not zero. Returns `-` when
+ * this Node does not know the zone. A host with newer time zone data may have written it.
  */
 export function localTime(instant: Instant, zone: string): string {
+  // We must set the locale, otherwise the default locale of the machine could give other digits.
   const local = DateTime.fromMillis(instant, { zone, locale: 'en-US' })
   if (!local.isValid) return '-'
   return local.toFormat(local.second === 0 ? 'yyyy-MM-dd HH:mm' : 'yyyy-MM-dd HH:mm:ss')
 }
 
-/** `2026-11-24 12:00 Asia/Tokyo`. */
+/** Returns the local time with its zone: `2026-11-24 12:00 Asia/Tokyo`. */
 export function localTimeIn(instant: Instant, zone: string): string {
   return `${localTime(instant, zone)} ${zone}`
 }

@@ -11,7 +11,7 @@ export type LogFormat = 'json' | 'text' | 'quiet'
 
 type Level = 'info' | 'warn' | 'error'
 
-/** An event as JSON: these, and what is known of it beside them. */
+/** An event as a JSON object. It has these fields, and others that depend on the event. */
 export interface LogObject {
   readonly time: string
   readonly level: Level
@@ -22,17 +22,17 @@ export interface LogObject {
   readonly [field: string]: unknown
 }
 
-/** One line of the log before it is text. */
+/** One line of the log, before it becomes text. */
 interface Entry {
   readonly level: Level
-  /** The event's name in the log. */
+  /** The name of the event in the log. */
   readonly event: string
-  /** What happened, for a person. */
+  /** The text that says what happened. */
   readonly message: string
   readonly fields: Readonly<Record<string, unknown>>
 }
 
-/** The line for an event, without its line end; null where the format has none for it. */
+/** Returns the line for an event, without its line end. Returns null when the format leaves the event out. */
 export function logLine(event: RunEvent, context: RunContext, format: LogFormat, now: Instant): string | null {
   if (format === 'json') return safeJson(logObject(event, context, now))
   const { task, window } = context
@@ -41,7 +41,7 @@ export function logLine(event: RunEvent, context: RunContext, format: LogFormat,
   return printable(`cronledger: ${task} ${formatInstant(window.slot)}: ${entry.message}`)
 }
 
-/** What programs are told of an event: in the log, and by a notification. */
+/** Returns an event as a JSON object, for the log and for notifications. */
 export function logObject(event: RunEvent, context: RunContext, now: Instant): LogObject {
   const { task, window, runId, trigger, host } = context
   const entry = entryOf(event, context, now - window.slot)
@@ -191,7 +191,7 @@ const LOST_BECAUSE = {
   turn: 'the lease ran out, and another slot of the task has its turn by now: stopping this one',
 } as const
 
-/** A rejection that is not on record is told of here alone. */
+/** A rejection that could not be recorded appears only in the log, so the line must say so. */
 function unnoted({ noted, detail }: NoteResult): string {
   return noted || detail === undefined ? '' : ` (this is not on record: ${detail})`
 }
@@ -278,7 +278,7 @@ function refusalOf({ cause, row, survivor, holder }: Extract<RunEvent, { event: 
   }
 }
 
-/** It need not run at the moment: it may wait for its next attempt. */
+/** We must not write that the other slot is running, because its run may be waiting for its next attempt. */
 function turnText({ slot, runId }: OverlapLock): string {
   return `slot ${formatInstant(slot)} (run ${runId}) has the task's turn`
 }
@@ -321,7 +321,10 @@ function lastAttempt(row: StoredRow | null): Attempt | undefined {
   return row === null || isNewerSchema(row) ? undefined : row.attempts.at(-1)
 }
 
-/** After it another one may have been claimed, and never started. */
+/**
+ * Returns the newest attempt that started and ended, or else the newest attempt. A newer attempt may have been claimed
+ * without being started.
+ */
 function lastStarted(row: StoredRow | null): Attempt | undefined {
   if (row === null || isNewerSchema(row)) return undefined
   return row.attempts.findLast(({ outcome }) => outcome !== undefined && outcome !== 'notStarted') ?? lastAttempt(row)

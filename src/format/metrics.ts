@@ -3,16 +3,19 @@ import { formatInstant } from '../core/instant.ts'
 import type { Instant } from '../core/types.ts'
 import { safeJson } from './text.ts'
 
-/** Their names are fixed: alarms are made of them. Counters are 0 or 1 in every line, so that an alarm may count zeros. */
+/**
+ * The names must not change, because alarms use them. Each line has all counters, as 0 or 1, so that an alarm can also
+ * count zeros.
+ */
 interface Metrics {
   readonly Claimed: 0 | 1
   readonly Duplicate: 0 | 1
   readonly Refused: 0 | 1
   readonly Failed: 0 | 1
   readonly Completed: 0 | 1
-  /** Of what was started, from its start to its end, in milliseconds. */
+  /** How long the batch ran, in milliseconds. Left out when it did not start. */
   readonly Duration?: number
-  /** Of a scheduled attempt: how long after its slot it was started, in milliseconds. */
+  /** How long after its slot a scheduled attempt started, or was claimed if it never started, in milliseconds. */
   readonly Lateness?: number
   /** The number of the attempt. */
   readonly Attempts?: number
@@ -30,7 +33,8 @@ const UNITS: Readonly<Record<keyof Metrics, 'Count' | 'Milliseconds'>> = {
 }
 
 /**
- * The line of CloudWatch's embedded metric format for an event that ends an attempt or a trigger; null for any other.
+ * Returns the line of CloudWatch's embedded metric format for an event that ends an attempt or a trigger. Returns null
+ * for any other event.
  *
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */
@@ -44,7 +48,7 @@ export function emfLine(event: RunEvent, context: RunContext, namespace: string,
       CloudWatchMetrics: [
         {
           Namespace: namespace,
-          // Each task, and all of them together.
+          // One series for each task, and one for all tasks together.
           Dimensions: [['Task'], []],
           Metrics: names.map((name) => ({ Name: name, Unit: UNITS[name] })),
         },
@@ -52,7 +56,7 @@ export function emfLine(event: RunEvent, context: RunContext, namespace: string,
     },
     Task: context.task,
     ...metrics,
-    // No metrics: they lead from a point in a graph to the row.
+    // These two are not metrics. They lead an operator from a point in a graph to the row.
     Slot: formatInstant(context.window.slot),
     RunId: context.runId,
   })
@@ -73,7 +77,7 @@ function metricsOf(event: RunEvent, { trigger, window }: RunContext): Metrics | 
         Claimed: 1,
         ...(good ? { Completed: 1 } : { Failed: 1 }),
         ...(ending.outcome !== 'notStarted' && { Duration: Math.round(durationMs) }),
-        // A forced slot is late by the will of a person.
+        // A forced attempt has no lateness, because an operator chose its time.
         ...(trigger.kind === 'scheduled' && { Lateness: Math.max(0, attempt.startedAt - window.slot) }),
         Attempts: attempt.number,
       }

@@ -1,9 +1,12 @@
 import { formatInstant } from '../core/instant.ts'
 import type { Attempt, Ending, ScheduleSpec } from '../core/types.ts'
 
-// What the log, the tables and the pages say in the same words. Texts are not yet safe on a terminal.
+// The phrases that the log, the tables and the pages share. The texts are not yet safe on a terminal.
 
-/** `succeeded`, `failed (exit code 3)`, `was interrupted (SIGTERM)`: an ending for a person. */
+/**
+ * Returns how an attempt ended, for example `succeeded` or `failed (exit code 3)`. Returns `is running` or `is waiting`
+ * for an attempt that has not ended.
+ */
 export function endingText({ outcome, exitCode, signal, phase }: Partial<Ending> & Pick<Attempt, 'phase'>): string {
   if (outcome === undefined) return phase === undefined ? 'is running' : 'is waiting'
   const words: Record<Ending['outcome'], string> = {
@@ -19,7 +22,7 @@ export function endingText({ outcome, exitCode, signal, phase }: Partial<Ending>
   return exitCode === undefined || exitCode === 0 ? words[outcome] : `${words[outcome]} (exit code ${exitCode})`
 }
 
-/** `0 3 * * * (Asia/Tokyo)`: a schedule for a person, on one line. */
+/** Returns a schedule on one line: `0 3 * * * (Asia/Tokyo)`. */
 export function scheduleText({ expression, zone, anchor }: ScheduleSpec): string {
   return `${expression} (${zone}${anchor === undefined ? '' : `, from ${formatInstant(anchor)}`})`
 }

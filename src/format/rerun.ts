@@ -5,18 +5,18 @@ import { localTimeIn } from './local-time.ts'
 import type { LogFormat } from './log.ts'
 import { listed, printable, safeJson } from './text.ts'
 
-/** How many of the slots of a range became what. */
+/** The number of slots of a range, by the result of their rerun. */
 interface RerunCounts {
   readonly completed: number
   readonly failed: number
-  /** Ran well, but that could not be recorded. */
+  /** The batch succeeded, but that could not be recorded. */
   readonly unrecorded: number
   readonly refused: number
-  /** Given up, since another slot of the task was running. */
+  /** The slot was given up, because another slot of the task was running. */
   readonly skipped: number
-  /** Somebody else has completed or skipped the slot in the meantime. */
+  /** Another run or an operator completed or skipped the slot after it was found. */
   readonly duplicate: number
-  /** Not come to: after a failure, a stop, or without the ledger. */
+  /** The rerun did not reach the slot, because of a failure, a stop, or an error of the ledger. */
   readonly left: number
 }
 
@@ -30,7 +30,7 @@ const WORDS: Readonly<Record<keyof RerunCounts, string>> = {
   left: 'not run',
 }
 
-/** What became of the slots of a range, of which those were looked for that are one of `only`. */
+/** The result of the rerun of a range. `only` names the kinds of slots that were to run. */
 export interface RerunReport {
   readonly task: string
   readonly only: readonly Rerunnable[]
@@ -38,7 +38,7 @@ export interface RerunReport {
   readonly exitCode: number
 }
 
-/** `12 ran well, 1 failed, 17 not run: the same command goes on from there`; as a line of the log, null where it has none. */
+/** Returns the counts as a line of the log: `1 failed, 17 not run: …`. Returns null when the format omits it. */
 export function rerunLine(
   { task, only, counts, exitCode }: RerunReport,
   format: LogFormat,
@@ -57,12 +57,12 @@ export function rerunLine(
   return format === 'quiet' && exitCode === 0 ? null : printable(`cronledger: ${task}: ${message}`)
 }
 
-/** A slot that is to be run, for a person: `2026-11-24T03:00:00Z  2026-11-24 12:00 Asia/Tokyo  missed`. */
+/** Returns the line of a plan for one slot: `2026-11-24T03:00:00Z  2026-11-24 12:00 Asia/Tokyo  missed`. */
 export function plannedLine(slot: Instant, zone: string, why: Rerunnable): string {
   return printable(`${formatInstant(slot)}  ${localTimeIn(slot, zone)}  ${why}`)
 }
 
-/** The last line of a plan: `2 missed, 1 failed`. */
+/** Returns the last line of a plan: `2 missed, 1 failed`. */
 export function planSummary(slots: readonly { readonly why: Rerunnable }[], only: readonly Rerunnable[]): string {
   const words = only.flatMap((what) => {
     const count = slots.filter(({ why }) => why === what).length

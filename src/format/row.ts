@@ -5,10 +5,10 @@ import { encodeRejection, encodeRow } from '../core/row/stored-row.ts'
 import type { Instant, Row, StoredRow } from '../core/types.ts'
 import { safeJson } from './text.ts'
 
-/** What a history has a line for. */
+/** An entry of a history: a row, or a missed slot, which has no row. */
 export type HistoryItem = StoredRow | MissedSlot
 
-/** The state as a person sees it: the stored one, or what follows from it and the time. */
+/** Returns the state to show: the stored state, or one that follows from the row and the time, such as `STALE`. */
 export function stateOf(row: HistoryItem, now: Instant, skewMs: number): string {
   if (isMissed(row)) return 'MISSED'
   if (isNewerSchema(row)) return `schema ${row.schemaVersion}`
@@ -16,8 +16,9 @@ export function stateOf(row: HistoryItem, now: Instant, skewMs: number): string 
 }
 
 /**
- * A row for programs, as `schema/row.schema.json` describes it: the names and texts of the stored form, apart from what
- * only the stores need. A change that would break a reader needs a new schema version.
+ * Returns a row as a JSON object for programs, as `schema/row.schema.json` describes it. It has the names and texts of
+ * the stored form, without the fields that only the stores need. A change that would break a reader needs a new schema
+ * version.
  */
 export function rowJson(row: StoredRow, now: Instant, skewMs: number): Record<string, unknown> {
   if (isNewerSchema(row)) return { schemaVersion: row.schemaVersion, task: row.task, slot: formatInstant(row.slot) }
@@ -64,12 +65,12 @@ export function rowJson(row: StoredRow, now: Instant, skewMs: number): Record<st
   }
 }
 
-/** A row, or a slot that has none, as text on one line. */
+/** Returns a row or a missed slot as JSON on one line. */
 export function itemLine(item: HistoryItem, now: Instant, skewMs: number): string {
   return safeJson(isMissed(item) ? missedJson(item) : rowJson(item, now, skewMs))
 }
 
-/** No row, and so without a schema version; apart from that, its names are those of a row. */
+/** A missed slot has no row and therefore no schema version. Its fields have the same names as those of a row. */
 function missedJson({ task, slot, end, schedule }: MissedSlot): Record<string, unknown> {
   return {
     state: 'MISSED',
@@ -83,14 +84,15 @@ function missedJson({ task, slot, end, schedule }: MissedSlot): Record<string, u
 }
 
 /**
- * How long the last attempt took, or has been running at `runsAt`, which is null where nothing runs: a stale or abandoned
- * one has no end that anybody knows. Null also for one that started nothing: it took no time.
+ * Returns how long the last attempt took, in milliseconds. An attempt that is running is measured until `runsAt`, which
+ * must be null when none is running. Returns null for a stale or abandoned attempt, whose end is not known, and for an
+ * attempt that did not start the batch.
  */
 export function durationMsOf({ attempts }: Row, runsAt: Instant | null): number | null {
   const attempt = attempts.at(-1)
   if (attempt === undefined || attempt.phase === 'waiting' || attempt.outcome === 'notStarted') return null
   const end = attempt.endedAt ?? runsAt
-  // The clock of a host may have been set back meanwhile.
+  // The clock of the host may have been set back during the attempt.
   return end === null ? null : Math.max(0, end - attempt.startedAt)
 }
 

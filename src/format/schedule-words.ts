@@ -4,20 +4,22 @@ import { parseSchedule, type Schedule } from '../core/schedule/schedule.ts'
 import { slotsBetween } from '../core/schedule/slot.ts'
 import { listed } from './text.ts'
 
-/** So many times of a day are named one by one: it is what a person wants to read, and cannot be misread. */
+/** Up to this many times of a day are listed one by one. Such a list is easy to read and cannot be misunderstood. */
 const NAMED_TIMES = 6
-/** AWS's 1970 to 2199; a schedule with as many is one of every year. */
+/** AWS allows the years 1970 to 2199. A schedule that has all of them fires in every year. */
 const ALL_YEARS = 230
 
 const DAY_MS = 86_400_000
-/** A month of 31 days, and a week that starts on a Sunday: in them, each value of a day field is one day. */
+/** A month of 31 days, and a week that starts on a Sunday. Each value of a day field is one day in one of them. */
 const MONTH = { from: Date.UTC(2026, 0, 1), days: 31 }
 const WEEK = { from: Date.UTC(2026, 2, 1), days: 7 }
 
 /**
- * A schedule in English words, with times of 24 hours. The words of each field are cronstrue's, but it is shown our own
- * reading of the field, written anew in forms that mean one thing only (`written`): by itself it tells things that are not
- * so, of both day fields of a crontab, of steps that do not meet the end of a field, and of seconds.
+ * Returns a schedule in English words, with times in the 24-hour format.
+ *
+ * cronstrue makes the words of each field. We must not give it the text of the schedule, because it describes three
+ * things wrongly: the two day fields of a crontab, a step that does not meet the end of its field, and seconds. Instead
+ * we parse each field and write it in a form that has only one meaning (see `written`).
  */
 export function inWords(schedule: Schedule): string {
   const { expression, zone } = schedule.spec
@@ -31,7 +33,7 @@ export function inWords(schedule: Schedule): string {
     case 'at':
       return `Once, at ${expression.slice('at('.length, -1).trim().replace('T', ' ')} in ${zone}`
     case 'cron': {
-      // Of these it says what they are.
+      // cronstrue describes names such as `@daily` correctly.
       if (expression.startsWith('@')) return words(expression.toLowerCase())
       const { months, years } = schedule.fields
       const { values: seconds } = schedule.fields.seconds
@@ -68,14 +70,14 @@ function timeWords(seconds: readonly number[], minutes: readonly number[], hours
   if (!onTheMinute) parts.push(words(`${written(seconds, 60)} * * * * *`))
   if (onTheHour) parts.push('in minute 0 of the hour')
   else if (onTheMinute || minutes.length < 60) parts.push(words(`0 ${written(minutes, 60)} * * * *`))
-  // cronstrue says "at 03:00" of an hour here, and the schedule need not fire at that time.
+  // We do not use cronstrue for a single hour. It would say "at 03:00", but the schedule need not fire at that time.
   if (hours.length === 1) parts.push(`in hour ${hours[0]}`)
   else if (hours.length < 24)
     parts.push(`in the hours ${listed(ranges(hours).replaceAll('-', ' to ').split(','), 'and')}`)
   return parts.map((part, index) => (index === 0 ? part : part.charAt(0).toLowerCase() + part.slice(1))).join(', ')
 }
 
-/** Empty where every day is meant. */
+/** Returns the words for both day fields, or an empty text when the schedule fires on every day. */
 function dayWords(expression: string): string {
   const aws = expression.startsWith('cron(')
   const texts = (aws ? expression.slice('cron('.length, -1).trim() : expression).split(/[ \t]+/)
@@ -83,7 +85,8 @@ function dayWords(expression: string): string {
   const month = dayOfMonth === '?' ? '' : dayOfMonthWords(dayOfMonth, aws)
   const week = dayOfWeek === '?' ? '' : dayOfWeekWords(dayOfWeek, aws)
   if (aws) return month + week
-  // crontab(5): with a star in one of them both must match, else one is enough; a day field that holds each day rules.
+  // crontab(5): if one of the fields contains a star, a day must match both. Otherwise it must match only one of them,
+  // so a field that holds every day makes the schedule fire on every day.
   if (!dayOfMonth.includes('*') && !dayOfWeek.includes('*')) {
     return month && week && `${month} or ${week} (either is enough)`
   }
@@ -105,11 +108,11 @@ function dayOfWeekWords(text: string, aws: boolean): string {
   const days = plain === '' ? [] : daysIn(expression, WEEK)
   if (days.length === WEEK.days) return ''
   const usual = days.length === 0 ? [] : [phrase(`0 0 * * ${ranges(days)}`)]
-  // AWS counts from Sunday as 1, crontab from Sunday as 0 or 7.
+  // Sunday is 1 in AWS, and 0 or 7 in a crontab.
   return [...usual, ...special.map((day) => phrase(`0 0 * * ${day}`, !aws))].join(' or ')
 }
 
-/** The items of a day field that are sets of values, together, and those that depend on the month, one by one. */
+/** Splits a day field into the items that are sets of values, joined, and a list of those that depend on the month. */
 function itemsOf(text: string, special: RegExp): { plain: string; special: string[] } {
   const items = text
     .toUpperCase()
@@ -121,13 +124,16 @@ function itemsOf(text: string, special: RegExp): { plain: string; special: strin
   }
 }
 
-/** Which days of a span an expression fires on, from 0: so our own reading of the field counts, and no second one. */
+/**
+ * Returns the days of a span on which an expression fires, counted from 0. It uses the parser that runs use, so that
+ * the words cannot differ from the runs.
+ */
 function daysIn(expression: string, { from, days }: typeof MONTH): number[] {
   const slots = slotsBetween(parseSchedule({ expression, zone: 'UTC' }), from, from + days * DAY_MS)
   return [...slots].map((slot) => (slot - from) / DAY_MS)
 }
 
-/** cronstrue's words for one field of an expression whose other fields are midnight and every day. */
+/** Returns cronstrue's words for one field of an expression. Its other fields must be midnight and every day. */
 function phrase(cron: string, sundayIsZero = true): string {
   return words(cron, sundayIsZero).replace(/^At 00:00(?:, )?(?:only (?=on ))?/, '')
 }
@@ -137,8 +143,9 @@ function words(cron: string, sundayIsZero = true): string {
 }
 
 /**
- * Sorted values of a field as cron text that means these and no others, however it is read: `*`, a step only where it
- * meets the field's end (else with its last value: 0-56/7), ranges, a list. `size` is how many values the field has.
+ * Returns sorted values of a field as cron text that has only one meaning: `*`, a step, or a list of values and ranges.
+ * A step that does not meet the end of the field is written with its last value (0-56/7). `size` is the number of
+ * values that the field has.
  */
 export function written(values: readonly number[], size: number): string {
   const [first = 0, second = 0] = values

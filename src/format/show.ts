@@ -7,7 +7,7 @@ import { endingText, scheduleText } from './phrases.ts'
 import { rowJson, stateOf } from './row.ts'
 import { elapsed, printable, safeJson } from './text.ts'
 
-/** Everything about one slot, for a person: what it is, and what happened in it in the order of time. */
+/** Returns everything about one slot as text: its facts, and its timeline in order of time. */
 export function showText(row: StoredRow, now: Instant, skewMs: number): string {
   const lines = isNewerSchema(row)
     ? [titleOf(row), `  a newer cronledger wrote this row (schema ${row.schemaVersion}): update this one to read it`]
@@ -15,7 +15,7 @@ export function showText(row: StoredRow, now: Instant, skewMs: number): string {
   return lines.map(printable).join('\n')
 }
 
-/** The row for programs, as `schema/row.schema.json` describes it, on several lines. */
+/** Returns the row as JSON on several lines, as `schema/row.schema.json` describes it. */
 export function showJson(row: StoredRow, now: Instant, skewMs: number): string {
   return safeJson(rowJson(row, now, skewMs), 2)
 }
@@ -24,7 +24,7 @@ function titleOf({ task, slot }: StoredRow): string {
   return `${task} ${formatInstant(slot)}`
 }
 
-/** What is known of a slot, by name. Texts are not yet safe on a terminal. */
+/** Returns the facts about a slot, by name. The texts are not yet safe on a terminal. */
 export function slotFacts(row: Row, now: Instant, skewMs: number): Readonly<Record<string, string>> {
   const { slot, windowEnd, schedule, rejections, unlistedAttempts } = row
   const { count, refused } = rejections
@@ -58,7 +58,7 @@ interface Entry {
   readonly text: string
 }
 
-/** What happened in a slot, in the order of time. Texts are not yet safe on a terminal. */
+/** Returns the events of a slot, in order of time. The texts are not yet safe on a terminal. */
 export function slotTimeline(row: Row): readonly Entry[] {
   return [
     ...row.attempts.flatMap((attempt) => attemptEntries(attempt, row.slot)),
@@ -92,7 +92,7 @@ function attemptEntries(attempt: Attempt, slot: Instant): Entry[] {
 
 function rejectionEntry(rejection: Rejection, slot: Instant): Entry {
   const { at, kind, cause, runId, trigger } = rejection
-  // `tooManyAttempts`: too many attempts.
+  // Turns `tooManyAttempts` into `too many attempts`.
   const why = cause.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
   return {
     at,
@@ -104,7 +104,7 @@ function settlementEntry({ at, state, by, reason }: Resolution): Entry {
   return { at, text: `settled as ${state} by ${by}: ${reason}` }
 }
 
-/** The first ones, and the latest where it is none of them. */
+/** Returns the rejections that the row keeps: the first ones, and the latest one unless it is among them. */
 function keptOf({ rejections: { first, latest } }: Row): readonly Rejection[] {
   return latest === null || first.some(({ runId }) => runId === latest.runId) ? first : [...first, latest]
 }

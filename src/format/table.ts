@@ -1,21 +1,23 @@
 import stringWidth from 'string-width'
 
-// Columns held apart by spaces alone: readable on a terminal, and easy to cut in a pipe.
+// Only spaces separate the columns. This is readable on a terminal, and easy to cut in a pipe.
 
 const GAP = 2
 const GRAPHEMES = new Intl.Segmenter('en')
 
-/** How many columns of a terminal a text takes: some characters take two, some none. */
+/** Returns how many columns of a terminal a text takes. Some characters take two columns, and some take none. */
 export function widthOf(text: string): number {
   return stringWidth(text)
 }
 
-/** The width of a line whose cells have these widths. */
+/** Returns the width of a line whose cells have these widths. */
 export function lineWidthOf(widths: readonly number[]): number {
   return widths.reduce((sum, width) => sum + width, GAP * Math.max(0, widths.length - 1))
 }
 
-/** The cells of a line, each in its width; `painted` gives a cell its colour, which takes no room. */
+/**
+ * Returns a line with each cell padded or cut to its width. `painted` adds the colour to a cell, which takes no space.
+ */
 export function tableLine(
   cells: readonly string[],
   widths: readonly number[],
@@ -30,7 +32,9 @@ export function tableLine(
   return texts.join(' '.repeat(GAP))
 }
 
-/** The text in at most `width` columns. What a person sees as one character stays whole. */
+/**
+ * Returns the text cut to at most `width` columns. It never splits a grapheme, which a reader sees as one character.
+ */
 function cut(text: string, width: number): string {
   if (widthOf(text) <= width) return text
   let left = width - 1

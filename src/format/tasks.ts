@@ -5,7 +5,7 @@ import { scheduleText } from './phrases.ts'
 import { stateOf } from './row.ts'
 import { printable } from './text.ts'
 
-/** A task as the registry and its newest row have it. */
+/** The state of a task, as its task record and its newest row have it. */
 export interface TaskState {
   readonly task: string
   readonly schedule: ScheduleSpec
@@ -14,7 +14,7 @@ export interface TaskState {
   readonly next: Instant | null
 }
 
-/** A block of lines: the local times would make the rows of a table too wide for a terminal. */
+/** Returns a task as a block of lines. In a table, the local times would make the lines too wide for a terminal. */
 export function taskText({ task, schedule, since, last, next }: TaskState, now: Instant, skewMs: number): string {
   const time = (instant: Instant) => `${formatInstant(instant)}  ${localTimeIn(instant, schedule.zone)}`
   const lines = [
@@ -26,6 +26,7 @@ export function taskText({ task, schedule, since, last, next }: TaskState, now: 
   return lines.map((line) => `${printable(line)}\n`).join('')
 }
 
+/** Returns a task as a JSON object for programs. */
 export function taskJson({ task, schedule, since, last, next }: TaskState, now: Instant, skewMs: number) {
   return {
     task,

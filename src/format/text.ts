@@ -1,28 +1,28 @@
-/** Control characters, the C1 ones included, and what turns the direction of writing. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal
+/** Control characters, including the C1 ones, line separators, and characters that change the direction of writing. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must not reach a terminal
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
 
-/** Text from a ledger or an event, safe on a terminal and on one line. */
+/** Returns text from a ledger or an event in a form that is safe on a terminal and stays on one line. */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
-/** JSON that is safe on a terminal: it may escape any character, so nothing is lost. */
+/** Returns JSON that is safe on a terminal. JSON may escape any character, so nothing is lost. */
 export function safeJson(value: unknown, indent = 0): string {
   return JSON.stringify(value, null, indent).split('\n').map(printable).join('\n')
 }
 
-/** `text` as one word of a POSIX shell. */
+/** Returns `text` as one word of a POSIX shell. */
 export function shellWord(text: string): string {
   return /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
 
-/** `a, b and c`. Not by `Intl`: a process's first look into that takes 9 ms and 8 MB. */
+/** Returns `a, b and c`. It does not use `Intl`, because the first use of `Intl` in a process takes 9 ms and 8 MB. */
 export function listed(items: readonly string[], word: 'and' | 'or'): string {
   return items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} ${word} ${items.at(-1)}`
 }
 
-/** How long something took, for a person: `0.4s`, `12s`, `3m 5s`, `2h 10m`, `3d 4h`. */
+/** Returns a duration in milliseconds as a short text: `0.4s`, `12s`, `3m 5s`, `2h 10m`, `3d 4h`. */
 export function elapsed(ms: number): string {
   const seconds = Math.max(0, ms) / 1_000
   if (seconds < 10) return `${(Math.floor(seconds * 10) / 10).toString()}s`

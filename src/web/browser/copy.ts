@@ -1,4 +1,4 @@
-/** The buttons that copy a command, and the selection of a whole command where there is no clipboard. */
+/** Starts the buttons that copy a command. If the page cannot use the clipboard, they select the command instead. */
 export function startCopying(): void {
   document.addEventListener('click', (event) => {
     const button = event.target instanceof Element ? event.target.closest<HTMLButtonElement>('button.copy') : null
@@ -6,7 +6,7 @@ export function startCopying(): void {
     if (!button || !code) return
     void copy(code).then((text) => {
       button.textContent = text
-      // A screen reader reads a status, not the new name of a button.
+      // A screen reader reads a new status, but not the new name of a button.
       const status = document.getElementById('copied')
       if (status) status.textContent = text
     })
@@ -18,7 +18,7 @@ async function copy(code: Element): Promise<string> {
     await navigator.clipboard.writeText(code.textContent ?? '')
     return 'Copied'
   } catch {
-    // Beyond loopback a page without TLS has no clipboard.
+    // A page without TLS cannot use the clipboard, unless it comes from loopback.
     getSelection()?.selectAllChildren(code)
     return 'Selected: press Ctrl-C'
   }

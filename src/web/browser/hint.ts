@@ -1,4 +1,4 @@
-/** Shows the name of the slot under the pointer or the focus, which screen readers read by themselves. */
+/** Shows the name of the slot under the pointer or the focus. Screen readers read the link instead of this hint. */
 export function startHints(): void {
   const hint = document.createElement('p')
   hint.id = 'hint'

@@ -1,11 +1,11 @@
 import { Idiomorph } from 'idiomorph'
 
-/** The longest wait between two tries: a ledger that comes back is seen within half a minute. */
+/** The limit for the growing wait after failures. A ledger that works again is seen within half a minute. */
 const LONGEST_WAIT_MS = 30_000
-/** Longer than the server itself waits for the ledger by default. */
+/** How long to wait for an answer. It is longer than the server waits for the ledger by default. */
 const ANSWER_MS = 45_000
 
-/** Asks for the page again and again, and puts what has changed in its place. */
+/** Fetches the page again and again, and shows the parts that changed. */
 export function startLive(): void {
   let failures = 0
   let timer = 0
@@ -15,12 +15,12 @@ export function startLive(): void {
     clearTimeout(timer)
     const main = document.getElementById('main')
     const waitMs = Number(main?.dataset['pollMs'])
-    // What the server asks for holds: only the waits between tries grow, and not past half a minute.
+    // We must never ask sooner than the server says. After failures the wait grows, but not past half a minute.
     if (waitMs > 0) timer = setTimeout(ask, Math.max(waitMs, Math.min(waitMs * 2 ** failures, LONGEST_WAIT_MS)))
   }
 
   const ask = async () => {
-    // Nobody looks: the ledger is not asked. `visibilitychange` goes on.
+    // We must not cost the ledger reads while the page is hidden. `visibilitychange` starts the next try.
     if (document.hidden || isAsking) return
     isAsking = true
     const problem = await refresh()
@@ -42,7 +42,7 @@ function emit(problem: string | null): void {
   if (place && place.textContent !== text) place.textContent = text
 }
 
-/** What is wrong, in a sentence; null: the page is as the ledger is. */
+/** Fetches the page and shows it. Returns a sentence that says what is wrong, or null when the page is up to date. */
 async function refresh(): Promise<string | null> {
   let answer: Document
   try {
@@ -59,7 +59,7 @@ async function refresh(): Promise<string | null> {
   return null
 }
 
-/** Some of what a ledger says ends with a full stop already. */
+/** Some messages of a ledger already end with a full stop. */
 function sentence(text: string): string {
   return text.replace(/\.?$/, '.')
 }
@@ -71,7 +71,7 @@ function show(answer: Document): void {
   Idiomorph.morph(main, other, {
     morphStyle: 'outerHTML',
     ignoreActiveValue: true,
-    // What is the same is left alone, and so is what a person is filling in.
+    // We must not touch a part that did not change, or a form that a person is filling in.
     callbacks: {
       beforeNodeMorphed: (before: Node, after: Node) => before.nodeName !== 'SEARCH' && !before.isEqualNode(after),
     },
@@ -79,7 +79,7 @@ function show(answer: Document): void {
   document.title = answer.title
   const asOf = answer.getElementById('as-of')
   if (asOf) document.getElementById('as-of')?.replaceWith(asOf)
-  // A new slot moves all cells on by one: the focus goes with its slot.
+  // A new slot moves all cells by one. The focus must stay on the same slot.
   if (focused && document.activeElement?.getAttribute('href') !== focused) {
     main.querySelector<HTMLElement>(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true })
   }

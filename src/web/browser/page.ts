@@ -4,7 +4,7 @@ import { startLive } from './live.ts'
 import { startReturn } from './return.ts'
 import { startRoving } from './roving.ts'
 
-// The pages are whole without this script: it adds the arrow keys, the copying, the way back, and what is new.
+// The pages work without this script. It adds the arrow keys, hints, the return of the focus, copying, and updates.
 document.documentElement.classList.add('scripted')
 startRoving()
 startHints()

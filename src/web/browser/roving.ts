@@ -1,4 +1,7 @@
-/** Arrow keys among the links of a grid: of thousands, the Tab key stops at a few only. */
+/**
+ * Makes the arrow keys move between the links of a grid. A grid can have thousands of links, and the Tab key stops at
+ * only a few of them.
+ */
 export function startRoving(): void {
   document.addEventListener('keydown', (event) => {
     const link = event.target instanceof Element ? event.target.closest('a') : null
@@ -20,7 +23,7 @@ function nextOf(
 ): HTMLAnchorElement | undefined {
   const row = link.closest('tr')
   if (row === null) return undefined
-  // A table is walked row by row; the days of a calendar go on from month to month.
+  // In a table, Left and Right stay in the row. In a calendar, they go on from month to month.
   const line = linksIn(grid instanceof HTMLTableElement ? row : grid)
   const index = line.indexOf(link)
   switch (key) {
@@ -41,12 +44,12 @@ function nextOf(
   }
 }
 
-/** The links that are shown: a narrow screen leaves the oldest slots out. */
+/** Returns the links that are shown. A narrow screen hides the oldest slots. */
 function linksIn(element: Element): HTMLAnchorElement[] {
   return [...element.querySelectorAll('a')].filter((link) => link.offsetParent !== null)
 }
 
-/** The link in the nearest row above or below, in the same column. */
+/** Returns the link that is closest to the same column, in the nearest row above or below that has links. */
 function inRow(link: HTMLAnchorElement, row: Element, grid: Element, step: 1 | -1): HTMLAnchorElement | undefined {
   const rows = [...grid.querySelectorAll('tr')]
   const at = columnOf(link)

@@ -26,32 +26,35 @@ import { shareAnswers } from './shared.ts'
 
 export interface AppOptions extends Omit<MarkSettings, 'now'> {
   readonly ledger: Ledger
-  /** The ledger's name. */
+  /** The name of the ledger. */
   readonly store: string
   readonly assets: Assets
-  /** The host that the server listens on: one of the names that it goes by. */
+  /** The host that the server listens on. The server accepts it as a name of its own. */
   readonly host: string
-  /** How long a request may wait for the ledger, all in all. */
+  /** How long one request may wait for the ledger in total. */
   readonly ledgerTimeoutMs: number
-  /** When a slot is late; left out: never. */
+  /** A slot is late when its first attempt started later than this after it. Left out: never. */
   readonly lateAfterMs?: number | undefined
   readonly clock: Clock
-  /** Told of what is a bug. */
+  /** Called with the text of each error that is a bug. */
   readonly report: (message: string) => void
 }
 
-/** Views that are read at a time: each holds some thousand slots in memory. */
+/** How many views are read at the same time. Each of them holds some thousand slots in memory. */
 const VIEWS_AT_A_TIME = 4
-/** Requests that wait for their turn; more are sent away, and the page asks again. */
+/** How many requests may wait for their view. Further requests are refused, and their pages ask again later. */
 const MAX_WAITING = 32
 
-/** How soon a page asks for itself again: while something runs, and while nothing does. */
+/** The time after which a page asks for itself again: while something runs, and while nothing runs. */
 const MOVING_POLL_MS = 5_000
 const QUIET_POLL_MS = 30_000
-/** And not before so many times the time that it took to read: a tab that stays open must not cost a ledger much. */
+/**
+ * A page also waits for this multiple of the time that its reading took. Otherwise a tab that stays open would cost the
+ * ledger many reads.
+ */
 const POLL_FACTOR = 10
 
-/** `check`'s own default: what a person asks for after a weekend or a week off. */
+/** The span of the findings. It is the default of `check`, and covers a weekend or a week off. */
 const NEEDS_MS = 7 * 86_400_000
 
 const STATUS: Readonly<Record<ErrorKind, 400 | 500 | 502 | 503>> = {
@@ -72,11 +75,11 @@ type Status = 200 | 404 | (typeof STATUS)[ErrorKind]
 interface View {
   readonly title: string
   readonly main: Child
-  /** Whether something in it runs or is about to. */
+  /** Whether something in the view runs or is about to run. */
   readonly moves: boolean
 }
 
-/** The pages over one ledger. They only read. */
+/** Creates the app that serves the pages of one ledger. It only reads the ledger. */
 export function createApp(options: AppOptions): Hono {
   const { ledger, store, assets, host, clock, report } = options
   const app = new Hono()
@@ -88,8 +91,9 @@ export function createApp(options: AppOptions): Hono {
   }
 
   /**
-   * A reading that ends at `untilMs` of the monotonic clock, which is one for all readings of a request. What others share
-   * must not end with one who goes away.
+   * Runs `read` with a reading that ends at `untilMs` of the monotonic clock. All readings of a request end at the same
+   * time. A reading also ends when one of `leaves` aborts. A reading that several requests share must have no `leaves`,
+   * otherwise it would end for all of them when one client disconnects.
    */
   async function reading<T>(
     untilMs: number,
@@ -97,7 +101,7 @@ export function createApp(options: AppOptions): Hono {
     read: (reading: Reading) => Promise<T>,
   ): Promise<T> {
     const over = new AbortController()
-    // One for each question that is on its way, of many tasks at a time.
+    // One listener for each request to the ledger that is in flight. Many tasks are read at the same time.
     setMaxListeners(0, over.signal)
     const finished = new AbortController()
     void clock.wait(untilMs - clock.monotonicMs(), finished.signal).then(() => over.abort())
@@ -109,12 +113,15 @@ export function createApp(options: AppOptions): Hono {
     } finally {
       finished.abort()
       unlink()
-      // Where one of many questions failed, nobody waits for the others.
+      // If one of many requests failed, the result of the others is not needed any more.
       over.abort()
     }
   }
 
-  /** The page of a view, as bytes: those who share it share its memory. `tookMs`: how long it took to read. */
+  /**
+   * Returns the page of a view as bytes, so that requests that share it also share its memory. `tookMs` is the time
+   * that it took to read the view.
+   */
   function render({ title, main, moves }: View, tookMs = 0): Uint8Array<ArrayBuffer> {
     const frame: Frame = {
       title,
@@ -137,7 +144,10 @@ export function createApp(options: AppOptions): Hono {
     return send(context, render({ title, main, moves: true }), status)
   }
 
-  /** Shows a view, which is read in its turn; null: there is no such thing. `keyOf` names those that all share. */
+  /**
+   * Returns a handler that shows a view. The limit decides when `read` starts. `read` returns null when the view does
+   * not exist. Requests for which `keyOf` returns the same key share one page.
+   */
   function show(
     read: (context: Context, untilMs: number) => Promise<View | null>,
     keyOf?: (context: Context) => string,
@@ -174,7 +184,7 @@ export function createApp(options: AppOptions): Hono {
       },
       referrerPolicy: 'no-referrer',
       xFrameOptions: 'DENY',
-      // There is no TLS here.
+      // This server does not use TLS.
       strictTransportSecurity: false,
     }),
   )
@@ -182,7 +192,7 @@ export function createApp(options: AppOptions): Hono {
     if (!isOwnHost(context.req.header('host'), host)) {
       return context.text('This server does not go by that name (Host header).\n', 403)
     }
-    // A page of another site may lead here, but not have pages fetched behind a person's back: each costs reads.
+    // A page of another site may link to this server. It must not fetch in the background, because that costs reads.
     if (context.req.header('sec-fetch-site') === 'cross-site' && context.req.header('sec-fetch-mode') !== 'navigate') {
       return context.text('This server is for its own pages.\n', 403)
     }
@@ -200,7 +210,7 @@ export function createApp(options: AppOptions): Hono {
     show(
       async (context, untilMs) => {
         const query = overviewQueryOf(context)
-        // Side by side: whoever shares the second must not find its time used up by the first.
+        // We must read both at the same time. Otherwise the first could use up the time of the second, which is shared.
         const [model, needs] = await Promise.all([
           reading(untilMs, [], (own) => readOverview(query, own)),
           needsUntil(untilMs),
@@ -270,7 +280,7 @@ export function createApp(options: AppOptions): Hono {
         return {
           title: `${read.head.task} ${formatInstant(slot)}`,
           main: <SlotView model={model} links={SERVED} />,
-          // Whoever looks at a slot is about to do something, and it is one row.
+          // The page asks often, because its reader is probably about to act, and one row is cheap to read.
           moves: true,
         }
       }),

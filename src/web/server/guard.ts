@@ -1,20 +1,23 @@
 import { BlockList, isIP } from 'node:net'
 
-/** All ways to write them: it knows `::ffff:127.0.0.1` as the IPv4 address that it is. */
+/** The loopback addresses. A `BlockList` also matches other forms of them, such as `::ffff:127.0.0.1`. */
 const LOOPBACK = new BlockList()
 LOOPBACK.addSubnet('127.0.0.0', 8)
 LOOPBACK.addAddress('::1', 'ipv6')
 
-/** Whether an address or a name means this machine alone. */
+/** Returns whether an address or a name stands for this machine only. */
 export function isLoopback(host: string): boolean {
   const version = isIP(host)
   return version === 0 ? host.toLowerCase() === 'localhost' : LOOPBACK.check(host, version === 6 ? 'ipv6' : 'ipv4')
 }
 
 /**
- * Whether the Host header of a request names this server. A page of another site can have its own name resolve to a
- * loopback address (DNS rebinding), and its scripts could read the answer; but its name stands in the header. So a server
- * on loopback goes by the names of loopback, and one beyond it also by its address, which no name can pretend to be.
+ * Returns whether the Host header of a request names this server.
+ *
+ * Another site can make its own name resolve to a loopback address (DNS rebinding). The scripts of its pages could then
+ * read the answers of this server, but the Host header still has the name of the other site. We must refuse such a
+ * header. The server accepts the names of loopback and the host that it listens on. A server that does not listen on
+ * loopback also accepts any IP address, because a name of another site cannot look like one.
  */
 export function isOwnHost(header: string | undefined, listensOn: string): boolean {
   const host = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+))(?::\d{1,5})?$/i.exec(header ?? '')

@@ -4,17 +4,19 @@ import { createAdaptorServer } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { firstLine, usageError } from '../../core/errors.ts'
 
-/** A request is a line and some headers: whoever takes longer to send them is no browser. */
+/** How long a client may take to send a request. A request is one line and some headers, so a browser is faster. */
 const REQUEST_MS = 10_000
-/** A reader that takes nothing for so long has gone away; a page of two megabytes must not stay in memory for it. */
+/** A client that reads nothing for this long has gone away. A page of two megabytes must not stay in memory for it. */
 const STALLED_MS = 30_000
-/** A browser opens six for each of its windows. */
+/** Enough for about twenty browsers, because a browser opens up to six connections to a server. */
 const MAX_CONNECTIONS = 128
 
-/** How often Node looks for requests that took longer: by itself every 30 s, which would make forty of ten. */
+/**
+ * How often Node looks for requests that take too long. With its default of 30 s, a limit of 10 s could become 40 s.
+ */
 const LOOK_MS = 1_000
 
-/** Serves `app` over HTTP, and gives its address. Throws a usage error where that cannot be had. */
+/** Serves `app` over HTTP and returns its address. Throws a usage error when it cannot listen on `host` and `port`. */
 export async function listen(app: Hono, host: string, port: number): Promise<string> {
   const server = createAdaptorServer({
     fetch: app.fetch,

@@ -19,27 +19,28 @@ import { askOptions, faultOf, type Reading, type ReadTask, readAll, readSlots } 
 
 export interface ReportOptions {
   readonly span: Span
-  /** Left out: all tasks. */
+  /** The only task of the report. Left out: all tasks. */
   readonly task?: string | undefined
-  /** The ledger's name. */
+  /** The name of the ledger. */
   readonly store: string
   readonly style: string
 }
 
-/** Slots of a task that are told in full: a year and more of a nightly task. The lines of the table tell the others. */
+/** How many slots of a task are described in full: over two years of a nightly task. The table lists all of them. */
 const MAX_DETAILS = 1_000
-/** Slots that a plot still has room for. */
+/** How many slots a plot has room for. */
 const MAX_POINTS = 100
-/** Slots of a task that memory holds: two months of an hourly one. Up to 16 tasks are read at a time. */
+/** How many slots of a task memory holds: two months of an hourly task. Up to 16 tasks are read at the same time. */
 const MAX_HELD = 1_500
 
-/** Stands in an element for what is written piece by piece: no text of a ledger can be a comment. */
+/** Marks the position in an element where the pieces go. Text of a ledger cannot contain it, because it is escaped. */
 const PIECES = '<!-- pieces -->'
 const PLACE = raw(PIECES)
 
 /**
- * All views in one HTML file, piece by piece: memory holds what was listed of the tasks, and the slots of those that are
- * read at a time. Null where nothing is known of the task. It has no script, and its policy allows its own style alone.
+ * Returns one HTML file with all views, piece by piece. Memory holds the list of the tasks, and the slots of the tasks
+ * that are being read. Returns null when the ledger has nothing about the task. The file has no script, and its policy
+ * allows only its own style and images in `data:` addresses.
  */
 export async function reportPieces(options: ReportOptions, reading: Reading): Promise<AsyncGenerator<string> | null> {
   const { task } = options
@@ -54,7 +55,7 @@ export async function reportPieces(options: ReportOptions, reading: Reading): Pr
   return pieces(options, { known, read: readAll(known, reading) }, wallClock('UTC'), reading)
 }
 
-/** The tasks of a report, twice: one that the registry does not know is in `read` alone. */
+/** The tasks of a report in two forms. A task without a task record is in `read` only. */
 interface Tasks {
   readonly known: readonly KnownTask[]
   readonly read: Iterable<ReadTask>
@@ -101,7 +102,7 @@ async function* pieces(
   yield end
 }
 
-/** The overview, a line at a time. */
+/** Yields the overview, one line at a time. */
 async function* overviewPieces(tasks: Iterable<ReadTask>, span: Span, reading: Reading): AsyncGenerator<string, void> {
   const props = { query: {}, more: null, links: IN_ONE_FILE, live: false }
   const [begin, end] = around(
@@ -125,22 +126,24 @@ async function* overviewPieces(tasks: Iterable<ReadTask>, span: Span, reading: R
 /** The contents of a task's chapter. */
 interface Chapter {
   readonly calendar: CalendarModel | null
-  /** The newest slots of the report. */
+  /** The newest slots of the report, as many as a plot has room for. */
   readonly newest: readonly MarkedSlot[]
-  /** All slots of the report, newest first. They end where a row cannot be read. */
+  /** Returns all slots of the report, newest first. They end at a row that cannot be read. */
   slots(): AsyncIterable<MarkedSlot> | Iterable<MarkedSlot>
-  /** Why a row cannot be read; null where all could be read so far. */
+  /** Returns why a row cannot be read. Returns null while all rows could be read. */
   problem(): string | null
 }
 
-/** Reads a short chapter once. A long one is read again for each of its parts, so that memory never holds it. */
+/**
+ * Reads a short chapter once. A long chapter is read again for each of its parts, so that memory never holds all of it.
+ */
 async function readChapter(read: ReadTask, span: Span, reading: Reading): Promise<Chapter> {
   const { clock, schedules } = read.head
   const first = Math.max(span.since, Math.min(schedules[0]?.since ?? 0, span.until - 1))
   const months = { from: clock.day(first).slice(0, 7), to: clock.day(span.until - 1).slice(0, 7) }
   const range = monthsIn(months.from, months.to, clock.zone)
   let problem: string | null = null
-  /** Ends at a row that cannot be read: the chapters of the other tasks must not go with it. */
+  /** Ends at a row that cannot be read. It must not throw, otherwise the chapters of the other tasks would be lost. */
   async function* readable(query: Span & { readonly limit?: number }): AsyncGenerator<MarkedSlot, void> {
     try {
       yield* readSlots(read, query, reading)
@@ -149,7 +152,7 @@ async function readChapter(read: ReadTask, span: Span, reading: Reading): Promis
     }
   }
 
-  // The calendar shows whole months, and the report may begin before them.
+  // The calendar shows whole months, and the report may begin before the first of them.
   const since = Math.max(0, Math.min(span.since, range.from))
   const all = { since, until: Math.max(span.until, range.to), limit: MAX_HELD + 1 }
   const held = await firstOf(MAX_HELD + 1, readable(all))
@@ -254,7 +257,7 @@ async function* tablePieces(
   yield end
 }
 
-/** What stands before the place of the pieces, and what after it. */
+/** Returns the text before the position of the pieces, and the text after it. */
 function around(html: string): readonly [before: string, after: string] {
   const [before = '', after = ''] = html.split(PIECES)
   return [before, after]

@@ -9,25 +9,27 @@ import type { Needs } from '../views/needs.tsx'
 import { CELLS, type Cell, type OverviewModel, type TaskLine } from '../views/overview.tsx'
 import { askOptions, faultOf, type Reading, type ReadTask, readAll, readSlots } from './reading.ts'
 
-/** Tasks on one page: what a person scrolls, and memory holds with all their slots. */
+/** How many tasks one page shows. A person can scroll through them, and memory can hold them with all their slots. */
 const TASKS_PER_PAGE = 200
 
-/** Slots to come that a task shows: one that is settled early is seen, and the next one beside it. */
+/** How many future slots a task shows. So a slot that was resolved early is visible, together with the next slot. */
 const CELLS_AHEAD = 3
 
-/** Findings that are kept, of all and of one task and kind: a list that a person still reads. All are counted. */
+/**
+ * How many findings are kept: in total, and of one kind for one task. A person can still read them. All are counted.
+ */
 const MAX_FOUND = 500
 const MAX_OF_A_KIND = 20
-/** Groups that are kept, the newest ones: more than a page names. */
+/** How many groups are kept, the newest ones. A page names fewer of them. */
 const MAX_GROUPS = 100
 
-/** `[since, until)` */
+/** The time from `since` to `until`, which is not part of it. */
 export interface Span {
   readonly since: Instant
   readonly until: Instant
 }
 
-/** The tasks of a page, each with its newest slots. */
+/** Reads the tasks of a page, each with its newest slots. */
 export async function readOverview(query: OverviewQuery, reading: Reading): Promise<OverviewModel> {
   const known: KnownTask[] = []
   for await (const task of reading.ledger.tasks(askOptions(reading))) {
@@ -42,7 +44,9 @@ export async function readOverview(query: OverviewQuery, reading: Reading): Prom
   return { lines, query, more: known.length > shown.length ? (shown.at(-1)?.task ?? null) : null }
 }
 
-/** Each task with its newest slots (in `span`, where that is given), in the order of the tasks. */
+/**
+ * Yields each task with its newest slots, in the order of the tasks. With `span`, it takes only the slots in that span.
+ */
 export function readLines(tasks: Iterable<ReadTask>, reading: Reading, span?: Span): AsyncGenerator<TaskLine, void> {
   async function* lineOf(task: ReadTask, signal: AbortSignal) {
     yield await readLine(task, { ...reading, signal }, span)
@@ -66,7 +70,7 @@ async function readLine(read: ReadTask, reading: Reading, span?: Span): Promise<
     const lastSuccess = cells.find(({ slot, mark }) => mark === 'completed' && slot <= reading.now)?.slot ?? null
     const isAhead = next !== null && span === undefined && !cells.some(({ slot }) => slot === next)
     const ahead: Cell[] = isAhead ? [{ slot: next, mark: 'next', rejected: '' }] : []
-    // A slot ahead that a person has settled may stand behind the next one.
+    // A future slot that an operator resolved may come after the next slot.
     const ordered = [...ahead, ...cells].sort((one, other) => one.slot - other.slot)
     return { ...line, cells: ordered.slice(-CELLS), lastSuccess, problem: null }
   } catch (error) {
@@ -74,7 +78,7 @@ async function readLine(read: ReadTask, reading: Reading, span?: Span): Promise<
   }
 }
 
-/** Where the cells of a task end: what is settled far ahead must not push out what was. */
+/** Returns the end of the cells of a task. Slots that were resolved far ahead must not push out the past slots. */
 function aheadUntil({ current }: ReadTask, now: Instant): Instant {
   let last = now
   for (let count = 0; count < CELLS_AHEAD; count += 1)
@@ -83,16 +87,18 @@ function aheadUntil({ current }: ReadTask, now: Instant): Instant {
 }
 
 interface NeedsQuery {
-  /** Which slots are looked at, and how that is said. */
+  /** The slots to look at, and `when` in words. */
   readonly span: Span
   readonly when: string
-  /** Left out: all tasks. */
+  /** The only task to check. Left out: all tasks. */
   readonly task?: string | undefined
-  /** The tasks as they were listed, which are not read again. */
+  /** The tasks, where they were listed before. They are then not listed again. */
   readonly known?: Iterable<KnownTask>
 }
 
-/** The findings of `check`. A task that cannot be checked becomes a problem, and does not hide the others. */
+/**
+ * Reads the findings of `check`. A task that cannot be checked becomes a problem, and does not hide the other tasks.
+ */
 export async function readNeeds({ span, when, task, known }: NeedsQuery, reading: Reading): Promise<Needs> {
   const tally = openTally()
   let tasks = 0
@@ -122,13 +128,13 @@ async function* findingsOf(known: KnownTask, span: Span, reading: Reading): Asyn
   }
 }
 
-/** Counts all findings, which come task by task, and keeps as many as a page shows. */
+/** Counts all findings, and keeps as many of them as a page shows. The findings must come task by task. */
 function openTally() {
   const count: Record<TaskFinding['kind'], number> = { missed: 0, failed: 0, stale: 0, late: 0 }
   const found: TaskFinding[] = []
   const problems: string[] = []
   let groups: { newest: TaskFinding; count: number }[] = []
-  /** Those of the latest task. */
+  /** The groups of the task whose findings are being added, by kind. */
   let kinds = new Map<TaskFinding['kind'], (typeof groups)[number]>()
   let task = ''
 

@@ -26,13 +26,13 @@ import {
   wordsOf,
 } from './reading.ts'
 
-/** Slots on one page of the history: one round trip to the ledger. */
+/** How many slots one page of the history shows. */
 const SLOTS_PER_PAGE = 100
-/** Slots that one view looks at: a year of an hourly task, in a second or so from a file. */
+/** How many slots one view looks at. A year of an hourly task fits, and takes about a second to read from a file. */
 const MAX_SCANNED = 10_000
 const DAY_MS = 86_400_000
 
-/** What is known of a task: by the registry, or else by its newest row. Null where nothing is. */
+/** Reads a task from its task record, or else from its newest row. Returns null when the ledger has neither. */
 export async function readTask(task: string, reading: Reading): Promise<ReadTask | null> {
   for await (const known of reading.ledger.tasks({ task, ...askOptions(reading) })) return readKnown(known, reading.now)
   for await (const row of reading.ledger.history({ task, limit: 1, ...askOptions(reading) })) {
@@ -44,7 +44,10 @@ export async function readTask(task: string, reading: Reading): Promise<ReadTask
   return null
 }
 
-/** A page of the history: it costs the same at any depth, since it begins where the one before has ended. */
+/**
+ * Reads a page of the history. A page deep in the history costs the same as the first one, because it begins where the
+ * page before it ended. Throws a usage error for a wrong filter.
+ */
 export async function readPage(read: ReadTask, query: TaskQuery, reading: Reading): Promise<TaskPage> {
   const state = stateOf(query.state)
   const range = parseTimeRange(
@@ -66,7 +69,7 @@ export async function readPage(read: ReadTask, query: TaskQuery, reading: Readin
     {
       ...range,
       ...(Number.isFinite(until) && { until }),
-      // One more tells whether there is another page.
+      // One more slot shows whether there is another page.
       ...(!isFiltered && { limit: SLOTS_PER_PAGE + 1 }),
     },
     reading,
@@ -94,14 +97,14 @@ function stateOf(text: string | undefined): Mark | null {
   throw usageError(`state is ${quote(text)}; allowed are ${HISTORY_MARKS.join(', ')}`)
 }
 
-/** The months that a calendar shows (`2026-01`), both inclusive, and how many slots it looks at. */
+/** The first and the last month of a calendar (`2026-01`), both inclusive, and how many slots it looks at. */
 interface CalendarRange {
   readonly from: string
   readonly to: string
   readonly most?: number
 }
 
-/** The calendar; null where a row of it cannot be read. */
+/** Reads the calendar. Returns null when a row of it cannot be read. */
 export async function calendarOf(
   read: ReadTask,
   range: CalendarRange,
@@ -116,7 +119,7 @@ export async function calendarOf(
   }
 }
 
-/** The days of the range, and how many of their slots are in which state. */
+/** Counts the slots of each day of the range by their mark. The slots must come newest first. */
 export async function tallyDays(
   slots: AsyncIterable<MarkedSlot> | Iterable<MarkedSlot>,
   { head: { clock } }: ReadTask,
@@ -127,7 +130,7 @@ export async function tallyDays(
   for await (const { slot, mark } of slots) {
     const day = clock.day(slot)
     if (scanned === most) {
-      // Its day may have more slots. Only whole days are counted.
+      // This day may have more slots, so it is not counted. Only whole days are counted.
       const whole = [...days].filter(([name]) => name > day)
       const readSince = formatInstant(Date.parse(day) + DAY_MS).slice(0, 10)
       return { from, to, days: new Map<string, Tally>(whole), readSince }
@@ -140,7 +143,10 @@ export async function tallyDays(
   return { from, to, days, readSince: null }
 }
 
-/** The year of the calendar, and those that there are, newest first: from the first schedule or the `oldest` slot that is known. */
+/**
+ * Returns the year of the calendar, and the years to choose from, newest first. They begin with the first schedule or
+ * with the `oldest` slot that is known. Throws a usage error when `asked` is not a year.
+ */
 export function yearsOf(
   { head }: ReadTask,
   { asked, oldest }: { readonly asked: string | undefined; readonly oldest: Instant | undefined },
@@ -157,7 +163,7 @@ export function yearsOf(
   return { year, years: Array.from({ length: last - first + 1 }, (_, index) => String(last - index)) }
 }
 
-/** One slot: null where it has no row and was never due. */
+/** Reads one slot. Returns null when it has no row, was never due, and is not a future slot of the schedule. */
 export async function readSlot(
   read: ReadTask,
   slot: Instant,
@@ -166,7 +172,7 @@ export async function readSlot(
 ): Promise<SlotModel | null> {
   const { head, inForce, current } = read
   const row = await rowOf(head.task, slot, reading)
-  // One in doubt counts: a history that shows it as missed knows that it was due.
+  // A slot that was perhaps due counts as well. The history that shows it as missed has checked that it was due.
   const due = dueKeys([{ task: head.task, schedules: inForce }], slot, Math.min(slot, reading.now) + 1)
   const wasDue = [...due].length > 0
   const isAhead = slot > reading.now && current !== null && slotOf(current, slot)?.slot === slot
@@ -175,13 +181,13 @@ export async function readSlot(
   const schedule = inForce.findLast(({ since }) => since <= slot)?.schedule ?? current
   return {
     ...slotTold(read, { slot, row, mark: markOf({ slot, row }, reading) }, store, reading),
-    // Before the first slot that was run nothing was due.
+    // Nothing was due before the first slot that was run.
     before: schedule === null || slot <= first ? null : slotBefore(schedule, slot),
     after: schedule === null ? null : slotAfter(schedule, slot),
   }
 }
 
-/** What is told of a slot that was read. */
+/** Returns the model of a slot that was read, without the slots before and after it. */
 export function slotTold(
   { head, inForce }: ReadTask,
   record: MarkedSlot,
@@ -190,15 +196,15 @@ export function slotTold(
 ) {
   const { slot, row } = record
   const own = row === null || isNewerSchema(row) ? null : row.schedule
-  // Whoever settles the slot or runs it again finds its schedule in the registry, unless none there has the slot: that of
-  // a late delivery may never have come into it.
+  // `resolve` and `rerun` find the schedule in the task record, unless no schedule there has the slot. For example, the
+  // schedule of a late delivery may never have been recorded. The command then needs the schedule of the row.
   const schedule = scheduleWith(inForce, slot) === null ? own : null
   const target = { store: storeAnywhere(store), task: head.task, slot, schedule }
   return { record, clock: head.clock, target, now, skewMs, lateAfterMs }
 }
 
 async function rowOf(task: string, slot: Instant, reading: Reading): Promise<StoredRow | null> {
-  // Slots are whole seconds: no other one lies within.
+  // Slots are whole seconds, so no other slot is in this range.
   const range = { since: formatInstant(slot), until: formatInstant(slot + 1) }
   for await (const row of reading.ledger.history({ task, ...range, limit: 1, ...askOptions(reading) })) return row
   return null

@@ -12,34 +12,34 @@ import { type MarkSettings, markOf } from '../views/marks.ts'
 import type { ScheduleChange, TaskHead } from '../views/task.tsx'
 import { type WallClock, wallClock } from '../views/wall-clock.ts'
 
-/** What the views are read from, and as of when. */
+/** The ledger that the views are read from, and the time and settings of the reading. */
 export interface Reading extends MarkSettings {
   readonly ledger: Ledger
   /** How long one request to the ledger may take. */
   readonly ledgerTimeoutMs: number
-  /** As `check` takes it: a first attempt that started later than this after its slot is late; left out: never. */
+  /** A slot is late when its first attempt started later than this after it, as in `check`. Left out: never. */
   readonly lateAfterMs?: number | undefined
-  /** Ends the reading: its whole time is up, or nobody waits for it. */
+  /** Ends the reading when its time is up, or when its result is not needed any more. */
   readonly signal: AbortSignal
 }
 
-/** The name of the ledger as a command anywhere on this machine takes it. */
+/** Returns the name of the ledger in a form that a command in any directory of this machine can use. */
 export function storeAnywhere(store: string): string {
   return store.startsWith('file:') ? `file:${resolve(store.slice('file:'.length))}` : store
 }
 
-/** What the registry knows of a task, read into schedules. */
+/** A task with its parsed schedules. */
 export interface ReadTask {
   readonly head: TaskHead
-  /** Those that this version can read, oldest first. */
+  /** The schedules that this version can read, oldest first. */
   readonly inForce: readonly InForce[]
-  /** The one in force; null where there is none that can be read. */
+  /** The schedule in force. Null when it is not known, or when this version cannot read it. */
   readonly current: Schedule | null
-  /** What is wrong with a schedule, null where nothing is. */
+  /** Why a schedule cannot be read. Null when all of them can be read. */
   readonly problem: string | null
 }
 
-/** A schedule in words; null where this version cannot read it. */
+/** Returns a schedule in words. Returns null when this version cannot read it. */
 export function wordsOf(spec: ScheduleSpec): string | null {
   try {
     return inWords(parseSchedule(spec))
@@ -49,6 +49,7 @@ export function wordsOf(spec: ScheduleSpec): string | null {
   }
 }
 
+/** Parses the schedules of a task record. A schedule that cannot be read becomes the `problem` of the task. */
 export function readKnown({ task, schedules }: KnownTask, now: Instant): ReadTask {
   const inForce: InForce[] = []
   let problem: string | null = null
@@ -76,7 +77,10 @@ export function readKnown({ task, schedules }: KnownTask, now: Instant): ReadTas
   return { head, inForce, current, problem }
 }
 
-/** The tasks one after another, each read when it is taken: their schedules take far more memory than what was listed. */
+/**
+ * Returns the tasks one after another. Each is parsed when it is taken, because parsed schedules take far more memory
+ * than the list of the tasks.
+ */
 export function readAll(tasks: readonly KnownTask[], { now }: Reading): Iterable<ReadTask> {
   return {
     *[Symbol.iterator]() {
@@ -85,11 +89,12 @@ export function readAll(tasks: readonly KnownTask[], { now }: Reading): Iterable
   }
 }
 
+/** Returns the clock of the zone of a schedule, or the clock of UTC when there is none. */
 export function clockOf(spec: ScheduleSpec | undefined): WallClock {
   return wallClock(spec?.zone ?? 'UTC')
 }
 
-/** How the ledger is asked. */
+/** Returns the options of a request to the ledger. */
 export function askOptions({ ledgerTimeoutMs, signal }: Reading) {
   return { ledgerTimeoutMs, signal }
 }
@@ -100,7 +105,10 @@ interface SlotsQuery {
   readonly limit?: number
 }
 
-/** The slots of a task that are due by now or have a row, in `[since, until)`, newest first. Memory holds a page of rows. */
+/**
+ * Yields the slots of a task in `[since, until)` that were due or have a row, newest first. Memory holds one page of
+ * rows.
+ */
 export async function* readSlots(
   { head: { task }, inForce }: ReadTask,
   query: SlotsQuery,
@@ -125,7 +133,10 @@ function readRows(task: string, { since, until, limit }: SlotsQuery, reading: Re
   })
 }
 
-/** What is wrong with a task alone, which must not hide the others. What is wrong with the ledger is thrown again. */
+/**
+ * Returns the message of an error that concerns one task only, because such an error must not hide the other tasks.
+ * Throws any other error again, for example when the ledger cannot be reached.
+ */
 export function faultOf(error: unknown): string {
   if (!(error instanceof LedgerError) || error.kind === 'unreachable' || error.kind === 'denied') throw error
   return error.message

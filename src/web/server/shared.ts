@@ -1,22 +1,22 @@
 import type { Clock } from '../../process/clock.ts'
 
-/** One answer for all who ask for the same at the same time, and for a while after. */
+/** Gives one answer to all callers that ask for the same key at the same time or shortly after. */
 export interface Shared<T> {
   get(key: string, make: () => Promise<T>): Promise<T>
 }
 
-/** An answer is given again for so many times the time that it took: making it fills a sixth of the time at most. */
+/** An answer is kept for this multiple of the time that it took. So making it fills at most one sixth of the time. */
 const AGE_FACTOR = 5
-/** Enough for the views that a team has open; an overview of 200 tasks takes two megabytes. */
+/** Enough for the views that a team has open. An overview of 200 tasks takes two megabytes. */
 const MAX_ANSWERS = 10
 
 interface Answer<T> {
   readonly value: Promise<T>
-  /** Null while it is being made. */
+  /** Null while the answer is being made. */
   freshUntilMs: number | null
 }
 
-/** An error goes to those who wait for it, and is not kept. */
+/** Creates an empty set of shared answers. An error goes to the callers that wait for the answer, and is not kept. */
 export function shareAnswers<T>(clock: Clock): Shared<T> {
   const answers = new Map<string, Answer<T>>()
   return {

@@ -1,6 +1,6 @@
 import { MARKS, type Mark } from './marks.ts'
 
-/** The sign of a mark, and its word beside it. */
+/** The sign and the word of a mark. */
 export function Badge({ mark }: { readonly mark: Mark }) {
   return (
     <span class="badge">
@@ -10,7 +10,7 @@ export function Badge({ mark }: { readonly mark: Mark }) {
   )
 }
 
-/** The sign alone: what stands beside it must say the word. */
+/** The sign of a mark. The text next to it must contain the word, because screen readers do not read the sign. */
 export function Sign({ mark }: { readonly mark: Mark }) {
   return (
     <span class={`c ${mark}`} aria-hidden="true">

@@ -2,20 +2,23 @@ import { printable } from '../../format/text.ts'
 import type { Links, TaskQuery } from './links.ts'
 import { MARKS, type Mark } from './marks.ts'
 
-/** What a day's slots were, by mark. */
+/** The number of slots of a day, by mark. */
 export type Tally = Partial<Readonly<Record<Mark, number>>>
 
 export interface CalendarModel {
-  /** First and last month, `2026-01`. */
+  /** The first and the last month, as `2026-01`. */
   readonly from: string
   readonly to: string
-  /** By day, `2026-11-24`. */
+  /** The counts by day, as `2026-11-24`. */
   readonly days: ReadonlyMap<string, Tally>
-  /** The earliest day that was read whole; null where all were: a year of a minutely task has half a million slots. */
+  /**
+   * The earliest day whose slots were all read. Null when the whole range was read. A year of a minutely task has
+   * half a million slots, which are too many to read.
+   */
   readonly readSince: string | null
 }
 
-/** Of a day with several marks, the one that a person should see. */
+/** The marks, the most urgent first. A day with several marks shows the first of them. */
 const WORST_FIRST: readonly Mark[] = [
   'failed',
   'stale',
@@ -33,7 +36,7 @@ const MONTHS = 'January February March April May June July August September Octo
 
 const DAY_MS = 86_400_000
 
-/** A year's days, a block a month: blocks fit a narrow screen as well as a wide one. */
+/** The days of a range, with one block for each month. Blocks fit a narrow screen as well as a wide one. */
 export function Calendar(props: CalendarProps) {
   const { model, live } = props
   const days = monthsOf(model).flatMap((month) => weeksOf(month).flat())
@@ -69,9 +72,9 @@ interface CalendarProps {
   readonly model: CalendarModel
   readonly task: string
   readonly links: Links
-  /** What else is asked of the slots of a day. */
+  /** The other filters, which the link of a day keeps. */
   readonly query?: TaskQuery
-  /** With the script that makes the arrow keys work: then the Tab key stops at one day only, the last. */
+  /** Whether the page has the script for the arrow keys. Then the Tab key stops only at the last day. */
   readonly live: boolean
 }
 
@@ -110,7 +113,7 @@ function Month(props: MonthProps) {
   )
 }
 
-/** The month's days by week, from Monday; null before the first and after the last one. */
+/** Returns the days of a month by week, from Monday. An entry before the first or after the last day is null. */
 function weeksOf(month: string): readonly (readonly (string | null)[])[] {
   const first = Date.parse(`${month}-01T00:00:00Z`)
   const days: (string | null)[] = Array.from({ length: (new Date(first).getUTCDay() + 6) % 7 }, () => null)
@@ -144,7 +147,7 @@ function Day({ day, model, task, links, query, live, stop }: { readonly day: str
   )
 }
 
-/** `24 November 2026`: what stands in the cell is part of it. */
+/** Returns `24 November 2026`. The label of a cell must contain the number that the cell shows. */
 function dayText(day: string): string {
   const [year, month, number] = day.split('-').map(Number)
   return `${number} ${MONTHS[(month ?? 1) - 1]} ${year}`

@@ -4,7 +4,9 @@ import type { Instant } from '../../core/types.ts'
 import { printable } from '../../format/text.ts'
 import type { Links } from './links.ts'
 
-/** How the page gets its style: by an address that the server has, or in itself, with the policy that allows just that. */
+/**
+ * The source of the style of a page: an address of the server, or the page itself with a policy that allows that style.
+ */
 type Dress =
   | { readonly kind: 'served'; readonly stylePath: string; readonly scriptPath: string }
   | { readonly kind: 'alone'; readonly style: Child; readonly policy: string }
@@ -13,10 +15,10 @@ export interface Frame {
   readonly title: string
   readonly links: Links
   readonly dress: Dress
-  /** The ledger's name. */
+  /** The name of the ledger. */
   readonly store: string
   readonly now: Instant
-  /** How soon the page asks for itself again, in milliseconds; null: never. */
+  /** The time after which the page asks for itself again, in milliseconds. Null when it never does. */
   readonly pollMs: number | null
   readonly children?: Child
 }
@@ -27,7 +29,7 @@ const ICON =
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#2b6b4f"/><path d="M4 8.5l3 3 5-7" fill="none" stroke="#fff" stroke-width="2"/></svg>',
   )
 
-/** A whole page. Its text is made by JSX alone, which escapes whatever it is given. */
+/** Returns the HTML of a whole page. We must make all text with JSX, because JSX escapes all values. */
 export function pageText(frame: Frame): string {
   const { title, links, dress, store, now, pollMs, children } = frame
   const page = (

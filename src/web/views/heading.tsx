@@ -2,7 +2,7 @@ import type { Child } from 'hono/jsx'
 
 export type Level = 1 | 2 | 3 | 4
 
-/** A heading: of level 1 on a page of its own, deeper in a report. */
+/** A heading. Its level is 1 on a page of its own, and higher in a report. */
 export function Heading({
   level,
   id,

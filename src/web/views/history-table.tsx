@@ -8,7 +8,7 @@ import { type Mark, rejectedText, type SlotRecord } from './marks.ts'
 import { Time } from './time.tsx'
 import type { WallClock } from './wall-clock.ts'
 
-/** A slot with what it is shown as. */
+/** A slot with its mark. */
 export interface MarkedSlot extends SlotRecord {
   readonly mark: Mark
 }
@@ -16,7 +16,7 @@ export interface MarkedSlot extends SlotRecord {
 export interface HistoryRowProps {
   readonly record: MarkedSlot
   readonly clock: WallClock
-  /** Where all of the slot is told; null: nowhere else. */
+  /** The address of the full description of the slot. Null when there is none. */
   readonly href: string | null
   readonly id?: string | undefined
   readonly now: Instant
@@ -43,7 +43,7 @@ export function HistoryHead() {
   )
 }
 
-/** A line of the history: the columns of `cronledger history`, and how late the first attempt was. */
+/** A line of the history. It has the columns of `cronledger history`, and shows how late the first attempt started. */
 export function HistoryRow({ record, clock, href, id, now }: HistoryRowProps) {
   const { slot, row, mark } = record
   const own = row === null || isNewerSchema(row) ? null : row
@@ -73,11 +73,13 @@ function durationText(ms: number | null): string {
   return ms === null ? '' : elapsed(ms)
 }
 
-/** How long after its slot the first attempt of a scheduled trigger started; null where there is none. */
+/**
+ * Returns how long after its slot the first scheduled attempt started, in milliseconds. Returns null when none started.
+ */
 export function latenessMsOf({ slot, attempts }: Row): number | null {
   const first = attempts.find(
     ({ outcome, phase, trigger }) => outcome !== 'notStarted' && phase !== 'waiting' && trigger.kind === 'scheduled',
   )
-  // A clock that is behind may start an attempt a moment before its slot.
+  // On a host whose clock is slow, an attempt may start a moment before its slot.
   return first === undefined ? null : Math.max(0, first.startedAt - slot)
 }

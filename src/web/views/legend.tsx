@@ -1,7 +1,7 @@
 import { Badge } from './badge.tsx'
 import { MARK_NAMES, MARKS } from './marks.ts'
 
-/** What the signs mean, and what the keys do: `keys` says where the Tab key goes; false: there is no script for them. */
+/** The legend of the signs and of the keys. `keys` says where the Tab key goes. False leaves the keys out. */
 export function Legend({ keys }: { readonly keys: string | false }) {
   return (
     <div class="legend">

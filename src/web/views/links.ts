@@ -1,7 +1,7 @@
 import { formatInstant } from '../../core/instant.ts'
 import type { Instant } from '../../core/types.ts'
 
-/** Where each view is: addresses of `serve`, or places in the one file of `report`. */
+/** The addresses of the views. They are paths of `serve`, or anchors in the one file of `report`. */
 export interface Links {
   overview(query?: OverviewQuery): string
   needs: string
@@ -10,24 +10,27 @@ export interface Links {
 }
 
 export interface OverviewQuery {
-  /** Part of a task's name. */
+  /** A part of the name of a task. */
   readonly q?: string | undefined
-  /** Tasks after this name. */
+  /** Only tasks whose name comes after this one are shown. */
   readonly after?: string | undefined
 }
 
-/** What is shown of a task, as the address holds it: texts, as a person may have written them. */
+/** The filters of the page of a task, as the address has them. A person may have typed them, so they can be wrong. */
 export interface TaskQuery {
   readonly state?: string | undefined
   readonly duplicates?: string | undefined
   readonly since?: string | undefined
   readonly until?: string | undefined
-  /** Slots before this one: the page after the one that ended with it. */
+  /** Only slots before this one are shown. The page before ended with it. */
   readonly before?: string | undefined
   readonly year?: string | undefined
 }
 
-/** Names stand in the query, not in the path: `a/../b` is a task's name, and a browser would mend it. */
+/**
+ * The links of `serve`. Names must be in the query and not in the path. Otherwise a browser would change the name
+ * `a/../b`, which is a valid name of a task, into `b`.
+ */
 export const SERVED: Links = {
   overview: (query = {}) => address('/', { ...query }),
   needs: '/needs',
@@ -48,7 +51,10 @@ export const IN_ONE_FILE: Links = {
   slot: (task, slot) => `#${anchorOf(task, slot)}`,
 }
 
-/** The id of a view in the one file: one for each, of characters that need no escape in an address or an id. */
+/**
+ * Returns the id of a view in the one file. Each view has a different id, and its characters need no escape in an
+ * address or an id.
+ */
 export function anchorOf(task: string, slot?: Instant): string {
   const name = slot === undefined ? `task ${task}` : `slot ${task} ${formatInstant(slot)}`
   return encodeURIComponent(name).replaceAll('_', '_5F').replaceAll('%', '_')

@@ -3,8 +3,8 @@ import type { Instant, StoredRow } from '../../core/types.ts'
 import { stateOf } from '../../format/row.ts'
 
 /**
- * What a slot is shown as: a word, and a sign that tells it without its colour. Of those without a row, `missed` is due past
- * its grace, `due` within it, and `next` is to come.
+ * The marks of slots. Each has a word, and a sign that a reader can recognise without its colour. A slot without a row
+ * is `next` before it is due, `due` until its grace has passed, and `missed` after that.
  */
 export const MARKS = {
   completed: { sign: '✓', word: 'completed' },
@@ -20,19 +20,20 @@ export const MARKS = {
 
 export type Mark = keyof typeof MARKS
 
-/** In the order of the legend. */
+/** The names of the marks, in the order of the legend. */
 export const MARK_NAMES = Object.keys(MARKS) as readonly Mark[]
 
-/** What a person may look for in a history, which has nothing that is still to come and not on record. */
+/** The marks by which a history can be filtered. A history does not list `next`, a future slot without a row. */
 export const HISTORY_MARKS = MARK_NAMES.filter((mark) => mark !== 'next')
 
 export interface MarkSettings {
   readonly now: Instant
   readonly skewMs: number
-  /** How long a slot may be due before it is missed. */
+  /** How long a slot may be due before it counts as missed, in milliseconds. */
   readonly graceMs: number
 }
 
+/** Returns the mark of a slot at the time `now`. */
 export function markOf({ slot, row }: SlotRecord, { now, skewMs, graceMs }: MarkSettings): Mark {
   if (row === null) return slot > now ? 'next' : slot <= now - graceMs ? 'missed' : 'due'
   if (isNewerSchema(row)) return 'unknown'
@@ -46,7 +47,7 @@ export interface SlotRecord {
   readonly row: StoredRow | null
 }
 
-/** `2 duplicates, 1 refused`; empty where no trigger was rejected. */
+/** Returns `2 duplicates, 1 refused`, or an empty text when no trigger was rejected. */
 export function rejectedText(row: StoredRow | null): string {
   if (row === null || isNewerSchema(row)) return ''
   const { count, refused } = row.rejections

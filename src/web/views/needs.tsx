@@ -8,26 +8,29 @@ import type { Links } from './links.ts'
 import { Time } from './time.tsx'
 import { wallClock } from './wall-clock.ts'
 
-/** What needs a person now: `check`'s answer. */
+/** The findings of `check`: the slots that need attention. */
 export interface Needs {
   readonly count: Readonly<Record<TaskFinding['kind'], number>>
-  /** The newest finding of each task and kind, and how many there are; the newest first. Very many groups are cut. */
+  /**
+   * The newest finding of each task and kind, and the number of such findings. The newest group comes first. Only the
+   * newest groups are kept when there are very many.
+   */
   readonly groups: readonly { readonly newest: TaskFinding; readonly count: number }[]
-  /** By task, in each the newest first; not all, where there are very many. */
+  /** The findings by task, and newest first for each task. Some are left out when there are very many. */
   readonly found: readonly TaskFinding[]
-  /** Which slots were looked at, in words: `in the last 7d`. */
+  /** The span of the slots that were looked at, in words: `in the last 7d`. */
   readonly when: string
   readonly now: Instant
-  /** Tasks that were looked at. */
+  /** The number of tasks that were looked at. */
   readonly tasks: number
-  /** Why the answer is not whole, task by task; empty where it is. */
+  /** Why the answer is incomplete, task by task. Empty when it is complete. */
   readonly problems: readonly string[]
 }
 
-/** So many are named on top of the page: a line or two. The others are one click away. */
+/** How many groups the top of the page names, which takes a line or two. The others are one click away. */
 const NAMED = 6
 
-/** One line on top of the overview. */
+/** The summary on top of the overview. */
 export function NeedsLine({ needs, links }: { readonly needs: Needs; readonly links: Links }) {
   const { groups, count, problems, when } = needs
   const total = totalOf(count)
@@ -96,7 +99,7 @@ function totalOf(count: Needs['count']): number {
   return Object.values(count).reduce((sum, number) => sum + number, 0)
 }
 
-/** All of it, each with what is known. */
+/** The list of the findings, each with what is known about it. */
 export function NeedsList({
   needs,
   links,

@@ -8,13 +8,13 @@ import { MARKS, type Mark } from './marks.ts'
 import { Time } from './time.tsx'
 import { type WallClock, wordsIn } from './wall-clock.ts'
 
-/** Slots of a task in a row: two months of a nightly batch, and a wide screen has room for them. */
+/** How many slots the line of a task shows: two months of a nightly task. A wide screen has room for them. */
 export const CELLS = 60
 
 export interface Cell {
   readonly slot: Instant
   readonly mark: Mark
-  /** The rejected triggers in words; empty: none. */
+  /** The rejected triggers in words. Empty when there are none. */
   readonly rejected: string
 }
 
@@ -24,18 +24,18 @@ export interface TaskLine {
   /** The schedule in words. */
   readonly words: string
   readonly expression: string
-  /** Oldest first. */
+  /** The newest slots, oldest first. */
   readonly cells: readonly Cell[]
   readonly lastSuccess: Instant | null
   readonly next: Instant | null
-  /** Why nothing else is known; null where all is. */
+  /** Why the slots could not be read. Null when they could be read. */
   readonly problem: string | null
 }
 
 export interface OverviewModel {
   readonly lines: readonly TaskLine[]
   readonly query: OverviewQuery
-  /** The task that the next page begins after; null on the last one. */
+  /** The task after which the next page begins. Null on the last page. */
   readonly more: string | null
 }
 
@@ -101,7 +101,7 @@ function Search({ q }: { readonly q: string }) {
 
 interface GridProps {
   readonly links: Links
-  /** With the script that makes the arrow keys work: only then may the Tab key pass most cells over. */
+  /** Whether the page has the script for the arrow keys. Only then may the Tab key skip most of the cells. */
   readonly live: boolean
 }
 
@@ -170,7 +170,10 @@ interface CellLinkProps {
   readonly cell: Cell
   readonly line: TaskLine
   readonly href: string
-  /** Whether the Tab key stops here: at one cell of a row. The arrow keys lead to the others. */
+  /**
+   * Whether the Tab key stops at this cell. With the script it stops at one cell of a row, and the arrow keys lead to
+   * the others.
+   */
   readonly isStop: boolean
 }
 

@@ -3,16 +3,16 @@ import { elapsed } from '../../format/text.ts'
 import type { Mark } from './marks.ts'
 
 export interface Point {
-  /** The slot, as a person reads it. */
+  /** The local time of the slot. */
   readonly name: string
   readonly mark: Mark
-  /** Null: nothing to draw here. */
+  /** The height of the bar. Null when there is nothing to draw. */
   readonly ms: number | null
 }
 
 const WIDTH = 480
 const HEIGHT = 120
-/** Room for `800 ms` in the larger letters of a narrow screen. */
+/** Space for `800 ms` in the larger letters of a narrow screen. */
 const LEFT = 62
 const BOTTOM = 18
 const TOP = 8
@@ -25,13 +25,13 @@ const UNITS = [
   { name: 'ms', ms: 1 },
 ] as const
 
-/** Bars, one a slot, the newest at the right. A picture for those who see it; the table below it has the same figures. */
+/** A bar chart with one bar for each slot, the newest at the right. The table below it has the same figures as text. */
 export function Plot({ title, points }: { readonly title: string; readonly points: readonly Point[] }) {
   const values = points.flatMap(({ ms }) => (ms === null ? [] : [ms])).sort((one, other) => one - other)
   const most = values.at(-1)
   if (most === undefined) return <p class="empty">{title}: nothing to draw.</p>
   const median = values[Math.floor(values.length / 2)] ?? most
-  // Two days read better as hours up to there; but a thousand milliseconds are a second.
+  // Values below two days are easier to read in hours, and so on. But 1,000 ms are shown as a second.
   const unit = UNITS.find(({ ms }) => most >= (ms > 1_000 ? 2 * ms : ms)) ?? UNITS[4]
   const y = scaleLinear([0, Math.max(1, most / unit.ms)], [HEIGHT - BOTTOM, TOP]).nice(4)
   const x = scaleLinear([0, points.length], [LEFT, WIDTH])

@@ -1,7 +1,7 @@
 import { printable } from '../../format/text.ts'
 import type { Links } from './links.ts'
 
-/** In the place of a view that cannot be shown. */
+/** The page that is shown when a view cannot be shown. */
 export function ProblemView({
   title,
   message,

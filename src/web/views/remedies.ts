@@ -3,7 +3,7 @@ import type { Instant, ScheduleSpec } from '../../core/types.ts'
 import { commandLine, scheduleOptions } from '../../format/command-line.ts'
 import type { Mark } from './marks.ts'
 
-/** Something that a person can do about a slot. */
+/** Something that an operator can do about a slot. */
 export interface Remedy {
   readonly title: string
   readonly command: string
@@ -11,7 +11,7 @@ export interface Remedy {
 }
 
 export interface CommandTarget {
-  /** As `--store` takes it anywhere on this machine: with an absolute path. */
+  /** The value of `--store`. The path of a file is absolute, so that it works in any directory of this machine. */
   readonly store: string
   readonly task: string
   readonly slot: Instant
@@ -21,7 +21,7 @@ export interface CommandTarget {
 const RERUN_NOTE = 'Put the batch’s own command in the place of COMMAND, and say why in the place of WHY.'
 const WORD_NOTE = 'Starts nothing; puts your word on record. Say why in the place of WHY.'
 
-/** What can be done about a slot of that mark, the likeliest first. */
+/** Returns what an operator can do about a slot with this mark, the likeliest first. */
 export function remediesOf(mark: Mark, target: CommandTarget, now: Instant): readonly Remedy[] {
   const rerun = {
     title: 'Run it again',
@@ -55,7 +55,7 @@ export function remediesOf(mark: Mark, target: CommandTarget, now: Instant): rea
       ]
     case 'skipped':
     case 'completed':
-      // Before it is due a run has nothing to work on, and what is settled so needs nothing.
+      // A future slot that was completed or skipped needs no action, and a run would have nothing to work on yet.
       return target.slot > now ? [] : [rerun]
     case 'unknown':
       return [
@@ -64,7 +64,10 @@ export function remediesOf(mark: Mark, target: CommandTarget, now: Instant): rea
   }
 }
 
-/** Whole: it must work as it is copied, whatever the registry knows. `show` needs no schedule for an instant. */
+/**
+ * Returns a complete command. It must work when it is pasted, even if no schedule of the task record has the slot.
+ * `show` does not need a schedule to find an instant.
+ */
 function command(name: string, { store, task, slot, schedule }: CommandTarget): string {
   const takesSchedule = name !== 'show' && schedule !== null
   return commandLine(name, { store, task, slot: formatInstant(slot), ...(takesSchedule && scheduleOptions(schedule)) })

@@ -19,9 +19,9 @@ export interface SlotModel {
   readonly target: CommandTarget
   readonly now: Instant
   readonly skewMs: number
-  /** When a slot is late; left out: never. */
+  /** A slot is late when its first attempt started later than this after it. Left out: never. */
   readonly lateAfterMs?: number | undefined
-  /** Its neighbours by the schedule; null where there is none. */
+  /** The slots before and after it. Null when there is none. */
   readonly before: Instant | null
   readonly after: Instant | null
 }
@@ -53,11 +53,11 @@ export function SlotView({ model, links }: { readonly model: SlotModel; readonly
 interface DetailProps {
   readonly model: Omit<SlotModel, 'before' | 'after'>
   readonly level: Level
-  /** On a page with the script that copies. */
+  /** Whether the page has the script that copies commands. */
   readonly live: boolean
 }
 
-/** What a slot is, why, what can be done, and what happened in it. */
+/** The state of a slot, the reason for it, the possible actions, and the timeline. */
 export function SlotDetail({ model, level, live }: DetailProps) {
   const { record, clock, target, now, skewMs, lateAfterMs = Number.POSITIVE_INFINITY } = model
   const { slot, row, mark } = record
@@ -65,7 +65,7 @@ export function SlotDetail({ model, level, live }: DetailProps) {
   const below = (level + 1) as Level
   const latenessMs = own && latenessMsOf(own)
   const isLate = latenessMs !== null && latenessMs > lateAfterMs
-  // A report has thousands of slots of which there is nothing more to say.
+  // A report can have thousands of slots that completed with their only attempt. Their actions and facts are left out.
   const isPlain = !live && mark === 'completed' && own !== null && attemptCount(own) === 1 && own.rejections.count === 0
   return (
     <>
@@ -148,7 +148,10 @@ function Remedies({ mark, target, now, level, live }: RemediesProps) {
   )
 }
 
-/** A line may end before an option, not within one: what is read must be what is copied. */
+/**
+ * Splits a command so that a line can end before an option but not within one. Otherwise the text that a person reads
+ * could differ from the text that is copied.
+ */
 function unbroken(command: string) {
   const [first = '', ...rest] = command.split(' --')
   return [<span>{first}</span>, ...rest.flatMap((option) => [' ', <span>--{option}</span>])]

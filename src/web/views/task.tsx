@@ -16,29 +16,34 @@ import { type WallClock, wordsIn } from './wall-clock.ts'
 export interface ScheduleChange {
   readonly since: Instant
   readonly spec: ScheduleSpec
-  /** In words; null where this version cannot read it. */
+  /** The schedule in words. Null when this version cannot read it. */
   readonly words: string | null
 }
 
 export interface TaskHead {
   readonly task: string
   readonly clock: WallClock
-  /** The schedule in force, or of a task that only has rows that of the newest; null where this version cannot read that. */
+  /**
+   * The schedule in force. For a task without a task record it is the schedule of the newest row, and null when that
+   * row has a newer schema.
+   */
   readonly current: Pick<ScheduleChange, 'spec' | 'words'> | null
-  /** Those of the registry, oldest first. Empty for a task that only has rows. */
+  /** The schedules of the task record, oldest first. Empty for a task that only has rows. */
   readonly schedules: readonly ScheduleChange[]
   readonly next: Instant | null
 }
 
 export interface TaskPage {
   readonly query: TaskQuery
-  /** Newest first. */
+  /** The slots of the page, newest first. */
   readonly slots: readonly MarkedSlot[]
-  /** The slot that the next page begins before; null on the last one. */
+  /** The slot before which the next page begins. Null on the last page. */
   readonly before: Instant | null
-  /** Slots that were looked at for this page, where the filter wanted few of them; null where it is whole. */
+  /**
+   * The number of slots that were looked at, when too few of them matched the filter. Null when the page is complete.
+   */
   readonly scanned: number | null
-  /** Why there is no more of it; null where there is nothing wrong. */
+  /** Why the page ends early. Null when all rows could be read. */
   readonly problem: string | null
 }
 
@@ -139,10 +144,10 @@ export function TaskView({ head, page, calendar, year: shown, years, links, now 
 interface TaskViewProps {
   readonly head: TaskHead
   readonly page: TaskPage
-  /** Null where a row of it cannot be read. */
+  /** Null when a row of it cannot be read. */
   readonly calendar: CalendarModel | null
   readonly year: string
-  /** The years that have slots, newest first. */
+  /** The years to choose from, newest first. */
   readonly years: readonly string[]
   readonly links: Links
   readonly now: Instant
@@ -152,7 +157,10 @@ function isFiltered({ state, duplicates, since, until, before }: TaskQuery): boo
   return [state, duplicates, since, until, before].some(Boolean)
 }
 
-/** How long the slots took and how late they started: just those of the table, so that its filters hold for both. */
+/**
+ * The plots of how long the slots took and how late they started. They show the slots of the table, so that its filters
+ * apply to both.
+ */
 export function Plots({
   slots,
   clock,
@@ -222,7 +230,7 @@ function Filters({ task, query, zone }: { readonly task: string; readonly query:
   )
 }
 
-/** What a date field can show. */
+/** Returns the text if a date field can show it, and an empty text otherwise. */
 function dateOf(text = ''): string {
   return /^\d{4}-\d{2}-\d{2}$/.test(text) ? text : ''
 }

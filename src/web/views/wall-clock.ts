@@ -2,25 +2,28 @@ import { IANAZone } from 'luxon'
 import { formatInstant } from '../../core/instant.ts'
 import type { Instant } from '../../core/types.ts'
 
-/** The clocks on the wall of one zone. */
+/** The local time of one zone. */
 export interface WallClock {
   readonly zone: string
-  /** `2026-11-24 03:00`, with seconds only where there are some. */
+  /** Returns `2026-11-24 03:00`, with seconds only where they are not zero. */
   time(instant: Instant): string
-  /** `2026-11-24`. */
+  /** Returns `2026-11-24`. */
   day(instant: Instant): string
-  /** `2026-11-24 03:00 Asia/Tokyo (2026-11-23T18:00:00Z)`, of UTC the instant alone: in whole seconds, for a sentence. */
+  /**
+   * Returns `2026-11-24 03:00 Asia/Tokyo (2026-11-23T18:00:00Z)` in whole seconds, for use in a sentence. The clock of
+   * UTC returns only the instant.
+   */
   both(instant: Instant): string
 }
 
-/** A schedule's words with its zone, which those of `at(…)` name themselves. */
+/** Returns the words of a schedule with its zone. The words of `at(…)` contain the zone already. */
 export function wordsIn(zone: string, words: string): string {
   return words.endsWith(` in ${zone}`) ? words : [words, zone].filter(Boolean).join(' · ')
 }
 
 /**
- * The clock of a zone. By offsets, since a page has thousands of times and luxon's formats take ten times as long. A row
- * may hold a zone that this Node does not know: then it is UTC's.
+ * Returns the clock of a zone. It uses offsets, because a page has thousands of times and the formats of luxon take ten
+ * times as long. A row may contain a zone that this Node does not know. The clock of UTC is returned then.
  */
 export function wallClock(name: string): WallClock {
   const zone = IANAZone.isValidZone(name) ? name : 'UTC'

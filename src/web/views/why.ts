@@ -7,8 +7,9 @@ import type { MarkedSlot } from './history-table.tsx'
 import type { WallClock } from './wall-clock.ts'
 
 /**
- * Why the slot is what it is, and what a scheduled trigger of it would meet, in a sentence or two that are not yet safe to
- * show. The rules are those of `decide`; `--max-attempts` is each trigger's own, so that the ledger does not know it.
+ * Returns why a slot has its state, and how a scheduled trigger of it would end, in one or two sentences. The text is
+ * not yet safe to show. The rules are those of `decide`. The text cannot say whether an attempt is left, because each
+ * trigger has its own `--max-attempts` and the ledger does not know it.
  */
 export function whyText({ slot, row, mark }: MarkedSlot, now: Instant, clock: WallClock): string {
   if (row === null) {
@@ -39,7 +40,7 @@ export function whyText({ slot, row, mark }: MarkedSlot, now: Instant, clock: Wa
   }
 }
 
-/** What came last: an attempt, or a word on the row. */
+/** Returns the last thing that happened to a row: an attempt or a resolution. */
 function lastText(row: Row, clock: WallClock): string {
   const attempt = row.attempts.at(-1)
   const resolution = row.resolutions.at(-1)
@@ -63,7 +64,7 @@ function nextText(row: Row, clock: WallClock): string {
     : 'A scheduled trigger that has no attempt left is refused here until a person acts.'
 }
 
-/** By what the slot is done though something else came after it; empty where nothing is, or that is what came last. */
+/** Returns what completed or skipped the slot, when something else came after it. Otherwise returns an empty text. */
 function doneText(row: Row, clock: WallClock): string {
   const done = terminalState(row)
   const success = successOf(row)
