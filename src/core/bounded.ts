@@ -1,4 +1,4 @@
-/** Puts an entry last into a map of at most `most`: of more, the first one goes. */
+/** Sets an entry as the newest one of a map. Removes the oldest entry if the map then has more than `most` entries. */
 export function setWithin<Key, Value>(map: Map<Key, Value>, most: number, key: Key, value: Value): void {
   map.delete(key)
   map.set(key, value)

@@ -5,7 +5,8 @@ const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as 
 type Unit = keyof typeof UNITS_MS
 
 /**
- * Reads `500ms`, `30s`, `10m`, `1.5h`, `2d`: one number and one unit, since a bare number would leave its unit to a guess.
+ * Reads a duration such as `500ms`, `30s`, `10m`, `1.5h` or `2d`: one number and one unit. A number without a unit is
+ * an error, because the unit would be a guess. Throws a usage error that calls the value `name`.
  *
  * @returns whole milliseconds
  */
@@ -17,7 +18,7 @@ export function parseDuration(text: string, name = 'duration'): number {
   return Math.round(Number(match[1]) * UNITS_MS[match[2] as Unit])
 }
 
-/** The shortest text that `parseDuration` reads back: `10m`, `90s`, `1.5s`. */
+/** Returns a short text that `parseDuration` reads back as `ms` milliseconds: `10m`, `90s`, `1.5s`. */
 export function formatDuration(ms: number): string {
   const units = Object.keys(UNITS_MS).reverse() as Unit[]
   const unit = units.find((name) => ms >= UNITS_MS[name] && ms % UNITS_MS[name] === 0)

@@ -16,13 +16,15 @@ import type {
   Window,
 } from './types.ts'
 
-/** Whether a rejection is on record: not where there is no row, or where `detail` says what went wrong. */
+/**
+ * Whether a rejection is recorded in the ledger. If it is not, the slot has no row, or `detail` says what went wrong.
+ */
 export interface NoteResult {
   readonly noted: boolean
   readonly detail?: string
 }
 
-/** How the write of an attempt's end went. Only `recorded` is in the ledger for certain. */
+/** The result of the write that records the end of an attempt. Only `recorded` is in the ledger for certain. */
 export type FinishWord =
   | 'recorded'
   /** Another run owns the slot. */
@@ -31,7 +33,7 @@ export type FinishWord =
   | 'deleted'
   | 'unanswered'
 
-/** What a run tells while it goes: one event a transition. The log and the metrics are made from these. */
+/** The events that a run emits, one for each transition. The log and the metrics are made from these events. */
 export type RunEvent =
   | { readonly event: 'claimed'; readonly attempt: Attempt }
   | ({ readonly event: 'duplicate'; readonly cause: DuplicateCause; readonly row: Row } & NoteResult)
@@ -40,19 +42,19 @@ export type RunEvent =
       readonly cause: RefusalCause
       readonly row: StoredRow | null
       readonly survivor: Survivor | null
-      /** Whose turn it is, where slots must not overlap. */
+      /** The holder of the overlap lock, if the cause is `overlap`. */
       readonly holder?: OverlapLock
     } & NoteResult)
   /** Another slot of the task runs, and this one waits for it. */
   | { readonly event: 'waiting'; readonly holder: OverlapLock }
-  /** Another slot of the task runs, and this one is given up for good. */
+  /** Another slot of the task runs, and this slot is skipped. No later scheduled trigger runs it. */
   | {
       readonly event: 'skipped'
       readonly holder: OverlapLock
       readonly finish: FinishWord
       readonly finishCause?: string
     }
-  /** The attempt before failed, and the same trigger makes this one after the delay. */
+  /** The previous attempt failed. The same trigger starts this attempt after the delay. */
   | { readonly event: 'retry'; readonly attempt: number; readonly delayMs: number }
   | {
       readonly event: 'ended'
@@ -60,36 +62,41 @@ export type RunEvent =
       readonly ending: Ending
       readonly durationMs: number
       readonly finish: FinishWord
-      /** What the ledger said last, where the finish is unanswered. */
+      /** The last error of the ledger, if the finish is unanswered. */
       readonly finishCause?: string
-      /** Why the work ended so, in a line. */
+      /** Why the batch ended this way, in one line. */
       readonly detail?: string
     }
-  /** Told to stop before anything was asked of the ledger. */
+  /** A stop came before the run sent any request to the ledger. */
   | { readonly event: 'stopped' }
-  /** The claim got no answer in time, or a stop came first: `certain` that the slot is free again, or not known. */
+  /**
+   * The claim was given up, because it got no answer in time or because a stop came first. `certain` is true if the
+   * slot is known to be free again.
+   */
   | { readonly event: 'withdrawn'; readonly certain: boolean; readonly detail: string }
-  /** The ledger cannot be used: no access, no such table. Nothing was asked of the slot, and nothing started. */
+  /** The ledger cannot be used, for example because access is denied or the table does not exist. Nothing started. */
   | { readonly event: 'unusable'; readonly detail: string }
-  /** The first renewal that got no answer; until one does, the lease runs out. */
+  /** The first renewal that got no answer. The lease runs out unless a later renewal is answered. */
   | { readonly event: 'renewal-failed'; readonly detail: string }
   | { readonly event: 'renewal-recovered' }
   | {
       readonly event: 'lease-lost'
       /**
        * Another run took the slot over, the row was deleted, the lease was not renewed in time, or another slot of the
-       * task has the turn.
+       * task holds the overlap lock (`turn`).
        */
       readonly cause: 'taken' | 'deleted' | 'expired' | 'turn'
     }
-  /** Nobody gave an event time, and windows are so short that a late delivery lands in the next one. */
+  /**
+   * The trigger carried no event time, and the windows are so short that a late delivery falls into the next window.
+   */
   | { readonly event: 'clock-event-time'; readonly windowMs: number }
   | { readonly event: 'schedule-mismatch'; readonly eventTime: Instant; readonly source: EventTimeSource }
-  /** The registry had another schedule for this task. */
+  /** The task record held another schedule. */
   | { readonly event: 'schedule-changed'; readonly before: ScheduleSpec; readonly after: ScheduleSpec }
   | { readonly event: 'warning'; readonly message: string }
 
-/** What every event of one run has in common. */
+/** The data that all events of one run share. */
 export interface RunContext {
   readonly task: string
   readonly window: Window
@@ -97,7 +104,7 @@ export interface RunContext {
   readonly runId: string
   readonly trigger: Trigger
   readonly host: Host
-  /** How a person names the ledger. */
+  /** The name of the ledger as the user writes it. */
   readonly store: string
   readonly guards: Guards
 }

@@ -2,15 +2,15 @@ import { usageError } from './errors.ts'
 import { quote } from './problem.ts'
 import type { Instant } from './types.ts'
 
-/** AWS's range of years. It also catches seconds or microseconds that were turned into a date as milliseconds. */
+/** The years that AWS accepts. */
 const FIRST_YEAR = 1970
 const LAST_YEAR = 2199
 
 const INSTANT = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2})?)(?:\.(\d{1,9}))?(?:Z|([+-])(\d{2}):?(\d{2}))$/
 
 /**
- * Reads ISO 8601 with an offset: `2026-11-24T03:00:00Z`, `2026-11-24T12:00+09:00`; seconds may be left out, and what is
- * finer than a millisecond is cut off. Throws a usage error that calls the value `name`.
+ * Reads an ISO 8601 instant with an offset: `2026-11-24T03:00:00Z`, `2026-11-24T12:00+09:00`. Seconds may be left out.
+ * Digits below a millisecond are cut off. Throws a usage error that calls the value `name`.
  */
 export function parseInstant(text: string, name = 'time'): Instant {
   const match = INSTANT.exec(text)
@@ -35,8 +35,9 @@ export function parseInstant(text: string, name = 'time'): Instant {
 }
 
 /**
- * `2026-11-24T03:00` or with seconds, as milliseconds since 1970 on that wall clock; null where the calendar or the
- * clock has no such time, since `Date` would roll 30 February over into March.
+ * Reads a wall-clock time, `2026-11-24T03:00` with or without seconds. Returns milliseconds since 1970 on that wall
+ * clock. Returns null if the date or the time does not exist, because `Date` alone would turn 30 February into a day of
+ * March.
  */
 export function parseLocal(text: string): number | null {
   const full = text.length === 16 ? `${text}:00` : text
@@ -44,7 +45,10 @@ export function parseLocal(text: string): number | null {
   return Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 19) !== full ? null : ms
 }
 
-/** `2026-11-24T03:00:00Z`; with milliseconds only if there are some, so that text order of slots is time order. */
+/**
+ * Returns a text such as `2026-11-24T03:00:00Z`. It has milliseconds only if they are not zero, so the order of slots
+ * as text is their order in time.
+ */
 export function formatInstant(instant: Instant): string {
   return new Date(instant).toISOString().replace('.000Z', 'Z')
 }

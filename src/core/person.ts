@@ -1,14 +1,14 @@
 import { usageError } from './errors.ts'
 
-// In bytes of UTF-8, because the stores count bytes. With 100 attempts and 100 resolutions that all have the longest
-// texts, a row must stay below DynamoDB's 400 KB.
+// The limits count bytes of UTF-8, because the stores count bytes. A row with 100 attempts and 100 resolutions that all
+// have the longest texts must stay below the 400 KB of a DynamoDB item.
 
-/** Enough for a few sentences, in any script. */
+/** The limit allows a few sentences in any script. */
 const MAX_REASON_BYTES = 800
-/** The ARN of an ECS task has about 110. */
+/** The ARN of an ECS task has about 110 bytes. */
 export const MAX_PERSON_BYTES = 200
 
-/** Throws a usage error unless a person's act on a slot says who and why, briefly. */
+/** Throws a usage error unless the request of an operator says who makes it and why, within the limits. */
 export function checkOperator({ by, reason }: { readonly by: string; readonly reason: string }): void {
   for (const [what, text, most] of [
     ['reason', reason, MAX_REASON_BYTES],
@@ -20,7 +20,7 @@ export function checkOperator({ by, reason }: { readonly by: string; readonly re
   }
 }
 
-/** The length of a text in UTF-8. */
+/** Returns the length of a text in bytes of UTF-8. */
 export function bytesOf(text: string): number {
   let bytes = 0
   for (const character of text) {

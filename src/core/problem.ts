@@ -1,9 +1,15 @@
 import { type LedgerError, usageError } from './errors.ts'
 
-/** Longest part of a value that an error shows: enough to recognise it, and the error stays one line. */
+/**
+ * The longest part of a value that an error shows, in characters. It is enough to recognise the value, and the error
+ * stays on one line.
+ */
 const MAX_QUOTED_LENGTH = 300
 
-/** A value as an error shows it: quoted, and with everything escaped that could move a terminal's cursor or its text. */
+/**
+ * Returns a value as an error shows it: in quotes, with every character escaped that could move the cursor of a
+ * terminal or reorder its text.
+ */
 export function quote(value: string): string {
   const shown = value.length > MAX_QUOTED_LENGTH ? `${value.slice(0, MAX_QUOTED_LENGTH)}…` : value
   return JSON.stringify(shown).replace(
@@ -12,7 +18,7 @@ export function quote(value: string): string {
   )
 }
 
-/** Makes the error for what is wrong with the schedule at hand. */
+/** Makes the error about one schedule from a text that says what is wrong with it. */
 export type Problem = (text: string) => LedgerError
 
 export function scheduleProblem(expression: string): Problem {

@@ -1,10 +1,13 @@
 import { usageError } from './errors.ts'
 import { quote } from './problem.ts'
 
-/** Starts with a letter or digit, so that no task looks like an option or like the ledger's own partitions. */
+/**
+ * A name starts with a letter or a digit, so that no task looks like an option or like a partition of the ledger
+ * itself.
+ */
 const TASK_NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/
 
-/** Throws a usage error unless `task` is a task's name. */
+/** Throws a usage error unless `task` is a valid task name. */
 export function checkTaskName(task: string): void {
   if (typeof task === 'string' && TASK_NAME.test(task)) return
   throw usageError(

@@ -1,10 +1,15 @@
-/** Milliseconds since 1970-01-01T00:00:00Z. Every instant in the core is one; text is for borders. */
+/**
+ * Milliseconds since 1970-01-01T00:00:00Z. Every instant in the core has this form. Text is only for input and output.
+ */
 export type Instant = number
 
-/** The version of the row's layout that this code reads and writes. A row with another one is never overwritten. */
+/** The version of the row's layout that this code reads and writes. A row with another version is never overwritten. */
 export const SCHEMA_VERSION = 1
 
-/** What the user wrote: an expression, the IANA zone that it is read in, and for `rate(…)` where counting starts. */
+/**
+ * A schedule as the user wrote it: an expression, the IANA zone in which it is read, and for `rate(…)` the instant from
+ * which it counts.
+ */
 export interface ScheduleSpec {
   readonly expression: string
   readonly zone: string
@@ -17,13 +22,15 @@ export interface Key {
   readonly slot: Instant
 }
 
-/** `[slot, end)`. `end` is null after the schedule's last fire time: that window never closes. */
+/** The range `[slot, end)`. `end` is null after the schedule's last fire time, because that window never closes. */
 export interface Window {
   readonly slot: Instant
   readonly end: Instant | null
 }
 
-/** Where an event time came from. `clock` means that nobody gave one, and the start of the process stood in. */
+/**
+ * The source of an event time. `clock` means that the trigger carried none, and that the start of the process is used.
+ */
 export type EventTimeSource = 'event-time' | 'event' | 'clock'
 
 /** One delivery: a process that asks to run a task. */
@@ -31,18 +38,18 @@ export type Trigger =
   | { readonly kind: 'scheduled'; readonly eventTime: Instant; readonly source: EventTimeSource }
   | { readonly kind: 'forced'; readonly by: string; readonly reason: string }
 
-/** Where a process runs: the host's name and, under ECS, the task's ARN. */
+/** The host of a process: its name and, under ECS, the ARN of the task. */
 export interface Host {
   readonly host: string
   readonly ecsTask?: string
 }
 
-/** A process of one machine, told apart from a later one with the same pid. */
+/** Identifies a process of one machine, and distinguishes it from a later process with the same pid. */
 export interface ProcessMark {
   readonly pid: number
-  /** Start of the process in clock ticks since boot (field 22 of /proc/PID/stat). */
+  /** When the process started, in clock ticks since boot (field 22 of /proc/PID/stat). */
   readonly startTicks: number
-  /** Boot id and PID namespace: pids of two containers of one machine are different things. */
+  /** The boot id and the PID namespace. The same pid in two containers of one machine means two processes. */
   readonly boot: string
 }
 
@@ -52,19 +59,21 @@ export type Outcome =
   | 'timedOut'
   | 'interrupted'
   | 'leaseLost'
-  /** The attempt never reported; another run took the slot over, or a person settled it. */
+  /** The attempt never reported its end. Another run took the slot over, or an operator resolved it. */
   | 'abandoned'
-  /** The claim was made, but nothing was started: such an attempt never counts against `maxAttempts`. */
+  /** The claim was made, but the batch was not started. Such an attempt never counts against `maxAttempts`. */
   | 'notStarted'
 
-/** A process of an earlier attempt that outlived its supervisor, and still lives on this host. */
+/** A process of an earlier attempt that outlived its supervisor and still runs on this host. */
 export interface Survivor {
   readonly pid: number
-  /** Short name of its program: never the arguments, which may hold secrets and end up in a log. */
+  /**
+   * The short name of its program. It must not include the arguments, otherwise secrets in them could end up in a log.
+   */
   readonly command: string
 }
 
-/** How the work of an attempt ended, as far as the row is concerned. */
+/** How the batch of an attempt ended, as the row records it. */
 export interface Ending {
   readonly outcome: Outcome
   readonly exitCode?: number
@@ -72,55 +81,61 @@ export interface Ending {
 }
 
 export interface Attempt extends Host, Partial<Ending> {
-  /** From 1, never reused in a slot: the fencing token. */
+  /** The fencing token. Numbers start at 1 and are never reused in a slot. */
   readonly number: number
   readonly runId: string
   readonly trigger: Trigger
-  /** Claimed, and nothing is started yet: it waits for its turn, or for the delay before a retry. */
+  /**
+   * The slot is claimed, and nothing has started yet. The attempt waits for the overlap lock, or for the delay before a
+   * retry.
+   */
   readonly phase?: 'waiting'
-  /** When it was claimed; for one that waited, when its wait was over. */
+  /** When the attempt was claimed. For an attempt that waited, this is when its wait was over. */
   readonly startedAt: Instant
-  /** For one that waited: when it was claimed. */
+  /** When an attempt that waited was claimed. */
   readonly claimedAt?: Instant
   readonly endedAt?: Instant
-  /** The child, known from the first renewal on. */
+  /** The process of the batch, known from the first renewal on. */
   readonly process?: ProcessMark
 }
 
 export type State = 'PENDING' | 'COMPLETED' | 'FAILED' | 'SKIPPED'
 
-/** A person's word on a row, or what `--overlap skip` said of it, which outlives later attempts. */
+/** The decision of an operator about a row, or a skip by `--overlap skip`. Later attempts do not remove it. */
 export interface Resolution {
   readonly state: 'COMPLETED' | 'FAILED' | 'SKIPPED'
   readonly at: Instant
   readonly by: string
   readonly reason: string
-  /** Number of the latest attempt then, 0 where there was none: tells what came later, where clocks cannot. */
+  /**
+   * The number of the latest attempt at that time, or 0 if there was none. It shows what came later, where clocks
+   * cannot.
+   */
   readonly afterAttempt: number
 }
 
 export type DuplicateCause = 'completed' | 'skipped' | 'running'
 export type RefusalCause =
-  /** A forced trigger, while an attempt runs. */
+  /** A forced trigger came while an attempt was running. */
   | 'running'
   | 'stale'
   | 'failed'
   | 'tooManyAttempts'
   | 'tooLate'
-  /** The event time is no fire time of the schedule, and the caller does not accept that. */
+  /** The event time is not a fire time of the schedule, and the caller does not accept that. */
   | 'scheduleMismatch'
-  /** A process of the stale attempt still lives on this host. */
+  /** A process of the stale attempt still runs on this host. */
   | 'survivor'
   /** A newer cronledger wrote the row. */
   | 'newerRow'
   /** Another slot of the task runs. */
   | 'overlap'
-  /** A forced trigger that is meant for slots with a row, and this one has none any more. */
+  /** A forced trigger is meant only for slots with a row, and this slot has no row. */
   | 'noRow'
-  /** A forced trigger that was asked for before the slot's latest attempt began. */
+  /** A forced trigger was asked for before the latest attempt of the slot began. */
   | 'newerAttempt'
 
-/** A trigger that started nothing, as the row remembers it. */
+/** A trigger that started nothing, as the row records it. */
 export interface Rejection extends Host {
   readonly runId: string
   readonly kind: 'duplicate' | 'refused'
@@ -129,10 +144,10 @@ export interface Rejection extends Host {
   readonly trigger: Trigger
 }
 
-/** What a row keeps of its rejections: all of them counted, the first ones and the latest in full. */
+/** The rejections of a row. All are counted. The first ones and the latest one are kept in full. */
 export interface Rejections {
   readonly count: number
-  /** How many of them were refused; the others are duplicates. */
+  /** How many of the rejections were refused. The others are duplicates. */
   readonly refused: number
   readonly first: readonly Rejection[]
   readonly latest: Rejection | null
@@ -143,27 +158,27 @@ export interface Row extends Key {
   readonly schemaVersion: typeof SCHEMA_VERSION
   readonly windowEnd: Instant | null
   readonly state: State
-  /** +1 with every owner's write; for compare-and-set only. */
+  /** Grows by 1 with each write of an owner. It is only for compare-and-set. */
   readonly version: number
-  /** A fresh random id in every write, by which a lost answer is recognised. */
+  /** A new random id in each write, by which a run recognises its own write after a lost answer. */
   readonly writeId: string
-  /** Run id of the process whose write made or took the row last: the only proof of ownership. */
+  /** The run id of the process whose write made the row or took it over last. It is the only proof of ownership. */
   readonly owner: string
   readonly schedule: ScheduleSpec
-  /** Version of the IANA zone data that gave the slot. */
+  /** The version of the IANA zone data from which the slot was computed. */
   readonly zoneData: string
-  /** Oldest first. All that started, and the latest of those that never did. */
+  /** The attempts, the oldest first: all that started, and the latest of those that never started. */
   readonly attempts: readonly Attempt[]
-  /** How many attempts that never started are counted here, and not listed any more. */
+  /** How many attempts that never started are only counted here, and are not listed any more. */
   readonly unlistedAttempts: number
-  /** How long PENDING is trusted, by the owner's clock; null when nothing runs. */
+  /** Until when PENDING is trusted, by the owner's clock. It is null when nothing runs. */
   readonly leaseUntil: Instant | null
   readonly resolutions: readonly Resolution[]
   readonly expiresAt: Instant | null
   readonly rejections: Rejections
 }
 
-/** A row that a newer cronledger wrote: it is shown and refused, never read further or overwritten. */
+/** A row that a newer cronledger wrote. It is shown and refused, but never read further or overwritten. */
 export interface NewerSchemaRow extends Key {
   readonly schemaVersion: number
   readonly newerSchema: true

@@ -2,13 +2,14 @@ import { closeSync, openSync } from 'node:fs'
 import { LedgerError } from '../core/errors.ts'
 
 /**
- * How many descriptors a run needs beside those of Node: SQLite's files, or the connections to DynamoDB, and the start of
- * the batch. SQLite's native library also makes a runtime of its own, and ends the whole process where it gets none. With
- * fewer, the claim could succeed and the start of the batch fail.
+ * How many file descriptors a run needs in addition to those of Node. They are for SQLite's files or the connections to
+ * DynamoDB, and for the start of the batch. SQLite's native library also makes a runtime of its own, and ends the whole
+ * process if it gets no descriptors. With fewer descriptors, the claim could succeed and the start of the batch could
+ * fail.
  */
 const NEEDED = 12
 
-/** Throws `denied` where this process cannot open that many more files. It opens no file but `/dev/null`. */
+/** Throws `denied` if this process cannot open `NEEDED` more files. It opens only `/dev/null`. */
 export function checkDescriptors(): void {
   const opened: number[] = []
   try {
@@ -20,12 +21,15 @@ export function checkDescriptors(): void {
   }
 }
 
-/** Returns the error of a ledger that could not be opened for want of descriptors, null where that is not the reason. */
+/**
+ * Returns the error for a ledger that could not be opened because no descriptors were left. Returns null if that is not
+ * the reason.
+ */
 export function noDescriptors(cause: unknown): LedgerError | null {
   const text = String(cause)
   const make = (what: string, remedy: string) =>
     new LedgerError('denied', `the ledger cannot be opened: ${what}. To run the batch, ${remedy}`, { cause })
-  // The texts are those of Node and of the native library, whose errors have no code.
+  // The texts are those of Node and of the native library. The errors of the library have no code.
   if (/EMFILE|os error 24\b/.test(text)) {
     return make(
       'this process has too few file descriptors left',

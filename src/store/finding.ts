@@ -1,24 +1,24 @@
 import { type ErrorKind, LedgerError } from '../core/errors.ts'
 import type { Instant } from '../core/types.ts'
 
-/** One thing that was looked at. */
+/** The result of one check. */
 export interface Finding {
   readonly what: string
-  /** Null: as it should be. */
+  /** The kind of the problem, or null if there is none. */
   readonly wrong: ErrorKind | null
-  /** What was found; where it is wrong, also what to do. */
+  /** What was found. If something is wrong, it also says what to do. */
   readonly text: string
 }
 
-/** Whose permissions are tried: `schema/iam.json` has their policies. */
+/** The role whose permissions are tried. `schema/iam.json` has the policies. */
 export type Role = 'runner' | 'auditor' | 'operator'
 
 export interface InspectSettings {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly role: Role
-  /** Largest difference between the clocks of two hosts. */
+  /** The largest difference between the clocks of two hosts, in milliseconds. */
   readonly skewMs: number
-  /** This host's clock. */
+  /** Returns the time of this host's clock. */
   now(): Instant
 }
 
@@ -26,7 +26,7 @@ export function ok(what: string, text: string): Finding {
   return { what, wrong: null, text }
 }
 
-/** What a ledger's error says of `what`, and what else to do; anything but a ledger's error is thrown on. */
+/** Returns the finding for a `LedgerError`, with `more` as what else to do. Throws any other error again. */
 export function wrong(what: string, error: unknown, more = ''): Finding {
   if (!(error instanceof LedgerError)) throw error
   return { what, wrong: error.kind, text: `${error.message}${more}` }

@@ -3,8 +3,8 @@ import { parseStoreName, withSqlite } from './open.ts'
 import type { CallOptions } from './store.ts'
 
 /**
- * Looks at all that the ledger of that name needs, and changes nothing. Findings come as they are made; after one that
- * leaves nothing to look at, such as a dead endpoint, there are no more.
+ * Inspects everything that the ledger of that name needs, and changes nothing. It yields each finding as soon as it is
+ * made. It ends early if a finding makes the other checks impossible, such as an endpoint that does not answer.
  */
 export async function* inspectStore(
   name: string,

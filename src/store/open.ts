@@ -5,7 +5,7 @@ import type { Store } from './store.ts'
 
 export interface OpenedStore {
   readonly store: Store
-  /** What a person should know about this store; the ledger works. */
+  /** Warnings for the operator about this store. The ledger works in spite of them. */
   readonly warnings: readonly string[]
 }
 
@@ -13,11 +13,14 @@ export type StoreName =
   | { readonly kind: 'dynamodb'; readonly table: string }
   | { readonly kind: 'file'; readonly path: string }
 
-/** DynamoDB's own rule. */
+/** DynamoDB's rules for the name and the ARN of a table. */
 const TABLE_NAME = /^[A-Za-z0-9_.-]{3,255}$/
 const TABLE_ARN = /^arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table\/[A-Za-z0-9_.-]{3,255}$/
 
-/** Reads `dynamodb:TABLE` or `file:PATH`. There is no default: a ledger that nobody chose rejects nothing. */
+/**
+ * Reads `dynamodb:TABLE` or `file:PATH`. Throws a usage error for any other text. The user must give a name, because a
+ * default ledger that the user did not choose would reject no duplicates.
+ */
 export function parseStoreName(name = ''): StoreName {
   const [, kind, rest = ''] = /^(dynamodb|file):(.*)$/s.exec(name) ?? []
   if (kind === 'dynamodb') {
@@ -36,14 +39,18 @@ function wrongName(name: string, why: string): LedgerError {
   return usageError(`store is ${is}, allowed is dynamodb:TABLE or file:PATH (${why}): set --store or CRONLEDGER_STORE`)
 }
 
-/** Opens the ledger of that name. It asks nothing of it yet: what is missing or denied shows with the first call. */
+/**
+ * Opens the ledger of that name. It sends no request yet, so a missing table or a denied access shows with the first
+ * call.
+ */
 export async function openStore(
   name: string | undefined,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<OpenedStore> {
   const parsed = parseStoreName(name)
   checkDescriptors()
-  // Each store is loaded only where it is used: the AWS SDK and SQLite cost time, and may not even be installable.
+  // Each store is loaded only if it is used. The AWS SDK and SQLite take time to load, and it may be impossible to
+  // install them.
   if (parsed.kind === 'dynamodb') {
     const { openDynamoStore } = await import('./dynamodb/dynamodb-store.ts')
     return { store: openDynamoStore({ table: parsed.table, env }), warnings: [] }
@@ -54,7 +61,10 @@ export async function openStore(
   return { warnings: checkPlace(path), store: openFileStore(path) }
 }
 
-/** What needs SQLite, which is native code: throws a usage error where that is not there, as in the single executable. */
+/**
+ * Waits for a module that needs SQLite, which is native code. Throws a usage error if SQLite is not available, as in
+ * the single executable.
+ */
 export async function withSqlite<T>(loading: Promise<T>): Promise<T> {
   try {
     return await loading

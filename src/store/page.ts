@@ -5,10 +5,12 @@ import { formatSlot } from '../core/row/stored-row.ts'
 import type { Key } from '../core/types.ts'
 import type { ListQuery } from './store.ts'
 
-/** Most rows in a page: what DynamoDB reads in one second or so, and a table that a person still scrolls. */
+/**
+ * The most rows in a page. DynamoDB reads about this many in one second, and a person can still scroll such a table.
+ */
 const MAX_LIMIT = 1000
 
-/** The stored key of a row. */
+/** The key of a row as it is stored. */
 export interface StoredKey {
   readonly task: string
   readonly slot: string
@@ -18,17 +20,17 @@ export function storedKey({ task, slot }: Key): StoredKey {
   return { task, slot: formatSlot(slot) }
 }
 
-/** A query as the stores need it: bounds as text, both inclusive, and the key that the page before ended with. */
+/** A query in the form that the stores need: bounds as text, both inclusive, and the last key of the previous page. */
 export type PageQuery = (
   | { readonly kind: 'task'; readonly task: string; readonly first: string; readonly last: string }
   | { readonly kind: 'day'; readonly day: string }
 ) & { readonly limit: number; readonly after: StoredKey | null }
 
-/** Below and above every slot: their text starts with a digit. */
+/** Texts that sort before and after every slot. The text of a slot starts with the four digits of its year. */
 const BEFORE_ALL = '0'
 export const AFTER_ALL = '9999'
 
-/** Throws a usage error where the limit, the day or the cursor is wrong. */
+/** Returns the query in that form. Throws a usage error if the limit, the day or the cursor is wrong. */
 export function pageQuery(query: ListQuery): PageQuery {
   const { limit, cursor } = query
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
@@ -40,7 +42,7 @@ export function pageQuery(query: ListQuery): PageQuery {
     return { kind: 'day', day, limit, after: decodeCursor(cursor, ({ slot }) => slot.startsWith(day)) }
   }
   const { task, since, until } = query
-  // Slots are whole seconds, so the last one before `until` is a second earlier.
+  // Slots are whole seconds, so the last slot before `until` is one second before `until`, rounded up.
   const first = since === undefined ? BEFORE_ALL : formatSlot(Math.ceil(since / 1000) * 1000)
   const last = until === undefined ? AFTER_ALL : formatSlot(Math.ceil(until / 1000) * 1000 - 1000)
   const after = decodeCursor(cursor, (key) => key.task === task && key.slot >= first && key.slot <= last)
@@ -51,14 +53,14 @@ export function encodeCursor({ task, slot }: StoredKey): string {
   return Buffer.from(JSON.stringify([task, slot])).toString('base64url')
 }
 
-/** Entries are small: one request reads hundreds. */
+/** Entries are small, so one request can read hundreds of them. */
 export const ENTRIES_PER_PAGE = 100
 
 export function encodeEntryCursor(task: string): string {
   return Buffer.from(task).toString('base64url')
 }
 
-/** The task that the page before ended with; text below every task's name for the first page. */
+/** Returns the last task of the previous page. For the first page, returns a text that sorts before every task name. */
 export function decodeEntryCursor(cursor: string | undefined): string {
   return cursor === undefined ? ' ' : Buffer.from(cursor, 'base64url').toString()
 }
@@ -71,7 +73,7 @@ function decodeCursor(cursor: string | undefined, fits: (key: StoredKey) => bool
       if (fits({ task, slot })) return { task, slot }
     }
   } catch {
-    // Any text may come in here; all that is no cursor gets the one answer below.
+    // Any text may come in here. Every text that is not a cursor gets the error below.
   }
   throw usageError(`cursor is ${quote(cursor)}, allowed is the one that the page before gave for the same query`)
 }

@@ -1,6 +1,6 @@
-/** What setup did, or found done. */
+/** A step that setup did, or found already done. */
 export interface SetupStep {
   readonly what: 'table' | 'timeToLive' | 'file'
-  /** `unsupported`: the server has no such thing, and the ledger works without it. */
+  /** `unsupported` means that the server does not have this feature. The ledger works without it. */
   readonly did: 'created' | 'found' | 'enabled' | 'unsupported'
 }

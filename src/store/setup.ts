@@ -3,15 +3,15 @@ import type { SetupStep } from './setup-step.ts'
 import type { CallOptions } from './store.ts'
 
 export interface SetupReport {
-  /** `dynamodb:TABLE` or `file:PATH`. */
+  /** The name of the ledger, `dynamodb:TABLE` or `file:PATH`. */
   readonly name: string
   readonly steps: readonly SetupStep[]
   readonly warnings: readonly string[]
 }
 
 /**
- * Makes what the ledger of that name needs, as far as it is missing; may be called again, and twice at once. Throws
- * `LedgerError`: `shape` where something else is in that place, and then nothing was changed.
+ * Makes the missing parts of the ledger of that name. It may be called again, and by two processes at once. Throws
+ * `LedgerError`. The kind is `shape` if something else has that name, and then nothing was changed.
  */
 export async function setUpStore(
   name: string,

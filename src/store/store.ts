@@ -1,53 +1,58 @@
 import type { StoredDocument } from '../core/row/stored-row.ts'
 import type { Instant, Key, Rejection, Row, StoredRow } from '../core/types.ts'
 
-/** Ends a wait: a deadline or a stop. Every call to a ledger takes one, so that no call can hang. */
+/** The signal ends a wait, at a deadline or at a stop. Every call to a ledger takes one, so that no call can hang. */
 export interface CallOptions {
   readonly signal: AbortSignal
 }
 
 export type PutResult =
   | { readonly kind: 'ok' }
-  /** The expectation did not hold: nothing was written. `found` is the row as it is, null where there is none. */
+  /**
+   * The expectation did not hold, so nothing was written. `found` is the row as it is now, or null if there is none.
+   */
   | { readonly kind: 'conflict'; readonly found: StoredRow | null }
 
 /**
- * The stored row that a write builds on. The version alone would not do: those of a row that somebody deleted, and
- * another run made anew, start again at 1.
+ * The stored row that a write builds on. The version alone is not enough. If an operator deletes a row and another run
+ * makes it again, its versions start again at 1.
  */
 export type Expected = 'absent' | Pick<Row, 'version' | 'owner'>
 
-/** Rows of one task, or of one UTC day over all tasks: newest slot first, and those of one slot in a fixed order. */
+/**
+ * A query for the rows of one task, or for the rows of all tasks on one UTC day. The newest slot comes first, and the
+ * rows of one slot come in a fixed order.
+ */
 export type ListQuery = (
   | {
       readonly kind: 'task'
       readonly task: string
-      /** Slots from this instant on (inclusive). */
+      /** The slots from this instant on (inclusive). */
       readonly since?: Instant
-      /** Slots before this instant (exclusive). */
+      /** The slots before this instant (exclusive). */
       readonly until?: Instant
     }
   | {
       readonly kind: 'day'
-      /** UTC date of the slots, `2026-11-24`. */
+      /** The UTC date of the slots, `2026-11-24`. */
       readonly day: string
     }
 ) & {
-  /** Most rows in a page, 1 to 1000. A page may hold fewer and still have a `next`. */
+  /** The most rows in a page, 1 to 1000. A page may hold fewer rows and still have a `next`. */
   readonly limit: number
-  /** `next` of the page before. */
+  /** The `next` of the previous page. */
   readonly cursor?: string
 }
 
 export interface Page {
   readonly rows: readonly StoredRow[]
-  /** Opaque; absent on the last page. */
+  /** An opaque text. It is absent on the last page. */
   readonly next?: string
 }
 
 /**
- * A small document beside the rows, one for each task. Its kind is its partition, which no task's name can be:
- * `#registry` holds the schedules of a task, `#turn` names the slot that may run where slots must not overlap.
+ * The key of a small document beside the rows, one for each task. Its kind is its partition, which cannot be the name
+ * of a task. `#registry` holds the task record. `#turn` holds the overlap lock.
  */
 export interface EntryKey {
   readonly kind: '#registry' | '#turn'
@@ -61,47 +66,54 @@ export interface Entry {
 
 interface EntryPage {
   readonly entries: ReadonlyArray<Entry & { readonly task: string }>
-  /** Opaque; absent on the last page. */
+  /** An opaque text. It is absent on the last page. */
   readonly next?: string
 }
 
 /**
- * The port: what the rules need of a ledger, and nothing else. Every store passes the suite in `test/store/contract.ts`.
+ * The port: everything that the rules need from a ledger, and nothing else. Every store passes the tests in
+ * `test/store/contract.ts`.
  *
- * Expected answers are values. A store throws `LedgerError`: `unreachable` when a write may or may not have been
- * applied or a read was not answered, `denied` and `shape` when asking again is no use.
+ * Expected answers are return values. A store throws `LedgerError`. The kind is `unreachable` if a write may or may not
+ * have been applied, or if a read was not answered. It is `denied` or `shape` if another try cannot help.
  */
 export interface Store {
-  /** `dynamodb:TABLE` or `file:PATH`: how a person names it. */
+  /** The name of the ledger as the user writes it, `dynamodb:TABLE` or `file:PATH`. */
   readonly name: string
 
-  /** Strongly consistent. */
+  /** Reads a row. Returns null if there is none. The read is strongly consistent. */
   get(key: Key, call: CallOptions): Promise<StoredRow | null>
 
   /**
-   * Writes the owner's part of `row` if the stored row is the `expected` one, or if there is none (`absent`).
-   * Never touches what `note` wrote: `row.rejections` is ignored.
+   * Writes the owner's part of `row` if the stored row is the `expected` one, or if there is none (`absent`). It never
+   * changes the data that `note` wrote, and ignores `row.rejections`.
    */
   put(row: Row, expected: Expected, call: CallOptions): Promise<PutResult>
 
   /**
-   * Records a rejection. Never moves the version, never makes a row where there is none, never touches a row of a newer
-   * schema; the same rejection (by its run id) counts once. True when it is on record.
+   * Records a rejection. It never changes the version, never makes a row, and never changes a row of a newer schema.
+   * The same rejection, by its run id, counts once. Returns true if the rejection is recorded.
    */
   note(key: Key, rejection: Rejection, call: CallOptions): Promise<boolean>
 
-  /** Eventually consistent: for people and audits, never for a decision. */
+  /**
+   * Reads one page of rows. The read is eventually consistent, so it is for people and audits, and never for a
+   * decision.
+   */
   list(query: ListQuery, call: CallOptions): Promise<Page>
 
-  /** An entry beside the rows; null where there is none. Strongly consistent. */
+  /** Reads an entry beside the rows. Returns null if there is none. The read is strongly consistent. */
   readEntry(key: EntryKey, call: CallOptions): Promise<Entry | null>
 
-  /** Writes an entry if its stored version is `expected`, or if there is none (`absent`). Expected answers as `put`'s. */
+  /**
+   * Writes an entry if its stored version is `expected`, or if there is none (`absent`). As with `put`, a conflict is a
+   * return value and not an error.
+   */
   writeEntry(key: EntryKey, entry: Entry, expected: number | 'absent', call: CallOptions): Promise<'ok' | 'conflict'>
 
-  /** The entries of one kind, by name; pages as `list` has them. */
+  /** Reads one page of the entries of one kind, in the order of their tasks. */
   listEntries(kind: EntryKey['kind'], cursor: string | undefined, call: CallOptions): Promise<EntryPage>
 
-  /** Lets go of connections and files. */
+  /** Closes connections and files. */
   close(): void
 }

@@ -16,9 +16,9 @@ import type { Rerunnable } from './rerunnable.ts'
 export type Decision =
   /** Claim the slot, on top of `base`. */
   | { readonly kind: 'start'; readonly base: Row | null }
-  /** The slot is done or being done: nothing is wrong. */
+  /** The slot is done or running, so the trigger starts nothing. Nothing is wrong. */
   | { readonly kind: 'duplicate'; readonly cause: DuplicateCause; readonly row: Row }
-  /** A person is needed. */
+  /** The trigger starts nothing, because an operator has to decide. */
   | {
       readonly kind: 'refused'
       readonly cause: RefusalCause
@@ -26,7 +26,9 @@ export type Decision =
       readonly survivor: Survivor | null
     }
 
-/** The rules: may this trigger start an attempt in this slot? (design part 4) */
+/**
+ * Decides whether this trigger may start an attempt in this slot. docs/explanation/how-it-works.md explains the rules.
+ */
 export function decide(
   found: StoredRow | null,
   trigger: Trigger & { readonly slot: Instant },
@@ -50,10 +52,12 @@ export function decide(
   if (isRunning(found, facts.now, policy.skewMs)) {
     return scheduled ? { kind: 'duplicate', cause: 'running', row: found } : refuse('running')
   }
-  // Somebody was here in the meantime: what is left to say is what a scheduled trigger without an attempt left hears.
+  // The row is not in a state that this force is meant for. Answer as for a scheduled trigger that has no attempts
+  // left.
   if (expectationFailed && done !== null) return { kind: 'duplicate', cause: done, row: found }
   if (expectationFailed) return refuse(staleOrFailed(found))
-  // Two forces at once are one, also where the first one's attempt was over before the other came to its claim.
+  // Two forces that were asked for at the same time must start only one attempt, even if the attempt of the first one
+  // ends before the second one makes its claim.
   if (!scheduled && hasBegunSince(found, policy.forceAskedAt)) return refuse('newerAttempt')
   if (facts.survivor !== null) return refuse('survivor')
   if (startedAttempts(found) >= MAX_ATTEMPTS) return refuse('tooManyAttempts')
@@ -64,8 +68,8 @@ export function decide(
 }
 
 /**
- * May the trigger whose attempt has just ended so make the next one itself? A forced trigger has its own
- * `maxAttempts`, since its attempts count for nobody else.
+ * Returns whether the trigger whose attempt has just ended with `outcome` may make the next attempt itself. A forced
+ * trigger has a `maxAttempts` of its own, because its attempts do not count for other triggers.
  */
 export function mayRetry(row: Row, outcome: Outcome, policy: Pick<Policy, 'maxAttempts'> & RetryPolicy): boolean {
   const { maxAttempts, retryDelayMs } = policy
@@ -77,8 +81,9 @@ export function mayRetry(row: Row, outcome: Outcome, policy: Pick<Policy, 'maxAt
 }
 
 /**
- * Why a person may not settle this row; null where they may. A running attempt says itself how it ends, and what has
- * completed is not undone by a word: forcing it runs it again. A force that went wrong on a completed slot may be settled.
+ * Returns why an operator may not resolve this row, or null if they may. A running attempt reports its own end. A
+ * resolution cannot undo a completed slot, but a force can run it again. If the latest force on a completed slot
+ * failed, an operator may resolve the slot.
  */
 export function objectionToResolving(
   found: StoredRow | null,
@@ -95,17 +100,25 @@ export function isNewerSchema(row: StoredRow): row is NewerSchemaRow {
   return 'newerSchema' in row
 }
 
-/** PENDING, and its lease may still be alive on a clock that runs `skewMs` behind this one. */
+/**
+ * Returns whether the row is PENDING and its lease may still be valid on a clock that runs `skewMs` behind this one.
+ */
 export function isRunning(row: Row, now: Instant, skewMs: number): boolean {
   return row.state === 'PENDING' && now <= (row.leaseUntil ?? 0) + skewMs
 }
 
-/** PENDING whose lease ran out: its owner was killed, is paused, or cannot reach the ledger. */
+/**
+ * Returns whether the row is PENDING and its lease ran out. Its owner was killed, is paused, or cannot reach the
+ * ledger.
+ */
 export function isStale(row: Row, now: Instant, skewMs: number): boolean {
   return row.state === 'PENDING' && !isRunning(row, now, skewMs)
 }
 
-/** What a force would start on top of; null where it is for none to start, or for one that is not meant: running, skipped. */
+/**
+ * Returns the state in which a force finds the slot. Returns null if the slot is running or was skipped, or if a newer
+ * cronledger wrote the row. `forceOnly` cannot name these states.
+ */
 export function rerunnableAs(found: StoredRow | null, now: Instant, skewMs: number): Rerunnable | null {
   if (found === null) return 'missed'
   if (isNewerSchema(found) || isRunning(found, now, skewMs)) return null
@@ -121,29 +134,32 @@ export function rerunnableAs(found: StoredRow | null, now: Instant, skewMs: numb
   }
 }
 
-/** The attempt by which the slot counts as completed, whatever came later. */
+/** Returns the attempt that completed the slot, regardless of later attempts. */
 export function successOf(row: Row): Attempt | undefined {
   return row.attempts.find((attempt) => attempt.outcome === 'succeeded')
 }
 
-/** Of a run that was killed while its next attempt waited, everything is known: how the one before ended. */
+/**
+ * Returns `stale` if the end of the latest attempt is unknown, otherwise `failed`. A waiting attempt started nothing,
+ * so the end of the attempt before it is known.
+ */
 function staleOrFailed(row: Row): 'stale' | 'failed' {
   return row.state === 'PENDING' && row.attempts.at(-1)?.phase !== 'waiting' ? 'stale' : 'failed'
 }
 
-/** Why nothing but a force may start in this slot any more; null when it is open. */
+/** Returns why only a force may start in this slot, or null if the slot is open. */
 export function terminalState(row: Row): 'completed' | 'skipped' | null {
   const settled = (state: Row['state']) => row.resolutions.some((resolution) => resolution.state === state)
   if (successOf(row) !== undefined || settled('COMPLETED')) return 'completed'
   return settled('SKIPPED') || row.state === 'SKIPPED' ? 'skipped' : null
 }
 
-/** Attempts that count against `maxAttempts`: made by scheduled triggers, and started. */
+/** Returns how many attempts count against `maxAttempts`: those that a scheduled trigger made and that started. */
 export function countedAttempts(row: Row): number {
   return row.attempts.filter((attempt) => attempt.trigger.kind === 'scheduled' && hasStarted(attempt)).length
 }
 
-/** Attempts whose work was started, by any trigger. */
+/** Returns how many attempts started their batch, by any trigger. */
 export function startedAttempts({ attempts }: Pick<Row, 'attempts'>): number {
   return attempts.filter(hasStarted).length
 }

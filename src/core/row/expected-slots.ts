@@ -4,32 +4,35 @@ import type { Instant, Key, Row, ScheduleSpec, StoredRow, Window } from '../type
 import { isNewerSchema, isStale } from './decide.ts'
 import { isSameSpec } from './task-record.ts'
 
-/** Something about a slot that a person should look at. */
+/** A problem with a slot that an operator should look at. */
 export type Finding =
-  /** Due, and no row: nothing has asked to run it, or nothing reached the ledger. */
+  /** The slot was due and has no row: no trigger asked to run it, or no run reached the ledger. */
   | { readonly kind: 'missed'; readonly slot: Instant }
   | { readonly kind: 'failed' | 'stale' | 'late'; readonly slot: Instant; readonly row: Row }
 
 export type TaskFinding = Finding & {
   readonly task: string
-  /** The schedule that is in force now: its zone is the one that people think in. */
+  /** The schedule that is in force now. Operators read times in its zone. */
   readonly schedule: ScheduleSpec
 }
 
 export interface AuditSettings {
   readonly now: Instant
   readonly skewMs: number
-  /** A first attempt that started later than this after its slot is late; null: never. */
+  /**
+   * A slot is late if its first attempt started more than this many milliseconds after the slot. With null, no slot is
+   * late.
+   */
   readonly lateAfterMs: number | null
 }
 
-/** A schedule and the first slot that was run under it. */
+/** A schedule and the first slot that ran under it. */
 export interface InForce {
   readonly since: Instant
   readonly schedule: Schedule
 }
 
-/** A slot that has no row though it was due: by `schedule`, which was in force then. */
+/** A slot that was due and has no row. `schedule` is the one that was in force then. */
 export interface MissedSlot extends Key, Window {
   readonly schedule: ScheduleSpec
   readonly missed: true
@@ -39,28 +42,30 @@ export function isMissed(item: StoredRow | MissedSlot): item is MissedSlot {
   return 'missed' in item
 }
 
-/** A task, and the schedules that it had, oldest first. */
+/** A task and the schedules that it had, the oldest first. */
 export interface TaskInForce {
   readonly task: string
   readonly schedules: readonly InForce[]
 }
 
-/** A slot that was due. */
+/** A slot that was due, or that may have been due (`doubt`). */
 export interface DueKey extends Key {
   /**
-   * Its schedule was replaced, and nobody knows whether before it: it was due only if a later slot was still run by that
-   * schedule, before `until`. Left out: it was due for certain.
+   * The schedule of the slot was replaced at `until`, and it is unknown whether the change came before this slot. The
+   * slot was due only if a later slot before `until` still ran under `schedule`. If `doubt` is left out, the slot was
+   * certainly due.
    */
   readonly doubt?: { readonly schedule: ScheduleSpec; readonly until: Instant }
 }
 
 /**
- * The slots of several tasks that were due in `[since, until)`, newest first, each by the schedule that was in force
- * then. Memory holds one of each task.
+ * Yields the slots of several tasks that were due in `[since, until)`, the newest first, each under the schedule that
+ * was in force then. Memory holds one slot of each task.
  *
- * The registry knows the first slot that was run by a schedule. The one before it held for certain up to the new one's
- * fire time before that, since the new one would have run there; from there on it is in doubt. A new one that fires for
- * the first time, as `at(…)` does, leaves all of the time before it in doubt.
+ * The task record names the first slot that ran under a schedule. The schedule before it was certainly in force up to
+ * the latest earlier fire time of the new schedule, because the new schedule would have run there. Later slots of the
+ * old schedule are in doubt. If the new schedule has no earlier fire time, as with `at(…)`, all slots of the old
+ * schedule are in doubt.
  */
 export function* dueKeys(tasks: readonly TaskInForce[], since: Instant, until: Instant): Generator<DueKey, void> {
   let open = tasks.map((task) => {
@@ -96,16 +101,17 @@ function* dueKeysOf({ task, schedules }: TaskInForce, since: Instant, until: Ins
   }
 }
 
-/** What is on record of a slot: a row, or nothing though it was due. */
+/** The record of a slot: its row, or the key of a slot that was due and has no row. */
 export type OnRecord = { readonly row: StoredRow; readonly missed: null } | { readonly row: null; readonly missed: Key }
 
-/** The rows of a task in `[since, until)`, newest first. */
+/** Reads the rows of a task in `[since, until)`, the newest first. */
 export type RowsOf = (task: string, since: Instant, until: Instant) => AsyncIterable<StoredRow>
 
 /**
- * The rows, and the keys of `due` that have none, in their places: all of them newest first; of one slot the rows come
- * first. `withOlder`: also the keys before the last row. `later` is asked where a key is in doubt and `rows` begin too
- * early to tell. Memory holds the tasks of one slot, and one run of each task.
+ * Merges the rows with the keys of `due` that have no row, the newest slot first. The rows of one slot come before its
+ * missed keys. With `withOlder`, the result includes the keys that are older than the last row. `later` is called for a
+ * key in doubt if `rows` did not yet contain a scheduled run of its task. Memory holds the tasks of one slot, and one
+ * run of each task.
  */
 export async function* withMissed(
   due: Iterable<DueKey> | AsyncIterable<DueKey>,
@@ -151,12 +157,12 @@ interface Run {
 
 type Doubt = NonNullable<DueKey['doubt']>
 
-/** Whether the slots before `run` were due. */
+/** Returns whether `run` proves that the slots in doubt before it were due. */
 function isProvedBy(run: Run | null, { schedule, until }: Doubt): boolean {
   return run !== null && run.slot < until && isSameSpec(run.schedule, schedule)
 }
 
-/** Any one will do, and the newest comes first. */
+/** Returns the first run that proves that the slots in doubt were due. Any such run is enough. */
 async function runThatProves(doubt: Doubt, rows: AsyncIterable<StoredRow>): Promise<Run | null> {
   for await (const row of rows) {
     const run = runOf(row)
@@ -165,21 +171,24 @@ async function runThatProves(doubt: Doubt, rows: AsyncIterable<StoredRow>): Prom
   return null
 }
 
-/** With the schedule that the scheduler had. Null where no scheduler started anything: a person may force by an old one. */
+/**
+ * Returns the slot and the schedule that the scheduler had. Returns null if no scheduled trigger made an attempt,
+ * because an operator may force a slot under an old schedule.
+ */
 function runOf(row: StoredRow): Run | null {
   if (isNewerSchema(row)) return null
   const { slot, schedule, attempts } = row
   return attempts.some(({ trigger }) => trigger.kind === 'scheduled') ? { slot, schedule } : null
 }
 
-/** What a key of `dueKeys` was due by. */
+/** Returns a key of `dueKeys` with its window and the schedule under which it was due. */
 export function missedSlot({ task, slot }: Key, schedules: readonly InForce[]): MissedSlot {
   const inForce = schedules.findLast(({ since }) => since <= slot)
   if (inForce === undefined) throw new Error(`${task} had no schedule at ${slot}`)
   return { task, slot, end: slotAfter(inForce.schedule, slot), schedule: inForce.schedule.spec, missed: true }
 }
 
-/** What is wrong with what is on record of a slot; null: nothing. */
+/** Returns the problem in the record of a slot, or null if there is none. */
 export function findingOf({ row, missed }: OnRecord, settings: AuditSettings): Finding | null {
   if (row === null) return { kind: 'missed', slot: missed.slot }
   if (isNewerSchema(row)) return null

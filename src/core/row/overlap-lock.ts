@@ -5,8 +5,8 @@ import { fieldsOf, instant, text } from './stored-fields.ts'
 import type { StoredDocument } from './stored-row.ts'
 
 /**
- * Whose turn it is, where slots of a task must not overlap: the slot that may run, and the run that has claimed it. It
- * has no lease of its own: it is worth what the row that it names says.
+ * The overlap lock of a task: the slot that may run, and the run that claimed it. The lock has no lease of its own. The
+ * row of that slot decides whether the lock is still held.
  */
 export interface OverlapLock {
   readonly slot: Instant
@@ -17,13 +17,13 @@ export function encodeOverlapLock({ slot, runId }: OverlapLock): StoredDocument 
   return { runningSlot: formatInstant(slot), runId }
 }
 
-/** Throws `shape` where the entry is malformed. */
+/** Reads a stored lock. Throws `shape` if the entry is malformed. */
 export function decodeOverlapLock(document: unknown, task: string): OverlapLock {
   const fields = fieldsOf(document, `the turn of ${task}`)
   return { slot: instant(fields, 'runningSlot'), runId: text(fields, 'runId') }
 }
 
-/** May the run that has the turn still be at work? `found` is the row of its slot. */
+/** Returns whether the run that has the lock may still be running. `found` is the row of its slot. */
 export function holdsOverlapLock(
   found: StoredRow | null,
   { runId }: OverlapLock,
@@ -31,6 +31,6 @@ export function holdsOverlapLock(
   skewMs: number,
 ): boolean {
   if (found === null) return false
-  // What a newer cronledger means by its row is not known here.
+  // This version cannot read a row of a newer schema, so it must treat the lock as held.
   return isNewerSchema(found) || (found.owner === runId && isRunning(found, now, skewMs))
 }

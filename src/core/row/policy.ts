@@ -1,60 +1,79 @@
 import type { Instant, RefusalCause, Survivor } from '../types.ts'
 import type { Rerunnable } from './rerunnable.ts'
 
-/** Most attempts of one slot that started, forced ones included: a row must stay below DynamoDB's 400 KB. */
+/**
+ * The most attempts of one slot that started, forced attempts included. The limit keeps a row below the 400 KB of a
+ * DynamoDB item.
+ */
 export const MAX_ATTEMPTS = 100
 
-/** A claim lists this many attempts that never started, the latest ones. The others are counted. */
+/** A row lists only this many of the attempts that never started, the latest ones. The others are counted. */
 export const MAX_UNSTARTED = 10
 
-/** Most words of persons on one slot: whoever needs more is a program, and a row must stay small. */
+/** The most resolutions of one slot. Only a program would need more, and a row must stay small. */
 export const MAX_RESOLUTIONS = 100
 
-/** What the caller allows in a slot. */
+/** The limits that the caller sets for the triggers of a slot. */
 export interface Policy {
-  /** Attempts that scheduled triggers may start, 1 to 100. With 1, half-done work is never run again by itself. */
+  /**
+   * How many attempts scheduled triggers may start, 1 to 100. With 1, a batch that failed half-way is never started
+   * again automatically.
+   */
   readonly maxAttempts: number
-  /** How late after its slot a scheduled trigger may still start; null: any time. */
+  /**
+   * A scheduled trigger may start for up to this many milliseconds after its slot. With null, it may start at any time.
+   */
   readonly maxLatenessMs: number | null
-  /** Largest difference between two hosts' clocks. */
+  /** The largest difference between the clocks of two hosts, in milliseconds. */
   readonly skewMs: number
-  /** What a forced trigger is meant for: in a slot that is none of these by now, it starts nothing. Left out: any slot. */
+  /**
+   * The states for which a forced trigger is meant. It starts nothing in a slot that is in another state. If it is left
+   * out, the trigger may start in any slot.
+   */
   readonly forceOnly?: readonly Rerunnable[]
-  /** When a forced trigger was asked for: nobody knew then of an attempt that began later. Left out: that does not matter. */
+  /**
+   * When the operator asked for the force. If an attempt began later, the force starts nothing, because the operator
+   * did not know about that attempt. If it is left out, later attempts do not matter.
+   */
   readonly forceAskedAt?: Instant
 }
 
-/** What keeps a run apart from others, where it is not as by default: whoever starts one in its place must say it too. */
+/**
+ * The options that protect a run from other runs, where they differ from the defaults. A command that starts the run
+ * again must repeat them.
+ */
 export interface Guards {
-  /** While another slot of the task runs, this one does not. */
+  /**
+   * This run does not run while another slot of the task runs. With `skip` it gives the slot up, with `wait` it waits.
+   */
   readonly overlap?: 'skip' | 'wait'
-  /** Others may act on a lease that ran out: the work must not outlive it. */
+  /** The batch must not outlive the lease, because other runs may take the slot over when the lease has run out. */
   readonly onLeaseLost?: 'stop'
   readonly skewMs?: number
 }
 
-/** Whether and when a trigger whose attempt failed tries again itself. */
+/** Whether and when a trigger whose attempt failed makes the next attempt itself. */
 export interface RetryPolicy {
-  /** Before the first retry; null: it does not try again itself. */
+  /** The delay before the first retry, in milliseconds. With null, the trigger does not retry. */
   readonly retryDelayMs: number | null
-  /** By how much each further delay is longer than the one before; 1: by nothing. */
+  /** The factor by which each further delay is longer than the one before. With 1, all delays are equal. */
   readonly retryBackoff: number
 }
 
-/** A batch that is due daily has had its day. */
+/** A daily batch is due again after this long, so a longer delay has no use. */
 export const LONGEST_RETRY_DELAY_MS = 24 * 3_600_000
 
-/** The delay before the nth retry of a trigger, `retry` from 1. */
+/** Returns the delay in milliseconds before a retry of a trigger. `retry` counts from 1. */
 export function delayBeforeRetryMs({ retryDelayMs, retryBackoff }: RetryPolicy, retry: number): number {
   return Math.min((retryDelayMs ?? 0) * retryBackoff ** (retry - 1), LONGEST_RETRY_DELAY_MS)
 }
 
-/** What is known of the moment, beside the row. */
+/** The facts of the moment that are not in the row. */
 export interface Facts {
-  /** Wall clock of this host. */
+  /** The wall clock of this host. */
   readonly now: number
-  /** What still lives on this host of an attempt that never reported its end. */
+  /** A process on this host that belongs to an attempt which never reported its end. */
   readonly survivor: Survivor | null
-  /** A reason to refuse that the trigger itself gives, whatever the row says. */
+  /** A reason to refuse that comes from the trigger itself, regardless of the row. */
   readonly objection: Extract<RefusalCause, 'scheduleMismatch'> | null
 }

@@ -1,29 +1,32 @@
 import type { Rejection, Rejections } from '../types.ts'
 
-/** Rejections kept in full from the first on: enough to see the pattern, and at most some KB beside the owner's part. */
+/**
+ * How many of the first rejections are kept in full. They are enough to see the pattern, and add only a few KB to the
+ * row.
+ */
 export const FIRST_REJECTIONS = 20
 
 /**
- * Run ids kept to tell a note that is sent again from a new one (7 KB at most). Past them only the latest run id is
- * compared: two triggers whose notes are both sent again in turn could then count twice.
+ * How many run ids are kept to recognise a note that is sent again (7 KB at most). After that only the latest run id is
+ * compared. Two triggers that both send their notes again, in turn, could then be counted twice.
  */
 export const NOTED_RUN_IDS = 200
 
-/** What a store keeps for `note`, apart from the owner's part of the row. */
+/** The data that a store keeps for `note`, separate from the owner's part of the row. */
 export interface Notes extends Rejections {
-  /** Run ids of the first `NOTED_RUN_IDS` rejections. */
+  /** The run ids of the first `NOTED_RUN_IDS` rejections. */
   readonly rejectedBy: readonly string[]
 }
 
 export const NO_REJECTIONS: Rejections = { count: 0, refused: 0, first: [], latest: null }
 export const NO_NOTES: Notes = { ...NO_REJECTIONS, rejectedBy: [] }
 
-/** Is the rejection of this run on record already? */
+/** Returns whether the rejection of this run is already recorded. */
 export function isNoted(notes: Notes, runId: string): boolean {
   return notes.rejectedBy.includes(runId) || notes.latest?.runId === runId
 }
 
-/** The notes with one more rejection; the same ones where its run id is on record already. */
+/** Returns the notes with one more rejection. Returns the same notes if its run id is already recorded. */
 export function addRejection(notes: Notes, rejection: Rejection): Notes {
   if (isNoted(notes, rejection.runId)) return notes
   const { count, refused, first, rejectedBy } = notes

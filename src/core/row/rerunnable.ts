@@ -2,16 +2,18 @@ import { usageError } from '../errors.ts'
 import { quote } from '../problem.ts'
 
 /**
- * What became of a slot that a person may want run again, by the last word on it: `missed` has no row, the others are the
- * state of the row. A running slot is none of these, and neither is one that a person or an overlap skipped.
+ * The states of a slot that an operator may want to run again. `missed` means that the slot has no row. The others are
+ * states of the row. A running slot is not among them, and neither is a skipped slot.
  */
 export const RERUNNABLE = ['missed', 'failed', 'stale', 'completed'] as const
 export type Rerunnable = (typeof RERUNNABLE)[number]
 
-/** What is left to be done: a completed slot runs again only where that is asked for. */
+/**
+ * The states in which the batch still has to be done. A completed slot runs again only if the operator asks for that.
+ */
 export const DEFAULT_RERUNNABLE: readonly Rerunnable[] = ['missed', 'failed', 'stale']
 
-/** Each of the words once. Throws a usage error for any other. */
+/** Returns each of the named states once. Throws a usage error for any other text. */
 export function readRerunnable(words: readonly string[]): readonly Rerunnable[] {
   const known = words.map((word) => {
     const name = RERUNNABLE.find((one) => one === word)

@@ -7,11 +7,12 @@ import type { InForce } from './expected-slots.ts'
 import type { Schedules } from './task-record.ts'
 
 /**
- * The slot that a person means, by the schedules that the task had: the one that was in force at that slot, or else the
- * latest that has it. Throws the latest one's usage error where none has it.
+ * Returns the slot that the operator means by `text`, and its schedule. This is the schedule that was in force at that
+ * slot, otherwise the latest schedule that has the slot. Throws the usage error of the latest schedule if no schedule
+ * has the slot.
  *
- * A date says less than an instant: where the schedule that was in force on that day has no slot or several, its usage
- * error is thrown, since a slot of another schedule is not what was meant.
+ * A date is less exact than an instant. If the schedule that was in force on that day has no slot or several slots, the
+ * function throws the usage error of that schedule, because the operator did not mean a slot of another one.
  */
 export function parseSlotBySchedules(
   schedules: Schedules,
@@ -37,12 +38,17 @@ export function parseSlotBySchedules(
   throw firstError ?? new Error('a task of the registry without a schedule')
 }
 
-/** Near enough in every zone to tell which schedule had that day, or most of it. */
+/**
+ * Returns noon in UTC on that date. In every zone this is close enough to find the schedule that had most of that day.
+ */
 function middayOf(date: string): Instant {
   return Date.parse(`${date}T12:00:00Z`)
 }
 
-/** The schedule that was in force at `slot`, or else the latest that has that slot; null where none has. Oldest first. */
+/**
+ * Returns the schedule that has `slot` and was in force at it, otherwise the latest schedule that has the slot. Returns
+ * null if no schedule has it. `schedules` begins with the oldest.
+ */
 export function scheduleWith(schedules: readonly InForce[], slot: Instant): Schedule | null {
   const having = schedules.filter(({ schedule }) => isFireTimeNear(schedule, slot, 0))
   return (having.findLast(({ since }) => since <= slot) ?? having.at(-1))?.schedule ?? null

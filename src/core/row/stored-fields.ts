@@ -3,11 +3,11 @@ import { parseInstant } from '../instant.ts'
 import { quote } from '../problem.ts'
 import type { Instant } from '../types.ts'
 
-/** A JSON object met at a border, and where it stands there, for the message about a field that is wrong. */
+/** A JSON object from outside the core, and its position there. The position is for the message about a wrong field. */
 export interface Fields {
-  /** What it is part of: `row nightly 2026-11-24T03:00:00Z`. */
+  /** The name of the whole document: `row nightly 2026-11-24T03:00:00Z`. */
   readonly what: string
-  /** Path inside of that, `attempts[0].`, or empty. */
+  /** The path inside the document, such as `attempts[0].`, or an empty text. */
   readonly path: string
   readonly values: Readonly<Record<string, unknown>>
 }
@@ -53,7 +53,7 @@ export function object({ what, path, values }: Fields, name: string): Fields {
   return fieldsOf(values[name], what, `${path}${name}.`)
 }
 
-/** The items of a list; a list that is absent is an empty one. */
+/** Returns the items of a list. An absent list is empty. */
 export function list<T>({ what, path, values }: Fields, name: string, read: (item: Fields) => T): readonly T[] {
   const value = values[name] ?? []
   if (!Array.isArray(value)) throw malformed(what, path + name, value, 'a list')
@@ -66,12 +66,15 @@ export function optional<T>(fields: Fields, name: string, read: Read<T>): T | un
 
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined | null> }
 
-/** The object without what is absent in it. */
+/** Returns the object without the members that are undefined or null. */
 export function defined<T extends object>(values: T): Defined<T> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => (value ?? null) !== null)) as Defined<T>
 }
 
-/** The ledger holds something that cronledger cannot have written: guessing at it could run a batch twice. */
+/**
+ * Returns the error for a value that cronledger cannot have written. We must not guess its meaning, otherwise a batch
+ * could run twice.
+ */
 export function malformed(what: string, name: string, value: unknown, allowed: string): LedgerError {
   const is = value === undefined ? 'missing' : quote(typeof value === 'string' ? value : JSON.stringify(value))
   return new LedgerError(

@@ -30,27 +30,29 @@ import {
   text,
 } from './stored-fields.ts'
 
-// The stored form, which other programs read too: `schema/row.schema.json` describes it. Instants are text, since a person
-// reads the table; a change that this version cannot read needs a new `SCHEMA_VERSION`.
+// Other programs read the stored form too: `schema/row.schema.json` describes it. Instants are text, because operators
+// read the table. A change that this version cannot read needs a new `SCHEMA_VERSION`.
 
-/** What a store holds: JSON without null or booleans, which every store has. */
+/** A value that a store holds. Every store supports JSON without null and booleans. */
 export type StoredValue = string | number | readonly StoredValue[] | StoredDocument
 export interface StoredDocument {
   readonly [name: string]: StoredValue
 }
 
-/** `2026-11-24T03:00:00Z`: of one length, so that text order is time order. */
+/** Formats a slot as `2026-11-24T03:00:00Z`. All have one length, so their order as text is their order in time. */
 export function formatSlot(slot: Instant): string {
   if (slot % 1000 !== 0) throw new Error(`slot ${slot} is no whole second`)
   return encodeInstant(slot)
 }
 
-/** The UTC date of a slot, `2026-11-24`. */
+/** Returns the UTC date of a slot, `2026-11-24`. */
 export function dayOf(slot: Instant): string {
   return formatSlot(slot).slice(0, 10)
 }
 
-/** The names of the owner's part of a row, apart from its key: what a write sets, or removes where it is absent. */
+/**
+ * The names of the owner's part of a row, without its key. A write sets those that the row has, and removes the others.
+ */
 export const OWNER_FIELDS = [
   'day',
   'schemaVersion',
@@ -71,8 +73,8 @@ export const OWNER_FIELDS = [
 ] as const
 
 /**
- * The owner's part of a row as it is stored, without its rejections. Throws where the row is impossible: that is a bug,
- * and must not reach the ledger.
+ * Encodes the owner's part of a row, without its rejections. Throws if the row is impossible, because that is a bug and
+ * must not reach the ledger.
  */
 export function encodeRow(row: Row): StoredDocument {
   const objection = rowInvariantViolation(row)
@@ -94,15 +96,15 @@ export function encodeRow(row: Row): StoredDocument {
       windowEnd: encodeOptional(row.windowEnd),
       leaseUntil: encodeOptional(row.leaseUntil),
       settlements: row.resolutions.length === 0 ? null : row.resolutions.map(encodeResolution),
-      // DynamoDB's TTL wants a number of seconds. Rounded up: never earlier than asked for.
+      // DynamoDB's TTL is a number of seconds. We must round up, otherwise the row could expire too early.
       expiresAt: row.expiresAt === null ? null : Math.ceil(row.expiresAt / 1000),
     }),
   }
 }
 
 /**
- * Reads a stored row, its notes included; fields that it does not know are left alone. A row of another schema version
- * comes back as foreign, unread. Throws `shape` where a row of this version is malformed.
+ * Reads a stored row with its notes, and ignores unknown fields. A row of another schema version is returned unread, as
+ * a `NewerSchemaRow`. Throws `shape` if a row of this version is malformed.
  */
 export function decodeRow(stored: unknown): StoredRow {
   const unnamed = fieldsOf(stored, 'a row of the ledger')
@@ -114,8 +116,8 @@ export function decodeRow(stored: unknown): StoredRow {
   const { count, refused, first, latest } = decodeNotes(fields)
   const expiresAt = optional(fields, 'expiresAt', integer)
   const row: Row = {
-    // Not `...key`: after a spread, V8 makes a hidden class for each further property of each object, and a listing of
-    // 100,000 rows fills memory with them.
+    // We must not spread `key` here, otherwise V8 makes a hidden class for each further property of each object, and a
+    // listing of 100,000 rows fills memory with them.
     task: key.task,
     slot: key.slot,
     schemaVersion,
@@ -138,7 +140,7 @@ export function decodeRow(stored: unknown): StoredRow {
   return row
 }
 
-/** What `note` keeps, as it is stored. `latestRejection` says something only once the list of the first ones is full. */
+/** Encodes the notes. Until the list of the first rejections is full, its last item is the latest rejection. */
 export function encodeNotes({ count, refused, first, latest, rejectedBy }: Notes): StoredDocument {
   return {
     rejectionCount: count,
@@ -159,7 +161,7 @@ export function decodeNotes(fields: Fields): Notes {
   const kept = latest === undefined ? first : [...first, latest]
   return {
     count: optional(fields, 'rejectionCount', integer) ?? 0,
-    // Notes that were begun without the counter know the kept ones only.
+    // Notes from before the counter existed know only the rejections that are kept.
     refused: Math.max(optional(fields, 'refusalCount', integer) ?? 0, refusalsIn(kept)),
     first,
     latest: kept.at(-1) ?? null,
@@ -287,7 +289,7 @@ function decodeResolution(fields: Fields): Resolution {
 
 function encodeInstant(value: Instant): string {
   const stored = formatInstant(value)
-  // What could not be read back must not be written.
+  // A value that cannot be read back must not be written.
   if (parseInstant(stored) !== value) throw new Error(`instant ${value} is no whole millisecond`)
   return stored
 }
@@ -300,10 +302,10 @@ function nameOf({ task, slot }: Key): string {
   return `${task} ${formatInstant(slot)}`
 }
 
-/** The last instant that a `Date` can hold, and show. */
+/** The last instant that a `Date` can hold. */
 const LAST_INSTANT = 8.64e15
 
-/** Why a row cannot be: asserted before each write and after each read, since every rule builds on it. */
+/** Returns why a row is impossible, or null. Every rule relies on this check before each write and after each read. */
 function rowInvariantViolation(row: Row): string | null {
   const { attempts, leaseUntil, state } = row
   const open = attempts.filter(({ outcome }) => outcome === undefined)
@@ -315,7 +317,7 @@ function rowInvariantViolation(row: Row): string | null {
   if (startedAttempts(row) > MAX_ATTEMPTS) return `${startedAttempts(row)} attempts that started`
   if (attempts.length > MAX_ATTEMPTS + MAX_UNSTARTED) return `${attempts.length} attempts`
   if (attempts.some(({ number }, index) => number <= (attempts[index - 1]?.number ?? 0))) return 'attempts out of order'
-  // Each number was given once: to an attempt that is listed, or to one that is counted only.
+  // Each number was given once: to an attempt that is listed, or to an attempt that is only counted.
   if (row.unlistedAttempts < 0 || (last?.number ?? 0) !== attempts.length + row.unlistedAttempts)
     return `attempt ${last?.number}, with ${attempts.length} attempts listed and ${row.unlistedAttempts} not`
   if (attempts.some(({ outcome, endedAt }) => outcome === undefined && endedAt !== undefined))

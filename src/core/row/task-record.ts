@@ -3,19 +3,22 @@ import type { Instant, ScheduleSpec } from '../types.ts'
 import { type Fields, fieldsOf, instant, list } from './stored-fields.ts'
 import { decodeSchedule, encodeSchedule, type StoredDocument } from './stored-row.ts'
 
-/** A schedule of a task, and the first slot that was run under it. */
+/** A schedule of a task, and the first slot that ran under it. */
 interface ScheduleSince {
   readonly since: Instant
   readonly spec: ScheduleSpec
 }
 
-/** The schedules that a task had, oldest first. The last one is in force. */
+/** The schedules that a task had, the oldest first. The last one is in force. */
 export type Schedules = readonly ScheduleSince[]
 
-/** Enough for a change a month over four years; an entry stays far below what one write may hold. */
+/** Enough for one change a month over four years. The record stays far below the size limit of one write. */
 const MAX_SCHEDULES = 50
 
-/** The schedules with `spec` in force from `slot` on; null where it is in force already, or was followed by another. */
+/**
+ * Returns the schedules with `spec` in force from `slot` on. Returns null if `spec` is already in force, or if another
+ * schedule came into force at `slot` or later.
+ */
 export function withSchedule(schedules: Schedules, spec: ScheduleSpec, slot: Instant): Schedules | null {
   const last = schedules.at(-1)
   if (last !== undefined && (isSameSpec(last.spec, spec) || last.since >= slot)) return null
@@ -32,7 +35,7 @@ export function encodeSchedules(schedules: Schedules): StoredDocument {
   }
 }
 
-/** Throws `shape` where the entry is malformed. */
+/** Reads a stored task record. Throws `shape` if the entry is malformed. */
 export function decodeSchedules(document: unknown, task: string): Schedules {
   return list(fieldsOf(document, `the registry's entry of ${task}`), 'schedules', decodeSince)
 }

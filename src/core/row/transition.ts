@@ -17,7 +17,7 @@ import { SCHEMA_VERSION } from '../types.ts'
 import { MAX_UNSTARTED } from './policy.ts'
 import { NO_REJECTIONS } from './rejections.ts'
 
-/** What a claim writes into the row, apart from the row that it builds on. */
+/** The data that a claim adds to the row that it builds on. */
 export interface Claim {
   readonly task: string
   readonly window: Window
@@ -26,13 +26,16 @@ export interface Claim {
   readonly runId: string
   readonly trigger: Trigger
   readonly host: Host
-  /** Nothing may start yet: another slot of the task may run. */
+  /** The batch must not start yet, because another slot of the task may be running. */
   readonly phase?: 'waiting'
-  /** How long the row is kept; left out: without end. */
+  /** How long the row is kept, in milliseconds. If it is left out or null, the claim does not limit it. */
   readonly retentionMs?: number | null
 }
 
-/** Every owner's write: a fresh id, so that its lost answer can be told, and the owner's wall clock. */
+/**
+ * The data of each write of an owner. The new write id lets the owner recognise its own write after a lost answer.
+ * `now` is the wall clock of the owner.
+ */
 export interface Stamp {
   readonly writeId: string
   readonly now: Instant
@@ -40,7 +43,7 @@ export interface Stamp {
 
 export const keyOf = ({ task, slot }: Key): Key => ({ task, slot })
 
-/** The row with a new attempt of this run under way; a stale attempt before it is abandoned. */
+/** Returns the row with a new attempt of this run. A stale attempt before it becomes abandoned. */
 export function claimRow(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: number): Row {
   const attempt: Attempt = {
     number: attemptCount(base) + 1,
@@ -69,16 +72,19 @@ export function claimRow(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: 
   }
 }
 
-/** Counted from whatever is later: a slot of long ago that runs again today must not vanish tomorrow. */
+/**
+ * Returns when the row expires. The retention counts from the later of the slot and now, otherwise an old slot that
+ * runs again today could vanish tomorrow.
+ */
 function expiryOf(base: Row | null, { window, retentionMs = null }: Claim, now: Instant): Instant | null {
   const before = base?.expiresAt ?? null
   if (retentionMs === null) return before
   return Math.max(before ?? 0, Math.max(window.slot, now) + retentionMs)
 }
 
-/** The waiting attempt, whose work starts now. */
+/** Returns the row with its waiting attempt started. */
 export function beginAttempt(row: Row, stamp: Stamp, leaseMs: number): Row {
-  // This very write landed before.
+  // The attempt is not waiting, so this write was already applied.
   if (!isWaiting(row)) return renewLease(row, stamp, leaseMs, null)
   const attempts = withLast(row.attempts, ({ phase: _, ...attempt }) => ({
     ...attempt,
@@ -88,9 +94,12 @@ export function beginAttempt(row: Row, stamp: Stamp, leaseMs: number): Row {
   return { ...written(row, stamp), attempts, leaseUntil: stamp.now + leaseMs }
 }
 
-/** One attempt ended, and the next one of the same trigger waits: in one write, so that no other trigger slips in. */
+/**
+ * Returns the row with its attempt ended and the next attempt of the same trigger waiting. Both are one write, so that
+ * no other trigger can claim the slot between them.
+ */
 export function retryAttempt(row: Row, ending: Ending, stamp: Stamp, leaseMs: number): Row {
-  // This very write landed before.
+  // The next attempt is already waiting, so this write was already applied.
   if (isWaiting(row)) return renewLease(row, stamp, leaseMs, null)
   const attempts = withLast(row.attempts, (attempt) => closeAttempt(attempt, ending, stamp.now))
   const { runId, trigger, host, ecsTask } = row.attempts.at(-1) as Attempt
@@ -106,9 +115,12 @@ export function retryAttempt(row: Row, ending: Ending, stamp: Stamp, leaseMs: nu
   return { ...written(row, stamp), ...listed(row, [...attempts, next]), leaseUntil: stamp.now + leaseMs }
 }
 
-/** The row after its waiting attempt gave way to another slot of the task, for good: later triggers are duplicates. */
+/**
+ * Returns the row after its waiting attempt gave way to another slot of the task. Later scheduled triggers are
+ * duplicates.
+ */
 export function skipRow(row: Row, reason: string, stamp: Stamp): Row {
-  // This very write landed before.
+  // The attempt is not waiting, so this write was already applied.
   if (!isWaiting(row)) return written(row, stamp)
   const resolution: Resolution = {
     state: 'SKIPPED',
@@ -121,26 +133,29 @@ export function skipRow(row: Row, reason: string, stamp: Stamp): Row {
   return finishRow({ ...row, resolutions }, { outcome: 'notStarted' }, stamp)
 }
 
-/** The same attempt, trusted for another lease. */
+/**
+ * Returns the row with the same attempt and a new lease. `process` is the process of the batch, or null to keep what is
+ * recorded.
+ */
 export function renewLease(row: Row, stamp: Stamp, leaseMs: number, process: ProcessMark | null): Row {
   const attempts = process === null ? row.attempts : withLast(row.attempts, (attempt) => ({ ...attempt, process }))
   return { ...written(row, stamp), attempts, leaseUntil: stamp.now + leaseMs }
 }
 
-/** The row after its running attempt ended. */
+/** Returns the row after its running attempt ended. */
 export function finishRow(row: Row, ending: Ending, stamp: Stamp): Row {
   const attempts = withLast(row.attempts, (attempt) => closeAttempt(attempt, ending, stamp.now))
   return { ...written(row, stamp), attempts, leaseUntil: null, state: deriveState(attempts, row.resolutions) }
 }
 
 /**
- * The row after a claim was given up. It is written with the claim's own expectation, so that the one of the two that
- * lands first fences the other.
+ * Returns the row after a claim was given up. It is written with the expectation of the claim, so the write that is
+ * applied first makes the other one fail.
  *
- * - The claim landed: its attempt never started.
- * - The slot has the row of another run: that row stays as it is, with a new version. Its owner may be at work, and takes
- *   the new version over with its next write.
- * - The slot has no row: only a row fences the claim, so there is one, with an attempt that never started.
+ * - The claim was applied: its attempt never started.
+ * - The row belongs to another run: the row stays as it is, with a new version. The owner may be running, and takes the
+ *   new version over with its next write.
+ * - The slot has no row: only a row can fence the claim, so this makes a row with an attempt that never started.
  */
 export function withdrawClaim(found: Row | null, claim: Claim, stamp: Stamp): Row {
   const notStarted: Ending = { outcome: 'notStarted' }
@@ -148,17 +163,19 @@ export function withdrawClaim(found: Row | null, claim: Claim, stamp: Stamp): Ro
   return found.owner === claim.runId ? finishRow(found, notStarted, stamp) : written(found, stamp)
 }
 
-/** What a person says of a slot. */
+/** The request of an operator to resolve a slot. */
 export interface ResolutionRequest extends Pick<Resolution, 'state' | 'by' | 'reason'> {
   readonly task: string
   readonly window: Window
   readonly schedule: ScheduleSpec
   readonly zoneData: string
-  /** Run id of the process in which the person says it. */
+  /** The run id of the process in which the operator resolves the slot. */
   readonly runId: string
 }
 
-/** The row with a person's word on it, which also ends a stale attempt; a row of its own where there was none. */
+/**
+ * Returns the row with the resolution of an operator, which also ends a stale attempt. Makes a row if there was none.
+ */
 export function resolveRow(found: Row | null, word: ResolutionRequest, stamp: Stamp): Row {
   const attempts = (found?.attempts ?? []).map(abandonAttempt)
   const { state, by, reason } = word
@@ -183,14 +200,14 @@ export function resolveRow(found: Row | null, word: ResolutionRequest, stamp: St
   }
 }
 
-/** How many attempts were ever made: the number of the latest one, since numbers are never reused. */
+/** Returns how many attempts were ever made. This is the number of the latest one, because numbers are never reused. */
 export function attemptCount(row: Row | null): number {
   return row?.attempts.at(-1)?.number ?? 0
 }
 
 /**
- * The attempts as a row keeps them. Of those that never started, only the latest are listed, so that any number of claims
- * that were given up leaves room for the attempts that matter.
+ * Returns the attempts as a row keeps them. Only the latest of the attempts that never started are listed, so that
+ * claims that were given up always leave room for the attempts that matter.
  */
 function listed(base: Row | null, attempts: readonly Attempt[]): Pick<Row, 'attempts' | 'unlistedAttempts'> {
   const unstarted = attempts.filter(({ outcome }) => outcome === 'notStarted')
@@ -201,7 +218,10 @@ function listed(base: Row | null, attempts: readonly Attempt[]): Pick<Row, 'atte
   }
 }
 
-/** The state that the attempts and a person's words add up to, the latest first; one that never started says nothing. */
+/**
+ * Returns the state that follows from the attempts and the resolutions. The latest one decides. An attempt that never
+ * started does not count.
+ */
 function deriveState(attempts: readonly Attempt[], resolutions: readonly Resolution[]): State {
   const attempt = attempts.findLast(({ outcome }) => outcome !== 'notStarted')
   const resolution = resolutions.at(-1)
@@ -213,12 +233,12 @@ function written(row: Row, stamp: Stamp): Row {
   return { ...row, version: row.version + 1, writeId: stamp.writeId }
 }
 
-/** An attempt whose end was never reported. */
+/** Closes an attempt that never reported its end. */
 function abandonAttempt(attempt: Attempt): Attempt {
   return closeAttempt(attempt, { outcome: 'abandoned' })
 }
 
-/** However it ends, an attempt that waited had started nothing. */
+/** Closes an open attempt. A waiting attempt started nothing, so its outcome is always `notStarted`. */
 function closeAttempt(attempt: Attempt, ending: Ending, endedAt?: Instant): Attempt {
   if (isOver(attempt)) return attempt
   const { phase, ...open } = attempt

@@ -4,28 +4,31 @@ import { daysOfShapes, type Fields, span } from './calendar.ts'
 import { parseAws } from './cron-aws.ts'
 import { type Schedule, slotAfter } from './slot.ts'
 
-/** How AWS is told a schedule. */
+/** A schedule in the form that AWS takes. */
 export interface AwsExpression {
   readonly expression: string
-  /** Where `rate(…)` starts counting: a slot to come. EventBridge Scheduler alone has a start date. */
+  /** The slot after now, from which `rate(…)` starts counting. Only EventBridge Scheduler has a start date. */
   readonly startDate: Instant | null
-  /** Why an EventBridge rule cannot have this schedule; null where it can. */
+  /** Why an EventBridge rule cannot have this schedule, or null if it can. */
   readonly notForRules: string | null
 }
 
 type Cron = Extract<Schedule, { kind: 'cron' }>
 
-/** AWS's own limit of an expression. */
+/** AWS's limit for the length of an expression, in characters. */
 const MAX_LENGTH = 256
 
-/** Rules are read in UTC. Other zones without an offset of today had one at some time, or may get one. */
+/**
+ * EventBridge rules are read in UTC. Any other zone whose offset is zero today had another offset at some time, or may
+ * get one.
+ */
 const UTC_NAMES: ReadonlySet<string> = new Set(
   'utc uct zulu universal gmt etc/utc etc/uct etc/zulu etc/universal etc/gmt'.split(' '),
 )
 
 /**
- * The same schedule as an expression for EventBridge and EventBridge Scheduler. Throws a usage error where AWS's six
- * fields cannot say it: guessing would fire at times that are no slots.
+ * Returns the same schedule as an expression for EventBridge and EventBridge Scheduler. Throws a usage error if the six
+ * fields of AWS cannot express it, because an approximation would fire at times that are not slots.
  */
 export function awsExpression(schedule: Schedule, now: Instant): AwsExpression {
   const words = wordsOf(schedule.spec.expression)
@@ -44,7 +47,10 @@ export function awsExpression(schedule: Schedule, now: Instant): AwsExpression {
   }
 }
 
-/** The words between the brackets of an AWS form, which may stand there with spaces that AWS does not take; else none. */
+/**
+ * Returns the words between the parentheses of an AWS form, where the user may write spaces that AWS does not accept.
+ * Returns no words for any other expression.
+ */
 function wordsOf(expression: string): readonly string[] {
   const [, text = ''] = /^\w+\((.*)\)$/.exec(expression) ?? []
   return text.split(/[ \t]+/).filter(Boolean)
@@ -73,7 +79,7 @@ function cronOf({ spec, fields }: Cron, own: readonly string[]): string {
   return expression
 }
 
-/** `*`, `0/15`, or a list of values and ranges. */
+/** Returns `*`, steps such as `0/15`, or a list of values and ranges. */
 function listText(values: readonly number[], first: number, last: number): string {
   const [from = first, second = last] = values
   const step = second - from
@@ -82,7 +88,7 @@ function listText(values: readonly number[], first: number, last: number): strin
   return rangesText(values, first, last)
 }
 
-/** The same without steps, which AWS does not document for the day of week. */
+/** Returns `*` or a list of values and ranges. AWS does not document steps for the day of week. */
 function rangesText(values: readonly number[], first: number, last: number): string {
   if (values.length === last - first + 1) return '*'
   const ranges: [number, number][] = []
@@ -95,8 +101,9 @@ function rangesText(values: readonly number[], first: number, last: number): str
 }
 
 /**
- * Day of month and day of week. One of the two must be `?`, and their special forms stand alone in AWS's guides. So
- * every pair that there is gets read by our own reading of AWS, and the one that means the same days is the answer.
+ * Returns the texts of day of month and day of week. One of the two must be `?`. AWS's guides show the special forms
+ * only alone. So the function reads every candidate with our own parser for AWS, and returns the one that means the
+ * same days.
  */
 function dayTexts({ days, months }: Fields, problem: Problem): readonly [dayOfMonth: string, dayOfWeek: string] {
   const wanted = daysOfShapes(days, months)
@@ -113,7 +120,7 @@ function dayTexts({ days, months }: Fields, problem: Problem): readonly [dayOfMo
 function candidates(days: readonly number[]): readonly (readonly [string, string])[] {
   const anywhere = days.reduce((all, mask) => all | mask, 0)
   const inMonth = span(1, 31).filter((day) => anywhere & (1 << (day - 1)))
-  // The month of shape 0 starts on a Sunday: its first week has each weekday once.
+  // The month of shape 0 starts on a Sunday, so its first week has each weekday once.
   const inWeek = span(1, 7).filter((day) => (days[0] ?? 0) & (1 << (day - 1)))
   const weekdays = span(1, 7)
   return [

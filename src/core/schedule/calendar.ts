@@ -1,6 +1,6 @@
 /**
- * The calendar of a cron expression: which wall-clock times match, whatever the clocks of a zone do. Times here are
- * seconds since 1970-01-01T00:00:00 on that wall clock.
+ * The calendar of a cron expression: the wall-clock times that match, regardless of the clock changes of a zone. Times
+ * in this file are seconds since 1970-01-01T00:00:00 on that wall clock.
  */
 
 export type Direction = 1 | -1
@@ -11,13 +11,13 @@ export interface Day {
   readonly day: number
   /** 0 is Sunday. */
   readonly weekday: number
-  /** Days in the month. */
+  /** The number of days in the month. */
   readonly length: number
 }
 
 export type DayTest = (day: Day) => boolean
 
-/** What an expression compiles to, in either dialect. No field is empty. */
+/** The compiled form of an expression, in either dialect. No field is empty. */
 export interface Fields {
   readonly seconds: Times
   readonly minutes: Times
@@ -26,25 +26,28 @@ export interface Fields {
   readonly months: ReadonlySet<number>
   readonly years: ReadonlySet<number>
   readonly days: DaysOf
-  /** Whether they match on each day: most schedules do, and then no date need be known. */
+  /** Whether the expression matches on every day. Most schedules do, and then the search needs no date. */
   readonly everyDay: boolean
 }
 
-/** The values of a field below 60, as a walk asks for them. */
+/** The values of a field below 60, with tables for the search. */
 export interface Times {
-  /** Sorted, without duplicates. */
+  /** The values, sorted and without duplicates. */
   readonly values: readonly number[]
-  /** At n, the first of them from n on; at n + 1 of `down`, the last of them up to n. -1: none. */
+  /**
+   * `up[n]` is the first value from n on. `down[n + 1]` is the last value up to n. A value of -1 means that there is
+   * none.
+   */
   readonly up: readonly number[]
   readonly down: readonly number[]
 }
 
-/** The days that match in a month of so many days that starts on that weekday; day 1 is bit 0. */
+/** Returns the days that match in a month of `length` days that starts on `firstWeekday`. Day 1 is bit 0. */
 type DaysOf = (length: number, firstWeekday: number) => number
 
 /**
- * The years that are searched. Event times lie in AWS's 1970 to 2199, and the rarest date (29 February on one weekday)
- * comes after 40 years at most, so that these see the slots on both sides of any event time.
+ * The years that are searched. Event times are in AWS's years, 1970 to 2199. The rarest date, 29 February on one
+ * weekday, comes after at most 40 years. So the search finds the slots on both sides of any event time.
  */
 export const FIRST_YEAR = 1900
 export const LAST_YEAR = 2299
@@ -59,7 +62,10 @@ const LAST_DAY = Date.UTC(LAST_YEAR, 11, 31) / DAY_MS
 /** 1970-01-01 was a Thursday. */
 const FIRST_WEEKDAY = 4
 
-/** A month is one of 28 shapes: 28 to 31 days, from one of 7 weekdays on. Few are met, so each is worked out when it is. */
+/**
+ * Compiles a test of days. A month has one of 28 shapes: 28 to 31 days, and one of 7 weekdays to start on. A search
+ * meets only a few shapes, so each is computed when it is first needed.
+ */
 export function compileDays(test: DayTest): DaysOf {
   const known = Array<number>(28).fill(UNKNOWN)
   return (length, firstWeekday) => {
@@ -77,8 +83,8 @@ export function compileDays(test: DayTest): DaysOf {
 }
 
 /**
- * The days of every shape that these months (1 to 12) can have, the shortest from a Sunday on first: in them, two
- * expressions with the same ones mean the same days.
+ * Returns the matching days of every shape that these months (1 to 12) can have. The shortest month that starts on a
+ * Sunday comes first. Two expressions with the same result mean the same days in these months.
  */
 export function daysOfShapes(days: DaysOf, months: ReadonlySet<number>): readonly number[] {
   // A year with a leap day and one without.
@@ -86,7 +92,7 @@ export function daysOfShapes(days: DaysOf, months: ReadonlySet<number>): readonl
   return [...lengths].sort().flatMap((length) => span(0, 6).map((firstWeekday) => days(length, firstWeekday)))
 }
 
-/** No set of days: those have 31 bits at most. */
+/** Marks a shape that is not computed yet. A set of days has at most 31 bits, so it is never -1. */
 const UNKNOWN = -1
 
 export function compileTimes(values: Iterable<number>): Times {
@@ -102,7 +108,10 @@ export function span(first: number, last: number): readonly number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => first + index)
 }
 
-/** The matching time nearest to `local`, itself included, later or earlier; null where the searched years have none. */
+/**
+ * Returns the matching time nearest to `local` in that direction. `local` itself counts. Returns null if the searched
+ * years have none.
+ */
 export function nearestMatch(fields: Fields, local: number, direction: Direction): number | null {
   const today = Math.floor(local / DAY_SECONDS)
   let day = nearestDay(fields, today, direction)
@@ -123,7 +132,7 @@ function nearestDay(fields: Fields, from: number, direction: Direction): number 
   let year = date.getUTCFullYear()
   let month = date.getUTCMonth() + 1
   let first = from - date.getUTCDate() + 1
-  // Local time runs up to a day over the edge of the searched years.
+  // Local time can lie up to a day outside of the searched years.
   while (direction === 1 ? year <= LAST_YEAR : year >= FIRST_YEAR) {
     if (fields.months.has(month) && fields.years.has(year)) {
       const matching = fields.days(lengthOf(year, month), (((first + FIRST_WEEKDAY) % 7) + 7) % 7)
@@ -141,19 +150,22 @@ function nearestDay(fields: Fields, from: number, direction: Direction): number 
   return null
 }
 
-/** Days in a month of the Gregorian calendar. */
+/** Returns the number of days in a month of the Gregorian calendar. */
 function lengthOf(year: number, month: number): number {
   if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28
   return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31
 }
 
-/** The bits of a month's days that are not yet behind a walk that starts `index` days after its first day. */
+/**
+ * Returns the bits of the days that a walk can still reach in a month, if the walk starts `index` days after the first
+ * day of that month.
+ */
 function daysFrom(index: number, direction: Direction): number {
   if (direction === 1) return index <= 0 ? -1 : -1 << index
   return index >= 31 ? -1 : (2 << index) - 1
 }
 
-/** Seconds of the day; -1: none on this day. */
+/** Returns the matching second of the day, or -1 if this day has none in that direction. */
 function nearestTime({ hours, minutes, seconds }: Fields, time: number, direction: Direction): number {
   const hour = Math.floor(time / 3600)
   const minute = Math.floor(time / 60) % 60
@@ -174,7 +186,7 @@ function nearest({ up, down }: Times, from: number, direction: Direction): numbe
   return (direction === 1 ? up[from] : down[from + 1]) ?? -1
 }
 
-/** The first of them, seen in that direction. */
+/** Returns the first value in that direction. */
 function edge(times: Times, direction: Direction): number {
   return nearest(times, direction === 1 ? 0 : 59, direction)
 }

@@ -3,26 +3,34 @@ import { type Direction, nearestMatch } from './calendar.ts'
 import { type Schedule, slotOf } from './slot.ts'
 import { openZone, type Zone } from './zone.ts'
 
-/** What one change of a zone's clocks does to the fire times of a schedule. */
+/** The effect of one clock change of a zone on the fire times of a schedule. */
 export interface ClockNote {
   /**
-   * `skipped`: the clocks never show these times, so they have no slot. `once`: the clocks show them twice, and the first
-   * pass alone is a slot. `twice`: both passes are slots, as with every schedule that fires in each hour.
+   * `skipped`: the clocks never show these times, so they have no slot. `once`: the clocks show them twice, and only
+   * the first pass is a slot. `twice`: both passes are slots, as for every schedule that fires in each hour.
    */
   readonly kind: 'skipped' | 'once' | 'twice'
-  /** The first of them, at most `MAX_TIMES`; local, in milliseconds since 1970 on that wall clock. */
+  /**
+   * The first of these times, at most `MAX_TIMES`. They are local times, in milliseconds since 1970 on that wall clock.
+   */
   readonly times: readonly number[]
-  /** The last of them. */
+  /** The last of these times. */
   readonly last: number
 }
 
-/** A schedule of every 15 minutes has four in an hour; one of every minute has 60, and nobody reads those. */
+/**
+ * A schedule of every 15 minutes has four times in an hour. A longer list, such as 60 times for a schedule of every
+ * minute, would not be read.
+ */
 const MAX_TIMES = 4
 
-/** Most zones change their clocks twice a year, Morocco four times; what has more spans years. */
+/** Most zones change their clocks twice a year, and Morocco four times. A range with more changes spans years. */
 const MAX_NOTES = 10
 
-/** What the clocks skip or show twice from `from` to `to`, in order of time. A rate has none: it counts real time. */
+/**
+ * Returns the fire times that the clocks skip or show twice between `from` and `to`, in order of time. A rate has none,
+ * because it counts real time.
+ */
 export function clockNotes(schedule: Schedule, from: Instant, to: Instant): readonly ClockNote[] {
   const zone = openZone(schedule.spec.zone)
   const notes: ClockNote[] = []
@@ -50,7 +58,10 @@ export function clockNotes(schedule: Schedule, from: Instant, to: Instant): read
   return notes
 }
 
-/** The time nearest to `local` at which the schedule fires if the clocks show it. Seconds on the wall clock. */
+/**
+ * Returns the time nearest to `local`, in that direction, at which the schedule fires if the clocks show it. Times are
+ * seconds on the wall clock.
+ */
 function fireTime(schedule: Schedule, zone: Zone, local: number, direction: Direction): number | null {
   switch (schedule.kind) {
     case 'cron':

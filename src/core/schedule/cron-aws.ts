@@ -5,7 +5,7 @@ interface Field {
   readonly name: string
   readonly first: number
   readonly last: number
-  /** Names of the values, from `first` on. */
+  /** The names of the values, from `first` on. */
   readonly names: readonly string[]
   /** Whether a range may run over the end of the field, as in 22-2. */
   readonly wraps: boolean
@@ -40,7 +40,10 @@ const DAY_OF_WEEK: Field = {
 }
 const YEAR: Field = { name: 'year', first: 1970, last: 2199, names: [], wraps: false, allowed: '1970-2199, * , - /' }
 
-/** What stands between the brackets of `cron(…)`, by the user guides of EventBridge and EventBridge Scheduler. */
+/**
+ * Reads the text between the parentheses of `cron(…)`, according to the user guides of EventBridge and EventBridge
+ * Scheduler.
+ */
 export function parseAws(text: string, problem: Problem): Fields {
   const texts = text.split(/[ \t]+/)
   if (texts.length !== 5 && texts.length !== 6) {
@@ -78,7 +81,7 @@ function parseItems<T>(
 ): readonly T[] {
   const items = text.split(',')
   return items.flatMap((item) => {
-    // The user guide: with a # the field holds one expression.
+    // According to the user guide, a field with a # holds only one expression.
     const parsed = items.length > 1 && item.includes('#') ? null : parse(item)
     if (parsed === null) {
       throw problem(`${field.name} ${items.length === 1 ? 'is' : 'has'} ${quote(item)}; allowed are ${field.allowed}`)
@@ -87,7 +90,10 @@ function parseItems<T>(
   })
 }
 
-/** `*`, `a`, `a-b`, each with or without `/n`; `a/n` runs to the end of the field. Null: not that, or out of bounds. */
+/**
+ * Reads `*`, `a` or `a-b`, each with or without `/n`. `a/n` runs to the end of the field. Returns null for any other
+ * text, and for a value out of bounds.
+ */
 function valuesOf(field: Field, item: string): readonly number[] | null {
   const match = /^(?:\*|([0-9]+|[a-z]{3})(?:-([0-9]+|[a-z]{3}))?)(?:\/([0-9]+))?$/i.exec(item)
   if (match === null) return null
@@ -108,7 +114,7 @@ function valuesOf(field: Field, item: string): readonly number[] | null {
   return values
 }
 
-/** NaN where the field has no such value. */
+/** Returns the number of a value, or NaN if the field has no such value. */
 function numberOf(field: Field, text: string): number {
   const named = field.names.indexOf(text.toUpperCase())
   const value = named === -1 ? Number(text) : field.first + named
@@ -138,7 +144,7 @@ function dayOfMonthTests(item: string): readonly DayTest[] | null {
   )
 }
 
-/** The day from Monday to Friday that is nearest to day `wanted` and in the same month as `today`. */
+/** Returns the day from Monday to Friday that is nearest to day `wanted` in the same month. */
 function nearestWorkday({ day, weekday, length }: Day, wanted: number): number {
   switch ((((weekday + wanted - day) % 7) + 7) % 7) {
     case 6:

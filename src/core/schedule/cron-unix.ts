@@ -5,12 +5,12 @@ import { compileDays, compileTimes, type DayTest, EVERY_YEAR, type Fields } from
 interface Field {
   readonly name: string
   readonly key: 'second' | 'minute' | 'hour' | 'dayOfMonth' | 'month' | 'dayOfWeek'
-  /** Of one item of the list. */
+  /** The form of one item of the list. */
   readonly form: RegExp
   readonly allowed: string
 }
 
-/** One item of a list, or all of it. `nth` is the k of `n#k`, else 0; `5L` comes as a text. */
+/** One item of a list, or the whole list. `nth` is the k of `n#k`, otherwise 0. A value such as `5L` is a text. */
 interface Item {
   readonly values: readonly (number | string)[]
   readonly nth: number
@@ -20,7 +20,10 @@ const NUMBER = '\\d+'
 const MONTH = `(?:${NUMBER}|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)`
 const WEEKDAY = `(?:${NUMBER}|sun|mon|tue|wed|thu|fri|sat)`
 
-/** cron-parser takes more than crontab has: `?`, `H` (a random value), run-together names (`janjan` is November). */
+/**
+ * Returns the form of an item. cron-parser accepts more than crontab has: `?`, `H` (a random value), and names that are
+ * run together (`janjan` is November).
+ */
 function formOf(value: string, special = ''): RegExp {
   return new RegExp(`^(?:(?:\\*|${value}(?:-${value})?)(?:/\\d+)?${special})$`, 'i')
 }
@@ -39,7 +42,7 @@ const FIELDS: readonly Field[] = [
   },
 ]
 
-/** crontab(5): five fields, or six with seconds first. */
+/** Reads the fields of crontab(5): five, or six with seconds first. */
 export function parseUnix(expression: string, problem: Problem): Fields {
   const texts = expression.split(/[ \t]+/)
   if (texts.some((text) => text.includes('?'))) {
@@ -60,8 +63,8 @@ export function parseUnix(expression: string, problem: Problem): Fields {
   )
   const inMonth = daysOfMonth.flatMap(dayOfMonthTests)
   const inWeek = daysOfWeek.flatMap(dayOfWeekTests)
-  // crontab(5): one field is enough "if both fields are restricted (i.e., do not contain the * character)", so with
-  // `*/2` in one of them both must match. cron-parser's own evaluator differs here.
+  // According to crontab(5), one matching field is enough "if both fields are restricted (i.e., do not contain the *
+  // character)". So if one of them is `*/2`, both must match. The evaluator of cron-parser differs here.
   const both = texts[3]?.includes('*') || texts[5]?.includes('*')
   return {
     seconds: compileTimes(numbersOf(seconds)),
@@ -78,12 +81,15 @@ export function parseUnix(expression: string, problem: Problem): Fields {
   }
 }
 
-/** Whether crontab has that form of an item: cron-parser knows more, and means something else by it. */
+/** Returns whether crontab has that form of an item. cron-parser accepts other forms and gives them another meaning. */
 function isFormed({ form }: Field, item: string, items: readonly string[]): boolean {
   return item === '*' || (form.test(item) && (items.length === 1 || !item.includes('#')))
 }
 
-/** One item at a time: of a whole list cron-parser also refuses overlaps (`1-5,3`), and its errors name no field. */
+/**
+ * Parses one item at a time. cron-parser refuses a whole list with overlaps (`1-5,3`), and its errors do not name the
+ * field.
+ */
 function parseItems(field: Field, text: string, problem: Problem): readonly Item[] {
   const items = text.split(',')
   return items.map((item) => {
@@ -98,14 +104,14 @@ function parseItems(field: Field, text: string, problem: Problem): readonly Item
   })
 }
 
-/** By cron-parser; null where it refuses. */
+/** Parses the fields with cron-parser. Returns null if cron-parser refuses them. */
 function parse(texts: readonly string[]): CronFieldCollection | null {
-  // It counts days of the week up to 7, so that 1/2 would mean Sunday as well.
+  // cron-parser counts days of the week up to 7, so that 1/2 would mean Sunday as well.
   const daysOfWeek = (texts.at(-1) ?? '').replace(/(?<=^|,)(0*[0-6]|[a-z]{3})(?=\/)/gi, '$1-6')
   try {
-    // Without a date it would read the clock.
+    // Without a date, cron-parser would read the clock.
     const options = { currentDate: new Date(0), tz: 'UTC' }
-    // It takes names in any case, but not the L.
+    // cron-parser accepts names in any case, but only an upper-case L.
     const whole = [...texts.slice(0, -1), daysOfWeek].join(' ').toUpperCase()
     return CronExpressionParser.parse(whole, options).fields
   } catch {

@@ -1,20 +1,23 @@
 import type { Instant } from '../types.ts'
 import { type Schedule, slotAfter, slotBefore } from './slot.ts'
 
-/** A year shows the usual gaps: weekends, months, changes of the clocks. A longer one shows by itself. */
+/**
+ * A year contains the usual gaps: weekends, months and clock changes. A gap that is longer than a year is found as
+ * well, because the search ends only at a slot.
+ */
 const SPAN_MS = 366 * 86_400_000
 const LEAST_MS = 3_600_000
 
 /**
- * The longest time between two slots in about a year from the last one before `now` on, in milliseconds, an hour at
- * least; null where the schedule ends in that time.
+ * Returns the longest time between two slots in milliseconds, at least one hour. The search covers about a year, from
+ * the last slot before `now` or otherwise from the first slot. Returns null if the schedule ends in that time.
  */
 export function longestGapMs(schedule: Schedule, now: Instant): number | null {
   const first = slotBefore(schedule, now) ?? slotAfter(schedule, now)
   if (first === null) return null
   let longest = LEAST_MS
   for (let slot = first; slot < first + SPAN_MS; ) {
-    // Gaps that lie within a stretch as long as the longest one so far are no longer than that.
+    // Gaps that lie within a stretch as long as the longest gap so far cannot be longer than that gap.
     const within = slotBefore(schedule, slot + longest + 1)
     if (within !== null && within > slot) {
       slot = within

@@ -7,18 +7,18 @@ import { slotOf as slotOfSchedule } from './slot.ts'
 export interface ScheduleOptions {
   /** A unix cron expression, `cron(…)`, `rate(…)` or `at(…)`. */
   readonly schedule: string
-  /** IANA zone that the schedule is read in; default `UTC`. */
+  /** The IANA zone in which the schedule is read. The default is `UTC`. */
   readonly timezone?: string | undefined
-  /** Where `rate(…)` starts counting. Text is ISO 8601 with an offset, here and below. */
+  /** The instant from which `rate(…)` counts. An instant as text is ISO 8601 with an offset. */
   readonly anchor?: string | Date | undefined
 }
 
 /**
- * The slot that an event time belongs to: the latest fire time at or before it, and the next one (null: there is none).
- * Null when the schedule had not fired by then. An event time up to `earlyToleranceMs` (default 0) before a fire time
- * belongs to it.
+ * Returns the slot that an event time belongs to, which is the latest fire time at or before it. `next` is the next
+ * fire time, or null if there is none. Returns null if the first fire time is later than the event time. An event time
+ * that is up to `earlyToleranceMs` milliseconds (default 0) before a fire time belongs to that fire time.
  *
- * Throws `LedgerError` (`usage`) for a wrong expression, zone or time, in one line.
+ * Throws `LedgerError` (`usage`) for a wrong expression, zone or time. The message is one line.
  */
 export function slotOf(
   options: ScheduleOptions,
@@ -30,10 +30,10 @@ export function slotOf(
   return { slot: new Date(found.slot), next: found.next === null ? null : new Date(found.next) }
 }
 
-/** What a program with a few hundred tasks has; a schedule and what it has worked out are some KB. */
+/** Enough for a program with a few hundred tasks. A schedule and its computed values take a few KB. */
 const MAX_PARSED = 500
 
-/** A parser that parses each schedule once, for a program that calls with the same ones again and again. */
+/** Returns a parser that parses each schedule once, for a program that uses the same schedules again and again. */
 export function rememberingParser(): typeof parseSchedule {
   const parsed = new Map<string, Schedule>()
   return (spec) => {
@@ -55,7 +55,10 @@ export function readSchedule({ schedule, timezone = 'UTC', anchor }: ScheduleOpt
   })
 }
 
-/** A slot is the key of a row, in whole seconds; those of a rate are as whole as its anchor. */
+/**
+ * Reads an anchor. It must be a whole second, because the slots of a rate count from it, and a slot is stored in whole
+ * seconds.
+ */
 function readAnchor(text: string | Date): number {
   const anchor = readInstant(text, 'anchor')
   if (anchor % 1000 === 0) return anchor
@@ -66,7 +69,7 @@ function readInstant(time: string | Date, name: string): number {
   return parseInstant(timeText(time, name), name)
 }
 
-/** A time as text. Callers in JavaScript have no types: whatever else comes is a usage error. */
+/** Returns a time as text. Callers in JavaScript have no types, so any other value is a usage error. */
 export function timeText(time: unknown, name: string): string {
   if (typeof time === 'string') return time
   if (time instanceof Date && !Number.isNaN(time.getTime())) return formatInstant(time.getTime())

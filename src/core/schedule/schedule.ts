@@ -9,10 +9,12 @@ import { firstInstantAt, openZone, type Zone } from './zone.ts'
 
 export type { Schedule } from './slot.ts'
 
-/** AWS's own limit for a schedule expression; whatever is longer comes from a mistake, and must not cost time. */
+/**
+ * AWS's limit for a schedule expression, in characters. A longer text is a mistake, and reading it must not cost time.
+ */
 const MAX_EXPRESSION_LENGTH = 256
 
-/** A century: the sum of an instant and a period stays a date that can be written with four digits of year. */
+/** One century. The sum of an instant and a period must stay a date whose year has four digits. */
 const MAX_RATE_DAYS = 36_525
 
 /** The end of AWS's years, as for every instant that is read. */
@@ -30,7 +32,9 @@ const MACROS: Readonly<Record<string, string>> = {
 
 const UNIT_MS: Readonly<Record<string, number>> = { minute: 60_000, hour: 3_600_000, day: 86_400_000 }
 
-/** Reads what the user wrote. Throws a usage error, one line, for anything that is wrong or can never fire. */
+/**
+ * Reads a schedule as the user wrote it. Throws a usage error of one line if the schedule is wrong or can never fire.
+ */
 export function parseSchedule(spec: ScheduleSpec): Schedule {
   if (spec.expression.length > MAX_EXPRESSION_LENGTH) {
     throw usageError(`schedule has ${spec.expression.length} characters; allowed are ${MAX_EXPRESSION_LENGTH}`)
@@ -56,7 +60,7 @@ export function parseSchedule(spec: ScheduleSpec): Schedule {
   return { spec: trimmed, kind: 'cron', fields, zone }
 }
 
-/** The crontab that a macro stands for; any other expression as it is. */
+/** Returns the crontab fields that a macro stands for. Returns any other expression unchanged. */
 function macro(expression: string, problem: Problem): string {
   if (expression.includes('(')) {
     throw problem('allowed forms are crontab fields, @daily and the like, cron(…), rate(…), at(…), in lower case')

@@ -6,14 +6,14 @@ import { dayIn, instantsOf } from './local-time.ts'
 import type { Schedule } from './schedule.ts'
 import { slotAfter, slotBefore, slotOf, slotsBetween } from './slot.ts'
 
-/** Of a day with several slots, how many an error names: enough to see the pattern, short enough for one line. */
+/** How many slots an error names if a day has several. These are enough to see the pattern, and fit into one line. */
 const NAMED_SLOTS = 4
 
 /**
- * The slot that a person means: an instant (`2026-11-24T03:00:00Z`), local time in the schedule's zone
- * (`2026-11-24T12:00`), a date with exactly one slot (`2026-11-24`), or `latest`, the newest that is due.
+ * Returns the slot that the operator means: an instant (`2026-11-24T03:00:00Z`), a local time in the schedule's zone
+ * (`2026-11-24T12:00`), a date with exactly one slot (`2026-11-24`), or `latest`, the newest slot that is due.
  *
- * Throws a usage error that names what is near where the text is no slot.
+ * Throws a usage error that names the nearest slots if the text is not a slot.
  */
 export function parseSlotReference(schedule: Schedule, text: string, now: Instant): Window {
   const slot = instantOf(schedule, text, now)
@@ -36,7 +36,10 @@ function instantOf(schedule: Schedule, text: string, now: Instant): Instant {
   return givenInstant(text)
 }
 
-/** The instant that the text is, with a slot or none; null where it takes a schedule to tell it. */
+/**
+ * Returns the instant that the text names, even if it is not a slot. Returns null if the text has a meaning only with a
+ * schedule.
+ */
 export function instantWithoutSchedule(text: string): Instant | null {
   return text === 'latest' || isDate(text) || LOCAL_TIME.test(text) ? null : givenInstant(text)
 }
@@ -48,7 +51,7 @@ function givenInstant(text: string): Instant {
   )
 }
 
-/** A date alone, which means the one slot of that day. */
+/** Returns whether the text is a date alone, which means the one slot of that day. */
 export function isDate(text: string): boolean {
   return /^\d{4}-\d{2}-\d{2}$/.test(text)
 }
@@ -87,7 +90,7 @@ function localTime(schedule: Schedule, text: string): Instant {
   const instants = instantsOf(local, zone)
   const [first] = instants
   if (first === undefined) throw usageError(`slot ${quote(text)}: the clocks of ${zone} skip that time`)
-  // In an autumn fold either may be a slot.
+  // In an autumn fold, either of the two instants may be a slot.
   const slots = instants.filter((at) => slotOf(schedule, at)?.slot === at)
   if (slots.length > 1) {
     throw usageError(`slot ${quote(text)} comes twice in ${zone}: ${slots.map(formatInstant).join(' and ')}; name one`)

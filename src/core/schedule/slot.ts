@@ -3,7 +3,7 @@ import type { Instant, ScheduleSpec } from '../types.ts'
 import { type Direction, EVERY_YEAR, FIRST_YEAR, type Fields, LAST_YEAR, nearestMatch } from './calendar.ts'
 import { firstInstantAt, MAX_OFFSET_SECONDS, type Zone } from './zone.ts'
 
-/** A parsed schedule. `spec` is what the user wrote, without the white space around it. */
+/** A parsed schedule. `spec` is what the user wrote, without surrounding white space. */
 export type Schedule = { readonly spec: ScheduleSpec } & (
   | { readonly kind: 'cron'; readonly fields: Fields; readonly zone: Zone }
   | { readonly kind: 'rate'; readonly anchor: Instant; readonly periodMs: number }
@@ -13,13 +13,14 @@ export type Schedule = { readonly spec: ScheduleSpec } & (
 const FIRST_SECOND = Date.UTC(FIRST_YEAR, 0, 1) / 1000
 const LAST_SECOND = Date.UTC(LAST_YEAR + 1, 0, 1) / 1000 - 1
 
-/** DESIGN part 3: a clock that far behind must not reject today's run as yesterday's duplicate. */
+/** A host whose clock is this far behind must not reject today's run as a duplicate of yesterday's run. */
 const MAX_EARLY_TOLERANCE_MS = 30_000
 const EARLY_TOLERANCE_SHARE = 20
 
 /**
- * The slot that `at` belongs to, the latest fire time at or before it, and the next one; null before the first.
- * `earlyToleranceMs` only looks ahead: an event that close before the next slot belongs to that one.
+ * Returns the slot that `at` belongs to, which is the latest fire time at or before it, and the next fire time. Returns
+ * null before the first fire time. An event that is up to `earlyToleranceMs` milliseconds before the next slot belongs
+ * to that slot.
  */
 export function slotOf(
   schedule: Schedule,
@@ -33,39 +34,41 @@ export function slotOf(
   return slot === null ? null : { slot, next: slotAfter(schedule, slot) }
 }
 
-/** The first fire time strictly after `at`; null after the last. */
+/** Returns the first fire time strictly after `at`, or null after the last fire time. */
 export function slotAfter(schedule: Schedule, at: Instant): Instant | null {
   return nearestSlot(schedule, Math.floor(at) + 1, 1)
 }
 
-/** The latest fire time strictly before `at`; null before the first. */
+/** Returns the latest fire time strictly before `at`, or null before the first fire time. */
 export function slotBefore(schedule: Schedule, at: Instant): Instant | null {
   return nearestSlot(schedule, Math.ceil(at) - 1, -1)
 }
 
-/** The slots in `[from, to)`, oldest first, one at a time: the span may be as long as it likes. */
+/** Yields the slots in `[from, to)`, the oldest first. It computes one at a time, so the span may have any length. */
 export function* slotsBetween(schedule: Schedule, from: Instant, to: Instant): Generator<Instant, void, undefined> {
   for (let slot = nearestSlot(schedule, from, 1); slot !== null && slot < to; slot = slotAfter(schedule, slot)) {
     yield slot
   }
 }
 
-/** The default tolerance in milliseconds: 30 s, or a twentieth of the window that holds `at` where that is less. */
+/**
+ * Returns the default tolerance in milliseconds: 30 s, or a twentieth of the window that contains `at` if that is less.
+ */
 export function earlyToleranceMs(schedule: Schedule, at: Instant): number {
   const window = slotOf(schedule, at)
   if (window === null || window.next === null) return MAX_EARLY_TOLERANCE_MS
   return Math.min(MAX_EARLY_TOLERANCE_MS, Math.floor((window.next - window.slot) / EARLY_TOLERANCE_SHARE))
 }
 
-/** Whether some fire time lies within `toleranceMs` of `at`, before or after it. */
+/** Returns whether a fire time lies within `toleranceMs` milliseconds of `at`, before or after it. */
 export function isFireTimeNear(schedule: Schedule, at: Instant, toleranceMs: number): boolean {
   const slot = nearestSlot(schedule, at + toleranceMs, -1)
   return slot !== null && slot >= at - toleranceMs
 }
 
-/** The fire time nearest to `at`, itself included, later or earlier. */
+/** Returns the fire time nearest to `at` in that direction. `at` itself counts. */
 function nearestSlot(schedule: Schedule, at: number, direction: Direction): Instant | null {
-  // NaN would compare false with everything and be taken for "no slot".
+  // NaN compares as false with everything, so it would look like a time without a slot.
   if (!Number.isFinite(at)) throw usageError(`time is ${at}; allowed are milliseconds since 1970-01-01T00:00:00Z`)
   switch (schedule.kind) {
     case 'at':
@@ -84,8 +87,9 @@ function nearestSlot(schedule: Schedule, at: number, direction: Direction): Inst
 }
 
 /**
- * Whether the fields ever meet the zone's clocks: false for 31 February, and for a date that the zone skipped. Only a
- * list of years can be as narrow as that: no zone skips a time in all of them, the years before summer time included.
+ * Returns whether the fields ever match the zone's clocks. They do not for 31 February, or for a date that the zone
+ * skipped. Only a list of years can be that narrow. No zone skips a time in all years, because the years before summer
+ * time are included.
  */
 export function canFire(fields: Fields, zone: Zone): boolean {
   if (fields.years === EVERY_YEAR) return nearestMatch(fields, FIRST_SECOND, 1) !== null
@@ -93,9 +97,10 @@ export function canFire(fields: Fields, zone: Zone): boolean {
 }
 
 /**
- * One walk for both directions, piece by piece of constant offset, so that a slot cannot depend on where it was reached
- * from. An instant is a fire time if its local time matches, and if it is the first with that local time: so a time in
- * a gap never comes, and one in a fold comes once. With every hour in the hour field the second pass counts as well.
+ * Walks in either direction through pieces of constant offset. Both directions use the same rules, so that a slot
+ * cannot depend on where the walk started. An instant is a fire time if its local time matches and if it is the first
+ * instant with that local time. So a time in a gap never comes, and a time in a fold comes once. If the hour field has
+ * every hour, the second pass counts as well.
  */
 function nearestFireTime(fields: Fields, zone: Zone, from: number, direction: Direction): number | null {
   if (direction === 1 ? from > LAST_SECOND : from < FIRST_SECOND) return null
@@ -110,7 +115,7 @@ function nearestFireTime(fields: Fields, zone: Zone, from: number, direction: Di
       at = instant + direction
       continue
     }
-    // Beyond this piece the offset is unknown, but bounded: whatever it is, nothing matches before `far`.
+    // Beyond this piece the offset is unknown, but it has a limit. With any offset, nothing matches before `far`.
     const edge = direction === 1 ? piece.to : piece.from - 1
     const far = nearestMatch(fields, edge - direction * MAX_OFFSET_SECONDS, direction)
     if (far === null) return null

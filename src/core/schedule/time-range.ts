@@ -6,28 +6,28 @@ import { defined } from '../row/stored-fields.ts'
 import type { Instant } from '../types.ts'
 import { dayIn } from './local-time.ts'
 
-/** `[since, until)`; an end that is absent is open. */
+/** The range `[since, until)`. An absent end is open. */
 export interface TimeRange {
   readonly since?: Instant
   readonly until?: Instant
 }
 
-/** The ends of a range as a person writes them. */
+/** The ends of a range as the user writes them. */
 export interface RangeText {
   readonly since?: string | undefined
   readonly until?: string | undefined
 }
 
-/** Whether an end is a date: only then does the zone matter. */
+/** Returns whether an end is a date. The zone matters only for a date. */
 export function namesDate({ since, until }: RangeText): boolean {
   return [since, until].some((text) => text !== undefined && DATE.test(text))
 }
 
 /**
- * Reads both ends, each an instant (`2026-11-24T03:00:00Z`), a time before `now` (`7d`), or a date in `zone`, which
- * counts as a whole: from its first instant, until its last.
+ * Reads both ends of a range. Each end is an instant (`2026-11-24T03:00:00Z`), a time before `now` (`7d`), or a date in
+ * `zone`. A range includes the whole day of a date.
  *
- * Throws a usage error where an end is none of these, or where the range is empty; the ends are called by `names`.
+ * Throws a usage error if an end has any other form, or if the range is empty. The error calls the ends by `names`.
  */
 export function parseTimeRange(
   text: RangeText,
@@ -48,7 +48,9 @@ export function parseTimeRange(
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/
 const DAY_MS = 86_400_000
-/** The years of every instant that is read; a zone's first and last day may begin or end outside of them. */
+/**
+ * The first and the last instant that are read. The first and the last day in a zone may begin or end outside of them.
+ */
 const FIRST_INSTANT = 0
 const LAST_INSTANT = Date.UTC(2200, 0, 1) - 1
 
@@ -76,7 +78,7 @@ function wholeDay(date: string, name: string, zone: string): { readonly start: I
   throw usageError(`${name} is ${quote(date)}; allowed are the years 1970 to 2199`)
 }
 
-/** The UTC dates that hold the instants of `[since, until)`, newest first. */
+/** Yields the UTC dates that contain the instants of `[since, until)`, the newest first. */
 export function* daysIn(since: Instant, until: Instant): Generator<string, void, undefined> {
   for (let day = Math.floor((until - 1) / DAY_MS); day >= Math.floor(since / DAY_MS); day -= 1) {
     yield formatInstant(day * DAY_MS).slice(0, 10)

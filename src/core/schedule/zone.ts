@@ -2,49 +2,56 @@ import { IANAZone } from 'luxon'
 import { usageError } from '../errors.ts'
 import { quote } from '../problem.ts'
 
-/** A stretch of time, in seconds since 1970 UTC, in which a zone's clocks do not change: `[from, to)`. */
+/** A stretch of time `[from, to)` in which a zone's clocks do not change, in seconds since 1970 UTC. */
 interface Piece {
   readonly from: number
   readonly to: number
-  /** Seconds that the wall clock is ahead of UTC. */
+  /** How many seconds the wall clock is ahead of UTC. */
   readonly offset: number
 }
 
-/** The clocks of a zone, by Node's ICU. */
+/** The clocks of a zone, from the ICU data of Node. */
 export interface Zone {
   pieceAt(second: number): Piece
 }
 
-/** No zone is or was further from UTC since 1900; the widest are +14:00 and -12:00, and this leaves room. */
+/** No zone has been further from UTC since 1900. The widest offsets are +14:00 and -12:00, so there is room. */
 export const MAX_OFFSET_SECONDS = 16 * 3600
 
 /**
- * Offsets are asked for at both ends of a cell, so a zone must not leave and regain an offset inside one. The shortest
- * such excursion since 1900 is 3.98 days (Freetown 1939), since 1970 6.95 (Recife 2000; Gaza 2040).
+ * A cell counts as one piece if the offsets at its two ends are equal, so a zone must not leave and regain an offset
+ * inside a cell. The shortest such excursion since 1900 is 3.98 days (Freetown 1939). Since 1970 it is 6.95 days
+ * (Recife 2000, Gaza 2040).
  */
 const CELL_SECONDS = 3 * 86_400
 
-/** About 33 years of cells, half a megabyte: a walk over centuries must not fill the memory of the batch's container. */
+/**
+ * About 33 years of cells, which take half a megabyte. A walk over centuries must not fill the memory of the batch's
+ * container.
+ */
 const MAX_CELLS = 4096
 
-/** The longest name is 32 characters; what is far longer is no name, and ICU need not see it. */
+/** The longest name has 32 characters. A much longer text is not a name, and ICU does not have to see it. */
 const NAME = /^[a-z][a-z0-9_+/-]{0,63}$/i
 
 /**
- * ICU also knows abbreviations that are no IANA names, and some mean another place than one would think: BST is Dhaka,
- * AST Anchorage, IST Calcutta. These are all names of three letters that IANA has. `SystemV/…` left IANA in 2020.
+ * ICU also knows abbreviations that are not IANA names. Some of them mean an unexpected place: BST is Dhaka, AST is
+ * Anchorage, and IST is Calcutta. These are all names of three letters that IANA has. `SystemV/…` left IANA in 2020.
  */
 const THREE_LETTER_NAMES: ReadonlySet<string> = new Set(
   'CET EET EST GMT HST MET MST PRC ROC ROK UCT UTC WET'.split(' '),
 )
 
-/** No time that a slot can have lies outside: JavaScript's own last instant. */
+/** The first and the last instant of JavaScript. Every slot lies between them. */
 const ALWAYS: Piece = { from: -8.64e12, to: 8.64e12, offset: 0 }
 
-/** The default zone, without ICU: a process's first look into that takes 9 ms and 8 MB. */
+/** The default zone, which does not need ICU. The first use of ICU in a process takes 9 ms and 8 MB. */
 const UTC: Zone = { pieceAt: () => ALWAYS }
 
-/** Throws a usage error for anything but an IANA name. The name is used as it is written: ICU's own spelling varies by version. */
+/**
+ * Returns the clocks of a zone. Throws a usage error unless `name` is an IANA name. The name is used as it is written,
+ * because ICU's own spelling differs between versions.
+ */
 export function openZone(name: string): Zone {
   if (name === 'UTC') return UTC
   const named =
@@ -58,10 +65,13 @@ export function openZone(name: string): Zone {
     )
   }
   const zone = IANAZone.create(name)
-  // Some old offsets have seconds (Monrovia until 1972: -00:44:30): luxon then gives a fraction of minutes.
+  // Some old offsets have seconds (Monrovia until 1972: -00:44:30). Luxon then returns a fraction of a minute.
   const offsetAt = (second: number) => Math.round(zone.offset(second * 1000) * 60)
   const cells = new Map<number, readonly Piece[]>()
-  /** Where two cells meet, for both of them: an offset costs some microseconds, all else here far less. */
+  /**
+   * The offsets where two cells meet, shared by both cells. Reading an offset takes some microseconds, and everything
+   * else here takes far less.
+   */
   const edges = new Map<number, number>()
   const edgeAt = (second: number) => {
     const offset = edges.get(second) ?? offsetAt(second)
@@ -89,9 +99,9 @@ export function openZone(name: string): Zone {
 }
 
 /**
- * The name of a zone that `openZone` takes, in IANA's letters: AWS does not take `asia/tokyo`. ICU spells what it has a
- * name of its own for; of an alias it would give another name, and sometimes an old one (Asia/Calcutta), so one that is
- * written as a region and a place stays.
+ * Returns the name of a zone that `openZone` accepts, in the letters of IANA: AWS does not accept `asia/tokyo`. ICU
+ * knows the spelling of its own names. For an alias, ICU returns another name, which is sometimes an old one
+ * (Asia/Calcutta). So an alias that is written as a region and a city is returned unchanged.
  */
 export function spelledZone(name: string): string {
   const known = new Intl.DateTimeFormat('en-US', { timeZone: name }).resolvedOptions().timeZone
@@ -112,15 +122,15 @@ function split(offsetAt: (second: number) => number, from: number, to: number): 
   return [{ from, to: after, offset }, ...split(offsetAt, after, to)]
 }
 
-/** The first instant at which the zone's clocks show `local`; null where they skip it. Seconds. */
+/** Returns the first instant at which the zone's clocks show `local`, or null if they skip it. Both are seconds. */
 export function firstInstantAt(zone: Zone, local: number): number | null {
   for (const { from } of stretchesOf(zone, local, local + 1)) return from
   return null
 }
 
 /**
- * When the zone's clocks show the local times of `[from, to)`, in order: several stretches where they come back to some of
- * them, none where they skip them all. Seconds.
+ * Yields when the zone's clocks show the local times of `[from, to)`, in order. There are several stretches if the
+ * clocks come back to some of these times, and none if they skip all of them. All values are seconds.
  */
 export function* stretchesOf(zone: Zone, from: number, to: number): Generator<Pick<Piece, 'from' | 'to'>> {
   for (let at = from - MAX_OFFSET_SECONDS; at < to + MAX_OFFSET_SECONDS; ) {

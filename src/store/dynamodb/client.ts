@@ -3,56 +3,66 @@ import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynam
 import type { CallOptions } from '../store.ts'
 import { toLedgerError } from './errors.ts'
 
-/** Inside of a region a connection takes milliseconds; what takes this long is lost. The SDK's own default: no limit. */
+/**
+ * Within a region, connecting takes milliseconds, so an attempt that takes this long is lost. The SDK has no limit by
+ * default.
+ */
 const CONNECT_TIMEOUT_MS = 2_000
 
-/** DynamoDB itself gives a request up after about 5 s; three tries stay inside of the default `--ledger-timeout`. */
+/** DynamoDB itself gives up a request after about 5 s. Three tries fit into the default `--ledger-timeout`. */
 const REQUEST_TIMEOUT_MS = 5_000
 
 /**
- * A connection that was idle for longer is not used again: it may have gone dead without a word, and a finish that finds
- * that out by a request's timeout has used up what a short stop leaves. A new one costs some milliseconds.
+ * A connection that was idle for longer is not used again, because it may be dead. A finish that notices this only by
+ * the timeout of a request has used up the time that a short stop leaves. A new connection takes some milliseconds.
  */
 const IDLE_TIMEOUT_MS = 4_000
 
-/** Bears a lost packet and a throttle without help; longer outages are the caller's to wait for. */
+/**
+ * Three tries are enough for a lost packet or a throttled request. The caller has to wait for the end of a longer
+ * outage.
+ */
 const MAX_TRIES = 3
 
 /**
- * The SDK makes an agent for TLS in any case, and loading TLS takes milliseconds: this one is for an endpoint without, as
- * servers for development have it.
+ * An agent that does nothing, for an endpoint without TLS, as development servers have. Without it, the SDK makes an
+ * agent for TLS in any case, and loading TLS takes milliseconds.
  */
 const NO_TLS = { destroy() {} } as unknown as Agent
 
 /**
- * The SDK warns through the console, which would turn the child's pipe non-blocking; all it says here comes as errors. For
- * what it has no method for (`info`, `error`: each request and its answer), it does not put anything together either.
+ * The SDK warns through the console, which would make the batch's pipe non-blocking. Everything that it says here also
+ * comes as an error. It does not build a text for a method that the logger does not have (`info` and `error`, for each
+ * request and its answer).
  */
 const SILENT = { trace() {}, debug() {}, warn() {} } as unknown as NonNullable<DynamoDBClientConfig['logger']>
 
 export interface DynamoOptions {
-  /** Name or ARN of the table. */
+  /** The name or the ARN of the table. */
   readonly table: string
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Instead of the standard chain. */
+  /** Used instead of the standard chain of the SDK. */
   readonly config?: Pick<DynamoDBClientConfig, 'endpoint' | 'region' | 'credentials'>
 }
 
 export interface Dynamo {
   readonly table: string
   readonly client: DynamoDBClient
-  /** Sends one request, named as IAM names its action; ends by itself or with the signal. Throws `LedgerError`. */
+  /**
+   * Sends one request, named as IAM names its action. It ends with an answer, a timeout, or when the signal aborts.
+   * Throws `LedgerError`, or an error that `ANSWERS` names.
+   */
   ask<T>(action: string, send: Send<T>, call: CallOptions): Promise<T>
   close(): void
 }
 
 type Send<T> = (client: DynamoDBClient, options: { readonly abortSignal: AbortSignal }) => Promise<T>
 
-/** Errors that are answers to the one who asked. */
+/** The names of the errors that are answers for the caller. They are thrown unchanged. */
 const ANSWERS = new Set(['ConditionalCheckFailedException', 'ResourceInUseException', 'UnknownOperationException'])
 
 export function connect({ table, env, config }: DynamoOptions): Dynamo {
-  // An ARN names its region, and a request anywhere else would be refused.
+  // An ARN names its region. DynamoDB would refuse a request to any other region.
   const region = /^arn:[^:]*:dynamodb:([^:]+):/.exec(table)?.[1]
   const endpoint = config?.endpoint ?? (env['AWS_ENDPOINT_URL_DYNAMODB'] || env['AWS_ENDPOINT_URL'])
   const isPlain = typeof endpoint === 'string' && endpoint.startsWith('http:')
@@ -65,17 +75,20 @@ export function connect({ table, env, config }: DynamoOptions): Dynamo {
     requestHandler: {
       connectionTimeout: CONNECT_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
-      // Without it the limit above only logs. The other one is for an answer that stops half-way.
+      // Without this option, the limit above only logs. The limit below is for an answer that stops half-way.
       throwOnRequestTimeout: true,
       socketTimeout: REQUEST_TIMEOUT_MS,
-      // Of an agent, the timeout of the sockets that wait in it.
+      // The timeout of an agent limits how long a connection stays in it unused.
       httpAgent: { timeout: IDLE_TIMEOUT_MS },
       httpsAgent: isPlain ? NO_TLS : { timeout: IDLE_TIMEOUT_MS },
       logger: SILENT,
     },
   })
 
-  /** Host of the endpoint where one was given, else the region: what a person checks first. */
+  /**
+   * Returns the host of the endpoint if one was given, otherwise the region. It is the first thing for the operator to
+   * check.
+   */
   async function place(): Promise<string> {
     if (typeof endpoint === 'string') {
       return URL.canParse(endpoint) ? new URL(endpoint).host : 'AWS_ENDPOINT_URL_DYNAMODB'

@@ -29,17 +29,26 @@ import {
 } from './expressions.ts'
 import { fromItem, type Item, toItem } from './item.ts'
 
-/** DynamoDB's own limit. */
+/** DynamoDB's limit for one `BatchGetItem`. */
 const KEYS_PER_BATCH = 100
 
-/** Tries for one batch. The last wait is 1.6 s; a table that still throttles then is to be asked again by its caller. */
+/**
+ * How often one batch is tried. The last wait is at most 0.8 s. If the table still throttles after that, the caller
+ * must ask again.
+ */
 const BATCH_TRIES = 6
 const FIRST_BATCH_WAIT_MS = 50
 
-/** There are three brackets and a row moves up only; the fourth try is for a row that was deleted meanwhile. */
+/**
+ * The notes have three brackets, and a row only moves up. The fourth try is for a row that was deleted between two
+ * tries.
+ */
 const NOTE_TRIES = 4
 
-/** A ledger in one DynamoDB table. A claim and a finish are one request each; region and credentials come from the SDK. */
+/**
+ * Opens a ledger in one DynamoDB table. A claim and a finish are one request each. Region and credentials come from the
+ * SDK.
+ */
 export function openDynamoStore(options: DynamoOptions): Store {
   const dynamo = connect(options)
   const TableName = dynamo.table
@@ -50,7 +59,10 @@ export function openDynamoStore(options: DynamoOptions): Store {
     return Item ?? null
   }
 
-  /** Null where the write was made; else the row that its condition failed on, from a server that returns it or not. */
+  /**
+   * Returns null if the write was made. Otherwise returns the row on which its condition failed. If the server does not
+   * return that row with the error, it is read.
+   */
   async function unlessConflict(
     write: Promise<unknown>,
     key: Key,
@@ -65,7 +77,7 @@ export function openDynamoStore(options: DynamoOptions): Store {
       try {
         return { found: await fetch(storedKey(key), call) }
       } catch (failure) {
-        // What the condition failed on may be an earlier try of this very write.
+        // The condition may have failed because an earlier try of this same write was applied.
         throw errorOfWrite(failure, error)
       }
     }
@@ -81,7 +93,10 @@ export function openDynamoStore(options: DynamoOptions): Store {
     return dynamo.ask('UpdateItem', (client, how) => client.send(command, how), call)
   }
 
-  /** The rows of keys that the index named, in its order. The index lags: a key may be without a row. */
+  /**
+   * Reads the rows of the keys that the index named, in the order of the keys. The index lags, so a key may have no
+   * row.
+   */
   async function fetchAll(keys: readonly StoredKey[], call: CallOptions): Promise<readonly StoredRow[]> {
     const rows = new Map<string, StoredRow>()
     const nameOf = ({ task, slot }: StoredKey) => `${slot} ${task}`
@@ -107,7 +122,7 @@ export function openDynamoStore(options: DynamoOptions): Store {
       if (tries === BATCH_TRIES)
         throw new LedgerError('unreachable', `table ${TableName} throttles dynamodb:BatchGetItem`)
       const waitMs = FIRST_BATCH_WAIT_MS * 2 ** (tries - 1) * (0.5 + Math.random() / 2)
-      // An abort ends the wait, and the next `ask` says so.
+      // An abort ends the wait, and then the next `ask` throws.
       await delay(waitMs, undefined, { signal: call.signal }).catch(() => undefined)
     }
   }
@@ -151,7 +166,7 @@ export function openDynamoStore(options: DynamoOptions): Store {
         const items = (reply.Items ?? []).map(fromItem)
         const rows = page.kind === 'task' ? items.map(decodeRow) : await fetchAll(items.map(keyOfItem), call)
         after = reply.LastEvaluatedKey === undefined ? null : keyOfItem(fromItem(reply.LastEvaluatedKey))
-        // A page without rows says nothing about the next one: the index may name rows that are gone.
+        // A page without rows says nothing about the next page, because the index may name rows that were deleted.
         if (after === null) return { rows }
         if (rows.length > 0) return { rows, next: encodeCursor(after) }
       }

@@ -2,22 +2,26 @@ import type { DynamoDBServiceException as ServiceException } from '@aws-sdk/clie
 import { firstLine, LedgerError } from '../../core/errors.ts'
 import { quote } from '../../core/problem.ts'
 
-/** What was asked of DynamoDB, for a message that a person can act on. */
+/** The request to DynamoDB, for a message that the operator can act on. */
 export interface Asked {
-  /** As IAM names it: `dynamodb:UpdateItem`. */
+  /** The action as IAM names it: `dynamodb:UpdateItem`. */
   readonly action: string
   readonly table: string
-  /** Host of the endpoint, or the region. */
+  /** The host of the endpoint, or the region. */
   readonly place: string
 }
 
-/** Names of errors that say: these credentials, or none, or not for this. `AccessDenied…` come with many endings. */
+/**
+ * The names of the errors that say that credentials are missing, wrong, or do not allow the action. `AccessDenied…` has
+ * many endings.
+ */
 const DENIED =
   /AccessDenied|UnrecognizedClient|InvalidSignature|SignatureDoesNotMatch|IncompleteSignature|MissingAuthenticationToken|ExpiredToken|InvalidClientTokenId|RequestExpired|OptInRequired|NotAuthorized|TokenProvider/
 
 /**
- * An error of the SDK as one of ours. What cannot be told for certain is `unreachable`: the request may have been applied.
- * Of messages only those are shown that hold no secrets: that of a wrong signature, for one, quotes the session token.
+ * Turns an error of the SDK into a `LedgerError`. If its meaning is uncertain, the kind is `unreachable`, because the
+ * request may have been applied. Only messages that hold no secrets are shown. The message of a wrong signature, for
+ * example, quotes the session token.
  */
 export function toLedgerError(error: unknown, asked: Asked): LedgerError {
   if (error instanceof LedgerError) return error
@@ -59,16 +63,16 @@ export function toLedgerError(error: unknown, asked: Asked): LedgerError {
 }
 
 /**
- * The error of a write as its caller must take it. The SDK tells the last of its tries only: where there was one before,
- * that may have been applied, however clear the answer to the last one is. `answer` is what ended the tries of the write
- * itself, where the error is that of a read after it.
+ * Returns the error of a write as its caller must treat it. The SDK reports only the last of its tries. An earlier try
+ * may have been applied, even if the answer to the last try is clear. `answer` is the error that ended the tries of the
+ * write, if `error` comes from a read after the write.
  */
 export function errorOfWrite(error: unknown, answer = error instanceof LedgerError ? error.cause : error): unknown {
   if (!(error instanceof LedgerError) || triesOf(answer) === 1) return error
   return new LedgerError('unreachable', error.message, { cause: error.cause })
 }
 
-/** What the SDK calls the error behind one of ours. */
+/** Returns the name that the SDK gives to the error behind a `LedgerError`, or null if there is none. */
 export function nameOfCause(error: unknown): string | null {
   return error instanceof LedgerError && error.cause instanceof Error ? error.cause.name : null
 }
@@ -79,13 +83,13 @@ function triesOf(error: unknown): number {
 
 function describe(error: unknown): { readonly name: string; readonly message: string } {
   if (!(error instanceof Error)) return { name: 'unknown', message: 'given up' }
-  // An abort has words of its own, "This operation was aborted", which tell a person nothing.
+  // The text of an abort, "This operation was aborted", does not help the operator.
   if (error.name === 'AbortError') return { name: error.name, message: 'not in time' }
   // A failed connection to a name with several addresses is an AggregateError, which has no message.
   const first: unknown = error instanceof AggregateError ? error.errors[0] : undefined
   const message = error.message === '' && first !== undefined ? firstLine(first) : firstLine(error)
   const status = (error as Partial<ServiceException>).$metadata?.httpStatusCode
-  // What the SDK makes of an answer that says nothing that DynamoDB would say, or is a page: a proxy's, for one.
+  // The SDK makes such an error from an answer that is not one of DynamoDB's, for example the page of a proxy.
   if (message === 'UnknownError' || (error instanceof SyntaxError && status !== undefined)) {
     return { name: error.name, message: `an answer with HTTP status ${status} that is not DynamoDB's` }
   }
@@ -95,7 +99,10 @@ function describe(error: unknown): { readonly name: string; readonly message: st
   }
 }
 
-/** Ids of access keys, and what AWS or a proxy on the way quotes of a request's headers: a log is read by many. */
+/**
+ * Removes the ids of access keys, and the headers of a request that AWS or a proxy may quote, because many people read
+ * a log.
+ */
 function withoutSecrets(text: string): string {
   return text
     .replace(/\b(AKIA|ASIA)[A-Z0-9]{12,}/g, '$1…')

@@ -17,14 +17,15 @@ import { ENTRIES_PER_PAGE, type PageQuery, type StoredKey, storedKey } from '../
 import type { Entry, EntryKey, Expected } from '../store.ts'
 import { type Item, toAttribute, toItem } from './item.ts'
 
-// Attribute names stand in expressions as `#name` only: DynamoDB reserves hundreds of words (`state`, `owner`, `zone`…).
+// Expressions contain attribute names only as `#name`, because DynamoDB reserves hundreds of words (`state`, `owner`,
+// `zone`…).
 
 const DAY_INDEX = 'by-day'
 
 type Put = Omit<PutItemCommandInput, 'TableName'>
 type Update = Omit<UpdateItemCommandInput, 'TableName'>
 
-/** Makes a row where there is none, and so no note that it could overwrite. */
+/** Returns the write that makes a row if there is none. Notes exist only in a row, so it cannot overwrite any. */
 export function firstPut(row: Row): Put {
   return {
     Item: toItem(encodeRow(row)),
@@ -34,7 +35,10 @@ export function firstPut(row: Row): Put {
   }
 }
 
-/** Sets the owner's attributes, removes those of them that are absent, and touches no others: what `note` wrote stays. */
+/**
+ * Returns the write that sets the owner's attributes and removes those that are absent. It touches no other attributes,
+ * so the data that `note` wrote stays.
+ */
 export function nextPut(row: Row, expected: Exclude<Expected, 'absent'>): Update {
   const { task: _, slot: __, ...owned }: StoredDocument = encodeRow(row)
   const set = OWNER_FIELDS.filter((name) => owned[name] !== undefined).map((name) => `#${name} = :${name}`)
@@ -54,9 +58,9 @@ export function nextPut(row: Row, expected: Exclude<Expected, 'absent'>): Update
 }
 
 /**
- * One update that counts a rejection once, whoever else notes at the same time. What it has to write depends on how many
- * there are, which only the row knows: so it is built for a guess, `count`, and its condition fails where the row is in
- * another bracket.
+ * Returns one update that counts a rejection once, even if other processes note at the same time. Its content depends
+ * on the number of rejections so far, which only the row knows. So it is built for a guess, `count`, and its condition
+ * fails if the row is in another bracket.
  */
 export function noteUpdate(key: StoredKey, rejection: Rejection, count: number): Update {
   const entry = encodeRejection(rejection)
@@ -80,7 +84,10 @@ interface Own {
   readonly values: StoredDocument
 }
 
-/** What the number of rejections so far changes: the condition, what to set, what to add, and the names used for it. */
+/**
+ * Returns the parts of the update that depend on the number of rejections so far: the condition, the attributes to set
+ * and to add to, and the names and values that these use.
+ */
 function noteBracket(count: number, entry: StoredDocument): [condition: string, set: string, add: string, own: Own] {
   const remember = ', #rejectedBy :runIds'
   if (count < FIRST_REJECTIONS) {
@@ -107,7 +114,7 @@ function noteBracket(count: number, entry: StoredDocument): [condition: string, 
   ]
 }
 
-/** One task's rows, or the keys of one day's rows; the newest first. */
+/** Returns the query for the rows of one task, or for the keys of the rows of one day. The newest slot comes first. */
 export function pageQueryInput(query: PageQuery): Omit<QueryCommandInput, 'TableName'> {
   const after = query.after === null ? {} : { ExclusiveStartKey: startKey(query, query.after) }
   if (query.kind === 'day') {
@@ -132,7 +139,7 @@ export function pageQueryInput(query: PageQuery): Omit<QueryCommandInput, 'Table
   }
 }
 
-/** Writes an entry beside the rows as a whole. It has no `day`, so that the index never sees it. */
+/** Returns the write of a whole entry beside the rows. An entry has no `day`, so it is never in the index. */
 export function entryPut(key: StoredKey, { version, document }: Entry, expected: number | 'absent'): Put {
   return {
     Item: toItem({ ...key, version, document }),
@@ -146,7 +153,7 @@ export function entryPut(key: StoredKey, { version, document }: Entry, expected:
   }
 }
 
-/** The entries of a kind whose task comes after `after`. */
+/** Returns the query for the entries of a kind whose task comes after `after`. */
 export function entriesQueryInput(kind: EntryKey['kind'], after: string): Omit<QueryCommandInput, 'TableName'> {
   return {
     KeyConditionExpression: '#task = :kind AND #slot > :after',

@@ -14,23 +14,23 @@ import { nameOfCause } from './errors.ts'
 import { describeTable, describeTtl, isTtlOn, ttlDifferences } from './setup-table.ts'
 import { differences, readTableDefinition, remedyFor } from './table-definition.ts'
 
-/** A partition that no task's name can be. Nothing is ever in it. */
+/** A key in a partition that cannot be the name of a task. Nothing is ever stored there. */
 const NOWHERE = { task: { S: '#check' }, slot: { S: '#check' } }
 
-/** A condition that holds for no item: the answer tells whether the write would have been allowed. */
+/** A condition that holds for no item. The answer shows whether the write would have been allowed. */
 const NEVER = {
   ConditionExpression: 'attribute_exists(#task) AND attribute_not_exists(#task)',
   ExpressionAttributeNames: { '#task': 'task' },
 } as const
 
-/** HTTP's Date has whole seconds. */
+/** The `Date` of HTTP has whole seconds. */
 const DATE_RESOLUTION_MS = 1_000
-/** Where a server and a proxy, or moto by itself, each set one, Node joins them with a comma. */
+/** If a server and a proxy each set a `Date`, Node joins them with a comma. moto alone already sets two. */
 const FIRST_DATE = /^\w{3}, [^,]+/
 
 type Probe = (dynamo: Dynamo, call: CallOptions) => Promise<unknown>
 
-/** Harmless calls, each of which needs the permission of its name. */
+/** Harmless calls. Each needs the permission after which it is named. */
 const PROBES = {
   'dynamodb:GetItem': ({ ask, table }, call) => {
     const command = new GetItemCommand({ TableName: table, Key: NOWHERE, ConsistentRead: true })
@@ -60,7 +60,7 @@ const PROBES = {
 
 type Action = keyof typeof PROBES
 
-/** As `schema/iam.json` has them; every role reads items, which is the first thing that is tried. */
+/** The actions of each role, as in `schema/iam.json`. Every role also reads items, which is tried first. */
 const NEEDED: Readonly<Record<Role, readonly Action[]>> = {
   runner: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
   auditor: ['dynamodb:Query', 'dynamodb:Query on index by-day', 'dynamodb:BatchGetItem'],
@@ -73,7 +73,9 @@ const NEEDED: Readonly<Record<Role, readonly Action[]>> = {
   ],
 }
 
-/** The SDK's mark on credentials: who gave them. The EC2 instance's have none. */
+/**
+ * The marks that the SDK puts on credentials to say where they came from. Credentials of the EC2 instance have no mark.
+ */
 const SOURCES: readonly (readonly [mark: RegExp, source: string])[] = [
   [/^CREDENTIALS_ENV_VARS$/, 'AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment'],
   [/^CREDENTIALS_HTTP$/, "the container's role (AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI)"],
@@ -87,8 +89,9 @@ const SOURCES: readonly (readonly [mark: RegExp, source: string])[] = [
 const UNMARKED = "the EC2 instance's role, or another source that leaves no mark"
 
 /**
- * What was to give credentials, in the order of the SDK's chain, and why it may have given none. The chain itself keeps
- * only the last of its errors, which says that there are no more givers. Values are not shown: some are secrets.
+ * The variables that name a source of credentials, in the order of the SDK's chain, and why that source may have given
+ * none. The chain keeps only the last of its errors, which says that there are no more sources. The values of the
+ * variables are not shown, because some are secrets.
  */
 const GIVERS: readonly (readonly [variable: string, why: string])[] = [
   ['AWS_PROFILE', 'the shared files (~/.aws) have no such profile, or it has no credentials that work'],
@@ -97,7 +100,7 @@ const GIVERS: readonly (readonly [variable: string, why: string])[] = [
   ['AWS_CONTAINER_CREDENTIALS_FULL_URI', "the container's credentials endpoint gave none, or cannot be reached"],
 ]
 
-/** Looks at a table by harmless calls: no item is written, and nothing is ever in the partition that is read. */
+/** Inspects a table with harmless calls. No item is written, and the partition that is read is always empty. */
 export async function* inspectTable(
   options: DynamoOptions,
   settings: InspectSettings,
@@ -146,7 +149,7 @@ async function inspectRegion(dynamo: Dynamo, { table, env }: DynamoOptions, call
   }
 }
 
-/** Names the source only: nothing of the credentials themselves may be shown. */
+/** Names only the source. No part of the credentials themselves may be shown. */
 async function inspectCredentials(dynamo: Dynamo, env: DynamoOptions['env'], call: CallOptions): Promise<Finding> {
   try {
     const found = await dynamo.ask('GetItem', (client) => client.config.credentials(), call)
@@ -160,7 +163,7 @@ async function inspectCredentials(dynamo: Dynamo, env: DynamoOptions['env'], cal
   }
 }
 
-/** Null where the call would have been allowed. */
+/** Returns null if the call would have been allowed, otherwise its error. */
 async function attempt(action: Action, dynamo: Dynamo, call: CallOptions): Promise<LedgerError | null> {
   try {
     await PROBES[action](dynamo, call)
@@ -177,7 +180,10 @@ function actionFinding(action: Action, error: LedgerError | null): Finding {
   return wrong(action, error, isByPolicy(error) ? '; the policies: cronledger setup --print iam' : '')
 }
 
-/** Of the errors that deny, this one names the action; the others reject the credentials for all of them. */
+/**
+ * Returns whether the error denies only the action that it names. The other denials reject the credentials for all
+ * actions.
+ */
 function isByPolicy(error: LedgerError): boolean {
   return nameOfCause(error)?.startsWith('AccessDenied') ?? false
 }
@@ -190,7 +196,8 @@ async function* inspectShape(dynamo: Dynamo, role: Role, call: CallOptions): Asy
     try {
       return await finding()
     } catch (error) {
-      // Only the operator's policy has these two; without them a wrong key or index shows in the calls below.
+      // Only the operator's policy allows these two descriptions. For the other roles, a wrong key or index shows in
+      // the calls below.
       const isNewerSchema = role !== 'operator' && error instanceof LedgerError && isByPolicy(error)
       return isNewerSchema ? ok(what, `not seen: its description is not for the role ${role}`) : wrong(what, error)
     }
@@ -204,7 +211,7 @@ async function* inspectShape(dynamo: Dynamo, role: Role, call: CallOptions): Asy
       : shape('table', `${different.join('; ')}: ${remedyFor(dynamo.table, different, wanted)}`)
   })
   yield seen
-  // Setup changes nothing of a table that is no ledger: first things first.
+  // Setup changes nothing if the table is not a ledger, so the key and the index must be corrected first.
   if (seen.wrong === 'shape') return
   yield await look('time to live', async () => {
     const ttl = await describeTtl(dynamo, call)
@@ -215,13 +222,13 @@ async function* inspectShape(dynamo: Dynamo, role: Role, call: CallOptions): Asy
   })
 }
 
-/** The bounds of what the server's clock is ahead of this host's, in milliseconds. */
+/** How far the server's clock is ahead of this host's clock: a range, in milliseconds. */
 interface Offset {
   readonly leastMs: number
   readonly mostMs: number
 }
 
-/** Compares the `Date` of each answer with this host's clock. It has whole seconds, so the offset lies in a range. */
+/** Compares the `Date` of each answer with this host's clock. A `Date` has whole seconds, so the offset is a range. */
 function watchClock({ client }: Dynamo, { now }: InspectSettings): { offset(): Offset | null } {
   let narrowest: Offset | null = null
   client.middlewareStack.add(
@@ -235,13 +242,15 @@ function watchClock({ client }: Dynamo, { now }: InspectSettings): { offset(): O
       if (!Number.isNaN(date) && isNarrower) narrowest = found
       return result
     },
-    // The innermost step: it sees answers that are errors, too.
+    // The innermost step also sees answers that are errors.
     { step: 'deserialize', priority: 'low', name: 'watchClock' },
   )
   return { offset: () => narrowest }
 }
 
-/** Each of two hosts may be off by half of what they may differ by. */
+/**
+ * Returns the finding about the clock. Two hosts may differ by `skewMs`, so each of them may be off by half of that.
+ */
 function clockFinding(offset: Offset | null, skewMs: number): Finding {
   if (offset === null) return ok('clock', 'not seen: the answer has no Date')
   const { leastMs, mostMs } = offset
@@ -255,7 +264,7 @@ function clockFinding(offset: Offset | null, skewMs: number): Finding {
   return ok('clock', `${off} the server's, whose Date has whole seconds`)
 }
 
-/** The server ahead is this clock behind. */
+/** If the server is ahead, this clock is behind. */
 function elapsedText(offsetMs: number): string {
   return `about ${Math.round(Math.abs(offsetMs) / 1000)}s ${offsetMs > 0 ? 'behind' : 'ahead of'}`
 }

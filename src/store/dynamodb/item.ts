@@ -3,7 +3,7 @@ import type { StoredDocument, StoredValue } from '../../core/row/stored-row.ts'
 
 export type Item = Record<string, AttributeValue>
 
-/** A document as DynamoDB's typed values. */
+/** Returns a document as DynamoDB's typed values. */
 export function toItem(document: StoredDocument): Item {
   return Object.fromEntries(Object.entries(document).map(([name, value]) => [name, toAttribute(value)]))
 }
@@ -15,7 +15,10 @@ export function toAttribute(value: StoredValue): AttributeValue {
   return { M: toItem(value) }
 }
 
-/** Back again. Sets become lists; types that cronledger never writes become undefined, as if they were not there. */
+/**
+ * Returns an item as plain values. Sets become lists. Types that cronledger never writes become undefined, as if they
+ * were absent.
+ */
 export function fromItem(item: Item): Record<string, unknown> {
   return Object.fromEntries(Object.entries(item).map(([name, value]) => [name, fromAttribute(value)]))
 }
@@ -28,7 +31,7 @@ function fromAttribute(value: AttributeValue): unknown {
   return value.M === undefined ? undefined : fromItem(value.M)
 }
 
-// Array.isArray does not narrow a readonly array.
+// `Array.isArray` does not narrow a readonly array.
 function isList(value: StoredValue): value is readonly StoredValue[] {
   return Array.isArray(value)
 }

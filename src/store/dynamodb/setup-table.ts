@@ -17,12 +17,15 @@ import { differences, readTableDefinition, remedyFor, type TableDefinition } fro
 
 const POLL_MS = 500
 
-/** Five minutes: a new table is there after some seconds, and one that somebody adds an index to may take hours. */
+/**
+ * Polling ends after five minutes. A new table is active after some seconds, but a table that gets an index may need
+ * hours.
+ */
 const MAX_POLLS = 600
 
 /**
- * Makes the table, waits until it is active and turns its TTL on, as far as that is not so yet. Throws `shape` where a
- * table of that name differs from `schema/table.json`, and then has changed nothing.
+ * Makes the table, waits until it is active, and turns its TTL on. Steps that are already done are skipped. Throws
+ * `shape` if a table of that name differs from `schema/table.json`, and then changes nothing.
  */
 export async function setUpTable(options: DynamoOptions, call: CallOptions): Promise<readonly SetupStep[]> {
   const dynamo = connect(options)
@@ -62,7 +65,7 @@ export async function describeTable(dynamo: Dynamo, call: CallOptions): Promise<
   }
 }
 
-/** False where another setup was faster. */
+/** Makes the table. Returns false if another setup was faster. */
 async function create(dynamo: Dynamo, wanted: TableDefinition, call: CallOptions): Promise<boolean> {
   const { TimeToLiveSpecification: _, ...definition } = wanted
   const command = new CreateTableCommand({ TableName: dynamo.table, ...definition })
@@ -75,7 +78,7 @@ async function create(dynamo: Dynamo, wanted: TableDefinition, call: CallOptions
   }
 }
 
-/** A table that was just made may be unknown to a description for a while. */
+/** Waits until the table and its indexes are active. DescribeTable may not find a new table for a while. */
 async function untilActive(
   dynamo: Dynamo,
   first: TableDescription | null,
@@ -86,14 +89,14 @@ async function untilActive(
     const indexes = table?.GlobalSecondaryIndexes ?? []
     const isReady = ['ACTIVE', 'UPDATING'].includes(table?.TableStatus ?? '')
     if (table !== null && isReady && !indexes.some(({ IndexStatus }) => IndexStatus === 'CREATING')) return table
-    // An abort ends the wait, and the next description says so.
+    // An abort ends the wait, and then the next description throws.
     await delay(POLL_MS, undefined, { signal: call.signal }).catch(() => undefined)
     table = await describeTable(dynamo, call)
   }
   throw new LedgerError('unreachable', `table ${quote(dynamo.table)} is still not active: run setup again later`)
 }
 
-/** Null where the server has no TTL. */
+/** Returns the state of the table's TTL, or null if the server has no TTL. */
 export async function describeTtl(dynamo: Dynamo, call: CallOptions): Promise<TimeToLiveDescription | null> {
   const command = new DescribeTimeToLiveCommand({ TableName: dynamo.table })
   try {
@@ -131,7 +134,7 @@ async function enableTtl(
     return 'enabled'
   } catch (error) {
     if (isUnknownOperation(error)) return 'unsupported'
-    // Two at once: the slower one is refused, since TTL is on.
+    // If two setups run at once, the slower one is refused because TTL is already on.
     if (nameOfCause(error) === 'ValidationException' && isTtlOn(await describeTtl(dynamo, call))) return 'found'
     throw error
   }

@@ -1,7 +1,7 @@
 import type { CreateTableCommandInput, TableDescription, TimeToLiveSpecification } from '@aws-sdk/client-dynamodb'
 import { readSchema } from '../schema.ts'
 
-/** `schema/table.json`: the one definition of the table, a `CreateTable` request without its name, and its TTL. */
+/** The only definition of the table, `schema/table.json`: a `CreateTable` request without its name, and its TTL. */
 export interface TableDefinition extends Omit<CreateTableCommandInput, 'TableName'> {
   readonly AttributeDefinitions: NonNullable<CreateTableCommandInput['AttributeDefinitions']>
   readonly KeySchema: NonNullable<CreateTableCommandInput['KeySchema']>
@@ -13,7 +13,7 @@ export function readTableDefinition(): TableDefinition {
   return JSON.parse(readSchema('table.json'))
 }
 
-/** What to do about a table with these differences; an index is all that can be added to one that is there. */
+/** Returns what to do about a table with these differences. Only an index can be added to an existing table. */
 export function remedyFor(table: string, different: readonly string[], wanted: TableDefinition): string {
   const missing = wanted.GlobalSecondaryIndexes.filter(({ IndexName = '' }) => different.includes(noIndex(IndexName)))
   if (missing.length < different.length) {
@@ -29,8 +29,8 @@ export function remedyFor(table: string, different: readonly string[], wanted: T
 const noIndex = (name: string) => `it has no index ${name}`
 
 /**
- * How a table that is there differs from the definition, a phrase each. More than is needed (other indexes, other
- * attributes, another billing mode) is no difference.
+ * Returns how an existing table differs from the definition, one phrase for each difference. Anything more than the
+ * definition (other indexes, other attributes, another billing mode) is not a difference.
  */
 export function differences(found: TableDescription, wanted: TableDefinition): readonly string[] {
   const types = (table: Pick<TableDescription, 'AttributeDefinitions'>) =>

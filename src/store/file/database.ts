@@ -9,8 +9,9 @@ import { APPLICATION_ID, checkHeader, findFile, foreign } from './header.ts'
 const LAYOUT_VERSION = 1
 
 /**
- * How long SQLite itself may wait for a lock. It waits without the event loop, on which heartbeats and signals depend;
- * the real waiting is the caller's, between tries. Not 0, so that a commit outlasts a reader.
+ * How long SQLite itself may wait for a lock, in milliseconds. This wait blocks the event loop, on which heartbeats and
+ * signals depend, so the caller does the longer waiting between its tries. It must not be 0, otherwise a reader could
+ * stop a commit.
  */
 const BUSY_TIMEOUT_MS = 20
 
@@ -39,19 +40,22 @@ const LAYOUT = `
 
 type Values = readonly (string | number)[]
 
-/** `read` and `write` find nothing in a file that is still empty, and fail where there is none; `create` makes both. */
+/**
+ * `read` and `write` find nothing in a file that is still empty, and fail if the file is missing. `create` makes the
+ * file and its tables.
+ */
 type Mode = 'read' | 'write' | 'create'
 
 export interface Transaction {
-  /** This very transaction made the tables. */
+  /** True if this transaction made the tables. */
   readonly isNew: boolean
-  /** Number of rows that the statement changed. */
+  /** Runs a statement, and returns the number of rows that it changed. */
   run(sql: string, ...values: Values): number
   all(sql: string, ...values: Values): readonly Record<string, unknown>[]
 }
 
 export interface FileDatabase {
-  /** Runs `work` in one transaction, which commits or leaves nothing; null where the file is empty. */
+  /** Runs `work` in one transaction, which commits completely or changes nothing. Returns null if the file is empty. */
   transact<T>(mode: Mode, work: (transaction: Transaction) => T): T | null
   close(): void
 }
@@ -71,23 +75,26 @@ function absolute(name: string): string {
   }
 }
 
-/** A ledger file, opened by the first call. Every call is synchronous. Throws `LedgerError`, or what `isBusy` knows. */
+/**
+ * Returns the database of a ledger file. The first call opens the file, and every call is synchronous. The calls throw
+ * `LedgerError`, or an error that `isBusy` recognises.
+ */
 export function openFileDatabase(name: string): FileDatabase {
-  // Absolute, since libsql takes `http:…` and the like for the address of a server.
+  // The path must be absolute, otherwise libsql could take `http:…` and the like for the address of a server.
   const path = absolute(name)
   let connection: Connection | null = null
 
-  /** The connection to the file that has the path now: writes to a deleted or replaced one would be lost. */
+  /** Returns the connection to the file that has the path now. Writes to a deleted or replaced file would be lost. */
   function connected(mode: Mode): Connection {
     const stats = findFile(path, mode === 'create')
-    // Tells this file from every other one, also from an earlier one of that name.
+    // Distinguishes this file from every other file, even from an earlier file of that name.
     const file = `${stats.dev}:${stats.ino}`
     if (connection?.file === file) return connection
     close()
     checkDescriptors()
     checkHeader(path, stats)
     const database = new Libsql(path, { timeout: BUSY_TIMEOUT_MS })
-    // Both are SQLite's defaults, but a build may have others, and a person may have switched this very file to WAL.
+    // Both are SQLite's defaults, but a build may have others, and an operator may have switched this file to WAL.
     database.exec('PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL')
     connection = { database, file, statements: new Map() }
     return connection
@@ -95,7 +102,7 @@ export function openFileDatabase(name: string): FileDatabase {
 
   function transact<T>(mode: Mode, work: (transaction: Transaction) => T): T | null {
     const { database, statements } = connected(mode)
-    // Prepared once each: a statement keeps its file open until it is garbage collected.
+    // Each statement is prepared only once, because it keeps its file open until it is garbage collected.
     const prepared = (sql: string) => {
       const statement = statements.get(sql) ?? database.prepare(sql)
       statements.set(sql, statement)
@@ -107,14 +114,14 @@ export function openFileDatabase(name: string): FileDatabase {
     database.exec(mode === 'read' ? 'BEGIN' : 'BEGIN IMMEDIATE')
     try {
       const isNew = isEmpty(all, path)
-      // Not committed: that would write a header without our mark.
+      // We must not commit here, otherwise SQLite would write a header without our application id.
       if (isNew && mode !== 'create') return null
       if (isNew) database.exec(LAYOUT)
       const result = work({ isNew, run, all })
       database.exec('COMMIT')
       return result
     } finally {
-      // Also where the commit failed: it leaves the transaction open if a reader was in its way.
+      // We must also roll back after a failed commit: it leaves the transaction open if a reader was in its way.
       if (database.inTransaction) database.exec('ROLLBACK')
     }
   }
@@ -136,7 +143,10 @@ export function openFileDatabase(name: string): FileDatabase {
   }
 }
 
-/** True for a database without anything in it, as a file is between its making and its first commit. */
+/**
+ * Returns whether the database has no content, as a file has none between its creation and its first commit. Throws
+ * `shape` if a newer cronledger or another program made the database.
+ */
 function isEmpty(all: Transaction['all'], path: string): boolean {
   const number = (sql: string) => Number(Object.values(all(sql)[0] ?? {})[0])
   const application = number('PRAGMA application_id')

@@ -4,28 +4,31 @@ import { firstLine, LedgerError } from '../../core/errors.ts'
 import { quote } from '../../core/problem.ts'
 import { noDescriptors } from '../descriptors.ts'
 
-// Primary result codes of sqlite3.h.
+// The numbers below are primary result codes of sqlite3.h. These two are BUSY and LOCKED.
 const BUSY: ReadonlySet<number> = new Set([5, 6])
-/** PERM, READONLY, AUTH. */
+/** PERM, READONLY and AUTH. */
 const DENIED: ReadonlySet<number> = new Set([3, 8, 23])
-/** The file or its journal could not be opened; SQLite does not say why. */
+/** The file or its journal could not be opened. SQLite does not say why. */
 const CANTOPEN = 14
-/** ERROR (of a statement: a table is missing), CORRUPT, NOTADB. */
+/** ERROR (of a statement, for example because a table is missing), CORRUPT and NOTADB. */
 const DAMAGED: ReadonlySet<number> = new Set([1, 11, 26])
 const NOTADB = 26
 const FULL = 13
 
-/** Another process is in the way: the same call may succeed in a moment. */
+/** Returns whether another process holds the lock. The same call may succeed a moment later. */
 export function isBusy(error: unknown): boolean {
   return BUSY.has(sqliteCode(error))
 }
 
-/** The file has content that SQLite does not read as a database. */
+/** Returns whether the file has content that SQLite does not read as a database. */
 export function isNotDatabase(error: unknown): boolean {
   return sqliteCode(error) === NOTADB
 }
 
-/** Turns an error of SQLite or of the file system into a `LedgerError`. Any other error is a bug and is returned as it is. */
+/**
+ * Turns an error of SQLite or of the file system into a `LedgerError`. Any other error is a bug and is returned
+ * unchanged.
+ */
 export function explainFileError(error: unknown, path: string): unknown {
   if (error instanceof LedgerError) return error
   const make = (kind: LedgerError['kind'], text: string) => new LedgerError(kind, text, { cause: error })
@@ -60,8 +63,8 @@ export function explainFileError(error: unknown, path: string): unknown {
 }
 
 /**
- * Finds out why SQLite could not open the file or make its journal. Returns null where it finds no reason. We must
- * not open the ledger file itself here: closing it would drop the locks that this process holds on it.
+ * Finds out why SQLite could not open the file or make its journal. Returns null if it finds no reason. We must not
+ * open the ledger file itself here, otherwise closing it would drop the locks that this process holds on it.
  */
 function whyNotOpened(path: string): unknown {
   const folder = dirname(path)
@@ -81,7 +84,7 @@ function whyNotOpened(path: string): unknown {
 function sqliteCode(error: unknown): number {
   if (!(error instanceof Error)) return 0
   if ('rawCode' in error && typeof error.rawCode === 'number') return error.rawCode & 0xff
-  // A connection that fails to open has its code in its text only.
+  // If a connection fails to open, the text of its error is the only place that has the code.
   const opening = /^ConnectionFailed\(.*: (\d+)"\)$/.exec(error.message)
   return opening === null ? 0 : Number(opening[1]) & 0xff
 }

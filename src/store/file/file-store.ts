@@ -26,15 +26,17 @@ import { openLockWait, PATIENT, untilUnlocked } from './lock-wait.ts'
 
 const INSERT = `INSERT INTO rows (day, version, schema_version, document, notes, task, slot)
   VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
-// A patch, since fields that a later minor version wrote are to stay: RFC 7396, where null takes a field away.
+// The write is a patch (RFC 7396, where null removes a field), because fields that a later minor version wrote must
+// stay.
 const UPDATE = `UPDATE rows SET day = ?, version = ?, schema_version = ?, document = json_patch(document, ?)
   WHERE task = ? AND slot = ? AND version = ? AND document ->> 'owner' = ? AND schema_version = ?`
 const SELECT = 'SELECT document, notes FROM rows WHERE task = ? AND slot = ?'
 const SELECT_NOTES = 'SELECT notes FROM rows WHERE task = ? AND slot = ? AND schema_version = ?'
-// The latest rejection goes first: a patch would leave in it what the one before had and this one has not.
+// We must remove the latest rejection first, otherwise the patch would keep the fields that only the earlier one has.
 const UPDATE_NOTES = `UPDATE rows SET notes = json_patch(json_remove(notes, '$.latestRejection'), ?)
   WHERE task = ? AND slot = ?`
-// One upper bound each: of two, SQLite searches by the first, and reads from the newest row on for every page.
+// Each query has only one upper bound. With two, SQLite searches by the first one, and for every page it reads from the
+// newest row on.
 const SELECT_TASK = `SELECT task, slot, document, notes FROM rows
   WHERE task = ? AND slot >= ? AND slot <= ? ORDER BY slot DESC LIMIT ?`
 const SELECT_TASK_AFTER = SELECT_TASK.replace('<=', '<')
@@ -46,7 +48,9 @@ const UPDATE_ENTRY = 'UPDATE entries SET version = ?, document = ? WHERE kind = 
 const SELECT_ENTRY = 'SELECT task, version, document FROM entries WHERE kind = ? AND task = ?'
 const SELECT_ENTRIES = 'SELECT task, version, document FROM entries WHERE kind = ? AND task > ? ORDER BY task LIMIT ?'
 
-/** A ledger in one SQLite file, safe between the processes of one host. The first claim makes the file. */
+/**
+ * Opens a ledger in one SQLite file, which is safe between the processes of one host. The first claim makes the file.
+ */
 export function openFileStore(path: string): Store {
   const database = openFileDatabase(path)
   const soon = openLockWait(path)
@@ -98,7 +102,7 @@ export function openFileStore(path: string): Store {
 
     async list(query, call) {
       const page = pageQuery(query)
-      // One more than asked for: it tells whether there is another page.
+      // We read one row more than asked for, because it shows whether there is another page.
       const limit = page.limit + 1
       const read = ({ all }: Transaction) =>
         page.kind === 'task'
@@ -160,7 +164,7 @@ function find(all: Transaction['all'], { task, slot }: StoredKey): StoredRow | n
 }
 
 function decode({ document, notes }: Columns): StoredRow {
-  // Not by two spreads: see `decodeRow`.
+  // We must not use two spreads here, for the reason given in `decodeRow`.
   return decodeRow(Object.assign(parsed(document), parsed(notes)))
 }
 
@@ -176,7 +180,7 @@ function keyIn({ task, slot }: Columns): StoredKey {
   return { task: String(task), slot: String(slot) }
 }
 
-/** Makes the file and its tables where they are missing. */
+/** Makes the file and its tables if they are missing. */
 export async function setUpFile(path: string, call: CallOptions): Promise<'created' | 'found'> {
   const database = openFileDatabase(path)
   try {

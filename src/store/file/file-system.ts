@@ -4,8 +4,8 @@ import { LedgerError } from '../../core/errors.ts'
 import { quote } from '../../core/problem.ts'
 
 /**
- * File systems on which another host, or another client of the same host, may not see this one's locks in time: two
- * triggers would both claim the slot. Magic numbers from linux/magic.h, where no other source is named.
+ * The file systems on which another host, or another client on the same host, may not see this process's locks in time.
+ * Two triggers could then both claim the slot. The magic numbers are from linux/magic.h unless another source is named.
  */
 const SHARED_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x6969, 'NFS'],
@@ -21,20 +21,23 @@ const SHARED_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x564c, 'NCP'],
   [0x7461636f, 'OCFS2'],
   [0x786f4256, 'VirtualBox shared folder'],
-  // linux/gfs2_ondisk.h
+  // From linux/gfs2_ondisk.h.
   [0x01161970, 'GFS2'],
-  // lustre_user.h of Lustre
+  // From lustre_user.h of Lustre.
   [0x0bd00bd0, 'Lustre'],
-  // statfs(2) and stat.c of GNU coreutils
+  // From statfs(2) and stat.c of GNU coreutils.
   [0x47504653, 'GPFS'],
   [0x19830326, 'BeeGFS'],
   [0xbacbacbc, 'VMware shared folder'],
 ])
 
-/** linux/magic.h: what a container's own disk is on Docker, Podman, containerd and ECS. */
+/** The type of a container's own disk on Docker, Podman, containerd and ECS, from linux/magic.h. */
 const OVERLAYFS = 0x794c7630
 
-/** Throws where the place of the file cannot keep the promise; returns warnings where it keeps it only for a while. */
+/**
+ * Throws `shape` if the file system of the file cannot keep locks safe between hosts. Returns a warning if the file
+ * will be deleted with its container.
+ */
 export function checkPlace(path: string, typeOf = fileSystemType): readonly string[] {
   const type = typeOf(path) ?? typeOf(dirname(path))
   const shared = type === null ? undefined : SHARED_FILE_SYSTEMS.get(type)
@@ -50,20 +53,20 @@ export function checkPlace(path: string, typeOf = fileSystemType): readonly stri
   ]
 }
 
-/** The kind of file system, for a person: its number is in linux/magic.h. */
+/** Returns the type of the file system as a text for the operator. linux/magic.h lists the numbers. */
 export function placeKind(path: string): string {
   const type = fileSystemType(path) ?? fileSystemType(dirname(path))
   return type === null ? 'unknown' : `0x${type.toString(16)}`
 }
 
-/** Type of the file system that holds a path, as statfs(2) gives it; null where that is not known. */
+/** Returns the type of the file system that holds a path, as statfs(2) gives it, or null if it is unknown. */
 function fileSystemType(path: string): number | null {
-  // Elsewhere the numbers mean something else.
+  // On other platforms the numbers mean something else.
   if (process.platform !== 'linux') return null
   try {
     return statfsSync(path).type
   } catch {
-    // Not there, or not allowed: opening the file says so, in better words.
+    // The path does not exist, or access is denied. The call that opens the file reports this with a better message.
     return null
   }
 }

@@ -5,17 +5,20 @@ import { LedgerError } from '../../core/errors.ts'
 import { quote } from '../../core/problem.ts'
 import { hasCode, isNotDatabase } from './errors.ts'
 
-// Every descriptor of a file that this process closes drops all POSIX locks that the process holds on it, those of a
-// transaction in another thread included. SQLite knows this and closes its own descriptors at the right time. So the
-// ledger file is opened by SQLite only: never by `openSync`, `readFileSync` or the like.
+// When this process closes any descriptor of a file, it drops all POSIX locks that it holds on that file, including
+// those of a transaction in another thread. SQLite knows this and closes its own descriptors at the right time. So only
+// SQLite may open the ledger file. We must never open it with `openSync`, `readFileSync` or the like.
 
-/** `CRLG`: SQLite keeps it in the file's header, where `file` and other programs can tell whose database it is. */
+/**
+ * The bytes `CRLG`. SQLite keeps them in the header of the file, where `file` and other programs can see whose database
+ * it is.
+ */
 export const APPLICATION_ID = 0x43524c47
 
 /**
- * Throws where the file is neither empty nor a ledger, and leaves it as it is. An ordinary connection would recover or
- * convert another program's database. This one takes the file as one that never changes (`immutable`): it takes no lock,
- * looks for no journal, and reads page 1 only.
+ * Throws if the file is neither empty nor a ledger, and does not change it. An ordinary connection would recover or
+ * convert another program's database. This connection treats the file as one that never changes (`immutable`), so it
+ * takes no lock, looks for no journal, and reads only page 1.
  */
 export function checkHeader(path: string, { size }: Stats): void {
   const application = readApplicationId(path)
@@ -23,11 +26,14 @@ export function checkHeader(path: string, { size }: Stats): void {
   if (!isEmpty && application !== APPLICATION_ID) throw foreign(path)
 }
 
-/** Returns 0 for an empty file and for a database without that number, null for a file that is not a database. */
+/**
+ * Returns 0 for an empty file and for a database without that number. Returns null for a file that is not a database.
+ */
 function readApplicationId(path: string): number | null {
   const probe = new Libsql(`file:${encodePath(path)}?mode=ro&immutable=1`)
   try {
-    // Without it, SQLite compares the size in page 1 with the file's, which differ while another process commits.
+    // Without this, SQLite compares the size in page 1 with the size of the file. The two differ while another process
+    // commits.
     probe.exec('PRAGMA writable_schema = ON')
     const [row] = probe.prepare('PRAGMA application_id').all() as Record<string, number>[]
     return row?.['application_id'] ?? 0
@@ -39,7 +45,7 @@ function readApplicationId(path: string): number | null {
   }
 }
 
-/** The characters that have a meaning in SQLite's file names of the form `file:…`. */
+/** Escapes the characters that have a meaning in SQLite's file names of the form `file:…`. */
 function encodePath(path: string): string {
   return path.replace(/[%?#]/g, encodeURIComponent)
 }
@@ -48,7 +54,7 @@ export function foreign(path: string): LedgerError {
   return new LedgerError('shape', `${quote(path)} is not a cronledger file and was left as it is. Name another path`)
 }
 
-/** Returns the stats of the file, which is made first where it is missing and `make` is set. */
+/** Returns the stats of the file. If the file is missing and `make` is set, the function makes it first. */
 export function findFile(path: string, make: boolean): Stats {
   const found = statSync(path, { throwIfNoEntry: false })
   if (found === undefined && make) makeFile(path)
@@ -59,8 +65,9 @@ export function findFile(path: string, make: boolean): Stats {
 }
 
 /**
- * Makes an empty file for its owner only, since reasons and hosts are not for others. SQLite gives its journal the same
- * mode. The file gets its name after it was closed, otherwise another thread could hold a lock on it by then.
+ * Makes an empty file that only its owner can read, because reasons and hosts are private. SQLite gives its journal the
+ * same mode. We must close the file before it gets its name. Otherwise another thread could already hold a lock on it,
+ * which the close would drop.
  */
 function makeFile(path: string): void {
   const draft = `${path}-draft-${randomUUID()}`
@@ -69,11 +76,11 @@ function makeFile(path: string): void {
     linkSync(draft, path)
   } catch (error) {
     if (hasCode(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS')) {
-      // A file system without hard links, such as FAT, which has no modes either: SQLite may make the file.
+      // A file system without hard links, such as FAT, has no modes either, so SQLite may make the file.
       new Libsql(path).close()
       return
     }
-    // Another process was first.
+    // Another process made the file first.
     if (!hasCode(error, 'EEXIST')) throw error
   } finally {
     rmSync(draft, { force: true })

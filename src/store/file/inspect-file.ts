@@ -8,13 +8,13 @@ import { openFileDatabase } from './database.ts'
 import { checkPlace, placeKind } from './file-system.ts'
 import { untilUnlocked } from './lock-wait.ts'
 
-/** Bits of a mode that let anybody but the owner in. */
+/** The bits of a mode that give access to users other than the owner. */
 const OTHERS = 0o077
 
 export async function* inspectFile(path: string, call: CallOptions): AsyncGenerator<Finding> {
   const place = inspectPlace(path)
   yield place
-  // A file that must not be used there is not opened either.
+  // We must not open a file where it must not be used.
   if (place.wrong !== null) return
 
   const database = openFileDatabase(path)
@@ -44,7 +44,7 @@ function inspectPlace(path: string): Finding {
   }
 }
 
-/** Reasons and hosts are nobody else's. */
+/** Checks that only the owner has access to the file, because reasons and hosts are private. */
 function inspectMode(path: string): Finding {
   const mode = statSync(path).mode & 0o777
   const shown = mode.toString(8)
@@ -57,7 +57,10 @@ function inspectMode(path: string): Finding {
       }
 }
 
-/** SQLite opens a file that it may not write for reading, and makes its journal beside it. */
+/**
+ * Checks that this user may write the file and its folder. If SQLite may not write the file, it opens it for reading
+ * and reports no error. It makes its journal in the same folder.
+ */
 function inspectWriting(path: string): Finding {
   const folder = dirname(resolve(path))
   try {

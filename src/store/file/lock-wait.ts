@@ -4,31 +4,32 @@ import { quote } from '../../core/problem.ts'
 import type { CallOptions } from '../store.ts'
 import { isBusy } from './errors.ts'
 
-/** The waits between two tries for the lock: the first one, and the longest one, to which it doubles. */
+/** The waits between two tries for the lock. They start with `firstMs` and double up to `longestMs`. */
 interface Waits {
   readonly firstMs: number
   readonly longestMs: number
 }
 
 /**
- * Hundreds of processes that try every few ms take the CPU from the one that holds the lock. With these waits, 400 of them
- * use a part of one core, and each still tries about a hundred times within the ledger timeout.
+ * Hundreds of processes that try every few milliseconds take the CPU from the one that holds the lock. With these
+ * waits, 400 of them use a part of one core, and each still tries about a hundred times within the ledger timeout.
  */
 const CLAIM: Waits = { firstMs: 25, longestMs: 250 }
 /**
- * For writes that have minutes, as a finish has. Where hundreds of runs are due at once, most of them still wait for their
- * claim, which has seconds, so claims get the lock more often.
+ * For writes that have minutes, such as a finish. When hundreds of runs are due at once, most of them still wait for
+ * their claim, which has only seconds, so claims must get the lock more often.
  */
 export const PATIENT: Waits = { firstMs: 50, longestMs: 1_000 }
 
 /** A patient write steps back for at most this long before its first try. */
 const LONGEST_STEP_BACK_MS = 2_000
-/** A wait says how busy the lock is for this long. */
+/** The length of a wait shows how busy the lock is, but only for this long. */
 const BUSY_FOR_MS = 60_000
 
 /**
- * Waits for the lock of one file. It remembers its last wait: a process that has just got the lock runs, while the others
- * sleep, so it would also get it for its next write. A patient write therefore steps back while the lock is busy.
+ * Returns a function that waits for the lock of one file and then calls `work`. It remembers its last wait. A process
+ * that has just got the lock is running while the others sleep, so it would also get the lock for its next write. A
+ * patient write therefore steps back while the lock is busy.
  */
 export function openLockWait(path: string) {
   let last = { waitedMs: 0, atMs: 0 }
@@ -47,14 +48,14 @@ export function openLockWait(path: string) {
   }
 }
 
-/** Processes that were started together must not try together. */
+/** Varies a wait at random, because processes that were started together must not try together. */
 function spread(ms: number): number {
   return ms * (0.5 + Math.random() / 2)
 }
 
 /**
- * Calls `work` until no other process is in its way. The event loop runs between the tries, so heartbeats and signals go
- * on. Throws `unreachable` when the signal aborts first: then nothing was written.
+ * Calls `work` until no other process holds the lock, and returns its result. The event loop runs between the tries, so
+ * heartbeats and signals go on. Throws `unreachable` if the signal aborts first. Then nothing was written.
  */
 export async function untilUnlocked<T>(
   path: string,
