@@ -58,8 +58,10 @@ export async function claimSlot(request: ClaimRequest, settings: ClaimSettings, 
       tryToClaim(request, settings, io, { signal, retry: 'unreachable' }),
     )
   let claimResult = await tryFor(settings.ledgerTimeoutMs - withdrawalMs)
-  // Nothing was sent, so there is nothing to withdraw. The claim uses that time for another try.
-  if (claimResult.kind === 'unanswered' && claimResult.sent === null) claimResult = await tryFor(withdrawalMs)
+  // The claim only waited for its turn, so there is nothing to withdraw. The claim uses that time for another try.
+  if (claimResult.kind === 'unanswered' && claimResult.sent === null && claimResult.cause.changedNothing) {
+    claimResult = await tryFor(withdrawalMs)
+  }
   if (claimResult.kind !== 'unanswered') return claimResult
   const { sent, cause } = claimResult
   if (sent === null) return { kind: 'givenUp', certain: true, cause }

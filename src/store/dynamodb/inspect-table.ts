@@ -198,8 +198,8 @@ async function* inspectShape(dynamo: Dynamo, role: Role, call: CallOptions): Asy
     } catch (error) {
       // Only the operator's policy allows these two descriptions. For the other roles, a wrong key or index shows in
       // the calls below.
-      const isNewerSchema = role !== 'operator' && error instanceof LedgerError && isByPolicy(error)
-      return isNewerSchema ? ok(what, `not seen: its description is not for the role ${role}`) : wrong(what, error)
+      const isExpectedDenial = role !== 'operator' && error instanceof LedgerError && isByPolicy(error)
+      return isExpectedDenial ? ok(what, `not seen: its description is not for the role ${role}`) : wrong(what, error)
     }
   }
   const seen = await look('table', async () => {
