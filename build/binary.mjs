@@ -1,5 +1,5 @@
-// Makes dist-bin/cronledger, one executable, of dist/cli (`npm run build` first) and the Node that runs this:
-// `npx -p node@24 npm run build:binary` takes another one.
+// Makes one executable, dist-bin/cronledger, from dist/cli (`npm run build` must run first) and the Node that runs this
+// file. `npx -p node@24 npm run build:binary` uses another Node.
 import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
@@ -21,7 +21,7 @@ const CLI = join(ROOT, 'dist/cli')
 const OUT = join(ROOT, 'dist-bin')
 const BINARY = join(OUT, 'cronledger')
 
-/** What src/cli/load.ts, src/store/schema.ts and src/web/server/assets.ts read, by the names that they ask for. */
+/** The files that src/cli/load.ts, src/store/schema.ts and src/web/server/assets.ts read, by the names used there. */
 const assets = Object.fromEntries([
   ...readdirSync(CLI)
     .filter((name) => /\.(js|cache)$/.test(name) && name !== 'main.js')
@@ -45,7 +45,7 @@ try {
     JSON.stringify({ main, output: blob, assets, useCodeCache: true, disableExperimentalSEAWarning: true }),
   )
   execFileSync(process.execPath, ['--experimental-sea-config', config], { stdio: ['ignore', 'ignore', 'inherit'] })
-  // Aside: what fails half-way is a bare Node.
+  // We work on a copy in another folder, otherwise a failure would leave a plain Node as the executable.
   const program = join(folder, 'cronledger')
   copyFileSync(process.execPath, program)
   chmodSync(program, 0o755)
@@ -53,7 +53,7 @@ try {
     sentinelFuse: 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2',
   })
   mkdirSync(OUT, { recursive: true })
-  // Not over a program that may be running.
+  // We must remove the old executable first, since the system refuses a write to a program that is running.
   rmSync(BINARY, { force: true })
   copyFileSync(program, BINARY)
 } finally {

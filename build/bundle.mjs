@@ -1,11 +1,12 @@
-// Makes dist/page: what `serve` and `report` give to a browser (src/web/browser), a script and a style.
+// Makes dist/page, the script and the style that `serve` and `report` give to a browser (src/web/browser).
 //
-// And dist/cli: the command line, and V8's compiled form of it.
+// Makes dist/cli, the command line and V8's compiled form of it:
 //
-//   main.js   installs the signal handlers, then loads the others (src/cli/main.ts and load.ts)
-//   PACK.js   a script whose value is an object of functions, one a part of the program. Packs are read and parts
-//             loaded when they are asked for: a run never meets what prints tables
-//   *.cache   of a pack, for the Node that runs this, with what the fast commands need compiled
+//   main.js   It installs the signal handlers, then loads the other files (src/cli/main.ts and load.ts).
+//   PACK.js   A script whose value is an object with one function for each part of the program. A pack or a part is
+//             loaded only when it is used, so a run never loads the code that prints tables.
+//   *.cache   The compiled form of a pack for the Node that runs this build. It has the code that the fast commands
+//             need.
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -21,7 +22,7 @@ import { edits } from './edits.mjs'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const OUT = join(ROOT, 'dist/cli')
 
-// Names stay, so that a stack in a bug report says something.
+// We keep the names, otherwise the stack in a bug report would be useless.
 const SMALL = { minifyWhitespace: true, minifySyntax: true, legalComments: 'none' }
 const CJS = { target: 'node20.19', platform: 'node', format: 'cjs', supported: { 'dynamic-import': false }, ...SMALL }
 const BUNDLE = {
@@ -30,7 +31,7 @@ const BUNDLE = {
   bundle: true,
   platform: 'node',
   target: 'node20.19',
-  // The SDK's ES modules: of its CommonJS nothing could be left out.
+  // We use the ES modules of the SDK, since esbuild can leave nothing out of CommonJS modules.
   mainFields: ['module', 'main'],
   conditions: ['module'],
   outdir: OUT,
@@ -45,13 +46,16 @@ writeFileSync(join(OUT, 'package.json'), '{ "type": "commonjs" }\n')
 writeFileSync(join(OUT, 'THIRD-PARTY.txt'), licenses([...inputs, ...(await bundlePage())]))
 await compile()
 
-/** Splits as ES modules, where esbuild leaves out what nobody uses, and turns them into functions after that. */
+/**
+ * Splits the program into ES modules, since esbuild leaves unused code out of those, and then turns them into
+ * functions. Returns the paths of the sources that are in the bundle.
+ */
 async function bundleParts() {
   const options = { ...BUNDLE, format: 'esm', splitting: true, write: false, metafile: true }
   const program = await build({
     ...options,
     entryPoints: ['src/cli/app.ts'],
-    // libsql is native code, which no bundle can hold.
+    // libsql is native code, which a bundle cannot contain.
     external: ['libsql', 'luxon'],
     plugins: [edits],
   })
@@ -68,7 +72,7 @@ async function bundleParts() {
       return `"${part}"(exports,require,lazy,module,moduleUrl){${code.replace(/require\("\.\/([\w-]+\.js)"\)/g, refer)}}`
     })
     const text = `({${(await Promise.all(functions)).join(',\n')}})\n`
-    // Its checksum, which its compiled form has too (src/cli/load.ts).
+    // The pack begins with its checksum, and so does its compiled form (src/cli/load.ts).
     const sum = crc32(text).toString(16).padStart(8, '0')
     writeFileSync(join(OUT, `${pack}.js`), `/*${sum}*/${text}`)
   }
@@ -78,8 +82,8 @@ async function bundleParts() {
 }
 
 /**
- * ES modules as one CommonJS module, which exports each of them by its name; luxon, which is by itself, as it is. In one
- * scope they call each other directly, and not through two getters.
+ * Turns ES modules into one CommonJS module, which exports each of them by its name. luxon is alone in its module and
+ * exports its own names. In one scope, the modules call each other directly and not through two getters.
  */
 async function oneModule(names, texts) {
   const all = names.map((name) => `export * ${name === 'luxon.js' ? '' : `as "${name}" `}from "./${name}"`)
@@ -105,9 +109,14 @@ async function oneModule(names, texts) {
 }
 
 /**
- * The pack of a module, by its file's name. What a command with a fast start loads is in one pack, and runs at once: `app`
- * for every command, `explain`, `run`, and `dynamodb` for its store; what `explain` and another one need is in `app`.
- * luxon is alone, since a run in UTC does without. All else is in `rest`.
+ * Returns a function that gives the pack of a module by the name of its file. The modules of a command with a fast
+ * start are in one part, which runs as a whole when it is loaded:
+ *
+ * - `app`: the modules of every command, and those that `explain` shares with `run` or `dynamodb`
+ * - `explain` and `run`: the modules of one command
+ * - `dynamodb`: the modules of that store
+ * - `luxon`: only luxon, since a run in UTC does not need it
+ * - `rest`: all other modules, each in a part of its own
  */
 function packsOf(outputs) {
   const closure = (path, seen = new Set()) => {
@@ -134,7 +143,10 @@ function packsOf(outputs) {
   }
 }
 
-/** Node's own modules and luxon load with their first use: an ES module's import is read each time that it is used. */
+/**
+ * Makes Node's own modules and luxon load on first use. This is safe, since code from an ES module reads an import each
+ * time that it uses it.
+ */
 function lazily(code) {
   return code
     .replace(/__toESM\((require\("([^"]+)"\))(?:,1)?\)/g, (all, plain, name) =>
@@ -164,7 +176,7 @@ async function bundlePage() {
   return Object.keys(metafile.inputs)
 }
 
-/** The licences of the libraries in the bundle, as these ask for. */
+/** Returns the licences of the libraries in the bundle, which these require. */
 function licenses(paths) {
   const folders = new Set(paths.flatMap((path) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? []))
   const texts = [...folders].sort().map((folder) => {
@@ -177,8 +189,8 @@ function licenses(paths) {
 }
 
 /**
- * Runs what is worth a fast start, so that V8 has compiled what that needs, and keeps the result: each process begins
- * with what those before it compiled. A run wants a server: this one says yes to everything.
+ * Runs the commands that should start fast, and keeps the code that V8 compiled for them. Each process begins with the
+ * code that the earlier ones compiled. A run needs a server, so this one accepts every request.
  */
 async function compile() {
   const server = createServer((request, response) => request.resume().on('end', () => response.end('{}')))

@@ -1,43 +1,45 @@
-// What is left out of the libraries in the bundle: each of these loads a part of Node, or a library, that a run makes no use
-// of. All keep what the code does. A text that is not there any more fails the build: look whether its edit is still needed.
+// Edits of the libraries in the bundle. Each text in `from` loads a library or a part of Node that a run does not use.
+// No edit changes the behaviour. The build fails if a text is not found. In that case, check whether its edit is still
+// needed.
 import { readFile } from 'node:fs/promises'
 
 const SDK = '@smithy/core/dist-es/submodules'
 
 const EDITS = [
   {
-    // cron-parser makes a date of the one that we give it, and does nothing with it: it only parses here. Whatever else it
-    // asked for would fail, and the expression be refused.
+    // This avoids luxon. We use cron-parser only to parse, so it makes a luxon date from the given one and does not use
+    // it. Any other use of luxon would fail, and the expression would be refused.
     file: 'cron-parser/dist/CronDate.js',
     from: 'require("luxon")',
     to: "{ DateTime: { fromJSDate: () => ({ isValid: true, zoneName: 'UTC' }) } }",
   },
   {
-    // For files of settings in JSON, which we have none of: the loader of ES modules.
+    // This avoids Node's module loader, which yargs-parser uses for JSON files of settings. We have no such files.
     file: 'yargs-parser/build/lib/index.js',
     from: 'createRequire ? createRequire(import.meta.url) : undefined',
     to: 'undefined',
   },
   {
-    // To ask whether an answer of node:http is a web stream: all of the web's streams.
+    // This avoids Node's web streams, which the SDK loads only to check that an answer of node:http is not one.
     file: `${SDK}/serde/util-stream/stream-type-check.js`,
     from: /typeof ReadableStream === "function" &&\s*\(stream\?\.constructor\?\.name === ReadableStream\.name \|\| stream instanceof ReadableStream\)/,
     to: 'stream?.constructor?.name === "ReadableStream"',
   },
   {
-    // To ask an agent for its class: TLS. What has `destroy` is taken as well.
+    // This avoids TLS, which the SDK loads only to check the class of an agent. It also accepts any agent with
+    // `destroy`.
     file: '@smithy/node-http-handler/dist-es/node-http-handler.js',
     from: 'httpsAgent instanceof node_https.Agent || ',
     to: '',
   },
   {
-    // A warning of Node's version, which src/cli/main.ts lets nobody hear: an error with its stack.
+    // This avoids a version warning, for which the SDK creates an error with a stack. src/cli/main.ts discards it.
     file: '@aws-sdk/core/dist-es/submodules/client/emitWarningIfUnsupportedVersion.js',
     from: 'version && !state.warningEmitted',
     to: 'false',
   },
   {
-    // For a random id: the web's cryptography.
+    // This and the next two edits avoid Web Crypto, which the SDK loads only for a random id.
     file: `${SDK}/serde/index.js`,
     from: 'bindV4(_getRandomValues)',
     to: 'randomUUID',
@@ -53,13 +55,13 @@ const EDITS = [
     to: 'import { randomUUID }',
   },
   {
-    // For a checksum that Node 20 may not have: zlib.
+    // This avoids zlib, which the SDK loads for a checksum. The SDK has its own function for a Node 20 without it.
     file: `${SDK}/checksum/crc32/Crc32Node.js`,
     from: 'typeof zlib.crc32 === "function" ? zlib.crc32 : undefined',
     to: 'undefined',
   },
   {
-    // To read two small files, which are seldom there: promises of files, with directories and readline.
+    // This avoids node:fs/promises and the modules behind it. The SDK only reads two small files, which seldom exist.
     file: `${SDK}/config/shared-ini-file-loader/readFile.js`,
     from: 'import { readFile as fsReadFile } from "node:fs/promises";',
     to: 'import { readFileSync } from "node:fs"; const fsReadFile = async (...given) => readFileSync(...given);',

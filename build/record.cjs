@@ -1,5 +1,5 @@
-// Loaded before dist/cli/main.js by the build: when the program has ended well, writes V8's compiled form
-// of the packs that it used.
+// The build loads this file before dist/cli/main.js. If the program exits with 0, it writes V8's compiled form of each
+// pack that the program used.
 const { writeFileSync } = require('node:fs')
 const { dirname, join } = require('node:path')
 const vm = require('node:vm')

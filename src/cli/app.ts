@@ -15,12 +15,12 @@ import { versionText } from './version.ts'
 
 interface Entry {
   readonly summary: string
-  /** It starts a child, on the same stdout and stderr, and has something to end in order. */
+  /** The command starts the batch on the same stdout and stderr, and must end in order when it is stopped. */
   readonly supervises?: true
   load(): Promise<Command>
 }
 
-/** Each command loads when it is asked for: a run must not wait for what prints tables. */
+/** Each command is loaded only when it is used, otherwise a run would wait for the code that prints tables. */
 const COMMANDS: Readonly<Record<string, Entry>> = {
   run: {
     summary: 'Run a command once in the schedule window that the event time belongs to',
@@ -74,10 +74,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   },
 }
 
-/** A reader that is slow gets this long for the last lines; then the exit code matters more. */
+/** A slow reader gets this long for the last lines of the log. After that, the exit code matters more. */
 const LAST_LINES_MS = 2_000
 
-/** The command line: gives the exit code, and never throws. */
+/** Runs the command line. Returns the exit code, and never throws. */
 export async function main(args: readonly string[], env: Environment, stops: Stops): Promise<number> {
   const sink = openSink(2)
   try {
@@ -121,13 +121,14 @@ async function dispatch(name: string | undefined, context: CommandContext): Prom
   if (word !== undefined) throw usageError(`${quote(word)} comes after --, and ${name} runs no command; take both away`)
   const { help, execute } = await entry.load()
   if (asksHelp) return answer(await (await import('./help.ts')).helpOf(help, screenOf(context.env).columns))
-  // Any other command is left as it is.
+  // A stop may end any other command at once, since such a command has nothing to end in order.
   return entry.supervises ? execute(context) : Promise.race([execute(context), exitCodeOfStop(context.stops)])
 }
 
 /**
- * In an image whose entrypoint is `cronledger run --`, a command line that is meant for cronledger becomes the batch: it
- * would take the slot, and the real batch would then be a duplicate.
+ * Throws a usage error if the batch is a command of cronledger. In an image whose entrypoint is `cronledger run --`, a
+ * command line that is meant for cronledger becomes the batch. It would take the slot, and the real batch would then be
+ * a duplicate.
  */
 function refuseItself([file = '', name = '']: readonly string[]): void {
   if (basename(file) !== 'cronledger' || !Object.hasOwn(COMMANDS, name)) return
@@ -137,8 +138,8 @@ function refuseItself([file = '', name = '']: readonly string[]): void {
 }
 
 /**
- * Node reads arguments as UTF-8, and has U+FFFD for what is none: the batch would get another argument than was given.
- * Who gives a U+FFFD means it.
+ * Throws a usage error if an argument is not valid UTF-8. Node replaces the invalid bytes with U+FFFD, so the batch
+ * would get an argument that differs from the given one. A U+FFFD in a valid command line was given as such.
  */
 function refuseBytes(args: readonly string[]): void {
   const changed = args.find((word) => word.includes('\ufffd'))
@@ -148,7 +149,7 @@ function refuseBytes(args: readonly string[]): void {
   )
 }
 
-/** Empty where the system does not tell. */
+/** Returns the arguments of this process as bytes. The result is empty if the system does not provide them. */
 function ownCommandLine(): Buffer {
   try {
     return readFileSync('/proc/self/cmdline')

@@ -2,20 +2,20 @@ import type { Sink } from '../process/log/sink.ts'
 import type { Stops } from '../process/signals.ts'
 import type { CommandHelp, Environment } from './options/arguments.ts'
 
-/** What a command is given of the process. */
+/** The parts of the process that a command may use. */
 export interface CommandContext {
-  /** The command line's part before `--`. */
+  /** The arguments before `--`. */
   readonly argv: readonly string[]
-  /** What came after `--`, untouched; null where there was none. */
+  /** The arguments after `--`, unchanged; null if there is no `--`. */
   readonly rest: readonly string[] | null
   readonly env: Environment
   readonly stops: Stops
-  /** The way to stderr. */
+  /** The log on stderr. */
   readonly sink: Sink
 }
 
 export interface Command {
   readonly help: CommandHelp
-  /** Gives the exit code. */
+  /** Runs the command and returns the exit code. */
   execute(context: CommandContext): Promise<number>
 }

@@ -18,7 +18,10 @@ const help = {
   ],
 } as const
 
-/** The words are in the script, so that a completion starts no process; a new version has a new script. */
+/**
+ * Returns the `completion` command. Its script contains all words, so that a completion starts no process. The script
+ * must be created again for a new version of cronledger.
+ */
 export function completionOf(commands: Commands): Command {
   return {
     help,
@@ -37,8 +40,8 @@ export function completionOf(commands: Commands): Command {
 }
 
 /**
- * The branches of a `case "$command $before" in` that both shells understand: what may come after that word. Nothing is
- * offered for a value that is free text, so that the shell offers its files.
+ * Returns the branches of a `case "$command $before" in`, in a form that both shells understand. Each branch offers the
+ * words that may follow `$before`. A branch for a free text offers nothing, so that the shell offers file names.
  */
 async function cases(commands: Commands): Promise<string> {
   const lines: string[] = []
@@ -61,7 +64,8 @@ const quoted = (words: readonly string[]) => `'${words.join(' ')}'`
 type Script = (commands: string, cases: string) => string
 
 const SCRIPTS: Readonly<Record<string, Script>> = {
-  // bash takes `=` for a word of its own in `--log=json`. Behind `--` is the batch's command: bash's own completion.
+  // In `--log=json`, bash takes `=` as a separate word. After `--` comes the command of the batch, which bash completes
+  // in its usual way.
   bash: (commands, cases) => `# source <(cronledger completion bash)
 _cronledger() {
   local at=$COMP_CWORD i

@@ -4,7 +4,10 @@ import type { ErrorKind } from '../core/errors.ts'
 import { realTimeSignalNumber } from '../core/signal.ts'
 import type { Stops } from '../process/signals.ts'
 
-/** Exit codes of cronledger itself (design part 7, after sysexits.h); otherwise the child's own, or 128 + its signal. */
+/**
+ * The exit codes of cronledger itself, which follow sysexits.h. Otherwise `run` exits with the code of the batch, or
+ * with 128 + the number of the signal that ended it.
+ */
 export const EXIT = {
   ok: 0,
   usage: 64,
@@ -27,11 +30,11 @@ export const EXIT_OF_ERROR: Readonly<Record<ErrorKind, number>> = {
 
 export interface DuplicateCodes {
   readonly onDuplicate: number
-  /** While the other attempt still runs. */
+  /** The exit code while the other attempt is still running. */
   readonly onRunning: number
 }
 
-/** What `run` exits with. `stopSignal` is the first signal that this process was sent. */
+/** Returns the exit code of `run`. `stopSignal` is the first stop signal that this process received, or null. */
 export function exitCodeOf(
   outcome: RunOutcome<unknown>,
   codes: DuplicateCodes,
@@ -47,7 +50,7 @@ export function exitCodeOf(
     case 'refused':
       return EXIT.refused
     case 'skipped':
-      // Where that is not on record, a later trigger may still start: an orchestrator that retries may try.
+      // If the skip is not recorded, a later trigger may still start the batch, so an orchestrator may retry.
       return outcome.recorded ? EXIT.ok : EXIT.unreachable
     case 'failed':
       return exitCodeOfFailure(outcome, stopSignal)
@@ -65,7 +68,7 @@ function exitCodeOfFailure({ outcome, exitCode, signal }: Failed, stopSignal: No
     case 'interrupted':
       return exitCodeOfSignal(stopSignal ?? 'SIGTERM')
     case 'notStarted':
-      // Without a reason of its own, and without a stop, it was the lease that was lost before the start.
+      // Without an exit code of its own and without a stop, the lease was lost before the start.
       return exitCode ?? (stopSignal === null ? EXIT.leaseLost : exitCodeOfSignal(stopSignal))
     case 'failed':
     case 'abandoned':
@@ -74,12 +77,15 @@ function exitCodeOfFailure({ outcome, exitCode, signal }: Failed, stopSignal: No
   }
 }
 
-/** 128 + n, as shells have it: right for PID 1 too, which cannot die of its own signal. */
+/**
+ * Returns 128 + the number of the signal, as shells do. We exit with a code and do not raise the signal, since PID 1
+ * cannot end itself by a signal.
+ */
 export function exitCodeOfSignal(signal: string): number {
   return 128 + (constants.signals[signal as NodeJS.Signals] ?? realTimeSignalNumber(signal) ?? 0)
 }
 
-/** What a command that has nothing to end in order exits with, as soon as it is told to stop. */
+/** Resolves on the first stop signal, to the exit code of a command that has nothing to end in order. */
 export function exitCodeOfStop({ aborted, first }: Stops): Promise<number> {
   return new Promise((resolve) => {
     const leave = () => resolve(exitCodeOfSignal(first()?.signal ?? 'SIGTERM'))

@@ -2,12 +2,15 @@ import yargs from 'yargs'
 import type { CommandHelp } from './options/arguments.ts'
 import { allowedText, defaultText, type OptionSpec, variableOf } from './options/options.ts'
 
-/** Most columns of the help: longer lines are hard to read. It is read in logs too, which have no width. */
+/** The largest width of the help, since longer lines are hard to read. A log has no width, and gets this one too. */
 const HELP_COLUMNS = 110
 
-/** The help of a command. A file of its own: yargs takes longer to load than all the rest of a run. */
+/**
+ * Returns the help of a command, at most `columns` wide. This function has a file of its own, since yargs takes longer
+ * to load than all the rest of a run.
+ */
 export async function helpOf(command: CommandHelp, columns: number | null): Promise<string> {
-  // Where it stands is nothing to it, and a folder that is gone would end it.
+  // yargs does not need the working directory, and would fail if that was deleted, so we name another one.
   const parser = yargs([], '/')
     .scriptName('cronledger')
     .usage(`cronledger ${command.name} [options]${command.rest ?? ''}\n\n${command.summary}`)
@@ -17,12 +20,12 @@ export async function helpOf(command: CommandHelp, columns: number | null): Prom
     .wrap(Math.min(columns ?? HELP_COLUMNS, HELP_COLUMNS))
     .updateStrings({ 'Options:': `Options (each also as an environment variable: --task is ${variableOf('task')}):` })
   for (const [name, spec] of Object.entries(command.options)) {
-    // Without a type yargs leaves the text as it is, and the help without a word that says nothing.
+    // We give a type only to a switch. yargs would add the type of other options to the help, which says nothing.
     parser.option(name, { describe: describe(spec), ...(spec.kind === 'switch' ? { type: 'boolean' } : {}) })
   }
   const text = await parser.epilogue(command.notes ?? '').getHelp()
   const examples = command.examples.map(([example, what]) => `  # ${what}\n  ${example}`)
-  // Not by yargs, which breaks lines: a command must work as it is copied.
+  // We add the examples ourselves, since yargs breaks lines and a copied command must work.
   return [text.trimEnd(), '', 'Examples:', ...examples].join('\n')
 }
 

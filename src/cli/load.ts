@@ -7,12 +7,12 @@ import { crc32 } from 'node:zlib'
 import type * as App from './app.ts'
 import { UNLOADABLE } from './unloadable.ts'
 
-/** A checksum: eight hexadecimal digits of CRC-32. */
+/** The length of a checksum: a CRC-32 in eight hexadecimal digits. */
 const SUM_BYTES = 8
-/** The source begins with the checksum of its text, in a comment. */
+/** The position of the text in a source. The source begins with the checksum of that text, in a comment. */
 const TEXT_AT = '/*'.length + SUM_BYTES + '*/'.length
 
-/** A pack of the program, as the build makes it: a script whose value is this, a function a part, in CommonJS. */
+/** The value of the script in a pack. The build writes one CommonJS function for each part of the program. */
 type Pack = Readonly<
   Record<string, (exports: object, require: Require, lazy: Require, module: Module, url: string) => void>
 >
@@ -22,17 +22,19 @@ interface Module {
 }
 
 /**
- * Runs the bundled program with V8's compiled form of it, which saves part of the start-up. The build put that form beside
- * the program. V8 itself refuses a compiled form of another version or with other flags (`NODE_OPTIONS`), and compiles again.
- * It does not look at the processor, so the file's name does. Nor does it look at the source but for its length, or for
- * damage: a flipped bit would crash or hang this process. So the compiled form begins with the checksum of its source and
- * with its own, and is not used where either is wrong.
+ * Loads the bundled program. It uses V8's compiled form, which the build put next to the program, since that makes the
+ * start faster. Throws an error with the name `UNLOADABLE` if a pack is missing or damaged.
+ *
+ * V8 refuses a compiled form of another version or with other flags (`NODE_OPTIONS`), and compiles again. It does not
+ * check the processor, so the file name contains it. V8 checks only the length of the source and does not look for
+ * damage, so a flipped bit would crash or hang this process. The compiled form therefore begins with the checksum of
+ * its source and with its own checksum. We must not use it if either is wrong.
  */
 export function loadApp(): typeof App {
   const url = pathToFileURL(__filename).href
   const packs = new Map<string, Pack>()
   const loaded = new Map<string, Module>()
-  /** A part is named `#PACK` or `#PACK/…`; all else is Node's, or a package that is not in the bundle. */
+  /** Loads a part, named `#PACK` or `#PACK/…`. Any other name is a module of Node or a package outside the bundle. */
   const load = (name: string): unknown => {
     const there = loaded.get(name)
     if (there !== undefined) return there.exports
@@ -49,7 +51,7 @@ export function loadApp(): typeof App {
   return (load('#app') as { 'app.js': typeof App })['app.js']
 }
 
-/** What `import` finds under that name in a module: `default` is all of it. */
+/** Returns the member that `import` would find under that name in a CommonJS module: `default` is the whole module. */
 function memberOf(module: object, key: string | symbol): unknown {
   return key === 'default' ? module : Reflect.get(module, key)
 }
@@ -64,7 +66,7 @@ function readPack(name: string): Pack {
   const data = compiled?.subarray(2 * SUM_BYTES)
   const isWhole = data && compiled?.toString('latin1', 0, 2 * SUM_BYTES) === sourceSum + checksum(data)
   const cachedData = isWhole ? data : undefined
-  // The build writes ASCII only: one byte a character is what V8 keeps anyway.
+  // The build writes ASCII only, so one byte is one character, which is also the form that V8 keeps.
   const script = new Script(source.toString('latin1'), {
     filename: name,
     ...(cachedData !== undefined && { cachedData }),
@@ -76,7 +78,10 @@ function checksum(bytes: Buffer): string {
   return crc32(bytes).toString(16).padStart(SUM_BYTES, '0')
 }
 
-/** The command line recognises it by its name (exit code 70, one line): it has no class in common with this file. */
+/**
+ * Returns the error for a pack that is missing or damaged. The command line recognises it by its name, since it shares
+ * no class with this file, and then exits with 70 after one line.
+ */
 function unloadable(what: string): Error {
   return Object.assign(new Error(`${what}. Install cronledger again.`), { name: UNLOADABLE })
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The handlers stand before anything else loads: a signal that comes meanwhile must find them.
+// We must install the signal handlers before the program loads, otherwise they would miss a signal in that time.
 import { writeSync } from 'node:fs'
 import { RELAY_WORD, relayLines } from '../process/log/relay-lines.ts'
 import { installStops } from '../process/signals.ts'
@@ -7,7 +7,8 @@ import type { loadApp } from './load.ts'
 
 const stops = installStops()
 
-// Node and the AWS SDK warn of versions on every start, to people who build programs: nothing for the log of a batch.
+// Node and the AWS SDK warn about versions on every start. Those warnings are for developers, and the log of a batch
+// must not contain them.
 process.removeAllListeners('warning')
 
 if (process.argv[2] === RELAY_WORD) relay()
@@ -18,7 +19,7 @@ async function start(): Promise<never> {
   process.exit(await appOf(loadApp)(process.argv.slice(2), process.env, stops))
 }
 
-/** This process only writes another one's log (report/relay.ts). The other one learns of an error by its end. */
+/** Writes the log of another process (src/process/log/relay.ts). That process notices an error when this one ends. */
 function relay(): void {
   try {
     relayLines()
@@ -27,7 +28,10 @@ function relay(): void {
   }
 }
 
-/** A program that is not whole is no failure of the batch: one line, and the exit code of a bug (cli/exit.ts). */
+/**
+ * Loads the program and returns its `main`. If that fails, this process prints one line and exits with the code of a
+ * bug (`EXIT` in exit.ts), since the batch has not failed.
+ */
 function appOf(load: typeof loadApp): ReturnType<typeof loadApp>['main'] {
   try {
     return load().main

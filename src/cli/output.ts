@@ -2,35 +2,41 @@ import { writeSync } from 'node:fs'
 import { usageError } from '../core/errors.ts'
 
 /**
- * Puts dead ends in the place of `process.stdout` and `process.stderr`. The first look at the real ones opens them, and
- * that switches a pipe to non-blocking: for every process that shares it, so that a child which writes more than the pipe
- * holds loses output. yargs takes such a look (for the terminal's width) when it is imported.
+ * Replaces `process.stdout` and `process.stderr` with empty objects. The first access to the real streams opens them,
+ * and that makes a pipe non-blocking for every process that shares it. A batch that writes more than the pipe holds
+ * would then lose output. yargs accesses them when it is imported, to read the width of the terminal.
  */
 export function hideStandardStreams(): void {
   for (const name of Object.keys(REAL)) Object.defineProperty(process, name, { value: {}, configurable: true })
 }
 
-/** Takes the dead ends away again, for a command that starts no child after all. */
+/** Restores the real streams, for a command that turns out to start no batch. */
 export function showStandardStreams(): void {
   Object.defineProperties(process, REAL)
 }
 
-/** The getters, not what they give: that would open the streams. */
+/** The property descriptors of the streams. We must not read the properties here, otherwise the streams would open. */
 const REAL: PropertyDescriptorMap = Object.fromEntries(
   ['stdout', 'stderr'].map((name) => [name, Object.getOwnPropertyDescriptor(process, name) ?? {}]),
 )
 
-/** What a pipe holds: an answer of this length does not wait for its reader, where nothing else is in there. */
+/** The capacity of a pipe, in bytes. A shorter answer does not wait for its reader if the pipe is empty. */
 const PIPE_BYTES = 65_536
 
-/** Prints a command's answer. A reader that has gone away (`| head`) has what it wanted. */
+/**
+ * Prints the answer of a command. A reader that has gone away (`| head`) is not an error. Throws a usage error if
+ * standard output fails in any other way.
+ */
 export async function print(text: string): Promise<void> {
   const bytes = Buffer.from(`${text}\n`)
   const written = bytes.length <= PIPE_BYTES ? writeAtOnce(bytes) : 0
   if (written < bytes.length) await write(bytes.subarray(written))
 }
 
-/** Without `process.stdout`, which loads all of Node's streams. Gives how much the system took; what is wrong, the stream tells. */
+/**
+ * Writes without `process.stdout`, which would load all of Node's streams. Returns the number of bytes that the system
+ * took. After an error this is 0, and the stream then reports the error.
+ */
 function writeAtOnce(bytes: Buffer): number {
   try {
     return writeSync(1, bytes)
@@ -40,8 +46,8 @@ function writeAtOnce(bytes: Buffer): number {
 }
 
 /**
- * Prints an answer piece by piece, no faster than it is read, and ends `pieces` where nobody reads any more; `toTheEnd`:
- * takes them all the same, without printing them.
+ * Prints an answer piece by piece, no faster than it is read. When the reader has gone away, it ends `pieces`. With
+ * `toTheEnd`, it takes the other pieces instead, without printing them.
  */
 export async function printAll(
   pieces: AsyncIterable<string>,
@@ -54,11 +60,11 @@ export async function printAll(
   }
 }
 
-/** Resolves when the system has taken the text; false when its reader has gone away. */
+/** Resolves to true when the system has taken the text, and to false when the reader has gone away. */
 async function write(text: string | Uint8Array): Promise<boolean> {
   const { stdout } = process
   const error = await new Promise<NodeJS.ErrnoException | null | undefined>((resolve) => {
-    // The error comes to the callback and, later, as an event too, which would end the process if nobody listened.
+    // The callback gets the error. The stream also emits it later, and without a listener that would end the process.
     if (!stdout.listeners('error').includes(ignore)) stdout.on('error', ignore)
     stdout.write(text, resolve)
   })
@@ -69,14 +75,14 @@ async function write(text: string | Uint8Array): Promise<boolean> {
 
 function ignore(): void {}
 
-/** What the terminal that stdout is can show. */
+/** The abilities of the terminal on stdout. */
 export interface Screen {
-  /** Its width; null where stdout is no terminal. */
+  /** The width of the terminal; null if stdout is not a terminal. */
   readonly columns: number | null
   readonly color: boolean
 }
 
-/** The width of a terminal that does not tell its own. */
+/** The width that we assume for a terminal that does not report one. */
 const USUAL_COLUMNS = 80
 
 export function screenOf(env: Readonly<Record<string, string | undefined>>): Screen {
@@ -85,16 +91,21 @@ export function screenOf(env: Readonly<Record<string, string | undefined>>): Scr
   return { columns: columns || USUAL_COLUMNS, color: !env['NO_COLOR'] && env['TERM'] !== 'dumb' }
 }
 
-/** As many as a page of rows. Items that wait for nothing, as slots without a row, would else come as one group. */
+/**
+ * The most items in a group, which is also the number of rows in a page. Without this limit, items that need no read,
+ * such as slots without a row, would all arrive in one group.
+ */
 const MAX_GROUP = 100
 
-/** What a table waits for its first group: a person waits that long for a first line without a thought. */
+/** How long the first group of a table stays open. A person does not notice such a wait for the first line. */
 export const PATIENCE_MS = 1_000
 
 /**
- * Items in groups, as they arrive: those of one page make one write, and wait for none of the next page.
- * `idle` resolves when the event loop has nothing left to do at once. The first group is not over before `patience` is: a
- * table's columns are made for it, and a short one, as of a day with one slot, would cut names that there is room for.
+ * Yields items in groups, as they arrive. The items of one page make one write, and do not wait for the next page.
+ * `idle` must resolve when the event loop has nothing left to do at once.
+ *
+ * The first group stays open until `patience` resolves, because the columns of a table are sized for it. A short first
+ * group, for example of a day with one slot, would cut names for which there is room.
  */
 export async function* grouped<T>(
   items: AsyncIterable<T>,
@@ -120,7 +131,7 @@ export async function* grouped<T>(
       }
     }
   } finally {
-    // Not awaited: a page may be on its way, and nobody wants it any more.
+    // We do not wait here: a page may be on its way, and its rows are not needed any more.
     void iterator.return?.()
   }
 }

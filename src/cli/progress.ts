@@ -1,26 +1,26 @@
 import { isatty, WriteStream } from 'node:tty'
 
-/** A bar on the terminal that stderr is. */
+/** A progress bar on the terminal on stderr. */
 export interface Progress {
-  /** Draws `done` of `total`, with `text` behind it, and leaves the cursor on that line. */
+  /** Draws `done` of `total` with `text` after it, and leaves the cursor on that line. */
   show(done: number, total: number, text: string): void
-  /** Takes the bar away, or ends its line where it is to stay. */
+  /** Removes the bar, or ends its line if the bar stays. */
   hide(): void
 }
 
 /**
- * Null where stderr is no terminal, or one without a cursor. A bar that stays is a line like any other, so that what is
- * printed next stands below it.
+ * Returns null if stderr is not a terminal, or is a terminal without a cursor. A bar that stays is a line like any
+ * other, and later output stands below it.
  *
- * Safe beside a child: of a terminal, libuv opens a description of its own before it changes any flag, and this is never
- * opened for a pipe or a file.
+ * The bar is safe while a batch shares stderr. For a terminal, libuv opens a file description of its own before it
+ * changes any flag, and this function never opens a pipe or a file.
  */
 export async function openProgress(
   env: Readonly<Record<string, string | undefined>>,
   { stays }: { readonly stays: boolean },
 ): Promise<Progress | null> {
   if (!isatty(2) || env['TERM'] === 'dumb') return null
-  // By its default: a bundle cannot tell the names that CommonJS exports.
+  // We must use the default export, since a bundle does not know the names that a CommonJS module exports.
   const { default: cliProgress } = await import('cli-progress')
   const bar = new cliProgress.SingleBar({
     stream: new WriteStream(2),
@@ -29,7 +29,7 @@ export async function openProgress(
     barCompleteChar: '#',
     barIncompleteChar: '.',
     clearOnComplete: !stays,
-    // Signals are dealt with already, and it would deal with them by its own rules.
+    // cronledger already handles signals. The library would handle them in its own way.
     gracefulExit: false,
   })
   return {

@@ -39,16 +39,19 @@ export const REPORT_OPTIONS = {
   ...NOTIFY,
 } as const satisfies OptionTable
 
-/** Tells the world of runs: by the log, metrics and notifications. */
+/** Reports the events of runs in the log, as metrics and by notifications. */
 export interface Reporter {
   readonly format: LogFormat
-  /** For `createLedger`. */
+  /** Reports one event of a run. */
   emit(event: RunEvent, context: RunContext): void
-  /** Waits for notifications that are on their way, as long as they may take and a stop leaves. Never throws. */
+  /**
+   * Waits for the notifications that are on their way, for up to `NOTIFY_TIMEOUT_MS`, or less if a stop leaves less
+   * time. Never throws.
+   */
   end(): Promise<void>
 }
 
-/** Throws a usage error where the options contradict each other. */
+/** Opens a reporter. Throws a usage error if options contradict each other or the metrics namespace is not valid. */
 export function openReporter(
   values: Values<typeof REPORT_OPTIONS> & { readonly 'stop-timeout': number | undefined },
   { env, stops, sink }: Pick<CommandContext, 'env' | 'stops' | 'sink'>,
@@ -81,12 +84,18 @@ export function openReporter(
   }
 }
 
-/** A batch may leave its last line on stderr open (a progress bar): a metric glued to that would be none. */
+/**
+ * Begins a new line before the metrics of an attempt that ended. The batch may have left its last line on stderr open
+ * (a progress bar), and CloudWatch would not recognise a metric in the middle of a line.
+ */
 function ownLine(line: string | null, { event }: RunEvent): string | null {
   return line !== null && event === 'ended' ? `\n${line}` : line
 }
 
-/** CloudWatch drops metrics of a namespace that it does not allow, and says so nowhere that a person looks. */
+/**
+ * Returns the namespace, or throws a usage error if CloudWatch does not allow it. CloudWatch would drop the metrics
+ * without an error that an operator sees.
+ */
 function readNamespace(text: string): string {
   if (/^(?!AWS\/)[A-Za-z0-9._/#-][A-Za-z0-9._/#: -]{0,254}$/.test(text)) return text
   throw usageError(

@@ -12,7 +12,7 @@ import { variableOf } from './options/options.ts'
 import { RUN_OPTIONS } from './options/run-options.ts'
 import { openReporter, REPORT_OPTIONS } from './reporter.ts'
 
-// What `run` and `rerun` have in common: a command under a claim, and the options of its supervision.
+// The code that `run` and `rerun` share: a command under a claim, and the options of its supervision.
 
 export const SUPERVISION_OPTIONS = {
   'max-attempts': RUN_OPTIONS['max-attempts'],
@@ -35,7 +35,7 @@ export const SUPERVISION_OPTIONS = {
 
 type SupervisionValues = Values<typeof SUPERVISION_OPTIONS>
 
-/** How long a claim lasts and what ends the command, as the library has it. */
+/** Returns the settings of a run, under the names that the library has for them. */
 export function settingsFrom(values: SupervisionValues): OrUndefined<RunSettings> {
   return {
     maxAttempts: values['max-attempts'],
@@ -55,7 +55,7 @@ export function settingsFrom(values: SupervisionValues): OrUndefined<RunSettings
   }
 }
 
-/** When a person asked for this command, as near as it can tell: before anything of it was loaded. */
+/** Returns the start time of this process, which is close to the moment when the operator gave the command. */
 export function askedAt(): Date {
   return new Date(systemClock.now() - process.uptime() * 1_000)
 }
@@ -63,13 +63,16 @@ export function askedAt(): Date {
 export interface Runner {
   readonly ledger: Ledger
   readonly format: LogFormat
-  /** One run, told of also where the ledger cannot be asked: then nothing was started, and the error is given. */
+  /**
+   * Runs the command once and reports the run. If a `LedgerError` prevents the start of the command, the error is
+   * reported and the promise resolves to it.
+   */
   run(options: RunOptions): Promise<RunOutcome<null> | LedgerError>
-  /** Waits for what is still being told of the runs. Never throws. */
+  /** Waits for the notifications that are on their way. Never throws. */
   end(): Promise<void>
 }
 
-/** Runs of the command that stands after `--`. Throws a usage error where nothing does. */
+/** Opens a runner for the command after `--`. Throws a usage error if the command is missing. */
 export function openRunner(
   name: string,
   values: SupervisionValues & { readonly store: string },
@@ -98,7 +101,7 @@ export function openRunner(
     run: (options) =>
       ledger.runCommand(options, command).catch((error: unknown) => {
         if (!(error instanceof LedgerError)) throw error
-        // The log has said it already, with what became of the claim: one line is enough.
+        // The log already has a line with this error and the state of the claim.
         if (!hasReported) sink.write(printable(`cronledger: ${error.message}`))
         return error
       }),
@@ -106,12 +109,12 @@ export function openRunner(
 }
 
 const PREFIX = variableOf('')
-/** Shorter names (`log`, `by`) are near to too much that is the command's own. */
+/** Shorter names (`log`, `by`) are close to too many names that may belong to the batch. */
 const MIN_LETTERS = 5
 
 /**
- * Of variables that are nearly an option: a limit that is misspelt would be none, without a word. Only a flag can be
- * refused for that, since the environment is also the command's own.
+ * Returns a warning for each variable whose name is close to that of an option. Without a warning, a misspelt limit
+ * would silently have no effect. We refuse only unknown flags, since the environment also belongs to the batch.
  */
 function misspelt(values: SupervisionValues, env: CommandContext['env']): string[] {
   const left = Object.entries(values).flatMap(([name, value]) =>

@@ -8,11 +8,11 @@ export type Action =
   | { readonly kind: 'end'; readonly host: Host; readonly outcome: 'succeeded' | 'failed' }
   /**
    * - `answer`: the request reaches the ledger, and the answer reaches the host.
-   * - `cut`: the host hears an error now. A write may still land, at any later moment: it stands for a request that is
+   * - `cut`: the host hears an error now. A write may still land at any later moment. This stands for a request that is
    *   dropped, one whose answer is lost, and one that is delivered late.
-   * - `stall`: nothing is heard of the request for some time.
-   * - `twice`: as `answer`, and a copy of the request lands later.
-   * - `deny`: the request is refused, as with credentials that have expired.
+   * - `stall`: the request neither reaches the ledger nor fails for some time.
+   * - `twice`: like `answer`, but a copy of the request lands later.
+   * - `deny`: the request is refused, as with expired credentials.
    * - `land`: a request that was stalled or cut reaches the ledger.
    * - `deliver`: the answer of a request that was applied before reaches the host.
    */
@@ -24,7 +24,7 @@ export type Action =
   /** Time passes until something is due. */
   | { readonly kind: 'tick'; readonly toMs: number }
 
-/** What is left of a budget. */
+/** The part of a budget that is left. */
 export type Left = { -readonly [Kind in keyof Budget]-?: number }
 
 export function fullBudget({ all, network = 0, crash = 0, pause = 0, stop = 0, outage = 0 }: Budget): Left {
@@ -37,20 +37,21 @@ export interface State {
   readonly left: Left
   readonly failuresLeft: number
   readonly isDown: boolean
-  /** Whether work may end now. */
+  /** Whether the scheduler may end work now. */
   readonly mayEnd: boolean
   readonly nowMs: number
   /**
-   * The hosts that may be disturbed now: those from `first` to `last`. To disturb a host commutes with what other hosts
-   * do at the same instant, so that it is enough to do it right after that host heard something, or after time passed.
+   * The range of hosts that may be disturbed now. The order of a disturbance and of steps of other hosts at the same
+   * instant makes no difference. So it is enough to disturb a host right after it heard something, or after time
+   * passed.
    */
   readonly first: number
   readonly last: number
-  /** When the next timer or other moment of interest comes; infinite where there is none. */
+  /** The time of the next timer or other moment of interest; infinite if there is none. */
   readonly nextMs: number
 }
 
-/** The steps that can be taken in a state, the usual ones first. */
+/** Returns the steps that can be taken in a state, the usual ones first. */
 export function actionsIn(state: State): Action[] {
   const { hosts, pool, left, nowMs } = state
   const actions: Action[] = []
@@ -99,7 +100,10 @@ function disturbances(host: Host, { hosts, left, failuresLeft, mayEnd }: State):
   return actions
 }
 
-/** Hosts that differ in nothing but the name begin in their order: another order would show nothing new. */
+/**
+ * Returns whether `other` differs from the host only in its name and must begin first. To begin equal hosts in another
+ * order would show nothing new.
+ */
 function isTwin(other: Host, { plan }: Host): boolean {
   const isSame = other.plan.does === plan.does && other.slot === slotOf(plan) && other.plan.offsetMs === plan.offsetMs
   return isSame && other.life === 'idle' && other.plan.name < plan.name

@@ -1,5 +1,5 @@
-// Plays every schedule of each scenario of `scenarios.ts`, one process for each core, and prints the table of
-// docs/promises.md. Fails where a schedule breaks a promise, or where a scenario was not played to its end.
+// Plays every schedule of each scenario in `scenarios.ts`, in one process for each core, and prints the figures of the
+// table in docs/promises.md. Fails if a schedule breaks a promise, or if a scenario was not played to its end.
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -14,7 +14,7 @@ try {
     process.stdout.write(out)
     process.exitCode = code
   } else {
-    // `npm run test:explore -- force` explores the scenarios whose name has this word.
+    // `npm run test:explore -- force` explores only the scenarios whose name contains this word.
     const names = JSON.parse((await run(file, {})).out).filter((name) => name.includes(process.argv[2] ?? ''))
     process.stdout.write('| scenario | schedules | states | ended | merged | past the horizon | exhausted |\n')
     process.stdout.write('| --- | --- | --- | --- | --- | --- | --- |\n')

@@ -25,7 +25,7 @@ test('every order in which the requests of two triggers can arrive keeps the pro
 
 test('a schedule goes the same way each time that it is played', async () => {
   const scenario = SCENARIOS.find(({ name }) => name === 'two triggers, two faults') as Scenario
-  // The last of the possible steps is a fault where one is left.
+  // The last of the possible steps is a fault if the budget has one left.
   const lastFirst = () => {
     let steps = 0
     return (count: number) => (steps++ < 4 ? count - 1 : 0)

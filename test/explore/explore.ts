@@ -13,9 +13,12 @@ export interface Explored {
 }
 
 /**
- * Plays every schedule of a scenario. A run cannot be copied, so each schedule begins at the start: it follows the choices
- * of an earlier one up to some point, makes another choice there, and goes on in the usual way. Schedules with few such
- * deviations come first, so that the first one that breaks a promise is a short story.
+ * Plays every schedule of a scenario, until one breaks a promise or `maxStates` states were met. A run cannot be
+ * copied, so each schedule begins at the start. It follows the choices of an earlier schedule up to some point, makes
+ * another choice there, and goes on in the usual way. Schedules with few such deviations come first, so the first one
+ * that breaks a promise is easy to read.
+ *
+ * Throws if a schedule does not go the same way twice.
  */
 export async function explore(scenario: Scenario, maxStates: number, onProgress = () => {}): Promise<Explored> {
   const seen = new Map<number, Left>()
@@ -24,7 +27,7 @@ export async function explore(scenario: Scenario, maxStates: number, onProgress 
   const queue: Uint8Array[] = [new Uint8Array()]
   for (let schedules = 1; schedules <= queue.length; schedules++) {
     const known = queue[schedules - 1] ?? new Uint8Array()
-    // Its memory is needed no more.
+    // We must release the schedule, otherwise the queue would need too much memory.
     queue[schedules - 1] = NOTHING
     const path = [...known]
     let depth = 0
@@ -54,7 +57,9 @@ export async function explore(scenario: Scenario, maxStates: number, onProgress 
 
 const NOTHING = new Uint8Array()
 
-/** Whether a state with `left` disturbances to come has no schedule that the same state with `before` had not. */
+/**
+ * Returns whether a state with the budget `left` has only schedules that the same state with the budget `before` had.
+ */
 function isWithin(left: Left, before: Left): boolean {
   return (Object.keys(left) as (keyof Left)[]).every((kind) => left[kind] <= before[kind])
 }

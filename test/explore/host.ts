@@ -15,7 +15,7 @@ const DAY_MS = 86_400_000
 const SCHEDULE = { schedule: { expression: '0 3 * * *', zone: 'UTC' }, zoneData: '2026a' }
 export const slotOf = ({ day = 0 }: HostPlan) => START_MS + day * DAY_MS
 
-/** One run of the batch, as it is in truth: it lives on while its supervisor is paused or gone. */
+/** One execution of the batch. It goes on while its supervisor is paused or has crashed. */
 export interface Work {
   readonly number: number
   readonly startMs: number
@@ -24,14 +24,14 @@ export interface Work {
   end(outcome: 'succeeded' | 'failed' | 'leaseLost' | 'interrupted'): void
 }
 
-/** The one answer of a process. */
+/** The single answer of a process. */
 export interface Answer {
   readonly status: string
   readonly outcome: string | null
   readonly attempt: number | null
   readonly recorded: boolean | null
   readonly noted: boolean
-  /** It said that nothing of it is left to land. */
+  /** Whether the process said that none of its writes can land later. */
   readonly certain: boolean
 }
 
@@ -40,24 +40,26 @@ interface Timer {
   readonly fire: () => void
 }
 
-/** One process, its clock and its work. All that it hears passes through `hear`: its state follows from that alone. */
+/**
+ * One process, its clock and its work. Everything that it hears must pass through `hear`, which determines its state.
+ */
 export interface Host {
   readonly plan: HostPlan
   readonly slot: number
   life: 'idle' | 'alive' | 'ended' | 'crashed'
   paused: boolean
-  /** True time at which it woke from a pause. */
+  /** The true time at which it woke from a pause. */
   wokeMs: number | null
   stopped: boolean
-  /** The hash of all that it has heard. */
+  /** The hash of everything that it has heard. */
   history: Hash
   readonly works: Work[]
   readonly events: RunEvent[]
   answer: Answer | null
-  /** True time at which its latest write that the ledger applied was sent. */
+  /** The true time at which it sent the latest of its writes that the ledger applied. */
   leaseFromMs: number | null
   hear(text: string): void
-  /** When its next timer is due; infinite where it waits for none. */
+  /** Returns the time at which its next timer is due; infinite if there is none. */
   nextMs(): number
   fireNext(): void
   begin(): void
@@ -82,7 +84,7 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
   const timers: Timer[] = []
   const stop = new AbortController()
   const store = around.store(plan.name)
-  /** The ends of work that the supervisor hears when it wakes. */
+  /** The ends of work that the supervisor will hear when it wakes. */
   const unheard: (() => void)[] = []
   let ids = 0
 
@@ -155,7 +157,7 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
     },
   }
 
-  /** The work ends when the scheduler says so, and in time after a lost lease or a stop. */
+  /** Starts work. It ends when the scheduler ends it, or within the allowed time after a lost lease or a stop. */
   function work({ number, lost }: LiveAttempt): Promise<WorkEnd<string>> {
     return new Promise((resolve) => {
       const made: Work = {
@@ -207,7 +209,7 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
       newId: () => `${plan.name}${++ids}`,
       random: () => 0.5,
       stop: stop.signal,
-      // The registry is for audits, and its requests commute with all others.
+      // We leave out the requests for the task record. Only audits read it, and no other request depends on them.
       seen: { has: () => true, add() {} },
       findSurvivor: () => null,
       emit: (event: RunEvent) => void host.events.push(event),
@@ -244,7 +246,8 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
   function answerOf(status: string, facts: object): Answer {
     const known = facts as { readonly outcome?: string; readonly attempt?: number | null; readonly recorded?: boolean }
     const uncertain = host.events.some((event) => event.event === 'withdrawn' && !event.certain)
-    // A run that gave way to another slot, or to no retry, says nothing about its last write.
+    // A run that waited for another slot, gave way to it or retried does not report whether its last write can land
+    // later.
     const silent = host.events.some(
       (event) => event.event === 'waiting' || event.event === 'retry' || 'holder' in event,
     )

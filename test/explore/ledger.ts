@@ -5,7 +5,7 @@ import { memoryStore } from '../support/memory-store.ts'
 import { TASK } from './host.ts'
 import type { Request } from './network.ts'
 
-/** The stored row of one slot. The rejections are read from the stored form. */
+/** The stored row of one slot. Its rejections are those of the stored form. */
 export interface Stored {
   readonly row: Row
   readonly rejectionCount: number
@@ -17,13 +17,13 @@ export interface WatchedLedger {
   readonly slots: ReadonlyMap<number, Stored>
   /** Lets a request reach the store. Returns the answer, which may be an error. */
   apply(request: Request): Promise<unknown>
-  /** Whether the request can change nothing any more, since versions only grow and a rejection counts once. */
+  /** Returns whether the request can change nothing any more. Versions only grow, and a rejection counts once. */
   isSpent(request: Request): boolean
-  /** All that the store holds. */
+  /** Returns everything that the store contains. */
   text(): string
 }
 
-/** A ledger in memory, watched from outside: `onWrite` hears of each row that was written. */
+/** Returns a ledger in memory that calls `onWrite` after each write of a row, and `onError` for an unexpected error. */
 export function watchedLedger(
   onWrite: (request: Request, before: Row | undefined, row: Row) => void,
   onError: (error: Error) => void,

@@ -3,13 +3,13 @@ import { play } from './play.ts'
 import type { Scenario } from './scenario.ts'
 import { SCENARIOS } from './scenarios.ts'
 
-// `SCENARIO=name` explores one scenario; `SCHEDULE=name:0,1,…` plays one schedule again, step by step. Run by explore.mjs
-// and by ../sim/mutate.mjs.
+// `SCENARIO=name` explores one scenario, and `SCHEDULE=name:0,1,…` plays one schedule again, step by step. explore.mjs
+// and ../sim/mutate.mjs run this file.
 
-/** More than any scenario has. A bound on states, unlike one on time, ends at the same place on every machine. */
+/** More states than any scenario has. Unlike a limit on time, this limit has the same effect on every machine. */
 const MAX_STATES = 1_000_000
 const { SCENARIO, SCHEDULE, STATES } = process.env
-// A trace of the stack is slow to make, and the code makes an error for each request without an answer.
+// A stack trace is slow to make, and the code makes an error for each request without an answer.
 Error.stackTraceLimit = 0
 
 const print = (text: string) => void process.stdout.write(`${text}\n`)
@@ -30,7 +30,7 @@ async function replay(schedule: string): Promise<readonly string[]> {
   return broken
 }
 
-/** The line of the table, as docs/promises.md has it. */
+/** Returns the line of a scenario in the table. The table in docs/promises.md has two more columns. */
 function line({ name }: Scenario, { schedules, states, cuts, exhausted }: Explored): string {
   const count = (number: number) => number.toLocaleString('en-US')
   const cells = [schedules, states, cuts.ended, cuts.merged, cuts.horizon].map(count)

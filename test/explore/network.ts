@@ -8,11 +8,13 @@ type Verb = 'put' | 'note' | 'get' | 'readEntry' | 'writeEntry'
  * - `sent`: on its way to the ledger.
  * - `stalled`: on its way for longer than a caller usually waits; the caller still waits.
  * - `applied`: the ledger has applied it, and the answer has not arrived yet.
- * - `late`: on its way, and its caller has given up; or the second copy of a request that the network delivers twice.
+ * - `late`: on its way, and its caller has given up. The second copy of a request that is delivered twice is late too.
  */
 type RequestState = 'sent' | 'stalled' | 'applied' | 'late'
 
-/** One request of one host. The scheduler decides when it reaches the ledger, and whether the answer reaches the host. */
+/**
+ * One request of one host. The scheduler decides when it reaches the ledger and whether the answer reaches the host.
+ */
 export interface Request {
   readonly host: string
   /** Counts the requests of the host from 1. */
@@ -21,9 +23,9 @@ export interface Request {
   /** The row of a `put`; null for the other verbs. */
   readonly row: Row | null
   readonly slot: number | null
-  /** The stored version that a write expects; 0 where it expects none. */
+  /** The stored version that a write expects; 0 if it expects no row. */
   readonly expects: number
-  /** True time at which the host sent it. */
+  /** The true time at which the host sent it. */
   readonly sentMs: number
   state: RequestState
   /** The ledger's answer, in the state `applied`. */
@@ -42,7 +44,7 @@ export function remove(pool: Request[], request: Request): void {
 
 const NEVER: CallOptions = { signal: new AbortController().signal }
 
-/** The store as one host sees it: each call becomes a request in `pool`. The call fails when its signal aborts. */
+/** Returns the store of one host. Each call becomes a request in `pool`, and fails when its signal aborts. */
 export function portOf(host: string, ledger: Store, pool: Request[], now: () => number): Store {
   let count = 0
 

@@ -6,29 +6,29 @@ import { type Scenario, SHORT } from './scenario.ts'
 import { describe, listener } from './trail.ts'
 import { worldOf } from './world.ts'
 
-/** A run of the code takes some dozens of steps. One that takes this many never ends. */
+/** A schedule takes some dozens of steps. If it takes more than this, we treat it as one that never ends. */
 const MAX_STEPS = 1_500
-/** Past the horizon, work goes on for longer than a supervisor that woke has to stop it. */
+/** Past the horizon, work goes on for this long. A supervisor that woke has less time than this to stop its work. */
 const WORK_GOES_ON_MS = 20_000
 
 /**
  * - `ended`: every process ended, and no request is left.
  * - `merged`: the schedule met a state that was explored before.
- * - `horizon`: time passed the horizon; the schedule went on to its end in one way.
+ * - `horizon`: time passed the horizon, and the schedule went on to its end in one way.
  */
 export type Cut = 'ended' | 'merged' | 'horizon'
 
 interface Played {
   readonly cut: Cut
   readonly broken: readonly string[]
-  /** What happened, one line each, where the caller asked for it. */
+  /** One line for each step and event, if the caller asked for them. */
   readonly trail: readonly string[]
 }
 
-/** Returns which of `count` steps to take, or null to give the schedule up. `state` is a number for the state. */
+/** Returns which of `count` steps to take, or null to give the schedule up. `state` returns a number for the state. */
 export type Choose = (count: number, state: () => number, left: Left) => number | null
 
-/** Plays one schedule of the real code. All that happens follows from the scenario and the choices. */
+/** Plays one schedule of the real code. Only the scenario and the choices determine what happens. */
 export async function play(
   scenario: Scenario,
   choose: Choose,
@@ -71,7 +71,7 @@ export function termsOf({ settings }: Scenario): EffectiveSettings {
   return readSettings({ ...SHORT, ...settings })
 }
 
-/** How a schedule goes on past the horizon: without another disturbance, and requests that are late land last. */
+/** Returns the index of the next step past the horizon, or null. It disturbs nothing, and late requests land last. */
 function usual(actions: readonly Action[], worksGoOn: boolean): number | null {
   const later = worksGoOn ? ['tick', 'end'] : ['end', 'tick']
   for (const kind of ['wake', 'recovery', 'overdue', 'answer', 'deliver', ...later, 'land']) {

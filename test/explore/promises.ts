@@ -3,11 +3,11 @@ import type { EffectiveSettings } from '../../src/run/claimed-slot.ts'
 import type { Answer, Host, Work } from './host.ts'
 import type { Stored } from './ledger.ts'
 
-// The promises, as an observer outside can check them: true time, when work starts and ends, what the ledger holds, and
-// what each process answered. This file shares no code with the rules. Each check depends on the present state alone, so
-// that a schedule may be given up where it meets a state that was explored before.
+// The promises, in the form that an outside observer can check. The observer knows the true time, the starts and ends
+// of work, the rows in the ledger and the answer of each process. This file shares no code with the rules. Each check
+// must depend only on the present state, otherwise the explorer could not give up a schedule that meets a known state.
 
-/** A supervisor that wakes asks the ledger for at most this long before it stops its work. */
+/** A supervisor that wakes waits for the ledger for at most this long, and then stops its work. */
 const RENEWAL_AFTER_PAUSE_MS = 5_000
 
 export interface Observed {
@@ -51,7 +51,7 @@ export function checkStart(host: Host, work: Work, { hosts, slots, settings, now
   }
 }
 
-/** Checks every state between two steps. */
+/** Checks the state between two steps. */
 export function checkState({ hosts, slots, settings, nowMs }: Observed, say: Say): void {
   const running = hosts.flatMap((host) => host.works.flatMap((work) => (work.endMs === null ? [{ host, work }] : [])))
   for (const first of running) {
@@ -78,7 +78,7 @@ export function checkState({ hosts, slots, settings, nowMs }: Observed, say: Say
   }
 }
 
-/** One write that the ledger applied, sent by `host`. */
+/** Checks one write of `host` that the ledger applied. */
 export function checkWrite(
   host: Host,
   { before, row, sentMs }: { readonly before: Row | undefined; readonly row: Row; readonly sentMs: number },
@@ -124,7 +124,7 @@ export function checkWrite(
   if (before.state === 'PENDING' && before.owner !== name) checkTakeover(host, before, row, sentMs, settings, say)
 }
 
-/** A write of one run on top of the open attempt of another. */
+/** Checks a write of one run to a row with the open attempt of another run. */
 function checkTakeover(
   { plan }: Host,
   before: Row,
@@ -198,14 +198,17 @@ function isBeside(first: Host, second: Host, { overlap }: EffectiveSettings): bo
   return first.slot === second.slot || overlap !== 'allow'
 }
 
-/** Nothing is promised while a supervisor is gone or paused, nor until one that woke has had time to stop its work. */
+/**
+ * Returns whether the promises do not cover the host now. They do not cover a supervisor that has crashed or is paused,
+ * nor one that woke and has not had the time to stop its work.
+ */
 function isAbsent({ life, paused, wokeMs }: Host, { killAfterMs }: EffectiveSettings, nowMs: number): boolean {
   return life === 'crashed' || paused || (wokeMs !== null && nowMs <= wokeMs + RENEWAL_AFTER_PAUSE_MS + killAfterMs)
 }
 
 /**
- * With one attempt, the work of a scheduled trigger goes on through an outage of the ledger. An operator may then force the
- * slot. Forced work stops with its lease.
+ * Returns whether `first` may run beside the forced work of `second`. With one attempt, the work of a scheduled trigger
+ * goes on through an outage of the ledger, and an operator may then force the slot. Forced work stops with its lease.
  */
 function ridesOut(first: Host, second: Host, { startMs }: Work, { onLeaseLost, leaseMs }: EffectiveSettings): boolean {
   const mayRideOut = onLeaseLost === 'continue' && first.plan.does !== 'force'

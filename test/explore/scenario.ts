@@ -5,15 +5,15 @@ import type { RunSettings } from '../../src/run/settings.ts'
 export interface HostPlan {
   readonly name: string
   readonly does: 'run' | 'force' | 'resolve'
-  /** The state that an operator's resolution says. */
+  /** The state that the operator's resolution sets. */
   readonly says?: Resolution['state']
-  /** The slot, in days after the first one; default 0. */
+  /** The slot, in days after the first one; 0 by default. */
   readonly day?: number
-  /** How far the wall clock of the host is off. */
+  /** The difference of the host's wall clock from the true time, in milliseconds. */
   readonly offsetMs?: number
 }
 
-/** Most disturbances of one schedule, by kind. `all` bounds their sum. */
+/** The largest number of disturbances in one schedule, by kind. `all` limits their sum. */
 export interface Budget {
   readonly all: number
   /** A request that is cut off from its answer, stalled, delivered twice or denied. */
@@ -27,14 +27,14 @@ export interface Budget {
 export interface Scenario {
   readonly name: string
   readonly hosts: readonly HostPlan[]
-  /** On top of `SHORT`, for all hosts. */
+  /** Settings of all hosts, in addition to `SHORT`. */
   readonly settings?: RunSettings
   readonly budget: Budget
-  /** How often work fails. */
+  /** The largest number of times that work fails. */
   readonly failures?: number
-  /** Work does not end before the horizon. This bounds a scenario in which only its start matters. */
+  /** Whether work goes on until the horizon. This limits a scenario in which only the start of work matters. */
   readonly endless?: boolean
-  /** Time from the first trigger until which everything is chosen. Later the run goes on in one way. */
+  /** The time after the start during which every step is a choice. After it, the schedule goes on in one way. */
   readonly horizonMs: number
 }
 

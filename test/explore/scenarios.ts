@@ -13,12 +13,12 @@ const FAST: HostPlan = { name: 'B', does: 'run', offsetMs: 2_500 }
 const ONE_FAULT: Budget = { all: 1, network: 1 }
 const ONE_OF_ANY: Budget = { all: 1, network: 1, crash: 1, pause: 1, stop: 1, outage: 1 }
 
-/** Two heartbeats, and a claim with its withdrawal. */
+/** The time of two heartbeats, which is also enough for a claim and its withdrawal. */
 const CLAIM_MS = 22_000
-/** The lease, the skew and one second: long enough for a takeover of a claim that was made at the start. */
+/** The lease, the skew and one second. This is long enough for a takeover of a claim that was made at the start. */
 const TAKEOVER_MS = 46_000
 
-/** Every schedule of each is played: `npm run test:explore`. */
+/** The scenarios that `npm run test:explore` explores. It plays every schedule of each. */
 export const SCENARIOS: readonly Scenario[] = [
   { name: 'two triggers, two faults', hosts: [A, B], budget: { all: 2, network: 2 }, horizonMs: CLAIM_MS },
   { name: 'two triggers', hosts: [A, B], budget: ONE_OF_ANY, horizonMs: TAKEOVER_MS },

@@ -3,7 +3,7 @@ import { type Host, START_MS } from './host.ts'
 
 const seconds = (ms: number) => ((ms - START_MS) / 1000).toFixed(3)
 
-/** One step of a schedule, in a line. */
+/** Describes one step of a schedule in a line. */
 export function describe(action: Action, nowMs: number): string {
   const at = `${seconds(nowMs).padStart(8)} s `
   if (action.kind === 'tick') return `${at} time passes until ${seconds(action.toMs)} s`
@@ -18,7 +18,7 @@ export function describe(action: Action, nowMs: number): string {
   return `${at} ${action.host.plan.name}: ${action.kind}${'outcome' in action ? ` ${action.outcome}` : ''}`
 }
 
-/** Tells what each process has said since it was asked last. */
+/** Returns a function that lists what a host did and answered since the last call for that host. */
 export function listener(): (host: Host) => string[] {
   const heard = new Map<Host, { readonly events: number; readonly works: number; readonly answered: boolean }>()
   return (host) => {

@@ -8,18 +8,18 @@ import { isWrite, portOf, type Request, remove } from './network.ts'
 import { checkAnswer, checkEnd, checkStart, checkState, checkWrite, type Observed, type Say } from './promises.ts'
 import type { Scenario } from './scenario.ts'
 
-/** Hosts that run the real code around one ledger. Nothing moves between two steps, and nothing else is random. */
+/** Hosts that run the real code on one ledger. Nothing changes between two steps, and nothing is random. */
 export interface World {
   readonly hosts: readonly Host[]
-  /** What is left of the budget of disturbances. */
+  /** The disturbances that are left in the budget. */
   readonly left: Left
   nowMs(): number
-  /** The steps that can be taken now, the usual ones first. */
+  /** Returns the steps that can be taken now, the usual ones first. */
   actions(): Action[]
   take(action: Action): Promise<void>
   /** Checks what must hold between two steps. */
   check(): void
-  /** One number for the state that `actions` are possible in. What is left of the budget is not part of it. */
+  /** Returns a number for the state in which `actions` are possible. It does not depend on the budget that is left. */
   hash(actions: readonly Action[]): number
 }
 
@@ -30,7 +30,7 @@ export function worldOf(scenario: Scenario, settings: EffectiveSettings, say: Sa
   let failuresLeft = scenario.failures ?? 0
   let nowMs = START_MS
   let isDown = false
-  // The hosts that may be disturbed now, see `State`.
+  // The range of hosts that may be disturbed now (see `State`).
   let first = 0
   let last = Number.POSITIVE_INFINITY
 
@@ -56,7 +56,7 @@ export function worldOf(scenario: Scenario, settings: EffectiveSettings, say: Sa
     hosts.push(host)
   }
 
-  /** Only this host may be disturbed from now on, since it has just heard something. */
+  /** Allows only this host to be disturbed, since it has just heard something. With null, no host may be disturbed. */
   function onlyDisturb(host: Host | null): void {
     first = last = host === null ? -1 : hosts.indexOf(host)
   }
@@ -66,7 +66,7 @@ export function worldOf(scenario: Scenario, settings: EffectiveSettings, say: Sa
     left.all -= 1
   }
 
-  /** The host hears the answer, unless it is paused: then the answer waits for it. */
+  /** Passes the answer to the host. If the host is paused, the answer waits until it wakes. */
   function answer(request: Request, content: unknown): void {
     const host = hostNamed(request.host)
     if (host.paused) {
@@ -158,7 +158,10 @@ export function worldOf(scenario: Scenario, settings: EffectiveSettings, say: Sa
     }
   }
 
-  /** The next timer, or a moment at which a host that does not move may matter again: when a lease runs out on its clock. */
+  /**
+   * Returns the time of the next timer, or of an earlier moment at which a step of an idle or paused host could matter.
+   * Such a moment is the end of a lease on the clock of that host.
+   */
   function nextMs(): number {
     let next = Number.POSITIVE_INFINITY
     const consider = (ms: number) => {
@@ -187,9 +190,9 @@ export function worldOf(scenario: Scenario, settings: EffectiveSettings, say: Sa
     async take(action) {
       await act(action)
       await settled()
-      // While the ledger is down, requests get lost, and their callers wait until their own deadlines.
+      // While the ledger is down, requests are lost, and their callers wait until their deadlines.
       if (isDown) for (const request of pool.filter(({ state }) => state === 'sent')) remove(pool, request)
-      // A late request that can change nothing any more lands now: later it would change nothing either.
+      // A late request that can change nothing any more lands now, since it would also change nothing later.
       for (const request of pool.filter((one) => one.state === 'late' && ledger.isSpent(one))) {
         remove(pool, request)
         await ledger.apply(request)
@@ -212,5 +215,5 @@ export function worldOf(scenario: Scenario, settings: EffectiveSettings, say: Sa
 
 const DISTURBING: ReadonlySet<string> = new Set(['begin', 'end', 'wake', 'stop', 'crash', 'pause'])
 
-/** Resolves when every promise that could settle has settled: `nextTick` runs only when no microtask is left. */
+/** Resolves when every promise that could settle has settled, since `nextTick` runs only when no microtask is left. */
 const settled = () => new Promise<void>((resolve) => process.nextTick(resolve))

@@ -4,10 +4,10 @@ import { promisify } from 'node:util'
 import { CREDENTIALS, hasMoto, REGION } from './servers.ts'
 
 const AWS = '/usr/bin/aws'
-/** Debian's command line of AWS, and a server for it. */
+/** Whether Debian's command line of AWS is installed, and a server for it. */
 export const hasAws = existsSync(AWS) && hasMoto
 
-/** What AWS's programs read, and cronledger too. */
+/** Returns the environment variables that AWS's programs and cronledger read. */
 export function awsEnv(endpoint: string): Record<string, string> {
   return {
     AWS_ENDPOINT_URL: endpoint,
@@ -21,7 +21,7 @@ export function awsEnv(endpoint: string): Record<string, string> {
   }
 }
 
-/** Runs `aws`, and reads the JSON that it prints; null where it prints nothing. Rejects where it fails. */
+/** Runs `aws` and returns the JSON that it prints, or null if it prints no object. Rejects if it fails. */
 export async function aws(endpoint: string, ...args: readonly string[]) {
   const { PATH = '' } = process.env
   const { stdout } = await promisify(execFile)(AWS, [...args, '--output', 'json'], {

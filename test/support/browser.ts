@@ -7,15 +7,18 @@ const CHROMIUM = '/usr/bin/chromium'
 export const hasChromium = existsSync(CHROMIUM)
 if (!hasChromium) process.stdout.write('chromium is not installed: the pages are not tested in a browser\n')
 
-/** Only a hang takes this long: a page of many rows is slow on a machine without free CPU. */
+/** Only a hang takes longer than this. A page with many rows is slow on a machine without free CPU. */
 const PATIENCE_MS = 240_000
 
-/** Debian's Chromium. Root has no sandbox there. */
+/** Starts Debian's Chromium. It has no sandbox when root runs it. */
 export function openBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'], timeout: PATIENCE_MS })
 }
 
-/** A page that fails the test with whatever its console complains of, and with every request that leaves the server. */
+/**
+ * Opens a page and records what a test checks: the errors, warnings and dialogs of the page in `complaints`, and the
+ * URL of every request in `requests`.
+ */
 export async function openPage(browser: Browser, options: Parameters<Browser['newContext']>[0] = {}) {
   const context = await browser.newContext({ reducedMotion: 'reduce', ...options })
   context.setDefaultTimeout(PATIENCE_MS)
@@ -36,7 +39,10 @@ export async function openPage(browser: Browser, options: Parameters<Browser['ne
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 
-/** Every rule of axe-core, in light and in dark. By the protocol, since the page's policy lets no other script in. */
+/**
+ * Checks the page by every rule of axe-core, in the light and the dark colours. We must evaluate axe-core through the
+ * browser's protocol, since the policy of the page allows no other script.
+ */
 export async function expectAccessible(page: Page): Promise<void> {
   const { readFileSync } = await import('node:fs')
   const source = readFileSync(AXE, 'utf8')

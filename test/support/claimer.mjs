@@ -1,5 +1,5 @@
-// One process of a race on a ledger file: claims a slot when it is told to, and notes a rejection where it lost.
-// Takes the row to put and the rejection to note as JSON, since the built code is all that it may import.
+// One process of a race on a ledger file. It claims a slot when it gets a message, and notes a rejection if it lost.
+// The row to put and the rejection to note come as JSON arguments, since this file can import only the built code.
 import { openFileStore } from '../../dist/store/file/file-store.js'
 
 const [path, row, rejection] = process.argv.slice(2)

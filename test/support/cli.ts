@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll } from 'vitest'
 
-/** The command line as it is built: `npm test` builds it first. */
+/** The built command line. `npm test` builds it first. */
 export const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 
-// biome-ignore lint/suspicious/noExplicitAny: what a program prints is looked at, not relied on
+// biome-ignore lint/suspicious/noExplicitAny: the output of a program can have any shape
 export type Loose = Record<string, any>
 
 export interface Ended {
@@ -20,29 +20,32 @@ export interface Ended {
 
 export interface Running {
   readonly child: ChildProcess
-  /** When it has ended and all its output is read: not before what it left in the background lets go of that. */
+  /**
+   * Resolves when the process has ended and all its output is read. A process that it left in the background delays
+   * this while it keeps the output open.
+   */
   readonly ended: Promise<Ended>
-  /** When the process itself has ended. */
+  /** Resolves when the process itself has ended. */
   readonly exited: Promise<void>
-  /** Resolves when stdout has held this text; rejects when the process ends before. */
+  /** Resolves when stdout contains this text. Rejects when the process ends before. */
   printed(text: string): Promise<void>
-  /** Resolves when stderr has held this text; rejects when the process ends before. */
+  /** Resolves when stderr contains this text. Rejects when the process ends before. */
   logged(text: string): Promise<void>
 }
 
 export interface Options {
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
-  /** What it reads on standard input; nothing by default. Null: never an end. */
+  /** The text on standard input; empty by default. With null, standard input never ends. */
   readonly input?: string | null
-  /** A program that starts the command line, which follows its own arguments. None by default. */
+  /** A program with its arguments that starts the command line; none by default. */
   readonly launcher?: readonly string[]
-  /** As whom it runs. */
+  /** The user that the process runs as. */
   readonly uid?: number
   readonly gid?: number
 }
 
-/** The machine's environment without what this project or AWS reads of it. */
+/** The environment of this machine, without the variables that cronledger or AWS reads. */
 const BASE_ENV = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !/^(CRONLEDGER|AWS|ECS|NO_COLOR|FORCE_COLOR|NODE_OPTIONS)/.test(name)),
 )
@@ -86,7 +89,7 @@ export function cronledger(args: readonly string[], options?: Options): Promise<
   return start(args, options).ended
 }
 
-/** A folder for one test file, gone after it. */
+/** Creates a folder for one test file, and removes it after that file. */
 export function scratch(): string {
   const folder = mkdtempSync(join(tmpdir(), 'cronledger-test-'))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))

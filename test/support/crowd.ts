@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import type { Ended, Loose } from './cli.ts'
 
-/** What a run logged, one event a line. */
+/** Returns the events that a run logged, one in each line. */
 export const eventsOf = ({ stderr }: Ended): Loose[] =>
   stderr
     .trim()
@@ -10,8 +10,8 @@ export const eventsOf = ({ stderr }: Ended): Loose[] =>
     .map((line) => JSON.parse(line))
 
 /**
- * Checks the triggers of one slot that came at once: each ended well, one ran the batch, which prints `paid`, and all others
- * are duplicates that the row counts.
+ * Checks the triggers of one slot that arrived at the same time. Each must have exited with 0. One must have run the
+ * batch, which prints `paid`, and all others must be duplicates that the row counts.
  *
  * A note has 10 s to reach the ledger, and a crowd on a machine without free CPU can take longer. The log of such a
  * duplicate says `"noted":false`, and the row may miss it.
@@ -19,7 +19,7 @@ export const eventsOf = ({ stderr }: Ended): Loose[] =>
 export function expectOneRan(ended: readonly Ended[], row: Loose): void {
   expect(ended.map(({ code, stderr }) => (code === 0 ? '' : `${code}: ${stderr}`)).join('')).toBe('')
   expect(ended.filter(({ stdout }) => stdout === 'paid\n')).toHaveLength(1)
-  // A registry that is too busy for the winner is a warning of its own, and no part of this promise.
+  // The run that wins may warn that the task record was busy. This promise does not cover that warning.
   const events = ended.flatMap(eventsOf).filter(({ event }) => event !== 'warning')
   const others = ended.length - 1
   expect(events.map(({ event }) => event).sort()).toEqual(['claimed', 'completed', ...Array(others).fill('duplicate')])
@@ -27,7 +27,7 @@ export function expectOneRan(ended: readonly Ended[], row: Loose): void {
   expectCounted(ended, row, others)
 }
 
-/** Checks that the row counts these duplicates, but for those whose log says that they could not be noted. */
+/** Checks that the row counts these duplicates. Those whose log says that they could not be noted may be missing. */
 export function expectCounted(ended: readonly Ended[], row: Loose, duplicates: number): void {
   const missed = ended.flatMap(eventsOf).filter(({ event, noted }) => event === 'duplicate' && noted === false)
   expect(row['rejections'].count).toBeLessThanOrEqual(duplicates)

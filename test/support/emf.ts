@@ -6,7 +6,10 @@ import type { Loose } from './cli.ts'
 const file = new URL('../fixtures/aws/embedded-metric-format.schema.json', import.meta.url)
 const validate = new Ajv2020({ strict: true }).compile(JSON.parse(readFileSync(file, 'utf8')))
 
-/** The line's metrics, each with its unit, once the line keeps AWS's schema and what AWS demands beside it in words. */
+/**
+ * Returns the metrics of a line, each with its unit. Fails if the line breaks AWS's schema, or a rule that AWS states
+ * only in its documentation.
+ */
 export function readEmf(line: string): Loose {
   const root = JSON.parse(line)
   validate(root)

@@ -3,22 +3,22 @@ import type { Rejection, Row } from '../../src/core/types.ts'
 import type { Clock } from '../../src/process/clock.ts'
 import type { CallOptions, Expected, Store } from '../../src/store/store.ts'
 
-/** What becomes of one call on its way. */
+/** The treatment of one call by the network. */
 export type Fate =
   | { readonly kind: 'answered'; readonly afterMs?: number }
-  /** Applied at once, and answered late. */
+  /** The call is applied at once and answered late. */
   | { readonly kind: 'answeredLate'; readonly afterMs: number }
-  /** Applied, and the answer is lost. */
+  /** The call is applied, and the answer is lost. */
   | { readonly kind: 'answerLost'; readonly afterMs?: number }
-  /** Never arrives. */
+  /** The call never arrives. */
   | { readonly kind: 'dropped'; readonly afterMs?: number }
-  /** Not answered, and applied later: after writes that were sent after it. */
+  /** The call is not answered. It is applied later, after writes that were sent after it. */
   | { readonly kind: 'held'; readonly forMs: number }
-  /** Never arrives at the table: credentials have just expired, and asking again is no use. */
+  /** The call never arrives at the table, because the credentials have just expired. A retry cannot help. */
   | { readonly kind: 'denied' }
-  /** Not answered until the caller gives up. */
+  /** The call is not answered until the caller gives up. */
   | { readonly kind: 'stalled' }
-  /** Waits for its turn until the caller gives up, and changes nothing. */
+  /** The call waits for a lock until the caller gives up, and changes nothing. */
   | { readonly kind: 'busy' }
 
 export type Call =
@@ -27,7 +27,10 @@ export type Call =
   | { readonly verb: 'get' }
   | { readonly verb: 'list' | 'readEntry' | 'writeEntry' | 'listEntries' }
 
-/** A store behind a bad network: `fateOf` decides each call. Every wait ends when the caller's signal aborts. */
+/**
+ * Returns a store behind a bad network. `fateOf` decides what happens to each call. Every wait of a caller ends when
+ * its signal aborts.
+ */
 export function faultyStore(inner: Store, clock: Clock, fateOf: (call: Call) => Fate): Store {
   async function pass<T>(call: Call, { signal }: CallOptions, apply: (options: CallOptions) => Promise<T>): Promise<T> {
     const arrival: CallOptions = { signal: new AbortController().signal }

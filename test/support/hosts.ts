@@ -6,7 +6,7 @@ import { type Options, type Running, start } from './cli.ts'
 
 const NAMESPACES = ['--fork', '--pid', '--mount-proc', '--uts', '--kill-child']
 
-/** Whether a test may make hosts here. Only root may, outside of most containers. */
+/** Whether a test can make hosts here. This needs root, and most containers do not permit it. */
 export const hasHosts = (() => {
   try {
     execFileSync('unshare', [...NAMESPACES, 'hostname', 'probe'], { stdio: 'ignore' })
@@ -19,18 +19,19 @@ export const hasHosts = (() => {
 })()
 
 /**
- * A host of its own: a PID namespace with its own /proc, and a hostname. A run on one host sees no process of another, so
- * the lease alone keeps them apart. They share the network, the files and the clock of this machine.
+ * A simulated host: a PID namespace with its own /proc and its own hostname. A run on one host sees no process of
+ * another host, so only the lease keeps them apart. All hosts share the network, the files and the clock of this
+ * machine.
  */
 export interface Host {
   readonly name: string
   /** Starts `cronledger` on this host. */
   start(args: readonly string[], options?: Omit<Options, 'launcher'>): OnHost
-  /** Stops every process on it, as a frozen virtual machine does. */
+  /** Stops every process on the host, as when a virtual machine freezes. */
   freeze(): void
-  /** Lets them all go on. */
+  /** Resumes every process on the host. */
   thaw(): void
-  /** Ends it with every process on it, as a loss of power does. */
+  /** Kills every process on the host, as a loss of power does. */
   lose(): Promise<void>
 }
 
@@ -39,7 +40,7 @@ interface OnHost extends Running {
   signal(signal: NodeJS.Signals): void
 }
 
-/** Returns a function that boots hosts. They are gone after the test file. */
+/** Returns a function that boots hosts. They are killed after the test file. */
 export function hostBooter(): (name: string) => Promise<Host> {
   const booted: Host[] = []
   afterAll(() => Promise.all(booted.map((host) => host.lose())))
@@ -51,7 +52,7 @@ export function hostBooter(): (name: string) => Promise<Host> {
 }
 
 async function boot(name: string): Promise<Host> {
-  // It reads until its input ends, so it never outlives the process that runs the test.
+  // The first process of the host reads until its input ends, so it cannot outlive the process that runs the test.
   const init = ['sh', '-c', 'hostname "$0" && echo up && exec cat', name]
   const outer = spawn('unshare', [...NAMESPACES, ...init], { stdio: ['pipe', 'pipe', 'inherit'] })
   const gone = once(outer, 'exit')
@@ -76,7 +77,7 @@ async function boot(name: string): Promise<Host> {
     name,
     start(args, options = {}) {
       const inside = ['nsenter', '--target', `${pid}`, '--pid', '--mount', '--uts', '--']
-      // A new mount namespace begins at its root.
+      // nsenter enters a mount namespace at its root, so we must change to the working directory.
       const launcher = [...inside, 'sh', '-c', 'cd "$0" && exec "$@"', options.cwd ?? process.cwd()]
       const running = start(args, { ...options, launcher })
       entered.add(running)

@@ -4,7 +4,9 @@ import { beginAttempt, claimRow, finishRow, renewLease, resolveRow } from '../..
 import type { Rejection, Row, Trigger } from '../../src/core/types.ts'
 
 const SLOT = Date.parse('2026-11-24T03:00:00.000Z')
-/** Three bytes each in UTF-8, and not the whole of the bound. */
+/**
+ * Returns a text of this many bytes in UTF-8. Each of its characters takes three bytes, except up to two at the end.
+ */
 const text = (bytes: number) => '再'.repeat(Math.floor(bytes / 3)) + 'x'.repeat(bytes % 3)
 
 const RUN_ID = (index: number) => String(index).padStart(20, '0')
@@ -14,7 +16,7 @@ const ENDING = { outcome: 'interrupted', exitCode: 255, signal: 'SIGRTMAX-14' } 
 /** A boot id and a PID namespace. */
 const PROCESS = { pid: 4_194_304, startTicks: 9_007_199_254_740_991, boot: `${'b'.repeat(36)} pid:[4026531836]` }
 
-/** The largest row that cronledger can write: everything is there as often, and as long, as it may be. */
+/** Returns the largest row that cronledger can write. Each list has its largest length, and so has each text. */
 export function largestRow(task: string): Row {
   const stamp = (index: number) => ({ writeId: RUN_ID(index), now: SLOT + index * 1001 + 1 })
   const claim = {
@@ -30,7 +32,7 @@ export function largestRow(task: string): Row {
   let row: Row | null = null
   for (let index = 0; index < MAX_ATTEMPTS + MAX_UNSTARTED; index += 1) {
     row = claimRow(row, { ...claim, runId: RUN_ID(index) }, stamp(index), 600_000)
-    // The first ones never start, and all of them are listed.
+    // The first attempts never start, and the row keeps all of them.
     if (index >= MAX_UNSTARTED) row = beginAttempt(row, stamp(index + 1), 600_000)
     row = renewLease(row, stamp(index + 1), 600_000, PROCESS)
     row = finishRow(row, index < MAX_UNSTARTED ? { outcome: 'notStarted' } : ENDING, stamp(index + 2))
@@ -43,14 +45,14 @@ export function largestRow(task: string): Row {
   return row
 }
 
-/** A rejection with the longest texts. */
+/** Returns a rejection with the longest texts. */
 export function largestRejection(index: number): Rejection {
   const at = SLOT + index * 1001 + 1
   return { runId: RUN_ID(index), kind: 'duplicate', cause: 'scheduleMismatch', at, trigger: TRIGGER, ...PLACE }
 }
 
 /**
- * The size of an item in bytes, as DynamoDB counts it.
+ * Returns the size of an item in bytes, as DynamoDB counts it.
  * Source: Amazon DynamoDB Developer Guide, "DynamoDB Item sizes and formats".
  */
 export function sizeOf(item: Readonly<Record<string, AttributeValue>>): number {

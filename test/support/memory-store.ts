@@ -29,7 +29,10 @@ interface Stored {
   readonly notes: StoredDocument
 }
 
-/** A store in memory with the rules of the real ones. It holds the stored form, so no value is shared with a caller. */
+/**
+ * Returns a store in memory with the rules of the real ones. It keeps the stored form and shares no value with a
+ * caller.
+ */
 export function memoryStore(): Store & { writeRaw(document: StoredDocument): void; readRaw(key: StoredKey): object } {
   const entries = new Map<string, Stored>()
   const beside = new Map<string, Entry>()

@@ -10,15 +10,15 @@ import type { Store } from '../../src/store/store.ts'
 import { seedLedger } from './big-ledger.ts'
 import { FAILED, SUCCEEDED } from './rows.ts'
 
-/** What became of a slot of the ledgers that the page is tested on. */
+/** The status of a slot in a ledger on which the pages are tested. */
 type Fate = 'succeeded' | 'failed' | 'running' | 'stale' | 'missed' | 'skipped' | 'done-by-hand' | 'rerun'
 
 export interface PlannedTask {
   readonly task: string
   readonly spec: ScheduleSpec
-  /** How many slots it had. */
+  /** The number of slots that the task had. */
   readonly count: number
-  /** Of the slot that is `ago` slots before the newest one. */
+  /** Returns the status of the slot that is `ago` slots before the newest one. */
   readonly fateOf: (ago: number) => Fate
   readonly rejectedOf?: (ago: number) => number
   readonly reason?: string
@@ -27,7 +27,7 @@ export interface PlannedTask {
 const MINUTE_MS = 60_000
 let ids = 0
 
-/** The slots of a task, newest first. */
+/** Returns the slots of a task, newest first. */
 function slotsOf({ spec, count }: PlannedTask, now: Instant): readonly Instant[] {
   const schedule = parseSchedule(spec)
   const slots: Instant[] = []
@@ -114,7 +114,7 @@ function rejection(slot: Instant, index: number): Rejection {
   }
 }
 
-/** Writes the tasks into a ledger file at once. */
+/** Writes the tasks into a ledger file, all rows in one transaction. */
 export async function fillFile(path: string, plans: readonly PlannedTask[], now: Instant): Promise<void> {
   seedLedger(
     path,
@@ -127,7 +127,7 @@ export async function fillFile(path: string, plans: readonly PlannedTask[], now:
   store.close()
 }
 
-/** Writes the tasks into any ledger, through its port. */
+/** Writes the tasks into any ledger, through the `Store` interface. */
 export async function fillStore(store: Store, plans: readonly PlannedTask[], now: Instant): Promise<void> {
   const call = { signal: AbortSignal.timeout(300_000) }
   for (const plan of plans) {
@@ -149,16 +149,18 @@ async function register(store: Store, plans: readonly PlannedTask[], now: Instan
   }
 }
 
-/** A schedule at this hour, or two hours later if this hour is near. No slot becomes due while a test runs. */
+/**
+ * Returns a schedule at this hour, or two hours later if this hour is near, so that no slot becomes due during a test.
+ */
 function quietSchedule(now: Instant, zone: string, hour: number, expressionAt: (hour: number) => string): ScheduleSpec {
   const spec = { expression: expressionAt(hour), zone }
   const next = slotAfter(parseSchedule(spec), now)
   return next === null || next - now > 60 * MINUTE_MS ? spec : { expression: expressionAt(hour + 2), zone }
 }
 
-/** Some tasks as a small company has them, with something wrong in them. */
+/** Returns some tasks of a small company, with failed, missed and stale slots. */
 export function companyTasks(now: Instant): readonly PlannedTask[] {
-  // Three minutes ago, so that none of its slots becomes due while a test goes on.
+  // With this anchor, the newest slot of each rate was three minutes ago, so that no slot becomes due during a test.
   const anchor = Math.floor(now / MINUTE_MS - 3) * MINUTE_MS - 365 * 86_400_000
   return [
     {

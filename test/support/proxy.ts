@@ -4,76 +4,77 @@ import { buffer } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Answer } from './servers.ts'
 
-/** A request to DynamoDB, as it passes. */
+/** A request to DynamoDB that passes through the proxy. */
 export interface Passing {
   /** `UpdateItem`, `GetItem`, … */
   readonly action: string
-  /** What the write makes of the row's state, where it is one: `PENDING`, `COMPLETED`, … */
+  /** The state that the write gives to the row (`PENDING`, `COMPLETED`, …), or null if the request contains none. */
   readonly state: string | null
-  /** A request to the registry of tasks. */
+  /** Whether the request reads or writes task records. */
   readonly registry: boolean
-  /** The task whose rows it reads, where it is a query of one task. */
+  /** The task whose rows the request reads, if it is a query of one task. */
   readonly task: string | null
-  /** The index that it reads, if any. */
+  /** The index that the request reads, if any. */
   readonly indexName: string | null
-  /** How many requests of this action came before. */
+  /** The number of earlier requests of this action. */
   readonly index: number
 }
 
 export type Treatment =
   | 'pass'
-  /** The server applies it; the connection is cut instead of an answer. */
+  /** The server applies the request. The connection is cut instead of an answer. */
   | 'cutAnswer'
-  /** The server applies it; the connection is cut in the middle of the answer. */
+  /** The server applies the request. The connection is cut in the middle of the answer. */
   | 'cutInAnswer'
-  /** Cut before the server sees it. */
+  /** The connection is cut before the server sees the request. */
   | 'cutRequest'
-  /** Never answered, and never passed on. */
+  /** The request is never answered and never passed on. */
   | 'stall'
-  /** The server applies it; never answered. */
+  /** The server applies the request, which is never answered. */
   | 'stallAnswer'
-  /** Answered, and passed on once more when `release` is called: the network delivers it twice. */
+  /** The request is answered, and passed on again when `release` is called, as when a network delivers it twice. */
   | 'twice'
-  /** Passed on twice, one after the other; the answer is the one to the second delivery. */
+  /** The request is passed on twice, one after the other. The answer is that to the second delivery. */
   | 'twiceAtOnce'
-  /** Not answered; passed on when `release` is called. */
+  /** The request is not answered. It is passed on when `release` is called. */
   | 'hold'
-  /** The connection is cut at once; passed on when `release` is called, after whatever was sent since. */
+  /** The connection is cut at once. The request is passed on when `release` is called, after requests sent since. */
   | 'cutAndHold'
-  /** Answered, that much later. */
+  /** The request is passed on and answered after this delay. */
   | { readonly delayMs: number }
-  /** Passed on and answered when the promise resolves. */
+  /** The request is passed on and answered when the promise resolves. */
   | { readonly until: Promise<unknown> }
-  /** Answered so; the server never sees it. */
+  /** The request gets this answer. The server never sees it. */
   | { readonly answer: Answer }
-  /** The server's answer, with another body. */
-  // biome-ignore lint/suspicious/noExplicitAny: an answer of a server, as it came
+  /** The request gets the answer of the server with another body. */
+  // biome-ignore lint/suspicious/noExplicitAny: the body of an answer can have any shape
   | { readonly change: (body: any) => object }
 
 export interface FaultyProxy {
   readonly url: string
   /** All requests so far, in order. */
   readonly seen: Passing[]
-  /** The most requests so far that had arrived and were not answered, at one time. */
+  /** Returns the largest number of requests so far that waited for an answer at the same time. */
   mostAtOnce(): number
-  /** Decides each request from now on. */
+  /** Makes `decide` choose the treatment of each request from now on. */
   treat(decide: (passing: Passing) => Treatment): void
-  /** Resolves when a request that `which` takes has arrived. */
+  /** Resolves when a request that matches `which` has arrived. */
   arrived(which: (passing: Passing) => boolean): Promise<void>
-  /** Passes the held requests on, and resolves when the server has applied all that it was ever sent. */
+  /** Passes the held requests on, and resolves when the server has answered every request that was sent to it. */
   release(): Promise<void>
-  /** From now on nothing is answered on the connections that are open, which stay open; new ones work. */
+  /** Keeps the open connections open and answers nothing on them from now on. New connections work. */
   deafen(): void
-  /** Closes the connections that wait for a request, as servers do after a while. */
+  /** Closes the connections without a request, as servers do after some time. */
   closeIdle(): void
   close(): void
 }
 
 /**
- * A proxy on loopback before a DynamoDB server: what a bad network does, at the moment that a test wants.
+ * Starts a proxy on loopback in front of a DynamoDB server. It causes the faults of a bad network at the moment that a
+ * test chooses.
  *
- * `oneByOne` lets requests in one after the other, for moto: it checks a condition and writes the item in two steps, with
- * threads in between, which a real table never does.
+ * `oneByOne` passes requests on one after the other. moto needs this, since it checks a condition and writes the item
+ * in two steps, between which another thread can write. A real table never does this.
  */
 export async function startFaultyProxy(upstream: string, { oneByOne = false } = {}): Promise<FaultyProxy> {
   const seen: Passing[] = []
@@ -142,11 +143,11 @@ export async function startFaultyProxy(upstream: string, { oneByOne = false } = 
     const reply = await ask(request, body)
     if (!('change' in treatment)) return send(response, reply)
     const changed = JSON.stringify(treatment.change(JSON.parse(reply.body.toString())))
-    // The checksum would be that of the answer before.
+    // We must drop the headers of the server, since their checksum is that of the original body.
     send(response, { status: reply.status, headers: JSON_1_0, body: Buffer.from(changed) })
   }
 
-  // A server that goes away with its test answers nothing; neither do we.
+  // If the server ended with its test, the proxy does not answer either.
   const server = createServer((request, response) => {
     unanswered += 1
     mostAtOnce = Math.max(mostAtOnce, unanswered)
@@ -155,7 +156,7 @@ export async function startFaultyProxy(upstream: string, { oneByOne = false } = 
     })
     void treatOne(request, response).catch(() => response.destroy())
   })
-  // DynamoDB says nothing about how long it keeps a connection; Node's servers do, and its clients heed it.
+  // We must not announce how long a connection is kept. DynamoDB does not, and Node's clients would follow it.
   server.keepAliveTimeout = 0
   server.on('connection', (socket) => {
     open.add(socket)
@@ -182,7 +183,7 @@ export async function startFaultyProxy(upstream: string, { oneByOne = false } = 
     },
     async release() {
       await Promise.all(held.splice(0).map((letThrough) => letThrough()))
-      // Also what nobody waits for any more: an answer that was cut, a process that has left.
+      // This includes requests whose client does not wait any more, because the answer was cut or the process ended.
       await Promise.all(asked)
     },
     deafen() {
@@ -196,7 +197,7 @@ export async function startFaultyProxy(upstream: string, { oneByOne = false } = 
   }
 }
 
-/** What the server answers, with its body whole. */
+/** The answer of the server with its whole body. */
 interface Reply {
   readonly status: number
   readonly headers: IncomingMessage['headers']

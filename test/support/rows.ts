@@ -9,7 +9,7 @@ export const FORCED: Trigger = { kind: 'forced', by: 'ada', reason: 'bad input f
 let writes = 0
 const stamp = (now: number) => ({ writeId: `w${++writes}`, now })
 
-/** A row on which these attempts were made, one after the other; one without an ending still runs. */
+/** Returns a row with these attempts, one after the other. An attempt without an ending is still running. */
 export function rowWith(...attempts: ReadonlyArray<{ readonly trigger?: Trigger; readonly ending?: Ending }>): Row {
   let row: Row | null = null
   for (const [index, { trigger = SCHEDULED, ending }] of attempts.entries()) {

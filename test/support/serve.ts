@@ -7,10 +7,10 @@ import { fillFile, fillStore, type PlannedTask } from './page-ledger.ts'
 import { CREDENTIALS, REGION, startDynalite } from './servers.ts'
 
 export interface Served {
-  /** With a slash at its end. */
+  /** The URL of the pages, with a slash at its end. */
   readonly url: string
   readonly running: Running
-  /** Ends it as Ctrl-C does, and gives its exit code. */
+  /** Ends `serve` as Ctrl-C does, and returns its exit code. */
   stop(): Promise<number | null>
 }
 
@@ -38,7 +38,7 @@ export async function serve(
   }
 }
 
-/** A ledger of one of the kinds, filled. */
+/** A ledger that is filled with tasks. */
 export interface Filled {
   readonly store: string
   readonly env: Readonly<Record<string, string>>

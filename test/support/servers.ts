@@ -15,11 +15,11 @@ export interface Server {
   stop(): Promise<void>
 }
 
-/** What the servers take for credentials; `AWS_…` of the machine never get into a test. */
+/** Credentials that the servers accept. A test never uses the `AWS_…` variables of this machine. */
 export const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' }
 export const REGION = 'eu-west-1'
 
-/** The environment of a command that talks to this server. */
+/** Returns the environment of a command that uses this server. */
 export function awsEnv({ endpoint }: Pick<Server, 'endpoint'>): Readonly<Record<string, string>> {
   return {
     AWS_ENDPOINT_URL_DYNAMODB: endpoint,
@@ -29,7 +29,7 @@ export function awsEnv({ endpoint }: Pick<Server, 'endpoint'>): Readonly<Record<
   }
 }
 
-/** The ledger of a server as this process sees it, past every proxy. */
+/** Opens the ledger of a server in this process, without a proxy. */
 export function openTestStore(endpoint: string): Store {
   return openDynamoStore({ table: 'ledger', env: {}, config: { endpoint, region: REGION, credentials: CREDENTIALS } })
 }
@@ -42,7 +42,7 @@ export async function startDynalite(): Promise<Server> {
   return listen(dynalite({ createTableMs: 0 }))
 }
 
-/** Debian's moto server: the port that it chose stands in what it prints. */
+/** Starts Debian's moto server. It chooses a port and prints it. */
 export async function startMoto(): Promise<Server> {
   const child = spawn(MOTO, ['-H', '127.0.0.1', '-p', '0'], { stdio: ['ignore', 'ignore', 'pipe'] })
   const exited = once(child, 'exit')
@@ -66,7 +66,7 @@ export interface Answer {
   readonly body: string
 }
 
-/** A server that answers each request as it is told; `null`: never. */
+/** Starts a server that answers each request with `answer`. With null, it never answers. */
 export async function startAnswering(
   answer: Answer | null | ((action: string, body: string) => Answer),
 ): Promise<Server> {

@@ -8,19 +8,22 @@ import type { ChildEnd, ChildRequest } from '../../src/process/supervise.ts'
 
 export const BATCHES = fileURLToPath(new URL('../fixtures/batches/', import.meta.url))
 
-/** As `timeoutMs`: the timeout is due when the supervisor gets SIGWINCH, so that no test has to guess a time. */
+/**
+ * A value for `timeoutMs` with which the timeout is due when the supervisor gets SIGWINCH, so that a test does not
+ * depend on a guessed time.
+ */
 export const DUE_AT_SIGWINCH = 12_345_678
 
 export interface Supervised {
-  /** The supervisor, or what it was started by. */
+  /** The supervisor, or the program that started it. */
   readonly process: ChildProcess
-  /** Resolves with all output so far once it matches; rejects when stdout closes before. */
+  /** Resolves to the match when the output so far matches. Rejects when stdout closes before. */
   printed(pattern: RegExp): Promise<RegExpMatchArray>
-  /** How the child ended; rejects when the supervisor left no word. */
+  /** Resolves to the end of the child. Rejects if the supervisor fails. */
   readonly end: Promise<ChildEnd & { readonly lines: number; readonly pid: number }>
 }
 
-/** The processes that a process started, whichever of its threads did. */
+/** Returns the children of a process, from all its threads. */
 export function childrenOf(pid: number | undefined): number[] {
   const threads = readdirSync(`/proc/${pid}/task`)
   return threads.flatMap((thread) =>
@@ -28,14 +31,14 @@ export function childrenOf(pid: number | undefined): number[] {
   )
 }
 
-/** Runs `superviseChild` in a process of its own, from the built code. `launcher` goes before its command line. */
+/** Runs `superviseChild` of the built code in a process of its own. `launcher` comes before its command line. */
 export function supervise(
   request: Partial<ChildRequest> & Pick<ChildRequest, 'argv'>,
   launcher: readonly string[] = [],
 ): Supervised {
   const folder = mkdtempSync(join(tmpdir(), 'cronledger-child-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
-  // For supervisors that run as another user.
+  // A supervisor that runs as another user must be able to write here.
   chmodSync(folder, 0o777)
   const resultFile = join(folder, 'result.json')
   const driver = [process.execPath, join(BATCHES, 'supervise.mjs'), resultFile, JSON.stringify(request)]
@@ -58,7 +61,8 @@ export function supervise(
         started.stdout.on('close', () => reject(new Error(`never printed ${pattern}, but: ${output}`)))
       })
     },
-    // Not 'close': a background process may hold stdout open, and the supervisor must not care.
+    // We must not wait for 'close', since a background process may keep stdout open and the supervisor does not wait
+    // for it.
     end: new Promise((resolve, reject) => {
       started.on('exit', (code, signal) => {
         if (code === 0) resolve(JSON.parse(readFileSync(resultFile, 'utf8')))

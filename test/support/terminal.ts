@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process'
 import { MAIN } from './cli.ts'
 
-/** What `cronledger` writes to a terminal that is stdin, stdout and stderr, with its control sequences. */
+/**
+ * Runs `cronledger` with a terminal as stdin, stdout and stderr. Returns everything that it writes, with the control
+ * sequences.
+ */
 export function onTerminal(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -28,7 +31,7 @@ const ESCAPE = String.fromCharCode(27)
 const ERASED = new RegExp(`^.*${ESCAPE}\\[2K`)
 const SEQUENCES = new RegExp(`${ESCAPE}(?:\\[[?\\d;]*[A-Za-z]|[78])`, 'g')
 
-/** The lines as a person sees them in the end: without the control sequences, and without what was erased. */
+/** Returns the lines that a person sees at the end, without the control sequences and the erased text. */
 export function linesOf(shown: string): string[] {
   return shown.split('\r\n').map((line) => line.replace(ERASED, '').replace(SEQUENCES, ''))
 }

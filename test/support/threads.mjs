@@ -1,6 +1,6 @@
-// A process whose worker threads write to one ledger file, each through a ledger that it opens for every call, as a
-// program does that opens a ledger for every job. Its arguments: the file, a name for its tasks, how many threads and how
-// many calls of each.
+// A process whose worker threads write to one ledger file. Each thread opens the ledger again for every call, like a
+// program that opens a ledger for every job. The arguments are the file, a name for the tasks, the number of threads
+// and the number of calls of each thread.
 import { fileURLToPath } from 'node:url'
 import { isMainThread, Worker, workerData } from 'node:worker_threads'
 import { openFileStore, setUpFile } from '../../dist/store/file/file-store.js'

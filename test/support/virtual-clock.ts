@@ -1,23 +1,31 @@
 import type { Clock } from '../../src/process/clock.ts'
 
-/** Time that passes only when everybody waits: a test of hours takes milliseconds, and always goes the same way. */
+/**
+ * Time that passes only when every process waits. A test of hours takes milliseconds, and each run of it has the same
+ * order of events.
+ */
 export interface VirtualTime {
-  /** The clock of one host: nothing of it moves while it is paused, nor ever again after its crash. */
+  /** Returns the clock of one host. Its timers do not fire while the host is paused, nor after its crash. */
   clock(host?: HostTime): Clock
-  /** True time, milliseconds since the epoch. */
+  /** Returns the true time in milliseconds since the epoch. */
   now(): number
-  /** Lets time pass until `job` settles. Throws when everybody waits for something that no time brings. */
+  /** Lets time pass until `job` settles. Throws if every process waits and no timer is left. */
   run<T>(job: Promise<T>): Promise<T>
 }
 
 export interface HostTime {
-  /** How far its wall clock is off, at a true time where that changes. */
+  /** The difference of its wall clock from the true time, in milliseconds, or a function of the true time. */
   readonly offsetMs?: number | ((nowMs: number) => number)
-  /** True times between which it is stopped (SIGSTOP, a frozen container). */
+  /** The true times between which the host is stopped (SIGSTOP, a frozen container). */
   readonly pause?: { readonly fromMs: number; readonly toMs: number }
-  /** True times between which its machine is suspended: as a pause, and its monotonic clock stands still too. */
+  /**
+   * The true times between which the machine is suspended. This is like a pause, but its monotonic clock also stops.
+   */
   readonly suspend?: { readonly fromMs: number; readonly toMs: number }
-  /** True time from which it is gone (`kill -9`, power loss); a crash at a step is known only when it comes. */
+  /**
+   * The true time of its crash (`kill -9`, power loss). A function returns it for a crash at a step, whose time is not
+   * known in advance.
+   */
   readonly crashMs?: number | (() => number)
 }
 
@@ -49,7 +57,7 @@ export function virtualTime(startMs = Date.parse('2026-11-24T03:00:00Z')): Virtu
         if (nowMs < goneMs()) resolve()
       }
       signal?.addEventListener('abort', settle, { once: true })
-      // After the crash nothing of the host moves; until then an abort still ends the wait.
+      // After the crash no timer of the host fires. Until then, an abort can still end the wait.
       if (atMs < goneMs()) timers.push(timer)
     })
   }
@@ -68,7 +76,7 @@ export function virtualTime(startMs = Date.parse('2026-11-24T03:00:00Z')): Virtu
       }
       job.then(end, end)
       for (;;) {
-        // Everything that needs no time goes first: promises, and whatever they start.
+        // Everything that needs no time goes first: promises and the work that they start.
         await new Promise(setImmediate)
         if (settled) return job
         const next = timers.reduce<Timer | undefined>(

@@ -21,37 +21,37 @@ export interface HostOptions {
   readonly time?: HostTime
   readonly fateOf?: (call: Call) => Fate
   readonly settings?: RunSettings
-  /** Called with each wait of the host, before it begins: a way to act at that very moment. */
+  /** Called before each wait of the host, so that a test can act at that moment. */
   readonly onWait?: (ms: number) => void
-  /** How far its clocks have moved on while it was blocked, in milliseconds. */
+  /** Returns the time, in milliseconds, for which the host was blocked. Its clocks are ahead by this time. */
   readonly blockedMs?: () => number
   /** Called with each event of its log. */
   readonly onEvent?: (event: RunEvent) => void
-  /** In place of what the settings say, as where they would refuse the combination. */
+  /** Settings that replace those of `settings`, also where the product would refuse the combination. */
   readonly overrides?: Partial<EffectiveSettings>
-  /** Run id in the environment of its process. */
+  /** The run id in the environment of its process. */
   readonly insideOf?: string
-  /** Told to stop before it began. */
+  /** Whether the run gets a stop before it begins. */
   readonly stopped?: boolean
   readonly force?: { readonly by: string; readonly reason: string }
   readonly survivor?: Survivor
-  /** What the host's program has seen of the registry before; default: nothing. */
+  /** The task records that the host's program has already seen; none by default. */
   readonly seen?: SeenSchedules
   readonly schedule?: ScheduleSpec
-  /** Days after the first slot; default 0. */
+  /** The slot, in days after the first one; 0 by default. */
   readonly day?: number
 }
 
-/** One trigger, run to its end. */
+/** A trigger and its run. */
 export interface Run {
   readonly result: Promise<RunResult<string>>
   readonly events: RunEvent[]
-  /** How often the work was started. */
+  /** Returns how often the work was started. */
   starts(): number
   stop(): void
 }
 
-/** A ledger in memory, hosts around it, and time that passes only when everybody waits. */
+/** Returns a ledger in memory, functions that run hosts on it, and time that passes only when every host waits. */
 export function world() {
   const time = virtualTime(SLOT + 5_000)
   const ledger = memoryStore()
@@ -125,7 +125,7 @@ export function world() {
     }
   }
 
-  /** A person's word on a slot. */
+  /** Resolves a slot as an operator does. */
   function resolve(
     runId: string,
     state: Resolution['state'],
@@ -170,7 +170,7 @@ export function world() {
   }
 }
 
-/** Work that takes `ms` and goes well, or ends at once when its lease is lost. */
+/** Returns work that succeeds after `ms`, or ends at once when its lease is lost. */
 export function works(ms: number) {
   return async ({ lost }: LiveAttempt, clock: Clock): Promise<WorkEnd<string>> => {
     await clock.wait(ms, lost)
@@ -178,7 +178,7 @@ export function works(ms: number) {
   }
 }
 
-/** Work that takes `ms` and goes wrong. */
+/** Returns work that fails after `ms`, or ends at once when its lease is lost. */
 export function failsAfter(ms: number) {
   return async ({ lost }: LiveAttempt, clock: Clock): Promise<WorkEnd<string>> => {
     await clock.wait(ms, lost)
@@ -186,7 +186,7 @@ export function failsAfter(ms: number) {
   }
 }
 
-/** Calls of one verb, or puts of one kind, meet the fates given in turn; all others are answered. */
+/** Returns a `fateOf`. The calls that match `which` meet the given fates in turn, and all other calls are answered. */
 export function fates(which: (call: Call) => boolean, ...planned: Fate[]): (call: Call) => Fate {
   const left = [...planned]
   return (call) => (which(call) ? left.shift() : undefined) ?? { kind: 'answered', afterMs: 5 }

@@ -59,7 +59,7 @@ const help = {
   notes: 'Exit codes: 0 all is well, 1 something was found, else as those of run.',
 } as const
 
-/** What a dead man's switch looks for. */
+/** The exit code if something was found, for use as a dead man's switch. */
 const FOUND = 1
 
 export const check: Command = {
@@ -70,7 +70,7 @@ export const check: Command = {
     const { since = now - 7 * DAY_MS, until = now } = parseTimeRange(values, 'UTC', now)
     if (since >= until) throw usageError(`since ${values.since ?? '7d'} is not before until ${values.until ?? 'now'}`)
     const notify = openNotify(values, env)
-    // A stop ends this process in the same breath: nothing may be left behind.
+    // A stop ends this process at once. We must kill the notifications, otherwise they would go on without it.
     stops.aborted.addEventListener('abort', () => notify?.kill())
     const ledger = createLedger({ store: values.store })
     const progress = await openProgress(env, { stays: false })
@@ -95,7 +95,7 @@ export const check: Command = {
         ? jsonArray(findings, (finding) => safeJson(findingJson(finding)))
         : plainText(findings, count, now)
     try {
-      // Whoever is told by a command need not read what is printed.
+      // Notifications must be sent even if the reader of standard output has gone away.
       await printAll(progress === null ? pieces : withProgress(progress, pieces), { toTheEnd: notify !== null })
     } finally {
       const warning = notify === null ? null : await withDeadline(systemClock, NOTIFY_TIMEOUT_MS, [], notify.end)
@@ -105,10 +105,10 @@ export const check: Command = {
   },
 }
 
-/** A person sees no difference, and drawing at each slot would take longer than looking at it. */
+/** A shorter time makes no visible difference, and to draw at each slot would take longer than to check it. */
 const REDRAW_MS = 100
 
-/** Draws how far back a check has come, now and then. */
+/** Returns a callback that draws the progress of a check, at most once in `REDRAW_MS`. A check goes back in time. */
 function drawn(progress: Progress, since: Instant, until: Instant): (task: string, slot: Date) => void {
   let nextMs = 0
   return (task, slot) => {
@@ -119,7 +119,7 @@ function drawn(progress: Progress, since: Instant, until: Instant): (task: strin
   }
 }
 
-/** The bar makes way for each piece, which may go to the same terminal, and is gone at the end, however that comes. */
+/** Hides the bar before each piece, which may go to the same terminal, and at the end, also after an error. */
 async function* withProgress(progress: Progress, pieces: AsyncIterable<string>) {
   try {
     for await (const piece of pieces) {

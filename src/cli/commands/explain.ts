@@ -15,7 +15,7 @@ import type { OptionTable } from '../options/options.ts'
 import { RUN_OPTIONS } from '../options/run-options.ts'
 import { print } from '../output.ts'
 
-/** Every zone has shown by then what its clocks do in a year, a leap year too. */
+/** A year, also a leap year. The clocks of every zone make all their yearly changes in this time. */
 const CLOCKS_MS = 366 * 86_400_000
 
 const OPTIONS = {
@@ -28,7 +28,7 @@ const OPTIONS = {
   count: {
     kind: 'integer',
     value: 'N',
-    // A hundred lines each way are more than anybody reads, and what a program needs it can ask for in steps.
+    // A person does not read more than a hundred lines each way, and a program can ask for more in steps.
     limit: { default: 5, min: 1, max: 100 },
     help: 'How many slots to show before and after',
   },
@@ -60,7 +60,7 @@ export const explain: Command = {
     const found = slotOf(schedule, at, toleranceMs)
     const count = values.count ?? OPTIONS.count.limit.default
     const previous = neighbours(schedule, found?.slot ?? at, slotBefore, count).reverse()
-    // What the clocks did among the slots that are shown is why one seems to be missing there.
+    // A change of the clocks among the slots shown explains why a slot seems to be missing there.
     const clocksFrom = Math.max(previous[0] ?? found?.slot ?? at, at - CLOCKS_MS)
     const explanation = {
       schedule,

@@ -19,7 +19,7 @@ import { DUE_BY, withDueBy } from '../options/due-by.ts'
 import { GRACE, LEDGER_TIMEOUT, type OptionTable, STORE } from '../options/options.ts'
 import { grouped, PATIENCE_MS, printAll, screenOf } from '../output.ts'
 
-/** `missed` is no state of a row: it asks for the slots that have none. */
+/** `missed` is not the state of a row. It stands for the slots that have no row. */
 const STATES = ['completed', 'failed', 'pending', 'skipped', 'stale', 'missed'] as const
 
 const OPTIONS = {
@@ -73,7 +73,7 @@ export const history: Command = {
   async execute({ argv, env, sink }: CommandContext) {
     const values = withDueBy(readOptions(help, argv, env), { argv, env })
     const format = formatOf(values, argv)
-    // A row tells nothing of its run's skew; the default is what most have, and the word is for a person.
+    // A row does not store the skew of its run. Most runs have the default, and only the output depends on it.
     const [now, skewMs] = [systemClock.now(), LIMITS.skewMs.default]
     const states = values.state?.map((state) => state.toUpperCase()) ?? null
     const withMissed = states?.includes('MISSED') === true
@@ -94,7 +94,7 @@ export const history: Command = {
     const { schedule, timezone, anchor, grace: graceMs = OPTIONS.grace.limit.default } = values
     const items = withMissed ? ledger.slots({ ...wished, schedule, timezone, anchor, graceMs }) : ledger.history(wished)
     let isCut = false
-    // Who gave a limit knows of it.
+    // We report the cut only if the user did not give the limit.
     const onCut = values.limit === undefined && format === 'table' ? () => (isCut = true) : null
     const text = historyText(
       grouped(first(limit, items, isWanted, onCut), idle, format === 'table' ? delay(PATIENCE_MS) : undefined),
@@ -118,7 +118,7 @@ function formatOf({ format, json }: Values<typeof OPTIONS>, argv: readonly strin
   if (json && format !== undefined && format !== 'json' && jsonIsFlag === isGiven('format', argv)) {
     throw usageError(`--json and --format ${format} are given together; leave one out`)
   }
-  // Of the two, a flag beats the environment.
+  // A flag takes precedence over the environment.
   return json && (format === undefined || jsonIsFlag) ? 'json' : ((format ?? 'table') as HistoryFormat)
 }
 
@@ -144,7 +144,7 @@ async function rangeOf(
   }
 }
 
-/** The schedule in force, or else that of the newest row. */
+/** Returns the schedule in force, otherwise that of the newest row, otherwise null. */
 async function specOfTask(ledger: Ledger, options: ReadOptions & { readonly task: string }) {
   const registered = await registeredSchedules(ledger, options)
   if (registered !== null) return registered.at(-1)?.spec ?? null
@@ -152,7 +152,7 @@ async function specOfTask(ledger: Ledger, options: ReadOptions & { readonly task
   return row && specOf(row)
 }
 
-/** The first `limit` items that are wanted, and whether there is any other beyond, if that is asked for. */
+/** Yields the first `limit` items that are wanted. Calls `onCut`, if given, when there are further items. */
 async function* first(
   limit: number,
   items: AsyncIterable<HistoryItem>,

@@ -30,7 +30,7 @@ import { print, printAll } from '../output.ts'
 
 const DAY_MS = 86_400_000
 
-/** As the ledger's own file: it tells as much. */
+/** The mode of the report. A ledger file has the same mode, since it contains the same facts. */
 const OWNER_ONLY = 0o600
 
 const PAGE_BEGIN = '<!doctype html>'
@@ -104,8 +104,10 @@ export const report: Command = {
 }
 
 /**
- * The file to replace: of a link, what it leads to. A device or a pipe cannot be replaced, and what is no page of HTML is no
- * earlier report: a slip of the hand must not put one in the place of a ledger.
+ * Returns the path of the file to replace. For a link, this is the file that the link leads to.
+ *
+ * Throws a usage error for a device or a pipe, which cannot be replaced, and for a file that is not an HTML page. Such
+ * a file is not an earlier report, and a typing error must not replace a ledger.
  */
 function hostOf(path: string): string {
   if (!existsSync(path)) return path
@@ -136,10 +138,13 @@ function beginOf(path: string): string {
   }
 }
 
-/** Writes beside the file and puts it in its place when it is whole: a report that broke off must not look like one. */
+/**
+ * Writes the report to another file in the same folder, and renames that when it is complete. Otherwise an incomplete
+ * report could look like a complete one. Throws a usage error if the file cannot be written.
+ */
 async function writeWhole(path: string, pieces: AsyncIterable<string>): Promise<void> {
   const begun = `${path}.${process.pid}.part`
-  // Also where a signal ends the process: the file is gone by then if it was put in its place.
+  // This also removes the incomplete file when a signal ends the process. After the rename there is nothing to remove.
   process.once('exit', () => rmSync(begun, { force: true }))
   try {
     await pipeline(pieces, createWriteStream(begun, { flags: 'wx', flush: true, mode: OWNER_ONLY }))

@@ -97,7 +97,7 @@ export const rerun: Command = {
     const values = withDueBy(readOptions(help, argv, env), context)
     checkTogether(values)
     const ask = { ...context, values }
-    // Nothing runs yet: a stop needs no order.
+    // Nothing runs here, so a stop may end the command at once.
     if (values['dry-run']) return Promise.race([showPlan(ask), exitCodeOfStop(stops)])
     const runner = openRunner(help.name, values, context)
     try {
@@ -120,9 +120,12 @@ interface Planned {
   readonly schedule: ScheduleOptions
 }
 
-/** Nearly two years of minutes. They are held in memory, of under 100 bytes each, since the newest is found first. */
+/**
+ * The largest number of slots in a range: nearly two years, with one slot a minute. We must keep them in memory, at
+ * under 100 bytes each, since the newest slot is found first and the oldest one runs first.
+ */
 const MAX_SLOTS = 1_000_000
-/** So many slots are listed, or printed, before signals are looked for: some milliseconds. */
+/** The number of slots that are listed or printed before signals can be handled. This takes some milliseconds. */
 const SLOTS_AT_A_TIME = 1_000
 
 function checkTogether({ slot, from, reason, 'dry-run': dryRun, ...values }: RerunValues): void {
@@ -169,7 +172,7 @@ async function rerunRange({ values, stops, sink, env }: Ask, { ledger, run, form
     progress?.hide()
     const outcome = await run(optionsOf(values, schedule, { slot: new Date(slot), only }))
     exitCode ||= exitCodeFrom(outcome, stops)
-    // A ledger that cannot be asked has no answer for the next slot either.
+    // A ledger that cannot be used for this slot cannot be used for the next one.
     if (outcome instanceof LedgerError) break
     const stoppedBefore = stops.aborted.aborted && outcome.status === 'failed' && outcome.outcome === 'notStarted'
     if (stoppedBefore) break
@@ -213,7 +216,7 @@ async function* planText(slots: readonly Planned[], only: readonly Rerunnable[])
   yield `${planSummary(slots, only)}\n`
 }
 
-/** The slots of the range that are to be run, the oldest first. */
+/** Returns the slots of the range to run, oldest first. Throws a usage error if there are more than `MAX_SLOTS`. */
 async function plan(ledger: Ledger, values: RerunValues): Promise<readonly Planned[]> {
   const { from = '', to, grace } = values
   const slots: Planned[] = []

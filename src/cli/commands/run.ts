@@ -52,13 +52,17 @@ export const run: Command = {
       if (outcome instanceof LedgerError) return EXIT_OF_ERROR[outcome.kind]
       return exitCodeOf(outcome, codes, stops.first()?.signal ?? null)
     } finally {
-      // After the exit code is settled: a stop that comes while somebody is being told is none of the batch's.
+      // The exit code must be computed before this wait. A stop that arrives during a notification does not concern the
+      // batch.
       await runner.end()
     }
   },
 }
 
-/** The options as the library takes them. Throws a usage error for an event that cannot be read. */
+/**
+ * Returns the options in the form that the library takes. A stop ends the read of the event. Throws a usage error if
+ * the event cannot be read, and for a reason without a slot to force.
+ */
 export async function runOptions(
   values: Omit<Values<typeof RUN_OPTIONS>, 'store'>,
   stop: AbortSignal,

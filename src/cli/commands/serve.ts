@@ -77,12 +77,15 @@ export const serve: Command = {
     }
     await print(url)
     emit('serving until it is stopped (Ctrl-C)')
-    // A stop ends the process, and its connections with it.
+    // This promise never resolves. A stop ends the process and its connections.
     return new Promise<never>(() => {})
   },
 }
 
-/** A name that is wrong, or a ledger that is none, is told at once. One that is out of reach may come back. */
+/**
+ * Reads from the ledger once. Throws the error at once if the store is not a ledger or access is denied. A ledger that
+ * cannot be reached may come back, so this only emits a warning.
+ */
 async function firstLook(
   ledger: ReturnType<typeof createLedger>,
   ledgerTimeoutMs: number,

@@ -13,7 +13,7 @@ import { readEvent } from '../options/event.ts'
 import { RUN_OPTIONS } from '../options/run-options.ts'
 import { runOptions } from './run.ts'
 
-/** What setup was given of the batch, by flags or by the environment. */
+/** The options of the batch that setup got, from flags or from the environment. */
 export interface BatchOptions {
   readonly task: string | undefined
   readonly schedule: string | undefined
@@ -21,15 +21,18 @@ export interface BatchOptions {
   readonly anchor: string | undefined
 }
 
-/** What setup itself does not read. */
+/** The options of `run` without the required ones, which setup has already read. */
 const { store: _, task: __, schedule: ___, ...REST } = RUN_OPTIONS
 
-/** Each time has a slot of it: where no schedule is known, what is wrong with the time under any is found all the same. */
+/**
+ * A schedule that has a slot for every event time. If no schedule is known, it still finds the errors that an event
+ * time has under every schedule.
+ */
 const ANY_SCHEDULE = { schedule: '@daily' }
 
 /**
- * Reads what a run in this environment would read, as the run itself does: what is wrong ends each of them with 64. What
- * is not set may come by the run's flags.
+ * Reads the values that a run in this environment would read, in the way that the run does, and yields a finding for
+ * each. Each wrong value would end the run with 64. A value that is not set here may come from the flags of the run.
  */
 export async function* inspectRun(batch: BatchOptions, env: Environment, stop: AbortSignal): AsyncGenerator<Finding> {
   const { task = '', schedule, timezone, anchor } = batch
@@ -70,14 +73,17 @@ export async function* inspectRun(batch: BatchOptions, env: Environment, stop: A
   if (options.wrong === null) yield await look('event time', () => eventTimeText(run, found, stop))
 }
 
-/** Where a run in this environment would have its event time from. */
+/**
+ * Describes where a run in this environment would get its event time from. Throws a usage error if the run would refuse
+ * the event time.
+ */
 async function eventTimeText(
   run: RunOptions,
   { event, schedule }: { readonly event?: string | undefined; readonly schedule?: ReturnType<typeof readSchedule> },
   stop: AbortSignal,
 ): Promise<string> {
   const { eventTime, force } = run
-  // Standard input can be read once, and that is the run's.
+  // Standard input can be read only once, and the run must do that.
   if (eventTime === undefined && force === undefined && event === '-') return 'from standard input (CRONLEDGER_EVENT)'
   if (eventTime === undefined && force === undefined && event === undefined) {
     const without = run.requireEventTime ? 'a run may refuse to start' : "a run's own start stands in for it"
@@ -87,7 +93,7 @@ async function eventTimeText(
     ...(eventTime !== undefined && { eventTime: String(eventTime) }),
     ...(event !== undefined && { event: event === '-' ? event : await readEvent(event, stop) }),
     ...(force !== undefined && {
-      // Of a schedule that is not known, the only slot that is certain.
+      // If the schedule is not known, `latest` is the only slot that certainly exists.
       forceSlot: schedule === undefined ? 'latest' : String(force.slot),
       reason: force.reason,
       by: force.by ?? 'setup --check',

@@ -16,13 +16,13 @@ interface CheckOptions extends BatchOptions {
   readonly 'ledger-timeout': number | undefined
 }
 
-/** What stops every run comes first; a clock or an event time that is wrong stops some. */
+/** The errors that stop every run come first. A wrong clock or event time (`usage`) stops only some runs. */
 const GRAVEST_FIRST: readonly ErrorKind[] = ['denied', 'shape', 'unreachable', 'usage']
 
-/** As wide as the names of all but one action. */
+/** The width of the column of names. All names but one fit in it. */
 const NAME_COLUMNS = 21
 
-/** Looks at all that a run needs, a line each; gives the exit code of the gravest finding. */
+/** Checks everything that a run needs and prints a line for each. Returns the exit code of the gravest finding. */
 export async function checkSetup(options: CheckOptions, env: Environment): Promise<number> {
   const signal = AbortSignal.timeout(options['ledger-timeout'] ?? LIMITS.ledgerTimeoutMs.default)
   const { role = 'operator', skew: skewMs = LIMITS.skewMs.default } = options

@@ -16,7 +16,7 @@ import { fillJson, fillParameters, openNames, type TemplateValues } from './setu
 
 export const PRINTABLE = ['cloudformation', 'iam', 'eventbridge', 'task-definition'] as const
 
-/** What was given of the ledger and the batch. */
+/** The options that a template is made from. */
 export interface PrintOptions {
   readonly print: string
   readonly role: string | undefined
@@ -31,22 +31,25 @@ export interface PrintOptions {
 
 interface Printed {
   readonly text: string
-  /** What a person should know about it. */
+  /** Lines for the log that tell the user how to use the text. */
   readonly notes: readonly string[]
 }
 
-/** CloudWatch looks back over seven days at most. */
+/** An alarm of CloudWatch looks back over at most seven days. */
 const MAX_NO_RUN_HOURS = 168
-/** What a batch may take, and the log on its way, before somebody is called. */
+/** The time for the batch and for the delivery of its log, before the alarm calls an operator. */
 const NO_RUN_EXTRA_HOURS = 2
-/** ECS's rule, where a rule's and a schedule's names may be shorter still. */
+/** The container names that ECS allows. */
 const CONTAINER = /^[A-Za-z0-9_-]{1,255}$/
-/** The limit of a rule's and of a schedule's name. */
+/** The limit for the name of an EventBridge rule or schedule. */
 const MAX_NAME_LENGTH = 64
-/** Four billion: an account has some hundred batches. */
+/** The hexadecimal digits of the hash: four billion values, and an account has some hundred batches. */
 const HASH_LENGTH = 8
 
-/** A template of `schema/`, filled in as far as it is known. Throws a usage error where that would not be right. */
+/**
+ * Returns a template of `schema/` with all known values filled in. Throws a usage error if the store is not a DynamoDB
+ * table, or if an option is missing or not valid.
+ */
 export function printTemplate(options: PrintOptions, env: Environment, now: Instant): Printed {
   const parsed = parseStoreName(options.store)
   if (parsed.kind !== 'dynamodb')
@@ -72,8 +75,8 @@ export function printTemplate(options: PrintOptions, env: Environment, now: Inst
 }
 
 /**
- * The name of the batch in ECS and EventBridge. A task's may have what those do not take, and be longer: two that would
- * then be one are told apart by a hash.
+ * Returns the name of the batch in ECS and EventBridge. A task name may be longer than those allow, and contain other
+ * characters. Such a name is changed and gets a hash, otherwise two tasks could get the same name.
  */
 function familyOf(task: string): string {
   const whole = `cronledger-${task}`
@@ -93,7 +96,10 @@ function readBatch({ print, task, schedule, timezone, anchor, container = 'batch
   return { task, schedule: readSchedule({ schedule, timezone, anchor }), container }
 }
 
-/** Where the table is, as far as its ARN or the environment says so; the names of the rest are CloudFormation's. */
+/**
+ * Returns the ARN of the table, and the parts of it that the table name or the environment gives. The names of
+ * CloudFormation (`AWS::Region`) stand for the other parts.
+ */
 function hostOf(table: string, env: Environment): TemplateValues {
   const [, partition, region, account] = /^arn:([^:]+):dynamodb:([^:]+):(\d+):/.exec(table) ?? []
   if (partition !== undefined && region !== undefined && account !== undefined) {
@@ -102,7 +108,7 @@ function hostOf(table: string, env: Environment): TemplateValues {
   const here = env['AWS_REGION'] || env['AWS_DEFAULT_REGION'] || undefined
   const place: TemplateValues = {
     ...(here === undefined ? {} : { 'AWS::Region': here }),
-    // Regions of other partitions have a word more, or are China's.
+    // The names of regions in other partitions have one more part, or begin with `cn-`.
     ...(here !== undefined && /^(?!cn-)[a-z]{2}-[a-z]+-\d$/.test(here) ? { 'AWS::Partition': 'aws' } : {}),
   }
   const part = (name: string) => place[name] ?? `\${${name}}`

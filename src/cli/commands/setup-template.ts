@@ -1,9 +1,9 @@
-/** Values for the names in a template, `${Task}`. One that is empty takes away what would hold it. */
+/** The values for the names in a template, such as `${Task}`. An empty value removes the member that would hold it. */
 export type TemplateValues = Readonly<Record<string, string>>
 
 const NAME = /\$\{([A-Za-z:]+)\}/g
 
-/** A JSON template with the names that have a value filled in; the others stay, for a person to fill in. */
+/** Returns a JSON template in which each name that has a value is filled in. The user must fill in the others. */
 export function fillJson(template: string, values: TemplateValues): unknown {
   return JSON.parse(template, (_, value: unknown) => {
     if (typeof value === 'string') {
@@ -12,22 +12,22 @@ export function fillJson(template: string, values: TemplateValues): unknown {
       )
       return filled === '' ? undefined : filled
     }
-    // An environment variable that lost its value.
+    // An item with only a `name` is an environment variable whose empty value was removed.
     return Array.isArray(value) ? value.filter((item) => Object.keys(item).join() !== 'name') : value
   })
 }
 
-/** The names that still stand in a filled template. */
+/** Returns the names that are not filled in. */
 export function openNames(filled: string): readonly string[] {
   return [...new Set(filled.match(NAME))]
 }
 
-/** A CloudFormation template with these defaults in the place of its parameters' own. */
+/** Returns a CloudFormation template with new defaults for its parameters. Throws if a parameter does not exist. */
 export function fillParameters(template: string, defaults: TemplateValues): string {
   return Object.entries(defaults).reduce((text, [name, value]) => {
     const block = new RegExp(`^  ${name}:\\n(?:    .*\\n)+`, 'm')
     if (!block.test(text)) throw new Error(`the template has no parameter ${name}`)
-    // JSON's strings are YAML's too.
+    // A JSON string is also a YAML string.
     return text.replace(
       block,
       (found) => `${found.replace(/^ {4}Default: .*\n/m, '')}    Default: ${JSON.stringify(value)}\n`,

@@ -39,7 +39,7 @@ const OPTIONS = {
   ...LEDGER_TIMEOUT,
 } as const satisfies OptionTable
 
-/** Not an error, but not what was asked for either: `if cronledger show …` tells whether anything is on record. */
+/** The exit code if the slot has no row. With it, `if cronledger show …` tests whether anything is recorded. */
 const NO_ROW = 1
 
 const help = {
@@ -67,10 +67,10 @@ export const show: Command = {
     }
     const slot = await slotFrom(values, ledger, reading, now)
     if (slot === null) return nothing('')
-    // Slots are whole seconds: no other one lies within.
+    // Slots are whole seconds, so this range contains no other slot.
     const row = await newestRow(ledger, { ...reading, since: new Date(slot), until: new Date(slot + 1) })
     if (row === null) return nothing(` in the slot ${formatInstant(slot)}`)
-    // A row tells nothing of its run's skew; the default is what most have.
+    // A row does not store the skew of its run. We use the default, which most runs have.
     const text = (json ? showJson : showText)(row, now, LIMITS.skewMs.default)
     await print(text)
     return EXIT.ok
@@ -78,8 +78,9 @@ export const show: Command = {
 }
 
 /**
- * The slot that is meant; null where that takes a schedule, and there is neither an entry of the registry nor a row to
- * take one from. An instant takes none: it also finds a row whose schedule nobody remembers.
+ * Returns the slot that the user means. An instant needs no schedule, so it also finds a row whose schedule is unknown.
+ * Any other form needs a schedule: the given one, that of the task record, or that of the newest row. Returns null if
+ * there are none of these. Throws a usage error if a row of a newer schema is the only source.
  */
 async function slotFrom(
   { task, slot, schedule, timezone, anchor }: Values<typeof OPTIONS>,

@@ -49,7 +49,7 @@ export const tasks: Command = {
   },
 }
 
-/** A row tells nothing of its run's skew; the default is what most have, and the word is for a person. */
+/** A row does not store the skew of its run. Most runs have the default, and only the output depends on it. */
 const SKEW_MS = LIMITS.skewMs.default
 
 async function* plainText(states: AsyncIterable<TaskState>, now: Instant): AsyncGenerator<string, void, undefined> {
@@ -61,7 +61,7 @@ async function* plainText(states: AsyncIterable<TaskState>, now: Instant): Async
   yield before === '' ? 'the ledger knows no task yet\n' : '\n'
 }
 
-/** As an item of an array that is indented as a whole. */
+/** Returns the state as an indented item of a JSON array. */
 function jsonText(state: TaskState, now: Instant): string {
   return safeJson(taskJson(state, now, SKEW_MS), 2).replace(/^/gm, '  ')
 }
@@ -74,7 +74,7 @@ async function* stateOf(
 ): AsyncGenerator<TaskState, void> {
   const current = schedules.at(-1)
   if (current === undefined) return
-  // One to come can have a row: a person has settled it.
+  // A future slot can have a row, which an operator has resolved, so we must ask only for slots up to now.
   const last = await newestRow(ledger, { ...reading, task, until: new Date(now + 1) })
   yield { task, schedule: current.spec, since: current.since, last, next: slotAfter(parseSchedule(current.spec), now) }
 }

@@ -15,7 +15,7 @@ type ValueOf<Spec extends OptionSpec> = Spec['kind'] extends 'duration' | 'integ
       ? readonly string[]
       : string
 
-/** What a command was given: each option from its flag, else from the environment. Left out is undefined. */
+/** The values of a command's options: from the flag, otherwise from the environment, otherwise undefined. */
 export type Values<Table extends OptionTable> = {
   readonly [Name in keyof Table]: ValueOf<Table[Name]> | (Table[Name] extends { required: true } ? never : undefined)
 }
@@ -24,23 +24,23 @@ export interface CommandHelp {
   readonly name: string
   readonly summary: string
   readonly options: OptionTable
-  /** What follows the options in the usage line. */
+  /** The text after the options in the usage line. */
   readonly rest?: string
   readonly examples: ReadonlyArray<readonly [command: string, what: string]>
   readonly notes?: string
 }
 
-/** Two letters in the wrong order count as two, in short names too. */
+/** The number of slips that every name may have. Two letters in the wrong order count as two slips. */
 const USUAL_SLIPS = 2
-/** A name further off than this is no slip of the fingers. */
+/** A name with more slips than this is a different name. */
 const MAX_SLIPS = 3
 
-/** What is longer is no slip of an option's name, and an error stays one line that can be read. */
+/** A longer text is not a misspelt option. The limit keeps an error on one line that can be read. */
 const MAX_OPTION_LENGTH = 100
 
 type OptionValue = string | number | boolean | readonly string[]
 
-/** Texts stay what they are: whatever can be read in two ways is read here, and strictly. */
+/** Makes the parser keep every value as text. This file parses the values itself, strictly. */
 const CONFIGURATION = {
   'camel-case-expansion': false,
   'dot-notation': false,
@@ -50,7 +50,7 @@ const CONFIGURATION = {
   'short-option-groups': false,
 } as const
 
-/** Reads a command's options. Throws a usage error for whatever it would have to guess at. */
+/** Reads the options of a command. Throws a usage error for any argument or value that it would have to guess. */
 export function readOptions<Table extends OptionTable>(
   command: CommandHelp & { readonly options: Table },
   argv: readonly string[],
@@ -74,21 +74,24 @@ export function readOptions<Table extends OptionTable>(
   return Object.fromEntries(values) as Values<Table>
 }
 
-/** Whether an option is given by its flag. */
+/** Returns whether an option is given by its flag. */
 export function isGiven(name: string, argv: readonly string[]): boolean {
   return timesGiven(name, argv) > 0
 }
 
-/** No value begins with two dashes. */
+/** Counts the flags of this name. No value of an option begins with two dashes, so such a word is always a flag. */
 function timesGiven(name: string, argv: readonly string[]): number {
   return argv.filter((word) => word === `--${name}` || word.startsWith(`--${name}=`)).length
 }
 
-/** The parser takes what starts with a dash for an option, also where it is a value: `--event -`, `--reason '-5 rows'`. */
+/**
+ * Joins an option and its value with `=` where the value begins with a dash (`--event -`, `--reason '-5 rows'`). The
+ * parser would take such a value as an option.
+ */
 function bindDashValues(argv: readonly string[], options: OptionTable): string[] {
   const words: string[] = []
   for (const word of argv) {
-    // Before the parser sees it, which trips over names that every object has.
+    // We must refuse an unknown flag before the parser sees it, since names that every object has break the parser.
     const flag = /^--([^=]+)/.exec(word)?.[1]
     if (flag !== undefined && !Object.hasOwn(options, flag)) throw unknownOption(`--${flag}`, flag, options)
     const before = words.at(-1) ?? ''
@@ -97,14 +100,14 @@ function bindDashValues(argv: readonly string[], options: OptionTable): string[]
     const isValue = spec !== undefined && spec.kind !== 'switch' && /^-(?!-)/.test(word)
     if (isValue) words[words.length - 1] = `${before}=${word}`
     else if (flag !== undefined && options[flag]?.kind === 'switch' && word.includes('=')) {
-      // The parser takes every word but `true` for false; the environment knows `yes` and `on`, and refuses what is neither.
+      // The parser takes every word but `true` as false. A flag accepts and refuses the same words as the environment.
       words.push(`--${flag}=${readSwitch(`--${flag}`, word.slice(word.indexOf('=') + 1))}`)
     } else words.push(word)
   }
   return words
 }
 
-/** Without its value, which may be a secret of the batch's. */
+/** Returns the error for an unknown option. It does not show the value, which may be a secret of the batch. */
 function unknownOption(word: string, flag: string, options: OptionTable): Error {
   const shown = word.length > MAX_OPTION_LENGTH ? `${word.slice(0, MAX_OPTION_LENGTH)}…` : word
   return usageError(`unknown option ${shown}${suggestion(flag, Object.keys(options), '--')}`)
@@ -163,17 +166,17 @@ function readSwitch(name: string, text: string): boolean {
   throw usageError(`${name} is ${quote(text)}; allowed are true and false`)
 }
 
-/** `; did you mean --task?` where a name is near. */
+/** Returns `; did you mean --task?` if a name is close to the given one, otherwise an empty text. */
 export function suggestion(given: string, names: readonly string[], prefix = ''): string {
   const near = nearest(given, names)
   return near === null ? '' : `; did you mean ${prefix}${near}?`
 }
 
-/** The name that was meant, where one is near. */
+/** Returns the name that was probably meant, or null if none is close. */
 export function nearest(given: string, names: readonly string[]): string | null {
   if (names.length === 0) return null
   const near = closest(given, names)
   const slips = distance(given, near)
-  // Where no letter is left of it, it is another name.
+  // If every letter of a name would be a slip, it is a different name.
   return slips <= Math.min(MAX_SLIPS, Math.max(USUAL_SLIPS, given.length / 3)) && slips < near.length ? near : null
 }

@@ -3,7 +3,7 @@ import type { CommandContext } from '../command.ts'
 import { isGiven, type Values } from './arguments.ts'
 import { type OptionTable, variableOf } from './options.ts'
 
-/** What was due: of the commands that tell what was missed. */
+/** The options that say which slots were due, for the commands that find missed slots. */
 export const DUE_BY = {
   schedule: {
     kind: 'text',
@@ -18,8 +18,8 @@ export const DUE_BY = {
 type DueBy = Values<typeof DUE_BY>
 
 /**
- * The options with a schedule only where one of the task is given. An environment is set for the runs of its own task: to
- * a command that is asked of all tasks, or of another one by flag, its schedule says nothing.
+ * Returns the options with a schedule only if that schedule belongs to the task. An environment has the schedule of its
+ * own task. That schedule does not apply to a command about all tasks, or about another task that a flag names.
  *
  * Throws a usage error for a flag that would be ignored.
  */

@@ -1,14 +1,17 @@
 import { readFile, stat } from 'node:fs/promises'
 import { firstLine, usageError } from '../../core/errors.ts'
 
-/** EventBridge's own limit for an entry; what is longer is something else. */
+/** The limit of EventBridge for an entry. A longer text is not an event. */
 const MAX_EVENT_BYTES = 1_048_576
-/** The system's own words quote the whole of what was taken for a path. */
+/** An error of the system quotes the whole path, and a damaged event can be taken as a path. */
 const MAX_REASON_LENGTH = 300
-/** An event is piped in by a program, not typed: one that does not come must not hang the run. */
+/** A program pipes the event in, so it arrives at once. Without this limit, a missing event would hang the run. */
 const STDIN_TIMEOUT_MS = 10_000
 
-/** The JSON that `--event` names: itself, a file, or `-` for standard input. A stop ends the wait for it. */
+/**
+ * Returns the JSON that `--event` names: the value itself, a file, or `-` for standard input. A stop ends the wait for
+ * standard input. Throws a usage error if the event cannot be read.
+ */
 export async function readEvent(value: string, stop: AbortSignal): Promise<string> {
   if (value.trimStart().startsWith('{')) return value
   return value === '-' ? readStdin(stop) : readEventFile(value)
@@ -17,7 +20,7 @@ export async function readEvent(value: string, stop: AbortSignal): Promise<strin
 async function readEventFile(path: string): Promise<string> {
   try {
     const { size } = await stat(path).then((found) => {
-      // A pipe would be waited for without end.
+      // We must refuse a pipe, otherwise the read could wait forever.
       if (!found.isFile()) throw new Error('it is no file')
       return found
     })

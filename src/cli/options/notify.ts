@@ -6,7 +6,7 @@ import { FORCING_VARIABLES, without } from '../../run/command.ts'
 import type { Environment, Values } from './arguments.ts'
 import { type OptionTable, variableOf } from './options.ts'
 
-/** One set for all commands, since one environment serves them all: each tells of those that it meets. */
+/** All commands have the same kinds, since they read the same environment. Each command reports the kinds it finds. */
 const KINDS = ['duplicate', 'refused', 'skipped', 'failed', 'missed', 'stale', 'late'] as const
 
 export const NOTIFY = {
@@ -25,10 +25,16 @@ export const NOTIFY = {
   },
 } as const satisfies OptionTable
 
-/** A notification is no way to force a slot, nor to start notifications of its own, which would have no end. */
+/**
+ * The variables that the notification command must not get. Otherwise a `cronledger` in it could force a slot, or start
+ * notifications of its own, which would start others.
+ */
 const KEPT_FROM_IT = [...FORCING_VARIABLES, ...Object.keys(NOTIFY).map(variableOf)]
 
-/** The log's names of events that are told of as another kind: a batch that did not run, or nobody knows how, has failed. */
+/**
+ * The kinds of those events that have another name in the log. A batch that did not run counts as failed, and so does a
+ * batch whose end the ledger does not know.
+ */
 const KIND_OF_EVENT: Readonly<Record<string, string>> = {
   unrecorded: 'failed',
   withdrawn: 'failed',
@@ -36,11 +42,11 @@ const KIND_OF_EVENT: Readonly<Record<string, string>> = {
 }
 
 export interface Notify extends Omit<Notifier, 'send'> {
-  /** Has somebody told, if it is of a kind that was asked for. */
+  /** Sends a notification if the event is of a kind that the user asked for. */
   emit(event: LogObject): void
 }
 
-/** Null where nobody is to be told. */
+/** Opens a notifier, or returns null without `--notify`. Throws a usage error for `--notify-on` without `--notify`. */
 export function openNotify(values: Values<typeof NOTIFY>, env: Environment): Notify | null {
   const { notify, 'notify-on': kinds } = values
   if (notify === undefined) {
@@ -54,7 +60,7 @@ export function openNotify(values: Values<typeof NOTIFY>, env: Environment): Not
     emit(event) {
       const kind = KIND_OF_EVENT[event.event] ?? event.event
       if (!(kinds ?? KINDS).some((wanted) => wanted === kind)) return
-      // No text of the event's but these two, whose characters are known: a shell sees them.
+      // A shell sees these variables, so we pass only two texts of the event, whose characters are restricted.
       const facts = { CRONLEDGER_RUN_TASK: event.task, CRONLEDGER_RUN_SLOT: event.slot }
       send({ kind, input: `${JSON.stringify(event)}\n`, env: { ...base, ...facts } })
     },

@@ -2,17 +2,17 @@ import { USUAL_GRACE_MS } from '../../audit/expected.ts'
 import { formatDuration } from '../../core/duration.ts'
 import { LIMITS, type Limit } from '../../run/settings.ts'
 
-/** One option of a command: the source of its flag, its environment variable, its help, and its line in docs/options.md. */
+/** One option of a command. Its flag, environment variable, help and line in docs/options.md are derived from it. */
 export interface OptionSpec {
-  /** `words`: several of the choices, with commas between them, in any letter case. */
+  /** `words` means several of the choices, separated by commas, in any letter case. */
   readonly kind: 'text' | 'words' | 'duration' | 'integer' | 'switch'
   readonly help: string
-  /** A placeholder for the value, in the help. */
+  /** The placeholder for the value in the help. */
   readonly value?: string
   readonly required?: true
   readonly choices?: readonly string[]
   readonly limit?: Limit
-  /** What holds when it is left out, where that is no plain number. */
+  /** The default for the help, if it is not a plain number. */
   readonly otherwise?: string
 }
 
@@ -40,7 +40,7 @@ export const SLOT = {
   },
 } as const satisfies OptionTable
 
-/** The option for one of the run's numbers, with its default and bounds from there. */
+/** Returns the option for a numeric setting of a run. Its default and bounds are those of the setting. */
 export const numberOption = <Name extends keyof typeof LIMITS>(setting: Name, help: string, otherwise?: string) =>
   ({
     kind: setting.endsWith('Ms') ? 'duration' : 'integer',
@@ -50,7 +50,7 @@ export const numberOption = <Name extends keyof typeof LIMITS>(setting: Name, he
     ...(otherwise === undefined ? {} : { otherwise }),
   }) as const satisfies OptionSpec
 
-/** Of the commands that tell what was missed. */
+/** For the commands that find missed slots. */
 export const GRACE = {
   grace: {
     kind: 'duration',
@@ -60,7 +60,7 @@ export const GRACE = {
   },
 } as const satisfies OptionTable
 
-/** What is late, for `check` and the pages that tell its answer. */
+/** For `check`, and for the pages that show its findings. */
 export const LATE_AFTER = {
   'late-after': {
     kind: 'duration',
@@ -71,17 +71,17 @@ export const LATE_AFTER = {
   },
 } as const satisfies OptionTable
 
-/** Of the commands that only read, or write once. */
+/** For the commands that only read, or write once. */
 export const LEDGER_TIMEOUT = {
   'ledger-timeout': numberOption('ledgerTimeoutMs', 'How long the ledger may take'),
 } as const satisfies OptionTable
 
-/** `--max-attempts` is `CRONLEDGER_MAX_ATTEMPTS` in the environment. */
+/** Returns the environment variable of an option. That of `--max-attempts` is `CRONLEDGER_MAX_ATTEMPTS`. */
 export function variableOf(option: string): string {
   return `CRONLEDGER_${option.replaceAll('-', '_').toUpperCase()}`
 }
 
-/** What holds when the option is left out, for a person. */
+/** Returns the default of an option as text for the help, or `required`. The text is empty without a default. */
 export function defaultText({ kind, limit, otherwise, required }: OptionSpec): string {
   if (required) return 'required'
   if (otherwise !== undefined) return otherwise
@@ -89,7 +89,7 @@ export function defaultText({ kind, limit, otherwise, required }: OptionSpec): s
   return limit?.default == null ? '' : numberText(kind, limit.default)
 }
 
-/** What may be given, for a person. */
+/** Returns the allowed values of an option as text for the help. The result is empty if any value is allowed. */
 export function allowedText({ kind, limit, choices }: OptionSpec): string {
   if (choices !== undefined) return choices.join(', ')
   return limit === undefined ? '' : `${numberText(kind, limit.min)} to ${numberText(kind, limit.max)}`
