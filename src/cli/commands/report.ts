@@ -78,7 +78,7 @@ export const report: Command = {
     const values = readOptions(help, argv, env)
     const { store, task, out } = values
     if (task !== undefined) checkTaskName(task)
-    const place = out === '-' ? null : hostOf(out)
+    const place = out === '-' ? null : filePathOf(out)
     const now = systemClock.now()
     const reading = {
       ledger: createLedger({ store }),
@@ -109,7 +109,7 @@ export const report: Command = {
  * Throws a usage error for a device or a pipe, which cannot be replaced, and for a file that is not an HTML page. Such
  * a file is not an earlier report, and a typing error must not replace a ledger.
  */
-function hostOf(path: string): string {
+function filePathOf(path: string): string {
   if (!existsSync(path)) return path
   if (!statSync(path).isFile()) {
     throw usageError(`out is ${quote(path)}, which is no file; allowed are a file and - for standard output`)

@@ -55,10 +55,10 @@ export function printTemplate(options: PrintOptions, env: Environment, now: Inst
   if (parsed.kind !== 'dynamodb')
     throw usageError(`--print is for AWS: store is ${quote(options.store)}, allowed is dynamodb:TABLE`)
   const { table } = parsed
-  if (options.print === 'iam') return policies(options.role, hostOf(table, env))
+  if (options.print === 'iam') return policies(options.role, locationOf(table, env))
   const batch = readBatch(options)
   const values = {
-    ...hostOf(table, env),
+    ...locationOf(table, env),
     Store: options.store,
     Task: batch.task,
     Family: familyOf(batch.task),
@@ -100,7 +100,7 @@ function readBatch({ print, task, schedule, timezone, anchor, container = 'batch
  * Returns the ARN of the table, and the parts of it that the table name or the environment gives. The names of
  * CloudFormation (`AWS::Region`) stand for the other parts.
  */
-function hostOf(table: string, env: Environment): TemplateValues {
+function locationOf(table: string, env: Environment): TemplateValues {
   const [, partition, region, account] = /^arn:([^:]+):dynamodb:([^:]+):(\d+):/.exec(table) ?? []
   if (partition !== undefined && region !== undefined && account !== undefined) {
     return { TableArn: table, 'AWS::Partition': partition, 'AWS::Region': region, 'AWS::AccountId': account }
