@@ -77,6 +77,18 @@ describe('run', () => {
     await ledger.close()
   })
 
+  test('each run logs once that the ledger cannot be used', async () => {
+    const events: RunEvent[] = []
+    const ledger = createLedger({
+      store: `file:${join(folder, 'nowhere', 'ledger.db')}`,
+      log: (event) => events.push(event),
+    })
+    const runs = [1, 2].map(() => ledger.run(NIGHT, () => expect.fail('it was started')))
+    for (const run of runs) await expect(run).rejects.toMatchObject({ kind: 'shape' })
+    expect(events.map(({ event }) => event)).toEqual(['unusable', 'unusable'])
+    await ledger.close()
+  })
+
   test('a function that throws: failed, with the error; then refused; then forced', async () => {
     const ledger = newLedger()
     const error = new Error('no paper')

@@ -1,7 +1,10 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { usageError } from '../core/errors.ts'
+import { parseInstant } from '../core/instant.ts'
+import { timeText } from '../core/schedule/schedule-options.ts'
 import { daysIn, type TimeRange } from '../core/schedule/time-range.ts'
-import type { Instant, StoredRow } from '../core/types.ts'
+import { checkTaskName } from '../core/task.ts'
+import type { Instant, OrUndefined, StoredRow } from '../core/types.ts'
 import { type Clock, withDeadline } from '../process/clock.ts'
 import type { ListQuery, Page, Store } from '../store/store.ts'
 
@@ -18,6 +21,19 @@ export interface HistoryDeps {
   /** How long the ledger may take for one page. */
   readonly pageTimeoutMs: number
   readonly signals: readonly AbortSignal[]
+}
+
+/** A query as the caller writes it. A text is ISO 8601 with an offset. */
+type QueryText = OrUndefined<{ readonly task: string; readonly since: string | Date; readonly until: string | Date }>
+
+/** Throws a usage error where the name of the task or an instant is wrong. */
+export function queryOf({ task, since, until }: QueryText): Omit<HistoryQuery, 'limit'> {
+  if (task !== undefined) checkTaskName(task)
+  return {
+    ...(task !== undefined && { task }),
+    ...(since !== undefined && { since: parseInstant(timeText(since, 'since'), 'since') }),
+    ...(until !== undefined && { until: parseInstant(timeText(until, 'until'), 'until') }),
+  }
 }
 
 /** Rows that are fetched at a time: one round trip, and little memory. */

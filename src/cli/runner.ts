@@ -1,5 +1,6 @@
-import type { Ledger, OrUndefined, RunOptions, RunOutcome } from '../api.ts'
+import type { Ledger, RunOptions, RunOutcome } from '../api.ts'
 import { LedgerError, usageError } from '../core/errors.ts'
+import type { OrUndefined } from '../core/types.ts'
 import type { LogFormat } from '../format/log.ts'
 import { printable } from '../format/text.ts'
 import { createLedger } from '../ledger.ts'
@@ -63,7 +64,7 @@ export function askedAt(): Date {
 export interface Runner {
   readonly ledger: Ledger
   readonly format: LogFormat
-  /** One run, told of also where the ledger cannot be asked: then nothing was started, and the error is given. */
+  /** Makes one run. If the ledger cannot be used, nothing starts; the error is logged or printed once, and returned. */
   run(options: RunOptions): Promise<RunOutcome<null> | LedgerError>
   /** Waits for what is still being told of the runs. Never throws. */
   end(): Promise<void>
@@ -82,6 +83,7 @@ export function openRunner(
   const command: CommandOptions = { argv: [file, ...args], env, stops, timeoutMs: values.timeout ?? null }
   const { emit, end, format } = openReporter(values, context)
   const warnings = misspelt(values, env)
+  // This log callback is the only place that knows whether the log has the error of a run already.
   let hasReported = false
   const ledger = createLedger({
     store: values.store,
@@ -98,7 +100,7 @@ export function openRunner(
     run: (options) =>
       ledger.runCommand(options, command).catch((error: unknown) => {
         if (!(error instanceof LedgerError)) throw error
-        // The log has said it already, with what became of the claim: one line is enough.
+        // Where the log has the error already, with what happened to the claim, a second line would only repeat it.
         if (!hasReported) sink.write(printable(`cronledger: ${error.message}`))
         return error
       }),

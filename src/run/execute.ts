@@ -15,24 +15,23 @@ import type {
   Trigger,
 } from '../core/types.ts'
 import { link } from '../process/clock.ts'
-import { withinStop } from '../process/stop.ts'
-import { type ClaimRequest, type ClaimResult, claimSlot } from './claim.ts'
+import { type ClaimRequest, type ClaimResult, claimSlot, noteRejection, reportAndRethrow } from './claim.ts'
 import {
   type ClaimedSlot,
   type EffectiveSettings,
   endWritten,
+  giveUp,
   openGate,
+  type Progress,
   type RunIo,
   unfailing,
 } from './claimed-slot.ts'
 import { finishAttempt } from './finish.ts'
-import { giveUp, type Progress } from './give-up.ts'
 import { keepLease, type LeaseLoss } from './lease.ts'
 import { waitForRetry } from './next-attempt.ts'
-import { noteRejection } from './note.ts'
 import { enter } from './overlap.ts'
 import { takeOverlapLock } from './overlap-lock.ts'
-import { registerSchedule } from './task-record.ts'
+import { isToRegister, keepTaskRecord } from './task-record.ts'
 import { startableMs } from './write.ts'
 
 /** The attempt as the work sees it. */
@@ -80,16 +79,14 @@ export type RunResult<T> =
   /** Another slot of the task was running, and `--overlap skip` gave this one up for good. */
   | { readonly status: 'skipped'; readonly attempt: number; readonly holder: OverlapLock; readonly recorded: boolean }
 
-/** A short batch may have to wait for it: one slow answer's time. The next run tries again. */
-const REGISTRY_TIMEOUT_MS = 5_000
-
 /**
  * So long the finish waits for an answer of the registry that is under way, as in a run of milliseconds: then it goes over
  * the connection that is open. Inside of a region an answer takes a tenth of it; whatever is slower must not hold it up.
  */
 const FREE_CONNECTION_MS = 250
 
-type Work<T> = (attempt: LiveAttempt) => Promise<WorkEnd<T>>
+/** The work of a run. It is called for each attempt. */
+export type Work<T> = (attempt: LiveAttempt) => Promise<WorkEnd<T>>
 
 /**
  * One trigger, from its claim to its finish: the one control flow of a run. The work is called at most once in an
@@ -104,7 +101,7 @@ export async function execute<T>(
   givenIo: RunIo,
 ): Promise<RunResult<T>> {
   const io = { ...givenIo, emit: unfailing(givenIo.emit) }
-  const claimResult = await claimSlot(request, settings, io)
+  const claimResult = await claimSlot(request, settings, io).catch(reportAndRethrow(io.emit))
   checkNotInside(claimResult, request)
   switch (claimResult.kind) {
     case 'duplicate': {
@@ -222,7 +219,7 @@ async function makeAttempts<T>(
       progress.started += 1
       // The log comes after the start: a reader of it that stalls must not hold a start up until its lease has run out.
       io.emit({ event: 'claimed', attempt })
-      if (mustRegister) registering = register(row, settings, io)
+      if (mustRegister) registering = keepTaskRecord(row, settings, io)
       end = await working
     }
     progress.ending = endingOf(end)
@@ -268,22 +265,6 @@ async function begin<T>(work: Work<T>, live: LiveAttempt): Promise<WorkEnd<T>> {
     return await work(live)
   } catch (error) {
     return { outcome: 'failed', error, detail: firstLine(error) }
-  }
-}
-
-function isToRegister(row: Row, { seen }: RunIo): boolean {
-  return row.attempts.at(-1)?.trigger.kind === 'scheduled' && !seen.has(row.task, row.schedule)
-}
-
-/** The registry is for audits: beside the work, once, and whatever goes wrong with it changes nothing about the run. */
-async function register(row: Row, settings: EffectiveSettings, io: RunIo): Promise<void> {
-  try {
-    const before = await withinStop(REGISTRY_TIMEOUT_MS, settings, io, (signal) =>
-      registerSchedule(row, row.schedule, io.store, io.seen, { signal }),
-    )
-    if (before !== null) io.emit({ event: 'schedule-changed', before, after: row.schedule })
-  } catch (error) {
-    io.emit({ event: 'warning', message: `the registry of tasks was not brought up to date: ${firstLine(error)}` })
   }
 }
 
