@@ -44,6 +44,12 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+export interface GetOptions extends ReadOptions {
+  readonly task: string
+  /** The instant of the slot. A text is ISO 8601 with an offset. */
+  readonly slot: string | Date
+}
+
 export interface HistoryOptions extends ReadOptions {
   /** Left out: all tasks. */
   readonly task?: string | undefined
@@ -136,6 +142,11 @@ export interface Ledger {
   run<T>(options: RunOptions, work: (attempt: Attempt) => T | Promise<T>): Promise<RunOutcome<T>>
   /** The same around a command, as a child process whose group is supervised. */
   runCommand(options: RunOptions, command: CommandOptions): Promise<RunOutcome<null>>
+  /**
+   * Returns the row of one slot by a strongly consistent read, or null if the slot has no row. A row that was written a
+   * moment ago is found. Throws a usage error if the task or the slot is not valid.
+   */
+  get(options: GetOptions): Promise<StoredRow | null>
   /**
    * The rows of a task, or of all tasks, newest slot first. Rows are fetched as they are taken.
    * For people and audits: a row that was written a moment ago may be missing.

@@ -3,7 +3,7 @@ import type { Attempt, Ledger, LedgerOptions, ReadOptions, Resolved, ResolveOpti
 import { checkTask, checkTasks } from './audit/check.ts'
 import { USUAL_GRACE_MS } from './audit/expected.ts'
 import { findSlot } from './audit/find-slot.ts'
-import { type HistoryDeps, queryOf, readHistory } from './audit/history.ts'
+import { type HistoryDeps, queryOf, readHistory, readRow } from './audit/history.ts'
 import { rerunnableSlots } from './audit/rerunnable.ts'
 import { readSlots } from './audit/slots.ts'
 import { type KnownTask, knownTask, readTask, readTasks, tasksOf } from './audit/tasks.ts'
@@ -71,10 +71,13 @@ function runMethods(parts: TriggerParts): Pick<Ledger, 'run' | 'runCommand'> {
   }
 }
 
-type ReadMethods = Pick<Ledger, 'history' | 'slots' | 'check' | 'findSlot' | 'rerunnable' | 'tasks'>
+type ReadMethods = Pick<Ledger, 'get' | 'history' | 'slots' | 'check' | 'findSlot' | 'rerunnable' | 'tasks'>
 
 function readMethods(reading: Reading): ReadMethods {
   return {
+    async get(options) {
+      return readRow(options, await reading(options))
+    },
     async *history({ limit = Number.POSITIVE_INFINITY, ...options }) {
       yield* readHistory({ ...queryOf(options), limit }, await reading(options))
     },

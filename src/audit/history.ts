@@ -65,6 +65,21 @@ export async function* readHistory(query: HistoryQuery, deps: HistoryDeps): Asyn
   }
 }
 
+/**
+ * The row of one slot, by a strongly consistent read. Returns null where the slot has no row. Throws a usage error where the
+ * name of the task or the instant is wrong.
+ */
+export async function readRow(
+  { task, slot: text }: { readonly task: string; readonly slot: string | Date },
+  { store, clock, pageTimeoutMs, signals }: HistoryDeps,
+): Promise<StoredRow | null> {
+  checkTaskName(task)
+  const slot = parseInstant(timeText(text, 'slot'), 'slot')
+  // Slots are whole seconds, so no other instant has a row, and the stores have no key for it.
+  if (slot % 1000 !== 0) return null
+  return withDeadline(clock, pageTimeoutMs, signals, (signal) => store.get({ task, slot }, { signal }))
+}
+
 type Part = Omit<Extract<ListQuery, { kind: 'task' }>, 'limit'> | Omit<Extract<ListQuery, { kind: 'day' }>, 'limit'>
 
 function* partsOf(query: HistoryQuery, now: Instant): Generator<Part> {

@@ -67,8 +67,7 @@ export const show: Command = {
     }
     const slot = await slotFrom(values, ledger, reading, now)
     if (slot === null) return nothing('')
-    // Slots are whole seconds: no other one lies within.
-    const row = await newestRow(ledger, { ...reading, since: new Date(slot), until: new Date(slot + 1) })
+    const row = await ledger.get({ ...reading, slot: new Date(slot) })
     if (row === null) return nothing(` in the slot ${formatInstant(slot)}`)
     // A row tells nothing of its run's skew; the default is what most have.
     const text = (json ? showJson : showText)(row, now, LIMITS.skewMs.default)
