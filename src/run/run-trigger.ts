@@ -22,11 +22,11 @@ export interface Force {
   /** An instant, a local time, a date that has one slot, or `latest`. */
   readonly slot: string | Date
   readonly reason: string
-  /** Who forces the slot. The default is the ECS task, or the user and the host. */
+  /** The operator who forces the slot. The default is the ECS task, or the user and the host. */
   readonly by?: string | undefined
   /**
-   * What the slot is, as far as the caller knows. If it is none of these when the slot is claimed, because another run has
-   * changed it, nothing starts, and the force is a duplicate or refused. By default the slot may be in any state.
+   * The states that the caller expects. If the slot is in another state when it is claimed, because another run changed it,
+   * then nothing starts, and the force is a duplicate or refused. By default the slot may be in any state.
    */
   readonly only?: readonly Rerunnable[] | undefined
   /**
@@ -36,7 +36,7 @@ export interface Force {
   readonly askedAt?: Date | undefined
 }
 
-/** What a trigger asks for. An option that is undefined is left out. */
+/** The options of a trigger. An option that is undefined counts as left out. */
 export interface TriggerOptions extends ScheduleOptions, OrUndefined<RunSettings> {
   readonly task: string
   /** The instant that this trigger stands for, as the scheduler wrote it into its event. */
@@ -59,9 +59,9 @@ export type RunOutcome<T> = RunResult<T> & {
 }
 
 /** The settings of one trigger, with their defaults filled in. */
-export type ReadSettings = EffectiveSettings & TriggerSettings
+export type AllSettings = EffectiveSettings & TriggerSettings
 
-/** What all triggers of one ledger share. */
+/** The parts that all triggers of one ledger share. */
 export interface TriggerParts extends Pick<RunIo, 'clock' | 'newId' | 'random' | 'seen'> {
   /** The name of the ledger, as an operator writes it. */
   readonly storeName: string
@@ -84,7 +84,7 @@ export interface TriggerParts extends Pick<RunIo, 'clock' | 'newId' | 'random' |
  */
 export async function runTrigger<T>(
   options: TriggerOptions,
-  workWith: (settings: ReadSettings) => Work<T>,
+  workWith: (settings: AllSettings) => Work<T>,
   stop: AbortSignal,
   parts: TriggerParts,
 ): Promise<RunOutcome<T>> {
@@ -123,7 +123,7 @@ interface ReadRequest extends Pick<ReadTrigger, 'objection' | 'notices'> {
 /** Reads what the caller asks for. Throws a usage error for wrong options. */
 async function readRequest(
   options: TriggerOptions,
-  settings: ReadSettings,
+  settings: AllSettings,
   { storeName, host: findHost, parse, clock, newId }: TriggerParts,
 ): Promise<ReadRequest> {
   checkTaskName(options.task)
@@ -154,7 +154,7 @@ async function readRequest(
  */
 async function mustTakeLock(
   { task, force, overlap }: TriggerOptions,
-  settings: ReadSettings,
+  settings: AllSettings,
   io: Pick<RunIo, 'store' | 'clock' | 'random' | 'stop'>,
 ): Promise<boolean> {
   return force !== undefined && overlap === undefined && (await hasOverlapLock(task, settings, io))
