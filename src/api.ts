@@ -3,16 +3,14 @@ import type { RunContext, RunEvent } from './core/event.ts'
 import type { MissedSlot, TaskFinding } from './core/row/expected-slots.ts'
 import type { Rerunnable } from './core/row/rerunnable.ts'
 import type { ScheduleOptions } from './core/schedule/schedule-options.ts'
-import type { StoredRow } from './core/types.ts'
+import type { OrUndefined, StoredRow } from './core/types.ts'
 import type { CommandOptions } from './run/command.ts'
-import type { RunResult } from './run/execute.ts'
 import type { ResolveResult } from './run/resolve.ts'
-import type { RunSettings } from './run/settings.ts'
+import type { RunOutcome, TriggerOptions } from './run/run-trigger.ts'
+
+export type { Force, RunOutcome } from './run/run-trigger.ts'
 
 // What the library takes and gives. An option that is undefined, as a variable of the environment may be, is left out.
-
-/** Every member may be left out, or be undefined. */
-export type OrUndefined<T> = { readonly [Name in keyof T]?: T[Name] | undefined }
 
 export interface LedgerOptions {
   /** `dynamodb:TABLE` or `file:PATH`; there is no default. */
@@ -21,34 +19,9 @@ export interface LedgerOptions {
   readonly log?: ((event: RunEvent, context: RunContext) => void) | undefined
 }
 
-export interface RunOptions extends ScheduleOptions, OrUndefined<RunSettings> {
-  readonly task: string
-  /** The instant that this trigger stands for, as the scheduler put it into its event. */
-  readonly eventTime?: string | Date | undefined
-  /** The EventBridge event itself, as JSON; its `time` is the event time. */
-  readonly event?: string | undefined
-  /** Runs this slot whatever became of it before, unless it is running; or another slot is, where the task's take turns. */
-  readonly force?: Force | undefined
+export interface RunOptions extends TriggerOptions {
   /** Tells the run to stop. */
   readonly signal?: AbortSignal | undefined
-}
-
-export interface Force {
-  /** An instant, local time, a date with one slot, or `latest`. */
-  readonly slot: string | Date
-  readonly reason: string
-  /** Default: the ECS task, or user and host. */
-  readonly by?: string | undefined
-  /**
-   * What became of the slot as far as the caller knows. Where it is none of these when the slot is claimed, since somebody
-   * else was here in the meantime, nothing starts: a duplicate, or refused. Default: whatever became of it.
-   */
-  readonly only?: readonly Rerunnable[] | undefined
-  /**
-   * When it was asked for; default now. An attempt that began later was not known then, and the force is refused: of two
-   * at once, one starts. Does not matter with `only`, which says what is expected.
-   */
-  readonly askedAt?: Date | undefined
 }
 
 /** What the work is given. */
@@ -64,19 +37,17 @@ export interface Attempt {
   readonly signal: AbortSignal
 }
 
-/** What became of a trigger. */
-export type RunOutcome<T> = RunResult<T> & {
-  readonly task: string
-  readonly slot: Date
-  readonly windowEnd: Date | null
-  readonly runId: string
-}
-
 export interface ReadOptions {
   /** How long the ledger may take for one answer; default 30 s. */
   readonly ledgerTimeoutMs?: number | undefined
   /** Ends a wait for the ledger. */
   readonly signal?: AbortSignal | undefined
+}
+
+export interface GetOptions extends ReadOptions {
+  readonly task: string
+  /** The instant of the slot. A text is ISO 8601 with an offset. */
+  readonly slot: string | Date
 }
 
 export interface HistoryOptions extends ReadOptions {
@@ -171,6 +142,11 @@ export interface Ledger {
   run<T>(options: RunOptions, work: (attempt: Attempt) => T | Promise<T>): Promise<RunOutcome<T>>
   /** The same around a command, as a child process whose group is supervised. */
   runCommand(options: RunOptions, command: CommandOptions): Promise<RunOutcome<null>>
+  /**
+   * Returns the row of one slot by a strongly consistent read, or null if the slot has no row. A row that was written a
+   * moment ago is found. Throws a usage error if the task or the slot is not valid.
+   */
+  get(options: GetOptions): Promise<StoredRow | null>
   /**
    * The rows of a task, or of all tasks, newest slot first. Rows are fetched as they are taken.
    * For people and audits: a row that was written a moment ago may be missing.

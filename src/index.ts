@@ -4,6 +4,7 @@ export type {
   FindSlotOptions,
   Force,
   FoundSlot,
+  GetOptions,
   HistoryOptions,
   Ledger,
   LedgerOptions,

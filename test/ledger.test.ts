@@ -77,6 +77,18 @@ describe('run', () => {
     await ledger.close()
   })
 
+  test('each run logs once that the ledger cannot be used', async () => {
+    const events: RunEvent[] = []
+    const ledger = createLedger({
+      store: `file:${join(folder, 'nowhere', 'ledger.db')}`,
+      log: (event) => events.push(event),
+    })
+    const runs = [1, 2].map(() => ledger.run(NIGHT, () => expect.fail('it was started')))
+    for (const run of runs) await expect(run).rejects.toMatchObject({ kind: 'shape' })
+    expect(events.map(({ event }) => event)).toEqual(['unusable', 'unusable'])
+    await ledger.close()
+  })
+
   test('a function that throws: failed, with the error; then refused; then forced', async () => {
     const ledger = newLedger()
     const error = new Error('no paper')
@@ -188,6 +200,47 @@ describe('run', () => {
   test('a store that nobody knows rejects, and closing is quiet', async () => {
     const ledger = createLedger({ store: 'redis:x' })
     await expect(ledger.run(NIGHT, () => 1)).rejects.toMatchObject({ kind: 'usage' })
+    await ledger.close()
+  })
+})
+
+describe('get', () => {
+  const key = { task: 'nightly', slot: '2026-11-23T18:00:00Z' }
+
+  test('reads the row of one slot, also while it is running', async () => {
+    const ledger = newLedger()
+    await ledger.run({ ...NIGHT, eventTime: '2026-11-22T18:00:05Z' }, () => 1)
+    await ledger.run(NIGHT, async ({ slot, runId }) => {
+      expect(await ledger.get({ ...key, slot })).toMatchObject({ state: 'PENDING', owner: runId })
+    })
+    expect(await ledger.get(key)).toMatchObject({ slot: Date.parse(key.slot), state: 'COMPLETED', attempts: [{}] })
+    expect(await ledger.get({ ...key, slot: '2026-11-24T03:00:00+09:00' })).toEqual(await ledger.get(key))
+    await ledger.close()
+  })
+
+  test('gives null where there is no row', async () => {
+    const ledger = newLedger()
+    await ledger.run(NIGHT, () => 1)
+    expect(await ledger.get({ ...key, task: 'hourly' })).toBe(null)
+    expect(await ledger.get({ ...key, slot: '2026-11-22T18:00:00Z' })).toBe(null)
+    expect(await ledger.get({ ...key, slot: '2026-11-23T18:00:00.500Z' })).toBe(null)
+    await ledger.close()
+  })
+
+  test.each([
+    ['a wrong task', { ...key, task: '#registry' }, /task is "#registry"/],
+    ['a date', { ...key, slot: '2026-11-24' }, /slot is "2026-11-24"/],
+    ['a date that is not valid', { ...key, slot: new Date(Number.NaN) }, /slot is an invalid Date/],
+  ])('%s is a usage error', async (_, options, message) => {
+    const read = newLedger().get(options)
+    await expect(read).rejects.toMatchObject({ kind: 'usage', message: expect.stringMatching(message) })
+  })
+
+  test('a signal that has aborted ends the read', async () => {
+    const ledger = newLedger()
+    await ledger.run(NIGHT, () => 1)
+    const read = ledger.get({ ...key, signal: AbortSignal.abort() })
+    await expect(read).rejects.toMatchObject({ kind: 'unreachable' })
     await ledger.close()
   })
 })

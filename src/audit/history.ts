@@ -1,7 +1,10 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { usageError } from '../core/errors.ts'
+import { parseInstant } from '../core/instant.ts'
+import { timeText } from '../core/schedule/schedule-options.ts'
 import { daysIn, type TimeRange } from '../core/schedule/time-range.ts'
-import type { Instant, StoredRow } from '../core/types.ts'
+import { checkTaskName } from '../core/task.ts'
+import type { Instant, OrUndefined, StoredRow } from '../core/types.ts'
 import { type Clock, withDeadline } from '../process/clock.ts'
 import type { ListQuery, Page, Store } from '../store/store.ts'
 
@@ -18,6 +21,19 @@ export interface HistoryDeps {
   /** How long the ledger may take for one page, in milliseconds. */
   readonly pageTimeoutMs: number
   readonly signals: readonly AbortSignal[]
+}
+
+/** A query as the caller writes it. A text is ISO 8601 with an offset. */
+type QueryText = OrUndefined<{ readonly task: string; readonly since: string | Date; readonly until: string | Date }>
+
+/** Throws a usage error where the name of the task or an instant is wrong. */
+export function queryOf({ task, since, until }: QueryText): Omit<HistoryQuery, 'limit'> {
+  if (task !== undefined) checkTaskName(task)
+  return {
+    ...(task !== undefined && { task }),
+    ...(since !== undefined && { since: parseInstant(timeText(since, 'since'), 'since') }),
+    ...(until !== undefined && { until: parseInstant(timeText(until, 'until'), 'until') }),
+  }
 }
 
 /** The number of rows in a page: one round trip, and little memory. */
@@ -48,6 +64,21 @@ export async function* readHistory(query: HistoryQuery, deps: HistoryDeps): Asyn
       cursor = page.next
     }
   }
+}
+
+/**
+ * The row of one slot, by a strongly consistent read. Returns null where the slot has no row. Throws a usage error where the
+ * name of the task or the instant is wrong.
+ */
+export async function readRow(
+  { task, slot: text }: { readonly task: string; readonly slot: string | Date },
+  { store, clock, pageTimeoutMs, signals }: HistoryDeps,
+): Promise<StoredRow | null> {
+  checkTaskName(task)
+  const slot = parseInstant(timeText(text, 'slot'), 'slot')
+  // Slots are whole seconds, so no other instant has a row, and the stores have no key for it.
+  if (slot % 1000 !== 0) return null
+  return withDeadline(clock, pageTimeoutMs, signals, (signal) => store.get({ task, slot }, { signal }))
 }
 
 type Part = Omit<Extract<ListQuery, { kind: 'task' }>, 'limit'> | Omit<Extract<ListQuery, { kind: 'day' }>, 'limit'>

@@ -1,14 +1,25 @@
+import { formatDuration } from '../core/duration.ts'
+import { usageError } from '../core/errors.ts'
 import { rerunnableAs } from '../core/row/decide.ts'
-import type { Rerunnable } from '../core/row/rerunnable.ts'
+import { type Rerunnable, readRerunnable } from '../core/row/rerunnable.ts'
 import { scheduleWith } from '../core/row/schedules-in-force.ts'
+import { timeText } from '../core/schedule/schedule-options.ts'
+import { parseTimeRange, type TimeRange } from '../core/schedule/time-range.ts'
 import type { Instant, ScheduleSpec } from '../core/types.ts'
-import { type ExpectedSettings, parseSchedules, slotsOnRecord } from './expected.ts'
+import { parseSchedules, slotsOnRecord } from './expected.ts'
 import type { HistoryDeps } from './history.ts'
 import type { KnownTask } from './tasks.ts'
 
-export interface RerunnableSettings extends ExpectedSettings {
-  readonly skewMs: number
+export interface RerunnableSettings {
+  /** The start of the range (inclusive): an instant, a date in the time zone of the schedule, or how long ago (`7d`). */
+  readonly from: string | Date
+  /** The end of the range (exclusive). A date counts as a whole. Left out: now. */
+  readonly to?: string | Date | undefined
   readonly only: readonly Rerunnable[]
+  readonly graceMs: number
+  readonly skewMs: number
+  /** How long rows are kept. Left out: forever. */
+  readonly retentionMs?: number | undefined
 }
 
 export interface RerunnableSlot {
@@ -25,13 +36,16 @@ export interface RerunnableSlot {
  */
 export async function* rerunnableSlots(
   known: KnownTask,
-  { skewMs, only, ...settings }: RerunnableSettings,
+  settings: RerunnableSettings,
   deps: HistoryDeps,
 ): AsyncGenerator<RerunnableSlot, void> {
   const now = deps.clock.now()
+  const { since, until } = readRange(known, settings, now)
+  const only = readRerunnable(settings.only)
+  const { graceMs, skewMs } = settings
   const inForce = parseSchedules(known)
   // A slot that is not due yet can also have a row, because an operator may resolve it in advance.
-  const due = { ...settings, until: Math.min(settings.until, now + 1) }
+  const due = { since, until: Math.min(until, now + 1), graceMs }
   for await (const { row, missed } of slotsOnRecord(known.task, inForce, due, now, deps)) {
     const { slot } = row ?? missed
     const why = rerunnableAs(row, now, skewMs)
@@ -39,4 +53,20 @@ export async function* rerunnableSlots(
     const schedule = scheduleWith(inForce, slot)
     if (schedule !== null) yield { slot, why, schedule: schedule.spec }
   }
+}
+
+function readRange(
+  { schedules }: KnownTask,
+  { from, to, only, retentionMs = Number.POSITIVE_INFINITY }: RerunnableSettings,
+  now: Instant,
+): Required<TimeRange> {
+  const text = { since: timeText(from, 'from'), until: to === undefined ? undefined : timeText(to, 'to') }
+  const zone = schedules.at(-1)?.spec.zone ?? 'UTC'
+  const { since = 0, until = now } = parseTimeRange(text, zone, now, ['from', 'to'])
+  if (only.includes('missed') && since < now - retentionMs) {
+    throw usageError(
+      `from is ${text.since}, and rows are kept for ${formatDuration(retentionMs)}: before that, slots that ran well look missed; begin later`,
+    )
+  }
+  return { since, until }
 }

@@ -1,4 +1,8 @@
+import { usageError } from '../core/errors.ts'
 import { decodeSchedules, type Schedules } from '../core/row/task-record.ts'
+import { readSchedule, type ScheduleOptions } from '../core/schedule/schedule-options.ts'
+import { checkTaskName } from '../core/task.ts'
+import type { Instant, OrUndefined } from '../core/types.ts'
 import { withDeadline } from '../process/clock.ts'
 import type { CallOptions } from '../store/store.ts'
 import type { HistoryDeps } from './history.ts'
@@ -26,6 +30,33 @@ export async function* readTasks(deps: HistoryDeps): AsyncGenerator<KnownTask> {
 export async function readTask(task: string, deps: HistoryDeps): Promise<KnownTask | null> {
   const entry = await ask(deps, (call) => deps.store.readEntry({ kind: '#registry', task }, call))
   return (entry === null ? [] : known(task, decodeSchedules(entry.document, task)))[0] ?? null
+}
+
+/**
+ * The task with the schedule that the caller gives, in force from `since` on, or else with the schedules of its task record.
+ * Throws a usage error where no schedule is given and there is no task record.
+ */
+export async function knownTask(
+  task: string,
+  { schedule, ...more }: OrUndefined<ScheduleOptions>,
+  since: Instant,
+  deps: HistoryDeps,
+): Promise<KnownTask> {
+  checkTaskName(task)
+  if (schedule !== undefined) return { task, schedules: [{ since, spec: readSchedule({ schedule, ...more }).spec }] }
+  const known = await readTask(task, deps)
+  if (known !== null) return known
+  throw usageError(`the registry does not know task ${task}: no scheduled run of it is on record; give its schedule`)
+}
+
+/** The task of that name, as `knownTask` returns it, or without a name all tasks that have a task record. */
+export async function* tasksOf(
+  { task, ...given }: OrUndefined<ScheduleOptions> & { readonly task?: string | undefined },
+  since: Instant,
+  deps: HistoryDeps,
+): AsyncGenerator<KnownTask> {
+  if (task === undefined) yield* readTasks(deps)
+  else yield await knownTask(task, given, since, deps)
 }
 
 function known(task: string, schedules: Schedules): KnownTask[] {

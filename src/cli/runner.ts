@@ -1,5 +1,6 @@
-import type { Ledger, OrUndefined, RunOptions, RunOutcome } from '../api.ts'
+import type { Ledger, RunOptions, RunOutcome } from '../api.ts'
 import { LedgerError, usageError } from '../core/errors.ts'
+import type { OrUndefined } from '../core/types.ts'
 import type { LogFormat } from '../format/log.ts'
 import { printable } from '../format/text.ts'
 import { createLedger } from '../ledger.ts'
@@ -85,6 +86,7 @@ export function openRunner(
   const command: CommandOptions = { argv: [file, ...args], env, stops, timeoutMs: values.timeout ?? null }
   const { emit, end, format } = openReporter(values, context)
   const warnings = misspelt(values, env)
+  // This log callback is the only place that knows whether the log has the error of a run already.
   let hasReported = false
   const ledger = createLedger({
     store: values.store,

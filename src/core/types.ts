@@ -16,6 +16,9 @@ export interface ScheduleSpec {
   readonly anchor?: Instant
 }
 
+/** Every member may be left out, or be undefined. */
+export type OrUndefined<T> = { readonly [Name in keyof T]?: T[Name] | undefined }
+
 /** The key of a row: one task, one slot. */
 export interface Key {
   readonly task: string

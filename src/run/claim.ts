@@ -1,8 +1,9 @@
-import type { LedgerError } from '../core/errors.ts'
+import { LedgerError } from '../core/errors.ts'
+import type { NoteResult, RunEvent } from '../core/event.ts'
 import { type Decision, decide, isNewerSchema, isRunning } from '../core/row/decide.ts'
 import type { Facts, Policy } from '../core/row/policy.ts'
 import { type Claim, claimRow, finishRow, renewLease, type Stamp, withdrawClaim } from '../core/row/transition.ts'
-import type { Row, StoredRow, Survivor } from '../core/types.ts'
+import type { Rejection, Row, StoredRow, Survivor } from '../core/types.ts'
 import { withDeadline, withinDeadline } from '../process/clock.ts'
 import { type StopIo, type StopSettings, withinStop } from '../process/stop.ts'
 import { type RetryOptions, untilAnswered } from './retry.ts'
@@ -45,6 +46,9 @@ export type ClaimResult =
  * while the caller waits for the claim.
  */
 const WITHDRAWAL_SHARE = 1 / 3
+
+/** The ledger has just answered the claim. An answer that takes longer than two tries is an outage. */
+const NOTE_TIMEOUT_MS = 10_000
 
 /**
  * Makes this run the owner of the slot, or returns why it is not. Throws `LedgerError` if the ledger rejects the
@@ -154,4 +158,38 @@ async function withdraw(base: Row | null, claim: Claim, io: ClaimIo, options: Re
 async function withdrawLanded(sent: Row, io: ClaimIo, options: RetryOptions): Promise<boolean> {
   const change = (row: Row, stamp: Stamp) => finishRow(row, { outcome: 'notStarted' }, stamp)
   return (await writeAsOwner(sent, change, io, options)).kind === 'ok'
+}
+
+/**
+ * Records the rejection of a trigger in the row of the slot, for up to 10 s. The row guards the slot and the note does not,
+ * so a rejection that could not be recorded is still a rejection.
+ */
+export async function noteRejection(
+  rejection: Pick<Rejection, 'kind' | 'cause'>,
+  { task, window, runId, trigger, host }: ClaimRequest,
+  settings: StopSettings & { readonly ledgerTimeoutMs: number },
+  io: WriteIo & StopIo,
+): Promise<NoteResult> {
+  const full: Rejection = { ...rejection, runId, trigger, ...host, at: io.clock.now() }
+  try {
+    const reply = await withinStop(Math.min(NOTE_TIMEOUT_MS, settings.ledgerTimeoutMs), settings, io, (signal) => {
+      const options = { signal, retry: 'unreachable' } as const
+      return untilAnswered(() => io.store.note({ task, slot: window.slot }, full, options), io, options)
+    })
+    return reply.kind === 'answer' ? { noted: reply.value } : { noted: false, detail: reply.cause.message }
+  } catch (error) {
+    if (!(error instanceof LedgerError)) throw error
+    return { noted: false, detail: error.message }
+  }
+}
+
+/**
+ * Returns a handler for an error of the ledger from before the claim. It logs that the ledger cannot be used, and throws the
+ * error again. It does not log a usage error, because that is about the request of the caller and not about the ledger.
+ */
+export function reportAndRethrow(emit: (event: RunEvent) => void): (error: unknown) => never {
+  return (error) => {
+    if (error instanceof LedgerError && error.kind !== 'usage') emit({ event: 'unusable', detail: error.message })
+    throw error
+  }
 }

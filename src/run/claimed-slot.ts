@@ -1,10 +1,11 @@
-import type { LedgerError } from '../core/errors.ts'
+import { firstLine, type LedgerError } from '../core/errors.ts'
 import type { FinishWord, RunEvent } from '../core/event.ts'
 import type { RetryPolicy } from '../core/row/policy.ts'
 import { beginAttempt } from '../core/row/transition.ts'
+import type { Attempt, Ending } from '../core/types.ts'
 import { withDeadline } from '../process/clock.ts'
 import type { ClaimIo, ClaimRequest, ClaimSettings } from './claim.ts'
-import type { Finish, FinishSettings } from './finish.ts'
+import { type Finish, type FinishSettings, finishAttempt } from './finish.ts'
 import type { Lease, LeaseSettings } from './lease.ts'
 import type { SeenSchedules } from './task-record.ts'
 import { startableMs, type WriteResult } from './write.ts'
@@ -94,5 +95,33 @@ export function endWritten(written: Finish | WriteResult): EndWritten {
     case 'ok':
     case 'recorded':
       return { finish: 'recorded' }
+  }
+}
+
+/** How far a claimed slot has come, for an error that ends the run. */
+export interface Progress {
+  /** How the attempt in progress ended: `notStarted` until its work has ended. */
+  ending: Ending
+  /** The number of attempts whose work was started. */
+  started: number
+}
+
+/**
+ * The one exit of a claimed slot after an error. Ends the renewals, records how the attempt ended, and logs what happened
+ * to the claim. The caller throws the error. Never throws, because the error of the run must reach the caller.
+ */
+export async function giveUp(
+  error: unknown,
+  { ending, started }: Progress,
+  { lease, settings, io }: ClaimedSlot,
+): Promise<void> {
+  const detail = firstLine(error)
+  const row = await lease.release()
+  const finish = await finishAttempt(row, ending, settings, io)
+  if (started === 0) {
+    io.emit({ event: 'withdrawn', certain: finish.kind !== 'unanswered', detail })
+  } else {
+    const attempt = row.attempts.at(-1) as Attempt
+    io.emit({ event: 'ended', attempt, ending, durationMs: 0, detail, ...endWritten(finish) })
   }
 }

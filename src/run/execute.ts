@@ -15,24 +15,23 @@ import type {
   Trigger,
 } from '../core/types.ts'
 import { link } from '../process/clock.ts'
-import { withinStop } from '../process/stop.ts'
-import { type ClaimRequest, type ClaimResult, claimSlot } from './claim.ts'
+import { type ClaimRequest, type ClaimResult, claimSlot, noteRejection, reportAndRethrow } from './claim.ts'
 import {
   type ClaimedSlot,
   type EffectiveSettings,
   endWritten,
+  giveUp,
   openGate,
+  type Progress,
   type RunIo,
   unfailing,
 } from './claimed-slot.ts'
 import { finishAttempt } from './finish.ts'
-import { giveUp, type Progress } from './give-up.ts'
 import { keepLease, type LeaseLoss } from './lease.ts'
 import { waitForRetry } from './next-attempt.ts'
-import { noteRejection } from './note.ts'
 import { enter } from './overlap.ts'
 import { takeOverlapLock } from './overlap-lock.ts'
-import { registerSchedule } from './task-record.ts'
+import { isToRegister, keepTaskRecord } from './task-record.ts'
 import { startableMs } from './write.ts'
 
 /** The attempt as the work sees it. */
@@ -80,16 +79,14 @@ export type RunResult<T> =
   /** Another slot of the task was running, and `--overlap skip` marked this one as skipped. */
   | { readonly status: 'skipped'; readonly attempt: number; readonly holder: OverlapLock; readonly recorded: boolean }
 
-/** The longest wait of a short batch for its task record: one slow answer. The next run tries again. */
-const REGISTRY_TIMEOUT_MS = 5_000
-
 /**
  * The longest time that the finish of a very short run waits for the task record, so that it can use the same
  * connection. Within a region an answer takes a tenth of this time. A slower answer must not delay the finish.
  */
 const FREE_CONNECTION_MS = 250
 
-type Work<T> = (attempt: LiveAttempt) => Promise<WorkEnd<T>>
+/** The work of a run. It is called for each attempt. */
+export type Work<T> = (attempt: LiveAttempt) => Promise<WorkEnd<T>>
 
 /**
  * Runs one trigger from its claim to its finish. The work is called at most once in an attempt, and only under a claim
@@ -103,7 +100,7 @@ export async function execute<T>(
   givenIo: RunIo,
 ): Promise<RunResult<T>> {
   const io = { ...givenIo, emit: unfailing(givenIo.emit) }
-  const claimResult = await claimSlot(request, settings, io)
+  const claimResult = await claimSlot(request, settings, io).catch(reportAndRethrow(io.emit))
   checkNotInside(claimResult, request)
   switch (claimResult.kind) {
     case 'duplicate': {
@@ -221,7 +218,7 @@ async function makeAttempts<T>(
       progress.started += 1
       // We must log after the start, otherwise a slow log reader could delay the start until the lease has run out.
       io.emit({ event: 'claimed', attempt })
-      if (mustRegister) registering = register(row, settings, io)
+      if (mustRegister) registering = keepTaskRecord(row, settings, io)
       end = await working
     }
     progress.ending = endingOf(end)
@@ -267,22 +264,6 @@ async function begin<T>(work: Work<T>, live: LiveAttempt): Promise<WorkEnd<T>> {
     return await work(live)
   } catch (error) {
     return { outcome: 'failed', error, detail: firstLine(error) }
-  }
-}
-
-function isToRegister(row: Row, { seen }: RunIo): boolean {
-  return row.attempts.at(-1)?.trigger.kind === 'scheduled' && !seen.has(row.task, row.schedule)
-}
-
-/** Updates the task record beside the work. The record serves audits, so an error here does not affect the run. */
-async function register(row: Row, settings: EffectiveSettings, io: RunIo): Promise<void> {
-  try {
-    const before = await withinStop(REGISTRY_TIMEOUT_MS, settings, io, (signal) =>
-      registerSchedule(row, row.schedule, io.store, io.seen, { signal }),
-    )
-    if (before !== null) io.emit({ event: 'schedule-changed', before, after: row.schedule })
-  } catch (error) {
-    io.emit({ event: 'warning', message: `the registry of tasks was not brought up to date: ${firstLine(error)}` })
   }
 }
 

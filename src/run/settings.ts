@@ -116,6 +116,16 @@ export function readSettings(settings: RunSettings): EffectiveSettings & Trigger
   }
 }
 
+/**
+ * The settings of a force whose caller left `overlap` out, where the runs of the task must not overlap. `given` is what
+ * the caller set. Throws a usage error where the work would have to go on without its lease.
+ */
+export function withOverlapLock<S extends EffectiveSettings>(settings: S, given: RunSettings): S {
+  const overlap = 'skip'
+  if (given.onLeaseLost === 'continue') checkAlone(settings, overlap)
+  return { ...settings, overlap, onLeaseLost: 'stop' }
+}
+
 function checkTimes({ leaseMs, heartbeatMs, skewMs, killAfterMs }: Numbers, settings: RunSettings): void {
   const least = 3 * heartbeatMs + skewMs + killAfterMs
   if (leaseMs < least) {
@@ -150,7 +160,7 @@ function checkRetries({ maxAttempts, retryDelayMs }: Numbers, settings: RunSetti
  * Throws if another run may start after the lease has run out. The batch that goes on without its lease would run
  * beside it.
  */
-function checkAlone({ maxAttempts }: Numbers, overlap: string): void {
+function checkAlone({ maxAttempts }: Pick<Numbers, 'maxAttempts'>, overlap: string): void {
   if (maxAttempts > 1) {
     throw usageError(
       `on-lease-lost is continue, but max-attempts is ${maxAttempts}: another run may take the slot over. Leave on-lease-lost out, or set max-attempts to 1.`,

@@ -1,7 +1,10 @@
 import { setWithin } from '../core/bounded.ts'
+import { firstLine } from '../core/errors.ts'
+import type { RunEvent } from '../core/event.ts'
 import { decodeSchedules, encodeSchedules, isSameSpec, withSchedule } from '../core/row/task-record.ts'
-import type { Instant, ScheduleSpec } from '../core/types.ts'
+import type { Instant, Row, ScheduleSpec } from '../core/types.ts'
 import type { Clock } from '../process/clock.ts'
+import { type StopIo, type StopSettings, withinStop } from '../process/stop.ts'
 import type { CallOptions, Store } from '../store/store.ts'
 
 /**
@@ -18,6 +21,9 @@ export interface SeenSchedules {
  * audits and the deployment of a change takes minutes.
  */
 const SEEN_FOR_MS = 60_000
+
+/** A short batch may have to wait this long, which is the time of one slow answer. The next run tries again. */
+const TASK_RECORD_TIMEOUT_MS = 5_000
 
 /**
  * One program rarely runs more tasks. Beyond this number, the task that was added first is dropped, and its record is
@@ -62,4 +68,30 @@ export async function registerSchedule(
   const inForce = (after ?? before).at(-1)?.spec
   if (inForce !== undefined && isSameSpec(inForce, spec)) seen.add(task, spec)
   return after === null ? null : (before.at(-1)?.spec ?? null)
+}
+
+export interface TaskRecordIo extends StopIo {
+  readonly store: Store
+  readonly seen: SeenSchedules
+  emit(event: RunEvent): void
+}
+
+/** Whether the run of this row may have to write its schedule into the task record. A forced run never writes it. */
+export function isToRegister(row: Row, { seen }: Pick<TaskRecordIo, 'seen'>): boolean {
+  return row.attempts.at(-1)?.trigger.kind === 'scheduled' && !seen.has(row.task, row.schedule)
+}
+
+/**
+ * Brings the task record up to date beside the work. The task record is for audits, so an error here is logged and changes
+ * nothing about the run. Never throws.
+ */
+export async function keepTaskRecord(row: Row, settings: StopSettings, io: TaskRecordIo): Promise<void> {
+  try {
+    const before = await withinStop(TASK_RECORD_TIMEOUT_MS, settings, io, (signal) =>
+      registerSchedule(row, row.schedule, io.store, io.seen, { signal }),
+    )
+    if (before !== null) io.emit({ event: 'schedule-changed', before, after: row.schedule })
+  } catch (error) {
+    io.emit({ event: 'warning', message: `the registry of tasks was not brought up to date: ${firstLine(error)}` })
+  }
 }

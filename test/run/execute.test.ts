@@ -182,6 +182,14 @@ describe('claim sent, never answered', () => {
     expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'completed' })
   })
 
+  test('a ledger that denies the claim is logged as unusable, and the error is thrown', async () => {
+    const { time, trigger, find } = world()
+    const refused = trigger('a', works(1), { fateOf: fates(isClaim, { kind: 'denied' }) })
+    await expect(time.run(refused.result)).rejects.toMatchObject({ kind: 'denied' })
+    expect(refused.events).toEqual([{ event: 'unusable', detail: expect.any(String) }])
+    expect(await find()).toBe(null)
+  })
+
   describe('a force that is withdrawn while another attempt rides out an outage', () => {
     /** The ledger is out of reach of the attempt for two hours; an operator's force is given up meanwhile. */
     async function withForce(...claim: readonly Fate[]) {

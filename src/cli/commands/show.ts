@@ -67,8 +67,7 @@ export const show: Command = {
     }
     const slot = await slotFrom(values, ledger, reading, now)
     if (slot === null) return nothing('')
-    // Slots are whole seconds, so this range contains no other slot.
-    const row = await newestRow(ledger, { ...reading, since: new Date(slot), until: new Date(slot + 1) })
+    const row = await ledger.get({ ...reading, slot: new Date(slot) })
     if (row === null) return nothing(` in the slot ${formatInstant(slot)}`)
     // A row does not store the skew of its run. We use the default, which most runs have.
     const text = (json ? showJson : showText)(row, now, LIMITS.skewMs.default)

@@ -1,6 +1,7 @@
 import { setWithin } from '../bounded.ts'
 import { usageError } from '../errors.ts'
 import { formatInstant, parseInstant } from '../instant.ts'
+import type { ScheduleSpec } from '../types.ts'
 import { parseSchedule, type Schedule } from './schedule.ts'
 import { slotOf as slotOfSchedule } from './slot.ts'
 
@@ -53,6 +54,11 @@ export function readSchedule({ schedule, timezone = 'UTC', anchor }: ScheduleOpt
     zone: timezone,
     ...(anchor === undefined ? {} : { anchor: readAnchor(anchor) }),
   })
+}
+
+/** Returns the options that `readSchedule` reads as this schedule. */
+export function scheduleOptions({ expression, zone, anchor }: ScheduleSpec): ScheduleOptions {
+  return { schedule: expression, timezone: zone, ...(anchor !== undefined && { anchor: formatInstant(anchor) }) }
 }
 
 /**

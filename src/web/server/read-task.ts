@@ -7,7 +7,7 @@ import { scheduleWith } from '../../core/row/schedules-in-force.ts'
 import { monthsIn } from '../../core/schedule/local-time.ts'
 import { slotAfter, slotBefore, slotOf } from '../../core/schedule/slot.ts'
 import { parseTimeRange } from '../../core/schedule/time-range.ts'
-import type { Instant, StoredRow } from '../../core/types.ts'
+import type { Instant } from '../../core/types.ts'
 import type { CalendarModel, Tally } from '../views/calendar.tsx'
 import type { MarkedSlot } from '../views/history-table.tsx'
 import type { TaskQuery } from '../views/links.ts'
@@ -171,7 +171,7 @@ export async function readSlot(
   reading: Reading,
 ): Promise<SlotModel | null> {
   const { head, inForce, current } = read
-  const row = await rowOf(head.task, slot, reading)
+  const row = await reading.ledger.get({ task: head.task, slot: new Date(slot), ...askOptions(reading) })
   // A slot that was perhaps due counts as well. The history that shows it as missed has checked that it was due.
   const due = dueKeys([{ task: head.task, schedules: inForce }], slot, Math.min(slot, reading.now) + 1)
   const wasDue = [...due].length > 0
@@ -201,11 +201,4 @@ export function slotTold(
   const schedule = scheduleWith(inForce, slot) === null ? own : null
   const target = { store: storeAnywhere(store), task: head.task, slot, schedule }
   return { record, clock: head.clock, target, now, skewMs, lateAfterMs }
-}
-
-async function rowOf(task: string, slot: Instant, reading: Reading): Promise<StoredRow | null> {
-  // Slots are whole seconds, so no other slot is in this range.
-  const range = { since: formatInstant(slot), until: formatInstant(slot + 1) }
-  for await (const row of reading.ledger.history({ task, ...range, limit: 1, ...askOptions(reading) })) return row
-  return null
 }

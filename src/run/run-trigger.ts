@@ -1,0 +1,183 @@
+import type { RunContext, RunEvent } from '../core/event.ts'
+import type { Policy } from '../core/row/policy.ts'
+import { type Rerunnable, readRerunnable } from '../core/row/rerunnable.ts'
+import { defined } from '../core/row/stored-fields.ts'
+import type { Schedule } from '../core/schedule/schedule.ts'
+import { readSchedule, type ScheduleOptions, timeText } from '../core/schedule/schedule-options.ts'
+import { checkTaskName } from '../core/task.ts'
+import type { Host, OrUndefined, Row, ScheduleSpec } from '../core/types.ts'
+import type { Clock } from '../process/clock.ts'
+import { operatorOf } from '../process/host.ts'
+import { findSurvivor } from '../process/survivors.ts'
+import type { Store } from '../store/store.ts'
+import { type ClaimRequest, reportAndRethrow } from './claim.ts'
+import { type EffectiveSettings, type RunIo, unfailing } from './claimed-slot.ts'
+import { execute, type RunResult, type Work } from './execute.ts'
+import { hasOverlapLock } from './overlap-lock.ts'
+import { guardsOf, type RunSettings, readSettings, usualLedgerTimeoutMs, withOverlapLock } from './settings.ts'
+import { type ReadTrigger, readTrigger, type TriggerInput, type TriggerSettings } from './trigger.ts'
+
+/** A force: an operator runs a slot again. */
+export interface Force {
+  /** An instant, a local time, a date that has one slot, or `latest`. */
+  readonly slot: string | Date
+  readonly reason: string
+  /** The operator who forces the slot. The default is the ECS task, or the user and the host. */
+  readonly by?: string | undefined
+  /**
+   * The states that the caller expects. If the slot is in another state when it is claimed, because another run changed it,
+   * then nothing starts, and the force is a duplicate or refused. By default the slot may be in any state.
+   */
+  readonly only?: readonly Rerunnable[] | undefined
+  /**
+   * When the operator asked for the force. The default is now. The operator did not know of an attempt that began later, so
+   * the force is then refused: of two forces at the same time, one starts. It has no effect together with `only`.
+   */
+  readonly askedAt?: Date | undefined
+}
+
+/** The options of a trigger. An option that is undefined counts as left out. */
+export interface TriggerOptions extends ScheduleOptions, OrUndefined<RunSettings> {
+  readonly task: string
+  /** The instant that this trigger stands for, as the scheduler wrote it into its event. */
+  readonly eventTime?: string | Date | undefined
+  /** The EventBridge event itself, as JSON. Its `time` is the event time. */
+  readonly event?: string | undefined
+  /**
+   * Runs this slot regardless of its state, unless it is running. If slots of the task must not overlap, it also does not
+   * run while another slot of the task is running.
+   */
+  readonly force?: Force | undefined
+}
+
+/** The result of a trigger. */
+export type RunOutcome<T> = RunResult<T> & {
+  readonly task: string
+  readonly slot: Date
+  readonly windowEnd: Date | null
+  readonly runId: string
+}
+
+/** The settings of one trigger, with their defaults filled in. */
+export type AllSettings = EffectiveSettings & TriggerSettings
+
+/** The parts that all triggers of one ledger share. */
+export interface TriggerParts extends Pick<RunIo, 'clock' | 'newId' | 'random' | 'seen'> {
+  /** The name of the ledger, as an operator writes it. */
+  readonly storeName: string
+  /** Opens the ledger, or returns the one that is open. */
+  open(): Promise<{ readonly store: Store; readonly warnings: readonly string[] }>
+  host(): Promise<Host>
+  parse(spec: ScheduleSpec): Schedule
+  /** The environment of this process. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** The version of the time zone data of this process. */
+  readonly zoneData: string
+  readonly log: ((event: RunEvent, context: RunContext) => void) | undefined
+}
+
+/**
+ * The path of one trigger, from the options of the caller to the result. It reads the settings once and gives them to
+ * `workWith`, which returns the work to run. `stop` tells the run to stop; its reason is a `StopReason`.
+ *
+ * Throws `LedgerError` for wrong options, and when the ledger cannot be used. Then nothing was started.
+ */
+export async function runTrigger<T>(
+  options: TriggerOptions,
+  workWith: (settings: AllSettings) => Work<T>,
+  stop: AbortSignal,
+  parts: TriggerParts,
+): Promise<RunOutcome<T>> {
+  const given = { ledgerTimeoutMs: usualLedgerTimeoutMs(parts.storeName), ...defined(options) }
+  const settings = { ...readSettings(given), ...expectationsOf(options.force, parts.clock) }
+  const work = workWith(settings)
+  const { context, objection, notices } = await readRequest(options, settings, parts)
+  const emit = emitterOf(context, parts)
+  const { store, warnings } = await parts.open().catch(reportAndRethrow(emit))
+  for (const message of warnings) emit({ event: 'warning', message })
+  for (const notice of notices) emit(notice)
+
+  const io = { ...parts, store, stop, findSurvivor: (row: Row) => findSurvivor(row.attempts), emit }
+  const needsLock = await mustTakeLock(options, settings, io).catch(reportAndRethrow(emit))
+  const effective = needsLock ? withOverlapLock(settings, given) : settings
+  const effectiveContext = { ...context, guards: guardsOf(effective) }
+  const request: ClaimRequest = {
+    ...effectiveContext,
+    zoneData: parts.zoneData,
+    objection,
+    retentionMs: effective.retentionMs,
+    // `commandWork` sets this variable in the environment of a batch.
+    insideOf: parts.env['CRONLEDGER_RUN_ID'],
+    ...(effective.overlap !== 'allow' && { phase: 'waiting' }),
+  }
+  const result = await execute(request, work, effective, { ...io, emit: emitterOf(effectiveContext, parts) })
+  const { slot, end } = context.window
+  const windowEnd = end === null ? null : new Date(end)
+  return { ...result, task: options.task, slot: new Date(slot), windowEnd, runId: context.runId }
+}
+
+interface ReadRequest extends Pick<ReadTrigger, 'objection' | 'notices'> {
+  readonly context: RunContext
+}
+
+/** Reads what the caller asks for. Throws a usage error for wrong options. */
+async function readRequest(
+  options: TriggerOptions,
+  settings: AllSettings,
+  { storeName, host: findHost, parse, clock, newId }: TriggerParts,
+): Promise<ReadRequest> {
+  checkTaskName(options.task)
+  const schedule = readSchedule(options, parse)
+  const host = await findHost()
+  const { trigger, window, objection, notices } = readTrigger(
+    triggerInput(options, host),
+    schedule,
+    settings,
+    clock.now(),
+  )
+  const context: RunContext = {
+    task: options.task,
+    window,
+    schedule: schedule.spec,
+    runId: newId(),
+    trigger,
+    host,
+    store: storeName,
+    guards: guardsOf(settings),
+  }
+  return { context, objection, notices }
+}
+
+/**
+ * Whether a force has to take the overlap lock although its caller left `overlap` out. An operator who forces a slot need
+ * not know whether slots of the task must not overlap, so the ledger is asked whether the task has an overlap lock.
+ */
+async function mustTakeLock(
+  { task, force, overlap }: TriggerOptions,
+  settings: AllSettings,
+  io: Pick<RunIo, 'store' | 'clock' | 'random' | 'stop'>,
+): Promise<boolean> {
+  return force !== undefined && overlap === undefined && (await hasOverlapLock(task, settings, io))
+}
+
+function triggerInput({ eventTime, event, force }: TriggerOptions, host: Host): TriggerInput {
+  return {
+    ...(eventTime === undefined ? {} : { eventTime: timeText(eventTime, 'event time') }),
+    ...(event === undefined ? {} : { event }),
+    ...(force === undefined
+      ? {}
+      : { forceSlot: timeText(force.slot, 'slot'), reason: force.reason, by: force.by ?? operatorOf(host) }),
+  }
+}
+
+/** The state in which a force expects its slot. */
+function expectationsOf(force: Force | undefined, clock: Clock): Pick<Policy, 'forceOnly' | 'forceAskedAt'> {
+  if (force === undefined) return {}
+  const { only, askedAt } = force
+  return only === undefined ? { forceAskedAt: askedAt?.getTime() ?? clock.now() } : { forceOnly: readRerunnable(only) }
+}
+
+/** Gives the events of one run to the log of the caller. */
+function emitterOf(context: RunContext, { log }: TriggerParts): (event: RunEvent) => void {
+  return unfailing((event) => log?.(event, context))
+}
