@@ -10,12 +10,16 @@ import type { RunOutcome, TriggerOptions } from './run/run-trigger.ts'
 
 export type { Force, RunOutcome } from './run/run-trigger.ts'
 
-// What the library takes and gives. An option that is undefined, as a variable of the environment may be, is left out.
+// The types of the library. An option that is undefined counts as left out, because a variable of the environment may be
+// undefined.
 
 export interface LedgerOptions {
-  /** `dynamodb:TABLE` or `file:PATH`; there is no default. */
+  /** `dynamodb:TABLE` or `file:PATH`. There is no default value. */
   readonly store: string
-  /** Told of every transition of every run. Heartbeats wait for it, so it must return soon; what it throws is dropped. */
+  /**
+   * Called with each event of each run. Heartbeats wait for it, so it must return within milliseconds. Errors that it
+   * throws are ignored.
+   */
   readonly log?: ((event: RunEvent, context: RunContext) => void) | undefined
 }
 
@@ -24,21 +28,21 @@ export interface RunOptions extends TriggerOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** What the work is given. */
+/** The attempt, as the function of the caller gets it. */
 export interface Attempt {
   readonly task: string
   readonly slot: Date
   /** Null after the schedule's last slot. */
   readonly windowEnd: Date | null
-  /** From 1; a later attempt of the slot has a higher one: hand it on as a fencing token. */
+  /** Counts from 1. A later attempt of the slot has a higher number, so it can be passed on as a fencing token. */
   readonly number: number
   readonly runId: string
-  /** Aborts when the work must end: it is told to stop, or another run took the lease over. */
+  /** Aborts when the work must end: after a stop, or because its lease is lost. */
   readonly signal: AbortSignal
 }
 
 export interface ReadOptions {
-  /** How long the ledger may take for one answer; default 30 s. */
+  /** How long the ledger may take for one answer, in milliseconds. Default: 30 s. */
   readonly ledgerTimeoutMs?: number | undefined
   /** Ends a wait for the ledger. */
   readonly signal?: AbortSignal | undefined
@@ -53,16 +57,16 @@ export interface GetOptions extends ReadOptions {
 export interface HistoryOptions extends ReadOptions {
   /** Left out: all tasks. */
   readonly task?: string | undefined
-  /** Slots from here on (inclusive). Text is ISO 8601 with an offset. Of all tasks, the default is 7 days ago. */
+  /** The earliest slot. A text is ISO 8601 with an offset. Default: the task's first row, or 7 days ago for all tasks. */
   readonly since?: string | Date | undefined
-  /** Slots before this (exclusive). Of all tasks, the default is the end of the day in UTC. */
+  /** The end of the range; a slot at this instant is left out. Default for all tasks: the end of the day in UTC. */
   readonly until?: string | Date | undefined
-  /** Most rows; default all. */
+  /** The largest number of rows. Default: all. */
   readonly limit?: number | undefined
 }
 
 export interface SlotsOptions extends Omit<HistoryOptions, 'limit'>, OrUndefined<ScheduleOptions> {
-  /** How long a slot may be due before it is missed. */
+  /** A slot without a row is missed this long after it was due, in milliseconds. */
   readonly graceMs: number
 }
 
@@ -72,19 +76,19 @@ export interface TasksOptions extends ReadOptions {
 }
 
 export interface CheckOptions extends ReadOptions, OrUndefined<ScheduleOptions> {
-  /** Default: every task of the registry. A task that `tasks` gave is not read again, and `schedule` is ignored. */
+  /** Default: every known task. A task that `tasks` returned is not read again, and `schedule` is ignored. */
   readonly task?: string | KnownTask | undefined
   readonly since: Date
-  /** Exclusive. */
+  /** A slot at this instant is left out. */
   readonly until: Date
-  /** How long a slot may be due before it is missed. */
+  /** A slot without a row is missed this long after it was due, in milliseconds. */
   readonly graceMs: number
-  /** A first attempt that started later than this after its slot is late; default: never. */
+  /** A first attempt that started later than this after its slot is late, in milliseconds. Default: never. */
   readonly lateAfterMs?: number | undefined
   readonly skewMs?: number | undefined
   /**
-   * Called for each slot that is checked, newest first; the check waits for it. Where several tasks are checked, the
-   * slots of up to 16 tasks come mixed.
+   * Called for each slot that is checked, newest first. The check waits for it. If several tasks are checked, the slots
+   * of up to 16 tasks are mixed.
    */
   readonly progress?: ((task: string, slot: Date) => void) | undefined
 }
@@ -97,20 +101,23 @@ export interface FindSlotOptions extends ReadOptions, OrUndefined<ScheduleOption
 
 export interface RerunnableOptions extends ReadOptions, OrUndefined<ScheduleOptions> {
   readonly task: string
-  /** From here on (inclusive): an instant, a date in the schedule's zone, or how long ago (`7d`). */
+  /** The earliest slot: an instant, a date in the schedule's zone, or how long ago (`7d`). */
   readonly from: string | Date
-  /** Exclusive, but a date counts as a whole; default: now. */
+  /** The end of the range. A slot at this instant is left out, but a date includes its whole day. Default: now. */
   readonly to?: string | Date | undefined
   /** Default: `missed`, `failed` and `stale`. */
   readonly only?: readonly Rerunnable[] | undefined
-  /** How long a slot may be due before it is missed; default 15 min. */
+  /** A slot without a row is missed this long after it was due, in milliseconds. Default: 15 min. */
   readonly graceMs?: number | undefined
-  /** How long rows are kept: missed slots from before that may be ones that ran well, and are a usage error. */
+  /**
+   * How long rows are kept, in milliseconds. A range that begins before that is a usage error, because a slot whose row
+   * was removed looks missed.
+   */
   readonly retentionMs?: number | undefined
   readonly skewMs?: number | undefined
 }
 
-/** A slot, and the schedule that has it, as the options of a run want it. */
+/** A slot, and the schedule that has it in the form of the options of a run. */
 export interface FoundSlot {
   readonly slot: Date
   readonly schedule: ScheduleOptions
@@ -135,12 +142,13 @@ export type Resolved = Exclude<ResolveResult, { kind: 'unanswered' }> & { readon
 
 export interface Ledger {
   /**
-   * Runs `work` once in the slot that the event time belongs to, or says why not. `work` must end when its signal aborts.
+   * Runs `work` once in the slot that the event time belongs to, or returns why it did not run. `work` must end when its
+   * signal aborts.
    *
-   * Throws `LedgerError` for wrong options and for a ledger out of reach; then `work` was not called.
+   * Throws `LedgerError` if an option is wrong or the ledger cannot be reached. `work` was not called then.
    */
   run<T>(options: RunOptions, work: (attempt: Attempt) => T | Promise<T>): Promise<RunOutcome<T>>
-  /** The same around a command, as a child process whose group is supervised. */
+  /** Does the same with a command, which runs as a child process. Its process group is supervised. */
   runCommand(options: RunOptions, command: CommandOptions): Promise<RunOutcome<null>>
   /**
    * Returns the row of one slot by a strongly consistent read, or null if the slot has no row. A row that was written a
@@ -148,35 +156,40 @@ export interface Ledger {
    */
   get(options: GetOptions): Promise<StoredRow | null>
   /**
-   * The rows of a task, or of all tasks, newest slot first. Rows are fetched as they are taken.
-   * For people and audits: a row that was written a moment ago may be missing.
+   * Yields the rows of a task or of all tasks, newest slot first. Rows are fetched as the caller takes them. A row that
+   * was written a moment ago may be missing, so use this for reports and audits only.
    */
   history(options: HistoryOptions): AsyncGenerator<StoredRow>
   /**
-   * The rows of `history`, and in their places the slots that were missed: due, and no row. Those of a task are known by
-   * the schedule that is given, or else by the registry; without `since`, from the task's first row on. Throws as `check`.
+   * Yields the rows of `history`, and the missed slots in their places. The slots of a task are computed from the given
+   * schedule, or from the schedules on record. Without `since`, the range begins at the first row of the task. Throws as
+   * `check` does.
    */
   slots(options: SlotsOptions): AsyncGenerator<StoredRow | MissedSlot>
   /**
-   * What is wrong with the slots of a task, or of every task of the registry by name, newest first: missed (due, and no
-   * row), failed, stale, late. Up to 16 tasks are read at a time. Throws a usage error for a task that the registry does not know and whose schedule is not given,
-   * and where it knows no task at all.
+   * Yields what is wrong with the slots of one task, or of all known tasks by name, newest slot first: missed (due, and
+   * without a row), failed, stale or late. Up to 16 tasks are read at a time. Throws a usage error if the task is unknown
+   * and no schedule is given, or if no task is known at all.
    */
   check(options: CheckOptions): AsyncGenerator<TaskFinding>
-  /** The slot that a person means, by the schedule that is given, or by those of the registry. Throws a usage error. */
+  /**
+   * Returns the slot that a reference means, by the given schedule or by the schedules on record. Throws a usage error if
+   * there is none.
+   */
   findSlot(options: FindSlotOptions): Promise<FoundSlot>
   /**
-   * The due slots of a range that are missed, failed, stale or completed, newest first: what a person may want run again,
-   * each by `force` with the same `only`. For a list, as `history` is.
+   * Yields the due slots of a range that an operator may want to run again, newest first: those that are missed, failed,
+   * stale or completed, as `only` says. Run each of them by `force` with the same `only`.
    */
   rerunnable(options: RerunnableOptions): AsyncGenerator<RerunnableSlot>
-  /** The tasks of the registry by name, each with the schedules that it had; or the one task that `options` name. */
+  /** Yields the known tasks by name, or the one task of `options`. Each has the schedules that it has had. */
   tasks(options?: TasksOptions): AsyncGenerator<KnownTask>
   /**
-   * Puts a person's word on a slot: what became of a stale or failed one, or that a slot, also one to come, shall not run.
-   * Never on a running or completed one. Throws `unreachable` where the word may or may not be on record.
+   * Records the decision of an operator about a slot: the outcome of a stale or failed slot, or that a slot is not to run,
+   * which may also be a slot in the future. A running or completed slot is left as it is. Throws `unreachable` if it is
+   * unknown whether the decision is on record.
    */
   resolve(options: ResolveOptions): Promise<Resolved>
-  /** Lets go of the ledger's connections. */
+  /** Closes the connections of the ledger. */
   close(): Promise<void>
 }
