@@ -138,7 +138,7 @@ function checkNotInside(claimResult: ClaimResult, { insideOf }: ClaimRequest): v
   const { cause, row } = claimResult
   if (cause !== 'running' || row === null || isNewerSchema(row) || row.owner !== insideOf) return
   throw usageError(
-    `cronledger was started inside of the run that it would wait for: run ${insideOf} of the same task and slot. Let that run call the batch itself, without cronledger, or give this one a task of its own.`,
+    `cronledger was called inside run ${insideOf} of the same task and slot. Call the batch itself instead of cronledger, or use another task name.`,
   )
 }
 

@@ -56,7 +56,7 @@ async function acquireOverlapLock(row: Row, { request, lease, halt, settings, io
 
 function waitsForItself({ slot, runId }: OverlapLock): LedgerError {
   return usageError(
-    `cronledger was started inside of the run that it would wait for: run ${runId} of slot ${formatInstant(slot)} of the same task. Let that run call the batch itself, without cronledger, or give this one a task of its own.`,
+    `cronledger was called inside run ${runId} of slot ${formatInstant(slot)} of the same task, and would wait for it to end. Call the batch itself instead of cronledger, or use another task name.`,
   )
 }
 

@@ -629,9 +629,7 @@ describe('a run inside of a run of the same slot', () => {
       const inner = trigger('inner', works(1), { insideOf: 'outer', ...(force && { force }) })
       await expect(time.run(inner.result)).rejects.toMatchObject({
         kind: 'usage',
-        message: expect.stringMatching(
-          /started inside of the run that it would wait for: run outer .* call the batch itself/,
-        ),
+        message: expect.stringMatching(/called inside run outer .* Call the batch itself/),
       })
       expect(inner.starts()).toBe(0)
       expect(await time.run(outer.result)).toMatchObject({ status: 'completed' })

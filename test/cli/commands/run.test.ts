@@ -236,7 +236,7 @@ describe('a batch whose script calls cronledger again for the same slot', () => 
     expect(outer).toMatchObject({ code: 64, stdout: '' })
     const [row] = await rows()
     const [attempt] = row?.['attempts'] ?? []
-    expect(outer.stderr).toContain(`inside of the run that it would wait for: run ${attempt.runId}`)
+    expect(outer.stderr).toContain(`cronledger was called inside run ${attempt.runId} of the same task and slot`)
     expect(row).toMatchObject({ state: 'FAILED', rejections: { count: 0 }, attempts: [{ exitCode: 64 }] })
   })
 })
