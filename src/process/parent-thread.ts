@@ -91,7 +91,10 @@ export async function startOnParentThread(command: Command, mayStart: () => bool
     return { kind: 'refused', error: error as Error }
   }
   await thread.ready
-  if (thread.failure !== null) return { kind: 'refused', error: thread.failure }
+  if (thread.failure !== null) {
+    const error = Object.assign(thread.failure, 'code' in thread.failure ? {} : { code: 'ERR_WORKER_ENDED' })
+    return { kind: 'refused', error }
+  }
   if (mayStart()) return startOn(thread, command)
   idle.push(thread)
   return { kind: 'prevented' }

@@ -71,6 +71,7 @@ export function installStops(): Stops {
     },
     onSuspend(suspend, resume) {
       let isStopping = false
+      let isOver = false
       const stopHere = async () => {
         if (isStopping) return
         isStopping = true
@@ -80,13 +81,16 @@ export function installStops(): Stops {
         process.off('SIGTSTP', stopHere)
         process.kill(process.pid, 'SIGTSTP')
         isStopping = false
-        process.on('SIGTSTP', stopHere)
+        if (!isOver) process.on('SIGTSTP', stopHere)
         // The timers that became due during the stop must run first: a lease that ran out must be seen before the work
         // goes on.
         setTimeout(resume, 0)
       }
       process.on('SIGTSTP', stopHere)
-      return () => process.off('SIGTSTP', stopHere)
+      return () => {
+        isOver = true
+        process.off('SIGTSTP', stopHere)
+      }
     },
     aborted: controller.signal,
   }

@@ -121,7 +121,11 @@ function notStarted(command: string, error: Error): Start {
         126,
         `${name} cannot be started: there is not enough memory (ENOMEM). Give the container or the host more, or run fewer processes at a time.`,
       )
+    case 'ERR_WORKER_ENDED':
+    case 'ERR_WORKER_INIT_FAILED':
+    case 'ERR_WORKER_OUT_OF_MEMORY':
+      return end(126, `${name} cannot be started: the thread that starts it has failed: ${error.message}`)
   }
-  if ('syscall' in error) return end(126, `${name} cannot be started: ${error.message}`)
+  if ('syscall' in error && error.syscall !== undefined) return end(126, `${name} cannot be started: ${error.message}`)
   throw error
 }

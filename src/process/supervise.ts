@@ -105,6 +105,8 @@ export async function superviseChild(request: ChildRequest, hooks: ChildHooks): 
     unlink()
     return start.kind === 'started' ? await superviseGroup(start, early, over, request, hooks) : endOf(start, hooks)
   } finally {
+    unsubscribe()
+    unlink()
     endSuspend()
   }
 }

@@ -63,12 +63,11 @@ export async function claimSlot(request: ClaimRequest, settings: ClaimSettings, 
     )
   let claimResult = await tryFor(settings.ledgerTimeoutMs - withdrawalMs)
   // The claim only waited for its turn, so there is nothing to withdraw. The claim uses that time for another try.
-  if (claimResult.kind === 'unanswered' && claimResult.sent === null && claimResult.cause.changedNothing) {
-    claimResult = await tryFor(withdrawalMs)
-  }
+  const isFree = claimResult.kind === 'unanswered' && claimResult.sent === null && claimResult.cause.changedNothing
+  if (isFree && !io.stop.aborted) claimResult = await tryFor(withdrawalMs)
   if (claimResult.kind !== 'unanswered') return claimResult
   const { sent, cause } = claimResult
-  if (sent === null) return { kind: 'givenUp', certain: true, cause }
+  if (sent === null) return { kind: 'givenUp', certain: true, cause: io.stop.aborted ? null : cause }
   const half = (job: (options: RetryOptions) => Promise<boolean>) =>
     withinStop(Math.floor(withdrawalMs / 2), settings, io, (signal) => job({ signal, retry: 'any' }))
   const certain =

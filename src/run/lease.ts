@@ -125,6 +125,8 @@ export function keepLease(
         if (!failing) io.emit({ event: 'renewal-failed', detail: written.cause.message })
         failing = true
         if (stopInMs() <= 0) return { cause: 'expired', killInMs: Math.max(0, killInMs()) }
+        // A renewal that fails at once must not delay the stop until the next heartbeat.
+        nextMs = Math.min(nextMs, clock.monotonicMs() + stopInMs())
       }
     }
   }

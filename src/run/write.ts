@@ -52,7 +52,8 @@ export async function writeAsOwner<Base extends Row | null>(
     const expected: Expected = baseRow ?? 'absent'
     const row = change(baseRow, { writeId, now: io.clock.now() })
     const reply = await untilAnswered(() => io.store.put(row, expected, options), io, options)
-    if (reply.kind === 'unanswered') return { ...reply, row }
+    // On top of an own row, an earlier write of this run is in the ledger.
+    if (reply.kind === 'unanswered') return { ...reply, changedNothing: reply.changedNothing && baseRow === base, row }
     if (reply.value.kind === 'ok') return { kind: 'ok', row, preparedAtMs }
     const { found } = reply.value
     if (found === null || isNewerSchema(found)) return { kind: 'lost', found }

@@ -45,6 +45,8 @@ export const keyOf = ({ task, slot }: Key): Key => ({ task, slot })
 
 /** Returns the row with a new attempt of this run. A stale attempt before it becomes abandoned. */
 export function claimRow(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: number): Row {
+  // The claim was applied before, and another run's withdrawal is on top of it.
+  if (base?.owner === claim.runId && base.state === 'PENDING') return renewLease(base, stamp, leaseMs, null)
   const attempt: Attempt = {
     number: attemptCount(base) + 1,
     runId: claim.runId,
@@ -177,6 +179,8 @@ export interface ResolutionRequest extends Pick<Resolution, 'state' | 'by' | 're
  * Returns the row with the resolution of an operator, which also ends a stale attempt. Makes a row if there was none.
  */
 export function resolveRow(found: Row | null, word: ResolutionRequest, stamp: Stamp): Row {
+  // The resolution was applied before, and another run's withdrawal is on top of it.
+  if (found?.owner === word.runId) return written(found, stamp)
   const attempts = (found?.attempts ?? []).map(abandonAttempt)
   const { state, by, reason } = word
   const resolution: Resolution = { state, at: stamp.now, by, reason, afterAttempt: attemptCount(found) }

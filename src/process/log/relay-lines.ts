@@ -28,18 +28,18 @@ export function relayLines(): void {
     const lines = (text + chunk.toString('latin1', 0, count)).split('\n')
     text = lines.pop() ?? ''
     for (const line of lines) {
-      writeWhole(decodeLine(line))
+      writeWhole(2, decodeLine(line))
       writeSync(1, '\n')
     }
   }
 }
 
 /** Writes all bytes to stderr. If the batch made the shared descriptor non-blocking, this waits for a slow reader. */
-function writeWhole(bytes: Buffer): void {
+export function writeWhole(fd: number, bytes: Buffer): void {
   let rest = bytes
   while (rest.length > 0) {
     try {
-      rest = rest.subarray(writeSync(2, rest))
+      rest = rest.subarray(writeSync(fd, rest))
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)

@@ -1,11 +1,10 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { writeSync } from 'node:fs'
 import { isSea } from 'node:sea'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Channel, WriteResult } from './channel.ts'
-import { encodeLine, RELAY_WORD } from './relay-lines.ts'
+import { encodeLine, RELAY_WORD, writeWhole } from './relay-lines.ts'
 
 type RelayProcess = ChildProcessByStdio<Writable, Readable, null>
 
@@ -56,7 +55,7 @@ export function openRelay(fd: number): Channel {
       starting ??= start()
       const relay = await starting
       if (relay === null) {
-        // No descriptors are left, so no batch can run either. This process may therefore block.
+        // No descriptors are left. The ledger is not opened with so few of them, so no batch runs and this may block.
         starting = null
         return writeDirectly(fd, line)
       }
@@ -71,7 +70,7 @@ export function openRelay(fd: number): Channel {
 
 function writeDirectly(fd: number, line: string): WriteResult {
   try {
-    writeSync(fd, `${line}\n`)
+    writeWhole(fd, Buffer.from(`${line}\n`))
     return 'written'
   } catch {
     return 'closed'

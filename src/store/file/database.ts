@@ -95,7 +95,13 @@ export function openFileDatabase(name: string): FileDatabase {
     checkHeader(path, stats)
     const database = new Libsql(path, { timeout: BUSY_TIMEOUT_MS })
     // Both are SQLite's defaults, but a build may have others, and an operator may have switched this file to WAL.
-    database.exec('PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL')
+    try {
+      database.exec('PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL')
+    } catch (error) {
+      // The lock can be busy here already. We must close the connection, otherwise each try would leave one open.
+      database.close()
+      throw error
+    }
     connection = { database, file, statements: new Map() }
     return connection
   }

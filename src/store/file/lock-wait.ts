@@ -63,7 +63,10 @@ export async function untilUnlocked<T>(
   work: () => T,
   { firstMs, longestMs }: Waits = CLAIM,
 ): Promise<T> {
-  for (let waitMs = firstMs; !signal.aborted; waitMs = Math.min(2 * waitMs, longestMs)) {
+  // A patient write is tried at least once. Its step back may have taken the whole time that a stop leaves.
+  let mustTry = longestMs === PATIENT.longestMs
+  for (let waitMs = firstMs; mustTry || !signal.aborted; waitMs = Math.min(2 * waitMs, longestMs)) {
+    mustTry = false
     try {
       return work()
     } catch (error) {

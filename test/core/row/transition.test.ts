@@ -58,6 +58,12 @@ test('a write of its owner that landed before changes nothing when it is made ag
   const given = skipRow(waiting, 'another slot runs', STAMP)
   expect(skipRow(given, 'another slot runs', STAMP)).toEqual({ ...given, version: given.version + 1 })
   expect(given.resolutions).toHaveLength(1)
+  const claim = claimRow(rowWith({ ending: FAILED }), CLAIM, STAMP, LEASE_MS)
+  expect(claimRow(claim, CLAIM, STAMP, LEASE_MS).attempts).toEqual(claim.attempts)
+  const { task, window, schedule, zoneData, runId } = CLAIM
+  const request = { task, window, schedule, zoneData, runId, state: 'FAILED', by: 'ada', reason: 'looked' } as const
+  const resolved = resolveRow(rowWith({ ending: FAILED }), request, STAMP)
+  expect(resolveRow(resolved, request, STAMP)).toEqual({ ...resolved, version: resolved.version + 1 })
 })
 
 test('an attempt that waited had started nothing, however it ends', () => {
