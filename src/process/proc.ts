@@ -1,4 +1,16 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+
+/**
+ * Returns whether /proc shows the processes of this PID namespace. There is none on systems other than Linux. After
+ * `unshare --pid` without a new /proc, it has other processes under the same numbers.
+ */
+export function hasOwnProc(): boolean {
+  try {
+    return readlinkSync('/proc/self') === String(process.pid)
+  } catch {
+    return false
+  }
+}
 
 /** The fields of /proc/PID/stat that cronledger uses. */
 export interface ProcessStat {
@@ -16,6 +28,7 @@ export interface ProcessStat {
 
 /** Returns the current state of the process. Returns null if it has ended or is hidden, or if there is no /proc. */
 export function readStat(pid: number): ProcessStat | null {
+  if (!hasOwnProc()) return null
   let text: string
   try {
     // The text may not be valid UTF-8, because the name may be cut in the middle of a character.
@@ -55,15 +68,14 @@ export function readDeath(pid: number): { readonly killer: number | null } | nul
 }
 
 /**
- * Returns the real-time signal that killed a zombie of another user, whose wait status the kernel hides. The signal is
- * still pending. A process cannot exit normally with a pending signal that it neither blocks, ignores nor handles.
+ * Returns the real-time signal that killed a zombie whose wait status the kernel hides: that of another user, or of a
+ * program that must not be dumped. The signal is still pending. A process cannot exit normally with a pending signal
+ * that it neither blocks, ignores nor handles.
  */
 function pendingKiller(pid: number): number | null {
+  if (mayLookInto(pid)) return null
   const status = readStatus(pid)
-  const own = readStatus('self')
-  if (status === null || own === null) return null
-  const isOther = ['Uid', 'Gid'].some((name) => status.get(name) !== own.get(name))
-  if (!isOther) return null
+  if (status === null) return null
   const mask = (name: string) => BigInt(`0x${status.get(name) ?? '0'}`)
   const deadly = (mask('SigPnd') | mask('ShdPnd')) & ~(mask('SigBlk') | mask('SigIgn') | mask('SigCgt'))
   for (let signal = 32; signal <= 64; signal += 1) {
@@ -72,7 +84,17 @@ function pendingKiller(pid: number): number | null {
   return null
 }
 
-function readStatus(pid: number | 'self'): Map<string, string> | null {
+/** The kernel asks for the same right to show the wait status and to read this link (ptrace(2), access mode checks). */
+function mayLookInto(pid: number): boolean {
+  try {
+    readlinkSync(`/proc/${pid}/ns/user`)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function readStatus(pid: number): Map<string, string> | null {
   try {
     const lines = readFileSync(`/proc/${pid}/status`, 'latin1').split('\n')
     return new Map(lines.map((line) => line.split(':\t', 2) as [string, string]))
@@ -83,6 +105,7 @@ function readStatus(pid: number | 'self'): Map<string, string> | null {
 
 /** Returns the pids of all processes that this one can see, or an empty list if there is no /proc. */
 export function processIds(): readonly number[] {
+  if (!hasOwnProc()) return []
   try {
     return readdirSync('/proc').map(Number).filter(Number.isInteger)
   } catch {

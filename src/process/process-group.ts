@@ -1,4 +1,4 @@
-import { processIds, readStat } from './proc.ts'
+import { hasOwnProc, processIds, readStat } from './proc.ts'
 
 /**
  * Sends `signal` to every process of the group. Signal 0 only checks that the group exists. Returns false if there is
@@ -17,12 +17,12 @@ export function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolea
  * Returns the pid of a process of the group that still runs, or null. Zombies do not count: as PID 1 cronledger
  * inherits orphans that it cannot reap, and they keep their group alive forever.
  *
- * A scan of /proc costs some milliseconds on a busy host, so the `known` member is checked first. On systems other than
- * Linux, the answer of the kernel must do: the id of the group stands for its members.
+ * A scan of /proc costs some milliseconds on a busy host, so the `known` member is checked first. Without a /proc of
+ * this PID namespace, the answer of the kernel must do: the id of the group stands for its members.
  */
 export function livingMember(groupId: number, known: number | null = null): number | null {
   if (!signalGroup(groupId, 0)) return null
-  if (process.platform !== 'linux') return groupId
+  if (!hasOwnProc()) return groupId
   const isMember = (pid: number): boolean => {
     const stat = readStat(pid)
     return stat?.groupId === groupId && stat.living

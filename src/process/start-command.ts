@@ -10,6 +10,7 @@ import {
   type StartResult,
   startOnParentThread,
 } from './parent-thread.ts'
+import { hasOwnProc } from './proc.ts'
 
 /**
  * The waits between tries if the system lacks a resource that other processes return when they end. They add up to less
@@ -19,10 +20,21 @@ const RETRY_DELAYS_MS = [250, 500, 1_000, 2_000]
 const PASSING_SHORTAGES = new Set(['EAGAIN', 'ENFILE', 'ENOMEM'])
 
 /**
- * The thread is used only where it helps and works. Only Linux lets us tell a real-time signal from a success, and a
- * worker thread of a program receives no SIGCHLD.
+ * Returns whether the thread helps and works. Only /proc lets us tell a real-time signal from a success, a worker thread
+ * of a program receives no SIGCHLD, and a thread cannot start anything in a folder that was deleted.
  */
-const HAS_PARENT_THREAD = process.platform === 'linux' && isMainThread
+function usesParentThread(): boolean {
+  return isMainThread && hasOwnProc() && hasFolder()
+}
+
+function hasFolder(): boolean {
+  try {
+    process.cwd()
+    return true
+  } catch {
+    return false
+  }
+}
 
 export type Start =
   | Exclude<StartResult, { kind: 'refused' }>
@@ -30,7 +42,7 @@ export type Start =
 
 /** Begins the slow part of a start in advance. Does nothing on systems that do not need it. */
 export function prepareStart(): void {
-  if (HAS_PARENT_THREAD) prepareParentThread()
+  if (usesParentThread()) prepareParentThread()
 }
 
 /**
@@ -46,7 +58,7 @@ export async function startCommand(
 ): Promise<Start> {
   for (const delayMs of [...RETRY_DELAYS_MS, null]) {
     if (!mayStart()) return { kind: 'prevented' }
-    const tried = await (HAS_PARENT_THREAD ? startOnParentThread : startDirectly)(command, mayStart)
+    const tried = await (usesParentThread() ? startOnParentThread : startDirectly)(command, mayStart)
     if (tried.kind !== 'refused') return tried
     const { error } = tried
     if (delayMs === null || !PASSING_SHORTAGES.has(codeOf(error) ?? '')) return notStarted(command.file, error)

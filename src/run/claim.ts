@@ -27,9 +27,9 @@ export interface ClaimIo extends WriteIo, StopIo {
 export interface ClaimRequest extends Claim {
   readonly objection: Facts['objection']
   /**
-   * The id of the run that this process is a part of, from its environment. Left out: the process is part of no run.
+   * The ids of the runs that this process is a part of, from its environment. Left out: the process is part of no run.
    */
-  readonly insideOf?: string | undefined
+  readonly insideOf?: readonly string[] | undefined
 }
 
 export type ClaimResult =

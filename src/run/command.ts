@@ -106,7 +106,15 @@ function childEnvironment(env: Environment, attempt: LiveAttempt): Environment {
     CRONLEDGER_RUN_WINDOW_END: attempt.windowEnd === null ? '' : formatInstant(attempt.windowEnd),
     CRONLEDGER_RUN_ATTEMPT: String(attempt.number),
     CRONLEDGER_RUN_ID: attempt.runId,
+    CRONLEDGER_RUN_ANCESTORS: [...runsAround(env), attempt.runId].join(' '),
   }
+}
+
+/** Returns the run ids of the runs whose batch this process is a part of, the outermost first. */
+export function runsAround(env: Environment): readonly string[] {
+  const { CRONLEDGER_RUN_ANCESTORS: ancestors, CRONLEDGER_RUN_ID: id } = env
+  const ids = (ancestors ?? '').split(' ').filter((word) => word !== '')
+  return id === undefined || id === '' || ids.includes(id) ? ids : [...ids, id]
 }
 
 export function without(names: readonly string[], env: Environment): Environment {

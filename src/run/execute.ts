@@ -136,9 +136,9 @@ export async function execute<T>(
 function checkNotInside(claimResult: ClaimResult, { insideOf }: ClaimRequest): void {
   if (claimResult.kind !== 'duplicate' && claimResult.kind !== 'refused') return
   const { cause, row } = claimResult
-  if (cause !== 'running' || row === null || isNewerSchema(row) || row.owner !== insideOf) return
+  if (cause !== 'running' || row === null || isNewerSchema(row) || !insideOf?.includes(row.owner)) return
   throw usageError(
-    `cronledger was called inside run ${insideOf} of the same task and slot. Call the batch itself instead of cronledger, or use another task name.`,
+    `cronledger was called inside run ${row.owner} of the same task and slot. Call the batch itself instead of cronledger, or use another task name.`,
   )
 }
 

@@ -47,7 +47,7 @@ async function acquireOverlapLock(row: Row, { request, lease, halt, settings, io
   for (;;) {
     const lapses = lease.lapses()
     const lockResult = await waitForOverlapLock(row, deadlineMs, settings, io, halt, (holder) => {
-      if (holder.runId === request.insideOf) throw waitsForItself(holder)
+      if (request.insideOf?.includes(holder.runId)) throw waitsForItself(holder)
       io.emit({ event: 'waiting', holder })
     })
     if (lockResult.kind !== 'mine' || lease.lapses() === lapses || halt.aborted) return lockResult

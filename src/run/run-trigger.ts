@@ -12,6 +12,7 @@ import { findSurvivor } from '../process/survivors.ts'
 import type { Store } from '../store/store.ts'
 import { type ClaimRequest, reportAndRethrow } from './claim.ts'
 import { type EffectiveSettings, type RunIo, unfailing } from './claimed-slot.ts'
+import { runsAround } from './command.ts'
 import { execute, type RunResult, type Work } from './execute.ts'
 import { hasOverlapLock } from './overlap-lock.ts'
 import { guardsOf, type RunSettings, readSettings, usualLedgerTimeoutMs, withOverlapLock } from './settings.ts'
@@ -107,7 +108,7 @@ export async function runTrigger<T>(
     objection,
     retentionMs: effective.retentionMs,
     // `commandWork` sets this variable in the environment of a batch.
-    insideOf: parts.env['CRONLEDGER_RUN_ID'],
+    insideOf: runsAround(parts.env),
     ...(effective.overlap !== 'allow' && { phase: 'waiting' }),
   }
   const result = await execute(request, work, effective, { ...io, emit: emitterOf(effectiveContext, parts) })

@@ -135,6 +135,15 @@ describe.runIf(process.platform === 'linux')(
       },
     )
 
+    test.runIf(process.getuid?.() === 0)('one whose wait status the kernel hides from its own user', async () => {
+      const code = 'import ctypes, os; ctypes.CDLL(None).prctl(4, 0); os.kill(os.getpid(), 40)'
+      const user = ['setpriv', '--reuid', '54321', '--clear-groups']
+      expect(await supervise({ argv: [PYTHON, '-c', code] }, user).end).toMatchObject({
+        outcome: 'failed',
+        signal: 'SIGRTMIN+6',
+      })
+    })
+
     test.runIf(process.getuid?.() === 0)('the exit code of such a child is kept', async () => {
       const code = 'import os, sys; os.setresuid(65534, 65534, 65534); sys.exit(7)'
       const bound = ['setpriv', '--bounding-set', '-sys_ptrace', '--inh-caps', '-sys_ptrace']
@@ -213,6 +222,26 @@ describe.runIf(process.platform === 'linux')('a start for which the system lacks
     expect(end.detail).toMatch(
       /^"true" cannot be started: .* limit of open files \(EMFILE\)\. Raise it \(ulimit -n\)\.$/,
     )
+  })
+})
+
+describe.runIf(process.platform === 'linux')('a start without the thread', () => {
+  test.runIf(process.getuid?.() === 0)('/proc is that of another PID namespace: the end is seen', async () => {
+    // The first processes of the namespace take numbers that are also those of processes outside.
+    const wrap = ['unshare', '--pid', '--fork', '--kill-child', 'sh', '-c', 'true | true | true; "$@"', 'sh']
+    expect(await supervise({ argv: ['sh', '-c', 'exit 3'] }, wrap).end).toMatchObject({
+      outcome: 'failed',
+      exitCode: 3,
+    })
+  })
+
+  test('the folder was deleted: the child is started all the same', async () => {
+    const gone = join(folder, 'gone')
+    const wrap = ['sh', '-c', 'mkdir "$0" && cd "$0" && rmdir "$0" && exec "$@"', gone]
+    expect(await supervise({ argv: ['sh', '-c', 'exit 4'] }, wrap).end).toMatchObject({
+      outcome: 'failed',
+      exitCode: 4,
+    })
   })
 })
 

@@ -626,7 +626,7 @@ describe('a run inside of a run of the same slot', () => {
       const { time, trigger, row } = world()
       const outer = trigger('outer', works(MINUTE_MS))
       await time.run(time.clock().wait(1_000))
-      const inner = trigger('inner', works(1), { insideOf: 'outer', ...(force && { force }) })
+      const inner = trigger('inner', works(1), { insideOf: ['outer'], ...(force && { force }) })
       await expect(time.run(inner.result)).rejects.toMatchObject({
         kind: 'usage',
         message: expect.stringMatching(/called inside run outer .* Call the batch itself/),
@@ -641,10 +641,10 @@ describe('a run inside of a run of the same slot', () => {
     const { time, trigger } = world()
     const outer = trigger('outer', works(MINUTE_MS))
     await time.run(time.clock().wait(1_000))
-    const other = trigger('b', works(1), { insideOf: 'another' })
+    const other = trigger('b', works(1), { insideOf: ['another'] })
     expect(await time.run(other.result)).toMatchObject({ status: 'duplicate', cause: 'running' })
     await time.run(outer.result)
-    const late = trigger('c', works(1), { insideOf: 'outer' })
+    const late = trigger('c', works(1), { insideOf: ['outer'] })
     expect(await time.run(late.result)).toMatchObject({ status: 'duplicate', cause: 'completed' })
   })
 
@@ -653,7 +653,7 @@ describe('a run inside of a run of the same slot', () => {
     const settings = { overlap: 'wait' } as const
     const outer = trigger('outer', works(HOUR_MS), { settings })
     await time.run(time.clock().wait(1_000))
-    const inner = trigger('inner', works(1), { day: 1, settings, insideOf: 'outer' })
+    const inner = trigger('inner', works(1), { day: 1, settings, insideOf: ['outer'] })
     await expect(time.run(inner.result)).rejects.toMatchObject({ kind: 'usage' })
     expect(await row(1)).toMatchObject({ leaseUntil: null, attempts: [{ outcome: 'notStarted' }] })
     await time.run(outer.result)

@@ -30,7 +30,7 @@ export interface HostOptions {
   /** Settings that replace those of `settings`, also where the product would refuse the combination. */
   readonly overrides?: Partial<EffectiveSettings>
   /** The run id in the environment of its process. */
-  readonly insideOf?: string
+  readonly insideOf?: readonly string[]
   /** Whether the run gets a stop before it begins. */
   readonly stopped?: boolean
   readonly force?: { readonly by: string; readonly reason: string }
@@ -92,7 +92,7 @@ export function world() {
       host: { host: `host-of-${runId}` },
       objection: null,
       retentionMs: settings.retentionMs,
-      insideOf: options.insideOf,
+      insideOf: options.insideOf ?? [],
       ...(settings.overlap !== 'allow' && { phase: 'waiting' }),
     }
     const io: RunIo = {

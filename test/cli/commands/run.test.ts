@@ -239,6 +239,14 @@ describe('a batch whose script calls cronledger again for the same slot', () => 
     expect(outer.stderr).toContain(`cronledger was called inside run ${attempt.runId} of the same task and slot`)
     expect(row).toMatchObject({ state: 'FAILED', rejections: { count: 0 }, attempts: [{ exitCode: 64 }] })
   })
+
+  test('64 also where the run of another task is in between', async () => {
+    const { run, store } = ledger()
+    const options = ['--schedule', '0 3 * * *', '--event-time', '2026-11-23T03:00:05Z']
+    const inside = (task: string) => [process.execPath, MAIN, 'run', '--store', store, '--task', task, ...options, '--']
+    const outer = await run([...inside('other'), ...inside('nightly'), 'echo', 'ran'])
+    expect(outer).toMatchObject({ code: 64, stdout: '' })
+  })
 })
 
 describe('a command that cannot be started', () => {
