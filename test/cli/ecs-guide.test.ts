@@ -76,7 +76,7 @@ describe.skipIf(!hasAws)('the guide for ECS', () => {
 
   test('a second trigger while the first runs: both turn it away', async () => {
     // The second trigger is another process of the scheduler: it does not run inside of the first one's batch.
-    const second = 'SECOND=1 env -u CRONLEDGER_RUN_ID $TRIGGER >&2'
+    const second = 'SECOND=1 env -u CRONLEDGER_RUN_ID -u CRONLEDGER_RUN_ANCESTORS $TRIGGER >&2'
     program('batch.sh', `#!/bin/sh\necho paid >>paid.txt\n[ -n "$SECOND" ] || ${second}\n`)
     const first = (trigger: string) => ({ cwd: folder, env: { ...env(), SECOND: '', TRIGGER: trigger } })
     expect(await ranBy(() => promisify(execFile)('./locked.sh', first('./locked.sh')))).toBe(1)
