@@ -26,3 +26,9 @@ test('an error that is not about the lock ends the wait at once', async () => {
   }
   await expect(untilUnlocked('x.db', { signal: AbortSignal.timeout(20_000) }, work)).rejects.toThrow('disk I/O error')
 })
+
+test('a patient write is tried at least once, also where a stop has used its time up; a claim is not', async () => {
+  const call = { signal: AbortSignal.abort() }
+  expect(await untilUnlocked('x.db', call, () => 'written', PATIENT)).toBe('written')
+  await expect(untilUnlocked('x.db', call, () => 'written')).rejects.toMatchObject({ changedNothing: true })
+})
