@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { parseSchedules, slotsOnRecord } from '../../src/audit/expected.ts'
 import { systemClock } from '../../src/process/clock.ts'
-import { memoryStore } from '../support/memory-store.ts'
+import { memoryStore } from '../support/simulated/memory-store.ts'
 
 const EVERY_MINUTE = { since: 0, spec: { expression: '* * * * *', zone: 'UTC' } }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { cronledger, type Options } from '../support/cli.ts'
-import { linesOf, onTerminal } from '../support/terminal.ts'
+import { linesOf, onTerminal } from '../support/processes/terminal.ts'
 
 const COMMANDS = ['run', 'rerun', 'history', 'show', 'explain', 'check', 'tasks', 'resolve', 'setup', 'serve', 'report']
 

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cronledger, type Loose, MAIN, type Running, scratch, start } from '../support/cli.ts'
-import { expectCounted } from '../support/crowd.ts'
+import { expectCounted } from '../support/processes/crowd.ts'
 import { awsEnv, type Server, startDynalite } from '../support/servers.ts'
 
 const folder = scratch()

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { cronledger, scratch } from '../support/cli.ts'
-import { eventsOf, expectOneRan } from '../support/crowd.ts'
+import { eventsOf, expectOneRan } from '../support/processes/crowd.ts'
 
 const SCHEDULE = ['--schedule', '0 3 * * *']
 test('50 processes at once on a fresh file: one child runs, 49 are recorded as duplicates', async () => {

@@ -1,7 +1,7 @@
 import { LedgerError } from '../../src/core/errors.ts'
 import type { Row } from '../../src/core/types.ts'
 import type { PutResult, Store } from '../../src/store/store.ts'
-import { memoryStore } from '../support/memory-store.ts'
+import { memoryStore } from '../support/simulated/memory-store.ts'
 import { TASK } from './host.ts'
 import type { Request } from './network.ts'
 

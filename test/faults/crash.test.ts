@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { cronledger, type Loose, MAIN, scratch, start } from '../support/cli.ts'
+import { childrenOf } from '../support/processes/supervise.ts'
 import { awsEnv, startDynalite } from '../support/servers.ts'
-import { childrenOf } from '../support/supervise.ts'
 
 const folder = scratch()
 let files = 0

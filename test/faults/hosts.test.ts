@@ -7,7 +7,7 @@ import type { Row } from '../../src/core/types.ts'
 import { openFileStore } from '../../src/store/file/file-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { cronledger, scratch } from '../support/cli.ts'
-import { type Host, hasHosts, hostBooter } from '../support/hosts.ts'
+import { type Host, hasHosts, hostBooter } from '../support/processes/hosts.ts'
 import { type FaultyProxy, startFaultyProxy } from '../support/proxy.ts'
 import { awsEnv, openTestStore, type Server, startDynalite } from '../support/servers.ts'
 

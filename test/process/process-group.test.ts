@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { readStat } from '../../src/process/proc.ts'
 import { livingMember, signalGroup } from '../../src/process/process-group.ts'
-import { BATCHES } from '../support/supervise.ts'
+import { BATCHES } from '../support/processes/supervise.ts'
 
 test('a group lives as long as one of its processes', async () => {
   const leader = spawn('sh', ['-c', 'sleep 60 & echo $!; wait'], { detached: true })

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
-import { BATCHES } from '../support/supervise.ts'
+import { BATCHES } from '../support/processes/supervise.ts'
 
 test('remembers the first signal, tells every one, and survives them all', async () => {
   const child = spawn(process.execPath, [join(BATCHES, 'stops.mjs')], { stdio: ['ignore', 'pipe', 'inherit'] })

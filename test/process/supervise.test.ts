@@ -8,7 +8,7 @@ import { systemClock } from '../../src/process/clock.ts'
 import { readStat } from '../../src/process/proc.ts'
 import type { Stops } from '../../src/process/signals.ts'
 import { type ChildHooks, type ChildRequest, superviseChild } from '../../src/process/supervise.ts'
-import { BATCHES, childrenOf, DUE_AT_SIGWINCH, supervise } from '../support/supervise.ts'
+import { BATCHES, childrenOf, DUE_AT_SIGWINCH, supervise } from '../support/processes/supervise.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'cronledger-child-'))
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { ProcessMark } from '../../src/core/types.ts'
 import { readStat } from '../../src/process/proc.ts'
 import { findSurvivor, markProcess } from '../../src/process/survivors.ts'
-import { BATCHES } from '../support/supervise.ts'
+import { BATCHES } from '../support/processes/supervise.ts'
 
 async function start(command: string, env: NodeJS.ProcessEnv = {}): Promise<ChildProcess & { pid: number }> {
   const child = spawn('sh', ['-c', `echo ready; ${command}`], { env: { PATH: process.env['PATH'], ...env } })

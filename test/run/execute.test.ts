@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { LedgerError } from '../../src/core/errors.ts'
 import { readSettings } from '../../src/run/settings.ts'
 import { seenSchedules } from '../../src/run/task-record.ts'
-import type { Call, Fate } from '../support/faulty-store.ts'
-import { type VirtualTime, virtualTime } from '../support/virtual-clock.ts'
+import type { Call, Fate } from '../support/simulated/faulty-store.ts'
+import { type VirtualTime, virtualTime } from '../support/simulated/virtual-clock.ts'
 import {
   failsAfter,
   fates,
@@ -15,7 +15,7 @@ import {
   TASK,
   works,
   world,
-} from '../support/world.ts'
+} from '../support/simulated/world.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { LeaseLoss } from '../../src/run/lease.ts'
 import { readSettings } from '../../src/run/settings.ts'
-import { fates, isRenewal, works, world } from '../support/world.ts'
+import { fates, isRenewal, works, world } from '../support/simulated/world.ts'
 
 const MINUTE_MS = 60_000
 const RETRYING = { maxAttempts: 2 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { SeenSchedules } from '../../src/run/task-record.ts'
-import { failsAfter, type HostOptions, isFinish, works, world } from '../support/world.ts'
+import { failsAfter, type HostOptions, isFinish, works, world } from '../support/simulated/world.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS

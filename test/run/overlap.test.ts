@@ -3,8 +3,8 @@ import { LedgerError } from '../../src/core/errors.ts'
 import { decodeOverlapLock } from '../../src/core/row/overlap-lock.ts'
 import { hasOverlapLock } from '../../src/run/overlap-lock.ts'
 import type { RunSettings } from '../../src/run/settings.ts'
-import { type Call, type Fate, faultyStore } from '../support/faulty-store.ts'
-import { failsAfter, fates, type HostOptions, TASK, works, world } from '../support/world.ts'
+import { type Call, type Fate, faultyStore } from '../support/simulated/faulty-store.ts'
+import { failsAfter, fates, type HostOptions, TASK, works, world } from '../support/simulated/world.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS

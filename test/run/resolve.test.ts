@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { works, world } from '../support/world.ts'
+import { works, world } from '../support/simulated/world.ts'
 
 const MINUTE_MS = 60_000
 const TWO = { maxAttempts: 2 }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Row } from '../../src/core/types.ts'
 import type { RunSettings } from '../../src/run/settings.ts'
-import type { Call } from '../support/faulty-store.ts'
-import { failsAfter, fates, isRenewal, works, world } from '../support/world.ts'
+import type { Call } from '../support/simulated/faulty-store.ts'
+import { failsAfter, fates, isRenewal, works, world } from '../support/simulated/world.ts'
 
 const MINUTE_MS = 60_000
 const RETRIES: RunSettings = { maxAttempts: 3, retryDelayMs: 10 * MINUTE_MS }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { readSettings } from '../../src/run/settings.ts'
-import type { Call, Fate } from '../support/faulty-store.ts'
-import { failsAfter, isClaim, isRenewal, works, world } from '../support/world.ts'
+import type { Call, Fate } from '../support/simulated/faulty-store.ts'
+import { failsAfter, isClaim, isRenewal, works, world } from '../support/simulated/world.ts'
 
 const MINUTE_MS = 60_000
 const ANSWERED: Fate = { kind: 'answered', afterMs: 5 }

@@ -64,7 +64,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a put that wipes the notes',
     scenario: 'two triggers, two faults',
-    file: 'test/support/memory-store.ts',
+    file: 'test/support/simulated/memory-store.ts',
     from: 'notes: entry?.notes ?? encodeNotes(NO_NOTES)',
     to: 'notes: encodeNotes(NO_NOTES)',
   },
@@ -210,14 +210,14 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'an older write of the same run is not fenced: a late renewal opens a finished row again',
     scenario: 'two triggers, two faults',
-    file: 'test/support/memory-store.ts',
+    file: 'test/support/simulated/memory-store.ts',
     from: "owned['version'] === expected.version && owned['owner'] === expected.owner",
     to: "owned['owner'] === expected.owner",
   },
   {
     name: 'a late claim is not fenced: the store accepts it although the slot has a row',
     scenario: 'two triggers, two faults',
-    file: 'test/support/memory-store.ts',
+    file: 'test/support/simulated/memory-store.ts',
     from: ': known && isSame(entry.owned, expected)',
     to: ": expected === 'absent' || (known && isSame(entry.owned, expected))",
   },

@@ -3,8 +3,8 @@ import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 import type { Ending, Row } from '../../src/core/types.ts'
 import type { LeaseLoss } from '../../src/run/lease.ts'
 import type { RunSettings } from '../../src/run/settings.ts'
-import type { Fate } from '../support/faulty-store.ts'
-import { type HostOptions, world } from '../support/world.ts'
+import type { Fate } from '../support/simulated/faulty-store.ts'
+import { type HostOptions, world } from '../support/simulated/world.ts'
 
 const SECOND_MS = 1_000
 const MINUTE_MS = 60 * SECOND_MS

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { openFileStore } from '../../src/store/file/file-store.ts'
 import { scratch } from '../support/cli.ts'
 
-const THREADS = new URL('../support/threads.mjs', import.meta.url)
+const THREADS = new URL('../support/processes/threads.mjs', import.meta.url)
 const folder = scratch()
 
 /** Starts a process whose threads wait for the word to write; gives that word, which resolves to an error a thread. */

@@ -1,5 +1,5 @@
 import { describe } from 'vitest'
-import { memoryStore } from '../support/memory-store.ts'
+import { memoryStore } from '../support/simulated/memory-store.ts'
 import { contract } from './contract.ts'
 
 describe('the store of the tests, in memory', () => {

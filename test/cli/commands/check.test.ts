@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { cronledger, type Loose, scratch, start } from '../../support/cli.ts'
-import { linesOf, onTerminal } from '../../support/terminal.ts'
+import { linesOf, onTerminal } from '../../support/processes/terminal.ts'
 
 const store = `file:${join(scratch(), 'ledger.db')}`
 const env = { CRONLEDGER_STORE: store, CRONLEDGER_LOG: 'quiet' }

@@ -3,8 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cronledger, type Loose, MAIN, scratch, start } from '../../support/cli.ts'
+import { linesOf, onTerminal } from '../../support/processes/terminal.ts'
 import { CREDENTIALS, REGION, type Server, startDynalite } from '../../support/servers.ts'
-import { linesOf, onTerminal } from '../../support/terminal.ts'
 
 const folder = scratch()
 const newPath = (

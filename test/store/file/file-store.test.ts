@@ -255,7 +255,7 @@ describe('a file that is no ledger', () => {
   })
 })
 
-const CLAIMER = new URL('../../support/claimer.mjs', import.meta.url)
+const CLAIMER = new URL('../../support/processes/claimer.mjs', import.meta.url)
 
 interface Claimed {
   readonly result: { readonly kind: string }

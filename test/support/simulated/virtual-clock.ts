@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/process/clock.ts'
+import type { Clock } from '../../../src/process/clock.ts'
 
 /**
  * Time that passes only when every process waits. A test of hours takes milliseconds, and each run of it has the same

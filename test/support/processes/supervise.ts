@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
-import type { ChildEnd, ChildRequest } from '../../src/process/supervise.ts'
+import type { ChildEnd, ChildRequest } from '../../../src/process/supervise.ts'
 
-export const BATCHES = fileURLToPath(new URL('../fixtures/batches/', import.meta.url))
+export const BATCHES = fileURLToPath(new URL('../../fixtures/batches/', import.meta.url))
 
 /**
  * A value for `timeoutMs` with which the timeout is due when the supervisor gets SIGWINCH, so that a test does not

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { MAIN } from './cli.ts'
+import { MAIN } from '../cli.ts'
 
 /**
  * Runs `cronledger` with a terminal as stdin, stdout and stderr. Returns everything that it writes, with the control

@@ -1,6 +1,6 @@
-import { LedgerError } from '../../src/core/errors.ts'
-import { addRejection, isNoted, NO_NOTES } from '../../src/core/row/rejections.ts'
-import { fieldsOf } from '../../src/core/row/stored-fields.ts'
+import { LedgerError } from '../../../src/core/errors.ts'
+import { addRejection, isNoted, NO_NOTES } from '../../../src/core/row/rejections.ts'
+import { fieldsOf } from '../../../src/core/row/stored-fields.ts'
 import {
   decodeNotes,
   decodeRow,
@@ -8,10 +8,10 @@ import {
   encodeRow,
   OWNER_FIELDS,
   type StoredDocument,
-} from '../../src/core/row/stored-row.ts'
-import { SCHEMA_VERSION } from '../../src/core/types.ts'
-import { encodeCursor, pageQuery, type StoredKey, storedKey } from '../../src/store/page.ts'
-import type { CallOptions, Entry, Expected, Store } from '../../src/store/store.ts'
+} from '../../../src/core/row/stored-row.ts'
+import { SCHEMA_VERSION } from '../../../src/core/types.ts'
+import { encodeCursor, pageQuery, type StoredKey, storedKey } from '../../../src/store/page.ts'
+import type { CallOptions, Entry, Expected, Store } from '../../../src/store/store.ts'
 
 function isSame(owned: StoredDocument, expected: Expected): boolean {
   return expected !== 'absent' && owned['version'] === expected.version && owned['owner'] === expected.owner

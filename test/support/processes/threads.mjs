@@ -3,7 +3,7 @@
 // and the number of calls of each thread.
 import { fileURLToPath } from 'node:url'
 import { isMainThread, Worker, workerData } from 'node:worker_threads'
-import { openFileStore, setUpFile } from '../../dist/store/file/file-store.js'
+import { openFileStore, setUpFile } from '../../../dist/store/file/file-store.js'
 
 const [path, name, threads, calls] = isMainThread ? process.argv.slice(2) : workerData
 

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import type { Ended, Loose } from './cli.ts'
+import type { Ended, Loose } from '../cli.ts'
 
 /** Returns the events that a run logged, one in each line. */
 export const eventsOf = ({ stderr }: Ended): Loose[] =>

@@ -1,7 +1,7 @@
-import { LedgerError } from '../../src/core/errors.ts'
-import type { Rejection, Row } from '../../src/core/types.ts'
-import type { Clock } from '../../src/process/clock.ts'
-import type { CallOptions, Expected, Store } from '../../src/store/store.ts'
+import { LedgerError } from '../../../src/core/errors.ts'
+import type { Rejection, Row } from '../../../src/core/types.ts'
+import type { Clock } from '../../../src/process/clock.ts'
+import type { CallOptions, Expected, Store } from '../../../src/store/store.ts'
 
 /** The treatment of one call by the network. */
 export type Fate =

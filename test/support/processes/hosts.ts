@@ -2,7 +2,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { afterAll } from 'vitest'
-import { type Options, type Running, start } from './cli.ts'
+import { type Options, type Running, start } from '../cli.ts'
 
 const NAMESPACES = ['--fork', '--pid', '--mount-proc', '--uts', '--kill-child']
 
