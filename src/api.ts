@@ -1,7 +1,7 @@
 import type { KnownTask } from './audit/tasks.ts'
 import type { RunContext, RunEvent } from './core/event.ts'
 import type { MissedSlot, TaskFinding } from './core/row/expected-slots.ts'
-import type { Rerunnable } from './core/row/rerunnable.ts'
+import type { Rerunnable } from './core/row/policy.ts'
 import type { ScheduleOptions } from './core/schedule/schedule-options.ts'
 import type { OrUndefined, StoredRow } from './core/types.ts'
 import type { CommandOptions } from './run/command.ts'

@@ -1,7 +1,7 @@
 import { formatDuration } from '../core/duration.ts'
 import { usageError } from '../core/errors.ts'
 import { rerunnableAs } from '../core/row/decide.ts'
-import { type Rerunnable, readRerunnable } from '../core/row/rerunnable.ts'
+import { type Rerunnable, readRerunnable } from '../core/row/policy.ts'
 import { scheduleWith } from '../core/row/schedules-in-force.ts'
 import { timeText } from '../core/schedule/schedule-options.ts'
 import { parseTimeRange, type TimeRange } from '../core/schedule/time-range.ts'

@@ -1,8 +1,9 @@
 import { isUtf8 } from 'node:buffer'
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
-import { LedgerError, usageError } from '../core/errors.ts'
-import { quote } from '../core/problem.ts'
+import sdk from '@aws-sdk/client-dynamodb/package.json' with { type: 'json' }
+import cronledger from '../../package.json' with { type: 'json' }
+import { LedgerError, quote, usageError } from '../core/errors.ts'
 import { printable } from '../format/text.ts'
 import { openSink } from '../process/log/sink.ts'
 import type { Stops } from '../process/signals.ts'
@@ -11,7 +12,6 @@ import { EXIT, EXIT_OF_ERROR, exitCodeOfStop } from './exit.ts'
 import { type Environment, suggestion } from './options/arguments.ts'
 import { hideStandardStreams, print, screenOf } from './output.ts'
 import { UNLOADABLE } from './unloadable.ts'
-import { versionText } from './version.ts'
 
 interface Entry {
   readonly summary: string
@@ -174,4 +174,10 @@ function overview(): string {
     '',
     'cronledger COMMAND --help shows the options of each, cronledger --version the versions.',
   ].join('\n')
+}
+
+/** Returns the versions of cronledger, Node, the AWS SDK and Node's zone data, which decides the slots. */
+export function versionText(): string {
+  const { version, versions } = process
+  return `cronledger ${cronledger.version} (Node ${version}, AWS SDK ${sdk.version}, zone data ${versions['tz']})`
 }

@@ -1,5 +1,4 @@
-import { usageError } from '../core/errors.ts'
-import { quote } from '../core/problem.ts'
+import { quote, usageError } from '../core/errors.ts'
 import type { Command, CommandContext } from './command.ts'
 import { EXIT } from './exit.ts'
 import type { OptionSpec } from './options/options.ts'

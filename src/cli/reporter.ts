@@ -1,7 +1,6 @@
 import { isatty } from 'node:tty'
-import { usageError } from '../core/errors.ts'
+import { quote, usageError } from '../core/errors.ts'
 import type { RunContext, RunEvent } from '../core/event.ts'
-import { quote } from '../core/problem.ts'
 import { type LogFormat, logLine, logObject } from '../format/log.ts'
 import { emfLine } from '../format/metrics.ts'
 import { systemClock } from '../process/clock.ts'

@@ -1,5 +1,4 @@
-import { usageError } from './errors.ts'
-import { quote } from './problem.ts'
+import { quote, usageError } from './errors.ts'
 
 const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 type Unit = keyof typeof UNITS_MS

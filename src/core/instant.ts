@@ -1,5 +1,4 @@
-import { usageError } from './errors.ts'
-import { quote } from './problem.ts'
+import { quote, usageError } from './errors.ts'
 import type { Instant } from './types.ts'
 
 /** The years that AWS accepts. */

@@ -4,8 +4,7 @@ import { attemptCount } from '../core/row/transition.ts'
 import type { Attempt, Instant } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
 import type { LogObject } from './log.ts'
-import { endingText } from './phrases.ts'
-import { elapsed, printable } from './text.ts'
+import { elapsed, endingText, printable } from './text.ts'
 
 /**
  * Returns a finding as one line of text:

@@ -1,3 +1,4 @@
+import stringWidth from 'string-width'
 import { formatInstant } from '../core/instant.ts'
 import { isNewerSchema } from '../core/row/decide.ts'
 import { isMissed } from '../core/row/expected-slots.ts'
@@ -5,7 +6,6 @@ import { attemptCount } from '../core/row/transition.ts'
 import type { Instant, Row } from '../core/types.ts'
 import { localTime } from './local-time.ts'
 import { durationMsOf, type HistoryItem, stateOf } from './row.ts'
-import { lineWidthOf, tableLine, widthOf } from './table.ts'
 import { elapsed, printable } from './text.ts'
 
 export interface TableStyle {
@@ -128,5 +128,47 @@ function widthOfAll(columns: readonly Column[]): number {
 }
 
 function widest(width: number, cells: readonly string[]): number {
-  return cells.reduce((most, cell) => Math.max(most, widthOf(cell)), width)
+  return cells.reduce((most, cell) => Math.max(most, stringWidth(cell)), width)
+}
+
+// Only spaces separate the columns. This is readable on a terminal, and easy to cut in a pipe.
+
+const GAP = 2
+const GRAPHEMES = new Intl.Segmenter('en')
+
+/** Returns the width of a line whose cells have these widths. */
+export function lineWidthOf(widths: readonly number[]): number {
+  return widths.reduce((sum, width) => sum + width, GAP * Math.max(0, widths.length - 1))
+}
+
+/**
+ * Returns a line with each cell padded or cut to its width. `painted` adds the colour to a cell, which takes no space.
+ */
+export function tableLine(
+  cells: readonly string[],
+  widths: readonly number[],
+  painted: (cell: string, index: number) => string = (cell) => cell,
+): string {
+  const last = cells.findLastIndex((cell) => cell !== '')
+  const texts = cells.slice(0, last + 1).map((cell, index) => {
+    const shown = cut(cell, widths[index] ?? 0)
+    const room = index === last ? 0 : (widths[index] ?? 0) - stringWidth(shown)
+    return painted(shown, index) + ' '.repeat(room)
+  })
+  return texts.join(' '.repeat(GAP))
+}
+
+/**
+ * Returns the text cut to at most `width` columns. It never splits a grapheme, which a reader sees as one character.
+ */
+function cut(text: string, width: number): string {
+  if (stringWidth(text) <= width) return text
+  let left = width - 1
+  let shown = ''
+  for (const { segment } of GRAPHEMES.segment(text)) {
+    left -= stringWidth(segment)
+    if (left < 0) break
+    shown += segment
+  }
+  return `${shown}…`
 }

@@ -1,7 +1,7 @@
 import { csvHead, csvLines } from './csv.ts'
 import { type TableStyle, tableText } from './history-table.ts'
-import { jsonArray } from './json-array.ts'
 import { type HistoryItem, itemLine } from './row.ts'
+import { jsonArray } from './text.ts'
 
 export const HISTORY_FORMATS = ['table', 'json', 'ndjson', 'csv'] as const
 export type HistoryFormat = (typeof HISTORY_FORMATS)[number]

@@ -4,8 +4,7 @@ import { isNewerSchema, successOf } from '../core/row/decide.ts'
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
 import type { Attempt, Instant, Row, StoredRow } from '../core/types.ts'
 import { adviceOn } from './advice.ts'
-import { endingText, scheduleText } from './phrases.ts'
-import { elapsed, printable, safeJson } from './text.ts'
+import { elapsed, endingText, printable, safeJson, scheduleText } from './text.ts'
 
 export type LogFormat = 'json' | 'text' | 'quiet'
 

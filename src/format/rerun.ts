@@ -1,5 +1,5 @@
 import { formatInstant } from '../core/instant.ts'
-import type { Rerunnable } from '../core/row/rerunnable.ts'
+import type { Rerunnable } from '../core/row/policy.ts'
 import type { Instant } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
 import type { LogFormat } from './log.ts'

@@ -3,9 +3,8 @@ import { isNewerSchema } from '../core/row/decide.ts'
 import { attemptCount } from '../core/row/transition.ts'
 import type { Attempt, Host, Instant, Rejection, Resolution, Row, StoredRow, Trigger } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
-import { endingText, scheduleText } from './phrases.ts'
 import { rowJson, stateOf } from './row.ts'
-import { elapsed, printable, safeJson } from './text.ts'
+import { elapsed, endingText, printable, safeJson, scheduleText } from './text.ts'
 
 /** Returns everything about one slot as text: its facts, and its timeline in order of time. */
 export function showText(row: StoredRow, now: Instant, skewMs: number): string {

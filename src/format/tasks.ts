@@ -1,9 +1,8 @@
 import { formatInstant } from '../core/instant.ts'
 import type { Instant, ScheduleSpec, StoredRow } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
-import { scheduleText } from './phrases.ts'
 import { stateOf } from './row.ts'
-import { printable } from './text.ts'
+import { printable, scheduleText } from './text.ts'
 
 /** The state of a task, as its task record and its newest row have it. */
 export interface TaskState {

@@ -1,3 +1,6 @@
+import { formatInstant } from '../core/instant.ts'
+import type { Attempt, Ending, ScheduleSpec } from '../core/types.ts'
+
 /** Control characters, including the C1 ones, line separators, and characters that change the direction of writing. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must not reach a terminal
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
@@ -31,4 +34,46 @@ export function elapsed(ms: number): string {
   if (minutes < 60) return `${minutes}m ${Math.floor(seconds % 60)}s`
   const hours = Math.floor(minutes / 60)
   return hours < 48 ? `${hours}h ${minutes % 60}m` : `${Math.floor(hours / 24)}d ${hours % 24}h`
+}
+
+/**
+ * Yields one JSON array, piece by piece, with each part on its own line. `textOf` returns the JSON of the item of a
+ * part, or of several items with `,\n` between them.
+ */
+export async function* jsonArray<T>(
+  parts: AsyncIterable<T>,
+  textOf: (part: T) => string,
+): AsyncGenerator<string, void, undefined> {
+  let before = '[\n'
+  for await (const part of parts) {
+    yield before + textOf(part)
+    before = ',\n'
+  }
+  yield before === '[\n' ? '[]\n' : '\n]\n'
+}
+
+// The phrases that the log, the tables and the pages share. The texts are not yet safe on a terminal.
+
+/**
+ * Returns how an attempt ended, for example `succeeded` or `failed (exit code 3)`. Returns `is running` or `is waiting`
+ * for an attempt that has not ended.
+ */
+export function endingText({ outcome, exitCode, signal, phase }: Partial<Ending> & Pick<Attempt, 'phase'>): string {
+  if (outcome === undefined) return phase === undefined ? 'is running' : 'is waiting'
+  const words: Record<Ending['outcome'], string> = {
+    succeeded: 'succeeded',
+    failed: 'failed',
+    timedOut: 'ran out of time',
+    interrupted: 'was interrupted',
+    leaseLost: 'lost its lease',
+    abandoned: 'was abandoned',
+    notStarted: 'was not started',
+  }
+  if (signal !== undefined) return `${words[outcome]} (${signal})`
+  return exitCode === undefined || exitCode === 0 ? words[outcome] : `${words[outcome]} (exit code ${exitCode})`
+}
+
+/** Returns a schedule on one line: `0 3 * * * (Asia/Tokyo)`. */
+export function scheduleText({ expression, zone, anchor }: ScheduleSpec): string {
+  return `${expression} (${zone}${anchor === undefined ? '' : `, from ${formatInstant(anchor)}`})`
 }

@@ -1,6 +1,5 @@
 import { formatDuration } from '../core/duration.ts'
-import { usageError } from '../core/errors.ts'
-import { quote } from '../core/problem.ts'
+import { quote, usageError } from '../core/errors.ts'
 import { type Guards, LONGEST_RETRY_DELAY_MS, MAX_ATTEMPTS } from '../core/row/policy.ts'
 import type { EffectiveSettings } from './claimed-slot.ts'
 import type { TriggerSettings } from './trigger.ts'

@@ -1,15 +1,14 @@
 import { formatDuration } from '../core/duration.ts'
-import { usageError } from '../core/errors.ts'
+import { quote, usageError } from '../core/errors.ts'
 import type { RunEvent } from '../core/event.ts'
 import { formatInstant, parseInstant } from '../core/instant.ts'
-import { checkOperator } from '../core/person.ts'
-import { quote } from '../core/problem.ts'
 import type { Facts } from '../core/row/policy.ts'
 import { longestGapMs } from '../core/schedule/gaps.ts'
 import type { Schedule } from '../core/schedule/schedule.ts'
 import { earlyToleranceMs, isFireTimeNear, slotOf } from '../core/schedule/slot.ts'
 import { parseSlotReference } from '../core/schedule/slot-reference.ts'
 import type { EventTimeSource, Instant, Trigger, Window } from '../core/types.ts'
+import { checkOperator } from '../core/user-text.ts'
 
 /** The trigger as the caller describes it. The texts are not parsed yet: this module parses them. */
 export interface TriggerInput {

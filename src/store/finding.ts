@@ -31,3 +31,10 @@ export function wrong(what: string, error: unknown, more = ''): Finding {
   if (!(error instanceof LedgerError)) throw error
   return { what, wrong: error.kind, text: `${error.message}${more}` }
 }
+
+/** A step that setup did, or found already done. */
+export interface SetupStep {
+  readonly what: 'table' | 'timeToLive' | 'file'
+  /** `unsupported` means that the server does not have this feature. The ledger works without it. */
+  readonly did: 'created' | 'found' | 'enabled' | 'unsupported'
+}

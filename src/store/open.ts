@@ -1,5 +1,4 @@
-import { firstLine, type LedgerError, usageError } from '../core/errors.ts'
-import { quote } from '../core/problem.ts'
+import { firstLine, type LedgerError, quote, usageError } from '../core/errors.ts'
 import { checkDescriptors, noDescriptors } from './descriptors.ts'
 import type { Store } from './store.ts'
 

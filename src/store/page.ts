@@ -1,6 +1,5 @@
-import { usageError } from '../core/errors.ts'
+import { quote, usageError } from '../core/errors.ts'
 import { parseInstant } from '../core/instant.ts'
-import { quote } from '../core/problem.ts'
 import { formatSlot } from '../core/row/stored-row.ts'
 import type { Key } from '../core/types.ts'
 import type { ListQuery } from './store.ts'

@@ -10,10 +10,9 @@ import {
   statSync,
 } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
-import { firstLine, LedgerError, usageError } from '../../core/errors.ts'
-import { quote } from '../../core/problem.ts'
+import { firstLine, LedgerError, quote, usageError } from '../../core/errors.ts'
 import { namesDate, parseTimeRange } from '../../core/schedule/time-range.ts'
-import { checkTaskName } from '../../core/task.ts'
+import { checkTaskName } from '../../core/user-text.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'

@@ -1,7 +1,6 @@
 import type { Ledger, ReadOptions } from '../../api.ts'
-import { usageError } from '../../core/errors.ts'
+import { quote, usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
-import { quote } from '../../core/problem.ts'
 import { parseSlotBySchedules } from '../../core/row/schedules-in-force.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import { readSchedule } from '../../core/schedule/schedule-options.ts'

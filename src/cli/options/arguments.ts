@@ -1,8 +1,7 @@
 import { closest, distance } from 'fastest-levenshtein'
 import parse from 'yargs-parser'
 import { parseDuration } from '../../core/duration.ts'
-import { usageError } from '../../core/errors.ts'
-import { quote } from '../../core/problem.ts'
+import { quote, usageError } from '../../core/errors.ts'
 import { allowedText, type OptionSpec, type OptionTable, variableOf } from './options.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>

@@ -10,8 +10,8 @@ import type {
   Survivor,
   Trigger,
 } from '../types.ts'
+import type { Rerunnable } from './policy.ts'
 import { type Facts, MAX_ATTEMPTS, MAX_RESOLUTIONS, type Policy, type RetryPolicy } from './policy.ts'
-import type { Rerunnable } from './rerunnable.ts'
 
 export type Decision =
   /** Claim the slot, on top of `base`. */

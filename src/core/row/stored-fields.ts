@@ -1,6 +1,5 @@
-import { LedgerError } from '../errors.ts'
+import { LedgerError, quote } from '../errors.ts'
 import { parseInstant } from '../instant.ts'
-import { quote } from '../problem.ts'
 import type { Instant } from '../types.ts'
 
 /** A JSON object from outside the core, and its position there. The position is for the message about a wrong field. */

@@ -1,4 +1,4 @@
-import { type Problem, scheduleProblem } from '../problem.ts'
+import { type Problem, scheduleProblem } from '../errors.ts'
 import type { Instant } from '../types.ts'
 import { daysOfShapes, type Fields, span } from './calendar.ts'
 import { parseAws } from './cron-aws.ts'

@@ -1,4 +1,4 @@
-import { type Problem, quote } from '../problem.ts'
+import { type Problem, quote } from '../errors.ts'
 import { compileDays, compileTimes, type Day, type DayTest, type Fields } from './calendar.ts'
 
 interface Field {

@@ -1,5 +1,5 @@
 import { CronExpressionParser, type CronFieldCollection } from 'cron-parser'
-import { type Problem, quote } from '../problem.ts'
+import { type Problem, quote } from '../errors.ts'
 import { compileDays, compileTimes, type DayTest, EVERY_YEAR, type Fields } from './calendar.ts'
 
 interface Field {

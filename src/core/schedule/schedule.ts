@@ -1,6 +1,5 @@
-import { usageError } from '../errors.ts'
+import { type Problem, quote, scheduleProblem, usageError } from '../errors.ts'
 import { parseLocal } from '../instant.ts'
-import { type Problem, quote, scheduleProblem } from '../problem.ts'
 import type { ScheduleSpec } from '../types.ts'
 import { parseAws } from './cron-aws.ts'
 import { parseUnix } from './cron-unix.ts'

@@ -1,6 +1,5 @@
-import { usageError } from '../errors.ts'
+import { quote, usageError } from '../errors.ts'
 import { formatInstant, parseInstant, parseLocal } from '../instant.ts'
-import { quote } from '../problem.ts'
 import type { Instant, Window } from '../types.ts'
 import { dayIn, instantsOf } from './local-time.ts'
 import type { Schedule } from './schedule.ts'

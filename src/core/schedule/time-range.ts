@@ -1,7 +1,6 @@
 import { parseDuration } from '../duration.ts'
-import { usageError } from '../errors.ts'
+import { quote, usageError } from '../errors.ts'
 import { formatInstant, parseInstant } from '../instant.ts'
-import { quote } from '../problem.ts'
 import { defined } from '../row/stored-fields.ts'
 import type { Instant } from '../types.ts'
 import { dayIn } from './local-time.ts'

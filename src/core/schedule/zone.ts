@@ -1,6 +1,5 @@
 import { IANAZone } from 'luxon'
-import { usageError } from '../errors.ts'
-import { quote } from '../problem.ts'
+import { quote, usageError } from '../errors.ts'
 
 /** A stretch of time `[from, to)` in which a zone's clocks do not change, in seconds since 1970 UTC. */
 interface Piece {

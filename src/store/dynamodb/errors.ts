@@ -1,6 +1,5 @@
 import type { DynamoDBServiceException as ServiceException } from '@aws-sdk/client-dynamodb'
-import { firstLine, LedgerError } from '../../core/errors.ts'
-import { quote } from '../../core/problem.ts'
+import { firstLine, LedgerError, quote } from '../../core/errors.ts'
 
 /** The request to DynamoDB, for a message that the operator can act on. */
 export interface Asked {

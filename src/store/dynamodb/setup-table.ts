@@ -7,9 +7,8 @@ import {
   type TimeToLiveDescription,
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb'
-import { LedgerError } from '../../core/errors.ts'
-import { quote } from '../../core/problem.ts'
-import type { SetupStep } from '../setup-step.ts'
+import { LedgerError, quote } from '../../core/errors.ts'
+import type { SetupStep } from '../finding.ts'
 import type { CallOptions } from '../store.ts'
 import { connect, type Dynamo, type DynamoOptions } from './client.ts'
 import { nameOfCause } from './errors.ts'

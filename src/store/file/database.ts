@@ -1,7 +1,6 @@
 import { resolve } from 'node:path'
 import Libsql from 'libsql'
-import { firstLine, LedgerError } from '../../core/errors.ts'
-import { quote } from '../../core/problem.ts'
+import { firstLine, LedgerError, quote } from '../../core/errors.ts'
 import { checkDescriptors } from '../descriptors.ts'
 import { explainFileError, isBusy } from './errors.ts'
 import { APPLICATION_ID, checkHeader, findFile, foreign } from './header.ts'

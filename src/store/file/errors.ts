@@ -1,7 +1,6 @@
 import { accessSync, closeSync, constants, existsSync, openSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { firstLine, LedgerError } from '../../core/errors.ts'
-import { quote } from '../../core/problem.ts'
+import { firstLine, LedgerError, quote } from '../../core/errors.ts'
 import { noDescriptors } from '../descriptors.ts'
 
 // The numbers below are primary result codes of sqlite3.h. These two are BUSY and LOCKED.

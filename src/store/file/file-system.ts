@@ -1,7 +1,6 @@
 import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { LedgerError } from '../../core/errors.ts'
-import { quote } from '../../core/problem.ts'
+import { LedgerError, quote } from '../../core/errors.ts'
 
 /**
  * The file systems on which another host, or another client on the same host, may not see this process's locks in time.

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { closeSync, linkSync, openSync, rmSync, type Stats, statSync } from 'node:fs'
 import Libsql from 'libsql'
-import { LedgerError } from '../../core/errors.ts'
-import { quote } from '../../core/problem.ts'
+import { LedgerError, quote } from '../../core/errors.ts'
 import { hasCode, isNotDatabase } from './errors.ts'
 
 // When this process closes any descriptor of a file, it drops all POSIX locks that it holds on that file, including

@@ -1,7 +1,6 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { firstLine } from '../../core/errors.ts'
-import { quote } from '../../core/problem.ts'
+import { firstLine, quote } from '../../core/errors.ts'
 import { type Finding, ok, wrong } from '../finding.ts'
 import type { CallOptions } from '../store.ts'
 import { openFileDatabase } from './database.ts'

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { LedgerError } from '../../core/errors.ts'
-import { quote } from '../../core/problem.ts'
+import { LedgerError, quote } from '../../core/errors.ts'
 import type { CallOptions } from '../store.ts'
 import { isBusy } from './errors.ts'
 

@@ -1,6 +1,5 @@
-import { usageError } from '../../core/errors.ts'
+import { quote, usageError } from '../../core/errors.ts'
 import { formatInstant, parseInstant } from '../../core/instant.ts'
-import { quote } from '../../core/problem.ts'
 import { isNewerSchema } from '../../core/row/decide.ts'
 import { dueKeys } from '../../core/row/expected-slots.ts'
 import { scheduleWith } from '../../core/row/schedules-in-force.ts'

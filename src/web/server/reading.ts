@@ -10,7 +10,7 @@ import { inWords } from '../../format/schedule-words.ts'
 import type { MarkedSlot } from '../views/history-table.tsx'
 import { type MarkSettings, markOf } from '../views/marks.ts'
 import type { ScheduleChange, TaskHead } from '../views/task.tsx'
-import { type WallClock, wallClock } from '../views/wall-clock.ts'
+import { type WallClock, wallClock } from '../views/wall-clock.tsx'
 
 /** The ledger that the views are read from, and the time and settings of the reading. */
 export interface Reading extends MarkSettings {

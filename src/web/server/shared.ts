@@ -1,3 +1,4 @@
+import { setWithin } from '../../core/bounded.ts'
 import type { Clock } from '../../process/clock.ts'
 
 /** Gives one answer to all callers that ask for the same key at the same time or shortly after. */
@@ -26,12 +27,7 @@ export function shareAnswers<T>(clock: Clock): Shared<T> {
         return known.value
       const begunMs = clock.monotonicMs()
       const answer: Answer<T> = { value: make(), freshUntilMs: null }
-      answers.delete(key)
-      answers.set(key, answer)
-      for (const oldest of answers.keys()) {
-        if (answers.size <= MAX_ANSWERS) break
-        answers.delete(oldest)
-      }
+      setWithin(answers, MAX_ANSWERS, key, answer)
       const forget = () => {
         if (answers.get(key) === answer) answers.delete(key)
       }

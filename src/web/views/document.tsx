@@ -66,3 +66,40 @@ export function pageText(frame: Frame): string {
   )
   return `<!doctype html>\n${page}`
 }
+
+/** The page that is shown when a view cannot be shown. */
+export function ProblemView({
+  title,
+  message,
+  links,
+}: {
+  readonly title: string
+  readonly message: string
+  readonly links: Links
+}) {
+  return (
+    <section aria-labelledby="problem-title">
+      <h1 id="problem-title">{title}</h1>
+      <p id="problem">{printable(message)}</p>
+      <p>
+        <a href={links.overview()}>All tasks</a>
+      </p>
+    </section>
+  )
+}
+
+export type Level = 1 | 2 | 3 | 4
+
+/** A heading. Its level is 1 on a page of its own, and higher in a report. */
+export function Heading({
+  level,
+  id,
+  children,
+}: {
+  readonly level: Level
+  readonly id?: string
+  readonly children?: Child
+}) {
+  const Tag = `h${level}` as const
+  return <Tag id={id}>{children}</Tag>
+}

@@ -5,8 +5,8 @@ import { durationMsOf } from '../../format/row.ts'
 import { elapsed } from '../../format/text.ts'
 import { Badge } from './badge.tsx'
 import { type Mark, rejectedText, type SlotRecord } from './marks.ts'
-import { Time } from './time.tsx'
-import type { WallClock } from './wall-clock.ts'
+import type { WallClock } from './wall-clock.tsx'
+import { Time } from './wall-clock.tsx'
 
 /** A slot with its mark. */
 export interface MarkedSlot extends SlotRecord {

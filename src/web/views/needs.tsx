@@ -3,10 +3,9 @@ import type { Instant } from '../../core/types.ts'
 import { countsText, detailOf } from '../../format/check.ts'
 import { printable } from '../../format/text.ts'
 import { Sign } from './badge.tsx'
-import { Heading, type Level } from './heading.tsx'
+import { Heading, type Level } from './document.tsx'
 import type { Links } from './links.ts'
-import { Time } from './time.tsx'
-import { wallClock } from './wall-clock.ts'
+import { Time, wallClock } from './wall-clock.tsx'
 
 /** The findings of `check`: the slots that need attention. */
 export interface Needs {

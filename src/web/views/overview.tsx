@@ -1,12 +1,11 @@
 import type { Child } from 'hono/jsx'
 import type { Instant } from '../../core/types.ts'
 import { printable } from '../../format/text.ts'
-import { Heading } from './heading.tsx'
-import { Legend } from './legend.tsx'
+import { Legend } from './badge.tsx'
+import { Heading } from './document.tsx'
 import type { Links, OverviewQuery } from './links.ts'
 import { MARKS, type Mark } from './marks.ts'
-import { Time } from './time.tsx'
-import { type WallClock, wordsIn } from './wall-clock.ts'
+import { Time, type WallClock, wordsIn } from './wall-clock.tsx'
 
 /** How many slots the line of a task shows: two months of a nightly task. A wide screen has room for them. */
 export const CELLS = 60

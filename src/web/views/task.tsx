@@ -1,17 +1,15 @@
 import { isNewerSchema } from '../../core/row/decide.ts'
 import type { Instant, ScheduleSpec } from '../../core/types.ts'
-import { scheduleText } from '../../format/phrases.ts'
 import { durationMsOf } from '../../format/row.ts'
-import { printable } from '../../format/text.ts'
+import { printable, scheduleText } from '../../format/text.ts'
+import { Legend } from './badge.tsx'
 import { Calendar, type CalendarModel } from './calendar.tsx'
-import { Heading, type Level } from './heading.tsx'
+import { Heading, type Level } from './document.tsx'
 import { HistoryHead, HistoryRow, latenessMsOf, type MarkedSlot } from './history-table.tsx'
-import { Legend } from './legend.tsx'
 import type { Links, TaskQuery } from './links.ts'
 import { HISTORY_MARKS, MARKS } from './marks.ts'
 import { Plot, type Point } from './plot.tsx'
-import { Time } from './time.tsx'
-import { type WallClock, wordsIn } from './wall-clock.ts'
+import { Time, type WallClock, wordsIn } from './wall-clock.tsx'
 
 export interface ScheduleChange {
   readonly since: Instant

@@ -1,10 +1,9 @@
 import { countedAttempts, isNewerSchema, successOf, terminalState } from '../../core/row/decide.ts'
 import { attemptCount } from '../../core/row/transition.ts'
 import type { Attempt, Instant, Resolution, Row } from '../../core/types.ts'
-import { endingText } from '../../format/phrases.ts'
-import { elapsed } from '../../format/text.ts'
+import { elapsed, endingText } from '../../format/text.ts'
 import type { MarkedSlot } from './history-table.tsx'
-import type { WallClock } from './wall-clock.ts'
+import type { WallClock } from './wall-clock.tsx'
 
 /**
  * Returns why a slot has its state, and how a scheduled trigger of it would end, in one or two sentences. The text is

@@ -1,8 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decide, objectionToResolving, rerunnableAs } from '../../../src/core/row/decide.ts'
-import { MAX_ATTEMPTS, MAX_RESOLUTIONS } from '../../../src/core/row/policy.ts'
-import { DEFAULT_RERUNNABLE, RERUNNABLE, type Rerunnable, readRerunnable } from '../../../src/core/row/rerunnable.ts'
+import {
+  DEFAULT_RERUNNABLE,
+  MAX_ATTEMPTS,
+  MAX_RESOLUTIONS,
+  RERUNNABLE,
+  type Rerunnable,
+  readRerunnable,
+} from '../../../src/core/row/policy.ts'
 import { claimRow, retryAttempt } from '../../../src/core/row/transition.ts'
 import type { Ending, Row, StoredRow, Survivor, Trigger } from '../../../src/core/types.ts'
 import { FAILED, FORCED, LEASE_MS, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../../support/rows.ts'

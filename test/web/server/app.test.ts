@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createLedger } from '../../../src/ledger.ts'
 import { openFileDatabase } from '../../../src/store/file/database.ts'
 import { createApp } from '../../../src/web/server/app.tsx'
-import { wallClock } from '../../../src/web/views/wall-clock.ts'
+import { wallClock } from '../../../src/web/views/wall-clock.tsx'
 import { scratch } from '../../support/cli.ts'
 import { fillFile } from '../../support/page-ledger.ts'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { DateTime } from 'luxon'
 import { expect, test } from 'vitest'
-import { wallClock, wordsIn } from '../../../src/web/views/wall-clock.ts'
+import { wallClock, wordsIn } from '../../../src/web/views/wall-clock.tsx'
 
 test('shows what luxon shows, in any zone and at any time', () => {
   const zones = fc.constantFrom(...Intl.supportedValuesOf('timeZone'))

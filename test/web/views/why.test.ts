@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { claimRow, resolveRow } from '../../../src/core/row/transition.ts'
 import type { Row } from '../../../src/core/types.ts'
 import { markOf } from '../../../src/web/views/marks.ts'
-import { wallClock } from '../../../src/web/views/wall-clock.ts'
+import { wallClock } from '../../../src/web/views/wall-clock.tsx'
 import { whyText } from '../../../src/web/views/why.ts'
 import { FAILED, FORCED, LEASE_MS, NOT_STARTED, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
 

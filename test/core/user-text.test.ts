@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { checkTaskName } from '../../src/core/task.ts'
+import { checkTaskName } from '../../src/core/user-text.ts'
 
 test.each(['a', '7', 'nightly', 'team.a/nightly_2-b', 'a'.repeat(128)])('%s is the name of a task', (name) => {
   expect(() => checkTaskName(name)).not.toThrow()

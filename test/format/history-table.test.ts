@@ -1,5 +1,6 @@
+import stringWidth from 'string-width'
 import { describe, expect, test } from 'vitest'
-import { lineWidthOf, tableLine, widthOf } from '../../src/format/table.ts'
+import { lineWidthOf, tableLine } from '../../src/format/history-table.ts'
 
 describe('a line of a table', () => {
   test('holds its cells in their widths, and has no space at its end', () => {
@@ -20,7 +21,7 @@ describe('a line of a table', () => {
   ])('%s in %i columns', (text, width, expected) => {
     const line = tableLine([text, '|'], [width, 1])
     expect(line.replace('  |', '|')).toBe(expected)
-    expect(widthOf(line)).toBe(width + 3)
+    expect(stringWidth(line)).toBe(width + 3)
   })
 
   test('has colour that takes no room', () => {

@@ -42,3 +42,13 @@ export function wallClock(name: string): WallClock {
     day: (instant) => local(instant).slice(0, 10),
   }
 }
+
+/** A time in the zone of the task, followed by the same time in UTC. */
+export function Time({ at, clock }: { readonly at: Instant; readonly clock: WallClock }) {
+  const utc = formatInstant(at)
+  return (
+    <time class="time" datetime={utc}>
+      <span>{clock.time(at)}</span> <small>{utc}</small>
+    </time>
+  )
+}
