@@ -1,0 +1,161 @@
+import { setMaxListeners } from 'node:events'
+import type { Context } from 'hono'
+import type { Child } from 'hono/jsx'
+import pLimit from 'p-limit'
+import type { Ledger } from '../../api.ts'
+import { type ErrorKind, LedgerError } from '../../core/errors.ts'
+import { type Clock, link } from '../../process/clock.ts'
+import { type Frame, ProblemView, pageText } from '../views/document.tsx'
+import { SERVED } from '../views/links.ts'
+import type { MarkSettings } from '../views/marks.ts'
+import type { Assets } from './assets.ts'
+import type { Reading } from './reading.ts'
+import { shareAnswers } from './shared.ts'
+
+export interface AppOptions extends Omit<MarkSettings, 'now'> {
+  readonly ledger: Ledger
+  /** The name of the ledger. */
+  readonly store: string
+  readonly assets: Assets
+  /** The host that the server listens on. The server accepts it as a name of its own. */
+  readonly host: string
+  /** How long one request may wait for the ledger in total. */
+  readonly ledgerTimeoutMs: number
+  /** A slot is late when its first attempt started later than this after it. Left out: never. */
+  readonly lateAfterMs?: number | undefined
+  readonly clock: Clock
+  /** Called with the text of each error that is a bug. */
+  readonly report: (message: string) => void
+}
+
+/** How many views are read at the same time. Each of them holds some thousand slots in memory. */
+const VIEWS_AT_A_TIME = 4
+/** How many requests may wait for their view. Further requests are refused, and their pages ask again later. */
+const MAX_WAITING = 32
+
+/** The time after which a page asks for itself again: while something runs, and while nothing runs. */
+const MOVING_POLL_MS = 5_000
+const QUIET_POLL_MS = 30_000
+/**
+ * A page also waits for this multiple of the time that its reading took. Otherwise a tab that stays open would cost the
+ * ledger many reads.
+ */
+const POLL_FACTOR = 10
+
+const STATUS: Readonly<Record<ErrorKind, 400 | 500 | 502 | 503>> = {
+  usage: 400,
+  unreachable: 503,
+  denied: 502,
+  shape: 500,
+}
+const TITLES: Readonly<Record<ErrorKind, string>> = {
+  usage: 'This address cannot be shown',
+  unreachable: 'The ledger is out of reach',
+  denied: 'The ledger does not let this server read it',
+  shape: 'The ledger cannot be read',
+}
+
+type Status = 200 | 404 | (typeof STATUS)[ErrorKind]
+
+export interface View {
+  readonly title: string
+  readonly main: Child
+  /** Whether something in the view runs or is about to run. */
+  readonly moves: boolean
+}
+
+/** Reads the view that a request asks for, until `untilMs` of the monotonic clock. Null when the view does not exist. */
+export type ReadView = (context: Context, untilMs: number) => Promise<View | null>
+
+/**
+ * Returns a function that calls `read` with a reading that ends at `untilMs` of the monotonic clock. All readings of a
+ * request end at the same time. A reading also ends when one of `leaves` aborts. A reading that several requests share
+ * must have no `leaves`, otherwise it would end for all of them when one client disconnects.
+ */
+export function openReadings(options: AppOptions) {
+  const { ledger, clock, ledgerTimeoutMs, lateAfterMs, graceMs, skewMs } = options
+  return async function reading<T>(
+    untilMs: number,
+    leaves: readonly AbortSignal[],
+    read: (reading: Reading) => Promise<T>,
+  ): Promise<T> {
+    const over = new AbortController()
+    // One listener for each request to the ledger that is in flight. Many tasks are read at the same time.
+    setMaxListeners(0, over.signal)
+    const finished = new AbortController()
+    void clock.wait(untilMs - clock.monotonicMs(), finished.signal).then(() => over.abort())
+    const unlink = link(leaves, over)
+    try {
+      const settings = { ledgerTimeoutMs, lateAfterMs, graceMs, skewMs }
+      return await read({ ledger, ...settings, now: clock.now(), signal: over.signal })
+    } finally {
+      finished.abort()
+      unlink()
+      // If one of many requests failed, the result of the others is not needed any more.
+      over.abort()
+    }
+  }
+}
+
+/** Makes the answers of the server: the pages of views, and pages that say why a view cannot be shown. */
+export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOptions) {
+  const limit = pLimit(VIEWS_AT_A_TIME)
+  const pages = shareAnswers<Uint8Array<ArrayBuffer> | null>(clock)
+
+  /**
+   * Returns the page of a view as bytes, so that requests that share it also share its memory. `tookMs` is the time
+   * that it took to read the view.
+   */
+  function render({ title, main, moves }: View, tookMs = 0): Uint8Array<ArrayBuffer> {
+    const frame: Frame = {
+      title,
+      links: SERVED,
+      dress: { kind: 'served', stylePath: '/page.css', scriptPath: '/page.js' },
+      store,
+      now: clock.now(),
+      pollMs: Math.round(Math.max(moves ? MOVING_POLL_MS : QUIET_POLL_MS, POLL_FACTOR * tookMs)),
+      children: main,
+    }
+    return new TextEncoder().encode(pageText(frame))
+  }
+
+  function problem(context: Context, title: string, message: string, status: Status) {
+    const main = <ProblemView title={title} message={message} links={SERVED} />
+    return send(context, render({ title, main, moves: true }), status)
+  }
+
+  function failure(context: Context, error: Error) {
+    if (error instanceof LedgerError) return problem(context, TITLES[error.kind], error.message, STATUS[error.kind])
+    report(`this is a bug, please report it: ${error.stack ?? error}`)
+    return problem(context, 'This is a bug', 'cronledger could not show this; its log says why.', 500)
+  }
+
+  /**
+   * Returns a handler that shows a view. The limit decides when `read` starts. Requests for which `keyOf` returns the
+   * same key share one page.
+   */
+  function show(read: ReadView, keyOf?: (context: Context) => string) {
+    return async (context: Context) => {
+      if (limit.pendingCount >= MAX_WAITING) {
+        const message = 'Too many views are asked for at the same time; try again.'
+        return problem(context, 'Too many requests', message, 503)
+      }
+      const make = () =>
+        limit(async () => {
+          const begunMs = clock.monotonicMs()
+          const view = await read(context, begunMs + ledgerTimeoutMs)
+          return view === null ? null : render(view, clock.monotonicMs() - begunMs)
+        })
+      const page = await (keyOf === undefined ? make() : pages.get(keyOf(context), make))
+      return page === null
+        ? problem(context, 'Not found', 'Nothing of that name is on record, and it was never due.', 404)
+        : send(context, page, 200)
+    }
+  }
+
+  return { show, problem, failure }
+}
+
+function send(context: Context, page: Uint8Array<ArrayBuffer>, status: Status) {
+  return context.body(page, status, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' })
+}
