@@ -3,7 +3,7 @@ import { formatInstant } from '../core/instant.ts'
 import { isNewerSchema, successOf } from '../core/row/decide.ts'
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
 import type { Attempt, Instant, Row, StoredRow } from '../core/types.ts'
-import { adviceOn } from './advice.ts'
+import { adviceOn } from './rejected-trigger.ts'
 import { elapsed, endingText, printable, safeJson, scheduleText } from './text.ts'
 
 export type LogFormat = 'json' | 'text' | 'quiet'
