@@ -1,9 +1,7 @@
-import type { FinishWord, NoteResult, RunContext, RunEvent } from '../core/event.ts'
+import type { FinishWord, RunContext, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
-import { isNewerSchema, successOf } from '../core/row/decide.ts'
-import type { OverlapLock } from '../core/row/overlap-lock.ts'
-import type { Attempt, Instant, Row, StoredRow } from '../core/types.ts'
-import { adviceOn } from './rejected-trigger.ts'
+import type { Instant } from '../core/types.ts'
+import { duplicateEntry, lockFields, lockText, refusedEntry } from './rejected-trigger.ts'
 import { elapsed, endingText, printable, safeJson, scheduleText } from './text.ts'
 
 export type LogFormat = 'json' | 'text' | 'quiet'
@@ -78,45 +76,24 @@ function entryOf(event: RunEvent, context: RunContext, latenessMs: number): Entr
     }
     case 'ended':
       return ended(event)
-    case 'duplicate': {
-      return {
-        level: 'info',
-        event: 'duplicate',
-        message: `duplicate, nothing started: ${duplicateOf(event.row)}${unnoted(event)}`,
-        fields: { cause: event.cause, noted: event.noted, latenessMs, winner: winnerOf(event.row) },
-      }
-    }
-    case 'refused': {
-      const todo = adviceOn(event, context)
-      return {
-        level: 'error',
-        event: 'refused',
-        message: `refused, nothing started: ${refusalOf(event)}; ${todo}${unnoted(event)}`,
-        fields: {
-          cause: event.cause,
-          noted: event.noted,
-          latenessMs,
-          todo,
-          ...lastOf(event.row),
-          ...(event.holder === undefined ? {} : { holder: turnFields(event.holder) }),
-          ...(event.survivor === null ? {} : { survivor: event.survivor }),
-        },
-      }
-    }
+    case 'duplicate':
+      return { level: 'info', event: 'duplicate', ...duplicateEntry(event, latenessMs) }
+    case 'refused':
+      return { level: 'error', event: 'refused', ...refusedEntry(event, context, latenessMs) }
     case 'waiting':
       return {
         level: 'info',
         event: 'waiting',
-        message: `waiting, nothing started yet: ${turnText(event.holder)}`,
-        fields: { holder: turnFields(event.holder) },
+        message: `waiting, nothing started yet: ${lockText(event.holder)}`,
+        fields: { holder: lockFields(event.holder) },
       }
     case 'skipped': {
       const { finish, finishCause } = event
       return {
         level: finish === 'recorded' ? 'warn' : 'error',
         event: 'skipped',
-        message: `skipped, nothing started: ${turnText(event.holder)}${unrecordedText(finish, finishCause)}`,
-        fields: { holder: turnFields(event.holder), finish, ...(finishCause && { finishCause }) },
+        message: `skipped, nothing started: ${lockText(event.holder)}${unrecordedText(finish, finishCause)}`,
+        fields: { holder: lockFields(event.holder), finish, ...(finishCause && { finishCause }) },
       }
     }
     case 'retry':
@@ -155,6 +132,16 @@ function entryOf(event: RunEvent, context: RunContext, latenessMs: number): Entr
         message: LOST_BECAUSE[event.cause],
         fields: { cause: event.cause },
       }
+    default:
+      return noticeOf(event, context)
+  }
+}
+
+type Notice = Extract<RunEvent, { event: 'clock-event-time' | 'schedule-mismatch' | 'schedule-changed' | 'warning' }>
+
+/** Returns the entry of an event that warns about the options of the run or about its task. */
+function noticeOf(event: Notice, context: RunContext): Entry {
+  switch (event.event) {
     case 'clock-event-time':
       return {
         level: 'warn',
@@ -190,11 +177,6 @@ const LOST_BECAUSE = {
   turn: 'the lease ran out, and another slot of the task has its turn by now: stopping this one',
 } as const
 
-/** A rejection that could not be recorded appears only in the log, so the line must say so. */
-function unnoted({ noted, detail }: NoteResult): string {
-  return noted || detail === undefined ? '' : ` (this is not on record: ${detail})`
-}
-
 function ended(event: Extract<RunEvent, { event: 'ended' }>): Entry {
   const { attempt, ending, durationMs, finish, finishCause, detail } = event
   const recorded = finish === 'recorded'
@@ -226,105 +208,4 @@ function unrecordedText(finish: FinishWord, cause: string | undefined): string {
     case 'unanswered':
       return `; this may not be on record: ${cause}`
   }
-}
-
-function duplicateOf(row: Row): string {
-  const attempt = successOf(row) ?? row.attempts.at(-1)
-  const resolution = row.resolutions.at(-1)
-  if (attempt?.outcome !== 'succeeded' && row.state !== 'PENDING' && resolution !== undefined) {
-    return `${resolution.by} settled the slot as ${resolution.state} at ${formatInstant(resolution.at)}: ${resolution.reason}`
-  }
-  if (attempt === undefined) return `the slot is ${row.state}`
-  return `attempt ${attempt.number} ${endingText(attempt)} (${whereabouts(attempt)})`
-}
-
-function trustedUntil(row: StoredRow | null): string {
-  const until = row === null || isNewerSchema(row) ? null : row.leaseUntil
-  return until === null ? '' : `until ${formatInstant(until)}`
-}
-
-function whereabouts({ runId, host, startedAt, endedAt }: Attempt): string {
-  const end = endedAt === undefined ? '' : ` to ${formatInstant(endedAt)}`
-  return `run ${runId} on ${host}, ${endedAt === undefined ? 'since ' : ''}${formatInstant(startedAt)}${end}`
-}
-
-function refusalOf({ cause, row, survivor, holder }: Extract<RunEvent, { event: 'refused' }>): string {
-  const attempt = cause === 'failed' || cause === 'newerAttempt' ? lastStarted(row) : lastAttempt(row)
-  const last = attempt === undefined ? '' : ` attempt ${attempt.number} (${whereabouts(attempt)})`
-  switch (cause) {
-    case 'running':
-      return `${last.trimStart()} is running, as far as its lease tells, which is trusted ${trustedUntil(row)}`
-    case 'stale':
-      return `${last.trimStart()} never reported its end, and its lease ran out: nobody knows how far it came`
-    case 'failed':
-      return `${last.trimStart()} ${attempt === undefined ? 'failed' : endingText(attempt)}, and no attempt is left`
-    case 'tooManyAttempts':
-      return 'the slot has had as many attempts as a row may hold'
-    case 'tooLate':
-      return 'the trigger came later than --max-lateness allows'
-    case 'scheduleMismatch':
-      return 'the event time is no fire time of the schedule'
-    case 'survivor':
-      return `process ${survivor?.pid} (${survivor?.command}) of${last} still lives on this host`
-    case 'newerRow':
-      return 'a newer cronledger wrote the row of this slot'
-    case 'overlap':
-      return holder === undefined ? "another slot has the task's turn" : turnText(holder)
-    case 'noRow':
-      return 'the slot has no row any more: it has expired, or somebody deleted it'
-    case 'newerAttempt':
-      return `${last.trimStart()} began after this was asked for${attempt?.outcome === undefined ? '' : `, and ${endingText(attempt)}`}`
-  }
-}
-
-/** We must not write that the other slot is running, because its run may be waiting for its next attempt. */
-function turnText({ slot, runId }: OverlapLock): string {
-  return `slot ${formatInstant(slot)} (run ${runId}) has the task's turn`
-}
-
-function turnFields({ slot, runId }: OverlapLock): Record<string, unknown> {
-  return { slot: formatInstant(slot), runId }
-}
-
-function winnerOf(row: Row): Record<string, unknown> {
-  const attempt = successOf(row) ?? row.attempts.at(-1)
-  return { state: row.state, ...(attempt === undefined ? {} : attemptFields(attempt)) }
-}
-
-function lastOf(row: StoredRow | null): Record<string, unknown> {
-  const attempt = lastAttempt(row)
-  return attempt === undefined ? {} : { last: attemptFields(attempt) }
-}
-
-function attemptFields({
-  number,
-  runId,
-  host,
-  ecsTask,
-  startedAt,
-  endedAt,
-  outcome,
-}: Attempt): Record<string, unknown> {
-  return {
-    attempt: number,
-    runId,
-    host,
-    ...(ecsTask === undefined ? {} : { ecsTask }),
-    startedAt: formatInstant(startedAt),
-    ...(endedAt === undefined ? {} : { endedAt: formatInstant(endedAt) }),
-    ...(outcome === undefined ? {} : { outcome }),
-  }
-}
-
-function lastAttempt(row: StoredRow | null): Attempt | undefined {
-  return row === null || isNewerSchema(row) ? undefined : row.attempts.at(-1)
-}
-
-/**
- * Returns the newest attempt that started and ended, or else the newest attempt. A newer attempt may have been claimed
- * without being started.
- */
-function lastStarted(row: StoredRow | null): Attempt | undefined {
-  if (row === null || isNewerSchema(row)) return undefined
-  return row.attempts.findLast(({ outcome }) => outcome !== undefined && outcome !== 'notStarted') ?? lastAttempt(row)
 }

@@ -1,13 +1,154 @@
 import { formatDuration } from '../core/duration.ts'
-import type { RunContext, RunEvent } from '../core/event.ts'
+import type { NoteResult, RunContext, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
+import { isNewerSchema, successOf } from '../core/row/decide.ts'
+import type { OverlapLock } from '../core/row/overlap-lock.ts'
+import type { Attempt, Row, StoredRow } from '../core/types.ts'
 import { type CommandOptions, commandLine, scheduleOptions } from './command-line.ts'
+import { endingText } from './text.ts'
+
+/** The text and the fields of one line of the log. */
+interface EntryBody {
+  readonly message: string
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+type Duplicate = Extract<RunEvent, { event: 'duplicate' }>
+type Refused = Extract<RunEvent, { event: 'refused' }>
+
+export function duplicateEntry(event: Duplicate, latenessMs: number): EntryBody {
+  const { row, cause, noted } = event
+  return {
+    message: `duplicate, nothing started: ${duplicateOf(row)}${unnoted(event)}`,
+    fields: { cause, noted, latenessMs, winner: winnerOf(row) },
+  }
+}
+
+export function refusedEntry(event: Refused, context: RunContext, latenessMs: number): EntryBody {
+  const { row, cause, noted, holder, survivor } = event
+  const todo = adviceOn(event, context)
+  return {
+    message: `refused, nothing started: ${refusalOf(event)}; ${todo}${unnoted(event)}`,
+    fields: {
+      cause,
+      noted,
+      latenessMs,
+      todo,
+      ...lastOf(row),
+      ...(holder === undefined ? {} : { holder: lockFields(holder) }),
+      ...(survivor === null ? {} : { survivor }),
+    },
+  }
+}
+
+/** A rejection that could not be recorded appears only in the log, so the line must say so. */
+function unnoted({ noted, detail }: NoteResult): string {
+  return noted || detail === undefined ? '' : ` (this is not on record: ${detail})`
+}
+
+function duplicateOf(row: Row): string {
+  const attempt = successOf(row) ?? row.attempts.at(-1)
+  const resolution = row.resolutions.at(-1)
+  if (attempt?.outcome !== 'succeeded' && row.state !== 'PENDING' && resolution !== undefined) {
+    return `${resolution.by} settled the slot as ${resolution.state} at ${formatInstant(resolution.at)}: ${resolution.reason}`
+  }
+  if (attempt === undefined) return `the slot is ${row.state}`
+  return `attempt ${attempt.number} ${endingText(attempt)} (${whereabouts(attempt)})`
+}
+
+function trustedUntil(row: StoredRow | null): string {
+  const until = row === null || isNewerSchema(row) ? null : row.leaseUntil
+  return until === null ? '' : `until ${formatInstant(until)}`
+}
+
+function whereabouts({ runId, host, startedAt, endedAt }: Attempt): string {
+  const end = endedAt === undefined ? '' : ` to ${formatInstant(endedAt)}`
+  return `run ${runId} on ${host}, ${endedAt === undefined ? 'since ' : ''}${formatInstant(startedAt)}${end}`
+}
+
+function refusalOf({ cause, row, survivor, holder }: Refused): string {
+  const attempt = cause === 'failed' || cause === 'newerAttempt' ? lastStarted(row) : lastAttempt(row)
+  const last = attempt === undefined ? '' : ` attempt ${attempt.number} (${whereabouts(attempt)})`
+  switch (cause) {
+    case 'running':
+      return `${last.trimStart()} is running, as far as its lease tells, which is trusted ${trustedUntil(row)}`
+    case 'stale':
+      return `${last.trimStart()} never reported its end, and its lease ran out: nobody knows how far it came`
+    case 'failed':
+      return `${last.trimStart()} ${attempt === undefined ? 'failed' : endingText(attempt)}, and no attempt is left`
+    case 'tooManyAttempts':
+      return 'the slot has had as many attempts as a row may hold'
+    case 'tooLate':
+      return 'the trigger came later than --max-lateness allows'
+    case 'scheduleMismatch':
+      return 'the event time is no fire time of the schedule'
+    case 'survivor':
+      return `process ${survivor?.pid} (${survivor?.command}) of${last} still lives on this host`
+    case 'newerRow':
+      return 'a newer cronledger wrote the row of this slot'
+    case 'overlap':
+      return holder === undefined ? "another slot has the task's turn" : lockText(holder)
+    case 'noRow':
+      return 'the slot has no row any more: it has expired, or somebody deleted it'
+    case 'newerAttempt':
+      return `${last.trimStart()} began after this was asked for${attempt?.outcome === undefined ? '' : `, and ${endingText(attempt)}`}`
+  }
+}
+
+/** We must not write that the other slot is running, because its run may be waiting for its next attempt. */
+export function lockText({ slot, runId }: OverlapLock): string {
+  return `slot ${formatInstant(slot)} (run ${runId}) has the task's turn`
+}
+
+export function lockFields({ slot, runId }: OverlapLock): Record<string, unknown> {
+  return { slot: formatInstant(slot), runId }
+}
+
+function winnerOf(row: Row): Record<string, unknown> {
+  const attempt = successOf(row) ?? row.attempts.at(-1)
+  return { state: row.state, ...(attempt === undefined ? {} : attemptFields(attempt)) }
+}
+
+function lastOf(row: StoredRow | null): Record<string, unknown> {
+  const attempt = lastAttempt(row)
+  return attempt === undefined ? {} : { last: attemptFields(attempt) }
+}
+
+function attemptFields({
+  number,
+  runId,
+  host,
+  ecsTask,
+  startedAt,
+  endedAt,
+  outcome,
+}: Attempt): Record<string, unknown> {
+  return {
+    attempt: number,
+    runId,
+    host,
+    ...(ecsTask === undefined ? {} : { ecsTask }),
+    startedAt: formatInstant(startedAt),
+    ...(endedAt === undefined ? {} : { endedAt: formatInstant(endedAt) }),
+    ...(outcome === undefined ? {} : { outcome }),
+  }
+}
+
+function lastAttempt(row: StoredRow | null): Attempt | undefined {
+  return row === null || isNewerSchema(row) ? undefined : row.attempts.at(-1)
+}
+
+/**
+ * Returns the newest attempt that started and ended, or else the newest attempt. A newer attempt may have been claimed
+ * without being started.
+ */
+function lastStarted(row: StoredRow | null): Attempt | undefined {
+  if (row === null || isNewerSchema(row)) return undefined
+  return row.attempts.findLast(({ outcome }) => outcome !== undefined && outcome !== 'notStarted') ?? lastAttempt(row)
+}
 
 /** Returns the next step for the operator, as a short text that contains a command to copy. */
-export function adviceOn(
-  { cause, survivor, holder }: Extract<RunEvent, { event: 'refused' }>,
-  context: RunContext,
-): string {
+function adviceOn({ cause, survivor, holder }: Refused, context: RunContext): string {
   const { schedule, trigger } = context
   switch (cause) {
     case 'newerRow':
