@@ -4,8 +4,8 @@ import { checkTask, checkTasks } from './audit/check.ts'
 import { USUAL_GRACE_MS } from './audit/expected.ts'
 import { type HistoryDeps, queryOf, readHistory, readRow } from './audit/history.ts'
 import { rerunnableSlots } from './audit/rerunnable.ts'
-import { findSlot, readSlots } from './audit/slots.ts'
-import { type KnownTask, knownTask, readTask, readTasks, tasksOf } from './audit/tasks.ts'
+import { findSlot, slotsOfTasks } from './audit/slots.ts'
+import { type KnownTask, knownTask, readTaskRecord, readTaskRecords, tasksOf } from './audit/tasks.ts'
 import { firstLine } from './core/errors.ts'
 import { DEFAULT_RERUNNABLE } from './core/row/policy.ts'
 import { rememberingParser, type ScheduleOptions, scheduleOptions } from './core/schedule/schedule-options.ts'
@@ -38,7 +38,7 @@ export function createLedger({ store: storeName, log }: LedgerOptions): Ledger {
     zoneData: process.versions['tz'] ?? 'unknown',
     log,
   }
-  const reading: Reading = async ({ ledgerTimeoutMs, signal }) => {
+  const reading: OpenForReading = async ({ ledgerTimeoutMs, signal }) => {
     const { store } = await connection.open()
     const pageTimeoutMs = ledgerTimeoutMs ?? LIMITS.ledgerTimeoutMs.default
     return { store, clock: systemClock, pageTimeoutMs, signals: signal === undefined ? [] : [signal] }
@@ -46,13 +46,13 @@ export function createLedger({ store: storeName, log }: LedgerOptions): Ledger {
   return {
     ...runMethods(parts),
     ...readMethods(reading),
-    resolve: async (options) => resolve(options, await reading(options), parts),
+    resolve: async (options) => resolveReference(options, await reading(options), parts),
     close: connection.close,
   }
 }
 
 /** Opens the ledger as an audit and a resolution read it. */
-type Reading = (options: ReadOptions) => Promise<HistoryDeps>
+type OpenForReading = (options: ReadOptions) => Promise<HistoryDeps>
 
 function runMethods(parts: TriggerParts): Pick<Ledger, 'run' | 'runCommand'> {
   return {
@@ -72,7 +72,7 @@ function runMethods(parts: TriggerParts): Pick<Ledger, 'run' | 'runCommand'> {
 
 type ReadMethods = Pick<Ledger, 'get' | 'history' | 'slots' | 'check' | 'findSlot' | 'rerunnable' | 'tasks'>
 
-function readMethods(reading: Reading): ReadMethods {
+function readMethods(reading: OpenForReading): ReadMethods {
   return {
     async get(options) {
       return readRow(options, await reading(options))
@@ -85,7 +85,7 @@ function readMethods(reading: Reading): ReadMethods {
       const deps = await reading(options)
       const tasks: KnownTask[] = []
       for await (const task of tasksOf(options, query.since ?? 0, deps)) tasks.push(task)
-      yield* readSlots(query, tasks, graceMs, deps)
+      yield* slotsOfTasks(query, tasks, graceMs, deps)
     },
     async *check({ since, until, graceMs, lateAfterMs = null, skewMs = LIMITS.skewMs.default, ...options }) {
       const deps = await reading(options)
@@ -115,14 +115,14 @@ function readMethods(reading: Reading): ReadMethods {
     },
     async *tasks({ task, ...options } = {}) {
       const deps = await reading(options)
-      const known = task === undefined ? null : await readTask(task, deps)
+      const known = task === undefined ? null : await readTaskRecord(task, deps)
       if (known !== null) yield known
-      else if (task === undefined) yield* readTasks(deps)
+      else if (task === undefined) yield* readTaskRecords(deps)
     },
   }
 }
 
-async function resolve(
+async function resolveReference(
   { task, slot, state, reason, by, skewMs = LIMITS.skewMs.default, ...given }: ResolveOptions,
   deps: HistoryDeps,
   { host, newId, random, zoneData }: TriggerParts,
@@ -137,12 +137,12 @@ async function resolve(
   return { ...resolveResult, slot: new Date(window.slot) }
 }
 
-interface Connection {
+interface LazyStore {
   open(): Promise<OpenedStore>
   close(): Promise<void>
 }
 
-function openOnUse(name: string): Connection {
+function openOnUse(name: string): LazyStore {
   let opened: Promise<OpenedStore> | null = null
   return {
     open() {

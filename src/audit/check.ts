@@ -4,7 +4,7 @@ import type { Instant } from '../core/types.ts'
 import { concurrently } from './concurrently.ts'
 import { type ExpectedSettings, parseSchedules, slotsOnRecord } from './expected.ts'
 import type { HistoryDeps } from './history.ts'
-import { type KnownTask, readTasks } from './tasks.ts'
+import { type KnownTask, readTaskRecords } from './tasks.ts'
 
 export interface CheckSettings extends Omit<AuditSettings, 'now'>, ExpectedSettings {
   /** Called with each slot when it is checked. */
@@ -40,7 +40,7 @@ export async function* checkTask(
 export async function* checkTasks(settings: CheckSettings, deps: HistoryDeps): AsyncGenerator<TaskFinding, void> {
   let known = 0
   async function* registered(signal: AbortSignal) {
-    for await (const task of readTasks({ ...deps, signals: [signal] })) {
+    for await (const task of readTaskRecords({ ...deps, signals: [signal] })) {
       known += 1
       yield task
     }

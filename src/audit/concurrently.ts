@@ -76,7 +76,7 @@ function openLanes<Item, Result>(
   const waiting: (() => Promise<void>)[] = []
   const condition = openCondition()
   const { changed, change } = condition
-  const state: State = { hasFailed: false, isStopped: false }
+  const state: LanesState = { hasFailed: false, isStopped: false }
   const isOver = () => state.hasFailed || state.isStopped
   let reading = 0
   let hasAll = false
@@ -134,7 +134,7 @@ function openLanes<Item, Result>(
   }
 }
 
-interface State {
+interface LanesState {
   /** No further item is begun. */
   hasFailed: boolean
   /** The caller does not want the results any more. */
@@ -145,7 +145,7 @@ interface State {
 async function readInto<Result>(
   lane: Lane<Result>,
   results: AsyncIterable<Result>,
-  state: State,
+  state: LanesState,
   { changed, change }: Condition,
 ): Promise<void> {
   try {

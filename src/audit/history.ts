@@ -54,8 +54,8 @@ export async function* readHistory(query: HistoryQuery, deps: HistoryDeps): Asyn
   let left = query.limit
   for (const part of partsOf(query, deps.clock.now())) {
     for (let cursor: string | undefined; ; ) {
-      const page = await readPage({ ...part, limit: Math.min(left, PAGE_ROWS), ...(cursor && { cursor }) }, deps)
-      for (const row of page.rows.filter(within(query)).slice(0, left)) {
+      const page = await readRowPage({ ...part, limit: Math.min(left, PAGE_ROWS), ...(cursor && { cursor }) }, deps)
+      for (const row of page.rows.filter(rangeFilter(query)).slice(0, left)) {
         yield row
         left -= 1
       }
@@ -108,11 +108,11 @@ export function rangeOf({ task, since, until }: Omit<HistoryQuery, 'limit'>, now
 }
 
 /** Returns the filter for the rows in the range. We need it because a day is listed as a whole. */
-function within({ since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY }: TimeRange) {
+function rangeFilter({ since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY }: TimeRange) {
   return ({ slot }: StoredRow) => slot >= since && slot < until
 }
 
-async function readPage(query: ListQuery, { store, clock, pageTimeoutMs, signals }: HistoryDeps): Promise<Page> {
+async function readRowPage(query: ListQuery, { store, clock, pageTimeoutMs, signals }: HistoryDeps): Promise<Page> {
   const page = await withDeadline(clock, pageTimeoutMs, signals, (signal) => store.list(query, { signal }))
   // A file ledger answers without yielding to the event loop. We must yield here, otherwise a stop signal would wait
   // until all pages are read.

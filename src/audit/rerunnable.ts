@@ -22,7 +22,7 @@ export interface RerunnableSettings {
   readonly retentionMs?: number | undefined
 }
 
-export interface RerunnableSlot {
+export interface RerunCandidate {
   readonly slot: Instant
   readonly why: Rerunnable
   /** The schedule that was in force at the slot, or else the latest schedule of the task that has the slot. */
@@ -38,7 +38,7 @@ export async function* rerunnableSlots(
   known: KnownTask,
   settings: RerunnableSettings,
   deps: HistoryDeps,
-): AsyncGenerator<RerunnableSlot, void> {
+): AsyncGenerator<RerunCandidate, void> {
   const now = deps.clock.now()
   const { since, until } = readRange(known, settings, now)
   const only = readRerunnable(settings.only)

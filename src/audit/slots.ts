@@ -15,7 +15,7 @@ import { knownTask } from './tasks.ts'
  * Holds one page of rows and the schedules of the tasks in memory. Throws a usage error as `parseSchedules` and
  * `readHistory` do.
  */
-export async function* readSlots(
+export async function* slotsOfTasks(
   query: Omit<HistoryQuery, 'limit'>,
   tasks: readonly KnownTask[],
   graceMs: number,

@@ -17,7 +17,7 @@ export interface KnownTask {
  * Yields the task records by name. Each page is read when the caller needs it. Throws `LedgerError` if a record is
  * malformed.
  */
-export async function* readTasks(deps: HistoryDeps): AsyncGenerator<KnownTask> {
+export async function* readTaskRecords(deps: HistoryDeps): AsyncGenerator<KnownTask> {
   let cursor: string | undefined
   do {
     const page = await ask(deps, (call) => deps.store.listEntries('#registry', cursor, call))
@@ -27,7 +27,7 @@ export async function* readTasks(deps: HistoryDeps): AsyncGenerator<KnownTask> {
 }
 
 /** Returns the record of one task, or null if it has none. Throws `LedgerError` if the record is malformed. */
-export async function readTask(task: string, deps: HistoryDeps): Promise<KnownTask | null> {
+export async function readTaskRecord(task: string, deps: HistoryDeps): Promise<KnownTask | null> {
   const entry = await ask(deps, (call) => deps.store.readEntry({ kind: '#registry', task }, call))
   return (entry === null ? [] : known(task, decodeSchedules(entry.document, task)))[0] ?? null
 }
@@ -44,7 +44,7 @@ export async function knownTask(
 ): Promise<KnownTask> {
   checkTaskName(task)
   if (schedule !== undefined) return { task, schedules: [{ since, spec: readSchedule({ schedule, ...more }).spec }] }
-  const known = await readTask(task, deps)
+  const known = await readTaskRecord(task, deps)
   if (known !== null) return known
   throw usageError(`the registry does not know task ${task}: no scheduled run of it is on record; give its schedule`)
 }
@@ -55,7 +55,7 @@ export async function* tasksOf(
   since: Instant,
   deps: HistoryDeps,
 ): AsyncGenerator<KnownTask> {
-  if (task === undefined) yield* readTasks(deps)
+  if (task === undefined) yield* readTaskRecords(deps)
   else yield await knownTask(task, given, since, deps)
 }
 

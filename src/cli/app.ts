@@ -13,7 +13,7 @@ import { type Environment, suggestion } from './options/arguments.ts'
 import { hideStandardStreams, print, screenOf } from './output.ts'
 import { UNLOADABLE } from './unloadable.ts'
 
-interface Entry {
+interface CommandEntry {
   readonly summary: string
   /** The command starts the batch on the same stdout and stderr, and must end in order when it is stopped. */
   readonly supervises?: true
@@ -21,7 +21,7 @@ interface Entry {
 }
 
 /** Each command is loaded only when it is used, otherwise a run would wait for the code that prints tables. */
-const COMMANDS: Readonly<Record<string, Entry>> = {
+const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   run: {
     summary: 'Run a command once in the schedule window that the event time belongs to',
     supervises: true,

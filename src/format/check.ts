@@ -12,7 +12,7 @@ import { elapsed, endingText, printable } from './text.ts'
  */
 export function findingLine(found: TaskFinding, now: Instant): string {
   const { kind, task, slot, schedule } = found
-  const words = [kind.padEnd(6), task, formatInstant(slot), localTimeIn(slot, schedule.zone), detailOf(found, now)]
+  const words = [kind.padEnd(6), task, formatInstant(slot), localTimeIn(slot, schedule.zone), findingDetail(found, now)]
   return printable(words.join('  '))
 }
 
@@ -45,12 +45,12 @@ export function findingObject(found: TaskFinding, now: Instant): LogObject {
     task: found.task,
     slot: formatInstant(found.slot),
     ...fields,
-    message: `${found.kind}: ${detailOf(found, now)}`,
+    message: `${found.kind}: ${findingDetail(found, now)}`,
   }
 }
 
 /** Returns what is known about a finding, in a few words. The text is not yet safe on a terminal. */
-export function detailOf(found: TaskFinding, now: Instant): string {
+export function findingDetail(found: TaskFinding, now: Instant): string {
   if (found.kind === 'missed') return `due ${elapsed(now - found.slot)} ago, nothing on record`
   const { row } = found
   const attempt = row.attempts.at(-1)

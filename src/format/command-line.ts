@@ -3,10 +3,10 @@ import type { ScheduleSpec } from '../core/types.ts'
 import { shellWord } from './text.ts'
 
 /** Options by name, without the leading dashes. An option that is undefined is left out. */
-export type CommandOptions = Readonly<Record<string, string | undefined>>
+export type CommandFlags = Readonly<Record<string, string | undefined>>
 
 /** Returns a command to copy. A POSIX shell passes each value on as one word. */
-export function commandLine(name: string, options: CommandOptions): string {
+export function commandLine(name: string, options: CommandFlags): string {
   const words = Object.entries(options).flatMap(([option, value]) =>
     value === undefined ? [] : [`--${option}`, shellWord(value)],
   )
@@ -14,7 +14,7 @@ export function commandLine(name: string, options: CommandOptions): string {
 }
 
 /** Returns the options that give the schedule itself, because the ledger may have no task record. */
-export function scheduleOptions({ expression, zone, anchor }: ScheduleSpec): CommandOptions {
+export function scheduleFlags({ expression, zone, anchor }: ScheduleSpec): CommandFlags {
   return {
     schedule: expression,
     timezone: zone,

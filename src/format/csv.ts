@@ -4,7 +4,7 @@ import { isNewerSchema } from '../core/row/decide.ts'
 import { isMissed } from '../core/row/expected-slots.ts'
 import { attemptCount } from '../core/row/transition.ts'
 import type { Instant, Row } from '../core/types.ts'
-import { durationMsOf, type HistoryItem, stateOf } from './row.ts'
+import { durationMsOf, type HistoryItem, shownState } from './row.ts'
 import { printable } from './text.ts'
 
 const HEAD = [
@@ -13,7 +13,7 @@ const HEAD = [
   ...['settledAs', 'settledBy', 'settledReason'],
 ]
 
-type Cell = string | number | null | undefined
+type CsvValue = string | number | null | undefined
 
 /**
  * Returns the header line, with its line end. The columns describe the row, its last attempt and its last resolution.
@@ -26,18 +26,18 @@ export function csvHead(): string {
 export function csvLines(items: readonly HistoryItem[], now: Instant, skewMs: number): string {
   return lines(
     items.map((item) => {
-      const cells = [item.task, formatInstant(item.slot), ...cellsOf(item, stateOf(item, now, skewMs), now)]
+      const cells = [item.task, formatInstant(item.slot), ...cellsOf(item, shownState(item, now, skewMs), now)]
       return HEAD.map((_, index) => cells[index])
     }),
   )
 }
 
-function cellsOf(item: HistoryItem, state: string, now: Instant): Cell[] {
+function cellsOf(item: HistoryItem, state: string, now: Instant): CsvValue[] {
   if (isMissed(item)) return [instantText(item.end), state, item.schedule.expression, item.schedule.zone]
   return isNewerSchema(item) ? [null, state] : ownCells(item, state, now)
 }
 
-function ownCells(row: Row, state: string, now: Instant): Cell[] {
+function ownCells(row: Row, state: string, now: Instant): CsvValue[] {
   const attempt = row.attempts.at(-1)
   const trigger = attempt?.trigger
   const resolution = row.resolutions.at(-1)
@@ -74,7 +74,7 @@ function instantText(instant: Instant | null | undefined): string | null {
  * free text. We must put `'` before such a text, otherwise an operator's spreadsheet runs it. This also changes a
  * schedule such as `@daily`, which a spreadsheet would reject as a wrong formula.
  */
-function lines(cells: readonly (readonly Cell[])[]): string {
+function lines(cells: readonly (readonly CsvValue[])[]): string {
   const texts = cells.map((line) => line.map((cell) => (typeof cell === 'string' ? printable(cell) : cell)))
   return stringify(texts, { escape_formulas: true })
 }

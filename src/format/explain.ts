@@ -53,7 +53,7 @@ export function explainText(explanation: Explanation): string {
       'clocks',
       clocks.length > 0
         ? clocks
-        : [`no fire time is skipped or comes twice from ${dayOf(clocksFrom)} to ${dayOf(clocksUntil)}`],
+        : [`no fire time is skipped or comes twice from ${dateText(clocksFrom)} to ${dateText(clocksUntil)}`],
     ),
   ]
   return lines.flatMap(([label, text]) => wrapped(label, text)).join('\n')
@@ -64,7 +64,7 @@ export function explainJson(explanation: Explanation): Record<string, unknown> {
   const { schedule, zoneData, task, at, earlyToleranceMs, window, previous, next, clocksFrom, clocksUntil } =
     explanation
   const { expression, zone, anchor } = schedule.spec
-  const shown = (at: Instant) => ({ utc: formatInstant(at), local: localTime(at, zone).toFormat(ISO_LOCAL) })
+  const shown = (at: Instant) => ({ utc: formatInstant(at), local: inZone(at, zone).toFormat(ISO_LOCAL) })
   return {
     schedule: { expression, zone, ...(anchor === undefined ? {} : { anchor: formatInstant(anchor) }) },
     words: inWords(schedule),
@@ -80,8 +80,8 @@ export function explainJson(explanation: Explanation): Record<string, unknown> {
     clocksUntil: formatInstant(clocksUntil),
     clockNotes: explanation.clockNotes.map((note) => ({
       kind: note.kind,
-      times: note.times.map(wallClock),
-      last: wallClock(note.last),
+      times: note.times.map(localText),
+      last: localText(note.last),
       text: noteText(note, zone),
     })),
   }
@@ -90,15 +90,15 @@ export function explainJson(explanation: Explanation): Record<string, unknown> {
 const ISO_LOCAL = "yyyy-MM-dd'T'HH:mm:ssZZ"
 
 // We must set the locale, otherwise the default locale of the machine could give other digits.
-function localTime(at: Instant, zone: string): DateTime {
+function inZone(at: Instant, zone: string): DateTime {
   return DateTime.fromMillis(at, { zone, locale: 'en-US' })
 }
 
 function moment(at: Instant, zone: string): string {
-  return `${formatInstant(at)}  ${localTime(at, zone).toFormat('ccc yyyy-MM-dd HH:mm:ss ZZ')}`
+  return `${formatInstant(at)}  ${inZone(at, zone).toFormat('ccc yyyy-MM-dd HH:mm:ss ZZ')}`
 }
 
-function dayOf(at: Instant): string {
+function dateText(at: Instant): string {
   return formatInstant(at).slice(0, 10)
 }
 
@@ -128,10 +128,10 @@ function labelled(label: string, texts: readonly string[]): (readonly [string, s
 
 function noteText({ kind, times, last }: ClockNote, zone: string): string {
   const [first = last] = times
-  const date = wallClock(first).slice(0, 10)
+  const date = localText(first).slice(0, 10)
   // The times of one clock change can be on two days. A time on the second day keeps its date.
   const short = (time: number) => {
-    const text = wallClock(time).replace('T', ' ').replace(/:00$/, '')
+    const text = localText(time).replace('T', ' ').replace(/:00$/, '')
     return text.startsWith(date) ? text.slice(11) : text
   }
   const named = times.map(short).join(', ')
@@ -148,7 +148,7 @@ function noteText({ kind, times, last }: ClockNote, zone: string): string {
 }
 
 /** Returns `2027-03-14T02:30:00` for the milliseconds since 1970 of a local time. */
-function wallClock(local: number): string {
+function localText(local: number): string {
   return new Date(local).toISOString().slice(0, 19)
 }
 

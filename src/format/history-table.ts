@@ -5,7 +5,7 @@ import { isMissed } from '../core/row/expected-slots.ts'
 import { attemptCount } from '../core/row/transition.ts'
 import type { Instant, Row } from '../core/types.ts'
 import { localTime } from './local-time.ts'
-import { durationMsOf, type HistoryItem, stateOf } from './row.ts'
+import { durationMsOf, type HistoryItem, shownState } from './row.ts'
 import { elapsed, printable } from './text.ts'
 
 export interface TableStyle {
@@ -21,9 +21,9 @@ export interface TableStyle {
 }
 
 /** The cell of each column, by the heading of the column. */
-type Cells = Readonly<Record<string, (item: HistoryItem, style: TableStyle) => string>>
+type CellTexts = Readonly<Record<string, (item: HistoryItem, style: TableStyle) => string>>
 
-const CELLS: Cells = {
+const CELL_TEXTS: CellTexts = {
   'SLOT (UTC)': ({ slot }) => formatInstant(slot),
   TASK: ({ task }) => task,
   'LOCAL TIME': (item) => {
@@ -31,10 +31,10 @@ const CELLS: Cells = {
     return zone === '' ? '' : localTime(item.slot, zone)
   },
   ZONE: zoneOf,
-  STATE: (item, { now, skewMs }) => stateOf(item, now, skewMs),
+  STATE: (item, { now, skewMs }) => shownState(item, now, skewMs),
   ATTEMPTS: ofOwn((row) => String(attemptCount(row))),
   DURATION: ofOwn((row, { now, skewMs }) => {
-    const ms = durationMsOf(row, stateOf(row, now, skewMs) === 'PENDING' ? now : null)
+    const ms = durationMsOf(row, shownState(row, now, skewMs) === 'PENDING' ? now : null)
     return ms === null ? '-' : elapsed(ms)
   }),
   DUPLICATES: ofOwn(({ rejections: { count, refused } }) =>
@@ -43,7 +43,7 @@ const CELLS: Cells = {
 }
 
 /** Returns a cell that is empty for a missed slot and for a row of a newer schema. */
-function ofOwn(cell: (row: Row, style: TableStyle) => string): Cells[string] {
+function ofOwn(cell: (row: Row, style: TableStyle) => string): CellTexts[string] {
   return (item, style) => (isMissed(item) || isNewerSchema(item) ? '' : cell(item, style))
 }
 
@@ -82,12 +82,12 @@ export async function* tableText(
   style: TableStyle,
 ): AsyncGenerator<string, void, undefined> {
   const limit = style.columns ?? Number.POSITIVE_INFINITY
-  let columns: readonly Column[] = Object.keys(CELLS)
+  let columns: readonly Column[] = Object.keys(CELL_TEXTS)
     .filter((head) => head !== 'TASK' || style.withTask)
     .map((head) => ({ head, width: head.length }))
   let isFirst = true
   for await (const items of groups) {
-    const cells = columns.map(({ head }) => items.map((item) => printable(CELLS[head]?.(item, style) ?? '')))
+    const cells = columns.map(({ head }) => items.map((item) => printable(CELL_TEXTS[head]?.(item, style) ?? '')))
     const wider = columns.map(({ head, width }, index) => ({ head, width: widest(width, cells[index] ?? []) }))
     if (isFirst) columns = fitted(wider, limit)
     else if (widthOfAll(wider) <= limit) columns = wider

@@ -19,7 +19,7 @@ export function historyText(
     case 'table':
       return tableText(groups, style)
     case 'json':
-      return jsonText(groups, style)
+      return itemsJson(groups, style)
     case 'ndjson':
       return ndjsonText(groups, style)
     case 'csv':
@@ -34,7 +34,7 @@ async function* ndjsonText(groups: Groups, { now, skewMs }: HistoryStyle): Piece
   for await (const items of groups) yield items.map((item) => `${itemLine(item, now, skewMs)}\n`).join('')
 }
 
-function jsonText(groups: Groups, { now, skewMs }: HistoryStyle): Pieces {
+function itemsJson(groups: Groups, { now, skewMs }: HistoryStyle): Pieces {
   return jsonArray(groups, (items) => items.map((item) => itemLine(item, now, skewMs)).join(',\n'))
 }
 

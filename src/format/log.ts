@@ -6,12 +6,12 @@ import { elapsed, endingText, printable, safeJson, scheduleText } from './text.t
 
 export type LogFormat = 'json' | 'text' | 'quiet'
 
-type Level = 'info' | 'warn' | 'error'
+type LogLevel = 'info' | 'warn' | 'error'
 
 /** An event as a JSON object. It has these fields, and others that depend on the event. */
 export interface LogObject {
   readonly time: string
-  readonly level: Level
+  readonly level: LogLevel
   readonly event: string
   readonly task: string
   readonly slot: string
@@ -20,8 +20,8 @@ export interface LogObject {
 }
 
 /** One line of the log, before it becomes text. */
-interface Entry {
-  readonly level: Level
+interface LogEntry {
+  readonly level: LogLevel
   /** The name of the event in the log. */
   readonly event: string
   /** The text that says what happened. */
@@ -33,7 +33,7 @@ interface Entry {
 export function logLine(event: RunEvent, context: RunContext, format: LogFormat, now: Instant): string | null {
   if (format === 'json') return safeJson(logObject(event, context, now))
   const { task, window } = context
-  const entry = entryOf(event, context, now - window.slot)
+  const entry = logEntry(event, context, now - window.slot)
   if (format === 'quiet' && entry.level !== 'error') return null
   return printable(`cronledger: ${task} ${formatInstant(window.slot)}: ${entry.message}`)
 }
@@ -41,7 +41,7 @@ export function logLine(event: RunEvent, context: RunContext, format: LogFormat,
 /** Returns an event as a JSON object, for the log and for notifications. */
 export function logObject(event: RunEvent, context: RunContext, now: Instant): LogObject {
   const { task, window, runId, trigger, host } = context
-  const entry = entryOf(event, context, now - window.slot)
+  const entry = logEntry(event, context, now - window.slot)
   return {
     time: formatInstant(now),
     level: entry.level,
@@ -58,7 +58,7 @@ export function logObject(event: RunEvent, context: RunContext, now: Instant): L
   }
 }
 
-function entryOf(event: RunEvent, context: RunContext, latenessMs: number): Entry {
+function logEntry(event: RunEvent, context: RunContext, latenessMs: number): LogEntry {
   switch (event.event) {
     case 'claimed': {
       const { attempt } = event
@@ -137,10 +137,13 @@ function entryOf(event: RunEvent, context: RunContext, latenessMs: number): Entr
   }
 }
 
-type Notice = Extract<RunEvent, { event: 'clock-event-time' | 'schedule-mismatch' | 'schedule-changed' | 'warning' }>
+type WarningEvent = Extract<
+  RunEvent,
+  { event: 'clock-event-time' | 'schedule-mismatch' | 'schedule-changed' | 'warning' }
+>
 
 /** Returns the entry of an event that warns about the options of the run or about its task. */
-function noticeOf(event: Notice, context: RunContext): Entry {
+function noticeOf(event: WarningEvent, context: RunContext): LogEntry {
   switch (event.event) {
     case 'clock-event-time':
       return {
@@ -177,7 +180,7 @@ const LOST_BECAUSE = {
   turn: 'the lease ran out, and another slot of the task has its turn by now: stopping this one',
 } as const
 
-function ended(event: Extract<RunEvent, { event: 'ended' }>): Entry {
+function ended(event: Extract<RunEvent, { event: 'ended' }>): LogEntry {
   const { attempt, ending, durationMs, finish, finishCause, detail } = event
   const recorded = finish === 'recorded'
   const good = ending.outcome === 'succeeded' && recorded

@@ -21,7 +21,7 @@ interface Metrics {
   readonly Attempts?: number
 }
 
-const UNITS: Readonly<Record<keyof Metrics, 'Count' | 'Milliseconds'>> = {
+const METRIC_UNITS: Readonly<Record<keyof Metrics, 'Count' | 'Milliseconds'>> = {
   Claimed: 'Count',
   Duplicate: 'Count',
   Refused: 'Count',
@@ -50,7 +50,7 @@ export function emfLine(event: RunEvent, context: RunContext, namespace: string,
           Namespace: namespace,
           // One series for each task, and one for all tasks together.
           Dimensions: [['Task'], []],
-          Metrics: names.map((name) => ({ Name: name, Unit: UNITS[name] })),
+          Metrics: names.map((name) => ({ Name: name, Unit: METRIC_UNITS[name] })),
         },
       ],
     },

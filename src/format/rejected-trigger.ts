@@ -4,7 +4,7 @@ import { formatInstant } from '../core/instant.ts'
 import { isNewerSchema, successOf } from '../core/row/decide.ts'
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
 import type { Attempt, Row, StoredRow } from '../core/types.ts'
-import { type CommandOptions, commandLine, scheduleOptions } from './command-line.ts'
+import { type CommandFlags, commandLine, scheduleFlags } from './command-line.ts'
 import { endingText } from './text.ts'
 
 /** The text and the fields of one line of the log. */
@@ -159,7 +159,7 @@ function adviceOn({ cause, survivor, holder }: Refused, context: RunContext): st
       return `let it end, or end it: kill ${survivor?.pid}`
     case 'scheduleMismatch': {
       const at = trigger.kind === 'scheduled' ? formatInstant(trigger.eventTime) : undefined
-      return `compare with what the scheduler has: ${commandLine('explain', { ...scheduleOptions(schedule), at })}`
+      return `compare with what the scheduler has: ${commandLine('explain', { ...scheduleFlags(schedule), at })}`
     }
     case 'tooManyAttempts':
       return `finish it by hand, then say so: ${resolveCommand(context)}`
@@ -198,7 +198,7 @@ function resolveCommand(context: RunContext): string {
  * Returns a command that changes the slot. It needs the skew of this run, otherwise it could change a slot whose lease
  * has not run out yet.
  */
-function changeCommand(name: string, context: RunContext, more: CommandOptions = {}): string {
+function changeCommand(name: string, context: RunContext, more: CommandFlags = {}): string {
   const { skewMs } = context.guards
   return slotCommand(name, context, { skew: skewMs === undefined ? undefined : formatDuration(skewMs), ...more })
 }
@@ -207,6 +207,6 @@ function changeCommand(name: string, context: RunContext, more: CommandOptions =
  * Returns a complete command on the slot of this run. It must work when it is pasted, even if the ledger has no task
  * record.
  */
-function slotCommand(name: string, { store, task, schedule, window }: RunContext, more: CommandOptions = {}): string {
-  return commandLine(name, { store, task, ...scheduleOptions(schedule), slot: formatInstant(window.slot), ...more })
+function slotCommand(name: string, { store, task, schedule, window }: RunContext, more: CommandFlags = {}): string {
+  return commandLine(name, { store, task, ...scheduleFlags(schedule), slot: formatInstant(window.slot), ...more })
 }

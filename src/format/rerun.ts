@@ -20,7 +20,7 @@ interface RerunCounts {
   readonly left: number
 }
 
-const WORDS: Readonly<Record<keyof RerunCounts, string>> = {
+const COUNT_WORDS: Readonly<Record<keyof RerunCounts, string>> = {
   completed: 'ran well',
   failed: 'failed',
   unrecorded: 'ran well, unrecorded',
@@ -44,7 +44,7 @@ export function rerunLine(
   format: LogFormat,
   now: Instant,
 ): string | null {
-  const words = Object.entries(WORDS).flatMap(([name, word]) => {
+  const words = Object.entries(COUNT_WORDS).flatMap(([name, word]) => {
     const count = counts[name as keyof RerunCounts]
     return count === 0 ? [] : `${count} ${word}`
   })

@@ -9,7 +9,7 @@ import { safeJson } from './text.ts'
 export type HistoryItem = StoredRow | MissedSlot
 
 /** Returns the state to show: the stored state, or one that follows from the row and the time, such as `STALE`. */
-export function stateOf(row: HistoryItem, now: Instant, skewMs: number): string {
+export function shownState(row: HistoryItem, now: Instant, skewMs: number): string {
   if (isMissed(row)) return 'MISSED'
   if (isNewerSchema(row)) return `schema ${row.schemaVersion}`
   return isStale(row, now, skewMs) ? 'STALE' : row.state

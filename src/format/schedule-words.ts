@@ -11,7 +11,7 @@ const ALL_YEARS = 230
 
 const DAY_MS = 86_400_000
 /** A month of 31 days, and a week that starts on a Sunday. Each value of a day field is one day in one of them. */
-const MONTH = { from: Date.UTC(2026, 0, 1), days: 31 }
+const LONG_MONTH = { from: Date.UTC(2026, 0, 1), days: 31 }
 const WEEK = { from: Date.UTC(2026, 2, 1), days: 7 }
 
 /**
@@ -19,7 +19,7 @@ const WEEK = { from: Date.UTC(2026, 2, 1), days: 7 }
  *
  * cronstrue makes the words of each field. We must not give it the text of the schedule, because it describes three
  * things wrongly: the two day fields of a crontab, a step that does not meet the end of its field, and seconds. Instead
- * we parse each field and write it in a form that has only one meaning (see `written`).
+ * we parse each field and write it in a form that has only one meaning (see `fieldText`).
  */
 export function inWords(schedule: Schedule): string {
   const { expression, zone } = schedule.spec
@@ -45,7 +45,7 @@ export function inWords(schedule: Schedule): string {
           : timeWords(seconds, minutes, hours),
         dayWords(expression),
         months.size < 12 && phrase(`0 0 * ${ranges([...months])} *`),
-        years.size < ALL_YEARS && phrase(`0 0 0 * * * ${written([...years], ALL_YEARS)}`),
+        years.size < ALL_YEARS && phrase(`0 0 0 * * * ${fieldText([...years], ALL_YEARS)}`),
       ]
         .filter(Boolean)
         .join(', ')
@@ -65,11 +65,11 @@ function timesOf(seconds: readonly number[], minutes: readonly number[], hours: 
 function timeWords(seconds: readonly number[], minutes: readonly number[], hours: readonly number[]): string {
   const onTheMinute = seconds.length === 1 && seconds[0] === 0
   const onTheHour = minutes.length === 1 && minutes[0] === 0
-  if (onTheMinute && onTheHour) return words(`0 0 ${written(hours, 24)} * * *`)
+  if (onTheMinute && onTheHour) return words(`0 0 ${fieldText(hours, 24)} * * *`)
   const parts: string[] = []
-  if (!onTheMinute) parts.push(words(`${written(seconds, 60)} * * * * *`))
+  if (!onTheMinute) parts.push(words(`${fieldText(seconds, 60)} * * * * *`))
   if (onTheHour) parts.push('in minute 0 of the hour')
-  else if (onTheMinute || minutes.length < 60) parts.push(words(`0 ${written(minutes, 60)} * * * *`))
+  else if (onTheMinute || minutes.length < 60) parts.push(words(`0 ${fieldText(minutes, 60)} * * * *`))
   // We do not use cronstrue for a single hour. It would say "at 03:00", but the schedule need not fire at that time.
   if (hours.length === 1) parts.push(`in hour ${hours[0]}`)
   else if (hours.length < 24)
@@ -96,16 +96,16 @@ function dayWords(expression: string): string {
 function dayOfMonthWords(text: string, aws: boolean): string {
   const { plain, special } = itemsOf(text, /[LW]/)
   const expression = aws ? `cron(0 0 ${plain} * ? *)` : `0 0 ${plain} * *`
-  const days = plain === '' ? [] : daysIn(expression, MONTH).map((day) => day + 1)
-  if (days.length === MONTH.days) return ''
-  const texts = days.length === 0 ? special : [written(days, MONTH.days), ...special]
+  const days = plain === '' ? [] : firingDays(expression, LONG_MONTH).map((day) => day + 1)
+  if (days.length === LONG_MONTH.days) return ''
+  const texts = days.length === 0 ? special : [fieldText(days, LONG_MONTH.days), ...special]
   return texts.map((days) => phrase(`0 0 ${days} * *`)).join(' or ')
 }
 
 function dayOfWeekWords(text: string, aws: boolean): string {
   const { plain, special } = itemsOf(text, /L|#/)
   const expression = aws ? `cron(0 0 ? * ${plain} *)` : `0 0 * * ${plain}`
-  const days = plain === '' ? [] : daysIn(expression, WEEK)
+  const days = plain === '' ? [] : firingDays(expression, WEEK)
   if (days.length === WEEK.days) return ''
   const usual = days.length === 0 ? [] : [phrase(`0 0 * * ${ranges(days)}`)]
   // Sunday is 1 in AWS, and 0 or 7 in a crontab.
@@ -128,7 +128,7 @@ function itemsOf(text: string, special: RegExp): { plain: string; special: strin
  * Returns the days of a span on which an expression fires, counted from 0. It uses the parser that runs use, so that
  * the words cannot differ from the runs.
  */
-function daysIn(expression: string, { from, days }: typeof MONTH): number[] {
+function firingDays(expression: string, { from, days }: typeof LONG_MONTH): number[] {
   const slots = slotsBetween(parseSchedule({ expression, zone: 'UTC' }), from, from + days * DAY_MS)
   return [...slots].map((slot) => (slot - from) / DAY_MS)
 }
@@ -147,7 +147,7 @@ function words(cron: string, sundayIsZero = true): string {
  * A step that does not meet the end of the field is written with its last value (0-56/7). `size` is the number of
  * values that the field has.
  */
-export function written(values: readonly number[], size: number): string {
+export function fieldText(values: readonly number[], size: number): string {
   const [first = 0, second = 0] = values
   const last = values.at(-1) ?? 0
   if (values.length === size) return '*'

@@ -3,7 +3,7 @@ import { isNewerSchema } from '../core/row/decide.ts'
 import { attemptCount } from '../core/row/transition.ts'
 import type { Attempt, Host, Instant, Rejection, Resolution, Row, StoredRow, Trigger } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
-import { rowJson, stateOf } from './row.ts'
+import { rowJson, shownState } from './row.ts'
 import { elapsed, endingText, printable, safeJson, scheduleText } from './text.ts'
 
 /** Returns everything about one slot as text: its facts, and its timeline in order of time. */
@@ -32,7 +32,7 @@ export function slotFacts(row: Row, now: Instant, skewMs: number): Readonly<Reco
   const localEnd = windowEnd === null ? '' : ` to ${localTimeIn(windowEnd, schedule.zone)}`
   const left = count - keptOf(row).length
   return {
-    state: stateOf(row, now, skewMs),
+    state: shownState(row, now, skewMs),
     window: `${formatInstant(slot)} ${end}`,
     'local time': `${localTimeIn(slot, schedule.zone)}${localEnd}`,
     schedule: `${scheduleText(schedule)}, with zone data ${row.zoneData}`,
@@ -52,13 +52,13 @@ function factLines(row: Row, now: Instant, skewMs: number): string[] {
   return Object.entries(facts).map(([name, text]) => `  ${name.padEnd(width)}  ${text}`)
 }
 
-interface Entry {
+interface TimelineEntry {
   readonly at: Instant
   readonly text: string
 }
 
 /** Returns the events of a slot, in order of time. The texts are not yet safe on a terminal. */
-export function slotTimeline(row: Row): readonly Entry[] {
+export function slotTimeline(row: Row): readonly TimelineEntry[] {
   return [
     ...row.attempts.flatMap((attempt) => attemptEntries(attempt, row.slot)),
     ...keptOf(row).map((rejection) => rejectionEntry(rejection, row.slot)),
@@ -72,7 +72,7 @@ function timelineLines(row: Row): string[] {
   return entries.map(({ at, text }) => `${formatInstant(at).padEnd(width)}  ${text}`)
 }
 
-function attemptEntries(attempt: Attempt, slot: Instant): Entry[] {
+function attemptEntries(attempt: Attempt, slot: Instant): TimelineEntry[] {
   const { number, phase, claimedAt, startedAt, endedAt, outcome, exitCode, runId } = attempt
   const open =
     outcome === undefined || endedAt !== undefined ? '' : `; it ${endingText(attempt)}, and when is not known`
@@ -89,7 +89,7 @@ function attemptEntries(attempt: Attempt, slot: Instant): Entry[] {
   return [started, { at, text: `attempt ${number} ${endingText(attempt)}${code} after ${elapsed(at - startedAt)}` }]
 }
 
-function rejectionEntry(rejection: Rejection, slot: Instant): Entry {
+function rejectionEntry(rejection: Rejection, slot: Instant): TimelineEntry {
   const { at, kind, cause, runId, trigger } = rejection
   // Turns `tooManyAttempts` into `too many attempts`.
   const why = cause.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
@@ -99,7 +99,7 @@ function rejectionEntry(rejection: Rejection, slot: Instant): Entry {
   }
 }
 
-function settlementEntry({ at, state, by, reason }: Resolution): Entry {
+function settlementEntry({ at, state, by, reason }: Resolution): TimelineEntry {
   return { at, text: `settled as ${state} by ${by}: ${reason}` }
 }
 

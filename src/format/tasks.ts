@@ -1,7 +1,7 @@
 import { formatInstant } from '../core/instant.ts'
 import type { Instant, ScheduleSpec, StoredRow } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
-import { stateOf } from './row.ts'
+import { shownState } from './row.ts'
 import { printable, scheduleText } from './text.ts'
 
 /** The state of a task, as its task record and its newest row have it. */
@@ -19,7 +19,7 @@ export function taskText({ task, schedule, since, last, next }: TaskState, now: 
   const lines = [
     task,
     `  schedule  ${scheduleText(schedule)}, since ${formatInstant(since)}`,
-    `  last      ${last === null ? 'no slot on record' : `${time(last.slot)}  ${stateOf(last, now, skewMs)}`}`,
+    `  last      ${last === null ? 'no slot on record' : `${time(last.slot)}  ${shownState(last, now, skewMs)}`}`,
     `  next      ${next === null ? 'none' : time(next)}`,
   ]
   return lines.map((line) => `${printable(line)}\n`).join('')
@@ -33,7 +33,7 @@ export function taskJson({ task, schedule, since, last, next }: TaskState, now: 
     zone: schedule.zone,
     ...(schedule.anchor === undefined ? {} : { anchor: formatInstant(schedule.anchor) }),
     since: formatInstant(since),
-    last: last === null ? null : { slot: formatInstant(last.slot), state: stateOf(last, now, skewMs) },
+    last: last === null ? null : { slot: formatInstant(last.slot), state: shownState(last, now, skewMs) },
     next: next === null ? null : formatInstant(next),
   }
 }

@@ -4,7 +4,7 @@ import { type ProcessStat, readStat } from './proc.ts'
 import { findProcesses } from './survivors.ts'
 
 /** A batch that leaves a daemon behind and fails is rare, and a retry may start this much later without harm. */
-const POLL_MS = 50
+const PROC_POLL_MS = 50
 
 /** SIGKILL works within milliseconds, except on a process in uninterruptible sleep. */
 const VANISH_MS = 1_000
@@ -43,7 +43,7 @@ export async function endLeftovers(
       for (const process of left) {
         for (const signal of signals) if (isSame(process)) kill(process.pid, signal)
       }
-      while (left.some(isSame) && !isLate()) await clock.wait(POLL_MS, until)
+      while (left.some(isSame) && !isLate()) await clock.wait(PROC_POLL_MS, until)
     }
   }
   const last = left.find(isSame)

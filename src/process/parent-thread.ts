@@ -7,7 +7,7 @@ import { readDeath } from './proc.ts'
 // separate thread starts the command, and its event loop is blocked until the main thread has read /proc.
 // docs/decisions/0022 describes what was tried before.
 
-export interface Command {
+export interface CommandLine {
   readonly file: string
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
@@ -83,7 +83,7 @@ export function prepareParentThread(): void {
  * Starts the command in a session of its own, with the stdin, stdout and stderr of this process. `mayStart` is called
  * right before the start. Never rejects.
  */
-export async function startOnParentThread(command: Command, mayStart: () => boolean): Promise<StartResult> {
+export async function startOnParentThread(command: CommandLine, mayStart: () => boolean): Promise<StartResult> {
   let thread: ParentThread
   try {
     thread = idle.pop() ?? openParentThread()
@@ -140,7 +140,7 @@ function openParentThread(): ParentThread {
   return thread
 }
 
-function startOn(thread: ParentThread, command: Command): Promise<StartResult> {
+function startOn(thread: ParentThread, command: CommandLine): Promise<StartResult> {
   const { worker, gate } = thread
   let pid: number | null = null
   let killer: number | null = null

@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
 import type { Clock } from './clock.ts'
 import {
-  type Command,
   type CommandEnd,
+  type CommandLine,
   prepareParentThread,
   type StartResult,
   startOnParentThread,
@@ -51,7 +51,7 @@ export function prepareStart(): void {
  * Throws only on a bug.
  */
 export async function startCommand(
-  command: Command,
+  command: CommandLine,
   mayStart: () => boolean,
   clock: Clock,
   halt: AbortSignal,
@@ -67,7 +67,7 @@ export async function startCommand(
   throw new Error('unreachable')
 }
 
-async function startDirectly({ file, args, env }: Command, mayStart: () => boolean): Promise<StartResult> {
+async function startDirectly({ file, args, env }: CommandLine, mayStart: () => boolean): Promise<StartResult> {
   if (!mayStart()) return { kind: 'prevented' }
   try {
     // `detached` is setsid(): the group must contain all processes that the command starts, and not cronledger.

@@ -103,7 +103,9 @@ export async function superviseChild(request: ChildRequest, hooks: ChildHooks): 
     const start = await starting
     unsubscribe()
     unlink()
-    return start.kind === 'started' ? await superviseGroup(start, early, over, request, hooks) : endOf(start, hooks)
+    return start.kind === 'started'
+      ? await superviseGroup(start, early, over, request, hooks)
+      : endOfFailedStart(start, hooks)
   } finally {
     unsubscribe()
     unlink()
@@ -111,7 +113,7 @@ export async function superviseChild(request: ChildRequest, hooks: ChildHooks): 
   }
 }
 
-function endOf(start: Exclude<Start, { kind: 'started' }>, { stops }: ChildHooks): ChildEnd {
+function endOfFailedStart(start: Exclude<Start, { kind: 'started' }>, { stops }: ChildHooks): ChildEnd {
   if (start.kind === 'notStarted') {
     const { exitCode, detail } = start
     return { outcome: 'notStarted', exitCode, detail }
@@ -199,10 +201,10 @@ async function superviseGroup(
   over.abort()
   unsubscribe()
   if (exit === null) abandon()
-  return { ...(cause ?? { outcome: exit?.code === 0 ? 'succeeded' : 'failed' }), ...describe(exit, member) }
+  return { ...(cause ?? { outcome: exit?.code === 0 ? 'succeeded' : 'failed' }), ...exitDetails(exit, member) }
 }
 
-function describe(exit: CommandEnd | null, member: number | null): Omit<ChildEnd, 'outcome'> {
+function exitDetails(exit: CommandEnd | null, member: number | null): Omit<ChildEnd, 'outcome'> {
   const lost = exit?.lost === undefined ? {} : { detail: `how the command ended is not known: ${exit.lost}` }
   const left =
     member === null ? {} : { detail: `process ${member} is still there ${VANISH_MS} ms after SIGKILL`, left: member }

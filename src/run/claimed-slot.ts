@@ -70,7 +70,7 @@ export function unfailing<E>(emit: (event: E) => void): (event: E) => void {
  * Writes that the waiting attempt begins. Its work may start only after this write, so that a waiting run that dies has
  * started nothing. The write may take `timeoutMs` milliseconds.
  */
-export function begin({ lease, halt, settings, io }: ClaimedSlot, timeoutMs: number): Promise<WriteResult> {
+export function beginWaiting({ lease, halt, settings, io }: ClaimedSlot, timeoutMs: number): Promise<WriteResult> {
   return lease.write(
     (row, stamp) => beginAttempt(row, stamp, settings.leaseMs),
     (job) => withDeadline(io.clock, timeoutMs, [halt], job),
@@ -99,7 +99,7 @@ export function endWritten(written: Finish | WriteResult): EndWritten {
 }
 
 /** How far a claimed slot has come, for an error that ends the run. */
-export interface Progress {
+export interface RunProgress {
   /** How the attempt in progress ended: `notStarted` until its work has ended. */
   ending: Ending
   /** The number of attempts whose work was started. */
@@ -112,7 +112,7 @@ export interface Progress {
  */
 export async function giveUp(
   error: unknown,
-  { ending, started }: Progress,
+  { ending, started }: RunProgress,
   { lease, settings, io }: ClaimedSlot,
 ): Promise<void> {
   const detail = firstLine(error)

@@ -22,8 +22,8 @@ import {
   endWritten,
   giveUp,
   openGate,
-  type Progress,
   type RunIo,
+  type RunProgress,
   unfailing,
 } from './claimed-slot.ts'
 import { finishAttempt } from './finish.ts'
@@ -159,7 +159,7 @@ async function runClaimed<T>(
   const halt = new AbortController()
   const unlink = link([io.stop, lease.lost], halt)
   const claimedSlot: ClaimedSlot = { request, lease, halt: halt.signal, settings, io }
-  const progress: Progress = { ending: { outcome: 'notStarted' }, started: 0 }
+  const progress: RunProgress = { ending: { outcome: 'notStarted' }, started: 0 }
   try {
     if (request.phase !== 'waiting') return await makeAttempts(row, work, progress, claimedSlot)
     const enterResult = await enter(row, claimedSlot, () => {
@@ -191,7 +191,7 @@ function leaseTermsOf({ kind }: Trigger, settings: EffectiveSettings): Effective
 async function makeAttempts<T>(
   first: Row,
   work: Work<T>,
-  progress: Progress,
+  progress: RunProgress,
   claimedSlot: ClaimedSlot,
 ): Promise<RunResult<T>> {
   const { lease, halt, settings, io } = claimedSlot
@@ -214,7 +214,7 @@ async function makeAttempts<T>(
       end = { outcome: 'notStarted', detail: gate.message }
     }
     if (gate === 'open') {
-      const working = begin(work, live)
+      const working = startWork(work, live)
       progress.started += 1
       // We must log after the start, otherwise a slow log reader could delay the start until the lease has run out.
       io.emit({ event: 'claimed', attempt })
@@ -227,7 +227,7 @@ async function makeAttempts<T>(
       attempt,
       ending: progress.ending,
       durationMs: io.clock.monotonicMs() - startedMs,
-      ...detailOf(end),
+      ...detailPart(end),
     } as const
 
     if (
@@ -259,7 +259,7 @@ async function makeAttempts<T>(
 }
 
 /** Starts the work at once. Never rejects: work that throws has failed. */
-async function begin<T>(work: Work<T>, live: LiveAttempt): Promise<WorkEnd<T>> {
+async function startWork<T>(work: Work<T>, live: LiveAttempt): Promise<WorkEnd<T>> {
   try {
     return await work(live)
   } catch (error) {
@@ -281,6 +281,6 @@ function endingOf({ outcome, exitCode, signal }: Ending): Ending {
   return { outcome, ...(exitCode === undefined ? {} : { exitCode }), ...(signal === undefined ? {} : { signal }) }
 }
 
-function detailOf(end: WorkEnd<unknown>): { readonly detail?: string } {
+function detailPart(end: WorkEnd<unknown>): { readonly detail?: string } {
   return 'detail' in end && end.detail !== undefined ? { detail: end.detail } : {}
 }

@@ -3,7 +3,7 @@ import { delayBeforeRetryMs } from '../core/row/policy.ts'
 import { retryAttempt } from '../core/row/transition.ts'
 import type { Attempt, Row } from '../core/types.ts'
 import { withinStop } from '../process/stop.ts'
-import { begin, type ClaimedSlot, type EndWritten, endWritten } from './claimed-slot.ts'
+import { beginWaiting, type ClaimedSlot, type EndWritten, endWritten } from './claimed-slot.ts'
 import { finishAttempt } from './finish.ts'
 
 type Ended = Omit<Extract<RunEvent, { event: 'ended' }>, keyof EndWritten>
@@ -36,7 +36,7 @@ export async function waitForRetry(ended: Ended, retry: number, claimedSlot: Cla
   if (!halt.aborted) io.emit({ event: 'retry', attempt: (written.row.attempts.at(-1) as Attempt).number, delayMs })
   await io.clock.wait(delayMs, halt)
   if (halt.aborted) return { kind: 'next', row: written.row }
-  const begun = await begin(claimedSlot, settings.finishTimeoutMs)
+  const begun = await beginWaiting(claimedSlot, settings.finishTimeoutMs)
   if (begun.kind === 'ok') return { kind: 'next', row: begun.row }
   if (halt.aborted) return { kind: 'next', row: written.row }
   // The next attempt did not begin. We must log its end, otherwise a reader of the log waits for it.

@@ -5,7 +5,7 @@ import { attemptCount, skipRow } from '../core/row/transition.ts'
 import type { Row } from '../core/types.ts'
 import { withinStop } from '../process/stop.ts'
 import { noteRejection } from './claim.ts'
-import { begin, type ClaimedSlot, endWritten } from './claimed-slot.ts'
+import { beginWaiting, type ClaimedSlot, endWritten } from './claimed-slot.ts'
 import { finishAttempt } from './finish.ts'
 import { type LockResult, waitForOverlapLock } from './overlap-lock.ts'
 import { writeAsOwner } from './write.ts'
@@ -30,7 +30,7 @@ export async function enter(row: Row, claimedSlot: ClaimedSlot, onLock: () => vo
   const lockResult = await acquireOverlapLock(row, claimedSlot)
   if (lockResult.kind === 'mine') onLock()
   const ready =
-    lockResult.kind === 'mine' && !halt.aborted ? await begin(claimedSlot, settings.ledgerTimeoutMs) : lockResult
+    lockResult.kind === 'mine' && !halt.aborted ? await beginWaiting(claimedSlot, settings.ledgerTimeoutMs) : lockResult
   if (ready.kind === 'ok') return { kind: 'ready', row: ready.row }
   if (ready.kind === 'busy' && !halt.aborted) return giveWay(ready.holder, claimedSlot)
   if (ready.kind === 'unanswered' && !halt.aborted) throw ready.cause

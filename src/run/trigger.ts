@@ -5,7 +5,7 @@ import { formatInstant, parseInstant } from '../core/instant.ts'
 import type { Facts } from '../core/row/policy.ts'
 import { longestGapMs } from '../core/schedule/gaps.ts'
 import type { Schedule } from '../core/schedule/schedule.ts'
-import { earlyToleranceMs, isFireTimeNear, slotOf } from '../core/schedule/slot.ts'
+import { earlyToleranceMs, isFireTimeNear, windowOf } from '../core/schedule/slot.ts'
 import { parseSlotReference } from '../core/schedule/slot-reference.ts'
 import type { EventTimeSource, Instant, Trigger, Window } from '../core/types.ts'
 import { checkOperator } from '../core/user-text.ts'
@@ -93,7 +93,7 @@ function readScheduled(input: TriggerInput, schedule: Schedule, settings: Trigge
       `event time ${formatInstant(eventTime)} is in the future (now ${formatInstant(now)}): it would take the slot of a run to come`,
     )
   }
-  const found = slotOf(schedule, eventTime, toleranceMs)
+  const found = windowOf(schedule, eventTime, toleranceMs)
   if (found === null) {
     throw usageError(
       `no slot of ${schedule.spec.expression} in ${schedule.spec.zone} at or before the event time ${formatInstant(eventTime)}`,

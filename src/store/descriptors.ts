@@ -7,13 +7,13 @@ import { LedgerError } from '../core/errors.ts'
  * process if it gets no descriptors. With fewer descriptors, the claim could succeed and the start of the batch could
  * fail.
  */
-const NEEDED = 12
+const NEEDED_FILES = 12
 
-/** Throws `denied` if this process cannot open `NEEDED` more files. It opens only `/dev/null`. */
+/** Throws `denied` if this process cannot open `NEEDED_FILES` more files. It opens only `/dev/null`. */
 export function checkDescriptors(): void {
   const opened: number[] = []
   try {
-    while (opened.length < NEEDED) opened.push(openSync('/dev/null', 'r'))
+    while (opened.length < NEEDED_FILES) opened.push(openSync('/dev/null', 'r'))
   } catch (error) {
     throw noDescriptors(error) ?? error
   } finally {

@@ -2,7 +2,7 @@ import { type ErrorKind, LedgerError } from '../core/errors.ts'
 import type { Instant } from '../core/types.ts'
 
 /** The result of one check. */
-export interface Finding {
+export interface SetupFinding {
   readonly what: string
   /** The kind of the problem, or null if there is none. */
   readonly wrong: ErrorKind | null
@@ -22,12 +22,12 @@ export interface InspectSettings {
   now(): Instant
 }
 
-export function ok(what: string, text: string): Finding {
+export function ok(what: string, text: string): SetupFinding {
   return { what, wrong: null, text }
 }
 
 /** Returns the finding for a `LedgerError`, with `more` as what else to do. Throws any other error again. */
-export function wrong(what: string, error: unknown, more = ''): Finding {
+export function wrong(what: string, error: unknown, more = ''): SetupFinding {
   if (!(error instanceof LedgerError)) throw error
   return { what, wrong: error.kind, text: `${error.message}${more}` }
 }

@@ -1,4 +1,4 @@
-import type { Finding, InspectSettings, SetupStep } from './finding.ts'
+import type { InspectSettings, SetupFinding, SetupStep } from './finding.ts'
 import { parseStoreName, withSqlite } from './open.ts'
 import type { CallOptions } from './store.ts'
 
@@ -38,7 +38,7 @@ export async function* inspectStore(
   name: string,
   settings: InspectSettings,
   call: CallOptions,
-): AsyncGenerator<Finding> {
+): AsyncGenerator<SetupFinding> {
   const parsed = parseStoreName(name)
   if (parsed.kind === 'dynamodb') {
     const { inspectTable } = await import('./dynamodb/inspect-table.ts')

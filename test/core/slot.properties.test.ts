@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseSchedule, type Schedule } from '../../src/core/schedule/schedule.ts'
-import { slotAfter, slotBefore, slotOf, slotsBetween } from '../../src/core/schedule/slot.ts'
+import { slotAfter, slotBefore, slotsBetween, windowOf } from '../../src/core/schedule/slot.ts'
 
 const DAY_MS = 86_400_000
 const YEAR_MS = 366 * DAY_MS
@@ -86,7 +86,7 @@ describe('slots', () => {
     fc.assert(
       fc.property(scheduled, inYear, ({ schedule, from }, after) => {
         const at = from + after
-        const found = slotOf(schedule, at)
+        const found = windowOf(schedule, at)
         expect(found?.slot).toBeLessThanOrEqual(at)
         expect(found?.next).toBeGreaterThan(at)
       }),
@@ -97,10 +97,10 @@ describe('slots', () => {
   it('are their own slot, and neighbours of each other', () => {
     fc.assert(
       fc.property(scheduled, inYear, ({ schedule, from }, after) => {
-        const found = slotOf(schedule, from + after)
+        const found = windowOf(schedule, from + after)
         if (found === null || found.next === null) throw new Error('no window')
-        expect(slotOf(schedule, found.slot)).toEqual(found)
-        expect(slotOf(schedule, found.next - 1)).toEqual(found)
+        expect(windowOf(schedule, found.slot)).toEqual(found)
+        expect(windowOf(schedule, found.next - 1)).toEqual(found)
         expect(slotBefore(schedule, found.next)).toBe(found.slot)
         expect(slotAfter(again(schedule), found.slot)).toBe(found.next)
       }),

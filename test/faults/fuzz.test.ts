@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { LedgerError } from '../../src/core/errors.ts'
 import { decodeRow, encodeRow } from '../../src/core/row/stored-row.ts'
 import { parseSchedule } from '../../src/core/schedule/schedule.ts'
-import { slotOf } from '../../src/core/schedule/slot.ts'
+import { windowOf } from '../../src/core/schedule/slot.ts'
 import { checkTaskName } from '../../src/core/user-text.ts'
 import { csvLines } from '../../src/format/csv.ts'
 import { historyText } from '../../src/format/history.ts'
@@ -115,7 +115,7 @@ describe('a schedule', () => {
   const use = (text: string, zoneName: string, anchor: number | undefined) =>
     valueOr(['usage'], () => {
       const schedule = parseSchedule({ expression: text, zone: zoneName, ...(anchor !== undefined && { anchor }) })
-      const found = slotOf(schedule, EVENT_TIME)
+      const found = windowOf(schedule, EVENT_TIME)
       if (found !== null) expect(found.slot).toBeLessThanOrEqual(EVENT_TIME)
       return schedule
     })

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { parseSchedule } from '../../src/core/schedule/schedule.ts'
-import { inWords, written } from '../../src/format/schedule-words.ts'
+import { fieldText, inWords } from '../../src/format/schedule-words.ts'
 
 const words = (expression: string) => inWords(parseSchedule({ expression, zone: 'UTC' }))
 
@@ -84,7 +84,7 @@ test.each([
   expect(inWords(parseSchedule({ expression, zone: 'UTC', anchor: Date.UTC(2026, 0, 1) }))).toBe(expected)
 })
 
-test('a field written anew for cronstrue means what it meant', () => {
+test('a field fieldText anew for cronstrue means what it meant', () => {
   const minutes = fc.uniqueArray(fc.integer({ min: 0, max: 59 }), { minLength: 1 })
   const steps = fc
     .record({ first: fc.integer({ min: 0, max: 59 }), step: fc.integer({ min: 1, max: 60 }) })
@@ -94,10 +94,10 @@ test('a field written anew for cronstrue means what it meant', () => {
   fc.assert(
     fc.property(fc.oneof(minutes, steps), (values) => {
       const sorted = [...values].sort((a, b) => a - b)
-      const schedule = parseSchedule({ expression: `${written(sorted, 60)} * * * *`, zone: 'UTC' })
+      const schedule = parseSchedule({ expression: `${fieldText(sorted, 60)} * * * *`, zone: 'UTC' })
       expect(schedule.kind === 'cron' && schedule.fields.minutes.values).toEqual(sorted)
       // A step without an end means the same on each side of the hour.
-      if (written(sorted, 60).startsWith('*/')) expect(60 % ((sorted[1] ?? 0) - (sorted[0] ?? 0))).toBe(0)
+      if (fieldText(sorted, 60).startsWith('*/')) expect(60 % ((sorted[1] ?? 0) - (sorted[0] ?? 0))).toBe(0)
     }),
   )
 })

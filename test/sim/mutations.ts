@@ -86,14 +86,14 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'a claim that is given up is not withdrawn where it landed',
     scenario: 'two triggers, two faults',
     file: 'src/core/row/transition.ts',
-    from: 'return found.owner === claim.runId ? finishRow(found, notStarted, stamp) : written(found, stamp)',
-    to: 'return written(found, stamp)',
+    from: 'return found.owner === claim.runId ? finishRow(found, notStarted, stamp) : nextVersion(found, stamp)',
+    to: 'return nextVersion(found, stamp)',
   },
   {
     name: 'a withdrawal takes a running row over',
     scenario: 'force in an outage',
     file: 'src/core/row/transition.ts',
-    from: 'return found.owner === claim.runId ? finishRow(found, notStarted, stamp) : written(found, stamp)',
+    from: 'return found.owner === claim.runId ? finishRow(found, notStarted, stamp) : nextVersion(found, stamp)',
     to: 'if (found.owner === claim.runId) return finishRow(found, notStarted, stamp)\n  return { ...finishRow(claimRow(found, claim, stamp, 0), notStarted, stamp), version: found.version + 1 }',
   },
   {

@@ -1,7 +1,7 @@
 import { addRejection, NO_NOTES } from '../../src/core/row/rejections.ts'
 import { claimRow, finishRow, resolveRow } from '../../src/core/row/transition.ts'
 import { parseSchedule } from '../../src/core/schedule/schedule.ts'
-import { slotAfter, slotBefore, slotOf } from '../../src/core/schedule/slot.ts'
+import { slotAfter, slotBefore, windowOf } from '../../src/core/schedule/slot.ts'
 import type { Ending, Instant, Rejection, Row, ScheduleSpec } from '../../src/core/types.ts'
 import { systemClock } from '../../src/process/clock.ts'
 import { registerSchedule, seenSchedules } from '../../src/run/task-record.ts'
@@ -31,7 +31,7 @@ let ids = 0
 function slotsOf({ spec, count }: PlannedTask, now: Instant): readonly Instant[] {
   const schedule = parseSchedule(spec)
   const slots: Instant[] = []
-  let slot = slotOf(schedule, now)?.slot ?? null
+  let slot = windowOf(schedule, now)?.slot ?? null
   for (; slot !== null && slots.length < count; slot = slotBefore(schedule, slot)) slots.push(slot)
   return slots
 }
@@ -39,7 +39,7 @@ function slotsOf({ spec, count }: PlannedTask, now: Instant): readonly Instant[]
 export function* rowsOf(plan: PlannedTask, now: Instant): Generator<Row> {
   const schedule = parseSchedule(plan.spec)
   for (const [ago, slot] of slotsOf(plan, now).entries()) {
-    const row = rowOf(plan, ago, slot, slotOf(schedule, slot)?.next ?? null, now)
+    const row = rowOf(plan, ago, slot, windowOf(schedule, slot)?.next ?? null, now)
     if (row !== null) yield row
   }
 }

@@ -2,7 +2,7 @@ import { parseInstant } from '../../core/instant.ts'
 import { clockNotes } from '../../core/schedule/clock-changes.ts'
 import type { Schedule } from '../../core/schedule/schedule.ts'
 import { readSchedule } from '../../core/schedule/schedule-options.ts'
-import { earlyToleranceMs, slotAfter, slotBefore, slotOf } from '../../core/schedule/slot.ts'
+import { earlyToleranceMs, slotAfter, slotBefore, windowOf } from '../../core/schedule/slot.ts'
 import type { Instant } from '../../core/types.ts'
 import { checkTaskName } from '../../core/user-text.ts'
 import { explainJson, explainText } from '../../format/explain.ts'
@@ -57,7 +57,7 @@ export const explain: Command = {
     if (values.task !== undefined) checkTaskName(values.task)
     const at = values.at === undefined ? systemClock.now() : parseInstant(values.at, '--at')
     const toleranceMs = values['early-tolerance'] ?? earlyToleranceMs(schedule, at)
-    const found = slotOf(schedule, at, toleranceMs)
+    const found = windowOf(schedule, at, toleranceMs)
     const count = values.count ?? OPTIONS.count.limit.default
     const previous = neighbours(schedule, found?.slot ?? at, slotBefore, count).reverse()
     // A change of the clocks among the slots shown explains why a slot seems to be missing there.

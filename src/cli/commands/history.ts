@@ -7,7 +7,7 @@ import { readSchedule } from '../../core/schedule/schedule-options.ts'
 import { namesDate, parseTimeRange } from '../../core/schedule/time-range.ts'
 import type { Instant } from '../../core/types.ts'
 import { HISTORY_FORMATS, type HistoryFormat, historyText } from '../../format/history.ts'
-import { type HistoryItem, stateOf } from '../../format/row.ts'
+import { type HistoryItem, shownState } from '../../format/row.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import { LIMITS } from '../../run/settings.ts'
@@ -80,7 +80,7 @@ export const history: Command = {
     const ignored = [...Object.keys(DUE_BY), 'grace'].find((name) => !withMissed && isGiven(name, argv))
     if (ignored !== undefined) throw usageError(`--${ignored} is given, but no --state missed that needs it`)
     const isWanted = (item: HistoryItem) =>
-      (states === null || states.includes(stateOf(item, now, skewMs))) &&
+      (states === null || states.includes(shownState(item, now, skewMs))) &&
       (!values.duplicates || (!isMissed(item) && !isNewerSchema(item) && item.rejections.count > 0))
     const limit = values.all ? Number.POSITIVE_INFINITY : (values.limit ?? OPTIONS.limit.limit.default)
 
@@ -90,7 +90,7 @@ export const history: Command = {
 
     const ledger = createLedger({ store: values.store })
     const reading = { ledgerTimeoutMs: values['ledger-timeout'] }
-    const wished = { ...(await rangeOf(values, ledger, reading, now)), ...reading }
+    const wished = { ...(await queryRange(values, ledger, reading, now)), ...reading }
     const { schedule, timezone, anchor, grace: graceMs = OPTIONS.grace.limit.default } = values
     const items = withMissed ? ledger.slots({ ...wished, schedule, timezone, anchor, graceMs }) : ledger.history(wished)
     let isCut = false
@@ -122,7 +122,7 @@ function formatOf({ format, json }: Values<typeof OPTIONS>, argv: readonly strin
   return json && (format === undefined || jsonIsFlag) ? 'json' : ((format ?? 'table') as HistoryFormat)
 }
 
-async function rangeOf(
+async function queryRange(
   { task, since, until, schedule, timezone, anchor }: Values<typeof OPTIONS>,
   ledger: Ledger,
   reading: ReadOptions,

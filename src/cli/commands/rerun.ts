@@ -150,7 +150,7 @@ function checkTogether({ slot, from, reason, 'dry-run': dryRun, ...values }: Rer
 }
 
 async function rerunSlot({ values, stops }: Ask, runner: Runner, slot: string): Promise<number> {
-  const found = await Promise.race([runner.ledger.findSlot({ ...taskOf(values), slot }), exitCodeOfStop(stops)])
+  const found = await Promise.race([runner.ledger.findSlot({ ...taskOptions(values), slot }), exitCodeOfStop(stops)])
   if (typeof found === 'number') return found
   return exitCodeFrom(
     await runner.run(optionsOf(values, found.schedule, { slot: found.slot, askedAt: askedAt() })),
@@ -228,7 +228,7 @@ async function plan(ledger: Ledger, values: RerunValues): Promise<readonly Plann
     skewMs: values.skew,
     only: onlyOf(values),
   }
-  for await (const { slot, why, schedule } of ledger.rerunnable({ ...taskOf(values), ...range })) {
+  for await (const { slot, why, schedule } of ledger.rerunnable({ ...taskOptions(values), ...range })) {
     if (slots.length === MAX_SLOTS) {
       throw usageError(`the range has more than ${MAX_SLOTS} slots to be run; give a shorter one, or fewer with --only`)
     }
@@ -238,7 +238,7 @@ async function plan(ledger: Ledger, values: RerunValues): Promise<readonly Plann
   return slots.reverse()
 }
 
-function taskOf({ task, schedule, timezone, anchor, 'ledger-timeout': ledgerTimeoutMs }: RerunValues) {
+function taskOptions({ task, schedule, timezone, anchor, 'ledger-timeout': ledgerTimeoutMs }: RerunValues) {
   return { task, schedule, timezone, anchor, ledgerTimeoutMs }
 }
 

@@ -7,7 +7,7 @@ import { checkTaskName } from '../../core/user-text.ts'
 import { systemClock } from '../../process/clock.ts'
 import { readSettings } from '../../run/settings.ts'
 import { readTrigger, type TriggerInput } from '../../run/trigger.ts'
-import { type Finding, ok, wrong } from '../../store/finding.ts'
+import { ok, type SetupFinding, wrong } from '../../store/finding.ts'
 import { type Environment, readOptions } from '../options/arguments.ts'
 import { readEvent } from '../options/event.ts'
 import { RUN_OPTIONS } from '../options/run-options.ts'
@@ -34,7 +34,11 @@ const ANY_SCHEDULE = { schedule: '@daily' }
  * Reads the values that a run in this environment would read, in the way that the run does, and yields a finding for
  * each. Each wrong value would end the run with 64. A value that is not set here may come from the flags of the run.
  */
-export async function* inspectRun(batch: BatchOptions, env: Environment, stop: AbortSignal): AsyncGenerator<Finding> {
+export async function* inspectRun(
+  batch: BatchOptions,
+  env: Environment,
+  stop: AbortSignal,
+): AsyncGenerator<SetupFinding> {
   const { task = '', schedule, timezone, anchor } = batch
   const found: { options?: RunOptions; event?: string | undefined; schedule?: ReturnType<typeof readSchedule> } = {}
   const look = async (what: string, text: () => string | Promise<string>) => {

@@ -2,14 +2,14 @@ import type { ErrorKind } from '../../core/errors.ts'
 import { printable } from '../../format/text.ts'
 import { systemClock } from '../../process/clock.ts'
 import { LIMITS } from '../../run/settings.ts'
-import type { Finding, Role } from '../../store/finding.ts'
+import type { Role, SetupFinding } from '../../store/finding.ts'
 import { inspectStore } from '../../store/setup.ts'
 import { EXIT, EXIT_OF_ERROR } from '../exit.ts'
 import type { Environment } from '../options/arguments.ts'
 import { print } from '../output.ts'
 import { type BatchOptions, inspectRun } from './setup-check-run.ts'
 
-interface CheckOptions extends BatchOptions {
+interface SetupCheckOptions extends BatchOptions {
   readonly store: string
   readonly role: string | undefined
   readonly skew: number | undefined
@@ -23,12 +23,12 @@ const GRAVEST_FIRST: readonly ErrorKind[] = ['denied', 'shape', 'unreachable', '
 const NAME_COLUMNS = 21
 
 /** Checks everything that a run needs and prints a line for each. Returns the exit code of the gravest finding. */
-export async function checkSetup(options: CheckOptions, env: Environment): Promise<number> {
+export async function checkSetup(options: SetupCheckOptions, env: Environment): Promise<number> {
   const signal = AbortSignal.timeout(options['ledger-timeout'] ?? LIMITS.ledgerTimeoutMs.default)
   const { role = 'operator', skew: skewMs = LIMITS.skewMs.default } = options
   const settings = { env, role: role as Role, skewMs, now: () => systemClock.now() }
   const found = new Set<ErrorKind | null>()
-  const emit = async ({ what, wrong, text }: Finding) => {
+  const emit = async ({ what, wrong, text }: SetupFinding) => {
     found.add(wrong)
     await print(printable(`${wrong === null ? 'ok   ' : 'wrong'}  ${what.padEnd(NAME_COLUMNS)}  ${text}`))
   }

@@ -1,13 +1,13 @@
 /** The values for the names in a template, such as `${Task}`. An empty value removes the member that would hold it. */
 export type TemplateValues = Readonly<Record<string, string>>
 
-const NAME = /\$\{([A-Za-z:]+)\}/g
+const PLACEHOLDER = /\$\{([A-Za-z:]+)\}/g
 
 /** Returns a JSON template in which each name that has a value is filled in. The user must fill in the others. */
 export function fillJson(template: string, values: TemplateValues): unknown {
   return JSON.parse(template, (_, value: unknown) => {
     if (typeof value === 'string') {
-      const filled = value.replace(NAME, (name, key: string) =>
+      const filled = value.replace(PLACEHOLDER, (name, key: string) =>
         Object.hasOwn(values, key) ? String(values[key]) : name,
       )
       return filled === '' ? undefined : filled
@@ -19,7 +19,7 @@ export function fillJson(template: string, values: TemplateValues): unknown {
 
 /** Returns the names that are not filled in. */
 export function openNames(filled: string): readonly string[] {
-  return [...new Set(filled.match(NAME))]
+  return [...new Set(filled.match(PLACEHOLDER))]
 }
 
 /** Returns a CloudFormation template with new defaults for its parameters. Throws if a parameter does not exist. */

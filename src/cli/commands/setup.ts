@@ -63,7 +63,7 @@ const help = {
     'Exit codes: 0; with --check, that of the gravest finding: 77 denied, 78 no ledger, 75 out of reach, 64 clock, region, event time, or what a run reads of the batch.',
 } as const
 
-const WORDS: Readonly<Record<SetupStep['what'], string>> = {
+const STEP_NAMES: Readonly<Record<SetupStep['what'], string>> = {
   table: 'table',
   timeToLive: 'time to live',
   file: 'file',
@@ -93,7 +93,7 @@ export const setup: Command = {
     const signal = AbortSignal.timeout(values['ledger-timeout'] ?? OPTIONS['ledger-timeout'].limit.default)
     const { name, steps, warnings } = await setUpStore(values.store, env, { signal })
     for (const warning of warnings) sink.write(`cronledger: ${warning}`)
-    for (const { what, did } of steps) await print(`${name}: ${WORDS[what]} ${DEEDS[did]}`)
+    for (const { what, did } of steps) await print(`${name}: ${STEP_NAMES[what]} ${DEEDS[did]}`)
     return EXIT.ok
   },
 }

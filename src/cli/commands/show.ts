@@ -20,7 +20,7 @@ import { LEDGER_TIMEOUT, type OptionTable, SLOT, STORE, TASK } from '../options/
 import { RUN_OPTIONS } from '../options/run-options.ts'
 import { print } from '../output.ts'
 
-const REGISTRY = "the registry's, or else the newest row's"
+const REGISTRY_OR_ROW = "the registry's, or else the newest row's"
 
 const OPTIONS = {
   ...STORE,
@@ -29,10 +29,10 @@ const OPTIONS = {
   schedule: {
     kind: 'text',
     value: 'EXPR',
-    otherwise: REGISTRY,
+    otherwise: REGISTRY_OR_ROW,
     help: 'What local time, a date and latest are read by',
   },
-  timezone: { ...RUN_OPTIONS.timezone, otherwise: `${REGISTRY}; with --schedule, UTC` },
+  timezone: { ...RUN_OPTIONS.timezone, otherwise: `${REGISTRY_OR_ROW}; with --schedule, UTC` },
   anchor: RUN_OPTIONS.anchor,
   json: { kind: 'switch', help: 'Print the row as JSON, as in schema/row.schema.json' },
   ...LEDGER_TIMEOUT,

@@ -38,11 +38,11 @@ export const tasks: Command = {
     const reading = { ledgerTimeoutMs: values['ledger-timeout'] }
     const states = concurrently(
       (signal) => ledger.tasks({ ...reading, signal }),
-      (task, signal) => stateOf(task, ledger, { ...reading, signal }, now),
+      (task, signal) => readTaskState(task, ledger, { ...reading, signal }, now),
       [],
     )
     await printAll(
-      values.format === 'json' ? jsonArray(states, (state) => jsonText(state, now)) : plainText(states, now),
+      values.format === 'json' ? jsonArray(states, (state) => stateJson(state, now)) : statesText(states, now),
     )
     return EXIT.ok
   },
@@ -51,7 +51,7 @@ export const tasks: Command = {
 /** A row does not store the skew of its run. Most runs have the default, and only the output depends on it. */
 const SKEW_MS = LIMITS.skewMs.default
 
-async function* plainText(states: AsyncIterable<TaskState>, now: Instant): AsyncGenerator<string, void, undefined> {
+async function* statesText(states: AsyncIterable<TaskState>, now: Instant): AsyncGenerator<string, void, undefined> {
   let before = ''
   for await (const state of states) {
     yield before + taskText(state, now, SKEW_MS)
@@ -61,11 +61,11 @@ async function* plainText(states: AsyncIterable<TaskState>, now: Instant): Async
 }
 
 /** Returns the state as an indented item of a JSON array. */
-function jsonText(state: TaskState, now: Instant): string {
+function stateJson(state: TaskState, now: Instant): string {
   return safeJson(taskJson(state, now, SKEW_MS), 2).replace(/^/gm, '  ')
 }
 
-async function* stateOf(
+async function* readTaskState(
   { task, schedules }: KnownTask,
   ledger: Ledger,
   reading: ReadOptions,

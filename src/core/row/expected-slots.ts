@@ -5,12 +5,12 @@ import { isNewerSchema, isStale } from './decide.ts'
 import { isSameSpec } from './task-record.ts'
 
 /** A problem with a slot that an operator should look at. */
-export type Finding =
+export type SlotFinding =
   /** The slot was due and has no row: no trigger asked to run it, or no run reached the ledger. */
   | { readonly kind: 'missed'; readonly slot: Instant }
   | { readonly kind: 'failed' | 'stale' | 'late'; readonly slot: Instant; readonly row: Row }
 
-export type TaskFinding = Finding & {
+export type TaskFinding = SlotFinding & {
   readonly task: string
   /** The schedule that is in force now. Operators read times in its zone. */
   readonly schedule: ScheduleSpec
@@ -189,14 +189,14 @@ export function missedSlot({ task, slot }: Key, schedules: readonly InForce[]): 
 }
 
 /** Returns the problem in the record of a slot, or null if there is none. */
-export function findingOf({ row, missed }: OnRecord, settings: AuditSettings): Finding | null {
+export function findingOf({ row, missed }: OnRecord, settings: AuditSettings): SlotFinding | null {
   if (row === null) return { kind: 'missed', slot: missed.slot }
   if (isNewerSchema(row)) return null
-  const kind = faultOf(row, settings)
+  const kind = problemOf(row, settings)
   return kind === null ? null : { kind, slot: row.slot, row }
 }
 
-function faultOf(row: Row, { now, skewMs, lateAfterMs }: AuditSettings): 'failed' | 'stale' | 'late' | null {
+function problemOf(row: Row, { now, skewMs, lateAfterMs }: AuditSettings): 'failed' | 'stale' | 'late' | null {
   if (isStale(row, now, skewMs)) return 'stale'
   if (row.state === 'FAILED') return 'failed'
   const first = row.attempts.find(({ outcome }) => outcome !== 'notStarted')

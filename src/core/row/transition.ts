@@ -66,7 +66,7 @@ export function claimRow(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: 
     owner: claim.runId,
     schedule: claim.schedule,
     zoneData: claim.zoneData,
-    ...listed(base, [...(base?.attempts ?? []).map(abandonAttempt), attempt]),
+    ...listedAttempts(base, [...(base?.attempts ?? []).map(abandonAttempt), attempt]),
     leaseUntil: stamp.now + leaseMs,
     resolutions: base?.resolutions ?? [],
     expiresAt: expiryOf(base, claim, stamp.now),
@@ -93,7 +93,7 @@ export function beginAttempt(row: Row, stamp: Stamp, leaseMs: number): Row {
     claimedAt: attempt.startedAt,
     startedAt: stamp.now,
   }))
-  return { ...written(row, stamp), attempts, leaseUntil: stamp.now + leaseMs }
+  return { ...nextVersion(row, stamp), attempts, leaseUntil: stamp.now + leaseMs }
 }
 
 /**
@@ -114,7 +114,7 @@ export function retryAttempt(row: Row, ending: Ending, stamp: Stamp, leaseMs: nu
     phase: 'waiting',
     startedAt: stamp.now,
   }
-  return { ...written(row, stamp), ...listed(row, [...attempts, next]), leaseUntil: stamp.now + leaseMs }
+  return { ...nextVersion(row, stamp), ...listedAttempts(row, [...attempts, next]), leaseUntil: stamp.now + leaseMs }
 }
 
 /**
@@ -123,7 +123,7 @@ export function retryAttempt(row: Row, ending: Ending, stamp: Stamp, leaseMs: nu
  */
 export function skipRow(row: Row, reason: string, stamp: Stamp): Row {
   // The attempt is not waiting, so this write was already applied.
-  if (!isWaiting(row)) return written(row, stamp)
+  if (!isWaiting(row)) return nextVersion(row, stamp)
   const resolution: Resolution = {
     state: 'SKIPPED',
     at: stamp.now,
@@ -141,13 +141,13 @@ export function skipRow(row: Row, reason: string, stamp: Stamp): Row {
  */
 export function renewLease(row: Row, stamp: Stamp, leaseMs: number, process: ProcessMark | null): Row {
   const attempts = process === null ? row.attempts : withLast(row.attempts, (attempt) => ({ ...attempt, process }))
-  return { ...written(row, stamp), attempts, leaseUntil: stamp.now + leaseMs }
+  return { ...nextVersion(row, stamp), attempts, leaseUntil: stamp.now + leaseMs }
 }
 
 /** Returns the row after its running attempt ended. */
 export function finishRow(row: Row, ending: Ending, stamp: Stamp): Row {
   const attempts = withLast(row.attempts, (attempt) => closeAttempt(attempt, ending, stamp.now))
-  return { ...written(row, stamp), attempts, leaseUntil: null, state: deriveState(attempts, row.resolutions) }
+  return { ...nextVersion(row, stamp), attempts, leaseUntil: null, state: deriveState(attempts, row.resolutions) }
 }
 
 /**
@@ -162,7 +162,7 @@ export function finishRow(row: Row, ending: Ending, stamp: Stamp): Row {
 export function withdrawClaim(found: Row | null, claim: Claim, stamp: Stamp): Row {
   const notStarted: Ending = { outcome: 'notStarted' }
   if (found === null) return { ...finishRow(claimRow(null, claim, stamp, 0), notStarted, stamp), version: 1 }
-  return found.owner === claim.runId ? finishRow(found, notStarted, stamp) : written(found, stamp)
+  return found.owner === claim.runId ? finishRow(found, notStarted, stamp) : nextVersion(found, stamp)
 }
 
 /** The request of an operator to resolve a slot. */
@@ -180,7 +180,7 @@ export interface ResolutionRequest extends Pick<Resolution, 'state' | 'by' | 're
  */
 export function resolveRow(found: Row | null, word: ResolutionRequest, stamp: Stamp): Row {
   // The resolution was applied before, and another run's withdrawal is on top of it.
-  if (found?.owner === word.runId) return written(found, stamp)
+  if (found?.owner === word.runId) return nextVersion(found, stamp)
   const attempts = (found?.attempts ?? []).map(abandonAttempt)
   const { state, by, reason } = word
   const resolution: Resolution = { state, at: stamp.now, by, reason, afterAttempt: attemptCount(found) }
@@ -213,7 +213,7 @@ export function attemptCount(row: Row | null): number {
  * Returns the attempts as a row keeps them. Only the latest of the attempts that never started are listed, so that
  * claims that were given up always leave room for the attempts that matter.
  */
-function listed(base: Row | null, attempts: readonly Attempt[]): Pick<Row, 'attempts' | 'unlistedAttempts'> {
+function listedAttempts(base: Row | null, attempts: readonly Attempt[]): Pick<Row, 'attempts' | 'unlistedAttempts'> {
   const unstarted = attempts.filter(({ outcome }) => outcome === 'notStarted')
   const unlisted = new Set(unstarted.slice(0, Math.max(0, unstarted.length - MAX_UNSTARTED)))
   return {
@@ -233,7 +233,7 @@ function deriveState(attempts: readonly Attempt[], resolutions: readonly Resolut
   return attempt?.outcome === 'succeeded' ? 'COMPLETED' : 'FAILED'
 }
 
-function written(row: Row, stamp: Stamp): Row {
+function nextVersion(row: Row, stamp: Stamp): Row {
   return { ...row, version: row.version + 1, writeId: stamp.writeId }
 }
 

@@ -1,6 +1,6 @@
 import { type Problem, scheduleProblem } from '../errors.ts'
 import type { Instant } from '../types.ts'
-import { daysOfShapes, type Fields, span } from './calendar.ts'
+import { type CronFields, daysOfShapes, span } from './calendar.ts'
 import { parseAws } from './cron-aws.ts'
 import { type Schedule, slotAfter } from './slot.ts'
 
@@ -31,7 +31,7 @@ const UTC_NAMES: ReadonlySet<string> = new Set(
  * fields of AWS cannot express it, because an approximation would fire at times that are not slots.
  */
 export function awsExpression(schedule: Schedule, now: Instant): AwsExpression {
-  const words = wordsOf(schedule.spec.expression)
+  const words = argumentWords(schedule.spec.expression)
   switch (schedule.kind) {
     case 'at':
       return { expression: `at(${words.join('')})`, startDate: null, notForRules: 'a rule has no at(…)' }
@@ -51,7 +51,7 @@ export function awsExpression(schedule: Schedule, now: Instant): AwsExpression {
  * Returns the words between the parentheses of an AWS form, where the user may write spaces that AWS does not accept.
  * Returns no words for any other expression.
  */
-function wordsOf(expression: string): readonly string[] {
+function argumentWords(expression: string): readonly string[] {
   const [, text = ''] = /^\w+\((.*)\)$/.exec(expression) ?? []
   return text.split(/[ \t]+/).filter(Boolean)
 }
@@ -105,7 +105,7 @@ function rangesText(values: readonly number[], first: number, last: number): str
  * only alone. So the function reads every candidate with our own parser for AWS, and returns the one that means the
  * same days.
  */
-function dayTexts({ days, months }: Fields, problem: Problem): readonly [dayOfMonth: string, dayOfWeek: string] {
+function dayTexts({ days, months }: CronFields, problem: Problem): readonly [dayOfMonth: string, dayOfWeek: string] {
   const wanted = daysOfShapes(days, months)
   const found = candidates(wanted).find(([dayOfMonth, dayOfWeek]) => {
     const read = parseAws(`0 0 ${dayOfMonth} * ${dayOfWeek} *`, problem)

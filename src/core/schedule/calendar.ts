@@ -18,7 +18,7 @@ export interface Day {
 export type DayTest = (day: Day) => boolean
 
 /** The compiled form of an expression, in either dialect. No field is empty. */
-export interface Fields {
+export interface CronFields {
   readonly seconds: Times
   readonly minutes: Times
   readonly hours: Times
@@ -49,16 +49,16 @@ type DaysOf = (length: number, firstWeekday: number) => number
  * The years that are searched. Event times are in AWS's years, 1970 to 2199. The rarest date, 29 February on one
  * weekday, comes after at most 40 years. So the search finds the slots on both sides of any event time.
  */
-export const FIRST_YEAR = 1900
-export const LAST_YEAR = 2299
+export const FIRST_SEARCHED_YEAR = 1900
+export const LAST_SEARCHED_YEAR = 2299
 
 /** The years of an expression that names none. */
-export const EVERY_YEAR: ReadonlySet<number> = new Set(span(FIRST_YEAR, LAST_YEAR))
+export const EVERY_YEAR: ReadonlySet<number> = new Set(span(FIRST_SEARCHED_YEAR, LAST_SEARCHED_YEAR))
 
 const DAY_SECONDS = 86_400
 const DAY_MS = DAY_SECONDS * 1000
-const FIRST_DAY = Date.UTC(FIRST_YEAR, 0, 1) / DAY_MS
-const LAST_DAY = Date.UTC(LAST_YEAR, 11, 31) / DAY_MS
+const FIRST_DAY = Date.UTC(FIRST_SEARCHED_YEAR, 0, 1) / DAY_MS
+const LAST_DAY = Date.UTC(LAST_SEARCHED_YEAR, 11, 31) / DAY_MS
 /** 1970-01-01 was a Thursday. */
 const FIRST_WEEKDAY = 4
 
@@ -112,7 +112,7 @@ export function span(first: number, last: number): readonly number[] {
  * Returns the matching time nearest to `local` in that direction. `local` itself counts. Returns null if the searched
  * years have none.
  */
-export function nearestMatch(fields: Fields, local: number, direction: Direction): number | null {
+export function nearestMatch(fields: CronFields, local: number, direction: Direction): number | null {
   const today = Math.floor(local / DAY_SECONDS)
   let day = nearestDay(fields, today, direction)
   if (day === today) {
@@ -126,14 +126,14 @@ export function nearestMatch(fields: Fields, local: number, direction: Direction
   return day * DAY_SECONDS + hour * 3600 + minute * 60 + second
 }
 
-function nearestDay(fields: Fields, from: number, direction: Direction): number | null {
+function nearestDay(fields: CronFields, from: number, direction: Direction): number | null {
   if (fields.everyDay && from >= FIRST_DAY && from <= LAST_DAY) return from
   const date = new Date(from * DAY_MS)
   let year = date.getUTCFullYear()
   let month = date.getUTCMonth() + 1
   let first = from - date.getUTCDate() + 1
   // Local time can lie up to a day outside of the searched years.
-  while (direction === 1 ? year <= LAST_YEAR : year >= FIRST_YEAR) {
+  while (direction === 1 ? year <= LAST_SEARCHED_YEAR : year >= FIRST_SEARCHED_YEAR) {
     if (fields.months.has(month) && fields.years.has(year)) {
       const matching = fields.days(lengthOf(year, month), (((first + FIRST_WEEKDAY) % 7) + 7) % 7)
       const days = matching & daysFrom(from - first, direction)
@@ -166,27 +166,27 @@ function daysFrom(index: number, direction: Direction): number {
 }
 
 /** Returns the matching second of the day, or -1 if this day has none in that direction. */
-function nearestTime({ hours, minutes, seconds }: Fields, time: number, direction: Direction): number {
+function nearestTime({ hours, minutes, seconds }: CronFields, time: number, direction: Direction): number {
   const hour = Math.floor(time / 3600)
   const minute = Math.floor(time / 60) % 60
-  if (nearest(hours, hour, direction) === hour) {
-    if (nearest(minutes, minute, direction) === minute) {
-      const second = nearest(seconds, time % 60, direction)
+  if (nearestValue(hours, hour, direction) === hour) {
+    if (nearestValue(minutes, minute, direction) === minute) {
+      const second = nearestValue(seconds, time % 60, direction)
       if (second !== -1) return hour * 3600 + minute * 60 + second
     }
-    const nextMinute = nearest(minutes, minute + direction, direction)
+    const nextMinute = nearestValue(minutes, minute + direction, direction)
     if (nextMinute !== -1) return hour * 3600 + nextMinute * 60 + edge(seconds, direction)
   }
-  const nextHour = nearest(hours, hour + direction, direction)
+  const nextHour = nearestValue(hours, hour + direction, direction)
   if (nextHour === -1) return -1
   return nextHour * 3600 + edge(minutes, direction) * 60 + edge(seconds, direction)
 }
 
-function nearest({ up, down }: Times, from: number, direction: Direction): number {
+function nearestValue({ up, down }: Times, from: number, direction: Direction): number {
   return (direction === 1 ? up[from] : down[from + 1]) ?? -1
 }
 
 /** Returns the first value in that direction. */
 function edge(times: Times, direction: Direction): number {
-  return nearest(times, direction === 1 ? 0 : 59, direction)
+  return nearestValue(times, direction === 1 ? 0 : 59, direction)
 }

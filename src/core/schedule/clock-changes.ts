@@ -1,6 +1,6 @@
 import type { Instant } from '../types.ts'
 import { type Direction, nearestMatch } from './calendar.ts'
-import { type Schedule, slotOf } from './slot.ts'
+import { type Schedule, windowOf } from './slot.ts'
 import { openZone, type Zone } from './zone.ts'
 
 /** The effect of one clock change of a zone on the fire times of a schedule. */
@@ -49,7 +49,7 @@ export function clockNotes(schedule: Schedule, from: Instant, to: Instant): read
     const [time] = times
     if (time !== undefined) {
       const secondPass = time - after.offset * 1000
-      const repeated = slotOf(schedule, secondPass)?.slot === secondPass ? 'twice' : 'once'
+      const repeated = windowOf(schedule, secondPass)?.slot === secondPass ? 'twice' : 'once'
       const last = (fireTime(schedule, zone, end - 1, -1) ?? 0) * 1000
       notes.push({ kind: after.offset > before.offset ? 'skipped' : repeated, times, last })
     }

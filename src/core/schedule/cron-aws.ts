@@ -1,7 +1,7 @@
 import { type Problem, quote } from '../errors.ts'
-import { compileDays, compileTimes, type Day, type DayTest, type Fields } from './calendar.ts'
+import { type CronFields, compileDays, compileTimes, type Day, type DayTest } from './calendar.ts'
 
-interface Field {
+interface AwsField {
   readonly name: string
   readonly first: number
   readonly last: number
@@ -12,9 +12,9 @@ interface Field {
   readonly allowed: string
 }
 
-const MINUTES: Field = { name: 'minutes', first: 0, last: 59, names: [], wraps: true, allowed: '0-59, * , - /' }
-const HOURS: Field = { name: 'hours', first: 0, last: 23, names: [], wraps: true, allowed: '0-23, * , - /' }
-const DAY_OF_MONTH: Field = {
+const MINUTES: AwsField = { name: 'minutes', first: 0, last: 59, names: [], wraps: true, allowed: '0-59, * , - /' }
+const HOURS: AwsField = { name: 'hours', first: 0, last: 23, names: [], wraps: true, allowed: '0-23, * , - /' }
+const DAY_OF_MONTH: AwsField = {
   name: 'day of month',
   first: 1,
   last: 31,
@@ -22,7 +22,7 @@ const DAY_OF_MONTH: Field = {
   wraps: true,
   allowed: '1-31, L, LW, L-0 to L-30, 1W to 31W, ?, * , - /',
 }
-const MONTH: Field = {
+const MONTH: AwsField = {
   name: 'month',
   first: 1,
   last: 12,
@@ -30,7 +30,7 @@ const MONTH: Field = {
   wraps: true,
   allowed: '1-12 or JAN-DEC, * , - /',
 }
-const DAY_OF_WEEK: Field = {
+const DAY_OF_WEEK: AwsField = {
   name: 'day of week',
   first: 1,
   last: 7,
@@ -38,13 +38,13 @@ const DAY_OF_WEEK: Field = {
   wraps: true,
   allowed: '1-7 or SUN-SAT (Sunday is 1), L, 1L to 7L, a single n#1 to n#5, ?, * , - /',
 }
-const YEAR: Field = { name: 'year', first: 1970, last: 2199, names: [], wraps: false, allowed: '1970-2199, * , - /' }
+const YEAR: AwsField = { name: 'year', first: 1970, last: 2199, names: [], wraps: false, allowed: '1970-2199, * , - /' }
 
 /**
  * Reads the text between the parentheses of `cron(…)`, according to the user guides of EventBridge and EventBridge
  * Scheduler.
  */
-export function parseAws(text: string, problem: Problem): Fields {
+export function parseAws(text: string, problem: Problem): CronFields {
   const texts = text.split(/[ \t]+/)
   if (texts.length !== 5 && texts.length !== 6) {
     throw problem(
@@ -57,7 +57,7 @@ export function parseAws(text: string, problem: Problem): Fields {
       `day of month is ${quote(dayOfMonth)} and day of week is ${quote(dayOfWeek)}; exactly one of the two must be "?"`,
     )
   }
-  const list = (field: Field, text: string) => parseItems(field, text, problem, (item) => valuesOf(field, item))
+  const list = (field: AwsField, text: string) => parseItems(field, text, problem, (item) => valuesOf(field, item))
   const dayTests =
     dayOfWeek === '?'
       ? parseItems(DAY_OF_MONTH, dayOfMonth, problem, dayOfMonthTests)
@@ -74,7 +74,7 @@ export function parseAws(text: string, problem: Problem): Fields {
 }
 
 function parseItems<T>(
-  field: Field,
+  field: AwsField,
   text: string,
   problem: Problem,
   parse: (item: string) => readonly T[] | null,
@@ -94,7 +94,7 @@ function parseItems<T>(
  * Reads `*`, `a` or `a-b`, each with or without `/n`. `a/n` runs to the end of the field. Returns null for any other
  * text, and for a value out of bounds.
  */
-function valuesOf(field: Field, item: string): readonly number[] | null {
+function valuesOf(field: AwsField, item: string): readonly number[] | null {
   const match = /^(?:\*|([0-9]+|[a-z]{3})(?:-([0-9]+|[a-z]{3}))?)(?:\/([0-9]+))?$/i.exec(item)
   if (match === null) return null
   const [, low, high, every] = match
@@ -115,7 +115,7 @@ function valuesOf(field: Field, item: string): readonly number[] | null {
 }
 
 /** Returns the number of a value, or NaN if the field has no such value. */
-function numberOf(field: Field, text: string): number {
+function numberOf(field: AwsField, text: string): number {
   const named = field.names.indexOf(text.toUpperCase())
   const value = named === -1 ? Number(text) : field.first + named
   return value >= field.first && value <= field.last ? value : Number.NaN

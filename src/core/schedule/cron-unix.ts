@@ -1,8 +1,8 @@
 import { CronExpressionParser, type CronFieldCollection } from 'cron-parser'
 import { type Problem, quote } from '../errors.ts'
-import { compileDays, compileTimes, type DayTest, EVERY_YEAR, type Fields } from './calendar.ts'
+import { type CronFields, compileDays, compileTimes, type DayTest, EVERY_YEAR } from './calendar.ts'
 
-interface Field {
+interface UnixField {
   readonly name: string
   readonly key: 'second' | 'minute' | 'hour' | 'dayOfMonth' | 'month' | 'dayOfWeek'
   /** The form of one item of the list. */
@@ -11,14 +11,14 @@ interface Field {
 }
 
 /** One item of a list, or the whole list. `nth` is the k of `n#k`, otherwise 0. A value such as `5L` is a text. */
-interface Item {
+interface UnixItem {
   readonly values: readonly (number | string)[]
   readonly nth: number
 }
 
 const NUMBER = '\\d+'
-const MONTH = `(?:${NUMBER}|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)`
-const WEEKDAY = `(?:${NUMBER}|sun|mon|tue|wed|thu|fri|sat)`
+const MONTH_FORM = `(?:${NUMBER}|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)`
+const WEEKDAY_FORM = `(?:${NUMBER}|sun|mon|tue|wed|thu|fri|sat)`
 
 /**
  * Returns the form of an item. cron-parser accepts more than crontab has: `?`, `H` (a random value), and names that are
@@ -28,22 +28,22 @@ function formOf(value: string, special = ''): RegExp {
   return new RegExp(`^(?:(?:\\*|${value}(?:-${value})?)(?:/\\d+)?${special})$`, 'i')
 }
 
-const FIELDS: readonly Field[] = [
+const FIELDS: readonly UnixField[] = [
   { name: 'seconds', key: 'second', form: formOf(NUMBER), allowed: '0-59, * , - /' },
   { name: 'minutes', key: 'minute', form: formOf(NUMBER), allowed: '0-59, * , - /' },
   { name: 'hours', key: 'hour', form: formOf(NUMBER), allowed: '0-23, * , - /' },
   { name: 'day of month', key: 'dayOfMonth', form: formOf(NUMBER, '|L'), allowed: '1-31, L, * , - /' },
-  { name: 'month', key: 'month', form: formOf(MONTH), allowed: '1-12 or JAN-DEC, * , - /' },
+  { name: 'month', key: 'month', form: formOf(MONTH_FORM), allowed: '1-12 or JAN-DEC, * , - /' },
   {
     name: 'day of week',
     key: 'dayOfWeek',
-    form: formOf(WEEKDAY, `|${WEEKDAY}L|${WEEKDAY}#[1-5]`),
+    form: formOf(WEEKDAY_FORM, `|${WEEKDAY_FORM}L|${WEEKDAY_FORM}#[1-5]`),
     allowed: '0-7 or SUN-SAT (Sunday is 0 or 7), nL, a single n#1 to n#5, * , - /',
   },
 ]
 
 /** Reads the fields of crontab(5): five, or six with seconds first. */
-export function parseUnix(expression: string, problem: Problem): Fields {
+export function parseUnix(expression: string, problem: Problem): CronFields {
   const texts = expression.split(/[ \t]+/)
   if (texts.some((text) => text.includes('?'))) {
     throw problem('"?" is only for AWS expressions; if this is one, write it as "cron(…)" with minutes first')
@@ -82,7 +82,7 @@ export function parseUnix(expression: string, problem: Problem): Fields {
 }
 
 /** Returns whether crontab has that form of an item. cron-parser accepts other forms and gives them another meaning. */
-function isFormed({ form }: Field, item: string, items: readonly string[]): boolean {
+function isFormed({ form }: UnixField, item: string, items: readonly string[]): boolean {
   return item === '*' || (form.test(item) && (items.length === 1 || !item.includes('#')))
 }
 
@@ -90,7 +90,7 @@ function isFormed({ form }: Field, item: string, items: readonly string[]): bool
  * Parses one item at a time. cron-parser refuses a whole list with overlaps (`1-5,3`), and its errors do not name the
  * field.
  */
-function parseItems(field: Field, text: string, problem: Problem): readonly Item[] {
+function parseItems(field: UnixField, text: string, problem: Problem): readonly UnixItem[] {
   const items = text.split(',')
   return items.map((item) => {
     const parsed = isFormed(field, item, items)
@@ -119,19 +119,19 @@ function parse(texts: readonly string[]): CronFieldCollection | null {
   }
 }
 
-function itemOf({ key }: Field, fields: CronFieldCollection): Item {
+function itemOf({ key }: UnixField, fields: CronFieldCollection): UnixItem {
   return { values: fields[key].values, nth: fields.dayOfWeek.nthDay }
 }
 
-function numbersOf(items: readonly Item[]): readonly number[] {
+function numbersOf(items: readonly UnixItem[]): readonly number[] {
   return items.flatMap(({ values }) => values.map(Number))
 }
 
-function dayOfMonthTests({ values }: Item): readonly DayTest[] {
+function dayOfMonthTests({ values }: UnixItem): readonly DayTest[] {
   return values.map((value) => (value === 'L' ? ({ day, length }) => day === length : ({ day }) => day === value))
 }
 
-function dayOfWeekTests({ values, nth }: Item): readonly DayTest[] {
+function dayOfWeekTests({ values, nth }: UnixItem): readonly DayTest[] {
   return values.map((value) => {
     const wanted = Number.parseInt(String(value), 10) % 7
     if (typeof value === 'string') return ({ day, weekday, length }) => weekday === wanted && day > length - 7

@@ -3,7 +3,7 @@ import { usageError } from '../errors.ts'
 import { formatInstant, parseInstant } from '../instant.ts'
 import type { ScheduleSpec } from '../types.ts'
 import { parseSchedule, type Schedule } from './schedule.ts'
-import { slotOf as slotOfSchedule } from './slot.ts'
+import { windowOf } from './slot.ts'
 
 export interface ScheduleOptions {
   /** A unix cron expression, `cron(…)`, `rate(…)` or `at(…)`. */
@@ -26,7 +26,7 @@ export function slotOf(
   eventTime: string | Date,
   earlyToleranceMs = 0,
 ): { readonly slot: Date; readonly next: Date | null } | null {
-  const found = slotOfSchedule(readSchedule(options), readInstant(eventTime, 'event time'), earlyToleranceMs)
+  const found = windowOf(readSchedule(options), readInstant(eventTime, 'event time'), earlyToleranceMs)
   if (found === null) return null
   return { slot: new Date(found.slot), next: found.next === null ? null : new Date(found.next) }
 }

@@ -3,7 +3,7 @@ import { formatInstant, parseInstant, parseLocal } from '../instant.ts'
 import type { Instant, Window } from '../types.ts'
 import { dayIn, instantsOf } from './local-time.ts'
 import type { Schedule } from './schedule.ts'
-import { slotAfter, slotBefore, slotOf, slotsBetween } from './slot.ts'
+import { slotAfter, slotBefore, slotsBetween, windowOf } from './slot.ts'
 
 /** How many slots an error names if a day has several. These are enough to see the pattern, and fit into one line. */
 const NAMED_SLOTS = 4
@@ -16,7 +16,7 @@ const NAMED_SLOTS = 4
  */
 export function parseSlotReference(schedule: Schedule, text: string, now: Instant): Window {
   const slot = instantOf(schedule, text, now)
-  const found = slotOf(schedule, slot)
+  const found = windowOf(schedule, slot)
   if (found?.slot !== slot) {
     const near = [slotBefore(schedule, slot), slotAfter(schedule, slot)].filter((at) => at !== null).map(formatInstant)
     throw usageError(
@@ -31,7 +31,7 @@ const LOCAL_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?$/
 function instantOf(schedule: Schedule, text: string, now: Instant): Instant {
   if (text === 'latest') return latest(schedule, now)
   if (isDate(text)) return onlySlotOf(schedule, text)
-  if (LOCAL_TIME.test(text)) return localTime(schedule, text)
+  if (LOCAL_TIME.test(text)) return slotAtLocal(schedule, text)
   return givenInstant(text)
 }
 
@@ -56,7 +56,7 @@ export function isDate(text: string): boolean {
 }
 
 function latest(schedule: Schedule, now: Instant): Instant {
-  const found = slotOf(schedule, now)
+  const found = windowOf(schedule, now)
   if (found === null) throw usageError(`slot "latest": no slot of ${schedule.spec.expression} is due yet`)
   return found.slot
 }
@@ -82,7 +82,7 @@ function onlySlotOf(schedule: Schedule, date: string): Instant {
   return only
 }
 
-function localTime(schedule: Schedule, text: string): Instant {
+function slotAtLocal(schedule: Schedule, text: string): Instant {
   const { zone } = schedule.spec
   const local = parseLocal(text)
   if (local === null) throw usageError(`slot ${quote(text)} is no time`)
@@ -90,7 +90,7 @@ function localTime(schedule: Schedule, text: string): Instant {
   const [first] = instants
   if (first === undefined) throw usageError(`slot ${quote(text)}: the clocks of ${zone} skip that time`)
   // In an autumn fold, either of the two instants may be a slot.
-  const slots = instants.filter((at) => slotOf(schedule, at)?.slot === at)
+  const slots = instants.filter((at) => windowOf(schedule, at)?.slot === at)
   if (slots.length > 1) {
     throw usageError(`slot ${quote(text)} comes twice in ${zone}: ${slots.map(formatInstant).join(' and ')}; name one`)
   }

@@ -1,17 +1,24 @@
 import { usageError } from '../errors.ts'
 import type { Instant, ScheduleSpec } from '../types.ts'
-import { type Direction, EVERY_YEAR, FIRST_YEAR, type Fields, LAST_YEAR, nearestMatch } from './calendar.ts'
+import {
+  type CronFields,
+  type Direction,
+  EVERY_YEAR,
+  FIRST_SEARCHED_YEAR,
+  LAST_SEARCHED_YEAR,
+  nearestMatch,
+} from './calendar.ts'
 import { firstInstantAt, MAX_OFFSET_SECONDS, type Zone } from './zone.ts'
 
 /** A parsed schedule. `spec` is what the user wrote, without surrounding white space. */
 export type Schedule = { readonly spec: ScheduleSpec } & (
-  | { readonly kind: 'cron'; readonly fields: Fields; readonly zone: Zone }
+  | { readonly kind: 'cron'; readonly fields: CronFields; readonly zone: Zone }
   | { readonly kind: 'rate'; readonly anchor: Instant; readonly periodMs: number }
   | { readonly kind: 'at'; readonly instant: Instant }
 )
 
-const FIRST_SECOND = Date.UTC(FIRST_YEAR, 0, 1) / 1000
-const LAST_SECOND = Date.UTC(LAST_YEAR + 1, 0, 1) / 1000 - 1
+const FIRST_SECOND = Date.UTC(FIRST_SEARCHED_YEAR, 0, 1) / 1000
+const LAST_SECOND = Date.UTC(LAST_SEARCHED_YEAR + 1, 0, 1) / 1000 - 1
 
 /** A host whose clock is this far behind must not reject today's run as a duplicate of yesterday's run. */
 const MAX_EARLY_TOLERANCE_MS = 30_000
@@ -22,7 +29,7 @@ const EARLY_TOLERANCE_SHARE = 20
  * null before the first fire time. An event that is up to `earlyToleranceMs` milliseconds before the next slot belongs
  * to that slot.
  */
-export function slotOf(
+export function windowOf(
   schedule: Schedule,
   at: Instant,
   earlyToleranceMs = 0,
@@ -55,7 +62,7 @@ export function* slotsBetween(schedule: Schedule, from: Instant, to: Instant): G
  * Returns the default tolerance in milliseconds: 30 s, or a twentieth of the window that contains `at` if that is less.
  */
 export function earlyToleranceMs(schedule: Schedule, at: Instant): number {
-  const window = slotOf(schedule, at)
+  const window = windowOf(schedule, at)
   if (window === null || window.next === null) return MAX_EARLY_TOLERANCE_MS
   return Math.min(MAX_EARLY_TOLERANCE_MS, Math.floor((window.next - window.slot) / EARLY_TOLERANCE_SHARE))
 }
@@ -91,7 +98,7 @@ function nearestSlot(schedule: Schedule, at: number, direction: Direction): Inst
  * skipped. Only a list of years can be that narrow. No zone skips a time in all years, because the years before summer
  * time are included.
  */
-export function canFire(fields: Fields, zone: Zone): boolean {
+export function canFire(fields: CronFields, zone: Zone): boolean {
   if (fields.years === EVERY_YEAR) return nearestMatch(fields, FIRST_SECOND, 1) !== null
   return nearestFireTime(fields, zone, FIRST_SECOND, 1) !== null
 }
@@ -102,7 +109,7 @@ export function canFire(fields: Fields, zone: Zone): boolean {
  * instant with that local time. So a time in a gap never comes, and a time in a fold comes once. If the hour field has
  * every hour, the second pass counts as well.
  */
-function nearestFireTime(fields: Fields, zone: Zone, from: number, direction: Direction): number | null {
+function nearestFireTime(fields: CronFields, zone: Zone, from: number, direction: Direction): number | null {
   if (direction === 1 ? from > LAST_SECOND : from < FIRST_SECOND) return null
   const everyPass = fields.hours.values.length === 24
   let at = Math.min(Math.max(from, FIRST_SECOND), LAST_SECOND)

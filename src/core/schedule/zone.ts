@@ -31,7 +31,7 @@ const CELL_SECONDS = 3 * 86_400
 const MAX_CELLS = 4096
 
 /** The longest name has 32 characters. A much longer text is not a name, and ICU does not have to see it. */
-const NAME = /^[a-z][a-z0-9_+/-]{0,63}$/i
+const ZONE_NAME = /^[a-z][a-z0-9_+/-]{0,63}$/i
 
 /**
  * ICU also knows abbreviations that are not IANA names. Some of them mean an unexpected place: BST is Dhaka, AST is
@@ -54,7 +54,7 @@ const UTC: Zone = { pieceAt: () => ALWAYS }
 export function openZone(name: string): Zone {
   if (name === 'UTC') return UTC
   const named =
-    NAME.test(name) &&
+    ZONE_NAME.test(name) &&
     !/^SystemV\//i.test(name) &&
     (name.length !== 3 || THREE_LETTER_NAMES.has(name.toUpperCase())) &&
     IANAZone.create(name).isValid

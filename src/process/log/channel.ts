@@ -1,7 +1,7 @@
 /**
  * `closed` means that the reader has gone, the descriptor is not open, or the disk is full. A log must not end a batch.
  */
-export type WriteResult = 'written' | 'closed'
+export type LineResult = 'written' | 'closed'
 
 /** Writes to a file descriptor without blocking the event loop. */
 export interface Channel {
@@ -9,5 +9,5 @@ export interface Channel {
    * Writes `line` and a line end in one call. Up to PIPE_BUF bytes, the kernel then does not mix it with the output of
    * the batch. Returns a promise if the reader is not ready. The caller must wait for it before the next line.
    */
-  write(line: string): WriteResult | Promise<WriteResult>
+  write(line: string): LineResult | Promise<LineResult>
 }

@@ -1,10 +1,10 @@
 import { constants, fstatSync, openSync, writeSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Channel, WriteResult } from './channel.ts'
+import type { Channel, LineResult } from './channel.ts'
 import { openRelay } from './relay.ts'
 
 /** A reader does not notice this delay, and twenty attempts a second cost little. */
-const RETRY_MS = 50
+const READER_POLL_MS = 50
 
 /**
  * Returns a channel for `fd`. The log and the batch share `fd`, so we must not change its flags, otherwise a batch on a
@@ -47,10 +47,10 @@ function directTo(fd: number): Channel {
       return isCode(error, 'EAGAIN') ? rest : null
     }
   }
-  async function writeLater(bytes: Buffer): Promise<WriteResult> {
+  async function writeLater(bytes: Buffer): Promise<LineResult> {
     let rest: Buffer | null = bytes
     while (rest !== null && rest.length > 0) {
-      await delay(RETRY_MS, undefined, { ref: false })
+      await delay(READER_POLL_MS, undefined, { ref: false })
       rest = writeSome(rest)
     }
     return rest === null ? 'closed' : 'written'

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { isSea } from 'node:sea'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Channel, WriteResult } from './channel.ts'
+import type { Channel, LineResult } from './channel.ts'
 import { encodeLine, RELAY_WORD, writeWhole } from './relay-lines.ts'
 
 type RelayProcess = ChildProcessByStdio<Writable, Readable, null>
@@ -34,7 +34,7 @@ const START_AGAIN_MS = 1_000
 export function openRelay(fd: number): Channel {
   let starting: Promise<RelayProcess | null> | null = null
   let ended = false
-  let settle: (result: WriteResult) => void = () => undefined
+  let settle: (result: LineResult) => void = () => undefined
 
   async function start(): Promise<RelayProcess | null> {
     const relay = await startRelay(fd)
@@ -68,7 +68,7 @@ export function openRelay(fd: number): Channel {
   }
 }
 
-function writeDirectly(fd: number, line: string): WriteResult {
+function writeDirectly(fd: number, line: string): LineResult {
   try {
     writeWhole(fd, Buffer.from(`${line}\n`))
     return 'written'

@@ -14,7 +14,7 @@ export interface Asked {
  * The names of the errors that say that credentials are missing, wrong, or do not allow the action. `AccessDenied…` has
  * many endings.
  */
-const DENIED =
+const DENIED_NAMES =
   /AccessDenied|UnrecognizedClient|InvalidSignature|SignatureDoesNotMatch|IncompleteSignature|MissingAuthenticationToken|ExpiredToken|InvalidClientTokenId|RequestExpired|OptInRequired|NotAuthorized|TokenProvider/
 
 /**
@@ -25,7 +25,7 @@ const DENIED =
 export function toLedgerError(error: unknown, asked: Asked): LedgerError {
   if (error instanceof LedgerError) return error
   const { action, table, place } = asked
-  const { name, message } = describe(error)
+  const { name, message } = nameAndMessage(error)
   const make = (kind: LedgerError['kind'], text: string) => new LedgerError(kind, text, { cause: error })
 
   if (message.startsWith('Region is missing')) return make('usage', 'no AWS region: set AWS_REGION')
@@ -41,7 +41,7 @@ export function toLedgerError(error: unknown, asked: Asked): LedgerError {
     const give = 'give the task a role, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY'
     return make('denied', `no AWS credentials for ${action} on table ${quote(table)} in ${place}: ${give}`)
   }
-  if (DENIED.test(name)) {
+  if (DENIED_NAMES.test(name)) {
     const why = name.startsWith('AccessDenied') ? `${name}: ${message}` : name
     return make(
       'denied',
@@ -80,7 +80,7 @@ function triesOf(error: unknown): number {
   return (error as Partial<ServiceException> | undefined)?.$metadata?.attempts ?? 1
 }
 
-function describe(error: unknown): { readonly name: string; readonly message: string } {
+function nameAndMessage(error: unknown): { readonly name: string; readonly message: string } {
   if (!(error instanceof Error)) return { name: 'unknown', message: 'given up' }
   // The text of an abort, "This operation was aborted", does not help the operator.
   if (error.name === 'AbortError') return { name: error.name, message: 'not in time' }

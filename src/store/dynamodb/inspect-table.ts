@@ -7,7 +7,7 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb'
 import { LedgerError } from '../../core/errors.ts'
-import { type Finding, type InspectSettings, ok, type Role, wrong } from '../finding.ts'
+import { type InspectSettings, ok, type Role, type SetupFinding, wrong } from '../finding.ts'
 import type { CallOptions } from '../store.ts'
 import { connect, type Dynamo, type DynamoOptions } from './client.ts'
 import { nameOfCause } from './errors.ts'
@@ -61,7 +61,7 @@ const PROBES = {
 type Action = keyof typeof PROBES
 
 /** The actions of each role, as in `schema/iam.json`. Every role also reads items, which is tried first. */
-const NEEDED: Readonly<Record<Role, readonly Action[]>> = {
+const NEEDED_ACTIONS: Readonly<Record<Role, readonly Action[]>> = {
   runner: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
   auditor: ['dynamodb:Query', 'dynamodb:Query on index by-day', 'dynamodb:BatchGetItem'],
   operator: [
@@ -105,7 +105,7 @@ export async function* inspectTable(
   options: DynamoOptions,
   settings: InspectSettings,
   call: CallOptions,
-): AsyncGenerator<Finding> {
+): AsyncGenerator<SetupFinding> {
   const dynamo = connect(options)
   const clock = watchClock(dynamo, settings)
   try {
@@ -132,13 +132,13 @@ export async function* inspectTable(
     }
     yield* inspectShape(dynamo, settings.role, call)
     yield actionFinding('dynamodb:GetItem', first)
-    for (const action of NEEDED[settings.role]) yield actionFinding(action, await attempt(action, dynamo, call))
+    for (const action of NEEDED_ACTIONS[settings.role]) yield actionFinding(action, await attempt(action, dynamo, call))
   } finally {
     dynamo.close()
   }
 }
 
-async function inspectRegion(dynamo: Dynamo, { table, env }: DynamoOptions, call: CallOptions): Promise<Finding> {
+async function inspectRegion(dynamo: Dynamo, { table, env }: DynamoOptions, call: CallOptions): Promise<SetupFinding> {
   try {
     const region = await dynamo.ask('GetItem', (client) => client.config.region(), call)
     const from = table.startsWith('arn:') ? "the table's ARN" : env['AWS_REGION'] ? 'AWS_REGION' : 'the shared files'
@@ -150,7 +150,7 @@ async function inspectRegion(dynamo: Dynamo, { table, env }: DynamoOptions, call
 }
 
 /** Names only the source. No part of the credentials themselves may be shown. */
-async function inspectCredentials(dynamo: Dynamo, env: DynamoOptions['env'], call: CallOptions): Promise<Finding> {
+async function inspectCredentials(dynamo: Dynamo, env: DynamoOptions['env'], call: CallOptions): Promise<SetupFinding> {
   try {
     const found = await dynamo.ask('GetItem', (client) => client.config.credentials(), call)
     const marks = '$source' in found ? Object.keys(found.$source ?? {}) : []
@@ -175,7 +175,7 @@ async function attempt(action: Action, dynamo: Dynamo, call: CallOptions): Promi
   }
 }
 
-function actionFinding(action: Action, error: LedgerError | null): Finding {
+function actionFinding(action: Action, error: LedgerError | null): SetupFinding {
   if (error === null) return ok(action, 'allowed')
   return wrong(action, error, isByPolicy(error) ? '; the policies: cronledger setup --print iam' : '')
 }
@@ -188,11 +188,11 @@ function isByPolicy(error: LedgerError): boolean {
   return nameOfCause(error)?.startsWith('AccessDenied') ?? false
 }
 
-async function* inspectShape(dynamo: Dynamo, role: Role, call: CallOptions): AsyncGenerator<Finding> {
+async function* inspectShape(dynamo: Dynamo, role: Role, call: CallOptions): AsyncGenerator<SetupFinding> {
   const wanted = readTableDefinition()
   const run = `run: cronledger setup --store dynamodb:${dynamo.table}`
-  const shape = (what: string, text: string): Finding => ({ what, wrong: 'shape', text })
-  const look = async (what: string, finding: () => Promise<Finding>) => {
+  const shape = (what: string, text: string): SetupFinding => ({ what, wrong: 'shape', text })
+  const look = async (what: string, finding: () => Promise<SetupFinding>) => {
     try {
       return await finding()
     } catch (error) {
@@ -251,7 +251,7 @@ function watchClock({ client }: Dynamo, { now }: InspectSettings): { offset(): O
 /**
  * Returns the finding about the clock. Two hosts may differ by `skewMs`, so each of them may be off by half of that.
  */
-function clockFinding(offset: Offset | null, skewMs: number): Finding {
+function clockFinding(offset: Offset | null, skewMs: number): SetupFinding {
   if (offset === null) return ok('clock', 'not seen: the answer has no Date')
   const { leastMs, mostMs } = offset
   const allowed = skewMs / 2

@@ -14,7 +14,7 @@ import { connect, type Dynamo, type DynamoOptions } from './client.ts'
 import { nameOfCause } from './errors.ts'
 import { differences, readTableDefinition, remedyFor, type TableDefinition } from './table-definition.ts'
 
-const POLL_MS = 500
+const TABLE_POLL_MS = 500
 
 /**
  * Polling ends after five minutes. A new table is active after some seconds, but a table that gets an index may need
@@ -89,7 +89,7 @@ async function untilActive(
     const isReady = ['ACTIVE', 'UPDATING'].includes(table?.TableStatus ?? '')
     if (table !== null && isReady && !indexes.some(({ IndexStatus }) => IndexStatus === 'CREATING')) return table
     // An abort ends the wait, and then the next description throws.
-    await delay(POLL_MS, undefined, { signal: call.signal }).catch(() => undefined)
+    await delay(TABLE_POLL_MS, undefined, { signal: call.signal }).catch(() => undefined)
     table = await describeTable(dynamo, call)
   }
   throw new LedgerError('unreachable', `table ${quote(dynamo.table)} is still not active: run setup again later`)

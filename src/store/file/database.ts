@@ -37,7 +37,7 @@ const LAYOUT = `
   PRAGMA user_version = ${LAYOUT_VERSION};
 `
 
-type Values = readonly (string | number)[]
+type SqlValues = readonly (string | number)[]
 
 /**
  * `read` and `write` find nothing in a file that is still empty, and fail if the file is missing. `create` makes the
@@ -49,8 +49,8 @@ export interface Transaction {
   /** True if this transaction made the tables. */
   readonly isNew: boolean
   /** Runs a statement, and returns the number of rows that it changed. */
-  run(sql: string, ...values: Values): number
-  all(sql: string, ...values: Values): readonly Record<string, unknown>[]
+  run(sql: string, ...values: SqlValues): number
+  all(sql: string, ...values: SqlValues): readonly Record<string, unknown>[]
 }
 
 export interface FileDatabase {
@@ -113,8 +113,8 @@ export function openFileDatabase(name: string): FileDatabase {
       statements.set(sql, statement)
       return statement
     }
-    const run = (sql: string, ...values: Values) => prepared(sql).run(...values).changes
-    const all = (sql: string, ...values: Values) => prepared(sql).all(...values) as Record<string, unknown>[]
+    const run = (sql: string, ...values: SqlValues) => prepared(sql).run(...values).changes
+    const all = (sql: string, ...values: SqlValues) => prepared(sql).all(...values) as Record<string, unknown>[]
 
     database.exec(mode === 'read' ? 'BEGIN' : 'BEGIN IMMEDIATE')
     try {

@@ -6,7 +6,7 @@ import { noDescriptors } from '../descriptors.ts'
 // The numbers below are primary result codes of sqlite3.h. These two are BUSY and LOCKED.
 const BUSY: ReadonlySet<number> = new Set([5, 6])
 /** PERM, READONLY and AUTH. */
-const DENIED: ReadonlySet<number> = new Set([3, 8, 23])
+const DENIED_CODES: ReadonlySet<number> = new Set([3, 8, 23])
 /** The file or its journal could not be opened. SQLite does not say why. */
 const CANTOPEN = 14
 /** ERROR (of a statement, for example because a table is missing), CORRUPT and NOTADB. */
@@ -49,7 +49,7 @@ export function explainFileError(error: unknown, path: string): unknown {
   }
   if (hasCode(error, 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'))
     return make('shape', `${name} is not the path of a file: ${why}`)
-  if (hasCode(error, 'EACCES', 'EPERM', 'EROFS') || DENIED.has(code)) {
+  if (hasCode(error, 'EACCES', 'EPERM', 'EROFS') || DENIED_CODES.has(code)) {
     return make('denied', `${name} is not accessible (${why}): this user must be able to write it and its folder`)
   }
   if (DAMAGED.has(code)) {

@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { firstLine, quote } from '../../core/errors.ts'
-import { type Finding, ok, wrong } from '../finding.ts'
+import { ok, type SetupFinding, wrong } from '../finding.ts'
 import type { CallOptions } from '../store.ts'
 import { openFileDatabase } from './database.ts'
 import { checkPlace, placeKind } from './file-system.ts'
@@ -10,7 +10,7 @@ import { untilUnlocked } from './lock-wait.ts'
 /** The bits of a mode that give access to users other than the owner. */
 const OTHERS = 0o077
 
-export async function* inspectFile(path: string, call: CallOptions): AsyncGenerator<Finding> {
+export async function* inspectFile(path: string, call: CallOptions): AsyncGenerator<SetupFinding> {
   const place = inspectPlace(path)
   yield place
   // We must not open a file where it must not be used.
@@ -34,7 +34,7 @@ export async function* inspectFile(path: string, call: CallOptions): AsyncGenera
   }
 }
 
-function inspectPlace(path: string): Finding {
+function inspectPlace(path: string): SetupFinding {
   try {
     const [warning] = checkPlace(path)
     return ok('place', warning ?? `no shared file system (type ${placeKind(path)})`)
@@ -44,7 +44,7 @@ function inspectPlace(path: string): Finding {
 }
 
 /** Checks that only the owner has access to the file, because reasons and hosts are private. */
-function inspectMode(path: string): Finding {
+function inspectMode(path: string): SetupFinding {
   const mode = statSync(path).mode & 0o777
   const shown = mode.toString(8)
   return (mode & OTHERS) === 0
@@ -60,7 +60,7 @@ function inspectMode(path: string): Finding {
  * Checks that this user may write the file and its folder. If SQLite may not write the file, it opens it for reading
  * and reports no error. It makes its journal in the same folder.
  */
-function inspectWriting(path: string): Finding {
+function inspectWriting(path: string): SetupFinding {
   const folder = dirname(resolve(path))
   try {
     accessSync(path, constants.W_OK)

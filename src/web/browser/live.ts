@@ -1,7 +1,7 @@
 import { Idiomorph } from 'idiomorph'
 
 /** The limit for the growing wait after failures. A ledger that works again is seen within half a minute. */
-const LONGEST_WAIT_MS = 30_000
+const LONGEST_RETRY_MS = 30_000
 /** How long to wait for an answer. It is longer than the server waits for the ledger by default. */
 const ANSWER_MS = 45_000
 
@@ -16,7 +16,7 @@ export function startLive(): void {
     const main = document.getElementById('main')
     const waitMs = Number(main?.dataset['pollMs'])
     // We must never ask sooner than the server says. After failures the wait grows, but not past half a minute.
-    if (waitMs > 0) timer = setTimeout(ask, Math.max(waitMs, Math.min(waitMs * 2 ** failures, LONGEST_WAIT_MS)))
+    if (waitMs > 0) timer = setTimeout(ask, Math.max(waitMs, Math.min(waitMs * 2 ** failures, LONGEST_RETRY_MS)))
   }
 
   const ask = async () => {
@@ -55,7 +55,7 @@ async function refresh(): Promise<string | null> {
   } catch {
     return 'The server (cronledger serve) cannot be reached.'
   }
-  show(answer)
+  showPage(answer)
   return null
 }
 
@@ -64,7 +64,7 @@ function sentence(text: string): string {
   return text.replace(/\.?$/, '.')
 }
 
-function show(answer: Document): void {
+function showPage(answer: Document): void {
   const [main, other] = [document.getElementById('main'), answer.getElementById('main')]
   if (!main || !other) return
   const focused = document.activeElement?.getAttribute('href')

@@ -12,7 +12,7 @@ import { TaskView } from '../views/task.tsx'
 import { type AppOptions, openAnswers, openReadings, type ReadView, type View } from './answers.tsx'
 import { isOwnHost } from './guard.ts'
 import { readNeeds, readOverview } from './read-overview.ts'
-import { calendarOf, readPage, readSlot, readTask, yearsOf } from './read-task.ts'
+import { calendarOf, readSlot, readTask, readTaskPage, yearsOf } from './read-task.ts'
 import { shareAnswers } from './shared.ts'
 
 /** The span of the findings. It is the default of `check`, and covers a weekend or a week off. */
@@ -25,7 +25,7 @@ export function createApp(options: AppOptions): Hono {
   const { show, problem, failure } = openAnswers(options)
   const views = viewsOf(options)
   app.use(HEADERS)
-  app.use(async (context, next) => refusalOf(context, host) ?? next())
+  app.use(async (context, next) => rejectRequest(context, host) ?? next())
   app.get('/page.js', (context) => context.body(assets.script, 200, asset('text/javascript')))
   app.get('/page.css', (context) => context.body(assets.style, 200, asset('text/css')))
   app.get(
@@ -58,7 +58,7 @@ const HEADERS = secureHeaders({
 })
 
 /** Returns the answer to a request that this server does not take, or null if it takes the request. */
-function refusalOf(context: Context, host: string): Response | null {
+function rejectRequest(context: Context, host: string): Response | null {
   if (!isOwnHost(context.req.header('host'), host)) {
     return context.text('This server does not go by that name (Host header).\n', 403)
   }
@@ -121,10 +121,10 @@ function viewsOf(options: AppOptions) {
 
   const task: ReadView = (context, untilMs) =>
     reading(untilMs, [context.req.raw.signal], async (own): Promise<View | null> => {
-      const read = await readTask(taskOf(context), own)
+      const read = await readTask(taskParameter(context), own)
       if (read === null) return null
       const query = taskQueryOf(context)
-      const page = await readPage(read, query, own)
+      const page = await readTaskPage(read, query, own)
       const { year, years } = yearsOf(read, { asked: query.year, oldest: page.slots.at(-1)?.slot }, own)
       const { task } = read.head
       const calendar = await calendars.get(JSON.stringify([task, year]), () =>
@@ -142,7 +142,7 @@ function viewsOf(options: AppOptions) {
     reading(untilMs, [context.req.raw.signal], async (own): Promise<View | null> => {
       const slot = parseInstant(required(context, 'slot'), 'slot')
       if (slot % 1000 !== 0) throw usageError(`slot is ${formatInstant(slot)}; allowed are whole seconds`)
-      const read = await readTask(taskOf(context), own)
+      const read = await readTask(taskParameter(context), own)
       const model = read === null ? null : await readSlot(read, slot, store, own)
       if (read === null || model === null) return null
       return {
@@ -170,7 +170,7 @@ function overviewQueryOf({ req }: Context): OverviewQuery {
   return { q: req.query('q')?.trim(), after: req.query('after') }
 }
 
-function taskOf(context: Context): string {
+function taskParameter(context: Context): string {
   const task = required(context, 'task')
   checkTaskName(task)
   return task

@@ -15,7 +15,7 @@ import { Changes, Plots, type TaskHead, TaskTitle } from '../views/task.tsx'
 import { type WallClock, wallClock } from '../views/wall-clock.tsx'
 import { readLines, readNeeds, type Span } from './read-overview.ts'
 import { calendarOf, readTask, slotTold, tallyDays } from './read-task.ts'
-import { askOptions, faultOf, type Reading, type ReadTask, readAll, readSlots } from './reading.ts'
+import { askOptions, faultOf, type Reading, type ReadTask, readAll, readMarkedSlots } from './reading.ts'
 
 export interface ReportOptions {
   readonly span: Span
@@ -146,7 +146,7 @@ async function readChapter(read: ReadTask, span: Span, reading: Reading): Promis
   /** Ends at a row that cannot be read. It must not throw, otherwise the chapters of the other tasks would be lost. */
   async function* readable(query: Span & { readonly limit?: number }): AsyncGenerator<MarkedSlot, void> {
     try {
-      yield* readSlots(read, query, reading)
+      yield* readMarkedSlots(read, query, reading)
     } catch (error) {
       problem = faultOf(error)
     }

@@ -7,7 +7,7 @@ import type { OverviewQuery } from '../views/links.ts'
 import { rejectedText } from '../views/marks.ts'
 import type { Needs } from '../views/needs.tsx'
 import { CELLS, type Cell, type OverviewModel, type TaskLine } from '../views/overview.tsx'
-import { askOptions, faultOf, type Reading, type ReadTask, readAll, readSlots } from './reading.ts'
+import { askOptions, faultOf, type Reading, type ReadTask, readAll, readMarkedSlots } from './reading.ts'
 
 /** How many tasks one page shows. A person can scroll through them, and memory can hold them with all their slots. */
 const TASKS_PER_PAGE = 200
@@ -63,7 +63,7 @@ async function readLine(read: ReadTask, reading: Reading, span?: Span): Promise<
   try {
     const cells: Cell[] = []
     const until = Math.min(span?.until ?? Number.POSITIVE_INFINITY, aheadUntil(read, reading.now))
-    for await (const { slot, row, mark } of readSlots(read, { ...span, until, limit: CELLS }, reading)) {
+    for await (const { slot, row, mark } of readMarkedSlots(read, { ...span, until, limit: CELLS }, reading)) {
       cells.push({ slot, mark, rejected: rejectedText(row) })
       if (cells.length === CELLS) break
     }

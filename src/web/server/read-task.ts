@@ -4,7 +4,7 @@ import { isNewerSchema } from '../../core/row/decide.ts'
 import { dueKeys } from '../../core/row/expected-slots.ts'
 import { scheduleWith } from '../../core/row/schedules-in-force.ts'
 import { monthsIn } from '../../core/schedule/local-time.ts'
-import { slotAfter, slotBefore, slotOf } from '../../core/schedule/slot.ts'
+import { slotAfter, slotBefore, windowOf } from '../../core/schedule/slot.ts'
 import { parseTimeRange } from '../../core/schedule/time-range.ts'
 import type { Instant } from '../../core/types.ts'
 import type { CalendarModel, Tally } from '../views/calendar.tsx'
@@ -20,7 +20,7 @@ import {
   type Reading,
   type ReadTask,
   readKnown,
-  readSlots,
+  readMarkedSlots,
   storeAnywhere,
   wordsOf,
 } from './reading.ts'
@@ -47,8 +47,8 @@ export async function readTask(task: string, reading: Reading): Promise<ReadTask
  * Reads a page of the history. A page deep in the history costs the same as the first one, because it begins where the
  * page before it ended. Throws a usage error for a wrong filter.
  */
-export async function readPage(read: ReadTask, query: TaskQuery, reading: Reading): Promise<TaskPage> {
-  const state = stateOf(query.state)
+export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Reading): Promise<TaskPage> {
+  const state = parseMark(query.state)
   const range = parseTimeRange(
     { since: query.since || undefined, until: query.until || undefined },
     read.head.clock.zone,
@@ -63,7 +63,7 @@ export async function readPage(read: ReadTask, query: TaskQuery, reading: Readin
   const slots: MarkedSlot[] = []
   let scanned = 0
   let last: Instant | null = null
-  const source = readSlots(
+  const source = readMarkedSlots(
     read,
     {
       ...range,
@@ -89,7 +89,7 @@ export async function readPage(read: ReadTask, query: TaskQuery, reading: Readin
   return page
 }
 
-function stateOf(text: string | undefined): Mark | null {
+function parseMark(text: string | undefined): Mark | null {
   if (!text) return null
   const mark = HISTORY_MARKS.find((name) => name === text)
   if (mark !== undefined) return mark
@@ -111,7 +111,7 @@ export async function calendarOf(
 ): Promise<CalendarModel | null> {
   const { from, to } = monthsIn(range.from, range.to, read.head.clock.zone)
   try {
-    return await tallyDays(readSlots(read, { since: Math.max(0, from), until: to }, reading), read, range)
+    return await tallyDays(readMarkedSlots(read, { since: Math.max(0, from), until: to }, reading), read, range)
   } catch (error) {
     faultOf(error)
     return null
@@ -174,7 +174,7 @@ export async function readSlot(
   // A slot that was perhaps due counts as well. The history that shows it as missed has checked that it was due.
   const due = dueKeys([{ task: head.task, schedules: inForce }], slot, Math.min(slot, reading.now) + 1)
   const wasDue = [...due].length > 0
-  const isAhead = slot > reading.now && current !== null && slotOf(current, slot)?.slot === slot
+  const isAhead = slot > reading.now && current !== null && windowOf(current, slot)?.slot === slot
   if (row === null && !wasDue && !isAhead) return null
   const first = inForce[0]?.since ?? slot
   const schedule = inForce.findLast(({ since }) => since <= slot)?.schedule ?? current

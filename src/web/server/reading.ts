@@ -109,7 +109,7 @@ interface SlotsQuery {
  * Yields the slots of a task in `[since, until)` that were due or have a row, newest first. Memory holds one page of
  * rows.
  */
-export async function* readSlots(
+export async function* readMarkedSlots(
   { head: { task }, inForce }: ReadTask,
   query: SlotsQuery,
   reading: Reading,

@@ -104,7 +104,7 @@ function Month(props: MonthProps) {
         {weeksOf(month).map((week) => (
           <tr>
             {week.map((day) => (
-              <td>{day !== null && <Day {...props} day={day} />}</td>
+              <td>{day !== null && <DayCell {...props} day={day} />}</td>
             ))}
           </tr>
         ))}
@@ -117,12 +117,12 @@ function Month(props: MonthProps) {
 function weeksOf(month: string): readonly (readonly (string | null)[])[] {
   const first = Date.parse(`${month}-01T00:00:00Z`)
   const days: (string | null)[] = Array.from({ length: (new Date(first).getUTCDay() + 6) % 7 }, () => null)
-  for (let at = first; dateOf(at).startsWith(month); at += DAY_MS) days.push(dateOf(at))
+  for (let at = first; isoDate(at).startsWith(month); at += DAY_MS) days.push(isoDate(at))
   while (days.length % 7 > 0) days.push(null)
   return Array.from({ length: days.length / 7 }, (_, week) => days.slice(7 * week, 7 * week + 7))
 }
 
-function dateOf(at: number): string {
+function isoDate(at: number): string {
   return new Date(at).toISOString().slice(0, 10)
 }
 
@@ -130,7 +130,7 @@ function isLinked({ days, readSince }: CalendarModel, day: string): boolean {
   return days.has(day) || (readSince !== null && day < readSince)
 }
 
-function Day({ day, model, task, links, query, live, stop }: { readonly day: string } & MonthProps) {
+function DayCell({ day, model, task, links, query, live, stop }: { readonly day: string } & MonthProps) {
   const tally = model.days.get(day)
   const number = Number(day.slice(8))
   if (!isLinked(model, day)) return <span class="c day">{number}</span>

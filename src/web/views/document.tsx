@@ -88,7 +88,7 @@ export function ProblemView({
   )
 }
 
-export type Level = 1 | 2 | 3 | 4
+export type HeadingLevel = 1 | 2 | 3 | 4
 
 /** A heading. Its level is 1 on a page of its own, and higher in a report. */
 export function Heading({
@@ -96,7 +96,7 @@ export function Heading({
   id,
   children,
 }: {
-  readonly level: Level
+  readonly level: HeadingLevel
   readonly id?: string
   readonly children?: Child
 }) {

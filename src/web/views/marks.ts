@@ -1,6 +1,6 @@
 import { isNewerSchema } from '../../core/row/decide.ts'
 import type { Instant, StoredRow } from '../../core/types.ts'
-import { stateOf } from '../../format/row.ts'
+import { shownState } from '../../format/row.ts'
 
 /**
  * The marks of slots. Each has a word, and a sign that a reader can recognise without its colour. A slot without a row
@@ -37,7 +37,7 @@ export interface MarkSettings {
 export function markOf({ slot, row }: SlotRecord, { now, skewMs, graceMs }: MarkSettings): Mark {
   if (row === null) return slot > now ? 'next' : slot <= now - graceMs ? 'missed' : 'due'
   if (isNewerSchema(row)) return 'unknown'
-  const state = stateOf(row, now, skewMs).toLowerCase()
+  const state = shownState(row, now, skewMs).toLowerCase()
   return state === 'pending' ? 'running' : ((MARK_NAMES.find((mark) => mark === state) ?? 'unknown') as Mark)
 }
 

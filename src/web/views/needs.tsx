@@ -1,9 +1,9 @@
 import type { TaskFinding } from '../../core/row/expected-slots.ts'
 import type { Instant } from '../../core/types.ts'
-import { countsText, detailOf } from '../../format/check.ts'
+import { countsText, findingDetail } from '../../format/check.ts'
 import { printable } from '../../format/text.ts'
 import { Sign } from './badge.tsx'
-import { Heading, type Level } from './document.tsx'
+import { Heading, type HeadingLevel } from './document.tsx'
 import type { Links } from './links.ts'
 import { Time, wallClock } from './wall-clock.tsx'
 
@@ -106,7 +106,7 @@ export function NeedsList({
 }: {
   readonly needs: Needs
   readonly links: Links
-  readonly level: Level
+  readonly level: HeadingLevel
 }) {
   const { found, count, problems, now } = needs
   const total = totalOf(count)
@@ -147,7 +147,7 @@ export function NeedsList({
                       {one.kind}
                     </span>
                   </td>
-                  <td class="wide">{printable(detailOf(one, now))}</td>
+                  <td class="wide">{printable(findingDetail(one, now))}</td>
                 </tr>
               ))}
             </tbody>

@@ -17,7 +17,7 @@ const LEFT = 62
 const BOTTOM = 18
 const TOP = 8
 
-const UNITS = [
+const AXIS_UNITS = [
   { name: 'd', ms: 86_400_000 },
   { name: 'h', ms: 3_600_000 },
   { name: 'm', ms: 60_000 },
@@ -32,7 +32,7 @@ export function Plot({ title, points }: { readonly title: string; readonly point
   if (most === undefined) return <p class="empty">{title}: nothing to draw.</p>
   const median = values[Math.floor(values.length / 2)] ?? most
   // Values below two days are easier to read in hours, and so on. But 1,000 ms are shown as a second.
-  const unit = UNITS.find(({ ms }) => most >= (ms > 1_000 ? 2 * ms : ms)) ?? UNITS[4]
+  const unit = AXIS_UNITS.find(({ ms }) => most >= (ms > 1_000 ? 2 * ms : ms)) ?? AXIS_UNITS[4]
   const y = scaleLinear([0, Math.max(1, most / unit.ms)], [HEIGHT - BOTTOM, TOP]).nice(4)
   const x = scaleLinear([0, points.length], [LEFT, WIDTH])
   const width = x(1) - x(0)

@@ -1,6 +1,6 @@
 import { formatInstant } from '../../core/instant.ts'
 import type { Instant, ScheduleSpec } from '../../core/types.ts'
-import { commandLine, scheduleOptions } from '../../format/command-line.ts'
+import { commandLine, scheduleFlags } from '../../format/command-line.ts'
 import type { Mark } from './marks.ts'
 
 /** Something that an operator can do about a slot. */
@@ -70,5 +70,5 @@ export function remediesOf(mark: Mark, target: CommandTarget, now: Instant): rea
  */
 function command(name: string, { store, task, slot, schedule }: CommandTarget): string {
   const takesSchedule = name !== 'show' && schedule !== null
-  return commandLine(name, { store, task, slot: formatInstant(slot), ...(takesSchedule && scheduleOptions(schedule)) })
+  return commandLine(name, { store, task, slot: formatInstant(slot), ...(takesSchedule && scheduleFlags(schedule)) })
 }

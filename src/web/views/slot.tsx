@@ -4,7 +4,7 @@ import type { Instant, Row } from '../../core/types.ts'
 import { slotFacts, slotTimeline } from '../../format/show.ts'
 import { elapsed, printable } from '../../format/text.ts'
 import { Badge } from './badge.tsx'
-import { Heading, type Level } from './document.tsx'
+import { Heading, type HeadingLevel } from './document.tsx'
 import { latenessMsOf, type MarkedSlot } from './history-table.tsx'
 import type { Links } from './links.ts'
 import type { Mark } from './marks.ts'
@@ -52,7 +52,7 @@ export function SlotView({ model, links }: { readonly model: SlotModel; readonly
 
 interface DetailProps {
   readonly model: Omit<SlotModel, 'before' | 'after'>
-  readonly level: Level
+  readonly level: HeadingLevel
   /** Whether the page has the script that copies commands. */
   readonly live: boolean
 }
@@ -62,7 +62,7 @@ export function SlotDetail({ model, level, live }: DetailProps) {
   const { record, clock, target, now, skewMs, lateAfterMs = Number.POSITIVE_INFINITY } = model
   const { slot, row, mark } = record
   const own = row === null || isNewerSchema(row) ? null : row
-  const below = (level + 1) as Level
+  const below = (level + 1) as HeadingLevel
   const latenessMs = own && latenessMsOf(own)
   const isLate = latenessMs !== null && latenessMs > lateAfterMs
   // A report can have thousands of slots that completed with their only attempt. Their actions and facts are left out.

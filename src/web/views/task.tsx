@@ -4,7 +4,7 @@ import { durationMsOf } from '../../format/row.ts'
 import { printable, scheduleText } from '../../format/text.ts'
 import { Legend } from './badge.tsx'
 import { Calendar, type CalendarModel } from './calendar.tsx'
-import { Heading, type Level } from './document.tsx'
+import { Heading, type HeadingLevel } from './document.tsx'
 import { HistoryHead, HistoryRow, latenessMsOf, type MarkedSlot } from './history-table.tsx'
 import type { Links, TaskQuery } from './links.ts'
 import { HISTORY_MARKS, MARKS } from './marks.ts'
@@ -46,7 +46,7 @@ export interface TaskPage {
 }
 
 /** The name and the schedule of a task. */
-export function TaskTitle({ head, level }: { readonly head: TaskHead; readonly level: Level }) {
+export function TaskTitle({ head, level }: { readonly head: TaskHead; readonly level: HeadingLevel }) {
   const { task, clock, current, schedules, next } = head
   return (
     <>
@@ -188,7 +188,8 @@ export function Plots({
 
 function Filters({ task, query, zone }: { readonly task: string; readonly query: TaskQuery; readonly zone: string }) {
   const { state, duplicates, since, until, year } = query
-  const unseen = (name: string, text: string | undefined) => (text && dateOf(text) === '' ? ` ${name} ${text}` : '')
+  const unseen = (name: string, text: string | undefined) =>
+    text && dateFieldValue(text) === '' ? ` ${name} ${text}` : ''
   const byAddress = unseen('from', since) + unseen('to', until)
   return (
     <search>
@@ -208,11 +209,11 @@ function Filters({ task, query, zone }: { readonly task: string; readonly query:
         </label>
         <label>
           From
-          <input type="date" name="since" value={dateOf(since)} aria-describedby="dates" />
+          <input type="date" name="since" value={dateFieldValue(since)} aria-describedby="dates" />
         </label>
         <label>
           To
-          <input type="date" name="until" value={dateOf(until)} aria-describedby="dates" />
+          <input type="date" name="until" value={dateFieldValue(until)} aria-describedby="dates" />
         </label>
         <label class="check">
           <input type="checkbox" name="duplicates" value="1" checked={Boolean(duplicates)} />
@@ -229,7 +230,7 @@ function Filters({ task, query, zone }: { readonly task: string; readonly query:
 }
 
 /** Returns the text if a date field can show it, and an empty text otherwise. */
-function dateOf(text = ''): string {
+function dateFieldValue(text = ''): string {
   return /^\d{4}-\d{2}-\d{2}$/.test(text) ? text : ''
 }
 
@@ -261,7 +262,13 @@ function Pages({
   )
 }
 
-export function Changes({ head: { schedules, clock }, level }: { readonly head: TaskHead; readonly level: Level }) {
+export function Changes({
+  head: { schedules, clock },
+  level,
+}: {
+  readonly head: TaskHead
+  readonly level: HeadingLevel
+}) {
   if (schedules.length === 0) return null
   return (
     <section class="changes">

@@ -8,8 +8,8 @@ import {
   isFireTimeNear,
   slotAfter,
   slotBefore,
-  slotOf,
   slotsBetween,
+  windowOf,
 } from '../../../src/core/schedule/slot.ts'
 
 interface Case {
@@ -62,7 +62,7 @@ describe('the shared vectors', () => {
       expect([...slotsBetween(schedule, parseInstant(from), parseInstant(to))]).toHaveLength(count ?? -1)
       return
     }
-    const found = slotOf(schedule, parseInstant(at), earlyToleranceSec * 1000)
+    const found = windowOf(schedule, parseInstant(at), earlyToleranceSec * 1000)
     expect(shown(found?.slot ?? null)).toBe(slot)
     expect(shown(found === null ? slotAfter(schedule, parseInstant(at)) : found.next)).toBe(next)
   })
@@ -77,7 +77,7 @@ describe('an independent minute walk', () => {
     const cases = casesOf('slot-independent.jsonl')
     expect(cases).toHaveLength(300)
     const found = cases.map(({ expr, tz, at = '' }) => {
-      const window = slotOf(parse(expr, tz), parseInstant(at))
+      const window = windowOf(parse(expr, tz), parseInstant(at))
       return { expr, tz, at, slot: shown(window?.slot ?? null), next: shown(window?.next ?? null) }
     })
     expect(found).toEqual(cases)
@@ -159,7 +159,7 @@ describe('clock changes', () => {
     const first = Date.UTC(1969, 8, 30, 1)
     expect(slotAfter(schedule, first)).toBe(Date.UTC(1969, 9, 2))
     expect(slotBefore(schedule, Date.UTC(1969, 9, 2))).toBe(first)
-    expect(slotOf(schedule, Date.UTC(1969, 9, 1, 6))?.slot).toBe(first)
+    expect(windowOf(schedule, Date.UTC(1969, 9, 1, 6))?.slot).toBe(first)
   })
 
   it('knows offsets with seconds', () => {
@@ -182,7 +182,7 @@ describe('clock changes', () => {
   it('looks past years in which the gap takes every fire time', () => {
     // 02:30 on the second Sunday of March: in New York a gap in each year since 2007.
     const schedule = parse('cron(30 2 ? 3 1#2 *)', 'America/New_York')
-    expect(slotOf(schedule, parseInstant('2026-06-01T00:00:00Z'))).toEqual({
+    expect(windowOf(schedule, parseInstant('2026-06-01T00:00:00Z'))).toEqual({
       slot: parseInstant('2006-03-12T07:30:00Z'),
       next: null,
     })
@@ -192,7 +192,7 @@ describe('clock changes', () => {
 describe('rare dates', () => {
   it('bridges 40 years to a 29 February on a Sunday, in both dialects', () => {
     for (const expression of ['0 0 * 2 SUN#5', 'cron(0 0 ? 2 1#5 *)']) {
-      expect(slotOf(parse(expression), parseInstant('2100-03-01T00:00:00Z'))).toEqual({
+      expect(windowOf(parse(expression), parseInstant('2100-03-01T00:00:00Z'))).toEqual({
         slot: parseInstant('2088-02-29T00:00:00Z'),
         next: parseInstant('2128-02-29T00:00:00Z'),
       })
@@ -296,15 +296,15 @@ describe('the edges of a window', () => {
   })
 
   it('looks ahead by the tolerance, and never back', () => {
-    expect(slotOf(daily, three - 30_000, 30_000)).toEqual({ slot: three, next: three + day })
-    expect(slotOf(daily, three - 30_001, 30_000)?.slot).toBe(three - day)
-    expect(slotOf(daily, three, 30_000)?.slot).toBe(three)
-    expect(() => slotOf(daily, three, -1)).toThrow('early tolerance is -1 ms; allowed are 0 and more')
-    expect(() => slotOf(daily, three, Number.NaN)).toThrow('early tolerance is NaN')
+    expect(windowOf(daily, three - 30_000, 30_000)).toEqual({ slot: three, next: three + day })
+    expect(windowOf(daily, three - 30_001, 30_000)?.slot).toBe(three - day)
+    expect(windowOf(daily, three, 30_000)?.slot).toBe(three)
+    expect(() => windowOf(daily, three, -1)).toThrow('early tolerance is -1 ms; allowed are 0 and more')
+    expect(() => windowOf(daily, three, Number.NaN)).toThrow('early tolerance is NaN')
   })
 
   it('refuses a time that is none, which would mean "now" to others', () => {
-    for (const look of [slotOf, slotAfter, slotBefore]) expect(() => look(daily, Number.NaN)).toThrow('time is NaN')
+    for (const look of [windowOf, slotAfter, slotBefore]) expect(() => look(daily, Number.NaN)).toThrow('time is NaN')
     expect(() => [...slotsBetween(daily, Number.NaN, 1)]).toThrow('time is NaN')
   })
 
@@ -350,8 +350,8 @@ describe('rate', () => {
   it('stays exact far from the anchor', () => {
     const schedule = parse('rate(7 minutes)', 'UTC', '1970-01-01T00:00:00.001Z')
     const slot = 1 + 17_000_000 * 420_000
-    expect(slotOf(schedule, slot)).toEqual({ slot, next: slot + 420_000 })
-    expect(slotOf(schedule, slot - 1)).toEqual({ slot: slot - 420_000, next: slot })
+    expect(windowOf(schedule, slot)).toEqual({ slot, next: slot + 420_000 })
+    expect(windowOf(schedule, slot - 1)).toEqual({ slot: slot - 420_000, next: slot })
   })
 })
 
@@ -365,7 +365,7 @@ describe('at', () => {
     expect(slots('at(2026-11-24T12:00:00)', 'Asia/Tokyo', '1970-01-01T00:00:00Z', '2199-01-01T00:00:00Z')).toEqual([
       '2026-11-24T03:00:00Z',
     ])
-    expect(slotOf(schedule, parseInstant('2026-11-24T03:00:00Z'))).toEqual({
+    expect(windowOf(schedule, parseInstant('2026-11-24T03:00:00Z'))).toEqual({
       slot: parseInstant('2026-11-24T03:00:00Z'),
       next: null,
     })
