@@ -1,4 +1,5 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
+import { DAY_MS } from '../core/duration.ts'
 import { usageError } from '../core/errors.ts'
 import { parseInstant } from '../core/instant.ts'
 import { timeText } from '../core/schedule/schedule-options.ts'
@@ -39,7 +40,6 @@ export function queryOf({ task, since, until }: QueryText): Omit<HistoryQuery, '
 /** The number of rows in a page: one round trip, and little memory. */
 const PAGE_ROWS = 100
 
-const DAY_MS = 86_400_000
 /** The default range for all tasks, in days. It covers a weekend or a week off. */
 const DEFAULT_DAYS = 7
 /** Each day costs a request, even if it has no rows. Ten years take some minutes. */

@@ -1,6 +1,8 @@
 import { quote, usageError } from './errors.ts'
 
-const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+export const DAY_MS = 86_400_000
+
+const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: DAY_MS } as const
 type Unit = keyof typeof UNITS_MS
 
 /**

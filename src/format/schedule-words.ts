@@ -1,4 +1,5 @@
 import cronstrue from 'cronstrue'
+import { DAY_MS } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
 import { parseSchedule, type Schedule } from '../core/schedule/schedule.ts'
 import { slotsBetween } from '../core/schedule/slot.ts'
@@ -9,7 +10,6 @@ const NAMED_TIMES = 6
 /** AWS allows the years 1970 to 2199. A schedule that has all of them fires in every year. */
 const ALL_YEARS = 230
 
-const DAY_MS = 86_400_000
 /** A month of 31 days, and a week that starts on a Sunday. Each value of a day field is one day in one of them. */
 const LONG_MONTH = { from: Date.UTC(2026, 0, 1), days: 31 }
 const WEEK = { from: Date.UTC(2026, 2, 1), days: 7 }

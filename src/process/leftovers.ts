@@ -1,13 +1,11 @@
 import type { Survivor } from '../core/types.ts'
 import type { Clock } from './clock.ts'
 import { type ProcessStat, readStat } from './proc.ts'
+import { VANISH_MS } from './process-group.ts'
 import { findProcesses } from './survivors.ts'
 
 /** A batch that leaves a daemon behind and fails is rare, and a retry may start this much later without harm. */
 const PROC_POLL_MS = 50
-
-/** SIGKILL works within milliseconds, except on a process in uninterruptible sleep. */
-const VANISH_MS = 1_000
 
 interface LeftoverIo {
   readonly clock: Clock

@@ -1,6 +1,12 @@
 import { hasOwnProc, processIds, readStat } from './proc.ts'
 
 /**
+ * SIGKILL works within milliseconds, except on a process in uninterruptible sleep. This time is part of the reserve for
+ * the finish.
+ */
+export const VANISH_MS = 1_000
+
+/**
  * Sends `signal` to every process of the group. Signal 0 only checks that the group exists. Returns false if there is
  * no such group, or if this process may not signal any member.
  */

@@ -1,7 +1,7 @@
 import type { Ending } from '../core/types.ts'
 import { type Clock, link } from './clock.ts'
 import type { CommandEnd } from './parent-thread.ts'
-import { livingMember, signalGroup } from './process-group.ts'
+import { livingMember, signalGroup, VANISH_MS } from './process-group.ts'
 import type { PassedSignal, StopRequest, StopSignal, Stops } from './signals.ts'
 import { type Start, startCommand } from './start-command.ts'
 import { finishReserveMs } from './stop.ts'
@@ -55,12 +55,6 @@ export interface ChildEnd extends Ending {
 
 /** The leader of a group rarely ends before the others, and a stop may end this much later without harm. */
 const GROUP_POLL_MS = 50
-
-/**
- * SIGKILL works within milliseconds, except on a process in uninterruptible sleep. This time is part of the reserve for
- * the finish.
- */
-const VANISH_MS = 1_000
 
 type Cause =
   | { readonly outcome: 'interrupted'; readonly stoppedBy: StopSignal }

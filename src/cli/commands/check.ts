@@ -1,4 +1,5 @@
 import type { Ledger } from '../../api.ts'
+import { DAY_MS } from '../../core/duration.ts'
 import { usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
 import type { TaskFinding } from '../../core/row/expected-slots.ts'
@@ -18,8 +19,6 @@ import { NOTIFY, openNotify } from '../options/notify.ts'
 import { GRACE, LATE_AFTER, LEDGER_TIMEOUT, type OptionTable, STORE } from '../options/options.ts'
 import { printAll } from '../output.ts'
 import { openProgress, type Progress } from '../progress.ts'
-
-const DAY_MS = 86_400_000
 
 const OPTIONS = {
   ...STORE,

@@ -1,3 +1,4 @@
+import { DAY_MS } from '../../core/duration.ts'
 import { parseInstant } from '../../core/instant.ts'
 import { clockNotes } from '../../core/schedule/clock-changes.ts'
 import type { Schedule } from '../../core/schedule/schedule.ts'
@@ -16,7 +17,7 @@ import { RUN_OPTIONS } from '../options/run-options.ts'
 import { print } from '../output.ts'
 
 /** A year, also a leap year. The clocks of every zone make all their yearly changes in this time. */
-const CLOCKS_MS = 366 * 86_400_000
+const CLOCKS_MS = 366 * DAY_MS
 
 const OPTIONS = {
   schedule: RUN_OPTIONS.schedule,

@@ -10,6 +10,7 @@ import {
   statSync,
 } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
+import { DAY_MS } from '../../core/duration.ts'
 import { firstLine, LedgerError, quote, usageError } from '../../core/errors.ts'
 import { namesDate, parseTimeRange } from '../../core/schedule/time-range.ts'
 import { checkTaskName } from '../../core/user-text.ts'
@@ -26,8 +27,6 @@ import { readOptions } from '../options/arguments.ts'
 import { GRACE, LATE_AFTER, LEDGER_TIMEOUT, type OptionTable, STORE } from '../options/options.ts'
 import { RUN_OPTIONS } from '../options/run-options.ts'
 import { print, printAll } from '../output.ts'
-
-const DAY_MS = 86_400_000
 
 /** The mode of the report. A ledger file has the same mode, since it contains the same facts. */
 const OWNER_ONLY = 0o600

@@ -3,6 +3,8 @@
  * in this file are seconds since 1970-01-01T00:00:00 on that wall clock.
  */
 
+import { DAY_MS } from '../duration.ts'
+
 export type Direction = 1 | -1
 
 /** A day of a month, as the day fields of an expression see it. */
@@ -55,8 +57,7 @@ export const LAST_SEARCHED_YEAR = 2299
 /** The years of an expression that names none. */
 export const EVERY_YEAR: ReadonlySet<number> = new Set(span(FIRST_SEARCHED_YEAR, LAST_SEARCHED_YEAR))
 
-const DAY_SECONDS = 86_400
-const DAY_MS = DAY_SECONDS * 1000
+export const DAY_SECONDS = DAY_MS / 1000
 const FIRST_DAY = Date.UTC(FIRST_SEARCHED_YEAR, 0, 1) / DAY_MS
 const LAST_DAY = Date.UTC(LAST_SEARCHED_YEAR, 11, 31) / DAY_MS
 /** 1970-01-01 was a Thursday. */

@@ -1,12 +1,11 @@
 import { parseLocal } from '../instant.ts'
 import type { Instant } from '../types.ts'
+import { DAY_SECONDS } from './calendar.ts'
 import { openZone, stretchesOf } from './zone.ts'
 
 // This file converts local times of a zone to instants. The conversion of Luxon guesses an offset, and near a clock
 // change it guesses wrong. It takes the second midnight of a day that has two, and it treats some times as skipped that
 // are not skipped.
-
-const DAY_SECONDS = 86_400
 
 /** The range `[from, to)`. */
 interface Stretch {

@@ -1,3 +1,4 @@
+import { DAY_MS } from '../duration.ts'
 import { type Problem, quote, scheduleProblem, usageError } from '../errors.ts'
 import { parseLocal } from '../instant.ts'
 import type { ScheduleSpec } from '../types.ts'
@@ -29,7 +30,7 @@ const MACROS: Readonly<Record<string, string>> = {
   '@annually': '0 0 1 1 *',
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = { minute: 60_000, hour: 3_600_000, day: 86_400_000 }
+const UNIT_MS: Readonly<Record<string, number>> = { minute: 60_000, hour: 3_600_000, day: DAY_MS }
 
 /**
  * Reads a schedule as the user wrote it. Throws a usage error of one line if the schedule is wrong or can never fire.
@@ -79,7 +80,7 @@ function parseRate(
   const [, value = '', unit = '', plural] = /^(\d+)[ \t]+(minute|hour|day)(s?)$/.exec(text) ?? []
   const count = Number(value)
   const periodMs = count * (UNIT_MS[unit] ?? 0)
-  if (periodMs === 0 || periodMs > MAX_RATE_DAYS * 86_400_000) {
+  if (periodMs === 0 || periodMs > MAX_RATE_DAYS * DAY_MS) {
     throw problem(
       `rate is ${quote(text)}; allowed is a number and minute(s), hour(s) or day(s), 1 minute to ${MAX_RATE_DAYS} days`,
     )

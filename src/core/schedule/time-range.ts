@@ -1,4 +1,4 @@
-import { parseDuration } from '../duration.ts'
+import { DAY_MS, parseDuration } from '../duration.ts'
 import { quote, usageError } from '../errors.ts'
 import { formatInstant, parseInstant } from '../instant.ts'
 import { defined } from '../row/stored-fields.ts'
@@ -46,7 +46,6 @@ export function parseTimeRange(
 }
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/
-const DAY_MS = 86_400_000
 /**
  * The first and the last instant that are read. The first and the last day in a zone may begin or end outside of them.
  */

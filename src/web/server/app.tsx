@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono'
 import { secureHeaders } from 'hono/secure-headers'
-import { formatDuration } from '../../core/duration.ts'
+import { DAY_MS, formatDuration } from '../../core/duration.ts'
 import { usageError } from '../../core/errors.ts'
 import { formatInstant, parseInstant } from '../../core/instant.ts'
 import { checkTaskName } from '../../core/user-text.ts'
@@ -16,7 +16,7 @@ import { calendarOf, readSlot, readTask, readTaskPage, yearsOf } from './read-ta
 import { shareAnswers } from './shared.ts'
 
 /** The span of the findings. It is the default of `check`, and covers a weekend or a week off. */
-const NEEDS_MS = 7 * 86_400_000
+const NEEDS_MS = 7 * DAY_MS
 
 /** Creates the app that serves the pages of one ledger. It only reads the ledger. */
 export function createApp(options: AppOptions): Hono {

@@ -1,3 +1,4 @@
+import { DAY_MS } from '../../core/duration.ts'
 import { quote, usageError } from '../../core/errors.ts'
 import { formatInstant, parseInstant } from '../../core/instant.ts'
 import { isNewerSchema } from '../../core/row/decide.ts'
@@ -29,7 +30,6 @@ import {
 const SLOTS_PER_PAGE = 100
 /** How many slots one view looks at. A year of an hourly task fits, and takes about a second to read from a file. */
 const MAX_SCANNED = 10_000
-const DAY_MS = 86_400_000
 
 /** Reads a task from its task record, or else from its newest row. Returns null when the ledger has neither. */
 export async function readTask(task: string, reading: Reading): Promise<ReadTask | null> {

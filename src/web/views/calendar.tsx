@@ -1,3 +1,4 @@
+import { DAY_MS } from '../../core/duration.ts'
 import { printable } from '../../format/text.ts'
 import type { Links, TaskQuery } from './links.ts'
 import { MARKS, type Mark } from './marks.ts'
@@ -33,8 +34,6 @@ const WORST_FIRST: readonly Mark[] = [
 
 const WEEKDAYS = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday']
 const MONTHS = 'January February March April May June July August September October November December'.split(' ')
-
-const DAY_MS = 86_400_000
 
 /** The days of a range, with one block for each month. Blocks fit a narrow screen as well as a wide one. */
 export function Calendar(props: CalendarProps) {

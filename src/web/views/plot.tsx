@@ -1,4 +1,5 @@
 import { scaleLinear } from 'd3-scale'
+import { DAY_MS } from '../../core/duration.ts'
 import { elapsed } from '../../format/text.ts'
 import type { Mark } from './marks.ts'
 
@@ -18,7 +19,7 @@ const BOTTOM = 18
 const TOP = 8
 
 const AXIS_UNITS = [
-  { name: 'd', ms: 86_400_000 },
+  { name: 'd', ms: DAY_MS },
   { name: 'h', ms: 3_600_000 },
   { name: 'm', ms: 60_000 },
   { name: 's', ms: 1_000 },
