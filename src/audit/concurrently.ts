@@ -10,13 +10,13 @@ const AT_A_TIME = 16
 /**
  * The largest number of items in memory. Later items can go on while one long item is read, and memory stays bounded.
  */
-const MOST_HELD = 64
+const MAX_LANES = 64
 
 /**
  * The largest number of results of one item in memory. The reading of that item pauses there until the caller takes
  * them.
  */
-const MOST_RESULTS_HELD = 100
+const MAX_LANE_RESULTS = 100
 
 /** One item, with the results that the caller has not taken yet. */
 interface Lane<Result> {
@@ -102,7 +102,7 @@ function openLanes<Item, Result>(
         waiting.push(() => readInto(lane, read(item), state, condition))
         begin()
         change()
-        while (lanes.length >= MOST_HELD && !isOver()) await changed()
+        while (lanes.length >= MAX_LANES && !isOver()) await changed()
         if (isOver()) return
       }
     } catch (error) {
@@ -152,7 +152,7 @@ async function readInto<Result>(
     for await (const result of results) {
       lane.results.push(result)
       change()
-      while (lane.results.length >= MOST_RESULTS_HELD && !state.isStopped) await changed()
+      while (lane.results.length >= MAX_LANE_RESULTS && !state.isStopped) await changed()
       if (state.isStopped) return
     }
   } catch (error) {

@@ -1,8 +1,8 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import {
+  type AuditedSlot,
   dueKeys,
   type InForce,
-  type OnRecord,
   type RowsOf,
   type TaskInForce,
   withMissed,
@@ -22,7 +22,7 @@ export const USUAL_GRACE_MS = 900_000
  * The number of slots after which the loop yields to the event loop. Otherwise stop signals and printed output would
  * wait while no request is sent to the ledger.
  */
-const SLOTS_PER_TURN = 100
+const SLOTS_PER_YIELD = 100
 
 export interface ExpectedSettings {
   readonly since: Instant
@@ -43,13 +43,13 @@ export function parseSchedules({ schedules }: KnownTask): readonly InForce[] {
  * Yields the slots of one task in `[since, until)`, newest first: those that have a row, and those that had been due
  * for the grace period at `now`. Slots and rows are merged as they arrive, so memory holds one page of rows.
  */
-export function slotsOnRecord(
+export function auditedSlots(
   task: string,
   schedules: readonly InForce[],
   settings: ExpectedSettings,
   now: Instant,
   deps: HistoryDeps,
-): AsyncGenerator<OnRecord, void> {
+): AsyncGenerator<AuditedSlot, void> {
   const rows = rowsOf(deps)(task, settings.since, settings.until)
   return rowsAndMissed(rows, [{ task, schedules }], settings, now, true, deps)
 }
@@ -65,9 +65,9 @@ export function rowsAndMissed(
   now: Instant,
   withOlder: boolean,
   deps: HistoryDeps,
-): AsyncGenerator<OnRecord, void> {
+): AsyncGenerator<AuditedSlot, void> {
   // A slot that has been due for exactly the grace period is missed, so the end is a millisecond later.
-  const due = inTurns(dueKeys(tasks, since, Math.min(until, now - graceMs + 1)))
+  const due = yieldingOften(dueKeys(tasks, since, Math.min(until, now - graceMs + 1)))
   return withMissed(due, rows, withOlder, rowsOf(deps))
 }
 
@@ -75,11 +75,11 @@ function rowsOf(deps: HistoryDeps): RowsOf {
   return (task, since, until) => readHistory({ task, since, until, limit: Number.POSITIVE_INFINITY }, deps)
 }
 
-async function* inTurns<T>(items: Iterable<T>): AsyncGenerator<T, void> {
+async function* yieldingOften<T>(items: Iterable<T>): AsyncGenerator<T, void> {
   let count = 0
   for (const item of items) {
     yield item
     count += 1
-    if (count % SLOTS_PER_TURN === 0) await yieldToEventLoop()
+    if (count % SLOTS_PER_YIELD === 0) await yieldToEventLoop()
   }
 }

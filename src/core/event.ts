@@ -25,7 +25,7 @@ export interface NoteResult {
 }
 
 /** The result of the write that records the end of an attempt. Only `recorded` is in the ledger for certain. */
-export type FinishWord =
+export type FinishResult =
   | 'recorded'
   /** Another run owns the slot. */
   | 'lost'
@@ -51,7 +51,7 @@ export type RunEvent =
   | {
       readonly event: 'skipped'
       readonly holder: OverlapLock
-      readonly finish: FinishWord
+      readonly finish: FinishResult
       readonly finishCause?: string
     }
   /** The previous attempt failed. The same trigger starts this attempt after the delay. */
@@ -61,7 +61,7 @@ export type RunEvent =
       readonly attempt: Attempt
       readonly ending: Ending
       readonly durationMs: number
-      readonly finish: FinishWord
+      readonly finish: FinishResult
       /** The last error of the ledger, if the finish is unanswered. */
       readonly finishCause?: string
       /** Why the batch ended this way, in one line. */

@@ -1,4 +1,4 @@
-import type { FinishWord, RunContext, RunEvent } from '../core/event.ts'
+import type { FinishResult, RunContext, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
 import type { Instant } from '../core/types.ts'
 import { duplicateEntry, lockFields, lockText, refusedEntry } from './rejected-trigger.ts'
@@ -200,7 +200,7 @@ function ended(event: Extract<RunEvent, { event: 'ended' }>): LogEntry {
   }
 }
 
-function unrecordedText(finish: FinishWord, cause: string | undefined): string {
+function unrecordedText(finish: FinishResult, cause: string | undefined): string {
   switch (finish) {
     case 'recorded':
       return ''

@@ -62,7 +62,7 @@ export function slotTimeline(row: Row): readonly TimelineEntry[] {
   return [
     ...row.attempts.flatMap((attempt) => attemptEntries(attempt, row.slot)),
     ...keptOf(row).map((rejection) => rejectionEntry(rejection, row.slot)),
-    ...row.resolutions.map(settlementEntry),
+    ...row.resolutions.map(resolutionEntry),
   ].sort((one, other) => one.at - other.at)
 }
 
@@ -80,7 +80,7 @@ function attemptEntries(attempt: Attempt, slot: Instant): TimelineEntry[] {
   const waited = claimedAt === undefined ? '' : `, ${elapsed(startedAt - claimedAt)} after its claim,`
   const started = {
     at: startedAt,
-    text: `attempt ${number} ${how} ${latenessOf(startedAt, slot)}${waited} on ${placeText(attempt)}, run ${runId}; ${triggerText(attempt.trigger)}${open}`,
+    text: `attempt ${number} ${how} ${latenessOf(startedAt, slot)}${waited} on ${hostText(attempt)}, run ${runId}; ${triggerText(attempt.trigger)}${open}`,
   }
   if (endedAt === undefined) return [started]
   const code = exitCode === 0 && outcome !== 'notStarted' ? ' (exit code 0)' : ''
@@ -95,11 +95,11 @@ function rejectionEntry(rejection: Rejection, slot: Instant): TimelineEntry {
   const why = cause.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
   return {
     at,
-    text: `${kind} (${why}) ${latenessOf(at, slot)} from ${placeText(rejection)}, run ${runId}; ${triggerText(trigger)}`,
+    text: `${kind} (${why}) ${latenessOf(at, slot)} from ${hostText(rejection)}, run ${runId}; ${triggerText(trigger)}`,
   }
 }
 
-function settlementEntry({ at, state, by, reason }: Resolution): TimelineEntry {
+function resolutionEntry({ at, state, by, reason }: Resolution): TimelineEntry {
   return { at, text: `settled as ${state} by ${by}: ${reason}` }
 }
 
@@ -112,7 +112,7 @@ function latenessOf(at: Instant, slot: Instant): string {
   return at < slot ? `${elapsed(slot - at)} before the slot` : `${elapsed(at - slot)} after the slot`
 }
 
-function placeText({ host, ecsTask }: Host): string {
+function hostText({ host, ecsTask }: Host): string {
   return ecsTask === undefined ? host : `${host}, ECS task ${ecsTask}`
 }
 

@@ -62,7 +62,8 @@ export async function claimSlot(request: ClaimRequest, settings: ClaimSettings, 
       tryToClaim(request, settings, io, { signal, retry: 'unreachable' }),
     )
   let claimResult = await tryFor(settings.ledgerTimeoutMs - withdrawalMs)
-  // The claim only waited for its turn, so there is nothing to withdraw. The claim uses that time for another try.
+  // The claim only waited for the lock of the ledger, so there is nothing to withdraw. That time is used for another
+  // try.
   const isFree = claimResult.kind === 'unanswered' && claimResult.sent === null && claimResult.cause.changedNothing
   if (isFree && !io.stop.aborted) claimResult = await tryFor(withdrawalMs)
   if (claimResult.kind !== 'unanswered') return claimResult

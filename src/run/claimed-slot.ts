@@ -1,5 +1,5 @@
 import { firstLine, type LedgerError } from '../core/errors.ts'
-import type { FinishWord, RunEvent } from '../core/event.ts'
+import type { FinishResult, RunEvent } from '../core/event.ts'
 import type { RetryPolicy } from '../core/row/policy.ts'
 import { beginAttempt } from '../core/row/transition.ts'
 import type { Attempt, Ending } from '../core/types.ts'
@@ -79,7 +79,7 @@ export function beginWaiting({ lease, halt, settings, io }: ClaimedSlot, timeout
 
 /** The result of writing the end of an attempt, as the log shows it. */
 export interface EndWritten {
-  readonly finish: FinishWord
+  readonly finish: FinishResult
   /** The last error of the ledger. */
   readonly finishCause?: string
 }

@@ -150,7 +150,7 @@ async function runClaimed<T>(
   io: RunIo,
 ): Promise<RunResult<T>> {
   let holdsLock = false
-  const lease = keepLease(row, preparedAtMs, leaseTermsOf(request.trigger, settings), io, async (options) =>
+  const lease = keepLease(row, preparedAtMs, leaseSettingsOf(request.trigger, settings), io, async (options) =>
     holdsLock ? takeOverlapLock(row, settings, io, options) : { kind: 'mine' },
   )
   lease.lost.addEventListener('abort', () => {
@@ -183,7 +183,7 @@ async function runClaimed<T>(
  * A forced attempt does not count against the attempts of scheduled triggers, so one of those may take the slot over
  * when the lease has run out. So a forced attempt must not outlive its lease, even if the caller allows that.
  */
-function leaseTermsOf({ kind }: Trigger, settings: EffectiveSettings): EffectiveSettings {
+function leaseSettingsOf({ kind }: Trigger, settings: EffectiveSettings): EffectiveSettings {
   return kind === 'forced' ? { ...settings, onLeaseLost: 'stop' } : settings
 }
 

@@ -31,7 +31,7 @@ export async function finishAttempt(
       writeAsOwner(row, (baseRow, stamp) => finishRow(baseRow, ending, stamp), io, { signal, retry: 'any' }),
     )
     if (written.kind === 'unanswered') return written
-    if (written.kind === 'ok' || tells(written.found, row, ending)) return { kind: 'recorded' }
+    if (written.kind === 'ok' || showsEnding(written.found, row, ending)) return { kind: 'recorded' }
     return { kind: written.found === null ? 'deleted' : 'lost' }
   } catch (error) {
     // A bug in a write must not hide how the work ended. The caller reports that the outcome may not be recorded.
@@ -43,7 +43,7 @@ export async function finishAttempt(
  * Returns whether the finish was applied before another run took the slot over. Only this run can have written how its
  * attempt ended.
  */
-function tells(found: StoredRow | null, row: Row, ending: Ending): boolean {
+function showsEnding(found: StoredRow | null, row: Row, ending: Ending): boolean {
   if (found === null || isNewerSchema(found)) return false
   const own = row.attempts.at(-1)
   const attempt = found.attempts.find(({ number }) => number === own?.number)

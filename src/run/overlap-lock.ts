@@ -44,15 +44,15 @@ export async function waitForOverlapLock(
   halt: AbortSignal,
   onWait: (holder: OverlapLock) => void,
 ): Promise<LockResult> {
-  let told = false
+  let hasWaited = false
   for (;;) {
     const lockResult = await withDeadline(io.clock, settings.ledgerTimeoutMs, [halt], (signal) =>
       takeOverlapLock(row, settings, io, { signal, retry: 'any' }),
     )
     const leftMs = deadlineMs - io.clock.monotonicMs()
     if (lockResult.kind !== 'busy' || leftMs <= 0 || halt.aborted) return lockResult
-    if (!told) onWait(lockResult.holder)
-    told = true
+    if (!hasWaited) onWait(lockResult.holder)
+    hasWaited = true
     // The random part spreads the tries of the runs that wait.
     const pollMs = Math.min(LONGEST_POLL_MS, settings.heartbeatMs) * (0.5 + io.random() / 2)
     await io.clock.wait(Math.min(leftMs, pollMs), halt)
@@ -113,9 +113,9 @@ export async function takeOverlapLock(
       // The entry has the version that this call wrote. The answer to that write was lost, or the network delivered it
       // twice.
       if (own && entry.version === written) return { kind: 'mine' }
-      const held = own ? ({ kind: 'answer', value: false } as const) : await isHeld(holder)
-      if (held.kind === 'unanswered') return held
-      if (held.value) return { kind: 'busy', holder }
+      const busy = own ? ({ kind: 'answer', value: false } as const) : await isBusy(holder)
+      if (busy.kind === 'unanswered') return busy
+      if (busy.value) return { kind: 'busy', holder }
     }
     const next = { version: (entry?.version ?? 0) + 1, document }
     written = next.version
@@ -126,10 +126,10 @@ export async function takeOverlapLock(
     )
     if (reply.kind === 'unanswered') return reply
     if (reply.value === 'ok') return { kind: 'mine' }
-    // Either another slot was faster, or this write had been applied before. The next read of the entry tells.
+    // Either another slot was faster, or this write had been applied before. The next read of the entry shows which.
   }
 
-  async function isHeld(holder: OverlapLock) {
+  async function isBusy(holder: OverlapLock) {
     // We must take the time before the read. Otherwise a process that is paused between the answer and this check would
     // take an old row for a new one. The holder's renewals do not change the entry, so no condition would catch the
     // mistake.

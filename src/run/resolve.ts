@@ -1,5 +1,5 @@
 import type { LedgerError } from '../core/errors.ts'
-import { objectionToResolving } from '../core/row/decide.ts'
+import { refusalOfResolution } from '../core/row/decide.ts'
 import { type ResolutionRequest, resolveRow } from '../core/row/transition.ts'
 import type { Row, StoredRow } from '../core/types.ts'
 import { withDeadline } from '../process/clock.ts'
@@ -12,10 +12,10 @@ export interface ResolveSettings {
 }
 
 export type ResolveResult =
-  | { readonly kind: 'settled'; readonly row: Row }
+  | { readonly kind: 'resolved'; readonly row: Row }
   | {
       readonly kind: 'refused'
-      readonly cause: NonNullable<ReturnType<typeof objectionToResolving>>
+      readonly cause: NonNullable<ReturnType<typeof refusalOfResolution>>
       readonly row: StoredRow
     }
   /** The resolution may be recorded, or may still be recorded later. */
@@ -25,18 +25,27 @@ export type ResolveResult =
  * Records the decision of an operator in the row of a slot, unless the slot is running or completed. Throws
  * `LedgerError` if the slot cannot be read or the ledger rejects the request.
  */
-export function resolveSlot(word: ResolutionRequest, settings: ResolveSettings, io: WriteIo): Promise<ResolveResult> {
-  const key = { task: word.task, slot: word.window.slot }
+export function resolveSlot(
+  request: ResolutionRequest,
+  settings: ResolveSettings,
+  io: WriteIo,
+): Promise<ResolveResult> {
+  const key = { task: request.task, slot: request.window.slot }
   return withDeadline(io.clock, settings.ledgerTimeoutMs, [], async (signal): Promise<ResolveResult> => {
     const options = { signal, retry: 'unreachable' } as const
     const reply = await untilAnswered(() => io.store.get(key, options), io, options)
     if (reply.kind === 'unanswered') throw reply.cause
     let found = reply.value
     for (;;) {
-      const cause = objectionToResolving(found, { now: io.clock.now(), skewMs: settings.skewMs })
+      const cause = refusalOfResolution(found, { now: io.clock.now(), skewMs: settings.skewMs })
       if (cause !== null && found !== null) return { kind: 'refused', cause, row: found }
-      const written = await writeAsOwner(found as Row | null, (row, stamp) => resolveRow(row, word, stamp), io, options)
-      if (written.kind === 'ok') return { kind: 'settled', row: written.row }
+      const written = await writeAsOwner(
+        found as Row | null,
+        (row, stamp) => resolveRow(row, request, stamp),
+        io,
+        options,
+      )
+      if (written.kind === 'ok') return { kind: 'resolved', row: written.row }
       if (written.kind === 'unanswered') return written
       found = written.found
     }

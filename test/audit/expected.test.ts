@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseSchedules, slotsOnRecord } from '../../src/audit/expected.ts'
+import { auditedSlots, parseSchedules } from '../../src/audit/expected.ts'
 import { systemClock } from '../../src/process/clock.ts'
 import { memoryStore } from '../support/simulated/memory-store.ts'
 
@@ -11,7 +11,7 @@ test('a long gap without rows leaves room for timers and signals', async () => {
   const inForce = parseSchedules({ task: 'nightly', schedules: [EVERY_MINUTE] })
   let slots = 0
   let slotsAtSignal = 0
-  for await (const { missed } of slotsOnRecord('nightly', inForce, settings, systemClock.now(), deps)) {
+  for await (const { missed } of auditedSlots('nightly', inForce, settings, systemClock.now(), deps)) {
     expect(missed).not.toBe(null)
     if (slots === 0) setImmediate(() => (slotsAtSignal = slots))
     slots += 1
@@ -28,7 +28,7 @@ test('a slot is missed as soon as it has been due for the grace, and not before 
   async function missedAt(now: number, until = minute(60)) {
     const settings = { since: minute(2), until, graceMs: minute(5) }
     const slots: number[] = []
-    for await (const { missed } of slotsOnRecord('nightly', inForce, settings, now, deps)) {
+    for await (const { missed } of auditedSlots('nightly', inForce, settings, now, deps)) {
       if (missed !== null) slots.push(missed.slot / 60_000)
     }
     return slots

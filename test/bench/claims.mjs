@@ -7,7 +7,7 @@ import { openDynamoStore } from '../../dist/store/dynamodb/dynamodb-store.js'
 import { CREDENTIALS, counter, ENV, hasMoto, interleave, measure, ours, REGION, startServer, target } from './lab.mjs'
 
 const CLAIMS = 200
-const TERMS = {
+const SETTINGS = {
   maxAttempts: 1,
   maxLatenessMs: null,
   leaseMs: 600_000,
@@ -62,7 +62,7 @@ async function race(kind, rounds) {
           host: { host: 'host' },
           objection: null,
         }
-        const { kind } = await claimSlot(request, TERMS, { ...io, stop: new AbortController().signal })
+        const { kind } = await claimSlot(request, SETTINGS, { ...io, stop: new AbortController().signal })
         if (kind !== 'claimed' && kind !== 'duplicate') throw new Error(`a claim became ${kind}`)
         return kind === 'claimed'
       }

@@ -2,7 +2,7 @@
 import { CronExpressionParser } from 'cron-parser'
 import { Cron } from 'croner'
 import { parseSchedule } from '../../dist/core/schedule/schedule.js'
-import { slotOf, slotsBetween } from '../../dist/core/schedule/slot.js'
+import { slotsBetween, windowOf } from '../../dist/core/schedule/slot.js'
 import { interleave, target } from './lab.mjs'
 
 const EXPRESSIONS = ['0 3 * * *', '*/15 * * * *', '0 9 * * 1-5', '* * * * *']
@@ -27,8 +27,8 @@ export async function run({ rounds }) {
       return [
         rival(
           'cronledger',
-          (at) => slotOf(parseSchedule({ expression, zone }), at),
-          (at) => slotOf(ours, at),
+          (at) => windowOf(parseSchedule({ expression, zone }), at),
+          (at) => windowOf(ours, at),
         ),
         rival(
           'cron-parser',

@@ -173,7 +173,7 @@ describe.skipIf(!hasAws)('the guide for ECS', () => {
     expect(await asked('2026-11-22T03:00:00Z')).toEqual(['PutItem', 'GetItem', 'UpdateItem'])
     expect(await asked('2026-11-22T03:00:00Z')).toEqual(['PutItem', 'UpdateItem'])
     const apart = ['--overlap', 'wait']
-    // The first one finds no turn that somebody else had.
+    // The first one finds no overlap lock of an earlier run.
     const [first, later] = [
       await asked('2026-11-20T03:00:00Z', ...apart),
       await asked('2026-11-21T03:00:00Z', ...apart),

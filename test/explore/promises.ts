@@ -171,7 +171,7 @@ export function checkAnswer(host: Host, answer: Answer, { slots }: Observed, say
   if (status === 'skipped' && recorded && !row?.resolutions.some(({ state }) => state === 'SKIPPED')) {
     says('nothing on record says so')
   }
-  if (status === 'settled' && row?.resolutions.filter(({ reason }) => reason === name).length !== 1) {
+  if (status === 'resolved' && row?.resolutions.filter(({ reason }) => reason === name).length !== 1) {
     says('its resolution is not in the row once')
   }
 }
@@ -188,7 +188,7 @@ export function checkEnd({ hosts, slots }: Observed, say: Say): void {
     if (answer?.noted && rejectedRuns?.filter((runId) => runId === plan.name).length !== 1) {
       say('nothing is lost', `the rejection of ${plan.name} is not in the row once`)
     }
-    if (answer?.status === 'settled' && !row?.resolutions.some(({ reason }) => reason === plan.name)) {
+    if (answer?.status === 'resolved' && !row?.resolutions.some(({ reason }) => reason === plan.name)) {
       say('nothing is lost', `the resolution of ${plan.name} is gone`)
     }
   }

@@ -229,7 +229,7 @@ describe.skipIf(!hasHosts).concurrent('slots that must not overlap, on two hosts
     },
   )
 
-  test('the host of the holder is frozen past its lease, then thawed: it stops its batch, since the turn is another’s', async () => {
+  test('the host of the holder is frozen past its lease, then thawed: it stops its batch, since another slot has the overlap lock', async () => {
     const [a, b] = await hostsOf()
     const { run, row, go } = await host('dynamodb')
     const holder = run(a, 0, WAIT)

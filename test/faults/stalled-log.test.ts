@@ -59,7 +59,18 @@ const BATCH = `
   console.log('ready')`
 
 const TASK = ['--task', 'nightly', '--schedule', '@daily']
-const TERMS = ['--lease', '6s', '--heartbeat', '300ms', '--skew', '1s', '--kill-after', '1s', '--stop-timeout', '20s']
+const SHORT_TIMES = [
+  '--lease',
+  '6s',
+  '--heartbeat',
+  '300ms',
+  '--skew',
+  '1s',
+  '--kill-after',
+  '1s',
+  '--stop-timeout',
+  '20s',
+]
 
 async function start({ stderr, uid = 0, mount }: Kind, command: readonly string[]) {
   const home = mkdtempSync(join(folder, 'ledger-'))
@@ -69,7 +80,19 @@ async function start({ stderr, uid = 0, mount }: Kind, command: readonly string[
   // A range can only be run again in a ledger that exists.
   await cronledger(['setup', ...store], { uid, gid: uid })
   const [name = '', ...args] = command
-  const own = [process.execPath, MAIN, name, ...store, ...TASK, ...TERMS, ...args, '--', process.execPath, '-e', BATCH]
+  const own = [
+    process.execPath,
+    MAIN,
+    name,
+    ...store,
+    ...TASK,
+    ...SHORT_TIMES,
+    ...args,
+    '--',
+    process.execPath,
+    '-e',
+    BATCH,
+  ]
   const launched = mount === undefined ? own : ['unshare', '--mount', 'sh', '-c', `${mount} && exec "$@"`, 'sh', ...own]
   const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^(CRONLEDGER|AWS|NODE_)/.test(key)))
   const launcher = spawn('python3', [LAUNCHER, stderr, String(uid), ...launched], { stdio: 'pipe', env })

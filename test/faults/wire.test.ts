@@ -132,7 +132,7 @@ for (const [name, startServer] of [
       })
     })
 
-    test('a person’s word that is not answered: 75, and never told as settled', async () => {
+    test('a resolution that is not answered: 75, and never reported as recorded', async () => {
       proxy.treat(({ state }) => (state === 'FAILED' ? 'stall' : 'pass'))
       const word = ['--slot', eventTime, '--state', 'failed', '--reason', 'looked', '--ledger-timeout', '3s']
       const ended = await cronledger(['resolve', ...word], { env: environment() })

@@ -80,7 +80,7 @@ describe('what keeps the run apart from others is in the command too', () => {
     })
   }
 
-  test('who has the turn need not run: it may wait for its retry', () => {
+  test('the holder of the overlap lock need not run: it may wait for its retry', () => {
     const event = { event: 'refused', cause: 'overlap', row: null, survivor: null, holder, noted: true } as const
     expect(text(event)).toMatch(
       /: refused, nothing started: slot 2026-11-23T03:00:00Z \(run other\) has the task's turn; /,

@@ -121,14 +121,14 @@ describe('claim sent, never answered', () => {
     })
   }
 
-  test('a claim that only waited for its turn needs no withdrawal: it is tried again for the rest of the time', async () => {
+  test('a claim that only waited for the lock of the ledger needs no withdrawal: it is tried again for the rest of the time', async () => {
     const { time, trigger, row } = world()
     const late = trigger('a', works(1), { fateOf: fates(isClaim, { kind: 'busy' }) })
     expect(await time.run(late.result)).toMatchObject({ status: 'completed' })
     expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['succeeded'])
   })
 
-  test('a claim that only waited for its turn, all the time: given up for certain, and there is no row', async () => {
+  test('a claim that only waited for the lock of the ledger: given up for certain, and there is no row', async () => {
     const { time, trigger, find } = world()
     const startMs = time.now()
     const givenUp = trigger('a', works(1), { fateOf: () => ({ kind: 'busy' }) })
@@ -138,7 +138,7 @@ describe('claim sent, never answered', () => {
     expect(await find()).toBeNull()
   })
 
-  test('a claim that landed and whose renewal only waited for its turn is withdrawn', async () => {
+  test('a claim that was applied and whose renewal only waited for the lock of the ledger is withdrawn', async () => {
     const { time, trigger, row } = world()
     const settings = { leaseMs: 10_000, heartbeatMs: 1_000, skewMs: 1_000, killAfterMs: 1_000 }
     const fateOf = fates(() => true, { kind: 'answeredLate', afterMs: 9_000 }, { kind: 'busy' }, { kind: 'busy' })

@@ -5,7 +5,7 @@ import { TASK, works, world } from '../support/simulated/world.ts'
 
 const DAY_MS = 86_400_000
 
-test('a run that is paused after it read the row of the holder does not take the turn by that old row', async () => {
+test('a run that is paused after it read the row of the holder does not take the overlap lock by that old row', async () => {
   const { time, ledger, trigger, row } = world()
   const holder = trigger('holder', works(3_600_000), { settings: { overlap: 'skip' } })
   await time.run(time.clock().wait(1_000))

@@ -174,7 +174,7 @@ describe('at most one slot of the task runs at a time', () => {
     expect([(await row(0)).state, (await row(1)).state]).toEqual(['COMPLETED', 'COMPLETED'])
   })
 
-  test('two slots that find the turn of a third one free at the same moment: one of them', async () => {
+  test('two slots that find the overlap lock of a third one free at the same moment: one of them runs', async () => {
     const { time, trigger } = world()
     await time.run(trigger('before', works(1), { settings: SKIP }).result)
     const fateOf = (): Fate => ({ kind: 'answered', afterMs: 5 })
@@ -229,9 +229,9 @@ describe('at most one slot of the task runs at a time', () => {
     ['paused', { pause: absence }],
     ['suspended, its machine’s monotonic clock with it,', { suspend: absence }],
   ] as const) {
-    test(`${what} past its lease, then woken: the holder stops its work, since the turn is another one’s`, async () => {
+    test(`${what} past its lease, then woken: the holder stops its work, since another slot has the overlap lock`, async () => {
       const { time, trigger, a, b } = await neighbours({ settings: SKIP }, { time: hostTime })
-      // The second slot takes the turn while the first one's supervisor is away, and completes.
+      // The second slot takes the overlap lock while the first one's supervisor is paused, and completes.
       expect(await time.run(b.result)).toMatchObject({ status: 'completed' })
       const c = trigger('c', works(2 * HOUR_MS), { day: 2, settings: SKIP })
       expect(await time.run(a.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost' })
@@ -243,7 +243,7 @@ describe('at most one slot of the task runs at a time', () => {
     ['stop', 'expired'],
     ['continue', 'turn'],
   ] as const) {
-    test(`woken without an answer about the turn: the lease is not trusted before there is one (${onLeaseLost})`, async () => {
+    test(`woken without an answer about the overlap lock: the lease is not trusted before there is one (${onLeaseLost})`, async () => {
       const { time, trigger } = world()
       const backMs = absence.toMs + 90_000
       const a = trigger('a', works(6 * HOUR_MS), {
@@ -263,7 +263,7 @@ describe('at most one slot of the task runs at a time', () => {
     })
   }
 
-  test('woken while another slot’s write of the turn is still on its way: its own write fences that one', async () => {
+  test('woken while another slot’s write of the overlap lock is still on its way: its own write fences that one', async () => {
     const { time, trigger } = world()
     const a = trigger('a', works(3 * HOUR_MS), { settings: WAIT, time: { pause: absence } })
     await time.run(time.clock().wait(absence.toMs - 10_000 - time.now()))
@@ -276,7 +276,7 @@ describe('at most one slot of the task runs at a time', () => {
     expect(await time.run(a.result)).toMatchObject({ status: 'completed' })
   })
 
-  test('paused past its lease, and nobody took the turn: it goes on', async () => {
+  test('paused past its lease, and no other slot took the overlap lock: it goes on', async () => {
     const { time, trigger } = world()
     const a = trigger('a', works(3 * HOUR_MS), { settings: WAIT, time: { pause: absence } })
     expect(await time.run(a.result)).toMatchObject({ status: 'completed' })
@@ -286,7 +286,7 @@ describe('at most one slot of the task runs at a time', () => {
 describe('a ledger that fails', () => {
   const entryCalls = (call: Call) => call.verb === 'readEntry' || call.verb === 'writeEntry'
 
-  test('lost answers around the turn: it runs, once', async () => {
+  test('lost answers about the overlap lock: it runs, once', async () => {
     for (const planned of [
       [{ kind: 'answerLost' }],
       [{ kind: 'dropped' }, { kind: 'answeredLate', afterMs: 3_000 }],
@@ -303,7 +303,7 @@ describe('a ledger that fails', () => {
     }
   })
 
-  test('no answer about the turn: nothing starts, the claim is withdrawn, and the error says so', async () => {
+  test('no answer about the overlap lock: nothing starts, the claim is withdrawn, and the error says so', async () => {
     const { time, trigger, row } = world()
     const run = trigger('a', works(1), {
       settings: WAIT,
@@ -317,7 +317,7 @@ describe('a ledger that fails', () => {
   })
 })
 
-test('retries keep the turn while they wait', async () => {
+test('retries keep the overlap lock while they wait', async () => {
   const { time, trigger } = world()
   const settings: RunSettings = { ...WAIT, maxAttempts: 2, retryDelayMs: HOUR_MS }
   const a = trigger('a', (attempt, clock) => (attempt.number === 1 ? failsAfter(1) : works(1))(attempt, clock), {
@@ -329,7 +329,7 @@ test('retries keep the turn while they wait', async () => {
   expect(await time.run(a.result)).toMatchObject({ status: 'completed', attempt: 2 })
 })
 
-test('a task that allows overlaps asks for no turn', async () => {
+test('a task that allows overlaps asks for no overlap lock', async () => {
   const { time, trigger } = world()
   const verbs: string[] = []
   const run = trigger('a', works(1), {
@@ -342,9 +342,15 @@ test('a task that allows overlaps asks for no turn', async () => {
   expect(verbs.filter((verb) => verb === 'put' || verb === 'get')).toEqual(['put', 'put'])
 })
 
-describe('a lease that ran out while the turn was asked for, or after', () => {
-  const TERMS = { leaseMs: MINUTE_MS, heartbeatMs: 5_000, skewMs: 5_000, killAfterMs: 5_000, ledgerTimeoutMs: HOUR_MS }
-  const SHORT: RunSettings = { ...SKIP, ...TERMS }
+describe('a lease that ran out while the overlap lock was asked for, or after', () => {
+  const SHORT_LEASE = {
+    leaseMs: MINUTE_MS,
+    heartbeatMs: 5_000,
+    skewMs: 5_000,
+    killAfterMs: 5_000,
+    ledgerTimeoutMs: HOUR_MS,
+  }
+  const SHORT: RunSettings = { ...SKIP, ...SHORT_LEASE }
   const lateTurn = (call: Call): Fate =>
     call.verb === 'writeEntry' ? { kind: 'answeredLate', afterMs: 5 * MINUTE_MS } : { kind: 'answered', afterMs: 5 }
 
@@ -365,7 +371,7 @@ describe('a lease that ran out while the turn was asked for, or after', () => {
     return { results, running }
   }
 
-  test('by a pause: the answer is older than that, and the turn is asked for again', async () => {
+  test('by a pause: the answer is older than that, and the overlap lock is asked for again', async () => {
     const { results, running } = await two((startMs) => ({
       settings: SHORT,
       fateOf: lateTurn,
@@ -389,7 +395,7 @@ describe('a lease that ran out while the turn was asked for, or after', () => {
     expect(running.most).toBe(1)
   })
 
-  test('an attempt fails in a pause, and another slot has the turn: it is on record, and nothing more starts', async () => {
+  test('an attempt fails in a pause, and another slot has the overlap lock: it is recorded, and nothing more starts', async () => {
     const { time, trigger, row } = world()
     const startMs = time.now()
     const a = trigger('a', failsAfter(100_000), {
@@ -406,16 +412,16 @@ describe('a lease that ran out while the turn was asked for, or after', () => {
   })
 })
 
-test('a person settles the slot of a killed holder: its child on this host keeps the turn all the same', async () => {
+test('an operator resolves the slot of a killed holder: its child on this host still keeps the overlap lock', async () => {
   const { time, trigger, resolve } = world()
   trigger('a', works(10 * HOUR_MS), { settings: WAIT, time: { crashMs: time.now() + 10 * MINUTE_MS } })
   await time.run(time.clock().wait(HOUR_MS))
-  expect(await time.run(resolve('word', 'FAILED'))).toMatchObject({ kind: 'settled' })
+  expect(await time.run(resolve('word', 'FAILED'))).toMatchObject({ kind: 'resolved' })
   const b = trigger('b', works(1), { day: 1, settings: SKIP, survivor: { pid: 4711, command: 'batch' } })
   expect(await time.run(b.result)).toMatchObject({ status: 'skipped' })
 })
 
-describe('whether the slots of a task take turns, of which a person who forces one says nothing', () => {
+describe('whether a task has an overlap lock, when the operator who forces a slot does not say', () => {
   async function asked(fate: Fate | LedgerError, stopped = false) {
     const { time, ledger, trigger } = world()
     await time.run(trigger('a', works(1), { settings: SKIP }).result)

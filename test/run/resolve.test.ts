@@ -31,22 +31,22 @@ test('a lease that is over by less than the skew may still be trusted by its own
   expect((await row()).leaseUntil).toBeLessThan(time.now())
   expect(await time.run(resolve('word', 'FAILED'))).toMatchObject({ kind: 'refused', cause: 'running' })
   await time.run(time.clock().wait(30_000))
-  expect(await time.run(resolve('again', 'FAILED'))).toMatchObject({ kind: 'settled', row: { state: 'FAILED' } })
+  expect(await time.run(resolve('again', 'FAILED'))).toMatchObject({ kind: 'resolved', row: { state: 'FAILED' } })
 })
 
-test('a word that goes unanswered is not called settled', async () => {
+test('a resolution that goes unanswered is not called recorded', async () => {
   const { time, resolve, row } = await staleSlot()
   const word = resolve('word', 'FAILED', { fateOf: ({ verb }) => ({ kind: verb === 'put' ? 'dropped' : 'answered' }) })
   expect(await time.run(word)).toMatchObject({ kind: 'unanswered', cause: { kind: 'unreachable' } })
   expect(await row()).toMatchObject({ state: 'PENDING', resolutions: [] })
 })
 
-test('one whose answer is lost is settled once', async () => {
+test('a resolution whose answer is lost is recorded once', async () => {
   const { time, resolve, row } = await staleSlot()
   let lost = 0
   const word = resolve('word', 'FAILED', {
     fateOf: ({ verb }) => ({ kind: verb === 'put' && lost++ === 0 ? 'answerLost' : 'answered' }),
   })
-  expect(await time.run(word)).toMatchObject({ kind: 'settled' })
+  expect(await time.run(word)).toMatchObject({ kind: 'resolved' })
   expect(await row()).toMatchObject({ state: 'FAILED', resolutions: [{ reason: 'word', afterAttempt: 1 }] })
 })

@@ -15,7 +15,7 @@ test('the defaults of the design', () => {
     onLeaseLost: 'continue',
   })
   expect(readSettings({ maxAttempts: 2 }).onLeaseLost).toBe('stop')
-  // With one attempt nobody takes the slot over, but another slot may take the turn.
+  // With one attempt no other run takes the slot over, but another slot may take the overlap lock.
   expect(readSettings({ overlap: 'skip' }).onLeaseLost).toBe('stop')
   expect(readSettings({ overlap: 'wait' }).onLeaseLost).toBe('stop')
 })

@@ -8,7 +8,7 @@ const fixture = (name: string) => readFileSync(new URL(`../fixtures/aws/${name}`
 const at = (text: string) => Date.parse(text)
 
 const NIGHTLY = { expression: '0 3 * * *', zone: 'Asia/Tokyo' }
-const TERMS: TriggerSettings = {
+const SETTINGS: TriggerSettings = {
   requireEventTime: false,
   earlyToleranceMs: null,
   onMismatch: 'warn',
@@ -18,7 +18,7 @@ const TERMS: TriggerSettings = {
 const NOW = at('2026-11-23T18:00:40Z')
 
 function read(input: TriggerInput, settings: Partial<TriggerSettings> = {}, spec: ScheduleSpec = NIGHTLY, now = NOW) {
-  return readTrigger(input, parseSchedule(spec), { ...TERMS, ...settings }, now)
+  return readTrigger(input, parseSchedule(spec), { ...SETTINGS, ...settings }, now)
 }
 const force = (forceSlot: string, rest: TriggerInput = {}) => ({ forceSlot, reason: 'bad input', by: 'ada', ...rest })
 

@@ -139,7 +139,7 @@ function checkWrite({ row }: Write, previous: Write | undefined, say: Say): void
       say('nothing is lost', `attempt ${at + 1} was ${attempt.outcome}, and became ${after?.outcome}`)
     }
   }
-  if (row.resolutions.length < before.resolutions.length) say('nothing is lost', 'a settlement is gone')
+  if (row.resolutions.length < before.resolutions.length) say('nothing is lost', 'a resolution is gone')
   if (before.state === 'PENDING' && row.owner !== before.owner) {
     if (row.attempts.length > before.attempts.length && row.attempts.at(-1)?.outcome === 'notStarted') {
       say('a withdrawal disturbs nothing', `${row.owner} never started, and took over from ${before.owner}`)
@@ -154,7 +154,7 @@ function checkWrite({ row }: Write, previous: Write | undefined, say: Say): void
 
 /**
  * Two ran from `startMs` to `endMs`: only while a supervisor was paused (and soon after) or gone. At the start that must
- * be the first one's; when that one wakes, the second one's may be paused in its turn.
+ * be the first one's; when that one wakes, the second one's may be paused as well.
  */
 function isExcused(first: Story, second: Story, startMs: number, endMs: number): boolean {
   const own = absences(first)

@@ -19,7 +19,7 @@ const folder = await mkdtemp(join(tmpdir(), 'cronledger-mutations-'))
 try {
   const list = await bundle(join(folder, 'mutations.mjs'), 'test/sim/mutations.ts')
   const { MUTATIONS } = await import(pathToFileURL(list).href)
-  // `npm run test:mutations -- turn` plays those whose name has this word.
+  // `npm run test:mutations -- overlap` plays those whose name has this word.
   const queue = [...MUTATIONS.filter(({ name }) => name.includes(process.argv[2] ?? '')).entries()]
   let unseen = 0
   let planted = 0

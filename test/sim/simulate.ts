@@ -251,7 +251,7 @@ export async function simulate(seed: number): Promise<Observed> {
         return { kind: error.kind }
       },
     )
-    if (resolveResult.kind === 'settled') words.push({ day, runId })
+    if (resolveResult.kind === 'resolved') words.push({ day, runId })
   }
   if (chance(30)) telling.push(say(0))
   if (chance(15)) telling.push(say(1))

@@ -51,7 +51,7 @@ const WHY: Readonly<Record<Extract<Resolved, { kind: 'refused' }>['cause'], stri
   running: 'it is running: stop it, or let it end',
   completed: 'it has completed: to run it again: cronledger rerun',
   newerRow: 'a newer cronledger wrote its row: update this one',
-  tooManySettlements: 'it was settled as often as a row can hold',
+  tooManyResolutions: 'it was settled as often as a row can hold',
 }
 
 export const resolve: Command = {
@@ -60,18 +60,18 @@ export const resolve: Command = {
     const values = withDueBy(readOptions(help, argv, env), { argv, env })
     const { store, state, skew: skewMs, 'ledger-timeout': ledgerTimeoutMs, ...rest } = values
     const { task, reason } = values
-    const settled = await createLedger({ store }).resolve({
+    const result = await createLedger({ store }).resolve({
       ...rest,
       state: state.toUpperCase() as 'COMPLETED' | 'FAILED' | 'SKIPPED',
       skewMs,
       ledgerTimeoutMs,
     })
-    const name = `${task} ${formatInstant(settled.slot.getTime())}`
-    if (settled.kind === 'settled') {
-      await print(printable(`${name} is ${settled.row.state}: ${reason}`))
+    const name = `${task} ${formatInstant(result.slot.getTime())}`
+    if (result.kind === 'resolved') {
+      await print(printable(`${name} is ${result.row.state}: ${reason}`))
       return EXIT.ok
     }
-    sink.write(printable(`cronledger: ${name} was left as it is: ${WHY[settled.cause]}`))
+    sink.write(printable(`cronledger: ${name} was left as it is: ${WHY[result.cause]}`))
     return EXIT.refused
   },
 }

@@ -85,15 +85,15 @@ export function mayRetry(row: Row, outcome: Outcome, policy: Pick<Policy, 'maxAt
  * resolution cannot undo a completed slot, but a force can run it again. If the latest force on a completed slot
  * failed, an operator may resolve the slot.
  */
-export function objectionToResolving(
+export function refusalOfResolution(
   found: StoredRow | null,
   { now, skewMs }: { readonly now: Instant; readonly skewMs: number },
-): 'newerRow' | 'running' | 'completed' | 'tooManySettlements' | null {
+): 'newerRow' | 'running' | 'completed' | 'tooManyResolutions' | null {
   if (found === null) return null
   if (isNewerSchema(found)) return 'newerRow'
   if (isRunning(found, now, skewMs)) return 'running'
   if (found.state === 'COMPLETED') return 'completed'
-  return found.resolutions.length >= MAX_RESOLUTIONS ? 'tooManySettlements' : null
+  return found.resolutions.length >= MAX_RESOLUTIONS ? 'tooManyResolutions' : null
 }
 
 export function isNewerSchema(row: StoredRow): row is NewerSchemaRow {
@@ -149,9 +149,9 @@ function staleOrFailed(row: Row): 'stale' | 'failed' {
 
 /** Returns why only a force may start in this slot, or null if the slot is open. */
 export function terminalState(row: Row): 'completed' | 'skipped' | null {
-  const settled = (state: Row['state']) => row.resolutions.some((resolution) => resolution.state === state)
-  if (successOf(row) !== undefined || settled('COMPLETED')) return 'completed'
-  return settled('SKIPPED') || row.state === 'SKIPPED' ? 'skipped' : null
+  const wasResolvedAs = (state: Row['state']) => row.resolutions.some((resolution) => resolution.state === state)
+  if (successOf(row) !== undefined || wasResolvedAs('COMPLETED')) return 'completed'
+  return wasResolvedAs('SKIPPED') || row.state === 'SKIPPED' ? 'skipped' : null
 }
 
 /** Returns how many attempts count against `maxAttempts`: those that a scheduled trigger made and that started. */

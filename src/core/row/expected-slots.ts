@@ -102,7 +102,9 @@ function* dueKeysOf({ task, schedules }: TaskInForce, since: Instant, until: Ins
 }
 
 /** The record of a slot: its row, or the key of a slot that was due and has no row. */
-export type OnRecord = { readonly row: StoredRow; readonly missed: null } | { readonly row: null; readonly missed: Key }
+export type AuditedSlot =
+  | { readonly row: StoredRow; readonly missed: null }
+  | { readonly row: null; readonly missed: Key }
 
 /** Reads the rows of a task in `[since, until)`, the newest first. */
 export type RowsOf = (task: string, since: Instant, until: Instant) => AsyncIterable<StoredRow>
@@ -118,21 +120,21 @@ export async function* withMissed(
   rows: AsyncIterable<StoredRow>,
   withOlder: boolean,
   later: RowsOf,
-): AsyncGenerator<OnRecord, void> {
+): AsyncGenerator<AuditedSlot, void> {
   const keys = Symbol.asyncIterator in due ? due[Symbol.asyncIterator]() : due[Symbol.iterator]()
   let next = await keys.next()
   let slot = Number.POSITIVE_INFINITY
-  const onRecord = new Set<string>()
+  const withRow = new Set<string>()
   const lastRuns = new Map<string, Run | null>()
   async function wasDue({ task, slot, doubt }: DueKey): Promise<boolean> {
     if (doubt === undefined) return true
     if (!lastRuns.has(task)) lastRuns.set(task, await runThatProves(doubt, later(task, slot + 1, doubt.until)))
     return isProvedBy(lastRuns.get(task) ?? null, doubt)
   }
-  async function* missedAfter(earlier: Instant): AsyncGenerator<OnRecord, void> {
+  async function* missedAfter(earlier: Instant): AsyncGenerator<AuditedSlot, void> {
     for (; !next.done && next.value.slot > earlier; next = await keys.next()) {
       const key = next.value
-      const isMissing = key.slot !== slot || !onRecord.has(key.task)
+      const isMissing = key.slot !== slot || !withRow.has(key.task)
       if (isMissing && (await wasDue(key))) yield { row: null, missed: { task: key.task, slot: key.slot } }
     }
   }
@@ -140,9 +142,9 @@ export async function* withMissed(
     if (row.slot !== slot) {
       yield* missedAfter(row.slot)
       slot = row.slot
-      onRecord.clear()
+      withRow.clear()
     }
-    onRecord.add(row.task)
+    withRow.add(row.task)
     const run = runOf(row)
     if (run !== null) lastRuns.set(row.task, run)
     yield { row, missed: null }
@@ -189,7 +191,7 @@ export function missedSlot({ task, slot }: Key, schedules: readonly InForce[]): 
 }
 
 /** Returns the problem in the record of a slot, or null if there is none. */
-export function findingOf({ row, missed }: OnRecord, settings: AuditSettings): SlotFinding | null {
+export function findingOf({ row, missed }: AuditedSlot, settings: AuditSettings): SlotFinding | null {
   if (row === null) return { kind: 'missed', slot: missed.slot }
   if (isNewerSchema(row)) return null
   const kind = problemOf(row, settings)

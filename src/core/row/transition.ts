@@ -178,23 +178,23 @@ export interface ResolutionRequest extends Pick<Resolution, 'state' | 'by' | 're
 /**
  * Returns the row with the resolution of an operator, which also ends a stale attempt. Makes a row if there was none.
  */
-export function resolveRow(found: Row | null, word: ResolutionRequest, stamp: Stamp): Row {
+export function resolveRow(found: Row | null, request: ResolutionRequest, stamp: Stamp): Row {
   // The resolution was applied before, and another run's withdrawal is on top of it.
-  if (found?.owner === word.runId) return nextVersion(found, stamp)
+  if (found?.owner === request.runId) return nextVersion(found, stamp)
   const attempts = (found?.attempts ?? []).map(abandonAttempt)
-  const { state, by, reason } = word
+  const { state, by, reason } = request
   const resolution: Resolution = { state, at: stamp.now, by, reason, afterAttempt: attemptCount(found) }
   return {
     schemaVersion: SCHEMA_VERSION,
-    task: word.task,
-    slot: word.window.slot,
-    windowEnd: found === null ? word.window.end : found.windowEnd,
+    task: request.task,
+    slot: request.window.slot,
+    windowEnd: found === null ? request.window.end : found.windowEnd,
     state,
     version: (found?.version ?? 0) + 1,
     writeId: stamp.writeId,
-    owner: word.runId,
-    schedule: found?.schedule ?? word.schedule,
-    zoneData: found?.zoneData ?? word.zoneData,
+    owner: request.runId,
+    schedule: found?.schedule ?? request.schedule,
+    zoneData: found?.zoneData ?? request.zoneData,
     attempts,
     unlistedAttempts: found?.unlistedAttempts ?? 0,
     leaseUntil: null,

@@ -14,7 +14,7 @@ import { SlotDetail } from '../views/slot.tsx'
 import { Changes, Plots, type TaskHead, TaskTitle } from '../views/task.tsx'
 import { type WallClock, wallClock } from '../views/wall-clock.tsx'
 import { readLines, readNeeds, type Span } from './read-overview.ts'
-import { calendarOf, readTask, slotTold, tallyDays } from './read-task.ts'
+import { calendarOf, readTask, slotModelOf, tallyDays } from './read-task.ts'
 import { askOptions, faultOf, type Reading, type ReadTask, readAll, readMarkedSlots } from './reading.ts'
 
 export interface ReportOptions {
@@ -31,7 +31,7 @@ const MAX_DETAILS = 1_000
 /** How many slots a plot has room for. */
 const MAX_POINTS = 100
 /** How many slots of a task memory holds: two months of an hourly task. Up to 16 tasks are read at the same time. */
-const MAX_HELD = 1_500
+const MAX_KEPT = 1_500
 
 /** Marks the position in an element where the pieces go. Text of a ledger cannot contain it, because it is escaped. */
 const PIECES = '<!-- pieces -->'
@@ -154,19 +154,19 @@ async function readChapter(read: ReadTask, span: Span, reading: Reading): Promis
 
   // The calendar shows whole months, and the report may begin before the first of them.
   const since = Math.max(0, Math.min(span.since, range.from))
-  const all = { since, until: Math.max(span.until, range.to), limit: MAX_HELD + 1 }
-  const held = await firstOf(MAX_HELD + 1, readable(all))
-  if (held.length <= MAX_HELD && problem === null) {
-    const within = ({ since, until }: Span) => held.filter(({ slot }) => slot >= since && slot < until)
+  const all = { since, until: Math.max(span.until, range.to), limit: MAX_KEPT + 1 }
+  const kept = await firstOf(MAX_KEPT + 1, readable(all))
+  if (kept.length <= MAX_KEPT && problem === null) {
+    const within = ({ since, until }: Span) => kept.filter(({ slot }) => slot >= since && slot < until)
     const slots = within(span)
     return {
-      calendar: await tallyDays(within({ since: range.from, until: range.to }), read, { ...months, most: MAX_HELD }),
+      calendar: await tallyDays(within({ since: range.from, until: range.to }), read, { ...months, most: MAX_KEPT }),
       newest: slots.slice(0, MAX_POINTS),
       slots: () => slots,
       problem: () => null,
     }
   }
-  held.length = 0
+  kept.length = 0
   problem = null
   return {
     calendar: await calendarOf(read, { ...months, most: Number.POSITIVE_INFINITY }, reading),
@@ -211,15 +211,15 @@ async function* taskPieces(read: ReadTask, span: Span, store: string, reading: R
   const text = problem()
   if (text !== null) yield String(<p class="problem">{printable(text)}</p>)
 
-  let told = 0
+  let shown = 0
   for await (const record of slots()) {
     yield String(
       <article class="detail" id={anchorOf(task, record.slot)}>
-        <SlotDetail model={slotTold(read, record, store, reading)} level={3} live={false} />
+        <SlotDetail model={slotModelOf(read, record, store, reading)} level={3} live={false} />
       </article>,
     )
-    told += 1
-    if (told === MAX_DETAILS) break
+    shown += 1
+    if (shown === MAX_DETAILS) break
   }
   yield end
 }
@@ -242,13 +242,13 @@ async function* tablePieces(
   yield begin
   let index = 0
   for await (const record of slots) {
-    const isTold = index < MAX_DETAILS
+    const isDetailed = index < MAX_DETAILS
     yield String(
       <HistoryRow
         record={record}
         clock={clock}
-        href={isTold ? IN_ONE_FILE.slot(task, record.slot) : null}
-        id={isTold ? undefined : anchorOf(task, record.slot)}
+        href={isDetailed ? IN_ONE_FILE.slot(task, record.slot) : null}
+        id={isDetailed ? undefined : anchorOf(task, record.slot)}
         now={now}
       />,
     )

@@ -179,7 +179,7 @@ export async function readSlot(
   const first = inForce[0]?.since ?? slot
   const schedule = inForce.findLast(({ since }) => since <= slot)?.schedule ?? current
   return {
-    ...slotTold(read, { slot, row, mark: markOf({ slot, row }, reading) }, store, reading),
+    ...slotModelOf(read, { slot, row, mark: markOf({ slot, row }, reading) }, store, reading),
     // Nothing was due before the first slot that was run.
     before: schedule === null || slot <= first ? null : slotBefore(schedule, slot),
     after: schedule === null ? null : slotAfter(schedule, slot),
@@ -187,7 +187,7 @@ export async function readSlot(
 }
 
 /** Returns the model of a slot that was read, without the slots before and after it. */
-export function slotTold(
+export function slotModelOf(
   { head, inForce }: ReadTask,
   record: MarkedSlot,
   store: string,

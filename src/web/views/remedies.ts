@@ -19,7 +19,7 @@ export interface CommandTarget {
 }
 
 const RERUN_NOTE = 'Put the batch’s own command in the place of COMMAND, and say why in the place of WHY.'
-const WORD_NOTE = 'Starts nothing; puts your word on record. Say why in the place of WHY.'
+const RESOLVE_NOTE = 'Starts nothing; puts your word on record. Say why in the place of WHY.'
 
 /** Returns what an operator can do about a slot with this mark, the likeliest first. */
 export function remediesOf(mark: Mark, target: CommandTarget, now: Instant): readonly Remedy[] {
@@ -28,13 +28,13 @@ export function remediesOf(mark: Mark, target: CommandTarget, now: Instant): rea
     command: `${command('rerun', target)} --reason WHY -- COMMAND`,
     note: RERUN_NOTE,
   }
-  const word = (title: string, state: string) => ({
+  const resolveAs = (title: string, state: string) => ({
     title,
     command: `${command('resolve', target)} --state ${state} --reason WHY`,
-    note: WORD_NOTE,
+    note: RESOLVE_NOTE,
   })
-  const completed = word('Say that its work is done', 'completed')
-  const skipped = word('Say that it shall not run', 'skipped')
+  const completed = resolveAs('Say that its work is done', 'completed')
+  const skipped = resolveAs('Say that it shall not run', 'skipped')
   switch (mark) {
     case 'missed':
       return [{ ...rerun, title: 'Run it now' }, completed, skipped]

@@ -43,7 +43,7 @@ export function whyText({ slot, row, mark }: MarkedSlot, now: Instant, clock: Wa
 function lastText(row: Row, clock: WallClock): string {
   const attempt = row.attempts.at(-1)
   const resolution = row.resolutions.at(-1)
-  if (resolution !== undefined && resolution.afterAttempt >= attemptCount(row)) return wordText(resolution, clock)
+  if (resolution !== undefined && resolution.afterAttempt >= attemptCount(row)) return resolutionText(resolution, clock)
   return attempt === undefined ? 'It has no attempt' : attemptText(attempt)
 }
 
@@ -51,7 +51,7 @@ function attemptText(attempt: Attempt): string {
   return `Attempt ${attempt.number} on ${attempt.host} ${endingText(attempt)}`
 }
 
-function wordText({ by, state, at, reason }: Resolution, clock: WallClock): string {
+function resolutionText({ by, state, at, reason }: Resolution, clock: WallClock): string {
   return `${by} settled it as ${state} at ${clock.both(at)}: ${reason}`
 }
 
@@ -70,6 +70,8 @@ function doneText(row: Row, clock: WallClock): string {
   const last = lastText(row, clock)
   if (success !== undefined)
     return attemptText(success) === last ? '' : ` Its work was done before, by attempt ${success.number}.`
-  const word = row.resolutions.findLast(({ state }) => state.toLowerCase() === done)
-  return word === undefined || wordText(word, clock) === last ? '' : ` Before that, ${wordText(word, clock)}.`
+  const resolution = row.resolutions.findLast(({ state }) => state.toLowerCase() === done)
+  return resolution === undefined || resolutionText(resolution, clock) === last
+    ? ''
+    : ` Before that, ${resolutionText(resolution, clock)}.`
 }

@@ -377,7 +377,7 @@ describe('a range', () => {
     expect((await rows()).map(({ zone }) => zone)).toEqual([...Array(5).fill('America/New_York'), 'UTC'])
   })
 
-  test('a coming slot that a person has settled is none of it, and a slot within the grace is not missed', async () => {
+  test('a future slot that an operator has resolved is not listed, and a slot within the grace is not missed', async () => {
     const { run, rerun, env } = task(newFile())
     const minutely = ['--schedule', '* * * * *']
     const now = new Date()

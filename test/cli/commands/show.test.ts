@@ -70,7 +70,7 @@ describe('show', () => {
     expect(await show('--slot', '2025-11-26T05:00')).toMatchObject({
       stdout: expect.stringMatching(/25-11-26T10:00:00Z/),
     })
-    // A row of the old schedule, newer than all others: a person has settled a slot to come.
+    // A row of the old schedule, newer than all others: an operator has resolved a future slot.
     const old = ['--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo']
     const coming = new Date(Date.now() + 5 * 86_400_000).toISOString().slice(0, 10)
     await cronledger(['resolve', ...old, '--slot', coming, '--state', 'skipped', '--reason', 'holiday'])

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decide, objectionToResolving, rerunnableAs } from '../../../src/core/row/decide.ts'
+import { decide, refusalOfResolution, rerunnableAs } from '../../../src/core/row/decide.ts'
 import {
   DEFAULT_RERUNNABLE,
   MAX_ATTEMPTS,
@@ -51,7 +51,7 @@ function answer(row: StoredRow | null, situation: Situation = {}): string {
   return decision.kind === 'start' ? 'start' : `${decision.kind}: ${decision.cause}`
 }
 
-const settled = (row: Row, state: 'COMPLETED' | 'FAILED' | 'SKIPPED'): Row => ({
+const resolvedAs = (row: Row, state: 'COMPLETED' | 'FAILED' | 'SKIPPED'): Row => ({
   ...row,
   state,
   resolutions: [{ state, at: NOW, by: 'ada', reason: 'looked', afterAttempt: row.attempts.length }],
@@ -97,22 +97,22 @@ describe('the table of design part 4', () => {
       'start',
     ],
     [
-      'settled as completed',
-      settled(rowWith({ ending: FAILED }), 'COMPLETED'),
+      'resolved as completed',
+      resolvedAs(rowWith({ ending: FAILED }), 'COMPLETED'),
       NOW,
       'duplicate: completed',
       'duplicate: completed',
       'start',
     ],
     [
-      'settled as skipped',
-      settled(rowWith({ ending: FAILED }), 'SKIPPED'),
+      'resolved as skipped',
+      resolvedAs(rowWith({ ending: FAILED }), 'SKIPPED'),
       NOW,
       'duplicate: skipped',
       'duplicate: skipped',
       'start',
     ],
-    ['settled as failed', settled(rowWith({ ending: FAILED }), 'FAILED'), NOW, 'refused: failed', 'start', 'start'],
+    ['resolved as failed', resolvedAs(rowWith({ ending: FAILED }), 'FAILED'), NOW, 'refused: failed', 'start', 'start'],
     ['PENDING, lease alive', RUNNING, NOW, 'duplicate: running', 'duplicate: running', 'refused: running'],
     [
       'PENDING, lease over, skew not',
@@ -183,7 +183,7 @@ describe('a force that is meant for some slots only', () => {
     ['PENDING, lease alive', RUNNING, NOW, null, 'refused: running'],
     ['completed once, a force runs', rowWith({ ending: SUCCEEDED }, {}), NOW, null, 'refused: running'],
     ['SKIPPED', SKIPPED, NOW, null, 'duplicate: skipped'],
-    ['settled as skipped', settled(rowWith({ ending: FAILED }), 'SKIPPED'), NOW, null, 'duplicate: skipped'],
+    ['resolved as skipped', resolvedAs(rowWith({ ending: FAILED }), 'SKIPPED'), NOW, null, 'duplicate: skipped'],
   ] as const) {
     test(what, () => {
       expect(rerunnableAs(row, now, SKEW_MS)).toBe(is)
@@ -215,28 +215,28 @@ describe('a force that is meant for some slots only', () => {
   })
 })
 
-describe('settling', () => {
-  const objection = (row: StoredRow | null, now = NOW) => objectionToResolving(row, { now, skewMs: SKEW_MS })
+describe('resolving', () => {
+  const objection = (row: StoredRow | null, now = NOW) => refusalOfResolution(row, { now, skewMs: SKEW_MS })
 
-  test('a person may settle what neither runs nor has completed', () => {
+  test('an operator may resolve a slot that neither runs nor has completed', () => {
     expect(objection(null)).toBe(null)
     expect(objection(rowWith({ ending: FAILED }))).toBe(null)
     expect(objection(RUNNING, EXPIRED)).toBe(null)
-    expect(objection(settled(rowWith({ ending: FAILED }), 'SKIPPED'))).toBe(null)
+    expect(objection(resolvedAs(rowWith({ ending: FAILED }), 'SKIPPED'))).toBe(null)
     expect(objection(RUNNING)).toBe('running')
     expect(objection(rowWith({ ending: SUCCEEDED }))).toBe('completed')
-    // A force that failed, or never reported, on a completed slot is a thing to be settled.
+    // An operator may resolve a completed slot after a force on it failed or never reported its end.
     expect(objection(rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }))).toBe(null)
     expect(objection(rowWith({ ending: SUCCEEDED }, { trigger: FORCED }), EXPIRED)).toBe(null)
-    expect(objection(settled(rowWith({ ending: FAILED }), 'COMPLETED'))).toBe('completed')
+    expect(objection(resolvedAs(rowWith({ ending: FAILED }), 'COMPLETED'))).toBe('completed')
     expect(objection({ task: 'nightly', slot: SLOT, schemaVersion: 2, newerSchema: true })).toBe('newerRow')
   })
 
   test('as often as a row can hold', () => {
-    const row = settled(rowWith({ ending: FAILED }), 'FAILED')
+    const row = resolvedAs(rowWith({ ending: FAILED }), 'FAILED')
     const [resolution] = row.resolutions
     const many = resolution === undefined ? [] : Array.from({ length: MAX_RESOLUTIONS }, () => resolution)
-    expect(objection({ ...row, resolutions: many })).toBe('tooManySettlements')
+    expect(objection({ ...row, resolutions: many })).toBe('tooManyResolutions')
   })
 })
 

@@ -4,10 +4,10 @@ import { FAILED, LEASE_MS, NOW, rowWith } from '../../support/rows.ts'
 
 const SKEW_MS = 30_000
 const running = rowWith({})
-const turn = { slot: running.slot, runId: running.owner }
-const holds = (row: Parameters<typeof holdsOverlapLock>[0], now = NOW) => holdsOverlapLock(row, turn, now, SKEW_MS)
+const lock = { slot: running.slot, runId: running.owner }
+const holds = (row: Parameters<typeof holdsOverlapLock>[0], now = NOW) => holdsOverlapLock(row, lock, now, SKEW_MS)
 
-test('the run of the turn holds it until its lease is over on any clock', () => {
+test('the run that has the overlap lock holds it until its lease is over on any clock', () => {
   expect(holds(running)).toBe(true)
   expect(holds(running, NOW + LEASE_MS + SKEW_MS)).toBe(true)
   expect(holds(running, NOW + LEASE_MS + SKEW_MS + 1)).toBe(false)

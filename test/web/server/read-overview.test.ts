@@ -82,10 +82,10 @@ test('a task that the registry does not know is not said to be well', async () =
   ])
 })
 
-test('slots that are settled ahead do not push out what was', async () => {
+test('slots that are resolved ahead do not push out earlier ones', async () => {
   const path = join(folder, 'ahead.db')
   await fillFile(path, [hourly('a', (ago) => (ago < 10 ? 'skipped' : 'succeeded'))], NOW)
-  // Half of its slots are still to come, all of them settled.
+  // Half of its slots are still to come, and all of them are resolved.
   const now = NOW - 10 * HOUR_MS
   const { lines } = await readOverview({}, { ...reading(path), now })
   const marks = lines[0]?.cells.map(({ slot, mark }) => (slot > now ? `ahead ${mark}` : mark))
@@ -99,8 +99,8 @@ test('a report of a task that the registry does not know has its words and its z
   const store = `file:${path}`
   const given = ['--store', store, '--task', 'lone']
   const slot = ['--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo', '--slot', '2026-11-23T18:00:00Z']
-  const settled = await cronledger(['resolve', ...given, ...slot, '--state', 'skipped', '--reason', 'holiday'])
-  expect(settled.code).toBe(0)
+  const resolved = await cronledger(['resolve', ...given, ...slot, '--state', 'skipped', '--reason', 'holiday'])
+  expect(resolved.code).toBe(0)
   const { stdout } = await cronledger([
     'report',
     ...given,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { createLedger } from '../../../src/ledger.ts'
-import { slotTold } from '../../../src/web/server/read-task.ts'
+import { slotModelOf } from '../../../src/web/server/read-task.ts'
 import { readKnown } from '../../../src/web/server/reading.ts'
 import { FAILED, NOW, rowWith } from '../../support/rows.ts'
 
@@ -26,6 +26,6 @@ test.each([
     spec: { expression, zone: 'UTC' },
   }))
   const read = readKnown({ task: 'nightly', schedules }, NOW)
-  const { target } = slotTold(read, { slot, row, mark: 'failed' }, 'dynamodb:ledger', reading)
+  const { target } = slotModelOf(read, { slot, row, mark: 'failed' }, 'dynamodb:ledger', reading)
   expect(target.schedule).toEqual(brought)
 })

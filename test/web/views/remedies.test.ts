@@ -32,6 +32,6 @@ test('a task that the registry does not know brings its schedule along', () => {
   )
 })
 
-test.each(['completed', 'skipped'] as const)('a coming slot that is settled as %s needs nothing', (mark) => {
+test.each(['completed', 'skipped'] as const)('a future slot that is resolved as %s needs nothing', (mark) => {
   expect(remediesOf(mark, target, target.slot - 1)).toEqual([])
 })
