@@ -1,0 +1,291 @@
+// Covers src/run/claim.ts and src/run/write.ts, in whole runs on virtual time.
+import { describe, expect, test } from 'vitest'
+import { readSettings } from '../../src/run/settings.ts'
+import type { Call, Fate } from '../support/simulated/faulty-store.ts'
+import { failsAfter, fates, isClaim, type Run, TASK, works, world } from '../support/simulated/world.ts'
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+const FORCE = { by: 'ada', reason: 'bad input file' }
+
+describe('two triggers at once, on two hosts', () => {
+  test('one starts; the other is recorded as a duplicate', async () => {
+    const { time, trigger, row } = world()
+    const [a, b] = [trigger('a', works(MINUTE_MS)), trigger('b', works(MINUTE_MS))]
+    const results = await time.run(Promise.all([a.result, b.result]))
+    expect(results.map(({ status }) => status).sort()).toEqual(['completed', 'duplicate'])
+    expect(a.starts() + b.starts()).toBe(1)
+    expect(await row()).toMatchObject({ state: 'COMPLETED', rejections: { count: 1, first: [{ cause: 'running' }] } })
+  })
+})
+
+describe('second trigger after the first completed, any time later, also after a failed force', () => {
+  test('duplicate, recorded', async () => {
+    const { time, trigger, row } = world()
+    await time.run(trigger('first', works(MINUTE_MS)).result)
+    await time.run(time.clock().wait(40 * 24 * HOUR_MS))
+    const late = trigger('late', works(1))
+    expect(await time.run(late.result)).toMatchObject({ status: 'duplicate', cause: 'completed' })
+
+    const forced = trigger('forced', failsAfter(1), { force: FORCE })
+    expect(await time.run(forced.result)).toMatchObject({ status: 'failed', outcome: 'failed', recorded: true })
+    expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'succeeded' }, { outcome: 'failed' }] })
+    const later = trigger('later', works(1), { settings: { maxAttempts: 5 } })
+    expect(await time.run(later.result)).toMatchObject({ status: 'duplicate', cause: 'completed' })
+    expect(late.starts() + later.starts()).toBe(0)
+    expect((await row()).rejections.first.map(({ runId }) => runId)).toEqual(['late', 'later'])
+  })
+
+  test('a withdrawn force leaves the slot completed', async () => {
+    const { time, trigger, row } = world()
+    await time.run(trigger('first', works(1)).result)
+    const forced = trigger('forced', works(1), {
+      force: FORCE,
+      fateOf: fates(isClaim, { kind: 'answered' }, ...lostFor(60)),
+    })
+    await expect(time.run(forced.result)).rejects.toMatchObject({ kind: 'unreachable' })
+    expect((await row()).attempts).toMatchObject([{ runId: 'first', outcome: 'succeeded' }])
+    expect(await row()).toMatchObject({ state: 'COMPLETED' })
+  })
+})
+
+describe('claim applied, answer lost', () => {
+  test('the run happens, once', async () => {
+    const { time, trigger, row } = world()
+    const run = trigger('a', works(MINUTE_MS), { fateOf: fates(isClaim, { kind: 'answerLost' }) })
+    expect(await time.run(run.result)).toMatchObject({ status: 'completed', attempt: 1 })
+    expect(run.starts()).toBe(1)
+    expect((await row()).attempts).toHaveLength(1)
+  })
+
+  test('also for a takeover', async () => {
+    const { time, trigger, row } = world()
+    await time.run(trigger('a', failsAfter(1)).result)
+    const settings = { maxAttempts: 2 }
+    const second = trigger('b', works(1), { settings, fateOf: fates(isClaim, { kind: 'answerLost' }) })
+    expect(await time.run(second.result)).toMatchObject({ status: 'completed', attempt: 2 })
+    expect((await row()).attempts).toHaveLength(2)
+  })
+})
+
+describe('claim sent, never answered', () => {
+  for (const [what, planned] of [
+    ['that never arrives', lostFor(60)],
+    ['that was applied', [{ kind: 'answerLost' }, ...lostFor(60)] as const],
+    ['that arrives after the withdrawal', [{ kind: 'held', forMs: MINUTE_MS }, ...lostFor(60)] as const],
+  ] as const) {
+    test(`withdrawn by a write; a later trigger of the slot is free to start: a claim ${what}`, async () => {
+      const { time, trigger, row } = world()
+      const startMs = time.now()
+      const givenUp = trigger('a', works(1), { fateOf: fates(isClaim, ...planned) })
+      await expect(time.run(givenUp.result)).rejects.toMatchObject({ kind: 'unreachable' })
+      expect(time.now() - startMs).toBeLessThanOrEqual(readSettings({}).ledgerTimeoutMs)
+      expect(givenUp.starts()).toBe(0)
+      expect(givenUp.events).toMatchObject([{ event: 'withdrawn', certain: true }])
+      await time.run(time.clock().wait(5 * MINUTE_MS))
+
+      const later = trigger('b', works(1))
+      expect(await time.run(later.result)).toMatchObject({ status: 'completed' })
+      expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['notStarted', 'succeeded'])
+    })
+  }
+
+  test('a claim that only waited for the lock of the ledger needs no withdrawal: it is tried again for the rest of the time', async () => {
+    const { time, trigger, row } = world()
+    const late = trigger('a', works(1), { fateOf: fates(isClaim, { kind: 'busy' }) })
+    expect(await time.run(late.result)).toMatchObject({ status: 'completed' })
+    expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['succeeded'])
+  })
+
+  test('a claim that only waited for the lock of the ledger: given up for certain, and there is no row', async () => {
+    const { time, trigger, find } = world()
+    const startMs = time.now()
+    const givenUp = trigger('a', works(1), { fateOf: () => ({ kind: 'busy' }) })
+    await expect(time.run(givenUp.result)).rejects.toMatchObject({ kind: 'unreachable' })
+    expect(time.now() - startMs).toBe(readSettings({}).ledgerTimeoutMs)
+    expect(givenUp.events).toMatchObject([{ event: 'withdrawn', certain: true }])
+    expect(await find()).toBeNull()
+  })
+
+  test('a claim that was applied and whose renewal only waited for the lock of the ledger is withdrawn', async () => {
+    const { time, trigger, row } = world()
+    const settings = { leaseMs: 10_000, heartbeatMs: 1_000, skewMs: 1_000, killAfterMs: 1_000 }
+    const fateOf = fates(() => true, { kind: 'answeredLate', afterMs: 9_000 }, { kind: 'busy' }, { kind: 'busy' })
+    const late = trigger('a', works(1), { settings, fateOf })
+    await time.run(late.result.catch(() => null))
+    expect(late.starts()).toBe(0)
+    expect((await row()).attempts).toMatchObject([{ outcome: 'notStarted' }])
+  })
+
+  test('a claim that landed is withdrawn also where no answer to it, or to its first withdrawal, ever comes', async () => {
+    const { time, trigger, row } = world()
+    // Every write that expects no row is applied, where it can be, and never answered.
+    const fateOf = (call: Call): Fate => ({
+      kind: call.verb === 'put' && call.expected === 'absent' ? 'answerLost' : 'answered',
+    })
+    const givenUp = trigger('a', works(1), { fateOf })
+    await expect(time.run(givenUp.result)).rejects.toMatchObject({ kind: 'unreachable' })
+    expect(givenUp.events).toMatchObject([{ event: 'withdrawn', certain: true }])
+    expect(await row()).toMatchObject({ leaseUntil: null, attempts: [{ outcome: 'notStarted' }] })
+    expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'completed' })
+  })
+
+  test('a claim that is not there, and may still arrive, is not called withdrawn', async () => {
+    const { time, trigger, find } = world()
+    // No write that expects no row is ever applied or answered; the last one, on top of the claim, finds nothing.
+    const fateOf = (call: Call): Fate => ({
+      kind: call.verb === 'put' && call.expected === 'absent' ? 'stalled' : 'answered',
+    })
+    const givenUp = trigger('a', works(1), { fateOf })
+    await expect(time.run(givenUp.result)).rejects.toMatchObject({ kind: 'unreachable' })
+    expect(givenUp.events).toMatchObject([{ event: 'withdrawn', certain: false }])
+    expect(await find()).toBe(null)
+  })
+
+  test('a claim that landed is withdrawn also where the next answer is a refusal', async () => {
+    const { time, trigger, row } = world()
+    const givenUp = trigger('a', works(1), { fateOf: fates(isClaim, { kind: 'answerLost' }, { kind: 'denied' }) })
+    await expect(time.run(givenUp.result)).rejects.toMatchObject({ kind: 'denied' })
+    expect(givenUp.events).toMatchObject([{ event: 'withdrawn', certain: true }])
+    expect(await row()).toMatchObject({ leaseUntil: null, attempts: [{ outcome: 'notStarted' }] })
+    expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'completed' })
+  })
+
+  test('a ledger that denies the claim is logged as unusable, and the error is thrown', async () => {
+    const { time, trigger, find } = world()
+    const refused = trigger('a', works(1), { fateOf: fates(isClaim, { kind: 'denied' }) })
+    await expect(time.run(refused.result)).rejects.toMatchObject({ kind: 'denied' })
+    expect(refused.events).toEqual([{ event: 'unusable', detail: expect.any(String) }])
+    expect(await find()).toBe(null)
+  })
+
+  describe('a force that is withdrawn while another attempt rides out an outage', () => {
+    /** The ledger is out of reach of the attempt for two hours; an operator's force is given up meanwhile. */
+    async function withForce(...claim: readonly Fate[]) {
+      const { time, trigger, row } = world()
+      const [fromMs, toMs] = [time.now() + 90_000, time.now() + 2 * HOUR_MS]
+      const isOut = () => time.now() > fromMs && time.now() < toMs
+      const run = trigger('a', works(3 * HOUR_MS), { fateOf: () => ({ kind: isOut() ? 'dropped' : 'answered' }) })
+      await time.run(time.clock().wait(HOUR_MS))
+      const before = await row()
+      // Its first write finds the row, and its claim on top of that one is not answered.
+      const force = trigger('b', works(1), { force: FORCE, fateOf: fates(isClaim, { kind: 'answered' }, ...claim) })
+      await expect(time.run(force.result)).rejects.toMatchObject({ kind: 'unreachable' })
+      expect(force.events).toMatchObject([{ event: 'withdrawn', certain: true }])
+      return { time, row, run, before, force }
+    }
+
+    for (const [what, claim] of [
+      ['never arrives', lostFor(60)],
+      ['arrives after its withdrawal', [{ kind: 'held', forMs: MINUTE_MS }, ...lostFor(60)] as const],
+    ] as const) {
+      test(`the running attempt goes on undisturbed: a claim that ${what}`, async () => {
+        const { time, row, run, before } = await withForce(...claim)
+        const { version, writeId: _, ...rest } = before
+        expect(await row()).toMatchObject({ ...rest, version: version + 1 })
+        expect(await time.run(run.result)).toEqual({ status: 'completed', attempt: 1, value: 'done' })
+        expect(run.events.map(({ event }) => event)).not.toContain('lease-lost')
+        expect(await row()).toMatchObject({ state: 'COMPLETED', attempts: [{ runId: 'a', outcome: 'succeeded' }] })
+      })
+    }
+
+    test('a claim that landed has taken the slot over: the attempt is told, as by any other run', async () => {
+      const { time, row, run, force } = await withForce({ kind: 'answerLost' }, ...lostFor(60))
+      expect(force.starts()).toBe(0)
+      expect(await row()).toMatchObject({ attempts: [{ outcome: 'abandoned' }, { outcome: 'notStarted' }] })
+      expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost', recorded: false })
+    })
+  })
+
+  test('if the withdrawal goes unanswered too, the log says so', async () => {
+    const { time, trigger } = world()
+    const run = trigger('a', works(1), { fateOf: () => ({ kind: 'dropped' }) })
+    await expect(time.run(run.result)).rejects.toMatchObject({ kind: 'unreachable' })
+    expect(run.events).toMatchObject([{ event: 'withdrawn', certain: false }])
+  })
+})
+
+describe('ledger down before the claim', () => {
+  for (const fate of [{ kind: 'dropped' }, { kind: 'stalled' }] as const) {
+    test(`no child, an error within the timeout: ${fate.kind}`, async () => {
+      const { time, trigger, find } = world()
+      const startMs = time.now()
+      const run = trigger('a', works(1), { fateOf: () => fate, settings: { ledgerTimeoutMs: 4_000 } })
+      await expect(time.run(run.result)).rejects.toMatchObject({ kind: 'unreachable' })
+      expect(time.now() - startMs).toBeLessThanOrEqual(4_000)
+      expect(run.starts()).toBe(0)
+      expect(await find()).toBe(null)
+    })
+  }
+})
+
+describe('signal between claim and start', () => {
+  test('no child; the slot is free for the next trigger', async () => {
+    const { time, trigger, row } = world()
+    const run = trigger('a', works(1), { fateOf: fates(isClaim, { kind: 'answered', afterMs: 1_000 }) })
+    void time.clock().wait(500).then(run.stop)
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'notStarted' })
+    expect(run.starts()).toBe(0)
+    expect(await row()).toMatchObject({ attempts: [{ outcome: 'notStarted' }], leaseUntil: null })
+    expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'completed', attempt: 2 })
+  })
+
+  test('also when it comes after the answer to the claim', async () => {
+    const { time, trigger, row } = world()
+    // The first heartbeat is waited for when the claim is confirmed, and before anything starts.
+    const run: Run = trigger('a', works(1), { onWait: (ms) => ms === MINUTE_MS - 5 && run.stop() })
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'notStarted', recorded: true })
+    expect(run.starts()).toBe(0)
+    expect(await row()).toMatchObject({ attempts: [{ outcome: 'notStarted' }], leaseUntil: null })
+    expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'completed', attempt: 2 })
+  })
+
+  test('also where a long ledger timeout would outlast what the stop leaves', async () => {
+    const { time, trigger } = world()
+    const run = trigger('a', works(1), { fateOf: () => ({ kind: 'stalled' }), settings: { ledgerTimeoutMs: 600_000 } })
+    const stopMs = time.now() + 1_000
+    void time.clock().wait(1_000).then(run.stop)
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'notStarted' })
+    expect(time.now() - stopMs).toBeLessThan(30_000)
+    expect(run.events).toMatchObject([{ event: 'withdrawn', certain: false }])
+  })
+
+  test('a signal before the claim: nothing is written', async () => {
+    const { time, trigger, find } = world()
+    const run = trigger('a', works(1), { stopped: true })
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: null })
+    expect(run.events).toEqual([{ event: 'stopped' }])
+    expect(await find()).toBe(null)
+  })
+})
+
+describe('two forces at once', () => {
+  test('one starts', async () => {
+    const { time, trigger, row } = world()
+    await time.run(trigger('a', works(1)).result)
+    const forces = [trigger('b', works(MINUTE_MS), { force: FORCE }), trigger('c', works(MINUTE_MS), { force: FORCE })]
+    const results = await time.run(Promise.all(forces.map(({ result }) => result)))
+    expect(results.map(({ status }) => status).sort()).toEqual(['completed', 'refused'])
+    expect(await row()).toMatchObject({ attempts: [{}, { trigger: { kind: 'forced', ...FORCE } }] })
+    expect((await row()).rejections.first).toMatchObject([{ kind: 'refused', cause: 'running' }])
+  })
+})
+
+describe('row written by a newer cronledger', () => {
+  test('refused, untouched', async () => {
+    const { time, trigger, ledger, find } = world()
+    ledger.writeRaw({ task: TASK, slot: '2026-11-24T03:00:00Z', schemaVersion: 2, state: 'DREAMING', version: 1 })
+    const before = await find()
+    for (const force of [undefined, FORCE]) {
+      const run = trigger('a', works(1), force === undefined ? {} : { force })
+      expect(await time.run(run.result)).toMatchObject({ status: 'refused', cause: 'newerRow' })
+      expect(run.starts()).toBe(0)
+    }
+    expect(await find()).toEqual(before)
+    expect(before).toMatchObject({ newerSchema: true, schemaVersion: 2 })
+  })
+})
+
+function lostFor(times: number) {
+  return Array.from({ length: times }, () => ({ kind: 'dropped' }) as const)
+}

@@ -1,0 +1,144 @@
+// Covers src/run/finish.ts and src/run/write.ts, in whole runs on virtual time.
+import { describe, expect, test } from 'vitest'
+import { LedgerError } from '../../src/core/errors.ts'
+import { fates, isFinish, isRenewal, works, world } from '../support/simulated/world.ts'
+
+const MINUTE_MS = 60_000
+const FORCE = { by: 'ada', reason: 'bad input file' }
+
+describe('renewal still on its way when the child ends', () => {
+  test('the finish lands on top of it', async () => {
+    const { time, trigger, row } = world()
+    // The renewal is applied while the finish is on its way, and never answered.
+    const fateOf = fates(isRenewal, { kind: 'answerLost' }, { kind: 'stalled' })
+    const run = trigger('a', works(MINUTE_MS + 10), { fateOf })
+    expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
+    expect(await row()).toMatchObject({ state: 'COMPLETED', leaseUntil: null, version: 3 })
+  })
+
+  test('a renewal that arrives after the finish changes nothing', async () => {
+    const { time, trigger, row } = world()
+    const run = trigger('a', works(MINUTE_MS + 10), { fateOf: fates(isRenewal, { kind: 'held', forMs: 10_000 }) })
+    expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
+    await time.run(time.clock().wait(MINUTE_MS))
+    expect(await row()).toMatchObject({ state: 'COMPLETED', leaseUntil: null, version: 2 })
+  })
+})
+
+describe('finish applied, answer lost', () => {
+  test("recorded once, child's exit code", async () => {
+    const { time, trigger, row } = world()
+    const run = trigger('a', works(1), { fateOf: fates(isFinish, { kind: 'answerLost' }) })
+    expect(await time.run(run.result)).toEqual({ status: 'completed', attempt: 1, value: 'done' })
+    expect(await row()).toMatchObject({ state: 'COMPLETED', version: 2, attempts: [{ outcome: 'succeeded' }] })
+  })
+
+  test('also where somebody forced the slot before the finish was sent again', async () => {
+    const { time, trigger, row } = world()
+    const run = trigger('a', works(1), { fateOf: fates(isFinish, { kind: 'answerLost', afterMs: 2_000 }) })
+    const forced = time
+      .clock()
+      .wait(1_000)
+      .then(() => trigger('b', works(10_000), { force: FORCE }).result)
+    expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
+    expect(await time.run(forced)).toMatchObject({ status: 'completed', attempt: 2 })
+    expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['succeeded', 'succeeded'])
+  })
+})
+
+describe('rejection noted between claim and finish', () => {
+  test('still on record after the finish', async () => {
+    const { time, trigger, row } = world()
+    const run = trigger('a', works(10 * MINUTE_MS))
+    const duplicate = time
+      .clock()
+      .wait(MINUTE_MS)
+      .then(() => trigger('b', works(1)).result)
+    await time.run(Promise.all([run.result, duplicate]))
+    expect(await row()).toMatchObject({ state: 'COMPLETED', rejections: { count: 1, latest: { runId: 'b' } } })
+  })
+
+  test('a note that the ledger refuses costs a duplicate no time, and the log says so', async () => {
+    const { time, trigger, ledger } = world()
+    await time.run(trigger('a', works(1)).result)
+    ledger.note = async () => {
+      throw new LedgerError('denied', 'no permission')
+    }
+    const startMs = time.now()
+    const duplicate = trigger('b', works(1))
+    expect(await time.run(duplicate.result)).toMatchObject({ status: 'duplicate' })
+    expect(time.now() - startMs).toBeLessThan(1_000)
+    expect(duplicate.events).toMatchObject([{ event: 'duplicate', noted: false, detail: 'no permission' }])
+  })
+
+  test('a note that is not answered holds a duplicate up for some seconds only', async () => {
+    const { time, trigger } = world()
+    await time.run(trigger('a', works(1)).result)
+    const startMs = time.now()
+    const duplicate = trigger('b', works(1), {
+      fateOf: ({ verb }) => ({ kind: verb === 'note' ? 'stalled' : 'answered' }),
+    })
+    expect(await time.run(duplicate.result)).toMatchObject({ status: 'duplicate' })
+    expect(time.now() - startMs).toBeLessThanOrEqual(10_000)
+    expect(duplicate.events).toMatchObject([{ event: 'duplicate', noted: false }])
+  })
+
+  test('a note that is sent again after a lost answer counts once', async () => {
+    const { time, trigger, row } = world()
+    await time.run(trigger('a', works(1)).result)
+    const fateOf = fates(({ verb }) => verb === 'note', { kind: 'answerLost' })
+    const duplicate = trigger('b', works(1), { fateOf })
+    await time.run(duplicate.result)
+    expect(duplicate.events).toMatchObject([{ event: 'duplicate', noted: true }])
+    expect((await row()).rejections.count).toBe(1)
+  })
+})
+
+describe('ledger down at the finish', () => {
+  test('retried until it is back', async () => {
+    const { time, trigger, row } = world()
+    const backMs = time.now() + 4 * MINUTE_MS
+    const run = trigger('a', works(1), {
+      fateOf: (call) => (isFinish(call) && time.now() < backMs ? { kind: 'dropped' } : { kind: 'answered' }),
+    })
+    expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
+    expect(await row()).toMatchObject({ state: 'COMPLETED' })
+  })
+
+  test('retried until the finish timeout, then unrecorded, with the value', async () => {
+    const { time, trigger, row } = world()
+    const startMs = time.now()
+    const run = trigger('a', works(1), { fateOf: (call) => ({ kind: isFinish(call) ? 'dropped' : 'answered' }) })
+    expect(await time.run(run.result)).toEqual({ status: 'unrecorded', attempt: 1, value: 'done' })
+    expect(time.now() - startMs).toBeGreaterThanOrEqual(5 * MINUTE_MS)
+    expect(time.now() - startMs).toBeLessThan(5 * MINUTE_MS + 1_000)
+    expect(run.events.at(-1)).toMatchObject({ event: 'ended', finish: 'unanswered' })
+    expect(await row()).toMatchObject({ state: 'PENDING' })
+  })
+
+  test('a ledger that says no is asked again as well, and the log has its words', async () => {
+    const { time, trigger, ledger, row } = world()
+    const { put } = ledger
+    let denials = 3
+    ledger.put = async (next, expected, call) => {
+      if (next.state === 'PENDING' || denials-- <= 0) return put(next, expected, call)
+      throw new LedgerError('denied', 'the token has expired')
+    }
+    expect(await time.run(trigger('a', works(1)).result)).toMatchObject({ status: 'completed' })
+    denials = Number.POSITIVE_INFINITY
+    const forced = trigger('b', works(1), { force: FORCE })
+    expect(await time.run(forced.result)).toMatchObject({ status: 'unrecorded' })
+    expect(forced.events.at(-1)).toMatchObject({ finish: 'unanswered', finishCause: 'the token has expired' })
+    expect(await row()).toMatchObject({ state: 'PENDING' })
+  })
+
+  test('or what a stop leaves, also when it comes meanwhile', async () => {
+    const { time, trigger } = world()
+    const startMs = time.now()
+    const run = trigger('a', works(1), { fateOf: (call) => ({ kind: isFinish(call) ? 'dropped' : 'answered' }) })
+    void time.clock().wait(MINUTE_MS).then(run.stop)
+    expect(await time.run(run.result)).toMatchObject({ status: 'unrecorded' })
+    expect(time.now() - startMs).toBeLessThan(MINUTE_MS + 30_000)
+    expect(time.now() - startMs).toBeGreaterThan(MINUTE_MS + 25_000)
+  })
+})
