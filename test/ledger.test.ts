@@ -1,3 +1,4 @@
+// Also covers src/run/run-trigger.ts, the path from the options of a caller to the result.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'

@@ -1,4 +1,4 @@
-// Covers src/run/finish.ts and src/run/write.ts, in whole runs on virtual time.
+// Covers src/run/finish.ts, in whole runs on virtual time.
 import { describe, expect, test } from 'vitest'
 import { LedgerError } from '../../src/core/errors.ts'
 import { fates, isFinish, isRenewal, works, world } from '../support/simulated/world.ts'

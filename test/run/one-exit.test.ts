@@ -1,3 +1,4 @@
+// Covers src/run/claimed-slot.ts: the one exit of a claimed slot after an error.
 import { describe, expect, test } from 'vitest'
 import type { SeenSchedules } from '../../src/run/task-record.ts'
 import { failsAfter, type HostOptions, isFinish, works, world } from '../support/simulated/world.ts'

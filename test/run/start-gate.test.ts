@@ -1,3 +1,4 @@
+// Covers src/run/claimed-slot.ts: the start gate.
 import { describe, expect, test } from 'vitest'
 import { readSettings } from '../../src/run/settings.ts'
 import type { Call, Fate } from '../support/simulated/faulty-store.ts'
