@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { aws, awsEnv, hasAws } from '../support/aws.ts'
-import { cronledger, type Loose, MAIN, scratch } from '../support/cli.ts'
+import { cronledger, type Loose, MAIN, NIGHTLY, scratch } from '../support/cli.ts'
 import { startFaultyProxy } from '../support/proxy.ts'
 import { type Server, startMoto } from '../support/servers.ts'
 
@@ -13,7 +13,7 @@ const GUIDE = readFileSync(new URL('../../docs/ecs.md', import.meta.url), 'utf8'
 const SLOW = { timeout: 600_000 }
 const folder = scratch()
 const STORE = ['--store', 'dynamodb:cronledger']
-const TRIGGER = ['--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', '2026-11-24T03:00:12Z']
+const TRIGGER = [...NIGHTLY, '--event-time', '2026-11-24T03:00:12Z']
 
 /** The block of the guide that holds `text`. */
 function block(text: string): string {

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { cronledger, type Loose, MAIN, type Running, scratch, start } from '../support/cli.ts'
+import { cronledger, type Loose, MAIN, NIGHTLY, type Running, scratch, start } from '../support/cli.ts'
 import { expectCounted } from '../support/processes/crowd.ts'
 import { awsEnv, type Server, startDynalite } from '../support/servers.ts'
 
@@ -48,7 +48,7 @@ describe.each(['file', 'dynamodb'] as const)('slots that must not overlap, on a 
     const store = kind === 'file' ? `file:${join(cwd, 'ledger.db')}` : `dynamodb:${table}`
     const env = kind === 'file' ? {} : awsEnv(server)
     expect((await cronledger(['setup', '--store', store], { env })).code).toBe(0)
-    const named = ['--store', store, '--task', 'nightly', '--schedule', '0 3 * * *']
+    const named = ['--store', store, ...NIGHTLY]
     const run = (day: number, overlap: string, ...more: string[]): Running => {
       const when = more.includes('--force-slot') ? [] : ['--event-time', DAYS[day] as string]
       const settings = more.includes('--lease') ? [] : PATIENT
@@ -182,7 +182,7 @@ describe('retries in the same process', () => {
     const cwd = join(folder, `retry-${++places}`)
     mkdirSync(cwd)
     const store = `file:${join(cwd, 'ledger.db')}`
-    const named = ['--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', DAYS[0] as string]
+    const named = ['--store', store, ...NIGHTLY, '--event-time', DAYS[0] as string]
     return {
       cwd,
       run: (options: readonly string[], script: string) =>
@@ -270,7 +270,7 @@ test('--retention puts the expiry into the row, in seconds after the run', async
   mkdirSync(cwd)
   const store = `file:${join(cwd, 'ledger.db')}`
   const before = Date.now()
-  const named = ['--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', DAYS[0] as string]
+  const named = ['--store', store, ...NIGHTLY, '--event-time', DAYS[0] as string]
   expect((await cronledger(['run', ...named, '--retention', '400d', '--', 'true'])).code).toBe(0)
   const { stdout } = await cronledger(['show', '--store', store, '--task', 'nightly', '--slot', '2026-11-22', '--json'])
   const keptMs = Date.parse(JSON.parse(stdout).expiresAt) - before

@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Libsql from 'libsql'
 import { afterAll, afterEach, expect, test } from 'vitest'
-import { cronledger, type Loose, scratch } from '../support/cli.ts'
+import { cronledger, type Loose, NIGHTLY, scratch } from '../support/cli.ts'
 
 const folder = scratch()
 const disk = join(folder, 'disk')
@@ -108,7 +108,7 @@ test.skipIf(!mounted)('a disk with no room for one more file: 75, and one line t
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'nr_inodes=2', 'tmpfs', small])
   try {
     copyFileSync(made, join(small, 'ledger.db'))
-    const slot = ['--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', '2026-01-02T03:00:05Z']
+    const slot = [...NIGHTLY, '--event-time', '2026-01-02T03:00:05Z']
     const store = ['--store', `file:${join(small, 'ledger.db')}`, '--ledger-timeout', '2s', '--log', 'text']
     const { code, stdout, stderr } = await cronledger(['run', ...store, ...slot, '--', 'echo', 'no'])
     expect({ code, stdout, lines: stderr.trim().split('\n') }).toEqual({

@@ -1,11 +1,11 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { cronledger, type Options, scratch } from '../support/cli.ts'
+import { cronledger, NIGHTLY, type Options, scratch } from '../support/cli.ts'
 import { type Server, startAnswering, startDynalite } from '../support/servers.ts'
 
 const folder = scratch()
-const SLOT = ['--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', '2026-11-23T03:00:05Z']
+const SLOT = [...NIGHTLY, '--event-time', '2026-11-23T03:00:05Z']
 const AWS = { AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'very-secret' }
 
 /** For a ledger that never answers; every other one gets the time that a busy machine needs. */

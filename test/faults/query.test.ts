@@ -3,7 +3,7 @@ import { finishRow } from '../../src/core/row/transition.ts'
 import type { Row } from '../../src/core/types.ts'
 import type { Store } from '../../src/store/store.ts'
 import { claimOf } from '../store/contract.ts'
-import { cronledger, type Loose } from '../support/cli.ts'
+import { cronledger, type Loose, NIGHTLY } from '../support/cli.ts'
 import { type FaultyProxy, startFaultyProxy, type Treatment } from '../support/proxy.ts'
 import { awsEnv, openTestStore, type Server, startDynalite } from '../support/servers.ts'
 import { awsError } from './faults.ts'
@@ -19,7 +19,7 @@ const COMMANDS = {
   'history of a task': ['history', '--task', 'nightly', '--json'],
   'history of all': ['history', ...RANGE, '--json'],
   'show latest': ['show', '--task', 'nightly', '--slot', '2026-01-04T03:00:00Z'],
-  check: ['check', '--task', 'nightly', '--schedule', '0 3 * * *', ...RANGE],
+  check: ['check', ...NIGHTLY, ...RANGE],
   tasks: ['tasks'],
 } as const
 

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import Libsql from 'libsql'
 import pLimit from 'p-limit'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { cronledger, MAIN, scratch } from '../support/cli.ts'
+import { cronledger, MAIN, NIGHTLY, scratch } from '../support/cli.ts'
 
 // A real run under strace, which kills it or answers with an error at each system call on the ledger file and its journal.
 
@@ -22,7 +22,7 @@ const CALLS = ['openat', 'fcntl', 'pread64', 'pwrite64', 'fsync', 'unlink'] as c
 type Call = (typeof CALLS)[number]
 
 const slotOf = (store: string, day: number) => [
-  ...['--store', store, '--task', 'nightly', '--schedule', '0 3 * * *'],
+  ...['--store', store, ...NIGHTLY],
   ...['--event-time', `2026-01-0${day}T03:00:05Z`, '--ledger-timeout', '2s', '--finish-timeout', '2s', '--log', 'text'],
 ]
 

@@ -8,6 +8,9 @@ import { afterAll } from 'vitest'
 /** The built command line. `npm test` builds it first. */
 export const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 
+/** The options of a batch that is due each day at 03:00 UTC. */
+export const NIGHTLY = ['--task', 'nightly', '--schedule', '0 3 * * *'] as const
+
 // biome-ignore lint/suspicious/noExplicitAny: the output of a program can have any shape
 export type Loose = Record<string, any>
 

@@ -1,14 +1,20 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { cronledger, type Loose, scratch, start } from '../../support/cli.ts'
+import { cronledger, type Loose, NIGHTLY, scratch, start } from '../../support/cli.ts'
 
 const folder = scratch()
 let files = 0
 
 function ledger() {
   const env = { CRONLEDGER_STORE: `file:${join(folder, `ledger-${++files}.db`)}`, CRONLEDGER_LOG: 'quiet' }
-  const task = ['--task', 'nightly', '--schedule', '0 3 * * *']
-  const run = (eventTime: string, ...command: string[]) => ['run', ...task, '--event-time', eventTime, '--', ...command]
+  const run = (eventTime: string, ...command: string[]) => [
+    'run',
+    ...NIGHTLY,
+    '--event-time',
+    eventTime,
+    '--',
+    ...command,
+  ]
   return {
     run: (eventTime: string, ...command: string[]) => cronledger(run(eventTime, ...command), { env }),
     start: (eventTime: string, ...command: string[]) => start(run(eventTime, ...command), { env }),

@@ -5,7 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { cronledger, type Ended, type Loose, MAIN, type Options, scratch, start } from '../../support/cli.ts'
+import { cronledger, type Ended, type Loose, MAIN, NIGHTLY, type Options, scratch, start } from '../../support/cli.ts'
 
 const folder = scratch()
 let files = 0
@@ -36,7 +36,7 @@ function ledger() {
     },
     force: (command: readonly string[], options: readonly string[] = []) =>
       cronledger([
-        ...['run', '--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--force-slot', '2026-11-23'],
+        ...['run', '--store', store, ...NIGHTLY, '--force-slot', '2026-11-23'],
         ...['--reason', 'bad input file', '--by', 'ada', ...options, '--', ...command],
       ]),
   }
@@ -282,7 +282,7 @@ describe('--timeout', () => {
 })
 
 describe('wrong input: 64, one line that names it, and nothing written', () => {
-  const ok = ['--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', '2026-11-23T03:00:05Z']
+  const ok = [...NIGHTLY, '--event-time', '2026-11-23T03:00:05Z']
   const without = (name: string) => ok.filter((word, index) => word !== name && ok[index - 1] !== name)
   for (const [args, message] of [
     [without('--task'), /--task is missing.*CRONLEDGER_TASK/],
@@ -420,7 +420,7 @@ describe('the event', () => {
   ] as const) {
     test(what, async () => {
       const { store } = ledger()
-      const base = ['--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--event', value]
+      const base = ['--store', store, ...NIGHTLY, '--event', value]
       const ended = await cronledger(['run', ...base, '--', 'true'])
       expect(logOf(ended)[0]).toMatchObject({ slot: '2026-11-23T03:00:00Z', source: 'event' })
     })
@@ -428,7 +428,7 @@ describe('the event', () => {
 
   test('on standard input', async () => {
     const { store } = ledger()
-    const base = ['--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--event', '-']
+    const base = ['--store', store, ...NIGHTLY, '--event', '-']
     const running = start(['run', ...base, '--', 'true'], { input: event })
     expect(logOf(await running.ended)[0]).toMatchObject({ slot: '2026-11-23T03:00:00Z', source: 'event' })
   })
@@ -439,14 +439,14 @@ describe('an event that never comes', () => {
     const { store } = ledger()
     const pipe = join(folder, 'pipe')
     execFileSync('mkfifo', [pipe])
-    const base = ['--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--event', pipe]
+    const base = ['--store', store, ...NIGHTLY, '--event', pipe]
     const { code, stderr } = await cronledger(['run', ...base, '--', 'echo', 'no'])
     expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringMatching(/it is no file/) })
   })
 
   test('a stop ends the wait for standard input', async () => {
     const { store } = ledger()
-    const base = ['--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--event', '-']
+    const base = ['--store', store, ...NIGHTLY, '--event', '-']
     const running = start(['run', ...base, '--', 'echo', 'no'], { input: null })
     // It has begun to read when it has opened standard input, which nothing tells: a signal before that counts as well.
     running.child.kill('SIGTERM')

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse, type ScalarTag } from 'yaml'
 import { aws, awsEnv, hasAws } from '../../support/aws.ts'
-import { cronledger, type Loose, scratch } from '../../support/cli.ts'
+import { cronledger, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
 import { type FaultyProxy, startFaultyProxy } from '../../support/proxy.ts'
 import { serve } from '../../support/serve.ts'
 import { type Server, startMoto } from '../../support/servers.ts'
@@ -13,7 +13,6 @@ const TABLE = 'dynamodb:money'
 /** The metrics that the alarms are made of. */
 const ALARMED = ['Duplicate', 'Refused', 'Failed', 'Completed']
 const WEEKLY = ['--task', 'weekly', '--schedule', '0 3 * * *']
-const NIGHTLY = ['--task', 'nightly', '--schedule', '0 3 * * *']
 
 /** Of all tasks, `history` shows the last days: these are the days of the tests. */
 const ALL_DAYS = ['--since', '2026-11-19', '--until', '2026-11-24']

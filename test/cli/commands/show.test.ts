@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { cronledger, scratch } from '../../support/cli.ts'
+import { cronledger, NIGHTLY, scratch } from '../../support/cli.ts'
 
 const folder = scratch()
 let ledgers = 0
@@ -10,7 +10,7 @@ async function ledger() {
   const store = `file:${join(folder, `ledger-${++ledgers}.db`)}`
   const run = (eventTime: string) =>
     cronledger([
-      ...['run', '--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo'],
+      ...['run', '--store', store, ...NIGHTLY, '--timezone', 'Asia/Tokyo'],
       ...['--event-time', eventTime, '--', 'true'],
     ])
   for (let tries = 0; tries < 2; tries += 1) await run('2025-11-23T18:00:00Z')
@@ -71,7 +71,7 @@ describe('show', () => {
       stdout: expect.stringMatching(/25-11-26T10:00:00Z/),
     })
     // A row of the old schedule, newer than all others: an operator has resolved a future slot.
-    const old = ['--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo']
+    const old = ['--store', store, ...NIGHTLY, '--timezone', 'Asia/Tokyo']
     const coming = new Date(Date.now() + 5 * 86_400_000).toISOString().slice(0, 10)
     await cronledger(['resolve', ...old, '--slot', coming, '--state', 'skipped', '--reason', 'holiday'])
     expect((await show('--slot', 'latest')).stderr).toMatch(/slot .*T(09|10):00:00Z is on record/)

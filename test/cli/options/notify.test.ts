@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { livingMember } from '../../../src/process/process-group.ts'
-import { cronledger, type Ended, type Loose, MAIN, type Options, scratch, start } from '../../support/cli.ts'
+import { cronledger, type Ended, type Loose, MAIN, NIGHTLY, type Options, scratch, start } from '../../support/cli.ts'
 import { readEmf } from '../../support/emf.ts'
 
 const folder = scratch()
@@ -18,7 +18,7 @@ const SLOT = '2026-11-23T03:00:00Z'
 function ledger() {
   const store = `file:${join(folder, `ledger-${++files}.db`)}`
   const told = join(folder, `told-${files}`)
-  const base = ['--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', SLOT]
+  const base = ['--store', store, ...NIGHTLY, '--event-time', SLOT]
   const args = (command: readonly string[], options: readonly string[]) => [
     ...['run', ...base, ...options, '--', ...command],
   ]
@@ -129,7 +129,7 @@ describe('what somebody is told', () => {
 
   test('a ledger that cannot be used, in the log and the metrics too', async () => {
     const { keep, events } = ledger()
-    const options = ['--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', SLOT, '--metrics', 'emf']
+    const options = [...NIGHTLY, '--event-time', SLOT, '--metrics', 'emf']
     const noTable = join(folder, 'no-folder', 'ledger.db')
     const { code, stderr } = await cronledger(['run', '--store', `file:${noTable}`, ...options, ...keep, '--', 'true'])
     expect(code).toBe(78)
