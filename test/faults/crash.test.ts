@@ -2,7 +2,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { cronledger, type Loose, MAIN, scratch, start } from '../support/cli.ts'
+import { cronledger, type Loose, MAIN, NIGHTLY, scratch, start } from '../support/cli.ts'
 import { childrenOf } from '../support/processes/supervise.ts'
 import { awsEnv, startDynalite } from '../support/servers.ts'
 
@@ -23,16 +23,7 @@ interface Where {
 const newFile = (): Where => ({ store: `file:${join(folder, `ledger-${++files}.db`)}`, env: {} })
 
 function ledger(options: readonly string[] = [], { store, env }: Where = newFile()) {
-  const args = [
-    '--store',
-    store,
-    '--task',
-    'nightly',
-    '--schedule',
-    '0 3 * * *',
-    '--event-time',
-    '2026-11-23T03:00:05Z',
-  ]
+  const args = ['--store', store, ...NIGHTLY, '--event-time', '2026-11-23T03:00:05Z']
   const run = (...command: string[]) => ['run', ...args, ...options, '--', ...command]
   const row = async (): Promise<Loose> => {
     const { stdout } = await cronledger(['history', '--store', store, '--task', 'nightly', '--json'], { env })
@@ -82,18 +73,7 @@ describe.concurrent('kill -9 in mid-run', () => {
     const stale = await until(isOver)
     expect(stale).toMatchObject({ state: 'PENDING', attempts: [{ number: 1 }] })
     expect(stale['attempts'][0]).not.toHaveProperty('outcome')
-    const force = [
-      '--store',
-      store,
-      '--task',
-      'nightly',
-      '--schedule',
-      '0 3 * * *',
-      '--force-slot',
-      'latest',
-      '--reason',
-      'x',
-    ]
+    const force = ['--store', store, ...NIGHTLY, '--force-slot', 'latest', '--reason', 'x']
     const forced = () => cronledger(['run', ...force.with(7, '2026-11-23'), ...SHORT, '--', 'echo', 'forced'])
     for (const attempt of [await cronledger(run('echo', 'no')), await forced()]) {
       expect(attempt).toMatchObject({

@@ -6,7 +6,7 @@ import { encodeSchedules } from '../../src/core/row/task-record.ts'
 import type { Row } from '../../src/core/types.ts'
 import { openFileStore } from '../../src/store/file/file-store.ts'
 import { seedLedger } from '../support/big-ledger.ts'
-import { cronledger, type Ended, scratch } from '../support/cli.ts'
+import { cronledger, type Ended, NIGHTLY, scratch } from '../support/cli.ts'
 import { startFaultyProxy } from '../support/proxy.ts'
 import { FAILED, rowWith, SUCCEEDED } from '../support/rows.ts'
 import { awsEnv, type Server, startAnswering, startDynalite } from '../support/servers.ts'
@@ -206,17 +206,7 @@ describe('secrets never reach the log or the ledger', () => {
     AWS_SESSION_TOKEN: 'FwoGZXIvYXdzEXAMPLE',
   }
   const run = (store: string, options: readonly string[], ...command: string[]) => [
-    ...[
-      'run',
-      '--store',
-      store,
-      '--task',
-      'nightly',
-      '--schedule',
-      '0 3 * * *',
-      '--event-time',
-      '2026-01-02T03:00:05Z',
-    ],
+    ...['run', '--store', store, ...NIGHTLY, '--event-time', '2026-01-02T03:00:05Z'],
     ...[...options, '--', ...command],
   ]
   const expectNone = (text: string) => {

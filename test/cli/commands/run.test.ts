@@ -13,16 +13,7 @@ let files = 0
 /** A ledger of its own for each test. */
 function ledger() {
   const store = `file:${join(folder, `ledger-${++files}.db`)}`
-  const base = [
-    '--store',
-    store,
-    '--task',
-    'nightly',
-    '--schedule',
-    '0 3 * * *',
-    '--event-time',
-    '2026-11-23T03:00:05Z',
-  ]
+  const base = ['--store', store, ...NIGHTLY, '--event-time', '2026-11-23T03:00:05Z']
   return {
     store,
     path: store.slice('file:'.length),
@@ -117,16 +108,7 @@ describe('the main job', () => {
   test('the next slot is free', async () => {
     const { store, run, rows } = ledger()
     await run(['true'])
-    const next = [
-      '--store',
-      store,
-      '--task',
-      'nightly',
-      '--schedule',
-      '0 3 * * *',
-      '--event-time',
-      '2026-11-24T03:00:00Z',
-    ]
+    const next = ['--store', store, ...NIGHTLY, '--event-time', '2026-11-24T03:00:00Z']
     expect((await cronledger(['run', ...next, '--', 'echo', 'next'])).stdout).toBe('next\n')
     expect((await rows()).map(({ slot }) => slot)).toEqual(['2026-11-24T03:00:00Z', '2026-11-23T03:00:00Z'])
   })
@@ -505,16 +487,7 @@ describe('the log', () => {
 
   test('a schedule that the event time does not fit: warned, or refused', async () => {
     const { store } = ledger()
-    const base = [
-      '--store',
-      store,
-      '--task',
-      'nightly',
-      '--schedule',
-      '0 3 * * *',
-      '--event-time',
-      '2026-11-23T05:00:00Z',
-    ]
+    const base = ['--store', store, ...NIGHTLY, '--event-time', '2026-11-23T05:00:00Z']
     const warned = await cronledger(['run', ...base, '--', 'true'])
     expect(logOf(warned).map(({ event }) => event)).toEqual(['schedule-mismatch', 'claimed', 'completed'])
     const refused = await cronledger(['run', ...base, '--on-mismatch', 'refuse', '--', 'true'])
