@@ -51,3 +51,8 @@ export function parseLocal(text: string): number | null {
 export function formatInstant(instant: Instant): string {
   return new Date(instant).toISOString().replace('.000Z', 'Z')
 }
+
+/** Returns the date of an instant in UTC: `2026-11-24`. */
+export function utcDate(instant: Instant): string {
+  return new Date(instant).toISOString().slice(0, 10)
+}

@@ -1,6 +1,6 @@
 import { DateTime } from 'luxon'
 import { formatDuration } from '../core/duration.ts'
-import { formatInstant } from '../core/instant.ts'
+import { formatInstant, utcDate } from '../core/instant.ts'
 import type { ClockNote } from '../core/schedule/clock-changes.ts'
 import type { Schedule } from '../core/schedule/schedule.ts'
 import type { Instant, Window } from '../core/types.ts'
@@ -53,7 +53,7 @@ export function explainText(explanation: Explanation): string {
       'clocks',
       clocks.length > 0
         ? clocks
-        : [`no fire time is skipped or comes twice from ${dateText(clocksFrom)} to ${dateText(clocksUntil)}`],
+        : [`no fire time is skipped or comes twice from ${utcDate(clocksFrom)} to ${utcDate(clocksUntil)}`],
     ),
   ]
   return lines.flatMap(([label, text]) => wrapped(label, text)).join('\n')
@@ -96,10 +96,6 @@ function inZone(at: Instant, zone: string): DateTime {
 
 function moment(at: Instant, zone: string): string {
   return `${formatInstant(at)}  ${inZone(at, zone).toFormat('ccc yyyy-MM-dd HH:mm:ss ZZ')}`
-}
-
-function dateText(at: Instant): string {
-  return formatInstant(at).slice(0, 10)
 }
 
 function endText({ end }: Window, zone: string): string {

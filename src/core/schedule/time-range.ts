@@ -1,6 +1,6 @@
 import { DAY_MS, parseDuration } from '../duration.ts'
 import { quote, usageError } from '../errors.ts'
-import { formatInstant, parseInstant } from '../instant.ts'
+import { formatInstant, parseInstant, utcDate } from '../instant.ts'
 import { defined } from '../row/stored-fields.ts'
 import type { Instant } from '../types.ts'
 import { dayIn } from './local-time.ts'
@@ -79,6 +79,6 @@ function wholeDay(date: string, name: string, zone: string): { readonly start: I
 /** Yields the UTC dates that contain the instants of `[since, until)`, the newest first. */
 export function* daysIn(since: Instant, until: Instant): Generator<string, void, undefined> {
   for (let day = Math.floor((until - 1) / DAY_MS); day >= Math.floor(since / DAY_MS); day -= 1) {
-    yield formatInstant(day * DAY_MS).slice(0, 10)
+    yield utcDate(day * DAY_MS)
   }
 }

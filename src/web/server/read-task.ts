@@ -1,6 +1,6 @@
 import { DAY_MS } from '../../core/duration.ts'
 import { quote, usageError } from '../../core/errors.ts'
-import { formatInstant, parseInstant } from '../../core/instant.ts'
+import { parseInstant, utcDate } from '../../core/instant.ts'
 import { isNewerSchema } from '../../core/row/decide.ts'
 import { dueKeys } from '../../core/row/expected-slots.ts'
 import { scheduleWith } from '../../core/row/schedules-in-force.ts'
@@ -131,7 +131,7 @@ export async function tallyDays(
     if (scanned === most) {
       // This day may have more slots, so it is not counted. Only whole days are counted.
       const whole = [...days].filter(([name]) => name > day)
-      const readSince = formatInstant(Date.parse(day) + DAY_MS).slice(0, 10)
+      const readSince = utcDate(Date.parse(day) + DAY_MS)
       return { from, to, days: new Map<string, Tally>(whole), readSince }
     }
     scanned += 1

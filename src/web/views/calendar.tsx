@@ -1,4 +1,5 @@
 import { DAY_MS } from '../../core/duration.ts'
+import { utcDate } from '../../core/instant.ts'
 import { printable } from '../../format/text.ts'
 import type { Links, TaskQuery } from './links.ts'
 import { MARKS, type Mark } from './marks.ts'
@@ -116,13 +117,9 @@ function Month(props: MonthProps) {
 function weeksOf(month: string): readonly (readonly (string | null)[])[] {
   const first = Date.parse(`${month}-01T00:00:00Z`)
   const days: (string | null)[] = Array.from({ length: (new Date(first).getUTCDay() + 6) % 7 }, () => null)
-  for (let at = first; isoDate(at).startsWith(month); at += DAY_MS) days.push(isoDate(at))
+  for (let at = first; utcDate(at).startsWith(month); at += DAY_MS) days.push(utcDate(at))
   while (days.length % 7 > 0) days.push(null)
   return Array.from({ length: days.length / 7 }, (_, week) => days.slice(7 * week, 7 * week + 7))
-}
-
-function isoDate(at: number): string {
-  return new Date(at).toISOString().slice(0, 10)
 }
 
 function isLinked({ days, readSince }: CalendarModel, day: string): boolean {
