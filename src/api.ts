@@ -162,7 +162,7 @@ export interface Ledger {
   history(options: HistoryOptions): AsyncGenerator<StoredRow>
   /**
    * Yields the rows of `history`, and the missed slots in their places. The slots of a task are computed from the given
-   * schedule, or from the schedules on record. Without `since`, the range begins at the first row of the task. Throws as
+   * schedule, or from those of the task record. Without `since`, the range begins at the first row of the task. Throws as
    * `check` does.
    */
   slots(options: SlotsOptions): AsyncGenerator<StoredRow | MissedSlot>
@@ -173,7 +173,7 @@ export interface Ledger {
    */
   check(options: CheckOptions): AsyncGenerator<TaskFinding>
   /**
-   * Returns the slot that a reference means, by the given schedule or by the schedules on record. Throws a usage error if
+   * Returns the slot that a reference means, by the given schedule or by those of the task record. Throws a usage error if
    * there is none.
    */
   findSlot(options: FindSlotOptions): Promise<FoundSlot>
@@ -187,7 +187,7 @@ export interface Ledger {
   /**
    * Records the decision of an operator about a slot: the outcome of a stale or failed slot, or that a slot is not to run,
    * which may also be a slot in the future. A running or completed slot is left as it is. Throws `unreachable` if it is
-   * unknown whether the decision is on record.
+   * unknown whether the decision is recorded.
    */
   resolve(options: ResolveOptions): Promise<Resolved>
   /** Closes the connections of the ledger. */

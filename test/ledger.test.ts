@@ -149,7 +149,7 @@ describe('run', () => {
     expect(outcome).toMatchObject({ status: 'failed', outcome: 'leaseLost', recorded: false })
   })
 
-  test('a schedule that this ledger saw in force is not asked for again; another one is registered', async () => {
+  test('a schedule that this ledger saw in force is not asked for again; another one is recorded', async () => {
     const ledger = newLedger()
     const schedules = async () => {
       const known = []

@@ -39,14 +39,14 @@ export async function* checkTask(
  */
 export async function* checkTasks(settings: CheckSettings, deps: HistoryDeps): AsyncGenerator<TaskFinding, void> {
   let known = 0
-  async function* registered(signal: AbortSignal) {
+  async function* recorded(signal: AbortSignal) {
     for await (const task of readTaskRecords({ ...deps, signals: [signal] })) {
       known += 1
       yield task
     }
   }
   const check = (task: KnownTask, signal: AbortSignal) => checkTask(task, settings, { ...deps, signals: [signal] })
-  yield* concurrently(registered, check, deps.signals)
+  yield* concurrently(recorded, check, deps.signals)
   // We must fail here, otherwise a dead man's switch on the wrong ledger would report success forever.
   if (known === 0) {
     throw usageError(

@@ -15,7 +15,7 @@ export function specOf(row: StoredRow): ScheduleSpec | null {
 }
 
 /** Returns the schedules of the task record, oldest first, or null if the task has no record. */
-export async function registeredSchedules(
+export async function recordedSchedules(
   ledger: Ledger,
   options: ReadOptions & { readonly task: string },
 ): Promise<Schedules | null> {

@@ -28,7 +28,7 @@ describe.concurrent('the connection during a long child', () => {
     // Longer than a connection is kept; and a child that does not mind SIGTERM leaves the least time for the finish.
     const child = ['sh', '-c', "trap '' TERM; sleep 6; echo slept; while :; do sleep 1; done"]
     const run = start([...args, '--', ...child], { env })
-    await proxy.arrived(({ registry, action }) => registry && action === 'PutItem')
+    await proxy.arrived(({ taskRecord, action }) => taskRecord && action === 'PutItem')
     happen(proxy)
     await run.printed('slept')
     run.child.kill('SIGTERM')

@@ -141,7 +141,7 @@ describe('a lease that another run took over', () => {
     // Somebody deletes the row, and another run claims the slot: the version is the same, the owner is not.
     const { default: Libsql } = await import('libsql')
     const database = new Libsql(store.slice('file:'.length))
-    // Heartbeats, and the registry after the start of the child, hold the file now and then.
+    // Heartbeats, and the task record after the start of the child, use the file now and then.
     database.exec('PRAGMA busy_timeout = 60000')
     database.exec(
       "UPDATE rows SET document = json_set(document, '$.owner', 'another', '$.attempts[0].runId', 'another')",

@@ -96,8 +96,8 @@ describe('text from the ledger never reaches a terminal with its escape sequence
     expect(stdout).not.toMatch(/(?:^|,)"?[=+\-@]/m)
   })
 
-  test('nor does an entry of the registry whose schedule is no schedule: one line', async () => {
-    const path = join(folder, 'registry.db')
+  test('nor does a task record whose schedule is not valid: one line', async () => {
+    const path = join(folder, 'task-record.db')
     seedLedger(path, [evilRow('nightly', () => ({}))])
     const ledger = openFileStore(path)
     const document = encodeSchedules([{ since: yesterday, spec: { expression: EVIL, zone: EVIL } }])

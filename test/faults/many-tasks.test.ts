@@ -129,8 +129,8 @@ describe('the overview', () => {
     expect(await served.stop()).toBe(130)
     const seen = proxy.seen.slice(before)
     expect(seen.filter(isOfTask)).toHaveLength(2 * TASKS.length)
-    // The registry is one page, which is listed for each of both.
-    expect(seen.filter((passing) => !isOfTask(passing)).map(({ action, registry }) => [action, registry])).toEqual([
+    // The task records are one page, which is listed for each of both.
+    expect(seen.filter((passing) => !isOfTask(passing)).map(({ action, taskRecord }) => [action, taskRecord])).toEqual([
       ['Query', true],
       ['Query', true],
     ])
@@ -142,7 +142,7 @@ describe('the overview', () => {
 describe('report', () => {
   const args = (out: string) => ['report', '--since', '3d', '--out', out]
 
-  test('16 tasks are asked for at a time, three times each, and the registry is listed once', async () => {
+  test('16 tasks are asked for at a time, three times each, and the task records are listed once', async () => {
     const out = join(folder, 'report.html')
     answerInGroups(3)
     expect(await read(args(out))).toMatchObject({ code: 0, stderr: '' })

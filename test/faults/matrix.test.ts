@@ -12,7 +12,7 @@ import { FAULTS, type Fault } from './faults.ts'
 
 // Every fault of the wire, at every point of a run, once and for good: real processes before real servers.
 
-/** The requests of each point. A claim's withdrawal and the registry of tasks are none of them. */
+/** The requests of each point. They do not include the withdrawal of a claim and the task record. */
 const POINTS = {
   claim: ({ action, state }: Passing) => action === 'PutItem' && state === 'PENDING',
   renewal: ({ action, state }: Passing) => action === 'UpdateItem' && state === 'PENDING',

@@ -92,7 +92,7 @@ describe.skipIf(whyNot !== null)('each system call on a ledger file and its jour
     expect(first).toMatchObject({ code: 0, starts: 1, state: 'COMPLETED' })
     expect(second).toEqual({ code: 0, starts: 1, state: 'COMPLETED' })
     for (const call of CALLS) counts.set(call, first.calls.split(` ${call}(`).length - 1)
-    // The claim and the finish. The task was registered by the run before.
+    // The claim and the finish. The run before has kept the task record.
     expect(counts.get('unlink')).toBe(2)
   })
 

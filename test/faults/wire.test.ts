@@ -69,11 +69,11 @@ for (const [name, startServer] of [
 
     test('requests: two for a run, two for a duplicate (three where the server does not return the row found)', async () => {
       expect(await run(['echo', 'paid'])).toMatchObject({ code: 0, stdout: 'paid\n' })
-      const own = () => proxy.seen.filter(({ registry }) => !registry).map(({ action }) => action)
+      const own = () => proxy.seen.filter(({ taskRecord }) => !taskRecord).map(({ action }) => action)
       expect(own()).toEqual(['PutItem', 'UpdateItem'])
       proxy.seen.length = 0
       expect(await run(['echo', 'paid'])).toMatchObject({ code: 0, stdout: '' })
-      expect(proxy.seen.filter(({ registry }) => registry)).toEqual([])
+      expect(proxy.seen.filter(({ taskRecord }) => taskRecord)).toEqual([])
       expect(own()).toEqual(name === 'dynalite' ? ['PutItem', 'GetItem', 'UpdateItem'] : ['PutItem', 'UpdateItem'])
     })
 

@@ -5,7 +5,7 @@ import { failsAfter, fates, type HostOptions, type Run, works, world } from '../
 
 const FORCE = { by: 'ada', reason: 'bad input file' }
 
-describe('the registry', () => {
+describe('the task record', () => {
   const verbsOf = async (run: (fateOf: HostOptions['fateOf']) => Run, time: VirtualTime) => {
     const verbs: string[] = []
     const started = run(({ verb }) => {
@@ -54,7 +54,7 @@ describe('the registry', () => {
     expect(await entryVerbs(7)).toEqual([])
   })
 
-  test('nothing is taken for seen that the registry did not answer', async () => {
+  test('a schedule counts as seen only when the ledger has answered', async () => {
     const { time, trigger } = world()
     const seen = seenSchedules(time.clock())
     const lost = trigger('a', works(1), {

@@ -11,7 +11,7 @@ export interface Passing {
   /** The state that the write gives to the row (`PENDING`, `COMPLETED`, …), or null if the request contains none. */
   readonly state: string | null
   /** Whether the request reads or writes task records. */
-  readonly registry: boolean
+  readonly taskRecord: boolean
   /** The task whose rows the request reads, if it is a query of one task. */
   readonly task: string | null
   /** The index that the request reads, if any. */
@@ -213,10 +213,17 @@ function send(response: ServerResponse, { status, headers, body }: Reply): void 
 function describe(request: IncomingMessage, body: Buffer, seen: readonly Passing[]): Passing {
   const action = String(request.headers['x-amz-target']).split('.')[1] ?? ''
   const state = /"(PENDING|COMPLETED|FAILED|SKIPPED)"/.exec(body.toString())?.[1] ?? null
-  const registry = body.includes('#registry')
+  const taskRecord = body.includes('#registry')
   const task = action === 'Query' ? (/":task":\{"S":"([^"]+)"/.exec(body.toString())?.[1] ?? null) : null
   const indexName = /"IndexName":"([^"]+)"/.exec(body.toString())?.[1] ?? null
-  return { action, state, registry, task, indexName, index: seen.filter((passing) => passing.action === action).length }
+  return {
+    action,
+    state,
+    taskRecord,
+    task,
+    indexName,
+    index: seen.filter((passing) => passing.action === action).length,
+  }
 }
 
 function forward(upstream: string, from: IncomingMessage, body: Buffer): Promise<Reply> {

@@ -13,7 +13,7 @@ import { systemClock } from '../../process/clock.ts'
 import { LIMITS } from '../../run/settings.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
-import { newestRow, registeredSchedules, specOf } from '../lookup.ts'
+import { newestRow, recordedSchedules, specOf } from '../lookup.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { DUE_BY, withDueBy } from '../options/due-by.ts'
 import { GRACE, LEDGER_TIMEOUT, type OptionTable, STORE } from '../options/options.ts'
@@ -146,8 +146,8 @@ async function queryRange(
 
 /** Returns the schedule in force, otherwise that of the newest row, otherwise null. */
 async function specOfTask(ledger: Ledger, options: ReadOptions & { readonly task: string }) {
-  const registered = await registeredSchedules(ledger, options)
-  if (registered !== null) return registered.at(-1)?.spec ?? null
+  const schedules = await recordedSchedules(ledger, options)
+  if (schedules !== null) return schedules.at(-1)?.spec ?? null
   const row = await newestRow(ledger, options)
   return row && specOf(row)
 }

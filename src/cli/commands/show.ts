@@ -13,7 +13,7 @@ import { systemClock } from '../../process/clock.ts'
 import { LIMITS } from '../../run/settings.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
-import { newestRow, registeredSchedules, specOf } from '../lookup.ts'
+import { newestRow, recordedSchedules, specOf } from '../lookup.ts'
 import { readOptions, type Values } from '../options/arguments.ts'
 import { withDueBy } from '../options/due-by.ts'
 import { LEDGER_TIMEOUT, type OptionTable, SLOT, STORE, TASK } from '../options/options.ts'
@@ -91,8 +91,8 @@ async function slotFrom(
   if (schedule !== undefined) {
     return parseSlotReference(readSchedule({ schedule, timezone, anchor }), slot, now).slot
   }
-  const registered = await registeredSchedules(ledger, reading)
-  if (registered !== null) return parseSlotBySchedules(registered, slot, now).window.slot
+  const schedules = await recordedSchedules(ledger, reading)
+  if (schedules !== null) return parseSlotBySchedules(schedules, slot, now).window.slot
   const row = await newestRow(ledger, reading)
   if (row === null) return null
   const spec = specOf(row)

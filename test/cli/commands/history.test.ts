@@ -296,7 +296,7 @@ describe('slots without a row', () => {
     expect(await items(store, [...task, '--state', 'failed'])).toEqual(['FAILED nightly 6'])
   })
 
-  test('of all tasks of the registry stand among their rows', async () => {
+  test('of all tasks with a task record stand among their rows', async () => {
     const store = await ledger()
     expect(await items(store, ['--state', 'missed,failed,completed', ...until])).toEqual([
       ...['COMPLETED unknown 2', 'MISSED nightly 2', 'MISSED other 2', 'MISSED nightly 3', 'MISSED other 3'],

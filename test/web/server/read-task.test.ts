@@ -16,9 +16,9 @@ const row = rowWith({ ending: FAILED })
 const { slot, schedule } = row
 
 test.each([
-  ['the registry’s has the slot', ['0 3 * * *'], null],
-  ['an earlier one of the registry has it', ['0 3 * * *', '30 * * * *'], null],
-  ['none of the registry has it', ['30 * * * *'], schedule],
+  ['the schedule of the task record has the slot', ['0 3 * * *'], null],
+  ['an earlier one of the task record has it', ['0 3 * * *', '30 * * * *'], null],
+  ['none of the task record has it', ['30 * * * *'], schedule],
   ['the registry does not know the task', [], schedule],
 ])('commands bring the row’s schedule along only where they need it: %s', (_, expressions, brought) => {
   const schedules = expressions.map((expression, index) => ({
