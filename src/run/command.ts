@@ -5,6 +5,7 @@ import { signalProcess } from '../process/process-group.ts'
 import type { Stops } from '../process/signals.ts'
 import { prepareStart } from '../process/start-command.ts'
 import { type ChildEnd, superviseChild } from '../process/supervise.ts'
+import { ancestorsText } from '../process/surrounding-runs.ts'
 import { markProcess } from '../process/survivors.ts'
 import type { LiveAttempt, WorkEnd } from './execute.ts'
 
@@ -101,20 +102,20 @@ async function endAllOf(
 function childEnvironment(env: Environment, attempt: LiveAttempt): Environment {
   return {
     ...without(FORCING_VARIABLES, env),
+    ...attemptVariables(attempt),
+  }
+}
+
+/** Returns the variables that tell a program of the batch which attempt it is a part of. */
+export function attemptVariables(attempt: LiveAttempt): Readonly<Record<string, string>> {
+  return {
     CRONLEDGER_RUN_TASK: attempt.task,
     CRONLEDGER_RUN_SLOT: formatInstant(attempt.slot),
     CRONLEDGER_RUN_WINDOW_END: attempt.windowEnd === null ? '' : formatInstant(attempt.windowEnd),
     CRONLEDGER_RUN_ATTEMPT: String(attempt.number),
     CRONLEDGER_RUN_ID: attempt.runId,
-    CRONLEDGER_RUN_ANCESTORS: [...runsAround(env), attempt.runId].join(' '),
+    CRONLEDGER_RUN_ANCESTORS: ancestorsText(attempt.insideOf, attempt.runId),
   }
-}
-
-/** Returns the run ids of the runs whose batch this process is a part of, the outermost first. */
-export function runsAround(env: Environment): readonly string[] {
-  const { CRONLEDGER_RUN_ANCESTORS: ancestors, CRONLEDGER_RUN_ID: id } = env
-  const ids = (ancestors ?? '').split(' ').filter((word) => word !== '')
-  return id === undefined || id === '' || ids.includes(id) ? ids : [...ids, id]
 }
 
 export function without(names: readonly string[], env: Environment): Environment {

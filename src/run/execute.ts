@@ -1,5 +1,5 @@
-import { firstLine, LedgerError, usageError } from '../core/errors.ts'
-import { isNewerSchema, mayRetry } from '../core/row/decide.ts'
+import { firstLine, LedgerError } from '../core/errors.ts'
+import { mayRetry } from '../core/row/decide.ts'
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
 import { keyOf } from '../core/row/transition.ts'
 import type {
@@ -43,6 +43,8 @@ export interface LiveAttempt {
   /** The fencing token. It starts at 1, and a later attempt of the slot has a higher number. */
   readonly number: number
   readonly runId: string
+  /** The ids of the runs that this run is a part of, the outermost first. */
+  readonly insideOf: readonly string[]
   /** Aborts when the work must end because its lease is lost. Its reason is a `LeaseLoss`. */
   readonly lost: AbortSignal
   /** Returns whether the lease is young enough to start the work at this moment. A start that takes time asks again. */
@@ -101,7 +103,6 @@ export async function execute<T>(
 ): Promise<RunResult<T>> {
   const io = { ...givenIo, emit: unfailing(givenIo.emit) }
   const claimResult = await claimSlot(request, settings, io).catch(reportAndRethrow(io.emit))
-  checkNotInside(claimResult, request)
   switch (claimResult.kind) {
     case 'duplicate': {
       const { kind, cause, row } = claimResult
@@ -127,19 +128,6 @@ export async function execute<T>(
     case 'claimed':
       return runClaimed(claimResult, request, work, settings, io)
   }
-}
-
-/**
- * Throws a usage error if the run that this process is a part of holds the slot. As a duplicate, this process would
- * exit successfully although the batch never ran.
- */
-function checkNotInside(claimResult: ClaimResult, { insideOf }: ClaimRequest): void {
-  if (claimResult.kind !== 'duplicate' && claimResult.kind !== 'refused') return
-  const { cause, row } = claimResult
-  if (cause !== 'running' || row === null || isNewerSchema(row) || !insideOf?.includes(row.owner)) return
-  throw usageError(
-    `cronledger was called inside run ${row.owner} of the same task and slot. Call the batch itself instead of cronledger, or use another task name.`,
-  )
 }
 
 async function runClaimed<T>(
@@ -194,7 +182,8 @@ async function makeAttempts<T>(
   progress: Progress,
   claimedSlot: ClaimedSlot,
 ): Promise<RunResult<T>> {
-  const { lease, halt, settings, io } = claimedSlot
+  const { request, lease, halt, settings, io } = claimedSlot
+  const { insideOf = [] } = request
   let registering: Promise<void> | null = null
   let before: RunResult<T> | null = null
   let row = first
@@ -203,7 +192,7 @@ async function makeAttempts<T>(
     const { number, runId } = attempt
     const mayStart = () => lease.ageMs() < startableMs(settings)
     const { lost, record } = lease
-    const live = { ...keyOf(row), windowEnd: row.windowEnd, number, runId, lost, mayStart, record }
+    const live = { ...keyOf(row), windowEnd: row.windowEnd, number, runId, insideOf, lost, mayStart, record }
     const mustRegister = registering === null && isToRegister(row, io)
     // If a stop came before the start, nothing starts, and the slot is free for the next trigger.
     let end: WorkEnd<T> = { outcome: 'notStarted' }
