@@ -24,7 +24,6 @@ export interface CommandOptions {
 export interface CommandSettings {
   readonly killAfterMs: number
   readonly stopTimeoutMs: number
-  readonly retryDelayMs: number | null
 }
 
 /**
@@ -40,7 +39,7 @@ export const FORCING_VARIABLES = ['FORCE_SLOT', 'SLOT', 'FROM', 'TO', 'ONLY', 'R
  */
 export function commandWork(
   { argv, env, stops, timeoutMs }: CommandOptions,
-  { killAfterMs, stopTimeoutMs, retryDelayMs }: CommandSettings,
+  { killAfterMs, stopTimeoutMs }: CommandSettings,
 ): (attempt: LiveAttempt) => Promise<WorkEnd<null>> {
   // The preparation takes time, so it runs while the claim waits for its answer.
   prepareStart()
@@ -52,7 +51,7 @@ export function commandWork(
         timeoutMs,
         killAfterMs,
         stopTimeoutMs,
-        endsWhole: retryDelayMs !== null,
+        endsWhole: attempt.mayRetry,
       },
       {
         stops,
@@ -67,7 +66,7 @@ export function commandWork(
     )
     const { outcome } = end
     if (outcome === 'succeeded') return { ...end, outcome, value: null }
-    const mayFollow = retryDelayMs !== null && (outcome === 'failed' || outcome === 'timedOut')
+    const mayFollow = attempt.mayRetry && (outcome === 'failed' || outcome === 'timedOut')
     const left = mayFollow && end.left === undefined ? await endAllOf(attempt, killAfterMs, stops) : {}
     return { ...end, outcome, ...left }
   }

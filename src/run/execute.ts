@@ -47,6 +47,8 @@ export interface LiveAttempt {
   readonly insideOf: readonly string[]
   /** Aborts when the work must end because its lease is lost. Its reason is a `LeaseLoss`. */
   readonly lost: AbortSignal
+  /** Whether another attempt of this run follows if this one fails or runs out of time. */
+  readonly mayRetry: boolean
   /** Returns whether the lease is young enough to start the work at this moment. A start that takes time asks again. */
   mayStart(): boolean
   /** Records the process that does the work in the row. */
@@ -182,17 +184,12 @@ async function makeAttempts<T>(
   progress: Progress,
   claimedSlot: ClaimedSlot,
 ): Promise<RunResult<T>> {
-  const { request, lease, halt, settings, io } = claimedSlot
-  const { insideOf = [] } = request
+  const { lease, halt, settings, io } = claimedSlot
   let registering: Promise<void> | null = null
   let before: RunResult<T> | null = null
   let row = first
   for (let retry = 1; ; retry++) {
     const attempt = row.attempts.at(-1) as Attempt
-    const { number, runId } = attempt
-    const mayStart = () => lease.ageMs() < startableMs(settings)
-    const { lost, record } = lease
-    const live = { ...keyOf(row), windowEnd: row.windowEnd, number, runId, insideOf, lost, mayStart, record }
     const mustRegister = registering === null && isToRegister(row, io)
     // If a stop came before the start, nothing starts, and the slot is free for the next trigger.
     let end: WorkEnd<T> = { outcome: 'notStarted' }
@@ -203,7 +200,7 @@ async function makeAttempts<T>(
       end = { outcome: 'notStarted', detail: gate.message }
     }
     if (gate === 'open') {
-      const working = begin(work, live)
+      const working = begin(work, liveAttempt(row, claimedSlot))
       progress.started += 1
       // We must log after the start, otherwise a slow log reader could delay the start until the lease has run out.
       io.emit({ event: 'claimed', attempt })
@@ -228,7 +225,7 @@ async function makeAttempts<T>(
       const waited = await waitForRetry(ended, retry, claimedSlot)
       if (waited.kind === 'next') {
         row = waited.row
-        before = { status: 'failed', attempt: number, recorded: true, ...end }
+        before = { status: 'failed', attempt: attempt.number, recorded: true, ...end }
         progress.ending = { outcome: 'notStarted' }
         continue
       }
@@ -244,6 +241,22 @@ async function makeAttempts<T>(
     if (gate instanceof LedgerError && before !== null) return before
     if (end.outcome !== 'succeeded') return { status: 'failed', attempt: attempt.number, recorded, ...end }
     return { status: recorded ? 'completed' : 'unrecorded', attempt: attempt.number, value: end.value }
+  }
+}
+
+/** Returns the latest attempt of the row as its work sees it. */
+function liveAttempt(row: Row, { request, lease, settings }: ClaimedSlot): LiveAttempt {
+  const { number, runId } = row.attempts.at(-1) as Attempt
+  return {
+    ...keyOf(row),
+    windowEnd: row.windowEnd,
+    number,
+    runId,
+    insideOf: request.insideOf ?? [],
+    lost: lease.lost,
+    mayRetry: mayRetry(row, 'failed', settings),
+    mayStart: () => lease.ageMs() < startableMs(settings),
+    record: lease.record,
   }
 }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Attempt, createLedger, type RunOptions, type Stops } from '../../src/index.ts'
+import { ancestorsText } from '../../src/process/surrounding-runs.ts'
 import { cronledger, MAIN, scratch } from '../support/cli.ts'
 
 const folder = scratch()
@@ -103,6 +104,13 @@ test('an attempt has the variables that a command gets', async () => {
     CRONLEDGER_RUN_ID: value.runId,
     CRONLEDGER_RUN_ANCESTORS: value.runId,
   })
+})
+
+test('a command gets at most the latest 100 run ids, so that its environment does not become too large', () => {
+  const insideOf = Array.from({ length: 150 }, (_, index) => `run${index}`)
+  const ids = ancestorsText(insideOf, 'own').split(' ')
+  expect(ids).toHaveLength(100)
+  expect(ids.slice(-2)).toEqual(['run149', 'own'])
 })
 
 describe('a run beside a run of the same slot', () => {
