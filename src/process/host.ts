@@ -3,6 +3,9 @@ import { hostname, userInfo } from 'node:os'
 import type { Host } from '../core/types.ts'
 import { bytesOf, MAX_PERSON_BYTES } from '../core/user-text.ts'
 
+/** The environment of a process. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
 /** ECS answers from the same machine within milliseconds. A run must not wait longer for it. */
 const METADATA_TIMEOUT_MS = 1_000
 /** The longest names of a cluster give an ARN of about 350 characters. A longer text is not an ARN. */
@@ -16,7 +19,7 @@ const MAX_METADATA_BYTES = 1_048_576
  *
  * Source: Amazon ECS Developer Guide, "Amazon ECS task metadata endpoint version 4".
  */
-export async function findHost(env: Readonly<Record<string, string | undefined>>): Promise<Host> {
+export async function findHost(env: Environment): Promise<Host> {
   const host = hostname()
   const endpoint = env['ECS_CONTAINER_METADATA_URI_V4']
   if (endpoint === undefined || endpoint === '') return { host }

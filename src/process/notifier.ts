@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { formatDuration } from '../core/duration.ts'
 import { firstLine } from '../core/errors.ts'
 import { type Clock, withDeadline } from './clock.ts'
+import type { Environment } from './host.ts'
 import { signalGroup } from './process-group.ts'
 
 /**
@@ -22,7 +23,7 @@ interface Notice {
   /** The stdin of the command. */
   readonly input: string
   /** The whole environment of the command. */
-  readonly env: Readonly<Record<string, string | undefined>>
+  readonly env: Environment
 }
 
 export interface Notifier {

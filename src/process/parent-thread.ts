@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { realTimeSignalName } from '../core/signal.ts'
+import type { Environment } from './host.ts'
 import { readDeath } from './proc.ts'
 
 // Node reports exit code 0 for a process that was killed by a signal from 32 to 64. The kernel shows the true cause in
@@ -10,7 +11,7 @@ import { readDeath } from './proc.ts'
 export interface CommandLine {
   readonly file: string
   readonly args: readonly string[]
-  readonly env: Readonly<Record<string, string | undefined>>
+  readonly env: Environment
 }
 
 export interface CommandEnd {

@@ -1,5 +1,6 @@
 import type { Ending } from '../core/types.ts'
 import { type Clock, link } from './clock.ts'
+import type { Environment } from './host.ts'
 import type { CommandEnd } from './parent-thread.ts'
 import { livingMember, signalGroup, VANISH_MS } from './process-group.ts'
 import type { PassedSignal, StopRequest, StopSignal, Stops } from './signals.ts'
@@ -9,14 +10,14 @@ import { finishReserveMs } from './stop.ts'
 export interface ChildRequest {
   readonly argv: readonly [string, ...string[]]
   /** The whole environment of the child. The command is looked up in its `PATH`. */
-  readonly env: Readonly<Record<string, string | undefined>>
+  readonly env: Environment
   /** The milliseconds until SIGTERM. Null: never. */
   readonly timeoutMs: number | null
   /** The milliseconds from SIGTERM to SIGKILL. */
   readonly killAfterMs: number
   /** The milliseconds from a stop signal until the orchestrator kills cronledger itself. */
   readonly stopTimeoutMs: number
-  /** True if another attempt may follow a failed one. Then a failure leaves no process of the group behind either. */
+  /** True if another attempt may follow this one. Then a failure leaves no process of the group behind either. */
   readonly endsWhole: boolean
 }
 

@@ -1,5 +1,5 @@
-import { firstLine, LedgerError, usageError } from '../core/errors.ts'
-import { isNewerSchema, mayRetry } from '../core/row/decide.ts'
+import { firstLine, LedgerError } from '../core/errors.ts'
+import { mayRetry } from '../core/row/decide.ts'
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
 import { keyOf } from '../core/row/transition.ts'
 import type {
@@ -43,8 +43,12 @@ export interface LiveAttempt {
   /** The fencing token. It starts at 1, and a later attempt of the slot has a higher number. */
   readonly number: number
   readonly runId: string
+  /** The ids of the runs that this run is a part of, the outermost first. */
+  readonly insideOf: readonly string[]
   /** Aborts when the work must end because its lease is lost. Its reason is a `LeaseLoss`. */
   readonly lost: AbortSignal
+  /** Whether another attempt of this run follows if this one fails or runs out of time. */
+  readonly mayRetry: boolean
   /** Returns whether the lease is young enough to start the work at this moment. A start that takes time asks again. */
   mayStart(): boolean
   /** Records the process that does the work in the row. */
@@ -101,7 +105,6 @@ export async function execute<T>(
 ): Promise<RunResult<T>> {
   const io = { ...givenIo, emit: unfailing(givenIo.emit) }
   const claimResult = await claimSlot(request, settings, io).catch(reportAndRethrow(io.emit))
-  checkNotInside(claimResult, request)
   switch (claimResult.kind) {
     case 'duplicate': {
       const { kind, cause, row } = claimResult
@@ -127,19 +130,6 @@ export async function execute<T>(
     case 'claimed':
       return runClaimed(claimResult, request, work, settings, io)
   }
-}
-
-/**
- * Throws a usage error if the run that this process is a part of holds the slot. As a duplicate, this process would
- * exit successfully although the batch never ran.
- */
-function checkNotInside(claimResult: ClaimResult, { insideOf }: ClaimRequest): void {
-  if (claimResult.kind !== 'duplicate' && claimResult.kind !== 'refused') return
-  const { cause, row } = claimResult
-  if (cause !== 'running' || row === null || isNewerSchema(row) || !insideOf?.includes(row.owner)) return
-  throw usageError(
-    `cronledger was called inside run ${row.owner} of the same task and slot. Call the batch itself instead of cronledger, or use another task name.`,
-  )
 }
 
 async function runClaimed<T>(
@@ -200,10 +190,6 @@ async function makeAttempts<T>(
   let row = first
   for (let retry = 1; ; retry++) {
     const attempt = row.attempts.at(-1) as Attempt
-    const { number, runId } = attempt
-    const mayStart = () => lease.ageMs() < startableMs(settings)
-    const { lost, record } = lease
-    const live = { ...keyOf(row), windowEnd: row.windowEnd, number, runId, lost, mayStart, record }
     const mustRegister = registering === null && isToRegister(row, io)
     // If a stop came before the start, nothing starts, and the slot is free for the next trigger.
     let end: WorkEnd<T> = { outcome: 'notStarted' }
@@ -214,7 +200,7 @@ async function makeAttempts<T>(
       end = { outcome: 'notStarted', detail: gate.message }
     }
     if (gate === 'open') {
-      const working = startWork(work, live)
+      const working = startWork(work, liveAttempt(row, claimedSlot))
       progress.started += 1
       // We must log after the start, otherwise a slow log reader could delay the start until the lease has run out.
       io.emit({ event: 'claimed', attempt })
@@ -239,7 +225,7 @@ async function makeAttempts<T>(
       const waited = await waitForRetry(ended, retry, claimedSlot)
       if (waited.kind === 'next') {
         row = waited.row
-        before = { status: 'failed', attempt: number, recorded: true, ...end }
+        before = { status: 'failed', attempt: attempt.number, recorded: true, ...end }
         progress.ending = { outcome: 'notStarted' }
         continue
       }
@@ -255,6 +241,22 @@ async function makeAttempts<T>(
     if (gate instanceof LedgerError && before !== null) return before
     if (end.outcome !== 'succeeded') return { status: 'failed', attempt: attempt.number, recorded, ...end }
     return { status: recorded ? 'completed' : 'unrecorded', attempt: attempt.number, value: end.value }
+  }
+}
+
+/** Returns the latest attempt of the row as its work sees it. */
+function liveAttempt(row: Row, { request, lease, settings }: ClaimedSlot): LiveAttempt {
+  const { number, runId } = row.attempts.at(-1) as Attempt
+  return {
+    ...keyOf(row),
+    windowEnd: row.windowEnd,
+    number,
+    runId,
+    insideOf: request.insideOf ?? [],
+    lost: lease.lost,
+    mayRetry: mayRetry(row, 'failed', settings),
+    mayStart: () => lease.ageMs() < startableMs(settings),
+    record: lease.record,
   }
 }
 
