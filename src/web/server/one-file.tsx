@@ -88,13 +88,13 @@ async function* pieces(
   yield String(
     <>
       <h1>Report {when}</h1>
-      <NeedsLine needs={needs} links={IN_ONE_FILE} />
+      <NeedsLine needs={needs} links={IN_ONE_FILE} now={now} />
     </>,
   )
   yield* overviewPieces(tasks.read, span, reading)
   yield String(
     <div class="chapter">
-      <NeedsList needs={needs} links={IN_ONE_FILE} level={2} />
+      <NeedsList needs={needs} links={IN_ONE_FILE} level={2} now={now} />
     </div>,
   )
   const chapter = (read: ReadTask, signal: AbortSignal) => taskPieces(read, span, store, { ...reading, signal })
