@@ -62,6 +62,7 @@ describe('the file store', () => {
 
 const call = (ms = 120_000) => ({ signal: AbortSignal.timeout(ms) })
 let files = 0
+const openFiles = () => readdirSync('/proc/self/fd').length
 const newPath = () => join(folder, `ledger-${++files}.db`)
 const claim = claimOf('nightly')
 const put = (path: string, ms?: number) => openFileStore(path).put(claim, 'absent', call(ms))
@@ -161,10 +162,24 @@ describe('a ledger file', () => {
     const path = newPath()
     const store = openFileStore(path)
     await store.put(claim, 'absent', call())
-    const open = () => readdirSync('/proc/self/fd').length
-    const before = open()
+    const before = openFiles()
     for (let i = 0; i < 50; i += 1) await store.get(claim, call())
-    expect(open()).toBeLessThan(before + 5)
+    expect(openFiles()).toBeLessThan(before + 5)
+  })
+
+  it('holds no file open per try that finds the file locked', async () => {
+    const path = newPath()
+    await put(path)
+    const other = new Libsql(path)
+    other.exec('BEGIN EXCLUSIVE')
+    const database = openFileDatabase(path)
+    const before = openFiles()
+    for (let i = 0; i < 20; i += 1) expect(() => database.transact('read', () => true)).toThrow('locked')
+    expect(openFiles()).toBeLessThan(before + 5)
+    other.exec('ROLLBACK')
+    other.close()
+    expect(database.transact('read', () => true)).toBe(true)
+    database.close()
   })
 
   it('is followed where another file takes its place', async () => {
