@@ -110,7 +110,7 @@ export function openFileDatabase(name: string): FileDatabase {
 
   function transact<T>(mode: Mode, work: (transaction: Transaction) => T): T | null {
     const { database, statements } = connected(mode)
-    // Each statement is prepared only once, because it keeps its file open until it is garbage collected.
+    // Each statement is prepared only once, because SQLite keeps it in memory until it is garbage collected.
     const prepared = (sql: string) => {
       const statement = statements.get(sql) ?? database.prepare(sql)
       statements.set(sql, statement)

@@ -218,6 +218,36 @@ describe('a ledger file', () => {
   })
 })
 
+describe('a path', () => {
+  /** Calls `work` while the process is in a folder of its own. */
+  async function inFolder<T>(work: (cwd: string) => T | Promise<T>): Promise<T> {
+    const before = process.cwd()
+    const cwd = mkdtempSync(join(folder, 'cwd-'))
+    process.chdir(cwd)
+    try {
+      return await work(cwd)
+    } finally {
+      process.chdir(before)
+    }
+  }
+
+  it.each([':memory:', 'file:x?mode=memory', '100%23 a?b#c'])('is the name of a file, also %j', async (name) => {
+    await inFolder(async (cwd) => {
+      expect(await put(name)).toEqual({ kind: 'ok' })
+      expect(await put(name)).toMatchObject({ kind: 'conflict' })
+      expect(readdirSync(cwd)).toEqual([name])
+    })
+  })
+
+  it('in a working directory that was deleted is refused', async () => {
+    await inFolder((cwd) => {
+      rmSync(cwd, { recursive: true })
+      const refusal = { kind: 'shape', message: expect.stringContaining('"x.db": its folder does not exist') }
+      expect(() => openFileStore('x.db')).toThrow(expect.objectContaining(refusal))
+    })
+  })
+})
+
 describe('a file that is no ledger', () => {
   const refused = async (path: string) => {
     const before = readFileSync(path)
