@@ -275,6 +275,20 @@ describe('a file that is no ledger', () => {
     },
   )
 
+  it('an empty file that another program has filled since it was opened is left as it is', async () => {
+    const path = newPath()
+    writeFileSync(path, '')
+    const store = openFileStore(path)
+    expect(await store.get(claim, call())).toBeNull()
+    const other = new Libsql(path)
+    other.exec('CREATE TABLE orders (id)')
+    other.close()
+    const before = readFileSync(path)
+    const shape = { kind: 'shape', message: expect.stringContaining('is not a cronledger file and was left as it is') }
+    await expect(store.put(claim, 'absent', call())).rejects.toMatchObject(shape)
+    expect(readFileSync(path)).toEqual(before)
+  })
+
   it('a folder and a device are no files', async () => {
     for (const path of [folder, '/dev/null']) await expect(put(path)).rejects.toMatchObject({ kind: 'shape' })
   })
