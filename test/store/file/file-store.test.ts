@@ -63,6 +63,11 @@ describe('the file store', () => {
 const call = (ms = 120_000) => ({ signal: AbortSignal.timeout(ms) })
 let files = 0
 const openFiles = () => readdirSync('/proc/self/fd').length
+/** Returns the paths of a ledger file and of the files beside it, such as its journal. */
+const filesOf = (path: string) =>
+  readdirSync(folder)
+    .map((name) => join(folder, name))
+    .filter((file) => file === path || file.startsWith(`${path}-`))
 const newPath = () => join(folder, `ledger-${++files}.db`)
 const claim = claimOf('nightly')
 const put = (path: string, ms?: number) => openFileStore(path).put(claim, 'absent', call(ms))
@@ -72,6 +77,7 @@ describe('a ledger file', () => {
   it('is made by the first claim, for its owner only', async () => {
     const path = newPath()
     expect(await put(path)).toEqual({ kind: 'ok' })
+    expect(filesOf(path)).toEqual([path])
     expect(statSync(path).mode & 0o777).toBe(0o600)
     expect(await get(path)).toEqual(claim)
   })
@@ -156,6 +162,29 @@ describe('a ledger file', () => {
     expect(journals()).toEqual([2, 2])
     expect(await put(path)).toMatchObject({ kind: 'conflict' })
     expect(journals()).toEqual([1, 1])
+  })
+
+  it('switches WAL off also where the first try finds the file locked', async () => {
+    const path = newPath()
+    await put(path)
+    const other = new Libsql(path)
+    other.exec('PRAGMA journal_mode = WAL; BEGIN IMMEDIATE')
+    const database = openFileDatabase(path)
+    expect(() => database.transact('read', () => null)).toThrow('locked')
+    other.exec('COMMIT')
+    other.close()
+    const journal = database.transact('read', ({ all }) => all('PRAGMA journal_mode'))
+    expect(journal).toEqual([{ journal_mode: 'delete' }])
+    database.close()
+  })
+
+  it('is denied where SQLite cannot make its journal, and no other file is left beside it', async () => {
+    const path = newPath()
+    await put(path)
+    mkdirSync(`${path}-journal`)
+    const denied = { kind: 'denied', message: expect.stringMatching(/^file ledger ".*" cannot be opened \(/) }
+    await expect(openFileStore(path).put(claimOf('other'), 'absent', call())).rejects.toMatchObject(denied)
+    expect(filesOf(path)).toEqual([path, `${path}-journal`])
   })
 
   it('holds no file open per call', async () => {
@@ -255,7 +284,7 @@ describe('a file that is no ledger', () => {
     await expect(put(path)).rejects.toMatchObject(shape)
     await expect(get(path)).rejects.toMatchObject(shape)
     expect(readFileSync(path).equals(before)).toBe(true)
-    expect(readdirSync(folder).filter((name) => join(folder, name).startsWith(`${path}-`))).toEqual([])
+    expect(filesOf(path)).toEqual([path])
   }
 
   it('text is left as it is', async () => {
