@@ -150,6 +150,15 @@ describe('a ledger file', () => {
     await expect(put(join(folder, 'no', 'folder', 'x.db'))).rejects.toMatchObject({ kind: 'shape', message })
   })
 
+  it('names a path that no file can have', async () => {
+    const path = newPath()
+    writeFileSync(path, '')
+    const message = expect.stringMatching(/^file ledger ".*" is not the path of a file: E(NOTDIR|NAMETOOLONG): /)
+    for (const wrong of [join(path, 'ledger.db'), join(folder, 'x'.repeat(300))]) {
+      await expect(put(wrong)).rejects.toMatchObject({ kind: 'shape', message })
+    }
+  })
+
   it('keeps its journal as a file, and switches WAL off where a person switched it on', async () => {
     const path = newPath()
     await put(path)
