@@ -159,6 +159,18 @@ describe('a ledger file', () => {
     }
   })
 
+  it('throws an error that is a bug as it is, and writes nothing', () => {
+    const database = openFileDatabase(newPath())
+    const bug = new TypeError('a bug')
+    const write = ({ run }: Transaction) => {
+      run("INSERT INTO entries VALUES ('#registry', 'x', 1, '{}')")
+      throw bug
+    }
+    expect(() => database.transact('create', write)).toThrow(bug)
+    expect(database.transact('create', ({ all }) => all('SELECT * FROM entries'))).toEqual([])
+    database.close()
+  })
+
   it('keeps its journal as a file, and switches WAL off where a person switched it on', async () => {
     const path = newPath()
     await put(path)
