@@ -1,4 +1,5 @@
 import { formatInstant } from '../core/instant.ts'
+import { hasStarted } from '../core/row/decide.ts'
 import type { TaskFinding } from '../core/row/expected-slots.ts'
 import { attemptCount } from '../core/row/transition.ts'
 import type { Attempt, Instant } from '../core/types.ts'
@@ -53,13 +54,14 @@ export function findingObject(found: TaskFinding, now: Instant): LogObject {
 export function findingDetail(found: TaskFinding, now: Instant): string {
   if (found.kind === 'missed') return `due ${elapsed(now - found.slot)} ago, nothing on record`
   const { row } = found
+  const first = row.attempts.find(hasStarted)
+  if (found.kind === 'late' && first !== undefined)
+    return `started ${elapsed(first.startedAt - row.slot)} after its slot`
   const attempt = row.attempts.at(-1)
   if (attempt === undefined) return `${row.state}, without an attempt`
-  if (found.kind === 'late') return `started ${elapsed(firstStart(row.attempts) - row.slot)} after its slot`
-  const did = found.kind === 'stale' ? 'never reported its end' : endingText(attempt)
-  return `attempt ${attempt.number} on ${attempt.host} ${did}`
+  return `attempt ${attempt.number} on ${attempt.host} ${found.kind === 'stale' ? staleText(attempt) : endingText(attempt)}`
 }
 
-function firstStart(attempts: readonly Attempt[]): Instant {
-  return (attempts.find(({ outcome }) => outcome !== 'notStarted') ?? attempts[0])?.startedAt ?? 0
+function staleText(attempt: Attempt): string {
+  return hasStarted(attempt) ? 'never reported its end' : 'claimed the slot and never started'
 }

@@ -1,7 +1,7 @@
 import { formatDuration } from '../core/duration.ts'
 import type { NoteResult, RunContext, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
-import { isNewerSchema, successOf } from '../core/row/decide.ts'
+import { hasStarted, isNewerSchema, successOf } from '../core/row/decide.ts'
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
 import type { Attempt, Row, StoredRow } from '../core/types.ts'
 import { type CommandFlags, commandLine, scheduleFlags } from './command-line.ts'
@@ -139,12 +139,12 @@ function lastAttempt(row: StoredRow | null): Attempt | undefined {
 }
 
 /**
- * Returns the newest attempt that started and ended, or else the newest attempt. A newer attempt may have been claimed
- * without being started.
+ * Returns the newest attempt that started, or else the newest attempt. A newer attempt may have been claimed without
+ * being started.
  */
 function lastStarted(row: StoredRow | null): Attempt | undefined {
   if (row === null || isNewerSchema(row)) return undefined
-  return row.attempts.findLast(({ outcome }) => outcome !== undefined && outcome !== 'notStarted') ?? lastAttempt(row)
+  return row.attempts.findLast(hasStarted) ?? lastAttempt(row)
 }
 
 /** Returns the next step for the operator, as a short text that contains a command to copy. */

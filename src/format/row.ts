@@ -1,5 +1,5 @@
 import { formatInstant } from '../core/instant.ts'
-import { isNewerSchema, isStale } from '../core/row/decide.ts'
+import { hasStarted, isNewerSchema, isStale } from '../core/row/decide.ts'
 import { isMissed, type MissedSlot } from '../core/row/expected-slots.ts'
 import { encodeRejection, encodeRow } from '../core/row/stored-row.ts'
 import type { Instant, Row, StoredRow } from '../core/types.ts'
@@ -90,7 +90,7 @@ function missedJson({ task, slot, end, schedule }: MissedSlot): Record<string, u
  */
 export function durationMsOf({ attempts }: Row, runsAt: Instant | null): number | null {
   const attempt = attempts.at(-1)
-  if (attempt === undefined || attempt.phase === 'waiting' || attempt.outcome === 'notStarted') return null
+  if (attempt === undefined || !hasStarted(attempt)) return null
   const end = attempt.endedAt ?? runsAt
   // The clock of the host may have been set back during the attempt.
   return end === null ? null : Math.max(0, end - attempt.startedAt)

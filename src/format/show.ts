@@ -1,5 +1,5 @@
 import { formatInstant } from '../core/instant.ts'
-import { isNewerSchema } from '../core/row/decide.ts'
+import { hasStarted, isNewerSchema } from '../core/row/decide.ts'
 import { attemptCount } from '../core/row/transition.ts'
 import type { Attempt, Host, Instant, Rejection, Resolution, Row, StoredRow, Trigger } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
@@ -73,10 +73,10 @@ function timelineLines(row: Row): string[] {
 }
 
 function attemptEntries(attempt: Attempt, slot: Instant): TimelineEntry[] {
-  const { number, phase, claimedAt, startedAt, endedAt, outcome, exitCode, runId } = attempt
+  const { number, claimedAt, startedAt, endedAt, outcome, exitCode, runId } = attempt
   const open =
     outcome === undefined || endedAt !== undefined ? '' : `; it ${endingText(attempt)}, and when is not known`
-  const how = outcome === 'notStarted' || phase === 'waiting' ? 'claimed' : 'started'
+  const how = hasStarted(attempt) ? 'started' : 'claimed'
   const waited = claimedAt === undefined ? '' : `, ${elapsed(startedAt - claimedAt)} after its claim,`
   const started = {
     at: startedAt,

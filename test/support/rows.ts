@@ -29,6 +29,12 @@ export function rowWith(...attempts: ReadonlyArray<{ readonly trigger?: Trigger;
   return row
 }
 
+/** Returns the row with its last attempt claimed and not started, as an attempt is that waits for the overlap lock. */
+export function lastWaiting(row: Row): Row {
+  const last = row.attempts.at(-1)
+  return last === undefined ? row : { ...row, attempts: [...row.attempts.slice(0, -1), { ...last, phase: 'waiting' }] }
+}
+
 export const SUCCEEDED: Ending = { outcome: 'succeeded', exitCode: 0 }
 export const FAILED: Ending = { outcome: 'failed', exitCode: 3 }
 export const NOT_STARTED: Ending = { outcome: 'notStarted' }

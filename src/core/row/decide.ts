@@ -168,6 +168,7 @@ function hasBegunSince(row: Row, askedAt = Number.POSITIVE_INFINITY): boolean {
   return row.attempts.some((attempt) => hasStarted(attempt) && attempt.startedAt > askedAt)
 }
 
-function hasStarted({ outcome, phase }: Attempt): boolean {
+/** Returns whether the attempt started its batch. A claim alone does not start it. */
+export function hasStarted({ outcome, phase }: Pick<Attempt, 'outcome' | 'phase'>): boolean {
   return outcome !== 'notStarted' && phase !== 'waiting'
 }

@@ -1,7 +1,7 @@
 import type { Schedule } from '../schedule/slot.ts'
 import { slotAfter, slotBefore } from '../schedule/slot.ts'
 import type { Instant, Key, Row, ScheduleSpec, StoredRow, Window } from '../types.ts'
-import { isNewerSchema, isStale } from './decide.ts'
+import { hasStarted, isNewerSchema, isStale } from './decide.ts'
 import { isSameSpec } from './task-record.ts'
 
 /** A problem with a slot that an operator should look at. */
@@ -201,7 +201,7 @@ export function findingOf({ row, missed }: AuditedSlot, settings: AuditSettings)
 function problemOf(row: Row, { now, skewMs, lateAfterMs }: AuditSettings): 'failed' | 'stale' | 'late' | null {
   if (isStale(row, now, skewMs)) return 'stale'
   if (row.state === 'FAILED') return 'failed'
-  const first = row.attempts.find(({ outcome }) => outcome !== 'notStarted')
+  const first = row.attempts.find(hasStarted)
   const late = lateAfterMs !== null && first?.trigger.kind === 'scheduled' && first.startedAt - row.slot > lateAfterMs
   return late ? 'late' : null
 }

@@ -19,7 +19,10 @@ export interface AppOptions extends Omit<MarkSettings, 'now'> {
   readonly assets: Assets
   /** The host that the server listens on. The server accepts it as a name of its own. */
   readonly host: string
-  /** How long one request may wait for the ledger in total. */
+  /**
+   * How long the views of one request may wait for the ledger in total. The findings of all tasks are read in the
+   * background, and this is how long one request to the ledger may take there.
+   */
   readonly ledgerTimeoutMs: number
   /** A slot is late when its first attempt started later than this after it. Left out: never. */
   readonly lateAfterMs?: number | undefined
@@ -60,8 +63,15 @@ type Status = 200 | 404 | (typeof STATUS)[ErrorKind]
 export interface View {
   readonly title: string
   readonly main: Child
-  /** Whether something in the view runs or is about to run. */
+  /** Whether something in the view runs or is about to run, or is still being read. */
   readonly moves: boolean
+  /** The time that the ledger took for the view. Left out: all the time that it took to make the view. */
+  readonly costMs?: number
+}
+
+interface Page {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly costMs: number
 }
 
 /** Reads the view that a request asks for, until `untilMs` of the monotonic clock. Null when the view does not exist. */
@@ -100,23 +110,20 @@ export function openReadings(options: AppOptions) {
 /** Makes the answers of the server: the pages of views, and pages that say why a view cannot be shown. */
 export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOptions) {
   const limit = pLimit(VIEWS_AT_A_TIME)
-  const pages = shareAnswers<Uint8Array<ArrayBuffer> | null>(clock)
+  const pages = shareAnswers<Page | null>(clock, (page) => page?.costMs ?? 0)
 
-  /**
-   * Returns the page of a view as bytes, so that requests that share it also share its memory. `tookMs` is the time
-   * that it took to read the view.
-   */
-  function render({ title, main, moves }: View, tookMs = 0): Uint8Array<ArrayBuffer> {
+  /** Returns the page of a view as bytes, so that requests that share it also share its memory. */
+  function render({ title, main, moves, costMs = 0 }: View): Page {
     const frame: Frame = {
       title,
       links: SERVED,
       dress: { kind: 'served', stylePath: '/page.css', scriptPath: '/page.js' },
       store,
       now: clock.now(),
-      pollMs: Math.round(Math.max(moves ? MOVING_POLL_MS : QUIET_POLL_MS, POLL_FACTOR * tookMs)),
+      pollMs: Math.round(Math.max(moves ? MOVING_POLL_MS : QUIET_POLL_MS, POLL_FACTOR * costMs)),
       children: main,
     }
-    return new TextEncoder().encode(pageText(frame))
+    return { bytes: new TextEncoder().encode(pageText(frame)), costMs }
   }
 
   function problem(context: Context, title: string, message: string, status: Status) {
@@ -144,7 +151,7 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
         limit(async () => {
           const begunMs = clock.monotonicMs()
           const view = await read(context, begunMs + ledgerTimeoutMs)
-          return view === null ? null : render(view, clock.monotonicMs() - begunMs)
+          return view === null ? null : render({ costMs: clock.monotonicMs() - begunMs, ...view })
         })
       const page = await (keyOf === undefined ? make() : pages.get(keyOf(context), make))
       return page === null
@@ -156,6 +163,6 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
   return { show, problem, failure }
 }
 
-function send(context: Context, page: Uint8Array<ArrayBuffer>, status: Status) {
-  return context.body(page, status, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' })
+function send(context: Context, { bytes }: Page, status: Status) {
+  return context.body(bytes, status, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' })
 }

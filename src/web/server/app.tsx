@@ -6,14 +6,16 @@ import { formatInstant, parseInstant } from '../../core/instant.ts'
 import { checkTaskName } from '../../core/user-text.ts'
 import { type OverviewQuery, SERVED, type TaskQuery } from '../views/links.ts'
 import { NeedsLine, NeedsList } from '../views/needs.tsx'
-import { Overview } from '../views/overview.tsx'
+import { Overview, type TaskLine } from '../views/overview.tsx'
 import { SlotView } from '../views/slot.tsx'
 import { TaskView } from '../views/task.tsx'
 import { type AppOptions, openAnswers, openReadings, type ReadView, type View } from './answers.tsx'
 import { isOwnHost } from './guard.ts'
-import { readNeeds, readOverview } from './read-overview.ts'
+import { beginNeeds, readOverview } from './read-overview.ts'
 import { calendarOf, readSlot, readTask, readTaskPage, yearsOf } from './read-task.ts'
-import { shareAnswers } from './shared.ts'
+import type { Reading } from './reading.ts'
+import { AGE_FACTOR, shareAnswers } from './shared.ts'
+import { shareNeeds } from './shared-needs.ts'
 
 /** The span of the findings. It is the default of `check`, and covers a weekend or a week off. */
 const NEEDS_MS = 7 * DAY_MS
@@ -74,49 +76,50 @@ function rejectRequest(context: Context, host: string): Response | null {
 
 /** Returns the functions that read the views. Requests share the findings and the calendars that were just read. */
 function viewsOf(options: AppOptions) {
-  const { store, clock } = options
+  const { ledger, store, clock, ledgerTimeoutMs, lateAfterMs, graceMs, skewMs } = options
   const reading = openReadings(options)
-  const sharedNeeds = shareAnswers<Awaited<ReturnType<typeof readNeeds>>>(clock)
   const calendars = shareAnswers<Awaited<ReturnType<typeof calendarOf>>>(clock)
-
-  function needsUntil(untilMs: number) {
-    return sharedNeeds.get('', () =>
-      reading(untilMs, [], (own) => {
-        const span = { since: own.now - NEEDS_MS, until: own.now }
-        return readNeeds({ span, when: `in the last ${formatDuration(NEEDS_MS)}` }, own)
-      }),
-    )
-  }
+  const sharedNeeds = shareNeeds(clock, () => {
+    const settings = { ledgerTimeoutMs, lateAfterMs, graceMs, skewMs }
+    const own = { ledger, ...settings, now: clock.now(), signal: new AbortController().signal }
+    const span = { since: own.now - NEEDS_MS, until: own.now }
+    return beginNeeds({ span, when: `in the last ${formatDuration(NEEDS_MS)}` }, own)
+  })
 
   const overview: ReadView = async (context, untilMs) => {
     const query = overviewQueryOf(context)
-    // We must read both at the same time. Otherwise the first could use up the time of the second, which is shared.
-    const [model, needs] = await Promise.all([
-      reading(untilMs, [], (own) => readOverview(query, own)),
-      needsUntil(untilMs),
-    ])
+    const begunMs = clock.monotonicMs()
+    const readGrid = async (own: Reading) => {
+      const model = await readOverview(query, own)
+      return { model, costMs: clock.monotonicMs() - begunMs }
+    }
+    const [{ model, costMs }, needs] = await Promise.all([reading(untilMs, [], readGrid), sharedNeeds.get()])
+    const isMoving = ({ cells }: TaskLine) => cells.some(({ mark }) => mark === 'running' || mark === 'due')
     return {
       title: 'Tasks',
       main: (
         <>
-          <NeedsLine needs={needs} links={SERVED} />
+          <NeedsLine needs={needs} links={SERVED} now={clock.now()} />
           <Overview model={model} links={SERVED} live />
         </>
       ),
-      moves: model.lines.some(({ cells }) => cells.some(({ mark }) => mark === 'running' || mark === 'due')),
+      moves: !needs.isWhole || model.lines.some(isMoving),
+      // The page asks sooner until all tasks are read. Its tasks are then read for at most half of the time.
+      costMs: needs.isWhole ? costMs : costMs / AGE_FACTOR,
     }
   }
 
-  const needs: ReadView = async (_, untilMs) => {
+  const needs: ReadView = async () => {
+    const needs = await sharedNeeds.get()
     const main = (
       <>
         <nav class="crumbs" aria-label="Where you are">
           <a href={SERVED.overview()}>Tasks</a>
         </nav>
-        <NeedsList needs={await needsUntil(untilMs)} links={SERVED} level={1} />
+        <NeedsList needs={needs} links={SERVED} level={1} now={clock.now()} />
       </>
     )
-    return { title: 'What needs a person', main, moves: false }
+    return { title: 'What needs a person', main, moves: !needs.isWhole, costMs: 0 }
   }
 
   const task: ReadView = (context, untilMs) =>
