@@ -69,7 +69,7 @@ export interface View {
   readonly costMs?: number
 }
 
-interface Page {
+interface PageAnswer {
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly costMs: number
 }
@@ -110,10 +110,10 @@ export function openReadings(options: AppOptions) {
 /** Makes the answers of the server: the pages of views, and pages that say why a view cannot be shown. */
 export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOptions) {
   const limit = pLimit(VIEWS_AT_A_TIME)
-  const pages = shareAnswers<Page | null>(clock, (page) => page?.costMs ?? 0)
+  const pages = shareAnswers<PageAnswer | null>(clock, (page) => page?.costMs ?? 0)
 
   /** Returns the page of a view as bytes, so that requests that share it also share its memory. */
-  function render({ title, main, moves, costMs = 0 }: View): Page {
+  function render({ title, main, moves, costMs = 0 }: View): PageAnswer {
     const frame: Frame = {
       title,
       links: SERVED,
@@ -163,6 +163,6 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
   return { show, problem, failure }
 }
 
-function send(context: Context, { bytes }: Page, status: Status) {
+function send(context: Context, { bytes }: PageAnswer, status: Status) {
   return context.body(bytes, status, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' })
 }

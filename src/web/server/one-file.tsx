@@ -34,7 +34,7 @@ const MAX_POINTS = 100
 const MAX_KEPT = 1_500
 
 /** A part of the file, as text or as bytes. */
-type Piece = string | Uint8Array
+type PagePiece = string | Uint8Array
 
 /** Marks the position in an element where the pieces go. Text of a ledger cannot contain it, because it is escaped. */
 const PIECES = '<!-- pieces -->'
@@ -45,7 +45,10 @@ const PLACE = raw(PIECES)
  * that are being read. Returns null when the ledger has nothing about the task. The file has no script, and its policy
  * allows only its own style and images in `data:` addresses.
  */
-export async function reportPieces(options: ReportOptions, reading: Reading): Promise<AsyncGenerator<Piece> | null> {
+export async function reportPieces(
+  options: ReportOptions,
+  reading: Reading,
+): Promise<AsyncGenerator<PagePiece> | null> {
   const { task } = options
   if (task !== undefined) {
     const read = await readTask(task, reading)
@@ -69,7 +72,7 @@ async function* pieces(
   tasks: Tasks,
   clock: WallClock,
   reading: Reading,
-): AsyncGenerator<Piece, void, undefined> {
+): AsyncGenerator<PagePiece, void, undefined> {
   const { now } = reading
   const when = `from ${clock.both(span.since)} to ${clock.both(span.until)}`
   const hash = createHash('sha256').update(style).digest('base64')

@@ -18,7 +18,7 @@ export interface SharedNeeds {
   get(): Promise<Needs>
 }
 
-interface Answer {
+interface NeedsAnswer {
   readonly needs: Needs
   /** Until then, the findings are not read again. */
   readonly freshUntilMs: number
@@ -36,7 +36,7 @@ interface Current {
  * thousands of tasks are read. We must not end it when a viewer leaves, because other viewers share it.
  */
 export function shareNeeds(clock: Clock, begin: () => NeedsReading): SharedNeeds {
-  let last: Answer | null = null
+  let last: NeedsAnswer | null = null
   let current: Current | null = null
 
   function start(): Current {
