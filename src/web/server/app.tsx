@@ -25,18 +25,20 @@ export function createApp(options: AppOptions): Hono {
   const { assets, host } = options
   const app = new Hono()
   const { show, problem, failure } = openAnswers(options)
-  const views = viewsOf(options)
+  const reading = openReadings(options)
+  const { overview, needs } = viewsOfAll(options, reading)
+  const { task, slot } = viewsOfTask(options, reading)
   app.use(HEADERS)
   app.use(async (context, next) => rejectRequest(context, host) ?? next())
   app.get('/page.js', (context) => context.body(assets.script, 200, asset('text/javascript')))
   app.get('/page.css', (context) => context.body(assets.style, 200, asset('text/css')))
   app.get(
     '/',
-    show(views.overview, (context) => JSON.stringify(overviewQueryOf(context))),
+    show(overview, (context) => JSON.stringify(overviewQueryOf(context))),
   )
-  app.get('/needs', show(views.needs))
-  app.get('/task', show(views.task))
-  app.get('/slot', show(views.slot))
+  app.get('/needs', show(needs))
+  app.get('/task', show(task))
+  app.get('/slot', show(slot))
   app.notFound((context) => problem(context, 'Not found', 'There is no such page.', 404))
   app.onError((error, context) => failure(context, error))
   return app
@@ -74,11 +76,11 @@ function rejectRequest(context: Context, host: string): Response | null {
   return null
 }
 
-/** Returns the functions that read the views. Requests share the findings and the calendars that were just read. */
-function viewsOf(options: AppOptions) {
-  const { ledger, store, clock, ledgerTimeoutMs, lateAfterMs, graceMs, skewMs } = options
-  const reading = openReadings(options)
-  const calendars = shareAnswers<Awaited<ReturnType<typeof calendarOf>>>(clock)
+type ReadingOf = ReturnType<typeof openReadings>
+
+/** Returns the views of all tasks. They share the findings that were just read. */
+function viewsOfAll(options: AppOptions, reading: ReadingOf) {
+  const { ledger, clock, ledgerTimeoutMs, lateAfterMs, graceMs, skewMs } = options
   const sharedNeeds = shareNeeds(clock, () => {
     const settings = { ledgerTimeoutMs, lateAfterMs, graceMs, skewMs }
     const own = { ledger, ...settings, now: clock.now(), signal: new AbortController().signal }
@@ -122,6 +124,13 @@ function viewsOf(options: AppOptions) {
     return { title: 'What needs a person', main, moves: !needs.isWhole, costMs: 0 }
   }
 
+  return { overview, needs }
+}
+
+/** Returns the views of one task. They share the calendars that were just read. */
+function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
+  const calendars = shareAnswers<Awaited<ReturnType<typeof calendarOf>>>(clock)
+
   const task: ReadView = (context, untilMs) =>
     reading(untilMs, [context.req.raw.signal], async (own): Promise<View | null> => {
       const read = await readTask(taskParameter(context), own)
@@ -156,7 +165,7 @@ function viewsOf(options: AppOptions) {
       }
     })
 
-  return { overview, needs, task, slot }
+  return { task, slot }
 }
 
 function asset(type: string): Record<string, string> {
