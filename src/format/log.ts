@@ -1,6 +1,6 @@
 import type { FinishResult, RunContext, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
-import type { Instant } from '../core/types.ts'
+import type { Attempt, Instant, Trigger } from '../core/types.ts'
 import { duplicateEntry, lockFields, lockText, refusedEntry } from './rejected-trigger.ts'
 import { elapsed, endingText, printable, safeJson, scheduleText } from './text.ts'
 
@@ -60,22 +60,10 @@ export function logObject(event: RunEvent, context: RunContext, now: Instant): L
 
 function logEntry(event: RunEvent, context: RunContext, latenessMs: number): LogEntry {
   switch (event.event) {
-    case 'claimed': {
-      const { attempt } = event
-      const { trigger } = context
-      const due = `${elapsed(latenessMs)} after it was due`
-      const waited =
-        attempt.claimedAt === undefined ? '' : `, and waited ${elapsed(attempt.startedAt - attempt.claimedAt)}`
-      const how = (trigger.kind === 'forced' ? `forced by ${trigger.by}` : due) + waited
-      return {
-        level: 'info',
-        event: 'claimed',
-        message: `attempt ${attempt.number} has claimed the slot, ${how}`,
-        fields: { attempt: attempt.number, latenessMs },
-      }
-    }
+    case 'claimed':
+      return claimedEntry(event.attempt, context.trigger, latenessMs)
     case 'ended':
-      return ended(event)
+      return endedEntry(event)
     case 'duplicate':
       return { level: 'info', event: 'duplicate', ...duplicateEntry(event, latenessMs) }
     case 'refused':
@@ -133,7 +121,19 @@ function logEntry(event: RunEvent, context: RunContext, latenessMs: number): Log
         fields: { cause: event.cause },
       }
     default:
-      return noticeOf(event, context)
+      return noticeEntry(event, context)
+  }
+}
+
+function claimedEntry(attempt: Attempt, trigger: Trigger, latenessMs: number): LogEntry {
+  const due = `${elapsed(latenessMs)} after it was due`
+  const waited = attempt.claimedAt === undefined ? '' : `, and waited ${elapsed(attempt.startedAt - attempt.claimedAt)}`
+  const how = (trigger.kind === 'forced' ? `forced by ${trigger.by}` : due) + waited
+  return {
+    level: 'info',
+    event: 'claimed',
+    message: `attempt ${attempt.number} has claimed the slot, ${how}`,
+    fields: { attempt: attempt.number, latenessMs },
   }
 }
 
@@ -143,7 +143,7 @@ type WarningEvent = Extract<
 >
 
 /** Returns the entry of an event that warns about the options of the run or about its task. */
-function noticeOf(event: WarningEvent, context: RunContext): LogEntry {
+function noticeEntry(event: WarningEvent, context: RunContext): LogEntry {
   switch (event.event) {
     case 'clock-event-time':
       return {
@@ -180,7 +180,7 @@ const LOST_BECAUSE = {
   turn: 'the lease ran out, and another slot of the task has its turn by now: stopping this one',
 } as const
 
-function ended(event: Extract<RunEvent, { event: 'ended' }>): LogEntry {
+function endedEntry(event: Extract<RunEvent, { event: 'ended' }>): LogEntry {
   const { attempt, ending, durationMs, finish, finishCause, detail } = event
   const recorded = finish === 'recorded'
   const good = ending.outcome === 'succeeded' && recorded
