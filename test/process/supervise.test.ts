@@ -215,6 +215,12 @@ describe.runIf(process.platform === 'linux')('a start for which the system lacks
     expect(detail).toMatch(/^"true" cannot be started: the limit of processes is reached \(EAGAIN\)\. Raise it/)
   })
 
+  test('a thread that fails for lack of memory: 126 and one line', async () => {
+    const { outcome, exitCode, detail } = await supervise({ argv: ['true'] }, ['env', 'LIMIT=heap:3']).end
+    expect({ outcome, exitCode }).toEqual({ outcome: 'notStarted', exitCode: 126 })
+    expect(detail).toMatch(/^"true" cannot be started: the thread that starts it has failed: .*memory.*$/)
+  })
+
   test.each([0, 1, 2, 3, 4, 5, 6])('room for %i open files: started, or 126 and one line', async (spare) => {
     const end = await supervise({ argv: ['true'] }, ['env', `LIMIT=nofile:${spare}`]).end
     if (end.outcome === 'succeeded') return
