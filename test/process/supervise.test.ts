@@ -15,6 +15,8 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 const batch = (name: string) => join(BATCHES, name)
 const isLiving = (pid: string | undefined) => readStat(Number(pid))?.living === true
+/** Longer than any test: what waits for it hangs. */
+const HOUR_MS = 3_600_000
 const FACTS = { lines: 0, pid: expect.any(Number) }
 
 /** The first thread of the process ends, and another one kills the whole. */
@@ -298,8 +300,9 @@ describe('a stop', () => {
 
   test.each([
     ['stay', { killAfterMs: 100 }, { signal: 'SIGKILL' }],
-    ['stay', { stopTimeoutMs: 5_100 }, { signal: 'SIGKILL' }],
-    ['stay', { stopTimeoutMs: 1_000 }, { signal: 'SIGKILL' }],
+    ['stay', { stopTimeoutMs: 5_100, killAfterMs: HOUR_MS }, { signal: 'SIGKILL' }],
+    ['stay', { stopTimeoutMs: 1_000, killAfterMs: HOUR_MS }, { signal: 'SIGKILL' }],
+    ['stay', { stopTimeoutMs: HOUR_MS, killAfterMs: 100 }, { signal: 'SIGKILL' }],
     // The leader needs a turn of the CPU to leave before its group is killed.
     ['leave', { killAfterMs: 3_000 }, { exitCode: 0 }],
   ] as const)('ends the whole group: family.sh %s with %j', async (how, settings, end) => {
@@ -439,7 +442,7 @@ describe('the timeout', () => {
 })
 
 test('a lost lease ends the group in the time that it leaves', async () => {
-  const run = supervise({ argv: [batch('family.sh'), 'stay'] })
+  const run = supervise({ argv: [batch('family.sh'), 'stay'], killAfterMs: HOUR_MS })
   const [, grandchild] = await run.printed(/grandchild (\d+)\n/)
   run.process.kill('SIGALRM')
   expect(await run.end).toEqual({ outcome: 'leaseLost', signal: 'SIGKILL', ...FACTS })
