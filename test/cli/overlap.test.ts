@@ -209,11 +209,14 @@ describe('retries in the same process', () => {
     })
   })
 
-  test('what a failed attempt left behind is ended before the next one starts', async () => {
+  test.each([
+    ['', ''],
+    [', also a process of its group that cleared its environment', 'env -i PATH="$PATH" '],
+  ])('what a failed attempt left behind is ended before the next one starts%s', async (_, prefix) => {
     const { run } = host()
     // The shell is killed as the OOM killer does it, and its worker would go on.
     const script = `if [ "$CRONLEDGER_RUN_ATTEMPT" = 1 ]; then
-      sh -c 'trap "" TERM; echo worker began; while :; do echo >> ticks; sleep 0.02; done' &
+      ${prefix}sh -c 'trap "" TERM; echo worker began; while :; do echo >> ticks; sleep 0.02; done' &
       until [ -s ticks ]; do sleep 0.02; done
       kill -9 $$
     fi
