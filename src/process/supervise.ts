@@ -2,7 +2,7 @@ import type { Ending } from '../core/types.ts'
 import { type Clock, link } from './clock.ts'
 import type { Environment } from './host.ts'
 import type { CommandEnd } from './parent-thread.ts'
-import { livingMember, signalGroup, VANISH_MS } from './process-group.ts'
+import { livingMember, POLL_MS, signalGroup, VANISH_MS } from './process-group.ts'
 import type { PassedSignal, StopRequest, StopSignal, Stops } from './signals.ts'
 import { type Start, startCommand } from './start-command.ts'
 import { finishReserveMs } from './stop.ts'
@@ -53,9 +53,6 @@ export interface ChildEnd extends Ending {
   /** The pid of a process of the group that even SIGKILL could not end. */
   readonly left?: number
 }
-
-/** The leader of a group rarely ends before the others, and a stop may end this much later without harm. */
-const GROUP_POLL_MS = 50
 
 type Cause =
   | { readonly outcome: 'interrupted'; readonly stoppedBy: StopSignal }
@@ -187,7 +184,7 @@ async function superviseGroup(
   const exit = await exited
   let member = cause === null ? null : livingMember(pid)
   while (member !== null && !over.signal.aborted) {
-    await clock.wait(GROUP_POLL_MS, over.signal)
+    await clock.wait(POLL_MS, over.signal)
     member = livingMember(pid, member)
   }
   // A process that forks and exits during the scan hides its child from the scan, so we send SIGKILL once more. Zombies
