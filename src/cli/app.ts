@@ -10,7 +10,6 @@ import type { Command, CommandContext } from './command.ts'
 import { EXIT, EXIT_OF_ERROR, exitCodeOfStop } from './exit.ts'
 import { type Environment, suggestion } from './options/arguments.ts'
 import { hideStandardStreams, print, screenOf } from './output.ts'
-import { UNLOADABLE } from './unloadable.ts'
 import { versionText } from './version.ts'
 
 interface Entry {
@@ -91,10 +90,7 @@ export async function main(args: readonly string[], env: Environment, stops: Sto
       sink.write(printable(`cronledger: ${error.message}`))
       return EXIT_OF_ERROR[error.kind]
     }
-    const { name, message, stack } = error as Error
-    const what =
-      name === UNLOADABLE ? `cannot be loaded: ${message}` : `this is a bug, please report it: ${stack ?? error}`
-    sink.write(`cronledger: ${what}`)
+    sink.write(`cronledger: this is a bug, please report it: ${(error as Error).stack ?? error}`)
     return EXIT.bug
   } finally {
     await sink.flush(LAST_LINES_MS)
