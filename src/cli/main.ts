@@ -7,10 +7,6 @@ import type { loadApp } from './load.ts'
 
 const stops = installStops()
 
-// Node and the AWS SDK warn about versions on every start. Those warnings are for developers, and the log of a batch
-// must not contain them.
-process.removeAllListeners('warning')
-
 if (process.argv[2] === RELAY_WORD) relay()
 else void start()
 

@@ -64,6 +64,38 @@ describe('the compiled form', () => {
   })
 })
 
+describe('a warning of Node', () => {
+  const warn = (text: string, env: NodeJS.ProcessEnv = {}) => {
+    const hook = join(folder, 'warn.cjs')
+    // The program has begun when it looks at its own command line.
+    writeFileSync(
+      hook,
+      `const fs = require('node:fs')
+       const { readFileSync } = fs
+       fs.readFileSync = (path, ...rest) => {
+         if (path === '/proc/self/cmdline') process.emitWarning(${JSON.stringify(text)})
+         return readFileSync(path, ...rest)
+       }`,
+    )
+    const args = ['--require', hook, MAIN, 'history', '--store', `file:${join(folder, 'none.db')}`, '--task', '\ufffd']
+    return spawnSync(process.execPath, args, { encoding: 'utf8', env: { ...process.env, ...env } }).stderr
+  }
+
+  test('is one line of the log', () => {
+    expect(warn('the certificate\nis not checked')).toContain(
+      'cronledger: Node warns: Warning: the certificate\\u000ais not checked\n',
+    )
+  })
+
+  test('about the version that a later AWS SDK needs is not in the log', () => {
+    expect(warn('NodeVersionSupportWarning: The AWS SDK for JavaScript (v3)')).not.toContain('NodeVersion')
+  })
+
+  test('is not in the log if the user wants none', () => {
+    expect(warn('the certificate is not checked', { NODE_NO_WARNINGS: '1' })).not.toContain('certificate')
+  })
+})
+
 describe('a command with a fast start', () => {
   const loadedBy = (...args: string[]): string => {
     const list = join(folder, 'list.cjs')
