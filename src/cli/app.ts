@@ -5,13 +5,12 @@ import sdk from '@aws-sdk/client-dynamodb/package.json' with { type: 'json' }
 import cronledger from '../../package.json' with { type: 'json' }
 import { LedgerError, quote, usageError } from '../core/errors.ts'
 import { printable } from '../format/text.ts'
-import { openSink } from '../process/log/sink.ts'
+import { openSink, type Sink } from '../process/log/sink.ts'
 import type { Stops } from '../process/signals.ts'
 import type { Command, CommandContext } from './command.ts'
 import { EXIT, EXIT_OF_ERROR, exitCodeOfStop } from './exit.ts'
 import { type Environment, suggestion } from './options/arguments.ts'
 import { hideStandardStreams, print, screenOf } from './output.ts'
-import { UNLOADABLE } from './unloadable.ts'
 
 interface CommandEntry {
   readonly summary: string
@@ -77,9 +76,18 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
 /** A slow reader gets this long for the last lines of the log. After that, the exit code matters more. */
 const LAST_LINES_MS = 2_000
 
+/** How the warnings begin that concern only the developers of cronledger. */
+const OWN_WARNINGS = [
+  // Later versions of the AWS SDK need a later Node. It comes with every run.
+  'NodeVersionSupportWarning',
+  // The executable has no SQLite. A message of our own says so.
+  'Currently the require() provided to the main script embedded into single-executable applications',
+]
+
 /** Runs the command line. Returns the exit code, and never throws. */
 export async function main(args: readonly string[], env: Environment, stops: Stops): Promise<number> {
   const sink = openSink(2)
+  logWarnings(sink)
   try {
     refuseBytes(args)
     const split = args.indexOf('--')
@@ -91,14 +99,24 @@ export async function main(args: readonly string[], env: Environment, stops: Sto
       sink.write(printable(`cronledger: ${error.message}`))
       return EXIT_OF_ERROR[error.kind]
     }
-    const { name, message, stack } = error as Error
-    const what =
-      name === UNLOADABLE ? `cannot be loaded: ${message}` : `this is a bug, please report it: ${stack ?? error}`
-    sink.write(`cronledger: ${what}`)
+    sink.write(`cronledger: this is a bug, please report it: ${(error as Error).stack ?? error}`)
     return EXIT.bug
   } finally {
     await sink.flush(LAST_LINES_MS)
   }
+}
+
+/**
+ * Writes Node's warnings to the log. Node's own listener prints them with a call that blocks while the reader of the log
+ * stalls. With `NODE_NO_WARNINGS`, Node has not added a listener, and the user gets no warnings.
+ */
+function logWarnings(sink: Sink): void {
+  if (process.listenerCount('warning') === 0) return
+  process.removeAllListeners('warning')
+  process.on('warning', ({ name, message }) => {
+    if (OWN_WARNINGS.some((start) => message.startsWith(start))) return
+    sink.write(printable(`cronledger: Node warns: ${name}: ${message}`))
+  })
 }
 
 async function dispatch(name: string | undefined, context: CommandContext): Promise<number> {

@@ -7,16 +7,13 @@ import type { loadApp } from './load.ts'
 
 const stops = installStops()
 
-// Node and the AWS SDK warn about versions on every start. Those warnings are for developers, and the log of a batch
-// must not contain them.
-process.removeAllListeners('warning')
-
 if (process.argv[2] === RELAY_WORD) relay()
 else void start()
 
 async function start(): Promise<never> {
   const { loadApp } = await import('./load.ts')
-  process.exit(await appOf(loadApp)(process.argv.slice(2), process.env, stops))
+  const args = process.argv.slice(2)
+  process.exit(await mainOf(loadApp, args)(args, process.env, stops))
 }
 
 /** Writes the log of another process (src/process/log/relay.ts). That process notices an error when this one ends. */
@@ -29,12 +26,14 @@ function relay(): void {
 }
 
 /**
- * Loads the program and returns its `main`. If that fails, this process prints one line and exits with the code of a
- * bug (`EXIT` in exit.ts), since the batch has not failed.
+ * Loads the program for the arguments and returns its `main`. A run has a program of its own, which is smaller. If the
+ * program cannot be loaded, this process prints one line and exits with the code of a bug (`EXIT` in exit.ts), since the
+ * batch has not failed.
  */
-function appOf(load: typeof loadApp): ReturnType<typeof loadApp>['main'] {
+function mainOf(load: typeof loadApp, args: readonly string[]): ReturnType<typeof loadApp>['main'] {
+  const isRun = args[0] === 'run' && !args.includes('--help') && !args.includes('-h')
   try {
-    return load().main
+    return load(isRun ? 'run' : 'app').main
   } catch (error) {
     writeSync(2, `cronledger: cannot be loaded: ${(error as Error).message.split('\n', 1)[0]}\n`)
     process.exit(70)

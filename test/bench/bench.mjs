@@ -37,7 +37,7 @@ const { default: Table } = await import('cli-table3')
 const machine = {
   date: new Date().toISOString(),
   command: ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' '),
-  node: process.version,
+  node: `Node ${process.version}`,
   cpu: `${cpus().length} × ${cpus()[0].model}`,
   memoryGb: Math.round(totalmem() / 2 ** 30),
   kernel: release(),

@@ -63,7 +63,7 @@ export async function startServer(kind = 'dynalite') {
   return {
     ...doors,
     client,
-    /** What has passed the two doors since the last call. */
+    /** What has passed the doors since the last call. */
     async counts() {
       child.send('counts')
       const [counts] = await once(child, 'message')

@@ -1,16 +1,21 @@
-// A DynamoDB server in a process of its own, behind two doors that count what passes: one on loopback, and one that is
-// 5 ms away. moto gets its requests one by one, since it checks a condition and writes the item in two steps, with threads
+// A DynamoDB server in a process of its own, behind doors that count what passes: one on loopback, one that is 5 ms away,
+// and one with TLS, which needs the `openssl` program. moto gets its requests one by one, since it checks a condition and writes the item in two steps, with threads
 // in between, which DynamoDB never does. Started by `startServer` of lab.mjs; ends when its parent lets go of it.
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer as createHttpServer, request as httpRequest } from 'node:http'
 import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { buffer } from 'node:stream/consumers'
+import { createServer as createTlsServer } from 'node:tls'
 import dynalite from 'dynalite'
 
 const FAR_MS = 5
 const MOTO = '/usr/bin/moto_server'
+const OPENSSL = '/usr/bin/openssl'
 
 const kind = process.argv[2]
 const port = kind === 'moto' ? await oneByOne(await startMoto()) : await startDynalite()
@@ -22,7 +27,8 @@ process.on('message', () => {
   counts = zero()
 })
 process.on('disconnect', () => process.exit())
-process.send({ direct: url(port), near: url(near), far: url(far) })
+const secure = existsSync(OPENSSL) ? await openTlsDoor(near) : null
+process.send({ direct: url(port), near: url(near), far: url(far), ...secure })
 
 function zero() {
   return { connections: 0, requests: 0, actions: {} }
@@ -85,6 +91,26 @@ async function openDoor(delayMs) {
   door.listen(0, '127.0.0.1')
   await once(door, 'listening')
   return door.address().port
+}
+
+/** Opens a door that takes TLS off. `ca` is the file of its certificate, which a client must trust. */
+async function openTlsDoor(port) {
+  const folder = mkdtempSync(join(tmpdir(), 'cronledger-bench-'))
+  process.on('exit', () => rmSync(folder, { recursive: true }))
+  const [key, ca] = [join(folder, 'key.pem'), join(folder, 'ca.pem')]
+  const name = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1']
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+  execFileSync(OPENSSL, ['req', '-x509', ...curve, '-days', '1', ...name, '-keyout', key, '-out', ca], {
+    stdio: 'ignore',
+  })
+  const door = createTlsServer({ key: readFileSync(key), cert: readFileSync(ca) }, (client) => {
+    const server = connect(port, '127.0.0.1')
+    carry(client, server, 0, () => undefined)
+    carry(server, client, 0, () => undefined)
+  })
+  door.listen(0, '127.0.0.1')
+  await once(door, 'listening')
+  return { https: `https://127.0.0.1:${door.address().port}`, ca }
 }
 
 function carry(from, to, delayMs, look) {

@@ -75,8 +75,8 @@ describe('a damaged compiled cache is not used', () => {
 })
 
 describe('a damaged program is not run', () => {
-  const packs = { app: 'help', explain: 'explain', luxon: 'explain', run: 'run', rest: 'run' } as const
-  test.each(Object.entries(packs))('%s.js: 70 and one line', (pack, command) => {
+  const programs = { app: 'explain', run: 'run' } as const
+  test.each(Object.entries(programs))('%s.js: 70 and one line', (name, command) => {
     for (const damage of [
       flip((length) => length >> 1),
       flip(() => 1),
@@ -84,10 +84,10 @@ describe('a damaged program is not run', () => {
       flip(() => 11),
       cut((length) => length - 1),
     ]) {
-      expect(program(new RegExp(`^${pack}\\.js$`), damage)(command)).toMatchObject({
+      expect(program(new RegExp(`^${name}\\.js$`), damage)(command)).toMatchObject({
         status: 70,
         signal: null,
-        events: [`cronledger: cannot be loaded: ${pack}.js is damaged. Install cronledger again.`],
+        events: [`cronledger: cannot be loaded: ${name}.js is damaged. Install cronledger again.`],
       })
     }
   })

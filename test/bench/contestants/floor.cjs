@@ -1,12 +1,12 @@
-// The floor: what a guard cannot go below. Two signed HTTP calls around the child, by Node alone: no SDK, no options, no
+// The floor: what a guard cannot go below. Two signed HTTP or HTTPS calls around the child, by Node alone: no SDK, no options, no
 // retries, no log, no answer to anything that goes wrong.
 const { spawn } = require('node:child_process')
 const { createHash, createHmac } = require('node:crypto')
-const http = require('node:http')
 
 const { AWS_ENDPOINT_URL_DYNAMODB, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, BENCH_KEY } = process.env
-const agent = new http.Agent({ keepAlive: true })
 const endpoint = new URL(AWS_ENDPOINT_URL_DYNAMODB)
+const http = require(endpoint.protocol === 'https:' ? 'node:https' : 'node:http')
+const agent = new http.Agent({ keepAlive: true })
 const hash = (text) => createHash('sha256').update(text).digest('hex')
 const hmac = (key, text) => createHmac('sha256', key).update(text).digest()
 
