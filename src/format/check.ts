@@ -1,10 +1,10 @@
 import { formatInstant } from '../core/instant.ts'
+import { attemptCount, isUnstarted } from '../core/row/attempts.ts'
 import type { TaskFinding } from '../core/row/expected-slots.ts'
-import { attemptCount } from '../core/row/transition.ts'
 import type { Attempt, Instant } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
 import type { LogObject } from './log.ts'
-import { endingText } from './phrases.ts'
+import { progressText } from './phrases.ts'
 import { elapsed, printable } from './text.ts'
 
 /**
@@ -57,10 +57,10 @@ export function detailOf(found: TaskFinding, now: Instant): string {
   const attempt = row.attempts.at(-1)
   if (attempt === undefined) return `${row.state}, without an attempt`
   if (found.kind === 'late') return `started ${elapsed(firstStart(row.attempts) - row.slot)} after its slot`
-  const did = found.kind === 'stale' ? 'never reported its end' : endingText(attempt)
+  const did = found.kind === 'stale' ? 'never reported its end' : progressText(attempt)
   return `attempt ${attempt.number} on ${attempt.host} ${did}`
 }
 
 function firstStart(attempts: readonly Attempt[]): Instant {
-  return (attempts.find(({ outcome }) => outcome !== 'notStarted') ?? attempts[0])?.startedAt ?? 0
+  return (attempts.find((attempt) => !isUnstarted(attempt)) ?? attempts[0])?.startedAt ?? 0
 }

@@ -1,7 +1,7 @@
 import { formatInstant } from '../core/instant.ts'
+import { attemptCount } from '../core/row/attempts.ts'
 import { isNewerSchema } from '../core/row/decide.ts'
 import { isMissed } from '../core/row/expected-slots.ts'
-import { attemptCount } from '../core/row/transition.ts'
 import type { Instant, Row } from '../core/types.ts'
 import { localTime } from './local-time.ts'
 import { durationMsOf, type HistoryItem, stateOf } from './row.ts'

@@ -1,10 +1,11 @@
 import type { FinishWord, NoteResult, RunContext, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
-import { isNewerSchema, successOf } from '../core/row/decide.ts'
+import { hasStarted, successOf, waitMsOf } from '../core/row/attempts.ts'
+import { isNewerSchema } from '../core/row/decide.ts'
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
 import type { Attempt, Instant, Row, StoredRow } from '../core/types.ts'
 import { adviceOn } from './advice.ts'
-import { endingText, scheduleText } from './phrases.ts'
+import { endingText, progressText, scheduleText } from './phrases.ts'
 import { elapsed, printable, safeJson } from './text.ts'
 
 export type LogFormat = 'json' | 'text' | 'quiet'
@@ -67,8 +68,8 @@ function entryOf(event: RunEvent, context: RunContext, latenessMs: number): Entr
       const { attempt } = event
       const { trigger } = context
       const due = `${elapsed(latenessMs)} after it was due`
-      const waited =
-        attempt.claimedAt === undefined ? '' : `, and waited ${elapsed(attempt.startedAt - attempt.claimedAt)}`
+      const waitedMs = waitMsOf(attempt)
+      const waited = waitedMs === null ? '' : `, and waited ${elapsed(waitedMs)}`
       const how = (trigger.kind === 'forced' ? `forced by ${trigger.by}` : due) + waited
       return {
         level: 'info',
@@ -236,7 +237,7 @@ function duplicateOf(row: Row): string {
     return `${resolution.by} settled the slot as ${resolution.state} at ${formatInstant(resolution.at)}: ${resolution.reason}`
   }
   if (attempt === undefined) return `the slot is ${row.state}`
-  return `attempt ${attempt.number} ${endingText(attempt)} (${whereabouts(attempt)})`
+  return `attempt ${attempt.number} ${progressText(attempt)} (${whereabouts(attempt)})`
 }
 
 function trustedUntil(row: StoredRow | null): string {
@@ -244,7 +245,9 @@ function trustedUntil(row: StoredRow | null): string {
   return until === null ? '' : `until ${formatInstant(until)}`
 }
 
-function whereabouts({ runId, host, startedAt, endedAt }: Attempt): string {
+function whereabouts(attempt: Attempt): string {
+  const { runId, host, startedAt } = attempt
+  const endedAt = endOf(attempt)
   const end = endedAt === undefined ? '' : ` to ${formatInstant(endedAt)}`
   return `run ${runId} on ${host}, ${endedAt === undefined ? 'since ' : ''}${formatInstant(startedAt)}${end}`
 }
@@ -258,7 +261,7 @@ function refusalOf({ cause, row, survivor, holder }: Extract<RunEvent, { event: 
     case 'stale':
       return `${last.trimStart()} never reported its end, and its lease ran out: nobody knows how far it came`
     case 'failed':
-      return `${last.trimStart()} ${attempt === undefined ? 'failed' : endingText(attempt)}, and no attempt is left`
+      return `${last.trimStart()} ${attempt === undefined ? 'failed' : progressText(attempt)}, and no attempt is left`
     case 'tooManyAttempts':
       return 'the slot has had as many attempts as a row may hold'
     case 'tooLate':
@@ -274,7 +277,7 @@ function refusalOf({ cause, row, survivor, holder }: Extract<RunEvent, { event: 
     case 'noRow':
       return 'the slot has no row any more: it has expired, or somebody deleted it'
     case 'newerAttempt':
-      return `${last.trimStart()} began after this was asked for${attempt?.outcome === undefined ? '' : `, and ${endingText(attempt)}`}`
+      return `${last.trimStart()} began after this was asked for${attempt?.phase === 'ended' ? `, and ${endingText(attempt)}` : ''}`
   }
 }
 
@@ -297,15 +300,9 @@ function lastOf(row: StoredRow | null): Record<string, unknown> {
   return attempt === undefined ? {} : { last: attemptFields(attempt) }
 }
 
-function attemptFields({
-  number,
-  runId,
-  host,
-  ecsTask,
-  startedAt,
-  endedAt,
-  outcome,
-}: Attempt): Record<string, unknown> {
+function attemptFields(attempt: Attempt): Record<string, unknown> {
+  const { number, runId, host, ecsTask, startedAt, outcome } = attempt
+  const endedAt = endOf(attempt)
   return {
     attempt: number,
     runId,
@@ -315,6 +312,11 @@ function attemptFields({
     ...(endedAt === undefined ? {} : { endedAt: formatInstant(endedAt) }),
     ...(outcome === undefined ? {} : { outcome }),
   }
+}
+
+/** Returns when the attempt ended, or undefined if it is open or never reported its end. */
+function endOf(attempt: Attempt): Instant | undefined {
+  return attempt.phase === 'ended' ? attempt.endedAt : undefined
 }
 
 function lastAttempt(row: StoredRow | null): Attempt | undefined {
@@ -327,5 +329,5 @@ function lastAttempt(row: StoredRow | null): Attempt | undefined {
  */
 function lastStarted(row: StoredRow | null): Attempt | undefined {
   if (row === null || isNewerSchema(row)) return undefined
-  return row.attempts.findLast(({ outcome }) => outcome !== undefined && outcome !== 'notStarted') ?? lastAttempt(row)
+  return row.attempts.findLast((attempt) => attempt.phase === 'ended' && hasStarted(attempt)) ?? lastAttempt(row)
 }

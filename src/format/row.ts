@@ -1,7 +1,9 @@
 import { formatInstant } from '../core/instant.ts'
+import { hasStarted } from '../core/row/attempts.ts'
 import { isNewerSchema, isStale } from '../core/row/decide.ts'
 import { isMissed, type MissedSlot } from '../core/row/expected-slots.ts'
-import { encodeRejection, encodeRow } from '../core/row/stored-row.ts'
+import { encodeRejection } from '../core/row/stored-rejections.ts'
+import { encodeRow } from '../core/row/stored-row.ts'
 import type { Instant, Row, StoredRow } from '../core/types.ts'
 import { safeJson } from './text.ts'
 
@@ -90,8 +92,8 @@ function missedJson({ task, slot, end, schedule }: MissedSlot): Record<string, u
  */
 export function durationMsOf({ attempts }: Row, runsAt: Instant | null): number | null {
   const attempt = attempts.at(-1)
-  if (attempt === undefined || attempt.phase === 'waiting' || attempt.outcome === 'notStarted') return null
-  const end = attempt.endedAt ?? runsAt
+  if (attempt === undefined || !hasStarted(attempt)) return null
+  const end = (attempt.phase === 'ended' ? attempt.endedAt : undefined) ?? runsAt
   // The clock of the host may have been set back during the attempt.
   return end === null ? null : Math.max(0, end - attempt.startedAt)
 }

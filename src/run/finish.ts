@@ -47,5 +47,6 @@ function tells(found: StoredRow | null, row: Row, ending: Ending): boolean {
   if (found === null || isNewerSchema(found)) return false
   const own = row.attempts.at(-1)
   const attempt = found.attempts.find(({ number }) => number === own?.number)
-  return attempt?.runId === row.owner && attempt.outcome === ending.outcome && attempt.endedAt !== undefined
+  if (attempt?.phase !== 'ended') return false
+  return attempt.runId === row.owner && attempt.outcome === ending.outcome && attempt.endedAt !== undefined
 }

@@ -1,4 +1,4 @@
-import type { StoredDocument } from '../core/row/stored-row.ts'
+import type { StoredDocument } from '../core/row/stored-fields.ts'
 import type { Instant, Key, Rejection, Row, StoredRow } from '../core/types.ts'
 
 /** The signal ends a wait, at a deadline or at a stop. Every call to a ledger takes one, so that no call can hang. */

@@ -4,6 +4,7 @@ import { decodeOverlapLock } from '../../src/core/row/overlap-lock.ts'
 import { hasOverlapLock } from '../../src/run/overlap-lock.ts'
 import type { RunSettings } from '../../src/run/settings.ts'
 import { type Call, type Fate, faultyStore } from '../support/faulty-store.ts'
+import { closed } from '../support/rows.ts'
 import { failsAfter, fates, type HostOptions, TASK, works, world } from '../support/world.ts'
 
 const MINUTE_MS = 60_000
@@ -104,7 +105,7 @@ describe('--overlap wait', () => {
     expect(at.second).toBeLessThan(at.first + 3 * HOUR_MS + MINUTE_MS)
     expect(running.most).toBe(1)
     expect(b.events.map(({ event }) => event)).toEqual(['waiting', 'claimed', 'ended'])
-    const [attempt] = (await row(1)).attempts
+    const [attempt] = closed(await row(1)).attempts
     expect(attempt).toMatchObject({ number: 1, outcome: 'succeeded', startedAt: expect.any(Number) })
     expect((attempt?.startedAt ?? 0) - (attempt?.claimedAt ?? 0)).toBeGreaterThan(HOUR_MS)
   })

@@ -30,8 +30,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'a contender compares the lease without the skew',
     scenario: 'force in an outage',
     file: 'src/core/row/decide.ts',
-    from: 'now <= (row.leaseUntil ?? 0) + skewMs',
-    to: 'now <= (row.leaseUntil ?? 0)',
+    from: 'now <= row.leaseUntil + skewMs',
+    to: 'now <= row.leaseUntil',
   },
   {
     name: 'the owner trusts its lease to the end, without the skew',
@@ -162,8 +162,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'a takeover forgets the attempt before it',
     scenario: 'two triggers, two attempts',
     file: 'src/core/row/transition.ts',
-    from: '[...(base?.attempts ?? []).map(abandonAttempt), attempt]',
-    to: '[...(base?.attempts ?? []).filter(({ outcome }) => outcome !== undefined).map(abandonAttempt), attempt]',
+    from: 'listed(base, (base?.attempts ?? []).map(abandonAttempt))',
+    to: 'listed(base, endedAttempts(base))',
   },
   {
     name: 'a person settles a running slot',

@@ -1,5 +1,5 @@
 import { claimRow, finishRow } from '../../src/core/row/transition.ts'
-import type { Ending, Row, Trigger } from '../../src/core/types.ts'
+import type { ClosedRow, Ending, PendingRow, Row, Trigger } from '../../src/core/types.ts'
 
 export const NOW = Date.parse('2026-11-24T03:00:05Z')
 export const LEASE_MS = 600_000
@@ -26,6 +26,18 @@ export function rowWith(...attempts: ReadonlyArray<{ readonly trigger?: Trigger;
     if (ending !== undefined) row = finishRow(row, ending, stamp(NOW + 1_000))
   }
   if (row === null) throw new Error('a row needs an attempt')
+  return row
+}
+
+/** Returns the row as a row whose last attempt is open. Throws if it is none. */
+export function pending(row: Row): PendingRow {
+  if (row.state !== 'PENDING') throw new Error(`the row is ${row.state}`)
+  return row
+}
+
+/** Returns the row as a row in which nothing runs. Throws if its last attempt is open. */
+export function closed(row: Row): ClosedRow {
+  if (row.state === 'PENDING') throw new Error('the row is PENDING')
   return row
 }
 

@@ -1,5 +1,4 @@
 import type {
-  Attempt,
   DuplicateCause,
   Instant,
   NewerSchemaRow,
@@ -10,6 +9,7 @@ import type {
   Survivor,
   Trigger,
 } from '../types.ts'
+import { countedAttempts, hasStarted, isWaiting, startedAttempts, successOf } from './attempts.ts'
 import { type Facts, MAX_ATTEMPTS, MAX_RESOLUTIONS, type Policy, type RetryPolicy } from './policy.ts'
 import type { Rerunnable } from './rerunnable.ts'
 
@@ -104,7 +104,7 @@ export function isNewerSchema(row: StoredRow): row is NewerSchemaRow {
  * Returns whether the row is PENDING and its lease may still be valid on a clock that runs `skewMs` behind this one.
  */
 export function isRunning(row: Row, now: Instant, skewMs: number): boolean {
-  return row.state === 'PENDING' && now <= (row.leaseUntil ?? 0) + skewMs
+  return row.state === 'PENDING' && now <= row.leaseUntil + skewMs
 }
 
 /**
@@ -134,17 +134,12 @@ export function rerunnableAs(found: StoredRow | null, now: Instant, skewMs: numb
   }
 }
 
-/** Returns the attempt that completed the slot, regardless of later attempts. */
-export function successOf(row: Row): Attempt | undefined {
-  return row.attempts.find((attempt) => attempt.outcome === 'succeeded')
-}
-
 /**
  * Returns `stale` if the end of the latest attempt is unknown, otherwise `failed`. A waiting attempt started nothing,
  * so the end of the attempt before it is known.
  */
 function staleOrFailed(row: Row): 'stale' | 'failed' {
-  return row.state === 'PENDING' && row.attempts.at(-1)?.phase !== 'waiting' ? 'stale' : 'failed'
+  return row.state === 'PENDING' && !isWaiting(row) ? 'stale' : 'failed'
 }
 
 /** Returns why only a force may start in this slot, or null if the slot is open. */
@@ -154,20 +149,6 @@ export function terminalState(row: Row): 'completed' | 'skipped' | null {
   return settled('SKIPPED') || row.state === 'SKIPPED' ? 'skipped' : null
 }
 
-/** Returns how many attempts count against `maxAttempts`: those that a scheduled trigger made and that started. */
-export function countedAttempts(row: Row): number {
-  return row.attempts.filter((attempt) => attempt.trigger.kind === 'scheduled' && hasStarted(attempt)).length
-}
-
-/** Returns how many attempts started their batch, by any trigger. */
-export function startedAttempts({ attempts }: Pick<Row, 'attempts'>): number {
-  return attempts.filter(hasStarted).length
-}
-
 function hasBegunSince(row: Row, askedAt = Number.POSITIVE_INFINITY): boolean {
   return row.attempts.some((attempt) => hasStarted(attempt) && attempt.startedAt > askedAt)
-}
-
-function hasStarted({ outcome, phase }: Attempt): boolean {
-  return outcome !== 'notStarted' && phase !== 'waiting'
 }

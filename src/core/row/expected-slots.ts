@@ -1,6 +1,7 @@
 import type { Schedule } from '../schedule/slot.ts'
 import { slotAfter, slotBefore } from '../schedule/slot.ts'
 import type { Instant, Key, Row, ScheduleSpec, StoredRow, Window } from '../types.ts'
+import { isUnstarted } from './attempts.ts'
 import { isNewerSchema, isStale } from './decide.ts'
 import { isSameSpec } from './task-record.ts'
 
@@ -199,7 +200,7 @@ export function findingOf({ row, missed }: OnRecord, settings: AuditSettings): F
 function faultOf(row: Row, { now, skewMs, lateAfterMs }: AuditSettings): 'failed' | 'stale' | 'late' | null {
   if (isStale(row, now, skewMs)) return 'stale'
   if (row.state === 'FAILED') return 'failed'
-  const first = row.attempts.find(({ outcome }) => outcome !== 'notStarted')
+  const first = row.attempts.find((attempt) => !isUnstarted(attempt))
   const late = lateAfterMs !== null && first?.trigger.kind === 'scheduled' && first.startedAt - row.slot > lateAfterMs
   return late ? 'late' : null
 }

@@ -1,7 +1,13 @@
 import { LedgerError } from '../errors.ts'
-import { parseInstant } from '../instant.ts'
+import { formatInstant, parseInstant } from '../instant.ts'
 import { quote } from '../problem.ts'
 import type { Instant } from '../types.ts'
+
+/** A value that a store holds. Every store supports JSON without null and booleans. */
+export type StoredValue = string | number | readonly StoredValue[] | StoredDocument
+export interface StoredDocument {
+  readonly [name: string]: StoredValue
+}
 
 /** A JSON object from outside the core, and its position there. The position is for the message about a wrong field. */
 export interface Fields {
@@ -81,4 +87,15 @@ export function malformed(what: string, name: string, value: unknown, allowed: s
     'shape',
     `${what} is malformed: ${name} is ${is}, allowed is ${allowed}; correct it in the ledger`,
   )
+}
+
+export function encodeInstant(value: Instant): string {
+  const stored = formatInstant(value)
+  // A value that cannot be read back must not be written.
+  if (parseInstant(stored) !== value) throw new Error(`instant ${value} is no whole millisecond`)
+  return stored
+}
+
+export function encodeOptional(value: Instant | null | undefined): string | null {
+  return value === null || value === undefined ? null : encodeInstant(value)
 }

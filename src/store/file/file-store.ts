@@ -1,14 +1,7 @@
 import { addRejection, isNoted, NO_NOTES } from '../../core/row/rejections.ts'
-import { fieldsOf, malformed } from '../../core/row/stored-fields.ts'
-import {
-  dayOf,
-  decodeNotes,
-  decodeRow,
-  encodeNotes,
-  encodeRow,
-  OWNER_FIELDS,
-  type StoredDocument,
-} from '../../core/row/stored-row.ts'
+import { fieldsOf, malformed, type StoredDocument } from '../../core/row/stored-fields.ts'
+import { decodeNotes, encodeNotes } from '../../core/row/stored-rejections.ts'
+import { dayOf, decodeRow, encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
 import { SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
 import {
   AFTER_ALL,

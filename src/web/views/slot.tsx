@@ -1,5 +1,5 @@
+import { attemptCount } from '../../core/row/attempts.ts'
 import { isNewerSchema } from '../../core/row/decide.ts'
-import { attemptCount } from '../../core/row/transition.ts'
 import type { Instant, Row } from '../../core/types.ts'
 import { slotFacts, slotTimeline } from '../../format/show.ts'
 import { elapsed, printable } from '../../format/text.ts'

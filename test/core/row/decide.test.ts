@@ -4,8 +4,18 @@ import { decide, objectionToResolving, rerunnableAs } from '../../../src/core/ro
 import { MAX_ATTEMPTS, MAX_RESOLUTIONS } from '../../../src/core/row/policy.ts'
 import { DEFAULT_RERUNNABLE, RERUNNABLE, type Rerunnable, readRerunnable } from '../../../src/core/row/rerunnable.ts'
 import { claimRow, retryAttempt } from '../../../src/core/row/transition.ts'
-import type { Ending, Row, StoredRow, Survivor, Trigger } from '../../../src/core/types.ts'
-import { FAILED, FORCED, LEASE_MS, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../../support/rows.ts'
+import type { Ending, ResolvedState, Row, StoredRow, Survivor, Trigger } from '../../../src/core/types.ts'
+import {
+  closed,
+  FAILED,
+  FORCED,
+  LEASE_MS,
+  NOT_STARTED,
+  NOW,
+  rowWith,
+  SCHEDULED,
+  SUCCEEDED,
+} from '../../support/rows.ts'
 
 const SLOT = Date.parse('2026-11-24T03:00:00Z')
 const SKEW_MS = 30_000
@@ -45,15 +55,15 @@ function answer(row: StoredRow | null, situation: Situation = {}): string {
   return decision.kind === 'start' ? 'start' : `${decision.kind}: ${decision.cause}`
 }
 
-const settled = (row: Row, state: 'COMPLETED' | 'FAILED' | 'SKIPPED'): Row => ({
-  ...row,
+const settled = (row: Row, state: ResolvedState): Row => ({
+  ...closed(row),
   state,
   resolutions: [{ state, at: NOW, by: 'ada', reason: 'looked', afterAttempt: row.attempts.length }],
 })
 
 const EXPIRED = NOW + LEASE_MS + SKEW_MS + 1
 const RUNNING = rowWith({})
-const SKIPPED = { ...rowWith({ ending: NOT_STARTED }), state: 'SKIPPED' } as const
+const SKIPPED: Row = { ...closed(rowWith({ ending: NOT_STARTED })), state: 'SKIPPED' }
 
 describe('the table of design part 4', () => {
   for (const [what, row, now, scheduled, retried, forced] of [
