@@ -2,7 +2,7 @@ import type { Ending } from '../core/types.ts'
 import { type Clock, link } from './clock.ts'
 import type { CommandEnd } from './parent-thread.ts'
 import { livingMember, signalGroup } from './process-group.ts'
-import type { PassedSignal, StopRequest, StopSignal, Stops } from './signals.ts'
+import type { AbortSignalWith, PassedSignal, StopSignal, Stops } from './signals.ts'
 import { type Start, startCommand } from './start-command.ts'
 import { finishReserveMs } from './stop.ts'
 
@@ -27,8 +27,8 @@ interface LeaseStop {
 
 export interface ChildHooks {
   readonly stops: Stops
-  /** Ends the child when it aborts. Its reason is a `LeaseStop`. */
-  readonly leaseLost: AbortSignal
+  /** Ends the child when it aborts. */
+  readonly leaseLost: AbortSignalWith<LeaseStop>
   /**
    * Returns whether the lease is young enough for the start. It is called right before the start, which may have to
    * wait for the system.
@@ -162,13 +162,13 @@ async function superviseGroup(
     send('SIGTERM')
   }
   const onStop = (): void => {
-    const { signal, atMs } = stops.aborted.reason as StopRequest
+    const { signal, atMs } = stops.aborted.reason
     const killAtMs =
       atMs + Math.min(request.killAfterMs, request.stopTimeoutMs - finishReserveMs(request.stopTimeoutMs))
     void end({ outcome: 'interrupted', stoppedBy: signal }, Math.max(0, killAtMs - clock.monotonicMs()))
   }
   const onLeaseLost = (): void => {
-    void end({ outcome: 'leaseLost' }, (leaseLost.reason as LeaseStop).killInMs)
+    void end({ outcome: 'leaseLost' }, leaseLost.reason.killInMs)
     send('SIGTERM')
   }
 

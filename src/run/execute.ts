@@ -1,13 +1,14 @@
-import { firstLine, LedgerError, usageError } from '../core/errors.ts'
+import { firstLine, usageError } from '../core/errors.ts'
+import { openAttempt } from '../core/row/attempts.ts'
 import { isNewerSchema, mayRetry } from '../core/row/decide.ts'
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
 import { keyOf } from '../core/row/transition.ts'
 import type {
-  Attempt,
   DuplicateCause,
   Ending,
   Instant,
   Outcome,
+  PendingRow,
   ProcessMark,
   RefusalCause,
   Row,
@@ -15,10 +16,12 @@ import type {
   Trigger,
 } from '../core/types.ts'
 import { link } from '../process/clock.ts'
+import type { AbortSignalWith } from '../process/signals.ts'
 import { type ClaimRequest, type ClaimResult, claimSlot, noteRejection, reportAndRethrow } from './claim.ts'
 import {
   type ClaimedSlot,
   type EffectiveSettings,
+  endUnstarted,
   endWritten,
   giveUp,
   openGate,
@@ -29,7 +32,7 @@ import {
 import { finishAttempt } from './finish.ts'
 import { keepLease, type LeaseLoss } from './lease.ts'
 import { waitForRetry } from './next-attempt.ts'
-import { enter } from './overlap.ts'
+import { type EnterResult, enter } from './overlap.ts'
 import { takeOverlapLock } from './overlap-lock.ts'
 import { isToRegister, keepTaskRecord } from './task-record.ts'
 import { startableMs } from './write.ts'
@@ -43,8 +46,8 @@ export interface LiveAttempt {
   /** The fencing token. It starts at 1, and a later attempt of the slot has a higher number. */
   readonly number: number
   readonly runId: string
-  /** Aborts when the work must end because its lease is lost. Its reason is a `LeaseLoss`. */
-  readonly lost: AbortSignal
+  /** Aborts when the work must end because its lease is lost. */
+  readonly lost: AbortSignalWith<LeaseLoss>
   /** Returns whether the lease is young enough to start the work at this moment. A start that takes time asks again. */
   mayStart(): boolean
   /** Records the process that does the work in the row. */
@@ -114,16 +117,13 @@ export async function execute<T>(
       io.emit({ event: kind, cause, row, survivor, ...noted })
       return { status: kind, cause, row }
     }
+    case 'halted':
+      io.emit({ event: 'stopped' })
+      return { status: 'failed', attempt: null, recorded: false, outcome: 'notStarted' }
     case 'givenUp':
-      io.emit(
-        claimResult.cause === null
-          ? { event: 'stopped' }
-          : { event: 'withdrawn', certain: claimResult.certain, detail: claimResult.cause.message },
-      )
-      if (claimResult.cause === null || io.stop.aborted) {
-        return { status: 'failed', attempt: null, recorded: false, outcome: 'notStarted' }
-      }
-      throw claimResult.cause
+      io.emit({ event: 'withdrawn', certain: claimResult.certain, detail: claimResult.cause.message })
+      if (!io.stop.aborted) throw claimResult.cause
+      return { status: 'failed', attempt: null, recorded: false, outcome: 'notStarted' }
     case 'claimed':
       return runClaimed(claimResult, request, work, settings, io)
   }
@@ -154,22 +154,25 @@ async function runClaimed<T>(
     holdsLock ? takeOverlapLock(row, settings, io, options) : { kind: 'mine' },
   )
   lease.lost.addEventListener('abort', () => {
-    io.emit({ event: 'lease-lost', cause: (lease.lost.reason as LeaseLoss).cause })
+    io.emit({ event: 'lease-lost', cause: lease.lost.reason.cause })
   })
   const halt = new AbortController()
   const unlink = link([io.stop, lease.lost], halt)
   const claimedSlot: ClaimedSlot = { request, lease, halt: halt.signal, settings, io }
   const progress: Progress = { ending: { outcome: 'notStarted' }, started: 0 }
   try {
-    if (request.phase !== 'waiting') return await makeAttempts(row, work, progress, claimedSlot)
-    const enterResult = await enter(row, claimedSlot, () => {
+    const onLock = () => {
       holdsLock = true
-    })
-    switch (enterResult.kind) {
+    }
+    const entered: EnterResult =
+      request.phase === 'waiting' ? await enter(row, claimedSlot, onLock) : { kind: 'ready', row }
+    switch (entered.kind) {
       case 'ready':
-        return await makeAttempts(enterResult.row, work, progress, claimedSlot)
+        return await makeAttempts(entered.row, work, progress, claimedSlot)
+      case 'halted':
+        return await endUnstarted(claimedSlot)
       case 'gaveWay':
-        return enterResult.result
+        return entered.result
     }
   } catch (error) {
     await giveUp(error, progress, claimedSlot)
@@ -189,7 +192,7 @@ function leaseTermsOf({ kind }: Trigger, settings: EffectiveSettings): Effective
 
 /** Makes the attempts of one trigger: the first one, and those that the run makes itself after a failure. */
 async function makeAttempts<T>(
-  first: Row,
+  first: PendingRow,
   work: Work<T>,
   progress: Progress,
   claimedSlot: ClaimedSlot,
@@ -199,63 +202,62 @@ async function makeAttempts<T>(
   let before: RunResult<T> | null = null
   let row = first
   for (let retry = 1; ; retry++) {
-    const attempt = row.attempts.at(-1) as Attempt
-    const { number, runId } = attempt
-    const mayStart = () => lease.ageMs() < startableMs(settings)
-    const { lost, record } = lease
-    const live = { ...keyOf(row), windowEnd: row.windowEnd, number, runId, lost, mayStart, record }
+    const attempt = openAttempt(row)
     const mustRegister = registering === null && isToRegister(row, io)
-    // If a stop came before the start, nothing starts, and the slot is free for the next trigger.
-    let end: WorkEnd<T> = { outcome: 'notStarted' }
     const gate = await openGate(claimedSlot)
+    if (gate.kind === 'unanswered' && before === null) throw gate.cause
+    if (gate.kind !== 'open') {
+      const unstarted = await endUnstarted(claimedSlot, gate.kind === 'unanswered' ? gate.cause.message : undefined)
+      await registering
+      return gate.kind === 'halted' || before === null ? unstarted : before
+    }
     const startedMs = io.clock.monotonicMs()
-    if (gate instanceof LedgerError) {
-      if (before === null) throw gate
-      end = { outcome: 'notStarted', detail: gate.message }
-    }
-    if (gate === 'open') {
-      const working = begin(work, live)
-      progress.started += 1
-      // We must log after the start, otherwise a slow log reader could delay the start until the lease has run out.
-      io.emit({ event: 'claimed', attempt })
-      if (mustRegister) registering = keepTaskRecord(row, settings, io)
-      end = await working
-    }
+    const working = begin(work, liveAttempt(row, claimedSlot))
+    progress.started += 1
+    // We must log after the start, otherwise a slow log reader could delay the start until the lease has run out.
+    io.emit({ event: 'claimed', attempt })
+    if (mustRegister) registering = keepTaskRecord(row, settings, io)
+    const end = await working
     progress.ending = endingOf(end)
-    const ended = {
-      event: 'ended',
-      attempt,
-      ending: progress.ending,
-      durationMs: io.clock.monotonicMs() - startedMs,
-      ...detailOf(end),
-    } as const
+    const durationMs = io.clock.monotonicMs() - startedMs
+    const ended = { event: 'ended', attempt, ending: progress.ending, durationMs, ...detailOf(end) } as const
 
     if (
-      end.outcome !== 'succeeded' &&
-      !halt.aborted &&
-      end.left === undefined &&
-      mayRetry(row, end.outcome, settings)
+      end.outcome === 'succeeded' ||
+      halt.aborted ||
+      end.left !== undefined ||
+      !mayRetry(row, end.outcome, settings)
     ) {
-      const waited = await waitForRetry(ended, retry, claimedSlot)
-      if (waited.kind === 'next') {
-        row = waited.row
-        before = { status: 'failed', attempt: number, recorded: true, ...end }
-        progress.ending = { outcome: 'notStarted' }
-        continue
-      }
+      await untilDone(registering, FREE_CONNECTION_MS, claimedSlot)
+      const finish = await finishAttempt(await lease.release(), ended.ending, settings, io)
+      io.emit({ ...ended, ...endWritten(finish) })
       await registering
-      return { status: 'failed', attempt: attempt.number, recorded: waited.recorded, ...end }
+      return resultOf(end, attempt.number, finish.kind === 'recorded')
     }
-
-    await untilDone(registering, FREE_CONNECTION_MS, claimedSlot)
-    const finish = await finishAttempt(await lease.release(), ended.ending, settings, io)
-    const recorded = finish.kind === 'recorded'
-    io.emit({ ...ended, ...endWritten(finish) })
+    const next = await waitForRetry(ended, retry, claimedSlot)
+    if (next.kind === 'begun') {
+      row = next.row
+      before = resultOf(end, attempt.number, true)
+      progress.ending = { outcome: 'notStarted' }
+      continue
+    }
+    const result: RunResult<T> =
+      next.kind === 'halted' ? await endUnstarted(claimedSlot) : resultOf(end, attempt.number, next.recorded)
     await registering
-    if (gate instanceof LedgerError && before !== null) return before
-    if (end.outcome !== 'succeeded') return { status: 'failed', attempt: attempt.number, recorded, ...end }
-    return { status: recorded ? 'completed' : 'unrecorded', attempt: attempt.number, value: end.value }
+    return result
   }
+}
+
+function resultOf<T>(end: WorkEnd<T>, attempt: number, recorded: boolean): RunResult<T> {
+  if (end.outcome !== 'succeeded') return { status: 'failed', attempt, recorded, ...end }
+  return { status: recorded ? 'completed' : 'unrecorded', attempt, value: end.value }
+}
+
+function liveAttempt(row: PendingRow, { lease, settings }: ClaimedSlot): LiveAttempt {
+  const { number, runId } = openAttempt(row)
+  const { lost, record } = lease
+  const mayStart = () => lease.ageMs() < startableMs(settings)
+  return { ...keyOf(row), windowEnd: row.windowEnd, number, runId, lost, mayStart, record }
 }
 
 /** Starts the work at once. Never rejects: work that throws has failed. */

@@ -79,7 +79,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'giving up by a read: no row found counts as withdrawn',
     scenario: 'two triggers',
     file: 'src/run/claim.ts',
-    from: 'const written = await writeAsOwner<Row | null>(base, change, io, { ...options, runId })',
+    from: 'const written = await writeAsOwner<Row | null, Row>(base, change, io, { ...options, runId })',
     to: 'const written = await untilAnswered(() => io.store.get({ task: claim.task, slot: claim.window.slot }, options), io, options)',
   },
   {
@@ -101,7 +101,7 @@ export const MUTATIONS: readonly Mutation[] = [
     scenario: 'two triggers, two faults',
     file: 'src/run/claim.ts',
     from: "return { kind: 'unanswered', cause, sent: changedNothing ? null : { base, row } }",
-    to: "return changedNothing ? { kind: 'unanswered', cause, sent: null } : { kind: 'claimRow', row, preparedAtMs: io.clock.monotonicMs() }",
+    to: "return changedNothing ? { kind: 'unanswered', cause, sent: null } : { kind: 'claimed', row, preparedAtMs: io.clock.monotonicMs() }",
   },
   {
     name: 'a lease that another run took over does not stop the work',
@@ -176,11 +176,11 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'a retry begins without the ledger’s word',
     scenario: 'retries',
     file: 'src/run/next-attempt.ts',
-    from: "if (begun.kind === 'ok') return { kind: 'next', row: begun.row }",
-    to: "if (begun.kind !== 'lost') return { kind: 'next', row: begun.kind === 'ok' ? begun.row : written.row }",
+    from: "case 'unanswered':\n      if (halt.aborted) return { kind: 'halted' }",
+    to: "case 'unanswered':\n      return { kind: 'begun', row: written.row }",
   },
   {
-    name: 'a stop in the wait for a retry is not heard',
+    name: 'a stop right before the start is not heard',
     scenario: 'retries',
     file: 'src/run/execute.ts',
     from: 'const gate = await openGate(claimedSlot)',
@@ -225,7 +225,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'a finish without an answer counts as recorded',
     scenario: 'two triggers, two faults',
     file: 'src/run/finish.ts',
-    from: "if (written.kind === 'unanswered') return written",
-    to: "if (written.kind === 'unanswered') return { kind: 'recorded' }",
+    from: "return { kind: 'unanswered', cause: written.cause }",
+    to: "return { kind: 'recorded' }",
   },
 ]
