@@ -39,6 +39,12 @@ export interface Attempt {
   readonly runId: string
   /** Aborts when the work must end: after a stop, or because its lease is lost. */
   readonly signal: AbortSignal
+  /**
+   * The variables that a command gets: `CRONLEDGER_RUN_TASK`, `_SLOT`, `_WINDOW_END`, `_ATTEMPT`, `_ID` and `_ANCESTORS`.
+   * Pass them on to the processes and worker threads that the work starts: `{ env: { ...process.env, ...attempt.env } }`.
+   * Then cronledger recognises a run of the same slot inside them, and finds a process that outlives this one.
+   */
+  readonly env: Readonly<Record<string, string>>
 }
 
 export interface ReadOptions {
@@ -145,7 +151,8 @@ export interface Ledger {
    * Runs `work` once in the slot that the event time belongs to, or returns why it did not run. `work` must end when its
    * signal aborts.
    *
-   * Throws `LedgerError` if an option is wrong or the ledger cannot be reached. `work` was not called then.
+   * Throws `LedgerError` if an option is wrong or the ledger cannot be reached, and a usage error if it is called by the
+   * work of a run of the same slot. `work` was not called then.
    */
   run<T>(options: RunOptions, work: (attempt: Attempt) => T | Promise<T>): Promise<RunOutcome<T>>
   /** Does the same with a command, which runs as a child process. Its process group is supervised. */

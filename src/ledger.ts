@@ -15,7 +15,8 @@ import type { Host, Instant, ScheduleSpec } from './core/types.ts'
 import { link, systemClock } from './process/clock.ts'
 import { findHost, operatorOf } from './process/host.ts'
 import type { StopReason } from './process/stop.ts'
-import { commandWork } from './run/command.ts'
+import { insideRun } from './process/surrounding-runs.ts'
+import { attemptVariables, commandWork } from './run/command.ts'
 import type { LiveAttempt, WorkEnd } from './run/execute.ts'
 import { resolveSlot } from './run/resolve.ts'
 import { runTrigger, type TriggerParts } from './run/run-trigger.ts'
@@ -187,9 +188,10 @@ async function callWork<T>(
     number,
     runId,
     signal: controller.signal,
+    env: attemptVariables(live),
   }
   try {
-    return { outcome: 'succeeded', value: await work(attempt) }
+    return { outcome: 'succeeded', value: await insideRun(runId, () => work(attempt)) }
   } catch (error) {
     const outcome = lost.aborted ? 'leaseLost' : stop.aborted ? 'interrupted' : 'failed'
     return { outcome, error, detail: firstLine(error) }

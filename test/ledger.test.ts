@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { createLedger, LedgerError, type RunEvent, type RunOptions, slotOf } from '../src/index.ts'
+import { type Attempt, createLedger, LedgerError, type RunEvent, type RunOptions, slotOf } from '../src/index.ts'
 import { scratch } from './support/cli.ts'
 
 const folder = scratch()
@@ -19,7 +19,7 @@ describe('run', () => {
   test('calls the function once in a slot, and gives its value', async () => {
     const ledger = newLedger()
     const seen: unknown[] = []
-    const work = async ({ signal, ...attempt }: { signal: AbortSignal }) => {
+    const work = async ({ signal, env: _, ...attempt }: Attempt) => {
       seen.push(attempt)
       expect(signal.aborted).toBe(false)
       return 42
@@ -58,13 +58,24 @@ describe('run', () => {
 
   test('in the batch of a run of the same slot: a usage error', async () => {
     const ledger = newLedger()
-    const outer = await ledger.run(NIGHT, async ({ runId }) => {
-      process.env['CRONLEDGER_RUN_ID'] = runId
-      const inner = ledger.run(NIGHT, () => expect.fail('it was started'))
-      await expect(inner).rejects.toMatchObject({ kind: 'usage', message: expect.stringContaining(runId) })
+    let begin = (_: string) => {}
+    let end = () => {}
+    const begun = new Promise<string>((resolve) => {
+      begin = resolve
     })
+    const outer = ledger.run(NIGHT, ({ runId }) => {
+      begin(runId)
+      return new Promise<void>((resolve) => {
+        end = resolve
+      })
+    })
+    const runId = await begun
+    process.env['CRONLEDGER_RUN_ID'] = runId
+    const inner = ledger.run(NIGHT, () => expect.fail('it was started'))
     delete process.env['CRONLEDGER_RUN_ID']
-    expect(outer).toMatchObject({ status: 'completed' })
+    await expect(inner).rejects.toMatchObject({ kind: 'usage', message: expect.stringContaining(runId) })
+    end()
+    expect(await outer).toMatchObject({ status: 'completed' })
     await ledger.close()
   })
 

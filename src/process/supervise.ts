@@ -16,7 +16,7 @@ export interface ChildRequest {
   readonly killAfterMs: number
   /** The milliseconds from a stop signal until the orchestrator kills cronledger itself. */
   readonly stopTimeoutMs: number
-  /** True if another attempt may follow a failed one. Then a failure leaves no process of the group behind either. */
+  /** True if another attempt may follow this one. Then a failure leaves no process of the group behind either. */
   readonly endsWhole: boolean
 }
 

@@ -1,4 +1,4 @@
-import { LedgerError } from '../core/errors.ts'
+import { LedgerError, usageError } from '../core/errors.ts'
 import type { NoteResult, RunEvent } from '../core/event.ts'
 import { type Decision, decide, isNewerSchema, isRunning } from '../core/row/decide.ts'
 import type { Facts, Policy } from '../core/row/policy.ts'
@@ -27,7 +27,7 @@ export interface ClaimIo extends WriteIo, StopIo {
 export interface ClaimRequest extends Claim {
   readonly objection: Facts['objection']
   /**
-   * The ids of the runs that this process is a part of, from its environment. Left out: the process is part of no run.
+   * The ids of the runs that the caller is a part of. Left out: the caller is a part of no run.
    */
   readonly insideOf?: readonly string[] | undefined
 }
@@ -54,7 +54,7 @@ const NOTE_TIMEOUT_MS = 10_000
 
 /**
  * Makes this run the owner of the slot, or returns why it is not. Throws `LedgerError` if the ledger rejects the
- * request, for example because access is denied.
+ * request, for example because access is denied, and a usage error if the caller is a part of the run that has the slot.
  */
 export async function claimSlot(request: ClaimRequest, settings: ClaimSettings, io: ClaimIo): Promise<ClaimResult> {
   if (io.stop.aborted) return { kind: 'halted' }
@@ -96,6 +96,7 @@ async function tryToClaim(
   let known = false
   for (;;) {
     const decision = decide(found, { ...request.trigger, slot: request.window.slot }, settings, factsOf(found))
+    checkNotInside(decision, request)
     if (decision.kind === 'start') {
       const { base } = decision
       const written = await writeClaim(base, request, settings, io, options)
@@ -121,6 +122,21 @@ async function tryToClaim(
     const idle = row !== null && !isNewerSchema(row) && !isRunning(row, now, settings.skewMs)
     return { now, survivor: idle ? io.findSurvivor(row) : null, objection: request.objection }
   }
+}
+
+/**
+ * Throws a usage error if a run that the caller is a part of has the slot. As a duplicate, the caller would exit
+ * successfully although the batch never ran. Nor may the caller take the slot over after the lease ran out, because it
+ * would start a batch beside the one that it is a part of.
+ */
+function checkNotInside(decision: Decision, { insideOf }: ClaimRequest): void {
+  const row = decision.kind === 'start' ? decision.base : decision.row
+  if (row === null || isNewerSchema(row) || row.state !== 'PENDING' || !insideOf?.includes(row.owner)) return
+  // Another refusal is not successful either, and it tells an operator what to decide.
+  if (decision.kind === 'refused' && decision.cause !== 'running') return
+  throw usageError(
+    `cronledger was called inside run ${row.owner} of the same task and slot. Call the batch itself instead of cronledger, or use another task name.`,
+  )
 }
 
 async function writeClaim(base: Row | null, claim: Claim, settings: ClaimSettings, io: ClaimIo, options: RetryOptions) {

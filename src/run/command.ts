@@ -5,6 +5,7 @@ import { signalProcess } from '../process/process-group.ts'
 import type { Stops } from '../process/signals.ts'
 import { prepareStart } from '../process/start-command.ts'
 import { type ChildEnd, superviseChild } from '../process/supervise.ts'
+import { ancestorsText } from '../process/surrounding-runs.ts'
 import { markProcess } from '../process/survivors.ts'
 import type { LiveAttempt, WorkEnd } from './execute.ts'
 
@@ -23,7 +24,6 @@ export interface CommandOptions {
 export interface CommandSettings {
   readonly killAfterMs: number
   readonly stopTimeoutMs: number
-  readonly retryDelayMs: number | null
 }
 
 /**
@@ -39,7 +39,7 @@ export const FORCING_VARIABLES = ['FORCE_SLOT', 'SLOT', 'FROM', 'TO', 'ONLY', 'R
  */
 export function commandWork(
   { argv, env, stops, timeoutMs }: CommandOptions,
-  { killAfterMs, stopTimeoutMs, retryDelayMs }: CommandSettings,
+  { killAfterMs, stopTimeoutMs }: CommandSettings,
 ): (attempt: LiveAttempt) => Promise<WorkEnd<null>> {
   // The preparation takes time, so it runs while the claim waits for its answer.
   prepareStart()
@@ -51,7 +51,7 @@ export function commandWork(
         timeoutMs,
         killAfterMs,
         stopTimeoutMs,
-        endsWhole: retryDelayMs !== null,
+        endsWhole: attempt.mayRetry,
       },
       {
         stops,
@@ -66,7 +66,7 @@ export function commandWork(
     )
     const { outcome } = end
     if (outcome === 'succeeded') return { ...end, outcome, value: null }
-    const mayFollow = retryDelayMs !== null && (outcome === 'failed' || outcome === 'timedOut')
+    const mayFollow = attempt.mayRetry && (outcome === 'failed' || outcome === 'timedOut')
     const left = mayFollow && end.left === undefined ? await endAllOf(attempt, killAfterMs, stops) : {}
     return { ...end, outcome, ...left }
   }
@@ -101,20 +101,20 @@ async function endAllOf(
 function childEnvironment(env: Environment, attempt: LiveAttempt): Environment {
   return {
     ...without(FORCING_VARIABLES, env),
+    ...attemptVariables(attempt),
+  }
+}
+
+/** Returns the variables that tell a program of the batch which attempt it is a part of. */
+export function attemptVariables(attempt: LiveAttempt): Readonly<Record<string, string>> {
+  return {
     CRONLEDGER_RUN_TASK: attempt.task,
     CRONLEDGER_RUN_SLOT: formatInstant(attempt.slot),
     CRONLEDGER_RUN_WINDOW_END: attempt.windowEnd === null ? '' : formatInstant(attempt.windowEnd),
     CRONLEDGER_RUN_ATTEMPT: String(attempt.number),
     CRONLEDGER_RUN_ID: attempt.runId,
-    CRONLEDGER_RUN_ANCESTORS: [...runsAround(env), attempt.runId].join(' '),
+    CRONLEDGER_RUN_ANCESTORS: ancestorsText(attempt.insideOf, attempt.runId),
   }
-}
-
-/** Returns the run ids of the runs whose batch this process is a part of, the outermost first. */
-export function runsAround(env: Environment): readonly string[] {
-  const { CRONLEDGER_RUN_ANCESTORS: ancestors, CRONLEDGER_RUN_ID: id } = env
-  const ids = (ancestors ?? '').split(' ').filter((word) => word !== '')
-  return id === undefined || id === '' || ids.includes(id) ? ids : [...ids, id]
 }
 
 export function without(names: readonly string[], env: Environment): Environment {

@@ -1,6 +1,6 @@
-import { firstLine, usageError } from '../core/errors.ts'
+import { firstLine } from '../core/errors.ts'
 import { openAttempt } from '../core/row/attempts.ts'
-import { isNewerSchema, mayRetry } from '../core/row/decide.ts'
+import { mayRetry } from '../core/row/decide.ts'
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
 import { keyOf } from '../core/row/transition.ts'
 import type {
@@ -46,8 +46,12 @@ export interface LiveAttempt {
   /** The fencing token. It starts at 1, and a later attempt of the slot has a higher number. */
   readonly number: number
   readonly runId: string
+  /** The ids of the runs that this run is a part of, the outermost first. */
+  readonly insideOf: readonly string[]
   /** Aborts when the work must end because its lease is lost. */
   readonly lost: AbortSignalWith<LeaseLoss>
+  /** Whether another attempt of this run follows if this one fails or runs out of time. */
+  readonly mayRetry: boolean
   /** Returns whether the lease is young enough to start the work at this moment. A start that takes time asks again. */
   mayStart(): boolean
   /** Records the process that does the work in the row. */
@@ -104,7 +108,6 @@ export async function execute<T>(
 ): Promise<RunResult<T>> {
   const io = { ...givenIo, emit: unfailing(givenIo.emit) }
   const claimResult = await claimSlot(request, settings, io).catch(reportAndRethrow(io.emit))
-  checkNotInside(claimResult, request)
   switch (claimResult.kind) {
     case 'duplicate': {
       const { kind, cause, row } = claimResult
@@ -127,19 +130,6 @@ export async function execute<T>(
     case 'claimed':
       return runClaimed(claimResult, request, work, settings, io)
   }
-}
-
-/**
- * Throws a usage error if the run that this process is a part of holds the slot. As a duplicate, this process would
- * exit successfully although the batch never ran.
- */
-function checkNotInside(claimResult: ClaimResult, { insideOf }: ClaimRequest): void {
-  if (claimResult.kind !== 'duplicate' && claimResult.kind !== 'refused') return
-  const { cause, row } = claimResult
-  if (cause !== 'running' || row === null || isNewerSchema(row) || !insideOf?.includes(row.owner)) return
-  throw usageError(
-    `cronledger was called inside run ${row.owner} of the same task and slot. Call the batch itself instead of cronledger, or use another task name.`,
-  )
 }
 
 async function runClaimed<T>(
@@ -253,11 +243,20 @@ function resultOf<T>(end: WorkEnd<T>, attempt: number, recorded: boolean): RunRe
   return { status: recorded ? 'completed' : 'unrecorded', attempt, value: end.value }
 }
 
-function liveAttempt(row: PendingRow, { lease, settings }: ClaimedSlot): LiveAttempt {
+/** Returns the latest attempt of the row as its work sees it. */
+function liveAttempt(row: PendingRow, { request, lease, settings }: ClaimedSlot): LiveAttempt {
   const { number, runId } = openAttempt(row)
-  const { lost, record } = lease
-  const mayStart = () => lease.ageMs() < startableMs(settings)
-  return { ...keyOf(row), windowEnd: row.windowEnd, number, runId, lost, mayStart, record }
+  return {
+    ...keyOf(row),
+    windowEnd: row.windowEnd,
+    number,
+    runId,
+    insideOf: request.insideOf ?? [],
+    lost: lease.lost,
+    mayRetry: mayRetry(row, 'failed', settings),
+    mayStart: () => lease.ageMs() < startableMs(settings),
+    record: lease.record,
+  }
 }
 
 /** Starts the work at once. Never rejects: work that throws has failed. */

@@ -8,11 +8,11 @@ import { checkTaskName } from '../core/task.ts'
 import type { Host, OrUndefined, Row, ScheduleSpec } from '../core/types.ts'
 import type { Clock } from '../process/clock.ts'
 import { operatorOf } from '../process/host.ts'
+import { surroundingRuns } from '../process/surrounding-runs.ts'
 import { findSurvivor } from '../process/survivors.ts'
 import type { Store } from '../store/store.ts'
 import { type ClaimRequest, reportAndRethrow } from './claim.ts'
 import { type EffectiveSettings, type RunIo, unfailing } from './claimed-slot.ts'
-import { runsAround } from './command.ts'
 import { execute, type RunResult, type Work } from './execute.ts'
 import { hasOverlapLock } from './overlap-lock.ts'
 import { guardsOf, type RunSettings, readSettings, usualLedgerTimeoutMs, withOverlapLock } from './settings.ts'
@@ -89,6 +89,8 @@ export async function runTrigger<T>(
   stop: AbortSignal,
   parts: TriggerParts,
 ): Promise<RunOutcome<T>> {
+  // This must come before the first wait: the function that calls may end during it.
+  const insideOf = surroundingRuns(parts.env)
   const given = { ledgerTimeoutMs: usualLedgerTimeoutMs(parts.storeName), ...defined(options) }
   const settings = { ...readSettings(given), ...expectationsOf(options.force, parts.clock) }
   const work = workWith(settings)
@@ -107,8 +109,7 @@ export async function runTrigger<T>(
     zoneData: parts.zoneData,
     objection,
     retentionMs: effective.retentionMs,
-    // `commandWork` sets this variable in the environment of a batch.
-    insideOf: runsAround(parts.env),
+    insideOf,
     ...(effective.overlap !== 'allow' && { phase: 'waiting' }),
   }
   const result = await execute(request, work, effective, { ...io, emit: emitterOf(effectiveContext, parts) })

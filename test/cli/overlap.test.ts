@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readStat } from '../../src/process/proc.ts'
 import { cronledger, type Loose, MAIN, type Running, scratch, start } from '../support/cli.ts'
 import { expectCounted } from '../support/crowd.ts'
 import { awsEnv, type Server, startDynalite } from '../support/servers.ts'
@@ -245,6 +246,20 @@ describe('retries in the same process', () => {
       expect(readFileSync(join(cwd, 'said'), 'utf8')).toBe(said)
     },
   )
+
+  test('what the last attempt left behind is left alone, because no attempt follows', async () => {
+    const { run, cwd } = host()
+    const script = `[ "$CRONLEDGER_RUN_ATTEMPT" = 2 ] || exit 1
+      sleep 300 > log 2>&1 < /dev/null &
+      echo $! > pids
+      setsid sh -c 'echo $$ >> pids; exec sleep 300' > log 2>&1 < /dev/null &
+      until [ "$(wc -l < pids)" = 2 ]; do sleep 0.02; done
+      exit 1`
+    expect((await run(['--max-attempts', '2', '--retry-delay', '0ms'], script).ended).code).toBe(1)
+    const pids = readFileSync(join(cwd, 'pids'), 'utf8').trim().split('\n').map(Number)
+    expect(pids.map((pid) => readStat(pid)?.living)).toEqual([true, true])
+    for (const pid of pids) process.kill(pid, 'SIGKILL')
+  })
 
   test('SIGTERM while it waits ends it at once: 143, and the slot has failed', async () => {
     const { run, row } = host()

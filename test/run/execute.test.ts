@@ -637,6 +637,29 @@ describe('a run inside of a run of the same slot', () => {
     })
   }
 
+  test('usage error also where the slot had completed before and that run was forced', async () => {
+    const { time, trigger, row } = world()
+    await time.run(trigger('first', works(1)).result)
+    const outer = trigger('outer', works(MINUTE_MS), { force: FORCE })
+    await time.run(time.clock().wait(1_000))
+    const inner = trigger('inner', works(1), { insideOf: ['outer'] })
+    await expect(time.run(inner.result)).rejects.toMatchObject({ kind: 'usage' })
+    expect(await time.run(outer.result)).toMatchObject({ status: 'completed' })
+    expect((await row()).rejections.count).toBe(0)
+  })
+
+  test('it does not take the slot over from that run, whose lease ran out', async () => {
+    const { time, trigger, row } = world()
+    const fateOf = (call: Call): Fate => ({ kind: isRenewal(call) ? 'dropped' : 'answered' })
+    const outer = trigger('outer', works(HOUR_MS), { settings: { onLeaseLost: 'continue' }, fateOf })
+    await time.run(time.clock().wait(30 * MINUTE_MS))
+    const inner = trigger('inner', works(1), { insideOf: ['outer'], settings: { maxAttempts: 2 } })
+    await expect(time.run(inner.result)).rejects.toMatchObject({ kind: 'usage' })
+    expect(inner.starts()).toBe(0)
+    expect(await time.run(outer.result)).toMatchObject({ status: 'completed' })
+    expect((await row()).attempts).toHaveLength(1)
+  })
+
   test('after that run has ended, or inside of another run: a duplicate', async () => {
     const { time, trigger } = world()
     const outer = trigger('outer', works(MINUTE_MS))

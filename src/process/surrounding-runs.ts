@@ -1,0 +1,51 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** A run whose function runs in this process. */
+interface FunctionRun {
+  readonly runId: string
+  /** True from the end of the function. What the function left behind is not a part of the run any more. */
+  hasEnded: boolean
+}
+
+/**
+ * A batch that schedules its own next run passes the list on, and the list grows with each run. Without a limit it would
+ * become longer than the system allows for one variable (128 KiB on Linux), and no command could be started any more.
+ */
+const MAX_ANCESTORS = 100
+
+/** The runs whose functions called the code that asks, the outermost first. */
+const functionRuns = new AsyncLocalStorage<readonly FunctionRun[]>()
+
+/** Calls `work` as a part of the run, with everything that `work` calls until it has ended. */
+export async function insideRun<T>(runId: string, work: () => T | Promise<T>): Promise<T> {
+  const run: FunctionRun = { runId, hasEnded: false }
+  try {
+    return await functionRuns.run([...currentRuns(), run], work)
+  } finally {
+    run.hasEnded = true
+  }
+}
+
+/**
+ * Returns the run ids of the runs that the caller is a part of, the outermost first: the runs whose batch this process
+ * belongs to, as its environment says, and the runs in this process whose function called the caller.
+ */
+export function surroundingRuns({
+  CRONLEDGER_RUN_ANCESTORS: ancestors = '',
+  CRONLEDGER_RUN_ID: id = '',
+}: Environment): readonly string[] {
+  const ids = [...ancestors.split(' '), id, ...currentRuns().map(({ runId }) => runId)]
+  return [...new Set(ids)].filter((runId) => runId !== '')
+}
+
+/** Returns the value of `CRONLEDGER_RUN_ANCESTORS` for the batch of a run. */
+export function ancestorsText(insideOf: readonly string[], runId: string): string {
+  return [...insideOf, runId].slice(-MAX_ANCESTORS).join(' ')
+}
+
+/** Leaves out the runs that have ended, otherwise a function that starts its own next run would collect them forever. */
+function currentRuns(): readonly FunctionRun[] {
+  return functionRuns.getStore()?.filter(({ hasEnded }) => !hasEnded) ?? []
+}

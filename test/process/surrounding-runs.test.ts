@@ -1,0 +1,174 @@
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { type Attempt, createLedger, type RunOptions, type Stops } from '../../src/index.ts'
+import { ancestorsText } from '../../src/process/surrounding-runs.ts'
+import { cronledger, MAIN, scratch } from '../support/cli.ts'
+
+const folder = scratch()
+let files = 0
+const newStore = () => `file:${join(folder, `ledger-${++files}.db`)}`
+const NIGHT: RunOptions = { task: 'nightly', schedule: '0 3 * * *', eventTime: '2026-11-23T03:00:05Z' }
+const OTHER: RunOptions = { ...NIGHT, task: 'other' }
+const never = () => expect.fail('it was started')
+const insideOf = (runId: string) => ({
+  kind: 'usage',
+  message: expect.stringContaining(`cronledger was called inside run ${runId} of the same task and slot`),
+})
+
+/** A process that gets no signals. */
+const NO_STOPS: Stops = {
+  first: () => null,
+  onSignal: () => () => {},
+  onSuspend: () => () => {},
+  aborted: new AbortController().signal,
+}
+
+/** Returns the words of a command that runs the slot of `options` by the command line, with `batch` as its batch. */
+function commandLine(store: string, { task, schedule, eventTime }: RunOptions, ...batch: [string, ...string[]]) {
+  const options = ['--store', store, '--task', task, '--schedule', String(schedule), '--event-time', String(eventTime)]
+  return ['run', ...options, '--', ...batch]
+}
+
+/** A promise that the test resolves. */
+function signal() {
+  let send = () => {}
+  const sent = new Promise<void>((resolve) => {
+    send = resolve
+  })
+  return { sent, send }
+}
+
+describe('a run that the function of a run of the same slot calls', () => {
+  test.each([
+    ['through the same ledger object', false],
+    ['through another ledger object', true],
+  ])('usage error, not recorded: %s', async (_, another) => {
+    const store = newStore()
+    const ledger = createLedger({ store })
+    const innerLedger = another ? createLedger({ store }) : ledger
+    const outer = await ledger.run(NIGHT, async ({ runId }) => {
+      await expect(innerLedger.run(NIGHT, never)).rejects.toMatchObject(insideOf(runId))
+    })
+    expect(outer).toMatchObject({ status: 'completed' })
+    expect(await ledger.get({ task: 'nightly', slot: outer.slot })).toMatchObject({ rejections: { count: 0 } })
+  })
+
+  test('usage error where a run of another task is in between', async () => {
+    const ledger = createLedger({ store: newStore() })
+    const outer = await ledger.run(NIGHT, async ({ runId }) => {
+      const between = await ledger.run(OTHER, async () => {
+        await expect(ledger.run(NIGHT, never)).rejects.toMatchObject(insideOf(runId))
+      })
+      expect(between).toMatchObject({ status: 'completed' })
+    })
+    expect(outer).toMatchObject({ status: 'completed' })
+  })
+
+  test('usage error: ledger.runCommand', async () => {
+    const ledger = createLedger({ store: newStore() })
+    const outer = await ledger.run(NIGHT, async ({ runId }) => {
+      const command = { argv: ['false'], env: process.env, stops: NO_STOPS, timeoutMs: null } as const
+      await expect(ledger.runCommand(NIGHT, command)).rejects.toMatchObject(insideOf(runId))
+    })
+    expect(outer).toMatchObject({ status: 'completed' })
+  })
+
+  test('64: the command of ledger.runCommand, which runs another task, calls the command line', async () => {
+    const store = newStore()
+    const ledger = createLedger({ store })
+    const outer = await ledger.run(NIGHT, () => {
+      const argv = [process.execPath, MAIN, ...commandLine(store, NIGHT, 'false')] as const
+      return ledger.runCommand(OTHER, { argv, env: process.env, stops: NO_STOPS, timeoutMs: null })
+    })
+    expect(outer).toMatchObject({ value: { status: 'failed', exitCode: 64 } })
+  })
+
+  test('64: a child process that gets the variables of the attempt calls the command line', async () => {
+    const store = newStore()
+    const ledger = createLedger({ store })
+    const outer = await ledger.run(NIGHT, ({ env }) => cronledger(commandLine(store, NIGHT, 'echo', 'ran'), { env }))
+    expect(outer).toMatchObject({ value: { code: 64, stdout: '' } })
+  })
+})
+
+test('an attempt has the variables that a command gets', async () => {
+  const ledger = createLedger({ store: newStore() })
+  const { value } = (await ledger.run(NIGHT, ({ runId, env }) => ({ runId, env }))) as {
+    value: Pick<Attempt, 'runId' | 'env'>
+  }
+  expect(value.env).toEqual({
+    CRONLEDGER_RUN_TASK: 'nightly',
+    CRONLEDGER_RUN_SLOT: '2026-11-23T03:00:00Z',
+    CRONLEDGER_RUN_WINDOW_END: '2026-11-24T03:00:00Z',
+    CRONLEDGER_RUN_ATTEMPT: '1',
+    CRONLEDGER_RUN_ID: value.runId,
+    CRONLEDGER_RUN_ANCESTORS: value.runId,
+  })
+})
+
+test('a command gets at most the latest 100 run ids, so that its environment does not become too large', () => {
+  const insideOf = Array.from({ length: 150 }, (_, index) => `run${index}`)
+  const ids = ancestorsText(insideOf, 'own').split(' ')
+  expect(ids).toHaveLength(100)
+  expect(ids.slice(-2)).toEqual(['run149', 'own'])
+})
+
+describe('a run beside a run of the same slot', () => {
+  test('duplicate: it was started outside of the function', async () => {
+    const ledger = createLedger({ store: newStore() })
+    const [started, done] = [signal(), signal()]
+    const first = ledger.run(NIGHT, async () => {
+      started.send()
+      await done.sent
+    })
+    await started.sent
+    expect(await ledger.run(NIGHT, never)).toMatchObject({ status: 'duplicate', cause: 'running' })
+    done.send()
+    expect(await first).toMatchObject({ status: 'completed' })
+  })
+
+  test('duplicate: two runs at once do not see each other', async () => {
+    const ledger = createLedger({ store: newStore() })
+    const started = { nightly: signal(), other: signal() }
+    const asked = { nightly: signal(), other: signal() }
+    const runs = ([NIGHT, OTHER] as const).map((options, index) =>
+      ledger.run(options, async ({ env, runId }) => {
+        const [own, another] = index === 0 ? (['nightly', 'other'] as const) : (['other', 'nightly'] as const)
+        started[own].send()
+        await started[another].sent
+        const result = await ledger.run(index === 0 ? OTHER : NIGHT, never)
+        asked[own].send()
+        await asked[another].sent
+        expect(env).toMatchObject({ CRONLEDGER_RUN_ANCESTORS: runId })
+        return result
+      }),
+    )
+    const duplicate = { status: 'completed', value: { status: 'duplicate', cause: 'running' } }
+    expect(await Promise.all(runs)).toMatchObject([duplicate, duplicate])
+  })
+})
+
+describe('a function that left work behind', () => {
+  test('duplicate: it calls cronledger for the same slot after its run has ended', async () => {
+    const ledger = createLedger({ store: newStore() })
+    const ended = signal()
+    let late: Promise<unknown> = Promise.resolve()
+    await ledger.run(NIGHT, () => {
+      late = ended.sent.then(() => ledger.run(NIGHT, never))
+    })
+    ended.send()
+    expect(await late).toMatchObject({ status: 'duplicate', cause: 'completed' })
+  })
+
+  test('the runs that it starts later are not inside of the run that has ended', async () => {
+    const ledger = createLedger({ store: newStore() })
+    const ended = signal()
+    let late: Promise<unknown> = Promise.resolve()
+    await ledger.run(NIGHT, () => {
+      late = ended.sent.then(() => ledger.run(OTHER, ({ env, runId }) => [env['CRONLEDGER_RUN_ANCESTORS'], runId]))
+    })
+    ended.send()
+    const { value } = (await late) as { value: [string, string] }
+    expect(value[0]).toBe(value[1])
+  })
+})
