@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { asError } from '../core/errors.ts'
 import { realTimeSignalName } from '../core/signal.ts'
 import { readDeath } from './proc.ts'
 
@@ -88,7 +89,7 @@ export async function startOnParentThread(command: Command, mayStart: () => bool
   try {
     thread = idle.pop() ?? openParentThread()
   } catch (error) {
-    return { kind: 'refused', error: error as Error }
+    return { kind: 'refused', error: asError(error) }
   }
   await thread.ready
   if (thread.failure !== null) {

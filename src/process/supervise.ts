@@ -131,11 +131,12 @@ async function superviseGroup(
   request: ChildRequest,
   { stops, leaseLost, clock, onStarted }: ChildHooks,
 ): Promise<ChildEnd> {
-  let cause = null as Cause | null
+  // The first cause decides. It is an object because the compiler does not see that a function sets a variable.
+  const decided: { cause: Cause | null } = { cause: null }
   const exited = new Promise<CommandEnd | null>((resolve) => {
     void ended.then((exit) => {
       resolve(exit)
-      if (cause !== null) return
+      if (decided.cause !== null) return
       if (exit.lost === undefined && (exit.code === 0 || !request.endsWhole)) over.abort()
       else endRest()
     })
@@ -150,7 +151,7 @@ async function superviseGroup(
   }
   const end = async (why: Cause, killInMs: number): Promise<void> => {
     if (over.signal.aborted) return
-    cause ??= why
+    decided.cause ??= why
     await clock.wait(killInMs, over.signal)
     if (over.signal.aborted) return
     signalGroup(pid, 'SIGKILL')
@@ -188,6 +189,7 @@ async function superviseGroup(
   }
 
   const exit = await exited
+  const { cause } = decided
   let member = cause === null ? null : livingMember(pid)
   while (member !== null && !over.signal.aborted) {
     await clock.wait(GROUP_POLL_MS, over.signal)

@@ -4,7 +4,7 @@ import { decodeOverlapLock, encodeOverlapLock, holdsOverlapLock, type OverlapLoc
 import type { Row, Survivor } from '../core/types.ts'
 import { withDeadline } from '../process/clock.ts'
 import type { StopIo } from '../process/stop.ts'
-import type { CallOptions, Entry, EntryKey, Store } from '../store/store.ts'
+import type { CallOptions, EntryKey, Store, StoredEntry } from '../store/store.ts'
 import { type RetryIo, type RetryOptions, untilAnswered } from './retry.ts'
 
 export interface OverlapLockSettings {
@@ -81,7 +81,7 @@ export async function hasOverlapLock(
 /**
  * A ledger that does not exist yet has no locks. The claim that follows creates the file, or reports the missing table.
  */
-async function readOverlapLock(task: string, store: Store, call: CallOptions): Promise<Entry | null> {
+async function readOverlapLock(task: string, store: Store, call: CallOptions): Promise<StoredEntry | null> {
   try {
     return await store.readEntry({ kind: '#turn', task }, call)
   } catch (error) {

@@ -169,7 +169,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'a person settles a running slot',
     scenario: 'trigger and resolution',
     file: 'src/core/row/decide.ts',
-    from: "if (isRunning(found, now, skewMs)) return 'running'",
+    from: "if (isRunning(found, now, skewMs)) return refuse('running')",
     to: '',
   },
   {

@@ -10,7 +10,7 @@ import {
   statSync,
 } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
-import { firstLine, LedgerError, usageError } from '../../core/errors.ts'
+import { codeOf, firstLine, LedgerError, usageError } from '../../core/errors.ts'
 import { quote } from '../../core/problem.ts'
 import { namesDate, parseTimeRange } from '../../core/schedule/time-range.ts'
 import { checkTaskName } from '../../core/task.ts'
@@ -150,7 +150,7 @@ async function writeWhole(path: string, pieces: AsyncIterable<string>): Promise<
     await pipeline(pieces, createWriteStream(begun, { flags: 'wx', flush: true, mode: OWNER_ONLY }))
     renameSync(begun, path)
   } catch (error) {
-    if (error instanceof LedgerError || (error as NodeJS.ErrnoException).code === undefined) throw error
+    if (error instanceof LedgerError || codeOf(error) === undefined) throw error
     throw usageError(`out is ${quote(path)}, which cannot be written: ${firstLine(error)}`)
   }
 }

@@ -80,20 +80,30 @@ export function mayRetry(row: Row, outcome: Outcome, policy: Pick<Policy, 'maxAt
   return (forced ? own.length : countedAttempts(row)) < maxAttempts
 }
 
+/** Why an operator may not resolve a row. */
+type ResolveObjection = 'newerRow' | 'running' | 'completed' | 'tooManySettlements'
+
+export type ResolveDecision =
+  /** Write the resolution on top of `base`. */
+  | { readonly kind: 'resolve'; readonly base: Row | null }
+  | { readonly kind: 'refused'; readonly cause: ResolveObjection; readonly row: StoredRow }
+
 /**
- * Returns why an operator may not resolve this row, or null if they may. A running attempt reports its own end. A
- * resolution cannot undo a completed slot, but a force can run it again. If the latest force on a completed slot
- * failed, an operator may resolve the slot.
+ * Decides whether an operator may resolve this row. A running attempt reports its own end. A resolution cannot undo a
+ * completed slot, but a force can run it again. If the latest force on a completed slot failed, an operator may resolve
+ * the slot.
  */
-export function objectionToResolving(
+export function decideResolution(
   found: StoredRow | null,
   { now, skewMs }: { readonly now: Instant; readonly skewMs: number },
-): 'newerRow' | 'running' | 'completed' | 'tooManySettlements' | null {
-  if (found === null) return null
-  if (isNewerSchema(found)) return 'newerRow'
-  if (isRunning(found, now, skewMs)) return 'running'
-  if (found.state === 'COMPLETED') return 'completed'
-  return found.resolutions.length >= MAX_RESOLUTIONS ? 'tooManySettlements' : null
+): ResolveDecision {
+  if (found === null) return { kind: 'resolve', base: null }
+  const refuse = (cause: ResolveObjection): ResolveDecision => ({ kind: 'refused', cause, row: found })
+  if (isNewerSchema(found)) return refuse('newerRow')
+  if (isRunning(found, now, skewMs)) return refuse('running')
+  if (found.state === 'COMPLETED') return refuse('completed')
+  if (found.resolutions.length >= MAX_RESOLUTIONS) return refuse('tooManySettlements')
+  return { kind: 'resolve', base: found }
 }
 
 export function isNewerSchema(row: StoredRow): row is NewerSchemaRow {

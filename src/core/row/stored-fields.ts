@@ -1,5 +1,6 @@
 import { LedgerError } from '../errors.ts'
 import { formatInstant, parseInstant } from '../instant.ts'
+import { isRecord } from '../objects.ts'
 import { quote } from '../problem.ts'
 import type { Instant } from '../types.ts'
 
@@ -21,10 +22,8 @@ export interface Fields {
 type Read<T> = (fields: Fields, name: string) => T
 
 export function fieldsOf(value: unknown, what: string, path = ''): Fields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw malformed(what, path.replace(/\.$/, '') || 'all of it', value, 'an object')
-  }
-  return { what, path, values: value as Record<string, unknown> }
+  if (!isRecord(value)) throw malformed(what, path.replace(/\.$/, '') || 'all of it', value, 'an object')
+  return { what, path, values: value }
 }
 
 export function text({ what, path, values }: Fields, name: string): string {
@@ -35,8 +34,10 @@ export function text({ what, path, values }: Fields, name: string): string {
 
 export function integer({ what, path, values }: Fields, name: string): number {
   const value = values[name]
-  if (!Number.isSafeInteger(value)) throw malformed(what, path + name, value, 'an integer')
-  return value as number
+  if (typeof value !== 'number' || !Number.isSafeInteger(value)) {
+    throw malformed(what, path + name, value, 'an integer')
+  }
+  return value
 }
 
 export function instant(fields: Fields, name: string): Instant {

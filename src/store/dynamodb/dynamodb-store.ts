@@ -11,12 +11,12 @@ import {
 } from '@aws-sdk/client-dynamodb'
 import { LedgerError } from '../../core/errors.ts'
 import { isNoted } from '../../core/row/rejections.ts'
-import { fieldsOf, integer, object, type StoredDocument, text } from '../../core/row/stored-fields.ts'
+import { fieldsOf, integer, object, text } from '../../core/row/stored-fields.ts'
 import { decodeNotes } from '../../core/row/stored-rejections.ts'
 import { decodeRow } from '../../core/row/stored-row.ts'
 import { type Key, type Row, SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
 import { decodeEntryCursor, encodeCursor, encodeEntryCursor, pageQuery, type StoredKey, storedKey } from '../page.ts'
-import type { CallOptions, Entry, Store } from '../store.ts'
+import type { CallOptions, Store, StoredEntry } from '../store.ts'
 import { connect, type DynamoOptions } from './client.ts'
 import { errorOfWrite } from './errors.ts'
 import {
@@ -200,9 +200,9 @@ export function openDynamoStore(options: DynamoOptions): Store {
   }
 }
 
-function entryOf(item: Item): Entry & { readonly task: string } {
+function entryOf(item: Item): StoredEntry & { readonly task: string } {
   const fields = fieldsOf(fromItem(item), 'an entry of the ledger')
-  const document = object(fields, 'document').values as StoredDocument
+  const document = object(fields, 'document').values
   return { task: text(fields, 'slot'), version: integer(fields, 'version'), document }
 }
 

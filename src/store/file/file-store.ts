@@ -1,5 +1,5 @@
 import { addRejection, isNoted, NO_NOTES } from '../../core/row/rejections.ts'
-import { fieldsOf, malformed, type StoredDocument } from '../../core/row/stored-fields.ts'
+import { fieldsOf, malformed } from '../../core/row/stored-fields.ts'
 import { decodeNotes, encodeNotes } from '../../core/row/stored-rejections.ts'
 import { dayOf, decodeRow, encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
 import { SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
@@ -13,7 +13,7 @@ import {
   type StoredKey,
   storedKey,
 } from '../page.ts'
-import type { CallOptions, Entry, PutResult, Store } from '../store.ts'
+import type { CallOptions, PutResult, Store, StoredEntry } from '../store.ts'
 import { openFileDatabase, type Transaction } from './database.ts'
 import { openLockWait, PATIENT, untilUnlocked } from './lock-wait.ts'
 
@@ -141,8 +141,8 @@ export function openFileStore(path: string): Store {
   }
 }
 
-function decodeEntry({ task, version, document }: Columns): Entry & { readonly task: string } {
-  return { task: String(task), version: Number(version), document: parsed(document) as StoredDocument }
+function decodeEntry({ task, version, document }: Columns): StoredEntry & { readonly task: string } {
+  return { task: String(task), version: Number(version), document: parsed(document) }
 }
 
 type Columns = Readonly<Record<string, unknown>>

@@ -1,5 +1,4 @@
 import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { firstLine, usageError } from '../../core/errors.ts'
@@ -28,7 +27,8 @@ export async function listen(app: Hono, host: string, port: number): Promise<str
     server.once('error', (error: NodeJS.ErrnoException) => reject(usageError(whyNot(error, host, port))))
     server.listen(port, host, resolve)
   })
-  const { port: own } = server.address() as AddressInfo
+  const address = server.address()
+  const own = typeof address === 'object' && address !== null ? address.port : port
   return `http://${host.includes(':') ? `[${host}]` : host}:${own}/`
 }
 

@@ -1,3 +1,4 @@
+import { isKeyOf, keysOf } from '../../core/objects.ts'
 import { isNewerSchema } from '../../core/row/decide.ts'
 import type { Instant, StoredRow } from '../../core/types.ts'
 import { stateOf } from '../../format/row.ts'
@@ -21,7 +22,7 @@ export const MARKS = {
 export type Mark = keyof typeof MARKS
 
 /** The names of the marks, in the order of the legend. */
-export const MARK_NAMES = Object.keys(MARKS) as readonly Mark[]
+export const MARK_NAMES: readonly Mark[] = keysOf(MARKS)
 
 /** The marks by which a history can be filtered. A history does not list `next`, a future slot without a row. */
 export const HISTORY_MARKS = MARK_NAMES.filter((mark) => mark !== 'next')
@@ -38,7 +39,8 @@ export function markOf({ slot, row }: SlotRecord, { now, skewMs, graceMs }: Mark
   if (row === null) return slot > now ? 'next' : slot <= now - graceMs ? 'missed' : 'due'
   if (isNewerSchema(row)) return 'unknown'
   const state = stateOf(row, now, skewMs).toLowerCase()
-  return state === 'pending' ? 'running' : ((MARK_NAMES.find((mark) => mark === state) ?? 'unknown') as Mark)
+  if (state === 'pending') return 'running'
+  return isKeyOf(state, MARKS) ? state : 'unknown'
 }
 
 /** A slot that was due, or has a row, or both. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decide, objectionToResolving, rerunnableAs } from '../../../src/core/row/decide.ts'
+import { decide, decideResolution, rerunnableAs } from '../../../src/core/row/decide.ts'
 import { MAX_ATTEMPTS, MAX_RESOLUTIONS } from '../../../src/core/row/policy.ts'
 import { DEFAULT_RERUNNABLE, RERUNNABLE, type Rerunnable, readRerunnable } from '../../../src/core/row/rerunnable.ts'
 import { claimRow, retryAttempt } from '../../../src/core/row/transition.ts'
@@ -220,7 +220,10 @@ describe('a force that is meant for some slots only', () => {
 })
 
 describe('settling', () => {
-  const objection = (row: StoredRow | null, now = NOW) => objectionToResolving(row, { now, skewMs: SKEW_MS })
+  const objection = (row: StoredRow | null, now = NOW) => {
+    const decision = decideResolution(row, { now, skewMs: SKEW_MS })
+    return decision.kind === 'refused' ? decision.cause : null
+  }
 
   test('a person may settle what neither runs nor has completed', () => {
     expect(objection(null)).toBe(null)
