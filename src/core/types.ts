@@ -136,7 +136,7 @@ export const RESOLVED_STATES = ['COMPLETED', 'FAILED', 'SKIPPED'] as const
 export type ResolvedState = (typeof RESOLVED_STATES)[number]
 
 export const STATES = ['PENDING', ...RESOLVED_STATES] as const
-type State = (typeof STATES)[number]
+export type State = (typeof STATES)[number]
 
 /** The decision of an operator about a row, or a skip by `--overlap skip`. Later attempts do not remove it. */
 export interface Resolution {

@@ -1,4 +1,4 @@
-import type { FinishWord, NoteResult, RunContext, RunEvent } from '../core/event.ts'
+import type { FinishWord, LeaseLossCause, NoteResult, RunContext, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
 import { hasStarted, successOf, waitMsOf } from '../core/row/attempts.ts'
 import { isNewerSchema } from '../core/row/decide.ts'
@@ -185,12 +185,12 @@ function entryOf(event: RunEvent, context: RunContext, latenessMs: number): Entr
   }
 }
 
-const LOST_BECAUSE = {
+const LOST_BECAUSE: Readonly<Record<LeaseLossCause, string>> = {
   taken: 'another run took the slot over: stopping this one',
   deleted: 'the row of the slot was deleted, so another run may start: stopping this one',
   expired: 'the lease could not be renewed in time: stopping',
   turn: 'the lease ran out, and another slot of the task has its turn by now: stopping this one',
-} as const
+}
 
 /** A rejection that could not be recorded appears only in the log, so the line must say so. */
 function unnoted({ noted, detail }: NoteResult): string {

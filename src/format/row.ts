@@ -4,14 +4,17 @@ import { isNewerSchema, isStale } from '../core/row/decide.ts'
 import { isMissed, type MissedSlot } from '../core/row/expected-slots.ts'
 import { encodeRejection } from '../core/row/stored-rejections.ts'
 import { encodeRow } from '../core/row/stored-row.ts'
-import type { Instant, Row, StoredRow } from '../core/types.ts'
+import type { Instant, Row, State, StoredRow } from '../core/types.ts'
 import { safeJson } from './text.ts'
 
 /** An entry of a history: a row, or a missed slot, which has no row. */
 export type HistoryItem = StoredRow | MissedSlot
 
-/** Returns the state to show: the stored state, or one that follows from the row and the time, such as `STALE`. */
-export function stateOf(row: HistoryItem, now: Instant, skewMs: number): string {
+/** A stored state, or one that follows from the row and the time. */
+export type ShownState = State | 'STALE' | 'MISSED'
+
+/** Returns the state to show. A row of a newer schema has none, so its schema is shown. */
+export function stateOf(row: HistoryItem, now: Instant, skewMs: number): ShownState | `schema ${number}` {
   if (isMissed(row)) return 'MISSED'
   if (isNewerSchema(row)) return `schema ${row.schemaVersion}`
   return isStale(row, now, skewMs) ? 'STALE' : row.state

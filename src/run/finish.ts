@@ -1,4 +1,5 @@
 import { firstLine, LedgerError } from '../core/errors.ts'
+import type { FinishWord } from '../core/event.ts'
 import { openAttempt } from '../core/row/attempts.ts'
 import { isNewerSchema } from '../core/row/decide.ts'
 import { finishRow } from '../core/row/transition.ts'
@@ -12,11 +13,8 @@ export interface FinishSettings extends StopSettings {
 }
 
 export type Finish =
-  | { readonly kind: 'recorded' }
-  /** Another run owns the slot. */
-  | { readonly kind: 'lost' }
-  /** The row was deleted. It is not created again, because any trigger may have started in the slot. */
-  | { readonly kind: 'deleted' }
+  /** A row that was deleted is not created again, because any trigger may have started in the slot. */
+  | { readonly kind: Exclude<FinishWord, 'unanswered'> }
   /** The outcome may be recorded, or may still be recorded later. `cause` is the last error of the ledger. */
   | { readonly kind: 'unanswered'; readonly cause: LedgerError }
 

@@ -1,5 +1,5 @@
 import { firstLine, LedgerError } from '../core/errors.ts'
-import type { RunEvent } from '../core/event.ts'
+import type { LeaseLossCause, RunEvent } from '../core/event.ts'
 import { renewLease, type Stamp } from '../core/row/transition.ts'
 import type { PendingRow, ProcessMark, Row } from '../core/types.ts'
 import { withDeadline, withinDeadline } from '../process/clock.ts'
@@ -42,13 +42,7 @@ type CheckLock = (options: RetryOptions) => Promise<LockResult>
 
 /** Why the work must end, and how many milliseconds it has until it is killed. */
 export interface LeaseLoss {
-  readonly cause:
-    | 'taken'
-    /** The row of the slot was deleted, so any trigger may start in the slot. */
-    | 'deleted'
-    | 'expired'
-    /** The slot still belongs to this run, but another slot of the task holds the overlap lock. */
-    | 'turn'
+  readonly cause: LeaseLossCause
   readonly killInMs: number
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { LedgerError } from '../../src/core/errors.ts'
 import { decodeOverlapLock } from '../../src/core/row/overlap-lock.ts'
-import { hasOverlapLock } from '../../src/run/overlap-lock.ts'
+import { findOverlapLock } from '../../src/run/overlap-lock.ts'
 import type { RunSettings } from '../../src/run/settings.ts'
 import { type Call, type Fate, faultyStore } from '../support/faulty-store.ts'
 import { closed } from '../support/rows.ts'
@@ -428,16 +428,16 @@ describe('whether the slots of a task take turns, of which a person who forces o
     const stop = new AbortController()
     if (stopped) stop.abort({ atMs: clock.monotonicMs() })
     return time.run(
-      hasOverlapLock(TASK, { ledgerTimeoutMs: 30_000 }, { store, clock, random: () => 0.5, stop: stop.signal }),
+      findOverlapLock(TASK, { ledgerTimeoutMs: 30_000 }, { store, clock, random: () => 0.5, stop: stop.signal }),
     )
   }
 
   test('the ledger says so', async () => {
-    expect(await asked({ kind: 'answered' })).toBe(true)
+    expect(await asked({ kind: 'answered' })).toBe('found')
   })
 
   test('a ledger that is not there yet has none', async () => {
-    expect(await asked(new LedgerError('shape', 'no table'))).toBe(false)
+    expect(await asked(new LedgerError('shape', 'no table'))).toBe('none')
   })
 
   test('where the ledger does not say, nothing is guessed', async () => {
@@ -446,6 +446,6 @@ describe('whether the slots of a task take turns, of which a person who forces o
   })
 
   test('a stop before the answer is no error of the ledger', async () => {
-    expect(await asked({ kind: 'stalled' }, true)).toBe(false)
+    expect(await asked({ kind: 'stalled' }, true)).toBe('halted')
   })
 })

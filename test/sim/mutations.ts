@@ -180,11 +180,11 @@ export const MUTATIONS: readonly Mutation[] = [
     to: "case 'unanswered':\n      return { kind: 'begun', row: written.row }",
   },
   {
-    name: 'a stop right before the start is not heard',
+    name: 'a stop after the claim is not heard',
     scenario: 'retries',
     file: 'src/run/execute.ts',
-    from: 'const gate = await openGate(claimedSlot)',
-    to: 'const gate = await openGate({ ...claimedSlot, halt: lease.lost })',
+    from: 'link([io.stop, lease.lost], halt)',
+    to: 'link([lease.lost], halt)',
   },
   {
     name: 'the turn is free as soon as its holder is not the newest run of the slot',

@@ -5,6 +5,9 @@ import { isUnstarted } from './attempts.ts'
 import { isNewerSchema, isStale } from './decide.ts'
 import { isSameSpec } from './task-record.ts'
 
+/** The kinds of problems, each without a finding. */
+export const NO_FINDINGS: Readonly<Record<Finding['kind'], number>> = { missed: 0, failed: 0, stale: 0, late: 0 }
+
 /** A problem with a slot that an operator should look at. */
 export type Finding =
   /** The slot was due and has no row: no trigger asked to run it, or no run reached the ledger. */
@@ -197,7 +200,7 @@ export function findingOf({ row, missed }: OnRecord, settings: AuditSettings): F
   return kind === null ? null : { kind, slot: row.slot, row }
 }
 
-function faultOf(row: Row, { now, skewMs, lateAfterMs }: AuditSettings): 'failed' | 'stale' | 'late' | null {
+function faultOf(row: Row, { now, skewMs, lateAfterMs }: AuditSettings): Exclude<Finding['kind'], 'missed'> | null {
   if (isStale(row, now, skewMs)) return 'stale'
   if (row.state === 'FAILED') return 'failed'
   const first = row.attempts.find((attempt) => !isUnstarted(attempt))

@@ -1,7 +1,7 @@
 import { isKeyOf, keysOf } from '../../core/objects.ts'
 import { isNewerSchema } from '../../core/row/decide.ts'
 import type { Instant, StoredRow } from '../../core/types.ts'
-import { stateOf } from '../../format/row.ts'
+import { type ShownState, stateOf } from '../../format/row.ts'
 
 /**
  * The marks of slots. Each has a word, and a sign that a reader can recognise without its colour. A slot without a row
@@ -34,13 +34,21 @@ export interface MarkSettings {
   readonly graceMs: number
 }
 
+const MARK_OF: Readonly<Record<ShownState, Mark>> = {
+  PENDING: 'running',
+  COMPLETED: 'completed',
+  FAILED: 'failed',
+  SKIPPED: 'skipped',
+  STALE: 'stale',
+  MISSED: 'missed',
+}
+
 /** Returns the mark of a slot at the time `now`. */
 export function markOf({ slot, row }: SlotRecord, { now, skewMs, graceMs }: MarkSettings): Mark {
   if (row === null) return slot > now ? 'next' : slot <= now - graceMs ? 'missed' : 'due'
   if (isNewerSchema(row)) return 'unknown'
-  const state = stateOf(row, now, skewMs).toLowerCase()
-  if (state === 'pending') return 'running'
-  return isKeyOf(state, MARKS) ? state : 'unknown'
+  const state = stateOf(row, now, skewMs)
+  return isKeyOf(state, MARK_OF) ? MARK_OF[state] : 'unknown'
 }
 
 /** A slot that was due, or has a row, or both. */
