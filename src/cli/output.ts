@@ -50,7 +50,7 @@ function writeAtOnce(bytes: Buffer): number {
  * `toTheEnd`, it takes the other pieces instead, without printing them.
  */
 export async function printAll(
-  pieces: AsyncIterable<string>,
+  pieces: AsyncIterable<string | Uint8Array>,
   { toTheEnd }: { readonly toTheEnd: boolean } = { toTheEnd: false },
 ): Promise<void> {
   let isRead = true

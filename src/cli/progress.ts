@@ -4,22 +4,23 @@ import { isatty, WriteStream } from 'node:tty'
 export interface Progress {
   /** Draws `done` of `total` with `text` after it, and leaves the cursor on that line. */
   show(done: number, total: number, text: string): void
-  /** Removes the bar, or ends its line if the bar stays. */
+  /** Removes the bar. */
   hide(): void
 }
 
+/** Returns whether stderr is a terminal that can show progress. A terminal without a cursor cannot. */
+export function showsProgress(env: Readonly<Record<string, string | undefined>>): boolean {
+  return isatty(2) && env['TERM'] !== 'dumb'
+}
+
 /**
- * Returns null if stderr is not a terminal, or is a terminal without a cursor. A bar that stays is a line like any
- * other, and later output stands below it.
+ * Returns null if stderr cannot show progress.
  *
- * The bar is safe while a batch shares stderr. For a terminal, libuv opens a file description of its own before it
- * changes any flag, and this function never opens a pipe or a file.
+ * The bar is not for a command that runs a batch: its writes block while the terminal does not take them (Ctrl-S), and
+ * heartbeats and signals would wait.
  */
-export async function openProgress(
-  env: Readonly<Record<string, string | undefined>>,
-  { stays }: { readonly stays: boolean },
-): Promise<Progress | null> {
-  if (!isatty(2) || env['TERM'] === 'dumb') return null
+export async function openProgress(env: Readonly<Record<string, string | undefined>>): Promise<Progress | null> {
+  if (!showsProgress(env)) return null
   // We must use the default export, since a bundle does not know the names that a CommonJS module exports.
   const { default: cliProgress } = await import('cli-progress')
   const bar = new cliProgress.SingleBar({
@@ -28,7 +29,7 @@ export async function openProgress(
     barsize: 30,
     barCompleteChar: '#',
     barIncompleteChar: '.',
-    clearOnComplete: !stays,
+    clearOnComplete: true,
     // cronledger already handles signals. The library would handle them in its own way.
     gracefulExit: false,
   })

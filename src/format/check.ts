@@ -1,5 +1,5 @@
 import { formatInstant } from '../core/instant.ts'
-import { attemptCount, isUnstarted } from '../core/row/attempts.ts'
+import { attemptCount, hasStarted } from '../core/row/attempts.ts'
 import type { TaskFinding } from '../core/row/expected-slots.ts'
 import type { Attempt, Instant } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
@@ -54,13 +54,14 @@ export function findingObject(found: TaskFinding, now: Instant): LogObject {
 export function detailOf(found: TaskFinding, now: Instant): string {
   if (found.kind === 'missed') return `due ${elapsed(now - found.slot)} ago, nothing on record`
   const { row } = found
+  const first = row.attempts.find(hasStarted)
+  if (found.kind === 'late' && first !== undefined)
+    return `started ${elapsed(first.startedAt - row.slot)} after its slot`
   const attempt = row.attempts.at(-1)
   if (attempt === undefined) return `${row.state}, without an attempt`
-  if (found.kind === 'late') return `started ${elapsed(firstStart(row.attempts) - row.slot)} after its slot`
-  const did = found.kind === 'stale' ? 'never reported its end' : progressText(attempt)
-  return `attempt ${attempt.number} on ${attempt.host} ${did}`
+  return `attempt ${attempt.number} on ${attempt.host} ${found.kind === 'stale' ? staleText(attempt) : progressText(attempt)}`
 }
 
-function firstStart(attempts: readonly Attempt[]): Instant {
-  return (attempts.find((attempt) => !isUnstarted(attempt)) ?? attempts[0])?.startedAt ?? 0
+function staleText(attempt: Attempt): string {
+  return hasStarted(attempt) ? 'never reported its end' : 'claimed the slot and never started'
 }

@@ -324,10 +324,10 @@ function lastAttempt(row: StoredRow | null): Attempt | undefined {
 }
 
 /**
- * Returns the newest attempt that started and ended, or else the newest attempt. A newer attempt may have been claimed
- * without being started.
+ * Returns the newest attempt that started, or else the newest attempt. A newer attempt may have been claimed without
+ * being started.
  */
 function lastStarted(row: StoredRow | null): Attempt | undefined {
   if (row === null || isNewerSchema(row)) return undefined
-  return row.attempts.findLast((attempt) => attempt.phase === 'ended' && hasStarted(attempt)) ?? lastAttempt(row)
+  return row.attempts.findLast(hasStarted) ?? lastAttempt(row)
 }

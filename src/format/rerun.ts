@@ -55,6 +55,16 @@ export function rerunLine(
   return format === 'quiet' && exitCode === 0 ? null : printable(`cronledger: ${task}: ${message}`)
 }
 
+/** With the longest usual text after it, the bar fits a terminal of 80 columns. */
+const BAR_CHARS = 20
+
+/** Returns the line before each slot of a range: `[#####...............] 25%  1 of 4 done, next 2026-… (missed)`. */
+export function progressLine(done: number, total: number, next: Instant, why: Rerunnable): string {
+  const share = done / total
+  const bar = '#'.repeat(Math.round(share * BAR_CHARS)).padEnd(BAR_CHARS, '.')
+  return `[${bar}] ${Math.floor(share * 100)}%  ${done} of ${total} done, next ${formatInstant(next)} (${why})`
+}
+
 /** Returns the line of a plan for one slot: `2026-11-24T03:00:00Z  2026-11-24 12:00 Asia/Tokyo  missed`. */
 export function plannedLine(slot: Instant, zone: string, why: Rerunnable): string {
   return printable(`${formatInstant(slot)}  ${localTimeIn(slot, zone)}  ${why}`)

@@ -1,13 +1,21 @@
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import type { Survivor } from '../core/types.ts'
 import type { Clock } from './clock.ts'
 import { type ProcessStat, readStat } from './proc.ts'
-import { findProcesses } from './survivors.ts'
+import { POLL_MS, VANISH_MS } from './process-group.ts'
+import { openSearch, type ProcessSearch } from './process-search.ts'
 
-/** A batch that leaves a daemon behind and fails is rare, and a retry may start this much later without harm. */
-const POLL_MS = 50
+/**
+ * The search ends after this many passes that each found nothing while processes were created. Other programs create
+ * them then: a pass sees a process that forks and exits as fast as it can more often than not.
+ */
+const MAX_UNSURE_PASSES = 30
 
-/** SIGKILL works within milliseconds, except on a process in uninterruptible sleep. */
-const VANISH_MS = 1_000
+/**
+ * The time in which killed processes must be gone, unless a stop comes. SIGKILL takes seconds where the CPU is short, and
+ * processes that replace each other take several rounds.
+ */
+const KILL_MS = 10_000
 
 interface LeftoverIo {
   readonly clock: Clock
@@ -16,42 +24,86 @@ interface LeftoverIo {
   kill(pid: number, signal: NodeJS.Signals): void
 }
 
+interface Found {
+  readonly pid: number
+  /** Null if the process ended at once. */
+  readonly stat: ProcessStat | null
+}
+
 /**
  * Ends the processes whose environment has all of these `NAME=value`: SIGTERM, and SIGKILL after `killAfterMs`
- * milliseconds. Returns a process that is still alive after that, or null. It cannot find a process that this one may
- * not inspect.
+ * milliseconds. Returns a process that is still there after that, or null. If processes that replace each other cannot be
+ * ended, it returns the one that was seen last. It cannot find a process that this one may not inspect.
  */
 export async function endLeftovers(
   variables: readonly string[],
   killAfterMs: number,
   { clock, halt, kill }: LeftoverIo,
 ): Promise<Survivor | null> {
-  const isOver = new AbortController().signal
-  const steps = [
-    { signals: ['SIGTERM', 'SIGCONT'], ms: killAfterMs, until: halt },
-    { signals: ['SIGKILL'], ms: VANISH_MS, until: isOver },
-  ] as const
-  let left: readonly ProcessStat[] = []
-  for (const { signals, ms, until } of steps) {
-    const endMs = clock.monotonicMs() + ms
-    const isLate = () => until.aborted || clock.monotonicMs() >= endMs
-    // A process may start another one before it ends, so we must look again when all processes that we found have
-    // ended.
-    for (let isFirst = true; isFirst || !isLate(); isFirst = false) {
-      left = findProcesses(variables)
-      if (left.length === 0) return null
-      for (const process of left) {
-        for (const signal of signals) if (isSame(process)) kill(process.pid, signal)
-      }
-      while (left.some(isSame) && !isLate()) await clock.wait(POLL_MS, until)
-    }
+  const search = openSearch(variables)
+  const started = clock.monotonicMs()
+  const mayWait = () => !halt.aborted && clock.monotonicMs() < started + killAfterMs
+  let left: readonly Found[]
+  do {
+    left = await look(search, (pid) => {
+      kill(pid, 'SIGTERM')
+      kill(pid, 'SIGCONT')
+    })
+    if (left.length === 0) return null
+    // We must not look again before these have ended: what they start until then may be their cleanup.
+    do await clock.wait(POLL_MS, halt)
+    while (left.some(isSame) && mayWait())
+  } while (mayWait())
+
+  return killAll(left, search, { clock, halt, kill })
+}
+
+/** Kills the known processes and all that the search still finds, while there is time. Returns one that is left. */
+async function killAll(
+  known: readonly Found[],
+  search: ProcessSearch,
+  { clock, halt, kill }: LeftoverIo,
+): Promise<Survivor | null> {
+  const started = clock.monotonicMs()
+  const isLate = () => clock.monotonicMs() >= started + (halt.aborted ? VANISH_MS : KILL_MS)
+  let left = known.filter(isSame)
+  for (;;) {
+    // A stopped process starts no other one. So we stop all of them before we kill any, otherwise one could replace
+    // another one that was killed.
+    for (const { pid } of left) kill(pid, 'SIGSTOP')
+    let more: readonly Found[]
+    do {
+      more = await look(search, (pid) => kill(pid, 'SIGSTOP'))
+      left = [...left, ...more]
+    } while (more.length > 0 && !isLate())
+    if (left.length === 0) return null
+    for (const { pid } of left.filter(isSame)) kill(pid, 'SIGKILL')
+    while (left.some(isSame) && !isLate()) await clock.wait(POLL_MS)
+    if (isLate()) return describe(left.find(isSame) ?? (await look(search, (pid) => kill(pid, 'SIGKILL'))).at(-1))
+    left = left.filter(isSame)
   }
-  const last = left.find(isSame)
-  return last === undefined ? null : { pid: last.pid, command: last.command }
+}
+
+/** Calls `onFound` with each process until a pass found something, or until there is nothing to be found. */
+async function look(search: ProcessSearch, onFound: (pid: number) => void): Promise<readonly Found[]> {
+  const found: Found[] = []
+  for (let passes = 0; passes < MAX_UNSURE_PASSES && found.length === 0; passes += 1) {
+    const isComplete = search.pass((pid) => {
+      onFound(pid)
+      found.push({ pid, stat: readStat(pid) })
+    })
+    if (isComplete) break
+    await yieldToEventLoop()
+  }
+  return found
 }
 
 /** Returns whether the process still runs. A later process with the same pid has another start time. */
-function isSame({ pid, startTicks }: ProcessStat): boolean {
+function isSame({ pid, stat }: Found): boolean {
   const now = readStat(pid)
-  return now?.living === true && now.startTicks === startTicks
+  return now?.living === true && now.startTicks === stat?.startTicks
+}
+
+function describe(found: Found | undefined): Survivor | null {
+  return found === undefined ? null : { pid: found.pid, command: found.stat?.command ?? 'unknown' }
 }

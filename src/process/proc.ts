@@ -22,6 +22,10 @@ export interface ProcessStat {
   readonly groupId: number
   /** The start of the process in clock ticks since boot. */
   readonly startTicks: number
+  /** False for a thread of the kernel. */
+  readonly hasMemory: boolean
+  /** The address where the environment ends. It is 0 until it is in place, or if this process may not read it. */
+  readonly environmentEnd: number
   /** The low seven bits are the signal that killed a zombie. It is 0 if this process may not read it. */
   readonly waitStatus: number
 }
@@ -49,6 +53,8 @@ export function readStat(pid: number): ProcessStat | null {
     living: !ended || threads > 1,
     groupId: Number(fields[2]),
     startTicks: Number(fields[19]),
+    hasMemory: fields[20] !== '0',
+    environmentEnd: Number(fields[48]),
     waitStatus: Number(fields[49]),
   }
 }

@@ -1,5 +1,14 @@
 import { hasOwnProc, processIds, readStat } from './proc.ts'
 
+/** The time between two looks at a process that is expected to end. It may be seen this much later without harm. */
+export const POLL_MS = 50
+
+/**
+ * SIGKILL works within milliseconds, except on a process in uninterruptible sleep. After a stop, this time is part of
+ * the reserve for the finish.
+ */
+export const VANISH_MS = 1_000
+
 /**
  * Sends `signal` to every process of the group. Signal 0 only checks that the group exists. Returns false if there is
  * no such group, or if this process may not signal any member.

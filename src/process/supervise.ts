@@ -1,7 +1,7 @@
 import type { Ending } from '../core/types.ts'
 import { type Clock, link } from './clock.ts'
 import type { CommandEnd } from './parent-thread.ts'
-import { livingMember, signalGroup } from './process-group.ts'
+import { livingMember, POLL_MS, signalGroup, VANISH_MS } from './process-group.ts'
 import type { AbortSignalWith, PassedSignal, StopSignal, Stops } from './signals.ts'
 import { type Start, startCommand } from './start-command.ts'
 import { finishReserveMs } from './stop.ts'
@@ -52,15 +52,6 @@ export interface ChildEnd extends Ending {
   /** The pid of a process of the group that even SIGKILL could not end. */
   readonly left?: number
 }
-
-/** The leader of a group rarely ends before the others, and a stop may end this much later without harm. */
-const GROUP_POLL_MS = 50
-
-/**
- * SIGKILL works within milliseconds, except on a process in uninterruptible sleep. This time is part of the reserve for
- * the finish.
- */
-const VANISH_MS = 1_000
 
 type Cause =
   | { readonly outcome: 'interrupted'; readonly stoppedBy: StopSignal }
@@ -192,7 +183,7 @@ async function superviseGroup(
   const { cause } = decided
   let member = cause === null ? null : livingMember(pid)
   while (member !== null && !over.signal.aborted) {
-    await clock.wait(GROUP_POLL_MS, over.signal)
+    await clock.wait(POLL_MS, over.signal)
     member = livingMember(pid, member)
   }
   // A process that forks and exits during the scan hides its child from the scan, so we send SIGKILL once more. Zombies

@@ -1,6 +1,6 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import type { Outcome, ProcessMark, Survivor } from '../core/types.ts'
-import { type ProcessStat, processIds, readStat } from './proc.ts'
+import { processIds, readStat } from './proc.ts'
 
 /**
  * Returns the data that distinguishes `pid` from a later process with the same number. Returns null if the process has
@@ -42,31 +42,22 @@ export function findSurvivor(attempts: readonly SearchedAttempt[]): Survivor | n
   return null
 }
 
-/** Returns the living processes that were started with all of these `NAME=value`, without this one. */
-export function findProcesses(variables: readonly string[]): readonly ProcessStat[] {
-  return processIds().flatMap((pid) => {
-    const stat = pid === process.pid ? null : readStat(pid)
-    if (!stat?.living) return []
-    const environment = readEnvironment(pid)
-    return variables.every((variable) => environment.includes(`\0${variable}\0`)) ? [stat] : []
-  })
-}
-
 /** Returns whether the process was started with one of these variables, each given between NUL bytes. */
 function hasVariable(pid: number, variables: readonly string[]): boolean {
-  const environment = readEnvironment(pid)
+  const environment = readEnvironment(pid) ?? ''
   return variables.some((variable) => environment.includes(variable))
 }
 
 /**
- * Returns the environment that the process was started with, each variable between NUL bytes. Returns an empty text if
- * this process may not read it.
+ * Returns the environment that the process was started with, each variable between NUL bytes. Returns null if it has
+ * ended or this process may not read it.
  */
-function readEnvironment(pid: number): string {
+export function readEnvironment(pid: number): string | null {
   try {
-    return `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`
+    const text = readFileSync(`/proc/${pid}/environ`, 'latin1')
+    return text === '' ? text : `\0${text}`
   } catch {
-    return ''
+    return null
   }
 }
 

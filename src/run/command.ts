@@ -91,7 +91,10 @@ async function endAllOf(
   })
   unlink()
   if (left === null) return {}
-  return { left: left.pid, detail: `process ${left.pid} (${left.command}) is still there after SIGKILL` }
+  return {
+    left: left.pid,
+    detail: `process ${left.pid} (${left.command}) could not be ended, or started others that could not be`,
+  }
 }
 
 /**

@@ -57,6 +57,7 @@ export async function run({ rounds, tasks }) {
         'to one by one': of('wallMs') / (requests * oneMs),
         'to 16 at a time': of('wallMs') / (requests * manyMs),
         peakMb: of('peakMb'),
+        ...(name === 'overview' && { firstPageMs: of('firstPageMs') }),
       })
     }
     return { medians, targets: targetsOf(medians, tasks) }
@@ -119,6 +120,10 @@ async function floor(url, count, atATime) {
   return took / count
 }
 
+/**
+ * Loads the overview, and then what needs attention until all tasks are read. `wallMs` is the time of both, and
+ * `firstPageMs` that of the overview alone.
+ */
 async function loadOverview([program, ...args], env) {
   const child = spawn(program, [...args, 'serve', '--port', '0', '--ledger-timeout', LONG], {
     env: { ...ENV, ...env },
@@ -126,12 +131,19 @@ async function loadOverview([program, ...args], env) {
   })
   const [line] = await once(child.stdout.setEncoding('utf8'), 'data')
   const started = performance.now()
-  const page = await fetch(line.trim())
-  await page.text()
+  let text = await load(line.trim())
+  const firstPageMs = performance.now() - started
+  while (text.includes('still being read')) text = await load(new URL('needs', line.trim()))
   const wallMs = performance.now() - started
-  if (!page.ok) throw new Error(`the overview is answered with ${page.status}`)
   const peakMb = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) / 1024
   child.kill('SIGINT')
   await once(child, 'exit')
-  return { wallMs, peakMb }
+  return { wallMs, firstPageMs, peakMb }
+}
+
+async function load(url) {
+  const page = await fetch(url)
+  const text = await page.text()
+  if (!page.ok) throw new Error(`${url} is answered with ${page.status}`)
+  return text
 }

@@ -37,3 +37,33 @@ test('too few file descriptors for a table: 77, and nothing is sent', () => {
   const ended = runWith(24, 'dynamodb:ledger')
   expect(ended).toEqual({ code: 77, stdout: '', lines: [expect.stringContaining('too few file descriptors left')] })
 })
+
+/** Opens files until only some descriptors are left, and then a ledger. */
+const OPEN_LATE = `
+  import { closeSync, openSync } from 'node:fs'
+  const [module, path, left] = process.argv.slice(1)
+  const { setUpFile } = await import(module)
+  const opened = []
+  try {
+    for (;;) opened.push(openSync('/dev/null', 'r'))
+  } catch {
+    for (const descriptor of opened.slice(0, Number(left))) closeSync(descriptor)
+  }
+  const text = await setUpFile(path, { signal: AbortSignal.timeout(60_000) }).catch((error) => error.kind + ': ' + error.message)
+  console.log(text)
+`
+
+test('too few file descriptors for a program that opens a file ledger late: one error, and the program goes on', () => {
+  const module = new URL('../../dist/store/file/file-store.js', import.meta.url).href
+  for (const left of [0, 3, 4, 8]) {
+    const script = ['--input-type=module', '-e', OPEN_LATE, module, join(folder, `late-${left}.db`), String(left)]
+    const limited = ['-c', 'ulimit -n 64 && exec "$@"', 'sh', process.execPath, ...script]
+    const { status, stdout, stderr } = spawnSync('sh', limited, { encoding: 'utf8' })
+    expect({ left, status, stdout, stderr }).toEqual({
+      left,
+      status: 0,
+      stdout: expect.stringMatching(/^denied: .*this process has too few file descriptors left/),
+      stderr: '',
+    })
+  }
+})

@@ -12,10 +12,11 @@ const folder = scratch()
 
 interface Kind {
   readonly name: string
-  readonly stderr: 'socket' | 'pipe'
+  readonly stderr: 'socket' | 'pipe' | 'terminal'
   readonly uid?: number
-  /** cronledger can open the pipe a second time, and needs no other process. */
+  /** cronledger can open the pipe or the terminal a second time, and needs no other process. */
   readonly opensAgain?: true
+  readonly log?: 'text' | 'json'
   /** Done as root in a mount namespace of its own, before cronledger starts. */
   readonly mount?: string
 }
@@ -32,6 +33,7 @@ const mayUnshare = (() => {
 
 const KINDS: readonly Kind[] = [
   { name: 'a pipe', stderr: 'pipe', opensAgain: true },
+  { name: 'a terminal, as after Ctrl-S', stderr: 'terminal', opensAgain: true },
   { name: 'a Unix socket, as under systemd', stderr: 'socket' },
   ...(process.getuid?.() === 0
     ? [
@@ -61,7 +63,7 @@ const BATCH = `
 const TASK = ['--task', 'nightly', '--schedule', '@daily']
 const TERMS = ['--lease', '6s', '--heartbeat', '300ms', '--skew', '1s', '--kill-after', '1s', '--stop-timeout', '20s']
 
-async function start({ stderr, uid = 0, mount }: Kind, command: readonly string[]) {
+async function start({ stderr, uid = 0, mount, log = 'json' }: Kind, command: readonly string[]) {
   const home = mkdtempSync(join(folder, 'ledger-'))
   chmodSync(home, 0o777)
   chmodSync(folder, 0o755)
@@ -69,10 +71,14 @@ async function start({ stderr, uid = 0, mount }: Kind, command: readonly string[
   // A range can only be run again in a ledger that exists.
   await cronledger(['setup', ...store], { uid, gid: uid })
   const [name = '', ...args] = command
-  const own = [process.execPath, MAIN, name, ...store, ...TASK, ...TERMS, ...args, '--', process.execPath, '-e', BATCH]
+  const options = [...store, ...TASK, ...TERMS, '--log', log, ...args]
+  const own = [process.execPath, MAIN, name, ...options, '--', process.execPath, '-e', BATCH]
   const launched = mount === undefined ? own : ['unshare', '--mount', 'sh', '-c', `${mount} && exec "$@"`, 'sh', ...own]
   const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^(CRONLEDGER|AWS|NODE_)/.test(key)))
-  const launcher = spawn('python3', [LAUNCHER, stderr, String(uid), ...launched], { stdio: 'pipe', env })
+  const launcher = spawn('python3', [LAUNCHER, stderr, String(uid), ...launched], {
+    stdio: 'pipe',
+    env: { ...env, TERM: 'xterm' },
+  })
   let stdout = ''
   let report = ''
   // After a failure: the log has no reader any more, and a stop ends the batch.
@@ -118,6 +124,8 @@ function relaysOf(pid: number): number[] {
 }
 
 const RUN = ['run', '--event-time', '2026-11-23T00:00:05Z']
+const DAYS = ['20', '21', '22', '23'].map((day) => `2026-11-${day}`)
+const RERUN = ['rerun', '--from', '2026-11-20', '--to', '2026-11-23', '--reason', 'x']
 
 describe.each(KINDS)('stderr that is full and not read: $name', (kind) => {
   test('heartbeats, signals and the finish go on; nothing starts under a lapsed lease', async () => {
@@ -144,16 +152,7 @@ describe.each(KINDS)('stderr that is full and not read: $name', (kind) => {
   })
 
   test('a reader that comes back gets all lines, in order', async () => {
-    const days = ['20', '21', '22', '23'].map((day) => `2026-11-${day}`)
-    const { ready, ended, read } = await start(kind, [
-      'rerun',
-      '--from',
-      '2026-11-20',
-      '--to',
-      '2026-11-23',
-      '--reason',
-      'x',
-    ])
+    const { ready, ended, read } = await start(kind, RERUN)
     const pid = await ready
     const relays = relaysOf(pid)
     expect(relays).toHaveLength(kind.opensAgain ? 0 : 1)
@@ -166,11 +165,27 @@ describe.each(KINDS)('stderr that is full and not read: $name', (kind) => {
     const lines = log.trimEnd().split('\n')
     const events = lines.map((line) => JSON.parse(line) as Loose).map(({ event, slot }) => [event, slot?.slice(0, 10)])
     expect(events.filter(([, slot]) => slot !== undefined)).toEqual(
-      days.flatMap((day) => [
+      DAYS.flatMap((day) => [
         ['claimed', day],
         [day === '2026-11-23' ? 'failed' : 'completed', day],
       ]),
     )
     expect(events.at(-1)?.[0]).toBe('rerun')
   })
+})
+
+test('the progress of a rerun on a terminal that is not read does not hold it up, and is shown in order later', async () => {
+  const kind: Kind = { name: 'a terminal', stderr: 'terminal', log: 'text' }
+  const { ready, ended, row, read } = await start(kind, RERUN)
+  const pid = await ready
+  const first = await row()
+  expect(first).toMatchObject({ state: 'PENDING' })
+  while ((await row())['leaseUntil'] === first['leaseUntil']);
+  read()
+  process.kill(pid, 'SIGUSR2')
+  const { code, log } = await ended
+  expect(code).toBe(5)
+  expect(log.split('\n').filter((line) => line.startsWith('['))).toEqual(
+    DAYS.map((day, done) => expect.stringContaining(`%  ${done} of 4 done, next ${day}T00:00:00Z (missed)`)),
+  )
 })

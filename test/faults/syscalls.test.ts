@@ -145,6 +145,18 @@ describe.skipIf(whyNot !== null)('each system call on a ledger file and its jour
     const writes = (['pwrite64', 'fsync', 'unlink'] as const).flatMap((call) => [`${call}:error=EIO:when=1+`])
     await playAll([...lasting, ...writes, 'pwrite64:error=ENOSPC:when=15+'], isSound)
   })
+
+  test('only SQLite opens the file: closing another descriptor of it would drop the locks of this process', () => {
+    const [ledger, log] = [join(folder, 'opened.db'), join(folder, 'opened.log')]
+    const traced = ['-f', '-qq', '-o', log, '-P', ledger, '-e', 'trace=open,openat', process.execPath, MAIN]
+    const { status } = spawnSync('strace', [...traced, 'run', ...slotOf(`file:${ledger}`, 2), '--', 'true'])
+    expect(status).toBe(0)
+    const opened = readFileSync(log, 'utf8').match(/ open(at)?\(.*/g) ?? []
+    expect(opened.length).toBeGreaterThan(1)
+    // SQLite opens its files with O_NOFOLLOW, and Node does not.
+    expect(opened.filter((one) => !one.includes('O_NOFOLLOW'))).toEqual([])
+  })
+
   test('a file system without hard links: SQLite makes the file', async () => {
     const store = `file:${join(folder, 'unlinked.db')}`
     const inject = ['-f', '-qq', '-o', '/dev/null', '-e', 'inject=link,linkat:error=EPERM']

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { RunContext, RunEvent } from '../../src/core/event.ts'
-import type { RefusalCause } from '../../src/core/types.ts'
+import type { RefusalCause, Row } from '../../src/core/types.ts'
 import { logLine } from '../../src/format/log.ts'
-import { FAILED, FORCED, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
+import { FAILED, FORCED, lastWaiting, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
 
 const CONTEXT: RunContext = {
   task: 'nightly',
@@ -62,6 +62,24 @@ describe('a refusal says what a person can do next, as a command', () => {
       expect(json({ event: 'refused', cause, row: null, survivor, noted: false }).message).not.toMatch(/undefined|null/)
     })
   }
+})
+
+describe('the refusal of a force that was asked for before a newer attempt names that attempt', () => {
+  const refusal = (row: Row) =>
+    json({ event: 'refused', cause: 'newerAttempt', row, survivor: null, noted: true }).message
+
+  test('also where its end is not known', () => {
+    expect(refusal(rowWith({ ending: FAILED }, {}))).toMatch(
+      /: attempt 2 \(run run-2 .*\) began after this was asked for;/,
+    )
+  })
+
+  test('also where a later one was claimed and never started', () => {
+    const row = rowWith({ ending: FAILED }, { ending: FAILED }, { ending: NOT_STARTED })
+    expect(refusal(row)).toMatch(/: attempt 2 \(run run-2 .*\) began after this was asked for, and failed/)
+    const waits = lastWaiting(rowWith({ ending: FAILED }, { ending: FAILED }, {}))
+    expect(refusal(waits)).toMatch(/: attempt 2 /)
+  })
 })
 
 describe('what keeps the run apart from others is in the command too', () => {

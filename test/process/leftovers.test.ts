@@ -1,11 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { expect, onTestFinished, test } from 'vitest'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../../src/process/clock.ts'
 import { endLeftovers } from '../../src/process/leftovers.ts'
 import { readStat } from '../../src/process/proc.ts'
 import { signalProcess } from '../../src/process/process-group.ts'
+import { BATCHES } from '../support/supervise.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -55,7 +59,70 @@ test('names a process that cannot be ended', async () => {
   const { pid } = await start({ CRONLEDGER_RUN_ID: runId })
   const sent: string[] = []
   const kill = (to: number, signal: string) => sent.push(`${signal} ${to === pid}`) > 0
-  const left = await end([`CRONLEDGER_RUN_ID=${runId}`], { killAfterMs: 0, kill })
+  const left = await end([`CRONLEDGER_RUN_ID=${runId}`], { halt: AbortSignal.abort(), kill })
   expect(left).toEqual({ pid, command: expect.stringMatching(/^(sleep|sh)$/) })
-  expect(sent).toEqual(['SIGTERM true', 'SIGCONT true', 'SIGKILL true'])
+  expect(sent).toEqual(['SIGTERM true', 'SIGCONT true', 'SIGSTOP true', 'SIGKILL true'])
 })
+
+/**
+ * Starts a process that forks and exits again and again. `stop` lets it end by itself, and returns what it and all its
+ * successors printed.
+ */
+async function hop(runId: string, [file, ...args]: readonly string[]) {
+  const folder = mkdtempSync(join(tmpdir(), 'cronledger-hopper-'))
+  const remove = () => rmSync(folder, { recursive: true, force: true })
+  onTestFinished(remove)
+  const env = { PATH: process.env['PATH'], CRONLEDGER_RUN_ID: runId }
+  const { stdout } = spawn(join(BATCHES, file as string), [folder, ...args], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let printed = ''
+  stdout.setEncoding('utf8').on('data', (text: string) => {
+    printed += text
+  })
+  const closed = once(stdout, 'close')
+  await once(stdout, 'data')
+  return {
+    async stop() {
+      remove()
+      await closed
+      return printed
+    },
+  }
+}
+
+describe.runIf(process.platform === 'linux')('a process that forks and exits again and again', () => {
+  const KINDS: readonly [string, readonly string[]][] = [
+    ['a shell', ['hopper.sh']],
+    ['a fast program', ['hopper.py']],
+    ['a shell that ignores SIGTERM', ['hopper.sh', 'stubborn']],
+    ['a fast program that ignores SIGTERM', ['hopper.py', 'stubborn']],
+  ]
+
+  test.each(KINDS)('%s: is ended', async (_, command) => {
+    for (const count of [1, 1, 1, 5]) {
+      const runId = randomUUID()
+      const hoppers = await Promise.all(Array.from({ length: count }, () => hop(runId, command)))
+      expect(await end([`CRONLEDGER_RUN_ID=${runId}`], { killAfterMs: 200 })).toBe(null)
+      expect(await Promise.all(hoppers.map(({ stop }) => stop()))).toEqual(hoppers.map(() => 'ready\n'))
+    }
+  })
+
+  test.each(KINDS)('%s: is named if it cannot be ended', async (_, command) => {
+    const runId = randomUUID()
+    const hopper = await hop(runId, command)
+    const left = await end([`CRONLEDGER_RUN_ID=${runId}`], { halt: AbortSignal.abort(), kill: () => true })
+    expect(left).toEqual({ pid: expect.any(Number), command: expect.any(String) })
+    expect(await hopper.stop()).toBe('ready\nalive\n')
+  })
+})
+
+test.runIf(process.platform === 'linux')(
+  'processes of others that fork and exit again and again do not hold the search up',
+  async () => {
+    const others = await Promise.all([hop(randomUUID(), ['hopper.py']), hop(randomUUID(), ['hopper.sh'])])
+    expect(await end([`CRONLEDGER_RUN_ID=${randomUUID()}`])).toBe(null)
+    expect(await Promise.all(others.map(({ stop }) => stop()))).toEqual(['ready\nalive\n', 'ready\nalive\n'])
+  },
+)

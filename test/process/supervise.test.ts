@@ -15,6 +15,8 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 const batch = (name: string) => join(BATCHES, name)
 const isLiving = (pid: string | undefined) => readStat(Number(pid))?.living === true
+/** Longer than any test: what waits for it hangs. */
+const HOUR_MS = 3_600_000
 const FACTS = { lines: 0, pid: expect.any(Number) }
 
 /** The first thread of the process ends, and another one kills the whole. */
@@ -215,6 +217,12 @@ describe.runIf(process.platform === 'linux')('a start for which the system lacks
     expect(detail).toMatch(/^"true" cannot be started: the limit of processes is reached \(EAGAIN\)\. Raise it/)
   })
 
+  test('a thread that fails for lack of memory: 126 and one line', async () => {
+    const { outcome, exitCode, detail } = await supervise({ argv: ['true'] }, ['env', 'LIMIT=heap:3']).end
+    expect({ outcome, exitCode }).toEqual({ outcome: 'notStarted', exitCode: 126 })
+    expect(detail).toMatch(/^"true" cannot be started: the thread that starts it has failed: .*memory.*$/)
+  })
+
   test.each([0, 1, 2, 3, 4, 5, 6])('room for %i open files: started, or 126 and one line', async (spare) => {
     const end = await supervise({ argv: ['true'] }, ['env', `LIMIT=nofile:${spare}`]).end
     if (end.outcome === 'succeeded') return
@@ -292,8 +300,9 @@ describe('a stop', () => {
 
   test.each([
     ['stay', { killAfterMs: 100 }, { signal: 'SIGKILL' }],
-    ['stay', { stopTimeoutMs: 5_100 }, { signal: 'SIGKILL' }],
-    ['stay', { stopTimeoutMs: 1_000 }, { signal: 'SIGKILL' }],
+    ['stay', { stopTimeoutMs: 5_100, killAfterMs: HOUR_MS }, { signal: 'SIGKILL' }],
+    ['stay', { stopTimeoutMs: 1_000, killAfterMs: HOUR_MS }, { signal: 'SIGKILL' }],
+    ['stay', { stopTimeoutMs: HOUR_MS, killAfterMs: 100 }, { signal: 'SIGKILL' }],
     // The leader needs a turn of the CPU to leave before its group is killed.
     ['leave', { killAfterMs: 3_000 }, { exitCode: 0 }],
   ] as const)('ends the whole group: family.sh %s with %j', async (how, settings, end) => {
@@ -433,7 +442,7 @@ describe('the timeout', () => {
 })
 
 test('a lost lease ends the group in the time that it leaves', async () => {
-  const run = supervise({ argv: [batch('family.sh'), 'stay'] })
+  const run = supervise({ argv: [batch('family.sh'), 'stay'], killAfterMs: HOUR_MS })
   const [, grandchild] = await run.printed(/grandchild (\d+)\n/)
   run.process.kill('SIGALRM')
   expect(await run.end).toEqual({ outcome: 'leaseLost', signal: 'SIGKILL', ...FACTS })

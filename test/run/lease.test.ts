@@ -118,3 +118,29 @@ test('an error of the store that is no LedgerError does not stop a healthy batch
   }
   expect(await time.run(trigger('a', works(30 * MINUTE_MS)).result)).toMatchObject({ status: 'completed' })
 })
+
+test('a renewal that fails at once does not delay the stop of the work until the next heartbeat', async () => {
+  const { time, trigger, ledger } = world()
+  const { put } = ledger
+  ledger.put = async (row, expected, call) => {
+    if (isRenewal({ verb: 'put', row, expected })) throw new TypeError('a bug')
+    return put(row, expected, call)
+  }
+  const startMs = time.now()
+  let stoppedMs = 0
+  const run = trigger(
+    'a',
+    async ({ lost }, clock) => {
+      await clock.wait(60 * MINUTE_MS, lost)
+      stoppedMs = time.now() - startMs
+      return { outcome: 'leaseLost' }
+    },
+    {
+      settings: { ...RETRYING, leaseMs, skewMs: 30_000, killAfterMs: MINUTE_MS, heartbeatMs: 2 * MINUTE_MS },
+      fateOf: () => ({ kind: 'answered' }),
+    },
+  )
+  await time.run(run.result)
+  // The last heartbeat before the stop is at 8 minutes, and the next one would be at 10 minutes.
+  expect(stoppedMs).toBe(8.5 * MINUTE_MS)
+})

@@ -1,3 +1,4 @@
+import { endedAttempts, openAttempt } from '../../src/core/row/attempts.ts'
 import { claimRow, finishRow } from '../../src/core/row/transition.ts'
 import type { ClosedRow, Ending, PendingRow, Row, Trigger } from '../../src/core/types.ts'
 
@@ -39,6 +40,12 @@ export function pending(row: Row): PendingRow {
 export function closed(row: Row): ClosedRow {
   if (row.state === 'PENDING') throw new Error('the row is PENDING')
   return row
+}
+
+/** Returns the row with its last attempt claimed and not started, as an attempt is that waits for the overlap lock. */
+export function lastWaiting(row: Row): PendingRow {
+  const open = openAttempt(pending(row))
+  return { ...pending(row), attempts: [...endedAttempts(row), { ...open, phase: 'waiting' }] }
 }
 
 export const SUCCEEDED: Ending = { outcome: 'succeeded', exitCode: 0 }

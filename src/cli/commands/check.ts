@@ -73,7 +73,7 @@ export const check: Command = {
     // A stop ends this process at once. We must kill the notifications, otherwise they would go on without it.
     stops.aborted.addEventListener('abort', () => notify?.kill())
     const ledger = createLedger({ store: values.store })
-    const progress = await openProgress(env, { stays: false })
+    const progress = await openProgress(env)
     stops.aborted.addEventListener('abort', () => progress?.hide())
     const found = ledger.check({
       progress: progress === null ? undefined : drawn(progress, since, until),

@@ -142,7 +142,7 @@ function beginOf(path: string): string {
  * Writes the report to another file in the same folder, and renames that when it is complete. Otherwise an incomplete
  * report could look like a complete one. Throws a usage error if the file cannot be written.
  */
-async function writeWhole(path: string, pieces: AsyncIterable<string>): Promise<void> {
+async function writeWhole(path: string, pieces: AsyncIterable<string | Uint8Array>): Promise<void> {
   const begun = `${path}.${process.pid}.part`
   // This also removes the incomplete file when a signal ends the process. After the rename there is nothing to remove.
   process.once('exit', () => rmSync(begun, { force: true }))

@@ -1,11 +1,10 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import type { Force, Ledger, RunOptions, RunOutcome } from '../../api.ts'
 import { LedgerError, usageError } from '../../core/errors.ts'
-import { formatInstant } from '../../core/instant.ts'
 import { DEFAULT_RERUNNABLE, RERUNNABLE, type Rerunnable, readRerunnable } from '../../core/row/rerunnable.ts'
 import type { ScheduleOptions } from '../../core/schedule/schedule-options.ts'
 import type { Instant } from '../../core/types.ts'
-import { plannedLine, planSummary, rerunLine } from '../../format/rerun.ts'
+import { plannedLine, planSummary, progressLine, rerunLine } from '../../format/rerun.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import type { Stops } from '../../process/signals.ts'
@@ -16,7 +15,7 @@ import { withDueBy } from '../options/due-by.ts'
 import { GRACE, type OptionTable, SLOT, STORE, TASK, variableOf } from '../options/options.ts'
 import { RUN_OPTIONS } from '../options/run-options.ts'
 import { printAll, showStandardStreams } from '../output.ts'
-import { openProgress } from '../progress.ts'
+import { showsProgress } from '../progress.ts'
 import { askedAt, openRunner, type Runner, SUPERVISION_OPTIONS, settingsFrom } from '../runner.ts'
 
 const REGISTRY = "the registry's"
@@ -162,14 +161,14 @@ async function rerunRange({ values, stops, sink, env }: Ask, { ledger, run, form
   const slots = await Promise.race([plan(ledger, values), exitCodeOfStop(stops)])
   if (typeof slots === 'number') return slots
   const only = onlyOf(values)
-  const progress = format === 'text' ? await openProgress(env, { stays: true }) : null
+  const hasProgress = format === 'text' && showsProgress(env)
   const counts = { completed: 0, failed: 0, unrecorded: 0, refused: 0, skipped: 0, duplicate: 0, left: slots.length }
   let exitCode: number = EXIT.ok
   for (const { slot, why, schedule } of slots) {
     if (stops.aborted.aborted) break
     const done = slots.length - counts.left
-    progress?.show(done, slots.length, `${done} of ${slots.length} done, next ${formatInstant(slot)} (${why})`)
-    progress?.hide()
+    // The progress goes through the log, which never blocks: a terminal may be stopped (Ctrl-S).
+    if (hasProgress) sink.write(progressLine(done, slots.length, slot, why))
     const outcome = await run(optionsOf(values, schedule, { slot: new Date(slot), only }))
     exitCode ||= exitCodeFrom(outcome, stops)
     // A ledger that cannot be used for this slot cannot be used for the next one.

@@ -1,7 +1,7 @@
 import type { Schedule } from '../schedule/slot.ts'
 import { slotAfter, slotBefore } from '../schedule/slot.ts'
 import type { Instant, Key, Row, ScheduleSpec, StoredRow, Window } from '../types.ts'
-import { isUnstarted } from './attempts.ts'
+import { hasStarted } from './attempts.ts'
 import { isNewerSchema, isStale } from './decide.ts'
 import { isSameSpec } from './task-record.ts'
 
@@ -203,7 +203,7 @@ export function findingOf({ row, missed }: OnRecord, settings: AuditSettings): F
 function faultOf(row: Row, { now, skewMs, lateAfterMs }: AuditSettings): Exclude<Finding['kind'], 'missed'> | null {
   if (isStale(row, now, skewMs)) return 'stale'
   if (row.state === 'FAILED') return 'failed'
-  const first = row.attempts.find((attempt) => !isUnstarted(attempt))
+  const first = row.attempts.find(hasStarted)
   const late = lateAfterMs !== null && first?.trigger.kind === 'scheduled' && first.startedAt - row.slot > lateAfterMs
   return late ? 'late' : null
 }

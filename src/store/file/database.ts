@@ -64,6 +64,8 @@ interface Connection {
   readonly database: Libsql.Database
   readonly file: string
   readonly statements: Map<string, Libsql.Statement>
+  /** True after the pragmas of the connection were set. */
+  isSetUp: boolean
 }
 
 function absolute(name: string): string {
@@ -89,26 +91,26 @@ export function openFileDatabase(name: string): FileDatabase {
     const stats = findFile(path, mode === 'create')
     // Distinguishes this file from every other file, even from an earlier file of that name.
     const file = `${stats.dev}:${stats.ino}`
-    if (connection?.file === file) return connection
-    close()
-    checkDescriptors()
-    checkHeader(path, stats)
-    const database = new Libsql(path, { timeout: BUSY_TIMEOUT_MS })
-    // Both are SQLite's defaults, but a build may have others, and an operator may have switched this file to WAL.
-    try {
-      database.exec('PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL')
-    } catch (error) {
-      // The lock can be busy here already. We must close the connection, otherwise each try would leave one open.
-      database.close()
-      throw error
+    if (connection?.file !== file) {
+      close()
+      checkDescriptors()
+      checkHeader(path, stats)
+      const database = new Libsql(path, { timeout: BUSY_TIMEOUT_MS })
+      connection = { database, file, statements: new Map(), isSetUp: false }
     }
-    connection = { database, file, statements: new Map() }
+    if (!connection.isSetUp) {
+      // Both are SQLite's defaults, but a build may have others, and an operator may have switched this file to WAL.
+      // The lock can be busy here already. The next try must use the same connection, otherwise each try would leave a
+      // descriptor open.
+      connection.database.exec('PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL')
+      connection.isSetUp = true
+    }
     return connection
   }
 
   function transact<T>(mode: Mode, work: (transaction: Transaction) => T): T | null {
     const { database, statements } = connected(mode)
-    // Each statement is prepared only once, because it keeps its file open until it is garbage collected.
+    // Each statement is prepared only once, because SQLite keeps it in memory until it is garbage collected.
     const prepared = (sql: string) => {
       const statement = statements.get(sql) ?? database.prepare(sql)
       statements.set(sql, statement)

@@ -13,16 +13,17 @@ import { type Frame, pageText } from '../views/document.tsx'
 import { type OverviewQuery, SERVED, type TaskQuery } from '../views/links.ts'
 import type { MarkSettings } from '../views/marks.ts'
 import { NeedsLine, NeedsList } from '../views/needs.tsx'
-import { Overview } from '../views/overview.tsx'
+import { Overview, type TaskLine } from '../views/overview.tsx'
 import { ProblemView } from '../views/problem.tsx'
 import { SlotView } from '../views/slot.tsx'
 import { TaskView } from '../views/task.tsx'
 import type { Assets } from './assets.ts'
 import { isOwnHost } from './guard.ts'
-import { readNeeds, readOverview } from './read-overview.ts'
+import { beginNeeds, readOverview } from './read-overview.ts'
 import { calendarOf, readPage, readSlot, readTask, yearsOf } from './read-task.ts'
 import type { Reading } from './reading.ts'
-import { shareAnswers } from './shared.ts'
+import { AGE_FACTOR, shareAnswers } from './shared.ts'
+import { shareNeeds } from './shared-needs.ts'
 
 export interface AppOptions extends Omit<MarkSettings, 'now'> {
   readonly ledger: Ledger
@@ -31,7 +32,10 @@ export interface AppOptions extends Omit<MarkSettings, 'now'> {
   readonly assets: Assets
   /** The host that the server listens on. The server accepts it as a name of its own. */
   readonly host: string
-  /** How long one request may wait for the ledger in total. */
+  /**
+   * How long the views of one request may wait for the ledger in total. The findings of all tasks are read in the
+   * background, and this is how long one request to the ledger may take there.
+   */
   readonly ledgerTimeoutMs: number
   /** A slot is late when its first attempt started later than this after it. Left out: never. */
   readonly lateAfterMs?: number | undefined
@@ -75,18 +79,30 @@ type Status = 200 | 404 | (typeof STATUS)[ErrorKind]
 interface View {
   readonly title: string
   readonly main: Child
-  /** Whether something in the view runs or is about to run. */
+  /** Whether something in the view runs or is about to run, or is still being read. */
   readonly moves: boolean
+  /** The time that the ledger took for the view. Left out: all the time that it took to make the view. */
+  readonly costMs?: number
+}
+
+interface Page {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly costMs: number
 }
 
 /** Creates the app that serves the pages of one ledger. It only reads the ledger. */
 export function createApp(options: AppOptions): Hono {
-  const { ledger, store, assets, host, clock, report } = options
+  const { ledger, store, assets, host, clock, report, ledgerTimeoutMs, lateAfterMs, graceMs, skewMs } = options
+  const settings = { ledgerTimeoutMs, lateAfterMs, graceMs, skewMs }
   const app = new Hono()
   const limit = pLimit(VIEWS_AT_A_TIME)
   const shared = {
-    pages: shareAnswers<ReturnType<typeof render> | null>(clock),
-    needs: shareAnswers<Awaited<ReturnType<typeof readNeeds>>>(clock),
+    pages: shareAnswers<Page | null>(clock, (page) => page?.costMs ?? 0),
+    needs: shareNeeds(clock, () => {
+      const own = { ledger, ...settings, now: clock.now(), signal: new AbortController().signal }
+      const span = { since: own.now - NEEDS_MS, until: own.now }
+      return beginNeeds({ span, when: `in the last ${formatDuration(NEEDS_MS)}` }, own)
+    }),
     calendar: shareAnswers<Awaited<ReturnType<typeof calendarOf>>>(clock),
   }
 
@@ -107,8 +123,6 @@ export function createApp(options: AppOptions): Hono {
     void clock.wait(untilMs - clock.monotonicMs(), finished.signal).then(() => over.abort())
     const unlink = link(leaves, over)
     try {
-      const { ledgerTimeoutMs, lateAfterMs, graceMs, skewMs } = options
-      const settings = { ledgerTimeoutMs, lateAfterMs, graceMs, skewMs }
       return await read({ ledger, ...settings, now: clock.now(), signal: over.signal })
     } finally {
       finished.abort()
@@ -118,25 +132,22 @@ export function createApp(options: AppOptions): Hono {
     }
   }
 
-  /**
-   * Returns the page of a view as bytes, so that requests that share it also share its memory. `tookMs` is the time
-   * that it took to read the view.
-   */
-  function render({ title, main, moves }: View, tookMs = 0): Uint8Array<ArrayBuffer> {
+  /** Returns the page of a view as bytes, so that requests that share it also share its memory. */
+  function render({ title, main, moves, costMs = 0 }: View): Page {
     const frame: Frame = {
       title,
       links: SERVED,
       dress: { kind: 'served', stylePath: '/page.css', scriptPath: '/page.js' },
       store,
       now: clock.now(),
-      pollMs: Math.round(Math.max(moves ? MOVING_POLL_MS : QUIET_POLL_MS, POLL_FACTOR * tookMs)),
+      pollMs: Math.round(Math.max(moves ? MOVING_POLL_MS : QUIET_POLL_MS, POLL_FACTOR * costMs)),
       children: main,
     }
-    return new TextEncoder().encode(pageText(frame))
+    return { bytes: new TextEncoder().encode(pageText(frame)), costMs }
   }
 
-  function send(context: Context, page: Uint8Array<ArrayBuffer>, status: Status) {
-    return context.body(page, status, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' })
+  function send(context: Context, { bytes }: Page, status: Status) {
+    return context.body(bytes, status, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' })
   }
 
   function problem(context: Context, title: string, message: string, status: Status) {
@@ -160,8 +171,8 @@ export function createApp(options: AppOptions): Hono {
       const make = () =>
         limit(async () => {
           const begunMs = clock.monotonicMs()
-          const view = await read(context, begunMs + options.ledgerTimeoutMs)
-          return view === null ? null : render(view, clock.monotonicMs() - begunMs)
+          const view = await read(context, begunMs + ledgerTimeoutMs)
+          return view === null ? null : render({ costMs: clock.monotonicMs() - begunMs, ...view })
         })
       const page = await (keyOf === undefined ? make() : shared.pages.get(keyOf(context), make))
       return page === null
@@ -210,20 +221,24 @@ export function createApp(options: AppOptions): Hono {
     show(
       async (context, untilMs) => {
         const query = overviewQueryOf(context)
-        // We must read both at the same time. Otherwise the first could use up the time of the second, which is shared.
-        const [model, needs] = await Promise.all([
-          reading(untilMs, [], (own) => readOverview(query, own)),
-          needsUntil(untilMs),
-        ])
+        const begunMs = clock.monotonicMs()
+        const readGrid = async (own: Reading) => {
+          const model = await readOverview(query, own)
+          return { model, costMs: clock.monotonicMs() - begunMs }
+        }
+        const [{ model, costMs }, needs] = await Promise.all([reading(untilMs, [], readGrid), shared.needs.get()])
+        const isMoving = ({ cells }: TaskLine) => cells.some(({ mark }) => mark === 'running' || mark === 'due')
         return {
           title: 'Tasks',
           main: (
             <>
-              <NeedsLine needs={needs} links={SERVED} />
+              <NeedsLine needs={needs} links={SERVED} now={clock.now()} />
               <Overview model={model} links={SERVED} live />
             </>
           ),
-          moves: model.lines.some(({ cells }) => cells.some(({ mark }) => mark === 'running' || mark === 'due')),
+          moves: !needs.isWhole || model.lines.some(isMoving),
+          // The page asks sooner until all tasks are read. Its tasks are then read for at most half of the time.
+          costMs: needs.isWhole ? costMs : costMs / AGE_FACTOR,
         }
       },
       (context) => JSON.stringify(overviewQueryOf(context)),
@@ -232,16 +247,17 @@ export function createApp(options: AppOptions): Hono {
 
   app.get(
     '/needs',
-    show(async (_, untilMs) => {
+    show(async () => {
+      const needs = await shared.needs.get()
       const main = (
         <>
           <nav class="crumbs" aria-label="Where you are">
             <a href={SERVED.overview()}>Tasks</a>
           </nav>
-          <NeedsList needs={await needsUntil(untilMs)} links={SERVED} level={1} />
+          <NeedsList needs={needs} links={SERVED} level={1} now={clock.now()} />
         </>
       )
-      return { title: 'What needs a person', main, moves: false }
+      return { title: 'What needs a person', main, moves: !needs.isWhole, costMs: 0 }
     }),
   )
 
@@ -293,15 +309,6 @@ export function createApp(options: AppOptions): Hono {
     report(`this is a bug, please report it: ${error.stack ?? error}`)
     return problem(context, 'This is a bug', 'cronledger could not show this; its log says why.', 500)
   })
-
-  function needsUntil(untilMs: number) {
-    return shared.needs.get('', () =>
-      reading(untilMs, [], (own) => {
-        const span = { since: own.now - NEEDS_MS, until: own.now }
-        return readNeeds({ span, when: `in the last ${formatDuration(NEEDS_MS)}` }, own)
-      }),
-    )
-  }
 
   return app
 }

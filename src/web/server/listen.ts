@@ -1,4 +1,5 @@
-import type { Server } from 'node:http'
+import type { Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { firstLine, usageError } from '../../core/errors.ts'
@@ -15,14 +16,23 @@ const MAX_CONNECTIONS = 128
  */
 const LOOK_MS = 1_000
 
-/** Serves `app` over HTTP and returns its address. Throws a usage error when it cannot listen on `host` and `port`. */
-export async function listen(app: Hono, host: string, port: number): Promise<string> {
+/**
+ * Serves `app` over HTTP and returns its address. A client that reads nothing of its answer for `stalledMs` is
+ * disconnected. Throws a usage error when it cannot listen on `host` and `port`.
+ */
+export async function listen(app: Hono, host: string, port: number, stalledMs = STALLED_MS): Promise<string> {
   const server = createAdaptorServer({
     fetch: app.fetch,
     serverOptions: { requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS, connectionsCheckingInterval: LOOK_MS },
   }) as Server
   server.maxConnections = MAX_CONNECTIONS
-  server.setTimeout(STALLED_MS, (socket) => socket.destroy())
+  const answers = new WeakMap<Socket, ServerResponse>()
+  server.on('request', ({ socket }, response) => answers.set(socket, response))
+  server.setTimeout(stalledMs, (socket) => {
+    // The connection is also silent while the server prepares an answer. We must keep it open for that time, otherwise
+    // the client would get no answer. The first bytes of the answer start the time again.
+    if (answers.get(socket)?.headersSent !== false) socket.destroy()
+  })
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(usageError(whyNot(error, host, port))))
     server.listen(port, host, resolve)

@@ -33,6 +33,9 @@ const MAX_POINTS = 100
 /** How many slots of a task memory holds: two months of an hourly task. Up to 16 tasks are read at the same time. */
 const MAX_HELD = 1_500
 
+/** A part of the file, as text or as bytes. */
+type Piece = string | Uint8Array
+
 /** Marks the position in an element where the pieces go. Text of a ledger cannot contain it, because it is escaped. */
 const PIECES = '<!-- pieces -->'
 const PLACE = raw(PIECES)
@@ -42,7 +45,7 @@ const PLACE = raw(PIECES)
  * that are being read. Returns null when the ledger has nothing about the task. The file has no script, and its policy
  * allows only its own style and images in `data:` addresses.
  */
-export async function reportPieces(options: ReportOptions, reading: Reading): Promise<AsyncGenerator<string> | null> {
+export async function reportPieces(options: ReportOptions, reading: Reading): Promise<AsyncGenerator<Piece> | null> {
   const { task } = options
   if (task !== undefined) {
     const read = await readTask(task, reading)
@@ -66,7 +69,7 @@ async function* pieces(
   tasks: Tasks,
   clock: WallClock,
   reading: Reading,
-): AsyncGenerator<string, void, undefined> {
+): AsyncGenerator<Piece, void, undefined> {
   const { now } = reading
   const when = `from ${clock.both(span.since)} to ${clock.both(span.until)}`
   const hash = createHash('sha256').update(style).digest('base64')
@@ -88,18 +91,27 @@ async function* pieces(
   yield String(
     <>
       <h1>Report {when}</h1>
-      <NeedsLine needs={needs} links={IN_ONE_FILE} />
+      <NeedsLine needs={needs} links={IN_ONE_FILE} now={now} />
     </>,
   )
   yield* overviewPieces(tasks.read, span, reading)
   yield String(
     <div class="chapter">
-      <NeedsList needs={needs} links={IN_ONE_FILE} level={2} />
+      <NeedsList needs={needs} links={IN_ONE_FILE} level={2} now={now} />
     </div>,
   )
-  const chapter = (read: ReadTask, signal: AbortSignal) => taskPieces(read, span, store, { ...reading, signal })
+  const chapter = (read: ReadTask, signal: AbortSignal) =>
+    encoded(taskPieces(read, span, store, { ...reading, signal }))
   yield* concurrently(() => tasks.read, chapter, [reading.signal])
   yield end
+}
+
+/**
+ * Yields the pieces as bytes. A piece waits for the chapters before it, and as a text it would keep all the parts that
+ * it was put together from, which take several times its size.
+ */
+async function* encoded(pieces: AsyncIterable<string>): AsyncGenerator<Uint8Array, void> {
+  for await (const piece of pieces) yield Buffer.from(piece)
 }
 
 /** Yields the overview, one line at a time. */

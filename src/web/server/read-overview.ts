@@ -96,36 +96,67 @@ interface NeedsQuery {
   readonly known?: Iterable<KnownTask>
 }
 
+/** A reading of the findings of `check` that goes on. */
+export interface NeedsReading {
+  /** Resolves when the first task was read. */
+  readonly firstTask: Promise<void>
+  /** The findings of all tasks. */
+  readonly whole: Promise<Needs>
+  /** Returns the findings of the tasks that were read so far. */
+  soFar(): Needs
+}
+
 /**
  * Reads the findings of `check`. A task that cannot be checked becomes a problem, and does not hide the other tasks.
  */
-export async function readNeeds({ span, when, task, known }: NeedsQuery, reading: Reading): Promise<Needs> {
-  const tally = openTally()
-  let tasks = 0
-  async function* counted(signal: AbortSignal) {
-    for await (const one of known ?? reading.ledger.tasks({ task, ...askOptions({ ...reading, signal }) })) {
-      tasks += 1
-      yield one
-    }
-  }
-  const check = (one: KnownTask, signal: AbortSignal) => findingsOf(one, span, { ...reading, signal })
-  for await (const part of concurrently(counted, check, [reading.signal])) tally.add(part)
-  if (task !== undefined && tasks === 0)
-    tally.add({ problem: `task ${task}: the registry does not know it, so its due slots are unknown` })
-  return { ...tally.sum(), tasks, when, now: reading.now }
+export function readNeeds(query: NeedsQuery, reading: Reading): Promise<Needs> {
+  return beginNeeds(query, reading).whole
 }
 
-type NeedsPart = { readonly finding: TaskFinding } | { readonly problem: string }
+/** Begins to read what `readNeeds` returns. */
+export function beginNeeds({ span, when, task, known }: NeedsQuery, reading: Reading): NeedsReading {
+  const tally = openTally()
+  const now = reading.now
+  let begun = () => {}
+  const firstTask = new Promise<void>((resolve) => {
+    begun = resolve
+  })
+
+  async function readAllNeeds(): Promise<Needs> {
+    const tasks = (signal: AbortSignal) =>
+      known ?? reading.ledger.tasks({ task, ...askOptions({ ...reading, signal }) })
+    const check = (one: KnownTask, signal: AbortSignal) => findingsOf(one, span, { ...reading, signal })
+    for await (const part of concurrently(tasks, check, [reading.signal])) {
+      tally.add(part)
+      if (part.kind === 'end') begun()
+    }
+    if (task !== undefined && tally.sum().tasks === 0) {
+      const problem = `task ${task}: the registry does not know it, so its due slots are unknown`
+      tally.add({ kind: 'problem', problem })
+    }
+    return { ...tally.sum(), isWhole: true, when, now }
+  }
+
+  const soFar = () => ({ ...tally.sum(), isWhole: false, when, now })
+  return { firstTask, whole: readAllNeeds(), soFar }
+}
+
+type NeedsPart =
+  | { readonly kind: 'finding'; readonly finding: TaskFinding }
+  | { readonly kind: 'problem'; readonly problem: string }
+  /** All parts of a task came before this one. */
+  | { readonly kind: 'end' }
 
 async function* findingsOf(known: KnownTask, span: Span, reading: Reading): AsyncGenerator<NeedsPart, void> {
   const { ledger, graceMs, skewMs, lateAfterMs } = reading
   const [since, until] = [new Date(span.since), new Date(span.until)]
   const settings = { task: known, since, until, graceMs, skewMs, lateAfterMs, ...askOptions(reading) }
   try {
-    for await (const finding of ledger.check(settings)) yield { finding }
+    for await (const finding of ledger.check(settings)) yield { kind: 'finding', finding }
   } catch (error) {
-    yield { problem: `task ${known.task}: ${faultOf(error)}` }
+    yield { kind: 'problem', problem: `task ${known.task}: ${faultOf(error)}` }
   }
+  yield { kind: 'end' }
 }
 
 /** Counts all findings, and keeps as many of them as a page shows. The findings must come task by task. */
@@ -133,13 +164,14 @@ function openTally() {
   const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
   const found: TaskFinding[] = []
   const problems: string[] = []
+  let tasks = 0
   let groups: { newest: TaskFinding; count: number }[] = []
   /** The groups of the task whose findings are being added, by kind. */
   let kinds = new Map<TaskFinding['kind'], (typeof groups)[number]>()
   let task = ''
 
   function newestGroups() {
-    return groups.sort((one, other) => other.newest.slot - one.newest.slot).slice(0, MAX_GROUPS)
+    return groups.toSorted((one, other) => other.newest.slot - one.newest.slot).slice(0, MAX_GROUPS)
   }
 
   function addFinding(finding: TaskFinding): void {
@@ -161,9 +193,18 @@ function openTally() {
 
   return {
     add(part: NeedsPart): void {
-      if ('problem' in part) problems.push(part.problem)
-      else addFinding(part.finding)
+      switch (part.kind) {
+        case 'finding':
+          addFinding(part.finding)
+          return
+        case 'problem':
+          problems.push(part.problem)
+          return
+        case 'end':
+          tasks += 1
+      }
     },
-    sum: () => ({ count, found, problems, groups: newestGroups() }),
+    /** The lists are copies, so that a page can show them while more is added. */
+    sum: () => ({ tasks, count: { ...count }, found: [...found], problems: [...problems], groups: newestGroups() }),
   }
 }

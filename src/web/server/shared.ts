@@ -5,8 +5,8 @@ export interface Shared<T> {
   get(key: string, make: () => Promise<T>): Promise<T>
 }
 
-/** An answer is kept for this multiple of the time that it took. So making it fills at most one sixth of the time. */
-const AGE_FACTOR = 5
+/** An answer is kept for this multiple of its cost. So reading it fills at most one sixth of the time. */
+export const AGE_FACTOR = 5
 /** Enough for the views that a team has open. An overview of 200 tasks takes two megabytes. */
 const MAX_ANSWERS = 10
 
@@ -16,8 +16,11 @@ interface Answer<T> {
   freshUntilMs: number | null
 }
 
-/** Creates an empty set of shared answers. An error goes to the callers that wait for the answer, and is not kept. */
-export function shareAnswers<T>(clock: Clock): Shared<T> {
+/**
+ * Creates an empty set of shared answers. An error goes to the callers that wait for the answer, and is not kept.
+ * `costOf` returns the time that an answer cost the ledger, if that is not all the time that it took.
+ */
+export function shareAnswers<T>(clock: Clock, costOf?: (value: T) => number): Shared<T> {
   const answers = new Map<string, Answer<T>>()
   return {
     get(key, make) {
@@ -35,9 +38,9 @@ export function shareAnswers<T>(clock: Clock): Shared<T> {
       const forget = () => {
         if (answers.get(key) === answer) answers.delete(key)
       }
-      answer.value.then(() => {
+      answer.value.then((value) => {
         const endedMs = clock.monotonicMs()
-        answer.freshUntilMs = endedMs + AGE_FACTOR * (endedMs - begunMs)
+        answer.freshUntilMs = endedMs + AGE_FACTOR * (costOf?.(value) ?? endedMs - begunMs)
       }, forget)
       return answer.value
     },

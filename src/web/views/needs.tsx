@@ -1,3 +1,4 @@
+import { formatInstant } from '../../core/instant.ts'
 import type { TaskFinding } from '../../core/row/expected-slots.ts'
 import type { Instant } from '../../core/types.ts'
 import { countsText, detailOf } from '../../format/check.ts'
@@ -21,8 +22,10 @@ export interface Needs {
   /** The span of the slots that were looked at, in words: `in the last 7d`. */
   readonly when: string
   readonly now: Instant
-  /** The number of tasks that were looked at. */
+  /** The number of tasks that were read. */
   readonly tasks: number
+  /** Whether all tasks were read. Otherwise these are the findings so far, while the other tasks are being read. */
+  readonly isWhole: boolean
   /** Why the answer is incomplete, task by task. Empty when it is complete. */
   readonly problems: readonly string[]
 }
@@ -30,14 +33,24 @@ export interface Needs {
 /** How many groups the top of the page names, which takes a line or two. The others are one click away. */
 const NAMED = 6
 
+/** The page says when the findings were read if that was this long before the page was made. */
+const OLD_MS = 60_000
+
+interface NeedsProps {
+  readonly needs: Needs
+  readonly links: Links
+  /** The time of the page. */
+  readonly now: Instant
+}
+
 /** The summary on top of the overview. */
-export function NeedsLine({ needs, links }: { readonly needs: Needs; readonly links: Links }) {
-  const { groups, count, problems, when } = needs
+export function NeedsLine({ needs, links, now }: NeedsProps) {
+  const { groups, count, problems, when, isWhole } = needs
   const total = totalOf(count)
   return (
     <section
       id="needs-line"
-      class={`needs ${total === 0 && problems.length === 0 ? 'well' : ''}`}
+      class={`needs ${total === 0 && problems.length === 0 && isWhole ? 'well' : ''}`}
       aria-label="Needs a person, in short"
     >
       <p>
@@ -52,6 +65,7 @@ export function NeedsLine({ needs, links }: { readonly needs: Needs; readonly li
           </>
         )}
       </p>
+      <Extent needs={needs} now={now} />
       {problems.slice(0, 1).map((problem) => (
         <p class="problem">
           {printable(problem)}
@@ -85,14 +99,32 @@ export function NeedsLine({ needs, links }: { readonly needs: Needs; readonly li
   )
 }
 
-function wellText({ tasks, problems }: Needs): string {
+/** Says which part of the ledger the findings are about, where that is not all of it as it is now. */
+function Extent({ needs: { tasks, isWhole, now: readAt }, now }: Omit<NeedsProps, 'links'>) {
+  if (!isWhole) {
+    const read = tasks === 1 ? '1 task was' : `${tasks} tasks were`
+    return <p class="quiet">{`${read} read so far. The others are still being read.`}</p>
+  }
+  if (now - readAt < OLD_MS) return null
+  return (
+    <p class="quiet">
+      Read at <time datetime={formatInstant(readAt)}>{formatInstant(readAt - (readAt % 1000))}</time>.
+    </p>
+  )
+}
+
+function wellText({ tasks, problems, isWhole }: Needs): string {
+  if (!isWhole && problems.length === 0) return 'Nothing needs a person so far'
   if (problems.length > 0) return 'Not known whether all is well'
   return tasks === 0 ? 'No task was to run' : 'All is well'
 }
 
-function slots({ problems }: Needs, total: number): string {
-  const least = problems.length > 0
-  return `${least ? 'At least ' : ''}${total === 1 ? '1 slot needs' : `${total} slots need`}`
+function slots(needs: Needs, total: number): string {
+  return `${atLeast(needs)}${total === 1 ? '1 slot needs' : `${total} slots need`}`
+}
+
+function atLeast({ problems, isWhole }: Needs): string {
+  return problems.length > 0 || !isWhole ? 'At least ' : ''
 }
 
 function totalOf(count: Needs['count']): number {
@@ -104,12 +136,11 @@ export function NeedsList({
   needs,
   links,
   level,
-}: {
-  readonly needs: Needs
-  readonly links: Links
+  now,
+}: NeedsProps & {
   readonly level: Level
 }) {
-  const { found, count, problems, now } = needs
+  const { found, count, problems } = needs
   const total = totalOf(count)
   return (
     <section id="needs" aria-labelledby="needs-title">
@@ -117,10 +148,11 @@ export function NeedsList({
         What needs a person
       </Heading>
       <p>
-        {total === 0 ? wellText(needs) : `${problems.length > 0 ? 'At least ' : ''}${countsText(count)}`}
+        {total === 0 ? wellText(needs) : `${atLeast(needs)}${countsText(count)}`}
         {` ${needs.when}.`}
         {total > found.length && ` ${found.length} are shown, of each task and kind the newest.`}
       </p>
+      <Extent needs={needs} now={now} />
       {problems.map((problem) => (
         <p class="problem">{printable(problem)}</p>
       ))}
@@ -148,7 +180,7 @@ export function NeedsList({
                       {one.kind}
                     </span>
                   </td>
-                  <td class="wide">{printable(detailOf(one, now))}</td>
+                  <td class="wide">{printable(detailOf(one, needs.now))}</td>
                 </tr>
               ))}
             </tbody>

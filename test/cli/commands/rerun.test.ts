@@ -401,10 +401,10 @@ describe('on a terminal', () => {
     const shown = await onTerminal(['rerun', '--reason', 'x', ...WEEK, '--', 'cat', flood], env)
     const lines = linesOf(shown)
     expect(lines.filter((line) => line.startsWith('['))).toEqual([
-      `[..............................] 0%  0 of 4 done, next ${day(11)} (failed)`,
-      `[########......................] 25%  1 of 4 done, next ${day(12)} (missed)`,
-      `[###############...............] 50%  2 of 4 done, next ${day(13)} (missed)`,
-      `[#######################.......] 75%  3 of 4 done, next ${day(16)} (missed)`,
+      `[....................] 0%  0 of 4 done, next ${day(11)} (failed)`,
+      `[#####...............] 25%  1 of 4 done, next ${day(12)} (missed)`,
+      `[##########..........] 50%  2 of 4 done, next ${day(13)} (missed)`,
+      `[###############.....] 75%  3 of 4 done, next ${day(16)} (missed)`,
     ])
     const output = lines.filter((line) => line.startsWith('line'))
     const once = readFileSync(flood, 'utf8').trimEnd().split('\n')

@@ -9,7 +9,7 @@ import {
 } from '../../../src/core/row/expected-slots.ts'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
 import type { Row, StoredRow } from '../../../src/core/types.ts'
-import { closed, FAILED, FORCED, NOW, pending, rowWith, SUCCEEDED } from '../../support/rows.ts'
+import { closed, FAILED, FORCED, lastWaiting, NOW, pending, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
 const at = (text: string) => Date.parse(text)
 const inForce = (since: string, expression: string, zone = 'UTC'): InForce => ({
@@ -247,6 +247,12 @@ test('late is the first attempt that a scheduler started', async () => {
   expect(await findings([], [{ ...lateRow, attempts: [withdrawn, { ...first, number: 2 }] }], 600_000)).toEqual([
     'late 24',
   ])
+})
+
+test('an attempt that was claimed late, and waits for its start, has not started late', async () => {
+  const started = { ...pending(rowWith({})), slot: NOW - 600_001, leaseUntil: NOW + 7_200_000 }
+  expect(await findings([], [started], 600_000)).toEqual(['late 24'])
+  expect(await findings([], [lastWaiting(started)], 600_000)).toEqual([])
 })
 
 test('a lease that is over by less than the skew is not stale yet', async () => {

@@ -1,10 +1,13 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { openRelay } from '../../../src/process/log/relay.ts'
 import { openSink } from '../../../src/process/log/sink.ts'
+import { BATCHES } from '../../support/supervise.ts'
 
 let folder: string
 beforeEach(() => {
@@ -37,6 +40,17 @@ function pipe() {
       }
       return buffer.toString('latin1', 0, length)
     },
+  }
+}
+
+/** Fills a pipe that does not block. */
+function fill(writer: number): void {
+  for (const size of [4_096, 1]) {
+    try {
+      while (writeSync(writer, 'x'.repeat(size)) > 0);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+    }
   }
 }
 
@@ -222,4 +236,25 @@ describe('by a relay, where the descriptor cannot be opened again', () => {
     sink.write('more')
     await sink.flush(60_000)
   })
+
+  test.runIf(process.platform === 'linux')(
+    'without a free descriptor for the relay: a line waits for a reader that is not ready',
+    async () => {
+      const { writer, read } = pipe()
+      const nonBlocking =
+        'import fcntl, os; fcntl.fcntl(2, fcntl.F_SETFL, fcntl.fcntl(2, fcntl.F_GETFL) | os.O_NONBLOCK)'
+      execFileSync('python3', ['-c', nonBlocking], { stdio: ['ignore', 'ignore', writer] })
+      fill(writer)
+      const child = spawn(process.execPath, [join(BATCHES, 'direct-log.mjs')], { stdio: ['ignore', 'pipe', writer] })
+      const ended = once(child, 'exit')
+      await once(child.stdout as Readable, 'data')
+      // It tries again: each try is a system call that writes.
+      const tries = () => Number(/^syscw: (\d+)/m.exec(readFileSync(`/proc/${child.pid}/io`, 'utf8'))?.[1])
+      const before = tries()
+      while (child.exitCode === null && tries() < before + 3) await new Promise(setImmediate)
+      expect(read()).toMatch(/^x+$/)
+      expect(await ended).toEqual([0, null])
+      expect(read()).toBe('the line\n')
+    },
+  )
 })

@@ -62,6 +62,12 @@ describe('the file store', () => {
 
 const call = (ms = 120_000) => ({ signal: AbortSignal.timeout(ms) })
 let files = 0
+const openFiles = () => readdirSync('/proc/self/fd').length
+/** Returns the paths of a ledger file and of the files beside it, such as its journal. */
+const filesOf = (path: string) =>
+  readdirSync(folder)
+    .map((name) => join(folder, name))
+    .filter((file) => file === path || file.startsWith(`${path}-`))
 const newPath = () => join(folder, `ledger-${++files}.db`)
 const claim = claimOf('nightly')
 const put = (path: string, ms?: number) => openFileStore(path).put(claim, 'absent', call(ms))
@@ -71,6 +77,7 @@ describe('a ledger file', () => {
   it('is made by the first claim, for its owner only', async () => {
     const path = newPath()
     expect(await put(path)).toEqual({ kind: 'ok' })
+    expect(filesOf(path)).toEqual([path])
     expect(statSync(path).mode & 0o777).toBe(0o600)
     expect(await get(path)).toEqual(claim)
   })
@@ -143,6 +150,27 @@ describe('a ledger file', () => {
     await expect(put(join(folder, 'no', 'folder', 'x.db'))).rejects.toMatchObject({ kind: 'shape', message })
   })
 
+  it('names a path that no file can have', async () => {
+    const path = newPath()
+    writeFileSync(path, '')
+    const message = expect.stringMatching(/^file ledger ".*" is not the path of a file: E(NOTDIR|NAMETOOLONG): /)
+    for (const wrong of [join(path, 'ledger.db'), join(folder, 'x'.repeat(300))]) {
+      await expect(put(wrong)).rejects.toMatchObject({ kind: 'shape', message })
+    }
+  })
+
+  it('throws an error that is a bug as it is, and writes nothing', () => {
+    const database = openFileDatabase(newPath())
+    const bug = new TypeError('a bug')
+    const write = ({ run }: Transaction) => {
+      run("INSERT INTO entries VALUES ('#registry', 'x', 1, '{}')")
+      throw bug
+    }
+    expect(() => database.transact('create', write)).toThrow(bug)
+    expect(database.transact('create', ({ all }) => all('SELECT * FROM entries'))).toEqual([])
+    database.close()
+  })
+
   it('keeps its journal as a file, and switches WAL off where a person switched it on', async () => {
     const path = newPath()
     await put(path)
@@ -157,14 +185,51 @@ describe('a ledger file', () => {
     expect(journals()).toEqual([1, 1])
   })
 
+  it('switches WAL off also where the first try finds the file locked', async () => {
+    const path = newPath()
+    await put(path)
+    const other = new Libsql(path)
+    other.exec('PRAGMA journal_mode = WAL; BEGIN IMMEDIATE')
+    const database = openFileDatabase(path)
+    expect(() => database.transact('read', () => null)).toThrow('locked')
+    other.exec('COMMIT')
+    other.close()
+    const journal = database.transact('read', ({ all }) => all('PRAGMA journal_mode'))
+    expect(journal).toEqual([{ journal_mode: 'delete' }])
+    database.close()
+  })
+
+  it('is denied where SQLite cannot make its journal, and no other file is left beside it', async () => {
+    const path = newPath()
+    await put(path)
+    mkdirSync(`${path}-journal`)
+    const denied = { kind: 'denied', message: expect.stringMatching(/^file ledger ".*" cannot be opened \(/) }
+    await expect(openFileStore(path).put(claimOf('other'), 'absent', call())).rejects.toMatchObject(denied)
+    expect(filesOf(path)).toEqual([path, `${path}-journal`])
+  })
+
   it('holds no file open per call', async () => {
     const path = newPath()
     const store = openFileStore(path)
     await store.put(claim, 'absent', call())
-    const open = () => readdirSync('/proc/self/fd').length
-    const before = open()
+    const before = openFiles()
     for (let i = 0; i < 50; i += 1) await store.get(claim, call())
-    expect(open()).toBeLessThan(before + 5)
+    expect(openFiles()).toBeLessThan(before + 5)
+  })
+
+  it('holds no file open per try that finds the file locked', async () => {
+    const path = newPath()
+    await put(path)
+    const other = new Libsql(path)
+    other.exec('BEGIN EXCLUSIVE')
+    const database = openFileDatabase(path)
+    const before = openFiles()
+    for (let i = 0; i < 20; i += 1) expect(() => database.transact('read', () => true)).toThrow('locked')
+    expect(openFiles()).toBeLessThan(before + 5)
+    other.exec('ROLLBACK')
+    other.close()
+    expect(database.transact('read', () => true)).toBe(true)
+    database.close()
   })
 
   it('is followed where another file takes its place', async () => {
@@ -203,6 +268,36 @@ describe('a ledger file', () => {
   })
 })
 
+describe('a path', () => {
+  /** Calls `work` while the process is in a folder of its own. */
+  async function inFolder<T>(work: (cwd: string) => T | Promise<T>): Promise<T> {
+    const before = process.cwd()
+    const cwd = mkdtempSync(join(folder, 'cwd-'))
+    process.chdir(cwd)
+    try {
+      return await work(cwd)
+    } finally {
+      process.chdir(before)
+    }
+  }
+
+  it.each([':memory:', 'file:x?mode=memory', '100%23 a?b#c'])('is the name of a file, also %j', async (name) => {
+    await inFolder(async (cwd) => {
+      expect(await put(name)).toEqual({ kind: 'ok' })
+      expect(await put(name)).toMatchObject({ kind: 'conflict' })
+      expect(readdirSync(cwd)).toEqual([name])
+    })
+  })
+
+  it('in a working directory that was deleted is refused', async () => {
+    await inFolder((cwd) => {
+      rmSync(cwd, { recursive: true })
+      const refusal = { kind: 'shape', message: expect.stringContaining('"x.db": its folder does not exist') }
+      expect(() => openFileStore('x.db')).toThrow(expect.objectContaining(refusal))
+    })
+  })
+})
+
 describe('a file that is no ledger', () => {
   const refused = async (path: string) => {
     const before = readFileSync(path)
@@ -210,7 +305,7 @@ describe('a file that is no ledger', () => {
     await expect(put(path)).rejects.toMatchObject(shape)
     await expect(get(path)).rejects.toMatchObject(shape)
     expect(readFileSync(path).equals(before)).toBe(true)
-    expect(readdirSync(folder).filter((name) => join(folder, name).startsWith(`${path}-`))).toEqual([])
+    expect(filesOf(path)).toEqual([path])
   }
 
   it('text is left as it is', async () => {
@@ -229,6 +324,20 @@ describe('a file that is no ledger', () => {
       await refused(path)
     },
   )
+
+  it('an empty file that another program has filled since it was opened is left as it is', async () => {
+    const path = newPath()
+    writeFileSync(path, '')
+    const store = openFileStore(path)
+    expect(await store.get(claim, call())).toBeNull()
+    const other = new Libsql(path)
+    other.exec('CREATE TABLE orders (id)')
+    other.close()
+    const before = readFileSync(path)
+    const shape = { kind: 'shape', message: expect.stringContaining('is not a cronledger file and was left as it is') }
+    await expect(store.put(claim, 'absent', call())).rejects.toMatchObject(shape)
+    expect(readFileSync(path)).toEqual(before)
+  })
 
   it('a folder and a device are no files', async () => {
     for (const path of [folder, '/dev/null']) await expect(put(path)).rejects.toMatchObject({ kind: 'shape' })

@@ -1,10 +1,12 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { CheckOptions } from '../../../src/api.ts'
 import { createLedger } from '../../../src/ledger.ts'
 import { openFileDatabase } from '../../../src/store/file/database.ts'
-import { createApp } from '../../../src/web/server/app.tsx'
+import { type AppOptions, createApp } from '../../../src/web/server/app.tsx'
 import { wallClock } from '../../../src/web/views/wall-clock.ts'
 import { scratch } from '../../support/cli.ts'
+import { gate } from '../../support/gate.ts'
 import { fillFile } from '../../support/page-ledger.ts'
 
 const NOW = Date.now()
@@ -40,19 +42,19 @@ function slowClock() {
   return { clock: { now: () => NOW, monotonicMs, wait }, ends }
 }
 
-function open(settings: { readonly lateAfterMs?: number } = {}) {
+function open(settings: Partial<AppOptions> = {}) {
   const { clock, ends } = slowClock()
   const app = createApp({
-    ...settings,
     ledger,
     store: `file:${path}`,
     assets: { script: '', style: '' },
     host: '127.0.0.1',
-    ledgerTimeoutMs: 10_000,
+    ledgerTimeoutMs: 60_000,
     graceMs: 900_000,
     skewMs: 30_000,
     clock,
     report: (message) => expect.unreachable(message),
+    ...settings,
   })
   const ask = async (address: string) => {
     const answer = await app.request(address, { headers: { host: 'localhost' } })
@@ -61,15 +63,32 @@ function open(settings: { readonly lateAfterMs?: number } = {}) {
   return { ask, ends }
 }
 
-test.each([
-  ['/', 2],
-  ['/needs', 1],
-  ['/task?task=a', 2],
-])('%s has one clock for all of its readings', async (address, readings) => {
+test('a page of a task has one clock for all of its readings', async () => {
   const { ask, ends } = open()
-  expect((await ask(address)).status).toBe(200)
-  expect(ends).toHaveLength(readings)
+  expect((await ask('/task?task=a')).status).toBe(200)
+  expect(ends).toHaveLength(2)
   expect(new Set(ends).size).toBe(1)
+})
+
+test.each(['/', '/needs'])('%s shows what was read so far, and later the rest', async (address) => {
+  const last = gate()
+  async function* check(options: CheckOptions) {
+    if (typeof options.task === 'object' && options.task.task === 'b') await last.opened
+    yield* ledger.check(options)
+  }
+  let isOver = true
+  // A page waits a few seconds for what needs a person. The deadline of a reading is longer, and is never met.
+  const wait = (ms: number) => (isOver && ms < 30_000 ? Promise.resolve() : new Promise<void>(() => {}))
+  const { ask } = open({ ledger: { ...ledger, check }, clock: { ...slowClock().clock, wait } })
+  const begun = await ask(address)
+  expect(begun.status).toBe(200)
+  expect(begun.html).toContain('1 task was read so far. The others are still being read.')
+  expect(begun.html).toMatch(/At least 1 (slot|failed)/)
+  isOver = false
+  last.open()
+  const whole = await ask('/needs')
+  expect(whole.html).toMatch(/At least 1 failed in the last 7d.*task b: row b .*state is &quot;LOST&quot;/)
+  expect(whole.html).not.toContain('so far')
 })
 
 describe('what is asked of a task', () => {

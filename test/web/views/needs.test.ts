@@ -13,6 +13,7 @@ const found = {
 } as const
 const well: Needs = {
   tasks: 3,
+  isWhole: true,
   count: { missed: 0, failed: 0, stale: 0, late: 0 },
   groups: [],
   found: [],
@@ -38,15 +39,31 @@ test.each<[Needs, string]>([
     { ...ill, problems: ['task x: no', 'task y: no', 'task z: no'] },
     'At least 1 slot needs a person: 1 failed in the last 7dtask x: no and 2 more tasks✗',
   ],
+  [
+    { ...well, isWhole: false, tasks: 1 },
+    'Nothing needs a person so far in the last 7d.1 task was read so far. The others are still being read.',
+  ],
+  [
+    { ...ill, isWhole: false },
+    'At least 1 slot needs a person: 1 failed in the last 7d3 tasks were read so far. The others are still being read.✗',
+  ],
+  [{ ...well, now: NOW - 59_999 }, 'All is well in the last 7d.'],
+  [
+    { ...well, now: Date.parse('2026-11-24T01:02:03.456Z') },
+    'All is well in the last 7d.Read at 2026-11-24T01:02:03Z.',
+  ],
 ])('in one line', (needs, text) => {
   const slot = 'Fnightly 2026-11-24 12:00 2026-11-24T03:00:00Z failed'
-  expect(textOf(NeedsLine({ needs, links: SERVED }))).toBe(text.replace('✗', slot))
+  expect(textOf(NeedsLine({ needs, links: SERVED, now: NOW }))).toBe(text.replace('✗', slot))
 })
 
 test('as a list', () => {
-  const list = (needs: Needs) => textOf(NeedsList({ needs, links: SERVED, level: 1 }))
+  const list = (needs: Needs) => textOf(NeedsList({ needs, links: SERVED, level: 1, now: NOW }))
   expect(list({ ...ill, problems: ['task x: no'] })).toMatch(
     /^What needs a personAt least 1 failed in the last 7d\.task x: no/,
+  )
+  expect(list({ ...ill, isWhole: false })).toMatch(
+    /^What needs a personAt least 1 failed in the last 7d\.3 tasks were read so far\. The others are still being read\./,
   )
   expect(list({ ...well, problems: ['task x: no'] })).toBe(
     'What needs a personNot known whether all is well in the last 7d.task x: no',

@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs'
+import { hasOwnProc, processIds, readStat } from './proc.ts'
+import { readEnvironment } from './survivors.ts'
+
+/** A search for processes that goes on while processes start others and end. */
+export interface ProcessSearch {
+  /**
+   * Looks at all processes the first time, and later at those that were created since. Calls `onFound` as soon as it
+   * sees one that is searched for, because that one may end within less than a millisecond.
+   *
+   * Returns true if no process that was searched for can have escaped: none was created while the pass looked.
+   */
+  pass(onFound: (pid: number) => void): boolean
+}
+
+/** If more pids than this were given out since the last pass, listing the processes costs less than trying each pid. */
+const MAX_NEW_PIDS = 1_000
+
+/**
+ * The number of the newest pids that every pass looks at, because a process gets its pid some time before it can be
+ * seen. More processes are rarely being created at the same moment.
+ */
+const NEWEST = 32
+
+/**
+ * Searches for the processes that were started with all of these `NAME=value`, without this one.
+ *
+ * A list of the processes misses one that forks and exits again and again: it is gone before it is looked at, and its
+ * child is not in the list. So each pass asks the kernel for the pid that it gave out last, and looks at the new pids
+ * up to that one, in ascending order. A parent has a lower pid than its child and is looked at first: either it still
+ * lives then, or its child can be seen already. Only when pids start again from the lowest one is this order broken.
+ */
+export function openSearch(variables: readonly string[]): ProcessSearch {
+  const wanted = variables.map((variable) => `\0${variable}\0`)
+  const reported = new Set<number>()
+  let last: number | null = null
+  /** Processes that were just starting a program. They have no environment for a moment. */
+  let unclear: readonly number[] = []
+
+  function lookAt(pid: number, onFound: (pid: number) => void): void {
+    if (pid === process.pid || reported.has(pid)) return
+    const environment = readEnvironment(pid)
+    if (environment === '' && isStartingProgram(pid)) unclear = [...unclear, pid]
+    if (environment === null || !wanted.every((variable) => environment.includes(variable))) return
+    reported.add(pid)
+    onFound(pid)
+  }
+
+  return {
+    pass(onFound) {
+      const newest = newestPid()
+      // The pids start again from the lowest one, and other processes may get those of the reported ones.
+      if (newest !== null && last !== null && newest < last) reported.clear()
+      const tail = newest === null ? [] : pidsBetween(Math.max(0, newest - NEWEST), newest)
+      // This look proves nothing, but it sees processes that would be gone before the others were looked at.
+      for (const pid of [...tail].reverse()) lookAt(pid, onFound)
+      const pids = new Set([...unclear, ...newPids(last, newest), ...tail])
+      last = newest
+      unclear = []
+      for (const pid of [...pids].sort((a, b) => a - b)) lookAt(pid, onFound)
+      return unclear.length === 0 && newestPid() === newest
+    },
+  }
+}
+
+/** Returns the pids that were given out after `last`, or all that are in use where that is not known. */
+function newPids(last: number | null, newest: number | null): readonly number[] {
+  if (last === null || newest === null || newest < last || newest - last > MAX_NEW_PIDS) return processIds()
+  return pidsBetween(last, newest)
+}
+
+function pidsBetween(after: number, end: number): readonly number[] {
+  return Array.from({ length: end - after }, (_, index) => after + 1 + index)
+}
+
+/**
+ * Returns the pid that the kernel gave out last in this PID namespace, or null if it does not say. The second file is
+ * for kernels without the first one. Some container runtimes replace its content, so it must not come first.
+ */
+function newestPid(): number | null {
+  if (!hasOwnProc()) return null
+  for (const file of ['/proc/sys/kernel/ns_last_pid', '/proc/loadavg']) {
+    try {
+      return Number(readFileSync(file, 'latin1').trim().split(' ').at(-1))
+    } catch {}
+  }
+  return null
+}
+
+/** Returns whether the process is in the middle of execve(2), and its new environment is not in place yet. */
+function isStartingProgram(pid: number): boolean {
+  const stat = readStat(pid)
+  return stat?.living === true && stat.hasMemory && stat.environmentEnd === 0
+}

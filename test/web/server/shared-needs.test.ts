@@ -1,0 +1,172 @@
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { shareNeeds } from '../../../src/web/server/shared-needs.ts'
+import type { Needs } from '../../../src/web/views/needs.tsx'
+import { gate } from '../../support/gate.ts'
+
+/** A reading that a test moves on by hand. */
+function handReading() {
+  const first = gate()
+  const done = gate()
+  let tasks = 0
+  let error: Error | null = null
+  const needs = (isWhole: boolean): Needs => ({
+    tasks,
+    isWhole,
+    count: { missed: 0, failed: 0, stale: 0, late: 0 },
+    groups: [],
+    found: [],
+    problems: [],
+    when: '',
+    now: 0,
+  })
+  const whole = done.opened.then(() => {
+    if (error !== null) throw error
+    return needs(true)
+  })
+  return {
+    reading: { firstTask: first.opened, whole, soFar: () => needs(false) },
+    read(count: number) {
+      tasks = count
+      first.open()
+    },
+    end: () => done.open(),
+    fail(message: string) {
+      error = new Error(message)
+      done.open()
+    },
+  }
+}
+
+/** A clock that is set by hand. Its waits are over when the test says so. */
+function handClock() {
+  let atMs = 0
+  let waits: (() => void)[] = []
+  return {
+    clock: {
+      now: () => atMs,
+      monotonicMs: () => atMs,
+      wait: () => new Promise<void>((resolve) => waits.push(resolve)),
+    },
+    pass(ms: number) {
+      atMs += ms
+      for (const resolve of waits) resolve()
+      waits = []
+    },
+  }
+}
+
+function open() {
+  const { clock, pass } = handClock()
+  const readings: ReturnType<typeof handReading>[] = []
+  const shared = shareNeeds(clock, () => {
+    const made = handReading()
+    readings.push(made)
+    return made.reading
+  })
+  const numbersOf = ({ tasks, isWhole }: Needs) => `${tasks} ${isWhole ? 'in all' : 'so far'}`
+  const get = () => shared.get().then(numbersOf)
+  return { get, pass, readings, reading: (index: number) => readings[index] ?? expect.unreachable() }
+}
+
+test('viewers share one reading, also shortly after its end', async () => {
+  const { get, pass, readings, reading } = open()
+  const both = [get(), get()]
+  pass(10)
+  reading(0).read(3)
+  reading(0).end()
+  expect(await Promise.all(both)).toEqual(['3 in all', '3 in all'])
+  pass(50)
+  expect(await get()).toBe('3 in all')
+  expect(readings).toHaveLength(1)
+  pass(1)
+  void get()
+  expect(readings).toHaveLength(2)
+})
+
+test('a reading that is shorter than a page waits is given as a whole', async () => {
+  const { get, reading } = open()
+  const answer = get()
+  reading(0).read(3)
+  reading(0).end()
+  expect(await answer).toBe('3 in all')
+})
+
+test('a long reading goes on without a page that waits for it', async () => {
+  const { get, pass, readings, reading } = open()
+  const early = get()
+  reading(0).read(3)
+  pass(5_000)
+  expect(await early).toBe('3 so far')
+  reading(0).read(7)
+  const late = get()
+  pass(5_000)
+  expect(await late).toBe('7 so far')
+  reading(0).read(9)
+  reading(0).end()
+  await reading(0).reading.whole
+  expect(await get()).toBe('9 in all')
+  expect(readings).toHaveLength(1)
+})
+
+test('a page waits for the first task', async () => {
+  const { get, pass, reading } = open()
+  let answered = ''
+  const answer = get().then((text) => {
+    answered = text
+  })
+  pass(5_000)
+  await yieldToEventLoop()
+  expect(answered).toBe('')
+  reading(0).read(1)
+  await answer
+  expect(answered).toBe('1 so far')
+})
+
+test('findings that are not too old are given while they are read again', async () => {
+  const { get, pass, reading } = open()
+  const first = get()
+  reading(0).read(9)
+  pass(1_000)
+  reading(0).end()
+  await Promise.all([first, reading(0).reading.whole])
+  pass(5_001)
+  const again = get()
+  reading(1).read(2)
+  pass(4_999)
+  expect(await again).toBe('9 in all')
+  const tooOld = get()
+  pass(1)
+  expect(await tooOld).toBe('2 so far')
+})
+
+test('an error goes to the pages that wait, and the next page tries again', async () => {
+  const { get, reading } = open()
+  const both = [get(), get()]
+  reading(0).fail('gone')
+  for (const one of both) await expect(one).rejects.toThrow('gone')
+  const next = get()
+  reading(1).read(1)
+  reading(1).end()
+  expect(await next).toBe('1 in all')
+})
+
+test.each([
+  [60_000, 1],
+  [60_001, 2],
+])('an error that no page waited for goes to the next page for a minute: %i ms', async (ms, count) => {
+  const { get, pass, readings, reading } = open()
+  const first = get()
+  reading(0).read(1)
+  pass(5_000)
+  await first
+  reading(0).fail('gone')
+  await yieldToEventLoop()
+  pass(ms)
+  const next = get()
+  expect(readings).toHaveLength(count)
+  if (count === 1) return expect(next).rejects.toThrow('gone')
+  reading(1).read(2)
+  reading(1).end()
+  expect(await next).toBe('2 in all')
+})
