@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import sdk from '@aws-sdk/client-dynamodb/package.json' with { type: 'json' }
 import cronledger from '../../package.json' with { type: 'json' }
-import { LedgerError, quote, usageError } from '../core/errors.ts'
+import { asError, LedgerError, quote, usageError } from '../core/errors.ts'
 import { printable } from '../format/text.ts'
 import { openSink } from '../process/log/sink.ts'
 import type { Stops } from '../process/signals.ts'
@@ -91,7 +91,7 @@ export async function main(args: readonly string[], env: Environment, stops: Sto
       sink.write(printable(`cronledger: ${error.message}`))
       return EXIT_OF_ERROR[error.kind]
     }
-    const { name, message, stack } = error as Error
+    const { name, message, stack } = asError(error)
     const what =
       name === UNLOADABLE ? `cannot be loaded: ${message}` : `this is a bug, please report it: ${stack ?? error}`
     sink.write(`cronledger: ${what}`)

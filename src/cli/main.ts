@@ -36,7 +36,10 @@ function appOf(load: typeof loadApp): ReturnType<typeof loadApp>['main'] {
   try {
     return load().main
   } catch (error) {
-    writeSync(2, `cronledger: cannot be loaded: ${(error as Error).message.split('\n', 1)[0]}\n`)
+    writeSync(
+      2,
+      `cronledger: cannot be loaded: ${(error instanceof Error ? error.message : String(error)).split('\n', 1)[0]}\n`,
+    )
     process.exit(70)
   }
 }
