@@ -181,6 +181,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a stop after the claim is not heard',
+    simulation: false,
     scenario: 'retries',
     file: 'src/run/execute.ts',
     from: 'link([io.stop, lease.lost], halt)',

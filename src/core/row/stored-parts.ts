@@ -61,27 +61,27 @@ function encodePhase(attempt: Attempt) {
 }
 
 export function decodeAttempt(fields: Fields): Attempt {
-  const facts = {
-    number: integer(fields, 'number'),
-    runId: text(fields, 'runId'),
-    trigger: decodeTrigger(object(fields, 'trigger')),
-    ...decodeHost(fields),
-    startedAt: instant(fields, 'startedAt'),
-  }
+  const number = integer(fields, 'number')
+  const runId = text(fields, 'runId')
+  const trigger = decodeTrigger(object(fields, 'trigger'))
+  const host = decodeHost(fields)
+  const startedAt = instant(fields, 'startedAt')
   const waiting = optional(fields, 'phase', (own, name) => oneOf(own, name, ['waiting']))
   const outcome = optional(fields, 'outcome', (own, name) => oneOf(own, name, OUTCOMES))
   const endedAt = optional(fields, 'endedAt', instant)
   if (outcome === undefined && endedAt !== undefined) throw impossible(fields, 'an end, no outcome')
   if (outcome !== undefined && waiting !== undefined) throw impossible(fields, 'an outcome of a wait')
-  if (waiting !== undefined) return { ...facts, phase: waiting }
-  const begun = defined({
-    claimedAt: optional(fields, 'claimedAt', instant),
-    process: optional(fields, 'process', (own, name) => decodeProcess(object(own, name))),
-  })
-  if (outcome === undefined) return { ...facts, ...begun, phase: 'running' }
+  // We must not spread what the phases share, for the reason given in `decodeRow`.
+  if (waiting !== undefined) return { phase: waiting, number, runId, trigger, ...host, startedAt }
+  const claimedAt = optional(fields, 'claimedAt', instant)
+  const process = optional(fields, 'process', (own, name) => decodeProcess(object(own, name)))
+  if (outcome === undefined) {
+    return { phase: 'running', number, runId, trigger, ...host, startedAt, ...defined({ claimedAt, process }) }
+  }
   const exitCode = optional(fields, 'exitCode', integer)
   const signal = optional(fields, 'signal', text)
-  return { ...facts, ...begun, ...defined({ endedAt, exitCode, signal }), outcome, phase: 'ended' }
+  const rest = defined({ claimedAt, endedAt, exitCode, signal, process })
+  return { phase: 'ended', number, runId, trigger, ...host, startedAt, outcome, ...rest }
 }
 
 function impossible({ what }: Fields, is: string) {
