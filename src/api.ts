@@ -3,7 +3,7 @@ import type { RunContext, RunEvent } from './core/event.ts'
 import type { MissedSlot, TaskFinding } from './core/row/expected-slots.ts'
 import type { Rerunnable } from './core/row/policy.ts'
 import type { ScheduleOptions } from './core/schedule/schedule-options.ts'
-import type { OrUndefined, StoredRow } from './core/types.ts'
+import type { OrUndefined, ResolvedState, StoredRow } from './core/types.ts'
 import type { CommandOptions } from './run/command.ts'
 import type { ResolveResult } from './run/resolve.ts'
 import type { RunOutcome, TriggerOptions } from './run/run-trigger.ts'
@@ -137,7 +137,7 @@ export interface ResolveOptions extends OrUndefined<ScheduleOptions>, ReadOption
   readonly task: string
   /** An instant, local time, a date with one slot, or `latest`. */
   readonly slot: string | Date
-  readonly state: 'COMPLETED' | 'FAILED' | 'SKIPPED'
+  readonly state: ResolvedState
   readonly reason: string
   /** Default: the ECS task, or user and host. */
   readonly by?: string | undefined

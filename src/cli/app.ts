@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import sdk from '@aws-sdk/client-dynamodb/package.json' with { type: 'json' }
 import cronledger from '../../package.json' with { type: 'json' }
-import { LedgerError, quote, usageError } from '../core/errors.ts'
+import { asError, LedgerError, quote, usageError } from '../core/errors.ts'
 import { printable } from '../format/text.ts'
 import { openSink, type Sink } from '../process/log/sink.ts'
 import type { Stops } from '../process/signals.ts'
@@ -99,7 +99,7 @@ export async function main(args: readonly string[], env: Environment, stops: Sto
       sink.write(printable(`cronledger: ${error.message}`))
       return EXIT_OF_ERROR[error.kind]
     }
-    sink.write(`cronledger: this is a bug, please report it: ${(error as Error).stack ?? error}`)
+    sink.write(`cronledger: this is a bug, please report it: ${asError(error).stack ?? error}`)
     return EXIT.bug
   } finally {
     await sink.flush(LAST_LINES_MS)

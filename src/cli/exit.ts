@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
 import type { RunOutcome } from '../api.ts'
 import type { ErrorKind } from '../core/errors.ts'
+import { isKeyOf } from '../core/objects.ts'
 import { realTimeSignalNumber } from '../core/signal.ts'
 import type { Stops } from '../process/signals.ts'
 
@@ -82,7 +83,7 @@ function exitCodeOfFailure({ outcome, exitCode, signal }: Failed, stopSignal: No
  * cannot end itself by a signal.
  */
 export function exitCodeOfSignal(signal: string): number {
-  return 128 + (constants.signals[signal as NodeJS.Signals] ?? realTimeSignalNumber(signal) ?? 0)
+  return 128 + (isKeyOf(signal, constants.signals) ? constants.signals[signal] : (realTimeSignalNumber(signal) ?? 0))
 }
 
 /** Resolves on the first stop signal, to the exit code of a command that has nothing to end in order. */

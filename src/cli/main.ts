@@ -35,7 +35,10 @@ function mainOf(load: typeof loadApp, args: readonly string[]): ReturnType<typeo
   try {
     return load(isRun ? 'run' : 'app').main
   } catch (error) {
-    writeSync(2, `cronledger: cannot be loaded: ${(error as Error).message.split('\n', 1)[0]}\n`)
+    writeSync(
+      2,
+      `cronledger: cannot be loaded: ${(error instanceof Error ? error.message : String(error)).split('\n', 1)[0]}\n`,
+    )
     process.exit(70)
   }
 }

@@ -1,9 +1,9 @@
 import { quote, usageError } from './errors.ts'
+import { isKeyOf, keysOf } from './objects.ts'
 
 export const DAY_MS = 86_400_000
 
 const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: DAY_MS } as const
-type Unit = keyof typeof UNITS_MS
 
 /**
  * Reads a duration such as `500ms`, `30s`, `10m`, `1.5h` or `2d`: one number and one unit. A number without a unit is
@@ -12,16 +12,16 @@ type Unit = keyof typeof UNITS_MS
  * @returns whole milliseconds
  */
 export function parseDuration(text: string, name = 'duration'): number {
-  const match = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(text)
-  if (match === null) {
+  const [, number, unit = ''] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(text) ?? []
+  if (!isKeyOf(unit, UNITS_MS)) {
     throw usageError(`${name} is ${quote(text)}; allowed are a number and a unit: 500ms, 30s, 10m, 1.5h, 2d`)
   }
-  return Math.round(Number(match[1]) * UNITS_MS[match[2] as Unit])
+  return Math.round(Number(number) * UNITS_MS[unit])
 }
 
 /** Returns a short text that `parseDuration` reads back as `ms` milliseconds: `10m`, `90s`, `1.5s`. */
 export function formatDuration(ms: number): string {
-  const units = Object.keys(UNITS_MS).reverse() as Unit[]
+  const units = keysOf(UNITS_MS).reverse()
   const unit = units.find((name) => ms >= UNITS_MS[name] && ms % UNITS_MS[name] === 0)
   if (unit === undefined || unit === 'ms') return ms >= 1_000 ? `${ms / 1_000}s` : `${ms}ms`
   return `${ms / UNITS_MS[unit]}${unit}`

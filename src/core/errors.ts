@@ -33,6 +33,16 @@ export function usageError(message: string): LedgerError {
   return new LedgerError('usage', message)
 }
 
+/** Returns the code of an error of the system, such as `ENOENT`. Returns undefined for any other error. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}
+
+/** Returns what was thrown as an error. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
+}
+
 /** Returns the first line of the message of an unknown error. */
 export function firstLine(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? ''

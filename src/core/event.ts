@@ -33,6 +33,12 @@ export type FinishResult =
   | 'deleted'
   | 'unanswered'
 
+/**
+ * Why a lease is lost: another run took the slot over, the row was deleted, the lease was not renewed in time, or another
+ * slot of the task holds the overlap lock (`turn`).
+ */
+export type LeaseLossCause = 'taken' | 'deleted' | 'expired' | 'turn'
+
 /** The events that a run emits, one for each transition. The log and the metrics are made from these events. */
 export type RunEvent =
   | { readonly event: 'claimed'; readonly attempt: Attempt }
@@ -79,14 +85,7 @@ export type RunEvent =
   /** The first renewal that got no answer. The lease runs out unless a later renewal is answered. */
   | { readonly event: 'renewal-failed'; readonly detail: string }
   | { readonly event: 'renewal-recovered' }
-  | {
-      readonly event: 'lease-lost'
-      /**
-       * Another run took the slot over, the row was deleted, the lease was not renewed in time, or another slot of the
-       * task holds the overlap lock (`turn`).
-       */
-      readonly cause: 'taken' | 'deleted' | 'expired' | 'turn'
-    }
+  | { readonly event: 'lease-lost'; readonly cause: LeaseLossCause }
   /**
    * The trigger carried no event time, and the windows are so short that a late delivery falls into the next window.
    */

@@ -32,9 +32,12 @@ export interface Window {
 }
 
 /**
- * The source of an event time. `clock` means that the trigger carried none, and that the start of the process is used.
+ * The sources of an event time. `clock` means that the trigger carried none, and that the start of the process is used.
  */
-export type EventTimeSource = 'event-time' | 'event' | 'clock'
+export const EVENT_TIME_SOURCES = ['event-time', 'event', 'clock'] as const
+export type EventTimeSource = (typeof EVENT_TIME_SOURCES)[number]
+
+export const TRIGGER_KINDS = ['scheduled', 'forced'] as const satisfies readonly Trigger['kind'][]
 
 /** One delivery: a process that asks to run a task. */
 export type Trigger =
@@ -56,16 +59,18 @@ export interface ProcessMark {
   readonly boot: string
 }
 
-export type Outcome =
-  | 'succeeded'
-  | 'failed'
-  | 'timedOut'
-  | 'interrupted'
-  | 'leaseLost'
-  /** The attempt never reported its end. Another run took the slot over, or an operator resolved it. */
-  | 'abandoned'
-  /** The claim was made, but the batch was not started. Such an attempt never counts against `maxAttempts`. */
-  | 'notStarted'
+export const OUTCOMES = [
+  'succeeded',
+  'failed',
+  'timedOut',
+  'interrupted',
+  'leaseLost',
+  // The attempt never reported its end. Another run took the slot over, or an operator resolved it.
+  'abandoned',
+  // The claim was made, but the batch was not started. Such an attempt never counts against `maxAttempts`.
+  'notStarted',
+] as const
+export type Outcome = (typeof OUTCOMES)[number]
 
 /** A process of an earlier attempt that outlived its supervisor and still runs on this host. */
 export interface Survivor {
@@ -83,30 +88,59 @@ export interface Ending {
   readonly signal?: string
 }
 
-export interface Attempt extends Host, Partial<Ending> {
+interface AttemptFacts extends Host {
   /** The fencing token. Numbers start at 1 and are never reused in a slot. */
   readonly number: number
   readonly runId: string
   readonly trigger: Trigger
-  /**
-   * The slot is claimed, and nothing has started yet. The attempt waits for the overlap lock, or for the delay before a
-   * retry.
-   */
-  readonly phase?: 'waiting'
   /** When the attempt was claimed. For an attempt that waited, this is when its wait was over. */
   readonly startedAt: Instant
+}
+
+/** Declared so that the outcome of any attempt can be read. It is undefined until the attempt has ended. */
+interface NoOutcome {
+  readonly outcome?: undefined
+}
+
+/**
+ * The slot is claimed, and nothing has started yet. The attempt waits for the overlap lock, or for the delay before a
+ * retry.
+ */
+interface WaitingAttempt extends AttemptFacts, NoOutcome {
+  readonly phase: 'waiting'
+}
+
+interface BegunFacts extends AttemptFacts {
   /** When an attempt that waited was claimed. */
   readonly claimedAt?: Instant
-  readonly endedAt?: Instant
   /** The process of the batch, known from the first renewal on. */
   readonly process?: ProcessMark
 }
 
-export type State = 'PENDING' | 'COMPLETED' | 'FAILED' | 'SKIPPED'
+interface RunningAttempt extends BegunFacts, NoOutcome {
+  readonly phase: 'running'
+}
+
+export interface EndedAttempt extends BegunFacts, Ending {
+  readonly phase: 'ended'
+  /** Left out if the attempt never reported its end. */
+  readonly endedAt?: Instant
+}
+
+/** An attempt that has not ended. */
+export type OpenAttempt = WaitingAttempt | RunningAttempt
+export type Attempt = OpenAttempt | EndedAttempt
+
+/** The states that a resolution gives a row. They are also the states of a row in which nothing runs. */
+export const RESOLVED_STATES = ['COMPLETED', 'FAILED', 'SKIPPED'] as const
+export type ResolvedState = (typeof RESOLVED_STATES)[number]
+
+export const STATES = ['PENDING', ...RESOLVED_STATES] as const
+export type State = (typeof STATES)[number]
 
 /** The decision of an operator about a row, or a skip by `--overlap skip`. Later attempts do not remove it. */
 export interface Resolution {
-  readonly state: 'COMPLETED' | 'FAILED' | 'SKIPPED'
+  readonly state: ResolvedState
   readonly at: Instant
   readonly by: string
   readonly reason: string
@@ -117,31 +151,39 @@ export interface Resolution {
   readonly afterAttempt: number
 }
 
-export type DuplicateCause = 'completed' | 'skipped' | 'running'
-export type RefusalCause =
-  /** A forced trigger came while an attempt was running. */
-  | 'running'
-  | 'stale'
-  | 'failed'
-  | 'tooManyAttempts'
-  | 'tooLate'
-  /** The event time is not a fire time of the schedule, and the caller does not accept that. */
-  | 'scheduleMismatch'
-  /** A process of the stale attempt still runs on this host. */
-  | 'survivor'
-  /** A newer cronledger wrote the row. */
-  | 'newerRow'
-  /** Another slot of the task runs. */
-  | 'overlap'
-  /** A forced trigger is meant only for slots with a row, and this slot has no row. */
-  | 'noRow'
-  /** A forced trigger was asked for before the latest attempt of the slot began. */
-  | 'newerAttempt'
+const DUPLICATE_CAUSES = ['completed', 'skipped', 'running'] as const
+export type DuplicateCause = (typeof DUPLICATE_CAUSES)[number]
+
+const REFUSAL_CAUSES = [
+  // A forced trigger came while an attempt was running.
+  'running',
+  'stale',
+  'failed',
+  'tooManyAttempts',
+  'tooLate',
+  // The event time is not a fire time of the schedule, and the caller does not accept that.
+  'scheduleMismatch',
+  // A process of the stale attempt still runs on this host.
+  'survivor',
+  // A newer cronledger wrote the row.
+  'newerRow',
+  // Another slot of the task runs.
+  'overlap',
+  // A forced trigger is meant only for slots with a row, and this slot has no row.
+  'noRow',
+  // A forced trigger was asked for before the latest attempt of the slot began.
+  'newerAttempt',
+] as const
+export type RefusalCause = (typeof REFUSAL_CAUSES)[number]
+
+export const REJECTION_KINDS = ['duplicate', 'refused'] as const
+/** The causes of both kinds. */
+export const REJECTION_CAUSES = [...new Set<DuplicateCause | RefusalCause>([...DUPLICATE_CAUSES, ...REFUSAL_CAUSES])]
 
 /** A trigger that started nothing, as the row records it. */
 export interface Rejection extends Host {
   readonly runId: string
-  readonly kind: 'duplicate' | 'refused'
+  readonly kind: (typeof REJECTION_KINDS)[number]
   readonly cause: DuplicateCause | RefusalCause
   readonly at: Instant
   readonly trigger: Trigger
@@ -156,11 +198,9 @@ export interface Rejections {
   readonly latest: Rejection | null
 }
 
-/** The stored record of one task and slot. */
-export interface Row extends Key {
+interface RowFacts extends Key {
   readonly schemaVersion: typeof SCHEMA_VERSION
   readonly windowEnd: Instant | null
-  readonly state: State
   /** Grows by 1 with each write of an owner. It is only for compare-and-set. */
   readonly version: number
   /** A new random id in each write, by which a run recognises its own write after a lost answer. */
@@ -170,15 +210,38 @@ export interface Row extends Key {
   readonly schedule: ScheduleSpec
   /** The version of the IANA zone data from which the slot was computed. */
   readonly zoneData: string
-  /** The attempts, the oldest first: all that started, and the latest of those that never started. */
-  readonly attempts: readonly Attempt[]
   /** How many attempts that never started are only counted here, and are not listed any more. */
   readonly unlistedAttempts: number
-  /** Until when PENDING is trusted, by the owner's clock. It is null when nothing runs. */
-  readonly leaseUntil: Instant | null
   readonly resolutions: readonly Resolution[]
   readonly expiresAt: Instant | null
   readonly rejections: Rejections
+}
+
+// `attempts` of a row lists the oldest attempt first: all that started, and the latest of those that never started.
+
+/** A row whose last attempt waits or runs, or has not reported its end. */
+export interface PendingRow extends RowFacts {
+  readonly state: 'PENDING'
+  readonly attempts: readonly [...EndedAttempt[], OpenAttempt]
+  /** Until when PENDING is trusted, by the owner's clock. */
+  readonly leaseUntil: Instant
+}
+
+/** A row in which nothing runs. */
+export interface ClosedRow extends RowFacts {
+  readonly state: ResolvedState
+  readonly attempts: readonly EndedAttempt[]
+  readonly leaseUntil: null
+}
+
+/** The stored record of one task and slot. */
+export type Row = PendingRow | ClosedRow
+
+/** A row as it is read, before it is checked that its state agrees with its attempts and its lease. */
+export interface UncheckedRow extends RowFacts {
+  readonly state: State
+  readonly attempts: readonly Attempt[]
+  readonly leaseUntil: Instant | null
 }
 
 /** A row that a newer cronledger wrote. It is shown and refused, but never read further or overwritten. */

@@ -1,11 +1,10 @@
 import { formatInstant } from '../core/instant.ts'
-import { hasStarted } from '../core/row/decide.ts'
+import { attemptCount, hasStarted } from '../core/row/attempts.ts'
 import type { TaskFinding } from '../core/row/expected-slots.ts'
-import { attemptCount } from '../core/row/transition.ts'
 import type { Attempt, Instant } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
 import type { LogObject } from './log.ts'
-import { elapsed, endingText, printable } from './text.ts'
+import { elapsed, printable, progressText } from './text.ts'
 
 /**
  * Returns a finding as one line of text:
@@ -59,7 +58,7 @@ export function findingDetail(found: TaskFinding, now: Instant): string {
     return `started ${elapsed(first.startedAt - row.slot)} after its slot`
   const attempt = row.attempts.at(-1)
   if (attempt === undefined) return `${row.state}, without an attempt`
-  return `attempt ${attempt.number} on ${attempt.host} ${found.kind === 'stale' ? staleText(attempt) : endingText(attempt)}`
+  return `attempt ${attempt.number} on ${attempt.host} ${found.kind === 'stale' ? staleText(attempt) : progressText(attempt)}`
 }
 
 function staleText(attempt: Attempt): string {

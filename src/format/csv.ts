@@ -1,8 +1,8 @@
 import { stringify } from 'csv-stringify/sync'
 import { formatInstant } from '../core/instant.ts'
+import { attemptCount } from '../core/row/attempts.ts'
 import { isNewerSchema } from '../core/row/decide.ts'
 import { isMissed } from '../core/row/expected-slots.ts'
-import { attemptCount } from '../core/row/transition.ts'
 import type { Instant, Row } from '../core/types.ts'
 import { durationMsOf, type HistoryItem, shownState } from './row.ts'
 import { printable } from './text.ts'
@@ -39,6 +39,7 @@ function cellsOf(item: HistoryItem, state: string, now: Instant): CsvValue[] {
 
 function ownCells(row: Row, state: string, now: Instant): CsvValue[] {
   const attempt = row.attempts.at(-1)
+  const ended = attempt?.phase === 'ended' ? attempt : undefined
   const trigger = attempt?.trigger
   const resolution = row.resolutions.at(-1)
   return [
@@ -48,11 +49,11 @@ function ownCells(row: Row, state: string, now: Instant): CsvValue[] {
     row.schedule.zone,
     attemptCount(row),
     instantText(attempt?.startedAt),
-    instantText(attempt?.endedAt),
+    instantText(ended?.endedAt),
     durationMsOf(row, state === 'PENDING' ? now : null),
-    attempt?.outcome,
-    attempt?.exitCode,
-    attempt?.signal,
+    ended?.outcome,
+    ended?.exitCode,
+    ended?.signal,
     attempt?.host,
     attempt?.ecsTask,
     trigger?.kind === 'forced' ? trigger.by : null,
@@ -66,7 +67,7 @@ function ownCells(row: Row, state: string, now: Instant): CsvValue[] {
 }
 
 function instantText(instant: Instant | null | undefined): string | null {
-  return (instant ?? null) === null ? null : formatInstant(instant as Instant)
+  return instant === null || instant === undefined ? null : formatInstant(instant)
 }
 
 /**

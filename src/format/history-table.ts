@@ -1,11 +1,12 @@
 import stringWidth from 'string-width'
 import { formatInstant } from '../core/instant.ts'
+import { isKeyOf } from '../core/objects.ts'
+import { attemptCount } from '../core/row/attempts.ts'
 import { isNewerSchema } from '../core/row/decide.ts'
 import { isMissed } from '../core/row/expected-slots.ts'
-import { attemptCount } from '../core/row/transition.ts'
 import type { Instant, Row } from '../core/types.ts'
 import { localTime } from './local-time.ts'
-import { durationMsOf, type HistoryItem, shownState } from './row.ts'
+import { durationMsOf, type HistoryItem, type ShownState, shownState } from './row.ts'
 import { elapsed, printable } from './text.ts'
 
 export interface TableStyle {
@@ -59,7 +60,7 @@ const LEFT_OUT_FIRST = ['ZONE', 'ATTEMPTS', 'LOCAL TIME', 'DURATION']
  */
 const [LONG_TASK, SHORT_TASK] = [32, 8]
 
-const COLORS: Readonly<Record<string, number>> = {
+const COLORS: Readonly<Record<ShownState, number>> = {
   COMPLETED: 32,
   FAILED: 31,
   STALE: 31,
@@ -105,8 +106,8 @@ function lineOf(columns: readonly Column[], cellOf: (column: Column) => string, 
     columns.map(cellOf),
     columns.map(({ width }) => width),
     (cell, index) => {
-      const code = columns[index]?.head === 'STATE' ? COLORS[cell] : undefined
-      return color && code !== undefined ? `\u001b[${code}m${cell}\u001b[0m` : cell
+      const isColored = color && columns[index]?.head === 'STATE' && isKeyOf(cell, COLORS)
+      return isColored ? `\u001b[${COLORS[cell]}m${cell}\u001b[0m` : cell
     },
   )
 }

@@ -1,5 +1,6 @@
-import type { FinishResult, RunContext, RunEvent } from '../core/event.ts'
+import type { FinishResult, LeaseLossCause, RunContext, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
+import { waitMsOf } from '../core/row/attempts.ts'
 import type { Attempt, Instant, Trigger } from '../core/types.ts'
 import { duplicateEntry, lockFields, lockText, refusedEntry } from './rejected-trigger.ts'
 import { elapsed, endingText, printable, safeJson, scheduleText } from './text.ts'
@@ -127,7 +128,8 @@ function logEntry(event: RunEvent, context: RunContext, latenessMs: number): Log
 
 function claimedEntry(attempt: Attempt, trigger: Trigger, latenessMs: number): LogEntry {
   const due = `${elapsed(latenessMs)} after it was due`
-  const waited = attempt.claimedAt === undefined ? '' : `, and waited ${elapsed(attempt.startedAt - attempt.claimedAt)}`
+  const waitedMs = waitMsOf(attempt)
+  const waited = waitedMs === null ? '' : `, and waited ${elapsed(waitedMs)}`
   const how = (trigger.kind === 'forced' ? `forced by ${trigger.by}` : due) + waited
   return {
     level: 'info',
@@ -173,12 +175,12 @@ function noticeEntry(event: WarningEvent, context: RunContext): LogEntry {
   }
 }
 
-const LOST_BECAUSE = {
+const LOST_BECAUSE: Readonly<Record<LeaseLossCause, string>> = {
   taken: 'another run took the slot over: stopping this one',
   deleted: 'the row of the slot was deleted, so another run may start: stopping this one',
   expired: 'the lease could not be renewed in time: stopping',
   turn: 'the lease ran out, and another slot of the task has its turn by now: stopping this one',
-} as const
+}
 
 function endedEntry(event: Extract<RunEvent, { event: 'ended' }>): LogEntry {
   const { attempt, ending, durationMs, finish, finishCause, detail } = event

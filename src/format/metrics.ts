@@ -1,5 +1,6 @@
 import type { RunContext, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
+import { keysOf } from '../core/objects.ts'
 import type { Instant } from '../core/types.ts'
 import { safeJson } from './text.ts'
 
@@ -41,7 +42,6 @@ const METRIC_UNITS: Readonly<Record<keyof Metrics, 'Count' | 'Milliseconds'>> = 
 export function emfLine(event: RunEvent, context: RunContext, namespace: string, now: Instant): string | null {
   const metrics = metricsOf(event, context)
   if (metrics === null) return null
-  const names = Object.keys(metrics) as (keyof Metrics)[]
   return safeJson({
     _aws: {
       Timestamp: now,
@@ -50,7 +50,7 @@ export function emfLine(event: RunEvent, context: RunContext, namespace: string,
           Namespace: namespace,
           // One series for each task, and one for all tasks together.
           Dimensions: [['Task'], []],
-          Metrics: names.map((name) => ({ Name: name, Unit: METRIC_UNITS[name] })),
+          Metrics: keysOf(metrics).map((name) => ({ Name: name, Unit: METRIC_UNITS[name] })),
         },
       ],
     },

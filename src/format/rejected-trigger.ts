@@ -1,11 +1,12 @@
 import { formatDuration } from '../core/duration.ts'
 import type { NoteResult, RunContext, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
-import { hasStarted, isNewerSchema, successOf } from '../core/row/decide.ts'
+import { hasStarted, successOf } from '../core/row/attempts.ts'
+import { isNewerSchema } from '../core/row/decide.ts'
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
-import type { Attempt, Row, StoredRow } from '../core/types.ts'
+import type { Attempt, Instant, Row, StoredRow } from '../core/types.ts'
 import { type CommandFlags, commandLine, scheduleFlags } from './command-line.ts'
-import { endingText } from './text.ts'
+import { endingText, progressText } from './text.ts'
 
 /** The text and the fields of one line of the log. */
 interface EntryBody {
@@ -53,7 +54,7 @@ function duplicateOf(row: Row): string {
     return `${resolution.by} settled the slot as ${resolution.state} at ${formatInstant(resolution.at)}: ${resolution.reason}`
   }
   if (attempt === undefined) return `the slot is ${row.state}`
-  return `attempt ${attempt.number} ${endingText(attempt)} (${whereabouts(attempt)})`
+  return `attempt ${attempt.number} ${progressText(attempt)} (${whereabouts(attempt)})`
 }
 
 function trustedUntil(row: StoredRow | null): string {
@@ -61,7 +62,9 @@ function trustedUntil(row: StoredRow | null): string {
   return until === null ? '' : `until ${formatInstant(until)}`
 }
 
-function whereabouts({ runId, host, startedAt, endedAt }: Attempt): string {
+function whereabouts(attempt: Attempt): string {
+  const { runId, host, startedAt } = attempt
+  const endedAt = endInstantOf(attempt)
   const end = endedAt === undefined ? '' : ` to ${formatInstant(endedAt)}`
   return `run ${runId} on ${host}, ${endedAt === undefined ? 'since ' : ''}${formatInstant(startedAt)}${end}`
 }
@@ -75,7 +78,7 @@ function refusalOf({ cause, row, survivor, holder }: Refused): string {
     case 'stale':
       return `${last.trimStart()} never reported its end, and its lease ran out: nobody knows how far it came`
     case 'failed':
-      return `${last.trimStart()} ${attempt === undefined ? 'failed' : endingText(attempt)}, and no attempt is left`
+      return `${last.trimStart()} ${attempt === undefined ? 'failed' : progressText(attempt)}, and no attempt is left`
     case 'tooManyAttempts':
       return 'the slot has had as many attempts as a row may hold'
     case 'tooLate':
@@ -91,7 +94,7 @@ function refusalOf({ cause, row, survivor, holder }: Refused): string {
     case 'noRow':
       return 'the slot has no row any more: it has expired, or somebody deleted it'
     case 'newerAttempt':
-      return `${last.trimStart()} began after this was asked for${attempt?.outcome === undefined ? '' : `, and ${endingText(attempt)}`}`
+      return `${last.trimStart()} began after this was asked for${attempt?.phase === 'ended' ? `, and ${endingText(attempt)}` : ''}`
   }
 }
 
@@ -114,15 +117,9 @@ function lastOf(row: StoredRow | null): Record<string, unknown> {
   return attempt === undefined ? {} : { last: attemptFields(attempt) }
 }
 
-function attemptFields({
-  number,
-  runId,
-  host,
-  ecsTask,
-  startedAt,
-  endedAt,
-  outcome,
-}: Attempt): Record<string, unknown> {
+function attemptFields(attempt: Attempt): Record<string, unknown> {
+  const { number, runId, host, ecsTask, startedAt, outcome } = attempt
+  const endedAt = endInstantOf(attempt)
   return {
     attempt: number,
     runId,
@@ -132,6 +129,11 @@ function attemptFields({
     ...(endedAt === undefined ? {} : { endedAt: formatInstant(endedAt) }),
     ...(outcome === undefined ? {} : { outcome }),
   }
+}
+
+/** Returns when the attempt ended, or undefined if it is open or never reported its end. */
+function endInstantOf(attempt: Attempt): Instant | undefined {
+  return attempt.phase === 'ended' ? attempt.endedAt : undefined
 }
 
 function lastAttempt(row: StoredRow | null): Attempt | undefined {

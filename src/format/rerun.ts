@@ -1,4 +1,5 @@
 import { formatInstant } from '../core/instant.ts'
+import { keysOf } from '../core/objects.ts'
 import type { Rerunnable } from '../core/row/policy.ts'
 import type { Instant } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
@@ -44,10 +45,9 @@ export function rerunLine(
   format: LogFormat,
   now: Instant,
 ): string | null {
-  const words = Object.entries(COUNT_WORDS).flatMap(([name, word]) => {
-    const count = counts[name as keyof RerunCounts]
-    return count === 0 ? [] : `${count} ${word}`
-  })
+  const words = keysOf(COUNT_WORDS).flatMap((name) =>
+    counts[name] === 0 ? [] : `${counts[name]} ${COUNT_WORDS[name]}`,
+  )
   const left = counts.left > 0 ? ': the same command goes on from there' : ''
   const message = words.length === 0 ? nothing(only) : `${words.join(', ')}${left}`
   if (format === 'json') {

@@ -1,15 +1,20 @@
 import { formatInstant } from '../core/instant.ts'
-import { hasStarted, isNewerSchema, isStale } from '../core/row/decide.ts'
+import { hasStarted } from '../core/row/attempts.ts'
+import { isNewerSchema, isStale } from '../core/row/decide.ts'
 import { isMissed, type MissedSlot } from '../core/row/expected-slots.ts'
-import { encodeRejection, encodeRow } from '../core/row/stored-row.ts'
-import type { Instant, Row, StoredRow } from '../core/types.ts'
+import { encodeRejection } from '../core/row/stored-rejections.ts'
+import { encodeRow } from '../core/row/stored-row.ts'
+import type { Instant, Row, State, StoredRow } from '../core/types.ts'
 import { safeJson } from './text.ts'
 
 /** An entry of a history: a row, or a missed slot, which has no row. */
 export type HistoryItem = StoredRow | MissedSlot
 
-/** Returns the state to show: the stored state, or one that follows from the row and the time, such as `STALE`. */
-export function shownState(row: HistoryItem, now: Instant, skewMs: number): string {
+/** A stored state, or one that follows from the row and the time. */
+export type ShownState = State | 'STALE' | 'MISSED'
+
+/** Returns the state to show. A row of a newer schema has none, so its schema is shown. */
+export function shownState(row: HistoryItem, now: Instant, skewMs: number): ShownState | `schema ${number}` {
   if (isMissed(row)) return 'MISSED'
   if (isNewerSchema(row)) return `schema ${row.schemaVersion}`
   return isStale(row, now, skewMs) ? 'STALE' : row.state
@@ -91,7 +96,7 @@ function missedJson({ task, slot, end, schedule }: MissedSlot): Record<string, u
 export function durationMsOf({ attempts }: Row, runsAt: Instant | null): number | null {
   const attempt = attempts.at(-1)
   if (attempt === undefined || !hasStarted(attempt)) return null
-  const end = attempt.endedAt ?? runsAt
+  const end = (attempt.phase === 'ended' ? attempt.endedAt : undefined) ?? runsAt
   // The clock of the host may have been set back during the attempt.
   return end === null ? null : Math.max(0, end - attempt.startedAt)
 }

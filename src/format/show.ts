@@ -1,6 +1,6 @@
 import { formatInstant } from '../core/instant.ts'
-import { hasStarted, isNewerSchema } from '../core/row/decide.ts'
-import { attemptCount } from '../core/row/transition.ts'
+import { attemptCount, hasStarted, waitMsOf } from '../core/row/attempts.ts'
+import { isNewerSchema } from '../core/row/decide.ts'
 import type { Attempt, Host, Instant, Rejection, Resolution, Row, StoredRow, Trigger } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
 import { rowJson, shownState } from './row.ts'
@@ -73,20 +73,22 @@ function timelineLines(row: Row): string[] {
 }
 
 function attemptEntries(attempt: Attempt, slot: Instant): TimelineEntry[] {
-  const { number, claimedAt, startedAt, endedAt, outcome, exitCode, runId } = attempt
-  const open =
-    outcome === undefined || endedAt !== undefined ? '' : `; it ${endingText(attempt)}, and when is not known`
+  const { number, startedAt, runId } = attempt
   const how = hasStarted(attempt) ? 'started' : 'claimed'
-  const waited = claimedAt === undefined ? '' : `, ${elapsed(startedAt - claimedAt)} after its claim,`
-  const started = {
-    at: startedAt,
-    text: `attempt ${number} ${how} ${latenessOf(startedAt, slot)}${waited} on ${hostText(attempt)}, run ${runId}; ${triggerText(attempt.trigger)}${open}`,
-  }
-  if (endedAt === undefined) return [started]
-  const code = exitCode === 0 && outcome !== 'notStarted' ? ' (exit code 0)' : ''
+  const waitedMs = waitMsOf(attempt)
+  const waited = waitedMs === null ? '' : `, ${elapsed(waitedMs)} after its claim,`
+  const start = `attempt ${number} ${how} ${latenessOf(startedAt, slot)}${waited} on ${hostText(attempt)}, run ${runId}; ${triggerText(attempt.trigger)}`
+  if (attempt.phase !== 'ended') return [{ at: startedAt, text: start }]
+  const { endedAt, exitCode } = attempt
+  const end = endingText(attempt)
+  if (endedAt === undefined) return [{ at: startedAt, text: `${start}; it ${end}, and when is not known` }]
+  const code = exitCode === 0 && hasStarted(attempt) ? ' (exit code 0)' : ''
   // A clock that was set back must not put the end before the start.
   const at = Math.max(startedAt, endedAt)
-  return [started, { at, text: `attempt ${number} ${endingText(attempt)}${code} after ${elapsed(at - startedAt)}` }]
+  return [
+    { at: startedAt, text: start },
+    { at, text: `attempt ${number} ${end}${code} after ${elapsed(at - startedAt)}` },
+  ]
 }
 
 function rejectionEntry(rejection: Rejection, slot: Instant): TimelineEntry {

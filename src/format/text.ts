@@ -1,5 +1,5 @@
 import { formatInstant } from '../core/instant.ts'
-import type { Attempt, Ending, ScheduleSpec } from '../core/types.ts'
+import type { Attempt, Ending, Outcome, ScheduleSpec } from '../core/types.ts'
 
 /** Control characters, including the C1 ones, line separators, and characters that change the direction of writing. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must not reach a terminal
@@ -54,23 +54,33 @@ export async function* jsonArray<T>(
 
 // The phrases that the log, the tables and the pages share. The texts are not yet safe on a terminal.
 
-/**
- * Returns how an attempt ended, for example `succeeded` or `failed (exit code 3)`. Returns `is running` or `is waiting`
- * for an attempt that has not ended.
- */
-export function endingText({ outcome, exitCode, signal, phase }: Partial<Ending> & Pick<Attempt, 'phase'>): string {
-  if (outcome === undefined) return phase === undefined ? 'is running' : 'is waiting'
-  const words: Record<Ending['outcome'], string> = {
-    succeeded: 'succeeded',
-    failed: 'failed',
-    timedOut: 'ran out of time',
-    interrupted: 'was interrupted',
-    leaseLost: 'lost its lease',
-    abandoned: 'was abandoned',
-    notStarted: 'was not started',
+const OUTCOME_WORDS: Readonly<Record<Outcome, string>> = {
+  succeeded: 'succeeded',
+  failed: 'failed',
+  timedOut: 'ran out of time',
+  interrupted: 'was interrupted',
+  leaseLost: 'lost its lease',
+  abandoned: 'was abandoned',
+  notStarted: 'was not started',
+}
+
+/** Returns how an attempt ended, for example `succeeded` or `failed (exit code 3)`. */
+export function endingText({ outcome, exitCode, signal }: Ending): string {
+  const words = OUTCOME_WORDS[outcome]
+  if (signal !== undefined) return `${words} (${signal})`
+  return exitCode === undefined || exitCode === 0 ? words : `${words} (exit code ${exitCode})`
+}
+
+/** Returns what an attempt does, `is running` or `is waiting`, or how it ended. */
+export function progressText(attempt: Attempt): string {
+  switch (attempt.phase) {
+    case 'waiting':
+      return 'is waiting'
+    case 'running':
+      return 'is running'
+    case 'ended':
+      return endingText(attempt)
   }
-  if (signal !== undefined) return `${words[outcome]} (${signal})`
-  return exitCode === undefined || exitCode === 0 ? words[outcome] : `${words[outcome]} (exit code ${exitCode})`
 }
 
 /** Returns a schedule on one line: `0 3 * * * (Asia/Tokyo)`. */

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { asError } from '../core/errors.ts'
 import { realTimeSignalName } from '../core/signal.ts'
 import type { Environment } from './host.ts'
 import { readDeath } from './proc.ts'
@@ -89,7 +90,7 @@ export async function startOnParentThread(command: CommandLine, mayStart: () => 
   try {
     thread = idle.pop() ?? openParentThread()
   } catch (error) {
-    return { kind: 'refused', error: error as Error }
+    return { kind: 'refused', error: asError(error) }
   }
   await thread.ready
   if (thread.failure !== null) {

@@ -103,7 +103,12 @@ function mayLookInto(pid: number): boolean {
 function readStatus(pid: number): Map<string, string> | null {
   try {
     const lines = readFileSync(`/proc/${pid}/status`, 'latin1').split('\n')
-    return new Map(lines.map((line) => line.split(':\t', 2) as [string, string]))
+    return new Map(
+      lines.map((line): [string, string] => {
+        const [name = '', value = ''] = line.split(':\t', 2)
+        return [name, value]
+      }),
+    )
   } catch {
     return null
   }

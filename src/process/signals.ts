@@ -20,6 +20,11 @@ export interface StopRequest {
   readonly atMs: number
 }
 
+/** A signal that is only ever aborted with such a reason. It has a reason only once it is aborted. */
+export interface AbortSignalWith<Reason> extends AbortSignal {
+  readonly reason: Reason
+}
+
 export interface Stops {
   /** Returns the first stop signal of this process, even if it came before any listener was added. */
   first(): StopRequest | null
@@ -30,8 +35,8 @@ export interface Stops {
    * Only one caller may use it at a time. Returns a function that ends this.
    */
   onSuspend(suspend: () => Promise<void>, resume: () => void): () => void
-  /** Aborts with the first stop signal, before the listeners are called. Its reason is the `StopRequest`. */
-  readonly aborted: AbortSignal
+  /** Aborts with the first stop signal, before the listeners are called. */
+  readonly aborted: AbortSignalWith<StopRequest>
 }
 
 /**

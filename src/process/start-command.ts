@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
+import { asError } from '../core/errors.ts'
 import type { Clock } from './clock.ts'
 import {
   type CommandEnd,
@@ -82,7 +83,7 @@ async function startDirectly({ file, args, env }: CommandLine, mayStart: () => b
     })
     return { kind: 'started', pid, ended, abandon: () => child.unref() }
   } catch (error) {
-    return { kind: 'refused', error: error as Error }
+    return { kind: 'refused', error: asError(error) }
   }
 }
 

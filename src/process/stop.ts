@@ -1,4 +1,5 @@
 import { type Clock, openDeadline } from './clock.ts'
+import type { AbortSignalWith } from './signals.ts'
 
 /** An orchestrator stops a container with SIGTERM, waits for the stop timeout, and sends SIGKILL. */
 export interface StopSettings {
@@ -8,8 +9,8 @@ export interface StopSettings {
 
 export interface StopIo {
   readonly clock: Clock
-  /** Aborts when the run must stop. Its reason is a `StopReason`. */
-  readonly stop: AbortSignal
+  /** Aborts when the run must stop. */
+  readonly stop: AbortSignalWith<StopReason>
 }
 
 export interface StopReason {
@@ -46,7 +47,7 @@ export async function withinStop<T>(
 ): Promise<T> {
   const deadline = openDeadline(io.clock, ms, [])
   const countDown = () => {
-    const { atMs } = io.stop.reason as StopReason
+    const { atMs } = io.stop.reason
     const exitMs = finishReserveMs(settings.stopTimeoutMs) * EXIT_SHARE
     deadline.endIn(atMs + settings.stopTimeoutMs - exitMs - io.clock.monotonicMs())
   }

@@ -3,7 +3,7 @@ import { type Clock, link } from './clock.ts'
 import type { Environment } from './host.ts'
 import type { CommandEnd } from './parent-thread.ts'
 import { livingMember, POLL_MS, signalGroup, VANISH_MS } from './process-group.ts'
-import type { PassedSignal, StopRequest, StopSignal, Stops } from './signals.ts'
+import type { AbortSignalWith, PassedSignal, StopSignal, Stops } from './signals.ts'
 import { type Start, startCommand } from './start-command.ts'
 import { finishReserveMs } from './stop.ts'
 
@@ -28,8 +28,8 @@ interface LeaseStop {
 
 export interface ChildHooks {
   readonly stops: Stops
-  /** Ends the child when it aborts. Its reason is a `LeaseStop`. */
-  readonly leaseLost: AbortSignal
+  /** Ends the child when it aborts. */
+  readonly leaseLost: AbortSignalWith<LeaseStop>
   /**
    * Returns whether the lease is young enough for the start. It is called right before the start, which may have to
    * wait for the system.
@@ -125,11 +125,12 @@ async function superviseGroup(
   request: ChildRequest,
   { stops, leaseLost, clock, onStarted }: ChildHooks,
 ): Promise<ChildEnd> {
-  let cause = null as Cause | null
+  // The first cause decides. It is an object because the compiler does not see that a function sets a variable.
+  const decided: { cause: Cause | null } = { cause: null }
   const exited = new Promise<CommandEnd | null>((resolve) => {
     void ended.then((exit) => {
       resolve(exit)
-      if (cause !== null) return
+      if (decided.cause !== null) return
       if (exit.lost === undefined && (exit.code === 0 || !request.endsWhole)) over.abort()
       else endRest()
     })
@@ -144,7 +145,7 @@ async function superviseGroup(
   }
   const end = async (why: Cause, killInMs: number): Promise<void> => {
     if (over.signal.aborted) return
-    cause ??= why
+    decided.cause ??= why
     await clock.wait(killInMs, over.signal)
     if (over.signal.aborted) return
     signalGroup(pid, 'SIGKILL')
@@ -156,13 +157,13 @@ async function superviseGroup(
     send('SIGTERM')
   }
   const onStop = (): void => {
-    const { signal, atMs } = stops.aborted.reason as StopRequest
+    const { signal, atMs } = stops.aborted.reason
     const killAtMs =
       atMs + Math.min(request.killAfterMs, request.stopTimeoutMs - finishReserveMs(request.stopTimeoutMs))
     void end({ outcome: 'interrupted', stoppedBy: signal }, Math.max(0, killAtMs - clock.monotonicMs()))
   }
   const onLeaseLost = (): void => {
-    void end({ outcome: 'leaseLost' }, (leaseLost.reason as LeaseStop).killInMs)
+    void end({ outcome: 'leaseLost' }, leaseLost.reason.killInMs)
     send('SIGTERM')
   }
 
@@ -182,6 +183,7 @@ async function superviseGroup(
   }
 
   const exit = await exited
+  const { cause } = decided
   let member = cause === null ? null : livingMember(pid)
   while (member !== null && !over.signal.aborted) {
     await clock.wait(POLL_MS, over.signal)

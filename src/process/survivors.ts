@@ -1,5 +1,5 @@
 import { readFileSync, readlinkSync } from 'node:fs'
-import type { Attempt, ProcessMark, Survivor } from '../core/types.ts'
+import type { Outcome, ProcessMark, Survivor } from '../core/types.ts'
 import { processIds, readStat } from './proc.ts'
 
 /**
@@ -12,6 +12,12 @@ export function markProcess(pid: number): ProcessMark | null {
   return stat === null || boot === null ? null : { pid, startTicks: stat.startTicks, boot }
 }
 
+interface SearchedAttempt {
+  readonly runId: string
+  readonly process?: ProcessMark
+  readonly outcome?: Outcome | undefined
+}
+
 /**
  * Looks for a process that a killed supervisor left behind. It is either the recorded child of an attempt that never
  * reported its end, or any process that was started with the run id of such an attempt in its environment. The second
@@ -20,7 +26,7 @@ export function markProcess(pid: number): ProcessMark | null {
  * An attempt that reported its end may have left background processes on purpose, so it is not searched for. Processes
  * that this one may not inspect are skipped. Returns null if nothing is found, and on systems without /proc.
  */
-export function findSurvivor(attempts: readonly Pick<Attempt, 'runId' | 'process' | 'outcome'>[]): Survivor | null {
+export function findSurvivor(attempts: readonly SearchedAttempt[]): Survivor | null {
   const unreported = attempts.filter(({ outcome }) => outcome === undefined || outcome === 'abandoned')
   if (unreported.length === 0) return null
   const boot = readBoot()

@@ -3,7 +3,7 @@ import type { NoteResult, RunEvent } from '../core/event.ts'
 import { type Decision, decide, isNewerSchema, isRunning } from '../core/row/decide.ts'
 import type { Facts, Policy } from '../core/row/policy.ts'
 import { type Claim, claimRow, finishRow, renewLease, type Stamp, withdrawClaim } from '../core/row/transition.ts'
-import type { Rejection, Row, StoredRow, Survivor } from '../core/types.ts'
+import type { PendingRow, Rejection, Row, StoredRow, Survivor } from '../core/types.ts'
 import { withDeadline, withinDeadline } from '../process/clock.ts'
 import { type StopIo, type StopSettings, withinStop } from '../process/stop.ts'
 import { type RetryOptions, untilAnswered } from './retry.ts'
@@ -33,13 +33,15 @@ export interface ClaimRequest extends Claim {
 }
 
 export type ClaimResult =
-  | { readonly kind: 'claimed'; readonly row: Row; readonly preparedAtMs: number }
+  | { readonly kind: 'claimed'; readonly row: PendingRow; readonly preparedAtMs: number }
   | Exclude<Decision, { kind: 'start' }>
+  /** A stop came, and no write of this run was sent. */
+  | { readonly kind: 'halted' }
   /**
-   * The ledger did not answer in time, or a stop came. `certain` means that no write of this run can be applied any
-   * more, so this run does not own the slot.
+   * The ledger did not answer in time, or a stop came first. `certain` means that no write of this run can be applied
+   * any more, so this run does not own the slot.
    */
-  | { readonly kind: 'givenUp'; readonly certain: boolean; readonly cause: LedgerError | null }
+  | { readonly kind: 'givenUp'; readonly certain: boolean; readonly cause: LedgerError }
 
 /**
  * The share of the ledger timeout that is kept for the withdrawal. It is small because the withdrawal is one write,
@@ -55,7 +57,7 @@ const NOTE_TIMEOUT_MS = 10_000
  * request, for example because access is denied, and a usage error if the caller is a part of the run that has the slot.
  */
 export async function claimSlot(request: ClaimRequest, settings: ClaimSettings, io: ClaimIo): Promise<ClaimResult> {
-  if (io.stop.aborted) return { kind: 'givenUp', certain: true, cause: null }
+  if (io.stop.aborted) return { kind: 'halted' }
   const withdrawalMs = Math.floor(settings.ledgerTimeoutMs * WITHDRAWAL_SHARE)
   const tryFor = (ms: number) =>
     withDeadline(io.clock, ms, [io.stop], (signal) =>
@@ -68,7 +70,7 @@ export async function claimSlot(request: ClaimRequest, settings: ClaimSettings, 
   if (isFree && !io.stop.aborted) claimResult = await tryFor(withdrawalMs)
   if (claimResult.kind !== 'unanswered') return claimResult
   const { sent, cause } = claimResult
-  if (sent === null) return { kind: 'givenUp', certain: true, cause: io.stop.aborted ? null : cause }
+  if (sent === null) return io.stop.aborted ? { kind: 'halted' } : { kind: 'givenUp', certain: true, cause }
   const half = (job: (options: RetryOptions) => Promise<boolean>) =>
     withinStop(Math.floor(withdrawalMs / 2), settings, io, (signal) => job({ signal, retry: 'any' }))
   const certain =
@@ -90,7 +92,7 @@ async function tryToClaim(
   settings: ClaimSettings,
   io: ClaimIo,
   options: RetryOptions,
-): Promise<Exclude<ClaimResult, { kind: 'givenUp' }> | Unanswered> {
+): Promise<Exclude<ClaimResult, { kind: 'givenUp' | 'halted' }> | Unanswered> {
   let found: StoredRow | null = null
   let known = false
   for (;;) {
@@ -146,7 +148,7 @@ async function writeClaim(base: Row | null, claim: Claim, settings: ClaimSetting
     options,
   )
   const change = (row: Row, stamp: Stamp) => renewLease(row, stamp, settings.leaseMs, null)
-  const renew = (row: Row, withinMs: number | null) =>
+  const renew = (row: PendingRow, withinMs: number | null) =>
     withinDeadline(io.clock, withinMs, options.signal, (signal) =>
       // The claim is in the ledger. An error must not end the renewal, otherwise the claim would stay there unfinished.
       writeAsOwner(row, change, io, { signal, retry: 'any' }),
@@ -163,7 +165,7 @@ async function writeClaim(base: Row | null, claim: Claim, settings: ClaimSetting
 async function withdraw(base: Row | null, claim: Claim, io: ClaimIo, options: RetryOptions): Promise<boolean> {
   const { runId } = claim
   const change = (baseRow: Row | null, stamp: Stamp) => withdrawClaim(baseRow, claim, stamp)
-  const written = await writeAsOwner<Row | null>(base, change, io, { ...options, runId })
+  const written = await writeAsOwner<Row | null, Row>(base, change, io, { ...options, runId })
   return written.kind !== 'unanswered'
 }
 

@@ -1,8 +1,9 @@
 import { firstLine, type LedgerError } from '../core/errors.ts'
 import type { FinishResult, RunEvent } from '../core/event.ts'
+import { openAttempt } from '../core/row/attempts.ts'
 import type { RetryPolicy } from '../core/row/policy.ts'
 import { beginAttempt } from '../core/row/transition.ts'
-import type { Attempt, Ending } from '../core/types.ts'
+import type { Ending } from '../core/types.ts'
 import { withDeadline } from '../process/clock.ts'
 import type { ClaimIo, ClaimRequest, ClaimSettings } from './claim.ts'
 import { type Finish, type FinishSettings, finishAttempt } from './finish.ts'
@@ -36,23 +37,28 @@ export interface ClaimedSlot {
   readonly io: RunIo
 }
 
+export type GateResult =
+  /** The work may start at this moment. */
+  | { readonly kind: 'open' }
+  /** A stop came, or the lease is lost. Nothing may start. */
+  | { readonly kind: 'halted' }
+  /** The lease is too old to start under it, and its renewal was not answered. */
+  | { readonly kind: 'unanswered'; readonly cause: LedgerError }
+
 /**
- * The start gate: returns `open` if the work may start at this moment. It checks the age of the lease right before the
- * start. This process may have been paused, or a log may have blocked it, since the lease was written.
- *
- * A lease that is a heartbeat old is renewed first. Returns the error of the ledger if the renewal is not answered and
- * the lease is too old to start under it. Returns `halted` after a stop or the loss of the lease.
+ * The start gate: checks the age of the lease right before the start. This process may have been paused, or a log may
+ * have blocked it, since the lease was written. A lease that is a heartbeat old is renewed first.
  */
-export async function openGate({ lease, halt, settings, io }: ClaimedSlot): Promise<'open' | 'halted' | LedgerError> {
+export async function openGate({ lease, halt, settings, io }: ClaimedSlot): Promise<GateResult> {
   let oldestMs = settings.heartbeatMs
   while (!halt.aborted) {
-    if (lease.ageMs() < oldestMs) return 'open'
+    if (lease.ageMs() < oldestMs) return { kind: 'open' }
     const renewed = await lease.renew((job) => withDeadline(io.clock, settings.ledgerTimeoutMs, [halt], job))
-    if (renewed.kind === 'lost') return 'halted'
-    if (renewed.kind === 'unanswered' && !halt.aborted) return renewed.cause
+    if (renewed.kind === 'lost') return { kind: 'halted' }
+    if (renewed.kind === 'unanswered' && !halt.aborted) return { kind: 'unanswered', cause: renewed.cause }
     oldestMs = startableMs(settings)
   }
-  return 'halted'
+  return { kind: 'halted' }
 }
 
 /** Returns `emit` without its errors: a log that fails must not stop the batch or the record of it. */
@@ -84,18 +90,37 @@ export interface EndWritten {
   readonly finishCause?: string
 }
 
-export function endWritten(written: Finish | WriteResult): EndWritten {
-  switch (written.kind) {
-    case 'unanswered':
-      return { finish: 'unanswered', finishCause: written.cause.message }
-    case 'lost':
-      return { finish: 'found' in written && written.found === null ? 'deleted' : 'lost' }
-    case 'deleted':
-      return { finish: 'deleted' }
-    case 'ok':
+export function endWritten(finish: Finish): EndWritten {
+  switch (finish.kind) {
     case 'recorded':
-      return { finish: 'recorded' }
+    case 'lost':
+    case 'deleted':
+      return { finish: finish.kind }
+    case 'unanswered':
+      return { finish: finish.kind, finishCause: finish.cause.message }
   }
+}
+
+/** The result of a claimed attempt that ended without a start. */
+export interface Unstarted {
+  readonly status: 'failed'
+  readonly attempt: number
+  readonly recorded: boolean
+  readonly outcome: 'notStarted'
+}
+
+/**
+ * Ends the claimed attempt of a slot whose work did not start, and the renewals of its lease. `detail` says why in one
+ * line, unless the reason is a stop or a lost lease.
+ */
+export async function endUnstarted({ lease, settings, io }: ClaimedSlot, detail?: string): Promise<Unstarted> {
+  const row = await lease.release()
+  const attempt = openAttempt(row)
+  const ending = { outcome: 'notStarted' } as const
+  const finish = await finishAttempt(row, ending, settings, io)
+  const why = detail === undefined ? {} : { detail }
+  io.emit({ event: 'ended', attempt, ending, durationMs: 0, ...why, ...endWritten(finish) })
+  return { status: 'failed', attempt: attempt.number, recorded: finish.kind === 'recorded', ...ending }
 }
 
 /** How far a claimed slot has come, for an error that ends the run. */
@@ -121,7 +146,6 @@ export async function giveUp(
   if (started === 0) {
     io.emit({ event: 'withdrawn', certain: finish.kind !== 'unanswered', detail })
   } else {
-    const attempt = row.attempts.at(-1) as Attempt
-    io.emit({ event: 'ended', attempt, ending, durationMs: 0, detail, ...endWritten(finish) })
+    io.emit({ event: 'ended', attempt: openAttempt(row), ending, durationMs: 0, detail, ...endWritten(finish) })
   }
 }

@@ -1,13 +1,14 @@
-import { firstLine, LedgerError } from '../core/errors.ts'
+import { firstLine } from '../core/errors.ts'
+import { openAttempt } from '../core/row/attempts.ts'
 import { mayRetry } from '../core/row/decide.ts'
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
 import { keyOf } from '../core/row/transition.ts'
 import type {
-  Attempt,
   DuplicateCause,
   Ending,
   Instant,
   Outcome,
+  PendingRow,
   ProcessMark,
   RefusalCause,
   Row,
@@ -15,10 +16,12 @@ import type {
   Trigger,
 } from '../core/types.ts'
 import { link } from '../process/clock.ts'
+import type { AbortSignalWith } from '../process/signals.ts'
 import { type ClaimRequest, type ClaimResult, claimSlot, noteRejection, reportAndRethrow } from './claim.ts'
 import {
   type ClaimedSlot,
   type EffectiveSettings,
+  endUnstarted,
   endWritten,
   giveUp,
   openGate,
@@ -29,7 +32,7 @@ import {
 import { finishAttempt } from './finish.ts'
 import { keepLease, type LeaseLoss } from './lease.ts'
 import { waitForRetry } from './next-attempt.ts'
-import { enter } from './overlap.ts'
+import { type EnterResult, enter } from './overlap.ts'
 import { takeOverlapLock } from './overlap-lock.ts'
 import { isToRegister, keepTaskRecord } from './task-record.ts'
 import { startableMs } from './write.ts'
@@ -45,8 +48,8 @@ export interface LiveAttempt {
   readonly runId: string
   /** The ids of the runs that this run is a part of, the outermost first. */
   readonly insideOf: readonly string[]
-  /** Aborts when the work must end because its lease is lost. Its reason is a `LeaseLoss`. */
-  readonly lost: AbortSignal
+  /** Aborts when the work must end because its lease is lost. */
+  readonly lost: AbortSignalWith<LeaseLoss>
   /** Whether another attempt of this run follows if this one fails or runs out of time. */
   readonly mayRetry: boolean
   /** Returns whether the lease is young enough to start the work at this moment. A start that takes time asks again. */
@@ -117,16 +120,13 @@ export async function execute<T>(
       io.emit({ event: kind, cause, row, survivor, ...noted })
       return { status: kind, cause, row }
     }
+    case 'halted':
+      io.emit({ event: 'stopped' })
+      return { status: 'failed', attempt: null, recorded: false, outcome: 'notStarted' }
     case 'givenUp':
-      io.emit(
-        claimResult.cause === null
-          ? { event: 'stopped' }
-          : { event: 'withdrawn', certain: claimResult.certain, detail: claimResult.cause.message },
-      )
-      if (claimResult.cause === null || io.stop.aborted) {
-        return { status: 'failed', attempt: null, recorded: false, outcome: 'notStarted' }
-      }
-      throw claimResult.cause
+      io.emit({ event: 'withdrawn', certain: claimResult.certain, detail: claimResult.cause.message })
+      if (!io.stop.aborted) throw claimResult.cause
+      return { status: 'failed', attempt: null, recorded: false, outcome: 'notStarted' }
     case 'claimed':
       return runClaimed(claimResult, request, work, settings, io)
   }
@@ -144,22 +144,25 @@ async function runClaimed<T>(
     holdsLock ? takeOverlapLock(row, settings, io, options) : { kind: 'mine' },
   )
   lease.lost.addEventListener('abort', () => {
-    io.emit({ event: 'lease-lost', cause: (lease.lost.reason as LeaseLoss).cause })
+    io.emit({ event: 'lease-lost', cause: lease.lost.reason.cause })
   })
   const halt = new AbortController()
   const unlink = link([io.stop, lease.lost], halt)
   const claimedSlot: ClaimedSlot = { request, lease, halt: halt.signal, settings, io }
   const progress: RunProgress = { ending: { outcome: 'notStarted' }, started: 0 }
   try {
-    if (request.phase !== 'waiting') return await makeAttempts(row, work, progress, claimedSlot)
-    const enterResult = await enter(row, claimedSlot, () => {
+    const onLock = () => {
       holdsLock = true
-    })
-    switch (enterResult.kind) {
+    }
+    const entered: EnterResult =
+      request.phase === 'waiting' ? await enter(row, claimedSlot, onLock) : { kind: 'ready', row }
+    switch (entered.kind) {
       case 'ready':
-        return await makeAttempts(enterResult.row, work, progress, claimedSlot)
+        return await makeAttempts(entered.row, work, progress, claimedSlot)
+      case 'halted':
+        return await endUnstarted(claimedSlot)
       case 'gaveWay':
-        return enterResult.result
+        return entered.result
     }
   } catch (error) {
     await giveUp(error, progress, claimedSlot)
@@ -179,7 +182,7 @@ function leaseSettingsOf({ kind }: Trigger, settings: EffectiveSettings): Effect
 
 /** Makes the attempts of one trigger: the first one, and those that the run makes itself after a failure. */
 async function makeAttempts<T>(
-  first: Row,
+  first: PendingRow,
   work: Work<T>,
   progress: RunProgress,
   claimedSlot: ClaimedSlot,
@@ -189,64 +192,60 @@ async function makeAttempts<T>(
   let before: RunResult<T> | null = null
   let row = first
   for (let retry = 1; ; retry++) {
-    const attempt = row.attempts.at(-1) as Attempt
+    const attempt = openAttempt(row)
     const mustRegister = registering === null && isToRegister(row, io)
-    // If a stop came before the start, nothing starts, and the slot is free for the next trigger.
-    let end: WorkEnd<T> = { outcome: 'notStarted' }
     const gate = await openGate(claimedSlot)
+    if (gate.kind === 'unanswered' && before === null) throw gate.cause
+    if (gate.kind !== 'open') {
+      const unstarted = await endUnstarted(claimedSlot, gate.kind === 'unanswered' ? gate.cause.message : undefined)
+      await registering
+      return gate.kind === 'halted' || before === null ? unstarted : before
+    }
     const startedMs = io.clock.monotonicMs()
-    if (gate instanceof LedgerError) {
-      if (before === null) throw gate
-      end = { outcome: 'notStarted', detail: gate.message }
-    }
-    if (gate === 'open') {
-      const working = startWork(work, liveAttempt(row, claimedSlot))
-      progress.started += 1
-      // We must log after the start, otherwise a slow log reader could delay the start until the lease has run out.
-      io.emit({ event: 'claimed', attempt })
-      if (mustRegister) registering = keepTaskRecord(row, settings, io)
-      end = await working
-    }
+    const working = startWork(work, liveAttempt(row, claimedSlot))
+    progress.started += 1
+    // We must log after the start, otherwise a slow log reader could delay the start until the lease has run out.
+    io.emit({ event: 'claimed', attempt })
+    if (mustRegister) registering = keepTaskRecord(row, settings, io)
+    const end = await working
     progress.ending = endingOf(end)
-    const ended = {
-      event: 'ended',
-      attempt,
-      ending: progress.ending,
-      durationMs: io.clock.monotonicMs() - startedMs,
-      ...detailPart(end),
-    } as const
+    const durationMs = io.clock.monotonicMs() - startedMs
+    const ended = { event: 'ended', attempt, ending: progress.ending, durationMs, ...detailPart(end) } as const
 
     if (
-      end.outcome !== 'succeeded' &&
-      !halt.aborted &&
-      end.left === undefined &&
-      mayRetry(row, end.outcome, settings)
+      end.outcome === 'succeeded' ||
+      halt.aborted ||
+      end.left !== undefined ||
+      !mayRetry(row, end.outcome, settings)
     ) {
-      const waited = await waitForRetry(ended, retry, claimedSlot)
-      if (waited.kind === 'next') {
-        row = waited.row
-        before = { status: 'failed', attempt: attempt.number, recorded: true, ...end }
-        progress.ending = { outcome: 'notStarted' }
-        continue
-      }
+      await untilDone(registering, FREE_CONNECTION_MS, claimedSlot)
+      const finish = await finishAttempt(await lease.release(), ended.ending, settings, io)
+      io.emit({ ...ended, ...endWritten(finish) })
       await registering
-      return { status: 'failed', attempt: attempt.number, recorded: waited.recorded, ...end }
+      return resultOf(end, attempt.number, finish.kind === 'recorded')
     }
-
-    await untilDone(registering, FREE_CONNECTION_MS, claimedSlot)
-    const finish = await finishAttempt(await lease.release(), ended.ending, settings, io)
-    const recorded = finish.kind === 'recorded'
-    io.emit({ ...ended, ...endWritten(finish) })
+    const next = await waitForRetry(ended, retry, claimedSlot)
+    if (next.kind === 'begun') {
+      row = next.row
+      before = resultOf(end, attempt.number, true)
+      progress.ending = { outcome: 'notStarted' }
+      continue
+    }
+    const result: RunResult<T> =
+      next.kind === 'halted' ? await endUnstarted(claimedSlot) : resultOf(end, attempt.number, next.recorded)
     await registering
-    if (gate instanceof LedgerError && before !== null) return before
-    if (end.outcome !== 'succeeded') return { status: 'failed', attempt: attempt.number, recorded, ...end }
-    return { status: recorded ? 'completed' : 'unrecorded', attempt: attempt.number, value: end.value }
+    return result
   }
 }
 
+function resultOf<T>(end: WorkEnd<T>, attempt: number, recorded: boolean): RunResult<T> {
+  if (end.outcome !== 'succeeded') return { status: 'failed', attempt, recorded, ...end }
+  return { status: recorded ? 'completed' : 'unrecorded', attempt, value: end.value }
+}
+
 /** Returns the latest attempt of the row as its work sees it. */
-function liveAttempt(row: Row, { request, lease, settings }: ClaimedSlot): LiveAttempt {
-  const { number, runId } = row.attempts.at(-1) as Attempt
+function liveAttempt(row: PendingRow, { request, lease, settings }: ClaimedSlot): LiveAttempt {
+  const { number, runId } = openAttempt(row)
   return {
     ...keyOf(row),
     windowEnd: row.windowEnd,

@@ -1,9 +1,11 @@
 import { firstLine, LedgerError } from '../core/errors.ts'
+import type { FinishResult } from '../core/event.ts'
+import { openAttempt } from '../core/row/attempts.ts'
 import { isNewerSchema } from '../core/row/decide.ts'
 import { finishRow } from '../core/row/transition.ts'
-import type { Ending, Row, StoredRow } from '../core/types.ts'
+import type { Ending, PendingRow, Row, StoredRow } from '../core/types.ts'
 import { type StopIo, type StopSettings, withinStop } from '../process/stop.ts'
-import { type WriteIo, writeAsOwner } from './write.ts'
+import { type WriteIo, type WriteResult, writeAsOwner } from './write.ts'
 
 export interface FinishSettings extends StopSettings {
   /** How long the finish is tried, in milliseconds, before the outcome counts as unrecorded. */
@@ -11,17 +13,26 @@ export interface FinishSettings extends StopSettings {
 }
 
 export type Finish =
-  | { readonly kind: 'recorded' }
-  /** Another run owns the slot. */
-  | { readonly kind: 'lost' }
-  /** The row was deleted. It is not created again, because any trigger may have started in the slot. */
-  | { readonly kind: 'deleted' }
+  /** A row that was deleted is not created again, because any trigger may have started in the slot. */
+  | { readonly kind: Exclude<FinishResult, 'unanswered'> }
   /** The outcome may be recorded, or may still be recorded later. `cause` is the last error of the ledger. */
   | { readonly kind: 'unanswered'; readonly cause: LedgerError }
 
+/** Returns what the result of a write means for the end of an attempt that was in it. */
+export function finishOf(written: WriteResult<Row>): Finish {
+  switch (written.kind) {
+    case 'ok':
+      return { kind: 'recorded' }
+    case 'lost':
+      return { kind: written.found === null ? 'deleted' : 'lost' }
+    case 'unanswered':
+      return { kind: 'unanswered', cause: written.cause }
+  }
+}
+
 /** Writes how the attempt ended, on top of `row` or of a late renewal of it. Never throws. */
 export async function finishAttempt(
-  row: Row,
+  row: PendingRow,
   ending: Ending,
   settings: FinishSettings,
   io: WriteIo & StopIo,
@@ -30,9 +41,8 @@ export async function finishAttempt(
     const written = await withinStop(settings.finishTimeoutMs, settings, io, (signal) =>
       writeAsOwner(row, (baseRow, stamp) => finishRow(baseRow, ending, stamp), io, { signal, retry: 'any' }),
     )
-    if (written.kind === 'unanswered') return written
-    if (written.kind === 'ok' || showsEnding(written.found, row, ending)) return { kind: 'recorded' }
-    return { kind: written.found === null ? 'deleted' : 'lost' }
+    if (written.kind === 'lost' && showsEnding(written.found, row, ending)) return { kind: 'recorded' }
+    return finishOf(written)
   } catch (error) {
     // A bug in a write must not hide how the work ended. The caller reports that the outcome may not be recorded.
     return { kind: 'unanswered', cause: new LedgerError('unreachable', firstLine(error), { cause: error }) }
@@ -43,9 +53,10 @@ export async function finishAttempt(
  * Returns whether the finish was applied before another run took the slot over. Only this run can have written how its
  * attempt ended.
  */
-function showsEnding(found: StoredRow | null, row: Row, ending: Ending): boolean {
+function showsEnding(found: StoredRow | null, row: PendingRow, ending: Ending): boolean {
   if (found === null || isNewerSchema(found)) return false
-  const own = row.attempts.at(-1)
-  const attempt = found.attempts.find(({ number }) => number === own?.number)
-  return attempt?.runId === row.owner && attempt.outcome === ending.outcome && attempt.endedAt !== undefined
+  const own = openAttempt(row)
+  const attempt = found.attempts.find(({ number }) => number === own.number)
+  if (attempt?.phase !== 'ended') return false
+  return attempt.runId === row.owner && attempt.outcome === ending.outcome && attempt.endedAt !== undefined
 }

@@ -1,8 +1,9 @@
 import { firstLine, LedgerError } from '../core/errors.ts'
-import type { RunEvent } from '../core/event.ts'
+import type { LeaseLossCause, RunEvent } from '../core/event.ts'
 import { renewLease, type Stamp } from '../core/row/transition.ts'
-import type { ProcessMark, Row } from '../core/types.ts'
+import type { PendingRow, ProcessMark, Row } from '../core/types.ts'
 import { withDeadline, withinDeadline } from '../process/clock.ts'
+import type { AbortSignalWith } from '../process/signals.ts'
 import type { LockResult } from './overlap-lock.ts'
 import type { RetryOptions } from './retry.ts'
 import {
@@ -28,7 +29,7 @@ export interface LeaseIo extends WriteIo {
 }
 
 /** A change of the row by its owner. */
-type Change = (row: Row, stamp: Stamp) => Row
+type Change = (row: Row, stamp: Stamp) => PendingRow
 
 /** Runs a job under a deadline that the caller sets. */
 type Within = (job: (signal: AbortSignal) => Promise<WriteResult>) => Promise<WriteResult>
@@ -41,19 +42,13 @@ type CheckLock = (options: RetryOptions) => Promise<LockResult>
 
 /** Why the work must end, and how many milliseconds it has until it is killed. */
 export interface LeaseLoss {
-  readonly cause:
-    | 'taken'
-    /** The row of the slot was deleted, so any trigger may start in the slot. */
-    | 'deleted'
-    | 'expired'
-    /** The slot still belongs to this run, but another slot of the task holds the overlap lock. */
-    | 'turn'
+  readonly cause: LeaseLossCause
   readonly killInMs: number
 }
 
 export interface Lease {
-  /** Aborts when the work must end. Its reason is a `LeaseLoss`. */
-  readonly lost: AbortSignal
+  /** Aborts when the work must end. */
+  readonly lost: AbortSignalWith<LeaseLoss>
   /**
    * Puts the process that does the work into the row with the next renewal, so that other runs on this host can see
    * that it is alive.
@@ -70,7 +65,7 @@ export interface Lease {
    */
   lapses(): number
   /** Ends the renewals, including one that is in flight, and returns the last known row. A finish builds on it. */
-  release(): Promise<Row>
+  release(): Promise<PendingRow>
 }
 
 /**
@@ -81,71 +76,80 @@ const RENEWAL_AFTER_PAUSE_MS = 5_000
 
 /** Renews the lease of `row` until it is released. All deadlines count from before the last write was sent. */
 export function keepLease(
-  row: Row,
+  row: PendingRow,
   preparedAtMs: number,
   settings: LeaseSettings,
   io: LeaseIo,
   checkLock: CheckLock = async () => ({ kind: 'mine' }),
 ): Lease {
-  const { clock } = io
+  const owned = ownRow(row, preparedAtMs, settings, io, checkLock)
   const lost = new AbortController()
-  let released = new AbortController()
+  const heartbeats = sendHeartbeats(owned, lost, settings, io)
+
+  /** Pauses the heartbeats, writes, and starts them again. If `job` throws, they stay stopped. */
+  async function writeInstead(
+    within: Within,
+    job: (signal: AbortSignal) => Promise<WriteResult>,
+  ): Promise<WriteResult> {
+    await heartbeats.pause()
+    const written = await within(job)
+    const loss = owned.lossBy(written)
+    if (loss === null) heartbeats.start()
+    else lost.abort(loss)
+    return written
+  }
+
+  heartbeats.start()
+  return {
+    lost: lost.signal,
+    record: owned.record,
+    ageMs: owned.ageMs,
+    renew: (within) => writeInstead(within, owned.freshen),
+    write: (change, within) => writeInstead(within, (signal) => owned.write(change, signal)),
+    lapses: owned.lapses,
+    async release() {
+      await heartbeats.pause()
+      return owned.row()
+    },
+  }
+}
+
+/** The row that this run owns, as it was last written, and the age of its lease. */
+interface OwnedRow {
+  row(): PendingRow
+  record(process: ProcessMark): void
+  ageMs(): number
+  /** Returns the time until the work must be asked to stop, so that it has ended before another run may start. */
+  stopInMs(): number
+  /** Returns the time until another run may start. The work must have ended by then. */
+  killInMs(): number
+  lapses(): number
+  /** Renews the lease, regardless of its age. */
+  renew(signal: AbortSignal): Promise<WriteResult>
+  /** Renews the lease if it is a heartbeat old or older. */
+  freshen(signal: AbortSignal): Promise<WriteResult>
+  /** Makes another write, and renews the lease again if the answer took too long. */
+  write(change: Change, signal: AbortSignal): Promise<WriteResult>
+  /** Returns why the lease is lost after this write, or null if the slot and the overlap lock are still its own. */
+  lossBy(written: WriteResult): LeaseLoss | null
+}
+
+function ownRow(
+  row: PendingRow,
+  preparedAtMs: number,
+  settings: LeaseSettings,
+  io: LeaseIo,
+  checkLock: CheckLock,
+): OwnedRow {
+  const { clock } = io
   let current = row
   let trustedFromMs = preparedAtMs
   let process: ProcessMark | null = null
-  let failing = false
   let lapses = 0
   let hasLostLock = false
 
   const age = () => ageMs({ row: current, preparedAtMs: trustedFromMs }, settings, clock)
-  /** Returns the time until the work must be asked to stop, so that it has ended before another run may start. */
-  const stopInMs = () =>
-    settings.onLeaseLost === 'continue' ? Number.POSITIVE_INFINITY : startableMs(settings) - age()
   const killInMs = () => settings.leaseMs - settings.skewMs - age()
-  const nextBeatMs = () => clock.monotonicMs() + settings.heartbeatMs - age()
-
-  async function beat(): Promise<LeaseLoss | null> {
-    // A lease can be old already, for example if the answer to the claim took long. It is then renewed at once.
-    let nextMs = nextBeatMs()
-    for (;;) {
-      await clock.wait(nextMs - clock.monotonicMs(), released.signal)
-      if (released.signal.aborted) return null
-      const startedMs = clock.monotonicMs()
-      nextMs = startedMs + settings.heartbeatMs
-      const leftMs = Math.min(settings.heartbeatMs, stopInMs())
-      const budgetMs = leftMs > 0 ? leftMs : RENEWAL_AFTER_PAUSE_MS
-      const written = await renew(budgetMs)
-      const loss = lossBy(written)
-      if (loss !== null) return loss
-      if (written.kind === 'ok') {
-        nextMs = nextBeatMs()
-        if (failing) io.emit({ event: 'renewal-recovered' })
-        failing = false
-      } else if (written.kind === 'unanswered' && !released.signal.aborted) {
-        if (!failing) io.emit({ event: 'renewal-failed', detail: written.cause.message })
-        failing = true
-        if (stopInMs() <= 0) return { cause: 'expired', killInMs: Math.max(0, killInMs()) }
-        // A renewal that fails at once must not delay the stop until the next heartbeat.
-        nextMs = Math.min(nextMs, clock.monotonicMs() + stopInMs())
-      }
-    }
-  }
-
-  /**
-   * A bug in a renewal is not a reason to stop a healthy batch. The error is logged, and the lease runs out as in an
-   * outage.
-   */
-  function renew(budgetMs: number): Promise<WriteResult> {
-    return withDeadline(clock, budgetMs, [released.signal], (signal) => send(renewal, signal)).catch(
-      (error: unknown) => ({
-        kind: 'unanswered',
-        cause: new LedgerError('unreachable', firstLine(error), { cause: error }),
-        changedNothing: false,
-        row: current,
-      }),
-    )
-  }
-
   const renewal: Change = (base, stamp) => renewLease(base, stamp, settings.leaseMs, process)
 
   async function send(change: Change, signal: AbortSignal): Promise<WriteResult> {
@@ -164,67 +168,97 @@ export function keepLease(
     return written
   }
 
-  function goOn(): Promise<void> {
-    released = new AbortController()
-    return beat().then((loss) => {
-      if (loss !== null) lost.abort(loss)
-    })
-  }
-
-  async function pause(): Promise<void> {
-    // Without a reason, `abort` would create an error object.
-    released.abort(null)
-    await beating
-  }
-
-  /**
-   * Returns why the lease is lost after a write of this owner, or null if the slot and the overlap lock are still its
-   * own.
-   */
-  function lossBy(written: WriteResult): LeaseLoss | null {
-    const killInMs = settings.killAfterMs
-    if (written.kind === 'lost') return { cause: written.found === null ? 'deleted' : 'taken', killInMs }
-    return hasLostLock ? { cause: 'turn', killInMs } : null
-  }
-
   function fresh(first: WriteResult, signal: AbortSignal): Promise<WriteResult> {
     const renew = (_: Row, withinMs: number | null) =>
       withinDeadline(clock, withinMs, signal, (inTime) => send(renewal, inTime))
     return ensureFreshLease(first, renew, settings, clock)
   }
 
-  /** Pauses the renewals, writes, and starts them again. If `job` throws, they stay stopped. */
-  async function writeInstead(
-    within: Within,
-    job: (signal: AbortSignal) => Promise<WriteResult>,
-  ): Promise<WriteResult> {
-    await pause()
-    const written = await within(job)
-    const loss = lossBy(written)
-    if (loss === null) beating = goOn()
-    else lost.abort(loss)
-    return written
-  }
-
-  let beating = goOn()
-
   return {
-    lost: lost.signal,
+    row: () => current,
     record(mark) {
       process = mark
     },
     ageMs: age,
-    renew: (within) =>
-      writeInstead(within, (signal) => fresh({ kind: 'ok', row: current, preparedAtMs: trustedFromMs }, signal)),
-    write: (change, within) =>
-      writeInstead(within, async (signal) => {
-        process = null
-        return fresh(await send(change, signal), signal)
-      }),
+    stopInMs: () => (settings.onLeaseLost === 'continue' ? Number.POSITIVE_INFINITY : startableMs(settings) - age()),
+    killInMs,
     lapses: () => lapses,
-    async release() {
-      await pause()
-      return current
+    renew: (signal) => send(renewal, signal),
+    freshen: (signal) => fresh({ kind: 'ok', row: current, preparedAtMs: trustedFromMs }, signal),
+    async write(change, signal) {
+      process = null
+      return fresh(await send(change, signal), signal)
+    },
+    lossBy(written) {
+      const killInMs = settings.killAfterMs
+      if (written.kind === 'lost') return { cause: written.found === null ? 'deleted' : 'taken', killInMs }
+      return hasLostLock ? { cause: 'turn', killInMs } : null
+    },
+  }
+}
+
+/** Returns the regular renewals of a lease. They abort `lost` with a `LeaseLoss` when the lease is lost. */
+function sendHeartbeats(
+  owned: OwnedRow,
+  lost: AbortController,
+  settings: LeaseSettings,
+  { clock, emit }: LeaseIo,
+): { start(): void; pause(): Promise<void> } {
+  let released = new AbortController()
+  let beating = Promise.resolve()
+  let failing = false
+
+  const nextBeatMs = () => clock.monotonicMs() + settings.heartbeatMs - owned.ageMs()
+
+  async function beat(): Promise<LeaseLoss | null> {
+    // A lease can be old already, for example if the answer to the claim took long. It is then renewed at once.
+    let nextMs = nextBeatMs()
+    for (;;) {
+      await clock.wait(nextMs - clock.monotonicMs(), released.signal)
+      if (released.signal.aborted) return null
+      nextMs = clock.monotonicMs() + settings.heartbeatMs
+      const leftMs = Math.min(settings.heartbeatMs, owned.stopInMs())
+      const written = await renewWithin(leftMs > 0 ? leftMs : RENEWAL_AFTER_PAUSE_MS)
+      const loss = owned.lossBy(written)
+      if (loss !== null) return loss
+      if (written.kind === 'ok') {
+        nextMs = nextBeatMs()
+        if (failing) emit({ event: 'renewal-recovered' })
+        failing = false
+      } else if (written.kind === 'unanswered' && !released.signal.aborted) {
+        if (!failing) emit({ event: 'renewal-failed', detail: written.cause.message })
+        failing = true
+        if (owned.stopInMs() <= 0) return { cause: 'expired', killInMs: Math.max(0, owned.killInMs()) }
+        // A renewal that fails at once must not delay the stop until the next heartbeat.
+        nextMs = Math.min(nextMs, clock.monotonicMs() + owned.stopInMs())
+      }
+    }
+  }
+
+  /**
+   * A bug in a renewal is not a reason to stop a healthy batch. The error is logged, and the lease runs out as in an
+   * outage.
+   */
+  function renewWithin(ms: number): Promise<WriteResult> {
+    return withDeadline(clock, ms, [released.signal], owned.renew).catch((error: unknown) => ({
+      kind: 'unanswered',
+      cause: new LedgerError('unreachable', firstLine(error), { cause: error }),
+      changedNothing: false,
+      row: owned.row(),
+    }))
+  }
+
+  return {
+    start() {
+      released = new AbortController()
+      beating = beat().then((loss) => {
+        if (loss !== null) lost.abort(loss)
+      })
+    },
+    async pause() {
+      // Without a reason, `abort` would create an error object.
+      released.abort(null)
+      await beating
     },
   }
 }

@@ -1,16 +1,19 @@
 import type { RunEvent } from '../core/event.ts'
+import { openAttempt } from '../core/row/attempts.ts'
 import { delayBeforeRetryMs } from '../core/row/policy.ts'
 import { retryAttempt } from '../core/row/transition.ts'
-import type { Attempt, Row } from '../core/types.ts'
+import type { PendingRow } from '../core/types.ts'
 import { withinStop } from '../process/stop.ts'
-import { beginWaiting, type ClaimedSlot, type EndWritten, endWritten } from './claimed-slot.ts'
-import { finishAttempt } from './finish.ts'
+import { beginWaiting, type ClaimedSlot, type EndWritten, endUnstarted, endWritten } from './claimed-slot.ts'
+import { finishOf } from './finish.ts'
 
 type Ended = Omit<Extract<RunEvent, { event: 'ended' }>, keyof EndWritten>
 
 export type Retry =
-  /** The next attempt has begun, or a stop came while it waited and it has not. */
-  | { readonly kind: 'next'; readonly row: Row }
+  /** The next attempt has begun. */
+  | { readonly kind: 'begun'; readonly row: PendingRow }
+  /** A stop came, or the lease was lost, while the next attempt waited. It has not begun, and must still be ended. */
+  | { readonly kind: 'halted' }
   /**
    * No attempt follows, because the ledger did not accept or answer a write. `recorded` says whether the end of the
    * attempt before is recorded.
@@ -27,23 +30,26 @@ export async function waitForRetry(ended: Ended, retry: number, claimedSlot: Cla
     (row, stamp) => retryAttempt(row, ended.ending, stamp, settings.leaseMs),
     (job) => withinStop(settings.finishTimeoutMs, settings, io, job),
   )
-  io.emit({ ...ended, ...endWritten(written) })
+  io.emit({ ...ended, ...endWritten(finishOf(written)) })
   if (written.kind !== 'ok') {
     await lease.release()
     return { kind: 'none', recorded: false }
   }
+  if (halt.aborted) return { kind: 'halted' }
   const delayMs = delayBeforeRetryMs(settings, retry)
-  if (!halt.aborted) io.emit({ event: 'retry', attempt: (written.row.attempts.at(-1) as Attempt).number, delayMs })
+  io.emit({ event: 'retry', attempt: openAttempt(written.row).number, delayMs })
   await io.clock.wait(delayMs, halt)
-  if (halt.aborted) return { kind: 'next', row: written.row }
+  if (halt.aborted) return { kind: 'halted' }
   const begun = await beginWaiting(claimedSlot, settings.finishTimeoutMs)
-  if (begun.kind === 'ok') return { kind: 'next', row: begun.row }
-  if (halt.aborted) return { kind: 'next', row: written.row }
-  // The next attempt did not begin. We must log its end, otherwise a reader of the log waits for it.
-  const detail = begun.kind === 'unanswered' ? { detail: begun.cause.message } : {}
-  const attempt = written.row.attempts.at(-1) as Attempt
-  const ending = { outcome: 'notStarted' } as const
-  const finish = await finishAttempt(await lease.release(), ending, settings, io)
-  io.emit({ event: 'ended', attempt, ending, durationMs: 0, ...detail, ...endWritten(finish) })
-  return { kind: 'none', recorded: true }
+  switch (begun.kind) {
+    case 'ok':
+      return { kind: 'begun', row: begun.row }
+    case 'lost':
+      return { kind: 'halted' }
+    case 'unanswered':
+      if (halt.aborted) return { kind: 'halted' }
+      // The next attempt did not begin. We must log its end, otherwise a reader of the log waits for it.
+      await endUnstarted(claimedSlot, begun.cause.message)
+      return { kind: 'none', recorded: true }
+  }
 }

@@ -4,7 +4,7 @@ import { decodeOverlapLock, encodeOverlapLock, holdsOverlapLock, type OverlapLoc
 import type { Row, Survivor } from '../core/types.ts'
 import { withDeadline } from '../process/clock.ts'
 import type { StopIo } from '../process/stop.ts'
-import type { CallOptions, Entry, EntryKey, Store } from '../store/store.ts'
+import type { CallOptions, EntryKey, Store, StoredEntry } from '../store/store.ts'
 import { type RetryIo, type RetryOptions, untilAnswered } from './retry.ts'
 
 export interface OverlapLockSettings {
@@ -61,27 +61,27 @@ export async function waitForOverlapLock(
 
 /**
  * Returns whether the ledger has an overlap lock for the task. So a forced run respects the lock even if the operator
- * does not pass `--overlap`. Returns false if a stop came before the answer, because nothing starts then. Throws
- * `LedgerError` if the ledger does not answer.
+ * does not pass `--overlap`. Returns `halted` if a stop came before the answer. Throws `LedgerError` if the ledger does
+ * not answer.
  */
-export async function hasOverlapLock(
+export async function findOverlapLock(
   task: string,
   { ledgerTimeoutMs }: Pick<OverlapLockSettings, 'ledgerTimeoutMs'>,
   io: RetryIo & StopIo & { readonly store: Store },
-): Promise<boolean> {
+): Promise<'found' | 'none' | 'halted'> {
   const reply = await withDeadline(io.clock, ledgerTimeoutMs, [io.stop], (signal) => {
     const options = { signal, retry: 'unreachable' } as const
     return untilAnswered(() => readOverlapLock(task, io.store, options), io, options)
   })
-  if (reply.kind === 'answer') return reply.value !== null
-  if (io.stop.aborted) return false
+  if (reply.kind === 'answer') return reply.value === null ? 'none' : 'found'
+  if (io.stop.aborted) return 'halted'
   throw reply.cause
 }
 
 /**
  * A ledger that does not exist yet has no locks. The claim that follows creates the file, or reports the missing table.
  */
-async function readOverlapLock(task: string, store: Store, call: CallOptions): Promise<Entry | null> {
+async function readOverlapLock(task: string, store: Store, call: CallOptions): Promise<StoredEntry | null> {
   try {
     return await store.readEntry({ kind: '#turn', task }, call)
   } catch (error) {

@@ -1,18 +1,21 @@
 import { type LedgerError, usageError } from '../core/errors.ts'
 import { formatInstant } from '../core/instant.ts'
+import { attemptCount } from '../core/row/attempts.ts'
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
-import { attemptCount, skipRow } from '../core/row/transition.ts'
-import type { Row } from '../core/types.ts'
+import { skipRow } from '../core/row/transition.ts'
+import type { PendingRow } from '../core/types.ts'
 import { withinStop } from '../process/stop.ts'
 import { noteRejection } from './claim.ts'
 import { beginWaiting, type ClaimedSlot, endWritten } from './claimed-slot.ts'
-import { finishAttempt } from './finish.ts'
+import { finishAttempt, finishOf } from './finish.ts'
 import { type LockResult, waitForOverlapLock } from './overlap-lock.ts'
 import { writeAsOwner } from './write.ts'
 
 export type EnterResult =
-  /** This slot holds the overlap lock and its attempt has begun, or a stop came and nothing may start. */
-  | { readonly kind: 'ready'; readonly row: Row }
+  /** This slot holds the overlap lock, and its attempt has begun. */
+  | { readonly kind: 'ready'; readonly row: PendingRow }
+  /** A stop came, or the lease was lost, before the attempt began. It must still be ended. */
+  | { readonly kind: 'halted' }
   /** Another slot holds the overlap lock. */
   | { readonly kind: 'gaveWay'; readonly result: GaveWay }
 
@@ -25,23 +28,33 @@ type GaveWay =
  * slot holds the overlap lock. Throws `LedgerError` if the ledger does not answer, and a usage error if it would wait
  * for the run that this process is a part of.
  */
-export async function enter(row: Row, claimedSlot: ClaimedSlot, onLock: () => void): Promise<EnterResult> {
+export async function enter(row: PendingRow, claimedSlot: ClaimedSlot, onLock: () => void): Promise<EnterResult> {
   const { halt, settings } = claimedSlot
   const lockResult = await acquireOverlapLock(row, claimedSlot)
   if (lockResult.kind === 'mine') onLock()
-  const ready =
-    lockResult.kind === 'mine' && !halt.aborted ? await beginWaiting(claimedSlot, settings.ledgerTimeoutMs) : lockResult
-  if (ready.kind === 'ok') return { kind: 'ready', row: ready.row }
-  if (ready.kind === 'busy' && !halt.aborted) return giveWay(ready.holder, claimedSlot)
-  if (ready.kind === 'unanswered' && !halt.aborted) throw ready.cause
-  return { kind: 'ready', row }
+  if (halt.aborted) return { kind: 'halted' }
+  if (lockResult.kind === 'busy') return giveWay(lockResult.holder, claimedSlot)
+  if (lockResult.kind === 'unanswered') throw lockResult.cause
+  const begun = await beginWaiting(claimedSlot, settings.ledgerTimeoutMs)
+  switch (begun.kind) {
+    case 'ok':
+      return { kind: 'ready', row: begun.row }
+    case 'lost':
+      return { kind: 'halted' }
+    case 'unanswered':
+      if (halt.aborted) return { kind: 'halted' }
+      throw begun.cause
+  }
 }
 
 /**
  * Waits for the overlap lock, and does so again if the lease ran out during the wait. Another slot may have taken the
  * lock then, after the answer that gave it to this slot.
  */
-async function acquireOverlapLock(row: Row, { request, lease, halt, settings, io }: ClaimedSlot): Promise<LockResult> {
+async function acquireOverlapLock(
+  row: PendingRow,
+  { request, lease, halt, settings, io }: ClaimedSlot,
+): Promise<LockResult> {
   const waits = settings.overlap === 'wait' && request.trigger.kind === 'scheduled'
   const deadlineMs = io.clock.monotonicMs() + (waits ? settings.overlapTimeoutMs : 0)
   for (;;) {
@@ -69,8 +82,9 @@ async function giveWay(holder: OverlapLock, claimedSlot: ClaimedSlot): Promise<E
     const written = await withinStop(settings.finishTimeoutMs, settings, io, (signal) =>
       writeAsOwner(row, (baseRow, stamp) => skipRow(baseRow, reason, stamp), io, { signal, retry: 'any' }),
     )
-    io.emit({ event: 'skipped', holder, ...endWritten(written) })
-    return { kind: 'gaveWay', result: { status: 'skipped', attempt, holder, recorded: written.kind === 'ok' } }
+    const finish = finishOf(written)
+    io.emit({ event: 'skipped', holder, ...endWritten(finish) })
+    return { kind: 'gaveWay', result: { status: 'skipped', attempt, holder, recorded: finish.kind === 'recorded' } }
   }
   const finish = await finishAttempt(row, { outcome: 'notStarted' }, settings, io)
   const refusal = { kind: 'refused', cause: 'overlap' } as const

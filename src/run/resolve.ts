@@ -1,7 +1,7 @@
 import type { LedgerError } from '../core/errors.ts'
-import { refusalOfResolution } from '../core/row/decide.ts'
+import { decideResolution, type ResolveDecision } from '../core/row/decide.ts'
 import { type ResolutionRequest, resolveRow } from '../core/row/transition.ts'
-import type { Row, StoredRow } from '../core/types.ts'
+import type { Row } from '../core/types.ts'
 import { withDeadline } from '../process/clock.ts'
 import { untilAnswered } from './retry.ts'
 import { type WriteIo, writeAsOwner } from './write.ts'
@@ -13,11 +13,7 @@ export interface ResolveSettings {
 
 export type ResolveResult =
   | { readonly kind: 'resolved'; readonly row: Row }
-  | {
-      readonly kind: 'refused'
-      readonly cause: NonNullable<ReturnType<typeof refusalOfResolution>>
-      readonly row: StoredRow
-    }
+  | Extract<ResolveDecision, { kind: 'refused' }>
   /** The resolution may be recorded, or may still be recorded later. */
   | { readonly kind: 'unanswered'; readonly cause: LedgerError }
 
@@ -37,14 +33,9 @@ export function resolveSlot(
     if (reply.kind === 'unanswered') throw reply.cause
     let found = reply.value
     for (;;) {
-      const cause = refusalOfResolution(found, { now: io.clock.now(), skewMs: settings.skewMs })
-      if (cause !== null && found !== null) return { kind: 'refused', cause, row: found }
-      const written = await writeAsOwner(
-        found as Row | null,
-        (row, stamp) => resolveRow(row, request, stamp),
-        io,
-        options,
-      )
+      const decision = decideResolution(found, { now: io.clock.now(), skewMs: settings.skewMs })
+      if (decision.kind === 'refused') return decision
+      const written = await writeAsOwner(decision.base, (row, stamp) => resolveRow(row, request, stamp), io, options)
       if (written.kind === 'ok') return { kind: 'resolved', row: written.row }
       if (written.kind === 'unanswered') return written
       found = written.found

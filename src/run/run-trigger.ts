@@ -14,7 +14,7 @@ import type { Store } from '../store/store.ts'
 import { type ClaimRequest, reportAndRethrow } from './claim.ts'
 import { type EffectiveSettings, type RunIo, unfailing } from './claimed-slot.ts'
 import { execute, type RunResult, type Work } from './execute.ts'
-import { hasOverlapLock } from './overlap-lock.ts'
+import { findOverlapLock } from './overlap-lock.ts'
 import { guardsOf, type RunSettings, readSettings, usualLedgerTimeoutMs, withOverlapLock } from './settings.ts'
 import { type ReadTrigger, readTrigger, type TriggerInput, type TriggerSettings } from './trigger.ts'
 
@@ -159,7 +159,7 @@ async function mustTakeLock(
   settings: AllSettings,
   io: Pick<RunIo, 'store' | 'clock' | 'random' | 'stop'>,
 ): Promise<boolean> {
-  return force !== undefined && overlap === undefined && (await hasOverlapLock(task, settings, io))
+  return force !== undefined && overlap === undefined && (await findOverlapLock(task, settings, io)) === 'found'
 }
 
 function triggerInput({ eventTime, event, force }: TriggerOptions, host: Host): TriggerInput {

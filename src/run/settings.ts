@@ -1,5 +1,6 @@
 import { formatDuration } from '../core/duration.ts'
 import { quote, usageError } from '../core/errors.ts'
+import { keysOf } from '../core/objects.ts'
 import { type Guards, LONGEST_RETRY_DELAY_MS, MAX_ATTEMPTS } from '../core/row/policy.ts'
 import type { EffectiveSettings } from './claimed-slot.ts'
 import type { TriggerSettings } from './trigger.ts'
@@ -93,7 +94,7 @@ export interface RunSettings extends Partial<Record<keyof typeof LIMITS, number>
  */
 export function readSettings(settings: RunSettings): EffectiveSettings & TriggerSettings {
   const numbers = Object.fromEntries(
-    Object.entries(LIMITS).map(([name, limit]) => [name, within(name, settings[name as keyof typeof LIMITS], limit)]),
+    keysOf(LIMITS).map((name) => [name, within(name, settings[name], LIMITS[name])]),
   ) as Numbers
   oneOf('on-lease-lost', settings.onLeaseLost, ['stop', 'continue'])
   oneOf('on-mismatch', settings.onMismatch, ['warn', 'refuse'])

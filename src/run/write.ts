@@ -1,7 +1,7 @@
 import type { LedgerError } from '../core/errors.ts'
 import { isNewerSchema } from '../core/row/decide.ts'
 import type { Stamp } from '../core/row/transition.ts'
-import type { Row, StoredRow } from '../core/types.ts'
+import type { PendingRow, Row, StoredRow } from '../core/types.ts'
 import type { Clock } from '../process/clock.ts'
 import type { Expected, Store } from '../store/store.ts'
 import { type RetryIo, type RetryOptions, untilAnswered } from './retry.ts'
@@ -13,15 +13,16 @@ export interface WriteIo extends RetryIo {
   newId(): string
 }
 
-export type WriteResult =
+/** The result of a write of an owner. `R` is the kind of row that was written. */
+export type WriteResult<R extends Row = PendingRow> =
   /** The row is in the ledger. `preparedAtMs` is the monotonic time from before its lease was computed. */
-  | { readonly kind: 'ok'; readonly row: Row; readonly preparedAtMs: number }
+  | { readonly kind: 'ok'; readonly row: R; readonly preparedAtMs: number }
   /** Another process owns the slot, or the row was deleted. No write that was sent can be applied any more. */
   | { readonly kind: 'lost'; readonly found: StoredRow | null }
   /**
    * Unless `changedNothing`, the writes that were sent (`row` is the last one) may have been applied, or may still be.
    */
-  | { readonly kind: 'unanswered'; readonly cause: LedgerError; readonly changedNothing: boolean; readonly row: Row }
+  | { readonly kind: 'unanswered'; readonly cause: LedgerError; readonly changedNothing: boolean; readonly row: R }
 
 /**
  * Sends a write of an owner until it is answered. A run writes its row in no other way (see
@@ -39,12 +40,12 @@ export type WriteResult =
  * `runId` is the run that writes. Left out: the owner of the row that is written. Throws `LedgerError` if the first
  * answer is an error that a new try cannot fix.
  */
-export async function writeAsOwner<Base extends Row | null>(
+export async function writeAsOwner<Base extends Row | null, R extends Row>(
   base: Base,
-  change: (base: Base | Row, stamp: Stamp) => Row,
+  change: (base: Base | Row, stamp: Stamp) => R,
   io: WriteIo,
   { runId, ...options }: RetryOptions & { readonly runId?: string },
-): Promise<WriteResult> {
+): Promise<WriteResult<R>> {
   const writeId = io.newId()
   let baseRow: Base | Row = base
   for (;;) {
@@ -86,12 +87,12 @@ export function startableMs({ leaseMs, skewMs, killAfterMs }: TrustSettings): nu
  * wall clock was set.
  */
 export function ageMs(
-  { row, preparedAtMs }: { readonly row: Row; readonly preparedAtMs: number },
+  { row, preparedAtMs }: { readonly row: PendingRow; readonly preparedAtMs: number },
   { leaseMs, skewMs }: Pick<TrustSettings, 'leaseMs' | 'skewMs'>,
   clock: Clock,
 ): number {
   const byMonotonicMs = clock.monotonicMs() - preparedAtMs
-  const byWallMs = clock.now() - ((row.leaseUntil ?? 0) - leaseMs)
+  const byWallMs = clock.now() - (row.leaseUntil - leaseMs)
   return byWallMs - byMonotonicMs > skewMs ? byWallMs : byMonotonicMs
 }
 
@@ -104,7 +105,7 @@ export function ageMs(
  */
 export async function ensureFreshLease(
   first: WriteResult,
-  renew: (row: Row, withinMs: number | null) => Promise<WriteResult>,
+  renew: (row: PendingRow, withinMs: number | null) => Promise<WriteResult>,
   settings: TrustSettings,
   clock: Clock,
 ): Promise<WriteResult> {

@@ -1,4 +1,4 @@
-import type { StoredDocument } from '../core/row/stored-row.ts'
+import type { StoredDocument } from '../core/row/stored-fields.ts'
 import type { Instant, Key, Rejection, Row, StoredRow } from '../core/types.ts'
 
 /** The signal ends a wait, at a deadline or at a stop. Every call to a ledger takes one, so that no call can hang. */
@@ -64,8 +64,14 @@ export interface Entry {
   readonly document: StoredDocument
 }
 
+/** An entry as it is stored. Its document is not checked. */
+export interface StoredEntry {
+  readonly version: number
+  readonly document: unknown
+}
+
 interface EntryPage {
-  readonly entries: ReadonlyArray<Entry & { readonly task: string }>
+  readonly entries: ReadonlyArray<StoredEntry & { readonly task: string }>
   /** An opaque text. It is absent on the last page. */
   readonly next?: string
 }
@@ -103,7 +109,7 @@ export interface Store {
   list(query: ListQuery, call: CallOptions): Promise<Page>
 
   /** Reads an entry beside the rows. Returns null if there is none. The read is strongly consistent. */
-  readEntry(key: EntryKey, call: CallOptions): Promise<Entry | null>
+  readEntry(key: EntryKey, call: CallOptions): Promise<StoredEntry | null>
 
   /**
    * Writes an entry if its stored version is `expected`, or if there is none (`absent`). As with `put`, a conflict is a

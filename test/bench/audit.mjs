@@ -1,12 +1,14 @@
 // Part `audit`: reading a big ledger. `history` and `check` over many rows, in a file and in dynalite, and `check` over a
 // year of minutes against a raw listing of the same rows.
+
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BatchWriteItemCommand } from '@aws-sdk/client-dynamodb'
 import Database from 'libsql'
 import { NO_NOTES } from '../../dist/core/row/rejections.js'
-import { encodeNotes, encodeRow, formatSlot } from '../../dist/core/row/stored-row.js'
+import { encodeNotes } from '../../dist/core/row/stored-rejections.js'
+import { encodeRow, formatSlot } from '../../dist/core/row/stored-row.js'
 import { claimRow, finishRow } from '../../dist/core/row/transition.js'
 import { createLedger } from '../../dist/index.js'
 import { toItem } from '../../dist/store/dynamodb/item.js'

@@ -1,5 +1,6 @@
 // Part `serve`: the pages of `cronledger serve` on file ledgers. The overview of 200 tasks of 60 slots against the raw reads
 // that it needs, through the library; a page at the depth of many rows against the first one; the server's memory.
+
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -7,7 +8,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { NO_NOTES } from '../../dist/core/row/rejections.js'
-import { encodeNotes, encodeRow, formatSlot } from '../../dist/core/row/stored-row.js'
+import { encodeNotes } from '../../dist/core/row/stored-rejections.js'
+import { encodeRow, formatSlot } from '../../dist/core/row/stored-row.js'
 import { encodeSchedules } from '../../dist/core/row/task-record.js'
 import { claimRow, finishRow } from '../../dist/core/row/transition.js'
 import { createLedger } from '../../dist/index.js'

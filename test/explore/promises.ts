@@ -26,7 +26,7 @@ export function checkStart(host: Host, work: Work, { hosts, slots, settings, now
   const name = host.plan.name
   const row = slots.get(host.slot)?.row
   const entry = row?.attempts.find(({ number, runId }) => number === work.number && runId === name)
-  if (entry === undefined || !isOpen(entry) || entry.phase !== undefined) {
+  if (entry?.phase !== 'running') {
     say('every start is on record', `${name} started attempt ${work.number}, and the row says ${JSON.stringify(entry)}`)
   }
   if (host.stopped) say('a stop before the start', `${name} started after its stop`)

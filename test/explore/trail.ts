@@ -10,7 +10,7 @@ export function describe(action: Action, nowMs: number): string {
   if ('request' in action) {
     const { host, verb, number, row } = action.request
     const attempt = row?.attempts.at(-1)
-    const end = attempt?.outcome ?? attempt?.phase ?? 'open'
+    const end = attempt?.outcome ?? attempt?.phase
     const what = row === null ? '' : ` of version ${row.version}: ${row.state}, attempt ${attempt?.number} ${end}`
     return `${at} ${host}: ${action.kind} request ${number}, ${verb}${what}`
   }

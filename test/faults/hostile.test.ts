@@ -3,12 +3,12 @@ import Libsql from 'libsql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { RUN_OPTIONS } from '../../src/cli/options/run-options.ts'
 import { encodeSchedules } from '../../src/core/row/task-record.ts'
-import type { Row } from '../../src/core/types.ts'
+import type { ClosedRow, Row } from '../../src/core/types.ts'
 import { openFileStore } from '../../src/store/file/file-store.ts'
 import { seedLedger } from '../support/big-ledger.ts'
 import { cronledger, type Ended, NIGHTLY, scratch } from '../support/cli.ts'
 import { startFaultyProxy } from '../support/proxy.ts'
-import { FAILED, rowWith, SUCCEEDED } from '../support/rows.ts'
+import { closed, FAILED, rowWith, SUCCEEDED } from '../support/rows.ts'
 import { awsEnv, type Server, startAnswering, startDynalite } from '../support/servers.ts'
 import { awsError } from './faults.ts'
 
@@ -25,9 +25,9 @@ describe('text from the ledger never reaches a terminal with its escape sequence
   const DAY_MS = 86_400_000
   const yesterday = Math.floor(Date.now() / DAY_MS) * DAY_MS - DAY_MS + 3 * 3_600_000
 
-  function evilRow(task: string, change: (row: Row) => Partial<Row>): Row {
+  function evilRow(task: string, change: (row: ClosedRow) => Partial<ClosedRow>): Row {
     const trigger = { kind: 'forced', by: EVIL, reason: `=HYPERLINK("http://x")${EVIL}` } as const
-    const row = rowWith({ trigger, ending: SUCCEEDED })
+    const row = closed(rowWith({ trigger, ending: SUCCEEDED }))
     const attempts = row.attempts.map((attempt) => ({ ...attempt, host: EVIL, ecsTask: EVIL, signal: EVIL }))
     const schedule = { expression: '0 3 * * *', zone: 'UTC' }
     const evil = { ...row, task, slot: yesterday, windowEnd: yesterday + DAY_MS, zoneData: EVIL, attempts, schedule }
@@ -40,7 +40,7 @@ describe('text from the ledger never reaches a terminal with its escape sequence
       trigger: { kind: 'forced', by: EVIL, reason: EVIL },
     } as const
     const resolution = { state: 'COMPLETED', at: yesterday, by: EVIL, reason: EVIL, afterAttempt: 1 } as const
-    const failed = (row: Row) => ({
+    const failed = (row: ClosedRow) => ({
       state: 'FAILED' as const,
       attempts: row.attempts.map((attempt) => ({ ...attempt, ...FAILED })),
       resolutions: [],

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { TaskFinding } from '../../src/core/row/expected-slots.ts'
 import type { Row } from '../../src/core/types.ts'
 import { findingDetail } from '../../src/format/check.ts'
-import { FAILED, lastWaiting, NOT_STARTED, NOW, rowWith } from '../support/rows.ts'
+import { closed, FAILED, lastWaiting, NOT_STARTED, NOW, rowWith } from '../support/rows.ts'
 
 const detail = (kind: 'late' | 'stale' | 'failed', row: Row) => {
   const found: TaskFinding = { kind, task: row.task, slot: row.slot, schedule: row.schedule, row }
@@ -11,7 +11,7 @@ const detail = (kind: 'late' | 'stale' | 'failed', row: Row) => {
 
 describe('what is known about a finding', () => {
   test('a late slot: the first attempt that started', () => {
-    const row = rowWith({ ending: NOT_STARTED }, { ending: FAILED })
+    const row = closed(rowWith({ ending: NOT_STARTED }, { ending: FAILED }))
     const attempts = row.attempts.map((one) => ({ ...one, startedAt: row.slot + one.number * 60_000 }))
     expect(detail('late', { ...row, attempts })).toBe('started 2m 0s after its slot')
   })

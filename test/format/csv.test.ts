@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { openAttempt } from '../../src/core/row/attempts.ts'
 import type { Row } from '../../src/core/types.ts'
 import { csvHead, csvLines } from '../../src/format/csv.ts'
-import { FAILED, NOT_STARTED, NOW, rowWith } from '../support/rows.ts'
+import { closed, FAILED, NOT_STARTED, NOW, pending, rowWith } from '../support/rows.ts'
 
 /** The cells of one line, by the heads; the tests below quote nothing but the cell at hand. */
 function cells(row: Row, now = NOW): Record<string, string | undefined> {
@@ -64,7 +65,7 @@ describe('a line of CSV', () => {
       { ...word, state: 'FAILED' },
       { ...word, state: 'COMPLETED', reason: '=1+1' },
     ] as const
-    expect(cells({ ...forced('x'), state: 'COMPLETED', resolutions })).toMatchObject({
+    expect(cells({ ...closed(forced('x')), state: 'COMPLETED', resolutions })).toMatchObject({
       settledAs: 'COMPLETED',
       settledBy: 'ada',
       settledReason: "'=1+1",
@@ -76,15 +77,15 @@ describe('a line of CSV', () => {
   })
 
   test('a clock that was set back makes no negative duration', () => {
-    const row = forced('x')
+    const row = closed(forced('x'))
     const attempts = row.attempts.map((attempt) => ({ ...attempt, endedAt: attempt.startedAt - 5_000 }))
     expect(cells({ ...row, attempts })['durationMs']).toBe('0')
   })
 
   test('a duration counts up while an attempt runs; of a stale one, and of one that started nothing, there is none', () => {
-    const row = rowWith({})
-    const waiting: Row = { ...row, attempts: row.attempts.map((attempt) => ({ ...attempt, phase: 'waiting' })) }
-    const later = (row.leaseUntil ?? 0) + 5_000
+    const row = pending(rowWith({}))
+    const waiting: Row = { ...row, attempts: [{ ...openAttempt(row), phase: 'waiting' }] }
+    const later = row.leaseUntil + 5_000
     expect(cells(row, NOW + 5_000)).toMatchObject({ state: 'PENDING', durationMs: '5000' })
     expect(cells(row, later)).toMatchObject({ state: 'STALE', durationMs: '' })
     expect(cells(waiting, NOW + 5_000)).toMatchObject({ state: 'PENDING', durationMs: '' })

@@ -2,8 +2,22 @@ import { readFileSync } from 'node:fs'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { endedAttempts, openAttempt } from '../../src/core/row/attempts.ts'
 import { addRejection, NO_NOTES } from '../../src/core/row/rejections.ts'
-import type { Ending, Rejection, Resolution, Row, Trigger } from '../../src/core/types.ts'
+import {
+  type Ending,
+  EVENT_TIME_SOURCES,
+  OUTCOMES,
+  REJECTION_CAUSES,
+  REJECTION_KINDS,
+  RESOLVED_STATES,
+  type Rejection,
+  type Resolution,
+  type Row,
+  STATES,
+  TRIGGER_KINDS,
+  type Trigger,
+} from '../../src/core/types.ts'
 import { itemLine, rowJson } from '../../src/format/row.ts'
 import { showJson } from '../../src/format/show.ts'
 import { NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
@@ -31,13 +45,13 @@ const trigger: fc.Arbitrary<Trigger> = fc.oneof(
   fc.record({
     kind: fc.constant('scheduled' as const),
     eventTime: instant,
-    source: fc.constantFrom('event-time', 'event', 'clock'),
+    source: fc.constantFrom(...EVENT_TIME_SOURCES),
   }),
   fc.record({ kind: fc.constant('forced' as const), by: text, reason: text }),
 )
 const ending: fc.Arbitrary<Ending> = fc.record(
   {
-    outcome: fc.constantFrom('succeeded', 'failed', 'timedOut', 'interrupted', 'leaseLost', 'abandoned', 'notStarted'),
+    outcome: fc.constantFrom(...OUTCOMES),
     exitCode: fc.nat(255),
     signal: fc.constantFrom('SIGTERM', 'SIGKILL'),
   },
@@ -47,11 +61,8 @@ const rejection: fc.Arbitrary<Rejection> = fc
   .tuple(
     fc.record({
       runId: fc.uuid(),
-      kind: fc.constantFrom('duplicate', 'refused'),
-      cause: fc.constantFrom(
-        ...(['completed', 'skipped', 'running', 'stale', 'failed', 'tooManyAttempts', 'tooLate'] as const),
-        ...(['scheduleMismatch', 'survivor', 'newerRow'] as const),
-      ),
+      kind: fc.constantFrom(...REJECTION_KINDS),
+      cause: fc.constantFrom(...REJECTION_CAUSES),
       at: instant,
       trigger,
     }),
@@ -59,7 +70,7 @@ const rejection: fc.Arbitrary<Rejection> = fc
   )
   .map(([one, where]) => ({ ...one, ...where }))
 const resolution: fc.Arbitrary<Resolution> = fc.record({
-  state: fc.constantFrom('COMPLETED', 'FAILED', 'SKIPPED'),
+  state: fc.constantFrom(...RESOLVED_STATES),
   at: instant,
   by: text,
   reason: text,
@@ -85,11 +96,13 @@ const rows: fc.Arbitrary<Row> = fc
       { requiredKeys: [] },
     ),
   })
-  .map(({ ended, runs, where, rejected, resolutions, more }) => {
+  .map(({ ended, runs, where, rejected, resolutions, more }): Row => {
     const row = rowWith(...ended, ...(runs || ended.length === 0 ? [{}] : []))
     const { rejectedBy: _, ...rejections } = rejected.reduce(addRejection, NO_NOTES)
-    const attempts = row.attempts.map((attempt) => ({ ...attempt, ...where }))
-    return { ...row, attempts, resolutions, rejections, ...more }
+    const attempts = endedAttempts(row).map((attempt) => ({ ...attempt, ...where }))
+    const parts = { resolutions, rejections, ...more }
+    if (row.state !== 'PENDING') return { ...row, attempts, ...parts }
+    return { ...row, attempts: [...attempts, { ...openAttempt(row), ...where }], ...parts }
   })
 
 describe('the JSON of a row', () => {
@@ -105,6 +118,18 @@ describe('the JSON of a row', () => {
       }),
       { numRuns: 300 },
     )
+  })
+
+  test.each([
+    ['row', 'state', STATES],
+    ['settlement', 'state', RESOLVED_STATES],
+    ['attempt', 'outcome', OUTCOMES],
+    ['trigger', 'kind', TRIGGER_KINDS],
+    ['scheduledTrigger', 'source', EVENT_TIME_SOURCES],
+    ['rejection', 'kind', REJECTION_KINDS],
+    ['rejection', 'cause', REJECTION_CAUSES],
+  ])('the schema of a %s allows each %s that can be written, and no other', (part, name, values) => {
+    expect(schema.$defs[part].properties[name].enum).toEqual(values)
   })
 
   test('is on one line, without a character that a terminal obeys', () => {

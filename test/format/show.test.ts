@@ -3,7 +3,7 @@ import { addRejection, NO_NOTES } from '../../src/core/row/rejections.ts'
 import { claimRow } from '../../src/core/row/transition.ts'
 import type { Rejection, Row } from '../../src/core/types.ts'
 import { showText } from '../../src/format/show.ts'
-import { FAILED, FORCED, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
+import { closed, FAILED, FORCED, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
 
 const show = (row: Row, now = NOW) => showText(row, now, 0)
 const timeline = (row: Row) => show(row).split('TIMELINE (UTC)\n')[1]?.split('\n')
@@ -85,7 +85,7 @@ TIMELINE (UTC)
   })
 
   test('an end before its start, by a clock that was set back, stands after it', () => {
-    const row = rowWith({ ending: SUCCEEDED })
+    const row = closed(rowWith({ ending: SUCCEEDED }))
     const attempts = row.attempts.map((attempt) => ({ ...attempt, endedAt: attempt.startedAt - 60_000 }))
     expect(timeline({ ...row, attempts })).toEqual([
       expect.stringContaining('attempt 1 started'),

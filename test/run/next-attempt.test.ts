@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { waitMsOf } from '../../src/core/row/attempts.ts'
 import type { Row } from '../../src/core/types.ts'
 import type { RunSettings } from '../../src/run/settings.ts'
+import { closed } from '../support/rows.ts'
 import type { Call } from '../support/simulated/faulty-store.ts'
 import { failsAfter, fates, isRenewal, works, world } from '../support/simulated/world.ts'
 
@@ -16,8 +18,11 @@ const worksAt =
 
 const writesAttempt = (number: number) => (call: Call) =>
   call.verb === 'put' && call.row.attempts.length === number && call.row.attempts.at(-1)?.phase === 'waiting'
-const begins = (number: number) => (call: Call) =>
-  call.verb === 'put' && call.row.attempts.length === number && call.row.attempts.at(-1)?.claimedAt !== undefined
+const begins = (number: number) => (call: Call) => {
+  if (call.verb !== 'put' || call.row.attempts.length !== number) return false
+  const attempt = call.row.attempts.at(-1)
+  return attempt !== undefined && waitMsOf(attempt) !== null
+}
 
 describe('retries in the same process', () => {
   test('the same trigger tries again as the next attempt, each on record', async () => {
@@ -26,7 +31,7 @@ describe('retries in the same process', () => {
     const run = trigger('a', worksAt(3), { settings: RETRIES })
     expect(await time.run(run.result)).toEqual({ status: 'completed', attempt: 3, value: 'done' })
     expect(time.now() - startMs).toBeGreaterThanOrEqual(20 * MINUTE_MS)
-    const { state, attempts } = await row()
+    const { state, attempts } = closed(await row())
     expect(state).toBe('COMPLETED')
     expect(attempts.map(({ number, runId, outcome, exitCode }) => [number, runId, outcome, exitCode])).toEqual([
       [1, 'a', 'failed', 3],
@@ -140,7 +145,7 @@ describe('retries in the same process', () => {
       { settings: RETRIES },
     )
     await time.run(run.result)
-    expect((await row()).attempts.map(({ process }) => process)).toEqual([mark, undefined])
+    expect(closed(await row()).attempts.map(({ process }) => process)).toEqual([mark, undefined])
   })
 
   for (const [what, how, end] of [

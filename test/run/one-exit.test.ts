@@ -15,7 +15,7 @@ function throwAtBegin({ ledger }: World, number: number): void {
   const { put } = ledger
   ledger.put = async (row, expected, call) => {
     const attempt = row.attempts.at(-1)
-    if (row.state === 'PENDING' && attempt?.number === number && attempt.claimedAt !== undefined) throw BUG
+    if (attempt?.phase === 'running' && attempt.number === number && attempt.claimedAt !== undefined) throw BUG
     return put(row, expected, call)
   }
 }

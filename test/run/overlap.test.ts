@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { LedgerError } from '../../src/core/errors.ts'
 import { decodeOverlapLock } from '../../src/core/row/overlap-lock.ts'
-import { hasOverlapLock } from '../../src/run/overlap-lock.ts'
+import { findOverlapLock } from '../../src/run/overlap-lock.ts'
 import type { RunSettings } from '../../src/run/settings.ts'
+import { closed } from '../support/rows.ts'
 import { type Call, type Fate, faultyStore } from '../support/simulated/faulty-store.ts'
 import { failsAfter, fates, type HostOptions, TASK, works, world } from '../support/simulated/world.ts'
 
@@ -104,7 +105,7 @@ describe('--overlap wait', () => {
     expect(at.second).toBeLessThan(at.first + 3 * HOUR_MS + MINUTE_MS)
     expect(running.most).toBe(1)
     expect(b.events.map(({ event }) => event)).toEqual(['waiting', 'claimed', 'ended'])
-    const [attempt] = (await row(1)).attempts
+    const [attempt] = closed(await row(1)).attempts
     expect(attempt).toMatchObject({ number: 1, outcome: 'succeeded', startedAt: expect.any(Number) })
     expect((attempt?.startedAt ?? 0) - (attempt?.claimedAt ?? 0)).toBeGreaterThan(HOUR_MS)
   })
@@ -433,16 +434,16 @@ describe('whether a task has an overlap lock, when the operator who forces a slo
     const stop = new AbortController()
     if (stopped) stop.abort({ atMs: clock.monotonicMs() })
     return time.run(
-      hasOverlapLock(TASK, { ledgerTimeoutMs: 30_000 }, { store, clock, random: () => 0.5, stop: stop.signal }),
+      findOverlapLock(TASK, { ledgerTimeoutMs: 30_000 }, { store, clock, random: () => 0.5, stop: stop.signal }),
     )
   }
 
   test('the ledger says so', async () => {
-    expect(await asked({ kind: 'answered' })).toBe(true)
+    expect(await asked({ kind: 'answered' })).toBe('found')
   })
 
   test('a ledger that is not there yet has none', async () => {
-    expect(await asked(new LedgerError('shape', 'no table'))).toBe(false)
+    expect(await asked(new LedgerError('shape', 'no table'))).toBe('none')
   })
 
   test('where the ledger does not say, nothing is guessed', async () => {
@@ -451,6 +452,6 @@ describe('whether a task has an overlap lock, when the operator who forces a slo
   })
 
   test('a stop before the answer is no error of the ledger', async () => {
-    expect(await asked({ kind: 'stalled' }, true)).toBe(false)
+    expect(await asked({ kind: 'stalled' }, true)).toBe('halted')
   })
 })

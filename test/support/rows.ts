@@ -1,5 +1,6 @@
+import { endedAttempts, openAttempt } from '../../src/core/row/attempts.ts'
 import { claimRow, finishRow } from '../../src/core/row/transition.ts'
-import type { Ending, Row, Trigger } from '../../src/core/types.ts'
+import type { ClosedRow, Ending, PendingRow, Row, Trigger } from '../../src/core/types.ts'
 
 export const NOW = Date.parse('2026-11-24T03:00:05Z')
 export const LEASE_MS = 600_000
@@ -29,10 +30,22 @@ export function rowWith(...attempts: ReadonlyArray<{ readonly trigger?: Trigger;
   return row
 }
 
+/** Returns the row as a row whose last attempt is open. Throws if it is none. */
+export function pending(row: Row): PendingRow {
+  if (row.state !== 'PENDING') throw new Error(`the row is ${row.state}`)
+  return row
+}
+
+/** Returns the row as a row in which nothing runs. Throws if its last attempt is open. */
+export function closed(row: Row): ClosedRow {
+  if (row.state === 'PENDING') throw new Error('the row is PENDING')
+  return row
+}
+
 /** Returns the row with its last attempt claimed and not started, as an attempt is that waits for the overlap lock. */
-export function lastWaiting(row: Row): Row {
-  const last = row.attempts.at(-1)
-  return last === undefined ? row : { ...row, attempts: [...row.attempts.slice(0, -1), { ...last, phase: 'waiting' }] }
+export function lastWaiting(row: Row): PendingRow {
+  const open = openAttempt(pending(row))
+  return { ...pending(row), attempts: [...endedAttempts(row), { ...open, phase: 'waiting' }] }
 }
 
 export const SUCCEEDED: Ending = { outcome: 'succeeded', exitCode: 0 }

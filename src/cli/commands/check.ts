@@ -2,7 +2,7 @@ import type { Ledger } from '../../api.ts'
 import { DAY_MS } from '../../core/duration.ts'
 import { usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
-import type { TaskFinding } from '../../core/row/expected-slots.ts'
+import { NO_FINDINGS, type TaskFinding } from '../../core/row/expected-slots.ts'
 import { parseTimeRange } from '../../core/schedule/time-range.ts'
 import type { Instant } from '../../core/types.ts'
 import { countsText, findingJson, findingLine, findingObject } from '../../format/check.ts'
@@ -86,7 +86,7 @@ export const check: Command = {
       skewMs: values.skew,
       ledgerTimeoutMs: values['ledger-timeout'],
     })
-    const count: Record<TaskFinding['kind'], number> = { missed: 0, failed: 0, stale: 0, late: 0 }
+    const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
     const findings = counted(found, count, (finding) => notify?.emit(findingObject(finding, now)))
     const pieces =
       values.format === 'json'

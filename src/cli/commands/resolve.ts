@@ -1,5 +1,6 @@
 import type { Resolved } from '../../api.ts'
 import { formatInstant } from '../../core/instant.ts'
+import { RESOLVED_STATES, type ResolvedState } from '../../core/types.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import type { Command, CommandContext } from '../command.ts'
@@ -20,7 +21,7 @@ const OPTIONS = {
     kind: 'text',
     value: 'STATE',
     required: true,
-    choices: ['completed', 'failed', 'skipped'],
+    choices: RESOLVED_STATES.map((state) => state.toLowerCase()),
     help: 'What a person says of it',
   },
   reason: { kind: 'text', value: 'TEXT', required: true, help: 'Why, in at most 800 bytes' },
@@ -54,6 +55,12 @@ const WHY: Readonly<Record<Extract<Resolved, { kind: 'refused' }>['cause'], stri
   tooManyResolutions: 'it was settled as often as a row can hold',
 }
 
+function resolvedState(word: string): ResolvedState {
+  const state = RESOLVED_STATES.find((one) => one.toLowerCase() === word)
+  if (state === undefined) throw new Error(`no state ${word}`)
+  return state
+}
+
 export const resolve: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
@@ -62,7 +69,7 @@ export const resolve: Command = {
     const { task, reason } = values
     const result = await createLedger({ store }).resolve({
       ...rest,
-      state: state.toUpperCase() as 'COMPLETED' | 'FAILED' | 'SKIPPED',
+      state: resolvedState(state),
       skewMs,
       ledgerTimeoutMs,
     })

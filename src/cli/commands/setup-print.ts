@@ -116,7 +116,7 @@ function locationOf(table: string, env: Environment): TemplateValues {
 }
 
 function policies(role: string | undefined, values: TemplateValues): Printed {
-  const all = fillJson(readSchema('iam.json'), values) as Readonly<Record<string, unknown>>
+  const all = fillJson(readSchema('iam.json'), values)
   if (role !== undefined) return printed(all[role])
   const { text, notes } = printed(all)
   const choice =
@@ -141,7 +141,7 @@ function eventBridge(schedule: Schedule, values: TemplateValues, now: Instant): 
   const StartDate = startDate === null ? '' : formatInstant(startDate)
   const files = [...(notForRules === null ? ['eventbridge/rule.json'] : []), 'eventbridge/scheduler.json']
   const filled = files.map((file) => fillJson(readSchema(file), { ...values, Expression: expression, StartDate }))
-  const { text, notes } = printed(Object.assign({}, ...(filled as object[])))
+  const { text, notes } = printed(Object.assign({}, ...filled))
   const choice =
     notForRules === null
       ? 'make a rule (putRule, putTargets) or a schedule of EventBridge Scheduler (createSchedule), not both'

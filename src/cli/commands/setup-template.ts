@@ -4,7 +4,7 @@ export type TemplateValues = Readonly<Record<string, string>>
 const PLACEHOLDER = /\$\{([A-Za-z:]+)\}/g
 
 /** Returns a JSON template in which each name that has a value is filled in. The user must fill in the others. */
-export function fillJson(template: string, values: TemplateValues): unknown {
+export function fillJson(template: string, values: TemplateValues): Readonly<Record<string, unknown>> {
   return JSON.parse(template, (_, value: unknown) => {
     if (typeof value === 'string') {
       const filled = value.replace(PLACEHOLDER, (name, key: string) =>

@@ -57,13 +57,15 @@ export function readOptions<Table extends OptionTable>(
 ): Values<Table> {
   const switches = Object.keys(command.options).filter((name) => command.options[name]?.kind === 'switch')
   const parsed = parse(bindDashValues(argv, command.options), { boolean: switches, configuration: CONFIGURATION })
-  const { _: words, ...flags } = parsed as Record<string, unknown>
+  const { _: words, ...flags } = parsed
   for (const flag of Object.keys(flags)) {
     if (!Object.hasOwn(command.options, flag)) throw unknownOption(`-${flag}`, flag, command.options)
   }
-  const [word] = words as string[]
+  const [word] = words
   if (word !== undefined) {
-    throw usageError(`${quote(word)} is no option${command.rest === undefined ? '' : '; a command comes after --'}`)
+    throw usageError(
+      `${quote(String(word))} is no option${command.rest === undefined ? '' : '; a command comes after --'}`,
+    )
   }
   const values = Object.entries(command.options).map(([name, spec]) => {
     const times = timesGiven(name, argv)
@@ -117,7 +119,7 @@ function readOption(name: string, spec: OptionSpec, flag: unknown, env: Environm
   if (typeof flag === 'boolean') return flag
   const variable = variableOf(name)
   const set = env[variable] === '' ? undefined : env[variable]
-  const text = (flag as string | undefined) ?? set
+  const text = typeof flag === 'string' ? flag : set
   if (text === undefined) {
     if (spec.required) throw usageError(missing(name, spec))
     return undefined

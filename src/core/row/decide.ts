@@ -1,5 +1,4 @@
 import type {
-  Attempt,
   DuplicateCause,
   Instant,
   NewerSchemaRow,
@@ -10,8 +9,8 @@ import type {
   Survivor,
   Trigger,
 } from '../types.ts'
-import type { Rerunnable } from './policy.ts'
-import { type Facts, MAX_ATTEMPTS, MAX_RESOLUTIONS, type Policy, type RetryPolicy } from './policy.ts'
+import { countedAttempts, hasStarted, isWaiting, startedAttempts, successOf } from './attempts.ts'
+import { type Facts, MAX_ATTEMPTS, MAX_RESOLUTIONS, type Policy, type Rerunnable, type RetryPolicy } from './policy.ts'
 
 export type Decision =
   /** Claim the slot, on top of `base`. */
@@ -80,20 +79,30 @@ export function mayRetry(row: Row, outcome: Outcome, policy: Pick<Policy, 'maxAt
   return (forced ? own.length : countedAttempts(row)) < maxAttempts
 }
 
+/** Why an operator may not resolve a row. */
+type ResolveObjection = 'newerRow' | 'running' | 'completed' | 'tooManyResolutions'
+
+export type ResolveDecision =
+  /** Write the resolution on top of `base`. */
+  | { readonly kind: 'resolve'; readonly base: Row | null }
+  | { readonly kind: 'refused'; readonly cause: ResolveObjection; readonly row: StoredRow }
+
 /**
- * Returns why an operator may not resolve this row, or null if they may. A running attempt reports its own end. A
- * resolution cannot undo a completed slot, but a force can run it again. If the latest force on a completed slot
- * failed, an operator may resolve the slot.
+ * Decides whether an operator may resolve this row. A running attempt reports its own end. A resolution cannot undo a
+ * completed slot, but a force can run it again. If the latest force on a completed slot failed, an operator may resolve
+ * the slot.
  */
-export function refusalOfResolution(
+export function decideResolution(
   found: StoredRow | null,
   { now, skewMs }: { readonly now: Instant; readonly skewMs: number },
-): 'newerRow' | 'running' | 'completed' | 'tooManyResolutions' | null {
-  if (found === null) return null
-  if (isNewerSchema(found)) return 'newerRow'
-  if (isRunning(found, now, skewMs)) return 'running'
-  if (found.state === 'COMPLETED') return 'completed'
-  return found.resolutions.length >= MAX_RESOLUTIONS ? 'tooManyResolutions' : null
+): ResolveDecision {
+  if (found === null) return { kind: 'resolve', base: null }
+  const refuse = (cause: ResolveObjection): ResolveDecision => ({ kind: 'refused', cause, row: found })
+  if (isNewerSchema(found)) return refuse('newerRow')
+  if (isRunning(found, now, skewMs)) return refuse('running')
+  if (found.state === 'COMPLETED') return refuse('completed')
+  if (found.resolutions.length >= MAX_RESOLUTIONS) return refuse('tooManyResolutions')
+  return { kind: 'resolve', base: found }
 }
 
 export function isNewerSchema(row: StoredRow): row is NewerSchemaRow {
@@ -104,7 +113,7 @@ export function isNewerSchema(row: StoredRow): row is NewerSchemaRow {
  * Returns whether the row is PENDING and its lease may still be valid on a clock that runs `skewMs` behind this one.
  */
 export function isRunning(row: Row, now: Instant, skewMs: number): boolean {
-  return row.state === 'PENDING' && now <= (row.leaseUntil ?? 0) + skewMs
+  return row.state === 'PENDING' && now <= row.leaseUntil + skewMs
 }
 
 /**
@@ -134,17 +143,12 @@ export function rerunnableAs(found: StoredRow | null, now: Instant, skewMs: numb
   }
 }
 
-/** Returns the attempt that completed the slot, regardless of later attempts. */
-export function successOf(row: Row): Attempt | undefined {
-  return row.attempts.find((attempt) => attempt.outcome === 'succeeded')
-}
-
 /**
  * Returns `stale` if the end of the latest attempt is unknown, otherwise `failed`. A waiting attempt started nothing,
  * so the end of the attempt before it is known.
  */
 function staleOrFailed(row: Row): 'stale' | 'failed' {
-  return row.state === 'PENDING' && row.attempts.at(-1)?.phase !== 'waiting' ? 'stale' : 'failed'
+  return row.state === 'PENDING' && !isWaiting(row) ? 'stale' : 'failed'
 }
 
 /** Returns why only a force may start in this slot, or null if the slot is open. */
@@ -154,21 +158,6 @@ export function terminalState(row: Row): 'completed' | 'skipped' | null {
   return wasResolvedAs('SKIPPED') || row.state === 'SKIPPED' ? 'skipped' : null
 }
 
-/** Returns how many attempts count against `maxAttempts`: those that a scheduled trigger made and that started. */
-export function countedAttempts(row: Row): number {
-  return row.attempts.filter((attempt) => attempt.trigger.kind === 'scheduled' && hasStarted(attempt)).length
-}
-
-/** Returns how many attempts started their batch, by any trigger. */
-export function startedAttempts({ attempts }: Pick<Row, 'attempts'>): number {
-  return attempts.filter(hasStarted).length
-}
-
 function hasBegunSince(row: Row, askedAt = Number.POSITIVE_INFINITY): boolean {
   return row.attempts.some((attempt) => hasStarted(attempt) && attempt.startedAt > askedAt)
-}
-
-/** Returns whether the attempt started its batch. A claim alone does not start it. */
-export function hasStarted({ outcome, phase }: Pick<Attempt, 'outcome' | 'phase'>): boolean {
-  return outcome !== 'notStarted' && phase !== 'waiting'
 }

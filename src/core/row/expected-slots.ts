@@ -1,8 +1,12 @@
 import type { Schedule } from '../schedule/slot.ts'
 import { slotAfter, slotBefore } from '../schedule/slot.ts'
 import type { Instant, Key, Row, ScheduleSpec, StoredRow, Window } from '../types.ts'
-import { hasStarted, isNewerSchema, isStale } from './decide.ts'
+import { hasStarted } from './attempts.ts'
+import { isNewerSchema, isStale } from './decide.ts'
 import { isSameSpec } from './task-record.ts'
+
+/** The kinds of problems, each without a finding. */
+export const NO_FINDINGS: Readonly<Record<SlotFinding['kind'], number>> = { missed: 0, failed: 0, stale: 0, late: 0 }
 
 /** A problem with a slot that an operator should look at. */
 export type SlotFinding =
@@ -198,7 +202,10 @@ export function findingOf({ row, missed }: AuditedSlot, settings: AuditSettings)
   return kind === null ? null : { kind, slot: row.slot, row }
 }
 
-function problemOf(row: Row, { now, skewMs, lateAfterMs }: AuditSettings): 'failed' | 'stale' | 'late' | null {
+function problemOf(
+  row: Row,
+  { now, skewMs, lateAfterMs }: AuditSettings,
+): Exclude<SlotFinding['kind'], 'missed'> | null {
   if (isStale(row, now, skewMs)) return 'stale'
   if (row.state === 'FAILED') return 'failed'
   const first = row.attempts.find(hasStarted)

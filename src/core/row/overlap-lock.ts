@@ -1,8 +1,7 @@
 import { formatInstant } from '../instant.ts'
 import type { Instant, StoredRow } from '../types.ts'
 import { isNewerSchema, isRunning } from './decide.ts'
-import { fieldsOf, instant, text } from './stored-fields.ts'
-import type { StoredDocument } from './stored-row.ts'
+import { fieldsOf, instant, type StoredDocument, text } from './stored-fields.ts'
 
 /**
  * The overlap lock of a task: the slot that may run, and the run that claimed it. The lock has no lease of its own. The

@@ -1,6 +1,13 @@
 import { LedgerError, quote } from '../errors.ts'
-import { parseInstant } from '../instant.ts'
+import { formatInstant, parseInstant } from '../instant.ts'
+import { isRecord } from '../objects.ts'
 import type { Instant } from '../types.ts'
+
+/** A value that a store holds. Every store supports JSON without null and booleans. */
+export type StoredValue = string | number | readonly StoredValue[] | StoredDocument
+export interface StoredDocument {
+  readonly [name: string]: StoredValue
+}
 
 /** A JSON object from outside the core, and its position there. The position is for the message about a wrong field. */
 export interface Fields {
@@ -14,10 +21,8 @@ export interface Fields {
 type Read<T> = (fields: Fields, name: string) => T
 
 export function fieldsOf(value: unknown, what: string, path = ''): Fields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw malformed(what, path.replace(/\.$/, '') || 'all of it', value, 'an object')
-  }
-  return { what, path, values: value as Record<string, unknown> }
+  if (!isRecord(value)) throw malformed(what, path.replace(/\.$/, '') || 'all of it', value, 'an object')
+  return { what, path, values: value }
 }
 
 export function text({ what, path, values }: Fields, name: string): string {
@@ -28,8 +33,10 @@ export function text({ what, path, values }: Fields, name: string): string {
 
 export function integer({ what, path, values }: Fields, name: string): number {
   const value = values[name]
-  if (!Number.isSafeInteger(value)) throw malformed(what, path + name, value, 'an integer')
-  return value as number
+  if (typeof value !== 'number' || !Number.isSafeInteger(value)) {
+    throw malformed(what, path + name, value, 'an integer')
+  }
+  return value
 }
 
 export function instant(fields: Fields, name: string): Instant {
@@ -80,4 +87,15 @@ export function malformed(what: string, name: string, value: unknown, allowed: s
     'shape',
     `${what} is malformed: ${name} is ${is}, allowed is ${allowed}; correct it in the ledger`,
   )
+}
+
+export function encodeInstant(value: Instant): string {
+  const stored = formatInstant(value)
+  // A value that cannot be read back must not be written.
+  if (parseInstant(stored) !== value) throw new Error(`instant ${value} is no whole millisecond`)
+  return stored
+}
+
+export function encodeOptional(value: Instant | null | undefined): string | null {
+  return value === null || value === undefined ? null : encodeInstant(value)
 }

@@ -1,7 +1,7 @@
 import { formatInstant } from '../instant.ts'
 import type { Instant, ScheduleSpec } from '../types.ts'
-import { type Fields, fieldsOf, instant, list } from './stored-fields.ts'
-import { decodeSchedule, encodeSchedule, type StoredDocument } from './stored-row.ts'
+import { type Fields, fieldsOf, instant, list, type StoredDocument } from './stored-fields.ts'
+import { decodeSchedule, encodeSchedule } from './stored-parts.ts'
 
 /** A schedule of a task, and the first slot that ran under it. */
 interface ScheduleSince {

@@ -1,19 +1,23 @@
 import type {
   Attempt,
+  ClosedRow,
+  EndedAttempt,
   Ending,
   Host,
   Instant,
   Key,
-  Outcome,
+  OpenAttempt,
+  PendingRow,
   ProcessMark,
   Resolution,
+  ResolvedState,
   Row,
   ScheduleSpec,
-  State,
   Trigger,
   Window,
 } from '../types.ts'
 import { SCHEMA_VERSION } from '../types.ts'
+import { attemptCount, endedAttempts, hasSucceeded, isEnded, isUnstarted, openAttempt } from './attempts.ts'
 import { MAX_UNSTARTED } from './policy.ts'
 import { NO_REJECTIONS } from './rejections.ts'
 
@@ -44,17 +48,18 @@ export interface Stamp {
 export const keyOf = ({ task, slot }: Key): Key => ({ task, slot })
 
 /** Returns the row with a new attempt of this run. A stale attempt before it becomes abandoned. */
-export function claimRow(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: number): Row {
+export function claimRow(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: number): PendingRow {
   // The claim was applied before, and another run's withdrawal is on top of it.
   if (base?.owner === claim.runId && base.state === 'PENDING') return renewLease(base, stamp, leaseMs, null)
-  const attempt: Attempt = {
+  const attempt: OpenAttempt = {
+    phase: claim.phase ?? 'running',
     number: attemptCount(base) + 1,
     runId: claim.runId,
     trigger: claim.trigger,
     ...claim.host,
-    ...(claim.phase && { phase: claim.phase }),
     startedAt: stamp.now,
   }
+  const { ended, unlistedAttempts } = listedAttempts(base, (base?.attempts ?? []).map(abandonAttempt))
   return {
     schemaVersion: SCHEMA_VERSION,
     task: claim.task,
@@ -66,7 +71,8 @@ export function claimRow(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: 
     owner: claim.runId,
     schedule: claim.schedule,
     zoneData: claim.zoneData,
-    ...listedAttempts(base, [...(base?.attempts ?? []).map(abandonAttempt), attempt]),
+    attempts: [...ended, attempt],
+    unlistedAttempts,
     leaseUntil: stamp.now + leaseMs,
     resolutions: base?.resolutions ?? [],
     expiresAt: expiryOf(base, claim, stamp.now),
@@ -85,36 +91,38 @@ function expiryOf(base: Row | null, { window, retentionMs = null }: Claim, now: 
 }
 
 /** Returns the row with its waiting attempt started. */
-export function beginAttempt(row: Row, stamp: Stamp, leaseMs: number): Row {
+export function beginAttempt(row: Row, stamp: Stamp, leaseMs: number): PendingRow {
+  const pending = pendingRow(row)
+  const open = openAttempt(pending)
   // The attempt is not waiting, so this write was already applied.
-  if (!isWaiting(row)) return renewLease(row, stamp, leaseMs, null)
-  const attempts = withLast(row.attempts, ({ phase: _, ...attempt }) => ({
-    ...attempt,
-    claimedAt: attempt.startedAt,
-    startedAt: stamp.now,
-  }))
-  return { ...nextVersion(row, stamp), attempts, leaseUntil: stamp.now + leaseMs }
+  if (open.phase !== 'waiting') return renewLease(pending, stamp, leaseMs, null)
+  const begun = { ...open, phase: 'running', claimedAt: open.startedAt, startedAt: stamp.now } as const
+  const attempts = [...endedAttempts(pending), begun] as const
+  return { ...nextVersion(pending, stamp), attempts, leaseUntil: stamp.now + leaseMs }
 }
 
 /**
  * Returns the row with its attempt ended and the next attempt of the same trigger waiting. Both are one write, so that
  * no other trigger can claim the slot between them.
  */
-export function retryAttempt(row: Row, ending: Ending, stamp: Stamp, leaseMs: number): Row {
+export function retryAttempt(row: Row, ending: Ending, stamp: Stamp, leaseMs: number): PendingRow {
+  const pending = pendingRow(row)
+  const open = openAttempt(pending)
   // The next attempt is already waiting, so this write was already applied.
-  if (isWaiting(row)) return renewLease(row, stamp, leaseMs, null)
-  const attempts = withLast(row.attempts, (attempt) => closeAttempt(attempt, ending, stamp.now))
-  const { runId, trigger, host, ecsTask } = row.attempts.at(-1) as Attempt
-  const next: Attempt = {
+  if (open.phase === 'waiting') return renewLease(pending, stamp, leaseMs, null)
+  const { runId, trigger, host, ecsTask } = open
+  const next: OpenAttempt = {
+    phase: 'waiting',
     number: attemptCount(row) + 1,
     runId,
     trigger,
     host,
     ...(ecsTask === undefined ? {} : { ecsTask }),
-    phase: 'waiting',
     startedAt: stamp.now,
   }
-  return { ...nextVersion(row, stamp), ...listedAttempts(row, [...attempts, next]), leaseUntil: stamp.now + leaseMs }
+  const { ended, unlistedAttempts } = listedAttempts(row, endOpenAttempt(pending, ending, stamp))
+  const attempts = [...ended, next] as const
+  return { ...nextVersion(pending, stamp), attempts, unlistedAttempts, leaseUntil: stamp.now + leaseMs }
 }
 
 /**
@@ -123,7 +131,7 @@ export function retryAttempt(row: Row, ending: Ending, stamp: Stamp, leaseMs: nu
  */
 export function skipRow(row: Row, reason: string, stamp: Stamp): Row {
   // The attempt is not waiting, so this write was already applied.
-  if (!isWaiting(row)) return nextVersion(row, stamp)
+  if (row.state !== 'PENDING' || openAttempt(row).phase !== 'waiting') return nextVersion(row, stamp)
   const resolution: Resolution = {
     state: 'SKIPPED',
     at: stamp.now,
@@ -139,14 +147,17 @@ export function skipRow(row: Row, reason: string, stamp: Stamp): Row {
  * Returns the row with the same attempt and a new lease. `process` is the process of the batch, or null to keep what is
  * recorded.
  */
-export function renewLease(row: Row, stamp: Stamp, leaseMs: number, process: ProcessMark | null): Row {
-  const attempts = process === null ? row.attempts : withLast(row.attempts, (attempt) => ({ ...attempt, process }))
-  return { ...nextVersion(row, stamp), attempts, leaseUntil: stamp.now + leaseMs }
+export function renewLease(row: Row, stamp: Stamp, leaseMs: number, process: ProcessMark | null): PendingRow {
+  const pending = pendingRow(row)
+  const open = openAttempt(pending)
+  const renewed = process === null || open.phase === 'waiting' ? open : { ...open, process }
+  const attempts = [...endedAttempts(pending), renewed] as const
+  return { ...nextVersion(pending, stamp), attempts, leaseUntil: stamp.now + leaseMs }
 }
 
 /** Returns the row after its running attempt ended. */
-export function finishRow(row: Row, ending: Ending, stamp: Stamp): Row {
-  const attempts = withLast(row.attempts, (attempt) => closeAttempt(attempt, ending, stamp.now))
+export function finishRow(row: Row, ending: Ending, stamp: Stamp): ClosedRow {
+  const attempts = row.state === 'PENDING' ? endOpenAttempt(row, ending, stamp) : row.attempts
   return { ...nextVersion(row, stamp), attempts, leaseUntil: null, state: deriveState(attempts, row.resolutions) }
 }
 
@@ -204,20 +215,18 @@ export function resolveRow(found: Row | null, request: ResolutionRequest, stamp:
   }
 }
 
-/** Returns how many attempts were ever made. This is the number of the latest one, because numbers are never reused. */
-export function attemptCount(row: Row | null): number {
-  return row?.attempts.at(-1)?.number ?? 0
-}
-
 /**
- * Returns the attempts as a row keeps them. Only the latest of the attempts that never started are listed, so that
- * claims that were given up always leave room for the attempts that matter.
+ * Returns the ended attempts as a row keeps them. Only the latest of the attempts that never started are listed, so
+ * that claims that were given up always leave room for the attempts that matter.
  */
-function listedAttempts(base: Row | null, attempts: readonly Attempt[]): Pick<Row, 'attempts' | 'unlistedAttempts'> {
-  const unstarted = attempts.filter(({ outcome }) => outcome === 'notStarted')
+function listedAttempts(
+  base: Row | null,
+  attempts: readonly EndedAttempt[],
+): { readonly ended: readonly EndedAttempt[]; readonly unlistedAttempts: number } {
+  const unstarted = attempts.filter(isUnstarted)
   const unlisted = new Set(unstarted.slice(0, Math.max(0, unstarted.length - MAX_UNSTARTED)))
   return {
-    attempts: attempts.filter((attempt) => !unlisted.has(attempt)),
+    ended: attempts.filter((attempt) => !unlisted.has(attempt)),
     unlistedAttempts: (base?.unlistedAttempts ?? 0) + unlisted.size,
   }
 }
@@ -226,41 +235,39 @@ function listedAttempts(base: Row | null, attempts: readonly Attempt[]): Pick<Ro
  * Returns the state that follows from the attempts and the resolutions. The latest one decides. An attempt that never
  * started does not count.
  */
-function deriveState(attempts: readonly Attempt[], resolutions: readonly Resolution[]): State {
-  const attempt = attempts.findLast(({ outcome }) => outcome !== 'notStarted')
+function deriveState(attempts: readonly EndedAttempt[], resolutions: readonly Resolution[]): ResolvedState {
+  const attempt = attempts.findLast((one) => !isUnstarted(one))
   const resolution = resolutions.at(-1)
   if (resolution !== undefined && resolution.afterAttempt >= (attempt?.number ?? 0)) return resolution.state
-  return attempt?.outcome === 'succeeded' ? 'COMPLETED' : 'FAILED'
+  return attempt !== undefined && hasSucceeded(attempt) ? 'COMPLETED' : 'FAILED'
 }
 
-function nextVersion(row: Row, stamp: Stamp): Row {
+function nextVersion<R extends Row>(row: R, stamp: Stamp): R {
   return { ...row, version: row.version + 1, writeId: stamp.writeId }
 }
 
+/** A run writes on top of its own row while its attempt is open. No other run can have ended that attempt. */
+function pendingRow(row: Row): PendingRow {
+  if (row.state !== 'PENDING') throw new Error(`the owner of a row that is ${row.state} writes as if its attempt ran`)
+  return row
+}
+
+/** Returns the attempts of the row with the open one ended. */
+function endOpenAttempt(row: PendingRow, ending: Ending, stamp: Stamp): readonly EndedAttempt[] {
+  return [...endedAttempts(row), endAttempt(openAttempt(row), ending, stamp.now)]
+}
+
 /** Closes an attempt that never reported its end. */
-function abandonAttempt(attempt: Attempt): Attempt {
-  return closeAttempt(attempt, { outcome: 'abandoned' })
+function abandonAttempt(attempt: Attempt): EndedAttempt {
+  return isEnded(attempt) ? attempt : endAttempt(attempt, { outcome: 'abandoned' }, null)
 }
 
-/** Closes an open attempt. A waiting attempt started nothing, so its outcome is always `notStarted`. */
-function closeAttempt(attempt: Attempt, ending: Ending, endedAt?: Instant): Attempt {
-  if (isOver(attempt)) return attempt
-  const { phase, ...open } = attempt
+/** A waiting attempt started nothing, so its outcome is always `notStarted`. */
+function endAttempt(attempt: OpenAttempt, ending: Ending, endedAt: Instant | null): EndedAttempt {
   return {
-    ...open,
-    ...(phase === 'waiting' ? { outcome: 'notStarted' } : ending),
-    ...(endedAt === undefined ? {} : { endedAt }),
+    ...attempt,
+    ...(attempt.phase === 'waiting' ? ({ outcome: 'notStarted' } as const) : ending),
+    phase: 'ended',
+    ...(endedAt !== null && { endedAt }),
   }
-}
-
-function isWaiting(row: Row): boolean {
-  return row.attempts.at(-1)?.phase === 'waiting'
-}
-
-function isOver(attempt: Attempt): attempt is Attempt & { readonly outcome: Outcome } {
-  return attempt.outcome !== undefined
-}
-
-function withLast(attempts: readonly Attempt[], change: (attempt: Attempt) => Attempt): readonly Attempt[] {
-  return attempts.map((attempt, index) => (index === attempts.length - 1 ? change(attempt) : attempt))
 }

@@ -28,14 +28,14 @@ const MAX_TRIES = 3
  * An agent that does nothing, for an endpoint without TLS, as development servers have. Without it, the SDK makes an
  * agent for TLS in any case, and loading TLS takes milliseconds.
  */
-const NO_TLS = { destroy() {} } as unknown as Agent
+const NO_TLS = { destroy() {} } as Agent
 
 /**
  * The SDK warns through the console, which would make the batch's pipe non-blocking. Everything that it says here also
  * comes as an error. It does not build a text for a method that the logger does not have (`info` and `error`, for each
  * request and its answer).
  */
-const SILENT = { trace() {}, debug() {}, warn() {} } as unknown as NonNullable<DynamoDBClientConfig['logger']>
+const SILENT = { trace() {}, debug() {}, warn() {} } as NonNullable<DynamoDBClientConfig['logger']>
 
 export interface DynamoOptions {
   /** The name or the ARN of the table. */

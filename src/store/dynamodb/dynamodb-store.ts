@@ -12,11 +12,12 @@ import {
 import { LedgerError } from '../../core/errors.ts'
 import { isNoted } from '../../core/row/rejections.ts'
 import { fieldsOf, integer, object, text } from '../../core/row/stored-fields.ts'
-import { decodeNotes, decodeRow, type StoredDocument } from '../../core/row/stored-row.ts'
+import { decodeNotes } from '../../core/row/stored-rejections.ts'
+import { decodeRow } from '../../core/row/stored-row.ts'
 import { type Key, type Row, SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
 import { decodeEntryCursor, encodeCursor, encodeEntryCursor, pageQuery, type StoredKey, storedKey } from '../page.ts'
-import type { CallOptions, Entry, Store } from '../store.ts'
-import { connect, type DynamoOptions } from './client.ts'
+import type { CallOptions, Store, StoredEntry } from '../store.ts'
+import { connect, type Dynamo, type DynamoOptions } from './client.ts'
 import { errorOfWrite } from './errors.ts'
 import {
   entriesQueryInput,
@@ -51,13 +52,23 @@ const NOTE_TRIES = 4
  */
 export function openDynamoStore(options: DynamoOptions): Store {
   const dynamo = connect(options)
-  const TableName = dynamo.table
-
-  async function fetch(key: StoredKey, call: CallOptions): Promise<Item | null> {
-    const input = { TableName, Key: toItem({ ...key }), ConsistentRead: true }
-    const { Item } = await dynamo.ask('GetItem', (client, how) => client.send(new GetItemCommand(input), how), call)
-    return Item ?? null
+  return {
+    name: `dynamodb:${dynamo.table}`,
+    ...rowMethods(dynamo),
+    ...entryMethods(dynamo),
+    close: dynamo.close,
   }
+}
+
+/** Reads one item. The read is strongly consistent. */
+async function fetchItem(dynamo: Dynamo, key: StoredKey, call: CallOptions): Promise<Item | null> {
+  const input = { TableName: dynamo.table, Key: toItem({ ...key }), ConsistentRead: true }
+  const { Item } = await dynamo.ask('GetItem', (client, how) => client.send(new GetItemCommand(input), how), call)
+  return Item ?? null
+}
+
+function rowMethods(dynamo: Dynamo): Pick<Store, 'get' | 'put' | 'note' | 'list'> {
+  const TableName = dynamo.table
 
   /**
    * Returns null if the write was made. Otherwise returns the row on which its condition failed. If the server does not
@@ -75,7 +86,7 @@ export function openDynamoStore(options: DynamoOptions): Store {
       if (!(error instanceof ConditionalCheckFailedException)) throw errorOfWrite(error)
       if (error.Item !== undefined) return { found: error.Item }
       try {
-        return { found: await fetch(storedKey(key), call) }
+        return { found: await fetchItem(dynamo, storedKey(key), call) }
       } catch (failure) {
         // The condition may have failed because an earlier try of this same write was applied.
         throw errorOfWrite(failure, error)
@@ -93,45 +104,9 @@ export function openDynamoStore(options: DynamoOptions): Store {
     return dynamo.ask('UpdateItem', (client, how) => client.send(command, how), call)
   }
 
-  /**
-   * Reads the rows of the keys that the index named, in the order of the keys. The index lags, so a key may have no
-   * row.
-   */
-  async function fetchAll(keys: readonly StoredKey[], call: CallOptions): Promise<readonly StoredRow[]> {
-    const rows = new Map<string, StoredRow>()
-    const nameOf = ({ task, slot }: StoredKey) => `${slot} ${task}`
-    for (let start = 0; start < keys.length; start += KEYS_PER_BATCH) {
-      for (const item of await fetchBatch(keysRequest(keys.slice(start, start + KEYS_PER_BATCH)), call)) {
-        const row = decodeRow(fromItem(item))
-        rows.set(nameOf(storedKey(row)), row)
-      }
-    }
-    return keys.flatMap((key) => rows.get(nameOf(key)) ?? [])
-  }
-
-  async function fetchBatch(request: KeysAndAttributes, call: CallOptions): Promise<readonly Item[]> {
-    const items: Item[] = []
-    let rest: Record<string, KeysAndAttributes> = { [TableName]: request }
-    for (let tries = 1; ; tries += 1) {
-      const input = { RequestItems: rest }
-      const send = new BatchGetItemCommand(input)
-      const reply = await dynamo.ask('BatchGetItem', (client, how) => client.send(send, how), call)
-      items.push(...Object.values(reply.Responses ?? {}).flat())
-      rest = reply.UnprocessedKeys ?? {}
-      if (Object.keys(rest).length === 0) return items
-      if (tries === BATCH_TRIES)
-        throw new LedgerError('unreachable', `table ${TableName} throttles dynamodb:BatchGetItem`)
-      const waitMs = FIRST_BATCH_WAIT_MS * 2 ** (tries - 1) * (0.5 + Math.random() / 2)
-      // An abort ends the wait, and then the next `ask` throws.
-      await delay(waitMs, undefined, { signal: call.signal }).catch(() => undefined)
-    }
-  }
-
   return {
-    name: `dynamodb:${TableName}`,
-
     async get(key, call) {
-      const item = await fetch(storedKey(key), call)
+      const item = await fetchItem(dynamo, storedKey(key), call)
       return item === null ? null : decodeRow(fromItem(item))
     },
 
@@ -164,16 +139,55 @@ export function openDynamoStore(options: DynamoOptions): Store {
         const send = new QueryCommand({ TableName, ...pageQueryInput({ ...page, after }) })
         const reply = await dynamo.ask('Query', (client, how) => client.send(send, how), call)
         const items = (reply.Items ?? []).map(fromItem)
-        const rows = page.kind === 'task' ? items.map(decodeRow) : await fetchAll(items.map(keyOfItem), call)
+        const rows = page.kind === 'task' ? items.map(decodeRow) : await fetchRows(dynamo, items.map(keyOfItem), call)
         after = reply.LastEvaluatedKey === undefined ? null : keyOfItem(fromItem(reply.LastEvaluatedKey))
         // A page without rows says nothing about the next page, because the index may name rows that were deleted.
         if (after === null) return { rows }
         if (rows.length > 0) return { rows, next: encodeCursor(after) }
       }
     },
+  }
+}
 
+/**
+ * Reads the rows of the keys that the index named, in the order of the keys. The index lags, so a key may have no
+ * row.
+ */
+async function fetchRows(dynamo: Dynamo, keys: readonly StoredKey[], call: CallOptions): Promise<readonly StoredRow[]> {
+  const rows = new Map<string, StoredRow>()
+  const nameOf = ({ task, slot }: StoredKey) => `${slot} ${task}`
+  for (let start = 0; start < keys.length; start += KEYS_PER_BATCH) {
+    for (const item of await fetchBatch(dynamo, keysRequest(keys.slice(start, start + KEYS_PER_BATCH)), call)) {
+      const row = decodeRow(fromItem(item))
+      rows.set(nameOf(storedKey(row)), row)
+    }
+  }
+  return keys.flatMap((key) => rows.get(nameOf(key)) ?? [])
+}
+
+async function fetchBatch(dynamo: Dynamo, request: KeysAndAttributes, call: CallOptions): Promise<readonly Item[]> {
+  const items: Item[] = []
+  let rest: Record<string, KeysAndAttributes> = { [dynamo.table]: request }
+  for (let tries = 1; ; tries += 1) {
+    const input = { RequestItems: rest }
+    const send = new BatchGetItemCommand(input)
+    const reply = await dynamo.ask('BatchGetItem', (client, how) => client.send(send, how), call)
+    items.push(...Object.values(reply.Responses ?? {}).flat())
+    rest = reply.UnprocessedKeys ?? {}
+    if (Object.keys(rest).length === 0) return items
+    if (tries === BATCH_TRIES)
+      throw new LedgerError('unreachable', `table ${dynamo.table} throttles dynamodb:BatchGetItem`)
+    const waitMs = FIRST_BATCH_WAIT_MS * 2 ** (tries - 1) * (0.5 + Math.random() / 2)
+    // An abort ends the wait, and then the next `ask` throws.
+    await delay(waitMs, undefined, { signal: call.signal }).catch(() => undefined)
+  }
+}
+
+function entryMethods(dynamo: Dynamo): Pick<Store, 'readEntry' | 'writeEntry' | 'listEntries'> {
+  const TableName = dynamo.table
+  return {
     async readEntry({ kind, task }, call) {
-      const item = await fetch({ task: kind, slot: task }, call)
+      const item = await fetchItem(dynamo, { task: kind, slot: task }, call)
       return item === null ? null : entryOf(item)
     },
 
@@ -194,14 +208,12 @@ export function openDynamoStore(options: DynamoOptions): Store {
       const last = reply.LastEvaluatedKey?.['slot']?.S
       return { entries: (reply.Items ?? []).map(entryOf), ...(last !== undefined && { next: encodeEntryCursor(last) }) }
     },
-
-    close: dynamo.close,
   }
 }
 
-function entryOf(item: Item): Entry & { readonly task: string } {
+function entryOf(item: Item): StoredEntry & { readonly task: string } {
   const fields = fieldsOf(fromItem(item), 'an entry of the ledger')
-  const document = object(fields, 'document').values as StoredDocument
+  const document = object(fields, 'document').values
   return { task: text(fields, 'slot'), version: integer(fields, 'version'), document }
 }
 

@@ -77,7 +77,12 @@ export function nameOfCause(error: unknown): string | null {
 }
 
 function triesOf(error: unknown): number {
-  return (error as Partial<ServiceException> | undefined)?.$metadata?.attempts ?? 1
+  return metadataOf(error)?.attempts ?? 1
+}
+
+/** The SDK adds its metadata to every error, also to one that is not of its own class. */
+function metadataOf(error: unknown): ServiceException['$metadata'] | undefined {
+  return (error as Partial<ServiceException> | undefined)?.$metadata
 }
 
 function nameAndMessage(error: unknown): { readonly name: string; readonly message: string } {
@@ -87,7 +92,7 @@ function nameAndMessage(error: unknown): { readonly name: string; readonly messa
   // A failed connection to a name with several addresses is an AggregateError, which has no message.
   const first: unknown = error instanceof AggregateError ? error.errors[0] : undefined
   const message = error.message === '' && first !== undefined ? firstLine(first) : firstLine(error)
-  const status = (error as Partial<ServiceException>).$metadata?.httpStatusCode
+  const status = metadataOf(error)?.httpStatusCode
   // The SDK makes such an error from an answer that is not one of DynamoDB's, for example the page of a proxy.
   if (message === 'UnknownError' || (error instanceof SyntaxError && status !== undefined)) {
     return { name: error.name, message: `an answer with HTTP status ${status} that is not DynamoDB's` }

@@ -5,13 +5,9 @@ import type {
   UpdateItemCommandInput,
 } from '@aws-sdk/client-dynamodb'
 import { FIRST_REJECTIONS, NOTED_RUN_IDS, refusalsIn } from '../../core/row/rejections.ts'
-import {
-  encodeRejection,
-  encodeRow,
-  OWNER_FIELDS,
-  type StoredDocument,
-  type StoredValue,
-} from '../../core/row/stored-row.ts'
+import type { StoredDocument, StoredValue } from '../../core/row/stored-fields.ts'
+import { encodeRejection } from '../../core/row/stored-rejections.ts'
+import { encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
 import { type Rejection, type Row, SCHEMA_VERSION } from '../../core/types.ts'
 import { ENTRIES_PER_PAGE, type PageQuery, type StoredKey, storedKey } from '../page.ts'
 import type { Entry, EntryKey, Expected } from '../store.ts'

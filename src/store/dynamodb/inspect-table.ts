@@ -7,6 +7,7 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb'
 import { LedgerError } from '../../core/errors.ts'
+import { isRecord } from '../../core/objects.ts'
 import { type InspectSettings, ok, type Role, type SetupFinding, wrong } from '../finding.ts'
 import type { CallOptions } from '../store.ts'
 import { connect, type Dynamo, type DynamoOptions } from './client.ts'
@@ -235,8 +236,9 @@ function watchClock({ client }: Dynamo, { now }: InspectSettings): { offset(): O
     (next) => async (args) => {
       const sent = now()
       const result = await next(args)
-      const { headers } = result.response as { readonly headers?: Record<string, string> }
-      const date = Date.parse(FIRST_DATE.exec(headers?.['date'] ?? '')?.[0] ?? '')
+      const headers = isRecord(result.response) ? result.response['headers'] : undefined
+      const stated = isRecord(headers) ? String(headers['date'] ?? '') : ''
+      const date = Date.parse(FIRST_DATE.exec(stated)?.[0] ?? '')
       const found = { leastMs: date - now(), mostMs: date + DATE_RESOLUTION_MS - sent }
       const isNarrower = narrowest === null || found.mostMs - found.leastMs < narrowest.mostMs - narrowest.leastMs
       if (!Number.isNaN(date) && isNarrower) narrowest = found

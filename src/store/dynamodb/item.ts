@@ -1,5 +1,5 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb'
-import type { StoredDocument, StoredValue } from '../../core/row/stored-row.ts'
+import type { StoredDocument, StoredValue } from '../../core/row/stored-fields.ts'
 
 export type Item = Record<string, AttributeValue>
 

@@ -1,14 +1,7 @@
 import { addRejection, isNoted, NO_NOTES } from '../../core/row/rejections.ts'
 import { fieldsOf, malformed } from '../../core/row/stored-fields.ts'
-import {
-  dayOf,
-  decodeNotes,
-  decodeRow,
-  encodeNotes,
-  encodeRow,
-  OWNER_FIELDS,
-  type StoredDocument,
-} from '../../core/row/stored-row.ts'
+import { decodeNotes, encodeNotes } from '../../core/row/stored-rejections.ts'
+import { dayOf, decodeRow, encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
 import { SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
 import {
   AFTER_ALL,
@@ -20,9 +13,9 @@ import {
   type StoredKey,
   storedKey,
 } from '../page.ts'
-import type { CallOptions, Entry, PutResult, Store } from '../store.ts'
-import { openFileDatabase, type Transaction } from './database.ts'
-import { openLockWait, PATIENT, untilUnlocked } from './lock-wait.ts'
+import type { CallOptions, PutResult, Store, StoredEntry } from '../store.ts'
+import { type FileDatabase, openFileDatabase, type Transaction } from './database.ts'
+import { type LockWait, openLockWait, PATIENT, untilUnlocked } from './lock-wait.ts'
 
 const INSERT = `INSERT INTO rows (day, version, schema_version, document, notes, task, slot)
   VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
@@ -54,11 +47,17 @@ const SELECT_ENTRIES = 'SELECT task, version, document FROM entries WHERE kind =
 export function openFileStore(path: string): Store {
   const database = openFileDatabase(path)
   const soon = openLockWait(path)
-  const patiently = <T>(call: CallOptions, work: () => T) => soon(call, work, PATIENT)
-
   return {
     name: `file:${path}`,
+    ...rowMethods(database, soon),
+    ...entryMethods(database, soon),
+    close: database.close,
+  }
+}
 
+function rowMethods(database: FileDatabase, soon: LockWait): Pick<Store, 'get' | 'put' | 'note' | 'list'> {
+  const patiently = <T>(call: CallOptions, work: () => T) => soon(call, work, PATIENT)
+  return {
     async get(key, call) {
       return soon(call, () => database.transact('read', ({ all }) => find(all, storedKey(key))))
     },
@@ -118,7 +117,13 @@ export function openFileStore(path: string): Store {
         return { rows: shown.map(decode), ...next }
       })
     },
+  }
+}
 
+type EntryMethods = Pick<Store, 'readEntry' | 'writeEntry' | 'listEntries'>
+
+function entryMethods(database: FileDatabase, soon: LockWait): EntryMethods {
+  return {
     async readEntry({ kind, task }, call) {
       const read = ({ all }: Transaction) => all(SELECT_ENTRY, kind, task).map(decodeEntry)[0] ?? null
       return soon(call, () => database.transact('read', read))
@@ -143,13 +148,11 @@ export function openFileStore(path: string): Store {
         ...(last !== undefined && found.length > entries.length && { next: encodeEntryCursor(last.task) }),
       }
     },
-
-    close: database.close,
   }
 }
 
-function decodeEntry({ task, version, document }: Columns): Entry & { readonly task: string } {
-  return { task: String(task), version: Number(version), document: parsed(document) as StoredDocument }
+function decodeEntry({ task, version, document }: Columns): StoredEntry & { readonly task: string } {
+  return { task: String(task), version: Number(version), document: parsed(document) }
 }
 
 type Columns = Readonly<Record<string, unknown>>

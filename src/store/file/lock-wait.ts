@@ -47,6 +47,8 @@ export function openLockWait(path: string) {
   }
 }
 
+export type LockWait = ReturnType<typeof openLockWait>
+
 /** Varies a wait at random, because processes that were started together must not try together. */
 function spread(ms: number): number {
   return ms * (0.5 + Math.random() / 2)

@@ -38,7 +38,8 @@ function startReturn(): void {
     if (!link || !href || event.detail !== 0) return
     history.replaceState({ href, index: linksTo(href).indexOf(link) }, '')
   })
-  const { href, index } = (history.state ?? {}) as { readonly href?: unknown; readonly index?: unknown }
+  const state: { readonly href?: unknown; readonly index?: unknown } | null = history.state
+  const { href, index } = state ?? {}
   if (typeof href === 'string') linksTo(href)[Number(index)]?.focus()
 }
 

@@ -50,10 +50,15 @@ function linksIn(element: Element): HTMLAnchorElement[] {
 }
 
 /** Returns the link that is closest to the same column, in the nearest row above or below that has links. */
-function inRow(link: HTMLAnchorElement, row: Element, grid: Element, step: 1 | -1): HTMLAnchorElement | undefined {
+function inRow(
+  link: HTMLAnchorElement,
+  row: HTMLTableRowElement,
+  grid: Element,
+  step: 1 | -1,
+): HTMLAnchorElement | undefined {
   const rows = [...grid.querySelectorAll('tr')]
   const at = columnOf(link)
-  for (let index = rows.indexOf(row as HTMLTableRowElement) + step; ; index += step) {
+  for (let index = rows.indexOf(row) + step; ; index += step) {
     const other = rows[index]
     if (other === undefined) return undefined
     const links = linksIn(other).map((one) => ({ one, distance: Math.abs(columnOf(one) - at) }))

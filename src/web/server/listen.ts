@@ -1,5 +1,5 @@
 import type { Server, ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { firstLine, usageError } from '../../core/errors.ts'
@@ -37,7 +37,8 @@ export async function listen(app: Hono, host: string, port: number, stalledMs = 
     server.once('error', (error: NodeJS.ErrnoException) => reject(usageError(whyNot(error, host, port))))
     server.listen(port, host, resolve)
   })
-  const { port: own } = server.address() as AddressInfo
+  const address = server.address()
+  const own = typeof address === 'object' && address !== null ? address.port : port
   return `http://${host.includes(':') ? `[${host}]` : host}:${own}/`
 }
 

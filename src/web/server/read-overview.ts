@@ -1,6 +1,6 @@
 import { concurrently } from '../../audit/concurrently.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
-import type { TaskFinding } from '../../core/row/expected-slots.ts'
+import { NO_FINDINGS, type TaskFinding } from '../../core/row/expected-slots.ts'
 import { slotAfter } from '../../core/schedule/slot.ts'
 import type { Instant } from '../../core/types.ts'
 import type { OverviewQuery } from '../views/links.ts'
@@ -161,7 +161,7 @@ async function* findingsOf(known: KnownTask, span: Span, reading: Reading): Asyn
 
 /** Counts all findings, and keeps as many of them as a page shows. The findings must come task by task. */
 function openTally() {
-  const count: Record<TaskFinding['kind'], number> = { missed: 0, failed: 0, stale: 0, late: 0 }
+  const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
   const found: TaskFinding[] = []
   const problems: string[] = []
   let tasks = 0

@@ -2,7 +2,7 @@ import { DAY_MS } from '../../core/duration.ts'
 import { utcDate } from '../../core/instant.ts'
 import { printable } from '../../format/text.ts'
 import type { Links, TaskQuery } from './links.ts'
-import { MARKS, type Mark } from './marks.ts'
+import { MARK_NAMES, MARKS, type Mark } from './marks.ts'
 
 /** The number of slots of a day, by mark. */
 export type Tally = Partial<Readonly<Record<Mark, number>>>
@@ -20,18 +20,21 @@ export interface CalendarModel {
   readonly readSince: string | null
 }
 
-/** The marks, the most urgent first. A day with several marks shows the first of them. */
-const WORST_FIRST: readonly Mark[] = [
-  'failed',
-  'stale',
-  'missed',
-  'running',
-  'due',
-  'next',
-  'unknown',
-  'skipped',
-  'completed',
-]
+/** How urgent each mark is, the most urgent first. */
+const URGENCY: Readonly<Record<Mark, number>> = {
+  failed: 0,
+  stale: 1,
+  missed: 2,
+  running: 3,
+  due: 4,
+  next: 5,
+  unknown: 6,
+  skipped: 7,
+  completed: 8,
+}
+
+/** A day with several marks shows the first of them. */
+const WORST_FIRST = MARK_NAMES.toSorted((one, other) => URGENCY[one] - URGENCY[other])
 
 const WEEKDAYS = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday']
 const MONTHS = 'January February March April May June July August September October November December'.split(' ')

@@ -1,5 +1,5 @@
+import { attemptCount, hasStarted } from '../../core/row/attempts.ts'
 import { isNewerSchema } from '../../core/row/decide.ts'
-import { attemptCount } from '../../core/row/transition.ts'
 import type { Instant, Row } from '../../core/types.ts'
 import { durationMsOf } from '../../format/row.ts'
 import { elapsed } from '../../format/text.ts'
@@ -77,9 +77,7 @@ function durationText(ms: number | null): string {
  * Returns how long after its slot the first scheduled attempt started, in milliseconds. Returns null when none started.
  */
 export function latenessMsOf({ slot, attempts }: Row): number | null {
-  const first = attempts.find(
-    ({ outcome, phase, trigger }) => outcome !== 'notStarted' && phase !== 'waiting' && trigger.kind === 'scheduled',
-  )
+  const first = attempts.find((attempt) => hasStarted(attempt) && attempt.trigger.kind === 'scheduled')
   // On a host whose clock is slow, an attempt may start a moment before its slot.
   return first === undefined ? null : Math.max(0, first.startedAt - slot)
 }

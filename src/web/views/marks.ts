@@ -1,6 +1,7 @@
+import { isKeyOf, keysOf } from '../../core/objects.ts'
 import { isNewerSchema } from '../../core/row/decide.ts'
 import type { Instant, StoredRow } from '../../core/types.ts'
-import { shownState } from '../../format/row.ts'
+import { type ShownState, shownState } from '../../format/row.ts'
 
 /**
  * The marks of slots. Each has a word, and a sign that a reader can recognise without its colour. A slot without a row
@@ -21,7 +22,7 @@ export const MARKS = {
 export type Mark = keyof typeof MARKS
 
 /** The names of the marks, in the order of the legend. */
-export const MARK_NAMES = Object.keys(MARKS) as readonly Mark[]
+export const MARK_NAMES: readonly Mark[] = keysOf(MARKS)
 
 /** The marks by which a history can be filtered. A history does not list `next`, a future slot without a row. */
 export const HISTORY_MARKS = MARK_NAMES.filter((mark) => mark !== 'next')
@@ -33,12 +34,21 @@ export interface MarkSettings {
   readonly graceMs: number
 }
 
+const MARK_OF: Readonly<Record<ShownState, Mark>> = {
+  PENDING: 'running',
+  COMPLETED: 'completed',
+  FAILED: 'failed',
+  SKIPPED: 'skipped',
+  STALE: 'stale',
+  MISSED: 'missed',
+}
+
 /** Returns the mark of a slot at the time `now`. */
 export function markOf({ slot, row }: SlotRecord, { now, skewMs, graceMs }: MarkSettings): Mark {
   if (row === null) return slot > now ? 'next' : slot <= now - graceMs ? 'missed' : 'due'
   if (isNewerSchema(row)) return 'unknown'
-  const state = shownState(row, now, skewMs).toLowerCase()
-  return state === 'pending' ? 'running' : ((MARK_NAMES.find((mark) => mark === state) ?? 'unknown') as Mark)
+  const state = shownState(row, now, skewMs)
+  return isKeyOf(state, MARK_OF) ? MARK_OF[state] : 'unknown'
 }
 
 /** A slot that was due, or has a row, or both. */

@@ -1,5 +1,5 @@
+import { attemptCount } from '../../core/row/attempts.ts'
 import { isNewerSchema } from '../../core/row/decide.ts'
-import { attemptCount } from '../../core/row/transition.ts'
 import type { Instant, Row } from '../../core/types.ts'
 import { slotFacts, slotTimeline } from '../../format/show.ts'
 import { elapsed, printable } from '../../format/text.ts'
@@ -57,12 +57,15 @@ interface DetailProps {
   readonly live: boolean
 }
 
+/** The level of a heading below a heading of each level. */
+const BELOW = { 1: 2, 2: 3, 3: 4, 4: 4 } as const satisfies Record<HeadingLevel, HeadingLevel>
+
 /** The state of a slot, the reason for it, the possible actions, and the timeline. */
 export function SlotDetail({ model, level, live }: DetailProps) {
   const { record, clock, target, now, skewMs, lateAfterMs = Number.POSITIVE_INFINITY } = model
   const { slot, row, mark } = record
   const own = row === null || isNewerSchema(row) ? null : row
-  const below = (level + 1) as HeadingLevel
+  const below = BELOW[level]
   const latenessMs = own && latenessMsOf(own)
   const isLate = latenessMs !== null && latenessMs > lateAfterMs
   // A report can have thousands of slots that completed with their only attempt. Their actions and facts are left out.

@@ -1,7 +1,7 @@
-import { countedAttempts, isNewerSchema, successOf, terminalState } from '../../core/row/decide.ts'
-import { attemptCount } from '../../core/row/transition.ts'
+import { attemptCount, countedAttempts, successOf } from '../../core/row/attempts.ts'
+import { isNewerSchema, terminalState } from '../../core/row/decide.ts'
 import type { Attempt, Instant, Resolution, Row } from '../../core/types.ts'
-import { elapsed, endingText } from '../../format/text.ts'
+import { elapsed, progressText } from '../../format/text.ts'
 import type { MarkedSlot } from './history-table.tsx'
 import type { WallClock } from './wall-clock.tsx'
 
@@ -48,7 +48,7 @@ function lastText(row: Row, clock: WallClock): string {
 }
 
 function attemptText(attempt: Attempt): string {
-  return `Attempt ${attempt.number} on ${attempt.host} ${endingText(attempt)}`
+  return `Attempt ${attempt.number} on ${attempt.host} ${progressText(attempt)}`
 }
 
 function resolutionText({ by, state, at, reason }: Resolution, clock: WallClock): string {

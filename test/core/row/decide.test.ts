@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decide, refusalOfResolution, rerunnableAs } from '../../../src/core/row/decide.ts'
+import { decide, decideResolution, rerunnableAs } from '../../../src/core/row/decide.ts'
 import {
   DEFAULT_RERUNNABLE,
   MAX_ATTEMPTS,
@@ -10,8 +10,18 @@ import {
   readRerunnable,
 } from '../../../src/core/row/policy.ts'
 import { claimRow, retryAttempt } from '../../../src/core/row/transition.ts'
-import type { Ending, Row, StoredRow, Survivor, Trigger } from '../../../src/core/types.ts'
-import { FAILED, FORCED, LEASE_MS, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../../support/rows.ts'
+import type { Ending, ResolvedState, Row, StoredRow, Survivor, Trigger } from '../../../src/core/types.ts'
+import {
+  closed,
+  FAILED,
+  FORCED,
+  LEASE_MS,
+  NOT_STARTED,
+  NOW,
+  rowWith,
+  SCHEDULED,
+  SUCCEEDED,
+} from '../../support/rows.ts'
 
 const SLOT = Date.parse('2026-11-24T03:00:00Z')
 const SKEW_MS = 30_000
@@ -51,15 +61,15 @@ function answer(row: StoredRow | null, situation: Situation = {}): string {
   return decision.kind === 'start' ? 'start' : `${decision.kind}: ${decision.cause}`
 }
 
-const resolvedAs = (row: Row, state: 'COMPLETED' | 'FAILED' | 'SKIPPED'): Row => ({
-  ...row,
+const resolvedAs = (row: Row, state: ResolvedState): Row => ({
+  ...closed(row),
   state,
   resolutions: [{ state, at: NOW, by: 'ada', reason: 'looked', afterAttempt: row.attempts.length }],
 })
 
 const EXPIRED = NOW + LEASE_MS + SKEW_MS + 1
 const RUNNING = rowWith({})
-const SKIPPED = { ...rowWith({ ending: NOT_STARTED }), state: 'SKIPPED' } as const
+const SKIPPED: Row = { ...closed(rowWith({ ending: NOT_STARTED })), state: 'SKIPPED' }
 
 describe('the table of design part 4', () => {
   for (const [what, row, now, scheduled, retried, forced] of [
@@ -215,8 +225,11 @@ describe('a force that is meant for some slots only', () => {
   })
 })
 
-describe('resolving', () => {
-  const objection = (row: StoredRow | null, now = NOW) => refusalOfResolution(row, { now, skewMs: SKEW_MS })
+describe('settling', () => {
+  const objection = (row: StoredRow | null, now = NOW) => {
+    const decision = decideResolution(row, { now, skewMs: SKEW_MS })
+    return decision.kind === 'refused' ? decision.cause : null
+  }
 
   test('an operator may resolve a slot that neither runs nor has completed', () => {
     expect(objection(null)).toBe(null)

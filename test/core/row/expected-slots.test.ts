@@ -9,7 +9,7 @@ import {
 } from '../../../src/core/row/expected-slots.ts'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
 import type { Row, StoredRow } from '../../../src/core/types.ts'
-import { FAILED, FORCED, lastWaiting, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
+import { closed, FAILED, FORCED, lastWaiting, NOW, pending, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
 const at = (text: string) => Date.parse(text)
 const inForce = (since: string, expression: string, zone = 'UTC'): InForce => ({
@@ -240,24 +240,25 @@ test('late is the first attempt that a scheduler started', async () => {
   const inTime = { ...late, slot: NOW - 600_000 }
   expect(await findings([], [inTime], 600_000)).toEqual([])
   // One that never started was not the start.
-  const [first] = late.attempts
+  const lateRow = closed(late)
+  const [first] = lateRow.attempts
   if (first === undefined) throw new Error('no attempt')
   const withdrawn = { ...first, outcome: 'notStarted', startedAt: NOW - 600_001 } as const
-  expect(await findings([], [{ ...late, attempts: [withdrawn, { ...first, number: 2 }] }], 600_000)).toEqual([
+  expect(await findings([], [{ ...lateRow, attempts: [withdrawn, { ...first, number: 2 }] }], 600_000)).toEqual([
     'late 24',
   ])
 })
 
 test('an attempt that was claimed late, and waits for its start, has not started late', async () => {
-  const started = { ...rowWith({}), slot: NOW - 600_001, leaseUntil: NOW + 7_200_000 }
+  const started = { ...pending(rowWith({})), slot: NOW - 600_001, leaseUntil: NOW + 7_200_000 }
   expect(await findings([], [started], 600_000)).toEqual(['late 24'])
   expect(await findings([], [lastWaiting(started)], 600_000)).toEqual([])
 })
 
 test('a lease that is over by less than the skew is not stale yet', async () => {
   const judgedAt = NOW + 3_600_000
-  expect(await findings([], [on(9, { ...rowWith({}), leaseUntil: judgedAt - 30_000 })])).toEqual([])
-  expect(await findings([], [on(9, { ...rowWith({}), leaseUntil: judgedAt - 30_001 })])).toEqual(['stale 9'])
+  expect(await findings([], [on(9, { ...pending(rowWith({})), leaseUntil: judgedAt - 30_000 })])).toEqual([])
+  expect(await findings([], [on(9, { ...pending(rowWith({})), leaseUntil: judgedAt - 30_001 })])).toEqual(['stale 9'])
 })
 
 test('a slot that failed and was completed by force is well', async () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { openAttempt } from '../../../src/core/row/attempts.ts'
 import {
   addRejection,
   FIRST_REJECTIONS,
@@ -9,19 +10,22 @@ import {
   NOTED_RUN_IDS,
   type Notes,
 } from '../../../src/core/row/rejections.ts'
-import {
-  dayOf,
-  decodeNotes,
-  decodeRow,
-  encodeNotes,
-  encodeRow,
-  formatSlot,
-  type StoredDocument,
-  type StoredValue,
-} from '../../../src/core/row/stored-row.ts'
+import type { StoredDocument, StoredValue } from '../../../src/core/row/stored-fields.ts'
+import { decodeNotes, encodeNotes } from '../../../src/core/row/stored-rejections.ts'
+import { dayOf, decodeRow, encodeRow, formatSlot } from '../../../src/core/row/stored-row.ts'
 import { claimRow, finishRow, renewLease } from '../../../src/core/row/transition.ts'
-import type { Attempt, Rejection, Row, Trigger } from '../../../src/core/types.ts'
-import { FAILED, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
+import {
+  type EndedAttempt,
+  EVENT_TIME_SOURCES,
+  type OpenAttempt,
+  OUTCOMES,
+  RESOLVED_STATES,
+  type Rejection,
+  type Row,
+  type Trigger,
+  type UncheckedRow,
+} from '../../../src/core/types.ts'
+import { closed, FAILED, NOW, pending, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
 const SLOT = Date.parse('2026-11-24T03:00:00Z')
 const rejection = (runId: string): Rejection => ({
@@ -72,7 +76,7 @@ describe('the stored form of a row', () => {
   })
 
   it('keeps milliseconds, and expires in whole seconds, never too early', () => {
-    const row = { ...rowWith({}), leaseUntil: NOW + 7, expiresAt: NOW + 1 }
+    const row = { ...pending(rowWith({})), leaseUntil: NOW + 7, expiresAt: NOW + 1 }
     expect(encodeRow(row)).toMatchObject({ leaseUntil: '2026-11-24T03:00:05.007Z', expiresAt: NOW / 1000 + 1 })
   })
 
@@ -109,28 +113,27 @@ describe('the stored form of a row', () => {
 })
 
 describe('an impossible row is not written', () => {
-  const running = rowWith({})
-  const ended = rowWith({ ending: SUCCEEDED })
-  const [open] = running.attempts
-  const [closed] = ended.attempts
-  if (open === undefined || closed === undefined) throw new Error('a row without attempts')
-  const many = (count: number): Attempt[] =>
-    Array.from({ length: count }, (_, index) => ({ ...closed, number: index + 1 }))
-  const impossible: [string, Row][] = [
+  const running = pending(rowWith({}))
+  const ended = closed(rowWith({ ending: SUCCEEDED }))
+  const open = openAttempt(running)
+  const [success] = ended.attempts
+  if (success === undefined) throw new Error('a row without attempts')
+  const many = (count: number): EndedAttempt[] =>
+    Array.from({ length: count }, (_, index) => ({ ...success, number: index + 1 }))
+  const impossible: [string, UncheckedRow][] = [
     ['version 0', { ...running, version: 0 }],
     ['a version past what a number holds', { ...running, version: 2 ** 53 }],
     ['PENDING without a lease', { ...running, leaseUntil: null }],
     ['PENDING without an attempt', { ...running, attempts: [] }],
-    ['PENDING with an ended attempt', { ...running, attempts: [closed] }],
+    ['PENDING with an ended attempt', { ...running, attempts: [success] }],
     ['PENDING with an open attempt of another run', { ...running, owner: 'another' }],
     ['PENDING with two open attempts', { ...running, attempts: [open, { ...open, number: 2 }] }],
     ['COMPLETED with a lease', { ...ended, leaseUntil: NOW }],
     ['COMPLETED with an open attempt', { ...ended, attempts: [open] }],
-    ['attempts out of order', { ...ended, attempts: [{ ...closed, number: 2 }] }],
-    ['an end without an outcome', { ...running, attempts: [{ ...open, endedAt: NOW }] }],
+    ['attempts out of order', { ...ended, attempts: [{ ...success, number: 2 }] }],
     ['101 attempts that started', { ...ended, attempts: many(101) }],
     ['more attempts counted than numbers given', { ...ended, unlistedAttempts: 1 }],
-    ['a number without its attempt', { ...ended, attempts: [{ ...open, number: 3, outcome: 'failed' }] }],
+    ['a number without its attempt', { ...ended, attempts: [{ ...success, number: 3 }] }],
     ['attempts that are counted less than never', { ...ended, unlistedAttempts: -1 }],
     ['a window that ends before it starts', { ...ended, windowEnd: SLOT }],
     ['no write id', { ...ended, writeId: '' }],
@@ -138,7 +141,7 @@ describe('an impossible row is not written', () => {
   ]
 
   it.each(impossible)('%s', (_, row) => {
-    expect(() => encodeRow(row)).toThrow(/^impossible row nightly 2026-11-24T03:00:00Z: /)
+    expect(() => encodeRow(row as Row)).toThrow(/^impossible row nightly 2026-11-24T03:00:00Z: /)
   })
 
   it.each([SLOT + 0.5, Number.NaN, Date.parse('2300-01-01T00:00:00Z')])(
@@ -154,6 +157,10 @@ describe('an impossible row is not written', () => {
 })
 
 describe('a malformed row is not guessed at', () => {
+  const ATTEMPT = {
+    ...({ number: 1, runId: 'r', host: 'h', startedAt: '2026-11-24T03:00:05Z' } as const),
+    trigger: { kind: 'forced', by: 'ada', reason: 'why' },
+  } as const
   const stored = jsonOf({
     ...encodeRow(rowWith({ ending: FAILED }, {})),
     ...encodeNotes(addRejection(NO_NOTES, rejection('d'))),
@@ -181,6 +188,9 @@ describe('a malformed row is not guessed at', () => {
     [{ rejections: [{ runId: 'r', kind: 'duplicate', cause: 'why' }] }, 'rejections[0].cause is "why"'],
     [{ rejectedBy: 'd' }, 'rejectedBy is "d", allowed is a list of run ids'],
     [{ leaseUntil: undefined }, 'it is "PENDING without a lease"'],
+    [{ attempts: [{ ...ATTEMPT, endedAt: '2026-11-24T03:00:06Z' }] }, 'it is "an end, no outcome"'],
+    [{ attempts: [{ ...ATTEMPT, outcome: 'failed', phase: 'waiting' }] }, 'it is "an outcome of a wait"'],
+    [{ attempts: [{ ...ATTEMPT, phase: 'running' }] }, 'attempts[0].phase is "running", allowed is waiting'],
     [{ schemaVersion: '1' }, 'schemaVersion is "1"'],
   ])('%j', (change, message) => {
     const error = expect.objectContaining({ kind: 'shape', message: expect.stringContaining(message) })
@@ -300,17 +310,8 @@ const triggers: fc.Arbitrary<Trigger> = fc.oneof(
   fc.record({
     kind: fc.constant('scheduled' as const),
     eventTime: instants,
-    source: fc.constantFrom('event-time', 'event', 'clock'),
+    source: fc.constantFrom(...EVENT_TIME_SOURCES),
   }),
-)
-const outcomes = fc.constantFrom(
-  'succeeded',
-  'failed',
-  'timedOut',
-  'interrupted',
-  'leaseLost',
-  'abandoned',
-  'notStarted',
 )
 const attemptParts = {
   number: fc.constant(1),
@@ -319,15 +320,30 @@ const attemptParts = {
   startedAt: instants,
   host: fc.string({ unit: 'binary' }),
   ecsTask: text,
+}
+const begunParts = {
+  ...attemptParts,
+  claimedAt: instants,
   process: fc.record({ pid: fc.nat(), startTicks: fc.maxSafeNat(), boot: text }),
 }
-const openAttempts = fc.record(attemptParts, { requiredKeys: ['number', 'runId', 'trigger', 'startedAt', 'host'] })
-const endedAttempts = fc.record(
-  { ...attemptParts, outcome: outcomes, endedAt: instants, exitCode: fc.nat(255), signal: text },
-  { requiredKeys: ['number', 'runId', 'trigger', 'startedAt', 'host', 'outcome'] },
+const REQUIRED = ['phase', 'number', 'runId', 'trigger', 'startedAt', 'host'] as const
+const openAttempts: fc.Arbitrary<OpenAttempt> = fc.oneof(
+  fc.record({ ...attemptParts, phase: fc.constant('waiting' as const) }, { requiredKeys: [...REQUIRED] }),
+  fc.record({ ...begunParts, phase: fc.constant('running' as const) }, { requiredKeys: [...REQUIRED] }),
+)
+const endedAttempts: fc.Arbitrary<EndedAttempt> = fc.record(
+  {
+    ...begunParts,
+    phase: fc.constant('ended' as const),
+    outcome: fc.constantFrom(...OUTCOMES),
+    endedAt: instants,
+    exitCode: fc.nat(255),
+    signal: text,
+  },
+  { requiredKeys: [...REQUIRED, 'outcome'] },
 )
 const resolutions = fc.record({
-  state: fc.constantFrom('COMPLETED', 'FAILED', 'SKIPPED'),
+  state: fc.constantFrom(...RESOLVED_STATES),
   at: instants,
   by: text,
   reason: text,
@@ -345,22 +361,18 @@ const rows: fc.Arbitrary<Row> = fc
     zoneData: text,
     ended: fc.array(endedAttempts, { maxLength: 3 }),
     open: fc.option(fc.record({ attempt: openAttempts, leaseUntil: instants })),
-    state: fc.constantFrom('COMPLETED', 'FAILED', 'SKIPPED'),
+    state: fc.constantFrom(...RESOLVED_STATES),
     unlisted: fc.nat(500),
     resolutions: fc.array(resolutions, { maxLength: 2 }),
     expiresAt: fc.option(fc.nat(4_000_000_000).map((second) => second * 1000)),
   })
-  .map(({ lengthMs, ended, open, state, unlisted, ...row }) => {
-    const attempts = open === null ? ended : [...ended, { ...open.attempt, runId: row.owner }]
-    const unlistedAttempts = attempts.length === 0 ? 0 : unlisted
-    return {
-      ...row,
-      schemaVersion: 1,
-      windowEnd: lengthMs === null ? null : row.slot + lengthMs,
-      state: open === null ? state : 'PENDING',
-      attempts: attempts.map((attempt, index) => ({ ...attempt, number: unlistedAttempts + index + 1 })),
-      unlistedAttempts,
-      leaseUntil: open?.leaseUntil ?? null,
-      rejections: NO_REJECTIONS,
-    }
+  .map(({ lengthMs, ended, open, state, unlisted, ...facts }) => {
+    const windowEnd = lengthMs === null ? null : facts.slot + lengthMs
+    const unlistedAttempts = ended.length === 0 && open === null ? 0 : unlisted
+    const row = { ...facts, schemaVersion: 1, windowEnd, unlistedAttempts, rejections: NO_REJECTIONS } as const
+    const number = (index: number) => unlistedAttempts + index + 1
+    const attempts = ended.map((attempt, index) => ({ ...attempt, number: number(index) }))
+    if (open === null) return { ...row, state, attempts, leaseUntil: null }
+    const last = { ...open.attempt, runId: row.owner, number: number(attempts.length) }
+    return { ...row, state: 'PENDING', attempts: [...attempts, last], leaseUntil: open.leaseUntil }
   })

@@ -1,14 +1,8 @@
 import { LedgerError } from '../../../src/core/errors.ts'
 import { addRejection, isNoted, NO_NOTES } from '../../../src/core/row/rejections.ts'
-import { fieldsOf } from '../../../src/core/row/stored-fields.ts'
-import {
-  decodeNotes,
-  decodeRow,
-  encodeNotes,
-  encodeRow,
-  OWNER_FIELDS,
-  type StoredDocument,
-} from '../../../src/core/row/stored-row.ts'
+import { fieldsOf, type StoredDocument } from '../../../src/core/row/stored-fields.ts'
+import { decodeNotes, encodeNotes } from '../../../src/core/row/stored-rejections.ts'
+import { decodeRow, encodeRow, OWNER_FIELDS } from '../../../src/core/row/stored-row.ts'
 import { SCHEMA_VERSION } from '../../../src/core/types.ts'
 import { encodeCursor, pageQuery, type StoredKey, storedKey } from '../../../src/store/page.ts'
 import type { CallOptions, Entry, Expected, Store } from '../../../src/store/store.ts'

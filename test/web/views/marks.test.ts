@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Ending } from '../../../src/core/types.ts'
 import { markOf, rejectedText, type SlotRecord } from '../../../src/web/views/marks.ts'
-import { FAILED, LEASE_MS, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
+import { closed, FAILED, LEASE_MS, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
 const settings = { now: NOW, skewMs: 30_000, graceMs: 900_000 }
 const row = (ending?: Ending) => rowWith(ending === undefined ? {} : { ending })
@@ -13,7 +13,7 @@ test.each<[string, SlotRecord, Partial<typeof settings>]>([
   ['running', { slot, row: row() }, {}],
   ['running', { slot, row: row() }, { now: NOW + LEASE_MS + 30_000 }],
   ['stale', { slot, row: row() }, { now: NOW + LEASE_MS + 30_001 }],
-  ['skipped', { slot, row: { ...row(SUCCEEDED), state: 'SKIPPED' } }, {}],
+  ['skipped', { slot, row: { ...closed(row(SUCCEEDED)), state: 'SKIPPED' } }, {}],
   ['unknown', { slot, row: { task: 'nightly', slot, schemaVersion: 9, newerSchema: true } }, {}],
   ['next', { slot, row: null }, { now: slot - 1 }],
   ['due', { slot, row: null }, { now: slot }],

@@ -1,0 +1,13 @@
+/** Returns whether the object itself has this key. */
+export function isKeyOf<T extends object>(key: PropertyKey, object: T): key is keyof T {
+  return Object.hasOwn(object, key)
+}
+
+/** Returns the keys of an object that has no others than its type says. */
+export function keysOf<T extends object>(object: T): Extract<keyof T, string>[] {
+  return Object.keys(object).filter((key): key is Extract<keyof T, string> => isKeyOf(key, object))
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,73 @@
+import type { Attempt, EndedAttempt, OpenAttempt, PendingRow, Row } from '../types.ts'
+
+export function isOpen(attempt: Attempt): attempt is OpenAttempt {
+  return attempt.phase !== 'ended'
+}
+
+export function isEnded(attempt: Attempt): attempt is EndedAttempt {
+  return attempt.phase === 'ended'
+}
+
+export function endedAttempts(row: Row | null): readonly EndedAttempt[] {
+  const attempts: readonly Attempt[] = row?.attempts ?? []
+  return attempts.filter(isEnded)
+}
+
+/** Returns the attempt of a PENDING row that waits or runs. It is always the last one. */
+export function openAttempt({ attempts }: PendingRow): OpenAttempt {
+  const open = attempts.find(isOpen)
+  if (open === undefined) throw new Error('a PENDING row without an open attempt')
+  return open
+}
+
+/** Returns whether the attempt started its batch. */
+export function hasStarted(attempt: Attempt): boolean {
+  switch (attempt.phase) {
+    case 'waiting':
+      return false
+    case 'running':
+      return true
+    case 'ended':
+      return attempt.outcome !== 'notStarted'
+  }
+}
+
+/** Returns how long the attempt waited before it began, in milliseconds. Returns null if it did not wait, or still waits. */
+export function waitMsOf(attempt: Attempt): number | null {
+  if (attempt.phase === 'waiting' || attempt.claimedAt === undefined) return null
+  return attempt.startedAt - attempt.claimedAt
+}
+
+/** Returns whether the attempt ended and never started its batch. */
+export function isUnstarted(attempt: Attempt): boolean {
+  return attempt.outcome === 'notStarted'
+}
+
+export function hasSucceeded(attempt: Attempt): boolean {
+  return attempt.outcome === 'succeeded'
+}
+
+/** Returns whether the row is PENDING and its attempt has started nothing yet. */
+export function isWaiting(row: Row): boolean {
+  return row.attempts.at(-1)?.phase === 'waiting'
+}
+
+/** Returns how many attempts were ever made. This is the number of the latest one, because numbers are never reused. */
+export function attemptCount(row: Pick<Row, 'attempts'> | null): number {
+  return row?.attempts.at(-1)?.number ?? 0
+}
+
+/** Returns how many attempts started their batch, by any trigger. */
+export function startedAttempts({ attempts }: { readonly attempts: readonly Attempt[] }): number {
+  return attempts.filter(hasStarted).length
+}
+
+/** Returns how many attempts count against `maxAttempts`: those that a scheduled trigger made and that started. */
+export function countedAttempts(row: Row): number {
+  return row.attempts.filter((attempt) => attempt.trigger.kind === 'scheduled' && hasStarted(attempt)).length
+}
+
+/** Returns the attempt that completed the slot, regardless of later attempts. */
+export function successOf(row: Row): Attempt | undefined {
+  return row.attempts.find(hasSucceeded)
+}
