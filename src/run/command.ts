@@ -7,6 +7,7 @@ import { prepareStart } from '../process/start-command.ts'
 import { type ChildEnd, superviseChild } from '../process/supervise.ts'
 import { markProcess } from '../process/survivors.ts'
 import type { LiveAttempt, WorkEnd } from './execute.ts'
+import type { Settings } from './settings.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -20,11 +21,7 @@ export interface CommandOptions {
   readonly timeoutMs: number | null
 }
 
-export interface CommandSettings {
-  readonly killAfterMs: number
-  readonly stopTimeoutMs: number
-  readonly retryDelayMs: number | null
-}
+export type CommandSettings = Pick<Settings, 'killAfterMs' | 'stopTimeoutMs' | 'retryDelayMs'>
 
 /**
  * The variables that force slots. The child must not get them, otherwise a `cronledger` in the batch would force the

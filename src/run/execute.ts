@@ -16,21 +16,13 @@ import type {
 } from '../core/types.ts'
 import { link } from '../process/clock.ts'
 import { type ClaimRequest, type ClaimResult, claimSlot, noteRejection, reportAndRethrow } from './claim.ts'
-import {
-  type ClaimedSlot,
-  type EffectiveSettings,
-  endWritten,
-  giveUp,
-  openGate,
-  type Progress,
-  type RunIo,
-  unfailing,
-} from './claimed-slot.ts'
+import { type ClaimedSlot, endWritten, giveUp, openGate, type Progress, type RunIo, unfailing } from './claimed-slot.ts'
 import { finishAttempt } from './finish.ts'
 import { keepLease, type LeaseLoss } from './lease.ts'
 import { waitForRetry } from './next-attempt.ts'
 import { enter } from './overlap.ts'
 import { takeOverlapLock } from './overlap-lock.ts'
+import type { Settings } from './settings.ts'
 import { isToRegister, keepTaskRecord } from './task-record.ts'
 import { startableMs } from './write.ts'
 
@@ -96,7 +88,7 @@ export type Work<T> = (attempt: LiveAttempt) => Promise<WorkEnd<T>>
 export async function execute<T>(
   request: ClaimRequest,
   work: Work<T>,
-  settings: EffectiveSettings,
+  settings: Settings,
   givenIo: RunIo,
 ): Promise<RunResult<T>> {
   const io = { ...givenIo, emit: unfailing(givenIo.emit) }
@@ -146,7 +138,7 @@ async function runClaimed<T>(
   { row, preparedAtMs }: Extract<ClaimResult, { kind: 'claimed' }>,
   request: ClaimRequest,
   work: Work<T>,
-  settings: EffectiveSettings,
+  settings: Settings,
   io: RunIo,
 ): Promise<RunResult<T>> {
   let holdsLock = false
@@ -183,7 +175,7 @@ async function runClaimed<T>(
  * A forced attempt does not count against the attempts of scheduled triggers, so one of those may take the slot over
  * when the lease has run out. So a forced attempt must not outlive its lease, even if the caller allows that.
  */
-function leaseTermsOf({ kind }: Trigger, settings: EffectiveSettings): EffectiveSettings {
+function leaseTermsOf({ kind }: Trigger, settings: Settings): Settings {
   return kind === 'forced' ? { ...settings, onLeaseLost: 'stop' } : settings
 }
 
