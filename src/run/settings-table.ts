@@ -14,8 +14,8 @@ export const SETTING_GROUPS = {
   slot: {
     requireEventTime: { kind: 'switch', help: 'Refuse to take the start of this process for the event time' },
     /**
-     * A larger value would often move triggers of one slot into the next slot. Left out: it depends on the length of the
-     * window.
+     * A larger value would often move triggers of one slot into the next slot. Left out: it depends on the length of
+     * the window.
      */
     earlyToleranceMs: {
       kind: 'duration',
@@ -80,8 +80,8 @@ export const SETTING_GROUPS = {
       help: 'How long --overlap wait waits; then the run is refused',
     },
     /**
-     * Left out: rows are kept forever. The minimum is a month plus the time in which a late duplicate of its last day may
-     * arrive.
+     * Left out: rows are kept forever. The minimum is a month plus the time in which a late duplicate of its last day
+     * may arrive.
      */
     retentionMs: {
       kind: 'duration',
@@ -110,8 +110,8 @@ export const SETTING_GROUPS = {
   },
   lease: {
     /**
-     * With the defaults, work that stops with its lease survives nine minutes without the ledger. No takeover should have
-     * to wait longer than a day.
+     * With the defaults, work that stops with its lease survives nine minutes without the ledger. No takeover should
+     * have to wait longer than a day.
      */
     leaseMs: {
       kind: 'duration',
@@ -128,8 +128,8 @@ export const SETTING_GROUPS = {
       help: "Largest difference between two hosts' clocks",
     },
     /**
-     * Says what happens to the work if its lease could not be renewed in time. The default depends on whether another run
-     * may start then.
+     * Says what happens to the work if its lease could not be renewed in time. The default depends on whether another
+     * run may start then.
      */
     onLeaseLost: {
       kind: 'choice',
