@@ -6,12 +6,9 @@ import { withDeadline } from '../process/clock.ts'
 import type { StopIo } from '../process/stop.ts'
 import type { CallOptions, EntryKey, Store, StoredEntry } from '../store/store.ts'
 import { type RetryIo, type RetryOptions, untilAnswered } from './retry.ts'
+import type { Settings } from './settings.ts'
 
-export interface OverlapLockSettings {
-  readonly skewMs: number
-  readonly heartbeatMs: number
-  readonly ledgerTimeoutMs: number
-}
+export type OverlapLockSettings = Pick<Settings, 'skewMs' | 'heartbeatMs' | 'ledgerTimeoutMs'>
 
 export interface OverlapLockIo extends RetryIo {
   readonly store: Store

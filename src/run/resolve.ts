@@ -4,12 +4,10 @@ import { type ResolutionRequest, resolveRow } from '../core/row/transition.ts'
 import type { Row } from '../core/types.ts'
 import { withDeadline } from '../process/clock.ts'
 import { untilAnswered } from './retry.ts'
+import type { Settings } from './settings.ts'
 import { type WriteIo, writeAsOwner } from './write.ts'
 
-export interface ResolveSettings {
-  readonly skewMs: number
-  readonly ledgerTimeoutMs: number
-}
+export type ResolveSettings = Pick<Settings, 'skewMs' | 'ledgerTimeoutMs'>
 
 export type ResolveResult =
   | { readonly kind: 'resolved'; readonly row: Row }

@@ -5,6 +5,7 @@ import type { PendingRow, Row, StoredRow } from '../core/types.ts'
 import type { Clock } from '../process/clock.ts'
 import type { Expected, Store } from '../store/store.ts'
 import { type RetryIo, type RetryOptions, untilAnswered } from './retry.ts'
+import type { Settings } from './settings.ts'
 
 /** The store, clock and ids that the write of an owner needs. */
 export interface WriteIo extends RetryIo {
@@ -64,14 +65,8 @@ export async function writeAsOwner<Base extends Row | null, R extends Row>(
   }
 }
 
-/** The settings that limit how long a write of this owner can be trusted, in milliseconds. */
-export interface TrustSettings {
-  readonly leaseMs: number
-  readonly heartbeatMs: number
-  readonly skewMs: number
-  /** The milliseconds between SIGTERM and SIGKILL. */
-  readonly killAfterMs: number
-}
+/** The settings that limit how long a write of this owner can be trusted. */
+export type TrustSettings = Pick<Settings, 'leaseMs' | 'heartbeatMs' | 'skewMs' | 'killAfterMs'>
 
 /**
  * Returns the oldest lease, in milliseconds, under which work may start. Running work gets SIGTERM at this age, so that
