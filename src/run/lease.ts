@@ -4,7 +4,7 @@ import { renewLease, type Stamp } from '../core/row/transition.ts'
 import type { ProcessMark, Row } from '../core/types.ts'
 import { withDeadline, withinDeadline } from '../process/clock.ts'
 import type { LockResult } from './overlap-lock.ts'
-import type { RetryOptions } from './retry.ts'
+import type { RetryOptions } from './write.ts'
 import {
   ageMs,
   ensureFreshLease,

@@ -5,7 +5,7 @@ import type { Row, Survivor } from '../core/types.ts'
 import { withDeadline } from '../process/clock.ts'
 import type { StopIo } from '../process/stop.ts'
 import type { CallOptions, Entry, EntryKey, Store } from '../store/store.ts'
-import { type RetryIo, type RetryOptions, untilAnswered } from './retry.ts'
+import { type RetryIo, type RetryOptions, untilAnswered } from './write.ts'
 
 export interface OverlapLockSettings {
   readonly skewMs: number

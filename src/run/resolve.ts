@@ -3,8 +3,7 @@ import { refusalOfResolution } from '../core/row/decide.ts'
 import { type ResolutionRequest, resolveRow } from '../core/row/transition.ts'
 import type { Row, StoredRow } from '../core/types.ts'
 import { withDeadline } from '../process/clock.ts'
-import { untilAnswered } from './retry.ts'
-import { type WriteIo, writeAsOwner } from './write.ts'
+import { untilAnswered, type WriteIo, writeAsOwner } from './write.ts'
 
 export interface ResolveSettings {
   readonly skewMs: number
