@@ -3,9 +3,8 @@ import { decideResolution, type ResolveDecision } from '../core/row/decide.ts'
 import { type ResolutionRequest, resolveRow } from '../core/row/transition.ts'
 import type { Row } from '../core/types.ts'
 import { withDeadline } from '../process/clock.ts'
-import { untilAnswered } from './retry.ts'
 import type { Settings } from './settings.ts'
-import { type WriteIo, writeAsOwner } from './write.ts'
+import { untilAnswered, type WriteIo, writeAsOwner } from './write.ts'
 
 export type ResolveSettings = Pick<Settings, 'skewMs' | 'ledgerTimeoutMs'>
 
