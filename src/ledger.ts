@@ -19,7 +19,7 @@ import { attemptVariables, commandWork } from './run/command.ts'
 import type { LiveAttempt, WorkEnd } from './run/execute.ts'
 import { resolveSlot } from './run/resolve.ts'
 import { runTrigger, type TriggerParts } from './run/run-trigger.ts'
-import { LIMITS } from './run/settings.ts'
+import { SETTINGS } from './run/settings-table.ts'
 import { seenSchedules } from './run/task-record.ts'
 import { type OpenedStore, openStore } from './store/open.ts'
 
@@ -41,7 +41,7 @@ export function createLedger({ store: storeName, log }: LedgerOptions): Ledger {
   }
   const reading: OpenForReading = async ({ ledgerTimeoutMs, signal }) => {
     const { store } = await connection.open()
-    const pageTimeoutMs = ledgerTimeoutMs ?? LIMITS.ledgerTimeoutMs.default
+    const pageTimeoutMs = ledgerTimeoutMs ?? SETTINGS.ledgerTimeoutMs.default
     return { store, clock: systemClock, pageTimeoutMs, signals: signal === undefined ? [] : [signal] }
   }
   return {
@@ -88,7 +88,7 @@ function readMethods(reading: OpenForReading): ReadMethods {
       for await (const task of tasksOf(options, query.since ?? 0, deps)) tasks.push(task)
       yield* slotsOfTasks(query, tasks, graceMs, deps)
     },
-    async *check({ since, until, graceMs, lateAfterMs = null, skewMs = LIMITS.skewMs.default, ...options }) {
+    async *check({ since, until, graceMs, lateAfterMs = null, skewMs = SETTINGS.skewMs.default, ...options }) {
       const deps = await reading(options)
       const progress = (task: string, slot: Instant) => options.progress?.(task, new Date(slot))
       const settings = { since: since.getTime(), until: until.getTime(), graceMs, lateAfterMs, skewMs, progress }
@@ -102,7 +102,7 @@ function readMethods(reading: OpenForReading): ReadMethods {
       return { slot: new Date(window.slot), schedule: scheduleOptions(spec) }
     },
     async *rerunnable({ task, from, to, only = DEFAULT_RERUNNABLE, retentionMs, ...options }) {
-      const { graceMs = USUAL_GRACE_MS, skewMs = LIMITS.skewMs.default } = options
+      const { graceMs = USUAL_GRACE_MS, skewMs = SETTINGS.skewMs.default } = options
       const deps = await reading(options)
       const known = await knownTask(task, options, 0, deps)
       const settings = { from, to, only, graceMs, skewMs, retentionMs }
@@ -124,7 +124,7 @@ function readMethods(reading: OpenForReading): ReadMethods {
 }
 
 async function resolveReference(
-  { task, slot, state, reason, by, skewMs = LIMITS.skewMs.default, ...given }: ResolveOptions,
+  { task, slot, state, reason, by, skewMs = SETTINGS.skewMs.default, ...given }: ResolveOptions,
   deps: HistoryDeps,
   { host, newId, random, zoneData }: TriggerParts,
 ): Promise<Resolved> {

@@ -1,7 +1,7 @@
 import { quote, usageError } from '../core/errors.ts'
+import { optionName } from '../core/option.ts'
 import type { Command, CommandContext } from './command.ts'
 import { EXIT } from './exit.ts'
-import type { OptionSpec } from './options/options.ts'
 import { print } from './output.ts'
 
 type Commands = Readonly<Record<string, { load(): Promise<Command> }>>
@@ -45,14 +45,16 @@ export function completionOf(commands: Commands): Command {
 async function cases(commands: Commands): Promise<string> {
   const lines: string[] = []
   for (const [name, { load }] of Object.entries(commands)) {
-    const options = Object.entries<OptionSpec>((await load()).help.options)
-    for (const [option, { choices }] of options) {
-      if (choices !== undefined) lines.push(`  '${name} --${option}') offer=${quoted(choices)} ;;`)
+    const { options } = (await load()).help
+    const free: string[] = []
+    for (const [option, spec] of Object.entries(options)) {
+      const after = `'${name} --${optionName(option)}'`
+      if ('choices' in spec) lines.push(`  ${after}) offer=${quoted(spec.choices)} ;;`)
+      else if (spec.kind !== 'switch') free.push(after)
     }
-    const free = options.filter(([, { kind, choices }]) => kind !== 'switch' && choices === undefined)
-    if (free.length > 0) lines.push(`  ${free.map(([option]) => `'${name} --${option}'`).join('|')}) ;;`)
+    if (free.length > 0) lines.push(`  ${free.join('|')}) ;;`)
     const first = name === help.name ? Object.keys(SCRIPTS) : []
-    const words = [...first, ...options.map(([option]) => `--${option}`), '--help']
+    const words = [...first, ...Object.keys(options).map((option) => `--${optionName(option)}`), '--help']
     lines.push(`  '${name} '*) offer=${quoted(words)} ;;`)
   }
   return lines.join('\n')

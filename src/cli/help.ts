@@ -1,6 +1,7 @@
 import yargs from 'yargs'
+import { allowedText, type OptionSpec, optionName } from '../core/option.ts'
 import type { CommandHelp } from './options/arguments.ts'
-import { allowedText, defaultText, type OptionSpec, variableOf } from './options/options.ts'
+import { defaultText, variableOf } from './options/options.ts'
 
 /** The largest width of the help, since longer lines are hard to read. A log has no width, and gets this one too. */
 const HELP_COLUMNS = 110
@@ -21,7 +22,10 @@ export async function helpOf(command: CommandHelp, columns: number | null): Prom
     .updateStrings({ 'Options:': `Options (each also as an environment variable: --task is ${variableOf('task')}):` })
   for (const [name, spec] of Object.entries(command.options)) {
     // We give a type only to a switch. yargs would add the type of other options to the help, which says nothing.
-    parser.option(name, { describe: describe(spec), ...(spec.kind === 'switch' ? { type: 'boolean' } : {}) })
+    parser.option(optionName(name), {
+      describe: describe(spec),
+      ...(spec.kind === 'switch' ? { type: 'boolean' } : {}),
+    })
   }
   const text = await parser.epilogue(command.notes ?? '').getHelp()
   const examples = command.examples.map(([example, what]) => `  # ${what}\n  ${example}`)

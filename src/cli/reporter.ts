@@ -6,37 +6,11 @@ import { emfLine } from '../format/metrics.ts'
 import { systemClock } from '../process/clock.ts'
 import { NOTIFY_TIMEOUT_MS } from '../process/notifier.ts'
 import { withinStop } from '../process/stop.ts'
-import { LIMITS } from '../run/settings.ts'
+import { SETTINGS } from '../run/settings-table.ts'
 import type { CommandContext } from './command.ts'
 import type { Values } from './options/arguments.ts'
-import { NOTIFY, openNotify } from './options/notify.ts'
-import type { OptionTable } from './options/options.ts'
-
-const NAMESPACE = 'cronledger'
-
-export const REPORT_OPTIONS = {
-  log: {
-    kind: 'text',
-    value: 'json|text|quiet',
-    choices: ['json', 'text', 'quiet'],
-    otherwise: 'text on a terminal, else json',
-    help: "cronledger's own log, on stderr",
-  },
-  metrics: {
-    kind: 'text',
-    value: 'off|emf',
-    choices: ['off', 'emf'],
-    otherwise: 'off',
-    help: "A line for each attempt or rejection in CloudWatch's embedded metric format, on stderr",
-  },
-  'metrics-namespace': {
-    kind: 'text',
-    value: 'NAME',
-    otherwise: NAMESPACE,
-    help: 'Namespace of the metrics in CloudWatch',
-  },
-  ...NOTIFY,
-} as const satisfies OptionTable
+import { openNotify } from './options/notify.ts'
+import { RUN_OPTIONS, type SUPERVISION_OPTIONS } from './options/run-options.ts'
 
 /** Reports the events of runs in the log, as metrics and by notifications. */
 export interface Reporter {
@@ -52,13 +26,13 @@ export interface Reporter {
 
 /** Opens a reporter. Throws a usage error if options contradict each other or the metrics namespace is not valid. */
 export function openReporter(
-  values: Values<typeof REPORT_OPTIONS> & { readonly 'stop-timeout': number | undefined },
+  values: Values<typeof SUPERVISION_OPTIONS>,
   { env, stops, sink }: Pick<CommandContext, 'env' | 'stops' | 'sink'>,
 ): Reporter {
-  const format = (values.log ?? (isatty(2) ? 'text' : 'json')) as LogFormat
-  const namespace = readNamespace(values['metrics-namespace'] ?? NAMESPACE)
+  const format = values.log ?? (isatty(2) ? 'text' : 'json')
+  const namespace = readNamespace(values.metricsNamespace ?? RUN_OPTIONS.metricsNamespace.default)
   const notify = openNotify(values, env)
-  const stopTimeoutMs = values['stop-timeout'] ?? LIMITS.stopTimeoutMs.default
+  const stopTimeoutMs = values.stopTimeoutMs ?? SETTINGS.stopTimeoutMs.default
   let last: RunContext | null = null
 
   function write(line: string | null): void {

@@ -1,60 +1,20 @@
 import type { Ledger, RunOptions, RunOutcome } from '../api.ts'
 import { LedgerError, usageError } from '../core/errors.ts'
-import type { OrUndefined } from '../core/types.ts'
+import { optionName } from '../core/option.ts'
 import type { LogFormat } from '../format/log.ts'
 import { printable } from '../format/text.ts'
 import { createLedger } from '../ledger.ts'
 import { systemClock } from '../process/clock.ts'
 import { type CommandOptions, FORCING_VARIABLES } from '../run/command.ts'
-import type { RunSettings } from '../run/settings.ts'
 import type { CommandContext } from './command.ts'
 import { nearest, type Values } from './options/arguments.ts'
 import { variableOf } from './options/options.ts'
-import { RUN_OPTIONS } from './options/run-options.ts'
-import { openReporter, REPORT_OPTIONS } from './reporter.ts'
+import type { SUPERVISION_OPTIONS } from './options/run-options.ts'
+import { openReporter } from './reporter.ts'
 
-// The code that `run` and `rerun` share: a command under a claim, and the options of its supervision.
-
-export const SUPERVISION_OPTIONS = {
-  'max-attempts': RUN_OPTIONS['max-attempts'],
-  'retry-delay': RUN_OPTIONS['retry-delay'],
-  'retry-backoff': RUN_OPTIONS['retry-backoff'],
-  overlap: RUN_OPTIONS.overlap,
-  'overlap-timeout': RUN_OPTIONS['overlap-timeout'],
-  retention: RUN_OPTIONS.retention,
-  timeout: RUN_OPTIONS.timeout,
-  'kill-after': RUN_OPTIONS['kill-after'],
-  'stop-timeout': RUN_OPTIONS['stop-timeout'],
-  lease: RUN_OPTIONS.lease,
-  heartbeat: RUN_OPTIONS.heartbeat,
-  skew: RUN_OPTIONS.skew,
-  'on-lease-lost': RUN_OPTIONS['on-lease-lost'],
-  'ledger-timeout': RUN_OPTIONS['ledger-timeout'],
-  'finish-timeout': RUN_OPTIONS['finish-timeout'],
-  ...REPORT_OPTIONS,
-} as const
+// The code that `run` and `rerun` share: a command under a claim.
 
 type SupervisionValues = Values<typeof SUPERVISION_OPTIONS>
-
-/** Returns the settings of a run, under the names that the library has for them. */
-export function settingsFrom(values: SupervisionValues): OrUndefined<RunSettings> {
-  return {
-    maxAttempts: values['max-attempts'],
-    retryDelayMs: values['retry-delay'],
-    retryBackoff: values['retry-backoff'],
-    overlap: values.overlap as RunSettings['overlap'],
-    overlapTimeoutMs: values['overlap-timeout'],
-    retentionMs: values.retention,
-    killAfterMs: values['kill-after'],
-    stopTimeoutMs: values['stop-timeout'],
-    leaseMs: values.lease,
-    heartbeatMs: values.heartbeat,
-    skewMs: values.skew,
-    onLeaseLost: values['on-lease-lost'] as RunSettings['onLeaseLost'],
-    ledgerTimeoutMs: values['ledger-timeout'],
-    finishTimeoutMs: values['finish-timeout'],
-  }
-}
 
 /** Returns the start time of this process, which is close to the moment when the operator gave the command. */
 export function askedAt(): Date {
@@ -83,7 +43,7 @@ export function openRunner(
   const [file, ...args] = rest ?? []
   if (file === undefined)
     throw usageError(`no command to run; give it after --, as in: cronledger ${name} … -- ./batch.sh`)
-  const command: CommandOptions = { argv: [file, ...args], env, stops, timeoutMs: values.timeout ?? null }
+  const command: CommandOptions = { argv: [file, ...args], env, stops, timeoutMs: values.timeoutMs ?? null }
   const { emit, end, format } = openReporter(values, context)
   const warnings = misspelt(values, env)
   // This log callback is the only place that knows whether the log has the error of a run already.
@@ -119,9 +79,10 @@ const MIN_LETTERS = 5
  * would silently have no effect. We refuse only unknown flags, since the environment also belongs to the batch.
  */
 function misspelt(values: SupervisionValues, env: CommandContext['env']): string[] {
-  const left = Object.entries(values).flatMap(([name, value]) =>
-    value === undefined && name.length >= MIN_LETTERS ? [name] : [],
-  )
+  const left = Object.entries(values)
+    .filter(([, value]) => value === undefined)
+    .map(([name]) => optionName(name))
+    .filter((name) => name.length >= MIN_LETTERS)
   const known = new Set([...Object.keys(values).map(variableOf), ...FORCING_VARIABLES])
   return Object.entries(env).flatMap(([variable, value]) => {
     if (!value || !variable.startsWith(PREFIX) || variable.startsWith(`${PREFIX}RUN_`) || known.has(variable)) return []

@@ -6,8 +6,7 @@ import { type Claim, claimRow, finishRow, renewLease, type Stamp, withdrawClaim 
 import type { PendingRow, Rejection, Row, StoredRow, Survivor } from '../core/types.ts'
 import { withDeadline, withinDeadline } from '../process/clock.ts'
 import { type StopIo, type StopSettings, withinStop } from '../process/stop.ts'
-import { type RetryOptions, untilAnswered } from './retry.ts'
-import { ensureFreshLease, type WriteIo, writeAsOwner } from './write.ts'
+import { ensureFreshLease, type RetryOptions, untilAnswered, type WriteIo, writeAsOwner } from './write.ts'
 
 export interface ClaimSettings extends Policy, StopSettings {
   readonly leaseMs: number

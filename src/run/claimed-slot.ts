@@ -1,26 +1,15 @@
 import { firstLine, type LedgerError } from '../core/errors.ts'
 import type { FinishResult, RunEvent } from '../core/event.ts'
 import { openAttempt } from '../core/row/attempts.ts'
-import type { RetryPolicy } from '../core/row/policy.ts'
 import { beginAttempt } from '../core/row/transition.ts'
 import type { Ending } from '../core/types.ts'
 import { withDeadline } from '../process/clock.ts'
-import type { ClaimIo, ClaimRequest, ClaimSettings } from './claim.ts'
-import { type Finish, type FinishSettings, finishAttempt } from './finish.ts'
-import type { Lease, LeaseSettings } from './lease.ts'
+import type { ClaimIo, ClaimRequest } from './claim.ts'
+import { type Finish, finishAttempt } from './finish.ts'
+import type { Lease } from './lease.ts'
+import type { Settings } from './settings.ts'
 import type { SeenSchedules } from './task-record.ts'
 import { startableMs, type WriteResult } from './write.ts'
-
-export interface EffectiveSettings extends ClaimSettings, LeaseSettings, FinishSettings, RetryPolicy {
-  /**
-   * Says what a scheduled trigger does while another slot of the task runs. Unless it is `allow`, a forced trigger is
-   * refused then.
-   */
-  readonly overlap: 'allow' | 'skip' | 'wait'
-  readonly overlapTimeoutMs: number
-  /** In milliseconds. Null: the row is kept forever. */
-  readonly retentionMs: number | null
-}
 
 export interface RunIo extends ClaimIo {
   readonly seen: SeenSchedules
@@ -33,7 +22,7 @@ export interface ClaimedSlot {
   readonly lease: Lease
   /** Aborts on a stop or when the lease is lost. Nothing may start after that. */
   readonly halt: AbortSignal
-  readonly settings: EffectiveSettings
+  readonly settings: Settings
   readonly io: RunIo
 }
 

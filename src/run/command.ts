@@ -9,6 +9,7 @@ import { type ChildEnd, superviseChild } from '../process/supervise.ts'
 import { ancestorsText } from '../process/surrounding-runs.ts'
 import { markProcess } from '../process/survivors.ts'
 import type { LiveAttempt, WorkEnd } from './execute.ts'
+import type { Settings } from './settings.ts'
 
 export interface CommandOptions {
   /** The command and its arguments. No shell reads them. */
@@ -20,10 +21,7 @@ export interface CommandOptions {
   readonly timeoutMs: number | null
 }
 
-export interface CommandSettings {
-  readonly killAfterMs: number
-  readonly stopTimeoutMs: number
-}
+export type CommandSettings = Pick<Settings, 'killAfterMs' | 'stopTimeoutMs' | 'retryDelayMs'>
 
 /**
  * The variables that force slots. The child must not get them, otherwise a `cronledger` in the batch would force the

@@ -20,7 +20,6 @@ import type { AbortSignalWith } from '../process/signals.ts'
 import { type ClaimRequest, type ClaimResult, claimSlot, noteRejection, reportAndRethrow } from './claim.ts'
 import {
   type ClaimedSlot,
-  type EffectiveSettings,
   endUnstarted,
   endWritten,
   giveUp,
@@ -34,6 +33,7 @@ import { keepLease, type LeaseLoss } from './lease.ts'
 import { waitForRetry } from './next-attempt.ts'
 import { type EnterResult, enter } from './overlap.ts'
 import { takeOverlapLock } from './overlap-lock.ts'
+import type { Settings } from './settings.ts'
 import { isToRegister, keepTaskRecord } from './task-record.ts'
 import { startableMs } from './write.ts'
 
@@ -103,7 +103,7 @@ export type Work<T> = (attempt: LiveAttempt) => Promise<WorkEnd<T>>
 export async function execute<T>(
   request: ClaimRequest,
   work: Work<T>,
-  settings: EffectiveSettings,
+  settings: Settings,
   givenIo: RunIo,
 ): Promise<RunResult<T>> {
   const io = { ...givenIo, emit: unfailing(givenIo.emit) }
@@ -136,7 +136,7 @@ async function runClaimed<T>(
   { row, preparedAtMs }: Extract<ClaimResult, { kind: 'claimed' }>,
   request: ClaimRequest,
   work: Work<T>,
-  settings: EffectiveSettings,
+  settings: Settings,
   io: RunIo,
 ): Promise<RunResult<T>> {
   let holdsLock = false
@@ -176,7 +176,7 @@ async function runClaimed<T>(
  * A forced attempt does not count against the attempts of scheduled triggers, so one of those may take the slot over
  * when the lease has run out. So a forced attempt must not outlive its lease, even if the caller allows that.
  */
-function leaseSettingsOf({ kind }: Trigger, settings: EffectiveSettings): EffectiveSettings {
+function leaseSettingsOf({ kind }: Trigger, settings: Settings): Settings {
   return kind === 'forced' ? { ...settings, onLeaseLost: 'stop' } : settings
 }
 

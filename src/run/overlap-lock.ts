@@ -5,13 +5,10 @@ import type { Row, Survivor } from '../core/types.ts'
 import { withDeadline } from '../process/clock.ts'
 import type { StopIo } from '../process/stop.ts'
 import type { CallOptions, EntryKey, Store, StoredEntry } from '../store/store.ts'
-import { type RetryIo, type RetryOptions, untilAnswered } from './retry.ts'
+import type { Settings } from './settings.ts'
+import { type RetryIo, type RetryOptions, untilAnswered } from './write.ts'
 
-export interface OverlapLockSettings {
-  readonly skewMs: number
-  readonly heartbeatMs: number
-  readonly ledgerTimeoutMs: number
-}
+export type OverlapLockSettings = Pick<Settings, 'skewMs' | 'heartbeatMs' | 'ledgerTimeoutMs'>
 
 export interface OverlapLockIo extends RetryIo {
   readonly store: Store

@@ -3,13 +3,10 @@ import { decideResolution, type ResolveDecision } from '../core/row/decide.ts'
 import { type ResolutionRequest, resolveRow } from '../core/row/transition.ts'
 import type { Row } from '../core/types.ts'
 import { withDeadline } from '../process/clock.ts'
-import { untilAnswered } from './retry.ts'
-import { type WriteIo, writeAsOwner } from './write.ts'
+import type { Settings } from './settings.ts'
+import { untilAnswered, type WriteIo, writeAsOwner } from './write.ts'
 
-export interface ResolveSettings {
-  readonly skewMs: number
-  readonly ledgerTimeoutMs: number
-}
+export type ResolveSettings = Pick<Settings, 'skewMs' | 'ledgerTimeoutMs'>
 
 export type ResolveResult =
   | { readonly kind: 'resolved'; readonly row: Row }

@@ -12,11 +12,12 @@ import { surroundingRuns } from '../process/surrounding-runs.ts'
 import { findSurvivor } from '../process/survivors.ts'
 import type { Store } from '../store/store.ts'
 import { type ClaimRequest, reportAndRethrow } from './claim.ts'
-import { type EffectiveSettings, type RunIo, unfailing } from './claimed-slot.ts'
+import { type RunIo, unfailing } from './claimed-slot.ts'
 import { execute, type RunResult, type Work } from './execute.ts'
 import { findOverlapLock } from './overlap-lock.ts'
-import { guardsOf, type RunSettings, readSettings, usualLedgerTimeoutMs, withOverlapLock } from './settings.ts'
-import { type ReadTrigger, readTrigger, type TriggerInput, type TriggerSettings } from './trigger.ts'
+import type { RunSettings, Settings } from './settings.ts'
+import { guardsOf, readSettings, usualLedgerTimeoutMs, withOverlapLock } from './settings.ts'
+import { type ReadTrigger, readTrigger, type TriggerInput } from './trigger.ts'
 
 /** A force: an operator runs a slot again. */
 export interface Force {
@@ -59,9 +60,6 @@ export type RunOutcome<T> = RunResult<T> & {
   readonly runId: string
 }
 
-/** The settings of one trigger, with their defaults filled in. */
-export type AllSettings = EffectiveSettings & TriggerSettings
-
 /** The parts that all triggers of one ledger share. */
 export interface TriggerParts extends Pick<RunIo, 'clock' | 'newId' | 'random' | 'seen'> {
   /** The name of the ledger, as an operator writes it. */
@@ -85,7 +83,7 @@ export interface TriggerParts extends Pick<RunIo, 'clock' | 'newId' | 'random' |
  */
 export async function runTrigger<T>(
   options: TriggerOptions,
-  workWith: (settings: AllSettings) => Work<T>,
+  workWith: (settings: Settings) => Work<T>,
   stop: AbortSignal,
   parts: TriggerParts,
 ): Promise<RunOutcome<T>> {
@@ -125,7 +123,7 @@ interface ReadRequest extends Pick<ReadTrigger, 'objection' | 'notices'> {
 /** Reads what the caller asks for. Throws a usage error for wrong options. */
 async function readRequest(
   options: TriggerOptions,
-  settings: AllSettings,
+  settings: Settings,
   { storeName, host: findHost, parse, clock, newId }: TriggerParts,
 ): Promise<ReadRequest> {
   checkTaskName(options.task)
@@ -156,7 +154,7 @@ async function readRequest(
  */
 async function mustTakeLock(
   { task, force, overlap }: TriggerOptions,
-  settings: AllSettings,
+  settings: Settings,
   io: Pick<RunIo, 'store' | 'clock' | 'random' | 'stop'>,
 ): Promise<boolean> {
   return force !== undefined && overlap === undefined && (await findOverlapLock(task, settings, io)) === 'found'

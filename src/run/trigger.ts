@@ -9,6 +9,7 @@ import { earlyToleranceMs, isFireTimeNear, windowOf } from '../core/schedule/slo
 import { parseSlotReference } from '../core/schedule/slot-reference.ts'
 import type { EventTimeSource, Instant, Trigger, Window } from '../core/types.ts'
 import { checkOperator } from '../core/user-text.ts'
+import type { Settings } from './settings.ts'
 
 /** The trigger as the caller describes it. The texts are not parsed yet: this module parses them. */
 export interface TriggerInput {
@@ -21,15 +22,10 @@ export interface TriggerInput {
   readonly by?: string
 }
 
-export interface TriggerSettings {
-  readonly requireEventTime: boolean
-  /** In milliseconds. Null: it depends on the length of the window. */
-  readonly earlyToleranceMs: number | null
-  readonly onMismatch: 'warn' | 'refuse'
-  readonly skewMs: number
-  /** In milliseconds. Null: rows are kept forever. */
-  readonly retentionMs: number | null
-}
+export type TriggerSettings = Pick<
+  Settings,
+  'requireEventTime' | 'earlyToleranceMs' | 'onMismatch' | 'skewMs' | 'retentionMs'
+>
 
 export interface ReadTrigger {
   readonly trigger: Trigger

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { RUN_OPTIONS } from '../../src/cli/options/run-options.ts'
+import { optionName } from '../../src/core/option.ts'
 import { cronledger, scratch } from '../support/cli.ts'
 
 const folder = scratch()
@@ -54,7 +55,8 @@ describe('bash', () => {
   })
 
   test('all options of a command, and none of another', () => {
-    expect(complete(['run', ''])).toEqual([...Object.keys(RUN_OPTIONS).map((name) => `--${name}`), '--help'])
+    const flags = Object.keys(RUN_OPTIONS).map((name) => `--${optionName(name)}`)
+    expect(complete(['run', ''])).toEqual([...flags, '--help'])
   })
 
   // bash hands `--log=te` over as three words.

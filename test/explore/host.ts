@@ -1,10 +1,10 @@
 import type { RunEvent } from '../../src/core/event.ts'
 import type { Trigger } from '../../src/core/types.ts'
 import type { Clock } from '../../src/process/clock.ts'
-import type { EffectiveSettings } from '../../src/run/claimed-slot.ts'
 import { execute, type LiveAttempt, type WorkEnd } from '../../src/run/execute.ts'
 import type { LeaseLoss } from '../../src/run/lease.ts'
 import { resolveSlot } from '../../src/run/resolve.ts'
+import type { Settings } from '../../src/run/settings.ts'
 import type { Store } from '../../src/store/store.ts'
 import { EMPTY, type Hash, mix } from './hash.ts'
 import type { HostPlan } from './scenario.ts'
@@ -70,7 +70,7 @@ export interface Host {
 }
 
 interface Surroundings {
-  readonly settings: EffectiveSettings
+  readonly settings: Settings
   store(host: string): Store
   now(): number
   onStart(host: Host, work: Work): void

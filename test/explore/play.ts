@@ -1,4 +1,4 @@
-import type { EffectiveSettings } from '../../src/run/claimed-slot.ts'
+import type { Settings } from '../../src/run/settings.ts'
 import { readSettings } from '../../src/run/settings.ts'
 import type { Action, Left } from './actions.ts'
 import { START_MS } from './host.ts'
@@ -33,7 +33,7 @@ export async function play(
   scenario: Scenario,
   choose: Choose,
   traced = false,
-  settings: EffectiveSettings = termsOf(scenario),
+  settings: Settings = termsOf(scenario),
 ): Promise<Played> {
   const broken: string[] = []
   const trail: string[] = []
@@ -67,7 +67,7 @@ export async function play(
   return { cut, broken, trail }
 }
 
-export function termsOf({ settings }: Scenario): EffectiveSettings {
+export function termsOf({ settings }: Scenario): Settings {
   return readSettings({ ...SHORT, ...settings })
 }
 

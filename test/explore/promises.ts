@@ -1,5 +1,5 @@
 import type { Attempt, Row } from '../../src/core/types.ts'
-import type { EffectiveSettings } from '../../src/run/claimed-slot.ts'
+import type { Settings } from '../../src/run/settings.ts'
 import type { Answer, Host, Work } from './host.ts'
 import type { Stored } from './ledger.ts'
 
@@ -13,7 +13,7 @@ const RENEWAL_AFTER_PAUSE_MS = 5_000
 export interface Observed {
   readonly hosts: readonly Host[]
   readonly slots: ReadonlyMap<number, Stored>
-  readonly settings: EffectiveSettings
+  readonly settings: Settings
   nowMs(): number
 }
 
@@ -125,14 +125,7 @@ export function checkWrite(
 }
 
 /** Checks a write of one run to a row with the open attempt of another run. */
-function checkTakeover(
-  { plan }: Host,
-  before: Row,
-  row: Row,
-  sentMs: number,
-  settings: EffectiveSettings,
-  say: Say,
-): void {
+function checkTakeover({ plan }: Host, before: Row, row: Row, sentMs: number, settings: Settings, say: Say): void {
   const claims = row.attempts.some((attempt) => attempt.runId === plan.name && isOpen(attempt))
   const resolves = row.resolutions.length > before.resolutions.length
   const isKept = row.state === 'PENDING' && row.owner === before.owner && row.attempts.filter(isOpen).length === 1
@@ -194,7 +187,7 @@ export function checkEnd({ hosts, slots }: Observed, say: Say): void {
   }
 }
 
-function isBeside(first: Host, second: Host, { overlap }: EffectiveSettings): boolean {
+function isBeside(first: Host, second: Host, { overlap }: Settings): boolean {
   return first.slot === second.slot || overlap !== 'allow'
 }
 
@@ -202,7 +195,7 @@ function isBeside(first: Host, second: Host, { overlap }: EffectiveSettings): bo
  * Returns whether the promises do not cover the host now. They do not cover a supervisor that has crashed or is paused,
  * nor one that woke and has not had the time to stop its work.
  */
-function isAbsent({ life, paused, wokeMs }: Host, { killAfterMs }: EffectiveSettings, nowMs: number): boolean {
+function isAbsent({ life, paused, wokeMs }: Host, { killAfterMs }: Settings, nowMs: number): boolean {
   return life === 'crashed' || paused || (wokeMs !== null && nowMs <= wokeMs + RENEWAL_AFTER_PAUSE_MS + killAfterMs)
 }
 
@@ -210,7 +203,7 @@ function isAbsent({ life, paused, wokeMs }: Host, { killAfterMs }: EffectiveSett
  * Returns whether `first` may run beside the forced work of `second`. With one attempt, the work of a scheduled trigger
  * goes on through an outage of the ledger, and an operator may then force the slot. Forced work stops with its lease.
  */
-function ridesOut(first: Host, second: Host, { startMs }: Work, { onLeaseLost, leaseMs }: EffectiveSettings): boolean {
+function ridesOut(first: Host, second: Host, { startMs }: Work, { onLeaseLost, leaseMs }: Settings): boolean {
   const mayRideOut = onLeaseLost === 'continue' && first.plan.does !== 'force'
   return mayRideOut && second.plan.does === 'force' && startMs > (first.leaseFromMs ?? 0) + leaseMs
 }

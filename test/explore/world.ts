@@ -1,5 +1,5 @@
 import { LedgerError } from '../../src/core/errors.ts'
-import type { EffectiveSettings } from '../../src/run/claimed-slot.ts'
+import type { Settings } from '../../src/run/settings.ts'
 import { type Action, actionsIn, fullBudget, type Left } from './actions.ts'
 import { EMPTY, mix, toNumber } from './hash.ts'
 import { type Host, hostOf, START_MS } from './host.ts'
@@ -23,7 +23,7 @@ export interface World {
   hash(actions: readonly Action[]): number
 }
 
-export function worldOf(scenario: Scenario, settings: EffectiveSettings, say: Say): World {
+export function worldOf(scenario: Scenario, settings: Settings, say: Say): World {
   const pool: Request[] = []
   const hosts: Host[] = []
   const left = fullBudget(scenario.budget)

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import Libsql from 'libsql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { variableOf } from '../../src/cli/options/options.ts'
 import { RUN_OPTIONS } from '../../src/cli/options/run-options.ts'
 import { encodeSchedules } from '../../src/core/row/task-record.ts'
 import type { ClosedRow, Row } from '../../src/core/types.ts'
@@ -184,8 +185,7 @@ describe('a row that nobody of us wrote', () => {
 describe('an environment of garbage: 64 and one line, whichever variable it is', () => {
   // Free text, and harmless: the name of whoever forces, without a force, and a command that is told of events.
   const names = Object.keys(RUN_OPTIONS).filter((name) => !['by', 'notify'].includes(name))
-  test.each(names)('--%s', async (name) => {
-    const variable = `CRONLEDGER_${name.replaceAll('-', '_').toUpperCase()}`
+  test.each(names.map(variableOf))('%s', async (variable) => {
     for (const garbage of [EVIL, `${'9'.repeat(10_000)}x`]) {
       const env = {
         ...{ CRONLEDGER_STORE: `file:${join(folder, 'garbage.db')}`, CRONLEDGER_TASK: 'nightly' },

@@ -1,4 +1,4 @@
-// Covers src/run/claim.ts, write.ts and retry.ts, in whole runs on virtual time.
+// Covers src/run/claim.ts and write.ts, in whole runs on virtual time.
 import { describe, expect, test } from 'vitest'
 import { readSettings } from '../../src/run/settings.ts'
 import type { Call, Fate } from '../support/simulated/faulty-store.ts'

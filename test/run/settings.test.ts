@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { guardsOf, LIMITS, optionName, type RunSettings, readSettings } from '../../src/run/settings.ts'
+import { optionName } from '../../src/core/option.ts'
+import { guardsOf, type RunSettings, readSettings } from '../../src/run/settings.ts'
+import { SETTINGS } from '../../src/run/settings-table.ts'
 
 test('the defaults of the design', () => {
   expect(readSettings({})).toMatchObject({
@@ -61,7 +63,9 @@ test('the finish must be over before the lease is', () => {
 })
 
 describe('bounds', () => {
-  for (const [name, { min, max }] of Object.entries(LIMITS)) {
+  for (const [name, spec] of Object.entries(SETTINGS)) {
+    if (!('bounds' in spec)) continue
+    const [min, max] = spec.bounds
     test(`${optionName(name)} is refused outside them`, () => {
       for (const value of [min - 1, max + 1, min + 0.5, Number.NaN]) {
         const settings: RunSettings = { [name]: value }

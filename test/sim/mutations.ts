@@ -133,7 +133,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a claim that is refused after a lost answer is not withdrawn',
     scenario: 'two triggers, two faults',
-    file: 'src/run/retry.ts',
+    file: 'src/run/write.ts',
     from: 'if (!again && tries === 1) throw reply.cause',
     to: 'if (!again) throw reply.cause',
   },

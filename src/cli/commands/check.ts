@@ -2,7 +2,9 @@ import type { Ledger } from '../../api.ts'
 import { DAY_MS } from '../../core/duration.ts'
 import { usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
-import { NO_FINDINGS, type TaskFinding } from '../../core/row/expected-slots.ts'
+import type { OptionTable } from '../../core/option.ts'
+import type { TaskFinding } from '../../core/row/expected-slots.ts'
+import { NO_FINDINGS } from '../../core/row/expected-slots.ts'
 import { parseTimeRange } from '../../core/schedule/time-range.ts'
 import type { Instant } from '../../core/types.ts'
 import { countsText, findingJson, findingLine, findingObject } from '../../format/check.ts'
@@ -10,18 +12,18 @@ import { jsonArray, printable, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock, withDeadline } from '../../process/clock.ts'
 import { NOTIFY_TIMEOUT_MS } from '../../process/notifier.ts'
-import { LIMITS } from '../../run/settings.ts'
+import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { readOptions } from '../options/arguments.ts'
 import { DUE_BY, withDueBy } from '../options/due-by.ts'
-import { NOTIFY, openNotify } from '../options/notify.ts'
-import { GRACE, LATE_AFTER, LEDGER_TIMEOUT, type OptionTable, STORE } from '../options/options.ts'
+import { openNotify } from '../options/notify.ts'
+import { COMMON } from '../options/options.ts'
 import { printAll } from '../output.ts'
 import { openProgress, type Progress } from '../progress.ts'
 
 const OPTIONS = {
-  ...STORE,
+  store: COMMON.store,
   task: { kind: 'text', value: 'NAME', otherwise: 'every task of the registry', help: 'Only this task' },
   ...DUE_BY,
   since: {
@@ -31,17 +33,13 @@ const OPTIONS = {
     help: 'Slots from there on: an instant, a date in UTC, or how long ago',
   },
   until: { kind: 'text', value: 'TIME', otherwise: 'now', help: 'Slots before that; a date counts as a whole' },
-  ...GRACE,
-  ...LATE_AFTER,
-  skew: {
-    kind: 'duration',
-    value: 'TIME',
-    limit: LIMITS.skewMs,
-    help: 'As in run: a lease is over when it has been for so long',
-  },
-  format: { kind: 'text', value: 'text|json', choices: ['text', 'json'], otherwise: 'text', help: 'json is one array' },
-  ...NOTIFY,
-  ...LEDGER_TIMEOUT,
+  graceMs: COMMON.graceMs,
+  lateAfterMs: COMMON.lateAfterMs,
+  skewMs: { ...SETTINGS.skewMs, help: 'As in run: a lease is over when it has been for so long' },
+  format: COMMON.format,
+  notify: COMMON.notify,
+  notifyOn: COMMON.notifyOn,
+  ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable
 
 const help = {
@@ -74,17 +72,11 @@ export const check: Command = {
     const progress = await openProgress(env)
     stops.aborted.addEventListener('abort', () => progress?.hide())
     const found = ledger.check({
+      ...values,
       progress: progress === null ? undefined : drawn(progress, since, until),
-      task: values.task,
-      schedule: values.schedule,
-      timezone: values.timezone,
-      anchor: values.anchor,
       since: new Date(since),
       until: new Date(until),
-      graceMs: values.grace ?? OPTIONS.grace.limit.default,
-      lateAfterMs: values['late-after'],
-      skewMs: values.skew,
-      ledgerTimeoutMs: values['ledger-timeout'],
+      graceMs: values.graceMs ?? COMMON.graceMs.default,
     })
     const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
     const findings = counted(found, count, (finding) => notify?.emit(findingObject(finding, now)))

@@ -1,5 +1,6 @@
 import { DAY_MS } from '../../core/duration.ts'
 import { parseInstant } from '../../core/instant.ts'
+import type { OptionTable } from '../../core/option.ts'
 import { clockNotes } from '../../core/schedule/clock-changes.ts'
 import type { Schedule } from '../../core/schedule/schedule.ts'
 import { readSchedule } from '../../core/schedule/schedule-options.ts'
@@ -9,28 +10,28 @@ import { checkTaskName } from '../../core/user-text.ts'
 import { explainJson, explainText } from '../../format/explain.ts'
 import { safeJson } from '../../format/text.ts'
 import { systemClock } from '../../process/clock.ts'
+import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { readOptions } from '../options/arguments.ts'
-import type { OptionTable } from '../options/options.ts'
-import { RUN_OPTIONS } from '../options/run-options.ts'
+import { COMMON } from '../options/options.ts'
 import { print } from '../output.ts'
 
 /** A year, also a leap year. The clocks of every zone make all their yearly changes in this time. */
 const CLOCKS_MS = 366 * DAY_MS
 
 const OPTIONS = {
-  schedule: RUN_OPTIONS.schedule,
-  timezone: RUN_OPTIONS.timezone,
-  anchor: RUN_OPTIONS.anchor,
+  schedule: COMMON.schedule,
+  timezone: COMMON.timezone,
+  anchor: COMMON.anchor,
   at: { kind: 'text', value: 'INSTANT', otherwise: 'now', help: 'The event time to explain' },
-  'early-tolerance': RUN_OPTIONS['early-tolerance'],
-  task: { kind: 'text', value: 'NAME', help: 'Name of the scheduled batch, for the key' },
+  earlyToleranceMs: SETTINGS.earlyToleranceMs,
+  task: { ...COMMON.task, required: undefined, help: 'Name of the scheduled batch, for the key' },
   count: {
     kind: 'integer',
-    value: 'N',
+    default: 5,
     // A person does not read more than a hundred lines each way, and a program can ask for more in steps.
-    limit: { default: 5, min: 1, max: 100 },
+    bounds: [1, 100],
     help: 'How many slots to show before and after',
   },
   json: { kind: 'switch', help: 'Print a JSON object instead of text' },
@@ -57,9 +58,9 @@ export const explain: Command = {
     const schedule = readSchedule(values)
     if (values.task !== undefined) checkTaskName(values.task)
     const at = values.at === undefined ? systemClock.now() : parseInstant(values.at, '--at')
-    const toleranceMs = values['early-tolerance'] ?? earlyToleranceMs(schedule, at)
+    const toleranceMs = values.earlyToleranceMs ?? earlyToleranceMs(schedule, at)
     const found = windowOf(schedule, at, toleranceMs)
-    const count = values.count ?? OPTIONS.count.limit.default
+    const count = values.count ?? OPTIONS.count.default
     const previous = neighbours(schedule, found?.slot ?? at, slotBefore, count).reverse()
     // A change of the clocks among the slots shown explains why a slot seems to be missing there.
     const clocksFrom = Math.max(previous[0] ?? found?.slot ?? at, at - CLOCKS_MS)

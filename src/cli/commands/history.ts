@@ -1,6 +1,7 @@
 import { setTimeout as delay, setImmediate as idle } from 'node:timers/promises'
 import type { HistoryOptions, Ledger, ReadOptions } from '../../api.ts'
 import { usageError } from '../../core/errors.ts'
+import { type OptionTable, optionName } from '../../core/option.ts'
 import { isNewerSchema } from '../../core/row/decide.ts'
 import { isMissed } from '../../core/row/expected-slots.ts'
 import { readSchedule } from '../../core/schedule/schedule-options.ts'
@@ -10,20 +11,20 @@ import { HISTORY_FORMATS, type HistoryFormat, historyText } from '../../format/h
 import { type HistoryItem, shownState } from '../../format/row.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
-import { LIMITS } from '../../run/settings.ts'
+import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { newestRow, recordedSchedules, specOf } from '../lookup.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { DUE_BY, withDueBy } from '../options/due-by.ts'
-import { GRACE, LEDGER_TIMEOUT, type OptionTable, STORE } from '../options/options.ts'
+import { COMMON } from '../options/options.ts'
 import { grouped, PATIENCE_MS, printAll, screenOf } from '../output.ts'
 
 /** `missed` is not the state of a row. It stands for the slots that have no row. */
 const STATES = ['completed', 'failed', 'pending', 'skipped', 'stale', 'missed'] as const
 
 const OPTIONS = {
-  ...STORE,
+  store: COMMON.store,
   task: { kind: 'text', value: 'NAME', otherwise: 'all tasks', help: 'Only this task' },
   since: {
     kind: 'text',
@@ -38,20 +39,19 @@ const OPTIONS = {
     help: 'Slots before that; a date counts as a whole',
   },
   state: { kind: 'words', value: 'STATE[,…]', choices: STATES, otherwise: 'any', help: 'Only these' },
-  ...GRACE,
+  graceMs: COMMON.graceMs,
   ...DUE_BY,
   duplicates: { kind: 'switch', help: 'Only slots that rejected a trigger' },
-  limit: { kind: 'integer', value: 'N', limit: { default: 20, min: 1, max: 100_000 }, help: 'Most slots' },
+  limit: { kind: 'integer', default: 20, bounds: [1, 100_000], help: 'Most slots' },
   all: { kind: 'switch', help: 'All slots, whatever --limit says' },
   format: {
-    kind: 'text',
-    value: HISTORY_FORMATS.join('|'),
+    kind: 'choice',
     choices: HISTORY_FORMATS,
-    otherwise: 'table',
+    default: 'table',
     help: "json is one array, ndjson one object a line, both as in schema/row.schema.json; in csv, text that a spreadsheet would run (=, +, -, @) begins with '",
   },
   json: { kind: 'switch', help: 'Short for --format json' },
-  ...LEDGER_TIMEOUT,
+  ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable
 
 const help = {
@@ -74,24 +74,25 @@ export const history: Command = {
     const values = withDueBy(readOptions(help, argv, env), { argv, env })
     const format = formatOf(values, argv)
     // A row does not store the skew of its run. Most runs have the default, and only the output depends on it.
-    const [now, skewMs] = [systemClock.now(), LIMITS.skewMs.default]
+    const [now, skewMs] = [systemClock.now(), SETTINGS.skewMs.default]
     const states = values.state?.map((state) => state.toUpperCase()) ?? null
     const withMissed = states?.includes('MISSED') === true
-    const ignored = [...Object.keys(DUE_BY), 'grace'].find((name) => !withMissed && isGiven(name, argv))
-    if (ignored !== undefined) throw usageError(`--${ignored} is given, but no --state missed that needs it`)
+    const ignored = [...Object.keys(DUE_BY), 'graceMs'].find((name) => !withMissed && isGiven(name, argv))
+    if (ignored !== undefined)
+      throw usageError(`--${optionName(ignored)} is given, but no --state missed that needs it`)
     const isWanted = (item: HistoryItem) =>
       (states === null || states.includes(shownState(item, now, skewMs))) &&
       (!values.duplicates || (!isMissed(item) && !isNewerSchema(item) && item.rejections.count > 0))
-    const limit = values.all ? Number.POSITIVE_INFINITY : (values.limit ?? OPTIONS.limit.limit.default)
+    const limit = values.all ? Number.POSITIVE_INFINITY : (values.limit ?? OPTIONS.limit.default)
 
     const nothing = `no slot${values.task === undefined ? '' : ` of ${values.task}`} is on record`
     const filtered =
       states !== null || values.duplicates === true || values.since !== undefined || values.until !== undefined
 
     const ledger = createLedger({ store: values.store })
-    const reading = { ledgerTimeoutMs: values['ledger-timeout'] }
+    const reading = { ledgerTimeoutMs: values.ledgerTimeoutMs }
     const wished = { ...(await queryRange(values, ledger, reading, now)), ...reading }
-    const { schedule, timezone, anchor, grace: graceMs = OPTIONS.grace.limit.default } = values
+    const { schedule, timezone, anchor, graceMs = COMMON.graceMs.default } = values
     const items = withMissed ? ledger.slots({ ...wished, schedule, timezone, anchor, graceMs }) : ledger.history(wished)
     let isCut = false
     // We report the cut only if the user did not give the limit.
@@ -119,7 +120,7 @@ function formatOf({ format, json }: Values<typeof OPTIONS>, argv: readonly strin
     throw usageError(`--json and --format ${format} are given together; leave one out`)
   }
   // A flag takes precedence over the environment.
-  return json && (format === undefined || jsonIsFlag) ? 'json' : ((format ?? 'table') as HistoryFormat)
+  return json && (format === undefined || jsonIsFlag) ? 'json' : (format ?? OPTIONS.format.default)
 }
 
 async function queryRange(

@@ -12,20 +12,20 @@ import {
 import { pipeline } from 'node:stream/promises'
 import { DAY_MS } from '../../core/duration.ts'
 import { codeOf, firstLine, LedgerError, quote, usageError } from '../../core/errors.ts'
+import type { OptionTable } from '../../core/option.ts'
 import { namesDate, parseTimeRange } from '../../core/schedule/time-range.ts'
 import { checkTaskName } from '../../core/user-text.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
-import { LIMITS } from '../../run/settings.ts'
+import { SETTINGS } from '../../run/settings-table.ts'
 import { readAssets } from '../../web/server/assets.ts'
 import { reportPieces } from '../../web/server/one-file.tsx'
 import { readTask } from '../../web/server/read-task.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { readOptions } from '../options/arguments.ts'
-import { GRACE, LATE_AFTER, LEDGER_TIMEOUT, type OptionTable, STORE } from '../options/options.ts'
-import { RUN_OPTIONS } from '../options/run-options.ts'
+import { COMMON } from '../options/options.ts'
 import { print, printAll } from '../output.ts'
 
 /** The mode of the report. A ledger file has the same mode, since it contains the same facts. */
@@ -34,7 +34,7 @@ const OWNER_ONLY = 0o600
 const PAGE_BEGIN = '<!doctype html>'
 
 const OPTIONS = {
-  ...STORE,
+  store: COMMON.store,
   task: { kind: 'text', value: 'NAME', otherwise: 'every task of the registry', help: 'Only this task' },
   since: {
     kind: 'text',
@@ -49,10 +49,10 @@ const OPTIONS = {
     required: true,
     help: 'Where it goes: a file, which is replaced as a whole or not at all, or standard output',
   },
-  ...GRACE,
-  ...LATE_AFTER,
-  skew: RUN_OPTIONS.skew,
-  ...LEDGER_TIMEOUT,
+  graceMs: COMMON.graceMs,
+  lateAfterMs: COMMON.lateAfterMs,
+  skewMs: SETTINGS.skewMs,
+  ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable
 
 const help = {
@@ -80,10 +80,10 @@ export const report: Command = {
     const now = systemClock.now()
     const reading = {
       ledger: createLedger({ store }),
-      ledgerTimeoutMs: values['ledger-timeout'] ?? LIMITS.ledgerTimeoutMs.default,
-      graceMs: values.grace ?? GRACE.grace.limit.default,
-      lateAfterMs: values['late-after'],
-      skewMs: values.skew ?? LIMITS.skewMs.default,
+      ledgerTimeoutMs: values.ledgerTimeoutMs ?? SETTINGS.ledgerTimeoutMs.default,
+      graceMs: values.graceMs ?? COMMON.graceMs.default,
+      lateAfterMs: values.lateAfterMs,
+      skewMs: values.skewMs ?? SETTINGS.skewMs.default,
       signal: stops.aborted,
       now,
     }

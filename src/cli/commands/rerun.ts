@@ -1,6 +1,7 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import type { Force, Ledger, RunOptions, RunOutcome } from '../../api.ts'
 import { LedgerError, usageError } from '../../core/errors.ts'
+import { type OptionTable, optionName } from '../../core/option.ts'
 import { DEFAULT_RERUNNABLE, RERUNNABLE, type Rerunnable, readRerunnable } from '../../core/row/policy.ts'
 import type { ScheduleOptions } from '../../core/schedule/schedule-options.ts'
 import type { Instant } from '../../core/types.ts'
@@ -11,19 +12,17 @@ import type { Stops } from '../../process/signals.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT, EXIT_OF_ERROR, exitCodeOf, exitCodeOfSignal, exitCodeOfStop } from '../exit.ts'
 import { readOptions, type Values } from '../options/arguments.ts'
-import { withDueBy } from '../options/due-by.ts'
-import { GRACE, type OptionTable, SLOT, STORE, TASK, variableOf } from '../options/options.ts'
-import { RUN_OPTIONS } from '../options/run-options.ts'
+import { scheduleOf, withDueBy } from '../options/due-by.ts'
+import { COMMON, variableOf } from '../options/options.ts'
+import { SUPERVISION_OPTIONS } from '../options/run-options.ts'
 import { printAll, showStandardStreams } from '../output.ts'
 import { showsProgress } from '../progress.ts'
-import { askedAt, openRunner, type Runner, SUPERVISION_OPTIONS, settingsFrom } from '../runner.ts'
-
-const REGISTRY = "the registry's"
+import { askedAt, openRunner, type Runner } from '../runner.ts'
 
 const OPTIONS = {
-  ...STORE,
-  ...TASK,
-  slot: { kind: 'text', value: 'SLOT', help: SLOT.slot.help },
+  store: COMMON.store,
+  task: COMMON.task,
+  slot: { ...COMMON.slot, required: undefined },
   from: {
     kind: 'text',
     value: 'TIME',
@@ -42,21 +41,19 @@ const OPTIONS = {
     otherwise: DEFAULT_RERUNNABLE.join(','),
     help: 'Of a range, the slots that are one of these',
   },
-  ...GRACE,
-  'dry-run': { kind: 'switch', help: 'Print the slots of the range, and start nothing' },
-  'keep-going': { kind: 'switch', help: 'Go on with the next slot of the range after one that failed or was refused' },
+  graceMs: COMMON.graceMs,
+  dryRun: { kind: 'switch', help: 'Print the slots of the range, and start nothing' },
+  keepGoing: { kind: 'switch', help: 'Go on with the next slot of the range after one that failed or was refused' },
   reason: {
     kind: 'text',
     value: 'TEXT',
     help: 'Why, in at most 800 bytes; goes on record with each attempt (required but for --dry-run)',
   },
-  by: RUN_OPTIONS.by,
-  schedule: { kind: 'text', value: 'EXPR', otherwise: REGISTRY, help: 'The schedule that has the slots' },
-  timezone: { ...RUN_OPTIONS.timezone, otherwise: `${REGISTRY}; with --schedule, UTC` },
-  anchor: RUN_OPTIONS.anchor,
+  by: COMMON.by,
+  ...scheduleOf("the registry's", 'The schedule that has the slots'),
   ...SUPERVISION_OPTIONS,
-  'max-attempts': {
-    ...SUPERVISION_OPTIONS['max-attempts'],
+  maxAttempts: {
+    ...SUPERVISION_OPTIONS.maxAttempts,
     help: 'Attempts that this command itself makes in a slot, with --retry-delay',
   },
   overlap: {
@@ -97,7 +94,7 @@ export const rerun: Command = {
     checkTogether(values)
     const ask = { ...context, values }
     // Nothing runs here, so a stop may end the command at once.
-    if (values['dry-run']) return Promise.race([showPlan(ask), exitCodeOfStop(stops)])
+    if (values.dryRun) return Promise.race([showPlan(ask), exitCodeOfStop(stops)])
     const runner = openRunner(help.name, values, context)
     try {
       return await (values.slot === undefined ? rerunRange(ask, runner) : rerunSlot(ask, runner, values.slot))
@@ -127,21 +124,18 @@ const MAX_SLOTS = 1_000_000
 /** The number of slots that are listed or printed before signals can be handled. This takes some milliseconds. */
 const SLOTS_AT_A_TIME = 1_000
 
-function checkTogether({ slot, from, reason, 'dry-run': dryRun, ...values }: RerunValues): void {
+/** The options that are for a range only. */
+const OF_RANGE = ['from', 'to', 'only', 'graceMs', 'dryRun', 'keepGoing'] as const
+
+function checkTogether(values: RerunValues): void {
+  const { slot, from, reason, dryRun } = values
   if (slot === undefined && from === undefined) {
     throw usageError('neither --slot nor --from is given; name one slot, or where a range begins')
   }
-  if (slot !== undefined) {
-    const ofRange = [
-      ['from', from],
-      ['to', values.to],
-      ['only', values.only],
-      ['grace', values.grace],
-      ['dry-run', dryRun],
-      ['keep-going', values['keep-going']],
-    ] as const
-    const [name] = ofRange.find(([, value]) => value !== undefined && value !== false) ?? []
-    if (name !== undefined) throw usageError(`--slot and --${name} are given together; --${name} is for a range`)
+  const ofRange = OF_RANGE.find((option) => values[option] !== undefined && values[option] !== false)
+  if (slot !== undefined && ofRange !== undefined) {
+    const name = optionName(ofRange)
+    throw usageError(`--slot and --${name} are given together; --${name} is for a range`)
   }
   if (reason === undefined && !dryRun) {
     throw usageError(`--reason is missing; give it, or set ${variableOf('reason')} (why the slot is run again)`)
@@ -149,7 +143,7 @@ function checkTogether({ slot, from, reason, 'dry-run': dryRun, ...values }: Rer
 }
 
 async function rerunSlot({ values, stops }: Ask, runner: Runner, slot: string): Promise<number> {
-  const found = await Promise.race([runner.ledger.findSlot({ ...taskOptions(values), slot }), exitCodeOfStop(stops)])
+  const found = await Promise.race([runner.ledger.findSlot({ ...values, slot }), exitCodeOfStop(stops)])
   if (typeof found === 'number') return found
   return exitCodeFrom(
     await runner.run(optionsOf(values, found.schedule, { slot: found.slot, askedAt: askedAt() })),
@@ -177,7 +171,7 @@ async function rerunRange({ values, stops, sink, env }: Ask, { ledger, run, form
     if (stoppedBefore) break
     counts[outcome.status] += 1
     counts.left -= 1
-    if (exitCode !== EXIT.ok && !values['keep-going']) break
+    if (exitCode !== EXIT.ok && !values.keepGoing) break
   }
   const stop = stops.first()
   if (stop !== null && (counts.left > 0 || exitCode !== EXIT.ok)) exitCode = exitCodeOfSignal(stop.signal)
@@ -191,8 +185,8 @@ function optionsOf(
   schedule: ScheduleOptions,
   which: Pick<Force, 'slot' | 'only' | 'askedAt'>,
 ): RunOptions {
-  const { task, reason = '', by } = values
-  return { ...settingsFrom(values), ...schedule, task, force: { ...which, reason, by } }
+  const { reason = '', by } = values
+  return { ...values, ...schedule, anchor: schedule.anchor, force: { ...which, reason, by } }
 }
 
 function exitCodeFrom(outcome: RunOutcome<null> | LedgerError, stops: Stops): number {
@@ -217,17 +211,9 @@ async function* planText(slots: readonly Planned[], only: readonly Rerunnable[])
 
 /** Returns the slots of the range to run, oldest first. Throws a usage error if there are more than `MAX_SLOTS`. */
 async function plan(ledger: Ledger, values: RerunValues): Promise<readonly Planned[]> {
-  const { from = '', to, grace } = values
+  const { from = '' } = values
   const slots: Planned[] = []
-  const range = {
-    from,
-    to,
-    graceMs: grace,
-    retentionMs: values.retention,
-    skewMs: values.skew,
-    only: onlyOf(values),
-  }
-  for await (const { slot, why, schedule } of ledger.rerunnable({ ...taskOptions(values), ...range })) {
+  for await (const { slot, why, schedule } of ledger.rerunnable({ ...values, from, only: onlyOf(values) })) {
     if (slots.length === MAX_SLOTS) {
       throw usageError(`the range has more than ${MAX_SLOTS} slots to be run; give a shorter one, or fewer with --only`)
     }
@@ -235,10 +221,6 @@ async function plan(ledger: Ledger, values: RerunValues): Promise<readonly Plann
     if (slots.length % SLOTS_AT_A_TIME === 0) await yieldToEventLoop()
   }
   return slots.reverse()
-}
-
-function taskOptions({ task, schedule, timezone, anchor, 'ledger-timeout': ledgerTimeoutMs }: RerunValues) {
-  return { task, schedule, timezone, anchor, ledgerTimeoutMs }
 }
 
 function onlyOf({ only }: RerunValues): readonly Rerunnable[] {

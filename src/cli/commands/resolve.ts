@@ -1,36 +1,34 @@
 import type { Resolved } from '../../api.ts'
 import { formatInstant } from '../../core/instant.ts'
-import { RESOLVED_STATES, type ResolvedState } from '../../core/types.ts'
+import type { OptionTable } from '../../core/option.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
+import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { readOptions } from '../options/arguments.ts'
-import { withDueBy } from '../options/due-by.ts'
-import { LEDGER_TIMEOUT, type OptionTable, SLOT, STORE, TASK } from '../options/options.ts'
-import { RUN_OPTIONS } from '../options/run-options.ts'
+import { scheduleOf, withDueBy } from '../options/due-by.ts'
+import { COMMON } from '../options/options.ts'
 import { print } from '../output.ts'
 
-const REGISTRY = "the registry's"
+const RESOLVED_STATE = { completed: 'COMPLETED', failed: 'FAILED', skipped: 'SKIPPED' } as const
 
 const OPTIONS = {
-  ...STORE,
-  ...TASK,
-  ...SLOT,
+  store: COMMON.store,
+  task: COMMON.task,
+  slot: COMMON.slot,
   state: {
-    kind: 'text',
+    kind: 'choice',
     value: 'STATE',
     required: true,
-    choices: RESOLVED_STATES.map((state) => state.toLowerCase()),
+    choices: ['completed', 'failed', 'skipped'],
     help: 'What a person says of it',
   },
   reason: { kind: 'text', value: 'TEXT', required: true, help: 'Why, in at most 800 bytes' },
-  by: { ...RUN_OPTIONS.by, help: 'Who says so' },
-  schedule: { kind: 'text', value: 'EXPR', otherwise: REGISTRY, help: 'The schedule that has the slot' },
-  timezone: { ...RUN_OPTIONS.timezone, otherwise: `${REGISTRY}; with --schedule, UTC` },
-  anchor: RUN_OPTIONS.anchor,
-  skew: RUN_OPTIONS.skew,
-  ...LEDGER_TIMEOUT,
+  by: { ...COMMON.by, help: 'Who says so' },
+  ...scheduleOf("the registry's", 'The schedule that has the slot'),
+  skewMs: SETTINGS.skewMs,
+  ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable
 
 const help = {
@@ -55,24 +53,12 @@ const WHY: Readonly<Record<Extract<Resolved, { kind: 'refused' }>['cause'], stri
   tooManyResolutions: 'it was settled as often as a row can hold',
 }
 
-function resolvedState(word: string): ResolvedState {
-  const state = RESOLVED_STATES.find((one) => one.toLowerCase() === word)
-  if (state === undefined) throw new Error(`no state ${word}`)
-  return state
-}
-
 export const resolve: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
     const values = withDueBy(readOptions(help, argv, env), { argv, env })
-    const { store, state, skew: skewMs, 'ledger-timeout': ledgerTimeoutMs, ...rest } = values
-    const { task, reason } = values
-    const result = await createLedger({ store }).resolve({
-      ...rest,
-      state: resolvedState(state),
-      skewMs,
-      ledgerTimeoutMs,
-    })
+    const { store, task, state, reason } = values
+    const result = await createLedger({ store }).resolve({ ...values, state: RESOLVED_STATE[state] })
     const name = `${task} ${formatInstant(result.slot.getTime())}`
     if (result.kind === 'resolved') {
       await print(printable(`${name} is ${result.row.state}: ${reason}`))

@@ -5,7 +5,7 @@ import { EXIT_OF_ERROR, exitCodeOf } from '../exit.ts'
 import { readOptions, type Values } from '../options/arguments.ts'
 import { readEvent } from '../options/event.ts'
 import { RUN_OPTIONS } from '../options/run-options.ts'
-import { askedAt, openRunner, settingsFrom } from '../runner.ts'
+import { askedAt, openRunner } from '../runner.ts'
 
 const help = {
   name: 'run',
@@ -45,8 +45,8 @@ export const run: Command = {
     const values = readOptions(help, argv, env)
     const runner = openRunner(help.name, values, context)
     const options = await runOptions(values, stops.aborted)
-    const onDuplicate = values['exit-on-duplicate'] ?? 0
-    const codes = { onDuplicate, onRunning: values['exit-on-running'] ?? onDuplicate }
+    const onDuplicate = values.exitOnDuplicate ?? RUN_OPTIONS.exitOnDuplicate.default
+    const codes = { onDuplicate, onRunning: values.exitOnRunning ?? onDuplicate }
     try {
       const outcome = await runner.run(options)
       if (outcome instanceof LedgerError) return EXIT_OF_ERROR[outcome.kind]
@@ -67,24 +67,11 @@ export async function runOptions(
   values: Omit<Values<typeof RUN_OPTIONS>, 'store'>,
   stop: AbortSignal,
 ): Promise<RunOptions> {
-  const { reason, by } = values
-  const slot = values['force-slot']
+  const { forceSlot: slot, reason, by } = values
   if (slot === undefined && reason !== undefined) {
     throw usageError('--reason is given, but no --force-slot; name the slot, or leave the reason out')
   }
   const event = values.event === undefined ? undefined : await readEvent(values.event, stop)
-  return {
-    task: values.task,
-    schedule: values.schedule,
-    timezone: values.timezone,
-    anchor: values.anchor,
-    eventTime: values['event-time'],
-    event,
-    force: slot === undefined ? undefined : { slot, reason: reason ?? '', by, askedAt: askedAt() },
-    requireEventTime: values['require-event-time'],
-    earlyToleranceMs: values['early-tolerance'],
-    onMismatch: values['on-mismatch'] as RunOptions['onMismatch'],
-    maxLatenessMs: values['max-lateness'],
-    ...settingsFrom(values),
-  }
+  const force = slot === undefined ? undefined : { slot, reason: reason ?? '', by, askedAt: askedAt() }
+  return { ...values, event, force }
 }

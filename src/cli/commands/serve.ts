@@ -1,36 +1,36 @@
 import { LedgerError } from '../../core/errors.ts'
+import type { OptionTable } from '../../core/option.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
-import { LIMITS } from '../../run/settings.ts'
+import { SETTINGS } from '../../run/settings-table.ts'
 import { createApp } from '../../web/server/app.tsx'
 import { readAssets } from '../../web/server/assets.ts'
 import { isLoopback } from '../../web/server/guard.ts'
 import { listen } from '../../web/server/listen.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { readOptions } from '../options/arguments.ts'
-import { GRACE, LATE_AFTER, LEDGER_TIMEOUT, type OptionTable, STORE } from '../options/options.ts'
-import { RUN_OPTIONS } from '../options/run-options.ts'
+import { COMMON } from '../options/options.ts'
 import { print } from '../output.ts'
 
 const OPTIONS = {
-  ...STORE,
+  store: COMMON.store,
   port: {
     kind: 'integer',
-    value: 'N',
-    limit: { default: 8276, min: 0, max: 65_535 },
+    default: 8276,
+    bounds: [0, 65_535],
     help: 'Where it listens; 0 takes any port that is free',
   },
   host: {
     kind: 'text',
     value: 'HOST',
-    otherwise: '127.0.0.1',
+    default: '127.0.0.1',
     help: 'Address or name of this machine to listen on. There is no login: beyond loopback, whoever reaches it reads all',
   },
-  ...GRACE,
-  ...LATE_AFTER,
-  skew: RUN_OPTIONS.skew,
-  ...LEDGER_TIMEOUT,
+  graceMs: COMMON.graceMs,
+  lateAfterMs: COMMON.lateAfterMs,
+  skewMs: SETTINGS.skewMs,
+  ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable
 
 const help = {
@@ -52,9 +52,9 @@ export const serve: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
     const values = readOptions(help, argv, env)
-    const { store, host = '127.0.0.1' } = values
+    const { store, host = OPTIONS.host.default, lateAfterMs } = values
     const emit = (message: string) => sink.write(printable(`cronledger: ${message}`))
-    const ledgerTimeoutMs = values['ledger-timeout'] ?? LIMITS.ledgerTimeoutMs.default
+    const ledgerTimeoutMs = values.ledgerTimeoutMs ?? SETTINGS.ledgerTimeoutMs.default
     const ledger = createLedger({ store })
     await firstLook(ledger, ledgerTimeoutMs, emit)
     const app = createApp({
@@ -63,13 +63,13 @@ export const serve: Command = {
       assets: readAssets(),
       host,
       ledgerTimeoutMs,
-      graceMs: values.grace ?? GRACE.grace.limit.default,
-      lateAfterMs: values['late-after'],
-      skewMs: values.skew ?? LIMITS.skewMs.default,
+      graceMs: values.graceMs ?? COMMON.graceMs.default,
+      lateAfterMs,
+      skewMs: values.skewMs ?? SETTINGS.skewMs.default,
       clock: systemClock,
       report: emit,
     })
-    const url = await listen(app, host, values.port ?? OPTIONS.port.limit.default)
+    const url = await listen(app, host, values.port ?? OPTIONS.port.default)
     if (!isLoopback(host)) {
       emit(
         `warning: ${host} is beyond this machine, and there is no login: whoever reaches ${url} reads the whole ledger`,

@@ -1,7 +1,7 @@
 import type { ErrorKind } from '../../core/errors.ts'
 import { printable } from '../../format/text.ts'
 import { systemClock } from '../../process/clock.ts'
-import { LIMITS } from '../../run/settings.ts'
+import { SETTINGS } from '../../run/settings-table.ts'
 import type { Role, SetupFinding } from '../../store/finding.ts'
 import { inspectStore } from '../../store/setup.ts'
 import { EXIT, EXIT_OF_ERROR } from '../exit.ts'
@@ -11,9 +11,9 @@ import { type BatchOptions, inspectRun } from './setup-check-run.ts'
 
 interface SetupCheckOptions extends BatchOptions {
   readonly store: string
-  readonly role: string | undefined
-  readonly skew: number | undefined
-  readonly 'ledger-timeout': number | undefined
+  readonly role: Role | undefined
+  readonly skewMs: number | undefined
+  readonly ledgerTimeoutMs: number | undefined
 }
 
 /** The errors that stop every run come first. A wrong clock or event time (`usage`) stops only some runs. */
@@ -24,9 +24,9 @@ const NAME_COLUMNS = 21
 
 /** Checks everything that a run needs and prints a line for each. Returns the exit code of the gravest finding. */
 export async function checkSetup(options: SetupCheckOptions, env: Environment): Promise<number> {
-  const signal = AbortSignal.timeout(options['ledger-timeout'] ?? LIMITS.ledgerTimeoutMs.default)
-  const { role = 'operator', skew: skewMs = LIMITS.skewMs.default } = options
-  const settings = { env, role: role as Role, skewMs, now: () => systemClock.now() }
+  const signal = AbortSignal.timeout(options.ledgerTimeoutMs ?? SETTINGS.ledgerTimeoutMs.default)
+  const { role = 'operator', skewMs = SETTINGS.skewMs.default } = options
+  const settings = { env, role, skewMs, now: () => systemClock.now() }
   const found = new Set<ErrorKind | null>()
   const emit = async ({ what, wrong, text }: SetupFinding) => {
     found.add(wrong)

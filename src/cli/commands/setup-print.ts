@@ -11,19 +11,16 @@ import { checkTaskName } from '../../core/user-text.ts'
 import { parseStoreName } from '../../store/open.ts'
 import { readSchema } from '../../store/schema.ts'
 import type { Environment } from '../options/arguments.ts'
+import type { BatchOptions } from './setup-check-run.ts'
 import { fillJson, fillParameters, openNames, type TemplateValues } from './setup-template.ts'
 
 export const PRINTABLE = ['cloudformation', 'iam', 'eventbridge', 'task-definition'] as const
 
 /** The options that a template is made from. */
-export interface PrintOptions {
+export interface PrintOptions extends BatchOptions {
   readonly print: string
   readonly role: string | undefined
   readonly store: string
-  readonly task: string | undefined
-  readonly schedule: string | undefined
-  readonly timezone: string | undefined
-  readonly anchor: string | undefined
   readonly container: string | undefined
   readonly image: string | undefined
 }

@@ -1,13 +1,14 @@
 import { usageError } from '../../core/errors.ts'
+import { type OptionTable, optionName } from '../../core/option.ts'
 import { printable } from '../../format/text.ts'
 import { systemClock } from '../../process/clock.ts'
+import { SETTINGS } from '../../run/settings-table.ts'
 import type { SetupStep } from '../../store/finding.ts'
 import { setUpStore } from '../../store/setup.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { isGiven, readOptions } from '../options/arguments.ts'
-import { LEDGER_TIMEOUT, type OptionTable, STORE } from '../options/options.ts'
-import { RUN_OPTIONS } from '../options/run-options.ts'
+import { COMMON } from '../options/options.ts'
 import { print } from '../output.ts'
 import { checkSetup } from './setup-check.ts'
 import { PRINTABLE, printTemplate } from './setup-print.ts'
@@ -15,36 +16,27 @@ import { PRINTABLE, printTemplate } from './setup-print.ts'
 const BATCH = 'needed by all templates but iam'
 
 const OPTIONS = {
-  ...STORE,
+  store: COMMON.store,
   check: { kind: 'switch', help: 'Change nothing, and say of all that a run needs whether it is there' },
   role: {
-    kind: 'text',
+    kind: 'choice',
     value: 'ROLE',
     choices: ['runner', 'auditor', 'operator'],
     otherwise: 'operator; with --print iam, a policy for each',
     help: 'Whose permissions --check tries, and whose policy --print iam prints: run; history, show, check, tasks, serve, report; or all of them',
   },
-  skew: { ...RUN_OPTIONS.skew, help: 'As in run: --check finds a clock that is off by more than half of it' },
-  print: {
-    kind: 'text',
-    value: 'WHAT',
-    choices: PRINTABLE,
-    help: 'Change nothing, and print a template, filled in',
-  },
-  task: { kind: 'text', value: 'NAME', otherwise: BATCH, help: RUN_OPTIONS.task.help },
-  schedule: { kind: 'text', value: 'EXPR', otherwise: BATCH, help: RUN_OPTIONS.schedule.help },
-  timezone: RUN_OPTIONS.timezone,
-  anchor: RUN_OPTIONS.anchor,
-  container: { kind: 'text', value: 'NAME', otherwise: 'batch', help: 'Name of the container in a template' },
+  skewMs: { ...SETTINGS.skewMs, help: 'As in run: --check finds a clock that is off by more than half of it' },
+  print: { kind: 'choice', value: 'WHAT', choices: PRINTABLE, help: 'Change nothing, and print a template, filled in' },
+  task: { ...COMMON.task, required: undefined, otherwise: BATCH },
+  schedule: { ...COMMON.schedule, required: undefined, otherwise: BATCH },
+  timezone: COMMON.timezone,
+  anchor: COMMON.anchor,
+  container: { kind: 'text', value: 'NAME', default: 'batch', help: 'Name of the container in a template' },
   image: { kind: 'text', value: 'IMAGE', otherwise: 'left open', help: 'Image of the batch in a template' },
-  'ledger-timeout': {
-    ...LEDGER_TIMEOUT['ledger-timeout'],
-    limit: { ...LEDGER_TIMEOUT['ledger-timeout'].limit, default: 120_000 },
-    otherwise: '2m; with --check, 30s',
-  },
+  ledgerTimeoutMs: { ...COMMON.ledgerTimeoutMs, default: 120_000, otherwise: '2m; with --check, 30s' },
 } as const satisfies OptionTable
 
-const OF_CREATING = ['store', 'check', 'ledger-timeout']
+const OF_CREATING = ['store', 'check', 'ledgerTimeoutMs']
 
 const help = {
   name: 'setup',
@@ -89,8 +81,9 @@ export const setup: Command = {
     }
     if (check) return checkSetup(values, env)
     const ignored = Object.keys(OPTIONS).find((name) => !OF_CREATING.includes(name) && isGiven(name, argv))
-    if (ignored !== undefined) throw usageError(`--${ignored} is given, but neither --check nor --print that needs it`)
-    const signal = AbortSignal.timeout(values['ledger-timeout'] ?? OPTIONS['ledger-timeout'].limit.default)
+    if (ignored !== undefined)
+      throw usageError(`--${optionName(ignored)} is given, but neither --check nor --print that needs it`)
+    const signal = AbortSignal.timeout(values.ledgerTimeoutMs ?? OPTIONS.ledgerTimeoutMs.default)
     const { name, steps, warnings } = await setUpStore(values.store, env, { signal })
     for (const warning of warnings) sink.write(`cronledger: ${warning}`)
     for (const { what, did } of steps) await print(`${name}: ${STEP_NAMES[what]} ${DEEDS[did]}`)

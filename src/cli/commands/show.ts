@@ -1,6 +1,7 @@
 import type { Ledger, ReadOptions } from '../../api.ts'
 import { quote, usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
+import type { OptionTable } from '../../core/option.ts'
 import { parseSlotBySchedules } from '../../core/row/schedules-in-force.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import { readSchedule } from '../../core/schedule/schedule-options.ts'
@@ -10,32 +11,22 @@ import { showJson, showText } from '../../format/show.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
-import { LIMITS } from '../../run/settings.ts'
+import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { newestRow, recordedSchedules, specOf } from '../lookup.ts'
 import { readOptions, type Values } from '../options/arguments.ts'
-import { withDueBy } from '../options/due-by.ts'
-import { LEDGER_TIMEOUT, type OptionTable, SLOT, STORE, TASK } from '../options/options.ts'
-import { RUN_OPTIONS } from '../options/run-options.ts'
+import { scheduleOf, withDueBy } from '../options/due-by.ts'
+import { COMMON } from '../options/options.ts'
 import { print } from '../output.ts'
 
-const REGISTRY_OR_ROW = "the registry's, or else the newest row's"
-
 const OPTIONS = {
-  ...STORE,
-  ...TASK,
-  ...SLOT,
-  schedule: {
-    kind: 'text',
-    value: 'EXPR',
-    otherwise: REGISTRY_OR_ROW,
-    help: 'What local time, a date and latest are read by',
-  },
-  timezone: { ...RUN_OPTIONS.timezone, otherwise: `${REGISTRY_OR_ROW}; with --schedule, UTC` },
-  anchor: RUN_OPTIONS.anchor,
+  store: COMMON.store,
+  task: COMMON.task,
+  slot: COMMON.slot,
+  ...scheduleOf("the registry's, or else the newest row's", 'What local time, a date and latest are read by'),
   json: { kind: 'switch', help: 'Print the row as JSON, as in schema/row.schema.json' },
-  ...LEDGER_TIMEOUT,
+  ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable
 
 /** The exit code if the slot has no row. With it, `if cronledger show …` tests whether anything is recorded. */
@@ -56,9 +47,9 @@ export const show: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
     const values = withDueBy(readOptions(help, argv, env), { argv, env })
-    const { task, json } = values
+    const { task, json, ledgerTimeoutMs } = values
     const ledger = createLedger({ store: values.store })
-    const reading = { task, ledgerTimeoutMs: values['ledger-timeout'] }
+    const reading = { task, ledgerTimeoutMs }
     const now = systemClock.now()
     const nothing = (what: string) => {
       sink.write(printable(`cronledger: no row: nothing of ${task}${what} is on record`))
@@ -69,7 +60,7 @@ export const show: Command = {
     const row = await ledger.get({ ...reading, slot: new Date(slot) })
     if (row === null) return nothing(` in the slot ${formatInstant(slot)}`)
     // A row does not store the skew of its run. We use the default, which most runs have.
-    const text = (json ? showJson : showText)(row, now, LIMITS.skewMs.default)
+    const text = (json ? showJson : showText)(row, now, SETTINGS.skewMs.default)
     await print(text)
     return EXIT.ok
   },

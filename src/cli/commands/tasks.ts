@@ -1,6 +1,7 @@
 import type { Ledger, ReadOptions } from '../../api.ts'
 import { concurrently } from '../../audit/concurrently.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
+import type { OptionTable } from '../../core/option.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import { slotAfter } from '../../core/schedule/slot.ts'
 import type { Instant } from '../../core/types.ts'
@@ -8,18 +9,18 @@ import { type TaskState, taskJson, taskText } from '../../format/tasks.ts'
 import { jsonArray, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
-import { LIMITS } from '../../run/settings.ts'
+import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { newestRow } from '../lookup.ts'
 import { readOptions } from '../options/arguments.ts'
-import { LEDGER_TIMEOUT, type OptionTable, STORE } from '../options/options.ts'
+import { COMMON } from '../options/options.ts'
 import { printAll } from '../output.ts'
 
 const OPTIONS = {
-  ...STORE,
-  format: { kind: 'text', value: 'text|json', choices: ['text', 'json'], otherwise: 'text', help: 'json is one array' },
-  ...LEDGER_TIMEOUT,
+  store: COMMON.store,
+  format: COMMON.format,
+  ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable
 
 const help = {
@@ -35,7 +36,7 @@ export const tasks: Command = {
     const values = readOptions(help, argv, env)
     const ledger = createLedger({ store: values.store })
     const now = systemClock.now()
-    const reading = { ledgerTimeoutMs: values['ledger-timeout'] }
+    const reading = { ledgerTimeoutMs: values.ledgerTimeoutMs }
     const states = concurrently(
       (signal) => ledger.tasks({ ...reading, signal }),
       (task, signal) => readTaskState(task, ledger, { ...reading, signal }, now),
@@ -49,7 +50,7 @@ export const tasks: Command = {
 }
 
 /** A row does not store the skew of its run. Most runs have the default, and only the output depends on it. */
-const SKEW_MS = LIMITS.skewMs.default
+const SKEW_MS = SETTINGS.skewMs.default
 
 async function* statesText(states: AsyncIterable<TaskState>, now: Instant): AsyncGenerator<string, void, undefined> {
   let before = ''

@@ -2,17 +2,19 @@ import { closest, distance } from 'fastest-levenshtein'
 import parse from 'yargs-parser'
 import { parseDuration } from '../../core/duration.ts'
 import { quote, usageError } from '../../core/errors.ts'
-import { allowedText, type OptionSpec, type OptionTable, variableOf } from './options.ts'
+import {
+  allowedText,
+  allowedWithReason,
+  isAllowed,
+  type NumberSpec,
+  type OptionSpec,
+  type OptionTable,
+  optionName,
+  type ValueOf,
+} from '../../core/option.ts'
+import { variableOf } from './options.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
-
-type ValueOf<Spec extends OptionSpec> = Spec['kind'] extends 'duration' | 'integer'
-  ? number
-  : Spec['kind'] extends 'switch'
-    ? boolean
-    : Spec['kind'] extends 'words'
-      ? readonly string[]
-      : string
 
 /** The values of a command's options: from the flag, otherwise from the environment, otherwise undefined. */
 export type Values<Table extends OptionTable> = {
@@ -49,17 +51,21 @@ const CONFIGURATION = {
   'short-option-groups': false,
 } as const
 
+/** The options of a command by the names of their flags. */
+type Flags = ReadonlyMap<string, OptionSpec>
+
 /** Reads the options of a command. Throws a usage error for any argument or value that it would have to guess. */
 export function readOptions<Table extends OptionTable>(
   command: CommandHelp & { readonly options: Table },
   argv: readonly string[],
   env: Environment,
 ): Values<Table> {
-  const switches = Object.keys(command.options).filter((name) => command.options[name]?.kind === 'switch')
-  const parsed = parse(bindDashValues(argv, command.options), { boolean: switches, configuration: CONFIGURATION })
-  const { _: words, ...flags } = parsed
-  for (const flag of Object.keys(flags)) {
-    if (!Object.hasOwn(command.options, flag)) throw unknownOption(`-${flag}`, flag, command.options)
+  const flags: Flags = new Map(Object.entries(command.options).map(([name, spec]) => [optionName(name), spec]))
+  const switches = [...flags].filter(([, { kind }]) => kind === 'switch').map(([flag]) => flag)
+  const { _: words, ...given }: Readonly<Record<string, unknown>> & { readonly _: readonly (string | number)[] } =
+    parse(bindDashValues(argv, flags), { boolean: switches, configuration: CONFIGURATION })
+  for (const flag of Object.keys(given)) {
+    if (!flags.has(flag)) throw unknownOption(`-${flag}`, flag, flags)
   }
   const [word] = words
   if (word !== undefined) {
@@ -68,39 +74,39 @@ export function readOptions<Table extends OptionTable>(
     )
   }
   const values = Object.entries(command.options).map(([name, spec]) => {
-    const times = timesGiven(name, argv)
-    if (times > 1) throw usageError(`--${name} is given ${times} times; give it once`)
-    return [name, readOption(name, spec, flags[name], env)]
+    const flag = optionName(name)
+    const times = timesGiven(flag, argv)
+    if (times > 1) throw usageError(`--${flag} is given ${times} times; give it once`)
+    return [name, readOption(flag, spec, given[flag], env)]
   })
   return Object.fromEntries(values) as Values<Table>
 }
 
 /** Returns whether an option is given by its flag. */
 export function isGiven(name: string, argv: readonly string[]): boolean {
-  return timesGiven(name, argv) > 0
+  return timesGiven(optionName(name), argv) > 0
 }
 
 /** Counts the flags of this name. No value of an option begins with two dashes, so such a word is always a flag. */
-function timesGiven(name: string, argv: readonly string[]): number {
-  return argv.filter((word) => word === `--${name}` || word.startsWith(`--${name}=`)).length
+function timesGiven(flag: string, argv: readonly string[]): number {
+  return argv.filter((word) => word === `--${flag}` || word.startsWith(`--${flag}=`)).length
 }
 
 /**
  * Joins an option and its value with `=` where the value begins with a dash (`--event -`, `--reason '-5 rows'`). The
  * parser would take such a value as an option.
  */
-function bindDashValues(argv: readonly string[], options: OptionTable): string[] {
+function bindDashValues(argv: readonly string[], flags: Flags): string[] {
   const words: string[] = []
   for (const word of argv) {
     // We must refuse an unknown flag before the parser sees it, since names that every object has break the parser.
     const flag = /^--([^=]+)/.exec(word)?.[1]
-    if (flag !== undefined && !Object.hasOwn(options, flag)) throw unknownOption(`--${flag}`, flag, options)
+    if (flag !== undefined && !flags.has(flag)) throw unknownOption(`--${flag}`, flag, flags)
     const before = words.at(-1) ?? ''
-    const name = before.slice(2)
-    const spec = before.startsWith('--') && Object.hasOwn(options, name) ? options[name] : undefined
+    const spec = before.startsWith('--') ? flags.get(before.slice(2)) : undefined
     const isValue = spec !== undefined && spec.kind !== 'switch' && /^-(?!-)/.test(word)
     if (isValue) words[words.length - 1] = `${before}=${word}`
-    else if (flag !== undefined && options[flag]?.kind === 'switch' && word.includes('=')) {
+    else if (flag !== undefined && flags.get(flag)?.kind === 'switch' && word.includes('=')) {
       // The parser takes every word but `true` as false. A flag accepts and refuses the same words as the environment.
       words.push(`--${flag}=${readSwitch(`--${flag}`, word.slice(word.indexOf('=') + 1))}`)
     } else words.push(word)
@@ -109,44 +115,39 @@ function bindDashValues(argv: readonly string[], options: OptionTable): string[]
 }
 
 /** Returns the error for an unknown option. It does not show the value, which may be a secret of the batch. */
-function unknownOption(word: string, flag: string, options: OptionTable): Error {
+function unknownOption(word: string, flag: string, flags: Flags): Error {
   const shown = word.length > MAX_OPTION_LENGTH ? `${word.slice(0, MAX_OPTION_LENGTH)}…` : word
-  return usageError(`unknown option ${shown}${suggestion(flag, Object.keys(options), '--')}`)
+  return usageError(`unknown option ${shown}${suggestion(flag, [...flags.keys()], '--')}`)
 }
 
-function readOption(name: string, spec: OptionSpec, flag: unknown, env: Environment): OptionValue | undefined {
-  if (flag === '' || (flag === true && spec.kind !== 'switch')) throw usageError(`--${name} has no value`)
-  if (typeof flag === 'boolean') return flag
-  const variable = variableOf(name)
-  const set = env[variable] === '' ? undefined : env[variable]
-  const text = typeof flag === 'string' ? flag : set
-  if (text === undefined) {
-    if (spec.required) throw usageError(missing(name, spec))
-    return undefined
-  }
-  return readValue(flag === undefined ? variable : `--${name}`, spec, text)
-}
-
-function missing(name: string, spec: OptionSpec): string {
-  return `--${name} is missing; give it, or set ${variableOf(name)} (${spec.help})`
+function readOption(flag: string, spec: OptionSpec, given: unknown, env: Environment): OptionValue | undefined {
+  if (given === '' || (given === true && spec.kind !== 'switch')) throw usageError(`--${flag} has no value`)
+  if (typeof given === 'boolean') return given
+  if (typeof given === 'string') return readValue(`--${flag}`, spec, given)
+  const variable = variableOf(flag)
+  const text = env[variable]
+  if (text) return readValue(variable, spec, text)
+  if (spec.required) throw usageError(`--${flag} is missing; give it, or set ${variable} (${spec.help})`)
+  return undefined
 }
 
 function readValue(name: string, spec: OptionSpec, text: string): OptionValue {
   switch (spec.kind) {
     case 'text':
-      return spec.choices === undefined ? text : oneOf(name, text, spec.choices, '')
+      return text
+    case 'choice':
+      return oneOf(name, text, spec.choices, '')
     case 'words': {
       const words = text.split(',').map((word) => word.trim().toLowerCase())
-      return words.map((word) => oneOf(name, word, spec.choices ?? [], ', several with commas'))
+      return words.map((word) => oneOf(name, word, spec.choices, ', several with commas'))
     }
     case 'switch':
       return readSwitch(name, text)
     case 'duration':
     case 'integer': {
       const value = spec.kind === 'duration' ? parseDuration(text, name) : readInteger(name, text, spec)
-      if (spec.limit === undefined || (value >= spec.limit.min && value <= spec.limit.max)) return value
-      const why = spec.limit.why === undefined ? '' : `: ${spec.limit.why}`
-      throw usageError(`${name} is ${text}; allowed are ${allowedText(spec)}${why}`)
+      if (isAllowed(value, spec)) return value
+      throw usageError(`${name} is ${text}; allowed are ${allowedWithReason(spec)}`)
     }
   }
 }
@@ -156,7 +157,7 @@ function oneOf(name: string, word: string, choices: readonly string[], several: 
   throw usageError(`${name} is ${quote(word)}${suggestion(word, choices)}; allowed are ${choices.join(', ')}${several}`)
 }
 
-function readInteger(name: string, text: string, spec: OptionSpec): number {
+function readInteger(name: string, text: string, spec: NumberSpec): number {
   if (/^\d{1,9}$/.test(text)) return Number(text)
   throw usageError(`${name} is ${quote(text)}; allowed are whole numbers, ${allowedText(spec)}`)
 }

@@ -1,7 +1,8 @@
 import { usageError } from '../../core/errors.ts'
+import type { OptionTable } from '../../core/option.ts'
 import type { CommandContext } from '../command.ts'
 import { isGiven, type Values } from './arguments.ts'
-import { type OptionTable, variableOf } from './options.ts'
+import { COMMON, variableOf } from './options.ts'
 
 /** The options that say which slots were due, for the commands that find missed slots. */
 export const DUE_BY = {
@@ -11,9 +12,17 @@ export const DUE_BY = {
     otherwise: "the registry's",
     help: 'What was due, where the registry does not know it or is wrong; needs --task',
   },
-  timezone: { kind: 'text', value: 'ZONE', otherwise: 'UTC', help: 'IANA zone that --schedule is read in' },
-  anchor: { kind: 'text', value: 'INSTANT', help: 'Where a --schedule rate(…) starts counting' },
+  timezone: { ...COMMON.timezone, help: 'IANA zone that --schedule is read in' },
+  anchor: { ...COMMON.anchor, help: 'Where a --schedule rate(…) starts counting' },
 } as const satisfies OptionTable
+
+/** Returns the options of a schedule whose default is `usual`, for the commands about one slot or a range of slots. */
+export const scheduleOf = (usual: string, help: string) =>
+  ({
+    schedule: { kind: 'text', value: 'EXPR', otherwise: usual, help },
+    timezone: { ...COMMON.timezone, otherwise: `${usual}; with --schedule, UTC` },
+    anchor: COMMON.anchor,
+  }) as const satisfies OptionTable
 
 type DueBy = Values<typeof DUE_BY>
 

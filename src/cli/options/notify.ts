@@ -4,32 +4,13 @@ import { systemClock } from '../../process/clock.ts'
 import { type Notifier, openNotifier } from '../../process/notifier.ts'
 import { FORCING_VARIABLES, without } from '../../run/command.ts'
 import type { Environment, Values } from './arguments.ts'
-import { type OptionTable, variableOf } from './options.ts'
-
-/** All commands have the same kinds, since they read the same environment. Each command reports the kinds it finds. */
-const KINDS = ['duplicate', 'refused', 'skipped', 'failed', 'missed', 'stale', 'late'] as const
-
-export const NOTIFY = {
-  notify: {
-    kind: 'text',
-    value: 'CMD',
-    otherwise: 'nobody is told',
-    help: 'Tell somebody: a shell command that gets the event as JSON on its stdin, for 10s at most',
-  },
-  'notify-on': {
-    kind: 'words',
-    value: 'KIND[,…]',
-    choices: KINDS,
-    otherwise: 'all',
-    help: 'Of what --notify tells: a run of the first four, check of the last four',
-  },
-} as const satisfies OptionTable
+import { COMMON, variableOf } from './options.ts'
 
 /**
  * The variables that the notification command must not get. Otherwise a `cronledger` in it could force a slot, or start
  * notifications of its own, which would start others.
  */
-const KEPT_FROM_IT = [...FORCING_VARIABLES, ...Object.keys(NOTIFY).map(variableOf)]
+const KEPT_FROM_IT = [...FORCING_VARIABLES, ...['notify', 'notifyOn'].map(variableOf)]
 
 /**
  * The kinds of those events that have another name in the log. A batch that did not run counts as failed, and so does a
@@ -41,14 +22,16 @@ const KIND_OF_EVENT: Readonly<Record<string, string>> = {
   unusable: 'failed',
 }
 
+type NotifyValues = Pick<Values<typeof COMMON>, 'notify' | 'notifyOn'>
+
 export interface Notify extends Omit<Notifier, 'send'> {
   /** Sends a notification if the event is of a kind that the user asked for. */
   emit(event: LogObject): void
 }
 
 /** Opens a notifier, or returns null without `--notify`. Throws a usage error for `--notify-on` without `--notify`. */
-export function openNotify(values: Values<typeof NOTIFY>, env: Environment): Notify | null {
-  const { notify, 'notify-on': kinds } = values
+export function openNotify(values: NotifyValues, env: Environment): Notify | null {
+  const { notify, notifyOn: kinds } = values
   if (notify === undefined) {
     if (kinds === undefined) return null
     throw usageError('--notify-on is given, but no --notify; give the command that tells somebody, or leave it out')
@@ -59,7 +42,7 @@ export function openNotify(values: Values<typeof NOTIFY>, env: Environment): Not
     ...notifier,
     emit(event) {
       const kind = KIND_OF_EVENT[event.event] ?? event.event
-      if (!(kinds ?? KINDS).some((wanted) => wanted === kind)) return
+      if (!(kinds ?? COMMON.notifyOn.choices).some((wanted) => wanted === kind)) return
       // A shell sees these variables, so we pass only two texts of the event, whose characters are restricted.
       const facts = { CRONLEDGER_RUN_TASK: event.task, CRONLEDGER_RUN_SLOT: event.slot }
       send({ kind, input: `${JSON.stringify(event)}\n`, env: { ...base, ...facts } })

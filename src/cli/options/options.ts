@@ -1,100 +1,84 @@
 import { USUAL_GRACE_MS } from '../../audit/expected.ts'
-import { formatDuration } from '../../core/duration.ts'
-import { LIMITS, type Limit } from '../../run/settings.ts'
+import { numberText, type OptionSpec, type OptionTable, optionName } from '../../core/option.ts'
+import { SETTINGS } from '../../run/settings-table.ts'
 
-/** One option of a command. Its flag, environment variable, help and line in docs/options.md are derived from it. */
-export interface OptionSpec {
-  /** `words` means several of the choices, separated by commas, in any letter case. */
-  readonly kind: 'text' | 'words' | 'duration' | 'integer' | 'switch'
-  readonly help: string
-  /** The placeholder for the value in the help. */
-  readonly value?: string
-  readonly required?: true
-  readonly choices?: readonly string[]
-  readonly limit?: Limit
-  /** The default for the help, if it is not a plain number. */
-  readonly otherwise?: string
-}
+const LONGEST_MS = 366 * 86_400_000
 
-export type OptionTable = Readonly<Record<string, OptionSpec>>
-
-export const STORE = {
+/** The options that several commands have. */
+export const COMMON = {
   store: {
     kind: 'text',
     value: 'LEDGER',
     required: true,
     help: 'The ledger: dynamodb:TABLE, or file:PATH for one machine',
   },
-} as const satisfies OptionTable
-
-export const TASK = {
   task: { kind: 'text', value: 'NAME', required: true, help: 'Name of the scheduled batch' },
-} as const satisfies OptionTable
-
-export const SLOT = {
+  schedule: {
+    kind: 'text',
+    value: 'EXPR',
+    required: true,
+    help: "When it is due: '0 3 * * *', @daily, cron(…), rate(…), at(…)",
+  },
+  timezone: { kind: 'text', value: 'ZONE', default: 'UTC', help: 'IANA zone that the schedule is read in' },
+  anchor: { kind: 'text', value: 'INSTANT', help: 'Where rate(…) starts counting' },
   slot: {
     kind: 'text',
     value: 'SLOT',
     required: true,
     help: 'Which: an instant, local time, a date with one slot, or latest (the newest that is due)',
   },
-} as const satisfies OptionTable
-
-/** Returns the option for a numeric setting of a run. Its default and bounds are those of the setting. */
-export const numberOption = <Name extends keyof typeof LIMITS>(setting: Name, help: string, otherwise?: string) =>
-  ({
-    kind: setting.endsWith('Ms') ? 'duration' : 'integer',
-    value: setting.endsWith('Ms') ? 'TIME' : 'N',
-    limit: LIMITS[setting],
-    help,
-    ...(otherwise === undefined ? {} : { otherwise }),
-  }) as const satisfies OptionSpec
-
-/** For the commands that find missed slots. */
-export const GRACE = {
-  grace: {
+  by: { kind: 'text', value: 'NAME', otherwise: 'the ECS task, or user and host', help: 'Who forces the slot' },
+  /** For the commands that find missed slots. */
+  graceMs: {
     kind: 'duration',
-    value: 'TIME',
-    limit: { default: USUAL_GRACE_MS, min: 0, max: 366 * 86_400_000 },
+    default: USUAL_GRACE_MS,
+    bounds: [0, LONGEST_MS],
     help: 'A slot without a row is missed when it has been due for so long',
   },
-} as const satisfies OptionTable
-
-/** For `check`, and for the pages that show its findings. */
-export const LATE_AFTER = {
-  'late-after': {
+  /** For `check`, and for the pages that show its findings. */
+  lateAfterMs: {
     kind: 'duration',
-    value: 'TIME',
-    limit: { default: 0, min: 0, max: 366 * 86_400_000 },
+    default: null,
+    bounds: [0, LONGEST_MS],
     otherwise: 'never',
     help: 'A first attempt that started later than this after its slot is late',
   },
+  /** For the commands that only read, or write once. */
+  ledgerTimeoutMs: { ...SETTINGS.ledgerTimeoutMs, otherwise: undefined, help: 'How long the ledger may take' },
+  format: { kind: 'choice', choices: ['text', 'json'], default: 'text', help: 'json is one array' },
+  notify: {
+    kind: 'text',
+    value: 'CMD',
+    otherwise: 'nobody is told',
+    help: 'Tell somebody: a shell command that gets the event as JSON on its stdin, for 10s at most',
+  },
+  /** All commands have the same kinds, since they read the same environment. Each reports the kinds that it finds. */
+  notifyOn: {
+    kind: 'words',
+    value: 'KIND[,…]',
+    choices: ['duplicate', 'refused', 'skipped', 'failed', 'missed', 'stale', 'late'],
+    otherwise: 'all',
+    help: 'Of what --notify tells: a run of the first four, check of the last four',
+  },
 } as const satisfies OptionTable
 
-/** For the commands that only read, or write once. */
-export const LEDGER_TIMEOUT = {
-  'ledger-timeout': numberOption('ledgerTimeoutMs', 'How long the ledger may take'),
-} as const satisfies OptionTable
-
-/** Returns the environment variable of an option. That of `--max-attempts` is `CRONLEDGER_MAX_ATTEMPTS`. */
-export function variableOf(option: string): string {
-  return `CRONLEDGER_${option.replaceAll('-', '_').toUpperCase()}`
+/** Returns the environment variable of an option. That of `maxAttempts` is `CRONLEDGER_MAX_ATTEMPTS`. */
+export function variableOf(name: string): string {
+  return `CRONLEDGER_${optionName(name).replaceAll('-', '_').toUpperCase()}`
 }
 
 /** Returns the default of an option as text for the help, or `required`. The text is empty without a default. */
-export function defaultText({ kind, limit, otherwise, required }: OptionSpec): string {
-  if (required) return 'required'
-  if (otherwise !== undefined) return otherwise
-  if (kind === 'switch') return 'off'
-  return limit?.default == null ? '' : numberText(kind, limit.default)
+export function defaultText(spec: OptionSpec): string {
+  if (spec.required) return 'required'
+  if (spec.otherwise !== undefined) return spec.otherwise
+  if (spec.kind === 'switch') return 'off'
+  const usual = spec.default ?? ''
+  return typeof usual === 'string' ? usual : numberText(spec.kind, usual)
 }
 
-/** Returns the allowed values of an option as text for the help. The result is empty if any value is allowed. */
-export function allowedText({ kind, limit, choices }: OptionSpec): string {
-  if (choices !== undefined) return choices.join(', ')
-  return limit === undefined ? '' : `${numberText(kind, limit.min)} to ${numberText(kind, limit.max)}`
-}
-
-function numberText(kind: OptionSpec['kind'], value: number): string {
-  return kind === 'duration' ? formatDuration(value) : String(value)
+/** Returns the placeholder for the value of an option. The text is empty if it takes none. */
+export function valueName(spec: OptionSpec): string {
+  if (spec.value !== undefined) return spec.value
+  if ('choices' in spec) return spec.choices.join('|')
+  return { text: '', switch: '', duration: 'TIME', integer: 'N' }[spec.kind]
 }

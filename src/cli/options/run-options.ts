@@ -1,105 +1,96 @@
-import { REPORT_OPTIONS } from '../reporter.ts'
-import { numberOption, type OptionTable, STORE, TASK } from './options.ts'
+import type { OptionTable } from '../../core/option.ts'
+import { SETTING_GROUPS } from '../../run/settings-table.ts'
+import { COMMON } from './options.ts'
+
+const { slot, starts, batch, lease, ledger } = SETTING_GROUPS
+
+/** The options of `run`, in groups: the settings of a run, and what only the command line needs. */
+export const RUN_GROUPS = {
+  slot: {
+    store: COMMON.store,
+    task: COMMON.task,
+    schedule: COMMON.schedule,
+    timezone: COMMON.timezone,
+    anchor: COMMON.anchor,
+    eventTime: {
+      kind: 'text',
+      value: 'INSTANT',
+      otherwise: 'the start of this process',
+      help: "The time that this trigger stands for: $.time of a rule's event, or <aws.scheduler.scheduled-time>",
+    },
+    event: { kind: 'text', value: 'JSON|FILE|-', help: 'The EventBridge event itself; its "time" is the event time' },
+    ...slot,
+  },
+  starts,
+  force: {
+    forceSlot: {
+      kind: 'text',
+      value: 'SLOT',
+      help: 'Run this slot whatever became of it: an instant, local time, a date, or latest',
+    },
+    reason: {
+      kind: 'text',
+      value: 'TEXT',
+      help: 'Why the slot is forced, in at most 800 bytes (required with --force-slot)',
+    },
+    by: COMMON.by,
+  },
+  batch: {
+    timeoutMs: {
+      kind: 'duration',
+      default: null,
+      bounds: [1, 366 * 86_400_000],
+      otherwise: 'none',
+      help: 'How long the command may run; then SIGTERM, and SIGKILL after --kill-after',
+    },
+    ...batch,
+  },
+  lease,
+  ledger,
+  exit: {
+    exitOnDuplicate: { kind: 'integer', default: 0, bounds: [0, 255], help: 'Exit code of a duplicate' },
+    exitOnRunning: {
+      kind: 'integer',
+      default: null,
+      bounds: [0, 255],
+      otherwise: '--exit-on-duplicate',
+      help: 'Exit code of a duplicate while the other still runs; 75 where a retry is wanted',
+    },
+  },
+  log: {
+    log: {
+      kind: 'choice',
+      choices: ['json', 'text', 'quiet'],
+      otherwise: 'text on a terminal, else json',
+      help: "cronledger's own log, on stderr",
+    },
+    metrics: {
+      kind: 'choice',
+      choices: ['off', 'emf'],
+      default: 'off',
+      help: "A line for each attempt or rejection in CloudWatch's embedded metric format, on stderr",
+    },
+    metricsNamespace: {
+      kind: 'text',
+      value: 'NAME',
+      default: 'cronledger',
+      help: 'Namespace of the metrics in CloudWatch',
+    },
+    notify: COMMON.notify,
+    notifyOn: COMMON.notifyOn,
+  },
+} as const satisfies Readonly<Record<string, OptionTable>>
+
+/** The options that `run` and `rerun` share, about the supervision of a command under a claim. */
+export const SUPERVISION_OPTIONS = { ...starts, ...RUN_GROUPS.batch, ...lease, ...ledger, ...RUN_GROUPS.log }
 
 export const RUN_OPTIONS = {
-  ...STORE,
-  ...TASK,
-  schedule: {
-    kind: 'text',
-    value: 'EXPR',
-    required: true,
-    help: "When it is due: '0 3 * * *', @daily, cron(…), rate(…), at(…)",
-  },
-  timezone: { kind: 'text', value: 'ZONE', otherwise: 'UTC', help: 'IANA zone that the schedule is read in' },
-  anchor: { kind: 'text', value: 'INSTANT', help: 'Where rate(…) starts counting' },
-  'event-time': {
-    kind: 'text',
-    value: 'INSTANT',
-    otherwise: 'the start of this process',
-    help: "The time that this trigger stands for: $.time of a rule's event, or <aws.scheduler.scheduled-time>",
-  },
-  event: { kind: 'text', value: 'JSON|FILE|-', help: 'The EventBridge event itself; its "time" is the event time' },
-  'require-event-time': { kind: 'switch', help: 'Refuse to take the start of this process for the event time' },
-  'early-tolerance': numberOption(
-    'earlyToleranceMs',
-    'An event time that close before a slot belongs to it',
-    '30s, or 1/20 of the window if that is less',
-  ),
-  'on-mismatch': {
-    kind: 'text',
-    value: 'warn|refuse',
-    choices: ['warn', 'refuse'],
-    otherwise: 'warn',
-    help: 'When the event time is no fire time of the schedule',
-  },
-  'max-lateness': numberOption('maxLatenessMs', 'Refuse to start later than this after the slot', 'any time'),
-  'max-attempts': numberOption('maxAttempts', 'Attempts that scheduled triggers may start in one slot'),
-  'retry-delay': numberOption(
-    'retryDelayMs',
-    'After a failure, the same run tries again this much later, up to --max-attempts',
-    'attempts are for later triggers',
-  ),
-  'retry-backoff': numberOption('retryBackoff', 'Each further delay is so many times the one before'),
-  overlap: {
-    kind: 'text',
-    value: 'allow|skip|wait',
-    choices: ['allow', 'skip', 'wait'],
-    otherwise: 'allow; of a forced slot, as the runs of the task have it',
-    help: 'While another slot of the task runs: run beside it, give this slot up, or wait',
-  },
-  'overlap-timeout': numberOption('overlapTimeoutMs', 'How long --overlap wait waits; then the run is refused'),
-  retention: numberOption('retentionMs', 'How long the row is kept; also at least two windows', 'without end'),
-  'force-slot': {
-    kind: 'text',
-    value: 'SLOT',
-    help: 'Run this slot whatever became of it: an instant, local time, a date, or latest',
-  },
-  reason: {
-    kind: 'text',
-    value: 'TEXT',
-    help: 'Why the slot is forced, in at most 800 bytes (required with --force-slot)',
-  },
-  by: { kind: 'text', value: 'NAME', otherwise: 'the ECS task, or user and host', help: 'Who forces the slot' },
-  timeout: {
-    kind: 'duration',
-    value: 'TIME',
-    limit: { default: 0, min: 1, max: 366 * 86_400_000 },
-    otherwise: 'none',
-    help: 'How long the command may run; then SIGTERM, and SIGKILL after --kill-after',
-  },
-  'kill-after': numberOption('killAfterMs', 'Between SIGTERM and SIGKILL'),
-  'stop-timeout': numberOption(
-    'stopTimeoutMs',
-    "What the orchestrator grants after its SIGTERM: the container's stopTimeout",
-  ),
-  lease: numberOption('leaseMs', 'How long a running attempt is trusted without a sign of life'),
-  heartbeat: numberOption('heartbeatMs', 'Between two signs of life'),
-  skew: numberOption('skewMs', "Largest difference between two hosts' clocks"),
-  'on-lease-lost': {
-    kind: 'text',
-    value: 'stop|continue',
-    choices: ['stop', 'continue'],
-    otherwise: 'continue; with --max-attempts above 1, or --overlap skip or wait, stop',
-    help: 'When the lease cannot be renewed in time; continue is refused where the default is stop',
-  },
-  'ledger-timeout': numberOption('ledgerTimeoutMs', 'How long the claim may take', '30s, 2m on a file ledger'),
-  'finish-timeout': numberOption(
-    'finishTimeoutMs',
-    'How long the outcome is tried to be recorded',
-    '5m, or half the lease if that is less',
-  ),
-  'exit-on-duplicate': {
-    kind: 'integer',
-    value: 'N',
-    limit: { default: 0, min: 0, max: 255 },
-    help: 'Exit code of a duplicate',
-  },
-  'exit-on-running': {
-    kind: 'integer',
-    value: 'N',
-    limit: { default: 0, min: 0, max: 255 },
-    otherwise: '--exit-on-duplicate',
-    help: 'Exit code of a duplicate while the other still runs; 75 where a retry is wanted',
-  },
-  ...REPORT_OPTIONS,
-} as const satisfies OptionTable
+  ...RUN_GROUPS.slot,
+  ...starts,
+  ...RUN_GROUPS.force,
+  ...RUN_GROUPS.batch,
+  ...lease,
+  ...ledger,
+  ...RUN_GROUPS.exit,
+  ...RUN_GROUPS.log,
+}

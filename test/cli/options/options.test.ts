@@ -1,24 +1,76 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { expect, test } from 'vitest'
-import { allowedText, defaultText, type OptionSpec } from '../../../src/cli/options/options.ts'
-import { RUN_OPTIONS } from '../../../src/cli/options/run-options.ts'
+import { beforeAll, expect, test } from 'vitest'
+import { rerun } from '../../../src/cli/commands/rerun.ts'
+import { run, runOptions } from '../../../src/cli/commands/run.ts'
+import { helpOf } from '../../../src/cli/help.ts'
+import { type Environment, readOptions } from '../../../src/cli/options/arguments.ts'
+import { defaultText, valueName, variableOf } from '../../../src/cli/options/options.ts'
+import { RUN_GROUPS, RUN_OPTIONS } from '../../../src/cli/options/run-options.ts'
+import { allowedText, isAllowed, numberText, type OptionSpec, optionName } from '../../../src/core/option.ts'
+import { FORCING_VARIABLES } from '../../../src/run/command.ts'
+import { SETTINGS } from '../../../src/run/settings-table.ts'
+import { cronledger } from '../../support/cli.ts'
 
-const OPTIONS = new URL('../../../docs/options.md', import.meta.url)
+const PAGE = new URL('../../../docs/options.md', import.meta.url)
 const MARKS = /(?<=<!-- options: made by `npm run options` -->\n).*(?=<!-- \/options -->)/s
 
-/** The table of options, from the source that the flags and the help are made from. */
-function optionsTable(): string {
+/** The row of an option in docs/options.md. */
+function rowOf([name, spec]: [string, OptionSpec]): string {
   const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('<', '&lt;')
-  const lines = Object.entries(RUN_OPTIONS).map(([name, spec]: [string, OptionSpec]) => {
-    const value = spec.value === undefined ? '' : ` ${cell(spec.value)}`
-    return `| \`--${name}${value}\` | ${cell(spec.help)} | ${cell(defaultText(spec))} | ${cell(allowedText(spec))} |\n`
-  })
-  return `\n| option | meaning | default | allowed |\n| --- | --- | --- | --- |\n${lines.join('')}\n`
+  const flag = cell(`--${optionName(name)} ${valueName(spec)}`.trimEnd())
+  return `| \`${flag}\` | ${cell(spec.help)} | ${cell(defaultText(spec))} | ${cell(allowedText(spec))} |\n`
 }
 
 test('the table of options in docs/options.md is the one that the code has', () => {
-  const page = readFileSync(OPTIONS, 'utf8')
-  // `npm run options` writes the table anew.
-  if (process.env['UPDATE_OPTIONS'] !== undefined) writeFileSync(OPTIONS, page.replace(MARKS, optionsTable()))
-  expect(readFileSync(OPTIONS, 'utf8')).toContain(optionsTable())
+  const rows = Object.entries<OptionSpec>(RUN_OPTIONS).map(rowOf)
+  const table = `\n| option | meaning | default | allowed |\n| --- | --- | --- | --- |\n${rows.join('')}\n`
+  const page = readFileSync(PAGE, 'utf8')
+  // `npm run options` writes the table again.
+  if (process.env['UPDATE_OPTIONS'] !== undefined) writeFileSync(PAGE, page.replace(MARKS, table))
+  expect(readFileSync(PAGE, 'utf8')).toContain(table)
+})
+
+let completion = ''
+let help = ''
+beforeAll(async () => {
+  help = await helpOf(run.help, null)
+  completion = (await cronledger(['completion', 'bash'])).stdout
+})
+
+/** A value of a setting as text, and as the library takes it. */
+function sampleOf(spec: OptionSpec): [text: string, value: unknown] {
+  if (spec.kind === 'switch') return ['true', true]
+  if ('choices' in spec) return [spec.choices.at(-1) ?? '', spec.choices.at(-1)]
+  if (!('bounds' in spec)) return ['text', 'text']
+  const [, max] = spec.bounds
+  return [numberText(spec.kind, max), max]
+}
+
+/** The options that the library gets from the command line of `run`. */
+const given = (argv: readonly string[], env: Environment) => {
+  const required = ['--store', 'file:ledger', '--task', 'nightly', '--schedule', '@daily']
+  const values = readOptions({ ...run.help, options: RUN_OPTIONS }, [...required, ...argv], env)
+  return runOptions(values, new AbortController().signal)
+}
+
+test.each(Object.entries<OptionSpec>(SETTINGS))(
+  'the setting %s has a flag, a variable, a line of help, a row in the docs and a completion',
+  async (name, spec) => {
+    const flag = `--${optionName(name)}`
+    const [text, value] = sampleOf(spec)
+    expect(await given([`${flag}=${text}`], {})).toMatchObject({ [name]: value })
+    expect(await given([], { [variableOf(name)]: text })).toMatchObject({ [name]: value })
+    expect(help).toMatch(new RegExp(`^ +${flag} `, 'm'))
+    expect(readFileSync(PAGE, 'utf8')).toContain(rowOf([name, spec]))
+    expect(completion).toMatch(new RegExp(`'run '\\*\\) offer='.*${flag} `))
+    // The name says the unit, and the default is a value that may be given.
+    expect(name.endsWith('Ms')).toBe(spec.kind === 'duration')
+    if ('default' in spec && spec.default !== null) expect(isAllowed(spec.default, spec)).toBe(true)
+  },
+)
+
+test('a batch gets none of the variables by which a slot is forced', () => {
+  const names = Object.keys({ ...run.help.options, ...rerun.help.options }).map(variableOf)
+  expect(names).toEqual(expect.arrayContaining(FORCING_VARIABLES))
+  expect(FORCING_VARIABLES).toEqual(expect.arrayContaining(Object.keys(RUN_GROUPS.force).map(variableOf)))
 })

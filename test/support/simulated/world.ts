@@ -2,10 +2,10 @@ import type { RunEvent } from '../../../src/core/event.ts'
 import type { Rejection, Resolution, Row, ScheduleSpec, StoredRow, Survivor, Trigger } from '../../../src/core/types.ts'
 import type { Clock } from '../../../src/process/clock.ts'
 import type { ClaimRequest } from '../../../src/run/claim.ts'
-import type { EffectiveSettings, RunIo } from '../../../src/run/claimed-slot.ts'
+import type { RunIo } from '../../../src/run/claimed-slot.ts'
 import { execute, type LiveAttempt, type RunResult, type WorkEnd } from '../../../src/run/execute.ts'
 import { type ResolveResult, resolveSlot } from '../../../src/run/resolve.ts'
-import { type RunSettings, readSettings } from '../../../src/run/settings.ts'
+import { type RunSettings, readSettings, type Settings } from '../../../src/run/settings.ts'
 import { type SeenSchedules, seenSchedules } from '../../../src/run/task-record.ts'
 import { type Call, type Fate, faultyStore } from './faulty-store.ts'
 import { memoryStore } from './memory-store.ts'
@@ -28,7 +28,7 @@ export interface HostOptions {
   /** Called with each event of its log. */
   readonly onEvent?: (event: RunEvent) => void
   /** Settings that replace those of `settings`, also where the product would refuse the combination. */
-  readonly overrides?: Partial<EffectiveSettings>
+  readonly overrides?: Partial<Settings>
   /** The run id in the environment of its process. */
   readonly insideOf?: readonly string[]
   /** Whether the run gets a stop before it begins. */

@@ -1,0 +1,88 @@
+import { formatDuration } from './duration.ts'
+
+interface Described {
+  readonly help: string
+  /** The placeholder for the value in the help, if it does not follow from the kind. */
+  readonly value?: string
+  readonly required?: true | undefined
+  /** The default for the help, if it is not one value. */
+  readonly otherwise?: string | undefined
+}
+
+/** A whole number. A duration is a whole number of milliseconds, and the name of such an option ends in `Ms`. */
+export interface NumberSpec extends Described {
+  readonly kind: 'duration' | 'integer'
+  /** Null if leaving the option out has a meaning of its own. */
+  readonly default: number | null
+  readonly bounds: readonly [min: number, max: number]
+  /** The reason for the minimum, if it is not obvious. */
+  readonly why?: string
+}
+
+interface TextSpec extends Described {
+  readonly kind: 'text'
+  readonly value: string
+  readonly default?: string
+}
+
+/** One of the choices. `words` means several of them, separated by commas, in any letter case. */
+interface ChoiceSpec extends Described {
+  readonly kind: 'choice' | 'words'
+  readonly choices: readonly string[]
+  readonly default?: string | null
+}
+
+interface SwitchSpec extends Described {
+  readonly kind: 'switch'
+}
+
+/**
+ * One option. The type of its value, its flag, its environment variable, its help, its completion and its line in
+ * docs/options.md are derived from it and from its name. The name is that of the setting in the library.
+ */
+export type OptionSpec = NumberSpec | TextSpec | ChoiceSpec | SwitchSpec
+
+export type OptionTable = Readonly<Record<string, OptionSpec>>
+
+interface KindValues<Word> {
+  text: string
+  choice: Word
+  words: readonly Word[]
+  duration: number
+  integer: number
+  switch: boolean
+}
+
+/** The type of the value of an option. */
+export type ValueOf<Spec extends OptionSpec> = KindValues<
+  Spec extends { choices: readonly (infer Word)[] } ? Word : never
+>[Spec['kind']]
+
+/** Returns the name of an option as the command line spells it: `kill-after` for `killAfterMs`. */
+export function optionName(name: string): string {
+  return name.replace(/Ms$/, '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}
+
+/** Returns the allowed values of an option as text. The text is empty if any value is allowed. */
+export function allowedText(spec: OptionSpec): string {
+  if ('choices' in spec) return spec.choices.join(', ')
+  return 'bounds' in spec ? spec.bounds.map((bound) => numberText(spec.kind, bound)).join(' to ') : ''
+}
+
+/** Returns the allowed values for an error, which also gives the reason for them. */
+export function allowedWithReason(spec: OptionSpec): string {
+  return 'why' in spec ? `${allowedText(spec)}: ${spec.why}` : allowedText(spec)
+}
+
+/** Returns whether an option may have this value: a whole number within its bounds, or one of its choices. */
+export function isAllowed(value: unknown, spec: OptionSpec): boolean {
+  if ('choices' in spec) return spec.choices.some((choice) => choice === value)
+  if (!('bounds' in spec)) return true
+  const [min, max] = spec.bounds
+  return typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max
+}
+
+/** Returns a number as the option takes it. */
+export function numberText(kind: OptionSpec['kind'], value: number): string {
+  return kind === 'duration' ? formatDuration(value) : String(value)
+}
