@@ -28,11 +28,11 @@ export function whyText({ slot, row, mark }: MarkedSlot, now: Instant, clock: Wa
   switch (mark) {
     case 'stale':
       return isWaiting
-        ? `${earlier}AttemptRecord ${attempt.number} on ${attempt.host} had claimed the slot and waited: it never started, and its lease ran out at ${lease}. ${nextText(row, clock)}`
-        : `AttemptRecord ${attempt?.number} on ${attempt?.host} never reported its end, and its lease ran out at ${lease}: nobody knows how far it came. Look what it did before you run it again.${doneText(row, clock)}`
+        ? `${earlier}Attempt ${attempt.number} on ${attempt.host} had claimed the slot and waited: it never started, and its lease ran out at ${lease}. ${nextText(row, clock)}`
+        : `Attempt ${attempt?.number} on ${attempt?.host} never reported its end, and its lease ran out at ${lease}: nobody knows how far it came. Look what it did before you run it again.${doneText(row, clock)}`
     case 'running':
       return isWaiting
-        ? `${earlier}AttemptRecord ${attempt.number} on ${attempt.host} has claimed the slot and waits: nothing of it is started yet.`
+        ? `${earlier}Attempt ${attempt.number} on ${attempt.host} has claimed the slot and waits: nothing of it is started yet.`
         : `${attempt === undefined ? 'It has no attempt' : attemptText(attempt)}; its lease is trusted until ${lease}.`
     default:
       return `${lastText(row, clock)}. ${nextText(row, clock)}`
@@ -48,7 +48,7 @@ function lastText(row: Row, clock: WallClock): string {
 }
 
 function attemptText(attempt: AttemptRecord): string {
-  return `AttemptRecord ${attempt.number} on ${attempt.host} ${progressText(attempt)}`
+  return `Attempt ${attempt.number} on ${attempt.host} ${progressText(attempt)}`
 }
 
 function resolutionText({ by, state, at, reason }: Resolution, clock: WallClock): string {
