@@ -34,7 +34,7 @@ export function usageError(message: string): LedgerError {
 }
 
 /** Returns the code of an error of the system, such as `ENOENT`. Returns undefined for any other error. */
-export function codeOf(error: unknown): string | undefined {
+export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 

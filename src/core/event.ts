@@ -1,7 +1,7 @@
 import type { OverlapLock } from './row/overlap-lock.ts'
 import type { Guards } from './row/policy.ts'
 import type {
-  Attempt,
+  AttemptRecord,
   DuplicateCause,
   Ending,
   EventTimeSource,
@@ -41,7 +41,7 @@ export type LeaseLossCause = 'taken' | 'deleted' | 'expired' | 'turn'
 
 /** The events that a run emits, one for each transition. The log and the metrics are made from these events. */
 export type RunEvent =
-  | { readonly event: 'claimed'; readonly attempt: Attempt }
+  | { readonly event: 'claimed'; readonly attempt: AttemptRecord }
   | ({ readonly event: 'duplicate'; readonly cause: DuplicateCause; readonly row: Row } & NoteResult)
   | ({
       readonly event: 'refused'
@@ -64,7 +64,7 @@ export type RunEvent =
   | { readonly event: 'retry'; readonly attempt: number; readonly delayMs: number }
   | {
       readonly event: 'ended'
-      readonly attempt: Attempt
+      readonly attempt: AttemptRecord
       readonly ending: Ending
       readonly durationMs: number
       readonly finish: FinishResult

@@ -129,7 +129,7 @@ export interface EndedAttempt extends BegunFacts, Ending {
 
 /** An attempt that has not ended. */
 export type OpenAttempt = WaitingAttempt | RunningAttempt
-export type Attempt = OpenAttempt | EndedAttempt
+export type AttemptRecord = OpenAttempt | EndedAttempt
 
 /** The states that a resolution gives a row. They are also the states of a row in which nothing runs. */
 export const RESOLVED_STATES = ['COMPLETED', 'FAILED', 'SKIPPED'] as const
@@ -240,7 +240,7 @@ export type Row = PendingRow | ClosedRow
 /** A row as it is read, before it is checked that its state agrees with its attempts and its lease. */
 export interface UncheckedRow extends RowFacts {
   readonly state: State
-  readonly attempts: readonly Attempt[]
+  readonly attempts: readonly AttemptRecord[]
   readonly leaseUntil: Instant | null
 }
 

@@ -1,7 +1,7 @@
 import { formatInstant } from '../core/instant.ts'
 import { attemptCount, hasStarted } from '../core/row/attempts.ts'
 import type { TaskFinding } from '../core/row/expected-slots.ts'
-import type { Attempt, Instant } from '../core/types.ts'
+import type { AttemptRecord, Instant } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
 import type { LogObject } from './log.ts'
 import { elapsed, printable, progressText } from './text.ts'
@@ -61,6 +61,6 @@ export function findingDetail(found: TaskFinding, now: Instant): string {
   return `attempt ${attempt.number} on ${attempt.host} ${found.kind === 'stale' ? staleText(attempt) : progressText(attempt)}`
 }
 
-function staleText(attempt: Attempt): string {
+function staleText(attempt: AttemptRecord): string {
   return hasStarted(attempt) ? 'never reported its end' : 'claimed the slot and never started'
 }

@@ -1,7 +1,7 @@
 import type { FinishResult, LeaseLossCause, RunContext, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
 import { waitMsOf } from '../core/row/attempts.ts'
-import type { Attempt, Instant, Trigger } from '../core/types.ts'
+import type { AttemptRecord, Instant, Trigger } from '../core/types.ts'
 import { duplicateEntry, lockFields, lockText, refusedEntry } from './rejected-trigger.ts'
 import { elapsed, endingText, printable, safeJson, scheduleText } from './text.ts'
 
@@ -126,7 +126,7 @@ function logEntry(event: RunEvent, context: RunContext, latenessMs: number): Log
   }
 }
 
-function claimedEntry(attempt: Attempt, trigger: Trigger, latenessMs: number): LogEntry {
+function claimedEntry(attempt: AttemptRecord, trigger: Trigger, latenessMs: number): LogEntry {
   const due = `${elapsed(latenessMs)} after it was due`
   const waitedMs = waitMsOf(attempt)
   const waited = waitedMs === null ? '' : `, and waited ${elapsed(waitedMs)}`

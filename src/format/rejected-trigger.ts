@@ -4,7 +4,7 @@ import { formatInstant } from '../core/instant.ts'
 import { hasStarted, successOf } from '../core/row/attempts.ts'
 import { isNewerSchema } from '../core/row/decide.ts'
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
-import type { Attempt, Instant, Row, StoredRow } from '../core/types.ts'
+import type { AttemptRecord, Instant, Row, StoredRow } from '../core/types.ts'
 import { type CommandFlags, commandLine, scheduleFlags } from './command-line.ts'
 import { endingText, progressText } from './text.ts'
 
@@ -62,7 +62,7 @@ function trustedUntil(row: StoredRow | null): string {
   return until === null ? '' : `until ${formatInstant(until)}`
 }
 
-function whereabouts(attempt: Attempt): string {
+function whereabouts(attempt: AttemptRecord): string {
   const { runId, host, startedAt } = attempt
   const endedAt = endInstantOf(attempt)
   const end = endedAt === undefined ? '' : ` to ${formatInstant(endedAt)}`
@@ -117,7 +117,7 @@ function lastOf(row: StoredRow | null): Record<string, unknown> {
   return attempt === undefined ? {} : { last: attemptFields(attempt) }
 }
 
-function attemptFields(attempt: Attempt): Record<string, unknown> {
+function attemptFields(attempt: AttemptRecord): Record<string, unknown> {
   const { number, runId, host, ecsTask, startedAt, outcome } = attempt
   const endedAt = endInstantOf(attempt)
   return {
@@ -132,11 +132,11 @@ function attemptFields(attempt: Attempt): Record<string, unknown> {
 }
 
 /** Returns when the attempt ended, or undefined if it is open or never reported its end. */
-function endInstantOf(attempt: Attempt): Instant | undefined {
+function endInstantOf(attempt: AttemptRecord): Instant | undefined {
   return attempt.phase === 'ended' ? attempt.endedAt : undefined
 }
 
-function lastAttempt(row: StoredRow | null): Attempt | undefined {
+function lastAttempt(row: StoredRow | null): AttemptRecord | undefined {
   return row === null || isNewerSchema(row) ? undefined : row.attempts.at(-1)
 }
 
@@ -144,7 +144,7 @@ function lastAttempt(row: StoredRow | null): Attempt | undefined {
  * Returns the newest attempt that started, or else the newest attempt. A newer attempt may have been claimed without
  * being started.
  */
-function lastStarted(row: StoredRow | null): Attempt | undefined {
+function lastStarted(row: StoredRow | null): AttemptRecord | undefined {
   if (row === null || isNewerSchema(row)) return undefined
   return row.attempts.findLast(hasStarted) ?? lastAttempt(row)
 }

@@ -1,7 +1,7 @@
 import { formatInstant } from '../core/instant.ts'
 import { attemptCount, hasStarted, waitMsOf } from '../core/row/attempts.ts'
 import { isNewerSchema } from '../core/row/decide.ts'
-import type { Attempt, Host, Instant, Rejection, Resolution, Row, StoredRow, Trigger } from '../core/types.ts'
+import type { AttemptRecord, Host, Instant, Rejection, Resolution, Row, StoredRow, Trigger } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
 import { rowJson, shownState } from './row.ts'
 import { elapsed, endingText, printable, safeJson, scheduleText } from './text.ts'
@@ -72,7 +72,7 @@ function timelineLines(row: Row): string[] {
   return entries.map(({ at, text }) => `${formatInstant(at).padEnd(width)}  ${text}`)
 }
 
-function attemptEntries(attempt: Attempt, slot: Instant): TimelineEntry[] {
+function attemptEntries(attempt: AttemptRecord, slot: Instant): TimelineEntry[] {
   const { number, startedAt, runId } = attempt
   const how = hasStarted(attempt) ? 'started' : 'claimed'
   const waitedMs = waitMsOf(attempt)

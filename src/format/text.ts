@@ -1,5 +1,5 @@
 import { formatInstant } from '../core/instant.ts'
-import type { Attempt, Ending, Outcome, ScheduleSpec } from '../core/types.ts'
+import type { AttemptRecord, Ending, Outcome, ScheduleSpec } from '../core/types.ts'
 
 /** Control characters, including the C1 ones, line separators, and characters that change the direction of writing. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must not reach a terminal
@@ -72,7 +72,7 @@ export function endingText({ outcome, exitCode, signal }: Ending): string {
 }
 
 /** Returns what an attempt does, `is running` or `is waiting`, or how it ended. */
-export function progressText(attempt: Attempt): string {
+export function progressText(attempt: AttemptRecord): string {
   switch (attempt.phase) {
     case 'waiting':
       return 'is waiting'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { endedAttempts, openAttempt } from '../../src/core/row/attempts.ts'
-import type { Attempt, Row } from '../../src/core/types.ts'
+import type { AttemptRecord, Row } from '../../src/core/types.ts'
 import { closed, pending, rowWith, SUCCEEDED } from '../support/rows.ts'
 
 // The compiler checks this file: it reports a line below `@ts-expect-error` that has no error.
@@ -10,7 +10,7 @@ const CLOSED = closed(rowWith({ ending: SUCCEEDED }))
 const RUNNING = openAttempt(PENDING)
 
 test('an attempt cannot have the members of another phase', () => {
-  const wrong: readonly Attempt[] = [
+  const wrong: readonly AttemptRecord[] = [
     // @ts-expect-error: an attempt that waits has no exit code
     { ...RUNNING, phase: 'waiting', exitCode: 0 },
     // @ts-expect-error: an attempt that runs has no end

@@ -1,4 +1,4 @@
-import type { Attempt, Row } from '../../src/core/types.ts'
+import type { AttemptRecord, Row } from '../../src/core/types.ts'
 import type { Settings } from '../../src/run/settings.ts'
 import type { Answer, Host, Work } from './host.ts'
 import type { Stored } from './ledger.ts'
@@ -19,7 +19,7 @@ export interface Observed {
 
 export type Say = (promise: string, text: string) => void
 
-const isOpen = ({ outcome }: Attempt) => outcome === undefined
+const isOpen = ({ outcome }: AttemptRecord) => outcome === undefined
 const hasSuccess = (row: Row) => row.attempts.some(({ outcome }) => outcome === 'succeeded')
 
 export function checkStart(host: Host, work: Work, { hosts, slots, settings, nowMs }: Observed, say: Say): void {

@@ -21,7 +21,7 @@ import { COMMON } from '../options/options.ts'
 import { grouped, PATIENCE_MS, printAll, screenOf } from '../output.ts'
 
 /** `missed` is not the state of a row. It stands for the slots that have no row. */
-const STATES = ['completed', 'failed', 'pending', 'skipped', 'stale', 'missed'] as const
+const HISTORY_STATES = ['completed', 'failed', 'pending', 'skipped', 'stale', 'missed'] as const
 
 const OPTIONS = {
   store: COMMON.store,
@@ -38,7 +38,7 @@ const OPTIONS = {
     otherwise: 'the last slot; of all tasks, the end of today (UTC)',
     help: 'Slots before that; a date counts as a whole',
   },
-  state: { kind: 'words', value: 'STATE[,…]', choices: STATES, otherwise: 'any', help: 'Only these' },
+  state: { kind: 'words', value: 'STATE[,…]', choices: HISTORY_STATES, otherwise: 'any', help: 'Only these' },
   graceMs: COMMON.graceMs,
   ...DUE_BY,
   duplicates: { kind: 'switch', help: 'Only slots that rejected a trigger' },

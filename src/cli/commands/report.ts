@@ -11,7 +11,7 @@ import {
 } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { DAY_MS } from '../../core/duration.ts'
-import { codeOf, firstLine, LedgerError, quote, usageError } from '../../core/errors.ts'
+import { errorCode, firstLine, LedgerError, quote, usageError } from '../../core/errors.ts'
 import type { OptionTable } from '../../core/option.ts'
 import { namesDate, parseTimeRange } from '../../core/schedule/time-range.ts'
 import { checkTaskName } from '../../core/user-text.ts'
@@ -148,7 +148,7 @@ async function replaceFile(path: string, pieces: AsyncIterable<string | Uint8Arr
     await pipeline(pieces, createWriteStream(begun, { flags: 'wx', flush: true, mode: OWNER_ONLY }))
     renameSync(begun, path)
   } catch (error) {
-    if (error instanceof LedgerError || codeOf(error) === undefined) throw error
+    if (error instanceof LedgerError || errorCode(error) === undefined) throw error
     throw usageError(`out is ${quote(path)}, which cannot be written: ${firstLine(error)}`)
   }
 }

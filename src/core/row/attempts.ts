@@ -1,15 +1,15 @@
-import type { Attempt, EndedAttempt, OpenAttempt, PendingRow, Row } from '../types.ts'
+import type { AttemptRecord, EndedAttempt, OpenAttempt, PendingRow, Row } from '../types.ts'
 
-export function isOpen(attempt: Attempt): attempt is OpenAttempt {
+export function isOpen(attempt: AttemptRecord): attempt is OpenAttempt {
   return attempt.phase !== 'ended'
 }
 
-export function isEnded(attempt: Attempt): attempt is EndedAttempt {
+export function isEnded(attempt: AttemptRecord): attempt is EndedAttempt {
   return attempt.phase === 'ended'
 }
 
 export function endedAttempts(row: Row | null): readonly EndedAttempt[] {
-  const attempts: readonly Attempt[] = row?.attempts ?? []
+  const attempts: readonly AttemptRecord[] = row?.attempts ?? []
   return attempts.filter(isEnded)
 }
 
@@ -21,7 +21,7 @@ export function openAttempt({ attempts }: PendingRow): OpenAttempt {
 }
 
 /** Returns whether the attempt started its batch. */
-export function hasStarted(attempt: Attempt): boolean {
+export function hasStarted(attempt: AttemptRecord): boolean {
   switch (attempt.phase) {
     case 'waiting':
       return false
@@ -33,17 +33,17 @@ export function hasStarted(attempt: Attempt): boolean {
 }
 
 /** Returns how long the attempt waited before it began, in milliseconds. Returns null if it did not wait, or still waits. */
-export function waitMsOf(attempt: Attempt): number | null {
+export function waitMsOf(attempt: AttemptRecord): number | null {
   if (attempt.phase === 'waiting' || attempt.claimedAt === undefined) return null
   return attempt.startedAt - attempt.claimedAt
 }
 
 /** Returns whether the attempt ended and never started its batch. */
-export function isUnstarted(attempt: Attempt): boolean {
+export function isUnstarted(attempt: AttemptRecord): boolean {
   return attempt.outcome === 'notStarted'
 }
 
-export function hasSucceeded(attempt: Attempt): boolean {
+export function hasSucceeded(attempt: AttemptRecord): boolean {
   return attempt.outcome === 'succeeded'
 }
 
@@ -58,7 +58,7 @@ export function attemptCount(row: Pick<Row, 'attempts'> | null): number {
 }
 
 /** Returns how many attempts started their batch, by any trigger. */
-export function startedAttempts({ attempts }: { readonly attempts: readonly Attempt[] }): number {
+export function startedAttempts({ attempts }: { readonly attempts: readonly AttemptRecord[] }): number {
   return attempts.filter(hasStarted).length
 }
 
@@ -68,6 +68,6 @@ export function countedAttempts(row: Row): number {
 }
 
 /** Returns the attempt that completed the slot, regardless of later attempts. */
-export function successOf(row: Row): Attempt | undefined {
+export function successOf(row: Row): AttemptRecord | undefined {
   return row.attempts.find(hasSucceeded)
 }

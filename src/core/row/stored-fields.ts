@@ -48,7 +48,7 @@ export function instant(fields: Fields, name: string): Instant {
   }
 }
 
-export function oneOf<const T extends string>(fields: Fields, name: string, allowed: readonly T[]): T {
+export function oneOfField<const T extends string>(fields: Fields, name: string, allowed: readonly T[]): T {
   const value = text(fields, name)
   const known = allowed.find((one) => one === value)
   if (known === undefined) throw malformed(fields.what, fields.path + name, value, allowed.join(', '))

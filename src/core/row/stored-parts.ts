@@ -1,5 +1,5 @@
 import {
-  type Attempt,
+  type AttemptRecord,
   EVENT_TIME_SOURCES,
   type Host,
   OUTCOMES,
@@ -19,7 +19,7 @@ import {
   integer,
   malformed,
   object,
-  oneOf,
+  oneOfField,
   optional,
   type StoredDocument,
   text,
@@ -28,7 +28,7 @@ import {
 /**
  * Encodes an attempt. The stored form has no phase of an attempt that runs or has ended: the outcome tells them apart.
  */
-export function encodeAttempt(attempt: Attempt): StoredDocument {
+export function encodeAttempt(attempt: AttemptRecord): StoredDocument {
   const { number, runId, trigger, startedAt } = attempt
   return {
     number,
@@ -40,7 +40,7 @@ export function encodeAttempt(attempt: Attempt): StoredDocument {
   }
 }
 
-function encodePhase(attempt: Attempt) {
+function encodePhase(attempt: AttemptRecord) {
   switch (attempt.phase) {
     case 'waiting':
       return { phase: attempt.phase }
@@ -60,14 +60,14 @@ function encodePhase(attempt: Attempt) {
   }
 }
 
-export function decodeAttempt(fields: Fields): Attempt {
+export function decodeAttempt(fields: Fields): AttemptRecord {
   const number = integer(fields, 'number')
   const runId = text(fields, 'runId')
   const trigger = decodeTrigger(object(fields, 'trigger'))
   const host = decodeHost(fields)
   const startedAt = instant(fields, 'startedAt')
-  const waiting = optional(fields, 'phase', (own, name) => oneOf(own, name, ['waiting']))
-  const outcome = optional(fields, 'outcome', (own, name) => oneOf(own, name, OUTCOMES))
+  const waiting = optional(fields, 'phase', (own, name) => oneOfField(own, name, ['waiting']))
+  const outcome = optional(fields, 'outcome', (own, name) => oneOfField(own, name, OUTCOMES))
   const endedAt = optional(fields, 'endedAt', instant)
   if (outcome === undefined && endedAt !== undefined) throw impossible(fields, 'an end, no outcome')
   if (outcome !== undefined && waiting !== undefined) throw impossible(fields, 'an outcome of a wait')
@@ -102,9 +102,9 @@ export function encodeTrigger(trigger: Trigger): StoredDocument {
 }
 
 export function decodeTrigger(fields: Fields): Trigger {
-  const kind = oneOf(fields, 'kind', TRIGGER_KINDS)
+  const kind = oneOfField(fields, 'kind', TRIGGER_KINDS)
   if (kind === 'forced') return { kind, by: text(fields, 'by'), reason: text(fields, 'reason') }
-  const source = oneOf(fields, 'source', EVENT_TIME_SOURCES)
+  const source = oneOfField(fields, 'source', EVENT_TIME_SOURCES)
   return { kind, eventTime: instant(fields, 'eventTime'), source }
 }
 
@@ -131,7 +131,7 @@ export function encodeResolution({ state, at, by, reason, afterAttempt }: Resolu
 
 export function decodeResolution(fields: Fields): Resolution {
   return {
-    state: oneOf(fields, 'state', RESOLVED_STATES),
+    state: oneOfField(fields, 'state', RESOLVED_STATES),
     at: instant(fields, 'at'),
     by: text(fields, 'by'),
     reason: text(fields, 'reason'),

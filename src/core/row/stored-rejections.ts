@@ -9,7 +9,7 @@ import {
   list,
   malformed,
   object,
-  oneOf,
+  oneOfField,
   optional,
   type StoredDocument,
   text,
@@ -53,8 +53,8 @@ export function encodeRejection(rejection: Rejection): StoredDocument {
 function decodeRejection(fields: Fields): Rejection {
   return {
     runId: text(fields, 'runId'),
-    kind: oneOf(fields, 'kind', REJECTION_KINDS),
-    cause: oneOf(fields, 'cause', REJECTION_CAUSES),
+    kind: oneOfField(fields, 'kind', REJECTION_KINDS),
+    cause: oneOfField(fields, 'cause', REJECTION_CAUSES),
     at: instant(fields, 'at'),
     trigger: decodeTrigger(object(fields, 'trigger')),
     ...decodeHost(fields),

@@ -1,5 +1,5 @@
 import type {
-  Attempt,
+  AttemptRecord,
   ClosedRow,
   EndedAttempt,
   Ending,
@@ -258,7 +258,7 @@ function endOpenAttempt(row: PendingRow, ending: Ending, stamp: Stamp): readonly
 }
 
 /** Closes an attempt that never reported its end. */
-function abandonAttempt(attempt: Attempt): EndedAttempt {
+function abandonAttempt(attempt: AttemptRecord): EndedAttempt {
   return isEnded(attempt) ? attempt : endAttempt(attempt, { outcome: 'abandoned' }, null)
 }
 

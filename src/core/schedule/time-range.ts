@@ -50,7 +50,7 @@ const DATE = /^\d{4}-\d{2}-\d{2}$/
  * The first and the last instant that are read. The first and the last day in a zone may begin or end outside of them.
  */
 const FIRST_INSTANT = 0
-const LAST_INSTANT = Date.UTC(2200, 0, 1) - 1
+const LAST_READ_INSTANT = Date.UTC(2200, 0, 1) - 1
 
 function endOf(text: string, name: string, zone: string, now: Instant): Instant {
   return DATE.test(text) ? wholeDay(text, name, zone).end : startOf(text, name, zone, now)
@@ -70,7 +70,7 @@ function wholeDay(date: string, name: string, zone: string): { readonly start: I
   if (stretches === null) throw usageError(`${name} is ${quote(date)}: no calendar has that`)
   const [first, last] = [stretches[0], stretches.at(-1)]
   if (first === undefined || last === undefined) throw usageError(`${name} is ${quote(date)}: ${zone} had no such day`)
-  const inYears = (at: Instant) => Math.min(Math.max(FIRST_INSTANT, at), LAST_INSTANT)
+  const inYears = (at: Instant) => Math.min(Math.max(FIRST_INSTANT, at), LAST_READ_INSTANT)
   const [start, end] = [inYears(first.from), inYears(last.to)]
   if (start < end) return { start, end }
   throw usageError(`${name} is ${quote(date)}; allowed are the years 1970 to 2199`)

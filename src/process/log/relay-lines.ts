@@ -1,7 +1,7 @@
 // The entry point of the command line loads this file, so it imports little.
 
 import { readSync, writeSync } from 'node:fs'
-import { codeOf } from '../../core/errors.ts'
+import { errorCode } from '../../core/errors.ts'
 
 /** The argument that makes cronledger a relay of its own log. It has no other use, so the help does not list it. */
 export const RELAY_WORD = '--relay-log'
@@ -43,7 +43,7 @@ export function writeWhole(fd: number, bytes: Buffer): void {
     try {
       rest = rest.subarray(writeSync(fd, rest))
     } catch (error) {
-      if (codeOf(error) !== 'EAGAIN') throw error
+      if (errorCode(error) !== 'EAGAIN') throw error
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)
     }
   }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { isSea } from 'node:sea'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import { codeOf } from '../../core/errors.ts'
+import { errorCode } from '../../core/errors.ts'
 import type { Channel, LineResult } from './channel.ts'
 import { encodeLine, RELAY_WORD, writeWhole } from './relay-lines.ts'
 
@@ -108,7 +108,7 @@ async function tryToStart(command: string, args: readonly string[], fd: number):
     await once(relay, 'spawn')
     return relay as RelayProcess
   } catch (error) {
-    return String(codeOf(error))
+    return String(errorCode(error))
   }
 }
 

@@ -1,6 +1,6 @@
 import { attemptCount, countedAttempts, successOf } from '../../core/row/attempts.ts'
 import { isNewerSchema, terminalState } from '../../core/row/decide.ts'
-import type { Attempt, Instant, Resolution, Row } from '../../core/types.ts'
+import type { AttemptRecord, Instant, Resolution, Row } from '../../core/types.ts'
 import { elapsed, progressText } from '../../format/text.ts'
 import type { MarkedSlot } from './history-table.tsx'
 import type { WallClock } from './wall-clock.tsx'
@@ -47,7 +47,7 @@ function lastText(row: Row, clock: WallClock): string {
   return attempt === undefined ? 'It has no attempt' : attemptText(attempt)
 }
 
-function attemptText(attempt: Attempt): string {
+function attemptText(attempt: AttemptRecord): string {
   return `Attempt ${attempt.number} on ${attempt.host} ${progressText(attempt)}`
 }
 
