@@ -4,12 +4,13 @@ import { basename } from 'node:path'
 import sdk from '@aws-sdk/client-dynamodb/package.json' with { type: 'json' }
 import cronledger from '../../package.json' with { type: 'json' }
 import { asError, LedgerError, quote, usageError } from '../core/errors.ts'
+import type { Environment } from '../core/types.ts'
 import { printable } from '../format/text.ts'
 import { openSink, type Sink } from '../process/log/sink.ts'
 import type { Stops } from '../process/signals.ts'
 import type { Command, CommandContext } from './command.ts'
 import { EXIT, EXIT_OF_ERROR, exitCodeOfStop } from './exit.ts'
-import { type Environment, suggestion } from './options/arguments.ts'
+import { suggestion } from './options/arguments.ts'
 import { hideStandardStreams, print, screenOf } from './output.ts'
 
 interface CommandEntry {

@@ -1,6 +1,7 @@
+import type { Environment } from '../core/types.ts'
 import type { Sink } from '../process/log/sink.ts'
 import type { Stops } from '../process/signals.ts'
-import type { CommandHelp, Environment } from './options/arguments.ts'
+import type { CommandHelp } from './options/arguments.ts'
 
 /** The parts of the process that a command may use. */
 export interface CommandContext {

@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs'
 import { usageError } from '../core/errors.ts'
+import type { Environment } from '../core/types.ts'
 
 /**
  * Replaces `process.stdout` and `process.stderr` with empty objects. The first access to the real streams opens them,
@@ -85,7 +86,7 @@ export interface Screen {
 /** The width that we assume for a terminal that does not report one. */
 const USUAL_COLUMNS = 80
 
-export function screenOf(env: Readonly<Record<string, string | undefined>>): Screen {
+export function screenOf(env: Environment): Screen {
   const { isTTY, columns } = process.stdout
   if (!isTTY) return { columns: null, color: false }
   return { columns: columns || USUAL_COLUMNS, color: !env['NO_COLOR'] && env['TERM'] !== 'dumb' }

@@ -1,4 +1,5 @@
 import { isatty, WriteStream } from 'node:tty'
+import type { Environment } from '../core/types.ts'
 
 /** A progress bar on the terminal on stderr. */
 export interface Progress {
@@ -9,7 +10,7 @@ export interface Progress {
 }
 
 /** Returns whether stderr is a terminal that can show progress. A terminal without a cursor cannot. */
-export function showsProgress(env: Readonly<Record<string, string | undefined>>): boolean {
+export function showsProgress(env: Environment): boolean {
   return isatty(2) && env['TERM'] !== 'dumb'
 }
 
@@ -19,7 +20,7 @@ export function showsProgress(env: Readonly<Record<string, string | undefined>>)
  * The bar is not for a command that runs a batch: its writes block while the terminal does not take them (Ctrl-S), and
  * heartbeats and signals would wait.
  */
-export async function openProgress(env: Readonly<Record<string, string | undefined>>): Promise<Progress | null> {
+export async function openProgress(env: Environment): Promise<Progress | null> {
   if (!showsProgress(env)) return null
   // We must use the default export, since a bundle does not know the names that a CommonJS module exports.
   const { default: cliProgress } = await import('cli-progress')

@@ -1,10 +1,7 @@
 import { get } from 'node:http'
 import { hostname, userInfo } from 'node:os'
-import type { Host } from '../core/types.ts'
+import type { Environment, Host } from '../core/types.ts'
 import { bytesOf, MAX_PERSON_BYTES } from '../core/user-text.ts'
-
-/** The environment of a process. */
-export type Environment = Readonly<Record<string, string | undefined>>
 
 /** ECS answers from the same machine within milliseconds. A run must not wait longer for it. */
 const METADATA_TIMEOUT_MS = 1_000

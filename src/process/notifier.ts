@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import { formatDuration } from '../core/duration.ts'
 import { firstLine } from '../core/errors.ts'
+import type { Environment } from '../core/types.ts'
 import { type Clock, withDeadline } from './clock.ts'
-import type { Environment } from './host.ts'
 import { signalGroup } from './process-group.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { asError } from '../core/errors.ts'
 import { realTimeSignalName } from '../core/signal.ts'
-import type { Environment } from './host.ts'
+import type { Environment } from '../core/types.ts'
 import { readDeath } from './proc.ts'
 
 // Node reports exit code 0 for a process that was killed by a signal from 32 to 64. The kernel shows the true cause in

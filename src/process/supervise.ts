@@ -1,6 +1,5 @@
-import type { Ending } from '../core/types.ts'
+import type { Ending, Environment } from '../core/types.ts'
 import { type Clock, link } from './clock.ts'
-import type { Environment } from './host.ts'
 import type { CommandEnd } from './parent-thread.ts'
 import { livingMember, POLL_MS, signalGroup, VANISH_MS } from './process-group.ts'
 import type { AbortSignalWith, PassedSignal, StopSignal, Stops } from './signals.ts'

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { Environment } from './host.ts'
+import type { Environment } from '../core/types.ts'
 
 /** A run whose function runs in this process. */
 interface FunctionRun {

@@ -1,6 +1,6 @@
 import { formatInstant } from '../core/instant.ts'
+import type { Environment } from '../core/types.ts'
 import { link, systemClock } from '../process/clock.ts'
-import type { Environment } from '../process/host.ts'
 import { endLeftovers } from '../process/leftovers.ts'
 import { signalProcess } from '../process/process-group.ts'
 import type { Stops } from '../process/signals.ts'

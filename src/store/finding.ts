@@ -1,5 +1,5 @@
 import { type ErrorKind, LedgerError } from '../core/errors.ts'
-import type { Instant } from '../core/types.ts'
+import type { Environment, Instant } from '../core/types.ts'
 
 /** The result of one check. */
 export interface SetupFinding {
@@ -14,7 +14,7 @@ export interface SetupFinding {
 export type Role = 'runner' | 'auditor' | 'operator'
 
 export interface InspectSettings {
-  readonly env: Readonly<Record<string, string | undefined>>
+  readonly env: Environment
   readonly role: Role
   /** The largest difference between the clocks of two hosts, in milliseconds. */
   readonly skewMs: number

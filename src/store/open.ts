@@ -1,4 +1,5 @@
 import { firstLine, type LedgerError, quote, usageError } from '../core/errors.ts'
+import type { Environment } from '../core/types.ts'
 import { checkDescriptors, noDescriptors } from './descriptors.ts'
 import type { Store } from './store.ts'
 
@@ -42,10 +43,7 @@ function wrongName(name: string, why: string): LedgerError {
  * Opens the ledger of that name. It sends no request yet, so a missing table or a denied access shows with the first
  * call.
  */
-export async function openStore(
-  name: string | undefined,
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<OpenedStore> {
+export async function openStore(name: string | undefined, env: Environment): Promise<OpenedStore> {
   const parsed = parseStoreName(name)
   checkDescriptors()
   // Each store is loaded only if it is used. The AWS SDK and SQLite take time to load, and it may be impossible to

@@ -1,3 +1,4 @@
+import type { Environment } from '../core/types.ts'
 import type { InspectSettings, SetupFinding, SetupStep } from './finding.ts'
 import { parseStoreName, withSqlite } from './open.ts'
 import type { CallOptions } from './store.ts'
@@ -13,11 +14,7 @@ export interface SetupReport {
  * Makes the missing parts of the ledger of that name. It may be called again, and by two processes at once. Throws
  * `LedgerError`. The kind is `shape` if something else has that name, and then nothing was changed.
  */
-export async function setUpStore(
-  name: string,
-  env: Readonly<Record<string, string | undefined>>,
-  call: CallOptions,
-): Promise<SetupReport> {
+export async function setUpStore(name: string, env: Environment, call: CallOptions): Promise<SetupReport> {
   const parsed = parseStoreName(name)
   if (parsed.kind === 'dynamodb') {
     const { setUpTable } = await import('./dynamodb/setup-table.ts')

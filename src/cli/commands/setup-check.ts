@@ -1,11 +1,11 @@
 import type { ErrorKind } from '../../core/errors.ts'
+import type { Environment } from '../../core/types.ts'
 import { printable } from '../../format/text.ts'
 import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Role, SetupFinding } from '../../store/finding.ts'
 import { inspectStore } from '../../store/setup.ts'
 import { EXIT, EXIT_OF_ERROR } from '../exit.ts'
-import type { Environment } from '../options/arguments.ts'
 import { print } from '../output.ts'
 import { type BatchOptions, inspectRun } from './setup-check-run.ts'
 

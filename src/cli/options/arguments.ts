@@ -12,9 +12,8 @@ import {
   optionName,
   type ValueOf,
 } from '../../core/option.ts'
+import type { Environment } from '../../core/types.ts'
 import { variableOf } from './options.ts'
-
-export type Environment = Readonly<Record<string, string | undefined>>
 
 /** The values of a command's options: from the flag, otherwise from the environment, otherwise undefined. */
 export type Values<Table extends OptionTable> = {

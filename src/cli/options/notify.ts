@@ -1,9 +1,10 @@
 import { usageError } from '../../core/errors.ts'
+import type { Environment } from '../../core/types.ts'
 import type { LogObject } from '../../format/log.ts'
 import { systemClock } from '../../process/clock.ts'
 import { type Notifier, openNotifier } from '../../process/notifier.ts'
 import { FORCING_VARIABLES, without } from '../../run/command.ts'
-import type { Environment, Values } from './arguments.ts'
+import type { Values } from './arguments.ts'
 import { COMMON, variableOf } from './options.ts'
 
 /**

@@ -1,5 +1,6 @@
 import type { Agent } from 'node:https'
 import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb'
+import type { Environment } from '../../core/types.ts'
 import type { CallOptions } from '../store.ts'
 import { toLedgerError } from './errors.ts'
 
@@ -40,7 +41,7 @@ const SILENT = { trace() {}, debug() {}, warn() {} } as NonNullable<DynamoDBClie
 export interface DynamoOptions {
   /** The name or the ARN of the table. */
   readonly table: string
-  readonly env: Readonly<Record<string, string | undefined>>
+  readonly env: Environment
   /** Used instead of the standard chain of the SDK. */
   readonly config?: Pick<DynamoDBClientConfig, 'endpoint' | 'region' | 'credentials'>
 }
