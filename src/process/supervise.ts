@@ -114,43 +114,28 @@ function endOfFailedStart(start: Exclude<Start, { kind: 'started' }>, { stops }:
   return { outcome: 'notStarted', detail: 'the lease was lost before the command was started' }
 }
 
+/**
+ * Supervises a command that was started. `over` aborts at the end of supervision. After that nothing is signalled, because
+ * the pid may belong to another process.
+ */
 async function superviseGroup(
   { pid, ended, abandon }: Extract<Start, { kind: 'started' }>,
   early: readonly PassedSignal[],
-  /**
-   * Aborts at the end of supervision. From then on nothing is signalled, because the pid may belong to another process.
-   */
   over: AbortController,
   request: ChildRequest,
   { stops, leaseLost, clock, onStarted }: ChildHooks,
 ): Promise<ChildEnd> {
-  // The first cause decides. It is an object because the compiler does not see that a function sets a variable.
-  const decided: { cause: Cause | null } = { cause: null }
+  const { send, end, firstCause } = openGroup(pid, over, clock)
   const exited = new Promise<CommandEnd | null>((resolve) => {
     void ended.then((exit) => {
       resolve(exit)
-      if (decided.cause !== null) return
+      if (firstCause() !== null) return
       if (exit.lost === undefined && (exit.code === 0 || !request.endsWhole)) over.abort()
       else endRest()
     })
     over.signal.addEventListener('abort', () => resolve(null))
   })
 
-  const send = (signal: PassedSignal): void => {
-    if (over.signal.aborted) return
-    signalGroup(pid, signal)
-    // A stopped process (SIGSTOP, SIGTSTP) acts on the signal only when it is continued.
-    signalGroup(pid, 'SIGCONT')
-  }
-  const end = async (why: Cause, killInMs: number): Promise<void> => {
-    if (over.signal.aborted) return
-    decided.cause ??= why
-    await clock.wait(killInMs, over.signal)
-    if (over.signal.aborted) return
-    signalGroup(pid, 'SIGKILL')
-    await clock.wait(VANISH_MS, over.signal)
-    over.abort()
-  }
   const endRest = (): void => {
     void end({ outcome: 'failed' }, request.killAfterMs)
     send('SIGTERM')
@@ -182,12 +167,8 @@ async function superviseGroup(
   }
 
   const exit = await exited
-  const { cause } = decided
-  let member = cause === null ? null : livingMember(pid)
-  while (member !== null && !over.signal.aborted) {
-    await clock.wait(POLL_MS, over.signal)
-    member = livingMember(pid, member)
-  }
+  const cause = firstCause()
+  const member = cause === null ? null : await untilGroupEnded(pid, over.signal, clock)
   // A process that forks and exits during the scan hides its child from the scan, so we send SIGKILL once more. Zombies
   // ignore it.
   if (!over.signal.aborted) signalGroup(pid, 'SIGKILL')
@@ -195,6 +176,41 @@ async function superviseGroup(
   unsubscribe()
   if (exit === null) abandon()
   return { ...(cause ?? { outcome: exit?.code === 0 ? 'succeeded' : 'failed' }), ...exitDetails(exit, member) }
+}
+
+/** Returns the functions that signal a process group. They do nothing after `over` aborts. */
+function openGroup(groupId: number, over: AbortController, clock: Clock) {
+  let cause: Cause | null = null
+  return {
+    send(signal: PassedSignal): void {
+      if (over.signal.aborted) return
+      signalGroup(groupId, signal)
+      // A stopped process (SIGSTOP, SIGTSTP) acts on the signal only when it is continued.
+      signalGroup(groupId, 'SIGCONT')
+    },
+    /** Sends SIGKILL after `killInMs` milliseconds, and aborts `over` if even that does not end the group soon. */
+    async end(why: Cause, killInMs: number): Promise<void> {
+      if (over.signal.aborted) return
+      cause ??= why
+      await clock.wait(killInMs, over.signal)
+      if (over.signal.aborted) return
+      signalGroup(groupId, 'SIGKILL')
+      await clock.wait(VANISH_MS, over.signal)
+      over.abort()
+    },
+    /** Returns the cause of the first call of `end`, which decides the outcome. Returns null before that. */
+    firstCause: (): Cause | null => cause,
+  }
+}
+
+/** Waits until the group has no living process. If `over` aborts first, returns the pid of one that still lives. */
+async function untilGroupEnded(groupId: number, over: AbortSignal, clock: Clock): Promise<number | null> {
+  let member = livingMember(groupId)
+  while (member !== null && !over.aborted) {
+    await clock.wait(POLL_MS, over)
+    member = livingMember(groupId, member)
+  }
+  return member
 }
 
 function exitDetails(exit: CommandEnd | null, member: number | null): Omit<ChildEnd, 'outcome'> {

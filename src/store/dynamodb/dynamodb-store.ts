@@ -67,32 +67,33 @@ async function fetchItem(dynamo: Dynamo, key: StoredKey, call: CallOptions): Pro
   return Item ?? null
 }
 
-function rowMethods(dynamo: Dynamo): Pick<Store, 'get' | 'put' | 'note' | 'list'> {
-  const TableName = dynamo.table
-
-  /**
-   * Returns null if the write was made. Otherwise returns the row on which its condition failed. If the server does not
-   * return that row with the error, it is read.
-   */
-  async function unlessConflict(
-    write: Promise<unknown>,
-    key: Key,
-    call: CallOptions,
-  ): Promise<{ found: Item | null } | null> {
+/**
+ * Returns null if the write was made. Otherwise returns the row on which its condition failed. If the server does not
+ * return that row with the error, it is read.
+ */
+async function unlessConflict(
+  write: Promise<unknown>,
+  key: Key,
+  dynamo: Dynamo,
+  call: CallOptions,
+): Promise<{ found: Item | null } | null> {
+  try {
+    await write
+    return null
+  } catch (error) {
+    if (!(error instanceof ConditionalCheckFailedException)) throw errorOfWrite(error)
+    if (error.Item !== undefined) return { found: error.Item }
     try {
-      await write
-      return null
-    } catch (error) {
-      if (!(error instanceof ConditionalCheckFailedException)) throw errorOfWrite(error)
-      if (error.Item !== undefined) return { found: error.Item }
-      try {
-        return { found: await fetchItem(dynamo, storedKey(key), call) }
-      } catch (failure) {
-        // The condition may have failed because an earlier try of this same write was applied.
-        throw errorOfWrite(failure, error)
-      }
+      return { found: await fetchItem(dynamo, storedKey(key), call) }
+    } catch (failure) {
+      // The condition may have failed because an earlier try of this same write was applied.
+      throw errorOfWrite(failure, error)
     }
   }
+}
+
+function rowMethods(dynamo: Dynamo): Pick<Store, 'get' | 'put' | 'note' | 'list'> {
+  const TableName = dynamo.table
 
   function insert(row: Row, call: CallOptions): Promise<unknown> {
     const command = new PutItemCommand({ TableName, ...firstPut(row) })
@@ -112,7 +113,7 @@ function rowMethods(dynamo: Dynamo): Pick<Store, 'get' | 'put' | 'note' | 'list'
 
     async put(row, expected, call) {
       const write = expected === 'absent' ? insert(row, call) : update(nextPut(row, expected), call)
-      const failed = await unlessConflict(write, row, call)
+      const failed = await unlessConflict(write, row, dynamo, call)
       if (failed === null) return { kind: 'ok' }
       return { kind: 'conflict', found: failed.found === null ? null : decodeRow(fromItem(failed.found)) }
     },
@@ -120,7 +121,8 @@ function rowMethods(dynamo: Dynamo): Pick<Store, 'get' | 'put' | 'note' | 'list'
     async note(key, rejection, call) {
       let count = 0
       for (let tries = 0; tries < NOTE_TRIES; tries += 1) {
-        const failed = await unlessConflict(update(noteUpdate(storedKey(key), rejection, count), call), key, call)
+        const write = update(noteUpdate(storedKey(key), rejection, count), call)
+        const failed = await unlessConflict(write, key, dynamo, call)
         if (failed === null) return true
         if (failed.found === null) return false
         const fields = fieldsOf(fromItem(failed.found), rowName(key))
