@@ -1,4 +1,4 @@
-import { setWithin } from '../core/bounded.ts'
+import { setWithin } from '../core/bounded-map.ts'
 import { firstLine } from '../core/errors.ts'
 import type { RunEvent } from '../core/event.ts'
 import { decodeSchedules, encodeSchedules, isSameSpec, withSchedule } from '../core/row/task-record.ts'
@@ -76,7 +76,7 @@ export interface TaskRecordIo extends StopIo {
   emit(event: RunEvent): void
 }
 
-/** Whether the run of this row may have to write its schedule into the task record. A forced run never writes it. */
+/** Returns whether the run of this row may have to write its schedule into the task record. A forced run never does. */
 export function isToRegister(row: Row, { seen }: Pick<TaskRecordIo, 'seen'>): boolean {
   return row.attempts.at(-1)?.trigger.kind === 'scheduled' && !seen.has(row.task, row.schedule)
 }

@@ -1,4 +1,4 @@
-import { setWithin } from '../bounded.ts'
+import { setWithin } from '../bounded-map.ts'
 import { usageError } from '../errors.ts'
 import { formatInstant, parseInstant } from '../instant.ts'
 import type { ScheduleSpec } from '../types.ts'

@@ -1,4 +1,4 @@
-import { setWithin } from '../../core/bounded.ts'
+import { setWithin } from '../../core/bounded-map.ts'
 import type { Clock } from '../../process/clock.ts'
 
 /** Gives one answer to all callers that ask for the same key at the same time or shortly after. */
