@@ -1,10 +1,10 @@
+import { DAY_MS } from '../core/duration.ts'
 import type { OptionTable } from '../core/option.ts'
 import { LONGEST_RETRY_DELAY_MS, MAX_ATTEMPTS } from '../core/row/policy.ts'
 
 const SECOND_MS = 1_000
 const MINUTE_MS = 60 * SECOND_MS
 const HOUR_MS = 60 * MINUTE_MS
-const DAY_MS = 24 * HOUR_MS
 
 /**
  * The settings of a run, in groups. The library, the options of the command line, the help and docs/options.md are all
@@ -14,8 +14,8 @@ export const SETTING_GROUPS = {
   slot: {
     requireEventTime: { kind: 'switch', help: 'Refuse to take the start of this process for the event time' },
     /**
-     * A larger value would often move triggers of one slot into the next slot. Left out: it depends on the length of
-     * the window.
+     * The maximum is an hour, because a larger value would often move triggers of one slot into the next slot. Left out:
+     * the value depends on the length of the window.
      */
     earlyToleranceMs: {
       kind: 'duration',
@@ -110,8 +110,8 @@ export const SETTING_GROUPS = {
   },
   lease: {
     /**
-     * With the defaults, work that stops with its lease survives nine minutes without the ledger. No takeover should
-     * have to wait longer than a day.
+     * With the defaults, work that stops with its lease continues for nine minutes while the ledger cannot be reached.
+     * The maximum is a day, because a takeover waits until the lease has run out.
      */
     leaseMs: {
       kind: 'duration',
@@ -147,7 +147,7 @@ export const SETTING_GROUPS = {
       otherwise: '30s, 2m on a file ledger',
       help: 'How long the claim may take',
     },
-    /** It must also be less than the lease. */
+    /** `readSettings` also refuses a value that is not less than the lease. */
     finishTimeoutMs: {
       kind: 'duration',
       default: 5 * MINUTE_MS,

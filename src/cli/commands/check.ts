@@ -3,8 +3,7 @@ import { DAY_MS } from '../../core/duration.ts'
 import { usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
 import type { OptionTable } from '../../core/option.ts'
-import type { TaskFinding } from '../../core/row/expected-slots.ts'
-import { NO_FINDINGS } from '../../core/row/expected-slots.ts'
+import { NO_FINDINGS, type TaskFinding } from '../../core/row/expected-slots.ts'
 import { parseTimeRange } from '../../core/schedule/time-range.ts'
 import type { Instant } from '../../core/types.ts'
 import { countsText, findingJson, findingLine, findingObject } from '../../format/check.ts'
@@ -24,7 +23,7 @@ import { openProgress, type Progress } from '../progress.ts'
 
 const OPTIONS = {
   store: COMMON.store,
-  task: { kind: 'text', value: 'NAME', otherwise: 'every task of the registry', help: 'Only this task' },
+  task: COMMON.onlyTask,
   ...DUE_BY,
   since: {
     kind: 'text',
@@ -32,7 +31,7 @@ const OPTIONS = {
     otherwise: '7d',
     help: 'Slots from there on: an instant, a date in UTC, or how long ago',
   },
-  until: { kind: 'text', value: 'TIME', otherwise: 'now', help: 'Slots before that; a date counts as a whole' },
+  until: COMMON.until,
   graceMs: COMMON.graceMs,
   lateAfterMs: COMMON.lateAfterMs,
   skewMs: { ...SETTINGS.skewMs, help: 'As in run: a lease is over when it has been for so long' },

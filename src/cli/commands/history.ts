@@ -25,19 +25,14 @@ const HISTORY_STATES = ['completed', 'failed', 'pending', 'skipped', 'stale', 'm
 
 const OPTIONS = {
   store: COMMON.store,
-  task: { kind: 'text', value: 'NAME', otherwise: 'all tasks', help: 'Only this task' },
+  task: { ...COMMON.onlyTask, otherwise: 'all tasks' },
   since: {
     kind: 'text',
     value: 'TIME',
     otherwise: 'the first slot; of all tasks, 7d',
     help: "Slots from there on: an instant, a date (in the task's zone; of all tasks, in UTC), or 7d ago",
   },
-  until: {
-    kind: 'text',
-    value: 'TIME',
-    otherwise: 'the last slot; of all tasks, the end of today (UTC)',
-    help: 'Slots before that; a date counts as a whole',
-  },
+  until: { ...COMMON.until, otherwise: 'the last slot; of all tasks, the end of today (UTC)' },
   state: { kind: 'words', value: 'STATE[,…]', choices: HISTORY_STATES, otherwise: 'any', help: 'Only these' },
   graceMs: COMMON.graceMs,
   ...DUE_BY,

@@ -35,14 +35,14 @@ const PAGE_BEGIN = '<!doctype html>'
 
 const OPTIONS = {
   store: COMMON.store,
-  task: { kind: 'text', value: 'NAME', otherwise: 'every task of the registry', help: 'Only this task' },
+  task: COMMON.onlyTask,
   since: {
     kind: 'text',
     value: 'TIME',
     otherwise: '30d',
     help: "Slots from there on: an instant, a date (in the task's zone; of all tasks, in UTC), or how long ago",
   },
-  until: { kind: 'text', value: 'TIME', otherwise: 'now', help: 'Slots before that; a date counts as a whole' },
+  until: COMMON.until,
   out: {
     kind: 'text',
     value: 'FILE|-',

@@ -1,8 +1,9 @@
 import { USUAL_GRACE_MS } from '../../audit/expected.ts'
+import { DAY_MS } from '../../core/duration.ts'
 import { numberText, type OptionSpec, type OptionTable, optionName } from '../../core/option.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 
-const LONGEST_MS = 366 * 86_400_000
+const LONGEST_MS = 366 * DAY_MS
 
 /** The options that several commands have. */
 export const COMMON = {
@@ -13,6 +14,8 @@ export const COMMON = {
     help: 'The ledger: dynamodb:TABLE, or file:PATH for one machine',
   },
   task: { kind: 'text', value: 'NAME', required: true, help: 'Name of the scheduled batch' },
+  /** For the commands about all tasks. */
+  onlyTask: { kind: 'text', value: 'NAME', otherwise: 'every task of the registry', help: 'Only this task' },
   schedule: {
     kind: 'text',
     value: 'EXPR',
@@ -28,6 +31,8 @@ export const COMMON = {
     help: 'Which: an instant, local time, a date with one slot, or latest (the newest that is due)',
   },
   by: { kind: 'text', value: 'NAME', otherwise: 'the ECS task, or user and host', help: 'Who forces the slot' },
+  /** For the commands about a range of slots. */
+  until: { kind: 'text', value: 'TIME', otherwise: 'now', help: 'Slots before that; a date counts as a whole' },
   /** For the commands that find missed slots. */
   graceMs: {
     kind: 'duration',

@@ -1,3 +1,4 @@
+import { DAY_MS } from '../../core/duration.ts'
 import type { OptionTable } from '../../core/option.ts'
 import { SETTING_GROUPS } from '../../run/settings-table.ts'
 import { COMMON } from './options.ts'
@@ -39,7 +40,7 @@ export const RUN_GROUPS = {
     timeoutMs: {
       kind: 'duration',
       default: null,
-      bounds: [1, 366 * 86_400_000],
+      bounds: [1, 366 * DAY_MS],
       otherwise: 'none',
       help: 'How long the command may run; then SIGTERM, and SIGKILL after --kill-after',
     },

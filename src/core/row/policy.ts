@@ -1,3 +1,4 @@
+import { DAY_MS } from '../duration.ts'
 import { quote, usageError } from '../errors.ts'
 import type { Instant, RefusalCause, Survivor } from '../types.ts'
 
@@ -61,7 +62,7 @@ export interface RetryPolicy {
 }
 
 /** A daily batch is due again after this long, so a longer delay has no use. */
-export const LONGEST_RETRY_DELAY_MS = 24 * 3_600_000
+export const LONGEST_RETRY_DELAY_MS = DAY_MS
 
 /** Returns the delay in milliseconds before a retry of a trigger. `retry` counts from 1. */
 export function delayBeforeRetryMs({ retryDelayMs, retryBackoff }: RetryPolicy, retry: number): number {
