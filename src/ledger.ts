@@ -200,8 +200,8 @@ async function callWork<T>(
 }
 
 /**
- * The signal of the caller, with the time of its abort as the reason. The stop timeout counts from that time. `release`
- * removes the listener from the signal of the caller.
+ * Returns a signal that aborts with the signal of the caller. Its reason holds the time of the abort, from which the stop
+ * timeout counts. `release` removes the listener from the signal of the caller.
  */
 function stopOf(signal: AbortSignal | undefined): { readonly stop: AbortSignal; release(): void } {
   const stop = new AbortController()

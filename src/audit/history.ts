@@ -27,7 +27,7 @@ export interface HistoryDeps {
 /** A query as the caller writes it. A text is ISO 8601 with an offset. */
 type QueryText = OrUndefined<{ readonly task: string; readonly since: string | Date; readonly until: string | Date }>
 
-/** Throws a usage error where the name of the task or an instant is wrong. */
+/** Returns the query with its instants parsed. Throws a usage error if the name of the task or an instant is wrong. */
 export function queryOf({ task, since, until }: QueryText): Omit<HistoryQuery, 'limit'> {
   if (task !== undefined) checkTaskName(task)
   return {
@@ -67,7 +67,7 @@ export async function* readHistory(query: HistoryQuery, deps: HistoryDeps): Asyn
 }
 
 /**
- * The row of one slot, by a strongly consistent read. Returns null where the slot has no row. Throws a usage error where the
+ * Returns the row of one slot by a strongly consistent read, or null if the slot has no row. Throws a usage error if the
  * name of the task or the instant is wrong.
  */
 export async function readRow(

@@ -4,8 +4,7 @@ import { type ScheduleOptions, timeText } from '../core/schedule/schedule-option
 import type { OrUndefined, ScheduleSpec, StoredRow, Window } from '../core/types.ts'
 import { parseSchedules, rowsAndMissed } from './expected.ts'
 import { type HistoryDeps, type HistoryQuery, rangeOf, readHistory } from './history.ts'
-import type { KnownTask } from './tasks.ts'
-import { knownTask } from './tasks.ts'
+import { type KnownTask, knownTask } from './tasks.ts'
 
 /**
  * Yields the rows that `query` names, and the slots of `tasks` that have been due for `graceMs` and have no row, newest

@@ -33,8 +33,8 @@ export async function readTaskRecord(task: string, deps: HistoryDeps): Promise<K
 }
 
 /**
- * The task with the schedule that the caller gives, in force from `since` on, or else with the schedules of its task record.
- * Throws a usage error where no schedule is given and there is no task record.
+ * Returns the task with the schedule that the caller gives, in force from `since` on. Without one, returns it with the
+ * schedules of its task record. Throws a usage error if the task has neither.
  */
 export async function knownTask(
   task: string,
@@ -49,7 +49,7 @@ export async function knownTask(
   throw usageError(`the registry does not know task ${task}: no scheduled run of it is on record; give its schedule`)
 }
 
-/** The task of that name, as `knownTask` returns it, or without a name all tasks that have a task record. */
+/** Yields the task of that name, as `knownTask` returns it. Without a name, yields all tasks that have a task record. */
 export async function* tasksOf(
   { task, ...given }: OrUndefined<ScheduleOptions> & { readonly task?: string | undefined },
   since: Instant,

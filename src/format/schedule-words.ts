@@ -112,7 +112,10 @@ function dayOfWeekWords(text: string, aws: boolean): string {
   return [...usual, ...special.map((day) => phrase(`0 0 * * ${day}`, !aws))].join(' or ')
 }
 
-/** Splits a day field into the items that are sets of values, joined, and a list of those that depend on the month. */
+/**
+ * Splits the items of a day field. `plain` has the items that are sets of values, as one text. `special` lists the items
+ * whose days depend on the month, such as `L`.
+ */
 function itemsOf(text: string, special: RegExp): { plain: string; special: string[] } {
   const items = text
     .toUpperCase()

@@ -6,8 +6,8 @@ import { POLL_MS, VANISH_MS } from './process-group.ts'
 import { openSearch, type ProcessSearch } from './process-search.ts'
 
 /**
- * The search ends after this many passes that each found nothing while processes were created. Other programs create
- * them then: a pass sees a process that forks and exits as fast as it can more often than not.
+ * The search ends after this many passes that each found nothing while processes were created. Other programs must then
+ * have created them, because a pass usually sees even a process that forks and exits as fast as it can.
  */
 const MAX_UNSURE_PASSES = 30
 
@@ -50,7 +50,7 @@ export async function endLeftovers(
       kill(pid, 'SIGCONT')
     })
     if (left.length === 0) return null
-    // We must not look again before these have ended: what they start until then may be their cleanup.
+    // We must not look again before these have ended, because a process that they start until then may be their cleanup.
     do await clock.wait(POLL_MS, halt)
     while (left.some(isSame) && mayWait())
   } while (mayWait())

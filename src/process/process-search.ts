@@ -25,10 +25,10 @@ const NEWEST = 32
 /**
  * Searches for the processes that were started with all of these `NAME=value`, without this one.
  *
- * A list of the processes misses one that forks and exits again and again: it is gone before it is looked at, and its
- * child is not in the list. So each pass asks the kernel for the pid that it gave out last, and looks at the new pids
- * up to that one, in ascending order. A parent has a lower pid than its child and is looked at first: either it still
- * lives then, or its child can be seen already. Only when pids start again from the lowest one is this order broken.
+ * A list of the processes misses one that forks and exits again and again. It is gone before the search looks at it, and
+ * its child is not in the list. So each pass asks the kernel for the pid that it gave out last, and looks at the new pids
+ * up to that one, in ascending order. A parent has a lower pid than its child, so it is looked at first. If it has ended
+ * by then, its child can already be seen. This order is broken only when the pids start again from the lowest one.
  */
 export function openSearch(variables: readonly string[]): ProcessSearch {
   const wanted = variables.map((variable) => `\0${variable}\0`)

@@ -4,7 +4,7 @@ import type { Environment } from '../core/types.ts'
 /** A run whose function runs in this process. */
 interface FunctionRun {
   readonly runId: string
-  /** True from the end of the function. What the function left behind is not a part of the run any more. */
+  /** True after the end of the function. Work that the function left behind is not a part of the run any more. */
   hasEnded: boolean
 }
 

@@ -35,8 +35,8 @@ export type GateResult =
   | { readonly kind: 'unanswered'; readonly cause: LedgerError }
 
 /**
- * The start gate: checks the age of the lease right before the start. This process may have been paused, or a log may
- * have blocked it, since the lease was written. A lease that is a heartbeat old is renewed first.
+ * Checks the age of the lease right before the start of the work. Since the lease was written, this process may have
+ * been paused or blocked by a log. A lease that is a heartbeat old is renewed first.
  */
 export async function openGate({ lease, halt, settings, io }: ClaimedSlot): Promise<GateResult> {
   let oldestMs = settings.heartbeatMs
@@ -121,8 +121,8 @@ export interface RunProgress {
 }
 
 /**
- * The one exit of a claimed slot after an error. Ends the renewals, records how the attempt ended, and logs what happened
- * to the claim. The caller throws the error. Never throws, because the error of the run must reach the caller.
+ * Leaves a claimed slot after an error: ends the renewals, records how the attempt ended, and logs what happened to the
+ * claim. The caller throws the error. Never throws, because the error of the run must reach the caller.
  */
 export async function giveUp(
   error: unknown,

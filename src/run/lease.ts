@@ -5,10 +5,10 @@ import type { PendingRow, ProcessMark, Row } from '../core/types.ts'
 import { withDeadline, withinDeadline } from '../process/clock.ts'
 import type { AbortSignalWith } from '../process/signals.ts'
 import type { LockResult } from './overlap-lock.ts'
-import type { RetryOptions } from './write.ts'
 import {
   ageMs,
   ensureFreshLease,
+  type RetryOptions,
   startableMs,
   type TrustSettings,
   type WriteIo,

@@ -1,6 +1,5 @@
 import type { RunContext, RunEvent } from '../core/event.ts'
-import type { Policy } from '../core/row/policy.ts'
-import { type Rerunnable, readRerunnable } from '../core/row/policy.ts'
+import { type Policy, type Rerunnable, readRerunnable } from '../core/row/policy.ts'
 import { defined } from '../core/row/stored-fields.ts'
 import type { Schedule } from '../core/schedule/schedule.ts'
 import { readSchedule, type ScheduleOptions, timeText } from '../core/schedule/schedule-options.ts'
@@ -15,8 +14,14 @@ import { type ClaimRequest, reportAndRethrow } from './claim.ts'
 import { type RunIo, unfailing } from './claimed-slot.ts'
 import { execute, type RunResult, type Work } from './execute.ts'
 import { findOverlapLock } from './overlap-lock.ts'
-import type { RunSettings, Settings } from './settings.ts'
-import { guardsOf, readSettings, usualLedgerTimeoutMs, withOverlapLock } from './settings.ts'
+import {
+  guardsOf,
+  type RunSettings,
+  readSettings,
+  type Settings,
+  usualLedgerTimeoutMs,
+  withOverlapLock,
+} from './settings.ts'
 import { type ReadTrigger, readTrigger, type TriggerInput } from './trigger.ts'
 
 /** A force: an operator runs a slot again. */
@@ -76,8 +81,8 @@ export interface TriggerParts extends Pick<RunIo, 'clock' | 'newId' | 'random' |
 }
 
 /**
- * The path of one trigger, from the options of the caller to the result. It reads the settings once and gives them to
- * `workWith`, which returns the work to run. `stop` tells the run to stop; its reason is a `StopReason`.
+ * Runs one trigger, from the options of the caller to the result. Reads the settings once and gives them to `workWith`,
+ * which returns the work to run. `stop` ends the run, and its reason is a `StopReason`.
  *
  * Throws `LedgerError` for wrong options, and when the ledger cannot be used. Then nothing was started.
  */
@@ -149,8 +154,8 @@ async function readRequest(
 }
 
 /**
- * Whether a force has to take the overlap lock although its caller left `overlap` out. An operator who forces a slot need
- * not know whether slots of the task must not overlap, so the ledger is asked whether the task has an overlap lock.
+ * Returns whether a force must take the overlap lock although its caller left `overlap` out. The operator may not know
+ * that slots of the task must not overlap, so the ledger is asked whether the task has an overlap lock.
  */
 async function mustTakeLock(
   { task, force, overlap }: TriggerOptions,
@@ -170,14 +175,14 @@ function triggerInput({ eventTime, event, force }: TriggerOptions, host: Host): 
   }
 }
 
-/** The state in which a force expects its slot. */
+/** Returns the state in which a force expects its slot. */
 function expectationsOf(force: Force | undefined, clock: Clock): Pick<Policy, 'forceOnly' | 'forceAskedAt'> {
   if (force === undefined) return {}
   const { only, askedAt } = force
   return only === undefined ? { forceAskedAt: askedAt?.getTime() ?? clock.now() } : { forceOnly: readRerunnable(only) }
 }
 
-/** Gives the events of one run to the log of the caller. */
+/** Returns the function that gives the events of one run to the log of the caller. */
 function emitterOf(context: RunContext, { log }: TriggerParts): (event: RunEvent) => void {
   return unfailing((event) => log?.(event, context))
 }

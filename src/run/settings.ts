@@ -53,8 +53,8 @@ export function readSettings(settings: RunSettings): Settings {
 }
 
 /**
- * The settings of a force whose caller left `overlap` out, where the runs of the task must not overlap. `given` is what
- * the caller set. Throws a usage error where the work would have to go on without its lease.
+ * Returns the settings of a force whose caller left `overlap` out, for a task whose runs must not overlap. `given` has
+ * the settings of the caller. Throws a usage error if they say that the work goes on without its lease.
  */
 export function withOverlapLock(settings: Settings, given: RunSettings): Settings {
   const locked = { ...settings, overlap: 'skip', onLeaseLost: 'stop' } as const

@@ -1,5 +1,4 @@
-import type { Schedule } from '../schedule/slot.ts'
-import { slotAfter, slotBefore } from '../schedule/slot.ts'
+import { type Schedule, slotAfter, slotBefore } from '../schedule/slot.ts'
 import type { Instant, Key, Row, ScheduleSpec, StoredRow, Window } from '../types.ts'
 import { hasStarted } from './attempts.ts'
 import { isNewerSchema, isStale } from './decide.ts'

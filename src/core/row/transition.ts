@@ -1,22 +1,22 @@
-import type {
-  AttemptRecord,
-  ClosedRow,
-  EndedAttempt,
-  Ending,
-  Host,
-  Instant,
-  Key,
-  OpenAttempt,
-  PendingRow,
-  ProcessMark,
-  Resolution,
-  ResolvedState,
-  Row,
-  ScheduleSpec,
-  Trigger,
-  Window,
+import {
+  type AttemptRecord,
+  type ClosedRow,
+  type EndedAttempt,
+  type Ending,
+  type Host,
+  type Instant,
+  type Key,
+  type OpenAttempt,
+  type PendingRow,
+  type ProcessMark,
+  type Resolution,
+  type ResolvedState,
+  type Row,
+  SCHEMA_VERSION,
+  type ScheduleSpec,
+  type Trigger,
+  type Window,
 } from '../types.ts'
-import { SCHEMA_VERSION } from '../types.ts'
 import { attemptCount, endedAttempts, hasSucceeded, isEnded, isUnstarted, openAttempt } from './attempts.ts'
 import { MAX_UNSTARTED } from './policy.ts'
 import { NO_REJECTIONS } from './rejections.ts'
@@ -246,7 +246,10 @@ function nextVersion<R extends Row>(row: R, stamp: Stamp): R {
   return { ...row, version: row.version + 1, writeId: stamp.writeId }
 }
 
-/** A run writes on top of its own row while its attempt is open. No other run can have ended that attempt. */
+/**
+ * Returns the row of a run whose attempt is open. Throws on a bug: a run writes on top of its own row only while its
+ * attempt is open, and no other run can have ended that attempt.
+ */
 function pendingRow(row: Row): PendingRow {
   if (row.state !== 'PENDING') throw new Error(`the owner of a row that is ${row.state} writes as if its attempt ran`)
   return row
@@ -262,7 +265,7 @@ function abandonAttempt(attempt: AttemptRecord): EndedAttempt {
   return isEnded(attempt) ? attempt : endAttempt(attempt, { outcome: 'abandoned' }, null)
 }
 
-/** A waiting attempt started nothing, so its outcome is always `notStarted`. */
+/** Returns the attempt with its end. A waiting attempt started nothing, so its outcome is always `notStarted`. */
 function endAttempt(attempt: OpenAttempt, ending: Ending, endedAt: Instant | null): EndedAttempt {
   return {
     ...attempt,

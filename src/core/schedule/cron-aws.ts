@@ -114,7 +114,7 @@ function valuesOf(field: AwsField, item: string): readonly number[] | null {
   return values
 }
 
-/** Returns the number of a value, or NaN if the field has no such value. */
+/** Returns the number that a text such as `7` or `MON` stands for, or NaN if the field has no such value. */
 function numberOf(field: AwsField, text: string): number {
   const named = field.names.indexOf(text.toUpperCase())
   const value = named === -1 ? Number(text) : field.first + named

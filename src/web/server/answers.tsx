@@ -20,8 +20,8 @@ export interface AppOptions extends Omit<MarkSettings, 'now'> {
   /** The host that the server listens on. The server accepts it as a name of its own. */
   readonly host: string
   /**
-   * How long the views of one request may wait for the ledger in total. The findings of all tasks are read in the
-   * background, and this is how long one request to the ledger may take there.
+   * How long the views of one request may wait for the ledger in total. The background reading of the findings uses it
+   * for each request to the ledger.
    */
   readonly ledgerTimeoutMs: number
   /** A slot is late when its first attempt started later than this after it. Left out: never. */

@@ -5,8 +5,7 @@ import { durationMsOf } from '../../format/row.ts'
 import { elapsed } from '../../format/text.ts'
 import { Badge } from './badge.tsx'
 import { type Mark, rejectedText, type SlotRecord } from './marks.ts'
-import type { WallClock } from './wall-clock.tsx'
-import { Time } from './wall-clock.tsx'
+import { Time, type WallClock } from './wall-clock.tsx'
 
 /** A slot with its mark. */
 export interface MarkedSlot extends SlotRecord {

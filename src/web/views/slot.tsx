@@ -9,8 +9,7 @@ import { latenessMsOf, type MarkedSlot } from './history-table.tsx'
 import type { Links } from './links.ts'
 import type { Mark } from './marks.ts'
 import { type CommandTarget, remediesOf } from './remedies.ts'
-import type { WallClock } from './wall-clock.tsx'
-import { Time } from './wall-clock.tsx'
+import { Time, type WallClock } from './wall-clock.tsx'
 import { whyText } from './why.ts'
 
 export interface SlotModel {
