@@ -22,12 +22,8 @@ export const EXIT = {
   timedOut: 124,
 } as const
 
-export const EXIT_OF_ERROR: Readonly<Record<ErrorKind, number>> = {
-  usage: EXIT.usage,
-  unreachable: EXIT.unreachable,
-  denied: EXIT.denied,
-  shape: EXIT.shape,
-}
+/** The exit code of a `LedgerError` by its kind. Each kind has the code of the same name. */
+export const EXIT_OF_ERROR: Readonly<Record<ErrorKind, number>> = EXIT
 
 export interface DuplicateCodes {
   readonly onDuplicate: number

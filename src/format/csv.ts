@@ -4,7 +4,7 @@ import { attemptCount } from '../core/row/attempts.ts'
 import { isNewerSchema } from '../core/row/decide.ts'
 import { isMissed } from '../core/row/expected-slots.ts'
 import type { Instant, Row } from '../core/types.ts'
-import { durationMsOf, type HistoryItem, shownState } from './row.ts'
+import { durationMsOf, type HistoryItem, instantOrNull, shownState } from './row.ts'
 import { printable } from './text.ts'
 
 const HEAD = [
@@ -33,7 +33,7 @@ export function csvLines(items: readonly HistoryItem[], now: Instant, skewMs: nu
 }
 
 function cellsOf(item: HistoryItem, state: string, now: Instant): CsvValue[] {
-  if (isMissed(item)) return [instantText(item.end), state, item.schedule.expression, item.schedule.zone]
+  if (isMissed(item)) return [instantOrNull(item.end), state, item.schedule.expression, item.schedule.zone]
   return isNewerSchema(item) ? [null, state] : ownCells(item, state, now)
 }
 
@@ -43,13 +43,13 @@ function ownCells(row: Row, state: string, now: Instant): CsvValue[] {
   const trigger = attempt?.trigger
   const resolution = row.resolutions.at(-1)
   return [
-    instantText(row.windowEnd),
+    instantOrNull(row.windowEnd),
     state,
     row.schedule.expression,
     row.schedule.zone,
     attemptCount(row),
-    instantText(attempt?.startedAt),
-    instantText(ended?.endedAt),
+    instantOrNull(attempt?.startedAt),
+    instantOrNull(ended?.endedAt),
     durationMsOf(row, state === 'PENDING' ? now : null),
     ended?.outcome,
     ended?.exitCode,
@@ -64,10 +64,6 @@ function ownCells(row: Row, state: string, now: Instant): CsvValue[] {
     resolution?.by,
     resolution?.reason,
   ]
-}
-
-function instantText(instant: Instant | null | undefined): string | null {
-  return instant === null || instant === undefined ? null : formatInstant(instant)
 }
 
 /**

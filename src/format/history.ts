@@ -10,11 +10,11 @@ export interface HistoryStyle extends TableStyle {
   readonly format: HistoryFormat
 }
 
+type Groups = AsyncIterable<readonly HistoryItem[]>
+type Pieces = AsyncGenerator<string, void, undefined>
+
 /** Yields the text of the items, piece by piece, so that memory holds one group of them. No group may be empty. */
-export function historyText(
-  groups: AsyncIterable<readonly HistoryItem[]>,
-  style: HistoryStyle,
-): AsyncGenerator<string, void, undefined> {
+export function historyText(groups: Groups, style: HistoryStyle): Pieces {
   switch (style.format) {
     case 'table':
       return tableText(groups, style)
@@ -26,9 +26,6 @@ export function historyText(
       return csvText(groups, style)
   }
 }
-
-type Groups = AsyncIterable<readonly HistoryItem[]>
-type Pieces = AsyncGenerator<string, void, undefined>
 
 async function* ndjsonText(groups: Groups, { now, skewMs }: HistoryStyle): Pieces {
   for await (const items of groups) yield items.map((item) => `${itemLine(item, now, skewMs)}\n`).join('')

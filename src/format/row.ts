@@ -84,7 +84,7 @@ function missedJson({ task, slot, end, schedule }: MissedSlot): Record<string, u
     windowEnd: instantOrNull(end),
     schedule: schedule.expression,
     zone: schedule.zone,
-    anchor: instantOrNull(schedule.anchor ?? null),
+    anchor: instantOrNull(schedule.anchor),
   }
 }
 
@@ -101,6 +101,6 @@ export function durationMsOf({ attempts }: Row, runsAt: Instant | null): number 
   return end === null ? null : Math.max(0, end - attempt.startedAt)
 }
 
-function instantOrNull(instant: Instant | null): string | null {
-  return instant === null ? null : formatInstant(instant)
+export function instantOrNull(instant: Instant | null | undefined): string | null {
+  return instant === null || instant === undefined ? null : formatInstant(instant)
 }

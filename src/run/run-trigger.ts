@@ -1,6 +1,6 @@
 import type { RunContext, RunEvent } from '../core/event.ts'
+import { defined } from '../core/objects.ts'
 import { type Policy, type Rerunnable, readRerunnable } from '../core/row/policy.ts'
-import { defined } from '../core/row/stored-fields.ts'
 import type { Schedule } from '../core/schedule/schedule.ts'
 import { readSchedule, type ScheduleOptions, timeText } from '../core/schedule/schedule-options.ts'
 import type { Environment, Host, OrUndefined, Row, ScheduleSpec } from '../core/types.ts'

@@ -1,5 +1,6 @@
 import type { Resolved } from '../../api.ts'
 import { formatInstant } from '../../core/instant.ts'
+import { keysOf } from '../../core/objects.ts'
 import type { OptionTable } from '../../core/option.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
@@ -21,7 +22,7 @@ const OPTIONS = {
     kind: 'choice',
     value: 'STATE',
     required: true,
-    choices: ['completed', 'failed', 'skipped'],
+    choices: keysOf(RESOLVED_STATE),
     help: 'What a person says of it',
   },
   reason: { kind: 'text', value: 'TEXT', required: true, help: 'Why, in at most 800 bytes' },

@@ -1,7 +1,7 @@
 import type { RunOptions } from '../../api.ts'
 import { usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
-import { defined } from '../../core/row/stored-fields.ts'
+import { defined } from '../../core/objects.ts'
 import { readSchedule } from '../../core/schedule/schedule-options.ts'
 import type { Environment } from '../../core/types.ts'
 import { checkTaskName } from '../../core/user-text.ts'

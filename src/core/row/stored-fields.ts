@@ -70,13 +70,6 @@ export function optional<T>(fields: Fields, name: string, read: Read<T>): T | un
   return fields.values[name] === undefined ? undefined : read(fields, name)
 }
 
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined | null> }
-
-/** Returns the object without the members that are undefined or null. */
-export function defined<T extends object>(values: T): Defined<T> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => (value ?? null) !== null)) as Defined<T>
-}
-
 /**
  * Returns the error for a value that cronledger cannot have written. We must not guess its meaning, otherwise a batch
  * could run twice.

@@ -1,3 +1,4 @@
+import { defined } from '../objects.ts'
 import {
   type AttemptRecord,
   EVENT_TIME_SOURCES,
@@ -11,7 +12,6 @@ import {
   type Trigger,
 } from '../types.ts'
 import {
-  defined,
   encodeInstant,
   encodeOptional,
   type Fields,

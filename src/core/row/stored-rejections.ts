@@ -1,7 +1,7 @@
+import { defined } from '../objects.ts'
 import { REJECTION_CAUSES, REJECTION_KINDS, type Rejection } from '../types.ts'
 import { type Notes, refusalsIn } from './rejections.ts'
 import {
-  defined,
   encodeInstant,
   type Fields,
   instant,

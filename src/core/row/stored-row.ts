@@ -1,4 +1,5 @@
 import { formatInstant } from '../instant.ts'
+import { defined } from '../objects.ts'
 import {
   type Instant,
   type Key,
@@ -11,7 +12,6 @@ import {
 import { isOpen, startedAttempts } from './attempts.ts'
 import { MAX_ATTEMPTS, MAX_UNSTARTED } from './policy.ts'
 import {
-  defined,
   encodeInstant,
   encodeOptional,
   fieldsOf,

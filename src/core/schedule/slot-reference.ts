@@ -1,5 +1,5 @@
 import { quote, usageError } from '../errors.ts'
-import { formatInstant, parseInstant, parseLocal } from '../instant.ts'
+import { formatInstant, isDate, parseInstant, parseLocal } from '../instant.ts'
 import type { Instant, Window } from '../types.ts'
 import { dayIn, instantsOf } from './local-time.ts'
 import type { Schedule } from './schedule.ts'
@@ -48,11 +48,6 @@ function givenInstant(text: string): Instant {
   throw usageError(
     `slot is ${quote(text)}; allowed are an instant ("2026-11-24T03:00:00Z"), local time ("2026-11-24T12:00"), a date with one slot ("2026-11-24"), or latest`,
   )
-}
-
-/** Returns whether the text is a date alone, which means the one slot of that day. */
-export function isDate(text: string): boolean {
-  return /^\d{4}-\d{2}-\d{2}$/.test(text)
 }
 
 function latest(schedule: Schedule, now: Instant): Instant {

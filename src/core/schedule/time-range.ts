@@ -1,7 +1,7 @@
 import { DAY_MS, parseDuration } from '../duration.ts'
 import { quote, usageError } from '../errors.ts'
-import { formatInstant, parseInstant, utcDate } from '../instant.ts'
-import { defined } from '../row/stored-fields.ts'
+import { formatInstant, isDate, parseInstant, utcDate } from '../instant.ts'
+import { defined } from '../objects.ts'
 import type { Instant } from '../types.ts'
 import { dayIn } from './local-time.ts'
 
@@ -19,7 +19,7 @@ export interface RangeText {
 
 /** Returns whether an end is a date. The zone matters only for a date. */
 export function namesDate({ since, until }: RangeText): boolean {
-  return [since, until].some((text) => text !== undefined && DATE.test(text))
+  return [since, until].some((text) => text !== undefined && isDate(text))
 }
 
 /**
@@ -45,7 +45,6 @@ export function parseTimeRange(
   return defined({ since, until })
 }
 
-const DATE = /^\d{4}-\d{2}-\d{2}$/
 /**
  * The first and the last instant that are read. The first and the last day in a zone may begin or end outside of them.
  */
@@ -53,11 +52,11 @@ const FIRST_INSTANT = 0
 const LAST_READ_INSTANT = Date.UTC(2200, 0, 1) - 1
 
 function endOf(text: string, name: string, zone: string, now: Instant): Instant {
-  return DATE.test(text) ? wholeDay(text, name, zone).end : startOf(text, name, zone, now)
+  return isDate(text) ? wholeDay(text, name, zone).end : startOf(text, name, zone, now)
 }
 
 function startOf(text: string, name: string, zone: string, now: Instant): Instant {
-  if (DATE.test(text)) return wholeDay(text, name, zone).start
+  if (isDate(text)) return wholeDay(text, name, zone).start
   if (/^[\d.]+(ms|s|m|h|d)$/.test(text)) return Math.max(FIRST_INSTANT, now - parseDuration(text, name))
   if (/^\d{4}-\d{2}-\d{2}T/.test(text)) return parseInstant(text, name)
   throw usageError(

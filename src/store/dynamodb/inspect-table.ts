@@ -61,17 +61,14 @@ const PROBES = {
 
 type Action = keyof typeof PROBES
 
+const WRITES = ['dynamodb:PutItem', 'dynamodb:UpdateItem'] as const
+const READS = ['dynamodb:Query', 'dynamodb:Query on index by-day', 'dynamodb:BatchGetItem'] as const
+
 /** The actions of each role, as in `schema/iam.json`. Every role also reads items, which is tried first. */
 const NEEDED_ACTIONS: Readonly<Record<Role, readonly Action[]>> = {
-  runner: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
-  auditor: ['dynamodb:Query', 'dynamodb:Query on index by-day', 'dynamodb:BatchGetItem'],
-  operator: [
-    'dynamodb:PutItem',
-    'dynamodb:UpdateItem',
-    'dynamodb:Query',
-    'dynamodb:Query on index by-day',
-    'dynamodb:BatchGetItem',
-  ],
+  runner: WRITES,
+  auditor: READS,
+  operator: [...WRITES, ...READS],
 }
 
 /**
@@ -125,7 +122,7 @@ export async function* inspectTable(
       yield wrong('answer', first, '; check the network, its way to DynamoDB, and the endpoint')
       return
     }
-    yield ok('answer', `DynamoDB answers`)
+    yield ok('answer', 'DynamoDB answers')
     yield clockFinding(clock.offset(), settings.skewMs)
     if (first !== null && nameOfCause(first) === 'ResourceNotFoundException') {
       yield wrong('table', first)

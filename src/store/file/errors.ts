@@ -1,6 +1,6 @@
 import { accessSync, closeSync, constants, existsSync, openSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { firstLine, LedgerError, quote } from '../../core/errors.ts'
+import { errorCode, firstLine, LedgerError, quote } from '../../core/errors.ts'
 import { noDescriptors } from '../descriptors.ts'
 
 // The numbers below are primary result codes of sqlite3.h. These two are BUSY and LOCKED.
@@ -89,7 +89,7 @@ function sqliteCode(error: unknown): number {
 }
 
 export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof Error && 'code' in error && codes.includes(String(error.code))
+  return codes.includes(errorCode(error) ?? '')
 }
 
 function isSystemError(error: unknown): boolean {

@@ -120,9 +120,7 @@ function rowMethods(database: FileDatabase, soon: LockWait): Pick<Store, 'get' |
   }
 }
 
-type EntryMethods = Pick<Store, 'readEntry' | 'writeEntry' | 'listEntries'>
-
-function entryMethods(database: FileDatabase, soon: LockWait): EntryMethods {
+function entryMethods(database: FileDatabase, soon: LockWait): Pick<Store, 'readEntry' | 'writeEntry' | 'listEntries'> {
   return {
     async readEntry({ kind, task }, call) {
       const read = ({ all }: Transaction) => all(SELECT_ENTRY, kind, task).map(decodeEntry)[0] ?? null
