@@ -1,9 +1,9 @@
-import { DateTime } from 'luxon'
 import { formatDuration } from '../core/duration.ts'
 import { formatInstant, utcDate } from '../core/instant.ts'
 import type { ClockNote } from '../core/schedule/clock-changes.ts'
 import type { Schedule } from '../core/schedule/schedule.ts'
 import type { Instant, Window } from '../core/types.ts'
+import { inZone } from './local-time.ts'
 import { inWords } from './schedule-words.ts'
 import { printable } from './text.ts'
 
@@ -88,11 +88,6 @@ export function explainJson(explanation: Explanation): Record<string, unknown> {
 }
 
 const ISO_LOCAL = "yyyy-MM-dd'T'HH:mm:ssZZ"
-
-// We must set the locale, otherwise the default locale of the machine could give other digits.
-function inZone(at: Instant, zone: string): DateTime {
-  return DateTime.fromMillis(at, { zone, locale: 'en-US' })
-}
 
 function moment(at: Instant, zone: string): string {
   return `${formatInstant(at)}  ${inZone(at, zone).toFormat('ccc yyyy-MM-dd HH:mm:ss ZZ')}`

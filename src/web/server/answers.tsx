@@ -77,13 +77,19 @@ interface PageAnswer {
 /** Reads the view that a request asks for, until `untilMs` of the monotonic clock. Null when the view does not exist. */
 export type ReadView = (context: Context, untilMs: number) => Promise<View | null>
 
+/** Returns a reading that begins now, and that ends when `signal` aborts. */
+export function openReading(options: AppOptions, signal: AbortSignal): Reading {
+  const { ledger, clock, ledgerTimeoutMs, lateAfterMs, graceMs, skewMs } = options
+  return { ledger, ledgerTimeoutMs, lateAfterMs, graceMs, skewMs, now: clock.now(), signal }
+}
+
 /**
  * Returns a function that calls `read` with a reading that ends at `untilMs` of the monotonic clock. All readings of a
  * request end at the same time. A reading also ends when one of `leaves` aborts. A reading that several requests share
  * must have no `leaves`, otherwise it would end for all of them when one client disconnects.
  */
 export function openReadings(options: AppOptions) {
-  const { ledger, clock, ledgerTimeoutMs, lateAfterMs, graceMs, skewMs } = options
+  const { clock } = options
   return async function reading<T>(
     untilMs: number,
     leaves: readonly AbortSignal[],
@@ -96,8 +102,7 @@ export function openReadings(options: AppOptions) {
     void clock.wait(untilMs - clock.monotonicMs(), finished.signal).then(() => over.abort())
     const unlink = link(leaves, over)
     try {
-      const settings = { ledgerTimeoutMs, lateAfterMs, graceMs, skewMs }
-      return await read({ ledger, ...settings, now: clock.now(), signal: over.signal })
+      return await read(openReading(options, over.signal))
     } finally {
       finished.abort()
       unlink()

@@ -9,7 +9,7 @@ import { NeedsLine, NeedsList } from '../views/needs.tsx'
 import { Overview, type TaskLine } from '../views/overview.tsx'
 import { SlotView } from '../views/slot.tsx'
 import { TaskView } from '../views/task.tsx'
-import { type AppOptions, openAnswers, openReadings, type ReadView, type View } from './answers.tsx'
+import { type AppOptions, openAnswers, openReading, openReadings, type ReadView, type View } from './answers.tsx'
 import { isOwnHost } from './guard.ts'
 import { beginNeeds, readOverview } from './read-overview.ts'
 import { calendarOf, readSlot, readTask, readTaskPage, yearsOf } from './read-task.ts'
@@ -80,10 +80,9 @@ type ReadingOf = ReturnType<typeof openReadings>
 
 /** Returns the views of all tasks. They share the findings that were just read. */
 function viewsOfAll(options: AppOptions, reading: ReadingOf) {
-  const { ledger, clock, ledgerTimeoutMs, lateAfterMs, graceMs, skewMs } = options
+  const { clock } = options
   const sharedNeeds = shareNeeds(clock, () => {
-    const settings = { ledgerTimeoutMs, lateAfterMs, graceMs, skewMs }
-    const own = { ledger, ...settings, now: clock.now(), signal: new AbortController().signal }
+    const own = openReading(options, new AbortController().signal)
     const span = { since: own.now - NEEDS_MS, until: own.now }
     return beginNeeds({ span, when: `in the last ${formatDuration(NEEDS_MS)}` }, own)
   })
