@@ -19,6 +19,14 @@ export function parseDuration(text: string, name = 'duration'): number {
   return Math.round(Number(number) * UNITS_MS[unit])
 }
 
+/**
+ * Returns a wait between half of `ms` and `ms`, because processes that wait together must not try again together.
+ * `random` is in [0, 1).
+ */
+export function spread(ms: number, random: number): number {
+  return ms * (0.5 + random / 2)
+}
+
 /** Returns a short text that `parseDuration` reads back as `ms` milliseconds: `10m`, `90s`, `1.5s`. */
 export function formatDuration(ms: number): string {
   const units = keysOf(UNITS_MS).reverse()

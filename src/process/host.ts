@@ -1,5 +1,6 @@
 import { get } from 'node:http'
 import { hostname, userInfo } from 'node:os'
+import { isRecord } from '../core/objects.ts'
 import type { Environment, Host } from '../core/types.ts'
 import { bytesOf, MAX_PERSON_BYTES } from '../core/user-text.ts'
 
@@ -38,7 +39,7 @@ export function operatorOf({ host, ecsTask }: Host): string {
 }
 
 function taskArn(metadata: unknown): string | undefined {
-  const arn = typeof metadata === 'object' && metadata !== null && 'TaskARN' in metadata ? metadata.TaskARN : undefined
+  const arn = isRecord(metadata) ? metadata['TaskARN'] : undefined
   return typeof arn === 'string' && bytesOf(arn) <= MAX_ARN_LENGTH ? arn : undefined
 }
 

@@ -1,3 +1,4 @@
+import { spread } from '../core/duration.ts'
 import { LedgerError } from '../core/errors.ts'
 import { isNewerSchema } from '../core/row/decide.ts'
 import { decodeOverlapLock, encodeOverlapLock, holdsOverlapLock, type OverlapLock } from '../core/row/overlap-lock.ts'
@@ -50,8 +51,7 @@ export async function waitForOverlapLock(
     if (lockResult.kind !== 'busy' || leftMs <= 0 || halt.aborted) return lockResult
     if (!hasWaited) onWait(lockResult.holder)
     hasWaited = true
-    // The random part spreads the tries of the runs that wait.
-    const pollMs = Math.min(LONGEST_POLL_MS, settings.heartbeatMs) * (0.5 + io.random() / 2)
+    const pollMs = spread(Math.min(LONGEST_POLL_MS, settings.heartbeatMs), io.random())
     await io.clock.wait(Math.min(leftMs, pollMs), halt)
   }
 }

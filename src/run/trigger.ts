@@ -2,6 +2,7 @@ import { formatDuration } from '../core/duration.ts'
 import { quote, usageError } from '../core/errors.ts'
 import type { RunEvent } from '../core/event.ts'
 import { formatInstant, parseInstant } from '../core/instant.ts'
+import { isRecord } from '../core/objects.ts'
 import type { Facts } from '../core/row/policy.ts'
 import { longestGapMs } from '../core/schedule/gaps.ts'
 import type { Schedule } from '../core/schedule/schedule.ts'
@@ -158,7 +159,7 @@ function timeOfEvent(json: string): string {
     const is = json.trim() === '' ? 'empty' : 'no JSON'
     throw usageError(`the event is ${is}; pass the EventBridge event as it came`)
   }
-  const time = typeof event === 'object' && event !== null && 'time' in event ? event.time : undefined
+  const time = isRecord(event) ? event['time'] : undefined
   if (typeof time !== 'string') throw usageError('the event has no "time"; pass the EventBridge event as it came')
   return time
 }

@@ -1,3 +1,4 @@
+import { spread } from '../core/duration.ts'
 import { LedgerError } from '../core/errors.ts'
 import { isNewerSchema } from '../core/row/decide.ts'
 import type { Stamp } from '../core/row/transition.ts'
@@ -123,7 +124,7 @@ export async function ensureFreshLease(
 /** The clock and the random numbers that a retry of a request needs. */
 export interface RetryIo {
   readonly clock: Clock
-  /** A random number, uniform in [0, 1). It spreads the retries of many hosts. */
+  /** Returns a random number, uniform in [0, 1). It spreads the retries of many hosts. */
   random(): number
 }
 
@@ -166,7 +167,7 @@ export async function untilAnswered<T>(ask: () => Promise<T>, io: RetryIo, optio
     changedNothing &&= reply.changedNothing
     const again = options.retry === 'any' || reply.cause.kind === 'unreachable'
     if (!again && tries === 1) throw reply.cause
-    if (again && !options.signal.aborted) await io.clock.wait(waitMs * (0.5 + io.random() / 2), options.signal)
+    if (again && !options.signal.aborted) await io.clock.wait(spread(waitMs, io.random()), options.signal)
     if (!again || options.signal.aborted) return { ...reply, changedNothing }
   }
 }

@@ -1,5 +1,6 @@
 import { constants, fstatSync, openSync, writeSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
+import { errorCode } from '../../core/errors.ts'
 import type { Channel, LineResult } from './channel.ts'
 import { openRelay } from './relay.ts'
 
@@ -23,7 +24,7 @@ export function openChannel(fd: number): Channel {
     return stat.isFIFO() || stat.isCharacterDevice() ? directTo(reopen(fd)) : openRelay(fd)
   } catch (error) {
     // EBADF: the descriptor is not open. ENXIO: the pipe has no reader.
-    const isClosed = isCode(error, 'EBADF') || isCode(error, 'ENXIO')
+    const isClosed = ['EBADF', 'ENXIO'].includes(errorCode(error) ?? '')
     return isClosed ? { write: () => 'closed' } : openRelay(fd)
   }
 }
@@ -44,7 +45,7 @@ function directTo(fd: number): Channel {
       while (rest.length > 0) rest = rest.subarray(writeSync(fd, rest))
       return rest
     } catch (error) {
-      return isCode(error, 'EAGAIN') ? rest : null
+      return errorCode(error) === 'EAGAIN' ? rest : null
     }
   }
   async function writeLater(bytes: Buffer): Promise<LineResult> {
@@ -62,8 +63,4 @@ function directTo(fd: number): Channel {
       return rest.length === 0 ? 'written' : writeLater(rest)
     },
   }
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
 }

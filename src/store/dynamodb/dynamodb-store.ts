@@ -9,6 +9,7 @@ import {
   UpdateItemCommand,
   type UpdateItemCommandInput,
 } from '@aws-sdk/client-dynamodb'
+import { spread } from '../../core/duration.ts'
 import { LedgerError } from '../../core/errors.ts'
 import { isNoted } from '../../core/row/rejections.ts'
 import { fieldsOf, integer, object, text } from '../../core/row/stored-fields.ts'
@@ -179,7 +180,7 @@ async function fetchBatch(dynamo: Dynamo, request: KeysAndAttributes, call: Call
     if (Object.keys(rest).length === 0) return items
     if (tries === BATCH_TRIES)
       throw new LedgerError('unreachable', `table ${dynamo.table} throttles dynamodb:BatchGetItem`)
-    const waitMs = FIRST_BATCH_WAIT_MS * 2 ** (tries - 1) * (0.5 + Math.random() / 2)
+    const waitMs = spread(FIRST_BATCH_WAIT_MS * 2 ** (tries - 1), Math.random())
     // An abort ends the wait, and then the next `ask` throws.
     await delay(waitMs, undefined, { signal: call.signal }).catch(() => undefined)
   }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { spread } from '../../core/duration.ts'
 import { LedgerError, quote } from '../../core/errors.ts'
 import type { CallOptions } from '../store.ts'
 import { isBusy } from './errors.ts'
@@ -36,7 +37,7 @@ export function openLockWait(path: string) {
     const startMs = performance.now()
     if (waits === PATIENT && last.waitedMs > CLAIM.longestMs && startMs - last.atMs < BUSY_FOR_MS) {
       const stepMs = Math.min(last.waitedMs, LONGEST_STEP_BACK_MS)
-      await delay(spread(stepMs), undefined, call).catch(() => undefined)
+      await delay(spread(stepMs, Math.random()), undefined, call).catch(() => undefined)
     }
     try {
       return await untilUnlocked(path, call, work, waits)
@@ -48,11 +49,6 @@ export function openLockWait(path: string) {
 }
 
 export type LockWait = ReturnType<typeof openLockWait>
-
-/** Varies a wait at random, because processes that were started together must not try together. */
-function spread(ms: number): number {
-  return ms * (0.5 + Math.random() / 2)
-}
 
 /**
  * Calls `work` until no other process holds the lock, and returns its result. The event loop runs between the tries, so
@@ -73,7 +69,7 @@ export async function untilUnlocked<T>(
     } catch (error) {
       if (!isBusy(error)) throw error
       // An abort ends the wait and the loop.
-      await delay(spread(waitMs), undefined, { signal }).catch(() => undefined)
+      await delay(spread(waitMs, Math.random()), undefined, { signal }).catch(() => undefined)
     }
   }
   throw new LedgerError(
