@@ -1,5 +1,5 @@
 import type { HistoryOptions, Ledger, ReadOptions } from '../api.ts'
-import { isNewerSchema } from '../core/row/decide.ts'
+import { readableRow } from '../core/row/decide.ts'
 import type { Schedules } from '../core/row/task-record.ts'
 import type { ScheduleSpec, StoredRow } from '../core/types.ts'
 
@@ -11,7 +11,7 @@ export async function newestRow(ledger: Ledger, options: HistoryOptions): Promis
 
 /** Returns the schedule that the row stores, or null for a row of a newer schema. */
 export function specOf(row: StoredRow): ScheduleSpec | null {
-  return isNewerSchema(row) ? null : row.schedule
+  return readableRow(row)?.schedule ?? null
 }
 
 /** Returns the schedules of the task record, oldest first, or null if the task has no record. */

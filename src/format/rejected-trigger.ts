@@ -2,7 +2,7 @@ import { formatDuration } from '../core/duration.ts'
 import type { NoteResult, RunContext, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
 import { hasStarted, successOf } from '../core/row/attempts.ts'
-import { isNewerSchema } from '../core/row/decide.ts'
+import { readableRow } from '../core/row/decide.ts'
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
 import type { AttemptRecord, Instant, Row, StoredRow } from '../core/types.ts'
 import { type CommandFlags, commandLine, scheduleFlags } from './command-line.ts'
@@ -58,7 +58,7 @@ function duplicateOf(row: Row): string {
 }
 
 function trustedUntil(row: StoredRow | null): string {
-  const until = row === null || isNewerSchema(row) ? null : row.leaseUntil
+  const until = readableRow(row)?.leaseUntil ?? null
   return until === null ? '' : `until ${formatInstant(until)}`
 }
 
@@ -137,7 +137,7 @@ function endInstantOf(attempt: AttemptRecord): Instant | undefined {
 }
 
 function lastAttempt(row: StoredRow | null): AttemptRecord | undefined {
-  return row === null || isNewerSchema(row) ? undefined : row.attempts.at(-1)
+  return readableRow(row)?.attempts.at(-1)
 }
 
 /**
@@ -145,8 +145,7 @@ function lastAttempt(row: StoredRow | null): AttemptRecord | undefined {
  * being started.
  */
 function lastStarted(row: StoredRow | null): AttemptRecord | undefined {
-  if (row === null || isNewerSchema(row)) return undefined
-  return row.attempts.findLast(hasStarted) ?? lastAttempt(row)
+  return readableRow(row)?.attempts.findLast(hasStarted) ?? lastAttempt(row)
 }
 
 /** Returns the next step for the operator, as a short text that contains a command to copy. */

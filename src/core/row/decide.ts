@@ -109,6 +109,11 @@ export function isNewerSchema(row: StoredRow): row is NewerSchemaRow {
   return 'newerSchema' in row
 }
 
+/** Returns the row if there is one that this version can read, otherwise null. */
+export function readableRow(row: StoredRow | null): Row | null {
+  return row === null || isNewerSchema(row) ? null : row
+}
+
 /**
  * Returns whether the row is PENDING and its lease may still be valid on a clock that runs `skewMs` behind this one.
  */

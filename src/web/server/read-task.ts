@@ -1,7 +1,7 @@
 import { DAY_MS } from '../../core/duration.ts'
 import { quote, usageError } from '../../core/errors.ts'
 import { parseInstant, utcDate } from '../../core/instant.ts'
-import { isNewerSchema } from '../../core/row/decide.ts'
+import { readableRow } from '../../core/row/decide.ts'
 import { dueKeys } from '../../core/row/expected-slots.ts'
 import { scheduleWith } from '../../core/row/schedules-in-force.ts'
 import { monthsIn } from '../../core/schedule/local-time.ts'
@@ -35,7 +35,7 @@ const MAX_SCANNED = 10_000
 export async function readTask(task: string, reading: Reading): Promise<ReadTask | null> {
   for await (const known of reading.ledger.tasks({ task, ...askOptions(reading) })) return readKnown(known, reading.now)
   for await (const row of reading.ledger.history({ task, limit: 1, ...askOptions(reading) })) {
-    const spec = isNewerSchema(row) ? undefined : row.schedule
+    const spec = readableRow(row)?.schedule
     const current = spec === undefined ? null : { spec, words: wordsOf(spec) }
     const head = { task, clock: clockOf(spec), current, schedules: [], next: null }
     return { head, inForce: [], current: null, problem: null }
@@ -194,7 +194,7 @@ export function slotModelOf(
   { now, skewMs, lateAfterMs }: Reading,
 ) {
   const { slot, row } = record
-  const own = row === null || isNewerSchema(row) ? null : row.schedule
+  const own = readableRow(row)?.schedule ?? null
   // `resolve` and `rerun` find the schedule in the task record, unless no schedule there has the slot. For example, the
   // schedule of a late delivery may never have been recorded. The command then needs the schedule of the row.
   const schedule = scheduleWith(inForce, slot) === null ? own : null

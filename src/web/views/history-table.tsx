@@ -1,5 +1,5 @@
 import { attemptCount, hasStarted } from '../../core/row/attempts.ts'
-import { isNewerSchema } from '../../core/row/decide.ts'
+import { readableRow } from '../../core/row/decide.ts'
 import type { Instant, Row } from '../../core/types.ts'
 import { durationMsOf } from '../../format/row.ts'
 import { elapsed } from '../../format/text.ts'
@@ -45,7 +45,7 @@ export function HistoryHead() {
 /** A line of the history. It has the columns of `cronledger history`, and shows how late the first attempt started. */
 export function HistoryRow({ record, clock, href, id, now }: HistoryRowProps) {
   const { slot, row, mark } = record
-  const own = row === null || isNewerSchema(row) ? null : row
+  const own = readableRow(row)
   return (
     <tr id={id}>
       <th scope="row">

@@ -1,5 +1,5 @@
 import { attemptCount } from '../../core/row/attempts.ts'
-import { isNewerSchema } from '../../core/row/decide.ts'
+import { readableRow } from '../../core/row/decide.ts'
 import type { Instant, Row } from '../../core/types.ts'
 import { slotFacts, slotTimeline } from '../../format/show.ts'
 import { elapsed, printable } from '../../format/text.ts'
@@ -63,7 +63,7 @@ const BELOW = { 1: 2, 2: 3, 3: 4, 4: 4 } as const satisfies Record<HeadingLevel,
 export function SlotDetail({ model, level, live }: DetailProps) {
   const { record, clock, target, now, skewMs, lateAfterMs = Number.POSITIVE_INFINITY } = model
   const { slot, row, mark } = record
-  const own = row === null || isNewerSchema(row) ? null : row
+  const own = readableRow(row)
   const below = BELOW[level]
   const latenessMs = own && latenessMsOf(own)
   const isLate = latenessMs !== null && latenessMs > lateAfterMs

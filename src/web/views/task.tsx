@@ -1,5 +1,6 @@
-import { isNewerSchema } from '../../core/row/decide.ts'
-import type { Instant, ScheduleSpec } from '../../core/types.ts'
+import { isDate } from '../../core/instant.ts'
+import { readableRow } from '../../core/row/decide.ts'
+import type { Instant, Row, ScheduleSpec } from '../../core/types.ts'
 import { durationMsOf } from '../../format/row.ts'
 import { printable, scheduleText } from '../../format/text.ts'
 import { Legend } from './badge.tsx'
@@ -7,7 +8,7 @@ import { Calendar, type CalendarModel } from './calendar.tsx'
 import { Heading, type HeadingLevel } from './document.tsx'
 import { HistoryHead, HistoryRow, latenessMsOf, type MarkedSlot } from './history-table.tsx'
 import type { Links, TaskQuery } from './links.ts'
-import { HISTORY_MARKS, MARKS } from './marks.ts'
+import { HISTORY_MARKS, MARKS, type Mark } from './marks.ts'
 import { Plot, type Point } from './plot.tsx'
 import { Time, type WallClock, wordsIn } from './wall-clock.tsx'
 
@@ -168,20 +169,15 @@ export function Plots({
   readonly clock: WallClock
   readonly now: Instant
 }) {
-  const points = (msOf: (record: MarkedSlot) => number | null): Point[] =>
-    slots.toReversed().map((record) => ({ name: clock.time(record.slot), mark: record.mark, ms: msOf(record) }))
+  const points = (msOf: (row: Row, mark: Mark) => number | null): Point[] =>
+    slots.toReversed().map(({ slot, row, mark }) => {
+      const own = readableRow(row)
+      return { name: clock.time(slot), mark, ms: own && msOf(own, mark) }
+    })
   return (
     <div class="plots">
-      <Plot
-        title="Duration"
-        points={points(({ row, mark }) =>
-          row === null || isNewerSchema(row) ? null : durationMsOf(row, mark === 'running' ? now : null),
-        )}
-      />
-      <Plot
-        title="Lateness"
-        points={points(({ row }) => (row === null || isNewerSchema(row) ? null : latenessMsOf(row)))}
-      />
+      <Plot title="Duration" points={points((row, mark) => durationMsOf(row, mark === 'running' ? now : null))} />
+      <Plot title="Lateness" points={points(latenessMsOf)} />
     </div>
   )
 }
@@ -231,7 +227,7 @@ function Filters({ task, query, zone }: { readonly task: string; readonly query:
 
 /** Returns the text if a date field can show it, and an empty text otherwise. */
 function dateFieldValue(text = ''): string {
-  return /^\d{4}-\d{2}-\d{2}$/.test(text) ? text : ''
+  return isDate(text) ? text : ''
 }
 
 function Pages({
