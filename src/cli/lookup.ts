@@ -1,17 +1,11 @@
 import type { HistoryOptions, Ledger, ReadOptions } from '../api.ts'
-import { readableRow } from '../core/row/decide.ts'
 import type { Schedules } from '../core/row/task-record.ts'
-import type { ScheduleSpec, StoredRow } from '../core/types.ts'
+import type { StoredRow } from '../core/types.ts'
 
 /** Returns the newest row that matches `options`, or null if there is none. */
 export async function newestRow(ledger: Ledger, options: HistoryOptions): Promise<StoredRow | null> {
   for await (const row of ledger.history({ ...options, limit: 1 })) return row
   return null
-}
-
-/** Returns the schedule that the row stores, or null for a row of a newer schema. */
-export function specOf(row: StoredRow): ScheduleSpec | null {
-  return readableRow(row)?.schedule ?? null
 }
 
 /** Returns the schedules of the task record, oldest first, or null if the task has no record. */

@@ -25,9 +25,7 @@ export interface ClaimIo extends WriteIo, StopIo {
 /** The claim that a trigger asks for, and the reason against it that its event time gives. */
 export interface ClaimRequest extends Claim {
   readonly objection: Facts['objection']
-  /**
-   * The ids of the runs that the caller is a part of. Left out: the caller is a part of no run.
-   */
+  /** The ids of the runs that the caller is a part of. Left out: the caller is a part of no run. */
   readonly insideOf?: readonly string[] | undefined
 }
 

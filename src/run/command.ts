@@ -44,7 +44,7 @@ export function commandWork(
     const end = await superviseChild(
       {
         argv,
-        env: childEnvironment(env, attempt),
+        env: { ...without(FORCING_VARIABLES, env), ...attemptVariables(attempt) },
         timeoutMs,
         killAfterMs,
         stopTimeoutMs,
@@ -94,18 +94,7 @@ async function endAllOf(
   }
 }
 
-/**
- * Adds the facts of the attempt to the environment, so that a rerun of last Tuesday's slot can process last Tuesday's
- * data.
- */
-function childEnvironment(env: Environment, attempt: LiveAttempt): Environment {
-  return {
-    ...without(FORCING_VARIABLES, env),
-    ...attemptVariables(attempt),
-  }
-}
-
-/** Returns the variables that tell a program of the batch which attempt it is a part of. */
+/** Returns the variables that tell a program of the batch which attempt it is a part of, and which slot to process. */
 export function attemptVariables(attempt: LiveAttempt): Readonly<Record<string, string>> {
   return {
     CRONLEDGER_RUN_TASK: attempt.task,

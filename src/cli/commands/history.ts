@@ -2,7 +2,7 @@ import { setTimeout as delay, setImmediate as idle } from 'node:timers/promises'
 import type { HistoryOptions, Ledger, ReadOptions } from '../../api.ts'
 import { usageError } from '../../core/errors.ts'
 import { type OptionTable, optionName } from '../../core/option.ts'
-import { isNewerSchema } from '../../core/row/decide.ts'
+import { isNewerSchema, readableRow } from '../../core/row/decide.ts'
 import { isMissed } from '../../core/row/expected-slots.ts'
 import { readSchedule } from '../../core/schedule/schedule-options.ts'
 import { namesDate, parseTimeRange } from '../../core/schedule/time-range.ts'
@@ -14,7 +14,7 @@ import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
-import { newestRow, recordedSchedules, specOf } from '../lookup.ts'
+import { newestRow, recordedSchedules } from '../lookup.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { DUE_BY, withDueBy } from '../options/due-by.ts'
 import { COMMON } from '../options/options.ts'
@@ -144,8 +144,7 @@ async function queryRange(
 async function specOfTask(ledger: Ledger, options: ReadOptions & { readonly task: string }) {
   const schedules = await recordedSchedules(ledger, options)
   if (schedules !== null) return schedules.at(-1)?.spec ?? null
-  const row = await newestRow(ledger, options)
-  return row && specOf(row)
+  return readableRow(await newestRow(ledger, options))?.schedule ?? null
 }
 
 /** Yields the first `limit` items that are wanted. Calls `onCut`, if given, when there are further items. */

@@ -2,6 +2,7 @@ import type { Ledger, ReadOptions } from '../../api.ts'
 import { quote, usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
 import type { OptionTable } from '../../core/option.ts'
+import { readableRow } from '../../core/row/decide.ts'
 import { parseSlotBySchedules } from '../../core/row/schedules-in-force.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import { readSchedule } from '../../core/schedule/schedule-options.ts'
@@ -14,7 +15,7 @@ import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
-import { newestRow, recordedSchedules, specOf } from '../lookup.ts'
+import { newestRow, recordedSchedules } from '../lookup.ts'
 import { readOptions, type Values } from '../options/arguments.ts'
 import { scheduleOf, withDueBy } from '../options/due-by.ts'
 import { COMMON } from '../options/options.ts'
@@ -60,8 +61,7 @@ export const show: Command = {
     const row = await ledger.get({ ...reading, slot: new Date(slot) })
     if (row === null) return nothing(` in the slot ${formatInstant(slot)}`)
     // A row does not store the skew of its run. We use the default, which most runs have.
-    const text = (json ? showJson : showText)(row, now, SETTINGS.skewMs.default)
-    await print(text)
+    await print((json ? showJson : showText)(row, now, SETTINGS.skewMs.default))
     return EXIT.ok
   },
 }
@@ -86,8 +86,8 @@ async function slotFrom(
   if (schedules !== null) return parseSlotBySchedules(schedules, slot, now).window.slot
   const row = await newestRow(ledger, reading)
   if (row === null) return null
-  const spec = specOf(row)
-  if (spec !== null) return parseSlotReference(parseSchedule(spec), slot, now).slot
+  const spec = readableRow(row)?.schedule
+  if (spec !== undefined) return parseSlotReference(parseSchedule(spec), slot, now).slot
   throw usageError(
     `slot ${quote(slot)} takes a schedule, and a newer cronledger wrote the newest row of ${task}; give --schedule, or the slot as an instant`,
   )

@@ -172,8 +172,7 @@ async function fetchBatch(dynamo: Dynamo, request: KeysAndAttributes, call: Call
   const items: Item[] = []
   let rest: Record<string, KeysAndAttributes> = { [dynamo.table]: request }
   for (let tries = 1; ; tries += 1) {
-    const input = { RequestItems: rest }
-    const send = new BatchGetItemCommand(input)
+    const send = new BatchGetItemCommand({ RequestItems: rest })
     const reply = await dynamo.ask('BatchGetItem', (client, how) => client.send(send, how), call)
     items.push(...Object.values(reply.Responses ?? {}).flat())
     rest = reply.UnprocessedKeys ?? {}
