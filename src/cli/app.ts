@@ -9,7 +9,7 @@ import { printable } from '../format/text.ts'
 import { openSink, type Sink } from '../process/log/sink.ts'
 import type { Stops } from '../process/signals.ts'
 import type { Command, CommandContext } from './command.ts'
-import { EXIT, EXIT_OF_ERROR, exitCodeOfStop } from './exit.ts'
+import { EXIT, exitCodeOfStop } from './exit.ts'
 import { suggestion } from './options/arguments.ts'
 import { hideStandardStreams, print, screenOf } from './output.ts'
 
@@ -98,7 +98,7 @@ export async function main(args: readonly string[], env: Environment, stops: Sto
   } catch (error) {
     if (error instanceof LedgerError) {
       sink.write(printable(`cronledger: ${error.message}`))
-      return EXIT_OF_ERROR[error.kind]
+      return EXIT[error.kind]
     }
     sink.write(`cronledger: this is a bug, please report it: ${asError(error).stack ?? error}`)
     return EXIT.bug

@@ -1,13 +1,12 @@
 import { constants } from 'node:os'
 import type { RunOutcome } from '../api.ts'
-import type { ErrorKind } from '../core/errors.ts'
 import { isKeyOf } from '../core/objects.ts'
 import { realTimeSignalNumber } from '../core/signal.ts'
 import type { Stops } from '../process/signals.ts'
 
 /**
  * The exit codes of cronledger itself, which follow sysexits.h. Otherwise `run` exits with the code of the batch, or
- * with 128 + the number of the signal that ended it.
+ * with 128 + the number of the signal that ended it. Each kind of a `LedgerError` has the code of the same name.
  */
 export const EXIT = {
   ok: 0,
@@ -21,9 +20,6 @@ export const EXIT = {
   shape: 78,
   timedOut: 124,
 } as const
-
-/** The exit code of a `LedgerError` by its kind. Each kind has the code of the same name. */
-export const EXIT_OF_ERROR: Readonly<Record<ErrorKind, number>> = EXIT
 
 export interface DuplicateCodes {
   readonly onDuplicate: number

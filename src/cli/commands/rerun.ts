@@ -10,7 +10,7 @@ import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import type { Stops } from '../../process/signals.ts'
 import type { Command, CommandContext } from '../command.ts'
-import { EXIT, EXIT_OF_ERROR, exitCodeOf, exitCodeOfSignal, exitCodeOfStop } from '../exit.ts'
+import { EXIT, exitCodeOf, exitCodeOfSignal, exitCodeOfStop } from '../exit.ts'
 import { readOptions, type Values } from '../options/arguments.ts'
 import { scheduleOf, withDueBy } from '../options/due-by.ts'
 import { COMMON, variableOf } from '../options/options.ts'
@@ -190,7 +190,7 @@ function optionsOf(
 }
 
 function exitCodeFrom(outcome: RunOutcome<null> | LedgerError, stops: Stops): number {
-  if (outcome instanceof LedgerError) return EXIT_OF_ERROR[outcome.kind]
+  if (outcome instanceof LedgerError) return EXIT[outcome.kind]
   return exitCodeOf(outcome, { onDuplicate: EXIT.ok, onRunning: EXIT.ok }, stops.first()?.signal ?? null)
 }
 

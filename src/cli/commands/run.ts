@@ -1,7 +1,7 @@
 import type { RunOptions } from '../../api.ts'
 import { LedgerError, usageError } from '../../core/errors.ts'
 import type { Command, CommandContext } from '../command.ts'
-import { EXIT_OF_ERROR, exitCodeOf } from '../exit.ts'
+import { EXIT, exitCodeOf } from '../exit.ts'
 import { readOptions, type Values } from '../options/arguments.ts'
 import { readEvent } from '../options/event.ts'
 import { RUN_OPTIONS } from '../options/run-options.ts'
@@ -49,7 +49,7 @@ export const run: Command = {
     const codes = { onDuplicate, onRunning: values.exitOnRunning ?? onDuplicate }
     try {
       const outcome = await runner.run(options)
-      if (outcome instanceof LedgerError) return EXIT_OF_ERROR[outcome.kind]
+      if (outcome instanceof LedgerError) return EXIT[outcome.kind]
       return exitCodeOf(outcome, codes, stops.first()?.signal ?? null)
     } finally {
       // The exit code must be computed before this wait. A stop that arrives during a notification does not concern the

@@ -5,7 +5,7 @@ import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Role, SetupFinding } from '../../store/finding.ts'
 import { inspectStore } from '../../store/setup.ts'
-import { EXIT, EXIT_OF_ERROR } from '../exit.ts'
+import { EXIT } from '../exit.ts'
 import { print } from '../output.ts'
 import { type BatchOptions, inspectRun } from './setup-check-run.ts'
 
@@ -35,5 +35,5 @@ export async function checkSetup(options: SetupCheckOptions, env: Environment): 
   for await (const finding of inspectRun(options, env, signal)) await emit(finding)
   for await (const finding of inspectStore(options.store, settings, { signal })) await emit(finding)
   const gravest = GRAVEST_FIRST.find((kind) => found.has(kind))
-  return gravest === undefined ? EXIT.ok : EXIT_OF_ERROR[gravest]
+  return gravest === undefined ? EXIT.ok : EXIT[gravest]
 }
