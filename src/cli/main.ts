@@ -31,7 +31,9 @@ function relay(): void {
  * batch has not failed.
  */
 function mainOf(load: typeof loadApp, args: readonly string[]): ReturnType<typeof loadApp>['main'] {
-  const isRun = args[0] === 'run' && !args.includes('--help') && !args.includes('-h')
+  const end = args.indexOf('--')
+  const own = end === -1 ? args : args.slice(0, end)
+  const isRun = own[0] === 'run' && !own.includes('--help') && !own.includes('-h')
   try {
     return load(isRun ? 'run' : 'app').main
   } catch (error) {

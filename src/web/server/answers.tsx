@@ -112,10 +112,15 @@ export function openReadings(options: AppOptions) {
   }
 }
 
+/** Only a page is kept after the requests that share it. */
+function costOfPage(page: PageAnswer | null | 'refused'): number {
+  return page === null || page === 'refused' ? 0 : page.costMs
+}
+
 /** Makes the answers of the server: the pages of views, and pages that say why a view cannot be shown. */
 export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOptions) {
   const limit = pLimit(VIEWS_AT_A_TIME)
-  const pages = shareAnswers<PageAnswer | null>(clock, (page) => page?.costMs ?? 0)
+  const pages = shareAnswers<PageAnswer | null | 'refused'>(clock, costOfPage)
 
   /** Returns the page of a view as bytes, so that requests that share it also share its memory. */
   function render({ title, main, moves, costMs = 0 }: View): PageAnswer {
@@ -142,26 +147,30 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
     return problem(context, 'This is a bug', 'cronledger could not show this; its log says why.', 500)
   }
 
-  /**
-   * Returns a handler that shows a view. The limit decides when `read` starts. Requests for which `keyOf` returns the
-   * same key share one page.
-   */
+  /** Makes the page of a view when the limit lets it. Returns null if the view does not exist. */
+  async function make(read: ReadView, context: Context): Promise<PageAnswer | null | 'refused'> {
+    if (limit.pendingCount >= MAX_WAITING) return 'refused'
+    return limit(async () => {
+      const begunMs = clock.monotonicMs()
+      const view = await read(context, begunMs + ledgerTimeoutMs)
+      return view === null ? null : render({ costMs: clock.monotonicMs() - begunMs, ...view })
+    })
+  }
+
+  /** Returns a handler that shows a view. Requests for which `keyOf` returns the same key share one page. */
   function show(read: ReadView, keyOf?: (context: Context) => string) {
     return async (context: Context) => {
-      if (limit.pendingCount >= MAX_WAITING) {
-        const message = 'Too many views are asked for at the same time; try again.'
-        return problem(context, 'Too many requests', message, 503)
+      const page = await (keyOf === undefined
+        ? make(read, context)
+        : pages.get(keyOf(context), () => make(read, context)))
+      switch (page) {
+        case null:
+          return problem(context, 'Not found', 'Nothing of that name is on record, and it was never due.', 404)
+        case 'refused':
+          return problem(context, 'Too many requests', 'Too many views are asked for at the same time; try again.', 503)
+        default:
+          return send(context, page, 200)
       }
-      const make = () =>
-        limit(async () => {
-          const begunMs = clock.monotonicMs()
-          const view = await read(context, begunMs + ledgerTimeoutMs)
-          return view === null ? null : render({ costMs: clock.monotonicMs() - begunMs, ...view })
-        })
-      const page = await (keyOf === undefined ? make() : pages.get(keyOf(context), make))
-      return page === null
-        ? problem(context, 'Not found', 'Nothing of that name is on record, and it was never due.', 404)
-        : send(context, page, 200)
     }
   }
 

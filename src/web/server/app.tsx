@@ -36,7 +36,11 @@ export function createApp(options: AppOptions): Hono {
     '/',
     show(overview, (context) => JSON.stringify(overviewQueryOf(context))),
   )
-  app.get('/needs', show(needs))
+  // Each open tab waits for the findings. Without one shared page, the tabs would take all the room of the other views.
+  app.get(
+    '/needs',
+    show(needs, () => 'needs'),
+  )
   app.get('/task', show(task))
   app.get('/slot', show(slot))
   app.notFound((context) => problem(context, 'Not found', 'There is no such page.', 404))

@@ -92,6 +92,35 @@ test.each(['/', '/needs'])('%s shows what was read so far, and later the rest', 
   expect(whole.html).not.toContain('so far')
 })
 
+/** An app whose findings are not read before `findings` opens. A page waits for them without a limit. */
+function openWithoutFindings() {
+  const findings = gate()
+  async function* check(options: CheckOptions) {
+    await findings.opened
+    yield* ledger.check(options)
+  }
+  const wait = () => new Promise<void>(() => {})
+  return { findings, ...open({ ledger: { ...ledger, check }, clock: { ...slowClock().clock, wait } }) }
+}
+
+test('many viewers who wait for the findings do not hold up the other pages', async () => {
+  const { findings, ask } = openWithoutFindings()
+  const viewers = Array.from({ length: 40 }, () => ask('/needs'))
+  expect((await ask('/task?task=a')).status).toBe(200)
+  findings.open()
+  expect(new Set((await Promise.all(viewers)).map(({ status }) => status))).toEqual(new Set([200]))
+})
+
+test('a page that others wait for is shared also where further pages are refused', async () => {
+  const { findings, ask } = openWithoutFindings()
+  const searches = Array.from({ length: 36 }, (_, index) => ask(`/?q=${index}`))
+  const shared = ask('/?q=35')
+  expect((await ask('/?q=other')).status).toBe(503)
+  findings.open()
+  expect((await shared).status).toBe(200)
+  expect(new Set((await Promise.all(searches)).map(({ status }) => status))).toEqual(new Set([200]))
+})
+
 describe('what is asked of a task', () => {
   const day = new Date(NOW - 86_400_000).toISOString().slice(0, 10)
 
