@@ -113,13 +113,16 @@ describe('paused past its lease, then woken', () => {
     onTestFinished(() => server.stop())
     const where = { store: 'dynamodb:ledger', env: awsEnv(server) }
     await cronledger(['setup', '--store', where.store], where)
-    const { run, row, until } = ledger([...SHORT, '--max-attempts', '2'], where)
+    const lease = ['--lease', '20s', '--heartbeat', '500ms', '--skew', '0s', '--kill-after', '500ms']
+    const { run, row, until } = ledger([...lease, '--finish-timeout', '19s', '--max-attempts', '2'], where)
+    // The new owner must keep its lease, also on a busy machine.
+    const { run: runPatiently } = ledger(['--skew', '0s', '--max-attempts', '2'], where)
     // The child ends while its supervisor is stopped: nothing of it keeps another run from taking over.
     const first = start(run('sh', '-c', 'echo ready; exec sleep 0.5'), where)
     await first.printed('ready')
     first.child.kill('SIGSTOP')
     await until(isOver)
-    const second = start(run('sh', '-c', 'echo ready; exec sleep 300'), where)
+    const second = start(runPatiently('sh', '-c', 'echo ready; exec sleep 300'), where)
     await second.printed('ready')
     first.child.kill('SIGCONT')
     const { code, stderr } = await first.ended
