@@ -53,9 +53,16 @@ export async function writeAsOwner<Base extends Row | null, R extends Row>(
     const preparedAtMs = io.clock.monotonicMs()
     const expected: Expected = baseRow ?? 'absent'
     const row = change(baseRow, { writeId, now: io.clock.now() })
-    const reply = await untilAnswered(() => io.store.put(row, expected, options), io, options)
-    // On top of an own row, an earlier write of this run is in the ledger.
-    if (reply.kind === 'unanswered') return { ...reply, changedNothing: reply.changedNothing && baseRow === base, row }
+    const isFirst = baseRow === base
+    const reply = await untilAnswered(() => io.store.put(row, expected, options), io, options).catch(
+      (error: unknown) => {
+        if (isFirst || !(error instanceof LedgerError)) throw error
+        return { kind: 'unanswered', cause: error, changedNothing: false } as const
+      },
+    )
+    // On top of an own row, an earlier write of this run is in the ledger. We must not throw then, otherwise the caller
+    // would not withdraw it.
+    if (reply.kind === 'unanswered') return { ...reply, changedNothing: reply.changedNothing && isFirst, row }
     if (reply.value.kind === 'ok') return { kind: 'ok', row, preparedAtMs }
     const { found } = reply.value
     if (found === null || isNewerSchema(found)) return { kind: 'lost', found }

@@ -117,34 +117,40 @@ describe('claim sent, never answered', () => {
     expect((await row()).attempts).toMatchObject([{ outcome: 'notStarted' }])
   })
 
-  test('a claim that landed, and then waits for a lock on top of the withdrawal of another run, is withdrawn', async () => {
-    const { time, trigger, row } = world()
-    const startMs = time.now()
-    let claims = 0
-    // The first write of the claim is applied. The next answer comes after 20 minutes, and shows the withdrawal of the
-    // force on top of the claim. The writes on top of that one wait for a lock.
-    const fateOf = (call: Call): Fate => {
-      if (call.verb !== 'put' || call.row.state !== 'PENDING') return { kind: 'answered' }
-      if (call.expected !== 'absent') return { kind: 'busy' }
-      claims += 1
-      if (claims === 1) return { kind: 'answerLost' }
-      return { kind: time.now() < startMs + 20 * MINUTE_MS ? 'dropped' : 'answered' }
-    }
-    const settings = { leaseMs: 10 * MINUTE_MS, ledgerTimeoutMs: HOUR_MS }
-    const givenUp = trigger('a', works(1), { settings, fateOf })
-    const result = givenUp.result.catch((error: unknown) => error)
-    await time.run(time.clock().wait(15 * MINUTE_MS))
-    // The force finds the row with its first write, and its claim on top of that row never arrives.
-    const isClaimOnTop = (call: Call) => call.verb === 'put' && call.expected !== 'absent' && call.row.owner === 'b'
-    const force = trigger('b', works(1), { force: FORCE, fateOf: fates(isClaimOnTop, ...lostFor(60)) })
-    await expect(time.run(force.result)).rejects.toMatchObject({ kind: 'unreachable' })
-    expect(await row()).toMatchObject({ owner: 'a', state: 'PENDING', version: 2 })
+  test.each([
+    ['waits for a lock', 'busy', 'unreachable'],
+    ['is denied', 'denied', 'denied'],
+  ] as const)(
+    'a claim that landed, and then %s on top of the withdrawal of another run, is withdrawn',
+    async (_, fate, kind) => {
+      const { time, trigger, row } = world()
+      const startMs = time.now()
+      let claims = 0
+      // The first write of the claim is applied. The next answer comes after 20 minutes, and shows the withdrawal of the
+      // force on top of the claim. The claim on top of that one is not written.
+      const fateOf = (call: Call): Fate => {
+        if (call.verb !== 'put' || call.row.state !== 'PENDING') return { kind: 'answered' }
+        if (call.expected !== 'absent') return { kind: fate }
+        claims += 1
+        if (claims === 1) return { kind: 'answerLost' }
+        return { kind: time.now() < startMs + 20 * MINUTE_MS ? 'dropped' : 'answered' }
+      }
+      const settings = { leaseMs: 10 * MINUTE_MS, ledgerTimeoutMs: HOUR_MS }
+      const givenUp = trigger('a', works(1), { settings, fateOf })
+      const result = givenUp.result.catch((error: unknown) => error)
+      await time.run(time.clock().wait(15 * MINUTE_MS))
+      // The force finds the row with its first write, and its claim on top of that row never arrives.
+      const isClaimOnTop = (call: Call) => call.verb === 'put' && call.expected !== 'absent' && call.row.owner === 'b'
+      const force = trigger('b', works(1), { force: FORCE, fateOf: fates(isClaimOnTop, ...lostFor(60)) })
+      await expect(time.run(force.result)).rejects.toMatchObject({ kind: 'unreachable' })
+      expect(await row()).toMatchObject({ owner: 'a', state: 'PENDING', version: 2 })
 
-    expect(await time.run(result)).toMatchObject({ kind: 'unreachable' })
-    expect(givenUp.events).toMatchObject([{ event: 'withdrawn', certain: true }])
-    expect(givenUp.starts()).toBe(0)
-    expect(await row()).toMatchObject({ leaseUntil: null, attempts: [{ runId: 'a', outcome: 'notStarted' }] })
-  })
+      expect(await time.run(result)).toMatchObject({ kind })
+      expect(givenUp.events).toMatchObject([{ event: 'withdrawn', certain: true }])
+      expect(givenUp.starts()).toBe(0)
+      expect(await row()).toMatchObject({ leaseUntil: null, attempts: [{ runId: 'a', outcome: 'notStarted' }] })
+    },
+  )
 
   test('a claim that landed is withdrawn also where no answer to it, or to its first withdrawal, ever comes', async () => {
     const { time, trigger, row } = world()
