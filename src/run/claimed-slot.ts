@@ -2,14 +2,14 @@ import { firstLine, type LedgerError } from '../core/errors.ts'
 import type { FinishResult, RunEvent } from '../core/event.ts'
 import { openAttempt } from '../core/row/attempts.ts'
 import { beginAttempt } from '../core/row/transition.ts'
-import type { Ending } from '../core/types.ts'
+import type { Ending, PendingRow } from '../core/types.ts'
 import { withDeadline } from '../process/clock.ts'
 import type { ClaimIo, ClaimRequest } from './claim.ts'
 import { type Finish, finishAttempt } from './finish.ts'
 import type { Lease } from './lease.ts'
 import type { Settings } from './settings.ts'
 import type { SeenSchedules } from './task-record.ts'
-import { startableMs, type WriteResult } from './write.ts'
+import { startableMs } from './write.ts'
 
 export interface RunIo extends ClaimIo {
   readonly seen: SeenSchedules
@@ -61,15 +61,32 @@ export function unfailing<E>(emit: (event: E) => void): (event: E) => void {
   }
 }
 
+export type BeginResult =
+  | { readonly kind: 'begun'; readonly row: PendingRow }
+  /** A stop came, or the lease is lost. Nothing may start. */
+  | { readonly kind: 'halted' }
+  | { readonly kind: 'unanswered'; readonly cause: LedgerError }
+
 /**
  * Writes that the waiting attempt begins. Its work may start only after this write, so that a waiting run that dies has
  * started nothing. The write may take `timeoutMs` milliseconds.
  */
-export function beginWaiting({ lease, halt, settings, io }: ClaimedSlot, timeoutMs: number): Promise<WriteResult> {
-  return lease.write(
+export async function beginWaiting(
+  { lease, halt, settings, io }: ClaimedSlot,
+  timeoutMs: number,
+): Promise<BeginResult> {
+  const written = await lease.write(
     (row, stamp) => beginAttempt(row, stamp, settings.leaseMs),
     (job) => withDeadline(io.clock, timeoutMs, [halt], job),
   )
+  switch (written.kind) {
+    case 'ok':
+      return { kind: 'begun', row: written.row }
+    case 'lost':
+      return { kind: 'halted' }
+    case 'unanswered':
+      return halt.aborted ? { kind: 'halted' } : { kind: 'unanswered', cause: written.cause }
+  }
 }
 
 /** The result of writing the end of an attempt, as the log shows it. */

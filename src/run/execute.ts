@@ -155,9 +155,9 @@ async function runClaimed<T>(
       holdsLock = true
     }
     const entered: EnterResult =
-      request.phase === 'waiting' ? await enter(row, claimedSlot, onLock) : { kind: 'ready', row }
+      request.phase === 'waiting' ? await enter(row, claimedSlot, onLock) : { kind: 'begun', row }
     switch (entered.kind) {
-      case 'ready':
+      case 'begun':
         return await makeAttempts(entered.row, work, progress, claimedSlot)
       case 'halted':
         return await endUnstarted(claimedSlot)

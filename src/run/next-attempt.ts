@@ -41,15 +41,8 @@ export async function waitForRetry(ended: Ended, retry: number, claimedSlot: Cla
   await io.clock.wait(delayMs, halt)
   if (halt.aborted) return { kind: 'halted' }
   const begun = await beginWaiting(claimedSlot, settings.finishTimeoutMs)
-  switch (begun.kind) {
-    case 'ok':
-      return { kind: 'begun', row: begun.row }
-    case 'lost':
-      return { kind: 'halted' }
-    case 'unanswered':
-      if (halt.aborted) return { kind: 'halted' }
-      // The next attempt did not begin. We must log its end, otherwise a reader of the log waits for it.
-      await endUnstarted(claimedSlot, begun.cause.message)
-      return { kind: 'none', recorded: true }
-  }
+  if (begun.kind !== 'unanswered') return begun
+  // The next attempt did not begin. We must log its end, otherwise a reader of the log waits for it.
+  await endUnstarted(claimedSlot, begun.cause.message)
+  return { kind: 'none', recorded: true }
 }

@@ -13,7 +13,7 @@ import { writeAsOwner } from './write.ts'
 
 export type EnterResult =
   /** This slot holds the overlap lock, and its attempt has begun. */
-  | { readonly kind: 'ready'; readonly row: PendingRow }
+  | { readonly kind: 'begun'; readonly row: PendingRow }
   /** A stop came, or the lease was lost, before the attempt began. It must still be ended. */
   | { readonly kind: 'halted' }
   /** Another slot holds the overlap lock. */
@@ -36,15 +36,8 @@ export async function enter(row: PendingRow, claimedSlot: ClaimedSlot, onLock: (
   if (lockResult.kind === 'busy') return giveWay(lockResult.holder, claimedSlot)
   if (lockResult.kind === 'unanswered') throw lockResult.cause
   const begun = await beginWaiting(claimedSlot, settings.ledgerTimeoutMs)
-  switch (begun.kind) {
-    case 'ok':
-      return { kind: 'ready', row: begun.row }
-    case 'lost':
-      return { kind: 'halted' }
-    case 'unanswered':
-      if (halt.aborted) return { kind: 'halted' }
-      throw begun.cause
-  }
+  if (begun.kind === 'unanswered') throw begun.cause
+  return begun
 }
 
 /**

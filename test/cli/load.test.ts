@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { cpSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Script } from 'node:vm'
 import { crc32 } from 'node:zlib'
@@ -39,6 +39,25 @@ describe('the bundled program', () => {
       stderr: 'cronledger: cannot be loaded: app.js is missing. Install cronledger again.\n',
     })
   })
+})
+
+test('a run loads only its own program, also if the batch has the option -h', () => {
+  const { app } = copy()
+  rmSync(app)
+  // For the one package that is not in the bundle.
+  symlinkSync(join(dirname(MAIN), '../../node_modules'), join(dirname(app), 'node_modules'))
+  const ledger = [
+    '--store',
+    `file:${join(folder, 'own.db')}`,
+    '--task',
+    'nightly',
+    '--event-time',
+    '2026-11-23T18:00:05Z',
+  ]
+  const schedule = ['--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo']
+  const args = [join(dirname(app), 'main.js'), 'run', ...ledger, ...schedule, '--', 'echo', '-h', '--help']
+  const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+  expect({ status, stdout }).toEqual({ status: 0, stdout: '-h --help\n' })
 })
 
 describe('the compiled form', () => {

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../../src/process/clock.ts'
 import { endLeftovers } from '../../src/process/leftovers.ts'
@@ -62,6 +63,34 @@ test('names a process that cannot be ended', async () => {
   const left = await end([`CRONLEDGER_RUN_ID=${runId}`], { halt: AbortSignal.abort(), kill })
   expect(left).toEqual({ pid, command: expect.stringMatching(/^(sleep|sh)$/) })
   expect(sent).toEqual(['SIGTERM true', 'SIGCONT true', 'SIGSTOP true', 'SIGKILL true'])
+})
+
+/** A machine on which SIGKILL takes effect only after `lateMs`, and whose waits take no time. */
+function slowMachine(lateMs: number) {
+  let atMs = 0
+  const dueMs = new Map<number, number>()
+  const kill = (pid: number, signal: NodeJS.Signals) => {
+    if (signal === 'SIGKILL') dueMs.set(pid, atMs + lateMs)
+    return signal === 'SIGKILL' || signalProcess(pid, signal)
+  }
+  const wait = async (ms: number) => {
+    atMs += ms
+    for (const pid of [...dueMs.keys()].filter((pid) => (dueMs.get(pid) ?? 0) <= atMs)) {
+      signalProcess(pid, 'SIGKILL')
+      while (readStat(pid)?.living) await yieldToEventLoop()
+    }
+  }
+  return { clock: { now: systemClock.now, monotonicMs: () => atMs, wait }, kill }
+}
+
+test.each([
+  ['is waited for', new AbortController().signal, null],
+  ['is not waited for after a stop', AbortSignal.abort(), expect.objectContaining({ pid: expect.any(Number) })],
+])('a process that takes 5 s to go after SIGKILL %s', async (_, halt, left) => {
+  const runId = randomUUID()
+  await start({ CRONLEDGER_RUN_ID: runId }, 'trap "" TERM; echo ready; while :; do sleep 1; done')
+  const { clock, kill } = slowMachine(5_000)
+  expect(await endLeftovers([`CRONLEDGER_RUN_ID=${runId}`], 0, { clock, halt, kill })).toEqual(left)
 })
 
 /**

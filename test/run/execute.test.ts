@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Call, Fate } from '../support/simulated/faulty-store.ts'
-import { isFinish, isRenewal, works, world } from '../support/simulated/world.ts'
+import { isFinish, isRenewal, recordVerbs, works, world } from '../support/simulated/world.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -72,13 +72,8 @@ describe('a run inside of a run of the same slot', () => {
 describe('the rest of the flow', () => {
   test('the common path is one write to claim and one to finish, no read', async () => {
     const { time, trigger } = world()
-    const verbs: string[] = []
-    const run = trigger('a', works(1), {
-      fateOf: ({ verb }) => {
-        verbs.push(verb)
-        return { kind: 'answered' }
-      },
-    })
+    const { verbs, fateOf } = recordVerbs()
+    const run = trigger('a', works(1), { fateOf })
     await time.run(run.result)
     expect(verbs.filter((verb) => !verb.endsWith('Entry'))).toEqual(['put', 'put'])
     expect(verbs.filter((verb) => verb.endsWith('Entry'))).toEqual(['readEntry', 'writeEntry'])
@@ -87,13 +82,8 @@ describe('the rest of the flow', () => {
   test('a duplicate is one write that finds the row, and one note', async () => {
     const { time, trigger } = world()
     await time.run(trigger('a', works(1)).result)
-    const verbs: string[] = []
-    const run = trigger('b', works(1), {
-      fateOf: ({ verb }) => {
-        verbs.push(verb)
-        return { kind: 'answered', afterMs: 5 }
-      },
-    })
+    const { verbs, fateOf } = recordVerbs()
+    const run = trigger('b', works(1), { fateOf })
     await time.run(run.result)
     expect(verbs).toEqual(['put', 'note'])
   })

@@ -5,7 +5,7 @@ import { findOverlapLock } from '../../src/run/overlap-lock.ts'
 import type { RunSettings } from '../../src/run/settings.ts'
 import { closed } from '../support/rows.ts'
 import { type Call, type Fate, faultyStore } from '../support/simulated/faulty-store.ts'
-import { failsAfter, fates, type HostOptions, TASK, works, world } from '../support/simulated/world.ts'
+import { failsAfter, fates, type HostOptions, recordVerbs, TASK, works, world } from '../support/simulated/world.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -332,13 +332,8 @@ test('retries keep the overlap lock while they wait', async () => {
 
 test('a task that allows overlaps asks for no overlap lock', async () => {
   const { time, trigger } = world()
-  const verbs: string[] = []
-  const run = trigger('a', works(1), {
-    fateOf(call) {
-      verbs.push(call.verb)
-      return { kind: 'answered' }
-    },
-  })
+  const { verbs, fateOf } = recordVerbs()
+  const run = trigger('a', works(1), { fateOf })
   await time.run(run.result)
   expect(verbs.filter((verb) => verb === 'put' || verb === 'get')).toEqual(['put', 'put'])
 })

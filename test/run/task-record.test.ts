@@ -1,17 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { seenSchedules } from '../../src/run/task-record.ts'
 import { type VirtualTime, virtualTime } from '../support/simulated/virtual-clock.ts'
-import { failsAfter, fates, type HostOptions, type Run, works, world } from '../support/simulated/world.ts'
+import { failsAfter, fates, type HostOptions, type Run, recordVerbs, works, world } from '../support/simulated/world.ts'
 
 const FORCE = { by: 'ada', reason: 'bad input file' }
 
 describe('the task record', () => {
   const verbsOf = async (run: (fateOf: HostOptions['fateOf']) => Run, time: VirtualTime) => {
-    const verbs: string[] = []
-    const started = run(({ verb }) => {
-      verbs.push(verb)
-      return { kind: 'answered' }
-    })
+    const { verbs, fateOf } = recordVerbs()
+    const started = run(fateOf)
     await time.run(started.result)
     return { verbs: verbs.filter((verb) => verb.endsWith('Entry')), events: started.events.map(({ event }) => event) }
   }
@@ -75,13 +72,8 @@ describe('the task record', () => {
 
   test('the finish of a short run comes after its answer, over the connection that is open', async () => {
     const { time, trigger } = world()
-    const verbs: string[] = []
-    const run = trigger('a', works(1), {
-      fateOf: ({ verb }) => {
-        verbs.push(verb)
-        return { kind: 'answered', afterMs: 5 }
-      },
-    })
+    const { verbs, fateOf } = recordVerbs()
+    const run = trigger('a', works(1), { fateOf })
     await time.run(run.result)
     expect(verbs).toEqual(['put', 'readEntry', 'writeEntry', 'put'])
   })

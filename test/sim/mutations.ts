@@ -176,8 +176,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'a retry begins without an answer of the ledger',
     scenario: 'retries',
     file: 'src/run/next-attempt.ts',
-    from: "case 'unanswered':\n      if (halt.aborted) return { kind: 'halted' }",
-    to: "case 'unanswered':\n      return { kind: 'begun', row: written.row }",
+    from: "if (begun.kind !== 'unanswered') return begun",
+    to: "return begun.kind === 'unanswered' ? { kind: 'begun', row: written.row } : begun",
   },
   {
     name: 'a stop after the claim is not heard',

@@ -51,6 +51,16 @@ export interface Run {
   stop(): void
 }
 
+/** Returns a `fateOf` that answers every request, and the list of the requests that it has answered. */
+export function recordVerbs() {
+  const verbs: string[] = []
+  const fateOf = ({ verb }: Call): Fate => {
+    verbs.push(verb)
+    return { kind: 'answered', afterMs: 5 }
+  }
+  return { verbs, fateOf }
+}
+
 /** Returns a ledger in memory, functions that run hosts on it, and time that passes only when every host waits. */
 export function world() {
   const time = virtualTime(SLOT + 5_000)
