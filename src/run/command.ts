@@ -90,7 +90,7 @@ async function endAllOf(
   if (left === null) return {}
   return {
     left: left.pid,
-    detail: `process ${left.pid} (${left.command}) could not be ended, or started others that could not be`,
+    detail: `process ${left.pid} (${left.command}) of this attempt still runs, so no retry follows. End it before you run the slot again`,
   }
 }
 
