@@ -85,8 +85,8 @@ test('what is no end of a run has no line', () => {
   }
 })
 
-test('docs/metrics.md names every metric with its unit', () => {
-  const docs = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8')
+test('docs/guides/metrics.md names every metric with its unit', () => {
+  const docs = readFileSync(new URL('../../docs/guides/metrics.md', import.meta.url), 'utf8')
   const units = { ...CLAIMED, ...LATENESS, ...DURATION }
   const documented = [...docs.matchAll(/^\| `(\w+)` +\| (\w+)/gm)].map(([, name, unit]) => [name, unit])
   expect(Object.fromEntries(documented)).toEqual(

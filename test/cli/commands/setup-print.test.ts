@@ -338,7 +338,7 @@ describe.skipIf(!hasAws)('on a server, by the command line of AWS', () => {
       test('is none of who makes the table, who needs what the guide says', async () => {
         const before = proxy.seen.length
         expect(await run(['setup', '--store', 'dynamodb:fresh'], env())).toMatchObject({ code: 0 })
-        const guide = readFileSync(new URL('../../../docs/ecs.md', import.meta.url), 'utf8')
+        const guide = readFileSync(new URL('../../../docs/guides/ecs.md', import.meta.url), 'utf8')
         const [, needed = ''] = /Who makes the table without CloudFormation also needs (.*?)\./s.exec(guide) ?? []
         expect(new Set(proxy.seen.slice(before).map(({ action }) => `\`${action}\``))).toEqual(
           new Set(needed.match(/`\w+`/g)),

@@ -8,7 +8,7 @@ import { cronledger, type Loose, MAIN, NIGHTLY, scratch } from '../support/cli.t
 import { startFaultyProxy } from '../support/proxy.ts'
 import { type Server, startMoto } from '../support/servers.ts'
 
-const GUIDE = readFileSync(new URL('../../docs/ecs.md', import.meta.url), 'utf8')
+const GUIDE = readFileSync(new URL('../../docs/guides/ecs.md', import.meta.url), 'utf8')
 /** For a dozen starts of `aws`, each of which takes seconds on a machine that has other work. */
 const SLOW = { timeout: 600_000 }
 const folder = scratch()

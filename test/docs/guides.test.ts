@@ -1,0 +1,109 @@
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { expect, test } from 'vitest'
+import { parse as parseYaml } from 'yaml'
+import { awsEnv, hasAws } from '../support/aws.ts'
+import { startMoto } from '../support/servers.ts'
+import { type Block, blocksOf } from './markdown.ts'
+import { isRun, isSame, type Printed, runPage, withFolder } from './session.ts'
+
+/*
+ * The commands of these pages run, and what they print is compared with what the page shows. CONTRIBUTING.md has the
+ * notation. `UPDATE_DOCS=1` writes the output of today into the pages.
+ */
+const root = new URL('../../', import.meta.url)
+const PAGES = [
+  ...['README.md', 'README.ja.md'].filter((name) => readdirSync(root).includes(name)),
+  ...readdirSync(new URL('docs/guides/', root))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/guides/${name}`),
+]
+const UPDATES = process.env['UPDATE_DOCS'] !== undefined
+const LANGUAGES = ['sh', 'text', 'json', 'yaml', 'dockerfile', 'js', 'python', 'ini', 'hcl']
+/** A page starts the AWS command line a dozen times, and each start takes seconds on a machine that has other work. */
+const SLOW = { timeout: 600_000 }
+
+const read = (page: string) => readFileSync(new URL(page, root), 'utf8')
+const needs = (page: string, name: string) =>
+  blocksOf(read(page)).some((block) => block.isComment && block.kind === 'needs' && block.text.includes(name))
+
+test.each(PAGES)('%s: each block has a language, and those that do not run say why', (page) => {
+  for (const { isComment, kind, attributes, text: body, from } of blocksOf(read(page))) {
+    if (isComment) continue
+    const place = `${page}:${from}`
+    expect(LANGUAGES, place).toContain(kind)
+    if ('not-run' in attributes) expect(attributes['not-run']?.length, place).toBeGreaterThan(9)
+    else if (kind === 'text') expect(attributes, place).toHaveProperty('output')
+    else if (kind === 'json' && !('output' in attributes)) expect(() => JSON.parse(body), place).not.toThrow()
+    else if (kind === 'yaml') expect(() => parseYaml(body), place).not.toThrow()
+  }
+})
+
+test.each(PAGES)('%s: the commands print what the page shows', SLOW, async (page) => {
+  const isOnAws = needs(page, 'moto')
+  if (isOnAws && !hasAws) return
+  const server = isOnAws ? await startMoto() : null
+  try {
+    await withFolder(async (folder) => {
+      const webhook = await startWebhook(join(folder, 'work', 'webhook.log'))
+      const env = { WEBHOOK_URL: webhook.url, ...(server !== null && awsEnv(server.endpoint)) }
+      const printed = await runPage(read(page), { folder, env }).finally(webhook.stop)
+      for (const { block, code, output } of printed) {
+        const place = `${page}:${block.from}: ${block.text}${output}`
+        expect(code, place).toBe(Number(block.attributes['exit'] ?? 0))
+      }
+      if (UPDATES) update(page, printed)
+      else compare(page, printed)
+    })
+  } finally {
+    await server?.stop()
+  }
+})
+
+/** The blocks of a page that show an output, each with what was printed. */
+function outputsOf(page: string, printed: readonly Printed[]): readonly { shown: Block; output: string }[] {
+  const outputs: { shown: Block; output: string }[] = []
+  let next = 0
+  for (const block of blocksOf(read(page))) {
+    if (isRun(block)) next++
+    else if (block.attributes['output'] !== undefined)
+      outputs.push({ shown: block, output: printed[next - 1]?.output ?? '' })
+  }
+  return outputs
+}
+
+function compare(page: string, printed: readonly Printed[]): void {
+  for (const { shown, output } of outputsOf(page, printed)) {
+    if (!isSame(shown.text, output)) expect(`${page}:${shown.from}\n${output}`).toBe(`${page}:${shown.from}\n${shown.text}`)
+  }
+}
+
+function update(page: string, printed: readonly Printed[]): void {
+  const lines = read(page).split('\n')
+  for (const { shown, output } of outputsOf(page, printed).toReversed()) {
+    if (isSame(shown.text, output)) continue
+    const indent = /^ */.exec(lines[shown.from - 1] ?? '')?.[0] ?? ''
+    const fresh = output.replace(/\n$/, '').split('\n')
+    lines.splice(shown.from, shown.to - shown.from, ...fresh.map((line) => (line === '' ? '' : `${indent}${line}`)))
+  }
+  writeFileSync(new URL(page, root), lines.join('\n'))
+}
+
+/** Starts a web server that writes each request body to a file. */
+async function startWebhook(log: string): Promise<{ readonly url: string; stop(): void }> {
+  const server = createServer(async (incoming, outgoing) => {
+    appendFileSync(log, `${(await text(incoming)).trim()}\n`)
+    outgoing.end()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    stop: () => {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
