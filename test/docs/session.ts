@@ -101,7 +101,7 @@ function stepOf(block: Block): readonly string[] {
 
 /**
  * Replaces what differs between two runs by what the examples show: run ids, the host, the user, process ids, the folder,
- * and durations below ten seconds, which become 0s.
+ * and durations below ten seconds, which become 0s. The delay of a start (`7s after …`) comes from the clock of the page.
  */
 export function normalise(output: string, folder: string): string {
   const ids = new Map<string, string>()
@@ -117,7 +117,7 @@ export function normalise(output: string, folder: string): string {
     .replace(new RegExp(`\\b${host}\\b`, 'g'), 'ip-10-0-3-17')
     .replace(/\b[0-9a-f]{20}\b/g, idOf)
     .replace(/\b(process|kill|"pid":) ?\d+/g, '$1 4711')
-    .replace(/(?<=^|[ (])\d(?:\.\d+)?s\b/gm, '0s')
+    .replace(/(?<=^|[ (])\d(?:\.\d+)?s\b(?! after)/gm, '0s')
     .replace(/"durationMs":\d+/g, '"durationMs":31')
     .replace(/(?<=http:\/\/127\.0\.0\.1:)\d+/g, '8276')
     .replace(/[ \t]+$/gm, '')
