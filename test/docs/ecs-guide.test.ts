@@ -1,25 +1,29 @@
 import { execFile } from 'node:child_process'
-import { appendFileSync, chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { aws, awsEnv, hasAws } from '../support/aws.ts'
 import { cronledger, type Loose, MAIN, NIGHTLY, scratch } from '../support/cli.ts'
 import { startFaultyProxy } from '../support/proxy.ts'
-import { type Server, startMoto } from '../support/servers.ts'
+import { type Server, startAnswering, startMoto } from '../support/servers.ts'
+import { blocksOf } from './markdown.ts'
 
 const GUIDE = readFileSync(new URL('../../docs/guides/ecs.md', import.meta.url), 'utf8')
-/** For a dozen starts of `aws`, each of which takes seconds on a machine that has other work. */
-const SLOW = { timeout: 600_000 }
 const folder = scratch()
 const STORE = ['--store', 'dynamodb:cronledger']
 const TRIGGER = [...NIGHTLY, '--event-time', '2026-11-24T03:00:12Z']
 
+/** The shell blocks of the guide. */
+function blocks(): readonly string[] {
+  return blocksOf(GUIDE)
+    .filter(({ kind }) => kind === 'sh')
+    .map(({ text }) => text)
+}
+
 /** The block of the guide that holds `text`. */
 function block(text: string): string {
-  const found = [...GUIDE.matchAll(/^```sh\n(.*?)^```$/gms)]
-    .map(([, code = '']) => code)
-    .find((code) => code.includes(text))
+  const found = blocks().find((code) => code.includes(text))
   if (found === undefined) throw new Error(`the guide has no block with ${text}`)
   return found
 }
@@ -94,9 +98,9 @@ describe.skipIf(!hasAws)('the guide for ECS', () => {
     expect(shown.stdout).toMatch(/duplicate/)
   })
 
-  test('the overrides of run-task run the window again', async () => {
+  test('the overrides of run-task run the slot again', async () => {
     program('batch.sh', '#!/bin/sh\necho "$CRONLEDGER_RUN_SLOT"\n')
-    const overrides = /--overrides '(.*?)'/s.exec(block('run-task'))?.[1] ?? ''
+    const overrides = /--overrides '(.*?)'/s.exec(block('--overrides'))?.[1] ?? ''
     const { environment } = JSON.parse(overrides).containerOverrides[0]
     const variables = Object.fromEntries(environment.map(({ name, value }: Loose) => [name, value]))
     const args = ['run', ...STORE, ...TRIGGER.slice(0, 4), '--', './batch.sh']
@@ -106,60 +110,25 @@ describe.skipIf(!hasAws)('the guide for ECS', () => {
     expect(shown.stdout).toContain('bad input file')
   })
 
-  /** Runs blocks of the guide as a person would paste them, with what they leave to him. */
-  async function paste(...blocks: readonly string[]) {
-    const cwd = mkdtempSync(join(folder, 'pieces-'))
-    writeFileSync(join(cwd, 'cronledger'), `#!/bin/sh\nexec ${process.execPath} ${MAIN} "$@"\n`, { mode: 0o755 })
-    const [ACCOUNT, CLUSTER, SUBNET, SCHEDULER_ROLE] = ['123456789012', 'batch', 'subnet-1', 'scheduler']
-    const open = {
-      IMAGE: 'batch:1',
-      TASK_ROLE: 'task',
-      EXECUTION_ROLE: 'execution',
-      ACCOUNT,
-      CLUSTER,
-      SUBNET,
-      SCHEDULER_ROLE,
-    }
-    const path = `${cwd}:/usr/bin:${process.env['PATH']}`
-    await promisify(execFile)('sh', ['-euc', blocks.join('\n')], { cwd, env: { ...env(), ...open, PATH: path } })
-  }
-
-  test('in pieces: policies, log group, task definition, and one that only looks', SLOW, async () => {
-    await paste(block('for role in'), block('describe-task-definition'))
-    const { Policies } = await aws(server.endpoint, 'iam', 'list-policies', '--scope', 'Local')
-    expect(Policies.map(({ PolicyName }: Loose) => PolicyName).sort()).toEqual([
-      'cronledger-auditor',
-      'cronledger-operator',
-      'cronledger-runner',
+  test('the AWS command line accepts each run-task command, and sends it', async () => {
+    const requests: Loose[] = []
+    const ecs = await startAnswering((_, body) => {
+      requests.push(JSON.parse(body))
+      return { status: 200, body: '{}' }
+    })
+    const variables = { ...awsEnv(ecs.endpoint), CLUSTER: 'batch', SUBNET: 'subnet-1' }
+    const script = blocks().filter((code) => code.includes('run-task'))
+    expect(script.length).toBe(2)
+    await promisify(execFile)('sh', ['-euc', script.join('\n')], { env: { PATH: '/usr/bin:/bin', ...variables } })
+    await ecs.stop()
+    expect(requests).toMatchObject([
+      { cluster: 'batch', taskDefinition: 'cronledger-nightly-check', launchType: 'FARGATE' },
+      {
+        cluster: 'batch',
+        taskDefinition: 'cronledger-nightly',
+        overrides: { containerOverrides: [{ name: 'batch' }] },
+      },
     ])
-    const { logGroups } = await aws(server.endpoint, 'logs', 'describe-log-groups')
-    const describeTask = async (name: string) =>
-      (await aws(server.endpoint, 'ecs', 'describe-task-definition', '--task-definition', name)).taskDefinition
-    const batch = await describeTask('cronledger-nightly')
-    expect(JSON.stringify(batch)).not.toContain('${')
-    expect(batch.containerDefinitions[0].logConfiguration.options['awslogs-group']).toBe(logGroups[0].logGroupName)
-    const looks = await describeTask('cronledger-nightly-check')
-    expect(looks).toMatchObject({ taskRoleArn: batch.taskRoleArn, family: 'cronledger-nightly-check' })
-    const [{ entryPoint, command, environment }] = looks.containerDefinitions
-    expect([...entryPoint, ...command].join(' ')).toBe('cronledger setup --check --role runner')
-    const variables = Object.fromEntries(environment.map(({ name, value }: Loose) => [name, value]))
-    const check = await cronledger(command, { env: { ...env(), ...variables } })
-    expect(check).toMatchObject({ code: 0, stdout: expect.stringContaining('dynamodb:UpdateItem') })
-  })
-
-  test('a schedule, or a rule with its target', SLOW, async () => {
-    await paste(block('--print eventbridge'), block('create-schedule'), block('put-targets'))
-    const { ScheduleExpression } = await aws(
-      server.endpoint,
-      'scheduler',
-      'get-schedule',
-      '--name',
-      'cronledger-nightly',
-    )
-    const rule = await aws(server.endpoint, 'events', 'describe-rule', '--name', 'cronledger-nightly')
-    expect([ScheduleExpression, rule.ScheduleExpression]).toEqual(Array(2).fill('cron(0 3 ? * 2-6 *)'))
-    const targets = await aws(server.endpoint, 'events', 'list-targets-by-rule', '--rule', 'cronledger-nightly')
-    expect(JSON.stringify(targets)).not.toContain('${')
   })
 
   test('costs what the guide says', async () => {

@@ -77,7 +77,8 @@ function outputsOf(page: string, printed: readonly Printed[]): readonly { shown:
 
 function compare(page: string, printed: readonly Printed[]): void {
   for (const { shown, output } of outputsOf(page, printed)) {
-    if (!isSame(shown.text, output)) expect(`${page}:${shown.from}\n${output}`).toBe(`${page}:${shown.from}\n${shown.text}`)
+    if (!isSame(shown.text, output))
+      expect(`${page}:${shown.from}\n${output}`).toBe(`${page}:${shown.from}\n${shown.text}`)
   }
 }
 

@@ -32,7 +32,9 @@ function anchorsOf(page: string): ReadonlySet<string> {
 }
 
 function linksOf(page: string): readonly string[] {
-  const prose = proseOf(readFileSync(join(root, page), 'utf8')).join('\n').replace(/`[^`\n]*`/g, '')
+  const prose = proseOf(readFileSync(join(root, page), 'utf8'))
+    .join('\n')
+    .replace(/`[^`\n]*`/g, '')
   return [
     ...[...prose.matchAll(/\]\(<?([^)>\s]+)>?(?: "[^"]*")?\)/g)].map(([, target = '']) => target),
     ...[...prose.matchAll(/<(?:img|a)\b[^>]*?(?:src|href)="([^"]+)"/g)].map(([, target = '']) => target),

@@ -26,9 +26,10 @@ export interface SessionOptions {
   readonly folder: string
 }
 
-/** Whether the guard runs this block: a shell block, or a comment `run`, that is not excluded with a reason. */
+/** Whether the guard runs this block: a comment `run`, or a shell block that is neither a file nor excluded with a reason. */
 export function isRun({ kind, isComment, attributes }: Block): boolean {
-  return isComment ? kind === 'run' : kind === 'sh' && attributes['not-run'] === undefined
+  if (isComment) return kind === 'run'
+  return kind === 'sh' && attributes['not-run'] === undefined && attributes['file'] === undefined
 }
 
 /**
@@ -100,7 +101,7 @@ function stepOf(block: Block): readonly string[] {
 }
 
 /**
- * Replaces what differs between two runs by what the examples show: run ids, the host, the user, process ids, the folder,
+ * Replaces what differs between two runs, and what is due to the test, by what the examples show: run ids, the host, the user, process ids, the folder,
  * and durations below ten seconds, which become 0s. The delay of a start (`7s after …`) comes from the clock of the page.
  */
 export function normalise(output: string, folder: string): string {
@@ -120,6 +121,7 @@ export function normalise(output: string, folder: string): string {
     .replace(/(?<=^|[ (])\d(?:\.\d+)?s\b(?! after)/gm, '0s')
     .replace(/"durationMs":\d+/g, '"durationMs":31')
     .replace(/(?<=http:\/\/127\.0\.0\.1:)\d+/g, '8276')
+    .replace('; AWS_ENDPOINT_URL… sends requests elsewhere', '')
     .replace(/[ \t]+$/gm, '')
 }
 
