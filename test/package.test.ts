@@ -29,6 +29,7 @@ test('the tarball has the library, the command line, the schemas, and nothing el
     [
       'CHANGELOG.md',
       'LICENSE',
+      'README.ja.md',
       'README.md',
       'dist/cli/THIRD-PARTY.txt',
       'dist/cli/app.js',

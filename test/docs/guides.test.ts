@@ -15,12 +15,13 @@ import { isRun, isSame, type Printed, runPage, withFolder } from './session.ts'
  * notation. `UPDATE_DOCS=1` writes the output of today into the pages.
  */
 const root = new URL('../../', import.meta.url)
-const PAGES = [
-  ...['README.md', 'README.ja.md'].filter((name) => readdirSync(root).includes(name)),
-  ...readdirSync(new URL('docs/guides/', root))
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => `docs/guides/${name}`),
+const ALL = [
+  'README.md',
+  'README.ja.md',
+  ...readdirSync(new URL('docs/guides/', root)).map((name) => `docs/guides/${name}`),
 ]
+const TRANSLATIONS = ALL.filter((name) => name.endsWith('.ja.md'))
+const PAGES = ALL.filter((name) => !TRANSLATIONS.includes(name))
 const UPDATES = process.env['UPDATE_DOCS'] !== undefined
 const LANGUAGES = ['sh', 'text', 'json', 'yaml', 'dockerfile', 'js', 'python', 'ini', 'hcl']
 /** A page starts the AWS command line a dozen times, and each start takes seconds on a machine that has other work. */
@@ -55,7 +56,7 @@ test.each(PAGES)('%s: the commands print what the page shows', SLOW, async (page
         const place = `${page}:${block.from}: ${block.text}${output}`
         expect(code, place).toBe(Number(block.attributes['exit'] ?? 0))
       }
-      if (UPDATES) update(page, printed)
+      if (UPDATES) write(page, outputsOf(page, printed))
       else compare(page, printed)
     })
   } finally {
@@ -63,14 +64,40 @@ test.each(PAGES)('%s: the commands print what the page shows', SLOW, async (page
   }
 })
 
+/** The visible blocks of a page. */
+const shownIn = (page: string) => blocksOf(read(page)).filter(({ isComment }) => !isComment)
+/** Returns the commands without the comments behind them, which a translation translates. */
+const withoutRemarks = (commands: string) => commands.replace(/ +# .*$/gm, '')
+
+test.each(TRANSLATIONS)('%s: has the commands and the output of the English page', (page) => {
+  const english = shownIn(page.replace('.ja.md', '.md'))
+  if (UPDATES) {
+    const outputs = english.filter(isOutput)
+    write(
+      page,
+      shownIn(page)
+        .filter(isOutput)
+        .map((shown, index) => ({ shown, output: outputs[index]?.text ?? '' })),
+    )
+  }
+  const commandsOf = (blocks: readonly Block[]) => blocks.map(({ kind, text: body }) => [kind, withoutRemarks(body)])
+  expect(commandsOf(shownIn(page))).toEqual(commandsOf(english))
+})
+
+interface Output {
+  readonly shown: Block
+  readonly output: string
+}
+
+const isOutput = ({ attributes }: Block) => attributes['output'] !== undefined
+
 /** The blocks of a page that show an output, each with what was printed. */
-function outputsOf(page: string, printed: readonly Printed[]): readonly { shown: Block; output: string }[] {
-  const outputs: { shown: Block; output: string }[] = []
+function outputsOf(page: string, printed: readonly Printed[]): readonly Output[] {
+  const outputs: Output[] = []
   let next = 0
   for (const block of blocksOf(read(page))) {
     if (isRun(block)) next++
-    else if (block.attributes['output'] !== undefined)
-      outputs.push({ shown: block, output: printed[next - 1]?.output ?? '' })
+    else if (isOutput(block)) outputs.push({ shown: block, output: printed[next - 1]?.output ?? '' })
   }
   return outputs
 }
@@ -82,9 +109,10 @@ function compare(page: string, printed: readonly Printed[]): void {
   }
 }
 
-function update(page: string, printed: readonly Printed[]): void {
+/** Writes outputs into a page, if they differ from what it shows. */
+function write(page: string, outputs: readonly Output[]): void {
   const lines = read(page).split('\n')
-  for (const { shown, output } of outputsOf(page, printed).toReversed()) {
+  for (const { shown, output } of outputs.toReversed()) {
     if (isSame(shown.text, output)) continue
     const indent = /^ */.exec(lines[shown.from - 1] ?? '')?.[0] ?? ''
     const fresh = output.replace(/\n$/, '').split('\n')
