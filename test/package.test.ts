@@ -57,7 +57,9 @@ test('README and guides link to what the tarball has', () => {
       .filter((target) => !files.includes(target)),
   )
   // For those who have the repository, as README and guides say there.
-  expect(missing.filter((target) => !/^(CONTRIBUTING\.md|Dockerfile|docs\/decisions.*|docs\/reference)$/.test(target))).toEqual([])
+  expect(
+    missing.filter((target) => !/^(CONTRIBUTING\.md|Dockerfile|docs\/decisions.*|docs\/reference)$/.test(target)),
+  ).toEqual([])
 })
 
 /** The modules that one of them imports, at once or later. Types-only modules are empty, and come by their `.d.ts`. */

@@ -1,4 +1,4 @@
-import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -28,8 +28,21 @@ const LANGUAGES = ['sh', 'text', 'json', 'yaml', 'dockerfile', 'js', 'python', '
 const SLOW = { timeout: 600_000 }
 
 const read = (page: string) => readFileSync(new URL(page, root), 'utf8')
-const needs = (page: string, name: string) =>
-  blocksOf(read(page)).some((block) => block.isComment && block.kind === 'needs' && block.text.includes(name))
+const isOnAws = (page: string) => blocksOf(read(page)).some(({ isComment, kind }) => isComment && kind === 'needs')
+
+/** The programs of the pages that not every machine has. */
+const PROGRAMS = ['jq', 'curl', 'python3']
+const isInstalled = (name: string) =>
+  (process.env['PATH'] ?? '').split(':').some((folder) => existsSync(join(folder, name)))
+
+/** Returns a program that the commands of the page need and that is not installed. */
+function missingFor(page: string): string | undefined {
+  const commands = blocksOf(read(page))
+    .filter(isRun)
+    .map(({ text: body }) => body)
+  if (isOnAws(page) && !hasAws) return 'aws or moto_server'
+  return PROGRAMS.find((name) => !isInstalled(name) && commands.some((body) => new RegExp(`\\b${name} `).test(body)))
+}
 
 test.each(PAGES)('%s: each block has a language, and those that do not run say why', (page) => {
   for (const { isComment, kind, attributes, text: body, from } of blocksOf(read(page))) {
@@ -43,10 +56,10 @@ test.each(PAGES)('%s: each block has a language, and those that do not run say w
   }
 })
 
-test.each(PAGES)('%s: the commands print what the page shows', SLOW, async (page) => {
-  const isOnAws = needs(page, 'moto')
-  if (isOnAws && !hasAws) return
-  const server = isOnAws ? await startMoto() : null
+test.for(PAGES)('%s: the commands print what the page shows', SLOW, async (page, { skip }) => {
+  const missing = missingFor(page)
+  if (missing !== undefined) return skip(`${missing} is not installed`)
+  const server = isOnAws(page) ? await startMoto() : null
   try {
     await withFolder(async (folder) => {
       const webhook = await startWebhook(join(folder, 'work', 'webhook.log'))

@@ -104,7 +104,7 @@ function stepOf(block: Block): readonly string[] {
  * Replaces what differs between two runs, and what is due to the test, by what the examples show: run ids, the host, the user, process ids, the folder,
  * and durations below ten seconds, which become 0s. The delay of a start (`7s after …`) comes from the clock of the page.
  */
-export function normalise(output: string, folder: string): string {
+function normalise(output: string, folder: string): string {
   const ids = new Map<string, string>()
   const idOf = (id: string) => {
     const known = ids.get(id) ?? RUN_IDS[ids.size] ?? RUN_IDS[0] ?? ''
