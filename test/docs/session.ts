@@ -101,8 +101,9 @@ function stepOf(block: Block): readonly string[] {
 }
 
 /**
- * Replaces what differs between two runs, and what is due to the test, by what the examples show: run ids, the host, the user, process ids, the folder,
- * and durations below ten seconds, which become 0s. The delay of a start (`7s after …`) comes from the clock of the page.
+ * Replaces what differs between two runs, and what is due to the test, by what the examples show: run ids, the host, the
+ * user, process ids, the folder, and how long a command took, which becomes 0s. The delay of a start (`7s after …`) comes
+ * from the clock of the page, and stays.
  */
 function normalise(output: string, folder: string): string {
   const ids = new Map<string, string>()
@@ -119,6 +120,7 @@ function normalise(output: string, folder: string): string {
     .replace(/\b[0-9a-f]{20}\b/g, idOf)
     .replace(/\b(process|kill|"pid":) ?\d+/g, '$1 4711')
     .replace(/(?<=^|[ (])\d(?:\.\d+)?s\b(?! after)/gm, '0s')
+    .replace(/(?<=\b(?:after|in) )\d\d(?:\.\d+)?s\b(?! after)/g, '0s')
     .replace(/"durationMs":\d+/g, '"durationMs":31')
     .replace(/(?<=http:\/\/127\.0\.0\.1:)\d+/g, '8276')
     .replace('; AWS_ENDPOINT_URL… sends requests elsewhere', '')
