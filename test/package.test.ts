@@ -40,8 +40,10 @@ test('the tarball has the library, the command line, the schemas, and nothing el
       'package.json',
     ].sort(),
   )
-  const guides = readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md'))
-  expect(files.filter((path) => path.startsWith('docs/')).sort()).toEqual(guides.map((name) => `docs/${name}`).sort())
+  const pages = readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md') && !name.startsWith('decisions/'))
+    .map((name) => `docs/${name}`)
+  expect(files.filter((path) => path.startsWith('docs/')).sort()).toEqual(pages.sort())
   expect([...library].filter((path) => !files.includes(path))).toEqual([])
   expect(files).toEqual(expect.arrayContaining(['schema/table.json', 'schema/row.schema.json']))
 })
