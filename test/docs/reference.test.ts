@@ -13,7 +13,7 @@ const schemaOf = (name: string) => JSON.parse(read(`schema/${name}.schema.json`)
 
 /** Returns the names that the page does not have as code. */
 function missingIn(text: string, names: Iterable<string>): readonly string[] {
-  const prose = text.replace(/^```[^]*?^```/gm, '')
+  const prose = text.replace(/^```[\s\S]*?^```/gm, '')
   const words = new Set([...prose.matchAll(/`([^`]+)`/g)].flatMap(([, code = '']) => code.split(/[^\w#-]+/)))
   return [...new Set(names)].filter((name) => !words.has(name))
 }
