@@ -3,12 +3,12 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import { describe, expect, test } from 'vitest'
 import type { RunContext, RunEvent } from '../../src/core/event.ts'
 import { openAttempt } from '../../src/core/row/attempts.ts'
-import type { TaskFinding } from '../../src/core/row/expected-slots.ts'
+import { findingOf } from '../../src/core/row/expected-slots.ts'
 import { OUTCOMES, type RefusalCause, type Row, type Trigger } from '../../src/core/types.ts'
 import { findingObject } from '../../src/format/check.ts'
 import { logLine, logObject } from '../../src/format/log.ts'
 import { rerunLine } from '../../src/format/rerun.ts'
-import { FAILED, FORCED, NOT_STARTED, NOW, pending, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
+import { FAILED, FORCED, LEASE_MS, NOT_STARTED, NOW, pending, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
 
 const schema = JSON.parse(readFileSync(new URL('../../schema/event.schema.json', import.meta.url), 'utf8'))
 
@@ -28,6 +28,7 @@ function expectValid(json: unknown): void {
   expect(validate(json), `${ajv.errorsText(validate.errors)} in ${JSON.stringify(json)}`).toBe(true)
 }
 
+const SLOT = Date.parse('2026-11-24T03:00:00Z')
 const row = rowWith({ trigger: FORCED, ending: FAILED })
 const holder = { slot: Date.parse('2026-11-23T03:00:00Z'), runId: 'other' }
 const attempt = openAttempt(pending(rowWith({})))
@@ -100,7 +101,7 @@ const EVENTS: { readonly [Kind in RunEvent['event']]: readonly Extract<RunEvent,
 function contextOf(trigger: Trigger): RunContext {
   return {
     task: 'nightly',
-    window: { slot: Date.parse('2026-11-24T03:00:00Z'), end: null },
+    window: { slot: SLOT, end: null },
     schedule: { expression: '0 3 * * *', zone: 'UTC' },
     runId: 'me',
     trigger,
@@ -130,12 +131,15 @@ describe('schema/event.schema.json', () => {
   })
 
   test.each([
-    ['missed', { kind: 'missed', slot: NOW - 5_000 }],
-    ['failed', { kind: 'failed', slot: NOW - 5_000, row }],
-    ['stale', { kind: 'stale', slot: NOW - 5_000, row: rowWith({}) }],
-    ['late', { kind: 'late', slot: NOW - 5_000, row: rowWith({ ending: SUCCEEDED }) }],
-  ] as const)('describes the finding %s of a check', (_, finding) => {
-    expectValid(findingObject({ ...finding, task: 'nightly', schedule: before } satisfies TaskFinding, NOW))
+    ['missed', { row: null, missed: { task: 'nightly', slot: SLOT } }],
+    ['failed', { row, missed: null }],
+    ['stale', { row: rowWith({}), missed: null }],
+    ['late', { row: rowWith({ ending: SUCCEEDED }), missed: null }],
+  ] as const)('describes the finding %s of a check', (kind, audited) => {
+    const now = NOW + 2 * LEASE_MS
+    const found = findingOf(audited, { now, skewMs: 0, lateAfterMs: 0 })
+    expect(found?.kind).toBe(kind)
+    if (found !== null) expectValid(findingObject({ ...found, task: 'nightly', schedule: before }, now))
   })
 
   test('describes the last line of a rerun', () => {
