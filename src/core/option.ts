@@ -38,7 +38,7 @@ interface SwitchSpec extends Described {
 
 /**
  * One option. The type of its value, its flag, its environment variable, its help, its completion and its line in
- * docs/options.md are derived from it and from its name. The name is that of the setting in the library.
+ * docs/reference/options.md are derived from it and from its name. The name is that of the setting in the library.
  */
 export type OptionSpec = NumberSpec | TextSpec | ChoiceSpec | SwitchSpec
 

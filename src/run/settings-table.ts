@@ -7,8 +7,8 @@ const MINUTE_MS = 60 * SECOND_MS
 const HOUR_MS = 60 * MINUTE_MS
 
 /**
- * The settings of a run, in groups. The library, the options of the command line, the help and docs/options.md are all
- * derived from this table.
+ * The settings of a run, in groups. The library, the options of the command line, the help and
+ * docs/reference/options.md are all derived from this table.
  */
 export const SETTING_GROUPS = {
   slot: {

@@ -4,7 +4,7 @@ import { SCENARIOS } from '../explore/scenarios.ts'
 import { MUTATIONS } from '../sim/mutations.ts'
 
 const root = new URL('../../', import.meta.url)
-const text = readFileSync(new URL('docs/promises.md', root), 'utf8')
+const text = readFileSync(new URL('docs/explanation/promises.md', root), 'utf8')
 const named = [...text.matchAll(/`(test\/\S+) › ([^`]+)`/g)].map(([, file = '', name = '']) => [file, name] as const)
 
 test.each(named)('%s › %s is a test', (file, name) => {

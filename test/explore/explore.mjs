@@ -1,5 +1,6 @@
 // Plays every schedule of each scenario in `scenarios.ts`, in one process for each core, and prints the figures of the
-// table in docs/promises.md. Fails if a schedule breaks a promise, or if a scenario was not played to its end.
+// table in docs/explanation/promises.md. Fails if a schedule breaks a promise, or if a scenario was not played to its
+// end.
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'

@@ -1,6 +1,6 @@
 // Plants each bug of `mutations.ts` in a bundle of the simulation, and plays days until one breaks a promise; and in a bundle
 // of the explorer, and plays schedules of one scenario until one does. A bug that goes unseen means that they prove nothing
-// about it. Prints the table of docs/promises.md.
+// about it. Prints the table of docs/explanation/promises.md.
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'

@@ -12,17 +12,17 @@ import { FORCING_VARIABLES } from '../../../src/run/command.ts'
 import { SETTINGS } from '../../../src/run/settings-table.ts'
 import { cronledger } from '../../support/cli.ts'
 
-const PAGE = new URL('../../../docs/options.md', import.meta.url)
+const PAGE = new URL('../../../docs/reference/options.md', import.meta.url)
 const MARKS = /(?<=<!-- options: made by `npm run options` -->\n).*(?=<!-- \/options -->)/s
 
-/** The row of an option in docs/options.md. */
+/** The row of an option in docs/reference/options.md. */
 function rowOf([name, spec]: [string, OptionSpec]): string {
   const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('<', '&lt;')
   const flag = cell(`--${optionName(name)} ${valueName(spec)}`.trimEnd())
   return `| \`${flag}\` | ${cell(spec.help)} | ${cell(defaultText(spec))} | ${cell(allowedText(spec))} |\n`
 }
 
-test('the table of options in docs/options.md is the one that the code has', () => {
+test('the table of options in docs/reference/options.md is the one that the code has', () => {
   const rows = Object.entries<OptionSpec>(RUN_OPTIONS).map(rowOf)
   const table = `\n| option | meaning | default | allowed |\n| --- | --- | --- | --- |\n${rows.join('')}\n`
   const page = readFileSync(PAGE, 'utf8')

@@ -1,0 +1,70 @@
+// The reference pages must name everything that the code has.
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { EXIT } from '../../src/cli/exit.ts'
+import { isRecord } from '../../src/core/objects.ts'
+import { EVENT_TIME_SOURCES, OUTCOMES, STATES } from '../../src/core/types.ts'
+import { FORCING_VARIABLES } from '../../src/run/command.ts'
+
+const root = new URL('../../', import.meta.url)
+const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
+const page = (name: string) => read(`docs/reference/${name}.md`)
+const schemaOf = (name: string) => JSON.parse(read(`schema/${name}.schema.json`))
+
+/** Returns the names that the page does not have as code. */
+function missingIn(text: string, names: Iterable<string>): readonly string[] {
+  const prose = text.replace(/^```[\s\S]*?^```/gm, '')
+  const words = new Set([...prose.matchAll(/`([^`]+)`/g)].flatMap(([, code = '']) => code.split(/[^\w#-]+/)))
+  return [...new Set(names)].filter((name) => !words.has(name))
+}
+
+/** Returns the names of the members that a part of a JSON schema describes. */
+function membersOf(schema: unknown): readonly string[] {
+  if (!isRecord(schema)) return []
+  return isRecord(schema['properties']) ? Object.keys(schema['properties']) : []
+}
+
+test('the page of exit codes has each code of cronledger', () => {
+  for (const code of Object.values(EXIT)) expect(page('exit-codes')).toMatch(new RegExp(`^\\| ${code} \\|`, 'm'))
+})
+
+describe('the page of events', () => {
+  const { $defs: parts } = schemaOf('event')
+
+  test('has each event and each of its members', () => {
+    const events: readonly string[] = [...parts.runEvent.properties.event.enum, ...parts.finding.properties.event.enum]
+    const members = Object.entries(parts).flatMap(([name, part]) =>
+      name === 'runEvent' || name === 'finding' || name === 'rerun' || name.startsWith('event-') ? membersOf(part) : [],
+    )
+    expect(missingIn(page('log-events'), [...events, ...members])).toEqual([])
+  })
+
+  test('has each cause of a refusal, each outcome and each source of an event time', () => {
+    const outcomes = OUTCOMES.filter((outcome) => outcome !== 'abandoned')
+    expect(missingIn(page('log-events'), [...parts.refusalCause.enum, ...outcomes, ...EVENT_TIME_SOURCES])).toEqual([])
+  })
+})
+
+test('the page of the row has each member of a row and each state', () => {
+  expect(missingIn(page('row'), [...membersOf(schemaOf('row').$defs.row), ...STATES])).toEqual([])
+})
+
+test('the page of the library has each method and each exported function', () => {
+  const methods = [...read('src/api.ts').matchAll(/^ {2}(\w+)[<(]/gm)].map(([, name = '']) => name)
+  const functions = [...read('src/index.ts').matchAll(/^export \{ (.+) \} from/gm)].flatMap(([, names = '']) =>
+    names.split(', ').filter((name) => !name.startsWith('type ')),
+  )
+  expect(methods).toContain('resolve')
+  expect(functions).toContain('createLedger')
+  expect(missingIn(page('library'), [...methods, ...functions])).toEqual([])
+})
+
+test('the page of options has the variables that the batch gets, and those that it does not get', () => {
+  const options = page('options')
+  for (const variable of FORCING_VARIABLES) {
+    expect(missingIn(options, [variable, variable.replace('CRONLEDGER', '')])).not.toHaveLength(2)
+  }
+  const given = [...read('src/run/command.ts').matchAll(/^ {4}(CRONLEDGER_RUN_\w+):/gm)].map(([, name = '']) => name)
+  expect(given.length).toBeGreaterThan(5)
+  expect(missingIn(options, given)).toEqual([])
+})

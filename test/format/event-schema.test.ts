@@ -1,0 +1,157 @@
+import { readFileSync } from 'node:fs'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { describe, expect, test } from 'vitest'
+import type { RunContext, RunEvent } from '../../src/core/event.ts'
+import { openAttempt } from '../../src/core/row/attempts.ts'
+import { findingOf } from '../../src/core/row/expected-slots.ts'
+import { OUTCOMES, type RefusalCause, type Row, type Trigger } from '../../src/core/types.ts'
+import { findingObject } from '../../src/format/check.ts'
+import { logLine, logObject } from '../../src/format/log.ts'
+import { rerunLine } from '../../src/format/rerun.ts'
+import { FAILED, FORCED, LEASE_MS, NOT_STARTED, NOW, pending, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
+
+const schema = JSON.parse(readFileSync(new URL('../../schema/event.schema.json', import.meta.url), 'utf8'))
+
+/** The schema without room for members that it does not name: a new member has to be described. */
+function closed(): object {
+  const nested = ['winner', 'attempt', 'lock', 'survivor'].map((name) => [
+    name,
+    { ...schema.$defs[name], additionalProperties: false },
+  ])
+  return { ...schema, unevaluatedProperties: false, $defs: { ...schema.$defs, ...Object.fromEntries(nested) } }
+}
+
+const ajv = new Ajv2020({ strict: true, allErrors: true })
+const validate = ajv.compile(closed())
+
+function expectValid(json: unknown): void {
+  expect(validate(json), `${ajv.errorsText(validate.errors)} in ${JSON.stringify(json)}`).toBe(true)
+}
+
+const SLOT = Date.parse('2026-11-24T03:00:00Z')
+const row = rowWith({ trigger: FORCED, ending: FAILED })
+const holder = { slot: Date.parse('2026-11-23T03:00:00Z'), runId: 'other' }
+const attempt = openAttempt(pending(rowWith({})))
+const before = { expression: '0 3 * * *', zone: 'UTC' }
+const detail = 'the ledger did not answer'
+
+const CAUSES: Readonly<Record<RefusalCause, true>> = {
+  running: true,
+  stale: true,
+  failed: true,
+  tooManyAttempts: true,
+  tooLate: true,
+  scheduleMismatch: true,
+  survivor: true,
+  newerRow: true,
+  overlap: true,
+  noRow: true,
+  newerAttempt: true,
+}
+
+function refusalOf(cause: RefusalCause, found: Row | null): RunEvent {
+  const event = { event: 'refused', cause, row: found, survivor: null, noted: found !== null } as const
+  if (cause === 'overlap') return { ...event, holder }
+  return cause === 'survivor' ? { ...event, survivor: { pid: 7, command: 'sleep' } } : event
+}
+
+const ENDED = {
+  event: 'ended',
+  attempt,
+  ending: SUCCEEDED,
+  durationMs: 61_234.5,
+  finish: 'recorded',
+} as const satisfies RunEvent
+
+/** At least one event of each kind. A new kind of event does not compile without one. */
+const EVENTS: { readonly [Kind in RunEvent['event']]: readonly Extract<RunEvent, { event: Kind }>[] } = {
+  claimed: [{ event: 'claimed', attempt }],
+  duplicate: [
+    { event: 'duplicate', cause: 'completed', row: rowWith({ ending: SUCCEEDED }), noted: true },
+    { event: 'duplicate', cause: 'running', row: rowWith({}), noted: false, detail },
+  ],
+  refused: Object.keys(CAUSES).flatMap((cause) =>
+    [row, null].map((found) => refusalOf(cause as RefusalCause, found) as Extract<RunEvent, { event: 'refused' }>),
+  ),
+  waiting: [{ event: 'waiting', holder }],
+  skipped: [
+    { event: 'skipped', holder, finish: 'recorded' },
+    { event: 'skipped', holder, finish: 'unanswered', finishCause: detail },
+  ],
+  retry: [{ event: 'retry', attempt: 2, delayMs: 300_000 }],
+  ended: [
+    ENDED,
+    { ...ENDED, finish: 'unanswered', finishCause: detail },
+    { ...ENDED, ending: NOT_STARTED, finish: 'deleted' },
+    ...OUTCOMES.map((outcome) => ({ ...ENDED, ending: { outcome, exitCode: 1 } })),
+    { ...ENDED, ending: { outcome: 'failed', signal: 'SIGKILL' }, detail: 'killed' },
+  ],
+  stopped: [{ event: 'stopped' }],
+  withdrawn: [{ event: 'withdrawn', certain: false, detail }],
+  unusable: [{ event: 'unusable', detail }],
+  'renewal-failed': [{ event: 'renewal-failed', detail }],
+  'renewal-recovered': [{ event: 'renewal-recovered' }],
+  'lease-lost': (['taken', 'deleted', 'expired', 'turn'] as const).map((cause) => ({ event: 'lease-lost', cause })),
+  'clock-event-time': [{ event: 'clock-event-time', windowMs: 300_000 }],
+  'schedule-mismatch': [{ event: 'schedule-mismatch', eventTime: NOW, source: 'event' }],
+  'schedule-changed': [{ event: 'schedule-changed', before, after: { ...before, zone: 'Asia/Tokyo' } }],
+  warning: [{ event: 'warning', message: 'careful' }],
+}
+
+function contextOf(trigger: Trigger): RunContext {
+  return {
+    task: 'nightly',
+    window: { slot: SLOT, end: null },
+    schedule: { expression: '0 3 * * *', zone: 'UTC' },
+    runId: 'me',
+    trigger,
+    host: { host: 'host-b', ecsTask: 'arn:aws:ecs:eu-west-1:123456789012:task/batch/1' },
+    store: 'dynamodb:ledger',
+    guards: {},
+  }
+}
+
+const runEvents: readonly RunEvent[] = Object.values(EVENTS).flat()
+
+describe('schema/event.schema.json', () => {
+  test.each(runEvents.map((event) => [event.event, event] as const))('describes the event %s', (_, event) => {
+    for (const trigger of [SCHEDULED, FORCED]) {
+      expectValid(JSON.parse(logLine(event, contextOf(trigger), 'json', NOW) ?? ''))
+    }
+  })
+
+  test('names each event of a run that the log can have, and no other', () => {
+    const names = new Set(runEvents.map((event) => logObject(event, contextOf(SCHEDULED), NOW).event))
+    expect([...schema.$defs.runEvent.properties.event.enum].sort()).toEqual([...names].sort())
+    expect(
+      Object.keys(schema.$defs)
+        .filter((name) => name.startsWith('event-'))
+        .sort(),
+    ).toEqual([...names].map((name) => `event-${name}`).sort())
+  })
+
+  test.each([
+    ['missed', { row: null, missed: { task: 'nightly', slot: SLOT } }],
+    ['failed', { row, missed: null }],
+    ['stale', { row: rowWith({}), missed: null }],
+    ['late', { row: rowWith({ ending: SUCCEEDED }), missed: null }],
+  ] as const)('describes the finding %s of a check', (kind, audited) => {
+    const now = NOW + 2 * LEASE_MS
+    const found = findingOf(audited, { now, skewMs: 0, lateAfterMs: 0 })
+    expect(found?.kind).toBe(kind)
+    if (found !== null) expectValid(findingObject({ ...found, task: 'nightly', schedule: before }, now))
+  })
+
+  test('describes the last line of a rerun', () => {
+    const counts = { completed: 2, failed: 1, unrecorded: 0, refused: 0, skipped: 0, duplicate: 0, left: 3 }
+    const report = { task: 'nightly', only: ['failed'], counts, exitCode: 3 } as const
+    expectValid(JSON.parse(rerunLine(report, 'json', NOW) ?? ''))
+  })
+
+  test('does not describe a line with an unknown member or without a member that it needs', () => {
+    const line = logObject({ event: 'claimed', attempt }, contextOf(SCHEDULED), NOW)
+    expect(validate({ ...line, colour: 'red' })).toBe(false)
+    const { attempt: _, ...without } = line
+    expect(validate(without)).toBe(false)
+  })
+})
