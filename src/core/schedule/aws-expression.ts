@@ -3,6 +3,7 @@ import type { Instant } from '../types.ts'
 import { type CronFields, daysOfShapes, span } from './calendar.ts'
 import { parseAws } from './cron-aws.ts'
 import { type Schedule, slotAfter } from './slot.ts'
+import { isUtc } from './zone.ts'
 
 /** A schedule in the form that AWS takes. */
 export interface AwsExpression {
@@ -19,14 +20,6 @@ type Cron = Extract<Schedule, { kind: 'cron' }>
 const MAX_LENGTH = 256
 
 /**
- * EventBridge rules are read in UTC. Any other zone whose offset is zero today had another offset at some time, or may
- * get one.
- */
-const UTC_NAMES: ReadonlySet<string> = new Set(
-  'utc uct zulu universal gmt etc/utc etc/uct etc/zulu etc/universal etc/gmt'.split(' '),
-)
-
-/**
  * Returns the same schedule as an expression for EventBridge and EventBridge Scheduler. Throws a usage error if the six
  * fields of AWS cannot express it, because an approximation would fire at times that are not slots.
  */
@@ -36,15 +29,21 @@ export function awsExpression(schedule: Schedule, now: Instant): AwsExpression {
     case 'at':
       return { expression: `at(${words.join('')})`, startDate: null, notForRules: 'a rule has no at(…)' }
     case 'rate': {
-      const [count, unit] = words
+      const [count = '', unit = ''] = words
       const notForRules = 'the rate(…) of a rule counts from when it was made, not from the anchor'
-      return { expression: `rate(${Number(count)} ${unit})`, startDate: slotAfter(schedule, now), notForRules }
+      return { expression: `rate(${rateText(count, unit)})`, startDate: slotAfter(schedule, now), notForRules }
     }
     case 'cron': {
-      const notForRules = UTC_NAMES.has(schedule.spec.zone.toLowerCase()) ? null : 'a rule is read in UTC'
+      const notForRules = isUtc(schedule.spec.zone) ? null : 'a rule is read in UTC'
       return { expression: cronOf(schedule, words), startDate: null, notForRules }
     }
   }
+}
+
+/** Returns `1 hour` or `6 hours`. EventBridge rules accept the plural only with more than one. */
+export function rateText(count: string, unit: string): string {
+  const number = Number(count)
+  return `${number} ${unit.replace(/s$/, '')}${number === 1 ? '' : 's'}`
 }
 
 /**

@@ -51,6 +51,32 @@ export function slotBefore(schedule: Schedule, at: Instant): Instant | null {
   return nearestSlot(schedule, Math.ceil(at) - 1, -1)
 }
 
+/**
+ * Returns whether a trigger may come for this slot or not. If the clocks are put back and the schedule fires in every
+ * hour, both passes of the repeated time are slots. AWS does not document whether EventBridge fires in the second pass.
+ * So a trigger runs there, and its absence is not a missed slot.
+ */
+export function isOptional(schedule: Schedule, slot: Instant): boolean {
+  if (schedule.kind !== 'cron' || schedule.fields.hours.values.length < 24) return false
+  const { zone } = schedule
+  const second = slot / 1000
+  return firstInstantAt(zone, second + zone.pieceAt(second).offset) !== second
+}
+
+/** Returns the first fire time strictly after `at` for which a trigger must come, or null. */
+export function expectedSlotAfter(schedule: Schedule, at: Instant): Instant | null {
+  let slot = slotAfter(schedule, at)
+  while (slot !== null && isOptional(schedule, slot)) slot = slotAfter(schedule, slot)
+  return slot
+}
+
+/** Returns the latest fire time strictly before `at` for which a trigger had to come, or null. */
+export function expectedSlotBefore(schedule: Schedule, at: Instant): Instant | null {
+  let slot = slotBefore(schedule, at)
+  while (slot !== null && isOptional(schedule, slot)) slot = slotBefore(schedule, slot)
+  return slot
+}
+
 /** Yields the slots in `[from, to)`, the oldest first. It computes one at a time, so the span may have any length. */
 export function* slotsBetween(schedule: Schedule, from: Instant, to: Instant): Generator<Instant, void, undefined> {
   for (let slot = nearestSlot(schedule, from, 1); slot !== null && slot < to; slot = slotAfter(schedule, slot)) {
