@@ -1,6 +1,6 @@
 import { LedgerError, type Problem, quote, scheduleProblem, usageError } from '../errors.ts'
 import type { Instant, ScheduleSpec } from '../types.ts'
-import { type Form, isForm, readForm } from './form.ts'
+import { type Form, readForm } from './form.ts'
 import { findMistake } from './mistakes/find-mistake.ts'
 import { mistakeText } from './mistakes/mistake.ts'
 import { canFire, type Schedule } from './slot.ts'
@@ -48,7 +48,7 @@ function readFormOrExplain(expression: string, hasAnchor: boolean, problem: Prob
     return readForm(expression, problem)
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error
-    const mistake = findMistake(expression, isForm)
+    const mistake = findMistake(expression)
     throw mistake === null ? error : problem(mistakeText(mistake, hasAnchor))
   }
 }

@@ -1,4 +1,5 @@
 import { quote } from '../../errors.ts'
+import { isForm } from '../form.ts'
 import type { Mistake } from './mistake.ts'
 
 /** Finds fields of crontab in `cron(…)`, fields of `cron(…)` or of Quartz in a crontab, and a field too many. */
@@ -31,7 +32,7 @@ function inCron(fields: readonly string[]): Mistake | null {
     return { what: 'day of month and day of week are both "?", and only one may be', schedule: of('*', '?') }
   }
   if (dayOfMonth === '?' || dayOfWeek === '?') {
-    if (!/(?<![\d/#])0(?!\d)/.test(dayOfWeek)) return null
+    if (!hasZero(dayOfWeek)) return null
     return {
       what: `day of week is ${quote(dayOfWeek)}, and cron(…) counts Sunday as 1`,
       schedule: of('?', named(dayOfWeek, 0)),
@@ -45,13 +46,15 @@ function inCron(fields: readonly string[]): Mistake | null {
       advice: 'Replace one of them by "?". A crontab expression takes both, and fires when either matches.',
     }
   }
-  const [unix, aws] = [named(dayOfWeek, 0), named(dayOfWeek, 1)]
-  if (unix === dayOfWeek) return { what, schedule: of('?', dayOfWeek) }
+  const [unix, aws] = [of('?', named(dayOfWeek, 0)), of('?', named(dayOfWeek, 1))]
+  if (!/\d/.test(dayOfWeek) || hasZero(dayOfWeek) || !isForm(unix) || !isForm(aws)) return { what, schedule: unix }
   return {
     what,
-    advice: `Use --schedule '${of('?', unix)}' if Sunday is 0 as in a crontab, or '${of('?', aws)}' if Sunday is 1 as on AWS.`,
+    advice: `Use --schedule '${unix}' if Sunday is 0 as in a crontab, or '${aws}' if Sunday is 1 as on AWS.`,
   }
 }
+
+const hasZero = (dayOfWeek: string) => /(?<![\d/#])0(?!\d)/.test(dayOfWeek)
 
 const NAMES = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT']
 

@@ -1,3 +1,4 @@
+import { isForm } from '../form.ts'
 import { bracketMistake } from './brackets.ts'
 import { cronMistake } from './cron-structure.ts'
 import { itemMistake } from './items.ts'
@@ -15,23 +16,23 @@ const KINDS: readonly FindMistake[] = [textMistake, wordsMistake, bracketMistake
 const MAX_MISTAKES = 4
 
 /**
- * Finds a mistake in an expression that was refused. A correction is given only if `isForm` accepts it, so that the
+ * Finds a mistake in an expression that was refused. A correction is given only if it is a valid form, so that the
  * user never gets advice that is refused again.
  */
-export function findMistake(expression: string, isForm: (expression: string) => boolean): Mistake | null {
-  return find(expression, isForm, MAX_MISTAKES)
+export function findMistake(expression: string): Mistake | null {
+  return find(expression, MAX_MISTAKES)
 }
 
-function find(expression: string, isForm: (expression: string) => boolean, left: number): Mistake | null {
+function find(expression: string, left: number): Mistake | null {
   if (left === 0) return null
   for (const kind of KINDS) {
     const mistake = kind(expression)
     if (mistake === null) continue
     const { schedule } = mistake
     if (schedule === undefined || isForm(schedule)) return mistake
-    const second = find(schedule, isForm, left - 1)
-    if (second !== null)
-      return { ...second, ...mistake, ...(second.schedule !== undefined && { schedule: second.schedule }) }
+    const second = find(schedule, left - 1)
+    if (second?.schedule !== undefined) return { ...second, ...mistake, schedule: second.schedule }
+    if (second !== null) return second
   }
   return null
 }
