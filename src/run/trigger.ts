@@ -175,7 +175,7 @@ function readEventTime(input: TriggerInput, now: Instant): { eventTime: Instant;
 function parseEventTime(text: string): Instant {
   if (/^<aws\..*>$/.test(text)) {
     throw usageError(
-      `event time is ${quote(text)}, which was not replaced. Only EventBridge Scheduler replaces it, in the input of its target.`,
+      `event time ${quote(text)} was not replaced. Only EventBridge Scheduler replaces it, and only in the input of its target.`,
     )
   }
   return text.startsWith(JOB_PREFIX) ? timeOfJob(text.slice(JOB_PREFIX.length)) : parseInstant(text, 'event time')
@@ -197,7 +197,7 @@ function timeOfJob(name: string): Instant {
   if (minute >= FIRST_JOB_MINUTE) return parseInstant(formatInstant(minute * 60_000), 'event time')
   const pod = /^(.+-\d{8,9})-[a-z0-9]{5}$/.exec(name)?.[1]
   throw usageError(
-    `event time is ${quote(JOB_PREFIX + name)}, which does not end with the scheduled minute. ${
+    `event time ${quote(JOB_PREFIX + name)} does not end with the scheduled minute. ${
       pod === undefined
         ? 'Use the name of a Job that a CronJob made, such as k8s-job:nightly-29400000. For another Job, give the time itself.'
         : `It looks like the name of a Pod. Use the name of its Job, k8s-job:${pod}.`

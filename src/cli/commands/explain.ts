@@ -1,9 +1,7 @@
 import { DAY_MS } from '../../core/duration.ts'
-import { usageError } from '../../core/errors.ts'
-import { formatInstant, parseInstant, parseLocal } from '../../core/instant.ts'
+import { parseInstant } from '../../core/instant.ts'
 import type { OptionTable } from '../../core/option.ts'
 import { clockNotes } from '../../core/schedule/clock-changes.ts'
-import { instantsOf } from '../../core/schedule/local-time.ts'
 import type { Schedule } from '../../core/schedule/schedule.ts'
 import { readSchedule } from '../../core/schedule/schedule-options.ts'
 import { earlyToleranceMs, slotAfter, slotBefore, windowOf } from '../../core/schedule/slot.ts'
@@ -23,24 +21,21 @@ import { print } from '../output.ts'
 /** A year, also a leap year. The clocks of every zone make all their yearly changes in this time. */
 const CLOCKS_MS = 366 * DAY_MS
 
+const ZONE_DATA = process.versions['tz'] ?? 'unknown'
+
 const OPTIONS = {
   schedule: COMMON.schedule,
   timezone: COMMON.timezone,
   anchor: COMMON.anchor,
-  at: {
-    kind: 'text',
-    value: 'TIME',
-    otherwise: 'now',
-    help: 'Event time to explain: an instant, or local time of the zone',
-  },
+  at: { kind: 'text', value: 'INSTANT', otherwise: 'now', help: 'The event time to explain' },
   earlyToleranceMs: SETTINGS.earlyToleranceMs,
-  task: { ...COMMON.task, required: undefined, help: 'Show the key of this task' },
+  task: { ...COMMON.task, required: undefined, help: 'Name of the scheduled batch, for the key' },
   count: {
     kind: 'integer',
     default: 5,
-    // Nobody reads more than a hundred lines each way, and a program can ask for more in steps.
+    // A person does not read more than a hundred lines each way, and a program can ask for more in steps.
     bounds: [1, 100],
-    help: 'Show this many slots before and after',
+    help: 'How many slots to show before and after',
   },
   json: { kind: 'switch', help: 'Print a JSON object instead of text' },
 } as const satisfies OptionTable
@@ -48,13 +43,13 @@ const OPTIONS = {
 const help = {
   name: 'explain',
   summary:
-    'Explains a schedule: in words, the slot of a time and the slots around it, the effects of clock changes in the coming year, and the key that a run would write. Needs no ledger.',
+    'Says what a schedule means: in words, the slot of an instant and those around it, what the clocks skip or show twice among them and in the coming year, and the key that a run would write. Needs no ledger.',
   options: OPTIONS,
   examples: [
-    ["cronledger explain --schedule 'cron(0 18 ? * MON-FRI *)' --timezone Asia/Tokyo", 'the slot of this moment'],
+    ["cronledger explain --schedule 'cron(0 18 ? * MON-FRI *)' --timezone Asia/Tokyo", 'what it means now'],
     [
       "cronledger explain --schedule '30 2 * * *' --timezone America/New_York --at 2027-03-14T06:00:00Z",
-      'the slots around a clock change',
+      'around a change of the clocks',
     ],
   ],
 } as const
@@ -65,18 +60,16 @@ export const explain: Command = {
     const values = readOptions(help, argv, env)
     const schedule = readSchedule(values)
     if (values.task !== undefined) checkTaskName(values.task)
-    const now = systemClock.now()
-    const at = values.at === undefined ? now : readAt(values.at, schedule.spec.zone)
+    const at = values.at === undefined ? systemClock.now() : parseInstant(values.at, '--at')
     const toleranceMs = values.earlyToleranceMs ?? earlyToleranceMs(schedule, at)
     const found = windowOf(schedule, at, toleranceMs)
     const count = values.count ?? OPTIONS.count.default
     const previous = neighbours(schedule, found?.slot ?? at, slotBefore, count).reverse()
     // A change of the clocks among the slots shown explains why a slot seems to be missing there.
     const clocksFrom = Math.max(previous[0] ?? found?.slot ?? at, at - CLOCKS_MS)
-    const zoneData = process.versions['tz'] ?? 'unknown'
     const explanation = {
       schedule,
-      zoneData,
+      zoneData: ZONE_DATA,
       task: values.task ?? null,
       at,
       earlyToleranceMs: toleranceMs,
@@ -86,23 +79,11 @@ export const explain: Command = {
       clocksFrom,
       clocksUntil: at + CLOCKS_MS,
       clockNotes: clockNotes(schedule, clocksFrom, at + CLOCKS_MS),
-      warnings: scheduleWarnings(schedule, now, zoneData),
+      warnings: scheduleWarnings(schedule, systemClock.now(), ZONE_DATA),
     }
     await print(values.json ? safeJson(explainJson(explanation), 2) : explainText(explanation))
     return EXIT.ok
   },
-}
-
-/** Reads an instant, or a local time of the zone that names only one instant. */
-function readAt(text: string, zone: string): Instant {
-  const local = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?$/.test(text) ? parseLocal(text) : null
-  if (local === null) return parseInstant(text, '--at')
-  const [first, second] = instantsOf(local, zone)
-  if (first === undefined) throw usageError(`--at is "${text}". The clocks of ${zone} skip that time. Use another one.`)
-  if (second === undefined) return first
-  throw usageError(
-    `--at is "${text}", which comes twice in ${zone}. Use ${formatInstant(first)} or ${formatInstant(second)}.`,
-  )
 }
 
 function neighbours(

@@ -134,6 +134,12 @@ describe('what is left open', () => {
       ScheduleExpressionTimezone: 'Asia/Tokyo',
     })
     expect(notes[0]).toContain('a rule is read in UTC')
+    const doubtful = ['--task', 'nightly', '--schedule', 'cron(0 3 L-1 * ?)']
+    const { notes: warnings } = await printed('eventbridge', doubtful)
+    expect(warnings.slice(0, 2)).toEqual([
+      'cronledger: AWS does not document cron(…) with five fields (write the year as the sixth field, "*"). Check that AWS accepts it.',
+      'cronledger: AWS does not document "L-1" (a day before the last of the month). Check that AWS accepts it.',
+    ])
   })
 
   test('a target has an id that EventBridge takes, however long the name of the container', async () => {
@@ -482,7 +488,7 @@ describe.skipIf(!hasAws)('on a server, by the command line of AWS', () => {
       })
       const { Input } = made.Target
       const unfilled = await deliver(Input, args.slice(2))
-      expect(unfilled).toMatchObject({ code: 64, stdout: '', stderr: expect.stringContaining('nobody replaced it') })
+      expect(unfilled).toMatchObject({ code: 64, stdout: '', stderr: expect.stringContaining('was not replaced') })
       const rendered = Input.replace('<aws.scheduler.scheduled-time>', '2026-11-23T18:30:00Z')
       expect(await deliver(rendered, args.slice(2))).toMatchObject({ code: 0, stdout: '2026-11-23T18:30:00Z\n' })
     })
