@@ -27,14 +27,14 @@ export function awsExpression(schedule: Schedule, now: Instant): AwsExpression {
   const words = argumentWords(schedule.spec.expression)
   switch (schedule.kind) {
     case 'at':
-      return { expression: `at(${words.join('')})`, startDate: null, notForRules: 'a rule has no at(…)' }
+      return { expression: `at(${words.join('')})`, startDate: null, notForRules: 'a rule cannot have at(…)' }
     case 'rate': {
       const [count = '', unit = ''] = words
-      const notForRules = 'the rate(…) of a rule counts from when it was made, not from the anchor'
+      const notForRules = 'the rate(…) of a rule counts from its creation, not from the anchor'
       return { expression: `rate(${rateText(count, unit)})`, startDate: slotAfter(schedule, now), notForRules }
     }
     case 'cron': {
-      const notForRules = isUtc(schedule.spec.zone) ? null : 'a rule is read in UTC'
+      const notForRules = isUtc(schedule.spec.zone) ? null : 'a rule always uses UTC'
       return { expression: cronOf(schedule, words), startDate: null, notForRules }
     }
   }
@@ -60,7 +60,7 @@ function cronOf({ spec, fields }: Cron, own: readonly string[]): string {
   if (own.length > 0) return `cron(${[...own, ...(own.length === 5 ? ['*'] : [])].join(' ').toUpperCase()})`
   const { values: seconds } = fields.seconds
   if (seconds.length > 1 || seconds[0] !== 0) {
-    throw problem('AWS has no seconds: it cannot fire at any but :00')
+    throw problem('AWS has no seconds and fires at :00 only. Use seconds of 0.')
   }
   const [minutes, hours, months] = [
     listText(fields.minutes.values, 0, 59),
@@ -74,7 +74,9 @@ function cronOf({ spec, fields }: Cron, own: readonly string[]): string {
   const [dayOfMonth, dayOfWeek] = dayTexts(fields, problem)
   const expression = `cron(${minutes} ${hours} ${dayOfMonth} ${months} ${dayOfWeek} *)`
   if (expression.length > MAX_LENGTH)
-    throw problem(`for AWS it would be ${expression.length} characters; ${MAX_LENGTH} are allowed`)
+    throw problem(
+      `as an AWS expression it has ${expression.length} characters. AWS allows ${MAX_LENGTH}. Use several schedules on AWS, and keep this one here.`,
+    )
   return expression
 }
 
@@ -87,7 +89,7 @@ function listText(values: readonly number[], first: number, last: number): strin
   return rangesText(values, first, last)
 }
 
-/** Returns `*` or a list of values and ranges. AWS does not document steps for the day of week. */
+/** Returns `*` or a list of values and ranges. The guide of EventBridge lists no steps for the day of week. */
 function rangesText(values: readonly number[], first: number, last: number): string {
   if (values.length === last - first + 1) return '*'
   const ranges: [number, number][] = []
@@ -112,7 +114,7 @@ function dayTexts({ days, months }: CronFields, problem: Problem): readonly [day
   })
   if (found !== undefined) return found
   throw problem(
-    'AWS cannot say its days: it takes day of month or day of week, never both, and L or # only alone; make several schedules there, and keep this one here',
+    'AWS cannot express its days, because it takes a day of month or a day of week, never both, and L or # only alone. Use several schedules on AWS, and keep this one here.',
   )
 }
 

@@ -35,7 +35,7 @@ export function windowOf(
   earlyToleranceMs = 0,
 ): { slot: Instant; next: Instant | null } | null {
   if (!(earlyToleranceMs >= 0)) {
-    throw usageError(`early tolerance is ${earlyToleranceMs} ms; allowed are 0 and more: it only looks ahead`)
+    throw usageError(`early tolerance is ${earlyToleranceMs} ms. Use 0 or more.`)
   }
   const slot = nearestSlot(schedule, at + earlyToleranceMs, -1)
   return slot === null ? null : { slot, next: slotAfter(schedule, slot) }
@@ -102,7 +102,7 @@ export function isFireTimeNear(schedule: Schedule, at: Instant, toleranceMs: num
 /** Returns the fire time nearest to `at` in that direction. `at` itself counts. */
 function nearestSlot(schedule: Schedule, at: number, direction: Direction): Instant | null {
   // NaN compares as false with everything, so it would look like a time without a slot.
-  if (!Number.isFinite(at)) throw usageError(`time is ${at}; allowed are milliseconds since 1970-01-01T00:00:00Z`)
+  if (!Number.isFinite(at)) throw usageError(`time is ${at}. Use milliseconds since 1970-01-01T00:00:00Z.`)
   switch (schedule.kind) {
     case 'at':
       return (schedule.instant - at) * direction >= 0 ? schedule.instant : null

@@ -292,7 +292,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     [['--event-time', '2036-11-23T03:00:05Z', ...without('--event-time')], /in the future/],
     [
       ['--anchor', '2026-11-23T03:00:00.5Z', '--schedule', 'rate(1 hour)', ...without('--schedule')],
-      /anchor .* whole seconds/,
+      /anchor .* Use whole seconds/,
     ],
     [['--event', 'no-such-file', ...without('--event-time')], /--event is neither JSON nor a file/],
     [['--require-event-time', ...without('--event-time')], /no event time is given, and one is required/],

@@ -419,7 +419,11 @@ describe('the event time', () => {
     [{ CRONLEDGER_TASK: 'no spaces' }, 'task', /^wrong: task is "no spaces"/],
     [{ CRONLEDGER_SCHEDULE: '61 3 * * *' }, 'schedule', /^wrong: .*61/],
     [{ CRONLEDGER_SCHEDULE: 'rate(6 hours)' }, 'schedule', /^wrong: .*requires an anchor/],
-    [{ CRONLEDGER_SCHEDULE: '@daily', CRONLEDGER_TIMEZONE: 'JST' }, 'schedule', /^wrong: timezone "JST" is not an IANA time zone name/],
+    [
+      { CRONLEDGER_SCHEDULE: '@daily', CRONLEDGER_TIMEZONE: 'JST' },
+      'schedule',
+      /^wrong: timezone "JST" is not an IANA time zone name/,
+    ],
     [{ CRONLEDGER_TIMEZONE: 'JST' }, 'schedule', /^wrong: timezone "JST" is not an IANA time zone name/],
     [{ CRONLEDGER_MAX_ATTEMPTS: 'many' }, 'options', /^wrong: CRONLEDGER_MAX_ATTEMPTS is "many"/],
     [{ CRONLEDGER_LEASE: '1m' }, 'options', /^wrong: lease is 1m; it must be at least/],

@@ -51,7 +51,7 @@ describe('refused', () => {
     [['--print', 'task-definition', '--task', 'nightly'], /takes a schedule: give --schedule/],
     [
       ['--print', 'eventbridge', '--task', 'nightly', '--schedule', '0 3 1 * 5'],
-      /day of month or day of week, never both/,
+      /a day of month or a day of week, never both/,
     ],
     [['--print', 'eventbridge', '--task', 'nightly', '--schedule', '30 0 3 * * *'], /AWS has no seconds/],
     [['--print', 'cloudformation', '--task', 'no spaces', '--schedule', '0 3 * * *'], /task/],
@@ -133,7 +133,7 @@ describe('what is left open', () => {
       ScheduleExpression: 'cron(0 3 * * ? *)',
       ScheduleExpressionTimezone: 'Asia/Tokyo',
     })
-    expect(notes[0]).toContain('a rule is read in UTC')
+    expect(notes[0]).toContain('a rule always uses UTC')
     const doubtful = ['--task', 'nightly', '--schedule', 'cron(0 3 L-1 * ?)']
     const { notes: warnings } = await printed('eventbridge', doubtful)
     expect(warnings.slice(0, 2)).toEqual([

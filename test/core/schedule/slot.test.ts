@@ -349,7 +349,7 @@ describe('the edges of a window', () => {
     expect(windowOf(daily, three - 30_000, 30_000)).toEqual({ slot: three, next: three + day })
     expect(windowOf(daily, three - 30_001, 30_000)?.slot).toBe(three - day)
     expect(windowOf(daily, three, 30_000)?.slot).toBe(three)
-    expect(() => windowOf(daily, three, -1)).toThrow('early tolerance is -1 ms; allowed are 0 and more')
+    expect(() => windowOf(daily, three, -1)).toThrow('early tolerance is -1 ms. Use 0 or more.')
     expect(() => windowOf(daily, three, Number.NaN)).toThrow('early tolerance is NaN')
   })
 
