@@ -194,9 +194,9 @@ describe('run', () => {
     ['a lateness that is no number', { maxLatenessMs: Number.NaN }, /max-lateness is/],
     ['a word that is none', { onLeaseLost: 'maybe' }, /on-lease-lost is "maybe"; allowed are stop, continue/],
     ['no task', { task: undefined }, /task is "undefined"/],
-    ['no schedule', { schedule: undefined }, /schedule or timezone is no text/],
+    ['no schedule', { schedule: undefined }, /schedule and timezone must be text/],
     ['a date that is none', { eventTime: new Date(Number.NaN) }, /event time is an invalid Date/],
-    ['a number for a time', { eventTime: 5 }, /event time is number; allowed are text and a Date/],
+    ['a number for a time', { eventTime: 5 }, /event time is of type number. Use text or a valid Date/],
   ] as unknown as ReadonlyArray<[string, Partial<RunOptions>, RegExp]>) {
     test(`${what} rejects with a LedgerError, and nothing is called`, async () => {
       let called = false

@@ -8,6 +8,7 @@ import { systemClock } from '../process/clock.ts'
 import { type CommandOptions, FORCING_VARIABLES } from '../run/command.ts'
 import type { CommandContext } from './command.ts'
 import { nearest, type Values } from './options/arguments.ts'
+import { refuseMisspeltSlotOptions } from './options/misspelt.ts'
 import { variableOf } from './options/options.ts'
 import type { SUPERVISION_OPTIONS } from './options/run-options.ts'
 import { openReporter } from './reporter.ts'
@@ -46,6 +47,7 @@ export function openRunner(
   const command: CommandOptions = { argv: [file, ...args], env, stops, timeoutMs: values.timeoutMs ?? null }
   const { emit, end, format } = openReporter(values, context)
   const warnings = misspelt(values, env)
+  refuseMisspeltSlotOptions(values, env)
   // This log callback is the only place that knows whether the log has the error of a run already.
   let hasReported = false
   const ledger = createLedger({

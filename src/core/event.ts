@@ -90,7 +90,13 @@ export type RunEvent =
    * The trigger carried no event time, and the windows are so short that a late delivery falls into the next window.
    */
   | { readonly event: 'clock-event-time'; readonly windowMs: number }
-  | { readonly event: 'schedule-mismatch'; readonly eventTime: Instant; readonly source: EventTimeSource }
+  | {
+      readonly event: 'schedule-mismatch'
+      readonly eventTime: Instant
+      readonly source: EventTimeSource
+      /** A zone in which the event time would match: that of the variable `TZ`, or UTC. Left out if it would not. */
+      readonly matchesIn?: string
+    }
   /** The task record held another schedule. */
   | { readonly event: 'schedule-changed'; readonly before: ScheduleSpec; readonly after: ScheduleSpec }
   | { readonly event: 'warning'; readonly message: string }

@@ -24,6 +24,8 @@ export interface Explanation {
   readonly clocksFrom: Instant
   readonly clocksUntil: Instant
   readonly clockNotes: readonly ClockNote[]
+  /** What the user should know about the schedule. */
+  readonly warnings: readonly string[]
 }
 
 /** The width of the narrowest terminal in common use. */
@@ -40,9 +42,10 @@ export function explainText(explanation: Explanation): string {
     ['schedule', printable(expression)],
     ['in words', inWords(schedule)],
     ['zone', `${zone} (zone data ${zoneData})`],
+    ...explanation.warnings.map((warning) => ['warning', printable(warning)] as const),
     ['', ''],
     ['at', moment(at, zone)],
-    ['slot', window === null ? 'none: the schedule has no slot at or before that instant' : moment(window.slot, zone)],
+    ['slot', window === null ? 'none: the schedule has no slot at or before this time' : moment(window.slot, zone)],
     ...(window === null ? [] : ([['until', endText(window, zone)]] as const)),
     ['tolerance', toleranceText(at, earlyToleranceMs, window)],
     ['key', slot === null ? 'none' : `task ${task ?? 'TASK'}, slot ${slot}`],
@@ -53,7 +56,7 @@ export function explainText(explanation: Explanation): string {
       'clocks',
       clocks.length > 0
         ? clocks
-        : [`no fire time is skipped or comes twice from ${utcDate(clocksFrom)} to ${utcDate(clocksUntil)}`],
+        : [`no slot is skipped or repeated from ${utcDate(clocksFrom)} to ${utcDate(clocksUntil)}`],
     ),
   ]
   return lines.flatMap(([label, text]) => wrapped(label, text)).join('\n')
@@ -84,6 +87,7 @@ export function explainJson(explanation: Explanation): Record<string, unknown> {
       last: localText(note.last),
       text: noteText(note, zone),
     })),
+    warnings: explanation.warnings,
   }
 }
 
@@ -94,14 +98,14 @@ function moment(at: Instant, zone: string): string {
 }
 
 function endText({ end }: Window, zone: string): string {
-  return end === null ? 'for good: this is the last slot' : moment(end, zone)
+  return end === null ? 'forever: this is the last slot' : moment(end, zone)
 }
 
 function toleranceText(at: Instant, toleranceMs: number, window: Window | null): string {
   const early = window !== null && window.slot > at
   return early
-    ? `${formatDuration(toleranceMs)}; the instant is ${formatDuration(window.slot - at)} before the slot, and belongs to it`
-    : `${formatDuration(toleranceMs)}: an event time so close before a slot belongs to it`
+    ? `${formatDuration(toleranceMs)}; this time is ${formatDuration(window.slot - at)} before the slot and belongs to it`
+    : `${formatDuration(toleranceMs)}; an event time up to this long before a slot belongs to it`
 }
 
 function slotLines({ schedule, window, previous, next }: Explanation): (readonly [string, string])[] {
@@ -127,14 +131,14 @@ function noteText({ kind, times, last }: ClockNote, zone: string): string {
   }
   const named = times.map(short).join(', ')
   const all = times.includes(last) ? named : `${named} … ${short(last)}`
-  const one = first === last
+  const shown = `on ${date} the clocks in ${zone}`
   switch (kind) {
     case 'skipped':
-      return `on ${date} there is no ${all} in ${zone}: skipped`
+      return `${shown} skip ${all}: no slot`
     case 'once':
-      return `on ${date} ${all} ${one ? 'comes' : 'come'} twice in ${zone}: one slot${one ? '' : ' each'}, the first pass`
+      return `${shown} show ${all} twice: a slot only the first time`
     case 'twice':
-      return `on ${date} ${all} ${one ? 'comes' : 'come'} twice in ${zone}: both passes are slots`
+      return `${shown} show ${all} twice: a slot both times. The second time is optional: a trigger runs, but its absence is not reported as missed.`
   }
 }
 

@@ -1,6 +1,7 @@
 import type { FinishResult, LeaseLossCause, RunContext, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
 import { waitMsOf } from '../core/row/attempts.ts'
+import { openZone } from '../core/schedule/zone.ts'
 import type { AttemptRecord, Instant, Trigger } from '../core/types.ts'
 import { duplicateEntry, lockFields, lockText, refusedEntry } from './rejected-trigger.ts'
 import { elapsed, endingText, printable, safeJson, scheduleText } from './text.ts'
@@ -158,7 +159,7 @@ function noticeEntry(event: WarningEvent, context: RunContext): LogEntry {
       return {
         level: 'warn',
         event: 'schedule-mismatch',
-        message: `the event time ${formatInstant(event.eventTime)} is no fire time of ${context.schedule.expression} in ${context.schedule.zone}: was the schedule edited in one place only?`,
+        message: `the event time ${localText(event.eventTime, context.schedule.zone)} (${formatInstant(event.eventTime)}) does not match the schedule ${scheduleText(context.schedule)}. ${mismatchAdvice(event.matchesIn)}`,
         fields: { schedule: context.schedule.expression, timezone: context.schedule.zone },
       }
     case 'schedule-changed': {
@@ -173,6 +174,19 @@ function noticeEntry(event: WarningEvent, context: RunContext): LogEntry {
     case 'warning':
       return { level: 'warn', event: 'warning', message: event.message, fields: {} }
   }
+}
+
+/** Returns the local time as `2026-11-24 12:00:00 Asia/Tokyo`. */
+function localText(at: Instant, zone: string): string {
+  const { offset } = openZone(zone).pieceAt(Math.floor(at / 1000))
+  return `${new Date(at + offset * 1000).toISOString().slice(0, 19).replace('T', ' ')} ${zone}`
+}
+
+/** Returns what to do if an event time does not match. `matchesIn` is a zone in which it would match. */
+function mismatchAdvice(matchesIn: string | undefined): string {
+  return matchesIn === undefined
+    ? 'EventBridge and cronledger must have the same schedule and time zone.'
+    : `It would match in ${matchesIn}. Check --timezone: EventBridge and cronledger must have the same time zone.`
 }
 
 const LOST_BECAUSE: Readonly<Record<LeaseLossCause, string>> = {

@@ -1,6 +1,7 @@
 import cronstrue from 'cronstrue'
 import { DAY_MS } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
+import { rateText } from '../core/schedule/aws-expression.ts'
 import { parseSchedule, type Schedule } from '../core/schedule/schedule.ts'
 import { slotsBetween } from '../core/schedule/slot.ts'
 import { listed } from './text.ts'
@@ -26,7 +27,7 @@ export function inWords(schedule: Schedule): string {
   switch (schedule.kind) {
     case 'rate': {
       const [, count = '', unit = ''] = /(\d+)[ \t]+(\w+)/.exec(expression) ?? []
-      const period = Number(count) === 1 ? unit : `${Number(count)} ${unit}`
+      const period = rateText(count, unit).replace(/^1 /, '')
       const day = unit.startsWith('day') ? ' (a day is 24 hours, whatever the clocks do)' : ''
       return `Every ${period} from ${formatInstant(schedule.anchor)} on${day}`
     }

@@ -22,7 +22,7 @@ import {
   usualLedgerTimeoutMs,
   withOverlapLock,
 } from './settings.ts'
-import { type ReadTrigger, readTrigger, type TriggerInput } from './trigger.ts'
+import { defaultZoneWarning, type ReadTrigger, readTrigger, type TriggerInput } from './trigger.ts'
 
 /** A force: an operator runs a slot again. */
 export interface Force {
@@ -129,17 +129,15 @@ interface ReadRequest extends Pick<ReadTrigger, 'objection' | 'notices'> {
 async function readRequest(
   options: TriggerOptions,
   settings: Settings,
-  { storeName, host: findHost, parse, clock, newId }: TriggerParts,
+  { storeName, host: findHost, parse, clock, newId, env }: TriggerParts,
 ): Promise<ReadRequest> {
   checkTaskName(options.task)
   const schedule = readSchedule(options, parse)
   const host = await findHost()
-  const { trigger, window, objection, notices } = readTrigger(
-    triggerInput(options, host),
-    schedule,
-    settings,
-    clock.now(),
-  )
+  const hostZone = env['TZ']
+  const input = { ...triggerInput(options, host), hostZone }
+  const { trigger, window, objection, notices } = readTrigger(input, schedule, settings, clock.now())
+  const warning = options.timezone === undefined ? defaultZoneWarning(schedule, hostZone) : null
   const context: RunContext = {
     task: options.task,
     window,
@@ -150,7 +148,8 @@ async function readRequest(
     store: storeName,
     guards: guardsOf(settings),
   }
-  return { context, objection, notices }
+  const warnings: RunEvent[] = warning === null ? [] : [{ event: 'warning', message: warning }]
+  return { context, objection, notices: [...warnings, ...notices] }
 }
 
 /**

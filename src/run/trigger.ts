@@ -5,9 +5,10 @@ import { formatInstant, parseInstant } from '../core/instant.ts'
 import { isRecord } from '../core/objects.ts'
 import type { Facts } from '../core/row/policy.ts'
 import { longestGapMs } from '../core/schedule/gaps.ts'
-import type { Schedule } from '../core/schedule/schedule.ts'
+import { parseSchedule, type Schedule } from '../core/schedule/schedule.ts'
 import { earlyToleranceMs, isFireTimeNear, windowOf } from '../core/schedule/slot.ts'
 import { parseSlotReference } from '../core/schedule/slot-reference.ts'
+import { isUtc, isZone } from '../core/schedule/zone.ts'
 import type { EventTimeSource, Instant, Trigger, Window } from '../core/types.ts'
 import { checkOperator } from '../core/user-text.ts'
 import type { Settings } from './settings.ts'
@@ -21,6 +22,8 @@ export interface TriggerInput {
   readonly forceSlot?: string
   readonly reason?: string
   readonly by?: string
+  /** The variable `TZ`, which many programs read as their zone. */
+  readonly hostZone?: string | undefined
 }
 
 export type TriggerSettings = Pick<
@@ -102,13 +105,40 @@ function readScheduled(input: TriggerInput, schedule: Schedule, settings: Trigge
   }
   const mismatch =
     source !== 'clock' && schedule.kind !== 'rate' && !isFireTimeNear(schedule, eventTime, MISMATCH_TOLERANCE_MS)
-  if (mismatch) notices.push({ event: 'schedule-mismatch', eventTime, source })
+  if (mismatch) {
+    const matchesIn = zoneThatMatches(schedule, eventTime, input.hostZone)
+    notices.push({ event: 'schedule-mismatch', eventTime, source, ...(matchesIn !== undefined && { matchesIn }) })
+  }
   return {
     trigger: { kind: 'scheduled', eventTime, source },
     window: { slot: found.slot, end: found.next },
     objection: mismatch && settings.onMismatch === 'refuse' ? 'scheduleMismatch' : null,
     notices,
   }
+}
+
+/** Returns the zone, of those that a user may have meant, in which the schedule fires at the event time. */
+function zoneThatMatches(schedule: Schedule, eventTime: Instant, hostZone: string | undefined): string | undefined {
+  return [hostZone, 'UTC'].find((zone) => {
+    if (zone === undefined || zone === schedule.spec.zone || !isZone(zone)) return false
+    try {
+      return isFireTimeNear(parseSchedule({ ...schedule.spec, zone }), eventTime, MISMATCH_TOLERANCE_MS)
+    } catch {
+      // A valid schedule may never fire in another zone.
+      return false
+    }
+  })
+}
+
+/**
+ * Returns a warning if the schedule is read in UTC only because no zone was given, although `TZ` names another one. A
+ * rate counts real time, so its zone does not matter.
+ */
+export function defaultZoneWarning(schedule: Schedule, hostZone: string | undefined): string | null {
+  const zone = hostZone?.replace(/^:/, '') ?? ''
+  if (schedule.kind === 'rate' || zone === '' || isUtc(zone) || /^(?:UTC|GMT)[+-]?0$/i.test(zone)) return null
+  const named = isZone(zone) ? `--timezone ${zone}` : '--timezone with the IANA name of that zone'
+  return `the schedule is read in UTC, but TZ is ${quote(zone)}. Give ${named}, or --timezone UTC if UTC is meant.`
 }
 
 function readForced(
@@ -145,10 +175,34 @@ function readEventTime(input: TriggerInput, now: Instant): { eventTime: Instant;
 function parseEventTime(text: string): Instant {
   if (/^<aws\..*>$/.test(text)) {
     throw usageError(
-      `event time is ${quote(text)}: nobody replaced it; only EventBridge Scheduler does, in its target's input`,
+      `event time ${quote(text)} was not replaced. Only EventBridge Scheduler replaces it, and only in the input of its target.`,
     )
   }
-  return parseInstant(text, 'event time')
+  return text.startsWith(JOB_PREFIX) ? timeOfJob(text.slice(JOB_PREFIX.length)) : parseInstant(text, 'event time')
+}
+
+const JOB_PREFIX = 'k8s-job:'
+/**
+ * Kubernetes names the Jobs of a CronJob after the scheduled minute since Kubernetes 1.21. A smaller number is part of a
+ * name that a user chose, such as a date (20261125).
+ */
+const FIRST_JOB_MINUTE = Date.UTC(2021, 0, 1) / 60_000
+
+/**
+ * Returns the scheduled time of a Job that a Kubernetes CronJob made. The name of the Job ends with the scheduled time in
+ * minutes since 1970.
+ */
+function timeOfJob(name: string): Instant {
+  const minute = Number(/-(\d{8,9})$/.exec(name)?.[1] ?? 0)
+  if (minute >= FIRST_JOB_MINUTE) return parseInstant(formatInstant(minute * 60_000), 'event time')
+  const pod = /^(.+-\d{8,9})-[a-z0-9]{5}$/.exec(name)?.[1]
+  throw usageError(
+    `event time ${quote(JOB_PREFIX + name)} does not end with the scheduled minute. ${
+      pod === undefined
+        ? 'Use the name of a Job that a CronJob made, such as k8s-job:nightly-29400000. For another Job, give the time itself.'
+        : `It looks like the name of a Pod. Use the name of its Job, k8s-job:${pod}.`
+    }`,
+  )
 }
 
 function timeOfEvent(json: string): string {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parseSchedule } from '../../src/core/schedule/schedule.ts'
 import type { ScheduleSpec } from '../../src/core/types.ts'
-import { readTrigger, type TriggerInput, type TriggerSettings } from '../../src/run/trigger.ts'
+import { defaultZoneWarning, readTrigger, type TriggerInput, type TriggerSettings } from '../../src/run/trigger.ts'
 
 const fixture = (name: string) => readFileSync(new URL(`../fixtures/aws/${name}`, import.meta.url), 'utf8')
 const at = (text: string) => Date.parse(text)
@@ -54,6 +54,40 @@ describe('event time, the first that is present', () => {
   })
 })
 
+describe('the name of a Job of a Kubernetes CronJob', () => {
+  test('ends with the scheduled minute', () => {
+    const minute = at('2026-11-23T18:00:00Z') / 60_000
+    expect(read({ eventTime: `k8s-job:nightly-${minute}` })).toMatchObject({
+      trigger: { kind: 'scheduled', eventTime: at('2026-11-23T18:00:00Z'), source: 'event-time' },
+      window: { slot: at('2026-11-23T18:00:00Z') },
+      notices: [],
+    })
+    expect(read({ eventTime: `k8s-job:my-nightly-batch-2-${minute - 1440}` }).window.slot).toBe(
+      at('2026-11-22T18:00:00Z'),
+    )
+  })
+
+  test.each([
+    'nightly',
+    'nightly-manual',
+    'nightly-20261125',
+    'nightly-2026112503',
+    'nightly-29400000x',
+    '29400000',
+    '',
+  ])('another name is a usage error: %s', (name) => {
+    expect(() => read({ eventTime: `k8s-job:${name}` })).toThrow(
+      `event time "k8s-job:${name}" does not end with the scheduled minute. Use the name of a Job that a CronJob made, such as k8s-job:nightly-29400000. For another Job, give the time itself.`,
+    )
+  })
+
+  test('the name of a Pod is a usage error that names the Job', () => {
+    expect(() => read({ eventTime: 'k8s-job:nightly-29400000-x7k2p' })).toThrow(
+      'It looks like the name of a Pod. Use the name of its Job, k8s-job:nightly-29400000.',
+    )
+  })
+})
+
 describe('early tolerance', () => {
   test('an event time just before a slot belongs to it', () => {
     expect(read({ eventTime: '2026-11-23T17:59:31Z' }).window.slot).toBe(at('2026-11-23T18:00:00Z'))
@@ -87,8 +121,8 @@ describe('guards', () => {
       { eventTime: new Date(NOW + 60_001).toISOString() },
       /in the future/,
     ],
-    ['what nobody replaced', { eventTime: '<aws.scheduler.scheduled-time>' }, /nobody replaced it/],
-    ['what no rule replaced', { eventTime: '<aws.events.event.json>' }, /nobody replaced it/],
+    ['a placeholder that was not replaced', { eventTime: '<aws.scheduler.scheduled-time>' }, /was not replaced/],
+    ['a placeholder of a rule that was not replaced', { eventTime: '<aws.events.event.json>' }, /was not replaced/],
     ['an event that is no JSON', { event: '{' }, /the event is no JSON/],
     ['an event that is empty', { event: '\n' }, /the event is empty/],
     ['an event without a time', { event: '{"detail":{}}' }, /the event has no "time"/],
@@ -119,6 +153,39 @@ describe('guards', () => {
     expect(() => read({ eventTime: '2026-11-23T17:00:00Z' }, {}, spec)).toThrow(
       /no slot .* at or before the event time/,
     )
+  })
+
+  test('a mismatch says whether the event time would match in TZ or in UTC', () => {
+    const notices = (eventTime: string, hostZone: string | undefined, spec = NIGHTLY) =>
+      read({ eventTime, hostZone }, {}, spec).notices.map((notice) => 'matchesIn' in notice && notice.matchesIn)
+    const UTC = { expression: '0 3 * * *', zone: 'UTC' }
+    // 03:00 in Tokyo, but the schedule is read in UTC.
+    expect(notices('2026-11-22T18:00:00Z', 'Asia/Tokyo', UTC)).toEqual(['Asia/Tokyo'])
+    expect(notices('2026-11-22T18:00:00Z', undefined, UTC)).toEqual([false])
+    expect(notices('2026-11-22T18:00:00Z', 'nonsense', UTC)).toEqual([false])
+    // 03:00 in UTC, but the schedule is read in Tokyo.
+    expect(notices('2026-11-23T03:00:00Z', undefined)).toEqual(['UTC'])
+    expect(notices('2026-11-23T04:00:00Z', 'Europe/Berlin')).toEqual([false])
+    expect(notices('2026-11-23T02:00:00Z', 'Europe/Berlin')).toEqual(['Europe/Berlin'])
+    // At 02:30 on the second Sunday of March, New York has no clock time.
+    const gap = { expression: 'cron(30 2 ? 3 1#2 2008-2199)', zone: 'UTC' }
+    expect(notices('2026-03-08T07:30:00Z', 'America/New_York', gap)).toEqual([false])
+  })
+
+  test('a schedule that is read in UTC although TZ names another zone is a warning', () => {
+    const warning = (hostZone: string | undefined, expression = '0 3 * * *') =>
+      defaultZoneWarning(
+        parseSchedule({ expression, zone: 'UTC', ...(expression.startsWith('rate') && { anchor: 0 }) }),
+        hostZone,
+      )
+    expect(warning('Asia/Tokyo')).toBe(
+      'the schedule is read in UTC, but TZ is "Asia/Tokyo". Give --timezone Asia/Tokyo, or --timezone UTC if UTC is meant.',
+    )
+    expect(warning(':Asia/Tokyo')).toMatch(/Give --timezone Asia\/Tokyo,/)
+    expect(warning('JST-9')).toMatch(/Give --timezone with the IANA name of that zone/)
+    for (const zone of [undefined, '', 'UTC', 'utc', 'Etc/UTC', 'GMT', 'UTC0', 'GMT-0'])
+      expect(warning(zone)).toBeNull()
+    expect(warning('Asia/Tokyo', 'rate(1 hour)')).toBeNull()
   })
 
   test('an event time that is no fire time: schedule-mismatch', () => {

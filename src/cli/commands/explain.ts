@@ -5,6 +5,7 @@ import { clockNotes } from '../../core/schedule/clock-changes.ts'
 import type { Schedule } from '../../core/schedule/schedule.ts'
 import { readSchedule } from '../../core/schedule/schedule-options.ts'
 import { earlyToleranceMs, slotAfter, slotBefore, windowOf } from '../../core/schedule/slot.ts'
+import { scheduleWarnings } from '../../core/schedule/warnings.ts'
 import type { Instant } from '../../core/types.ts'
 import { checkTaskName } from '../../core/user-text.ts'
 import { explainJson, explainText } from '../../format/explain.ts'
@@ -19,6 +20,8 @@ import { print } from '../output.ts'
 
 /** A year, also a leap year. The clocks of every zone make all their yearly changes in this time. */
 const CLOCKS_MS = 366 * DAY_MS
+
+const ZONE_DATA = process.versions['tz'] ?? 'unknown'
 
 const OPTIONS = {
   schedule: COMMON.schedule,
@@ -66,7 +69,7 @@ export const explain: Command = {
     const clocksFrom = Math.max(previous[0] ?? found?.slot ?? at, at - CLOCKS_MS)
     const explanation = {
       schedule,
-      zoneData: process.versions['tz'] ?? 'unknown',
+      zoneData: ZONE_DATA,
       task: values.task ?? null,
       at,
       earlyToleranceMs: toleranceMs,
@@ -76,6 +79,7 @@ export const explain: Command = {
       clocksFrom,
       clocksUntil: at + CLOCKS_MS,
       clockNotes: clockNotes(schedule, clocksFrom, at + CLOCKS_MS),
+      warnings: scheduleWarnings(schedule, systemClock.now(), ZONE_DATA),
     }
     await print(values.json ? safeJson(explainJson(explanation), 2) : explainText(explanation))
     return EXIT.ok

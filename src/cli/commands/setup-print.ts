@@ -5,6 +5,7 @@ import { awsExpression } from '../../core/schedule/aws-expression.ts'
 import { longestGapMs } from '../../core/schedule/gaps.ts'
 import type { Schedule } from '../../core/schedule/schedule.ts'
 import { readSchedule } from '../../core/schedule/schedule-options.ts'
+import { scheduleWarnings } from '../../core/schedule/warnings.ts'
 import { spelledZone } from '../../core/schedule/zone.ts'
 import type { Environment, Instant } from '../../core/types.ts'
 import { checkTaskName } from '../../core/user-text.ts'
@@ -63,10 +64,25 @@ export function printTemplate(options: PrintOptions, env: Environment, now: Inst
     Container: batch.container,
     ...(options.image === undefined ? {} : { Image: options.image }),
   }
-  if (options.print === 'task-definition') return taskDefinition(values)
-  return options.print === 'eventbridge'
-    ? eventBridge(batch.schedule, values, now)
-    : cloudFormation(batch.schedule, table, values, now)
+  const { text, notes } = templateOf(options.print, batch.schedule, table, values, now)
+  return { text, notes: [...scheduleWarnings(batch.schedule, now, process.versions['tz'] ?? 'unknown'), ...notes] }
+}
+
+function templateOf(
+  print: string,
+  schedule: Schedule,
+  table: string,
+  values: TemplateValues & { readonly Family: string },
+  now: Instant,
+): Printed {
+  switch (print) {
+    case 'task-definition':
+      return taskDefinition(values)
+    case 'eventbridge':
+      return eventBridge(schedule, values, now)
+    default:
+      return cloudFormation(schedule, table, values, now)
+  }
 }
 
 /**

@@ -3,7 +3,7 @@ import { concurrently } from '../../audit/concurrently.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
 import type { OptionTable } from '../../core/option.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
-import { slotAfter } from '../../core/schedule/slot.ts'
+import { expectedSlotAfter } from '../../core/schedule/slot.ts'
 import type { Instant } from '../../core/types.ts'
 import { type TaskState, taskJson, taskText } from '../../format/tasks.ts'
 import { jsonArray, safeJson } from '../../format/text.ts'
@@ -76,5 +76,11 @@ async function* readTaskState(
   if (current === undefined) return
   // A future slot can have a row, which an operator has resolved, so we must ask only for slots up to now.
   const last = await newestRow(ledger, { ...reading, task, until: new Date(now + 1) })
-  yield { task, schedule: current.spec, since: current.since, last, next: slotAfter(parseSchedule(current.spec), now) }
+  yield {
+    task,
+    schedule: current.spec,
+    since: current.since,
+    last,
+    next: expectedSlotAfter(parseSchedule(current.spec), now),
+  }
 }

@@ -1,4 +1,4 @@
-import { type Schedule, slotAfter, slotBefore } from '../schedule/slot.ts'
+import { expectedSlotBefore, type Schedule, slotAfter } from '../schedule/slot.ts'
 import type { Instant, Key, Row, ScheduleSpec, StoredRow, Window } from '../types.ts'
 import { hasStarted } from './attempts.ts'
 import { isNewerSchema, isStale } from './decide.ts'
@@ -63,7 +63,7 @@ export interface DueKey extends Key {
 
 /**
  * Yields the slots of several tasks that were due in `[since, until)`, the newest first, each under the schedule that
- * was in force then. Memory holds one slot of each task.
+ * was in force then. Optional slots (see `isOptional`) are left out. Memory holds one slot of each task.
  *
  * The task record names the first slot that ran under a schedule. The schedule before it was certainly in force up to
  * the latest earlier fire time of the new schedule, because the new schedule would have run there. Later slots of the
@@ -96,9 +96,11 @@ function* dueKeysOf({ task, schedules }: TaskInForce, since: Instant, until: Ins
   for (const { since: first, schedule } of schedules.toReversed()) {
     const [from, end] = [Math.max(since, first), Math.min(until, replaced)]
     const doubt = { schedule: schedule.spec, until: replaced }
-    for (let slot = slotBefore(schedule, end); slot !== null && slot >= from; slot = slotBefore(schedule, slot))
+    for (let slot = expectedSlotBefore(schedule, end); slot !== null && slot >= from; ) {
       yield slot < certainUntil ? { task, slot } : { task, slot, doubt }
-    const before = slotBefore(schedule, first)
+      slot = expectedSlotBefore(schedule, slot)
+    }
+    const before = expectedSlotBefore(schedule, first)
     replaced = first
     certainUntil = before === null ? Number.NEGATIVE_INFINITY : before + 1
   }

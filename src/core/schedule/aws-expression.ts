@@ -3,6 +3,7 @@ import type { Instant } from '../types.ts'
 import { type CronFields, daysOfShapes, span } from './calendar.ts'
 import { parseAws } from './cron-aws.ts'
 import { type Schedule, slotAfter } from './slot.ts'
+import { isUtc } from './zone.ts'
 
 /** A schedule in the form that AWS takes. */
 export interface AwsExpression {
@@ -19,14 +20,6 @@ type Cron = Extract<Schedule, { kind: 'cron' }>
 const MAX_LENGTH = 256
 
 /**
- * EventBridge rules are read in UTC. Any other zone whose offset is zero today had another offset at some time, or may
- * get one.
- */
-const UTC_NAMES: ReadonlySet<string> = new Set(
-  'utc uct zulu universal gmt etc/utc etc/uct etc/zulu etc/universal etc/gmt'.split(' '),
-)
-
-/**
  * Returns the same schedule as an expression for EventBridge and EventBridge Scheduler. Throws a usage error if the six
  * fields of AWS cannot express it, because an approximation would fire at times that are not slots.
  */
@@ -34,17 +27,23 @@ export function awsExpression(schedule: Schedule, now: Instant): AwsExpression {
   const words = argumentWords(schedule.spec.expression)
   switch (schedule.kind) {
     case 'at':
-      return { expression: `at(${words.join('')})`, startDate: null, notForRules: 'a rule has no at(…)' }
+      return { expression: `at(${words.join('')})`, startDate: null, notForRules: 'a rule cannot have at(…)' }
     case 'rate': {
-      const [count, unit] = words
-      const notForRules = 'the rate(…) of a rule counts from when it was made, not from the anchor'
-      return { expression: `rate(${Number(count)} ${unit})`, startDate: slotAfter(schedule, now), notForRules }
+      const [count = '', unit = ''] = words
+      const notForRules = 'the rate(…) of a rule counts from its creation, not from the anchor'
+      return { expression: `rate(${rateText(count, unit)})`, startDate: slotAfter(schedule, now), notForRules }
     }
     case 'cron': {
-      const notForRules = UTC_NAMES.has(schedule.spec.zone.toLowerCase()) ? null : 'a rule is read in UTC'
+      const notForRules = isUtc(schedule.spec.zone) ? null : 'a rule always uses UTC'
       return { expression: cronOf(schedule, words), startDate: null, notForRules }
     }
   }
+}
+
+/** Returns `1 hour` or `6 hours`. EventBridge rules accept the plural only with more than one. */
+export function rateText(count: string, unit: string): string {
+  const number = Number(count)
+  return `${number} ${unit.replace(/s$/, '')}${number === 1 ? '' : 's'}`
 }
 
 /**
@@ -61,7 +60,7 @@ function cronOf({ spec, fields }: Cron, own: readonly string[]): string {
   if (own.length > 0) return `cron(${[...own, ...(own.length === 5 ? ['*'] : [])].join(' ').toUpperCase()})`
   const { values: seconds } = fields.seconds
   if (seconds.length > 1 || seconds[0] !== 0) {
-    throw problem('AWS has no seconds: it cannot fire at any but :00')
+    throw problem('AWS has no seconds and fires at :00 only. Use seconds of 0.')
   }
   const [minutes, hours, months] = [
     listText(fields.minutes.values, 0, 59),
@@ -75,7 +74,9 @@ function cronOf({ spec, fields }: Cron, own: readonly string[]): string {
   const [dayOfMonth, dayOfWeek] = dayTexts(fields, problem)
   const expression = `cron(${minutes} ${hours} ${dayOfMonth} ${months} ${dayOfWeek} *)`
   if (expression.length > MAX_LENGTH)
-    throw problem(`for AWS it would be ${expression.length} characters; ${MAX_LENGTH} are allowed`)
+    throw problem(
+      `as an AWS expression it has ${expression.length} characters. AWS allows ${MAX_LENGTH}. Use several schedules on AWS, and keep this one here.`,
+    )
   return expression
 }
 
@@ -88,7 +89,7 @@ function listText(values: readonly number[], first: number, last: number): strin
   return rangesText(values, first, last)
 }
 
-/** Returns `*` or a list of values and ranges. AWS does not document steps for the day of week. */
+/** Returns `*` or a list of values and ranges. The guide of EventBridge lists no steps for the day of week. */
 function rangesText(values: readonly number[], first: number, last: number): string {
   if (values.length === last - first + 1) return '*'
   const ranges: [number, number][] = []
@@ -113,7 +114,7 @@ function dayTexts({ days, months }: CronFields, problem: Problem): readonly [day
   })
   if (found !== undefined) return found
   throw problem(
-    'AWS cannot say its days: it takes day of month or day of week, never both, and L or # only alone; make several schedules there, and keep this one here',
+    'AWS cannot express its days, because it takes a day of month or a day of week, never both, and L or # only alone. Use several schedules on AWS, and keep this one here.',
   )
 }
 

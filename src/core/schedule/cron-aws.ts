@@ -47,14 +47,15 @@ const YEAR: AwsField = { name: 'year', first: 1970, last: 2199, names: [], wraps
 export function parseAws(text: string, problem: Problem): CronFields {
   const texts = text.split(/[ \t]+/)
   if (texts.length !== 5 && texts.length !== 6) {
+    const count = text === '' ? 0 : texts.length
     throw problem(
-      `cron(…) has ${texts.length} fields; allowed are 6 (minutes hours day-of-month month day-of-week year), or 5 without the year`,
+      `cron(…) has ${count} ${count === 1 ? 'field' : 'fields'}. Use 6 (minutes hours day-of-month month day-of-week year).`,
     )
   }
   const [minutes = '', hours = '', dayOfMonth = '', month = '', dayOfWeek = '', year = '*'] = texts
   if ((dayOfMonth === '?') === (dayOfWeek === '?')) {
     throw problem(
-      `day of month is ${quote(dayOfMonth)} and day of week is ${quote(dayOfWeek)}; exactly one of the two must be "?"`,
+      `day of month is ${quote(dayOfMonth)} and day of week is ${quote(dayOfWeek)}. Exactly one of the two must be "?".`,
     )
   }
   const list = (field: AwsField, text: string) => parseItems(field, text, problem, (item) => valuesOf(field, item))
@@ -73,6 +74,35 @@ export function parseAws(text: string, problem: Problem): CronFields {
   }
 }
 
+/**
+ * Returns the parts of a valid expression that AWS's user guides do not describe. They do describe an hour range over
+ * midnight (`20-2`), and other guides of AWS have `SUNL` and `MON-SUN`.
+ */
+export function undocumentedForms(text: string): readonly string[] {
+  const texts = text.split(/[ \t]+/)
+  const forms = texts.length === 5 ? ['cron(…) with five fields (write the year as the sixth field, "*")'] : []
+  for (const [index, field] of [MINUTES, HOURS, DAY_OF_MONTH, MONTH, DAY_OF_WEEK].entries()) {
+    const items = (texts[index] ?? '').split(',')
+    for (const item of items) {
+      if (field === DAY_OF_MONTH && /^L-/i.test(item)) forms.push(`${quote(item)} (a day before the last of the month)`)
+      else if (items.length > 1 && /L|W/i.test(item) && !field.names.includes(item.toUpperCase())) {
+        forms.push(`${quote(item)} in a list`)
+      }
+      if (field !== HOURS && runsBackwards(field, item)) {
+        forms.push(`${quote(item)} in ${field.name}, a range that runs over the end of the field`)
+      }
+    }
+  }
+  return forms
+}
+
+/** Returns whether a range ends at a lower value than it begins, except a week that ends on Sunday (`MON-SUN`). */
+function runsBackwards(field: AwsField, item: string): boolean {
+  const [, low = '', high = ''] = /^(\w+)-(\w+)(?:\/\d+)?$/.exec(item) ?? []
+  const [from, to] = [numberOf(field, low), numberOf(field, high)]
+  return from > to && !(field === DAY_OF_WEEK && to === field.first)
+}
+
 function parseItems<T>(
   field: AwsField,
   text: string,
@@ -84,18 +114,19 @@ function parseItems<T>(
     // According to the user guide, a field with a # holds only one expression.
     const parsed = items.length > 1 && item.includes('#') ? null : parse(item)
     if (parsed === null) {
-      throw problem(`${field.name} ${items.length === 1 ? 'is' : 'has'} ${quote(item)}; allowed are ${field.allowed}`)
+      throw problem(`${field.name} ${items.length === 1 ? 'is' : 'has'} ${quote(item)}. Allowed are ${field.allowed}.`)
     }
     return parsed
   })
 }
 
 /**
- * Reads `*`, `a` or `a-b`, each with or without `/n`. `a/n` runs to the end of the field. Returns null for any other
- * text, and for a value out of bounds.
+ * Reads `*`, `a` or `a-b`, each with or without `/n`, or `/n` alone. `a/n` runs to the end of the field. AWS's guides
+ * have `cron(0 /8 * * ? *)`, so `/n` runs from the first value of the field. Returns null for any other text, for a
+ * value out of bounds, and for a step that is wider than the field.
  */
 function valuesOf(field: AwsField, item: string): readonly number[] | null {
-  const match = /^(?:\*|([0-9]+|[a-z]{3})(?:-([0-9]+|[a-z]{3}))?)(?:\/([0-9]+))?$/i.exec(item)
+  const match = /^(?:\*|(?=\/)|([0-9]+|[a-z]{3})(?:-([0-9]+|[a-z]{3}))?)(?:\/([0-9]+))?$/i.exec(item)
   if (match === null) return null
   const [, low, high, every] = match
   const step = Number(every ?? 1)
@@ -103,8 +134,8 @@ function valuesOf(field: AwsField, item: string): readonly number[] | null {
   let to = field.last
   if (high !== undefined) to = numberOf(field, high)
   else if (low !== undefined && every === undefined) to = from
-  if (Number.isNaN(from + to) || step < 1) return null
   const size = field.last - field.first + 1
+  if (Number.isNaN(from + to) || step < 1 || step > size) return null
   if (from > to) {
     if (!field.wraps) return null
     to += size

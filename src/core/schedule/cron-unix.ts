@@ -7,6 +7,8 @@ interface UnixField {
   readonly key: 'second' | 'minute' | 'hour' | 'dayOfMonth' | 'month' | 'dayOfWeek'
   /** The form of one item of the list. */
   readonly form: RegExp
+  /** The number of values. */
+  readonly size: number
   readonly allowed: string
 }
 
@@ -29,15 +31,16 @@ function formOf(value: string, special = ''): RegExp {
 }
 
 const FIELDS: readonly UnixField[] = [
-  { name: 'seconds', key: 'second', form: formOf(NUMBER), allowed: '0-59, * , - /' },
-  { name: 'minutes', key: 'minute', form: formOf(NUMBER), allowed: '0-59, * , - /' },
-  { name: 'hours', key: 'hour', form: formOf(NUMBER), allowed: '0-23, * , - /' },
-  { name: 'day of month', key: 'dayOfMonth', form: formOf(NUMBER, '|L'), allowed: '1-31, L, * , - /' },
-  { name: 'month', key: 'month', form: formOf(MONTH_FORM), allowed: '1-12 or JAN-DEC, * , - /' },
+  { name: 'seconds', key: 'second', form: formOf(NUMBER), size: 60, allowed: '0-59, * , - /' },
+  { name: 'minutes', key: 'minute', form: formOf(NUMBER), size: 60, allowed: '0-59, * , - /' },
+  { name: 'hours', key: 'hour', form: formOf(NUMBER), size: 24, allowed: '0-23, * , - /' },
+  { name: 'day of month', key: 'dayOfMonth', form: formOf(NUMBER, '|L'), size: 31, allowed: '1-31, L, * , - /' },
+  { name: 'month', key: 'month', form: formOf(MONTH_FORM), size: 12, allowed: '1-12 or JAN-DEC, * , - /' },
   {
     name: 'day of week',
     key: 'dayOfWeek',
     form: formOf(WEEKDAY_FORM, `|${WEEKDAY_FORM}L|${WEEKDAY_FORM}#[1-5]`),
+    size: 7,
     allowed: '0-7 or SUN-SAT (Sunday is 0 or 7), nL, a single n#1 to n#5, * , - /',
   },
 ]
@@ -46,11 +49,11 @@ const FIELDS: readonly UnixField[] = [
 export function parseUnix(expression: string, problem: Problem): CronFields {
   const texts = expression.split(/[ \t]+/)
   if (texts.some((text) => text.includes('?'))) {
-    throw problem('"?" is only for AWS expressions; if this is one, write it as "cron(…)" with minutes first')
+    throw problem('"?" is only for AWS expressions. Write an AWS expression as "cron(…)", with minutes first.')
   }
   if (texts.length !== 5 && texts.length !== 6) {
     throw problem(
-      `it has ${texts.length} ${texts.length === 1 ? 'field' : 'fields'}; allowed are 5 (minute hour day month weekday), 6 with seconds first, @daily and the like, cron(…), rate(…), at(…)`,
+      `it has ${texts.length} ${texts.length === 1 ? 'field' : 'fields'}. Use 5 (minute hour day month weekday) or 6 with seconds first, a macro such as @daily, cron(…), rate(…) or at(…).`,
     )
   }
   if (texts.length === 5) texts.unshift('0')
@@ -81,9 +84,14 @@ export function parseUnix(expression: string, problem: Problem): CronFields {
   }
 }
 
-/** Returns whether crontab has that form of an item. cron-parser accepts other forms and gives them another meaning. */
-function isFormed({ form }: UnixField, item: string, items: readonly string[]): boolean {
-  return item === '*' || (form.test(item) && (items.length === 1 || !item.includes('#')))
+/**
+ * Returns whether crontab has that form of an item. cron-parser accepts other forms and gives them another meaning. A
+ * step that is wider than its field is refused, because it means less than it says: every 90 minutes of an hour is one
+ * minute of each hour.
+ */
+function isFormed({ form, size }: UnixField, item: string, items: readonly string[]): boolean {
+  const step = Number(/\/(\d+)$/.exec(item)?.[1] ?? 1)
+  return item === '*' || (form.test(item) && step <= size && (items.length === 1 || !item.includes('#')))
 }
 
 /**
@@ -98,7 +106,7 @@ function parseItems(field: UnixField, text: string, problem: Problem): readonly 
       : null
     if (parsed === null) {
       const which = items.length === 1 ? 'is' : 'has'
-      throw problem(`${field.name} ${which} ${quote(item)}; allowed are ${field.allowed}; ranges run upwards`)
+      throw problem(`${field.name} ${which} ${quote(item)}. Allowed are ${field.allowed}. Ranges run upwards.`)
     }
     return itemOf(field, parsed)
   })
@@ -106,8 +114,11 @@ function parseItems(field: UnixField, text: string, problem: Problem): readonly 
 
 /** Parses the fields with cron-parser. Returns null if cron-parser refuses them. */
 function parse(texts: readonly string[]): CronFieldCollection | null {
-  // cron-parser counts days of the week up to 7, so that 1/2 would mean Sunday as well.
-  const daysOfWeek = (texts.at(-1) ?? '').replace(/(?<=^|,)(0*[0-6]|[a-z]{3})(?=\/)/gi, '$1-6')
+  const daysOfWeek = (texts.at(-1) ?? '')
+    // A range may end with Sunday, as in MON-SUN or 5-0. cron-parser knows that Sunday as 7 only.
+    .replace(/(?<=^|,)(?!(?:0+|sun)-)(\d+|[a-z]{3})-(?:0+|sun)(?=\/|,|$)/gi, '$1-7')
+    // cron-parser counts days of the week up to 7, so that 1/2 would mean Sunday as well.
+    .replace(/(?<=^|,)(0*[0-6]|[a-z]{3})(?=\/)/gi, '$1-6')
   try {
     // Without a date, cron-parser would read the clock.
     const options = { currentDate: new Date(0), tz: 'UTC' }

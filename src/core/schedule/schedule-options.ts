@@ -47,7 +47,9 @@ export function rememberingParser(): typeof parseSchedule {
 
 export function readSchedule({ schedule, timezone = 'UTC', anchor }: ScheduleOptions, parse = parseSchedule): Schedule {
   if (typeof schedule !== 'string' || typeof timezone !== 'string') {
-    throw usageError('schedule or timezone is no text; give an expression such as "0 3 * * *" and a zone such as "UTC"')
+    throw usageError(
+      'schedule and timezone must be text. Use an expression such as "0 3 * * *" and a zone such as "UTC".',
+    )
   }
   return parse({
     expression: schedule,
@@ -68,7 +70,7 @@ export function scheduleOptions({ expression, zone, anchor }: ScheduleSpec): Sch
 function readAnchor(text: string | Date): number {
   const anchor = readInstant(text, 'anchor')
   if (anchor % 1000 === 0) return anchor
-  throw usageError(`anchor is ${formatInstant(anchor)}; allowed are whole seconds`)
+  throw usageError(`anchor ${formatInstant(anchor)} has a fraction of a second. Use whole seconds.`)
 }
 
 function readInstant(time: string | Date, name: string): number {
@@ -79,5 +81,7 @@ function readInstant(time: string | Date, name: string): number {
 export function timeText(time: unknown, name: string): string {
   if (typeof time === 'string') return time
   if (time instanceof Date && !Number.isNaN(time.getTime())) return formatInstant(time.getTime())
-  throw usageError(`${name} is ${time instanceof Date ? 'an invalid Date' : typeof time}; allowed are text and a Date`)
+  throw usageError(
+    `${name} is ${time instanceof Date ? 'an invalid Date' : `of type ${typeof time}`}. Use text or a valid Date.`,
+  )
 }

@@ -35,7 +35,7 @@ export function windowOf(
   earlyToleranceMs = 0,
 ): { slot: Instant; next: Instant | null } | null {
   if (!(earlyToleranceMs >= 0)) {
-    throw usageError(`early tolerance is ${earlyToleranceMs} ms; allowed are 0 and more: it only looks ahead`)
+    throw usageError(`early tolerance is ${earlyToleranceMs} ms. Use 0 or more.`)
   }
   const slot = nearestSlot(schedule, at + earlyToleranceMs, -1)
   return slot === null ? null : { slot, next: slotAfter(schedule, slot) }
@@ -49,6 +49,32 @@ export function slotAfter(schedule: Schedule, at: Instant): Instant | null {
 /** Returns the latest fire time strictly before `at`, or null before the first fire time. */
 export function slotBefore(schedule: Schedule, at: Instant): Instant | null {
   return nearestSlot(schedule, Math.ceil(at) - 1, -1)
+}
+
+/**
+ * Returns whether a trigger may come for this slot or not. If the clocks are put back and the schedule fires in every
+ * hour, both passes of the repeated time are slots. AWS does not document whether EventBridge fires in the second pass.
+ * So a trigger runs there, and its absence is not a missed slot.
+ */
+export function isOptional(schedule: Schedule, slot: Instant): boolean {
+  if (schedule.kind !== 'cron' || schedule.fields.hours.values.length < 24) return false
+  const { zone } = schedule
+  const second = slot / 1000
+  return firstInstantAt(zone, second + zone.pieceAt(second).offset) !== second
+}
+
+/** Returns the first fire time strictly after `at` for which a trigger must come, or null. */
+export function expectedSlotAfter(schedule: Schedule, at: Instant): Instant | null {
+  let slot = slotAfter(schedule, at)
+  while (slot !== null && isOptional(schedule, slot)) slot = slotAfter(schedule, slot)
+  return slot
+}
+
+/** Returns the latest fire time strictly before `at` for which a trigger had to come, or null. */
+export function expectedSlotBefore(schedule: Schedule, at: Instant): Instant | null {
+  let slot = slotBefore(schedule, at)
+  while (slot !== null && isOptional(schedule, slot)) slot = slotBefore(schedule, slot)
+  return slot
 }
 
 /** Yields the slots in `[from, to)`, the oldest first. It computes one at a time, so the span may have any length. */
@@ -76,7 +102,7 @@ export function isFireTimeNear(schedule: Schedule, at: Instant, toleranceMs: num
 /** Returns the fire time nearest to `at` in that direction. `at` itself counts. */
 function nearestSlot(schedule: Schedule, at: number, direction: Direction): Instant | null {
   // NaN compares as false with everything, so it would look like a time without a slot.
-  if (!Number.isFinite(at)) throw usageError(`time is ${at}; allowed are milliseconds since 1970-01-01T00:00:00Z`)
+  if (!Number.isFinite(at)) throw usageError(`time is ${at}. Use milliseconds since 1970-01-01T00:00:00Z.`)
   switch (schedule.kind) {
     case 'at':
       return (schedule.instant - at) * direction >= 0 ? schedule.instant : null

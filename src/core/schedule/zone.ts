@@ -1,5 +1,6 @@
 import { IANAZone } from 'luxon'
 import { quote, usageError } from '../errors.ts'
+import { zoneAdvice } from './mistakes/zone.ts'
 
 /** A stretch of time `[from, to)` in which a zone's clocks do not change, in seconds since 1970 UTC. */
 interface Piece {
@@ -41,6 +42,10 @@ const THREE_LETTER_NAMES: ReadonlySet<string> = new Set(
   'CET EET EST GMT HST MET MST PRC ROC ROK UCT UTC WET'.split(' '),
 )
 
+const UTC_NAMES: ReadonlySet<string> = new Set(
+  'utc uct zulu universal gmt etc/utc etc/uct etc/zulu etc/universal etc/gmt'.split(' '),
+)
+
 /** The first and the last instant of JavaScript. Every slot lies between them. */
 const ALWAYS: Piece = { from: -8.64e12, to: 8.64e12, offset: 0 }
 
@@ -53,15 +58,8 @@ const UTC: Zone = { pieceAt: () => ALWAYS }
  */
 export function openZone(name: string): Zone {
   if (name === 'UTC') return UTC
-  const named =
-    ZONE_NAME.test(name) &&
-    !/^SystemV\//i.test(name) &&
-    (name.length !== 3 || THREE_LETTER_NAMES.has(name.toUpperCase())) &&
-    IANAZone.create(name).isValid
-  if (!named) {
-    throw usageError(
-      `timezone is ${quote(name)}; allowed are IANA names such as "Asia/Tokyo", "America/New_York" or "UTC", no offsets, abbreviations or "local"`,
-    )
+  if (!isZone(name)) {
+    throw usageError(`timezone ${quote(name)} is not an IANA time zone name. ${zoneAdvice(name, isZone)}`)
   }
   const zone = IANAZone.create(name)
   // Some old offsets have seconds (Monrovia until 1972: -00:44:30). Luxon then returns a fraction of a minute.
@@ -95,6 +93,24 @@ export function openZone(name: string): Zone {
       return piece
     },
   }
+}
+
+/** Returns whether `openZone` accepts this name. */
+export function isZone(name: string): boolean {
+  return (
+    ZONE_NAME.test(name) &&
+    !/^SystemV\//i.test(name) &&
+    (name.length !== 3 || THREE_LETTER_NAMES.has(name.toUpperCase())) &&
+    IANAZone.create(name).isValid
+  )
+}
+
+/**
+ * Returns whether the zone is UTC under one of its names. Any other zone whose offset is zero today had another offset
+ * at some time, or may get one.
+ */
+export function isUtc(name: string): boolean {
+  return UTC_NAMES.has(name.toLowerCase())
 }
 
 /**

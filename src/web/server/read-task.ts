@@ -5,7 +5,7 @@ import { readableRow } from '../../core/row/decide.ts'
 import { dueKeys } from '../../core/row/expected-slots.ts'
 import { scheduleWith } from '../../core/row/schedules-in-force.ts'
 import { monthsIn } from '../../core/schedule/local-time.ts'
-import { slotAfter, slotBefore, windowOf } from '../../core/schedule/slot.ts'
+import { expectedSlotAfter, expectedSlotBefore, windowOf } from '../../core/schedule/slot.ts'
 import { parseTimeRange } from '../../core/schedule/time-range.ts'
 import type { Instant } from '../../core/types.ts'
 import type { CalendarModel, Tally } from '../views/calendar.tsx'
@@ -181,8 +181,8 @@ export async function readSlot(
   return {
     ...slotModelOf(read, { slot, row, mark: markOf({ slot, row }, reading) }, store, reading),
     // Nothing was due before the first slot that was run.
-    before: schedule === null || slot <= first ? null : slotBefore(schedule, slot),
-    after: schedule === null ? null : slotAfter(schedule, slot),
+    before: schedule === null || slot <= first ? null : expectedSlotBefore(schedule, slot),
+    after: schedule === null ? null : expectedSlotAfter(schedule, slot),
   }
 }
 

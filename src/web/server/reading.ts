@@ -4,7 +4,7 @@ import type { KnownTask } from '../../audit/tasks.ts'
 import { LedgerError } from '../../core/errors.ts'
 import { dueKeys, type InForce, type RowsOf, withMissed } from '../../core/row/expected-slots.ts'
 import { parseSchedule, type Schedule } from '../../core/schedule/schedule.ts'
-import { slotAfter } from '../../core/schedule/slot.ts'
+import { expectedSlotAfter } from '../../core/schedule/slot.ts'
 import type { Instant, ScheduleSpec, StoredRow } from '../../core/types.ts'
 import { inWords } from '../../format/schedule-words.ts'
 import type { MarkedSlot } from '../views/history-table.tsx'
@@ -66,7 +66,7 @@ export function readKnown({ task, schedules }: KnownTask, now: Instant): ReadTas
   })
   const last = inForce.at(-1)
   const current = changes.at(-1)?.words == null ? null : (last?.schedule ?? null)
-  const next = current === null ? null : slotAfter(current, now)
+  const next = current === null ? null : expectedSlotAfter(current, now)
   const head = {
     task,
     clock: clockOf(schedules.at(-1)?.spec),

@@ -39,7 +39,7 @@ test('the words, the slot in UTC and local time, its neighbours, the clocks and 
     'at         2027-03-13T12:00:00Z  Sat 2027-03-13 07:00:00 -05:00',
     'slot       2027-03-13T07:30:00Z  Sat 2027-03-13 02:30:00 -05:00',
     'until      2027-03-15T06:30:00Z  Mon 2027-03-15 02:30:00 -04:00',
-    'tolerance  30s: an event time so close before a slot belongs to it',
+    'tolerance  30s; an event time up to this long before a slot belongs to it',
     'key        task nightly, slot 2027-03-13T07:30:00Z',
     '',
     'previous   2027-03-11T07:30:00Z  Thu 2027-03-11 02:30:00 -05:00',
@@ -48,8 +48,8 @@ test('the words, the slot in UTC and local time, its neighbours, the clocks and 
     'next       2027-03-15T06:30:00Z  Mon 2027-03-15 02:30:00 -04:00',
     '           2027-03-16T06:30:00Z  Tue 2027-03-16 02:30:00 -04:00',
     '',
-    'clocks     on 2027-03-14 there is no 02:30 in America/New_York: skipped',
-    '           on 2028-03-12 there is no 02:30 in America/New_York: skipped',
+    'clocks     on 2027-03-14 the clocks in America/New_York skip 02:30: no slot',
+    '           on 2028-03-12 the clocks in America/New_York skip 02:30: no slot',
     '',
   ])
 })
@@ -80,14 +80,39 @@ test('JSON for programs', async () => {
     next: [{ utc: '2026-11-02T06:30:00Z', local: '2026-11-02T01:30:00-05:00' }],
     clocksFrom: '2026-10-31T05:30:00Z',
     clocksUntil: '2027-11-02T05:29:50Z',
+    warnings: [],
     clockNotes: [
       {
         kind: 'once',
         times: ['2026-11-01T01:30:00'],
         last: '2026-11-01T01:30:00',
-        text: 'on 2026-11-01 01:30 comes twice in America/New_York: one slot, the first pass',
+        text: 'on 2026-11-01 the clocks in America/New_York show 01:30 twice: a slot only the first time',
       },
     ],
+  })
+})
+
+describe('warnings', () => {
+  const warningsOf = async (...args: string[]) => (await json(['--at', '2026-11-24T00:00:00Z', ...args])).warnings
+
+  test('of a form that AWS does not document', async () => {
+    const found = await lines(['--schedule', 'cron(0 3 ? * FRI-MON)', '--at', '2026-11-24T00:00:00Z'])
+    expect(found.slice(3, 7)).toEqual([
+      'warning    AWS does not document cron(…) with five fields (write the year as the',
+      '           sixth field, "*"). Check that AWS accepts it.',
+      'warning    AWS does not document "FRI-MON" in day of week, a range that runs',
+      '           over the end of the field. Check that AWS accepts it.',
+    ])
+  })
+
+  test('of an anchor with seconds, and of a schedule that never fires again', async () => {
+    expect(await warningsOf('--schedule', 'rate(1 hour)', '--anchor', '2026-01-01T00:00:30Z')).toEqual([
+      expect.stringMatching(/^The anchor 2026-01-01T00:00:30Z has seconds/),
+    ])
+    expect(await warningsOf('--schedule', 'at(2020-01-01T00:00:00)')).toEqual([
+      'The schedule never fires again. Its last slot was 2020-01-01T00:00:00Z.',
+    ])
+    expect(await warningsOf('--schedule', '0 3 * * *')).toEqual([])
   })
 })
 
@@ -96,17 +121,17 @@ describe('the early tolerance', () => {
 
   test('says that an early instant belongs to the slot to come', async () => {
     expect(await at('2026-11-24T02:59:48Z')).toContain(
-      'tolerance  30s; the instant is 12s before the slot, and belongs to it',
+      'tolerance  30s; this time is 12s before the slot and belongs to it',
     )
     expect((await at('2026-11-24T02:59:29Z'))[5]).toContain('2026-11-23T03:00:00Z')
   })
 
   test('is the one that a run would have', async () => {
     expect(await at('2026-11-24T02:58:00Z', '--early-tolerance', '2m')).toContain(
-      'tolerance  2m; the instant is 2m before the slot, and belongs to it',
+      'tolerance  2m; this time is 2m before the slot and belongs to it',
     )
     expect(await lines(['--schedule', '* * * * *', '--at', '2026-11-24T02:58:00Z'])).toContain(
-      'tolerance  3s: an event time so close before a slot belongs to it',
+      'tolerance  3s; an event time up to this long before a slot belongs to it',
     )
   })
 })
@@ -115,7 +140,7 @@ describe('where there is no slot', () => {
   test('before the first', async () => {
     const args = ['--schedule', 'at(2026-12-31T23:00:00)', '--at', '2026-11-24T00:00:00Z']
     const text = (await lines(args)).join('\n')
-    expect(text).toMatch(/^slot {7}none: the schedule has no slot at or before that instant$/m)
+    expect(text).toMatch(/^slot {7}none: the schedule has no slot at or before this time$/m)
     expect(text).toMatch(/^key {8}none$/m)
     expect(text).toMatch(/^previous {3}none$/m)
     expect(text).toMatch(/^next {7}2026-12-31T23:00:00Z {2}Thu 2026-12-31 23:00:00 \+00:00$/m)
@@ -126,7 +151,7 @@ describe('where there is no slot', () => {
   test.each(['at(2020-12-31T23:00:00)', 'cron(15 10 ? * 6L 2019-2020)'])('after the last: %s', async (schedule) => {
     const args = ['--schedule', schedule, '--at', '2026-11-24T00:00:00Z']
     const text = (await lines(args)).join('\n')
-    expect(text).toMatch(/^until {6}for good: this is the last slot$/m)
+    expect(text).toMatch(/^until {6}forever: this is the last slot$/m)
     expect(text).toMatch(/^next {7}none$/m)
     expect(await json(args)).toMatchObject({ windowEnd: null, next: [] })
   })
@@ -153,36 +178,31 @@ describe('the clocks', () => {
     ])
     const start = found.findIndex((line) => line.startsWith('clocks'))
     expect(found.slice(start)).toEqual([
-      'clocks     on 2026-10-25 02:00, 02:01, 02:02, 02:03 … 02:59 come twice in',
-      '           Europe/Berlin: both passes are slots',
-      '           on 2027-03-28 there is no 02:00, 02:01, 02:02, 02:03 … 02:59 in',
-      '           Europe/Berlin: skipped',
+      'clocks     on 2026-10-25 the clocks in Europe/Berlin show 02:00, 02:01, 02:02,',
+      '           02:03 … 02:59 twice: a slot both times. The second time is optional:',
+      '           a trigger runs, but its absence is not reported as missed.',
+      '           on 2027-03-28 the clocks in Europe/Berlin skip 02:00, 02:01, 02:02,',
+      '           02:03 … 02:59: no slot',
       '',
     ])
   })
 
   test('a zone that never changes them', async () => {
     const found = await lines(['--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo', '--at', '2026-11-24T00:00:00Z'])
-    expect(found).toContain('clocks     no fire time is skipped or comes twice from 2026-11-18 to 2027-11-25')
+    expect(found).toContain('clocks     no slot is skipped or repeated from 2026-11-18 to 2027-11-25')
   })
 
   test('among the slots before, where one seems to be missing', async () => {
     const clocks = async (schedule: string, at: string, count: string) => {
       const { clockNotes } = await json(['--schedule', schedule, ...NEW_YORK, '--at', at, '--count', count])
-      return clockNotes.map(({ text }: { readonly text: string }) => text.slice(0, 'on 2027-03-14 there'.length))
+      return clockNotes.map(({ text }: { readonly text: string }) => text.slice(0, 'on 2027-03-14 the'.length))
     }
-    expect(await clocks('30 2 * * *', '2027-03-14T12:00:00Z', '1')).toEqual([
-      'on 2027-03-14 there',
-      'on 2028-03-12 there',
-    ])
-    expect(await clocks('30 2 * * *', '2027-03-17T12:00:00Z', '5')).toEqual([
-      'on 2027-03-14 there',
-      'on 2028-03-12 there',
-    ])
-    expect(await clocks('30 2 * * *', '2027-03-17T12:00:00Z', '1')).toEqual(['on 2028-03-12 there'])
-    expect(await clocks('at(2026-11-01T01:30:00)', '2027-01-01T00:00:00Z', '1')).toEqual(['on 2026-11-01 01:30'])
+    expect(await clocks('30 2 * * *', '2027-03-14T12:00:00Z', '1')).toEqual(['on 2027-03-14 the', 'on 2028-03-12 the'])
+    expect(await clocks('30 2 * * *', '2027-03-17T12:00:00Z', '5')).toEqual(['on 2027-03-14 the', 'on 2028-03-12 the'])
+    expect(await clocks('30 2 * * *', '2027-03-17T12:00:00Z', '1')).toEqual(['on 2028-03-12 the'])
+    expect(await clocks('at(2026-11-01T01:30:00)', '2027-01-01T00:00:00Z', '1')).toEqual(['on 2026-11-01 the'])
     // Of a rare one, not the years that lie between.
-    expect(await clocks('30 2 14 3 *', '2027-03-13T12:00:00Z', '100')).toEqual(['on 2027-03-14 there'])
+    expect(await clocks('30 2 14 3 *', '2027-03-13T12:00:00Z', '100')).toEqual(['on 2027-03-14 the'])
   })
 })
 
@@ -204,8 +224,8 @@ test('options from the environment, as in the container', async () => {
 test.each([
   [['--schedule', '* * *'], /^cronledger: schedule "\* \* \*": it has 3 fields/],
   [['--schedule', '0 0 31 2 *'], /can never fire/],
-  [['--schedule', 'rate(1 day)'], /needs an anchor/],
-  [['--schedule', '0 3 * * *', '--timezone', 'JST'], /timezone is "JST"/],
+  [['--schedule', 'rate(1 day)'], /requires an anchor/],
+  [['--schedule', '0 3 * * *', '--timezone', 'JST'], /timezone "JST" is not an IANA time zone name. Use Asia\/Tokyo./],
   [['--schedule', '0 3 * * *', '--at', 'tomorrow'], /--at is "tomorrow"/],
   [['--schedule', '0 3 * * *', '--at', '2026-11-24T03:00'], /no offset/],
   [['--schedule', '0 3 * * *', '--count', '0'], /--count is 0; allowed are 1 to 100/],

@@ -287,12 +287,12 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     [['--task', 'a b', ...without('--task')], /task is "a b"; allowed are 1 to 128/],
     [['--schedule', '* * *', ...without('--schedule')], /fields/],
     [['--schedule', '0 0 31 2 *', ...without('--schedule')], /never fire/],
-    [['--event-time', '<aws.scheduler.scheduled-time>', ...without('--event-time')], /nobody replaced it/],
+    [['--event-time', '<aws.scheduler.scheduled-time>', ...without('--event-time')], /was not replaced/],
     [['--event-time', '2026-11-23T03:00:05', ...without('--event-time')], /offset/],
     [['--event-time', '2036-11-23T03:00:05Z', ...without('--event-time')], /in the future/],
     [
       ['--anchor', '2026-11-23T03:00:00.5Z', '--schedule', 'rate(1 hour)', ...without('--schedule')],
-      /anchor .* whole seconds/,
+      /anchor .* Use whole seconds/,
     ],
     [['--event', 'no-such-file', ...without('--event-time')], /--event is neither JSON nor a file/],
     [['--require-event-time', ...without('--event-time')], /no event time is given, and one is required/],
@@ -349,17 +349,51 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
   test('a variable that is nearly an option is ignored with a warning', async () => {
     const { run } = ledger()
     const env = {
-      ...{ CRONLEDGER_MAX_LATNESS: '1h', CRONLEDGER_FORCESLOT: 'latest', CRONLEDGER_LEAS: '' },
+      ...{ CRONLEDGER_MAX_LATNESS: '1h', CRONLEDGER_LEAS: '' },
       // An option of rerun, what another cronledger tells its child, and the batch's own.
       ...{ CRONLEDGER_SLOT: 'latest', CRONLEDGER_TAG: 'x', CRONLEDGER_RUN_LOG: 'x', CRONLEDGER_IMAGE: 'x' },
     }
     const ended = await run(['true'], [], { env })
     expect(logOf(ended).map(({ event, message }) => (event === 'warning' ? message : event))).toEqual([
       'CRONLEDGER_MAX_LATNESS is no option and was ignored; did you mean CRONLEDGER_MAX_LATENESS?',
-      'CRONLEDGER_FORCESLOT is no option and was ignored; did you mean CRONLEDGER_FORCE_SLOT?',
       'claimed',
       'completed',
     ])
+  })
+
+  test.each([
+    ['CRONLEDGER_TIME_ZONE', 'CRONLEDGER_TIMEZONE'],
+    ['CRONLEDGER_TZ', 'CRONLEDGER_TIMEZONE'],
+    ['CRONLEDGER_TIMEZON', 'CRONLEDGER_TIMEZONE'],
+    ['CRONLEDGER_ANCHR', 'CRONLEDGER_ANCHOR'],
+    ['CRONLEDGER_EVENTTIME', 'CRONLEDGER_EVENT_TIME'],
+    ['CRONLEDGER_FORCESLOT', 'CRONLEDGER_FORCE_SLOT'],
+  ])('a variable that is nearly an option that chooses the slot is an error: %s', async (variable, meant) => {
+    const { store } = ledger()
+    const args = ['run', '--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--', 'true']
+    const { code, stderr } = await cronledger(args, { env: { [variable]: 'Asia/Tokyo' } })
+    expect({ code, stderr }).toEqual({
+      code: 64,
+      stderr: `cronledger: ${variable} is not an option, and without ${meant} the run could take another slot. Set ${meant}, or remove ${variable}.\n`,
+    })
+  })
+
+  test('such a variable has no effect if the option is given', async () => {
+    const { run } = ledger()
+    expect((await run(['true'], ['--timezone', 'UTC'], { env: { CRONLEDGER_TZ: 'Asia/Tokyo' } })).code).toBe(0)
+  })
+
+  test('a time zone that only TZ names is a warning', async () => {
+    const { run } = ledger()
+    const warnings = async (args: readonly string[], TZ: string) =>
+      logOf(await run(['true'], args, { env: { TZ } })).flatMap(({ event, message }) =>
+        event === 'warning' ? [message] : [],
+      )
+    expect(await warnings([], 'Asia/Tokyo')).toEqual([
+      'the schedule is read in UTC, but TZ is "Asia/Tokyo". Give --timezone Asia/Tokyo, or --timezone UTC if UTC is meant.',
+    ])
+    expect(await warnings(['--timezone', 'UTC'], 'Asia/Tokyo')).toEqual([])
+    expect(await warnings([], 'Etc/UTC')).toEqual([])
   })
 
   test('an argument that Node would change is refused', async () => {

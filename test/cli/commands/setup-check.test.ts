@@ -393,7 +393,7 @@ describe('the event time', () => {
   })
 
   test.each([
-    [{ CRONLEDGER_EVENT_TIME: '<aws.scheduler.scheduled-time>' }, 64, /^wrong: .*nobody replaced it/],
+    [{ CRONLEDGER_EVENT_TIME: '<aws.scheduler.scheduled-time>' }, 64, /^wrong: .*was not replaced/],
     [{ CRONLEDGER_EVENT_TIME: '3 in the morning' }, 64, /^wrong: .*allowed is ISO 8601/],
     [{ CRONLEDGER_EVENT_TIME: '' }, 0, /^ok: not set here: a run's own start stands in/],
     [{ CRONLEDGER_REQUIRE_EVENT_TIME: 'true' }, 0, /^ok: not set here: a run may refuse/],
@@ -418,9 +418,13 @@ describe('the event time', () => {
   test.each([
     [{ CRONLEDGER_TASK: 'no spaces' }, 'task', /^wrong: task is "no spaces"/],
     [{ CRONLEDGER_SCHEDULE: '61 3 * * *' }, 'schedule', /^wrong: .*61/],
-    [{ CRONLEDGER_SCHEDULE: 'rate(6 hours)' }, 'schedule', /^wrong: .*needs an anchor/],
-    [{ CRONLEDGER_SCHEDULE: '@daily', CRONLEDGER_TIMEZONE: 'JST' }, 'schedule', /^wrong: timezone is "JST"/],
-    [{ CRONLEDGER_TIMEZONE: 'JST' }, 'schedule', /^wrong: timezone is "JST"/],
+    [{ CRONLEDGER_SCHEDULE: 'rate(6 hours)' }, 'schedule', /^wrong: .*requires an anchor/],
+    [
+      { CRONLEDGER_SCHEDULE: '@daily', CRONLEDGER_TIMEZONE: 'JST' },
+      'schedule',
+      /^wrong: timezone "JST" is not an IANA time zone name/,
+    ],
+    [{ CRONLEDGER_TIMEZONE: 'JST' }, 'schedule', /^wrong: timezone "JST" is not an IANA time zone name/],
     [{ CRONLEDGER_MAX_ATTEMPTS: 'many' }, 'options', /^wrong: CRONLEDGER_MAX_ATTEMPTS is "many"/],
     [{ CRONLEDGER_LEASE: '1m' }, 'options', /^wrong: lease is 1m; it must be at least/],
     [{ CRONLEDGER_REASON: 'x' }, 'options', /^wrong: .*no --force-slot/],

@@ -51,7 +51,7 @@ describe('refused', () => {
     [['--print', 'task-definition', '--task', 'nightly'], /takes a schedule: give --schedule/],
     [
       ['--print', 'eventbridge', '--task', 'nightly', '--schedule', '0 3 1 * 5'],
-      /day of month or day of week, never both/,
+      /a day of month or a day of week, never both/,
     ],
     [['--print', 'eventbridge', '--task', 'nightly', '--schedule', '30 0 3 * * *'], /AWS has no seconds/],
     [['--print', 'cloudformation', '--task', 'no spaces', '--schedule', '0 3 * * *'], /task/],
@@ -133,7 +133,13 @@ describe('what is left open', () => {
       ScheduleExpression: 'cron(0 3 * * ? *)',
       ScheduleExpressionTimezone: 'Asia/Tokyo',
     })
-    expect(notes[0]).toContain('a rule is read in UTC')
+    expect(notes[0]).toContain('a rule always uses UTC')
+    const doubtful = ['--task', 'nightly', '--schedule', 'cron(0 3 L-1 * ?)']
+    const { notes: warnings } = await printed('eventbridge', doubtful)
+    expect(warnings.slice(0, 2)).toEqual([
+      'cronledger: AWS does not document cron(…) with five fields (write the year as the sixth field, "*"). Check that AWS accepts it.',
+      'cronledger: AWS does not document "L-1" (a day before the last of the month). Check that AWS accepts it.',
+    ])
   })
 
   test('a target has an id that EventBridge takes, however long the name of the container', async () => {
@@ -482,7 +488,7 @@ describe.skipIf(!hasAws)('on a server, by the command line of AWS', () => {
       })
       const { Input } = made.Target
       const unfilled = await deliver(Input, args.slice(2))
-      expect(unfilled).toMatchObject({ code: 64, stdout: '', stderr: expect.stringContaining('nobody replaced it') })
+      expect(unfilled).toMatchObject({ code: 64, stdout: '', stderr: expect.stringContaining('was not replaced') })
       const rendered = Input.replace('<aws.scheduler.scheduled-time>', '2026-11-23T18:30:00Z')
       expect(await deliver(rendered, args.slice(2))).toMatchObject({ code: 0, stdout: '2026-11-23T18:30:00Z\n' })
     })

@@ -31,6 +31,29 @@ describe('the slots that were due', () => {
     ])
   })
 
+  test('without the second pass of an hour that comes twice, which is optional', () => {
+    const schedules = [inForce('2026-10-24T00:00:00Z', '0 * * * *', 'Europe/London')]
+    // The clocks show 01:00 at 00:00Z and again at 01:00Z.
+    expect(due(schedules, '2026-10-25T00:00:00Z', '2026-10-25T04:00:00Z')).toEqual([
+      '2026-10-25T03:00',
+      '2026-10-25T02:00',
+      '2026-10-25T00:00',
+    ])
+  })
+
+  test('an optional slot that a trigger ran is not missed, and its neighbours are', async () => {
+    const schedules = [inForce('2026-10-24T00:00:00Z', '0 * * * *', 'Europe/London')]
+    async function* ran(): AsyncGenerator<StoredRow> {
+      yield { ...rowWith({ ending: SUCCEEDED }), slot: at('2026-10-25T01:00:00Z') }
+    }
+    const keys = dueKeys([{ task: 'nightly', schedules }], at('2026-10-25T00:00:00Z'), at('2026-10-25T03:00:00Z'))
+    const found: string[] = []
+    for await (const { row, missed } of withMissed(keys, ran(), true, () => ran())) {
+      found.push(`${row === null ? 'missed' : 'row'} ${new Date((row ?? missed).slot).toISOString().slice(11, 16)}`)
+    }
+    expect(found).toEqual(['missed 02:00', 'row 01:00', 'missed 00:00'])
+  })
+
   test('each by the schedule of its time; what was due while it was changed is in doubt', () => {
     const schedules = [inForce('2026-11-01T03:00:00Z', '0 3 * * *'), inForce('2026-11-04T05:00:00Z', '0 5 * * *')]
     expect(due(schedules, '2026-11-01T00:00:00Z', '2026-11-06T00:00:00Z')).toEqual([

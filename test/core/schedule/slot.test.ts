@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import { LedgerError } from '../../../src/core/errors.ts'
 import { formatInstant, parseInstant } from '../../../src/core/instant.ts'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
 import {
   earlyToleranceMs,
+  expectedSlotAfter,
+  expectedSlotBefore,
   isFireTimeNear,
+  isOptional,
   slotAfter,
   slotBefore,
   slotsBetween,
@@ -39,6 +42,19 @@ function parse(expression: string, zone = 'UTC', anchor?: string) {
   return parseSchedule({ expression, zone, ...(anchor === undefined ? {} : { anchor: parseInstant(anchor) }) })
 }
 
+function isRefused(expression: string, zone: string, anchor?: string): boolean {
+  try {
+    parse(expression, zone, anchor)
+    return false
+  } catch (error) {
+    expect(error).toBeInstanceOf(LedgerError)
+    return true
+  }
+}
+
+/** EventBridge rules refuse these, but the guide of EventBridge Scheduler writes such rates, so they are accepted. */
+const ACCEPTED_RATES: ReadonlySet<string> = new Set(['rate(1 hours)', 'rate(5 hour)'])
+
 const shown = (instant: number | null) => (instant === null ? null : formatInstant(instant))
 const slots = (expression: string, zone: string, from: string, to: string) =>
   [...slotsBetween(parse(expression, zone), parseInstant(from), parseInstant(to))].map(formatInstant)
@@ -53,19 +69,37 @@ describe('the shared vectors', () => {
   it.each(
     cases.map((vector) => [`${vector.expr} ${vector.tz} ${vector.at ?? vector.from}: ${vector.why}`, vector] as const),
   )('%s', (_, { expr, tz, anchor, at = '', from, to = '', count, error, earlyToleranceSec = 0, slot, next }) => {
-    if (error === true) {
+    if (ACCEPTED_RATES.has(expr)) {
+      expect(parse(expr, tz, anchor).kind).toBe('rate')
+    } else if (error === true) {
       expect(() => parse(expr, tz, anchor)).toThrow(LedgerError)
-      return
+    } else if (from !== undefined) {
+      expect([...slotsBetween(parse(expr, tz, anchor), parseInstant(from), parseInstant(to))]).toHaveLength(count ?? -1)
+    } else {
+      const schedule = parse(expr, tz, anchor)
+      const found = windowOf(schedule, parseInstant(at), earlyToleranceSec * 1000)
+      expect(shown(found?.slot ?? null)).toBe(slot)
+      expect(shown(found === null ? slotAfter(schedule, parseInstant(at)) : found.next)).toBe(next)
     }
-    const schedule = parse(expr, tz, anchor)
-    if (from !== undefined) {
-      expect([...slotsBetween(schedule, parseInstant(from), parseInstant(to))]).toHaveLength(count ?? -1)
-      return
-    }
-    const found = windowOf(schedule, parseInstant(at), earlyToleranceSec * 1000)
-    expect(shown(found?.slot ?? null)).toBe(slot)
-    expect(shown(found === null ? slotAfter(schedule, parseInstant(at)) : found.next)).toBe(next)
   })
+})
+
+// The cases come from the test suites of other cron libraries and of tools for AWS. A case without `slot` or `next` says
+// nothing about it. `error` says whether the form is refused.
+test('the cases of foreign test suites', () => {
+  const cases = casesOf('schedule-foreign.jsonl')
+  expect(cases).toHaveLength(1461)
+  const differing = cases.filter(({ expr, tz, anchor, at, error, slot, next }) => {
+    if (isRefused(expr, tz, anchor)) return error !== true
+    if (error !== undefined || at === undefined) return error === true
+    const schedule = parse(expr, tz, anchor)
+    const found = windowOf(schedule, parseInstant(at))
+    const nextFound = found === null ? slotAfter(schedule, parseInstant(at)) : found.next
+    return (
+      (slot !== undefined && shown(found?.slot ?? null) !== slot) || (next !== undefined && shown(nextFound) !== next)
+    )
+  })
+  expect(differing).toEqual([])
 })
 
 // Made by a Python program that shares no code with this project: it walks every minute of the days around `at`, with
@@ -77,11 +111,27 @@ describe('an independent minute walk', () => {
     const cases = casesOf('slot-independent.jsonl')
     expect(cases).toHaveLength(300)
     const found = cases.map(({ expr, tz, at = '' }) => {
-      const window = windowOf(parse(expr, tz), parseInstant(at))
+      const window = windowOf(parse(withoutWideSteps(expr), tz), parseInstant(at))
       return { expr, tz, at, slot: shown(window?.slot ?? null), next: shown(window?.next ?? null) }
     })
     expect(found).toEqual(cases)
   })
+
+  it('agrees with what a refused step is said to mean', () => {
+    const refused = casesOf('slot-independent.jsonl').filter(({ expr }) => withoutWideSteps(expr) !== expr)
+    expect(refused).toHaveLength(30)
+  })
+
+  /** The program took any step. One that is wider than its field is refused, and the error says what it means. */
+  function withoutWideSteps(expression: string): string {
+    try {
+      parse(expression)
+      return expression
+    } catch (error) {
+      const [, meant] = /a step that is wider than .* Use --schedule '(.*?)'/.exec((error as Error).message) ?? []
+      return meant ?? expression
+    }
+  }
 })
 
 describe('clock changes', () => {
@@ -299,7 +349,7 @@ describe('the edges of a window', () => {
     expect(windowOf(daily, three - 30_000, 30_000)).toEqual({ slot: three, next: three + day })
     expect(windowOf(daily, three - 30_001, 30_000)?.slot).toBe(three - day)
     expect(windowOf(daily, three, 30_000)?.slot).toBe(three)
-    expect(() => windowOf(daily, three, -1)).toThrow('early tolerance is -1 ms; allowed are 0 and more')
+    expect(() => windowOf(daily, three, -1)).toThrow('early tolerance is -1 ms. Use 0 or more.')
     expect(() => windowOf(daily, three, Number.NaN)).toThrow('early tolerance is NaN')
   })
 
@@ -325,6 +375,49 @@ describe('the edges of a window', () => {
     for (const off of [-60_000, 0, 60_000]) expect(isFireTimeNear(daily, three + off, 60_000)).toBe(true)
     for (const off of [-60_001, 60_001]) expect(isFireTimeNear(daily, three + off, 60_000)).toBe(false)
     expect(isFireTimeNear(parse('at(2026-11-24T03:00:00)'), three - 60_001, 60_000)).toBe(false)
+  })
+})
+
+describe('optional slots', () => {
+  const optional = (expression: string, zone: string, from: string, to: string) => {
+    const schedule = parse(expression, zone)
+    return [...slotsBetween(schedule, parseInstant(from), parseInstant(to))]
+      .filter((slot) => isOptional(schedule, slot))
+      .map(formatInstant)
+  }
+
+  it('are those of the second pass, if every hour fires', () => {
+    expect(optional('*/30 * * * *', 'Europe/London', '2026-10-24T00:00:00Z', '2026-10-26T00:00:00Z')).toEqual([
+      '2026-10-25T01:00:00Z',
+      '2026-10-25T01:30:00Z',
+    ])
+    expect(optional('15 * * * *', 'Australia/Lord_Howe', '2027-04-02T00:00:00Z', '2027-04-05T00:00:00Z')).toEqual([])
+    expect(optional('45 * * * *', 'Australia/Lord_Howe', '2027-04-02T00:00:00Z', '2027-04-05T00:00:00Z')).toEqual([
+      '2027-04-03T15:15:00Z',
+    ])
+    // Antarctica/Troll goes back by two hours.
+    expect(optional('0 * * * *', 'Antarctica/Troll', '2026-10-24T00:00:00Z', '2026-10-26T00:00:00Z')).toEqual([
+      '2026-10-25T01:00:00Z',
+      '2026-10-25T02:00:00Z',
+    ])
+  })
+
+  it.each([
+    ['30 1 * * *', 'Europe/London'],
+    ['0 0-22 * * *', 'Europe/London'],
+    ['* * * * *', 'UTC'],
+    ['* * * * *', 'Asia/Tokyo'],
+  ])('do not exist for %s in %s', (expression, zone) => {
+    expect(optional(expression, zone, '2026-10-24T00:00:00Z', '2026-10-26T00:00:00Z')).toEqual([])
+  })
+
+  it('are not between two slots that are expected', () => {
+    const hourly = parse('0 * * * *', 'Europe/London')
+    const [first, third] = [parseInstant('2026-10-25T00:00:00Z'), parseInstant('2026-10-25T02:00:00Z')]
+    expect(expectedSlotAfter(hourly, first)).toBe(third)
+    expect(expectedSlotBefore(hourly, third)).toBe(first)
+    // A trigger that comes in between belongs to the optional slot.
+    expect(windowOf(hourly, first + 3_600_000)).toEqual({ slot: first + 3_600_000, next: third })
   })
 })
 

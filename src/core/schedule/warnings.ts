@@ -1,0 +1,104 @@
+import { formatInstant } from '../instant.ts'
+import type { Instant } from '../types.ts'
+import { undocumentedForms } from './cron-aws.ts'
+import { type Schedule, slotAfter, slotBefore } from './slot.ts'
+
+const MINUTE_MS = 60_000
+
+/**
+ * Returns what a user should know about a schedule that is valid, one sentence or two for each warning. `zoneData` is
+ * the release of the time zone data of this process.
+ */
+export function scheduleWarnings(schedule: Schedule, now: Instant, zoneData: string): readonly string[] {
+  const { spec } = schedule
+  const zoned = schedule.kind === 'rate' ? [] : zoneDataWarnings(spec.zone, zoneData)
+  return [...formWarnings(schedule), ...endWarnings(schedule, now), ...zoned]
+}
+
+function formWarnings(schedule: Schedule): readonly string[] {
+  switch (schedule.kind) {
+    case 'rate': {
+      const { anchor } = schedule
+      if (anchor % MINUTE_MS === 0) return []
+      const minute = formatInstant(Math.floor(anchor / MINUTE_MS) * MINUTE_MS)
+      return [
+        `The anchor ${formatInstant(anchor)} has seconds, but EventBridge fires on whole minutes, so an event can go to the slot before. Use ${minute}.`,
+      ]
+    }
+    case 'at':
+      return []
+    case 'cron': {
+      const text = /^cron\((.*)\)$/.exec(schedule.spec.expression)?.[1]
+      return text === undefined
+        ? []
+        : undocumentedForms(text.trim()).map((form) => `AWS does not document ${form}. Check that AWS accepts it.`)
+    }
+  }
+}
+
+function endWarnings(schedule: Schedule, now: Instant): readonly string[] {
+  if (slotAfter(schedule, now) !== null) return []
+  const last = slotBefore(schedule, now + 1)
+  return [`The schedule never fires again.${last === null ? '' : ` Its last slot was ${formatInstant(last)}.`}`]
+}
+
+/** A change of the clocks of some zones, and the release of the time zone data that first had it. */
+interface LawChange {
+  readonly release: string
+  /** The date from which older data is wrong. */
+  readonly from: string
+  readonly what: string
+  readonly zones: readonly string[]
+}
+
+/**
+ * The latest changes of law, from https://data.iana.org/time-zones/tzdb/NEWS. The releases of Node have recent data, but
+ * a Node that uses the ICU of its operating system can have any release. Add a line when a release of the time zone
+ * data changes future times, and remove a line when every supported Node has that release.
+ */
+const LAW_CHANGES: readonly LawChange[] = [
+  { release: '2024a', from: '2024-03-01', what: 'Kazakhstan has UTC+5', zones: ['Asia/Almaty', 'Asia/Qostanay'] },
+  {
+    release: '2024a',
+    from: '2024-04-13',
+    what: 'Palestine puts its clocks forward a week later',
+    zones: ['Asia/Gaza', 'Asia/Hebron'],
+  },
+  { release: '2025a', from: '2025-03-23', what: 'Paraguay has UTC-3 all year', zones: ['America/Asuncion'] },
+  {
+    release: '2026a',
+    from: '2022-03-27',
+    what: 'Moldova changes its clocks an hour later in the night',
+    zones: ['Europe/Chisinau', 'Europe/Tiraspol'],
+  },
+  {
+    release: '2026b',
+    from: '2026-11-01',
+    what: 'British Columbia has UTC-7 all year',
+    zones: ['America/Vancouver', 'Canada/Pacific'],
+  },
+  {
+    release: '2026c',
+    from: '2026-11-01',
+    what: 'Alberta has UTC-6 all year',
+    zones: ['America/Edmonton', 'America/Yellowknife', 'Canada/Mountain'],
+  },
+  {
+    release: '2026c',
+    from: '2026-09-20',
+    what: 'Morocco has UTC+0 all year',
+    zones: ['Africa/Casablanca', 'Africa/El_Aaiun'],
+  },
+]
+
+/** Returns a warning for each change of law that `zoneData`, a release such as `2025c`, does not have. */
+function zoneDataWarnings(zone: string, zoneData: string): readonly string[] {
+  // Without a release, as in a Node without ICU data, nothing can be said.
+  if (!/^\d{4}[a-z]/.test(zoneData)) return []
+  return LAW_CHANGES.filter(
+    ({ release, zones }) => release > zoneData && zones.some((name) => name.toLowerCase() === zone.toLowerCase()),
+  ).map(
+    ({ release, from, what }) =>
+      `The time zone data of this Node is ${zoneData}, which is older than a change of law: ${what} (in ${release}). Slots from ${from} on can be wrong. Use a Node with newer time zone data.`,
+  )
+}
