@@ -21,3 +21,8 @@ export function scheduleFlags({ expression, zone, anchor }: ScheduleSpec): Comma
     anchor: anchor === undefined ? undefined : formatInstant(anchor),
   }
 }
+
+/** Returns what to do with a ledger in which no task has run yet. */
+export function firstRunText(store: string): string {
+  return `No tasks yet. Run your first one: ${commandLine('run', { store, task: 'NAME', schedule: '0 3 * * *' })} -- COMMAND`
+}

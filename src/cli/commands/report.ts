@@ -10,6 +10,7 @@ import {
   statSync,
 } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
+import { unknownTask } from '../../audit/tasks.ts'
 import { DAY_MS } from '../../core/duration.ts'
 import { errorCode, firstLine, LedgerError, quote, usageError } from '../../core/errors.ts'
 import type { OptionTable } from '../../core/option.ts'
@@ -47,7 +48,7 @@ const OPTIONS = {
     kind: 'text',
     value: 'FILE|-',
     required: true,
-    help: 'Where it goes: a file, which is replaced as a whole or not at all, or standard output',
+    help: 'Write the report to this file, or to standard output. An existing report is replaced',
   },
   graceMs: COMMON.graceMs,
   lateAfterMs: COMMON.lateAfterMs,
@@ -58,7 +59,7 @@ const OPTIONS = {
 const help = {
   name: 'report',
   summary:
-    'Writes what `serve` shows into one HTML file, for a ticket or an auditor: it needs no network and no server, and prints well.',
+    'Writes the pages of `serve` into one HTML file, for a ticket or an auditor. The file needs no server and no network.',
   options: OPTIONS,
   examples: [
     ['cronledger report --store dynamodb:cronledger --since 30d --out report.html', 'all tasks of thirty days'],
@@ -67,7 +68,7 @@ const help = {
       'one task, one month',
     ],
   ],
-  notes: 'Exit codes: 0 also where something is wrong with the slots, else as those of run.',
+  notes: 'Exit codes: 0 even if slots need attention, otherwise as those of run.',
 } as const
 
 export const report: Command = {
@@ -89,9 +90,10 @@ export const report: Command = {
     }
     const known = task !== undefined && namesDate(values) ? await readTask(task, reading) : null
     const { since = now - 30 * DAY_MS, until = now } = parseTimeRange(values, known?.head.clock.zone ?? 'UTC', now)
-    if (since >= until) throw usageError(`since ${values.since ?? '30d'} is not before until ${values.until ?? 'now'}`)
+    if (since >= until)
+      throw usageError(`--since ${values.since ?? '30d'} is not before --until ${values.until ?? 'now'}.`)
     const pieces = await reportPieces({ span: { since, until }, task, store, style: readAssets().style }, reading)
-    if (pieces === null) throw usageError(`nothing of task ${task} is on record; cronledger tasks names those that are`)
+    if (pieces === null) throw await unknownTask(task ?? '', reading.ledger.tasks())
     if (place === null) await printAll(pieces)
     else {
       await replaceFile(place, pieces)
@@ -110,17 +112,17 @@ export const report: Command = {
 function filePathOf(path: string): string {
   if (!existsSync(path)) return path
   if (!statSync(path).isFile()) {
-    throw usageError(`out is ${quote(path)}, which is no file; allowed are a file and - for standard output`)
+    throw usageError(`--out ${quote(path)} is not a file. Use a file, or - for standard output.`)
   }
   let begin: string
   try {
     begin = beginOf(path)
   } catch (error) {
-    throw usageError(`out is ${quote(path)}, which cannot be read: ${firstLine(error)}`)
+    throw usageError(`--out ${quote(path)} cannot be read: ${firstLine(error)}`)
   }
   if (begin !== '' && begin.toLowerCase() !== PAGE_BEGIN) {
     throw usageError(
-      `out is ${quote(path)}, which is no HTML page and was left as it is: name another path, or remove it`,
+      `--out ${quote(path)} exists and is not an HTML page, so it was not overwritten. Use another path, or remove the file.`,
     )
   }
   return realpathSync(path)
@@ -149,6 +151,6 @@ async function replaceFile(path: string, pieces: AsyncIterable<string | Uint8Arr
     renameSync(begun, path)
   } catch (error) {
     if (error instanceof LedgerError || errorCode(error) === undefined) throw error
-    throw usageError(`out is ${quote(path)}, which cannot be written: ${firstLine(error)}`)
+    throw usageError(`--out ${quote(path)} cannot be written: ${firstLine(error)}`)
   }
 }

@@ -5,7 +5,7 @@ import type { OptionTable } from '../../core/option.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import { slotAfter } from '../../core/schedule/slot.ts'
 import type { Instant } from '../../core/types.ts'
-import { type TaskState, taskJson, taskText } from '../../format/tasks.ts'
+import { type TaskSummary, taskJson, taskText } from '../../format/tasks.ts'
 import { jsonArray, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
@@ -39,7 +39,7 @@ export const tasks: Command = {
     const reading = { ledgerTimeoutMs: values.ledgerTimeoutMs }
     const states = concurrently(
       (signal) => ledger.tasks({ ...reading, signal }),
-      (task, signal) => readTaskState(task, ledger, { ...reading, signal }, now),
+      (task, signal) => readTaskSummary(task, ledger, { ...reading, signal }, now),
       [],
     )
     await printAll(
@@ -52,7 +52,7 @@ export const tasks: Command = {
 /** A row does not store the skew of its run. Most runs have the default, and only the output depends on it. */
 const SKEW_MS = SETTINGS.skewMs.default
 
-async function* statesText(states: AsyncIterable<TaskState>, now: Instant): AsyncGenerator<string, void, undefined> {
+async function* statesText(states: AsyncIterable<TaskSummary>, now: Instant): AsyncGenerator<string, void, undefined> {
   let before = ''
   for await (const state of states) {
     yield before + taskText(state, now, SKEW_MS)
@@ -62,16 +62,16 @@ async function* statesText(states: AsyncIterable<TaskState>, now: Instant): Asyn
 }
 
 /** Returns the state as an indented item of a JSON array. */
-function stateJson(state: TaskState, now: Instant): string {
+function stateJson(state: TaskSummary, now: Instant): string {
   return safeJson(taskJson(state, now, SKEW_MS), 2).replace(/^/gm, '  ')
 }
 
-async function* readTaskState(
+async function* readTaskSummary(
   { task, schedules }: KnownTask,
   ledger: Ledger,
   reading: ReadOptions,
   now: Instant,
-): AsyncGenerator<TaskState, void> {
+): AsyncGenerator<TaskSummary, void> {
   const current = schedules.at(-1)
   if (current === undefined) return
   // A future slot can have a row, which an operator has resolved, so we must ask only for slots up to now.

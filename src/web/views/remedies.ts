@@ -1,7 +1,6 @@
 import { formatInstant } from '../../core/instant.ts'
-import type { Instant, ScheduleSpec } from '../../core/types.ts'
+import type { Instant, ScheduleSpec, Status } from '../../core/types.ts'
 import { commandLine, scheduleFlags } from '../../format/command-line.ts'
-import type { Mark } from './marks.ts'
 
 /** Something that an operator can do about a slot. */
 export interface Remedy {
@@ -18,11 +17,11 @@ export interface CommandTarget {
   readonly schedule: ScheduleSpec | null
 }
 
-const RERUN_NOTE = 'Put the batch’s own command in the place of COMMAND, and say why in the place of WHY.'
-const RESOLVE_NOTE = 'Starts nothing; puts your word on record. Say why in the place of WHY.'
+const RERUN_NOTE = 'Replace COMMAND with the batch command, and WHY with the reason.'
+const RESOLVE_NOTE = 'Does not start the batch. Replace WHY with the reason.'
 
-/** Returns what an operator can do about a slot with this mark, the likeliest first. */
-export function remediesOf(mark: Mark, target: CommandTarget, now: Instant): readonly Remedy[] {
+/** Returns what an operator can do about a slot with this status, the likeliest first. */
+export function remediesOf(status: Status, target: CommandTarget, now: Instant): readonly Remedy[] {
   const rerun = {
     title: 'Run it again',
     command: `${command('rerun', target)} --reason WHY -- COMMAND`,
@@ -33,24 +32,23 @@ export function remediesOf(mark: Mark, target: CommandTarget, now: Instant): rea
     command: `${command('resolve', target)} --state ${state} --reason WHY`,
     note: RESOLVE_NOTE,
   })
-  const completed = resolveAs('Say that its work is done', 'completed')
-  const skipped = resolveAs('Say that it shall not run', 'skipped')
-  switch (mark) {
+  const completed = resolveAs('Mark as completed', 'completed')
+  const skipped = resolveAs('Mark as skipped', 'skipped')
+  switch (status) {
     case 'missed':
       return [{ ...rerun, title: 'Run it now' }, completed, skipped]
     case 'failed':
     case 'stale':
       return [rerun, completed, skipped]
-    case 'due':
-      return [{ ...rerun, title: 'Run it now' }, skipped]
-    case 'next':
-      return [skipped]
+    case 'scheduled':
+      return target.slot > now ? [skipped] : [{ ...rerun, title: 'Run it now' }, skipped]
     case 'running':
+    case 'waiting':
       return [
         {
-          title: 'See it in a terminal',
+          title: 'Show it in a terminal',
           command: command('show', target),
-          note: 'It cannot be settled or run again before it has ended.',
+          note: 'It can be resolved or run again only after it has ended.',
         },
       ]
     case 'skipped':
@@ -59,7 +57,7 @@ export function remediesOf(mark: Mark, target: CommandTarget, now: Instant): rea
       return target.slot > now ? [] : [rerun]
     case 'unknown':
       return [
-        { title: 'Read it with a newer version', command: command('show', target), note: 'Update cronledger first.' },
+        { title: 'Show it with a newer version', command: command('show', target), note: 'Update cronledger first.' },
       ]
   }
 }
