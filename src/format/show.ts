@@ -146,7 +146,7 @@ function keptOf({ rejections: { first, latest } }: Row): readonly Rejection[] {
 }
 
 function delayText(at: Instant, slot: Instant): string {
-  return at < slot ? `${elapsed(slot - at)} before the slot` : `${elapsed(at - slot)} after the slot`
+  return at < slot ? `${elapsed(slot - at)} before the scheduled time` : `${elapsed(at - slot)} after the scheduled time`
 }
 
 /** Returns the host, the run and the trigger of an attempt or a rejection. */

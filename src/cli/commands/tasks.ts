@@ -5,8 +5,9 @@ import type { OptionTable } from '../../core/option.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import { slotAfter } from '../../core/schedule/slot.ts'
 import type { Instant } from '../../core/types.ts'
+import { firstRunText } from '../../format/command-line.ts'
 import { type TaskSummary, taskJson, taskText } from '../../format/tasks.ts'
-import { jsonArray, safeJson } from '../../format/text.ts'
+import { jsonArray, printable, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
@@ -25,9 +26,9 @@ const OPTIONS = {
 
 const help = {
   name: 'tasks',
-  summary: 'Shows the tasks that the ledger knows: schedule, last slot and its state, next slot.',
+  summary: 'Shows the tasks of the ledger: the schedule, the last slot with its status, and the next slot.',
   options: OPTIONS,
-  examples: [['cronledger tasks --store dynamodb:cronledger', 'all tasks that ever ran by their schedules']],
+  examples: [['cronledger tasks --store dynamodb:cronledger', 'all tasks that have run on schedule']],
 } as const
 
 export const tasks: Command = {
@@ -37,13 +38,15 @@ export const tasks: Command = {
     const ledger = createLedger({ store: values.store })
     const now = systemClock.now()
     const reading = { ledgerTimeoutMs: values.ledgerTimeoutMs }
-    const states = concurrently(
+    const summaries = concurrently(
       (signal) => ledger.tasks({ ...reading, signal }),
       (task, signal) => readTaskSummary(task, ledger, { ...reading, signal }, now),
       [],
     )
     await printAll(
-      values.format === 'json' ? jsonArray(states, (state) => stateJson(state, now)) : statesText(states, now),
+      values.format === 'json'
+        ? jsonArray(summaries, (summary) => summaryJson(summary, now))
+        : summariesText(summaries, now, values.store),
     )
     return EXIT.ok
   },
@@ -52,18 +55,22 @@ export const tasks: Command = {
 /** A row does not store the skew of its run. Most runs have the default, and only the output depends on it. */
 const SKEW_MS = SETTINGS.skewMs.default
 
-async function* statesText(states: AsyncIterable<TaskSummary>, now: Instant): AsyncGenerator<string, void, undefined> {
+async function* summariesText(
+  summaries: AsyncIterable<TaskSummary>,
+  now: Instant,
+  store: string,
+): AsyncGenerator<string, void, undefined> {
   let before = ''
-  for await (const state of states) {
-    yield before + taskText(state, now, SKEW_MS)
+  for await (const summary of summaries) {
+    yield before + taskText(summary, now, SKEW_MS)
     before = '\n'
   }
-  yield before === '' ? 'the ledger knows no task yet\n' : '\n'
+  if (before === '') yield `${printable(firstRunText(store))}\n`
 }
 
-/** Returns the state as an indented item of a JSON array. */
-function stateJson(state: TaskSummary, now: Instant): string {
-  return safeJson(taskJson(state, now, SKEW_MS), 2).replace(/^/gm, '  ')
+/** Returns the summary as an indented item of a JSON array. */
+function summaryJson(summary: TaskSummary, now: Instant): string {
+  return safeJson(taskJson(summary, now, SKEW_MS), 2).replace(/^/gm, '  ')
 }
 
 async function* readTaskSummary(

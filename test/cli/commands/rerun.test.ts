@@ -33,7 +33,7 @@ function task(store: Environment, name = 'nightly') {
     ...(command.length === 0 ? [] : ['--', ...command]),
   ]
   const rows = async (): Promise<Loose[]> => {
-    const { stdout } = await cronledger(['history', '--all', '--json'], { env })
+    const { stdout } = await cronledger(['history', '--all', '--no-missed', '--json'], { env })
     return JSON.parse(stdout).reverse()
   }
   return {

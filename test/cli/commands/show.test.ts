@@ -75,7 +75,7 @@ describe('show', () => {
     const coming = new Date(Date.now() + 5 * 86_400_000).toISOString().slice(0, 10)
     await cronledger(['resolve', ...old, '--slot', coming, '--state', 'skipped', '--reason', 'holiday'])
     expect((await show('--slot', 'latest')).stderr).toMatch(/slot .*T(09|10):00:00Z is on record/)
-    const date = ['history', '--store', store, '--task', 'nightly', '--since', '2025-11-26', '--until', '2025-11-26']
+    const date = ['history', '--store', store, '--task', 'nightly', '--since', '2025-11-26', '--until', '2025-11-26', '--no-missed']
     await run('2025-11-25T18:00:00Z')
     expect(JSON.parse((await cronledger([...date, '--json'])).stdout)).toMatchObject([{ slot: '2025-11-26T10:00:00Z' }])
   })

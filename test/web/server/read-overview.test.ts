@@ -88,12 +88,12 @@ test('slots that are resolved ahead do not push out earlier ones', async () => {
   // Half of its slots are still to come, and all of them are resolved.
   const now = NOW - 10 * HOUR_MS
   const { lines } = await readOverview({}, { ...reading(path), now })
-  const marks = lines[0]?.cells.map(({ slot, mark }) => (slot > now ? `ahead ${mark}` : mark))
-  expect(marks).toEqual([...Array(10).fill('completed'), ...Array(3).fill('ahead skipped')])
+  const statuses = lines[0]?.cells.map(({ slot, status }) => (slot > now ? `ahead ${status}` : status))
+  expect(statuses).toEqual([...Array(10).fill('completed'), ...Array(3).fill('ahead skipped')])
   expect(lines[0]?.lastSuccess).toBe(Math.floor(now / HOUR_MS) * HOUR_MS)
 })
 
-test('a report of a task that the registry does not know has its words and its zone from its newest row', async () => {
+test('a report of a task without a record has the words and the zone of its newest row', async () => {
   const path = join(folder, 'lone.db')
   await fillFile(path, [hourly('other')], NOW)
   const store = `file:${path}`
@@ -113,5 +113,5 @@ test('a report of a task that the registry does not know has its words and its z
   ])
   expect(stdout.match(/At 03:00 · Asia\/Tokyo/g)).toHaveLength(2)
   expect(stdout).toContain('<h1>Report from 2026-11-24 00:00 Asia/Tokyo (2026-11-23T15:00:00Z) to ')
-  expect(stdout).toContain('(by its newest row: the registry does not know the task)')
+  expect(stdout).toContain('(from its newest run, because no scheduled run is recorded)')
 })

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { MARK_NAMES } from '../../../src/web/views/marks.ts'
+import { STATUSES } from '../../../src/core/types.ts'
 import { remediesOf } from '../../../src/web/views/remedies.ts'
 
 const HOSTILE = `file:/srv/it's $(touch /tmp/no) "a" \`b\` \\ ;&|<>*?.db`
@@ -12,8 +12,8 @@ function wordsOf(command: string): string[] {
   return out.split('\0').slice(0, -1)
 }
 
-test.each(MARK_NAMES)('what can be done about a slot that is %s reaches the program word by word', (mark) => {
-  const remedies = remediesOf(mark, target, target.slot)
+test.each(STATUSES)('the commands for a slot that is %s reach the program word by word', (status) => {
+  const remedies = remediesOf(status, target, target.slot)
   expect(remedies.length).toBeGreaterThan(0)
   for (const { command } of remedies) {
     const [name, ...words] = wordsOf(command)
@@ -24,7 +24,7 @@ test.each(MARK_NAMES)('what can be done about a slot that is %s reaches the prog
   }
 })
 
-test('a task that the registry does not know brings its schedule along', () => {
+test('the commands for a task without a record have its schedule', () => {
   const schedule = { expression: 'rate(6 hours)', zone: 'UTC', anchor: 0 }
   const [first] = remediesOf('failed', { ...target, store: 'dynamodb:ledger', schedule }, target.slot)
   expect(first?.command).toBe(
@@ -32,6 +32,12 @@ test('a task that the registry does not know brings its schedule along', () => {
   )
 })
 
-test.each(['completed', 'skipped'] as const)('a future slot that is resolved as %s needs nothing', (mark) => {
-  expect(remediesOf(mark, target, target.slot - 1)).toEqual([])
+test.each(['completed', 'skipped'] as const)('a future slot that is resolved as %s needs nothing', (status) => {
+  expect(remediesOf(status, target, target.slot - 1)).toEqual([])
+})
+
+test('a slot that is not due yet can only be skipped, and one that is due can also be run', () => {
+  const titlesAt = (now: number) => remediesOf('scheduled', target, now).map(({ title }) => title)
+  expect(titlesAt(target.slot - 1)).toEqual(['Mark as skipped'])
+  expect(titlesAt(target.slot)).toEqual(['Run it now', 'Mark as skipped'])
 })
