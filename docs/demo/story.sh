@@ -9,8 +9,8 @@ trap 'rm -rf "$folder"' EXIT
 export CRONLEDGER_STORE="file:$folder/ledger.db"
 export CRONLEDGER_TASK=nightly
 export CRONLEDGER_LOG=text
-# What EventBridge puts into the container: the time that the trigger stands for. Here, the night before.
-CRONLEDGER_EVENT_TIME=$(node -p 'new Date(Date.now() - 864e5).toISOString().slice(0, 10)')T18:00:00Z
+# What EventBridge puts into the container: the time that the trigger stands for. Here, the latest 03:00 in Tokyo.
+CRONLEDGER_EVENT_TIME=$(node -p 'new Date(Date.now() - 18 * 36e5).toISOString().slice(0, 10)')T18:00:00Z
 export CRONLEDGER_EVENT_TIME
 
 trigger() {

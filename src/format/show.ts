@@ -65,7 +65,7 @@ function titleOf({ task, slot }: StoredRow): string {
 export function slotFacts(row: Row, now: Instant, skewMs: number): Readonly<Record<string, string>> {
   const { slot, windowEnd, schedule, rejections, unlistedAttempts } = row
   const { count, refused } = rejections
-  const end = windowEnd === null ? 'no end: the schedule has no later slot' : formatInstant(windowEnd)
+  const end = windowEnd === null ? ', no end: the schedule has no later slot' : ` to ${formatInstant(windowEnd)}`
   const localEnd = windowEnd === null ? '' : ` to ${localTimeIn(windowEnd, schedule.zone)}`
   const unlisted = unlistedAttempts === 0 ? '' : ` (${unlistedAttempts} of them never started and are not listed)`
   const dropped = count - keptOf(row).length
@@ -73,7 +73,7 @@ export function slotFacts(row: Row, now: Instant, skewMs: number): Readonly<Reco
   const notes = rejectedNotes.filter(Boolean).join(', ')
   return {
     status: statusOfRow(row, { now, skewMs }),
-    window: `${formatInstant(slot)} to ${end}`,
+    window: `${formatInstant(slot)}${end}`,
     'local time': `${localTimeIn(slot, schedule.zone)}${localEnd}`,
     schedule: `${scheduleText(schedule)}, zone data ${row.zoneData}`,
     attempts: `${attemptCount(row)}${unlisted}`,
@@ -146,7 +146,9 @@ function keptOf({ rejections: { first, latest } }: Row): readonly Rejection[] {
 }
 
 function delayText(at: Instant, slot: Instant): string {
-  return at < slot ? `${elapsed(slot - at)} before the scheduled time` : `${elapsed(at - slot)} after the scheduled time`
+  return at < slot
+    ? `${elapsed(slot - at)} before the scheduled time`
+    : `${elapsed(at - slot)} after the scheduled time`
 }
 
 /** Returns the host, the run and the trigger of an attempt or a rejection. */

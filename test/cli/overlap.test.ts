@@ -62,7 +62,9 @@ describe.each(['file', 'dynamodb'] as const)('slots that must not overlap, on a 
       return start([...args, '--', 'sh', '-c', BATCH], { cwd, env })
     }
     const rows = async (): Promise<Loose[]> => {
-      const { stdout } = await cronledger(['history', '--store', store, '--task', 'nightly', '--no-missed', '--json'], { env })
+      const { stdout } = await cronledger(['history', '--store', store, '--task', 'nightly', '--no-missed', '--json'], {
+        env,
+      })
       return JSON.parse(stdout).reverse()
     }
     const has = (name: string) => existsSync(join(cwd, name))

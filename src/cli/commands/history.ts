@@ -40,8 +40,8 @@ const OPTIONS = {
   graceMs: COMMON.graceMs,
   ...DUE_BY,
   duplicates: { kind: 'switch', help: 'Only slots that rejected a trigger' },
-  limit: { kind: 'integer', default: 20, bounds: [1, 100_000], help: 'Show at most this many slots' },
-  all: { kind: 'switch', help: 'Show all slots, regardless of --limit' },
+  limit: { kind: 'integer', default: 20, bounds: [1, 100_000], help: 'Most slots' },
+  all: { kind: 'switch', help: 'All slots, whatever --limit says' },
   format: {
     kind: 'choice',
     choices: HISTORY_FORMATS,

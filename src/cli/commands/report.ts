@@ -48,7 +48,7 @@ const OPTIONS = {
     kind: 'text',
     value: 'FILE|-',
     required: true,
-    help: 'Write the report to this file, or to standard output. An existing report is replaced',
+    help: 'Where it goes: a file, which is replaced as a whole or not at all, or standard output',
   },
   graceMs: COMMON.graceMs,
   lateAfterMs: COMMON.lateAfterMs,
@@ -59,7 +59,7 @@ const OPTIONS = {
 const help = {
   name: 'report',
   summary:
-    'Writes the pages of `serve` into one HTML file, for a ticket or an auditor. The file needs no server and no network.',
+    'Writes what `serve` shows into one HTML file, for a ticket or an auditor: it needs no network and no server, and prints well.',
   options: OPTIONS,
   examples: [
     ['cronledger report --store dynamodb:cronledger --since 30d --out report.html', 'all tasks of thirty days'],
@@ -68,7 +68,7 @@ const help = {
       'one task, one month',
     ],
   ],
-  notes: 'Exit codes: 0 even if slots need attention, otherwise as those of run.',
+  notes: 'Exit codes: 0 also where something is wrong with the slots, else as those of run.',
 } as const
 
 export const report: Command = {
@@ -90,8 +90,7 @@ export const report: Command = {
     }
     const known = task !== undefined && namesDate(values) ? await readTask(task, reading) : null
     const { since = now - 30 * DAY_MS, until = now } = parseTimeRange(values, known?.head.clock.zone ?? 'UTC', now)
-    if (since >= until)
-      throw usageError(`--since ${values.since ?? '30d'} is not before --until ${values.until ?? 'now'}.`)
+    if (since >= until) throw usageError(`since ${values.since ?? '30d'} is not before until ${values.until ?? 'now'}`)
     const pieces = await reportPieces({ span: { since, until }, task, store, style: readAssets().style }, reading)
     if (pieces === null) throw await unknownTask(task ?? '', reading.ledger.tasks())
     if (place === null) await printAll(pieces)

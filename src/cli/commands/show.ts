@@ -39,10 +39,10 @@ const help = {
   summary: 'Shows everything about one slot: its attempts, and the triggers that it rejected, as a timeline.',
   options: OPTIONS,
   examples: [
-    ['cronledger show --store dynamodb:cronledger --task nightly --slot latest', 'the status of the latest slot'],
+    ['cronledger show --store dynamodb:cronledger --task nightly --slot latest', 'what became of the last run'],
     ['cronledger show … --task nightly --slot 2026-11-24 --json', 'the slot of that day, for a program'],
   ],
-  notes: `Exit codes: 0, or ${NO_ROW} if the slot has no row: no run is recorded for it, or its row has expired.`,
+  notes: `Exit codes: 0, or ${NO_ROW} where the slot has no row: nothing was started in it, or its row has expired.`,
 } as const
 
 type ShowValues = Values<typeof OPTIONS>

@@ -26,9 +26,9 @@ const OPTIONS = {
 
 const help = {
   name: 'tasks',
-  summary: 'Shows the tasks of the ledger: the schedule, the last slot with its status, and the next slot.',
+  summary: 'Shows the tasks that the ledger knows: schedule, last slot and its status, next slot.',
   options: OPTIONS,
-  examples: [['cronledger tasks --store dynamodb:cronledger', 'all tasks that have run on schedule']],
+  examples: [['cronledger tasks --store dynamodb:cronledger', 'all tasks that ever ran by their schedules']],
 } as const
 
 export const tasks: Command = {

@@ -75,7 +75,9 @@ export function NeedsLine({ needs, links, now }: NeedsProps) {
           {problems.length > 1 && (
             <>
               {' '}
-              <a href={links.needs}>and {problems.length - 1} more tasks</a>
+              <a href={links.needs}>
+                and {problems.length === 2 ? '1 more task' : `${problems.length - 1} more tasks`}
+              </a>
             </>
           )}
         </p>

@@ -1,6 +1,12 @@
 import { formatInstant } from '../../core/instant.ts'
 import type { Instant, ScheduleSpec, Status } from '../../core/types.ts'
-import { commandLine, scheduleFlags } from '../../format/command-line.ts'
+import {
+  COMMAND_PLACEHOLDER,
+  type CommandFlags,
+  commandLine,
+  REASON_PLACEHOLDER,
+  scheduleFlags,
+} from '../../format/command-line.ts'
 
 /** Something that an operator can do about a slot. */
 export interface Remedy {
@@ -17,19 +23,19 @@ export interface CommandTarget {
   readonly schedule: ScheduleSpec | null
 }
 
-const RERUN_NOTE = 'Replace COMMAND with the batch command, and WHY with the reason.'
-const RESOLVE_NOTE = 'Does not start the batch. Replace WHY with the reason.'
+const RERUN_NOTE = `Replace ${COMMAND_PLACEHOLDER} with the batch command, and ${REASON_PLACEHOLDER} with the reason.`
+const RESOLVE_NOTE = `Does not start the batch. Replace ${REASON_PLACEHOLDER} with the reason.`
 
 /** Returns what an operator can do about a slot with this status, the likeliest first. */
 export function remediesOf(status: Status, target: CommandTarget, now: Instant): readonly Remedy[] {
   const rerun = {
     title: 'Run it again',
-    command: `${command('rerun', target)} --reason WHY -- COMMAND`,
+    command: `${command('rerun', target, { reason: REASON_PLACEHOLDER })} -- ${COMMAND_PLACEHOLDER}`,
     note: RERUN_NOTE,
   }
   const resolveAs = (title: string, state: string) => ({
     title,
-    command: `${command('resolve', target)} --state ${state} --reason WHY`,
+    command: command('resolve', target, { state, reason: REASON_PLACEHOLDER }),
     note: RESOLVE_NOTE,
   })
   const completed = resolveAs('Mark as completed', 'completed')
@@ -66,7 +72,8 @@ export function remediesOf(status: Status, target: CommandTarget, now: Instant):
  * Returns a complete command. It must work when it is pasted, even if no schedule of the task record has the slot.
  * `show` does not need a schedule to find an instant.
  */
-function command(name: string, { store, task, slot, schedule }: CommandTarget): string {
+function command(name: string, { store, task, slot, schedule }: CommandTarget, flags: CommandFlags = {}): string {
   const takesSchedule = name !== 'show' && schedule !== null
-  return commandLine(name, { store, task, slot: formatInstant(slot), ...(takesSchedule && scheduleFlags(schedule)) })
+  const own = { store, task, slot: formatInstant(slot), ...(takesSchedule && scheduleFlags(schedule)) }
+  return commandLine(name, { ...own, ...flags })
 }

@@ -37,7 +37,9 @@ function ledger() {
         { env },
       ),
     async row(): Promise<Loose> {
-      return JSON.parse((await cronledger(['history', '--task', 'nightly', '--no-missed', '--json'], { env })).stdout)[0]
+      return JSON.parse(
+        (await cronledger(['history', '--task', 'nightly', '--no-missed', '--json'], { env })).stdout,
+      )[0]
     },
   }
 }

@@ -105,15 +105,15 @@ test('HEAD has the headers of GET', async () => {
 test.each([
   ['/task', 400, 'the address has no task'],
   ['/task?task=<b>', 400, 'task is'],
-  ['/task?task=heartbeat&state=late', 400, 'allowed are completed, failed'],
+  ['/task?task=heartbeat&status=late', 400, 'Use one of running, waiting, stale, completed, failed'],
   ['/task?task=heartbeat&since=monday', 400, 'since is'],
   ['/task?task=heartbeat&before=monday', 400, 'before is'],
-  ['/task?task=heartbeat&year=12', 400, 'allowed are the years'],
+  ['/task?task=heartbeat&year=12', 400, 'Use a year from 1970 to 2199'],
   ['/slot?task=heartbeat&slot=2026', 400, 'slot is'],
-  ['/slot?task=heartbeat&slot=2026-01-01T00:00:00.5Z', 400, 'allowed are whole seconds'],
-  ['/slot?task=heartbeat&slot=2001-01-01T00:07:00Z', 404, 'never due'],
-  ['/task?task=nobody', 404, 'never due'],
-  ['/%', 404, 'no such page'],
+  ['/slot?task=heartbeat&slot=2026-01-01T00:00:00.5Z', 400, 'Slots are whole seconds'],
+  ['/slot?task=heartbeat&slot=2001-01-01T00:07:00Z', 404, 'No such task or slot.'],
+  ['/task?task=nobody', 404, 'No such task or slot.'],
+  ['/%', 404, 'No such page.'],
 ])('%s: %i', async (address, status, message) => {
   expect(await ask(address)).toMatchObject({ status, body: expect.stringContaining(message) })
 })
@@ -158,7 +158,7 @@ test('a task with thousands of missed slots hides no other', async () => {
   await fillFile(dead, plans, Date.now())
   const own = await serve(`file:${dead}`)
   const top = /<section id="needs-line".*?<\/section>/s.exec((await ask('/', { base: own.url })).body)?.[0] ?? ''
-  expect(top).toMatch(/<strong>\d+ slots need a person:<\/strong> \d+ missed, 1 failed /)
+  expect(top).toMatch(/<strong>\d+ slots need attention:<\/strong> \d+ missed, 1 failed /)
   expect(top.match(/href="[^"]*"/g)).toEqual([
     expect.stringMatching(/task=a&/),
     expect.stringMatching(/task=b&/),
@@ -239,7 +239,7 @@ describe('a ledger that does not answer', () => {
     for (const address of ['/', '/needs', '/task?task=a', '/slot?task=a&slot=2026-01-01T00:00:00Z']) {
       const { status, body } = await ask(address, { base: own.url })
       expect(status).toBe(503)
-      expect(body).toContain('The ledger is out of reach')
+      expect(body).toContain('The ledger cannot be reached')
     }
     // Four are read at a time and 32 wait: the others are not kept. Four more find a place in each second that the requests
     // take to arrive.
@@ -248,7 +248,7 @@ describe('a ledger that does not answer', () => {
     const refused = bodies.filter((text) => text === '503 Too many requests').length
     expect(refused).toBeGreaterThan(0)
     expect(refused).toBeLessThanOrEqual(80 - 36)
-    expect(bodies.filter((text) => text === '503 The ledger is out of reach')).toHaveLength(80 - refused)
+    expect(bodies.filter((text) => text === '503 The ledger cannot be reached')).toHaveLength(80 - refused)
     await own.stop()
     await server.stop()
   })

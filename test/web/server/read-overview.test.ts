@@ -57,7 +57,7 @@ test('late slots are told where it is said what is late, as check tells them', a
   await fillFile(path, [hourly('a')], until)
   const args = ['--store', `file:${path}`, '--late-after', '1s', '--until', new Date(until).toISOString()]
   const report = await cronledger(['report', ...args, '--out', '-'])
-  expect(report.stdout).toContain('<strong>20 slots need a person:</strong> 20 late')
+  expect(report.stdout).toContain('<strong>20 slots need attention:</strong> 20 late')
   expect(report.stdout.match(/· late: it started \d+(\.\d)?s after its slot/g)).toHaveLength(20)
   expect((await cronledger(['check', ...args])).stdout).toMatch(/\n20 late\n$/)
   const needs = await readNeeds({ span: { since: 0, until }, when: '' }, { ...reading(path), lateAfterMs: 1_000 })
@@ -68,17 +68,17 @@ test('a report tells it too, beside the chapters of the others', async () => {
   const store = `file:${await withMalformed('report.db')}`
   const { code, stdout } = await cronledger(['report', '--store', store, '--out', '-'])
   expect(code).toBe(0)
-  expect(stdout).toContain('<strong>At least 2 slots need a person:</strong> 2 failed')
+  expect(stdout).toContain('<strong>At least 2 slots need attention:</strong> 2 failed')
   expect(stdout).toMatch(/<h2>b<\/h2>.*<p class="problem">row b .*<h2>c<\/h2>.*<\/html>$/s)
   expect(stdout.match(/<article/g)).toHaveLength(40)
 })
 
-test('a task that the registry does not know is not said to be well', async () => {
+test('a task without a record is not said to be well', async () => {
   const path = join(folder, 'one.db')
   await fillFile(path, [hourly('a')], NOW)
   const span = { since: NOW - 24 * HOUR_MS, until: NOW }
   expect((await readNeeds({ span, when: 'today', task: 'x' }, reading(path))).problems).toEqual([
-    'task x: the registry does not know it, so its due slots are unknown',
+    'task x: no scheduled run is recorded, so its missed slots are unknown',
   ])
 })
 

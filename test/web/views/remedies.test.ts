@@ -18,8 +18,9 @@ test.each(STATUSES)('the commands for a slot that is %s reach the program word b
   for (const { command } of remedies) {
     const [name, ...words] = wordsOf(command)
     expect(words.slice(0, 6)).toEqual(['--store', HOSTILE, '--task', 'a/../b', '--slot', '2026-11-24T03:00:00Z'])
-    if (name === 'rerun') expect(words.slice(6)).toEqual(['--reason', 'WHY', '--', 'COMMAND'])
-    else if (name === 'resolve') expect(words.slice(6)).toEqual(['--state', expect.any(String), '--reason', 'WHY'])
+    if (name === 'rerun') expect(words.slice(6)).toEqual(['--reason', 'YOUR REASON', '--', 'YOUR_COMMAND'])
+    else if (name === 'resolve')
+      expect(words.slice(6)).toEqual(['--state', expect.any(String), '--reason', 'YOUR REASON'])
     else expect([name, ...words.slice(6)]).toEqual(['show'])
   }
 })
@@ -28,7 +29,7 @@ test('the commands for a task without a record have its schedule', () => {
   const schedule = { expression: 'rate(6 hours)', zone: 'UTC', anchor: 0 }
   const [first] = remediesOf('failed', { ...target, store: 'dynamodb:ledger', schedule }, target.slot)
   expect(first?.command).toBe(
-    "cronledger rerun --store dynamodb:ledger --task a/../b --slot 2026-11-24T03:00:00Z --schedule 'rate(6 hours)' --timezone UTC --anchor 1970-01-01T00:00:00Z --reason WHY -- COMMAND",
+    "cronledger rerun --store dynamodb:ledger --task a/../b --slot 2026-11-24T03:00:00Z --schedule 'rate(6 hours)' --timezone UTC --anchor 1970-01-01T00:00:00Z --reason 'YOUR REASON' -- YOUR_COMMAND",
   )
 })
 
