@@ -139,7 +139,7 @@ export const RESOLVED_STATES = ['COMPLETED', 'FAILED', 'SKIPPED'] as const
 export type ResolvedState = (typeof RESOLVED_STATES)[number]
 
 export const STATES = ['PENDING', ...RESOLVED_STATES] as const
-export type State = (typeof STATES)[number]
+type State = (typeof STATES)[number]
 
 /**
  * The statuses of a slot: what people see, and filter by. No row stores them. `statusOf` derives them from the row, the
