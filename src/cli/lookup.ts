@@ -20,9 +20,14 @@ export async function recordedSchedules(ledger: Ledger, options: TaskReading): P
 }
 
 /** Throws an error that names the nearest task if the ledger has nothing about the task. */
-export async function checkTaskIsKnown(ledger: Ledger, { task, ...reading }: TaskReading): Promise<void> {
-  if ((await recordedSchedules(ledger, { ...reading, task })) !== null) return
-  if ((await newestRow(ledger, { ...reading, task })) === null) throw await unknownTask(task, ledger.tasks(reading))
+export async function checkTaskIsKnown(ledger: Ledger, reading: TaskReading): Promise<void> {
+  if ((await recordedSchedules(ledger, reading)) !== null) return
+  if ((await newestRow(ledger, reading)) === null) throw await unknownTaskOf(ledger, reading)
+}
+
+/** Returns the error about a task of which the ledger has nothing. */
+export function unknownTaskOf(ledger: Ledger, { task, ...reading }: TaskReading): Promise<Error> {
+  return unknownTask(task, ledger.tasks(reading))
 }
 
 /** Returns what a user can do about an error, to be put after its message. Returns an empty text if nothing is known. */

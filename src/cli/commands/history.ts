@@ -145,10 +145,7 @@ interface ItemsReading {
   readonly emitProblem: ((problem: string) => void) | null
 }
 
-/**
- * Returns the rows and the missed slots, newest first. Throws a usage error, now or with the first item, if the ledger
- * has nothing about the task.
- */
+/** Returns the rows and the missed slots, newest first. Throws a usage error if the ledger has nothing about the task. */
 async function readItems(
   values: HistoryValues,
   { ledger, now, emitProblem }: ItemsReading,
@@ -156,10 +153,9 @@ async function readItems(
   const { task, status, schedule, timezone, anchor, graceMs = COMMON.graceMs.default } = values
   const reading = { ledgerTimeoutMs: values.ledgerTimeoutMs }
   const wished = { ...(await queryRange(values, ledger, reading, now)), ...reading }
-  if (emitProblem === null) {
-    if (task !== undefined) await checkTaskIsKnown(ledger, { ...reading, task })
-    return ledger.history(wished)
-  }
+  // We must check this before the first line of CSV is printed.
+  if (task !== undefined) await checkTaskIsKnown(ledger, { ...reading, task })
+  if (emitProblem === null) return ledger.history(wished)
   const expected = { ...wished, schedule, timezone, anchor, graceMs }
   // A user who asks for missed slots must get them or an error.
   return ledger.slots(status === undefined ? { ...expected, emitProblem } : expected)

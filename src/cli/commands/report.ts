@@ -10,7 +10,6 @@ import {
   statSync,
 } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
-import { unknownTask } from '../../audit/tasks.ts'
 import { DAY_MS } from '../../core/duration.ts'
 import { errorCode, firstLine, LedgerError, quote, usageError } from '../../core/errors.ts'
 import type { OptionTable } from '../../core/option.ts'
@@ -25,6 +24,7 @@ import { reportPieces } from '../../web/server/one-file.tsx'
 import { readTask } from '../../web/server/read-task.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
+import { unknownTaskOf } from '../lookup.ts'
 import { readOptions } from '../options/arguments.ts'
 import { COMMON } from '../options/options.ts'
 import { print, printAll } from '../output.ts'
@@ -92,7 +92,7 @@ export const report: Command = {
     const { since = now - 30 * DAY_MS, until = now } = parseTimeRange(values, known?.head.clock.zone ?? 'UTC', now)
     if (since >= until) throw usageError(`since ${values.since ?? '30d'} is not before until ${values.until ?? 'now'}`)
     const pieces = await reportPieces({ span: { since, until }, task, store, style: readAssets().style }, reading)
-    if (pieces === null) throw await unknownTask(task ?? '', reading.ledger.tasks())
+    if (pieces === null) throw await unknownTaskOf(reading.ledger, { task: task ?? '' })
     if (place === null) await printAll(pieces)
     else {
       await replaceFile(place, pieces)

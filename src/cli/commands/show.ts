@@ -1,6 +1,5 @@
 import type { Ledger } from '../../api.ts'
 import { parseSchedules } from '../../audit/expected.ts'
-import { unknownTask } from '../../audit/tasks.ts'
 import { quote, usageError } from '../../core/errors.ts'
 import type { OptionTable } from '../../core/option.ts'
 import { dueKeys } from '../../core/row/expected-slots.ts'
@@ -16,7 +15,7 @@ import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
-import { checkTaskIsKnown, newestRow, recordedSchedules, type TaskReading } from '../lookup.ts'
+import { checkTaskIsKnown, newestRow, recordedSchedules, type TaskReading, unknownTaskOf } from '../lookup.ts'
 import { readOptions, type Values } from '../options/arguments.ts'
 import { scheduleOf, withDueBy } from '../options/due-by.ts'
 import { COMMON } from '../options/options.ts'
@@ -107,7 +106,7 @@ async function slotFrom(
   const schedules = await recordedSchedules(ledger, reading)
   if (schedules !== null) return parseSlotBySchedules(schedules, slot, now).window.slot
   const row = await newestRow(ledger, reading)
-  if (row === null) throw await unknownTask(task, ledger.tasks(reading))
+  if (row === null) throw await unknownTaskOf(ledger, reading)
   const spec = readableRow(row)?.schedule
   if (spec !== undefined) return parseSlotReference(parseSchedule(spec), slot, now).slot
   throw usageError(

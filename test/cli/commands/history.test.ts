@@ -185,7 +185,7 @@ describe('what is shown of a task', () => {
     expect(all.stdout).toMatch(/^No tasks yet\. Run your first one: cronledger run --store \S+ --task NAME /)
   })
 
-  test.each([[[]], [['--no-missed']], [['--status', 'failed']], [['--json']]])(
+  test.each([[[]], [['--no-missed']], [['--status', 'failed']], [['--format', 'csv']], [['--schedule', '@daily']]])(
     'an unknown task is an error %j',
     async (args) => {
       const ended = await cronledger(['history', '--store', store, '--task', 'nigthly', ...args])

@@ -176,7 +176,7 @@ test('a port that is in use is told in one line', async () => {
   const ended = await cronledger(['serve', '--store', store, '--port', port])
   expect(ended).toMatchObject({ code: 64, stdout: '' })
   expect(ended.stderr).toBe(
-    `cronledger: port ${port} of 127.0.0.1 is in use; give another one (--port), or 0 for one that is free\n`,
+    `cronledger: port ${port} is already in use on 127.0.0.1. Use another --port, or 0 for any free port.\n`,
   )
 })
 
@@ -184,7 +184,7 @@ test.each([
   [
     ['--host', '203.0.113.7'],
     64,
-    /^cronledger: host is "203\.0\.113\.7"; allowed is an address or a name of this machine/,
+    /^cronledger: --host "203\.0\.113\.7" is not an address of this machine/,
   ],
   [['--port', '70000'], 64, /^cronledger: --port is 70000; allowed are 0 to 65535/],
 ])('%j is a usage error', async (args, code, message) => {
