@@ -61,7 +61,7 @@ export async function hasRow(task: string, deps: HistoryDeps): Promise<boolean> 
   return page.rows.length > 0
 }
 
-/** The error about a task of which the ledger has nothing. */
+/** The ledger has no record and no row of the task. */
 export class UnknownTaskError extends LedgerError {
   readonly task: string
   /** The tasks that the ledger knows. */
@@ -75,7 +75,7 @@ export class UnknownTaskError extends LedgerError {
   }
 }
 
-/** Returns the error about `task`, of which the ledger has nothing. `tasks` are those that it knows. */
+/** Returns the error about a task without a record and without a row. `tasks` yields the tasks that the ledger knows. */
 export async function unknownTask(
   task: string,
   tasks: AsyncIterable<{ readonly task: string }>,

@@ -25,7 +25,7 @@ export async function checkTaskIsKnown(ledger: Ledger, reading: TaskReading): Pr
   if ((await newestRow(ledger, reading)) === null) throw await unknownTaskOf(ledger, reading)
 }
 
-/** Returns the error about a task of which the ledger has nothing. */
+/** Returns the error about a task without a record and without a row. */
 export function unknownTaskOf(ledger: Ledger, { task, ...reading }: TaskReading): Promise<Error> {
   return unknownTask(task, ledger.tasks(reading))
 }

@@ -22,7 +22,7 @@ import { DUE_BY, withDueBy } from '../options/due-by.ts'
 import { COMMON, variableOf } from '../options/options.ts'
 import { grouped, PATIENCE_MS, printAll, screenOf } from '../output.ts'
 
-/** A slot of which a history has no row is missed. It does not list the slots that are still to come. */
+/** A history has no slot that is only scheduled: it lists the rows, and the slots that were missed. */
 const HISTORY_STATUSES = STATUSES.filter((status) => status !== 'scheduled')
 
 const OPTIONS = {
@@ -157,7 +157,7 @@ async function readItems(
   if (task !== undefined) await checkTaskIsKnown(ledger, { ...reading, task })
   if (emitProblem === null) return ledger.history(wished)
   const expected = { ...wished, schedule, timezone, anchor, graceMs }
-  // A user who asks for missed slots must get them or an error.
+  // The user asked for missed slots, so we must print them or fail.
   return ledger.slots(status === undefined ? { ...expected, emitProblem } : expected)
 }
 

@@ -164,10 +164,10 @@ test('a task with thousands of missed slots hides no other', async () => {
     expect.stringMatching(/task=b&/),
     'href="/needs"',
   ])
-  expect(top).toMatch(/ and \d+ before/)
+  expect(top).toMatch(/ and \d+ earlier/)
   const list = (await ask('/needs', { base: own.url })).body
   expect(list.match(/<tr><th scope="row">/g)).toHaveLength(21)
-  expect(list).toContain('21 are shown, of each task and kind the newest.')
+  expect(list).toContain('Only the newest of each task and kind are shown (21).')
   await own.stop()
 })
 
