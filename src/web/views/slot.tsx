@@ -76,7 +76,7 @@ export function SlotDetail({ model, level, live }: DetailProps) {
       </Heading>
       <p class="facts">
         <Badge status={status} /> · {clock.zone}
-        {isLate && ` · late: started ${elapsed(latenessMs)} after the slot`}
+        {isLate && ` · late: started ${elapsed(latenessMs)} after the scheduled time`}
       </p>
       <p class="why">{printable(whyText(record, now, clock))}</p>
       {!isPlain && <Remedies status={status} target={target} now={now} level={below} live={live} />}

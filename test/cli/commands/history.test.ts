@@ -444,7 +444,10 @@ describe('slots without a row', () => {
 
 test('more than ten years of all tasks are refused, not asked for day by day', async () => {
   const ended = await cronledger(['history', '--store', ledgerOf([]), '--since', '1990-01-01'])
-  expect(ended).toMatchObject({ code: 64, stderr: expect.stringMatching(/since is \d+ days before until\. .*3660 days/) })
+  expect(ended).toMatchObject({
+    code: 64,
+    stderr: expect.stringMatching(/since is \d+ days before until\. .*3660 days/),
+  })
 })
 
 describe('100,000 rows', () => {

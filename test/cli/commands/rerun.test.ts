@@ -232,7 +232,10 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
     [['--from', 'yesterday'], /from is "yesterday"; allowed are an instant/],
     [['--from', day(11), '--to', day(11)], /from is .* and to is .*: nothing lies between/],
     [['--from', day(10), '--task', 'nobody'], /the registry does not know task nobody/],
-    [['--from', '400d', '--retention', '100d'], /from 400d is too early: rows are kept for 100d, .* Use a later start\./],
+    [
+      ['--from', '400d', '--retention', '100d'],
+      /from 400d is too early: rows are kept for 100d, .* Use a later start\./,
+    ],
     [['--slot', day(10), '--reason', ' '], /a reason is needed/],
     [['--slot', day(10), '--lease', '3m'], /lease is 3m; it must be at least 3 heartbeats/],
   ] as const) {

@@ -148,8 +148,8 @@ test('what is late is told on top, and of its slot', async () => {
   const { ask } = open({ lateAfterMs: 1 })
   const [address = ''] =
     /\/slot\?[^"]*(?=">[^<]*<span class="c completed"[^\n]*? late<)/.exec((await ask('/')).html) ?? []
-  expect((await ask(address)).html).toMatch(/ · late: it started \d+(\.\d)?s after its slot/)
-  expect((await open().ask(address)).html).not.toContain('late: it started')
+  expect((await ask(address)).html).toMatch(/ · late: started \d+(\.\d)?s after the scheduled time/)
+  expect((await open().ask(address)).html).not.toContain('late: started')
 })
 
 test('a row that cannot be read is told on the page of its task', async () => {

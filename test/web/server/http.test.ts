@@ -181,11 +181,7 @@ test('a port that is in use is told in one line', async () => {
 })
 
 test.each([
-  [
-    ['--host', '203.0.113.7'],
-    64,
-    /^cronledger: --host "203\.0\.113\.7" is not an address of this machine/,
-  ],
+  [['--host', '203.0.113.7'], 64, /^cronledger: --host "203\.0\.113\.7" is not an address of this machine/],
   [['--port', '70000'], 64, /^cronledger: --port is 70000; allowed are 0 to 65535/],
 ])('%j is a usage error', async (args, code, message) => {
   const ended = await cronledger(['serve', '--store', store, ...args])
