@@ -56,7 +56,9 @@ describe('a ledger with faults, over a clock change and a change of the schedule
   test('where nothing has ever run, nothing is well', async () => {
     const empty = { env: { ...env, CRONLEDGER_STORE: `${store}.empty` } }
     await cronledger(['setup'], empty)
-    const message = expect.stringMatching(/^cronledger: the registry knows no task, so nothing was checked: .*\n$/)
+    const message = expect.stringMatching(
+      /^cronledger: no task has run yet in this ledger, so there is nothing to check\. .*\n$/,
+    )
     for (const format of ['text', 'json']) {
       const ended = await cronledger(['check', '--format', format], empty)
       expect(ended).toMatchObject({ code: 64, stdout: '', stderr: message })
@@ -210,7 +212,7 @@ test('a change of the schedule takes no miss away that a later run of the old on
   // The run that proves it, at 05:00, lies behind the end.
   const before = ['--since', '2025-11-20', '--until', '2025-11-20T05:00:00Z']
   expect((await check('--task', task, ...before)).found).toHaveLength(2)
-  const history = await cronledger(['history', '--task', task, '--state', 'missed', '--json', ...before], { env })
+  const history = await cronledger(['history', '--task', task, '--status', 'missed', '--json', ...before], { env })
   expect(JSON.parse(history.stdout).map(({ slot }: Loose) => slot)).toEqual(proven)
   const plan = await cronledger(['rerun', '--dry-run', '--task', task, '--from', '2025-11-20', '--to', '2025-12-01'], {
     env,
@@ -236,7 +238,8 @@ describe('on a terminal', () => {
 })
 
 for (const [args, message] of [
-  [['--task', 'nobody'], /the registry does not know task nobody/],
+  [['--task', 'nobody'], /unknown task: nobody\. To list the tasks of this ledger, run: cronledger tasks/],
+  [['--task', 'knwon'], /unknown task: knwon\. Did you mean known\?/],
   [['--schedule', '@daily'], /--schedule is given, but no --task/],
   [['--since', 'yesterday'], /since is "yesterday"/],
 ] as const) {

@@ -93,7 +93,7 @@ describe('show', () => {
     expect(JSON.parse((await cronledger([...date, '--json'])).stdout)).toMatchObject([{ slot: '2025-11-26T10:00:00Z' }])
   })
 
-  test('by the newest row where the registry does not know the task', async () => {
+  test('by the newest row of a task without a record', async () => {
     const { store } = await ledger()
     const other = ['--store', store, '--task', 'other']
     const force = ['--force-slot', '2025-11-24', '--reason', 'backfill', '--schedule', '0 3 * * *']
