@@ -1,15 +1,18 @@
 import { formatInstant } from '../core/instant.ts'
-import { readableRow, statusOfRow } from '../core/row/status.ts'
-import type { Instant, ScheduleSpec, StoredRow } from '../core/types.ts'
+import { isMissed } from '../core/row/expected-slots.ts'
+import { readableRow } from '../core/row/status.ts'
+import type { Instant, ScheduleSpec } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
+import { type HistoryItem, statusOfItem } from './row.ts'
 import { printable, scheduleText } from './text.ts'
 
-/** A task, as its task record and its newest row describe it. */
+/** A task, as its task record and its rows describe it. */
 export interface TaskSummary {
   readonly task: string
   readonly schedule: ScheduleSpec
   readonly since: Instant
-  readonly last: StoredRow | null
+  /** The newest slot that has a row, or that was missed. */
+  readonly last: HistoryItem | null
   readonly next: Instant | null
 }
 
@@ -19,7 +22,7 @@ export function taskText({ task, schedule, since, last, next }: TaskSummary, now
   const lines = [
     task,
     `  schedule   ${scheduleText(schedule)}, since ${formatInstant(since)}`,
-    `  last slot  ${last === null ? 'none recorded' : `${time(last.slot)}  ${statusOfRow(last, { now, skewMs })}`}`,
+    `  last slot  ${last === null ? 'none recorded' : `${time(last.slot)}  ${statusOfItem(last, now, skewMs)}`}`,
     `  next slot  ${next === null ? 'none' : time(next)}`,
   ]
   return lines.map((line) => `${printable(line)}\n`).join('')
@@ -38,8 +41,8 @@ export function taskJson({ task, schedule, since, last, next }: TaskSummary, now
         ? null
         : {
             slot: formatInstant(last.slot),
-            status: statusOfRow(last, { now, skewMs }),
-            state: readableRow(last)?.state ?? null,
+            status: statusOfItem(last, now, skewMs),
+            state: isMissed(last) ? null : (readableRow(last)?.state ?? null),
           },
     next: next === null ? null : formatInstant(next),
   }

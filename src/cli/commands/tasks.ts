@@ -2,9 +2,11 @@ import type { Ledger, ReadOptions } from '../../api.ts'
 import { concurrently } from '../../audit/concurrently.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
 import type { OptionTable } from '../../core/option.ts'
+import { dueKeys, type MissedSlot, missedSlot, type TaskInForce } from '../../core/row/expected-slots.ts'
+import { missedUntil } from '../../core/row/status.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import { slotAfter } from '../../core/schedule/slot.ts'
-import type { Instant } from '../../core/types.ts'
+import type { Instant, StoredRow } from '../../core/types.ts'
 import { firstRunText } from '../../format/command-line.ts'
 import { type TaskSummary, taskJson, taskText } from '../../format/tasks.ts'
 import { jsonArray, printable, safeJson } from '../../format/text.ts'
@@ -81,7 +83,17 @@ async function* readTaskSummary(
 ): AsyncGenerator<TaskSummary, void> {
   const current = schedules.at(-1)
   if (current === undefined) return
+  const { since, spec } = current
+  const schedule = parseSchedule(spec)
   // A future slot can have a row, which an operator has resolved, so we must ask only for slots up to now.
-  const last = await newestRow(ledger, { ...reading, task, until: new Date(now + 1) })
-  yield { task, schedule: current.spec, since: current.since, last, next: slotAfter(parseSchedule(current.spec), now) }
+  const row = await newestRow(ledger, { ...reading, task, until: new Date(now + 1) })
+  const missed = newestMissed({ task, schedules: [{ since, schedule }] }, row, now)
+  yield { task, schedule: spec, since, last: missed ?? row, next: slotAfter(schedule, now) }
+}
+
+/** Returns the newest missed slot of a task that comes after its newest row. Returns null if there is none. */
+function newestMissed(task: TaskInForce, row: StoredRow | null, now: Instant): MissedSlot | null {
+  const until = missedUntil({ now, graceMs: COMMON.graceMs.default })
+  const { value: key } = dueKeys([task], row === null ? 0 : row.slot + 1, until).next()
+  return key ? missedSlot(key, task.schedules) : null
 }
