@@ -76,7 +76,7 @@ describe.skipIf(!hasChromium)('in a browser', () => {
         /^Attempt 1 on ip-.* never reported its end, and its lease ran out at .* Europe\/Berlin/,
       )
       await markLoad(page)
-      await page.getByRole('button', { name: 'Copy the command: Say that its work is done' }).click()
+      await page.getByRole('button', { name: 'Copy the command: Mark as completed' }).click()
       await page.locator('#copied', { hasText: 'Copied' }).waitFor({ state: 'attached' })
       const command = (await page.evaluate('navigator.clipboard.readText()')) as string
       const program = `cronledger() { "$NODE" "$MAIN" "$@"; }; ${command.replace("'YOUR REASON'", "'looked <b>at</b> it'")}`
@@ -138,7 +138,7 @@ describe.skipIf(!hasChromium)('in a browser', () => {
         throw new Error(`no Tab leads to ${pattern}`)
       }
       await page.goto(served.url)
-      await tabTo(/^Skip to the content$/)
+      await tabTo(/^Skip to content$/)
       await page.keyboard.press('Enter')
       await tabTo(/^billing\/invoices$/)
       // The newest slot of the row, then by the arrows.
@@ -370,7 +370,9 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     await markLoad(page)
     renameSync(path, `${path}.away`)
     const status = page.locator('#connection')
-    await status.filter({ hasText: /^The ledger cannot be read: .*moves\.db.*[^.]\. What is shown is as of/ }).waitFor()
+    await status
+      .filter({ hasText: /^The ledger cannot be read: .*moves\.db.*[^.]\. The page shows an older state/ })
+      .waitFor()
     expect(await page.locator('.grid tbody tr').count()).toBe(SMALL.length)
     renameSync(`${path}.away`, path)
     await status.filter({ hasText: /^$/ }).waitFor({ state: 'attached' })
@@ -511,9 +513,7 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     await page.goto(`${served.url}task?task=minutely&before=${deep}`)
     expect(await page.locator('.list tbody tr').count()).toBe(100)
     await page.goto(`${served.url}task?task=minutely&status=failed`)
-    expect(await page.locator('.pages').innerText()).toMatch(
-      /^Look on before .*\s*0 of the 10000 slots that were looked at match\.$/,
-    )
+    expect(await page.locator('.pages').innerText()).toMatch(/^Search before .*\s*0 of 10000 slots searched match\.$/)
     expect(complaints).toEqual([])
     await served.stop()
     await close()
