@@ -29,7 +29,8 @@ function ledger(options: readonly string[] = [], { store, env }: Where = newFile
     const { stdout } = await cronledger(['history', '--store', store, '--task', 'nightly', '--no-missed', '--json'], {
       env,
     })
-    return JSON.parse(stdout)[0]
+    // Before the claim, the task is unknown.
+    return JSON.parse(stdout || '[{}]')[0]
   }
   return {
     store,

@@ -115,7 +115,7 @@ async function start({ stderr, uid = 0, mount, log = 'json' }: Kind, command: re
   })
   const row = async (): Promise<Loose> => {
     const { stdout: rows } = await cronledger(['history', ...store, '--task', 'nightly', '--no-missed', '--json'])
-    return JSON.parse(rows)[0]
+    return JSON.parse(rows || '[]')[0]
   }
   return { ready, ended, row, read: () => launcher.stdin.write('read\n') }
 }

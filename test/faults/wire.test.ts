@@ -59,7 +59,7 @@ for (const [name, startServer] of [
     async function row() {
       const { stdout } = await cronledger(['history', '--no-missed', '--json'], { env: environment() })
       const slot = eventTime.replace('.000Z', 'Z')
-      return JSON.parse(stdout).find((found: { slot: string }) => found.slot === slot)
+      return JSON.parse(stdout || '[]').find((found: { slot: string }) => found.slot === slot)
     }
     /** The first request that `which` takes is treated so; a retry passes. */
     const once = (which: (passing: Passing) => boolean, treatment: Treatment) => {
