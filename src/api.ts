@@ -74,6 +74,11 @@ export interface HistoryOptions extends ReadOptions {
 export interface SlotsOptions extends Omit<HistoryOptions, 'limit'>, OrUndefined<ScheduleOptions> {
   /** A slot without a row is missed this long after it was due, in milliseconds. */
   readonly graceMs: number
+  /**
+   * Called when the missed slots of a task cannot be found, because its schedule is not known or cannot be read. Its rows
+   * are yielded all the same. Left out: a usage error is thrown.
+   */
+  readonly emitProblem?: ((problem: string) => void) | undefined
 }
 
 export interface TasksOptions extends ReadOptions {

@@ -4,8 +4,8 @@ import { checkTask, checkTasks } from './audit/check.ts'
 import { USUAL_GRACE_MS } from './audit/expected.ts'
 import { type HistoryDeps, queryOf, readHistory, readRow } from './audit/history.ts'
 import { rerunnableSlots } from './audit/rerunnable.ts'
-import { findSlot, slotsOfTasks } from './audit/slots.ts'
-import { type KnownTask, knownTask, readTaskRecord, readTaskRecords, tasksOf } from './audit/tasks.ts'
+import { findSlot, readSlots } from './audit/slots.ts'
+import { knownTask, readTaskRecord, readTaskRecords } from './audit/tasks.ts'
 import { firstLine } from './core/errors.ts'
 import { DEFAULT_RERUNNABLE } from './core/row/policy.ts'
 import { rememberingParser, type ScheduleOptions, scheduleOptions } from './core/schedule/schedule-options.ts'
@@ -81,12 +81,10 @@ function readMethods(reading: OpenForReading): ReadMethods {
     async *history({ limit = Number.POSITIVE_INFINITY, ...options }) {
       yield* readHistory({ ...queryOf(options), limit }, await reading(options))
     },
-    async *slots({ graceMs, ...options }) {
-      const query = queryOf(options)
-      const deps = await reading(options)
-      const tasks: KnownTask[] = []
-      for await (const task of tasksOf(options, query.since ?? 0, deps)) tasks.push(task)
-      yield* slotsOfTasks(query, tasks, graceMs, deps)
+    async *slots({ graceMs, emitProblem, ...options }) {
+      const { schedule, timezone, anchor } = options
+      const settings = { graceMs, emitProblem, given: { schedule, timezone, anchor } }
+      yield* readSlots(queryOf(options), settings, await reading(options))
     },
     async *check({ since, until, graceMs, lateAfterMs = null, skewMs = SETTINGS.skewMs.default, ...options }) {
       const deps = await reading(options)

@@ -9,8 +9,8 @@ trap 'rm -rf "$folder"' EXIT
 export CRONLEDGER_STORE="file:$folder/ledger.db"
 export CRONLEDGER_TASK=nightly
 export CRONLEDGER_LOG=text
-# The scheduled time, which EventBridge passes to the container. Here, it is in the night before.
-CRONLEDGER_EVENT_TIME=$(node -p 'new Date(Date.now() - 864e5).toISOString().slice(0, 10)')T18:00:00Z
+# The scheduled time, which EventBridge passes to the container. Here, it is the latest 03:00 in Tokyo.
+CRONLEDGER_EVENT_TIME=$(node -p 'new Date(Date.now() - 18 * 36e5).toISOString().slice(0, 10)')T18:00:00Z
 export CRONLEDGER_EVENT_TIME
 
 trigger() {

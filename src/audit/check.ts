@@ -50,7 +50,7 @@ export async function* checkTasks(settings: CheckSettings, deps: HistoryDeps): A
   // We must fail here, otherwise a dead man's switch on the wrong ledger would report success forever.
   if (known === 0) {
     throw usageError(
-      'the registry knows no task, so nothing was checked: no scheduled run is on record; look whether this is the ledger that is meant, or name a task and its schedule',
+      'no task has run yet in this ledger, so there is nothing to check. Is this the right --store? To check a task that has not run yet, give --task and --schedule.',
     )
   }
 }

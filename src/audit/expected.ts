@@ -7,6 +7,7 @@ import {
   type TaskInForce,
   withMissed,
 } from '../core/row/expected-slots.ts'
+import { missedUntil } from '../core/row/status.ts'
 import { parseSchedule } from '../core/schedule/schedule.ts'
 import type { Instant, StoredRow } from '../core/types.ts'
 import { type HistoryDeps, readHistory } from './history.ts'
@@ -66,8 +67,7 @@ export function rowsAndMissed(
   withOlder: boolean,
   deps: HistoryDeps,
 ): AsyncGenerator<AuditedSlot, void> {
-  // A slot that has been due for exactly the grace period is missed, so the end is a millisecond later.
-  const due = yieldingOften(dueKeys(tasks, since, Math.min(until, now - graceMs + 1)))
+  const due = yieldingOften(dueKeys(tasks, since, Math.min(until, missedUntil({ now, graceMs }))))
   return withMissed(due, rows, withOlder, rowsOf(deps))
 }
 

@@ -92,7 +92,7 @@ function* partsOf(query: HistoryQuery, now: Instant): Generator<Part> {
   const range = rangeOf(query, now)
   const days = Math.ceil((range.until - range.since) / DAY_MS)
   if (days > MAX_DAYS) {
-    throw usageError(`since lies ${days} days before until; without a task, allowed are ${MAX_DAYS}`)
+    throw usageError(`since is ${days} days before until. Without a task, the range can have at most ${MAX_DAYS} days.`)
   }
   for (const day of daysIn(range.since, range.until)) yield { kind: 'day', day }
 }

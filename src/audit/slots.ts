@@ -1,34 +1,89 @@
-import { type MissedSlot, missedSlot } from '../core/row/expected-slots.ts'
+import { LedgerError } from '../core/errors.ts'
+import { type MissedSlot, missedSlot, type TaskInForce } from '../core/row/expected-slots.ts'
 import { parseSlotBySchedules } from '../core/row/schedules-in-force.ts'
 import { type ScheduleOptions, timeText } from '../core/schedule/schedule-options.ts'
 import type { OrUndefined, ScheduleSpec, StoredRow, Window } from '../core/types.ts'
 import { parseSchedules, rowsAndMissed } from './expected.ts'
 import { type HistoryDeps, type HistoryQuery, rangeOf, readHistory } from './history.ts'
-import { type KnownTask, knownTask } from './tasks.ts'
+import {
+  hasRow,
+  type KnownTask,
+  knownTask,
+  noScheduleText,
+  readTaskRecord,
+  readTaskRecords,
+  tasksOf,
+  unknownTask,
+} from './tasks.ts'
+
+export interface SlotsSettings {
+  readonly graceMs: number
+  /** The schedule of the task of the query. Left out: the schedules of the task records. */
+  readonly given: OrUndefined<ScheduleOptions>
+  /**
+   * Called when the missed slots of a task cannot be found, because its schedule is not known or cannot be read. Left out:
+   * a usage error is thrown.
+   */
+  readonly emitProblem?: ((problem: string) => void) | undefined
+}
 
 /**
- * Yields the rows that `query` names, and the slots of `tasks` that have been due for `graceMs` and have no row, newest
- * first. For one task without `since`, it starts at the first row. Before that row, it is unknown whether the task was
- * due, and older rows may have expired.
+ * Yields the rows that `query` names, and the slots that have been due for `graceMs` and have no row, newest first. For
+ * one task without `since`, it starts at the first row. Before that row, it is unknown whether the task was due, and
+ * older rows may have expired.
  *
- * Holds one page of rows and the schedules of the tasks in memory. Throws a usage error as `parseSchedules` and
- * `readHistory` do.
+ * Holds one page of rows and the schedules of the tasks in memory. Throws a usage error if the ledger has nothing about
+ * the task of the query, and as `readHistory` does.
  */
-export async function* slotsOfTasks(
+export async function* readSlots(
   query: Omit<HistoryQuery, 'limit'>,
-  tasks: readonly KnownTask[],
-  graceMs: number,
+  settings: SlotsSettings,
   deps: HistoryDeps,
 ): AsyncGenerator<StoredRow | MissedSlot, void> {
   const now = deps.clock.now()
   const { since, until } = rangeOf(query, now)
-  const inForce = new Map(tasks.map((known) => [known.task, parseSchedules(known)]))
-  const of = [...inForce].map(([task, schedules]) => ({ task, schedules }))
+  const tasks = await tasksInForce(query, settings, deps)
+  const inForce = new Map(tasks.map(({ task, schedules }) => [task, schedules]))
   const rows = readHistory({ ...query, limit: Number.POSITIVE_INFINITY }, deps)
   const withOlder = query.task === undefined || query.since !== undefined
-  for await (const { row, missed } of rowsAndMissed(rows, of, { since, until, graceMs }, now, withOlder, deps)) {
+  const expected = { since, until, graceMs: settings.graceMs }
+  for await (const { row, missed } of rowsAndMissed(rows, tasks, expected, now, withOlder, deps)) {
     yield row ?? missedSlot(missed, inForce.get(missed.task) ?? [])
   }
+}
+
+/** Returns the tasks of a query whose schedules are known and can be read. */
+async function tasksInForce(
+  query: Omit<HistoryQuery, 'limit'>,
+  settings: SlotsSettings,
+  deps: HistoryDeps,
+): Promise<readonly TaskInForce[]> {
+  const { given, emitProblem } = settings
+  const tasks: TaskInForce[] = []
+  for await (const known of tasksOfQuery(query, settings, deps)) {
+    try {
+      tasks.push({ task: known.task, schedules: parseSchedules(known) })
+    } catch (error) {
+      if (emitProblem === undefined || !(error instanceof LedgerError) || given.schedule !== undefined) throw error
+      emitProblem(`task ${known.task}: ${error.message}`)
+    }
+  }
+  return tasks
+}
+
+async function* tasksOfQuery(
+  { task, since = 0 }: Omit<HistoryQuery, 'limit'>,
+  { given, emitProblem }: SlotsSettings,
+  deps: HistoryDeps,
+): AsyncGenerator<KnownTask> {
+  if (emitProblem === undefined || task === undefined || given.schedule !== undefined) {
+    yield* tasksOf({ task, ...given }, since, deps)
+    return
+  }
+  const known = await readTaskRecord(task, deps)
+  if (known !== null) yield known
+  else if (await hasRow(task, deps)) emitProblem(noScheduleText(task))
+  else throw await unknownTask(task, readTaskRecords(deps))
 }
 
 /** A slot as an operator refers to it. */

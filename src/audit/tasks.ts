@@ -1,4 +1,4 @@
-import { usageError } from '../core/errors.ts'
+import { LedgerError, usageError } from '../core/errors.ts'
 import { decodeSchedules, type Schedules } from '../core/row/task-record.ts'
 import { readSchedule, type ScheduleOptions } from '../core/schedule/schedule-options.ts'
 import type { Instant, OrUndefined } from '../core/types.ts'
@@ -34,7 +34,8 @@ export async function readTaskRecord(task: string, deps: HistoryDeps): Promise<K
 
 /**
  * Returns the task with the schedule that the caller gives, in force from `since` on. Without one, returns it with the
- * schedules of its task record. Throws a usage error if the task has neither.
+ * schedules of its task record. Throws a usage error if the task has neither. This is an `UnknownTaskError` if the task
+ * has no row either.
  */
 export async function knownTask(
   task: string,
@@ -46,7 +47,42 @@ export async function knownTask(
   if (schedule !== undefined) return { task, schedules: [{ since, spec: readSchedule({ schedule, ...more }).spec }] }
   const known = await readTaskRecord(task, deps)
   if (known !== null) return known
-  throw usageError(`the registry does not know task ${task}: no scheduled run of it is on record; give its schedule`)
+  throw (await hasRow(task, deps)) ? usageError(noScheduleText(task)) : await unknownTask(task, readTaskRecords(deps))
+}
+
+/** Returns why a task that has rows has no known schedule, and what to do. */
+export function noScheduleText(task: string): string {
+  return `no schedule is recorded for task ${task}, because no scheduled run of it was recorded. Give its schedule.`
+}
+
+/** Returns whether the ledger has a row of the task. */
+export async function hasRow(task: string, deps: HistoryDeps): Promise<boolean> {
+  const page = await ask(deps, (call) => deps.store.list({ kind: 'task', task, limit: 1 }, call))
+  return page.rows.length > 0
+}
+
+/** The ledger has no record and no row of the task. */
+export class UnknownTaskError extends LedgerError {
+  readonly task: string
+  /** The tasks that the ledger knows. */
+  readonly names: readonly string[]
+
+  constructor(task: string, names: readonly string[]) {
+    const hint = names.length === 0 ? ' No task has run yet in this ledger. Is this the right --store?' : ''
+    super('usage', `unknown task: ${task}.${hint}`)
+    this.task = task
+    this.names = names
+  }
+}
+
+/** Returns the error about a task without a record and without a row. `tasks` yields the tasks that the ledger knows. */
+export async function unknownTask(
+  task: string,
+  tasks: AsyncIterable<{ readonly task: string }>,
+): Promise<UnknownTaskError> {
+  const names: string[] = []
+  for await (const { task: name } of tasks) names.push(name)
+  return new UnknownTaskError(task, names)
 }
 
 /** Yields the task of that name, as `knownTask` returns it. Without a name, yields all tasks that have a task record. */

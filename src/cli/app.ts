@@ -10,6 +10,7 @@ import { openSink, type Sink } from '../process/log/sink.ts'
 import type { Stops } from '../process/signals.ts'
 import type { Command, CommandContext } from './command.ts'
 import { EXIT, exitCodeOfStop } from './exit.ts'
+import { hintAbout } from './lookup.ts'
 import { suggestion } from './options/arguments.ts'
 import { hideStandardStreams, print, screenOf } from './output.ts'
 
@@ -97,7 +98,7 @@ export async function main(args: readonly string[], env: Environment, stops: Sto
     return await dispatch(name, { argv, rest, env, stops, sink })
   } catch (error) {
     if (error instanceof LedgerError) {
-      sink.write(printable(`cronledger: ${error.message}`))
+      sink.write(printable(`cronledger: ${error.message}${hintAbout(error)}`))
       return EXIT[error.kind]
     }
     sink.write(`cronledger: this is a bug, please report it: ${asError(error).stack ?? error}`)

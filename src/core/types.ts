@@ -139,7 +139,29 @@ export const RESOLVED_STATES = ['COMPLETED', 'FAILED', 'SKIPPED'] as const
 export type ResolvedState = (typeof RESOLVED_STATES)[number]
 
 export const STATES = ['PENDING', ...RESOLVED_STATES] as const
-export type State = (typeof STATES)[number]
+type State = (typeof STATES)[number]
+
+/**
+ * The statuses of a slot: what people see, and filter by. No row stores them. `statusOf` derives them from the row, the
+ * schedule and the time.
+ */
+export const STATUSES = [
+  'running',
+  // The slot is claimed, and its attempt has started nothing yet.
+  'waiting',
+  // The lease of the attempt ran out: its owner was killed, is paused, or cannot reach the ledger.
+  'stale',
+  'completed',
+  'failed',
+  'skipped',
+  // The slot has been due for longer than the grace period, and has no row.
+  'missed',
+  // The slot has no row, and is not missed: it is due later, or its grace period is not over.
+  'scheduled',
+  // A newer cronledger wrote the row, so this version cannot read it.
+  'unknown',
+] as const
+export type Status = (typeof STATUSES)[number]
 
 /** The decision of an operator about a row, or a skip by `--overlap skip`. Later attempts do not remove it. */
 export interface Resolution {

@@ -25,9 +25,10 @@ export function countsText(count: Readonly<Record<TaskFinding['kind'], number>>)
 
 /** Returns a finding as a JSON object for programs. */
 export function findingJson(found: TaskFinding): Record<string, unknown> {
-  const { kind, task, slot, schedule } = found
+  const { kind, status, task, slot, schedule } = found
   return {
     kind,
+    status,
     task,
     slot: formatInstant(slot),
     zone: schedule.zone,

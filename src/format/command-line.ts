@@ -5,6 +5,11 @@ import { shellWord } from './text.ts'
 /** Options by name, without the leading dashes. An option that is undefined is left out. */
 export type CommandFlags = Readonly<Record<string, string | undefined>>
 
+/** The text in a printed command in whose place the operator writes the reason. */
+export const REASON_PLACEHOLDER = 'YOUR REASON'
+/** The text in a printed command in whose place the operator writes the batch. No program has this name. */
+export const COMMAND_PLACEHOLDER = 'YOUR_COMMAND'
+
 /** Returns a command to copy. A POSIX shell passes each value on as one word. */
 export function commandLine(name: string, options: CommandFlags): string {
   const words = Object.entries(options).flatMap(([option, value]) =>
@@ -20,4 +25,10 @@ export function scheduleFlags({ expression, zone, anchor }: ScheduleSpec): Comma
     timezone: zone,
     anchor: anchor === undefined ? undefined : formatInstant(anchor),
   }
+}
+
+/** Returns what to do with a ledger in which no task has run yet. */
+export function firstRunText(store: string): string {
+  const command = commandLine('run', { store, task: 'NAME', schedule: '0 3 * * *' })
+  return `No tasks yet. Run your first one: ${command} -- ${COMMAND_PLACEHOLDER}`
 }

@@ -1,15 +1,15 @@
 import { stringify } from 'csv-stringify/sync'
 import { formatInstant } from '../core/instant.ts'
 import { attemptCount } from '../core/row/attempts.ts'
-import { isNewerSchema } from '../core/row/decide.ts'
 import { isMissed } from '../core/row/expected-slots.ts'
-import type { Instant, Row } from '../core/types.ts'
-import { durationMsOf, type HistoryItem, instantOrNull, shownState } from './row.ts'
+import { isNewerSchema } from '../core/row/status.ts'
+import type { Instant, Row, Status } from '../core/types.ts'
+import { durationMsOf, type HistoryItem, instantOrNull, statusOfItem } from './row.ts'
 import { printable } from './text.ts'
 
 const HEAD = [
-  ...['task', 'slot', 'windowEnd', 'state', 'schedule', 'zone', 'attempts', 'startedAt', 'endedAt', 'durationMs'],
-  ...['outcome', 'exitCode', 'signal', 'host', 'ecsTask', 'forcedBy', 'reason', 'rejections', 'refused'],
+  ...['task', 'slot', 'windowEnd', 'status', 'state', 'schedule', 'zone', 'attempts', 'startedAt', 'endedAt'],
+  ...['durationMs', 'outcome', 'exitCode', 'signal', 'host', 'ecsTask', 'forcedBy', 'reason', 'rejections', 'refused'],
   ...['settledAs', 'settledBy', 'settledReason'],
 ]
 
@@ -26,31 +26,32 @@ export function csvHead(): string {
 export function csvLines(items: readonly HistoryItem[], now: Instant, skewMs: number): string {
   return lines(
     items.map((item) => {
-      const cells = [item.task, formatInstant(item.slot), ...cellsOf(item, shownState(item, now, skewMs), now)]
+      const cells = [item.task, formatInstant(item.slot), ...cellsOf(item, statusOfItem(item, now, skewMs), now)]
       return HEAD.map((_, index) => cells[index])
     }),
   )
 }
 
-function cellsOf(item: HistoryItem, state: string, now: Instant): CsvValue[] {
-  if (isMissed(item)) return [instantOrNull(item.end), state, item.schedule.expression, item.schedule.zone]
-  return isNewerSchema(item) ? [null, state] : ownCells(item, state, now)
+function cellsOf(item: HistoryItem, status: Status, now: Instant): CsvValue[] {
+  if (isMissed(item)) return [instantOrNull(item.end), status, null, item.schedule.expression, item.schedule.zone]
+  return isNewerSchema(item) ? [null, status] : ownCells(item, status, now)
 }
 
-function ownCells(row: Row, state: string, now: Instant): CsvValue[] {
+function ownCells(row: Row, status: Status, now: Instant): CsvValue[] {
   const attempt = row.attempts.at(-1)
   const ended = attempt?.phase === 'ended' ? attempt : undefined
   const trigger = attempt?.trigger
   const resolution = row.resolutions.at(-1)
   return [
     instantOrNull(row.windowEnd),
-    state,
+    status,
+    row.state,
     row.schedule.expression,
     row.schedule.zone,
     attemptCount(row),
     instantOrNull(attempt?.startedAt),
     instantOrNull(ended?.endedAt),
-    durationMsOf(row, state === 'PENDING' ? now : null),
+    durationMsOf(row, status === 'running' ? now : null),
     ended?.outcome,
     ended?.exitCode,
     ended?.signal,

@@ -2,11 +2,11 @@ import stringWidth from 'string-width'
 import { formatInstant } from '../core/instant.ts'
 import { isKeyOf } from '../core/objects.ts'
 import { attemptCount } from '../core/row/attempts.ts'
-import { isNewerSchema } from '../core/row/decide.ts'
 import { isMissed } from '../core/row/expected-slots.ts'
-import type { Instant, Row } from '../core/types.ts'
+import { isNewerSchema } from '../core/row/status.ts'
+import type { Instant, Row, Status } from '../core/types.ts'
 import { localTime } from './local-time.ts'
-import { durationMsOf, type HistoryItem, type ShownState, shownState } from './row.ts'
+import { durationMsOf, type HistoryItem, statusOfItem } from './row.ts'
 import { elapsed, printable } from './text.ts'
 
 export interface TableStyle {
@@ -17,8 +17,8 @@ export interface TableStyle {
   readonly color: boolean
   readonly now: Instant
   readonly skewMs: number
-  /** The line that is shown instead of an empty table. */
-  readonly nothing: string
+  /** Returns the line that is shown instead of an empty table. */
+  readonly nothing: () => Promise<string>
 }
 
 /** The cell of each column, by the heading of the column. */
@@ -32,10 +32,10 @@ const CELL_TEXTS: CellTexts = {
     return zone === '' ? '' : localTime(item.slot, zone)
   },
   ZONE: zoneOf,
-  STATE: (item, { now, skewMs }) => shownState(item, now, skewMs),
+  STATUS: (item, { now, skewMs }) => statusOfItem(item, now, skewMs),
   ATTEMPTS: ofOwn((row) => String(attemptCount(row))),
   DURATION: ofOwn((row, { now, skewMs }) => {
-    const ms = durationMsOf(row, shownState(row, now, skewMs) === 'PENDING' ? now : null)
+    const ms = durationMsOf(row, statusOfItem(row, now, skewMs) === 'running' ? now : null)
     return ms === null ? '-' : elapsed(ms)
   }),
   DUPLICATES: ofOwn(({ rejections: { count, refused } }) =>
@@ -60,13 +60,15 @@ const LEFT_OUT_FIRST = ['ZONE', 'ATTEMPTS', 'LOCAL TIME', 'DURATION']
  */
 const [LONG_TASK, SHORT_TASK] = [32, 8]
 
-const COLORS: Readonly<Record<ShownState, number>> = {
-  COMPLETED: 32,
-  FAILED: 31,
-  STALE: 31,
-  MISSED: 31,
-  PENDING: 36,
-  SKIPPED: 33,
+const [RED, GREEN, YELLOW, CYAN] = [31, 32, 33, 36]
+const COLORS: Readonly<Partial<Record<Status, number>>> = {
+  completed: GREEN,
+  failed: RED,
+  stale: RED,
+  missed: RED,
+  running: CYAN,
+  waiting: CYAN,
+  skipped: YELLOW,
 }
 
 interface Column {
@@ -98,7 +100,7 @@ export async function* tableText(
     yield lines.map((line) => `${line}\n`).join('')
     isFirst = false
   }
-  if (isFirst) yield `${printable(style.nothing)}\n`
+  if (isFirst) yield `${printable(await style.nothing())}\n`
 }
 
 function lineOf(columns: readonly Column[], cellOf: (column: Column) => string, { color }: TableStyle): string {
@@ -106,7 +108,7 @@ function lineOf(columns: readonly Column[], cellOf: (column: Column) => string, 
     columns.map(cellOf),
     columns.map(({ width }) => width),
     (cell, index) => {
-      const isColored = color && columns[index]?.head === 'STATE' && isKeyOf(cell, COLORS)
+      const isColored = color && columns[index]?.head === 'STATUS' && isKeyOf(cell, COLORS)
       return isColored ? `\u001b[${COLORS[cell]}m${cell}\u001b[0m` : cell
     },
   )

@@ -1,23 +1,18 @@
 import { formatInstant } from '../core/instant.ts'
 import { hasStarted } from '../core/row/attempts.ts'
-import { isNewerSchema, isStale } from '../core/row/decide.ts'
 import { isMissed, type MissedSlot } from '../core/row/expected-slots.ts'
+import { isNewerSchema, isStale, statusOfRow } from '../core/row/status.ts'
 import { encodeRejection } from '../core/row/stored-rejections.ts'
 import { encodeRow } from '../core/row/stored-row.ts'
-import type { Instant, Row, State, StoredRow } from '../core/types.ts'
+import type { Instant, Row, Status, StoredRow } from '../core/types.ts'
 import { safeJson } from './text.ts'
 
 /** An entry of a history: a row, or a missed slot, which has no row. */
 export type HistoryItem = StoredRow | MissedSlot
 
-/** A stored state, or one that follows from the row and the time. */
-export type ShownState = State | 'STALE' | 'MISSED'
-
-/** Returns the state to show. A row of a newer schema has none, so its schema is shown. */
-export function shownState(row: HistoryItem, now: Instant, skewMs: number): ShownState | `schema ${number}` {
-  if (isMissed(row)) return 'MISSED'
-  if (isNewerSchema(row)) return `schema ${row.schemaVersion}`
-  return isStale(row, now, skewMs) ? 'STALE' : row.state
+/** Returns the status of an entry of a history. */
+export function statusOfItem(item: HistoryItem, now: Instant, skewMs: number): Status {
+  return isMissed(item) ? 'missed' : statusOfRow(item, { now, skewMs })
 }
 
 /**
@@ -26,7 +21,10 @@ export function shownState(row: HistoryItem, now: Instant, skewMs: number): Show
  * version.
  */
 export function rowJson(row: StoredRow, now: Instant, skewMs: number): Record<string, unknown> {
-  if (isNewerSchema(row)) return { schemaVersion: row.schemaVersion, task: row.task, slot: formatInstant(row.slot) }
+  const status = statusOfRow(row, { now, skewMs })
+  if (isNewerSchema(row)) {
+    return { schemaVersion: row.schemaVersion, task: row.task, slot: formatInstant(row.slot), status }
+  }
   const {
     task,
     slot,
@@ -48,6 +46,7 @@ export function rowJson(row: StoredRow, now: Instant, skewMs: number): Record<st
     task,
     slot,
     windowEnd: windowEnd ?? null,
+    status,
     state,
     stale: isStale(row, now, skewMs),
     schedule,
@@ -75,10 +74,14 @@ export function itemLine(item: HistoryItem, now: Instant, skewMs: number): strin
   return safeJson(isMissed(item) ? missedJson(item) : rowJson(item, now, skewMs))
 }
 
-/** A missed slot has no row and therefore no schema version. Its fields have the same names as those of a row. */
+/**
+ * A missed slot has no row, and therefore no schema version and no stored state. Its fields have the same names as those
+ * of a row.
+ */
 function missedJson({ task, slot, end, schedule }: MissedSlot): Record<string, unknown> {
   return {
-    state: 'MISSED',
+    status: 'missed' satisfies Status,
+    state: null,
     task,
     slot: formatInstant(slot),
     windowEnd: instantOrNull(end),

@@ -1,17 +1,55 @@
 import { formatInstant } from '../core/instant.ts'
 import { attemptCount, hasStarted, waitMsOf } from '../core/row/attempts.ts'
-import { isNewerSchema } from '../core/row/decide.ts'
-import type { AttemptRecord, Host, Instant, Rejection, Resolution, Row, StoredRow, Trigger } from '../core/types.ts'
+import { isNewerSchema, statusOfRow } from '../core/row/status.ts'
+import type {
+  AttemptRecord,
+  Host,
+  Instant,
+  Rejection,
+  Resolution,
+  Row,
+  ScheduleSpec,
+  Status,
+  StoredRow,
+  Trigger,
+} from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
-import { rowJson, shownState } from './row.ts'
+import { rowJson } from './row.ts'
 import { elapsed, endingText, printable, safeJson, scheduleText } from './text.ts'
 
 /** Returns everything about one slot as text: its facts, and its timeline in order of time. */
 export function showText(row: StoredRow, now: Instant, skewMs: number): string {
   const lines = isNewerSchema(row)
-    ? [titleOf(row), `  a newer cronledger wrote this row (schema ${row.schemaVersion}): update this one to read it`]
+    ? [
+        titleOf(row),
+        `  status  unknown: a newer cronledger wrote this row (schema ${row.schemaVersion}). Update cronledger to read it.`,
+      ]
     : [titleOf(row), ...factLines(row, now, skewMs), '', 'TIMELINE (UTC)', ...timelineLines(row)]
   return lines.map(printable).join('\n')
+}
+
+/** A slot without a row. */
+export interface AbsentSlot {
+  readonly task: string
+  readonly slot: Instant
+  /** The schedule that has the slot. Null if it is not known, or if none has it. */
+  readonly schedule: ScheduleSpec | null
+  readonly status: Extract<Status, 'missed' | 'scheduled'> | null
+}
+
+/** Returns what is known about a slot without a row, as a sentence. */
+export function absentText({ task, slot, schedule, status }: AbsentSlot, now: Instant): string {
+  if (schedule === null) return printable(`no run of ${task} is recorded for ${formatInstant(slot)}.`)
+  const name = `${task} ${formatInstant(slot)} (${localTimeIn(slot, schedule.zone)})`
+  const due = now < slot ? `due in ${elapsed(slot - now)}` : `was due ${elapsed(now - slot)} ago`
+  switch (status) {
+    case 'missed':
+      return printable(`${name} was missed: it ${due}, and no run is recorded for it.`)
+    case 'scheduled':
+      return printable(`${name} is scheduled: it ${now < slot ? `is ${due}` : `${due}, and no run is recorded yet`}.`)
+    case null:
+      return printable(`no run is recorded for ${name}, which was not expected to run.`)
+  }
 }
 
 /** Returns the row as JSON on several lines, as `schema/row.schema.json` describes it. */
@@ -27,20 +65,19 @@ function titleOf({ task, slot }: StoredRow): string {
 export function slotFacts(row: Row, now: Instant, skewMs: number): Readonly<Record<string, string>> {
   const { slot, windowEnd, schedule, rejections, unlistedAttempts } = row
   const { count, refused } = rejections
-  const rejected = refused === 0 ? String(count) : `${count} (${refused} refused)`
-  const end = windowEnd === null ? 'open: the schedule has no later slot' : `to ${formatInstant(windowEnd)}`
+  const end = windowEnd === null ? ', no end: the schedule has no later slot' : ` to ${formatInstant(windowEnd)}`
   const localEnd = windowEnd === null ? '' : ` to ${localTimeIn(windowEnd, schedule.zone)}`
-  const left = count - keptOf(row).length
+  const unlisted = unlistedAttempts === 0 ? '' : ` (${unlistedAttempts} of them never started and are not listed)`
+  const dropped = count - keptOf(row).length
+  const rejectedNotes = [refused > 0 && `${refused} refused`, dropped > 0 && `${dropped} of them are not listed`]
+  const notes = rejectedNotes.filter(Boolean).join(', ')
   return {
-    state: shownState(row, now, skewMs),
-    window: `${formatInstant(slot)} ${end}`,
+    status: statusOfRow(row, { now, skewMs }),
+    window: `${formatInstant(slot)}${end}`,
     'local time': `${localTimeIn(slot, schedule.zone)}${localEnd}`,
-    schedule: `${scheduleText(schedule)}, with zone data ${row.zoneData}`,
-    attempts:
-      unlistedAttempts === 0
-        ? String(attemptCount(row))
-        : `${attemptCount(row)}, of which ${unlistedAttempts} never started and are not listed`,
-    rejected: left === 0 ? rejected : `${rejected}, of which ${left} were counted and not kept`,
+    schedule: `${scheduleText(schedule)}, zone data ${row.zoneData}`,
+    attempts: `${attemptCount(row)}${unlisted}`,
+    rejected: `${count}${notes === '' ? '' : ` (${notes})`}`,
     ...(row.leaseUntil === null ? {} : { lease: `until ${formatInstant(row.leaseUntil)}` }),
     ...(row.expiresAt === null ? {} : { expires: formatInstant(row.expiresAt) }),
   }
@@ -73,15 +110,15 @@ function timelineLines(row: Row): string[] {
 }
 
 function attemptEntries(attempt: AttemptRecord, slot: Instant): TimelineEntry[] {
-  const { number, startedAt, runId } = attempt
-  const how = hasStarted(attempt) ? 'started' : 'claimed'
+  const { number, startedAt } = attempt
+  const what = hasStarted(attempt) ? 'started' : 'claimed the slot'
   const waitedMs = waitMsOf(attempt)
-  const waited = waitedMs === null ? '' : `, ${elapsed(waitedMs)} after its claim,`
-  const start = `attempt ${number} ${how} ${latenessOf(startedAt, slot)}${waited} on ${hostText(attempt)}, run ${runId}; ${triggerText(attempt.trigger)}`
+  const waited = waitedMs === null ? '' : `, after a wait of ${elapsed(waitedMs)},`
+  const start = `attempt ${number} ${what} ${delayText(startedAt, slot)}${waited} on ${sourceText(attempt)}`
   if (attempt.phase !== 'ended') return [{ at: startedAt, text: start }]
   const { endedAt, exitCode } = attempt
   const end = endingText(attempt)
-  if (endedAt === undefined) return [{ at: startedAt, text: `${start}; it ${end}, and when is not known` }]
+  if (endedAt === undefined) return [{ at: startedAt, text: `${start}. It ${end}; the time of its end is not known` }]
   const code = exitCode === 0 && hasStarted(attempt) ? ' (exit code 0)' : ''
   // A clock that was set back must not put the end before the start.
   const at = Math.max(startedAt, endedAt)
@@ -92,17 +129,15 @@ function attemptEntries(attempt: AttemptRecord, slot: Instant): TimelineEntry[] 
 }
 
 function rejectionEntry(rejection: Rejection, slot: Instant): TimelineEntry {
-  const { at, kind, cause, runId, trigger } = rejection
+  const { at, kind, cause } = rejection
+  const what = kind === 'duplicate' ? 'duplicate trigger ignored' : 'trigger refused'
   // Turns `tooManyAttempts` into `too many attempts`.
   const why = cause.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
-  return {
-    at,
-    text: `${kind} (${why}) ${latenessOf(at, slot)} from ${hostText(rejection)}, run ${runId}; ${triggerText(trigger)}`,
-  }
+  return { at, text: `${what} (${why}) ${delayText(at, slot)} on ${sourceText(rejection)}` }
 }
 
 function resolutionEntry({ at, state, by, reason }: Resolution): TimelineEntry {
-  return { at, text: `settled as ${state} by ${by}: ${reason}` }
+  return { at, text: `resolved as ${state.toLowerCase()} by ${by}: ${reason}` }
 }
 
 /** Returns the rejections that the row keeps: the first ones, and the latest one unless it is among them. */
@@ -110,18 +145,22 @@ function keptOf({ rejections: { first, latest } }: Row): readonly Rejection[] {
   return latest === null || first.some(({ runId }) => runId === latest.runId) ? first : [...first, latest]
 }
 
-function latenessOf(at: Instant, slot: Instant): string {
-  return at < slot ? `${elapsed(slot - at)} before the slot` : `${elapsed(at - slot)} after the slot`
+function delayText(at: Instant, slot: Instant): string {
+  return at < slot
+    ? `${elapsed(slot - at)} before the scheduled time`
+    : `${elapsed(at - slot)} after the scheduled time`
 }
 
-function hostText({ host, ecsTask }: Host): string {
-  return ecsTask === undefined ? host : `${host}, ECS task ${ecsTask}`
+/** Returns the host, the run and the trigger of an attempt or a rejection. */
+function sourceText({ host, ecsTask, runId, trigger }: Host & Pick<Rejection, 'runId' | 'trigger'>): string {
+  const words = [ecsTask === undefined ? '' : `ECS task ${ecsTask}`, `run ${runId}`, triggerText(trigger)]
+  return `host ${host} (${words.filter(Boolean).join(', ')})`
 }
 
 function triggerText(trigger: Trigger): string {
   if (trigger.kind === 'forced') return `forced by ${trigger.by}: ${trigger.reason}`
   const { source, eventTime } = trigger
   return source === 'clock'
-    ? `no event time, its own start ${formatInstant(eventTime)}`
-    : `event time ${formatInstant(eventTime)} (--${source})`
+    ? `without an event time, so its start time ${formatInstant(eventTime)} was used`
+    : `event time ${formatInstant(eventTime)} from --${source}`
 }

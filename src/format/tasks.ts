@@ -1,39 +1,49 @@
 import { formatInstant } from '../core/instant.ts'
-import type { Instant, ScheduleSpec, StoredRow } from '../core/types.ts'
+import { isMissed } from '../core/row/expected-slots.ts'
+import { readableRow } from '../core/row/status.ts'
+import type { Instant, ScheduleSpec } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
-import { shownState } from './row.ts'
+import { type HistoryItem, statusOfItem } from './row.ts'
 import { printable, scheduleText } from './text.ts'
 
-/** The state of a task, as its task record and its newest row have it. */
-export interface TaskState {
+/** A task, as its task record and its rows describe it. */
+export interface TaskSummary {
   readonly task: string
   readonly schedule: ScheduleSpec
   readonly since: Instant
-  readonly last: StoredRow | null
+  /** The newest slot that has a row, or that was missed. */
+  readonly last: HistoryItem | null
   readonly next: Instant | null
 }
 
 /** Returns a task as a block of lines. In a table, the local times would make the lines too wide for a terminal. */
-export function taskText({ task, schedule, since, last, next }: TaskState, now: Instant, skewMs: number): string {
+export function taskText({ task, schedule, since, last, next }: TaskSummary, now: Instant, skewMs: number): string {
   const time = (instant: Instant) => `${formatInstant(instant)}  ${localTimeIn(instant, schedule.zone)}`
   const lines = [
     task,
-    `  schedule  ${scheduleText(schedule)}, since ${formatInstant(since)}`,
-    `  last      ${last === null ? 'no slot on record' : `${time(last.slot)}  ${shownState(last, now, skewMs)}`}`,
-    `  next      ${next === null ? 'none' : time(next)}`,
+    `  schedule   ${scheduleText(schedule)}, since ${formatInstant(since)}`,
+    `  last slot  ${last === null ? 'none recorded' : `${time(last.slot)}  ${statusOfItem(last, now, skewMs)}`}`,
+    `  next slot  ${next === null ? 'none' : time(next)}`,
   ]
   return lines.map((line) => `${printable(line)}\n`).join('')
 }
 
 /** Returns a task as a JSON object for programs. */
-export function taskJson({ task, schedule, since, last, next }: TaskState, now: Instant, skewMs: number) {
+export function taskJson({ task, schedule, since, last, next }: TaskSummary, now: Instant, skewMs: number) {
   return {
     task,
     schedule: schedule.expression,
     zone: schedule.zone,
     ...(schedule.anchor === undefined ? {} : { anchor: formatInstant(schedule.anchor) }),
     since: formatInstant(since),
-    last: last === null ? null : { slot: formatInstant(last.slot), state: shownState(last, now, skewMs) },
+    last:
+      last === null
+        ? null
+        : {
+            slot: formatInstant(last.slot),
+            status: statusOfItem(last, now, skewMs),
+            state: isMissed(last) ? null : (readableRow(last)?.state ?? null),
+          },
     next: next === null ? null : formatInstant(next),
   }
 }

@@ -1,7 +1,7 @@
 import { firstLine, LedgerError } from '../core/errors.ts'
 import type { FinishResult } from '../core/event.ts'
 import { openAttempt } from '../core/row/attempts.ts'
-import { isNewerSchema } from '../core/row/decide.ts'
+import { isNewerSchema } from '../core/row/status.ts'
 import { finishRow } from '../core/row/transition.ts'
 import type { Ending, PendingRow, Row, StoredRow } from '../core/types.ts'
 import { type StopIo, type StopSettings, withinStop } from '../process/stop.ts'

@@ -1,7 +1,7 @@
 import { spread } from '../core/duration.ts'
 import { LedgerError } from '../core/errors.ts'
-import { isNewerSchema } from '../core/row/decide.ts'
 import { decodeOverlapLock, encodeOverlapLock, holdsOverlapLock, type OverlapLock } from '../core/row/overlap-lock.ts'
+import { isNewerSchema } from '../core/row/status.ts'
 import type { Row, Survivor } from '../core/types.ts'
 import { withDeadline } from '../process/clock.ts'
 import type { StopIo } from '../process/stop.ts'

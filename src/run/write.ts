@@ -1,6 +1,6 @@
 import { spread } from '../core/duration.ts'
 import { LedgerError } from '../core/errors.ts'
-import { isNewerSchema } from '../core/row/decide.ts'
+import { isNewerSchema } from '../core/row/status.ts'
 import type { Stamp } from '../core/row/transition.ts'
 import type { PendingRow, Row, StoredRow } from '../core/types.ts'
 import type { Clock } from '../process/clock.ts'

@@ -28,7 +28,7 @@ const CASES: [words: string[], offered: string[]][] = [
   ],
   [['run', '--log', 'te'], ['text']],
   [['rerun', '--only', 'mi'], ['missed']],
-  [['history', '--state', 'st'], ['stale']],
+  [['history', '--status', 'st'], ['stale']],
   [['run', '--require-event-time', '--tas'], ['--task']],
   [['explain', '--jso'], ['--json']],
   [['explain', '--time'], ['--timezone']],

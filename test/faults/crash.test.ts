@@ -26,8 +26,11 @@ function ledger(options: readonly string[] = [], { store, env }: Where = newFile
   const args = ['--store', store, ...NIGHTLY, '--event-time', '2026-11-23T03:00:05Z']
   const run = (...command: string[]) => ['run', ...args, ...options, '--', ...command]
   const row = async (): Promise<Loose> => {
-    const { stdout } = await cronledger(['history', '--store', store, '--task', 'nightly', '--json'], { env })
-    return JSON.parse(stdout)[0]
+    const { stdout } = await cronledger(['history', '--store', store, '--task', 'nightly', '--no-missed', '--json'], {
+      env,
+    })
+    // Before the claim, the task is unknown.
+    return JSON.parse(stdout || '[{}]')[0]
   }
   return {
     store,

@@ -251,7 +251,7 @@ describe('a row of the ledger', () => {
   )
 
   test('with anything missing, of a wrong type or unknown is read and shown, or refused in one line', async () => {
-    const style = { withTask: true, columns: 80, color: false, now: NOW, skewMs: 0, nothing: '' }
+    const style = { withTask: true, columns: 80, color: false, now: NOW, skewMs: 0, nothing: async () => '' }
     let read = 0
     await fc.assert(
       fc.asyncProperty(

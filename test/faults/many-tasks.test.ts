@@ -135,7 +135,7 @@ describe('the overview', () => {
       ['Query', true],
     ])
     expect([...html.matchAll(/id="line-(task-\d\d)"/g)].map(([, name]) => name)).toEqual(TASKS)
-    expect(/<strong>(.*?) <span/.exec(html)?.[1]).toBe('40 slots need a person:</strong> 40 failed')
+    expect(/<strong>(.*?) <span/.exec(html)?.[1]).toBe('40 slots need attention:</strong> 40 failed')
   })
 })
 

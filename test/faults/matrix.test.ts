@@ -139,7 +139,7 @@ for (const [server, startServer] of [
         ...['--heartbeat', point === 'renewal' ? '800ms' : '2m', ...timeouts(point, times)],
         ...['--', 'sh', '-c', 'echo started; while [ ! -e "$0" ]; do sleep 0.05; done', go],
       ]
-      const query = ['history', '--json', ...timeouts(point, times)]
+      const query = ['history', '--no-missed', '--json', ...timeouts(point, times)]
       const child = start(point === 'query' ? query : run, { env })
       if (point === 'renewal') {
         // Not before the child runs: a claim whose answer is long in coming is renewed at once, which is part of the claim.

@@ -114,8 +114,8 @@ async function start({ stderr, uid = 0, mount, log = 'json' }: Kind, command: re
     ended.then(() => reject(new Error(`ended before the batch was ready: ${stdout}${report}`)), reject)
   })
   const row = async (): Promise<Loose> => {
-    const { stdout: rows } = await cronledger(['history', ...store, '--task', 'nightly', '--json'])
-    return JSON.parse(rows)[0]
+    const { stdout: rows } = await cronledger(['history', ...store, '--task', 'nightly', '--no-missed', '--json'])
+    return JSON.parse(rows || '[]')[0]
   }
   return { ready, ended, row, read: () => launcher.stdin.write('read\n') }
 }

@@ -5,7 +5,8 @@ import { findingDetail } from '../../src/format/check.ts'
 import { closed, FAILED, lastWaiting, NOT_STARTED, NOW, rowWith } from '../support/rows.ts'
 
 const detail = (kind: 'late' | 'stale' | 'failed', row: Row) => {
-  const found: TaskFinding = { kind, task: row.task, slot: row.slot, schedule: row.schedule, row }
+  const status = kind === 'late' ? 'completed' : kind
+  const found: TaskFinding = { kind, status, task: row.task, slot: row.slot, schedule: row.schedule, row }
   return findingDetail(found, NOW + 3_600_000)
 }
 

@@ -23,6 +23,7 @@ describe('a line of CSV', () => {
       task: 'nightly',
       slot: '2026-11-24T03:00:00Z',
       windowEnd: '2026-11-25T03:00:00Z',
+      status: 'failed',
       state: 'FAILED',
       schedule: '0 3 * * *',
       zone: 'UTC',
@@ -59,7 +60,7 @@ describe('a line of CSV', () => {
     expect(cells(forced(reason))['reason']).toBe(cell)
   })
 
-  test('has the last word that a person put on the slot', () => {
+  test('has the last resolution of the slot', () => {
     const word = { at: NOW, by: 'ada', reason: 'checked', afterAttempt: 1 }
     const resolutions = [
       { ...word, state: 'FAILED' },
@@ -86,9 +87,9 @@ describe('a line of CSV', () => {
     const row = pending(rowWith({}))
     const waiting: Row = { ...row, attempts: [{ ...openAttempt(row), phase: 'waiting' }] }
     const later = row.leaseUntil + 5_000
-    expect(cells(row, NOW + 5_000)).toMatchObject({ state: 'PENDING', durationMs: '5000' })
-    expect(cells(row, later)).toMatchObject({ state: 'STALE', durationMs: '' })
-    expect(cells(waiting, NOW + 5_000)).toMatchObject({ state: 'PENDING', durationMs: '' })
+    expect(cells(row, NOW + 5_000)).toMatchObject({ status: 'running', state: 'PENDING', durationMs: '5000' })
+    expect(cells(row, later)).toMatchObject({ status: 'stale', state: 'PENDING', durationMs: '' })
+    expect(cells(waiting, NOW + 5_000)).toMatchObject({ status: 'waiting', state: 'PENDING', durationMs: '' })
     expect(cells(rowWith({ ending: NOT_STARTED }))).toMatchObject({ state: 'FAILED', durationMs: '' })
   })
 
@@ -96,12 +97,12 @@ describe('a line of CSV', () => {
     const schedule = { expression: '0 3 * * *', zone: 'UTC' }
     const line = csvLines([{ task: 'nightly', slot: NOW - 5_000, end: NOW + 1_000, schedule, missed: true }], NOW, 0)
     expect(line.split(',')).toHaveLength(csvHead().split(',').length)
-    expect(line).toMatch(/^nightly,2026-11-24T03:00:00Z,2026-11-24T03:00:06Z,MISSED,0 3 \* \* \*,UTC,,/)
+    expect(line).toMatch(/^nightly,2026-11-24T03:00:00Z,2026-11-24T03:00:06Z,missed,,0 3 \* \* \*,UTC,,/)
   })
 
   test('a row of a newer cronledger has as many cells as any other', () => {
     const line = csvLines([{ task: 'nightly', slot: NOW - 5_000, schemaVersion: 7, newerSchema: true }], NOW, 0)
     expect(line.split(',')).toHaveLength(csvHead().split(',').length)
-    expect(line).toMatch(/^nightly,2026-11-24T03:00:00Z,,schema 7,,/)
+    expect(line).toMatch(/^nightly,2026-11-24T03:00:00Z,,unknown,,/)
   })
 })

@@ -29,7 +29,7 @@ async function pieces(groups: ReadonlyArray<readonly HistoryItem[]>, wish: Wish 
     yield* groups
   }
   const { format = 'table', columns = null, color = false, withTask = false } = wish
-  const style = { format, columns, color, withTask, now: NOW, skewMs: 0, nothing: 'nothing' }
+  const style = { format, columns, color, withTask, now: NOW, skewMs: 0, nothing: async () => 'nothing' }
   const printed: string[] = []
   for await (const piece of historyText(source(), style)) printed.push(piece)
   return printed
@@ -41,11 +41,11 @@ const lines = async (groups: ReadonlyArray<readonly HistoryItem[]>, wish?: Wish)
 describe('a table', () => {
   test('in a pipe has every column, no colour, and no space at the end of a line', async () => {
     expect(await lines([[row, tokyo, missed, newer]])).toEqual([
-      'SLOT (UTC)            LOCAL TIME        ZONE                            STATE      ATTEMPTS  DURATION  DUPLICATES',
-      '2026-11-24T03:00:00Z  2026-11-24 03:00  UTC                             COMPLETED  1         1s        0',
-      '2026-11-24T03:00:00Z  2026-11-24 00:00  America/Argentina/Buenos_Aires  COMPLETED  1         1s        0',
-      '2026-11-24T03:00:00Z  2026-11-24 12:00  Asia/Tokyo                      MISSED',
-      '2026-11-24T03:00:00Z                                                    schema 7',
+      'SLOT (UTC)            LOCAL TIME        ZONE                            STATUS     ATTEMPTS  DURATION  DUPLICATES',
+      '2026-11-24T03:00:00Z  2026-11-24 03:00  UTC                             completed  1         1s        0',
+      '2026-11-24T03:00:00Z  2026-11-24 00:00  America/Argentina/Buenos_Aires  completed  1         1s        0',
+      '2026-11-24T03:00:00Z  2026-11-24 12:00  Asia/Tokyo                      missed',
+      '2026-11-24T03:00:00Z                                                    unknown',
     ])
   })
 
@@ -56,17 +56,17 @@ describe('a table', () => {
   })
 
   test('grows in a pipe when a wider cell comes, and keeps its columns on a terminal', async () => {
-    expect((await lines([[row], [tokyo]]))[2]).toContain('America/Argentina/Buenos_Aires  COMPLETED')
+    expect((await lines([[row], [tokyo]]))[2]).toContain('America/Argentina/Buenos_Aires  completed')
     const narrow = await lines([[row], [tokyo]], { columns: 95 })
     expect(narrow[2]).toContain('Ame…')
     expect(narrow.every((line) => line.length <= 95)).toBe(true)
   })
 
   test.each([
-    [60, ['SLOT (UTC)', 'STATE', 'DURATION', 'DUPLICATES']],
-    [80, ['SLOT (UTC)', 'LOCAL TIME', 'STATE', 'DURATION', 'DUPLICATES']],
-    [90, ['SLOT (UTC)', 'LOCAL TIME', 'STATE', 'ATTEMPTS', 'DURATION', 'DUPLICATES']],
-    [200, ['SLOT (UTC)', 'LOCAL TIME', 'ZONE', 'STATE', 'ATTEMPTS', 'DURATION', 'DUPLICATES']],
+    [60, ['SLOT (UTC)', 'STATUS', 'DURATION', 'DUPLICATES']],
+    [80, ['SLOT (UTC)', 'LOCAL TIME', 'STATUS', 'DURATION', 'DUPLICATES']],
+    [90, ['SLOT (UTC)', 'LOCAL TIME', 'STATUS', 'ATTEMPTS', 'DURATION', 'DUPLICATES']],
+    [200, ['SLOT (UTC)', 'LOCAL TIME', 'ZONE', 'STATUS', 'ATTEMPTS', 'DURATION', 'DUPLICATES']],
   ])('in %i columns has %j', async (columns, heads) => {
     const [head = '', ...rest] = await lines([[tokyo, row]], { columns })
     expect(head.split(/ {2,}/)).toEqual(heads)
@@ -76,16 +76,16 @@ describe('a table', () => {
   test('of all tasks cuts a long name to what a narrow terminal has left', async () => {
     const printed = await lines([[named('a'.repeat(128))]], { columns: 60, withTask: true })
     expect(printed.every((line) => line.length <= 60)).toBe(true)
-    expect(printed[1]).toMatch(/ a+… +COMPLETED/)
+    expect(printed[1]).toMatch(/ a+… +completed/)
     expect((await lines([[named('a'.repeat(128))]], { withTask: true }))[1]).toContain('a'.repeat(128))
   })
 
-  test('has colour on the states alone, where it is asked for', async () => {
+  test('has colour on the statuses alone, if colour is asked for', async () => {
     const [head, first, second, third] = await lines([[row, failed, missed]], { columns: 200, color: true })
     expect(head).not.toContain('\u001b')
-    expect(first).toContain('\u001b[32mCOMPLETED\u001b[0m  1 ')
-    expect(second).toContain('\u001b[31mFAILED\u001b[0m     1 ')
-    expect(third?.endsWith('\u001b[31mMISSED\u001b[0m')).toBe(true)
+    expect(first).toContain('\u001b[32mcompleted\u001b[0m  1 ')
+    expect(second).toContain('\u001b[31mfailed\u001b[0m     1 ')
+    expect(third?.endsWith('\u001b[31mmissed\u001b[0m')).toBe(true)
   })
 
   test('says what is missing where there is no row', async () => {
@@ -102,7 +102,7 @@ describe('a table', () => {
 
   test('has no local time of a zone that this Node does not know', async () => {
     const unknown = { ...row, schedule: { expression: 'x', zone: 'No/Where' } }
-    expect((await lines([[unknown]]))[1]).toMatch(/Z {2}- +No\/Where {2}COMPLETED/)
+    expect((await lines([[unknown]]))[1]).toMatch(/Z {2}- +No\/Where {2}completed/)
   })
 
   test('has the seconds of a local time where there are some', async () => {
@@ -129,7 +129,10 @@ describe('for programs', () => {
 
   test('NDJSON is one object a line, and nothing where there is no row', async () => {
     const printed = await lines([[row], [failed]], { format: 'ndjson' })
-    expect(printed.map((line) => JSON.parse(line).state)).toEqual(['COMPLETED', 'FAILED'])
+    expect(printed.map((line) => JSON.parse(line))).toMatchObject([
+      { status: 'completed', state: 'COMPLETED' },
+      { status: 'failed', state: 'FAILED' },
+    ])
     expect(await pieces([], { format: 'ndjson' })).toEqual([])
   })
 

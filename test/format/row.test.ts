@@ -15,6 +15,7 @@ import {
   type Resolution,
   type Row,
   STATES,
+  STATUSES,
   TRIGGER_KINDS,
   type Trigger,
 } from '../../src/core/types.ts'
@@ -121,6 +122,7 @@ describe('the JSON of a row', () => {
   })
 
   test.each([
+    ['row', 'status', STATUSES.filter((status) => !['missed', 'scheduled', 'unknown'].includes(status))],
     ['row', 'state', STATES],
     ['settlement', 'state', RESOLVED_STATES],
     ['attempt', 'outcome', OUTCOMES],
@@ -143,7 +145,7 @@ describe('the JSON of a row', () => {
 
   test('of a newer cronledger says only which one it is', () => {
     const json = rowJson({ task: 'nightly', slot: NOW - 5_000, schemaVersion: 7, newerSchema: true }, NOW, 0)
-    expect(json).toEqual({ schemaVersion: 7, task: 'nightly', slot: '2026-11-24T03:00:00Z' })
+    expect(json).toEqual({ schemaVersion: 7, task: 'nightly', slot: '2026-11-24T03:00:00Z', status: 'unknown' })
     expect(validateClosed(json)).toBe(true)
   })
 
@@ -155,10 +157,10 @@ describe('the JSON of a row', () => {
         const windowEnd = end === null ? null : slot + 3_600_000
         const json = JSON.parse(itemLine({ task: 'a', slot, end: windowEnd, schedule, missed: true }, NOW, 0))
         expect(validateClosed(json), ajv.errorsText(validateClosed.errors)).toBe(true)
-        expect(json).toMatchObject({ state: 'MISSED', task: 'a', schedule: expression })
+        expect(json).toMatchObject({ status: 'missed', state: null, task: 'a', schedule: expression })
         expect('schemaVersion' in json).toBe(false)
         expect(validateClosed({ ...json, schemaVersion: 1 })).toBe(false)
-        const { state: _, ...more } = json
+        const { status: _, ...more } = json
         expect(validateClosed(more)).toBe(false)
       }),
     )
@@ -166,6 +168,7 @@ describe('the JSON of a row', () => {
 
   test.each([
     ['a state that there is not', { state: 'DONE' }],
+    ['a status that there is not', { status: 'done' }],
     ['an instant that is a number', { leaseUntil: NOW }],
     ['a slot with milliseconds', { slot: '2026-11-24T03:00:00.000Z' }],
     ['no attempts', { attempts: undefined }],

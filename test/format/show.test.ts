@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { addRejection, NO_NOTES } from '../../src/core/row/rejections.ts'
 import { claimRow } from '../../src/core/row/transition.ts'
 import type { Rejection, Row } from '../../src/core/types.ts'
-import { showText } from '../../src/format/show.ts'
+import { type AbsentSlot, absentText, showText } from '../../src/format/show.ts'
 import { closed, FAILED, FORCED, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
 
 const show = (row: Row, now = NOW) => showText(row, now, 0)
@@ -27,21 +27,21 @@ describe('one slot for a person', () => {
       expiresAt: NOW + 86_400_000,
     }
     expect(show(row)).toBe(`nightly 2026-11-24T03:00:00Z
-  state       FAILED
+  status      failed
   window      2026-11-24T03:00:00Z to 2026-11-25T03:00:00Z
   local time  2026-11-24 03:00 UTC to 2026-11-25 03:00 UTC
-  schedule    0 3 * * * (UTC), with zone data 2026a
+  schedule    0 3 * * * (UTC), zone data 2026a
   attempts    2
   rejected    1
   expires     2026-11-25T03:00:05Z
 
 TIMELINE (UTC)
-2026-11-24T03:00:05Z  attempt 1 started 5s after the slot on host, run run-1; event time 2026-11-24T03:00:05Z (--event-time)
-2026-11-24T03:00:05Z  attempt 2 started 5s after the slot on host, run run-2; forced by ada: bad input file
+2026-11-24T03:00:05Z  attempt 1 started 5s after the scheduled time on host host (run run-1, event time 2026-11-24T03:00:05Z from --event-time)
+2026-11-24T03:00:05Z  attempt 2 started 5s after the scheduled time on host host (run run-2, forced by ada: bad input file)
 2026-11-24T03:00:06Z  attempt 1 succeeded (exit code 0) after 1s
 2026-11-24T03:00:06Z  attempt 2 failed (exit code 3) after 1s
-2026-11-24T03:00:35Z  settled as COMPLETED by eve: done by hand
-2026-11-24T03:10:05Z  duplicate (completed) 10m 5s after the slot from other, ECS task arn:aws:ecs:eu-west-1:1:task/x, run dup-10; event time 2026-11-24T03:00:05Z (--event-time)`)
+2026-11-24T03:00:35Z  resolved as completed by eve: done by hand
+2026-11-24T03:10:05Z  duplicate trigger ignored (completed) 10m 5s after the scheduled time on host other (ECS task arn:aws:ecs:eu-west-1:1:task/x, run dup-10, event time 2026-11-24T03:00:05Z from --event-time)`)
   })
 
   test('says how many were refused', () => {
@@ -52,7 +52,7 @@ TIMELINE (UTC)
   test('says how many rejections were counted and not kept', () => {
     const notes = Array.from({ length: 30 }, (_, index) => rejection(index)).reduce(addRejection, NO_NOTES)
     const row = { ...rowWith({ ending: SUCCEEDED }), rejections: notes }
-    expect(show(row)).toContain('rejected    30, of which 9 were counted and not kept')
+    expect(show(row)).toContain('rejected    30 (9 of them are not listed)')
     expect(timeline(row)?.filter((line) => line.includes('duplicate'))).toHaveLength(21)
     expect(timeline(row)?.at(-1)).toContain('dup-29')
   })
@@ -64,8 +64,8 @@ TIMELINE (UTC)
 
   test('one that runs, and one whose lease ran out', () => {
     const row = rowWith({})
-    expect(show(row)).toMatch(/state +PENDING\n.*lease +until 2026-11-24T03:10:05Z/s)
-    expect(show(row, NOW + 600_001)).toMatch(/state +STALE/)
+    expect(show(row)).toMatch(/status +running\n.*lease +until 2026-11-24T03:10:05Z/s)
+    expect(show(row, NOW + 600_001)).toMatch(/status +stale/)
   })
 
   test('an attempt that never reported, and one that never started', () => {
@@ -77,9 +77,9 @@ TIMELINE (UTC)
       { writeId: 'w', now: NOW + 1 },
       1,
     )
-    expect(timeline(taken)?.[0]).toMatch(/attempt 1 started .*; it was abandoned, and when is not known$/)
+    expect(timeline(taken)?.[0]).toMatch(/attempt 1 started .*\. It was abandoned; the time of its end is not known$/)
     expect(timeline(rowWith({ ending: NOT_STARTED }))).toEqual([
-      expect.stringContaining('attempt 1 claimed 5s after the slot'),
+      expect.stringContaining('attempt 1 claimed the slot 5s after the scheduled time'),
       expect.stringContaining('attempt 1 was not started after 1s'),
     ])
   })
@@ -100,7 +100,36 @@ TIMELINE (UTC)
 
   test('a row of a newer cronledger', () => {
     expect(showText({ task: 'nightly', slot: NOW, schemaVersion: 7, newerSchema: true }, NOW, 0)).toMatch(
-      /schema 7.*update/,
+      /status {2}unknown: .*schema 7.*Update/,
     )
   })
+})
+
+test.each<[Partial<AbsentSlot>, number, string]>([
+  [
+    { status: 'missed' },
+    3_600_000,
+    'nightly 2026-11-24T03:00:00Z (2026-11-24 12:00 Asia/Tokyo) was missed: it was due 1h 0m ago, and no run is recorded for it.',
+  ],
+  [
+    { status: 'scheduled' },
+    60_000,
+    'nightly 2026-11-24T03:00:00Z (2026-11-24 12:00 Asia/Tokyo) is scheduled: it was due 1m 0s ago, and no run is recorded yet.',
+  ],
+  [
+    { status: 'scheduled' },
+    -60_000,
+    'nightly 2026-11-24T03:00:00Z (2026-11-24 12:00 Asia/Tokyo) is scheduled: it is due in 1m 0s.',
+  ],
+  [
+    { status: null },
+    60_000,
+    'no run is recorded for nightly 2026-11-24T03:00:00Z (2026-11-24 12:00 Asia/Tokyo), which was not expected to run.',
+  ],
+  [{ status: null, schedule: null }, 60_000, 'no run of nightly is recorded for 2026-11-24T03:00:00Z.'],
+])('a slot without a row: %j', (facts, afterMs, text) => {
+  const slot = Date.parse('2026-11-24T03:00:00Z')
+  const schedule = { expression: '0 12 * * *', zone: 'Asia/Tokyo' }
+  const absent = { task: 'nightly', slot, schedule, status: null, ...facts }
+  expect(absentText(absent, slot + afterMs)).toBe(text)
 })

@@ -83,7 +83,7 @@ CMD ["python3", "-c", ${JSON.stringify(BATCH)}]
     return ['--network', 'host', '--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=4096:4096', ...set]
   }
   const rowOf = async (task: string): Promise<Loose> => {
-    const { stdout } = await cronledger(['history', '--task', task, '--format', 'json'], { env })
+    const { stdout } = await cronledger(['history', '--task', task, '--no-missed', '--format', 'json'], { env })
     return JSON.parse(stdout)[0]
   }
 

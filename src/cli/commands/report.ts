@@ -24,6 +24,7 @@ import { reportPieces } from '../../web/server/one-file.tsx'
 import { readTask } from '../../web/server/read-task.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
+import { unknownTaskOf } from '../lookup.ts'
 import { readOptions } from '../options/arguments.ts'
 import { COMMON } from '../options/options.ts'
 import { print, printAll } from '../output.ts'
@@ -91,7 +92,7 @@ export const report: Command = {
     const { since = now - 30 * DAY_MS, until = now } = parseTimeRange(values, known?.head.clock.zone ?? 'UTC', now)
     if (since >= until) throw usageError(`since ${values.since ?? '30d'} is not before until ${values.until ?? 'now'}`)
     const pieces = await reportPieces({ span: { since, until }, task, store, style: readAssets().style }, reading)
-    if (pieces === null) throw usageError(`nothing of task ${task} is on record; cronledger tasks names those that are`)
+    if (pieces === null) throw await unknownTaskOf(reading.ledger, { task: task ?? '' })
     if (place === null) await printAll(pieces)
     else {
       await replaceFile(place, pieces)
@@ -110,17 +111,17 @@ export const report: Command = {
 function filePathOf(path: string): string {
   if (!existsSync(path)) return path
   if (!statSync(path).isFile()) {
-    throw usageError(`out is ${quote(path)}, which is no file; allowed are a file and - for standard output`)
+    throw usageError(`--out ${quote(path)} is not a file. Use a file, or - for standard output.`)
   }
   let begin: string
   try {
     begin = beginOf(path)
   } catch (error) {
-    throw usageError(`out is ${quote(path)}, which cannot be read: ${firstLine(error)}`)
+    throw usageError(`--out ${quote(path)} cannot be read: ${firstLine(error)}`)
   }
   if (begin !== '' && begin.toLowerCase() !== PAGE_BEGIN) {
     throw usageError(
-      `out is ${quote(path)}, which is no HTML page and was left as it is: name another path, or remove it`,
+      `--out ${quote(path)} exists and is not an HTML page, so it was not overwritten. Use another path, or remove the file.`,
     )
   }
   return realpathSync(path)
@@ -149,6 +150,6 @@ async function replaceFile(path: string, pieces: AsyncIterable<string | Uint8Arr
     renameSync(begun, path)
   } catch (error) {
     if (error instanceof LedgerError || errorCode(error) === undefined) throw error
-    throw usageError(`out is ${quote(path)}, which cannot be written: ${firstLine(error)}`)
+    throw usageError(`--out ${quote(path)} cannot be written: ${firstLine(error)}`)
   }
 }

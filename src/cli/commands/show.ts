@@ -1,21 +1,21 @@
-import type { Ledger, ReadOptions } from '../../api.ts'
+import type { Ledger } from '../../api.ts'
+import { parseSchedules } from '../../audit/expected.ts'
 import { quote, usageError } from '../../core/errors.ts'
-import { formatInstant } from '../../core/instant.ts'
 import type { OptionTable } from '../../core/option.ts'
-import { readableRow } from '../../core/row/decide.ts'
-import { parseSlotBySchedules } from '../../core/row/schedules-in-force.ts'
+import { dueKeys } from '../../core/row/expected-slots.ts'
+import { parseSlotBySchedules, scheduleWith } from '../../core/row/schedules-in-force.ts'
+import { readableRow, statusOfAbsent } from '../../core/row/status.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import { readSchedule } from '../../core/schedule/schedule-options.ts'
 import { instantWithoutSchedule, parseSlotReference } from '../../core/schedule/slot-reference.ts'
 import type { Instant } from '../../core/types.ts'
-import { showJson, showText } from '../../format/show.ts'
-import { printable } from '../../format/text.ts'
+import { type AbsentSlot, absentText, showJson, showText } from '../../format/show.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
-import { newestRow, recordedSchedules } from '../lookup.ts'
+import { checkTaskIsKnown, newestRow, recordedSchedules, type TaskReading, unknownTaskOf } from '../lookup.ts'
 import { readOptions, type Values } from '../options/arguments.ts'
 import { scheduleOf, withDueBy } from '../options/due-by.ts'
 import { COMMON } from '../options/options.ts'
@@ -44,6 +44,8 @@ const help = {
   notes: `Exit codes: 0, or ${NO_ROW} where the slot has no row: nothing was started in it, or its row has expired.`,
 } as const
 
+type ShowValues = Values<typeof OPTIONS>
+
 export const show: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
@@ -52,31 +54,50 @@ export const show: Command = {
     const ledger = createLedger({ store: values.store })
     const reading = { task, ledgerTimeoutMs }
     const now = systemClock.now()
-    const nothing = (what: string) => {
-      sink.write(printable(`cronledger: no row: nothing of ${task}${what} is on record`))
-      return NO_ROW
-    }
     const slot = await slotFrom(values, ledger, reading, now)
-    if (slot === null) return nothing('')
     const row = await ledger.get({ ...reading, slot: new Date(slot) })
-    if (row === null) return nothing(` in the slot ${formatInstant(slot)}`)
-    // A row does not store the skew of its run. We use the default, which most runs have.
-    await print((json ? showJson : showText)(row, now, SETTINGS.skewMs.default))
-    return EXIT.ok
+    if (row !== null) {
+      // A row does not store the skew of its run. We use the default, which most runs have.
+      await print((json ? showJson : showText)(row, now, SETTINGS.skewMs.default))
+      return EXIT.ok
+    }
+    sink.write(`cronledger: ${absentText(await readAbsent(values, slot, ledger, reading, now), now)}`)
+    return NO_ROW
   },
+}
+
+/** Returns what the schedule says of a slot without a row. Throws a usage error if the ledger does not know the task. */
+async function readAbsent(
+  { task, schedule, timezone, anchor }: ShowValues,
+  slot: Instant,
+  ledger: Ledger,
+  reading: TaskReading,
+  now: Instant,
+): Promise<AbsentSlot> {
+  await checkTaskIsKnown(ledger, reading)
+  const recorded = schedule === undefined ? await recordedSchedules(ledger, reading) : null
+  const given = schedule === undefined ? [] : [{ since: 0, spec: readSchedule({ schedule, timezone, anchor }).spec }]
+  const inForce = parseSchedules({ task, schedules: recorded ?? given })
+  const isExpected = !dueKeys([{ task, schedules: inForce }], slot, slot + 1).next().done
+  return {
+    task,
+    slot,
+    schedule: scheduleWith(inForce, slot)?.spec ?? null,
+    status: isExpected ? statusOfAbsent(slot, { now, graceMs: COMMON.graceMs.default }) : null,
+  }
 }
 
 /**
  * Returns the slot that the user means. An instant needs no schedule, so it also finds a row whose schedule is unknown.
- * Any other form needs a schedule: the given one, that of the task record, or that of the newest row. Returns null if
- * there are none of these. Throws a usage error if a row of a newer schema is the only source.
+ * Any other form needs a schedule: the given one, that of the task record, or that of the newest row. Throws a usage
+ * error if there are none of these, or if a row of a newer schema is the only source.
  */
 async function slotFrom(
-  { task, slot, schedule, timezone, anchor }: Values<typeof OPTIONS>,
+  { task, slot, schedule, timezone, anchor }: ShowValues,
   ledger: Ledger,
-  reading: ReadOptions & { readonly task: string },
+  reading: TaskReading,
   now: Instant,
-): Promise<Instant | null> {
+): Promise<Instant> {
   const instant = instantWithoutSchedule(slot)
   if (instant !== null) return instant
   if (schedule !== undefined) {
@@ -85,10 +106,10 @@ async function slotFrom(
   const schedules = await recordedSchedules(ledger, reading)
   if (schedules !== null) return parseSlotBySchedules(schedules, slot, now).window.slot
   const row = await newestRow(ledger, reading)
-  if (row === null) return null
+  if (row === null) throw await unknownTaskOf(ledger, reading)
   const spec = readableRow(row)?.schedule
   if (spec !== undefined) return parseSlotReference(parseSchedule(spec), slot, now).slot
   throw usageError(
-    `slot ${quote(slot)} takes a schedule, and a newer cronledger wrote the newest row of ${task}; give --schedule, or the slot as an instant`,
+    `slot ${quote(slot)} can be read only with a schedule, and a newer cronledger wrote the newest row of ${task}. Give --schedule, or the slot as an instant.`,
   )
 }

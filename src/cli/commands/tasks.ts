@@ -2,11 +2,14 @@ import type { Ledger, ReadOptions } from '../../api.ts'
 import { concurrently } from '../../audit/concurrently.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
 import type { OptionTable } from '../../core/option.ts'
+import { dueKeys, type MissedSlot, missedSlot, type TaskInForce } from '../../core/row/expected-slots.ts'
+import { missedUntil } from '../../core/row/status.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import { expectedSlotAfter } from '../../core/schedule/slot.ts'
-import type { Instant } from '../../core/types.ts'
-import { type TaskState, taskJson, taskText } from '../../format/tasks.ts'
-import { jsonArray, safeJson } from '../../format/text.ts'
+import type { Instant, StoredRow } from '../../core/types.ts'
+import { firstRunText } from '../../format/command-line.ts'
+import { type TaskSummary, taskJson, taskText } from '../../format/tasks.ts'
+import { jsonArray, printable, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
@@ -25,7 +28,7 @@ const OPTIONS = {
 
 const help = {
   name: 'tasks',
-  summary: 'Shows the tasks that the ledger knows: schedule, last slot and its state, next slot.',
+  summary: 'Shows the tasks that the ledger knows: schedule, last slot and its status, next slot.',
   options: OPTIONS,
   examples: [['cronledger tasks --store dynamodb:cronledger', 'all tasks that ever ran by their schedules']],
 } as const
@@ -37,13 +40,15 @@ export const tasks: Command = {
     const ledger = createLedger({ store: values.store })
     const now = systemClock.now()
     const reading = { ledgerTimeoutMs: values.ledgerTimeoutMs }
-    const states = concurrently(
+    const summaries = concurrently(
       (signal) => ledger.tasks({ ...reading, signal }),
-      (task, signal) => readTaskState(task, ledger, { ...reading, signal }, now),
+      (task, signal) => readTaskSummary(task, ledger, { ...reading, signal }, now),
       [],
     )
     await printAll(
-      values.format === 'json' ? jsonArray(states, (state) => stateJson(state, now)) : statesText(states, now),
+      values.format === 'json'
+        ? jsonArray(summaries, (summary) => summaryJson(summary, now))
+        : summariesText(summaries, now, values.store),
     )
     return EXIT.ok
   },
@@ -52,35 +57,43 @@ export const tasks: Command = {
 /** A row does not store the skew of its run. Most runs have the default, and only the output depends on it. */
 const SKEW_MS = SETTINGS.skewMs.default
 
-async function* statesText(states: AsyncIterable<TaskState>, now: Instant): AsyncGenerator<string, void, undefined> {
+async function* summariesText(
+  summaries: AsyncIterable<TaskSummary>,
+  now: Instant,
+  store: string,
+): AsyncGenerator<string, void, undefined> {
   let before = ''
-  for await (const state of states) {
-    yield before + taskText(state, now, SKEW_MS)
+  for await (const summary of summaries) {
+    yield before + taskText(summary, now, SKEW_MS)
     before = '\n'
   }
-  yield before === '' ? 'the ledger knows no task yet\n' : '\n'
+  if (before === '') yield `${printable(firstRunText(store))}\n`
 }
 
-/** Returns the state as an indented item of a JSON array. */
-function stateJson(state: TaskState, now: Instant): string {
-  return safeJson(taskJson(state, now, SKEW_MS), 2).replace(/^/gm, '  ')
+/** Returns the summary as an indented item of a JSON array. */
+function summaryJson(summary: TaskSummary, now: Instant): string {
+  return safeJson(taskJson(summary, now, SKEW_MS), 2).replace(/^/gm, '  ')
 }
 
-async function* readTaskState(
+async function* readTaskSummary(
   { task, schedules }: KnownTask,
   ledger: Ledger,
   reading: ReadOptions,
   now: Instant,
-): AsyncGenerator<TaskState, void> {
+): AsyncGenerator<TaskSummary, void> {
   const current = schedules.at(-1)
   if (current === undefined) return
+  const { since, spec } = current
+  const schedule = parseSchedule(spec)
   // A future slot can have a row, which an operator has resolved, so we must ask only for slots up to now.
-  const last = await newestRow(ledger, { ...reading, task, until: new Date(now + 1) })
-  yield {
-    task,
-    schedule: current.spec,
-    since: current.since,
-    last,
-    next: expectedSlotAfter(parseSchedule(current.spec), now),
-  }
+  const row = await newestRow(ledger, { ...reading, task, until: new Date(now + 1) })
+  const missed = newestMissed({ task, schedules: [{ since, schedule }] }, row, now)
+  yield { task, schedule: spec, since, last: missed ?? row, next: expectedSlotAfter(schedule, now) }
+}
+
+/** Returns the newest missed slot of a task that comes after its newest row. Returns null if there is none. */
+function newestMissed(task: TaskInForce, row: StoredRow | null, now: Instant): MissedSlot | null {
+  const until = missedUntil({ now, graceMs: COMMON.graceMs.default })
+  const { value: key } = dueKeys([task], row === null ? 0 : row.slot + 1, until).next()
+  return key ? missedSlot(key, task.schedules) : null
 }

@@ -1,16 +1,15 @@
-import type {
-  DuplicateCause,
-  Instant,
-  NewerSchemaRow,
-  Outcome,
-  RefusalCause,
-  Row,
-  StoredRow,
-  Survivor,
-  Trigger,
-} from '../types.ts'
+import type { DuplicateCause, Instant, Outcome, RefusalCause, Row, StoredRow, Survivor, Trigger } from '../types.ts'
 import { countedAttempts, hasStarted, isWaiting, startedAttempts, successOf } from './attempts.ts'
-import { type Facts, MAX_ATTEMPTS, MAX_RESOLUTIONS, type Policy, type Rerunnable, type RetryPolicy } from './policy.ts'
+import {
+  type Facts,
+  MAX_ATTEMPTS,
+  MAX_RESOLUTIONS,
+  type Policy,
+  RERUNNABLE,
+  type Rerunnable,
+  type RetryPolicy,
+} from './policy.ts'
+import { isNewerSchema, isRunning, statusOfRow } from './status.ts'
 
 export type Decision =
   /** Claim the slot, on top of `base`. */
@@ -105,47 +104,13 @@ export function decideResolution(
   return { kind: 'resolve', base: found }
 }
 
-export function isNewerSchema(row: StoredRow): row is NewerSchemaRow {
-  return 'newerSchema' in row
-}
-
-/** Returns the row if there is one that this version can read, otherwise null. */
-export function readableRow(row: StoredRow | null): Row | null {
-  return row === null || isNewerSchema(row) ? null : row
-}
-
 /**
- * Returns whether the row is PENDING and its lease may still be valid on a clock that runs `skewMs` behind this one.
- */
-export function isRunning(row: Row, now: Instant, skewMs: number): boolean {
-  return row.state === 'PENDING' && now <= row.leaseUntil + skewMs
-}
-
-/**
- * Returns whether the row is PENDING and its lease ran out. Its owner was killed, is paused, or cannot reach the
- * ledger.
- */
-export function isStale(row: Row, now: Instant, skewMs: number): boolean {
-  return row.state === 'PENDING' && !isRunning(row, now, skewMs)
-}
-
-/**
- * Returns the state in which a force finds the slot. Returns null if the slot is running or was skipped, or if a newer
- * cronledger wrote the row. `forceOnly` cannot name these states.
+ * Returns the status in which a force finds the slot. Returns null if the slot is running or was skipped, or if a newer
+ * cronledger wrote the row. `forceOnly` cannot name these statuses.
  */
 export function rerunnableAs(found: StoredRow | null, now: Instant, skewMs: number): Rerunnable | null {
-  if (found === null) return 'missed'
-  if (isNewerSchema(found) || isRunning(found, now, skewMs)) return null
-  switch (found.state) {
-    case 'PENDING':
-      return 'stale'
-    case 'FAILED':
-      return 'failed'
-    case 'COMPLETED':
-      return 'completed'
-    case 'SKIPPED':
-      return null
-  }
+  const status = found === null ? 'missed' : statusOfRow(found, { now, skewMs })
+  return RERUNNABLE.find((one) => one === status) ?? null
 }
 
 /**

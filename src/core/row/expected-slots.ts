@@ -1,7 +1,7 @@
 import { expectedSlotBefore, type Schedule, slotAfter } from '../schedule/slot.ts'
-import type { Instant, Key, Row, ScheduleSpec, StoredRow, Window } from '../types.ts'
+import type { Instant, Key, Row, ScheduleSpec, Status, StoredRow, Window } from '../types.ts'
 import { hasStarted } from './attempts.ts'
-import { isNewerSchema, isStale } from './decide.ts'
+import { isNewerSchema, statusOfRow } from './status.ts'
 import { isSameSpec } from './task-record.ts'
 
 /** The kinds of problems, each without a finding. */
@@ -10,8 +10,9 @@ export const NO_FINDINGS: Readonly<Record<SlotFinding['kind'], number>> = { miss
 /** A problem with a slot that an operator should look at. */
 export type SlotFinding =
   /** The slot was due and has no row: no trigger asked to run it, or no run reached the ledger. */
-  | { readonly kind: 'missed'; readonly slot: Instant }
-  | { readonly kind: 'failed' | 'stale' | 'late'; readonly slot: Instant; readonly row: Row }
+  | { readonly kind: 'missed'; readonly status: 'missed'; readonly slot: Instant }
+  /** A late slot has any status, because it may have completed. */
+  | { readonly kind: 'failed' | 'stale' | 'late'; readonly status: Status; readonly slot: Instant; readonly row: Row }
 
 export type TaskFinding = SlotFinding & {
   readonly task: string
@@ -197,19 +198,14 @@ export function missedSlot({ task, slot }: Key, schedules: readonly InForce[]): 
 
 /** Returns the problem in the record of a slot, or null if there is none. */
 export function findingOf({ row, missed }: AuditedSlot, settings: AuditSettings): SlotFinding | null {
-  if (row === null) return { kind: 'missed', slot: missed.slot }
+  if (row === null) return { kind: 'missed', status: 'missed', slot: missed.slot }
   if (isNewerSchema(row)) return null
-  const kind = problemOf(row, settings)
-  return kind === null ? null : { kind, slot: row.slot, row }
+  const status = statusOfRow(row, settings)
+  const kind = status === 'stale' || status === 'failed' ? status : isLate(row, settings) ? 'late' : null
+  return kind === null ? null : { kind, status, slot: row.slot, row }
 }
 
-function problemOf(
-  row: Row,
-  { now, skewMs, lateAfterMs }: AuditSettings,
-): Exclude<SlotFinding['kind'], 'missed'> | null {
-  if (isStale(row, now, skewMs)) return 'stale'
-  if (row.state === 'FAILED') return 'failed'
-  const first = row.attempts.find(hasStarted)
-  const late = lateAfterMs !== null && first?.trigger.kind === 'scheduled' && first.startedAt - row.slot > lateAfterMs
-  return late ? 'late' : null
+function isLate({ slot, attempts }: Row, { lateAfterMs }: AuditSettings): boolean {
+  const first = attempts.find(hasStarted)
+  return lateAfterMs !== null && first?.trigger.kind === 'scheduled' && first.startedAt - slot > lateAfterMs
 }

@@ -1,6 +1,6 @@
 import { formatInstant } from '../instant.ts'
 import type { Instant, StoredRow } from '../types.ts'
-import { isNewerSchema, isRunning } from './decide.ts'
+import { isNewerSchema, isRunning } from './status.ts'
 import { fieldsOf, instant, type StoredDocument, text } from './stored-fields.ts'
 
 /**

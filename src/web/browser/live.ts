@@ -38,7 +38,7 @@ export function startLive(): void {
 
 function emit(problem: string | null): void {
   const place = document.getElementById('connection')
-  const text = problem === null ? '' : `${problem} What is shown is as of the time above; it is tried again.`
+  const text = problem === null ? '' : `${problem} The page shows an older state, and tries again by itself.`
   if (place && place.textContent !== text) place.textContent = text
 }
 

@@ -4,15 +4,15 @@ import type { Child } from 'hono/jsx'
 import pLimit from 'p-limit'
 import type { Ledger } from '../../api.ts'
 import { type ErrorKind, LedgerError } from '../../core/errors.ts'
+import type { StatusSettings } from '../../core/row/status.ts'
 import { type Clock, link } from '../../process/clock.ts'
 import { type Frame, ProblemView, pageText } from '../views/document.tsx'
 import { SERVED } from '../views/links.ts'
-import type { MarkSettings } from '../views/marks.ts'
 import type { Assets } from './assets.ts'
 import type { Reading } from './reading.ts'
 import { shareAnswers } from './shared.ts'
 
-export interface AppOptions extends Omit<MarkSettings, 'now'> {
+export interface AppOptions extends Omit<StatusSettings, 'now'> {
   readonly ledger: Ledger
   /** The name of the ledger. */
   readonly store: string
@@ -45,20 +45,20 @@ const QUIET_POLL_MS = 30_000
  */
 const POLL_FACTOR = 10
 
-const STATUS: Readonly<Record<ErrorKind, 400 | 500 | 502 | 503>> = {
+const HTTP_STATUS: Readonly<Record<ErrorKind, 400 | 500 | 502 | 503>> = {
   usage: 400,
   unreachable: 503,
   denied: 502,
   shape: 500,
 }
 const TITLES: Readonly<Record<ErrorKind, string>> = {
-  usage: 'This address cannot be shown',
-  unreachable: 'The ledger is out of reach',
-  denied: 'The ledger does not let this server read it',
+  usage: 'This address is not valid',
+  unreachable: 'The ledger cannot be reached',
+  denied: 'Access to the ledger is denied',
   shape: 'The ledger cannot be read',
 }
 
-type Status = 200 | 404 | (typeof STATUS)[ErrorKind]
+type HttpStatus = 200 | 404 | (typeof HTTP_STATUS)[ErrorKind]
 
 export interface View {
   readonly title: string
@@ -136,15 +136,16 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
     return { bytes: new TextEncoder().encode(pageText(frame)), costMs }
   }
 
-  function problem(context: Context, title: string, message: string, status: Status) {
+  function problem(context: Context, title: string, message: string, status: HttpStatus) {
     const main = <ProblemView title={title} message={message} links={SERVED} />
     return send(context, render({ title, main, moves: true }), status)
   }
 
   function failure(context: Context, error: Error) {
-    if (error instanceof LedgerError) return problem(context, TITLES[error.kind], error.message, STATUS[error.kind])
-    report(`this is a bug, please report it: ${error.stack ?? error}`)
-    return problem(context, 'This is a bug', 'cronledger could not show this; its log says why.', 500)
+    if (error instanceof LedgerError)
+      return problem(context, TITLES[error.kind], error.message, HTTP_STATUS[error.kind])
+    report(`internal error, please report it: ${error.stack ?? error}`)
+    return problem(context, 'Internal error', 'cronledger could not show this page. Its log has the details.', 500)
   }
 
   /** Makes the page of a view when the limit lets it. Returns null if the view does not exist. */
@@ -165,9 +166,9 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
         : pages.get(keyOf(context), () => make(read, context)))
       switch (page) {
         case null:
-          return problem(context, 'Not found', 'Nothing of that name is on record, and it was never due.', 404)
+          return problem(context, 'Not found', 'No such task or slot.', 404)
         case 'refused':
-          return problem(context, 'Too many requests', 'Too many views are asked for at the same time; try again.', 503)
+          return problem(context, 'Too many requests', 'The server is busy. The page tries again by itself.', 503)
         default:
           return send(context, page, 200)
       }
@@ -177,6 +178,6 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
   return { show, problem, failure }
 }
 
-function send(context: Context, { bytes }: PageAnswer, status: Status) {
+function send(context: Context, { bytes }: PageAnswer, status: HttpStatus) {
   return context.body(bytes, status, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' })
 }

@@ -3,6 +3,7 @@ import { secureHeaders } from 'hono/secure-headers'
 import { DAY_MS, formatDuration } from '../../core/duration.ts'
 import { usageError } from '../../core/errors.ts'
 import { formatInstant, parseInstant } from '../../core/instant.ts'
+import type { Instant, Status } from '../../core/types.ts'
 import { checkTaskName } from '../../core/user-text.ts'
 import { type OverviewQuery, SERVED, type TaskQuery } from '../views/links.ts'
 import { NeedsLine, NeedsList } from '../views/needs.tsx'
@@ -43,7 +44,7 @@ export function createApp(options: AppOptions): Hono {
   )
   app.get('/task', show(task))
   app.get('/slot', show(slot))
-  app.notFound((context) => problem(context, 'Not found', 'There is no such page.', 404))
+  app.notFound((context) => problem(context, 'Not found', 'No such page.', 404))
   app.onError((error, context) => failure(context, error))
   return app
 }
@@ -68,14 +69,14 @@ const HEADERS = secureHeaders({
 /** Returns the answer to a request that this server does not take, or null if it takes the request. */
 function rejectRequest(context: Context, host: string): Response | null {
   if (!isOwnHost(context.req.header('host'), host)) {
-    return context.text('This server does not go by that name (Host header).\n', 403)
+    return context.text('The Host header does not name this server.\n', 403)
   }
   // A page of another site may link to this server. It must not fetch in the background, because that costs reads.
   if (context.req.header('sec-fetch-site') === 'cross-site' && context.req.header('sec-fetch-mode') !== 'navigate') {
-    return context.text('This server is for its own pages.\n', 403)
+    return context.text('Requests from other sites are not allowed.\n', 403)
   }
   if (context.req.method !== 'GET' && context.req.method !== 'HEAD') {
-    return context.text('This server only reads: GET and HEAD.\n', 405, { allow: 'GET, HEAD' })
+    return context.text('Only GET and HEAD are allowed.\n', 405, { allow: 'GET, HEAD' })
   }
   return null
 }
@@ -99,7 +100,7 @@ function viewsOfAll(options: AppOptions, reading: ReadingOf) {
       return { model, costMs: clock.monotonicMs() - begunMs }
     }
     const [{ model, costMs }, needs] = await Promise.all([reading(untilMs, [], readGrid), sharedNeeds.get()])
-    const isMoving = ({ cells }: TaskLine) => cells.some(({ mark }) => mark === 'running' || mark === 'due')
+    const isMoving = ({ cells }: TaskLine) => cells.some((cell) => moves(cell, clock.now()))
     return {
       title: 'Tasks',
       main: (
@@ -118,13 +119,13 @@ function viewsOfAll(options: AppOptions, reading: ReadingOf) {
     const needs = await sharedNeeds.get()
     const main = (
       <>
-        <nav class="crumbs" aria-label="Where you are">
+        <nav class="crumbs" aria-label="Breadcrumbs">
           <a href={SERVED.overview()}>Tasks</a>
         </nav>
         <NeedsList needs={needs} links={SERVED} level={1} now={clock.now()} />
       </>
     )
-    return { title: 'What needs a person', main, moves: !needs.isWhole, costMs: 0 }
+    return { title: 'Needs attention', main, moves: !needs.isWhole, costMs: 0 }
   }
 
   return { overview, needs }
@@ -149,14 +150,14 @@ function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
       return {
         title: task,
         main: <TaskView {...props} links={SERVED} />,
-        moves: page.slots.some(({ mark }) => mark === 'running' || mark === 'due'),
+        moves: page.slots.some((slot) => moves(slot, own.now)),
       }
     })
 
   const slot: ReadView = (context, untilMs) =>
     reading(untilMs, [context.req.raw.signal], async (own): Promise<View | null> => {
       const slot = parseInstant(required(context, 'slot'), 'slot')
-      if (slot % 1000 !== 0) throw usageError(`slot is ${formatInstant(slot)}; allowed are whole seconds`)
+      if (slot % 1000 !== 0) throw usageError(`slot ${formatInstant(slot)} is not valid. Slots are whole seconds.`)
       const read = await readTask(taskParameter(context), own)
       const model = read === null ? null : await readSlot(read, slot, store, own)
       if (read === null || model === null) return null
@@ -171,6 +172,11 @@ function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
   return { task, slot }
 }
 
+/** Returns whether a slot runs, or may start at any moment. */
+function moves({ slot, status }: { readonly slot: Instant; readonly status: Status }, now: Instant): boolean {
+  return status === 'running' || status === 'waiting' || (status === 'scheduled' && slot <= now)
+}
+
 function asset(type: string): Record<string, string> {
   return { 'content-type': `${type}; charset=utf-8`, 'cache-control': 'no-cache' }
 }
@@ -178,7 +184,7 @@ function asset(type: string): Record<string, string> {
 function required(context: Context, name: string): string {
   const value = context.req.query(name)
   if (value) return value
-  throw usageError(`the address has no ${name}`)
+  throw usageError(`the address has no ${name}.`)
 }
 
 function overviewQueryOf({ req }: Context): OverviewQuery {
@@ -193,7 +199,8 @@ function taskParameter(context: Context): string {
 
 function taskQueryOf({ req }: Context): TaskQuery {
   return {
-    state: req.query('state'),
+    // Older links have `state`.
+    status: req.query('status') ?? req.query('state'),
     duplicates: req.query('duplicates'),
     since: req.query('since'),
     until: req.query('until'),

@@ -45,13 +45,13 @@ export async function listen(app: Hono, host: string, port: number, stalledMs = 
 function whyNot(error: NodeJS.ErrnoException, host: string, port: number): string {
   switch (error.code) {
     case 'EADDRINUSE':
-      return `port ${port} of ${host} is in use; give another one (--port), or 0 for one that is free`
+      return `port ${port} is already in use on ${host}. Use another --port, or 0 for any free port.`
     case 'EACCES':
-      return `port ${port} may not be used by this user; allowed are 1024 and more, or 0 for one that is free`
+      return `this user is not allowed to use port ${port}. Use a --port of 1024 or higher, or 0 for any free port.`
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return `host is ${JSON.stringify(host)}; allowed is an address or a name of this machine, such as 127.0.0.1`
+      return `--host ${JSON.stringify(host)} is not an address of this machine. Use one of its addresses or names, for example 127.0.0.1.`
     default:
-      return `cannot listen on ${host}, port ${port}: ${firstLine(error)}`
+      return `cannot listen on port ${port} of ${host}: ${firstLine(error)}`
   }
 }

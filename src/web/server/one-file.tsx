@@ -6,7 +6,7 @@ import { monthsIn } from '../../core/schedule/local-time.ts'
 import { printable } from '../../format/text.ts'
 import { Calendar, type CalendarModel } from '../views/calendar.tsx'
 import { pageText } from '../views/document.tsx'
-import { HistoryHead, HistoryRow, type MarkedSlot } from '../views/history-table.tsx'
+import { HistoryHead, HistoryRow, type SlotWithStatus } from '../views/history-table.tsx'
 import { anchorOf, IN_ONE_FILE } from '../views/links.ts'
 import { NeedsLine, NeedsList } from '../views/needs.tsx'
 import { Grid, GridLine, Overview, OverviewFrame } from '../views/overview.tsx'
@@ -15,7 +15,7 @@ import { Changes, Plots, type TaskHead, TaskTitle } from '../views/task.tsx'
 import { type WallClock, wallClock } from '../views/wall-clock.tsx'
 import { readLines, readNeeds, type Span } from './read-overview.ts'
 import { calendarOf, readTask, slotModelOf, tallyDays } from './read-task.ts'
-import { askOptions, faultOf, type Reading, type ReadTask, readAll, readMarkedSlots } from './reading.ts'
+import { askOptions, faultOf, type Reading, type ReadTask, readAll, readSlotsWithStatus } from './reading.ts'
 
 export interface ReportOptions {
   readonly span: Span
@@ -142,9 +142,9 @@ async function* overviewPieces(tasks: Iterable<ReadTask>, span: Span, reading: R
 interface Chapter {
   readonly calendar: CalendarModel | null
   /** The newest slots of the report, as many as a plot has room for. */
-  readonly newest: readonly MarkedSlot[]
+  readonly newest: readonly SlotWithStatus[]
   /** Returns all slots of the report, newest first. They end at a row that cannot be read. */
-  slots(): AsyncIterable<MarkedSlot> | Iterable<MarkedSlot>
+  slots(): AsyncIterable<SlotWithStatus> | Iterable<SlotWithStatus>
   /** Returns why a row cannot be read. Returns null while all rows could be read. */
   problem(): string | null
 }
@@ -159,9 +159,9 @@ async function readChapter(read: ReadTask, span: Span, reading: Reading): Promis
   const range = monthsIn(months.from, months.to, clock.zone)
   let problem: string | null = null
   /** Ends at a row that cannot be read. It must not throw, otherwise the chapters of the other tasks would be lost. */
-  async function* readable(query: Span & { readonly limit?: number }): AsyncGenerator<MarkedSlot, void> {
+  async function* readable(query: Span & { readonly limit?: number }): AsyncGenerator<SlotWithStatus, void> {
     try {
-      yield* readMarkedSlots(read, query, reading)
+      yield* readSlotsWithStatus(read, query, reading)
     } catch (error) {
       problem = faultOf(error)
     }
@@ -222,7 +222,7 @@ async function* taskPieces(read: ReadTask, span: Span, store: string, reading: R
     </>,
   )
   if (newest.length > 0) yield* tablePieces(head, slots(), reading)
-  else if (problem() === null) yield String(<p class="empty">No slot is on record, and none was due.</p>)
+  else if (problem() === null) yield String(<p class="empty">No runs are recorded, and none were due.</p>)
   const text = problem()
   if (text !== null) yield String(<p class="problem">{printable(text)}</p>)
 
@@ -241,7 +241,7 @@ async function* taskPieces(read: ReadTask, span: Span, store: string, reading: R
 
 async function* tablePieces(
   { task, clock }: TaskHead,
-  slots: AsyncIterable<MarkedSlot> | Iterable<MarkedSlot>,
+  slots: AsyncIterable<SlotWithStatus> | Iterable<SlotWithStatus>,
   { now }: Reading,
 ): AsyncGenerator<string> {
   const [begin, end] = around(

@@ -7,7 +7,7 @@ import type { OverviewQuery } from '../views/links.ts'
 import { rejectedText } from '../views/marks.ts'
 import type { Needs } from '../views/needs.tsx'
 import { CELLS, type Cell, type OverviewModel, type TaskLine } from '../views/overview.tsx'
-import { askOptions, faultOf, type Reading, type ReadTask, readAll, readMarkedSlots } from './reading.ts'
+import { askOptions, faultOf, type Reading, type ReadTask, readAll, readSlotsWithStatus } from './reading.ts'
 
 /** How many tasks one page shows. A person can scroll through them, and memory can hold them with all their slots. */
 const TASKS_PER_PAGE = 200
@@ -63,13 +63,13 @@ async function readLine(read: ReadTask, reading: Reading, span?: Span): Promise<
   try {
     const cells: Cell[] = []
     const until = Math.min(span?.until ?? Number.POSITIVE_INFINITY, aheadUntil(read, reading.now))
-    for await (const { slot, row, mark } of readMarkedSlots(read, { ...span, until, limit: CELLS }, reading)) {
-      cells.push({ slot, mark, rejected: rejectedText(row) })
+    for await (const { slot, row, status } of readSlotsWithStatus(read, { ...span, until, limit: CELLS }, reading)) {
+      cells.push({ slot, status, rejected: rejectedText(row) })
       if (cells.length === CELLS) break
     }
-    const lastSuccess = cells.find(({ slot, mark }) => mark === 'completed' && slot <= reading.now)?.slot ?? null
+    const lastSuccess = cells.find(({ slot, status }) => status === 'completed' && slot <= reading.now)?.slot ?? null
     const isAhead = next !== null && span === undefined && !cells.some(({ slot }) => slot === next)
-    const ahead: Cell[] = isAhead ? [{ slot: next, mark: 'next', rejected: '' }] : []
+    const ahead: Cell[] = isAhead ? [{ slot: next, status: 'scheduled', rejected: '' }] : []
     // A future slot that an operator resolved may come after the next slot.
     const ordered = [...ahead, ...cells].sort((one, other) => one.slot - other.slot)
     return { ...line, cells: ordered.slice(-CELLS), lastSuccess, problem: null }
@@ -131,7 +131,7 @@ export function beginNeeds({ span, when, task, known }: NeedsQuery, reading: Rea
       if (part.kind === 'end') begun()
     }
     if (task !== undefined && tally.sum().tasks === 0) {
-      const problem = `task ${task}: the registry does not know it, so its due slots are unknown`
+      const problem = `task ${task}: no scheduled run is recorded, so its missed slots are unknown`
       tally.add({ kind: 'problem', problem })
     }
     return { ...tally.sum(), isWhole: true, when, now }

@@ -1,17 +1,17 @@
 import { DAY_MS } from '../../core/duration.ts'
 import { quote, usageError } from '../../core/errors.ts'
 import { parseInstant, utcDate } from '../../core/instant.ts'
-import { readableRow } from '../../core/row/decide.ts'
 import { dueKeys } from '../../core/row/expected-slots.ts'
 import { scheduleWith } from '../../core/row/schedules-in-force.ts'
+import { readableRow, statusOf } from '../../core/row/status.ts'
 import { monthsIn } from '../../core/schedule/local-time.ts'
 import { expectedSlotAfter, expectedSlotBefore, windowOf } from '../../core/schedule/slot.ts'
 import { parseTimeRange } from '../../core/schedule/time-range.ts'
-import type { Instant } from '../../core/types.ts'
+import { type Instant, STATUSES, type Status } from '../../core/types.ts'
 import type { CalendarModel, Tally } from '../views/calendar.tsx'
-import type { MarkedSlot } from '../views/history-table.tsx'
+import type { SlotWithStatus } from '../views/history-table.tsx'
 import type { TaskQuery } from '../views/links.ts'
-import { HISTORY_MARKS, type Mark, markOf, rejectedText } from '../views/marks.ts'
+import { rejectedText } from '../views/marks.ts'
 import type { SlotModel } from '../views/slot.tsx'
 import type { TaskPage } from '../views/task.tsx'
 import {
@@ -21,7 +21,7 @@ import {
   type Reading,
   type ReadTask,
   readKnown,
-  readMarkedSlots,
+  readSlotsWithStatus,
   storeAnywhere,
   wordsOf,
 } from './reading.ts'
@@ -48,7 +48,7 @@ export async function readTask(task: string, reading: Reading): Promise<ReadTask
  * page before it ended. Throws a usage error for a wrong filter.
  */
 export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Reading): Promise<TaskPage> {
-  const state = parseMark(query.state)
+  const wanted = parseStatus(query.status)
   const range = parseTimeRange(
     { since: query.since || undefined, until: query.until || undefined },
     read.head.clock.zone,
@@ -56,14 +56,14 @@ export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Re
   )
   const before = query.before ? parseInstant(query.before, 'before') : Number.POSITIVE_INFINITY
   const until = Math.min(range.until ?? Number.POSITIVE_INFINITY, before)
-  const isWanted = ({ mark, row }: MarkedSlot) =>
-    (state === null || mark === state) && (!query.duplicates || rejectedText(row) !== '')
-  const isFiltered = state !== null || Boolean(query.duplicates)
+  const isWanted = ({ status, row }: SlotWithStatus) =>
+    (wanted === null || status === wanted) && (!query.duplicates || rejectedText(row) !== '')
+  const isFiltered = wanted !== null || Boolean(query.duplicates)
 
-  const slots: MarkedSlot[] = []
+  const slots: SlotWithStatus[] = []
   let scanned = 0
   let last: Instant | null = null
-  const source = readMarkedSlots(
+  const source = readSlotsWithStatus(
     read,
     {
       ...range,
@@ -89,11 +89,11 @@ export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Re
   return page
 }
 
-function parseMark(text: string | undefined): Mark | null {
+function parseStatus(text: string | undefined): Status | null {
   if (!text) return null
-  const mark = HISTORY_MARKS.find((name) => name === text)
-  if (mark !== undefined) return mark
-  throw usageError(`state is ${quote(text)}; allowed are ${HISTORY_MARKS.join(', ')}`)
+  const status = STATUSES.find((name) => name === text.toLowerCase())
+  if (status !== undefined) return status
+  throw usageError(`status ${quote(text)} is not known. Use one of ${STATUSES.join(', ')}.`)
 }
 
 /** The first and the last month of a calendar (`2026-01`), both inclusive, and how many slots it looks at. */
@@ -111,22 +111,22 @@ export async function calendarOf(
 ): Promise<CalendarModel | null> {
   const { from, to } = monthsIn(range.from, range.to, read.head.clock.zone)
   try {
-    return await tallyDays(readMarkedSlots(read, { since: Math.max(0, from), until: to }, reading), read, range)
+    return await tallyDays(readSlotsWithStatus(read, { since: Math.max(0, from), until: to }, reading), read, range)
   } catch (error) {
     faultOf(error)
     return null
   }
 }
 
-/** Counts the slots of each day of the range by their mark. The slots must come newest first. */
+/** Counts the slots of each day of the range by their status. The slots must come newest first. */
 export async function tallyDays(
-  slots: AsyncIterable<MarkedSlot> | Iterable<MarkedSlot>,
+  slots: AsyncIterable<SlotWithStatus> | Iterable<SlotWithStatus>,
   { head: { clock } }: ReadTask,
   { from, to, most = MAX_SCANNED }: CalendarRange,
 ): Promise<CalendarModel> {
   const days = new Map<string, Record<string, number>>()
   let scanned = 0
-  for await (const { slot, mark } of slots) {
+  for await (const { slot, status } of slots) {
     const day = clock.day(slot)
     if (scanned === most) {
       // This day may have more slots, so it is not counted. Only whole days are counted.
@@ -136,7 +136,7 @@ export async function tallyDays(
     }
     scanned += 1
     const tally = days.get(day) ?? {}
-    tally[mark] = (tally[mark] ?? 0) + 1
+    tally[status] = (tally[status] ?? 0) + 1
     days.set(day, tally)
   }
   return { from, to, days, readSince: null }
@@ -152,7 +152,7 @@ export function yearsOf(
   { now }: Reading,
 ): { readonly year: string; readonly years: readonly string[] } {
   if (asked && !/^(19[7-9]|20\d|21\d)\d$/.test(asked)) {
-    throw usageError(`year is ${quote(asked)}; allowed are the years 1970 to 2199`)
+    throw usageError(`year ${quote(asked)} is not valid. Use a year from 1970 to 2199.`)
   }
   const yearAt = (instant: Instant) => Number(head.clock.day(instant).slice(0, 4))
   const current = yearAt(now)
@@ -179,7 +179,7 @@ export async function readSlot(
   const first = inForce[0]?.since ?? slot
   const schedule = inForce.findLast(({ since }) => since <= slot)?.schedule ?? current
   return {
-    ...slotModelOf(read, { slot, row, mark: markOf({ slot, row }, reading) }, store, reading),
+    ...slotModelOf(read, { slot, row, status: statusOf({ slot, row }, reading) }, store, reading),
     // Nothing was due before the first slot that was run.
     before: schedule === null || slot <= first ? null : expectedSlotBefore(schedule, slot),
     after: schedule === null ? null : expectedSlotAfter(schedule, slot),
@@ -189,7 +189,7 @@ export async function readSlot(
 /** Returns the model of a slot that was read, without the slots before and after it. */
 export function slotModelOf(
   { head, inForce }: ReadTask,
-  record: MarkedSlot,
+  record: SlotWithStatus,
   store: string,
   { now, skewMs, lateAfterMs }: Reading,
 ) {

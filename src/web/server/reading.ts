@@ -3,17 +3,17 @@ import type { Ledger } from '../../api.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
 import { LedgerError } from '../../core/errors.ts'
 import { dueKeys, type InForce, type RowsOf, withMissed } from '../../core/row/expected-slots.ts'
+import { type StatusSettings, statusOf } from '../../core/row/status.ts'
 import { parseSchedule, type Schedule } from '../../core/schedule/schedule.ts'
 import { expectedSlotAfter } from '../../core/schedule/slot.ts'
 import type { Instant, ScheduleSpec, StoredRow } from '../../core/types.ts'
 import { inWords } from '../../format/schedule-words.ts'
-import type { MarkedSlot } from '../views/history-table.tsx'
-import { type MarkSettings, markOf } from '../views/marks.ts'
+import type { SlotWithStatus } from '../views/history-table.tsx'
 import type { ScheduleChange, TaskHead } from '../views/task.tsx'
 import { type WallClock, wallClock } from '../views/wall-clock.tsx'
 
 /** The ledger that the views are read from, and the time and settings of the reading. */
-export interface Reading extends MarkSettings {
+export interface Reading extends StatusSettings {
   readonly ledger: Ledger
   /** How long one request to the ledger may take. */
   readonly ledgerTimeoutMs: number
@@ -109,17 +109,17 @@ interface SlotsQuery {
  * Yields the slots of a task in `[since, until)` that were due or have a row, newest first. Memory holds one page of
  * rows.
  */
-export async function* readMarkedSlots(
+export async function* readSlotsWithStatus(
   { head: { task }, inForce }: ReadTask,
   query: SlotsQuery,
   reading: Reading,
-): AsyncGenerator<MarkedSlot, void, undefined> {
+): AsyncGenerator<SlotWithStatus, void, undefined> {
   const dueUntil = Math.min(query.until ?? Number.POSITIVE_INFINITY, reading.now + 1)
   const due = dueKeys([{ task, schedules: inForce }], query.since ?? 0, dueUntil)
   const later: RowsOf = (task, since, until) => readRows(task, { since, until }, reading)
   for await (const { row, missed } of withMissed(due, readRows(task, query, reading), true, later)) {
     const record = row === null ? { slot: missed.slot, row } : { slot: row.slot, row }
-    yield { ...record, mark: markOf(record, reading) }
+    yield { ...record, status: statusOf(record, reading) }
   }
 }
 

@@ -1,20 +1,21 @@
-import { MARK_NAMES, MARKS, type Mark } from './marks.ts'
+import { STATUSES, type Status } from '../../core/types.ts'
+import { MARKS } from './marks.ts'
 
-/** The sign and the word of a mark. */
-export function Badge({ mark }: { readonly mark: Mark }) {
+/** The sign and the word of a status. */
+export function Badge({ status }: { readonly status: Status }) {
   return (
     <span class="badge">
-      <Sign mark={mark} />
-      {MARKS[mark].word}
+      <Sign status={status} />
+      {MARKS[status].word}
     </span>
   )
 }
 
-/** The sign of a mark. The text next to it must contain the word, because screen readers do not read the sign. */
-export function Sign({ mark }: { readonly mark: Mark }) {
+/** The sign of a status. The text next to it must contain the word, because screen readers do not read the sign. */
+export function Sign({ status }: { readonly status: Status }) {
   return (
-    <span class={`c ${mark}`} aria-hidden="true">
-      {MARKS[mark].sign}
+    <span class={`c ${status}`} aria-hidden="true">
+      {MARKS[status].sign}
     </span>
   )
 }
@@ -24,9 +25,9 @@ export function Legend({ keys }: { readonly keys: string | false }) {
   return (
     <div class="legend">
       <ul aria-label="Legend">
-        {MARK_NAMES.map((mark) => (
+        {STATUSES.map((status) => (
           <li>
-            <Badge mark={mark} />
+            <Badge status={status} />
           </li>
         ))}
         <li>
@@ -34,14 +35,14 @@ export function Legend({ keys }: { readonly keys: string | false }) {
             <span class="c completed rejected" aria-hidden="true">
               {MARKS.completed.sign}
             </span>
-            a trigger was rejected
+            with rejected triggers
           </span>
         </li>
       </ul>
       {keys && (
         <p class="keys">
-          <kbd>Tab</kbd> goes {keys}, <kbd>←</kbd> <kbd>→</kbd> <kbd>↑</kbd> <kbd>↓</kbd> between slots,{' '}
-          <kbd>Enter</kbd> opens one.
+          <kbd>Tab</kbd> moves {keys}, <kbd>←</kbd> <kbd>→</kbd> <kbd>↑</kbd> <kbd>↓</kbd> move between slots,{' '}
+          <kbd>Enter</kbd> opens a slot.
         </p>
       )}
     </div>

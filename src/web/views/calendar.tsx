@@ -1,11 +1,12 @@
 import { DAY_MS } from '../../core/duration.ts'
 import { utcDate } from '../../core/instant.ts'
+import type { Status } from '../../core/types.ts'
 import { printable } from '../../format/text.ts'
 import type { Links, TaskQuery } from './links.ts'
-import { MARK_NAMES, MARKS, type Mark } from './marks.ts'
+import { MARKS, MOST_URGENT_FIRST } from './marks.ts'
 
-/** The number of slots of a day, by mark. */
-export type Tally = Partial<Readonly<Record<Mark, number>>>
+/** The number of slots of a day, by status. */
+export type Tally = Partial<Readonly<Record<Status, number>>>
 
 export interface CalendarModel {
   /** The first and the last month, as `2026-01`. */
@@ -19,22 +20,6 @@ export interface CalendarModel {
    */
   readonly readSince: string | null
 }
-
-/** How urgent each mark is, the most urgent first. */
-const URGENCY: Readonly<Record<Mark, number>> = {
-  failed: 0,
-  stale: 1,
-  missed: 2,
-  running: 3,
-  due: 4,
-  next: 5,
-  unknown: 6,
-  skipped: 7,
-  completed: 8,
-}
-
-/** A day with several marks shows the first of them. */
-const WORST_FIRST = MARK_NAMES.toSorted((one, other) => URGENCY[one] - URGENCY[other])
 
 const WEEKDAYS = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday']
 const MONTHS = 'January February March April May June July August September October November December'.split(' ')
@@ -53,7 +38,8 @@ export function Calendar(props: CalendarProps) {
       </div>
       {model.readSince !== null && (
         <p class="quiet">
-          Days before {model.readSince} have more slots than are counted for a calendar; each still leads to its slots.
+          The slots of days before {model.readSince} are not counted, because there are too many. Each day still links
+          to its slots.
         </p>
       )}
     </>
@@ -133,15 +119,15 @@ function DayCell({ day, model, task, links, query, live, stop }: { readonly day:
   const tally = model.days.get(day)
   const number = Number(day.slice(8))
   if (!isLinked(model, day)) return <span class="c day">{number}</span>
-  const mark = WORST_FIRST.find((one) => tally?.[one])
+  const status = MOST_URGENT_FIRST.find((one) => tally?.[one])
   return (
     <a
-      class={`c day ${mark ?? 'unread'}`}
+      class={`c day ${status ?? 'unread'}`}
       href={links.task(task, { ...query, before: undefined, since: day, until: day, year: day.slice(0, 4) })}
       tabindex={live && day !== stop ? -1 : undefined}
       aria-label={`${printable(task)}, ${dayText(day)}, ${tally === undefined ? 'not counted' : tallyText(tally)}`}
     >
-      {mark === undefined || mark === 'completed' ? number : MARKS[mark].sign}
+      {status === undefined || status === 'completed' ? number : MARKS[status].sign}
     </a>
   )
 }
@@ -153,5 +139,7 @@ function dayText(day: string): string {
 }
 
 function tallyText(tally: Tally): string {
-  return WORST_FIRST.flatMap((mark) => (tally[mark] ? [`${tally[mark]} ${MARKS[mark].word}`] : [])).join(', ')
+  return MOST_URGENT_FIRST.flatMap((status) => (tally[status] ? [`${tally[status]} ${MARKS[status].word}`] : [])).join(
+    ', ',
+  )
 }

@@ -46,7 +46,7 @@ export function pageText(frame: Frame): string {
       </head>
       <body>
         <a class="skip" href="#main">
-          Skip to the content
+          Skip to content
         </a>
         <header>
           <a class="home" href={links.overview()}>

@@ -1,19 +1,20 @@
 import { attemptCount, hasStarted } from '../../core/row/attempts.ts'
-import { readableRow } from '../../core/row/decide.ts'
-import type { Instant, Row } from '../../core/types.ts'
+import type { SlotRecord } from '../../core/row/status.ts'
+import { readableRow } from '../../core/row/status.ts'
+import type { Instant, Row, Status } from '../../core/types.ts'
 import { durationMsOf } from '../../format/row.ts'
 import { elapsed } from '../../format/text.ts'
 import { Badge } from './badge.tsx'
-import { type Mark, rejectedText, type SlotRecord } from './marks.ts'
+import { rejectedText } from './marks.ts'
 import { Time, type WallClock } from './wall-clock.tsx'
 
-/** A slot with its mark. */
-export interface MarkedSlot extends SlotRecord {
-  readonly mark: Mark
+/** A slot with its status. */
+export interface SlotWithStatus extends SlotRecord {
+  readonly status: Status
 }
 
 export interface HistoryRowProps {
-  readonly record: MarkedSlot
+  readonly record: SlotWithStatus
   readonly clock: WallClock
   /** The address of the full description of the slot. Null when there is none. */
   readonly href: string | null
@@ -26,17 +27,17 @@ export function HistoryHead() {
     <thead>
       <tr>
         <th scope="col">Slot</th>
-        <th scope="col">State</th>
+        <th scope="col">Status</th>
         <th scope="col" class="number">
           Attempts
         </th>
         <th scope="col" class="number">
-          Started after
+          Delay
         </th>
         <th scope="col" class="number">
-          Took
+          Duration
         </th>
-        <th scope="col">Rejected</th>
+        <th scope="col">Rejected triggers</th>
       </tr>
     </thead>
   )
@@ -44,7 +45,7 @@ export function HistoryHead() {
 
 /** A line of the history. It has the columns of `cronledger history`, and shows how late the first attempt started. */
 export function HistoryRow({ record, clock, href, id, now }: HistoryRowProps) {
-  const { slot, row, mark } = record
+  const { slot, row, status } = record
   const own = readableRow(row)
   return (
     <tr id={id}>
@@ -58,11 +59,11 @@ export function HistoryRow({ record, clock, href, id, now }: HistoryRowProps) {
         )}
       </th>
       <td>
-        <Badge mark={mark} />
+        <Badge status={status} />
       </td>
       <td class="number">{own === null ? '' : attemptCount(own)}</td>
       <td class="number">{durationText(own && latenessMsOf(own))}</td>
-      <td class="number">{durationText(own && durationMsOf(own, mark === 'running' ? now : null))}</td>
+      <td class="number">{durationText(own && durationMsOf(own, status === 'running' ? now : null))}</td>
       <td>{rejectedText(row)}</td>
     </tr>
   )

@@ -18,7 +18,7 @@ export interface OverviewQuery {
 
 /** The filters of the page of a task, as the address has them. A person may have typed them, so they can be wrong. */
 export interface TaskQuery {
-  readonly state?: string | undefined
+  readonly status?: string | undefined
   readonly duplicates?: string | undefined
   readonly since?: string | undefined
   readonly until?: string | undefined

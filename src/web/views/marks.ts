@@ -1,61 +1,40 @@
-import { isKeyOf, keysOf } from '../../core/objects.ts'
-import { isNewerSchema } from '../../core/row/decide.ts'
-import type { Instant, StoredRow } from '../../core/types.ts'
-import { type ShownState, shownState } from '../../format/row.ts'
+import { isNewerSchema } from '../../core/row/status.ts'
+import { STATUSES, type Status, type StoredRow } from '../../core/types.ts'
 
-/**
- * The marks of slots. Each has a word, and a sign that a reader can recognise without its colour. A slot without a row
- * is `next` before it is due, `due` until its grace has passed, and `missed` after that.
- */
-export const MARKS = {
+interface Mark {
+  /** A sign that a reader can recognise without its colour. */
+  readonly sign: string
+  readonly word: string
+}
+
+/** The sign and the word of each status. */
+export const MARKS: Readonly<Record<Status, Mark>> = {
+  running: { sign: 'R', word: 'running' },
+  waiting: { sign: 'W', word: 'waiting' },
+  stale: { sign: '?', word: 'stale' },
   completed: { sign: '✓', word: 'completed' },
   failed: { sign: 'F', word: 'failed' },
-  running: { sign: 'R', word: 'running' },
-  stale: { sign: '?', word: 'stale' },
-  missed: { sign: 'M', word: 'missed' },
   skipped: { sign: '–', word: 'skipped' },
-  due: { sign: '…', word: 'due' },
-  next: { sign: '○', word: 'due next' },
-  unknown: { sign: '#', word: 'of a newer cronledger' },
-} as const
-
-export type Mark = keyof typeof MARKS
-
-/** The names of the marks, in the order of the legend. */
-export const MARK_NAMES: readonly Mark[] = keysOf(MARKS)
-
-/** The marks by which a history can be filtered. A history does not list `next`, a future slot without a row. */
-export const HISTORY_MARKS = MARK_NAMES.filter((mark) => mark !== 'next')
-
-export interface MarkSettings {
-  readonly now: Instant
-  readonly skewMs: number
-  /** How long a slot may be due before it counts as missed, in milliseconds. */
-  readonly graceMs: number
+  missed: { sign: 'M', word: 'missed' },
+  scheduled: { sign: '○', word: 'scheduled' },
+  unknown: { sign: '#', word: 'unknown (newer version)' },
 }
 
-const MARK_OF: Readonly<Record<ShownState, Mark>> = {
-  PENDING: 'running',
-  COMPLETED: 'completed',
-  FAILED: 'failed',
-  SKIPPED: 'skipped',
-  STALE: 'stale',
-  MISSED: 'missed',
+/** How urgent each status is, the most urgent first. */
+const URGENCY: Readonly<Record<Status, number>> = {
+  failed: 0,
+  stale: 1,
+  missed: 2,
+  running: 3,
+  waiting: 4,
+  scheduled: 5,
+  unknown: 6,
+  skipped: 7,
+  completed: 8,
 }
 
-/** Returns the mark of a slot at the time `now`. */
-export function markOf({ slot, row }: SlotRecord, { now, skewMs, graceMs }: MarkSettings): Mark {
-  if (row === null) return slot > now ? 'next' : slot <= now - graceMs ? 'missed' : 'due'
-  if (isNewerSchema(row)) return 'unknown'
-  const state = shownState(row, now, skewMs)
-  return isKeyOf(state, MARK_OF) ? MARK_OF[state] : 'unknown'
-}
-
-/** A slot that was due, or has a row, or both. */
-export interface SlotRecord {
-  readonly slot: Instant
-  readonly row: StoredRow | null
-}
+/** A day with several statuses shows the first of them. */
+export const MOST_URGENT_FIRST: readonly Status[] = STATUSES.toSorted((one, other) => URGENCY[one] - URGENCY[other])
 
 /** Returns `2 duplicates, 1 refused`, or an empty text when no trigger was rejected. */
 export function rejectedText(row: StoredRow | null): string {

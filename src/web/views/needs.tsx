@@ -49,17 +49,21 @@ export function NeedsLine({ needs, links, now }: NeedsProps) {
   return (
     <section
       id="needs-line"
-      class={`needs ${total === 0 && problems.length === 0 && isWhole ? 'well' : ''}`}
-      aria-label="Needs a person, in short"
+      class={`needs ${total === 0 && problems.length === 0 && isWhole && !isEmpty(needs) ? 'well' : ''}`}
+      aria-label="Needs attention, summary"
     >
       <p>
-        {total === 0 ? (
+        {isEmpty(needs) ? (
+          <>
+            <strong>{wellText(needs)}.</strong> Run your first one with <code>cronledger run</code>.
+          </>
+        ) : total === 0 ? (
           <>
             <strong>{wellText(needs)}</strong> <span class="quiet">{when}.</span>
           </>
         ) : (
           <>
-            <strong>{slots(needs, total)} a person:</strong> {`${countsText(count)} `}
+            <strong>{slots(needs, total)} attention:</strong> {`${countsText(count)} `}
             <span class="quiet">{when}</span>
           </>
         )}
@@ -71,20 +75,22 @@ export function NeedsLine({ needs, links, now }: NeedsProps) {
           {problems.length > 1 && (
             <>
               {' '}
-              <a href={links.needs}>and {problems.length - 1} more tasks</a>
+              <a href={links.needs}>
+                and {problems.length === 2 ? '1 more task' : `${problems.length - 1} more tasks`}
+              </a>
             </>
           )}
         </p>
       ))}
       {total > 0 && (
         <ul>
-          {groups.slice(0, NAMED).map(({ newest: { task, slot, kind, schedule }, count }) => (
+          {groups.slice(0, NAMED).map(({ newest: { task, slot, kind, status, schedule }, count }) => (
             <li>
               <a href={links.slot(task, slot)}>
-                <Sign mark={kind === 'late' ? 'completed' : kind} />
+                <Sign status={status} />
                 {printable(task)} <Time at={slot} clock={wallClock(schedule.zone)} /> {kind}
               </a>
-              {count > 1 && <span class="quiet"> and {count - 1} before</span>}
+              {count > 1 && <span class="quiet"> and {count - 1} earlier</span>}
             </li>
           ))}
           {total > Math.min(groups.length, NAMED) && (
@@ -102,20 +108,26 @@ export function NeedsLine({ needs, links, now }: NeedsProps) {
 function Extent({ needs: { tasks, isWhole, now: readAt }, now }: Omit<NeedsProps, 'links'>) {
   if (!isWhole) {
     const read = tasks === 1 ? '1 task was' : `${tasks} tasks were`
-    return <p class="quiet">{`${read} read so far. The others are still being read.`}</p>
+    return <p class="quiet">{`${read} checked so far. The others are still being checked.`}</p>
   }
   if (now - readAt < OLD_MS) return null
   return (
     <p class="quiet">
-      Read at <time datetime={formatInstant(readAt)}>{formatInstant(readAt - (readAt % 1000))}</time>.
+      Checked at <time datetime={formatInstant(readAt)}>{formatInstant(readAt - (readAt % 1000))}</time>.
     </p>
   )
 }
 
-function wellText({ tasks, problems, isWhole }: Needs): string {
-  if (!isWhole && problems.length === 0) return 'Nothing needs a person so far'
-  if (problems.length > 0) return 'Not known whether all is well'
-  return tasks === 0 ? 'No task was to run' : 'All is well'
+/** Returns whether the ledger has no tasks. */
+function isEmpty({ tasks, problems, isWhole }: Needs): boolean {
+  return tasks === 0 && isWhole && problems.length === 0
+}
+
+function wellText(needs: Needs): string {
+  const { problems, isWhole } = needs
+  if (!isWhole && problems.length === 0) return 'Nothing needs attention so far'
+  if (problems.length > 0) return 'It is unknown whether all is well'
+  return isEmpty(needs) ? 'No tasks yet' : 'All is well'
 }
 
 function slots(needs: Needs, total: number): string {
@@ -144,25 +156,25 @@ export function NeedsList({
   return (
     <section id="needs" aria-labelledby="needs-title">
       <Heading level={level} id="needs-title">
-        What needs a person
+        Needs attention
       </Heading>
       <p>
         {total === 0 ? wellText(needs) : `${atLeast(needs)}${countsText(count)}`}
-        {` ${needs.when}.`}
-        {total > found.length && ` ${found.length} are shown, of each task and kind the newest.`}
+        {isEmpty(needs) ? '.' : ` ${needs.when}.`}
+        {total > found.length && ` Only the newest of each task and kind are shown (${found.length}).`}
       </p>
       <Extent needs={needs} now={now} />
       {problems.map((problem) => (
         <p class="problem">{printable(problem)}</p>
       ))}
       {found.length > 0 && (
-        <section class="scroll" tabindex={0} aria-label="The slots that need a person">
+        <section class="scroll" tabindex={0} aria-label="Slots that need attention">
           <table class="list stacked">
             <thead>
               <tr>
                 <th scope="col">Task and slot</th>
-                <th scope="col">What</th>
-                <th scope="col">What is known</th>
+                <th scope="col">Finding</th>
+                <th scope="col">Details</th>
               </tr>
             </thead>
             <tbody>
@@ -175,7 +187,7 @@ export function NeedsList({
                   </th>
                   <td>
                     <span class="badge">
-                      <Sign mark={one.kind === 'late' ? 'completed' : one.kind} />
+                      <Sign status={one.status} />
                       {one.kind}
                     </span>
                   </td>

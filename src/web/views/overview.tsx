@@ -1,10 +1,10 @@
 import type { Child } from 'hono/jsx'
-import type { Instant } from '../../core/types.ts'
+import type { Instant, Status } from '../../core/types.ts'
 import { printable } from '../../format/text.ts'
 import { Legend } from './badge.tsx'
 import { Heading } from './document.tsx'
 import type { Links, OverviewQuery } from './links.ts'
-import { MARKS, type Mark } from './marks.ts'
+import { MARKS } from './marks.ts'
 import { Time, type WallClock, wordsIn } from './wall-clock.tsx'
 
 /** How many slots the line of a task shows: two months of a nightly task. A wide screen has room for them. */
@@ -12,7 +12,7 @@ export const CELLS = 60
 
 export interface Cell {
   readonly slot: Instant
-  readonly mark: Mark
+  readonly status: Status
   /** The rejected triggers in words. Empty when there are none. */
   readonly rejected: string
 }
@@ -83,7 +83,7 @@ export function OverviewFrame({
 
 function emptyText({ q, after }: OverviewQuery): string {
   if (q) return `No task has ${JSON.stringify(printable(q))} in its name.`
-  return after ? 'There are no more tasks.' : 'The ledger knows no task yet: the first run of one puts it here.'
+  return after ? 'There are no more tasks.' : 'Tasks appear here after their first run.'
 }
 
 function Search({ q }: { readonly q: string }) {
@@ -112,7 +112,7 @@ export function Grid({ children }: { readonly children?: Child }) {
         <tr>
           <th scope="col">Task</th>
           <th scope="col" class="cells">
-            Slots, the newest at the right
+            Slots, newest on the right
           </th>
           <th scope="col" class="when">
             Last success
@@ -150,7 +150,7 @@ export function GridLine({ line, links, live }: { readonly line: TaskLine } & Gr
             ))}
           </td>
           <td class="when" data-name="Last success">
-            {lastSuccess === null ? <small>none in these slots</small> : <Time at={lastSuccess} clock={clock} />}
+            {lastSuccess === null ? <small>not in the slots shown</small> : <Time at={lastSuccess} clock={clock} />}
           </td>
           <td class="when" data-name="Next slot">
             {next === null ? <small>none</small> : <Time at={next} clock={clock} />}
@@ -176,16 +176,16 @@ interface CellLinkProps {
   readonly isStop: boolean
 }
 
-function CellLink({ cell: { slot, mark, rejected }, line: { task, clock }, href, isStop }: CellLinkProps) {
-  const texts = [printable(task), `${clock.time(slot)} ${clock.zone}`, MARKS[mark].word, rejected].filter(Boolean)
+function CellLink({ cell: { slot, status, rejected }, line: { task, clock }, href, isStop }: CellLinkProps) {
+  const texts = [printable(task), `${clock.time(slot)} ${clock.zone}`, MARKS[status].word, rejected].filter(Boolean)
   return (
     <a
-      class={`c ${mark}${rejected === '' ? '' : ' rejected'}`}
+      class={`c ${status}${rejected === '' ? '' : ' rejected'}`}
       href={href}
       tabindex={isStop ? undefined : -1}
       aria-label={texts.join(', ')}
     >
-      {MARKS[mark].sign}
+      {MARKS[status].sign}
     </a>
   )
 }

@@ -1,12 +1,12 @@
 import { scaleLinear } from 'd3-scale'
 import { DAY_MS } from '../../core/duration.ts'
+import type { Status } from '../../core/types.ts'
 import { elapsed } from '../../format/text.ts'
-import type { Mark } from './marks.ts'
 
 export interface Point {
   /** The local time of the slot. */
   readonly name: string
-  readonly mark: Mark
+  readonly status: Status
   /** The height of the bar. Null when there is nothing to draw. */
   readonly ms: number | null
 }
@@ -30,7 +30,7 @@ const AXIS_UNITS = [
 export function Plot({ title, points }: { readonly title: string; readonly points: readonly Point[] }) {
   const values = points.flatMap(({ ms }) => (ms === null ? [] : [ms])).sort((one, other) => one - other)
   const most = values.at(-1)
-  if (most === undefined) return <p class="empty">{title}: nothing to draw.</p>
+  if (most === undefined) return <p class="empty">{title}: no data.</p>
   const median = values[Math.floor(values.length / 2)] ?? most
   // Values below two days are easier to read in hours, and so on. But 1,000 ms are shown as a second.
   const unit = AXIS_UNITS.find(({ ms }) => most >= (ms > 1_000 ? 2 * ms : ms)) ?? AXIS_UNITS[4]
@@ -54,10 +54,10 @@ export function Plot({ title, points }: { readonly title: string; readonly point
           </g>
         ))}
         {points.map(
-          ({ name, mark, ms }, index) =>
+          ({ name, status, ms }, index) =>
             ms !== null && (
               <rect
-                class={mark}
+                class={status}
                 x={x(index) + width * 0.1}
                 width={Math.min(width * 0.8, 24)}
                 y={Math.min(y(ms / unit.ms), HEIGHT - BOTTOM - 1)}

@@ -1,7 +1,12 @@
 import { formatInstant } from '../../core/instant.ts'
-import type { Instant, ScheduleSpec } from '../../core/types.ts'
-import { commandLine, scheduleFlags } from '../../format/command-line.ts'
-import type { Mark } from './marks.ts'
+import type { Instant, ScheduleSpec, Status } from '../../core/types.ts'
+import {
+  COMMAND_PLACEHOLDER,
+  type CommandFlags,
+  commandLine,
+  REASON_PLACEHOLDER,
+  scheduleFlags,
+} from '../../format/command-line.ts'
 
 /** Something that an operator can do about a slot. */
 export interface Remedy {
@@ -18,39 +23,38 @@ export interface CommandTarget {
   readonly schedule: ScheduleSpec | null
 }
 
-const RERUN_NOTE = 'Put the batch’s own command in the place of COMMAND, and say why in the place of WHY.'
-const RESOLVE_NOTE = 'Starts nothing; puts your word on record. Say why in the place of WHY.'
+const RERUN_NOTE = `Replace ${COMMAND_PLACEHOLDER} with the batch command, and ${REASON_PLACEHOLDER} with the reason.`
+const RESOLVE_NOTE = `Does not start the batch. Replace ${REASON_PLACEHOLDER} with the reason.`
 
-/** Returns what an operator can do about a slot with this mark, the likeliest first. */
-export function remediesOf(mark: Mark, target: CommandTarget, now: Instant): readonly Remedy[] {
+/** Returns what an operator can do about a slot with this status, the likeliest first. */
+export function remediesOf(status: Status, target: CommandTarget, now: Instant): readonly Remedy[] {
   const rerun = {
     title: 'Run it again',
-    command: `${command('rerun', target)} --reason WHY -- COMMAND`,
+    command: `${command('rerun', target, { reason: REASON_PLACEHOLDER })} -- ${COMMAND_PLACEHOLDER}`,
     note: RERUN_NOTE,
   }
   const resolveAs = (title: string, state: string) => ({
     title,
-    command: `${command('resolve', target)} --state ${state} --reason WHY`,
+    command: command('resolve', target, { state, reason: REASON_PLACEHOLDER }),
     note: RESOLVE_NOTE,
   })
-  const completed = resolveAs('Say that its work is done', 'completed')
-  const skipped = resolveAs('Say that it shall not run', 'skipped')
-  switch (mark) {
+  const completed = resolveAs('Mark as completed', 'completed')
+  const skipped = resolveAs('Mark as skipped', 'skipped')
+  switch (status) {
     case 'missed':
       return [{ ...rerun, title: 'Run it now' }, completed, skipped]
     case 'failed':
     case 'stale':
       return [rerun, completed, skipped]
-    case 'due':
-      return [{ ...rerun, title: 'Run it now' }, skipped]
-    case 'next':
-      return [skipped]
+    case 'scheduled':
+      return target.slot > now ? [skipped] : [{ ...rerun, title: 'Run it now' }, skipped]
     case 'running':
+    case 'waiting':
       return [
         {
-          title: 'See it in a terminal',
+          title: 'Show it in a terminal',
           command: command('show', target),
-          note: 'It cannot be settled or run again before it has ended.',
+          note: 'It can be resolved or run again only after it has ended.',
         },
       ]
     case 'skipped':
@@ -59,7 +63,7 @@ export function remediesOf(mark: Mark, target: CommandTarget, now: Instant): rea
       return target.slot > now ? [] : [rerun]
     case 'unknown':
       return [
-        { title: 'Read it with a newer version', command: command('show', target), note: 'Update cronledger first.' },
+        { title: 'Show it with a newer version', command: command('show', target), note: 'Update cronledger first.' },
       ]
   }
 }
@@ -68,7 +72,8 @@ export function remediesOf(mark: Mark, target: CommandTarget, now: Instant): rea
  * Returns a complete command. It must work when it is pasted, even if no schedule of the task record has the slot.
  * `show` does not need a schedule to find an instant.
  */
-function command(name: string, { store, task, slot, schedule }: CommandTarget): string {
+function command(name: string, { store, task, slot, schedule }: CommandTarget, flags: CommandFlags = {}): string {
   const takesSchedule = name !== 'show' && schedule !== null
-  return commandLine(name, { store, task, slot: formatInstant(slot), ...(takesSchedule && scheduleFlags(schedule)) })
+  const own = { store, task, slot: formatInstant(slot), ...(takesSchedule && scheduleFlags(schedule)) }
+  return commandLine(name, { ...own, ...flags })
 }

@@ -1,19 +1,18 @@
 import { attemptCount } from '../../core/row/attempts.ts'
-import { readableRow } from '../../core/row/decide.ts'
-import type { Instant, Row } from '../../core/types.ts'
+import { readableRow } from '../../core/row/status.ts'
+import type { Instant, Row, Status } from '../../core/types.ts'
 import { slotFacts, slotTimeline } from '../../format/show.ts'
 import { elapsed, printable } from '../../format/text.ts'
 import { Badge } from './badge.tsx'
 import { Heading, type HeadingLevel } from './document.tsx'
-import { latenessMsOf, type MarkedSlot } from './history-table.tsx'
+import { latenessMsOf, type SlotWithStatus } from './history-table.tsx'
 import type { Links } from './links.ts'
-import type { Mark } from './marks.ts'
 import { type CommandTarget, remediesOf } from './remedies.ts'
 import { Time, type WallClock } from './wall-clock.tsx'
 import { whyText } from './why.ts'
 
 export interface SlotModel {
-  readonly record: MarkedSlot
+  readonly record: SlotWithStatus
   readonly clock: WallClock
   readonly target: CommandTarget
   readonly now: Instant
@@ -37,13 +36,13 @@ export function SlotView({ model, links }: { readonly model: SlotModel; readonly
     )
   return (
     <>
-      <nav class="crumbs" aria-label="Where you are">
+      <nav class="crumbs" aria-label="Breadcrumbs">
         <a href={links.overview()}>Tasks</a> <a href={links.task(task)}>{printable(task)}</a>
       </nav>
       <SlotDetail model={model} level={1} live />
-      <nav class="pages" aria-label="Slots beside it">
-        {neighbour(before, '← Slot before:')}
-        {neighbour(after, 'Slot after:', ' →')}
+      <nav class="pages" aria-label="Previous and next slot">
+        {neighbour(before, '← Previous slot:')}
+        {neighbour(after, 'Next slot:', ' →')}
       </nav>
     </>
   )
@@ -59,27 +58,28 @@ interface DetailProps {
 /** The level of a heading below a heading of each level. */
 const BELOW = { 1: 2, 2: 3, 3: 4, 4: 4 } as const satisfies Record<HeadingLevel, HeadingLevel>
 
-/** The state of a slot, the reason for it, the possible actions, and the timeline. */
+/** The status of a slot, the reason for it, the possible actions, and the timeline. */
 export function SlotDetail({ model, level, live }: DetailProps) {
   const { record, clock, target, now, skewMs, lateAfterMs = Number.POSITIVE_INFINITY } = model
-  const { slot, row, mark } = record
+  const { slot, row, status } = record
   const own = readableRow(row)
   const below = BELOW[level]
   const latenessMs = own && latenessMsOf(own)
   const isLate = latenessMs !== null && latenessMs > lateAfterMs
   // A report can have thousands of slots that completed with their only attempt. Their actions and facts are left out.
-  const isPlain = !live && mark === 'completed' && own !== null && attemptCount(own) === 1 && own.rejections.count === 0
+  const isPlain =
+    !live && status === 'completed' && own !== null && attemptCount(own) === 1 && own.rejections.count === 0
   return (
     <>
       <Heading level={level}>
         {printable(target.task)} <Time at={slot} clock={clock} />
       </Heading>
       <p class="facts">
-        <Badge mark={mark} /> · {clock.zone}
-        {isLate && ` · late: it started ${elapsed(latenessMs)} after its slot`}
+        <Badge status={status} /> · {clock.zone}
+        {isLate && ` · late: started ${elapsed(latenessMs)} after the scheduled time`}
       </p>
       <p class="why">{printable(whyText(record, now, clock))}</p>
-      {!isPlain && <Remedies mark={mark} target={target} now={now} level={below} live={live} />}
+      {!isPlain && <Remedies status={status} target={target} now={now} level={below} live={live} />}
       {own !== null && (
         <section class="timeline">
           <Heading level={below}>Timeline</Heading>
@@ -94,7 +94,7 @@ export function SlotDetail({ model, level, live }: DetailProps) {
       )}
       {own !== null && !isPlain && (
         <section>
-          <Heading level={below}>Row</Heading>
+          <Heading level={below}>Details</Heading>
           <dl>
             {Object.entries(factsOf(own, now, skewMs, clock)).map(([name, text]) => (
               <>
@@ -119,18 +119,18 @@ function factsOf(row: Row, now: Instant, skewMs: number, clock: WallClock): Read
 }
 
 interface RemediesProps extends Omit<DetailProps, 'model'> {
-  readonly mark: Mark
+  readonly status: Status
   readonly target: CommandTarget
   readonly now: Instant
 }
 
-function Remedies({ mark, target, now, level, live }: RemediesProps) {
-  const remedies = remediesOf(mark, target, now)
+function Remedies({ status, target, now, level, live }: RemediesProps) {
+  const remedies = remediesOf(status, target, now)
   if (remedies.length === 0) return null
-  const needed = mark === 'missed' || mark === 'failed' || mark === 'stale'
+  const needed = status === 'missed' || status === 'failed' || status === 'stale'
   return (
     <section class={`remedies ${needed ? 'needed' : ''}`}>
-      <Heading level={level}>{needed ? 'What to do' : 'What can be done'}</Heading>
+      <Heading level={level}>{needed ? 'What to do' : 'What you can do'}</Heading>
       {live && <p id="copied" class="aside" role="status" />}
       {remedies.map(({ title, command, note }) => (
         <div class="remedy">

@@ -1,14 +1,14 @@
 import { isDate } from '../../core/instant.ts'
-import { readableRow } from '../../core/row/decide.ts'
-import type { Instant, Row, ScheduleSpec } from '../../core/types.ts'
+import { readableRow } from '../../core/row/status.ts'
+import { type Instant, type Row, type ScheduleSpec, STATUSES, type Status } from '../../core/types.ts'
 import { durationMsOf } from '../../format/row.ts'
 import { printable, scheduleText } from '../../format/text.ts'
 import { Legend } from './badge.tsx'
 import { Calendar, type CalendarModel } from './calendar.tsx'
 import { Heading, type HeadingLevel } from './document.tsx'
-import { HistoryHead, HistoryRow, latenessMsOf, type MarkedSlot } from './history-table.tsx'
+import { HistoryHead, HistoryRow, latenessMsOf, type SlotWithStatus } from './history-table.tsx'
 import type { Links, TaskQuery } from './links.ts'
-import { HISTORY_MARKS, MARKS, type Mark } from './marks.ts'
+import { MARKS } from './marks.ts'
 import { Plot, type Point } from './plot.tsx'
 import { Time, type WallClock, wordsIn } from './wall-clock.tsx'
 
@@ -35,7 +35,7 @@ export interface TaskHead {
 export interface TaskPage {
   readonly query: TaskQuery
   /** The slots of the page, newest first. */
-  readonly slots: readonly MarkedSlot[]
+  readonly slots: readonly SlotWithStatus[]
   /** The slot before which the next page begins. Null on the last page. */
   readonly before: Instant | null
   /**
@@ -55,14 +55,14 @@ export function TaskTitle({ head, level }: { readonly head: TaskHead; readonly l
       <p class="facts">
         {current !== null && (
           <>
-            {printable(wordsIn(clock.zone, current.words ?? 'A schedule that this version cannot read'))} ·{' '}
+            {printable(wordsIn(clock.zone, current.words ?? 'This version cannot read the schedule'))} ·{' '}
             <code>{printable(current.spec.expression)}</code>
           </>
         )}
         {schedules.length === 0 &&
           (current === null
-            ? 'Its schedule is not known.'
-            : ' (by its newest row: the registry does not know the task)')}
+            ? 'Its schedule is unknown.'
+            : ' (from its newest run, because no scheduled run is recorded)')}
         {next !== null && (
           <>
             {' '}
@@ -79,7 +79,7 @@ export function TaskView({ head, page, calendar, year: shown, years, links, now 
   const { query, slots, problem } = page
   return (
     <>
-      <nav class="crumbs" aria-label="Where you are">
+      <nav class="crumbs" aria-label="Breadcrumbs">
         <a href={links.overview()}>Tasks</a>
       </nav>
       <TaskTitle head={head} level={1} />
@@ -98,7 +98,7 @@ export function TaskView({ head, page, calendar, year: shown, years, links, now 
           </nav>
         </div>
         {calendar === null ? (
-          <p class="problem">A row of this year cannot be read.</p>
+          <p class="problem">A row in this year cannot be read.</p>
         ) : (
           <Calendar model={calendar} task={task} links={links} query={query} live />
         )}
@@ -112,10 +112,10 @@ export function TaskView({ head, page, calendar, year: shown, years, links, now 
           <p class="empty">
             {isFiltered(query) ? (
               <>
-                No slot matches. <a href={links.task(task, { year: query.year })}>All slots</a>
+                No slots match. <a href={links.task(task, { year: query.year })}>All slots</a>
               </>
             ) : (
-              'No slot is on record, and none was due.'
+              'No runs are recorded, and none were due.'
             )}
           </p>
         )}
@@ -152,8 +152,8 @@ interface TaskViewProps {
   readonly now: Instant
 }
 
-function isFiltered({ state, duplicates, since, until, before }: TaskQuery): boolean {
-  return [state, duplicates, since, until, before].some(Boolean)
+function isFiltered({ status, duplicates, since, until, before }: TaskQuery): boolean {
+  return [status, duplicates, since, until, before].some(Boolean)
 }
 
 /**
@@ -165,25 +165,25 @@ export function Plots({
   clock,
   now,
 }: {
-  readonly slots: readonly MarkedSlot[]
+  readonly slots: readonly SlotWithStatus[]
   readonly clock: WallClock
   readonly now: Instant
 }) {
-  const points = (msOf: (row: Row, mark: Mark) => number | null): Point[] =>
-    slots.toReversed().map(({ slot, row, mark }) => {
+  const points = (msOf: (row: Row, status: Status) => number | null): Point[] =>
+    slots.toReversed().map(({ slot, row, status }) => {
       const own = readableRow(row)
-      return { name: clock.time(slot), mark, ms: own && msOf(own, mark) }
+      return { name: clock.time(slot), status, ms: own && msOf(own, status) }
     })
   return (
     <div class="plots">
-      <Plot title="Duration" points={points((row, mark) => durationMsOf(row, mark === 'running' ? now : null))} />
-      <Plot title="Lateness" points={points(latenessMsOf)} />
+      <Plot title="Duration" points={points((row, status) => durationMsOf(row, status === 'running' ? now : null))} />
+      <Plot title="Delay" points={points(latenessMsOf)} />
     </div>
   )
 }
 
 function Filters({ task, query, zone }: { readonly task: string; readonly query: TaskQuery; readonly zone: string }) {
-  const { state, duplicates, since, until, year } = query
+  const { status, duplicates, since, until, year } = query
   const unseen = (name: string, text: string | undefined) =>
     text && dateFieldValue(text) === '' ? ` ${name} ${text}` : ''
   const byAddress = unseen('from', since) + unseen('to', until)
@@ -193,11 +193,11 @@ function Filters({ task, query, zone }: { readonly task: string; readonly query:
         <input type="hidden" name="task" value={task} />
         {year && <input type="hidden" name="year" value={year} />}
         <label>
-          State
-          <select name="state">
+          Status
+          <select name="status">
             <option value="">any</option>
-            {HISTORY_MARKS.map((name) => (
-              <option value={name} selected={name === state}>
+            {STATUSES.map((name) => (
+              <option value={name} selected={name === status}>
                 {MARKS[name].word}
               </option>
             ))}
@@ -213,14 +213,14 @@ function Filters({ task, query, zone }: { readonly task: string; readonly query:
         </label>
         <label class="check">
           <input type="checkbox" name="duplicates" value="1" checked={Boolean(duplicates)} />
-          only with rejected triggers
+          Only with rejected triggers
         </label>
         <button type="submit">Show</button>
         <span id="dates" class="quiet">
-          Days in {zone}
+          Dates are in {zone}
         </span>
       </form>
-      {byAddress !== '' && <p class="quiet">The address asks for slots{printable(byAddress)}, which no field shows.</p>}
+      {byAddress !== '' && <p class="quiet">The address also limits the slots{printable(byAddress)}.</p>}
     </search>
   )
 }
@@ -246,12 +246,12 @@ function Pages({
       {query.before && <a href={links.task(task, first)}>Newest slots</a>}
       {before !== null && (
         <a href={links.task(task, { ...query, before: new Date(before).toISOString() })}>
-          {scanned === null ? 'Older slots' : `Look on before ${clock.time(before)}`}
+          {scanned === null ? 'Older slots' : `Search before ${clock.time(before)}`}
         </a>
       )}
       {scanned !== null && (
         <span class="quiet">
-          {slots.length} of the {scanned} slots that were looked at match.
+          {slots.length} of {scanned} slots searched match.
         </span>
       )}
     </nav>

@@ -1,39 +1,39 @@
 import { attemptCount, countedAttempts, successOf } from '../../core/row/attempts.ts'
-import { isNewerSchema, terminalState } from '../../core/row/decide.ts'
+import { terminalState } from '../../core/row/decide.ts'
+import { isNewerSchema } from '../../core/row/status.ts'
 import type { AttemptRecord, Instant, Resolution, Row } from '../../core/types.ts'
 import { elapsed, progressText } from '../../format/text.ts'
-import type { MarkedSlot } from './history-table.tsx'
+import type { SlotWithStatus } from './history-table.tsx'
 import type { WallClock } from './wall-clock.tsx'
 
 /**
- * Returns why a slot has its state, and how a scheduled trigger of it would end, in one or two sentences. The text is
+ * Returns why a slot has its status, and how a scheduled trigger for it would end, in one or two sentences. The text is
  * not yet safe to show. The rules are those of `decide`. The text cannot say whether an attempt is left, because each
  * trigger has its own `--max-attempts` and the ledger does not know it.
  */
-export function whyText({ slot, row, mark }: MarkedSlot, now: Instant, clock: WallClock): string {
+export function whyText({ slot, row, status }: SlotWithStatus, now: Instant, clock: WallClock): string {
   if (row === null) {
-    if (mark === 'missed')
-      return `It was due ${elapsed(now - slot)} ago and nothing is on record: nothing asked to run it, or what asked could not reach the ledger.`
+    if (status === 'missed')
+      return `It was due ${elapsed(now - slot)} ago, and no run is recorded. No trigger arrived, or it could not reach the ledger.`
     return slot > now
       ? `It is due in ${elapsed(slot - now)}.`
-      : `It has been due for ${elapsed(now - slot)}; nothing is on record yet.`
+      : `It was due ${elapsed(now - slot)} ago, and no run is recorded yet.`
   }
   if (isNewerSchema(row))
-    return `A newer cronledger wrote this row (schema ${row.schemaVersion}): update this one to read it.`
+    return `A newer cronledger wrote this row (schema ${row.schemaVersion}). Update cronledger to read it.`
   const attempt = row.attempts.at(-1)
   const before = row.attempts.at(-2)
   const earlier = before === undefined ? '' : `${attemptText(before)}. `
   const lease = row.leaseUntil === null ? 'an unknown time' : clock.both(row.leaseUntil)
-  const isWaiting = attempt?.phase === 'waiting'
-  switch (mark) {
+  switch (status) {
     case 'stale':
-      return isWaiting
-        ? `${earlier}Attempt ${attempt.number} on ${attempt.host} had claimed the slot and waited: it never started, and its lease ran out at ${lease}. ${nextText(row, clock)}`
-        : `Attempt ${attempt?.number} on ${attempt?.host} never reported its end, and its lease ran out at ${lease}: nobody knows how far it came. Look what it did before you run it again.${doneText(row, clock)}`
+      return attempt?.phase === 'waiting'
+        ? `${earlier}Attempt ${attempt.number} on ${attempt.host} waited and never started. Its lease ran out at ${lease}. ${nextText(row, clock)}`
+        : `Attempt ${attempt?.number} on ${attempt?.host} never reported its end, and its lease ran out at ${lease}. It is unknown how much of the work was done. Check what it did before you run it again.${doneText(row, clock)}`
+    case 'waiting':
+      return `${earlier}Attempt ${attempt?.number} on ${attempt?.host} has claimed the slot and waits. It has not started yet.`
     case 'running':
-      return isWaiting
-        ? `${earlier}Attempt ${attempt.number} on ${attempt.host} has claimed the slot and waits: nothing of it is started yet.`
-        : `${attempt === undefined ? 'It has no attempt' : attemptText(attempt)}; its lease is trusted until ${lease}.`
+      return `${attempt === undefined ? 'It has no attempt' : attemptText(attempt)}. Its lease ends at ${lease}.`
     default:
       return `${lastText(row, clock)}. ${nextText(row, clock)}`
   }
@@ -52,15 +52,15 @@ function attemptText(attempt: AttemptRecord): string {
 }
 
 function resolutionText({ by, state, at, reason }: Resolution, clock: WallClock): string {
-  return `${by} settled it as ${state} at ${clock.both(at)}: ${reason}`
+  return `${by} resolved it as ${state.toLowerCase()} at ${clock.both(at)}: ${reason}`
 }
 
 function nextText(row: Row, clock: WallClock): string {
   if (terminalState(row) !== null)
-    return `A scheduled trigger of this slot is a duplicate, and starts nothing.${doneText(row, clock)}`
+    return `A scheduled trigger for this slot is a duplicate and starts nothing.${doneText(row, clock)}`
   return countedAttempts(row) === 0
-    ? 'No scheduled attempt has started here: the next scheduled trigger may start one, unless it is too late.'
-    : 'A scheduled trigger that has no attempt left is refused here until a person acts.'
+    ? 'No scheduled attempt has started yet, so the next scheduled trigger may start one, unless it is too late.'
+    : 'A scheduled trigger without attempts left is refused until an operator decides.'
 }
 
 /** Returns what completed or skipped the slot, when something else came after it. Otherwise returns an empty text. */
@@ -69,7 +69,7 @@ function doneText(row: Row, clock: WallClock): string {
   const success = successOf(row)
   const last = lastText(row, clock)
   if (success !== undefined)
-    return attemptText(success) === last ? '' : ` Its work was done before, by attempt ${success.number}.`
+    return attemptText(success) === last ? '' : ` Attempt ${success.number} had already succeeded.`
   const resolution = row.resolutions.findLast(({ state }) => state.toLowerCase() === done)
   return resolution === undefined || resolutionText(resolution, clock) === last
     ? ''

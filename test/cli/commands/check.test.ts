@@ -56,7 +56,9 @@ describe('a ledger with faults, over a clock change and a change of the schedule
   test('where nothing has ever run, nothing is well', async () => {
     const empty = { env: { ...env, CRONLEDGER_STORE: `${store}.empty` } }
     await cronledger(['setup'], empty)
-    const message = expect.stringMatching(/^cronledger: the registry knows no task, so nothing was checked: .*\n$/)
+    const message = expect.stringMatching(
+      /^cronledger: no task has run yet in this ledger, so there is nothing to check\. .*\n$/,
+    )
     for (const format of ['text', 'json']) {
       const ended = await cronledger(['check', '--format', format], empty)
       expect(ended).toMatchObject({ code: 64, stdout: '', stderr: message })
@@ -91,13 +93,14 @@ describe('a ledger with faults, over a clock change and a change of the schedule
         schedule: '0 12 * * *',
         zone: 'UTC',
         since: '2026-11-05T12:00:00Z',
-        last: { slot: '2026-11-07T12:00:00Z', state: 'COMPLETED' },
+        // No trigger came since then.
+        last: { slot: expect.stringMatching(/T12:00:00Z$/), status: 'missed', state: null },
       },
-      { task: 'other', schedule: '@daily', last: { state: 'COMPLETED' } },
+      { task: 'other', schedule: '@daily', last: { status: 'missed' } },
     ])
     const text = await cronledger(['tasks'], { env })
     expect(text.stdout).toMatch(
-      /^nightly\n {2}schedule {2}0 12 \* \* \* \(UTC\), since 2026-11-05T12:00:00Z\n {2}last /,
+      /^nightly\n {2}schedule {3}0 12 \* \* \* \(UTC\), since 2026-11-05T12:00:00Z\n {2}last slot {2}\S+T12:00:00Z {2}.* {2}missed\n/,
     )
   })
 })
@@ -153,12 +156,13 @@ describe('5 missed, 3 failed, 2 stale and 1 late, over a clock change, with a sc
 })
 
 test('tasks: the last slot is none that is still to come', async () => {
-  await run('coming', { schedule: '@daily', timezone: 'UTC' }, '2026-11-06T00:00:00Z')
+  const today = `${new Date().toISOString().slice(0, 10)}T00:00:00Z`
+  await run('coming', { schedule: '@daily', timezone: 'UTC' }, today)
   const slot = ['--slot', '2126-11-06T00:00:00Z', '--state', 'skipped', '--reason', 'holiday']
   expect((await cronledger(['resolve', '--task', 'coming', ...slot], { env })).code).toBe(0)
   const { stdout } = await cronledger(['tasks', '--format', 'json'], { env })
   const known = (JSON.parse(stdout) as Loose[]).find(({ task }) => task === 'coming')
-  expect(known).toMatchObject({ last: { slot: '2026-11-06T00:00:00Z', state: 'COMPLETED' } })
+  expect(known).toMatchObject({ last: { slot: today, status: 'completed', state: 'COMPLETED' } })
 })
 
 describe('in the environment of another batch’s container', () => {
@@ -210,7 +214,7 @@ test('a change of the schedule takes no miss away that a later run of the old on
   // The run that proves it, at 05:00, lies behind the end.
   const before = ['--since', '2025-11-20', '--until', '2025-11-20T05:00:00Z']
   expect((await check('--task', task, ...before)).found).toHaveLength(2)
-  const history = await cronledger(['history', '--task', task, '--state', 'missed', '--json', ...before], { env })
+  const history = await cronledger(['history', '--task', task, '--status', 'missed', '--json', ...before], { env })
   expect(JSON.parse(history.stdout).map(({ slot }: Loose) => slot)).toEqual(proven)
   const plan = await cronledger(['rerun', '--dry-run', '--task', task, '--from', '2025-11-20', '--to', '2025-12-01'], {
     env,
@@ -236,7 +240,8 @@ describe('on a terminal', () => {
 })
 
 for (const [args, message] of [
-  [['--task', 'nobody'], /the registry does not know task nobody/],
+  [['--task', 'nobody'], /unknown task: nobody\. To list the tasks of this ledger, run: cronledger tasks/],
+  [['--task', 'knwon'], /unknown task: knwon\. Did you mean known\?/],
   [['--schedule', '@daily'], /--schedule is given, but no --task/],
   [['--since', 'yesterday'], /since is "yesterday"/],
 ] as const) {

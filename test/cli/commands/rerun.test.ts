@@ -33,7 +33,7 @@ function task(store: Environment, name = 'nightly') {
     ...(command.length === 0 ? [] : ['--', ...command]),
   ]
   const rows = async (): Promise<Loose[]> => {
-    const { stdout } = await cronledger(['history', '--all', '--json'], { env })
+    const { stdout } = await cronledger(['history', '--all', '--no-missed', '--json'], { env })
     return JSON.parse(stdout).reverse()
   }
   return {
@@ -231,8 +231,16 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
     [['--slot', day(10), '--retention', '30d'], /allowed are 35d to 36525d: a slot whose row is gone would run again/],
     [['--from', 'yesterday'], /from is "yesterday"; allowed are an instant/],
     [['--from', day(11), '--to', day(11)], /from is .* and to is .*: nothing lies between/],
-    [['--from', day(10), '--task', 'nobody'], /the registry does not know task nobody/],
-    [['--from', '400d', '--retention', '100d'], /from is 400d, and rows are kept for 100d: .* begin later/],
+    [
+      ['--from', day(10), '--task', 'nobody'],
+      /unknown task: nobody\. To list the tasks of this ledger, run: cronledger tasks/,
+    ],
+    [['--from', day(10), '--task', 'nigthly'], /unknown task: nigthly\. Did you mean nightly\?/],
+    [['--slot', day(10), '--task', 'nigthly'], /unknown task: nigthly\. Did you mean nightly\?/],
+    [
+      ['--from', '400d', '--retention', '100d'],
+      /from 400d is too early: rows are kept for 100d, .* Use a later start\./,
+    ],
     [['--slot', day(10), '--reason', ' '], /a reason is needed/],
     [['--slot', day(10), '--lease', '3m'], /lease is 3m; it must be at least 3 heartbeats/],
   ] as const) {

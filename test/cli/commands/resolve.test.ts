@@ -16,6 +16,7 @@ function ledger() {
     ...command,
   ]
   return {
+    env,
     run: (eventTime: string, ...command: string[]) => cronledger(run(eventTime, ...command), { env }),
     start: (eventTime: string, ...command: string[]) => start(run(eventTime, ...command), { env }),
     resolve: (slot: string, state: string, ...more: string[]) =>
@@ -37,7 +38,9 @@ function ledger() {
         { env },
       ),
     async row(): Promise<Loose> {
-      return JSON.parse((await cronledger(['history', '--task', 'nightly', '--json'], { env })).stdout)[0]
+      return JSON.parse(
+        (await cronledger(['history', '--task', 'nightly', '--no-missed', '--json'], { env })).stdout,
+      )[0]
     },
   }
 }
@@ -77,6 +80,16 @@ describe('a person’s word on a slot', () => {
     await run('2026-11-24T03:00:00Z', 'true')
     const second = await resolve('2026-11-24', 'skipped')
     expect(second).toMatchObject({ code: 65, stderr: expect.stringMatching(/left as it is: it has completed/) })
+  })
+
+  test('an unknown task: the nearest one, and nothing is written', async () => {
+    const { run, env, row } = ledger()
+    await run(NIGHT, 'true')
+    const before = await row()
+    const decision = ['--slot', NIGHT, '--state', 'failed', '--reason', 'looked']
+    const ended = await cronledger(['resolve', '--task', 'nigthly', ...decision], { env })
+    expect(ended).toMatchObject({ code: 64, stderr: 'cronledger: unknown task: nigthly. Did you mean nightly?\n' })
+    expect(await row()).toEqual(before)
   })
 
   for (const [slot, state, message] of [

@@ -22,7 +22,7 @@ function ledger() {
     start: (command: readonly string[], options: readonly string[] = [], more?: Options) =>
       start(['run', ...base, ...options, '--', ...command], more),
     async rows(): Promise<Loose[]> {
-      const { stdout } = await cronledger(['history', '--store', store, '--task', 'nightly', '--json'])
+      const { stdout } = await cronledger(['history', '--store', store, '--task', 'nightly', '--no-missed', '--json'])
       return JSON.parse(stdout)
     },
     force: (command: readonly string[], options: readonly string[] = []) =>

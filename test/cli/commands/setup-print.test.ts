@@ -199,7 +199,7 @@ describe.skipIf(!hasAws)('on a server, by the command line of AWS', () => {
       const batch = ['run', '--store', TABLE, ...NIGHTLY, '--event-time', '2026-11-23T03:00:20Z', '--', 'echo', 'paid']
       expect(await run(batch)).toMatchObject({ code: 0, stdout: 'paid\n' })
       expect(await run(batch)).toMatchObject({ code: 0, stdout: '' })
-      const history = await run(['history', '--store', TABLE, ...ALL_DAYS, '--format', 'json'])
+      const history = await run(['history', '--store', TABLE, ...ALL_DAYS, '--no-missed', '--format', 'json'])
       expect(JSON.parse(history.stdout)).toMatchObject([
         { task: 'nightly', state: 'COMPLETED', rejections: { count: 1 } },
       ])
@@ -307,7 +307,7 @@ describe.skipIf(!hasAws)('on a server, by the command line of AWS', () => {
         const actions = await asked(
           [0, 'history', ...ALL_DAYS],
           [0, 'history', '--task', 'weekly'],
-          [0, 'history', '--task', 'weekly', '--state', 'missed', ...ALL_DAYS],
+          [0, 'history', '--task', 'weekly', '--status', 'missed', ...ALL_DAYS],
           [0, 'show', '--task', 'weekly', '--slot', 'latest'],
           [0, 'show', '--task', 'weekly', '--slot', '2026-11-21'],
           [0, 'tasks'],

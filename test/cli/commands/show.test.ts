@@ -23,12 +23,14 @@ describe('show', () => {
     const { show } = await ledger()
     const { code, stdout, stderr } = await show('--slot', '2025-11-23T18:00:00Z')
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    expect(stdout).toMatch(/^nightly 2025-11-23T18:00:00Z\n {2}state +COMPLETED\n/)
-    expect(stdout).toMatch(/schedule +0 3 \* \* \* \(Asia\/Tokyo\), with zone data/)
-    expect(stdout).toMatch(/attempt 1 started .*\n.*attempt 1 succeeded .*\n.*duplicate \(completed\) /)
+    expect(stdout).toMatch(/^nightly 2025-11-23T18:00:00Z\n {2}status +completed\n/)
+    expect(stdout).toMatch(/schedule +0 3 \* \* \* \(Asia\/Tokyo\), zone data/)
+    expect(stdout).toMatch(/attempt 1 started .*\n.*attempt 1 succeeded .*\n.*duplicate trigger ignored \(completed\) /)
 
     const row = JSON.parse((await show('--slot', '2025-11-23T18:00:00Z', '--json')).stdout)
-    expect(row).toMatchObject({ schemaVersion: 1, slot: '2025-11-23T18:00:00Z', state: 'COMPLETED', leaseUntil: null })
+    expect(row).toMatchObject({
+      ...{ schemaVersion: 1, slot: '2025-11-23T18:00:00Z', status: 'completed', state: 'COMPLETED', leaseUntil: null },
+    })
     expect(row.rejections).toMatchObject({ count: 1, first: [{ cause: 'completed' }] })
   })
 
@@ -53,7 +55,7 @@ describe('show', () => {
     const missing = await show('--slot', 'latest')
     expect(missing).toMatchObject({ code: 1, stdout: '' })
     expect(missing.stderr).toMatch(
-      /^cronledger: no row: nothing of nightly in the slot 20\d\d-.*T18:00:00Z is on record\n$/,
+      /^cronledger: nightly 20\d\d-\d\d-\d\dT18:00:00Z \(.* 03:00 Asia\/Tokyo\) (was missed|is scheduled): it was due .* ago, and no run /,
     )
     await run(new Date().toISOString())
     expect(await show('--slot', 'latest')).toMatchObject({ code: 0, stderr: '' })
@@ -74,13 +76,24 @@ describe('show', () => {
     const old = ['--store', store, ...NIGHTLY, '--timezone', 'Asia/Tokyo']
     const coming = new Date(Date.now() + 5 * 86_400_000).toISOString().slice(0, 10)
     await cronledger(['resolve', ...old, '--slot', coming, '--state', 'skipped', '--reason', 'holiday'])
-    expect((await show('--slot', 'latest')).stderr).toMatch(/slot .*T(09|10):00:00Z is on record/)
-    const date = ['history', '--store', store, '--task', 'nightly', '--since', '2025-11-26', '--until', '2025-11-26']
+    expect((await show('--slot', 'latest')).stderr).toMatch(/nightly .*T(09|10):00:00Z .* (was missed|is scheduled)/)
+    const date = [
+      'history',
+      '--store',
+      store,
+      '--task',
+      'nightly',
+      '--since',
+      '2025-11-26',
+      '--until',
+      '2025-11-26',
+      '--no-missed',
+    ]
     await run('2025-11-25T18:00:00Z')
     expect(JSON.parse((await cronledger([...date, '--json'])).stdout)).toMatchObject([{ slot: '2025-11-26T10:00:00Z' }])
   })
 
-  test('by the newest row where the registry does not know the task', async () => {
+  test('by the newest row of a task without a record', async () => {
     const { store } = await ledger()
     const other = ['--store', store, '--task', 'other']
     const force = ['--force-slot', '2025-11-24', '--reason', 'backfill', '--schedule', '0 3 * * *']
@@ -89,15 +102,34 @@ describe('show', () => {
     expect(stdout).toMatch(/^other 2025-11-23T18:00:00Z\n/)
   })
 
-  test('a slot without a row, and a task without one: 1, and nothing on stdout', async () => {
-    const { show, store } = await ledger()
-    for (const slot of ['2025-11-24T18:00:00Z', '2025-11-23T18:00:00.500Z']) {
-      const ended = await show('--slot', slot, '--json')
-      expect(ended).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('no row') })
+  test('a slot without a row: exit code 1, nothing on stdout, and what the schedule says of it', async () => {
+    const { show } = await ledger()
+    const absent = async (slot: string) => {
+      const { code, stdout, stderr } = await show('--slot', slot, '--json')
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+      return stderr
     }
-    const other = await cronledger(['show', '--store', store, '--task', 'other', '--slot', '2025-11-24'])
-    expect(other).toMatchObject({ code: 1, stdout: '', stderr: 'cronledger: no row: nothing of other is on record\n' })
+    expect(await absent('2025-11-24T18:00:00Z')).toMatch(
+      /^cronledger: nightly 2025-11-24T18:00:00Z \(2025-11-25 03:00 Asia\/Tokyo\) was missed: it was due .* ago, and no run is recorded for it\.\n$/,
+    )
+    expect(await absent('2099-11-24T18:00:00Z')).toMatch(/ is scheduled: it is due in \d+d \d+h\.\n$/)
+    expect(await absent('2025-11-23T18:00:00.500Z')).toBe(
+      'cronledger: no run of nightly is recorded for 2025-11-23T18:00:00.500Z.\n',
+    )
+    // The slot before the first run was not expected.
+    expect(await absent('2025-11-22T18:00:00Z')).toMatch(/no run is recorded for nightly .*, which was not expected/)
   })
+
+  test.each(['2025-11-24', '2025-11-24T18:00:00Z', 'latest'])(
+    'an unknown task, slot %s: the nearest task',
+    async (slot) => {
+      const { store } = await ledger()
+      const other = await cronledger(['show', '--store', store, '--task', 'nigthly', '--slot', slot])
+      expect(other).toMatchObject({
+        ...{ code: 64, stdout: '', stderr: 'cronledger: unknown task: nigthly. Did you mean nightly?\n' },
+      })
+    },
+  )
 
   test.each([
     [['--slot', 'tomorrow'], /slot is "tomorrow"; allowed are an instant .*, local time .*, a date .*, or latest/],

@@ -80,7 +80,7 @@ describe('what somebody is told', () => {
 
   test('a failure, when it is on record; then a refusal', async () => {
     const { run, store, keep, events, told } = ledger()
-    const state = `${process.execPath} ${MAIN} history --store ${store} --task nightly --format ndjson > ${told}`
+    const state = `${process.execPath} ${MAIN} history --store ${store} --task nightly --no-missed --format ndjson > ${told}`
     expect((await run(['sh', '-c', 'exit 3'], ['--notify', state])).code).toBe(3)
     expect(events()).toMatchObject([{ state: 'FAILED' }])
     expect((await run(['true'], keep)).code).toBe(65)

@@ -68,25 +68,25 @@ describe.skipIf(!hasChromium)('in a browser', () => {
         permissions: ['clipboard-read', 'clipboard-write'],
       })
       await page.goto(served.url)
-      const needs = page.getByRole('region', { name: 'Needs a person, in short' })
-      expect(await needs.innerText()).toMatch(/^4 slots need a person: 2 missed, 1 failed, 1 stale in the last 7d/)
+      const needs = page.getByRole('region', { name: 'Needs attention, summary' })
+      expect(await needs.innerText()).toMatch(/^4 slots need attention: 2 missed, 1 failed, 1 stale in the last 7d/)
       await needs.getByRole('link', { name: /etl\/warehouse-load .* stale/ }).click()
       await page.waitForURL(/\/slot\?/)
       expect(await page.locator('.why').innerText()).toMatch(
         /^Attempt 1 on ip-.* never reported its end, and its lease ran out at .* Europe\/Berlin/,
       )
       await markLoad(page)
-      await page.getByRole('button', { name: 'Copy the command: Say that its work is done' }).click()
+      await page.getByRole('button', { name: 'Copy the command: Mark as completed' }).click()
       await page.locator('#copied', { hasText: 'Copied' }).waitFor({ state: 'attached' })
       const command = (await page.evaluate('navigator.clipboard.readText()')) as string
-      const program = `cronledger() { "$NODE" "$MAIN" "$@"; }; ${command.replace('WHY', "'looked <b>at</b> it'")}`
+      const program = `cronledger() { "$NODE" "$MAIN" "$@"; }; ${command.replace("'YOUR REASON'", "'looked <b>at</b> it'")}`
       const env = { ...process.env, ...filled.env, NODE: process.execPath, MAIN }
       expect((await promisify(execFile)('sh', ['-c', program], { env })).stdout).toMatch(
         / is COMPLETED: looked <b>at<\/b> it/,
       )
       // A stale slot does not move by itself: the page asks again, but seldom. One comes back to it.
       await page.goto(page.url())
-      await page.locator('.why', { hasText: 'settled it as COMPLETED' }).waitFor()
+      await page.locator('.why', { hasText: 'resolved it as completed' }).waitFor()
       expect(await page.locator('.timeline').innerText()).toContain('looked <b>at</b> it')
       expect(complaints).toEqual([])
       expect(requests.filter((url) => !url.startsWith(served.url) && !url.startsWith('data:'))).toEqual([])
@@ -99,8 +99,8 @@ describe.skipIf(!hasChromium)('in a browser', () => {
         '',
         'needs',
         'task?task=billing/invoices',
-        'task?task=heartbeat&state=missed',
-        'task?task=heartbeat&state=skipped',
+        'task?task=heartbeat&status=missed',
+        'task?task=heartbeat&status=skipped',
         ...(await slotsOnPage(page, served.url)),
         'task?task=nobody',
       ]) {
@@ -138,13 +138,13 @@ describe.skipIf(!hasChromium)('in a browser', () => {
         throw new Error(`no Tab leads to ${pattern}`)
       }
       await page.goto(served.url)
-      await tabTo(/^Skip to the content$/)
+      await tabTo(/^Skip to content$/)
       await page.keyboard.press('Enter')
       await tabTo(/^billing\/invoices$/)
       // The newest slot of the row, then by the arrows.
       await page.keyboard.press('Tab')
-      expect(await name()).toMatch(/^billing\/invoices, \d{4}-\d\d-\d\d 0[35]:00 Asia\/Tokyo, due next$/)
-      expect(await page.locator('#hint').innerText()).toMatch(/due next · \d{4}-\d\d-\d\dT(18|20):00:00Z$/)
+      expect(await name()).toMatch(/^billing\/invoices, \d{4}-\d\d-\d\d 0[35]:00 Asia\/Tokyo, scheduled$/)
+      expect(await page.locator('#hint').innerText()).toMatch(/scheduled · \d{4}-\d\d-\d\dT(18|20):00:00Z$/)
       for (let steps = 0; steps < 3; steps += 1) await page.keyboard.press('ArrowLeft')
       expect(await name()).toMatch(/^billing\/invoices, .* 0[35]:00 Asia\/Tokyo, failed$/)
       const failed = await name()
@@ -155,7 +155,7 @@ describe.skipIf(!hasChromium)('in a browser', () => {
       await page.keyboard.press('Home')
       expect(await name()).toBe('billing/invoices')
       await page.keyboard.press('Control+End')
-      expect(await name()).toMatch(/^sync\/stock, .*, due next$/)
+      expect(await name()).toMatch(/^sync\/stock, .*, scheduled$/)
       // There and back: the keys go on from where they were.
       await page.keyboard.press('ArrowLeft')
       const left = await name()
@@ -183,15 +183,15 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     test('the address holds the filters and the page', async () => {
       const { page, close } = await openPage(browser)
       await page.goto(`${served.url}task?task=heartbeat`)
-      await page.getByLabel('State').selectOption('missed')
+      await page.getByLabel('Status').selectOption('missed')
       await page.getByRole('button', { name: 'Show' }).click()
-      await page.waitForURL(/state=missed/)
+      await page.waitForURL(/status=missed/)
       const slots = page.locator('.list tbody tr')
       expect(await slots.count()).toBe(2)
       const again = await openPage(browser)
       await again.page.goto(page.url())
       expect(await again.page.locator('.list tbody').innerText()).toBe(await page.locator('.list tbody').innerText())
-      expect(await again.page.getByLabel('State').inputValue()).toBe('missed')
+      expect(await again.page.getByLabel('Status').inputValue()).toBe('missed')
       await again.close()
 
       await page.goto(`${served.url}task?task=heartbeat&duplicates=1`)
@@ -251,7 +251,9 @@ describe.skipIf(!hasChromium)('in a browser', () => {
   /** Addresses of some slots: all that needs a person, one to come, and one that ran. */
   async function slotsOnPage(page: Page, url: string): Promise<string[]> {
     await page.goto(url)
-    const cells = await page.locator('.needs a, .grid a.next, .grid tr:first-child a.completed:nth-last-child(4)').all()
+    const cells = await page
+      .locator('.needs a, .grid a.scheduled, .grid tr:first-child a.completed:nth-last-child(4)')
+      .all()
     const addresses = await Promise.all(cells.slice(0, 8).map((cell) => cell.getAttribute('href')))
     return addresses.map((address) => (address ?? '').replace(/^\//, ''))
   }
@@ -270,10 +272,10 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     ).toBe(true)
     expect(await page.locator('#needs td.wide').first().innerText()).toMatch(/^attempt 1 on .* failed/)
     await page.goto(`${served.url}task?task=heartbeat`)
-    const state = page.getByLabel('State')
+    const state = page.getByLabel('Status')
     await state.selectOption('failed')
     await page.getByRole('button', { name: 'Show' }).click()
-    await page.waitForURL(/state=failed/)
+    await page.waitForURL(/status=failed/)
     await page.goBack()
     expect(await state.inputValue()).toBe('')
     await served.stop()
@@ -331,7 +333,7 @@ describe.skipIf(!hasChromium)('in a browser', () => {
       row.querySelector('.name a').focus({ preventScroll: true })
     })()`)
     await page.keyboard.press('Tab')
-    expect(await page.locator('#hint').innerText()).toMatch(/due next/)
+    expect(await page.locator('#hint').innerText()).toMatch(/scheduled/)
     expect(await page.evaluate(under)).toBe(false)
     await close()
     await served.stop()
@@ -368,7 +370,9 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     await markLoad(page)
     renameSync(path, `${path}.away`)
     const status = page.locator('#connection')
-    await status.filter({ hasText: /^The ledger cannot be read: .*moves\.db.*[^.]\. What is shown is as of/ }).waitFor()
+    await status
+      .filter({ hasText: /^The ledger cannot be read: .*moves\.db.*[^.]\. The page shows an older state/ })
+      .waitFor()
     expect(await page.locator('.grid tbody tr').count()).toBe(SMALL.length)
     renameSync(`${path}.away`, path)
     await status.filter({ hasText: /^$/ }).waitFor({ state: 'attached' })
@@ -387,11 +391,11 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     await markLoad(page)
     proxy.treat(() => 'cutRequest')
     const status = page.locator('#connection')
-    await status.filter({ hasText: /^The ledger is out of reach: .*[^.]\. What is shown is as of/ }).waitFor()
+    await status.filter({ hasText: /^The ledger cannot be reached: .*[^.]\. The page shows an older state/ }).waitFor()
     // Who comes now is told as well, and sees the tasks as soon as they can be read.
     const other = await openPage(browser)
     await other.page.goto(`${served.url}task?task=billing/invoices`)
-    expect(await other.page.locator('h1').innerText()).toBe('The ledger is out of reach')
+    expect(await other.page.locator('h1').innerText()).toBe('The ledger cannot be reached')
     proxy.treat(() => 'pass')
     await status.filter({ hasText: /^$/ }).waitFor({ state: 'attached' })
     await other.page.locator('h1', { hasText: 'billing/invoices' }).waitFor()
@@ -479,7 +483,9 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     expect(await page.locator('.grid tbody a.c').count()).toBe(200 * 60)
     await page.locator('.grid tbody tr:last-child a.c').last().focus()
     await page.keyboard.press('ArrowUp')
-    expect(await page.evaluate('document.activeElement.getAttribute("aria-label")')).toMatch(/^task-198, .*, due next$/)
+    expect(await page.evaluate('document.activeElement.getAttribute("aria-label")')).toMatch(
+      /^task-198, .*, scheduled$/,
+    )
     await page.getByLabel('Name').fill('task-07')
     await page.getByRole('button', { name: 'Find' }).click()
     await page.waitForURL(/q=task-07/)
@@ -502,14 +508,14 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     const { page, complaints, close } = await openPage(browser)
     await page.goto(`${served.url}task?task=minutely`)
     expect(await page.locator('.list tbody tr').count()).toBe(100)
-    expect(await page.locator('.calendar + p').innerText()).toMatch(/^Days before \d{4}-\d\d-\d\d have more slots/)
+    expect(await page.locator('.calendar + p').innerText()).toMatch(
+      /^The slots of days before \d{4}-\d\d-\d\d are not counted/,
+    )
     const deep = new Date(NOW - 99_000 * 60_000).toISOString()
     await page.goto(`${served.url}task?task=minutely&before=${deep}`)
     expect(await page.locator('.list tbody tr').count()).toBe(100)
-    await page.goto(`${served.url}task?task=minutely&state=failed`)
-    expect(await page.locator('.pages').innerText()).toMatch(
-      /^Look on before .*\s*0 of the 10000 slots that were looked at match\.$/,
-    )
+    await page.goto(`${served.url}task?task=minutely&status=failed`)
+    expect(await page.locator('.pages').innerText()).toMatch(/^Search before .*\s*0 of 10000 slots searched match\.$/)
     expect(complaints).toEqual([])
     await served.stop()
     await close()

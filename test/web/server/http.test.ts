@@ -105,15 +105,15 @@ test('HEAD has the headers of GET', async () => {
 test.each([
   ['/task', 400, 'the address has no task'],
   ['/task?task=<b>', 400, 'task is'],
-  ['/task?task=heartbeat&state=late', 400, 'allowed are completed, failed'],
+  ['/task?task=heartbeat&status=late', 400, 'Use one of running, waiting, stale, completed, failed'],
   ['/task?task=heartbeat&since=monday', 400, 'since is'],
   ['/task?task=heartbeat&before=monday', 400, 'before is'],
-  ['/task?task=heartbeat&year=12', 400, 'allowed are the years'],
+  ['/task?task=heartbeat&year=12', 400, 'Use a year from 1970 to 2199'],
   ['/slot?task=heartbeat&slot=2026', 400, 'slot is'],
-  ['/slot?task=heartbeat&slot=2026-01-01T00:00:00.5Z', 400, 'allowed are whole seconds'],
-  ['/slot?task=heartbeat&slot=2001-01-01T00:07:00Z', 404, 'never due'],
-  ['/task?task=nobody', 404, 'never due'],
-  ['/%', 404, 'no such page'],
+  ['/slot?task=heartbeat&slot=2026-01-01T00:00:00.5Z', 400, 'Slots are whole seconds'],
+  ['/slot?task=heartbeat&slot=2001-01-01T00:07:00Z', 404, 'No such task or slot.'],
+  ['/task?task=nobody', 404, 'No such task or slot.'],
+  ['/%', 404, 'No such page.'],
 ])('%s: %i', async (address, status, message) => {
   expect(await ask(address)).toMatchObject({ status, body: expect.stringContaining(message) })
 })
@@ -158,16 +158,16 @@ test('a task with thousands of missed slots hides no other', async () => {
   await fillFile(dead, plans, Date.now())
   const own = await serve(`file:${dead}`)
   const top = /<section id="needs-line".*?<\/section>/s.exec((await ask('/', { base: own.url })).body)?.[0] ?? ''
-  expect(top).toMatch(/<strong>\d+ slots need a person:<\/strong> \d+ missed, 1 failed /)
+  expect(top).toMatch(/<strong>\d+ slots need attention:<\/strong> \d+ missed, 1 failed /)
   expect(top.match(/href="[^"]*"/g)).toEqual([
     expect.stringMatching(/task=a&/),
     expect.stringMatching(/task=b&/),
     'href="/needs"',
   ])
-  expect(top).toMatch(/ and \d+ before/)
+  expect(top).toMatch(/ and \d+ earlier/)
   const list = (await ask('/needs', { base: own.url })).body
   expect(list.match(/<tr><th scope="row">/g)).toHaveLength(21)
-  expect(list).toContain('21 are shown, of each task and kind the newest.')
+  expect(list).toContain('Only the newest of each task and kind are shown (21).')
   await own.stop()
 })
 
@@ -176,16 +176,12 @@ test('a port that is in use is told in one line', async () => {
   const ended = await cronledger(['serve', '--store', store, '--port', port])
   expect(ended).toMatchObject({ code: 64, stdout: '' })
   expect(ended.stderr).toBe(
-    `cronledger: port ${port} of 127.0.0.1 is in use; give another one (--port), or 0 for one that is free\n`,
+    `cronledger: port ${port} is already in use on 127.0.0.1. Use another --port, or 0 for any free port.\n`,
   )
 })
 
 test.each([
-  [
-    ['--host', '203.0.113.7'],
-    64,
-    /^cronledger: host is "203\.0\.113\.7"; allowed is an address or a name of this machine/,
-  ],
+  [['--host', '203.0.113.7'], 64, /^cronledger: --host "203\.0\.113\.7" is not an address of this machine/],
   [['--port', '70000'], 64, /^cronledger: --port is 70000; allowed are 0 to 65535/],
 ])('%j is a usage error', async (args, code, message) => {
   const ended = await cronledger(['serve', '--store', store, ...args])
@@ -239,7 +235,7 @@ describe('a ledger that does not answer', () => {
     for (const address of ['/', '/needs', '/task?task=a', '/slot?task=a&slot=2026-01-01T00:00:00Z']) {
       const { status, body } = await ask(address, { base: own.url })
       expect(status).toBe(503)
-      expect(body).toContain('The ledger is out of reach')
+      expect(body).toContain('The ledger cannot be reached')
     }
     // Four are read at a time and 32 wait: the others are not kept. Four more find a place in each second that the requests
     // take to arrive.
@@ -248,7 +244,7 @@ describe('a ledger that does not answer', () => {
     const refused = bodies.filter((text) => text === '503 Too many requests').length
     expect(refused).toBeGreaterThan(0)
     expect(refused).toBeLessThanOrEqual(80 - 36)
-    expect(bodies.filter((text) => text === '503 The ledger is out of reach')).toHaveLength(80 - refused)
+    expect(bodies.filter((text) => text === '503 The ledger cannot be reached')).toHaveLength(80 - refused)
     await own.stop()
     await server.stop()
   })

@@ -127,7 +127,7 @@ describe('the file', () => {
     expect(stdout).toContain(
       '<h1>Report from 2026-01-01 00:00 Asia/Tokyo (2025-12-31T15:00:00Z) to 2026-01-03 00:00 Asia/Tokyo (2026-01-02T15:00:00Z)</h1>',
     )
-    expect(stdout).toContain('No slot is on record, and none was due.')
+    expect(stdout).toContain('No runs are recorded, and none were due.')
   })
 
   test('is replaced as a whole, and a report that breaks off leaves the old one', async () => {
@@ -150,7 +150,7 @@ describe('the file', () => {
     const { code, stderr } = await cronledger([...args, '--out', path])
     expect({ code, stderr }).toEqual({
       code: 64,
-      stderr: `cronledger: out is "${path}", which is no HTML page and was left as it is: name another path, or remove it\n`,
+      stderr: `cronledger: --out "${path}" exists and is not an HTML page, so it was not overwritten. Use another path, or remove the file.\n`,
     })
     expect(readFileSync(path)).toEqual(before)
   })
@@ -180,16 +180,10 @@ describe('the file', () => {
   test.each([
     [
       ['--out', '/dev/null'],
-      /^cronledger: out is "\/dev\/null", which is no file; allowed are a file and - for standard output$/,
+      /^cronledger: --out "\/dev\/null" is not a file\. Use a file, or - for standard output\.$/,
     ],
-    [
-      ['--out', '/nowhere/report.html'],
-      /^cronledger: out is "\/nowhere\/report\.html", which cannot be written: ENOENT/,
-    ],
-    [
-      ['--out', '-', '--task', 'nobody'],
-      /^cronledger: nothing of task nobody is on record; cronledger tasks names those that are$/,
-    ],
+    [['--out', '/nowhere/report.html'], /^cronledger: --out "\/nowhere\/report\.html" cannot be written: ENOENT/],
+    [['--out', '-', '--task', 'nobody'], /^cronledger: unknown task: nobody\. /],
     [
       ['--out', '-', '--since', '2026-02-01', '--until', '2026-01-01'],
       /^cronledger: since is "2026-02-01" and until is/,

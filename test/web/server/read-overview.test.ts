@@ -57,8 +57,8 @@ test('late slots are told where it is said what is late, as check tells them', a
   await fillFile(path, [hourly('a')], until)
   const args = ['--store', `file:${path}`, '--late-after', '1s', '--until', new Date(until).toISOString()]
   const report = await cronledger(['report', ...args, '--out', '-'])
-  expect(report.stdout).toContain('<strong>20 slots need a person:</strong> 20 late')
-  expect(report.stdout.match(/· late: it started \d+(\.\d)?s after its slot/g)).toHaveLength(20)
+  expect(report.stdout).toContain('<strong>20 slots need attention:</strong> 20 late')
+  expect(report.stdout.match(/· late: started \d+(\.\d)?s after the scheduled time/g)).toHaveLength(20)
   expect((await cronledger(['check', ...args])).stdout).toMatch(/\n20 late\n$/)
   const needs = await readNeeds({ span: { since: 0, until }, when: '' }, { ...reading(path), lateAfterMs: 1_000 })
   expect(needs.count).toEqual({ missed: 0, failed: 0, stale: 0, late: 20 })
@@ -68,17 +68,17 @@ test('a report tells it too, beside the chapters of the others', async () => {
   const store = `file:${await withMalformed('report.db')}`
   const { code, stdout } = await cronledger(['report', '--store', store, '--out', '-'])
   expect(code).toBe(0)
-  expect(stdout).toContain('<strong>At least 2 slots need a person:</strong> 2 failed')
+  expect(stdout).toContain('<strong>At least 2 slots need attention:</strong> 2 failed')
   expect(stdout).toMatch(/<h2>b<\/h2>.*<p class="problem">row b .*<h2>c<\/h2>.*<\/html>$/s)
   expect(stdout.match(/<article/g)).toHaveLength(40)
 })
 
-test('a task that the registry does not know is not said to be well', async () => {
+test('a task without a record is not said to be well', async () => {
   const path = join(folder, 'one.db')
   await fillFile(path, [hourly('a')], NOW)
   const span = { since: NOW - 24 * HOUR_MS, until: NOW }
   expect((await readNeeds({ span, when: 'today', task: 'x' }, reading(path))).problems).toEqual([
-    'task x: the registry does not know it, so its due slots are unknown',
+    'task x: no scheduled run is recorded, so its missed slots are unknown',
   ])
 })
 
@@ -88,12 +88,12 @@ test('slots that are resolved ahead do not push out earlier ones', async () => {
   // Half of its slots are still to come, and all of them are resolved.
   const now = NOW - 10 * HOUR_MS
   const { lines } = await readOverview({}, { ...reading(path), now })
-  const marks = lines[0]?.cells.map(({ slot, mark }) => (slot > now ? `ahead ${mark}` : mark))
-  expect(marks).toEqual([...Array(10).fill('completed'), ...Array(3).fill('ahead skipped')])
+  const statuses = lines[0]?.cells.map(({ slot, status }) => (slot > now ? `ahead ${status}` : status))
+  expect(statuses).toEqual([...Array(10).fill('completed'), ...Array(3).fill('ahead skipped')])
   expect(lines[0]?.lastSuccess).toBe(Math.floor(now / HOUR_MS) * HOUR_MS)
 })
 
-test('a report of a task that the registry does not know has its words and its zone from its newest row', async () => {
+test('a report of a task without a record has the words and the zone of its newest row', async () => {
   const path = join(folder, 'lone.db')
   await fillFile(path, [hourly('other')], NOW)
   const store = `file:${path}`
@@ -113,5 +113,5 @@ test('a report of a task that the registry does not know has its words and its z
   ])
   expect(stdout.match(/At 03:00 · Asia\/Tokyo/g)).toHaveLength(2)
   expect(stdout).toContain('<h1>Report from 2026-11-24 00:00 Asia/Tokyo (2026-11-23T15:00:00Z) to ')
-  expect(stdout).toContain('(by its newest row: the registry does not know the task)')
+  expect(stdout).toContain('(from its newest run, because no scheduled run is recorded)')
 })

@@ -19,13 +19,13 @@ test.each([
   ['the schedule of the task record has the slot', ['0 3 * * *'], null],
   ['an earlier one of the task record has it', ['0 3 * * *', '30 * * * *'], null],
   ['none of the task record has it', ['30 * * * *'], schedule],
-  ['the registry does not know the task', [], schedule],
+  ['the task has no record', [], schedule],
 ])('commands bring the row’s schedule along only where they need it: %s', (_, expressions, brought) => {
   const schedules = expressions.map((expression, index) => ({
     since: slot - 86_400_000 + index,
     spec: { expression, zone: 'UTC' },
   }))
   const read = readKnown({ task: 'nightly', schedules }, NOW)
-  const { target } = slotModelOf(read, { slot, row, mark: 'failed' }, 'dynamodb:ledger', reading)
+  const { target } = slotModelOf(read, { slot, row, status: 'failed' }, 'dynamodb:ledger', reading)
   expect(target.schedule).toEqual(brought)
 })

@@ -1,30 +1,21 @@
 import { expect, test } from 'vitest'
-import type { Ending } from '../../../src/core/types.ts'
-import { markOf, rejectedText, type SlotRecord } from '../../../src/web/views/marks.ts'
-import { closed, FAILED, LEASE_MS, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
+import { STATUSES } from '../../../src/core/types.ts'
+import { MARKS, MOST_URGENT_FIRST, rejectedText } from '../../../src/web/views/marks.ts'
+import { rowWith, SUCCEEDED } from '../../support/rows.ts'
 
-const settings = { now: NOW, skewMs: 30_000, graceMs: 900_000 }
-const row = (ending?: Ending) => rowWith(ending === undefined ? {} : { ending })
-const slot = row().slot
-
-test.each<[string, SlotRecord, Partial<typeof settings>]>([
-  ['completed', { slot, row: row(SUCCEEDED) }, {}],
-  ['failed', { slot, row: row(FAILED) }, {}],
-  ['running', { slot, row: row() }, {}],
-  ['running', { slot, row: row() }, { now: NOW + LEASE_MS + 30_000 }],
-  ['stale', { slot, row: row() }, { now: NOW + LEASE_MS + 30_001 }],
-  ['skipped', { slot, row: { ...closed(row(SUCCEEDED)), state: 'SKIPPED' } }, {}],
-  ['unknown', { slot, row: { task: 'nightly', slot, schemaVersion: 9, newerSchema: true } }, {}],
-  ['next', { slot, row: null }, { now: slot - 1 }],
-  ['due', { slot, row: null }, { now: slot }],
-  ['due', { slot, row: null }, { now: slot + 899_999 }],
-  ['missed', { slot, row: null }, { now: slot + 900_000 }],
-])('%s', (mark, record, more) => {
-  expect(markOf(record, { ...settings, ...more })).toBe(mark)
+test('each status has a sign and a word of its own', () => {
+  const marks = STATUSES.map((status) => MARKS[status])
+  expect(new Set(marks.map(({ sign }) => sign)).size).toBe(STATUSES.length)
+  expect(new Set(marks.map(({ word }) => word)).size).toBe(STATUSES.length)
 })
 
-test('rejections are told apart', () => {
-  const at = row(SUCCEEDED)
+test('a calendar shows what needs attention before all else', () => {
+  expect(MOST_URGENT_FIRST.slice(0, 3)).toEqual(['failed', 'stale', 'missed'])
+  expect(MOST_URGENT_FIRST.at(-1)).toBe('completed')
+})
+
+test('duplicates and refusals are counted apart', () => {
+  const at = rowWith({ ending: SUCCEEDED })
   expect(rejectedText(at)).toBe('')
   expect(rejectedText({ ...at, rejections: { ...at.rejections, count: 2, refused: 1 } })).toBe('1 duplicate, 1 refused')
 })

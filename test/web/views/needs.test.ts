@@ -6,6 +6,7 @@ import { FAILED, NOW, rowWith } from '../../support/rows.ts'
 const row = rowWith({ ending: FAILED })
 const found = {
   kind: 'failed',
+  status: 'failed',
   task: 'nightly',
   slot: row.slot,
   row,
@@ -32,25 +33,25 @@ const textOf = (html: unknown) => String(html).replace(/<[^>]*>/g, '')
 
 test.each<[Needs, string]>([
   [well, 'All is well in the last 7d.'],
-  [{ ...well, tasks: 0 }, 'No task was to run in the last 7d.'],
-  [{ ...well, problems: ['task x: no'] }, 'Not known whether all is well in the last 7d.task x: no'],
-  [ill, '1 slot needs a person: 1 failed in the last 7d✗'],
+  [{ ...well, tasks: 0 }, 'No tasks yet. Run your first one with cronledger run.'],
+  [{ ...well, problems: ['task x: no'] }, 'It is unknown whether all is well in the last 7d.task x: no'],
+  [ill, '1 slot needs attention: 1 failed in the last 7d✗'],
   [
     { ...ill, problems: ['task x: no', 'task y: no', 'task z: no'] },
-    'At least 1 slot needs a person: 1 failed in the last 7dtask x: no and 2 more tasks✗',
+    'At least 1 slot needs attention: 1 failed in the last 7dtask x: no and 2 more tasks✗',
   ],
   [
     { ...well, isWhole: false, tasks: 1 },
-    'Nothing needs a person so far in the last 7d.1 task was read so far. The others are still being read.',
+    'Nothing needs attention so far in the last 7d.1 task was checked so far. The others are still being checked.',
   ],
   [
     { ...ill, isWhole: false },
-    'At least 1 slot needs a person: 1 failed in the last 7d3 tasks were read so far. The others are still being read.✗',
+    'At least 1 slot needs attention: 1 failed in the last 7d3 tasks were checked so far. The others are still being checked.✗',
   ],
   [{ ...well, now: NOW - 59_999 }, 'All is well in the last 7d.'],
   [
     { ...well, now: Date.parse('2026-11-24T01:02:03.456Z') },
-    'All is well in the last 7d.Read at 2026-11-24T01:02:03Z.',
+    'All is well in the last 7d.Checked at 2026-11-24T01:02:03Z.',
   ],
 ])('in one line', (needs, text) => {
   const slot = 'Fnightly 2026-11-24 12:00 2026-11-24T03:00:00Z failed'
@@ -60,12 +61,13 @@ test.each<[Needs, string]>([
 test('as a list', () => {
   const list = (needs: Needs) => textOf(NeedsList({ needs, links: SERVED, level: 1, now: NOW }))
   expect(list({ ...ill, problems: ['task x: no'] })).toMatch(
-    /^What needs a personAt least 1 failed in the last 7d\.task x: no/,
+    /^Needs attentionAt least 1 failed in the last 7d\.task x: no/,
   )
   expect(list({ ...ill, isWhole: false })).toMatch(
-    /^What needs a personAt least 1 failed in the last 7d\.3 tasks were read so far\. The others are still being read\./,
+    /^Needs attentionAt least 1 failed in the last 7d\.3 tasks were checked so far\. The others are still being checked\./,
   )
   expect(list({ ...well, problems: ['task x: no'] })).toBe(
-    'What needs a personNot known whether all is well in the last 7d.task x: no',
+    'Needs attentionIt is unknown whether all is well in the last 7d.task x: no',
   )
+  expect(list({ ...well, tasks: 0 })).toBe('Needs attentionNo tasks yet.')
 })

@@ -8,6 +8,6 @@ test.each([
   [100_000, ['0 s', '20 s', '40 s', '60 s', '80 s', '100 s']],
   [7_200_000, ['0 h', '0.5 h', '1 h', '1.5 h', '2 h']],
 ])('an axis up to %i ms', (ms, labels) => {
-  const html = String(Plot({ title: 'Lateness', points: [{ name: 'a', mark: 'completed', ms }] }))
+  const html = String(Plot({ title: 'Delay', points: [{ name: 'a', status: 'completed', ms }] }))
   expect([...html.matchAll(/text-anchor="end">([^<]*? m?[smhd])</g)].map(([, label]) => label)).toEqual(labels)
 })

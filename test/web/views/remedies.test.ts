@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { MARK_NAMES } from '../../../src/web/views/marks.ts'
+import { STATUSES } from '../../../src/core/types.ts'
 import { remediesOf } from '../../../src/web/views/remedies.ts'
 
 const HOSTILE = `file:/srv/it's $(touch /tmp/no) "a" \`b\` \\ ;&|<>*?.db`
@@ -12,26 +12,33 @@ function wordsOf(command: string): string[] {
   return out.split('\0').slice(0, -1)
 }
 
-test.each(MARK_NAMES)('what can be done about a slot that is %s reaches the program word by word', (mark) => {
-  const remedies = remediesOf(mark, target, target.slot)
+test.each(STATUSES)('the commands for a slot that is %s reach the program word by word', (status) => {
+  const remedies = remediesOf(status, target, target.slot)
   expect(remedies.length).toBeGreaterThan(0)
   for (const { command } of remedies) {
     const [name, ...words] = wordsOf(command)
     expect(words.slice(0, 6)).toEqual(['--store', HOSTILE, '--task', 'a/../b', '--slot', '2026-11-24T03:00:00Z'])
-    if (name === 'rerun') expect(words.slice(6)).toEqual(['--reason', 'WHY', '--', 'COMMAND'])
-    else if (name === 'resolve') expect(words.slice(6)).toEqual(['--state', expect.any(String), '--reason', 'WHY'])
+    if (name === 'rerun') expect(words.slice(6)).toEqual(['--reason', 'YOUR REASON', '--', 'YOUR_COMMAND'])
+    else if (name === 'resolve')
+      expect(words.slice(6)).toEqual(['--state', expect.any(String), '--reason', 'YOUR REASON'])
     else expect([name, ...words.slice(6)]).toEqual(['show'])
   }
 })
 
-test('a task that the registry does not know brings its schedule along', () => {
+test('the commands for a task without a record have its schedule', () => {
   const schedule = { expression: 'rate(6 hours)', zone: 'UTC', anchor: 0 }
   const [first] = remediesOf('failed', { ...target, store: 'dynamodb:ledger', schedule }, target.slot)
   expect(first?.command).toBe(
-    "cronledger rerun --store dynamodb:ledger --task a/../b --slot 2026-11-24T03:00:00Z --schedule 'rate(6 hours)' --timezone UTC --anchor 1970-01-01T00:00:00Z --reason WHY -- COMMAND",
+    "cronledger rerun --store dynamodb:ledger --task a/../b --slot 2026-11-24T03:00:00Z --schedule 'rate(6 hours)' --timezone UTC --anchor 1970-01-01T00:00:00Z --reason 'YOUR REASON' -- YOUR_COMMAND",
   )
 })
 
-test.each(['completed', 'skipped'] as const)('a future slot that is resolved as %s needs nothing', (mark) => {
-  expect(remediesOf(mark, target, target.slot - 1)).toEqual([])
+test.each(['completed', 'skipped'] as const)('a future slot that is resolved as %s needs nothing', (status) => {
+  expect(remediesOf(status, target, target.slot - 1)).toEqual([])
+})
+
+test('a slot that is not due yet can only be skipped, and one that is due can also be run', () => {
+  const titlesAt = (now: number) => remediesOf('scheduled', target, now).map(({ title }) => title)
+  expect(titlesAt(target.slot - 1)).toEqual(['Mark as skipped'])
+  expect(titlesAt(target.slot)).toEqual(['Run it now', 'Mark as skipped'])
 })

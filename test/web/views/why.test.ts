@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
+import { statusOf } from '../../../src/core/row/status.ts'
 import { claimRow, resolveRow } from '../../../src/core/row/transition.ts'
 import type { Row } from '../../../src/core/types.ts'
-import { markOf } from '../../../src/web/views/marks.ts'
 import { wallClock } from '../../../src/web/views/wall-clock.tsx'
 import { whyText } from '../../../src/web/views/why.ts'
 import { FAILED, FORCED, LEASE_MS, NOT_STARTED, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
@@ -11,13 +11,13 @@ const { slot, schedule, zoneData } = rowWith({})
 const tokyo = wallClock('Asia/Tokyo')
 
 function why(row: Row | null, now = settings.now): string {
-  const mark = markOf({ slot, row }, { ...settings, now })
-  return `${mark}: ${whyText({ slot, row, mark }, now, tokyo)}`
+  const status = statusOf({ slot, row }, { ...settings, now })
+  return `${status}: ${whyText({ slot, row, status }, now, tokyo)}`
 }
 
 const task = { task: 'nightly', window: { slot, end: null }, schedule, zoneData, runId: 'own' }
 const stamp = { writeId: 'w', now: NOW + 5_000 }
-const word = (row: Row | null, state: 'COMPLETED' | 'FAILED' | 'SKIPPED') =>
+const resolved = (row: Row | null, state: 'COMPLETED' | 'FAILED' | 'SKIPPED') =>
   resolveRow(row, { ...task, state, by: 'ada', reason: 'as agreed' }, stamp)
 const waits = (row: Row | null) =>
   claimRow(
@@ -27,10 +27,10 @@ const waits = (row: Row | null) =>
     LEASE_MS,
   )
 
-const DUPLICATE = 'A scheduled trigger of this slot is a duplicate, and starts nothing.'
-const REFUSED = 'A scheduled trigger that has no attempt left is refused here until a person acts.'
-const OPEN = 'No scheduled attempt has started here: the next scheduled trigger may start one, unless it is too late.'
-const WORD = 'at 2026-11-24 12:00:10 Asia/Tokyo (2026-11-24T03:00:10Z): as agreed'
+const DUPLICATE = 'A scheduled trigger for this slot is a duplicate and starts nothing.'
+const REFUSED = 'A scheduled trigger without attempts left is refused until an operator decides.'
+const OPEN = 'No scheduled attempt has started yet, so the next scheduled trigger may start one, unless it is too late.'
+const RESOLVED = 'at 2026-11-24 12:00:10 Asia/Tokyo (2026-11-24T03:00:10Z): as agreed'
 const LEASE = '2026-11-24 12:10:05 Asia/Tokyo (2026-11-24T03:10:05Z)'
 
 test.each<[string, Row | null, string]>([
@@ -38,7 +38,7 @@ test.each<[string, Row | null, string]>([
   [
     'a force that failed after a success',
     rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }),
-    `failed: Attempt 2 on host failed (exit code 3). ${DUPLICATE} Its work was done before, by attempt 1.`,
+    `failed: Attempt 2 on host failed (exit code 3). ${DUPLICATE} Attempt 1 had already succeeded.`,
   ],
   ['nothing was started', rowWith({ ending: NOT_STARTED }), `failed: Attempt 1 on host was not started. ${OPEN}`],
   [
@@ -47,31 +47,31 @@ test.each<[string, Row | null, string]>([
     `failed: Attempt 1 on host failed (exit code 3). ${OPEN}`,
   ],
   [
-    'a word that it failed',
-    word(rowWith({ ending: FAILED }), 'FAILED'),
-    `failed: ada settled it as FAILED ${WORD}. ${REFUSED}`,
+    'resolved as failed',
+    resolved(rowWith({ ending: FAILED }), 'FAILED'),
+    `failed: ada resolved it as failed ${RESOLVED}. ${REFUSED}`,
   ],
   [
-    'a word that it failed, before any attempt',
-    word(null, 'FAILED'),
-    `failed: ada settled it as FAILED ${WORD}. ${OPEN}`,
+    'resolved as failed, before any attempt',
+    resolved(null, 'FAILED'),
+    `failed: ada resolved it as failed ${RESOLVED}. ${OPEN}`,
   ],
   ['a success', rowWith({ ending: SUCCEEDED }), `completed: Attempt 1 on host succeeded. ${DUPLICATE}`],
-  ['a word', word(null, 'SKIPPED'), `skipped: ada settled it as SKIPPED ${WORD}. ${DUPLICATE}`],
+  ['resolved as skipped', resolved(null, 'SKIPPED'), `skipped: ada resolved it as skipped ${RESOLVED}. ${DUPLICATE}`],
   [
-    'a force still runs after a word',
-    claimRow(word(null, 'SKIPPED'), { ...task, trigger: FORCED, host: { host: 'other' } }, stamp, LEASE_MS),
-    'running: Attempt 1 on other is running; its lease is trusted until 2026-11-24 12:10:10 Asia/Tokyo (2026-11-24T03:10:10Z).',
+    'a force that runs after a resolution',
+    claimRow(resolved(null, 'SKIPPED'), { ...task, trigger: FORCED, host: { host: 'other' } }, stamp, LEASE_MS),
+    'running: Attempt 1 on other is running. Its lease ends at 2026-11-24 12:10:10 Asia/Tokyo (2026-11-24T03:10:10Z).',
   ],
   [
     'a retry waits',
     waits(rowWith({ ending: FAILED })),
-    'running: Attempt 1 on host failed (exit code 3). Attempt 2 on other has claimed the slot and waits: nothing of it is started yet.',
+    'waiting: Attempt 1 on host failed (exit code 3). Attempt 2 on other has claimed the slot and waits. It has not started yet.',
   ],
   [
     'the first attempt waits',
     waits(null),
-    'running: Attempt 1 on other has claimed the slot and waits: nothing of it is started yet.',
+    'waiting: Attempt 1 on other has claimed the slot and waits. It has not started yet.',
   ],
 ])('%s', (_, row, text) => {
   expect(why(row)).toBe(text)
@@ -83,27 +83,27 @@ test.each<[string, Row | null, string]>([
   [
     'an attempt that never reported',
     rowWith({}),
-    `stale: Attempt 1 on host never reported its end, and its lease ran out at ${LEASE}: nobody knows how far it came. Look what it did before you run it again.`,
+    `stale: Attempt 1 on host never reported its end, and its lease ran out at ${LEASE}. It is unknown how much of the work was done. Check what it did before you run it again.`,
   ],
   [
     'a force that never reported, after a success',
     rowWith({ ending: SUCCEEDED }, { trigger: FORCED }),
-    `stale: Attempt 2 on host never reported its end, and its lease ran out at ${LEASE}: nobody knows how far it came. Look what it did before you run it again. Its work was done before, by attempt 1.`,
+    `stale: Attempt 2 on host never reported its end, and its lease ran out at ${LEASE}. It is unknown how much of the work was done. Check what it did before you run it again. Attempt 1 had already succeeded.`,
   ],
   [
     'a retry that waited',
     waits(rowWith({ ending: FAILED })),
-    `stale: Attempt 1 on host failed (exit code 3). Attempt 2 on other had claimed the slot and waited: it never started, and its lease ran out at ${LEASE}. ${REFUSED}`,
+    `stale: Attempt 1 on host failed (exit code 3). Attempt 2 on other waited and never started. Its lease ran out at ${LEASE}. ${REFUSED}`,
   ],
 ])('%s, when the lease ran out', (_, row, text) => {
   expect(why(row, LATER)).toBe(text)
 })
 
 test.each([
-  [NOW, 'missed: It was due 5s ago and nothing is on record', 0],
-  [slot - 60_000, 'next: It is due in 1m 0s.', 900_000],
-  [NOW, 'due: It has been due for 5s; nothing is on record yet.', 900_000],
+  [NOW, 'missed: It was due 5s ago, and no run is recorded. No trigger arrived, or it could not reach the ledger.', 0],
+  [slot - 60_000, 'scheduled: It is due in 1m 0s.', 900_000],
+  [NOW, 'scheduled: It was due 5s ago, and no run is recorded yet.', 900_000],
 ])('without a row', (now, text, graceMs) => {
-  const mark = markOf({ slot, row: null }, { ...settings, now, graceMs })
-  expect(`${mark}: ${whyText({ slot, row: null, mark }, now, tokyo)}`).toContain(text)
+  const status = statusOf({ slot, row: null }, { ...settings, now, graceMs })
+  expect(`${status}: ${whyText({ slot, row: null, status }, now, tokyo)}`).toBe(text)
 })

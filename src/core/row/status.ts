@@ -1,0 +1,71 @@
+import type { Instant, NewerSchemaRow, Row, Status, StoredRow } from '../types.ts'
+import { isWaiting } from './attempts.ts'
+
+/** The record of a slot: its row, or null if it has none. */
+export interface SlotRecord {
+  readonly slot: Instant
+  readonly row: StoredRow | null
+}
+
+export interface StatusSettings {
+  readonly now: Instant
+  readonly skewMs: number
+  /** A slot without a row is missed this long after it was due, in milliseconds. */
+  readonly graceMs: number
+}
+
+/** Returns the status of a slot that has a row, or that its schedule asks for. */
+export function statusOf({ slot, row }: SlotRecord, settings: StatusSettings): Status {
+  return row === null ? statusOfAbsent(slot, settings) : statusOfRow(row, settings)
+}
+
+/** Returns the status of an expected slot that has no row. */
+export function statusOfAbsent(slot: Instant, settings: Omit<StatusSettings, 'skewMs'>): 'missed' | 'scheduled' {
+  return slot < missedUntil(settings) ? 'missed' : 'scheduled'
+}
+
+/** Returns the status of a slot that has a row. */
+export function statusOfRow(row: StoredRow, { now, skewMs }: Omit<StatusSettings, 'graceMs'>): Status {
+  if (isNewerSchema(row)) return 'unknown'
+  switch (row.state) {
+    case 'PENDING':
+      if (isStale(row, now, skewMs)) return 'stale'
+      return isWaiting(row) ? 'waiting' : 'running'
+    case 'COMPLETED':
+      return 'completed'
+    case 'FAILED':
+      return 'failed'
+    case 'SKIPPED':
+      return 'skipped'
+  }
+}
+
+/** Returns the end of the time in which an expected slot without a row is missed. The end itself is not part of it. */
+export function missedUntil({ now, graceMs }: Omit<StatusSettings, 'skewMs'>): Instant {
+  // A slot that has been due for exactly the grace period is missed, so the end is a millisecond later.
+  return now - graceMs + 1
+}
+
+export function isNewerSchema(row: StoredRow): row is NewerSchemaRow {
+  return 'newerSchema' in row
+}
+
+/** Returns the row if there is one that this version can read, otherwise null. */
+export function readableRow(row: StoredRow | null): Row | null {
+  return row === null || isNewerSchema(row) ? null : row
+}
+
+/**
+ * Returns whether the row is PENDING and its lease may still be valid on a clock that runs `skewMs` behind this one.
+ */
+export function isRunning(row: Row, now: Instant, skewMs: number): boolean {
+  return row.state === 'PENDING' && now <= row.leaseUntil + skewMs
+}
+
+/**
+ * Returns whether the row is PENDING and its lease ran out. Its owner was killed, is paused, or cannot reach the
+ * ledger.
+ */
+export function isStale(row: Row, now: Instant, skewMs: number): boolean {
+  return row.state === 'PENDING' && !isRunning(row, now, skewMs)
+}

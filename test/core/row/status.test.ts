@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest'
+import { missedUntil, type SlotRecord, statusOf } from '../../../src/core/row/status.ts'
+import { type Ending, RESOLVED_STATES, STATUSES } from '../../../src/core/types.ts'
+import { closed, FAILED, LEASE_MS, lastWaiting, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
+
+const settings = { now: NOW, skewMs: 30_000, graceMs: 900_000 }
+const row = (ending?: Ending) => rowWith(ending === undefined ? {} : { ending })
+const slot = row().slot
+
+const CASES: readonly (readonly [(typeof STATUSES)[number], SlotRecord, Partial<typeof settings>])[] = [
+  ['completed', { slot, row: row(SUCCEEDED) }, {}],
+  ['failed', { slot, row: row(FAILED) }, {}],
+  ['running', { slot, row: row() }, {}],
+  ['running', { slot, row: row() }, { now: NOW + LEASE_MS + 30_000 }],
+  ['stale', { slot, row: row() }, { now: NOW + LEASE_MS + 30_001 }],
+  ['waiting', { slot, row: lastWaiting(row()) }, {}],
+  ['stale', { slot, row: lastWaiting(row()) }, { now: NOW + LEASE_MS + 30_001 }],
+  ['skipped', { slot, row: { ...closed(row(SUCCEEDED)), state: 'SKIPPED' } }, {}],
+  ['unknown', { slot, row: { task: 'nightly', slot, schemaVersion: 9, newerSchema: true } }, {}],
+  ['scheduled', { slot, row: null }, { now: slot - 1 }],
+  ['scheduled', { slot, row: null }, { now: slot }],
+  ['scheduled', { slot, row: null }, { now: slot + 899_999 }],
+  ['missed', { slot, row: null }, { now: slot + 900_000 }],
+]
+
+test.each(CASES)('a slot that is %s', (status, record, more) => {
+  expect(statusOf(record, { ...settings, ...more })).toBe(status)
+})
+
+test('every status has a slot that it is the status of', () => {
+  expect(new Set(CASES.map(([status]) => status))).toEqual(new Set(STATUSES))
+})
+
+test('a slot without attempts has the status that an operator gave it', () => {
+  for (const state of RESOLVED_STATES) {
+    const resolved = { ...closed(row(FAILED)), attempts: [], state }
+    expect(statusOf({ slot, row: resolved }, settings)).toBe(state.toLowerCase())
+  }
+})
+
+test('a slot is missed exactly when it is before the end of the missed time', () => {
+  const now = slot + 900_000
+  for (const at of [slot - 1, slot, slot + 1]) {
+    const isMissed = statusOf({ slot: at, row: null }, { ...settings, now }) === 'missed'
+    expect(isMissed).toBe(at < missedUntil({ now, graceMs: settings.graceMs }))
+  }
+})

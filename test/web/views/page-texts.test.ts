@@ -1,0 +1,154 @@
+import { expect, test } from 'vitest'
+import { NO_FINDINGS, type TaskFinding } from '../../../src/core/row/expected-slots.ts'
+import { type SlotRecord, statusOf } from '../../../src/core/row/status.ts'
+import { resolveRow } from '../../../src/core/row/transition.ts'
+import { STATUSES, type Status } from '../../../src/core/types.ts'
+import { findingDetail } from '../../../src/format/check.ts'
+import { ProblemView } from '../../../src/web/views/document.tsx'
+import { SERVED } from '../../../src/web/views/links.ts'
+import { type Needs, NeedsLine, NeedsList } from '../../../src/web/views/needs.tsx'
+import { Overview } from '../../../src/web/views/overview.tsx'
+import { SlotView } from '../../../src/web/views/slot.tsx'
+import { TaskView } from '../../../src/web/views/task.tsx'
+import { wallClock } from '../../../src/web/views/wall-clock.tsx'
+import { FAILED, FORCED, LEASE_MS, lastWaiting, NOW, pending, rowWith, SUCCEEDED } from '../../support/rows.ts'
+
+const clock = wallClock('Asia/Tokyo')
+const settings = { now: NOW + 3_600_000, skewMs: 30_000, graceMs: 900_000 }
+const { now } = settings
+const links = SERVED
+const schedule = { expression: '0 12 * * *', zone: 'Asia/Tokyo' }
+const { slot, zoneData } = rowWith({})
+const live = { ...pending(rowWith({})), leaseUntil: now + LEASE_MS }
+const skip = { task: 'nightly', window: { slot, end: null }, schedule, zoneData, runId: 'own' } as const
+const skipped = resolveRow(
+  null,
+  { ...skip, state: 'SKIPPED', by: 'ada', reason: 'holiday' },
+  { writeId: 'w', now: slot },
+)
+
+const RECORDS: Readonly<Record<Status, SlotRecord>> = {
+  running: { slot, row: live },
+  waiting: { slot, row: { ...lastWaiting(live), leaseUntil: now } },
+  stale: { slot, row: rowWith({}) },
+  completed: { slot, row: rowWith({ ending: FAILED }, { trigger: FORCED, ending: SUCCEEDED }) },
+  failed: { slot, row: rowWith({ ending: FAILED }) },
+  skipped: { slot, row: skipped },
+  missed: { slot, row: null },
+  scheduled: { slot: now + 60_000, row: null },
+  unknown: { slot, row: { task: 'nightly', slot, schemaVersion: 9, newerSchema: true } },
+}
+const records = STATUSES.map((status) => ({ ...RECORDS[status], status: statusOf(RECORDS[status], settings) }))
+
+/** The text of a page, with a line for each block, and with what a screen reader says of an element in brackets. */
+function textOf(html: unknown): string {
+  return String(html)
+    .replace(/<[^>]*? aria-label="([^"]*)"[^>]*>/g, '[$1] ')
+    .replace(/<\/(?:p|h\d|li|tr|section|nav|a|dt|dd|option|label|button|ul|caption|figcaption|table|ol|text)>/g, '\n')
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/&quot;/g, '"')
+    .replace(/&#39;/g, "'")
+    .replace(/&lt;/g, '<')
+    .replace(/[ \t]+/g, ' ')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean)
+    .join('\n')
+}
+
+const findings: readonly TaskFinding[] = [
+  { kind: 'missed', status: 'missed', slot, task: 'nightly', schedule },
+  { kind: 'failed', status: 'failed', slot, task: 'nightly', schedule, row: rowWith({ ending: FAILED }) },
+  { kind: 'stale', status: 'stale', slot, task: 'nightly', schedule, row: rowWith({}) },
+  { kind: 'late', status: 'completed', slot, task: 'nightly', schedule, row: rowWith({ ending: SUCCEEDED }) },
+]
+const well: Needs = {
+  ...{ count: NO_FINDINGS, groups: [], found: [], when: 'in the last 7d', now, tasks: 3, isWhole: true, problems: [] },
+}
+const ill: Needs = {
+  ...well,
+  count: { missed: 2, failed: 1, stale: 1, late: 1 },
+  groups: findings.map((newest) => ({ newest, count: newest.kind === 'missed' ? 2 : 1 })),
+  found: findings,
+}
+
+const line = {
+  ...{ task: 'nightly', clock, words: 'At 12:00', expression: schedule.expression, problem: null, lastSuccess: slot },
+  ...{ next: now, cells: records.map((record) => ({ ...record, rejected: '' })) },
+}
+const other = { ...line, task: 'other', cells: [], lastSuccess: null, next: null }
+const overview = (lines: (typeof line | typeof other)[], query = {}) =>
+  Overview({ model: { lines, query, more: 'nightly' }, links, live: true })
+const head = {
+  ...{ task: 'nightly', clock, next: now, current: { spec: schedule, words: 'At 12:00' } },
+  schedules: [{ since: slot, spec: schedule, words: 'At 12:00' }],
+}
+const page = { query: {}, slots: records, before: slot, scanned: null, problem: null }
+const calendar = {
+  from: '2026-11',
+  to: '2026-11',
+  days: new Map([['2026-11-24', { missed: 1 }]]),
+  readSince: '2026-11-20',
+}
+const task = { head, page, calendar, year: '2026', years: ['2026', '2025'], links, now }
+const target = { store: 'dynamodb:cronledger', task: 'nightly', slot, schedule: null }
+
+const PAGES: Readonly<Record<string, unknown>> = {
+  'Overview of an empty ledger': [NeedsLine({ needs: { ...well, tasks: 0 }, links, now }), overview([])],
+  'Overview, nothing needs attention': NeedsLine({ needs: well, links, now }),
+  'Overview, checking goes on': NeedsLine({ needs: { ...well, isWhole: false, tasks: 1 }, links, now }),
+  'Overview, a task cannot be checked': NeedsLine({
+    needs: { ...well, problems: ['task a: …', 'task b: …'] },
+    links,
+    now,
+  }),
+  'Overview, slots need attention': [NeedsLine({ needs: ill, links, now: now + 90_000 }), overview([line, other])],
+  'Overview, no match': overview([], { q: 'x' }),
+  'Needs attention': NeedsList({ needs: ill, links, level: 1, now }),
+  Task: TaskView(task),
+  'Task, no match': TaskView({
+    ...task,
+    page: { ...page, query: { status: 'failed', since: '7d' }, slots: [], scanned: 9 },
+  }),
+  'Task without runs and schedule': TaskView({
+    ...task,
+    head: { ...head, current: null, schedules: [], next: null },
+    page: { ...page, slots: [], before: null },
+    calendar: null,
+  }),
+  ...Object.fromEntries(
+    records.map((record) => [
+      `Slot, ${record.status}`,
+      SlotView({
+        model: {
+          ...{
+            record,
+            clock,
+            now,
+            skewMs: settings.skewMs,
+            lateAfterMs: 1_000,
+            before: slot - 86_400_000,
+            after: null,
+          },
+          target: { ...target, slot: record.slot },
+        },
+        links,
+      }),
+    ]),
+  ),
+  'A page that cannot be shown': ProblemView({ title: 'Not found', message: 'No such task or slot.', links }),
+}
+
+test('the texts of all pages are these', async () => {
+  const text = Object.entries(PAGES).map(([name, html]) => {
+    const parts = Array.isArray(html) ? html : [html]
+    return `== ${name}\n\n${parts.map(textOf).join('\n')}\n`
+  })
+  await expect(text.join('\n')).toMatchFileSnapshot('page-texts.txt')
+})
+
+test('there is a page for each status, and a detail for each kind of finding', () => {
+  expect(records.map(({ status }) => status)).toEqual(STATUSES)
+  expect(findings.map(({ kind }) => kind)).toEqual(Object.keys(NO_FINDINGS))
+  expect(new Set(findings.map((found) => findingDetail(found, now))).size).toBe(findings.length)
+})
