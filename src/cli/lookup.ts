@@ -1,5 +1,7 @@
 import type { HistoryOptions, Ledger, ReadOptions } from '../api.ts'
+import { readableRow } from '../core/row/decide.ts'
 import type { Schedules } from '../core/row/task-record.ts'
+import { readSchedule } from '../core/schedule/schedule-options.ts'
 import type { StoredRow } from '../core/types.ts'
 
 /** Returns the newest row that matches `options`, or null if there is none. */
@@ -15,4 +17,19 @@ export async function recordedSchedules(
 ): Promise<Schedules | null> {
   for await (const { schedules } of ledger.tasks(options)) return schedules
   return null
+}
+
+/**
+ * Returns the time zone of a task: that of the given schedule, otherwise of the schedule in force, otherwise of the newest
+ * row, otherwise UTC.
+ */
+export async function zoneOfTask(
+  ledger: Ledger,
+  options: ReadOptions & { readonly task: string },
+  { schedule, timezone, anchor }: Record<'schedule' | 'timezone' | 'anchor', string | undefined>,
+): Promise<string> {
+  if (schedule !== undefined) return readSchedule({ schedule, timezone, anchor }).spec.zone
+  const schedules = await recordedSchedules(ledger, options)
+  const spec = schedules?.at(-1)?.spec ?? readableRow(await newestRow(ledger, options))?.schedule
+  return spec?.zone ?? 'UTC'
 }

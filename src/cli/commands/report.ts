@@ -13,7 +13,7 @@ import { pipeline } from 'node:stream/promises'
 import { DAY_MS } from '../../core/duration.ts'
 import { errorCode, firstLine, LedgerError, quote, usageError } from '../../core/errors.ts'
 import type { OptionTable } from '../../core/option.ts'
-import { namesDate, parseTimeRange } from '../../core/schedule/time-range.ts'
+import { needsZone, parseTimeRange } from '../../core/schedule/time-range.ts'
 import { checkTaskName } from '../../core/user-text.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
@@ -25,7 +25,7 @@ import { readTask } from '../../web/server/read-task.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { readOptions } from '../options/arguments.ts'
-import { COMMON } from '../options/options.ts'
+import { COMMON, RANGE_FLAGS } from '../options/options.ts'
 import { print, printAll } from '../output.ts'
 
 /** The mode of the report. A ledger file has the same mode, since it contains the same facts. */
@@ -36,18 +36,13 @@ const PAGE_BEGIN = '<!doctype html>'
 const OPTIONS = {
   store: COMMON.store,
   task: COMMON.onlyTask,
-  since: {
-    kind: 'text',
-    value: 'TIME',
-    otherwise: '30d',
-    help: "Slots from there on: an instant, a date (in the task's zone; of all tasks, in UTC), or how long ago",
-  },
+  since: { ...COMMON.since, otherwise: '30d' },
   until: COMMON.until,
   out: {
     kind: 'text',
     value: 'FILE|-',
     required: true,
-    help: 'Where it goes: a file, which is replaced as a whole or not at all, or standard output',
+    help: 'HTML file to write or replace, or - for standard output',
   },
   graceMs: COMMON.graceMs,
   lateAfterMs: COMMON.lateAfterMs,
@@ -58,16 +53,14 @@ const OPTIONS = {
 const help = {
   name: 'report',
   summary:
-    'Writes what `serve` shows into one HTML file, for a ticket or an auditor: it needs no network and no server, and prints well.',
+    'Write all tasks and slots into one HTML file, for example for a ticket or an auditor. The file needs no server and no network.',
   options: OPTIONS,
+  takesTask: true,
   examples: [
     ['cronledger report --store dynamodb:cronledger --since 30d --out report.html', 'all tasks of thirty days'],
-    [
-      'cronledger report … --task nightly --since 2026-11-01 --until 2026-11-30 --out nightly.html',
-      'one task, one month',
-    ],
+    ['cronledger report nightly … --since 2026-11-01 --until 2026-11-30 --out nightly.html', 'one task, one month'],
   ],
-  notes: 'Exit codes: 0 also where something is wrong with the slots, else as those of run.',
+  notes: 'Exit codes: 0 also if slots need attention, otherwise as in run.',
 } as const
 
 export const report: Command = {
@@ -87,11 +80,19 @@ export const report: Command = {
       signal: stops.aborted,
       now,
     }
-    const known = task !== undefined && namesDate(values) ? await readTask(task, reading) : null
-    const { since = now - 30 * DAY_MS, until = now } = parseTimeRange(values, known?.head.clock.zone ?? 'UTC', now)
-    if (since >= until) throw usageError(`since ${values.since ?? '30d'} is not before until ${values.until ?? 'now'}`)
+    const known = task !== undefined && needsZone(values) ? await readTask(task, reading) : null
+    const { since = now - 30 * DAY_MS, until = now } = parseTimeRange(
+      values,
+      known?.head.clock.zone ?? 'UTC',
+      now,
+      RANGE_FLAGS,
+    )
+    if (since >= until) {
+      throw usageError(`--since ${values.since ?? '30d'} is not before --until ${values.until ?? 'now'}.`)
+    }
     const pieces = await reportPieces({ span: { since, until }, task, store, style: readAssets().style }, reading)
-    if (pieces === null) throw usageError(`nothing of task ${task} is on record; cronledger tasks names those that are`)
+    if (pieces === null)
+      throw usageError(`nothing is recorded for task ${task}. Use cronledger tasks to list the tasks.`)
     if (place === null) await printAll(pieces)
     else {
       await replaceFile(place, pieces)
@@ -110,17 +111,17 @@ export const report: Command = {
 function filePathOf(path: string): string {
   if (!existsSync(path)) return path
   if (!statSync(path).isFile()) {
-    throw usageError(`out is ${quote(path)}, which is no file; allowed are a file and - for standard output`)
+    throw usageError(`--out ${quote(path)} is not a file. Use a file, or - for standard output.`)
   }
   let begin: string
   try {
     begin = beginOf(path)
   } catch (error) {
-    throw usageError(`out is ${quote(path)}, which cannot be read: ${firstLine(error)}`)
+    throw usageError(`--out ${quote(path)} cannot be read: ${firstLine(error)}`)
   }
   if (begin !== '' && begin.toLowerCase() !== PAGE_BEGIN) {
     throw usageError(
-      `out is ${quote(path)}, which is no HTML page and was left as it is: name another path, or remove it`,
+      `--out ${quote(path)} is a file but not an HTML page, so it was not replaced. Use another path, or remove the file.`,
     )
   }
   return realpathSync(path)
@@ -149,6 +150,6 @@ async function replaceFile(path: string, pieces: AsyncIterable<string | Uint8Arr
     renameSync(begun, path)
   } catch (error) {
     if (error instanceof LedgerError || errorCode(error) === undefined) throw error
-    throw usageError(`out is ${quote(path)}, which cannot be written: ${firstLine(error)}`)
+    throw usageError(`--out ${quote(path)} cannot be written: ${firstLine(error)}`)
   }
 }

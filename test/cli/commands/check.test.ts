@@ -189,7 +189,7 @@ describe('in the environment of another batch’s container', () => {
     const { code, stderr } = await cronledger(args, { env: { ...env, CRONLEDGER_TIMEZONE: 'Asia/Tokyo' } })
     expect({ code, stderr }).toEqual({
       code: 64,
-      stderr: expect.stringMatching(/--timezone is given, but no --schedule/),
+      stderr: expect.stringMatching(/--timezone requires --schedule/),
     })
   })
 })
@@ -237,7 +237,7 @@ describe('on a terminal', () => {
 
 for (const [args, message] of [
   [['--task', 'nobody'], /the registry does not know task nobody/],
-  [['--schedule', '@daily'], /--schedule is given, but no --task/],
+  [['--schedule', '@daily'], /--schedule requires --task/],
   [['--since', 'yesterday'], /since is "yesterday"/],
 ] as const) {
   test(`check ${args.join(' ')}: 64, one line`, async () => {

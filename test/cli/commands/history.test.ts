@@ -109,17 +109,17 @@ describe('what is shown of a task', () => {
   test.each([
     [
       ['--state', 'stal'],
-      /state is "stal"; did you mean stale\?; allowed are completed, failed, pending, skipped, stale, missed, several/,
+      /state "stal" is not allowed. Did you mean stale\? Use completed, failed, pending, skipped, stale or missed, or several/,
     ],
-    [['--since', 'monday'], /since is "monday"; allowed are/],
-    [['--format', 'xml'], /format is "xml"; allowed are table, json, ndjson, csv/],
-    [['--format', 'csv', '--json'], /--json and --format csv are given together/],
+    [['--since', 'monday'], /since "monday" is not a valid time/],
+    [['--format', 'xml'], /--format "xml" is not allowed. Use table, json, ndjson or csv/],
+    [['--format', 'csv', '--json'], /--json contradicts --format csv/],
     [['--duplicates', '--duplicates'], /--duplicates is given 2 times/],
-    [['--all=maybe'], /--all is "maybe"; allowed are true and false/],
-    [['--schedule', '@daily'], /--schedule is given, but no --state missed that needs it/],
-    [['--grace', '1h', '--state', 'failed'], /--grace is given, but no --state missed/],
-    [['--timezone', 'UTC', '--state', 'missed'], /--timezone is given, but no --schedule/],
-    [['--limit', '0'], /limit is 0; allowed are 1 to 100000/],
+    [['--all=maybe'], /--all "maybe" is not allowed. Use true or false/],
+    [['--schedule', '@daily'], /--schedule requires --state missed/],
+    [['--grace', '1h', '--state', 'failed'], /--grace requires --state missed/],
+    [['--timezone', 'UTC', '--state', 'missed'], /--timezone requires --schedule/],
+    [['--limit', '0'], /limit 0 is not allowed. Use 1 to 100000/],
     [['--task', 'nightly\u001b[2J'], /--task is given 2 times/],
   ])('%j is a usage error', async (args, message) => {
     const ended = await cronledger(['history', '--store', store, '--task', 'nightly', ...args])
@@ -337,7 +337,7 @@ describe('slots without a row', () => {
   })
 
   test.each([
-    [['--schedule', '@daily'], /--schedule is given, but no --task that has it/],
+    [['--schedule', '@daily'], /--schedule requires --task/],
     [['--task', 'unknown'], /the registry does not know task unknown.*give its schedule/],
     [['--task', 'unknown', '--schedule', 'never'], /schedule "never": it has 1 field/],
   ])('%j is a usage error, in a line', async (args, message) => {

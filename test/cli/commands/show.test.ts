@@ -100,7 +100,7 @@ describe('show', () => {
   })
 
   test.each([
-    [['--slot', 'tomorrow'], /slot is "tomorrow"; allowed are an instant .*, local time .*, a date .*, or latest/],
+    [['--slot', 'tomorrow'], /slot "tomorrow" is not valid. Use an instant .*, a local time .*, a date .*, or latest/],
     [['--slot', '2025-11-24T04:00'], /is no slot of 0 3 \* \* \* in Asia\/Tokyo; near it/],
     [['--slot', '2025-02-30'], /no date/],
     [[], /--slot is missing/],

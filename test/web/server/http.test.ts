@@ -186,7 +186,7 @@ test.each([
     64,
     /^cronledger: host is "203\.0\.113\.7"; allowed is an address or a name of this machine/,
   ],
-  [['--port', '70000'], 64, /^cronledger: --port is 70000; allowed are 0 to 65535/],
+  [['--port', '70000'], 64, /^cronledger: --port 70000 is not allowed. Use 0 to 65535/],
 ])('%j is a usage error', async (args, code, message) => {
   const ended = await cronledger(['serve', '--store', store, ...args])
   expect(ended).toMatchObject({ code, stdout: '', stderr: expect.stringMatching(message) })
@@ -208,7 +208,7 @@ test('beyond loopback it warns that there is no login, and goes by its address',
   expect((await ask('/', { base, headers: { host: 'evil.example' } })).status).toBe(403)
   await wide.stop()
   expect((await wide.running.ended).stderr).toMatch(
-    /^cronledger: warning: 0\.0\.0\.0 is beyond this machine, and there is no login/,
+    /^cronledger: warning: the pages have no login, and 0\.0\.0\.0 can be reached from other machines/,
   )
 })
 

@@ -150,7 +150,7 @@ describe('the file', () => {
     const { code, stderr } = await cronledger([...args, '--out', path])
     expect({ code, stderr }).toEqual({
       code: 64,
-      stderr: `cronledger: out is "${path}", which is no HTML page and was left as it is: name another path, or remove it\n`,
+      stderr: `cronledger: --out "${path}" is a file but not an HTML page, so it was not replaced. Use another path, or remove the file.\n`,
     })
     expect(readFileSync(path)).toEqual(before)
   })
@@ -178,23 +178,17 @@ describe('the file', () => {
   })
 
   test.each([
-    [
-      ['--out', '/dev/null'],
-      /^cronledger: out is "\/dev\/null", which is no file; allowed are a file and - for standard output$/,
-    ],
-    [
-      ['--out', '/nowhere/report.html'],
-      /^cronledger: out is "\/nowhere\/report\.html", which cannot be written: ENOENT/,
-    ],
+    [['--out', '/dev/null'], /^cronledger: --out "\/dev\/null" is not a file. Use a file, or - for standard output.$/],
+    [['--out', '/nowhere/report.html'], /^cronledger: --out "\/nowhere\/report\.html" cannot be written: ENOENT/],
     [
       ['--out', '-', '--task', 'nobody'],
-      /^cronledger: nothing of task nobody is on record; cronledger tasks names those that are$/,
+      /^cronledger: nothing is recorded for task nobody. Use cronledger tasks to list the tasks.$/,
     ],
     [
       ['--out', '-', '--since', '2026-02-01', '--until', '2026-01-01'],
       /^cronledger: since is "2026-02-01" and until is/,
     ],
-    [[], /^cronledger: --out is missing; give it/],
+    [[], /^cronledger: --out is missing. Give --out/],
   ])('%j is a usage error', async (more, message) => {
     const { code, stdout, stderr } = await cronledger([...args, ...more])
     expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
