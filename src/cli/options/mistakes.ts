@@ -71,7 +71,7 @@ const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
 export const DASHES = /^[-\u2010-\u2015\u2212]+/
 
 /** A word that an error may repeat as it is, without quotes. */
-const PLAIN = /^[\w./-]{1,100}$/
+const PLAIN = /^[\w./][\w./-]{0,99}$/
 
 /** Returns the error for an unknown option. It does not show the value, which may be a secret of the batch. */
 export function unknownOption(word: string, { command, flags }: Line): LedgerError {

@@ -57,7 +57,7 @@ describe('a text without quotes', () => {
     ['resolve', ['--slot', 'latest', '--reason', 'checked', 'by', 'hand'], "quotes: --reason 'checked by hand' ("],
     // Otherwise "by" would be the task.
     ['resolve', ['--reason', 'checked', 'by', '--state', 'completed'], "quotes: --reason 'checked by' ("],
-    ['check', ['--notify', 'curl', '-d', '@-', 'https://example.org'], "quotes: --notify 'curl -d' ("],
+    ['check', ['--notify', 'curl', '-d', '@-', 'https://example.org'], "quotes: --notify 'curl …' ("],
     ['check', ['--notify', './tell.sh', 'it'], "quotes: --notify './tell.sh it' ("],
   ])('%s %j', (command, argv, message) => {
     expect(mistake(command, [...STORE, ...argv])).toContain(message)
