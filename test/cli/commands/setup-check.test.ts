@@ -394,7 +394,7 @@ describe('the event time', () => {
 
   test.each([
     [{ CRONLEDGER_EVENT_TIME: '<aws.scheduler.scheduled-time>' }, 64, /^wrong: .*nobody replaced it/],
-    [{ CRONLEDGER_EVENT_TIME: '3 in the morning' }, 64, /^wrong: .*allowed is ISO 8601/],
+    [{ CRONLEDGER_EVENT_TIME: '3 in the morning' }, 64, /^wrong: .*Use ISO 8601/],
     [{ CRONLEDGER_EVENT_TIME: '' }, 0, /^ok: not set here: a run uses the time of its own start/],
     [{ CRONLEDGER_REQUIRE_EVENT_TIME: 'true' }, 0, /^ok: not set here: a run may refuse/],
     [{ CRONLEDGER_EVENT: '{"time":"2026-11-24T03:00:00Z"}' }, 0, /^ok: 2026-11-24T03:00:00Z, from CRONLEDGER_EVENT$/],

@@ -57,7 +57,7 @@ describe('refused', () => {
     [['--print', 'cloudformation', '--task', 'no spaces', '--schedule', '0 3 * * *'], /task/],
     [['--print', 'task-definition', ...NIGHTLY, '--container', 'a"b'], /--container is "a\\"b"/],
     [['--print', 'everything'], /Use cloudformation, iam, eventbridge or task-definition/],
-    [['--print', 'iam', '--check'], /give one of them/],
+    [['--print', 'iam', '--check'], /--check contradicts --print/],
   ])('%j', async (args, why) => {
     const { code, stdout, stderr } = await cronledger(['setup', '--store', TABLE, ...args])
     expect({ code, stdout, lines: stderr.trim().split('\n').length }).toEqual({ code: 64, stdout: '', lines: 1 })
