@@ -186,7 +186,7 @@ describe('the file', () => {
     ],
     [
       ['--out', '-', '--since', '2026-02-01', '--until', '2026-01-01'],
-      /^cronledger: since is "2026-02-01" and until is/,
+      /^cronledger: --since "2026-02-01" is not before --until/,
     ],
     [[], /^cronledger: --out is missing. Give --out/],
   ])('%j is a usage error', async (more, message) => {
