@@ -61,7 +61,7 @@ describe('cronledger as its own batch', () => {
     chmodSync(file, 0o755)
     const refused = await run([file, name, '--check'])
     expect(refused).toMatchObject({ code: 64, stdout: '' })
-    expect(refused.stderr).toMatch(/^cronledger: .*is no batch.*docker run --entrypoint cronledger[^\n]*\n$/)
+    expect(refused.stderr).toMatch(/^cronledger: the batch command after -- is "cronledger .*docker run --entrypoint cronledger[^\n]*\n$/)
     expect(existsSync(path)).toBe(false)
   })
 
@@ -281,7 +281,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     [[...ok, '--force-slot', 'latest', '--reason', 'x'], /a forced slot and an event time are given together/],
     [
       [...ok, 'stray'],
-      /unexpected argument "stray". Put the batch command after --, for example: cronledger run … -- stray/,
+      /unexpected argument "stray". run takes options only before --/,
     ],
     [[...ok, '--timezone', 'Asia/Tokio'], /Asia\/Tokio/],
     [[...ok, '--timezone', ''], /--timezone has no value/],
@@ -297,7 +297,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
       ['--anchor', '2026-11-23T03:00:00.5Z', '--schedule', 'rate(1 hour)', ...without('--schedule')],
       /anchor .* whole seconds/,
     ],
-    [['--event', 'no-such-file', ...without('--event-time')], /--event is neither JSON nor a file/],
+    [['--event', 'no-such-file', ...without('--event-time')], /--event is neither JSON nor a readable file/],
     [['--require-event-time', ...without('--event-time')], /no event time is given, and one is required/],
     [[...ok, '--require-event-time', '--require-event-time=false'], /--require-event-time is given 2 times/],
   ] as const) {
