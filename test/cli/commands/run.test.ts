@@ -61,7 +61,9 @@ describe('cronledger as its own batch', () => {
     chmodSync(file, 0o755)
     const refused = await run([file, name, '--check'])
     expect(refused).toMatchObject({ code: 64, stdout: '' })
-    expect(refused.stderr).toMatch(/^cronledger: the batch command after -- is "cronledger .*docker run --entrypoint cronledger[^\n]*\n$/)
+    expect(refused.stderr).toMatch(
+      /^cronledger: the batch command after -- is "cronledger .*docker run --entrypoint cronledger[^\n]*\n$/,
+    )
     expect(existsSync(path)).toBe(false)
   })
 
@@ -279,10 +281,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     [[...ok, '--on-mismatch', 'maybe'], /--on-mismatch "maybe" is not allowed. Use warn or refuse/],
     [[...ok, '--reason', 'x'], /--reason requires --force-slot/],
     [[...ok, '--force-slot', 'latest', '--reason', 'x'], /a forced slot and an event time are given together/],
-    [
-      [...ok, 'stray'],
-      /unexpected argument "stray". run takes options only before --/,
-    ],
+    [[...ok, 'stray'], /unexpected argument "stray". run takes options only before --/],
     [[...ok, '--timezone', 'Asia/Tokio'], /Asia\/Tokio/],
     [[...ok, '--timezone', ''], /--timezone has no value/],
     [['--task', '-x', ...without('--task')], /task "-x" is not a valid name/],
