@@ -112,7 +112,7 @@ export interface FindSlotOptions extends ReadOptions, OrUndefined<ScheduleOption
 
 export interface RerunnableOptions extends ReadOptions, OrUndefined<ScheduleOptions> {
   readonly task: string
-  /** The earliest slot: an instant, a date in the schedule's zone, or how long ago (`7d`). */
+  /** The earliest slot: an instant, a local time or a date in the schedule's zone, or how long ago (`7d`). */
   readonly from: string | Date
   /** The end of the range. A slot at this instant is left out, but a date includes its whole day. Default: now. */
   readonly to?: string | Date | undefined

@@ -1,7 +1,7 @@
+import type { OptionTable } from '../core/option.ts'
 import type { Environment } from '../core/types.ts'
 import type { Sink } from '../process/log/sink.ts'
 import type { Stops } from '../process/signals.ts'
-import type { CommandHelp } from './options/arguments.ts'
 
 /** The parts of the process that a command may use. */
 export interface CommandContext {
@@ -13,6 +13,21 @@ export interface CommandContext {
   readonly stops: Stops
   /** The log on stderr. */
   readonly sink: Sink
+}
+
+export interface CommandHelp {
+  readonly name: string
+  /** An imperative, and further sentences. */
+  readonly summary: string
+  readonly options: OptionTable
+  /** The first argument may be the task, instead of `--task`. */
+  readonly takesTask?: true
+  /** The command starts the batch, whose command line comes after `--`. */
+  readonly runsBatch?: true
+  /** The arguments in the usage line, if they are neither of the two above. */
+  readonly takes?: string
+  readonly examples: ReadonlyArray<readonly [command: string, what: string]>
+  readonly notes?: string
 }
 
 export interface Command {

@@ -1,42 +1,71 @@
 import yargs from 'yargs'
-import { allowedText, type OptionSpec, optionName } from '../core/option.ts'
-import type { CommandHelp } from './options/arguments.ts'
-import { defaultText, variableOf } from './options/options.ts'
+import { groupOf, OPTION_GROUPS, type OptionSpec, optionName } from '../core/option.ts'
+import type { CommandHelp } from './command.ts'
+import { defaultText, valueName, variableOf } from './options/options.ts'
 
 /** The largest width of the help, since longer lines are hard to read. A log has no width, and gets this one too. */
-const HELP_COLUMNS = 110
+const HELP_COLUMNS = 100
+
+/** An option that the help explains by its variable, too. Each command with options has it. */
+const EXAMPLE_OPTION = 'store'
 
 /**
  * Returns the help of a command, at most `columns` wide. This function has a file of its own, since yargs takes longer
  * to load than all the rest of a run.
  */
 export async function helpOf(command: CommandHelp, columns: number | null): Promise<string> {
+  const { name, summary, notes, examples } = command
+  const options = Object.entries(command.options).map(([option, spec]) => ({
+    title: `${optionName(option)} ${valueName(spec)}`.trimEnd(),
+    spec,
+  }))
   // yargs does not need the working directory, and would fail if that was deleted, so we name another one.
   const parser = yargs([], '/')
     .scriptName('cronledger')
-    .usage(`cronledger ${command.name} [options]${command.rest ?? ''}\n\n${command.summary}`)
+    .usage(`Usage: ${['cronledger', name, ...argumentsOf(command)].join(' ')}\n\n${summary}`)
     .locale('en')
+    .help(false)
     .version(false)
     .exitProcess(false)
     .wrap(Math.min(columns ?? HELP_COLUMNS, HELP_COLUMNS))
-    .updateStrings({ 'Options:': `Options (each also as an environment variable: --task is ${variableOf('task')}):` })
-  for (const [name, spec] of Object.entries(command.options)) {
-    // We give a type only to a switch. yargs would add the type of other options to the help, which says nothing.
-    parser.option(optionName(name), {
-      describe: describe(spec),
-      ...(spec.kind === 'switch' ? { type: 'boolean' } : {}),
-    })
+  // yargs lays out each group by itself. Titles of the same length make one column of all groups.
+  const width = Math.max(0, ...options.map(({ title }) => title.length))
+  for (const group of OPTION_GROUPS) {
+    for (const { title, spec } of options.filter((option) => groupOf(option.spec) === group)) {
+      parser.option(title.padEnd(width), { group: `${group}:`, describe: describe(spec) })
+    }
   }
-  const text = await parser.epilogue(command.notes ?? '').getHelp()
-  const examples = command.examples.map(([example, what]) => `  # ${what}\n  ${example}`)
+  const variable =
+    options.length > 0
+      ? `Each option can also be set as an environment variable: --${EXAMPLE_OPTION} is ${variableOf(EXAMPLE_OPTION)}.`
+      : ''
+  const task = command.takesTask ? 'NAME is the task, as with --task.' : ''
+  const text = await parser.epilogue([task, variable, notes].filter(Boolean).join('\n')).getHelp()
   // We add the examples ourselves, since yargs breaks lines and a copied command must work.
-  return [text.trimEnd(), '', 'Examples:', ...examples].join('\n')
+  const lines = examples.map(([example, what]) => `  # ${what}\n  ${example}`)
+  return [withoutGaps(text.trimEnd()), '', 'Examples:', ...lines].join('\n')
+}
+
+/** Returns the words of the usage line after the name of the command. */
+function argumentsOf({ takesTask, takes, options, runsBatch }: CommandHelp): string[] {
+  return [
+    ...(takesTask ? ['[NAME]'] : []),
+    ...(takes === undefined ? [] : [takes]),
+    ...(Object.keys(options).length > 0 ? ['[options]'] : []),
+    ...(runsBatch ? ['-- COMMAND [ARG…]'] : []),
+  ]
+}
+
+/** Removes the empty lines between the groups of options, so that the help of `run` fits on a screen. */
+function withoutGaps(text: string): string {
+  const [, ...others] = OPTION_GROUPS.map((group) => `\n\n${group}:\n`).filter((title) => text.includes(title))
+  return others.reduce((shorter, title) => shorter.replace(title, title.slice(1)), text)
 }
 
 function describe(spec: OptionSpec): string {
-  const allowed = allowedText(spec)
   const usual = defaultText(spec)
-  return [spec.help, allowed && `[${allowed}]`, usual && `[${spec.required ? usual : `default: ${usual}`}]`]
-    .filter(Boolean)
-    .join(' ')
+  // The name of the value lists the choices, if it is not given.
+  const choices = spec.kind === 'choice' && spec.value !== undefined ? `: ${spec.choices.join(', ')}` : ''
+  if (spec.required || spec.kind === 'switch' || usual === '') return spec.help + choices
+  return `${spec.help}${choices} (default${usual.includes(' ') ? ':' : ''} ${usual})`
 }

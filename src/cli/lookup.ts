@@ -1,8 +1,10 @@
 import type { HistoryOptions, Ledger, ReadOptions } from '../api.ts'
 import { UnknownTaskError, unknownTask } from '../audit/tasks.ts'
+import { readableRow } from '../core/row/status.ts'
 import type { Schedules } from '../core/row/task-record.ts'
+import { readSchedule } from '../core/schedule/schedule-options.ts'
 import type { StoredRow } from '../core/types.ts'
-import { nearest } from './options/arguments.ts'
+import { nearest } from './options/nearest.ts'
 
 /** A task by name, and how to read the ledger. */
 export type TaskReading = ReadOptions & { readonly task: string }
@@ -35,4 +37,19 @@ export function hintAbout(error: Error): string {
   if (!(error instanceof UnknownTaskError) || error.names.length === 0) return ''
   const near = nearest(error.task, error.names)
   return near === null ? ' To list the tasks of this ledger, run: cronledger tasks' : ` Did you mean ${near}?`
+}
+
+/**
+ * Returns the time zone of a task: that of the given schedule, otherwise of the schedule in force, otherwise of the newest
+ * row, otherwise UTC.
+ */
+export async function zoneOfTask(
+  ledger: Ledger,
+  options: TaskReading,
+  { schedule, timezone, anchor }: Record<'schedule' | 'timezone' | 'anchor', string | undefined>,
+): Promise<string> {
+  if (schedule !== undefined) return readSchedule({ schedule, timezone, anchor }).spec.zone
+  const schedules = await recordedSchedules(ledger, options)
+  const spec = schedules?.at(-1)?.spec ?? readableRow(await newestRow(ledger, options))?.schedule
+  return spec?.zone ?? 'UTC'
 }

@@ -7,8 +7,9 @@ import { createLedger } from '../ledger.ts'
 import { systemClock } from '../process/clock.ts'
 import { type CommandOptions, FORCING_VARIABLES } from '../run/command.ts'
 import type { CommandContext } from './command.ts'
-import { nearest, type Values } from './options/arguments.ts'
+import type { Values } from './options/arguments.ts'
 import { refuseMisspeltSlotOptions } from './options/misspelt.ts'
+import { nearest } from './options/nearest.ts'
 import { variableOf } from './options/options.ts'
 import type { SUPERVISION_OPTIONS } from './options/run-options.ts'
 import { openReporter } from './reporter.ts'
@@ -43,7 +44,7 @@ export function openRunner(
   const { rest, env, stops, sink } = context
   const [file, ...args] = rest ?? []
   if (file === undefined)
-    throw usageError(`no command to run; give it after --, as in: cronledger ${name} … -- ./batch.sh`)
+    throw usageError(`no batch command is given. Put it after --, for example: cronledger ${name} … -- ./batch.sh`)
   const command: CommandOptions = { argv: [file, ...args], env, stops, timeoutMs: values.timeoutMs ?? null }
   const { emit, end, format } = openReporter(values, context)
   const warnings = misspelt(values, env)

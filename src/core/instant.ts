@@ -14,32 +14,32 @@ const INSTANT = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2})?)(?:\.(\d{1,9}))?(?:Z
 export function parseInstant(text: string, name = 'time'): Instant {
   const match = INSTANT.exec(text)
   if (match === null) {
-    const offset = /^\d{4}-\d{2}-\d{2}T[\d:.]+$/.test(text) ? 'it has no offset, so it names no instant; ' : ''
+    const what = /^\d{4}-\d{2}-\d{2}[T ][\d:.]+$/.test(text) ? 'has no offset' : 'is not a valid instant'
     throw usageError(
-      `${name} is ${quote(text)}: ${offset}allowed is ISO 8601 with Z or an offset, such as "2026-11-24T03:00:00Z" or "2026-11-24T12:00:00+09:00"`,
+      `${name} ${quote(text)} ${what}. Use ISO 8601 with Z or an offset, such as 2026-11-24T03:00:00Z or 2026-11-24T12:00:00+09:00.`,
     )
   }
   const [, local = '', fraction = '', sign, offsetHours = '0', offsetMinutes = '0'] = match
   const localMs = parseLocal(local)
   if (localMs === null || Number(offsetHours) > 23 || Number(offsetMinutes) > 59) {
-    throw usageError(`${name} is ${quote(text)}: no calendar or clock has that`)
+    throw usageError(`${name} ${quote(text)} does not exist in the calendar or on the clock.`)
   }
   const offsetMs = (Number(offsetHours) * 60 + Number(offsetMinutes)) * 60_000 * (sign === '-' ? -1 : 1)
   const instant = localMs + Number(fraction.padEnd(3, '0').slice(0, 3)) - offsetMs
   const year = new Date(instant).getUTCFullYear()
   if (year < FIRST_YEAR || year > LAST_YEAR) {
-    throw usageError(`${name} is ${quote(text)}; allowed are the years ${FIRST_YEAR} to ${LAST_YEAR} (UTC)`)
+    throw usageError(`${name} ${quote(text)} is not allowed. Use the years ${FIRST_YEAR} to ${LAST_YEAR} (UTC).`)
   }
   return instant
 }
 
 /**
- * Reads a wall-clock time, `2026-11-24T03:00` with or without seconds. Returns milliseconds since 1970 on that wall
+ * Reads a wall-clock time, `2026-11-24T03:00` or `2026-11-24 03:00`, with or without seconds. Returns milliseconds since 1970 on that wall
  * clock. Returns null if the date or the time does not exist, because `Date` alone would turn 30 February into a day of
  * March.
  */
 export function parseLocal(text: string): number | null {
-  const full = text.length === 16 ? `${text}:00` : text
+  const full = (text.length === 16 ? `${text}:00` : text).replace(' ', 'T')
   const ms = Date.parse(`${full}Z`)
   return Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 19) !== full ? null : ms
 }
@@ -50,6 +50,11 @@ export function parseLocal(text: string): number | null {
  */
 export function formatInstant(instant: Instant): string {
   return new Date(instant).toISOString().replace('.000Z', 'Z')
+}
+
+/** Returns whether the text has the form of a local time: `2026-11-24T03:00` or `2026-11-24 03:00`, also with seconds. */
+export function isLocalTime(text: string): boolean {
+  return /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?$/.test(text)
 }
 
 /** Returns whether the text has the form of a date alone: `2026-11-24`. */

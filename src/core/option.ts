@@ -1,7 +1,27 @@
 import { formatDuration } from './duration.ts'
 
+/** The groups of options, in the order of the help. */
+export const OPTION_GROUPS = [
+  'Required',
+  'Options',
+  'Event time',
+  'Retries',
+  'Overlap',
+  'Limits',
+  'Running a slot again',
+  'Notifications and output',
+  'Advanced',
+] as const
+
+export type OptionGroup = (typeof OPTION_GROUPS)[number]
+
 interface Described {
+  /** One line for the help: an imperative, or a noun phrase. */
   readonly help: string
+  /** Whole sentences that docs/reference/options.md adds to the help. */
+  readonly details?: string
+  /** The group in the help. A required option is in the group of those. */
+  readonly group?: OptionGroup
   /** The placeholder for the value in the help, if it does not follow from the kind. */
   readonly value?: string
   readonly required?: true | undefined
@@ -23,6 +43,10 @@ interface TextSpec extends Described {
   readonly kind: 'text'
   readonly value: string
   readonly default?: string
+  /** The value usually contains spaces, so that users forget to quote it. */
+  readonly spaces?: true
+  /** The value may begin and end with quotes that belong to it. */
+  readonly quotes?: true
 }
 
 /** One of the choices. `words` means several of them, separated by commas, in any letter case. */
@@ -57,6 +81,10 @@ interface KindValues<Word> {
 export type ValueOf<Spec extends OptionSpec> = KindValues<
   Spec extends { choices: readonly (infer Word)[] } ? Word : never
 >[Spec['kind']]
+
+export function groupOf({ required, group }: OptionSpec): OptionGroup {
+  return required ? 'Required' : (group ?? 'Options')
+}
 
 /** Returns the name of an option as the command line spells it: `kill-after` for `killAfterMs`. */
 export function optionName(name: string): string {

@@ -6,11 +6,15 @@ import { quote, usageError } from './errors.ts'
  */
 const TASK_NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/
 
+export function isTaskName(task: unknown): task is string {
+  return typeof task === 'string' && TASK_NAME.test(task)
+}
+
 /** Throws a usage error unless `task` is a valid task name. */
 export function checkTaskName(task: string): void {
-  if (typeof task === 'string' && TASK_NAME.test(task)) return
+  if (isTaskName(task)) return
   throw usageError(
-    `task is ${quote(String(task).slice(0, 200))}; allowed are 1 to 128 of A-Z a-z 0-9 . _ / - and a letter or digit first`,
+    `task ${quote(String(task).slice(0, 200))} is not a valid name. Use 1 to 128 of the characters A-Z a-z 0-9 . _ / - and begin with a letter or a digit.`,
   )
 }
 

@@ -1,6 +1,7 @@
 import { formatInstant } from '../core/instant.ts'
 import { keysOf } from '../core/objects.ts'
 import type { Rerunnable } from '../core/row/policy.ts'
+import type { ScheduleOptions } from '../core/schedule/schedule-options.ts'
 import type { Instant } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
 import type { LogFormat } from './log.ts'
@@ -70,6 +71,12 @@ export function progressLine(done: number, total: number, next: Instant, why: Re
 /** Returns the line of a plan for one slot: `2026-11-24T03:00:00Z  2026-11-24 12:00 Asia/Tokyo  missed`. */
 export function plannedLine(slot: Instant, zone: string, why: Rerunnable): string {
   return printable(`${formatInstant(slot)}  ${localTimeIn(slot, zone)}  ${why}`)
+}
+
+/** Returns a slot of a plan as a JSON object for programs. */
+export function plannedJson(task: string, slot: Instant, status: Rerunnable, schedule: ScheduleOptions): string {
+  const { schedule: expression, timezone = 'UTC', anchor = null } = schedule
+  return safeJson({ task, slot: formatInstant(slot), status, schedule: expression, zone: timezone, anchor })
 }
 
 /** Returns the last line of a plan: `2 missed, 1 failed`. */

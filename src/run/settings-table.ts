@@ -12,30 +12,34 @@ const HOUR_MS = 60 * MINUTE_MS
  */
 export const SETTING_GROUPS = {
   slot: {
-    requireEventTime: { kind: 'switch', help: 'Refuse to take the start of this process for the event time' },
+    requireEventTime: { kind: 'switch', group: 'Event time', help: 'Fail if no event time is given' },
     /**
      * The maximum is an hour, because a larger value would often move triggers of one slot into the next slot. Left out:
      * the value depends on the length of the window.
      */
     earlyToleranceMs: {
       kind: 'duration',
+      group: 'Advanced',
       default: null,
       bounds: [0, HOUR_MS],
-      otherwise: '30s, or 1/20 of the window if that is less',
-      help: 'An event time that close before a slot belongs to it',
+      otherwise: '30s',
+      help: 'Treat an event time this long before a slot as that slot',
+      details: 'Without this option, the limit is also 1/20 of the window.',
     },
     onMismatch: {
       kind: 'choice',
+      group: 'Event time',
       choices: ['warn', 'refuse'],
       default: 'warn',
-      help: 'When the event time is no fire time of the schedule',
+      help: 'Warn or refuse if the event time is not in the schedule',
     },
     /** Left out: a trigger may start at any time after its slot. */
     maxLatenessMs: {
       kind: 'duration',
+      group: 'Limits',
       default: null,
       bounds: [0, 366 * DAY_MS],
-      otherwise: 'any time',
+      otherwise: 'no limit',
       help: 'Refuse to start later than this after the slot',
     },
   },
@@ -43,6 +47,7 @@ export const SETTING_GROUPS = {
     /** With the default, half-done work never runs again without an operator. */
     maxAttempts: {
       kind: 'integer',
+      group: 'Retries',
       default: 1,
       bounds: [1, MAX_ATTEMPTS],
       help: 'Attempts that scheduled triggers may start in one slot',
@@ -50,16 +55,20 @@ export const SETTING_GROUPS = {
     /** Left out: only later triggers make further attempts. */
     retryDelayMs: {
       kind: 'duration',
+      group: 'Retries',
       default: null,
       bounds: [0, LONGEST_RETRY_DELAY_MS],
-      otherwise: 'attempts are for later triggers',
-      help: 'After a failure, the same run tries again this much later, up to --max-attempts',
+      otherwise: 'no retry',
+      help: 'Retry in the same run this long after a failure',
+      details:
+        'The run makes up to --max-attempts attempts. Without this option, only later triggers make further attempts.',
     },
     retryBackoff: {
       kind: 'integer',
+      group: 'Retries',
       default: 1,
       bounds: [1, 10],
-      help: 'Each further delay is so many times the one before',
+      help: 'Multiply the delay by this after each retry',
     },
     /**
      * Says what a scheduled trigger does while another slot of the task runs. Unless it is `allow`, a forced trigger is
@@ -67,17 +76,20 @@ export const SETTING_GROUPS = {
      */
     overlap: {
       kind: 'choice',
+      group: 'Overlap',
       choices: ['allow', 'skip', 'wait'],
       default: 'allow',
-      otherwise: 'allow; of a forced slot, as the runs of the task have it',
-      help: 'While another slot of the task runs: run beside it, give this slot up, or wait',
+      help: 'Start, skip or wait while another slot is running',
+      details:
+        'With skip and wait, a forced trigger is refused while another slot of the task is running. A forced trigger without this option does what the runs of the task do.',
     },
     /** The default covers a batch that is due hourly. A longer wait keeps a container running, which costs money. */
     overlapTimeoutMs: {
       kind: 'duration',
+      group: 'Overlap',
       default: HOUR_MS,
       bounds: [SECOND_MS, 31 * DAY_MS],
-      help: 'How long --overlap wait waits; then the run is refused',
+      help: 'Refuse the run after it has waited this long',
     },
     /**
      * Left out: rows are kept forever. The minimum is a month plus the time in which a late duplicate of its last day
@@ -85,27 +97,32 @@ export const SETTING_GROUPS = {
      */
     retentionMs: {
       kind: 'duration',
+      group: 'Advanced',
       default: null,
       bounds: [35 * DAY_MS, 36_525 * DAY_MS],
       why: 'a slot whose row is gone would run again',
-      otherwise: 'without end',
-      help: 'How long the row is kept; also at least two windows',
+      otherwise: 'forever',
+      help: 'Keep the row of a slot this long',
+      details: 'A row is always kept for at least two windows.',
     },
   },
   batch: {
     /** The default is below the 30 s that ECS grants after SIGTERM, so that the end can still be recorded. */
     killAfterMs: {
       kind: 'duration',
+      group: 'Limits',
       default: 20 * SECOND_MS,
       bounds: [0, HOUR_MS],
-      help: 'Between SIGTERM and SIGKILL',
+      help: 'Send SIGKILL this long after SIGTERM',
     },
     /** The default is the one of ECS. Fargate allows up to 120 s. */
     stopTimeoutMs: {
       kind: 'duration',
+      group: 'Advanced',
       default: 30 * SECOND_MS,
       bounds: [SECOND_MS, HOUR_MS],
-      help: "What the orchestrator grants after its SIGTERM: the container's stopTimeout",
+      help: 'Time that the orchestrator allows after its SIGTERM',
+      details: 'On ECS, this is the stopTimeout of the container.',
     },
   },
   lease: {
@@ -115,17 +132,25 @@ export const SETTING_GROUPS = {
      */
     leaseMs: {
       kind: 'duration',
+      group: 'Advanced',
       default: 10 * MINUTE_MS,
       bounds: [SECOND_MS, DAY_MS],
-      help: 'How long a running attempt is trusted without a sign of life',
+      help: 'Consider a run dead after this long without a heartbeat',
     },
-    heartbeatMs: { kind: 'duration', default: MINUTE_MS, bounds: [100, DAY_MS], help: 'Between two signs of life' },
+    heartbeatMs: {
+      kind: 'duration',
+      group: 'Advanced',
+      default: MINUTE_MS,
+      bounds: [100, DAY_MS],
+      help: 'Heartbeat interval',
+    },
     /** The default is far above the error of a clock that NTP keeps. A difference of an hour is a broken clock. */
     skewMs: {
       kind: 'duration',
+      group: 'Advanced',
       default: 30 * SECOND_MS,
       bounds: [0, HOUR_MS],
-      help: "Largest difference between two hosts' clocks",
+      help: 'Largest clock difference between two hosts',
     },
     /**
      * Says what happens to the work if its lease could not be renewed in time. The default depends on whether another
@@ -133,27 +158,34 @@ export const SETTING_GROUPS = {
      */
     onLeaseLost: {
       kind: 'choice',
+      group: 'Advanced',
+      value: 'ACTION',
       choices: ['stop', 'continue'],
       default: null,
-      otherwise: 'continue; with --max-attempts above 1, or --overlap skip or wait, stop',
-      help: 'When the lease cannot be renewed in time; continue is refused where the default is stop',
+      otherwise: 'continue, or stop if another run may start then',
+      help: 'Action if the lease cannot be renewed',
+      details:
+        'With --max-attempts above 1, and with --overlap skip or wait, another run may start then: the default is stop, and continue is refused.',
     },
   },
   ledger: {
     ledgerTimeoutMs: {
       kind: 'duration',
+      group: 'Advanced',
       default: 30 * SECOND_MS,
       bounds: [SECOND_MS, HOUR_MS],
-      otherwise: '30s, 2m on a file ledger',
-      help: 'How long the claim may take',
+      otherwise: '30s, file: 2m',
+      help: 'Stop waiting for the ledger after this long',
     },
     /** `readSettings` also refuses a value that is not less than the lease. */
     finishTimeoutMs: {
       kind: 'duration',
+      group: 'Advanced',
       default: 5 * MINUTE_MS,
       bounds: [SECOND_MS, DAY_MS],
-      otherwise: '5m, or half the lease if that is less',
-      help: 'How long the outcome is tried to be recorded',
+      otherwise: '5m or half the lease',
+      help: 'Try to record the result for this long',
+      details: 'The default is the smaller of the two. The value must be less than the lease.',
     },
   },
 } as const satisfies Readonly<Record<string, OptionTable>>

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { RUN_OPTIONS } from '../../src/cli/options/run-options.ts'
 import { optionName } from '../../src/core/option.ts'
-import { cronledger, scratch } from '../support/cli.ts'
+import { cronledger, MAIN, scratch } from '../support/cli.ts'
 
 const folder = scratch()
+const store = `file:${folder}/ledger.db`
 const script = (shell: string) => join(folder, `completion.${shell}`)
 
 beforeAll(async () => {
@@ -15,7 +16,13 @@ beforeAll(async () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     writeFileSync(script(shell), stdout)
   }
+  const run = ['run', '--store', store, '--schedule', '@daily', '--event-time', '2026-11-24T00:00:00Z']
+  for (const task of ['nightly', 'billing/eu']) await cronledger([...run, '--task', task, '--', 'true'])
+  writeFileSync(join(folder, 'cronledger'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`, { mode: 0o755 })
 })
+
+/** The environment of a shell that finds cronledger. */
+const env = { ...process.env, PATH: `${folder}:${process.env['PATH']}` }
 
 /** Each asks for what may stand in the place of the last word. */
 const CASES: [words: string[], offered: string[]][] = [
@@ -43,12 +50,36 @@ const CASES: [words: string[], offered: string[]][] = [
   [['run', '--', '--log', ''], []],
 ]
 
+/** Each asks for the names of tasks, of the ledger that the line or the environment names. */
+const TASK_CASES: [words: string[], variables: NodeJS.ProcessEnv, offered: string[]][] = [
+  [['history', '--store', store, '--task', ''], {}, ['billing/eu', 'nightly']],
+  [['run', '--task', 'ni'], { CRONLEDGER_STORE: store }, ['nightly']],
+  [['show', 'bil'], { CRONLEDGER_STORE: store }, ['billing/eu']],
+  // The line takes precedence.
+  [['check', '--store', store, 'ni'], { CRONLEDGER_STORE: 'file:/nowhere/ledger.db' }, ['nightly']],
+  // A run takes its task as an option only, and a dash begins an option.
+  [['run', 'ni'], { CRONLEDGER_STORE: store }, []],
+  [['history', '--tas'], { CRONLEDGER_STORE: store }, ['--task']],
+  // Without a ledger, or with one that cannot be read, there is nothing to offer, and nothing is written.
+  [['history', 'ni'], {}, []],
+  [['history', 'ni'], { CRONLEDGER_STORE: 'file:/nowhere/ledger.db' }, []],
+]
+
 describe('bash', () => {
-  function complete(words: readonly string[]): string[] {
-    const program = `source "$1"; shift; COMP_WORDS=(cronledger "$@"); COMP_CWORD=$#; _cronledger; printf '%s\\n' "\${COMPREPLY[@]}"`
-    const out = execFileSync('bash', ['--norc', '-c', program, 'bash', script('bash'), ...words], { encoding: 'utf8' })
-    return out.split('\n').filter(Boolean)
+  function complete(words: readonly string[], variables: NodeJS.ProcessEnv = {}): string[] {
+    // bash splits the words at colons and equal signs, too.
+    const program = `source "$1"; shift; COMP_LINE="cronledger $*"; COMP_WORDS=(cronledger "$@"); COMP_CWORD=$#; _cronledger; printf '%s\\n' "\${COMPREPLY[@]}"`
+    const { stdout, stderr } = spawnSync('bash', ['--norc', '-c', program, 'bash', script('bash'), ...words], {
+      encoding: 'utf8',
+      env: { ...env, ...variables },
+    })
+    expect(stderr).toBe('')
+    return stdout.split('\n').filter(Boolean)
   }
+
+  test.each(TASK_CASES)('%j with %j: the names of tasks', (words, variables, offered) => {
+    expect(complete(words, variables)).toEqual(offered)
+  })
 
   test.each(CASES)('%j', (words, offered) => {
     expect(complete(words)).toEqual(offered)
@@ -88,11 +119,23 @@ describe.skipIf(!hasZsh)('zsh', () => {
     compadd() { shift; print -l -- \${(M)@:#\${PREFIX}*}; }
   `
 
-  function complete(words: readonly string[]): string[] {
+  function complete(words: readonly string[], variables: NodeJS.ProcessEnv = {}): string[] {
     const program = `${STAND_INS} source "$1"; shift; words=(cronledger "$@") CURRENT=$(($# + 1)) PREFIX=$words[-1]; _cronledger`
-    const out = execFileSync('zsh', ['-fc', program, 'zsh', script('zsh'), ...words], { encoding: 'utf8' })
-    return out.split('\n').filter(Boolean)
+    const { stdout, stderr } = spawnSync('zsh', ['-fc', program, 'zsh', script('zsh'), ...words], {
+      encoding: 'utf8',
+      env: { ...env, ...variables },
+    })
+    expect(stderr).toBe('')
+    return stdout.split('\n').filter(Boolean)
   }
+
+  test.each(TASK_CASES)('%j with %j: the names of tasks', (words, variables, offered) => {
+    expect(complete(words, variables)).toEqual(offered)
+  })
+
+  test('the names of tasks after --task=', () => {
+    expect(complete(['history', `--store=${store}`, '--task=ni'])).toEqual(['nightly'])
+  })
 
   test.each([...CASES, [['run', '--log=te'], ['text']] as (typeof CASES)[number]])('%j', (words, offered) => {
     expect(complete(words)).toEqual(offered)
@@ -102,5 +145,7 @@ describe.skipIf(!hasZsh)('zsh', () => {
 test.each([[[]], [['fish']], [['bash', 'zsh']]])('%j is no shell: one line and 64', async (args) => {
   const { code, stdout, stderr } = await cronledger(['completion', ...args])
   expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
-  expect(stderr).toMatch(/^cronledger: shell is ".*"; allowed is one of bash, zsh: cronledger completion bash\n$/)
+  expect(stderr).toMatch(
+    /^cronledger: the shell ".*" is not supported. Use cronledger completion bash or cronledger completion zsh.\n$/,
+  )
 })

@@ -114,7 +114,7 @@ describe('guards', () => {
     [
       'a time without an offset',
       { eventTime: '2026-11-24T03:00:00' },
-      /event time is "2026-11-24T03:00:00".* no offset/,
+      /event time "2026-11-24T03:00:00" has no offset/,
     ],
     [
       'one later than the skew and the tolerance allow',
@@ -222,14 +222,24 @@ describe('the slot to force', () => {
       'no slot, with its neighbours',
       '2026-11-23T12:00:00Z',
       NIGHTLY,
-      /near it: 2026-11-22T18:00:00Z and 2026-11-23T18:00:00Z/,
+      /The nearest slots are 2026-11-22T18:00:00Z and 2026-11-23T18:00:00Z/,
     ],
-    ['a second off', '2026-11-22T18:00:01Z', NIGHTLY, /is no slot/],
-    ['a date with several', '2026-11-22', { ...NIGHTLY, expression: '0 */4 * * *' }, /several: .*, …; name one/],
+    ['a second off', '2026-11-22T18:00:01Z', NIGHTLY, /is not a slot/],
+    [
+      'a date with several',
+      '2026-11-22',
+      { ...NIGHTLY, expression: '0 */4 * * *' },
+      /several slots on that day in Asia\/Tokyo. Use one of .*, …/,
+    ],
     ['a date with none', '2026-11-22', { ...NIGHTLY, expression: '0 3 * * 1' }, /there is no slot/],
-    ['a day that the zone left out', '2011-12-30', { ...NIGHTLY, zone: 'Pacific/Apia' }, /had no such day/],
-    ['no calendar date', '2026-02-30', NIGHTLY, /is no date/],
-    ['a time that the clocks skip', '2026-03-08T02:30', NEW_YORK, /the clocks of America\/New_York skip that time/],
+    [
+      'a day that the zone left out',
+      '2011-12-30',
+      { ...NIGHTLY, zone: 'Pacific/Apia' },
+      /does not exist: Pacific\/Apia skipped that day/,
+    ],
+    ['no calendar date', '2026-02-30', NIGHTLY, /is not a valid date/],
+    ['a time that the clocks skip', '2026-03-08T02:30', NEW_YORK, /the clocks of America\/New_York skip it/],
     [
       'a time that comes twice',
       '2026-11-01T01:30',
@@ -240,9 +250,9 @@ describe('the slot to force', () => {
       'nonsense',
       'yesterday',
       NIGHTLY,
-      /^slot is "yesterday"; allowed are an instant .*, local time .*, a date .*, or latest$/,
+      /^slot "yesterday" is not valid. Use an instant .*, a local time .*, a date .*, or latest.$/,
     ],
-    ['no time of a clock', '2026-11-22T25:00', NIGHTLY, /is no time/],
+    ['no time of a clock', '2026-11-22T25:00', NIGHTLY, /is not a valid time/],
     ['nothing due yet', 'latest', { expression: 'at(2027-01-01T00:00:00)', zone: 'UTC' }, /due yet/],
   ] as ReadonlyArray<[string, string, ScheduleSpec, RegExp]>) {
     test(`${what} is a usage error`, () => {

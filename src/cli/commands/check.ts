@@ -4,7 +4,7 @@ import { usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
 import type { OptionTable } from '../../core/option.ts'
 import { NO_FINDINGS, type TaskFinding } from '../../core/row/expected-slots.ts'
-import { parseTimeRange } from '../../core/schedule/time-range.ts'
+import { needsZone, parseTimeRange } from '../../core/schedule/time-range.ts'
 import type { Instant } from '../../core/types.ts'
 import { countsText, findingJson, findingLine, findingObject } from '../../format/check.ts'
 import { jsonArray, printable, safeJson } from '../../format/text.ts'
@@ -14,10 +14,12 @@ import { NOTIFY_TIMEOUT_MS } from '../../process/notifier.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
+import { zoneOfTask } from '../lookup.ts'
 import { readOptions } from '../options/arguments.ts'
 import { DUE_BY, withDueBy } from '../options/due-by.ts'
+import { formatOf } from '../options/format.ts'
 import { openNotify } from '../options/notify.ts'
-import { COMMON } from '../options/options.ts'
+import { COMMON, RANGE_FLAGS } from '../options/options.ts'
 import { printAll } from '../output.ts'
 import { openProgress, type Progress } from '../progress.ts'
 
@@ -25,33 +27,30 @@ const OPTIONS = {
   store: COMMON.store,
   task: COMMON.onlyTask,
   ...DUE_BY,
-  since: {
-    kind: 'text',
-    value: 'TIME',
-    otherwise: '7d',
-    help: 'Slots from there on: an instant, a date in UTC, or how long ago',
-  },
+  since: { ...COMMON.since, otherwise: '7d' },
   until: COMMON.until,
   graceMs: COMMON.graceMs,
   lateAfterMs: COMMON.lateAfterMs,
-  skewMs: { ...SETTINGS.skewMs, help: 'As in run: a lease is over when it has been for so long' },
+  skewMs: { ...SETTINGS.skewMs, help: 'Treat a lease as expired this long after its end' },
   format: COMMON.format,
+  json: COMMON.json,
   notify: COMMON.notify,
-  notifyOn: COMMON.notifyOn,
+  notifyOn: { ...COMMON.notifyOn, help: 'Notify only about failed, missed, stale, late' },
   ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable
 
 const help = {
   name: 'check',
   summary:
-    'Compares the slots that were due with what is on record: missed, failed, stale and late ones. Exits with 1 if it finds any, so that any cron or CI can use it as a dead man’s switch.',
+    "Find slots that were missed, failed, stale or late. Exits with 1 if there are any, so that a cron job or CI can use it as a dead man's switch.",
   options: OPTIONS,
+  takesTask: true,
   examples: [
     ['cronledger check --store dynamodb:cronledger', 'all tasks of the last seven days'],
-    ['cronledger check … --task nightly --since 2026-01-01 --late-after 1h', 'one task, this year'],
-    ["cronledger check … --notify 'curl -sSf -d @- https://example.org/hook'", 'tell a webhook of each finding'],
+    ['cronledger check nightly … --since 2026-01-01 --late-after 1h', 'one task, this year'],
+    ["cronledger check … --notify 'curl -sSf -d @- https://example.org/hook'", 'send each finding to a webhook'],
   ],
-  notes: 'Exit codes: 0 all is well, 1 something was found, else as those of run.',
+  notes: 'Exit codes: 0 nothing found, 1 something found, otherwise as in run.',
 } as const
 
 /** The exit code if something was found, for use as a dead man's switch. */
@@ -62,12 +61,17 @@ export const check: Command = {
   async execute({ argv, env, stops, sink }: CommandContext) {
     const values = withDueBy(readOptions(help, argv, env), { argv, env })
     const now = systemClock.now()
-    const { since = now - 7 * DAY_MS, until = now } = parseTimeRange(values, 'UTC', now)
-    if (since >= until) throw usageError(`since ${values.since ?? '7d'} is not before until ${values.until ?? 'now'}`)
     const notify = openNotify(values, env)
     // A stop ends this process at once. We must kill the notifications, otherwise they would go on without it.
     stops.aborted.addEventListener('abort', () => notify?.kill())
     const ledger = createLedger({ store: values.store })
+    const { task, ledgerTimeoutMs } = values
+    const zone =
+      task !== undefined && needsZone(values) ? await zoneOfTask(ledger, { task, ledgerTimeoutMs }, values) : 'UTC'
+    const { since = now - 7 * DAY_MS, until = now } = parseTimeRange(values, zone, now, RANGE_FLAGS)
+    if (since >= until) {
+      throw usageError(`--since ${values.since ?? '7d'} is not before --until ${values.until ?? 'now'}.`)
+    }
     const progress = await openProgress(env)
     stops.aborted.addEventListener('abort', () => progress?.hide())
     const found = ledger.check({
@@ -80,7 +84,7 @@ export const check: Command = {
     const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
     const findings = counted(found, count, (finding) => notify?.emit(findingObject(finding, now)))
     const pieces =
-      values.format === 'json'
+      formatOf(values, argv, OPTIONS.format.default) === 'json'
         ? jsonArray(findings, (finding) => safeJson(findingJson(finding)))
         : plainText(findings, count, now)
     try {

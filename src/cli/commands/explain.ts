@@ -1,11 +1,11 @@
 import { DAY_MS } from '../../core/duration.ts'
-import { parseInstant } from '../../core/instant.ts'
 import type { OptionTable } from '../../core/option.ts'
 import { clockNotes } from '../../core/schedule/clock-changes.ts'
 import type { Schedule } from '../../core/schedule/schedule.ts'
 import { readSchedule } from '../../core/schedule/schedule-options.ts'
 import { earlyToleranceMs, slotAfter, slotBefore, windowOf } from '../../core/schedule/slot.ts'
 import { scheduleWarnings } from '../../core/schedule/warnings.ts'
+import { parseTime } from '../../core/schedule/time-range.ts'
 import type { Instant } from '../../core/types.ts'
 import { checkTaskName } from '../../core/user-text.ts'
 import { explainJson, explainText } from '../../format/explain.ts'
@@ -27,29 +27,38 @@ const OPTIONS = {
   schedule: COMMON.schedule,
   timezone: COMMON.timezone,
   anchor: COMMON.anchor,
-  at: { kind: 'text', value: 'INSTANT', otherwise: 'now', help: 'The event time to explain' },
+  at: {
+    kind: 'text',
+    group: 'Event time',
+    value: 'TIME',
+    otherwise: 'now',
+    help: 'Event time to explain: an instant, local time, or a date',
+  },
   earlyToleranceMs: SETTINGS.earlyToleranceMs,
-  task: { ...COMMON.task, required: undefined, help: 'Name of the scheduled batch, for the key' },
+  task: { ...COMMON.task, required: undefined, help: 'Name of the scheduled batch, for its key' },
   count: {
     kind: 'integer',
     default: 5,
     // A person does not read more than a hundred lines each way, and a program can ask for more in steps.
     bounds: [1, 100],
-    help: 'How many slots to show before and after',
+    help: 'Show this many slots before and after',
   },
-  json: { kind: 'switch', help: 'Print a JSON object instead of text' },
+  json: { ...COMMON.json, help: 'Print a JSON object' },
 } as const satisfies OptionTable
 
 const help = {
   name: 'explain',
   summary:
-    'Says what a schedule means: in words, the slot of an instant and those around it, what the clocks skip or show twice among them and in the coming year, and the key that a run would write. Needs no ledger.',
+    'Show what a schedule means: in words, the slots around a time, the effects of clock changes until a year later, and the key that a run would write. Needs no ledger.',
   options: OPTIONS,
   examples: [
-    ["cronledger explain --schedule 'cron(0 18 ? * MON-FRI *)' --timezone Asia/Tokyo", 'what it means now'],
+    [
+      "cronledger explain --schedule 'cron(0 18 ? * MON-FRI *)' --timezone Asia/Tokyo",
+      'the slots around the current time',
+    ],
     [
       "cronledger explain --schedule '30 2 * * *' --timezone America/New_York --at 2027-03-14T06:00:00Z",
-      'around a change of the clocks',
+      'around a clock change',
     ],
   ],
 } as const
@@ -60,7 +69,8 @@ export const explain: Command = {
     const values = readOptions(help, argv, env)
     const schedule = readSchedule(values)
     if (values.task !== undefined) checkTaskName(values.task)
-    const at = values.at === undefined ? systemClock.now() : parseInstant(values.at, '--at')
+    const now = systemClock.now()
+    const at = values.at === undefined ? now : parseTime(values.at, '--at', schedule.spec.zone, now)
     const toleranceMs = values.earlyToleranceMs ?? earlyToleranceMs(schedule, at)
     const found = windowOf(schedule, at, toleranceMs)
     const count = values.count ?? OPTIONS.count.default

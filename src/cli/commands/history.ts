@@ -3,9 +3,8 @@ import type { HistoryOptions, Ledger, ReadOptions } from '../../api.ts'
 import { usageError } from '../../core/errors.ts'
 import { type OptionTable, optionName } from '../../core/option.ts'
 import { isMissed } from '../../core/row/expected-slots.ts'
-import { isNewerSchema, readableRow } from '../../core/row/status.ts'
-import { readSchedule } from '../../core/schedule/schedule-options.ts'
-import { namesDate, parseTimeRange } from '../../core/schedule/time-range.ts'
+import { isNewerSchema } from '../../core/row/status.ts'
+import { needsZone, parseTimeRange } from '../../core/schedule/time-range.ts'
 import { type Environment, type Instant, STATUSES } from '../../core/types.ts'
 import { firstRunText } from '../../format/command-line.ts'
 import { HISTORY_FORMATS, type HistoryFormat, historyText } from '../../format/history.ts'
@@ -16,10 +15,11 @@ import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
-import { checkTaskIsKnown, newestRow, recordedSchedules, type TaskReading } from '../lookup.ts'
+import { checkTaskIsKnown, zoneOfTask } from '../lookup.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { DUE_BY, withDueBy } from '../options/due-by.ts'
-import { COMMON, variableOf } from '../options/options.ts'
+import { formatOf } from '../options/format.ts'
+import { COMMON, RANGE_FLAGS, variableOf } from '../options/options.ts'
 import { grouped, PATIENCE_MS, printAll, screenOf } from '../output.ts'
 
 /** A history has no slot that is only scheduled: it lists the rows, and the slots that were missed. */
@@ -28,42 +28,39 @@ const HISTORY_STATUSES = STATUSES.filter((status) => status !== 'scheduled')
 const OPTIONS = {
   store: COMMON.store,
   task: { ...COMMON.onlyTask, otherwise: 'all tasks' },
-  since: {
-    kind: 'text',
-    value: 'TIME',
-    otherwise: 'the first slot; of all tasks, 7d',
-    help: "Slots from there on: an instant, a date (in the task's zone; of all tasks, in UTC), or 7d ago",
-  },
-  until: { ...COMMON.until, otherwise: 'the last slot; of all tasks, the end of today (UTC)' },
+  since: { ...COMMON.since, otherwise: 'the first slot; 7d for all tasks' },
+  until: { ...COMMON.until, otherwise: 'the last slot; today for all tasks' },
   status: { kind: 'words', value: 'STATUS[,…]', choices: HISTORY_STATUSES, otherwise: 'all', help: 'Only these slots' },
   noMissed: { kind: 'switch', help: 'Leave out the missed slots, which have no row' },
   graceMs: COMMON.graceMs,
   ...DUE_BY,
-  duplicates: { kind: 'switch', help: 'Only slots that rejected a trigger' },
-  limit: { kind: 'integer', default: 20, bounds: [1, 100_000], help: 'Most slots' },
-  all: { kind: 'switch', help: 'All slots, whatever --limit says' },
+  duplicates: { kind: 'switch', help: 'Only slots in which a trigger was rejected' },
+  limit: { kind: 'integer', default: 20, bounds: [1, 100_000], help: 'Show at most this many slots' },
+  all: { kind: 'switch', help: 'Show all slots' },
   format: {
     kind: 'choice',
     choices: HISTORY_FORMATS,
     default: 'table',
-    help: "json is one array, ndjson one object a line, both as in schema/row.schema.json; in csv, text that a spreadsheet would run (=, +, -, @) begins with '",
+    group: 'Notifications and output',
+    help: 'Output format',
   },
-  json: { kind: 'switch', help: 'Short for --format json' },
+  json: COMMON.json,
   ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable
 
 const help = {
   name: 'history',
-  summary: 'Shows the status of the slots of a task, or of all tasks, newest first.',
+  summary: 'List the slots of a task, or of all tasks, with their status, newest first.',
   options: OPTIONS,
+  takesTask: true,
   examples: [
-    ['cronledger history --store dynamodb:cronledger --task nightly --limit 7', 'the last seven slots'],
+    ['cronledger history nightly --store dynamodb:cronledger --limit 7', 'the last seven slots'],
     ['cronledger history … --status missed,failed,stale', 'what went wrong in the last seven days, in all tasks'],
-    ['cronledger history … --since 30d --status failed --all', 'all failures of thirty days'],
-    ['cronledger history … --task nightly --all --format csv > nightly.csv', 'everything, for a spreadsheet'],
+    ['cronledger history … --since 30d --status failed --all', 'all failures of the last thirty days'],
+    ['cronledger history nightly … --all --format csv > nightly.csv', 'all slots, for a spreadsheet'],
   ],
   notes:
-    'Missed slots are found by the schedule that was in force then, for the tasks whose schedule is recorded. For one task without --since, they begin with its first row.',
+    'Each object in JSON is described by schema/row.schema.json; ndjson has one object a line. In csv, a text that a spreadsheet would run as a formula begins with an apostrophe.\nMissed slots are found by the schedule that was in force then, for the tasks whose schedule is recorded. For one task without --since, they begin with its first row.',
 } as const
 
 type HistoryValues = Values<typeof OPTIONS>
@@ -73,7 +70,7 @@ export const history: Command = {
   async execute({ argv: given, env: variables, sink }: CommandContext) {
     const { argv, env } = withStatusNames(given, variables)
     const values = withDueBy(readOptions(help, argv, env), { argv, env })
-    const format = formatOf(values, argv)
+    const format = formatOf<HistoryFormat>(values, argv, OPTIONS.format.default)
     // A row does not store the skew of its run. Most runs have the default, and only the output depends on it.
     const [now, skewMs] = [systemClock.now(), SETTINGS.skewMs.default]
     const hasMissed = showsMissed(values, argv)
@@ -125,11 +122,11 @@ function withStatusNames(
  * Returns whether the history shows missed slots. Throws a usage error if it does not, and a flag says how to find them.
  */
 function showsMissed({ status, noMissed, duplicates }: HistoryValues, argv: readonly string[]): boolean {
-  if (noMissed && status?.includes('missed')) throw usageError('--no-missed and --status missed are given together')
+  if (noMissed && status?.includes('missed')) throw usageError('--no-missed contradicts --status missed. Give one of them.')
   if (!noMissed && !duplicates && (status === undefined || status.includes('missed'))) return true
   const ignored = [...Object.keys(DUE_BY), 'graceMs'].find((name) => isGiven(name, argv))
   if (ignored === undefined) return false
-  throw usageError(`--${optionName(ignored)} has no effect here, because missed slots are not shown`)
+  throw usageError(`--${optionName(ignored)} has no effect here, because missed slots are not shown. Leave it out.`)
 }
 
 function wantedBy({ status, duplicates }: HistoryValues, now: Instant, skewMs: number) {
@@ -172,42 +169,22 @@ async function emptyText(values: HistoryValues, ledger: Ledger): Promise<string>
   return firstRunText(store)
 }
 
-function formatOf({ format, json }: HistoryValues, argv: readonly string[]): HistoryFormat {
-  const jsonIsFlag = isGiven('json', argv)
-  if (json && format !== undefined && format !== 'json' && jsonIsFlag === isGiven('format', argv)) {
-    throw usageError(`--json and --format ${format} are given together; leave one out`)
-  }
-  // A flag takes precedence over the environment.
-  return json && (format === undefined || jsonIsFlag) ? 'json' : (format ?? OPTIONS.format.default)
-}
-
 async function queryRange(
   { task, since, until, schedule, timezone, anchor }: HistoryValues,
   ledger: Ledger,
   reading: ReadOptions,
   now: Instant,
 ): Promise<HistoryOptions> {
-  let zone = 'UTC'
-  if (task !== undefined && namesDate({ since, until })) {
-    const spec =
-      schedule === undefined
-        ? await specOfTask(ledger, { ...reading, task })
-        : readSchedule({ schedule, timezone, anchor }).spec
-    zone = spec?.zone ?? zone
-  }
-  const range = parseTimeRange({ since, until }, zone, now)
+  const zone =
+    task !== undefined && needsZone({ since, until })
+      ? await zoneOfTask(ledger, { ...reading, task }, { schedule, timezone, anchor })
+      : 'UTC'
+  const range = parseTimeRange({ since, until }, zone, now, RANGE_FLAGS)
   return {
     task,
     since: range.since === undefined ? undefined : new Date(range.since),
     until: range.until === undefined ? undefined : new Date(range.until),
   }
-}
-
-/** Returns the schedule in force, otherwise that of the newest row, otherwise null. */
-async function specOfTask(ledger: Ledger, options: TaskReading) {
-  const schedules = await recordedSchedules(ledger, options)
-  if (schedules !== null) return schedules.at(-1)?.spec ?? null
-  return readableRow(await newestRow(ledger, options))?.schedule ?? null
 }
 
 /** Yields the first `limit` items that are wanted. Calls `onCut`, if given, when there are further items. */

@@ -13,7 +13,7 @@ import { pipeline } from 'node:stream/promises'
 import { DAY_MS } from '../../core/duration.ts'
 import { errorCode, firstLine, LedgerError, quote, usageError } from '../../core/errors.ts'
 import type { OptionTable } from '../../core/option.ts'
-import { namesDate, parseTimeRange } from '../../core/schedule/time-range.ts'
+import { needsZone, parseTimeRange } from '../../core/schedule/time-range.ts'
 import { checkTaskName } from '../../core/user-text.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
@@ -26,7 +26,7 @@ import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { unknownTaskOf } from '../lookup.ts'
 import { readOptions } from '../options/arguments.ts'
-import { COMMON } from '../options/options.ts'
+import { COMMON, RANGE_FLAGS } from '../options/options.ts'
 import { print, printAll } from '../output.ts'
 
 /** The mode of the report. A ledger file has the same mode, since it contains the same facts. */
@@ -37,18 +37,13 @@ const PAGE_BEGIN = '<!doctype html>'
 const OPTIONS = {
   store: COMMON.store,
   task: COMMON.onlyTask,
-  since: {
-    kind: 'text',
-    value: 'TIME',
-    otherwise: '30d',
-    help: "Slots from there on: an instant, a date (in the task's zone; of all tasks, in UTC), or how long ago",
-  },
+  since: { ...COMMON.since, otherwise: '30d' },
   until: COMMON.until,
   out: {
     kind: 'text',
     value: 'FILE|-',
     required: true,
-    help: 'Where it goes: a file, which is replaced as a whole or not at all, or standard output',
+    help: 'HTML file to write or replace, or - for standard output',
   },
   graceMs: COMMON.graceMs,
   lateAfterMs: COMMON.lateAfterMs,
@@ -59,16 +54,14 @@ const OPTIONS = {
 const help = {
   name: 'report',
   summary:
-    'Writes what `serve` shows into one HTML file, for a ticket or an auditor: it needs no network and no server, and prints well.',
+    'Write all tasks and slots into one HTML file, for example for a ticket or an auditor. The file needs no server and no network.',
   options: OPTIONS,
+  takesTask: true,
   examples: [
     ['cronledger report --store dynamodb:cronledger --since 30d --out report.html', 'all tasks of thirty days'],
-    [
-      'cronledger report … --task nightly --since 2026-11-01 --until 2026-11-30 --out nightly.html',
-      'one task, one month',
-    ],
+    ['cronledger report nightly … --since 2026-11-01 --until 2026-11-30 --out nightly.html', 'one task, one month'],
   ],
-  notes: 'Exit codes: 0 also where something is wrong with the slots, else as those of run.',
+  notes: 'Exit codes: 0 also if slots need attention, otherwise as in run.',
 } as const
 
 export const report: Command = {
@@ -88,9 +81,16 @@ export const report: Command = {
       signal: stops.aborted,
       now,
     }
-    const known = task !== undefined && namesDate(values) ? await readTask(task, reading) : null
-    const { since = now - 30 * DAY_MS, until = now } = parseTimeRange(values, known?.head.clock.zone ?? 'UTC', now)
-    if (since >= until) throw usageError(`since ${values.since ?? '30d'} is not before until ${values.until ?? 'now'}`)
+    const known = task !== undefined && needsZone(values) ? await readTask(task, reading) : null
+    const { since = now - 30 * DAY_MS, until = now } = parseTimeRange(
+      values,
+      known?.head.clock.zone ?? 'UTC',
+      now,
+      RANGE_FLAGS,
+    )
+    if (since >= until) {
+      throw usageError(`--since ${values.since ?? '30d'} is not before --until ${values.until ?? 'now'}.`)
+    }
     const pieces = await reportPieces({ span: { since, until }, task, store, style: readAssets().style }, reading)
     if (pieces === null) throw await unknownTaskOf(reading.ledger, { task: task ?? '' })
     if (place === null) await printAll(pieces)

@@ -5,14 +5,15 @@ import { type OptionTable, optionName } from '../../core/option.ts'
 import { DEFAULT_RERUNNABLE, RERUNNABLE, type Rerunnable, readRerunnable } from '../../core/row/policy.ts'
 import type { ScheduleOptions } from '../../core/schedule/schedule-options.ts'
 import type { Instant } from '../../core/types.ts'
-import { plannedLine, planSummary, progressLine, rerunLine } from '../../format/rerun.ts'
+import { plannedJson, plannedLine, planSummary, progressLine, rerunLine } from '../../format/rerun.ts'
+import { jsonArray } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import type { Stops } from '../../process/signals.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT, exitCodeOf, exitCodeOfSignal, exitCodeOfStop } from '../exit.ts'
-import { readOptions, type Values } from '../options/arguments.ts'
-import { scheduleOf, withDueBy } from '../options/due-by.ts'
+import { isGiven, readOptions, type Values } from '../options/arguments.ts'
+import { SCHEDULE_OF_SLOT, withDueBy } from '../options/due-by.ts'
 import { COMMON, variableOf } from '../options/options.ts'
 import { SUPERVISION_OPTIONS } from '../options/run-options.ts'
 import { printAll, showStandardStreams } from '../output.ts'
@@ -22,76 +23,74 @@ import { askedAt, openRunner, type Runner } from '../runner.ts'
 const OPTIONS = {
   store: COMMON.store,
   task: COMMON.task,
-  slot: { ...COMMON.slot, required: undefined },
-  from: {
-    kind: 'text',
-    value: 'TIME',
-    help: "In the place of --slot, a range from there on: an instant, a date in the schedule's zone, or 7d ago",
-  },
+  slot: { ...COMMON.slot, required: undefined, help: 'One slot: an instant, local time, a date, or latest' },
+  from: { kind: 'text', value: 'TIME', help: 'Or a range that begins here: an instant, local time, a date, or 7d' },
   to: {
     kind: 'text',
     value: 'TIME',
     otherwise: 'now',
-    help: 'The end of the range, itself not in it; a date counts as a whole',
+    help: 'End of the range; a date includes the whole day',
   },
   only: {
     kind: 'words',
-    value: 'WHAT[,…]',
+    value: 'STATUS[,…]',
     choices: RERUNNABLE,
     otherwise: DEFAULT_RERUNNABLE.join(','),
-    help: 'Of a range, the slots that are one of these',
+    help: 'Run these slots of the range',
   },
-  graceMs: COMMON.graceMs,
-  dryRun: { kind: 'switch', help: 'Print the slots of the range, and start nothing' },
-  keepGoing: { kind: 'switch', help: 'Go on with the next slot of the range after one that failed or was refused' },
-  reason: {
-    kind: 'text',
-    value: 'TEXT',
-    help: 'Why, in at most 800 bytes; goes on record with each attempt (required but for --dry-run)',
-  },
-  by: COMMON.by,
-  ...scheduleOf("the registry's", 'The schedule that has the slots'),
+  graceMs: { ...COMMON.graceMs, help: 'Treat a slot as missed this long after it was due' },
+  dryRun: { kind: 'switch', help: 'Print the slots of the range and start nothing' },
+  json: { ...COMMON.json, help: 'With --dry-run, print JSON' },
+  keepGoing: { kind: 'switch', help: 'Continue with the next slot after one that failed or was refused' },
+  reason: { ...COMMON.reason, group: 'Options', help: 'Why, recorded with each attempt; required without --dry-run' },
+  by: { ...COMMON.by, group: 'Options' },
+  ...SCHEDULE_OF_SLOT,
   ...SUPERVISION_OPTIONS,
   maxAttempts: {
     ...SUPERVISION_OPTIONS.maxAttempts,
-    help: 'Attempts that this command itself makes in a slot, with --retry-delay',
+    help: 'Attempts of this command in one slot, with --retry-delay',
   },
   overlap: {
     ...SUPERVISION_OPTIONS.overlap,
-    otherwise: 'as the runs of the task have it',
-    help: 'While another slot of the task runs: run beside it, or (both of the others) be refused',
+    otherwise: 'as in run',
+    help: 'Run beside another slot (allow) or be refused',
   },
 } as const satisfies OptionTable
 
 const help = {
   name: 'rerun',
   summary:
-    'Runs COMMAND in a slot again, whatever became of it, unless it is running; or in the slots of a range that were missed, failed or are stale, one after the other, the oldest first. A slot without a row is run for the first time.',
+    'Run COMMAND again in one slot, unless it is running, or in the missed, failed and stale slots of a range, one after the other, oldest first.',
   options: OPTIONS,
-  rest: ' -- COMMAND [ARG…]',
+  runsBatch: true,
   examples: [
     [
       "cronledger rerun --store dynamodb:cronledger --task nightly --slot 2026-11-23 --reason 'bad input file' -- ./batch.sh",
-      'the slot of that day',
+      'run the slot of that day',
     ],
-    ['cronledger rerun … --task nightly --from 2026-11-01 --to 2026-11-23 --dry-run', 'what there is to be done'],
+    [
+      'cronledger rerun … --task nightly --from 2026-11-01 --to 2026-11-23 --dry-run',
+      'list the slots of a range to run',
+    ],
     [
       "cronledger rerun … --task nightly --from 2026-11-01 --to 2026-11-23 --reason 'database was down' -- ./batch.sh",
-      'does it; the same command goes on after a failure or Ctrl-C',
+      'run them; after a failure or Ctrl-C, the same command continues',
     ],
   ],
-  notes: `The command gets CRONLEDGER_RUN_TASK, _SLOT, _WINDOW_END, _ATTEMPT and _ID: it must work on that slot, not on "now".
-Give --skew and --max-attempts as the runs of the task have them. A task whose runs have --overlap skip or wait is kept apart here too.
+  notes: `COMMAND gets CRONLEDGER_RUN_TASK, _SLOT, _WINDOW_END, _ATTEMPT and _ID. It must work on that slot, not on the current time.
+Give --skew the value that the runs of the task have. If they have --overlap skip or wait, a rerun is refused while another slot is running.
 
-Exit codes: those of run. Of a range, that of the first slot which did not go well; 0 where there was nothing to do.`,
+Exit codes: those of run. For a range: 0 if every slot succeeded or there was nothing to do, otherwise that of the first other slot.`,
 } as const
 
 export const rerun: Command = {
   help,
   async execute(context: CommandContext) {
     const { argv, env, stops } = context
-    const values = withDueBy(readOptions(help, argv, env), context)
+    const values = withDueBy(readOptions(help, argv, env, context.rest), context)
     checkTogether(values)
+    if (isGiven('json', argv) && !values.dryRun)
+      throw usageError('--json requires --dry-run. For the log, use --log json.')
     const ask = { ...context, values }
     // Nothing runs here, so a stop may end the command at once.
     if (values.dryRun) return Promise.race([showPlan(ask), exitCodeOfStop(stops)])
@@ -130,15 +129,17 @@ const OF_RANGE = ['from', 'to', 'only', 'graceMs', 'dryRun', 'keepGoing'] as con
 function checkTogether(values: RerunValues): void {
   const { slot, from, reason, dryRun } = values
   if (slot === undefined && from === undefined) {
-    throw usageError('neither --slot nor --from is given; name one slot, or where a range begins')
+    throw usageError('neither --slot nor --from is given. Use --slot for one slot, or --from for a range.')
   }
   const ofRange = OF_RANGE.find((option) => values[option] !== undefined && values[option] !== false)
   if (slot !== undefined && ofRange !== undefined) {
     const name = optionName(ofRange)
-    throw usageError(`--slot and --${name} are given together; --${name} is for a range`)
+    throw usageError(`--slot contradicts --${name}, which is for a range. Give one of them.`)
   }
   if (reason === undefined && !dryRun) {
-    throw usageError(`--reason is missing; give it, or set ${variableOf('reason')} (why the slot is run again)`)
+    throw usageError(
+      `--reason is missing. Give --reason TEXT, or set ${variableOf('reason')}. It says why the slot is run again.`,
+    )
   }
 }
 
@@ -197,7 +198,9 @@ function exitCodeFrom(outcome: RunOutcome<null> | LedgerError, stops: Stops): nu
 async function showPlan({ values }: Ask): Promise<number> {
   showStandardStreams()
   const slots = await plan(createLedger({ store: values.store }), values)
-  await printAll(planText(slots, onlyOf(values)))
+  await printAll(
+    values.json ? jsonArray(planJson(slots, values.task), (lines) => lines) : planText(slots, onlyOf(values)),
+  )
   return EXIT.ok
 }
 
@@ -207,6 +210,13 @@ async function* planText(slots: readonly Planned[], only: readonly Rerunnable[])
     yield lines.map(({ slot, why, schedule }) => `${plannedLine(slot, schedule.timezone ?? 'UTC', why)}\n`).join('')
   }
   yield `${planSummary(slots, only)}\n`
+}
+
+async function* planJson(slots: readonly Planned[], task: string) {
+  for (let done = 0; done < slots.length; done += SLOTS_AT_A_TIME) {
+    const objects = slots.slice(done, done + SLOTS_AT_A_TIME)
+    yield objects.map(({ slot, why, schedule }) => plannedJson(task, slot, why, schedule)).join(',\n')
+  }
 }
 
 /** Returns the slots of the range to run, oldest first. Throws a usage error if there are more than `MAX_SLOTS`. */

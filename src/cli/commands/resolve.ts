@@ -2,13 +2,15 @@ import type { Resolved } from '../../api.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { keysOf } from '../../core/objects.ts'
 import type { OptionTable } from '../../core/option.ts'
+import { showJson } from '../../format/show.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
+import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { readOptions } from '../options/arguments.ts'
-import { scheduleOf, withDueBy } from '../options/due-by.ts'
+import { SCHEDULE_OF_SLOT, withDueBy } from '../options/due-by.ts'
 import { COMMON } from '../options/options.ts'
 import { print } from '../output.ts'
 
@@ -23,11 +25,12 @@ const OPTIONS = {
     value: 'STATE',
     required: true,
     choices: keysOf(RESOLVED_STATE),
-    help: 'What a person says of it',
+    help: 'New state to record',
   },
-  reason: { kind: 'text', value: 'TEXT', required: true, help: 'Why, in at most 800 bytes' },
-  by: { ...COMMON.by, help: 'Who says so' },
-  ...scheduleOf("the registry's", 'The schedule that has the slot'),
+  reason: { ...COMMON.reason, required: true, help: 'Why' },
+  by: { ...COMMON.by, group: 'Options' },
+  json: { ...COMMON.json, help: 'Print the row as JSON (schema/row.schema.json)' },
+  ...SCHEDULE_OF_SLOT,
   skewMs: SETTINGS.skewMs,
   ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable
@@ -35,16 +38,17 @@ const OPTIONS = {
 const help = {
   name: 'resolve',
   summary:
-    'Puts a person’s word on a slot: what became of one that is stale or failed, or that one, also a coming one, shall not run. Scheduled triggers of a slot that is settled as completed or skipped are duplicates.',
+    'Record the outcome of a stale or failed slot by hand, or skip a slot, also a future one. Starts nothing. Later scheduled triggers of a slot that is completed or skipped are duplicates.',
   options: OPTIONS,
+  takesTask: true,
   examples: [
     [
-      "cronledger resolve --store dynamodb:cronledger --task nightly --slot latest --state completed --reason 'checked by hand'",
-      'it had done its work before it was killed',
+      "cronledger resolve nightly --store dynamodb:cronledger --slot latest --state completed --reason 'checked by hand'",
+      'the batch had done its work before it was killed',
     ],
-    ["cronledger resolve … --slot 2026-12-24T03:00 --state skipped --reason 'not tonight'", 'before it is due'],
+    ["cronledger resolve nightly … --slot 2026-12-24T03:00 --state skipped --reason 'holiday'", 'skip a future slot'],
   ],
-  notes: 'Exit codes: 0, 65 where the slot is running or has completed, else as those of run.',
+  notes: 'Exit codes: 0, 65 if the slot is running or completed, otherwise as in run.',
 } as const
 
 const WHY: Readonly<Record<Extract<Resolved, { kind: 'refused' }>['cause'], string>> = {
@@ -62,7 +66,12 @@ export const resolve: Command = {
     const result = await createLedger({ store }).resolve({ ...values, state: RESOLVED_STATE[state] })
     const name = `${task} ${formatInstant(result.slot.getTime())}`
     if (result.kind === 'resolved') {
-      await print(printable(`${name} is ${result.row.state}: ${reason}`))
+      const skewMs = values.skewMs ?? SETTINGS.skewMs.default
+      await print(
+        values.json
+          ? showJson(result.row, systemClock.now(), skewMs)
+          : printable(`${name} is ${result.row.state}: ${reason}`),
+      )
       return EXIT.ok
     }
     sink.write(printable(`cronledger: ${name} was left as it is: ${WHY[result.cause]}`))

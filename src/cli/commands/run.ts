@@ -9,40 +9,24 @@ import { askedAt, openRunner } from '../runner.ts'
 
 const help = {
   name: 'run',
-  summary:
-    'Runs COMMAND once in the slot of the schedule that the event time belongs to. A duplicate, also one that comes after the first run has finished, starts nothing and is recorded.',
+  summary: 'Run COMMAND once in its slot of the schedule. A duplicate starts nothing and is recorded.',
   options: RUN_OPTIONS,
-  rest: ' -- COMMAND [ARG…]',
+  runsBatch: true,
   examples: [
     [
       "cronledger run --store dynamodb:cronledger --task nightly --schedule '0 3 * * *' --timezone Asia/Tokyo -- ./batch.sh",
       'once a day at 03:00 in Tokyo',
     ],
-    [
-      "cronledger run … --force-slot 2026-11-23 --reason 'bad input file' -- ./batch.sh",
-      'run the slot of that day again',
-    ],
-    [
-      "cronledger run … --notify 'curl -sSf -d @- https://example.org/hook' --notify-on duplicate,failed -- ./batch.sh",
-      'tell a webhook of duplicates and failures',
-    ],
   ],
-  notes: `The command gets CRONLEDGER_RUN_TASK, _SLOT, _WINDOW_END, _ATTEMPT and _ID.
-
-Exit codes: the command's own, or 128 + n for a signal; else
-    0  duplicate, or --overlap skip           75  ledger out of reach: try again
-   64  usage                                  77  access denied
-   65  refused: a person is needed            78  no such ledger
-   70  a bug                                 124  --timeout
-   73  lease lost: the command was stopped   126  the command is not executable
-   74  the command ended well, unrecorded    127  the command was not found`,
+  notes: `COMMAND gets CRONLEDGER_RUN_TASK, _SLOT, _WINDOW_END, _ATTEMPT and _ID.
+Exit codes: that of COMMAND, or 128 + n after signal n; otherwise 0 duplicate or skipped, 64 usage, 65 refused, 70 internal error, 73 lease lost, 74 succeeded but not recorded, 75 ledger not reachable, 77 access denied, 78 no usable ledger, 124 timeout, 126 or 127 COMMAND cannot be run.`,
 } as const
 
 export const run: Command = {
   help,
   async execute(context: CommandContext) {
     const { argv, env, stops } = context
-    const values = readOptions(help, argv, env)
+    const values = readOptions(help, argv, env, context.rest)
     const runner = openRunner(help.name, values, context)
     const options = await runOptions(values, stops.aborted)
     const onDuplicate = values.exitOnDuplicate ?? RUN_OPTIONS.exitOnDuplicate.default
@@ -69,7 +53,7 @@ export async function runOptions(
 ): Promise<RunOptions> {
   const { forceSlot: slot, reason, by } = values
   if (slot === undefined && reason !== undefined) {
-    throw usageError('--reason is given, but no --force-slot; name the slot, or leave the reason out')
+    throw usageError('--reason requires --force-slot.')
   }
   const event = values.event === undefined ? undefined : await readEvent(values.event, stop)
   const force = slot === undefined ? undefined : { slot, reason: reason ?? '', by, askedAt: askedAt() }

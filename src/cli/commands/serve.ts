@@ -19,13 +19,13 @@ const OPTIONS = {
     kind: 'integer',
     default: 8276,
     bounds: [0, 65_535],
-    help: 'Where it listens; 0 takes any port that is free',
+    help: 'Port to listen on; 0 takes any free port',
   },
   host: {
     kind: 'text',
     value: 'HOST',
     default: '127.0.0.1',
-    help: 'Address or name of this machine to listen on. There is no login: beyond loopback, whoever reaches it reads all',
+    help: 'Address to listen on, without a login',
   },
   graceMs: COMMON.graceMs,
   lateAfterMs: COMMON.lateAfterMs,
@@ -36,16 +36,16 @@ const OPTIONS = {
 const help = {
   name: 'serve',
   summary:
-    'Shows the ledger in a browser: all tasks and their slots, what needs a person, and the commands that mend it. It only reads, and runs until it is stopped.',
+    'Show all tasks and slots in a browser, with what needs attention and the commands that help. Only reads. Runs until it is stopped.',
   options: OPTIONS,
   examples: [
-    ['cronledger serve --store dynamodb:cronledger', 'then open the address that it prints'],
+    ['cronledger serve --store dynamodb:cronledger', 'prints the address to open'],
     [
       'ssh -L 8276:127.0.0.1:8276 host cronledger serve --store file:/var/lib/ledger.db',
       'the ledger of another machine',
     ],
   ],
-  notes: 'Exit codes: 64 where it cannot listen, 128 + n for the signal that stopped it, else as those of run.',
+  notes: 'Exit codes: 64 if it cannot listen, 128 + n after signal n, otherwise as in run.',
 } as const
 
 export const serve: Command = {
@@ -72,7 +72,7 @@ export const serve: Command = {
     const url = await listen(app, host, values.port ?? OPTIONS.port.default)
     if (!isLoopback(host)) {
       emit(
-        `warning: ${host} is beyond this machine, and there is no login: whoever reaches ${url} reads the whole ledger`,
+        `warning: the pages have no login, and ${host} can be reached from other machines. Anyone who can open ${url} can read the whole ledger.`,
       )
     }
     await print(url)

@@ -70,7 +70,7 @@ export async function* inspectRun(
   if (schedule !== undefined || timezone !== undefined) {
     yield await look('schedule', () => {
       const read = readSchedule(schedule === undefined ? { ...ANY_SCHEDULE, timezone } : run)
-      if (schedule === undefined) return `not set here; it is read in ${read.spec.zone}`
+      if (schedule === undefined) return `not set here; its time zone is ${read.spec.zone}`
       found.schedule = read
       return `${read.spec.expression} in ${read.spec.zone}`
     })
@@ -91,8 +91,8 @@ async function eventTimeText(
   // Standard input can be read only once, and the run must do that.
   if (eventTime === undefined && force === undefined && event === '-') return 'from standard input (CRONLEDGER_EVENT)'
   if (eventTime === undefined && force === undefined && event === undefined) {
-    const without = run.requireEventTime ? 'a run may refuse to start' : "a run's own start stands in for it"
-    return `not set here: ${without}. To have it set: cronledger setup --print eventbridge`
+    const without = run.requireEventTime ? 'a run may refuse to start' : 'a run uses the time of its own start'
+    return `not set here: ${without}. To set it: cronledger setup --print eventbridge`
   }
   const input: TriggerInput = {
     ...(eventTime !== undefined && { eventTime: String(eventTime) }),
@@ -108,11 +108,11 @@ async function eventTimeText(
   const read = readTrigger(input, schedule ?? readSchedule(ANY_SCHEDULE), settings, systemClock.now())
   if (read.trigger.kind === 'forced') {
     const slot = schedule === undefined ? run.force?.slot : formatInstant(read.window.slot)
-    return `none: CRONLEDGER_FORCE_SLOT is set, and each run here is of the slot ${slot}`
+    return `none: CRONLEDGER_FORCE_SLOT is set, so each run here runs the slot ${slot}`
   }
   const variable = eventTime === undefined ? 'CRONLEDGER_EVENT' : 'CRONLEDGER_EVENT_TIME'
   const text = `${formatInstant(read.trigger.eventTime)}, from ${variable}`
   if (schedule === undefined || !read.notices.some((notice) => notice.event === 'schedule-mismatch')) return text
-  if (read.objection === null) return `${text}, which is no time at which the schedule fires`
-  throw usageError(`${text}, is no time at which the schedule fires: a run is refused (on-mismatch is refuse)`)
+  if (read.objection === null) return `${text}; it does not match the schedule`
+  throw usageError(`${text}, does not match the schedule. A run is refused, since --on-mismatch is refuse.`)
 }

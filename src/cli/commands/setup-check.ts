@@ -1,12 +1,12 @@
 import type { ErrorKind } from '../../core/errors.ts'
 import type { Environment } from '../../core/types.ts'
-import { printable } from '../../format/text.ts'
+import { jsonArray, printable, safeJson } from '../../format/text.ts'
 import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Role, SetupFinding } from '../../store/finding.ts'
 import { inspectStore } from '../../store/setup.ts'
 import { EXIT } from '../exit.ts'
-import { print } from '../output.ts'
+import { printAll } from '../output.ts'
 import { type BatchOptions, inspectRun } from './setup-check-run.ts'
 
 interface SetupCheckOptions extends BatchOptions {
@@ -14,6 +14,7 @@ interface SetupCheckOptions extends BatchOptions {
   readonly role: Role | undefined
   readonly skewMs: number | undefined
   readonly ledgerTimeoutMs: number | undefined
+  readonly json: boolean | undefined
 }
 
 /** The errors that stop every run come first. A wrong clock or event time (`usage`) stops only some runs. */
@@ -28,12 +29,28 @@ export async function checkSetup(options: SetupCheckOptions, env: Environment): 
   const { role = 'operator', skewMs = SETTINGS.skewMs.default } = options
   const settings = { env, role, skewMs, now: () => systemClock.now() }
   const found = new Set<ErrorKind | null>()
-  const emit = async ({ what, wrong, text }: SetupFinding) => {
-    found.add(wrong)
-    await print(printable(`${wrong === null ? 'ok   ' : 'wrong'}  ${what.padEnd(NAME_COLUMNS)}  ${text}`))
+  async function* findings() {
+    yield* inspectRun(options, env, signal)
+    yield* inspectStore(options.store, settings, { signal })
   }
-  for await (const finding of inspectRun(options, env, signal)) await emit(finding)
-  for await (const finding of inspectStore(options.store, settings, { signal })) await emit(finding)
+  async function* counted() {
+    for await (const finding of findings()) {
+      found.add(finding.wrong)
+      yield finding
+    }
+  }
+  await printAll(options.json ? jsonArray(counted(), findingJson) : lines(counted()), { toTheEnd: true })
   const gravest = GRAVEST_FIRST.find((kind) => found.has(kind))
   return gravest === undefined ? EXIT.ok : EXIT[gravest]
+}
+
+async function* lines(findings: AsyncIterable<SetupFinding>) {
+  for await (const { what, wrong, text } of findings) {
+    yield `${printable(`${wrong === null ? 'ok   ' : 'wrong'}  ${what.padEnd(NAME_COLUMNS)}  ${text}`)}\n`
+  }
+}
+
+/** Returns a finding as a JSON object for programs. `problem` is null if nothing is wrong. */
+function findingJson({ what, wrong, text }: SetupFinding): string {
+  return safeJson({ what, ok: wrong === null, problem: wrong, text })
 }

@@ -17,7 +17,7 @@ import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { checkTaskIsKnown, newestRow, recordedSchedules, type TaskReading, unknownTaskOf } from '../lookup.ts'
 import { readOptions, type Values } from '../options/arguments.ts'
-import { scheduleOf, withDueBy } from '../options/due-by.ts'
+import { SCHEDULE_OF_SLOT, withDueBy } from '../options/due-by.ts'
 import { COMMON } from '../options/options.ts'
 import { print } from '../output.ts'
 
@@ -25,8 +25,8 @@ const OPTIONS = {
   store: COMMON.store,
   task: COMMON.task,
   slot: COMMON.slot,
-  ...scheduleOf("the registry's, or else the newest row's", 'What local time, a date and latest are read by'),
-  json: { kind: 'switch', help: 'Print the row as JSON, as in schema/row.schema.json' },
+  ...SCHEDULE_OF_SLOT,
+  json: { ...COMMON.json, help: 'Print the row as JSON (schema/row.schema.json)' },
   ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable
 
@@ -35,13 +35,14 @@ const NO_ROW = 1
 
 const help = {
   name: 'show',
-  summary: 'Shows everything about one slot: its attempts, and the triggers that it rejected, as a timeline.',
+  summary: 'Show one slot as a timeline, with its attempts and the triggers that were rejected.',
   options: OPTIONS,
+  takesTask: true,
   examples: [
-    ['cronledger show --store dynamodb:cronledger --task nightly --slot latest', 'what became of the last run'],
-    ['cronledger show … --task nightly --slot 2026-11-24 --json', 'the slot of that day, for a program'],
+    ['cronledger show nightly --store dynamodb:cronledger --slot latest', 'the newest slot'],
+    ['cronledger show nightly … --slot 2026-11-24 --json', 'the slot of that day, for a program'],
   ],
-  notes: `Exit codes: 0, or ${NO_ROW} where the slot has no row: nothing was started in it, or its row has expired.`,
+  notes: `Exit codes: 0, ${NO_ROW} if nothing is recorded for the slot, otherwise as in run.`,
 } as const
 
 type ShowValues = Values<typeof OPTIONS>

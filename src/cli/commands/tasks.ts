@@ -17,20 +17,22 @@ import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { newestRow } from '../lookup.ts'
 import { readOptions } from '../options/arguments.ts'
+import { formatOf } from '../options/format.ts'
 import { COMMON } from '../options/options.ts'
 import { printAll } from '../output.ts'
 
 const OPTIONS = {
   store: COMMON.store,
   format: COMMON.format,
+  json: COMMON.json,
   ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable
 
 const help = {
   name: 'tasks',
-  summary: 'Shows the tasks that the ledger knows: schedule, last slot and its status, next slot.',
+  summary: 'List the tasks with their schedules, their last slots with the status, and their next slots.',
   options: OPTIONS,
-  examples: [['cronledger tasks --store dynamodb:cronledger', 'all tasks that ever ran by their schedules']],
+  examples: [['cronledger tasks --store dynamodb:cronledger', 'all tasks']],
 } as const
 
 export const tasks: Command = {
@@ -46,7 +48,7 @@ export const tasks: Command = {
       [],
     )
     await printAll(
-      values.format === 'json'
+      formatOf(values, argv, OPTIONS.format.default) === 'json'
         ? jsonArray(summaries, (summary) => summaryJson(summary, now))
         : summariesText(summaries, now, values.store),
     )

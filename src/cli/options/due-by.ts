@@ -9,20 +9,20 @@ export const DUE_BY = {
   schedule: {
     kind: 'text',
     value: 'EXPR',
-    otherwise: "the registry's",
-    help: 'What was due, where the registry does not know it or is wrong; needs --task',
+    group: 'Advanced',
+    spaces: true,
+    help: 'Schedule of the task, if the recorded one is missing or wrong',
   },
-  timezone: { ...COMMON.timezone, help: 'IANA zone that --schedule is read in' },
-  anchor: { ...COMMON.anchor, help: 'Where a --schedule rate(…) starts counting' },
+  timezone: { ...COMMON.timezone, group: 'Advanced', help: 'IANA time zone of --schedule' },
+  anchor: { ...COMMON.anchor, group: 'Advanced', help: 'Start of the first window of --schedule rate(…)' },
 } as const satisfies OptionTable
 
-/** Returns the options of a schedule whose default is `usual`, for the commands about one slot or a range of slots. */
-export const scheduleOf = (usual: string, help: string) =>
-  ({
-    schedule: { kind: 'text', value: 'EXPR', otherwise: usual, help },
-    timezone: { ...COMMON.timezone, otherwise: `${usual}; with --schedule, UTC` },
-    anchor: COMMON.anchor,
-  }) as const satisfies OptionTable
+/** The same for the commands about one slot or a range of slots. */
+export const SCHEDULE_OF_SLOT = {
+  schedule: { ...DUE_BY.schedule, otherwise: 'the recorded one', help: 'Schedule that has the slot' },
+  timezone: DUE_BY.timezone,
+  anchor: DUE_BY.anchor,
+} as const satisfies OptionTable
 
 type DueBy = Values<typeof DUE_BY>
 
@@ -40,11 +40,11 @@ export function withDueBy<Given extends DueBy & { readonly task: string | undefi
   const known = (name: keyof DueBy) => (isOfTask || isGiven(name, argv) ? given[name] : undefined)
   const schedule = known('schedule')
   if (schedule !== undefined && given.task === undefined) {
-    throw usageError('--schedule is given, but no --task that has it')
+    throw usageError('--schedule requires --task.')
   }
   if (schedule !== undefined) return { ...given, schedule, timezone: known('timezone'), anchor: known('anchor') }
   for (const name of ['timezone', 'anchor']) {
-    if (isGiven(name, argv)) throw usageError(`--${name} is given, but no --schedule that is read by it`)
+    if (isGiven(name, argv)) throw usageError(`--${name} requires --schedule.`)
   }
   return { ...given, schedule: undefined, timezone: undefined, anchor: undefined }
 }

@@ -21,25 +21,23 @@ async function readEventFile(path: string): Promise<string> {
   try {
     const { size } = await stat(path).then((found) => {
       // We must refuse a pipe, otherwise the read could wait forever.
-      if (!found.isFile()) throw new Error('it is no file')
+      if (!found.isFile()) throw new Error('it is not a file')
       return found
     })
     if (size > MAX_EVENT_BYTES) throw new Error(`it is longer than ${MAX_EVENT_BYTES} bytes`)
     return await readFile(path, 'utf8')
   } catch (error) {
-    throw usageError(
-      `--event is neither JSON nor a file that can be read: ${firstLine(error).slice(0, MAX_REASON_LENGTH)}`,
-    )
+    throw usageError(`--event is neither JSON nor a readable file: ${firstLine(error).slice(0, MAX_REASON_LENGTH)}`)
   }
 }
 
 async function readStdin(stop: AbortSignal): Promise<string> {
   const { stdin } = process
   const tooLate = setTimeout(
-    () => stdin.destroy(new Error(`nothing within ${STDIN_TIMEOUT_MS / 1_000} s`)),
+    () => stdin.destroy(new Error(`nothing arrived within ${STDIN_TIMEOUT_MS / 1_000}s`)),
     STDIN_TIMEOUT_MS,
   )
-  const stopped = () => stdin.destroy(new Error('told to stop'))
+  const stopped = () => stdin.destroy(new Error('cronledger was told to stop'))
   stop.addEventListener('abort', stopped, { once: true })
   let text = ''
   try {
@@ -49,7 +47,7 @@ async function readStdin(stop: AbortSignal): Promise<string> {
     }
     return text
   } catch (error) {
-    throw usageError(`--event - cannot be read from standard input: ${firstLine(error)}`)
+    throw usageError(`--event - could not be read from standard input: ${firstLine(error)}`)
   } finally {
     clearTimeout(tooLate)
     stop.removeEventListener('abort', stopped)

@@ -35,7 +35,7 @@ export function openNotify(values: NotifyValues, env: Environment): Notify | nul
   const { notify, notifyOn: kinds } = values
   if (notify === undefined) {
     if (kinds === undefined) return null
-    throw usageError('--notify-on is given, but no --notify; give the command that tells somebody, or leave it out')
+    throw usageError('--notify-on requires --notify.')
   }
   const { send, ...notifier } = openNotifier(notify, systemClock)
   const base = without(KEPT_FROM_IT, env)

@@ -11,34 +11,72 @@ export const COMMON = {
     kind: 'text',
     value: 'LEDGER',
     required: true,
-    help: 'The ledger: dynamodb:TABLE, or file:PATH for one machine',
+    help: 'The ledger: dynamodb:TABLE, or file:PATH on a single machine',
   },
   task: { kind: 'text', value: 'NAME', required: true, help: 'Name of the scheduled batch' },
   /** For the commands about all tasks. */
-  onlyTask: { kind: 'text', value: 'NAME', otherwise: 'every task of the registry', help: 'Only this task' },
+  onlyTask: { kind: 'text', value: 'NAME', otherwise: 'all tasks', help: 'Only this task' },
   schedule: {
     kind: 'text',
     value: 'EXPR',
     required: true,
-    help: "When it is due: '0 3 * * *', @daily, cron(…), rate(…), at(…)",
+    spaces: true,
+    help: "When it is due: '0 3 * * *', @daily, cron(…), rate(…) or at(…)",
   },
-  timezone: { kind: 'text', value: 'ZONE', default: 'UTC', help: 'IANA zone that the schedule is read in' },
-  anchor: { kind: 'text', value: 'INSTANT', help: 'Where rate(…) starts counting' },
+  timezone: {
+    kind: 'text',
+    value: 'ZONE',
+    group: 'Event time',
+    default: 'UTC',
+    help: 'IANA time zone of the schedule, such as Asia/Tokyo',
+  },
+  anchor: {
+    kind: 'text',
+    value: 'INSTANT',
+    group: 'Event time',
+    help: 'Start of the first window of rate(…), which needs it',
+  },
   slot: {
     kind: 'text',
     value: 'SLOT',
     required: true,
-    help: 'Which: an instant, local time, a date with one slot, or latest (the newest that is due)',
+    help: 'An instant, local time, a date with one slot, or latest',
   },
-  by: { kind: 'text', value: 'NAME', otherwise: 'the ECS task, or user and host', help: 'Who forces the slot' },
+  reason: {
+    kind: 'text',
+    value: 'TEXT',
+    group: 'Running a slot again',
+    spaces: true,
+    quotes: true,
+    help: 'Why the slot is run again',
+    details: 'At most 800 bytes.',
+  },
+  by: {
+    kind: 'text',
+    value: 'NAME',
+    group: 'Running a slot again',
+    otherwise: 'the ECS task, or user and host',
+    help: 'Name of the operator',
+  },
   /** For the commands about a range of slots. */
-  until: { kind: 'text', value: 'TIME', otherwise: 'now', help: 'Slots before that; a date counts as a whole' },
+  since: {
+    kind: 'text',
+    value: 'TIME',
+    help: 'Slots since an instant, local time, a date, or 7d ago',
+    details: 'Local time and dates are in the time zone of the task; for all tasks, in UTC.',
+  },
+  until: {
+    kind: 'text',
+    value: 'TIME',
+    otherwise: 'now',
+    help: 'Slots before this time; a date includes the whole day',
+  },
   /** For the commands that find missed slots. */
   graceMs: {
     kind: 'duration',
     default: USUAL_GRACE_MS,
     bounds: [0, LONGEST_MS],
-    help: 'A slot without a row is missed when it has been due for so long',
+    help: 'Report a slot as missed this long after it was due',
   },
   /** For `check`, and for the pages that show its findings. */
   lateAfterMs: {
@@ -46,26 +84,44 @@ export const COMMON = {
     default: null,
     bounds: [0, LONGEST_MS],
     otherwise: 'never',
-    help: 'A first attempt that started later than this after its slot is late',
+    help: 'Report a slot as late if it started later than this',
   },
   /** For the commands that only read, or write once. */
-  ledgerTimeoutMs: { ...SETTINGS.ledgerTimeoutMs, otherwise: undefined, help: 'How long the ledger may take' },
-  format: { kind: 'choice', choices: ['text', 'json'], default: 'text', help: 'json is one array' },
+  ledgerTimeoutMs: { ...SETTINGS.ledgerTimeoutMs, otherwise: undefined },
+  format: {
+    kind: 'choice',
+    choices: ['text', 'json'],
+    default: 'text',
+    group: 'Notifications and output',
+    help: 'Output format; json is one array',
+  },
+  /** For the commands that print data. */
+  json: { kind: 'switch', group: 'Notifications and output', help: 'Print JSON (short for --format json)' },
   notify: {
     kind: 'text',
     value: 'CMD',
-    otherwise: 'nobody is told',
-    help: 'Tell somebody: a shell command that gets the event as JSON on its stdin, for 10s at most',
+    group: 'Notifications and output',
+    spaces: true,
+    quotes: true,
+    otherwise: 'none',
+    help: 'Shell command that gets each event as JSON on stdin',
+    details: 'It is killed after 10 s.',
   },
   /** All commands have the same kinds, since they read the same environment. Each reports the kinds that it finds. */
   notifyOn: {
     kind: 'words',
     value: 'KIND[,…]',
+    group: 'Notifications and output',
     choices: ['duplicate', 'refused', 'skipped', 'failed', 'missed', 'stale', 'late'],
     otherwise: 'all',
-    help: 'Of what --notify tells: a run of the first four, check of the last four',
+    help: 'Notify only about duplicate, refused, skipped, failed',
+    details:
+      'run and rerun notify about duplicate, refused, skipped and failed; check about failed, missed, stale and late.',
   },
 } as const satisfies OptionTable
+
+/** The names of both ends of a range, for errors. */
+export const RANGE_FLAGS = ['--since', '--until'] as const
 
 /** Returns the environment variable of an option. That of `maxAttempts` is `CRONLEDGER_MAX_ATTEMPTS`. */
 export function variableOf(name: string): string {
@@ -85,5 +141,5 @@ export function defaultText(spec: OptionSpec): string {
 export function valueName(spec: OptionSpec): string {
   if (spec.value !== undefined) return spec.value
   if ('choices' in spec) return spec.choices.join('|')
-  return { text: '', switch: '', duration: 'TIME', integer: 'N' }[spec.kind]
+  return { text: '', switch: '', duration: 'DURATION', integer: 'N' }[spec.kind]
 }

@@ -1,4 +1,5 @@
-import { parseLocal } from '../instant.ts'
+import { quote, usageError } from '../errors.ts'
+import { formatInstant, parseLocal } from '../instant.ts'
 import type { Instant } from '../types.ts'
 import { DAY_SECONDS } from './calendar.ts'
 import { openZone, stretchesOf } from './zone.ts'
@@ -39,6 +40,21 @@ export function monthsIn(from: string, to: string, zone: string): Stretch {
  */
 export function instantsOf(local: number, zone: string): readonly Instant[] {
   return stretches(local / 1000, 1, zone).map(({ from }) => from)
+}
+
+/**
+ * Reads a local time of the zone, for which `isLocalTime` is true. Throws a usage error that calls the value `name` if
+ * the time does not exist or comes twice in the zone.
+ */
+export function parseLocalIn(text: string, zone: string, name: string): Instant {
+  const local = parseLocal(text)
+  if (local === null) throw usageError(`${name} ${quote(text)} is not a valid time.`)
+  const [first, second] = instantsOf(local, zone)
+  if (first === undefined) throw usageError(`${name} ${quote(text)} does not exist: the clocks of ${zone} skip it.`)
+  if (second === undefined) return first
+  throw usageError(
+    `${name} ${quote(text)} comes twice in ${zone}. Use one of ${formatInstant(first)} and ${formatInstant(second)}.`,
+  )
 }
 
 function stretches(local: number, seconds: number, zone: string): Stretch[] {

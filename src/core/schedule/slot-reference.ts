@@ -1,5 +1,5 @@
 import { quote, usageError } from '../errors.ts'
-import { formatInstant, isDate, parseInstant, parseLocal } from '../instant.ts'
+import { formatInstant, isDate, isLocalTime, parseInstant, parseLocal } from '../instant.ts'
 import type { Instant, Window } from '../types.ts'
 import { dayIn, instantsOf } from './local-time.ts'
 import type { Schedule } from './schedule.ts'
@@ -10,7 +10,7 @@ const NAMED_SLOTS = 4
 
 /**
  * Returns the slot that the operator means: an instant (`2026-11-24T03:00:00Z`), a local time in the schedule's zone
- * (`2026-11-24T12:00`), a date with exactly one slot (`2026-11-24`), or `latest`, the newest slot that is due.
+ * (`2026-11-24T12:00` or `2026-11-24 12:00`), a date with exactly one slot (`2026-11-24`), or `latest`, the newest slot that is due.
  *
  * Throws a usage error that names the nearest slots if the text is not a slot.
  */
@@ -20,18 +20,16 @@ export function parseSlotReference(schedule: Schedule, text: string, now: Instan
   if (found?.slot !== slot) {
     const near = [slotBefore(schedule, slot), slotAfter(schedule, slot)].filter((at) => at !== null).map(formatInstant)
     throw usageError(
-      `slot ${quote(text)} is no slot of ${schedule.spec.expression} in ${schedule.spec.zone}; near it: ${near.join(' and ') || 'none'}`,
+      `slot ${quote(text)} is not a slot of ${schedule.spec.expression} in ${schedule.spec.zone}. ${near.length === 0 ? 'It has no slots' : `The nearest slots are ${near.join(' and ')}`}.`,
     )
   }
   return { slot, end: found.next }
 }
 
-const LOCAL_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?$/
-
 function instantOf(schedule: Schedule, text: string, now: Instant): Instant {
   if (text === 'latest') return latest(schedule, now)
   if (isDate(text)) return onlySlotOf(schedule, text)
-  if (LOCAL_TIME.test(text)) return slotAtLocal(schedule, text)
+  if (isLocalTime(text)) return slotAtLocal(schedule, text)
   return givenInstant(text)
 }
 
@@ -40,27 +38,28 @@ function instantOf(schedule: Schedule, text: string, now: Instant): Instant {
  * schedule.
  */
 export function instantWithoutSchedule(text: string): Instant | null {
-  return text === 'latest' || isDate(text) || LOCAL_TIME.test(text) ? null : givenInstant(text)
+  return text === 'latest' || isDate(text) || isLocalTime(text) ? null : givenInstant(text)
 }
 
 function givenInstant(text: string): Instant {
   if (/^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:?\d{2})$/.test(text)) return parseInstant(text, 'slot')
   throw usageError(
-    `slot is ${quote(text)}; allowed are an instant ("2026-11-24T03:00:00Z"), local time ("2026-11-24T12:00"), a date with one slot ("2026-11-24"), or latest`,
+    `slot ${quote(text)} is not valid. Use an instant (2026-11-24T03:00:00Z), a local time (2026-11-24T12:00), a date with one slot (2026-11-24), or latest.`,
   )
 }
 
 function latest(schedule: Schedule, now: Instant): Instant {
   const found = windowOf(schedule, now)
-  if (found === null) throw usageError(`slot "latest": no slot of ${schedule.spec.expression} is due yet`)
+  if (found === null)
+    throw usageError(`slot "latest" does not exist: no slot of ${schedule.spec.expression} is due yet.`)
   return found.slot
 }
 
 function onlySlotOf(schedule: Schedule, date: string): Instant {
   const { zone } = schedule.spec
   const day = dayIn(date, zone)
-  if (day === null) throw usageError(`slot ${quote(date)} is no date`)
-  if (day.length === 0) throw usageError(`slot ${quote(date)}: ${zone} had no such day`)
+  if (day === null) throw usageError(`slot ${quote(date)} is not a valid date. Use YYYY-MM-DD.`)
+  if (day.length === 0) throw usageError(`slot ${quote(date)} does not exist: ${zone} skipped that day.`)
   const slots: Instant[] = []
   for (const { from, to } of day) {
     for (const slot of slotsBetween(schedule, from, to)) {
@@ -71,8 +70,11 @@ function onlySlotOf(schedule: Schedule, date: string): Instant {
   if (only === undefined || slots.length > 1) {
     const more = slots.length > NAMED_SLOTS ? ', …' : ''
     const named = slots.slice(0, NAMED_SLOTS).map(formatInstant).join(', ')
-    const what = only === undefined ? 'no slot' : `several: ${named}${more}; name one`
-    throw usageError(`slot ${quote(date)}: on that day in ${zone} there is ${what}`)
+    throw usageError(
+      only === undefined
+        ? `slot ${quote(date)}: there is no slot on that day in ${zone}.`
+        : `slot ${quote(date)}: there are several slots on that day in ${zone}. Use one of ${named}${more}.`,
+    )
   }
   return only
 }
@@ -80,14 +82,16 @@ function onlySlotOf(schedule: Schedule, date: string): Instant {
 function slotAtLocal(schedule: Schedule, text: string): Instant {
   const { zone } = schedule.spec
   const local = parseLocal(text)
-  if (local === null) throw usageError(`slot ${quote(text)} is no time`)
+  if (local === null) throw usageError(`slot ${quote(text)} is not a valid time.`)
   const instants = instantsOf(local, zone)
   const [first] = instants
-  if (first === undefined) throw usageError(`slot ${quote(text)}: the clocks of ${zone} skip that time`)
+  if (first === undefined) throw usageError(`slot ${quote(text)} does not exist: the clocks of ${zone} skip it.`)
   // In an autumn fold, either of the two instants may be a slot.
   const slots = instants.filter((at) => windowOf(schedule, at)?.slot === at)
   if (slots.length > 1) {
-    throw usageError(`slot ${quote(text)} comes twice in ${zone}: ${slots.map(formatInstant).join(' and ')}; name one`)
+    throw usageError(
+      `slot ${quote(text)} comes twice in ${zone}. Use one of ${slots.map(formatInstant).join(' and ')}.`,
+    )
   }
   return slots[0] ?? first
 }

@@ -1,9 +1,9 @@
 import { DAY_MS, parseDuration } from '../duration.ts'
 import { quote, usageError } from '../errors.ts'
-import { formatInstant, isDate, parseInstant, utcDate } from '../instant.ts'
+import { formatInstant, isDate, isLocalTime, parseInstant, utcDate } from '../instant.ts'
 import { defined } from '../objects.ts'
 import type { Instant } from '../types.ts'
-import { dayIn } from './local-time.ts'
+import { dayIn, parseLocalIn } from './local-time.ts'
 
 /** The range `[since, until)`. An absent end is open. */
 export interface TimeRange {
@@ -17,14 +17,14 @@ export interface RangeText {
   readonly until?: string | undefined
 }
 
-/** Returns whether an end is a date. The zone matters only for a date. */
-export function namesDate({ since, until }: RangeText): boolean {
-  return [since, until].some((text) => text !== undefined && isDate(text))
+/** Returns whether an end is a date or a local time, which have a meaning only in a zone. */
+export function needsZone({ since, until }: RangeText): boolean {
+  return [since, until].some((text) => text !== undefined && (isDate(text) || isLocalTime(text)))
 }
 
 /**
- * Reads both ends of a range. Each end is an instant (`2026-11-24T03:00:00Z`), a time before `now` (`7d`), or a date in
- * `zone`. A range includes the whole day of a date.
+ * Reads both ends of a range. Each end is an instant (`2026-11-24T03:00:00Z`), a time before `now` (`7d`), or a local
+ * time (`2026-11-24T12:00`) or a date in `zone`. A range includes the whole day of a date.
  *
  * Throws a usage error if an end has any other form, or if the range is empty. The error calls the ends by `names`.
  */
@@ -35,11 +35,11 @@ export function parseTimeRange(
   names: readonly [start: string, end: string] = ['since', 'until'],
 ): TimeRange {
   const [start, end] = names
-  const since = text.since === undefined ? undefined : startOf(text.since, start, zone, now)
+  const since = text.since === undefined ? undefined : parseTime(text.since, start, zone, now)
   const until = text.until === undefined ? undefined : endOf(text.until, end, zone, now)
   if (since !== undefined && until !== undefined && since >= until) {
     throw usageError(
-      `${start} is ${quote(text.since ?? '')} and ${end} is ${quote(text.until ?? '')}: nothing lies between ${formatInstant(since)} and ${formatInstant(until)}`,
+      `${start} ${quote(text.since ?? '')} is not before ${end} ${quote(text.until ?? '')}: they are ${formatInstant(since)} and ${formatInstant(until)}.`,
     )
   }
   return defined({ since, until })
@@ -52,27 +52,37 @@ const FIRST_INSTANT = 0
 const LAST_READ_INSTANT = Date.UTC(2200, 0, 1) - 1
 
 function endOf(text: string, name: string, zone: string, now: Instant): Instant {
-  return isDate(text) ? wholeDay(text, name, zone).end : startOf(text, name, zone, now)
+  return isDate(text) ? wholeDay(text, name, zone).end : parseTime(text, name, zone, now)
 }
 
-function startOf(text: string, name: string, zone: string, now: Instant): Instant {
+/** Reads one time, as for the start of a range. A date is the start of its day. Throws a usage error for any other form. */
+export function parseTime(text: string, name: string, zone: string, now: Instant): Instant {
   if (isDate(text)) return wholeDay(text, name, zone).start
   if (/^[\d.]+(ms|s|m|h|d)$/.test(text)) return Math.max(FIRST_INSTANT, now - parseDuration(text, name))
+  if (isLocalTime(text)) {
+    const at = parseLocalIn(text, zone, name)
+    if (at === withinYears(at)) return at
+    throw usageError(`${name} ${quote(text)} is not allowed. Use the years 1970 to 2199.`)
+  }
   if (/^\d{4}-\d{2}-\d{2}T/.test(text)) return parseInstant(text, name)
   throw usageError(
-    `${name} is ${quote(text)}; allowed are an instant ("2026-11-24T03:00:00Z"), a date ("2026-11-24"), or how long ago ("7d", "12h")`,
+    `${name} ${quote(text)} is not a valid time. Use an instant (2026-11-24T03:00:00Z), a local time (2026-11-24T12:00), a date (2026-11-24), or how long ago (7d, 12h).`,
   )
 }
 
 function wholeDay(date: string, name: string, zone: string): { readonly start: Instant; readonly end: Instant } {
   const stretches = dayIn(date, zone)
-  if (stretches === null) throw usageError(`${name} is ${quote(date)}: no calendar has that`)
+  if (stretches === null) throw usageError(`${name} ${quote(date)} is not a valid date. Use YYYY-MM-DD.`)
   const [first, last] = [stretches[0], stretches.at(-1)]
-  if (first === undefined || last === undefined) throw usageError(`${name} is ${quote(date)}: ${zone} had no such day`)
-  const inYears = (at: Instant) => Math.min(Math.max(FIRST_INSTANT, at), LAST_READ_INSTANT)
-  const [start, end] = [inYears(first.from), inYears(last.to)]
+  if (first === undefined || last === undefined)
+    throw usageError(`${name} ${quote(date)} does not exist: ${zone} skipped that day.`)
+  const [start, end] = [withinYears(first.from), withinYears(last.to)]
   if (start < end) return { start, end }
-  throw usageError(`${name} is ${quote(date)}; allowed are the years 1970 to 2199`)
+  throw usageError(`${name} ${quote(date)} is not allowed. Use the years 1970 to 2199.`)
+}
+
+function withinYears(at: Instant): Instant {
+  return Math.min(Math.max(FIRST_INSTANT, at), LAST_READ_INSTANT)
 }
 
 /** Yields the UTC dates that contain the instants of `[since, until)`, the newest first. */

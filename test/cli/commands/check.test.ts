@@ -180,10 +180,11 @@ describe('in the environment of another batch’s container', () => {
   beforeAll(() => run('contained', { schedule: '@daily', timezone: 'UTC' }, '2026-11-06T00:00:00Z'))
 
   test('its schedule is that of its own task, and of no other', async () => {
+    // The day is that of the zone of the schedule, so in Tokyo it begins at 15:00 UTC of the day before.
     expect(await found([])).toEqual(['00'])
     expect(await found(['--task', 'contained'], { CRONLEDGER_TASK: 'other' })).toEqual(['00'])
-    expect(await found([], { CRONLEDGER_TASK: 'contained' })).toEqual(['21', '15', '09', '03'])
-    expect(await found(['--task', 'contained'])).toEqual(['21', '15', '09', '03'])
+    expect(await found([], { CRONLEDGER_TASK: 'contained' })).toEqual(['09', '03', '21', '15'])
+    expect(await found(['--task', 'contained'])).toEqual(['09', '03', '21', '15'])
     const zoneOnly = { CRONLEDGER_TASK: 'contained', CRONLEDGER_SCHEDULE: '' }
     expect(await found([], zoneOnly)).toEqual(['00'])
   })
@@ -193,7 +194,7 @@ describe('in the environment of another batch’s container', () => {
     const { code, stderr } = await cronledger(args, { env: { ...env, CRONLEDGER_TIMEZONE: 'Asia/Tokyo' } })
     expect({ code, stderr }).toEqual({
       code: 64,
-      stderr: expect.stringMatching(/--timezone is given, but no --schedule/),
+      stderr: expect.stringMatching(/--timezone requires --schedule/),
     })
   })
 })
@@ -242,8 +243,8 @@ describe('on a terminal', () => {
 for (const [args, message] of [
   [['--task', 'nobody'], /unknown task: nobody\. To list the tasks of this ledger, run: cronledger tasks/],
   [['--task', 'knwon'], /unknown task: knwon\. Did you mean known\?/],
-  [['--schedule', '@daily'], /--schedule is given, but no --task/],
-  [['--since', 'yesterday'], /since is "yesterday"/],
+  [['--schedule', '@daily'], /--schedule requires --task/],
+  [['--since', 'yesterday'], /--since "yesterday" is not a valid time/],
 ] as const) {
   test(`check ${args.join(' ')}: 64, one line`, async () => {
     await run('known', { schedule: '@daily', timezone: 'UTC' }, '2026-11-06T00:00:00Z')

@@ -226,12 +226,12 @@ test.each([
   [['--schedule', '0 0 31 2 *'], /can never fire/],
   [['--schedule', 'rate(1 day)'], /requires an anchor/],
   [['--schedule', '0 3 * * *', '--timezone', 'JST'], /timezone "JST" is not an IANA time zone name. Use Asia\/Tokyo./],
-  [['--schedule', '0 3 * * *', '--at', 'tomorrow'], /--at is "tomorrow"/],
-  [['--schedule', '0 3 * * *', '--at', '2026-11-24T03:00'], /no offset/],
-  [['--schedule', '0 3 * * *', '--count', '0'], /--count is 0; allowed are 1 to 100/],
-  [['--schedule', '0 3 * * *', '--count', '101'], /--count is 101/],
-  [['--schedule', '0 3 * * *', '--task', '#x'], /task is "#x"/],
-  [['--schedule', '0 3 * * *', '--tsk', 'x'], /did you mean --task\?/],
+  [['--schedule', '0 3 * * *', '--at', 'tomorrow'], /--at "tomorrow" is not a valid time/],
+  [['--schedule', '0 3 * * *', '--at', '2026-11-24T03:00:00.5'], /no offset/],
+  [['--schedule', '0 3 * * *', '--count', '0'], /--count 0 is not allowed. Use 1 to 100/],
+  [['--schedule', '0 3 * * *', '--count', '101'], /--count 101 is not/],
+  [['--schedule', '0 3 * * *', '--task', '#x'], /task "#x"/],
+  [['--schedule', '0 3 * * *', '--tsk', 'x'], /Did you mean --task\?/],
   [[], /--schedule is missing/],
 ])('%j is one line and 64', async (args, message) => {
   const { code, stdout, stderr } = await explain(args)

@@ -109,20 +109,20 @@ describe('what is shown of a task', () => {
   test.each([
     [
       ['--status', 'stal'],
-      /status .*"stal".* stale\?.*running, waiting, stale, completed, failed, skipped, missed, unknown/,
+      /status "stal" is not allowed. Did you mean stale\? Use running, waiting, stale, completed, failed, skipped, missed/,
     ],
-    [['--since', 'monday'], /since is "monday"; allowed are/],
-    [['--format', 'xml'], /format is "xml"; allowed are table, json, ndjson, csv/],
-    [['--format', 'csv', '--json'], /--json and --format csv are given together/],
+    [['--since', 'monday'], /since "monday" is not a valid time/],
+    [['--format', 'xml'], /--format "xml" is not allowed. Use table, json, ndjson or csv/],
+    [['--format', 'csv', '--json'], /--json contradicts --format csv/],
     [['--duplicates', '--duplicates'], /--duplicates is given 2 times/],
-    [['--all=maybe'], /--all is "maybe"; allowed are true and false/],
+    [['--all=maybe'], /--all "maybe" is not allowed. Use true or false/],
     [['--schedule', '@daily', '--no-missed'], /--schedule has no effect here, because missed slots are not shown/],
     [['--grace', '1h', '--status', 'failed'], /--grace has no effect here/],
     [['--grace', '1h', '--duplicates'], /--grace has no effect here/],
-    [['--no-missed', '--status', 'missed,failed'], /--no-missed and --status missed are given together/],
+    [['--no-missed', '--status', 'missed,failed'], /--no-missed contradicts --status missed/],
     [['--status', 'failed', '--state', 'stale'], /--status is given 2 times/],
-    [['--timezone', 'UTC', '--status', 'missed'], /--timezone is given, but no --schedule/],
-    [['--limit', '0'], /limit is 0; allowed are 1 to 100000/],
+    [['--timezone', 'UTC', '--status', 'missed'], /--timezone requires --schedule/],
+    [['--limit', '0'], /limit 0 is not allowed. Use 1 to 100000/],
     [['--task', 'nightly\u001b[2J'], /--task is given 2 times/],
   ])('%j is a usage error', async (args, message) => {
     const ended = await cronledger(['history', '--store', store, '--task', 'nightly', ...args])
@@ -430,7 +430,7 @@ describe('slots without a row', () => {
   })
 
   test.each([
-    [['--schedule', '@daily'], /--schedule is given, but no --task that has it/],
+    [['--schedule', '@daily'], /--schedule requires --task/],
     [['--task', 'unknown'], /no schedule is recorded for task unknown, .*Give its schedule/],
     [['--task', 'nigthly'], /unknown task: nigthly. Did you mean nightly\?/],
     [['--task', 'billing'], /unknown task: billing. To list the tasks of this ledger, run: cronledger tasks/],

@@ -214,23 +214,29 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
   beforeAll(() => known.run(day(10), ['true']))
 
   for (const [args, message] of [
-    [['--slot', '2026-11-10T04:00:00Z'], /no slot of 0 3 \* \* \* in UTC; near it: 2026-11-10T03:.*and 2026-11-11T03/],
+    [
+      ['--slot', '2026-11-10T04:00:00Z'],
+      /not a slot of 0 3 \* \* \* in UTC. The nearest slots are 2026-11-10T03:.*and 2026-11-11T03/,
+    ],
     [['--slot', '2199-11-10'], /slot 2199-11-10T03:00:00Z is not due yet/],
-    [['--slot', 'tomorrow'], /slot is "tomorrow"; allowed are an instant .*, a date .*, or latest/],
-    [['--slot', day(10), '--only', 'failed'], /--slot and --only are given together; --only is for a range/],
-    [['--slot', day(10), '--dry-run'], /--slot and --dry-run are given together/],
-    [['--slot', day(10), '--from', '7d'], /--slot and --from are given together/],
+    [['--slot', 'tomorrow'], /slot "tomorrow" is not valid. Use an instant .*, a date .*, or latest/],
+    [['--slot', day(10), '--only', 'failed'], /--slot contradicts --only, which is for a range/],
+    [['--slot', day(10), '--dry-run'], /--slot contradicts --dry-run/],
+    [['--slot', day(10), '--from', '7d'], /--slot contradicts --from/],
     [['--to', day(10)], /neither --slot nor --from is given/],
     [
       ['--from', '2026-11-10', '--only', 'missed,late'],
-      /--only is "late"; allowed are missed, failed, stale, completed/,
+      /--only "late" is not allowed. Use missed, failed, stale or completed/,
     ],
-    [['--from', '2026-11-10', '--only', 'mised'], /--only is "mised"; did you mean missed\?/],
-    [['--slot', day(10), '--timezone', 'UTC'], /--timezone is given, but no --schedule that is read by it/],
-    [['--slot', day(10), '--overlap', 'skp'], /--overlap is "skp"; did you mean skip\?/],
-    [['--slot', day(10), '--retention', '30d'], /allowed are 35d to 36525d: a slot whose row is gone would run again/],
-    [['--from', 'yesterday'], /from is "yesterday"; allowed are an instant/],
-    [['--from', day(11), '--to', day(11)], /from is .* and to is .*: nothing lies between/],
+    [['--from', '2026-11-10', '--only', 'mised'], /--only "mised" is not allowed. Did you mean missed\?/],
+    [['--slot', day(10), '--timezone', 'UTC'], /--timezone requires --schedule/],
+    [['--slot', day(10), '--overlap', 'skp'], /--overlap "skp" is not allowed. Did you mean skip\?/],
+    [
+      ['--slot', day(10), '--retention', '30d'],
+      /--retention 30d is not allowed. Use 35d to 36525d: a slot whose row is gone would run again/,
+    ],
+    [['--from', 'yesterday'], /from "yesterday" is not a valid time. Use an instant/],
+    [['--from', day(11), '--to', day(11)], /from .* is not before to /],
     [
       ['--from', day(10), '--task', 'nobody'],
       /unknown task: nobody\. To list the tasks of this ledger, run: cronledger tasks/,
@@ -256,7 +262,10 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
 
   test('no command, no reason', async () => {
     const { rerun, env } = known
-    expect(await rerun(['--slot', day(10)])).toMatchObject({ code: 64, stderr: /no command to run; give it after --/ })
+    expect(await rerun(['--slot', day(10)])).toMatchObject({
+      code: 64,
+      stderr: /no batch command is given. Put it after --/,
+    })
     const bare = await cronledger(['rerun', '--slot', day(10), '--', 'true'], { env })
     expect(bare).toMatchObject({ code: 64, stderr: expect.stringMatching(/--reason is missing.*CRONLEDGER_REASON/) })
   })

@@ -93,9 +93,9 @@ describe('a person’s word on a slot', () => {
   })
 
   for (const [slot, state, message] of [
-    ['2026-11-23T03:00:01Z', 'skipped', /is no slot of 0 3 \* \* \* in UTC; near it/],
-    ['lastest', 'skipped', /slot is "lastest"; allowed are an instant .*, local time .*, a date .*, or latest/],
-    ['2026-11-23', 'paused', /--state is "paused"; allowed are completed, failed, skipped/],
+    ['2026-11-23T03:00:01Z', 'skipped', /is not a slot of 0 3 \* \* \* in UTC. The nearest slots are/],
+    ['lastest', 'skipped', /slot "lastest" is not valid. Use an instant .*, a local time .*, a date .*, or latest/],
+    ['2026-11-23', 'paused', /--state "paused" is not allowed. Use completed, failed or skipped/],
   ] as const) {
     test(`wrong input is one line: ${message}`, async () => {
       const { run, resolve } = ledger()

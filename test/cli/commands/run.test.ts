@@ -61,7 +61,9 @@ describe('cronledger as its own batch', () => {
     chmodSync(file, 0o755)
     const refused = await run([file, name, '--check'])
     expect(refused).toMatchObject({ code: 64, stdout: '' })
-    expect(refused.stderr).toMatch(/^cronledger: .*is no batch.*docker run --entrypoint cronledger[^\n]*\n$/)
+    expect(refused.stderr).toMatch(
+      /^cronledger: the batch command after -- is "cronledger .*docker run --entrypoint cronledger[^\n]*\n$/,
+    )
     expect(existsSync(path)).toBe(false)
   })
 
@@ -270,21 +272,21 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     [without('--task'), /--task is missing.*CRONLEDGER_TASK/],
     [without('--schedule'), /--schedule is missing/],
     [[...ok, '--task', 'other'], /--task is given 2 times/],
-    [[...ok, '--max-atempts', '2'], /unknown option --max-atempts; did you mean --max-attempts\?/],
-    [[...ok, '--max-attempts', '0'], /--max-attempts is 0; allowed are 1 to 100/],
-    [[...ok, '--max-attempts', '1e1'], /--max-attempts is "1e1"; allowed are whole numbers/],
-    [[...ok, '--lease', '10'], /--lease is "10"; allowed are a number and a unit/],
+    [[...ok, '--max-atempts', '2'], /unknown option --max-atempts. Did you mean --max-attempts\?/],
+    [[...ok, '--max-attempts', '0'], /--max-attempts 0 is not allowed. Use 1 to 100/],
+    [[...ok, '--max-attempts', '1e1'], /--max-attempts "1e1" is not a whole number/],
+    [[...ok, '--lease', '10'], /--lease "10" has no unit. Use a number and a unit/],
     [[...ok, '--lease', '3m'], /lease is 3m; it must be at least 3 heartbeats/],
     [[...ok, '--finish-timeout', '20m'], /finish-timeout is 20m; it must be less than the lease/],
-    [[...ok, '--on-mismatch', 'maybe'], /--on-mismatch is "maybe"; allowed are warn, refuse/],
-    [[...ok, '--reason', 'x'], /--reason is given, but no --force-slot/],
+    [[...ok, '--on-mismatch', 'maybe'], /--on-mismatch "maybe" is not allowed. Use warn or refuse/],
+    [[...ok, '--reason', 'x'], /--reason requires --force-slot/],
     [[...ok, '--force-slot', 'latest', '--reason', 'x'], /a forced slot and an event time are given together/],
-    [[...ok, 'stray'], /"stray" is no option; a command comes after --/],
+    [[...ok, 'stray'], /unexpected argument "stray". run takes options only before --/],
     [[...ok, '--timezone', 'Asia/Tokio'], /Asia\/Tokio/],
     [[...ok, '--timezone', ''], /--timezone has no value/],
-    [['--task', '-x', ...without('--task')], /task is "-x"; allowed/],
-    [[...ok, '-x'], /unknown option -x$/m],
-    [['--task', 'a b', ...without('--task')], /task is "a b"; allowed are 1 to 128/],
+    [['--task', '-x', ...without('--task')], /task "-x" is not a valid name/],
+    [[...ok, '-x'], /unknown option -x\. See/],
+    [['--task', 'a b', ...without('--task')], /task "a b" is not a valid name. Use 1 to 128/],
     [['--schedule', '* * *', ...without('--schedule')], /fields/],
     [['--schedule', '0 0 31 2 *', ...without('--schedule')], /never fire/],
     [['--event-time', '<aws.scheduler.scheduled-time>', ...without('--event-time')], /was not replaced/],
@@ -294,7 +296,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
       ['--anchor', '2026-11-23T03:00:00.5Z', '--schedule', 'rate(1 hour)', ...without('--schedule')],
       /anchor .* Use whole seconds/,
     ],
-    [['--event', 'no-such-file', ...without('--event-time')], /--event is neither JSON nor a file/],
+    [['--event', 'no-such-file', ...without('--event-time')], /--event is neither JSON nor a readable file/],
     [['--require-event-time', ...without('--event-time')], /no event time is given, and one is required/],
     [[...ok, '--require-event-time', '--require-event-time=false'], /--require-event-time is given 2 times/],
   ] as const) {
@@ -311,19 +313,30 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
   for (const [args, message] of [
     [['run', ...ok, '--', 'true'], /--store is missing.*dynamodb:TABLE.*file:PATH/],
     [['run', '--store', 'redis:x', ...ok, '--', 'true'], /dynamodb:TABLE or file:PATH/],
-    [['run', '--store', 'file:/tmp/x.db', ...ok], /no command to run/],
-    [['run', '--store', 'file:/tmp/x.db', ...ok, '--'], /no command to run/],
-    [['run', ...ok, '--pasword=hunter2', '--', 'true'], /^cronledger: unknown option --pasword\n$/],
-    [['run', ...ok, `--${'x'.repeat(5000)}`, '--', 'true'], /^cronledger: unknown option --x{98}…\n$/],
-    [['rum'], /unknown command "rum"; did you mean run\?/],
-    [['rnu'], /unknown command "rnu"; did you mean run\?/],
-    [['xyz'], /unknown command "xyz" \(/],
-    [['--verison'], /unknown command "--verison"; did you mean --version\?/],
-    [['--task', 'nightly', 'history'], /unknown command "--task"; a command comes before its options/],
-    [[], /no command; there are run, rerun, history,/],
+    [['run', '--store', 'file:/tmp/x.db', ...ok], /no batch command is given. Put it after --/],
+    [['run', '--store', 'file:/tmp/x.db', ...ok, '--'], /no batch command is given/],
+    [
+      ['run', ...ok, '--pasword=hunter2', '--', 'true'],
+      /^cronledger: unknown option --pasword. See cronledger run --help.\n$/,
+    ],
+    [
+      ['run', ...ok, `--${'x'.repeat(5000)}`, '--', 'true'],
+      /^cronledger: unknown option --x{98}…. See cronledger run --help.\n$/,
+    ],
+    [['rum'], /unknown command "rum". Did you mean run\?/],
+    [['rnu'], /unknown command "rnu". Did you mean run\?/],
+    [['xyz'], /unknown command "xyz". See cronledger --help/],
+    [['--verison'], /unknown command "--verison". Did you mean --version\?/],
+    [
+      ['--task', 'nightly', 'history'],
+      /unknown command "--task". Put the command before its options: cronledger history --task …/,
+    ],
     [['show', '--store', 'file:/tmp/x.db', '--slot', 'latest'], /--task is missing/],
-    [['history', '--store', 'file:/tmp/x.db', '--', '--limit', '5'], /"--limit" comes after --, and history runs no/],
-    [['setup', '--store', 'file:/tmp/x.db', '--role', 'runner'], /--role is given, but neither --check nor --print/],
+    [
+      ['history', '--store', 'file:/tmp/x.db', '--', '--limit', '5'],
+      /unexpected argument "--limit" after --. history does not run a batch/,
+    ],
+    [['setup', '--store', 'file:/tmp/x.db', '--role', 'runner'], /--role requires --check or --print/],
   ] as const) {
     test(`${args.slice(0, 3).join(' ')}: ${message}`, async () => {
       const { code, stdout, stderr } = await cronledger(args)
@@ -343,7 +356,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     const { code, stderr } = await cronledger(['run', '--store', store, ...ok, '--', 'true'], {
       env: { CRONLEDGER_LEASE: 'long' },
     })
-    expect({ code, stderr }).toMatchObject({ code: 64, stderr: expect.stringMatching(/CRONLEDGER_LEASE is "long"/) })
+    expect({ code, stderr }).toMatchObject({ code: 64, stderr: expect.stringMatching(/CRONLEDGER_LEASE "long"/) })
   })
 
   test('a variable that is nearly an option is ignored with a warning', async () => {
@@ -405,7 +418,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     const batch = ['run', '--store', store, ...ok, '--', 'echo']
     const refused = shell('a\\377b')
     expect(refused).toMatchObject({ status: 64, stdout: '' })
-    expect(refused.stderr).toMatch(/^cronledger: argument "a\ufffdb" has bytes that are no UTF-8[^\n]*\n$/)
+    expect(refused.stderr).toMatch(/^cronledger: argument "a\ufffdb" is not valid UTF-8[^\n]*\n$/)
     expect(existsSync(path)).toBe(false)
     expect(shell('a\\357\\277\\275b')).toMatchObject({ status: 0, stdout: 'a\ufffdb\n' })
   })
@@ -451,13 +464,13 @@ describe('the event', () => {
 })
 
 describe('an event that never comes', () => {
-  test('a pipe is no file: refused, not waited for', async () => {
+  test('a pipe is not a file: refused, not waited for', async () => {
     const { store } = ledger()
     const pipe = join(folder, 'pipe')
     execFileSync('mkfifo', [pipe])
     const base = ['--store', store, ...NIGHTLY, '--event', pipe]
     const { code, stderr } = await cronledger(['run', ...base, '--', 'echo', 'no'])
-    expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringMatching(/it is no file/) })
+    expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringMatching(/it is not a file/) })
   })
 
   test('a stop ends the wait for standard input', async () => {

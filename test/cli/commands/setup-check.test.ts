@@ -394,19 +394,23 @@ describe('the event time', () => {
 
   test.each([
     [{ CRONLEDGER_EVENT_TIME: '<aws.scheduler.scheduled-time>' }, 64, /^wrong: .*was not replaced/],
-    [{ CRONLEDGER_EVENT_TIME: '3 in the morning' }, 64, /^wrong: .*allowed is ISO 8601/],
-    [{ CRONLEDGER_EVENT_TIME: '' }, 0, /^ok: not set here: a run's own start stands in/],
+    [{ CRONLEDGER_EVENT_TIME: '3 in the morning' }, 64, /^wrong: .*Use ISO 8601/],
+    [{ CRONLEDGER_EVENT_TIME: '' }, 0, /^ok: not set here: a run uses the time of its own start/],
     [{ CRONLEDGER_REQUIRE_EVENT_TIME: 'true' }, 0, /^ok: not set here: a run may refuse/],
     [{ CRONLEDGER_EVENT: '{"time":"2026-11-24T03:00:00Z"}' }, 0, /^ok: 2026-11-24T03:00:00Z, from CRONLEDGER_EVENT$/],
     [{ CRONLEDGER_EVENT: '{"detail":{}}' }, 64, /^wrong: the event has no "time"/],
     [{ CRONLEDGER_EVENT: '-' }, 0, /^ok: from standard input/],
-    [{ CRONLEDGER_REQUIRE_EVENT_TIME: 'false' }, 0, /^ok: not set here: a run's own start stands in/],
+    [{ CRONLEDGER_REQUIRE_EVENT_TIME: 'false' }, 0, /^ok: not set here: a run uses the time of its own start/],
     [{ CRONLEDGER_EVENT_TIME: '2099-01-01T00:00:00Z' }, 64, /^wrong: .*is in the future/],
     [{ CRONLEDGER_FORCE_SLOT: 'latest', CRONLEDGER_REASON: 'x', ...TIME }, 64, /^wrong: .*given together/],
     [{ CRONLEDGER_FORCE_SLOT: '2026-11-24' }, 64, /^wrong: a reason is needed/],
     [{ CRONLEDGER_FORCE_SLOT: '2026-11-24T09:00', CRONLEDGER_REASON: 'x' }, 0, /^ok: none: CRONLEDGER_FORCE_SLOT/],
-    [{ CRONLEDGER_SCHEDULE: '0 4 * * *', ...TIME }, 0, /^ok: .*no time at which the schedule fires/],
-    [{ CRONLEDGER_SCHEDULE: '0 4 * * *', CRONLEDGER_ON_MISMATCH: 'refuse', ...TIME }, 64, /^wrong: .*no time at which/],
+    [{ CRONLEDGER_SCHEDULE: '0 4 * * *', ...TIME }, 0, /^ok: .*does not match the schedule/],
+    [
+      { CRONLEDGER_SCHEDULE: '0 4 * * *', CRONLEDGER_ON_MISMATCH: 'refuse', ...TIME },
+      64,
+      /^wrong: .*does not match the schedule/,
+    ],
     [{ CRONLEDGER_SCHEDULE: 'at(2099-01-01T00:00:00)', ...TIME }, 64, /^wrong: no slot of/],
   ])('%j: %i', async (env, code, line) => {
     const found = await check(store(), env as unknown as Record<string, string>)
@@ -416,7 +420,7 @@ describe('the event time', () => {
 
   // Whatever ends each run with 64 does so here too.
   test.each([
-    [{ CRONLEDGER_TASK: 'no spaces' }, 'task', /^wrong: task is "no spaces"/],
+    [{ CRONLEDGER_TASK: 'no spaces' }, 'task', /^wrong: task "no spaces" is not a valid name/],
     [{ CRONLEDGER_SCHEDULE: '61 3 * * *' }, 'schedule', /^wrong: .*61/],
     [{ CRONLEDGER_SCHEDULE: 'rate(6 hours)' }, 'schedule', /^wrong: .*requires an anchor/],
     [
@@ -425,9 +429,9 @@ describe('the event time', () => {
       /^wrong: timezone "JST" is not an IANA time zone name/,
     ],
     [{ CRONLEDGER_TIMEZONE: 'JST' }, 'schedule', /^wrong: timezone "JST" is not an IANA time zone name/],
-    [{ CRONLEDGER_MAX_ATTEMPTS: 'many' }, 'options', /^wrong: CRONLEDGER_MAX_ATTEMPTS is "many"/],
+    [{ CRONLEDGER_MAX_ATTEMPTS: 'many' }, 'options', /^wrong: CRONLEDGER_MAX_ATTEMPTS "many" is not a whole number/],
     [{ CRONLEDGER_LEASE: '1m' }, 'options', /^wrong: lease is 1m; it must be at least/],
-    [{ CRONLEDGER_REASON: 'x' }, 'options', /^wrong: .*no --force-slot/],
+    [{ CRONLEDGER_REASON: 'x' }, 'options', /^wrong: --reason requires --force-slot/],
   ])('%j is a finding', async (env, what, line) => {
     const all = { CRONLEDGER_TASK: 'nightly', CRONLEDGER_SCHEDULE: '0 3 * * *', ...TIME, ...env } as Record<
       string,

@@ -56,8 +56,8 @@ describe('refused', () => {
     [['--print', 'eventbridge', '--task', 'nightly', '--schedule', '30 0 3 * * *'], /AWS has no seconds/],
     [['--print', 'cloudformation', '--task', 'no spaces', '--schedule', '0 3 * * *'], /task/],
     [['--print', 'task-definition', ...NIGHTLY, '--container', 'a"b'], /--container is "a\\"b"/],
-    [['--print', 'everything'], /allowed are cloudformation, iam, eventbridge, task-definition/],
-    [['--print', 'iam', '--check'], /give one of them/],
+    [['--print', 'everything'], /Use cloudformation, iam, eventbridge or task-definition/],
+    [['--print', 'iam', '--check'], /--check contradicts --print/],
   ])('%j', async (args, why) => {
     const { code, stdout, stderr } = await cronledger(['setup', '--store', TABLE, ...args])
     expect({ code, stdout, lines: stderr.trim().split('\n').length }).toEqual({ code: 64, stdout: '', lines: 1 })
@@ -190,7 +190,7 @@ describe.skipIf(!hasAws)('on a server, by the command line of AWS', () => {
       // moto's CloudFormation leaves TTL, backups and encryption out; setup turns TTL on.
       expect(setup).toMatchObject({
         code: 0,
-        stdout: 'dynamodb:money: table was there already, as it should be\ndynamodb:money: time to live turned on\n',
+        stdout: 'dynamodb:money: table already exists, nothing to change\ndynamodb:money: time to live turned on\n',
       })
       const check = await run(['setup', '--store', TABLE, '--check'])
       expect(check.stdout).not.toMatch(/^wrong/m)

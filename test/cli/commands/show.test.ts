@@ -132,9 +132,9 @@ describe('show', () => {
   )
 
   test.each([
-    [['--slot', 'tomorrow'], /slot is "tomorrow"; allowed are an instant .*, local time .*, a date .*, or latest/],
-    [['--slot', '2025-11-24T04:00'], /is no slot of 0 3 \* \* \* in Asia\/Tokyo; near it/],
-    [['--slot', '2025-02-30'], /no date/],
+    [['--slot', 'tomorrow'], /slot "tomorrow" is not valid. Use an instant .*, a local time .*, a date .*, or latest/],
+    [['--slot', '2025-11-24T04:00'], /is not a slot of 0 3 \* \* \* in Asia\/Tokyo. The nearest slots are/],
+    [['--slot', '2025-02-30'], /is not a valid date/],
     [[], /--slot is missing/],
   ])('%j is a usage error', async (args, message) => {
     const { show } = await ledger()

@@ -217,13 +217,13 @@ describe('a notification that goes wrong is one line of the log, and the exit co
 
 describe('wrong options: 64, one line', () => {
   for (const [options, message] of [
-    [['--notify-on', 'failed'], /--notify-on is given, but no --notify/],
+    [['--notify-on', 'failed'], /--notify-on requires --notify/],
     [
       ['--notify', 'cat', '--notify-on', 'failed,dupplicate'],
-      /--notify-on is "dupplicate"; did you mean duplicate\?; allowed are duplicate, ref/,
+      /--notify-on "dupplicate" is not allowed. Did you mean duplicate\? Use duplicate, ref/,
     ],
-    [['--notify', 'cat', '--notify-on', 'failed,'], /--notify-on is ""; allowed/],
-    [['--metrics', 'statsd'], /--metrics is "statsd"; allowed are off, emf/],
+    [['--notify', 'cat', '--notify-on', 'failed,'], /--notify-on "" is not allowed/],
+    [['--metrics', 'statsd'], /--metrics "statsd" is not allowed. Use off or emf/],
     [['--metrics-namespace', 'AWS/ECS'], /metrics-namespace is "AWS\/ECS"; allowed/],
     [['--metrics-namespace', 'a\nb'], /metrics-namespace is "a\\nb"; allowed/],
   ] as const) {

@@ -6,7 +6,16 @@ import { helpOf } from '../../../src/cli/help.ts'
 import { readOptions } from '../../../src/cli/options/arguments.ts'
 import { defaultText, valueName, variableOf } from '../../../src/cli/options/options.ts'
 import { RUN_GROUPS, RUN_OPTIONS } from '../../../src/cli/options/run-options.ts'
-import { allowedText, isAllowed, numberText, type OptionSpec, optionName } from '../../../src/core/option.ts'
+import {
+  allowedText,
+  groupOf,
+  isAllowed,
+  numberText,
+  OPTION_GROUPS,
+  type OptionGroup,
+  type OptionSpec,
+  optionName,
+} from '../../../src/core/option.ts'
 import type { Environment } from '../../../src/core/types.ts'
 import { FORCING_VARIABLES } from '../../../src/run/command.ts'
 import { SETTINGS } from '../../../src/run/settings-table.ts'
@@ -19,14 +28,21 @@ const MARKS = /(?<=<!-- options: made by `npm run options` -->\n).*(?=<!-- \/opt
 function rowOf([name, spec]: [string, OptionSpec]): string {
   const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('<', '&lt;')
   const flag = cell(`--${optionName(name)} ${valueName(spec)}`.trimEnd())
-  return `| \`${flag}\` | ${cell(spec.help)} | ${cell(defaultText(spec))} | ${cell(allowedText(spec))} |\n`
+  const meaning = [`${spec.help}.`, spec.details ?? ''].join(' ').trimEnd()
+  return `| \`${flag}\` | ${cell(meaning)} | ${cell(defaultText(spec))} | ${cell(allowedText(spec))} |\n`
 }
 
-test('the table of options in docs/reference/options.md is the one that the code has', () => {
-  const rows = Object.entries<OptionSpec>(RUN_OPTIONS).map(rowOf)
-  const table = `\n| option | meaning | default | allowed |\n| --- | --- | --- | --- |\n${rows.join('')}\n`
+/** The table of a group, under its heading. */
+function tableOf(group: OptionGroup): string {
+  const rows = Object.entries<OptionSpec>(RUN_OPTIONS).filter(([, spec]) => groupOf(spec) === group)
+  if (rows.length === 0) return ''
+  return `\n## ${group}\n\n| option | meaning | default | allowed |\n| --- | --- | --- | --- |\n${rows.map(rowOf).join('')}`
+}
+
+test('the tables of options in docs/reference/options.md are those that the code has', () => {
+  const table = `${OPTION_GROUPS.map(tableOf).join('')}\n`
   const page = readFileSync(PAGE, 'utf8')
-  // `npm run options` writes the table again.
+  // `npm run options` writes the tables again.
   if (process.env['UPDATE_OPTIONS'] !== undefined) writeFileSync(PAGE, page.replace(MARKS, table))
   expect(readFileSync(PAGE, 'utf8')).toContain(table)
 })

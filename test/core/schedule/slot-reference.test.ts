@@ -9,6 +9,10 @@ const slotOf = (expression: string, zone: string, text: string, anchor?: string)
 }
 
 describe('a local time that comes twice in autumn', () => {
+  test('may be written with a space', () => {
+    expect(slotOf('30 1 * * *', 'America/New_York', '2026-11-01 01:30')).toBe('2026-11-01T05:30:00.000Z')
+  })
+
   test('is the slot of the first pass, where a schedule has but that', () => {
     expect(slotOf('30 1 * * *', 'America/New_York', '2026-11-01T01:30')).toBe('2026-11-01T05:30:00.000Z')
   })
@@ -20,7 +24,7 @@ describe('a local time that comes twice in autumn', () => {
 
   test('is refused with both named, where both are slots', () => {
     expect(() => slotOf('30 * * * *', 'America/New_York', '2026-11-01T01:30')).toThrow(
-      'comes twice in America/New_York: 2026-11-01T05:30:00Z and 2026-11-01T06:30:00Z; name one',
+      'comes twice in America/New_York. Use one of 2026-11-01T05:30:00Z and 2026-11-01T06:30:00Z.',
     )
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { formatInstant } from '../../../src/core/instant.ts'
-import { daysIn, namesDate, parseTimeRange, type RangeText } from '../../../src/core/schedule/time-range.ts'
+import { daysIn, needsZone, parseTimeRange, type RangeText } from '../../../src/core/schedule/time-range.ts'
 
 const NOW = Date.parse('2026-11-24T12:00:00Z')
 
@@ -16,6 +16,9 @@ describe('the ends of a range', () => {
     [{ since: '7d', until: '12h' }, 'Asia/Tokyo', ['2026-11-17T12:00:00Z', '2026-11-24T00:00:00Z']],
     [{ since: '1.5h' }, 'UTC', ['2026-11-24T10:30:00Z', null]],
     [{ since: '999999999d' }, 'UTC', ['1970-01-01T00:00:00Z', null]],
+    // A local time, in the zone.
+    [{ since: '2026-11-24T03:00' }, 'Asia/Tokyo', ['2026-11-23T18:00:00Z', null]],
+    [{ until: '2026-11-24 03:00:30' }, 'UTC', [null, '2026-11-24T03:00:30Z']],
     // A date is the whole day, in the zone.
     [{ since: '2026-11-24', until: '2026-11-24' }, 'UTC', ['2026-11-24T00:00:00Z', '2026-11-25T00:00:00Z']],
     [{ since: '2026-11-24', until: '2026-11-24' }, 'Asia/Tokyo', ['2026-11-23T15:00:00Z', '2026-11-24T15:00:00Z']],
@@ -43,28 +46,37 @@ describe('the ends of a range', () => {
   })
 
   test.each([
-    [{ since: 'yesterday' }, 'UTC', /^since is "yesterday"; allowed are an instant .*, a date .*, or how long ago/],
-    [{ until: '7' }, 'UTC', /^until is "7"; allowed are/],
-    [{ since: '-7d' }, 'UTC', /^since is "-7d"; allowed are/],
-    [{ since: '2026-11-24T03:00' }, 'UTC', /^since is .*it has no offset/],
-    [{ since: '2026-02-30' }, 'UTC', /^since is "2026-02-30": no calendar has that/],
-    [{ until: '2011-12-30' }, 'Pacific/Apia', /^until is "2011-12-30": Pacific\/Apia had no such day/],
-    [{ since: '2026-11-24' }, 'No/Where', /^timezone "No\/Where" is not an IANA time zone name/],
-    [{ since: '0001-01-01' }, 'UTC', /^since is "0001-01-01"; allowed are the years 1970 to 2199/],
-    [{ until: '9999-01-01' }, 'UTC', /^until is "9999-01-01"; allowed are the years 1970 to 2199/],
-    [{ since: '1d', until: '7d' }, 'UTC', /^since is "1d" and until is "7d": nothing lies between/],
     [
-      { since: '2026-11-25', until: '2026-11-24' },
+      { since: 'yesterday' },
       'UTC',
-      /nothing lies between 2026-11-25T00:00:00Z and 2026-11-25T00:00:00Z/,
+      /^since "yesterday" is not a valid time. Use an instant .*, a local time .*, a date .*, or how long ago/,
     ],
+    [{ until: '7' }, 'UTC', /^until "7" is not a valid time. Use/],
+    [{ since: '-7d' }, 'UTC', /^since "-7d" is not a valid time. Use/],
+    [{ since: '2026-11-24T03:00:00.5' }, 'UTC', /^since .* has no offset/],
+    [{ since: '2026-11-24 24:00' }, 'UTC', /^since "2026-11-24 24:00" is not a valid time/],
+    [{ since: '2026-03-08T02:30' }, 'America/New_York', /does not exist: the clocks of America\/New_York skip it/],
+    [
+      { since: '2026-11-01T01:30' },
+      'America/New_York',
+      /comes twice in America\/New_York. Use one of 2026-11-01T05:30:00Z and 2026-11-01T06:30:00Z/,
+    ],
+    [{ since: '2026-02-30' }, 'UTC', /^since "2026-02-30" is not a valid date. Use YYYY-MM-DD/],
+    [{ until: '2011-12-30' }, 'Pacific/Apia', /^until "2011-12-30" does not exist: Pacific\/Apia skipped that day/],
+    [{ since: '2026-11-24' }, 'No/Where', /^timezone "No\/Where" is not an IANA time zone name/],
+    [{ since: '0001-01-01' }, 'UTC', /^since "0001-01-01" is not allowed. Use the years 1970 to 2199/],
+    [{ since: '1969-12-31 23:00' }, 'UTC', /^since "1969-12-31 23:00" is not allowed. Use the years 1970 to 2199/],
+    [{ until: '9999-01-01' }, 'UTC', /^until "9999-01-01" is not allowed. Use the years 1970 to 2199/],
+    [{ since: '1d', until: '7d' }, 'UTC', /^since "1d" is not before until "7d"/],
+    [{ since: '2026-11-25', until: '2026-11-24' }, 'UTC', /they are 2026-11-25T00:00:00Z and 2026-11-25T00:00:00Z/],
   ] as const)('%j in %s is refused', (text, zone, message) => {
     expect(() => read(text, zone)).toThrow(message)
   })
 
-  test('only a date takes a zone', () => {
-    expect(namesDate({ since: '7d', until: '2026-11-24T03:00:00Z' })).toBe(false)
-    expect(namesDate({ until: '2026-11-24' })).toBe(true)
+  test('only a date and a local time take a zone', () => {
+    expect(needsZone({ since: '7d', until: '2026-11-24T03:00:00Z' })).toBe(false)
+    expect(needsZone({ until: '2026-11-24' })).toBe(true)
+    expect(needsZone({ since: '2026-11-24 03:00' })).toBe(true)
   })
 })
 

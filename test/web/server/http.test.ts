@@ -104,12 +104,12 @@ test('HEAD has the headers of GET', async () => {
 
 test.each([
   ['/task', 400, 'the address has no task'],
-  ['/task?task=<b>', 400, 'task is'],
+  ['/task?task=<b>', 400, 'is not a valid name'],
   ['/task?task=heartbeat&status=late', 400, 'Use one of running, waiting, stale, completed, failed'],
-  ['/task?task=heartbeat&since=monday', 400, 'since is'],
-  ['/task?task=heartbeat&before=monday', 400, 'before is'],
+  ['/task?task=heartbeat&since=monday', 400, 'is not a valid time'],
+  ['/task?task=heartbeat&before=monday', 400, 'is not a valid instant'],
   ['/task?task=heartbeat&year=12', 400, 'Use a year from 1970 to 2199'],
-  ['/slot?task=heartbeat&slot=2026', 400, 'slot is'],
+  ['/slot?task=heartbeat&slot=2026', 400, 'is not a valid instant'],
   ['/slot?task=heartbeat&slot=2026-01-01T00:00:00.5Z', 400, 'Slots are whole seconds'],
   ['/slot?task=heartbeat&slot=2001-01-01T00:07:00Z', 404, 'No such task or slot.'],
   ['/task?task=nobody', 404, 'No such task or slot.'],
@@ -182,7 +182,7 @@ test('a port that is in use is told in one line', async () => {
 
 test.each([
   [['--host', '203.0.113.7'], 64, /^cronledger: --host "203\.0\.113\.7" is not an address of this machine/],
-  [['--port', '70000'], 64, /^cronledger: --port is 70000; allowed are 0 to 65535/],
+  [['--port', '70000'], 64, /^cronledger: --port 70000 is not allowed. Use 0 to 65535/],
 ])('%j is a usage error', async (args, code, message) => {
   const ended = await cronledger(['serve', '--store', store, ...args])
   expect(ended).toMatchObject({ code, stdout: '', stderr: expect.stringMatching(message) })
@@ -204,7 +204,7 @@ test('beyond loopback it warns that there is no login, and goes by its address',
   expect((await ask('/', { base, headers: { host: 'evil.example' } })).status).toBe(403)
   await wide.stop()
   expect((await wide.running.ended).stderr).toMatch(
-    /^cronledger: warning: 0\.0\.0\.0 is beyond this machine, and there is no login/,
+    /^cronledger: warning: the pages have no login, and 0\.0\.0\.0 can be reached from other machines/,
   )
 })
 

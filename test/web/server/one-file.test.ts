@@ -186,9 +186,9 @@ describe('the file', () => {
     [['--out', '-', '--task', 'nobody'], /^cronledger: unknown task: nobody\. /],
     [
       ['--out', '-', '--since', '2026-02-01', '--until', '2026-01-01'],
-      /^cronledger: since is "2026-02-01" and until is/,
+      /^cronledger: --since "2026-02-01" is not before --until/,
     ],
-    [[], /^cronledger: --out is missing; give it/],
+    [[], /^cronledger: --out is missing. Give --out/],
   ])('%j is a usage error', async (more, message) => {
     const { code, stdout, stderr } = await cronledger([...args, ...more])
     expect({ code, stdout }).toEqual({ code: 64, stdout: '' })

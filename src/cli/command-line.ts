@@ -1,0 +1,69 @@
+import { isUtf8 } from 'node:buffer'
+import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import { type LedgerError, quote, usageError } from '../core/errors.ts'
+import { COMMANDS, commandsMeant } from './command-table.ts'
+import { didYouMean, nearest } from './options/nearest.ts'
+
+// The checks of a command line that do not depend on the options of a command.
+
+/** Returns the error for a word where the command belongs. `argv` has the words after it. */
+export function unknownCommand(name: string, argv: readonly string[]): LedgerError {
+  const [command] = argv.filter((word) => Object.hasOwn(COMMANDS, word))
+  const near = nearest(name, [...Object.keys(COMMANDS), '--help', '--version'])
+  const meant = commandsMeant(name).length > 0 || near === null ? commandsMeant(name) : [near]
+  const what = `unknown command ${quote(name)}.`
+  if (meant.length > 0) return usageError(`${what}${didYouMean(meant)} See cronledger --help.`)
+  if (name.startsWith('-')) {
+    return usageError(`${what} Put the command before its options: cronledger ${command ?? 'run'} ${name} …`)
+  }
+  if (/[./]/.test(name)) return usageError(`${what} To run a batch: cronledger run … -- ${name}`)
+  return usageError(`${what} See cronledger --help.`)
+}
+
+/**
+ * Throws a usage error if the words after `--` are certainly not the command line of a batch.
+ *
+ * In an image whose entrypoint is `cronledger run --`, a command line that is meant for cronledger becomes the batch. It
+ * would take the slot, and the real batch would then be a duplicate.
+ */
+export function checkBatch(name: string, [file = '', word = '']: readonly string[]): void {
+  if (/^-./.test(file)) {
+    throw usageError(
+      `${quote(file)} after -- is not a command. Put the options of cronledger before --, and the batch command after it, for example: cronledger ${name} ${file} … -- ./batch.sh`,
+    )
+  }
+  if (basename(file) !== 'cronledger' || !Object.hasOwn(COMMANDS, word)) return
+  throw usageError(
+    `the batch command after -- is "cronledger ${word}", which would take the slot of the batch. Name the batch there. To start cronledger ${word} in an image with the entrypoint "cronledger run --", use another entrypoint: docker run --entrypoint cronledger IMAGE ${word} …, or entryPoint in an ECS task definition.`,
+  )
+}
+
+/** Throws a usage error if there are words after the `--` of a command that does not run a batch. */
+export function checkNoBatch(name: string, [word]: readonly string[]): void {
+  if (word === undefined) return
+  throw usageError(
+    `unexpected argument ${quote(word)} after --. ${name} does not run a batch: put its options before --, or leave -- out.`,
+  )
+}
+
+/**
+ * Throws a usage error if an argument is not valid UTF-8. Node replaces the invalid bytes with U+FFFD, so the batch
+ * would get an argument that differs from the given one. A U+FFFD in a valid command line was given as such.
+ */
+export function checkBytes(args: readonly string[]): void {
+  const changed = args.find((word) => word.includes('\ufffd'))
+  if (changed === undefined || isUtf8(ownCommandLine())) return
+  throw usageError(
+    `argument ${quote(changed)} is not valid UTF-8, and the batch would get another text. Encode it in UTF-8.`,
+  )
+}
+
+/** Returns the arguments of this process as bytes. The result is empty if the system does not provide them. */
+function ownCommandLine(): Buffer {
+  try {
+    return readFileSync('/proc/self/cmdline')
+  } catch {
+    return Buffer.alloc(0)
+  }
+}

@@ -1,0 +1,145 @@
+import type { Command } from './command.ts'
+
+/** The groups of the overview, named after the aims of a user. */
+type CommandGroup = 'Run a batch' | 'See what happened' | 'Fix a slot' | 'Set up'
+
+export interface CommandEntry {
+  readonly group: CommandGroup
+  /** One line for the overview: an imperative. */
+  readonly summary: string
+  /** The command starts the batch on the same stdout and stderr, and must end in order when it is stopped. */
+  readonly supervises?: true
+  load(): Promise<Command>
+}
+
+/** Each command is loaded only when it is used, otherwise a run would wait for the code that prints tables. */
+export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  run: {
+    group: 'Run a batch',
+    summary: 'Run a command once in its slot of the schedule',
+    supervises: true,
+    load: async () => (await import('./commands/run.ts')).run,
+  },
+  rerun: {
+    group: 'Run a batch',
+    summary: 'Run a command again in one slot, or in the slots of a range that were missed or failed',
+    supervises: true,
+    load: async () => (await import('./commands/rerun.ts')).rerun,
+  },
+  check: {
+    group: 'See what happened',
+    summary: 'Find slots that were missed, failed, stale or late; exit 1 if there are any',
+    load: async () => (await import('./commands/check.ts')).check,
+  },
+  tasks: {
+    group: 'See what happened',
+    summary: 'List the tasks with their schedules, last slots and next slots',
+    load: async () => (await import('./commands/tasks.ts')).tasks,
+  },
+  history: {
+    group: 'See what happened',
+    summary: 'List the slots of a task, or of all tasks, with their status',
+    load: async () => (await import('./commands/history.ts')).history,
+  },
+  show: {
+    group: 'See what happened',
+    summary: 'Show one slot as a timeline',
+    load: async () => (await import('./commands/show.ts')).show,
+  },
+  serve: {
+    group: 'See what happened',
+    summary: 'Show all tasks and slots in a browser',
+    load: async () => (await import('./commands/serve.ts')).serve,
+  },
+  report: {
+    group: 'See what happened',
+    summary: 'Write all tasks and slots into one HTML file',
+    load: async () => (await import('./commands/report.ts')).report,
+  },
+  resolve: {
+    group: 'Fix a slot',
+    summary: 'Record the outcome of a stale or failed slot by hand, or skip a future slot',
+    load: async () => (await import('./commands/resolve.ts')).resolve,
+  },
+  setup: {
+    group: 'Set up',
+    summary: 'Create the ledger, check the set-up, or print templates for AWS',
+    load: async () => (await import('./commands/setup.ts')).setup,
+  },
+  explain: {
+    group: 'Set up',
+    summary: 'Show what a schedule means: its slots and the effects of clock changes',
+    load: async () => (await import('./commands/explain.ts')).explain,
+  },
+  completion: {
+    group: 'Set up',
+    summary: 'Print a script for completion in bash or zsh',
+    load: async () => (await import('./completion.ts')).completionOf(COMMANDS),
+  },
+}
+
+/** How other tools name a command, and the commands here that have its meaning. */
+const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
+  start: ['run'],
+  exec: ['run'],
+  trigger: ['run'],
+  retry: ['rerun'],
+  redo: ['rerun'],
+  replay: ['rerun'],
+  backfill: ['rerun'],
+  force: ['rerun'],
+  list: ['tasks', 'history'],
+  ls: ['tasks', 'history'],
+  status: ['check', 'history'],
+  health: ['check'],
+  verify: ['check', 'setup --check'],
+  monitor: ['check'],
+  doctor: ['setup --check'],
+  logs: ['history', 'show'],
+  log: ['history', 'show'],
+  describe: ['show'],
+  get: ['show'],
+  info: ['show'],
+  mark: ['resolve'],
+  complete: ['resolve'],
+  skip: ['resolve'],
+  unlock: ['resolve'],
+  init: ['setup'],
+  create: ['setup'],
+  install: ['setup'],
+  ui: ['serve'],
+  web: ['serve'],
+  dashboard: ['serve'],
+  html: ['report'],
+  export: ['report', 'history'],
+  next: ['explain', 'tasks'],
+  schedule: ['explain'],
+  validate: ['explain', 'setup --check'],
+  version: ['--version'],
+}
+
+/** Returns the commands that a user may mean by a name that is common in other tools. */
+export function commandsMeant(name: string): readonly string[] {
+  const lower = name.toLowerCase()
+  return Object.hasOwn(OTHER_NAMES, lower) ? (OTHER_NAMES[lower] ?? []) : []
+}
+
+/** Returns the help of `cronledger` itself. */
+export function overview(): string {
+  const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length))
+  const groups = new Set(Object.values(COMMANDS).map(({ group }) => group))
+  const linesOf = (wanted: CommandGroup) =>
+    Object.entries(COMMANDS).flatMap(([name, { group, summary }]) =>
+      group === wanted ? [`  ${name.padEnd(width)}  ${summary}`] : [],
+    )
+  return [
+    'Usage: cronledger COMMAND [options]',
+    '',
+    'Runs a scheduled batch once per period, on a scheduler that delivers at least once.',
+    ...[...groups].flatMap((group) => ['', `${group}:`, ...linesOf(group)]),
+    '',
+    'cronledger help COMMAND  shows the options of a command, with examples.',
+    'cronledger --version     shows the versions of cronledger, Node and the time zone data.',
+    'The documentation is README.md and the folder docs of the package.',
+  ].join('\n')
+}

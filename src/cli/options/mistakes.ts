@@ -1,0 +1,155 @@
+import { type LedgerError, quote, usageError } from '../../core/errors.ts'
+import { type OptionSpec, optionName } from '../../core/option.ts'
+import type { CommandHelp } from '../command.ts'
+import { didYouMean, nearest } from './nearest.ts'
+
+// Errors about arguments that cannot be read. Each names the mistake that a user has probably made.
+
+/** The parts of a command line that its errors depend on. */
+export interface Line {
+  readonly command: CommandHelp
+  /** The options of the command by the names of their flags. */
+  readonly flags: ReadonlyMap<string, OptionSpec>
+  /** There is a batch command after `--`. */
+  readonly hasBatch: boolean
+}
+
+/** A longer text is not a misspelt option. The limit keeps an error on one line that can be read. */
+const MAX_OPTION_LENGTH = 100
+
+/** How other tools name an option, and the options here that have its meaning. A command has one of them, or none. */
+const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
+  tz: ['timezone'],
+  zone: ['timezone'],
+  'time-zone': ['timezone'],
+  cron: ['schedule'],
+  expression: ['schedule'],
+  name: ['task'],
+  job: ['task'],
+  batch: ['task'],
+  table: ['store'],
+  ledger: ['store'],
+  db: ['store'],
+  file: ['store', 'out'],
+  from: ['since'],
+  to: ['until'],
+  since: ['from'],
+  until: ['to'],
+  start: ['since', 'from'],
+  end: ['until', 'to'],
+  date: ['slot', 'force-slot', 'since', 'at'],
+  day: ['slot', 'force-slot', 'since', 'at'],
+  slot: ['force-slot', 'at'],
+  time: ['event-time', 'slot', 'at'],
+  'scheduled-time': ['event-time'],
+  force: ['force-slot', 'slot'],
+  retries: ['max-attempts'],
+  attempts: ['max-attempts'],
+  retry: ['max-attempts', 'retry-delay'],
+  backoff: ['retry-backoff'],
+  concurrency: ['overlap'],
+  ttl: ['retention', 'lease'],
+  status: ['state', 'only'],
+  state: ['status', 'only'],
+  output: ['out', 'format'],
+  o: ['out', 'format'],
+  n: ['limit', 'dry-run'],
+  count: ['limit'],
+  yes: ['reason'],
+  message: ['reason'],
+  m: ['reason'],
+  user: ['by'],
+  webhook: ['notify'],
+  quiet: ['log'],
+  q: ['log'],
+  verbose: ['log'],
+  v: ['log'],
+  debug: ['log'],
+}
+
+/** The hyphens of an option, or the long dash that a word processor makes of them. */
+export const DASHES = /^[-\u2010-\u2015\u2212]+/
+
+/** A word that an error may repeat as it is, without quotes. */
+const PLAIN = /^[\w./][\w./-]{0,99}$/
+
+/** Returns the error for an unknown option. It does not show the value, which may be a secret of the batch. */
+export function unknownOption(word: string, { command, flags }: Line): LedgerError {
+  const [shown = ''] = word.split('=', 1)
+  const text = shown.length > MAX_OPTION_LENGTH ? `${shown.slice(0, MAX_OPTION_LENGTH)}…` : shown
+  const name = shown.replace(DASHES, '').replaceAll('_', '-').toLowerCase()
+  if (!word.startsWith('-') && flags.has(name)) {
+    return usageError(`unknown option ${text}. It begins with a long dash. Type two hyphens: --${name}`)
+  }
+  const names = [...flags.keys()]
+  const others = Object.hasOwn(OTHER_NAMES, name) ? (OTHER_NAMES[name] ?? []) : []
+  const other = others.find((candidate) => flags.has(candidate))
+  const near = flags.has(name) ? name : (other ?? nearest(name, names))
+  const meant = near === null ? [] : [`--${near}`]
+  return usageError(`unknown option ${text}.${didYouMean(meant) || ` See cronledger ${command.name} --help.`}`)
+}
+
+interface Given {
+  readonly flag: string
+  readonly value: string
+}
+
+/** An argument that is neither an option nor the value of one. */
+export interface Stray {
+  readonly word: string
+  /** The option and its value, if both come right before the argument. */
+  readonly before: Given | null
+}
+
+/** A field of a cron expression, as a shell leaves it if it splits the expression and finds no files. */
+const CRON_FIELD = /^(?:[\d*?LW#,/-]|SUN|MON|TUE|WED|THU|FRI|SAT|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)+$/i
+
+/**
+ * Returns the error for an argument that no option takes. `strays` has all such arguments, in their order.
+ *
+ * Without quotes, the shell splits a value with spaces, and it replaces `*` with the names of files.
+ */
+export function unexpectedArgument(line: Line, strays: readonly [Stray, ...Stray[]]): LedgerError {
+  const { command, flags, hasBatch } = line
+  const [{ word, before }] = strays
+  const what = `unexpected argument ${quote(word)}`
+  if (before !== null && isSplit(before, line)) return splitValue(command, before, strays)
+  if (command.runsBatch && !hasBatch) {
+    return usageError(
+      `${what}. Put the batch command after --, for example: cronledger ${command.name} … -- ${exampleOf(strays)}`,
+    )
+  }
+  const name = word.toLowerCase()
+  const meant = flags.has(name) ? didYouMean([`--${name}`]) : ''
+  const takes = command.takesTask ? 'one task name and options' : `options only${hasBatch ? ' before --' : ''}`
+  return usageError(`${what}.${meant} ${command.name} takes ${takes}. See cronledger ${command.name} --help.`)
+}
+
+/** Returns whether the value is probably the first part of one that a shell has split. */
+export function isSplit({ flag, value }: Given, { flags }: Line): boolean {
+  const spec = flags.get(flag)
+  if (spec === undefined || !('spaces' in spec) || /\s/.test(value)) return false
+  // A macro and the forms of AWS are complete without a space.
+  return flag !== optionName('schedule') || !/^@|\)$/.test(value)
+}
+
+function splitValue(command: CommandHelp, { flag, value }: Given, strays: readonly [Stray, ...Stray[]]): LedgerError {
+  const words = [value, ...strays.map(({ word }) => word)]
+  const isSchedule = flag === optionName('schedule')
+  const isWhole = isSchedule
+    ? words.length === 5 && words.every((word) => CRON_FIELD.test(word))
+    : words.every((word) => PLAIN.test(word))
+  const begin = PLAIN.test(value) ? `${value} …` : '…'
+  const example = isWhole ? words.join(' ') : isSchedule ? '0 3 * * *' : begin
+  const why = isSchedule
+    ? 'the shell splits the schedule at its spaces and replaces * with file names'
+    : `the shell splits the text at its spaces${command.takesTask ? '; a task name comes before the options' : ''}`
+  return usageError(
+    `unexpected argument ${quote(strays[0].word)} after --${flag} ${PLAIN.test(value) ? value : quote(value)}. Put the value in quotes: --${flag} '${example}' (${why})`,
+  )
+}
+
+function exampleOf([{ word }, ...others]: readonly [Stray, ...Stray[]]): string {
+  if (!PLAIN.test(word)) return './batch.sh'
+  return others.length > 0 ? `${word} …` : word
+}

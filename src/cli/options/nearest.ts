@@ -1,0 +1,25 @@
+import { closest, distance } from 'fastest-levenshtein'
+
+/** The number of slips that every name may have. Two letters in the wrong order count as two slips. */
+const USUAL_SLIPS = 2
+/** A name with more slips than this is a different name. */
+const MAX_SLIPS = 3
+
+/** Returns the name that was probably meant, or null if none is close. */
+export function nearest(given: string, names: readonly string[]): string | null {
+  if (names.length === 0) return null
+  const near = closest(given, names)
+  const slips = distance(given, near)
+  // If every letter of a name would be a slip, it is a different name.
+  return slips <= Math.min(MAX_SLIPS, Math.max(USUAL_SLIPS, given.length / 3)) && slips < near.length ? near : null
+}
+
+/** Returns ` Did you mean --task?` if a name is close to the given one, otherwise an empty text. */
+export function suggestion(given: string, names: readonly string[], prefix = ''): string {
+  return didYouMean([nearest(given, names)].filter((name) => name !== null).map((name) => `${prefix}${name}`))
+}
+
+/** Returns ` Did you mean A or B?`, or an empty text without names. */
+export function didYouMean(names: readonly string[]): string {
+  return names.length === 0 ? '' : ` Did you mean ${names.join(' or ')}?`
+}

@@ -1,0 +1,72 @@
+import { parseDuration } from '../../core/duration.ts'
+import { quote, usageError } from '../../core/errors.ts'
+import { allowedText, allowedWithReason, isAllowed, type NumberSpec, type OptionSpec } from '../../core/option.ts'
+import { listed } from '../../format/text.ts'
+import { suggestion } from './nearest.ts'
+
+export type OptionValue = string | number | boolean | readonly string[]
+
+/**
+ * Reads the value of an option. `name` is the flag or the variable that the value comes from. Throws a usage error
+ * unless the option may have the value.
+ */
+export function readValue(name: string, spec: OptionSpec, text: string): OptionValue {
+  refuseFileMarks(name, spec, text)
+  switch (spec.kind) {
+    case 'text':
+      return text
+    case 'choice':
+      return oneOf(name, text, spec.choices, '')
+    case 'words': {
+      const words = text.split(',').map((word) => word.trim().toLowerCase())
+      return words.map((word) => oneOf(name, word, spec.choices, ', or several of them with commas'))
+    }
+    case 'switch':
+      return readSwitch(name, text)
+    case 'duration':
+    case 'integer': {
+      const value = spec.kind === 'duration' ? parseDuration(text, name) : readInteger(name, text, spec)
+      if (isAllowed(value, spec)) return value
+      throw usageError(`${name} ${text} is not allowed. Use ${allowedWithReason(spec)}.`)
+    }
+  }
+}
+
+/** Reads `true`, `false` and their usual other words. Throws a usage error for any other text. */
+function readSwitch(name: string, text: string): boolean {
+  if (/^(true|1|yes|on)$/i.test(text)) return true
+  if (/^(false|0|no|off)$/i.test(text)) return false
+  throw usageError(`${name} ${quote(text)} is not allowed. Use true or false.`)
+}
+
+/** The pairs of quotes that shells, env files and word processors put around a value. */
+const QUOTED = /^(?:".*"|'.*'|[\u201c\u201e].*[\u201c\u201d]|[\u2018\u201a].*[\u2018\u2019])$/s
+
+/**
+ * Throws a usage error for a value with the quotes or the line ends of the file that it was read from. `docker
+ * --env-file`, for example, does not remove quotes. With them, a task name would be invalid or another task.
+ */
+function refuseFileMarks(name: string, spec: OptionSpec, text: string): void {
+  if (/\r$/.test(text)) {
+    throw usageError(
+      `${name} ends with a carriage return: ${quote(text)}. Save the file that it comes from with Unix line endings (LF).`,
+    )
+  }
+  const hasQuotes = 'quotes' in spec && spec.quotes
+  if (text.length > 1 && !hasQuotes && QUOTED.test(text)) {
+    throw usageError(
+      `${name} has quotes around its value: ${quote(text)}. Remove them, since an env file and a container definition keep quotes as part of the value.`,
+    )
+  }
+}
+
+function oneOf(name: string, word: string, choices: readonly string[], several: string): string {
+  if (choices.includes(word)) return word
+  const hint = suggestion(word, choices)
+  throw usageError(`${name} ${quote(word)} is not allowed.${hint} Use ${listed(choices, 'or')}${several}.`)
+}
+
+function readInteger(name: string, text: string, spec: NumberSpec): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text)
+  throw usageError(`${name} ${quote(text)} is not a whole number. Use ${allowedText(spec)}.`)
+}
