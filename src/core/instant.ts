@@ -14,21 +14,21 @@ const INSTANT = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2})?)(?:\.(\d{1,9}))?(?:Z
 export function parseInstant(text: string, name = 'time'): Instant {
   const match = INSTANT.exec(text)
   if (match === null) {
-    const offset = /^\d{4}-\d{2}-\d{2}T[\d:.]+$/.test(text) ? 'it has no offset, so it names no instant; ' : ''
+    const wrong = /^\d{4}-\d{2}-\d{2}T[\d:.]+$/.test(text) ? 'has no UTC offset' : 'is not a valid instant'
     throw usageError(
-      `${name} is ${quote(text)}: ${offset}allowed is ISO 8601 with Z or an offset, such as "2026-11-24T03:00:00Z" or "2026-11-24T12:00:00+09:00"`,
+      `${name} ${quote(text)} ${wrong}. Use ISO 8601 with Z or an offset, for example 2026-11-24T03:00:00Z or 2026-11-24T12:00:00+09:00.`,
     )
   }
   const [, local = '', fraction = '', sign, offsetHours = '0', offsetMinutes = '0'] = match
   const localMs = parseLocal(local)
   if (localMs === null || Number(offsetHours) > 23 || Number(offsetMinutes) > 59) {
-    throw usageError(`${name} is ${quote(text)}: no calendar or clock has that`)
+    throw usageError(`${name} ${quote(text)} is not a valid date and time.`)
   }
   const offsetMs = (Number(offsetHours) * 60 + Number(offsetMinutes)) * 60_000 * (sign === '-' ? -1 : 1)
   const instant = localMs + Number(fraction.padEnd(3, '0').slice(0, 3)) - offsetMs
   const year = new Date(instant).getUTCFullYear()
   if (year < FIRST_YEAR || year > LAST_YEAR) {
-    throw usageError(`${name} is ${quote(text)}; allowed are the years ${FIRST_YEAR} to ${LAST_YEAR} (UTC)`)
+    throw usageError(`${name} ${quote(text)} is out of range. Use the years ${FIRST_YEAR} to ${LAST_YEAR} (UTC).`)
   }
   return instant
 }

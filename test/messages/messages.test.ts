@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import type { RunContext } from '../../src/core/event.ts'
 import { NO_FINDINGS, type SlotFinding, type TaskFinding } from '../../src/core/row/expected-slots.ts'
 import { DEFAULT_RERUNNABLE } from '../../src/core/row/policy.ts'
-import { countsText, findingLine, findingObject } from '../../src/format/check.ts'
-import { logLine, logObject } from '../../src/format/log.ts'
+import { checkSummary, collectNeeds, findingLine, findingObject, needsLines } from '../../src/format/check.ts'
+import { logLine, logObject } from '../../src/format/log/log.ts'
 import { plannedLine, planSummary, progressLine, rerunLine } from '../../src/format/rerun.ts'
 import { FAILED, lastWaiting, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
 import {
@@ -34,7 +34,7 @@ test('every message of the program, with sample values, is in the catalogue', as
       'check',
       findings().map((found) => findingLine(found, LATER + 10_800_000)),
     ),
-    ...section('check, the last line', [countsText({ ...NO_FINDINGS, missed: 2, failed: 1 })]),
+    ...section('check, below the findings', checkLines()),
     ...section('Notifications and the log as JSON', notifications()),
     ...section('Errors of options', OPTION_ERRORS()),
     ...section('Errors of --store', STORE_NAME_ERRORS()),
@@ -73,7 +73,7 @@ function rerunLines(): readonly string[] {
     rerunLine({ task: 'nightly', only: DEFAULT_RERUNNABLE, counts: { ...none, ...counts }, exitCode }, 'text', LATER) ??
     ''
   return [
-    progressLine(1, 4, SLOT, 'missed'),
+    progressLine(1, 4, SLOT, 'Asia/Tokyo', 'missed'),
     report({ completed: 4 }, 0),
     report({ completed: 1, failed: 1, left: 2 }, 3),
     report({ completed: 3, unrecorded: 1, refused: 1, skipped: 1, duplicate: 1 }, 74),
@@ -99,6 +99,20 @@ function findings(): readonly TaskFinding[] {
   return Object.values(samples).flatMap((some) => some.map((found) => ({ ...found, task, schedule })))
 }
 
+const CHECKED = { store: 'dynamodb:cronledger', hasOwnSchedule: false }
+
+function checkLines(): readonly string[] {
+  const { needs, add } = collectNeeds()
+  for (const found of findings()) add({ ...found, task: found.kind })
+  for (const slot of [SLOT, SLOT - 86_400_000]) add({ ...CONTEXT, kind: 'missed', slot, task: 'hourly' })
+  return [
+    checkSummary(NO_FINDINGS),
+    checkSummary({ ...NO_FINDINGS, late: 1 }),
+    checkSummary({ ...NO_FINDINGS, missed: 2, failed: 1 }),
+    ...needsLines(needs, CHECKED),
+  ]
+}
+
 function notifications(): readonly string[] {
   const json = (value: object) => JSON.stringify(value, null, 2)
   return [
@@ -111,6 +125,6 @@ function notifications(): readonly string[] {
       .map((event) => json(logObject(event, CONTEXT, LATER))),
     ...findings()
       .slice(0, 2)
-      .map((found) => json(findingObject(found, LATER))),
+      .map((found) => json(findingObject(found, LATER, CHECKED))),
   ]
 }

@@ -1,8 +1,6 @@
-import type { Resolved } from '../../api.ts'
-import { formatInstant } from '../../core/instant.ts'
 import { keysOf } from '../../core/objects.ts'
 import type { OptionTable } from '../../core/option.ts'
-import { printable } from '../../format/text.ts'
+import { resolvedText, unresolvedText } from '../../format/resolve.ts'
 import { createLedger } from '../../ledger.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
@@ -47,25 +45,17 @@ const help = {
   notes: 'Exit codes: 0, 65 where the slot is running or has completed, else as those of run.',
 } as const
 
-const WHY: Readonly<Record<Extract<Resolved, { kind: 'refused' }>['cause'], string>> = {
-  running: 'it is running: stop it, or let it end',
-  completed: 'it has completed: to run it again: cronledger rerun',
-  newerRow: 'a newer cronledger wrote its row: update this one',
-  tooManyResolutions: 'it was settled as often as a row can hold',
-}
-
 export const resolve: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
     const values = withDueBy(readOptions(help, argv, env), { argv, env })
-    const { store, task, state, reason } = values
+    const { store, state, reason } = values
     const result = await createLedger({ store }).resolve({ ...values, state: RESOLVED_STATE[state] })
-    const name = `${task} ${formatInstant(result.slot.getTime())}`
     if (result.kind === 'resolved') {
-      await print(printable(`${name} is ${result.row.state}: ${reason}`))
+      await print(resolvedText(result.row, reason))
       return EXIT.ok
     }
-    sink.write(printable(`cronledger: ${name} was left as it is: ${WHY[result.cause]}`))
+    sink.write(unresolvedText(result.row, result.cause, store))
     return EXIT.refused
   },
 }

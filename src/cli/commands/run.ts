@@ -69,7 +69,7 @@ export async function runOptions(
 ): Promise<RunOptions> {
   const { forceSlot: slot, reason, by } = values
   if (slot === undefined && reason !== undefined) {
-    throw usageError('--reason is given, but no --force-slot; name the slot, or leave the reason out')
+    throw usageError('--reason requires --force-slot.')
   }
   const event = values.event === undefined ? undefined : await readEvent(values.event, stop)
   const force = slot === undefined ? undefined : { slot, reason: reason ?? '', by, askedAt: askedAt() }

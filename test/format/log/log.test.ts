@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import type { RunContext, RunEvent } from '../../src/core/event.ts'
-import type { RefusalCause, Row } from '../../src/core/types.ts'
-import { logLine } from '../../src/format/log.ts'
-import { FAILED, FORCED, lastWaiting, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
+import type { RunContext, RunEvent } from '../../../src/core/event.ts'
+import type { RefusalCause, Row } from '../../../src/core/types.ts'
+import { logLine } from '../../../src/format/log/log.ts'
+import { FAILED, FORCED, lastWaiting, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../../support/rows.ts'
 
 const CONTEXT: RunContext = {
   task: 'nightly',
