@@ -14,7 +14,9 @@ const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: DAY_MS } as cons
 export function parseDuration(text: string, name = 'duration'): number {
   const [, number, unit = ''] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(text) ?? []
   if (!isKeyOf(unit, UNITS_MS)) {
-    throw usageError(`${name} ${quote(text)} is not a valid duration. Use a number and a unit, for example 500ms, 30s, 10m, 1.5h or 2d.`)
+    throw usageError(
+      `${name} ${quote(text)} is not a valid duration. Use a number and a unit, for example 500ms, 30s, 10m, 1.5h or 2d.`,
+    )
   }
   return Math.round(Number(number) * UNITS_MS[unit])
 }

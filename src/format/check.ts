@@ -94,6 +94,13 @@ export function findingJson(found: TaskFinding, ledger: CheckedLedger): Record<s
   }
 }
 
+const KIND_WORDS: Readonly<Record<TaskFinding['kind'], string>> = {
+  missed: 'was missed',
+  failed: 'failed',
+  stale: 'is stale',
+  late: 'was late',
+}
+
 /** Returns a finding as a log event, for a notification. */
 export function findingObject(found: TaskFinding, now: Instant, ledger: CheckedLedger): LogObject {
   const { kind, ...fields } = findingJson(found, ledger)
@@ -104,7 +111,7 @@ export function findingObject(found: TaskFinding, now: Instant, ledger: CheckedL
     task: found.task,
     slot: formatInstant(found.slot),
     ...fields,
-    message: `${zonedTime(found.slot, found.schedule.zone)} is ${found.kind}: ${findingDetail(found, now)}`,
+    message: `${zonedTime(found.slot, found.schedule.zone)} ${KIND_WORDS[found.kind]}: ${findingDetail(found, now)}`,
   }
 }
 

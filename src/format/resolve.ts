@@ -20,11 +20,8 @@ export function unresolvedText(row: StoredRow, cause: ResolveObjection, store: s
 
 function whyNot(row: Row | null, cause: ResolveObjection): string {
   switch (cause) {
-    case 'running': {
-      const until = row?.leaseUntil ?? null
-      const lease = until === null || row === null ? '' : `, or until its lease ends at ${timeNear(until, row.slot, row.schedule.zone)}`
-      return `the slot is still running. Stop it or wait until it ends${lease}, then try again.`
-    }
+    case 'running':
+      return `the slot is still running. Stop it, or wait until it ends${leaseText(row)}. Then try again.`
     case 'completed':
       return 'the slot is completed already'
     case 'newerRow':
@@ -32,6 +29,12 @@ function whyNot(row: Row | null, cause: ResolveObjection): string {
     case 'tooManyResolutions':
       return `the slot already has ${MAX_RESOLUTIONS} decisions, and it cannot have more`
   }
+}
+
+/** A process that is gone cannot report its end, so the slot stays running until the lease ends. */
+function leaseText(row: Row | null): string {
+  if (row === null || row.leaseUntil === null) return ''
+  return `. If its process is gone, wait until its lease ends at ${timeNear(row.leaseUntil, row.slot, row.schedule.zone)}`
 }
 
 function stepsOf(row: StoredRow, cause: ResolveObjection, store: string): readonly NextStep[] {

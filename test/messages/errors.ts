@@ -3,6 +3,7 @@ import { RUN_OPTIONS } from '../../src/cli/options/run-options.ts'
 import { parseDuration } from '../../src/core/duration.ts'
 import { asError, LedgerError } from '../../src/core/errors.ts'
 import { parseInstant } from '../../src/core/instant.ts'
+import { REASON_PLACEHOLDER } from '../../src/core/placeholder.ts'
 import { readRerunnable } from '../../src/core/row/policy.ts'
 import { parseSchedule } from '../../src/core/schedule/schedule.ts'
 import { checkOperator, checkTaskName } from '../../src/core/user-text.ts'
@@ -103,22 +104,28 @@ export const TRIGGER_ERRORS = (): readonly string[] => [
 export const VALUE_ERRORS = (): readonly string[] => [
   messageOf(() => checkTaskName('-nightly')),
   messageOf(() => checkOperator({ by: '', reason: 'bad input' })),
+  messageOf(() => checkOperator({ by: 'ada', reason: REASON_PLACEHOLDER })),
   messageOf(() => checkOperator({ by: 'ada', reason: 'x'.repeat(801) })),
   messageOf(() => parseDuration('10', 'lease')),
   messageOf(() => parseInstant('yesterday', 'since')),
   messageOf(() => readRerunnable(['running'])),
 ]
 
-const ASKED = { action: 'dynamodb:UpdateItem', table: 'cronledger', place: 'ap-northeast-1' }
+const ASKED = { action: 'dynamodb:UpdateItem', table: 'cronledger', place: 'ap-northeast-1', env: {} }
 const aws = (name: string, message: string, more: object = {}) =>
   `${name}: ${toLedgerError(Object.assign(new Error(message), { name }), { ...ASKED, ...more }).message}`
 
 export const DYNAMODB_ERRORS = (): readonly string[] => [
   aws('Error', 'Region is missing'),
+  aws('Error', 'Region is missing', { env: { AWS_PROFILE: 'nope' } }),
   aws('Error', 'Region not accepted: region="ap northeast" is not a valid hostname component.'),
   aws('TypeError', 'Invalid URL'),
   aws('ResourceNotFoundException', 'Requested resource not found'),
   aws('CredentialsProviderError', 'Could not load credentials from any providers'),
+  aws('CredentialsProviderError', 'Could not load credentials', { env: { AWS_PROFILE: 'nope' } }),
+  aws('CredentialsProviderError', 'Could not load credentials', {
+    env: { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/v2/credentials/secret' },
+  }),
   aws('AccessDeniedException', 'User: arn:aws:sts::111122223333:assumed-role/batch/1 is not authorized'),
   aws('UnrecognizedClientException', 'The security token included in the request is invalid.'),
   aws('ValidationException', 'The provided key element does not match the schema'),

@@ -1,10 +1,14 @@
 import { expect, test } from 'vitest'
 import type { RunContext } from '../../src/core/event.ts'
+import { keysOf } from '../../src/core/objects.ts'
+import type { ResolveObjection } from '../../src/core/row/decide.ts'
 import { NO_FINDINGS, type SlotFinding, type TaskFinding } from '../../src/core/row/expected-slots.ts'
 import { DEFAULT_RERUNNABLE } from '../../src/core/row/policy.ts'
+import type { Row, StoredRow } from '../../src/core/types.ts'
 import { checkSummary, collectNeeds, findingLine, findingObject, needsLines } from '../../src/format/check.ts'
 import { logLine, logObject } from '../../src/format/log/log.ts'
 import { plannedLine, planSummary, progressLine, rerunLine } from '../../src/format/rerun.ts'
+import { resolvedText, unresolvedText } from '../../src/format/resolve.ts'
 import { FAILED, lastWaiting, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
 import {
   DYNAMODB_ERRORS,
@@ -35,6 +39,7 @@ test('every message of the program, with sample values, is in the catalogue', as
       findings().map((found) => findingLine(found, LATER + 10_800_000)),
     ),
     ...section('check, below the findings', checkLines()),
+    ...section('resolve', resolveLines()),
     ...section('Notifications and the log as JSON', notifications()),
     ...section('Errors of options', OPTION_ERRORS()),
     ...section('Errors of --store', STORE_NAME_ERRORS()),
@@ -110,6 +115,20 @@ function checkLines(): readonly string[] {
     checkSummary({ ...NO_FINDINGS, late: 1 }),
     checkSummary({ ...NO_FINDINGS, missed: 2, failed: 1 }),
     ...needsLines(needs, CHECKED),
+  ]
+}
+
+function resolveLines(): readonly string[] {
+  const row = rowWith({})
+  const refused: Readonly<Record<ResolveObjection, StoredRow>> = {
+    running: row,
+    completed: rowWith({ ending: SUCCEEDED }),
+    newerRow: { task: row.task, slot: row.slot, schemaVersion: 99, newerSchema: true },
+    tooManyResolutions: row,
+  }
+  return [
+    resolvedText({ ...row, state: 'COMPLETED' } as Row, 'checked by hand'),
+    ...keysOf(refused).map((cause) => unresolvedText(refused[cause], cause, CONTEXT.store)),
   ]
 }
 

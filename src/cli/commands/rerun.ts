@@ -215,7 +215,9 @@ async function plan(ledger: Ledger, values: RerunValues): Promise<readonly Plann
   const slots: Planned[] = []
   for await (const { slot, why, schedule } of ledger.rerunnable({ ...values, from, only: onlyOf(values) })) {
     if (slots.length === MAX_SLOTS) {
-      throw usageError(`the range has more than ${MAX_SLOTS} slots to run. Give a shorter range, or select fewer slots with --only.`)
+      throw usageError(
+        `the range has more than ${MAX_SLOTS} slots to run. Give a shorter range, or select fewer slots with --only.`,
+      )
     }
     slots.push({ slot: slot.getTime(), why, schedule })
     if (slots.length % SLOTS_AT_A_TIME === 0) await yieldToEventLoop()
