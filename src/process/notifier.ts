@@ -57,7 +57,7 @@ export function openNotifier(command: string, clock: Clock): Notifier {
     )
     if (failure === null) return
     failed += 1
-    first ||= `${notice.kind}: ${failure}`
+    first ||= `event ${notice.kind}, ${failure}`
   }
 
   return {
@@ -77,10 +77,10 @@ export function openNotifier(command: string, clock: Clock): Notifier {
       await Promise.all(lanes)
       // The two counts are reported separately, because the limit is not why a notification failed.
       const said = [
-        ...(failed === 0 ? [] : [`${failed} of ${sent} notifications failed, the first one (${first})`]),
+        ...(failed === 0 ? [] : [`${failed} of ${sent} notifications failed. The first failure: ${first}`]),
         ...(unsent === 0 ? [] : [`${unsent} more were not sent, because one process sends at most ${MAX_NOTICES}`]),
       ]
-      return said.length === 0 ? null : said.join('; ')
+      return said.length === 0 ? null : said.join('. ')
     },
     kill: () => over.abort(),
   }
@@ -121,7 +121,7 @@ async function deliver(command: string, { input, env }: Notice, signal: AbortSig
     if (child.exitCode === 0) return null
     return [ending(child), lastLine(said)].filter(Boolean).join(': ')
   } catch (error) {
-    return `the notify command could not be started: ${firstLine(error)}`
+    return `the command could not be started: ${firstLine(error)}`
   }
 }
 
@@ -130,7 +130,7 @@ function ending({ exitCode, signalCode }: { exitCode: number | null; signalCode:
   if (exitCode !== null) return `exit code ${exitCode}`
   return (
     signalCode ??
-    `the notify command took longer than ${formatDuration(NOTIFY_TIMEOUT_MS)}, or a stop left it less time, and it was killed`
+    `the command did not end in time (${formatDuration(NOTIFY_TIMEOUT_MS)}, or less after a stop) and was killed`
   )
 }
 

@@ -9,7 +9,9 @@ test('a number and a unit', () => {
 
 for (const text of ['', '10', '10 m', 'm', '-1s', '1e3s', '1.5.5s', '١s', '10min', '1s ', '9999999999s']) {
   test(`${JSON.stringify(text)} is refused, not guessed at`, () => {
-    expect(() => parseDuration(text, '--lease')).toThrow(/^--lease is ".*"; allowed are a number and a unit/)
+    expect(() => parseDuration(text, '--lease')).toThrow(
+      /^--lease ".*" is not a valid duration\. Use a number and a unit/,
+    )
   })
 }
 

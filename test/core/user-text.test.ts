@@ -6,5 +6,5 @@ test.each(['a', '7', 'nightly', 'team.a/nightly_2-b', 'a'.repeat(128)])('%s is t
 })
 
 test.each(['', '-a', '.a', '/a', '#turn', 'a b', 'a\n', 'ä', 'a'.repeat(129)])('%j is none', (name) => {
-  expect(() => checkTaskName(name)).toThrow(/^task is ".*"; allowed are 1 to 128 of /s)
+  expect(() => checkTaskName(name)).toThrow(/^task name ".*" is not valid\. Use 1 to 128 of /s)
 })

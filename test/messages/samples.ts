@@ -137,7 +137,9 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
       after: { expression: 'rate(6 hours)', zone: 'Asia/Tokyo', anchor: SLOT },
     },
   ],
-  warning: [{ event: 'warning', message: '1 of 1 notifications failed; failed: exit code 22' }],
+  warning: [
+    { event: 'warning', message: '1 of 1 notifications failed. The first failure: event failed, exit code 22' },
+  ],
 }
 
 export const FORCED_CONTEXT: RunContext = { ...CONTEXT, trigger: FORCED }

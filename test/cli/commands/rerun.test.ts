@@ -217,9 +217,9 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
     [['--slot', '2026-11-10T04:00:00Z'], /no slot of 0 3 \* \* \* in UTC; near it: 2026-11-10T03:.*and 2026-11-11T03/],
     [['--slot', '2199-11-10'], /slot 2199-11-10T03:00:00Z is not due yet/],
     [['--slot', 'tomorrow'], /slot is "tomorrow"; allowed are an instant .*, a date .*, or latest/],
-    [['--slot', day(10), '--only', 'failed'], /--slot and --only are given together; --only is for a range/],
-    [['--slot', day(10), '--dry-run'], /--slot and --dry-run are given together/],
-    [['--slot', day(10), '--from', '7d'], /--slot and --from are given together/],
+    [['--slot', day(10), '--only', 'failed'], /--only cannot be used with --slot, because it is for a range/],
+    [['--slot', day(10), '--dry-run'], /--dry-run cannot be used with --slot/],
+    [['--slot', day(10), '--from', '7d'], /--from cannot be used with --slot/],
     [['--to', day(10)], /neither --slot nor --from is given/],
     [
       ['--from', '2026-11-10', '--only', 'missed,late'],

@@ -277,8 +277,8 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     [[...ok, '--lease', '3m'], /lease is 3m; it must be at least 3 heartbeats/],
     [[...ok, '--finish-timeout', '20m'], /finish-timeout is 20m; it must be less than the lease/],
     [[...ok, '--on-mismatch', 'maybe'], /--on-mismatch is "maybe"; allowed are warn, refuse/],
-    [[...ok, '--reason', 'x'], /--reason is given, but no --force-slot/],
-    [[...ok, '--force-slot', 'latest', '--reason', 'x'], /a forced slot and an event time are given together/],
+    [[...ok, '--reason', 'x'], /--reason requires --force-slot/],
+    [[...ok, '--force-slot', 'latest', '--reason', 'x'], /a forced slot and an event time cannot be used together/],
     [[...ok, 'stray'], /"stray" is no option; a command comes after --/],
     [[...ok, '--timezone', 'Asia/Tokio'], /Asia\/Tokio/],
     [[...ok, '--timezone', ''], /--timezone has no value/],
@@ -355,8 +355,8 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     }
     const ended = await run(['true'], [], { env })
     expect(logOf(ended).map(({ event, message }) => (event === 'warning' ? message : event))).toEqual([
-      'CRONLEDGER_MAX_LATNESS is no option and was ignored; did you mean CRONLEDGER_MAX_LATENESS?',
-      'CRONLEDGER_FORCESLOT is no option and was ignored; did you mean CRONLEDGER_FORCE_SLOT?',
+      'CRONLEDGER_MAX_LATNESS is not an option and was ignored. Did you mean CRONLEDGER_MAX_LATENESS?',
+      'CRONLEDGER_FORCESLOT is not an option and was ignored. Did you mean CRONLEDGER_FORCE_SLOT?',
       'claimed',
       'completed',
     ])
