@@ -15,7 +15,7 @@ const PLACEHOLDERS: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Returns whether a text is a placeholder that nobody replaced, such as `YOUR REASON` or `<reason>`. A pasted command must
+ * Returns whether a text is a placeholder that was not replaced, such as `YOUR REASON` or `<reason>`. A pasted command must
  * not run with it.
  */
 export function isPlaceholder(text: string): boolean {

@@ -88,7 +88,7 @@ export function openNotifier(command: string, clock: Clock): Notifier {
 
 /** Runs the command once, until it has ended or `signal` aborts. Returns why it failed, or null. */
 async function deliver(command: string, { input, env }: Notice, signal: AbortSignal): Promise<string | null> {
-  if (signal.aborted) return 'there was no time left to start the command'
+  if (signal.aborted) return 'there was not enough time to start the command'
   try {
     // `detached` is setsid(). The batch owns stdout, so the command does not get it. The end of stderr is kept, and the
     // rest is read and dropped.

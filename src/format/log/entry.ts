@@ -10,6 +10,6 @@ export interface LogEntry {
   /** The text that says what happened. */
   readonly message: string
   readonly fields: Readonly<Record<string, unknown>>
-  /** What the operator can do next. Left out if there is nothing to do. */
+  /** The next steps for the operator. Left out if there is nothing to do. */
   readonly todo?: readonly NextStep[]
 }

@@ -21,7 +21,7 @@ export interface LogObject {
   readonly task: string
   readonly slot: string
   readonly message: string
-  /** What the operator can do next, as commands. Left out if there is nothing to do. */
+  /** The next steps for the operator, as commands. Left out if there is nothing to do. */
   readonly todo?: readonly NextStep[]
   readonly [field: string]: unknown
 }

@@ -134,7 +134,7 @@ for (const [what, store] of [
 
       const ran = await rerun(WEEK, ...SAY_SLOT)
       expect(ran).toMatchObject({ code: 0, stdout: [11, 12, 13, 16].map((date) => `${day(date)}\n`).join('') })
-      expect(ran.stderr).toMatch(/cronledger: nightly: 4 ran well\n$/)
+      expect(ran.stderr).toMatch(/cronledger: nightly: 4 succeeded\n$/)
       expect(await states()).toEqual([
         `${day(10)} COMPLETED 1`,
         `${day(11)} COMPLETED 2`,
@@ -150,7 +150,7 @@ for (const [what, store] of [
       expect(await rerun(WEEK, ...SAY_SLOT)).toMatchObject({
         code: 0,
         stdout: '',
-        stderr: 'cronledger: nightly: nothing to do: no slot of the range is missed, failed or stale\n',
+        stderr: 'cronledger: nightly: nothing to do: no slot in the range is missed, failed or stale\n',
       })
     })
 
@@ -174,7 +174,7 @@ describe('one slot', () => {
     expect(await run(day(10), ['echo', 'no'])).toMatchObject({
       code: 0,
       stdout: '',
-      stderr: expect.stringMatching(/duplicate, nothing started: attempt 1 succeeded/),
+      stderr: expect.stringMatching(/duplicate trigger ignored: attempt 1 already succeeded/),
     })
   })
 
@@ -262,7 +262,9 @@ describe('a range', () => {
     const { rerun } = await week(newFile())
     const first = await rerun(WEEK, 'sh', '-c', FAILS)
     expect(first).toMatchObject({ code: 3, stdout: `${day(11)}\n${day(12)}\n` })
-    expect(first.stderr).toMatch(/nightly: 1 ran well, 1 failed, 2 not run: the same command goes on from there\n$/)
+    expect(first.stderr).toMatch(
+      /nightly: 1 succeeded, 1 failed, 2 not run\. Run the same command again to continue\.\n$/,
+    )
     expect((await rerun(WEEK, ...SAY_SLOT)).stdout).toBe(`${day(12)}\n${day(13)}\n${day(16)}\n`)
   })
 
@@ -273,7 +275,7 @@ describe('a range', () => {
     const notices = readFileSync(told, 'utf8').trim().split('\n')
     expect(notices.map((line) => JSON.parse(line).exitCode).sort()).toEqual([3, 4])
     expect(ran).toMatchObject({ code: 3, stdout: [11, 12, 13, 16].map((date) => `${day(date)}\n`).join('') })
-    expect(ran.stderr).toMatch(/cronledger: nightly: 2 ran well, 2 failed\n$/)
+    expect(ran.stderr).toMatch(/cronledger: nightly: 2 succeeded, 2 failed\n$/)
   })
 
   test('--only completed, and the summary for programs', async () => {
@@ -295,7 +297,7 @@ describe('a range', () => {
     const args = ['rerun', '--reason', 'x', ...WEEK, '--only', 'missed,failed', '--', 'sh', '-c', script]
     const ran = await cronledger(args, { env: { ...env, MAIN } })
     expect(ran).toMatchObject({ code: 0, stdout: `${day(11)}\n${day(13)}\n${day(16)}\n` })
-    expect(ran.stderr).toMatch(/3 ran well, 1 done by others in the meantime\n$/)
+    expect(ran.stderr).toMatch(/3 succeeded, 1 already done by another run\n$/)
     expect(await states()).toContain(`${day(12)} COMPLETED 1`)
   })
 
@@ -312,7 +314,9 @@ describe('a range', () => {
     running.child.stdin?.end('go on\n')
     const { code, stdout, stderr } = await running.ended
     expect({ code, stdout }).toEqual({ code: 74, stdout: 'ready\n' })
-    expect(stderr).toMatch(/nightly: 1 ran well, unrecorded, 3 not run: the same command goes on from there\n$/)
+    expect(stderr).toMatch(
+      /nightly: 1 succeeded but not recorded, 3 not run\. Run the same command again to continue\.\n$/,
+    )
   })
 
   test('30 slots, interrupted by SIGINT: a true ledger, and the same command goes on', async () => {
@@ -328,7 +332,9 @@ describe('a range', () => {
     const first = await running.ended
     expect(first.code).toBe(130)
     expect(first.stderr).not.toContain('2026-10-12T')
-    expect(first.stderr).toMatch(/nightly: 9 ran well, 1 failed, 20 not run: the same command goes on from there\n$/)
+    expect(first.stderr).toMatch(
+      /nightly: 9 succeeded, 1 failed, 20 not run\. Run the same command again to continue\.\n$/,
+    )
     expect(await states()).toEqual([
       ...Array.from(
         { length: 10 },

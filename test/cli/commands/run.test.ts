@@ -120,9 +120,10 @@ describe('the main job', () => {
     expect(second).toMatchObject({ code: 65, stdout: '' })
     const [refused] = logOf(second)
     expect(refused).toMatchObject({ event: 'refused', cause: 'failed', noted: true })
-    expect(refused?.['todo']).toContain(
-      `cronledger rerun --store ${store} --task nightly --schedule '0 3 * * *' --timezone UTC --slot 2026-11-23T03:00:00Z --reason WHY -- COMMAND`,
-    )
+    expect(refused?.['todo']).toContainEqual({
+      what: 'run it again',
+      command: `cronledger rerun --store ${store} --task nightly --schedule '0 3 * * *' --timezone UTC --slot 2026-11-23T03:00:00Z --reason 'YOUR REASON' -- YOUR_COMMAND`,
+    })
   })
 
   test('with --max-attempts a later trigger tries again', async () => {
@@ -255,6 +256,21 @@ describe('a command that cannot be started', () => {
   }
 })
 
+describe('a placeholder that is left in the place of the command is refused, and nothing is written', () => {
+  for (const command of ['YOUR_COMMAND', 'COMMAND', '<command>', '…']) {
+    test(command, async () => {
+      const { store, path } = ledger()
+      const args = ['run', '--store', store, ...NIGHTLY, '--', command]
+      const { code, stderr } = await cronledger(args)
+      expect({ code, stderr }).toEqual({
+        code: 64,
+        stderr: expect.stringMatching(/^cronledger: the batch command is still the placeholder "[^\n]*\n$/),
+      })
+      expect(existsSync(path)).toBe(false)
+    })
+  }
+})
+
 describe('--timeout', () => {
   test('124, recorded as timedOut', async () => {
     const { run, rows } = ledger()
@@ -265,6 +281,7 @@ describe('--timeout', () => {
 
 describe('wrong input: 64, one line that names it, and nothing written', () => {
   const ok = [...NIGHTLY, '--event-time', '2026-11-23T03:00:05Z']
+  const force = [...NIGHTLY, '--force-slot', '2026-11-23T03:00:00Z']
   const without = (name: string) => ok.filter((word, index) => word !== name && ok[index - 1] !== name)
   for (const [args, message] of [
     [without('--task'), /--task is missing.*CRONLEDGER_TASK/],
@@ -273,21 +290,24 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     [[...ok, '--max-atempts', '2'], /unknown option --max-atempts; did you mean --max-attempts\?/],
     [[...ok, '--max-attempts', '0'], /--max-attempts is 0; allowed are 1 to 100/],
     [[...ok, '--max-attempts', '1e1'], /--max-attempts is "1e1"; allowed are whole numbers/],
-    [[...ok, '--lease', '10'], /--lease is "10"; allowed are a number and a unit/],
-    [[...ok, '--lease', '3m'], /lease is 3m; it must be at least 3 heartbeats/],
-    [[...ok, '--finish-timeout', '20m'], /finish-timeout is 20m; it must be less than the lease/],
+    [[...ok, '--lease', '10'], /--lease "10" is not a valid duration/],
+    [[...ok, '--lease', '3m'], /lease 3m is too short\. It must be at least 3 heartbeats/],
+    [[...ok, '--finish-timeout', '20m'], /finish-timeout 20m is too long\. It must be less than the lease/],
     [[...ok, '--on-mismatch', 'maybe'], /--on-mismatch is "maybe"; allowed are warn, refuse/],
     [[...ok, '--reason', 'x'], /--reason requires --force-slot/],
     [[...ok, '--force-slot', 'latest', '--reason', 'x'], /a forced slot and an event time cannot be used together/],
+    [[...force, '--reason', 'YOUR REASON'], /the reason is still the placeholder "YOUR REASON"/],
+    [[...force, '--reason', 'WHY'], /the reason is still the placeholder "WHY"/],
+    [[...force, '--reason', '<why>'], /the reason is still the placeholder "<why>"/],
     [[...ok, 'stray'], /"stray" is no option; a command comes after --/],
     [[...ok, '--timezone', 'Asia/Tokio'], /Asia\/Tokio/],
     [[...ok, '--timezone', ''], /--timezone has no value/],
-    [['--task', '-x', ...without('--task')], /task is "-x"; allowed/],
+    [['--task', '-x', ...without('--task')], /task name "-x" is not valid/],
     [[...ok, '-x'], /unknown option -x$/m],
-    [['--task', 'a b', ...without('--task')], /task is "a b"; allowed are 1 to 128/],
+    [['--task', 'a b', ...without('--task')], /task name "a b" is not valid\. Use 1 to 128/],
     [['--schedule', '* * *', ...without('--schedule')], /fields/],
     [['--schedule', '0 0 31 2 *', ...without('--schedule')], /never fire/],
-    [['--event-time', '<aws.scheduler.scheduled-time>', ...without('--event-time')], /nobody replaced it/],
+    [['--event-time', '<aws.scheduler.scheduled-time>', ...without('--event-time')], /was not replaced/],
     [['--event-time', '2026-11-23T03:00:05', ...without('--event-time')], /offset/],
     [['--event-time', '2036-11-23T03:00:05Z', ...without('--event-time')], /in the future/],
     [
@@ -295,7 +315,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
       /anchor .* whole seconds/,
     ],
     [['--event', 'no-such-file', ...without('--event-time')], /--event is neither JSON nor a file/],
-    [['--require-event-time', ...without('--event-time')], /no event time is given, and one is required/],
+    [['--require-event-time', ...without('--event-time')], /an event time is required/],
     [[...ok, '--require-event-time', '--require-event-time=false'], /--require-event-time is given 2 times/],
   ] as const) {
     test(String(message), async () => {
@@ -382,7 +402,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     const script = 'mkdir "$1" && cd "$1" && rmdir "$1" && shift && exec "$@"'
     const ended = spawnSync('sh', ['-c', script, 'sh', gone, process.execPath, MAIN, ...args], { encoding: 'utf8' })
     expect(ended).toMatchObject({ status: 78, stdout: '' })
-    expect(JSON.parse(ended.stderr).message).toMatch(/^file ledger "x.db": its folder does not exist/)
+    expect(JSON.parse(ended.stderr).message).toMatch(/^not started: the folder of file ledger "x.db" does not exist/)
   })
 
   test('a flag beats the environment', async () => {
@@ -478,11 +498,11 @@ describe('the log', () => {
   test('text, and quiet', async () => {
     const { run } = ledger()
     const text = await run(['true'], ['--log', 'text'])
-    expect(text.stderr).toMatch(/^cronledger: nightly 2026-11-23T03:00:00Z: attempt 1 has claimed/)
+    expect(text.stderr).toMatch(/^cronledger: nightly 2026-11-23 03:00 UTC: started attempt 1 /)
     expect((await run(['true'], ['--log', 'quiet'])).stderr).toBe('')
     const other = ledger()
     await other.run(['false'])
-    expect((await other.run(['true'], ['--log', 'quiet'])).stderr).toMatch(/^cronledger: .*: refused, nothing started/)
+    expect((await other.run(['true'], ['--log', 'quiet'])).stderr).toMatch(/^cronledger: .*: not started: /)
   })
 
   test('a schedule that the event time does not fit: warned, or refused', async () => {

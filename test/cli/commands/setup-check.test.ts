@@ -141,7 +141,7 @@ describe('a table', () => {
       'event time': 'ok: 2026-11-24T03:00:00Z, from CRONLEDGER_EVENT_TIME',
       region: expect.stringContaining(`${REGION}, from AWS_REGION`),
       credentials: 'ok: from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment',
-      clock: "ok: as the server's, whose Date has whole seconds",
+      clock: "ok: equal to the server's clock, within a second",
     })
     const { Count } = await client.send(new ScanCommand({ TableName: 'good' }))
     expect(Count).toBe(0)
@@ -152,7 +152,9 @@ describe('a table', () => {
     await make('no-index', { GlobalSecondaryIndexes: undefined, AttributeDefinitions })
     const found = await check('dynamodb:no-index', env())
     expect(found.code).toBe(78)
-    expect(found.lines['table']).toMatch(/^wrong: it has no index by-day: .*cronledger setup --store dynamodb:no-index/)
+    expect(found.lines['table']).toMatch(
+      /^wrong: it has no index by-day\. .*cronledger setup --store dynamodb:no-index/,
+    )
     // Setup would change nothing yet.
     expect(found.lines['time to live']).toBeUndefined()
     expect(found.lines['dynamodb:Query on index by-day']).toMatch(/^wrong/)
@@ -180,7 +182,7 @@ describe('a table', () => {
     const found = await check('dynamodb:other-key', env())
     expect(found.code).toBe(78)
     expect(found.lines['table']).toMatch(
-      /^wrong: its key is day\(S\) \+ slot\(S\), not task\(S\) \+ slot\(S\).*cannot be mended: name another, and run: cronledger setup --store dynamodb:TABLE$/,
+      /^wrong: its key is day\(S\) \+ slot\(S\), not task\(S\) \+ slot\(S\)\. .*cannot be changed\. Create a table with another name: cronledger setup --store dynamodb:OTHER_TABLE$/,
     )
     expect(found.lines['time to live']).toBeUndefined()
     await behind(
@@ -189,8 +191,8 @@ describe('a table', () => {
       async (hidden) => {
         const runner = await check('dynamodb:other-key', hidden, '--role', 'runner')
         expect(runner.code).toBe(78)
-        expect(runner.lines['table']).toMatch(/^ok: not seen/)
-        expect(runner.lines['dynamodb:PutItem']).toMatch(/^wrong: table "other-key" .* refuses dynamodb:PutItem/)
+        expect(runner.lines['table']).toMatch(/^ok: not checked/)
+        expect(runner.lines['dynamodb:PutItem']).toMatch(/^wrong: table "other-key" .* rejects dynamodb:PutItem/)
       },
     )
   })
@@ -199,7 +201,7 @@ describe('a table', () => {
     const { TableName } = await make('no-ttl')
     const off = await check('dynamodb:no-ttl', env())
     expect({ code: off.code, wrong: wrongOnes(off) }).toEqual({ code: 78, wrong: ['time to live'] })
-    expect(off.lines['time to live']).toContain('it is off: run: cronledger setup --store dynamodb:no-ttl')
+    expect(off.lines['time to live']).toContain('it is off. Turn it on: cronledger setup --store dynamodb:no-ttl')
     const TimeToLiveSpecification = { AttributeName: 'ttl', Enabled: true }
     await client.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification }))
     const other = await check('dynamodb:no-ttl', env())
@@ -290,7 +292,7 @@ describe('a server that cannot be asked', () => {
   test('a dead endpoint: 75', async () => {
     const found = await check('dynamodb:good', { ...env, AWS_ENDPOINT_URL_DYNAMODB: 'http://127.0.0.1:9' })
     expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 75, wrong: ['answer'] })
-    expect(found.lines['answer']).toMatch(/127\.0\.0\.1:9.*check the network/)
+    expect(found.lines['answer']).toMatch(/127\.0\.0\.1:9.*Check the network/)
   })
 
   test('one that never answers: 75, within the ledger timeout', async () => {
@@ -311,7 +313,7 @@ describe('a server that cannot be asked', () => {
       await server.stop()
       expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 77, wrong: ['credentials'] })
       expect(found.lines['credentials']).toMatch(
-        new RegExp(`${name}.*from AWS_ACCESS_KEY_ID.*: renew or correct them$`),
+        new RegExp(`${name}.*from AWS_ACCESS_KEY_ID.*\\. Renew or correct them\\.$`),
       )
     },
   )
@@ -319,12 +321,15 @@ describe('a server that cannot be asked', () => {
   test('no credentials: 77', async () => {
     const found = await check('dynamodb:good', NONE)
     expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 77, wrong: ['credentials'] })
-    expect(found.lines['credentials']).toMatch(/no AWS credentials.*give the task a role/)
+    expect(found.lines['credentials']).toMatch(/no AWS credentials.*Give the task a role/)
   })
 
   test.each([
-    [{ AWS_PROFILE: 'nosuch-AKIAVERYPRIVATE' }, /AWS_PROFILE is set, but the shared files .* no such profile/],
-    [{ AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://127.0.0.1:9/my-token' }, /_FULL_URI is set, but the container's/],
+    [{ AWS_PROFILE: 'nosuch' }, /AWS_PROFILE is "nosuch"\. Check that .* has this profile/],
+    [
+      { AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://127.0.0.1:9/my-token' },
+      /_FULL_URI is set, but gave none\. Check that the container can reach/,
+    ],
   ])('none from %j: 77, and that is named', async (source, why) => {
     const found = await check('dynamodb:good', { ...NONE, ...source })
     expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 77, wrong: ['credentials'] })
@@ -393,8 +398,8 @@ describe('the event time', () => {
   })
 
   test.each([
-    [{ CRONLEDGER_EVENT_TIME: '<aws.scheduler.scheduled-time>' }, 64, /^wrong: .*nobody replaced it/],
-    [{ CRONLEDGER_EVENT_TIME: '3 in the morning' }, 64, /^wrong: .*allowed is ISO 8601/],
+    [{ CRONLEDGER_EVENT_TIME: '<aws.scheduler.scheduled-time>' }, 64, /^wrong: .*was not replaced/],
+    [{ CRONLEDGER_EVENT_TIME: '3 in the morning' }, 64, /^wrong: .*Use ISO 8601/],
     [{ CRONLEDGER_EVENT_TIME: '' }, 0, /^ok: not set here: a run's own start stands in/],
     [{ CRONLEDGER_REQUIRE_EVENT_TIME: 'true' }, 0, /^ok: not set here: a run may refuse/],
     [{ CRONLEDGER_EVENT: '{"time":"2026-11-24T03:00:00Z"}' }, 0, /^ok: 2026-11-24T03:00:00Z, from CRONLEDGER_EVENT$/],
@@ -402,12 +407,12 @@ describe('the event time', () => {
     [{ CRONLEDGER_EVENT: '-' }, 0, /^ok: from standard input/],
     [{ CRONLEDGER_REQUIRE_EVENT_TIME: 'false' }, 0, /^ok: not set here: a run's own start stands in/],
     [{ CRONLEDGER_EVENT_TIME: '2099-01-01T00:00:00Z' }, 64, /^wrong: .*is in the future/],
-    [{ CRONLEDGER_FORCE_SLOT: 'latest', CRONLEDGER_REASON: 'x', ...TIME }, 64, /^wrong: .*given together/],
-    [{ CRONLEDGER_FORCE_SLOT: '2026-11-24' }, 64, /^wrong: a reason is needed/],
+    [{ CRONLEDGER_FORCE_SLOT: 'latest', CRONLEDGER_REASON: 'x', ...TIME }, 64, /^wrong: .*cannot be used together/],
+    [{ CRONLEDGER_FORCE_SLOT: '2026-11-24' }, 64, /^wrong: the reason is empty/],
     [{ CRONLEDGER_FORCE_SLOT: '2026-11-24T09:00', CRONLEDGER_REASON: 'x' }, 0, /^ok: none: CRONLEDGER_FORCE_SLOT/],
     [{ CRONLEDGER_SCHEDULE: '0 4 * * *', ...TIME }, 0, /^ok: .*no time at which the schedule fires/],
     [{ CRONLEDGER_SCHEDULE: '0 4 * * *', CRONLEDGER_ON_MISMATCH: 'refuse', ...TIME }, 64, /^wrong: .*no time at which/],
-    [{ CRONLEDGER_SCHEDULE: 'at(2099-01-01T00:00:00)', ...TIME }, 64, /^wrong: no slot of/],
+    [{ CRONLEDGER_SCHEDULE: 'at(2099-01-01T00:00:00)', ...TIME }, 64, /^wrong: schedule .* has no slot/],
   ])('%j: %i', async (env, code, line) => {
     const found = await check(store(), env as unknown as Record<string, string>)
     expect(found.code).toBe(code)
@@ -416,14 +421,14 @@ describe('the event time', () => {
 
   // Whatever ends each run with 64 does so here too.
   test.each([
-    [{ CRONLEDGER_TASK: 'no spaces' }, 'task', /^wrong: task is "no spaces"/],
+    [{ CRONLEDGER_TASK: 'no spaces' }, 'task', /^wrong: task name "no spaces" is not valid/],
     [{ CRONLEDGER_SCHEDULE: '61 3 * * *' }, 'schedule', /^wrong: .*61/],
     [{ CRONLEDGER_SCHEDULE: 'rate(6 hours)' }, 'schedule', /^wrong: .*needs an anchor/],
     [{ CRONLEDGER_SCHEDULE: '@daily', CRONLEDGER_TIMEZONE: 'JST' }, 'schedule', /^wrong: timezone is "JST"/],
     [{ CRONLEDGER_TIMEZONE: 'JST' }, 'schedule', /^wrong: timezone is "JST"/],
     [{ CRONLEDGER_MAX_ATTEMPTS: 'many' }, 'options', /^wrong: CRONLEDGER_MAX_ATTEMPTS is "many"/],
-    [{ CRONLEDGER_LEASE: '1m' }, 'options', /^wrong: lease is 1m; it must be at least/],
-    [{ CRONLEDGER_REASON: 'x' }, 'options', /^wrong: .*no --force-slot/],
+    [{ CRONLEDGER_LEASE: '1m' }, 'options', /^wrong: lease 1m is too short/],
+    [{ CRONLEDGER_REASON: 'x' }, 'options', /^wrong: --reason requires --force-slot/],
   ])('%j is a finding', async (env, what, line) => {
     const all = { CRONLEDGER_TASK: 'nightly', CRONLEDGER_SCHEDULE: '0 3 * * *', ...TIME, ...env } as Record<
       string,
@@ -474,7 +479,7 @@ describe('a file', () => {
     newer.exec('PRAGMA user_version = 7')
     newer.close()
     for (const [name, why] of [
-      ['empty.db', /is empty: run: cronledger setup/],
+      ['empty.db', /is empty\. Make it a ledger: cronledger setup/],
       ['letter.txt', /is not a cronledger file/],
       ['newer.db', /layout 7 of a newer cronledger/],
     ] as const) {
@@ -489,7 +494,7 @@ describe('a file', () => {
     chmodSync(file, 0o640)
     const found = await check(`file:${file}`, {})
     expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 64, wrong: ['permissions'] })
-    expect(found.lines['permissions']).toContain(`(640): run: chmod 600 "${file}"`)
+    expect(found.lines['permissions']).toContain(`(640). Remove it: chmod 600 "${file}"`)
   })
 
   test.each([
