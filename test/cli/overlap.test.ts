@@ -143,7 +143,9 @@ describe.each(['file', 'dynamodb'] as const)('slots that must not overlap, on a 
     // The advice, as it is printed: it keeps apart from the holder too.
     const step = JSON.parse(forced.stderr).todo.at(-1)
     const [, advice = ''] = /^(cronledger rerun .*) -- YOUR_COMMAND$/.exec(step.command) ?? []
-    const command = advice.replace('cronledger', `exec '${process.execPath}' '${MAIN}'`)
+    const command = advice
+      .replace('cronledger', `exec '${process.execPath}' '${MAIN}'`)
+      .replace('YOUR REASON', 'once more')
     const copied = spawn('sh', ['-c', `${command} -- sh -c '${BATCH}'`], { cwd, env: { ...process.env, ...env } })
     expect(await once(copied, 'exit')).toEqual([65, null])
     go()

@@ -46,10 +46,10 @@ describe('a ledger with faults, over a clock change and a change of the schedule
     const [first, second, summary, ...rest] = stdout.trimEnd().split('\n')
     expect([first, second, summary]).toEqual([
       expect.stringMatching(
-        /^missed {2}nightly {2}2026-11-02T06:30:00Z {2}2026-11-02 01:30 EST {2}due .* ago, no run is recorded$/,
+        /^missed {2}nightly {2}2026-11-02T06:30:00Z {2}2026-11-02 06:30 UTC {2}due .* ago, no run is recorded$/,
       ),
       expect.stringMatching(
-        /^failed {2}nightly {2}2026-10-31T05:30:00Z {2}2026-10-31 01:30 EDT {2}attempt 1 on .* failed/,
+        /^failed {2}nightly {2}2026-10-31T05:30:00Z {2}2026-10-31 05:30 UTC {2}attempt 1 on .* failed/,
       ),
       '2 slots need attention: 1 missed, 1 failed',
     ])
@@ -267,7 +267,8 @@ describe('on a terminal', () => {
     const lines = linesOf(shown)
     const slots = lines.filter((line) => line.startsWith('missed  minutes  2026-'))
     expect(slots).toHaveLength(59 * 24 * 60)
-    expect(lines.slice(slots.length)).toEqual([`${slots.length} missed`, ''])
+    expect(lines[slots.length]).toBe(`${slots.length} slots need attention: ${slots.length} missed`)
+    expect(lines.slice(slots.length + 1)).toEqual(['', 'minutes:', expect.any(String), expect.any(String), ''])
   })
 
   test('none where stderr is no terminal', async () => {

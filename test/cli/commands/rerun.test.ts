@@ -92,7 +92,11 @@ for (const [what, store] of [
       const first = twice.start(['--slot', '2026-11-10'], 'sh', '-c', 'echo ready; exec sleep 60')
       await first.printed('ready')
       const second = await twice.rerun(['--slot', '2026-11-10'], 'echo', 'no')
-      expect(second).toMatchObject({ code: 65, stdout: '', stderr: expect.stringMatching(/is running, as far as/) })
+      expect(second).toMatchObject({
+        code: 65,
+        stdout: '',
+        stderr: expect.stringMatching(/attempt 2 is still running since/),
+      })
       first.child.kill('SIGTERM')
       expect((await first.ended).code).toBe(143)
 
@@ -116,7 +120,9 @@ for (const [what, store] of [
       expect(await late.ended).toMatchObject({
         code: 65,
         stdout: 'held\n',
-        stderr: expect.stringMatching(/attempt 2 \(run .*\) began after this was asked for, and succeeded; look what/),
+        stderr: expect.stringMatching(
+          /attempt 2 \(run .*\) started after you asked for this run, and it succeeded\n {2}see its result: /,
+        ),
       })
       expect(await brief.rerun(['--slot', day(10)], 'echo', 'again')).toMatchObject({ code: 0, stdout: 'again\n' })
     })
@@ -220,7 +226,7 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
     [['--slot', day(10), '--only', 'failed'], /--only cannot be used with --slot, because it is for a range/],
     [['--slot', day(10), '--dry-run'], /--dry-run cannot be used with --slot/],
     [['--slot', day(10), '--from', '7d'], /--from cannot be used with --slot/],
-    [['--to', day(10)], /neither --slot nor --from is given/],
+    [['--to', day(10)], /--slot or --from is required/],
     [
       ['--from', '2026-11-10', '--only', 'missed,late'],
       /--only is "late"; allowed are missed, failed, stale, completed/,
@@ -233,8 +239,8 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
     [['--from', day(11), '--to', day(11)], /from is .* and to is .*: nothing lies between/],
     [['--from', day(10), '--task', 'nobody'], /the registry does not know task nobody/],
     [['--from', '400d', '--retention', '100d'], /from is 400d, and rows are kept for 100d: .* begin later/],
-    [['--slot', day(10), '--reason', ' '], /a reason is needed/],
-    [['--slot', day(10), '--lease', '3m'], /lease is 3m; it must be at least 3 heartbeats/],
+    [['--slot', day(10), '--reason', ' '], /the reason is empty/],
+    [['--slot', day(10), '--lease', '3m'], /lease 3m is too short\. It must be at least 3 heartbeats/],
   ] as const) {
     test(args.join(' '), async () => {
       const { env, states } = known
@@ -248,9 +254,12 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
 
   test('no command, no reason', async () => {
     const { rerun, env } = known
-    expect(await rerun(['--slot', day(10)])).toMatchObject({ code: 64, stderr: /no command to run; give it after --/ })
+    expect(await rerun(['--slot', day(10)])).toMatchObject({
+      code: 64,
+      stderr: /the batch command is missing\. Put it after --/,
+    })
     const bare = await cronledger(['rerun', '--slot', day(10), '--', 'true'], { env })
-    expect(bare).toMatchObject({ code: 64, stderr: expect.stringMatching(/--reason is missing.*CRONLEDGER_REASON/) })
+    expect(bare).toMatchObject({ code: 64, stderr: expect.stringMatching(/--reason is required.*CRONLEDGER_REASON/) })
   })
 })
 
@@ -406,11 +415,12 @@ describe('on a terminal', () => {
     writeFileSync(flood, Array.from({ length: 5_000 }, (_, index) => `line ${index}\n`).join(''))
     const shown = await onTerminal(['rerun', '--reason', 'x', ...WEEK, '--', 'cat', flood], env)
     const lines = linesOf(shown)
+    const local = (date: number) => `2026-11-${date} 03:00 UTC`
     expect(lines.filter((line) => line.startsWith('['))).toEqual([
-      `[....................] 0%  0 of 4 done, next ${day(11)} (failed)`,
-      `[#####...............] 25%  1 of 4 done, next ${day(12)} (missed)`,
-      `[##########..........] 50%  2 of 4 done, next ${day(13)} (missed)`,
-      `[###############.....] 75%  3 of 4 done, next ${day(16)} (missed)`,
+      `[....................] 0%  0 of 4 done, next ${local(11)} (failed)`,
+      `[#####...............] 25%  1 of 4 done, next ${local(12)} (missed)`,
+      `[##########..........] 50%  2 of 4 done, next ${local(13)} (missed)`,
+      `[###############.....] 75%  3 of 4 done, next ${local(16)} (missed)`,
     ])
     const output = lines.filter((line) => line.startsWith('line'))
     const once = readFileSync(flood, 'utf8').trimEnd().split('\n')

@@ -331,8 +331,8 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
   for (const [args, message] of [
     [['run', ...ok, '--', 'true'], /--store is missing.*dynamodb:TABLE.*file:PATH/],
     [['run', '--store', 'redis:x', ...ok, '--', 'true'], /dynamodb:TABLE or file:PATH/],
-    [['run', '--store', 'file:/tmp/x.db', ...ok], /no command to run/],
-    [['run', '--store', 'file:/tmp/x.db', ...ok, '--'], /no command to run/],
+    [['run', '--store', 'file:/tmp/x.db', ...ok], /the batch command is missing\. Put it after --/],
+    [['run', '--store', 'file:/tmp/x.db', ...ok, '--'], /the batch command is missing\. Put it after --/],
     [['run', ...ok, '--pasword=hunter2', '--', 'true'], /^cronledger: unknown option --pasword\n$/],
     [['run', ...ok, `--${'x'.repeat(5000)}`, '--', 'true'], /^cronledger: unknown option --x{98}…\n$/],
     [['rum'], /unknown command "rum"; did you mean run\?/],
@@ -363,7 +363,10 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     const { code, stderr } = await cronledger(['run', '--store', store, ...ok, '--', 'true'], {
       env: { CRONLEDGER_LEASE: 'long' },
     })
-    expect({ code, stderr }).toMatchObject({ code: 64, stderr: expect.stringMatching(/CRONLEDGER_LEASE is "long"/) })
+    expect({ code, stderr }).toMatchObject({
+      code: 64,
+      stderr: expect.stringMatching(/CRONLEDGER_LEASE "long" is not a valid duration/),
+    })
   })
 
   test('a variable that is nearly an option is ignored with a warning', async () => {

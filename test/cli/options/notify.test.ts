@@ -224,8 +224,8 @@ describe('wrong options: 64, one line', () => {
     ],
     [['--notify', 'cat', '--notify-on', 'failed,'], /--notify-on is ""; allowed/],
     [['--metrics', 'statsd'], /--metrics is "statsd"; allowed are off, emf/],
-    [['--metrics-namespace', 'AWS/ECS'], /metrics-namespace is "AWS\/ECS"; allowed/],
-    [['--metrics-namespace', 'a\nb'], /metrics-namespace is "a\\nb"; allowed/],
+    [['--metrics-namespace', 'AWS/ECS'], /metrics-namespace "AWS\/ECS" is not valid\. Use/],
+    [['--metrics-namespace', 'a\nb'], /metrics-namespace "a\\nb" is not valid\. Use/],
   ] as const) {
     test(options.join(' '), async () => {
       const { run } = ledger()
