@@ -189,11 +189,11 @@ describe('run', () => {
   for (const [what, options, message] of [
     ['a wrong schedule', { schedule: '* * *' }, /fields/],
     ['a wrong zone', { timezone: 'Mars/Olympus' }, /Mars\/Olympus/],
-    ['a wrong task', { task: '#registry' }, /task is "#registry"/],
-    ['a tolerance out of bounds', { earlyToleranceMs: 3e9 }, /early-tolerance is .*; allowed are 0ms to 1h/],
-    ['a lateness that is no number', { maxLatenessMs: Number.NaN }, /max-lateness is/],
-    ['a word that is none', { onLeaseLost: 'maybe' }, /on-lease-lost is "maybe"; allowed are stop, continue/],
-    ['no task', { task: undefined }, /task is "undefined"/],
+    ['a wrong task', { task: '#registry' }, /task name "#registry" is not valid/],
+    ['a tolerance out of bounds', { earlyToleranceMs: 3e9 }, /early-tolerance .* is not allowed\. Use 0ms to 1h/],
+    ['a lateness that is no number', { maxLatenessMs: Number.NaN }, /max-lateness NaN.* is not allowed/],
+    ['a word that is none', { onLeaseLost: 'maybe' }, /on-lease-lost "maybe" is not allowed\. Use stop, continue/],
+    ['no task', { task: undefined }, /task name "undefined" is not valid/],
     ['no schedule', { schedule: undefined }, /schedule or timezone is no text/],
     ['a date that is none', { eventTime: new Date(Number.NaN) }, /event time is an invalid Date/],
     ['a number for a time', { eventTime: 5 }, /event time is number; allowed are text and a Date/],
@@ -240,8 +240,8 @@ describe('get', () => {
   })
 
   test.each([
-    ['a wrong task', { ...key, task: '#registry' }, /task is "#registry"/],
-    ['a date', { ...key, slot: '2026-11-24' }, /slot is "2026-11-24"/],
+    ['a wrong task', { ...key, task: '#registry' }, /task name "#registry" is not valid/],
+    ['a date', { ...key, slot: '2026-11-24' }, /slot "2026-11-24" is not a valid instant/],
     ['a date that is not valid', { ...key, slot: new Date(Number.NaN) }, /slot is an invalid Date/],
   ])('%s is a usage error', async (_, options, message) => {
     const read = newLedger().get(options)

@@ -482,7 +482,7 @@ describe.skipIf(!hasAws)('on a server, by the command line of AWS', () => {
       })
       const { Input } = made.Target
       const unfilled = await deliver(Input, args.slice(2))
-      expect(unfilled).toMatchObject({ code: 64, stdout: '', stderr: expect.stringContaining('nobody replaced it') })
+      expect(unfilled).toMatchObject({ code: 64, stdout: '', stderr: expect.stringContaining('was not replaced') })
       const rendered = Input.replace('<aws.scheduler.scheduled-time>', '2026-11-23T18:30:00Z')
       expect(await deliver(rendered, args.slice(2))).toMatchObject({ code: 0, stdout: '2026-11-23T18:30:00Z\n' })
     })

@@ -153,7 +153,7 @@ describe('a ledger file', () => {
   it('names a path that no file can have', async () => {
     const path = newPath()
     writeFileSync(path, '')
-    const message = expect.stringMatching(/^file ledger ".*" is not the path of a file: E(NOTDIR|NAMETOOLONG): /)
+    const message = expect.stringMatching(/^file ledger ".*" is not a valid path: E(NOTDIR|NAMETOOLONG): /)
     for (const wrong of [join(path, 'ledger.db'), join(folder, 'x'.repeat(300))]) {
       await expect(put(wrong)).rejects.toMatchObject({ kind: 'shape', message })
     }
@@ -255,7 +255,7 @@ describe('a ledger file', () => {
     await expect(store.put(next, claim, call(500))).rejects.toMatchObject({
       kind: 'unreachable',
       message: expect.stringMatching(
-        /^file ledger ".*" is busy: other processes held its lock all the time\. Start fewer .* --ledger-timeout$/,
+        /^file ledger ".*" is busy, because other processes held its lock all the time\. Start fewer .* --ledger-timeout\.$/,
       ),
     })
     clearInterval(counter)
