@@ -210,7 +210,7 @@ test.each([
   [['--schedule', '0 3 * * *', '--at', '2026-11-24T03:00'], /no offset/],
   [['--schedule', '0 3 * * *', '--count', '0'], /--count is 0; allowed are 1 to 100/],
   [['--schedule', '0 3 * * *', '--count', '101'], /--count is 101/],
-  [['--schedule', '0 3 * * *', '--task', '#x'], /task is "#x"/],
+  [['--schedule', '0 3 * * *', '--task', '#x'], /task name "#x" is not valid/],
   [['--schedule', '0 3 * * *', '--tsk', 'x'], /did you mean --task\?/],
   [[], /--schedule is missing/],
 ])('%j is one line and 64', async (args, message) => {
