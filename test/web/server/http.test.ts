@@ -104,12 +104,12 @@ test('HEAD has the headers of GET', async () => {
 
 test.each([
   ['/task', 400, 'the address has no task'],
-  ['/task?task=<b>', 400, 'task is'],
+  ['/task?task=<b>', 400, 'task name'],
   ['/task?task=heartbeat&state=late', 400, 'allowed are completed, failed'],
   ['/task?task=heartbeat&since=monday', 400, 'since is'],
-  ['/task?task=heartbeat&before=monday', 400, 'before is'],
+  ['/task?task=heartbeat&before=monday', 400, 'is not a valid instant'],
   ['/task?task=heartbeat&year=12', 400, 'allowed are the years'],
-  ['/slot?task=heartbeat&slot=2026', 400, 'slot is'],
+  ['/slot?task=heartbeat&slot=2026', 400, 'is not a valid instant'],
   ['/slot?task=heartbeat&slot=2026-01-01T00:00:00.5Z', 400, 'allowed are whole seconds'],
   ['/slot?task=heartbeat&slot=2001-01-01T00:07:00Z', 404, 'never due'],
   ['/task?task=nobody', 404, 'never due'],
