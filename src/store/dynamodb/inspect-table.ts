@@ -194,7 +194,7 @@ async function* inspectShape(dynamo: Dynamo, role: Role, call: CallOptions): Asy
     const different = differences(table, wanted)
     return different.length === 0
       ? ok('table', `its key and its index are correct (${table.TableStatus})`)
-      : shape('table', `${different.join(', ')}. ${remedyFor(dynamo.table, different, wanted)}`)
+      : shape('table', `${different.join('; ')}. ${remedyFor(dynamo.table, different, wanted)}`)
   })
   yield seen
   // Setup changes nothing if the table is not a ledger, so the key and the index must be corrected first.

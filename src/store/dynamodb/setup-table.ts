@@ -41,7 +41,7 @@ export async function setUpTable(options: DynamoOptions, call: CallOptions): Pro
         different.length > 0 ? remedyFor(dynamo.table, different, wanted) : 'Turn that one off, or use another table.'
       throw new LedgerError(
         'shape',
-        `table ${quote(dynamo.table)} is not a ledger, and it was not changed: ${[...different, ...ttlDifferent].join(', ')}. ${remedy}`,
+        `table ${quote(dynamo.table)} is not a ledger, and it was not changed: ${[...different, ...ttlDifferent].join('; ')}. ${remedy}`,
       )
     }
     return [

@@ -164,7 +164,7 @@ describe('a table', () => {
   test.skipIf(!hasAws)('without its index, and then with it, as the finding says', async () => {
     const AttributeDefinitions = readTableDefinition().AttributeDefinitions.slice(0, 2)
     await make('mended', { GlobalSecondaryIndexes: undefined, AttributeDefinitions })
-    const command = /add it: (aws .*), and when/.exec((await check('dynamodb:mended', env())).lines['table'] ?? '')?.[1]
+    const command = /Add it: (aws .*)\. When it is active/.exec((await check('dynamodb:mended', env())).lines['table'] ?? '')?.[1]
     await promisify(execFile)('sh', ['-c', command ?? 'exit 9'], {
       env: { ...awsEnv(server.endpoint), PATH: `/usr/bin:${process.env['PATH']}` },
     })
@@ -182,7 +182,7 @@ describe('a table', () => {
     const found = await check('dynamodb:other-key', env())
     expect(found.code).toBe(78)
     expect(found.lines['table']).toMatch(
-      /^wrong: its key is day\(S\) \+ slot\(S\), not task\(S\) \+ slot\(S\)\. .*cannot be changed\. Create a table with another name: cronledger setup --store dynamodb:OTHER_TABLE$/,
+      /^wrong: its key is day\(S\) \+ slot\(S\), not task\(S\) \+ slot\(S\).*cannot be changed\. Create a table with another name: cronledger setup --store dynamodb:OTHER_TABLE$/,
     )
     expect(found.lines['time to live']).toBeUndefined()
     await behind(

@@ -111,7 +111,7 @@ describe('a DynamoDB that refuses says so in one line', () => {
     const endpoint = await answering(400, 'ValidationException', 'The provided key element does not match the schema')
     const error = await failure({ endpoint })
     expect(error.kind).toBe('shape')
-    expect(error.message).toContain('run: cronledger setup --store dynamodb:ledger')
+    expect(error.message).toContain('See what is wrong: cronledger setup --store dynamodb:ledger --check')
   })
 })
 
