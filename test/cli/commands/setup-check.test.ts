@@ -164,7 +164,9 @@ describe('a table', () => {
   test.skipIf(!hasAws)('without its index, and then with it, as the finding says', async () => {
     const AttributeDefinitions = readTableDefinition().AttributeDefinitions.slice(0, 2)
     await make('mended', { GlobalSecondaryIndexes: undefined, AttributeDefinitions })
-    const command = /Add it: (aws .*)\. When it is active/.exec((await check('dynamodb:mended', env())).lines['table'] ?? '')?.[1]
+    const command = /Add it: (aws .*)\. When it is active/.exec(
+      (await check('dynamodb:mended', env())).lines['table'] ?? '',
+    )?.[1]
     await promisify(execFile)('sh', ['-c', command ?? 'exit 9'], {
       env: { ...awsEnv(server.endpoint), PATH: `/usr/bin:${process.env['PATH']}` },
     })
