@@ -1,7 +1,7 @@
 import { isatty } from 'node:tty'
 import { quote, usageError } from '../core/errors.ts'
 import type { RunContext, RunEvent } from '../core/event.ts'
-import { type LogFormat, logLine, logObject } from '../format/log.ts'
+import { type LogFormat, logLine, logObject } from '../format/log/log.ts'
 import { emfLine } from '../format/metrics.ts'
 import { systemClock } from '../process/clock.ts'
 import { NOTIFY_TIMEOUT_MS } from '../process/notifier.ts'
@@ -72,6 +72,6 @@ function ownLine(line: string | null, { event }: RunEvent): string | null {
 function readNamespace(text: string): string {
   if (/^(?!AWS\/)[A-Za-z0-9._/#-][A-Za-z0-9._/#: -]{0,254}$/.test(text)) return text
   throw usageError(
-    `metrics-namespace is ${quote(text)}; allowed are 1 to 255 of A-Z a-z 0-9 . _ / # : - and space, not with "AWS/" or a colon at the start`,
+    `--metrics-namespace ${quote(text)} is not valid. Use 1 to 255 of the characters A-Z a-z 0-9 . _ / # : - and space, and do not begin with "AWS/" or a colon.`,
   )
 }

@@ -1,7 +1,8 @@
 import type { Ledger, RunOptions, RunOutcome } from '../api.ts'
-import { LedgerError, usageError } from '../core/errors.ts'
+import { LedgerError, quote, usageError } from '../core/errors.ts'
 import { optionName } from '../core/option.ts'
-import type { LogFormat } from '../format/log.ts'
+import { isPlaceholder } from '../core/placeholder.ts'
+import type { LogFormat } from '../format/log/log.ts'
 import { printable } from '../format/text.ts'
 import { createLedger } from '../ledger.ts'
 import { systemClock } from '../process/clock.ts'
@@ -45,6 +46,10 @@ export function openRunner(
   const [file, ...args] = rest ?? []
   if (file === undefined)
     throw usageError(`no batch command is given. Put it after --, for example: cronledger ${name} … -- ./batch.sh`)
+  if (isPlaceholder(file))
+    throw usageError(
+      `the batch command is still the placeholder ${quote(file)}. Replace it with the command of the batch.`,
+    )
   const command: CommandOptions = { argv: [file, ...args], env, stops, timeoutMs: values.timeoutMs ?? null }
   const { emit, end, format } = openReporter(values, context)
   const warnings = misspelt(values, env)
@@ -90,6 +95,6 @@ function misspelt(values: SupervisionValues, env: CommandContext['env']): string
   return Object.entries(env).flatMap(([variable, value]) => {
     if (!value || !variable.startsWith(PREFIX) || variable.startsWith(`${PREFIX}RUN_`) || known.has(variable)) return []
     const meant = nearest(variable.slice(PREFIX.length).toLowerCase().replaceAll('_', '-'), left)
-    return meant === null ? [] : [`${variable} is no option and was ignored; did you mean ${variableOf(meant)}?`]
+    return meant === null ? [] : [`${variable} is not an option and was ignored. Did you mean ${variableOf(meant)}?`]
   })
 }

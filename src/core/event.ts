@@ -72,6 +72,8 @@ export type RunEvent =
       readonly finishCause?: string
       /** Why the batch ended this way, in one line. */
       readonly detail?: string
+      /** The same run makes another attempt. */
+      readonly retries?: true
     }
   /** A stop came before the run sent any request to the ledger. */
   | { readonly event: 'stopped' }

@@ -1,4 +1,5 @@
 import { quote, usageError } from './errors.ts'
+import { isPlaceholder } from './placeholder.ts'
 
 /**
  * A name starts with a letter or a digit, so that no task looks like an option or like a partition of the ledger
@@ -32,9 +33,12 @@ export function checkOperator({ by, reason }: { readonly by: string; readonly re
     ['reason', reason, MAX_REASON_BYTES],
     ['name (by)', by, MAX_PERSON_BYTES],
   ] as const) {
-    if (text.trim() === '') throw usageError(`a ${what} is needed: it goes on record with the slot`)
+    if (text.trim() === '') throw usageError(`the ${what} is empty. Give one, because it is recorded with the slot.`)
+    if (isPlaceholder(text)) {
+      throw usageError(`the ${what} is still the placeholder ${quote(text)}. Replace it with your own text.`)
+    }
     const bytes = bytesOf(text)
-    if (bytes > most) throw usageError(`the ${what} has ${bytes} bytes in UTF-8; allowed are ${most}`)
+    if (bytes > most) throw usageError(`the ${what} is too long: ${bytes} bytes in UTF-8. At most ${most} are allowed.`)
   }
 }
 

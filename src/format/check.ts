@@ -2,17 +2,33 @@ import { formatInstant } from '../core/instant.ts'
 import { attemptCount, hasStarted } from '../core/row/attempts.ts'
 import type { TaskFinding } from '../core/row/expected-slots.ts'
 import type { AttemptRecord, Instant } from '../core/types.ts'
-import { localTimeIn } from './local-time.ts'
-import type { LogObject } from './log.ts'
+import { zonedTime } from './local-time.ts'
+import type { LogObject } from './log/log.ts'
+import {
+  decisionSteps,
+  type NextStep,
+  rangeSteps,
+  rerunStep,
+  resolveStep,
+  type StepTarget,
+  stepLines,
+} from './log/next-steps.ts'
 import { elapsed, printable, progressText } from './text.ts'
+
+/** How the commands for a finding name the ledger and the schedule. */
+export interface CheckedLedger {
+  readonly store: string
+  /** The user gave the schedule, so the ledger may have no task record. */
+  readonly hasOwnSchedule: boolean
+}
 
 /**
  * Returns a finding as one line of text:
- * `missed  nightly  2026-11-24T03:00:00Z  2026-11-24 12:00 Asia/Tokyo  due 3h 0m ago, nothing on record`.
+ * `missed  nightly  2026-11-24T03:00:00Z  2026-11-24 12:00 JST  due 3h 0m ago, no run is recorded`.
  */
 export function findingLine(found: TaskFinding, now: Instant): string {
   const { kind, task, slot, schedule } = found
-  const words = [kind.padEnd(6), task, formatInstant(slot), localTimeIn(slot, schedule.zone), findingDetail(found, now)]
+  const words = [kind.padEnd(6), task, formatInstant(slot), zonedTime(slot, schedule.zone), findingDetail(found, now)]
   return printable(words.join('  '))
 }
 
@@ -23,9 +39,51 @@ export function countsText(count: Readonly<Record<TaskFinding['kind'], number>>)
     .join(', ')
 }
 
+/** Returns the line below the findings: `3 slots need attention: 2 missed, 1 failed`. */
+export function checkSummary(count: Readonly<Record<TaskFinding['kind'], number>>): string {
+  const total = Object.values(count).reduce((sum, number) => sum + number, 0)
+  if (total === 0) return 'no problems found'
+  return `${total === 1 ? '1 slot needs' : `${total} slots need`} attention: ${countsText(count)}`
+}
+
+/** The findings of each task about which the operator can do something: the oldest one and the newest one. */
+type Needs = Map<string, { oldest: TaskFinding; newest: TaskFinding }>
+
+/** Returns an empty collection of the findings for `needsLines`. Memory holds two findings of each task. */
+export function collectNeeds(): { add(found: TaskFinding): void; readonly needs: Needs } {
+  const needs: Needs = new Map()
+  return {
+    needs,
+    add(found) {
+      if (found.kind === 'late') return
+      const { oldest, newest } = needs.get(found.task) ?? { oldest: found, newest: found }
+      needs.set(found.task, {
+        oldest: found.slot < oldest.slot ? found : oldest,
+        newest: found.slot > newest.slot ? found : newest,
+      })
+    },
+  }
+}
+
+/** Returns what the operator can do about each task, as lines: its name, and the commands below it. */
+export function needsLines(needs: Needs, ledger: CheckedLedger): readonly string[] {
+  return [...needs].flatMap(([task, { oldest, newest }]) => {
+    const steps =
+      oldest === newest
+        ? stepsOf(oldest, ledger)
+        : rangeSteps(
+            { ...targetOf(oldest, ledger), schedule: givenSchedule(oldest, ledger) },
+            oldest.slot,
+            newest.slot + 1000,
+          )
+    return ['', `${task}:`, ...stepLines(steps)].map(printable)
+  })
+}
+
 /** Returns a finding as a JSON object for programs. */
-export function findingJson(found: TaskFinding): Record<string, unknown> {
+export function findingJson(found: TaskFinding, ledger: CheckedLedger): Record<string, unknown> {
   const { kind, status, task, slot, schedule } = found
+  const todo = stepsOf(found, ledger)
   return {
     kind,
     status,
@@ -33,12 +91,20 @@ export function findingJson(found: TaskFinding): Record<string, unknown> {
     slot: formatInstant(slot),
     zone: schedule.zone,
     ...(found.kind === 'missed' ? {} : { state: found.row.state, attempts: attemptCount(found.row) }),
+    ...(todo.length > 0 && { todo }),
   }
 }
 
+const KIND_WORDS: Readonly<Record<TaskFinding['kind'], string>> = {
+  missed: 'was missed',
+  failed: 'failed',
+  stale: 'is stale',
+  late: 'was late',
+}
+
 /** Returns a finding as a log event, for a notification. */
-export function findingObject(found: TaskFinding, now: Instant): LogObject {
-  const { kind, ...fields } = findingJson(found)
+export function findingObject(found: TaskFinding, now: Instant, ledger: CheckedLedger): LogObject {
+  const { kind, ...fields } = findingJson(found, ledger)
   return {
     time: formatInstant(now),
     level: 'error',
@@ -46,22 +112,46 @@ export function findingObject(found: TaskFinding, now: Instant): LogObject {
     task: found.task,
     slot: formatInstant(found.slot),
     ...fields,
-    message: `${found.kind}: ${findingDetail(found, now)}`,
+    message: `${zonedTime(found.slot, found.schedule.zone)} ${KIND_WORDS[found.kind]}: ${findingDetail(found, now)}`,
   }
+}
+
+function stepsOf(found: TaskFinding, ledger: CheckedLedger): readonly NextStep[] {
+  const target = targetOf(found, ledger)
+  switch (found.kind) {
+    case 'missed':
+      return [rerunStep('run it now', target), resolveStep('or mark it as done', target)]
+    case 'failed':
+    case 'stale':
+      return decisionSteps(target)
+    case 'late':
+      return []
+  }
+}
+
+/** The row has the schedule of its slot. A missed slot may be one of an earlier schedule, which the task record knows. */
+function targetOf(found: TaskFinding, ledger: CheckedLedger): StepTarget {
+  const { task, slot } = found
+  const schedule = found.kind === 'missed' ? givenSchedule(found, ledger) : found.row.schedule
+  return { store: ledger.store, task, slot, schedule }
+}
+
+function givenSchedule({ schedule }: TaskFinding, { hasOwnSchedule }: CheckedLedger): StepTarget['schedule'] {
+  return hasOwnSchedule ? schedule : null
 }
 
 /** Returns what is known about a finding, in a few words. The text is not yet safe on a terminal. */
 export function findingDetail(found: TaskFinding, now: Instant): string {
-  if (found.kind === 'missed') return `due ${elapsed(now - found.slot)} ago, nothing on record`
+  if (found.kind === 'missed') return `due ${elapsed(now - found.slot)} ago, no run is recorded`
   const { row } = found
   const first = row.attempts.find(hasStarted)
   if (found.kind === 'late' && first !== undefined)
-    return `started ${elapsed(first.startedAt - row.slot)} after its slot`
+    return `started ${elapsed(first.startedAt - row.slot)} after the scheduled time`
   const attempt = row.attempts.at(-1)
-  if (attempt === undefined) return `${row.state}, without an attempt`
+  if (attempt === undefined) return `marked as ${row.state.toLowerCase()}, without an attempt`
   return `attempt ${attempt.number} on ${attempt.host} ${found.kind === 'stale' ? staleText(attempt) : progressText(attempt)}`
 }
 
 function staleText(attempt: AttemptRecord): string {
-  return hasStarted(attempt) ? 'never reported its end' : 'claimed the slot and never started'
+  return hasStarted(attempt) ? 'stopped reporting' : 'claimed the slot and never started'
 }

@@ -1,14 +1,10 @@
 import { formatInstant } from '../core/instant.ts'
+import { COMMAND_PLACEHOLDER } from '../core/placeholder.ts'
 import type { ScheduleSpec } from '../core/types.ts'
 import { shellWord } from './text.ts'
 
 /** Options by name, without the leading dashes. An option that is undefined is left out. */
 export type CommandFlags = Readonly<Record<string, string | undefined>>
-
-/** The text in a printed command in whose place the operator writes the reason. */
-export const REASON_PLACEHOLDER = 'YOUR REASON'
-/** The text in a printed command in whose place the operator writes the batch. No program has this name. */
-export const COMMAND_PLACEHOLDER = 'YOUR_COMMAND'
 
 /** Returns a command to copy. A POSIX shell passes each value on as one word. */
 export function commandLine(name: string, options: CommandFlags): string {

@@ -1,4 +1,4 @@
-import { DateTime } from 'luxon'
+import { DateTime, IANAZone } from 'luxon'
 import type { Instant } from '../core/types.ts'
 
 /**
@@ -20,4 +20,56 @@ export function inZone(instant: Instant, zone: string): DateTime {
 /** Returns the local time with its zone: `2026-11-24 12:00 Asia/Tokyo`. */
 export function localTimeIn(instant: Instant, zone: string): string {
   return `${localTime(instant, zone)} ${zone}`
+}
+
+// The functions below serve every run. They use only the part of luxon that a run needs in any case to find its slot, so
+// that the script of `run` stays small.
+
+/**
+ * Returns the local time with the abbreviation of its zone, or with its offset if the zone has no abbreviation:
+ * `2026-11-24 12:00 JST`, `2026-11-24 11:00 +08:00`. It has seconds only where they are not zero. If this Node does not
+ * know the zone, returns the time in UTC.
+ */
+export function zonedTime(instant: Instant, zone: string): string {
+  const { date, time, name } = wallClock(instant, zone)
+  return `${date} ${time.replace(/:00$/, '')} ${name()}`
+}
+
+/**
+ * Returns the local time of day with seconds, `12:00:05`. The date comes first if it is not the date of `slot`, whose
+ * local time stands before it in the same line.
+ */
+export function timeNear(instant: Instant, slot: Instant, zone: string): string {
+  const { date, time } = wallClock(instant, zone)
+  return date === wallClock(slot, zone).date ? time : `${date} ${time}`
+}
+
+interface WallClock {
+  readonly date: string
+  readonly time: string
+  /** Returns the abbreviation of the zone, or its offset. */
+  name(): string
+}
+
+function wallClock(instant: Instant, name: string): WallClock {
+  // The default zone does not need ICU. The first use of ICU in a process takes 9 ms and 8 MB.
+  const zone = name === 'UTC' ? null : IANAZone.create(name)
+  if (zone === null || !zone.isValid) return { ...split(instant), name: () => 'UTC' }
+  return {
+    ...split(instant + Math.round(zone.offset(instant) * 60_000)),
+    name: () => abbreviation(instant, zone) ?? zone.formatOffset(instant, 'short'),
+  }
+}
+
+function split(local: number): Pick<WallClock, 'date' | 'time'> {
+  const text = new Date(local).toISOString()
+  return { date: text.slice(0, 10), time: text.slice(11, 19) }
+}
+
+/** ICU gives an abbreviation only in a locale in which people use it: JST in Japanese, EST in American English. */
+const LOCALES = ['en-US', 'en-GB', 'en-AU', 'en-IN', 'ja-JP']
+
+function abbreviation(instant: Instant, zone: IANAZone): string | undefined {
+  const names = LOCALES.map((locale) => zone.offsetName(instant, { format: 'short', locale }) ?? '')
+  return names.find((name) => /^[A-Z]{3,5}$/.test(name))
 }

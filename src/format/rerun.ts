@@ -3,8 +3,8 @@ import { keysOf } from '../core/objects.ts'
 import type { Rerunnable } from '../core/row/policy.ts'
 import type { ScheduleOptions } from '../core/schedule/schedule-options.ts'
 import type { Instant } from '../core/types.ts'
-import { localTimeIn } from './local-time.ts'
-import type { LogFormat } from './log.ts'
+import { localTimeIn, zonedTime } from './local-time.ts'
+import type { LogFormat } from './log/log.ts'
 import { listed, printable, safeJson } from './text.ts'
 
 /** The number of slots of a range, by the result of their rerun. */
@@ -23,12 +23,12 @@ interface RerunCounts {
 }
 
 const COUNT_WORDS: Readonly<Record<keyof RerunCounts, string>> = {
-  completed: 'ran well',
+  completed: 'succeeded',
   failed: 'failed',
-  unrecorded: 'ran well, unrecorded',
+  unrecorded: 'succeeded but not recorded',
   refused: 'refused',
-  skipped: 'skipped for another slot',
-  duplicate: 'done by others in the meantime',
+  skipped: 'skipped because another slot was running',
+  duplicate: 'already done by another run',
   left: 'not run',
 }
 
@@ -40,7 +40,7 @@ export interface RerunReport {
   readonly exitCode: number
 }
 
-/** Returns the counts as a line of the log: `1 failed, 17 not run: …`. Returns null when the format omits it. */
+/** Returns the counts as a line of the log: `1 failed, 17 not run. …`. Returns null when the format omits it. */
 export function rerunLine(
   { task, only, counts, exitCode }: RerunReport,
   format: LogFormat,
@@ -49,7 +49,7 @@ export function rerunLine(
   const words = keysOf(COUNT_WORDS).flatMap((name) =>
     counts[name] === 0 ? [] : `${counts[name]} ${COUNT_WORDS[name]}`,
   )
-  const left = counts.left > 0 ? ': the same command goes on from there' : ''
+  const left = counts.left > 0 ? '. Run the same command again to continue.' : ''
   const message = words.length === 0 ? nothing(only) : `${words.join(', ')}${left}`
   if (format === 'json') {
     const level = exitCode === 0 ? 'info' : 'error'
@@ -62,10 +62,10 @@ export function rerunLine(
 const BAR_CHARS = 20
 
 /** Returns the line before each slot of a range: `[#####...............] 25%  1 of 4 done, next 2026-… (missed)`. */
-export function progressLine(done: number, total: number, next: Instant, why: Rerunnable): string {
+export function progressLine(done: number, total: number, next: Instant, zone: string, why: Rerunnable): string {
   const share = done / total
   const bar = '#'.repeat(Math.round(share * BAR_CHARS)).padEnd(BAR_CHARS, '.')
-  return `[${bar}] ${Math.floor(share * 100)}%  ${done} of ${total} done, next ${formatInstant(next)} (${why})`
+  return `[${bar}] ${Math.floor(share * 100)}%  ${done} of ${total} done, next ${zonedTime(next, zone)} (${why})`
 }
 
 /** Returns the line of a plan for one slot: `2026-11-24T03:00:00Z  2026-11-24 12:00 Asia/Tokyo  missed`. */
@@ -89,5 +89,5 @@ export function planSummary(slots: readonly { readonly why: Rerunnable }[], only
 }
 
 function nothing(only: readonly Rerunnable[]): string {
-  return `nothing to do: no slot of the range is ${listed(only, 'or')}`
+  return `nothing to do: no slot in the range is ${listed(only, 'or')}`
 }

@@ -25,6 +25,11 @@ export function listed(items: readonly string[], word: 'and' | 'or'): string {
   return items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} ${word} ${items.at(-1)}`
 }
 
+/** Returns the text with a full stop, unless it ends a sentence already. */
+export function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`
+}
+
 /** Returns a duration in milliseconds as a short text: `0.4s`, `12s`, `3m 5s`, `2h 10m`, `3d 4h`. */
 export function elapsed(ms: number): string {
   const seconds = Math.max(0, ms) / 1_000
@@ -57,7 +62,7 @@ export async function* jsonArray<T>(
 const OUTCOME_WORDS: Readonly<Record<Outcome, string>> = {
   succeeded: 'succeeded',
   failed: 'failed',
-  timedOut: 'ran out of time',
+  timedOut: 'timed out',
   interrupted: 'was interrupted',
   leaseLost: 'lost its lease',
   abandoned: 'was abandoned',

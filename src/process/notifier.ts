@@ -57,7 +57,7 @@ export function openNotifier(command: string, clock: Clock): Notifier {
     )
     if (failure === null) return
     failed += 1
-    first ||= `${notice.kind}: ${failure}`
+    first ||= `event ${notice.kind}, ${failure}`
   }
 
   return {
@@ -77,10 +77,10 @@ export function openNotifier(command: string, clock: Clock): Notifier {
       await Promise.all(lanes)
       // The two counts are reported separately, because the limit is not why a notification failed.
       const said = [
-        ...(failed === 0 ? [] : [`${failed} of ${sent} notifications failed; ${first}`]),
-        ...(unsent === 0 ? [] : [`${unsent} more were not sent: one process sends ${MAX_NOTICES} at most`]),
+        ...(failed === 0 ? [] : [`${failed} of ${sent} notifications failed. The first failure: ${first}`]),
+        ...(unsent === 0 ? [] : [`${unsent} more were not sent, because one process sends at most ${MAX_NOTICES}`]),
       ]
-      return said.length === 0 ? null : said.join('; ')
+      return said.length === 0 ? null : said.join('. ')
     },
     kill: () => over.abort(),
   }
@@ -88,7 +88,7 @@ export function openNotifier(command: string, clock: Clock): Notifier {
 
 /** Runs the command once, until it has ended or `signal` aborts. Returns why it failed, or null. */
 async function deliver(command: string, { input, env }: Notice, signal: AbortSignal): Promise<string | null> {
-  if (signal.aborted) return 'no time was left to start the command'
+  if (signal.aborted) return 'there was not enough time to start the command'
   try {
     // `detached` is setsid(). The batch owns stdout, so the command does not get it. The end of stderr is kept, and the
     // rest is read and dropped.
@@ -121,14 +121,17 @@ async function deliver(command: string, { input, env }: Notice, signal: AbortSig
     if (child.exitCode === 0) return null
     return [ending(child), lastLine(said)].filter(Boolean).join(': ')
   } catch (error) {
-    return `the command cannot be started: ${firstLine(error)}`
+    return `the command could not be started: ${firstLine(error)}`
   }
 }
 
 /** Returns how the command ended. `exitCode` and `signalCode` are both null if it was killed a moment ago. */
 function ending({ exitCode, signalCode }: { exitCode: number | null; signalCode: string | null }): string {
   if (exitCode !== null) return `exit code ${exitCode}`
-  return signalCode ?? `not done within ${formatDuration(NOTIFY_TIMEOUT_MS)}, or what a stop left, and killed`
+  return (
+    signalCode ??
+    `the command did not end in time (${formatDuration(NOTIFY_TIMEOUT_MS)}, or less after a stop) and was killed`
+  )
 }
 
 function lastLine(text: string): string {

@@ -106,10 +106,16 @@ function notStarted(command: string, error: Error): Start {
   switch (codeOf(error)) {
     case 'ENOENT':
       if (command.includes('/') && existsSync(command))
-        return end(127, `${name} is there, but not the interpreter in its first line (#!…); has it Windows line ends?`)
-      return end(127, `command not found: ${name}`)
+        return end(
+          127,
+          `${name} exists, but the interpreter in its first line (#!…) does not. Does the file have Windows line ends?`,
+        )
+      return end(
+        127,
+        `command not found: ${name}${/\s/.test(command) ? '. Give the command and its arguments as separate words, not in one pair of quotes' : ''}`,
+      )
     case 'EACCES':
-      return end(126, `${name} is not an executable file, or permission is denied`)
+      return end(126, `${name} is not an executable file, or this user may not run it`)
     case 'E2BIG':
       return end(126, `${name} cannot be started: its arguments and environment are larger than the system allows`)
     case 'ERR_INVALID_ARG_VALUE':

@@ -214,9 +214,9 @@ async function untilGroupEnded(groupId: number, over: AbortSignal, clock: Clock)
 }
 
 function exitDetails(exit: CommandEnd | null, member: number | null): Omit<ChildEnd, 'outcome'> {
-  const lost = exit?.lost === undefined ? {} : { detail: `how the command ended is not known: ${exit.lost}` }
+  const lost = exit?.lost === undefined ? {} : { detail: `it is unknown how the command ended: ${exit.lost}` }
   const left =
-    member === null ? {} : { detail: `process ${member} is still there ${VANISH_MS} ms after SIGKILL`, left: member }
+    member === null ? {} : { detail: `process ${member} still exists ${VANISH_MS} ms after SIGKILL`, left: member }
   return {
     ...(exit?.code != null && { exitCode: exit.code }),
     ...(exit?.signal != null && { signal: exit.signal }),

@@ -30,7 +30,8 @@ export async function waitForRetry(ended: Ended, retry: number, claimedSlot: Cla
     (row, stamp) => retryAttempt(row, ended.ending, stamp, settings.leaseMs),
     (job) => withinStop(settings.finishTimeoutMs, settings, io, job),
   )
-  io.emit({ ...ended, ...endWritten(finishOf(written)) })
+  const retries = written.kind === 'ok' && !halt.aborted
+  io.emit({ ...ended, ...endWritten(finishOf(written)), ...(retries && { retries }) })
   if (written.kind !== 'ok') {
     await lease.release()
     return { kind: 'none', recorded: false }

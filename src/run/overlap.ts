@@ -71,7 +71,7 @@ async function giveWay(holder: OverlapLock, claimedSlot: ClaimedSlot): Promise<E
   const row = await lease.release()
   const attempt = attemptCount(row)
   if (settings.overlap === 'skip' && request.trigger.kind === 'scheduled') {
-    const reason = `slot ${formatInstant(holder.slot)} had the turn of the task, run ${holder.runId}`
+    const reason = `slot ${formatInstant(holder.slot)} was still running (run ${holder.runId})`
     const written = await withinStop(settings.finishTimeoutMs, settings, io, (signal) =>
       writeAsOwner(row, (baseRow, stamp) => skipRow(baseRow, reason, stamp), io, { signal, retry: 'any' }),
     )

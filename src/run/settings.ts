@@ -66,12 +66,12 @@ function checkTimes({ leaseMs, heartbeatMs, skewMs, killAfterMs }: TableSettings
   const least = 3 * heartbeatMs + skewMs + killAfterMs
   if (leaseMs < least) {
     throw usageError(
-      `lease is ${formatDuration(leaseMs)}; it must be at least 3 heartbeats + skew + kill-after, here ${formatDuration(least)}`,
+      `lease ${formatDuration(leaseMs)} is too short. It must be at least 3 heartbeats + skew + kill-after, which is ${formatDuration(least)} here.`,
     )
   }
   if (settings.finishTimeoutMs !== undefined && settings.finishTimeoutMs >= leaseMs) {
     throw usageError(
-      `finish-timeout is ${formatDuration(settings.finishTimeoutMs)}; it must be less than the lease, ${formatDuration(leaseMs)}`,
+      `finish-timeout ${formatDuration(settings.finishTimeoutMs)} is too long. It must be less than the lease, which is ${formatDuration(leaseMs)}.`,
     )
   }
 }
@@ -82,13 +82,13 @@ function checkTimes({ leaseMs, heartbeatMs, skewMs, killAfterMs }: TableSettings
  */
 function checkRetries({ maxAttempts, retryDelayMs, overlap }: TableSettings, settings: RunSettings): void {
   if (retryDelayMs !== null && maxAttempts === 1) {
-    throw usageError('retry-delay is given, but max-attempts is 1: nothing would be tried again; raise max-attempts')
+    throw usageError('retry-delay requires max-attempts 2 or more.')
   }
   if (settings.retryBackoff !== undefined && retryDelayMs === null) {
-    throw usageError('retry-backoff is given, but no retry-delay; give the delay before the first retry')
+    throw usageError('retry-backoff requires retry-delay.')
   }
   if (settings.overlapTimeoutMs !== undefined && overlap !== 'wait') {
-    throw usageError(`overlap-timeout is given, but overlap is ${overlap}; only wait has a timeout`)
+    throw usageError(`overlap-timeout requires overlap wait, but overlap is ${overlap}.`)
   }
 }
 
@@ -99,12 +99,12 @@ function checkRetries({ maxAttempts, retryDelayMs, overlap }: TableSettings, set
 function checkAlone({ maxAttempts, overlap }: TableSettings): void {
   if (maxAttempts > 1) {
     throw usageError(
-      `on-lease-lost is continue, but max-attempts is ${maxAttempts}: another run may take the slot over. Leave on-lease-lost out, or set max-attempts to 1.`,
+      `on-lease-lost continue cannot be used with max-attempts ${maxAttempts}, because another run may take over the slot. Leave on-lease-lost out, or set max-attempts to 1.`,
     )
   }
   if (overlap !== 'allow') {
     throw usageError(
-      `on-lease-lost is continue, but overlap is ${overlap}: another slot may start when the lease has run out. Leave on-lease-lost out, or set overlap to allow.`,
+      `on-lease-lost continue cannot be used with overlap ${overlap}, because another slot may start when the lease has run out. Leave on-lease-lost out, or set overlap to allow.`,
     )
   }
 }
@@ -122,7 +122,7 @@ function readSetting(name: string, spec: OptionSpec, value: unknown): unknown {
   if (value === undefined) return spec.kind === 'switch' ? false : (spec.default ?? null)
   if (isAllowed(value, spec)) return value
   const text = typeof value === 'number' ? numberText(spec.kind, value) : quote(String(value))
-  throw usageError(`${optionName(name)} is ${text}; allowed are ${allowedWithReason(spec)}`)
+  throw usageError(`${optionName(name)} ${text} is not allowed. Use ${allowedWithReason(spec)}.`)
 }
 
 /**

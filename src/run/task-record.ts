@@ -92,6 +92,9 @@ export async function keepTaskRecord(row: Row, settings: StopSettings, io: TaskR
     )
     if (before !== null) io.emit({ event: 'schedule-changed', before, after: row.schedule })
   } catch (error) {
-    io.emit({ event: 'warning', message: `the registry of tasks was not brought up to date: ${firstLine(error)}` })
+    io.emit({
+      event: 'warning',
+      message: `the list of tasks could not be updated, but this run is not affected: ${firstLine(error)}`,
+    })
   }
 }

@@ -42,6 +42,7 @@ export interface ReadTrigger {
 const SHORT_WINDOW_MS = 3_600_000
 /** A retention of two windows keeps the latest slot and the slot before it. */
 const RETAINED_WINDOWS = 2
+const PASS_EVENT = 'Pass the EventBridge event unchanged.'
 /** EventBridge fires within a minute of the time that it states. */
 const MISMATCH_TOLERANCE_MS = 60_000
 
@@ -73,30 +74,28 @@ function checkRetention(retentionMs: number | null, schedule: Schedule, { slot, 
   const leastMs = RETAINED_WINDOWS * Math.max(end - slot, longestGapMs(schedule, slot) ?? 0)
   if (retentionMs >= leastMs) return
   throw usageError(
-    `retention is ${formatDuration(retentionMs)}; it must be at least two windows, here ${formatDuration(leastMs)}: a slot whose row is gone would run again`,
+    `retention ${formatDuration(retentionMs)} is too short. It must be at least ${formatDuration(leastMs)}, which is two windows of the schedule, otherwise a slot whose record was deleted could run again.`,
   )
 }
 
 function readScheduled(input: TriggerInput, schedule: Schedule, settings: TriggerSettings, now: Instant): ReadTrigger {
   if (input.reason !== undefined) {
-    throw usageError('a reason is given, but no slot to force; name the slot, or leave the reason out')
+    throw usageError('a reason requires a forced slot.')
   }
   const { eventTime, source } = readEventTime(input, now)
   if (source === 'clock' && settings.requireEventTime) {
-    throw usageError(
-      'no event time is given, and one is required; pass the time that the scheduler puts into its event',
-    )
+    throw usageError('an event time is required. Pass the time from the event of the scheduler.')
   }
   const toleranceMs = settings.earlyToleranceMs ?? earlyToleranceMs(schedule, eventTime)
   if (eventTime > now + toleranceMs + settings.skewMs) {
     throw usageError(
-      `event time ${formatInstant(eventTime)} is in the future (now ${formatInstant(now)}): it would take the slot of a run to come`,
+      `event time ${formatInstant(eventTime)} is in the future. It is ${formatInstant(now)} now, and a later run must not lose its slot.`,
     )
   }
   const found = windowOf(schedule, eventTime, toleranceMs)
   if (found === null) {
     throw usageError(
-      `no slot of ${schedule.spec.expression} in ${schedule.spec.zone} at or before the event time ${formatInstant(eventTime)}`,
+      `schedule ${scheduleName(schedule)} has no slot at or before the event time ${formatInstant(eventTime)}. Check the schedule and the event time.`,
     )
   }
   const notices: RunEvent[] = []
@@ -149,7 +148,7 @@ function readForced(
   now: Instant,
 ): ReadTrigger {
   if (input.eventTime !== undefined || input.event !== undefined) {
-    throw usageError('a forced slot and an event time are given together; one of them is a leftover: take it away')
+    throw usageError('a forced slot and an event time cannot be used together. Remove one of them.')
   }
   const { reason, by } = input
   const person = { reason: reason ?? '', by: by ?? '' }
@@ -157,10 +156,14 @@ function readForced(
   const window = parseSlotReference(schedule, forceSlot, now)
   if (window.slot > now + settings.skewMs) {
     throw usageError(
-      `slot ${formatInstant(window.slot)} is not due yet: forcing it would take the slot of a run to come`,
+      `slot ${formatInstant(window.slot)} is not due yet. Only a slot whose scheduled time has come can be forced.`,
     )
   }
   return { trigger: { kind: 'forced', ...person }, window, objection: null, notices: [] }
+}
+
+function scheduleName({ spec }: Schedule): string {
+  return `${quote(spec.expression)} (${spec.zone})`
 }
 
 /**
@@ -210,10 +213,10 @@ function timeOfEvent(json: string): string {
   try {
     event = JSON.parse(json)
   } catch {
-    const is = json.trim() === '' ? 'empty' : 'no JSON'
-    throw usageError(`the event is ${is}; pass the EventBridge event as it came`)
+    const is = json.trim() === '' ? 'empty' : 'not valid JSON'
+    throw usageError(`the event is ${is}. ${PASS_EVENT}`)
   }
   const time = isRecord(event) ? event['time'] : undefined
-  if (typeof time !== 'string') throw usageError('the event has no "time"; pass the EventBridge event as it came')
+  if (typeof time !== 'string') throw usageError(`the event has no "time". ${PASS_EVENT}`)
   return time
 }

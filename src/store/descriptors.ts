@@ -28,16 +28,16 @@ export function checkDescriptors(): void {
 export function noDescriptors(cause: unknown): LedgerError | null {
   const text = String(cause)
   const make = (what: string, remedy: string) =>
-    new LedgerError('denied', `the ledger cannot be opened: ${what}. To run the batch, ${remedy}`, { cause })
+    new LedgerError('denied', `the ledger cannot be opened: ${what}. ${remedy}`, { cause })
   // The texts are those of Node and of the native library. The errors of the library have no code.
   if (/EMFILE|os error 24\b/.test(text)) {
     return make(
       'this process has too few file descriptors left',
-      'raise its limit (ulimit -n; on ECS, nofile in the ulimits of the container)',
+      'Raise its limit (ulimit -n, or on ECS nofile in the ulimits of the container).',
     )
   }
   if (/ENFILE|os error 23\b/.test(text)) {
-    return make('this machine has no file descriptors left', 'raise fs.file-max, or end the processes that hold them')
+    return make('this machine has no file descriptors left', 'Raise fs.file-max, or end the processes that hold them.')
   }
   return null
 }

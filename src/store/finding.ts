@@ -29,7 +29,7 @@ export function ok(what: string, text: string): SetupFinding {
 /** Returns the finding for a `LedgerError`, with `more` as what else to do. Throws any other error again. */
 export function wrong(what: string, error: unknown, more = ''): SetupFinding {
   if (!(error instanceof LedgerError)) throw error
-  return { what, wrong: error.kind, text: `${error.message}${more}` }
+  return { what, wrong: error.kind, text: more === '' ? error.message : `${error.message.replace(/\.$/, '')}. ${more}` }
 }
 
 /** A step that setup did, or found already done. */

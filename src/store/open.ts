@@ -24,19 +24,27 @@ const TABLE_ARN = /^arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table\/[A-Za-z0-9_
 export function parseStoreName(name = ''): StoreName {
   const [, kind, rest = ''] = /^(dynamodb|file):(.*)$/s.exec(name) ?? []
   if (kind === 'dynamodb') {
+    if (rest === 'TABLE') throw wrongName(name, 'Replace TABLE with the name of your table.')
     if (TABLE_NAME.test(rest) || TABLE_ARN.test(rest)) return { kind, table: rest }
-    throw wrongName(name, 'a table is 3 to 255 of A-Z a-z 0-9 _ . -, or its ARN')
+    throw wrongName(
+      name,
+      'A table name has 3 to 255 of the characters A-Z a-z 0-9 _ . -. The ARN of a table is allowed too.',
+    )
   }
   if (kind === 'file') {
+    if (rest === 'PATH') throw wrongName(name, 'Replace PATH with the path of your file.')
+    if (/^~($|\/)/.test(rest)) {
+      throw wrongName(name, `The shell does not replace the ~ here. Write file:"$HOME"${rest.slice(1)} instead.`)
+    }
     if (rest.trim() !== '' && !rest.includes('\0')) return { kind, path: rest }
-    throw wrongName(name, 'the path is missing')
+    throw wrongName(name, 'Use file: and the path of a file.')
   }
-  throw wrongName(name, name === '' ? 'there is no default' : 'no other store is known')
+  if (name === '') throw usageError('store is not set. Set --store or CRONLEDGER_STORE to dynamodb:TABLE or file:PATH.')
+  throw wrongName(name, 'Use dynamodb:TABLE or file:PATH.')
 }
 
 function wrongName(name: string, why: string): LedgerError {
-  const is = name === '' ? 'not set' : quote(name)
-  return usageError(`store is ${is}, allowed is dynamodb:TABLE or file:PATH (${why}): set --store or CRONLEDGER_STORE`)
+  return usageError(`store ${quote(name)} is not valid. ${why}`)
 }
 
 /**
@@ -70,7 +78,7 @@ export async function withSqlite<T>(loading: Promise<T>): Promise<T> {
     if (short !== null) throw short
     const why = firstLine(error)
     throw usageError(
-      `this build of cronledger has no file: ledger (${why}); take dynamodb:TABLE, or cronledger from npm`,
+      `this build of cronledger has no file: ledger (${why}). Use dynamodb:TABLE, or install cronledger from npm.`,
     )
   }
 }

@@ -33,11 +33,12 @@ export const AFTER_ALL = '9999'
 export function pageQuery(query: ListQuery): PageQuery {
   const { limit, cursor } = query
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
-    throw usageError(`limit is ${limit}, allowed is a whole number from 1 to ${MAX_LIMIT}`)
+    throw usageError(`limit ${limit} is not valid. Use a whole number from 1 to ${MAX_LIMIT}.`)
   }
   if (query.kind === 'day') {
     const { day } = query
-    if (!/^\d{4}-\d\d-\d\d$/.test(day)) throw usageError(`day is ${quote(day)}, allowed is a UTC date, 2026-11-24`)
+    if (!/^\d{4}-\d\d-\d\d$/.test(day))
+      throw usageError(`day ${quote(day)} is not valid. Use a UTC date, for example 2026-11-24.`)
     return { kind: 'day', day, limit, after: decodeCursor(cursor, ({ slot }) => slot.startsWith(day)) }
   }
   const { task, since, until } = query
@@ -74,5 +75,7 @@ function decodeCursor(cursor: string | undefined, fits: (key: StoredKey) => bool
   } catch {
     // Any text may come in here. Every text that is not a cursor gets the error below.
   }
-  throw usageError(`cursor is ${quote(cursor)}, allowed is the one that the page before gave for the same query`)
+  throw usageError(
+    `cursor ${quote(cursor)} is not valid. Use the cursor that the page before returned for the same query.`,
+  )
 }

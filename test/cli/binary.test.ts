@@ -82,7 +82,7 @@ describe.skipIf(!canHold)('the executable', () => {
     const ended = await run('history', '--store', 'file:ledger.db')
     expect(ended).toMatchObject({ code: 64, stdout: '' })
     expect(ended.stderr).toMatch(
-      /^cronledger: this build of cronledger has no file: ledger .*; take dynamodb:TABLE.*\n$/,
+      /^cronledger: this build of cronledger has no file: ledger .*\. Use dynamodb:TABLE.*\n$/,
     )
   })
 })

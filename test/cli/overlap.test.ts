@@ -143,8 +143,11 @@ describe.each(['file', 'dynamodb'] as const)('slots that must not overlap, on a 
       holder: { slot: '2026-11-22T03:00:00Z' },
     })
     // The advice, as it is printed: it keeps apart from the holder too.
-    const [, advice = ''] = /run this one: (cronledger rerun .*) -- COMMAND$/.exec(JSON.parse(forced.stderr).todo) ?? []
-    const command = advice.replace('cronledger', `exec '${process.execPath}' '${MAIN}'`)
+    const step = JSON.parse(forced.stderr).todo.at(-1)
+    const [, advice = ''] = /^(cronledger rerun .*) -- YOUR_COMMAND$/.exec(step.command) ?? []
+    const command = advice
+      .replace('cronledger', `exec '${process.execPath}' '${MAIN}'`)
+      .replace('YOUR REASON', 'once more')
     const copied = spawn('sh', ['-c', `${command} -- sh -c '${BATCH}'`], { cwd, env: { ...process.env, ...env } })
     expect(await once(copied, 'exit')).toEqual([65, null])
     go()
@@ -162,7 +165,7 @@ describe.each(['file', 'dynamodb'] as const)('slots that must not overlap, on a 
     const refused = await rerun('2026-11-22').ended
     expect(refused.code).toBe(65)
     expect(JSON.parse(refused.stderr)).toMatchObject({ cause: 'overlap', holder: { slot: '2026-11-23T03:00:00Z' } })
-    expect(JSON.parse(refused.stderr).todo).toContain('--overlap skip')
+    expect(JSON.stringify(JSON.parse(refused.stderr).todo)).toContain('--overlap skip')
     expect(has('bad')).toBe(false)
     const beside = rerun('2026-11-22', '--overlap', 'allow')
     await beside.printed('began')

@@ -82,14 +82,14 @@ describe.concurrent('kill -9 in mid-run', () => {
       expect(attempt).toMatchObject({
         code: 65,
         stdout: '',
-        stderr: expect.stringMatching(/process \d+ \((sh|sleep)\) .* still lives/),
+        stderr: expect.stringMatching(/process \d+ \((sh|sleep)\) .* still runs/),
       })
     }
 
     for (const pid of familyOf(runId)) process.kill(pid, 'SIGKILL')
     while (familyOf(runId).length > 0);
     const refused = await cronledger(run('echo', 'no'))
-    expect(refused).toMatchObject({ code: 65, stdout: '', stderr: expect.stringMatching(/never reported its end/) })
+    expect(refused).toMatchObject({ code: 65, stdout: '', stderr: expect.stringMatching(/stopped reporting/) })
     expect(await forced()).toMatchObject({ code: 0, stdout: 'forced\n' })
     expect(await row()).toMatchObject({
       state: 'COMPLETED',
@@ -131,7 +131,7 @@ describe('paused past its lease, then woken', () => {
     const { code, stderr } = await first.ended
     // Whether the end of the child or the loss of the lease is seen first is chance.
     expect([73, 74]).toContain(code)
-    expect(stderr).toMatch(/another run owns the slot by now/)
+    expect(stderr).toMatch(/another run took over this slot/)
     second.child.kill('SIGTERM')
     expect((await second.ended).code).toBe(143)
     expect(await row()).toMatchObject({ attempts: [{ outcome: 'abandoned' }, { number: 2, outcome: 'interrupted' }] })

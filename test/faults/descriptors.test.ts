@@ -27,7 +27,7 @@ test('too few file descriptors for a file ledger: 77, one line that says what to
     expect(one).toEqual({
       code: 77,
       stdout: '',
-      lines: [expect.stringMatching(/this process has too few file descriptors left\. .*ulimit -n.*nothing started$/)],
+      lines: [expect.stringMatching(/not started: .*this process has too few file descriptors left\. .*ulimit -n/)],
     })
   }
   expect(runWith(64, store)).toMatchObject({ code: 0, stdout: 'paid\n' })

@@ -28,7 +28,7 @@ describe('one clear line, the exit code of the design, within the stated time', 
   test('a dead endpoint: 75', async () => {
     const nobody = { ...AWS, AWS_ENDPOINT_URL_DYNAMODB: 'http://127.0.0.1:9' }
     const { code, lines } = await refused('dynamodb:ledger', nobody, SOON)
-    expect({ code, lines }).toEqual({ code: 75, lines: [expect.stringMatching(/127\.0\.0\.1:9.*nothing started/)] })
+    expect({ code, lines }).toEqual({ code: 75, lines: [expect.stringMatching(/not started: .*127\.0\.0\.1:9/)] })
   })
 
   test('an endpoint that accepts and never answers: 75', async () => {

@@ -150,7 +150,7 @@ describe('a row that nobody of us wrote', () => {
     for (const args of [SCHEDULED, FORCED, SHOW, ['history']]) {
       const ended = await cronledger(args, { env })
       expectOneLine(ended, [78])
-      expect(ended.stderr).toContain('row nightly 2026-11-24T03:00:00Z is malformed')
+      expect(ended.stderr).toContain('row nightly 2026-11-24T03:00:00Z is damaged')
     }
     expect(read()).toBe(before)
   })

@@ -168,7 +168,7 @@ describe.skipIf(!hasHosts).concurrent('a slot whose owner is on another host', (
     expect(await first.ended).toMatchObject({
       code: 73,
       stdout: expect.stringMatching(STOPPED),
-      stderr: expect.stringMatching(/"event":"lease-lost"[\s\S]*another run owns the slot by now/),
+      stderr: expect.stringMatching(/"event":"lease-lost"[\s\S]*another run took over this slot/),
     })
     expect(await row()).toMatchObject({ state: 'PENDING', attempts: [{ outcome: 'abandoned' }, { host: 'host-b' }] })
     go()

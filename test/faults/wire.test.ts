@@ -165,7 +165,7 @@ for (const [name, startServer] of [
       proxy.treat((passing) => (isClaim(passing) ? 'hold' : 'pass'))
       const givenUp = await run(['echo', 'no'], ['--ledger-timeout', '6s'])
       expect(givenUp).toMatchObject({ code: 75, stdout: '' })
-      expect(givenUp.stderr).toMatch(/given up and withdrawn/)
+      expect(givenUp.stderr).toMatch(/The slot is free for the next trigger/)
       await proxy.release()
       proxy.treat(() => 'pass')
       expect(await run(['echo', 'paid'])).toMatchObject({ code: 0, stdout: 'paid\n' })

@@ -14,12 +14,12 @@ describe('what is known about a finding', () => {
   test('a late slot: the first attempt that started', () => {
     const row = closed(rowWith({ ending: NOT_STARTED }, { ending: FAILED }))
     const attempts = row.attempts.map((one) => ({ ...one, startedAt: row.slot + one.number * 60_000 }))
-    expect(detail('late', { ...row, attempts })).toBe('started 2m 0s after its slot')
+    expect(detail('late', { ...row, attempts })).toBe('started 2m 0s after the scheduled time')
   })
 
   test('a stale slot: whether its last attempt started', () => {
     const row = rowWith({ ending: FAILED }, {})
-    expect(detail('stale', row)).toBe('attempt 2 on host never reported its end')
+    expect(detail('stale', row)).toBe('attempt 2 on host stopped reporting')
     expect(detail('stale', lastWaiting(row))).toBe('attempt 2 on host claimed the slot and never started')
   })
 })

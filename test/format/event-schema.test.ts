@@ -6,9 +6,11 @@ import { openAttempt } from '../../src/core/row/attempts.ts'
 import { findingOf } from '../../src/core/row/expected-slots.ts'
 import { OUTCOMES, type RefusalCause, type Row, type Trigger } from '../../src/core/types.ts'
 import { findingObject } from '../../src/format/check.ts'
-import { logLine, logObject } from '../../src/format/log.ts'
+import { logLine, logObject } from '../../src/format/log/log.ts'
 import { rerunLine } from '../../src/format/rerun.ts'
 import { FAILED, FORCED, LEASE_MS, NOT_STARTED, NOW, pending, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
+
+const CHECKED = { store: 'dynamodb:ledger', hasOwnSchedule: false }
 
 const schema = JSON.parse(readFileSync(new URL('../../schema/event.schema.json', import.meta.url), 'utf8'))
 
@@ -139,7 +141,7 @@ describe('schema/event.schema.json', () => {
     const now = NOW + 2 * LEASE_MS
     const found = findingOf(audited, { now, skewMs: 0, lateAfterMs: 0 })
     expect(found?.kind).toBe(kind)
-    if (found !== null) expectValid(findingObject({ ...found, task: 'nightly', schedule: before }, now))
+    if (found !== null) expectValid(findingObject({ ...found, task: 'nightly', schedule: before }, now, CHECKED))
   })
 
   test('describes the last line of a rerun', () => {

@@ -55,25 +55,29 @@ describe('what goes wrong is one line', () => {
     ['echo one >&2; echo two >&2; exit 4', 'exit code 4: two'],
     ['kill -SEGV $$', 'SIGSEGV'],
     ['no-such-command', /^exit code 127: .*no-such-command.*not found$/],
-    ['\0', /^the command cannot be started: /],
+    ['\0', /^the command could not be started: /],
   ] as const) {
     test(command, async () => {
       const said = await once(command)
-      expect(said).toMatch(/^1 of 1 notifications failed; failed: /)
-      expect(said?.replace(/^.*?; failed: /, '')).toEqual(typeof line === 'string' ? line : expect.stringMatching(line))
+      expect(said).toMatch(/^1 of 1 notifications failed\. The first failure: event failed, /)
+      expect(said?.replace(/^.*?event failed, /, '')).toEqual(
+        typeof line === 'string' ? line : expect.stringMatching(line),
+      )
     })
   }
 
   test('of many, the first and how many', async () => {
     const notifier = openNotifier('read n; [ $n -lt 3 ] || { echo $n >&2; exit 1; }', patientClock)
     for (let n = 0; n < 4; n++) notifier.send(notice(`${n}\n`))
-    expect(await notifier.end(NEVER)).toBe('1 of 4 notifications failed; failed: exit code 1: 3')
+    expect(await notifier.end(NEVER)).toBe(
+      '1 of 4 notifications failed. The first failure: event failed, exit code 1: 3',
+    )
   })
 
   test('more than anybody reads are not sent', async () => {
     const notifier = openNotifier('echo >> "$FILE"', patientClock)
     for (let n = 0; n < 103; n++) notifier.send(notice(''))
-    expect(await notifier.end(NEVER)).toBe('3 more were not sent: one process sends 100 at most')
+    expect(await notifier.end(NEVER)).toBe('3 more were not sent, because one process sends at most 100')
     expect(statSync(file).size).toBe(100)
   })
 
@@ -81,7 +85,7 @@ describe('what goes wrong is one line', () => {
     const notifier = openNotifier('exit 22', patientClock)
     for (let n = 0; n < 103; n++) notifier.send(notice(''))
     expect(await notifier.end(NEVER)).toBe(
-      '100 of 100 notifications failed; failed: exit code 22; 3 more were not sent: one process sends 100 at most',
+      '100 of 100 notifications failed. The first failure: event failed, exit code 22. 3 more were not sent, because one process sends at most 100',
     )
   })
 })
@@ -94,7 +98,7 @@ describe('nothing of it matters', () => {
   test('ten megabytes on each of its outputs', async () => {
     const flood = 'head -c 10000000 /dev/zero | tr "\\0" x'
     const said = await once(`${flood}; ${flood} >&2; exit 3`)
-    expect(said).toBe(`1 of 1 notifications failed; failed: exit code 3: ${'x'.repeat(300)}`)
+    expect(said).toBe(`1 of 1 notifications failed. The first failure: event failed, exit code 3: ${'x'.repeat(300)}`)
   })
 
   test('what it leaves in the background is gone with it', async () => {
@@ -131,7 +135,7 @@ describe('the limit', () => {
     expect(livingMember(group)).not.toBe(null)
     beDue()
     expect(await notifier.end(NEVER)).toBe(
-      '1 of 1 notifications failed; failed: not done within 10s, or what a stop left, and killed',
+      '1 of 1 notifications failed. The first failure: event failed, the command did not end in time (10s, or less after a stop) and was killed',
     )
     await until(() => livingMember(group) === null)
   })
@@ -142,7 +146,7 @@ describe('the limit', () => {
     notifier.send(notice('1\n'))
     const other = Number(await written())
     await until(() => readStat(other) === null)
-    expect(await notifier.end(AbortSignal.abort())).toMatch(/^1 of 2 notifications failed; /)
+    expect(await notifier.end(AbortSignal.abort())).toMatch(/^1 of 2 notifications failed\. /)
   })
 
   test('of the end: kills what runs, and starts nothing more', async () => {
@@ -150,7 +154,7 @@ describe('the limit', () => {
     for (let n = 0; n < 6; n++) notifier.send(notice(''))
     const groups = () => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').map(Number) : [])
     await until(() => groups().length === 4)
-    expect(await notifier.end(AbortSignal.abort())).toMatch(/^6 of 6 notifications failed; /)
+    expect(await notifier.end(AbortSignal.abort())).toMatch(/^6 of 6 notifications failed\. /)
     await until(() => groups().every((group) => livingMember(group) === null))
     expect(groups()).toHaveLength(4)
   })

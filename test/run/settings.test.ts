@@ -26,7 +26,7 @@ test('on-lease-lost continue cannot be given where another run may start then', 
   for (const settings of [{ maxAttempts: 3 }, { overlap: 'wait' }, { overlap: 'skip' }] as const) {
     const [[name, value] = []] = Object.entries(settings)
     expect(() => readSettings({ ...settings, onLeaseLost: 'continue' })).toThrow(
-      `on-lease-lost is continue, but ${optionName(name ?? '')} is ${value}: another`,
+      `on-lease-lost continue cannot be used with ${optionName(name ?? '')} ${value}, because another`,
     )
     expect(readSettings({ ...settings, onLeaseLost: 'stop' }).onLeaseLost).toBe('stop')
   }
@@ -42,14 +42,14 @@ test('a run tells of what is another one’s business: whatever is not the defau
 })
 
 test('a delay before retries that there are none of is refused', () => {
-  expect(() => readSettings({ retryDelayMs: 1_000 })).toThrow(/retry-delay is given, but max-attempts is 1/)
+  expect(() => readSettings({ retryDelayMs: 1_000 })).toThrow(/retry-delay requires max-attempts 2 or more/)
 })
 
 test('the lease covers three heartbeats, the skew and the kill', () => {
   const tight = { heartbeatMs: 10_000, skewMs: 30_000, killAfterMs: 20_000 }
   expect(readSettings({ ...tight, leaseMs: 80_000 }).leaseMs).toBe(80_000)
   expect(() => readSettings({ ...tight, leaseMs: 79_999 })).toThrow(
-    'lease is 79.999s; it must be at least 3 heartbeats + skew + kill-after, here 80s',
+    'lease 79.999s is too short. It must be at least 3 heartbeats + skew + kill-after, which is 80s here.',
   )
 })
 
@@ -58,7 +58,7 @@ test('the finish must be over before the lease is', () => {
   expect(readSettings(short).finishTimeoutMs).toBe(30_000)
   expect(readSettings({ ...short, finishTimeoutMs: 59_000 }).finishTimeoutMs).toBe(59_000)
   expect(() => readSettings({ ...short, finishTimeoutMs: 60_000 })).toThrow(
-    /finish-timeout is 1m; .* less than the lease, 1m/,
+    /finish-timeout 1m is too long\. .* less than the lease, which is 1m/,
   )
 })
 
@@ -69,7 +69,7 @@ describe('bounds', () => {
     test(`${optionName(name)} is refused outside them`, () => {
       for (const value of [min - 1, max + 1, min + 0.5, Number.NaN]) {
         const settings: RunSettings = { [name]: value }
-        expect(() => readSettings(settings)).toThrow(new RegExp(`^${optionName(name)} is .*; allowed are `))
+        expect(() => readSettings(settings)).toThrow(new RegExp(`^${optionName(name)} .* is not allowed\\. Use `))
         expect(() => readSettings(settings)).toThrow(expect.objectContaining({ kind: 'usage' }))
       }
     })

@@ -50,7 +50,7 @@ describe('event time, the first that is present', () => {
     expect(read({})).toMatchObject({ trigger: { source: 'clock', eventTime: NOW }, notices: [] })
     const quarter = read({}, {}, { expression: '*/15 * * * *', zone: 'UTC' })
     expect(quarter.notices).toEqual([{ event: 'clock-event-time', windowMs: 900_000 }])
-    expect(() => read({}, { requireEventTime: true })).toThrow(/no event time is given, and one is required/)
+    expect(() => read({}, { requireEventTime: true })).toThrow(/an event time is required/)
   })
 })
 
@@ -109,7 +109,7 @@ describe('guards', () => {
     [
       'a future event time',
       { eventTime: '2026-11-24T18:00:00Z' },
-      /in the future .* it would take the slot of a run to come/,
+      /is in the future\. .* a later run must not lose its slot/,
     ],
     [
       'a time without an offset',
@@ -123,23 +123,27 @@ describe('guards', () => {
     ],
     ['a placeholder that was not replaced', { eventTime: '<aws.scheduler.scheduled-time>' }, /was not replaced/],
     ['a placeholder of a rule that was not replaced', { eventTime: '<aws.events.event.json>' }, /was not replaced/],
-    ['an event that is no JSON', { event: '{' }, /the event is no JSON/],
+    ['an event that is no JSON', { event: '{' }, /the event is not valid JSON/],
     ['an event that is empty', { event: '\n' }, /the event is empty/],
     ['an event without a time', { event: '{"detail":{}}' }, /the event has no "time"/],
     ['an event whose time is no text', { event: '{"time":5}' }, /the event has no "time"/],
     ['an event that is no object', { event: '[]' }, /the event has no "time"/],
-    ['a forced slot beside an event time', force('latest', { eventTime: '2026-11-23T18:00:00Z' }), /given together/],
-    ['a forced slot beside an event', force('latest', { event: fixture('rule-event.json') }), /given together/],
-    ['a reason without a slot', { reason: 'x' }, /no slot to force/],
-    ['a force without a reason', { forceSlot: 'latest', by: 'ada' }, /a reason is needed/],
-    ['a force with an empty reason', { forceSlot: 'latest', by: 'ada', reason: ' ' }, /a reason is needed/],
-    ['a reason that is a novel', force('latest', { reason: 'x'.repeat(801) }), /801 bytes in UTF-8; allowed are 800/],
     [
-      'the same in another script',
-      force('latest', { reason: '再'.repeat(267) }),
-      /801 bytes in UTF-8; allowed are 800/,
+      'a forced slot beside an event time',
+      force('latest', { eventTime: '2026-11-23T18:00:00Z' }),
+      /cannot be used together/,
     ],
-    ['a name that is too long', force('latest', { by: '🙈'.repeat(51) }), /204 bytes in UTF-8; allowed are 200/],
+    [
+      'a forced slot beside an event',
+      force('latest', { event: fixture('rule-event.json') }),
+      /cannot be used together/,
+    ],
+    ['a reason without a slot', { reason: 'x' }, /a reason requires a forced slot/],
+    ['a force without a reason', { forceSlot: 'latest', by: 'ada' }, /the reason is empty/],
+    ['a force with an empty reason', { forceSlot: 'latest', by: 'ada', reason: ' ' }, /the reason is empty/],
+    ['a reason that is a novel', force('latest', { reason: 'x'.repeat(801) }), /801 bytes in UTF-8\. At most 800/],
+    ['the same in another script', force('latest', { reason: '再'.repeat(267) }), /801 bytes in UTF-8\. At most 800/],
+    ['a name that is too long', force('latest', { by: '🙈'.repeat(51) }), /204 bytes in UTF-8\. At most 200/],
     ['a coming slot', force('2026-11-24T18:00:00Z'), /not due yet/],
   ] as ReadonlyArray<[string, TriggerInput, RegExp]>) {
     test(`${what} is a usage error`, () => {
@@ -151,7 +155,7 @@ describe('guards', () => {
   test('a time before the first slot is a usage error', () => {
     const spec = { expression: 'rate(1 hour)', zone: 'UTC', anchor: at('2026-11-24T00:00:00Z') }
     expect(() => read({ eventTime: '2026-11-23T17:00:00Z' }, {}, spec)).toThrow(
-      /no slot .* at or before the event time/,
+      /has no slot at or before the event time/,
     )
   })
 
@@ -284,9 +288,7 @@ describe('--retention', () => {
 
   test('at least two of the schedule’s longest windows, on whatever day it is asked', () => {
     for (const now of ['2026-03-01T03:00:05Z', '2026-04-01T03:00:05Z', '2026-05-01T03:00:05Z']) {
-      expect(() => read60(now)).toThrow(
-        /^retention is 60d; it must be at least two windows, here 62d: a slot whose row/,
-      )
+      expect(() => read60(now)).toThrow(/^retention 60d is too short\. It must be at least 62d, which is two windows/)
     }
   })
 })

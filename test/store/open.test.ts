@@ -10,9 +10,14 @@ describe('the name of a store', () => {
     expect(parseStoreName('file:./a b:c.db')).toEqual({ kind: 'file', path: './a b:c.db' })
   })
 
+  it.each([undefined, ''])('is not %j, because there is no default', async (name) => {
+    await expect(openStore(name, {})).rejects.toMatchObject({
+      kind: 'usage',
+      message: 'store is not set. Set --store or CRONLEDGER_STORE to dynamodb:TABLE or file:PATH.',
+    })
+  })
+
   it.each([
-    undefined,
-    '',
     'ledger.db',
     '/tmp/x',
     'dynamodb',
@@ -24,11 +29,21 @@ describe('the name of a store', () => {
     'File:x',
     's3:x',
     'dynamodb:arn:aws:s3:::x',
-  ])('is not %j, and there is no default', async (name) => {
+  ])('is not %j', async (name) => {
     await expect(openStore(name, {})).rejects.toMatchObject({
       kind: 'usage',
-      message: expect.stringMatching(/^store is .*dynamodb:TABLE or file:PATH .*--store or CRONLEDGER_STORE$/),
+      message: expect.stringMatching(/^store ".*" is not valid\. \S/),
     })
+  })
+
+  it('is not the placeholder of a printed command', () => {
+    expect(() => parseStoreName('dynamodb:TABLE')).toThrow(/Replace TABLE/)
+    expect(() => parseStoreName('file:PATH')).toThrow(/Replace PATH/)
+  })
+
+  it('is not a path with ~, which the shell does not replace after file:', () => {
+    expect(() => parseStoreName('file:~/ledger.db')).toThrow(/Write file:"\$HOME"\/ledger\.db instead/)
+    expect(parseStoreName('file:./~x')).toEqual({ kind: 'file', path: './~x' })
   })
 
   it('names the store that was opened', async () => {

@@ -92,7 +92,7 @@ for (const { name, start, isThere, hasTtl } of SERVERS) {
       const otherKey = await create({ KeySchema })
       await expect(setUp(otherKey)).rejects.toMatchObject({
         kind: 'shape',
-        message: `table "${otherKey}" is no ledger: its key is slot(S) + task(S), not task(S) + slot(S); nothing was changed; such a table cannot be mended: name another, and run: cronledger setup --store dynamodb:TABLE`,
+        message: `table "${otherKey}" is not a ledger, and it was not changed: its key is slot(S) + task(S), not task(S) + slot(S). The key of a table cannot be changed. Create a table with another name: cronledger setup --store dynamodb:OTHER_TABLE`,
       })
 
       const before = await describeTable(otherKey)

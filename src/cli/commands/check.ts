@@ -6,7 +6,15 @@ import type { OptionTable } from '../../core/option.ts'
 import { NO_FINDINGS, type TaskFinding } from '../../core/row/expected-slots.ts'
 import { needsZone, parseTimeRange } from '../../core/schedule/time-range.ts'
 import type { Instant } from '../../core/types.ts'
-import { countsText, findingJson, findingLine, findingObject } from '../../format/check.ts'
+import {
+  type CheckedLedger,
+  checkSummary,
+  collectNeeds,
+  findingJson,
+  findingLine,
+  findingObject,
+  needsLines,
+} from '../../format/check.ts'
 import { jsonArray, printable, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock, withDeadline } from '../../process/clock.ts'
@@ -82,11 +90,12 @@ export const check: Command = {
       graceMs: values.graceMs ?? COMMON.graceMs.default,
     })
     const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
-    const findings = counted(found, count, (finding) => notify?.emit(findingObject(finding, now)))
+    const checked = { store: values.store, hasOwnSchedule: values.schedule !== undefined }
+    const findings = counted(found, count, (finding) => notify?.emit(findingObject(finding, now, checked)))
     const pieces =
       formatOf(values, argv, OPTIONS.format.default) === 'json'
-        ? jsonArray(findings, (finding) => safeJson(findingJson(finding)))
-        : plainText(findings, count, now)
+        ? jsonArray(findings, (finding) => safeJson(findingJson(finding, checked)))
+        : plainText(findings, count, now, checked)
     try {
       // Notifications must be sent even if the reader of standard output has gone away.
       await printAll(progress === null ? pieces : withProgress(progress, pieces), { toTheEnd: notify !== null })
@@ -136,7 +145,16 @@ async function* counted(
   }
 }
 
-async function* plainText(found: AsyncIterable<TaskFinding>, count: Record<TaskFinding['kind'], number>, now: Instant) {
-  for await (const finding of found) yield `${findingLine(finding, now)}\n`
-  yield `${countsText(count) || 'all is well'}\n`
+async function* plainText(
+  found: AsyncIterable<TaskFinding>,
+  count: Record<TaskFinding['kind'], number>,
+  now: Instant,
+  checked: CheckedLedger,
+) {
+  const { needs, add } = collectNeeds()
+  for await (const finding of found) {
+    add(finding)
+    yield `${findingLine(finding, now)}\n`
+  }
+  for (const line of [checkSummary(count), ...needsLines(needs, checked)]) yield `${line}\n`
 }

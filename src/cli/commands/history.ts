@@ -122,7 +122,8 @@ function withStatusNames(
  * Returns whether the history shows missed slots. Throws a usage error if it does not, and a flag says how to find them.
  */
 function showsMissed({ status, noMissed, duplicates }: HistoryValues, argv: readonly string[]): boolean {
-  if (noMissed && status?.includes('missed')) throw usageError('--no-missed contradicts --status missed. Give one of them.')
+  if (noMissed && status?.includes('missed'))
+    throw usageError('--no-missed contradicts --status missed. Give one of them.')
   if (!noMissed && !duplicates && (status === undefined || status.includes('missed'))) return true
   const ignored = [...Object.keys(DUE_BY), 'graceMs'].find((name) => isGiven(name, argv))
   if (ignored === undefined) return false

@@ -129,7 +129,7 @@ const OF_RANGE = ['from', 'to', 'only', 'graceMs', 'dryRun', 'keepGoing'] as con
 function checkTogether(values: RerunValues): void {
   const { slot, from, reason, dryRun } = values
   if (slot === undefined && from === undefined) {
-    throw usageError('neither --slot nor --from is given. Use --slot for one slot, or --from for a range.')
+    throw usageError('--slot or --from is required. Give --slot for one slot, or --from for a range.')
   }
   const ofRange = OF_RANGE.find((option) => values[option] !== undefined && values[option] !== false)
   if (slot !== undefined && ofRange !== undefined) {
@@ -163,7 +163,7 @@ async function rerunRange({ values, stops, sink, env }: Ask, { ledger, run, form
     if (stops.aborted.aborted) break
     const done = slots.length - counts.left
     // The progress goes through the log, which never blocks: a terminal may be stopped (Ctrl-S).
-    if (hasProgress) sink.write(progressLine(done, slots.length, slot, why))
+    if (hasProgress) sink.write(progressLine(done, slots.length, slot, schedule.timezone ?? 'UTC', why))
     const outcome = await run(optionsOf(values, schedule, { slot: new Date(slot), only }))
     exitCode ||= exitCodeFrom(outcome, stops)
     // A ledger that cannot be used for this slot cannot be used for the next one.
@@ -225,7 +225,9 @@ async function plan(ledger: Ledger, values: RerunValues): Promise<readonly Plann
   const slots: Planned[] = []
   for await (const { slot, why, schedule } of ledger.rerunnable({ ...values, from, only: onlyOf(values) })) {
     if (slots.length === MAX_SLOTS) {
-      throw usageError(`the range has more than ${MAX_SLOTS} slots to be run; give a shorter one, or fewer with --only`)
+      throw usageError(
+        `the range has more than ${MAX_SLOTS} slots to run. Give a shorter range, or select fewer slots with --only.`,
+      )
     }
     slots.push({ slot: slot.getTime(), why, schedule })
     if (slots.length % SLOTS_AT_A_TIME === 0) await yieldToEventLoop()

@@ -1,9 +1,7 @@
-import type { Resolved } from '../../api.ts'
-import { formatInstant } from '../../core/instant.ts'
 import { keysOf } from '../../core/objects.ts'
 import type { OptionTable } from '../../core/option.ts'
+import { resolvedText, unresolvedText } from '../../format/resolve.ts'
 import { showJson } from '../../format/show.ts'
-import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
@@ -51,30 +49,18 @@ const help = {
   notes: 'Exit codes: 0, 65 if the slot is running or completed, otherwise as in run.',
 } as const
 
-const WHY: Readonly<Record<Extract<Resolved, { kind: 'refused' }>['cause'], string>> = {
-  running: 'it is running: stop it, or let it end',
-  completed: 'it has completed: to run it again: cronledger rerun',
-  newerRow: 'a newer cronledger wrote its row: update this one',
-  tooManyResolutions: 'it was settled as often as a row can hold',
-}
-
 export const resolve: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
     const values = withDueBy(readOptions(help, argv, env), { argv, env })
-    const { store, task, state, reason } = values
+    const { store, state, reason } = values
     const result = await createLedger({ store }).resolve({ ...values, state: RESOLVED_STATE[state] })
-    const name = `${task} ${formatInstant(result.slot.getTime())}`
     if (result.kind === 'resolved') {
       const skewMs = values.skewMs ?? SETTINGS.skewMs.default
-      await print(
-        values.json
-          ? showJson(result.row, systemClock.now(), skewMs)
-          : printable(`${name} is ${result.row.state}: ${reason}`),
-      )
+      await print(values.json ? showJson(result.row, systemClock.now(), skewMs) : resolvedText(result.row, reason))
       return EXIT.ok
     }
-    sink.write(printable(`cronledger: ${name} was left as it is: ${WHY[result.cause]}`))
+    sink.write(unresolvedText(result.row, result.cause, store))
     return EXIT.refused
   },
 }

@@ -1,6 +1,6 @@
 import { usageError } from '../../core/errors.ts'
 import type { Environment } from '../../core/types.ts'
-import type { LogObject } from '../../format/log.ts'
+import type { LogObject } from '../../format/log/log.ts'
 import { systemClock } from '../../process/clock.ts'
 import { type Notifier, openNotifier } from '../../process/notifier.ts'
 import { FORCING_VARIABLES, without } from '../../run/command.ts'

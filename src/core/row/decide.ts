@@ -79,7 +79,7 @@ export function mayRetry(row: Row, outcome: Outcome, policy: Pick<Policy, 'maxAt
 }
 
 /** Why an operator may not resolve a row. */
-type ResolveObjection = 'newerRow' | 'running' | 'completed' | 'tooManyResolutions'
+export type ResolveObjection = 'newerRow' | 'running' | 'completed' | 'tooManyResolutions'
 
 export type ResolveDecision =
   /** Write the resolution on top of `base`. */

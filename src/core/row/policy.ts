@@ -95,7 +95,7 @@ export const DEFAULT_RERUNNABLE: readonly Rerunnable[] = ['missed', 'failed', 's
 export function readRerunnable(words: readonly string[]): readonly Rerunnable[] {
   const known = words.map((word) => {
     const name = RERUNNABLE.find((one) => one === word)
-    if (name === undefined) throw usageError(`only is ${quote(String(word))}; allowed are ${RERUNNABLE.join(', ')}`)
+    if (name === undefined) throw usageError(`only ${quote(String(word))} is not valid. Use ${RERUNNABLE.join(', ')}.`)
     return name
   })
   return [...new Set(known)]

@@ -78,7 +78,7 @@ export function malformed(what: string, name: string, value: unknown, allowed: s
   const is = value === undefined ? 'missing' : quote(typeof value === 'string' ? value : JSON.stringify(value))
   return new LedgerError(
     'shape',
-    `${what} is malformed: ${name} is ${is}, allowed is ${allowed}; correct it in the ledger`,
+    `${what} is damaged: ${name} is ${is}, but must be ${allowed}. Correct it in the ledger.`,
   )
 }
 

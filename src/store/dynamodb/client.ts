@@ -107,7 +107,7 @@ export function connect({ table, env, config }: DynamoOptions): Dynamo {
         return await untilAborted(send(client, { abortSignal: signal }), signal)
       } catch (error) {
         if (error instanceof Error && ANSWERS.has(error.name)) throw error
-        throw toLedgerError(error, { action: `dynamodb:${action}`, table, place: await place() })
+        throw toLedgerError(error, { action: `dynamodb:${action}`, table, place: await place(), env })
       }
     },
     close: () => client.destroy(),

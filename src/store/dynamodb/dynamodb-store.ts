@@ -10,7 +10,7 @@ import {
   type UpdateItemCommandInput,
 } from '@aws-sdk/client-dynamodb'
 import { spread } from '../../core/duration.ts'
-import { LedgerError } from '../../core/errors.ts'
+import { LedgerError, quote } from '../../core/errors.ts'
 import { isNoted } from '../../core/row/rejections.ts'
 import { fieldsOf, integer, object, text } from '../../core/row/stored-fields.ts'
 import { decodeNotes } from '../../core/row/stored-rejections.ts'
@@ -132,7 +132,7 @@ function rowMethods(dynamo: Dynamo): Pick<Store, 'get' | 'put' | 'note' | 'list'
         if (isNoted(notes, rejection.runId)) return true
         count = notes.count
       }
-      throw new LedgerError('unreachable', `${rowName(key)} changes too fast for a rejection to be noted`)
+      throw new LedgerError('unreachable', `${rowName(key)} changes too fast to record a rejection`)
     },
 
     async list(query, call) {
@@ -178,7 +178,7 @@ async function fetchBatch(dynamo: Dynamo, request: KeysAndAttributes, call: Call
     rest = reply.UnprocessedKeys ?? {}
     if (Object.keys(rest).length === 0) return items
     if (tries === BATCH_TRIES)
-      throw new LedgerError('unreachable', `table ${dynamo.table} throttles dynamodb:BatchGetItem`)
+      throw new LedgerError('unreachable', `table ${quote(dynamo.table)} throttles dynamodb:BatchGetItem`)
     const waitMs = spread(FIRST_BATCH_WAIT_MS * 2 ** (tries - 1), Math.random())
     // An abort ends the wait, and then the next `ask` throws.
     await delay(waitMs, undefined, { signal: call.signal }).catch(() => undefined)

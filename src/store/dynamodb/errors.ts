@@ -1,5 +1,6 @@
 import type { DynamoDBServiceException as ServiceException } from '@aws-sdk/client-dynamodb'
 import { firstLine, LedgerError, quote } from '../../core/errors.ts'
+import type { Environment } from '../../core/types.ts'
 
 /** The request to DynamoDB, for a message that the operator can act on. */
 export interface Asked {
@@ -8,6 +9,8 @@ export interface Asked {
   readonly table: string
   /** The host of the endpoint, or the region. */
   readonly place: string
+  /** The environment, whose variables choose the region and the credentials. */
+  readonly env: Environment
 }
 
 /**
@@ -24,41 +27,81 @@ const DENIED_NAMES =
  */
 export function toLedgerError(error: unknown, asked: Asked): LedgerError {
   if (error instanceof LedgerError) return error
-  const { action, table, place } = asked
+  const { action, table, place, env } = asked
+  const request = `${action} on table ${quote(table)}`
   const { name, message } = nameAndMessage(error)
   const make = (kind: LedgerError['kind'], text: string) => new LedgerError(kind, text, { cause: error })
 
-  if (message.startsWith('Region is missing')) return make('usage', 'no AWS region: set AWS_REGION')
-  if (message.startsWith('Region not accepted')) return make('usage', `${message} Correct AWS_REGION`)
+  if (message.startsWith('Region is missing')) return make('usage', noRegion(env))
+  if (message.startsWith('Region not accepted')) {
+    return make(
+      'usage',
+      `the AWS region is not valid: ${message.replace(/^Region not accepted: /, '')} Correct AWS_REGION.`,
+    )
+  }
   if (message === 'Invalid URL') {
-    return make('usage', 'the endpoint of DynamoDB is no URL: correct AWS_ENDPOINT_URL_DYNAMODB, or unset it')
+    return make('usage', 'the endpoint of DynamoDB is not a valid URL. Correct AWS_ENDPOINT_URL_DYNAMODB, or unset it.')
   }
   if (name === 'ResourceNotFoundException') {
-    const run = `run: cronledger setup --store dynamodb:${table}`
-    return make('shape', `table ${quote(table)} does not exist in ${place}: correct the name, or ${run}`)
+    const create = `cronledger setup --store dynamodb:${table}`
+    return make(
+      'shape',
+      `table ${quote(table)} does not exist in ${place}. Check the table name and AWS_REGION, or create the table: ${create}`,
+    )
   }
   if (name === 'CredentialsProviderError') {
-    const give = 'give the task a role, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY'
-    return make('denied', `no AWS credentials for ${action} on table ${quote(table)} in ${place}: ${give}`)
+    return make('denied', `no AWS credentials for ${request} in ${place}. ${credentialsHint(env)}`)
   }
   if (DENIED_NAMES.test(name)) {
     const why = name.startsWith('AccessDenied') ? `${name}: ${message}` : name
-    return make(
-      'denied',
-      `${action} on table ${quote(table)} in ${place} was denied: ${why}; check credentials and policy`,
-    )
+    return make('denied', `${request} in ${place} was denied (${why}). Check the credentials and the policy.`)
   }
   if (name === 'ValidationException') {
-    const run = `cronledger setup --store dynamodb:${table}`
+    const check = `cronledger setup --store dynamodb:${table} --check`
     return make(
       'shape',
-      `table ${quote(table)} in ${place} refuses ${action}: ${message}; to see what differs, run: ${run}`,
+      `table ${quote(table)} in ${place} rejects ${action} (${message}). See what is wrong: ${check}`,
     )
   }
-  return make(
-    'unreachable',
-    `no answer from DynamoDB (${place}) to ${action} on table ${quote(table)}: ${message || name}`,
-  )
+  const hint = message.includes('ENOTFOUND') ? '. Check AWS_REGION and the network.' : ''
+  const why = message === NOT_IN_TIME ? ` ${NOT_IN_TIME}` : `: ${message || name}`
+  return make('unreachable', `no answer from DynamoDB (${place}) to ${request}${why}${hint}`)
+}
+
+/** The message of a request that took longer than its caller could wait. It follows `no answer`. */
+const NOT_IN_TIME = 'in time'
+
+function noRegion(env: Environment): string {
+  const profile = profileOf(env)
+  return profile === null
+    ? 'no AWS region is set. Set AWS_REGION.'
+    : `no AWS region is set, and profile ${profile} (AWS_PROFILE) has none. Set AWS_REGION, or check the profile: aws configure list-profiles`
+}
+
+/**
+ * The variables that name a source of credentials, in the order of the SDK's chain, and what to check in that source.
+ * The chain keeps only the last of its errors, which says that there are no more sources. The values of these variables
+ * are not shown, because some are secrets.
+ */
+const SOURCES: readonly (readonly [variable: string, check: string])[] = [
+  ['AWS_WEB_IDENTITY_TOKEN_FILE', 'Check that the file can be read, and AWS_ROLE_ARN.'],
+  ['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI', 'Check that the container can reach its credentials endpoint.'],
+  ['AWS_CONTAINER_CREDENTIALS_FULL_URI', 'Check that the container can reach its credentials endpoint.'],
+]
+
+function credentialsHint(env: Environment): string {
+  const profile = profileOf(env)
+  if (profile !== null) {
+    return `AWS_PROFILE is ${profile}. Check that ~/.aws has this profile (aws configure list-profiles), and that its credentials have not expired.`
+  }
+  const source = SOURCES.find(([variable]) => env[variable])
+  if (source !== undefined) return `${source[0]} is set, but gave none. ${source[1]}`
+  return 'Give the task a role, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.'
+}
+
+function profileOf(env: Environment): string | null {
+  const profile = env['AWS_PROFILE']
+  return profile ? quote(withoutSecrets(profile)) : null
 }
 
 /**
@@ -88,7 +131,7 @@ function metadataOf(error: unknown): ServiceException['$metadata'] | undefined {
 function nameAndMessage(error: unknown): { readonly name: string; readonly message: string } {
   if (!(error instanceof Error)) return { name: 'unknown', message: 'given up' }
   // The text of an abort, "This operation was aborted", does not help the operator.
-  if (error.name === 'AbortError') return { name: error.name, message: 'not in time' }
+  if (error.name === 'AbortError') return { name: error.name, message: NOT_IN_TIME }
   // A failed connection to a name with several addresses is an AggregateError, which has no message.
   const first: unknown = error instanceof AggregateError ? error.errors[0] : undefined
   const message = error.message === '' && first !== undefined ? firstLine(first) : firstLine(error)

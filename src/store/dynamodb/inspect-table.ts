@@ -86,18 +86,6 @@ const SOURCES: readonly (readonly [mark: RegExp, source: string])[] = [
 ]
 const UNMARKED = "the EC2 instance's role, or another source that leaves no mark"
 
-/**
- * The variables that name a source of credentials, in the order of the SDK's chain, and why that source may have given
- * none. The chain keeps only the last of its errors, which says that there are no more sources. The values of the
- * variables are not shown, because some are secrets.
- */
-const GIVERS: readonly (readonly [variable: string, why: string])[] = [
-  ['AWS_PROFILE', 'the shared files (~/.aws) have no such profile, or it has no credentials that work'],
-  ['AWS_WEB_IDENTITY_TOKEN_FILE', 'it gave no credentials: see whether the file can be read, and AWS_ROLE_ARN'],
-  ['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI', "the container's credentials endpoint gave none, or cannot be reached"],
-  ['AWS_CONTAINER_CREDENTIALS_FULL_URI', "the container's credentials endpoint gave none, or cannot be reached"],
-]
-
 /** Inspects a table with harmless calls. No item is written, and the partition that is read is always empty. */
 export async function* inspectTable(
   options: DynamoOptions,
@@ -110,16 +98,16 @@ export async function* inspectTable(
     const region = await inspectRegion(dynamo, options, call)
     yield region
     if (region.wrong !== null) return
-    const credentials = await inspectCredentials(dynamo, options.env, call)
+    const credentials = await inspectCredentials(dynamo, call)
     const first = credentials.wrong === null ? await attempt('dynamodb:GetItem', dynamo, call) : null
     const areRefused = first?.kind === 'denied' && !isByPolicy(first)
     yield areRefused
-      ? wrong('credentials', first, `; they come ${credentials.text}: renew or correct them`)
+      ? wrong('credentials', first, `They come ${credentials.text}. Renew or correct them.`)
       : credentials
     if (credentials.wrong !== null || areRefused) return
 
     if (first?.kind === 'unreachable' || first?.kind === 'usage') {
-      yield wrong('answer', first, '; check the network, its way to DynamoDB, and the endpoint')
+      yield wrong('answer', first, 'Check the network, the route to DynamoDB, and the endpoint.')
       return
     }
     yield ok('answer', 'DynamoDB answers')
@@ -148,16 +136,14 @@ async function inspectRegion(dynamo: Dynamo, { table, env }: DynamoOptions, call
 }
 
 /** Names only the source. No part of the credentials themselves may be shown. */
-async function inspectCredentials(dynamo: Dynamo, env: DynamoOptions['env'], call: CallOptions): Promise<SetupFinding> {
+async function inspectCredentials(dynamo: Dynamo, call: CallOptions): Promise<SetupFinding> {
   try {
     const found = await dynamo.ask('GetItem', (client) => client.config.credentials(), call)
     const marks = '$source' in found ? Object.keys(found.$source ?? {}) : []
     const [, source] = SOURCES.find(([mark]) => marks.some((name) => mark.test(name))) ?? [null, UNMARKED]
     return ok('credentials', `from ${source}`)
   } catch (error) {
-    const why = GIVERS.find(([variable]) => env[variable])
-    const isSilent = nameOfCause(error) === 'CredentialsProviderError' && why !== undefined
-    return wrong('credentials', error, isSilent ? `; ${why[0]} is set, but ${why[1]}` : '')
+    return wrong('credentials', error)
   }
 }
 
@@ -175,7 +161,7 @@ async function attempt(action: Action, dynamo: Dynamo, call: CallOptions): Promi
 
 function actionFinding(action: Action, error: LedgerError | null): SetupFinding {
   if (error === null) return ok(action, 'allowed')
-  return wrong(action, error, isByPolicy(error) ? '; the policies: cronledger setup --print iam' : '')
+  return wrong(action, error, isByPolicy(error) ? 'See the policies: cronledger setup --print iam' : '')
 }
 
 /**
@@ -188,7 +174,7 @@ function isByPolicy(error: LedgerError): boolean {
 
 async function* inspectShape(dynamo: Dynamo, role: Role, call: CallOptions): AsyncGenerator<SetupFinding> {
   const wanted = readTableDefinition()
-  const run = `run: cronledger setup --store dynamodb:${dynamo.table}`
+  const run = `cronledger setup --store dynamodb:${dynamo.table}`
   const shape = (what: string, text: string): SetupFinding => ({ what, wrong: 'shape', text })
   const look = async (what: string, finding: () => Promise<SetupFinding>) => {
     try {
@@ -197,26 +183,30 @@ async function* inspectShape(dynamo: Dynamo, role: Role, call: CallOptions): Asy
       // Only the operator's policy allows these two descriptions. For the other roles, a wrong key or index shows in
       // the calls below.
       const isExpectedDenial = role !== 'operator' && error instanceof LedgerError && isByPolicy(error)
-      return isExpectedDenial ? ok(what, `not seen: its description is not for the role ${role}`) : wrong(what, error)
+      return isExpectedDenial
+        ? ok(what, `not checked, because the role ${role} may not describe the table`)
+        : wrong(what, error)
     }
   }
   const seen = await look('table', async () => {
     const table = await describeTable(dynamo, call)
-    if (table === null) return shape('table', `it is gone: ${run}`)
+    if (table === null) return shape('table', `it does not exist. Create it: ${run}`)
     const different = differences(table, wanted)
     return different.length === 0
-      ? ok('table', `its key and its index are as they should be (${table.TableStatus})`)
-      : shape('table', `${different.join('; ')}: ${remedyFor(dynamo.table, different, wanted)}`)
+      ? ok('table', `its key and its index are correct (${table.TableStatus})`)
+      : shape('table', `${different.join('; ')}. ${remedyFor(dynamo.table, different, wanted)}`)
   })
   yield seen
   // Setup changes nothing if the table is not a ledger, so the key and the index must be corrected first.
   if (seen.wrong === 'shape') return
   yield await look('time to live', async () => {
     const ttl = await describeTtl(dynamo, call)
-    if (ttl === null) return ok('time to live', 'not known to this server; the ledger works without it')
+    if (ttl === null) return ok('time to live', 'this server does not have it, and the ledger works without it')
     const different = ttlDifferences(ttl, wanted)
-    if (different.length > 0) return shape('time to live', `${different.join()}: turn that one off, then ${run}`)
-    return isTtlOn(ttl) ? ok('time to live', `on, by ${ttl.AttributeName}`) : shape('time to live', `it is off: ${run}`)
+    if (different.length > 0) return shape('time to live', `${different.join()}. Turn that one off, then run: ${run}`)
+    return isTtlOn(ttl)
+      ? ok('time to live', `on, by ${ttl.AttributeName}`)
+      : shape('time to live', `it is off. Turn it on: ${run}`)
   })
 }
 
@@ -251,16 +241,16 @@ function watchClock({ client }: Dynamo, { now }: InspectSettings): { offset(): O
  * Returns the finding about the clock. Two hosts may differ by `skewMs`, so each of them may be off by half of that.
  */
 function clockFinding(offset: Offset | null, skewMs: number): SetupFinding {
-  if (offset === null) return ok('clock', 'not seen: the answer has no Date')
+  if (offset === null) return ok('clock', 'not checked, because the answer has no Date')
   const { leastMs, mostMs } = offset
   const allowed = skewMs / 2
   const off = elapsedText((leastMs + mostMs) / 2)
   if (leastMs > allowed || mostMs < -allowed) {
-    const text = `${off} the server's, and --skew allows two hosts ${skewMs / 1000}s: set this host's clock (NTP)`
+    const text = `${off} the server's clock, but --skew allows only ${skewMs / 1000}s between two hosts. Set the clock of this host (NTP).`
     return { what: 'clock', wrong: 'usage', text }
   }
-  if (leastMs <= 0 && mostMs >= 0) return ok('clock', "as the server's, whose Date has whole seconds")
-  return ok('clock', `${off} the server's, whose Date has whole seconds`)
+  if (leastMs <= 0 && mostMs >= 0) return ok('clock', "equal to the server's clock, within a second")
+  return ok('clock', `${off} the server's clock, within a second`)
 }
 
 /** If the server is ahead, this clock is behind. */

@@ -38,10 +38,10 @@ export async function setUpTable(options: DynamoOptions, call: CallOptions): Pro
     const ttlDifferent = ttlDifferences(ttl, wanted)
     if (different.length + ttlDifferent.length > 0) {
       const remedy =
-        different.length > 0 ? remedyFor(dynamo.table, different, wanted) : 'turn that one off, or name another'
+        different.length > 0 ? remedyFor(dynamo.table, different, wanted) : 'Turn that one off, or use another table.'
       throw new LedgerError(
         'shape',
-        `table ${quote(dynamo.table)} is no ledger: ${[...different, ...ttlDifferent].join('; ')}; nothing was changed; ${remedy}`,
+        `table ${quote(dynamo.table)} is not a ledger, and it was not changed: ${[...different, ...ttlDifferent].join('; ')}. ${remedy}`,
       )
     }
     return [
@@ -92,7 +92,7 @@ async function untilActive(
     await delay(TABLE_POLL_MS, undefined, { signal: call.signal }).catch(() => undefined)
     table = await describeTable(dynamo, call)
   }
-  throw new LedgerError('unreachable', `table ${quote(dynamo.table)} is still not active: run setup again later`)
+  throw new LedgerError('unreachable', `table ${quote(dynamo.table)} is still not active. Run setup again later.`)
 }
 
 /** Returns the state of the table's TTL, or null if the server has no TTL. */

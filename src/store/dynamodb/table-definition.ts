@@ -17,13 +17,13 @@ export function readTableDefinition(): TableDefinition {
 export function remedyFor(table: string, different: readonly string[], wanted: TableDefinition): string {
   const missing = wanted.GlobalSecondaryIndexes.filter(({ IndexName = '' }) => different.includes(noIndex(IndexName)))
   if (missing.length < different.length) {
-    return 'such a table cannot be mended: name another, and run: cronledger setup --store dynamodb:TABLE'
+    return 'The key of a table cannot be changed. Create a table with another name: cronledger setup --store dynamodb:OTHER_TABLE'
   }
   const updates = JSON.stringify(missing.map((index) => ({ Create: index })))
   const types = wanted.AttributeDefinitions.map(
     (one) => `AttributeName=${one.AttributeName},AttributeType=${one.AttributeType}`,
   )
-  return `add it: aws dynamodb update-table --table-name ${table} --attribute-definitions ${types.join(' ')} --global-secondary-index-updates '${updates}', and when it is active run: cronledger setup --store dynamodb:${table}`
+  return `Add it: aws dynamodb update-table --table-name ${table} --attribute-definitions ${types.join(' ')} --global-secondary-index-updates '${updates}'. When it is active, run: cronledger setup --store dynamodb:${table}`
 }
 
 const noIndex = (name: string) => `it has no index ${name}`

@@ -72,7 +72,10 @@ function absolute(name: string): string {
     return resolve(name)
   } catch (error) {
     // The working directory of this process was deleted.
-    throw new LedgerError('shape', `file ledger ${quote(name)}: its folder does not exist (${firstLine(error)})`)
+    throw new LedgerError(
+      'shape',
+      `the folder of file ledger ${quote(name)} does not exist (${firstLine(error)}). Use an absolute path.`,
+    )
   }
 }
 
@@ -163,7 +166,7 @@ function isEmpty(all: Transaction['all'], path: string): boolean {
   throw application === APPLICATION_ID
     ? new LedgerError(
         'shape',
-        `file ledger ${quote(path)} has layout ${layout} of a newer cronledger: use that version`,
+        `file ledger ${quote(path)} has layout ${layout} of a newer cronledger. Use that version.`,
       )
     : foreign(path)
 }

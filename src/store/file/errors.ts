@@ -39,24 +39,30 @@ export function explainFileError(error: unknown, path: string): unknown {
   if (code === CANTOPEN) {
     const reason = whyNotOpened(path)
     if (reason !== null) return explainFileError(reason, path)
-    return make('denied', `${name} cannot be opened (${why}). This user must be able to write it and its folder`)
+    return make('denied', `${name} cannot be opened (${why}). This user must be able to write the file and its folder.`)
   }
   if (code === 0 && !isSystemError(error)) return error
   if (hasCode(error, 'ENOENT')) {
     const folder = dirname(path)
-    if (!existsSync(folder)) return make('shape', `${name}: its folder does not exist, run: mkdir -p ${quote(folder)}`)
-    return make('shape', `${name} does not exist: the first run makes it, or: cronledger setup --store file:${path}`)
+    if (!existsSync(folder))
+      return make('shape', `the folder of ${name} does not exist. Create it: mkdir -p ${quote(folder)}`)
+    return make(
+      'shape',
+      `${name} does not exist. The first run creates it, or create it now: cronledger setup --store file:${path}`,
+    )
   }
-  if (hasCode(error, 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'))
-    return make('shape', `${name} is not the path of a file: ${why}`)
+  if (hasCode(error, 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) return make('shape', `${name} is not a valid path: ${why}`)
   if (hasCode(error, 'EACCES', 'EPERM', 'EROFS') || DENIED_CODES.has(code)) {
-    return make('denied', `${name} is not accessible (${why}): this user must be able to write it and its folder`)
+    return make(
+      'denied',
+      `${name} is not accessible (${why}). This user must be able to write the file and its folder.`,
+    )
   }
   if (DAMAGED.has(code)) {
-    return make('shape', `${name} is damaged (${why}): restore it, or move it away to start a new one`)
+    return make('shape', `${name} is damaged (${why}). Restore it, or move it away to start a new one.`)
   }
   if (code === FULL || hasCode(error, 'ENOSPC', 'EDQUOT')) {
-    return make('unreachable', `${name} cannot be written (${why}): make room on its disk`)
+    return make('unreachable', `${name} cannot be written (${why}). Free some space on its disk.`)
   }
   return make('unreachable', `${name} did not answer: ${why}`)
 }

@@ -43,12 +43,12 @@ export function checkPlace(path: string, typeOf = fileSystemType): readonly stri
   if (shared !== undefined) {
     throw new LedgerError(
       'shape',
-      `file ledger ${quote(path)} is on ${shared}, whose locks are not safe between hosts: use a local disk, or dynamodb:TABLE`,
+      `file ledger ${quote(path)} is on ${shared}, where locks are not safe between hosts. Use a local disk, or dynamodb:TABLE.`,
     )
   }
   if (type !== OVERLAYFS) return []
   return [
-    `file ledger ${quote(path)} is on an overlay, as a container's own disk is, and goes away with it, so it rejects no duplicate that comes to another container: use dynamodb:TABLE, or a volume of this host`,
+    `file ledger ${quote(path)} is on a container's own disk, which is deleted with the container, so duplicates in other containers are not rejected. Use dynamodb:TABLE, or a volume of this host.`,
   ]
 }
 

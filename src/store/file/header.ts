@@ -50,7 +50,7 @@ function encodePath(path: string): string {
 }
 
 export function foreign(path: string): LedgerError {
-  return new LedgerError('shape', `${quote(path)} is not a cronledger file and was left as it is. Name another path`)
+  return new LedgerError('shape', `${quote(path)} is not a cronledger file, and it was not changed. Use another path.`)
 }
 
 /** Returns the stats of the file. If the file is missing and `make` is set, the function makes it first. */
@@ -59,7 +59,7 @@ export function findFile(path: string, make: boolean): Stats {
   if (found === undefined && make) makeFile(path)
   const stats = found ?? statSync(path)
   // Opening a pipe would wait for its other end.
-  if (!stats.isFile()) throw new LedgerError('shape', `${quote(path)} is not a file. Name another path`)
+  if (!stats.isFile()) throw new LedgerError('shape', `${quote(path)} is not a file. Use another path.`)
   return stats
 }
 

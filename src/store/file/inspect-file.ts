@@ -21,8 +21,12 @@ export async function* inspectFile(path: string, call: CallOptions): AsyncGenera
   try {
     const isEmpty = (await untilUnlocked(path, call, () => database.transact('read', () => true))) === null
     yield isEmpty
-      ? { what: 'file', wrong: 'shape', text: `${quote(path)} is empty: run: cronledger setup --store file:${path}` }
-      : ok('file', 'a ledger, of this layout')
+      ? {
+          what: 'file',
+          wrong: 'shape',
+          text: `${quote(path)} is empty. Make it a ledger: cronledger setup --store file:${path}`,
+        }
+      : ok('file', 'a ledger of this version')
     yield inspectMode(path)
     what = 'writing'
     await untilUnlocked(path, call, () => database.transact('write', () => true))
@@ -37,7 +41,7 @@ export async function* inspectFile(path: string, call: CallOptions): AsyncGenera
 function inspectPlace(path: string): SetupFinding {
   try {
     const [warning] = checkPlace(path)
-    return ok('place', warning ?? `no shared file system (type ${placeKind(path)})`)
+    return ok('place', warning ?? `not a shared file system (type ${placeKind(path)})`)
   } catch (error) {
     return wrong('place', error)
   }
@@ -48,11 +52,11 @@ function inspectMode(path: string): SetupFinding {
   const mode = statSync(path).mode & 0o777
   const shown = mode.toString(8)
   return (mode & OTHERS) === 0
-    ? ok('permissions', `of its owner only (${shown})`)
+    ? ok('permissions', `only its owner has access (${shown})`)
     : {
         what: 'permissions',
         wrong: 'usage',
-        text: `${quote(path)} is open to others (${shown}): run: chmod 600 ${quote(path)}`,
+        text: `other users have access to ${quote(path)} (${shown}). Remove it: chmod 600 ${quote(path)}`,
       }
 }
 
@@ -65,9 +69,9 @@ function inspectWriting(path: string): SetupFinding {
   try {
     accessSync(path, constants.W_OK)
     accessSync(folder, constants.W_OK | constants.X_OK)
-    return ok('writing', 'the file can be locked, and written with its folder')
+    return ok('writing', 'the file can be locked, and the file and its folder can be written')
   } catch (error) {
-    const text = `${firstLine(error)}: this user must be able to write ${quote(path)} and its folder`
+    const text = `${firstLine(error)}. This user must be able to write ${quote(path)} and its folder.`
     return { what: 'writing', wrong: 'denied', text }
   }
 }

@@ -1,12 +1,7 @@
 import { formatInstant } from '../../core/instant.ts'
+import { COMMAND_PLACEHOLDER, REASON_PLACEHOLDER } from '../../core/placeholder.ts'
 import type { Instant, ScheduleSpec, Status } from '../../core/types.ts'
-import {
-  COMMAND_PLACEHOLDER,
-  type CommandFlags,
-  commandLine,
-  REASON_PLACEHOLDER,
-  scheduleFlags,
-} from '../../format/command-line.ts'
+import { type CommandFlags, commandLine, scheduleFlags } from '../../format/command-line.ts'
 
 /** Something that an operator can do about a slot. */
 export interface Remedy {

@@ -41,6 +41,46 @@ describe('a ledger with faults, over a clock change and a change of the schedule
     })
   })
 
+  test('says below the findings what to do about each task, as commands that work', async () => {
+    const { stdout } = await cronledger(['check', '--since', '2026-10-31', '--until', '2026-11-02'], { env })
+    const [first, second, summary, ...rest] = stdout.trimEnd().split('\n')
+    expect([first, second, summary]).toEqual([
+      expect.stringMatching(
+        /^missed {2}nightly {2}2026-11-02T06:30:00Z {2}2026-11-02 06:30 UTC {2}due .* ago, no run is recorded$/,
+      ),
+      expect.stringMatching(
+        /^failed {2}nightly {2}2026-10-31T05:30:00Z {2}2026-10-31 05:30 UTC {2}attempt 1 on .* failed/,
+      ),
+      '2 slots need attention: 1 missed, 1 failed',
+    ])
+    const range = `--store ${store} --task nightly --from 2026-10-31T05:30:00Z --to 2026-11-02T06:30:01Z`
+    expect(rest).toEqual([
+      '',
+      'nightly:',
+      `  list these slots:                  cronledger rerun ${range} --dry-run`,
+      `  run them again, the oldest first:  cronledger rerun ${range} --reason 'YOUR REASON' -- YOUR_COMMAND`,
+    ])
+    const listed = await cronledger(['rerun', ...range.split(' '), '--dry-run'], { env })
+    expect(listed.stdout.split('\n').map((line) => line.slice(0, 20))).toEqual([
+      '2026-10-31T05:30:00Z',
+      '2026-11-02T06:30:00Z',
+      '1 missed, 1 failed',
+      '',
+    ])
+  })
+
+  test('gives the commands for one slot where a task has one finding', async () => {
+    const { stdout } = await cronledger(['check', '--since', '2026-11-02', '--until', '2026-11-02'], { env })
+    expect(stdout.split('\n').slice(1)).toEqual([
+      '1 slot needs attention: 1 missed',
+      '',
+      'nightly:',
+      expect.stringMatching(/^ {2}run it now: {10}cronledger rerun .* --slot 2026-11-02T06:30:00Z --reason /),
+      expect.stringMatching(/^ {2}or mark it as done: {2}cronledger resolve .* --slot 2026-11-02T06:30:00Z --state /),
+      '',
+    ])
+  })
+
   test('exits with 0 where all is well', async () => {
     expect(await check('--task', 'nightly', '--since', '2026-11-01', '--until', '2026-11-01')).toEqual({
       code: 0,
@@ -50,7 +90,7 @@ describe('a ledger with faults, over a clock change and a change of the schedule
       ['check', '--task', 'other', '--since', '2026-11-06', '--until', '2026-11-06'],
       { env },
     )
-    expect({ code, stdout }).toEqual({ code: 0, stdout: 'all is well\n' })
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'no problems found\n' })
   })
 
   test('where nothing has ever run, nothing is well', async () => {
@@ -232,7 +272,8 @@ describe('on a terminal', () => {
     const lines = linesOf(shown)
     const slots = lines.filter((line) => line.startsWith('missed  minutes  2026-'))
     expect(slots).toHaveLength(59 * 24 * 60)
-    expect(lines.slice(slots.length)).toEqual([`${slots.length} missed`, ''])
+    expect(lines[slots.length]).toBe(`${slots.length} slots need attention: ${slots.length} missed`)
+    expect(lines.slice(slots.length + 1)).toEqual(['', 'minutes:', expect.any(String), expect.any(String), ''])
   })
 
   test('none where stderr is no terminal', async () => {

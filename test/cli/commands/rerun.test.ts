@@ -92,7 +92,11 @@ for (const [what, store] of [
       const first = twice.start(['--slot', '2026-11-10'], 'sh', '-c', 'echo ready; exec sleep 60')
       await first.printed('ready')
       const second = await twice.rerun(['--slot', '2026-11-10'], 'echo', 'no')
-      expect(second).toMatchObject({ code: 65, stdout: '', stderr: expect.stringMatching(/is running, as far as/) })
+      expect(second).toMatchObject({
+        code: 65,
+        stdout: '',
+        stderr: expect.stringMatching(/attempt 2 is still running since/),
+      })
       first.child.kill('SIGTERM')
       expect((await first.ended).code).toBe(143)
 
@@ -116,7 +120,9 @@ for (const [what, store] of [
       expect(await late.ended).toMatchObject({
         code: 65,
         stdout: 'held\n',
-        stderr: expect.stringMatching(/attempt 2 \(run .*\) began after this was asked for, and succeeded; look what/),
+        stderr: expect.stringMatching(
+          /attempt 2 \(run .*\) started after you asked for this run, and it succeeded\n {2}see its result: /,
+        ),
       })
       expect(await brief.rerun(['--slot', day(10)], 'echo', 'again')).toMatchObject({ code: 0, stdout: 'again\n' })
     })
@@ -134,7 +140,7 @@ for (const [what, store] of [
 
       const ran = await rerun(WEEK, ...SAY_SLOT)
       expect(ran).toMatchObject({ code: 0, stdout: [11, 12, 13, 16].map((date) => `${day(date)}\n`).join('') })
-      expect(ran.stderr).toMatch(/cronledger: nightly: 4 ran well\n$/)
+      expect(ran.stderr).toMatch(/cronledger: nightly: 4 succeeded\n$/)
       expect(await states()).toEqual([
         `${day(10)} COMPLETED 1`,
         `${day(11)} COMPLETED 2`,
@@ -150,7 +156,7 @@ for (const [what, store] of [
       expect(await rerun(WEEK, ...SAY_SLOT)).toMatchObject({
         code: 0,
         stdout: '',
-        stderr: 'cronledger: nightly: nothing to do: no slot of the range is missed, failed or stale\n',
+        stderr: 'cronledger: nightly: nothing to do: no slot in the range is missed, failed or stale\n',
       })
     })
 
@@ -174,7 +180,7 @@ describe('one slot', () => {
     expect(await run(day(10), ['echo', 'no'])).toMatchObject({
       code: 0,
       stdout: '',
-      stderr: expect.stringMatching(/duplicate, nothing started: attempt 1 succeeded/),
+      stderr: expect.stringMatching(/duplicate trigger ignored: attempt 1 already succeeded/),
     })
   })
 
@@ -223,7 +229,7 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
     [['--slot', day(10), '--only', 'failed'], /--slot contradicts --only, which is for a range/],
     [['--slot', day(10), '--dry-run'], /--slot contradicts --dry-run/],
     [['--slot', day(10), '--from', '7d'], /--slot contradicts --from/],
-    [['--to', day(10)], /neither --slot nor --from is given/],
+    [['--to', day(10)], /--slot or --from is required/],
     [
       ['--from', '2026-11-10', '--only', 'missed,late'],
       /--only "late" is not allowed. Use missed, failed, stale or completed/,
@@ -247,8 +253,8 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
       ['--from', '400d', '--retention', '100d'],
       /from 400d is too early: rows are kept for 100d, .* Use a later start\./,
     ],
-    [['--slot', day(10), '--reason', ' '], /a reason is needed/],
-    [['--slot', day(10), '--lease', '3m'], /lease is 3m; it must be at least 3 heartbeats/],
+    [['--slot', day(10), '--reason', ' '], /the reason is empty/],
+    [['--slot', day(10), '--lease', '3m'], /lease 3m is too short\. It must be at least 3 heartbeats/],
   ] as const) {
     test(args.join(' '), async () => {
       const { env, states } = known
@@ -267,7 +273,7 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
       stderr: /no batch command is given. Put it after --/,
     })
     const bare = await cronledger(['rerun', '--slot', day(10), '--', 'true'], { env })
-    expect(bare).toMatchObject({ code: 64, stderr: expect.stringMatching(/--reason is missing.*CRONLEDGER_REASON/) })
+    expect(bare).toMatchObject({ code: 64, stderr: expect.stringMatching(/--reason is required.*CRONLEDGER_REASON/) })
   })
 })
 
@@ -279,7 +285,9 @@ describe('a range', () => {
     const { rerun } = await week(newFile())
     const first = await rerun(WEEK, 'sh', '-c', FAILS)
     expect(first).toMatchObject({ code: 3, stdout: `${day(11)}\n${day(12)}\n` })
-    expect(first.stderr).toMatch(/nightly: 1 ran well, 1 failed, 2 not run: the same command goes on from there\n$/)
+    expect(first.stderr).toMatch(
+      /nightly: 1 succeeded, 1 failed, 2 not run\. Run the same command again to continue\.\n$/,
+    )
     expect((await rerun(WEEK, ...SAY_SLOT)).stdout).toBe(`${day(12)}\n${day(13)}\n${day(16)}\n`)
   })
 
@@ -290,7 +298,7 @@ describe('a range', () => {
     const notices = readFileSync(told, 'utf8').trim().split('\n')
     expect(notices.map((line) => JSON.parse(line).exitCode).sort()).toEqual([3, 4])
     expect(ran).toMatchObject({ code: 3, stdout: [11, 12, 13, 16].map((date) => `${day(date)}\n`).join('') })
-    expect(ran.stderr).toMatch(/cronledger: nightly: 2 ran well, 2 failed\n$/)
+    expect(ran.stderr).toMatch(/cronledger: nightly: 2 succeeded, 2 failed\n$/)
   })
 
   test('--only completed, and the summary for programs', async () => {
@@ -312,7 +320,7 @@ describe('a range', () => {
     const args = ['rerun', '--reason', 'x', ...WEEK, '--only', 'missed,failed', '--', 'sh', '-c', script]
     const ran = await cronledger(args, { env: { ...env, MAIN } })
     expect(ran).toMatchObject({ code: 0, stdout: `${day(11)}\n${day(13)}\n${day(16)}\n` })
-    expect(ran.stderr).toMatch(/3 ran well, 1 done by others in the meantime\n$/)
+    expect(ran.stderr).toMatch(/3 succeeded, 1 already done by another run\n$/)
     expect(await states()).toContain(`${day(12)} COMPLETED 1`)
   })
 
@@ -329,7 +337,9 @@ describe('a range', () => {
     running.child.stdin?.end('go on\n')
     const { code, stdout, stderr } = await running.ended
     expect({ code, stdout }).toEqual({ code: 74, stdout: 'ready\n' })
-    expect(stderr).toMatch(/nightly: 1 ran well, unrecorded, 3 not run: the same command goes on from there\n$/)
+    expect(stderr).toMatch(
+      /nightly: 1 succeeded but not recorded, 3 not run\. Run the same command again to continue\.\n$/,
+    )
   })
 
   test('30 slots, interrupted by SIGINT: a true ledger, and the same command goes on', async () => {
@@ -345,7 +355,9 @@ describe('a range', () => {
     const first = await running.ended
     expect(first.code).toBe(130)
     expect(first.stderr).not.toContain('2026-10-12T')
-    expect(first.stderr).toMatch(/nightly: 9 ran well, 1 failed, 20 not run: the same command goes on from there\n$/)
+    expect(first.stderr).toMatch(
+      /nightly: 9 succeeded, 1 failed, 20 not run\. Run the same command again to continue\.\n$/,
+    )
     expect(await states()).toEqual([
       ...Array.from(
         { length: 10 },
@@ -417,11 +429,12 @@ describe('on a terminal', () => {
     writeFileSync(flood, Array.from({ length: 5_000 }, (_, index) => `line ${index}\n`).join(''))
     const shown = await onTerminal(['rerun', '--reason', 'x', ...WEEK, '--', 'cat', flood], env)
     const lines = linesOf(shown)
+    const local = (date: number) => `2026-11-${date} 03:00 UTC`
     expect(lines.filter((line) => line.startsWith('['))).toEqual([
-      `[....................] 0%  0 of 4 done, next ${day(11)} (failed)`,
-      `[#####...............] 25%  1 of 4 done, next ${day(12)} (missed)`,
-      `[##########..........] 50%  2 of 4 done, next ${day(13)} (missed)`,
-      `[###############.....] 75%  3 of 4 done, next ${day(16)} (missed)`,
+      `[....................] 0%  0 of 4 done, next ${local(11)} (failed)`,
+      `[#####...............] 25%  1 of 4 done, next ${local(12)} (missed)`,
+      `[##########..........] 50%  2 of 4 done, next ${local(13)} (missed)`,
+      `[###############.....] 75%  3 of 4 done, next ${local(16)} (missed)`,
     ])
     const output = lines.filter((line) => line.startsWith('line'))
     const once = readFileSync(flood, 'utf8').trimEnd().split('\n')

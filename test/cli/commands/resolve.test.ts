@@ -51,7 +51,7 @@ describe('a person’s word on a slot', () => {
     const { run, resolve, row } = ledger()
     await run(NIGHT, 'false')
     const resolved = await resolve('2026-11-23', 'completed')
-    expect(resolved).toMatchObject({ code: 0, stdout: `nightly ${NIGHT} is COMPLETED: looked\n` })
+    expect(resolved).toMatchObject({ code: 0, stdout: 'nightly 2026-11-23 03:00 UTC: recorded as completed: looked\n' })
     expect(await row()).toMatchObject({
       state: 'COMPLETED',
       attempts: [{ outcome: 'failed' }],
@@ -74,12 +74,23 @@ describe('a person’s word on a slot', () => {
     const running = begin(NIGHT, 'sh', '-c', 'echo ready; exec sleep 60')
     await running.printed('ready')
     const first = await resolve(NIGHT, 'failed', '--schedule', '0 3 * * *')
-    expect(first).toMatchObject({ code: 65, stdout: '', stderr: expect.stringMatching(/left as it is: it is running/) })
+    expect(first).toMatchObject({
+      code: 65,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /not changed: the slot is still running\. .* until its lease ends at .*\n {2}see what is recorded: {2}cronledger show /,
+      ),
+    })
     running.child.kill('SIGTERM')
     await running.ended
     await run('2026-11-24T03:00:00Z', 'true')
     const second = await resolve('2026-11-24', 'skipped')
-    expect(second).toMatchObject({ code: 65, stderr: expect.stringMatching(/left as it is: it has completed/) })
+    expect(second).toMatchObject({
+      code: 65,
+      stderr: expect.stringMatching(
+        /not changed: the slot is completed already\n {2}run it again: {2}cronledger rerun /,
+      ),
+    })
   })
 
   test('an unknown task: the nearest one, and nothing is written', async () => {

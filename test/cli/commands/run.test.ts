@@ -122,9 +122,10 @@ describe('the main job', () => {
     expect(second).toMatchObject({ code: 65, stdout: '' })
     const [refused] = logOf(second)
     expect(refused).toMatchObject({ event: 'refused', cause: 'failed', noted: true })
-    expect(refused?.['todo']).toContain(
-      `cronledger rerun --store ${store} --task nightly --schedule '0 3 * * *' --timezone UTC --slot 2026-11-23T03:00:00Z --reason WHY -- COMMAND`,
-    )
+    expect(refused?.['todo']).toContainEqual({
+      what: 'run it again',
+      command: `cronledger rerun --store ${store} --task nightly --schedule '0 3 * * *' --timezone UTC --slot 2026-11-23T03:00:00Z --reason 'YOUR REASON' -- YOUR_COMMAND`,
+    })
   })
 
   test('with --max-attempts a later trigger tries again', async () => {
@@ -257,6 +258,21 @@ describe('a command that cannot be started', () => {
   }
 })
 
+describe('a placeholder that is left in the place of the command is refused, and nothing is written', () => {
+  for (const command of ['YOUR_COMMAND', 'COMMAND', '<command>', '…']) {
+    test(command, async () => {
+      const { store, path } = ledger()
+      const args = ['run', '--store', store, ...NIGHTLY, '--', command]
+      const { code, stderr } = await cronledger(args)
+      expect({ code, stderr }).toEqual({
+        code: 64,
+        stderr: expect.stringMatching(/^cronledger: the batch command is still the placeholder "[^\n]*\n$/),
+      })
+      expect(existsSync(path)).toBe(false)
+    })
+  }
+})
+
 describe('--timeout', () => {
   test('124, recorded as timedOut', async () => {
     const { run, rows } = ledger()
@@ -267,6 +283,7 @@ describe('--timeout', () => {
 
 describe('wrong input: 64, one line that names it, and nothing written', () => {
   const ok = [...NIGHTLY, '--event-time', '2026-11-23T03:00:05Z']
+  const force = [...NIGHTLY, '--force-slot', '2026-11-23T03:00:00Z']
   const without = (name: string) => ok.filter((word, index) => word !== name && ok[index - 1] !== name)
   for (const [args, message] of [
     [without('--task'), /--task is missing.*CRONLEDGER_TASK/],
@@ -276,11 +293,14 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     [[...ok, '--max-attempts', '0'], /--max-attempts 0 is not allowed. Use 1 to 100/],
     [[...ok, '--max-attempts', '1e1'], /--max-attempts "1e1" is not a whole number/],
     [[...ok, '--lease', '10'], /--lease "10" has no unit. Use a number and a unit/],
-    [[...ok, '--lease', '3m'], /lease is 3m; it must be at least 3 heartbeats/],
-    [[...ok, '--finish-timeout', '20m'], /finish-timeout is 20m; it must be less than the lease/],
+    [[...ok, '--lease', '3m'], /lease 3m is too short\. It must be at least 3 heartbeats/],
+    [[...ok, '--finish-timeout', '20m'], /finish-timeout 20m is too long\. It must be less than the lease/],
     [[...ok, '--on-mismatch', 'maybe'], /--on-mismatch "maybe" is not allowed. Use warn or refuse/],
     [[...ok, '--reason', 'x'], /--reason requires --force-slot/],
-    [[...ok, '--force-slot', 'latest', '--reason', 'x'], /a forced slot and an event time are given together/],
+    [[...ok, '--force-slot', 'latest', '--reason', 'x'], /a forced slot and an event time cannot be used together/],
+    [[...force, '--reason', 'YOUR REASON'], /the reason is still the placeholder "YOUR REASON"/],
+    [[...force, '--reason', 'WHY'], /the reason is still the placeholder "WHY"/],
+    [[...force, '--reason', '<why>'], /the reason is still the placeholder "<why>"/],
     [[...ok, 'stray'], /unexpected argument "stray". run takes options only before --/],
     [[...ok, '--timezone', 'Asia/Tokio'], /Asia\/Tokio/],
     [[...ok, '--timezone', ''], /--timezone has no value/],
@@ -297,7 +317,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
       /anchor .* Use whole seconds/,
     ],
     [['--event', 'no-such-file', ...without('--event-time')], /--event is neither JSON nor a readable file/],
-    [['--require-event-time', ...without('--event-time')], /no event time is given, and one is required/],
+    [['--require-event-time', ...without('--event-time')], /an event time is required/],
     [[...ok, '--require-event-time', '--require-event-time=false'], /--require-event-time is given 2 times/],
   ] as const) {
     test(String(message), async () => {
@@ -356,7 +376,10 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     const { code, stderr } = await cronledger(['run', '--store', store, ...ok, '--', 'true'], {
       env: { CRONLEDGER_LEASE: 'long' },
     })
-    expect({ code, stderr }).toMatchObject({ code: 64, stderr: expect.stringMatching(/CRONLEDGER_LEASE "long"/) })
+    expect({ code, stderr }).toMatchObject({
+      code: 64,
+      stderr: expect.stringMatching(/CRONLEDGER_LEASE "long" is not a valid duration/),
+    })
   })
 
   test('a variable that is nearly an option is ignored with a warning', async () => {
@@ -368,7 +391,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     }
     const ended = await run(['true'], [], { env })
     expect(logOf(ended).map(({ event, message }) => (event === 'warning' ? message : event))).toEqual([
-      'CRONLEDGER_MAX_LATNESS is no option and was ignored; did you mean CRONLEDGER_MAX_LATENESS?',
+      'CRONLEDGER_MAX_LATNESS is not an option and was ignored. Did you mean CRONLEDGER_MAX_LATENESS?',
       'claimed',
       'completed',
     ])
@@ -429,7 +452,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     const script = 'mkdir "$1" && cd "$1" && rmdir "$1" && shift && exec "$@"'
     const ended = spawnSync('sh', ['-c', script, 'sh', gone, process.execPath, MAIN, ...args], { encoding: 'utf8' })
     expect(ended).toMatchObject({ status: 78, stdout: '' })
-    expect(JSON.parse(ended.stderr).message).toMatch(/^file ledger "x.db": its folder does not exist/)
+    expect(JSON.parse(ended.stderr).message).toMatch(/^not started: the folder of file ledger "x.db" does not exist/)
   })
 
   test('a flag beats the environment', async () => {
@@ -525,11 +548,11 @@ describe('the log', () => {
   test('text, and quiet', async () => {
     const { run } = ledger()
     const text = await run(['true'], ['--log', 'text'])
-    expect(text.stderr).toMatch(/^cronledger: nightly 2026-11-23T03:00:00Z: attempt 1 has claimed/)
+    expect(text.stderr).toMatch(/^cronledger: nightly 2026-11-23 03:00 UTC: started attempt 1 /)
     expect((await run(['true'], ['--log', 'quiet'])).stderr).toBe('')
     const other = ledger()
     await other.run(['false'])
-    expect((await other.run(['true'], ['--log', 'quiet'])).stderr).toMatch(/^cronledger: .*: refused, nothing started/)
+    expect((await other.run(['true'], ['--log', 'quiet'])).stderr).toMatch(/^cronledger: .*: not started: /)
   })
 
   test('a schedule that the event time does not fit: warned, or refused', async () => {

@@ -141,7 +141,7 @@ describe('a table', () => {
       'event time': 'ok: 2026-11-24T03:00:00Z, from CRONLEDGER_EVENT_TIME',
       region: expect.stringContaining(`${REGION}, from AWS_REGION`),
       credentials: 'ok: from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment',
-      clock: "ok: as the server's, whose Date has whole seconds",
+      clock: "ok: equal to the server's clock, within a second",
     })
     const { Count } = await client.send(new ScanCommand({ TableName: 'good' }))
     expect(Count).toBe(0)
@@ -152,7 +152,9 @@ describe('a table', () => {
     await make('no-index', { GlobalSecondaryIndexes: undefined, AttributeDefinitions })
     const found = await check('dynamodb:no-index', env())
     expect(found.code).toBe(78)
-    expect(found.lines['table']).toMatch(/^wrong: it has no index by-day: .*cronledger setup --store dynamodb:no-index/)
+    expect(found.lines['table']).toMatch(
+      /^wrong: it has no index by-day\. .*cronledger setup --store dynamodb:no-index/,
+    )
     // Setup would change nothing yet.
     expect(found.lines['time to live']).toBeUndefined()
     expect(found.lines['dynamodb:Query on index by-day']).toMatch(/^wrong/)
@@ -162,7 +164,9 @@ describe('a table', () => {
   test.skipIf(!hasAws)('without its index, and then with it, as the finding says', async () => {
     const AttributeDefinitions = readTableDefinition().AttributeDefinitions.slice(0, 2)
     await make('mended', { GlobalSecondaryIndexes: undefined, AttributeDefinitions })
-    const command = /add it: (aws .*), and when/.exec((await check('dynamodb:mended', env())).lines['table'] ?? '')?.[1]
+    const command = /Add it: (aws .*)\. When it is active/.exec(
+      (await check('dynamodb:mended', env())).lines['table'] ?? '',
+    )?.[1]
     await promisify(execFile)('sh', ['-c', command ?? 'exit 9'], {
       env: { ...awsEnv(server.endpoint), PATH: `/usr/bin:${process.env['PATH']}` },
     })
@@ -180,7 +184,7 @@ describe('a table', () => {
     const found = await check('dynamodb:other-key', env())
     expect(found.code).toBe(78)
     expect(found.lines['table']).toMatch(
-      /^wrong: its key is day\(S\) \+ slot\(S\), not task\(S\) \+ slot\(S\).*cannot be mended: name another, and run: cronledger setup --store dynamodb:TABLE$/,
+      /^wrong: its key is day\(S\) \+ slot\(S\), not task\(S\) \+ slot\(S\).*cannot be changed\. Create a table with another name: cronledger setup --store dynamodb:OTHER_TABLE$/,
     )
     expect(found.lines['time to live']).toBeUndefined()
     await behind(
@@ -189,8 +193,8 @@ describe('a table', () => {
       async (hidden) => {
         const runner = await check('dynamodb:other-key', hidden, '--role', 'runner')
         expect(runner.code).toBe(78)
-        expect(runner.lines['table']).toMatch(/^ok: not seen/)
-        expect(runner.lines['dynamodb:PutItem']).toMatch(/^wrong: table "other-key" .* refuses dynamodb:PutItem/)
+        expect(runner.lines['table']).toMatch(/^ok: not checked/)
+        expect(runner.lines['dynamodb:PutItem']).toMatch(/^wrong: table "other-key" .* rejects dynamodb:PutItem/)
       },
     )
   })
@@ -199,7 +203,7 @@ describe('a table', () => {
     const { TableName } = await make('no-ttl')
     const off = await check('dynamodb:no-ttl', env())
     expect({ code: off.code, wrong: wrongOnes(off) }).toEqual({ code: 78, wrong: ['time to live'] })
-    expect(off.lines['time to live']).toContain('it is off: run: cronledger setup --store dynamodb:no-ttl')
+    expect(off.lines['time to live']).toContain('it is off. Turn it on: cronledger setup --store dynamodb:no-ttl')
     const TimeToLiveSpecification = { AttributeName: 'ttl', Enabled: true }
     await client.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification }))
     const other = await check('dynamodb:no-ttl', env())
@@ -290,7 +294,7 @@ describe('a server that cannot be asked', () => {
   test('a dead endpoint: 75', async () => {
     const found = await check('dynamodb:good', { ...env, AWS_ENDPOINT_URL_DYNAMODB: 'http://127.0.0.1:9' })
     expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 75, wrong: ['answer'] })
-    expect(found.lines['answer']).toMatch(/127\.0\.0\.1:9.*check the network/)
+    expect(found.lines['answer']).toMatch(/127\.0\.0\.1:9.*Check the network/)
   })
 
   test('one that never answers: 75, within the ledger timeout', async () => {
@@ -311,7 +315,7 @@ describe('a server that cannot be asked', () => {
       await server.stop()
       expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 77, wrong: ['credentials'] })
       expect(found.lines['credentials']).toMatch(
-        new RegExp(`${name}.*from AWS_ACCESS_KEY_ID.*: renew or correct them$`),
+        new RegExp(`${name}.*from AWS_ACCESS_KEY_ID.*\\. Renew or correct them\\.$`),
       )
     },
   )
@@ -319,12 +323,15 @@ describe('a server that cannot be asked', () => {
   test('no credentials: 77', async () => {
     const found = await check('dynamodb:good', NONE)
     expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 77, wrong: ['credentials'] })
-    expect(found.lines['credentials']).toMatch(/no AWS credentials.*give the task a role/)
+    expect(found.lines['credentials']).toMatch(/no AWS credentials.*Give the task a role/)
   })
 
   test.each([
-    [{ AWS_PROFILE: 'nosuch-AKIAVERYPRIVATE' }, /AWS_PROFILE is set, but the shared files .* no such profile/],
-    [{ AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://127.0.0.1:9/my-token' }, /_FULL_URI is set, but the container's/],
+    [{ AWS_PROFILE: 'nosuch' }, /AWS_PROFILE is "nosuch"\. Check that .* has this profile/],
+    [
+      { AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://127.0.0.1:9/my-token' },
+      /_FULL_URI is set, but gave none\. Check that the container can reach/,
+    ],
   ])('none from %j: 77, and that is named', async (source, why) => {
     const found = await check('dynamodb:good', { ...NONE, ...source })
     expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 77, wrong: ['credentials'] })
@@ -402,8 +409,8 @@ describe('the event time', () => {
     [{ CRONLEDGER_EVENT: '-' }, 0, /^ok: from standard input/],
     [{ CRONLEDGER_REQUIRE_EVENT_TIME: 'false' }, 0, /^ok: not set here: a run uses the time of its own start/],
     [{ CRONLEDGER_EVENT_TIME: '2099-01-01T00:00:00Z' }, 64, /^wrong: .*is in the future/],
-    [{ CRONLEDGER_FORCE_SLOT: 'latest', CRONLEDGER_REASON: 'x', ...TIME }, 64, /^wrong: .*given together/],
-    [{ CRONLEDGER_FORCE_SLOT: '2026-11-24' }, 64, /^wrong: a reason is needed/],
+    [{ CRONLEDGER_FORCE_SLOT: 'latest', CRONLEDGER_REASON: 'x', ...TIME }, 64, /^wrong: .*cannot be used together/],
+    [{ CRONLEDGER_FORCE_SLOT: '2026-11-24' }, 64, /^wrong: the reason is empty/],
     [{ CRONLEDGER_FORCE_SLOT: '2026-11-24T09:00', CRONLEDGER_REASON: 'x' }, 0, /^ok: none: CRONLEDGER_FORCE_SLOT/],
     [{ CRONLEDGER_SCHEDULE: '0 4 * * *', ...TIME }, 0, /^ok: .*does not match the schedule/],
     [
@@ -411,7 +418,7 @@ describe('the event time', () => {
       64,
       /^wrong: .*does not match the schedule/,
     ],
-    [{ CRONLEDGER_SCHEDULE: 'at(2099-01-01T00:00:00)', ...TIME }, 64, /^wrong: no slot of/],
+    [{ CRONLEDGER_SCHEDULE: 'at(2099-01-01T00:00:00)', ...TIME }, 64, /^wrong: schedule .* has no slot/],
   ])('%j: %i', async (env, code, line) => {
     const found = await check(store(), env as unknown as Record<string, string>)
     expect(found.code).toBe(code)
@@ -430,7 +437,7 @@ describe('the event time', () => {
     ],
     [{ CRONLEDGER_TIMEZONE: 'JST' }, 'schedule', /^wrong: timezone "JST" is not an IANA time zone name/],
     [{ CRONLEDGER_MAX_ATTEMPTS: 'many' }, 'options', /^wrong: CRONLEDGER_MAX_ATTEMPTS "many" is not a whole number/],
-    [{ CRONLEDGER_LEASE: '1m' }, 'options', /^wrong: lease is 1m; it must be at least/],
+    [{ CRONLEDGER_LEASE: '1m' }, 'options', /^wrong: lease 1m is too short/],
     [{ CRONLEDGER_REASON: 'x' }, 'options', /^wrong: --reason requires --force-slot/],
   ])('%j is a finding', async (env, what, line) => {
     const all = { CRONLEDGER_TASK: 'nightly', CRONLEDGER_SCHEDULE: '0 3 * * *', ...TIME, ...env } as Record<
@@ -482,7 +489,7 @@ describe('a file', () => {
     newer.exec('PRAGMA user_version = 7')
     newer.close()
     for (const [name, why] of [
-      ['empty.db', /is empty: run: cronledger setup/],
+      ['empty.db', /is empty\. Make it a ledger: cronledger setup/],
       ['letter.txt', /is not a cronledger file/],
       ['newer.db', /layout 7 of a newer cronledger/],
     ] as const) {
@@ -497,7 +504,7 @@ describe('a file', () => {
     chmodSync(file, 0o640)
     const found = await check(`file:${file}`, {})
     expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 64, wrong: ['permissions'] })
-    expect(found.lines['permissions']).toContain(`(640): run: chmod 600 "${file}"`)
+    expect(found.lines['permissions']).toContain(`(640). Remove it: chmod 600 "${file}"`)
   })
 
   test.each([

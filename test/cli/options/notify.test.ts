@@ -224,8 +224,8 @@ describe('wrong options: 64, one line', () => {
     ],
     [['--notify', 'cat', '--notify-on', 'failed,'], /--notify-on "" is not allowed/],
     [['--metrics', 'statsd'], /--metrics "statsd" is not allowed. Use off or emf/],
-    [['--metrics-namespace', 'AWS/ECS'], /metrics-namespace is "AWS\/ECS"; allowed/],
-    [['--metrics-namespace', 'a\nb'], /metrics-namespace is "a\\nb"; allowed/],
+    [['--metrics-namespace', 'AWS/ECS'], /metrics-namespace "AWS\/ECS" is not valid\. Use/],
+    [['--metrics-namespace', 'a\nb'], /metrics-namespace "a\\nb" is not valid\. Use/],
   ] as const) {
     test(options.join(' '), async () => {
       const { run } = ledger()
@@ -291,7 +291,7 @@ describe('check', () => {
     const { code, stderr } = await cronledger(['check', '--store', store, ...range, ...options])
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: 'cronledger: 1 of 1 notifications failed; missed: exit code 9: no\n',
+      stderr: 'cronledger: 1 of 1 notifications failed. The first failure: event missed, exit code 9: no\n',
     })
   })
 

@@ -171,35 +171,35 @@ describe('a malformed row is not guessed at', () => {
   })
 
   it.each([
-    [{ state: 'DONE' }, 'state is "DONE", allowed is PENDING, COMPLETED, FAILED, SKIPPED'],
-    [{ version: '3' }, 'version is "3", allowed is an integer'],
-    [{ version: 1.5 }, 'version is "1.5", allowed is an integer'],
-    [{ owner: undefined }, 'owner is missing, allowed is text'],
-    [{ leaseUntil: 'soon' }, 'leaseUntil is "soon", allowed is an instant such as'],
-    [{ windowEnd: '2026-11-25T03:00:00' }, 'windowEnd is "2026-11-25T03:00:00", allowed is an instant'],
-    [{ attempts: {} }, 'attempts is "{}", allowed is a list'],
-    [{ attempts: [7] }, 'attempts[0] is "7", allowed is an object'],
+    [{ state: 'DONE' }, 'state is "DONE", but must be PENDING, COMPLETED, FAILED, SKIPPED'],
+    [{ version: '3' }, 'version is "3", but must be an integer'],
+    [{ version: 1.5 }, 'version is "1.5", but must be an integer'],
+    [{ owner: undefined }, 'owner is missing, but must be text'],
+    [{ leaseUntil: 'soon' }, 'leaseUntil is "soon", but must be an instant such as'],
+    [{ windowEnd: '2026-11-25T03:00:00' }, 'windowEnd is "2026-11-25T03:00:00", but must be an instant'],
+    [{ attempts: {} }, 'attempts is "{}", but must be a list'],
+    [{ attempts: [7] }, 'attempts[0] is "7", but must be an object'],
     [{ attempts: [{ number: 1 }] }, 'attempts[0].runId is missing'],
     [
       { attempts: [{ number: 1, runId: 'r', trigger: { kind: 'x' } }] },
-      'attempts[0].trigger.kind is "x", allowed is scheduled',
+      'attempts[0].trigger.kind is "x", but must be scheduled',
     ],
     [{ settlements: [{ state: 'PENDING' }] }, 'settlements[0].state is "PENDING"'],
     [{ rejections: [{ runId: 'r', kind: 'duplicate', cause: 'why' }] }, 'rejections[0].cause is "why"'],
-    [{ rejectedBy: 'd' }, 'rejectedBy is "d", allowed is a list of run ids'],
+    [{ rejectedBy: 'd' }, 'rejectedBy is "d", but must be a list of run ids'],
     [{ leaseUntil: undefined }, 'it is "PENDING without a lease"'],
     [{ attempts: [{ ...ATTEMPT, endedAt: '2026-11-24T03:00:06Z' }] }, 'it is "an end, no outcome"'],
     [{ attempts: [{ ...ATTEMPT, outcome: 'failed', phase: 'waiting' }] }, 'it is "an outcome of a wait"'],
-    [{ attempts: [{ ...ATTEMPT, phase: 'running' }] }, 'attempts[0].phase is "running", allowed is waiting'],
+    [{ attempts: [{ ...ATTEMPT, phase: 'running' }] }, 'attempts[0].phase is "running", but must be waiting'],
     [{ schemaVersion: '1' }, 'schemaVersion is "1"'],
   ])('%j', (change, message) => {
     const error = expect.objectContaining({ kind: 'shape', message: expect.stringContaining(message) })
     expect(() => decodeRow({ ...stored, ...change })).toThrow(error)
-    expect(() => decodeRow({ ...stored, ...change })).toThrow(/^row nightly 2026-11-24T03:00:00Z is malformed: /)
+    expect(() => decodeRow({ ...stored, ...change })).toThrow(/^row nightly 2026-11-24T03:00:00Z is damaged: /)
   })
 
   it.each([null, 'x', [], {}, { task: 'nightly' }, { task: 'nightly', slot: 5 }])('without a key: %j', (value) => {
-    expect(() => decodeRow(value)).toThrow(/^a row of the ledger is malformed: /)
+    expect(() => decodeRow(value)).toThrow(/^a row of the ledger is damaged: /)
   })
 
   it('of another schema version is foreign, whatever else is in it', () => {

@@ -46,7 +46,7 @@ describe('a DynamoDB that does not answer is unreachable within the time of the 
     const { endpoint } = keep(await startAnswering(null))
     const { kind, message, tookMs } = await failure({ endpoint }, { ms: 300 })
     expect(kind).toBe('unreachable')
-    expect(message).toContain('not in time')
+    expect(message).toMatch(/ in time$/)
     // One request alone would wait for 5 s.
     expect(tookMs).toBeLessThan(5_000)
   })
@@ -111,7 +111,7 @@ describe('a DynamoDB that refuses says so in one line', () => {
     const endpoint = await answering(400, 'ValidationException', 'The provided key element does not match the schema')
     const error = await failure({ endpoint })
     expect(error.kind).toBe('shape')
-    expect(error.message).toContain('run: cronledger setup --store dynamodb:ledger')
+    expect(error.message).toContain('See what is wrong: cronledger setup --store dynamodb:ledger --check')
   })
 })
 
@@ -124,8 +124,8 @@ describe('without a table', () => {
   it('names it, where it was looked for, and what to run', async () => {
     const { kind, message } = await failure({ endpoint: dynalite.endpoint }, { table: 'no.such-table' })
     expect(kind).toBe('shape')
-    expect(message).toMatch(/^table "no\.such-table" does not exist in 127\.0\.0\.1:\d+: /)
-    expect(message).toContain('run: cronledger setup --store dynamodb:no.such-table')
+    expect(message).toMatch(/^table "no\.such-table" does not exist in 127\.0\.0\.1:\d+\. /)
+    expect(message).toContain('create the table: cronledger setup --store dynamodb:no.such-table')
   })
 })
 
@@ -146,22 +146,43 @@ describe('from the environment', () => {
   const keys = { AWS_ACCESS_KEY_ID: 'AKIAEXAMPLE', AWS_SECRET_ACCESS_KEY: 'SECRET' }
 
   it('no region', async () => {
-    expect(await failureWith(keys)).toBe('usage: no AWS region: set AWS_REGION')
+    expect(await failureWith(keys)).toBe('usage: no AWS region is set. Set AWS_REGION.')
   })
 
   it('a wrong region', async () => {
-    expect(await failureWith({ ...keys, AWS_REGION: 'eu west 1' })).toMatch(/^usage: .*"eu west 1".*AWS_REGION$/)
+    expect(await failureWith({ ...keys, AWS_REGION: 'eu west 1' })).toMatch(/^usage: .*"eu west 1".*AWS_REGION\.$/)
   })
 
   it('no credentials', async () => {
     const error = await failureWith({ AWS_REGION: REGION, AWS_EC2_METADATA_DISABLED: 'true' }, 'note')
-    expect(error).toMatch(/^denied: no AWS credentials for dynamodb:UpdateItem on table "ledger" in eu-west-1: /)
+    expect(error).toMatch(
+      /^denied: no AWS credentials for dynamodb:UpdateItem on table "ledger" in eu-west-1\. Give the task a role/,
+    )
+  })
+
+  it('a wrong profile is named, and not the advice to set one', async () => {
+    const error = await failureWith({ AWS_REGION: REGION, AWS_PROFILE: 'nightlly' })
+    expect(error).toMatch(
+      /^denied: no AWS credentials .* AWS_PROFILE is "nightlly"\. Check that ~\/\.aws has this profile \(aws configure list-profiles\)/,
+    )
+    expect(error).not.toContain('set AWS_PROFILE')
+  })
+
+  it('a wrong profile without a region', async () => {
+    expect(await failureWith({ AWS_PROFILE: 'nightlly' })).toMatch(
+      /^usage: no AWS region is set, and profile "nightlly" \(AWS_PROFILE\) has none\./,
+    )
+  })
+
+  it('a profile that is a key is not shown', async () => {
+    const error = await failureWith({ AWS_REGION: REGION, AWS_PROFILE: 'AKIAVERYPRIVATE00' })
+    expect(error).toContain('AWS_PROFILE is "AKIA…"')
   })
 
   it('an endpoint', async () => {
     const endpoint = await answering(400, 'UnrecognizedClientException', 'x')
     const error = await failureWith({ ...keys, AWS_REGION: REGION, AWS_ENDPOINT_URL_DYNAMODB: endpoint })
-    expect(error).toContain(`in ${new URL(endpoint).host} was denied: UnrecognizedClientException`)
+    expect(error).toContain(`in ${new URL(endpoint).host} was denied (UnrecognizedClientException)`)
     expect(error).not.toContain('SECRET')
   })
 

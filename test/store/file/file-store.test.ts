@@ -153,7 +153,7 @@ describe('a ledger file', () => {
   it('names a path that no file can have', async () => {
     const path = newPath()
     writeFileSync(path, '')
-    const message = expect.stringMatching(/^file ledger ".*" is not the path of a file: E(NOTDIR|NAMETOOLONG): /)
+    const message = expect.stringMatching(/^file ledger ".*" is not a valid path: E(NOTDIR|NAMETOOLONG): /)
     for (const wrong of [join(path, 'ledger.db'), join(folder, 'x'.repeat(300))]) {
       await expect(put(wrong)).rejects.toMatchObject({ kind: 'shape', message })
     }
@@ -255,7 +255,7 @@ describe('a ledger file', () => {
     await expect(store.put(next, claim, call(500))).rejects.toMatchObject({
       kind: 'unreachable',
       message: expect.stringMatching(
-        /^file ledger ".*" is busy: other processes held its lock all the time\. Start fewer .* --ledger-timeout$/,
+        /^file ledger ".*" is busy, because other processes held its lock all the time\. Start fewer .* --ledger-timeout\.$/,
       ),
     })
     clearInterval(counter)
@@ -292,7 +292,10 @@ describe('a path', () => {
   it('in a working directory that was deleted is refused', async () => {
     await inFolder((cwd) => {
       rmSync(cwd, { recursive: true })
-      const refusal = { kind: 'shape', message: expect.stringContaining('"x.db": its folder does not exist') }
+      const refusal = {
+        kind: 'shape',
+        message: expect.stringContaining('the folder of file ledger "x.db" does not exist'),
+      }
       expect(() => openFileStore('x.db')).toThrow(expect.objectContaining(refusal))
     })
   })
@@ -301,7 +304,10 @@ describe('a path', () => {
 describe('a file that is no ledger', () => {
   const refused = async (path: string) => {
     const before = readFileSync(path)
-    const shape = { kind: 'shape', message: expect.stringContaining('is not a cronledger file and was left as it is') }
+    const shape = {
+      kind: 'shape',
+      message: expect.stringContaining('is not a cronledger file, and it was not changed'),
+    }
     await expect(put(path)).rejects.toMatchObject(shape)
     await expect(get(path)).rejects.toMatchObject(shape)
     expect(readFileSync(path).equals(before)).toBe(true)
@@ -334,7 +340,10 @@ describe('a file that is no ledger', () => {
     other.exec('CREATE TABLE orders (id)')
     other.close()
     const before = readFileSync(path)
-    const shape = { kind: 'shape', message: expect.stringContaining('is not a cronledger file and was left as it is') }
+    const shape = {
+      kind: 'shape',
+      message: expect.stringContaining('is not a cronledger file, and it was not changed'),
+    }
     await expect(store.put(claim, 'absent', call())).rejects.toMatchObject(shape)
     expect(readFileSync(path)).toEqual(before)
   })

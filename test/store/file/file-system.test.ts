@@ -17,7 +17,7 @@ describe('the place of a ledger file', () => {
     [0x65735546, 'FUSE'],
     [0x01021997, '9p'],
   ])('may not be %x', (type, name) => {
-    const refusal = { kind: 'shape', message: expect.stringContaining(`"/data/ledger.db" is on ${name}, whose locks`) }
+    const refusal = { kind: 'shape', message: expect.stringContaining(`"/data/ledger.db" is on ${name}, where locks`) }
     expect(() => checkPlace('/data/ledger.db', () => type)).toThrow(expect.objectContaining(refusal))
   })
 
@@ -28,7 +28,7 @@ describe('the place of a ledger file', () => {
 
   it('brings a warning on an overlay, and on no other disk', () => {
     expect(checkPlace('/data/ledger.db', () => OVERLAYFS)).toEqual([
-      expect.stringContaining("as a container's own disk is"),
+      expect.stringContaining("is on a container's own disk"),
     ])
     expect(checkPlace('/data/ledger.db', () => EXT4)).toEqual([])
   })

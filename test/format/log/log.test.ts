@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import type { RunContext, RunEvent } from '../../src/core/event.ts'
-import type { RefusalCause, Row } from '../../src/core/types.ts'
-import { logLine } from '../../src/format/log.ts'
-import { FAILED, FORCED, lastWaiting, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
+import type { RunContext, RunEvent } from '../../../src/core/event.ts'
+import type { RefusalCause, Row } from '../../../src/core/types.ts'
+import { logLine } from '../../../src/format/log/log.ts'
+import { FAILED, FORCED, lastWaiting, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../../support/rows.ts'
 
 const CONTEXT: RunContext = {
   task: 'nightly',
@@ -16,7 +16,13 @@ const CONTEXT: RunContext = {
 }
 const json = (event: RunEvent, context: Partial<RunContext> = {}) =>
   JSON.parse(logLine(event, { ...CONTEXT, ...context }, 'json', NOW) ?? '')
-const text = (event: RunEvent) => logLine(event, CONTEXT, 'text', NOW)
+const text = (event: RunEvent, context: Partial<RunContext> = {}) =>
+  logLine(event, { ...CONTEXT, ...context }, 'text', NOW)
+/** Returns the commands of the next steps, one below the other. */
+const commands = (event: RunEvent, context: Partial<RunContext> = {}): string =>
+  json(event, context)
+    .todo.map(({ command }: { command: string }) => command)
+    .join('\n')
 
 test('a duplicate names the winner: run id, host, when it started and ended, its state', () => {
   const event = { event: 'duplicate', cause: 'completed', row: rowWith({ ending: SUCCEEDED }), noted: true } as const
@@ -37,28 +43,28 @@ test('a duplicate names the winner: run id, host, when it started and ended, its
     },
   })
   expect(text(event)).toBe(
-    'cronledger: nightly 2026-11-24T03:00:00Z: duplicate, nothing started: attempt 1 succeeded (run run-1 on host, 2026-11-24T03:00:05Z to 2026-11-24T03:00:06Z)',
+    'cronledger: nightly 2026-11-24 03:00 UTC: duplicate trigger ignored: attempt 1 already succeeded at 03:00:06 (run run-1, host host)',
   )
 })
 
 describe('a refusal says what a person can do next, as a command', () => {
   const slot = "--store dynamodb:ledger --task nightly --schedule '0 3 * * *' --timezone UTC"
   for (const [cause, command] of [
-    ['failed', `cronledger rerun ${slot} --slot 2026-11-24T03:00:00Z --reason WHY -- COMMAND`],
-    ['stale', `cronledger resolve ${slot} --slot 2026-11-24T03:00:00Z --state completed --reason WHY`],
-    ['tooLate', `cronledger rerun ${slot} --slot 2026-11-24T03:00:00Z --reason WHY -- COMMAND`],
+    ['failed', `cronledger rerun ${slot} --slot 2026-11-24T03:00:00Z --reason 'YOUR REASON' -- YOUR_COMMAND`],
+    ['stale', `cronledger resolve ${slot} --slot 2026-11-24T03:00:00Z --state completed --reason 'YOUR REASON'`],
+    ['tooLate', `cronledger rerun ${slot} --slot 2026-11-24T03:00:00Z --reason 'YOUR REASON' -- YOUR_COMMAND`],
     ['tooManyAttempts', `cronledger resolve ${slot}`],
-    ['running', `cronledger show ${slot} --slot 2026-11-24T03:00:00Z`],
+    ['running', 'cronledger show --store dynamodb:ledger --task nightly --slot 2026-11-24T03:00:00Z'],
     ['survivor', 'kill 7'],
     ['scheduleMismatch', "cronledger explain --schedule '0 3 * * *' --timezone UTC --at 2026-11-24T03:00:05Z"],
-    ['noRow', `cronledger show ${slot} --slot 2026-11-24T03:00:00Z`],
-    ['newerAttempt', `cronledger rerun ${slot} --slot 2026-11-24T03:00:00Z --reason WHY -- COMMAND`],
+    ['noRow', `cronledger rerun ${slot} --slot 2026-11-24T03:00:00Z`],
+    ['newerAttempt', `cronledger rerun ${slot} --slot 2026-11-24T03:00:00Z --reason 'YOUR REASON' -- YOUR_COMMAND`],
     ['newerRow', 'npm install cronledger@latest'],
   ] as ReadonlyArray<[RefusalCause, string]>) {
     test(cause, () => {
       const row = rowWith({ trigger: FORCED, ending: FAILED })
       const survivor = { pid: 7, command: 'sleep' }
-      expect(json({ event: 'refused', cause, row, survivor, noted: true }).todo).toContain(command)
+      expect(commands({ event: 'refused', cause, row, survivor, noted: true })).toContain(command)
       expect(json({ event: 'refused', cause, row: null, survivor, noted: false }).message).not.toMatch(/undefined|null/)
     })
   }
@@ -70,13 +76,13 @@ describe('the refusal of a force that was asked for before a newer attempt names
 
   test('also where its end is not known', () => {
     expect(refusal(rowWith({ ending: FAILED }, {}))).toMatch(
-      /: attempt 2 \(run run-2 .*\) began after this was asked for;/,
+      /: attempt 2 \(run run-2, .*\) started after you asked for this run$/,
     )
   })
 
   test('also where a later one was claimed and never started', () => {
     const row = rowWith({ ending: FAILED }, { ending: FAILED }, { ending: NOT_STARTED })
-    expect(refusal(row)).toMatch(/: attempt 2 \(run run-2 .*\) began after this was asked for, and failed/)
+    expect(refusal(row)).toMatch(/: attempt 2 \(run run-2, .*\) started after you asked for this run, and it failed/)
     const waits = lastWaiting(rowWith({ ending: FAILED }, { ending: FAILED }, {}))
     expect(refusal(waits)).toMatch(/: attempt 2 /)
   })
@@ -87,21 +93,21 @@ describe('what keeps the run apart from others is in the command too', () => {
   for (const cause of ['overlap', 'failed', 'stale', 'tooLate'] as const) {
     test(cause, () => {
       const event = { event: 'refused', cause, row: null, survivor: null, holder, noted: true } as const
-      const todo = (guards: RunContext['guards']) => json(event, { guards }).todo
+      const todo = (guards: RunContext['guards']) => commands(event, { guards })
       const slot = '--slot 2026-11-24T03:00:00Z'
       expect(todo({ overlap: 'wait' })).toContain(`rerun --store dynamodb:ledger`)
-      expect(todo({ overlap: 'wait' })).toContain(`${slot} --overlap wait --reason WHY -- COMMAND`)
+      expect(todo({ overlap: 'wait' })).toContain(`${slot} --overlap wait --reason 'YOUR REASON' -- YOUR_COMMAND`)
       expect(todo({ onLeaseLost: 'stop', skewMs: 300_000 })).toContain(
         `${slot} --skew 5m --on-lease-lost stop --reason`,
       )
-      expect(todo({})).toContain(`${slot} --reason WHY`)
+      expect(todo({})).toContain(`${slot} --reason 'YOUR REASON'`)
     })
   }
 
   test('the holder of the overlap lock need not run: it may wait for its retry', () => {
     const event = { event: 'refused', cause: 'overlap', row: null, survivor: null, holder, noted: true } as const
     expect(text(event)).toMatch(
-      /: refused, nothing started: slot 2026-11-23T03:00:00Z \(run other\) has the task's turn; /,
+      /: not started: another slot of this task has not ended yet \(2026-11-23 03:00 UTC, run other\)\n/,
     )
   })
 })
@@ -110,11 +116,11 @@ test('what was not started took no time', () => {
   const attempt = rowWith({}).attempts[0]
   if (attempt === undefined) throw new Error('no attempt')
   const event = { event: 'ended', attempt, ending: NOT_STARTED, durationMs: 0.2, finish: 'recorded' } as const
-  expect(text(event)).toBe('cronledger: nightly 2026-11-24T03:00:00Z: attempt 1 was not started')
+  expect(text(event)).toMatch(/^cronledger: nightly 2026-11-24 03:00 UTC: attempt 1 was not started\. A later trigger/)
   expect(json(event)).not.toHaveProperty('durationMs')
 })
 
-test('an outcome that is not on record says so, and why', () => {
+test('a success that is not recorded says so first, and how to record it', () => {
   const attempt = rowWith({}).attempts[0]
   if (attempt === undefined) throw new Error('no attempt')
   const ended = { event: 'ended', attempt, ending: SUCCEEDED, durationMs: 12_345.6 } as const
@@ -126,13 +132,52 @@ test('an outcome that is not on record says so, and why', () => {
   expect(json({ ...ended, finish: 'unanswered', finishCause: 'no answer' })).toMatchObject({
     event: 'unrecorded',
     level: 'error',
-    message: 'attempt 1 succeeded after 12s; this may not be on record: no answer',
+    message: 'The batch SUCCEEDED, but its result may not be recorded: no answer. Do not run it again.',
+  })
+  expect(commands({ ...ended, finish: 'unanswered', finishCause: 'no answer' })).toMatch(
+    /^cronledger show .*\ncronledger resolve .* --slot 2026-11-24T03:00:00Z --state completed --reason 'run me succeeded/,
+  )
+})
+
+describe('a failure has next steps', () => {
+  const attempt = rowWith({}).attempts[0]
+  if (attempt === undefined) throw new Error('no attempt')
+  const failed = { event: 'ended', attempt, ending: FAILED, durationMs: 12_345.6, finish: 'recorded' } as const
+
+  test('on lines of their own, with the commands below each other', () => {
+    expect(text(failed)?.split('\n')).toEqual([
+      'cronledger: nightly 2026-11-24 03:00 UTC: attempt 1 failed (exit code 3) after 12s, and the slot is recorded as failed',
+      expect.stringMatching(/^ {2}see what happened: {3}cronledger show /),
+      expect.stringMatching(/^ {2}run it again: {8}cronledger rerun .* -- YOUR_COMMAND$/),
+      expect.stringMatching(/^ {2}or mark it as done: {2}cronledger resolve .* --state completed /),
+    ])
+  })
+
+  test('but not if the same run makes another attempt', () => {
+    expect(text({ ...failed, retries: true })).toBe(
+      'cronledger: nightly 2026-11-24 03:00 UTC: attempt 1 failed (exit code 3) after 12s',
+    )
+    expect(json({ ...failed, retries: true })).not.toHaveProperty('todo')
   })
 })
 
-test('text is one line, and safe on a terminal', () => {
+test('a line has the local time of the schedule, and its commands have the slot in UTC', () => {
+  const schedule = { expression: '0 12 * * *', zone: 'Asia/Tokyo' }
+  const event = {
+    event: 'refused',
+    cause: 'failed',
+    row: rowWith({ ending: FAILED }),
+    survivor: null,
+    noted: true,
+  } as const
+  expect(text(event, { schedule })).toMatch(
+    /^cronledger: nightly 2026-11-24 12:00 JST: not started: attempt 1 failed \(exit code 3\) at 12:00:06 .*\n.* --slot 2026-11-24T03:00:00Z\n/,
+  )
+})
+
+test('each line of text is safe on a terminal', () => {
   const line = text({ event: 'warning', message: 'a\nb\u001b[31mc\u202e' })
-  expect(line).toBe('cronledger: nightly 2026-11-24T03:00:00Z: a\\u000ab\\u001b[31mc\\u202e')
+  expect(line).toBe('cronledger: nightly 2026-11-24 03:00 UTC: a\\u000ab\\u001b[31mc\\u202e')
 })
 
 test('quiet keeps what a person is needed for', () => {
@@ -143,8 +188,8 @@ test('quiet keeps what a person is needed for', () => {
     noted: true,
   } as const
   expect(logLine(duplicate, CONTEXT, 'quiet', NOW)).toBe(null)
-  expect(logLine({ event: 'lease-lost', cause: 'taken' }, CONTEXT, 'quiet', NOW)).toMatch(/another run took/)
+  expect(logLine({ event: 'lease-lost', cause: 'taken' }, CONTEXT, 'quiet', NOW)).toMatch(/another run took over/)
   expect(logLine({ event: 'lease-lost', cause: 'deleted' }, CONTEXT, 'quiet', NOW)).toMatch(
-    /row of the slot was deleted/,
+    /record of this slot was deleted/,
   )
 })

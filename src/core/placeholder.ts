@@ -1,0 +1,23 @@
+/** The text in a printed command in whose place the operator writes the reason. */
+export const REASON_PLACEHOLDER = 'YOUR REASON'
+/** The text in a printed command in whose place the operator writes the batch. No program has this name. */
+export const COMMAND_PLACEHOLDER = 'YOUR_COMMAND'
+
+/** The placeholders of our commands and documents. */
+const PLACEHOLDERS: ReadonlySet<string> = new Set([
+  REASON_PLACEHOLDER,
+  COMMAND_PLACEHOLDER,
+  'WHY',
+  'REASON',
+  'COMMAND',
+  '…',
+  '...',
+])
+
+/**
+ * Returns whether a text is a placeholder that was not replaced, such as `YOUR REASON` or `<reason>`. A pasted command must
+ * not run with it.
+ */
+export function isPlaceholder(text: string): boolean {
+  return PLACEHOLDERS.has(text.trim()) || /^<[^<>]+>$/.test(text.trim())
+}

@@ -1,0 +1,73 @@
+import type { FinishResult, RunContext, RunEvent } from '../../core/event.ts'
+import { elapsed, endingText, sentence } from '../text.ts'
+import type { LogEntry } from './entry.ts'
+import { decisionSteps, type NextStep, rerunStep, resolveStep, showStep, targetOf } from './next-steps.ts'
+
+type Ended = Extract<RunEvent, { event: 'ended' }>
+
+/** Returns the line of the log for an attempt that ended: whether it succeeded, and whether that is recorded. */
+export function endedEntry(event: Ended, context: RunContext): LogEntry {
+  const { attempt, ending, durationMs, finish, finishCause } = event
+  const recorded = finish === 'recorded'
+  const good = ending.outcome === 'succeeded' && recorded
+  const todo = todoOf(event, context)
+  return {
+    level: good ? 'info' : 'error',
+    event: recorded ? (good ? 'completed' : 'failed') : 'unrecorded',
+    message: messageOf(event),
+    fields: {
+      attempt: attempt.number,
+      ...ending,
+      ...(ending.outcome !== 'notStarted' && { durationMs: Math.round(durationMs) }),
+      finish,
+      ...(finishCause && { finishCause }),
+    },
+    ...(todo.length > 0 && { todo }),
+  }
+}
+
+function messageOf({ attempt, ending, durationMs, finish, finishCause, detail, retries }: Ended): string {
+  const name = `attempt ${attempt.number}`
+  const why = detail === undefined ? '' : `: ${detail}`
+  const unrecorded = finish === 'recorded' ? null : unrecordedText(finish, finishCause)
+  if (ending.outcome === 'succeeded') {
+    return unrecorded === null
+      ? `${name} succeeded in ${elapsed(durationMs)}`
+      : `The batch SUCCEEDED, but ${sentence(`its result ${unrecorded}`)} Do not run it again.`
+  }
+  const started = ending.outcome !== 'notStarted'
+  const end = `${name} ${endingText(ending)}${started ? ` after ${elapsed(durationMs)}` : ''}`
+  const known = `${end}${why}`
+  if (unrecorded !== null) return `${known}, and its result ${unrecorded}`
+  if (!started) return `${sentence(known)} A later trigger may start the batch in this slot.`
+  if (retries) return known
+  return detail === undefined
+    ? `${known}, and the slot is recorded as failed`
+    : `${sentence(known)} The slot is recorded as failed.`
+}
+
+/** Returns what is known of a result that is not recorded, to follow `the result`. */
+export function unrecordedText(finish: Exclude<FinishResult, 'recorded'>, cause: string | undefined): string {
+  switch (finish) {
+    case 'lost':
+      return 'was not recorded, because another run took over this slot'
+    case 'deleted':
+      return 'was not recorded, because the record of this slot was deleted'
+    case 'unanswered':
+      return `may not be recorded: ${cause}`
+  }
+}
+
+function todoOf({ ending, finish, retries }: Ended, context: RunContext): readonly NextStep[] {
+  const target = targetOf(context)
+  const see = showStep('see what is recorded', target)
+  if (ending.outcome === 'succeeded') {
+    if (finish === 'recorded') return []
+    const reason = `run ${context.runId} succeeded, but could not record it`
+    return [see, resolveStep('then record the success', target, 'completed', reason)]
+  }
+  // Another attempt follows, or another run has the slot. There is nothing to decide yet.
+  if (retries) return []
+  if (ending.outcome === 'leaseLost' || finish === 'lost') return [see]
+  return ending.outcome === 'notStarted' ? [rerunStep('run it now', target)] : decisionSteps(target)
+}

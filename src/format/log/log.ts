@@ -1,0 +1,220 @@
+import { formatDuration } from '../../core/duration.ts'
+import type { LeaseLossCause, RunContext, RunEvent } from '../../core/event.ts'
+import { formatInstant } from '../../core/instant.ts'
+import { waitMsOf } from '../../core/row/attempts.ts'
+import type { AttemptRecord, Instant, Trigger } from '../../core/types.ts'
+import { commandLine } from '../command-line.ts'
+import { zonedTime } from '../local-time.ts'
+import { elapsed, printable, safeJson, scheduleText, sentence } from '../text.ts'
+import { endedEntry, unrecordedText } from './ended-attempt.ts'
+import type { LogEntry, LogLevel } from './entry.ts'
+import { type NextStep, rerunStep, showStep, stepLines, targetOf } from './next-steps.ts'
+import { duplicateEntry, lockFields, lockText, refusedEntry } from './rejected-trigger.ts'
+
+export type LogFormat = 'json' | 'text' | 'quiet'
+
+/** An event as a JSON object. It has these fields, and others that depend on the event. */
+export interface LogObject {
+  readonly time: string
+  readonly level: LogLevel
+  readonly event: string
+  readonly task: string
+  readonly slot: string
+  readonly message: string
+  /** The next steps for the operator, as commands. Left out if there is nothing to do. */
+  readonly todo?: readonly NextStep[]
+  readonly [field: string]: unknown
+}
+
+/**
+ * Returns the text for an event, without its last line end. As text, the next steps are lines of their own below the
+ * first line. Returns null when the format leaves the event out.
+ */
+export function logLine(event: RunEvent, context: RunContext, format: LogFormat, now: Instant): string | null {
+  if (format === 'json') return safeJson(logObject(event, context, now))
+  const { task, window, schedule } = context
+  const entry = logEntry(event, context, now - window.slot)
+  if (format === 'quiet' && entry.level !== 'error') return null
+  const line = `cronledger: ${task} ${zonedTime(window.slot, schedule.zone)}: ${entry.message}`
+  return [line, ...stepLines(entry.todo ?? [])].map(printable).join('\n')
+}
+
+/** Returns an event as a JSON object, for the log and for notifications. */
+export function logObject(event: RunEvent, context: RunContext, now: Instant): LogObject {
+  const { task, window, runId, trigger, host } = context
+  const entry = logEntry(event, context, now - window.slot)
+  return {
+    time: formatInstant(now),
+    level: entry.level,
+    event: entry.event,
+    task,
+    slot: formatInstant(window.slot),
+    runId,
+    trigger: trigger.kind,
+    ...(trigger.kind === 'scheduled' ? { source: trigger.source, eventTime: formatInstant(trigger.eventTime) } : {}),
+    ...(trigger.kind === 'forced' ? { by: trigger.by, reason: trigger.reason } : {}),
+    ...host,
+    ...entry.fields,
+    message: entry.message,
+    ...(entry.todo && { todo: entry.todo }),
+  }
+}
+
+function logEntry(event: RunEvent, context: RunContext, latenessMs: number): LogEntry {
+  switch (event.event) {
+    case 'claimed':
+      return claimedEntry(event.attempt, context.trigger, latenessMs)
+    case 'ended':
+      return endedEntry(event, context)
+    case 'duplicate':
+      return duplicateEntry(event, context, latenessMs)
+    case 'refused':
+      return refusedEntry(event, context, latenessMs)
+    case 'waiting':
+      return {
+        level: 'info',
+        event: 'waiting',
+        message: `waiting, not started yet: ${lockText(event.holder, context)}`,
+        fields: { holder: lockFields(event.holder) },
+      }
+    case 'skipped':
+      return skippedEntry(event, context)
+    case 'retry':
+      return {
+        level: 'warn',
+        event: 'retry',
+        message: `attempt ${event.attempt} starts in ${elapsed(event.delayMs)}`,
+        fields: { attempt: event.attempt, delayMs: event.delayMs },
+      }
+    case 'stopped':
+      return {
+        level: 'warn',
+        event: 'stopped',
+        message: 'not started: a signal stopped this run before it claimed the slot',
+        fields: {},
+      }
+    case 'withdrawn':
+      return withdrawnEntry(event, context)
+    case 'unusable':
+      return {
+        level: 'error',
+        event: 'unusable',
+        message: `not started: ${event.detail}`,
+        fields: {},
+        todo: [
+          { what: 'check the setup', command: `${commandLine('setup', { store: context.store })} --check` },
+          rerunStep('then run the slot', targetOf(context)),
+        ],
+      }
+    case 'renewal-failed':
+      return {
+        level: 'warn',
+        event: 'renewal-failed',
+        message: `the lease could not be renewed, retrying while the batch runs: ${event.detail}`,
+        fields: {},
+      }
+    case 'renewal-recovered':
+      return { level: 'info', event: 'renewal-recovered', message: 'the lease is renewed again', fields: {} }
+    case 'lease-lost':
+      return {
+        level: 'error',
+        event: 'lease-lost',
+        message: `stopping: ${LOST_BECAUSE[event.cause]}`,
+        fields: { cause: event.cause },
+      }
+    default:
+      return noticeEntry(event, context)
+  }
+}
+
+function claimedEntry(attempt: AttemptRecord, trigger: Trigger, latenessMs: number): LogEntry {
+  const due = `${elapsed(latenessMs)} after the scheduled time`
+  const waitedMs = waitMsOf(attempt)
+  const waited = waitedMs === null ? '' : `, waited ${elapsed(waitedMs)}`
+  const how = (trigger.kind === 'forced' ? `forced by ${trigger.by}` : due) + waited
+  return {
+    level: 'info',
+    event: 'claimed',
+    message: `started attempt ${attempt.number} (${how})`,
+    fields: { attempt: attempt.number, latenessMs },
+  }
+}
+
+function skippedEntry(event: Extract<RunEvent, { event: 'skipped' }>, context: RunContext): LogEntry {
+  const { holder, finish, finishCause } = event
+  const unrecorded = finish === 'recorded' ? '' : `. The skip ${unrecordedText(finish, finishCause)}`
+  return {
+    level: finish === 'recorded' ? 'warn' : 'error',
+    event: 'skipped',
+    message: `skipped, not started: ${lockText(holder, context)}${unrecorded}`,
+    fields: { holder: lockFields(holder), finish, ...(finishCause && { finishCause }) },
+    todo: [rerunStep('run it anyway', targetOf(context))],
+  }
+}
+
+function withdrawnEntry({ certain, detail }: Extract<RunEvent, { event: 'withdrawn' }>, context: RunContext): LogEntry {
+  const target = targetOf(context)
+  const state = certain
+    ? 'The slot is free for the next trigger.'
+    : `The slot may show run ${context.runId} as running until its lease ends.`
+  return {
+    level: 'error',
+    event: 'withdrawn',
+    message: `not started: ${sentence(detail)} ${state}`,
+    fields: { certain },
+    todo: [
+      ...(certain ? [] : [showStep('see what is recorded', target)]),
+      rerunStep(certain ? 'run it now' : 'then run it', target),
+    ],
+  }
+}
+
+type WarningEvent = Extract<
+  RunEvent,
+  { event: 'clock-event-time' | 'schedule-mismatch' | 'schedule-changed' | 'warning' }
+>
+
+/** Returns the entry of an event that warns about the options of the run or about its task. */
+function noticeEntry(event: WarningEvent, { schedule }: RunContext): LogEntry {
+  switch (event.event) {
+    case 'clock-event-time':
+      return {
+        level: 'warn',
+        event: 'clock-event-time',
+        message: `no event time was given, and a slot lasts only ${formatDuration(event.windowMs)}, so a delayed trigger would count for the next slot. Pass --event-time.`,
+        fields: { windowMs: event.windowMs },
+      }
+    case 'schedule-mismatch':
+      return {
+        level: 'warn',
+        event: 'schedule-mismatch',
+        message: `the event time ${zonedTime(event.eventTime, schedule.zone)} does not match the schedule ${scheduleText(schedule)}. ${mismatchAdvice(event.matchesIn)}`,
+        fields: { schedule: schedule.expression, timezone: schedule.zone },
+      }
+    case 'schedule-changed': {
+      const [before, after] = [scheduleText(event.before), scheduleText(event.after)]
+      return {
+        level: 'warn',
+        event: 'schedule-changed',
+        message: `the schedule of this task changed from ${before} to ${after}, starting with this slot`,
+        fields: { before, after },
+      }
+    }
+    case 'warning':
+      return { level: 'warn', event: 'warning', message: event.message, fields: {} }
+  }
+}
+
+/** Returns what to do if an event time does not match. `matchesIn` is a zone in which it would match. */
+function mismatchAdvice(matchesIn: string | undefined): string {
+  return matchesIn === undefined
+    ? 'The scheduler and cronledger must have the same schedule and time zone.'
+    : `It would match in ${matchesIn}. Check --timezone: the scheduler and cronledger must have the same time zone.`
+}
+
+const LOST_BECAUSE: Readonly<Record<LeaseLossCause, string>> = {
+  taken: 'another run took over this slot',
+  deleted: 'the record of this slot was deleted, so another run may start',
+  expired: 'the lease could not be renewed in time',
+  turn: 'the lease ran out, and another slot of this task now holds the overlap lock',
+}

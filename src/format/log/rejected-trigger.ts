@@ -1,0 +1,210 @@
+import type { NoteResult, RunContext, RunEvent } from '../../core/event.ts'
+import { formatInstant } from '../../core/instant.ts'
+import { hasStarted, successOf } from '../../core/row/attempts.ts'
+import type { OverlapLock } from '../../core/row/overlap-lock.ts'
+import { MAX_ATTEMPTS } from '../../core/row/policy.ts'
+import { readableRow } from '../../core/row/status.ts'
+import type { AttemptRecord, Instant, Row, StoredRow } from '../../core/types.ts'
+import { commandLine, scheduleFlags } from '../command-line.ts'
+import { timeNear, zonedTime } from '../local-time.ts'
+import { elapsed, endingText, progressText, scheduleText } from '../text.ts'
+import type { LogEntry } from './entry.ts'
+import { decisionSteps, type NextStep, rerunStep, resolveStep, showStep, targetOf, UPDATE_STEP } from './next-steps.ts'
+
+type Duplicate = Extract<RunEvent, { event: 'duplicate' }>
+type Refused = Extract<RunEvent, { event: 'refused' }>
+
+export function duplicateEntry(event: Duplicate, context: RunContext, latenessMs: number): LogEntry {
+  const { row, cause, noted } = event
+  return {
+    level: 'info',
+    event: 'duplicate',
+    message: `duplicate trigger ignored: ${duplicateOf(row, context)}${unnoted(event)}`,
+    fields: { cause, noted, latenessMs, winner: winnerOf(row) },
+  }
+}
+
+export function refusedEntry(event: Refused, context: RunContext, latenessMs: number): LogEntry {
+  const { row, cause, noted, holder, survivor } = event
+  return {
+    level: 'error',
+    event: 'refused',
+    message: `not started: ${refusalOf(event, context, latenessMs)}${unnoted(event)}`,
+    fields: {
+      cause,
+      noted,
+      latenessMs,
+      ...lastOf(row),
+      ...(holder === undefined ? {} : { holder: lockFields(holder) }),
+      ...(survivor === null ? {} : { survivor }),
+    },
+    todo: todoOf(event, context),
+  }
+}
+
+/** A rejection that could not be recorded appears only in the log, so the line must say so. */
+function unnoted({ noted, detail }: NoteResult): string {
+  return noted || detail === undefined ? '' : ` (this trigger could not be recorded: ${detail})`
+}
+
+function duplicateOf(row: Row, context: RunContext): string {
+  const attempt = successOf(row) ?? row.attempts.at(-1)
+  const resolution = row.resolutions.at(-1)
+  if (attempt?.outcome !== 'succeeded' && row.state !== 'PENDING' && resolution !== undefined) {
+    const { by, state, at, reason } = resolution
+    return `${by} marked the slot as ${state.toLowerCase()} at ${nearSlot(at, context)}: ${reason}`
+  }
+  if (attempt === undefined) return `the slot is ${row.state.toLowerCase()}`
+  const adverb = attempt.outcome === 'succeeded' ? 'already ' : ''
+  return `${nameOf(attempt)} ${adverb}${progressWithTime(attempt, context)} ${whereabouts(attempt)}`
+}
+
+function nameOf(attempt: AttemptRecord): string {
+  return `attempt ${attempt.number}`
+}
+
+function nearSlot(instant: Instant, { window, schedule }: RunContext): string {
+  return timeNear(instant, window.slot, schedule.zone)
+}
+
+/** Returns `is still running since 03:00:05`, or `failed (exit code 3) at 03:06:48`. */
+function progressWithTime(attempt: AttemptRecord, context: RunContext): string {
+  const endedAt = endInstantOf(attempt)
+  if (endedAt !== undefined) return `${progressText(attempt)} at ${nearSlot(endedAt, context)}`
+  if (attempt.phase === 'ended') return progressText(attempt)
+  return `${progressText(attempt).replace('is ', 'is still ')} since ${nearSlot(attempt.startedAt, context)}`
+}
+
+function whereabouts({ runId, host }: AttemptRecord): string {
+  return `(run ${runId}, host ${host})`
+}
+
+function refusalOf(event: Refused, context: RunContext, latenessMs: number): string {
+  const { cause, row, survivor, holder } = event
+  const last = cause === 'failed' || cause === 'newerAttempt' ? lastStarted(row) : lastAttempt(row)
+  const name = last === undefined ? 'an attempt' : nameOf(last)
+  const where = last === undefined ? '' : ` ${whereabouts(last)}`
+  const progress = last === undefined ? '' : progressWithTime(last, context)
+  switch (cause) {
+    case 'running':
+      return `${name} ${progress || 'is still running'}${where}${leaseText(row, context)}`
+    case 'stale':
+      return `${name}${where} stopped reporting and needs a decision: it is unknown how much of the work was done`
+    case 'failed':
+      return `${name} ${progress || 'failed'} and needs a decision${where}`
+    case 'tooManyAttempts':
+      return `the slot already has ${MAX_ATTEMPTS} attempts, and it cannot have more`
+    case 'tooLate':
+      return `the trigger came ${elapsed(latenessMs)} after the scheduled time, later than --max-lateness allows`
+    case 'scheduleMismatch':
+      return `the event time${eventTimeText(context)} does not match the schedule ${scheduleText(context.schedule)}`
+    case 'survivor':
+      return `process ${survivor?.pid} (${survivor?.command}) of ${name}${where} still runs on this host`
+    case 'newerRow':
+      return 'a newer version of cronledger wrote the record of this slot'
+    case 'overlap':
+      return holder === undefined ? 'another slot of this task has not ended yet' : lockText(holder, context)
+    case 'noRow':
+      return 'nothing is recorded for this slot any more, because its record expired or was deleted'
+    case 'newerAttempt':
+      return `${name}${where} started after you asked for this run${last?.phase === 'ended' ? `, and it ${endingText(last)}` : ''}`
+  }
+}
+
+function leaseText(row: StoredRow | null, context: RunContext): string {
+  const until = readableRow(row)?.leaseUntil ?? null
+  return until === null ? '' : `, and its lease ends at ${nearSlot(until, context)}`
+}
+
+function eventTimeText({ trigger, schedule }: RunContext): string {
+  return trigger.kind === 'scheduled' ? ` ${zonedTime(trigger.eventTime, schedule.zone)}` : ''
+}
+
+/** We must not write that the other slot is running, because its run may be waiting for its next attempt. */
+export function lockText({ slot, runId }: OverlapLock, { schedule }: RunContext): string {
+  return `another slot of this task has not ended yet (${zonedTime(slot, schedule.zone)}, run ${runId})`
+}
+
+export function lockFields({ slot, runId }: OverlapLock): Record<string, unknown> {
+  return { slot: formatInstant(slot), runId }
+}
+
+function winnerOf(row: Row): Record<string, unknown> {
+  const attempt = successOf(row) ?? row.attempts.at(-1)
+  return { state: row.state, ...(attempt === undefined ? {} : attemptFields(attempt)) }
+}
+
+function lastOf(row: StoredRow | null): Record<string, unknown> {
+  const attempt = lastAttempt(row)
+  return attempt === undefined ? {} : { last: attemptFields(attempt) }
+}
+
+function attemptFields(attempt: AttemptRecord): Record<string, unknown> {
+  const { number, runId, host, ecsTask, startedAt, outcome } = attempt
+  const endedAt = endInstantOf(attempt)
+  return {
+    attempt: number,
+    runId,
+    host,
+    ...(ecsTask === undefined ? {} : { ecsTask }),
+    startedAt: formatInstant(startedAt),
+    ...(endedAt === undefined ? {} : { endedAt: formatInstant(endedAt) }),
+    ...(outcome === undefined ? {} : { outcome }),
+  }
+}
+
+/** Returns when the attempt ended, or undefined if it is open or never reported its end. */
+function endInstantOf(attempt: AttemptRecord): Instant | undefined {
+  return attempt.phase === 'ended' ? attempt.endedAt : undefined
+}
+
+function lastAttempt(row: StoredRow | null): AttemptRecord | undefined {
+  return readableRow(row)?.attempts.at(-1)
+}
+
+/**
+ * Returns the newest attempt that started, or else the newest attempt. A newer attempt may have been claimed without
+ * being started.
+ */
+function lastStarted(row: StoredRow | null): AttemptRecord | undefined {
+  return readableRow(row)?.attempts.findLast(hasStarted) ?? lastAttempt(row)
+}
+
+/** Returns the next steps for the operator. */
+function todoOf({ cause, survivor, holder }: Refused, context: RunContext): readonly NextStep[] {
+  const { schedule, trigger } = context
+  const target = targetOf(context)
+  switch (cause) {
+    case 'newerRow':
+      return [UPDATE_STEP]
+    case 'running':
+      return [showStep('see whether it has ended', target)]
+    case 'survivor':
+      return [
+        { what: 'wait until it ends, or end it', command: `kill ${survivor?.pid}` },
+        rerunStep('then run the slot again', target),
+      ]
+    case 'scheduleMismatch': {
+      const at = trigger.kind === 'scheduled' ? formatInstant(trigger.eventTime) : undefined
+      return [
+        { what: 'compare with the scheduler', command: commandLine('explain', { ...scheduleFlags(schedule), at }) },
+      ]
+    }
+    case 'tooManyAttempts':
+      return [showStep('see what happened', target), resolveStep('when the work is done', target)]
+    case 'newerAttempt':
+      return [showStep('see its result', target), rerunStep('run it again', target)]
+    case 'stale':
+    case 'failed':
+      return decisionSteps(target)
+    case 'overlap':
+      return [
+        ...(holder === undefined ? [] : [showStep('see whether it has ended', { ...target, slot: holder.slot })]),
+        rerunStep('then run this slot', target),
+      ]
+    case 'noRow':
+      return [rerunStep('run it anyway', target)]
+    case 'tooLate':
+      return [rerunStep('run it anyway', target), resolveStep('or mark it as skipped', target, 'skipped')]
+  }
+}

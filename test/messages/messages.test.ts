@@ -1,0 +1,150 @@
+import { expect, test } from 'vitest'
+import type { RunContext } from '../../src/core/event.ts'
+import { keysOf } from '../../src/core/objects.ts'
+import type { ResolveObjection } from '../../src/core/row/decide.ts'
+import { NO_FINDINGS, type SlotFinding, type TaskFinding } from '../../src/core/row/expected-slots.ts'
+import { DEFAULT_RERUNNABLE } from '../../src/core/row/policy.ts'
+import type { Row, StoredRow } from '../../src/core/types.ts'
+import { checkSummary, collectNeeds, findingLine, findingObject, needsLines } from '../../src/format/check.ts'
+import { logLine, logObject } from '../../src/format/log/log.ts'
+import { plannedLine, planSummary, progressLine, rerunLine } from '../../src/format/rerun.ts'
+import { resolvedText, unresolvedText } from '../../src/format/resolve.ts'
+import { FAILED, lastWaiting, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
+import {
+  DYNAMODB_ERRORS,
+  FILE_ERRORS,
+  OPTION_ERRORS,
+  SETTING_ERRORS,
+  STORE_NAME_ERRORS,
+  TRIGGER_ERRORS,
+  VALUE_ERRORS,
+} from './errors.ts'
+import { CONTEXT, EVENTS, FORCED_CONTEXT, GUARDED_CONTEXT, SLOT, UTC_CONTEXT } from './samples.ts'
+import { sourceTexts } from './source-texts.ts'
+
+// The catalogue of the messages of the program, for a reviewer to read from top to bottom. After a change of a text,
+// run this test with `-u` and read the difference.
+
+const LATER = NOW + 14_000
+
+test('every message of the program, with sample values, is in the catalogue', async () => {
+  const catalogue = [
+    ...section('Log lines of a run', logLines(CONTEXT)),
+    ...section('Log lines of a forced run', [line('claimed', FORCED_CONTEXT), line('refused', FORCED_CONTEXT)]),
+    ...section('Log lines in UTC, with seconds', [line('claimed', UTC_CONTEXT), line('duplicate', UTC_CONTEXT)]),
+    ...section('Log lines of a run that other runs must not overlap', [line('refused', GUARDED_CONTEXT)]),
+    ...section('Log lines of the rerun of a range', rerunLines()),
+    ...section(
+      'check',
+      findings().map((found) => findingLine(found, LATER + 10_800_000)),
+    ),
+    ...section('check, below the findings', checkLines()),
+    ...section('resolve', resolveLines()),
+    ...section('Notifications and the log as JSON', notifications()),
+    ...section('Errors of options', OPTION_ERRORS()),
+    ...section('Errors of --store', STORE_NAME_ERRORS()),
+    ...section('Errors of settings', SETTING_ERRORS()),
+    ...section('Errors of the event time and of a forced slot', TRIGGER_ERRORS()),
+    ...section('Errors of other values', VALUE_ERRORS()),
+    ...section('Errors of DynamoDB', DYNAMODB_ERRORS()),
+    ...section('Errors of the file ledger', FILE_ERRORS()),
+    ...section('Every error text, as the source has it', sourceTexts()),
+  ].join('\n')
+  await expect(`${catalogue}\n`).toMatchFileSnapshot('catalogue.txt')
+})
+
+function section(title: string, lines: readonly string[]): readonly string[] {
+  return [`## ${title}`, '', ...lines, '']
+}
+
+/** Returns the first line of an event. */
+function line(event: keyof typeof EVENTS, context: RunContext): string {
+  const [first] = EVENTS[event]
+  if (first === undefined) throw new Error(`no sample of ${event}`)
+  return logLine(first, context, 'text', LATER) ?? ''
+}
+
+function logLines(context: RunContext): readonly string[] {
+  return Object.entries(EVENTS).flatMap(([name, events]) => [
+    `# ${name}`,
+    ...events.map((event) => logLine(event, context, 'text', LATER) ?? ''),
+    '',
+  ])
+}
+
+function rerunLines(): readonly string[] {
+  const none = { completed: 0, failed: 0, unrecorded: 0, refused: 0, skipped: 0, duplicate: 0, left: 0 }
+  const report = (counts: Partial<typeof none>, exitCode: number) =>
+    rerunLine({ task: 'nightly', only: DEFAULT_RERUNNABLE, counts: { ...none, ...counts }, exitCode }, 'text', LATER) ??
+    ''
+  return [
+    progressLine(1, 4, SLOT, 'Asia/Tokyo', 'missed'),
+    report({ completed: 4 }, 0),
+    report({ completed: 1, failed: 1, left: 2 }, 3),
+    report({ completed: 3, unrecorded: 1, refused: 1, skipped: 1, duplicate: 1 }, 74),
+    report({}, 0),
+    plannedLine(SLOT, 'Asia/Tokyo', 'missed'),
+    planSummary([{ why: 'missed' }, { why: 'failed' }], DEFAULT_RERUNNABLE),
+    planSummary([], DEFAULT_RERUNNABLE),
+  ]
+}
+
+function findings(): readonly TaskFinding[] {
+  const row = rowWith({ ending: FAILED })
+  const samples: Readonly<Record<SlotFinding['kind'], readonly SlotFinding[]>> = {
+    missed: [{ kind: 'missed', status: 'missed', slot: SLOT }],
+    failed: [{ kind: 'failed', status: 'failed', slot: SLOT, row }],
+    stale: [
+      { kind: 'stale', status: 'stale', slot: SLOT, row: rowWith({}) },
+      { kind: 'stale', status: 'stale', slot: SLOT, row: lastWaiting(rowWith({})) },
+    ],
+    late: [{ kind: 'late', status: 'completed', slot: SLOT, row: rowWith({ ending: SUCCEEDED }) }],
+  }
+  const { schedule, task } = CONTEXT
+  return Object.values(samples).flatMap((some) => some.map((found) => ({ ...found, task, schedule })))
+}
+
+const CHECKED = { store: 'dynamodb:cronledger', hasOwnSchedule: false }
+
+function checkLines(): readonly string[] {
+  const { needs, add } = collectNeeds()
+  for (const found of findings()) add({ ...found, task: found.kind })
+  for (const slot of [SLOT, SLOT - 86_400_000])
+    add({ ...CONTEXT, kind: 'missed', status: 'missed', slot, task: 'hourly' })
+  return [
+    checkSummary(NO_FINDINGS),
+    checkSummary({ ...NO_FINDINGS, late: 1 }),
+    checkSummary({ ...NO_FINDINGS, missed: 2, failed: 1 }),
+    ...needsLines(needs, CHECKED),
+  ]
+}
+
+function resolveLines(): readonly string[] {
+  const row = rowWith({})
+  const refused: Readonly<Record<ResolveObjection, StoredRow>> = {
+    running: row,
+    completed: rowWith({ ending: SUCCEEDED }),
+    newerRow: { task: row.task, slot: row.slot, schemaVersion: 99, newerSchema: true },
+    tooManyResolutions: row,
+  }
+  return [
+    resolvedText({ ...row, state: 'COMPLETED' } as Row, 'checked by hand'),
+    ...keysOf(refused).map((cause) => unresolvedText(refused[cause], cause, CONTEXT.store)),
+  ]
+}
+
+function notifications(): readonly string[] {
+  const json = (value: object) => JSON.stringify(value, null, 2)
+  return [
+    ...(['refused', 'withdrawn'] as const).map((name) => {
+      const [first] = EVENTS[name]
+      return first === undefined ? '' : json(logObject(first, CONTEXT, LATER))
+    }),
+    ...EVENTS.ended
+      .filter((event) => 'finish' in event && event.finish === 'unanswered')
+      .map((event) => json(logObject(event, CONTEXT, LATER))),
+    ...findings()
+      .slice(0, 2)
+      .map((found) => json(findingObject(found, LATER, CHECKED))),
+  ]
+}

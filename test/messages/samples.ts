@@ -1,0 +1,155 @@
+import type { FinishResult, LeaseLossCause, RunContext, RunEvent } from '../../src/core/event.ts'
+import type { OverlapLock } from '../../src/core/row/overlap-lock.ts'
+import type {
+  AttemptRecord,
+  DuplicateCause,
+  Ending,
+  Instant,
+  Outcome,
+  RefusalCause,
+  Row,
+} from '../../src/core/types.ts'
+import { FAILED, FORCED, lastWaiting, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
+
+// The sample data of the catalogue. Each table has an entry for every member of its union, so the compiler asks for a
+// sample when an event, a cause or an outcome is added.
+
+export const SLOT: Instant = Date.parse('2026-11-24T03:00:00Z')
+
+export const CONTEXT: RunContext = {
+  task: 'nightly',
+  window: { slot: SLOT, end: SLOT + 86_400_000 },
+  schedule: { expression: '0 12 * * *', zone: 'Asia/Tokyo' },
+  runId: '0c9dd1a7',
+  trigger: SCHEDULED,
+  host: { host: 'ip-10-0-3-18' },
+  store: 'dynamodb:cronledger',
+  guards: {},
+}
+
+const UNANSWERED = 'no answer from DynamoDB (ap-northeast-1) to dynamodb:UpdateItem on table "cronledger": not in time'
+const HOLDER: OverlapLock = { slot: SLOT - 86_400_000, runId: '77b1f2c0' }
+const SURVIVOR = { pid: 4711, command: 'python3' }
+
+function attemptOf(row: Row): AttemptRecord {
+  const attempt = row.attempts.at(-1)
+  if (attempt === undefined) throw new Error('the sample row has no attempt')
+  return attempt
+}
+
+const RUNNING = rowWith({})
+const FIRST = attemptOf(RUNNING)
+const WAITED = { ...FIRST, phase: 'running', claimedAt: FIRST.startedAt - 26_000 } as AttemptRecord
+
+function resolvedAs(state: 'COMPLETED' | 'SKIPPED'): Row {
+  const row = rowWith({ ending: FAILED })
+  const resolution = { state, at: NOW + 3_600_000, by: 'ada', reason: 'checked by hand', afterAttempt: 1 } as const
+  return { ...row, state, resolutions: [resolution] } as Row
+}
+
+const DUPLICATES: Readonly<Record<DuplicateCause, readonly Row[]>> = {
+  completed: [rowWith({ ending: SUCCEEDED }), resolvedAs('COMPLETED')],
+  skipped: [resolvedAs('SKIPPED')],
+  running: [RUNNING, lastWaiting(RUNNING)],
+}
+
+const REFUSALS: Readonly<Record<RefusalCause, Row | null>> = {
+  running: RUNNING,
+  stale: RUNNING,
+  failed: rowWith({ ending: FAILED }),
+  tooManyAttempts: rowWith({ ending: FAILED }),
+  tooLate: null,
+  scheduleMismatch: null,
+  survivor: RUNNING,
+  newerRow: null,
+  overlap: null,
+  noRow: null,
+  newerAttempt: rowWith({ ending: FAILED }, { ending: FAILED }),
+}
+
+const ENDINGS: Readonly<Record<Outcome, { readonly ending: Ending; readonly detail?: string }>> = {
+  succeeded: { ending: SUCCEEDED },
+  failed: { ending: FAILED },
+  timedOut: { ending: { outcome: 'timedOut', signal: 'SIGTERM' } },
+  interrupted: { ending: { outcome: 'interrupted', signal: 'SIGTERM' } },
+  leaseLost: { ending: { outcome: 'leaseLost', signal: 'SIGKILL' } },
+  abandoned: { ending: { outcome: 'abandoned' } },
+  notStarted: { ending: NOT_STARTED, detail: 'the lease was lost before the command was started' },
+}
+
+const FINISHES: Readonly<Record<FinishResult, { readonly finishCause?: string }>> = {
+  recorded: {},
+  lost: {},
+  deleted: {},
+  unanswered: { finishCause: UNANSWERED },
+}
+
+const LOSSES: Readonly<Record<LeaseLossCause, true>> = { taken: true, deleted: true, expired: true, turn: true }
+
+const entries = <Key extends string, Value>(table: Readonly<Record<Key, Value>>) =>
+  Object.entries(table) as [Key, Value][]
+
+function refused(cause: RefusalCause, row: Row | null): RunEvent {
+  const holder = cause === 'overlap' ? { holder: HOLDER } : {}
+  const survivor = cause === 'survivor' ? SURVIVOR : null
+  return { event: 'refused', cause, row, survivor, noted: true, ...holder }
+}
+
+function ended(ending: Ending, finish: FinishResult, more: object = {}): RunEvent {
+  return { event: 'ended', attempt: FIRST, ending, durationMs: 389_000, finish, ...FINISHES[finish], ...more }
+}
+
+/** The sample events of a run. */
+export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = {
+  claimed: [
+    { event: 'claimed', attempt: FIRST },
+    { event: 'claimed', attempt: WAITED },
+  ],
+  ended: [
+    ...entries(ENDINGS).map(([, { ending, ...more }]) => ended(ending, 'recorded', more)),
+    ...entries(FINISHES).flatMap(([finish]) =>
+      finish === 'recorded' ? [] : [ended(SUCCEEDED, finish), ended(FAILED, finish)],
+    ),
+    ended(FAILED, 'recorded', { detail: 'process 4711 is still there 2000 ms after SIGKILL' }),
+  ],
+  duplicate: [
+    ...entries(DUPLICATES).flatMap(([cause, rows]) =>
+      rows.map((row): RunEvent => ({ event: 'duplicate', cause, row, noted: true })),
+    ),
+    { event: 'duplicate', cause: 'running', row: RUNNING, noted: false, detail: UNANSWERED },
+  ],
+  refused: entries(REFUSALS).map(([cause, row]) => refused(cause, row)),
+  waiting: [{ event: 'waiting', holder: HOLDER }],
+  skipped: entries(FINISHES).map(([finish, more]) => ({ event: 'skipped', holder: HOLDER, finish, ...more })),
+  retry: [{ event: 'retry', attempt: 2, delayMs: 30_000 }],
+  stopped: [{ event: 'stopped' }],
+  withdrawn: [true, false].map((certain) => ({ event: 'withdrawn', certain, detail: UNANSWERED })),
+  unusable: [{ event: 'unusable', detail: UNANSWERED }],
+  'renewal-failed': [{ event: 'renewal-failed', detail: UNANSWERED }],
+  'renewal-recovered': [{ event: 'renewal-recovered' }],
+  'lease-lost': entries(LOSSES).map(([cause]) => ({ event: 'lease-lost', cause })),
+  'clock-event-time': [{ event: 'clock-event-time', windowMs: 300_000 }],
+  'schedule-mismatch': [{ event: 'schedule-mismatch', eventTime: SLOT + 1_800_000, source: 'event-time' }],
+  'schedule-changed': [
+    {
+      event: 'schedule-changed',
+      before: { expression: '0 3 * * *', zone: 'UTC' },
+      after: { expression: 'rate(6 hours)', zone: 'Asia/Tokyo', anchor: SLOT },
+    },
+  ],
+  warning: [
+    { event: 'warning', message: '1 of 1 notifications failed. The first failure: event failed, exit code 22' },
+  ],
+}
+
+export const FORCED_CONTEXT: RunContext = { ...CONTEXT, trigger: FORCED }
+
+/** The settings that keep runs apart, as a rerun must repeat them. */
+export const GUARDED_CONTEXT: RunContext = { ...CONTEXT, guards: { overlap: 'wait', skewMs: 300_000 } }
+
+/** A schedule with slots of seconds, in UTC. */
+export const UTC_CONTEXT: RunContext = {
+  ...CONTEXT,
+  window: { slot: SLOT + 15_000, end: SLOT + 30_000 },
+  schedule: { expression: '*/15 * * * * *', zone: 'UTC' },
+}
