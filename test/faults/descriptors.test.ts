@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { MAIN, scratch } from '../support/cli.ts'
+import { MAIN, messageLines, scratch } from '../support/cli.ts'
 
 const folder = scratch()
 
@@ -12,7 +12,7 @@ function runWith(limit: number, store: string) {
   const limited = ['-c', 'ulimit -n "$0" && exec "$@"', String(limit), process.execPath, ...run]
   const env = { PATH: process.env['PATH'] ?? '', AWS_REGION: 'eu-west-1' }
   const { status, stdout, stderr } = spawnSync('sh', limited, { encoding: 'utf8', env })
-  return { code: status, stdout, lines: stderr.trim().split('\n') }
+  return { code: status, stdout, lines: messageLines(stderr) }
 }
 
 // Node 20 itself needs 20 descriptors to start, and later versions need a few more.

@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Libsql from 'libsql'
 import { afterAll, afterEach, expect, test } from 'vitest'
-import { cronledger, type Loose, NIGHTLY, scratch } from '../support/cli.ts'
+import { cronledger, type Loose, messageLines, NIGHTLY, scratch } from '../support/cli.ts'
 
 const folder = scratch()
 const disk = join(folder, 'disk')
@@ -54,7 +54,7 @@ test.skipIf(!mounted).each(['a new file', 'a file with rows'])(
     if (what === 'a file with rows') expect(await run('before', [], 'true')).toMatchObject({ code: 0 })
     filled()
     const { code, stdout, stderr } = await run(task, ['--ledger-timeout', '3s', '--log', 'text'], 'echo', 'no')
-    expect({ code, stdout, lines: stderr.trim().split('\n') }).toEqual({
+    expect({ code, stdout, lines: messageLines(stderr) }).toEqual({
       code: 75,
       stdout: '',
       lines: [expect.stringMatching(/not started: .*disk is full\)\. Free some space on its disk\. The slot/)],
@@ -111,7 +111,7 @@ test.skipIf(!mounted)('a disk with no room for one more file: 75, and one line t
     const slot = [...NIGHTLY, '--event-time', '2026-01-02T03:00:05Z']
     const store = ['--store', `file:${join(small, 'ledger.db')}`, '--ledger-timeout', '2s', '--log', 'text']
     const { code, stdout, stderr } = await cronledger(['run', ...store, ...slot, '--', 'echo', 'no'])
-    expect({ code, stdout, lines: stderr.trim().split('\n') }).toEqual({
+    expect({ code, stdout, lines: messageLines(stderr) }).toEqual({
       code: 75,
       stdout: '',
       lines: [expect.stringMatching(/not started: .*no space left on device.*Free some space on its disk/)],

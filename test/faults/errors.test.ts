@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { cronledger, NIGHTLY, type Options, scratch } from '../support/cli.ts'
+import { cronledger, messageLines, NIGHTLY, type Options, scratch } from '../support/cli.ts'
 import { type Server, startAnswering, startDynalite } from '../support/servers.ts'
 
 const folder = scratch()
@@ -21,7 +21,7 @@ async function refused(
   const { code, stdout, stderr } = await cronledger(args, { env, ...as })
   expect(stdout).toBe('')
   expect(stderr).not.toMatch(/ at .*:\d+:\d+|very-secret/)
-  return { code, lines: stderr.trim().split('\n') }
+  return { code, lines: messageLines(stderr) }
 }
 
 describe('one clear line, the exit code of the design, within the stated time', () => {

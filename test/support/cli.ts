@@ -92,6 +92,14 @@ export function cronledger(args: readonly string[], options?: Options): Promise<
   return start(args, options).ended
 }
 
+/** Returns the lines of a log as text, without the next steps below them. */
+export function messageLines(stderr: string): string[] {
+  return stderr
+    .trim()
+    .split('\n')
+    .filter((line) => !/^ {2}\S.*: +\S/.test(line))
+}
+
 /** Creates a folder for one test file, and removes it after that file. */
 export function scratch(): string {
   const folder = mkdtempSync(join(tmpdir(), 'cronledger-test-'))
