@@ -207,7 +207,7 @@ test.each([
   [['--schedule', 'rate(1 day)'], /needs an anchor/],
   [['--schedule', '0 3 * * *', '--timezone', 'JST'], /timezone is "JST"/],
   [['--schedule', '0 3 * * *', '--at', 'tomorrow'], /--at "tomorrow" is not a valid instant/],
-  [['--schedule', '0 3 * * *', '--at', '2026-11-24T03:00'], /no offset/],
+  [['--schedule', '0 3 * * *', '--at', '2026-11-24T03:00'], /has no UTC offset/],
   [['--schedule', '0 3 * * *', '--count', '0'], /--count is 0; allowed are 1 to 100/],
   [['--schedule', '0 3 * * *', '--count', '101'], /--count is 101/],
   [['--schedule', '0 3 * * *', '--task', '#x'], /task name "#x" is not valid/],
