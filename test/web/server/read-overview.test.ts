@@ -59,7 +59,7 @@ test('late slots are told where it is said what is late, as check tells them', a
   const report = await cronledger(['report', ...args, '--out', '-'])
   expect(report.stdout).toContain('<strong>20 slots need attention:</strong> 20 late')
   expect(report.stdout.match(/· late: started \d+(\.\d)?s after the scheduled time/g)).toHaveLength(20)
-  expect((await cronledger(['check', ...args])).stdout).toMatch(/\n20 late\n$/)
+  expect((await cronledger(['check', ...args])).stdout).toMatch(/\n20 slots need attention: 20 late\n$/)
   const needs = await readNeeds({ span: { since: 0, until }, when: '' }, { ...reading(path), lateAfterMs: 1_000 })
   expect(needs.count).toEqual({ missed: 0, failed: 0, stale: 0, late: 20 })
 })
