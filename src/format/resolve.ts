@@ -3,7 +3,7 @@ import { MAX_RESOLUTIONS } from '../core/row/policy.ts'
 import { readableRow } from '../core/row/status.ts'
 import type { Row, StoredRow } from '../core/types.ts'
 import { timeNear, zonedTime } from './local-time.ts'
-import { type NextStep, rerunStep, showStep, stepLines, UPDATE_STEP } from './log/next-steps.ts'
+import { type NextStep, rerunStep, showStep, stepLines } from './log/next-steps.ts'
 import { printable } from './text.ts'
 
 /** Returns the answer to a decision that was recorded. */
@@ -26,7 +26,7 @@ function whyNot(row: Row | null, cause: ResolveObjection): string {
     case 'completed':
       return 'the slot is completed already'
     case 'newerRow':
-      return 'a newer version of cronledger wrote the record of this slot'
+      return 'a newer version of cronledger wrote the record of this slot. Update cronledger here.'
     case 'tooManyResolutions':
       return `the slot already has ${MAX_RESOLUTIONS} decisions, and it cannot have more`
   }
@@ -48,6 +48,6 @@ function stepsOf(row: StoredRow, cause: ResolveObjection, store: string): readon
     case 'completed':
       return [rerunStep('run it again', { store, task, slot, schedule })]
     case 'newerRow':
-      return [UPDATE_STEP]
+      return []
   }
 }

@@ -57,9 +57,12 @@ export function readSettings(settings: RunSettings): Settings {
  * the settings of the caller. Throws a usage error if they say that the work goes on without its lease.
  */
 export function withOverlapLock(settings: Settings, given: RunSettings): Settings {
-  const locked = { ...settings, overlap: 'skip', onLeaseLost: 'stop' } as const
-  if (given.onLeaseLost === 'continue') checkAlone(locked)
-  return locked
+  if (given.onLeaseLost === 'continue') {
+    throw usageError(
+      'on-lease-lost continue cannot be used here, because the runs of this task have an overlap setting, and another slot may start when the lease has run out. Leave on-lease-lost out, or set overlap to allow.',
+    )
+  }
+  return { ...settings, overlap: 'skip', onLeaseLost: 'stop' }
 }
 
 function checkTimes({ leaseMs, heartbeatMs, skewMs, killAfterMs }: TableSettings, settings: RunSettings): void {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { optionName } from '../../src/core/option.ts'
-import { guardsOf, type RunSettings, readSettings } from '../../src/run/settings.ts'
+import { guardsOf, type RunSettings, readSettings, withOverlapLock } from '../../src/run/settings.ts'
 import { SETTINGS } from '../../src/run/settings-table.ts'
 
 test('the defaults of the design', () => {
@@ -33,7 +33,15 @@ test('on-lease-lost continue cannot be given where another run may start then', 
   expect(readSettings({ overlap: 'allow', maxAttempts: 1, onLeaseLost: 'continue' }).onLeaseLost).toBe('continue')
 })
 
-test('a run tells of what is another one’s business: whatever is not the default', () => {
+test('a force of a task whose slots must not overlap cannot outlive its lease, and the error says so', () => {
+  const settings = readSettings({ onLeaseLost: 'continue' })
+  expect(() => withOverlapLock(settings, { onLeaseLost: 'continue' })).toThrow(
+    /cannot be used here, because the runs of this task have an overlap setting/,
+  )
+  expect(withOverlapLock(readSettings({}), {})).toMatchObject({ overlap: 'skip', onLeaseLost: 'stop' })
+})
+
+test('a run hands on the settings that keep runs apart, unless they have their defaults', () => {
   const guards = (settings: RunSettings) => guardsOf(readSettings(settings))
   expect(guards({})).toEqual({})
   expect(guards({ overlap: 'skip' })).toEqual({ overlap: 'skip' })

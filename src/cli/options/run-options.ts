@@ -17,10 +17,10 @@ export const RUN_GROUPS = {
       kind: 'text',
       value: 'INSTANT',
       group: 'Event time',
-      otherwise: 'when this process started',
-      help: 'Scheduled time of this trigger',
+      otherwise: 'start of the process',
+      help: 'Scheduled time of this trigger, or k8s-job:NAME',
       details:
-        "On EventBridge, $.time of a rule's event, or <aws.scheduler.scheduled-time> of EventBridge Scheduler. It must have an offset or Z.",
+        "On EventBridge, $.time of a rule's event, or <aws.scheduler.scheduled-time> of EventBridge Scheduler. It must have an offset or Z. With k8s-job:NAME, the scheduled minute at the end of the name of a Kubernetes job is used.",
     },
     event: {
       kind: 'text',

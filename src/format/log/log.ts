@@ -56,7 +56,7 @@ export function logObject(event: RunEvent, context: RunContext, now: Instant): L
     ...host,
     ...entry.fields,
     message: entry.message,
-    ...(entry.todo && { todo: entry.todo }),
+    ...(entry.todo?.length && { todo: entry.todo }),
   }
 }
 

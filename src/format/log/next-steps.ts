@@ -23,9 +23,6 @@ export interface StepTarget {
   readonly guards?: Guards
 }
 
-/** The step for a record that a newer version wrote. */
-export const UPDATE_STEP: NextStep = { what: 'update cronledger', command: 'npm install cronledger@latest' }
-
 export function targetOf({ store, task, schedule, window, guards }: RunContext): StepTarget {
   return { store, task, schedule, slot: window.slot, guards }
 }

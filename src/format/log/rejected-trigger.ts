@@ -9,7 +9,7 @@ import { commandLine, scheduleFlags } from '../command-line.ts'
 import { timeNear, zonedTime } from '../local-time.ts'
 import { elapsed, endingText, progressText, scheduleText } from '../text.ts'
 import type { LogEntry } from './entry.ts'
-import { decisionSteps, type NextStep, rerunStep, resolveStep, showStep, targetOf, UPDATE_STEP } from './next-steps.ts'
+import { decisionSteps, type NextStep, rerunStep, resolveStep, showStep, targetOf } from './next-steps.ts'
 
 type Duplicate = Extract<RunEvent, { event: 'duplicate' }>
 type Refused = Extract<RunEvent, { event: 'refused' }>
@@ -101,7 +101,7 @@ function refusalOf(event: Refused, context: RunContext, latenessMs: number): str
     case 'survivor':
       return `process ${survivor?.pid} (${survivor?.command}) of ${name}${where} still runs on this host`
     case 'newerRow':
-      return 'a newer version of cronledger wrote the record of this slot'
+      return 'a newer version of cronledger wrote the record of this slot. Update cronledger here.'
     case 'overlap':
       return holder === undefined ? 'another slot of this task has not ended yet' : lockText(holder, context)
     case 'noRow':
@@ -176,7 +176,7 @@ function todoOf({ cause, survivor, holder }: Refused, context: RunContext): read
   const target = targetOf(context)
   switch (cause) {
     case 'newerRow':
-      return [UPDATE_STEP]
+      return []
     case 'running':
       return [showStep('see whether it has ended', target)]
     case 'survivor':

@@ -59,7 +59,6 @@ describe('a refusal says what a person can do next, as a command', () => {
     ['scheduleMismatch', "cronledger explain --schedule '0 3 * * *' --timezone UTC --at 2026-11-24T03:00:05Z"],
     ['noRow', `cronledger rerun ${slot} --slot 2026-11-24T03:00:00Z`],
     ['newerAttempt', `cronledger rerun ${slot} --slot 2026-11-24T03:00:00Z --reason 'YOUR REASON' -- YOUR_COMMAND`],
-    ['newerRow', 'npm install cronledger@latest'],
   ] as ReadonlyArray<[RefusalCause, string]>) {
     test(cause, () => {
       const row = rowWith({ trigger: FORCED, ending: FAILED })
