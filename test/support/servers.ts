@@ -6,6 +6,7 @@ import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
 import { openDynamoStore } from '../../src/store/dynamodb/dynamodb-store.ts'
 import type { Store } from '../../src/store/store.ts'
 
@@ -34,17 +35,19 @@ export function openTestStore(endpoint: string): Store {
   return openDynamoStore({ table: 'ledger', env: {}, config: { endpoint, region: REGION, credentials: CREDENTIALS } })
 }
 
-const MOTO = '/usr/bin/moto_server'
-export const hasMoto = existsSync(MOTO)
+/** Debian's moto is a package of Debian's Python. */
+const PYTHON = '/usr/bin/python3'
+const MOTO = fileURLToPath(new URL('start_moto.py', import.meta.url))
+export const hasMoto = existsSync('/usr/bin/moto_server')
 
 export async function startDynalite(): Promise<Server> {
   const dynalite: (options: object) => HttpServer = createRequire(import.meta.url)('dynalite')
   return listen(dynalite({ createTableMs: 0 }))
 }
 
-/** Starts Debian's moto server. It chooses a port and prints it. */
+/** Starts Debian's moto server, with atomic writes. It chooses a port and prints it. */
 export async function startMoto(): Promise<Server> {
-  const child = spawn(MOTO, ['-H', '127.0.0.1', '-p', '0'], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(PYTHON, [MOTO], { stdio: ['ignore', 'ignore', 'pipe'] })
   const exited = once(child, 'exit')
   for await (const line of createInterface(child.stderr)) {
     const endpoint = /Running on (http:\S+)/.exec(line)?.[1]
@@ -58,7 +61,7 @@ export async function startMoto(): Promise<Server> {
       },
     }
   }
-  throw new Error('moto_server ended before it listened')
+  throw new Error('moto ended before it listened')
 }
 
 export interface Answer {
