@@ -1,5 +1,6 @@
 import { type LedgerError, quote, usageError } from '../../core/errors.ts'
 import { type OptionSpec, optionName } from '../../core/option.ts'
+import { isTaskName } from '../../core/user-text.ts'
 import type { CommandHelp } from '../command.ts'
 import { didYouMean, nearest } from './nearest.ts'
 
@@ -124,8 +125,8 @@ export function unexpectedArgument(line: Line, strays: readonly [Stray, ...Stray
     )
   }
   const name = word.toLowerCase()
-  const asTask =
-    flags.has('task') && !command.takesTask && PLAIN.test(word) ? ` If it is the task, use --task ${word}.` : ''
+  const mayBeTask = flags.has('task') && !command.takesTask && isTaskName(word)
+  const asTask = mayBeTask ? ` If it is the task, use --task ${word}.` : ''
   const meant = flags.has(name) ? didYouMean([`--${name}`]) : asTask
   const takes = command.takesTask ? 'one task name and options' : `options only${hasBatch ? ' before --' : ''}`
   return usageError(`${what}.${meant} ${command.name} takes ${takes}. See cronledger ${command.name} --help.`)
