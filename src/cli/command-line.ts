@@ -27,7 +27,13 @@ export function unknownCommand(name: string, argv: readonly string[]): LedgerErr
  * In an image whose entrypoint is `cronledger run --`, a command line that is meant for cronledger becomes the batch. It
  * would take the slot, and the real batch would then be a duplicate.
  */
-export function checkBatch(name: string, [file = '', word = '']: readonly string[]): void {
+export function checkBatch(name: string, [file, word = '']: readonly string[]): void {
+  if (file === undefined) return
+  if (file.trim() === '') {
+    throw usageError(
+      `the batch command after -- is empty. If it comes from a variable, check that the variable is set. Use for example: cronledger ${name} … -- ./batch.sh`,
+    )
+  }
   if (/^-./.test(file)) {
     throw usageError(
       `${quote(file)} after -- is not a command. Put the options of cronledger before --, and the batch command after it, for example: cronledger ${name} ${file} … -- ./batch.sh`,

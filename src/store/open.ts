@@ -36,9 +36,18 @@ export function parseStoreName(name = ''): StoreName {
     if (/^~($|\/)/.test(rest)) {
       throw wrongName(name, `The shell does not replace the ~ here. Write file:"$HOME"${rest.slice(1)} instead.`)
     }
-    if (rest.trim() !== '' && !rest.includes('\0')) return { kind, path: rest }
-    throw wrongName(name, 'Use file: and the path of a file.')
+    if (/^\$|\$\{/.test(rest)) {
+      throw wrongName(
+        name,
+        'A variable in it was not replaced. Write the path itself, or use double quotes in a shell.',
+      )
+    }
+    if (rest.trim() === '' || rest.includes('\0')) throw wrongName(name, 'Use file: and the path of a file.')
+    // An env file can leave a space at the end. Then the run would use another ledger and would reject no duplicates.
+    if (rest !== rest.trim()) throw wrongName(name, 'Remove the white space around the path.')
+    return { kind, path: rest }
   }
+  if (TABLE_ARN.test(name)) throw wrongName(name, 'Write dynamodb: before the ARN.')
   if (name === '') throw usageError('store is not set. Set --store or CRONLEDGER_STORE to dynamodb:TABLE or file:PATH.')
   throw wrongName(name, 'Use dynamodb:TABLE or file:PATH.')
 }

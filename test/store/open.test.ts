@@ -46,6 +46,26 @@ describe('the name of a store', () => {
     expect(parseStoreName('file:./~x')).toEqual({ kind: 'file', path: './~x' })
   })
 
+  it.each(['$HOME/ledger.db', '$' + '{DATA}/ledger.db', '/data/$' + '{TASK}.db'])(
+    'is not the path %j, in which a variable was not replaced',
+    (path) => {
+      expect(() => parseStoreName(`file:${path}`)).toThrow(/A variable in it was not replaced/)
+      expect(parseStoreName('file:/data/a$b.db')).toEqual({ kind: 'file', path: '/data/a$b.db' })
+    },
+  )
+
+  it.each(['file:ledger.db ', 'file: ledger.db', 'file:ledger.db\n'])(
+    'is not %j, because white space around the path would name another ledger',
+    (name) => {
+      expect(() => parseStoreName(name)).toThrow(/Remove the white space around the path/)
+    },
+  )
+
+  it('is not an ARN without dynamodb:', () => {
+    const arn = 'arn:aws:dynamodb:eu-west-1:123456789012:table/ledger'
+    expect(() => parseStoreName(arn)).toThrow(/Write dynamodb: before the ARN/)
+  })
+
   it('names the store that was opened', async () => {
     const table = await openStore('dynamodb:ledger', {})
     const file = await openStore('file:/nowhere/ledger.db', {})

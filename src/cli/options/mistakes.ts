@@ -1,5 +1,6 @@
 import { type LedgerError, quote, usageError } from '../../core/errors.ts'
 import { type OptionSpec, optionName } from '../../core/option.ts'
+import { isTaskName } from '../../core/user-text.ts'
 import type { CommandHelp } from '../command.ts'
 import { didYouMean, nearest } from './nearest.ts'
 
@@ -60,6 +61,7 @@ const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
   m: ['reason'],
   user: ['by'],
   webhook: ['notify'],
+  json: ['log'],
   quiet: ['log'],
   q: ['log'],
   verbose: ['log'],
@@ -104,6 +106,9 @@ export interface Stray {
 /** A field of a cron expression, as a shell leaves it if it splits the expression and finds no files. */
 const CRON_FIELD = /^(?:[\d*?LW#,/-]|SUN|MON|TUE|WED|THU|FRI|SAT|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)+$/i
 
+/** A form of AWS that has no file names in it. */
+const AWS_FORM = /^(?:cron|rate|at)\([\w*?#,/: -]+\)$/
+
 /**
  * Returns the error for an argument that no option takes. `strays` has all such arguments, in their order.
  *
@@ -120,7 +125,9 @@ export function unexpectedArgument(line: Line, strays: readonly [Stray, ...Stray
     )
   }
   const name = word.toLowerCase()
-  const meant = flags.has(name) ? didYouMean([`--${name}`]) : ''
+  const mayBeTask = flags.has('task') && !command.takesTask && isTaskName(word)
+  const asTask = mayBeTask ? ` If it is the task, use --task ${word}.` : ''
+  const meant = flags.has(name) ? didYouMean([`--${name}`]) : asTask
   const takes = command.takesTask ? 'one task name and options' : `options only${hasBatch ? ' before --' : ''}`
   return usageError(`${what}.${meant} ${command.name} takes ${takes}. See cronledger ${command.name} --help.`)
 }
@@ -136,17 +143,20 @@ export function isSplit({ flag, value }: Given, { flags }: Line): boolean {
 function splitValue(command: CommandHelp, { flag, value }: Given, strays: readonly [Stray, ...Stray[]]): LedgerError {
   const words = [value, ...strays.map(({ word }) => word)]
   const isSchedule = flag === optionName('schedule')
-  const isWhole = isSchedule
-    ? words.length === 5 && words.every((word) => CRON_FIELD.test(word))
-    : words.every((word) => PLAIN.test(word))
+  const isWhole = isSchedule ? isWholeSchedule(words) : words.every((word) => PLAIN.test(word))
   const begin = PLAIN.test(value) ? `${value} …` : '…'
   const example = isWhole ? words.join(' ') : isSchedule ? '0 3 * * *' : begin
   const why = isSchedule
     ? 'the shell splits the schedule at its spaces and replaces * with file names'
     : `the shell splits the text at its spaces${command.takesTask ? '; a task name comes before the options' : ''}`
   return usageError(
-    `unexpected argument ${quote(strays[0].word)} after --${flag} ${PLAIN.test(value) ? value : quote(value)}. Put the value in quotes: --${flag} '${example}' (${why})`,
+    `unexpected argument ${quote(strays[0].word)} after --${flag} ${PLAIN.test(value) ? value : quote(value)}. Put the value in quotes${isSchedule && !isWhole ? ', for example' : ''}: --${flag} '${example}' (${why})`,
   )
+}
+
+/** Returns whether no field is missing, so that a hint can repeat the schedule of the user. */
+function isWholeSchedule(words: readonly string[]): boolean {
+  return (words.length === 5 && words.every((word) => CRON_FIELD.test(word))) || AWS_FORM.test(words.join(' '))
 }
 
 function exampleOf([{ word }, ...others]: readonly [Stray, ...Stray[]]): string {

@@ -39,8 +39,12 @@ export function toLedgerError(error: unknown, asked: Asked): LedgerError {
       `the AWS region is not valid: ${message.replace(/^Region not accepted: /, '')} Correct AWS_REGION.`,
     )
   }
-  if (message === 'Invalid URL') {
-    return make('usage', 'the endpoint of DynamoDB is not a valid URL. Correct AWS_ENDPOINT_URL_DYNAMODB, or unset it.')
+  // The place is empty for a URL without a scheme, such as localhost:8000.
+  if (message === 'Invalid URL' || place === '') {
+    return make(
+      'usage',
+      'the endpoint of DynamoDB is not a valid URL. Correct AWS_ENDPOINT_URL_DYNAMODB or AWS_ENDPOINT_URL, which begins with https:// or http://, or unset it.',
+    )
   }
   if (name === 'ResourceNotFoundException') {
     const create = `cronledger setup --store dynamodb:${table}`

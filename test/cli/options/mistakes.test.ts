@@ -28,22 +28,36 @@ function mistake(command: string, argv: readonly string[], env: Environment = {}
 }
 
 describe('a schedule without quotes', () => {
-  const QUOTE_IT =
-    "Put the value in quotes: --schedule '0 3 * * *' (the shell splits the schedule at its spaces and replaces * with file names)"
+  const WHY = "--schedule '0 3 * * *' (the shell splits the schedule at its spaces and replaces * with file names)"
 
   test.each([
-    ['that matches no file', ['0', '3', '*', '*', '*'], '"3" after --schedule 0'],
-    ['that the shell replaced with file names', ['0', '3', 'README.md', 'src'], '"3" after --schedule 0'],
-    ['that begins with file names', ['README.md', 'src', 'README.md', 'src'], '"src" after --schedule README.md'],
-  ])('%s', (_, words, what) => {
-    expect(mistake('run', [...NIGHTLY, '--schedule', ...words])).toBe(`unexpected argument ${what}. ${QUOTE_IT}`)
-    expect(mistake('check', [...NIGHTLY, '--schedule', ...words])).toBe(`unexpected argument ${what}. ${QUOTE_IT}`)
+    ['that matches no file', ['0', '3', '*', '*', '*'], '"3" after --schedule 0', ''],
+    [
+      'that the shell replaced with file names',
+      ['0', '3', 'README.md', 'src'],
+      '"3" after --schedule 0',
+      ', for example',
+    ],
+    [
+      'that begins with file names',
+      ['README.md', 'src', 'README.md', 'src'],
+      '"src" after --schedule README.md',
+      ', for example',
+    ],
+  ])('%s', (_, words, what, example) => {
+    const text = `unexpected argument ${what}. Put the value in quotes${example}: ${WHY}`
+    expect(mistake('run', [...NIGHTLY, '--schedule', ...words])).toBe(text)
+    expect(mistake('check', [...NIGHTLY, '--schedule', ...words])).toBe(text)
   })
 
   test('keeps the fields in the hint where they are whole', () => {
     expect(mistake('run', [...NIGHTLY, '--schedule=*/5', '9-17', '*', '*', 'MON-FRI'])).toContain(
       "quotes: --schedule '*/5 9-17 * * MON-FRI'",
     )
+    expect(mistake('run', [...NIGHTLY, '--schedule', 'cron(0', '4', '*', '*', '?', '*)'])).toContain(
+      "quotes: --schedule 'cron(0 4 * * ? *)'",
+    )
+    expect(mistake('run', [...NIGHTLY, '--schedule', 'rate(5', 'minutes)'])).toContain("'rate(5 minutes)'")
   })
 
   test('is not suspected behind a complete one', () => {
@@ -76,7 +90,7 @@ describe('the batch command without --', () => {
 
   test('is not suspected where there is a batch', () => {
     expect(mistake('rerun', [...STORE, 'nightly'], {}, ['./batch.sh'])).toBe(
-      'unexpected argument "nightly". rerun takes options only before --. See cronledger rerun --help.',
+      'unexpected argument "nightly". If it is the task, use --task nightly. rerun takes options only before --. See cronledger rerun --help.',
     )
   })
 
@@ -88,6 +102,14 @@ describe('the batch command without --', () => {
     expect(unknownCommand('./batch.py', []).message).toBe(
       'unknown command "./batch.py". To run a batch: cronledger run … -- ./batch.py',
     )
+  })
+})
+
+describe('the words after --', () => {
+  test('are not a batch if the command is empty, as from a variable that is not set', () => {
+    expect(() => checkBatch('run', [''])).toThrow(/^the batch command after -- is empty\./)
+    expect(() => checkBatch('run', [' ', 'x'])).toThrow(/^the batch command after -- is empty\./)
+    expect(() => checkBatch('run', [])).not.toThrow()
   })
 })
 
@@ -146,6 +168,7 @@ describe('a value as an env file has it', () => {
 describe('an option of another name', () => {
   test.each([
     ['run', '--tz', 'timezone'],
+    ['run', '--json', 'log'],
     ['run', '--cron', 'schedule'],
     ['run', '--name', 'task'],
     ['run', '--table=cronledger', 'store'],

@@ -105,6 +105,9 @@ describe('the error about cron(…), rate(…) and at(…) gives the corrected f
       'cron(0 0 3 * * ? *)',
       "cron(…) begins with minutes, because AWS has no seconds. Use --schedule 'cron(0 3 * * ? *)'.",
     ],
+    ['0 3 * * ? *)', '"cron(" is missing. Use --schedule \'cron(0 3 * * ? *)\'.'],
+    ['(0 3 * * ? *)', '"cron(" is missing. Use --schedule \'cron(0 3 * * ? *)\'.'],
+    ['7 minutes)', `"rate(" is missing. Use --schedule 'rate(7 minutes)' ${START}`],
     ['cron(0 3 * * ? *', "the closing bracket is missing. Use --schedule 'cron(0 3 * * ? *)'."],
     ['CRON(0 3 * * ? *)', "cron(…) must be in lower case. Use --schedule 'cron(0 3 * * ? *)'."],
     [

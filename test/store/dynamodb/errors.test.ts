@@ -42,6 +42,12 @@ describe('a DynamoDB that does not answer is unreachable within the time of the 
     expect(tookMs).toBeLessThan(20_000)
   })
 
+  it('but an endpoint without a scheme is a usage error', async () => {
+    const { kind, message } = await failure({ endpoint: 'localhost:8000' })
+    expect(kind).toBe('usage')
+    expect(message).toMatch(/^the endpoint of DynamoDB is not a valid URL\./)
+  })
+
   it('it accepts and says nothing', async () => {
     const { endpoint } = keep(await startAnswering(null))
     const { kind, message, tookMs } = await failure({ endpoint }, { ms: 300 })

@@ -1,4 +1,5 @@
 import { quote } from '../../errors.ts'
+import { isForm } from '../form.ts'
 import type { Mistake } from './mistake.ts'
 import { intervalIn } from './words.ts'
 
@@ -6,7 +7,7 @@ import { intervalIn } from './words.ts'
 export function bracketMistake(text: string): Mistake | null {
   const [, name = '', space = '', open = '', inside = '', close = ''] =
     /^(cron|rate|at)(?![a-z])(\s*)(\(?)(.*?)(\)*)$/i.exec(text) ?? []
-  if (name === '') return looseTime(text)
+  if (name === '') return unopened(text) ?? looseTime(text)
   const form = name.toLowerCase()
   const body = inside.trim()
   const schedule = `${form}(${body})`
@@ -44,6 +45,14 @@ function atMistake(body: string): Mistake | null {
     what: `${what}, and at(…) has no offset`,
     advice: 'Leave the offset out, and give the zone of that time with --timezone.',
   }
+}
+
+/** A closing bracket without the name of the form and its opening bracket, as in `0 3 * * ? *)`. */
+function unopened(text: string): Mistake | null {
+  const [, inside] = /^\(?([^()]+)\)$/.exec(text) ?? []
+  if (inside === undefined) return null
+  const name = ['cron', 'rate', 'at'].find((name) => isForm(`${name}(${inside.trim()})`))
+  return name === undefined ? null : { what: `${quote(`${name}(`)} is missing`, schedule: `${name}(${inside.trim()})` }
 }
 
 /** A date and time without `at(…)`. */
