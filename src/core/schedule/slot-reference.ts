@@ -10,7 +10,8 @@ const NAMED_SLOTS = 4
 
 /**
  * Returns the slot that the operator means: an instant (`2026-11-24T03:00:00Z`), a local time in the schedule's zone
- * (`2026-11-24T12:00` or `2026-11-24 12:00`), a date with exactly one slot (`2026-11-24`), or `latest`, the newest slot that is due.
+ * (`2026-11-24T12:00` or `2026-11-24 12:00`), a date with exactly one slot (`2026-11-24`), or `latest`, the newest slot
+ * that is due.
  *
  * Throws a usage error that names the nearest slots if the text is not a slot.
  */
