@@ -79,7 +79,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
 }
 
 /** How other tools name a command, and the commands here that have its meaning. */
-const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
+const COMMANDS_OF_OTHERS: Readonly<Record<string, readonly string[]>> = {
   start: ['run'],
   exec: ['run'],
   trigger: ['run'],
@@ -121,7 +121,7 @@ const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
 /** Returns the commands that a user may mean by a name that is common in other tools. */
 export function commandsMeant(name: string): readonly string[] {
   const lower = name.toLowerCase()
-  return Object.hasOwn(OTHER_NAMES, lower) ? (OTHER_NAMES[lower] ?? []) : []
+  return Object.hasOwn(COMMANDS_OF_OTHERS, lower) ? (COMMANDS_OF_OTHERS[lower] ?? []) : []
 }
 
 /** Returns the help of `cronledger` itself. */

@@ -39,6 +39,8 @@ function messageOf({ attempt, ending, durationMs, finish, finishCause, detail, r
   const end = `${name} ${endingText(ending)}${started ? ` after ${elapsed(durationMs)}` : ''}`
   const known = `${end}${why}`
   if (unrecorded !== null) return `${known}, and its result ${unrecorded}`
+  // A force may leave a slot in which scheduled triggers start nothing.
+  if (!started && attempt.trigger.kind === 'forced') return known
   if (!started) return `${sentence(known)} A later trigger may start the batch in this slot.`
   if (retries) return known
   return detail === undefined

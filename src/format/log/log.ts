@@ -154,9 +154,9 @@ function skippedEntry(event: Extract<RunEvent, { event: 'skipped' }>, context: R
 
 function withdrawnEntry({ certain, detail }: Extract<RunEvent, { event: 'withdrawn' }>, context: RunContext): LogEntry {
   const target = targetOf(context)
-  const state = certain
-    ? 'The slot is free for the next trigger.'
-    : `The slot may show run ${context.runId} as running until its lease ends.`
+  // A force may leave a slot in which scheduled triggers start nothing.
+  const free = context.trigger.kind === 'forced' ? 'The claim was withdrawn.' : 'The slot is free for the next trigger.'
+  const state = certain ? free : `The slot may show run ${context.runId} as running until its lease ends.`
   return {
     level: 'error',
     event: 'withdrawn',
