@@ -27,7 +27,7 @@ export const CONTEXT: RunContext = {
   guards: {},
 }
 
-const UNANSWERED = 'no answer from DynamoDB (ap-northeast-1) to dynamodb:UpdateItem on table "cronledger": not in time'
+const UNANSWERED = 'no answer from DynamoDB (ap-northeast-1) to dynamodb:UpdateItem on table "cronledger" in time'
 const HOLDER: OverlapLock = { slot: SLOT - 86_400_000, runId: '77b1f2c0' }
 const SURVIVOR = { pid: 4711, command: 'python3' }
 
@@ -110,7 +110,9 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
     ...entries(FINISHES).flatMap(([finish]) =>
       finish === 'recorded' ? [] : [ended(SUCCEEDED, finish), ended(FAILED, finish)],
     ),
-    ended(FAILED, 'recorded', { detail: 'process 4711 is still there 2000 ms after SIGKILL' }),
+    ended(FAILED, 'recorded', {
+      detail: 'process 4711 still exists 1s after SIGKILL. End it before you run the slot again',
+    }),
   ],
   duplicate: [
     ...entries(DUPLICATES).flatMap(([cause, rows]) =>
@@ -138,7 +140,7 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
     },
   ],
   warning: [
-    { event: 'warning', message: '1 of 1 notifications failed. The first failure: event failed, exit code 22' },
+    { event: 'warning', message: '1 of 1 notifications failed. The first failure (event failed): exit code 22' },
   ],
 }
 

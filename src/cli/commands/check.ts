@@ -1,6 +1,6 @@
 import type { Ledger } from '../../api.ts'
 import { DAY_MS } from '../../core/duration.ts'
-import { usageError } from '../../core/errors.ts'
+import { quote, usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
 import type { OptionTable } from '../../core/option.ts'
 import { NO_FINDINGS, type TaskFinding } from '../../core/row/expected-slots.ts'
@@ -50,7 +50,7 @@ const OPTIONS = {
 const help = {
   name: 'check',
   summary:
-    "Find slots that were missed, failed, stale or late. Exits with 1 if there are any, so that a cron job or CI can use it as a dead man's switch.",
+    'Find missed, failed, stale and late slots. Exits with 1 if there are any, so that a cron job or CI can raise an alarm.',
   options: OPTIONS,
   takesTask: true,
   examples: [
@@ -78,7 +78,9 @@ export const check: Command = {
       task !== undefined && needsZone(values) ? await zoneOfTask(ledger, { task, ledgerTimeoutMs }, values) : 'UTC'
     const { since = now - 7 * DAY_MS, until = now } = parseTimeRange(values, zone, now, RANGE_FLAGS)
     if (since >= until) {
-      throw usageError(`--since ${values.since ?? '7d'} is not before --until ${values.until ?? 'now'}.`)
+      throw usageError(
+        `--since ${quote(values.since ?? '7d')} is not earlier than --until ${quote(values.until ?? 'now')}. Use an earlier start.`,
+      )
     }
     const progress = await openProgress(env)
     stops.aborted.addEventListener('abort', () => progress?.hide())

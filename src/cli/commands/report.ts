@@ -89,7 +89,9 @@ export const report: Command = {
       RANGE_FLAGS,
     )
     if (since >= until) {
-      throw usageError(`--since ${values.since ?? '30d'} is not before --until ${values.until ?? 'now'}.`)
+      throw usageError(
+        `--since ${quote(values.since ?? '30d')} is not earlier than --until ${quote(values.until ?? 'now')}. Use an earlier start.`,
+      )
     }
     const pieces = await reportPieces({ span: { since, until }, task, store, style: readAssets().style }, reading)
     if (pieces === null) throw await unknownTaskOf(reading.ledger, { task: task ?? '' })

@@ -48,12 +48,14 @@ export function instantsOf(local: number, zone: string): readonly Instant[] {
  */
 export function parseLocalIn(text: string, zone: string, name: string): Instant {
   const local = parseLocal(text)
-  if (local === null) throw usageError(`${name} ${quote(text)} is not a valid time.`)
+  if (local === null)
+    throw usageError(`${name} ${quote(text)} is not a valid date and time. Check the month, the day and the time.`)
   const [first, second] = instantsOf(local, zone)
-  if (first === undefined) throw usageError(`${name} ${quote(text)} does not exist: the clocks of ${zone} skip it.`)
+  if (first === undefined)
+    throw usageError(`${name} ${quote(text)} does not exist: the clocks in ${zone} skip it. Use another time.`)
   if (second === undefined) return first
   throw usageError(
-    `${name} ${quote(text)} comes twice in ${zone}. Use one of ${formatInstant(first)} and ${formatInstant(second)}.`,
+    `${name} ${quote(text)} occurs twice in ${zone}, because the clocks go back. Use ${formatInstant(first)} or ${formatInstant(second)}.`,
   )
 }
 

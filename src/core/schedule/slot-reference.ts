@@ -59,7 +59,8 @@ function onlySlotOf(schedule: Schedule, date: string): Instant {
   const { zone } = schedule.spec
   const day = dayIn(date, zone)
   if (day === null) throw usageError(`slot ${quote(date)} is not a valid date. Use YYYY-MM-DD.`)
-  if (day.length === 0) throw usageError(`slot ${quote(date)} does not exist: ${zone} skipped that day.`)
+  if (day.length === 0)
+    throw usageError(`slot ${quote(date)} does not exist: ${zone} skipped that day. Use another day.`)
   const slots: Instant[] = []
   for (const { from, to } of day) {
     for (const slot of slotsBetween(schedule, from, to)) {
@@ -72,7 +73,7 @@ function onlySlotOf(schedule: Schedule, date: string): Instant {
     const named = slots.slice(0, NAMED_SLOTS).map(formatInstant).join(', ')
     throw usageError(
       only === undefined
-        ? `slot ${quote(date)}: there is no slot on that day in ${zone}.`
+        ? `slot ${quote(date)}: there is no slot on that day in ${zone}. Use another day.`
         : `slot ${quote(date)}: there are several slots on that day in ${zone}. Use one of ${named}${more}.`,
     )
   }
@@ -82,15 +83,17 @@ function onlySlotOf(schedule: Schedule, date: string): Instant {
 function slotAtLocal(schedule: Schedule, text: string): Instant {
   const { zone } = schedule.spec
   const local = parseLocal(text)
-  if (local === null) throw usageError(`slot ${quote(text)} is not a valid time.`)
+  if (local === null)
+    throw usageError(`slot ${quote(text)} is not a valid date and time. Check the month, the day and the time.`)
   const instants = instantsOf(local, zone)
   const [first] = instants
-  if (first === undefined) throw usageError(`slot ${quote(text)} does not exist: the clocks of ${zone} skip it.`)
+  if (first === undefined)
+    throw usageError(`slot ${quote(text)} does not exist: the clocks in ${zone} skip it. Use another time.`)
   // In an autumn fold, either of the two instants may be a slot.
   const slots = instants.filter((at) => windowOf(schedule, at)?.slot === at)
   if (slots.length > 1) {
     throw usageError(
-      `slot ${quote(text)} comes twice in ${zone}. Use one of ${slots.map(formatInstant).join(' and ')}.`,
+      `slot ${quote(text)} occurs twice in ${zone}, because the clocks go back. Use ${slots.map(formatInstant).join(' or ')}.`,
     )
   }
   return slots[0] ?? first

@@ -39,7 +39,7 @@ export function parseTimeRange(
   const until = text.until === undefined ? undefined : endOf(text.until, end, zone, now)
   if (since !== undefined && until !== undefined && since >= until) {
     throw usageError(
-      `${start} ${quote(text.since ?? '')} is not before ${end} ${quote(text.until ?? '')}: they are ${formatInstant(since)} and ${formatInstant(until)}.`,
+      `${start} ${quote(text.since ?? '')} is not earlier than ${end} ${quote(text.until ?? '')}: they are ${formatInstant(since)} and ${formatInstant(until)}. Use an earlier start.`,
     )
   }
   return defined({ since, until })
@@ -75,7 +75,7 @@ function wholeDay(date: string, name: string, zone: string): { readonly start: I
   if (stretches === null) throw usageError(`${name} ${quote(date)} is not a valid date. Use YYYY-MM-DD.`)
   const [first, last] = [stretches[0], stretches.at(-1)]
   if (first === undefined || last === undefined)
-    throw usageError(`${name} ${quote(date)} does not exist: ${zone} skipped that day.`)
+    throw usageError(`${name} ${quote(date)} does not exist: ${zone} skipped that day. Use another day.`)
   const [start, end] = [withinYears(first.from), withinYears(last.to)]
   if (start < end) return { start, end }
   throw usageError(`${name} ${quote(date)} is not allowed. Use the years 1970 to 2199.`)
