@@ -28,7 +28,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   },
   check: {
     group: 'See what happened',
-    summary: 'Find slots that were missed, failed, stale or late; exit 1 if there are any',
+    summary: 'Find missed, failed, stale and late slots; exit 1 if there are any',
     load: async () => (await import('./commands/check.ts')).check,
   },
   tasks: {
@@ -63,7 +63,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   },
   setup: {
     group: 'Set up',
-    summary: 'Create the ledger, check the set-up, or print templates for AWS',
+    summary: 'Create the ledger, check the setup, or print templates for AWS',
     load: async () => (await import('./commands/setup.ts')).setup,
   },
   explain: {
@@ -135,7 +135,7 @@ export function overview(): string {
   return [
     'Usage: cronledger COMMAND [options]',
     '',
-    'Runs a scheduled batch once per period, on a scheduler that delivers at least once.',
+    'Runs a scheduled batch once per period, even if the scheduler starts it more than once.',
     ...[...groups].flatMap((group) => ['', `${group}:`, ...linesOf(group)]),
     '',
     'cronledger help COMMAND  shows the options of a command, with examples.',

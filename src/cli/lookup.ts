@@ -1,7 +1,7 @@
 import type { HistoryOptions, Ledger, ReadOptions } from '../api.ts'
 import { UnknownTaskError, unknownTask } from '../audit/tasks.ts'
 import { parseDuration } from '../core/duration.ts'
-import { usageError } from '../core/errors.ts'
+import { quote, usageError } from '../core/errors.ts'
 import { readableRow } from '../core/row/status.ts'
 import type { Schedules } from '../core/row/task-record.ts'
 import { readSchedule, type ScheduleOptions } from '../core/schedule/schedule-options.ts'
@@ -67,7 +67,9 @@ export async function readBoundedRange(
 ): Promise<Required<TimeRange>> {
   const { since = now - parseDuration(usualSpan), until = now } = await readRange(options, ledger, now)
   if (since < until) return { since, until }
-  throw usageError(`--since ${options.since ?? usualSpan} is not before --until ${options.until ?? 'now'}.`)
+  throw usageError(
+    `--since ${quote(options.since ?? usualSpan)} is not earlier than --until ${quote(options.until ?? 'now')}. Use an earlier start.`,
+  )
 }
 
 /**

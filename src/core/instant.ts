@@ -22,7 +22,7 @@ export function parseInstant(text: string, name = 'time'): Instant {
   const [, local = '', fraction = '', sign, offsetHours = '0', offsetMinutes = '0'] = match
   const localMs = parseLocal(local)
   if (localMs === null || Number(offsetHours) > 23 || Number(offsetMinutes) > 59) {
-    throw usageError(`${name} ${quote(text)} does not exist in the calendar or on the clock.`)
+    throw usageError(`${name} ${quote(text)} is not a valid date and time. Check the month, the day and the time.`)
   }
   const offsetMs = (Number(offsetHours) * 60 + Number(offsetMinutes)) * 60_000 * (sign === '-' ? -1 : 1)
   const instant = localMs + Number(fraction.padEnd(3, '0').slice(0, 3)) - offsetMs

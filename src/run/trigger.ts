@@ -80,7 +80,7 @@ function checkRetention(retentionMs: number | null, schedule: Schedule, { slot, 
 
 function readScheduled(input: TriggerInput, schedule: Schedule, settings: TriggerSettings, now: Instant): ReadTrigger {
   if (input.reason !== undefined) {
-    throw usageError('a reason requires a forced slot.')
+    throw usageError('a reason requires a forced slot. Give the slot, or leave the reason out.')
   }
   const { eventTime, source } = readEventTime(input, now)
   if (source === 'clock' && settings.requireEventTime) {
@@ -147,7 +147,7 @@ function readForced(
   now: Instant,
 ): ReadTrigger {
   if (input.eventTime !== undefined || input.event !== undefined) {
-    throw usageError('a forced slot and an event time cannot be used together. Remove one of them.')
+    throw usageError('a forced slot and an event time cannot be used together. Use one of them.')
   }
   const { reason, by } = input
   const person = { reason: reason ?? '', by: by ?? '' }

@@ -114,7 +114,9 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
       finish === 'recorded' ? [] : [ended(SUCCEEDED, finish), ended(FAILED, finish)],
     ),
     ended(FAILED, 'recorded', { retries: true }),
-    ended(FAILED, 'recorded', { detail: 'process 4711 still exists 2000 ms after SIGKILL' }),
+    ended(FAILED, 'recorded', {
+      detail: 'process 4711 still exists 1s after SIGKILL. End it before you run the slot again',
+    }),
   ],
   duplicate: [
     ...entries(DUPLICATES).flatMap(([cause, rows]) =>
@@ -145,7 +147,7 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
     },
   ],
   warning: [
-    { event: 'warning', message: '1 of 1 notifications failed. The first failure: event failed, exit code 22' },
+    { event: 'warning', message: '1 of 1 notifications failed. The first failure (event failed): exit code 22' },
   ],
 }
 

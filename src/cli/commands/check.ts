@@ -47,7 +47,7 @@ const OPTIONS = {
 const help = {
   name: 'check',
   summary:
-    "Find slots that were missed, failed, stale or late. Exits with 1 if there are any, so that a cron job or CI can use it as a dead man's switch.",
+    'Find missed, failed, stale and late slots. Exits with 1 if there are any, so that a cron job or CI can raise an alarm.',
   options: OPTIONS,
   takesTask: true,
   examples: [

@@ -30,7 +30,7 @@ const OPTIONS = {
   since: { ...COMMON.since, otherwise: 'the first slot; 7d for all tasks' },
   until: { ...COMMON.until, otherwise: 'the last slot; today for all tasks' },
   status: { kind: 'words', value: 'STATUS[,…]', choices: HISTORY_STATUSES, otherwise: 'all', help: 'Only these slots' },
-  noMissed: { kind: 'switch', help: 'Leave out the missed slots, which have no row' },
+  noMissed: { kind: 'switch', help: 'Leave out the missed slots, which have no record' },
   graceMs: COMMON.graceMs,
   ...DUE_BY,
   duplicates: { kind: 'switch', help: 'Only slots in which a trigger was rejected' },
@@ -59,7 +59,7 @@ const help = {
     ['cronledger history nightly … --all --format csv > nightly.csv', 'all slots, for a spreadsheet'],
   ],
   notes:
-    'Each object in JSON is described by schema/row.schema.json; ndjson has one object a line. In csv, a text that a spreadsheet would run as a formula begins with an apostrophe.\nMissed slots are found by the schedule that was in force then, for the tasks whose schedule is recorded. For one task without --since, they begin with its first row.',
+    'Each object in JSON is described by schema/row.schema.json; ndjson has one object a line. In csv, a text that a spreadsheet would run as a formula begins with an apostrophe.\nMissed slots are found by the schedule that was in force then, for the tasks whose schedule is recorded. For one task without --since, they begin with its first recorded slot.',
 } as const
 
 type HistoryValues = Values<typeof OPTIONS>
@@ -122,7 +122,7 @@ function withStatusNames(
  */
 function showsMissed({ status, noMissed, duplicates }: HistoryValues, argv: readonly string[]): boolean {
   if (noMissed && status?.includes('missed'))
-    throw usageError('--no-missed contradicts --status missed. Give one of them.')
+    throw usageError('--no-missed and --status missed cannot be used together. Use one of them.')
   if (!noMissed && !duplicates && (status === undefined || status.includes('missed'))) return true
   const ignored = [...Object.keys(DUE_BY), 'graceMs'].find((name) => isGiven(name, argv))
   if (ignored === undefined) return false

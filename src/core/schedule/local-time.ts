@@ -25,7 +25,8 @@ export function dayIn(date: string, zone: string, name: string): Several<Stretch
   const midnight = parseLocal(`${date}T00:00`)
   if (midnight === null) throw usageError(`${name} ${quote(date)} is not a valid date. Use YYYY-MM-DD.`)
   const [first, ...others] = stretches(midnight / 1000, DAY_SECONDS, zone)
-  if (first === undefined) throw usageError(`${name} ${quote(date)} does not exist: ${zone} skipped that day.`)
+  if (first === undefined)
+    throw usageError(`${name} ${quote(date)} does not exist: ${zone} skipped that day. Use another day.`)
   return [first, ...others]
 }
 
@@ -46,16 +47,18 @@ export function monthsIn(from: string, to: string, zone: string): Stretch {
  */
 export function instantsOf(text: string, zone: string, name: string): Several<Instant> {
   const local = parseLocal(text)
-  if (local === null) throw usageError(`${name} ${quote(text)} is not a valid time.`)
+  if (local === null)
+    throw usageError(`${name} ${quote(text)} is not a valid date and time. Check the month, the day and the time.`)
   const [first, ...others] = stretches(local / 1000, 1, zone).map(({ from }) => from)
-  if (first === undefined) throw usageError(`${name} ${quote(text)} does not exist: the clocks of ${zone} skip it.`)
+  if (first === undefined)
+    throw usageError(`${name} ${quote(text)} does not exist: the clocks in ${zone} skip it. Use another time.`)
   return [first, ...others]
 }
 
 /** Returns the error about a local time that comes at several instants, without anything that tells which is meant. */
 export function ambiguousTime(text: string, zone: string, name: string, instants: readonly Instant[]): LedgerError {
-  const named = instants.map(formatInstant).join(' and ')
-  return usageError(`${name} ${quote(text)} comes twice in ${zone}. Use one of ${named}.`)
+  const named = instants.map(formatInstant).join(' or ')
+  return usageError(`${name} ${quote(text)} occurs twice in ${zone}, because the clocks go back. Use ${named}.`)
 }
 
 function stretches(local: number, seconds: number, zone: string): Stretch[] {

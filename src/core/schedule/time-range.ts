@@ -39,7 +39,7 @@ export function parseTimeRange(
   const until = text.until === undefined ? undefined : endOf(text.until, end, zone, now)
   if (since !== undefined && until !== undefined && since >= until) {
     throw usageError(
-      `${start} ${quote(text.since ?? '')} is not before ${end} ${quote(text.until ?? '')}: they are ${formatInstant(since)} and ${formatInstant(until)}.`,
+      `${start} ${quote(text.since ?? '')} is not earlier than ${end} ${quote(text.until ?? '')}: they are ${formatInstant(since)} and ${formatInstant(until)}. Use an earlier start.`,
     )
   }
   return defined({ since, until })

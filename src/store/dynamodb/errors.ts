@@ -96,7 +96,7 @@ function credentialsHint(env: Environment): string {
   }
   const source = CREDENTIAL_VARIABLES.find(([variable]) => env[variable])
   if (source !== undefined) return `${source[0]} is set, but gave none. ${source[1]}`
-  return 'Give the task a role, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.'
+  return 'Give the ECS task a role (taskRoleArn), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.'
 }
 
 function profileOf(env: Environment): string | null {

@@ -217,7 +217,7 @@ describe('the task as an argument', () => {
   })
 
   test.each([
-    [['nightly', ...STORE, '--task', 'other'], 'two tasks are given: "nightly" and --task "other". Give one of them.'],
+    [['nightly', ...STORE, '--task', 'other'], 'two tasks are given: "nightly" and --task "other". Use one of them.'],
     [
       ['nightly', 'other'],
       'unexpected argument "other". history takes one task name and options. See cronledger history --help.',
