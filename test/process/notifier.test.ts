@@ -60,7 +60,7 @@ describe('what goes wrong is one line', () => {
     test(command, async () => {
       const said = await once(command)
       expect(said).toMatch(/^1 of 1 notifications failed\. The first failure \(event failed\): /)
-      expect(said?.replace(/^.*?event failed, /, '')).toEqual(
+      expect(said?.replace(/^.*?\(event failed\): /, '')).toEqual(
         typeof line === 'string' ? line : expect.stringMatching(line),
       )
     })

@@ -132,10 +132,7 @@ function rowMethods(dynamo: Dynamo): Pick<Store, 'get' | 'put' | 'note' | 'list'
         if (isNoted(notes, rejection.runId)) return true
         count = notes.count
       }
-      throw new LedgerError(
-        'unreachable',
-        `the rejected trigger could not be recorded, because the record of slot ${storedKey(key).slot} changed with each try`,
-      )
+      throw new LedgerError('unreachable', `the record of slot ${storedKey(key).slot} changed with each try`)
     },
 
     async list(query, call) {

@@ -108,7 +108,7 @@ describe('the stored form of a row', () => {
   it('names slots so that text order is time order', () => {
     expect(formatSlot(SLOT)).toBe('2026-11-24T03:00:00Z')
     expect(dayOf(SLOT)).toBe('2026-11-24')
-    expect(() => formatSlot(SLOT + 1)).toThrow('no whole second')
+    expect(() => formatSlot(SLOT + 1)).toThrow('not a whole second')
   })
 })
 

@@ -244,9 +244,9 @@ describe('at(…)', () => {
 
   it('refuses a time that the clocks skip', () => {
     expect(refusal('at(2026-03-08T02:30:00)', 'America/Los_Angeles')).toBe(
-      'schedule "at(2026-03-08T02:30:00)": at is "2026-03-08T02:30:00". The clocks in America/Los_Angeles skip that time. Use another time.',
+      'schedule "at(2026-03-08T02:30:00)": at is "2026-03-08T02:30:00", but the clocks in America/Los_Angeles skip that time. Use another time.',
     )
-    expect(refusal('at(2011-12-30T12:00:00)', 'Pacific/Apia')).toContain('The clocks of Pacific/Apia skip that time')
+    expect(refusal('at(2011-12-30T12:00:00)', 'Pacific/Apia')).toContain('the clocks in Pacific/Apia skip that time')
   })
 })
 
