@@ -65,7 +65,7 @@ function readRange(
   const { since = 0, until = now } = parseTimeRange(text, zone, now, ['from', 'to'])
   if (only.includes('missed') && since < now - retentionMs) {
     throw usageError(
-      `from ${text.since} is too early: rows are kept for ${formatDuration(retentionMs)}, so older slots that succeeded would look missed. Use a later start.`,
+      `from ${text.since} is too early: records are kept for ${formatDuration(retentionMs)}, so older slots that succeeded would look missed. Use a later start.`,
     )
   }
   return { since, until }

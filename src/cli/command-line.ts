@@ -41,7 +41,7 @@ export function checkBatch(name: string, [file, word = '']: readonly string[]): 
   }
   if (basename(file) !== 'cronledger' || !Object.hasOwn(COMMANDS, word)) return
   throw usageError(
-    `the batch command after -- is "cronledger ${word}", which would take the slot of the batch. Name the batch there. To start cronledger ${word} in an image with the entrypoint "cronledger run --", use another entrypoint: docker run --entrypoint cronledger IMAGE ${word} …, or entryPoint in an ECS task definition.`,
+    `the batch command after -- is "cronledger ${word}", which would take the slot of the batch. Put the batch command there. To start cronledger ${word} in an image with the entrypoint "cronledger run --", use another entrypoint: docker run --entrypoint cronledger IMAGE ${word} …, or entryPoint in an ECS task definition.`,
   )
 }
 
@@ -49,7 +49,7 @@ export function checkBatch(name: string, [file, word = '']: readonly string[]): 
 export function checkNoBatch(name: string, [word]: readonly string[]): void {
   if (word === undefined) return
   throw usageError(
-    `unexpected argument ${quote(word)} after --. ${name} does not run a batch: put its options before --, or leave -- out.`,
+    `unexpected argument ${quote(word)} after --. ${name} does not run a batch. Put its options before --, or leave -- out.`,
   )
 }
 
@@ -61,7 +61,7 @@ export function checkBytes(args: readonly string[]): void {
   const changed = args.find((word) => word.includes('\ufffd'))
   if (changed === undefined || isUtf8(ownCommandLine())) return
   throw usageError(
-    `argument ${quote(changed)} is not valid UTF-8, and the batch would get another text. Encode it in UTF-8.`,
+    `argument ${quote(changed)} is not valid UTF-8, so the batch would get a different text. Encode it in UTF-8.`,
   )
 }
 

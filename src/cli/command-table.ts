@@ -28,7 +28,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   },
   check: {
     group: 'See what happened',
-    summary: 'Find slots that were missed, failed, stale or late; exit 1 if there are any',
+    summary: 'Find missed, failed, stale and late slots; exit 1 if there are any',
     load: async () => (await import('./commands/check.ts')).check,
   },
   tasks: {
@@ -63,7 +63,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   },
   setup: {
     group: 'Set up',
-    summary: 'Create the ledger, check the set-up, or print templates for AWS',
+    summary: 'Create the ledger, check the setup, or print templates for AWS',
     load: async () => (await import('./commands/setup.ts')).setup,
   },
   explain: {
@@ -79,7 +79,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
 }
 
 /** How other tools name a command, and the commands here that have its meaning. */
-const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
+const COMMANDS_OF_OTHERS: Readonly<Record<string, readonly string[]>> = {
   start: ['run'],
   exec: ['run'],
   trigger: ['run'],
@@ -121,7 +121,7 @@ const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
 /** Returns the commands that a user may mean by a name that is common in other tools. */
 export function commandsMeant(name: string): readonly string[] {
   const lower = name.toLowerCase()
-  return Object.hasOwn(OTHER_NAMES, lower) ? (OTHER_NAMES[lower] ?? []) : []
+  return Object.hasOwn(COMMANDS_OF_OTHERS, lower) ? (COMMANDS_OF_OTHERS[lower] ?? []) : []
 }
 
 /** Returns the help of `cronledger` itself. */
@@ -135,7 +135,7 @@ export function overview(): string {
   return [
     'Usage: cronledger COMMAND [options]',
     '',
-    'Runs a scheduled batch once per period, on a scheduler that delivers at least once.',
+    'Runs a scheduled batch once per period, even if the scheduler starts it more than once.',
     ...[...groups].flatMap((group) => ['', `${group}:`, ...linesOf(group)]),
     '',
     'cronledger help COMMAND  shows the options of a command, with examples.',

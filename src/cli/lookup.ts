@@ -1,9 +1,12 @@
 import type { HistoryOptions, Ledger, ReadOptions } from '../api.ts'
 import { UnknownTaskError, unknownTask } from '../audit/tasks.ts'
+import { parseDuration } from '../core/duration.ts'
+import { quote, usageError } from '../core/errors.ts'
 import { readableRow } from '../core/row/status.ts'
 import type { Schedules } from '../core/row/task-record.ts'
-import { readSchedule } from '../core/schedule/schedule-options.ts'
-import type { StoredRow } from '../core/types.ts'
+import { readSchedule, type ScheduleOptions } from '../core/schedule/schedule-options.ts'
+import { needsZone, parseTimeRange, type RangeText, type TimeRange } from '../core/schedule/time-range.ts'
+import type { Instant, OrUndefined, StoredRow } from '../core/types.ts'
 import { nearest } from './options/nearest.ts'
 
 /** A task by name, and how to read the ledger. */
@@ -39,17 +42,47 @@ export function hintAbout(error: Error): string {
   return near === null ? ' To list the tasks of this ledger, run: cronledger tasks' : ` Did you mean ${near}?`
 }
 
+/** The options that choose a range of slots, and the zone in which its ends are read. */
+interface RangeOptions extends RangeText, OrUndefined<ScheduleOptions> {
+  readonly task: string | undefined
+  readonly ledgerTimeoutMs: number | undefined
+}
+
 /**
- * Returns the time zone of a task: that of the given schedule, otherwise of the schedule in force, otherwise of the newest
- * row, otherwise UTC.
+ * Reads `--since` and `--until`. Local times and dates are in the zone of the task, or in UTC if no task is given. Throws
+ * as `parseTimeRange` does.
  */
-export async function zoneOfTask(
+export async function readRange(options: RangeOptions, ledger: Ledger, now: Instant): Promise<TimeRange> {
+  const { task, since, until } = options
+  const zone = task !== undefined && needsZone(options) ? await zoneOfTask({ ...options, task }, ledger) : 'UTC'
+  return parseTimeRange({ since, until }, zone, now, ['--since', '--until'])
+}
+
+/** Reads a range that ends now, and begins `usualSpan` (`7d`) ago, if the options do not say otherwise. */
+export async function readBoundedRange(
+  options: RangeOptions,
   ledger: Ledger,
-  options: TaskReading,
-  { schedule, timezone, anchor }: Record<'schedule' | 'timezone' | 'anchor', string | undefined>,
+  now: Instant,
+  usualSpan: string,
+): Promise<Required<TimeRange>> {
+  const { since = now - parseDuration(usualSpan), until = now } = await readRange(options, ledger, now)
+  if (since < until) return { since, until }
+  throw usageError(
+    `--since ${quote(options.since ?? usualSpan)} is not earlier than --until ${quote(options.until ?? 'now')}. Use an earlier start.`,
+  )
+}
+
+/**
+ * Returns the time zone of a task: that of the given schedule, otherwise of the schedule in force, otherwise of the
+ * newest row, otherwise UTC.
+ */
+async function zoneOfTask(
+  { task, ledgerTimeoutMs, schedule, timezone, anchor }: RangeOptions & TaskReading,
+  ledger: Ledger,
 ): Promise<string> {
   if (schedule !== undefined) return readSchedule({ schedule, timezone, anchor }).spec.zone
-  const schedules = await recordedSchedules(ledger, options)
-  const spec = schedules?.at(-1)?.spec ?? readableRow(await newestRow(ledger, options))?.schedule
+  const reading = { task, ledgerTimeoutMs }
+  const schedules = await recordedSchedules(ledger, reading)
+  const spec = schedules?.at(-1)?.spec ?? readableRow(await newestRow(ledger, reading))?.schedule
   return spec?.zone ?? 'UTC'
 }

@@ -71,7 +71,7 @@ async function write(text: string | Uint8Array): Promise<boolean> {
   })
   if (!error) return true
   if (error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED') return false
-  throw usageError(`standard output takes no more: ${error.message}`)
+  throw usageError(`standard output cannot be written: ${error.message}`)
 }
 
 function ignore(): void {}

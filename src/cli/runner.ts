@@ -1,17 +1,14 @@
 import type { Ledger, RunOptions, RunOutcome } from '../api.ts'
 import { LedgerError, quote, usageError } from '../core/errors.ts'
-import { optionName } from '../core/option.ts'
 import { isPlaceholder } from '../core/placeholder.ts'
 import type { LogFormat } from '../format/log/log.ts'
 import { printable } from '../format/text.ts'
 import { createLedger } from '../ledger.ts'
 import { systemClock } from '../process/clock.ts'
-import { type CommandOptions, FORCING_VARIABLES } from '../run/command.ts'
+import type { CommandOptions } from '../run/command.ts'
 import type { CommandContext } from './command.ts'
 import type { Values } from './options/arguments.ts'
-import { refuseMisspeltSlotOptions } from './options/misspelt.ts'
-import { nearest } from './options/nearest.ts'
-import { variableOf } from './options/options.ts'
+import { misspeltVariables } from './options/misspelt.ts'
 import type { SUPERVISION_OPTIONS } from './options/run-options.ts'
 import { openReporter } from './reporter.ts'
 
@@ -52,8 +49,7 @@ export function openRunner(
     )
   const command: CommandOptions = { argv: [file, ...args], env, stops, timeoutMs: values.timeoutMs ?? null }
   const { emit, end, format } = openReporter(values, context)
-  const warnings = misspelt(values, env)
-  refuseMisspeltSlotOptions(values, env)
+  const warnings = misspeltVariables(values, env)
   // This log callback is the only place that knows whether the log has the error of a run already.
   let hasReported = false
   const ledger = createLedger({
@@ -76,25 +72,4 @@ export function openRunner(
         return error
       }),
   }
-}
-
-const PREFIX = variableOf('')
-/** Shorter names (`log`, `by`) are close to too many names that may belong to the batch. */
-const MIN_LETTERS = 5
-
-/**
- * Returns a warning for each variable whose name is close to that of an option. Without a warning, a misspelt limit
- * would silently have no effect. We refuse only unknown flags, since the environment also belongs to the batch.
- */
-function misspelt(values: SupervisionValues, env: CommandContext['env']): string[] {
-  const left = Object.entries(values)
-    .filter(([, value]) => value === undefined)
-    .map(([name]) => optionName(name))
-    .filter((name) => name.length >= MIN_LETTERS)
-  const known = new Set([...Object.keys(values).map(variableOf), ...FORCING_VARIABLES])
-  return Object.entries(env).flatMap(([variable, value]) => {
-    if (!value || !variable.startsWith(PREFIX) || variable.startsWith(`${PREFIX}RUN_`) || known.has(variable)) return []
-    const meant = nearest(variable.slice(PREFIX.length).toLowerCase().replaceAll('_', '-'), left)
-    return meant === null ? [] : [`${variable} is not an option and was ignored. Did you mean ${variableOf(meant)}?`]
-  })
 }

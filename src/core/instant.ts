@@ -22,7 +22,7 @@ export function parseInstant(text: string, name = 'time'): Instant {
   const [, local = '', fraction = '', sign, offsetHours = '0', offsetMinutes = '0'] = match
   const localMs = parseLocal(local)
   if (localMs === null || Number(offsetHours) > 23 || Number(offsetMinutes) > 59) {
-    throw usageError(`${name} ${quote(text)} does not exist in the calendar or on the clock.`)
+    throw usageError(`${name} ${quote(text)} is not a valid date and time. Check the month, the day and the time.`)
   }
   const offsetMs = (Number(offsetHours) * 60 + Number(offsetMinutes)) * 60_000 * (sign === '-' ? -1 : 1)
   const instant = localMs + Number(fraction.padEnd(3, '0').slice(0, 3)) - offsetMs
@@ -34,9 +34,9 @@ export function parseInstant(text: string, name = 'time'): Instant {
 }
 
 /**
- * Reads a wall-clock time, `2026-11-24T03:00` or `2026-11-24 03:00`, with or without seconds. Returns milliseconds since 1970 on that wall
- * clock. Returns null if the date or the time does not exist, because `Date` alone would turn 30 February into a day of
- * March.
+ * Reads a wall-clock time, `2026-11-24T03:00` or `2026-11-24 03:00`, with or without seconds. Returns milliseconds since
+ * 1970 on that wall clock. Returns null if the date or the time does not exist, because `Date` alone would turn 30
+ * February into a day of March.
  */
 export function parseLocal(text: string): number | null {
   const full = (text.length === 16 ? `${text}:00` : text).replace(' ', 'T')

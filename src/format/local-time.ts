@@ -31,7 +31,7 @@ export function localTimeIn(instant: Instant, zone: string): string {
  * know the zone, returns the time in UTC.
  */
 export function zonedTime(instant: Instant, zone: string): string {
-  const { date, time, name } = wallClock(instant, zone)
+  const { date, time, name } = readClock(instant, zone)
   return `${date} ${time.replace(/:00$/, '')} ${name()}`
 }
 
@@ -40,28 +40,28 @@ export function zonedTime(instant: Instant, zone: string): string {
  * local time stands before it in the same line.
  */
 export function timeNear(instant: Instant, slot: Instant, zone: string): string {
-  const { date, time } = wallClock(instant, zone)
-  return date === wallClock(slot, zone).date ? time : `${date} ${time}`
+  const { date, time } = readClock(instant, zone)
+  return date === readClock(slot, zone).date ? time : `${date} ${time}`
 }
 
-interface WallClock {
+interface ClockReading {
   readonly date: string
   readonly time: string
   /** Returns the abbreviation of the zone, or its offset. */
   name(): string
 }
 
-function wallClock(instant: Instant, name: string): WallClock {
+function readClock(instant: Instant, name: string): ClockReading {
   // The default zone does not need ICU. The first use of ICU in a process takes 9 ms and 8 MB.
   const zone = name === 'UTC' ? null : IANAZone.create(name)
-  if (zone === null || !zone.isValid) return { ...split(instant), name: () => 'UTC' }
+  if (zone === null || !zone.isValid) return { ...dateAndTime(instant), name: () => 'UTC' }
   return {
-    ...split(instant + Math.round(zone.offset(instant) * 60_000)),
+    ...dateAndTime(instant + Math.round(zone.offset(instant) * 60_000)),
     name: () => abbreviation(instant, zone) ?? zone.formatOffset(instant, 'short'),
   }
 }
 
-function split(local: number): Pick<WallClock, 'date' | 'time'> {
+function dateAndTime(local: number): Pick<ClockReading, 'date' | 'time'> {
   const text = new Date(local).toISOString()
   return { date: text.slice(0, 10), time: text.slice(11, 19) }
 }

@@ -28,7 +28,7 @@ const COUNT_WORDS: Readonly<Record<keyof RerunCounts, string>> = {
   unrecorded: 'succeeded but not recorded',
   refused: 'refused',
   skipped: 'skipped because another slot was running',
-  duplicate: 'already done by another run',
+  duplicate: 'already completed or skipped',
   left: 'not run',
 }
 

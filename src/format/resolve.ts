@@ -24,9 +24,9 @@ function whyNot(row: Row | null, cause: ResolveObjection): string {
     case 'running':
       return `the slot is still running. Stop it, or wait until it ends${leaseText(row)}. Then try again.`
     case 'completed':
-      return 'the slot is completed already'
+      return 'the slot is already completed'
     case 'newerRow':
-      return 'a newer version of cronledger wrote the record of this slot. Update cronledger here.'
+      return 'a newer version of cronledger wrote the record of this slot. Update cronledger on this host or in this image.'
     case 'tooManyResolutions':
       return `the slot already has ${MAX_RESOLUTIONS} decisions, and it cannot have more`
   }
@@ -46,7 +46,7 @@ function stepsOf(row: StoredRow, cause: ResolveObjection, store: string): readon
     case 'tooManyResolutions':
       return [showStep('see what is recorded', { store, task, slot })]
     case 'completed':
-      return [rerunStep('run it again', { store, task, slot, schedule })]
+      return [rerunStep('if it must run again', { store, task, slot, schedule })]
     case 'newerRow':
       return []
   }

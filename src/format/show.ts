@@ -22,7 +22,7 @@ export function showText(row: StoredRow, now: Instant, skewMs: number): string {
   const lines = isNewerSchema(row)
     ? [
         titleOf(row),
-        `  status  unknown: a newer cronledger wrote this row (schema ${row.schemaVersion}). Update cronledger to read it.`,
+        `  status  unknown: a newer version of cronledger wrote the record of this slot (schema ${row.schemaVersion}). Update cronledger to read it.`,
       ]
     : [titleOf(row), ...factLines(row, now, skewMs), '', 'TIMELINE (UTC)', ...timelineLines(row)]
   return lines.map(printable).join('\n')

@@ -57,7 +57,7 @@ export function openNotifier(command: string, clock: Clock): Notifier {
     )
     if (failure === null) return
     failed += 1
-    first ||= `event ${notice.kind}, ${failure}`
+    first ||= `(event ${notice.kind}): ${failure}`
   }
 
   return {
@@ -77,7 +77,7 @@ export function openNotifier(command: string, clock: Clock): Notifier {
       await Promise.all(lanes)
       // The two counts are reported separately, because the limit is not why a notification failed.
       const said = [
-        ...(failed === 0 ? [] : [`${failed} of ${sent} notifications failed. The first failure: ${first}`]),
+        ...(failed === 0 ? [] : [`${failed} of ${sent} notifications failed. The first failure ${first}`]),
         ...(unsent === 0 ? [] : [`${unsent} more were not sent, because one process sends at most ${MAX_NOTICES}`]),
       ]
       return said.length === 0 ? null : said.join('. ')

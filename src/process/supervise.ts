@@ -216,7 +216,12 @@ async function untilGroupEnded(groupId: number, over: AbortSignal, clock: Clock)
 function exitDetails(exit: CommandEnd | null, member: number | null): Omit<ChildEnd, 'outcome'> {
   const lost = exit?.lost === undefined ? {} : { detail: `it is unknown how the command ended: ${exit.lost}` }
   const left =
-    member === null ? {} : { detail: `process ${member} still exists ${VANISH_MS} ms after SIGKILL`, left: member }
+    member === null
+      ? {}
+      : {
+          detail: `process ${member} still exists ${VANISH_MS / 1000}s after SIGKILL. End it before you run the slot again`,
+          left: member,
+        }
   return {
     ...(exit?.code != null && { exitCode: exit.code }),
     ...(exit?.signal != null && { signal: exit.signal }),

@@ -134,7 +134,8 @@ async function readRequest(
   checkTaskName(options.task)
   const schedule = readSchedule(options, parse)
   const host = await findHost()
-  const hostZone = env['TZ']
+  // POSIX lets a name of a file of zone data begin with a colon.
+  const hostZone = env['TZ']?.replace(/^:/, '')
   const input = { ...triggerInput(options, host), hostZone }
   const { trigger, window, objection, notices } = readTrigger(input, schedule, settings, clock.now())
   const warning = options.timezone === undefined ? defaultZoneWarning(schedule, hostZone) : null

@@ -100,10 +100,10 @@ export const SETTING_GROUPS = {
       group: 'Advanced',
       default: null,
       bounds: [35 * DAY_MS, 36_525 * DAY_MS],
-      why: 'a slot whose row is gone would run again',
+      why: 'a slot whose record was deleted could run again',
       otherwise: 'forever',
-      help: 'Keep the row of a slot this long',
-      details: 'A row is always kept for at least two windows.',
+      help: 'Keep the record of a slot this long',
+      details: 'The value must be at least two windows of the schedule.',
     },
   },
   batch: {

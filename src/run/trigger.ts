@@ -22,7 +22,7 @@ export interface TriggerInput {
   readonly forceSlot?: string
   readonly reason?: string
   readonly by?: string
-  /** The variable `TZ`, which many programs read as their zone. */
+  /** The variable `TZ`, which many programs read as their zone, without the colon that it may begin with. */
   readonly hostZone?: string | undefined
 }
 
@@ -80,7 +80,7 @@ function checkRetention(retentionMs: number | null, schedule: Schedule, { slot, 
 
 function readScheduled(input: TriggerInput, schedule: Schedule, settings: TriggerSettings, now: Instant): ReadTrigger {
   if (input.reason !== undefined) {
-    throw usageError('a reason requires a forced slot.')
+    throw usageError('a reason requires a forced slot. Give the slot, or leave the reason out.')
   }
   const { eventTime, source } = readEventTime(input, now)
   if (source === 'clock' && settings.requireEventTime) {
@@ -133,8 +133,7 @@ function zoneThatMatches(schedule: Schedule, eventTime: Instant, hostZone: strin
  * Returns a warning if the schedule is read in UTC only because no zone was given, although `TZ` names another one. A
  * rate counts real time, so its zone does not matter.
  */
-export function defaultZoneWarning(schedule: Schedule, hostZone: string | undefined): string | null {
-  const zone = hostZone?.replace(/^:/, '') ?? ''
+export function defaultZoneWarning(schedule: Schedule, zone = ''): string | null {
   if (schedule.kind === 'rate' || zone === '' || isUtc(zone) || /^(?:UTC|GMT)[+-]?0$/i.test(zone)) return null
   const named = isZone(zone) ? `--timezone ${zone}` : '--timezone with the IANA name of that zone'
   return `the schedule is read in UTC, but TZ is ${quote(zone)}. Give ${named}, or --timezone UTC if UTC is meant.`
@@ -148,7 +147,7 @@ function readForced(
   now: Instant,
 ): ReadTrigger {
   if (input.eventTime !== undefined || input.event !== undefined) {
-    throw usageError('a forced slot and an event time cannot be used together. Remove one of them.')
+    throw usageError('a forced slot and an event time cannot be used together. Use one of them.')
   }
   const { reason, by } = input
   const person = { reason: reason ?? '', by: by ?? '' }

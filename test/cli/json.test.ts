@@ -14,7 +14,7 @@ const OF_NIGHTLY = ['nightly', '--store', store]
 
 /** The commands that print data, with the arguments that make them print some. */
 const CASES: ReadonlyArray<[args: string[], code: number, expected: unknown]> = [
-  [['history', ...OF_NIGHTLY], 0, [{ task: 'nightly', slot: SLOT }]],
+  [['history', ...OF_NIGHTLY, '--no-missed'], 0, [{ task: 'nightly', slot: SLOT }]],
   [['show', ...OF_NIGHTLY, '--slot', SLOT], 0, { task: 'nightly', slot: SLOT }],
   [['check', ...OF_NIGHTLY, '--since', SLOT, '--until', '2026-11-23'], 1, [{ task: 'nightly', slot: SLOT }]],
   [['tasks', '--store', store], 0, [{ task: 'nightly', zone: 'UTC' }]],
@@ -49,12 +49,18 @@ test('each command that has --json is among them', async () => {
 })
 
 test.each([
-  [['check', ...OF_NIGHTLY, '--json', '--format', 'text'], '--json contradicts --format text. Give one of them.'],
+  [
+    ['check', ...OF_NIGHTLY, '--json', '--format', 'text'],
+    '--json and --format text cannot be used together. Use one of them.',
+  ],
   [
     ['rerun', '--store', store, '--task', 'nightly', '--slot', SLOT, '--reason', 'x', '--json', '--', 'true'],
     '--json requires --dry-run. For the log, use --log json.',
   ],
-  [['setup', '--store', store, '--print', 'iam', '--json'], '--json contradicts --print. Give one of them.'],
+  [
+    ['setup', '--store', store, '--print', 'iam', '--json'],
+    '--json and --print cannot be used together. Use one of them.',
+  ],
 ])('%j is refused', async (args, message) => {
   expect(await cronledger(args)).toMatchObject({ code: 64, stdout: '', stderr: `cronledger: ${message}\n` })
 })

@@ -56,7 +56,7 @@ describe('parseInstant', () => {
       'event time "2026-11-24T03:00:00" has no offset. Use ISO 8601 with Z or an offset',
     )
     expect(() => parseInstant('2026-02-30T03:00:00Z')).toThrow(
-      'time "2026-02-30T03:00:00Z" does not exist in the calendar',
+      'time "2026-02-30T03:00:00Z" is not a valid date and time',
     )
     expect(() => parseInstant('2201-02-03T03:00:00Z')).toThrow('Use the years 1970 to 2199')
     expect(() => parseInstant('\u001b[2J\u009b1A\u202e')).toThrow('time "\\u001b[2J\\u009b1A\\u202e"')

@@ -1,5 +1,5 @@
+import { run } from '../../src/cli/commands/run.ts'
 import { readOptions } from '../../src/cli/options/arguments.ts'
-import { RUN_OPTIONS } from '../../src/cli/options/run-options.ts'
 import { parseDuration } from '../../src/core/duration.ts'
 import { asError, LedgerError } from '../../src/core/errors.ts'
 import { parseInstant } from '../../src/core/instant.ts'
@@ -26,9 +26,8 @@ function messageOf(work: () => unknown): string {
   throw new Error(`no error: ${work}`)
 }
 
-const HELP = { name: 'run', summary: '', options: RUN_OPTIONS, rest: ' -- COMMAND', examples: [] } as const
 const NEEDED = ['--store', 'file:/tmp/x', '--task', 'nightly', '--schedule', '0 3 * * *']
-const options = (...argv: string[]) => messageOf(() => readOptions(HELP, argv, {}))
+const options = (...argv: string[]) => messageOf(() => readOptions(run.help, argv, {}))
 
 export const OPTION_ERRORS = (): readonly string[] => [
   options('--task', 'nightly', '--schedule', '0 3 * * *'),

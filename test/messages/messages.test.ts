@@ -30,7 +30,10 @@ const LATER = NOW + 14_000
 test('every message of the program, with sample values, is in the catalogue', async () => {
   const catalogue = [
     ...section('Log lines of a run', logLines(CONTEXT)),
-    ...section('Log lines of a forced run', [line('claimed', FORCED_CONTEXT), line('refused', FORCED_CONTEXT)]),
+    ...section(
+      'Log lines of a forced run',
+      (['claimed', 'refused', 'withdrawn'] as const).map((event) => line(event, FORCED_CONTEXT)),
+    ),
     ...section('Log lines in UTC, with seconds', [line('claimed', UTC_CONTEXT), line('duplicate', UTC_CONTEXT)]),
     ...section('Log lines of a run that other runs must not overlap', [line('refused', GUARDED_CONTEXT)]),
     ...section('Log lines of the rerun of a range', rerunLines()),

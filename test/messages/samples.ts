@@ -9,6 +9,7 @@ import type {
   RefusalCause,
   Row,
 } from '../../src/core/types.ts'
+import { toLedgerError } from '../../src/store/dynamodb/errors.ts'
 import { FAILED, FORCED, lastWaiting, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
 
 // The sample data of the catalogue. Each table has an entry for every member of its union, so the compiler asks for a
@@ -27,7 +28,9 @@ export const CONTEXT: RunContext = {
   guards: {},
 }
 
-const UNANSWERED = 'no answer from DynamoDB (ap-northeast-1) to dynamodb:UpdateItem on table "cronledger": not in time'
+const UNANSWERED = toLedgerError(new DOMException('not in time', 'AbortError'), {
+  ...{ action: 'dynamodb:UpdateItem', table: 'cronledger', place: 'ap-northeast-1', env: {} },
+}).message
 const HOLDER: OverlapLock = { slot: SLOT - 86_400_000, runId: '77b1f2c0' }
 const SURVIVOR = { pid: 4711, command: 'python3' }
 
@@ -110,7 +113,10 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
     ...entries(FINISHES).flatMap(([finish]) =>
       finish === 'recorded' ? [] : [ended(SUCCEEDED, finish), ended(FAILED, finish)],
     ),
-    ended(FAILED, 'recorded', { detail: 'process 4711 is still there 2000 ms after SIGKILL' }),
+    ended(FAILED, 'recorded', { retries: true }),
+    ended(FAILED, 'recorded', {
+      detail: 'process 4711 still exists 1s after SIGKILL. End it before you run the slot again',
+    }),
   ],
   duplicate: [
     ...entries(DUPLICATES).flatMap(([cause, rows]) =>
@@ -129,7 +135,10 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
   'renewal-recovered': [{ event: 'renewal-recovered' }],
   'lease-lost': entries(LOSSES).map(([cause]) => ({ event: 'lease-lost', cause })),
   'clock-event-time': [{ event: 'clock-event-time', windowMs: 300_000 }],
-  'schedule-mismatch': [{ event: 'schedule-mismatch', eventTime: SLOT + 1_800_000, source: 'event-time' }],
+  'schedule-mismatch': [
+    { event: 'schedule-mismatch', eventTime: SLOT + 1_800_000, source: 'event-time' },
+    { event: 'schedule-mismatch', eventTime: SLOT + 32_400_000, source: 'event-time', matchesIn: 'UTC' },
+  ],
   'schedule-changed': [
     {
       event: 'schedule-changed',
@@ -138,7 +147,7 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
     },
   ],
   warning: [
-    { event: 'warning', message: '1 of 1 notifications failed. The first failure: event failed, exit code 22' },
+    { event: 'warning', message: '1 of 1 notifications failed. The first failure (event failed): exit code 22' },
   ],
 }
 

@@ -59,8 +59,8 @@ describe('what goes wrong is one line', () => {
   ] as const) {
     test(command, async () => {
       const said = await once(command)
-      expect(said).toMatch(/^1 of 1 notifications failed\. The first failure: event failed, /)
-      expect(said?.replace(/^.*?event failed, /, '')).toEqual(
+      expect(said).toMatch(/^1 of 1 notifications failed\. The first failure \(event failed\): /)
+      expect(said?.replace(/^.*?\(event failed\): /, '')).toEqual(
         typeof line === 'string' ? line : expect.stringMatching(line),
       )
     })
@@ -70,7 +70,7 @@ describe('what goes wrong is one line', () => {
     const notifier = openNotifier('read n; [ $n -lt 3 ] || { echo $n >&2; exit 1; }', patientClock)
     for (let n = 0; n < 4; n++) notifier.send(notice(`${n}\n`))
     expect(await notifier.end(NEVER)).toBe(
-      '1 of 4 notifications failed. The first failure: event failed, exit code 1: 3',
+      '1 of 4 notifications failed. The first failure (event failed): exit code 1: 3',
     )
   })
 
@@ -85,7 +85,7 @@ describe('what goes wrong is one line', () => {
     const notifier = openNotifier('exit 22', patientClock)
     for (let n = 0; n < 103; n++) notifier.send(notice(''))
     expect(await notifier.end(NEVER)).toBe(
-      '100 of 100 notifications failed. The first failure: event failed, exit code 22. 3 more were not sent, because one process sends at most 100',
+      '100 of 100 notifications failed. The first failure (event failed): exit code 22. 3 more were not sent, because one process sends at most 100',
     )
   })
 })
@@ -98,7 +98,7 @@ describe('nothing of it matters', () => {
   test('ten megabytes on each of its outputs', async () => {
     const flood = 'head -c 10000000 /dev/zero | tr "\\0" x'
     const said = await once(`${flood}; ${flood} >&2; exit 3`)
-    expect(said).toBe(`1 of 1 notifications failed. The first failure: event failed, exit code 3: ${'x'.repeat(300)}`)
+    expect(said).toBe(`1 of 1 notifications failed. The first failure (event failed): exit code 3: ${'x'.repeat(300)}`)
   })
 
   test('what it leaves in the background is gone with it', async () => {
@@ -135,7 +135,7 @@ describe('the limit', () => {
     expect(livingMember(group)).not.toBe(null)
     beDue()
     expect(await notifier.end(NEVER)).toBe(
-      '1 of 1 notifications failed. The first failure: event failed, the command did not end in time (10s, or less after a stop) and was killed',
+      '1 of 1 notifications failed. The first failure (event failed): the command did not end in time (10s, or less after a stop) and was killed',
     )
     await until(() => livingMember(group) === null)
   })

@@ -185,7 +185,6 @@ describe('guards', () => {
     expect(warning('Asia/Tokyo')).toBe(
       'the schedule is read in UTC, but TZ is "Asia/Tokyo". Give --timezone Asia/Tokyo, or --timezone UTC if UTC is meant.',
     )
-    expect(warning(':Asia/Tokyo')).toMatch(/Give --timezone Asia\/Tokyo,/)
     expect(warning('JST-9')).toMatch(/Give --timezone with the IANA name of that zone/)
     for (const zone of [undefined, '', 'UTC', 'utc', 'Etc/UTC', 'GMT', 'UTC0', 'GMT-0'])
       expect(warning(zone)).toBeNull()
@@ -243,12 +242,12 @@ describe('the slot to force', () => {
       /does not exist: Pacific\/Apia skipped that day/,
     ],
     ['no calendar date', '2026-02-30', NIGHTLY, /is not a valid date/],
-    ['a time that the clocks skip', '2026-03-08T02:30', NEW_YORK, /the clocks of America\/New_York skip it/],
+    ['a time that the clocks skip', '2026-03-08T02:30', NEW_YORK, /the clocks in America\/New_York skip it/],
     [
       'a time that comes twice',
       '2026-11-01T01:30',
       { ...NEW_YORK, expression: '30 * * * *' },
-      /comes twice .*05:30:00Z and .*06:30:00Z/,
+      /occurs twice .*05:30:00Z or .*06:30:00Z/,
     ],
     [
       'nonsense',
@@ -256,7 +255,7 @@ describe('the slot to force', () => {
       NIGHTLY,
       /^slot "yesterday" is not valid. Use an instant .*, a local time .*, a date .*, or latest.$/,
     ],
-    ['no time of a clock', '2026-11-22T25:00', NIGHTLY, /is not a valid time/],
+    ['no time of a clock', '2026-11-22T25:00', NIGHTLY, /is not a valid date and time/],
     ['nothing due yet', 'latest', { expression: 'at(2027-01-01T00:00:00)', zone: 'UTC' }, /due yet/],
   ] as ReadonlyArray<[string, string, ScheduleSpec, RegExp]>) {
     test(`${what} is a usage error`, () => {

@@ -29,7 +29,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a contender compares the lease without the skew',
     scenario: 'force in an outage',
-    file: 'src/core/row/decide.ts',
+    file: 'src/core/row/status.ts',
     from: 'now <= row.leaseUntil + skewMs',
     to: 'now <= row.leaseUntil',
   },

@@ -1,10 +1,7 @@
 import type { Ledger } from '../../api.ts'
-import { DAY_MS } from '../../core/duration.ts'
-import { usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
 import type { OptionTable } from '../../core/option.ts'
 import { NO_FINDINGS, type TaskFinding } from '../../core/row/expected-slots.ts'
-import { needsZone, parseTimeRange } from '../../core/schedule/time-range.ts'
 import type { Instant } from '../../core/types.ts'
 import {
   type CheckedLedger,
@@ -22,12 +19,12 @@ import { NOTIFY_TIMEOUT_MS } from '../../process/notifier.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
-import { zoneOfTask } from '../lookup.ts'
+import { readBoundedRange } from '../lookup.ts'
 import { readOptions } from '../options/arguments.ts'
 import { DUE_BY, withDueBy } from '../options/due-by.ts'
 import { formatOf } from '../options/format.ts'
 import { openNotify } from '../options/notify.ts'
-import { COMMON, RANGE_FLAGS } from '../options/options.ts'
+import { COMMON } from '../options/options.ts'
 import { printAll } from '../output.ts'
 import { openProgress, type Progress } from '../progress.ts'
 
@@ -50,7 +47,7 @@ const OPTIONS = {
 const help = {
   name: 'check',
   summary:
-    "Find slots that were missed, failed, stale or late. Exits with 1 if there are any, so that a cron job or CI can use it as a dead man's switch.",
+    'Find missed, failed, stale and late slots. Exits with 1 if there are any, so that a cron job or CI can raise an alarm.',
   options: OPTIONS,
   takesTask: true,
   examples: [
@@ -73,13 +70,7 @@ export const check: Command = {
     // A stop ends this process at once. We must kill the notifications, otherwise they would go on without it.
     stops.aborted.addEventListener('abort', () => notify?.kill())
     const ledger = createLedger({ store: values.store })
-    const { task, ledgerTimeoutMs } = values
-    const zone =
-      task !== undefined && needsZone(values) ? await zoneOfTask(ledger, { task, ledgerTimeoutMs }, values) : 'UTC'
-    const { since = now - 7 * DAY_MS, until = now } = parseTimeRange(values, zone, now, RANGE_FLAGS)
-    if (since >= until) {
-      throw usageError(`--since ${values.since ?? '7d'} is not before --until ${values.until ?? 'now'}.`)
-    }
+    const { since, until } = await readBoundedRange(values, ledger, now, OPTIONS.since.otherwise)
     const progress = await openProgress(env)
     stops.aborted.addEventListener('abort', () => progress?.hide())
     const found = ledger.check({

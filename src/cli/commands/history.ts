@@ -1,10 +1,9 @@
 import { setTimeout as delay, setImmediate as idle } from 'node:timers/promises'
-import type { HistoryOptions, Ledger, ReadOptions } from '../../api.ts'
+import type { Ledger } from '../../api.ts'
 import { usageError } from '../../core/errors.ts'
 import { type OptionTable, optionName } from '../../core/option.ts'
 import { isMissed } from '../../core/row/expected-slots.ts'
 import { isNewerSchema } from '../../core/row/status.ts'
-import { needsZone, parseTimeRange } from '../../core/schedule/time-range.ts'
 import { type Environment, type Instant, STATUSES } from '../../core/types.ts'
 import { firstRunText } from '../../format/command-line.ts'
 import { HISTORY_FORMATS, type HistoryFormat, historyText } from '../../format/history.ts'
@@ -15,11 +14,11 @@ import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
-import { checkTaskIsKnown, zoneOfTask } from '../lookup.ts'
+import { checkTaskIsKnown, readRange } from '../lookup.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { DUE_BY, withDueBy } from '../options/due-by.ts'
 import { formatOf } from '../options/format.ts'
-import { COMMON, RANGE_FLAGS, variableOf } from '../options/options.ts'
+import { COMMON, variableOf } from '../options/options.ts'
 import { grouped, PATIENCE_MS, printAll, screenOf } from '../output.ts'
 
 /** A history has no slot that is only scheduled: it lists the rows, and the slots that were missed. */
@@ -31,7 +30,7 @@ const OPTIONS = {
   since: { ...COMMON.since, otherwise: 'the first slot; 7d for all tasks' },
   until: { ...COMMON.until, otherwise: 'the last slot; today for all tasks' },
   status: { kind: 'words', value: 'STATUS[,…]', choices: HISTORY_STATUSES, otherwise: 'all', help: 'Only these slots' },
-  noMissed: { kind: 'switch', help: 'Leave out the missed slots, which have no row' },
+  noMissed: { kind: 'switch', help: 'Leave out the missed slots, which have no record' },
   graceMs: COMMON.graceMs,
   ...DUE_BY,
   duplicates: { kind: 'switch', help: 'Only slots in which a trigger was rejected' },
@@ -60,7 +59,7 @@ const help = {
     ['cronledger history nightly … --all --format csv > nightly.csv', 'all slots, for a spreadsheet'],
   ],
   notes:
-    'Each object in JSON is described by schema/row.schema.json; ndjson has one object a line. In csv, a text that a spreadsheet would run as a formula begins with an apostrophe.\nMissed slots are found by the schedule that was in force then, for the tasks whose schedule is recorded. For one task without --since, they begin with its first row.',
+    'Each object in JSON is described by schema/row.schema.json; ndjson has one object a line. In csv, a text that a spreadsheet would run as a formula begins with an apostrophe.\nMissed slots are found by the schedule that was in force then, for the tasks whose schedule is recorded. For one task without --since, they begin with its first recorded slot.',
 } as const
 
 type HistoryValues = Values<typeof OPTIONS>
@@ -123,7 +122,7 @@ function withStatusNames(
  */
 function showsMissed({ status, noMissed, duplicates }: HistoryValues, argv: readonly string[]): boolean {
   if (noMissed && status?.includes('missed'))
-    throw usageError('--no-missed contradicts --status missed. Give one of them.')
+    throw usageError('--no-missed and --status missed cannot be used together. Use one of them.')
   if (!noMissed && !duplicates && (status === undefined || status.includes('missed'))) return true
   const ignored = [...Object.keys(DUE_BY), 'graceMs'].find((name) => isGiven(name, argv))
   if (ignored === undefined) return false
@@ -150,7 +149,13 @@ async function readItems(
 ): Promise<AsyncIterable<HistoryItem>> {
   const { task, status, schedule, timezone, anchor, graceMs = COMMON.graceMs.default } = values
   const reading = { ledgerTimeoutMs: values.ledgerTimeoutMs }
-  const wished = { ...(await queryRange(values, ledger, reading, now)), ...reading }
+  const { since, until } = await readRange(values, ledger, now)
+  const wished = {
+    ...reading,
+    task,
+    since: since === undefined ? undefined : new Date(since),
+    until: until === undefined ? undefined : new Date(until),
+  }
   // We must check this before the first line of CSV is printed.
   if (task !== undefined) await checkTaskIsKnown(ledger, { ...reading, task })
   if (emitProblem === null) return ledger.history(wished)
@@ -168,24 +173,6 @@ async function emptyText(values: HistoryValues, ledger: Ledger): Promise<string>
   for await (const _ of ledger.tasks({ ledgerTimeoutMs }))
     return 'No slots in the last 7 days. To look further back, use --since.'
   return firstRunText(store)
-}
-
-async function queryRange(
-  { task, since, until, schedule, timezone, anchor }: HistoryValues,
-  ledger: Ledger,
-  reading: ReadOptions,
-  now: Instant,
-): Promise<HistoryOptions> {
-  const zone =
-    task !== undefined && needsZone({ since, until })
-      ? await zoneOfTask(ledger, { ...reading, task }, { schedule, timezone, anchor })
-      : 'UTC'
-  const range = parseTimeRange({ since, until }, zone, now, RANGE_FLAGS)
-  return {
-    task,
-    since: range.since === undefined ? undefined : new Date(range.since),
-    until: range.until === undefined ? undefined : new Date(range.until),
-  }
 }
 
 /** Yields the first `limit` items that are wanted. Calls `onCut`, if given, when there are further items. */

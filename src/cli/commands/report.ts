@@ -10,10 +10,8 @@ import {
   statSync,
 } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
-import { DAY_MS } from '../../core/duration.ts'
 import { errorCode, firstLine, LedgerError, quote, usageError } from '../../core/errors.ts'
 import type { OptionTable } from '../../core/option.ts'
-import { needsZone, parseTimeRange } from '../../core/schedule/time-range.ts'
 import { checkTaskName } from '../../core/user-text.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
@@ -21,12 +19,11 @@ import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import { readAssets } from '../../web/server/assets.ts'
 import { reportPieces } from '../../web/server/one-file.tsx'
-import { readTask } from '../../web/server/read-task.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
-import { unknownTaskOf } from '../lookup.ts'
+import { readBoundedRange, unknownTaskOf } from '../lookup.ts'
 import { readOptions } from '../options/arguments.ts'
-import { COMMON, RANGE_FLAGS } from '../options/options.ts'
+import { COMMON } from '../options/options.ts'
 import { print, printAll } from '../output.ts'
 
 /** The mode of the report. A ledger file has the same mode, since it contains the same facts. */
@@ -81,18 +78,10 @@ export const report: Command = {
       signal: stops.aborted,
       now,
     }
-    const known = task !== undefined && needsZone(values) ? await readTask(task, reading) : null
-    const { since = now - 30 * DAY_MS, until = now } = parseTimeRange(
-      values,
-      known?.head.clock.zone ?? 'UTC',
-      now,
-      RANGE_FLAGS,
-    )
-    if (since >= until) {
-      throw usageError(`--since ${values.since ?? '30d'} is not before --until ${values.until ?? 'now'}.`)
-    }
+    const { since, until } = await readBoundedRange(values, reading.ledger, now, OPTIONS.since.otherwise)
     const pieces = await reportPieces({ span: { since, until }, task, store, style: readAssets().style }, reading)
-    if (pieces === null) throw await unknownTaskOf(reading.ledger, { task: task ?? '' })
+    if (pieces === null)
+      throw await unknownTaskOf(reading.ledger, { task: task ?? '', ledgerTimeoutMs: reading.ledgerTimeoutMs })
     if (place === null) await printAll(pieces)
     else {
       await replaceFile(place, pieces)

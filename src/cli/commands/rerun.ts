@@ -80,7 +80,7 @@ const help = {
   notes: `COMMAND gets CRONLEDGER_RUN_TASK, _SLOT, _WINDOW_END, _ATTEMPT and _ID. It must work on that slot, not on the current time.
 Give --skew the value that the runs of the task have. If they have --overlap skip or wait, a rerun is refused while another slot is running.
 
-Exit codes: those of run. For a range: 0 if every slot succeeded or there was nothing to do, otherwise that of the first other slot.`,
+Exit codes: those of run. For a range: 0 if every slot succeeded or there was nothing to do, otherwise the exit code of the first slot that did not succeed.`,
 } as const
 
 export const rerun: Command = {
@@ -134,7 +134,7 @@ function checkTogether(values: RerunValues): void {
   const ofRange = OF_RANGE.find((option) => values[option] !== undefined && values[option] !== false)
   if (slot !== undefined && ofRange !== undefined) {
     const name = optionName(ofRange)
-    throw usageError(`--slot contradicts --${name}, which is for a range. Give one of them.`)
+    throw usageError(`--slot and --${name} cannot be used together, because --${name} is for a range. Use one of them.`)
   }
   if (reason === undefined && !dryRun) {
     throw usageError(

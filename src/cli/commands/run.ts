@@ -9,7 +9,7 @@ import { askedAt, openRunner } from '../runner.ts'
 
 const help = {
   name: 'run',
-  summary: 'Run COMMAND once in its slot of the schedule. A duplicate starts nothing and is recorded.',
+  summary: 'Run COMMAND once in its slot of the schedule. A duplicate trigger starts nothing and is recorded.',
   options: RUN_OPTIONS,
   runsBatch: true,
   examples: [

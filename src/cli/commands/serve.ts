@@ -36,7 +36,7 @@ const OPTIONS = {
 const help = {
   name: 'serve',
   summary:
-    'Show all tasks and slots in a browser, with what needs attention and the commands that help. Only reads. Runs until it is stopped.',
+    'Show all tasks and slots in a browser, with what needs attention and the commands that help. Changes nothing. Runs until it is stopped.',
   options: OPTIONS,
   examples: [
     ['cronledger serve --store dynamodb:cronledger', 'prints the address to open'],

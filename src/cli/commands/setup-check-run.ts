@@ -114,5 +114,5 @@ async function eventTimeText(
   const text = `${formatInstant(read.trigger.eventTime)}, from ${variable}`
   if (schedule === undefined || !read.notices.some((notice) => notice.event === 'schedule-mismatch')) return text
   if (read.objection === null) return `${text}; it does not match the schedule`
-  throw usageError(`${text}, does not match the schedule. A run is refused, since --on-mismatch is refuse.`)
+  throw usageError(`${text}, does not match the schedule. A run would be refused, because --on-mismatch is refuse.`)
 }

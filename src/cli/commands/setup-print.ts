@@ -49,7 +49,9 @@ const HASH_LENGTH = 8
 export function printTemplate(options: PrintOptions, env: Environment, now: Instant): Printed {
   const parsed = parseStoreName(options.store)
   if (parsed.kind !== 'dynamodb')
-    throw usageError(`--print is for AWS: store is ${quote(options.store)}, allowed is dynamodb:TABLE`)
+    throw usageError(
+      `--print cannot be used with --store ${quote(options.store)}. Use dynamodb:TABLE, because the templates are for AWS.`,
+    )
   const { table } = parsed
   if (options.print === 'iam') return policies(options.role, locationOf(table, env))
   const batch = readBatch(options)
@@ -98,12 +100,13 @@ function familyOf(task: string): string {
 }
 
 function readBatch({ print, task, schedule, timezone, anchor, container = 'batch' }: PrintOptions) {
-  if (task === undefined) throw usageError(`--print ${print} takes a task: give --task, or set CRONLEDGER_TASK`)
+  if (task === undefined)
+    throw usageError(`--print ${print} requires --task. Give --task NAME, or set CRONLEDGER_TASK.`)
   if (schedule === undefined)
-    throw usageError(`--print ${print} takes a schedule: give --schedule, or set CRONLEDGER_SCHEDULE`)
+    throw usageError(`--print ${print} requires --schedule. Give --schedule EXPR, or set CRONLEDGER_SCHEDULE.`)
   checkTaskName(task)
   if (!CONTAINER.test(container))
-    throw usageError(`--container is ${quote(container)}; allowed are 1 to 255 of A-Z a-z 0-9 _ -`)
+    throw usageError(`--container ${quote(container)} is not valid. Use 1 to 255 of the characters A-Z a-z 0-9 _ -.`)
   return { task, schedule: readSchedule({ schedule, timezone, anchor }), container }
 }
 
@@ -132,13 +135,13 @@ function policies(role: string | undefined, values: TemplateValues): Printed {
   if (role !== undefined) return printed(all[role])
   const { text, notes } = printed(all)
   const choice =
-    'a policy for each role; one by itself, as aws iam create-policy takes it: --role runner|auditor|operator'
+    'this is one policy for each role. For one policy alone, as aws iam create-policy takes it, use --role runner|auditor|operator'
   return { text, notes: [choice, ...notes] }
 }
 
 function taskDefinition(values: TemplateValues & { readonly Family: string }): Printed {
   const { text, notes } = printed(fillJson(readSchema('task-definition.json'), values))
-  const group = `its log group must be there: aws logs create-log-group --log-group-name /ecs/${values.Family}`
+  const group = `create its log group, if it does not exist: aws logs create-log-group --log-group-name /ecs/${values.Family}`
   return { text, notes: [group, ...notes] }
 }
 
@@ -156,15 +159,15 @@ function eventBridge(schedule: Schedule, values: TemplateValues, now: Instant): 
   const { text, notes } = printed(Object.assign({}, ...filled))
   const choice =
     notForRules === null
-      ? 'make a rule (putRule, putTargets) or a schedule of EventBridge Scheduler (createSchedule), not both'
-      : `no EventBridge rule, only EventBridge Scheduler: ${notForRules}`
+      ? 'create a rule (putRule, putTargets) or a schedule of EventBridge Scheduler (createSchedule), not both'
+      : `use EventBridge Scheduler. An EventBridge rule does not work here: ${notForRules}`
   return { text, notes: [choice, ...notes] }
 }
 
 function cloudFormation(schedule: Schedule, table: string, values: TemplateValues, now: Instant): Printed {
   if (table.includes(':')) {
     throw usageError(
-      `store is an ARN, but a stack has a table in its own account and region: give the name, dynamodb:${table.replace(/^.*\//, '')}`,
+      `--store ${quote(`dynamodb:${table}`)} is an ARN, but a stack creates the table in its own account and region. Use the name of the table: dynamodb:${table.replace(/^.*\//, '')}`,
     )
   }
   const gapMs = longestGapMs(schedule, now)
@@ -173,7 +176,7 @@ function cloudFormation(schedule: Schedule, table: string, values: TemplateValue
   const noAlarm =
     gapMs === null
       ? 'the schedule ends'
-      : `it would have to wait for ${hours} hours, the longest time between two slots and ${NO_RUN_EXTRA_HOURS} more, and CloudWatch looks back over 7 days (${MAX_NO_RUN_HOURS} hours) at most`
+      : `it would have to wait for ${hours} hours (the longest time between two slots, and ${NO_RUN_EXTRA_HOURS} more), and CloudWatch looks back at most 7 days (${MAX_NO_RUN_HOURS} hours)`
   const parameters = ['Task', 'Family', 'Schedule', 'Timezone', 'Anchor', 'Container', 'Image'].filter((name) =>
     Object.hasOwn(values, name),
   )
@@ -183,8 +186,10 @@ function cloudFormation(schedule: Schedule, table: string, values: TemplateValue
     NoRunHours: alarms ? String(hours) : '0',
   }
   const notes = [
-    ...(Object.hasOwn(values, 'Image') ? [] : ['still to be given when it is deployed: the parameter Image']),
-    ...(alarms ? [] : [`no alarm on a run that does not come: ${noAlarm}; run cronledger check instead`]),
+    ...(Object.hasOwn(values, 'Image') ? [] : ['give the parameter Image when you deploy the stack']),
+    ...(alarms
+      ? []
+      : [`the stack has no alarm for a missing run, because ${noAlarm}. Run cronledger check regularly instead`]),
   ]
   return { text: fillParameters(readSchema('cloudformation.yaml'), defaults).trimEnd(), notes }
 }

@@ -39,7 +39,7 @@ const OPTIONS = {
   timezone: { ...COMMON.timezone, ...BATCH },
   anchor: { ...COMMON.anchor, ...BATCH },
   container: { kind: 'text', value: 'NAME', default: 'batch', help: 'Name of the container' },
-  image: { kind: 'text', value: 'IMAGE', otherwise: 'left open', help: 'Image of the batch' },
+  image: { kind: 'text', value: 'IMAGE', otherwise: 'a placeholder', help: 'Image of the batch' },
   json: { ...COMMON.json, help: 'Print JSON, without --print' },
   ledgerTimeoutMs: { ...COMMON.ledgerTimeoutMs, default: 120_000, otherwise: '2m; 30s with --check' },
 } as const satisfies OptionTable
@@ -49,7 +49,7 @@ const OF_CREATING = ['store', 'check', 'json', 'ledgerTimeoutMs']
 const help = {
   name: 'setup',
   summary:
-    'Create the ledger, a DynamoDB table or a file. A ledger that exists is not changed. With --check, check the set-up; with --print, print a template for AWS.',
+    'Create the ledger, a DynamoDB table or a file. A ledger that exists is not changed. With --check, check the setup; with --print, print a template for AWS.',
   options: OPTIONS,
   examples: [
     ['cronledger setup --store dynamodb:cronledger', 'create the table and wait until it is ready'],
@@ -60,7 +60,7 @@ const help = {
     ],
   ],
   notes:
-    'Exit codes of --check: 0, or that of the gravest finding: 77 access denied, 78 ledger not found or not usable, 75 ledger not reachable, 64 clock, region, event time or an option of the batch.',
+    'Exit codes of --check: 0, or that of the most serious problem: 77 access denied, 78 ledger not found or not usable, 75 ledger not reachable, 64 clock, region, event time or an option of the batch.',
 } as const
 
 const STEP_NAMES: Readonly<Record<SetupStep['what'], string>> = {
@@ -80,9 +80,9 @@ export const setup: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
     const { check, print: what, ...values } = readOptions(help, argv, env)
-    if (check && what !== undefined) throw usageError('--check contradicts --print. Give one of them.')
+    if (check && what !== undefined) throw usageError('--check and --print cannot be used together. Use one of them.')
     if (what !== undefined) {
-      if (isGiven('json', argv)) throw usageError('--json contradicts --print. Give one of them.')
+      if (isGiven('json', argv)) throw usageError('--json and --print cannot be used together. Use one of them.')
       const { text, notes } = printTemplate({ ...values, print: what }, env, systemClock.now())
       for (const note of notes) sink.write(printable(`cronledger: ${note}`))
       await print(text)

@@ -26,7 +26,7 @@ const OPTIONS = {
   task: COMMON.task,
   slot: COMMON.slot,
   ...SCHEDULE_OF_SLOT,
-  json: { ...COMMON.json, help: 'Print the row as JSON (schema/row.schema.json)' },
+  json: { ...COMMON.json, help: 'Print the record as JSON (schema/row.schema.json)' },
   ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable
 
@@ -111,6 +111,6 @@ async function slotFrom(
   const spec = readableRow(row)?.schedule
   if (spec !== undefined) return parseSlotReference(parseSchedule(spec), slot, now).slot
   throw usageError(
-    `slot ${quote(slot)} can be read only with a schedule, and a newer cronledger wrote the newest row of ${task}. Give --schedule, or the slot as an instant.`,
+    `slot ${quote(slot)} can be read only with a schedule, and a newer version of cronledger wrote the newest record of ${task}. Give --schedule, or the slot as an instant.`,
   )
 }

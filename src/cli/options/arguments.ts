@@ -130,7 +130,7 @@ function withTask(
   if (second !== undefined) throw unexpectedArgument(line, [second, ...others])
   const task = given['task'] ?? first.word
   if (task !== first.word) {
-    throw usageError(`two tasks are given: ${quote(first.word)} and --task ${quote(String(task))}. Give one of them.`)
+    throw usageError(`two tasks are given: ${quote(first.word)} and --task ${quote(String(task))}. Use one of them.`)
   }
   return { ...given, task }
 }
@@ -150,7 +150,7 @@ function readOption(flag: string, spec: OptionSpec, given: unknown, env: Environ
 function missing(flag: string, spec: OptionSpec, rest: readonly string[] | null): undefined {
   if (!spec.required) return undefined
   if (isGiven(flag, rest ?? [])) {
-    throw usageError(`--${flag} is missing. It comes after --, where it is an argument of the batch: put it before --.`)
+    throw usageError(`--${flag} is missing. It comes after --, where it is an argument of the batch. Put it before --.`)
   }
   throw usageError(`--${flag} is missing. Give --${flag} ${valueName(spec)}, or set ${variableOf(flag)}. ${spec.help}.`)
 }

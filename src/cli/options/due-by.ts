@@ -19,7 +19,7 @@ export const DUE_BY = {
 
 /** The same for the commands about one slot or a range of slots. */
 export const SCHEDULE_OF_SLOT = {
-  schedule: { ...DUE_BY.schedule, otherwise: 'the recorded one', help: 'Schedule that has the slot' },
+  schedule: { ...DUE_BY.schedule, otherwise: 'the recorded one', help: 'Schedule of the slot' },
   timezone: DUE_BY.timezone,
   anchor: DUE_BY.anchor,
 } as const satisfies OptionTable

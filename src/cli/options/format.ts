@@ -17,7 +17,7 @@ export function formatOf<Format extends string>(
 ): Format | 'json' {
   const jsonIsFlag = isGiven('json', argv)
   if (json && format !== undefined && format !== 'json' && jsonIsFlag === isGiven('format', argv)) {
-    throw usageError(`--json contradicts --format ${format}. Give one of them.`)
+    throw usageError(`--json and --format ${format} cannot be used together. Use one of them.`)
   }
   return json && (format === undefined || jsonIsFlag) ? 'json' : (format ?? usual)
 }

@@ -27,23 +27,31 @@ const OTHER_WORDS: Readonly<Record<string, string>> = {
 
 const PREFIX = variableOf('')
 
+/** Shorter names (`log`, `by`) are close to too many names that may belong to the batch. */
+const MIN_LETTERS = 5
+
 /**
- * Throws a usage error if the name of a variable is nearly that of an option that chooses the slot, and the option is
- * not given. The run would ignore the variable and could go to another slot.
+ * Returns a warning for each variable whose name is nearly that of an option that is not given. Without a warning, a
+ * misspelt limit would silently have no effect. We refuse only unknown flags, since the environment also belongs to the
+ * batch.
+ *
+ * Throws a usage error if the option chooses the slot. The run would ignore the variable and could go to another slot.
  */
-export function refuseMisspeltSlotOptions(values: Readonly<Record<string, unknown>>, env: Environment): void {
+export function misspeltVariables(values: Readonly<Record<string, unknown>>, env: Environment): string[] {
   const names = Object.keys(values).map(optionName)
   const known = new Set([...names.map(variableOf), ...FORCING_VARIABLES])
-  const given = new Set(
-    Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [optionName(name)])),
-  )
-  for (const [variable, value] of Object.entries(env)) {
-    if (!value || !variable.startsWith(PREFIX) || variable.startsWith(`${PREFIX}RUN_`) || known.has(variable)) continue
+  const left = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [optionName(name)] : []))
+  const long = left.filter((name) => name.length >= MIN_LETTERS)
+  return Object.entries(env).flatMap(([variable, value]) => {
+    if (!value || !variable.startsWith(PREFIX) || variable.startsWith(`${PREFIX}RUN_`) || known.has(variable)) return []
     const name = variable.slice(PREFIX.length).toLowerCase().replaceAll('_', '-')
-    const meant = OTHER_WORDS[name] ?? nearest(name, names)
-    if (meant === null || !SLOT_OPTIONS.has(meant) || !names.includes(meant) || given.has(meant)) continue
-    throw usageError(
-      `${variable} is not an option, and without ${variableOf(meant)} the run could take another slot. Set ${variableOf(meant)}, or remove ${variable}.`,
-    )
-  }
+    const ofSlot = OTHER_WORDS[name] ?? nearest(name, names)
+    if (ofSlot !== null && SLOT_OPTIONS.has(ofSlot) && left.includes(ofSlot)) {
+      throw usageError(
+        `${variable} is not an option, and without ${variableOf(ofSlot)} the run could take another slot. Set ${variableOf(ofSlot)}, or remove ${variable}.`,
+      )
+    }
+    const meant = nearest(name, long)
+    return meant === null ? [] : [`${variable} is not an option and was ignored. Did you mean ${variableOf(meant)}?`]
+  })
 }

@@ -19,7 +19,7 @@ export interface Line {
 const MAX_OPTION_LENGTH = 100
 
 /** How other tools name an option, and the options here that have its meaning. A command has one of them, or none. */
-const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
+const OPTIONS_OF_OTHERS: Readonly<Record<string, readonly string[]>> = {
   tz: ['timezone'],
   zone: ['timezone'],
   'time-zone': ['timezone'],
@@ -84,7 +84,7 @@ export function unknownOption(word: string, { command, flags }: Line): LedgerErr
     return usageError(`unknown option ${text}. It begins with a long dash. Type two hyphens: --${name}`)
   }
   const names = [...flags.keys()]
-  const others = Object.hasOwn(OTHER_NAMES, name) ? (OTHER_NAMES[name] ?? []) : []
+  const others = Object.hasOwn(OPTIONS_OF_OTHERS, name) ? (OPTIONS_OF_OTHERS[name] ?? []) : []
   const other = others.find((candidate) => flags.has(candidate))
   const near = flags.has(name) ? name : (other ?? nearest(name, names))
   const meant = near === null ? [] : [`--${near}`]

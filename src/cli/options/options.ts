@@ -120,9 +120,6 @@ export const COMMON = {
   },
 } as const satisfies OptionTable
 
-/** The names of both ends of a range, for errors. */
-export const RANGE_FLAGS = ['--since', '--until'] as const
-
 /** Returns the environment variable of an option. That of `maxAttempts` is `CRONLEDGER_MAX_ATTEMPTS`. */
 export function variableOf(name: string): string {
   return `CRONLEDGER_${optionName(name).replaceAll('-', '_').toUpperCase()}`

@@ -95,7 +95,10 @@ export const DEFAULT_RERUNNABLE: readonly Rerunnable[] = ['missed', 'failed', 's
 export function readRerunnable(words: readonly string[]): readonly Rerunnable[] {
   const known = words.map((word) => {
     const name = RERUNNABLE.find((one) => one === word)
-    if (name === undefined) throw usageError(`only ${quote(String(word))} is not valid. Use ${RERUNNABLE.join(', ')}.`)
+    if (name === undefined)
+      throw usageError(
+        `only ${quote(String(word))} is not allowed. Use ${RERUNNABLE.slice(0, -1).join(', ')} or ${RERUNNABLE.at(-1)}.`,
+      )
     return name
   })
   return [...new Set(known)]

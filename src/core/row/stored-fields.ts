@@ -76,16 +76,18 @@ export function optional<T>(fields: Fields, name: string, read: Read<T>): T | un
  */
 export function malformed(what: string, name: string, value: unknown, allowed: string): LedgerError {
   const is = value === undefined ? 'missing' : quote(typeof value === 'string' ? value : JSON.stringify(value))
-  return new LedgerError(
-    'shape',
-    `${what} is damaged: ${name} is ${is}, but must be ${allowed}. Correct it in the ledger.`,
-  )
+  return damaged(what, `${name} is ${is}, but must be ${allowed}`)
+}
+
+/** Returns the error for a document whose parts contradict each other. */
+export function damaged(what: string, problem: string): LedgerError {
+  return new LedgerError('shape', `${what} is damaged: ${problem}. Correct it in the ledger.`)
 }
 
 export function encodeInstant(value: Instant): string {
   const stored = formatInstant(value)
   // A value that cannot be read back must not be written.
-  if (parseInstant(stored) !== value) throw new Error(`instant ${value} is no whole millisecond`)
+  if (parseInstant(stored) !== value) throw new Error(`instant ${value} is not a whole millisecond`)
   return stored
 }
 

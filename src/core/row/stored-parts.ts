@@ -12,12 +12,12 @@ import {
   type Trigger,
 } from '../types.ts'
 import {
+  damaged,
   encodeInstant,
   encodeOptional,
   type Fields,
   instant,
   integer,
-  malformed,
   object,
   oneOfField,
   optional,
@@ -69,8 +69,10 @@ export function decodeAttempt(fields: Fields): AttemptRecord {
   const waiting = optional(fields, 'phase', (own, name) => oneOfField(own, name, ['waiting']))
   const outcome = optional(fields, 'outcome', (own, name) => oneOfField(own, name, OUTCOMES))
   const endedAt = optional(fields, 'endedAt', instant)
-  if (outcome === undefined && endedAt !== undefined) throw impossible(fields, 'an end, no outcome')
-  if (outcome !== undefined && waiting !== undefined) throw impossible(fields, 'an outcome of a wait')
+  if (outcome === undefined && endedAt !== undefined)
+    throw damaged(fields.what, 'an attempt has an end, but no outcome')
+  if (outcome !== undefined && waiting !== undefined)
+    throw damaged(fields.what, 'an attempt has an outcome, but it was still waiting')
   // We must not spread what the phases share, for the reason given in `decodeRow`.
   if (waiting !== undefined) return { phase: waiting, number, runId, trigger, ...host, startedAt }
   const claimedAt = optional(fields, 'claimedAt', instant)
@@ -82,10 +84,6 @@ export function decodeAttempt(fields: Fields): AttemptRecord {
   const signal = optional(fields, 'signal', text)
   const rest = defined({ claimedAt, endedAt, exitCode, signal, process })
   return { phase: 'ended', number, runId, trigger, ...host, startedAt, outcome, ...rest }
-}
-
-function impossible({ what }: Fields, is: string) {
-  return malformed(what, 'it', is, 'what cronledger writes')
 }
 
 function encodeProcess(mark: ProcessMark | undefined): StoredDocument | undefined {

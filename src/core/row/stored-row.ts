@@ -12,6 +12,7 @@ import {
 import { isOpen, startedAttempts } from './attempts.ts'
 import { MAX_ATTEMPTS, MAX_UNSTARTED } from './policy.ts'
 import {
+  damaged,
   encodeInstant,
   encodeOptional,
   fieldsOf,
@@ -39,7 +40,7 @@ import { decodeNotes } from './stored-rejections.ts'
 
 /** Formats a slot as `2026-11-24T03:00:00Z`. All have one length, so their order as text is their order in time. */
 export function formatSlot(slot: Instant): string {
-  if (slot % 1000 !== 0) throw new Error(`slot ${slot} is no whole second`)
+  if (slot % 1000 !== 0) throw new Error(`slot ${slot} is not a whole second`)
   return encodeInstant(slot)
 }
 
@@ -134,7 +135,7 @@ export function decodeRow(stored: unknown): StoredRow {
     rejections: { count, refused, first, latest },
   }
   if (isPossible(row)) return row
-  throw malformed(fields.what, 'it', rowInvariantViolation(row) ?? '', 'what cronledger writes')
+  throw damaged(fields.what, rowInvariantViolation(row) ?? '')
 }
 
 function nameOf({ task, slot }: Key): string {
@@ -153,19 +154,21 @@ function rowInvariantViolation(row: UncheckedRow): string | null {
   const { attempts, leaseUntil, state } = row
   const open = attempts.filter(isOpen)
   const last = attempts.at(-1)
-  if (row.version < 1 || !Number.isSafeInteger(row.version)) return `version ${row.version}`
-  if ([row.task, row.writeId, row.owner].includes('')) return 'no task, write id or owner'
+  if (row.version < 1 || !Number.isSafeInteger(row.version)) return `its version is ${row.version}`
+  if ([row.task, row.writeId, row.owner].includes('')) return 'its task, write id or owner is empty'
   if (row.windowEnd !== null && row.windowEnd <= row.slot) return 'its window ends before it starts'
-  if (row.expiresAt !== null && Math.abs(row.expiresAt) > LAST_INSTANT) return 'an expiry that is no date'
-  if (startedAttempts(row) > MAX_ATTEMPTS) return `${startedAttempts(row)} attempts that started`
-  if (attempts.length > MAX_ATTEMPTS + MAX_UNSTARTED) return `${attempts.length} attempts`
-  if (attempts.some(({ number }, index) => number <= (attempts[index - 1]?.number ?? 0))) return 'attempts out of order'
+  if (row.expiresAt !== null && Math.abs(row.expiresAt) > LAST_INSTANT) return 'its expiry is not a valid time'
+  if (startedAttempts(row) > MAX_ATTEMPTS) return `it has ${startedAttempts(row)} attempts that started`
+  if (attempts.length > MAX_ATTEMPTS + MAX_UNSTARTED) return `it lists ${attempts.length} attempts`
+  if (attempts.some(({ number }, index) => number <= (attempts[index - 1]?.number ?? 0)))
+    return 'its attempts are not in order'
   // Each number was given once: to an attempt that is listed, or to an attempt that is only counted.
   if (row.unlistedAttempts < 0 || (last?.number ?? 0) !== attempts.length + row.unlistedAttempts)
-    return `attempt ${last?.number}, with ${attempts.length} attempts listed and ${row.unlistedAttempts} not`
-  if (state !== 'PENDING') return open.length > 0 || leaseUntil !== null ? `${state}, but still running` : null
-  if (leaseUntil === null) return 'PENDING without a lease'
+    return `its last attempt is ${last?.number ?? 0}, but it lists ${attempts.length} attempts and counts ${row.unlistedAttempts} more`
+  if (state !== 'PENDING')
+    return open.length > 0 || leaseUntil !== null ? `it is ${state}, but still has a lease or an open attempt` : null
+  if (leaseUntil === null) return 'it is PENDING, but has no lease'
   return open.length === 1 && open[0] === last && last?.runId === row.owner
     ? null
-    : 'PENDING without its own open attempt'
+    : 'it is PENDING, but its owner has no open attempt'
 }

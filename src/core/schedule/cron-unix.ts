@@ -106,7 +106,7 @@ function parseItems(field: UnixField, text: string, problem: Problem): readonly 
       : null
     if (parsed === null) {
       const which = items.length === 1 ? 'is' : 'has'
-      throw problem(`${field.name} ${which} ${quote(item)}. Allowed are ${field.allowed}. Ranges run upwards.`)
+      throw problem(`${field.name} ${which} ${quote(item)}. Use ${field.allowed}. A range goes from low to high.`)
     }
     return itemOf(field, parsed)
   })

@@ -1,4 +1,4 @@
-import { quote, usageError } from '../errors.ts'
+import { type LedgerError, quote, usageError } from '../errors.ts'
 import { formatInstant, parseLocal } from '../instant.ts'
 import type { Instant } from '../types.ts'
 import { DAY_SECONDS } from './calendar.ts'
@@ -14,13 +14,20 @@ interface Stretch {
   readonly to: Instant
 }
 
+/** One or more, in order. */
+type Several<T> = readonly [T, ...T[]]
+
 /**
- * Returns when it is that day (`2026-11-24`) in the zone, in order. There are two stretches if the clocks are put back
- * over midnight, and none if the zone left the day out. Returns null if the date does not exist.
+ * Returns when it is that day (`2026-11-24`) in the zone. There are two stretches if the clocks are put back over
+ * midnight. Throws a usage error that calls the value `name` if the date does not exist, or if the zone left the day out.
  */
-export function dayIn(date: string, zone: string): readonly Stretch[] | null {
+export function dayIn(date: string, zone: string, name: string): Several<Stretch> {
   const midnight = parseLocal(`${date}T00:00`)
-  return midnight === null ? null : stretches(midnight / 1000, DAY_SECONDS, zone)
+  if (midnight === null) throw usageError(`${name} ${quote(date)} is not a valid date. Use YYYY-MM-DD.`)
+  const [first, ...others] = stretches(midnight / 1000, DAY_SECONDS, zone)
+  if (first === undefined)
+    throw usageError(`${name} ${quote(date)} does not exist: ${zone} skipped that day. Use another day.`)
+  return [first, ...others]
 }
 
 /**
@@ -35,26 +42,23 @@ export function monthsIn(from: string, to: string, zone: string): Stretch {
 }
 
 /**
- * Returns the instants at which the clocks of the zone show `local`, in milliseconds since 1970 on the wall clock.
- * There are two in a fold and none in a gap.
+ * Returns the instants at which the clocks of the zone show a local time, for which `isLocalTime` is true. There are two
+ * in a fold. Throws a usage error that calls the value `name` if the time does not exist in the zone.
  */
-export function instantsOf(local: number, zone: string): readonly Instant[] {
-  return stretches(local / 1000, 1, zone).map(({ from }) => from)
+export function instantsOf(text: string, zone: string, name: string): Several<Instant> {
+  const local = parseLocal(text)
+  if (local === null)
+    throw usageError(`${name} ${quote(text)} is not a valid date and time. Check the month, the day and the time.`)
+  const [first, ...others] = stretches(local / 1000, 1, zone).map(({ from }) => from)
+  if (first === undefined)
+    throw usageError(`${name} ${quote(text)} does not exist: the clocks in ${zone} skip it. Use another time.`)
+  return [first, ...others]
 }
 
-/**
- * Reads a local time of the zone, for which `isLocalTime` is true. Throws a usage error that calls the value `name` if
- * the time does not exist or comes twice in the zone.
- */
-export function parseLocalIn(text: string, zone: string, name: string): Instant {
-  const local = parseLocal(text)
-  if (local === null) throw usageError(`${name} ${quote(text)} is not a valid time.`)
-  const [first, second] = instantsOf(local, zone)
-  if (first === undefined) throw usageError(`${name} ${quote(text)} does not exist: the clocks of ${zone} skip it.`)
-  if (second === undefined) return first
-  throw usageError(
-    `${name} ${quote(text)} comes twice in ${zone}. Use one of ${formatInstant(first)} and ${formatInstant(second)}.`,
-  )
+/** Returns the error about a local time that comes at several instants, without anything that tells which is meant. */
+export function ambiguousTime(text: string, zone: string, name: string, instants: readonly Instant[]): LedgerError {
+  const named = instants.map(formatInstant).join(' or ')
+  return usageError(`${name} ${quote(text)} occurs twice in ${zone}, because the clocks go back. Use ${named}.`)
 }
 
 function stretches(local: number, seconds: number, zone: string): Stretch[] {

@@ -70,6 +70,7 @@ function instantOf(
   problem: Problem,
 ): Instant {
   const second = firstInstantAt(zone, local / 1000)
-  if (second === null) throw problem(`at is ${quote(text)}. The clocks of ${zoneName} skip that time. Use another one.`)
+  if (second === null)
+    throw problem(`at is ${quote(text)}, but the clocks in ${zoneName} skip that time. Use another time.`)
   return second * 1000
 }

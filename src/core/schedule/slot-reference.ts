@@ -1,7 +1,7 @@
 import { quote, usageError } from '../errors.ts'
-import { formatInstant, isDate, isLocalTime, parseInstant, parseLocal } from '../instant.ts'
+import { formatInstant, isDate, isLocalTime, parseInstant } from '../instant.ts'
 import type { Instant, Window } from '../types.ts'
-import { dayIn, instantsOf } from './local-time.ts'
+import { ambiguousTime, dayIn, instantsOf } from './local-time.ts'
 import type { Schedule } from './schedule.ts'
 import { slotAfter, slotBefore, slotsBetween, windowOf } from './slot.ts'
 
@@ -10,7 +10,8 @@ const NAMED_SLOTS = 4
 
 /**
  * Returns the slot that the operator means: an instant (`2026-11-24T03:00:00Z`), a local time in the schedule's zone
- * (`2026-11-24T12:00` or `2026-11-24 12:00`), a date with exactly one slot (`2026-11-24`), or `latest`, the newest slot that is due.
+ * (`2026-11-24T12:00` or `2026-11-24 12:00`), a date with exactly one slot (`2026-11-24`), or `latest`, the newest slot
+ * that is due.
  *
  * Throws a usage error that names the nearest slots if the text is not a slot.
  */
@@ -57,11 +58,8 @@ function latest(schedule: Schedule, now: Instant): Instant {
 
 function onlySlotOf(schedule: Schedule, date: string): Instant {
   const { zone } = schedule.spec
-  const day = dayIn(date, zone)
-  if (day === null) throw usageError(`slot ${quote(date)} is not a valid date. Use YYYY-MM-DD.`)
-  if (day.length === 0) throw usageError(`slot ${quote(date)} does not exist: ${zone} skipped that day.`)
   const slots: Instant[] = []
-  for (const { from, to } of day) {
+  for (const { from, to } of dayIn(date, zone, 'slot')) {
     for (const slot of slotsBetween(schedule, from, to)) {
       if (slots.push(slot) > NAMED_SLOTS) break
     }
@@ -72,7 +70,7 @@ function onlySlotOf(schedule: Schedule, date: string): Instant {
     const named = slots.slice(0, NAMED_SLOTS).map(formatInstant).join(', ')
     throw usageError(
       only === undefined
-        ? `slot ${quote(date)}: there is no slot on that day in ${zone}.`
+        ? `slot ${quote(date)}: there is no slot on that day in ${zone}. Use another day.`
         : `slot ${quote(date)}: there are several slots on that day in ${zone}. Use one of ${named}${more}.`,
     )
   }
@@ -81,17 +79,9 @@ function onlySlotOf(schedule: Schedule, date: string): Instant {
 
 function slotAtLocal(schedule: Schedule, text: string): Instant {
   const { zone } = schedule.spec
-  const local = parseLocal(text)
-  if (local === null) throw usageError(`slot ${quote(text)} is not a valid time.`)
-  const instants = instantsOf(local, zone)
-  const [first] = instants
-  if (first === undefined) throw usageError(`slot ${quote(text)} does not exist: the clocks of ${zone} skip it.`)
+  const instants = instantsOf(text, zone, 'slot')
   // In an autumn fold, either of the two instants may be a slot.
   const slots = instants.filter((at) => windowOf(schedule, at)?.slot === at)
-  if (slots.length > 1) {
-    throw usageError(
-      `slot ${quote(text)} comes twice in ${zone}. Use one of ${slots.map(formatInstant).join(' and ')}.`,
-    )
-  }
-  return slots[0] ?? first
+  if (slots.length > 1) throw ambiguousTime(text, zone, 'slot', slots)
+  return slots[0] ?? instants[0]
 }

@@ -2,6 +2,7 @@ import { usageError } from '../errors.ts'
 import type { Instant, ScheduleSpec } from '../types.ts'
 import {
   type CronFields,
+  DAY_SECONDS,
   type Direction,
   EVERY_YEAR,
   FIRST_SEARCHED_YEAR,
@@ -60,7 +61,10 @@ export function isOptional(schedule: Schedule, slot: Instant): boolean {
   if (schedule.kind !== 'cron' || schedule.fields.hours.values.length < 24) return false
   const { zone } = schedule
   const second = slot / 1000
-  return firstInstantAt(zone, second + zone.pieceAt(second).offset) !== second
+  const { offset } = zone.pieceAt(second)
+  // No time comes again without a change of the clocks in the last day. This decides most slots quickly.
+  if (zone.pieceAt(second - DAY_SECONDS).offset === offset) return false
+  return firstInstantAt(zone, second + offset) !== second
 }
 
 /** Returns the first fire time strictly after `at` for which a trigger must come, or null. */

@@ -3,7 +3,7 @@ import { quote, usageError } from '../errors.ts'
 import { formatInstant, isDate, isLocalTime, parseInstant, utcDate } from '../instant.ts'
 import { defined } from '../objects.ts'
 import type { Instant } from '../types.ts'
-import { dayIn, parseLocalIn } from './local-time.ts'
+import { ambiguousTime, dayIn, instantsOf } from './local-time.ts'
 
 /** The range `[since, until)`. An absent end is open. */
 export interface TimeRange {
@@ -39,7 +39,7 @@ export function parseTimeRange(
   const until = text.until === undefined ? undefined : endOf(text.until, end, zone, now)
   if (since !== undefined && until !== undefined && since >= until) {
     throw usageError(
-      `${start} ${quote(text.since ?? '')} is not before ${end} ${quote(text.until ?? '')}: they are ${formatInstant(since)} and ${formatInstant(until)}.`,
+      `${start} ${quote(text.since ?? '')} is not earlier than ${end} ${quote(text.until ?? '')}: they are ${formatInstant(since)} and ${formatInstant(until)}. Use an earlier start.`,
     )
   }
   return defined({ since, until })
@@ -60,7 +60,8 @@ export function parseTime(text: string, name: string, zone: string, now: Instant
   if (isDate(text)) return wholeDay(text, name, zone).start
   if (/^[\d.]+(ms|s|m|h|d)$/.test(text)) return Math.max(FIRST_INSTANT, now - parseDuration(text, name))
   if (isLocalTime(text)) {
-    const at = parseLocalIn(text, zone, name)
+    const [at, ...others] = instantsOf(text, zone, name)
+    if (others.length > 0) throw ambiguousTime(text, zone, name, [at, ...others])
     if (at === withinYears(at)) return at
     throw usageError(`${name} ${quote(text)} is not allowed. Use the years 1970 to 2199.`)
   }
@@ -71,12 +72,8 @@ export function parseTime(text: string, name: string, zone: string, now: Instant
 }
 
 function wholeDay(date: string, name: string, zone: string): { readonly start: Instant; readonly end: Instant } {
-  const stretches = dayIn(date, zone)
-  if (stretches === null) throw usageError(`${name} ${quote(date)} is not a valid date. Use YYYY-MM-DD.`)
-  const [first, last] = [stretches[0], stretches.at(-1)]
-  if (first === undefined || last === undefined)
-    throw usageError(`${name} ${quote(date)} does not exist: ${zone} skipped that day.`)
-  const [start, end] = [withinYears(first.from), withinYears(last.to)]
+  const day = dayIn(date, zone, name)
+  const [start, end] = [withinYears(day[0].from), withinYears((day.at(-1) ?? day[0]).to)]
   if (start < end) return { start, end }
   throw usageError(`${name} ${quote(date)} is not allowed. Use the years 1970 to 2199.`)
 }

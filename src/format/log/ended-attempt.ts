@@ -39,6 +39,8 @@ function messageOf({ attempt, ending, durationMs, finish, finishCause, detail, r
   const end = `${name} ${endingText(ending)}${started ? ` after ${elapsed(durationMs)}` : ''}`
   const known = `${end}${why}`
   if (unrecorded !== null) return `${known}, and its result ${unrecorded}`
+  // A force may leave a slot in which scheduled triggers start nothing.
+  if (!started && attempt.trigger.kind === 'forced') return known
   if (!started) return `${sentence(known)} A later trigger may start the batch in this slot.`
   if (retries) return known
   return detail === undefined
@@ -66,8 +68,8 @@ function todoOf({ ending, finish, retries }: Ended, context: RunContext): readon
     const reason = `run ${context.runId} succeeded, but could not record it`
     return [see, resolveStep('then record the success', target, 'completed', reason)]
   }
-  // Another attempt follows, or another run has the slot. There is nothing to decide yet.
+  // Another attempt follows, or another run has the slot or may start in it. There is nothing to decide yet.
   if (retries) return []
-  if (ending.outcome === 'leaseLost' || finish === 'lost') return [see]
+  if (finish === 'lost' || (ending.outcome === 'leaseLost' && finish !== 'recorded')) return [see]
   return ending.outcome === 'notStarted' ? [rerunStep('run it now', target)] : decisionSteps(target)
 }

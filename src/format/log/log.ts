@@ -114,12 +114,17 @@ function logEntry(event: RunEvent, context: RunContext, latenessMs: number): Log
         fields: {},
       }
     case 'renewal-recovered':
-      return { level: 'info', event: 'renewal-recovered', message: 'the lease is renewed again', fields: {} }
+      return {
+        level: 'info',
+        event: 'renewal-recovered',
+        message: 'the ledger answers again, and the lease was renewed',
+        fields: {},
+      }
     case 'lease-lost':
       return {
         level: 'error',
         event: 'lease-lost',
-        message: `stopping: ${LOST_BECAUSE[event.cause]}`,
+        message: `stopping the run: ${LOST_BECAUSE[event.cause]}`,
         fields: { cause: event.cause },
       }
     default:
@@ -142,7 +147,7 @@ function claimedEntry(attempt: AttemptRecord, trigger: Trigger, latenessMs: numb
 
 function skippedEntry(event: Extract<RunEvent, { event: 'skipped' }>, context: RunContext): LogEntry {
   const { holder, finish, finishCause } = event
-  const unrecorded = finish === 'recorded' ? '' : `. The skip ${unrecordedText(finish, finishCause)}`
+  const unrecorded = finish === 'recorded' ? '' : `. ${sentence(`The skip ${unrecordedText(finish, finishCause)}`)}`
   return {
     level: finish === 'recorded' ? 'warn' : 'error',
     event: 'skipped',
@@ -154,9 +159,9 @@ function skippedEntry(event: Extract<RunEvent, { event: 'skipped' }>, context: R
 
 function withdrawnEntry({ certain, detail }: Extract<RunEvent, { event: 'withdrawn' }>, context: RunContext): LogEntry {
   const target = targetOf(context)
-  const state = certain
-    ? 'The slot is free for the next trigger.'
-    : `The slot may show run ${context.runId} as running until its lease ends.`
+  // A force may leave a slot in which scheduled triggers start nothing.
+  const free = context.trigger.kind === 'forced' ? 'The claim was withdrawn.' : 'The slot is free for the next trigger.'
+  const state = certain ? free : `The slot may show run ${context.runId} as running until its lease ends.`
   return {
     level: 'error',
     event: 'withdrawn',
@@ -181,7 +186,7 @@ function noticeEntry(event: WarningEvent, { schedule }: RunContext): LogEntry {
       return {
         level: 'warn',
         event: 'clock-event-time',
-        message: `no event time was given, and a slot lasts only ${formatDuration(event.windowMs)}, so a delayed trigger would count for the next slot. Pass --event-time.`,
+        message: `no event time was given, and the slots are only ${formatDuration(event.windowMs)} apart, so a delayed trigger may run in a later slot. Pass --event-time.`,
         fields: { windowMs: event.windowMs },
       }
     case 'schedule-mismatch':

@@ -14,6 +14,7 @@ export interface NextStep {
 
 /** The slot that a command is for. */
 export interface StepTarget {
+  /** The value of `--store`. */
   readonly store: string
   readonly task: string
   readonly slot: Instant

@@ -67,12 +67,12 @@ function nearSlot(instant: Instant, { window, schedule }: RunContext): string {
   return timeNear(instant, window.slot, schedule.zone)
 }
 
-/** Returns `is still running since 03:00:05`, or `failed (exit code 3) at 03:06:48`. */
+/** Returns `has been running since 03:00:05`, or `failed (exit code 3) at 03:06:48`. */
 function progressWithTime(attempt: AttemptRecord, context: RunContext): string {
   const endedAt = endInstantOf(attempt)
   if (endedAt !== undefined) return `${progressText(attempt)} at ${nearSlot(endedAt, context)}`
   if (attempt.phase === 'ended') return progressText(attempt)
-  return `${progressText(attempt).replace('is ', 'is still ')} since ${nearSlot(attempt.startedAt, context)}`
+  return `${progressText(attempt).replace('is ', 'has been ')} since ${nearSlot(attempt.startedAt, context)}`
 }
 
 function whereabouts({ runId, host }: AttemptRecord): string {
@@ -95,13 +95,13 @@ function refusalOf(event: Refused, context: RunContext, latenessMs: number): str
     case 'tooManyAttempts':
       return `the slot already has ${MAX_ATTEMPTS} attempts, and it cannot have more`
     case 'tooLate':
-      return `the trigger came ${elapsed(latenessMs)} after the scheduled time, later than --max-lateness allows`
+      return `the trigger arrived ${elapsed(latenessMs)} after the scheduled time, later than --max-lateness allows`
     case 'scheduleMismatch':
       return `the event time${eventTimeText(context)} does not match the schedule ${scheduleText(context.schedule)}`
     case 'survivor':
       return `process ${survivor?.pid} (${survivor?.command}) of ${name}${where} still runs on this host`
     case 'newerRow':
-      return 'a newer version of cronledger wrote the record of this slot. Update cronledger here.'
+      return 'a newer version of cronledger wrote the record of this slot. Update cronledger on this host or in this image.'
     case 'overlap':
       return holder === undefined ? 'another slot of this task has not ended yet' : lockText(holder, context)
     case 'noRow':

@@ -132,7 +132,7 @@ function rowMethods(dynamo: Dynamo): Pick<Store, 'get' | 'put' | 'note' | 'list'
         if (isNoted(notes, rejection.runId)) return true
         count = notes.count
       }
-      throw new LedgerError('unreachable', `${rowName(key)} changes too fast to record a rejection`)
+      throw new LedgerError('unreachable', `the record of slot ${storedKey(key).slot} changed with each try`)
     },
 
     async list(query, call) {
@@ -178,7 +178,10 @@ async function fetchBatch(dynamo: Dynamo, request: KeysAndAttributes, call: Call
     rest = reply.UnprocessedKeys ?? {}
     if (Object.keys(rest).length === 0) return items
     if (tries === BATCH_TRIES)
-      throw new LedgerError('unreachable', `table ${quote(dynamo.table)} throttles dynamodb:BatchGetItem`)
+      throw new LedgerError(
+        'unreachable',
+        `DynamoDB throttles dynamodb:BatchGetItem on table ${quote(dynamo.table)}. Try again later.`,
+      )
     const waitMs = spread(FIRST_BATCH_WAIT_MS * 2 ** (tries - 1), Math.random())
     // An abort ends the wait, and then the next `ask` throws.
     await delay(waitMs, undefined, { signal: call.signal }).catch(() => undefined)

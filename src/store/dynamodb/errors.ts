@@ -87,7 +87,7 @@ function noRegion(env: Environment): string {
  * The chain keeps only the last of its errors, which says that there are no more sources. The values of these variables
  * are not shown, because some are secrets.
  */
-const SOURCES: readonly (readonly [variable: string, check: string])[] = [
+const CREDENTIAL_VARIABLES: readonly (readonly [variable: string, check: string])[] = [
   ['AWS_WEB_IDENTITY_TOKEN_FILE', 'Check that the file can be read, and AWS_ROLE_ARN.'],
   ['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI', 'Check that the container can reach its credentials endpoint.'],
   ['AWS_CONTAINER_CREDENTIALS_FULL_URI', 'Check that the container can reach its credentials endpoint.'],
@@ -98,9 +98,9 @@ function credentialsHint(env: Environment): string {
   if (profile !== null) {
     return `AWS_PROFILE is ${profile}. Check that ~/.aws has this profile (aws configure list-profiles), and that its credentials have not expired.`
   }
-  const source = SOURCES.find(([variable]) => env[variable])
+  const source = CREDENTIAL_VARIABLES.find(([variable]) => env[variable])
   if (source !== undefined) return `${source[0]} is set, but gave none. ${source[1]}`
-  return 'Give the task a role, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.'
+  return 'Give the ECS task a role (taskRoleArn), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.'
 }
 
 function profileOf(env: Environment): string | null {

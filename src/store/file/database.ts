@@ -166,7 +166,7 @@ function isEmpty(all: Transaction['all'], path: string): boolean {
   throw application === APPLICATION_ID
     ? new LedgerError(
         'shape',
-        `file ledger ${quote(path)} has layout ${layout} of a newer cronledger. Use that version.`,
+        `a newer version of cronledger made file ledger ${quote(path)} (layout ${layout}). Update cronledger on this host or in this image.`,
       )
     : foreign(path)
 }

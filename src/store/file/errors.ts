@@ -39,7 +39,6 @@ export function explainFileError(error: unknown, path: string): unknown {
   if (code === CANTOPEN) {
     const reason = whyNotOpened(path)
     if (reason !== null) return explainFileError(reason, path)
-    return make('denied', `${name} cannot be opened (${why}). This user must be able to write the file and its folder.`)
   }
   if (code === 0 && !isSystemError(error)) return error
   if (hasCode(error, 'ENOENT')) {
@@ -51,11 +50,12 @@ export function explainFileError(error: unknown, path: string): unknown {
       `${name} does not exist. The first run creates it, or create it now: cronledger setup --store file:${path}`,
     )
   }
-  if (hasCode(error, 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) return make('shape', `${name} is not a valid path: ${why}`)
-  if (hasCode(error, 'EACCES', 'EPERM', 'EROFS') || DENIED_CODES.has(code)) {
+  if (hasCode(error, 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'))
+    return make('shape', `${name} is not a valid path (${why}). Use another path.`)
+  if (hasCode(error, 'EACCES', 'EPERM', 'EROFS') || code === CANTOPEN || DENIED_CODES.has(code)) {
     return make(
       'denied',
-      `${name} is not accessible (${why}). This user must be able to write the file and its folder.`,
+      `${name} cannot be opened or written (${why}). This user must be able to write the file and its folder.`,
     )
   }
   if (DAMAGED.has(code)) {
@@ -64,7 +64,7 @@ export function explainFileError(error: unknown, path: string): unknown {
   if (code === FULL || hasCode(error, 'ENOSPC', 'EDQUOT')) {
     return make('unreachable', `${name} cannot be written (${why}). Free some space on its disk.`)
   }
-  return make('unreachable', `${name} did not answer: ${why}`)
+  return make('unreachable', `${name} cannot be read or written (${why}). Check its disk.`)
 }
 
 /**

@@ -173,7 +173,7 @@ function parsed(column: unknown): object {
   try {
     return fieldsOf(JSON.parse(String(column)), 'a row of the ledger').values
   } catch {
-    throw malformed('a row of the ledger', 'it', column, 'a JSON object')
+    throw malformed('a row of the ledger', 'its text', column, 'a JSON object')
   }
 }
 

@@ -93,7 +93,7 @@ function parseStatus(text: string | undefined): Status | null {
   if (!text) return null
   const status = STATUSES.find((name) => name === text.toLowerCase())
   if (status !== undefined) return status
-  throw usageError(`status ${quote(text)} is not known. Use one of ${STATUSES.join(', ')}.`)
+  throw usageError(`status ${quote(text)} is not allowed. Use one of ${STATUSES.join(', ')}.`)
 }
 
 /** The first and the last month of a calendar (`2026-01`), both inclusive, and how many slots it looks at. */

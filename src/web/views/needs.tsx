@@ -125,9 +125,9 @@ function isEmpty({ tasks, problems, isWhole }: Needs): boolean {
 
 function wellText(needs: Needs): string {
   const { problems, isWhole } = needs
-  if (!isWhole && problems.length === 0) return 'Nothing needs attention so far'
-  if (problems.length > 0) return 'It is unknown whether all is well'
-  return isEmpty(needs) ? 'No tasks yet' : 'All is well'
+  if (!isWhole && problems.length === 0) return 'No problems found so far'
+  if (problems.length > 0) return 'It is unknown whether there were problems'
+  return isEmpty(needs) ? 'No tasks yet' : 'No problems found'
 }
 
 function slots(needs: Needs, total: number): string {

@@ -1,20 +1,21 @@
 import { attemptCount } from '../../core/row/attempts.ts'
 import { readableRow } from '../../core/row/status.ts'
 import type { Instant, Row, Status } from '../../core/types.ts'
+import type { StepTarget } from '../../format/log/next-steps.ts'
 import { slotFacts, slotTimeline } from '../../format/show.ts'
 import { elapsed, printable } from '../../format/text.ts'
 import { Badge } from './badge.tsx'
 import { Heading, type HeadingLevel } from './document.tsx'
 import { latenessMsOf, type SlotWithStatus } from './history-table.tsx'
 import type { Links } from './links.ts'
-import { type CommandTarget, remediesOf } from './remedies.ts'
+import { remediesOf } from './remedies.ts'
 import { Time, type WallClock } from './wall-clock.tsx'
 import { whyText } from './why.ts'
 
 export interface SlotModel {
   readonly record: SlotWithStatus
   readonly clock: WallClock
-  readonly target: CommandTarget
+  readonly target: StepTarget
   readonly now: Instant
   readonly skewMs: number
   /** A slot is late when its first attempt started later than this after it. Left out: never. */
@@ -120,7 +121,7 @@ function factsOf(row: Row, now: Instant, skewMs: number, clock: WallClock): Read
 
 interface RemediesProps extends Omit<DetailProps, 'model'> {
   readonly status: Status
-  readonly target: CommandTarget
+  readonly target: StepTarget
   readonly now: Instant
 }
 
@@ -132,13 +133,13 @@ function Remedies({ status, target, now, level, live }: RemediesProps) {
     <section class={`remedies ${needed ? 'needed' : ''}`}>
       <Heading level={level}>{needed ? 'What to do' : 'What you can do'}</Heading>
       {live && <p id="copied" class="aside" role="status" />}
-      {remedies.map(({ title, command, note }) => (
+      {remedies.map(({ what, command, note }) => (
         <div class="remedy">
-          <p>{title}</p>
+          <p>{what}</p>
           <div class="command">
             <code>{unbroken(printable(command))}</code>
             {live && (
-              <button type="button" class="copy" aria-label={`Copy the command: ${title}`}>
+              <button type="button" class="copy" aria-label={`Copy the command: ${what}`}>
                 Copy
               </button>
             )}

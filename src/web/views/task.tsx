@@ -98,7 +98,7 @@ export function TaskView({ head, page, calendar, year: shown, years, links, now 
           </nav>
         </div>
         {calendar === null ? (
-          <p class="problem">A row in this year cannot be read.</p>
+          <p class="problem">A record in this year cannot be read.</p>
         ) : (
           <Calendar model={calendar} task={task} links={links} query={query} live />
         )}
@@ -220,7 +220,7 @@ function Filters({ task, query, zone }: { readonly task: string; readonly query:
           Dates are in {zone}
         </span>
       </form>
-      {byAddress !== '' && <p class="quiet">The address also limits the slots{printable(byAddress)}.</p>}
+      {byAddress !== '' && <p class="quiet">The address of this page also limits the slots{printable(byAddress)}.</p>}
     </search>
   )
 }

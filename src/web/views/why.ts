@@ -20,7 +20,7 @@ export function whyText({ slot, row, status }: SlotWithStatus, now: Instant, clo
       : `It was due ${elapsed(now - slot)} ago, and no run is recorded yet.`
   }
   if (isNewerSchema(row))
-    return `A newer cronledger wrote this row (schema ${row.schemaVersion}). Update cronledger to read it.`
+    return `A newer version of cronledger wrote the record of this slot (schema ${row.schemaVersion}). Update cronledger to read it.`
   const attempt = row.attempts.at(-1)
   const before = row.attempts.at(-2)
   const earlier = before === undefined ? '' : `${attemptText(before)}. `
@@ -57,10 +57,10 @@ function resolutionText({ by, state, at, reason }: Resolution, clock: WallClock)
 
 function nextText(row: Row, clock: WallClock): string {
   if (terminalState(row) !== null)
-    return `A scheduled trigger for this slot is a duplicate and starts nothing.${doneText(row, clock)}`
+    return `A further scheduled trigger for this slot starts nothing.${doneText(row, clock)}`
   return countedAttempts(row) === 0
     ? 'No scheduled attempt has started yet, so the next scheduled trigger may start one, unless it is too late.'
-    : 'A scheduled trigger without attempts left is refused until an operator decides.'
+    : 'If no attempts are left, a scheduled trigger starts nothing until an operator decides.'
 }
 
 /** Returns what completed or skipped the slot, when something else came after it. Otherwise returns an empty text. */

@@ -113,13 +113,13 @@ describe('what is shown of a task', () => {
     ],
     [['--since', 'monday'], /since "monday" is not a valid time/],
     [['--format', 'xml'], /--format "xml" is not allowed. Use table, json, ndjson or csv/],
-    [['--format', 'csv', '--json'], /--json contradicts --format csv/],
+    [['--format', 'csv', '--json'], /--json and --format csv cannot be used together/],
     [['--duplicates', '--duplicates'], /--duplicates is given 2 times/],
     [['--all=maybe'], /--all "maybe" is not allowed. Use true or false/],
     [['--schedule', '@daily', '--no-missed'], /--schedule has no effect here, because missed slots are not shown/],
     [['--grace', '1h', '--status', 'failed'], /--grace has no effect here/],
     [['--grace', '1h', '--duplicates'], /--grace has no effect here/],
-    [['--no-missed', '--status', 'missed,failed'], /--no-missed contradicts --status missed/],
+    [['--no-missed', '--status', 'missed,failed'], /--no-missed and --status missed cannot be used together/],
     [['--status', 'failed', '--state', 'stale'], /--status is given 2 times/],
     [['--timezone', 'UTC', '--status', 'missed'], /--timezone requires --schedule/],
     [['--limit', '0'], /limit 0 is not allowed. Use 1 to 100000/],
@@ -514,7 +514,7 @@ describe('100,000 rows', () => {
     )
     expect(failure).toMatchObject({
       code: 64,
-      stderr: expect.stringMatching(/^cronledger: standard output takes no more: ENOSPC.*\n$/),
+      stderr: expect.stringMatching(/^cronledger: standard output cannot be written: ENOSPC.*\n$/),
     })
   })
 })

@@ -95,7 +95,7 @@ for (const [what, store] of [
       expect(second).toMatchObject({
         code: 65,
         stdout: '',
-        stderr: expect.stringMatching(/attempt 2 is still running since/),
+        stderr: expect.stringMatching(/attempt 2 has been running since/),
       })
       first.child.kill('SIGTERM')
       expect((await first.ended).code).toBe(143)
@@ -226,9 +226,12 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
     ],
     [['--slot', '2199-11-10'], /slot 2199-11-10T03:00:00Z is not due yet/],
     [['--slot', 'tomorrow'], /slot "tomorrow" is not valid. Use an instant .*, a date .*, or latest/],
-    [['--slot', day(10), '--only', 'failed'], /--slot contradicts --only, which is for a range/],
-    [['--slot', day(10), '--dry-run'], /--slot contradicts --dry-run/],
-    [['--slot', day(10), '--from', '7d'], /--slot contradicts --from/],
+    [
+      ['--slot', day(10), '--only', 'failed'],
+      /--slot and --only cannot be used together, because --only is for a range/,
+    ],
+    [['--slot', day(10), '--dry-run'], /--slot and --dry-run cannot be used together/],
+    [['--slot', day(10), '--from', '7d'], /--slot and --from cannot be used together/],
     [['--to', day(10)], /--slot or --from is required/],
     [
       ['--from', '2026-11-10', '--only', 'missed,late'],
@@ -239,10 +242,10 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
     [['--slot', day(10), '--overlap', 'skp'], /--overlap "skp" is not allowed. Did you mean skip\?/],
     [
       ['--slot', day(10), '--retention', '30d'],
-      /--retention 30d is not allowed. Use 35d to 36525d: a slot whose row is gone would run again/,
+      /--retention 30d is not allowed. Use 35d to 36525d: a slot whose record was deleted could run again/,
     ],
     [['--from', 'yesterday'], /from "yesterday" is not a valid time. Use an instant/],
-    [['--from', day(11), '--to', day(11)], /from .* is not before to /],
+    [['--from', day(11), '--to', day(11)], /from .* is not earlier than to /],
     [
       ['--from', day(10), '--task', 'nobody'],
       /unknown task: nobody\. To list the tasks of this ledger, run: cronledger tasks/,
@@ -251,7 +254,7 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
     [['--slot', day(10), '--task', 'nigthly'], /unknown task: nigthly\. Did you mean nightly\?/],
     [
       ['--from', '400d', '--retention', '100d'],
-      /from 400d is too early: rows are kept for 100d, .* Use a later start\./,
+      /from 400d is too early: records are kept for 100d, .* Use a later start\./,
     ],
     [['--slot', day(10), '--reason', ' '], /the reason is empty/],
     [['--slot', day(10), '--lease', '3m'], /lease 3m is too short\. It must be at least 3 heartbeats/],
@@ -320,7 +323,7 @@ describe('a range', () => {
     const args = ['rerun', '--reason', 'x', ...WEEK, '--only', 'missed,failed', '--', 'sh', '-c', script]
     const ran = await cronledger(args, { env: { ...env, MAIN } })
     expect(ran).toMatchObject({ code: 0, stdout: `${day(11)}\n${day(13)}\n${day(16)}\n` })
-    expect(ran.stderr).toMatch(/3 succeeded, 1 already done by another run\n$/)
+    expect(ran.stderr).toMatch(/3 succeeded, 1 already completed or skipped\n$/)
     expect(await states()).toContain(`${day(12)} COMPLETED 1`)
   })
 

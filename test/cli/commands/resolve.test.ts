@@ -88,7 +88,7 @@ describe('a person’s word on a slot', () => {
     expect(second).toMatchObject({
       code: 65,
       stderr: expect.stringMatching(
-        /not changed: the slot is completed already\n {2}run it again: {2}cronledger rerun /,
+        /not changed: the slot is already completed\n {2}if it must run again: {2}cronledger rerun /,
       ),
     })
   })

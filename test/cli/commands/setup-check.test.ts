@@ -323,7 +323,7 @@ describe('a server that cannot be asked', () => {
   test('no credentials: 77', async () => {
     const found = await check('dynamodb:good', NONE)
     expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 77, wrong: ['credentials'] })
-    expect(found.lines['credentials']).toMatch(/no AWS credentials.*Give the task a role/)
+    expect(found.lines['credentials']).toMatch(/no AWS credentials.*Give the ECS task a role/)
   })
 
   test.each([
@@ -491,7 +491,7 @@ describe('a file', () => {
     for (const [name, why] of [
       ['empty.db', /is empty\. Make it a ledger: cronledger setup/],
       ['letter.txt', /is not a cronledger file/],
-      ['newer.db', /layout 7 of a newer cronledger/],
+      ['newer.db', /a newer version of cronledger made file ledger .* \(layout 7\)/],
     ] as const) {
       const found = await check(`file:${path(name)}`, {})
       expect(found.code, name).toBe(78)

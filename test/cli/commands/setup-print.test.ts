@@ -47,8 +47,14 @@ function parseTemplate(text: string): Loose {
 
 describe('refused', () => {
   test.each([
-    [['--print', 'eventbridge', '--schedule', '0 3 * * *'], /takes a task: give --task, or set CRONLEDGER_TASK/],
-    [['--print', 'task-definition', '--task', 'nightly'], /takes a schedule: give --schedule/],
+    [
+      ['--print', 'eventbridge', '--schedule', '0 3 * * *'],
+      /--print eventbridge requires --task\. Give --task NAME, or set CRONLEDGER_TASK/,
+    ],
+    [
+      ['--print', 'task-definition', '--task', 'nightly'],
+      /--print task-definition requires --schedule\. Give --schedule EXPR/,
+    ],
     [
       ['--print', 'eventbridge', '--task', 'nightly', '--schedule', '0 3 1 * 5'],
       /a day of month or a day of week, never both/,
@@ -57,7 +63,7 @@ describe('refused', () => {
     [['--print', 'cloudformation', '--task', 'no spaces', '--schedule', '0 3 * * *'], /task/],
     [['--print', 'task-definition', ...NIGHTLY, '--container', 'a"b'], /--container is "a\\"b"/],
     [['--print', 'everything'], /Use cloudformation, iam, eventbridge or task-definition/],
-    [['--print', 'iam', '--check'], /--check contradicts --print/],
+    [['--print', 'iam', '--check'], /--check and --print cannot be used together/],
   ])('%j', async (args, why) => {
     const { code, stdout, stderr } = await cronledger(['setup', '--store', TABLE, ...args])
     expect({ code, stdout, lines: stderr.trim().split('\n').length }).toEqual({ code: 64, stdout: '', lines: 1 })
@@ -425,7 +431,7 @@ describe.skipIf(!hasAws)('on a server, by the command line of AWS', () => {
       expect(await hoursOf('0 3 * * 1')).toEqual(['0', true])
       expect(await hoursOf('rate(7 days) --anchor 2026-01-01T00:00:00Z')).toEqual(['0', true])
       const { notes } = await printed('cloudformation', ['--task', 'nightly', '--schedule', 'at(2099-12-31T23:00:00)'])
-      expect(notes.join()).toContain('no alarm on a run that does not come: the schedule ends;')
+      expect(notes.join()).toContain('the stack has no alarm for a missing run, because the schedule ends.')
     })
   })
 

@@ -122,13 +122,13 @@ describe('options after --', () => {
 
   test('that are missing before it', () => {
     expect(mistake('run', STORE, {}, ['./batch.sh', '--task', 'nightly'])).toBe(
-      '--task is missing. It comes after --, where it is an argument of the batch: put it before --.',
+      '--task is missing. It comes after --, where it is an argument of the batch. Put it before --.',
     )
   })
 
   test('of a command that runs no batch', () => {
     expect(() => checkNoBatch('history', ['--limit', '5'])).toThrow(
-      'unexpected argument "--limit" after --. history does not run a batch: put its options before --, or leave -- out.',
+      'unexpected argument "--limit" after --. history does not run a batch. Put its options before --, or leave -- out.',
     )
   })
 
@@ -240,7 +240,7 @@ describe('the task as an argument', () => {
   })
 
   test.each([
-    [['nightly', ...STORE, '--task', 'other'], 'two tasks are given: "nightly" and --task "other". Give one of them.'],
+    [['nightly', ...STORE, '--task', 'other'], 'two tasks are given: "nightly" and --task "other". Use one of them.'],
     [
       ['nightly', 'other'],
       'unexpected argument "other". history takes one task name and options. See cronledger history --help.',

@@ -291,7 +291,7 @@ describe('check', () => {
     const { code, stderr } = await cronledger(['check', '--store', store, ...range, ...options])
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: 'cronledger: 1 of 1 notifications failed. The first failure: event missed, exit code 9: no\n',
+      stderr: 'cronledger: 1 of 1 notifications failed. The first failure (event missed): exit code 9: no\n',
     })
   })
 

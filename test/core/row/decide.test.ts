@@ -221,7 +221,7 @@ describe('a force that is meant for some slots only', () => {
 
   test('each word once, and no other', () => {
     expect(readRerunnable(['failed', 'missed', 'failed'])).toEqual(['failed', 'missed'])
-    expect(() => readRerunnable(['late'])).toThrow('only "late" is not valid. Use missed, failed, stale, completed')
+    expect(() => readRerunnable(['late'])).toThrow('only "late" is not allowed. Use missed, failed, stale or completed')
   })
 })
 

@@ -108,7 +108,7 @@ describe('the stored form of a row', () => {
   it('names slots so that text order is time order', () => {
     expect(formatSlot(SLOT)).toBe('2026-11-24T03:00:00Z')
     expect(dayOf(SLOT)).toBe('2026-11-24')
-    expect(() => formatSlot(SLOT + 1)).toThrow('no whole second')
+    expect(() => formatSlot(SLOT + 1)).toThrow('not a whole second')
   })
 })
 
@@ -187,9 +187,12 @@ describe('a malformed row is not guessed at', () => {
     [{ settlements: [{ state: 'PENDING' }] }, 'settlements[0].state is "PENDING"'],
     [{ rejections: [{ runId: 'r', kind: 'duplicate', cause: 'why' }] }, 'rejections[0].cause is "why"'],
     [{ rejectedBy: 'd' }, 'rejectedBy is "d", but must be a list of run ids'],
-    [{ leaseUntil: undefined }, 'it is "PENDING without a lease"'],
-    [{ attempts: [{ ...ATTEMPT, endedAt: '2026-11-24T03:00:06Z' }] }, 'it is "an end, no outcome"'],
-    [{ attempts: [{ ...ATTEMPT, outcome: 'failed', phase: 'waiting' }] }, 'it is "an outcome of a wait"'],
+    [{ leaseUntil: undefined }, 'it is PENDING, but has no lease'],
+    [{ attempts: [{ ...ATTEMPT, endedAt: '2026-11-24T03:00:06Z' }] }, 'an attempt has an end, but no outcome'],
+    [
+      { attempts: [{ ...ATTEMPT, outcome: 'failed', phase: 'waiting' }] },
+      'an attempt has an outcome, but it was still waiting',
+    ],
     [{ attempts: [{ ...ATTEMPT, phase: 'running' }] }, 'attempts[0].phase is "running", but must be waiting'],
     [{ schemaVersion: '1' }, 'schemaVersion is "1"'],
   ])('%j', (change, message) => {

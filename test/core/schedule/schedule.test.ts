@@ -50,15 +50,15 @@ describe('crontab fields', () => {
   })
 
   it.each([
-    ['70 * * * *', 'minutes is "70". Allowed are 0-59, * , - /. Ranges run upwards.'],
-    ['0 0,30 * * *', 'hours has "30". Allowed are 0-23, * , - /'],
-    ['70 0 0 * * *', 'seconds is "70". Allowed are 0-59'],
-    ['0 0 0 * *', 'day of month is "0". Allowed are 1-31, L'],
+    ['70 * * * *', 'minutes is "70". Use 0-59, * , - /. A range goes from low to high.'],
+    ['0 0,30 * * *', 'hours has "30". Use 0-23, * , - /'],
+    ['70 0 0 * * *', 'seconds is "70". Use 0-59'],
+    ['0 0 0 * *', 'day of month is "0". Use 1-31, L'],
     ['0 0 32 * *', 'day of month is "32"'],
-    ['0 0 * 13 *', 'month is "13". Allowed are 1-12 or JAN-DEC'],
+    ['0 0 * 13 *', 'month is "13". Use 1-12 or JAN-DEC'],
     ['0 0 * MON *', 'month is "MON"'],
     ['0 0 * janjan *', 'month is "janjan"'],
-    ['0 0 * * 8', 'day of week is "8". Allowed are 0-7 or SUN-SAT (Sunday is 0 or 7)'],
+    ['0 0 * * 8', 'day of week is "8". Use 0-7 or SUN-SAT (Sunday is 0 or 7)'],
     ['0 0 * * sunmon', 'day of week is "sunmon"'],
     ['0 0 * * JAN', 'day of week is "JAN"'],
     ['0 0 * * L', 'day of week is "L"'],
@@ -90,9 +90,7 @@ describe('crontab fields', () => {
   })
 
   it('shows the expression and the value in one line', () => {
-    expect(refusal('cron(70 10 * * ? *)')).toBe(
-      'schedule "cron(70 10 * * ? *)": minutes is "70". Allowed are 0-59, * , - /.',
-    )
+    expect(refusal('cron(70 10 * * ? *)')).toBe('schedule "cron(70 10 * * ? *)": minutes is "70". Use 0-59, * , - /.')
   })
 
   it.each(['0 10 * * ? *', '0 18 ? * MON-FRI *', '0/15 * * * ?', '0 18 ? * MON', '0 0 12 * * ? 2026'])(
@@ -140,8 +138,8 @@ describe('cron(…)', () => {
     ['cron(0 10 * *)', 'cron(…) has 4 fields. Use 6 (minutes hours day-of-month month day-of-week year).'],
     ['cron(5 0 10 * * ? *)', 'cron(…) has 7 fields'],
     ['cron(0 10 ?,1 * MON *)', 'takes a day of month or a day of week, not both'],
-    ['cron(0 10 ?,1 * ? *)', 'day of month has "?". Allowed are 1-31, L, LW, L-0 to L-30, 1W to 31W, ?, * , - /'],
-    ['cron(0 ? * * ? *)', 'hours is "?". Allowed are 0-23'],
+    ['cron(0 10 ?,1 * ? *)', 'day of month has "?". Use 1-31, L, LW, L-0 to L-30, 1W to 31W, ?, * , - /'],
+    ['cron(0 ? * * ? *)', 'hours is "?". Use 0-23'],
     ['cron(0 24 * * ? *)', 'hours is "24"'],
     ['cron(*/0 * * * ? *)', 'minutes is "*/0"'],
     ['cron(0/ * * * ? *)', 'minutes is "0/"'],
@@ -154,7 +152,7 @@ describe('cron(…)', () => {
     ['cron(0 0 L-31 * ? *)', 'day of month is "L-31"'],
     ['cron(0 0 L-3W * ? *)', 'day of month is "L-3W"'],
     ['cron(0 0 1L * ? *)', 'day of month is "1L"'],
-    ['cron(0 0 ? * 8 *)', 'day of week is "8". Allowed are 1-7 or SUN-SAT (Sunday is 1), L, 1L to 7L'],
+    ['cron(0 0 ? * 8 *)', 'day of week is "8". Use 1-7 or SUN-SAT (Sunday is 1), L, 1L to 7L'],
     ['cron(0 0 ? * 8L *)', 'day of week is "8L"'],
     ['cron(0 0 ? * LW *)', 'day of week is "LW"'],
     ['cron(0 0 ? * 3W *)', 'day of week is "3W"'],
@@ -164,8 +162,8 @@ describe('cron(…)', () => {
     ['cron(0 0 ? * 3#1,6#3 *)', 'day of week has "3#1"'],
     ['cron(0 0 ? * 3#1,6 *)', 'day of week has "3#1"'],
     ['cron(0 0 ? * MONTUE *)', 'day of week is "MONTUE"'],
-    ['cron(0 0 1 foo ? *)', 'month is "foo". Allowed are 1-12 or JAN-DEC'],
-    ['cron(0 0 1 1 ? 1969)', 'year is "1969". Allowed are 1970-2199'],
+    ['cron(0 0 1 foo ? *)', 'month is "foo". Use 1-12 or JAN-DEC'],
+    ['cron(0 0 1 1 ? 1969)', 'year is "1969". Use 1970-2199'],
     ['cron(0 0 1 1 ? 2200)', 'year is "2200"'],
     ['cron(0 0 1 1 ? 2030-2020)', 'year is "2030-2020"'],
     ['cron(0 0 1 1 ? ?)', 'year is "?"'],
@@ -246,9 +244,9 @@ describe('at(…)', () => {
 
   it('refuses a time that the clocks skip', () => {
     expect(refusal('at(2026-03-08T02:30:00)', 'America/Los_Angeles')).toBe(
-      'schedule "at(2026-03-08T02:30:00)": at is "2026-03-08T02:30:00". The clocks of America/Los_Angeles skip that time. Use another one.',
+      'schedule "at(2026-03-08T02:30:00)": at is "2026-03-08T02:30:00", but the clocks in America/Los_Angeles skip that time. Use another time.',
     )
-    expect(refusal('at(2011-12-30T12:00:00)', 'Pacific/Apia')).toContain('The clocks of Pacific/Apia skip that time')
+    expect(refusal('at(2011-12-30T12:00:00)', 'Pacific/Apia')).toContain('the clocks in Pacific/Apia skip that time')
   })
 })
 

@@ -24,7 +24,7 @@ describe('a local time that comes twice in autumn', () => {
 
   test('is refused with both named, where both are slots', () => {
     expect(() => slotOf('30 * * * *', 'America/New_York', '2026-11-01T01:30')).toThrow(
-      'comes twice in America/New_York. Use one of 2026-11-01T05:30:00Z and 2026-11-01T06:30:00Z.',
+      'occurs twice in America/New_York, because the clocks go back. Use 2026-11-01T05:30:00Z or 2026-11-01T06:30:00Z.',
     )
   })
 })

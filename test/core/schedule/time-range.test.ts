@@ -54,12 +54,12 @@ describe('the ends of a range', () => {
     [{ until: '7' }, 'UTC', /^until "7" is not a valid time. Use/],
     [{ since: '-7d' }, 'UTC', /^since "-7d" is not a valid time. Use/],
     [{ since: '2026-11-24T03:00:00.5' }, 'UTC', /^since .* has no offset/],
-    [{ since: '2026-11-24 24:00' }, 'UTC', /^since "2026-11-24 24:00" is not a valid time/],
-    [{ since: '2026-03-08T02:30' }, 'America/New_York', /does not exist: the clocks of America\/New_York skip it/],
+    [{ since: '2026-11-24 24:00' }, 'UTC', /^since "2026-11-24 24:00" is not a valid date and time/],
+    [{ since: '2026-03-08T02:30' }, 'America/New_York', /does not exist: the clocks in America\/New_York skip it/],
     [
       { since: '2026-11-01T01:30' },
       'America/New_York',
-      /comes twice in America\/New_York. Use one of 2026-11-01T05:30:00Z and 2026-11-01T06:30:00Z/,
+      /occurs twice in America\/New_York, because the clocks go back. Use 2026-11-01T05:30:00Z or 2026-11-01T06:30:00Z/,
     ],
     [{ since: '2026-02-30' }, 'UTC', /^since "2026-02-30" is not a valid date. Use YYYY-MM-DD/],
     [{ until: '2011-12-30' }, 'Pacific/Apia', /^until "2011-12-30" does not exist: Pacific\/Apia skipped that day/],
@@ -67,7 +67,7 @@ describe('the ends of a range', () => {
     [{ since: '0001-01-01' }, 'UTC', /^since "0001-01-01" is not allowed. Use the years 1970 to 2199/],
     [{ since: '1969-12-31 23:00' }, 'UTC', /^since "1969-12-31 23:00" is not allowed. Use the years 1970 to 2199/],
     [{ until: '9999-01-01' }, 'UTC', /^until "9999-01-01" is not allowed. Use the years 1970 to 2199/],
-    [{ since: '1d', until: '7d' }, 'UTC', /^since "1d" is not before until "7d"/],
+    [{ since: '1d', until: '7d' }, 'UTC', /^since "1d" is not earlier than until "7d"/],
     [{ since: '2026-11-25', until: '2026-11-24' }, 'UTC', /they are 2026-11-25T00:00:00Z and 2026-11-25T00:00:00Z/],
   ] as const)('%j in %s is refused', (text, zone, message) => {
     expect(() => read(text, zone)).toThrow(message)

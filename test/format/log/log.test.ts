@@ -192,3 +192,15 @@ test('quiet keeps what a person is needed for', () => {
     /record of this slot was deleted/,
   )
 })
+
+test('only a scheduled run that started nothing says that a later trigger may start the batch', () => {
+  const [scheduled] = rowWith({ ending: NOT_STARTED }).attempts
+  const [forced] = rowWith({ trigger: FORCED, ending: NOT_STARTED }).attempts
+  const ended = (attempt: typeof scheduled) =>
+    attempt && text({ event: 'ended', attempt, ending: NOT_STARTED, durationMs: 0, finish: 'recorded' })
+  const withdrawn = { event: 'withdrawn', certain: true, detail: 'no answer' } as const
+  expect(ended(scheduled)).toContain('A later trigger may start the batch in this slot.')
+  expect(ended(forced)).not.toContain('later trigger')
+  expect(text(withdrawn)).toContain('The slot is free for the next trigger.')
+  expect(text(withdrawn, { trigger: FORCED })).toContain('not started: no answer. The claim was withdrawn.\n')
+})

@@ -162,7 +162,7 @@ describe('from the environment', () => {
   it('no credentials', async () => {
     const error = await failureWith({ AWS_REGION: REGION, AWS_EC2_METADATA_DISABLED: 'true' }, 'note')
     expect(error).toMatch(
-      /^denied: no AWS credentials for dynamodb:UpdateItem on table "ledger" in eu-west-1\. Give the task a role/,
+      /^denied: no AWS credentials for dynamodb:UpdateItem on table "ledger" in eu-west-1\. Give the ECS task a role/,
     )
   })
 

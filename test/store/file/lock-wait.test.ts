@@ -11,7 +11,7 @@ test('a process that waits for the lock tries a few times a second, so hundreds 
   }
   await expect(untilUnlocked('x.db', { signal: AbortSignal.timeout(2_000) }, work)).rejects.toMatchObject({
     kind: 'unreachable',
-    message: expect.stringContaining('"x.db" is busy, because other processes held its lock all the time'),
+    message: expect.stringContaining('"x.db" is busy, because other processes held its lock for the whole time'),
   })
   // The waits are at least 12, 25, 50, 100 and then 125 ms each.
   expect(tries).toBeLessThan(20)

@@ -187,7 +187,7 @@ describe('the file', () => {
     [['--out', '-', '--task', 'nobody'], /^cronledger: unknown task: nobody\. /],
     [
       ['--out', '-', '--since', '2026-02-01', '--until', '2026-01-01'],
-      /^cronledger: --since "2026-02-01" is not before --until/,
+      /^cronledger: --since "2026-02-01" is not earlier than --until/,
     ],
     [[], /^cronledger: --out is missing. Give --out/],
   ])('%j is a usage error', async (more, message) => {

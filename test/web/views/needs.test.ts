@@ -32,9 +32,9 @@ const ill: Needs = {
 const textOf = (html: unknown) => String(html).replace(/<[^>]*>/g, '')
 
 test.each<[Needs, string]>([
-  [well, 'All is well in the last 7d.'],
+  [well, 'No problems found in the last 7d.'],
   [{ ...well, tasks: 0 }, 'No tasks yet. Run your first one with cronledger run.'],
-  [{ ...well, problems: ['task x: no'] }, 'It is unknown whether all is well in the last 7d.task x: no'],
+  [{ ...well, problems: ['task x: no'] }, 'It is unknown whether there were problems in the last 7d.task x: no'],
   [ill, '1 slot needs attention: 1 failed in the last 7d✗'],
   [
     { ...ill, problems: ['task x: no', 'task y: no', 'task z: no'] },
@@ -42,16 +42,16 @@ test.each<[Needs, string]>([
   ],
   [
     { ...well, isWhole: false, tasks: 1 },
-    'Nothing needs attention so far in the last 7d.1 task was checked so far. The others are still being checked.',
+    'No problems found so far in the last 7d.1 task was checked so far. The others are still being checked.',
   ],
   [
     { ...ill, isWhole: false },
     'At least 1 slot needs attention: 1 failed in the last 7d3 tasks were checked so far. The others are still being checked.✗',
   ],
-  [{ ...well, now: NOW - 59_999 }, 'All is well in the last 7d.'],
+  [{ ...well, now: NOW - 59_999 }, 'No problems found in the last 7d.'],
   [
     { ...well, now: Date.parse('2026-11-24T01:02:03.456Z') },
-    'All is well in the last 7d.Checked at 2026-11-24T01:02:03Z.',
+    'No problems found in the last 7d.Checked at 2026-11-24T01:02:03Z.',
   ],
 ])('in one line', (needs, text) => {
   const slot = 'Fnightly 2026-11-24 12:00 2026-11-24T03:00:00Z failed'
@@ -67,7 +67,7 @@ test('as a list', () => {
     /^Needs attentionAt least 1 failed in the last 7d\.3 tasks were checked so far\. The others are still being checked\./,
   )
   expect(list({ ...well, problems: ['task x: no'] })).toBe(
-    'Needs attentionIt is unknown whether all is well in the last 7d.task x: no',
+    'Needs attentionIt is unknown whether there were problems in the last 7d.task x: no',
   )
   expect(list({ ...well, tasks: 0 })).toBe('Needs attentionNo tasks yet.')
 })

@@ -29,7 +29,7 @@ test('the commands for a task without a record have its schedule', () => {
   const schedule = { expression: 'rate(6 hours)', zone: 'UTC', anchor: 0 }
   const [first] = remediesOf('failed', { ...target, store: 'dynamodb:ledger', schedule }, target.slot)
   expect(first?.command).toBe(
-    "cronledger rerun --store dynamodb:ledger --task a/../b --slot 2026-11-24T03:00:00Z --schedule 'rate(6 hours)' --timezone UTC --anchor 1970-01-01T00:00:00Z --reason 'YOUR REASON' -- YOUR_COMMAND",
+    "cronledger rerun --store dynamodb:ledger --task a/../b --schedule 'rate(6 hours)' --timezone UTC --anchor 1970-01-01T00:00:00Z --slot 2026-11-24T03:00:00Z --reason 'YOUR REASON' -- YOUR_COMMAND",
   )
 })
 
@@ -38,7 +38,7 @@ test.each(['completed', 'skipped'] as const)('a future slot that is resolved as 
 })
 
 test('a slot that is not due yet can only be skipped, and one that is due can also be run', () => {
-  const titlesAt = (now: number) => remediesOf('scheduled', target, now).map(({ title }) => title)
+  const titlesAt = (now: number) => remediesOf('scheduled', target, now).map(({ what }) => what)
   expect(titlesAt(target.slot - 1)).toEqual(['Mark as skipped'])
   expect(titlesAt(target.slot)).toEqual(['Run it now', 'Mark as skipped'])
 })

@@ -27,8 +27,8 @@ const waits = (row: Row | null) =>
     LEASE_MS,
   )
 
-const DUPLICATE = 'A scheduled trigger for this slot is a duplicate and starts nothing.'
-const REFUSED = 'A scheduled trigger without attempts left is refused until an operator decides.'
+const DUPLICATE = 'A further scheduled trigger for this slot starts nothing.'
+const REFUSED = 'If no attempts are left, a scheduled trigger starts nothing until an operator decides.'
 const OPEN = 'No scheduled attempt has started yet, so the next scheduled trigger may start one, unless it is too late.'
 const RESOLVED = 'at 2026-11-24 12:00:10 Asia/Tokyo (2026-11-24T03:00:10Z): as agreed'
 const LEASE = '2026-11-24 12:10:05 Asia/Tokyo (2026-11-24T03:10:05Z)'

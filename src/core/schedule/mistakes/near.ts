@@ -1,5 +1,5 @@
 /** A name with more slips than this is a different name. Two letters in the wrong order count as two slips. */
-const MAX_SLIPS = 2
+const MOST_SLIPS = 2
 /** A slip in a shorter name makes another name too easily. */
 const LETTERS_PER_SLIP = 3
 
@@ -8,7 +8,7 @@ const LETTERS_PER_SLIP = 3
  * must not load one for its errors.
  */
 export function isNear(one: string, other: string): boolean {
-  const most = Math.min(MAX_SLIPS, Math.floor(one.length / LETTERS_PER_SLIP))
+  const most = Math.min(MOST_SLIPS, Math.floor(one.length / LETTERS_PER_SLIP))
   return Math.abs(one.length - other.length) <= most && slips(one, other) <= most
 }
 

@@ -1,7 +1,7 @@
 import { isNear } from './near.ts'
 
 /** Abbreviations and names of other systems, with the IANA names that they usually mean. */
-const OTHER_NAMES: Readonly<Record<string, string>> = {
+const OTHER_ZONE_NAMES: Readonly<Record<string, string>> = {
   jst: 'Asia/Tokyo',
   kst: 'Asia/Seoul',
   hkt: 'Asia/Hong_Kong',
@@ -120,7 +120,7 @@ export function zoneMeantBy(text: string): string | null {
   const city = name.replace(/^.*\//, '')
   // POSIX writes an abbreviation with its offset: JST-9.
   const abbreviation = text.toLowerCase().replace(/(?<=^[a-z]{3,4})[+-]?\d{1,2}$/, '')
-  const other = OTHER_NAMES[abbreviation] ?? CITIES[Object.keys(CITIES).find((known) => isNear(known, city)) ?? '']
+  const other = OTHER_ZONE_NAMES[abbreviation] ?? CITIES[Object.keys(CITIES).find((known) => isNear(known, city)) ?? '']
   if (other !== undefined) return other
   const names = Intl.supportedValuesOf('timeZone')
   return (
