@@ -14,15 +14,16 @@ test('50 processes at once on a fresh file: one child runs, 49 are recorded as d
   expectOneRan(ended, row)
 })
 
-// More processes were measured by hand: see docs/decisions/0028-waiting-for-the-lock-of-a-file.md.
+// How long the lock is waited for depends on how busy the machine is, so the limit here is longer than the default. More
+// processes, and the default, were measured by hand: see docs/decisions/0028-waiting-for-the-lock-of-a-file.md.
 test('200 tasks due at once on one file, a fresh and a used one: all run, none gives up', {
-  timeout: 600_000,
+  timeout: 1_200_000,
 }, async () => {
   const store = `file:${join(scratch(), 'ledger.db')}`
   for (const day of ['23', '24']) {
     const run = (_: unknown, index: number) => {
       const slot = ['--task', `task-${index}`, ...SCHEDULE, '--event-time', `2026-11-${day}T03:00:05Z`]
-      return cronledger(['run', '--store', store, ...slot, '--', 'echo', 'paid'])
+      return cronledger(['run', '--store', store, ...slot, '--ledger-timeout', '10m', '--', 'echo', 'paid'])
     }
     const ended = await Promise.all(Array.from({ length: 200 }, run))
     const failed = ended.filter(({ code, stdout }) => code !== 0 || stdout !== 'paid\n')

@@ -82,7 +82,7 @@ describe.skipIf(!hasChromium)('in a browser', () => {
       const program = `cronledger() { "$NODE" "$MAIN" "$@"; }; ${command.replace("'YOUR REASON'", "'looked <b>at</b> it'")}`
       const env = { ...process.env, ...filled.env, NODE: process.execPath, MAIN }
       expect((await promisify(execFile)('sh', ['-c', program], { env })).stdout).toMatch(
-        / is COMPLETED: looked <b>at<\/b> it/,
+        /: recorded as completed: looked <b>at<\/b> it/,
       )
       // A stale slot does not move by itself: the page asks again, but seldom. One comes back to it.
       await page.goto(page.url())
