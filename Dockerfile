@@ -1,21 +1,21 @@
-# cronledger for containers. Two stages are meant to be used:
+# cronledger for containers. Use one of these two stages:
 #
-#   binary    nothing but the executable, for `COPY --from` into the image of a batch
-#   runtime   a small image with it as entrypoint
+#   binary    only the executable, for `COPY --from` into the image of a batch
+#   runtime   a small image with the executable as entrypoint
 #
 # docker build --target runtime --tag cronledger .
 
-# Node 24 for what is built; any other one that the package supports will do.
+# The Node inside the executable. Any version that the package supports works.
 ARG NODE_IMAGE=docker.io/library/node:24-trixie-slim
-# Any with glibc 2.28 or newer and libstdc++: Debian from 10 on, Amazon Linux 2023, distroless/cc.
+# Any image with glibc 2.28 or newer and libstdc++ works: Debian 10 or newer, Amazon Linux 2023, distroless/cc.
 ARG RUNTIME_IMAGE=docker.io/library/debian:trixie-slim
 
 FROM ${NODE_IMAGE} AS build
-# An init for the runtime image, in the variant that needs no library of that image.
+# The init of the runtime image. The static variant needs no library of that image.
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends tini && rm -rf /var/lib/apt/lists/*
 WORKDIR /cronledger
 COPY package.json package-lock.json ./
-# No package's own script runs: what is built here is what the lock file names.
+# We must not run scripts of packages, so that only what the lock file names is built.
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
 RUN npm run build && npm run build:binary
@@ -33,7 +33,7 @@ LABEL org.opencontainers.image.title="cronledger" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=binary /cronledger /usr/local/bin/cronledger
 COPY --from=build /usr/bin/tini-static /usr/local/bin/tini
-# A number, so that an orchestrator that forbids root can tell; it needs no name and no home.
+# A number, because an orchestrator that forbids root cannot check a name. The user needs no name and no home.
 USER 65532:65532
-# tini collects the zombies of orphans, which Node cannot. It passes signals on to cronledger, and ends with its exit code.
+# tini collects the zombies of orphans, which Node cannot do. It forwards signals to cronledger and exits with its exit code.
 ENTRYPOINT ["/usr/local/bin/tini", "--", "/usr/local/bin/cronledger"]

@@ -148,7 +148,7 @@ describe('run', () => {
     const ledger = newLedger()
     const outcome = await ledger.run({ ...NIGHT, heartbeatMs: 100 }, async ({ signal }) => {
       const told = new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('told'))))
-      // Somebody deletes the row: the next renewal finds that it is not this run's any more.
+      // The row is deleted. The next renewal finds that it no longer belongs to this run.
       const { default: Libsql } = await import('libsql')
       const database = new Libsql(join(folder, `ledger-${files}.db`))
       // The heartbeats hold the file now and then.
@@ -191,7 +191,7 @@ describe('run', () => {
     ['a wrong zone', { timezone: 'Mars/Olympus' }, /Mars\/Olympus/],
     ['a wrong task', { task: '#registry' }, /task "#registry" is not a valid name/],
     ['a tolerance out of bounds', { earlyToleranceMs: 3e9 }, /early-tolerance .* is not allowed\. Use 0ms to 1h/],
-    ['a lateness that is no number', { maxLatenessMs: Number.NaN }, /max-lateness NaN.* is not allowed/],
+    ['a lateness that is not a number', { maxLatenessMs: Number.NaN }, /max-lateness NaN.* is not allowed/],
     ['a word that is none', { onLeaseLost: 'maybe' }, /on-lease-lost "maybe" is not allowed\. Use stop/],
     ['no task', { task: undefined }, /task "undefined" is not a valid name/],
     ['no schedule', { schedule: undefined }, /schedule and timezone must be text/],
@@ -209,7 +209,7 @@ describe('run', () => {
     })
   }
 
-  test('a store that nobody knows rejects, and closing is quiet', async () => {
+  test('an unknown store is an error, and closing it is not', async () => {
     const ledger = createLedger({ store: 'redis:x' })
     await expect(ledger.run(NIGHT, () => 1)).rejects.toMatchObject({ kind: 'usage' })
     await ledger.close()
@@ -230,7 +230,7 @@ describe('get', () => {
     await ledger.close()
   })
 
-  test('gives null where there is no row', async () => {
+  test('returns null if there is no row', async () => {
     const ledger = newLedger()
     await ledger.run(NIGHT, () => 1)
     expect(await ledger.get({ ...key, task: 'hourly' })).toBe(null)

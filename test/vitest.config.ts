@@ -12,7 +12,7 @@ export default defineConfig({
     hookTimeout: 300_000,
     // Files run side by side on two cores; tests inside a file in order.
     maxWorkers: 2,
-    // Of the tests that say so, which wait for processes of theirs most of the time.
+    // For the tests that are marked for it, because they mostly wait for their processes.
     maxConcurrency: 10,
     reporters: ['default', './test/support/summary.ts'],
   },

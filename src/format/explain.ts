@@ -24,7 +24,7 @@ export interface Explanation {
   readonly clocksFrom: Instant
   readonly clocksUntil: Instant
   readonly clockNotes: readonly ClockNote[]
-  /** What the user should know about the schedule. */
+  /** Warnings about the schedule for the user. */
   readonly warnings: readonly string[]
 }
 

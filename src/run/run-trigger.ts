@@ -32,8 +32,8 @@ export interface Force {
   /** The operator who forces the slot. The default is the ECS task, or the user and the host. */
   readonly by?: string | undefined
   /**
-   * The states that the caller expects. If the slot is in another state when it is claimed, because another run changed it,
-   * then nothing starts, and the force is a duplicate or refused. By default the slot may be in any state.
+   * The statuses that the caller expects. If the slot has another status when it is claimed, because another run changed it,
+   * then nothing starts, and the force is a duplicate or refused. By default the slot may have any status except running.
    */
   readonly only?: readonly Rerunnable[] | undefined
   /**

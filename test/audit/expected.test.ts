@@ -21,7 +21,7 @@ test('a long gap without rows leaves room for timers and signals', async () => {
   expect(slotsAtSignal).toBeGreaterThan(0)
 })
 
-test('a slot is missed as soon as it has been due for the grace, and not before the range', async () => {
+test('a slot is missed after it has been due for the grace period, and not if it is before the range', async () => {
   const minute = (count: number) => count * 60_000
   const deps = { store: memoryStore(), clock: systemClock, pageTimeoutMs: 30_000, signals: [] }
   const inForce = parseSchedules({ task: 'nightly', schedules: [EVERY_MINUTE] })

@@ -68,7 +68,7 @@ function installPeers() {
   execFileSync('npm', args, { stdio: 'inherit', timeout: INSTALL_TIMEOUT_MS })
 }
 
-/** Of this build, and not of one before. Node as a Linux distribution has it may have no place for a program. */
+/** The executable of this build, not of an earlier one. The Node of a Linux distribution may be unable to hold a program. */
 function buildBinary() {
   rmSync(here('../../dist-bin/cronledger'), { force: true })
   try {

@@ -85,7 +85,7 @@ async function race(kind, rounds) {
   }
 }
 
-/** A claim as one would write it by hand. `reads`: who loses asks for the row, where the answer does not bring it. */
+/** A claim as one would write it by hand. `reads`: a loser reads the row, because the answer does not contain it. */
 function rawPut(client, slot, reads) {
   const Key = { task: { S: 'raw' }, slot: { S: slot } }
   return async (index) => {

@@ -1,4 +1,4 @@
-// What the parts of the benchmark share: servers, rounds and medians.
+// The parts of the benchmark share these servers, rounds and medians.
 import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
@@ -63,7 +63,7 @@ export async function startServer(kind = 'dynalite') {
   return {
     ...doors,
     client,
-    /** What has passed the doors since the last call. */
+    /** Returns the requests and connections since the last call. */
     async counts() {
       child.send('counts')
       const [counts] = await once(child, 'message')
@@ -113,7 +113,7 @@ export async function interleave(rounds, jobs) {
   )
 }
 
-/** 1, 2, 3, …: a key that nobody used before. */
+/** 1, 2, 3, …: a key that was not used before. */
 export function counter() {
   let last = 0
   return () => {

@@ -73,7 +73,7 @@ const REGISTRY = {
   ConsistentRead: true,
 }
 
-/** Of a row's size. */
+/** An item as large as a row. */
 const ATTEMPT = {
   number: { N: '1' },
   runId: { S: '31488e933340f2479a24' },

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { ENV, here, measure, median, ours, target } from './lab.mjs'
 
-/** Of each task: a month of a nightly one. */
+/** The slots of each task: a month of a nightly batch. */
 const SLOTS = 30
 const AT_A_TIME = 16
 /** Requests of a sample of the floor. */
@@ -34,7 +34,7 @@ export async function run({ rounds, tasks }) {
   try {
     const samples = new Map(Object.keys(jobs).map((name) => [name, []]))
     const floors = { one: [], many: [] }
-    // A process begins anew each time, and needs no round to warm up.
+    // Each process starts from nothing, so no round is needed to warm up.
     for (let round = 0; round < Math.min(rounds, MOST_ROUNDS); round += 1) {
       floors.one.push(await floor(table.url, FLOOR_REQUESTS / AT_A_TIME, 1))
       floors.many.push(await floor(table.url, FLOOR_REQUESTS, AT_A_TIME))
@@ -83,7 +83,7 @@ async function startTable(tasks) {
   const [{ url }] = await once(child, 'message')
   return {
     url,
-    /** What has come in since the last call. */
+    /** Returns the requests that came in since the last call. */
     async counts() {
       child.send('counts')
       const [counts] = await once(child, 'message')

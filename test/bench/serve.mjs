@@ -20,7 +20,7 @@ const TASKS = 200
 const CELLS = 60
 const DAY_MS = 86_400_000
 const MINUTE_MS = 60_000
-/** `serve` gives an answer again for five times as long as it took to make: a sample waits until it is made anew. */
+/** `serve` reuses an answer for five times as long as it took to make. A sample waits until the answer is made again. */
 const SHARED = 6
 const AT_ONCE = 40
 

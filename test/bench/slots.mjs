@@ -9,7 +9,7 @@ const EXPRESSIONS = ['0 3 * * *', '*/15 * * * *', '0 9 * * 1-5', '* * * * *']
 const ZONES = ['UTC', 'America/New_York']
 const YEAR_START = Date.UTC(2026, 0, 1)
 const YEAR_MS = 365 * 86_400_000
-/** Event times all over a year, in no order: a cache of the last answer would help nobody's container. */
+/** Event times all over a year, in random order, because a container asks once and gains nothing from a cache of the last answer. */
 const TIMES = Array.from({ length: 1000 }, (_, index) => YEAR_START + (((index * 7919) % 1000) / 1000) * YEAR_MS + 1337)
 const SAMPLE_MS = 30
 

@@ -24,7 +24,7 @@ beforeAll(async () => {
 /** The environment of a shell that finds cronledger. */
 const env = { ...process.env, PATH: `${folder}:${process.env['PATH']}` }
 
-/** Each asks for what may stand in the place of the last word. */
+/** Each asks for the completions of the last word. */
 const CASES: [words: string[], offered: string[]][] = [
   [['e'], ['explain']],
   [['--v'], ['--version']],
@@ -142,7 +142,7 @@ describe.skipIf(!hasZsh)('zsh', () => {
   })
 })
 
-test.each([[[]], [['fish']], [['bash', 'zsh']]])('%j is no shell: one line and 64', async (args) => {
+test.each([[[]], [['fish']], [['bash', 'zsh']]])('%j is not a shell: one line and 64', async (args) => {
   const { code, stdout, stderr } = await cronledger(['completion', ...args])
   expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
   expect(stderr).toMatch(

@@ -33,7 +33,7 @@ const SHORT = [
 ]
 const DAYS = ['2026-11-22T03:00:05Z', '2026-11-23T03:00:05Z', '2026-11-24T03:00:05Z']
 
-/** A batch that notices another one beside it, and that ends when the file `go` is there. */
+/** A batch that notices another one that runs at the same time. It ends when the file `go` exists. */
 const BATCH = `mkdir busy || echo overlap >> bad
 echo "$CRONLEDGER_RUN_SLOT" >> ran
 echo began
@@ -155,7 +155,7 @@ describe.each(['file', 'dynamodb'] as const)('slots that must not overlap, on a 
     expect(ran()).toEqual(['2026-11-22T03:00:00Z'])
   })
 
-  test('a rerun that says nothing of overlaps keeps apart as the runs of the task do', async () => {
+  test('a rerun without --overlap uses the overlap lock if the runs of the task do', async () => {
     const { run, rerun, rows, go, stop, ran, has } = await task()
     go()
     expect((await run(0, 'skip').ended).code).toBe(0)

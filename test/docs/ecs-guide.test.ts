@@ -68,7 +68,7 @@ describe.skipIf(!hasAws)('the guide for ECS', () => {
     runs = readFileSync(join(folder, 'paid.txt'), 'utf8').split('\n').length - 1
     return runs - before
   }
-  // The aws of the test, whatever else is on the path.
+  // The aws of the test comes first on the path.
   const env = () => ({ ...awsEnv(server.endpoint), PATH: `/usr/bin:${process.env['PATH']}` })
   const script = () => promisify(execFile)('./locked.sh', { cwd: folder, env: env() })
   const ledger = () => cronledger(['run', ...STORE, ...TRIGGER, '--', './batch.sh'], { cwd: folder, env: env() })

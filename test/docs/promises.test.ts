@@ -16,7 +16,7 @@ test.each(named)('%s › %s is a test', (file, name) => {
   ).not.toEqual([])
 })
 
-test('each edge of the table names a test, and each file that is told of is there', () => {
+test('each edge of the table names a test, and each file that is named exists', () => {
   const [table = ''] = text.split('\n## ')
   const lines = table.split('\n').filter((line) => line.startsWith('| ') && !/^\| (edge|---)/.test(line))
   expect(lines.length).toBeGreaterThan(17)
@@ -36,7 +36,7 @@ function tableOf(heading: string): string[][] {
     .map((cells) => cells.slice(1, -1))
 }
 
-test('the table of planted bugs is the list that is planted, each found by what must find it', () => {
+test('the table of planted bugs has every bug that is planted, and the tests that must find it', () => {
   const rows = tableOf('planted bug')
   expect(rows.map(([name]) => name)).toEqual(MUTATIONS.map(({ name }) => name))
   for (const [index, { simulation, scenario }] of MUTATIONS.entries()) {

@@ -10,10 +10,10 @@ const CLOCK = new URL('clock.mjs', import.meta.url).href
 /** The time of a page that does not say another one: 19 s after 03:00 in Tokyo. */
 const DEFAULT_CLOCK = '2026-11-24T18:00:19Z'
 const MARK = '@@ end of block'
-/** What the examples show instead of the run ids of today, in their order. */
+/** The run ids that the examples show, in their order. */
 const RUN_IDS = ['3148e9333408f2479a24', '7c01d5a9be62f4380d11', '19929ea0f4ad6805b5e5', 'a3f0c2771d9e48b65c02']
 
-/** What a block printed, with standard error, and its exit code. */
+/** The output of a block, with standard error, and its exit code. */
 export interface Printed {
   readonly block: Block
   readonly code: number

@@ -36,7 +36,7 @@ function ledger(options: readonly string[] = [], { store, env }: Where = newFile
     store,
     run,
     row,
-    /** Waits for what the ledger comes to say; the test's own time limit ends it. */
+    /** Waits until the condition holds. The time limit of the test ends the wait. */
     async until(holds: (row: Loose, now: number) => boolean) {
       for (;;) {
         const found = await row()
@@ -144,7 +144,7 @@ describe('a lease that another run took over', () => {
     const running = start(run('sh', '-c', "trap 'echo told' TERM; echo ready; while :; do sleep 0.1; done"))
     await running.printed('ready')
     const runId = (await row())['attempts'][0].runId
-    // Somebody deletes the row, and another run claims the slot: the version is the same, the owner is not.
+    // The row is deleted, and another run claims the slot. The version is the same, and the owner is another one.
     const { default: Libsql } = await import('libsql')
     const database = new Libsql(store.slice('file:'.length))
     // Heartbeats, and the task record after the start of the child, use the file now and then.
@@ -170,7 +170,7 @@ describe('a stop', () => {
     ['SIGHUP', 129],
     ['SIGQUIT', 131],
   ] as const) {
-    test(`${signal} is passed on; interrupted whatever the child's exit code, and exits with ${code}`, async () => {
+    test(`${signal} is passed on; the attempt is interrupted regardless of the child's exit code, and the run exits with ${code}`, async () => {
       // A shell lets its background processes ignore SIGINT and SIGQUIT: SIGKILL ends those.
       const { run, row } = ledger(['--kill-after', '2s'])
       const running = start(
@@ -207,7 +207,7 @@ describe('a stop', () => {
     }
   })()
 
-  test.skipIf(!mayUnshare)('as PID 1, with a child that takes its time and orphans that nobody reaps', async () => {
+  test.skipIf(!mayUnshare)('as PID 1, with a slow child and orphans that no process collects', async () => {
     const { run, row } = ledger()
     const script = "trap 'sleep 0.5; echo stopped; exit 0' TERM; (sleep 0.01 &) ; echo ready; sleep 300 & wait"
     const outer = spawn('unshare', [...unshare, process.execPath, MAIN, ...run('sh', '-c', script)], {

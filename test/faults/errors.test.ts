@@ -78,7 +78,7 @@ describe('one clear line, the exit code of the design, within the stated time', 
     expect({ code, lines }).toEqual({ code: 64, lines: [expect.stringMatching(/AWS_REGION/)] })
   })
 
-  test('a file that is no ledger: 78, and not a byte of it changed', async () => {
+  test('a file that is not a ledger: 78, and not a byte of it is changed', async () => {
     const path = join(folder, 'letter.txt')
     writeFileSync(path, 'Dear Sir or Madam, this is a letter and no database at all.\n'.repeat(100))
     const before = readFileSync(path)

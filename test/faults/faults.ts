@@ -4,9 +4,9 @@ import type { Treatment } from '../support/proxy.ts'
 export interface Fault {
   readonly name: string
   readonly how: Treatment
-  /** `lost`: no answer that says anything, so ask again; `denied`: asking again is no use; `late`: an answer, later. */
+  /** `lost`: no useful answer, so the request is sent again; `denied`: a retry is useless; `late`: an answer that comes later. */
   readonly is: 'lost' | 'denied' | 'late'
-  /** What was sent is applied: at once, when the proxy lets it through, or never. */
+  /** When the request is applied: at once, when the proxy lets it through, or never. */
   readonly applied: 'now' | 'later' | 'never'
 }
 
@@ -63,7 +63,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     ...never,
-    name: 'a 503 that is no JSON',
+    name: 'a 503 that is not JSON',
     how: { answer: { status: 503, body: '<html><h1>503 Service Temporarily Unavailable</h1></html>' } },
   },
   {

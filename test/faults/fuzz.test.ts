@@ -18,7 +18,7 @@ const SEED = Number(process.env['SEED'] ?? 1)
 const bounded = (numRuns: number) => ({ seed: SEED, numRuns })
 const EVENT_TIME = Date.parse('2026-11-24T03:00:05Z')
 
-/** What must not reach a terminal: control characters but the line feed, and what turns the direction of writing. */
+/** Characters that must not reach a terminal: control characters except the line feed, and those that change the direction of writing. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it is about these
 const UNSAFE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/
 
@@ -31,13 +31,13 @@ function valueOr<T>(kinds: readonly LedgerError['kind'][], work: () => T): T | n
     expect(kinds).toContain(error.kind)
     expect(error.message).not.toMatch(UNSAFE)
     expect(error.message).not.toContain('\n')
-    // What a value of 10 kB is quoted with: 300 characters, each escaped at the most.
+    // A value of 10 kB is cut to 300 characters, and each of them may be escaped.
     expect(error.message.length).toBeLessThan(2_500)
     return null
   }
 }
 
-/** Of the processor, since a busy machine is not our doing. */
+/** CPU time, because other work on the machine must not count. */
 function cpuMs(work: () => void): number {
   const before = process.cpuUsage()
   work()
@@ -125,7 +125,7 @@ describe('a schedule', () => {
     fc.assert(
       fc.property(expression, zone, fc.option(fc.integer(), { nil: undefined }), (text, zoneName, anchor) => {
         const tries = () => cpuMs(() => void use(text, zoneName, anchor))
-        // Of three: the first may have to compile, and any may meet the garbage collector.
+        // The shortest of three, because the first one may have to compile, and the garbage collector may run in any.
         let best = tries()
         for (let more = 2; more > 0 && best >= 50; more -= 1) best = Math.min(best, tries())
         expect(best).toBeLessThan(50)

@@ -15,7 +15,7 @@ import { awsError } from './faults.ts'
 
 const folder = scratch()
 
-/** What must not reach a terminal: control characters but the line feed, and what turns the direction of writing. */
+/** Characters that must not reach a terminal: control characters except the line feed, and those that change the direction of writing. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it is about these
 const UNSAFE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/
 /** Clears the screen, sets the title, moves the cursor (by C1), turns the writing, rings, ends the line. */
@@ -119,7 +119,7 @@ function expectOneLine({ code, stdout, stderr }: Ended, codes: readonly number[]
   expect(stderr.length).toBeLessThan(3_000)
 }
 
-describe('a row that nobody of us wrote', () => {
+describe('a row that cronledger did not write', () => {
   const rowsOf = (document: object, notes: object = {}) => {
     const path = join(folder, `row-${Math.random()}.db`)
     seedLedger(path, [rowWith({ ending: SUCCEEDED })])
@@ -143,7 +143,7 @@ describe('a row that nobody of us wrote', () => {
     ['an unknown state', { state: `DREAMING${EVIL}` }, {}],
     ['attempts out of order', { attempts: [], state: 'PENDING' }, {}],
     ['notes of a wrong type', {}, { rejections: { 0: EVIL } }],
-    ['an expiry that is no date', { expiresAt: Number.MAX_SAFE_INTEGER }, {}],
+    ['an expiry that is not a date', { expiresAt: Number.MAX_SAFE_INTEGER }, {}],
   ])('%s: 78, one line that names the row; nothing starts and nothing is changed', async (_, document, notes) => {
     const { env, read } = rowsOf(document, notes)
     const before = read()
@@ -184,8 +184,8 @@ describe('a row that nobody of us wrote', () => {
   })
 })
 
-describe('an environment of garbage: 64 and one line, whichever variable it is', () => {
-  // Free text, and harmless: the name of whoever forces, without a force, and a command that is told of events.
+describe('an environment of garbage: 64 and one line, for every variable', () => {
+  // Free text that is harmless: the name of an operator without a force, and a command that gets events.
   const names = Object.keys(RUN_OPTIONS).filter((name) => !['by', 'notify'].includes(name))
   test.each(names.map(variableOf))('%s', async (variable) => {
     for (const garbage of [EVIL, `${'9'.repeat(10_000)}x`]) {

@@ -35,7 +35,7 @@ const SHORT = ['--lease', '25s', '--heartbeat', '5s', '--skew', '3s', '--kill-af
 const DAYS = ['2026-11-22T03:00:05Z', '2026-11-23T03:00:05Z'] as const
 type Day = 0 | 1
 
-/** A batch that notices another one beside it. It ends when the file `go` exists, or with SIGTERM. */
+/** A batch that notices another one that runs at the same time. It ends when the file `go` exists, or with SIGTERM. */
 const BATCH = `mkdir busy || echo beside >> bad
 trap 'echo told; rmdir busy; exit 0' TERM
 echo "began $CRONLEDGER_RUN_ATTEMPT"

@@ -22,7 +22,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-/** What the child itself says: a line when it began, one when it was done. */
+/** The lines that the child writes: one when it begins, and one when it is done. */
 const DIARY = 'echo began >> "$0"; echo began; sleep 0.1; echo ended >> "$0"'
 
 interface Moment {
@@ -109,7 +109,7 @@ test.each(Object.entries(STORES))(
       } else {
         expect(row['attempts'][0], story).not.toHaveProperty('outcome')
       }
-      // Nobody was told of a success that is not on record, and each duplicate is.
+      // No success was reported that is not recorded, and each duplicate is recorded.
       if (first?.code === 0) expect(row['state'], story).toBe('COMPLETED')
       const rejected = again?.stderr.includes('"event":"duplicate"') ? 1 : 0
       expect({ code: again?.code ?? 0, count: row['rejections'].count }, story).toEqual({ code: 0, count: rejected })

@@ -122,7 +122,7 @@ describe.each(Object.entries(COMMANDS))('%s', (_, args) => {
 })
 
 describe('the overview', () => {
-  test('a task that was listed is not read again: two queries a task, one for its slots and one for what needs a person', async () => {
+  test('a task that was listed is not read again: two queries a task, one for its slots and one for what needs attention', async () => {
     const served = await serve('dynamodb:ledger', { env: env() })
     const before = proxy.seen.length
     const answer = await fetch(served.url)

@@ -10,7 +10,7 @@ import { type FaultyProxy, type Passing, startFaultyProxy } from '../support/pro
 import { awsEnv, hasMoto, openTestStore, type Server, startDynalite, startMoto } from '../support/servers.ts'
 import { FAULTS, type Fault } from './faults.ts'
 
-// Every fault of the wire, at every point of a run, once and for good: real processes before real servers.
+// Every fault of the network, at every point of a run, once and permanently, with real processes and real servers.
 
 /** The requests of each point. They do not include the withdrawal of a claim and the task record. */
 const POINTS = {
@@ -28,7 +28,7 @@ interface Promised {
   readonly code: number
   /** How often the child was started. */
   readonly started: 0 | 1
-  /** What the row says in the end, also when all that was held has arrived; null: there is none. */
+  /** The row in the end, also after all requests that were held have arrived. Null: there is none. */
   readonly row: {
     readonly state: Row['state']
     readonly outcomes: readonly unknown[]
@@ -53,10 +53,10 @@ function promised(point: Point, { is, applied }: Fault, times: Times): Promised 
       // With one attempt, no outage costs the batch or its record.
       return DONE
     case 'finish':
-      // A finish is retried whatever the error is: credentials come back.
+      // A finish is retried after every error, because credentials may come back.
       if (passes || times === 'once') return DONE
       if (applied === 'now') return { ...DONE, code: 74 }
-      // What was held arrives in the end: nobody else owns the slot by then.
+      // The requests that were held arrive in the end. No other run owns the slot then.
       return { code: 74, started: 1, row: applied === 'later' ? DONE.row : row('PENDING', undefined) }
     case 'note':
       // The row guards the slot, the note only tells; it counts once, however often it was sent.
@@ -104,7 +104,7 @@ for (const [server, startServer] of [
       await running.stop()
     })
 
-    // What one server never sees is nothing new to the other.
+    // A fault in which no request reaches the server need not be tested with the second one.
     const faults = server === 'dynalite' ? FAULTS : FAULTS.filter(({ applied }) => applied !== 'never')
     const cells = (['claim', 'renewal', 'finish', 'note', 'query'] as const).flatMap((point) =>
       faults.flatMap((fault) => (['once', 'for good'] as const).map((times) => ({ point, fault, times }))),

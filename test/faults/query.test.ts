@@ -8,7 +8,7 @@ import { type FaultyProxy, startFaultyProxy, type Treatment } from '../support/p
 import { awsEnv, openTestStore, type Server, startDynalite } from '../support/servers.ts'
 import { awsError } from './faults.ts'
 
-// What a query may meet that no server of the tests does by itself, and every command that reads.
+// Answers that a query may get from DynamoDB and not from the servers of the tests, for every command that reads.
 
 const DAYS = ['2026-01-02', '2026-01-03', '2026-01-04'] as const
 const RANGE = ['--since', '2026-01-02T00:00:00Z', '--until', '2026-01-05T00:00:00Z']
@@ -101,7 +101,7 @@ describe.each(Object.entries(COMMANDS))('%s', (_, args) => {
   })
 })
 
-describe('answers that are no faults', () => {
+describe('answers that are not faults', () => {
   const json = async (args: readonly string[]): Promise<Loose[]> => {
     const ended = await read(args)
     expect({ code: ended.code, stderr: ended.stderr }).toEqual({ code: 0, stderr: '' })

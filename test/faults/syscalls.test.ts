@@ -28,7 +28,7 @@ const slotOf = (store: string, day: number) => [
 
 let cases = 0
 
-/** One run of a fresh copy of the used ledger, with what strace is told to inject, and a second trigger after it. */
+/** One run of a fresh copy of the used ledger, with the fault that strace injects, and a second trigger after it. */
 async function play(inject: readonly string[]) {
   cases += 1
   const own = join(folder, String(cases))

@@ -88,7 +88,7 @@ describe('a table', () => {
     expect(third?.endsWith('\u001b[31mmissed\u001b[0m')).toBe(true)
   })
 
-  test('says what is missing where there is no row', async () => {
+  test('says what is missing if there is no row', async () => {
     expect(await lines([])).toEqual(['nothing'])
   })
 
@@ -127,7 +127,7 @@ describe('for programs', () => {
     expect(printed).toHaveLength(count + 1)
   })
 
-  test('NDJSON is one object a line, and nothing where there is no row', async () => {
+  test('NDJSON is one object a line, and empty if there is no row', async () => {
     const printed = await lines([[row], [failed]], { format: 'ndjson' })
     expect(printed.map((line) => JSON.parse(line))).toMatchObject([
       { status: 'completed', state: 'COMPLETED' },

@@ -75,7 +75,7 @@ for (const [what, event, metrics, context] of CASES) {
   })
 }
 
-test('what is no end of a run has no line', () => {
+test('an event that does not end a run has no line', () => {
   for (const event of [
     { event: 'claimed', attempt },
     { event: 'retry', attempt: 2, delayMs: 1 },

@@ -176,7 +176,7 @@ describe('the JSON of a row', () => {
       'an attempt without its trigger',
       { attempts: [{ number: 1, runId: 'a', host: 'h', startedAt: '2026-11-24T03:00:00Z' }] },
     ],
-    ['a field that nobody described, where that is asked for', { colour: 'red' }],
+    ['a field that the schema does not describe, if that is checked', { colour: 'red' }],
   ])('the schema refuses %s', (_, wrong) => {
     expect(validateClosed({ ...rowJson(rowWith({ ending: SUCCEEDED }), NOW, 0), ...wrong })).toBe(false)
   })

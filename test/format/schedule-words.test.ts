@@ -91,7 +91,7 @@ test.each([
   expect(inWords(parseSchedule({ expression, zone: 'UTC', anchor: Date.UTC(2026, 0, 1) }))).toBe(expected)
 })
 
-test('a field fieldText anew for cronstrue means what it meant', () => {
+test('a field that is rewritten for cronstrue keeps its meaning', () => {
   const minutes = fc.uniqueArray(fc.integer({ min: 0, max: 59 }), { minLength: 1 })
   const steps = fc
     .record({ first: fc.integer({ min: 0, max: 59 }), step: fc.integer({ min: 1, max: 60 }) })

@@ -9,7 +9,7 @@ import { buildImages, type Images, whyNot } from './podman.ts'
 const reason = whyNot()
 if (reason !== null) process.stderr.write(`the images are NOT tested here: ${reason}\n`)
 
-/** What a strict platform allows: a root file system that nobody writes, no capabilities, a user without a name. */
+/** The limits of a strict platform: a read-only root file system, no capabilities, a user without a name. */
 const STRICT = ['--read-only', '--cap-drop=all', '--security-opt=no-new-privileges', '--user', '12345']
 
 /** A batch that writes and waits. Its first line says whose child it is. */

@@ -17,7 +17,7 @@ beforeEach(() => {
 const NEVER = new AbortController().signal
 const notice = (input: string) => ({ kind: 'failed', input, env: { ...process.env, FILE: file } })
 
-/** Waits for what a process comes to do; the test's own time limit ends it. */
+/** Waits until the condition holds. The time limit of the test ends the wait. */
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise(setImmediate)
 }

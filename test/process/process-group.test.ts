@@ -19,7 +19,7 @@ test('a group lives as long as one of its processes', async () => {
   expect(livingMember(leaderPid, leaderPid)).toBe(childPid)
 })
 
-test('a zombie is no living member, though the kernel still knows its group', async () => {
+test('a zombie is not a living member, although the kernel still knows its group', async () => {
   const child = spawn(join(BATCHES, 'zombie-keeper.sh'), { detached: true })
   const leaderPid = child.pid as number
   onTestFinished(() => void signalGroup(leaderPid, 'SIGKILL'))
@@ -30,7 +30,7 @@ test('a zombie is no living member, though the kernel still knows its group', as
   expect(livingMember(leaderPid, zombie)).toBe(leaderPid)
 })
 
-test('an unknown group has nobody', () => {
+test('an unknown group has no members', () => {
   // Beyond the largest pid that Linux gives.
   expect(livingMember(2 ** 22 + 1)).toBe(null)
   expect(signalGroup(2 ** 22 + 1, 'SIGKILL')).toBe(false)

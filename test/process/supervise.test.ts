@@ -481,7 +481,7 @@ describe('the pipes of the child', () => {
     const logged = [...output.matchAll(LOG_LINE)].map(([, number]) => Number(number))
     expect(logged).toEqual(Array.from({ length: end.lines }, (_, number) => number))
     expect(logged.length).toBeGreaterThan(10)
-    // Not toBe: a difference of 2 MB is no message that anybody reads.
+    // We do not use toBe, because it would print a difference of 2 MB.
     expect(output.replace(LOG_LINE, '') === FLOOD).toBe(true)
   })
 

@@ -57,7 +57,7 @@ test('another variable that ends in the name does not count', async () => {
 test.each(['abandoned', 'failed', 'succeeded', 'interrupted'] as const)('an attempt that is %s', async (outcome) => {
   const runId = randomUUID()
   const child = await start('exec sleep 60', { CRONLEDGER_RUN_ID: runId })
-  // What an attempt that reported its end left in the background is nobody's business.
+  // A process in the background of an attempt that reported its end does not count.
   const found = outcome === 'abandoned' ? { pid: child.pid } : null
   const survivor = findSurvivor([{ runId, process: mark(child.pid), outcome }])
   expect(survivor && { pid: survivor.pid }).toEqual(found)
@@ -75,6 +75,6 @@ test('a zombie is none', async () => {
   expect(findSurvivor([attempt])).toBe(null)
 })
 
-test('this process is no survivor of itself', () => {
+test('this process is not a survivor of itself', () => {
   expect(findSurvivor([{ runId: randomUUID(), process: mark(process.pid) }])).toBe(null)
 })

@@ -195,7 +195,7 @@ describe('claim sent, never answered', () => {
   })
 
   describe('a force that is withdrawn while another attempt rides out an outage', () => {
-    /** The ledger is out of reach of the attempt for two hours; an operator's force is given up meanwhile. */
+    /** The attempt cannot reach the ledger for two hours. An operator's force is given up in that time. */
     async function withForce(...claim: readonly Fate[]) {
       const { time, trigger, row } = world()
       const [fromMs, toMs] = [time.now() + 90_000, time.now() + 2 * HOUR_MS]
@@ -224,7 +224,7 @@ describe('claim sent, never answered', () => {
       })
     }
 
-    test('a claim that landed has taken the slot over: the attempt is told, as by any other run', async () => {
+    test('a claim that landed has taken the slot over: the attempt learns it, as from any other run', async () => {
       const { time, row, run, force } = await withForce({ kind: 'answerLost' }, ...lostFor(60))
       expect(force.starts()).toBe(0)
       expect(await row()).toMatchObject({ attempts: [{ outcome: 'abandoned' }, { outcome: 'notStarted' }] })

@@ -104,7 +104,7 @@ describe('the rest of the flow', () => {
 
   test('a stale row is refused with one attempt, and taken over with more', async () => {
     const { time, trigger, row } = world()
-    // A crash: the process is gone, and nobody renews.
+    // A crash: the process is gone, and the lease is not renewed.
     const crashed = trigger('a', works(1), { fateOf: (call) => ({ kind: isFinish(call) ? 'stalled' : 'answered' }) })
     void crashed.result
     await time.run(time.clock().wait(1))
@@ -117,7 +117,7 @@ describe('the rest of the flow', () => {
     expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['abandoned', 'succeeded'])
   })
 
-  test('a row that somebody deletes in mid-run is not made again: the work ends, as another run may start', async () => {
+  test('a row that is deleted during the run is not made again: the work ends, because another run may start', async () => {
     const { time, trigger, ledger } = world()
     const { put } = ledger
     const deletedMs = time.now() + 90_000
@@ -155,7 +155,7 @@ describe('the rest of the flow', () => {
     expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'failed' }] })
   })
 
-  test('an error of the store that asking again cannot mend ends the claim at once', async () => {
+  test('an error of the store that a retry cannot fix ends the claim immediately', async () => {
     const { time, trigger, ledger } = world()
     const put = ledger.put
     ledger.put = async () => {

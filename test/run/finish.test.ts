@@ -33,7 +33,7 @@ describe('finish applied, answer lost', () => {
     expect(await row()).toMatchObject({ state: 'COMPLETED', version: 2, attempts: [{ outcome: 'succeeded' }] })
   })
 
-  test('also where somebody forced the slot before the finish was sent again', async () => {
+  test('also if an operator forced the slot before the finish was sent again', async () => {
     const { time, trigger, row } = world()
     const run = trigger('a', works(1), { fateOf: fates(isFinish, { kind: 'answerLost', afterMs: 2_000 }) })
     const forced = time
@@ -132,7 +132,7 @@ describe('ledger down at the finish', () => {
     expect(await row()).toMatchObject({ state: 'PENDING' })
   })
 
-  test('or what a stop leaves, also when it comes meanwhile', async () => {
+  test('or the time that a stop leaves, also if it comes during the finish', async () => {
     const { time, trigger } = world()
     const startMs = time.now()
     const run = trigger('a', works(1), { fateOf: (call) => ({ kind: isFinish(call) ? 'dropped' : 'answered' }) })

@@ -48,7 +48,7 @@ describe('when the lease cannot be renewed', () => {
     return loss as unknown as LeaseLoss & { atMs: number }
   }
 
-  test('the work is told in time to be gone before a contender may start', async () => {
+  test('the work is stopped in time, so that it has ended before a contender may start', async () => {
     const { cause, atMs, killInMs } = await stopTime(0)
     const endMs = MINUTE_MS + leaseMs - skewMs
     expect(cause).toBe('expired')
@@ -75,7 +75,7 @@ test('the child goes on record with the next renewal', async () => {
   expect((await row()).attempts[0]).toMatchObject({ process: mark })
 })
 
-test('an outage is told of once, and its end too', async () => {
+test('an outage is reported once, and its end too', async () => {
   const { time, trigger } = world()
   const [fromMs, toMs] = [time.now() + 90_000, time.now() + 6 * MINUTE_MS]
   const run = trigger('a', works(10 * MINUTE_MS), {
@@ -109,7 +109,7 @@ test('a lease that was taken gives the work its kill-after, and no more', async 
   await time.run(forced)
 })
 
-test('an error of the store that is no LedgerError does not stop a healthy batch', async () => {
+test('an error of the store that is not a LedgerError does not stop a healthy batch', async () => {
   const { time, trigger, ledger } = world()
   const { put } = ledger
   ledger.put = async (row, expected, call) => {

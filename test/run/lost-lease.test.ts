@@ -135,7 +135,7 @@ describe('paused past its lease, then woken', () => {
   })
 })
 
-describe('a machine that is suspended, whose monotonic clock stands still meanwhile', () => {
+describe('a machine that is suspended, and whose monotonic clock stands still during that time', () => {
   const settings = { maxAttempts: 2 }
 
   test('between the claim and the start: renews before it starts', async () => {
@@ -176,7 +176,7 @@ describe('a machine that is suspended, whose monotonic clock stands still meanwh
       },
     )
     expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost' })
-    // What was left of the heartbeat, and a renewal's try.
+    // The rest of the heartbeat interval, and one try of a renewal.
     expect(stoppedMs).toBeLessThan(suspend.toMs + MINUTE_MS + 6_000)
     // It has had its time: another run may be at work.
     expect(killInMs).toBe(0)

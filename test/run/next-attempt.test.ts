@@ -38,7 +38,7 @@ describe('retries in the same process', () => {
       [2, 'a', 'failed', 3],
       [3, 'a', 'succeeded', undefined],
     ])
-    // The wait is no part of the attempt.
+    // The wait is not a part of the attempt.
     expect(attempts.map(({ startedAt, endedAt }) => Math.round(((endedAt ?? 0) - startedAt) / 1_000))).toEqual([
       1, 1, 1,
     ])

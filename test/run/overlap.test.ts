@@ -59,7 +59,7 @@ describe('--overlap skip', () => {
     await time.run(a.result)
   })
 
-  test('for good: later triggers of it are duplicates, also after a force that failed', async () => {
+  test('permanently: later triggers of it are duplicates, also after a force that failed', async () => {
     const { time, trigger, row, a, b } = await neighbours({ settings: SKIP })
     await time.run(Promise.all([a.result, b.result]))
     const later = trigger('later', works(1), { day: 1, settings: SKIP })
@@ -417,7 +417,7 @@ test('an operator resolves the slot of a killed holder: its child on this host s
   expect(await time.run(b.result)).toMatchObject({ status: 'skipped' })
 })
 
-describe('whether a task has an overlap lock, when the operator who forces a slot does not say', () => {
+describe('a forced slot without --overlap: does the task have an overlap lock', () => {
   async function asked(fate: Fate | LedgerError, stopped = false) {
     const { time, ledger, trigger } = world()
     await time.run(trigger('a', works(1), { settings: SKIP }).result)
@@ -446,7 +446,7 @@ describe('whether a task has an overlap lock, when the operator who forces a slo
     await expect(asked({ kind: 'denied' })).rejects.toMatchObject({ kind: 'denied' })
   })
 
-  test('a stop before the answer is no error of the ledger', async () => {
+  test('a stop before the answer is not an error of the ledger', async () => {
     expect(await asked({ kind: 'stalled' }, true)).toBe('halted')
   })
 })

@@ -8,7 +8,7 @@ const MINUTE_MS = 60_000
 const ANSWERED: Fate = { kind: 'answered', afterMs: 5 }
 const HOUR_MS = 60 * MINUTE_MS
 const { leaseMs, skewMs, killAfterMs, heartbeatMs } = readSettings({})
-/** At this age of the lease, work that runs is told to stop. */
+/** At this age of the lease, running work gets a stop. */
 const STARTABLE_MS = leaseMs - skewMs - killAfterMs
 
 test('the log says that an attempt has started after it has', async () => {
@@ -69,7 +69,7 @@ describe.each([
     expect(renewalsMs).toHaveLength(1)
   })
 
-  test('nothing starts where another run has taken the slot over meanwhile', async () => {
+  test('nothing starts if another run has taken the slot over since', async () => {
     const { time, trigger, row, run, works, isBlocked } = blocked(20 * MINUTE_MS, (call, isBlocked) =>
       isBlocked && isLeaseWrite(call) ? { kind: 'answered', afterMs: 2_000 } : ANSWERED,
     )

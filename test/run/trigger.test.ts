@@ -123,11 +123,11 @@ describe('guards', () => {
     ],
     ['a placeholder that was not replaced', { eventTime: '<aws.scheduler.scheduled-time>' }, /was not replaced/],
     ['a placeholder of a rule that was not replaced', { eventTime: '<aws.events.event.json>' }, /was not replaced/],
-    ['an event that is no JSON', { event: '{' }, /the event is not valid JSON/],
+    ['an event that is not JSON', { event: '{' }, /the event is not valid JSON/],
     ['an event that is empty', { event: '\n' }, /the event is empty/],
     ['an event without a time', { event: '{"detail":{}}' }, /the event has no "time"/],
-    ['an event whose time is no text', { event: '{"time":5}' }, /the event has no "time"/],
-    ['an event that is no object', { event: '[]' }, /the event has no "time"/],
+    ['an event whose time is not a text', { event: '{"time":5}' }, /the event has no "time"/],
+    ['an event that is not an object', { event: '[]' }, /the event has no "time"/],
     [
       'a forced slot beside an event time',
       force('latest', { eventTime: '2026-11-23T18:00:00Z' }),
@@ -191,7 +191,7 @@ describe('guards', () => {
     expect(warning('Asia/Tokyo', 'rate(1 hour)')).toBeNull()
   })
 
-  test('an event time that is no fire time: schedule-mismatch', () => {
+  test('an event time that is not a fire time: schedule-mismatch', () => {
     const eventTime = '2026-11-23T17:00:00Z'
     expect(read({ eventTime })).toMatchObject({
       notices: [{ event: 'schedule-mismatch', eventTime: at(eventTime), source: 'event-time' }],

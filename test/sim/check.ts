@@ -1,7 +1,7 @@
 import type { Row } from '../../src/core/types.ts'
 import type { Observed, Story, Write } from './simulate.ts'
 
-// What must hold of whatever was observed. It shares nothing with the rules: it knows true times, what the children did,
+// The promises that must hold for everything that was observed. It shares nothing with the rules: it knows true times, what the children did,
 // and what the ledger applied. The design's default times stand here once more, as the promise has them.
 const LEASE_MS = 600_000
 const SKEW_MS = 30_000
@@ -34,7 +34,7 @@ export function brokenPromises(observed: Observed): string[] {
       if (!together || first === second || first.startMs > second.startMs || first.endMs <= second.startMs) continue
       const excused =
         isExcused(first.story, second.story, second.startMs, Math.min(first.endMs, second.endMs)) ||
-        // With one attempt it goes on through an outage, and a person may force the slot meanwhile.
+        // With one attempt it goes on through an outage, and an operator may force the slot during that time.
         (goesOn && second.story.forced)
       if (!excused) say('one at a time', `${first.story.runId} and ${second.story.runId} ran at the same time`)
     }
@@ -125,7 +125,7 @@ function checkAnswer(
   }
 }
 
-/** One write after another: numbers rise by one, what is on record stays, and nobody takes a slot over too early. */
+/** Checks the writes one by one: numbers rise by one, records stay, and no run takes a slot over too early. */
 function checkWrite({ row }: Write, previous: Write | undefined, say: Say): void {
   if (row.attempts.some(({ number }, at) => number !== at + 1)) say('numbers rise by one', `in version ${row.version}`)
   if (previous === undefined) return

@@ -10,7 +10,7 @@ for (let seed = 1; seed <= Number(process.env['SEEDS']); seed++) {
     if (first === undefined) continue
     process.stdout.write(`SEED=${seed}: ${first}\n`)
   } catch (error) {
-    // Of an impossible row, the codec says so before it is written.
+    // The codec rejects an impossible row before it is written.
     process.stdout.write(`SEED=${seed}: ${(error as Error).message}\n`)
   }
   process.exit(1)

@@ -21,7 +21,7 @@ export interface Story {
   readonly pause: { readonly fromMs: number; readonly toMs: number; readonly suspended: boolean } | null
   /** True time from which its supervisor is gone; infinite where it never is. */
   crashMs: number
-  /** True time at which it is told to stop; infinite where it never is. */
+  /** The true time at which it gets a stop; infinite if it gets none. */
   readonly stopMs: number
   /** The one answer that it gave, or the error's kind; null where it crashed before. */
   answer: Answer | null
@@ -32,7 +32,7 @@ export interface Story {
 interface Answer {
   readonly atMs: number
   readonly status: string
-  /** Of a failure: how. */
+  /** How the work failed, if it did. */
   readonly outcome: string | null
   readonly recorded: boolean | null
   readonly noted: boolean

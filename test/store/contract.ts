@@ -10,7 +10,7 @@ import type { Instant, Rejection, Row, Trigger } from '../../src/core/types.ts'
 import { type StoredKey, storedKey } from '../../src/store/page.ts'
 import type { ListQuery, Page, Store } from '../../src/store/store.ts'
 
-/** What the contract needs of a store: an empty ledger, and a way to put in what this version would never write. */
+/** The contract needs these parts of a store: an empty ledger, and a way to write rows that this version would never write. */
 export interface Subject {
   readonly store: Store
   writeRaw(document: StoredDocument): Promise<void>
@@ -23,7 +23,7 @@ const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 const SCHEDULED: Trigger = { kind: 'scheduled', eventTime: SLOT, source: 'event-time' }
 
-/** What a reason can hold: other scripts, emoji, control characters, JSON's and SQL's own signs. */
+/** Texts that a reason may contain: other scripts, emoji, control characters, and the special characters of JSON and SQL. */
 const ODD_TEXT = 'zurück 再実行 🙈 \u0000\u0007\u001b[31m\r\n\t"\'\\ \u2028 %s :a #b'
 
 let names = 0
@@ -183,7 +183,7 @@ export function contract(subject: () => Subject): void {
     })
   })
 
-  it('does not take a row that was made anew for the one expected, whatever its version', async () => {
+  it('does not take a row that was made again for the expected one, regardless of its version', async () => {
     const other = await putOk(claimOf(newTask(), { runId: 'other' }), 'absent')
     const mine = finishRow(claimOf(other.task), { outcome: 'succeeded' }, stamp())
     const expected = { version: other.version, owner: 'run-1' }
@@ -319,7 +319,7 @@ export function contract(subject: () => Subject): void {
       expect(await store().readEntry(key, call())).toMatchObject({ version: 2, document })
     })
 
-    it('are listed by name over all pages, and are no rows', async () => {
+    it('are listed by name over all pages, and are not rows', async () => {
       const many = Array.from({ length: 120 }, (_, index) => `listed-${String(index).padStart(3, '0')}`)
       const tasks = ['0-listed-', 'Z-listed-', ...many]
       await putOk(claimOf(newTask()), 'absent')

@@ -72,7 +72,7 @@ for (const { name, start, isThere, hasTtl } of SERVERS) {
       expect(TimeToLiveDescription?.AttributeName).toBe('expiresAt')
     })
 
-    it('bears another setup at the same time', async () => {
+    it('works while another setup runs', async () => {
       const table = newTable()
       const all = await Promise.all([setUp(table), setUp(table), setUp(table)])
       expect(

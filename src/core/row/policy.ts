@@ -28,8 +28,8 @@ export interface Policy {
   /** The largest difference between the clocks of two hosts, in milliseconds. */
   readonly skewMs: number
   /**
-   * The states for which a forced trigger is meant. It starts nothing in a slot that is in another state. If it is left
-   * out, the trigger may start in any slot.
+   * The statuses for which a forced trigger is meant. It starts nothing in a slot that has another status. If it is left
+   * out, the trigger may start in any slot that is not running.
    */
   readonly forceOnly?: readonly Rerunnable[]
   /**
@@ -80,18 +80,18 @@ export interface Facts {
 }
 
 /**
- * The states of a slot that an operator may want to run again. `missed` means that the slot has no row. The others are
- * states of the row. A running slot is not among them, and neither is a skipped slot.
+ * The statuses of a slot that an operator may want to run again. `missed` means that the slot has no row. The others are
+ * statuses of the row. A running slot is not among them, and neither is a skipped slot.
  */
 export const RERUNNABLE = ['missed', 'failed', 'stale', 'completed'] as const
 export type Rerunnable = (typeof RERUNNABLE)[number]
 
 /**
- * The states in which the batch still has to be done. A completed slot runs again only if the operator asks for that.
+ * The statuses in which the batch still has to be done. A completed slot runs again only if the operator asks for that.
  */
 export const DEFAULT_RERUNNABLE: readonly Rerunnable[] = ['missed', 'failed', 'stale']
 
-/** Returns each of the named states once. Throws a usage error for any other text. */
+/** Returns each of the named statuses once. Throws a usage error for any other text. */
 export function readRerunnable(words: readonly string[]): readonly Rerunnable[] {
   const known = words.map((word) => {
     const name = RERUNNABLE.find((one) => one === word)

@@ -1,4 +1,4 @@
-# What a shell does instead: two calls of the command line of AWS around the batch.
+# A shell script that does the same: two calls of the command line of AWS around the batch.
 set -e
 AWS=/usr/bin/aws
 KEY="{\"id\": {\"S\": \"$BENCH_KEY\"}}"

@@ -81,7 +81,7 @@ describe('a ledger with faults, over a clock change and a change of the schedule
     ])
   })
 
-  test('exits with 0 where all is well', async () => {
+  test('exits with 0 if no slot needs attention', async () => {
     expect(await check('--task', 'nightly', '--since', '2026-11-01', '--until', '2026-11-01')).toEqual({
       code: 0,
       found: [],
@@ -173,7 +173,7 @@ describe('5 missed, 3 failed, 2 stale and 1 late, over a clock change, with a sc
     for (const [slot, fault] of SLOTS) {
       if (fault === MISSED) continue
       const options = ['--task', 'nightly', '--schedule', scheduleAt(slot), '--timezone', 'America/New_York']
-      // What a person forces is never late, and all of these start months after their slots.
+      // A forced attempt is never late, and all of these start months after their slots.
       const when = fault === undefined ? ['--force-slot', slot, '--reason', 'backfill'] : ['--event-time', slot]
       const args = ['run', ...options, ...when, ...(fault === STALE ? SHORT : []), '--']
       if (fault === STALE) {
@@ -266,7 +266,7 @@ test('a change of the schedule takes no miss away that a later run of the old on
 describe('on a terminal', () => {
   const minutes = ['--task', 'minutes', '--schedule', '* * * * *', '--since', '2026-01-01', '--until', '2026-02-28']
 
-  test('a bar that makes way for what is found, and is gone in the end', async () => {
+  test('a progress bar that makes room for the findings, and is removed in the end', async () => {
     const shown = await onTerminal(['check', ...minutes, '--grace', '0s'], env)
     expect(shown).toMatch(/\[#+\.+\] \d+% {2}minutes 2026-0/)
     const lines = linesOf(shown)
@@ -276,7 +276,7 @@ describe('on a terminal', () => {
     expect(lines.slice(slots.length + 1)).toEqual(['', 'minutes:', expect.any(String), expect.any(String), ''])
   })
 
-  test('none where stderr is no terminal', async () => {
+  test('none if stderr is not a terminal', async () => {
     expect(await cronledger(['check', ...minutes.with(-1, '2026-01-01')], { env })).toMatchObject({ stderr: '' })
   })
 })

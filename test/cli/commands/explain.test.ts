@@ -201,7 +201,7 @@ describe('the clocks', () => {
     expect(await clocks('30 2 * * *', '2027-03-17T12:00:00Z', '5')).toEqual(['on 2027-03-14 the', 'on 2028-03-12 the'])
     expect(await clocks('30 2 * * *', '2027-03-17T12:00:00Z', '1')).toEqual(['on 2028-03-12 the'])
     expect(await clocks('at(2026-11-01T01:30:00)', '2027-01-01T00:00:00Z', '1')).toEqual(['on 2026-11-01 the'])
-    // Of a rare one, not the years that lie between.
+    // For a rare schedule, the years between its slots are left out.
     expect(await clocks('30 2 14 3 *', '2027-03-13T12:00:00Z', '100')).toEqual(['on 2027-03-14 the'])
   })
 })

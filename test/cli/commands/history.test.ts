@@ -208,7 +208,7 @@ describe('what is shown of a task', () => {
   })
 
   test('other digits of the machine change nothing', async () => {
-    // Of those that have ended: the duration of a running one grows.
+    // Only attempts that have ended, because the duration of a running one grows.
     const args = ['history', '--store', store, '--task', 'nightly', '--status', 'completed,failed']
     const env = { LC_ALL: 'ar-EG.UTF-8', LANG: 'ar-EG.UTF-8' }
     expect((await cronledger(args, { env })).stdout).toBe((await cronledger(args)).stdout)
@@ -421,7 +421,7 @@ describe('slots without a row', () => {
     expect(await newest('--grace', '0s')).toBeLessThan(15 * 60_000)
   })
 
-  test('of a year of minutes are told in constant memory', async () => {
+  test('of a year of minutes are printed in constant memory', async () => {
     const first = Math.floor(Date.now() / 60_000) * 60_000 - 365 * DAY_MS
     const task = ['--task', 'nightly', '--schedule', '* * * * *', '--status', 'missed', '--all', '--format', 'csv']
     const ended = await cronledger(['history', '--store', ledgerOf([rowAt(first)]), ...task], { env: SMALL_HEAP })

@@ -25,7 +25,7 @@ readSync(0, Buffer.alloc(1))
 type Environment = Readonly<Record<string, string>>
 const newFile = (): Environment => ({ CRONLEDGER_STORE: `file:${newPath('ledger')}` })
 
-/** One task of a ledger, of which the registry knows the schedule from `first` on. */
+/** One task of a ledger, whose task record has the schedule since `first`. */
 function task(store: Environment, name = 'nightly') {
   const env = { ...store, CRONLEDGER_LOG: 'text', CRONLEDGER_TASK: name }
   const rerunArgs = (args: readonly string[], command: readonly string[]) => [
@@ -191,13 +191,13 @@ describe('one slot', () => {
     expect(await states()).toEqual(['2026-10-01T03:00:00Z COMPLETED 1', `${day(10)} COMPLETED 1`])
   })
 
-  test('the schedule given, in its zone, where the registry knows nothing', async () => {
+  test('the schedule given, in its zone, if there is no task record', async () => {
     const { rerun } = task(newFile())
     const tokyo = ['--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo', '--slot', '2026-11-10']
     expect(await rerun(tokyo, ...SAY_SLOT)).toMatchObject({ code: 0, stdout: '2026-11-09T18:00:00Z\n' })
   })
 
-  test('the child hears nothing of what forces it', async () => {
+  test('the batch does not get the variables that force it', async () => {
     const { run, env } = task(newFile())
     await run(day(10), ['true'])
     const forcing = { CRONLEDGER_SLOT: day(10), CRONLEDGER_REASON: 'x', CRONLEDGER_BY: 'ada' }
@@ -294,7 +294,7 @@ describe('a range', () => {
     expect((await rerun(WEEK, ...SAY_SLOT)).stdout).toBe(`${day(12)}\n${day(13)}\n${day(16)}\n`)
   })
 
-  test('--keep-going: all of them, and the first failing exit code; and somebody is told of each failure', async () => {
+  test('--keep-going: all of them run, the exit code is that of the first failure, and each failure is notified', async () => {
     const { rerun } = await week(newFile())
     const told = newPath('told')
     const ran = await rerun([...WEEK, '--keep-going', '--notify', `cat >> ${told}`], 'sh', '-c', FAILS)
@@ -314,7 +314,7 @@ describe('a range', () => {
     })
   })
 
-  test('a slot that somebody else has completed in the meantime does not run again', async () => {
+  test('a slot that another run has completed since the list was made does not run again', async () => {
     const { env, states } = await week(newFile())
     // The command of the 11th completes the 12th and lets the 13th fail, behind the range's back.
     const inside = (date: number, command: string) =>
@@ -445,7 +445,7 @@ describe('on a terminal', () => {
     expect(lines.filter((line) => !/^(\[|line|cronledger: nightly|$)/.test(line))).toEqual([])
   })
 
-  test('none where stderr is no terminal, and none on a terminal without a cursor', async () => {
+  test('none if stderr is not a terminal, and none on a terminal without a cursor', async () => {
     const { env, rerun } = await week(newFile())
     expect((await rerun(WEEK, 'true')).stderr).not.toMatch(/\[/)
     const shown = await onTerminal(['rerun', '--reason', 'x', ...WEEK, '--only', 'completed', '--', 'true'], {

@@ -46,7 +46,7 @@ function ledger() {
 }
 const NIGHT = '2026-11-23T03:00:00Z'
 
-describe('a person’s word on a slot', () => {
+describe('the resolution of a slot', () => {
   test('a failed one was completed after all: scheduled triggers are duplicates from then on', async () => {
     const { run, resolve, row } = ledger()
     await run(NIGHT, 'false')

@@ -258,7 +258,7 @@ describe('a command that cannot be started', () => {
   }
 })
 
-describe('a placeholder that is left in the place of the command is refused, and nothing is written', () => {
+describe('a placeholder that is left instead of the command is refused, and nothing is written', () => {
   for (const command of ['YOUR_COMMAND', 'COMMAND', '<command>', '…']) {
     test(command, async () => {
       const { store, path } = ledger()
@@ -446,7 +446,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     expect(shell('a\\357\\277\\275b')).toMatchObject({ status: 0, stdout: 'a\ufffdb\n' })
   })
 
-  test('a relative path in a folder that is gone is no ledger', () => {
+  test('a relative path in a folder that was deleted is not a ledger', () => {
     const gone = join(folder, 'gone')
     const args = ['run', '--store', 'file:x.db', ...ok, '--', 'echo', 'no']
     const script = 'mkdir "$1" && cd "$1" && rmdir "$1" && shift && exec "$@"'

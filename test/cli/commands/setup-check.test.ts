@@ -44,7 +44,7 @@ const denied = (action: string): Answer => ({
 
 interface Checked {
   readonly code: number | null
-  /** What was found, by the name of what was looked at. */
+  /** The findings, by the name of the check. */
   readonly lines: Readonly<Record<string, string>>
 }
 

@@ -14,7 +14,7 @@ const TABLE = 'dynamodb:money'
 const ALARMED = ['Duplicate', 'Refused', 'Failed', 'Completed']
 const WEEKLY = ['--task', 'weekly', '--schedule', '0 3 * * *']
 
-/** Of all tasks, `history` shows the last days: these are the days of the tests. */
+/** `history` of all tasks shows the last days, which are the days of the tests. */
 const ALL_DAYS = ['--since', '2026-11-19', '--until', '2026-11-24']
 
 /** What `setup --print` answers, with what it says on the side. */
@@ -176,7 +176,7 @@ describe.skipIf(!hasAws)('on a server, by the command line of AWS', () => {
 
   describe('the stack', () => {
     let template: Loose
-    /** The ids of what was made, by the names in the template. */
+    /** The ids of the resources that were created, by their names in the template. */
     let made: Record<string, string>
     beforeAll(async () => {
       const { text } = await printed('cloudformation', [...NIGHTLY, '--timezone', 'Asia/Tokyo', '--image', 'batch:1'])
@@ -252,7 +252,7 @@ describe.skipIf(!hasAws)('on a server, by the command line of AWS', () => {
       /** The commands that were looked at. */
       const recorded = new Set<string>()
 
-      /** What commands ask for, as `dynamodb:Query /index/by-day`. */
+      /** The requests of the commands, such as `dynamodb:Query /index/by-day`. */
       async function asked(...commands: readonly (readonly [code: number, ...args: string[]])[]) {
         const before = proxy.seen.length
         for (const [code, name = '', ...args] of commands) {
@@ -284,7 +284,7 @@ describe.skipIf(!hasAws)('on a server, by the command line of AWS', () => {
           .slice(before)
           .map(({ action, indexName }) => `dynamodb:${action} ${indexName && `/index/${indexName}`}`)
 
-      /** What a policy lets do, in the same words. */
+      /** The requests that a policy allows, in the same form. */
       const allowed = (role: (typeof ROLES)[number]) =>
         policies[role]?.['Statement'].flatMap(({ Action, Resource }: Loose) =>
           Action.map((action: string) => `${action} ${Resource.split(':table/money')[1] || null}`),

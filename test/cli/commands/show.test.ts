@@ -61,7 +61,7 @@ describe('show', () => {
     expect(await show('--slot', 'latest')).toMatchObject({ code: 0, stderr: '' })
   })
 
-  test('the slot of the schedule that was in force then, whatever the newest row was made by', async () => {
+  test('the slot of the schedule that was in force then, regardless of the schedule of the newest row', async () => {
     const { show, store, run } = await ledger()
     const at5 = ['--store', store, '--task', 'nightly', '--schedule', '0 5 * * *', '--timezone', 'America/New_York']
     await cronledger(['run', ...at5, '--event-time', '2025-11-26T10:00:00Z', '--', 'true'])

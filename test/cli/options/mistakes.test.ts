@@ -98,7 +98,7 @@ describe('the batch command without --', () => {
     expect(mistake('rerun', [...NIGHTLY, './batch.py'])).toMatch(/: cronledger rerun … -- \.\/batch\.py$/)
   })
 
-  test('in the place of the command', () => {
+  test('instead of the command', () => {
     expect(unknownCommand('./batch.py', []).message).toBe(
       'unknown command "./batch.py". To run a batch: cronledger run … -- ./batch.py',
     )
@@ -114,7 +114,7 @@ describe('the words after --', () => {
 })
 
 describe('options after --', () => {
-  test('in the place of the batch', () => {
+  test('instead of the batch', () => {
     expect(() => checkBatch('run', ['--task', 'x'])).toThrow(
       '"--task" after -- is not a command. Put the options of cronledger before --, and the batch command after it, for example: cronledger run --task … -- ./batch.sh',
     )

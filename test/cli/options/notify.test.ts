@@ -33,7 +33,7 @@ function ledger() {
     events(): Loose[] {
       return existsSync(told) ? logOf(readFileSync(told, 'utf8')) : []
     },
-    /** What a notification wrote, once it has. */
+    /** Waits for the text that a notification wrote, and returns it. */
     async written(): Promise<string> {
       while (!existsSync(told) || statSync(told).size === 0) await new Promise(setImmediate)
       return readFileSync(told, 'utf8').trim()
@@ -57,7 +57,7 @@ async function expectGone(group: string): Promise<void> {
   while (livingMember(Number(group)) !== null) await new Promise(setImmediate)
 }
 
-describe('what somebody is told', () => {
+describe('the events that are sent', () => {
   test('a duplicate, by a webhook: the JSON of the log', async () => {
     const { run } = ledger()
     const bodies: string[] = []
@@ -148,7 +148,7 @@ describe('what somebody is told', () => {
     expect(events()).toMatchObject([{ event: 'refused' }])
   })
 
-  test('with an environment that names task and slot, forces nothing, and notifies nobody', async () => {
+  test('with an environment that names task and slot, forces nothing, and sends no notifications', async () => {
     const { store, told } = ledger()
     await cronledger(['run', '--notify', `env > ${told}`, '--', 'false'], {
       env: {
@@ -202,7 +202,7 @@ describe('a notification that goes wrong is one line of the log, and the exit co
     await expectGone(await written())
   })
 
-  test('it hangs when the run is told to stop: killed in time, and the batch keeps its exit code', async () => {
+  test('it hangs when the run gets a stop: killed in time, and the batch keeps its exit code', async () => {
     const { start: begin, written, told } = ledger()
     const options = ['--stop-timeout', '1s', '--notify', `${STUBBORN} ${told}; wait`]
     const running = begin(['sh', '-c', 'exit 3'], options)
@@ -263,7 +263,7 @@ describe('as PID 1', () => {
 describe('check', () => {
   const range = ['--since', '2026-11-23', '--until', '2026-11-24']
 
-  test('tells of each finding, and its answer and exit code stay', async () => {
+  test('sends each finding, and its output and exit code stay', async () => {
     const { run, store, keep, events } = ledger()
     await run(['false'])
     const plain = await cronledger(['check', '--store', store, ...range])
@@ -274,7 +274,7 @@ describe('check', () => {
     expect(found.toSorted()).toEqual([`failed nightly ${SLOT}`, 'missed nightly 2026-11-24T03:00:00Z'])
   })
 
-  test('tells of each also where the reader of its answer has gone', async () => {
+  test('sends each finding also if the reader of its output has gone', async () => {
     const { run, store, keep, events } = ledger()
     await run(['true'])
     const days = ['--since', '2026-11-23', '--until', '2026-11-24', '--task', 'nightly', '--schedule', '0 * * * *']

@@ -204,7 +204,7 @@ describe('a force that is meant for some slots only', () => {
     })
   }
 
-  test('property: one for what is undone never starts on top of a success', () => {
+  test('property: a force for undone slots never starts after a success', () => {
     fc.assert(
       fc.property(histories, fc.nat(1e12), (history, laterMs) => {
         const row = rowWith(...history, { trigger: FORCED, ending: SUCCEEDED })
@@ -295,13 +295,13 @@ describe('lateness', () => {
   })
 })
 
-test('while a process of a stale attempt lives here, nobody starts', () => {
+test('while a process of a stale attempt lives on this host, no trigger starts', () => {
   const stale = { now: EXPIRED, survivor: { pid: 7, command: 'sleep' }, maxAttempts: 2 }
   expect(answer(RUNNING, stale)).toBe('refused: survivor')
   expect(answer(RUNNING, { ...stale, trigger: FORCED })).toBe('refused: survivor')
 })
 
-test('a mismatch that the caller does not accept is refused whatever the row says', () => {
+test('a mismatch that the caller does not accept is refused regardless of the row', () => {
   for (const row of [null, RUNNING, rowWith({ ending: FAILED }), rowWith({ ending: SUCCEEDED })]) {
     const decision = decide(
       row,
@@ -323,7 +323,7 @@ test('property: once an attempt succeeded, nothing starts but by force', () => {
   )
 })
 
-test('property: whatever starts leaves a row in which nobody else starts while its lease lives', () => {
+test('property: after any start, no other trigger starts while the lease is valid', () => {
   fc.assert(
     fc.property(
       histories,

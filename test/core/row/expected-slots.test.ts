@@ -83,7 +83,7 @@ describe('the slots that were due', () => {
     ])
   })
 
-  test('where the new one fires for the first time, nobody knows since when it was in force', () => {
+  test('before the first slot of the new one, it is unknown since when it was in force', () => {
     const hourly = inForce('2026-11-20T00:00:00Z', '@hourly')
     const anchor = at('2026-12-01T00:00:00Z')
     const daily = parseSchedule({ expression: 'rate(1 day)', zone: 'UTC', anchor })
@@ -153,7 +153,7 @@ describe('slots without a row among the rows', () => {
     return found
   }
 
-  test('of several tasks, whatever the order of the rows of one slot', async () => {
+  test('of several tasks, for any order of the rows of one slot', async () => {
     const due = ['a9', 'b9', 'c9', 'a8', 'b8', 'c8', 'a7']
     expect(await merged(due, ['b9', 'c8', 'a8', 'z6'])).toEqual(['b9', '!a9', '!c9', 'c8', 'a8', '!b8', '!a7', 'z6'])
     expect(await merged(due, [])).toEqual(due.map((key) => `!${key}`))
@@ -202,7 +202,7 @@ describe('after a change from each hour to once a month', () => {
     return found
   }
 
-  test('what was missed before the last run by the old one stays missed; what came after it is nobody’s', async () => {
+  test('a slot that was missed before the last run by the old one stays missed, and later slots of the old one are not expected', async () => {
     expect(await missed(['01m', '06', '05', '02', '01', '00'])).toEqual(['20T04', '20T03'])
   })
 
@@ -213,7 +213,7 @@ describe('after a change from each hour to once a month', () => {
     expect(await missed(runs.slice(3), [hourly, monthly], undefined, until)).toEqual([])
   })
 
-  test('a run that a person forced tells nothing of what the scheduler had', async () => {
+  test('a forced run does not show which schedule the scheduler had', async () => {
     expect(await missed(['06', '05', '00'], [hourly, monthly], FORCED)).toEqual(['01T03'])
     // Nor does it take away what a later one of the scheduler's told.
     expect(await missed(['01m', '06', '05f', '02', '01', '00'])).toEqual(['20T04', '20T03'])

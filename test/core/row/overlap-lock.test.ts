@@ -13,12 +13,12 @@ test('the run that has the overlap lock holds it until its lease is over on any 
   expect(holds(running, NOW + LEASE_MS + SKEW_MS + 1)).toBe(false)
 })
 
-test('what has ended, is gone, or is another run’s by now holds nothing', () => {
+test('a slot that has ended, has no row, or belongs to another run does not hold the lock', () => {
   expect(holds(null)).toBe(false)
   expect(holds(rowWith({ ending: FAILED }))).toBe(false)
   expect(holds({ ...running, owner: 'other' })).toBe(false)
 })
 
-test('what a newer cronledger means by its row nobody here knows: it may run', () => {
+test('a row of a newer cronledger cannot be read, so its slot may be running', () => {
   expect(holds({ task: running.task, slot: running.slot, schemaVersion: 2, newerSchema: true })).toBe(true)
 })

@@ -128,7 +128,7 @@ describe('the state after an end', () => {
     })
   }
 
-  test('a person’s word holds until an attempt starts after it', () => {
+  test('a resolution holds until an attempt starts after it', () => {
     const resolution = { state: 'SKIPPED', at: NOW, by: 'ada', reason: 'not tonight', afterAttempt: 1 } as const
     const row: Row = { ...closed(rowWith({ ending: FAILED })), state: 'SKIPPED', resolutions: [resolution] }
     const next = claimRow(row, { ...CLAIM, trigger: FORCED }, STAMP, LEASE_MS)

@@ -103,8 +103,8 @@ test('the cases of foreign test suites', () => {
 })
 
 // Made by a Python program that shares no code with this project: it walks every minute of the days around `at`, with
-// zoneinfo (tzdata 2026b) for the clocks and its `fold` for the second pass, and tests each minute by the words of
-// DESIGN part 3. Of 36,000 random cases two differed, both in WET, which ICU's 2025c links to Lisbon and Debian's
+// zoneinfo (tzdata 2026b) for the clocks and its `fold` for the second pass, and tests each minute by the rules of
+// docs/reference/schedules.md. Of 36,000 random cases, two differed, both in WET, which ICU's 2025c links to Lisbon and Debian's
 // tzdata does not. These are 300 of them, all before 2026, 180 with a clock change in or beside the window.
 describe('an independent minute walk', () => {
   it('gives the same slot and the same next one', () => {

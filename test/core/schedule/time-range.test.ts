@@ -33,7 +33,7 @@ describe('the ends of a range', () => {
       'America/New_York',
       ['2026-11-01T04:00:00Z', '2026-11-02T05:00:00Z'],
     ],
-    // Two midnights, the first of which begins the day; and an evening that comes twice.
+    // A day with two midnights begins at the first one. An evening occurs twice.
     [{ since: '2026-11-01', until: '2026-11-01' }, 'America/Havana', ['2026-11-01T04:00:00Z', '2026-11-02T05:00:00Z']],
     [{ since: '2026-10-25' }, 'Atlantic/Azores', ['2026-10-25T00:00:00Z', null]],
     [{ since: '2026-10-24', until: '2026-10-24' }, 'Asia/Beirut', ['2026-10-23T21:00:00Z', '2026-10-24T22:00:00Z']],

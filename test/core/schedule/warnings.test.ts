@@ -46,7 +46,7 @@ test.each([
   // These are not forms of AWS.
   '0 3 * * FRI-SUN',
   '@daily',
-])('a form that AWS documents is no warning: %s', (expression) => {
+])('a form that AWS documents has no warning: %s', (expression) => {
   expect(warnings(expression)).toEqual([])
 })
 

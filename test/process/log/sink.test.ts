@@ -25,7 +25,7 @@ function pipe() {
   return {
     reader,
     writer,
-    /** What is in the pipe by now. */
+    /** Returns the current contents of the pipe. */
     read(): string {
       const buffer = Buffer.alloc(1 << 20)
       let length = 0
@@ -104,7 +104,7 @@ test('a line longer than the pipe comes in one piece', async () => {
   expect(all === `${long}\nnext\n`).toBe(true)
 })
 
-test('flush waits for a slow reader, but not for ever', async () => {
+test('flush waits for a slow reader, but not forever', async () => {
   const { writer, read } = pipe()
   const sink = openSink(writer)
   const lines = numbered(300)

@@ -13,7 +13,7 @@ const keep = (server: Server) => {
   return server
 }
 
-/** What a put to this endpoint throws, and how long it took. */
+/** Returns the error that a put to this endpoint throws, and how long it took. */
 async function failure(config: DynamoOptions['config'] & object, { ms = 20_000, env = {}, table = 'ledger' } = {}) {
   const store = openDynamoStore({ table, env, config: { region: REGION, credentials: CREDENTIALS, ...config } })
   const start = performance.now()
@@ -82,7 +82,7 @@ describe('a DynamoDB that does not answer is unreachable within the time of the 
     expect(await failure({ endpoint })).toMatchObject({ kind: 'unreachable' })
   })
 
-  it('it is no DynamoDB', async () => {
+  it('it is not DynamoDB', async () => {
     const { endpoint } = keep(await startAnswering({ status: 200, body: '<html>It works!</html>' }))
     expect(await failure({ endpoint })).toMatchObject({ kind: 'unreachable' })
   })
@@ -192,7 +192,7 @@ describe('from the environment', () => {
     expect(error).not.toContain('SECRET')
   })
 
-  it('an endpoint that is no URL', async () => {
+  it('an endpoint that is not a URL', async () => {
     const error = await failureWith({ ...keys, AWS_REGION: REGION, AWS_ENDPOINT_URL_DYNAMODB: 'localhost 8000' })
     expect(error).toMatch(/^usage: .*AWS_ENDPOINT_URL_DYNAMODB/)
   })

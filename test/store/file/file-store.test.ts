@@ -82,7 +82,7 @@ describe('a ledger file', () => {
     expect(await get(path)).toEqual(claim)
   })
 
-  it('is for its owner only whatever the umask is, and so is its journal', () => {
+  it('is for its owner only with any umask, and so is its journal', () => {
     const path = newPath()
     const before = process.umask(0)
     try {
@@ -97,7 +97,7 @@ describe('a ledger file', () => {
     }
   })
 
-  it('keeps the mode that somebody gave it, so that a group may read it, and its journal follows', () => {
+  it('keeps a mode that lets a group read it, and its journal gets the same mode', () => {
     const path = newPath()
     openFileDatabase(path).transact('create', () => null)
     chmodSync(path, 0o640)
@@ -199,7 +199,7 @@ describe('a ledger file', () => {
     database.close()
   })
 
-  it('is denied where SQLite cannot make its journal, and no other file is left beside it', async () => {
+  it('is denied if SQLite cannot make its journal, and no other file is left behind', async () => {
     const path = newPath()
     await put(path)
     mkdirSync(`${path}-journal`)
@@ -259,7 +259,7 @@ describe('a ledger file', () => {
       ),
     })
     clearInterval(counter)
-    // Heartbeats and signals of this process went on meanwhile.
+    // Heartbeats and signals of this process went on during that time.
     expect(turns).toBeGreaterThan(5)
     const waiting = store.put(next, claim, call())
     other.exec('ROLLBACK')
@@ -301,7 +301,7 @@ describe('a path', () => {
   })
 })
 
-describe('a file that is no ledger', () => {
+describe('a file that is not a ledger', () => {
   const refused = async (path: string) => {
     const before = readFileSync(path)
     const shape = {
@@ -348,7 +348,7 @@ describe('a file that is no ledger', () => {
     expect(readFileSync(path)).toEqual(before)
   })
 
-  it('a folder and a device are no files', async () => {
+  it('a folder and a device are not files', async () => {
     for (const path of [folder, '/dev/null']) await expect(put(path)).rejects.toMatchObject({ kind: 'shape' })
   })
 

@@ -6,7 +6,7 @@ const OVERLAYFS = 0x794c7630
 describe('the place of a ledger file', () => {
   it('may be a local disk', () => {
     expect(checkPlace('/data/ledger.db', () => EXT4)).toEqual([])
-    // This machine's own answer: whatever it is, it is one.
+    // The answer of this machine. Each answer is right.
     expect(checkPlace('/nowhere/at/all')).toEqual(expect.any(Array))
   })
 

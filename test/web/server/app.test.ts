@@ -78,7 +78,7 @@ test.each(['/', '/needs'])('%s shows what was read so far, and later the rest', 
     yield* ledger.check(options)
   }
   let isOver = true
-  // A page waits a few seconds for what needs a person. The deadline of a reading is longer, and is never met.
+  // A page waits a few seconds for the findings. The deadline of a reading is longer, and is never met.
   const wait = (ms: number) => (isOver && ms < 30_000 ? Promise.resolve() : new Promise<void>(() => {}))
   const { ask } = open({ ledger: { ...ledger, check }, clock: { ...slowClock().clock, wait } })
   const begun = await ask(address)
@@ -131,7 +131,7 @@ describe('what is asked of a task', () => {
     expect(own).toMatch(/href="\/task\?task=a&status=failed&since=(\d{4}-\d\d-\d\d)&until=\1&year=\d{4}"/)
   })
 
-  test('is told where no field shows it', async () => {
+  test('is named if no field shows it', async () => {
     expect((await open().ask('/task?task=a&since=7d')).html).toContain('The address also limits the slots from 7d.')
     expect((await open().ask(`/task?task=a&since=${day}`)).html).not.toContain('also limits')
     expect((await open().ask('/task?task=a&status=unknown')).html).toMatch(/<option value="unknown" selected/)
@@ -144,7 +144,7 @@ describe('what is asked of a task', () => {
   })
 })
 
-test('what is late is told on top, and of its slot', async () => {
+test('a late slot is named on top and on its page', async () => {
   const { ask } = open({ lateAfterMs: 1 })
   const [address = ''] =
     /\/slot\?[^"]*(?=">[^<]*<span class="c completed"[^\n]*? late<)/.exec((await ask('/')).html) ?? []
@@ -152,7 +152,7 @@ test('what is late is told on top, and of its slot', async () => {
   expect((await open().ask(address)).html).not.toContain('late: started')
 })
 
-test('a row that cannot be read is told on the page of its task', async () => {
+test('a row that cannot be read is named on the page of its task', async () => {
   const { status, html } = await open().ask('/task?task=b')
   expect(status).toBe(200)
   expect(html).toMatch(/<p class="problem">row b .*state is &quot;LOST&quot;/)

@@ -248,7 +248,7 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     })
   })
 
-  /** Addresses of some slots: all that needs a person, one to come, and one that ran. */
+  /** Addresses of some slots: all that need attention, a future one, and one that ran. */
   async function slotsOnPage(page: Page, url: string): Promise<string[]> {
     await page.goto(url)
     const cells = await page
@@ -258,7 +258,7 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     return addresses.map((address) => (address ?? '').replace(/^\//, ''))
   }
 
-  test('what needs a person is all in sight on a narrow screen, and a filter is none but the address’s', async () => {
+  test('all that needs attention is visible on a narrow screen, and only the address sets a filter', async () => {
     const path = join(folder, 'narrow.db')
     await fillFile(path, companyTasks(NOW).slice(0, 3), NOW)
     const served = await serve(`file:${path}`)
@@ -282,7 +282,7 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     await close()
   })
 
-  test('last success and next slot are told on a narrow screen too, and the slots are one line there and on paper', async () => {
+  test('last success and next slot are shown on a narrow screen too, and the slots are one line there and on paper', async () => {
     const path = join(folder, 'lines.db')
     await fillFile(path, companyTasks(NOW), NOW)
     const served = await serve(`file:${path}`)
@@ -392,7 +392,7 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     proxy.treat(() => 'cutRequest')
     const status = page.locator('#connection')
     await status.filter({ hasText: /^The ledger cannot be reached: .*[^.]\. The page shows an older state/ }).waitFor()
-    // Who comes now is told as well, and sees the tasks as soon as they can be read.
+    // A new viewer sees the error too, and sees the tasks as soon as they can be read.
     const other = await openPage(browser)
     await other.page.goto(`${served.url}task?task=billing/invoices`)
     expect(await other.page.locator('h1').innerText()).toBe('The ledger cannot be reached')

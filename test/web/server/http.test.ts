@@ -30,7 +30,7 @@ interface Reply {
   readonly body: string
 }
 
-/** By `node:http`, since `fetch` lets nobody set the Host header. */
+/** By `node:http`, since `fetch` does not allow a Host header. */
 function ask(address: string, { method = 'GET', headers = {}, base = served.url } = {}): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const sent = request(new URL(address, base), { method, headers, agent: false }, async (answer) => {
@@ -172,7 +172,7 @@ test('a task with thousands of missed slots hides no other', async () => {
   await own.stop()
 })
 
-test('a port that is in use is told in one line', async () => {
+test('a port that is in use: one line', async () => {
   const { port } = new URL(served.url)
   const ended = await cronledger(['serve', '--store', store, '--port', port])
   expect(ended).toMatchObject({ code: 64, stdout: '' })
@@ -190,14 +190,14 @@ test.each([
   expect(ended.stderr.trimEnd().split('\n')).toHaveLength(1)
 })
 
-test('a file that is no ledger is told at once', async () => {
+test('a file that is not a ledger is reported immediately', async () => {
   expect(await cronledger(['serve', '--store', `file:${join(folder, 'none.db')}`])).toMatchObject({
     code: 78,
     stdout: '',
   })
 })
 
-test('beyond loopback it warns that there is no login, and goes by its address', async () => {
+test('beyond loopback it warns that it has no login, and accepts its own address', async () => {
   const wide = await serve(store, { args: ['--host', '0.0.0.0'] })
   const { port } = new URL(wide.url)
   const base = `http://127.0.0.1:${port}/`
@@ -224,7 +224,7 @@ test('Ctrl-C ends it at once, with connections that stay open', async () => {
 })
 
 describe('a ledger that does not answer', () => {
-  test('keeps nobody longer than --ledger-timeout', async () => {
+  test('does not make a viewer wait longer than --ledger-timeout', async () => {
     const server = await startAnswering(null)
     const env = {
       AWS_ENDPOINT_URL_DYNAMODB: server.endpoint,

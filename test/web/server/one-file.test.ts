@@ -42,7 +42,7 @@ describe.each(KINDS)('a report on a ledger in %s', (kind) => {
     expect(ids).toEqual([...new Set(ids)])
     const links = new Set([...html.matchAll(/\shref="#([^"]*)"/g)].map(([, id]) => id))
     expect([...links].filter((link) => !ids.includes(link))).toEqual([])
-    // All slots that were due are told, and the timeline of each.
+    // It has all slots that were due, and the timeline of each.
     // Those that have become due since are none of the plan's.
     const slots = ids.flatMap((id) => /^slot_.*_20(\d{4}-.*Z)$/.exec(id ?? '')?.[1]?.replaceAll('_3A', ':') ?? [])
     const planned = PLANS.reduce((sum, { count }) => sum + count, 0)
@@ -70,7 +70,7 @@ describe.skipIf(!hasChromium)('a report in a browser, from the disk', () => {
   })
   afterAll(() => browser.close())
 
-  test('asks for nothing, keeps its own policy, and leads to what needs a person', async () => {
+  test('loads nothing, keeps its own policy, and links to the findings', async () => {
     const { page, complaints, requests, close } = await openPage(browser)
     await page.goto(pathToFileURL(out).href)
     expect(await page.evaluate('getComputedStyle(document.querySelector(".c.failed")).backgroundColor')).not.toBe(
@@ -146,7 +146,7 @@ describe('the file', () => {
     expect(statSync(out).mode & 0o777).toBe(0o600)
   })
 
-  test('does not take the place of what is no page: the ledger itself', async () => {
+  test('does not replace a file that is not a page: the ledger itself', async () => {
     const before = readFileSync(path)
     const { code, stderr } = await cronledger([...args, '--out', path])
     expect({ code, stderr }).toEqual({

@@ -26,7 +26,7 @@ const hourly = (task: string, fateOf: PlannedTask['fateOf'] = () => 'succeeded')
   fateOf,
 })
 
-/** Three tasks, of which the first and the last have a failure, and the one between them a row that nobody can read. */
+/** Three tasks. The first and the last one have a failure, and the one between them has a row that cannot be read. */
 async function withMalformed(name: string): Promise<string> {
   const path = join(folder, name)
   await fillFile(
@@ -42,7 +42,7 @@ async function withMalformed(name: string): Promise<string> {
   return path
 }
 
-test('a row that cannot be read is told with its task, and what needs a person in the others is counted', async () => {
+test('a row that cannot be read is named with its task, and the findings of the others are counted', async () => {
   const own = reading(await withMalformed('malformed.db'))
   const needs = await readNeeds({ span: { since: NOW - 24 * HOUR_MS, until: NOW }, when: 'today' }, own)
   expect(needs.count).toEqual({ missed: 0, failed: 2, stale: 0, late: 0 })
@@ -50,7 +50,7 @@ test('a row that cannot be read is told with its task, and what needs a person i
   expect(needs.problems).toEqual([expect.stringMatching(/^task b: row b .*state is "LOST"/)])
 })
 
-test('late slots are told where it is said what is late, as check tells them', async () => {
+test('late slots are found if --late-after is given, as by check', async () => {
   const path = join(folder, 'late.db')
   // In the middle of an hour: each starts some seconds after its slot, and has started by then.
   const until = NOW - (NOW % HOUR_MS) - 2.5 * HOUR_MS
