@@ -276,7 +276,7 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
       stderr: /no batch command is given. Put it after --/,
     })
     const bare = await cronledger(['rerun', '--slot', day(10), '--', 'true'], { env })
-    expect(bare).toMatchObject({ code: 64, stderr: expect.stringMatching(/--reason is required.*CRONLEDGER_REASON/) })
+    expect(bare).toMatchObject({ code: 64, stderr: expect.stringMatching(/--reason is missing.*CRONLEDGER_REASON/) })
   })
 })
 

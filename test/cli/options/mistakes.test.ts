@@ -100,13 +100,13 @@ describe('options after --', () => {
 
   test('that are missing before it', () => {
     expect(mistake('run', STORE, {}, ['./batch.sh', '--task', 'nightly'])).toBe(
-      '--task is missing. It comes after --, where it is an argument of the batch: put it before --.',
+      '--task is missing. It comes after --, where it is an argument of the batch. Put it before --.',
     )
   })
 
   test('of a command that runs no batch', () => {
     expect(() => checkNoBatch('history', ['--limit', '5'])).toThrow(
-      'unexpected argument "--limit" after --. history does not run a batch: put its options before --, or leave -- out.',
+      'unexpected argument "--limit" after --. history does not run a batch. Put its options before --, or leave -- out.',
     )
   })
 
