@@ -61,7 +61,7 @@ describe('refused', () => {
     ],
     [['--print', 'eventbridge', '--task', 'nightly', '--schedule', '30 0 3 * * *'], /AWS has no seconds/],
     [['--print', 'cloudformation', '--task', 'no spaces', '--schedule', '0 3 * * *'], /task/],
-    [['--print', 'task-definition', ...NIGHTLY, '--container', 'a"b'], /--container is "a\\"b"/],
+    [['--print', 'task-definition', ...NIGHTLY, '--container', 'a"b'], /--container "a\\"b" is not valid/],
     [['--print', 'everything'], /Use cloudformation, iam, eventbridge or task-definition/],
     [['--print', 'iam', '--check'], /--check and --print cannot be used together/],
   ])('%j', async (args, why) => {
@@ -72,10 +72,10 @@ describe('refused', () => {
 
   test('a file ledger, and a stack for a table that is elsewhere', async () => {
     const file = await cronledger(['setup', '--store', 'file:x', '--print', 'iam'])
-    expect(file).toMatchObject({ code: 64, stderr: expect.stringContaining('--print is for AWS') })
+    expect(file).toMatchObject({ code: 64, stderr: expect.stringContaining('--print cannot be used with --store "file:x"') })
     const arn = 'dynamodb:arn:aws:dynamodb:eu-west-1:123456789012:table/money'
     const stack = await cronledger(['setup', '--store', arn, '--print', 'cloudformation', ...NIGHTLY])
-    expect(stack).toMatchObject({ code: 64, stderr: expect.stringContaining('give the name, dynamodb:money') })
+    expect(stack).toMatchObject({ code: 64, stderr: expect.stringContaining('Use the name of the table: dynamodb:money') })
   })
 })
 
