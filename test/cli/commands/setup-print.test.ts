@@ -72,10 +72,16 @@ describe('refused', () => {
 
   test('a file ledger, and a stack for a table that is elsewhere', async () => {
     const file = await cronledger(['setup', '--store', 'file:x', '--print', 'iam'])
-    expect(file).toMatchObject({ code: 64, stderr: expect.stringContaining('--print cannot be used with --store "file:x"') })
+    expect(file).toMatchObject({
+      code: 64,
+      stderr: expect.stringContaining('--print cannot be used with --store "file:x"'),
+    })
     const arn = 'dynamodb:arn:aws:dynamodb:eu-west-1:123456789012:table/money'
     const stack = await cronledger(['setup', '--store', arn, '--print', 'cloudformation', ...NIGHTLY])
-    expect(stack).toMatchObject({ code: 64, stderr: expect.stringContaining('Use the name of the table: dynamodb:money') })
+    expect(stack).toMatchObject({
+      code: 64,
+      stderr: expect.stringContaining('Use the name of the table: dynamodb:money'),
+    })
   })
 })
 
