@@ -63,7 +63,9 @@ async function dispatch(name: string | undefined, context: CommandContext): Prom
   if (name === '--version' || name === '-V') return answer(versionText())
   if (name === '--help' || name === '-h' || name === 'help') {
     const [topic] = context.argv.filter((word) => !word.startsWith('-'))
-    return topic === undefined ? answer(overview()) : answerHelp(entryOf(topic, context.argv), context)
+    return topic === undefined || topic === 'help'
+      ? answer(overview())
+      : answerHelp(entryOf(topic, context.argv), context)
   }
   const entry = entryOf(name, context.argv)
   if (context.argv.includes('--help') || context.argv.includes('-h')) return answerHelp(entry, context)

@@ -19,5 +19,7 @@ const PLACEHOLDERS: ReadonlySet<string> = new Set([
  * not run with it.
  */
 export function isPlaceholder(text: string): boolean {
-  return PLACEHOLDERS.has(text.trim()) || /^<[^<>]+>$/.test(text.trim())
+  // A value from an env file may keep its quotes.
+  const bare = text.trim().replace(/^(['"])(.*)\1$/, '$2')
+  return PLACEHOLDERS.has(bare) || /^<[^<>]+>$/.test(bare)
 }

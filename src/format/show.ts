@@ -124,7 +124,7 @@ function attemptEntries(attempt: AttemptRecord, slot: Instant): TimelineEntry[] 
   const at = Math.max(startedAt, endedAt)
   return [
     { at: startedAt, text: start },
-    { at, text: `attempt ${number} ${end}${code} after ${elapsed(at - startedAt)}` },
+    { at, text: `attempt ${number} ${end}${code}${hasStarted(attempt) ? ` after ${elapsed(at - startedAt)}` : ''}` },
   ]
 }
 

@@ -46,7 +46,7 @@ describe('cronledger', () => {
     expect(flag).toEqual(help)
   })
 
-  test.each([[['help']], [['--help']], [['-h']], [['help', '--help']]])('%j prints the overview', async (args) => {
+  test.each([[['help']], [['--help']], [['-h']], [['help', '--help']], [['help', 'help']]])('%j prints the overview', async (args) => {
     expect(await cronledger(args)).toEqual({ code: 0, signal: null, stdout: `${overview()}\n`, stderr: '' })
   })
 

@@ -41,9 +41,9 @@ export async function* inspectFile(path: string, call: CallOptions): AsyncGenera
 function inspectPlace(path: string): SetupFinding {
   try {
     const [warning] = checkPlace(path)
-    return ok('place', warning ?? `not a shared file system (type ${placeKind(path)})`)
+    return ok('disk', warning ?? `not a shared file system (type ${placeKind(path)})`)
   } catch (error) {
-    return wrong('place', error)
+    return wrong('disk', error)
   }
 }
 

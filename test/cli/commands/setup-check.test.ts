@@ -472,7 +472,7 @@ describe('a file', () => {
     const before = readFileSync(file)
     const found = await check(`file:${file}`, {})
     expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 0, wrong: [] })
-    expect(Object.keys(found.lines)).toEqual(['event time', 'place', 'file', 'permissions', 'writing'])
+    expect(Object.keys(found.lines)).toEqual(['event time', 'disk', 'file', 'permissions', 'writing'])
     expect(readFileSync(file)).toEqual(before)
   })
 
