@@ -46,9 +46,12 @@ describe('cronledger', () => {
     expect(flag).toEqual(help)
   })
 
-  test.each([[['help']], [['--help']], [['-h']], [['help', '--help']], [['help', 'help']]])('%j prints the overview', async (args) => {
-    expect(await cronledger(args)).toEqual({ code: 0, signal: null, stdout: `${overview()}\n`, stderr: '' })
-  })
+  test.each([[['help']], [['--help']], [['-h']], [['help', '--help']], [['help', 'help']]])(
+    '%j prints the overview',
+    async (args) => {
+      expect(await cronledger(args)).toEqual({ code: 0, signal: null, stdout: `${overview()}\n`, stderr: '' })
+    },
+  )
 
   test('help of an unknown command names the nearest one', async () => {
     const { code, stderr } = await cronledger(['help', 'histry'])
