@@ -197,6 +197,6 @@ test('the progress of a rerun on a terminal that is not read does not hold it up
   const { code, log } = await ended
   expect(code).toBe(5)
   expect(log.split('\n').filter((line) => line.startsWith('['))).toEqual(
-    DAYS.map((day, done) => expect.stringContaining(`%  ${done} of 4 done, next ${day}T00:00:00Z (missed)`)),
+    DAYS.map((day, done) => expect.stringContaining(`%  ${done} of 4 done, next ${day} 00:00 UTC (missed)`)),
   )
 })
