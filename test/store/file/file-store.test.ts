@@ -203,7 +203,10 @@ describe('a ledger file', () => {
     const path = newPath()
     await put(path)
     mkdirSync(`${path}-journal`)
-    const denied = { kind: 'denied', message: expect.stringMatching(/^file ledger ".*" cannot be opened or written \(/) }
+    const denied = {
+      kind: 'denied',
+      message: expect.stringMatching(/^file ledger ".*" cannot be opened or written \(/),
+    }
     await expect(openFileStore(path).put(claimOf('other'), 'absent', call())).rejects.toMatchObject(denied)
     expect(filesOf(path)).toEqual([path, `${path}-journal`])
   })

@@ -132,7 +132,9 @@ describe('what is asked of a task', () => {
   })
 
   test('is named if no field shows it', async () => {
-    expect((await open().ask('/task?task=a&since=7d')).html).toContain('The address of this page also limits the slots from 7d.')
+    expect((await open().ask('/task?task=a&since=7d')).html).toContain(
+      'The address of this page also limits the slots from 7d.',
+    )
     expect((await open().ask(`/task?task=a&since=${day}`)).html).not.toContain('also limits')
     expect((await open().ask('/task?task=a&status=unknown')).html).toMatch(/<option value="unknown" selected/)
     expect(await open().ask('/task?task=a&status=due')).toMatchObject({ status: 400 })
