@@ -14,7 +14,7 @@ export type { Force, RunOutcome } from './run/run-trigger.ts'
 // undefined.
 
 export interface LedgerOptions {
-  /** `dynamodb:TABLE` or `file:PATH`. There is no default value. */
+  /** `dynamodb:TABLE` or `file:PATH`. It must be given. */
   readonly store: string
   /**
    * Called with each event of each run. Heartbeats wait for it, so it must return within milliseconds. Errors that it

@@ -2,8 +2,8 @@ import { isUtf8 } from 'node:buffer'
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { type LedgerError, quote, usageError } from '../core/errors.ts'
+import { didYouMean, nearest } from '../core/near.ts'
 import { COMMANDS, commandsMeant } from './command-table.ts'
-import { didYouMean, nearest } from './options/nearest.ts'
 
 // The checks of a command line that do not depend on the options of a command.
 

@@ -2,12 +2,12 @@ import type { HistoryOptions, Ledger, ReadOptions } from '../api.ts'
 import { UnknownTaskError, unknownTask } from '../audit/tasks.ts'
 import { parseDuration } from '../core/duration.ts'
 import { quote, usageError } from '../core/errors.ts'
+import { nearest } from '../core/near.ts'
 import { readableRow } from '../core/row/status.ts'
 import type { Schedules } from '../core/row/task-record.ts'
 import { readSchedule, type ScheduleOptions } from '../core/schedule/schedule-options.ts'
 import { needsZone, parseTimeRange, type RangeText, type TimeRange } from '../core/schedule/time-range.ts'
 import type { Instant, OrUndefined, StoredRow } from '../core/types.ts'
-import { nearest } from './options/nearest.ts'
 
 /** A task by name, and how to read the ledger. */
 export type TaskReading = ReadOptions & { readonly task: string }

@@ -11,6 +11,7 @@ import {
   rerunStep,
   resolveStep,
   type StepTarget,
+  showStep,
   stepLines,
 } from './log/next-steps.ts'
 import { elapsed, printable, progressText } from './text.ts'
@@ -46,20 +47,33 @@ export function checkSummary(count: Readonly<Record<TaskFinding['kind'], number>
   return `${total === 1 ? '1 slot needs' : `${total} slots need`} attention: ${countsText(count)}`
 }
 
-/** The findings of each task about which the operator can do something: the oldest one and the newest one. */
-type Needs = Map<string, { oldest: TaskFinding; newest: TaskFinding }>
+/** The findings of a task about which the operator can do something. */
+interface TaskNeeds {
+  readonly oldest: TaskFinding
+  readonly newest: TaskFinding
+  /** The newest slot in which an attempt failed or stopped reporting. Null if all slots were missed. */
+  readonly newestTried: TaskFinding | null
+}
 
-/** Returns an empty collection of the findings for `needsLines`. Memory holds two findings of each task. */
+type Needs = Map<string, TaskNeeds>
+
+/** Returns an empty collection of the findings for `needsLines`. Memory holds three findings of each task. */
 export function collectNeeds(): { add(found: TaskFinding): void; readonly needs: Needs } {
   const needs: Needs = new Map()
   return {
     needs,
     add(found) {
       if (found.kind === 'late') return
-      const { oldest, newest } = needs.get(found.task) ?? { oldest: found, newest: found }
+      const { oldest, newest, newestTried } = needs.get(found.task) ?? {
+        oldest: found,
+        newest: found,
+        newestTried: null,
+      }
+      const isNewestTried = found.kind !== 'missed' && (newestTried === null || found.slot > newestTried.slot)
       needs.set(found.task, {
         oldest: found.slot < oldest.slot ? found : oldest,
         newest: found.slot > newest.slot ? found : newest,
+        newestTried: isNewestTried ? found : newestTried,
       })
     },
   }
@@ -67,17 +81,19 @@ export function collectNeeds(): { add(found: TaskFinding): void; readonly needs:
 
 /** Returns what the operator can do about each task, as lines: its name, and the commands below it. */
 export function needsLines(needs: Needs, ledger: CheckedLedger): readonly string[] {
-  return [...needs].flatMap(([task, { oldest, newest }]) => {
-    const steps =
-      oldest === newest
-        ? stepsOf(oldest, ledger)
-        : rangeSteps(
-            { ...targetOf(oldest, ledger), schedule: givenSchedule(oldest, ledger) },
-            oldest.slot,
-            newest.slot + 1000,
-          )
+  return [...needs].flatMap(([task, found]) => {
+    const steps = found.oldest === found.newest ? stepsOf(found.oldest, ledger) : stepsOfSeveral(found, ledger)
     return ['', `${task}:`, ...stepLines(steps)].map(printable)
   })
+}
+
+/** We must not offer to run slots again before the operator has seen what an attempt has already done. */
+function stepsOfSeveral({ oldest, newest, newestTried }: TaskNeeds, ledger: CheckedLedger): readonly NextStep[] {
+  const target = { ...targetOf(oldest, ledger), schedule: givenSchedule(oldest, ledger) }
+  return [
+    ...(newestTried === null ? [] : [showStep('see what happened', targetOf(newestTried, ledger))]),
+    ...rangeSteps(target, oldest.slot, newest.slot + 1000),
+  ]
 }
 
 /** Returns a finding as a JSON object for programs. */

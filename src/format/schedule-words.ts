@@ -28,7 +28,7 @@ export function inWords(schedule: Schedule): string {
     case 'rate': {
       const [, count = '', unit = ''] = /(\d+)[ \t]+(\w+)/.exec(expression) ?? []
       const period = rateText(count, unit).replace(/^1 /, '')
-      const day = unit.startsWith('day') ? ' (a day is 24 hours, whatever the clocks do)' : ''
+      const day = unit.startsWith('day') ? ' (a day is always 24 hours, also when clocks change)' : ''
       return `Every ${period} from ${formatInstant(schedule.anchor)} on${day}`
     }
     case 'at':

@@ -29,7 +29,7 @@ export interface Force {
   /** An instant, a local time, a date that has one slot, or `latest`. */
   readonly slot: string | Date
   readonly reason: string
-  /** The operator who forces the slot. The default is the ECS task, or the user and the host. */
+  /** The operator's name. The default is the ECS task, or the user and the host. */
   readonly by?: string | undefined
   /**
    * The statuses that the caller expects. If the slot has another status when it is claimed, because another run changed it,

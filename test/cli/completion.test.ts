@@ -65,16 +65,18 @@ const TASK_CASES: [words: string[], variables: NodeJS.ProcessEnv, offered: strin
   [['history', 'ni'], { CRONLEDGER_STORE: 'file:/nowhere/ledger.db' }, []],
 ]
 
+/** Returns what a shell prints. It must not print an error. */
+function linesOf(shell: string, args: readonly string[], variables: NodeJS.ProcessEnv): string[] {
+  const { stdout, stderr } = spawnSync(shell, args, { encoding: 'utf8', env: { ...env, ...variables } })
+  expect(stderr).toBe('')
+  return stdout.split('\n').filter(Boolean)
+}
+
 describe('bash', () => {
   function complete(words: readonly string[], variables: NodeJS.ProcessEnv = {}): string[] {
     // bash splits the words at colons and equal signs, too.
     const program = `source "$1"; shift; COMP_LINE="cronledger $*"; COMP_WORDS=(cronledger "$@"); COMP_CWORD=$#; _cronledger; printf '%s\\n' "\${COMPREPLY[@]}"`
-    const { stdout, stderr } = spawnSync('bash', ['--norc', '-c', program, 'bash', script('bash'), ...words], {
-      encoding: 'utf8',
-      env: { ...env, ...variables },
-    })
-    expect(stderr).toBe('')
-    return stdout.split('\n').filter(Boolean)
+    return linesOf('bash', ['--norc', '-c', program, 'bash', script('bash'), ...words], variables)
   }
 
   test.each(TASK_CASES)('%j with %j: the names of tasks', (words, variables, offered) => {
@@ -121,12 +123,7 @@ describe.skipIf(!hasZsh)('zsh', () => {
 
   function complete(words: readonly string[], variables: NodeJS.ProcessEnv = {}): string[] {
     const program = `${STAND_INS} source "$1"; shift; words=(cronledger "$@") CURRENT=$(($# + 1)) PREFIX=$words[-1]; _cronledger`
-    const { stdout, stderr } = spawnSync('zsh', ['-fc', program, 'zsh', script('zsh'), ...words], {
-      encoding: 'utf8',
-      env: { ...env, ...variables },
-    })
-    expect(stderr).toBe('')
-    return stdout.split('\n').filter(Boolean)
+    return linesOf('zsh', ['-fc', program, 'zsh', script('zsh'), ...words], variables)
   }
 
   test.each(TASK_CASES)('%j with %j: the names of tasks', (words, variables, offered) => {

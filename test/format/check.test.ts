@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { TaskFinding } from '../../src/core/row/expected-slots.ts'
 import type { Row } from '../../src/core/types.ts'
-import { findingDetail } from '../../src/format/check.ts'
+import { collectNeeds, findingDetail, needsLines } from '../../src/format/check.ts'
 import { closed, FAILED, lastWaiting, NOT_STARTED, NOW, rowWith } from '../support/rows.ts'
 
 const detail = (kind: 'late' | 'stale' | 'failed', row: Row) => {
@@ -21,5 +21,34 @@ describe('what is known about a finding', () => {
     const row = rowWith({ ending: FAILED }, {})
     expect(detail('stale', row)).toBe('attempt 2 on host stopped reporting')
     expect(detail('stale', lastWaiting(row))).toBe('attempt 2 on host claimed the slot and never started')
+  })
+})
+
+describe('the next steps for several slots of a task', () => {
+  const DAY_MS = 86_400_000
+  const row = rowWith({ ending: FAILED })
+  const common = { task: row.task, schedule: row.schedule }
+  const missed = (slot: number): TaskFinding => ({ ...common, kind: 'missed', status: 'missed', slot })
+  const failed = (slot: number): TaskFinding => ({ ...common, kind: 'failed', status: 'failed', slot, row })
+  const steps = (...found: readonly TaskFinding[]) => {
+    const { needs, add } = collectNeeds()
+    for (const one of found) add(one)
+    return needsLines(needs, { store: 'dynamodb:ledger', hasOwnSchedule: false }).map((line) => line.replace(/:.*/, ''))
+  }
+
+  test('missed slots can be run at once', () => {
+    expect(steps(missed(row.slot), missed(row.slot - DAY_MS))).toEqual([
+      '',
+      row.task,
+      '  list these slots',
+      '  run them again, the oldest first',
+    ])
+  })
+
+  test('if an attempt failed, the operator looks at its slot before anything runs again', () => {
+    const { needs, add } = collectNeeds()
+    for (const one of [missed(row.slot), failed(row.slot - DAY_MS), failed(row.slot - 2 * DAY_MS)]) add(one)
+    const [, , first = ''] = needsLines(needs, { store: 'dynamodb:ledger', hasOwnSchedule: false })
+    expect(first).toContain('cronledger show --store dynamodb:ledger --task nightly --slot 2026-11-23T03:00:00Z')
   })
 })

@@ -3,18 +3,8 @@ import { expect, test } from 'vitest'
 import type { RunContext, RunEvent } from '../../src/core/event.ts'
 import { emfLine } from '../../src/format/metrics.ts'
 import { readEmf } from '../support/emf.ts'
-import { FAILED, FORCED, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
+import { CONTEXT, FAILED, FORCED, NOT_STARTED, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
 
-const CONTEXT: RunContext = {
-  task: 'nightly',
-  window: { slot: Date.parse('2026-11-24T03:00:00Z'), end: null },
-  schedule: { expression: '0 3 * * *', zone: 'UTC' },
-  runId: 'me',
-  trigger: SCHEDULED,
-  host: { host: 'host-b' },
-  guards: {},
-  store: 'dynamodb:ledger',
-}
 const row = rowWith({})
 const attempt = row.attempts[0] as NonNullable<(typeof row.attempts)[0]>
 const ended = { event: 'ended', attempt, durationMs: 1_234.5, finish: 'recorded' } as const

@@ -86,7 +86,7 @@ test.each([
   ['rate(6 hour)', 'Every 6 hours from 2026-01-01T00:00:00Z on'],
   ['rate(1 hours)', 'Every hour from 2026-01-01T00:00:00Z on'],
   ['rate(1  hour)', 'Every hour from 2026-01-01T00:00:00Z on'],
-  ['rate(1 day)', 'Every day from 2026-01-01T00:00:00Z on (a day is 24 hours, whatever the clocks do)'],
+  ['rate(1 day)', 'Every day from 2026-01-01T00:00:00Z on (a day is always 24 hours, also when clocks change)'],
 ])('%s', (expression, expected) => {
   expect(inWords(parseSchedule({ expression, zone: 'UTC', anchor: Date.UTC(2026, 0, 1) }))).toBe(expected)
 })

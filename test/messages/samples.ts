@@ -10,7 +10,16 @@ import type {
   Row,
 } from '../../src/core/types.ts'
 import { toLedgerError } from '../../src/store/dynamodb/errors.ts'
-import { FAILED, FORCED, lastWaiting, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
+import {
+  FAILED,
+  FORCED,
+  lastWaiting,
+  CONTEXT as NIGHTLY_CONTEXT,
+  NOT_STARTED,
+  NOW,
+  rowWith,
+  SUCCEEDED,
+} from '../support/rows.ts'
 
 // The sample data of the catalogue. Each table has an entry for every member of its union, so the compiler asks for a
 // sample when an event, a cause or an outcome is added.
@@ -18,14 +27,12 @@ import { FAILED, FORCED, lastWaiting, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCC
 export const SLOT: Instant = Date.parse('2026-11-24T03:00:00Z')
 
 export const CONTEXT: RunContext = {
-  task: 'nightly',
+  ...NIGHTLY_CONTEXT,
   window: { slot: SLOT, end: SLOT + 86_400_000 },
   schedule: { expression: '0 12 * * *', zone: 'Asia/Tokyo' },
   runId: '0c9dd1a7',
-  trigger: SCHEDULED,
   host: { host: 'ip-10-0-3-18' },
   store: 'dynamodb:cronledger',
-  guards: {},
 }
 
 const UNANSWERED = toLedgerError(new DOMException('not in time', 'AbortError'), {

@@ -1,3 +1,4 @@
+import type { RunContext } from '../../src/core/event.ts'
 import { endedAttempts, openAttempt } from '../../src/core/row/attempts.ts'
 import { claimRow, finishRow } from '../../src/core/row/transition.ts'
 import type { ClosedRow, Ending, PendingRow, Row, Trigger } from '../../src/core/types.ts'
@@ -6,6 +7,18 @@ export const NOW = Date.parse('2026-11-24T03:00:05Z')
 export const LEASE_MS = 600_000
 export const SCHEDULED: Trigger = { kind: 'scheduled', eventTime: NOW, source: 'event-time' }
 export const FORCED: Trigger = { kind: 'forced', by: 'ada', reason: 'bad input file' }
+
+/** The context of a run whose events are printed. */
+export const CONTEXT: RunContext = {
+  task: 'nightly',
+  window: { slot: Date.parse('2026-11-24T03:00:00Z'), end: null },
+  schedule: { expression: '0 3 * * *', zone: 'UTC' },
+  runId: 'me',
+  trigger: SCHEDULED,
+  host: { host: 'host-b' },
+  store: 'dynamodb:ledger',
+  guards: {},
+}
 
 let writes = 0
 const stamp = (now: number) => ({ writeId: `w${++writes}`, now })

@@ -50,7 +50,7 @@ async function* lines(findings: AsyncIterable<SetupFinding>) {
   }
 }
 
-/** Returns a finding as a JSON object for programs. `problem` is null if nothing is wrong. */
+/** Returns a finding as a JSON object for programs. `problem` is null if the check passed. */
 function findingJson({ what, wrong, text }: SetupFinding): string {
   return safeJson({ what, ok: wrong === null, problem: wrong, text })
 }

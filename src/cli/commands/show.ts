@@ -91,7 +91,7 @@ async function readAbsent(
 /**
  * Returns the slot that the user means. An instant needs no schedule, so it also finds a row whose schedule is unknown.
  * Any other form needs a schedule: the given one, that of the task record, or that of the newest row. Throws a usage
- * error if there are none of these, or if a row of a newer schema is the only source.
+ * error if the user gave no schedule, none is recorded, and no row has one that this version can read.
  */
 async function slotFrom(
   { task, slot, schedule, timezone, anchor }: ShowValues,

@@ -1,8 +1,8 @@
 import { usageError } from '../../core/errors.ts'
+import { nearest } from '../../core/near.ts'
 import { optionName } from '../../core/option.ts'
 import type { Environment } from '../../core/types.ts'
 import { FORCING_VARIABLES } from '../../run/command.ts'
-import { nearest } from './nearest.ts'
 import { variableOf } from './options.ts'
 
 /** The options that choose the slot. Without one of them, the run could take another slot. */

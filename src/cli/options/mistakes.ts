@@ -1,8 +1,8 @@
 import { type LedgerError, quote, usageError } from '../../core/errors.ts'
+import { didYouMean, nearest } from '../../core/near.ts'
 import { type OptionSpec, optionName } from '../../core/option.ts'
 import { isTaskName } from '../../core/user-text.ts'
 import type { CommandHelp } from '../command.ts'
-import { didYouMean, nearest } from './nearest.ts'
 
 // Errors about arguments that cannot be read. Each names the mistake that a user has probably made.
 

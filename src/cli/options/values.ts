@@ -1,8 +1,8 @@
 import { parseDuration } from '../../core/duration.ts'
 import { quote, usageError } from '../../core/errors.ts'
+import { suggestion } from '../../core/near.ts'
 import { allowedText, allowedWithReason, isAllowed, type NumberSpec, type OptionSpec } from '../../core/option.ts'
 import { listed } from '../../format/text.ts'
-import { suggestion } from './nearest.ts'
 
 export type OptionValue = string | number | boolean | readonly string[]
 

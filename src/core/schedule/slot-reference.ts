@@ -70,7 +70,7 @@ function onlySlotOf(schedule: Schedule, date: string): Instant {
     const named = slots.slice(0, NAMED_SLOTS).map(formatInstant).join(', ')
     throw usageError(
       only === undefined
-        ? `slot ${quote(date)}: there is no slot on that day in ${zone}. Use another day.`
+        ? `slot ${quote(date)}: the schedule has no slots on that day in ${zone}. Use another day.`
         : `slot ${quote(date)}: there are several slots on that day in ${zone}. Use one of ${named}${more}.`,
     )
   }

@@ -54,7 +54,9 @@ describe('a slot has the window of the schedule that was in force', () => {
     })
 
     test('no slot: neither', () => {
-      expect(() => resolve('2026-11-14', ['0 3 * * *', '0 4 * * 1-5'])).toThrow(/there is no slot on that day in UTC/)
+      expect(() => resolve('2026-11-14', ['0 3 * * *', '0 4 * * 1-5'])).toThrow(
+        /the schedule has no slots on that day in UTC/,
+      )
     })
 
     test('from before anybody ran it, the latest that has it', () => {

@@ -2,18 +2,8 @@ import { describe, expect, test } from 'vitest'
 import type { RunContext, RunEvent } from '../../../src/core/event.ts'
 import type { RefusalCause, Row } from '../../../src/core/types.ts'
 import { logLine } from '../../../src/format/log/log.ts'
-import { FAILED, FORCED, lastWaiting, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../../support/rows.ts'
+import { CONTEXT, FAILED, FORCED, lastWaiting, NOT_STARTED, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
-const CONTEXT: RunContext = {
-  task: 'nightly',
-  window: { slot: Date.parse('2026-11-24T03:00:00Z'), end: null },
-  schedule: { expression: '0 3 * * *', zone: 'UTC' },
-  runId: 'me',
-  trigger: SCHEDULED,
-  host: { host: 'host-b' },
-  store: 'dynamodb:ledger',
-  guards: {},
-}
 const json = (event: RunEvent, context: Partial<RunContext> = {}) =>
   JSON.parse(logLine(event, { ...CONTEXT, ...context }, 'json', NOW) ?? '')
 const text = (event: RunEvent, context: Partial<RunContext> = {}) =>

@@ -1,6 +1,6 @@
+import { isNear } from '../../near.ts'
 import { MACROS } from '../macros.ts'
 import type { Mistake } from './mistake.ts'
-import { isNear } from './near.ts'
 
 /** Finds a schedule in words, a macro that other programs have, and a time of day. */
 export function wordsMistake(text: string): Mistake | null {

@@ -1,4 +1,4 @@
-import { isNear } from './near.ts'
+import { isNear } from '../../near.ts'
 
 /** Abbreviations and names of other systems, with the IANA names that they usually mean. */
 const OTHER_ZONE_NAMES: Readonly<Record<string, string>> = {

@@ -14,6 +14,14 @@ export function nearest(given: string, names: readonly string[]): string | null 
   return slips <= Math.min(MAX_SLIPS, Math.max(USUAL_SLIPS, given.length / 3)) && slips < near.length ? near : null
 }
 
+/** Two letters in the wrong order count as two slips. A slip in a short name makes another name too easily. */
+const LETTERS_PER_SLIP = 3
+
+/** Returns whether two names differ by at most two slips, and by fewer if they are short. */
+export function isNear(one: string, other: string): boolean {
+  return distance(one, other) <= Math.min(USUAL_SLIPS, Math.floor(one.length / LETTERS_PER_SLIP))
+}
+
 /** Returns ` Did you mean --task?` if a name is close to the given one, otherwise an empty text. */
 export function suggestion(given: string, names: readonly string[], prefix = ''): string {
   return didYouMean([nearest(given, names)].filter((name) => name !== null).map((name) => `${prefix}${name}`))
