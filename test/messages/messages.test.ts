@@ -112,6 +112,8 @@ const CHECKED = { store: 'dynamodb:cronledger', hasOwnSchedule: false }
 function checkLines(): readonly string[] {
   const { needs, add } = collectNeeds()
   for (const found of findings()) add({ ...found, task: found.kind })
+  for (const found of findings()) add({ ...found, task: 'several' })
+  add({ ...CONTEXT, kind: 'missed', status: 'missed', slot: SLOT + 86_400_000, task: 'several' })
   for (const slot of [SLOT, SLOT - 86_400_000])
     add({ ...CONTEXT, kind: 'missed', status: 'missed', slot, task: 'hourly' })
   return [
