@@ -49,6 +49,14 @@ describe('retries in the same process', () => {
     ])
   })
 
+  test('only the end of the last attempt asks the operator for a decision', async () => {
+    const { time, trigger } = world()
+    const run = trigger('a', failsAfter(1), { settings: { maxAttempts: 3, retryDelayMs: MINUTE_MS } })
+    await time.run(run.result)
+    const retries = run.events.flatMap((event) => (event.event === 'ended' ? [event.retries ?? false] : []))
+    expect(retries).toEqual([true, true, false])
+  })
+
   test('each delay is longer by the backoff', async () => {
     const { time, trigger } = world()
     const run = trigger('a', failsAfter(1), { settings: { maxAttempts: 4, retryDelayMs: MINUTE_MS, retryBackoff: 3 } })

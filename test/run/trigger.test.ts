@@ -234,7 +234,7 @@ describe('the slot to force', () => {
       { ...NIGHTLY, expression: '0 */4 * * *' },
       /several slots on that day in Asia\/Tokyo. Use one of .*, …/,
     ],
-    ['a date with none', '2026-11-22', { ...NIGHTLY, expression: '0 3 * * 1' }, /there is no slot/],
+    ['a date with none', '2026-11-22', { ...NIGHTLY, expression: '0 3 * * 1' }, /the schedule has no slots/],
     [
       'a day that the zone left out',
       '2011-12-30',
