@@ -20,7 +20,7 @@ import type { LiveAttempt, WorkEnd } from './run/execute.ts'
 import { resolveSlot } from './run/resolve.ts'
 import { runTrigger, type TriggerParts } from './run/run-trigger.ts'
 import { SETTINGS } from './run/settings-table.ts'
-import { seenSchedules } from './run/task-record.ts'
+import { knownRecords, NO_KNOWN_RECORDS } from './run/task-record.ts'
 import { type OpenedStore, openStore } from './store/open.ts'
 
 /** Returns the ledger of that name. The first call opens it. */
@@ -31,7 +31,7 @@ export function createLedger({ store: storeName, log }: LedgerOptions): Ledger {
     open: connection.open,
     host: hostOnce(),
     parse: rememberingParser(),
-    seen: seenSchedules(systemClock),
+    known: knownRecords(systemClock),
     clock: systemClock,
     newId,
     random: Math.random,
@@ -66,7 +66,9 @@ function runMethods(parts: TriggerParts): Pick<Ledger, 'run' | 'runCommand'> {
       }
     },
     async runCommand(options, command) {
-      return runTrigger(options, (settings) => commandWork(command, settings), command.stops.aborted, parts)
+      // A process that runs a command must see a pause that was set a second ago, so it always reads the record.
+      const own = { ...parts, known: NO_KNOWN_RECORDS }
+      return runTrigger(options, (settings) => commandWork(command, settings), command.stops.aborted, own)
     },
   }
 }

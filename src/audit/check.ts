@@ -2,7 +2,7 @@ import { usageError } from '../core/errors.ts'
 import { type AuditSettings, findingOf, type TaskFinding } from '../core/row/expected-slots.ts'
 import type { Instant } from '../core/types.ts'
 import { concurrently } from './concurrently.ts'
-import { auditedSlots, type ExpectedSettings, parseSchedules } from './expected.ts'
+import { auditedSlots, type ExpectedSettings, taskInForce } from './expected.ts'
 import type { HistoryDeps } from './history.ts'
 import { type KnownTask, readTaskRecords } from './tasks.ts'
 
@@ -26,7 +26,7 @@ export async function* checkTask(
   const now = deps.clock.now()
   const schedule = schedules.at(-1)?.spec
   if (schedule === undefined) return
-  for await (const found of auditedSlots(task, parseSchedules(known), settings, now, deps)) {
+  for await (const found of auditedSlots(taskInForce(known), settings, now, deps)) {
     progress(task, (found.row ?? found.missed).slot)
     const finding = findingOf(found, { ...settings, now })
     if (finding !== null) yield { ...finding, task, schedule }

@@ -8,6 +8,7 @@ import {
   withMissed,
 } from '../core/row/expected-slots.ts'
 import { missedUntil } from '../core/row/status.ts'
+import { gapsOf } from '../core/row/suspensions.ts'
 import { parseSchedule } from '../core/schedule/schedule.ts'
 import type { Instant, StoredRow } from '../core/types.ts'
 import { type HistoryDeps, readHistory } from './history.ts'
@@ -36,8 +37,13 @@ export interface ExpectedSettings {
  * Parses the schedules of a task. Throws a usage error if the task record holds a schedule that this version or its
  * time zone data cannot read.
  */
-export function parseSchedules({ schedules }: KnownTask): readonly InForce[] {
+export function parseSchedules({ schedules }: Pick<KnownTask, 'schedules'>): readonly InForce[] {
   return schedules.map(({ since, spec }) => ({ since, schedule: parseSchedule(spec) }))
+}
+
+/** Returns what says which slots of a task were due. Throws as `parseSchedules` does. */
+export function taskInForce(known: KnownTask): TaskInForce {
+  return { task: known.task, schedules: parseSchedules(known), gaps: gapsOf(known) }
 }
 
 /**
@@ -45,14 +51,13 @@ export function parseSchedules({ schedules }: KnownTask): readonly InForce[] {
  * for the grace period at `now`. Slots and rows are merged as they arrive, so memory holds one page of rows.
  */
 export function auditedSlots(
-  task: string,
-  schedules: readonly InForce[],
+  task: TaskInForce,
   settings: ExpectedSettings,
   now: Instant,
   deps: HistoryDeps,
 ): AsyncGenerator<AuditedSlot, void> {
-  const rows = rowsOf(deps)(task, settings.since, settings.until)
-  return rowsAndMissed(rows, [{ task, schedules }], settings, now, true, deps)
+  const rows = rowsOf(deps)(task.task, settings.since, settings.until)
+  return rowsAndMissed(rows, [task], settings, now, true, deps)
 }
 
 /**

@@ -6,7 +6,7 @@ import { scheduleWith } from '../core/row/schedules-in-force.ts'
 import { timeText } from '../core/schedule/schedule-options.ts'
 import { parseTimeRange, type TimeRange } from '../core/schedule/time-range.ts'
 import type { Instant, ScheduleSpec } from '../core/types.ts'
-import { auditedSlots, parseSchedules } from './expected.ts'
+import { auditedSlots, taskInForce } from './expected.ts'
 import type { HistoryDeps } from './history.ts'
 import type { KnownTask } from './tasks.ts'
 
@@ -43,14 +43,14 @@ export async function* rerunnableSlots(
   const { since, until } = readRange(known, settings, now)
   const only = readRerunnable(settings.only)
   const { graceMs, skewMs } = settings
-  const inForce = parseSchedules(known)
+  const inForce = taskInForce(known)
   // A slot that is not due yet can also have a row, because an operator may resolve it in advance.
   const due = { since, until: Math.min(until, now + 1), graceMs }
-  for await (const { row, missed } of auditedSlots(known.task, inForce, due, now, deps)) {
+  for await (const { row, missed } of auditedSlots(inForce, due, now, deps)) {
     const { slot } = row ?? missed
     const why = rerunnableAs(row, now, skewMs)
     if (why === null || !only.includes(why)) continue
-    const schedule = scheduleWith(inForce, slot)
+    const schedule = scheduleWith(inForce.schedules, slot)
     if (schedule !== null) yield { slot, why, schedule: schedule.spec }
   }
 }

@@ -3,7 +3,7 @@ import { type MissedSlot, missedSlot, type TaskInForce } from '../core/row/expec
 import { parseSlotBySchedules } from '../core/row/schedules-in-force.ts'
 import { type ScheduleOptions, timeText } from '../core/schedule/schedule-options.ts'
 import type { OrUndefined, ScheduleSpec, StoredRow, Window } from '../core/types.ts'
-import { parseSchedules, rowsAndMissed } from './expected.ts'
+import { rowsAndMissed, taskInForce } from './expected.ts'
 import { type HistoryDeps, type HistoryQuery, rangeOf, readHistory } from './history.ts'
 import {
   hasRow,
@@ -62,7 +62,7 @@ async function tasksInForce(
   const tasks: TaskInForce[] = []
   for await (const known of tasksOfQuery(query, settings, deps)) {
     try {
-      tasks.push({ task: known.task, schedules: parseSchedules(known) })
+      tasks.push(taskInForce(known))
     } catch (error) {
       if (emitProblem === undefined || !(error instanceof LedgerError) || given.schedule !== undefined) throw error
       emitProblem(`task ${known.task}: ${error.message}`)

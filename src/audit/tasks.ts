@@ -1,5 +1,5 @@
 import { LedgerError, usageError } from '../core/errors.ts'
-import { decodeSchedules, type Schedules } from '../core/row/task-record.ts'
+import { decodeTaskRecord, EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord } from '../core/row/task-record.ts'
 import { readSchedule, type ScheduleOptions } from '../core/schedule/schedule-options.ts'
 import type { Instant, OrUndefined } from '../core/types.ts'
 import { checkTaskName } from '../core/user-text.ts'
@@ -8,9 +8,8 @@ import type { CallOptions } from '../store/store.ts'
 import type { HistoryDeps } from './history.ts'
 
 /** The record of a task. It always has at least one schedule. */
-export interface KnownTask {
+export interface KnownTask extends TaskRecord {
   readonly task: string
-  readonly schedules: Schedules
 }
 
 /**
@@ -21,7 +20,7 @@ export async function* readTaskRecords(deps: HistoryDeps): AsyncGenerator<KnownT
   let cursor: string | undefined
   do {
     const page = await ask(deps, (call) => deps.store.listEntries('#registry', cursor, call))
-    for (const { task, document } of page.entries) yield* known(task, decodeSchedules(document, task))
+    for (const { task, document } of page.entries) yield* known(task, document)
     cursor = page.next
   } while (cursor !== undefined)
 }
@@ -29,7 +28,7 @@ export async function* readTaskRecords(deps: HistoryDeps): AsyncGenerator<KnownT
 /** Returns the record of one task, or null if it has none. Throws `LedgerError` if the record is malformed. */
 export async function readTaskRecord(task: string, deps: HistoryDeps): Promise<KnownTask | null> {
   const entry = await ask(deps, (call) => deps.store.readEntry({ kind: '#registry', task }, call))
-  return (entry === null ? [] : known(task, decodeSchedules(entry.document, task)))[0] ?? null
+  return (entry === null ? [] : known(task, entry.document))[0] ?? null
 }
 
 /**
@@ -44,7 +43,9 @@ export async function knownTask(
   deps: HistoryDeps,
 ): Promise<KnownTask> {
   checkTaskName(task)
-  if (schedule !== undefined) return { task, schedules: [{ since, spec: readSchedule({ schedule, ...more }).spec }] }
+  if (schedule !== undefined) {
+    return { ...EMPTY_TASK_RECORD, task, schedules: [{ since, spec: readSchedule({ schedule, ...more }).spec }] }
+  }
   const known = await readTaskRecord(task, deps)
   if (known !== null) return known
   throw (await hasRow(task, deps)) ? usageError(noScheduleText(task)) : await unknownTask(task, readTaskRecords(deps))
@@ -95,8 +96,16 @@ export async function* tasksOf(
   else yield await knownTask(task, given, since, deps)
 }
 
-function known(task: string, schedules: Schedules): KnownTask[] {
-  return schedules.length === 0 ? [] : [{ task, schedules }]
+/** Returns the task of a stored record, or nothing if no run has stated its schedule yet. */
+function known(task: string, document: unknown): KnownTask[] {
+  const record = decodeTaskRecord(document, task)
+  if (isNewerRecord(record)) {
+    throw new LedgerError(
+      'shape',
+      `a newer version of cronledger wrote the record of task ${task}. Update cronledger on this host or in this image.`,
+    )
+  }
+  return record.schedules.length === 0 ? [] : [{ task, ...record }]
 }
 
 function ask<T>({ clock, pageTimeoutMs, signals }: HistoryDeps, question: (call: CallOptions) => Promise<T>) {

@@ -43,6 +43,7 @@ export function exitCodeOf(
     case 'refused':
       return EXIT.refused
     case 'skipped':
+    case 'paused':
       // If the skip is not recorded, a later trigger may still start the batch, so an orchestrator may retry.
       return outcome.recorded ? EXIT.ok : EXIT.unreachable
     case 'failed':

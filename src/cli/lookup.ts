@@ -1,5 +1,5 @@
 import type { HistoryOptions, Ledger, ReadOptions } from '../api.ts'
-import { UnknownTaskError, unknownTask } from '../audit/tasks.ts'
+import { type KnownTask, UnknownTaskError, unknownTask } from '../audit/tasks.ts'
 import { parseDuration } from '../core/duration.ts'
 import { quote, usageError } from '../core/errors.ts'
 import { nearest } from '../core/near.ts'
@@ -18,10 +18,15 @@ export async function newestRow(ledger: Ledger, options: HistoryOptions): Promis
   return null
 }
 
+/** Returns the record of the task, or null if it has none. */
+export async function recordOf(ledger: Ledger, options: TaskReading): Promise<KnownTask | null> {
+  for await (const known of ledger.tasks(options)) return known
+  return null
+}
+
 /** Returns the schedules of the task record, oldest first, or null if the task has no record. */
 export async function recordedSchedules(ledger: Ledger, options: TaskReading): Promise<Schedules | null> {
-  for await (const { schedules } of ledger.tasks(options)) return schedules
-  return null
+  return (await recordOf(ledger, options))?.schedules ?? null
 }
 
 /** Throws an error that names the nearest task if the ledger has nothing about the task. */

@@ -1,5 +1,6 @@
 import type { OverlapLock } from './row/overlap-lock.ts'
 import type { Guards } from './row/policy.ts'
+import type { Suspension } from './row/task-record.ts'
 import type {
   AttemptRecord,
   DuplicateCause,
@@ -99,6 +100,15 @@ export type RunEvent =
       /** A zone in which the event time would match: that of the variable `TZ`, or UTC. Left out if it would not. */
       readonly matchesIn?: string
     }
+  /** The task is paused, so the trigger started nothing. The slot is recorded as skipped, if no attempt had started in it. */
+  | {
+      readonly event: 'paused'
+      readonly pause: Suspension
+      readonly finish: FinishResult
+      readonly finishCause?: string
+    }
+  /** The task was retired, and this run has ended that. */
+  | { readonly event: 'revived'; readonly retirement: Suspension }
   /** The task record held another schedule. */
   | { readonly event: 'schedule-changed'; readonly before: ScheduleSpec; readonly after: ScheduleSpec }
   | { readonly event: 'warning'; readonly message: string }

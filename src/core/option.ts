@@ -8,6 +8,7 @@ export const OPTION_GROUPS = [
   'Retries',
   'Overlap',
   'Limits',
+  'Expectations',
   'Running a slot again',
   'Notifications and output',
   'Advanced',
@@ -42,7 +43,7 @@ export interface NumberSpec extends Described {
 interface TextSpec extends Described {
   readonly kind: 'text'
   readonly value: string
-  readonly default?: string
+  readonly default?: string | null
   /** The value usually contains spaces, so that users forget to quote it. */
   readonly spaces?: true
   /** The value may begin and end with quotes that belong to it. */

@@ -4,7 +4,7 @@
 export type Instant = number
 
 /** The version of the row's layout that this code reads and writes. A row with another version is never overwritten. */
-export const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 2
 
 /**
  * A schedule as the user wrote it: an expression, the IANA zone in which it is read, and for `rate(…)` the instant from
@@ -33,8 +33,9 @@ export interface Window {
 
 /**
  * The sources of an event time. `clock` means that the trigger carried none, and that the start of the process is used.
+ * `catch-up` means that a run of a later slot starts this slot, because it was missed.
  */
-export const EVENT_TIME_SOURCES = ['event-time', 'event', 'clock'] as const
+export const EVENT_TIME_SOURCES = ['event-time', 'event', 'clock', 'catch-up'] as const
 export type EventTimeSource = (typeof EVENT_TIME_SOURCES)[number]
 
 export const TRIGGER_KINDS = ['scheduled', 'forced'] as const satisfies readonly Trigger['kind'][]
@@ -163,7 +164,7 @@ export const STATUSES = [
 ] as const
 export type Status = (typeof STATUSES)[number]
 
-/** The decision of an operator about a row, or a skip by `--overlap skip`. Later attempts do not remove it. */
+/** The decision of an operator about a row, or a skip by `--overlap skip` or a pause. Later attempts do not remove it. */
 export interface Resolution {
   readonly state: ResolvedState
   readonly at: Instant
@@ -192,6 +193,8 @@ const REFUSAL_CAUSES = [
   'survivor',
   // A newer cronledger wrote the row.
   'newerRow',
+  // A newer cronledger wrote the record of the task, so it is unknown whether the task is paused.
+  'newerTaskRecord',
   // Another slot of the task runs.
   'overlap',
   // A forced trigger is meant only for slots with a row, and this slot has no row.

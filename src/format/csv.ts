@@ -10,7 +10,7 @@ import { printable } from './text.ts'
 const HEAD = [
   ...['task', 'slot', 'windowEnd', 'status', 'state', 'schedule', 'zone', 'attempts', 'startedAt', 'endedAt'],
   ...['durationMs', 'outcome', 'exitCode', 'signal', 'host', 'ecsTask', 'forcedBy', 'reason', 'rejections', 'refused'],
-  ...['settledAs', 'settledBy', 'settledReason'],
+  ...['resolvedAs', 'resolvedBy', 'resolvedReason'],
 ]
 
 type CsvValue = string | number | null | undefined

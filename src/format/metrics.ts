@@ -83,6 +83,7 @@ function metricsOf(event: RunEvent, { trigger, window }: RunContext): Metrics | 
       }
     }
     case 'skipped':
+    case 'paused':
       return { ...none, Claimed: 1, ...(event.finish !== 'recorded' && { Failed: 1 }) }
     case 'withdrawn':
     case 'unusable':
@@ -98,6 +99,7 @@ function metricsOf(event: RunEvent, { trigger, window }: RunContext): Metrics | 
     case 'clock-event-time':
     case 'schedule-mismatch':
     case 'schedule-changed':
+    case 'revived':
     case 'warning':
       return null
   }

@@ -38,7 +38,7 @@ export function rowJson(row: StoredRow, now: Instant, skewMs: number): Record<st
     zoneData,
     attempts,
     unlistedAttempts,
-    settlements,
+    resolutions,
   } = encodeRow(row)
   const { count, refused, first, latest } = row.rejections
   return {
@@ -61,7 +61,7 @@ export function rowJson(row: StoredRow, now: Instant, skewMs: number): Record<st
       first: first.map(encodeRejection),
       latest: latest === null ? null : encodeRejection(latest),
     },
-    settlements: settlements ?? [],
+    resolutions: resolutions ?? [],
     owner,
     version,
     leaseUntil: instantOrNull(row.leaseUntil),

@@ -1,7 +1,6 @@
 import { firstLine } from '../core/errors.ts'
 import { openAttempt } from '../core/row/attempts.ts'
 import { mayRetry } from '../core/row/decide.ts'
-import type { OverlapLock } from '../core/row/overlap-lock.ts'
 import { keyOf } from '../core/row/transition.ts'
 import type {
   DuplicateCause,
@@ -28,13 +27,13 @@ import {
   type RunProgress,
   unfailing,
 } from './claimed-slot.ts'
+import { enter } from './enter.ts'
 import { finishAttempt } from './finish.ts'
+import type { GaveWay } from './give-way.ts'
 import { keepLease, type LeaseLoss } from './lease.ts'
 import { waitForRetry } from './next-attempt.ts'
-import { type EnterResult, enter } from './overlap.ts'
 import { takeOverlapLock } from './overlap-lock.ts'
 import type { Settings } from './settings.ts'
-import { isToRegister, keepTaskRecord } from './task-record.ts'
 import { startableMs } from './write.ts'
 
 /** The attempt as the work sees it. */
@@ -83,14 +82,7 @@ export type RunResult<T> =
   | ({ readonly status: 'failed'; readonly attempt: number | null; readonly recorded: boolean } & Ending & Failure)
   | { readonly status: 'duplicate'; readonly cause: DuplicateCause; readonly row: Row }
   | { readonly status: 'refused'; readonly cause: RefusalCause; readonly row: StoredRow | null }
-  /** Another slot of the task was running, and `--overlap skip` marked this one as skipped. */
-  | { readonly status: 'skipped'; readonly attempt: number; readonly holder: OverlapLock; readonly recorded: boolean }
-
-/**
- * The longest time that the finish of a very short run waits for the task record, so that it can use the same
- * connection. Within a region an answer takes a tenth of this time. A slower answer must not delay the finish.
- */
-const FREE_CONNECTION_MS = 250
+  | GaveWay
 
 /** The work of a run. It is called for each attempt. */
 export type Work<T> = (attempt: LiveAttempt) => Promise<WorkEnd<T>>
@@ -154,8 +146,7 @@ async function runClaimed<T>(
     const onLock = () => {
       holdsLock = true
     }
-    const entered: EnterResult =
-      request.phase === 'waiting' ? await enter(row, claimedSlot, onLock) : { kind: 'begun', row }
+    const entered = await enter(row, claimedSlot, onLock)
     switch (entered.kind) {
       case 'begun':
         return await makeAttempts(entered.row, work, progress, claimedSlot)
@@ -188,17 +179,14 @@ async function makeAttempts<T>(
   claimedSlot: ClaimedSlot,
 ): Promise<RunResult<T>> {
   const { lease, halt, settings, io } = claimedSlot
-  let registering: Promise<void> | null = null
   let before: RunResult<T> | null = null
   let row = first
   for (let retry = 1; ; retry++) {
     const attempt = openAttempt(row)
-    const mustRegister = registering === null && isToRegister(row, io)
     const gate = await openGate(claimedSlot)
     if (gate.kind === 'unanswered' && before === null) throw gate.cause
     if (gate.kind !== 'open') {
       const unstarted = await endUnstarted(claimedSlot, gate.kind === 'unanswered' ? gate.cause.message : undefined)
-      await registering
       return gate.kind === 'halted' || before === null ? unstarted : before
     }
     const startedMs = io.clock.monotonicMs()
@@ -206,7 +194,6 @@ async function makeAttempts<T>(
     progress.started += 1
     // We must log after the start, otherwise a slow log reader could delay the start until the lease has run out.
     io.emit({ event: 'claimed', attempt })
-    if (mustRegister) registering = keepTaskRecord(row, settings, io)
     const end = await working
     progress.ending = endingOf(end)
     const durationMs = io.clock.monotonicMs() - startedMs
@@ -218,10 +205,8 @@ async function makeAttempts<T>(
       end.left !== undefined ||
       !mayRetry(row, end.outcome, settings)
     ) {
-      await untilDone(registering, FREE_CONNECTION_MS, claimedSlot)
       const finish = await finishAttempt(await lease.release(), ended.ending, settings, io)
       io.emit({ ...ended, ...endWritten(finish) })
-      await registering
       return resultOf(end, attempt.number, finish.kind === 'recorded')
     }
     const next = await waitForRetry(ended, retry, claimedSlot)
@@ -231,10 +216,7 @@ async function makeAttempts<T>(
       progress.ending = { outcome: 'notStarted' }
       continue
     }
-    const result: RunResult<T> =
-      next.kind === 'halted' ? await endUnstarted(claimedSlot) : resultOf(end, attempt.number, next.recorded)
-    await registering
-    return result
+    return next.kind === 'halted' ? endUnstarted(claimedSlot) : resultOf(end, attempt.number, next.recorded)
   }
 }
 
@@ -266,16 +248,6 @@ async function startWork<T>(work: Work<T>, live: LiveAttempt): Promise<WorkEnd<T
   } catch (error) {
     return { outcome: 'failed', error, detail: firstLine(error) }
   }
-}
-
-/** Waits for `job`, for up to `ms` milliseconds. Returns earlier on a stop or a lost lease. */
-async function untilDone(job: Promise<void> | null, ms: number, { halt, io }: ClaimedSlot): Promise<void> {
-  if (job === null || halt.aborted) return
-  const over = new AbortController()
-  const unlink = link([halt], over)
-  void job.then(() => over.abort(null))
-  await io.clock.wait(ms, over.signal)
-  unlink()
 }
 
 function endingOf({ outcome, exitCode, signal }: Ending): Ending {

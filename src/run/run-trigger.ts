@@ -66,7 +66,7 @@ export type RunOutcome<T> = RunResult<T> & {
 }
 
 /** The parts that all triggers of one ledger share. */
-export interface TriggerParts extends Pick<RunIo, 'clock' | 'newId' | 'random' | 'seen'> {
+export interface TriggerParts extends Pick<RunIo, 'clock' | 'newId' | 'random' | 'known'> {
   /** The name of the ledger, as an operator writes it. */
   readonly storeName: string
   /** Opens the ledger, or returns the one that is open. */
@@ -95,7 +95,7 @@ export async function runTrigger<T>(
   // This must come before the first wait: the function that calls may end during it.
   const insideOf = surroundingRuns(parts.env)
   const given = { ledgerTimeoutMs: usualLedgerTimeoutMs(parts.storeName), ...defined(options) }
-  const settings = { ...readSettings(given), ...expectationsOf(options.force, parts.clock) }
+  const settings = { ...readSettings(given), ...preconditionsOf(options.force, parts.clock) }
   const work = workWith(settings)
   const { context, objection, notices } = await readRequest(options, settings, parts)
   const emit = emitterOf(context, parts)
@@ -176,7 +176,7 @@ function triggerInput({ eventTime, event, force }: TriggerOptions, host: Host): 
 }
 
 /** Returns the state in which a force expects its slot. */
-function expectationsOf(force: Force | undefined, clock: Clock): Pick<Policy, 'forceOnly' | 'forceAskedAt'> {
+function preconditionsOf(force: Force | undefined, clock: Clock): Pick<Policy, 'forceOnly' | 'forceAskedAt'> {
   if (force === undefined) return {}
   const { only, askedAt } = force
   return only === undefined ? { forceAskedAt: askedAt?.getTime() ?? clock.now() } : { forceOnly: readRerunnable(only) }

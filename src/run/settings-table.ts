@@ -168,6 +168,44 @@ export const SETTING_GROUPS = {
         'With --max-attempts above 1, and with --overlap skip or wait, another run may start then: the default is stop, and continue is refused.',
     },
   },
+  /** What the run states about its task. `check`, the reports and the pages use it. */
+  expectations: {
+    /** Left out: 15 min. */
+    graceMs: {
+      kind: 'duration',
+      group: 'Expectations',
+      default: null,
+      bounds: [0, 366 * DAY_MS],
+      otherwise: '15m',
+      help: 'Report a slot as missed this long after it was due',
+    },
+    lateAfterMs: {
+      kind: 'duration',
+      group: 'Expectations',
+      default: null,
+      bounds: [0, 366 * DAY_MS],
+      otherwise: 'never',
+      help: 'Report a slot as late if it started later than this',
+    },
+    doneByMs: {
+      kind: 'duration',
+      group: 'Expectations',
+      default: null,
+      bounds: [0, 366 * DAY_MS],
+      otherwise: 'never',
+      help: 'Report a slot as overdue if it is not completed by then',
+      details: 'The time counts from the slot. A slot is overdue also while it runs or waits.',
+    },
+    owner: {
+      kind: 'text',
+      value: 'TEXT',
+      group: 'Expectations',
+      default: null,
+      otherwise: 'none',
+      help: 'Name, URL or runbook to show if the task needs attention',
+      details: 'At most 200 bytes.',
+    },
+  },
   ledger: {
     ledgerTimeoutMs: {
       kind: 'duration',
@@ -195,5 +233,6 @@ export const SETTINGS = {
   ...SETTING_GROUPS.starts,
   ...SETTING_GROUPS.batch,
   ...SETTING_GROUPS.lease,
+  ...SETTING_GROUPS.expectations,
   ...SETTING_GROUPS.ledger,
 }

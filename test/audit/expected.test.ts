@@ -8,10 +8,10 @@ const EVERY_MINUTE = { since: 0, spec: { expression: '* * * * *', zone: 'UTC' } 
 test('a long gap without rows leaves room for timers and signals', async () => {
   const deps = { store: memoryStore(), clock: systemClock, pageTimeoutMs: 30_000, signals: [] }
   const settings = { since: 0, until: 86_400_000, graceMs: 0 }
-  const inForce = parseSchedules({ task: 'nightly', schedules: [EVERY_MINUTE] })
+  const inForce = { task: 'nightly', schedules: parseSchedules({ schedules: [EVERY_MINUTE] }) }
   let slots = 0
   let slotsAtSignal = 0
-  for await (const { missed } of auditedSlots('nightly', inForce, settings, systemClock.now(), deps)) {
+  for await (const { missed } of auditedSlots(inForce, settings, systemClock.now(), deps)) {
     expect(missed).not.toBe(null)
     if (slots === 0) setImmediate(() => (slotsAtSignal = slots))
     slots += 1
@@ -24,11 +24,11 @@ test('a long gap without rows leaves room for timers and signals', async () => {
 test('a slot is missed after it has been due for the grace period, and not if it is before the range', async () => {
   const minute = (count: number) => count * 60_000
   const deps = { store: memoryStore(), clock: systemClock, pageTimeoutMs: 30_000, signals: [] }
-  const inForce = parseSchedules({ task: 'nightly', schedules: [EVERY_MINUTE] })
+  const inForce = { task: 'nightly', schedules: parseSchedules({ schedules: [EVERY_MINUTE] }) }
   async function missedAt(now: number, until = minute(60)) {
     const settings = { since: minute(2), until, graceMs: minute(5) }
     const slots: number[] = []
-    for await (const { missed } of auditedSlots('nightly', inForce, settings, now, deps)) {
+    for await (const { missed } of auditedSlots(inForce, settings, now, deps)) {
       if (missed !== null) slots.push(missed.slot / 60_000)
     }
     return slots

@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { NO_NOTES } from '../../dist/core/row/rejections.js'
 import { encodeNotes } from '../../dist/core/row/stored-rejections.js'
 import { encodeRow, formatSlot } from '../../dist/core/row/stored-row.js'
-import { encodeSchedules } from '../../dist/core/row/task-record.js'
+import { EMPTY_TASK_RECORD, encodeTaskRecord } from '../../dist/core/row/task-record.js'
 import { claimRow, finishRow } from '../../dist/core/row/transition.js'
 import { createLedger } from '../../dist/index.js'
 import { openFileDatabase } from '../../dist/store/file/database.js'
@@ -110,7 +110,10 @@ function seed(path, { names, count, newest, stepMs, expression }) {
           ...[JSON.stringify(encodeNotes(NO_NOTES)), task, formatSlot(row.slot)],
         )
       }
-      const document = encodeSchedules([{ since: newest - (count - 1) * stepMs, spec: schedule }])
+      const document = encodeTaskRecord({
+        ...EMPTY_TASK_RECORD,
+        schedules: [{ since: newest - (count - 1) * stepMs, spec: schedule }],
+      })
       const sql = 'INSERT INTO entries (version, document, kind, task) VALUES (1, ?, ?, ?)'
       run(sql, JSON.stringify(document), '#registry', task)
     }

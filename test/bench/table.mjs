@@ -4,7 +4,7 @@
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { encodeRow, formatSlot } from '../../dist/core/row/stored-row.js'
-import { encodeSchedules } from '../../dist/core/row/task-record.js'
+import { EMPTY_TASK_RECORD, encodeTaskRecord } from '../../dist/core/row/task-record.js'
 import { claimRow, finishRow } from '../../dist/core/row/transition.js'
 import { toItem } from '../../dist/store/dynamodb/item.js'
 
@@ -21,7 +21,12 @@ const names = Array.from({ length: tasks }, (_, index) => `task-${String(index).
 /** The rows of a task as texts, newest first. */
 const rows = Array.from({ length: slots }, (_, ago) => rowOf(ago, 'succeeded'))
 const failed = rowOf(FAILED, 'failed')
-const schedules = toItem({ document: encodeSchedules([{ since: newest - (slots - 1) * DAY_MS, spec: SCHEDULE }]) })
+const schedules = toItem({
+  document: encodeTaskRecord({
+    ...EMPTY_TASK_RECORD,
+    schedules: [{ since: newest - (slots - 1) * DAY_MS, spec: SCHEDULE }],
+  }),
+})
 let counts = zero()
 let inFlight = 0
 

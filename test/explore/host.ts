@@ -1,4 +1,5 @@
 import type { RunEvent } from '../../src/core/event.ts'
+import { EMPTY_TASK_RECORD } from '../../src/core/row/task-record.ts'
 import type { Trigger } from '../../src/core/types.ts'
 import type { Clock } from '../../src/process/clock.ts'
 import { execute, type LiveAttempt, type WorkEnd } from '../../src/run/execute.ts'
@@ -13,6 +14,8 @@ export const TASK = 'nightly'
 export const START_MS = Date.parse('2026-11-24T03:00:00Z')
 const DAY_MS = 86_400_000
 const SCHEDULE = { schedule: { expression: '0 3 * * *', zone: 'UTC' }, zoneData: '2026a' }
+/** A task record that says what the runs state, and no pause. */
+const KNOWN = { ...EMPTY_TASK_RECORD, schedules: [{ since: START_MS - DAY_MS, spec: SCHEDULE.schedule }] }
 export const slotOf = ({ day = 0 }: HostPlan) => START_MS + day * DAY_MS
 
 /** One execution of the batch. It goes on while its supervisor is paused or has crashed. */
@@ -209,8 +212,8 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
       newId: () => `${plan.name}${++ids}`,
       random: () => 0.5,
       stop: stop.signal,
-      // We leave out the requests for the task record. Only audits read it, and no other request depends on them.
-      seen: { has: () => true, add() {} },
+      // The record is known already. The simulation covers the requests for it, and pauses.
+      known: { get: () => KNOWN, add() {} },
       findSurvivor: () => null,
       emit: (event: RunEvent) => void host.events.push(event),
     }

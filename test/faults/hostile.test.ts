@@ -3,13 +3,13 @@ import Libsql from 'libsql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { variableOf } from '../../src/cli/options/options.ts'
 import { RUN_OPTIONS } from '../../src/cli/options/run-options.ts'
-import { encodeSchedules } from '../../src/core/row/task-record.ts'
+import { encodeTaskRecord } from '../../src/core/row/task-record.ts'
 import type { ClosedRow, Row } from '../../src/core/types.ts'
 import { openFileStore } from '../../src/store/file/file-store.ts'
 import { seedLedger } from '../support/big-ledger.ts'
 import { cronledger, type Ended, NIGHTLY, scratch } from '../support/cli.ts'
 import { startFaultyProxy } from '../support/proxy.ts'
-import { closed, FAILED, rowWith, SUCCEEDED } from '../support/rows.ts'
+import { closed, FAILED, recordWith, rowWith, SUCCEEDED } from '../support/rows.ts'
 import { awsEnv, type Server, startAnswering, startDynalite } from '../support/servers.ts'
 import { awsError } from './faults.ts'
 
@@ -58,7 +58,7 @@ describe('text from the ledger never reaches a terminal with its escape sequence
     const call = { signal: AbortSignal.timeout(120_000) }
     for (const task of ['nightly', 'failed']) {
       const spec = { expression: '0 3 * * *', zone: 'UTC' }
-      const document = encodeSchedules([{ since: yesterday, spec }])
+      const document = encodeTaskRecord(recordWith([{ since: yesterday, spec }]))
       await ledger.writeEntry({ kind: '#registry', task }, { version: 1, document }, 'absent', call)
     }
     ledger.close()
@@ -101,7 +101,7 @@ describe('text from the ledger never reaches a terminal with its escape sequence
     const path = join(folder, 'task-record.db')
     seedLedger(path, [evilRow('nightly', () => ({}))])
     const ledger = openFileStore(path)
-    const document = encodeSchedules([{ since: yesterday, spec: { expression: EVIL, zone: EVIL } }])
+    const document = encodeTaskRecord(recordWith([{ since: yesterday, spec: { expression: EVIL, zone: EVIL } }]))
     const call = { signal: AbortSignal.timeout(120_000) }
     await ledger.writeEntry({ kind: '#registry', task: `evil${EVIL}` }, { version: 1, document }, 'absent', call)
     ledger.close()
@@ -127,7 +127,7 @@ describe('a row that cronledger did not write', () => {
     const update = database.prepare(
       'UPDATE rows SET document = json_patch(document, ?), notes = json_patch(notes, ?), schema_version = ?',
     )
-    const schemaVersion = (document as { schemaVersion?: number }).schemaVersion ?? 1
+    const schemaVersion = (document as { schemaVersion?: number }).schemaVersion ?? 2
     update.run(JSON.stringify(document), JSON.stringify(notes), schemaVersion)
     const read = () => JSON.stringify(database.prepare('SELECT * FROM rows').all())
     return { env: { CRONLEDGER_STORE: `file:${path}`, CRONLEDGER_TASK: 'nightly' }, read }
@@ -156,7 +156,7 @@ describe('a row that cronledger did not write', () => {
   })
 
   test('a newer version: shown as such, refused by run, force and resolve, and untouched', async () => {
-    const { env, read } = rowsOf({ schemaVersion: 2, state: { now: 'else' }, owner: null })
+    const { env, read } = rowsOf({ schemaVersion: 3, state: { now: 'else' }, owner: null })
     const before = read()
     for (const args of [SCHEDULED, FORCED]) {
       const { code, stdout, stderr } = await cronledger(args, { env })

@@ -1,12 +1,12 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { encodeSchedules } from '../../src/core/row/task-record.ts'
+import { encodeTaskRecord } from '../../src/core/row/task-record.ts'
 import { finishRow } from '../../src/core/row/transition.ts'
 import { claimOf } from '../store/contract.ts'
 import { cronledger, scratch, start } from '../support/cli.ts'
 import { type FaultyProxy, type Passing, startFaultyProxy } from '../support/proxy.ts'
-import { FAILED } from '../support/rows.ts'
+import { FAILED, recordWith } from '../support/rows.ts'
 import { serve } from '../support/serve.ts'
 import { awsEnv, openTestStore, type Server, startDynalite } from '../support/servers.ts'
 import { awsError } from './faults.ts'
@@ -34,7 +34,7 @@ beforeAll(async () => {
   const store = openTestStore(server.endpoint)
   const call = { signal: AbortSignal.timeout(60_000) }
   const spec = { expression: `at(${new Date(SLOT).toISOString().slice(0, 19)})`, zone: 'UTC' }
-  const entry = { version: 1, document: encodeSchedules([{ since: SLOT, spec }]) }
+  const entry = { version: 1, document: encodeTaskRecord(recordWith([{ since: SLOT, spec }])) }
   for (const task of TASKS) {
     const claim = { ...claimOf(task, { slot: SLOT }), schedule: spec }
     await store.put(claim, 'absent', call)

@@ -112,7 +112,7 @@ for (const [name, startServer] of [
           { number: 2, outcome: 'failed' },
         ],
         rejections: { count: 2 },
-        settlements: [{ state: 'SKIPPED' }],
+        resolutions: [{ state: 'SKIPPED' }],
       }
 
       test('the second time after everything else', async () => {
@@ -122,7 +122,7 @@ for (const [name, startServer] of [
         expect(before).toMatchObject(ONCE)
         await proxy.release()
         expect(await row()).toEqual(before)
-        expect(before.settlements).toHaveLength(1)
+        expect(before.resolutions).toHaveLength(1)
       })
 
       test('at once, and what is answered is the second delivery, which finds the first', async () => {

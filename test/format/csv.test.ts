@@ -40,9 +40,9 @@ describe('a line of CSV', () => {
       reason: 'bad input',
       rejections: '0',
       refused: '0',
-      settledAs: '',
-      settledBy: '',
-      settledReason: '',
+      resolvedAs: '',
+      resolvedBy: '',
+      resolvedReason: '',
     })
   })
 
@@ -67,9 +67,9 @@ describe('a line of CSV', () => {
       { ...word, state: 'COMPLETED', reason: '=1+1' },
     ] as const
     expect(cells({ ...closed(forced('x')), state: 'COMPLETED', resolutions })).toMatchObject({
-      settledAs: 'COMPLETED',
-      settledBy: 'ada',
-      settledReason: "'=1+1",
+      resolvedAs: 'COMPLETED',
+      resolvedBy: 'ada',
+      resolvedReason: "'=1+1",
     })
   })
 

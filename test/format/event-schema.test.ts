@@ -8,7 +8,18 @@ import { OUTCOMES, type RefusalCause, type Row, type Trigger } from '../../src/c
 import { findingObject } from '../../src/format/check.ts'
 import { logLine, logObject } from '../../src/format/log/log.ts'
 import { rerunLine } from '../../src/format/rerun.ts'
-import { FAILED, FORCED, LEASE_MS, NOT_STARTED, NOW, pending, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
+import {
+  FAILED,
+  FORCED,
+  LEASE_MS,
+  NOT_STARTED,
+  NOW,
+  PAUSE,
+  pending,
+  rowWith,
+  SCHEDULED,
+  SUCCEEDED,
+} from '../support/rows.ts'
 
 const CHECKED = { store: 'dynamodb:ledger', hasOwnSchedule: false }
 
@@ -46,6 +57,7 @@ const CAUSES: Readonly<Record<RefusalCause, true>> = {
   scheduleMismatch: true,
   survivor: true,
   newerRow: true,
+  newerTaskRecord: true,
   overlap: true,
   noRow: true,
   newerAttempt: true,
@@ -80,6 +92,11 @@ const EVENTS: { readonly [Kind in RunEvent['event']]: readonly Extract<RunEvent,
     { event: 'skipped', holder, finish: 'recorded' },
     { event: 'skipped', holder, finish: 'unanswered', finishCause: detail },
   ],
+  paused: [
+    { event: 'paused', pause: PAUSE, finish: 'recorded' },
+    { event: 'paused', pause: { ...PAUSE, until: NOW + 1 }, finish: 'unanswered', finishCause: detail },
+  ],
+  revived: [{ event: 'revived', retirement: PAUSE }],
   retry: [{ event: 'retry', attempt: 2, delayMs: 300_000 }],
   ended: [
     ENDED,

@@ -124,7 +124,7 @@ describe('the JSON of a row', () => {
   test.each([
     ['row', 'status', STATUSES.filter((status) => !['missed', 'scheduled', 'unknown'].includes(status))],
     ['row', 'state', STATES],
-    ['settlement', 'state', RESOLVED_STATES],
+    ['resolution', 'state', RESOLVED_STATES],
     ['attempt', 'outcome', OUTCOMES],
     ['trigger', 'kind', TRIGGER_KINDS],
     ['scheduledTrigger', 'source', EVENT_TIME_SOURCES],

@@ -17,6 +17,7 @@ import {
   CONTEXT as NIGHTLY_CONTEXT,
   NOT_STARTED,
   NOW,
+  PAUSE,
   rowWith,
   SUCCEEDED,
 } from '../support/rows.ts'
@@ -72,6 +73,7 @@ const REFUSALS: Readonly<Record<RefusalCause, Row | null>> = {
   scheduleMismatch: null,
   survivor: RUNNING,
   newerRow: null,
+  newerTaskRecord: null,
   overlap: null,
   noRow: null,
   newerAttempt: rowWith({ ending: FAILED }, { ending: FAILED }),
@@ -134,6 +136,11 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
   refused: entries(REFUSALS).map(([cause, row]) => refused(cause, row)),
   waiting: [{ event: 'waiting', holder: HOLDER }],
   skipped: entries(FINISHES).map(([finish, more]) => ({ event: 'skipped', holder: HOLDER, finish, ...more })),
+  paused: [
+    ...entries(FINISHES).map(([finish, more]): RunEvent => ({ event: 'paused', pause: PAUSE, finish, ...more })),
+    { event: 'paused', pause: { ...PAUSE, until: SLOT + 7_200_000 }, finish: 'recorded' },
+  ],
+  revived: [{ event: 'revived', retirement: { ...PAUSE, reason: 'replaced by nightly-v2' } }],
   retry: [{ event: 'retry', attempt: 2, delayMs: 30_000 }],
   stopped: [{ event: 'stopped' }],
   withdrawn: [true, false].map((certain) => ({ event: 'withdrawn', certain, detail: UNANSWERED })),

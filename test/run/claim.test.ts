@@ -309,7 +309,7 @@ describe('two forces at once', () => {
 describe('row written by a newer cronledger', () => {
   test('refused, untouched', async () => {
     const { time, trigger, ledger, find } = world()
-    ledger.writeRaw({ task: TASK, slot: '2026-11-24T03:00:00Z', schemaVersion: 2, state: 'DREAMING', version: 1 })
+    ledger.writeRaw({ task: TASK, slot: '2026-11-24T03:00:00Z', schemaVersion: 3, state: 'DREAMING', version: 1 })
     const before = await find()
     for (const force of [undefined, FORCE]) {
       const run = trigger('a', works(1), force === undefined ? {} : { force })
@@ -317,7 +317,7 @@ describe('row written by a newer cronledger', () => {
       expect(run.starts()).toBe(0)
     }
     expect(await find()).toEqual(before)
-    expect(before).toMatchObject({ newerSchema: true, schemaVersion: 2 })
+    expect(before).toMatchObject({ newerSchema: true, schemaVersion: 3 })
   })
 })
 

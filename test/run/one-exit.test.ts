@@ -1,6 +1,7 @@
 // Covers src/run/claimed-slot.ts: the one exit of a claimed slot after an error.
 import { describe, expect, test } from 'vitest'
-import type { SeenSchedules } from '../../src/run/task-record.ts'
+import type { StoredDocument } from '../../src/core/row/stored-fields.ts'
+import type { KnownRecords } from '../../src/run/task-record.ts'
 import { failsAfter, type HostOptions, isFinish, works, world } from '../support/simulated/world.ts'
 
 const MINUTE_MS = 60_000
@@ -9,6 +10,11 @@ const WAIT = { overlap: 'wait' } as const
 const BUG = new TypeError('a bug')
 
 type World = ReturnType<typeof world>
+
+/** Makes the overlap lock have this document. The task has no record. */
+function holdLock(ledger: World['ledger'], document: StoredDocument): void {
+  ledger.readEntry = async ({ kind }) => (kind === '#registry' ? null : { version: 1, document })
+}
 
 /** Makes each write throw that puts attempt `number` from waiting to running. */
 function throwAtBegin({ ledger }: World, number: number): void {
@@ -21,8 +27,8 @@ function throwAtBegin({ ledger }: World, number: number): void {
 }
 
 describe('an error after the claim, whatever its kind', () => {
-  const throwing: SeenSchedules = {
-    has() {
+  const throwing: KnownRecords = {
+    get() {
       throw BUG
     },
     add() {},
@@ -33,7 +39,7 @@ describe('an error after the claim, whatever its kind', () => {
       { kind: 'shape' },
       { settings: WAIT },
       ({ ledger }: World) => {
-        ledger.readEntry = async () => ({ version: 1, document: { runId: 7 } })
+        holdLock(ledger, { runId: 7 })
       },
     ],
     [
@@ -41,17 +47,14 @@ describe('an error after the claim, whatever its kind', () => {
       BUG,
       { settings: WAIT },
       ({ ledger }: World) => {
-        ledger.readEntry = async () => ({
-          version: 1,
-          document: { runId: 'other', runningSlot: '2026-11-23T03:00:00Z' },
-        })
+        holdLock(ledger, { runId: 'other', runningSlot: '2026-11-23T03:00:00Z' })
         ledger.get = async () => {
           throw BUG
         }
       },
     ],
     ['a bug in the write that begins the attempt', BUG, { settings: WAIT }, (at: World) => throwAtBegin(at, 1)],
-    ['a bug before the work is started', BUG, { seen: throwing }, () => {}],
+    ['a bug before the work is started', BUG, { known: throwing }, () => {}],
   ] as ReadonlyArray<[string, object, HostOptions, (at: World) => void]>) {
     test(`the lease is released, the claim finished as notStarted: ${what}`, async () => {
       const at = world()

@@ -150,7 +150,10 @@ test('work that starts under an old lease is stopped in time, counted from befor
     },
     {
       settings: { maxAttempts: 2, ledgerTimeoutMs: 15 * MINUTE_MS },
-      fateOf: (call) => (isClaim(call) ? { kind: 'answeredLate', afterMs: 2 * MINUTE_MS } : { kind: 'dropped' }),
+      fateOf(call) {
+        if (isClaim(call)) return { kind: 'answeredLate', afterMs: 2 * MINUTE_MS }
+        return { kind: call.verb === 'put' ? 'dropped' : 'answered' }
+      },
     },
   )
   expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost' })

@@ -354,9 +354,9 @@ export function contract(subject: () => Subject): void {
     const foreign = async () => {
       const { task, slot, day } = encodeRow(claimOf(newTask()))
       // As a write expects it in all but that.
-      const document = { task, slot, day, schemaVersion: 2, version: 1, owner: 'run-1', state: {} } as StoredDocument
+      const document = { task, slot, day, schemaVersion: 3, version: 1, owner: 'run-1', state: {} } as StoredDocument
       await subject().writeRaw(document)
-      return { key: { task: String(task), slot: SLOT }, row: { task, slot: SLOT, schemaVersion: 2, newerSchema: true } }
+      return { key: { task: String(task), slot: SLOT }, row: { task, slot: SLOT, schemaVersion: 3, newerSchema: true } }
     }
 
     it('is shown as foreign', async () => {

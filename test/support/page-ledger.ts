@@ -3,12 +3,11 @@ import { claimRow, finishRow, resolveRow } from '../../src/core/row/transition.t
 import { parseSchedule } from '../../src/core/schedule/schedule.ts'
 import { slotAfter, slotBefore, windowOf } from '../../src/core/schedule/slot.ts'
 import type { Ending, Instant, Rejection, Row, ScheduleSpec } from '../../src/core/types.ts'
-import { systemClock } from '../../src/process/clock.ts'
-import { registerSchedule, seenSchedules } from '../../src/run/task-record.ts'
+import { writeRecord } from '../../src/run/task-record.ts'
 import { openFileStore } from '../../src/store/file/file-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { seedLedger } from './big-ledger.ts'
-import { FAILED, SUCCEEDED } from './rows.ts'
+import { FAILED, recordWith, SUCCEEDED } from './rows.ts'
 
 /** The status of a slot in a ledger on which the pages are tested. */
 type Fate = 'succeeded' | 'failed' | 'running' | 'stale' | 'missed' | 'skipped' | 'done-by-hand' | 'rerun'
@@ -142,10 +141,10 @@ export async function fillStore(store: Store, plans: readonly PlannedTask[], now
 
 async function register(store: Store, plans: readonly PlannedTask[], now: Instant): Promise<void> {
   const call = { signal: AbortSignal.timeout(300_000) }
-  const seen = seenSchedules(systemClock)
   for (const plan of plans) {
     const first = slotsOf(plan, now).at(-1)
-    if (first !== undefined) await registerSchedule({ task: plan.task, slot: first }, plan.spec, store, seen, call)
+    if (first !== undefined)
+      await writeRecord(plan.task, recordWith([{ since: first, spec: plan.spec }]), 'absent', store, call)
   }
 }
 

@@ -1,5 +1,6 @@
 import type { RunContext } from '../../src/core/event.ts'
 import { endedAttempts, openAttempt } from '../../src/core/row/attempts.ts'
+import { EMPTY_TASK_RECORD, type Schedules, type Suspension, type TaskRecord } from '../../src/core/row/task-record.ts'
 import { claimRow, finishRow } from '../../src/core/row/transition.ts'
 import type { ClosedRow, Ending, PendingRow, Row, Trigger } from '../../src/core/types.ts'
 
@@ -64,3 +65,17 @@ export function lastWaiting(row: Row): PendingRow {
 export const SUCCEEDED: Ending = { outcome: 'succeeded', exitCode: 0 }
 export const FAILED: Ending = { outcome: 'failed', exitCode: 3 }
 export const NOT_STARTED: Ending = { outcome: 'notStarted' }
+
+/** A task record with these schedules. */
+export function recordWith(schedules: Schedules, more: Partial<TaskRecord> = {}): TaskRecord {
+  return { ...EMPTY_TASK_RECORD, schedules, ...more }
+}
+
+/** A pause that an operator set at its start. */
+export const PAUSE: Suspension = {
+  from: NOW,
+  until: null,
+  at: NOW,
+  by: 'ada',
+  reason: 'maintenance of the database',
+}

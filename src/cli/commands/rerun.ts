@@ -170,7 +170,8 @@ async function rerunRange({ values, stops, sink, env }: Ask, { ledger, run, form
     if (outcome instanceof LedgerError) break
     const stoppedBefore = stops.aborted.aborted && outcome.status === 'failed' && outcome.outcome === 'notStarted'
     if (stoppedBefore) break
-    counts[outcome.status] += 1
+    // An operator who forces a slot knows about pauses, so a forced run is never paused.
+    counts[outcome.status === 'paused' ? 'skipped' : outcome.status] += 1
     counts.left -= 1
     if (exitCode !== EXIT.ok && !values.keepGoing) break
   }

@@ -5,6 +5,7 @@ import type { OptionTable } from '../../core/option.ts'
 import { dueKeys } from '../../core/row/expected-slots.ts'
 import { parseSlotBySchedules, scheduleWith } from '../../core/row/schedules-in-force.ts'
 import { readableRow, statusOfAbsent } from '../../core/row/status.ts'
+import { gapsOf } from '../../core/row/suspensions.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import { readSchedule } from '../../core/schedule/schedule-options.ts'
 import { instantWithoutSchedule, parseSlotReference } from '../../core/schedule/slot-reference.ts'
@@ -15,7 +16,7 @@ import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
-import { checkTaskIsKnown, newestRow, recordedSchedules, type TaskReading, unknownTaskOf } from '../lookup.ts'
+import { checkTaskIsKnown, newestRow, recordedSchedules, recordOf, type TaskReading, unknownTaskOf } from '../lookup.ts'
 import { readOptions, type Values } from '../options/arguments.ts'
 import { SCHEDULE_OF_SLOT, withDueBy } from '../options/due-by.ts'
 import { COMMON } from '../options/options.ts'
@@ -76,10 +77,14 @@ async function readAbsent(
   now: Instant,
 ): Promise<AbsentSlot> {
   await checkTaskIsKnown(ledger, reading)
-  const recorded = schedule === undefined ? await recordedSchedules(ledger, reading) : null
+  const recorded = schedule === undefined ? await recordOf(ledger, reading) : null
   const given = schedule === undefined ? [] : [{ since: 0, spec: readSchedule({ schedule, timezone, anchor }).spec }]
-  const inForce = parseSchedules({ task, schedules: recorded ?? given })
-  const isExpected = !dueKeys([{ task, schedules: inForce }], slot, slot + 1).next().done
+  const inForce = parseSchedules({ schedules: recorded?.schedules ?? given })
+  const isExpected = !dueKeys(
+    [{ task, schedules: inForce, gaps: recorded === null ? [] : gapsOf(recorded) }],
+    slot,
+    slot + 1,
+  ).next().done
   return {
     task,
     slot,

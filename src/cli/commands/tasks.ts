@@ -4,6 +4,7 @@ import type { KnownTask } from '../../audit/tasks.ts'
 import type { OptionTable } from '../../core/option.ts'
 import { dueKeys, type MissedSlot, missedSlot, type TaskInForce } from '../../core/row/expected-slots.ts'
 import { missedUntil } from '../../core/row/status.ts'
+import { gapsOf } from '../../core/row/suspensions.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import { expectedSlotAfter } from '../../core/schedule/slot.ts'
 import type { Instant, StoredRow } from '../../core/types.ts'
@@ -78,18 +79,19 @@ function summaryJson(summary: TaskSummary, now: Instant): string {
 }
 
 async function* readTaskSummary(
-  { task, schedules }: KnownTask,
+  known: KnownTask,
   ledger: Ledger,
   reading: ReadOptions,
   now: Instant,
 ): AsyncGenerator<TaskSummary, void> {
+  const { task, schedules } = known
   const current = schedules.at(-1)
   if (current === undefined) return
   const { since, spec } = current
   const schedule = parseSchedule(spec)
   // A future slot can have a row, which an operator has resolved, so we must ask only for slots up to now.
   const row = await newestRow(ledger, { ...reading, task, until: new Date(now + 1) })
-  const missed = newestMissed({ task, schedules: [{ since, schedule }] }, row, now)
+  const missed = newestMissed({ task, schedules: [{ since, schedule }], gaps: gapsOf(known) }, row, now)
   yield { task, schedule: spec, since, last: missed ?? row, next: expectedSlotAfter(schedule, now) }
 }
 

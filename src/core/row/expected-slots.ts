@@ -2,6 +2,7 @@ import { expectedSlotBefore, type Schedule, slotAfter } from '../schedule/slot.t
 import type { Instant, Key, Row, ScheduleSpec, Status, StoredRow, Window } from '../types.ts'
 import { hasStarted } from './attempts.ts'
 import { isNewerSchema, statusOfRow } from './status.ts'
+import type { Gap } from './suspensions.ts'
 import { isSameSpec } from './task-record.ts'
 
 /** The kinds of problems, each without a finding. */
@@ -50,6 +51,8 @@ export function isMissed(item: StoredRow | MissedSlot): item is MissedSlot {
 export interface TaskInForce {
   readonly task: string
   readonly schedules: readonly InForce[]
+  /** The ranges in which no slot was due, because the task was paused or retired. Left out: none. */
+  readonly gaps?: readonly Gap[]
 }
 
 /** A slot that was due, or that may have been due (`doubt`). */
@@ -64,7 +67,8 @@ export interface DueKey extends Key {
 
 /**
  * Yields the slots of several tasks that were due in `[since, until)`, the newest first, each under the schedule that
- * was in force then. Optional slots (see `isOptional`) are left out. Memory holds one slot of each task.
+ * was in force then. Optional slots (see `isOptional`) and slots in a gap are left out. Memory holds one slot of each
+ * task.
  *
  * The task record names the first slot that ran under a schedule. The schedule before it was certainly in force up to
  * the latest earlier fire time of the new schedule, because the new schedule would have run there. Later slots of the
@@ -91,20 +95,30 @@ export function* dueKeys(tasks: readonly TaskInForce[], since: Instant, until: I
   }
 }
 
-function* dueKeysOf({ task, schedules }: TaskInForce, since: Instant, until: Instant): Generator<DueKey, void> {
+function* dueKeysOf(
+  { task, schedules, gaps = [] }: TaskInForce,
+  since: Instant,
+  until: Instant,
+): Generator<DueKey, void> {
   let replaced = Number.POSITIVE_INFINITY
   let certainUntil = Number.POSITIVE_INFINITY
   for (const { since: first, schedule } of schedules.toReversed()) {
     const [from, end] = [Math.max(since, first), Math.min(until, replaced)]
     const doubt = { schedule: schedule.spec, until: replaced }
     for (let slot = expectedSlotBefore(schedule, end); slot !== null && slot >= from; ) {
-      yield slot < certainUntil ? { task, slot } : { task, slot, doubt }
-      slot = expectedSlotBefore(schedule, slot)
+      const gap = gapAt(gaps, slot)
+      if (gap === null) yield slot < certainUntil ? { task, slot } : { task, slot, doubt }
+      // A task may be retired for years, so we must not visit each slot of the gap.
+      slot = expectedSlotBefore(schedule, gap?.from ?? slot)
     }
     const before = expectedSlotBefore(schedule, first)
     replaced = first
     certainUntil = before === null ? Number.NEGATIVE_INFINITY : before + 1
   }
+}
+
+function gapAt(gaps: readonly Gap[], slot: Instant): Gap | null {
+  return gaps.find(({ from, until }) => from <= slot && slot < until) ?? null
 }
 
 /** The record of a slot: its row, or the key of a slot that was due and has no row. */

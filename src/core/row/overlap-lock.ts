@@ -18,7 +18,7 @@ export function encodeOverlapLock({ slot, runId }: OverlapLock): StoredDocument 
 
 /** Reads a stored lock. Throws `shape` if the entry is malformed. */
 export function decodeOverlapLock(document: unknown, task: string): OverlapLock {
-  const fields = fieldsOf(document, `the turn of ${task}`)
+  const fields = fieldsOf(document, `the overlap lock of task ${task}`)
   return { slot: instant(fields, 'runningSlot'), runId: text(fields, 'runId') }
 }
 

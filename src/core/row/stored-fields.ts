@@ -84,6 +84,14 @@ export function damaged(what: string, problem: string): LedgerError {
   return new LedgerError('shape', `${what} is damaged: ${problem}. Correct it in the ledger.`)
 }
 
+/** Returns the error for a document of a layout that no release of cronledger wrote. */
+export function beforeRelease(what: string, schemaVersion: number): LedgerError {
+  return new LedgerError(
+    'shape',
+    `${what} has schema version ${schemaVersion}, from before the first release of cronledger. Use a new ledger.`,
+  )
+}
+
 export function encodeInstant(value: Instant): string {
   const stored = formatInstant(value)
   // A value that cannot be read back must not be written.

@@ -12,6 +12,7 @@ import {
 import { isOpen, startedAttempts } from './attempts.ts'
 import { MAX_ATTEMPTS, MAX_UNSTARTED } from './policy.ts'
 import {
+  beforeRelease,
   damaged,
   encodeInstant,
   encodeOptional,
@@ -67,7 +68,7 @@ export const OWNER_FIELDS = [
   'attempts',
   'unlistedAttempts',
   'leaseUntil',
-  'settlements',
+  'resolutions',
   'expiresAt',
 ] as const
 
@@ -94,7 +95,7 @@ export function encodeRow(row: Row): StoredDocument {
       unlistedAttempts: row.unlistedAttempts === 0 ? null : row.unlistedAttempts,
       windowEnd: encodeOptional(row.windowEnd),
       leaseUntil: encodeOptional(row.leaseUntil),
-      settlements: row.resolutions.length === 0 ? null : row.resolutions.map(encodeResolution),
+      resolutions: row.resolutions.length === 0 ? null : row.resolutions.map(encodeResolution),
       // DynamoDB's TTL is a number of seconds. We must round up, otherwise the row could expire too early.
       expiresAt: row.expiresAt === null ? null : Math.ceil(row.expiresAt / 1000),
     }),
@@ -111,6 +112,7 @@ export function decodeRow(stored: unknown): StoredRow {
   const fields = fieldsOf(stored, `row ${nameOf(key)}`)
   if (key.slot % 1000 !== 0) throw malformed(fields.what, 'slot', formatInstant(key.slot), 'a whole second')
   const schemaVersion = integer(fields, 'schemaVersion')
+  if (schemaVersion < SCHEMA_VERSION) throw beforeRelease(fields.what, schemaVersion)
   if (schemaVersion !== SCHEMA_VERSION) return { ...key, schemaVersion, newerSchema: true }
   const { count, refused, first, latest } = decodeNotes(fields)
   const expiresAt = optional(fields, 'expiresAt', integer)
@@ -130,7 +132,7 @@ export function decodeRow(stored: unknown): StoredRow {
     attempts: list(fields, 'attempts', decodeAttempt),
     unlistedAttempts: optional(fields, 'unlistedAttempts', integer) ?? 0,
     leaseUntil: optional(fields, 'leaseUntil', instant) ?? null,
-    resolutions: list(fields, 'settlements', decodeResolution),
+    resolutions: list(fields, 'resolutions', decodeResolution),
     expiresAt: expiresAt === undefined ? null : expiresAt * 1000,
     rejections: { count, refused, first, latest },
   }

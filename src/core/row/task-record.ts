@@ -1,7 +1,20 @@
-import { formatInstant } from '../instant.ts'
-import type { Instant, ScheduleSpec } from '../types.ts'
-import { type Fields, fieldsOf, instant, list, type StoredDocument } from './stored-fields.ts'
+import { type Instant, SCHEMA_VERSION, type ScheduleSpec } from '../types.ts'
+import {
+  beforeRelease,
+  encodeInstant,
+  type Fields,
+  fieldsOf,
+  instant,
+  integer,
+  list,
+  object,
+  optional,
+  type StoredDocument,
+  text,
+} from './stored-fields.ts'
 import { decodeSchedule, encodeSchedule } from './stored-parts.ts'
+
+// The stored form is for other programs too: `schema/task.schema.json` describes it.
 
 /** A schedule of a task, and the first slot that ran under it. */
 interface ScheduleSince {
@@ -12,34 +25,134 @@ interface ScheduleSince {
 /** The schedules that a task had, the oldest first. The last one is in force. */
 export type Schedules = readonly ScheduleSince[]
 
-/** Enough for one change a month over four years. The record stays far below the size limit of one write. */
-const MAX_SCHEDULES = 50
+/** What the runs of a task state for its audits. A member that is left out has its default. */
+export interface Expectations {
+  /** A slot without a row is missed this long after it was due, in milliseconds. */
+  readonly graceMs?: number
+  /** A slot is late if its first attempt started more than this many milliseconds after the slot. */
+  readonly lateAfterMs?: number
+  /** A slot that has not completed this many milliseconds after it was due is overdue. */
+  readonly doneByMs?: number
+  /** A name, URL or runbook. It is shown where the task needs attention. */
+  readonly owner?: string
+}
 
-/**
- * Returns the schedules with `spec` in force from `slot` on. Returns null if `spec` is already in force, or if another
- * schedule came into force at `slot` or later.
- */
-export function withSchedule(schedules: Schedules, spec: ScheduleSpec, slot: Instant): Schedules | null {
-  const last = schedules.at(-1)
-  if (last !== undefined && (isSameSpec(last.spec, spec) || last.since >= slot)) return null
-  return [...schedules, { since: slot, spec }].slice(-MAX_SCHEDULES)
+/** The decision of an operator about a task, or the run that revived a retired task. */
+export interface Decided {
+  readonly at: Instant
+  readonly by: string
+  readonly reason: string
+}
+
+/** A time in which a task does not run: a pause, or a retirement. Its slots are not missed. */
+export interface Suspension extends Decided {
+  /** The first instant whose slots are part of it. */
+  readonly from: Instant
+  /** The end, which is not part of it. Null: until it is ended. */
+  readonly until: Instant | null
+  /** Who ended it early, and why. */
+  readonly ended?: Decided
+}
+
+/** The stored record of a task. */
+export interface TaskRecord {
+  readonly schedules: Schedules
+  /** Those of the latest run that changed them, and the slot of that run. Null: no run stated any. */
+  readonly expectations: (Expectations & { readonly since: Instant }) | null
+  /** The pauses, in the order in which they were recorded. */
+  readonly pauses: readonly Suspension[]
+  /** The retirements, the oldest first. Only the last one can be open. */
+  readonly retirements: readonly Suspension[]
+}
+
+/** A record that a newer cronledger wrote. It is never read further or overwritten. */
+export interface NewerTaskRecord {
+  readonly schemaVersion: number
+  readonly newerSchema: true
+}
+
+export const EMPTY_TASK_RECORD: TaskRecord = { schedules: [], expectations: null, pauses: [], retirements: [] }
+
+export function isNewerRecord(record: TaskRecord | NewerTaskRecord): record is NewerTaskRecord {
+  return 'newerSchema' in record
 }
 
 export function isSameSpec(one: ScheduleSpec, other: ScheduleSpec): boolean {
   return one.expression === other.expression && one.zone === other.zone && one.anchor === other.anchor
 }
 
-export function encodeSchedules(schedules: Schedules): StoredDocument {
+export function encodeTaskRecord({ schedules, expectations, pauses, retirements }: TaskRecord): StoredDocument {
   return {
-    schedules: schedules.map(({ since, spec }) => ({ since: formatInstant(since), ...encodeSchedule(spec) })),
+    schemaVersion: SCHEMA_VERSION,
+    schedules: schedules.map(({ since, spec }) => ({ since: encodeInstant(since), ...encodeSchedule(spec) })),
+    ...(expectations !== null && { expectations: encodeExpectations(expectations) }),
+    ...(pauses.length > 0 && { pauses: pauses.map(encodeSuspension) }),
+    ...(retirements.length > 0 && { retirements: retirements.map(encodeSuspension) }),
   }
 }
 
-/** Reads a stored task record. Throws `shape` if the entry is malformed. */
-export function decodeSchedules(document: unknown, task: string): Schedules {
-  return list(fieldsOf(document, `the registry's entry of ${task}`), 'schedules', decodeSince)
+/**
+ * Reads a stored task record, and ignores unknown fields. A record of a newer schema version is returned unread. Throws
+ * `shape` if a record of this version is malformed.
+ */
+export function decodeTaskRecord(document: unknown, task: string): TaskRecord | NewerTaskRecord {
+  const fields = fieldsOf(document, `the record of task ${task}`)
+  const schemaVersion = integer(fields, 'schemaVersion')
+  if (schemaVersion < SCHEMA_VERSION) throw beforeRelease(fields.what, schemaVersion)
+  if (schemaVersion !== SCHEMA_VERSION) return { schemaVersion, newerSchema: true }
+  return {
+    schedules: list(fields, 'schedules', decodeSince),
+    expectations: optional(fields, 'expectations', (own, name) => decodeExpectations(object(own, name))) ?? null,
+    pauses: list(fields, 'pauses', decodeSuspension),
+    retirements: list(fields, 'retirements', decodeSuspension),
+  }
 }
 
 function decodeSince(fields: Fields): ScheduleSince {
   return { since: instant(fields, 'since'), spec: decodeSchedule(fields) }
+}
+
+function encodeExpectations({ since, ...stated }: NonNullable<TaskRecord['expectations']>): StoredDocument {
+  return { since: encodeInstant(since), ...stated }
+}
+
+function decodeExpectations(fields: Fields): NonNullable<TaskRecord['expectations']> {
+  const graceMs = optional(fields, 'graceMs', integer)
+  const lateAfterMs = optional(fields, 'lateAfterMs', integer)
+  const doneByMs = optional(fields, 'doneByMs', integer)
+  const owner = optional(fields, 'owner', text)
+  return {
+    since: instant(fields, 'since'),
+    ...(graceMs !== undefined && { graceMs }),
+    ...(lateAfterMs !== undefined && { lateAfterMs }),
+    ...(doneByMs !== undefined && { doneByMs }),
+    ...(owner !== undefined && { owner }),
+  }
+}
+
+function encodeSuspension({ from, until, ended, ...decided }: Suspension): StoredDocument {
+  return {
+    from: encodeInstant(from),
+    ...(until !== null && { until: encodeInstant(until) }),
+    ...encodeDecided(decided),
+    ...(ended !== undefined && { ended: encodeDecided(ended) }),
+  }
+}
+
+function decodeSuspension(fields: Fields): Suspension {
+  const ended = optional(fields, 'ended', (own, name) => decodeDecided(object(own, name)))
+  return {
+    from: instant(fields, 'from'),
+    until: optional(fields, 'until', instant) ?? null,
+    ...decodeDecided(fields),
+    ...(ended !== undefined && { ended }),
+  }
+}
+
+function encodeDecided({ at, by, reason }: Decided): StoredDocument {
+  return { at: encodeInstant(at), by, reason }
+}
+
+function decodeDecided(fields: Fields): Decided {
+  return { at: instant(fields, 'at'), by: text(fields, 'by'), reason: text(fields, 'reason') }
 }

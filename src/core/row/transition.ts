@@ -126,19 +126,13 @@ export function retryAttempt(row: Row, ending: Ending, stamp: Stamp, leaseMs: nu
 }
 
 /**
- * Returns the row after its waiting attempt gave way to another slot of the task. Later scheduled triggers are
- * duplicates.
+ * Returns the row after its open attempt started nothing and its slot was given up: another slot of the task was
+ * running, or the task is paused. Later scheduled triggers are duplicates.
  */
-export function skipRow(row: Row, reason: string, stamp: Stamp): Row {
-  // The attempt is not waiting, so this write was already applied.
-  if (row.state !== 'PENDING' || openAttempt(row).phase !== 'waiting') return nextVersion(row, stamp)
-  const resolution: Resolution = {
-    state: 'SKIPPED',
-    at: stamp.now,
-    by: 'cronledger',
-    reason,
-    afterAttempt: attemptCount(row),
-  }
+export function skipRow(row: Row, { by, reason }: Pick<Resolution, 'by' | 'reason'>, stamp: Stamp): Row {
+  // The attempt has ended, so this write was already applied.
+  if (row.state !== 'PENDING') return nextVersion(row, stamp)
+  const resolution: Resolution = { state: 'SKIPPED', at: stamp.now, by, reason, afterAttempt: attemptCount(row) }
   const resolutions = [...row.resolutions, resolution]
   return finishRow({ ...row, resolutions }, { outcome: 'notStarted' }, stamp)
 }

@@ -2,6 +2,7 @@ import { formatDuration } from '../../core/duration.ts'
 import type { LeaseLossCause, RunContext, RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { waitMsOf } from '../../core/row/attempts.ts'
+import type { Suspension } from '../../core/row/task-record.ts'
 import type { AttemptRecord, Instant, Trigger } from '../../core/types.ts'
 import { commandLine } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
@@ -79,6 +80,8 @@ function logEntry(event: RunEvent, context: RunContext, latenessMs: number): Log
       }
     case 'skipped':
       return skippedEntry(event, context)
+    case 'paused':
+      return pausedEntry(event, context)
     case 'retry':
       return {
         level: 'warn',
@@ -157,6 +160,31 @@ function skippedEntry(event: Extract<RunEvent, { event: 'skipped' }>, context: R
   }
 }
 
+function pausedEntry(
+  { pause, finish, finishCause }: Extract<RunEvent, { event: 'paused' }>,
+  context: RunContext,
+): LogEntry {
+  const { by, reason, until } = pause
+  const { zone } = context.schedule
+  const end = until === null ? '' : ` until ${zonedTime(until, zone)}`
+  const unrecorded = finish === 'recorded' ? '' : `. ${sentence(`The skip ${unrecordedText(finish, finishCause)}`)}`
+  return {
+    level: finish === 'recorded' ? 'warn' : 'error',
+    event: 'paused',
+    message: `skipped, not started: ${by} paused the task${end}: ${reason}${unrecorded}`,
+    fields: { pause: suspensionFields(pause), finish, ...(finishCause && { finishCause }) },
+    todo: [
+      { what: 'end the pause', command: commandLine('resume', { store: context.store, task: context.task }) },
+      rerunStep('run this slot anyway', targetOf(context)),
+    ],
+  }
+}
+
+/** Returns a pause or a retirement as fields of the log. */
+function suspensionFields({ from, until, by, reason }: Suspension) {
+  return { from: formatInstant(from), until: until === null ? null : formatInstant(until), by, reason }
+}
+
 function withdrawnEntry({ certain, detail }: Extract<RunEvent, { event: 'withdrawn' }>, context: RunContext): LogEntry {
   const target = targetOf(context)
   // A force may leave a slot in which scheduled triggers start nothing.
@@ -176,7 +204,7 @@ function withdrawnEntry({ certain, detail }: Extract<RunEvent, { event: 'withdra
 
 type WarningEvent = Extract<
   RunEvent,
-  { event: 'clock-event-time' | 'schedule-mismatch' | 'schedule-changed' | 'warning' }
+  { event: 'clock-event-time' | 'schedule-mismatch' | 'schedule-changed' | 'revived' | 'warning' }
 >
 
 /** Returns the entry of an event that warns about the options of the run or about its task. */
@@ -203,6 +231,15 @@ function noticeEntry(event: WarningEvent, { schedule }: RunContext): LogEntry {
         event: 'schedule-changed',
         message: `the schedule of this task changed from ${before} to ${after}, starting with this slot`,
         fields: { before, after },
+      }
+    }
+    case 'revived': {
+      const { by, reason, from } = event.retirement
+      return {
+        level: 'warn',
+        event: 'revived',
+        message: `this task was retired and is now active again: ${by} had retired it from ${zonedTime(from, schedule.zone)}: ${reason}`,
+        fields: { retirement: suspensionFields(event.retirement) },
       }
     }
     case 'warning':

@@ -102,6 +102,8 @@ function refusalOf(event: Refused, context: RunContext, latenessMs: number): str
       return `process ${survivor?.pid} (${survivor?.command}) of ${name}${where} still runs on this host`
     case 'newerRow':
       return 'a newer version of cronledger wrote the record of this slot. Update cronledger on this host or in this image.'
+    case 'newerTaskRecord':
+      return 'a newer version of cronledger wrote the record of this task, so it is unknown whether the task is paused. Update cronledger on this host or in this image.'
     case 'overlap':
       return holder === undefined ? 'another slot of this task has not ended yet' : lockText(holder, context)
     case 'noRow':
@@ -202,6 +204,8 @@ function todoOf({ cause, survivor, holder }: Refused, context: RunContext): read
         ...(holder === undefined ? [] : [showStep('see whether it has ended', { ...target, slot: holder.slot })]),
         rerunStep('then run this slot', target),
       ]
+    case 'newerTaskRecord':
+      return [rerunStep('after the update', target)]
     case 'noRow':
       return [rerunStep('run it anyway', target)]
     case 'tooLate':

@@ -53,8 +53,8 @@ export async function reportPieces(
   if (task !== undefined) {
     const read = await readTask(task, reading)
     if (read === null) return null
-    const { head } = read
-    return pieces(options, { known: head.schedules.length === 0 ? [] : [head], read: [read] }, head.clock, reading)
+    const { head, known } = read
+    return pieces(options, { known: known === null ? [] : [known], read: [read] }, head.clock, reading)
   }
   const known: KnownTask[] = []
   for await (const one of reading.ledger.tasks(askOptions(reading))) known.push(one)

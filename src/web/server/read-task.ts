@@ -18,6 +18,7 @@ import {
   askOptions,
   clockOf,
   faultOf,
+  gapsIn,
   type Reading,
   type ReadTask,
   readKnown,
@@ -38,7 +39,7 @@ export async function readTask(task: string, reading: Reading): Promise<ReadTask
     const spec = readableRow(row)?.schedule
     const current = spec === undefined ? null : { spec, words: wordsOf(spec) }
     const head = { task, clock: clockOf(spec), current, schedules: [], next: null }
-    return { head, inForce: [], current: null, problem: null }
+    return { head, known: null, inForce: [], current: null, problem: null }
   }
   return null
 }
@@ -169,10 +170,14 @@ export async function readSlot(
   store: string,
   reading: Reading,
 ): Promise<SlotModel | null> {
-  const { head, inForce, current } = read
+  const { head, known, inForce, current } = read
   const row = await reading.ledger.get({ task: head.task, slot: new Date(slot), ...askOptions(reading) })
   // A slot that was perhaps due counts as well. The history that shows it as missed has checked that it was due.
-  const due = dueKeys([{ task: head.task, schedules: inForce }], slot, Math.min(slot, reading.now) + 1)
+  const due = dueKeys(
+    [{ task: head.task, schedules: inForce, gaps: gapsIn(known) }],
+    slot,
+    Math.min(slot, reading.now) + 1,
+  )
   const wasDue = [...due].length > 0
   const isAhead = slot > reading.now && current !== null && windowOf(current, slot)?.slot === slot
   if (row === null && !wasDue && !isAhead) return null

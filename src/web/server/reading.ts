@@ -4,6 +4,7 @@ import type { KnownTask } from '../../audit/tasks.ts'
 import { LedgerError } from '../../core/errors.ts'
 import { dueKeys, type InForce, type RowsOf, withMissed } from '../../core/row/expected-slots.ts'
 import { type StatusSettings, statusOf } from '../../core/row/status.ts'
+import { type Gap, gapsOf } from '../../core/row/suspensions.ts'
 import { parseSchedule, type Schedule } from '../../core/schedule/schedule.ts'
 import { expectedSlotAfter } from '../../core/schedule/slot.ts'
 import type { Instant, ScheduleSpec, StoredRow } from '../../core/types.ts'
@@ -31,6 +32,8 @@ export function storeAnywhere(store: string): string {
 /** A task with its parsed schedules. */
 export interface ReadTask {
   readonly head: TaskHead
+  /** The task record, or null if the ledger has none. */
+  readonly known: KnownTask | null
   /** The schedules that this version can read, oldest first. */
   readonly inForce: readonly InForce[]
   /** The schedule in force. Null when it is not known, or when this version cannot read it. */
@@ -50,7 +53,8 @@ export function wordsOf(spec: ScheduleSpec): string | null {
 }
 
 /** Parses the schedules of a task record. A schedule that cannot be read becomes the `problem` of the task. */
-export function readKnown({ task, schedules }: KnownTask, now: Instant): ReadTask {
+export function readKnown(known: KnownTask, now: Instant): ReadTask {
+  const { task, schedules } = known
   const inForce: InForce[] = []
   let problem: string | null = null
   const changes = schedules.map(({ since, spec }): ScheduleChange => {
@@ -74,7 +78,7 @@ export function readKnown({ task, schedules }: KnownTask, now: Instant): ReadTas
     schedules: changes,
     next,
   }
-  return { head, inForce, current, problem }
+  return { head, known, inForce, current, problem }
 }
 
 /**
@@ -87,6 +91,11 @@ export function readAll(tasks: readonly KnownTask[], { now }: Reading): Iterable
       for (const task of tasks) yield readKnown(task, now)
     },
   }
+}
+
+/** Returns the ranges in which no slot of the task was due. */
+export function gapsIn(known: KnownTask | null): readonly Gap[] {
+  return known === null ? [] : gapsOf(known)
 }
 
 /** Returns the clock of the zone of a schedule, or the clock of UTC when there is none. */
@@ -110,12 +119,12 @@ interface SlotsQuery {
  * rows.
  */
 export async function* readSlotsWithStatus(
-  { head: { task }, inForce }: ReadTask,
+  { head: { task }, known, inForce }: ReadTask,
   query: SlotsQuery,
   reading: Reading,
 ): AsyncGenerator<SlotWithStatus, void, undefined> {
   const dueUntil = Math.min(query.until ?? Number.POSITIVE_INFINITY, reading.now + 1)
-  const due = dueKeys([{ task, schedules: inForce }], query.since ?? 0, dueUntil)
+  const due = dueKeys([{ task, schedules: inForce, gaps: gapsIn(known) }], query.since ?? 0, dueUntil)
   const later: RowsOf = (task, since, until) => readRows(task, { since, until }, reading)
   for await (const { row, missed } of withMissed(due, readRows(task, query, reading), true, later)) {
     const record = row === null ? { slot: missed.slot, row } : { slot: row.slot, row }

@@ -55,7 +55,7 @@ describe('the resolution of a slot', () => {
     expect(await row()).toMatchObject({
       state: 'COMPLETED',
       attempts: [{ outcome: 'failed' }],
-      settlements: [{ state: 'COMPLETED', by: 'ada', reason: 'looked', afterAttempt: 1 }],
+      resolutions: [{ state: 'COMPLETED', by: 'ada', reason: 'looked', afterAttempt: 1 }],
     })
     expect(await run(NIGHT, 'echo', 'no')).toMatchObject({ code: 0, stdout: '' })
   })

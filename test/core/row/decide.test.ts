@@ -242,7 +242,7 @@ describe('settling', () => {
     expect(objection(rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }))).toBe(null)
     expect(objection(rowWith({ ending: SUCCEEDED }, { trigger: FORCED }), EXPIRED)).toBe(null)
     expect(objection(resolvedAs(rowWith({ ending: FAILED }), 'COMPLETED'))).toBe('completed')
-    expect(objection({ task: 'nightly', slot: SLOT, schemaVersion: 2, newerSchema: true })).toBe('newerRow')
+    expect(objection({ task: 'nightly', slot: SLOT, schemaVersion: 3, newerSchema: true })).toBe('newerRow')
   })
 
   test('as often as a row can hold', () => {

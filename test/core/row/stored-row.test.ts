@@ -22,6 +22,7 @@ import {
   RESOLVED_STATES,
   type Rejection,
   type Row,
+  SCHEMA_VERSION,
   type Trigger,
   type UncheckedRow,
 } from '../../../src/core/types.ts'
@@ -43,7 +44,7 @@ describe('the stored form of a row', () => {
       task: 'nightly',
       slot: '2026-11-24T03:00:00Z',
       day: '2026-11-24',
-      schemaVersion: 1,
+      schemaVersion: 2,
       windowEnd: '2026-11-25T03:00:00Z',
       state: 'PENDING',
       version: 3,
@@ -184,7 +185,7 @@ describe('a malformed row is not guessed at', () => {
       { attempts: [{ number: 1, runId: 'r', trigger: { kind: 'x' } }] },
       'attempts[0].trigger.kind is "x", but must be scheduled',
     ],
-    [{ settlements: [{ state: 'PENDING' }] }, 'settlements[0].state is "PENDING"'],
+    [{ resolutions: [{ state: 'PENDING' }] }, 'resolutions[0].state is "PENDING"'],
     [{ rejections: [{ runId: 'r', kind: 'duplicate', cause: 'why' }] }, 'rejections[0].cause is "why"'],
     [{ rejectedBy: 'd' }, 'rejectedBy is "d", but must be a list of run ids'],
     [{ leaseUntil: undefined }, 'it is PENDING, but has no lease'],
@@ -206,9 +207,14 @@ describe('a malformed row is not guessed at', () => {
   })
 
   it('of another schema version is foreign, whatever else is in it', () => {
-    const newerSchema = { task: 'nightly', slot: SLOT, schemaVersion: 2, newerSchema: true }
-    expect(decodeRow({ ...stored, schemaVersion: 2, state: 7, attempts: 'x' })).toEqual(newerSchema)
-    expect(decodeRow({ ...stored, schemaVersion: 0, state: 7 })).toEqual({ ...newerSchema, schemaVersion: 0 })
+    const newerSchema = { task: 'nightly', slot: SLOT, schemaVersion: 3, newerSchema: true }
+    expect(decodeRow({ ...stored, schemaVersion: 3, state: 7, attempts: 'x' })).toEqual(newerSchema)
+  })
+
+  it('of a schema from before the first release is refused', () => {
+    expect(() => decodeRow({ ...stored, schemaVersion: 1, state: 7 })).toThrow(
+      'row nightly 2026-11-24T03:00:00Z has schema version 1, from before the first release of cronledger. Use a new ledger.',
+    )
   })
 })
 
@@ -372,7 +378,13 @@ const rows: fc.Arbitrary<Row> = fc
   .map(({ lengthMs, ended, open, state, unlisted, ...facts }) => {
     const windowEnd = lengthMs === null ? null : facts.slot + lengthMs
     const unlistedAttempts = ended.length === 0 && open === null ? 0 : unlisted
-    const row = { ...facts, schemaVersion: 1, windowEnd, unlistedAttempts, rejections: NO_REJECTIONS } as const
+    const row = {
+      ...facts,
+      schemaVersion: SCHEMA_VERSION,
+      windowEnd,
+      unlistedAttempts,
+      rejections: NO_REJECTIONS,
+    } as const
     const number = (index: number) => unlistedAttempts + index + 1
     const attempts = ended.map((attempt, index) => ({ ...attempt, number: number(index) }))
     if (open === null) return { ...row, state, attempts, leaseUntil: null }

@@ -1,40 +1,73 @@
 import { expect, test } from 'vitest'
-import { decodeSchedules, encodeSchedules, type Schedules, withSchedule } from '../../../src/core/row/task-record.ts'
+import {
+  decodeTaskRecord,
+  EMPTY_TASK_RECORD,
+  encodeTaskRecord,
+  type TaskRecord,
+} from '../../../src/core/row/task-record.ts'
 
 const at = (text: string) => Date.parse(text)
-const DAILY = { expression: '0 3 * * *', zone: 'Asia/Tokyo' }
-const RATE = { expression: 'rate(1 day)', zone: 'UTC', anchor: at('2026-01-01T00:00:00Z') }
-const KNOWN: Schedules = [{ since: at('2026-11-01T18:00:00Z'), spec: DAILY }]
 
-test('a schedule that is in force already changes nothing', () => {
-  expect(withSchedule(KNOWN, { ...DAILY }, at('2026-11-02T18:00:00Z'))).toBe(null)
+const FULL: TaskRecord = {
+  schedules: [
+    { since: at('2026-11-01T18:00:00Z'), spec: { expression: '0 3 * * *', zone: 'Asia/Tokyo' } },
+    {
+      since: at('2026-11-03T00:00:00Z'),
+      spec: { expression: 'rate(1 day)', zone: 'UTC', anchor: at('2026-01-01T00:00:00Z') },
+    },
+  ],
+  expectations: {
+    since: at('2026-11-03T00:00:00Z'),
+    graceMs: 60_000,
+    lateAfterMs: 0,
+    doneByMs: 7_200_000,
+    owner: 'data team, https://example.org/runbook',
+  },
+  pauses: [
+    {
+      from: at('2026-11-05T00:00:00Z'),
+      until: at('2026-11-06T00:00:00Z'),
+      at: at('2026-11-04T12:00:00Z'),
+      by: 'ada',
+      reason: 'maintenance',
+      ended: { at: at('2026-11-06T00:00:00Z'), by: 'bob', reason: 'done early' },
+    },
+    { from: at('2026-12-24T00:00:00Z'), until: null, at: at('2026-11-04T12:00:00Z'), by: 'ada', reason: '休止' },
+  ],
+  retirements: [
+    { from: at('2027-01-01T00:00:00Z'), until: null, at: at('2026-12-31T00:00:00Z'), by: 'ada', reason: 'replaced' },
+  ],
+}
+
+const stored = (record: TaskRecord) => JSON.parse(JSON.stringify(encodeTaskRecord(record)))
+
+test('what is stored reads back', () => {
+  expect(decodeTaskRecord(stored(FULL), 'nightly')).toEqual(FULL)
+  expect(decodeTaskRecord(stored(EMPTY_TASK_RECORD), 'nightly')).toEqual(EMPTY_TASK_RECORD)
+  expect(stored(EMPTY_TASK_RECORD)).toEqual({ schemaVersion: 2, schedules: [] })
 })
 
-test('a new one is in force from its slot on', () => {
-  expect(withSchedule([], DAILY, at('2026-11-01T18:00:00Z'))).toEqual(KNOWN)
-  const changed = withSchedule(KNOWN, RATE, at('2026-11-03T00:00:00Z'))
-  expect(changed).toEqual([...KNOWN, { since: at('2026-11-03T00:00:00Z'), spec: RATE }])
-  expect(withSchedule(KNOWN, { ...DAILY, zone: 'UTC' }, at('2026-11-03T03:00:00Z'))).toHaveLength(2)
-  const moved = { ...RATE, anchor: at('2026-01-01T06:00:00Z') }
-  expect(withSchedule(changed ?? [], moved, at('2026-11-04T06:00:00Z'))).toHaveLength(3)
+test('a field that is not known is ignored', () => {
+  expect(decodeTaskRecord({ ...stored(FULL), color: 'blue' }, 'nightly')).toEqual(FULL)
 })
 
-test('a run of an older slot, under another schedule, changes nothing', () => {
-  expect(withSchedule(KNOWN, RATE, at('2026-11-01T18:00:00Z'))).toBe(null)
+test('a record of a newer cronledger is returned unread', () => {
+  const document = { ...stored(FULL), schemaVersion: 3, schedules: 'in another form' }
+  expect(decodeTaskRecord(document, 'nightly')).toEqual({ schemaVersion: 3, newerSchema: true })
 })
 
-test('is bounded: the oldest go first', () => {
-  let schedules: Schedules = []
-  for (let index = 0; index < 60; index++) {
-    schedules =
-      withSchedule(schedules, { expression: `${index} 3 * * *`, zone: 'UTC' }, index * 86_400_000) ?? schedules
-  }
-  expect(schedules).toHaveLength(50)
-  expect(schedules.at(-1)?.spec.expression).toBe('59 3 * * *')
+test('a record from before the first release is refused', () => {
+  expect(() => decodeTaskRecord({ ...stored(FULL), schemaVersion: 1 }, 'nightly')).toThrow(
+    'the record of task nightly has schema version 1, from before the first release of cronledger. Use a new ledger.',
+  )
 })
 
-test('what is stored reads back; what is malformed is named', () => {
-  const schedules = withSchedule(KNOWN, RATE, at('2026-11-03T00:00:00Z')) ?? []
-  expect(decodeSchedules(JSON.parse(JSON.stringify(encodeSchedules(schedules))), 'nightly')).toEqual(schedules)
-  expect(() => decodeSchedules({ schedules: [{ since: 'x' }] }, 'nightly')).toThrow(/nightly.*schedules\[0\]\.since/)
+test.each([
+  [{ schedules: [{ since: 'x' }] }, /nightly.*schedules\[0\]\.since/],
+  [{ expectations: 7 }, /nightly.*expectations/],
+  [{ expectations: { since: '2026-11-03T00:00:00Z', graceMs: 'soon' } }, /expectations\.graceMs/],
+  [{ pauses: [{ from: '2026-11-03T00:00:00Z', at: '2026-11-03T00:00:00Z', by: 'ada' }] }, /pauses\[0\]\.reason/],
+  [{ retirements: [{ from: 7 }] }, /retirements\[0\]\.from/],
+])('the field that is malformed is named: %j', (wrong, message) => {
+  expect(() => decodeTaskRecord({ ...stored(EMPTY_TASK_RECORD), ...wrong }, 'nightly')).toThrow(message)
 })

@@ -60,13 +60,15 @@ test('a renewal keeps all but the lease, and the process once it is known', () =
   expect(renewLease(row, STAMP, LEASE_MS, mark).attempts.at(-1)).toMatchObject({ process: mark })
 })
 
+const SKIP = { by: 'cronledger', reason: 'another slot runs' }
+
 test('a write of its owner that landed before changes nothing when it is made again', () => {
   const waiting = retryAttempt(rowWith({}), FAILED, STAMP, LEASE_MS)
   expect(retryAttempt(waiting, FAILED, STAMP, LEASE_MS).attempts).toEqual(waiting.attempts)
   const started = beginAttempt(waiting, STAMP, LEASE_MS)
   expect(beginAttempt(started, { writeId: 'x', now: NOW + 1 }, LEASE_MS).attempts).toEqual(started.attempts)
-  const given = skipRow(waiting, 'another slot runs', STAMP)
-  expect(skipRow(given, 'another slot runs', STAMP)).toEqual({ ...given, version: given.version + 1 })
+  const given = skipRow(waiting, SKIP, STAMP)
+  expect(skipRow(given, SKIP, STAMP)).toEqual({ ...given, version: given.version + 1 })
   expect(given.resolutions).toHaveLength(1)
   const claim = claimRow(rowWith({ ending: FAILED }), CLAIM, STAMP, LEASE_MS)
   expect(claimRow(claim, CLAIM, STAMP, LEASE_MS).attempts).toEqual(claim.attempts)

@@ -6,7 +6,7 @@ import type { RunIo } from '../../../src/run/claimed-slot.ts'
 import { execute, type LiveAttempt, type RunResult, type WorkEnd } from '../../../src/run/execute.ts'
 import { type ResolveResult, resolveSlot } from '../../../src/run/resolve.ts'
 import { type RunSettings, readSettings, type Settings } from '../../../src/run/settings.ts'
-import { type SeenSchedules, seenSchedules } from '../../../src/run/task-record.ts'
+import { type KnownRecords, knownRecords } from '../../../src/run/task-record.ts'
 import { type Call, type Fate, faultyStore } from './faulty-store.ts'
 import { memoryStore } from './memory-store.ts'
 import { type HostTime, virtualTime } from './virtual-clock.ts'
@@ -36,7 +36,7 @@ export interface HostOptions {
   readonly force?: { readonly by: string; readonly reason: string }
   readonly survivor?: Survivor
   /** The task records that the host's program has already seen; none by default. */
-  readonly seen?: SeenSchedules
+  readonly known?: KnownRecords
   readonly schedule?: ScheduleSpec
   /** The slot, in days after the first one; 0 by default. */
   readonly day?: number
@@ -111,7 +111,7 @@ export function world() {
       newId: () => `id-${++ids}`,
       random: () => 0.5,
       stop: stop.signal,
-      seen: options.seen ?? seenSchedules(clock),
+      known: options.known ?? knownRecords(clock),
       findSurvivor: () => options.survivor ?? null,
       emit(event) {
         events.push(event)

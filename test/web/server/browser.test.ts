@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { encodeSchedules } from '../../../src/core/row/task-record.ts'
+import { encodeTaskRecord } from '../../../src/core/row/task-record.ts'
 import { finishRow, resolveRow } from '../../../src/core/row/transition.ts'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
 import { slotAfter } from '../../../src/core/schedule/slot.ts'
@@ -16,7 +16,7 @@ import { expectAccessible, hasChromium, openBrowser, openPage } from '../../supp
 import { MAIN, scratch } from '../../support/cli.ts'
 import { companyTasks, fillFile, type PlannedTask, rowsOf } from '../../support/page-ledger.ts'
 import { startFaultyProxy } from '../../support/proxy.ts'
-import { SUCCEEDED } from '../../support/rows.ts'
+import { recordWith, SUCCEEDED } from '../../support/rows.ts'
 import { type Filled, fill, KINDS, type Served, serve } from '../../support/serve.ts'
 import { CREDENTIALS, REGION } from '../../support/servers.ts'
 
@@ -425,9 +425,11 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     const spec = { expression: `0 4 * * * ${HOSTILE}`, zone: 'UTC' }
     const known = {
       version: 1,
-      document: encodeSchedules([{ since: NOW - 3 * 86_400_000, spec: { expression: '0 4 * * *', zone: 'UTC' } }]),
+      document: encodeTaskRecord(
+        recordWith([{ since: NOW - 3 * 86_400_000, spec: { expression: '0 4 * * *', zone: 'UTC' } }]),
+      ),
     }
-    const unknown = { version: 1, document: encodeSchedules([{ since: NOW, spec }]) }
+    const unknown = { version: 1, document: encodeTaskRecord(recordWith([{ since: NOW, spec }])) }
     await store.writeEntry({ kind: '#registry', task: HOSTILE }, known, 'absent', call())
     await store.writeEntry({ kind: '#registry', task: 'zz-bad-schedule' }, unknown, 'absent', call())
     store.close()

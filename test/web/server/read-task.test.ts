@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { createLedger } from '../../../src/ledger.ts'
 import { slotModelOf } from '../../../src/web/server/read-task.ts'
 import { readKnown } from '../../../src/web/server/reading.ts'
-import { FAILED, NOW, rowWith } from '../../support/rows.ts'
+import { FAILED, NOW, recordWith, rowWith } from '../../support/rows.ts'
 
 const reading = {
   ledger: createLedger({ store: 'file:none.db' }),
@@ -25,7 +25,7 @@ test.each([
     since: slot - 86_400_000 + index,
     spec: { expression, zone: 'UTC' },
   }))
-  const read = readKnown({ task: 'nightly', schedules }, NOW)
+  const read = readKnown({ task: 'nightly', ...recordWith(schedules) }, NOW)
   const { target } = slotModelOf(read, { slot, row, status: 'failed' }, 'dynamodb:ledger', reading)
   expect(target.schedule).toEqual(brought)
 })

@@ -1,0 +1,53 @@
+import type { Instant } from '../types.ts'
+import type { Suspension, TaskRecord } from './task-record.ts'
+
+/** Returns whether the suspension covers a slot. */
+function covers({ from, until }: Suspension, slot: Instant): boolean {
+  return from <= slot && (until === null || slot < until)
+}
+
+/** Returns whether the suspension goes on, or begins, after `instant`. An empty one never does. */
+export function endsAfter({ from, until }: Suspension, instant: Instant): boolean {
+  return until === null || (until > instant && until > from)
+}
+
+/**
+ * Returns the pause in which a scheduled trigger starts nothing, or null. It is a pause that covers the slot of the
+ * trigger, or one that has begun when a trigger of an earlier slot arrives: an operator who pauses a task now expects
+ * that nothing starts from now on.
+ *
+ * The clock of the operator may be ahead of this host's clock by `skewMs`, so a pause counts as begun that much earlier.
+ */
+export function pauseFor(
+  { pauses }: Pick<TaskRecord, 'pauses'>,
+  slot: Instant,
+  now: Instant,
+  skewMs: number,
+): Suspension | null {
+  return (
+    pauses.findLast(
+      (pause) => covers(pause, slot) || (pause.from <= now + skewMs && endsAfter(pause, now) && slot < pause.from),
+    ) ?? null
+  )
+}
+
+/** Returns the pause that is in force at `now`, or null. */
+export function pauseAt({ pauses }: Pick<TaskRecord, 'pauses'>, now: Instant): Suspension | null {
+  return pauses.findLast((pause) => covers(pause, now)) ?? null
+}
+
+/** Returns the retirement that covers `slot` and that nothing has ended, or null. */
+export function retirementAt({ retirements }: Pick<TaskRecord, 'retirements'>, slot: Instant): Suspension | null {
+  return retirements.findLast((one) => one.until === null && covers(one, slot)) ?? null
+}
+
+/** A range in which no slot is expected: from `from` until before `until`. */
+export interface Gap {
+  readonly from: Instant
+  readonly until: Instant
+}
+
+/** Returns the ranges in which no slot of the task is expected, because it was paused or retired. */
+export function gapsOf({ pauses, retirements }: Pick<TaskRecord, 'pauses' | 'retirements'>): readonly Gap[] {
+  return [...pauses, ...retirements].map(({ from, until }) => ({ from, until: until ?? Number.POSITIVE_INFINITY }))
+}

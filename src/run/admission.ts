@@ -1,0 +1,135 @@
+import { firstLine, type LedgerError } from '../core/errors.ts'
+import type { RunEvent } from '../core/event.ts'
+import { formatInstant } from '../core/instant.ts'
+import { pauseFor, retirementAt } from '../core/row/suspensions.ts'
+import { type StatedByRun, withRun } from '../core/row/task-changes.ts'
+import { isNewerRecord, type Suspension, type TaskRecord } from '../core/row/task-record.ts'
+import type { Trigger } from '../core/types.ts'
+import { type Clock, withDeadline } from '../process/clock.ts'
+import { type StopIo, type StopSettings, withinStop } from '../process/stop.ts'
+import type { Store } from '../store/store.ts'
+import type { Settings } from './settings.ts'
+import { type KnownRecords, type ReadRecord, readRecord, writeRecord } from './task-record.ts'
+import { type RetryIo, untilAnswered } from './write.ts'
+
+/** The run that asks whether it may start, and what it states about its task. */
+export interface AdmissionRequest {
+  readonly task: string
+  readonly trigger: Trigger
+  readonly runId: string
+  readonly stated: StatedByRun
+}
+
+export type Admission =
+  | { readonly kind: 'admitted' }
+  /** The task is paused, so a scheduled trigger starts nothing. */
+  | { readonly kind: 'paused'; readonly pause: Suspension }
+  /** A newer cronledger wrote the record, so it is unknown whether the task is paused. */
+  | { readonly kind: 'newerRecord' }
+  /** A stop came, or the lease is lost. */
+  | { readonly kind: 'halted' }
+  | { readonly kind: 'unanswered'; readonly cause: LedgerError }
+
+export interface AdmissionIo extends StopIo, RetryIo {
+  readonly store: Store
+  readonly known: KnownRecords
+  emit(event: RunEvent): void
+}
+
+type AdmissionSettings = StopSettings & Pick<Settings, 'ledgerTimeoutMs' | 'skewMs'>
+
+const ADMITTED: Admission = { kind: 'admitted' }
+
+/** The start of the batch waits for this write, so it gets the time of one slow answer. The next run tries again. */
+const WRITE_TIMEOUT_MS = 5_000
+
+/**
+ * Reads the task record before the start of a scheduled run, and returns whether the run may start. Records what the run
+ * states about its task, if that is new. An operator who forces a slot knows about pauses, so a forced run is always
+ * admitted, and states nothing.
+ *
+ * We must read the record again after each conflict, otherwise this run would start in a pause that was set meanwhile,
+ * or write over it. Throws `LedgerError` if a new try cannot help.
+ */
+export async function admit(
+  request: AdmissionRequest,
+  settings: AdmissionSettings,
+  io: AdmissionIo,
+  halt: AbortSignal,
+): Promise<Admission> {
+  const { task, trigger, stated } = request
+  if (trigger.kind === 'forced') return ADMITTED
+  const pauseIn = (record: TaskRecord) => pauseFor(record, stated.slot, io.clock.now(), settings.skewMs)
+  const known = io.known.get(task)
+  if (known !== null && pauseIn(known) === null && changeBy(request, known, io.clock) === null) return ADMITTED
+  for (;;) {
+    const reply = await withDeadline(io.clock, settings.ledgerTimeoutMs, [halt], (signal) => {
+      const options = { signal, retry: 'unreachable' } as const
+      return untilAnswered(() => readRecord(task, io.store, options), io, options)
+    })
+    if (halt.aborted) return { kind: 'halted' }
+    if (reply.kind === 'unanswered') return { kind: 'unanswered', cause: reply.cause }
+    const { record, version } = reply.value
+    if (isNewerRecord(record)) return { kind: 'newerRecord' }
+    const pause = pauseIn(record)
+    if (pause !== null) return { kind: 'paused', pause }
+    const changed = changeBy(request, record, io.clock)
+    if (changed === null) {
+      io.known.add(task, record)
+      return ADMITTED
+    }
+    const written = await writeChange(task, changed, version, settings, io)
+    if (halt.aborted) return { kind: 'halted' }
+    if (written === 'conflict') continue
+    if (written === 'ok') {
+      io.known.add(task, changed)
+      emitChanges(request, record, changed, io)
+    }
+    return ADMITTED
+  }
+}
+
+/** A slot that is caught up is older than the slot of the run, so it states nothing about the task. */
+function changeBy({ trigger, runId, stated }: AdmissionRequest, record: TaskRecord, clock: Clock): TaskRecord | null {
+  if (trigger.kind !== 'scheduled' || trigger.source === 'catch-up') return null
+  const reason = `revived by run ${runId} of slot ${formatInstant(stated.slot)}`
+  return withRun(record, stated, { at: clock.now(), by: 'cronledger', reason })
+}
+
+/**
+ * Writes the changed record. It serves audits, so a write that fails is logged and does not prevent the start. Returns
+ * `failed` then.
+ */
+async function writeChange(
+  task: string,
+  record: TaskRecord,
+  version: ReadRecord['version'],
+  settings: StopSettings,
+  io: AdmissionIo,
+): Promise<'ok' | 'conflict' | 'failed'> {
+  const warn = (cause: unknown) => {
+    io.emit({
+      event: 'warning',
+      message: `the record of the task could not be updated, but this run is not affected: ${firstLine(cause)}`,
+    })
+    return 'failed' as const
+  }
+  try {
+    const reply = await withinStop(WRITE_TIMEOUT_MS, settings, io, (signal) => {
+      const options = { signal, retry: 'unreachable' } as const
+      return untilAnswered(() => writeRecord(task, record, version, io.store, options), io, options)
+    })
+    return reply.kind === 'answer' ? reply.value : warn(reply.cause)
+  } catch (error) {
+    return warn(error)
+  }
+}
+
+function emitChanges({ stated }: AdmissionRequest, before: TaskRecord, after: TaskRecord, io: AdmissionIo): void {
+  const replaced = before.schedules.at(-1)
+  if (replaced !== undefined && after.schedules !== before.schedules) {
+    io.emit({ event: 'schedule-changed', before: replaced.spec, after: stated.spec })
+  }
+  const retirement = retirementAt(before, stated.slot)
+  if (retirement !== null) io.emit({ event: 'revived', retirement })
+}

@@ -1,0 +1,68 @@
+import { attemptCount, endedAttempts, hasStarted } from '../core/row/attempts.ts'
+import type { OverlapLock } from '../core/row/overlap-lock.ts'
+import type { Suspension } from '../core/row/task-record.ts'
+import { skipRow } from '../core/row/transition.ts'
+import type { PendingRow, RefusalCause, Resolution } from '../core/types.ts'
+import { withinStop } from '../process/stop.ts'
+import { noteRejection } from './claim.ts'
+import { type ClaimedSlot, endWritten } from './claimed-slot.ts'
+import { type Finish, finishAttempt, finishOf } from './finish.ts'
+import { writeAsOwner } from './write.ts'
+
+// How a claimed slot is given up before its work starts, because the run may not start it now.
+
+/** The result of a run that gave its claimed slot up. */
+export type GaveWay =
+  /** Another slot of the task was running, and `--overlap skip` marked this one as skipped. */
+  | { readonly status: 'skipped'; readonly attempt: number; readonly holder: OverlapLock; readonly recorded: boolean }
+  /** The task is paused. The slot is marked as skipped, unless an attempt had already started in it. */
+  | { readonly status: 'paused'; readonly attempt: number; readonly pause: Suspension; readonly recorded: boolean }
+  | { readonly status: 'refused'; readonly cause: 'overlap' | 'newerTaskRecord'; readonly row: null }
+
+/** Marks the slot as skipped, because another slot of the task is running. */
+export async function skipForOverlap(holder: OverlapLock, reason: string, claimedSlot: ClaimedSlot): Promise<GaveWay> {
+  const row = await claimedSlot.lease.release()
+  const finish = await writeSkip(row, { by: 'cronledger', reason }, claimedSlot)
+  claimedSlot.io.emit({ event: 'skipped', holder, ...endWritten(finish) })
+  return { status: 'skipped', attempt: attemptCount(row), holder, recorded: finish.kind === 'recorded' }
+}
+
+/**
+ * Gives the slot up because the task is paused, and marks it as skipped. If an attempt of an earlier trigger had started
+ * in it, its state stays as that attempt left it: an operator still has to decide about that.
+ */
+export async function giveWayToPause(pause: Suspension, claimedSlot: ClaimedSlot): Promise<GaveWay> {
+  const { lease, settings, io } = claimedSlot
+  const row = await lease.release()
+  const finish = endedAttempts(row).some(hasStarted)
+    ? await finishAttempt(row, { outcome: 'notStarted' }, settings, io)
+    : await writeSkip(row, { by: pause.by, reason: `paused: ${pause.reason}` }, claimedSlot)
+  io.emit({ event: 'paused', pause, ...endWritten(finish) })
+  return { status: 'paused', attempt: attemptCount(row), pause, recorded: finish.kind === 'recorded' }
+}
+
+/** Ends the claim without a start, and records the refusal. */
+export async function refuseClaimed(
+  cause: Extract<RefusalCause, 'overlap' | 'newerTaskRecord'>,
+  { request, lease, settings, io }: ClaimedSlot,
+  holder?: OverlapLock,
+): Promise<GaveWay> {
+  const finish = await finishAttempt(await lease.release(), { outcome: 'notStarted' }, settings, io)
+  const noted =
+    finish.kind === 'unanswered'
+      ? { noted: false, detail: finish.cause.message }
+      : await noteRejection({ kind: 'refused', cause }, request, settings, io)
+  io.emit({ event: 'refused', cause, row: null, survivor: null, ...(holder !== undefined && { holder }), ...noted })
+  return { status: 'refused', cause, row: null }
+}
+
+async function writeSkip(
+  row: PendingRow,
+  resolution: Pick<Resolution, 'by' | 'reason'>,
+  { settings, io }: ClaimedSlot,
+): Promise<Finish> {
+  const written = await withinStop(settings.finishTimeoutMs, settings, io, (signal) =>
+    writeAsOwner(row, (baseRow, stamp) => skipRow(baseRow, resolution, stamp), io, { signal, retry: 'any' }),
+  )
+  return finishOf(written)
+}

@@ -1,0 +1,60 @@
+import { describe, expect, test } from 'vitest'
+import { gapsOf, pauseAt, pauseFor, retirementAt } from '../../../src/core/row/suspensions.ts'
+import type { Suspension } from '../../../src/core/row/task-record.ts'
+import { PAUSE } from '../../support/rows.ts'
+
+const HOUR_MS = 3_600_000
+const SKEW_MS = 30_000
+const { from } = PAUSE
+const until = from + HOUR_MS
+const ENDING = { ...PAUSE, until }
+
+describe('a scheduled trigger starts nothing in a pause', () => {
+  const isPaused = (slot: number, now: number, pause: Suspension = ENDING) =>
+    pauseFor({ pauses: [pause] }, slot, now, SKEW_MS) !== null
+
+  test('if its slot lies in the pause, whenever it arrives', () => {
+    expect(isPaused(from, from)).toBe(true)
+    expect(isPaused(until - 1, until + HOUR_MS)).toBe(true)
+    expect(isPaused(until, until)).toBe(false)
+    expect(isPaused(from + HOUR_MS * 1_000, from, PAUSE)).toBe(true)
+  })
+
+  test('if it arrives in the pause, although its slot was before', () => {
+    expect(isPaused(from - HOUR_MS, from)).toBe(true)
+    expect(isPaused(from - HOUR_MS, until - 1)).toBe(true)
+    expect(isPaused(from - HOUR_MS, until)).toBe(false)
+    expect(isPaused(from - HOUR_MS, from, PAUSE)).toBe(true)
+  })
+
+  test('although the clock of this host is behind the clock of the operator', () => {
+    expect(isPaused(from - HOUR_MS, from - SKEW_MS)).toBe(true)
+    expect(isPaused(from - HOUR_MS, from - SKEW_MS - 1)).toBe(false)
+  })
+
+  test('but not in one that was cancelled before it began', () => {
+    const cancelled = { ...PAUSE, until: from }
+    expect(isPaused(from - HOUR_MS, from, cancelled)).toBe(false)
+    expect(isPaused(from, from, cancelled)).toBe(false)
+  })
+
+  test('and the pause that was recorded last is named', () => {
+    const second = { ...ENDING, reason: 'and another one' }
+    expect(pauseFor({ pauses: [PAUSE, second] }, from, from, SKEW_MS)).toBe(second)
+    expect(pauseAt({ pauses: [PAUSE, second] }, until)).toBe(PAUSE)
+    expect(pauseAt({ pauses: [second] }, until)).toBe(null)
+  })
+})
+
+test('a retirement covers the slots from its start on, until it is ended', () => {
+  expect(retirementAt({ retirements: [PAUSE] }, from)).toBe(PAUSE)
+  expect(retirementAt({ retirements: [PAUSE] }, from - 1)).toBe(null)
+  expect(retirementAt({ retirements: [ENDING] }, from)).toBe(null)
+})
+
+test('no slot is expected in a pause or a retirement', () => {
+  expect(gapsOf({ pauses: [ENDING], retirements: [PAUSE] })).toEqual([
+    { from, until },
+    { from, until: Number.POSITIVE_INFINITY },
+  ])
+})

@@ -1,0 +1,140 @@
+import { describe, expect, test } from 'vitest'
+import {
+  type StatedByRun,
+  withPause,
+  withResumption,
+  withRetirement,
+  withRun,
+  withSchedule,
+} from '../../../src/core/row/task-changes.ts'
+import { EMPTY_TASK_RECORD, type Schedules, type TaskRecord } from '../../../src/core/row/task-record.ts'
+import { PAUSE, recordWith } from '../../support/rows.ts'
+
+const at = (text: string) => Date.parse(text)
+const DAY_MS = 86_400_000
+const DAILY = { expression: '0 3 * * *', zone: 'Asia/Tokyo' }
+const RATE = { expression: 'rate(1 day)', zone: 'UTC', anchor: at('2026-01-01T00:00:00Z') }
+const FIRST = at('2026-11-01T18:00:00Z')
+const KNOWN: Schedules = [{ since: FIRST, spec: DAILY }]
+const ENDED = { at: at('2026-11-10T00:00:00Z'), by: 'cronledger', reason: 'revived by run r' }
+
+describe('the schedules of a task', () => {
+  test('a schedule that is in force already changes nothing', () => {
+    expect(withSchedule(KNOWN, { ...DAILY }, at('2026-11-02T18:00:00Z'))).toBe(null)
+  })
+
+  test('a new one is in force from its slot on', () => {
+    expect(withSchedule([], DAILY, FIRST)).toEqual(KNOWN)
+    const changed = withSchedule(KNOWN, RATE, at('2026-11-03T00:00:00Z'))
+    expect(changed).toEqual([...KNOWN, { since: at('2026-11-03T00:00:00Z'), spec: RATE }])
+    expect(withSchedule(KNOWN, { ...DAILY, zone: 'UTC' }, at('2026-11-03T03:00:00Z'))).toHaveLength(2)
+    const moved = { ...RATE, anchor: at('2026-01-01T06:00:00Z') }
+    expect(withSchedule(changed ?? [], moved, at('2026-11-04T06:00:00Z'))).toHaveLength(3)
+  })
+
+  test('a run of an older slot, under another schedule, changes nothing', () => {
+    expect(withSchedule(KNOWN, RATE, FIRST)).toBe(null)
+  })
+
+  test('are bounded: the oldest go first', () => {
+    let schedules: Schedules = []
+    for (let index = 0; index < 60; index++) {
+      schedules = withSchedule(schedules, { expression: `${index} 3 * * *`, zone: 'UTC' }, index * DAY_MS) ?? schedules
+    }
+    expect(schedules).toHaveLength(50)
+    expect(schedules.at(-1)?.spec.expression).toBe('59 3 * * *')
+  })
+})
+
+describe('what a run states', () => {
+  const stated = (slot: number, expectations: StatedByRun['expectations'] = {}) => ({ slot, spec: DAILY, expectations })
+
+  test('the first run makes the record', () => {
+    const after = withRun(EMPTY_TASK_RECORD, stated(FIRST, { graceMs: 60_000, owner: 'data team' }), ENDED)
+    expect(after).toEqual(recordWith(KNOWN, { expectations: { since: FIRST, graceMs: 60_000, owner: 'data team' } }))
+    expect(withRun(EMPTY_TASK_RECORD, stated(FIRST), ENDED)).toEqual(recordWith(KNOWN))
+  })
+
+  test('a run that states the same changes nothing', () => {
+    const record = recordWith(KNOWN, { expectations: { since: FIRST, doneByMs: 7_200_000 } })
+    expect(withRun(record, stated(FIRST + DAY_MS, { doneByMs: 7_200_000 }), ENDED)).toBe(null)
+    expect(withRun(recordWith(KNOWN), stated(FIRST + DAY_MS), ENDED)).toBe(null)
+  })
+
+  test.each(['graceMs', 'lateAfterMs', 'doneByMs', 'owner'])(
+    'another %s is recorded, and so is one that is gone',
+    (name) => {
+      const before = name === 'owner' ? 'ada' : 1
+      const after = name === 'owner' ? 'bob' : 2
+      const record = recordWith(KNOWN, { expectations: { since: FIRST, [name]: before } })
+      const slot = FIRST + DAY_MS
+      expect(withRun(record, stated(slot, { [name]: after }), ENDED)?.expectations).toEqual({
+        since: slot,
+        [name]: after,
+      })
+      expect(withRun(record, stated(slot), ENDED)?.expectations).toEqual({ since: slot })
+    },
+  )
+
+  test('an older run does not write over the expectations of a later one', () => {
+    const record = recordWith(KNOWN, { expectations: { since: FIRST + DAY_MS, graceMs: 60_000 } })
+    expect(withRun(record, stated(FIRST, { graceMs: 5_000 }), ENDED)).toBe(null)
+    expect(withRun(record, stated(FIRST + DAY_MS, { graceMs: 5_000 }), ENDED)).toBe(null)
+  })
+
+  test('a run in a retirement revives the task from its slot on, and keeps its pauses', () => {
+    const retirement = { ...PAUSE, from: FIRST + DAY_MS, reason: 'replaced' }
+    const record = recordWith(KNOWN, { pauses: [PAUSE], retirements: [retirement] })
+    const slot = FIRST + 5 * DAY_MS
+    expect(withRun(record, stated(slot), ENDED)).toEqual({
+      ...record,
+      retirements: [{ ...retirement, until: slot, ended: ENDED }],
+    })
+    // A late trigger of a slot from before the retirement is not a sign that the task is used again.
+    expect(withRun(record, stated(FIRST), ENDED)).toBe(null)
+  })
+})
+
+describe('the decisions of an operator', () => {
+  const [from, later] = [PAUSE.from, PAUSE.from + DAY_MS]
+  const record = recordWith(KNOWN)
+
+  test('a pause is added, and the earlier ones stay on record', () => {
+    const second = { ...PAUSE, from: later }
+    expect(withPause(withPause(record, PAUSE), second).pauses).toEqual([PAUSE, second])
+  })
+
+  test('a hundred pauses are kept: one that is over makes room, and one that is not over never does', () => {
+    const over = { ...PAUSE, until: from + 1 }
+    const hundred = (pauses: TaskRecord['pauses']) => ({ ...record, pauses })
+    const open = Array.from({ length: 99 }, (_, index) => ({ ...PAUSE, from: from + index }))
+    const next = { ...PAUSE, at: later }
+    expect(withPause(hundred([...open, over]), next).pauses).toEqual([...open, next])
+    expect(() => withPause(hundred([...open, PAUSE]), next)).toThrow(/100 pauses that are not over/)
+  })
+
+  test('a resumption ends what goes on, cancels what is planned, and leaves alone what is over', () => {
+    const over = { ...PAUSE, from: from - DAY_MS, until: from - 1 }
+    const planned = { ...PAUSE, from: later }
+    const retirement = { ...PAUSE, reason: 'replaced' }
+    const before = { ...record, pauses: [over, PAUSE, planned], retirements: [retirement] }
+    const now = from + 1_000
+    expect(withResumption(before, now, ENDED)).toEqual({
+      ...record,
+      pauses: [over, { ...PAUSE, until: now, ended: ENDED }, { ...planned, until: later, ended: ENDED }],
+      retirements: [{ ...retirement, until: now, ended: ENDED }],
+    })
+  })
+
+  test('a resumption of a task that runs changes nothing', () => {
+    expect(withResumption(record, from, ENDED)).toBe(null)
+    const after = withResumption(withPause(record, PAUSE), from + 1_000, ENDED)
+    expect(withResumption(after ?? record, from + 1_000, ENDED)).toBe(null)
+  })
+
+  test('a task is retired once', () => {
+    const after = withRetirement(record, PAUSE)
+    expect(after?.retirements).toEqual([PAUSE])
+    expect(withRetirement(after ?? record, PAUSE)).toBe(null)
+  })
+})

@@ -1,0 +1,351 @@
+import { describe, expect, test } from 'vitest'
+import type { RunEvent } from '../../src/core/event.ts'
+import { withPause, withResumption, withRetirement } from '../../src/core/row/task-changes.ts'
+import { decodeTaskRecord, isNewerRecord, type Suspension, type TaskRecord } from '../../src/core/row/task-record.ts'
+import { knownRecords, NO_KNOWN_RECORDS, readRecord, writeRecord } from '../../src/run/task-record.ts'
+import type { Store } from '../../src/store/store.ts'
+import { PAUSE } from '../support/rows.ts'
+import { virtualTime } from '../support/simulated/virtual-clock.ts'
+import { failsAfter, fates, type HostOptions, recordVerbs, TASK, works, world } from '../support/simulated/world.ts'
+
+const DAY_MS = 86_400_000
+const SECOND_MS = 1_000
+const SLOT = Date.parse('2026-11-24T03:00:00Z')
+const FORCE = { by: 'ada', reason: 'bad input file' }
+const CALL = { signal: new AbortController().signal }
+const OTHER = { schedule: { expression: '30 3 * * *', zone: 'UTC' } }
+
+/** Runs triggers on one ledger, and counts what each of them asks. */
+function ledgerOf() {
+  const at = world()
+  const { time, ledger, trigger } = at
+  async function play(runId: string, options: HostOptions = {}, work = works(SECOND_MS)) {
+    const { verbs, fateOf } = recordVerbs()
+    const run = trigger(runId, work, { fateOf, ...options })
+    const result = await time.run(run.result)
+    return { verbs, result, events: run.events, names: run.events.map(({ event }) => event), starts: run.starts() }
+  }
+  return { ...at, play, change: (change: (record: TaskRecord) => TaskRecord | null) => changeRecord(ledger, change) }
+}
+
+async function recordIn(ledger: Store): Promise<TaskRecord> {
+  const { record } = await readRecord(TASK, ledger, CALL)
+  if (isNewerRecord(record)) throw new Error('a newer record')
+  return record
+}
+
+async function changeRecord(ledger: Store, change: (record: TaskRecord) => TaskRecord | null): Promise<void> {
+  const { record, version } = await readRecord(TASK, ledger, CALL)
+  const changed = isNewerRecord(record) ? null : change(record)
+  if (changed === null || (await writeRecord(TASK, changed, version, ledger, CALL)) !== 'ok')
+    throw new Error('unchanged')
+}
+
+const pausing = (pause: Suspension) => (record: TaskRecord) => withPause(record, pause)
+const NOW_PAUSED = { ...PAUSE, from: SLOT }
+
+describe('the requests of a run', () => {
+  test('a run asks three times: claim, read, finish; and four times if it states something new', async () => {
+    const { play } = ledgerOf()
+    const known = NO_KNOWN_RECORDS
+    expect((await play('a', { known })).verbs).toEqual(['put', 'readEntry', 'writeEntry', 'put'])
+    expect((await play('b', { known, day: 1 })).verbs).toEqual(['put', 'readEntry', 'put'])
+    const changed = await play('c', { known, day: 2, settings: { doneByMs: 7_200_000, owner: 'data team' } })
+    expect(changed.verbs).toEqual(['put', 'readEntry', 'writeEntry', 'put'])
+    expect((await play('d', { known, day: 3, ...OTHER })).verbs).toEqual(['put', 'readEntry', 'writeEntry', 'put'])
+  })
+
+  test('a duplicate and a forced run do not ask for the record', async () => {
+    const { play } = ledgerOf()
+    await play('a')
+    expect((await play('b')).verbs).toEqual(['put', 'note'])
+    expect((await play('c', { force: FORCE })).verbs).toEqual(['put', 'put', 'put'])
+  })
+
+  test('a paused trigger asks three times: claim, read, skip', async () => {
+    const { play, change } = ledgerOf()
+    await change(pausing(NOW_PAUSED))
+    expect((await play('a')).verbs).toEqual(['put', 'readEntry', 'put'])
+    expect((await play('b')).verbs).toEqual(['put', 'note'])
+  })
+
+  test('a retry in the same run does not ask again', async () => {
+    const { play } = ledgerOf()
+    const settings = { maxAttempts: 2, retryDelayMs: SECOND_MS }
+    expect((await play('a', { settings }, failsAfter(1))).verbs).toEqual([
+      ...['put', 'readEntry', 'writeEntry'],
+      ...['put', 'put', 'put'],
+    ])
+  })
+})
+
+describe('a program that keeps a ledger open', () => {
+  test('reads the record of a task again only after a minute, or if it states something new', async () => {
+    const { time, play } = ledgerOf()
+    const known = knownRecords(time.clock())
+    const reads = async (day: number, options: HostOptions = {}) =>
+      (await play(`run-${day}`, { day, known, ...options })).verbs.filter((verb) => verb.endsWith('Entry'))
+    expect(await reads(1)).toEqual(['readEntry', 'writeEntry'])
+    expect(await reads(2)).toEqual([])
+    // The slot of an earlier schedule, run late: the schedule that is in force stays so.
+    expect(await reads(0, OTHER)).toEqual([])
+    expect(await reads(3, OTHER)).toEqual(['readEntry', 'writeEntry'])
+    expect(await reads(4, OTHER)).toEqual([])
+    expect(await reads(5)).toEqual(['readEntry', 'writeEntry'])
+    await time.run(time.clock().wait(60_000))
+    expect(await reads(6)).toEqual(['readEntry'])
+    expect(await reads(7)).toEqual([])
+  })
+
+  test('sees a pause after at most a minute', async () => {
+    const { time, play, change } = ledgerOf()
+    const known = knownRecords(time.clock())
+    await play('a', { known })
+    await change(pausing({ ...PAUSE, from: SLOT + DAY_MS }))
+    expect((await play('b', { known, day: 1 })).result.status).toBe('completed')
+    await time.run(time.clock().wait(60_000))
+    expect((await play('c', { known, day: 2 })).result.status).toBe('paused')
+  })
+
+  test('asks the ledger whether a pause that it knows has ended', async () => {
+    const { time, play, change } = ledgerOf()
+    const known = knownRecords(time.clock())
+    await change(pausing(NOW_PAUSED))
+    expect((await play('a', { known })).result.status).toBe('paused')
+    await change((record) => withResumption(record, time.now(), { ...FORCE, at: time.now() }))
+    expect((await play('b', { known, day: 1 })).result.status).toBe('completed')
+  })
+
+  test('a record counts as known only when the ledger has answered', async () => {
+    const { time, play } = ledgerOf()
+    const known = knownRecords(time.clock())
+    const lost = fates(
+      ({ verb }) => verb === 'writeEntry',
+      ...Array.from({ length: 9 }, () => ({ kind: 'dropped' }) as const),
+    )
+    expect((await play('a', { known, fateOf: lost })).result.status).toBe('completed')
+    expect((await play('b', { known, day: 1 })).verbs).toEqual(['put', 'readEntry', 'writeEntry', 'put'])
+  })
+
+  test('keeps the records of a thousand tasks', () => {
+    const known = knownRecords(virtualTime().clock())
+    const record = { schedules: [], expectations: null, pauses: [], retirements: [] }
+    for (let index = 0; index <= 1_000; index++) known.add(`task-${index}`, record)
+    expect([0, 1, 1_000].map((index) => known.get(`task-${index}`))).toEqual([null, record, record])
+  })
+})
+
+describe('a pause', () => {
+  test('a scheduled trigger starts nothing, and its slot is skipped with the reason', async () => {
+    const { play, change, row } = ledgerOf()
+    await change(pausing(NOW_PAUSED))
+    const { result, names, starts } = await play('a')
+    expect(result).toEqual({ status: 'paused', attempt: 1, pause: NOW_PAUSED, recorded: true })
+    expect(names).toEqual(['paused'])
+    expect(starts).toBe(0)
+    expect(await row()).toMatchObject({
+      state: 'SKIPPED',
+      attempts: [{ number: 1, outcome: 'notStarted' }],
+      resolutions: [{ state: 'SKIPPED', by: 'ada', reason: 'paused: maintenance of the database', afterAttempt: 1 }],
+    })
+    expect((await play('b')).result).toMatchObject({ status: 'duplicate', cause: 'skipped' })
+  })
+
+  test('a force still runs', async () => {
+    const { play, change } = ledgerOf()
+    await change(pausing(NOW_PAUSED))
+    await play('a')
+    expect((await play('b', { force: FORCE })).result).toMatchObject({ status: 'completed', attempt: 2 })
+  })
+
+  test('a slot in which an attempt failed stays failed, since an operator has to decide about it', async () => {
+    const { play, change, row } = ledgerOf()
+    const settings = { maxAttempts: 3 }
+    await play('a', { settings }, failsAfter(SECOND_MS))
+    await change(pausing(NOW_PAUSED))
+    expect((await play('b', { settings })).result).toMatchObject({ status: 'paused', recorded: true })
+    expect(await row()).toMatchObject({ state: 'FAILED', resolutions: [], attempts: [{}, { outcome: 'notStarted' }] })
+  })
+
+  test.each(['skip', 'wait'] as const)('also with --overlap %s: the lock is not asked for', async (overlap) => {
+    const { play, change, row } = ledgerOf()
+    await change(pausing(NOW_PAUSED))
+    const { result, verbs } = await play('a', { settings: { overlap } })
+    expect(result.status).toBe('paused')
+    expect(verbs).toEqual(['put', 'readEntry', 'put'])
+    expect((await row()).state).toBe('SKIPPED')
+  })
+
+  test('a pause that is set while a run waits for another slot is seen before the start', async () => {
+    const { time, trigger, change, row } = ledgerOf()
+    const settings = { overlap: 'wait' } as const
+    const first = trigger('a', works(600_000), { settings })
+    await time.run(time.clock().wait(10_000))
+    const second = trigger('b', works(1), { settings, day: 1 })
+    await time.run(time.clock().wait(60_000))
+    await change(pausing({ ...PAUSE, from: SLOT + DAY_MS }))
+    expect(await time.run(second.result)).toMatchObject({ status: 'paused' })
+    expect(second.events.map(({ event }) => event)).toEqual(['waiting', 'paused'])
+    expect((await row(1)).state).toBe('SKIPPED')
+    expect(await time.run(first.result)).toMatchObject({ status: 'completed' })
+  })
+
+  test('a skip that cannot be recorded says so', async () => {
+    const { play, change } = ledgerOf()
+    await change(pausing(NOW_PAUSED))
+    let puts = 0
+    const { result, events } = await play('a', {
+      fateOf: ({ verb }) => ({ kind: verb === 'put' && ++puts > 1 ? 'dropped' : 'answered' }),
+    })
+    expect(result).toMatchObject({ status: 'paused', recorded: false })
+    expect(events).toMatchObject([{ event: 'paused', finish: 'unanswered' }])
+  })
+})
+
+describe('a record that cannot be read', () => {
+  const noStart = ({ verbs, starts, names }: { verbs: string[]; starts: number; names: RunEvent['event'][] }) => {
+    expect(starts).toBe(0)
+    expect(names).toEqual(['withdrawn'])
+    expect(verbs.at(-1)).toBe('put')
+  }
+
+  test.each([
+    ['no answer', 'unreachable', { kind: 'stalled' }],
+    ['a denial', 'denied', { kind: 'denied' }],
+  ] as const)('withdraws the claim, since a pause might be in force: %s', async (_, kind, fate) => {
+    const { time, trigger, row } = ledgerOf()
+    const verbs: string[] = []
+    const run = trigger('a', works(1), {
+      fateOf: ({ verb }) => {
+        verbs.push(verb)
+        return verb === 'readEntry' ? fate : { kind: 'answered' }
+      },
+    })
+    await expect(time.run(run.result)).rejects.toMatchObject({ kind })
+    noStart({ verbs, starts: run.starts(), names: run.events.map(({ event }) => event) })
+    expect(run.events).toMatchObject([{ certain: true }])
+    expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'notStarted' }] })
+    expect(time.now() - SLOT).toBeLessThan(60_000)
+  })
+
+  test('is asked for again until the ledger timeout', async () => {
+    const { play } = ledgerOf()
+    const dropped = { kind: 'dropped' } as const
+    const fateOf = fates(({ verb }) => verb === 'readEntry', dropped, dropped, dropped)
+    expect((await play('a', { fateOf })).result.status).toBe('completed')
+  })
+
+  test('a stop while it is read starts nothing', async () => {
+    const { time, trigger, row } = ledgerOf()
+    const run = trigger('a', works(1), {
+      fateOf: ({ verb }) => ({ kind: verb === 'readEntry' ? 'stalled' : 'answered' }),
+    })
+    await time.run(time.clock().wait(SECOND_MS))
+    run.stop()
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'notStarted', recorded: true })
+    expect(run.starts()).toBe(0)
+    expect(await row()).toMatchObject({ attempts: [{ outcome: 'notStarted' }] })
+  })
+
+  test('a record of a newer cronledger is refused, and stays as it is', async () => {
+    const { play, ledger, row } = ledgerOf()
+    const entry = { version: 7, document: { schemaVersion: 3, pauses: 'in another form' } }
+    await ledger.writeEntry({ kind: '#registry', task: TASK }, entry, 'absent', CALL)
+    const { result, starts } = await play('a')
+    expect(result).toEqual({ status: 'refused', cause: 'newerTaskRecord', row: null })
+    expect(starts).toBe(0)
+    expect(await ledger.readEntry({ kind: '#registry', task: TASK }, CALL)).toEqual(entry)
+    expect(await row()).toMatchObject({ state: 'FAILED', rejections: { first: [{ cause: 'newerTaskRecord' }] } })
+    expect((await play('b', { force: FORCE })).result.status).toBe('completed')
+  })
+
+  test('a malformed record is named', async () => {
+    const { time, trigger, ledger } = ledgerOf()
+    await ledger.writeEntry({ kind: '#registry', task: TASK }, { version: 1, document: { pauses: 7 } }, 'absent', CALL)
+    const run = trigger('a', works(1))
+    await expect(time.run(run.result)).rejects.toMatchObject({ kind: 'shape' })
+    expect(run.starts()).toBe(0)
+  })
+})
+
+describe('a record that changes while a run reads it', () => {
+  /** Makes a change right before the first write of the record by a run. */
+  function changeBeforeWrite(
+    { ledger, change }: ReturnType<typeof ledgerOf>,
+    what: (record: TaskRecord) => TaskRecord,
+  ) {
+    const { writeEntry } = ledger
+    ledger.writeEntry = async (...args) => {
+      ledger.writeEntry = writeEntry
+      await change(what)
+      return writeEntry(...args)
+    }
+  }
+
+  test('a pause that is set between the read and the write is kept, and seen', async () => {
+    const at = ledgerOf()
+    changeBeforeWrite(at, pausing(NOW_PAUSED))
+    const { result, verbs } = await at.play('a')
+    expect(result.status).toBe('paused')
+    expect(verbs).toEqual(['put', 'readEntry', 'writeEntry', 'readEntry', 'put'])
+    expect((await recordIn(at.ledger)).pauses).toEqual([NOW_PAUSED])
+  })
+
+  test('the expectations of a later run are not written over by an older one', async () => {
+    const at = ledgerOf()
+    const later = { since: SLOT + DAY_MS, doneByMs: 7_200_000 }
+    changeBeforeWrite(at, (record) => ({ ...record, expectations: later }))
+    expect((await at.play('a', { settings: { doneByMs: 1_000 } })).result.status).toBe('completed')
+    expect((await recordIn(at.ledger)).expectations).toEqual(later)
+  })
+
+  test('a write that is not answered does not prevent the start', async () => {
+    const { time, play, row } = ledgerOf()
+    const { result, events } = await play('a', {
+      fateOf: ({ verb }) => ({ kind: verb === 'writeEntry' ? 'stalled' : 'answered' }),
+    })
+    expect(result.status).toBe('completed')
+    expect(events[0]).toMatchObject({ event: 'warning', message: /record of the task could not be updated/ })
+    expect(time.now() - (await row()).slot).toBeLessThan(15_000)
+  })
+})
+
+describe('a retired task', () => {
+  const retirement = { ...PAUSE, from: SLOT, reason: 'replaced by nightly-v2' }
+
+  test('is revived by a scheduled run, with a warning', async () => {
+    const { play, change, ledger } = ledgerOf()
+    await change((record) => withRetirement(record, retirement))
+    const { result, events } = await play('a', { day: 1 })
+    expect(result.status).toBe('completed')
+    expect(events[0]).toEqual({ event: 'revived', retirement })
+    expect((await recordIn(ledger)).retirements).toMatchObject([
+      { until: SLOT + DAY_MS, ended: { by: 'cronledger', reason: 'revived by run a of slot 2026-11-25T03:00:00Z' } },
+    ])
+  })
+
+  test('keeps its pause when a run would revive it', async () => {
+    const { play, change, ledger } = ledgerOf()
+    await change((record) => withRetirement(withPause(record, NOW_PAUSED), retirement))
+    expect((await play('a', { day: 1 })).result.status).toBe('paused')
+    const { pauses, retirements } = await recordIn(ledger)
+    expect([pauses, retirements]).toEqual([[NOW_PAUSED], [retirement]])
+  })
+
+  test('a force does not revive it', async () => {
+    const { play, change, ledger } = ledgerOf()
+    await change((record) => withRetirement(record, retirement))
+    expect((await play('a', { force: FORCE })).result.status).toBe('completed')
+    expect((await recordIn(ledger)).retirements).toEqual([retirement])
+  })
+})
+
+test('a new schedule is reported, and the first one is not', async () => {
+  const { play, ledger } = ledgerOf()
+  expect((await play('a')).names).toEqual(['claimed', 'ended'])
+  expect((await play('b', { day: 1, ...OTHER })).names).toEqual(['schedule-changed', 'claimed', 'ended'])
+  const entry = await ledger.readEntry({ kind: '#registry', task: TASK }, CALL)
+  expect(decodeTaskRecord(entry?.document, TASK)).toMatchObject({
+    schedules: [{ since: SLOT }, { since: SLOT + DAY_MS }],
+  })
+})
