@@ -56,7 +56,7 @@ export async function registerSchedule(
   seen: SeenSchedules,
   call: CallOptions,
 ): Promise<ScheduleSpec | null> {
-  const key = { kind: '#registry', task } as const
+  const key = { task, kind: '#task' } as const
   const entry = await store.readEntry(key, call)
   const before = entry === null ? [] : decodeSchedules(entry.document, task)
   const after = withSchedule(before, spec, slot)

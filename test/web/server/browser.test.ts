@@ -428,8 +428,8 @@ describe.skipIf(!hasChromium)('in a browser', () => {
       document: encodeSchedules([{ since: NOW - 3 * 86_400_000, spec: { expression: '0 4 * * *', zone: 'UTC' } }]),
     }
     const unknown = { version: 1, document: encodeSchedules([{ since: NOW, spec }]) }
-    await store.writeEntry({ kind: '#registry', task: HOSTILE }, known, 'absent', call())
-    await store.writeEntry({ kind: '#registry', task: 'zz-bad-schedule' }, unknown, 'absent', call())
+    await store.writeEntry({ kind: '#task', task: HOSTILE }, known, 'absent', call())
+    await store.writeEntry({ kind: '#task', task: 'zz-bad-schedule' }, unknown, 'absent', call())
     store.close()
 
     const served = await serve(`file:${path}`)
