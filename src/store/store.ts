@@ -73,7 +73,7 @@ export interface StoredEntry {
 /** The most entries that one call of `readTaskEntries` reads, because `BatchGetItem` of DynamoDB reads no more. */
 export const ENTRIES_PER_READ = 100
 
-export interface TaskPage {
+interface TaskPage {
   readonly tasks: readonly string[]
   /** An opaque text. It is absent on the last page. */
   readonly next?: string
