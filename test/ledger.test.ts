@@ -189,7 +189,7 @@ describe('run', () => {
   for (const [what, options, message] of [
     ['a wrong schedule', { schedule: '* * *' }, /fields/],
     ['a wrong zone', { timezone: 'Mars/Olympus' }, /Mars\/Olympus/],
-    ['a wrong task', { task: '#registry' }, /task "#registry" is not a valid name/],
+    ['a wrong task', { task: '#task' }, /task "#task" is not a valid name/],
     ['a tolerance out of bounds', { earlyToleranceMs: 3e9 }, /early-tolerance .* is not allowed\. Use 0ms to 1h/],
     ['a lateness that is not a number', { maxLatenessMs: Number.NaN }, /max-lateness NaN.* is not allowed/],
     ['a word that is none', { onLeaseLost: 'maybe' }, /on-lease-lost "maybe" is not allowed\. Use stop/],
@@ -240,7 +240,7 @@ describe('get', () => {
   })
 
   test.each([
-    ['a wrong task', { ...key, task: '#registry' }, /task "#registry" is not a valid name/],
+    ['a wrong task', { ...key, task: '#task' }, /task "#task" is not a valid name/],
     ['a date', { ...key, slot: '2026-11-24' }, /slot "2026-11-24" is not a valid instant/],
     ['a date that is not valid', { ...key, slot: new Date(Number.NaN) }, /slot is an invalid Date/],
   ])('%s is a usage error', async (_, options, message) => {

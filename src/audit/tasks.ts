@@ -4,7 +4,7 @@ import { readSchedule, type ScheduleOptions } from '../core/schedule/schedule-op
 import type { Instant, OrUndefined } from '../core/types.ts'
 import { checkTaskName } from '../core/user-text.ts'
 import { withDeadline } from '../process/clock.ts'
-import type { CallOptions } from '../store/store.ts'
+import { type CallOptions, ENTRIES_PER_READ } from '../store/store.ts'
 import type { HistoryDeps } from './history.ts'
 
 /** The record of a task. It always has at least one schedule. */
@@ -13,21 +13,53 @@ export interface KnownTask extends TaskRecord {
 }
 
 /**
- * Yields the task records by name. Each page is read when the caller needs it. Throws `LedgerError` if a record is
- * malformed.
+ * Yields the task records by name. Holds all names in memory, and the records of two batches: while the caller works on
+ * one batch, the next one is read. Throws `LedgerError` if a record is malformed.
  */
 export async function* readTaskRecords(deps: HistoryDeps): AsyncGenerator<KnownTask> {
+  const names = await listTaskNames(deps)
+  // If the caller stops early, nothing needs the batch that is being read. Its request must not keep the process alive.
+  const over = new AbortController()
+  const io = { ...deps, signals: [...deps.signals, over.signal] }
+  const read = (start: number) => {
+    const batch = names.slice(start, start + ENTRIES_PER_READ)
+    const entries = ask(io, (call) => deps.store.readTaskEntries(batch, call))
+    // The error of a batch is thrown when its turn comes, and it is dropped if the caller stops before.
+    entries.catch(() => undefined)
+    return { batch, entries }
+  }
+  try {
+    let next = names.length > 0 ? read(0) : null
+    for (let start = ENTRIES_PER_READ; next !== null; start += ENTRIES_PER_READ) {
+      const { batch, entries } = next
+      const found = await entries
+      next = start < names.length ? read(start) : null
+      for (const task of batch) {
+        const entry = found.get(task)
+        // The list is eventually consistent, so the record may be gone.
+        if (entry !== undefined) yield* known(task, entry.document)
+      }
+    }
+  } finally {
+    over.abort()
+  }
+}
+
+/** Returns the names of all tasks that have a record, in order. */
+async function listTaskNames(deps: HistoryDeps): Promise<readonly string[]> {
+  const names: string[] = []
   let cursor: string | undefined
   do {
-    const page = await ask(deps, (call) => deps.store.listEntries('#registry', cursor, call))
-    for (const { task, document } of page.entries) yield* known(task, document)
+    const page = await ask(deps, (call) => deps.store.listTasks(cursor, call))
+    names.push(...page.tasks)
     cursor = page.next
   } while (cursor !== undefined)
+  return names.sort()
 }
 
 /** Returns the record of one task, or null if it has none. Throws `LedgerError` if the record is malformed. */
 export async function readTaskRecord(task: string, deps: HistoryDeps): Promise<KnownTask | null> {
-  const entry = await ask(deps, (call) => deps.store.readEntry({ kind: '#registry', task }, call))
+  const entry = await ask(deps, (call) => deps.store.readEntry({ task, kind: '#task' }, call))
   return (entry === null ? [] : known(task, entry.document))[0] ?? null
 }
 

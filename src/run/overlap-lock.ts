@@ -80,7 +80,7 @@ export async function findOverlapLock(
  */
 async function readOverlapLock(task: string, store: Store, call: CallOptions): Promise<StoredEntry | null> {
   try {
-    return await store.readEntry({ kind: '#turn', task }, call)
+    return await store.readEntry({ task, kind: '#lock' }, call)
   } catch (error) {
     if (error instanceof LedgerError && error.kind === 'shape') return null
     throw error
@@ -97,7 +97,7 @@ export async function takeOverlapLock(
   io: OverlapLockIo,
   options: RetryOptions,
 ): Promise<LockResult> {
-  const key: EntryKey = { kind: '#turn', task }
+  const key: EntryKey = { task, kind: '#lock' }
   const document = encodeOverlapLock({ slot, runId: owner })
   let written: number | null = null
   for (;;) {

@@ -51,7 +51,7 @@ export interface ReadRecord {
 
 /** Reads the task record. A task without one has an empty record. Throws `LedgerError`. */
 export async function readRecord(task: string, store: Store, call: CallOptions): Promise<ReadRecord> {
-  const entry = await store.readEntry({ kind: '#registry', task }, call)
+  const entry = await store.readEntry({ task, kind: '#task' }, call)
   if (entry === null) return { record: EMPTY_TASK_RECORD, version: 'absent' }
   return { record: decodeTaskRecord(entry.document, task), version: entry.version }
 }
@@ -65,5 +65,5 @@ export function writeRecord(
   call: CallOptions,
 ): Promise<'ok' | 'conflict'> {
   const entry = { version: version === 'absent' ? 1 : version + 1, document: encodeTaskRecord(record) }
-  return store.writeEntry({ kind: '#registry', task }, entry, version, call)
+  return store.writeEntry({ task, kind: '#task' }, entry, version, call)
 }

@@ -16,6 +16,8 @@ export type Role = 'runner' | 'auditor' | 'operator'
 export interface InspectSettings {
   readonly env: Environment
   readonly role: Role
+  /** The task in whose partition the permissions are tried, or null if no task is known. */
+  readonly task: string | null
   /** The largest difference between the clocks of two hosts, in milliseconds. */
   readonly skewMs: number
   /** Returns the time of this host's clock. */

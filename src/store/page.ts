@@ -2,7 +2,7 @@ import { quote, usageError } from '../core/errors.ts'
 import { parseInstant } from '../core/instant.ts'
 import { formatSlot } from '../core/row/stored-row.ts'
 import type { Key } from '../core/types.ts'
-import type { ListQuery } from './store.ts'
+import { ENTRIES_PER_READ, type ListQuery } from './store.ts'
 
 /**
  * The most rows in a page. DynamoDB reads about this many in one second, and a person can still scroll such a table.
@@ -53,16 +53,23 @@ export function encodeCursor({ task, slot }: StoredKey): string {
   return Buffer.from(JSON.stringify([task, slot])).toString('base64url')
 }
 
-/** Entries are small, so one request can read hundreds of them. */
-export const ENTRIES_PER_PAGE = 100
+/** The kind of the entry that holds the record of a task. */
+export const TASK_ENTRY = '#task'
 
-export function encodeEntryCursor(task: string): string {
+/** A page of names is about 100 KB if all names are long, and DynamoDB reads at most 1 MB for one request. */
+export const TASKS_PER_PAGE = 1000
+
+export function checkEntryCount(tasks: readonly string[]): void {
+  if (tasks.length > ENTRIES_PER_READ) throw new RangeError(`${tasks.length} entries are too many for one read`)
+}
+
+export function encodeTaskCursor(task: string): string {
   return Buffer.from(task).toString('base64url')
 }
 
-/** Returns the last task of the previous page. For the first page, returns a text that sorts before every task name. */
-export function decodeEntryCursor(cursor: string | undefined): string {
-  return cursor === undefined ? ' ' : Buffer.from(cursor, 'base64url').toString()
+/** Returns the last task of the previous page, or null for the first page. */
+export function decodeTaskCursor(cursor: string | undefined): string | null {
+  return cursor === undefined ? null : Buffer.from(cursor, 'base64url').toString()
 }
 
 function decodeCursor(cursor: string | undefined, fits: (key: StoredKey) => boolean): StoredKey | null {

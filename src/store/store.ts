@@ -51,12 +51,12 @@ export interface Page {
 }
 
 /**
- * The key of a small document beside the rows, one for each task. Its kind is its partition, which cannot be the name
- * of a task. `#registry` holds the task record. `#turn` holds the overlap lock.
+ * The key of a small document of a task, in the partition of the task beside its rows. `#task` holds the task record.
+ * `#lock` holds the overlap lock. A kind begins with `#`, which no slot does.
  */
 export interface EntryKey {
-  readonly kind: '#registry' | '#turn'
   readonly task: string
+  readonly kind: '#task' | '#lock'
 }
 
 export interface Entry {
@@ -70,8 +70,11 @@ export interface StoredEntry {
   readonly document: unknown
 }
 
-interface EntryPage {
-  readonly entries: ReadonlyArray<StoredEntry & { readonly task: string }>
+/** The most entries that one call of `readTaskEntries` reads, because `BatchGetItem` of DynamoDB reads no more. */
+export const ENTRIES_PER_READ = 100
+
+interface TaskPage {
+  readonly tasks: readonly string[]
   /** An opaque text. It is absent on the last page. */
   readonly next?: string
 }
@@ -108,7 +111,7 @@ export interface Store {
    */
   list(query: ListQuery, call: CallOptions): Promise<Page>
 
-  /** Reads an entry beside the rows. Returns null if there is none. The read is strongly consistent. */
+  /** Reads an entry of a task. Returns null if there is none. The read is strongly consistent. */
   readEntry(key: EntryKey, call: CallOptions): Promise<StoredEntry | null>
 
   /**
@@ -117,8 +120,17 @@ export interface Store {
    */
   writeEntry(key: EntryKey, entry: Entry, expected: number | 'absent', call: CallOptions): Promise<'ok' | 'conflict'>
 
-  /** Reads one page of the entries of one kind, in the order of their tasks. */
-  listEntries(kind: EntryKey['kind'], cursor: string | undefined, call: CallOptions): Promise<EntryPage>
+  /**
+   * Reads one page of the names of the tasks that have a `#task` entry, at most 1000 and in no certain order. The read
+   * is eventually consistent. A page may be empty and still have a `next`.
+   */
+  listTasks(cursor: string | undefined, call: CallOptions): Promise<TaskPage>
+
+  /**
+   * Reads the `#task` entries of up to `ENTRIES_PER_READ` tasks. A task without an entry is left out. The read is eventually
+   * consistent, so it is for people and audits, and never for a decision.
+   */
+  readTaskEntries(tasks: readonly string[], call: CallOptions): Promise<ReadonlyMap<string, StoredEntry>>
 
   /** Closes connections and files. */
   close(): void

@@ -23,7 +23,7 @@ export async function run({ rounds }) {
       const key = `key-${next()}`
       await server.client.send(new PutItemCommand(claim(key)))
       await Promise.all([
-        registry ? server.client.send(new GetItemCommand(REGISTRY)) : null,
+        registry ? server.client.send(new GetItemCommand(TASK_RECORD)) : null,
         server.client.send(new UpdateItemCommand(finish(key))),
       ])
     }
@@ -67,9 +67,9 @@ function targetsOf(medians, concurrency) {
   )
 }
 
-const REGISTRY = {
+const TASK_RECORD = {
   TableName: 'ledger',
-  Key: { task: { S: '#registry' }, slot: { S: 'bench' } },
+  Key: { task: { S: 'bench' }, slot: { S: '#task' } },
   ConsistentRead: true,
 }
 

@@ -115,7 +115,7 @@ function seed(path, { names, count, newest, stepMs, expression }) {
         schedules: [{ since: newest - (count - 1) * stepMs, spec: schedule }],
       })
       const sql = 'INSERT INTO entries (version, document, kind, task) VALUES (1, ?, ?, ?)'
-      run(sql, JSON.stringify(document), '#registry', task)
+      run(sql, JSON.stringify(document), '#task', task)
     }
   })
   database.close()

@@ -60,16 +60,17 @@ function zero() {
 }
 
 function answer(action, input) {
-  if (action === 'GetItem') return `{"Item":${entry(input.Key.slot.S)}}`
+  if (action === 'GetItem') return `{"Item":${entry(input.Key.task.S)}}`
+  if (action === 'BatchGetItem') {
+    const [[table, { Keys }]] = Object.entries(input.RequestItems)
+    const items = Keys.map(({ task }) => entry(task.S))
+    return `{"Responses":{"${table}":[${items.join(',')}]},"UnprocessedKeys":{}}`
+  }
   if (action !== 'Query') throw new Error(`${action} is not answered`)
-  const {
-    ':kind': kind,
-    ':after': after,
-    ':task': task,
-    ':first': first,
-    ':last': last,
-  } = input.ExpressionAttributeValues
-  if (kind !== undefined) return page(listed(after.S), input.Limit, entry, (name) => keyOf(kind.S, name))
+  const { ':day': day, ':task': task, ':first': first, ':last': last } = input.ExpressionAttributeValues
+  if (day !== undefined) {
+    return page(listed(input.ExclusiveStartKey?.task.S ?? ''), input.Limit, indexKeyOf, indexKeyOf)
+  }
   const start = input.ExclusiveStartKey?.slot.S ?? '9999'
   const within = rowsOf(task.S).filter(({ slot }) => slot >= first.S && slot <= last.S && slot < start)
   const textOf = ({ item }) => item.replaceAll(NAME, task.S)
@@ -85,7 +86,7 @@ function page(all, limit, textOf, keyOfItem) {
 
 function listed(after) {
   const start = names.findIndex((name) => name > after)
-  return start === -1 ? [] : names.slice(start, start + 1_000)
+  return start === -1 ? [] : names.slice(start)
 }
 
 function rowsOf(task) {
@@ -96,8 +97,12 @@ function keyOf(task, slot) {
   return JSON.stringify(toItem({ task, slot }))
 }
 
+function indexKeyOf(name) {
+  return JSON.stringify(toItem({ task: name, slot: '#task', day: '#task' }))
+}
+
 function entry(name) {
-  return JSON.stringify({ ...toItem({ task: '#registry', slot: name, version: 1 }), ...schedules })
+  return JSON.stringify({ ...toItem({ task: name, slot: '#task', day: '#task', version: 1 }), ...schedules })
 }
 
 function rowOf(ago, outcome) {

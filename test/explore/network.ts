@@ -105,7 +105,8 @@ export function portOf(host: string, ledger: Store, pool: Request[], now: () => 
       return send('writeEntry', { expects }, () => ledger.writeEntry(key, entry, expected, NEVER), options)
     },
     list: () => Promise.reject(new Error('a run lists nothing')),
-    listEntries: () => Promise.reject(new Error('a run lists nothing')),
+    listTasks: () => Promise.reject(new Error('a run lists nothing')),
+    readTaskEntries: () => Promise.reject(new Error('a run lists nothing')),
     close() {},
   }
 }

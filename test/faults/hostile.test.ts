@@ -59,7 +59,7 @@ describe('text from the ledger never reaches a terminal with its escape sequence
     for (const task of ['nightly', 'failed']) {
       const spec = { expression: '0 3 * * *', zone: 'UTC' }
       const document = encodeTaskRecord(recordWith([{ since: yesterday, spec }]))
-      await ledger.writeEntry({ kind: '#registry', task }, { version: 1, document }, 'absent', call)
+      await ledger.writeEntry({ kind: '#task', task }, { version: 1, document }, 'absent', call)
     }
     ledger.close()
   })
@@ -103,7 +103,7 @@ describe('text from the ledger never reaches a terminal with its escape sequence
     const ledger = openFileStore(path)
     const document = encodeTaskRecord(recordWith([{ since: yesterday, spec: { expression: EVIL, zone: EVIL } }]))
     const call = { signal: AbortSignal.timeout(120_000) }
-    await ledger.writeEntry({ kind: '#registry', task: `evil${EVIL}` }, { version: 1, document }, 'absent', call)
+    await ledger.writeEntry({ kind: '#task', task: `evil${EVIL}` }, { version: 1, document }, 'absent', call)
     ledger.close()
     for (const args of [['tasks'], ['tasks', '--format', 'json'], ['check', ...due]]) {
       expectOneLine(await cronledger(args, { env: { CRONLEDGER_STORE: `file:${path}` } }), [64, 78])

@@ -39,7 +39,7 @@ beforeAll(async () => {
     const claim = { ...claimOf(task, { slot: SLOT }), schedule: spec }
     await store.put(claim, 'absent', call)
     await store.put(finishRow(claim, FAILED, { writeId: 'w', now: SLOT + 2_000 }), claim, call)
-    await store.writeEntry({ kind: '#registry', task }, entry, 'absent', call)
+    await store.writeEntry({ kind: '#task', task }, entry, 'absent', call)
   }
   store.close()
 })
@@ -130,8 +130,11 @@ describe('the overview', () => {
     expect(await served.stop()).toBe(130)
     const seen = proxy.seen.slice(before)
     expect(seen.filter(isOfTask)).toHaveLength(2 * TASKS.length)
-    // The task records are one page, which is listed for each of both.
-    expect(seen.filter((passing) => !isOfTask(passing)).map(({ action, taskRecord }) => [action, taskRecord])).toEqual([
+    // The names are one page and the task records one batch, and both are read for each of the two.
+    const ofRecords = seen.filter((passing) => !isOfTask(passing)).map(({ action, taskRecord }) => [action, taskRecord])
+    expect(ofRecords.sort()).toEqual([
+      ['BatchGetItem', true],
+      ['BatchGetItem', true],
       ['Query', true],
       ['Query', true],
     ])
@@ -143,13 +146,16 @@ describe('the overview', () => {
 describe('report', () => {
   const args = (out: string) => ['report', '--since', '3d', '--out', out]
 
-  test('16 tasks are asked for at a time, three times each, and the task records are listed once', async () => {
+  test('16 tasks are asked for at a time, three times each, and the task records are read once', async () => {
     const out = join(folder, 'report.html')
     answerInGroups(3)
     expect(await read(args(out))).toMatchObject({ code: 0, stderr: '' })
     expect(proxy.mostAtOnce()).toBe(AT_A_TIME)
     expect(proxy.seen.filter(isOfTask)).toHaveLength(3 * TASKS.length)
-    expect(proxy.seen.filter((passing) => !isOfTask(passing)).map(({ action }) => action)).toEqual(['Query'])
+    expect(proxy.seen.filter((passing) => !isOfTask(passing)).map(({ action }) => action)).toEqual([
+      'Query',
+      'BatchGetItem',
+    ])
     const html = readFileSync(out, 'utf8')
     expect([...html.matchAll(/<h2>(task-\d\d)<\/h2>/g)].map(([, name]) => name)).toEqual(TASKS)
     expect([...html.matchAll(/id="line-(task-\d\d)"/g)].map(([, name]) => name)).toEqual(TASKS)

@@ -48,7 +48,7 @@ beforeAll(async () => {
     version: 1,
     document: { schedules: [{ since: '2026-01-02T03:00:00Z', schedule: '0 3 * * *', zone: 'UTC' }] },
   }
-  await store.writeEntry({ kind: '#registry', task: 'nightly' }, spec, 'absent', call())
+  await store.writeEntry({ kind: '#task', task: 'nightly' }, spec, 'absent', call())
 })
 afterAll(async () => {
   store.close()

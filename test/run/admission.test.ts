@@ -250,18 +250,18 @@ describe('a record that cannot be read', () => {
   test('a record of a newer cronledger is refused, and stays as it is', async () => {
     const { play, ledger, row } = ledgerOf()
     const entry = { version: 7, document: { schemaVersion: 3, pauses: 'in another form' } }
-    await ledger.writeEntry({ kind: '#registry', task: TASK }, entry, 'absent', CALL)
+    await ledger.writeEntry({ kind: '#task', task: TASK }, entry, 'absent', CALL)
     const { result, starts } = await play('a')
     expect(result).toEqual({ status: 'refused', cause: 'newerTaskRecord', row: null })
     expect(starts).toBe(0)
-    expect(await ledger.readEntry({ kind: '#registry', task: TASK }, CALL)).toEqual(entry)
+    expect(await ledger.readEntry({ kind: '#task', task: TASK }, CALL)).toEqual(entry)
     expect(await row()).toMatchObject({ state: 'FAILED', rejections: { first: [{ cause: 'newerTaskRecord' }] } })
     expect((await play('b', { force: FORCE })).result.status).toBe('completed')
   })
 
   test('a malformed record is named', async () => {
     const { time, trigger, ledger } = ledgerOf()
-    await ledger.writeEntry({ kind: '#registry', task: TASK }, { version: 1, document: { pauses: 7 } }, 'absent', CALL)
+    await ledger.writeEntry({ kind: '#task', task: TASK }, { version: 1, document: { pauses: 7 } }, 'absent', CALL)
     const run = trigger('a', works(1))
     await expect(time.run(run.result)).rejects.toMatchObject({ kind: 'shape' })
     expect(run.starts()).toBe(0)
@@ -344,7 +344,7 @@ test('a new schedule is reported, and the first one is not', async () => {
   const { play, ledger } = ledgerOf()
   expect((await play('a')).names).toEqual(['claimed', 'ended'])
   expect((await play('b', { day: 1, ...OTHER })).names).toEqual(['schedule-changed', 'claimed', 'ended'])
-  const entry = await ledger.readEntry({ kind: '#registry', task: TASK }, CALL)
+  const entry = await ledger.readEntry({ kind: '#task', task: TASK }, CALL)
   expect(decodeTaskRecord(entry?.document, TASK)).toMatchObject({
     schedules: [{ since: SLOT }, { since: SLOT + DAY_MS }],
   })

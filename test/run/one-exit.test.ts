@@ -13,7 +13,7 @@ type World = ReturnType<typeof world>
 
 /** Makes the overlap lock have this document. The task has no record. */
 function holdLock(ledger: World['ledger'], document: StoredDocument): void {
-  ledger.readEntry = async ({ kind }) => (kind === '#registry' ? null : { version: 1, document })
+  ledger.readEntry = async ({ kind }) => (kind === '#task' ? null : { version: 1, document })
 }
 
 /** Makes each write throw that puts attempt `number` from waiting to running. */

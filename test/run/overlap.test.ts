@@ -299,7 +299,7 @@ describe('a ledger that fails', () => {
         fateOf: fates((call) => call.verb === 'writeEntry', ...planned),
       })
       expect(await time.run(run.result)).toMatchObject({ status: 'completed', attempt: 1 })
-      const entry = await ledger.readEntry({ kind: '#turn', task: TASK }, { signal: new AbortController().signal })
+      const entry = await ledger.readEntry({ kind: '#lock', task: TASK }, { signal: new AbortController().signal })
       expect(decodeOverlapLock(entry?.document, TASK).runId).toBe('a')
     }
   })

@@ -8,7 +8,7 @@ import { encodeRow } from '../../src/core/row/stored-row.ts'
 import { claimRow, finishRow, renewLease } from '../../src/core/row/transition.ts'
 import type { Instant, Rejection, Row, Trigger } from '../../src/core/types.ts'
 import { type StoredKey, storedKey } from '../../src/store/page.ts'
-import type { ListQuery, Page, Store } from '../../src/store/store.ts'
+import type { EntryKey, ListQuery, Page, Store } from '../../src/store/store.ts'
 
 /** The contract needs these parts of a store: an empty ledger, and a way to write rows that this version would never write. */
 export interface Subject {
@@ -301,13 +301,13 @@ export function contract(subject: () => Subject): void {
     })
   })
 
-  describe('entries beside the rows', () => {
+  describe('the entries of a task', () => {
     const document = { schedules: [{ since: '2026-11-24T03:00:00Z', schedule: '0 3 * * *', zone: 'UTC' }] }
 
     it('are written under a condition, and read back', async () => {
       const task = newTask()
       await putOk(claimOf(task), 'absent')
-      const key = { kind: '#registry', task } as const
+      const key = { task, kind: '#task' } as const
       const write = (version: number, expected: number | 'absent') =>
         store().writeEntry(key, { version, document }, expected, call())
       expect(await store().readEntry(key, call())).toBe(null)
@@ -319,23 +319,85 @@ export function contract(subject: () => Subject): void {
       expect(await store().readEntry(key, call())).toMatchObject({ version: 2, document })
     })
 
-    it('are listed by name over all pages, and are not rows', async () => {
-      const many = Array.from({ length: 120 }, (_, index) => `listed-${String(index).padStart(3, '0')}`)
-      const tasks = ['0-listed-', 'Z-listed-', ...many]
-      await putOk(claimOf(newTask()), 'absent')
-      for (const task of tasks) {
-        await store().writeEntry({ kind: '#registry', task }, { version: 1, document }, 'absent', call())
-      }
+    const write = (task: string, kind: EntryKey['kind'], version = 1) =>
+      store().writeEntry({ task, kind }, { version, document: { ...document, task } }, 'absent', call())
+    const listTasks = async () => {
       const listed: string[] = []
       let cursor: string | undefined
       do {
-        const page = await store().listEntries('#registry', cursor, call())
-        listed.push(...page.entries.map(({ task }) => task))
+        const page = await store().listTasks(cursor, call())
+        expect(page.tasks.length).toBeLessThanOrEqual(1000)
+        listed.push(...page.tasks)
         cursor = page.next
       } while (cursor !== undefined)
-      expect(listed.filter((task) => task.includes('listed-'))).toEqual(tasks)
-      const { rows } = await store().list({ kind: 'day', day: '2026-11-24', limit: 1000 }, call())
-      expect(rows.filter(({ task }) => task.includes('listed-'))).toEqual([])
+      return listed
+    }
+
+    it('the two entries of a task do not touch each other', async () => {
+      const task = newTask()
+      await write(task, '#task', 3)
+      await write(task, '#lock', 8)
+      expect(await store().readEntry({ task, kind: '#task' }, call())).toMatchObject({ version: 3 })
+      expect(await store().readEntry({ task, kind: '#lock' }, call())).toMatchObject({ version: 8 })
+    })
+
+    it('listTasks names each task with a task record once, over all pages', async () => {
+      const many = Array.from({ length: 1_050 }, (_, index) => `listed-${index}`)
+      const tasks = ['0-listed-', 'Z-listed-', 'a/b.c-listed-', ...many]
+      const atATime = pLimit(16)
+      await Promise.all(tasks.map((task) => atATime(() => insist(() => write(task, '#task')))))
+      const [onlyRows, onlyLock] = [newTask(), newTask()]
+      await putOk(claimOf(onlyRows), 'absent')
+      await write(onlyLock, '#lock')
+      const listed = await listTasks()
+      expect(listed.filter((task) => task.includes('listed-')).sort()).toEqual([...tasks].sort())
+      expect(listed).not.toContain(onlyRows)
+      expect(listed).not.toContain(onlyLock)
+    })
+
+    it('listTasks names a task once after its record changed', async () => {
+      const task = newTask()
+      await write(task, '#task')
+      await store().writeEntry({ task, kind: '#task' }, { version: 2, document }, 1, call())
+      expect((await listTasks()).filter((name) => name === task)).toEqual([task])
+    })
+
+    it('readTaskEntries reads the records of 100 tasks, and leaves out a task without one', async () => {
+      const tasks = Array.from({ length: 98 }, newTask)
+      const [onlyRows, onlyLock] = [newTask(), newTask()]
+      for (const task of tasks) await write(task, '#task', 7)
+      await putOk(claimOf(onlyRows), 'absent')
+      await write(onlyLock, '#lock')
+      const found = await store().readTaskEntries([onlyRows, ...tasks.toReversed(), onlyLock], call())
+      expect([...found.keys()].sort()).toEqual([...tasks].sort())
+      for (const task of tasks) expect(found.get(task)).toEqual({ version: 7, document: { ...document, task } })
+      expect(await store().readTaskEntries([], call())).toEqual(new Map())
+      await expect(store().readTaskEntries([...tasks, 'a', 'b', 'c'], call())).rejects.toThrow(RangeError)
+    })
+
+    it('a row listing never shows an entry', async () => {
+      const task = newTask()
+      const row = await putOk(claimOf(task), 'absent')
+      await write(task, '#task')
+      await write(task, '#lock')
+      const rowsIn = async (query: ListQuery) => (await store().list(query, call())).rows
+      for (const limit of [1, 1000]) {
+        expect(await rowsIn({ kind: 'task', task, limit })).toEqual([row])
+        expect(await rowsIn({ kind: 'task', task, limit, since: 0, until: SLOT })).toEqual([])
+      }
+      const sameDay = (await rowsIn({ kind: 'day', day: '2026-11-24', limit: 1000 })).filter((one) => one.task === task)
+      expect(sameDay).toEqual([row])
+      for (const day of ['#task', '#lock', '']) {
+        await expect(rowsIn({ kind: 'day', day, limit: 1 })).rejects.toMatchObject({ kind: 'usage' })
+      }
+    })
+
+    it('an entry without rows makes no row', async () => {
+      const task = newTask()
+      await write(task, '#task')
+      await write(task, '#lock')
+      expect(await store().list({ kind: 'task', task, limit: 10 }, call())).toEqual({ rows: [] })
+      expect(await store().get({ task, slot: SLOT }, call())).toBe(null)
     })
   })
 

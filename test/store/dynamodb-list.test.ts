@@ -98,6 +98,6 @@ it('what a decision is made on is read consistently: the row, and an entry', asy
   const store = openDynamoStore({ table: 'ledger', env: {}, config })
   const call = { signal: AbortSignal.timeout(120_000) }
   await store.get({ task: 'nightly', slot: 0 }, call)
-  await store.readEntry({ kind: '#registry', task: 'nightly' }, call)
+  await store.readEntry({ kind: '#task', task: 'nightly' }, call)
   expect(consistent).toEqual([true, true])
 })

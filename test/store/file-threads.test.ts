@@ -35,7 +35,7 @@ test('worker threads that open one file ledger for each call, beside another pro
   expect(database.prepare('SELECT count(*) AS entries FROM entries').get()).toMatchObject({ entries: 4 * calls })
   database.close()
   const store = openFileStore(path)
-  const key = { kind: '#registry', task: `b-0-${calls - 1}` } as const
+  const key = { kind: '#task', task: `b-0-${calls - 1}` } as const
   expect(await store.readEntry(key, { signal: AbortSignal.timeout(20_000) })).toMatchObject({ version: 1 })
   store.close()
 })

@@ -14,6 +14,8 @@ export interface Passing {
   readonly taskRecord: boolean
   /** The task whose rows the request reads, if it is a query of one task. */
   readonly task: string | null
+  /** The partitions of the table that the keys of the request name. A query of an index names none of them. */
+  readonly partitions: readonly string[]
   /** The index that the request reads, if any. */
   readonly indexName: string | null
   /** The number of earlier requests of this action. */
@@ -213,7 +215,7 @@ function send(response: ServerResponse, { status, headers, body }: Reply): void 
 function describe(request: IncomingMessage, body: Buffer, seen: readonly Passing[]): Passing {
   const action = String(request.headers['x-amz-target']).split('.')[1] ?? ''
   const state = /"(PENDING|COMPLETED|FAILED|SKIPPED)"/.exec(body.toString())?.[1] ?? null
-  const taskRecord = body.includes('#registry')
+  const taskRecord = body.includes('"slot":{"S":"#task"}') || body.includes('":day":{"S":"#task"}')
   const task = action === 'Query' ? (/":task":\{"S":"([^"]+)"/.exec(body.toString())?.[1] ?? null) : null
   const indexName = /"IndexName":"([^"]+)"/.exec(body.toString())?.[1] ?? null
   return {
@@ -221,9 +223,29 @@ function describe(request: IncomingMessage, body: Buffer, seen: readonly Passing
     state,
     taskRecord,
     task,
+    partitions: partitionsIn(action, body),
     indexName,
     index: seen.filter((passing) => passing.action === action).length,
   }
+}
+
+/** The part of the requests of the SDK that names partitions. */
+interface KeysOfRequest {
+  readonly Key?: StoredTask
+  readonly Item?: StoredTask
+  readonly ExpressionAttributeValues?: { readonly ':task'?: { readonly S: string } }
+  readonly RequestItems?: Readonly<Record<string, { readonly Keys: readonly StoredTask[] }>>
+}
+interface StoredTask {
+  readonly task: { readonly S: string }
+}
+
+function partitionsIn(action: string, body: Buffer): readonly string[] {
+  const input: KeysOfRequest = body.length === 0 ? {} : JSON.parse(body.toString())
+  const queried = input.ExpressionAttributeValues?.[':task']?.S
+  if (action === 'Query') return queried === undefined ? [] : [queried]
+  const batched = Object.values(input.RequestItems ?? {}).flatMap(({ Keys }) => Keys)
+  return [input.Key, input.Item, ...batched].flatMap((key) => key?.task.S ?? [])
 }
 
 function forward(upstream: string, from: IncomingMessage, body: Buffer): Promise<Reply> {

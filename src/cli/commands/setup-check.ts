@@ -26,8 +26,8 @@ const NAME_COLUMNS = 21
 /** Checks everything that a run needs and prints a line for each. Returns the exit code of the gravest finding. */
 export async function checkSetup(options: SetupCheckOptions, env: Environment): Promise<number> {
   const signal = AbortSignal.timeout(options.ledgerTimeoutMs ?? SETTINGS.ledgerTimeoutMs.default)
-  const { role = 'operator', skewMs = SETTINGS.skewMs.default } = options
-  const settings = { env, role, skewMs, now: () => systemClock.now() }
+  const { role = 'operator', skewMs = SETTINGS.skewMs.default, task = null } = options
+  const settings = { env, role, task, skewMs, now: () => systemClock.now() }
   const found = new Set<ErrorKind | null>()
   async function* findings() {
     yield* inspectRun(options, env, signal)

@@ -53,7 +53,7 @@ export function printTemplate(options: PrintOptions, env: Environment, now: Inst
       `--print cannot be used with --store ${quote(options.store)}. Use dynamodb:TABLE, because the templates are for AWS.`,
     )
   const { table } = parsed
-  if (options.print === 'iam') return policies(options.role, locationOf(table, env))
+  if (options.print === 'iam') return policies(options, locationOf(table, env))
   const batch = readBatch(options)
   const values = {
     ...locationOf(table, env),
@@ -130,8 +130,13 @@ function locationOf(table: string, env: Environment): TemplateValues {
   return { ...place, TableArn: arn }
 }
 
-function policies(role: string | undefined, values: TemplateValues): Printed {
-  const all = fillJson(readSchema('iam.json'), values)
+/**
+ * Returns the policy of the role, or all policies. The runner's policy allows only the partition of one task. Without a
+ * task, its name stays a placeholder.
+ */
+function policies({ role, task }: PrintOptions, place: TemplateValues): Printed {
+  if (task !== undefined) checkTaskName(task)
+  const all = fillJson(readSchema('iam.json'), { ...place, ...(task !== undefined && { Task: task }) })
   if (role !== undefined) return printed(all[role])
   const { text, notes } = printed(all)
   const choice =

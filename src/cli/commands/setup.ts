@@ -34,7 +34,7 @@ const OPTIONS = {
     choices: PRINTABLE,
     help: 'Change nothing; print a template with the values filled in',
   },
-  task: { ...COMMON.task, ...BATCH, help: 'Name of the batch, for a template' },
+  task: { ...COMMON.task, ...BATCH, help: 'Name of the batch, for a template, a policy or a check' },
   schedule: { ...COMMON.schedule, ...BATCH },
   timezone: { ...COMMON.timezone, ...BATCH },
   anchor: { ...COMMON.anchor, ...BATCH },

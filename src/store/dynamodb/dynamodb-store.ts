@@ -16,18 +16,28 @@ import { fieldsOf, integer, object, text } from '../../core/row/stored-fields.ts
 import { decodeNotes } from '../../core/row/stored-rejections.ts'
 import { decodeRow } from '../../core/row/stored-row.ts'
 import { type Key, type Row, SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
-import { decodeEntryCursor, encodeCursor, encodeEntryCursor, pageQuery, type StoredKey, storedKey } from '../page.ts'
+import {
+  checkEntryCount,
+  decodeTaskCursor,
+  encodeCursor,
+  encodeTaskCursor,
+  pageQuery,
+  type StoredKey,
+  storedKey,
+  TASK_ENTRY,
+} from '../page.ts'
 import type { CallOptions, Store, StoredEntry } from '../store.ts'
 import { connect, type Dynamo, type DynamoOptions } from './client.ts'
 import { errorOfWrite } from './errors.ts'
 import {
-  entriesQueryInput,
+  entryKey,
   entryPut,
   firstPut,
   keysRequest,
   nextPut,
   noteUpdate,
   pageQueryInput,
+  tasksQueryInput,
 } from './expressions.ts'
 import { fromItem, type Item, toItem } from './item.ts'
 
@@ -188,16 +198,18 @@ async function fetchBatch(dynamo: Dynamo, request: KeysAndAttributes, call: Call
   }
 }
 
-function entryMethods(dynamo: Dynamo): Pick<Store, 'readEntry' | 'writeEntry' | 'listEntries'> {
+type EntryMethods = Pick<Store, 'readEntry' | 'writeEntry' | 'listTasks' | 'readTaskEntries'>
+
+function entryMethods(dynamo: Dynamo): EntryMethods {
   const TableName = dynamo.table
   return {
-    async readEntry({ kind, task }, call) {
-      const item = await fetchItem(dynamo, { task: kind, slot: task }, call)
-      return item === null ? null : entryOf(item)
+    async readEntry(key, call) {
+      const item = await fetchItem(dynamo, entryKey(key), call)
+      return item === null ? null : decodeEntry(item).entry
     },
 
-    async writeEntry({ kind, task }, entry, expected, call) {
-      const command = new PutItemCommand({ TableName, ...entryPut({ task: kind, slot: task }, entry, expected) })
+    async writeEntry(key, entry, expected, call) {
+      const command = new PutItemCommand({ TableName, ...entryPut(key, entry, expected) })
       try {
         await dynamo.ask('PutItem', (client, how) => client.send(command, how), call)
         return 'ok'
@@ -207,19 +219,28 @@ function entryMethods(dynamo: Dynamo): Pick<Store, 'readEntry' | 'writeEntry' | 
       }
     },
 
-    async listEntries(kind, cursor, call) {
-      const send = new QueryCommand({ TableName, ...entriesQueryInput(kind, decodeEntryCursor(cursor)) })
+    async listTasks(cursor, call) {
+      const send = new QueryCommand({ TableName, ...tasksQueryInput(decodeTaskCursor(cursor)) })
       const reply = await dynamo.ask('Query', (client, how) => client.send(send, how), call)
-      const last = reply.LastEvaluatedKey?.['slot']?.S
-      return { entries: (reply.Items ?? []).map(entryOf), ...(last !== undefined && { next: encodeEntryCursor(last) }) }
+      const tasks = (reply.Items ?? []).map((item) => keyOfItem(fromItem(item)).task)
+      const last = reply.LastEvaluatedKey?.['task']?.S
+      return { tasks, ...(last !== undefined && { next: encodeTaskCursor(last) }) }
+    },
+
+    async readTaskEntries(tasks, call) {
+      checkEntryCount(tasks)
+      if (tasks.length === 0) return new Map()
+      const keys = tasks.map((task) => entryKey({ task, kind: TASK_ENTRY }))
+      const items = (await fetchBatch(dynamo, keysRequest(keys), call)).map(decodeEntry)
+      return new Map(items.map(({ task, entry }) => [task, entry]))
     },
   }
 }
 
-function entryOf(item: Item): StoredEntry & { readonly task: string } {
+function decodeEntry(item: Item): { readonly task: string; readonly entry: StoredEntry } {
   const fields = fieldsOf(fromItem(item), 'an entry of the ledger')
-  const document = object(fields, 'document').values
-  return { task: text(fields, 'slot'), version: integer(fields, 'version'), document }
+  const entry = { version: integer(fields, 'version'), document: object(fields, 'document').values }
+  return { task: text(fields, 'task'), entry }
 }
 
 function keyOfItem(item: Record<string, unknown>): StoredKey {

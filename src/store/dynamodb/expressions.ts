@@ -9,7 +9,7 @@ import type { StoredDocument, StoredValue } from '../../core/row/stored-fields.t
 import { encodeRejection } from '../../core/row/stored-rejections.ts'
 import { encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
 import { type Rejection, type Row, SCHEMA_VERSION } from '../../core/types.ts'
-import { ENTRIES_PER_PAGE, type PageQuery, type StoredKey, storedKey } from '../page.ts'
+import { type PageQuery, type StoredKey, storedKey, TASK_ENTRY, TASKS_PER_PAGE } from '../page.ts'
 import type { Entry, EntryKey, Expected } from '../store.ts'
 import { type Item, toAttribute, toItem } from './item.ts'
 
@@ -135,10 +135,26 @@ export function pageQueryInput(query: PageQuery): Omit<QueryCommandInput, 'Table
   }
 }
 
-/** Returns the write of a whole entry beside the rows. An entry has no `day`, so it is never in the index. */
-export function entryPut(key: StoredKey, { version, document }: Entry, expected: number | 'absent'): Put {
+/**
+ * The `day` of every task record. So the index lists the tasks under this value. It is not a date, so a query for the
+ * rows of a day never returns a task record.
+ */
+const TASKS_DAY = '#task'
+
+/** Returns the key of an entry. A query for rows never returns it, because `#` sorts before every slot. */
+export function entryKey({ task, kind }: EntryKey): StoredKey {
+  return { task, slot: kind }
+}
+
+/** Returns the write of a whole entry. Only a task record has a `day`, so the overlap lock is not in the index. */
+export function entryPut(key: EntryKey, { version, document }: Entry, expected: number | 'absent'): Put {
   return {
-    Item: toItem({ ...key, version, document }),
+    Item: toItem({
+      ...entryKey(key),
+      ...(key.kind === TASK_ENTRY && { day: TASKS_DAY }),
+      version,
+      document,
+    }),
     ...(expected === 'absent'
       ? { ConditionExpression: 'attribute_not_exists(#task)', ExpressionAttributeNames: names('task') }
       : {
@@ -149,13 +165,16 @@ export function entryPut(key: StoredKey, { version, document }: Entry, expected:
   }
 }
 
-/** Returns the query for the entries of a kind whose task comes after `after`. */
-export function entriesQueryInput(kind: EntryKey['kind'], after: string): Omit<QueryCommandInput, 'TableName'> {
+/** Returns the query for the keys of the task records that the index has after the record of the task `after`. */
+export function tasksQueryInput(after: string | null): Omit<QueryCommandInput, 'TableName'> {
+  const key = (task: string) => toItem({ ...entryKey({ task, kind: TASK_ENTRY }), day: TASKS_DAY })
   return {
-    KeyConditionExpression: '#task = :kind AND #slot > :after',
-    ExpressionAttributeNames: names('task', 'slot'),
-    ExpressionAttributeValues: values({ kind, after }),
-    Limit: ENTRIES_PER_PAGE,
+    IndexName: DAY_INDEX,
+    KeyConditionExpression: '#day = :day',
+    ExpressionAttributeNames: names('day'),
+    ExpressionAttributeValues: values({ day: TASKS_DAY }),
+    Limit: TASKS_PER_PAGE,
+    ...(after === null ? {} : { ExclusiveStartKey: key(after) }),
   }
 }
 

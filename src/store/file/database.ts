@@ -5,7 +5,8 @@ import { checkDescriptors } from '../descriptors.ts'
 import { explainFileError, isBusy } from './errors.ts'
 import { APPLICATION_ID, checkHeader, findFile, foreign } from './header.ts'
 
-const LAYOUT_VERSION = 1
+/** In layout 1, which no release wrote, the entries had other kinds. */
+const LAYOUT_VERSION = 2
 
 /**
  * How long SQLite itself may wait for a lock, in milliseconds. This wait blocks the event loop, on which heartbeats and
@@ -155,7 +156,7 @@ export function openFileDatabase(name: string): FileDatabase {
 
 /**
  * Returns whether the database has no content, as a file has none between its creation and its first commit. Throws
- * `shape` if a newer cronledger or another program made the database.
+ * `shape` if another version of cronledger or another program made the database.
  */
 function isEmpty(all: Transaction['all'], path: string): boolean {
   const number = (sql: string) => Number(Object.values(all(sql)[0] ?? {})[0])
@@ -163,10 +164,11 @@ function isEmpty(all: Transaction['all'], path: string): boolean {
   const layout = number('PRAGMA user_version')
   if (application === APPLICATION_ID && layout === LAYOUT_VERSION) return false
   if (application === 0 && number('SELECT count(*) FROM sqlite_master') === 0) return true
-  throw application === APPLICATION_ID
-    ? new LedgerError(
-        'shape',
-        `a newer version of cronledger made file ledger ${quote(path)} (layout ${layout}). Update cronledger on this host or in this image.`,
-      )
-    : foreign(path)
+  if (application !== APPLICATION_ID) throw foreign(path)
+  throw new LedgerError(
+    'shape',
+    layout < LAYOUT_VERSION
+      ? `file ledger ${quote(path)} was made by an earlier cronledger, before its first release. Use another file.`
+      : `a newer version of cronledger made file ledger ${quote(path)} (layout ${layout}). Update cronledger on this host or in this image.`,
+  )
 }

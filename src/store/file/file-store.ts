@@ -5,13 +5,15 @@ import { dayOf, decodeRow, encodeRow, OWNER_FIELDS } from '../../core/row/stored
 import { SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
 import {
   AFTER_ALL,
-  decodeEntryCursor,
-  ENTRIES_PER_PAGE,
+  checkEntryCount,
+  decodeTaskCursor,
   encodeCursor,
-  encodeEntryCursor,
+  encodeTaskCursor,
   pageQuery,
   type StoredKey,
   storedKey,
+  TASK_ENTRY,
+  TASKS_PER_PAGE,
 } from '../page.ts'
 import type { CallOptions, PutResult, Store, StoredEntry } from '../store.ts'
 import { type FileDatabase, openFileDatabase, type Transaction } from './database.ts'
@@ -39,7 +41,9 @@ const SELECT_DAY = `SELECT task, slot, document, notes FROM rows
 const INSERT_ENTRY = 'INSERT INTO entries (version, document, kind, task) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING'
 const UPDATE_ENTRY = 'UPDATE entries SET version = ?, document = ? WHERE kind = ? AND task = ? AND version = ?'
 const SELECT_ENTRY = 'SELECT task, version, document FROM entries WHERE kind = ? AND task = ?'
-const SELECT_ENTRIES = 'SELECT task, version, document FROM entries WHERE kind = ? AND task > ? ORDER BY task LIMIT ?'
+const SELECT_TASKS = 'SELECT task FROM entries WHERE kind = ? AND task > ? ORDER BY task LIMIT ?'
+const SELECT_ENTRIES = `SELECT task, version, document FROM entries
+  WHERE kind = ? AND task IN (SELECT value FROM json_each(?))`
 
 /**
  * Opens a ledger in one SQLite file, which is safe between the processes of one host. The first claim makes the file.
@@ -120,10 +124,12 @@ function rowMethods(database: FileDatabase, soon: LockWait): Pick<Store, 'get' |
   }
 }
 
-function entryMethods(database: FileDatabase, soon: LockWait): Pick<Store, 'readEntry' | 'writeEntry' | 'listEntries'> {
+type EntryMethods = Pick<Store, 'readEntry' | 'writeEntry' | 'listTasks' | 'readTaskEntries'>
+
+function entryMethods(database: FileDatabase, soon: LockWait): EntryMethods {
   return {
     async readEntry({ kind, task }, call) {
-      const read = ({ all }: Transaction) => all(SELECT_ENTRY, kind, task).map(decodeEntry)[0] ?? null
+      const read = ({ all }: Transaction) => all(SELECT_ENTRY, kind, task).map(decodeEntry)[0]?.entry ?? null
       return soon(call, () => database.transact('read', read))
     },
 
@@ -136,21 +142,27 @@ function entryMethods(database: FileDatabase, soon: LockWait): Pick<Store, 'read
       return soon(call, () => (database.transact('write', write) === 1 ? 'ok' : 'conflict'))
     },
 
-    async listEntries(kind, cursor, call) {
-      const read = ({ all }: Transaction) => all(SELECT_ENTRIES, kind, decodeEntryCursor(cursor), ENTRIES_PER_PAGE + 1)
+    async listTasks(cursor, call) {
+      const after = decodeTaskCursor(cursor) ?? ''
+      // We read one name more than a page has, because it shows whether there is another page.
+      const read = ({ all }: Transaction) => all(SELECT_TASKS, TASK_ENTRY, after, TASKS_PER_PAGE + 1)
       const found = await soon(call, () => database.transact('read', read) ?? [])
-      const entries = found.slice(0, ENTRIES_PER_PAGE).map(decodeEntry)
-      const last = entries.at(-1)
-      return {
-        entries,
-        ...(last !== undefined && found.length > entries.length && { next: encodeEntryCursor(last.task) }),
-      }
+      const tasks = found.slice(0, TASKS_PER_PAGE).map(({ task }) => String(task))
+      const last = tasks.at(-1)
+      return { tasks, ...(last !== undefined && found.length > tasks.length && { next: encodeTaskCursor(last) }) }
+    },
+
+    async readTaskEntries(tasks, call) {
+      checkEntryCount(tasks)
+      const read = ({ all }: Transaction) => all(SELECT_ENTRIES, TASK_ENTRY, JSON.stringify(tasks)).map(decodeEntry)
+      const found = await soon(call, () => database.transact('read', read) ?? [])
+      return new Map(found.map(({ task, entry }) => [task, entry]))
     },
   }
 }
 
-function decodeEntry({ task, version, document }: Columns): StoredEntry & { readonly task: string } {
-  return { task: String(task), version: Number(version), document: parsed(document) }
+function decodeEntry({ task, version, document }: Columns): { readonly task: string; readonly entry: StoredEntry } {
+  return { task: String(task), entry: { version: Number(version), document: parsed(document) } }
 }
 
 type Columns = Readonly<Record<string, unknown>>

@@ -293,7 +293,7 @@ describe('slots without a row', () => {
     const entries = { nightly: [{ ...schedule, since: since(12) }], other: [{ ...schedule, since: since(4) }] }
     for (const [task, schedules] of Object.entries(entries)) {
       const call = { signal: AbortSignal.timeout(120_000) }
-      await open.writeEntry({ kind: '#registry', task }, entryOf(schedules), 'absent', call)
+      await open.writeEntry({ kind: '#task', task }, entryOf(schedules), 'absent', call)
     }
     open.close()
     return store
@@ -344,7 +344,7 @@ describe('slots without a row', () => {
     const open = openFileStore(store.slice('file:'.length))
     const call = { signal: AbortSignal.timeout(120_000) }
     const later = [{ schedule: 'every full moon', zone: 'UTC', since: since(3) }]
-    await open.writeEntry({ kind: '#registry', task: 'other' }, { ...entryOf(later), version: 2 }, 1, call)
+    await open.writeEntry({ kind: '#task', task: 'other' }, { ...entryOf(later), version: 2 }, 1, call)
     open.close()
     const shown = await cronledger(['history', '--store', store, '--format', 'csv', ...until])
     expect(shown.code).toBe(0)
@@ -368,7 +368,7 @@ describe('slots without a row', () => {
     const open = openFileStore(store.slice('file:'.length))
     const call = { signal: AbortSignal.timeout(120_000) }
     const once = [{ schedule: 'at(2020-01-01T00:00:00)', zone: 'UTC', since: '2020-01-01T00:00:00Z' }]
-    await open.writeEntry({ kind: '#registry', task: 'old' }, entryOf(once), 'absent', call)
+    await open.writeEntry({ kind: '#task', task: 'old' }, entryOf(once), 'absent', call)
     open.close()
     const { stdout } = await cronledger(['history', '--store', store])
     expect(stdout).toBe('No slots in the last 7 days. To look further back, use --since.\n')

@@ -13,7 +13,9 @@ import {
 } from '@aws-sdk/client-dynamodb'
 import Libsql from 'libsql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openDynamoStore } from '../../../src/store/dynamodb/dynamodb-store.ts'
 import { readTableDefinition } from '../../../src/store/dynamodb/table-definition.ts'
+import { claimOf } from '../../store/contract.ts'
 import { awsEnv, hasAws } from '../../support/aws.ts'
 import { cronledger, scratch } from '../../support/cli.ts'
 import {
@@ -147,6 +149,22 @@ describe('a table', () => {
     expect(Count).toBe(0)
   })
 
+  test('in the partition of a task that is there: nothing is written', async () => {
+    const store = openDynamoStore({
+      table: 'good',
+      env: {},
+      config: { endpoint: server.endpoint, region: REGION, credentials: CREDENTIALS },
+    })
+    await store.put(claimOf('here'), 'absent', { signal: AbortSignal.timeout(60_000) })
+    store.close()
+    const items = async () => (await client.send(new ScanCommand({ TableName: 'good' }))).Items
+    const before = await items()
+    const found = await check('dynamodb:good', env(), '--task', 'here')
+    expect(wrongOnes(found)).toEqual([])
+    expect(await items()).toEqual(before)
+    expect(before).toHaveLength(1)
+  })
+
   test('without its index: 78', async () => {
     const AttributeDefinitions = readTableDefinition().AttributeDefinitions.slice(0, 2)
     await make('no-index', { GlobalSecondaryIndexes: undefined, AttributeDefinitions })
@@ -248,7 +266,7 @@ describe('a table', () => {
           expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 0, wrong: [] })
         },
       )
-    await notFor('runner', 'Query', 'BatchGetItem', 'DescribeTable', 'DescribeTimeToLive')
+    await notFor('runner', 'BatchGetItem', 'DescribeTable', 'DescribeTimeToLive')
     await notFor('auditor', 'PutItem', 'UpdateItem', 'DescribeTable', 'DescribeTimeToLive')
   })
 

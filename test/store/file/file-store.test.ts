@@ -102,7 +102,7 @@ describe('a ledger file', () => {
     openFileDatabase(path).transact('create', () => null)
     chmodSync(path, 0o640)
     const write = ({ run }: Transaction) => {
-      run("INSERT INTO entries VALUES ('#registry', 'x', 1, '{}')")
+      run("INSERT INTO entries VALUES ('#task', 'x', 1, '{}')")
       return [path, `${path}-journal`].map((file) => statSync(file).mode & 0o777)
     }
     expect(openFileDatabase(path).transact('write', write)).toEqual([0o640, 0o640])
@@ -163,7 +163,7 @@ describe('a ledger file', () => {
     const database = openFileDatabase(newPath())
     const bug = new TypeError('a bug')
     const write = ({ run }: Transaction) => {
-      run("INSERT INTO entries VALUES ('#registry', 'x', 1, '{}')")
+      run("INSERT INTO entries VALUES ('#task', 'x', 1, '{}')")
       throw bug
     }
     expect(() => database.transact('create', write)).toThrow(bug)
@@ -359,12 +359,28 @@ describe('a file that is not a ledger', () => {
     const path = newPath()
     await put(path)
     const newer = new Libsql(path)
-    newer.exec('PRAGMA user_version = 2')
+    newer.exec('PRAGMA user_version = 3')
     newer.close()
     await expect(get(path)).rejects.toMatchObject({
       kind: 'shape',
       message: expect.stringContaining('a newer version of cronledger made file ledger'),
     })
+  })
+
+  it('a file of an earlier layout is refused, and not changed', async () => {
+    const path = newPath()
+    await put(path)
+    const earlier = new Libsql(path)
+    earlier.exec('PRAGMA user_version = 1')
+    earlier.close()
+    const before = readFileSync(path)
+    for (const use of [get, put]) {
+      await expect(use(path)).rejects.toMatchObject({
+        kind: 'shape',
+        message: `file ledger "${path}" was made by an earlier cronledger, before its first release. Use another file.`,
+      })
+    }
+    expect(readFileSync(path)).toEqual(before)
   })
 
   it('damage is named', async () => {

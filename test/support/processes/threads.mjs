@@ -33,7 +33,7 @@ if (isMainThread) {
   await setUpFile(path, { signal: AbortSignal.timeout(60_000) })
   for (let call = 0; call < calls; call += 1) {
     const store = openFileStore(path)
-    const key = { kind: '#registry', task: `${name}-${call}` }
+    const key = { kind: '#task', task: `${name}-${call}` }
     const signal = AbortSignal.timeout(60_000)
     const written = await store.writeEntry(key, { version: 1, document: { at } }, 'absent', { signal })
     if (written !== 'ok') throw new Error(`call ${call}: ${written}`)

@@ -25,7 +25,7 @@ export type Call =
   | { readonly verb: 'put'; readonly row: Row; readonly expected: Expected }
   | { readonly verb: 'note'; readonly rejection: Rejection }
   | { readonly verb: 'get' }
-  | { readonly verb: 'list' | 'readEntry' | 'writeEntry' | 'listEntries' }
+  | { readonly verb: 'list' | 'readEntry' | 'writeEntry' | 'listTasks' | 'readTaskEntries' }
 
 /**
  * Returns a store behind a bad network. `fateOf` decides what happens to each call. Every wait of a caller ends when
@@ -84,8 +84,9 @@ export function faultyStore(inner: Store, clock: Clock, fateOf: (call: Call) => 
     readEntry: (key, options) => pass({ verb: 'readEntry' }, options, (arrival) => inner.readEntry(key, arrival)),
     writeEntry: (key, entry, expected, options) =>
       pass({ verb: 'writeEntry' }, options, (arrival) => inner.writeEntry(key, entry, expected, arrival)),
-    listEntries: (kind, cursor, options) =>
-      pass({ verb: 'listEntries' }, options, (arrival) => inner.listEntries(kind, cursor, arrival)),
+    listTasks: (cursor, options) => pass({ verb: 'listTasks' }, options, (arrival) => inner.listTasks(cursor, arrival)),
+    readTaskEntries: (tasks, options) =>
+      pass({ verb: 'readTaskEntries' }, options, (arrival) => inner.readTaskEntries(tasks, arrival)),
     close: () => inner.close(),
   }
 }

@@ -4,7 +4,17 @@ import { fieldsOf, type StoredDocument } from '../../../src/core/row/stored-fiel
 import { decodeNotes, encodeNotes } from '../../../src/core/row/stored-rejections.ts'
 import { decodeRow, encodeRow, OWNER_FIELDS } from '../../../src/core/row/stored-row.ts'
 import { SCHEMA_VERSION } from '../../../src/core/types.ts'
-import { encodeCursor, pageQuery, type StoredKey, storedKey } from '../../../src/store/page.ts'
+import {
+  checkEntryCount,
+  decodeTaskCursor,
+  encodeCursor,
+  encodeTaskCursor,
+  pageQuery,
+  type StoredKey,
+  storedKey,
+  TASK_ENTRY,
+  TASKS_PER_PAGE,
+} from '../../../src/store/page.ts'
 import type { CallOptions, Entry, Expected, Store } from '../../../src/store/store.ts'
 
 function isSame(owned: StoredDocument, expected: Expected): boolean {
@@ -89,9 +99,19 @@ export function memoryStore(): Store & { writeRaw(document: StoredDocument): voi
       beside.set(name, structuredClone(entry))
       return 'ok'
     },
-    async listEntries(kind) {
-      const ofKind = [...beside].filter(([name]) => name.startsWith(`${kind} `)).sort(([a], [b]) => (a < b ? -1 : 1))
-      return { entries: ofKind.map(([name, entry]) => ({ task: name.slice(kind.length + 1), ...entry })) }
+    async listTasks(cursor) {
+      const prefix = `${TASK_ENTRY} `
+      const after = decodeTaskCursor(cursor) ?? ''
+      const known = [...beside.keys()].flatMap((name) => (name.startsWith(prefix) ? name.slice(prefix.length) : []))
+      const rest = known.sort().filter((task) => task > after)
+      const tasks = rest.slice(0, TASKS_PER_PAGE)
+      const last = tasks.at(-1)
+      return { tasks, ...(last !== undefined && rest.length > tasks.length && { next: encodeTaskCursor(last) }) }
+    },
+    async readTaskEntries(tasks) {
+      checkEntryCount(tasks)
+      const found = tasks.map((task) => [task, beside.get(`${TASK_ENTRY} ${task}`)] as const)
+      return new Map(found.flatMap(([task, entry]) => (entry === undefined ? [] : [[task, entry] as const])))
     },
     close() {},
     writeRaw(document) {

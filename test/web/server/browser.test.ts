@@ -430,8 +430,8 @@ describe.skipIf(!hasChromium)('in a browser', () => {
       ),
     }
     const unknown = { version: 1, document: encodeTaskRecord(recordWith([{ since: NOW, spec }])) }
-    await store.writeEntry({ kind: '#registry', task: HOSTILE }, known, 'absent', call())
-    await store.writeEntry({ kind: '#registry', task: 'zz-bad-schedule' }, unknown, 'absent', call())
+    await store.writeEntry({ kind: '#task', task: HOSTILE }, known, 'absent', call())
+    await store.writeEntry({ kind: '#task', task: 'zz-bad-schedule' }, unknown, 'absent', call())
     store.close()
 
     const served = await serve(`file:${path}`)

@@ -1,0 +1,136 @@
+import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { awsError } from '../../faults/faults.ts'
+import { claimOf } from '../../store/contract.ts'
+import { cronledger, type Loose } from '../../support/cli.ts'
+import { type FaultyProxy, type Passing, startFaultyProxy } from '../../support/proxy.ts'
+import { awsEnv, CREDENTIALS, openTestStore, REGION, type Server, startDynalite } from '../../support/servers.ts'
+
+// A role that has the runner's policy of one task. No test server knows `dynamodb:LeadingKeys`, so a proxy reads the
+// printed policy and denies what IAM would deny.
+
+const STORE = 'dynamodb:ledger'
+const DENIED = awsError(400, 'com.amazon.coral.service#AccessDeniedException', 'User: x is not authorized', 'Message')
+const day = (date: number) => ['--event-time', `2026-11-${date}T03:00:09Z`]
+const slot = (date: number) => ['--slot', `2026-11-${date}`]
+const SCHEDULE = ['--schedule', '0 3 * * *']
+const REASON = ['--reason', 'by hand']
+/** A batch whose first attempt fails. */
+const FAILS_ONCE = ['--', 'sh', '-c', 'test "$CRONLEDGER_RUN_ATTEMPT" -gt 1']
+
+let server: Server
+let proxy: FaultyProxy
+let client: DynamoDBClient
+
+beforeAll(async () => {
+  server = await startDynalite()
+  client = new DynamoDBClient({ endpoint: server.endpoint, region: REGION, credentials: CREDENTIALS })
+  await cronledger(['setup', '--store', STORE], { env: awsEnv(server) })
+  const store = openTestStore(server.endpoint)
+  const call = { signal: AbortSignal.timeout(60_000) }
+  await store.put(claimOf('other'), 'absent', call)
+  await store.writeEntry({ task: 'other', kind: '#task' }, { version: 1, document: {} }, 'absent', call)
+  store.close()
+  const policy = await policyOf('nightly')
+  proxy = await startFaultyProxy(server.endpoint)
+  proxy.treat((passing) => (isAllowed(policy, passing) ? 'pass' : DENIED))
+})
+afterAll(async () => {
+  proxy.close()
+  client.destroy()
+  await server.stop()
+})
+
+async function policyOf(task: string): Promise<Loose> {
+  const args = ['setup', '--store', STORE, '--print', 'iam', '--role', 'runner', '--task', task]
+  const { stdout } = await cronledger(args)
+  return JSON.parse(stdout)
+}
+
+/** Returns what IAM decides: a statement must allow the action on the resource, and each partition in the request. */
+function isAllowed(policy: Loose, { action, indexName, partitions }: Passing): boolean {
+  return policy['Statement'].some(({ Action, Resource, Condition }: Loose) => {
+    const keys: readonly string[] = Condition['ForAllValues:StringEquals']['dynamodb:LeadingKeys']
+    return (
+      Action.includes(`dynamodb:${action}`) &&
+      Resource.endsWith(indexName === null ? ':table/ledger' : `/index/${indexName}`) &&
+      partitions.every((partition) => keys.includes(partition))
+    )
+  })
+}
+
+const asRole = ([command = '', ...args]: readonly string[]) =>
+  cronledger([command, '--store', STORE, ...args], { env: awsEnv({ endpoint: proxy.url }) })
+
+const itemsIn = async (partition: string) => {
+  const { Items = [] } = await client.send(new ScanCommand({ TableName: 'ledger' }))
+  return Items.filter(({ task }) => task?.S === partition)
+}
+
+/** The commands of one task with their exit codes, in the order in which they build on each other. */
+const OF_ONE_TASK = (task: string): readonly (readonly [code: number, ...args: string[]])[] => {
+  const run = ['run', '--task', task, ...SCHEDULE]
+  return [
+    [0, ...run, ...day(20), '--', 'true'],
+    // A duplicate.
+    [0, ...run, ...day(20), '--', 'false'],
+    [0, ...run, ...day(21), '--overlap', 'wait', '--retention', '400d', '--', 'true'],
+    [0, ...run, ...day(22), '--max-attempts', '2', '--retry-delay', '50ms', ...FAILS_ONCE],
+    [0, ...run, ...day(22), '--heartbeat', '100ms', '--', 'false'],
+    [3, ...run, ...day(23), '--', 'sh', '-c', 'exit 3'],
+    // Refused, since it failed.
+    [65, ...run, ...day(23), '--', 'true'],
+    [0, ...run, '--force-slot', '2026-11-23', ...REASON, '--', 'true'],
+    [0, 'rerun', '--task', task, ...slot(19), ...SCHEDULE, ...REASON, '--', 'true'],
+    [0, 'show', '--task', task, ...slot(23)],
+    [0, 'resolve', '--task', task, ...slot(18), '--state', 'skipped', ...REASON],
+    [0, 'history', '--task', task],
+    [0, 'history', '--task', task, '--since', '2026-11-18', '--until', '2026-11-24'],
+    [0, 'setup', '--check', '--role', 'runner', '--task', task],
+  ]
+}
+
+describe('a role that is limited to one task', () => {
+  test('a role that is limited to one task runs that task with every option, and is denied everything of another', async () => {
+    for (const [code, ...args] of OF_ONE_TASK('nightly')) {
+      const ended = await asRole(args)
+      expect(ended.code, `${args.join(' ')}: ${ended.stdout}${ended.stderr}`).toBe(code)
+    }
+    const kinds = (await itemsIn('nightly')).map((item) => String(item['slot']?.S))
+    expect(kinds).toEqual(expect.arrayContaining(['#task', '#lock', '2026-11-20T03:00:00Z']))
+
+    const before = await itemsIn('other')
+    expect(before).toHaveLength(2)
+    for (const [, ...args] of OF_ONE_TASK('other')) {
+      const ended = await asRole(args)
+      expect(ended.code, `${args.join(' ')}: ${ended.stdout}${ended.stderr}`).toBe(77)
+    }
+    expect(await itemsIn('other')).toEqual(before)
+  })
+
+  test('what walks all tasks is denied to it', async () => {
+    for (const command of [['tasks'], ['check'], ['history']]) expect((await asRole(command)).code).toBe(77)
+  })
+
+  test('setup --check without a task says that a role of one task needs --task', async () => {
+    const { code, stdout } = await asRole(['setup', '--check', '--role', 'runner'])
+    expect(code).toBe(77)
+    expect(stdout).toMatch(/^wrong {2}dynamodb:GetItem .*If this role is limited to one task, give --task NAME/m)
+    const given = await asRole(['setup', '--check', '--role', 'runner', '--task', 'other'])
+    expect(given.code).toBe(77)
+    expect(given.stdout).not.toContain('limited to one task')
+  })
+
+  test('setup --check takes the task from the environment too', async () => {
+    const env = { ...awsEnv({ endpoint: proxy.url }), CRONLEDGER_TASK: 'nightly' }
+    const checked = await cronledger(['setup', '--store', STORE, '--check', '--role', 'runner'], { env })
+    expect(checked.code, checked.stdout).toBe(0)
+    const lines = checked.stdout.split('\n').filter((line) => line.includes('dynamodb:'))
+    expect(lines.map((line) => line.split(/ {2,}/)[1])).toEqual([
+      'dynamodb:GetItem',
+      'dynamodb:PutItem',
+      'dynamodb:UpdateItem',
+      'dynamodb:Query',
+    ])
+  })
+})
