@@ -128,6 +128,15 @@ describe('what is caught up', () => {
     expect(verbs).toEqual(['readEntry', 'put', 'readEntry', 'writeEntry', 'put'])
   })
 
+  test('a run that is refused because its event time does not match catches nothing up', async () => {
+    const { play } = ledgerOf()
+    await play(-3)
+    const eventTime = new Date(slotOf(-1) + HOUR_MS)
+    const { started, result } = await play(0, { ...CATCH_UP, eventTime, onMismatch: 'refuse' })
+    expect(result).toMatchObject({ status: 'refused', cause: 'scheduleMismatch', caughtUp: [] })
+    expect(started).toEqual([])
+  })
+
   test('at most 100 slots, the oldest first; the next run goes on', async () => {
     const { play } = ledgerOf()
     const hourly = { schedule: '0 * * * *' }
