@@ -94,9 +94,19 @@ describe('what is caught up', () => {
   test('no slot that is later than --max-lateness allows', async () => {
     const { play } = ledgerOf()
     await play(-9)
-    const { days, names } = await play(0, { ...CATCH_UP, maxLatenessMs: 2 * DAY_MS + 10_000 })
+    const { days, events } = await play(0, { ...CATCH_UP, maxLatenessMs: 2 * DAY_MS + 10_000 })
     expect(days).toEqual([-2, -1, 0])
+    expect(events[0]?.event).toMatchObject({ event: 'catch-up', count: 2 })
+  })
+
+  test('a slot that becomes too late while the slots before it run is left out, and has no row', async () => {
+    const { play, rowOf } = ledgerOf()
+    await play(-3)
+    const { days, names, caughtUp } = await play(0, { ...CATCH_UP, maxLatenessMs: 3 * DAY_MS }, works(60 * HOUR_MS))
+    expect(days).toEqual([-2, 0])
+    expect(caughtUp).toEqual(['completed'])
     expect(names).not.toContain('refused')
+    expect(await rowOf(-1)).toBe(null)
   })
 
   test('never a slot that failed, is stale, is running or was skipped', async () => {
