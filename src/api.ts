@@ -8,7 +8,7 @@ import type { CommandOptions } from './run/command.ts'
 import type { ResolveResult } from './run/resolve.ts'
 import type { RunOutcome, TriggerOptions } from './run/run-trigger.ts'
 
-export type { Force, RunOutcome } from './run/run-trigger.ts'
+export type { CaughtUp, Force, RunOutcome } from './run/run-trigger.ts'
 
 // The types of the library. An option that is undefined counts as left out, because a variable of the environment may be
 // undefined.
@@ -154,7 +154,7 @@ export type Resolved = Exclude<ResolveResult, { kind: 'unanswered' }> & { readon
 export interface Ledger {
   /**
    * Runs `work` once in the slot that the event time belongs to, or returns why it did not run. `work` must end when its
-   * signal aborts.
+   * signal aborts. With `catchUpMs`, it first runs `work` in each missed slot of that span, as an attempt of its own.
    *
    * Throws `LedgerError` if an option is wrong or the ledger cannot be reached, and a usage error if it is called by the
    * work of a run of the same slot. `work` was not called then.
