@@ -11,6 +11,7 @@ import { DEFAULT_RERUNNABLE } from './core/row/policy.ts'
 import { rememberingParser, type ScheduleOptions, scheduleOptions } from './core/schedule/schedule-options.ts'
 import type { Host, Instant, ScheduleSpec } from './core/types.ts'
 import { checkOperator } from './core/user-text.ts'
+import { operatorMethods } from './operator-changes.ts'
 import { link, systemClock } from './process/clock.ts'
 import { findHost, operatorOf } from './process/host.ts'
 import type { StopReason } from './process/stop.ts'
@@ -48,6 +49,7 @@ export function createLedger({ store: storeName, log }: LedgerOptions): Ledger {
     ...runMethods(parts),
     ...readMethods(reading),
     resolve: async (options) => resolveReference(options, await reading(options), parts),
+    ...operatorMethods(reading, parts),
     close: connection.close,
   }
 }
