@@ -80,6 +80,14 @@ export function isRetired({ retirements }: Pick<TaskRecord, 'retirements'>, now:
   return retirements.some((one) => covers(one, now))
 }
 
+/** Returns the retirement or the pause that is in force at `now`, or null. A task that is retired is not called paused. */
+export function suspensionAt(record: Pick<TaskRecord, 'pauses' | 'retirements'>, now: Instant): FoundSuspension | null {
+  const retirement = record.retirements.findLast((one) => covers(one, now))
+  if (retirement !== undefined) return { kind: 'retirement', suspension: retirement }
+  const pause = pauseAt(record, now)
+  return pause === null ? null : { kind: 'pause', suspension: pause }
+}
+
 /** A range in which no slot is expected: from `from` until before `until`. */
 export interface Gap {
   readonly from: Instant

@@ -6,6 +6,7 @@ import {
   pauseAt,
   pauseFor,
   retirementAt,
+  suspensionAt,
   suspensionOf,
 } from '../../../src/core/row/suspensions.ts'
 import type { Suspension } from '../../../src/core/row/task-record.ts'
@@ -82,4 +83,10 @@ test('what is in force or planned is open, and what is over or was cancelled is 
   expect(openSuspensions(record, until)).toEqual({ pauses: [planned], retirement: planned })
   expect(openSuspensions(record, until + 2 * HOUR_MS)).toEqual({ pauses: [], retirement: null })
   expect([from - 1, from, until, planned.from].map((now) => isRetired(record, now))).toEqual([false, true, false, true])
+})
+
+test('a task that is paused and retired is called retired', () => {
+  expect(suspensionAt({ pauses: [ENDING], retirements: [PAUSE] }, from)?.kind).toBe('retirement')
+  expect(suspensionAt({ pauses: [ENDING], retirements: [] }, from)).toEqual({ kind: 'pause', suspension: ENDING })
+  expect(suspensionAt({ pauses: [ENDING], retirements: [] }, until)).toBe(null)
 })
