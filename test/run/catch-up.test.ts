@@ -326,6 +326,17 @@ describe('how it goes on and ends', () => {
     expect(run.started).toEqual([])
   })
 
+  test('with --overlap skip, two runs at once skip no slot: they wait for missed slots, and missed slots wait', async () => {
+    const { time, play, start, rowOf } = ledgerOf()
+    await play(-5)
+    const options = { ...CATCH_UP, overlap: 'skip' } as const
+    const both = [start(0, options, works(HOUR_MS / 2)), start(0, options, works(HOUR_MS / 2))]
+    await time.run(Promise.all(both.map(({ result }) => result)))
+    const days = both.flatMap(({ started }) => started.map(dayOf))
+    expect(days.toSorted((a, b) => a - b)).toEqual([-4, -3, -2, -1, 0])
+    for (const day of [-4, -3, -2, -1, 0]) expect(await rowOf(day)).toMatchObject({ state: 'COMPLETED' })
+  })
+
   test('with an overlap setting, each slot takes the lock in turn', async () => {
     const { play, ledger } = ledgerOf()
     await play(-3)
