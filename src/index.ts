@@ -5,6 +5,7 @@ export type {
   Force,
   FoundSlot,
   GetOptions,
+  HealthOptions,
   HistoryOptions,
   Ledger,
   LedgerOptions,
@@ -20,7 +21,7 @@ export type {
 export type { KnownTask } from './audit/tasks.ts'
 export { LedgerError } from './core/errors.ts'
 export type { RunContext, RunEvent } from './core/event.ts'
-export type { MissedSlot, TaskFinding } from './core/row/expected-slots.ts'
+export type { MissedSlot, TaskFinding, TaskHealth } from './core/row/expected-slots.ts'
 export type { Rerunnable } from './core/row/policy.ts'
 export { type ScheduleOptions, slotOf } from './core/schedule/schedule-options.ts'
 export type { Status, StoredRow } from './core/types.ts'

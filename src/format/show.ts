@@ -1,6 +1,6 @@
 import { formatInstant } from '../core/instant.ts'
 import { attemptCount, hasStarted, waitMsOf } from '../core/row/attempts.ts'
-import { isNewerSchema, statusOfRow } from '../core/row/status.ts'
+import { isNewerSchema } from '../core/row/status.ts'
 import type {
   AttemptRecord,
   Host,
@@ -14,17 +14,17 @@ import type {
   Trigger,
 } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
-import { rowJson } from './row.ts'
+import { type DoneByMsOf, rowJson, statusOfItem } from './row.ts'
 import { elapsed, endingText, printable, safeJson, scheduleText } from './text.ts'
 
 /** Returns everything about one slot as text: its facts, and its timeline in order of time. */
-export function showText(row: StoredRow, now: Instant, skewMs: number): string {
+export function showText(row: StoredRow, now: Instant, skewMs: number, doneByMsOf?: DoneByMsOf): string {
   const lines = isNewerSchema(row)
     ? [
         titleOf(row),
         `  status  unknown: a newer version of cronledger wrote the record of this slot (schema ${row.schemaVersion}). Update cronledger to read it.`,
       ]
-    : [titleOf(row), ...factLines(row, now, skewMs), '', 'TIMELINE (UTC)', ...timelineLines(row)]
+    : [titleOf(row), ...factLines(row, now, skewMs, doneByMsOf), '', 'TIMELINE (UTC)', ...timelineLines(row)]
   return lines.map(printable).join('\n')
 }
 
@@ -34,7 +34,7 @@ export interface AbsentSlot {
   readonly slot: Instant
   /** The schedule that has the slot. Null if it is not known, or if none has it. */
   readonly schedule: ScheduleSpec | null
-  readonly status: Extract<Status, 'missed' | 'scheduled'> | null
+  readonly status: Extract<Status, 'missed' | 'overdue' | 'scheduled'> | null
 }
 
 /** Returns what is known about a slot without a row, as a sentence. */
@@ -45,6 +45,8 @@ export function absentText({ task, slot, schedule, status }: AbsentSlot, now: In
   switch (status) {
     case 'missed':
       return printable(`${name} was missed: it ${due}, and no run is recorded for it.`)
+    case 'overdue':
+      return printable(`${name} is overdue: it ${due}, and no run is recorded yet.`)
     case 'scheduled':
       return printable(`${name} is scheduled: it ${now < slot ? `is ${due}` : `${due}, and no run is recorded yet`}.`)
     case null:
@@ -53,8 +55,8 @@ export function absentText({ task, slot, schedule, status }: AbsentSlot, now: In
 }
 
 /** Returns the row as JSON on several lines, as `schema/row.schema.json` describes it. */
-export function showJson(row: StoredRow, now: Instant, skewMs: number): string {
-  return safeJson(rowJson(row, now, skewMs), 2)
+export function showJson(row: StoredRow, now: Instant, skewMs: number, doneByMsOf?: DoneByMsOf): string {
+  return safeJson(rowJson(row, now, skewMs, doneByMsOf), 2)
 }
 
 function titleOf({ task, slot }: StoredRow): string {
@@ -62,7 +64,12 @@ function titleOf({ task, slot }: StoredRow): string {
 }
 
 /** Returns the facts about a slot, by name. The texts are not yet safe on a terminal. */
-export function slotFacts(row: Row, now: Instant, skewMs: number): Readonly<Record<string, string>> {
+export function slotFacts(
+  row: Row,
+  now: Instant,
+  skewMs: number,
+  doneByMsOf?: DoneByMsOf,
+): Readonly<Record<string, string>> {
   const { slot, windowEnd, schedule, rejections, unlistedAttempts } = row
   const { count, refused } = rejections
   const end = windowEnd === null ? ', no end: the schedule has no later slot' : ` to ${formatInstant(windowEnd)}`
@@ -72,7 +79,7 @@ export function slotFacts(row: Row, now: Instant, skewMs: number): Readonly<Reco
   const rejectedNotes = [refused > 0 && `${refused} refused`, dropped > 0 && `${dropped} of them are not listed`]
   const notes = rejectedNotes.filter(Boolean).join(', ')
   return {
-    status: statusOfRow(row, { now, skewMs }),
+    status: statusOfItem(row, now, skewMs, doneByMsOf),
     window: `${formatInstant(slot)}${end}`,
     'local time': `${localTimeIn(slot, schedule.zone)}${localEnd}`,
     schedule: `${scheduleText(schedule)}, zone data ${row.zoneData}`,
@@ -83,8 +90,8 @@ export function slotFacts(row: Row, now: Instant, skewMs: number): Readonly<Reco
   }
 }
 
-function factLines(row: Row, now: Instant, skewMs: number): string[] {
-  const facts = slotFacts(row, now, skewMs)
+function factLines(row: Row, now: Instant, skewMs: number, doneByMsOf?: DoneByMsOf): string[] {
+  const facts = slotFacts(row, now, skewMs, doneByMsOf)
   const width = Math.max(...Object.keys(facts).map(({ length }) => length))
   return Object.entries(facts).map(([name, text]) => `  ${name.padEnd(width)}  ${text}`)
 }

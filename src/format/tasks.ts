@@ -1,7 +1,8 @@
 import { formatInstant } from '../core/instant.ts'
 import { isMissed } from '../core/row/expected-slots.ts'
 import { readableRow } from '../core/row/status.ts'
-import type { Instant, ScheduleSpec } from '../core/types.ts'
+import type { ExpectedTimes } from '../core/row/task-record.ts'
+import type { Instant, ScheduleSpec, Status } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
 import { type HistoryItem, statusOfItem } from './row.ts'
 import { printable, scheduleText } from './text.ts'
@@ -14,22 +15,28 @@ export interface TaskSummary {
   /** The newest slot that has a row, or that was missed. */
   readonly last: HistoryItem | null
   readonly next: Instant | null
+  readonly times: ExpectedTimes
+  /** Left out: the runs of the task state none. */
+  readonly owner?: string | undefined
 }
 
 /** Returns a task as a block of lines. In a table, the local times would make the lines too wide for a terminal. */
-export function taskText({ task, schedule, since, last, next }: TaskSummary, now: Instant, skewMs: number): string {
+export function taskText(summary: TaskSummary, now: Instant, skewMs: number): string {
+  const { task, schedule, since, last, next, owner } = summary
   const time = (instant: Instant) => `${formatInstant(instant)}  ${localTimeIn(instant, schedule.zone)}`
   const lines = [
     task,
     `  schedule   ${scheduleText(schedule)}, since ${formatInstant(since)}`,
-    `  last slot  ${last === null ? 'none recorded' : `${time(last.slot)}  ${statusOfItem(last, now, skewMs)}`}`,
+    `  last slot  ${last === null ? 'none recorded' : `${time(last.slot)}  ${lastStatus(last, summary, now, skewMs)}`}`,
     `  next slot  ${next === null ? 'none' : time(next)}`,
+    ...(owner === undefined ? [] : [`  owner      ${owner}`]),
   ]
   return lines.map((line) => `${printable(line)}\n`).join('')
 }
 
 /** Returns a task as a JSON object for programs. */
-export function taskJson({ task, schedule, since, last, next }: TaskSummary, now: Instant, skewMs: number) {
+export function taskJson(summary: TaskSummary, now: Instant, skewMs: number) {
+  const { task, schedule, since, last, next, times, owner } = summary
   return {
     task,
     schedule: schedule.expression,
@@ -41,9 +48,14 @@ export function taskJson({ task, schedule, since, last, next }: TaskSummary, now
         ? null
         : {
             slot: formatInstant(last.slot),
-            status: statusOfItem(last, now, skewMs),
+            status: lastStatus(last, summary, now, skewMs),
             state: isMissed(last) ? null : (readableRow(last)?.state ?? null),
           },
     next: next === null ? null : formatInstant(next),
+    expectations: { ...times, owner: owner ?? null },
   }
+}
+
+function lastStatus(last: HistoryItem, { times }: TaskSummary, now: Instant, skewMs: number): Status {
+  return statusOfItem(last, now, skewMs, () => times.doneByMs)
 }

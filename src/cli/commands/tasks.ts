@@ -3,8 +3,9 @@ import { concurrently } from '../../audit/concurrently.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
 import type { OptionTable } from '../../core/option.ts'
 import { dueKeys, type MissedSlot, missedSlot, type TaskInForce } from '../../core/row/expected-slots.ts'
-import { missedUntil } from '../../core/row/status.ts'
+import { unmetUntil } from '../../core/row/status.ts'
 import { gapsOf } from '../../core/row/suspensions.ts'
+import { type ExpectedTimes, expectedTimes } from '../../core/row/task-record.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import { expectedSlotAfter } from '../../core/schedule/slot.ts'
 import type { Instant, StoredRow } from '../../core/types.ts'
@@ -91,13 +92,18 @@ async function* readTaskSummary(
   const schedule = parseSchedule(spec)
   // A future slot can have a row, which an operator has resolved, so we must ask only for slots up to now.
   const row = await newestRow(ledger, { ...reading, task, until: new Date(now + 1) })
-  const missed = newestMissed({ task, schedules: [{ since, schedule }], gaps: gapsOf(known) }, row, now)
-  yield { task, schedule: spec, since, last: missed ?? row, next: expectedSlotAfter(schedule, now) }
+  const times = expectedTimes(known)
+  const missed = newestMissed({ task, schedules: [{ since, schedule }], gaps: gapsOf(known) }, row, now, times)
+  const next = expectedSlotAfter(schedule, now)
+  yield { task, schedule: spec, since, last: missed ?? row, next, times, owner: known.expectations?.owner }
 }
 
-/** Returns the newest missed slot of a task that comes after its newest row. Returns null if there is none. */
-function newestMissed(task: TaskInForce, row: StoredRow | null, now: Instant): MissedSlot | null {
-  const until = missedUntil({ now, graceMs: COMMON.graceMs.default })
-  const { value: key } = dueKeys([task], row === null ? 0 : row.slot + 1, until).next()
-  return key ? missedSlot(key, task.schedules) : null
+/**
+ * Returns the newest slot of a task that is missed or overdue and comes after its newest row. Returns null if there is
+ * none.
+ */
+function newestMissed(task: TaskInForce, row: StoredRow | null, now: Instant, times: ExpectedTimes): MissedSlot | null {
+  const settings = { now, ...times }
+  const { value: key } = dueKeys([task], row === null ? 0 : row.slot + 1, unmetUntil(settings)).next()
+  return key ? missedSlot(key, task.schedules, settings) : null
 }

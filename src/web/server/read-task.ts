@@ -4,6 +4,7 @@ import { parseInstant, utcDate } from '../../core/instant.ts'
 import { dueKeys } from '../../core/row/expected-slots.ts'
 import { scheduleWith } from '../../core/row/schedules-in-force.ts'
 import { readableRow, statusOf } from '../../core/row/status.ts'
+import { expectedTimes } from '../../core/row/task-record.ts'
 import { monthsIn } from '../../core/schedule/local-time.ts'
 import { expectedSlotAfter, expectedSlotBefore, windowOf } from '../../core/schedule/slot.ts'
 import { parseTimeRange } from '../../core/schedule/time-range.ts'
@@ -182,9 +183,10 @@ export async function readSlot(
   const isAhead = slot > reading.now && current !== null && windowOf(current, slot)?.slot === slot
   if (row === null && !wasDue && !isAhead) return null
   const first = inForce[0]?.since ?? slot
+  const settings = { ...reading, ...expectedTimes(known, reading) }
   const schedule = inForce.findLast(({ since }) => since <= slot)?.schedule ?? current
   return {
-    ...slotModelOf(read, { slot, row, status: statusOf({ slot, row }, reading) }, store, reading),
+    ...slotModelOf(read, { slot, row, status: statusOf({ slot, row }, settings) }, store, reading),
     // Nothing was due before the first slot that was run.
     before: schedule === null || slot <= first ? null : expectedSlotBefore(schedule, slot),
     after: schedule === null ? null : expectedSlotAfter(schedule, slot),
@@ -193,10 +195,10 @@ export async function readSlot(
 
 /** Returns the model of a slot that was read, without the slots before and after it. */
 export function slotModelOf(
-  { head, inForce }: ReadTask,
+  { head, known, inForce }: ReadTask,
   record: SlotWithStatus,
   store: string,
-  { now, skewMs, lateAfterMs }: Reading,
+  reading: Reading,
 ) {
   const { slot, row } = record
   const own = readableRow(row)?.schedule ?? null
@@ -204,5 +206,7 @@ export function slotModelOf(
   // schedule of a late delivery may never have been recorded. The command then needs the schedule of the row.
   const schedule = scheduleWith(inForce, slot) === null ? own : null
   const target = { store: storeAnywhere(store), task: head.task, slot, schedule }
-  return { record, clock: head.clock, target, now, skewMs, lateAfterMs }
+  const { now, skewMs } = reading
+  const { lateAfterMs, doneByMs } = expectedTimes(known, reading)
+  return { record, clock: head.clock, target, now, skewMs, lateAfterMs, doneByMs, owner: head.owner }
 }

@@ -30,6 +30,8 @@ export interface TaskHead {
   /** The schedules of the task record, oldest first. Empty for a task that only has rows. */
   readonly schedules: readonly ScheduleChange[]
   readonly next: Instant | null
+  /** The owner that the runs of the task state. Left out: they state none. */
+  readonly owner?: string | undefined
 }
 
 export interface TaskPage {
@@ -48,7 +50,7 @@ export interface TaskPage {
 
 /** The name and the schedule of a task. */
 export function TaskTitle({ head, level }: { readonly head: TaskHead; readonly level: HeadingLevel }) {
-  const { task, clock, current, schedules, next } = head
+  const { task, clock, current, schedules, next, owner } = head
   return (
     <>
       <Heading level={level}>{printable(task)}</Heading>
@@ -69,6 +71,7 @@ export function TaskTitle({ head, level }: { readonly head: TaskHead; readonly l
             · next <Time at={next} clock={clock} />
           </>
         )}
+        {owner !== undefined && ` · owner: ${printable(owner)}`}
       </p>
     </>
   )
@@ -176,7 +179,7 @@ export function Plots({
     })
   return (
     <div class="plots">
-      <Plot title="Duration" points={points((row, status) => durationMsOf(row, status === 'running' ? now : null))} />
+      <Plot title="Duration" points={points((row, status) => durationMsOf(row, status, now))} />
       <Plot title="Delay" points={points(latenessMsOf)} />
     </div>
   )
