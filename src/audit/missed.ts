@@ -1,5 +1,7 @@
 import { type MissedSlot, missedSlot } from '../core/row/expected-slots.ts'
-import { auditedSlots, type ExpectedSettings, taskInForce } from './expected.ts'
+import { missedUntil } from '../core/row/status.ts'
+import type { TimeRange } from '../core/schedule/time-range.ts'
+import { auditedSlots, taskInForce } from './expected.ts'
 import type { HistoryDeps } from './history.ts'
 import type { KnownTask } from './tasks.ts'
 
@@ -9,11 +11,12 @@ import type { KnownTask } from './tasks.ts'
  */
 export async function* missedSlots(
   known: KnownTask,
-  settings: ExpectedSettings,
+  { since, until, graceMs }: Required<TimeRange> & { readonly graceMs: number },
   deps: HistoryDeps,
 ): AsyncGenerator<MissedSlot, void> {
-  const inForce = taskInForce(known)
-  for await (const { missed } of auditedSlots(inForce, settings, deps.clock.now(), deps)) {
-    if (missed !== null) yield missedSlot(missed, inForce.schedules)
+  const settings = { now: deps.clock.now(), graceMs }
+  const inForce = taskInForce(known, missedUntil(settings))
+  for await (const { missed } of auditedSlots(inForce, { since, until }, deps)) {
+    if (missed !== null) yield missedSlot(missed, inForce.schedules, settings)
   }
 }

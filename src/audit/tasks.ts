@@ -64,9 +64,9 @@ export async function readTaskRecord(task: string, deps: HistoryDeps): Promise<K
 }
 
 /**
- * Returns the task with the schedule that the caller gives, in force from `since` on. Without one, returns it with the
- * schedules of its task record. Throws a usage error if the task has neither. This is an `UnknownTaskError` if the task
- * has no row either.
+ * Returns the task as its task record has it. A schedule that the caller gives replaces the recorded ones, and is in force
+ * from `since` on. Throws a usage error if the task has neither a schedule nor a record. This is an `UnknownTaskError` if
+ * the task has no row either.
  */
 export async function knownTask(
   task: string,
@@ -75,10 +75,9 @@ export async function knownTask(
   deps: HistoryDeps,
 ): Promise<KnownTask> {
   checkTaskName(task)
-  if (schedule !== undefined) {
-    return { ...EMPTY_TASK_RECORD, task, schedules: [{ since, spec: readSchedule({ schedule, ...more }).spec }] }
-  }
+  const given = schedule === undefined ? null : readSchedule({ schedule, ...more })
   const known = await readTaskRecord(task, deps)
+  if (given !== null) return { ...(known ?? EMPTY_TASK_RECORD), task, schedules: [{ since, spec: given.spec }] }
   if (known !== null) return known
   throw (await hasRow(task, deps)) ? usageError(noScheduleText(task)) : await unknownTask(task, readTaskRecords(deps))
 }

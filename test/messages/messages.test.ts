@@ -108,6 +108,11 @@ function findings(): readonly TaskFinding[] {
       { kind: 'stale', status: 'stale', slot: SLOT, row: rowWith({}) },
       { kind: 'stale', status: 'stale', slot: SLOT, row: lastWaiting(rowWith({})) },
     ],
+    overdue: [
+      { kind: 'overdue', status: 'overdue', slot: SLOT, row: rowWith({}) },
+      { kind: 'overdue', status: 'overdue', slot: SLOT, row: lastWaiting(rowWith({})) },
+      { kind: 'overdue', status: 'overdue', slot: SLOT, row: null },
+    ],
     late: [{ kind: 'late', status: 'completed', slot: SLOT, row: rowWith({ ending: SUCCEEDED }) }],
   }
   const { schedule, task } = CONTEXT
@@ -123,10 +128,14 @@ function checkLines(): readonly string[] {
   add({ ...CONTEXT, kind: 'missed', status: 'missed', slot: SLOT + 86_400_000, task: 'several' })
   for (const slot of [SLOT, SLOT - 86_400_000])
     add({ ...CONTEXT, kind: 'missed', status: 'missed', slot, task: 'hourly' })
+  for (const found of findings()) add({ ...found, task: 'owned', owner: 'https://wiki.example.org/nightly' })
   return [
     checkSummary(NO_FINDINGS),
     checkSummary({ ...NO_FINDINGS, late: 1 }),
     checkSummary({ ...NO_FINDINGS, missed: 2, failed: 1 }),
+    checkSummary(NO_FINDINGS, 900_000),
+    checkSummary({ ...NO_FINDINGS, missed: 1 }, 900_000),
+    checkSummary({ ...NO_FINDINGS, missed: 1, overdue: 2 }, 900_000),
     ...needsLines(needs, CHECKED),
   ]
 }

@@ -3,7 +3,9 @@ import {
   decodeTaskRecord,
   EMPTY_TASK_RECORD,
   encodeTaskRecord,
+  expectedTimes,
   type TaskRecord,
+  USUAL_GRACE_MS,
 } from '../../../src/core/row/task-record.ts'
 
 const at = (text: string) => Date.parse(text)
@@ -70,4 +72,14 @@ test.each([
   [{ retirements: [{ from: 7 }] }, /retirements\[0\]\.from/],
 ])('the field that is malformed is named: %j', (wrong, message) => {
   expect(() => decodeTaskRecord({ ...stored(EMPTY_TASK_RECORD), ...wrong }, 'nightly')).toThrow(message)
+})
+
+test('the times of a task are those that are given, else those that its runs state, else the defaults', () => {
+  const stated = { expectations: { since: 0, graceMs: 1, doneByMs: 3 } }
+  expect(expectedTimes(null)).toEqual({ graceMs: USUAL_GRACE_MS, lateAfterMs: null, doneByMs: null })
+  expect(expectedTimes(stated)).toEqual({ graceMs: 1, lateAfterMs: null, doneByMs: 3 })
+  expect(expectedTimes(stated, { graceMs: 0, lateAfterMs: 0, doneByMs: 0 })).toEqual({
+    ...{ graceMs: 0, lateAfterMs: 0, doneByMs: 0 },
+  })
+  expect(expectedTimes(stated, { graceMs: undefined })).toMatchObject({ graceMs: 1 })
 })

@@ -26,14 +26,15 @@ export const slotOf = (day: number): Instant => SLOT + day * DAY_MS
  * loop of this process.
  */
 const findMissed: FindMissed = async function* (known, { since, until, graceMs }, { store, clock, signals }) {
-  const inForce = taskInForce(known)
+  const settings = { now: clock.now(), graceMs }
+  const inForce = taskInForce(known, missedUntil(settings))
   const signal = signals[0] ?? new AbortController().signal
   const rowsOf: RowsOf = async function* (task, from, end) {
     yield* (await store.list({ kind: 'task', task, since: from, until: end, limit: 1_000 }, { signal })).rows
   }
-  const due = dueKeys([inForce], since, Math.min(until, missedUntil({ now: clock.now(), graceMs })))
+  const due = dueKeys([inForce], since, until)
   for await (const { missed } of withMissed(due, rowsOf(known.task, since, until), true, rowsOf)) {
-    if (missed !== null) yield missedSlot(missed, inForce.schedules)
+    if (missed !== null) yield missedSlot(missed, inForce.schedules, settings)
   }
 }
 
