@@ -95,13 +95,13 @@ function readMethods(reading: OpenForReading): ReadMethods {
     async *check(options) {
       const deps = await reading(options)
       const task = await taskOfCheck(options, deps)
-      const settings = checkSettings(options)
+      const settings = checkSettings(options, deps)
       yield* task === null ? checkTasks(settings, deps) : checkTask(task, settings, deps)
     },
     async *health(options) {
       const deps = await reading(options)
       const task = await taskOfCheck(options, deps)
-      const settings = checkSettings(options)
+      const settings = checkSettings(options, deps)
       yield* task === null ? tasksHealth(settings, deps) : taskHealth(task, settings, deps)
     },
     async findSlot(options) {
@@ -136,9 +136,13 @@ async function taskOfCheck({ task, ...options }: CheckOptions, deps: HistoryDeps
   return typeof task === 'string' ? knownTask(task, options, options.since.getTime(), deps) : task
 }
 
-function checkSettings({ since, until, skewMs = SETTINGS.skewMs.default, ...options }: CheckOptions): CheckSettings {
+function checkSettings(
+  { since, until, skewMs = SETTINGS.skewMs.default, ...options }: CheckOptions,
+  { clock }: HistoryDeps,
+): CheckSettings {
   const { graceMs, lateAfterMs, doneByMs, newMs, progress } = options
   return {
+    now: clock.now(),
     since: since.getTime(),
     until: until.getTime(),
     times: { graceMs, lateAfterMs, doneByMs },

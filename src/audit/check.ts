@@ -10,6 +10,8 @@ import type { HistoryDeps } from './history.ts'
 import { type KnownTask, readTaskRecords } from './tasks.ts'
 
 export interface CheckSettings extends Required<TimeRange> {
+  /** The time of the check. All tasks have the same, although they are read one after another. */
+  readonly now: Instant
   /** The times that are left out are those that the runs of each task state. */
   readonly times: ExpectedTimesGiven
   readonly skewMs: number
@@ -31,18 +33,22 @@ export async function* checkTask(
   deps: HistoryDeps,
 ): AsyncGenerator<TaskFinding, void> {
   const { task, schedules } = known
-  const now = deps.clock.now()
+  const { now, newMs } = settings
   const schedule = schedules.at(-1)?.spec
   if (schedule === undefined) return
   const owner = known.expectations?.owner
   const audit = { now, skewMs: settings.skewMs, ...expectedTimes(known, settings.times) }
-  const newSince = settings.newMs === undefined ? Number.NEGATIVE_INFINITY : now - settings.newMs
   for await (const found of auditedSlots(taskInForce(known, unmetUntil(audit)), settings, deps)) {
     settings.progress(task, (found.row ?? found.missed).slot)
     const finding = findingOf(found, audit)
-    if (finding === null || aroseAt(finding, audit) <= newSince) continue
+    if (finding === null || (newMs !== undefined && !isNew(aroseAt(finding, audit), now, newMs))) continue
     yield { ...finding, task, schedule, ...(owner !== undefined && { owner }) }
   }
+}
+
+/** What arises while the check reads the ledger is left to the next check, which would otherwise report it again. */
+function isNew(arose: Instant, now: Instant, newMs: number): boolean {
+  return arose > now - newMs && arose <= now
 }
 
 /**
@@ -53,7 +59,10 @@ export function checkTasks(settings: CheckSettings, deps: HistoryDeps): AsyncGen
   return ofAllTasks((task, own) => checkTask(task, settings, own), deps)
 }
 
-/** Yields what `read` yields for each task, ordered by task. It reads several tasks at a time. Throws a usage error if the ledger has no task record. */
+/**
+ * Yields what `read` yields for each task, ordered by task. It reads several tasks at a time. Throws a usage error if the
+ * ledger has no task record.
+ */
 export async function* ofAllTasks<T>(
   read: (task: KnownTask, deps: HistoryDeps) => AsyncGenerator<T, void>,
   deps: HistoryDeps,

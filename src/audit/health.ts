@@ -18,7 +18,7 @@ export async function* taskHealth(
   deps: HistoryDeps,
 ): AsyncGenerator<TaskHealth, void> {
   const { task } = known
-  const now = deps.clock.now()
+  const { now } = settings
   if (known.schedules.length === 0 || retirementAt(known, now) !== null) return
   const audit = { now, skewMs: settings.skewMs, ...expectedTimes(known, settings.times) }
   const findings = { ...NO_FINDINGS }

@@ -44,7 +44,7 @@ const OPTIONS = {
     otherwise: 'all findings',
     help: 'Report only what arose in this last span',
     details:
-      'A check that runs every 15 minutes with --new 15m reports each finding once. If the check may run late, use a longer span: a finding may then be reported twice.',
+      'A check every 15 minutes with --new 15m reports each finding once. If the check may start late, use a longer span, and a finding may be reported twice.',
   },
   graceMs: COMMON.graceMs,
   lateAfterMs: COMMON.lateAfterMs,
@@ -118,7 +118,9 @@ interface Asking {
   readonly progress: Progress | null
 }
 
-/** Prints the metrics of the tasks. Returns whether any slot needs attention. Throws a usage error for a flag without effect. */
+/**
+ * Prints the metrics of the tasks. Returns whether any slot needs attention. Throws a usage error for a flag without effect.
+ */
 async function printMetrics({ ledger, options, progress }: Asking, argv: readonly string[]): Promise<boolean> {
   const ignored = ['newMs', 'notify', 'notifyOn'].find((name) => isGiven(name, argv))
   if (ignored !== undefined) {

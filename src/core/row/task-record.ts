@@ -50,7 +50,7 @@ export interface ExpectedTimes {
   readonly doneByMs: number | null
 }
 
-/** The times that the user of an audit gives in the place of those that the runs state. */
+/** The times that the user of an audit gives. They replace those that the runs state. */
 export type ExpectedTimesGiven = OrUndefined<Pick<Expectations, 'graceMs' | 'lateAfterMs' | 'doneByMs'>>
 
 /** Returns the times of a task: those that are given, otherwise those that its runs state, otherwise the defaults. */
