@@ -1,5 +1,6 @@
 import type { Row } from '../../src/core/types.ts'
-import type { Observed, Story, Write } from './simulate.ts'
+import { checkRecord } from './check-record.ts'
+import type { Observed, Story, Write } from './observed.ts'
 
 // The promises that must hold for everything that was observed. It shares nothing with the rules: it knows true times, what the children did,
 // and what the ledger applied. The design's default times stand here once more, as the promise has them.
@@ -27,6 +28,7 @@ export function brokenPromises(observed: Observed): string[] {
   const goesOn = settings.maxAttempts === 1 && !alone
 
   for (const story of stories) checkAnswer(story, observed, say)
+  if (observed.changes.length > 0) checkRecord(observed, say)
 
   for (const first of works) {
     for (const second of works) {
@@ -106,11 +108,12 @@ function checkAnswer(
   if (status === 'completed' && works.length === 0) says('and started nothing')
   if (status === 'completed' && onRecord.at(-1)?.outcome !== 'succeeded')
     says(`the ledger: ${onRecord.at(-1)?.outcome}`)
-  const rejected = status === 'duplicate' || status === 'refused' || status === 'skipped'
-  if ((rejected || status === 'unreachable' || status === 'denied') && works.length > 0) says('and ran')
+  const gaveWay = status === 'skipped' || status === 'paused'
+  const rejected = status === 'duplicate' || status === 'refused'
+  if ((rejected || gaveWay || status === 'unreachable' || status === 'denied') && works.length > 0) says('and ran')
   // Paused between its claim and its start for longer than its lease: another run closed it, and it found that run.
   const owned = started.filter(({ outcome }) => pause === null || outcome !== 'abandoned')
-  if (rejected && status !== 'skipped' && owned.length > 0 && words.length === 0) says('and owned the slot')
+  if (rejected && owned.length > 0 && words.length === 0) says('and owned the slot')
   if (status === 'skipped' && recorded && !final?.resolutions.some(({ state }) => state === 'SKIPPED')) {
     says('and that is not on record')
   }

@@ -1,0 +1,155 @@
+import type { Ending } from '../../src/core/types.ts'
+import type { Clock } from '../../src/process/clock.ts'
+import type { LiveAttempt, WorkEnd } from '../../src/run/execute.ts'
+import type { LeaseLoss } from '../../src/run/lease.ts'
+import { NO_KNOWN_RECORDS } from '../../src/run/task-record.ts'
+import type { HostOptions, Run } from '../support/simulated/world.ts'
+import { type Day, HOUR_MS, MINUTE_MS, SECOND_MS } from './day.ts'
+import type { Answer, Story } from './observed.ts'
+
+interface Told {
+  readonly story: Story
+  /** Ends with the answer of the trigger, or with its crash. */
+  readonly telling: Promise<unknown>
+}
+
+/** Sends one more trigger, and disturbs its host. */
+export function sendTrigger(index: number, earlier: readonly Story[], day: Day): Told {
+  const { at, int, chance, subject, slots } = day
+  const known = subject === 'task' ? int(0, slots - 1) : null
+  const beginMs = beginning(known ?? 0, earlier, day)
+  const forced = chance(20)
+  // As good as at once: between a call and its answer.
+  const pauseMs = beginMs + (chance(30) ? int(0, 50) : int(0, 20 * MINUTE_MS))
+  const story: Story = {
+    runId: `run-${index}`,
+    day: known ?? int(0, slots - 1),
+    forced,
+    pause: chance(20) ? { fromMs: pauseMs, toMs: pauseMs + int(1, HOUR_MS), suspended: chance(33) } : null,
+    crashMs: chance(15) ? beginMs + int(0, 20 * MINUTE_MS) : Number.POSITIVE_INFINITY,
+    stopMs: chance(10) ? beginMs + int(0, 10 * MINUTE_MS) : Number.POSITIVE_INFINITY,
+    answer: null,
+    works: [],
+    requests: [],
+    states: subject === 'task' ? statementOf(index, day) : { owner: null, zone: 'UTC' },
+  }
+  // Some crash at a step: as a call leaves, or as it is applied.
+  let stepsLeft = chance(10) ? int(1, 6) : Number.POSITIVE_INFINITY
+  let gone = () => {}
+  const isGone = new Promise<void>((resolve) => {
+    gone = resolve
+  })
+  if (Number.isFinite(story.crashMs))
+    void at.time
+      .clock()
+      .wait(story.crashMs - at.time.now())
+      .then(gone)
+  const { owner, zone } = story.states
+  const options: HostOptions = {
+    day: story.day,
+    settings: { ...day.settings, ...(owner !== null && { owner }) },
+    schedule: { expression: at.expression, zone },
+    fateOf() {
+      stepsLeft -= 1
+      if (stepsLeft > 0) return day.fate()
+      story.crashMs = Math.min(story.crashMs, at.time.now())
+      gone()
+      return { kind: chance(50) ? 'answerLost' : 'dropped' }
+    },
+    ...(forced ? { force: { by: 'operator', reason: `reason ${index}` } } : {}),
+    ...(subject === 'task' && { known: NO_KNOWN_RECORDS }),
+    watch: day.log.watch(story.runId, story.requests),
+    time: {
+      offsetMs: day.offset(),
+      ...(story.pause !== null && { [story.pause.suspended ? 'suspend' : 'pause']: story.pause }),
+      crashMs: () => story.crashMs,
+    },
+  }
+  return { story, telling: Promise.race([tell(story, options, beginMs, day), isGone]) }
+}
+
+/** Different runs state different things about their task, and some state the same. */
+function statementOf(index: number, { chance }: Day): Story['states'] {
+  return { owner: chance(50) ? 'team' : `team-${index}`, zone: chance(70) ? 'UTC' : 'Asia/Tokyo' }
+}
+
+/** At the slot, some time later, or about when the lease of one that crashed or was paused runs out. */
+function beginning(slot: number, earlier: readonly Story[], { at, startMs, int, chance, subject }: Day): number {
+  const disturbed = earlier.map(({ crashMs, pause }) => pause?.fromMs ?? crashMs).filter(Number.isFinite)
+  const lostMs = disturbed[int(0, 3)]
+  const earliestMs = subject === 'task' ? startMs + slot * at.everyMs : startMs
+  if (lostMs !== undefined && chance(50)) return Math.max(earliestMs, lostMs + int(9 * MINUTE_MS, 11 * MINUTE_MS))
+  return earliestMs + (chance(50) ? int(0, 2 * SECOND_MS) : int(0, 3 * HOUR_MS))
+}
+
+async function tell(story: Story, options: HostOptions, beginMs: number, day: Day): Promise<void> {
+  const { time, trigger } = day.at
+  await time.clock().wait(beginMs - time.now())
+  const run = trigger(story.runId, (attempt, clock) => work(attempt, clock, story, day), options)
+  if (Number.isFinite(story.stopMs)) {
+    void time
+      .clock(options.time)
+      .wait(story.stopMs - time.now())
+      .then(run.stop)
+  }
+  await run.result.then(
+    (result) => {
+      story.answer = answerOf(result.status, result, run, time.now())
+    },
+    (error: { kind?: string }) => {
+      if (error.kind === undefined) throw error
+      story.answer = answerOf(error.kind, {}, run, time.now())
+    },
+  )
+}
+
+async function work(
+  attempt: LiveAttempt,
+  clock: Clock,
+  story: Story,
+  { at, log, int, chance }: Day,
+): Promise<WorkEnd<string>> {
+  const { time } = at
+  const started = {
+    attempt: attempt.number,
+    startMs: time.now(),
+    endMs: Number.POSITIVE_INFINITY,
+    order: log.next(),
+  }
+  story.works.push(started)
+  // The child lives by its machine's time: a paused or killed supervisor does not stop it.
+  const child = new AbortController()
+  const machine = time.clock(story.pause?.suspended ? { suspend: story.pause } : {})
+  const naturalEnd = machine.wait(int(1, chance(30) ? 2 * HOUR_MS : 10 * MINUTE_MS), child.signal)
+  const over = naturalEnd.then(() => {
+    started.endMs = time.now()
+  })
+  const stop = () => {
+    const { killInMs } = attempt.lost.reason as LeaseLoss
+    // Most batches use up the time that they are given.
+    const takesMs = chance(50) ? killInMs : int(0, killInMs)
+    void clock.wait(takesMs).then(() => child.abort())
+  }
+  attempt.lost.addEventListener('abort', stop, { once: true })
+  await over
+  attempt.lost.removeEventListener('abort', stop)
+  await clock.wait(0)
+  if (child.signal.aborted) return { outcome: 'leaseLost' }
+  return chance(60) ? { outcome: 'succeeded', value: 'done' } : FAILED
+}
+
+const FAILED: Ending & { outcome: 'failed' } = { outcome: 'failed', exitCode: 3 }
+
+function answerOf(status: string, facts: object, { events }: Run, atMs: number): Answer {
+  const known = facts as { outcome?: string; recorded?: boolean; pause?: { reason: string } }
+  const gaveUp = status === 'unreachable' || status === 'denied' || events.some(({ event }) => event === 'withdrawn')
+  return {
+    atMs,
+    status,
+    outcome: known.outcome ?? null,
+    recorded: known.recorded ?? null,
+    noted: events.some((event) => 'noted' in event && event.noted),
+    withdrawn: gaveUp && !events.some((event) => event.event === 'withdrawn' && !event.certain),
+    pausedBy: known.pause?.reason ?? null,
+  }
+}
