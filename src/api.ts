@@ -8,7 +8,7 @@ import type { CommandOptions } from './run/command.ts'
 import type { ResolveResult } from './run/resolve.ts'
 import type { RunOutcome, TriggerOptions } from './run/run-trigger.ts'
 
-export type { Force, RunOutcome } from './run/run-trigger.ts'
+export type { CaughtUp, Force, RunOutcome } from './run/run-trigger.ts'
 
 // The types of the library. An option that is undefined counts as left out, because a variable of the environment may be
 // undefined.

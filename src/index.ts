@@ -1,5 +1,6 @@
 export type {
   Attempt,
+  CaughtUp,
   CheckOptions,
   FindSlotOptions,
   Force,

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import type { Attempt, Ledger, LedgerOptions, ReadOptions, Resolved, ResolveOptions } from './api.ts'
 import { checkTask, checkTasks } from './audit/check.ts'
-import { USUAL_GRACE_MS } from './audit/expected.ts'
 import { type HistoryDeps, queryOf, readHistory, readRow } from './audit/history.ts'
+import { missedSlots } from './audit/missed.ts'
 import { rerunnableSlots } from './audit/rerunnable.ts'
 import { findSlot, readSlots } from './audit/slots.ts'
 import { knownTask, readTaskRecord, readTaskRecords } from './audit/tasks.ts'
 import { firstLine } from './core/errors.ts'
 import { DEFAULT_RERUNNABLE } from './core/row/policy.ts'
+import { USUAL_GRACE_MS } from './core/row/task-record.ts'
 import { rememberingParser, type ScheduleOptions, scheduleOptions } from './core/schedule/schedule-options.ts'
 import type { Host, Instant, ScheduleSpec } from './core/types.ts'
 import { checkOperator } from './core/user-text.ts'
@@ -32,6 +33,7 @@ export function createLedger({ store: storeName, log }: LedgerOptions): Ledger {
     host: hostOnce(),
     parse: rememberingParser(),
     known: knownRecords(systemClock),
+    findMissed: missedSlots,
     clock: systemClock,
     newId,
     random: Math.random,

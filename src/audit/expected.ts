@@ -15,12 +15,6 @@ import { type HistoryDeps, readHistory } from './history.ts'
 import type { KnownTask } from './tasks.ts'
 
 /**
- * Fifteen minutes. Deliveries usually arrive within a minute or two, and a retry or a slow start should not raise an
- * alarm.
- */
-export const USUAL_GRACE_MS = 900_000
-
-/**
  * The number of slots after which the loop yields to the event loop. Otherwise stop signals and printed output would
  * wait while no request is sent to the ledger.
  */

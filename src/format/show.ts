@@ -160,6 +160,7 @@ function sourceText({ host, ecsTask, runId, trigger }: Host & Pick<Rejection, 'r
 function triggerText(trigger: Trigger): string {
   if (trigger.kind === 'forced') return `forced by ${trigger.by}: ${trigger.reason}`
   const { source, eventTime } = trigger
+  if (source === 'catch-up') return 'caught up by a run of a later slot, because the slot was missed'
   return source === 'clock'
     ? `without an event time, so its start time ${formatInstant(eventTime)} was used`
     : `event time ${formatInstant(eventTime)} from --${source}`

@@ -88,6 +88,7 @@ const EVENTS: { readonly [Kind in RunEvent['event']]: readonly Extract<RunEvent,
     [row, null].map((found) => refusalOf(cause as RefusalCause, found) as Extract<RunEvent, { event: 'refused' }>),
   ),
   waiting: [{ event: 'waiting', holder }],
+  'catch-up': [{ event: 'catch-up', count: 2, oldest: SLOT, newest: SLOT, left: 0 }],
   skipped: [
     { event: 'skipped', holder, finish: 'recorded' },
     { event: 'skipped', holder, finish: 'unanswered', finishCause: detail },

@@ -19,7 +19,7 @@ import {
   TRIGGER_ERRORS,
   VALUE_ERRORS,
 } from './errors.ts'
-import { CONTEXT, EVENTS, FORCED_CONTEXT, GUARDED_CONTEXT, SLOT, UTC_CONTEXT } from './samples.ts'
+import { CAUGHT_UP_CONTEXT, CONTEXT, EVENTS, FORCED_CONTEXT, GUARDED_CONTEXT, SLOT, UTC_CONTEXT } from './samples.ts'
 import { sourceTexts } from './source-texts.ts'
 
 // The catalogue of the messages of the program, for a reviewer to read from top to bottom. After a change of a text,
@@ -34,6 +34,7 @@ test('every message of the program, with sample values, is in the catalogue', as
       'Log lines of a forced run',
       (['claimed', 'refused', 'withdrawn'] as const).map((event) => line(event, FORCED_CONTEXT)),
     ),
+    ...section('Log line of a missed slot that is caught up', [line('claimed', CAUGHT_UP_CONTEXT)]),
     ...section('Log lines in UTC, with seconds', [line('claimed', UTC_CONTEXT), line('duplicate', UTC_CONTEXT)]),
     ...section('Log lines of a run that other runs must not overlap', [line('refused', GUARDED_CONTEXT)]),
     ...section('Log lines of the rerun of a range', rerunLines()),

@@ -1,6 +1,6 @@
-import { USUAL_GRACE_MS } from '../../audit/expected.ts'
 import { DAY_MS } from '../../core/duration.ts'
 import { numberText, type OptionSpec, type OptionTable, optionName } from '../../core/option.ts'
+import { USUAL_GRACE_MS } from '../../core/row/task-record.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 
 const LONGEST_MS = 366 * DAY_MS

@@ -25,6 +25,12 @@ interface ScheduleSince {
 /** The schedules that a task had, the oldest first. The last one is in force. */
 export type Schedules = readonly ScheduleSince[]
 
+/**
+ * Fifteen minutes. Deliveries usually arrive within a minute or two, and a retry or a slow start should not raise an
+ * alarm.
+ */
+export const USUAL_GRACE_MS = 900_000
+
 /** What the runs of a task state for its audits. A member that is left out has its default. */
 export interface Expectations {
   /** A slot without a row is missed this long after it was due, in milliseconds. */

@@ -58,7 +58,7 @@ function answer(row: StoredRow | null, situation: Situation = {}): string {
     },
     { now, survivor, objection: null },
   )
-  return decision.kind === 'start' ? 'start' : `${decision.kind}: ${decision.cause}`
+  return 'cause' in decision ? `${decision.kind}: ${decision.cause}` : decision.kind
 }
 
 const resolvedAs = (row: Row, state: ResolvedState): Row => ({
