@@ -61,8 +61,8 @@ function checkStart(story: Story, observed: Observed, say: Say): void {
  * The pauses that were applied before a request was sent, that nobody ended until the start, and in which the slot lies. A pause
  * that has begun holds for older slots too. The clocks of the operator and of the host may differ by the skew.
  */
-function pausesFor(
-  { day }: Story,
+export function pausesFor(
+  { day }: Pick<Story, 'day'>,
   known: RecordRequest,
   startMs: number,
   startOrder: number,

@@ -1,4 +1,5 @@
 import type { Row } from '../../src/core/types.ts'
+import { checkCatchUp } from './check-catch-up.ts'
 import { checkRecord } from './check-record.ts'
 import type { Observed, Story, Write } from './observed.ts'
 
@@ -29,6 +30,7 @@ export function brokenPromises(observed: Observed): string[] {
 
   for (const story of stories) checkAnswer(story, observed, say)
   if (observed.changes.length > 0) checkRecord(observed, say)
+  checkCatchUp(observed, say)
 
   for (const first of works) {
     for (const second of works) {
@@ -68,7 +70,8 @@ export function brokenPromises(observed: Observed): string[] {
     }
     const told = stories.filter((story) => story.day === day)
     const rejected = told.filter(({ answer }) => answer?.status === 'duplicate' || answer?.status === 'refused')
-    if (told.length > 0 && rejected.length === told.length && words.length === 0 && !alone) {
+    const isResolved = finals.get(day)?.resolutions.some(({ reason }) => reason.startsWith('word-'))
+    if (told.length > 0 && rejected.length === told.length && !isResolved && !alone) {
       say('the run happens', 'every trigger was rejected')
     }
     const final = finals.get(day)
@@ -108,7 +111,7 @@ function checkAnswer(
   if (status === 'completed' && works.length === 0) says('and started nothing')
   if (status === 'completed' && onRecord.at(-1)?.outcome !== 'succeeded')
     says(`the ledger: ${onRecord.at(-1)?.outcome}`)
-  const gaveWay = status === 'skipped' || status === 'paused'
+  const gaveWay = status === 'skipped' || status === 'paused' || status === 'taken'
   const rejected = status === 'duplicate' || status === 'refused'
   if ((rejected || gaveWay || status === 'unreachable' || status === 'denied') && works.length > 0) says('and ran')
   // Paused between its claim and its start for longer than its lease: another run closed it, and it found that run.

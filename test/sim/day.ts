@@ -39,7 +39,7 @@ export function dayOf(seed: number, subject: Subject): Day {
   const at = world(subject === 'task' ? 'hourly' : 'daily')
   const { time, ledger, slotOfDay, everyMs } = at
   const startMs = time.now()
-  const slots = subject === 'task' ? int(1, 4) : chance(50) ? 1 : int(2, 3)
+  const slots = subject === 'task' ? int(1, 5) : chance(50) ? 1 : int(2, 3)
   const writes = new Map<number, Write[]>(Array.from({ length: slots }, (_, slot) => [slot, []]))
   const { put } = ledger
   ledger.put = async (row, expected, call) => {

@@ -289,4 +289,52 @@ export const MUTATIONS: readonly Mutation[] = [
     from: "if (trigger.kind === 'forced') return ADMITTED",
     to: "if (trigger.kind === 'forced') { const options = { signal: halt }; const { record, version } = await readRecord(task, io.store, options); const changed = isNewerRecord(record) ? null : withRun(record, stated, { at: 0, by: 'cronledger', reason: 'forced' }); if (changed !== null && retirementAt(record, stated.slot) !== null) await writeChange(task, { ...record, retirements: changed.retirements }, version, settings, io); return ADMITTED }",
   },
+  {
+    name: 'a catch-up starts a slot that has a row',
+    file: 'src/core/row/decide.ts',
+    from: "if (scheduled && trigger.source === 'catch-up') return { kind: 'taken', row: found }",
+    to: '',
+  },
+  {
+    name: 'a catch-up takes each slot without a success for missed',
+    file: 'src/core/row/decide.ts',
+    from: "if (scheduled && trigger.source === 'catch-up') return { kind: 'taken', row: found }",
+    to: "if (scheduled && trigger.source === 'catch-up') return isNewerSchema(found) || found.state === 'COMPLETED' || isRunning(found, facts.now, policy.skewMs) ? { kind: 'taken', row: found } : { kind: 'start', base: found }",
+  },
+  {
+    name: 'a catch-up starts a paused slot',
+    file: 'src/run/admission.ts',
+    from: 'if (pause !== null) return',
+    to: "if (pause !== null && !('source' in trigger && trigger.source === 'catch-up')) return",
+  },
+  {
+    name: 'a catch-up reads the record only once',
+    file: 'src/run/catch-up.ts',
+    from: 'const record = await readUsable(request, settings, io)',
+    to: 'const record = first',
+  },
+  {
+    name: 'a catch-up goes on although the slot of its run is paused',
+    file: 'src/run/catch-up.ts',
+    from: 'return pauseFor(read.record, slot, io.clock.now(), settings.skewMs) === null ? read.record : null',
+    to: 'return read.record',
+  },
+  {
+    name: 'a catch-up starts slots of a retirement',
+    file: 'src/core/row/suspensions.ts',
+    from: '|| record.retirements.some((one) => covers(one, slot))',
+    to: '',
+  },
+  {
+    name: 'a catch-up ignores the grace',
+    file: 'src/run/catch-up.ts',
+    from: 'graceMs: settings.graceMs ?? USUAL_GRACE_MS',
+    to: 'graceMs: 0',
+  },
+  {
+    name: 'a catch-up runs the newest slot first',
+    file: 'src/run/catch-up.ts',
+    from: 'return { slots: slots.reverse(), left }',
+    to: 'return { slots, left }',
+  },
 ]

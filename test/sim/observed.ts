@@ -23,6 +23,10 @@ export interface Story {
   readonly requests: RecordRequest[]
   /** What it states about its task. */
   readonly states: { readonly owner: string | null; readonly zone: string }
+  /** Which slots its process catches up; null if it starts only its own. */
+  readonly catchesUp: { readonly spanMs: number; readonly graceMs: number } | null
+  /** The run whose process catches this slot up; null for a trigger. Its requests are those of the process. */
+  readonly caughtUpBy: string | null
 }
 
 interface Started {

@@ -12,12 +12,8 @@ export async function simulate(seed: number, subject: Subject = 'slots'): Promis
 
   const stories: Story[] = []
   const telling: Promise<unknown>[] = []
-  const triggers = int(2, 8) + 2 * (slots - 1)
-  for (let index = 0; index < triggers; index++) {
-    const told = sendTrigger(index, stories, day)
-    stories.push(told.story)
-    telling.push(told.telling)
-  }
+  const triggers = subject === 'task' ? int(2, 12) : int(2, 8) + 2 * (slots - 1)
+  for (let index = 0; index < triggers; index++) telling.push(sendTrigger(index, stories, day))
 
   const words: { day: number; runId: string }[] = []
   if (chance(30)) telling.push(resolveSome(0, words, day))

@@ -1,23 +1,22 @@
+import type { RunEvent } from '../../src/core/event.ts'
 import type { Ending } from '../../src/core/types.ts'
 import type { Clock } from '../../src/process/clock.ts'
 import type { LiveAttempt, WorkEnd } from '../../src/run/execute.ts'
 import type { LeaseLoss } from '../../src/run/lease.ts'
 import { NO_KNOWN_RECORDS } from '../../src/run/task-record.ts'
-import type { HostOptions, Run } from '../support/simulated/world.ts'
+import type { HostOptions } from '../support/simulated/world.ts'
+import { catchUpBefore } from './catch-up.ts'
 import { type Day, HOUR_MS, MINUTE_MS, SECOND_MS } from './day.ts'
 import type { Answer, Story } from './observed.ts'
 
-interface Told {
-  readonly story: Story
-  /** Ends with the answer of the trigger, or with its crash. */
-  readonly telling: Promise<unknown>
-}
-
-/** Sends one more trigger, and disturbs its host. */
-export function sendTrigger(index: number, earlier: readonly Story[], day: Day): Told {
+/**
+ * Sends one more trigger, disturbs its host, and adds its story to `stories`. Resolves with the answer of the trigger, or when it
+ * crashes.
+ */
+export function sendTrigger(index: number, stories: Story[], day: Day): Promise<unknown> {
   const { at, int, chance, subject, slots } = day
-  const known = subject === 'task' ? int(0, slots - 1) : null
-  const beginMs = beginning(known ?? 0, earlier, day)
+  const known = subject === 'task' ? slotOf(day) : null
+  const beginMs = beginning(known ?? 0, stories, day)
   const forced = chance(20)
   // As good as at once: between a call and its answer.
   const pauseMs = beginMs + (chance(30) ? int(0, 50) : int(0, 20 * MINUTE_MS))
@@ -32,6 +31,11 @@ export function sendTrigger(index: number, earlier: readonly Story[], day: Day):
     works: [],
     requests: [],
     states: subject === 'task' ? statementOf(index, day) : { owner: null, zone: 'UTC' },
+    catchesUp:
+      subject === 'task' && !forced && chance(40)
+        ? { spanMs: int(HOUR_MS, 6 * HOUR_MS), graceMs: int(MINUTE_MS, 20 * MINUTE_MS) }
+        : null,
+    caughtUpBy: null,
   }
   // Some crash at a step: as a call leaves, or as it is applied.
   let stepsLeft = chance(10) ? int(1, 6) : Number.POSITIVE_INFINITY
@@ -44,11 +48,15 @@ export function sendTrigger(index: number, earlier: readonly Story[], day: Day):
       .clock()
       .wait(story.crashMs - at.time.now())
       .then(gone)
-  const { owner, zone } = story.states
+  const { states, catchesUp } = story
   const options: HostOptions = {
     day: story.day,
-    settings: { ...day.settings, ...(owner !== null && { owner }) },
-    schedule: { expression: at.expression, zone },
+    settings: {
+      ...day.settings,
+      ...(states.owner !== null && { owner: states.owner }),
+      ...(catchesUp !== null && { catchUpMs: catchesUp.spanMs, graceMs: catchesUp.graceMs }),
+    },
+    schedule: { expression: at.expression, zone: states.zone },
     fateOf() {
       stepsLeft -= 1
       if (stepsLeft > 0) return day.fate()
@@ -65,7 +73,13 @@ export function sendTrigger(index: number, earlier: readonly Story[], day: Day):
       crashMs: () => story.crashMs,
     },
   }
-  return { story, telling: Promise.race([tell(story, options, beginMs, day), isGone]) }
+  stories.push(story)
+  return Promise.race([tell(story, options, beginMs, stories, day), isGone])
+}
+
+/** Most triggers are of the last slot, so that some slots before it get none, and are missed. */
+function slotOf({ int, chance, slots }: Day): number {
+  return chance(40) ? slots - 1 : int(0, slots - 1)
 }
 
 /** Different runs state different things about their task, and some state the same. */
@@ -82,25 +96,42 @@ function beginning(slot: number, earlier: readonly Story[], { at, startMs, int, 
   return earliestMs + (chance(50) ? int(0, 2 * SECOND_MS) : int(0, 3 * HOUR_MS))
 }
 
-async function tell(story: Story, options: HostOptions, beginMs: number, day: Day): Promise<void> {
-  const { time, trigger } = day.at
+async function tell(story: Story, options: HostOptions, beginMs: number, stories: Story[], day: Day): Promise<void> {
+  const { time } = day.at
   await time.clock().wait(beginMs - time.now())
-  const run = trigger(story.runId, (attempt, clock) => work(attempt, clock, story, day), options)
+  const stop = new AbortController()
   if (Number.isFinite(story.stopMs)) {
-    void time
-      .clock(options.time)
-      .wait(story.stopMs - time.now())
-      .then(run.stop)
+    const clock = time.clock(options.time)
+    void clock.wait(story.stopMs - time.now()).then(() => stop.abort({ atMs: clock.monotonicMs() }))
   }
-  await run.result.then(
-    (result) => {
-      story.answer = answerOf(result.status, result, run, time.now())
-    },
-    (error: { kind?: string }) => {
-      if (error.kind === undefined) throw error
-      story.answer = answerOf(error.kind, {}, run, time.now())
-    },
-  )
+  const shared = { ...options, stop }
+  try {
+    if (story.catchesUp !== null) await catchUpBefore(story, shared, stories, day, tellSlot)
+    await tellSlot(story, shared, day)
+  } catch (error) {
+    story.answer ??= answerOf(kindOf(error), {}, [], time.now())
+  }
+}
+
+/** Tells the story of one slot. Ends with the error of the ledger, as the process does. */
+async function tellSlot(story: Story, options: HostOptions, day: Day): Promise<unknown> {
+  const { time, trigger } = day.at
+  const { result, events } = trigger(story.runId, (attempt, clock) => work(attempt, clock, story, day), options)
+  try {
+    const given = await result
+    story.answer = answerOf(given.status, given, events, time.now())
+    return given
+  } catch (error) {
+    story.answer = answerOf(kindOf(error), {}, events, time.now())
+    throw error
+  }
+}
+
+/** Returns the kind of an error of the ledger. Throws any other error, which is a bug. */
+function kindOf(error: unknown): string {
+  const { kind } = error as { kind?: string }
+  if (kind === undefined) throw error
+  return kind
 }
 
 async function work(
@@ -140,7 +171,7 @@ async function work(
 
 const FAILED: Ending & { outcome: 'failed' } = { outcome: 'failed', exitCode: 3 }
 
-function answerOf(status: string, facts: object, { events }: Run, atMs: number): Answer {
+function answerOf(status: string, facts: object, events: readonly RunEvent[], atMs: number): Answer {
   const known = facts as { outcome?: string; recorded?: boolean; pause?: { reason: string } }
   const gaveUp = status === 'unreachable' || status === 'denied' || events.some(({ event }) => event === 'withdrawn')
   return {

@@ -1,5 +1,14 @@
 import type { RunEvent } from '../../../src/core/event.ts'
-import type { Rejection, Resolution, Row, ScheduleSpec, StoredRow, Survivor, Trigger } from '../../../src/core/types.ts'
+import type {
+  EventTimeSource,
+  Rejection,
+  Resolution,
+  Row,
+  ScheduleSpec,
+  StoredRow,
+  Survivor,
+  Trigger,
+} from '../../../src/core/types.ts'
 import type { Clock } from '../../../src/process/clock.ts'
 import type { ClaimRequest } from '../../../src/run/claim.ts'
 import type { RunIo } from '../../../src/run/claimed-slot.ts'
@@ -45,6 +54,10 @@ export interface HostOptions {
   readonly schedule?: ScheduleSpec
   /** The slot, in windows after the first one; 0 by default. A window is a day, if the world does not say otherwise. */
   readonly day?: number
+  /** How a scheduled trigger knows its slot; by default from an event time. */
+  readonly source?: EventTimeSource
+  /** Stops the run. A process that runs several slots has one for all of them. */
+  readonly stop?: AbortController
   readonly watch?: Watch
 }
 
@@ -97,13 +110,8 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily') {
     return { store: portOf(clock, options), clock, newId: () => `id-${++ids}`, random: () => 0.5 }
   }
 
-  function trigger(
-    runId: string,
-    work: (attempt: LiveAttempt, clock: Clock) => Promise<WorkEnd<string>>,
-    options: HostOptions = {},
-  ): Run {
-    const settings = { ...readSettings(options.settings ?? {}), ...options.overrides }
-    const slot = slotOfDay(options.day ?? 0)
+  /** Returns what the runs of one host need. */
+  function hostIo(options: HostOptions, stop: AbortSignal, emit: (event: RunEvent) => void): RunIo {
     const hostClock = time.clock(options.time)
     const { blockedMs = () => 0 } = options
     const clock: Clock = {
@@ -114,13 +122,37 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily') {
         return hostClock.wait(ms, signal)
       },
     }
-    const stop = new AbortController()
-    if (options.stopped) stop.abort({ atMs: clock.monotonicMs() })
+    return {
+      store: portOf(clock, options),
+      clock,
+      newId: () => `id-${++ids}`,
+      random: () => 0.5,
+      stop,
+      known: options.known ?? knownRecords(clock),
+      findSurvivor: () => options.survivor ?? null,
+      emit,
+    }
+  }
+
+  function trigger(
+    runId: string,
+    work: (attempt: LiveAttempt, clock: Clock) => Promise<WorkEnd<string>>,
+    options: HostOptions = {},
+  ): Run {
+    const settings = { ...readSettings(options.settings ?? {}), ...options.overrides }
+    const slot = slotOfDay(options.day ?? 0)
     const events: RunEvent[] = []
+    const stop = options.stop ?? new AbortController()
+    const io = hostIo(options, stop.signal, (event) => {
+      events.push(event)
+      options.onEvent?.(event)
+    })
+    const { clock } = io
+    if (options.stopped) stop.abort({ atMs: clock.monotonicMs() })
     let starts = 0
     const how: Trigger =
       options.force === undefined
-        ? { kind: 'scheduled', eventTime: slot, source: 'event-time' }
+        ? { kind: 'scheduled', eventTime: slot, source: options.source ?? 'event-time' }
         : { kind: 'forced', ...options.force }
     const request: ClaimRequest = {
       task: TASK,
@@ -134,19 +166,6 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily') {
       retentionMs: settings.retentionMs,
       insideOf: options.insideOf ?? [],
       ...(settings.overlap !== 'allow' && { phase: 'waiting' }),
-    }
-    const io: RunIo = {
-      store: portOf(clock, options),
-      clock,
-      newId: () => `id-${++ids}`,
-      random: () => 0.5,
-      stop: stop.signal,
-      known: options.known ?? knownRecords(clock),
-      findSurvivor: () => options.survivor ?? null,
-      emit(event) {
-        events.push(event)
-        options.onEvent?.(event)
-      },
     }
     const result = execute(
       request,
@@ -197,6 +216,7 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily') {
     slotOfDay,
     everyMs,
     expression: schedule.expression,
+    hostIo,
     trigger,
     resolve,
     change,
