@@ -34,6 +34,9 @@ export function checkCatchUp(observed: Observed, say: Say): void {
 function checkMissed(story: Story, { own, spanMs, graceMs }: CatchUp, observed: Observed, say: Say): void {
   const { runId, day, works, requests } = story
   const { writes, firstMs, everyMs, versions } = observed
+  if (story.answer?.status === 'duplicate') {
+    say('a slot of another run hears nothing of a catch-up', `${runId} was a duplicate`)
+  }
   if (works.length === 0) return
   const [claim] = writes.get(day) ?? []
   if (claim?.row.owner !== runId) {

@@ -24,6 +24,8 @@ export interface Day extends Chance {
   readonly startMs: number
   /** The slots that get triggers are numbered from 0. */
   readonly slots: number
+  /** Whether the scheduler was down after the first slot, so that most slots before the last one are missed. */
+  readonly hasGap: boolean
   readonly settings: RunSettings
   /** The writes of rows that the ledger applied, by slot. */
   readonly writes: ReadonlyMap<number, Write[]>
@@ -39,7 +41,8 @@ export function dayOf(seed: number, subject: Subject): Day {
   const at = world(subject === 'task' ? 'hourly' : 'daily')
   const { time, ledger, slotOfDay, everyMs } = at
   const startMs = time.now()
-  const slots = subject === 'task' ? int(1, 5) : chance(50) ? 1 : int(2, 3)
+  const hasGap = subject === 'task' && chance(60)
+  const slots = hasGap ? int(3, 5) : subject === 'task' ? int(1, 4) : chance(50) ? 1 : int(2, 3)
   const writes = new Map<number, Write[]>(Array.from({ length: slots }, (_, slot) => [slot, []]))
   const { put } = ledger
   ledger.put = async (row, expected, call) => {
@@ -81,7 +84,7 @@ export function dayOf(seed: number, subject: Subject): Day {
   }
 
   const log = recordLog(time.now)
-  return { subject, int, chance, at, startMs, slots, settings, writes, log, fate, offset }
+  return { subject, int, chance, at, startMs, slots, hasGap, settings, writes, log, fate, offset }
 }
 
 function settingsOf({ int, chance }: Chance): RunSettings {

@@ -16,13 +16,14 @@ export async function resolveSome(index: number, words: { day: number; runId: st
 
 /** Pauses, resumes or retires the task at some time. */
 export function changeSome(index: number, day: Day): { readonly made: OperatorChange; readonly doing: Promise<void> } {
-  const { at, int, chance, fate, offset, slots, log } = day
-  const kind = (['pause', 'pause', 'resume', 'retire'] as const)[int(0, 3)] ?? 'pause'
+  const { at, int, chance, fate, offset, slots, hasGap, log } = day
+  const kind = (['pause', 'pause', 'resume', 'retire', 'pause', 'retire'] as const)[int(0, hasGap ? 5 : 3)] ?? 'pause'
   const made: OperatorChange = { kind, name: `operator-${index}`, answer: null }
   const wanted = changeOf(made, day)
   const options = { fateOf: fate, time: { offsetMs: offset() }, watch: log.watch(made.name, []) }
-  // Many at about the time of a slot, when the triggers arrive.
-  const waitMs = chance(60) ? int(0, slots - 1) * at.everyMs + int(0, 2_000) : int(0, slots * HOUR_MS)
+  // Many at about the time of a slot, when the triggers arrive, or while missed slots are caught up.
+  const slot = hasGap ? slots - 1 : int(0, slots - 1)
+  const waitMs = chance(60) ? slot * at.everyMs + int(0, chance(50) ? 2_000 : HOUR_MS) : int(0, slots * HOUR_MS)
   const change = async () => {
     await at.time.clock().wait(waitMs)
     made.answer = await kindOf(at.change(wanted, options).then((answer) => ({ kind: answer })))
@@ -30,10 +31,15 @@ export function changeSome(index: number, day: Day): { readonly made: OperatorCh
   return { made, doing: change() }
 }
 
-function changeOf({ kind, name }: OperatorChange, { at, int, chance, slots, startMs }: Day): Change {
-  // From now on, if no time is given.
-  const plannedMs = chance(50) ? null : startMs + int(-HOUR_MS, slots * HOUR_MS)
-  const lastsMs = chance(50) ? null : int(MINUTE_MS, 2 * HOUR_MS)
+function changeOf({ kind, name }: OperatorChange, { at, int, chance, slots, hasGap, startMs }: Day): Change {
+  const lastSlot = at.slotOfDay(slots - 1)
+  // From now on, if no time is given. After a gap, a long pause would leave nothing to catch up.
+  const plannedMs = chance(50)
+    ? null
+    : hasGap
+      ? lastSlot - int(0, 2 * HOUR_MS)
+      : startMs + int(-HOUR_MS, slots * HOUR_MS)
+  const lastsMs = chance(hasGap ? 15 : 50) ? null : int(MINUTE_MS, hasGap ? HOUR_MS : 2 * HOUR_MS)
   const decided = (now: number) => ({ at: now, by: name, reason: name })
   const suspension = (from: number, now: number) => ({ from, until: null, ...decided(now) })
   const isOwn = ({ reason }: { readonly reason: string }) => reason === name
@@ -52,7 +58,7 @@ function changeOf({ kind, name }: OperatorChange, { at, int, chance, slots, star
         isIn: ({ pauses, retirements }) => [...pauses, ...retirements].some(({ ended }) => ended && isOwn(ended)),
       }
     case 'retire': {
-      const slot = at.slotOfDay(int(0, slots - 1))
+      const slot = at.slotOfDay(int(hasGap ? 1 : 0, slots - 1))
       return {
         change: (record, now) => withRetirement(record, suspension(plannedMs === null ? now : slot, now)),
         isIn: ({ retirements }) => retirements.some(isOwn),

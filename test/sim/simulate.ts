@@ -7,7 +7,7 @@ import { sendTrigger } from './triggers.ts'
 /** Many triggers of a few neighbouring slots, from many hosts, on a bad day: all that happens follows from `seed`. */
 export async function simulate(seed: number, subject: Subject = 'slots'): Promise<Observed> {
   const day = dayOf(seed, subject)
-  const { int, chance, slots, at, settings, writes, log } = day
+  const { int, chance, slots, hasGap, at, settings, writes, log } = day
   const { time, find, slotOfDay, everyMs } = at
 
   const stories: Story[] = []
@@ -20,7 +20,7 @@ export async function simulate(seed: number, subject: Subject = 'slots'): Promis
   if (chance(15)) telling.push(resolveSome(1, words, day))
 
   const changes: OperatorChange[] = []
-  const wanted = subject === 'task' ? int(1, 5) : 0
+  const wanted = subject === 'slots' ? 0 : hasGap ? int(0, 2) : int(1, 5)
   for (let index = 0; index < wanted; index++) {
     const { made, doing } = changeSome(index, day)
     changes.push(made)

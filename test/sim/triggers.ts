@@ -15,30 +15,32 @@ import type { Answer, Story } from './observed.ts'
  */
 export function sendTrigger(index: number, stories: Story[], day: Day): Promise<unknown> {
   const { at, int, chance, subject, slots } = day
-  const known = subject === 'task' ? slotOf(day) : null
+  const known = subject === 'task' ? slotOf(index, day) : null
   const beginMs = beginning(known ?? 0, stories, day)
-  const forced = chance(20)
+  const forced = chance(day.hasGap ? 10 : 20) && !(day.hasGap && index === 0)
   // As good as at once: between a call and its answer.
   const pauseMs = beginMs + (chance(30) ? int(0, 50) : int(0, 20 * MINUTE_MS))
+  const isCalm = day.hasGap && index === 0
+  const disturbed = (percent: number) => chance(percent) && !isCalm
   const story: Story = {
     runId: `run-${index}`,
     day: known ?? int(0, slots - 1),
     forced,
-    pause: chance(20) ? { fromMs: pauseMs, toMs: pauseMs + int(1, HOUR_MS), suspended: chance(33) } : null,
-    crashMs: chance(15) ? beginMs + int(0, 20 * MINUTE_MS) : Number.POSITIVE_INFINITY,
-    stopMs: chance(10) ? beginMs + int(0, 10 * MINUTE_MS) : Number.POSITIVE_INFINITY,
+    pause: disturbed(20) ? { fromMs: pauseMs, toMs: pauseMs + int(1, HOUR_MS), suspended: chance(33) } : null,
+    crashMs: disturbed(15) ? beginMs + int(0, 20 * MINUTE_MS) : Number.POSITIVE_INFINITY,
+    stopMs: disturbed(10) ? beginMs + int(0, 10 * MINUTE_MS) : Number.POSITIVE_INFINITY,
     answer: null,
     works: [],
     requests: [],
     states: subject === 'task' ? statementOf(index, day) : { owner: null, zone: 'UTC' },
     catchesUp:
-      subject === 'task' && !forced && chance(40)
-        ? { spanMs: int(HOUR_MS, 6 * HOUR_MS), graceMs: int(MINUTE_MS, 20 * MINUTE_MS) }
+      subject === 'task' && !forced && chance(day.hasGap ? 80 : 40)
+        ? { spanMs: int(HOUR_MS, 6 * HOUR_MS), graceMs: int(MINUTE_MS, chance(30) ? 90 * MINUTE_MS : 20 * MINUTE_MS) }
         : null,
     caughtUpBy: null,
   }
   // Some crash at a step: as a call leaves, or as it is applied.
-  let stepsLeft = chance(10) ? int(1, 6) : Number.POSITIVE_INFINITY
+  let stepsLeft = disturbed(10) ? int(1, 6) : Number.POSITIVE_INFINITY
   let gone = () => {}
   const isGone = new Promise<void>((resolve) => {
     gone = resolve
@@ -77,23 +79,33 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
   return Promise.race([tell(story, options, beginMs, stories, day), isGone])
 }
 
-/** Most triggers are of the last slot, so that some slots before it get none, and are missed. */
-function slotOf({ int, chance, slots }: Day): number {
-  return chance(40) ? slots - 1 : int(0, slots - 1)
+/** After a gap, most triggers are of the last slot. The first trigger states the schedule that the gap is measured by. */
+function slotOf(index: number, { int, chance, slots, hasGap }: Day): number {
+  if (!hasGap) return int(0, slots - 1)
+  if (index === 0) return 0
+  return chance(75) ? slots - 1 : int(0, slots - 1)
 }
 
 /** Different runs state different things about their task, and some state the same. */
-function statementOf(index: number, { chance }: Day): Story['states'] {
-  return { owner: chance(50) ? 'team' : `team-${index}`, zone: chance(70) ? 'UTC' : 'Asia/Tokyo' }
+function statementOf(index: number, { chance, hasGap }: Day): Story['states'] {
+  // After a change of the schedule it is unknown which slots of a gap were due.
+  return { owner: chance(50) ? 'team' : `team-${index}`, zone: chance(hasGap ? 95 : 70) ? 'UTC' : 'Asia/Tokyo' }
 }
 
 /** At the slot, some time later, or about when the lease of one that crashed or was paused runs out. */
-function beginning(slot: number, earlier: readonly Story[], { at, startMs, int, chance, subject }: Day): number {
+function beginning(
+  slot: number,
+  earlier: readonly Story[],
+  { at, startMs, int, chance, subject, hasGap, slots }: Day,
+): number {
   const disturbed = earlier.map(({ crashMs, pause }) => pause?.fromMs ?? crashMs).filter(Number.isFinite)
   const lostMs = disturbed[int(0, 3)]
-  const earliestMs = subject === 'task' ? startMs + slot * at.everyMs : startMs
+  // A trigger of a slot in the gap is delivered late, when others catch that slot up.
+  const isLate = hasGap && slot > 0
+  const earliestMs = subject === 'task' ? startMs + (isLate ? slots - 1 : slot) * at.everyMs : startMs
   if (lostMs !== undefined && chance(50)) return Math.max(earliestMs, lostMs + int(9 * MINUTE_MS, 11 * MINUTE_MS))
-  return earliestMs + (chance(50) ? int(0, 2 * SECOND_MS) : int(0, 3 * HOUR_MS))
+  const isCalm = hasGap && slot === 0
+  return earliestMs + (chance(isCalm ? 90 : 50) ? int(0, 2 * SECOND_MS) : int(0, (isLate ? 1 : 3) * HOUR_MS))
 }
 
 async function tell(story: Story, options: HostOptions, beginMs: number, stories: Story[], day: Day): Promise<void> {
