@@ -2,6 +2,7 @@ import type { KnownTask } from './audit/tasks.ts'
 import type { RunContext, RunEvent } from './core/event.ts'
 import type { MissedSlot, TaskFinding } from './core/row/expected-slots.ts'
 import type { Rerunnable } from './core/row/policy.ts'
+import type { Suspension, TaskRecord } from './core/row/task-record.ts'
 import type { ScheduleOptions } from './core/schedule/schedule-options.ts'
 import type { OrUndefined, ResolvedState, StoredRow } from './core/types.ts'
 import type { CommandOptions } from './run/command.ts'
@@ -151,6 +152,43 @@ export interface ResolveOptions extends OrUndefined<ScheduleOptions>, ReadOption
 
 export type Resolved = Exclude<ResolveResult, { kind: 'unanswered' }> & { readonly slot: Date }
 
+export interface ResumeOptions extends ReadOptions {
+  readonly task: string
+  /** Default: `resumed`. */
+  readonly reason?: string | undefined
+  /** Default: the ECS task, or user and host. */
+  readonly by?: string | undefined
+  /** From when on: an instant, a local time or a date in the task's zone, or how long ago. Default: now. */
+  readonly from?: string | Date | undefined
+}
+
+export interface RetireOptions extends ResumeOptions {
+  readonly reason: string
+  /** As for `resume`. Default: the first slot after the newest recorded one, but not later than now. */
+  readonly from?: string | Date | undefined
+}
+
+export interface PauseOptions extends ResumeOptions {
+  readonly reason: string
+  /** The end of the pause. A slot at this instant runs again, but a date includes its whole day. Default: until `resume`. */
+  readonly until?: string | Date | undefined
+}
+
+/** What an operator changed in a task, and what is on record now. */
+export interface TaskChange {
+  readonly task: string
+  /** False if the task already was as it should be. */
+  readonly changed: boolean
+  /**
+   * The pause or the retirement that the call recorded, or those that it ended. If a task is retired that is retired
+   * already, the retirement in force. Times are in milliseconds since 1970.
+   */
+  readonly suspensions: readonly Suspension[]
+  readonly record: TaskRecord
+  /** The zone of the task, in which local times are read. */
+  readonly timezone: string
+}
+
 export interface Ledger {
   /**
    * Runs `work` once in the slot that the event time belongs to, or returns why it did not run. `work` must end when its
@@ -202,6 +240,19 @@ export interface Ledger {
    * unknown whether the decision is recorded.
    */
   resolve(options: ResolveOptions): Promise<Resolved>
+  /**
+   * Records a pause. In a pause, a scheduled trigger starts nothing and leaves its slot skipped, and a slot without a
+   * trigger is not missed. A forced run starts all the same. Throws an error that names the known tasks if the ledger
+   * knows nothing about the task, and `unreachable` if it is unknown whether the pause is recorded.
+   */
+  pause(options: PauseOptions): Promise<TaskChange>
+  /** Ends the pauses and the retirement of a task that go on, and cancels those that are planned. Throws as `pause` does. */
+  resume(options: ResumeOptions): Promise<TaskChange>
+  /**
+   * Records that a task does not run any more: no slot of it is expected. A scheduled trigger for such a slot ends the
+   * retirement. Throws as `pause` does.
+   */
+  retire(options: RetireOptions): Promise<TaskChange>
   /** Closes the connections of the ledger. */
   close(): Promise<void>
 }

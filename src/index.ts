@@ -9,13 +9,17 @@ export type {
   HistoryOptions,
   Ledger,
   LedgerOptions,
+  PauseOptions,
   RerunnableOptions,
   RerunnableSlot,
   Resolved,
   ResolveOptions,
+  ResumeOptions,
+  RetireOptions,
   RunOptions,
   RunOutcome,
   SlotsOptions,
+  TaskChange,
   TasksOptions,
 } from './api.ts'
 export type { KnownTask } from './audit/tasks.ts'
@@ -23,6 +27,7 @@ export { LedgerError } from './core/errors.ts'
 export type { RunContext, RunEvent } from './core/event.ts'
 export type { MissedSlot, TaskFinding } from './core/row/expected-slots.ts'
 export type { Rerunnable } from './core/row/policy.ts'
+export type { Suspension, TaskRecord } from './core/row/task-record.ts'
 export { type ScheduleOptions, slotOf } from './core/schedule/schedule-options.ts'
 export type { Status, StoredRow } from './core/types.ts'
 export { createLedger } from './ledger.ts'

@@ -12,6 +12,7 @@ import { USUAL_GRACE_MS } from './core/row/task-record.ts'
 import { rememberingParser, type ScheduleOptions, scheduleOptions } from './core/schedule/schedule-options.ts'
 import type { Host, Instant, ScheduleSpec } from './core/types.ts'
 import { checkOperator } from './core/user-text.ts'
+import { operatorMethods } from './operator-changes.ts'
 import { link, systemClock } from './process/clock.ts'
 import { findHost, operatorOf } from './process/host.ts'
 import type { StopReason } from './process/stop.ts'
@@ -50,6 +51,7 @@ export function createLedger({ store: storeName, log }: LedgerOptions): Ledger {
     ...runMethods(parts),
     ...readMethods(reading),
     resolve: async (options) => resolveReference(options, await reading(options), parts),
+    ...operatorMethods(reading, parts),
     close: connection.close,
   }
 }

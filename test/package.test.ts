@@ -46,7 +46,9 @@ test('the tarball has the library, the command line, the schemas, and nothing el
     .map((name) => `docs/${name}`)
   expect(files.filter((path) => path.startsWith('docs/')).sort()).toEqual(pages.sort())
   expect([...library].filter((path) => !files.includes(path))).toEqual([])
-  expect(files).toEqual(expect.arrayContaining(['schema/table.json', 'schema/row.schema.json']))
+  expect(files).toEqual(
+    expect.arrayContaining(['schema/table.json', 'schema/row.schema.json', 'schema/task.schema.json']),
+  )
 })
 
 test('README and guides link to what the tarball has', () => {

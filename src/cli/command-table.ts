@@ -1,7 +1,7 @@
 import type { Command } from './command.ts'
 
 /** The groups of the overview, named after the aims of a user. */
-type CommandGroup = 'Run a batch' | 'See what happened' | 'Fix a slot' | 'Set up'
+type CommandGroup = 'Run a batch' | 'See what happened' | 'Fix a slot' | 'Change a task' | 'Set up'
 
 export interface CommandEntry {
   readonly group: CommandGroup
@@ -61,6 +61,21 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'Record the outcome of a stale or failed slot by hand, or skip a future slot',
     load: async () => (await import('./commands/resolve.ts')).resolve,
   },
+  pause: {
+    group: 'Change a task',
+    summary: 'Pause a task: its scheduled triggers start nothing, and no slot is missed',
+    load: async () => (await import('./commands/pause.ts')).pause,
+  },
+  resume: {
+    group: 'Change a task',
+    summary: 'End the pauses and the retirement of a task',
+    load: async () => (await import('./commands/resume.ts')).resume,
+  },
+  retire: {
+    group: 'Change a task',
+    summary: 'Retire a task that was removed, so that check does not report it',
+    load: async () => (await import('./commands/retire.ts')).retire,
+  },
   setup: {
     group: 'Set up',
     summary: 'Create the ledger, check the setup, or print templates for AWS',
@@ -104,6 +119,25 @@ const COMMANDS_OF_OTHERS: Readonly<Record<string, readonly string[]>> = {
   complete: ['resolve'],
   skip: ['resolve'],
   unlock: ['resolve'],
+  disable: ['pause', 'retire'],
+  suspend: ['pause'],
+  hold: ['pause'],
+  mute: ['pause'],
+  silence: ['pause'],
+  stop: ['pause'],
+  maintenance: ['pause'],
+  unpause: ['resume'],
+  enable: ['resume'],
+  activate: ['resume'],
+  unretire: ['resume'],
+  revive: ['resume'],
+  continue: ['resume', 'rerun'],
+  delete: ['retire'],
+  remove: ['retire'],
+  rm: ['retire'],
+  archive: ['retire'],
+  deactivate: ['retire', 'pause'],
+  decommission: ['retire'],
   init: ['setup'],
   create: ['setup'],
   install: ['setup'],

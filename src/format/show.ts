@@ -1,6 +1,7 @@
 import { formatInstant } from '../core/instant.ts'
 import { attemptCount, hasStarted, waitMsOf } from '../core/row/attempts.ts'
 import { isNewerSchema, statusOfRow } from '../core/row/status.ts'
+import type { FoundSuspension } from '../core/row/suspensions.ts'
 import type {
   AttemptRecord,
   Host,
@@ -15,16 +16,20 @@ import type {
 } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
 import { rowJson } from './row.ts'
-import { elapsed, endingText, printable, safeJson, scheduleText } from './text.ts'
+import { notExpectedText } from './suspensions.ts'
+import { elapsed, endingText, printable, safeJson, scheduleText, sentence } from './text.ts'
 
-/** Returns everything about one slot as text: its facts, and its timeline in order of time. */
-export function showText(row: StoredRow, now: Instant, skewMs: number): string {
+/**
+ * Returns everything about one slot as text: its facts, and its timeline in order of time. `found` is the pause or the
+ * retirement that has the slot.
+ */
+export function showText(row: StoredRow, now: Instant, skewMs: number, found: FoundSuspension | null = null): string {
   const lines = isNewerSchema(row)
     ? [
         titleOf(row),
         `  status  unknown: a newer version of cronledger wrote the record of this slot (schema ${row.schemaVersion}). Update cronledger to read it.`,
       ]
-    : [titleOf(row), ...factLines(row, now, skewMs), '', 'TIMELINE (UTC)', ...timelineLines(row)]
+    : [titleOf(row), ...factLines(row, now, skewMs, found), '', 'TIMELINE (UTC)', ...timelineLines(row)]
   return lines.map(printable).join('\n')
 }
 
@@ -35,11 +40,15 @@ export interface AbsentSlot {
   /** The schedule that has the slot. Null if it is not known, or if none has it. */
   readonly schedule: ScheduleSpec | null
   readonly status: Extract<Status, 'missed' | 'scheduled'> | null
+  /** The pause or the retirement that has the slot. */
+  readonly found: FoundSuspension | null
 }
 
 /** Returns what is known about a slot without a row, as a sentence. */
-export function absentText({ task, slot, schedule, status }: AbsentSlot, now: Instant): string {
-  if (schedule === null) return printable(`no run of ${task} is recorded for ${formatInstant(slot)}.`)
+export function absentText({ task, slot, schedule, status, found }: AbsentSlot, now: Instant): string {
+  const why =
+    found === null ? '' : ` The slot is not expected: ${sentence(notExpectedText(found, schedule?.zone ?? 'UTC'))}`
+  if (schedule === null) return printable(`no run of ${task} is recorded for ${formatInstant(slot)}.${why}`)
   const name = `${task} ${formatInstant(slot)} (${localTimeIn(slot, schedule.zone)})`
   const due = now < slot ? `due in ${elapsed(slot - now)}` : `was due ${elapsed(now - slot)} ago`
   switch (status) {
@@ -48,7 +57,7 @@ export function absentText({ task, slot, schedule, status }: AbsentSlot, now: In
     case 'scheduled':
       return printable(`${name} is scheduled: it ${now < slot ? `is ${due}` : `${due}, and no run is recorded yet`}.`)
     case null:
-      return printable(`no run is recorded for ${name}, which was not expected to run.`)
+      return printable(`no run is recorded for ${name}${why === '' ? ', which was not expected to run.' : `.${why}`}`)
   }
 }
 
@@ -83,8 +92,11 @@ export function slotFacts(row: Row, now: Instant, skewMs: number): Readonly<Reco
   }
 }
 
-function factLines(row: Row, now: Instant, skewMs: number): string[] {
-  const facts = slotFacts(row, now, skewMs)
+function factLines(row: Row, now: Instant, skewMs: number, found: FoundSuspension | null): string[] {
+  const facts = {
+    ...slotFacts(row, now, skewMs),
+    ...(found !== null && { 'not expected': notExpectedText(found, row.schedule.zone) }),
+  }
   const width = Math.max(...Object.keys(facts).map(({ length }) => length))
   return Object.entries(facts).map(([name, text]) => `  ${name.padEnd(width)}  ${text}`)
 }

@@ -1,9 +1,11 @@
 import { formatInstant } from '../core/instant.ts'
 import { isMissed } from '../core/row/expected-slots.ts'
 import { readableRow } from '../core/row/status.ts'
+import type { TaskRecord } from '../core/row/task-record.ts'
 import type { Instant, ScheduleSpec } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
 import { type HistoryItem, statusOfItem } from './row.ts'
+import { openJson, openTexts } from './suspensions.ts'
 import { printable, scheduleText } from './text.ts'
 
 /** A task, as its task record and its rows describe it. */
@@ -13,23 +15,27 @@ export interface TaskSummary {
   readonly since: Instant
   /** The newest slot that has a row, or that was missed. */
   readonly last: HistoryItem | null
+  /** The next slot that is expected. Null if there is none, or if the task is retired. */
   readonly next: Instant | null
+  readonly record: TaskRecord
 }
 
 /** Returns a task as a block of lines. In a table, the local times would make the lines too wide for a terminal. */
-export function taskText({ task, schedule, since, last, next }: TaskSummary, now: Instant, skewMs: number): string {
+export function taskText(summary: TaskSummary, now: Instant, skewMs: number): string {
+  const { task, schedule, since, last, next, record } = summary
   const time = (instant: Instant) => `${formatInstant(instant)}  ${localTimeIn(instant, schedule.zone)}`
   const lines = [
     task,
     `  schedule   ${scheduleText(schedule)}, since ${formatInstant(since)}`,
     `  last slot  ${last === null ? 'none recorded' : `${time(last.slot)}  ${statusOfItem(last, now, skewMs)}`}`,
     `  next slot  ${next === null ? 'none' : time(next)}`,
+    ...openTexts(record, now, schedule.zone).map(([name, text]) => `  ${name.padEnd(9)}  ${text}`),
   ]
   return lines.map((line) => `${printable(line)}\n`).join('')
 }
 
 /** Returns a task as a JSON object for programs. */
-export function taskJson({ task, schedule, since, last, next }: TaskSummary, now: Instant, skewMs: number) {
+export function taskJson({ task, schedule, since, last, next, record }: TaskSummary, now: Instant, skewMs: number) {
   return {
     task,
     schedule: schedule.expression,
@@ -45,5 +51,6 @@ export function taskJson({ task, schedule, since, last, next }: TaskSummary, now
             state: isMissed(last) ? null : (readableRow(last)?.state ?? null),
           },
     next: next === null ? null : formatInstant(next),
+    ...openJson(record, now),
   }
 }

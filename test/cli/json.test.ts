@@ -31,6 +31,9 @@ const CASES: ReadonlyArray<[args: string[], code: number, expected: unknown]> = 
     0,
     { task: 'nightly', slot: SLOT, state: 'COMPLETED' },
   ],
+  [['pause', ...OF_NIGHTLY, '--reason', 'x'], 0, { task: 'nightly', changed: true, paused: true }],
+  [['resume', ...OF_NIGHTLY], 0, { task: 'nightly', changed: true, paused: false }],
+  [['retire', ...OF_NIGHTLY, '--reason', 'x'], 0, { task: 'nightly', changed: true, retired: true }],
 ]
 
 test.each(CASES)('%j prints JSON with --json', async (args, code, expected) => {

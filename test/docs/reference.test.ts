@@ -49,6 +49,14 @@ test('the page of the row has each member of a row and each state', () => {
   expect(missingIn(page('row'), [...membersOf(schemaOf('row').$defs.row), ...STATES])).toEqual([])
 })
 
+test('the page of the task record has each member', () => {
+  const { $defs: parts } = schemaOf('task')
+  const { record, schedule, expectations, suspension, ended } = parts
+  const members = [record, schedule, expectations, suspension, ended].flatMap(membersOf)
+  expect(members).toContain('retirements')
+  expect(missingIn(page('task-record'), members)).toEqual([])
+})
+
 test('the page of the library has each method and each exported function', () => {
   const methods = [...read('src/api.ts').matchAll(/^ {2}(\w+)[<(]/gm)].map(([, name = '']) => name)
   const functions = [...read('src/index.ts').matchAll(/^export \{ (.+) \} from/gm)].flatMap(([, names = '']) =>

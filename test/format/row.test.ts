@@ -21,19 +21,10 @@ import {
 } from '../../src/core/types.ts'
 import { itemLine, rowJson } from '../../src/format/row.ts'
 import { showJson } from '../../src/format/show.ts'
+import { closed } from '../support/closed-schema.ts'
 import { NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
 
 const schema = JSON.parse(readFileSync(new URL('../../schema/row.schema.json', import.meta.url), 'utf8'))
-
-/** The schema, and that nothing may be there which it does not name: a new field has to be described. */
-function closed(part: unknown): unknown {
-  if (Array.isArray(part)) return part.map(closed)
-  if (typeof part !== 'object' || part === null) return part
-  const entries = Object.entries(part).map(([name, value]) => [name, name === 'if' ? value : closed(value)])
-  const inner = Object.fromEntries(entries)
-  // Of a part with branches, they say what may be there.
-  return inner['type'] === 'object' && !('if' in inner) ? { additionalProperties: false, ...inner } : inner
-}
 
 const ajv = new Ajv2020({ strict: true, allErrors: true, allowUnionTypes: true })
 const validate = ajv.compile(schema)

@@ -3,7 +3,7 @@ import { addRejection, NO_NOTES } from '../../src/core/row/rejections.ts'
 import { claimRow } from '../../src/core/row/transition.ts'
 import type { Rejection, Row } from '../../src/core/types.ts'
 import { type AbsentSlot, absentText, showText } from '../../src/format/show.ts'
-import { closed, FAILED, FORCED, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
+import { closed, FAILED, FORCED, NOT_STARTED, NOW, PAUSE, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
 
 const show = (row: Row, now = NOW) => showText(row, now, 0)
 const timeline = (row: Row) => show(row).split('TIMELINE (UTC)\n')[1]?.split('\n')
@@ -127,9 +127,19 @@ test.each<[Partial<AbsentSlot>, number, string]>([
     'no run is recorded for nightly 2026-11-24T03:00:00Z (2026-11-24 12:00 Asia/Tokyo), which was not expected to run.',
   ],
   [{ status: null, schedule: null }, 60_000, 'no run of nightly is recorded for 2026-11-24T03:00:00Z.'],
+  [
+    { status: null, found: { kind: 'pause', suspension: { ...PAUSE, until: PAUSE.from + 3_600_000 } } },
+    60_000,
+    'no run is recorded for nightly 2026-11-24T03:00:00Z (2026-11-24 12:00 Asia/Tokyo). The slot is not expected: the task was paused from 2026-11-24 12:00:05 JST (2026-11-24T03:00:05Z) until 2026-11-24 13:00:05 JST (2026-11-24T04:00:05Z), by ada: maintenance of the database.',
+  ],
+  [
+    { status: null, schedule: null, found: { kind: 'retirement', suspension: PAUSE } },
+    60_000,
+    'no run of nightly is recorded for 2026-11-24T03:00:00Z. The slot is not expected: the task was retired from 2026-11-24 03:00:05 UTC (2026-11-24T03:00:05Z) on, by ada: maintenance of the database.',
+  ],
 ])('a slot without a row: %j', (facts, afterMs, text) => {
   const slot = Date.parse('2026-11-24T03:00:00Z')
   const schedule = { expression: '0 12 * * *', zone: 'Asia/Tokyo' }
-  const absent = { task: 'nightly', slot, schedule, status: null, ...facts }
+  const absent = { task: 'nightly', slot, schedule, status: null, found: null, ...facts }
   expect(absentText(absent, slot + afterMs)).toBe(text)
 })

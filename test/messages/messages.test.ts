@@ -4,12 +4,16 @@ import { keysOf } from '../../src/core/objects.ts'
 import type { ResolveObjection } from '../../src/core/row/decide.ts'
 import { NO_FINDINGS, type SlotFinding, type TaskFinding } from '../../src/core/row/expected-slots.ts'
 import { DEFAULT_RERUNNABLE } from '../../src/core/row/policy.ts'
+import type { Suspension, TaskRecord } from '../../src/core/row/task-record.ts'
 import type { Row, StoredRow } from '../../src/core/types.ts'
 import { checkSummary, collectNeeds, findingLine, findingObject, needsLines } from '../../src/format/check.ts'
 import { logLine, logObject } from '../../src/format/log/log.ts'
 import { plannedLine, planSummary, progressLine, rerunLine } from '../../src/format/rerun.ts'
 import { resolvedText, unresolvedText } from '../../src/format/resolve.ts'
-import { FAILED, lastWaiting, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
+import { absentText } from '../../src/format/show.ts'
+import { openTexts } from '../../src/format/suspensions.ts'
+import { changeJson, pausedText, resumedText, retiredText } from '../../src/format/task-change.ts'
+import { FAILED, lastWaiting, NOW, PAUSE, recordWith, rowWith, SUCCEEDED } from '../support/rows.ts'
 import {
   DYNAMODB_ERRORS,
   FILE_ERRORS,
@@ -44,6 +48,8 @@ test('every message of the program, with sample values, is in the catalogue', as
     ),
     ...section('check, below the findings', checkLines()),
     ...section('resolve', resolveLines()),
+    ...section('pause, resume and retire', taskChangeLines()),
+    ...section('Pauses and retirements in tasks and show', suspensionLines()),
     ...section('Notifications and the log as JSON', notifications()),
     ...section('Errors of options', OPTION_ERRORS()),
     ...section('Errors of --store', STORE_NAME_ERRORS()),
@@ -136,6 +142,56 @@ function resolveLines(): readonly string[] {
   return [
     resolvedText({ ...row, state: 'COMPLETED' } as Row, 'checked by hand'),
     ...keysOf(refused).map((cause) => unresolvedText(refused[cause], cause, CONTEXT.store)),
+  ]
+}
+
+const UNTIL = SLOT + 7_200_000
+const ENDED = { at: LATER, by: 'bob', reason: 'resumed' }
+const RETIREMENT: Suspension = { ...PAUSE, from: SLOT - 86_400_000, reason: 'replaced by nightly-v2' }
+const PLANNED: Suspension = { ...PAUSE, from: SLOT + 86_400_000, until: SLOT + 90_000_000, reason: 'holiday' }
+
+function taskChangeLines(): readonly string[] {
+  const { task, store, schedule } = CONTEXT
+  const report = (suspensions: readonly Suspension[], more: Partial<TaskRecord>, changed = true) => ({
+    ...{ store, task, zone: schedule.zone, now: LATER, changed, suspensions },
+    record: recordWith([{ since: SLOT, spec: schedule }], more),
+  })
+  const retired = report([RETIREMENT], { retirements: [RETIREMENT] })
+  const [ended, cancelled] = [
+    { ...PAUSE, until: LATER, ended: ENDED },
+    { ...PLANNED, until: PLANNED.from, ended: ENDED },
+  ]
+  const revived = { ...RETIREMENT, until: LATER, ended: ENDED }
+  return [
+    pausedText(report([PAUSE], { pauses: [PAUSE, PLANNED] })),
+    pausedText(report([PLANNED], { pauses: [PLANNED] })),
+    pausedText(report([{ ...PAUSE, from: SLOT - 86_400_000, until: UNTIL }], {})),
+    ...[null, { count: 0, isMore: false }, { count: 1, isMore: false }, { count: 2, isMore: false }].map((count) =>
+      retiredText(retired, count),
+    ),
+    retiredText(retired, { count: 10_000, isMore: true }),
+    retiredText(report([{ ...RETIREMENT, from: UNTIL }], {}), { count: 0, isMore: false }),
+    retiredText({ ...retired, changed: false }, null),
+    resumedText(report([ended, cancelled], { pauses: [ended, cancelled] })),
+    resumedText(report([cancelled], { pauses: [cancelled] })),
+    resumedText(report([revived], { retirements: [revived] })),
+    resumedText(report([{ ...ended, until: UNTIL }], { pauses: [ended] })),
+    resumedText(report([], {}, false)),
+    changeJson(retired, { count: 2, isMore: false }),
+  ]
+}
+
+function suspensionLines(): readonly string[] {
+  const { task, schedule } = CONTEXT
+  const record = recordWith([], { pauses: [PAUSE, PLANNED], retirements: [RETIREMENT] })
+  const absent = { task, slot: SLOT, schedule, status: null } as const
+  return [
+    ...openTexts(record, LATER, schedule.zone).map((words) => words.join('  ')),
+    absentText({ ...absent, found: { kind: 'pause', suspension: PAUSE } }, LATER),
+    absentText(
+      { ...absent, found: { kind: 'retirement', suspension: { ...RETIREMENT, until: UNTIL, ended: ENDED } } },
+      LATER,
+    ),
   ]
 }
 

@@ -10,8 +10,8 @@ import { EXIT } from '../exit.ts'
 import { isGiven, readOptions } from '../options/arguments.ts'
 import { COMMON } from '../options/options.ts'
 import { print } from '../output.ts'
-import { checkSetup } from './setup-check.ts'
-import { PRINTABLE, printTemplate } from './setup-print.ts'
+import { checkSetup } from './setup/check.ts'
+import { PRINTABLE, printTemplate } from './setup/print.ts'
 
 const BATCH = { group: 'Options', required: undefined } as const
 

@@ -1,18 +1,20 @@
 import type { Ledger } from '../../api.ts'
 import { parseSchedules } from '../../audit/expected.ts'
-import { quote, usageError } from '../../core/errors.ts'
+import { LedgerError, quote, usageError } from '../../core/errors.ts'
 import type { OptionTable } from '../../core/option.ts'
 import { dueKeys } from '../../core/row/expected-slots.ts'
 import { parseSlotBySchedules, scheduleWith } from '../../core/row/schedules-in-force.ts'
 import { readableRow, statusOfAbsent } from '../../core/row/status.ts'
-import { gapsOf } from '../../core/row/suspensions.ts'
+import { gapsOf, suspensionOf } from '../../core/row/suspensions.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import { readSchedule } from '../../core/schedule/schedule-options.ts'
 import { instantWithoutSchedule, parseSlotReference } from '../../core/schedule/slot-reference.ts'
 import type { Instant } from '../../core/types.ts'
 import { type AbsentSlot, absentText, showJson, showText } from '../../format/show.ts'
+import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
+import type { Sink } from '../../process/log/sink.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
@@ -60,12 +62,29 @@ export const show: Command = {
     const row = await ledger.get({ ...reading, slot: new Date(slot) })
     if (row !== null) {
       // A row does not store the skew of its run. We use the default, which most runs have.
-      await print((json ? showJson : showText)(row, now, SETTINGS.skewMs.default))
+      const skewMs = SETTINGS.skewMs.default
+      if (json) await print(showJson(row, now, skewMs))
+      else await print(showText(row, now, skewMs, await suspensionIn(ledger, reading, slot, sink)))
       return EXIT.ok
     }
     sink.write(`cronledger: ${absentText(await readAbsent(values, slot, ledger, reading, now), now)}`)
     return NO_ROW
   },
+}
+
+/**
+ * Returns the pause or the retirement that has the slot. A record that cannot be read does not hide the row: the log says
+ * then that a pause is not shown.
+ */
+async function suspensionIn(ledger: Ledger, reading: TaskReading, slot: Instant, sink: Sink) {
+  try {
+    const recorded = await recordOf(ledger, reading)
+    return recorded === null ? null : suspensionOf(recorded, slot)
+  } catch (error) {
+    if (!(error instanceof LedgerError)) throw error
+    sink.write(printable(`cronledger: pauses are not shown: ${error.message}`))
+    return null
+  }
 }
 
 /** Returns what the schedule says of a slot without a row. Throws a usage error if the ledger does not know the task. */
@@ -90,6 +109,7 @@ async function readAbsent(
     slot,
     schedule: scheduleWith(inForce, slot)?.spec ?? null,
     status: isExpected ? statusOfAbsent(slot, { now, graceMs: COMMON.graceMs.default }) : null,
+    found: recorded === null ? null : suspensionOf(recorded, slot),
   }
 }
 

@@ -2,11 +2,16 @@ import type { Ledger, ReadOptions } from '../../api.ts'
 import { concurrently } from '../../audit/concurrently.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
 import type { OptionTable } from '../../core/option.ts'
-import { dueKeys, type MissedSlot, missedSlot, type TaskInForce } from '../../core/row/expected-slots.ts'
+import {
+  dueKeys,
+  type MissedSlot,
+  missedSlot,
+  nextExpectedSlot,
+  type TaskInForce,
+} from '../../core/row/expected-slots.ts'
 import { missedUntil } from '../../core/row/status.ts'
-import { gapsOf } from '../../core/row/suspensions.ts'
+import { gapsOf, isRetired } from '../../core/row/suspensions.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
-import { expectedSlotAfter } from '../../core/schedule/slot.ts'
 import type { Instant, StoredRow } from '../../core/types.ts'
 import { firstRunText } from '../../format/command-line.ts'
 import { type TaskSummary, taskJson, taskText } from '../../format/tasks.ts'
@@ -31,7 +36,8 @@ const OPTIONS = {
 
 const help = {
   name: 'tasks',
-  summary: 'List the tasks with their schedules, their last slots with the status, and their next slots.',
+  summary:
+    'List the tasks with their schedules, their last slots with the status, their next slots, and their pauses. Retired tasks come last.',
   options: OPTIONS,
   examples: [['cronledger tasks --store dynamodb:cronledger', 'all tasks']],
 } as const
@@ -60,17 +66,25 @@ export const tasks: Command = {
 /** A row does not store the skew of its run. Most runs have the default, and only the output depends on it. */
 const SKEW_MS = SETTINGS.skewMs.default
 
+/** Yields the tasks as text. Retired tasks come last, since an operator rarely looks for them. */
 async function* summariesText(
   summaries: AsyncIterable<TaskSummary>,
   now: Instant,
   store: string,
 ): AsyncGenerator<string, void, undefined> {
   let before = ''
+  const retired: string[] = []
   for await (const summary of summaries) {
-    yield before + taskText(summary, now, SKEW_MS)
+    const text = taskText(summary, now, SKEW_MS)
+    if (isRetired(summary.record, now)) {
+      retired.push(text)
+      continue
+    }
+    yield before + text
     before = '\n'
   }
-  if (before === '') yield `${printable(firstRunText(store))}\n`
+  if (retired.length > 0) yield `${before}RETIRED\n\n${retired.join('\n')}`
+  else if (before === '') yield `${printable(firstRunText(store))}\n`
 }
 
 /** Returns the summary as an indented item of a JSON array. */
@@ -91,8 +105,10 @@ async function* readTaskSummary(
   const schedule = parseSchedule(spec)
   // A future slot can have a row, which an operator has resolved, so we must ask only for slots up to now.
   const row = await newestRow(ledger, { ...reading, task, until: new Date(now + 1) })
-  const missed = newestMissed({ task, schedules: [{ since, schedule }], gaps: gapsOf(known) }, row, now)
-  yield { task, schedule: spec, since, last: missed ?? row, next: expectedSlotAfter(schedule, now) }
+  const gaps = gapsOf(known)
+  const missed = newestMissed({ task, schedules: [{ since, schedule }], gaps }, row, now)
+  const next = nextExpectedSlot(schedule, gaps, now)
+  yield { task, schedule: spec, since, last: missed ?? row, next, record: known }
 }
 
 /** Returns the newest missed slot of a task that comes after its newest row. Returns null if there is none. */

@@ -38,6 +38,8 @@ const OPTIONS_OF_OTHERS: Readonly<Record<string, readonly string[]>> = {
   until: ['to'],
   start: ['since', 'from'],
   end: ['until', 'to'],
+  for: ['until'],
+  duration: ['until'],
   date: ['slot', 'force-slot', 'since', 'at'],
   day: ['slot', 'force-slot', 'since', 'at'],
   slot: ['force-slot', 'at'],

@@ -1,4 +1,4 @@
-import { expectedSlotBefore, type Schedule, slotAfter } from '../schedule/slot.ts'
+import { expectedSlotAfter, expectedSlotBefore, type Schedule, slotAfter } from '../schedule/slot.ts'
 import type { Instant, Key, Row, ScheduleSpec, Status, StoredRow, Window } from '../types.ts'
 import { hasStarted } from './attempts.ts'
 import { isNewerSchema, statusOfRow } from './status.ts'
@@ -114,6 +114,17 @@ function* dueKeysOf(
     const before = expectedSlotBefore(schedule, first)
     replaced = first
     certainUntil = before === null ? Number.NEGATIVE_INFINITY : before + 1
+  }
+}
+
+/** Returns the first slot after `at` that is expected, or null if there is none. */
+export function nextExpectedSlot(schedule: Schedule, gaps: readonly Gap[], at: Instant): Instant | null {
+  let slot = expectedSlotAfter(schedule, at)
+  for (;;) {
+    const gap = slot === null ? null : gapAt(gaps, slot)
+    if (slot === null || gap === null) return slot
+    // The slots of a gap may be many, so we must not visit each of them.
+    slot = Number.isFinite(gap.until) ? expectedSlotAfter(schedule, gap.until - 1) : null
   }
 }
 

@@ -46,6 +46,53 @@ export function isSuspended(record: TaskRecord, slot: Instant, now: Instant, ske
   return pauseFor(record, slot, now, skewMs) !== null || record.retirements.some((one) => covers(one, slot))
 }
 
+/** A pause or a retirement, and which of the two it is. */
+export interface FoundSuspension {
+  readonly kind: 'pause' | 'retirement'
+  readonly suspension: Suspension
+}
+
+/** Returns the pause or the retirement because of which a slot is not expected, or null. It may be over by now. */
+export function suspensionOf(
+  { pauses, retirements }: Pick<TaskRecord, 'pauses' | 'retirements'>,
+  slot: Instant,
+): FoundSuspension | null {
+  const pause = pauses.findLast((one) => covers(one, slot))
+  if (pause !== undefined) return { kind: 'pause', suspension: pause }
+  const retirement = retirements.findLast((one) => covers(one, slot))
+  return retirement === undefined ? null : { kind: 'retirement', suspension: retirement }
+}
+
+/** The pauses and the retirement of a task that are in force or planned. */
+export interface OpenSuspensions {
+  readonly pauses: readonly Suspension[]
+  readonly retirement: Suspension | null
+}
+
+/** Returns the pauses and the retirement that are in force at `now`, or that begin later. */
+export function openSuspensions(
+  { pauses, retirements }: Pick<TaskRecord, 'pauses' | 'retirements'>,
+  now: Instant,
+): OpenSuspensions {
+  return {
+    pauses: pauses.filter((one) => endsAfter(one, now)),
+    retirement: retirements.findLast((one) => endsAfter(one, now)) ?? null,
+  }
+}
+
+/** Returns whether the task is retired at `now`. */
+export function isRetired({ retirements }: Pick<TaskRecord, 'retirements'>, now: Instant): boolean {
+  return retirements.some((one) => covers(one, now))
+}
+
+/** Returns the retirement or the pause that is in force at `now`, or null. A task that is retired is not called paused. */
+export function suspensionAt(record: Pick<TaskRecord, 'pauses' | 'retirements'>, now: Instant): FoundSuspension | null {
+  const retirement = record.retirements.findLast((one) => covers(one, now))
+  if (retirement !== undefined) return { kind: 'retirement', suspension: retirement }
+  const pause = pauseAt(record, now)
+  return pause === null ? null : { kind: 'pause', suspension: pause }
+}
+
 /** A range in which no slot is expected: from `from` until before `until`. */
 export interface Gap {
   readonly from: Instant

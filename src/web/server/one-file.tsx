@@ -9,7 +9,7 @@ import { pageText } from '../views/document.tsx'
 import { HistoryHead, HistoryRow, type SlotWithStatus } from '../views/history-table.tsx'
 import { anchorOf, IN_ONE_FILE } from '../views/links.ts'
 import { NeedsLine, NeedsList } from '../views/needs.tsx'
-import { Grid, GridLine, Overview, OverviewFrame } from '../views/overview.tsx'
+import { Grid, GridLine, isRetired, Overview, OverviewFrame, RetiredTasks, type TaskLine } from '../views/overview.tsx'
 import { SlotDetail } from '../views/slot.tsx'
 import { Changes, Plots, type TaskHead, TaskTitle } from '../views/task.tsx'
 import { type WallClock, wallClock } from '../views/wall-clock.tsx'
@@ -128,14 +128,22 @@ async function* overviewPieces(tasks: Iterable<ReadTask>, span: Span, reading: R
     ),
   )
   let hasBegun = false
+  const retired: TaskLine[] = []
   for await (const line of readLines(tasks, reading, span)) {
+    if (isRetired(line)) {
+      retired.push(line)
+      continue
+    }
     if (!hasBegun) yield begin
     hasBegun = true
     yield String(<GridLine line={line} links={IN_ONE_FILE} live={false} />)
   }
-  yield hasBegun
-    ? end
-    : String(<Overview model={{ lines: [], query: {}, more: null }} links={IN_ONE_FILE} live={false} />)
+  if (!hasBegun) {
+    yield String(<Overview model={{ lines: retired, query: {}, more: null }} links={IN_ONE_FILE} live={false} />)
+    return
+  }
+  yield end
+  yield String(<RetiredTasks lines={retired} links={IN_ONE_FILE} live={false} />)
 }
 
 /** The contents of a task's chapter. */

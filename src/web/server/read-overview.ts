@@ -56,8 +56,8 @@ export function readLines(tasks: Iterable<ReadTask>, reading: Reading, span?: Sp
 
 async function readLine(read: ReadTask, reading: Reading, span?: Span): Promise<TaskLine> {
   const { head, problem } = read
-  const { task, clock, current, next } = head
-  const line = { task, clock, words: current?.words ?? '', expression: current?.spec.expression ?? '', next }
+  const { task, clock, current, next, suspended } = head
+  const line = { task, clock, words: current?.words ?? '', expression: current?.spec.expression ?? '', next, suspended }
   const nothing = { ...line, cells: [], lastSuccess: null }
   if (problem !== null) return { ...nothing, problem }
   try {

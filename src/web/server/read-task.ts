@@ -4,6 +4,8 @@ import { parseInstant, utcDate } from '../../core/instant.ts'
 import { dueKeys } from '../../core/row/expected-slots.ts'
 import { scheduleWith } from '../../core/row/schedules-in-force.ts'
 import { readableRow, statusOf } from '../../core/row/status.ts'
+import { suspensionOf } from '../../core/row/suspensions.ts'
+import { EMPTY_TASK_RECORD } from '../../core/row/task-record.ts'
 import { monthsIn } from '../../core/schedule/local-time.ts'
 import { expectedSlotAfter, expectedSlotBefore, windowOf } from '../../core/schedule/slot.ts'
 import { parseTimeRange } from '../../core/schedule/time-range.ts'
@@ -38,7 +40,8 @@ export async function readTask(task: string, reading: Reading): Promise<ReadTask
   for await (const row of reading.ledger.history({ task, limit: 1, ...askOptions(reading) })) {
     const spec = readableRow(row)?.schedule
     const current = spec === undefined ? null : { spec, words: wordsOf(spec) }
-    const head = { task, clock: clockOf(spec), current, schedules: [], next: null }
+    const more = { schedules: [], next: null, suspensions: EMPTY_TASK_RECORD, suspended: null }
+    const head = { task, clock: clockOf(spec), current, ...more }
     return { head, known: null, inForce: [], current: null, problem: null }
   }
   return null
@@ -179,7 +182,8 @@ export async function readSlot(
     Math.min(slot, reading.now) + 1,
   )
   const wasDue = [...due].length > 0
-  const isAhead = slot > reading.now && current !== null && windowOf(current, slot)?.slot === slot
+  const isGap = known !== null && suspensionOf(known, slot) !== null
+  const isAhead = slot > reading.now && !isGap && current !== null && windowOf(current, slot)?.slot === slot
   if (row === null && !wasDue && !isAhead) return null
   const first = inForce[0]?.since ?? slot
   const schedule = inForce.findLast(({ since }) => since <= slot)?.schedule ?? current
@@ -193,7 +197,7 @@ export async function readSlot(
 
 /** Returns the model of a slot that was read, without the slots before and after it. */
 export function slotModelOf(
-  { head, inForce }: ReadTask,
+  { head, known, inForce }: ReadTask,
   record: SlotWithStatus,
   store: string,
   { now, skewMs, lateAfterMs }: Reading,
@@ -204,5 +208,6 @@ export function slotModelOf(
   // schedule of a late delivery may never have been recorded. The command then needs the schedule of the row.
   const schedule = scheduleWith(inForce, slot) === null ? own : null
   const target = { store: storeAnywhere(store), task: head.task, slot, schedule }
-  return { record, clock: head.clock, target, now, skewMs, lateAfterMs }
+  const found = known === null ? null : suspensionOf(known, slot)
+  return { record, clock: head.clock, target, found, now, skewMs, lateAfterMs }
 }

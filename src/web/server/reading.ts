@@ -2,11 +2,10 @@ import { resolve } from 'node:path'
 import type { Ledger } from '../../api.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
 import { LedgerError } from '../../core/errors.ts'
-import { dueKeys, type InForce, type RowsOf, withMissed } from '../../core/row/expected-slots.ts'
+import { dueKeys, type InForce, nextExpectedSlot, type RowsOf, withMissed } from '../../core/row/expected-slots.ts'
 import { type StatusSettings, statusOf } from '../../core/row/status.ts'
-import { type Gap, gapsOf } from '../../core/row/suspensions.ts'
+import { type Gap, gapsOf, suspensionAt } from '../../core/row/suspensions.ts'
 import { parseSchedule, type Schedule } from '../../core/schedule/schedule.ts'
-import { expectedSlotAfter } from '../../core/schedule/slot.ts'
 import type { Instant, ScheduleSpec, StoredRow } from '../../core/types.ts'
 import { inWords } from '../../format/schedule-words.ts'
 import type { SlotWithStatus } from '../views/history-table.tsx'
@@ -70,13 +69,15 @@ export function readKnown(known: KnownTask, now: Instant): ReadTask {
   })
   const last = inForce.at(-1)
   const current = changes.at(-1)?.words == null ? null : (last?.schedule ?? null)
-  const next = current === null ? null : expectedSlotAfter(current, now)
+  const next = current === null ? null : nextExpectedSlot(current, gapsOf(known), now)
   const head = {
     task,
     clock: clockOf(schedules.at(-1)?.spec),
     current: changes.at(-1) ?? null,
     schedules: changes,
     next,
+    suspensions: known,
+    suspended: suspensionAt(known, now),
   }
   return { head, known, inForce, current, problem }
 }

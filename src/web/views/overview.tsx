@@ -1,10 +1,12 @@
 import type { Child } from 'hono/jsx'
+import type { FoundSuspension } from '../../core/row/suspensions.ts'
 import type { Instant, Status } from '../../core/types.ts'
 import { printable } from '../../format/text.ts'
 import { Legend } from './badge.tsx'
 import { Heading } from './document.tsx'
 import type { Links, OverviewQuery } from './links.ts'
 import { MARKS } from './marks.ts'
+import { InForce } from './suspensions.tsx'
 import { Time, type WallClock, wordsIn } from './wall-clock.tsx'
 
 /** How many slots the line of a task shows: two months of a nightly task. A wide screen has room for them. */
@@ -27,6 +29,8 @@ export interface TaskLine {
   readonly cells: readonly Cell[]
   readonly lastSuccess: Instant | null
   readonly next: Instant | null
+  /** The pause or the retirement that is in force. */
+  readonly suspended: FoundSuspension | null
   /** Why the slots could not be read. Null when they could be read. */
   readonly problem: string | null
 }
@@ -40,18 +44,42 @@ export interface OverviewModel {
 
 export function Overview({ model, links, live }: { readonly model: OverviewModel } & GridProps) {
   const { lines, query } = model
+  const retired = lines.filter(isRetired)
+  const others = lines.filter((line) => !isRetired(line))
   return (
     <OverviewFrame query={query} more={model.more} links={links} live={live}>
-      {lines.length === 0 ? (
-        <p class="empty">{emptyText(query)}</p>
-      ) : (
+      {lines.length === 0 && <p class="empty">{emptyText(query)}</p>}
+      {others.length > 0 && (
         <Grid>
-          {lines.map((line) => (
+          {others.map((line) => (
             <GridLine line={line} links={links} live={live} />
           ))}
         </Grid>
       )}
+      <RetiredTasks lines={retired} links={links} live={live} />
     </OverviewFrame>
+  )
+}
+
+/** Returns whether the task of a line belongs into the part of the retired tasks. */
+export function isRetired({ suspended }: TaskLine): boolean {
+  return suspended?.kind === 'retirement'
+}
+
+/** The tasks that were removed. They are apart, because they need no attention. */
+export function RetiredTasks({ lines, links, live }: Pick<OverviewModel, 'lines'> & GridProps) {
+  if (lines.length === 0) return null
+  return (
+    <section aria-labelledby="retired-title">
+      <Heading level={live ? 2 : 3} id="retired-title">
+        Retired tasks
+      </Heading>
+      <Grid>
+        {lines.map((line) => (
+          <GridLine line={line} links={links} live={live} />
+        ))}
+      </Grid>
+    </section>
   )
 }
 
@@ -128,7 +156,7 @@ export function Grid({ children }: { readonly children?: Child }) {
 }
 
 export function GridLine({ line, links, live }: { readonly line: TaskLine } & GridProps) {
-  const { task, clock, words, expression, cells, lastSuccess, next, problem } = line
+  const { task, clock, words, expression, cells, lastSuccess, next, suspended, problem } = line
   return (
     <tr id={`line-${encodeURIComponent(task)}`}>
       <th scope="row" class="name">
@@ -136,6 +164,7 @@ export function GridLine({ line, links, live }: { readonly line: TaskLine } & Gr
         <span class="words" title={printable(expression)}>
           {printable(wordsIn(clock.zone, words))}
         </span>
+        {suspended !== null && <InForce found={suspended} clock={clock} />}
       </th>
       {problem === null ? (
         <>

@@ -1,8 +1,10 @@
 import { attemptCount } from '../../core/row/attempts.ts'
 import { readableRow } from '../../core/row/status.ts'
+import type { FoundSuspension } from '../../core/row/suspensions.ts'
 import type { Instant, Row, Status } from '../../core/types.ts'
 import type { StepTarget } from '../../format/log/next-steps.ts'
 import { slotFacts, slotTimeline } from '../../format/show.ts'
+import { notExpectedText } from '../../format/suspensions.ts'
 import { elapsed, printable } from '../../format/text.ts'
 import { Badge } from './badge.tsx'
 import { Heading, type HeadingLevel } from './document.tsx'
@@ -16,6 +18,8 @@ export interface SlotModel {
   readonly record: SlotWithStatus
   readonly clock: WallClock
   readonly target: StepTarget
+  /** The pause or the retirement that has the slot. */
+  readonly found: FoundSuspension | null
   readonly now: Instant
   readonly skewMs: number
   /** A slot is late when its first attempt started later than this after it. Left out: never. */
@@ -61,7 +65,7 @@ const BELOW = { 1: 2, 2: 3, 3: 4, 4: 4 } as const satisfies Record<HeadingLevel,
 
 /** The status of a slot, the reason for it, the possible actions, and the timeline. */
 export function SlotDetail({ model, level, live }: DetailProps) {
-  const { record, clock, target, now, skewMs, lateAfterMs = Number.POSITIVE_INFINITY } = model
+  const { record, clock, target, found, now, skewMs, lateAfterMs = Number.POSITIVE_INFINITY } = model
   const { slot, row, status } = record
   const own = readableRow(row)
   const below = BELOW[level]
@@ -97,7 +101,7 @@ export function SlotDetail({ model, level, live }: DetailProps) {
         <section>
           <Heading level={below}>Details</Heading>
           <dl>
-            {Object.entries(factsOf(own, now, skewMs, clock)).map(([name, text]) => (
+            {Object.entries(factsOf(own, now, skewMs, clock, found)).map(([name, text]) => (
               <>
                 <dt>{name}</dt>
                 <dd>{printable(text)}</dd>
@@ -110,12 +114,19 @@ export function SlotDetail({ model, level, live }: DetailProps) {
   )
 }
 
-function factsOf(row: Row, now: Instant, skewMs: number, clock: WallClock): Readonly<Record<string, string>> {
+function factsOf(
+  row: Row,
+  now: Instant,
+  skewMs: number,
+  clock: WallClock,
+  found: FoundSuspension | null,
+): Readonly<Record<string, string>> {
   const { leaseUntil, expiresAt } = row
   return {
     ...slotFacts(row, now, skewMs),
     ...(leaseUntil !== null && { lease: `until ${clock.both(leaseUntil)}` }),
     ...(expiresAt !== null && { expires: clock.both(expiresAt) }),
+    ...(found !== null && { 'not expected': notExpectedText(found, clock.zone) }),
   }
 }
 

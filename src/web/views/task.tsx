@@ -1,5 +1,6 @@
 import { isDate } from '../../core/instant.ts'
 import { readableRow } from '../../core/row/status.ts'
+import type { FoundSuspension } from '../../core/row/suspensions.ts'
 import { type Instant, type Row, type ScheduleSpec, STATUSES, type Status } from '../../core/types.ts'
 import { durationMsOf } from '../../format/row.ts'
 import { printable, scheduleText } from '../../format/text.ts'
@@ -10,6 +11,7 @@ import { HistoryHead, HistoryRow, latenessMsOf, type SlotWithStatus } from './hi
 import type { Links, TaskQuery } from './links.ts'
 import { MARKS } from './marks.ts'
 import { Plot, type Point } from './plot.tsx'
+import { InForce, SuspensionList, type Suspensions } from './suspensions.tsx'
 import { Time, type WallClock, wordsIn } from './wall-clock.tsx'
 
 export interface ScheduleChange {
@@ -30,6 +32,9 @@ export interface TaskHead {
   /** The schedules of the task record, oldest first. Empty for a task that only has rows. */
   readonly schedules: readonly ScheduleChange[]
   readonly next: Instant | null
+  readonly suspensions: Suspensions
+  /** The pause or the retirement that is in force. */
+  readonly suspended: FoundSuspension | null
 }
 
 export interface TaskPage {
@@ -48,7 +53,7 @@ export interface TaskPage {
 
 /** The name and the schedule of a task. */
 export function TaskTitle({ head, level }: { readonly head: TaskHead; readonly level: HeadingLevel }) {
-  const { task, clock, current, schedules, next } = head
+  const { task, clock, current, schedules, next, suspended } = head
   return (
     <>
       <Heading level={level}>{printable(task)}</Heading>
@@ -70,6 +75,11 @@ export function TaskTitle({ head, level }: { readonly head: TaskHead; readonly l
           </>
         )}
       </p>
+      {suspended !== null && (
+        <p>
+          <InForce found={suspended} clock={clock} />
+        </p>
+      )}
     </>
   )
 }
@@ -258,13 +268,22 @@ function Pages({
   )
 }
 
-export function Changes({
-  head: { schedules, clock },
-  level,
-}: {
+interface ChangesProps {
   readonly head: TaskHead
   readonly level: HeadingLevel
-}) {
+}
+
+/** The schedules, pauses and retirements of a task. */
+export function Changes({ head, level }: ChangesProps) {
+  return (
+    <>
+      <Schedules head={head} level={level} />
+      <SuspensionList suspensions={head.suspensions} clock={head.clock} level={level} />
+    </>
+  )
+}
+
+function Schedules({ head: { schedules, clock }, level }: ChangesProps) {
   if (schedules.length === 0) return null
   return (
     <section class="changes">

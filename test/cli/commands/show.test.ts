@@ -29,7 +29,7 @@ describe('show', () => {
 
     const row = JSON.parse((await show('--slot', '2025-11-23T18:00:00Z', '--json')).stdout)
     expect(row).toMatchObject({
-      ...{ schemaVersion: 1, slot: '2025-11-23T18:00:00Z', status: 'completed', state: 'COMPLETED', leaseUntil: null },
+      ...{ schemaVersion: 2, slot: '2025-11-23T18:00:00Z', status: 'completed', state: 'COMPLETED', leaseUntil: null },
     })
     expect(row.rejections).toMatchObject({ count: 1, first: [{ cause: 'completed' }] })
   })

@@ -4,6 +4,7 @@ import {
   findingOf,
   type InForce,
   missedSlot,
+  nextExpectedSlot,
   type RowsOf,
   withMissed,
 } from '../../../src/core/row/expected-slots.ts'
@@ -20,6 +21,37 @@ const due = (schedules: readonly InForce[], since: string, until: string) =>
   [...dueKeys([{ task: 'nightly', schedules }], at(since), at(until))].map(
     ({ slot, doubt }) => new Date(slot).toISOString().slice(0, 16) + (doubt === undefined ? '' : '?'),
   )
+
+describe('the gaps of a task that was paused or retired', () => {
+  const schedule = parseSchedule({ expression: '0 3 * * *', zone: 'UTC' })
+  const gap = (from: string, until?: string) => ({
+    from: at(from),
+    until: until === undefined ? Number.POSITIVE_INFINITY : at(until),
+  })
+  const next = (...gaps: ReturnType<typeof gap>[]) => nextExpectedSlot(schedule, gaps, at('2026-11-01T12:00:00Z'))
+
+  test('no slot in them was due; the first instant is part of one, and the last is not', () => {
+    const task = { task: 'nightly', schedules: [{ since: at('2026-11-01T03:00:00Z'), schedule }] }
+    const gaps = [gap('2026-11-02T03:00:00Z', '2026-11-04T03:00:00Z'), gap('2026-11-05T00:00:00Z')]
+    const keys = [...dueKeys([{ ...task, gaps }], 0, at('2026-12-01T00:00:00Z'))]
+    expect(keys.map(({ slot }) => new Date(slot).toISOString().slice(0, 10))).toEqual(['2026-11-04', '2026-11-01'])
+  })
+
+  test('the next slot is after them', () => {
+    expect(next()).toBe(at('2026-11-02T03:00:00Z'))
+    expect(next(gap('2026-11-03T00:00:00Z'))).toBe(at('2026-11-02T03:00:00Z'))
+    expect(next(gap('2026-11-01T00:00:00Z', '2026-11-04T03:00:00Z'))).toBe(at('2026-11-04T03:00:00Z'))
+    const touching = [
+      gap('2026-11-03T00:00:00Z', '2026-11-06T00:00:00Z'),
+      gap('2026-11-01T00:00:00Z', '2026-11-03T00:00:00Z'),
+    ]
+    expect(next(...touching)).toBe(at('2026-11-06T03:00:00Z'))
+  })
+
+  test('a task that is retired has no next slot', () => {
+    expect(next(gap('2026-11-01T00:00:00Z'))).toBe(null)
+  })
+})
 
 describe('the slots that were due', () => {
   test('newest first, from the first one that was run', () => {

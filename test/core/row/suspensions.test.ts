@@ -1,5 +1,14 @@
 import { describe, expect, test } from 'vitest'
-import { gapsOf, pauseAt, pauseFor, retirementAt } from '../../../src/core/row/suspensions.ts'
+import {
+  gapsOf,
+  isRetired,
+  openSuspensions,
+  pauseAt,
+  pauseFor,
+  retirementAt,
+  suspensionAt,
+  suspensionOf,
+} from '../../../src/core/row/suspensions.ts'
 import type { Suspension } from '../../../src/core/row/task-record.ts'
 import { PAUSE } from '../../support/rows.ts'
 
@@ -57,4 +66,27 @@ test('no slot is expected in a pause or a retirement', () => {
     { from, until },
     { from, until: Number.POSITIVE_INFINITY },
   ])
+})
+
+test('a slot that is not expected names its pause, or else its retirement, also when that is over', () => {
+  const both = { pauses: [ENDING], retirements: [PAUSE] }
+  expect(suspensionOf(both, from)).toEqual({ kind: 'pause', suspension: ENDING })
+  expect(suspensionOf(both, until)).toEqual({ kind: 'retirement', suspension: PAUSE })
+  expect(suspensionOf(both, from - 1)).toBe(null)
+})
+
+test('what is in force or planned is open, and what is over or was cancelled is not', () => {
+  const planned = { ...PAUSE, from: until + HOUR_MS, until: until + 2 * HOUR_MS }
+  const cancelled = { ...planned, until: planned.from }
+  const record = { pauses: [ENDING, planned, cancelled], retirements: [ENDING, planned] }
+  expect(openSuspensions(record, until - 1)).toEqual({ pauses: [ENDING, planned], retirement: planned })
+  expect(openSuspensions(record, until)).toEqual({ pauses: [planned], retirement: planned })
+  expect(openSuspensions(record, until + 2 * HOUR_MS)).toEqual({ pauses: [], retirement: null })
+  expect([from - 1, from, until, planned.from].map((now) => isRetired(record, now))).toEqual([false, true, false, true])
+})
+
+test('a task that is paused and retired is called retired', () => {
+  expect(suspensionAt({ pauses: [ENDING], retirements: [PAUSE] }, from)?.kind).toBe('retirement')
+  expect(suspensionAt({ pauses: [ENDING], retirements: [] }, from)).toEqual({ kind: 'pause', suspension: ENDING })
+  expect(suspensionAt({ pauses: [ENDING], retirements: [] }, until)).toBe(null)
 })

@@ -1,10 +1,15 @@
-import { expect, test } from 'vitest'
+import { readFileSync } from 'node:fs'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
 import {
   decodeTaskRecord,
   EMPTY_TASK_RECORD,
   encodeTaskRecord,
+  type Suspension,
   type TaskRecord,
 } from '../../../src/core/row/task-record.ts'
+import { closed } from '../../support/closed-schema.ts'
 
 const at = (text: string) => Date.parse(text)
 
@@ -70,4 +75,58 @@ test.each([
   [{ retirements: [{ from: 7 }] }, /retirements\[0\]\.from/],
 ])('the field that is malformed is named: %j', (wrong, message) => {
   expect(() => decodeTaskRecord({ ...stored(EMPTY_TASK_RECORD), ...wrong }, 'nightly')).toThrow(message)
+})
+
+describe('schema/task.schema.json', () => {
+  const schema = JSON.parse(readFileSync(new URL('../../../schema/task.schema.json', import.meta.url), 'utf8'))
+  const ajv = new Ajv2020({ strict: true, allErrors: true })
+  const validate = ajv.compile(schema)
+  const validateClosed = ajv.compile(closed(schema) as object)
+
+  const instant = fc.integer({ min: at('1970-01-01T00:00:00Z'), max: at('2199-12-31T23:59:59Z') })
+  const text = fc.string({ unit: 'binary', maxLength: 20 })
+  const decided = { at: instant, by: text, reason: text }
+  const suspension: fc.Arbitrary<Suspension> = fc.record(
+    { ...decided, from: instant, until: fc.option(instant), ended: fc.record(decided) },
+    { requiredKeys: ['at', 'by', 'reason', 'from', 'until'] },
+  )
+  const spec = fc.record(
+    { expression: text, zone: fc.constant('Asia/Tokyo'), anchor: instant },
+    { requiredKeys: ['expression', 'zone'] },
+  )
+  const expectations = fc.record(
+    { since: instant, graceMs: fc.nat(), lateAfterMs: fc.nat(), doneByMs: fc.nat(), owner: text },
+    { requiredKeys: ['since'] },
+  )
+  const records: fc.Arbitrary<TaskRecord> = fc.record({
+    schedules: fc.array(fc.record({ since: instant, spec }), { maxLength: 3 }),
+    expectations: fc.option(expectations),
+    pauses: fc.array(suspension, { maxLength: 3 }),
+    retirements: fc.array(suspension, { maxLength: 3 }),
+  })
+
+  test('describes every record that is stored, no less and no more, and the record reads back', () => {
+    fc.assert(
+      fc.property(records, (record) => {
+        const json = stored(record)
+        expect(validateClosed(json), ajv.errorsText(validateClosed.errors)).toBe(true)
+        expect(decodeTaskRecord(json, 'nightly')).toEqual(record)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('allows fields of a later minor version, and says nothing about a newer version', () => {
+    expect(validate({ ...stored(FULL), color: 'blue' })).toBe(true)
+    expect(validate({ schemaVersion: 3 })).toBe(true)
+  })
+
+  test.each([
+    ['no version', { schemaVersion: undefined }],
+    ['no schedules', { schedules: undefined }],
+    ['a pause without a reason', { pauses: [{ from: '2026-11-24T03:00:00Z', at: '2026-11-24T03:00:00Z', by: 'ada' }] }],
+    ['an instant that is a number', { retirements: [{ from: 0, at: 0, by: 'ada', reason: 'x' }] }],
+  ])('refuses %s', (_, wrong) => {
+    expect(validate(JSON.parse(JSON.stringify({ ...stored(FULL), ...wrong })))).toBe(false)
+  })
 })

@@ -115,3 +115,48 @@ test('a report of a task without a record has the words and the zone of its newe
   expect(stdout).toContain('<h1>Report from 2026-11-24 00:00 Asia/Tokyo (2026-11-23T15:00:00Z) to ')
   expect(stdout).toContain('(from its newest run, because no scheduled run is recorded)')
 })
+
+/** Two tasks that missed their ten newest slots. The first one was paused for that time, and the second one is retired. */
+async function withSuspended(name: string) {
+  const path = join(folder, name)
+  const missed = (task: string) => hourly(task, (ago) => (ago < 10 ? 'missed' : 'succeeded'))
+  await fillFile(path, ['paused', 'retired', 'well'].map(missed), NOW)
+  const own = reading(path)
+  const by = 'ada'
+  await own.ledger.pause({ task: 'paused', reason: 'database upgrade', by, from: new Date(NOW - 11 * HOUR_MS) })
+  await own.ledger.retire({ task: 'retired', reason: 'replaced', by })
+  return { path, own }
+}
+
+test('slots in a pause or after a retirement are not shown as missed', async () => {
+  const { own } = await withSuspended('suspended.db')
+  const { lines } = await readOverview({}, own)
+  expect(lines.map(({ task, suspended, next }) => [task, suspended?.kind, next === null])).toEqual([
+    ['paused', 'pause', true],
+    ['retired', 'retirement', true],
+    ['well', undefined, false],
+  ])
+  const missed = lines.map(({ cells }) => cells.filter(({ status }) => status === 'missed').length)
+  expect(missed).toEqual([0, 0, 10])
+  const needs = await readNeeds({ span: { since: NOW - 24 * HOUR_MS, until: NOW }, when: 'today' }, own)
+  expect(needs.found.map(({ task }) => task)).toEqual(Array(needs.count.missed).fill('well'))
+})
+
+test('a report says who paused a task, and lists the retired tasks apart', async () => {
+  const { path } = await withSuspended('suspended-report.db')
+  const { stdout } = await cronledger(['report', '--store', `file:${path}`, '--out', '-'])
+  expect(stdout).toMatch(/>paused<\/a>.*<strong>paused<\/strong> since .* by ada: database upgrade/s)
+  expect(stdout).toMatch(/>well<\/a>.*>Retired tasks<\/h3>.*>retired<\/a>.*<strong>retired<\/strong> since /s)
+  expect(stdout.match(/>Pauses and retirements<\/h3>/g)).toHaveLength(2)
+  expect(stdout.match(/>retired<\/a>/g)).toHaveLength(1)
+})
+
+test('a report of retired tasks only has them in their part', async () => {
+  const path = join(folder, 'retired-only.db')
+  await fillFile(path, [hourly('a')], NOW)
+  const { ledger } = reading(path)
+  await ledger.retire({ task: 'a', reason: 'replaced', by: 'ada' })
+  const { stdout } = await cronledger(['report', '--store', `file:${path}`, '--out', '-'])
+  expect(stdout).toMatch(/>Retired tasks<\/h3>.*>a<\/a>/s)
+  expect(stdout).not.toContain('Tasks appear here after their first run.')
+})

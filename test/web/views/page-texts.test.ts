@@ -1,17 +1,18 @@
 import { expect, test } from 'vitest'
 import { NO_FINDINGS, type TaskFinding } from '../../../src/core/row/expected-slots.ts'
 import { type SlotRecord, statusOf } from '../../../src/core/row/status.ts'
+import type { FoundSuspension } from '../../../src/core/row/suspensions.ts'
 import { resolveRow } from '../../../src/core/row/transition.ts'
 import { STATUSES, type Status } from '../../../src/core/types.ts'
 import { findingDetail } from '../../../src/format/check.ts'
 import { ProblemView } from '../../../src/web/views/document.tsx'
 import { SERVED } from '../../../src/web/views/links.ts'
 import { type Needs, NeedsLine, NeedsList } from '../../../src/web/views/needs.tsx'
-import { Overview } from '../../../src/web/views/overview.tsx'
+import { Overview, type TaskLine } from '../../../src/web/views/overview.tsx'
 import { SlotView } from '../../../src/web/views/slot.tsx'
 import { TaskView } from '../../../src/web/views/task.tsx'
 import { wallClock } from '../../../src/web/views/wall-clock.tsx'
-import { FAILED, FORCED, LEASE_MS, lastWaiting, NOW, pending, rowWith, SUCCEEDED } from '../../support/rows.ts'
+import { FAILED, FORCED, LEASE_MS, lastWaiting, NOW, PAUSE, pending, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
 const clock = wallClock('Asia/Tokyo')
 const settings = { now: NOW + 3_600_000, skewMs: 30_000, graceMs: 900_000 }
@@ -74,14 +75,19 @@ const ill: Needs = {
 
 const line = {
   ...{ task: 'nightly', clock, words: 'At 12:00', expression: schedule.expression, problem: null, lastSuccess: slot },
-  ...{ next: now, cells: records.map((record) => ({ ...record, rejected: '' })) },
+  ...{ next: now, suspended: null, cells: records.map((record) => ({ ...record, rejected: '' })) },
 }
 const other = { ...line, task: 'other', cells: [], lastSuccess: null, next: null }
-const overview = (lines: (typeof line | typeof other)[], query = {}) =>
+const ended = { at: now, by: 'bob', reason: 'resumed' }
+const pause: FoundSuspension = { kind: 'pause', suspension: { ...PAUSE, until: now + 60_000 } }
+const retirement: FoundSuspension = { kind: 'retirement', suspension: { ...PAUSE, reason: 'replaced by nightly-v2' } }
+const overview = (lines: readonly TaskLine[], query = {}) =>
   Overview({ model: { lines, query, more: 'nightly' }, links, live: true })
 const head = {
   ...{ task: 'nightly', clock, next: now, current: { spec: schedule, words: 'At 12:00' } },
   schedules: [{ since: slot, spec: schedule, words: 'At 12:00' }],
+  suspensions: { pauses: [], retirements: [] },
+  suspended: null,
 }
 const page = { query: {}, slots: records, before: slot, scanned: null, problem: null }
 const calendar = {
@@ -103,9 +109,33 @@ const PAGES: Readonly<Record<string, unknown>> = {
     now,
   }),
   'Overview, slots need attention': [NeedsLine({ needs: ill, links, now: now + 90_000 }), overview([line, other])],
+  'Overview, a task is paused and another one is retired': overview([
+    { ...other, task: 'retired', suspended: retirement },
+    { ...other, task: 'paused', suspended: pause },
+  ]),
   'Overview, no match': overview([], { q: 'x' }),
   'Needs attention': NeedsList({ needs: ill, links, level: 1, now }),
   Task: TaskView(task),
+  'Task that is paused': TaskView({
+    ...task,
+    head: {
+      ...head,
+      suspended: pause,
+      suspensions: {
+        pauses: [
+          pause.suspension,
+          { ...PAUSE, at: now, from: now + 60_000, until: now + 60_000, reason: 'holiday', ended },
+        ],
+        retirements: [{ ...retirement.suspension, until: now, ended }],
+      },
+    },
+    page: { ...page, slots: [], before: null },
+  }),
+  'Task that is retired': TaskView({
+    ...task,
+    head: { ...head, suspended: retirement, suspensions: { pauses: [], retirements: [retirement.suspension] } },
+    page: { ...page, slots: [], before: null },
+  }),
   'Task, no match': TaskView({
     ...task,
     page: { ...page, query: { status: 'failed', since: '7d' }, slots: [], scanned: 9 },
@@ -124,6 +154,7 @@ const PAGES: Readonly<Record<string, unknown>> = {
           ...{
             record,
             clock,
+            found: null,
             now,
             skewMs: settings.skewMs,
             lateAfterMs: 1_000,

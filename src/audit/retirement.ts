@@ -1,0 +1,63 @@
+import { LedgerError } from '../core/errors.ts'
+import { dueKeys } from '../core/row/expected-slots.ts'
+import { readableRow } from '../core/row/status.ts'
+import { gapsOf } from '../core/row/suspensions.ts'
+import type { Suspension, TaskRecord } from '../core/row/task-record.ts'
+import { parseSchedule } from '../core/schedule/schedule.ts'
+import { slotAfter } from '../core/schedule/slot.ts'
+import type { Instant, ScheduleSpec, StoredRow } from '../core/types.ts'
+import { parseSchedules } from './expected.ts'
+import { type HistoryDeps, type HistoryQuery, readHistory } from './history.ts'
+
+/** Slots are whole seconds, so every later slot is at least this much later. */
+const SECOND_MS = 1_000
+
+/** Returns the newest row of the query, or null if there is none. */
+export async function newestRow(query: Omit<HistoryQuery, 'limit'>, deps: HistoryDeps): Promise<StoredRow | null> {
+  for await (const row of readHistory({ ...query, limit: 1 }, deps)) return row
+  return null
+}
+
+/**
+ * Returns the first slot that a task does not run any more if it is retired at `now`: the one after its newest slot with a
+ * row. Since then the scheduler has not started it, and those slots must not be reported as missed after the retirement.
+ */
+export function usualRetirementStart(record: TaskRecord, newest: StoredRow | null, now: Instant): Instant {
+  if (newest === null) return Math.min(record.schedules[0]?.since ?? now, now)
+  const spec = record.schedules.at(-1)?.spec ?? readableRow(newest)?.schedule
+  return Math.min(now, spec === undefined ? newest.slot + SECOND_MS : nextSlot(spec, newest.slot, now))
+}
+
+function nextSlot(spec: ScheduleSpec, slot: Instant, now: Instant): Instant {
+  return readable(() => slotAfter(parseSchedule(spec), slot) ?? now) ?? slot + SECOND_MS
+}
+
+/** A person reads it as "very many". Counting the slots of a year of a task that runs each minute takes seconds. */
+export const MAX_COUNTED = 10_000
+
+/**
+ * Returns how many slots up to `now` the retirement takes out of the expected slots, at most `MAX_COUNTED`. Slots in a
+ * pause were not expected before, so they do not count. Returns null if this version cannot read the schedules of the task.
+ */
+export function countNotExpected(record: TaskRecord, retirement: Suspension, now: Instant): number | null {
+  const others = { ...record, retirements: record.retirements.filter((one) => one !== retirement) }
+  return readable(() => {
+    const inForce = { task: '', schedules: parseSchedules(record), gaps: gapsOf(others) }
+    let count = 0
+    for (const _ of dueKeys([inForce], retirement.from, now + 1)) {
+      count += 1
+      if (count === MAX_COUNTED) break
+    }
+    return count
+  })
+}
+
+/** A task whose schedule this version cannot read can be retired all the same. */
+function readable<T>(compute: () => T): T | null {
+  try {
+    return compute()
+  } catch (error) {
+    if (!(error instanceof LedgerError)) throw error
+    return null
+  }
+}

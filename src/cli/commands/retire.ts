@@ -1,0 +1,55 @@
+import type { TaskChange } from '../../api.ts'
+import { countNotExpected, MAX_COUNTED } from '../../audit/retirement.ts'
+import type { OptionTable } from '../../core/option.ts'
+import type { Instant } from '../../core/types.ts'
+import { changeJson, type NotExpected, retiredText } from '../../format/task-change.ts'
+import { createLedger } from '../../ledger.ts'
+import { systemClock } from '../../process/clock.ts'
+import type { Command, CommandContext } from '../command.ts'
+import { EXIT } from '../exit.ts'
+import { readOptions } from '../options/arguments.ts'
+import { TASK_CHANGE } from '../options/task-change.ts'
+import { print } from '../output.ts'
+
+const OPTIONS = {
+  ...TASK_CHANGE,
+  from: { ...TASK_CHANGE.from, otherwise: 'after the last recorded slot' },
+} as const satisfies OptionTable
+
+const help = {
+  name: 'retire',
+  summary:
+    'Retire a task that was removed: no slot of it is expected any more, so check does not report it. Its record stays.',
+  options: OPTIONS,
+  takesTask: true,
+  examples: [
+    [
+      "cronledger retire nightly --store dynamodb:cronledger --reason 'replaced by nightly-v2'",
+      'a task that was removed',
+    ],
+  ],
+  notes:
+    'A scheduled trigger for a slot after the retirement runs, and ends the retirement with a warning.\nExit codes: 0, also if it is retired already, otherwise as in run.',
+} as const
+
+export const retire: Command = {
+  help,
+  async execute({ argv, env }: CommandContext) {
+    const { json, store, ...options } = readOptions(help, argv, env)
+    const { timezone: zone, ...change } = await createLedger({ store }).retire(options)
+    const now = systemClock.now()
+    const report = { ...change, zone, store, now }
+    const notExpected = notExpectedOf(change, now)
+    await print(json ? changeJson(report, notExpected) : retiredText(report, notExpected))
+    return EXIT.ok
+  },
+}
+
+function notExpectedOf(
+  { record, suspensions: [retirement] }: Pick<TaskChange, 'record' | 'suspensions'>,
+  now: Instant,
+) {
+  if (retirement === undefined) return null
+  const count = countNotExpected(record, retirement, now)
+  return count === null ? null : ({ count, isMore: count === MAX_COUNTED } satisfies NotExpected)
+}

@@ -1,0 +1,21 @@
+import type { OptionTable } from '../../core/option.ts'
+import { COMMON } from './options.ts'
+
+const FROM = {
+  kind: 'text',
+  value: 'TIME',
+  otherwise: 'now',
+  help: 'From this time on: an instant, local time, or a date',
+  details: 'Local time and dates are in the time zone of the task.',
+} as const
+
+/** The options of the commands that change a task. */
+export const TASK_CHANGE = {
+  store: COMMON.store,
+  task: COMMON.task,
+  reason: { ...COMMON.reason, required: true, group: 'Options', help: 'Why; recorded with the task' },
+  by: { ...COMMON.by, group: 'Options' },
+  from: FROM,
+  json: { ...COMMON.json, help: 'Print a JSON object' },
+  ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
+} as const satisfies OptionTable

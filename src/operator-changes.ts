@@ -1,0 +1,171 @@
+import type { Ledger, PauseOptions, ResumeOptions, RetireOptions, TaskChange } from './api.ts'
+import type { HistoryDeps } from './audit/history.ts'
+import { newestRow, usualRetirementStart } from './audit/retirement.ts'
+import { readTaskRecords, unknownTask } from './audit/tasks.ts'
+import { quote, usageError } from './core/errors.ts'
+import { formatInstant } from './core/instant.ts'
+import { readableRow } from './core/row/status.ts'
+import { withPause, withResumption, withRetirement } from './core/row/task-changes.ts'
+import type { Decided, Suspension, TaskRecord } from './core/row/task-record.ts'
+import { timeText } from './core/schedule/schedule-options.ts'
+import { parseTimeRange } from './core/schedule/time-range.ts'
+import type { Host, Instant } from './core/types.ts'
+import { checkOperator, checkTaskName } from './core/user-text.ts'
+import { operatorOf } from './process/host.ts'
+import { type ChangeableRecord, changeTask, readChangeable, type TaskChangeRequest } from './run/change-task.ts'
+import type { KnownRecords } from './run/task-record.ts'
+
+// What operators change in the record of a task. The rules are in core/row/task-changes.ts, and the write is in
+// run/change-task.ts. This file reads the options of the caller and what the ledger knows about the task.
+
+export interface OperatorParts {
+  readonly host: () => Promise<Host>
+  random(): number
+  readonly known: KnownRecords
+}
+
+/** Opens the ledger as the options of a call ask for it. */
+type OpenForReading = (options: ResumeOptions) => Promise<HistoryDeps>
+
+/** The reason on record of a task that is resumed without one. */
+const USUAL_RESUME_REASON = 'resumed'
+
+export function operatorMethods(
+  reading: OpenForReading,
+  parts: OperatorParts,
+): Pick<Ledger, 'pause' | 'resume' | 'retire'> {
+  return {
+    pause: async (options) => pauseTask(options, await reading(options), parts),
+    resume: async (options) => resumeTask(options, await reading(options), parts),
+    retire: async (options) => retireTask(options, await reading(options), parts),
+  }
+}
+
+async function pauseTask(options: PauseOptions, deps: HistoryDeps, parts: OperatorParts): Promise<TaskChange> {
+  const decided = await decidedBy(options, deps, parts)
+  const task = await readTask(options.task, deps, parts)
+  const { from = secondOf(decided.at), until } = rangeOf(options, options.until, task.zone, decided.at)
+  const pause: Suspension = { from, until, ...decided }
+  return writeChange(task, deps, parts, {
+    what: 'the pause',
+    change: (record) => withPause(record, pause),
+    touched: ({ pauses }) => pauses.filter((one) => isSame(one, pause)),
+  })
+}
+
+async function resumeTask(options: ResumeOptions, deps: HistoryDeps, parts: OperatorParts): Promise<TaskChange> {
+  const decided = await decidedBy({ ...options, reason: options.reason ?? USUAL_RESUME_REASON }, deps, parts)
+  const task = await readTask(options.task, deps, parts)
+  const { from = secondOf(decided.at) } = rangeOf(options, undefined, task.zone, decided.at)
+  return writeChange(task, deps, parts, {
+    what: 'the end of the pause',
+    change: (record) => withResumption(record, from, decided),
+    touched: ({ pauses, retirements }) => [...pauses, ...retirements].filter(({ ended }) => isBy(ended, decided)),
+  })
+}
+
+async function retireTask(options: RetireOptions, deps: HistoryDeps, parts: OperatorParts): Promise<TaskChange> {
+  const decided = await decidedBy(options, deps, parts)
+  const task = await readTask(options.task, deps, parts)
+  const { from = await usualStart(task, decided.at, deps) } = rangeOf(options, undefined, task.zone, decided.at)
+  const retirement: Suspension = { from, until: null, ...decided }
+  const change = await writeChange(task, deps, parts, {
+    what: 'the retirement',
+    change: (record) => withRetirement(record, retirement),
+    touched: ({ retirements }) => retirements.filter((one) => isSame(one, retirement)),
+  })
+  if (change.changed) return change
+  return { ...change, suspensions: change.record.retirements.filter(({ until }) => until === null) }
+}
+
+/** Returns who decides, why and when. Throws a usage error if a text is missing, too long or a placeholder. */
+async function decidedBy(
+  { task, by, reason }: ResumeOptions & { readonly reason: string },
+  { clock }: HistoryDeps,
+  { host }: OperatorParts,
+): Promise<Decided> {
+  checkTaskName(task)
+  const person = { by: by ?? operatorOf(await host()), reason }
+  checkOperator(person)
+  return { at: clock.now(), ...person }
+}
+
+/** Slots are whole seconds, and an operator reads the start of a pause more easily without milliseconds. */
+function secondOf(instant: Instant): Instant {
+  return instant - (instant % 1_000)
+}
+
+/** Reads both ends, as `parseTimeRange` does. Throws a usage error if the end is not in the future. */
+function rangeOf(
+  { from: fromText }: ResumeOptions,
+  untilText: string | Date | undefined,
+  zone: string,
+  now: Instant,
+): { readonly from?: Instant; readonly until: Instant | null } {
+  const text = {
+    since: fromText === undefined ? undefined : timeText(fromText, 'from'),
+    until: untilText === undefined ? undefined : timeText(untilText, 'until'),
+  }
+  const { since, until = null } = parseTimeRange(text, zone, now, ['from', 'until'])
+  if (until !== null && until <= now) {
+    throw usageError(
+      `until ${quote(text.until ?? '')} is not later than now: it is ${formatInstant(until)}. Use a later end as an instant, a local time or a date, or leave it out.`,
+    )
+  }
+  return { ...(since !== undefined && { from: since }), until }
+}
+
+/** A task whose record is to be changed. */
+interface TaskToChange {
+  readonly task: string
+  readonly found: ChangeableRecord
+  readonly zone: string
+}
+
+/** Reads a task that has a record or a row. Throws `UnknownTaskError` if it has neither. */
+async function readTask(task: string, deps: HistoryDeps, parts: OperatorParts): Promise<TaskToChange> {
+  const found = await readChangeable(task, settingsOf(deps), { ...deps, random: parts.random })
+  const spec = found.record.schedules.at(-1)?.spec
+  if (spec !== undefined) return { task, found, zone: spec.zone }
+  const newest = await newestRow({ task }, deps)
+  if (newest === null && found.version === 'absent') throw await unknownTask(task, readTaskRecords(deps))
+  return { task, found, zone: readableRow(newest)?.schedule.zone ?? 'UTC' }
+}
+
+async function usualStart({ task, found }: TaskToChange, now: Instant, deps: HistoryDeps): Promise<Instant> {
+  // A slot in the future may have a row, which an operator has resolved. It says nothing about the scheduler.
+  const newest = await newestRow({ task, until: now + 1 }, deps)
+  return usualRetirementStart(found.record, newest, secondOf(now))
+}
+
+async function writeChange(
+  { task, found, zone }: TaskToChange,
+  deps: HistoryDeps,
+  parts: OperatorParts,
+  {
+    touched,
+    ...request
+  }: Pick<TaskChangeRequest, 'what' | 'change'> & {
+    /** Returns the suspensions of a record that the change of this call has made or ended. */
+    touched(record: TaskRecord): readonly Suspension[]
+  },
+): Promise<TaskChange> {
+  const isIn = (record: TaskRecord) => touched(record).length > 0
+  const io = { ...deps, random: parts.random }
+  const { changed, record } = await changeTask({ task, isIn, ...request }, found, settingsOf(deps), io)
+  // A run of the same program must see the change at once.
+  parts.known.add(task, record)
+  return { task, changed, suspensions: changed ? touched(record) : [], record, timezone: zone }
+}
+
+function settingsOf({ pageTimeoutMs }: HistoryDeps) {
+  return { ledgerTimeoutMs: pageTimeoutMs }
+}
+
+function isSame(one: Suspension, other: Suspension): boolean {
+  return one.from === other.from && isBy(one, other)
+}
+
+function isBy(one: Decided | undefined, { at, by, reason }: Decided): boolean {
+  return one !== undefined && one.at === at && one.by === by && one.reason === reason
+}

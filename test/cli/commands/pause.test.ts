@@ -1,0 +1,238 @@
+// Also covers resume and retire.
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { cronledger, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
+import { eventsOf } from '../../support/processes/crowd.ts'
+import { awsEnv, type Server, startDynalite } from '../../support/servers.ts'
+
+const DAY_MS = 86_400_000
+const folder = scratch()
+let count = 0
+let server: Server
+
+beforeAll(async () => {
+  server = await startDynalite()
+})
+afterAll(() => server.stop())
+
+const STORES = {
+  file: async () => ({ CRONLEDGER_STORE: `file:${join(folder, `ledger-${++count}.db`)}` }),
+  dynamodb: async () => {
+    const env = { ...awsEnv(server), CRONLEDGER_STORE: `dynamodb:ledger-${++count}` }
+    expect((await cronledger(['setup'], { env })).code).toBe(0)
+    return env
+  },
+}
+
+const day = (offset: number) => new Date(Date.now() + offset * DAY_MS).toISOString().slice(0, 10)
+const WHY = ['--reason', 'database upgrade', '--by', 'ada']
+
+async function ledger(kind: keyof typeof STORES = 'file') {
+  const env: Readonly<Record<string, string>> = { ...(await STORES[kind]()), CRONLEDGER_LOG: 'json' }
+  const call = (...args: string[]) => cronledger(args, { env })
+  const run = (date: string, ...more: string[]) =>
+    cronledger(['run', ...NIGHTLY, '--event-time', `${date}T03:00:05Z`, ...more, '--', 'echo', 'ran'], { env })
+  return {
+    env,
+    call,
+    run,
+    force: (date: string) => call('run', ...NIGHTLY, '--force-slot', date, '--reason', 'by hand', '--', 'echo', 'ran'),
+    check: (...more: string[]) => call('check', '--since', '10d', '--grace', '0s', ...more),
+    async task(): Promise<Loose> {
+      return JSON.parse((await call('tasks', '--json')).stdout)[0]
+    },
+    async statuses(): Promise<Readonly<Record<string, string>>> {
+      const { stdout } = await call('history', 'nightly', '--grace', '0s', '--json')
+      return Object.fromEntries(JSON.parse(stdout).map(({ slot, status }: Loose) => [slot.slice(0, 10), status]))
+    },
+  }
+}
+
+describe.each(['file', 'dynamodb'] as const)('on a %s ledger', (kind) => {
+  test('a trigger in a pause is skipped and exits with 0, a force runs, and check is silent', async () => {
+    const { call, run, force, check, statuses } = await ledger(kind)
+    await run(day(-4))
+    const paused = await call('pause', 'nightly', ...WHY, '--from', day(-3))
+    expect(paused).toMatchObject({ code: 0, stderr: '' })
+    const skipped = await run(day(-2))
+    expect(skipped).toMatchObject({ code: 0, stdout: '' })
+    expect(eventsOf(skipped)).toMatchObject([{ event: 'paused', pause: { by: 'ada', reason: 'database upgrade' } }])
+    expect(await force(day(-1))).toMatchObject({ code: 0, stdout: 'ran\n' })
+    expect(await check()).toMatchObject({ code: 0 })
+    expect(await statuses()).toEqual({ [day(-4)]: 'completed', [day(-2)]: 'skipped', [day(-1)]: 'completed' })
+  })
+
+  test('resume: the next slot runs again, and the slots of the pause are not reported', async () => {
+    const { call, run, check, task } = await ledger(kind)
+    await run(day(-4))
+    await call('pause', 'nightly', ...WHY, '--from', day(-3))
+    expect(await task()).toMatchObject({ paused: true, next: null, pauses: [{ by: 'ada', until: null }] })
+    const resumed = await call('resume', 'nightly', '--by', 'bob', '--from', day(-1))
+    expect(resumed.stdout).toMatch(
+      /^nightly: resumed: slots from .* on are expected and run again\n {2}ended the pause from .* by ada: /,
+    )
+    expect(await task()).toMatchObject({ paused: false, pauses: [], next: expect.any(String) })
+    expect(await run(day(-1))).toMatchObject({ code: 0, stdout: 'ran\n' })
+    expect(await check('--until', day(-1))).toMatchObject({ code: 0 })
+  })
+
+  test('retire: check is silent at once, and a scheduled trigger revives the task', async () => {
+    const { call, run, check, task } = await ledger(kind)
+    await run(day(-4))
+    expect((await check()).code).toBe(1)
+    const retired = await call('retire', 'nightly', ...WHY)
+    expect(retired.stdout).toMatch(
+      new RegExp(
+        `^nightly: retired from ${day(-3)} 03:00 UTC .*\\n {2}No slot is expected from then on, also not the \\d`,
+      ),
+    )
+    expect(await check()).toMatchObject({ code: 0 })
+    expect(await task()).toMatchObject({ retired: true, next: null, retirement: { by: 'ada' } })
+    const revived = await run(day(-1))
+    expect(revived).toMatchObject({ code: 0, stdout: 'ran\n' })
+    expect(eventsOf(revived).map(({ event }) => event)).toContain('revived')
+    expect(await task()).toMatchObject({ retired: false, retirement: null })
+  })
+})
+
+describe('the answer', () => {
+  test('of pause says what is in force, what it means, and how to end it', async () => {
+    const { call, run, env } = await ledger()
+    await run(day(-1))
+    const { stdout } = await call('pause', 'nightly', ...WHY, '--until', '2199-01-01')
+    expect(stdout.split('\n')).toEqual([
+      expect.stringMatching(
+        /^nightly: paused from \S+ \S+ UTC \(\S+Z\) until 2199-01-02 00:00 UTC \(2199-01-02T00:00:00Z\), by ada: database upgrade$/,
+      ),
+      '  In the pause, a scheduled trigger starts nothing, exits with 0 and marks its slot as skipped. A forced run starts.',
+      '  Slots in the pause are not missed. A slot that was missed before the pause is still reported.',
+      `  end the pause:  cronledger resume --store ${env['CRONLEDGER_STORE']} --task nightly`,
+      '',
+    ])
+    const second = await call('pause', 'nightly', ...WHY, '--from', day(-9))
+    expect(second.stdout).toContain('  also paused from ')
+    expect(second.stdout).toContain('That includes the slots since then that have no run.')
+  })
+
+  test('of resume with nothing to resume, and of a second retire, says so; both exit with 0', async () => {
+    const { call, run } = await ledger()
+    await run(day(-1))
+    expect(await call('resume', 'nightly')).toEqual({
+      ...{ code: 0, signal: null, stderr: '' },
+      stdout: 'nightly: nothing to resume: it is neither paused nor retired\n',
+    })
+    await call('retire', 'nightly', ...WHY)
+    const again = await call('retire', 'nightly', ...WHY, '--from', day(3))
+    expect(again.code).toBe(0)
+    expect(again.stdout).toMatch(/^nightly: not changed: it is retired already, from /)
+  })
+
+  test('as JSON has what was changed, and what is in force and planned', async () => {
+    const { call, run } = await ledger()
+    await run(day(-1))
+    const json = async (...args: string[]) => JSON.parse((await call(...args, '--json')).stdout)
+    const planned = await json('pause', 'nightly', ...WHY, '--from', day(7), '--until', day(7))
+    const pause = {
+      from: `${day(7)}T00:00:00Z`,
+      until: `${day(8)}T00:00:00Z`,
+      at: expect.any(String),
+      by: 'ada',
+      reason: 'database upgrade',
+    }
+    expect(planned).toEqual({
+      ...{ task: 'nightly', changed: true, changes: [pause] },
+      ...{ paused: false, pauses: [pause], retired: false, retirement: null },
+    })
+    const retired = await json('retire', 'nightly', ...WHY)
+    expect(retired).toMatchObject({ changed: true, retired: true, notExpectedSlots: expect.any(Number) })
+    const resumed = await json('resume', 'nightly', '--by', 'bob')
+    expect(resumed).toMatchObject({ changed: true, paused: false, pauses: [], retired: false, retirement: null })
+    expect(resumed.changes.map(({ ended }: Loose) => ended.by)).toEqual(['bob', 'bob'])
+  })
+})
+
+describe('a command line that is wrong', () => {
+  test.each([
+    [['pause', 'nigthly', ...WHY], 'unknown task: nigthly. Did you mean nightly?'],
+    [['retire', 'nightly', '--reason', 'WHY'], 'the reason is still the placeholder "WHY"'],
+    [['pause', 'nightly'], '--reason is missing'],
+    [['pause', 'nightly', ...WHY, '--until', '2h'], 'until "2h" is not later than now'],
+    [['pause', 'nightly', ...WHY, '--for', '2h'], 'unknown option --for. Did you mean --until?'],
+    [['unpause', 'nightly'], 'unknown command "unpause". Did you mean resume?'],
+    [['disable', 'nightly'], 'unknown command "disable". Did you mean pause or retire?'],
+    [['delete', 'nightly'], 'unknown command "delete". Did you mean retire?'],
+  ])('%j', async (args, message) => {
+    const { call, run, task } = await ledger()
+    await run(day(-1))
+    const { code, stderr } = await call(...args)
+    expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringContaining(message) })
+    expect(await task()).toMatchObject({ pauses: [], retirement: null })
+  })
+})
+
+describe('shown', () => {
+  test('tasks lists what is in force and planned, and retired tasks apart at the end', async () => {
+    const { call, run } = await ledger()
+    await run(day(-1))
+    await call('run', '--task', 'zebra', '--schedule', '@daily', '--', 'true')
+    await call('pause', 'zebra', ...WHY)
+    await call('pause', 'zebra', ...WHY, '--from', day(5), '--until', day(6))
+    await call('retire', 'nightly', ...WHY)
+    const { stdout } = await call('tasks')
+    const [zebra, title, nightly] = stdout.split('\n\n')
+    expect(zebra).toMatch(/^zebra\n/)
+    expect(zebra).toMatch(/^ {2}paused {5}from .* on, by ada: database upgrade$/m)
+    expect(zebra).toMatch(/^ {2}planned {4}pause from .* until .*, by ada: database upgrade$/m)
+    expect(title).toBe('RETIRED')
+    expect(nightly).toMatch(/^nightly\n/)
+    expect(nightly).toMatch(/^ {2}next slot {2}none$/m)
+    expect(nightly).toMatch(/^ {2}retired {4}from .* on, by ada: database upgrade$/m)
+  })
+
+  test('show names who paused or retired the task, for a slot with a row and without', async () => {
+    const { call, run } = await ledger()
+    await run(day(-4))
+    await call('pause', 'nightly', ...WHY, '--from', day(-3))
+    await run(day(-2))
+    const withRow = await call('show', 'nightly', '--slot', day(-2))
+    expect(withRow.stdout).toMatch(/^ {2}not expected {2}the task was paused from .* on, by ada: database upgrade$/m)
+    const without = await call('show', 'nightly', '--slot', day(-1))
+    expect(without).toMatchObject({ code: 1, stdout: '' })
+    expect(without.stderr).toMatch(
+      /The slot is not expected: the task was paused from .*, by ada: database upgrade\.$/m,
+    )
+    await call('resume', 'nightly', '--by', 'bob')
+    await call('retire', 'nightly', '--reason', 'removed', '--by', 'eve')
+    const after = await call('show', 'nightly', '--slot', day(3))
+    expect(after.stderr).toMatch(/The slot is not expected: the task was retired from .* on, by eve: removed\.$/m)
+  })
+})
+
+test('a pause set while 50 triggers arrive: each either ran before it was visible or is on record as skipped, and check is silent', {
+  timeout: 240_000,
+}, async () => {
+  const { env, call } = await ledger()
+  const first = Date.now() - 60 * DAY_MS
+  const date = (index: number) => new Date(first + index * DAY_MS).toISOString().slice(0, 10)
+  const run = (index: number) => {
+    const slot = [...NIGHTLY, '--event-time', `${date(index)}T03:00:05Z`]
+    return cronledger(['run', ...slot, '--ledger-timeout', '4m', '--', 'echo', 'ran'], { env })
+  }
+  await run(0)
+  const half = 25
+  const triggers = Array.from({ length: half }, (_, index) => run(index + 1))
+  const paused = call('pause', 'nightly', ...WHY, '--from', date(0), '--ledger-timeout', '4m')
+  triggers.push(...Array.from({ length: half }, (_, index) => run(half + index + 1)))
+  const ended = await Promise.all(triggers)
+  expect(await paused).toMatchObject({ code: 0 })
+
+  const history = await call('history', 'nightly', '--all', '--json')
+  const rows: readonly Loose[] = JSON.parse(history.stdout)
+  const stateOf = (index: number) => rows.find(({ slot }) => slot.startsWith(date(index)))?.['state']
+  expect(ended.map(({ code }) => code)).toEqual(ended.map(() => 0))
+  expect(ended.map((_, index) => stateOf(index + 1))).toEqual(
+    ended.map(({ stdout }) => (stdout === 'ran\n' ? 'COMPLETED' : 'SKIPPED')),
+  )
+  expect(await run(51)).toMatchObject({ code: 0, stdout: '' })
+  expect(await call('check', '--since', '70d', '--grace', '0s')).toMatchObject({ code: 0 })
+})

@@ -1,0 +1,196 @@
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { createLedger, type KnownTask, type Ledger, type PauseOptions } from '../src/index.ts'
+import { scratch } from './support/cli.ts'
+
+const folder = scratch()
+let files = 0
+const newLedger = () => createLedger({ store: `file:${join(folder, `ledger-${++files}.db`)}` })
+
+const DAY_MS = 86_400_000
+const TASK = { task: 'nightly', schedule: '0 3 * * *', timezone: 'Asia/Tokyo' }
+const PAUSE: PauseOptions = { task: 'nightly', reason: 'maintenance', by: 'ada' }
+const day = (offset: number) => new Date(Date.now() + offset * DAY_MS).toISOString().slice(0, 10)
+/** The slot of a date: 03:00 in Tokyo is 18:00 UTC of the day before. */
+const slotOf = (date: string) => Date.parse(`${date}T03:00:00+09:00`)
+const run = (ledger: Ledger, date: string, more = {}) =>
+  ledger.run({ ...TASK, eventTime: `${date}T03:00:05+09:00`, ...more }, () => 'done')
+
+async function tasksOf(ledger: Ledger): Promise<readonly KnownTask[]> {
+  const all: KnownTask[] = []
+  for await (const known of ledger.tasks()) all.push(known)
+  return all
+}
+
+async function check(ledger: Ledger): Promise<readonly number[]> {
+  const since = new Date(Date.now() - 30 * DAY_MS)
+  const found: number[] = []
+  for await (const { slot } of ledger.check({ task: 'nightly', since, until: new Date(), graceMs: 0 })) found.push(slot)
+  return found
+}
+
+/** A ledger with a task that ran three days ago, and has missed its slots since. */
+async function ledgerWithMissed() {
+  const ledger = newLedger()
+  await run(ledger, day(-3))
+  expect((await check(ledger)).length).toBeGreaterThan(0)
+  return ledger
+}
+
+describe('pause', () => {
+  test('records who, when and why', async () => {
+    const ledger = newLedger()
+    await run(ledger, day(-1))
+    const before = Date.now()
+    const change = await ledger.pause({ ...PAUSE, from: `${day(-1)}T12:00` })
+    const [pause] = change.suspensions
+    expect(change).toMatchObject({
+      task: 'nightly',
+      changed: true,
+      timezone: 'Asia/Tokyo',
+      record: { pauses: [pause] },
+    })
+    expect(pause).toMatchObject({ from: Date.parse(`${day(-1)}T12:00+09:00`), until: null, by: 'ada' })
+    expect(pause?.at).toBeGreaterThanOrEqual(before)
+    await ledger.close()
+  })
+
+  test('from now on by default: slots that are missed already stay missed', async () => {
+    const ledger = await ledgerWithMissed()
+    const missed = await check(ledger)
+    await ledger.pause(PAUSE)
+    expect(await check(ledger)).toEqual(missed)
+    await ledger.pause({ ...PAUSE, from: day(-4) })
+    expect(await check(ledger)).toEqual([])
+    await ledger.close()
+  })
+
+  test('a date as until includes its whole day, in the zone of the task', async () => {
+    const ledger = newLedger()
+    await run(ledger, day(-1))
+    const { suspensions } = await ledger.pause({ ...PAUSE, from: day(2), until: day(3) })
+    expect(suspensions).toMatchObject([
+      { from: Date.parse(`${day(2)}T00:00+09:00`), until: Date.parse(`${day(4)}T00:00+09:00`) },
+    ])
+    await ledger.close()
+  })
+
+  test.each([
+    [{ until: `${day(-1)}T03:00:00Z` }, /^until ".*" is not later than now: it is /],
+    [{ until: '2h' }, /^until "2h" is not later than now: it is /],
+    [{ from: day(3), until: day(2) }, /^from ".*" is not earlier than until ".*"/],
+    [{ from: 'tomorrow' }, /^from "tomorrow" is not a valid time/],
+    [{ reason: ' ' }, /^the reason is empty/],
+    [{ reason: 'YOUR REASON' }, /^the reason is still the placeholder/],
+    [{ by: '' }, /^the name \(by\) is empty/],
+    [{ task: '#task' }, /^task "#task" is not a valid name/],
+  ])('refuses %j', async (more, message) => {
+    const ledger = newLedger()
+    await run(ledger, day(-1))
+    const error = await ledger.pause({ ...PAUSE, ...more }).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ kind: 'usage', message: expect.stringMatching(message) })
+    for await (const { pauses } of ledger.tasks()) expect(pauses).toEqual([])
+    await ledger.close()
+  })
+
+  test('20 pauses at once: none is lost', async () => {
+    const ledger = newLedger()
+    await run(ledger, day(-1))
+    const reasons = Array.from({ length: 20 }, (_, index) => `reason ${index}`)
+    await Promise.all(reasons.map((reason) => ledger.pause({ ...PAUSE, reason })))
+    const [known] = await tasksOf(ledger)
+    expect(known?.pauses.map(({ reason }) => reason).toSorted()).toEqual(reasons.toSorted())
+    await ledger.close()
+  })
+})
+
+describe('a task', () => {
+  test('that the ledger does not know is an error, and gets no record', async () => {
+    const ledger = await ledgerWithMissed()
+    for (const change of [ledger.pause, ledger.resume, ledger.retire]) {
+      const error = await change({ ...PAUSE, task: 'nigthly' }).catch((thrown: unknown) => thrown)
+      expect(error).toMatchObject({ kind: 'usage', message: 'unknown task: nigthly.', names: ['nightly'] })
+    }
+    expect(await tasksOf(ledger)).toHaveLength(1)
+    await ledger.close()
+  })
+
+  test('with rows but no record can be paused and retired', async () => {
+    const ledger = newLedger()
+    const force = { slot: `${day(-2)}T03:00`, reason: 'by hand' }
+    await ledger.run({ ...TASK, force }, () => 'done')
+    const paused = await ledger.pause({ ...PAUSE, until: day(1) })
+    expect(paused).toMatchObject({ changed: true, timezone: 'Asia/Tokyo', record: { schedules: [], pauses: [{}] } })
+    expect(paused.suspensions[0]?.until).toBe(Date.parse(`${day(2)}T00:00+09:00`))
+    expect((await ledger.retire(PAUSE)).suspensions).toMatchObject([{ from: slotOf(day(-1)), until: null }])
+    // The audits have no schedule of it, as before.
+    expect(await tasksOf(ledger)).toEqual([])
+    await ledger.close()
+  })
+})
+
+describe('resume', () => {
+  test('ends what goes on, cancels what is planned, and triggers start again', async () => {
+    const ledger = newLedger()
+    await run(ledger, day(-5))
+    await ledger.pause({ ...PAUSE, from: day(-4) })
+    await ledger.pause({ ...PAUSE, from: day(5), until: day(6), reason: 'planned' })
+    expect(await run(ledger, day(-2))).toMatchObject({ status: 'paused', pause: { by: 'ada' } })
+    const { changed, suspensions, record } = await ledger.resume({ task: 'nightly', by: 'bob' })
+    expect(changed).toBe(true)
+    expect(suspensions).toEqual(record.pauses)
+    const ended = { by: 'bob', reason: 'resumed' }
+    expect(suspensions).toMatchObject([{ ended }, { ended, from: suspensions[1]?.until }])
+    // The slot lies in the pause that was ended. It is not caught up.
+    expect(await run(ledger, day(-1))).toMatchObject({ status: 'paused' })
+    expect(await run(ledger, day(-1))).toMatchObject({ status: 'duplicate', cause: 'skipped' })
+    await ledger.close()
+  })
+
+  test('a task that is neither paused nor retired is left as it is', async () => {
+    const ledger = await ledgerWithMissed()
+    expect(await ledger.resume({ task: 'nightly' })).toMatchObject({ changed: false, suspensions: [] })
+    await ledger.close()
+  })
+})
+
+describe('retire', () => {
+  test('begins after the last recorded slot, so that check is silent at once', async () => {
+    const ledger = await ledgerWithMissed()
+    const { changed, suspensions } = await ledger.retire({ ...PAUSE, reason: 'removed' })
+    expect(changed).toBe(true)
+    expect(suspensions).toMatchObject([{ from: slotOf(day(-2)), until: null, reason: 'removed' }])
+    expect(await check(ledger)).toEqual([])
+    await ledger.close()
+  })
+
+  test('never begins in the future by itself, also if an operator has resolved a later slot', async () => {
+    const ledger = newLedger()
+    await run(ledger, day(-1))
+    await ledger.resolve({ task: 'nightly', slot: `${day(9)}T03:00`, state: 'SKIPPED', reason: 'holiday' })
+    const { suspensions } = await ledger.retire(PAUSE)
+    expect(suspensions[0]?.from).toBeLessThanOrEqual(Date.now())
+    await ledger.close()
+  })
+
+  test('twice: the first retirement stays, and is the answer', async () => {
+    const ledger = await ledgerWithMissed()
+    const { suspensions } = await ledger.retire({ ...PAUSE, reason: 'removed' })
+    const again = await ledger.retire({ ...PAUSE, by: 'bob', from: day(-1) })
+    expect(again).toMatchObject({ changed: false, suspensions })
+    await ledger.close()
+  })
+
+  test('resume revives the task, and so does a scheduled trigger for a slot in the retirement', async () => {
+    const ledger = await ledgerWithMissed()
+    await ledger.retire({ ...PAUSE, reason: 'removed' })
+    expect(await ledger.resume({ task: 'nightly', by: 'bob' })).toMatchObject({
+      suspensions: [{ ended: { by: 'bob' } }],
+    })
+    await ledger.retire({ ...PAUSE, reason: 'removed again', from: day(-1) })
+    expect(await run(ledger, day(-1))).toMatchObject({ status: 'completed' })
+    const [known] = await tasksOf(ledger)
+    expect(known?.retirements[1]).toMatchObject({ until: slotOf(day(-1)), ended: { by: 'cronledger' } })
+    await ledger.close()
+  })
+})

@@ -1,0 +1,187 @@
+import { describe, expect, test } from 'vitest'
+import { withPause, withResumption, withRetirement } from '../../src/core/row/task-changes.ts'
+import { EMPTY_TASK_RECORD, isNewerRecord, type Suspension, type TaskRecord } from '../../src/core/row/task-record.ts'
+import { changeTask, readChangeable, type TaskChangeRequest } from '../../src/run/change-task.ts'
+import { readRecord, writeRecord } from '../../src/run/task-record.ts'
+import { NOW, PAUSE, recordWith } from '../support/rows.ts'
+import { type Call, type Fate, faultyStore } from '../support/simulated/faulty-store.ts'
+import { memoryStore } from '../support/simulated/memory-store.ts'
+import { virtualTime } from '../support/simulated/virtual-clock.ts'
+import { fates, recordVerbs, TASK } from '../support/simulated/world.ts'
+
+const SETTINGS = { ledgerTimeoutMs: 30_000 }
+const CALL = { signal: new AbortController().signal }
+const KNOWN = recordWith([{ since: NOW, spec: { expression: '0 3 * * *', zone: 'UTC' } }])
+const OTHER: Suspension = { ...PAUSE, by: 'bob', reason: 'network' }
+const RETIREMENT: Suspension = { ...PAUSE, reason: 'replaced by nightly-v2' }
+
+const same = (one: Suspension, other: Suspension) => one.by === other.by && one.reason === other.reason
+const pausing = (pause: Suspension): TaskChangeRequest => ({
+  task: TASK,
+  what: 'the pause',
+  change: (record) => withPause(record, pause),
+  isIn: ({ pauses }) => pauses.some((one) => same(one, pause)),
+})
+
+/** A ledger with one task, on which operators change the record of the task over networks of their own. */
+async function ledgerWith(record: TaskRecord | null = KNOWN) {
+  const time = virtualTime(NOW)
+  const ledger = memoryStore()
+  if (record !== null) await writeRecord(TASK, record, 'absent', ledger, CALL)
+  const stored = async () => {
+    const { record } = await readRecord(TASK, ledger, CALL)
+    if (isNewerRecord(record)) throw new Error('a newer record')
+    return record
+  }
+  async function change(request: TaskChangeRequest, fateOf: (call: Call) => Fate = () => ({ kind: 'answered' })) {
+    const clock = time.clock()
+    const io = { clock, store: faultyStore(ledger, clock, fateOf), signals: [], random: () => 0.5 }
+    return changeTask(request, await readChangeable(TASK, SETTINGS, io), SETTINGS, io)
+  }
+  return {
+    time,
+    ledger,
+    stored,
+    begin: change,
+    change: (...args: Parameters<typeof change>) => time.run(change(...args)),
+  }
+}
+
+const isWrite = ({ verb }: Call) => verb === 'writeEntry'
+
+describe('a change of a task record', () => {
+  test('is read and written: two requests', async () => {
+    const { change, stored } = await ledgerWith()
+    const { verbs, fateOf } = recordVerbs()
+    expect(await change(pausing(PAUSE), fateOf)).toEqual({ changed: true, record: { ...KNOWN, pauses: [PAUSE] } })
+    expect(verbs).toEqual(['readEntry', 'writeEntry'])
+    expect(await stored()).toEqual({ ...KNOWN, pauses: [PAUSE] })
+  })
+
+  test('a task without a record gets one', async () => {
+    const { change, stored } = await ledgerWith(null)
+    expect(await change(pausing(PAUSE))).toMatchObject({ changed: true })
+    expect(await stored()).toEqual({ ...EMPTY_TASK_RECORD, pauses: [PAUSE] })
+  })
+
+  test('is made again on top of the change of another operator, so that none is lost', async () => {
+    const { change, stored, ledger } = await ledgerWith()
+    let isFirst = true
+    const overtaken = (call: Call): Fate => {
+      if (isWrite(call) && isFirst) {
+        isFirst = false
+        void writeRecord(TASK, withPause(KNOWN, OTHER), 1, ledger, CALL)
+      }
+      return { kind: 'answered', afterMs: 5 }
+    }
+    expect(await change(pausing(PAUSE), overtaken)).toMatchObject({ changed: true, record: { pauses: [OTHER, PAUSE] } })
+    expect((await stored()).pauses).toEqual([OTHER, PAUSE])
+  })
+
+  test('20 pauses at once: none is lost', async () => {
+    const { begin, stored, time } = await ledgerWith()
+    const all = Array.from({ length: 20 }, (_, index) => ({ ...PAUSE, reason: `reason ${index}` }))
+    const late = (): Fate => ({ kind: 'answered', afterMs: 5 })
+    const done = await time.run(Promise.all(all.map((pause) => begin(pausing(pause), late))))
+    expect(done.every(({ changed }) => changed)).toBe(true)
+    const reasons = (await stored()).pauses.map(({ reason }) => reason)
+    expect(reasons.toSorted()).toEqual(all.map(({ reason }) => reason).toSorted())
+  })
+
+  test('nothing is written if nothing changes', async () => {
+    const { change } = await ledgerWith(withRetirement(KNOWN, RETIREMENT))
+    const { verbs, fateOf } = recordVerbs()
+    const retire = { ...pausing(PAUSE), change: (record: TaskRecord) => withRetirement(record, PAUSE) }
+    expect(await change(retire, fateOf)).toMatchObject({ changed: false, record: { retirements: [RETIREMENT] } })
+    expect(verbs).toEqual(['readEntry'])
+  })
+})
+
+describe('a change of a task record whose answer is lost', () => {
+  const lostOnce = (afterMs = 0) => fates(isWrite, { kind: 'answerLost', afterMs })
+
+  test('is recorded once', async () => {
+    const { change, stored } = await ledgerWith()
+    expect(await change(pausing(PAUSE), lostOnce())).toMatchObject({ changed: true, record: { pauses: [PAUSE] } })
+    expect((await stored()).pauses).toEqual([PAUSE])
+  })
+
+  test('is found below the change of another operator', async () => {
+    const { change, stored, ledger } = await ledgerWith()
+    const ended = { at: NOW, by: 'bob', reason: 'over' }
+    const overwritten = (call: Call): Fate => {
+      if (call.verb !== 'writeEntry') return { kind: 'answered' }
+      if (isFirst) {
+        isFirst = false
+        return { kind: 'answerLost' }
+      }
+      // Another operator ends the pause before the write is sent again.
+      void writeRecord(TASK, withResumption(withPause(KNOWN, PAUSE), NOW, ended) ?? KNOWN, 2, ledger, CALL)
+      return { kind: 'answered', afterMs: 5 }
+    }
+    let isFirst = true
+    expect(await change(pausing(PAUSE), overwritten)).toMatchObject({ changed: true })
+    expect((await stored()).pauses).toEqual([{ ...PAUSE, until: NOW, ended }])
+  })
+
+  test.each([
+    ['never comes', { kind: 'stalled' }, { kind: 'answered' }],
+    ['is lost, and the credentials then expire', { kind: 'answerLost' }, { kind: 'denied' }],
+  ] as const)('and that %s: unreachable, and it says how to find out', async (_, first, second) => {
+    const { change } = await ledgerWith()
+    const again = second.kind === 'denied' ? [first, second] : Array.from({ length: 100 }, () => first)
+    const error = await change(pausing(PAUSE), fates(isWrite, ...again)).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({
+      kind: 'unreachable',
+      message: expect.stringMatching(
+        /^the pause of task nightly may or may not be recorded, .* run: cronledger tasks\. To make sure, run the same command again\.$/,
+      ),
+    })
+  })
+
+  test('and whose record then cannot be read: unreachable too, never a denial', async () => {
+    const { change, stored } = await ledgerWith()
+    const lost = fates(isWrite, { kind: 'answerLost' })
+    let reads = 0
+    const fateOf = (call: Call): Fate => (call.verb === 'readEntry' && ++reads > 1 ? { kind: 'denied' } : lost(call))
+    await expect(change(pausing(PAUSE), fateOf)).rejects.toMatchObject({ kind: 'unreachable' })
+    expect((await stored()).pauses).toEqual([PAUSE])
+  })
+})
+
+describe('a change of a task record that is not made', () => {
+  test('the ledger refuses it: the error says so, and nothing is unknown', async () => {
+    const { change, stored } = await ledgerWith()
+    await expect(change(pausing(PAUSE), fates(isWrite, { kind: 'denied' }))).rejects.toMatchObject({ kind: 'denied' })
+    expect(await stored()).toEqual(KNOWN)
+  })
+
+  test('a write that only waited for a lock has changed nothing, and the error does not say that it may have', async () => {
+    const { change, stored } = await ledgerWith()
+    const busy = fates(isWrite, ...Array.from({ length: 100 }, () => ({ kind: 'busy' }) as const))
+    await expect(change(pausing(PAUSE), busy)).rejects.toMatchObject({ message: 'writeEntry: busy' })
+    expect(await stored()).toEqual(KNOWN)
+  })
+
+  test('a record by a newer cronledger is refused, untouched', async () => {
+    const { change, ledger } = await ledgerWith(null)
+    const document = { schemaVersion: 99, pauses: 'in a form of its own' }
+    await ledger.writeEntry({ task: TASK, kind: '#task' }, { version: 1, document }, 'absent', CALL)
+    await expect(change(pausing(PAUSE))).rejects.toMatchObject({
+      kind: 'shape',
+      message: expect.stringContaining('a newer version of cronledger wrote the record of task nightly (schema 99)'),
+    })
+    expect(await ledger.readEntry({ task: TASK, kind: '#task' }, CALL)).toEqual({ version: 1, document })
+  })
+
+  test('a record that a newer cronledger wrote in the meantime is refused, untouched', async () => {
+    const { change, ledger } = await ledgerWith()
+    const document = { schemaVersion: 99 }
+    const overtaken = (call: Call): Fate => {
+      if (isWrite(call)) void ledger.writeEntry({ task: TASK, kind: '#task' }, { version: 2, document }, 1, CALL)
+      return { kind: 'answered', afterMs: 5 }
+    }
+    await expect(change(pausing(PAUSE), overtaken)).rejects.toMatchObject({ kind: 'shape' })
+    expect(await ledger.readEntry({ task: TASK, kind: '#task' }, CALL)).toEqual({ version: 2, document })
+  })
+})
