@@ -192,7 +192,7 @@ export interface TaskChange {
 export interface Ledger {
   /**
    * Runs `work` once in the slot that the event time belongs to, or returns why it did not run. `work` must end when its
-   * signal aborts.
+   * signal aborts. With `catchUpMs`, it first runs `work` in each missed slot of that span, as an attempt of its own.
    *
    * Throws `LedgerError` if an option is wrong or the ledger cannot be reached, and a usage error if it is called by the
    * work of a run of the same slot. `work` was not called then.

@@ -53,8 +53,8 @@ const MAX_SLOTS = 100
  * Runs the missed slots before the slot of a scheduled run, the oldest first, and returns their results. Each of them is
  * an ordinary trigger: `runSlot` claims the slot only if it still has no row. A slot that fails does not stop the others.
  *
- * A stop ends the catch-up after the slot that runs. So does a pause of the run's own slot, which an operator may set
- * meanwhile. The slots that are left stay missed. Throws `LedgerError` if the ledger cannot be used.
+ * A stop ends the catch-up after the slot that runs. So does a pause of the run's own slot that an operator sets while the
+ * catch-up runs. The slots that are left stay missed. Throws `LedgerError` if the ledger cannot be used.
  */
 export async function catchUp<R>(
   request: CatchUpRequest,
@@ -76,8 +76,8 @@ export async function catchUp<R>(
   io.emit({ event: 'catch-up', count: slots.length, oldest: oldest.slot, newest: newest.slot, left })
   const results: R[] = []
   for (const missed of slots) {
-    // The slots before it may have taken hours. We must read the record again, otherwise this run would claim a slot of a
-    // pause that was set meanwhile.
+    // The slots before it may have taken hours. We must read the record again, otherwise this run would claim a slot that
+    // an operator has paused since.
     const record = await readUsable(request, settings, io)
     if (record === null) break
     const now = io.clock.now()
@@ -155,7 +155,7 @@ async function oldestOf(missed: AsyncIterable<MissedSlot>): Promise<Missed> {
   return { slots: slots.reverse(), left }
 }
 
-/** Asks the ledger until it answers. Returns null after a stop. Throws `LedgerError` if there is no answer in time. */
+/** Asks the ledger until it answers. Returns null after a stop. Throws `LedgerError` if it does not answer in time. */
 async function answerOf<T>(
   { ledgerTimeoutMs }: CatchUpSettings,
   io: CatchUpIo,

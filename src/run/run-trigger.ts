@@ -132,7 +132,8 @@ export async function runTrigger<T>(
   const effective = needsLock ? withOverlapLock(settings, given) : settings
   const ready = { work, settings: effective, insideOf, io, parts }
   const own = { ...context, guards: guardsOf(effective) }
-  const caughtUp = await catchUpBefore(own, ready).catch(reportAndRethrow(emit))
+  // A run that is refused because of its event time may have the wrong schedule, so it must not start other slots.
+  const caughtUp = objection === null ? await catchUpBefore(own, ready).catch(reportAndRethrow(emit)) : []
   const result = await runSlot(own, objection, ready)
   if (result.status === 'taken') throw new Error('only a slot that is caught up can be taken')
   return { ...result, caughtUp }

@@ -1,5 +1,6 @@
 import { withPause, withResumption, withRetirement } from '../../src/core/row/task-changes.ts'
-import type { Change } from '../support/simulated/change-record.ts'
+import type { Decided } from '../../src/core/row/task-record.ts'
+import type { TaskChangeRequest } from '../../src/run/change-task.ts'
 import { type Day, HOUR_MS, MINUTE_MS } from './day.ts'
 import type { OperatorChange } from './observed.ts'
 
@@ -17,50 +18,52 @@ export async function resolveSome(index: number, words: { day: number; runId: st
 /** Pauses, resumes or retires the task at some time. */
 export function changeSome(index: number, day: Day): { readonly made: OperatorChange; readonly doing: Promise<void> } {
   const { at, int, chance, fate, offset, slots, hasGap, log } = day
-  const kind = (['pause', 'pause', 'resume', 'retire', 'pause', 'retire'] as const)[int(0, hasGap ? 5 : 3)] ?? 'pause'
-  const made: OperatorChange = { kind, name: `operator-${index}`, answer: null }
-  const wanted = changeOf(made, day)
-  const options = { fateOf: fate, time: { offsetMs: offset() }, watch: log.watch(made.name, []) }
+  const kinds = ['pause', 'pause', 'resume', 'retire', 'pause', 'retire'] as const
+  const made: OperatorChange = {
+    kind: kinds[int(0, hasGap ? 5 : 3)] ?? 'pause',
+    name: `operator-${index}`,
+    answer: null,
+  }
+  const host = { offsetMs: offset() }
   // Many at about the time of a slot, when the triggers arrive, or while missed slots are caught up.
   const slot = hasGap ? slots - 1 : int(0, slots - 1)
   const waitMs = chance(60) ? slot * at.everyMs + int(0, chance(50) ? 2_000 : HOUR_MS) : int(0, slots * HOUR_MS)
   const change = async () => {
     await at.time.clock().wait(waitMs)
-    made.answer = await kindOf(at.change(wanted, options).then((answer) => ({ kind: answer })))
+    const wanted = changeOf(made, at.time.clock(host).now(), day)
+    const options = { fateOf: fate, time: host, watch: log.watch(made.name, []) }
+    made.answer = await kindOf(at.change(wanted, options).then((changed) => ({ kind: changed ? 'made' : 'unneeded' })))
   }
   return { made, doing: change() }
 }
 
-function changeOf({ kind, name }: OperatorChange, { at, int, chance, slots, hasGap, startMs }: Day): Change {
-  const lastSlot = at.slotOfDay(slots - 1)
-  // From now on, if no time is given. After a gap, a long pause would leave nothing to catch up.
-  const plannedMs = chance(50)
-    ? null
-    : hasGap
-      ? lastSlot - int(0, 2 * HOUR_MS)
-      : startMs + int(-HOUR_MS, slots * HOUR_MS)
-  const lastsMs = chance(hasGap ? 15 : 50) ? null : int(MINUTE_MS, hasGap ? HOUR_MS : 2 * HOUR_MS)
-  const decided = (now: number) => ({ at: now, by: name, reason: name })
-  const suspension = (from: number, now: number) => ({ from, until: null, ...decided(now) })
-  const isOwn = ({ reason }: { readonly reason: string }) => reason === name
+function changeOf(
+  { kind, name }: OperatorChange,
+  now: number,
+  { at, int, chance, slots, hasGap, startMs }: Day,
+): Pick<TaskChangeRequest, 'change' | 'isIn'> {
+  const decided = { at: now, by: name, reason: name }
+  const isOwn = (one: Decided | undefined) => one?.reason === name
   switch (kind) {
-    case 'pause':
+    case 'pause': {
+      // From now on, if no time is given. After a gap, a long pause would leave nothing to catch up.
+      const lateMs = hasGap ? at.slotOfDay(slots - 1) : startMs + slots * HOUR_MS
+      const from = chance(50) ? now : lateMs - int(0, (hasGap ? 2 : slots + 1) * HOUR_MS)
+      const until = chance(hasGap ? 15 : 50) ? null : from + int(MINUTE_MS, hasGap ? HOUR_MS : 2 * HOUR_MS)
       return {
-        change(record, now) {
-          const from = plannedMs ?? now
-          return withPause(record, { ...suspension(from, now), until: lastsMs === null ? null : from + lastsMs })
-        },
+        change: (record) => withPause(record, { from, until, ...decided }),
         isIn: ({ pauses }) => pauses.some(isOwn),
       }
+    }
     case 'resume':
       return {
-        change: (record, now) => withResumption(record, now, decided(now)),
-        isIn: ({ pauses, retirements }) => [...pauses, ...retirements].some(({ ended }) => ended && isOwn(ended)),
+        change: (record) => withResumption(record, now, decided),
+        isIn: ({ pauses, retirements }) => [...pauses, ...retirements].some(({ ended }) => isOwn(ended)),
       }
     case 'retire': {
-      const slot = at.slotOfDay(int(hasGap ? 1 : 0, slots - 1))
+      const from = chance(50) ? now : at.slotOfDay(int(hasGap ? 1 : 0, slots - 1))
       return {
-        change: (record, now) => withRetirement(record, suspension(plannedMs === null ? now : slot, now)),
+        change: (record) => withRetirement(record, { from, until: null, ...decided }),
         isIn: ({ retirements }) => retirements.some(isOwn),
       }
     }

@@ -10,6 +10,7 @@ import type {
   Trigger,
 } from '../../../src/core/types.ts'
 import type { Clock } from '../../../src/process/clock.ts'
+import { changeTask, readChangeable, type TaskChangeRequest } from '../../../src/run/change-task.ts'
 import type { ClaimRequest } from '../../../src/run/claim.ts'
 import type { RunIo } from '../../../src/run/claimed-slot.ts'
 import { execute, type LiveAttempt, type RunResult, type Taken, type WorkEnd } from '../../../src/run/execute.ts'
@@ -18,7 +19,6 @@ import { type RunSettings, readSettings, type Settings } from '../../../src/run/
 import { type KnownRecords, knownRecords } from '../../../src/run/task-record.ts'
 import type { WriteIo } from '../../../src/run/write.ts'
 import type { Store } from '../../../src/store/store.ts'
-import { type Change, changeRecord } from './change-record.ts'
 import { type Call, type Fate, faultyStore } from './faulty-store.ts'
 import { memoryStore } from './memory-store.ts'
 import { type HostTime, virtualTime } from './virtual-clock.ts'
@@ -206,8 +206,12 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily') {
   }
 
   /** Changes the task record as an operator does. */
-  function change(wanted: Change, options: Port = {}): Promise<'made' | 'unneeded'> {
-    return changeRecord(TASK, wanted, readSettings({}), operatorIo(options))
+  async function change(request: Omit<TaskChangeRequest, 'task' | 'what'>, options: Port = {}): Promise<boolean> {
+    const io = { ...operatorIo(options), signals: [] }
+    const settings = readSettings({})
+    const found = await readChangeable(TASK, settings, io)
+    const { changed } = await changeTask({ task: TASK, what: 'the change', ...request }, found, settings, io)
+    return changed
   }
 
   return {
