@@ -231,18 +231,21 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a pause is ignored if the record cannot be read',
+    scenario: 'trigger and pause',
     file: 'src/run/admission.ts',
     from: "if (reply.kind === 'unanswered') return { kind: 'unanswered', cause: reply.cause }",
     to: "if (reply.kind === 'unanswered') return ADMITTED",
   },
   {
     name: 'a conflict on the record is not read again',
+    scenario: 'trigger and pause',
     file: 'src/run/admission.ts',
     from: "if (written === 'conflict') continue",
     to: '',
   },
   {
     name: 'a run writes the record without its condition',
+    scenario: 'trigger and pause',
     file: 'src/run/task-record.ts',
     from: "return store.writeEntry({ task, kind: '#task' }, entry, version, call)",
     to: "return store.readEntry({ task, kind: '#task' }, call).then((e) => store.writeEntry({ task, kind: '#task' }, { ...entry, version: (e?.version ?? 0) + 1 }, e?.version ?? 'absent', call))",
@@ -261,6 +264,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a pause from now on does not hold for older slots',
+    scenario: 'trigger and pause',
     file: 'src/core/row/suspensions.ts',
     from: 'covers(pause, slot) || (',
     to: 'covers(pause, slot) || (false && ',
