@@ -1,6 +1,7 @@
-import { type Host, slotOf } from './host.ts'
+import type { Host } from './host.ts'
 import { isWrite, type Request } from './network.ts'
 import type { Budget } from './scenario.ts'
+import { slotOf } from './scenario.ts'
 
 /** A step that the scheduler may take. */
 export type Action =

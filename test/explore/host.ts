@@ -4,19 +4,17 @@ import type { Trigger } from '../../src/core/types.ts'
 import type { Clock } from '../../src/process/clock.ts'
 import { execute, type LiveAttempt, type WorkEnd } from '../../src/run/execute.ts'
 import type { LeaseLoss } from '../../src/run/lease.ts'
-import { resolveSlot } from '../../src/run/resolve.ts'
 import type { Settings } from '../../src/run/settings.ts'
+import { NO_KNOWN_RECORDS } from '../../src/run/task-record.ts'
 import type { Store } from '../../src/store/store.ts'
 import { EMPTY, type Hash, mix } from './hash.ts'
-import type { HostPlan } from './scenario.ts'
+import { operatorAnswer } from './operator.ts'
+import type { RecordKnowledge } from './record.ts'
+import { DAY_MS, type HostPlan, isTrigger, START_MS, slotOf, TASK } from './scenario.ts'
 
-export const TASK = 'nightly'
-export const START_MS = Date.parse('2026-11-24T03:00:00Z')
-const DAY_MS = 86_400_000
 const SCHEDULE = { schedule: { expression: '0 3 * * *', zone: 'UTC' }, zoneData: '2026a' }
 /** A task record that says what the runs state, and no pause. */
 const KNOWN = { ...EMPTY_TASK_RECORD, schedules: [{ since: START_MS - DAY_MS, spec: SCHEDULE.schedule }] }
-export const slotOf = ({ day = 0 }: HostPlan) => START_MS + day * DAY_MS
 
 /** One execution of the batch. It goes on while its supervisor is paused or has crashed. */
 export interface Work {
@@ -61,6 +59,8 @@ export interface Host {
   answer: Answer | null
   /** The true time at which it sent the latest of its writes that the ledger applied. */
   leaseFromMs: number | null
+  /** What it knows of the record of the task. */
+  readonly knows: RecordKnowledge
   hear(text: string): void
   /** Returns the time at which its next timer is due; infinite if there is none. */
   nextMs(): number
@@ -123,6 +123,7 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
     events: [],
     answer: null,
     leaseFromMs: null,
+    knows: { isRead: plan.asks !== true, askedInPause: false, isPaused: false },
     hear(text) {
       host.history = mix(host.history, `${now()} ${text};`)
     },
@@ -134,7 +135,7 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
     begin() {
       host.life = 'alive'
       host.hear('begin')
-      const doing = plan.does === 'resolve' ? resolve() : run()
+      const doing = isTrigger(plan) ? run() : operate()
       doing.then((answer) => {
         host.life = 'ended'
         host.answer = answer
@@ -212,8 +213,7 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
       newId: () => `${plan.name}${++ids}`,
       random: () => 0.5,
       stop: stop.signal,
-      // The record is known already. The simulation covers the requests for it, and pauses.
-      known: { get: () => KNOWN, add() {} },
+      known: plan.asks ? NO_KNOWN_RECORDS : { get: () => KNOWN, add() {} },
       findSurvivor: () => null,
       emit: (event: RunEvent) => void host.events.push(event),
     }
@@ -226,24 +226,10 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
     )
   }
 
-  async function resolve(): Promise<Answer> {
-    const resolution = {
-      task: TASK,
-      window: { slot, end: slot + DAY_MS },
-      ...SCHEDULE,
-      runId: plan.name,
-      state: plan.says ?? 'COMPLETED',
-      by: 'operator',
-      reason: plan.name,
-    }
+  /** Does what an operator does. */
+  async function operate(): Promise<Answer> {
     const io = { store, clock, newId: () => `${plan.name}${++ids}`, random: () => 0.5 }
-    return resolveSlot(resolution, settings, io).then(
-      ({ kind }) => answerOf(kind, {}),
-      (error: { kind?: string }) => {
-        if (error.kind === undefined) throw error
-        return answerOf(error.kind, {})
-      },
-    )
+    return answerOf(await operatorAnswer(plan, SCHEDULE, settings, io), {})
   }
 
   function answerOf(status: string, facts: object): Answer {

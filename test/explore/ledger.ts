@@ -1,9 +1,11 @@
 import { LedgerError } from '../../src/core/errors.ts'
+import { EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord } from '../../src/core/row/task-record.ts'
 import type { Row } from '../../src/core/types.ts'
+import { readRecord } from '../../src/run/task-record.ts'
 import type { PutResult, Store } from '../../src/store/store.ts'
 import { memoryStore } from '../support/simulated/memory-store.ts'
-import { TASK } from './host.ts'
 import type { Request } from './network.ts'
+import { TASK } from './scenario.ts'
 
 /** The stored row of one slot. Its rejections are those of the stored form. */
 export interface Stored {
@@ -15,12 +17,25 @@ export interface Stored {
 export interface WatchedLedger {
   readonly store: Store
   readonly slots: ReadonlyMap<number, Stored>
+  /** Returns the record of the task; an empty one if it has none. */
+  record(): TaskRecord
   /** Lets a request reach the store. Returns the answer, which may be an error. */
   apply(request: Request): Promise<unknown>
   /** Returns whether the request can change nothing any more. Versions only grow, and a rejection counts once. */
   isSpent(request: Request): boolean
   /** Returns everything that the store contains. */
   text(): string
+}
+
+interface StoredRecord {
+  readonly version: number
+  readonly task: TaskRecord
+}
+
+async function readTaskRecord(store: Store): Promise<TaskRecord> {
+  const { record } = await readRecord(TASK, store, { signal: new AbortController().signal })
+  if (isNewerRecord(record)) throw new Error('a record that this version cannot write')
+  return record
 }
 
 /** Returns a ledger in memory that calls `onWrite` after each write of a row, and `onError` for an unexpected error. */
@@ -30,7 +45,8 @@ export function watchedLedger(
 ): WatchedLedger {
   const store = memoryStore()
   const slots = new Map<number, Stored>()
-  let turnVersion = 0
+  let lockVersion = 0
+  let record: StoredRecord = { version: 0, task: EMPTY_TASK_RECORD }
   let text = ''
   let isFresh = false
 
@@ -48,6 +64,7 @@ export function watchedLedger(
   return {
     store,
     slots,
+    record: () => record.task,
     async apply(request) {
       const { verb, slot, row } = request
       const answer = await request.apply().catch((error: Error) => error)
@@ -61,24 +78,26 @@ export function watchedLedger(
         onWrite(request, before, row)
       } else if (verb === 'note' && slot !== null && before !== undefined) {
         note(slot, before)
+      } else if (verb === 'writeEntry' && answer === 'ok' && request.entry === '#task') {
+        record = { version: record.version + 1, task: await readTaskRecord(store) }
       } else if (verb === 'writeEntry' && answer === 'ok') {
-        turnVersion += 1
+        lockVersion += 1
       } else {
         return answer
       }
       isFresh = false
       return answer
     },
-    isSpent({ verb, slot, host, expects }) {
+    isSpent({ verb, slot, host, entry, expects }) {
       const stored = slot === null ? undefined : slots.get(slot)
       if (verb === 'put') return (stored?.row.version ?? 0) > expects
-      if (verb === 'writeEntry') return turnVersion > expects
+      if (verb === 'writeEntry') return (entry === '#task' ? record.version : lockVersion) > expects
       return verb === 'note' && stored?.rejectedRuns.includes(host) === true
     },
     text() {
       if (!isFresh) text = [...slots.keys()].map((slot) => JSON.stringify(rawOf(slot))).join()
       isFresh = true
-      return `${text}${turnVersion}`
+      return `${text}${lockVersion}${record.version === 0 ? '' : JSON.stringify(record)}`
     },
   }
 }

@@ -1,6 +1,6 @@
 import { LedgerError } from '../../src/core/errors.ts'
 import type { Row } from '../../src/core/types.ts'
-import type { CallOptions, Store } from '../../src/store/store.ts'
+import type { CallOptions, EntryKey, Store } from '../../src/store/store.ts'
 
 type Verb = 'put' | 'note' | 'get' | 'readEntry' | 'writeEntry'
 
@@ -23,6 +23,8 @@ export interface Request {
   /** The row of a `put`; null for the other verbs. */
   readonly row: Row | null
   readonly slot: number | null
+  /** The entry of the task that the request is about; null for a request about a row. */
+  readonly entry: EntryKey['kind'] | null
   /** The stored version that a write expects; 0 if it expects no row. */
   readonly expects: number
   /** The true time at which the host sent it. */
@@ -50,7 +52,12 @@ export function portOf(host: string, ledger: Store, pool: Request[], now: () => 
 
   function send<T>(
     verb: Verb,
-    { slot = null, row = null, expects = 0 }: Partial<Pick<Request, 'slot' | 'row' | 'expects'>>,
+    {
+      slot = null,
+      row = null,
+      entry = null,
+      expects = 0,
+    }: Partial<Pick<Request, 'slot' | 'row' | 'entry' | 'expects'>>,
     apply: () => Promise<T>,
     { signal }: CallOptions,
   ): Promise<T> {
@@ -65,6 +72,7 @@ export function portOf(host: string, ledger: Store, pool: Request[], now: () => 
         verb,
         row,
         slot,
+        entry,
         expects,
         sentMs: now(),
         state: 'sent',
@@ -99,10 +107,15 @@ export function portOf(host: string, ledger: Store, pool: Request[], now: () => 
     },
     note: (key, rejection, options) =>
       send('note', { slot: key.slot }, () => ledger.note(key, rejection, NEVER), options),
-    readEntry: (key, options) => send('readEntry', {}, () => ledger.readEntry(key, NEVER), options),
+    readEntry: (key, options) => send('readEntry', { entry: key.kind }, () => ledger.readEntry(key, NEVER), options),
     writeEntry(key, entry, expected, options) {
       const expects = expected === 'absent' ? 0 : expected
-      return send('writeEntry', { expects }, () => ledger.writeEntry(key, entry, expected, NEVER), options)
+      return send(
+        'writeEntry',
+        { entry: key.kind, expects },
+        () => ledger.writeEntry(key, entry, expected, NEVER),
+        options,
+      )
     },
     list: () => Promise.reject(new Error('a run lists nothing')),
     listTasks: () => Promise.reject(new Error('a run lists nothing')),

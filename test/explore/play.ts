@@ -1,8 +1,7 @@
 import type { Settings } from '../../src/run/settings.ts'
 import { readSettings } from '../../src/run/settings.ts'
 import type { Action, Left } from './actions.ts'
-import { START_MS } from './host.ts'
-import { type Scenario, SHORT } from './scenario.ts'
+import { type Scenario, SHORT, START_MS } from './scenario.ts'
 import { describe, listener } from './trail.ts'
 import { worldOf } from './world.ts'
 

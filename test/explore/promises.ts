@@ -1,7 +1,9 @@
+import type { TaskRecord } from '../../src/core/row/task-record.ts'
 import type { AttemptRecord, Row } from '../../src/core/types.ts'
 import type { Settings } from '../../src/run/settings.ts'
 import type { Answer, Host, Work } from './host.ts'
 import type { Stored } from './ledger.ts'
+import { isTrigger } from './scenario.ts'
 
 // The promises, in the form that an outside observer can check. The observer knows the true time, the starts and ends
 // of work, the rows in the ledger and the answer of each process. This file shares no code with the rules. Each check
@@ -13,6 +15,7 @@ const RENEWAL_AFTER_PAUSE_MS = 5_000
 export interface Observed {
   readonly hosts: readonly Host[]
   readonly slots: ReadonlyMap<number, Stored>
+  record(): TaskRecord
   readonly settings: Settings
   nowMs(): number
 }
@@ -30,6 +33,10 @@ export function checkStart(host: Host, work: Work, { hosts, slots, settings, now
     say('every start is on record', `${name} started attempt ${work.number}, and the row says ${JSON.stringify(entry)}`)
   }
   if (host.stopped) say('a stop before the start', `${name} started after its stop`)
+  if (host.plan.does === 'run' && host.works.length === 1) {
+    if (!host.knows.isRead) say('nothing starts without the record', `${name} could not read it`)
+    if (host.knows.isPaused) say('nothing starts in a pause', `${name} asked after the pause was applied`)
+  }
   if (row !== undefined && host.plan.does === 'run') {
     const resolved = row.resolutions.find(({ state }) => state !== 'FAILED')
     if (hasSuccess(row) || resolved !== undefined) say('nothing after completion', `${name} started after that`)
@@ -140,7 +147,7 @@ function checkTakeover({ plan }: Host, before: Row, row: Row, sentMs: number, se
 }
 
 /** Compares the answer of a process with the ledger at that moment, and with its work. */
-export function checkAnswer(host: Host, answer: Answer, { slots }: Observed, say: Say): void {
+export function checkAnswer(host: Host, answer: Answer, { slots, record }: Observed, say: Say): void {
   const name = host.plan.name
   const row = slots.get(host.slot)?.row
   const rejectedRuns = slots.get(host.slot)?.rejectedRuns
@@ -157,12 +164,21 @@ export function checkAnswer(host: Host, answer: Answer, { slots }: Observed, say
     if (!own.some((one) => one.number === attempt && one.outcome === outcome)) says(`its ${outcome} is not in the row`)
   }
   const rejected = status === 'duplicate' || status === 'refused'
-  const nothing = rejected || status === 'skipped' || status === 'unreachable' || status === 'denied'
+  const nothing =
+    rejected || status === 'skipped' || status === 'paused' || status === 'unreachable' || status === 'denied'
   if (nothing && host.works.length > 0) says('its work ran')
   if (noted && rejectedRuns?.filter((runId) => runId === name).length !== 1) says('is not noted once')
   if (answer.certain && status !== 'completed' && own.some(isOpen)) says('its claim is in the row')
   if (status === 'skipped' && recorded && !row?.resolutions.some(({ state }) => state === 'SKIPPED')) {
     says('nothing on record says so')
+  }
+  if (status === 'paused') {
+    if (record().pauses.length === 0) says('there is no pause')
+    const isSkipped = row?.resolutions.some(({ state, reason }) => state === 'SKIPPED' && reason.startsWith('paused: '))
+    if (recorded && !isSkipped) says('its slot does not say so')
+  }
+  if (status === 'pauseSet' && record().pauses.filter(({ reason }) => reason === name).length !== 1) {
+    says('its pause is not on record once')
   }
   if (status === 'resolved' && row?.resolutions.filter(({ reason }) => reason === name).length !== 1) {
     says('its resolution is not in the row once')
@@ -170,8 +186,8 @@ export function checkAnswer(host: Host, answer: Answer, { slots }: Observed, say
 }
 
 /** Checks the state when no process is left. Late requests may still be on their way. */
-export function checkEnd({ hosts, slots }: Observed, say: Say): void {
-  const triggers = hosts.filter(({ life, plan }) => life !== 'idle' && plan.does !== 'resolve')
+export function checkEnd({ hosts, slots, record }: Observed, say: Say): void {
+  const triggers = hosts.filter(({ life, plan }) => life !== 'idle' && isTrigger(plan))
   const resolved = hosts.some(({ life, plan }) => life !== 'idle' && plan.does === 'resolve')
   const isRejected = ({ answer }: Host) => answer?.status === 'duplicate' || answer?.status === 'refused'
   if (triggers.length > 0 && !resolved && triggers.every(isRejected))
@@ -183,6 +199,9 @@ export function checkEnd({ hosts, slots }: Observed, say: Say): void {
     }
     if (answer?.status === 'resolved' && !row?.resolutions.some(({ reason }) => reason === plan.name)) {
       say('nothing is lost', `the resolution of ${plan.name} is gone`)
+    }
+    if (answer?.status === 'pauseSet' && !record().pauses.some(({ reason }) => reason === plan.name)) {
+      say('nothing is lost', `the pause of ${plan.name} is gone`)
     }
   }
 }

@@ -1,17 +1,25 @@
 import type { Resolution } from '../../src/core/types.ts'
 import type { RunSettings } from '../../src/run/settings.ts'
 
-/** One process: a trigger, or an operator who resolves the slot. */
+/** One process: a trigger, or an operator who resolves the slot or pauses the task from now on. */
 export interface HostPlan {
   readonly name: string
-  readonly does: 'run' | 'force' | 'resolve'
+  readonly does: 'run' | 'force' | 'resolve' | 'pause'
   /** The state that the operator's resolution sets. */
   readonly says?: Resolution['state']
   /** The slot, in days after the first one; 0 by default. */
   readonly day?: number
   /** The difference of the host's wall clock from the true time, in milliseconds. */
   readonly offsetMs?: number
+  /** Whether a run must ask for the record of its task. By default it knows the record, and that the task is not paused. */
+  readonly asks?: boolean
 }
+
+export const TASK = 'nightly'
+export const START_MS = Date.parse('2026-11-24T03:00:00Z')
+export const DAY_MS = 86_400_000
+export const slotOf = ({ day = 0 }: HostPlan) => START_MS + day * DAY_MS
+export const isTrigger = ({ does }: HostPlan) => does === 'run' || does === 'force'
 
 /** The largest number of disturbances in one schedule, by kind. `all` limits their sum. */
 export interface Budget {

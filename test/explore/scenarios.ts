@@ -6,6 +6,9 @@ const F: HostPlan = { name: 'F', does: 'force' }
 const G: HostPlan = { name: 'G', does: 'force' }
 const R: HostPlan = { name: 'R', does: 'resolve', says: 'COMPLETED' }
 const NEXT: HostPlan = { name: 'B', does: 'run', day: 1 }
+/** A run that asks for the record of its task, and states its schedule, and an operator who pauses the task. */
+const ASKING: HostPlan = { name: 'A', does: 'run', asks: true }
+const P: HostPlan = { name: 'P', does: 'pause' }
 /** Two clocks that differ by the whole skew. */
 const SLOW: HostPlan = { name: 'A', does: 'run', offsetMs: -2_500 }
 const FAST: HostPlan = { name: 'B', does: 'run', offsetMs: 2_500 }
@@ -48,6 +51,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   { name: 'two forces', hosts: [F, G], budget: ONE_OF_ANY, horizonMs: TAKEOVER_MS },
   { name: 'trigger and resolution', hosts: [A, R], failures: 1, budget: ONE_OF_ANY, horizonMs: TAKEOVER_MS },
+  { name: 'trigger and pause', hosts: [ASKING, P], budget: { all: 2, network: 2 }, horizonMs: CLAIM_MS },
   {
     name: 'two slots, skip',
     hosts: [A, NEXT],

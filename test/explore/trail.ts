@@ -1,5 +1,6 @@
 import type { Action } from './actions.ts'
-import { type Host, START_MS } from './host.ts'
+import type { Host } from './host.ts'
+import { START_MS } from './scenario.ts'
 
 const seconds = (ms: number) => ((ms - START_MS) / 1000).toFixed(3)
 

@@ -2,11 +2,13 @@ import { LedgerError } from '../../src/core/errors.ts'
 import type { Settings } from '../../src/run/settings.ts'
 import { type Action, actionsIn, fullBudget, type Left } from './actions.ts'
 import { EMPTY, mix, toNumber } from './hash.ts'
-import { type Host, hostOf, START_MS } from './host.ts'
+import { type Host, hostOf } from './host.ts'
 import { watchedLedger } from './ledger.ts'
 import { isWrite, portOf, type Request, remove } from './network.ts'
 import { checkAnswer, checkEnd, checkStart, checkState, checkWrite, type Observed, type Say } from './promises.ts'
+import { watchRecord } from './record.ts'
 import type { Scenario } from './scenario.ts'
+import { START_MS } from './scenario.ts'
 
 /** Hosts that run the real code on one ledger. Nothing changes between two steps, and nothing is random. */
 export interface World {
@@ -43,11 +45,15 @@ export function worldOf(scenario: Scenario, settings: Settings, say: Say): World
     },
     (error) => say('an error', error.message),
   )
-  const observed: Observed = { hosts, slots: ledger.slots, settings, nowMs: () => nowMs }
+  const observed: Observed = { hosts, slots: ledger.slots, record: ledger.record, settings, nowMs: () => nowMs }
   for (const plan of scenario.hosts) {
     const host = hostOf(plan, {
       settings: settings,
-      store: (name) => portOf(name, ledger.store, pool, () => nowMs),
+      store(name) {
+        const port = portOf(name, ledger.store, pool, () => nowMs)
+        const knows = () => hostNamed(name).knows
+        return plan.asks ? watchRecord(port, knows, () => ledger.record().pauses.length > 0) : port
+      },
       now: () => nowMs,
       onStart: (host, work) => checkStart(host, work, observed, say),
       onAnswer: (host, answer) => checkAnswer(host, answer, observed, say),
@@ -205,8 +211,9 @@ export function worldOf(scenario: Scenario, settings: Settings, say: Say): World
     hash(actions) {
       const isQuiet = !actions.some(({ kind }) => DISTURBING.has(kind))
       let hash = mix(EMPTY, `${ledger.text()} ${nowMs} ${isDown} ${failuresLeft} ${isQuiet ? '' : `${first} ${last}`}`)
-      for (const { history, life, paused, wokeMs, works, leaseFromMs } of hosts) {
+      for (const { history, life, paused, wokeMs, works, leaseFromMs, plan, knows } of hosts) {
         hash = mix(hash, `${history} ${life} ${paused} ${wokeMs} ${leaseFromMs} ${works.map(({ endMs }) => endMs)}`)
+        if (plan.asks) hash = mix(hash, JSON.stringify(knows))
       }
       return toNumber(mix(hash, `${pool.map(({ host, number, state }) => `${host}${number}${state}`).sort()}`))
     },

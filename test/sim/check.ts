@@ -1,5 +1,7 @@
 import type { Row } from '../../src/core/types.ts'
-import type { Observed, Story, Write } from './simulate.ts'
+import { checkCatchUp } from './check-catch-up.ts'
+import { checkRecord } from './check-record.ts'
+import type { Observed, Story, Write } from './observed.ts'
 
 // The promises that must hold for everything that was observed. It shares nothing with the rules: it knows true times, what the children did,
 // and what the ledger applied. The design's default times stand here once more, as the promise has them.
@@ -27,6 +29,8 @@ export function brokenPromises(observed: Observed): string[] {
   const goesOn = settings.maxAttempts === 1 && !alone
 
   for (const story of stories) checkAnswer(story, observed, say)
+  checkRecord(observed, say)
+  checkCatchUp(observed, say)
 
   for (const first of works) {
     for (const second of works) {
@@ -66,7 +70,8 @@ export function brokenPromises(observed: Observed): string[] {
     }
     const told = stories.filter((story) => story.day === day)
     const rejected = told.filter(({ answer }) => answer?.status === 'duplicate' || answer?.status === 'refused')
-    if (told.length > 0 && rejected.length === told.length && words.length === 0 && !alone) {
+    const isResolved = finals.get(day)?.resolutions.some(({ reason }) => reason.startsWith('word-'))
+    if (told.length > 0 && rejected.length === told.length && !isResolved && !alone) {
       say('the run happens', 'every trigger was rejected')
     }
     const final = finals.get(day)
@@ -106,11 +111,12 @@ function checkAnswer(
   if (status === 'completed' && works.length === 0) says('and started nothing')
   if (status === 'completed' && onRecord.at(-1)?.outcome !== 'succeeded')
     says(`the ledger: ${onRecord.at(-1)?.outcome}`)
-  const rejected = status === 'duplicate' || status === 'refused' || status === 'skipped'
-  if ((rejected || status === 'unreachable' || status === 'denied') && works.length > 0) says('and ran')
+  const gaveWay = status === 'skipped' || status === 'paused' || status === 'taken'
+  const rejected = status === 'duplicate' || status === 'refused'
+  if ((rejected || gaveWay || status === 'unreachable' || status === 'denied') && works.length > 0) says('and ran')
   // Paused between its claim and its start for longer than its lease: another run closed it, and it found that run.
   const owned = started.filter(({ outcome }) => pause === null || outcome !== 'abandoned')
-  if (rejected && status !== 'skipped' && owned.length > 0 && words.length === 0) says('and owned the slot')
+  if (rejected && owned.length > 0 && words.length === 0) says('and owned the slot')
   if (status === 'skipped' && recorded && !final?.resolutions.some(({ state }) => state === 'SKIPPED')) {
     says('and that is not on record')
   }

@@ -1,17 +1,19 @@
 import { brokenPromises } from './check.ts'
 import { simulate } from './simulate.ts'
 
-// Plays days until one breaks a promise, and says which: for the planted bugs of `mutate.mjs`.
+// Plays days of each subject until one breaks a promise, and says which: for the planted bugs of `mutate.mjs`.
 for (let seed = 1; seed <= Number(process.env['SEEDS']); seed++) {
   // A sign of life, since a bug may make a day endless.
   process.stderr.write('.')
-  try {
-    const [first] = brokenPromises(await simulate(seed))
-    if (first === undefined) continue
-    process.stdout.write(`SEED=${seed}: ${first}\n`)
-  } catch (error) {
-    // The codec rejects an impossible row before it is written.
-    process.stdout.write(`SEED=${seed}: ${(error as Error).message}\n`)
+  for (const subject of ['slots', 'task'] as const) {
+    try {
+      const [first] = brokenPromises(await simulate(seed, subject))
+      if (first === undefined) continue
+      process.stdout.write(`SEED=${seed}: ${first}\n`)
+    } catch (error) {
+      // The codec rejects an impossible row before it is written.
+      process.stdout.write(`SEED=${seed}: ${(error as Error).message}\n`)
+    }
+    process.exit(1)
   }
-  process.exit(1)
 }

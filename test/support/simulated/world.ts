@@ -1,21 +1,35 @@
 import type { RunEvent } from '../../../src/core/event.ts'
-import type { Rejection, Resolution, Row, ScheduleSpec, StoredRow, Survivor, Trigger } from '../../../src/core/types.ts'
+import type {
+  EventTimeSource,
+  Rejection,
+  Resolution,
+  Row,
+  ScheduleSpec,
+  StoredRow,
+  Survivor,
+  Trigger,
+} from '../../../src/core/types.ts'
 import type { Clock } from '../../../src/process/clock.ts'
+import { changeTask, readChangeable, type TaskChangeRequest } from '../../../src/run/change-task.ts'
 import type { ClaimRequest } from '../../../src/run/claim.ts'
 import type { RunIo } from '../../../src/run/claimed-slot.ts'
 import { execute, type LiveAttempt, type RunResult, type Taken, type WorkEnd } from '../../../src/run/execute.ts'
 import { type ResolveResult, resolveSlot } from '../../../src/run/resolve.ts'
 import { type RunSettings, readSettings, type Settings } from '../../../src/run/settings.ts'
 import { type KnownRecords, knownRecords } from '../../../src/run/task-record.ts'
+import type { WriteIo } from '../../../src/run/write.ts'
+import type { Store } from '../../../src/store/store.ts'
 import { type Call, type Fate, faultyStore } from './faulty-store.ts'
 import { memoryStore } from './memory-store.ts'
 import { type HostTime, virtualTime } from './virtual-clock.ts'
 
 const SLOT = Date.parse('2026-11-24T03:00:00Z')
 export const TASK = 'nightly'
-const DAY_MS = 86_400_000
-const SCHEDULE = { schedule: { expression: '0 3 * * *', zone: 'UTC' }, zoneData: '2026a' }
-const slotOfDay = (day: number) => SLOT + day * DAY_MS
+const HOUR_MS = 3_600_000
+const SCHEDULES = {
+  daily: { schedule: { expression: '0 3 * * *', zone: 'UTC' }, everyMs: 24 * HOUR_MS },
+  hourly: { schedule: { expression: '0 * * * *', zone: 'UTC' }, everyMs: HOUR_MS },
+} as const
 
 export interface HostOptions {
   readonly time?: HostTime
@@ -38,9 +52,24 @@ export interface HostOptions {
   /** The task records that the host's program has already seen; none by default. */
   readonly known?: KnownRecords
   readonly schedule?: ScheduleSpec
-  /** The slot, in days after the first one; 0 by default. */
+  /** The slot, in windows after the first one; 0 by default. A window is a day, if the world does not say otherwise. */
   readonly day?: number
+  /** How a scheduled trigger knows its slot; by default from an event time. */
+  readonly source?: EventTimeSource
+  /** Stops the run. A process that runs several slots has one for all of them. */
+  readonly stop?: AbortController
+  readonly watch?: Watch
 }
+
+/** Lets a test see the requests of one host. Each function returns the store that is used in place of the given one. */
+interface Watch {
+  /** Wraps the store as the host sees it: each call of the host passes, with the answer that it gets. */
+  asked(store: Store): Store
+  /** Wraps the ledger behind the network: each call that reaches it passes. */
+  applied(store: Store): Store
+}
+
+type Port = Pick<HostOptions, 'time' | 'fateOf' | 'watch'>
 
 /** A trigger and its run. */
 export interface Run {
@@ -62,18 +91,27 @@ export function recordVerbs() {
 }
 
 /** Returns a ledger in memory, functions that run hosts on it, and time that passes only when every host waits. */
-export function world() {
+export function world(frequency: keyof typeof SCHEDULES = 'daily') {
   const time = virtualTime(SLOT + 5_000)
   const ledger = memoryStore()
+  const { schedule, everyMs } = SCHEDULES[frequency]
+  const slotOfDay = (day: number) => SLOT + day * everyMs
+  const zoneData = '2026a'
   let ids = 0
 
-  function trigger(
-    runId: string,
-    work: (attempt: LiveAttempt, clock: Clock) => Promise<WorkEnd<string>>,
-    options: HostOptions = {},
-  ): Run {
-    const settings = { ...readSettings(options.settings ?? {}), ...options.overrides }
-    const slot = slotOfDay(options.day ?? 0)
+  function portOf(clock: Clock, { fateOf, watch }: Port): Store {
+    const behind = watch === undefined ? ledger : watch.applied(ledger)
+    const port = faultyStore(behind, clock, fateOf ?? (() => ({ kind: 'answered', afterMs: 5 })))
+    return watch === undefined ? port : watch.asked(port)
+  }
+
+  function operatorIo(options: Port): WriteIo {
+    const clock = time.clock(options.time)
+    return { store: portOf(clock, options), clock, newId: () => `id-${++ids}`, random: () => 0.5 }
+  }
+
+  /** Returns what the runs of one host need. */
+  function hostIo(options: HostOptions, stop: AbortSignal, emit: (event: RunEvent) => void): RunIo {
     const hostClock = time.clock(options.time)
     const { blockedMs = () => 0 } = options
     const clock: Clock = {
@@ -84,19 +122,43 @@ export function world() {
         return hostClock.wait(ms, signal)
       },
     }
-    const stop = new AbortController()
-    if (options.stopped) stop.abort({ atMs: clock.monotonicMs() })
+    return {
+      store: portOf(clock, options),
+      clock,
+      newId: () => `id-${++ids}`,
+      random: () => 0.5,
+      stop,
+      known: options.known ?? knownRecords(clock),
+      findSurvivor: () => options.survivor ?? null,
+      emit,
+    }
+  }
+
+  function trigger(
+    runId: string,
+    work: (attempt: LiveAttempt, clock: Clock) => Promise<WorkEnd<string>>,
+    options: HostOptions = {},
+  ): Run {
+    const settings = { ...readSettings(options.settings ?? {}), ...options.overrides }
+    const slot = slotOfDay(options.day ?? 0)
     const events: RunEvent[] = []
+    const stop = options.stop ?? new AbortController()
+    const io = hostIo(options, stop.signal, (event) => {
+      events.push(event)
+      options.onEvent?.(event)
+    })
+    const { clock } = io
+    if (options.stopped) stop.abort({ atMs: clock.monotonicMs() })
     let starts = 0
     const how: Trigger =
       options.force === undefined
-        ? { kind: 'scheduled', eventTime: slot, source: 'event-time' }
+        ? { kind: 'scheduled', eventTime: slot, source: options.source ?? 'event-time' }
         : { kind: 'forced', ...options.force }
     const request: ClaimRequest = {
       task: TASK,
-      window: { slot, end: slot + DAY_MS },
-      ...SCHEDULE,
-      ...(options.schedule && { schedule: options.schedule }),
+      window: { slot, end: slot + everyMs },
+      schedule: options.schedule ?? schedule,
+      zoneData,
       runId,
       trigger: how,
       host: { host: `host-of-${runId}` },
@@ -104,19 +166,6 @@ export function world() {
       retentionMs: settings.retentionMs,
       insideOf: options.insideOf ?? [],
       ...(settings.overlap !== 'allow' && { phase: 'waiting' }),
-    }
-    const io: RunIo = {
-      store: faultyStore(ledger, clock, options.fateOf ?? (() => ({ kind: 'answered', afterMs: 5 }))),
-      clock,
-      newId: () => `id-${++ids}`,
-      random: () => 0.5,
-      stop: stop.signal,
-      known: options.known ?? knownRecords(clock),
-      findSurvivor: () => options.survivor ?? null,
-      emit(event) {
-        events.push(event)
-        options.onEvent?.(event)
-      },
     }
     const result = execute(
       request,
@@ -139,33 +188,42 @@ export function world() {
   function resolve(
     runId: string,
     state: Resolution['state'],
-    options: Pick<HostOptions, 'time' | 'fateOf' | 'day'> = {},
+    options: Port & Pick<HostOptions, 'day'> = {},
   ): Promise<ResolveResult> {
-    const clock = time.clock(options.time)
     const slot = slotOfDay(options.day ?? 0)
     const word = {
       task: TASK,
-      window: { slot, end: slot + DAY_MS },
-      ...SCHEDULE,
+      window: { slot, end: slot + everyMs },
+      schedule,
+      zoneData,
       runId,
       state,
       by: 'ada',
       reason: runId,
     }
     const { skewMs, ledgerTimeoutMs } = readSettings({})
-    const store = faultyStore(ledger, clock, options.fateOf ?? (() => ({ kind: 'answered', afterMs: 5 })))
-    return resolveSlot(
-      word,
-      { skewMs, ledgerTimeoutMs },
-      { store, clock, newId: () => `id-${++ids}`, random: () => 0.5 },
-    )
+    return resolveSlot(word, { skewMs, ledgerTimeoutMs }, operatorIo(options))
+  }
+
+  /** Changes the task record as an operator does. */
+  async function change(request: Omit<TaskChangeRequest, 'task' | 'what'>, options: Port = {}): Promise<boolean> {
+    const io = { ...operatorIo(options), signals: [] }
+    const settings = readSettings({})
+    const found = await readChangeable(TASK, settings, io)
+    const { changed } = await changeTask({ task: TASK, what: 'the change', ...request }, found, settings, io)
+    return changed
   }
 
   return {
     time,
     ledger,
+    slotOfDay,
+    everyMs,
+    expression: schedule.expression,
+    hostIo,
     trigger,
     resolve,
+    change,
     async row(day = 0): Promise<Row> {
       const found = await ledger.get({ task: TASK, slot: slotOfDay(day) }, { signal: new AbortController().signal })
       if (found === null || 'newerSchema' in found) throw new Error(`no row, but ${JSON.stringify(found)}`)

@@ -1,0 +1,57 @@
+import { withPause } from '../../src/core/row/task-changes.ts'
+import type { ScheduleSpec } from '../../src/core/types.ts'
+import { changeTask, readChangeable } from '../../src/run/change-task.ts'
+import { resolveSlot } from '../../src/run/resolve.ts'
+import type { Settings } from '../../src/run/settings.ts'
+import type { WriteIo } from '../../src/run/write.ts'
+import { DAY_MS, type HostPlan, slotOf, TASK } from './scenario.ts'
+
+interface Scheduled {
+  readonly schedule: ScheduleSpec
+  readonly zoneData: string
+}
+
+/** Does what the operator of the plan does. Returns the kind of the result, or of the error of the ledger. */
+export async function operatorAnswer(
+  plan: HostPlan,
+  scheduled: Scheduled,
+  settings: Settings,
+  io: WriteIo,
+): Promise<string> {
+  try {
+    return plan.does === 'pause' ? await pauseTask(plan, settings, io) : await resolve(plan, scheduled, settings, io)
+  } catch (error) {
+    const { kind } = error as { kind?: string }
+    if (kind === undefined) throw error
+    return kind
+  }
+}
+
+async function resolve(plan: HostPlan, scheduled: Scheduled, settings: Settings, io: WriteIo): Promise<string> {
+  const slot = slotOf(plan)
+  const resolution = {
+    task: TASK,
+    window: { slot, end: slot + DAY_MS },
+    ...scheduled,
+    runId: plan.name,
+    state: plan.says ?? 'COMPLETED',
+    by: 'operator',
+    reason: plan.name,
+  }
+  return (await resolveSlot(resolution, settings, io)).kind
+}
+
+async function pauseTask({ name }: HostPlan, settings: Settings, io: WriteIo): Promise<'pauseSet'> {
+  const changeIo = { ...io, signals: [] }
+  const now = io.clock.now()
+  const found = await readChangeable(TASK, settings, changeIo)
+  const pause = { from: now, until: null, at: now, by: 'operator', reason: name }
+  const request = {
+    task: TASK,
+    what: 'the pause',
+    change: (record: typeof found.record) => withPause(record, pause),
+    isIn: ({ pauses }: typeof found.record) => pauses.some(({ reason }) => reason === name),
+  }
+  await changeTask(request, found, settings, changeIo)
+  return 'pauseSet'
+}

@@ -1,0 +1,53 @@
+import { missedSlots } from '../../src/audit/missed.ts'
+import { catchUp } from '../../src/run/catch-up.ts'
+import { readSettings } from '../../src/run/settings.ts'
+import { type HostOptions, TASK } from '../support/simulated/world.ts'
+import type { Day } from './day.ts'
+import type { Story } from './observed.ts'
+
+/** Runs the slot of one story on the host of `options`. */
+type RunStory = (story: Story, options: HostOptions, day: Day) => Promise<unknown>
+
+/**
+ * Does before a trigger what its process does with `--catch-up`: starts the missed slots, each as a story of its own, which it
+ * adds to `stories`. Ends with an error if the process ends with it.
+ */
+export async function catchUpBefore(
+  own: Story,
+  options: HostOptions & { readonly stop: AbortController },
+  stories: Story[],
+  day: Day,
+  run: RunStory,
+): Promise<void> {
+  const { slotOfDay, everyMs, hostIo, expression } = day.at
+  const io = { ...hostIo(options, options.stop.signal, () => {}), findMissed: missedSlots }
+  const schedule = options.schedule ?? { expression, zone: 'UTC' }
+  const request = { task: TASK, slot: slotOfDay(own.day), schedule }
+  await catchUp(request, readSettings(options.settings ?? {}), io, async (missed) => {
+    const slot = Math.round((missed.slot - slotOfDay(0)) / everyMs)
+    const story = storyOfMissed(own, slot)
+    stories.push(story)
+    return run(story, { ...options, day: slot, schedule: missed.schedule, source: 'catch-up' }, day)
+  })
+}
+
+/** Returns the story of a missed slot, which has the fate of the process that catches it up. */
+function storyOfMissed(own: Story, day: number): Story {
+  const { runId, pause, stopMs, requests, states } = own
+  return {
+    runId: `${runId}-missed-${day}`,
+    day,
+    forced: false,
+    pause,
+    get crashMs() {
+      return own.crashMs
+    },
+    stopMs,
+    answer: null,
+    works: [],
+    requests,
+    states,
+    catchesUp: null,
+    caughtUpBy: runId,
+  }
+}

@@ -1,0 +1,16 @@
+import { uniformInt } from 'pure-rand/distribution/uniformInt'
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
+
+/** Random choices that follow from one seed. */
+export interface Chance {
+  /** Returns a whole number, `from` and `to` included. */
+  int(from: number, to: number): number
+  /** Returns true in so many of 100 cases. */
+  chance(percent: number): boolean
+}
+
+export function chanceOf(seed: number): Chance {
+  const random = xoroshiro128plus(seed)
+  const int = (from: number, to: number) => uniformInt(random, from, to)
+  return { int, chance: (percent) => int(1, 100) <= percent }
+}

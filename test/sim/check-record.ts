@@ -1,0 +1,166 @@
+import type { Suspension, TaskRecord } from '../../src/core/row/task-record.ts'
+import type { Observed, RecordRequest, Story, Version } from './observed.ts'
+
+// The promises about the record of the task: pauses, retirements, and what runs state. As check.ts, it shares nothing with the rules.
+const SKEW_MS = 30_000
+/** A clock is ahead or behind by at most this much, so that two differ by at most the skew. */
+const OFFSET_MS = SKEW_MS / 2
+/** An undisturbed run starts this soon after it asked about the record: its requests have 30 s, and a write of the record 5 s. */
+const FRESH_MS = 3 * 60_000
+
+type Say = (promise: string, text: string) => void
+
+export function checkRecord(observed: Observed, say: Say): void {
+  const { stories, versions, changes } = observed
+  for (const story of stories) {
+    checkStart(story, observed, say)
+    checkPaused(story, observed, say)
+  }
+  for (const [index, version] of versions.entries()) {
+    const before = versions[index - 1]?.record ?? EMPTY
+    checkKept(before, version, say)
+    checkStated(before, version, observed, say)
+    checkRevival(before, version, observed, say)
+  }
+  const last = versions.at(-1)?.record ?? EMPTY
+  for (const { kind, name, answer } of changes) {
+    if (answer !== 'made') continue
+    const kept = kind === 'pause' ? last.pauses : last.retirements
+    if (kind !== 'resume' && !kept.some(({ reason }) => reason === name)) say('no decision is lost', `${name} is gone`)
+    if (kind === 'resume' && !versions.some(({ by }) => by === name))
+      say('no decision is lost', `${name} was not written`)
+  }
+}
+
+const EMPTY: TaskRecord = { schedules: [], expectations: null, pauses: [], retirements: [] }
+
+/**
+ * The first start of a scheduled trigger, against the record that its run must have known. Its later attempts belong to the same
+ * start of an operator's view: a pause does not interrupt a run that goes on.
+ */
+function checkStart(story: Story, observed: Observed, say: Say): void {
+  const [work] = story.works
+  if (story.forced || work === undefined) return
+  const asked = story.requests.filter(({ sent }) => sent < work.order)
+  const read = asked.findLast(({ verb }) => verb === 'read')
+  if (read === undefined || read.answered > work.order) {
+    say('nothing starts without the record', `${story.runId} could not read it, and started`)
+    return
+  }
+  const known = asked.findLast(({ answered }) => answered < work.order) ?? read
+  const isDisturbed = story.pause !== null && story.pause.fromMs <= work.startMs
+  if (!isDisturbed && work.startMs > known.sentMs + FRESH_MS) {
+    say('a run that waited asks again', `${story.runId} asked ${work.startMs - known.sentMs} ms before its start`)
+  }
+  for (const pause of pausesFor(story, known, work.startMs, work.order, observed)) {
+    say('nothing starts in a pause', `${story.runId} started in slot ${story.day} despite ${pause.reason}`)
+  }
+}
+
+/**
+ * The pauses that were applied before a request was sent, that nobody ended until the start, and in which the slot lies. A pause
+ * that has begun holds for older slots too. The clocks of the operator and of the host may differ by the skew.
+ */
+export function pausesFor(
+  { day }: Pick<Story, 'day'>,
+  known: RecordRequest,
+  startMs: number,
+  startOrder: number,
+  { versions, firstMs, everyMs }: Observed,
+): Suspension[] {
+  const slot = firstMs + day * everyMs
+  const visible = versions.findLast(({ order }) => order < known.sent)?.record.pauses ?? []
+  const later = versions.filter(({ order }) => order > known.sent && order < startOrder)
+  const holds = ({ from, until }: Suspension) => {
+    const isIn = from <= slot && (until === null || slot < until)
+    const goesOn = from <= known.sentMs + OFFSET_MS && (until === null || (until > from && until > startMs + OFFSET_MS))
+    return isIn || (slot < from && goesOn)
+  }
+  return visible.filter((pause) => {
+    const states = [pause, ...later.map(({ record }) => record.pauses.find(({ reason }) => reason === pause.reason))]
+    return states.every((state) => state !== undefined && holds(state))
+  })
+}
+
+/** A trigger that was paused: there was such a pause, and the slot says so. */
+function checkPaused({ runId, day, answer, works, requests }: Story, observed: Observed, say: Say): void {
+  if (answer?.status !== 'paused') return
+  const says = (text: string) =>
+    say('a paused trigger is on record', `${runId} was paused by ${answer.pausedBy}, ${text}`)
+  if (works.length > 0) says('and ran')
+  const heard = Math.max(-1, ...requests.map(({ answered }) => answered).filter(Number.isFinite))
+  const slot = observed.firstMs + day * observed.everyMs
+  const isMeant = ({ reason, from, until }: Suspension) =>
+    reason === answer.pausedBy && (until === null || until > Math.min(slot, from)) && until !== from
+  if (!observed.versions.some(({ order, record }) => order < heard && record.pauses.some(isMeant))) {
+    says('and no such pause was on record')
+  }
+  if (!answer.recorded) return
+  const row = observed.finals.get(day)
+  const isSkipped = row?.resolutions.some(({ reason }) => reason === `paused: ${answer.pausedBy}`)
+  const others = row?.attempts.filter((attempt) => attempt.runId !== runId && attempt.outcome !== 'notStarted') ?? []
+  const isEnded = row?.attempts.some((attempt) => attempt.runId === runId && attempt.outcome === 'notStarted')
+  if (!isSkipped && (others.length === 0 || !isEnded)) says('and its slot does not say so')
+}
+
+/** What is on record stays there, whatever is written at the same time. */
+function checkKept(before: TaskRecord, { record, by }: Version, say: Say): void {
+  const lost = (text: string) => say('no decision is lost', `${by} wrote over ${text}`)
+  for (const kind of ['pauses', 'retirements'] as const) {
+    for (const one of before[kind]) {
+      const after = record[kind].find(({ reason, at }) => reason === one.reason && at === one.at)
+      if (after === undefined || after.from !== one.from || after.by !== one.by) {
+        lost(`${kind} of ${one.reason}`)
+        continue
+      }
+      const end = ({ until }: Suspension) => until ?? Number.POSITIVE_INFINITY
+      if (end(after) > end(one) || (one.ended !== undefined && after.ended === undefined))
+        lost(`the end of ${one.reason}`)
+      if (end(after) < end(one) && after.ended === undefined) lost(`${one.reason}, and did not say who ended it`)
+    }
+  }
+  for (const [index, { since, spec }] of before.schedules.entries()) {
+    const after = record.schedules[index]
+    if (after?.since !== since || after.spec.zone !== spec.zone) lost(`the schedule since ${since}`)
+  }
+}
+
+/** What runs state is in force from their slot on, and an older run does not change what a later one stated. */
+function checkStated(
+  before: TaskRecord,
+  { record, by }: Version,
+  { stories, firstMs, everyMs }: Observed,
+  say: Say,
+): void {
+  const { expectations: stated, schedules } = record
+  const states = (slot: number, owner: string | undefined) =>
+    stories.some(({ day, forced, states }) => !forced && firstMs + day * everyMs === slot && states.owner === owner)
+  if (stated !== null && !states(stated.since, stated.owner)) {
+    say('a run states for its own slot', `nobody stated ${stated.owner} in slot ${stated.since}`)
+  }
+  const since = before.expectations?.since
+  if (since !== undefined && (stated === null || stated.since < since)) {
+    say('a later run is not written over', `${by} replaced expectations since ${since} by older ones`)
+  }
+  if (stated !== null && stated.since === since && stated.owner !== before.expectations?.owner) {
+    say('a later run is not written over', `${by} replaced what another run of its slot stated`)
+  }
+  if (schedules.some((one, index) => one.since <= (schedules[index - 1]?.since ?? Number.NEGATIVE_INFINITY))) {
+    say('a later run is not written over', `${by} put an older schedule behind a later one`)
+  }
+}
+
+/** A retirement ends by a resumption, or by a scheduled run of a slot in it, which owned the slot. */
+function checkRevival(before: TaskRecord, { record, by }: Version, observed: Observed, say: Say): void {
+  const { stories, changes, writes, firstMs, everyMs } = observed
+  for (const retired of before.retirements.filter(({ until }) => until === null)) {
+    const ended = record.retirements.find(({ reason, at }) => reason === retired.reason && at === retired.at)
+    if (ended === undefined || ended.until === null) continue
+    if (changes.some(({ name, kind }) => name === by && kind === 'resume')) continue
+    const story = stories.find(({ runId }) => runId === by)
+    const slot = firstMs + (story?.day ?? 0) * everyMs
+    const claimed = writes.get(story?.day ?? 0)?.some(({ row }) => row.attempts.some(({ runId }) => runId === by))
+    const isRevival = story !== undefined && !story.forced && claimed && slot >= retired.from && ended.until === slot
+    if (!isRevival) say('only a run of its slot revives a task', `${by} ended ${retired.reason}`)
+  }
+}

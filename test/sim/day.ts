@@ -1,0 +1,96 @@
+import type { RunSettings } from '../../src/run/settings.ts'
+import type { Fate } from '../support/simulated/faulty-store.ts'
+import { world } from '../support/simulated/world.ts'
+import { type Chance, chanceOf } from './chance.ts'
+import type { Write } from './observed.ts'
+import { type RecordLog, recordLog } from './record-log.ts'
+
+export const SECOND_MS = 1_000
+export const MINUTE_MS = 60 * SECOND_MS
+export const HOUR_MS = 60 * MINUTE_MS
+/** Half of the stated skew each way: two clocks differ by no more than the whole. */
+const OFFSET_MS = 15 * SECOND_MS
+
+/**
+ * - `slots`: triggers of a few daily slots arrive within hours. Nobody changes the task.
+ * - `task`: triggers of hourly slots arrive from hour to hour, and operators change the task at the same time.
+ */
+export type Subject = 'slots' | 'task'
+
+/** A day on which everything follows from the seed. */
+export interface Day extends Chance {
+  readonly subject: Subject
+  readonly at: ReturnType<typeof world>
+  readonly startMs: number
+  /** The slots that get triggers are numbered from 0. */
+  readonly slots: number
+  /** Whether the scheduler was down after the first slot, so that most slots before the last one are missed. */
+  readonly hasGap: boolean
+  readonly settings: RunSettings
+  /** The writes of rows that the ledger applied, by slot. */
+  readonly writes: ReadonlyMap<number, Write[]>
+  readonly log: RecordLog
+  /** Returns what happens to the next request. */
+  fate(): Fate
+  /** Returns a wall clock that is off, drifts, or jumps, and never leaves the stated skew. */
+  offset(): (nowMs: number) => number
+}
+
+export function dayOf(seed: number, subject: Subject): Day {
+  const { int, chance } = chanceOf(seed)
+  const at = world(subject === 'task' ? 'hourly' : 'daily')
+  const { time, ledger, slotOfDay, everyMs } = at
+  const startMs = time.now()
+  const hasGap = subject === 'task' && chance(60)
+  const slots = hasGap ? int(3, 5) : subject === 'task' ? int(1, 4) : chance(50) ? 1 : int(2, 3)
+  const writes = new Map<number, Write[]>(Array.from({ length: slots }, (_, slot) => [slot, []]))
+  const { put } = ledger
+  ledger.put = async (row, expected, call) => {
+    const answer = await put(row, expected, call)
+    if (answer.kind === 'ok') writes.get((row.slot - slotOfDay(0)) / everyMs)?.push({ atMs: time.now(), row })
+    return answer
+  }
+  const settings = settingsOf({ int, chance })
+  // A day is calm, bad, or has an outage for everybody.
+  const faultPercent = [0, 5, 20, 40][int(0, 3)] ?? 0
+  const outageMs = chance(25) ? startMs + int(0, HOUR_MS) : Number.POSITIVE_INFINITY
+  const outageEndMs = outageMs + int(SECOND_MS, 20 * MINUTE_MS)
+
+  function fate(): Fate {
+    if (time.now() >= outageMs && time.now() < outageEndMs) return { kind: chance(50) ? 'dropped' : 'stalled' }
+    if (!chance(faultPercent)) return { kind: 'answered', afterMs: int(1, chance(5) ? 4 * SECOND_MS : 50) }
+    switch (int(0, 5)) {
+      case 0:
+        return { kind: 'answerLost', afterMs: int(0, 5 * SECOND_MS) }
+      case 1:
+        return { kind: 'answeredLate', afterMs: int(0, 10 * SECOND_MS) }
+      case 2:
+        return { kind: 'held', forMs: int(1, chance(20) ? 20 * MINUTE_MS : 5 * SECOND_MS) }
+      case 3:
+        return { kind: 'stalled' }
+      case 4:
+        return { kind: 'denied' }
+      default:
+        return { kind: 'dropped', afterMs: int(0, SECOND_MS) }
+    }
+  }
+
+  function offset(): (nowMs: number) => number {
+    const [before, after] = [int(-OFFSET_MS, OFFSET_MS), int(-OFFSET_MS, OFFSET_MS)]
+    const jumpMs = startMs + int(0, 3 * HOUR_MS)
+    if (chance(50)) return () => before
+    if (chance(50)) return (nowMs) => (nowMs < jumpMs ? before : after)
+    return (nowMs) => before + (after - before) * Math.min(1, Math.max(0, (nowMs - startMs) / (6 * HOUR_MS)))
+  }
+
+  const log = recordLog(time.now)
+  return { subject, int, chance, at, startMs, slots, hasGap, settings, writes, log, fate, offset }
+}
+
+function settingsOf({ int, chance }: Chance): RunSettings {
+  const maxAttempts = chance(50) ? int(2, 4) : 1
+  const retries = maxAttempts > 1 && chance(40) ? { retryDelayMs: int(0, 20 * MINUTE_MS), retryBackoff: int(1, 2) } : {}
+  const overlap = (['allow', 'skip', 'wait'] as const)[chance(50) ? 0 : int(1, 2)] ?? 'allow'
+  const patience = overlap === 'wait' ? { overlapTimeoutMs: int(10 * MINUTE_MS, 4 * HOUR_MS) } : {}
+  return { maxAttempts, ...retries, overlap, ...patience }
+}

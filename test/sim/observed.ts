@@ -1,0 +1,98 @@
+import type { TaskRecord } from '../../src/core/row/task-record.ts'
+import type { Row } from '../../src/core/types.ts'
+import type { RunSettings } from '../../src/run/settings.ts'
+
+// What an observer sees who stands outside and knows the true time.
+
+/** One trigger's story. */
+export interface Story {
+  readonly runId: string
+  readonly day: number
+  readonly forced: boolean
+  /** When its supervisor is paused, in true time; null where it never is. `suspended`: its machine, its work with it. */
+  readonly pause: { readonly fromMs: number; readonly toMs: number; readonly suspended: boolean } | null
+  /** True time from which its supervisor is gone; infinite where it never is. */
+  crashMs: number
+  /** The true time at which it gets a stop; infinite if it gets none. */
+  readonly stopMs: number
+  /** The one answer that it gave, or the error's kind; null where it crashed before. */
+  answer: Answer | null
+  /** Each time that its work was started, and when that work was really over. */
+  readonly works: Started[]
+  /** Its requests about the record of its task, in the order in which they were sent. */
+  readonly requests: RecordRequest[]
+  /** What it states about its task. */
+  readonly states: { readonly owner: string | null; readonly zone: string }
+  /** Which slots its process catches up; null if it starts only its own. */
+  readonly catchesUp: { readonly spanMs: number; readonly graceMs: number } | null
+  /** The run whose process catches this slot up; null for a trigger. Its requests are those of the process. */
+  readonly caughtUpBy: string | null
+}
+
+interface Started {
+  readonly attempt: number
+  readonly startMs: number
+  endMs: number
+  /** Its place in the order of everything that concerns the record. */
+  readonly order: number
+}
+
+export interface Answer {
+  readonly atMs: number
+  readonly status: string
+  /** How the work failed, if it did. */
+  readonly outcome: string | null
+  readonly recorded: boolean | null
+  readonly noted: boolean
+  /** It gave its claim up, and did not say that something of it may still land. */
+  readonly withdrawn: boolean
+  /** The reason of the pause that it names, if it was paused. */
+  readonly pausedBy: string | null
+}
+
+/** A write of a row that the ledger applied. */
+export interface Write {
+  readonly atMs: number
+  readonly row: Row
+}
+
+/** A request about the record of the task, as its host sees it. */
+export interface RecordRequest {
+  readonly verb: 'read' | 'write'
+  readonly sentMs: number
+  readonly sent: number
+  /** Its place in the order when the answer arrived; infinite if none did. */
+  answered: number
+  conflict: boolean
+}
+
+/** A version of the record of the task, which the ledger applied. */
+export interface Version {
+  readonly order: number
+  readonly record: TaskRecord
+  /** The run or the operator that wrote it. */
+  readonly by: string
+}
+
+/** An operator's change of the task: a pause, a resumption or a retirement. Its name is the reason on record. */
+export interface OperatorChange {
+  readonly kind: 'pause' | 'resume' | 'retire'
+  readonly name: string
+  /** `made`, `unneeded`, or the kind of the error. */
+  answer: string | null
+}
+
+export interface Observed {
+  readonly settings: RunSettings
+  /** The first slot, and the time from one to the next. */
+  readonly firstMs: number
+  readonly everyMs: number
+  readonly stories: readonly Story[]
+  /** By day, in the order in which they were applied. */
+  readonly writes: ReadonlyMap<number, readonly Write[]>
+  readonly finals: ReadonlyMap<number, Row | null>
+  /** Words of operators that the ledger was said to hold. */
+  readonly words: ReadonlyArray<{ readonly day: number; readonly runId: string }>
+  readonly versions: readonly Version[]
+  readonly changes: readonly OperatorChange[]
+}

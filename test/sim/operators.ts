@@ -1,0 +1,82 @@
+import { withPause, withResumption, withRetirement } from '../../src/core/row/task-changes.ts'
+import type { Decided } from '../../src/core/row/task-record.ts'
+import type { TaskChangeRequest } from '../../src/run/change-task.ts'
+import { type Day, HOUR_MS, MINUTE_MS } from './day.ts'
+import type { OperatorChange } from './observed.ts'
+
+/** Resolves a slot at some time, and adds the word to `words` if the ledger was said to hold it. */
+export async function resolveSome(index: number, words: { day: number; runId: string }[], day: Day): Promise<void> {
+  const { at, int, fate, offset, slots } = day
+  const slot = int(0, slots - 1)
+  const state = (['COMPLETED', 'FAILED', 'SKIPPED'] as const)[int(0, 2)] ?? 'FAILED'
+  await at.time.clock().wait(int(0, 3 * HOUR_MS))
+  const runId = `word-${index}`
+  const resolved = at.resolve(runId, state, { day: slot, fateOf: fate, time: { offsetMs: offset() } })
+  if ((await kindOf(resolved)) === 'resolved') words.push({ day: slot, runId })
+}
+
+/** Pauses, resumes or retires the task at some time. */
+export function changeSome(index: number, day: Day): { readonly made: OperatorChange; readonly doing: Promise<void> } {
+  const { at, int, chance, fate, offset, slots, hasGap, log } = day
+  const kinds = ['pause', 'pause', 'resume', 'retire', 'pause', 'retire'] as const
+  const made: OperatorChange = {
+    kind: kinds[int(0, hasGap ? 5 : 3)] ?? 'pause',
+    name: `operator-${index}`,
+    answer: null,
+  }
+  const host = { offsetMs: offset() }
+  // Many at about the time of a slot, when the triggers arrive, or while missed slots are caught up.
+  const slot = hasGap ? slots - 1 : int(0, slots - 1)
+  const waitMs = chance(60) ? slot * at.everyMs + int(0, chance(50) ? 2_000 : HOUR_MS) : int(0, slots * HOUR_MS)
+  const change = async () => {
+    await at.time.clock().wait(waitMs)
+    const wanted = changeOf(made, at.time.clock(host).now(), day)
+    const options = { fateOf: fate, time: host, watch: log.watch(made.name, []) }
+    made.answer = await kindOf(at.change(wanted, options).then((changed) => ({ kind: changed ? 'made' : 'unneeded' })))
+  }
+  return { made, doing: change() }
+}
+
+function changeOf(
+  { kind, name }: OperatorChange,
+  now: number,
+  { at, int, chance, slots, hasGap, startMs }: Day,
+): Pick<TaskChangeRequest, 'change' | 'isIn'> {
+  const decided = { at: now, by: name, reason: name }
+  const isOwn = (one: Decided | undefined) => one?.reason === name
+  switch (kind) {
+    case 'pause': {
+      // From now on, if no time is given. After a gap, a long pause would leave nothing to catch up.
+      const lateMs = hasGap ? at.slotOfDay(slots - 1) : startMs + slots * HOUR_MS
+      const from = chance(50) ? now : lateMs - int(0, (hasGap ? 2 : slots + 1) * HOUR_MS)
+      const until = chance(hasGap ? 15 : 50) ? null : from + int(MINUTE_MS, hasGap ? HOUR_MS : 2 * HOUR_MS)
+      return {
+        change: (record) => withPause(record, { from, until, ...decided }),
+        isIn: ({ pauses }) => pauses.some(isOwn),
+      }
+    }
+    case 'resume':
+      return {
+        change: (record) => withResumption(record, now, decided),
+        isIn: ({ pauses, retirements }) => [...pauses, ...retirements].some(({ ended }) => isOwn(ended)),
+      }
+    case 'retire': {
+      const from = chance(50) ? now : at.slotOfDay(int(hasGap ? 1 : 0, slots - 1))
+      return {
+        change: (record) => withRetirement(record, { from, until: null, ...decided }),
+        isIn: ({ retirements }) => retirements.some(isOwn),
+      }
+    }
+  }
+}
+
+/** Returns the kind of the result, or of the error of the ledger. */
+async function kindOf(result: Promise<{ readonly kind: string }>): Promise<string> {
+  try {
+    return (await result).kind
+  } catch (error) {
+    const { kind } = error as { kind?: string }
+    if (kind === undefined) throw error
+    return kind
+  }
+}

@@ -1,0 +1,198 @@
+import type { RunEvent } from '../../src/core/event.ts'
+import type { Ending } from '../../src/core/types.ts'
+import type { Clock } from '../../src/process/clock.ts'
+import type { LiveAttempt, WorkEnd } from '../../src/run/execute.ts'
+import type { LeaseLoss } from '../../src/run/lease.ts'
+import { NO_KNOWN_RECORDS } from '../../src/run/task-record.ts'
+import type { HostOptions } from '../support/simulated/world.ts'
+import { catchUpBefore } from './catch-up.ts'
+import { type Day, HOUR_MS, MINUTE_MS, SECOND_MS } from './day.ts'
+import type { Answer, Story } from './observed.ts'
+
+/**
+ * Sends one more trigger, disturbs its host, and adds its story to `stories`. Resolves with the answer of the trigger, or when it
+ * crashes.
+ */
+export function sendTrigger(index: number, stories: Story[], day: Day): Promise<unknown> {
+  const { at, int, chance, subject, slots } = day
+  const known = subject === 'task' ? slotOf(index, day) : null
+  const beginMs = beginning(known ?? 0, stories, day)
+  const forced = chance(day.hasGap ? 10 : 20) && !(day.hasGap && index === 0)
+  // As good as at once: between a call and its answer.
+  const pauseMs = beginMs + (chance(30) ? int(0, 50) : int(0, 20 * MINUTE_MS))
+  const isCalm = day.hasGap && index === 0
+  const disturbed = (percent: number) => chance(percent) && !isCalm
+  const story: Story = {
+    runId: `run-${index}`,
+    day: known ?? int(0, slots - 1),
+    forced,
+    pause: disturbed(20) ? { fromMs: pauseMs, toMs: pauseMs + int(1, HOUR_MS), suspended: chance(33) } : null,
+    crashMs: disturbed(15) ? beginMs + int(0, 20 * MINUTE_MS) : Number.POSITIVE_INFINITY,
+    stopMs: disturbed(10) ? beginMs + int(0, 10 * MINUTE_MS) : Number.POSITIVE_INFINITY,
+    answer: null,
+    works: [],
+    requests: [],
+    states: subject === 'task' ? statementOf(index, day) : { owner: null, zone: 'UTC' },
+    catchesUp:
+      subject === 'task' && !forced && chance(day.hasGap ? 80 : 40)
+        ? { spanMs: int(HOUR_MS, 6 * HOUR_MS), graceMs: int(MINUTE_MS, chance(30) ? 90 * MINUTE_MS : 20 * MINUTE_MS) }
+        : null,
+    caughtUpBy: null,
+  }
+  // Some crash at a step: as a call leaves, or as it is applied.
+  let stepsLeft = disturbed(10) ? int(1, 6) : Number.POSITIVE_INFINITY
+  let gone = () => {}
+  const isGone = new Promise<void>((resolve) => {
+    gone = resolve
+  })
+  if (Number.isFinite(story.crashMs))
+    void at.time
+      .clock()
+      .wait(story.crashMs - at.time.now())
+      .then(gone)
+  const { states, catchesUp } = story
+  const options: HostOptions = {
+    day: story.day,
+    settings: {
+      ...day.settings,
+      ...(states.owner !== null && { owner: states.owner }),
+      ...(catchesUp !== null && { catchUpMs: catchesUp.spanMs, graceMs: catchesUp.graceMs }),
+    },
+    schedule: { expression: at.expression, zone: states.zone },
+    fateOf() {
+      stepsLeft -= 1
+      if (stepsLeft > 0) return day.fate()
+      story.crashMs = Math.min(story.crashMs, at.time.now())
+      gone()
+      return { kind: chance(50) ? 'answerLost' : 'dropped' }
+    },
+    ...(forced ? { force: { by: 'operator', reason: `reason ${index}` } } : {}),
+    ...(subject === 'task' && { known: NO_KNOWN_RECORDS }),
+    watch: day.log.watch(story.runId, story.requests),
+    time: {
+      offsetMs: day.offset(),
+      ...(story.pause !== null && { [story.pause.suspended ? 'suspend' : 'pause']: story.pause }),
+      crashMs: () => story.crashMs,
+    },
+  }
+  stories.push(story)
+  return Promise.race([tell(story, options, beginMs, stories, day), isGone])
+}
+
+/** After a gap, most triggers are of the last slot. The first trigger states the schedule that the gap is measured by. */
+function slotOf(index: number, { int, chance, slots, hasGap }: Day): number {
+  if (!hasGap) return int(0, slots - 1)
+  if (index === 0) return 0
+  return chance(75) ? slots - 1 : int(0, slots - 1)
+}
+
+/** Different runs state different things about their task, and some state the same. */
+function statementOf(index: number, { chance, hasGap }: Day): Story['states'] {
+  // After a change of the schedule it is unknown which slots of a gap were due.
+  return { owner: chance(50) ? 'team' : `team-${index}`, zone: chance(hasGap ? 95 : 70) ? 'UTC' : 'Asia/Tokyo' }
+}
+
+/** At the slot, some time later, or about when the lease of one that crashed or was paused runs out. */
+function beginning(
+  slot: number,
+  earlier: readonly Story[],
+  { at, startMs, int, chance, subject, hasGap, slots }: Day,
+): number {
+  const disturbed = earlier.map(({ crashMs, pause }) => pause?.fromMs ?? crashMs).filter(Number.isFinite)
+  const lostMs = disturbed[int(0, 3)]
+  // A trigger of a slot in the gap is delivered late, when others catch that slot up.
+  const isLate = hasGap && slot > 0
+  const earliestMs = subject === 'task' ? startMs + (isLate ? slots - 1 : slot) * at.everyMs : startMs
+  if (lostMs !== undefined && chance(50)) return Math.max(earliestMs, lostMs + int(9 * MINUTE_MS, 11 * MINUTE_MS))
+  const isCalm = hasGap && slot === 0
+  return earliestMs + (chance(isCalm ? 90 : 50) ? int(0, 2 * SECOND_MS) : int(0, (isLate ? 1 : 3) * HOUR_MS))
+}
+
+async function tell(story: Story, options: HostOptions, beginMs: number, stories: Story[], day: Day): Promise<void> {
+  const { time } = day.at
+  await time.clock().wait(beginMs - time.now())
+  const stop = new AbortController()
+  if (Number.isFinite(story.stopMs)) {
+    const clock = time.clock(options.time)
+    void clock.wait(story.stopMs - time.now()).then(() => stop.abort({ atMs: clock.monotonicMs() }))
+  }
+  const shared = { ...options, stop }
+  try {
+    if (story.catchesUp !== null) await catchUpBefore(story, shared, stories, day, tellSlot)
+    await tellSlot(story, shared, day)
+  } catch (error) {
+    story.answer ??= answerOf(kindOf(error), {}, [], time.now())
+  }
+}
+
+/** Tells the story of one slot. Ends with the error of the ledger, as the process does. */
+async function tellSlot(story: Story, options: HostOptions, day: Day): Promise<unknown> {
+  const { time, trigger } = day.at
+  const { result, events } = trigger(story.runId, (attempt, clock) => work(attempt, clock, story, day), options)
+  try {
+    const given = await result
+    story.answer = answerOf(given.status, given, events, time.now())
+    return given
+  } catch (error) {
+    story.answer = answerOf(kindOf(error), {}, events, time.now())
+    throw error
+  }
+}
+
+/** Returns the kind of an error of the ledger. Throws any other error, which is a bug. */
+function kindOf(error: unknown): string {
+  const { kind } = error as { kind?: string }
+  if (kind === undefined) throw error
+  return kind
+}
+
+async function work(
+  attempt: LiveAttempt,
+  clock: Clock,
+  story: Story,
+  { at, log, int, chance }: Day,
+): Promise<WorkEnd<string>> {
+  const { time } = at
+  const started = {
+    attempt: attempt.number,
+    startMs: time.now(),
+    endMs: Number.POSITIVE_INFINITY,
+    order: log.next(),
+  }
+  story.works.push(started)
+  // The child lives by its machine's time: a paused or killed supervisor does not stop it.
+  const child = new AbortController()
+  const machine = time.clock(story.pause?.suspended ? { suspend: story.pause } : {})
+  const naturalEnd = machine.wait(int(1, chance(30) ? 2 * HOUR_MS : 10 * MINUTE_MS), child.signal)
+  const over = naturalEnd.then(() => {
+    started.endMs = time.now()
+  })
+  const stop = () => {
+    const { killInMs } = attempt.lost.reason as LeaseLoss
+    // Most batches use up the time that they are given.
+    const takesMs = chance(50) ? killInMs : int(0, killInMs)
+    void clock.wait(takesMs).then(() => child.abort())
+  }
+  attempt.lost.addEventListener('abort', stop, { once: true })
+  await over
+  attempt.lost.removeEventListener('abort', stop)
+  await clock.wait(0)
+  if (child.signal.aborted) return { outcome: 'leaseLost' }
+  return chance(60) ? { outcome: 'succeeded', value: 'done' } : FAILED
+}
+
+const FAILED: Ending & { outcome: 'failed' } = { outcome: 'failed', exitCode: 3 }
+
+function answerOf(status: string, facts: object, events: readonly RunEvent[], atMs: number): Answer {
+  const known = facts as { outcome?: string; recorded?: boolean; pause?: { reason: string } }
+  const gaveUp = status === 'unreachable' || status === 'denied' || events.some(({ event }) => event === 'withdrawn')
+  return {
+    atMs,
+    status,
+    outcome: known.outcome ?? null,
+    recorded: known.recorded ?? null,
+    noted: events.some((event) => 'noted' in event && event.noted),
+    withdrawn: gaveUp && !events.some((event) => event.event === 'withdrawn' && !event.certain),
+    pausedBy: known.pause?.reason ?? null,
+  }
+}
