@@ -22,7 +22,7 @@ import type { LiveAttempt, WorkEnd } from './run/execute.ts'
 import { resolveSlot } from './run/resolve.ts'
 import { runTrigger, type TriggerParts } from './run/run-trigger.ts'
 import { SETTINGS } from './run/settings-table.ts'
-import { knownRecords, NO_KNOWN_RECORDS } from './run/task-record.ts'
+import { knownRecords, NO_KNOWN_RECORDS } from './run/task/task-record.ts'
 import { type OpenedStore, openStore } from './store/open.ts'
 
 /** Returns the ledger of that name. The first call opens it. */

@@ -12,8 +12,8 @@ import { parseTimeRange } from './core/schedule/time-range.ts'
 import type { Host, Instant } from './core/types.ts'
 import { checkOperator, checkTaskName } from './core/user-text.ts'
 import { operatorOf } from './process/host.ts'
-import { type ChangeableRecord, changeTask, readChangeable, type TaskChangeRequest } from './run/change-task.ts'
-import type { KnownRecords } from './run/task-record.ts'
+import { type ChangeableRecord, changeTask, readChangeable, type TaskChangeRequest } from './run/task/change-task.ts'
+import type { KnownRecords } from './run/task/task-record.ts'
 
 // What operators change in the record of a task. The rules are in core/row/task-changes.ts, and the write is in
 // run/change-task.ts. This file reads the options of the caller and what the ledger knows about the task.

@@ -16,7 +16,7 @@ import type {
 } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
 import { type DoneByMsOf, rowJson, statusOfItem } from './row.ts'
-import { notExpectedText } from './suspensions.ts'
+import { notExpectedText } from './task/suspensions.ts'
 import { elapsed, endingText, printable, safeJson, scheduleText, sentence } from './text.ts'
 
 /** What the task record says about a slot that has a row. */

@@ -8,7 +8,7 @@ import type { ClaimIo, ClaimRequest } from './claim.ts'
 import { type Finish, finishAttempt } from './finish.ts'
 import type { Lease } from './lease.ts'
 import type { Settings } from './settings.ts'
-import type { KnownRecords } from './task-record.ts'
+import type { KnownRecords } from './task/task-record.ts'
 import { startableMs } from './write.ts'
 
 export interface RunIo extends ClaimIo {

@@ -1,10 +1,10 @@
 import type { Expectations } from '../core/row/task-record.ts'
 import type { PendingRow } from '../core/types.ts'
-import { type AdmissionRequest, admit } from './admission.ts'
 import type { ClaimedSlot } from './claimed-slot.ts'
 import { type GaveWay, giveWayToPause, refuseClaimed } from './give-way.ts'
-import { enterWithLock } from './overlap.ts'
+import { enterWithLock } from './overlap/overlap.ts'
 import type { Settings } from './settings.ts'
+import { type AdmissionRequest, admit } from './task/admission.ts'
 
 export type EnterResult =
   /** The attempt of the slot has begun. */

@@ -32,7 +32,7 @@ import { finishAttempt } from './finish.ts'
 import type { GaveWay } from './give-way.ts'
 import { keepLease, type LeaseLoss } from './lease.ts'
 import { waitForRetry } from './next-attempt.ts'
-import { takeOverlapLock } from './overlap-lock.ts'
+import { takeOverlapLock } from './overlap/overlap-lock.ts'
 import type { Settings } from './settings.ts'
 import { startableMs } from './write.ts'
 

@@ -4,7 +4,7 @@ import { renewLease, type Stamp } from '../core/row/transition.ts'
 import type { PendingRow, ProcessMark, Row } from '../core/types.ts'
 import { withDeadline, withinDeadline } from '../process/clock.ts'
 import type { AbortSignalWith } from '../process/signals.ts'
-import type { LockResult } from './overlap-lock.ts'
+import type { LockResult } from './overlap/overlap-lock.ts'
 import {
   ageMs,
   ensureFreshLease,

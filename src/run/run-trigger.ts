@@ -11,11 +11,10 @@ import { operatorOf } from '../process/host.ts'
 import { surroundingRuns } from '../process/surrounding-runs.ts'
 import { findSurvivor } from '../process/survivors.ts'
 import type { Store } from '../store/store.ts'
-import { catchUp, type FindMissed } from './catch-up.ts'
 import { type ClaimRequest, reportAndRethrow } from './claim.ts'
 import { type RunIo, unfailing } from './claimed-slot.ts'
 import { execute, type RunResult, type Taken, type Work } from './execute.ts'
-import { findOverlapLock } from './overlap-lock.ts'
+import { findOverlapLock } from './overlap/overlap-lock.ts'
 import {
   guardsOf,
   type RunSettings,
@@ -24,6 +23,7 @@ import {
   usualLedgerTimeoutMs,
   withOverlapLock,
 } from './settings.ts'
+import { catchUp, type FindMissed } from './task/catch-up.ts'
 import { defaultZoneWarning, type ReadTrigger, readTrigger, type TriggerInput } from './trigger.ts'
 
 /** A force: an operator runs a slot again. */

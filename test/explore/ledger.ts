@@ -1,7 +1,7 @@
 import { LedgerError } from '../../src/core/errors.ts'
 import { EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord } from '../../src/core/row/task-record.ts'
 import type { Row } from '../../src/core/types.ts'
-import { readRecord } from '../../src/run/task-record.ts'
+import { readRecord } from '../../src/run/task/task-record.ts'
 import type { PutResult, Store } from '../../src/store/store.ts'
 import { memoryStore } from '../support/simulated/memory-store.ts'
 import type { Request } from './network.ts'

@@ -1,8 +1,8 @@
 import { withPause } from '../../src/core/row/task-changes.ts'
 import type { ScheduleSpec } from '../../src/core/types.ts'
-import { changeTask, readChangeable } from '../../src/run/change-task.ts'
 import { resolveSlot } from '../../src/run/resolve.ts'
 import type { Settings } from '../../src/run/settings.ts'
+import { changeTask, readChangeable } from '../../src/run/task/change-task.ts'
 import type { WriteIo } from '../../src/run/write.ts'
 import { DAY_MS, type HostPlan, slotOf, TASK } from './scenario.ts'
 

@@ -11,8 +11,8 @@ import { logLine, logObject } from '../../src/format/log/log.ts'
 import { plannedLine, planSummary, progressLine, rerunLine } from '../../src/format/rerun.ts'
 import { resolvedText, unresolvedText } from '../../src/format/resolve.ts'
 import { absentText } from '../../src/format/show.ts'
-import { openTexts } from '../../src/format/suspensions.ts'
-import { changeJson, pausedText, resumedText, retiredText } from '../../src/format/task-change.ts'
+import { openTexts } from '../../src/format/task/suspensions.ts'
+import { changeJson, pausedText, resumedText, retiredText } from '../../src/format/task/task-change.ts'
 import { FAILED, lastWaiting, NOW, PAUSE, recordWith, rowWith, SUCCEEDED } from '../support/rows.ts'
 import {
   DYNAMODB_ERRORS,

@@ -1,7 +1,7 @@
 // Covers src/run/claimed-slot.ts: the one exit of a claimed slot after an error.
 import { describe, expect, test } from 'vitest'
 import type { StoredDocument } from '../../src/core/row/stored-fields.ts'
-import type { KnownRecords } from '../../src/run/task-record.ts'
+import type { KnownRecords } from '../../src/run/task/task-record.ts'
 import { failsAfter, type HostOptions, isFinish, works, world } from '../support/simulated/world.ts'
 
 const MINUTE_MS = 60_000

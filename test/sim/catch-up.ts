@@ -1,6 +1,6 @@
 import { missedSlots } from '../../src/audit/missed.ts'
-import { catchUp } from '../../src/run/catch-up.ts'
 import { readSettings } from '../../src/run/settings.ts'
+import { catchUp } from '../../src/run/task/catch-up.ts'
 import { type HostOptions, TASK } from '../support/simulated/world.ts'
 import type { Day } from './day.ts'
 import type { Story } from './observed.ts'

@@ -3,7 +3,7 @@ import { claimRow, finishRow, resolveRow } from '../../src/core/row/transition.t
 import { parseSchedule } from '../../src/core/schedule/schedule.ts'
 import { slotAfter, slotBefore, windowOf } from '../../src/core/schedule/slot.ts'
 import type { Ending, Instant, Rejection, Row, ScheduleSpec } from '../../src/core/types.ts'
-import { writeRecord } from '../../src/run/task-record.ts'
+import { writeRecord } from '../../src/run/task/task-record.ts'
 import { openFileStore } from '../../src/store/file/file-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { seedLedger } from './big-ledger.ts'

@@ -14,7 +14,7 @@ import {
   findingObject,
   needsLines,
 } from '../../format/check.ts'
-import { healthMetrics } from '../../format/openmetrics.ts'
+import { healthMetrics } from '../../format/metrics/openmetrics.ts'
 import { jsonArray, printable, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock, withDeadline } from '../../process/clock.ts'

@@ -1,5 +1,5 @@
 import type { OptionTable } from '../../core/option.ts'
-import { changeJson, resumedText } from '../../format/task-change.ts'
+import { changeJson, resumedText } from '../../format/task/task-change.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import type { Command, CommandContext } from '../command.ts'

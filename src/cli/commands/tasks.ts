@@ -15,7 +15,7 @@ import { type ExpectedTimes, expectedTimes } from '../../core/row/task-record.ts
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import type { Instant, StoredRow } from '../../core/types.ts'
 import { firstRunText } from '../../format/command-line.ts'
-import { type TaskSummary, taskJson, taskText } from '../../format/tasks.ts'
+import { type TaskSummary, taskJson, taskText } from '../../format/task/tasks.ts'
 import { jsonArray, printable, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'

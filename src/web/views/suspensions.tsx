@@ -1,6 +1,6 @@
 import type { FoundSuspension } from '../../core/row/suspensions.ts'
 import type { Suspension, TaskRecord } from '../../core/row/task-record.ts'
-import { isCancelled } from '../../format/suspensions.ts'
+import { isCancelled } from '../../format/task/suspensions.ts'
 import { printable } from '../../format/text.ts'
 import { Heading, type HeadingLevel } from './document.tsx'
 import { Time, type WallClock } from './wall-clock.tsx'

@@ -1,11 +1,11 @@
-import { type LedgerError, usageError } from '../core/errors.ts'
-import { formatInstant } from '../core/instant.ts'
-import type { OverlapLock } from '../core/row/overlap-lock.ts'
-import type { PendingRow, Trigger } from '../core/types.ts'
-import { beginWaiting, type ClaimedSlot } from './claimed-slot.ts'
-import { type GaveWay, refuseClaimed, skipForOverlap } from './give-way.ts'
+import { type LedgerError, usageError } from '../../core/errors.ts'
+import { formatInstant } from '../../core/instant.ts'
+import type { OverlapLock } from '../../core/row/overlap-lock.ts'
+import type { PendingRow, Trigger } from '../../core/types.ts'
+import { beginWaiting, type ClaimedSlot } from '../claimed-slot.ts'
+import { type GaveWay, refuseClaimed, skipForOverlap } from '../give-way.ts'
+import type { Settings } from '../settings.ts'
 import { type LockResult, waitForOverlapLock } from './overlap-lock.ts'
-import type { Settings } from './settings.ts'
 
 export type LockedResult = {
   readonly hasWaited: boolean

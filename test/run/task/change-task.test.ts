@@ -1,13 +1,18 @@
 import { describe, expect, test } from 'vitest'
-import { withPause, withResumption, withRetirement } from '../../src/core/row/task-changes.ts'
-import { EMPTY_TASK_RECORD, isNewerRecord, type Suspension, type TaskRecord } from '../../src/core/row/task-record.ts'
-import { changeTask, readChangeable, type TaskChangeRequest } from '../../src/run/change-task.ts'
-import { readRecord, writeRecord } from '../../src/run/task-record.ts'
-import { NOW, PAUSE, recordWith } from '../support/rows.ts'
-import { type Call, type Fate, faultyStore } from '../support/simulated/faulty-store.ts'
-import { memoryStore } from '../support/simulated/memory-store.ts'
-import { virtualTime } from '../support/simulated/virtual-clock.ts'
-import { fates, recordVerbs, TASK } from '../support/simulated/world.ts'
+import { withPause, withResumption, withRetirement } from '../../../src/core/row/task-changes.ts'
+import {
+  EMPTY_TASK_RECORD,
+  isNewerRecord,
+  type Suspension,
+  type TaskRecord,
+} from '../../../src/core/row/task-record.ts'
+import { changeTask, readChangeable, type TaskChangeRequest } from '../../../src/run/task/change-task.ts'
+import { readRecord, writeRecord } from '../../../src/run/task/task-record.ts'
+import { NOW, PAUSE, recordWith } from '../../support/rows.ts'
+import { type Call, type Fate, faultyStore } from '../../support/simulated/faulty-store.ts'
+import { memoryStore } from '../../support/simulated/memory-store.ts'
+import { virtualTime } from '../../support/simulated/virtual-clock.ts'
+import { fates, recordVerbs, TASK } from '../../support/simulated/world.ts'
 
 const SETTINGS = { ledgerTimeoutMs: 30_000 }
 const CALL = { signal: new AbortController().signal }

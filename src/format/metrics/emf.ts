@@ -1,8 +1,8 @@
-import type { RunContext, RunEvent } from '../core/event.ts'
-import { formatInstant } from '../core/instant.ts'
-import { keysOf } from '../core/objects.ts'
-import type { Instant } from '../core/types.ts'
-import { safeJson } from './text.ts'
+import type { RunContext, RunEvent } from '../../core/event.ts'
+import { formatInstant } from '../../core/instant.ts'
+import { keysOf } from '../../core/objects.ts'
+import type { Instant } from '../../core/types.ts'
+import { safeJson } from '../text.ts'
 
 /**
  * The names must not change, because alarms use them. Each line has all counters, as 0 or 1, so that an alarm can also

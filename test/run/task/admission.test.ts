@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import type { RunEvent } from '../../src/core/event.ts'
-import { withPause, withResumption, withRetirement } from '../../src/core/row/task-changes.ts'
-import { decodeTaskRecord, isNewerRecord, type Suspension, type TaskRecord } from '../../src/core/row/task-record.ts'
-import { knownRecords, NO_KNOWN_RECORDS, readRecord, writeRecord } from '../../src/run/task-record.ts'
-import type { Store } from '../../src/store/store.ts'
-import { PAUSE } from '../support/rows.ts'
-import { virtualTime } from '../support/simulated/virtual-clock.ts'
-import { failsAfter, fates, type HostOptions, recordVerbs, TASK, works, world } from '../support/simulated/world.ts'
+import type { RunEvent } from '../../../src/core/event.ts'
+import { withPause, withResumption, withRetirement } from '../../../src/core/row/task-changes.ts'
+import { decodeTaskRecord, isNewerRecord, type Suspension, type TaskRecord } from '../../../src/core/row/task-record.ts'
+import { knownRecords, NO_KNOWN_RECORDS, readRecord, writeRecord } from '../../../src/run/task/task-record.ts'
+import type { Store } from '../../../src/store/store.ts'
+import { PAUSE } from '../../support/rows.ts'
+import { virtualTime } from '../../support/simulated/virtual-clock.ts'
+import { failsAfter, fates, type HostOptions, recordVerbs, TASK, works, world } from '../../support/simulated/world.ts'
 
 const DAY_MS = 86_400_000
 const SECOND_MS = 1_000

@@ -1,13 +1,18 @@
-import { spread } from '../core/duration.ts'
-import { LedgerError } from '../core/errors.ts'
-import { decodeOverlapLock, encodeOverlapLock, holdsOverlapLock, type OverlapLock } from '../core/row/overlap-lock.ts'
-import { isNewerSchema, readableRow } from '../core/row/status.ts'
-import type { Row, StoredRow, Survivor } from '../core/types.ts'
-import { withDeadline } from '../process/clock.ts'
-import type { StopIo } from '../process/stop.ts'
-import type { CallOptions, EntryKey, Store, StoredEntry } from '../store/store.ts'
-import type { Settings } from './settings.ts'
-import { type RetryIo, type RetryOptions, untilAnswered } from './write.ts'
+import { spread } from '../../core/duration.ts'
+import { LedgerError } from '../../core/errors.ts'
+import {
+  decodeOverlapLock,
+  encodeOverlapLock,
+  holdsOverlapLock,
+  type OverlapLock,
+} from '../../core/row/overlap-lock.ts'
+import { isNewerSchema, readableRow } from '../../core/row/status.ts'
+import type { Row, StoredRow, Survivor } from '../../core/types.ts'
+import { withDeadline } from '../../process/clock.ts'
+import type { StopIo } from '../../process/stop.ts'
+import type { CallOptions, EntryKey, Store, StoredEntry } from '../../store/store.ts'
+import type { Settings } from '../settings.ts'
+import { type RetryIo, type RetryOptions, untilAnswered } from '../write.ts'
 
 export type OverlapLockSettings = Pick<Settings, 'skewMs' | 'heartbeatMs' | 'ledgerTimeoutMs'>
 

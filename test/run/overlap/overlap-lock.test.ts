@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { takeOverlapLock } from '../../src/run/overlap-lock.ts'
-import type { memoryStore } from '../support/simulated/memory-store.ts'
-import { TASK, works, world } from '../support/simulated/world.ts'
+import { takeOverlapLock } from '../../../src/run/overlap/overlap-lock.ts'
+import type { memoryStore } from '../../support/simulated/memory-store.ts'
+import { TASK, works, world } from '../../support/simulated/world.ts'
 
 const DAY_MS = 86_400_000
 

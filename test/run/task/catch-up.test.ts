@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { withPause, withRetirement } from '../../src/core/row/task-changes.ts'
-import { isNewerRecord, type Suspension, type TaskRecord } from '../../src/core/row/task-record.ts'
-import type { TriggerOptions } from '../../src/run/run-trigger.ts'
-import { readRecord, writeRecord } from '../../src/run/task-record.ts'
-import { PAUSE } from '../support/rows.ts'
-import { slotOf, type TriggerHost, triggers } from '../support/simulated/triggers.ts'
-import { failsAfter, fates, isRenewal, recordVerbs, TASK, works } from '../support/simulated/world.ts'
+import { withPause, withRetirement } from '../../../src/core/row/task-changes.ts'
+import { isNewerRecord, type Suspension, type TaskRecord } from '../../../src/core/row/task-record.ts'
+import type { TriggerOptions } from '../../../src/run/run-trigger.ts'
+import { readRecord, writeRecord } from '../../../src/run/task/task-record.ts'
+import { PAUSE } from '../../support/rows.ts'
+import { slotOf, type TriggerHost, triggers } from '../../support/simulated/triggers.ts'
+import { failsAfter, fates, isRenewal, recordVerbs, TASK, works } from '../../support/simulated/world.ts'
 
 const DAY_MS = 86_400_000
 const HOUR_MS = 3_600_000

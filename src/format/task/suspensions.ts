@@ -1,8 +1,8 @@
-import { formatInstant } from '../core/instant.ts'
-import { type FoundSuspension, isRetired, openSuspensions, pauseAt } from '../core/row/suspensions.ts'
-import type { Decided, Suspension, TaskRecord } from '../core/row/task-record.ts'
-import type { Instant } from '../core/types.ts'
-import { zonedTime } from './local-time.ts'
+import { formatInstant } from '../../core/instant.ts'
+import { type FoundSuspension, isRetired, openSuspensions, pauseAt } from '../../core/row/suspensions.ts'
+import type { Decided, Suspension, TaskRecord } from '../../core/row/task-record.ts'
+import type { Instant } from '../../core/types.ts'
+import { zonedTime } from '../local-time.ts'
 
 // Texts about the pauses and retirements of a task. They are not yet safe on a terminal.
 

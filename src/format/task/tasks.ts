@@ -1,12 +1,12 @@
-import { formatInstant } from '../core/instant.ts'
-import { isMissed } from '../core/row/expected-slots.ts'
-import { readableRow } from '../core/row/status.ts'
-import { expectedTimes, type TaskRecord } from '../core/row/task-record.ts'
-import type { Instant, ScheduleSpec, Status } from '../core/types.ts'
-import { localTimeIn } from './local-time.ts'
-import { type HistoryItem, statusOfItem } from './row.ts'
+import { formatInstant } from '../../core/instant.ts'
+import { isMissed } from '../../core/row/expected-slots.ts'
+import { readableRow } from '../../core/row/status.ts'
+import { expectedTimes, type TaskRecord } from '../../core/row/task-record.ts'
+import type { Instant, ScheduleSpec, Status } from '../../core/types.ts'
+import { localTimeIn } from '../local-time.ts'
+import { type HistoryItem, statusOfItem } from '../row.ts'
+import { printable, scheduleText } from '../text.ts'
 import { openJson, openTexts } from './suspensions.ts'
-import { printable, scheduleText } from './text.ts'
 
 /** A task, as its task record and its rows describe it. */
 export interface TaskSummary {

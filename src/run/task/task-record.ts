@@ -1,13 +1,13 @@
-import { setWithin } from '../core/bounded-map.ts'
+import { setWithin } from '../../core/bounded-map.ts'
 import {
   decodeTaskRecord,
   EMPTY_TASK_RECORD,
   encodeTaskRecord,
   type NewerTaskRecord,
   type TaskRecord,
-} from '../core/row/task-record.ts'
-import type { Clock } from '../process/clock.ts'
-import type { CallOptions, Store } from '../store/store.ts'
+} from '../../core/row/task-record.ts'
+import type { Clock } from '../../process/clock.ts'
+import type { CallOptions, Store } from '../../store/store.ts'
 
 /** The task records that a program has read. Its next runs of the same task need not read them again. */
 export interface KnownRecords {

@@ -1,10 +1,10 @@
-import { endsAfter } from '../core/row/suspensions.ts'
-import type { Suspension, TaskRecord } from '../core/row/task-record.ts'
-import type { Instant } from '../core/types.ts'
-import { commandLine } from './command-line.ts'
-import { type NextStep, stepLines } from './log/next-steps.ts'
+import { endsAfter } from '../../core/row/suspensions.ts'
+import type { Suspension, TaskRecord } from '../../core/row/task-record.ts'
+import type { Instant } from '../../core/types.ts'
+import { commandLine } from '../command-line.ts'
+import { type NextStep, stepLines } from '../log/next-steps.ts'
+import { printable, safeJson } from '../text.ts'
 import { bothTimes, isCancelled, openJson, suspensionJson, suspensionText } from './suspensions.ts'
-import { printable, safeJson } from './text.ts'
 
 /** A change of a task that an operator asked for, and its effect. */
 export interface ChangeReport {

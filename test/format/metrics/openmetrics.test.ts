@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { NO_FINDINGS, type TaskHealth } from '../../src/core/row/expected-slots.ts'
-import { STATUSES } from '../../src/core/types.ts'
-import { healthMetrics } from '../../src/format/openmetrics.ts'
-import { parseOpenMetrics } from '../support/openmetrics.ts'
+import { NO_FINDINGS, type TaskHealth } from '../../../src/core/row/expected-slots.ts'
+import { STATUSES } from '../../../src/core/types.ts'
+import { healthMetrics } from '../../../src/format/metrics/openmetrics.ts'
+import { parseOpenMetrics } from '../../support/openmetrics.ts'
 
 async function metricsOf(...tasks: readonly TaskHealth[]) {
   async function* stream() {

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { LedgerError } from '../../src/core/errors.ts'
-import { decodeOverlapLock } from '../../src/core/row/overlap-lock.ts'
-import { findOverlapLock } from '../../src/run/overlap-lock.ts'
-import type { RunSettings } from '../../src/run/settings.ts'
-import { closed } from '../support/rows.ts'
-import { type Call, type Fate, faultyStore } from '../support/simulated/faulty-store.ts'
-import { failsAfter, fates, type HostOptions, recordVerbs, TASK, works, world } from '../support/simulated/world.ts'
+import { LedgerError } from '../../../src/core/errors.ts'
+import { decodeOverlapLock } from '../../../src/core/row/overlap-lock.ts'
+import { findOverlapLock } from '../../../src/run/overlap/overlap-lock.ts'
+import type { RunSettings } from '../../../src/run/settings.ts'
+import { closed } from '../../support/rows.ts'
+import { type Call, type Fate, faultyStore } from '../../support/simulated/faulty-store.ts'
+import { failsAfter, fates, type HostOptions, recordVerbs, TASK, works, world } from '../../support/simulated/world.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import type { RunContext, RunEvent } from '../../src/core/event.ts'
-import { emfLine } from '../../src/format/metrics.ts'
-import { readEmf } from '../support/emf.ts'
-import { CONTEXT, FAILED, FORCED, NOT_STARTED, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
+import type { RunContext, RunEvent } from '../../../src/core/event.ts'
+import { emfLine } from '../../../src/format/metrics/emf.ts'
+import { readEmf } from '../../support/emf.ts'
+import { CONTEXT, FAILED, FORCED, NOT_STARTED, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
 const row = rowWith({})
 const attempt = row.attempts[0] as NonNullable<(typeof row.attempts)[0]>
@@ -76,7 +76,7 @@ test('an event that does not end a run has no line', () => {
 })
 
 test('docs/guides/metrics.md names every metric with its unit', () => {
-  const docs = readFileSync(new URL('../../docs/guides/metrics.md', import.meta.url), 'utf8')
+  const docs = readFileSync(new URL('../../../docs/guides/metrics.md', import.meta.url), 'utf8')
   const units = { ...CLAIMED, ...LATENESS, ...DURATION }
   const documented = [...docs.matchAll(/^\| `(\w+)` +\| (\w+)/gm)].map(([, name, unit]) => [name, unit])
   expect(Object.fromEntries(documented)).toEqual(

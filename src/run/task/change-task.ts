@@ -1,10 +1,10 @@
-import { firstLine, LedgerError } from '../core/errors.ts'
-import { isNewerRecord, type NewerTaskRecord, type TaskRecord } from '../core/row/task-record.ts'
-import { withDeadline } from '../process/clock.ts'
-import type { Store } from '../store/store.ts'
-import type { Settings } from './settings.ts'
+import { firstLine, LedgerError } from '../../core/errors.ts'
+import { isNewerRecord, type NewerTaskRecord, type TaskRecord } from '../../core/row/task-record.ts'
+import { withDeadline } from '../../process/clock.ts'
+import type { Store } from '../../store/store.ts'
+import type { Settings } from '../settings.ts'
+import { type Reply, type RetryIo, untilAnswered } from '../write.ts'
 import { type ReadRecord, readRecord, writeRecord } from './task-record.ts'
-import { type Reply, type RetryIo, untilAnswered } from './write.ts'
 
 /** A change that an operator makes to the record of a task. */
 export interface TaskChangeRequest {
