@@ -16,7 +16,7 @@ import { type ChangeableRecord, changeTask, readChangeable, type TaskChangeReque
 import type { KnownRecords } from './run/task/task-record.ts'
 
 // What operators change in the record of a task. The rules are in core/row/task-changes.ts, and the write is in
-// run/change-task.ts. This file reads the options of the caller and what the ledger knows about the task.
+// run/task/change-task.ts. This file reads the options of the caller and what the ledger knows about the task.
 
 export interface OperatorParts {
   readonly host: () => Promise<Host>
