@@ -1,6 +1,6 @@
 import type { KnownTask } from './audit/tasks.ts'
 import type { RunContext, RunEvent } from './core/event.ts'
-import type { MissedSlot, TaskFinding } from './core/row/expected-slots.ts'
+import type { MissedSlot, TaskFinding, TaskHealth } from './core/row/expected-slots.ts'
 import type { Rerunnable } from './core/row/policy.ts'
 import type { Suspension, TaskRecord } from './core/row/task-record.ts'
 import type { ScheduleOptions } from './core/schedule/schedule-options.ts'
@@ -9,7 +9,7 @@ import type { CommandOptions } from './run/command.ts'
 import type { ResolveResult } from './run/resolve.ts'
 import type { RunOutcome, TriggerOptions } from './run/run-trigger.ts'
 
-export type { Force, RunOutcome } from './run/run-trigger.ts'
+export type { CaughtUp, Force, RunOutcome } from './run/run-trigger.ts'
 
 // The types of the library. An option that is undefined counts as left out, because a variable of the environment may be
 // undefined.
@@ -73,8 +73,8 @@ export interface HistoryOptions extends ReadOptions {
 }
 
 export interface SlotsOptions extends Omit<HistoryOptions, 'limit'>, OrUndefined<ScheduleOptions> {
-  /** A slot without a row is missed this long after it was due, in milliseconds. */
-  readonly graceMs: number
+  /** A slot without a row is missed this long after it was due, in milliseconds. Default: as the runs of the task state. */
+  readonly graceMs?: number | undefined
   /**
    * Called when the missed slots of a task cannot be found, because its schedule is not known or cannot be read. Its rows
    * are yielded all the same. Left out: a usage error is thrown.
@@ -87,22 +87,38 @@ export interface TasksOptions extends ReadOptions {
   readonly task?: string | undefined
 }
 
-export interface CheckOptions extends ReadOptions, OrUndefined<ScheduleOptions> {
+export interface HealthOptions extends ReadOptions, OrUndefined<ScheduleOptions> {
   /** Default: every known task. A task that `tasks` returned is not read again, and `schedule` is ignored. */
   readonly task?: string | KnownTask | undefined
   readonly since: Date
   /** A slot at this instant is left out. */
   readonly until: Date
-  /** A slot without a row is missed this long after it was due, in milliseconds. */
-  readonly graceMs: number
-  /** A first attempt that started later than this after its slot is late, in milliseconds. Default: never. */
+  /**
+   * A slot without a row is missed this long after it was due, in milliseconds. Default: as the runs of the task state, or
+   * 15 min.
+   */
+  readonly graceMs?: number | undefined
+  /**
+   * A first attempt that started later than this after its slot is late, in milliseconds. Default: as the runs of the task
+   * state, or never.
+   */
   readonly lateAfterMs?: number | undefined
+  /**
+   * A slot that has not completed this long after it was due is overdue, in milliseconds. Default: as the runs of the task
+   * state, or never.
+   */
+  readonly doneByMs?: number | undefined
   readonly skewMs?: number | undefined
   /**
    * Called for each slot that is checked, newest first. The check waits for it. If several tasks are checked, the slots
    * of up to 16 tasks are mixed.
    */
   readonly progress?: ((task: string, slot: Date) => void) | undefined
+}
+
+export interface CheckOptions extends HealthOptions {
+  /** Only the findings that arose in this last span, in milliseconds. Default: all. */
+  readonly newMs?: number | undefined
 }
 
 export interface FindSlotOptions extends ReadOptions, OrUndefined<ScheduleOptions> {
@@ -119,7 +135,10 @@ export interface RerunnableOptions extends ReadOptions, OrUndefined<ScheduleOpti
   readonly to?: string | Date | undefined
   /** Default: `missed`, `failed` and `stale`. */
   readonly only?: readonly Rerunnable[] | undefined
-  /** A slot without a row is missed this long after it was due, in milliseconds. Default: 15 min. */
+  /**
+   * A slot without a row is missed this long after it was due, in milliseconds. Default: as the runs of the task state, or
+   * 15 min.
+   */
   readonly graceMs?: number | undefined
   /**
    * How long rows are kept, in milliseconds. A range that begins before that is a usage error, because a slot whose row
@@ -192,7 +211,7 @@ export interface TaskChange {
 export interface Ledger {
   /**
    * Runs `work` once in the slot that the event time belongs to, or returns why it did not run. `work` must end when its
-   * signal aborts.
+   * signal aborts. With `catchUpMs`, it first runs `work` in each missed slot of that span, as an attempt of its own.
    *
    * Throws `LedgerError` if an option is wrong or the ledger cannot be reached, and a usage error if it is called by the
    * work of a run of the same slot. `work` was not called then.
@@ -218,10 +237,15 @@ export interface Ledger {
   slots(options: SlotsOptions): AsyncGenerator<StoredRow | MissedSlot>
   /**
    * Yields what is wrong with the slots of one task, or of all known tasks by name, newest slot first: missed (due, and
-   * without a row), failed, stale or late. Up to 16 tasks are read at a time. Throws a usage error if the task is unknown
-   * and no schedule is given, or if no task is known at all.
+   * without a row), failed, stale, overdue or late. Up to 16 tasks are read at a time. Throws a usage error if the task is
+   * unknown and no schedule is given, or if no task is known at all.
    */
   check(options: CheckOptions): AsyncGenerator<TaskFinding>
+  /**
+   * Yields the condition of one task, or of all known tasks by name: the status of its newest slot, its last success, and
+   * how many slots need attention. A retired task is left out. Throws as `check` does.
+   */
+  health(options: HealthOptions): AsyncGenerator<TaskHealth>
   /**
    * Returns the slot that a reference means, by the given schedule or by those of the task record. Throws a usage error if
    * there is none.

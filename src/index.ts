@@ -1,10 +1,12 @@
 export type {
   Attempt,
+  CaughtUp,
   CheckOptions,
   FindSlotOptions,
   Force,
   FoundSlot,
   GetOptions,
+  HealthOptions,
   HistoryOptions,
   Ledger,
   LedgerOptions,
@@ -24,7 +26,7 @@ export type {
 export type { KnownTask } from './audit/tasks.ts'
 export { LedgerError } from './core/errors.ts'
 export type { RunContext, RunEvent } from './core/event.ts'
-export type { MissedSlot, TaskFinding } from './core/row/expected-slots.ts'
+export type { MissedSlot, TaskFinding, TaskHealth } from './core/row/expected-slots.ts'
 export type { Rerunnable } from './core/row/policy.ts'
 export type { Suspension, TaskRecord } from './core/row/task-record.ts'
 export { type ScheduleOptions, slotOf } from './core/schedule/schedule-options.ts'

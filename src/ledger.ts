@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto'
-import type { Attempt, Ledger, LedgerOptions, ReadOptions, Resolved, ResolveOptions } from './api.ts'
-import { checkTask, checkTasks } from './audit/check.ts'
-import { USUAL_GRACE_MS } from './audit/expected.ts'
+import type { Attempt, CheckOptions, Ledger, LedgerOptions, ReadOptions, Resolved, ResolveOptions } from './api.ts'
+import { type CheckSettings, checkTask, checkTasks } from './audit/check.ts'
+import { taskHealth, tasksHealth } from './audit/health.ts'
 import { type HistoryDeps, queryOf, readHistory, readRow } from './audit/history.ts'
+import { missedSlots } from './audit/missed.ts'
 import { rerunnableSlots } from './audit/rerunnable.ts'
 import { findSlot, readSlots } from './audit/slots.ts'
-import { knownTask, readTaskRecord, readTaskRecords } from './audit/tasks.ts'
+import { type KnownTask, knownTask, readTaskRecord, readTaskRecords } from './audit/tasks.ts'
 import { firstLine } from './core/errors.ts'
 import { DEFAULT_RERUNNABLE } from './core/row/policy.ts'
 import { rememberingParser, type ScheduleOptions, scheduleOptions } from './core/schedule/schedule-options.ts'
-import type { Host, Instant, ScheduleSpec } from './core/types.ts'
+import type { Host, ScheduleSpec } from './core/types.ts'
 import { checkOperator } from './core/user-text.ts'
 import { operatorMethods } from './operator-changes.ts'
 import { link, systemClock } from './process/clock.ts'
@@ -33,6 +34,7 @@ export function createLedger({ store: storeName, log }: LedgerOptions): Ledger {
     host: hostOnce(),
     parse: rememberingParser(),
     known: knownRecords(systemClock),
+    findMissed: missedSlots,
     clock: systemClock,
     newId,
     random: Math.random,
@@ -75,7 +77,7 @@ function runMethods(parts: TriggerParts): Pick<Ledger, 'run' | 'runCommand'> {
   }
 }
 
-type ReadMethods = Pick<Ledger, 'get' | 'history' | 'slots' | 'check' | 'findSlot' | 'rerunnable' | 'tasks'>
+type ReadMethods = Pick<Ledger, 'get' | 'history' | 'slots' | 'check' | 'health' | 'findSlot' | 'rerunnable' | 'tasks'>
 
 function readMethods(reading: OpenForReading): ReadMethods {
   return {
@@ -87,24 +89,27 @@ function readMethods(reading: OpenForReading): ReadMethods {
     },
     async *slots({ graceMs, emitProblem, ...options }) {
       const { schedule, timezone, anchor } = options
-      const settings = { graceMs, emitProblem, given: { schedule, timezone, anchor } }
+      const settings = { times: { graceMs }, emitProblem, given: { schedule, timezone, anchor } }
       yield* readSlots(queryOf(options), settings, await reading(options))
     },
-    async *check({ since, until, graceMs, lateAfterMs = null, skewMs = SETTINGS.skewMs.default, ...options }) {
+    async *check(options) {
       const deps = await reading(options)
-      const progress = (task: string, slot: Instant) => options.progress?.(task, new Date(slot))
-      const settings = { since: since.getTime(), until: until.getTime(), graceMs, lateAfterMs, skewMs, progress }
-      const { task } = options
-      if (task === undefined) yield* checkTasks(settings, deps)
-      else if (typeof task !== 'string') yield* checkTask(task, settings, deps)
-      else yield* checkTask(await knownTask(task, options, settings.since, deps), settings, deps)
+      const task = await taskOfCheck(options, deps)
+      const settings = checkSettings(options, deps)
+      yield* task === null ? checkTasks(settings, deps) : checkTask(task, settings, deps)
+    },
+    async *health(options) {
+      const deps = await reading(options)
+      const task = await taskOfCheck(options, deps)
+      const settings = checkSettings(options, deps)
+      yield* task === null ? tasksHealth(settings, deps) : taskHealth(task, settings, deps)
     },
     async findSlot(options) {
       const { window, spec } = await findSlot(options, await reading(options))
       return { slot: new Date(window.slot), schedule: scheduleOptions(spec) }
     },
     async *rerunnable({ task, from, to, only = DEFAULT_RERUNNABLE, retentionMs, ...options }) {
-      const { graceMs = USUAL_GRACE_MS, skewMs = SETTINGS.skewMs.default } = options
+      const { graceMs, skewMs = SETTINGS.skewMs.default } = options
       const deps = await reading(options)
       const known = await knownTask(task, options, 0, deps)
       const settings = { from, to, only, graceMs, skewMs, retentionMs }
@@ -122,6 +127,28 @@ function readMethods(reading: OpenForReading): ReadMethods {
       if (known !== null) yield known
       else if (task === undefined) yield* readTaskRecords(deps)
     },
+  }
+}
+
+/** Returns the task that is to be checked, or null for all tasks. */
+async function taskOfCheck({ task, ...options }: CheckOptions, deps: HistoryDeps): Promise<KnownTask | null> {
+  if (task === undefined) return null
+  return typeof task === 'string' ? knownTask(task, options, options.since.getTime(), deps) : task
+}
+
+function checkSettings(
+  { since, until, skewMs = SETTINGS.skewMs.default, ...options }: CheckOptions,
+  { clock }: HistoryDeps,
+): CheckSettings {
+  const { graceMs, lateAfterMs, doneByMs, newMs, progress } = options
+  return {
+    now: clock.now(),
+    since: since.getTime(),
+    until: until.getTime(),
+    times: { graceMs, lateAfterMs, doneByMs },
+    skewMs,
+    newMs,
+    progress: (task, slot) => progress?.(task, new Date(slot)),
   }
 }
 

@@ -45,6 +45,27 @@ describe('run', () => {
     await ledger.close()
   })
 
+  test('with catchUpMs, calls the function for each missed slot before its own, and gives all results', async () => {
+    const ledger = newLedger()
+    const DAY_MS = 86_400_000
+    const at = (days: number) => new Date(Date.now() - (Date.now() % DAY_MS) - days * DAY_MS)
+    const daily = (days: number) => ({ task: 'nightly', schedule: '0 0 * * *', eventTime: at(days) })
+    await ledger.run(daily(4), () => null)
+    const work = ({ slot }: Attempt) => {
+      if (slot.getTime() === at(3).getTime()) throw new Error('no input of that day')
+      return slot.toISOString()
+    }
+    const outcome = await ledger.run({ ...daily(1), catchUpMs: 31 * DAY_MS }, work)
+    expect(outcome).toMatchObject({ status: 'completed', slot: at(1), value: at(1).toISOString() })
+    expect(outcome.caughtUp).toMatchObject([
+      { status: 'failed', slot: at(3), windowEnd: at(2), error: { message: 'no input of that day' } },
+      { status: 'completed', slot: at(2), value: at(2).toISOString() },
+    ])
+    const again = await ledger.run({ ...daily(1), catchUpMs: 31 * DAY_MS }, work)
+    expect(again).toMatchObject({ status: 'duplicate', caughtUp: [] })
+    await ledger.close()
+  })
+
   test('a signal that has aborted before: nothing starts, and the slot is free', async () => {
     const ledger = newLedger()
     const never = () => expect.fail('it was started')

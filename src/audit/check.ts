@@ -1,43 +1,72 @@
 import { usageError } from '../core/errors.ts'
-import { type AuditSettings, findingOf, type TaskFinding } from '../core/row/expected-slots.ts'
+import { aroseAt, findingOf, type TaskFinding } from '../core/row/expected-slots.ts'
+import { unmetUntil } from '../core/row/status.ts'
+import { type ExpectedTimesGiven, expectedTimes } from '../core/row/task-record.ts'
+import type { TimeRange } from '../core/schedule/time-range.ts'
 import type { Instant } from '../core/types.ts'
 import { concurrently } from './concurrently.ts'
-import { auditedSlots, type ExpectedSettings, taskInForce } from './expected.ts'
+import { auditedSlots, taskInForce } from './expected.ts'
 import type { HistoryDeps } from './history.ts'
 import { type KnownTask, readTaskRecords } from './tasks.ts'
 
-export interface CheckSettings extends Omit<AuditSettings, 'now'>, ExpectedSettings {
+export interface CheckSettings extends Required<TimeRange> {
+  /** The time of the check. All tasks have the same, although they are read one after another. */
+  readonly now: Instant
+  /** The times that are left out are those that the runs of each task state. */
+  readonly times: ExpectedTimesGiven
+  readonly skewMs: number
+  /** Only the findings that arose in this last span, in milliseconds. Left out: all. */
+  readonly newMs?: number | undefined
   /** Called with each slot when it is checked. */
   readonly progress: (task: string, slot: Instant) => void
 }
 
 /**
- * Yields the slots of one task in `[since, until)` that need attention, newest first: missed, failed, stale and late.
- * Holds one page of rows in memory.
+ * Yields the slots of one task in `[since, until)` that need attention, newest first: missed, failed, stale, overdue and
+ * late. Holds one page of rows in memory.
  *
  * Throws a usage error if the task record holds a schedule that this version or its time zone data cannot read.
  */
 export async function* checkTask(
   known: KnownTask,
-  { progress, ...settings }: CheckSettings,
+  settings: CheckSettings,
   deps: HistoryDeps,
 ): AsyncGenerator<TaskFinding, void> {
   const { task, schedules } = known
-  const now = deps.clock.now()
+  const { now, newMs } = settings
   const schedule = schedules.at(-1)?.spec
   if (schedule === undefined) return
-  for await (const found of auditedSlots(taskInForce(known), settings, now, deps)) {
-    progress(task, (found.row ?? found.missed).slot)
-    const finding = findingOf(found, { ...settings, now })
-    if (finding !== null) yield { ...finding, task, schedule }
+  const owner = known.expectations?.owner
+  const audit = { now, skewMs: settings.skewMs, ...expectedTimes(known, settings.times) }
+  for await (const found of auditedSlots(taskInForce(known, unmetUntil(audit)), settings, deps)) {
+    settings.progress(task, (found.row ?? found.missed).slot)
+    const finding = findingOf(found, audit)
+    if (finding === null || (newMs !== undefined && !isNew(aroseAt(finding, audit), now, newMs))) continue
+    yield { ...finding, task, schedule, ...(owner !== undefined && { owner }) }
   }
+}
+
+/** What arises while the check reads the ledger is left to the next check, which would otherwise report it again. */
+function isNew(arose: Instant, now: Instant, newMs: number): boolean {
+  return arose > now - newMs && arose <= now
 }
 
 /**
  * Yields the slots of all tasks that need attention, ordered by task, as `checkTask` does. It reads several tasks at a
  * time. Throws a usage error if the ledger has no task record.
  */
-export async function* checkTasks(settings: CheckSettings, deps: HistoryDeps): AsyncGenerator<TaskFinding, void> {
+export function checkTasks(settings: CheckSettings, deps: HistoryDeps): AsyncGenerator<TaskFinding, void> {
+  return ofAllTasks((task, own) => checkTask(task, settings, own), deps)
+}
+
+/**
+ * Yields what `read` yields for each task, ordered by task. It reads several tasks at a time. Throws a usage error if the
+ * ledger has no task record.
+ */
+export async function* ofAllTasks<T>(
+  read: (task: KnownTask, deps: HistoryDeps) => AsyncGenerator<T, void>,
+  deps: HistoryDeps,
+): AsyncGenerator<T, void> {
   let known = 0
   async function* recorded(signal: AbortSignal) {
     for await (const task of readTaskRecords({ ...deps, signals: [signal] })) {
@@ -45,8 +74,7 @@ export async function* checkTasks(settings: CheckSettings, deps: HistoryDeps): A
       yield task
     }
   }
-  const check = (task: KnownTask, signal: AbortSignal) => checkTask(task, settings, { ...deps, signals: [signal] })
-  yield* concurrently(recorded, check, deps.signals)
+  yield* concurrently(recorded, (task, signal) => read(task, { ...deps, signals: [signal] }), deps.signals)
   // We must fail here, otherwise a dead man's switch on the wrong ledger would report success forever.
   if (known === 0) {
     throw usageError(

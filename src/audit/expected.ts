@@ -7,31 +7,18 @@ import {
   type TaskInForce,
   withMissed,
 } from '../core/row/expected-slots.ts'
-import { missedUntil } from '../core/row/status.ts'
 import { gapsOf } from '../core/row/suspensions.ts'
 import { parseSchedule } from '../core/schedule/schedule.ts'
+import type { TimeRange } from '../core/schedule/time-range.ts'
 import type { Instant, StoredRow } from '../core/types.ts'
 import { type HistoryDeps, readHistory } from './history.ts'
 import type { KnownTask } from './tasks.ts'
-
-/**
- * Fifteen minutes. Deliveries usually arrive within a minute or two, and a retry or a slow start should not raise an
- * alarm.
- */
-export const USUAL_GRACE_MS = 900_000
 
 /**
  * The number of slots after which the loop yields to the event loop. Otherwise stop signals and printed output would
  * wait while no request is sent to the ledger.
  */
 const SLOTS_PER_YIELD = 100
-
-export interface ExpectedSettings {
-  readonly since: Instant
-  readonly until: Instant
-  /** A slot counts as missed only when it has been due for this long, in milliseconds. */
-  readonly graceMs: number
-}
 
 /**
  * Parses the schedules of a task. Throws a usage error if the task record holds a schedule that this version or its
@@ -41,39 +28,39 @@ export function parseSchedules({ schedules }: Pick<KnownTask, 'schedules'>): rea
   return schedules.map(({ since, spec }) => ({ since, schedule: parseSchedule(spec) }))
 }
 
-/** Returns what says which slots of a task were due. Throws as `parseSchedules` does. */
-export function taskInForce(known: KnownTask): TaskInForce {
-  return { task: known.task, schedules: parseSchedules(known), gaps: gapsOf(known) }
+/**
+ * Returns what says which slots of a task were due. A slot at `dueUntil` or later does not count as due. Throws as
+ * `parseSchedules` does.
+ */
+export function taskInForce(known: KnownTask, dueUntil: Instant): TaskInForce {
+  return { task: known.task, schedules: parseSchedules(known), gaps: gapsOf(known), dueUntil }
 }
 
 /**
- * Yields the slots of one task in `[since, until)`, newest first: those that have a row, and those that had been due
- * for the grace period at `now`. Slots and rows are merged as they arrive, so memory holds one page of rows.
+ * Yields the slots of one task in `[since, until)`, newest first: those that have a row, and those that were due and
+ * have none. Slots and rows are merged as they arrive, so memory holds one page of rows.
  */
 export function auditedSlots(
   task: TaskInForce,
-  settings: ExpectedSettings,
-  now: Instant,
+  range: Required<TimeRange>,
   deps: HistoryDeps,
 ): AsyncGenerator<AuditedSlot, void> {
-  const rows = rowsOf(deps)(task.task, settings.since, settings.until)
-  return rowsAndMissed(rows, [task], settings, now, true, deps)
+  const rows = rowsOf(deps)(task.task, range.since, range.until)
+  return rowsAndMissed(rows, [task], range, true, deps)
 }
 
 /**
- * Yields the rows, and between them in order the slots of `tasks` that had been due for the grace period at `now` and
- * have no row. `withOlder` also includes the missed slots that are older than the last row.
+ * Yields the rows, and between them in order the slots of `tasks` that were due and have no row. `withOlder` also
+ * includes those slots that are older than the last row.
  */
 export function rowsAndMissed(
   rows: AsyncIterable<StoredRow>,
   tasks: readonly TaskInForce[],
-  { since, until, graceMs }: ExpectedSettings,
-  now: Instant,
+  { since, until }: Required<TimeRange>,
   withOlder: boolean,
   deps: HistoryDeps,
 ): AsyncGenerator<AuditedSlot, void> {
-  const due = yieldingOften(dueKeys(tasks, since, Math.min(until, missedUntil({ now, graceMs }))))
-  return withMissed(due, rows, withOlder, rowsOf(deps))
+  return withMissed(yieldingOften(dueKeys(tasks, since, until)), rows, withOlder, rowsOf(deps))
 }
 
 function rowsOf(deps: HistoryDeps): RowsOf {

@@ -3,6 +3,8 @@ import { usageError } from '../core/errors.ts'
 import { rerunnableAs } from '../core/row/decide.ts'
 import { type Rerunnable, readRerunnable } from '../core/row/policy.ts'
 import { scheduleWith } from '../core/row/schedules-in-force.ts'
+import { missedUntil } from '../core/row/status.ts'
+import { expectedTimes } from '../core/row/task-record.ts'
 import { timeText } from '../core/schedule/schedule-options.ts'
 import { parseTimeRange, type TimeRange } from '../core/schedule/time-range.ts'
 import type { Instant, ScheduleSpec } from '../core/types.ts'
@@ -16,7 +18,8 @@ export interface RerunnableSettings {
   /** The end of the range (exclusive). A date counts as a whole. Left out: now. */
   readonly to?: string | Date | undefined
   readonly only: readonly Rerunnable[]
-  readonly graceMs: number
+  /** Left out: as the runs of the task state it. */
+  readonly graceMs?: number | undefined
   readonly skewMs: number
   /** How long rows are kept. Left out: forever. */
   readonly retentionMs?: number | undefined
@@ -42,11 +45,11 @@ export async function* rerunnableSlots(
   const now = deps.clock.now()
   const { since, until } = readRange(known, settings, now)
   const only = readRerunnable(settings.only)
-  const { graceMs, skewMs } = settings
-  const inForce = taskInForce(known)
+  const { skewMs } = settings
+  const inForce = taskInForce(known, missedUntil({ now, ...expectedTimes(known, settings) }))
   // A slot that is not due yet can also have a row, because an operator may resolve it in advance.
-  const due = { since, until: Math.min(until, now + 1), graceMs }
-  for await (const { row, missed } of auditedSlots(inForce, due, now, deps)) {
+  const due = { since, until: Math.min(until, now + 1) }
+  for await (const { row, missed } of auditedSlots(inForce, due, deps)) {
     const { slot } = row ?? missed
     const why = rerunnableAs(row, now, skewMs)
     if (why === null || !only.includes(why)) continue

@@ -1,8 +1,11 @@
 import { LedgerError } from '../core/errors.ts'
 import { type MissedSlot, missedSlot, type TaskInForce } from '../core/row/expected-slots.ts'
 import { parseSlotBySchedules } from '../core/row/schedules-in-force.ts'
-import { type ScheduleOptions, timeText } from '../core/schedule/schedule-options.ts'
-import type { OrUndefined, ScheduleSpec, StoredRow, Window } from '../core/types.ts'
+import { unmetUntil } from '../core/row/status.ts'
+import { type ExpectedTimes, type ExpectedTimesGiven, expectedTimes } from '../core/row/task-record.ts'
+import { readSchedule, type ScheduleOptions, timeText } from '../core/schedule/schedule-options.ts'
+import type { Instant, OrUndefined, ScheduleSpec, StoredRow, Window } from '../core/types.ts'
+import { checkTaskName } from '../core/user-text.ts'
 import { rowsAndMissed, taskInForce } from './expected.ts'
 import { type HistoryDeps, type HistoryQuery, rangeOf, readHistory } from './history.ts'
 import {
@@ -17,7 +20,8 @@ import {
 } from './tasks.ts'
 
 export interface SlotsSettings {
-  readonly graceMs: number
+  /** Left out: as the runs of each task state it. */
+  readonly times: Pick<ExpectedTimesGiven, 'graceMs' | 'doneByMs'>
   /** The schedule of the task of the query. Left out: the schedules of the task records. */
   readonly given: OrUndefined<ScheduleOptions>
   /**
@@ -28,8 +32,8 @@ export interface SlotsSettings {
 }
 
 /**
- * Yields the rows that `query` names, and the slots that have been due for `graceMs` and have no row, newest first. For
- * one task without `since`, it starts at the first row. Before that row, it is unknown whether the task was due, and
+ * Yields the rows that `query` names, and the slots that are missed or overdue and have no row, newest first. For one
+ * task without `since`, it starts at the first row. Before that row, it is unknown whether the task was due, and
  * older rows may have expired.
  *
  * Holds one page of rows and the schedules of the tasks in memory. Throws a usage error if the ledger has nothing about
@@ -42,27 +46,34 @@ export async function* readSlots(
 ): AsyncGenerator<StoredRow | MissedSlot, void> {
   const now = deps.clock.now()
   const { since, until } = rangeOf(query, now)
-  const tasks = await tasksInForce(query, settings, deps)
-  const inForce = new Map(tasks.map(({ task, schedules }) => [task, schedules]))
+  const tasks = await tasksInForce(query, settings, now, deps)
+  const inForce = new Map(tasks.map((one) => [one.task, one]))
   const rows = readHistory({ ...query, limit: Number.POSITIVE_INFINITY }, deps)
   const withOlder = query.task === undefined || query.since !== undefined
-  const expected = { since, until, graceMs: settings.graceMs }
-  for await (const { row, missed } of rowsAndMissed(rows, tasks, expected, now, withOlder, deps)) {
-    yield row ?? missedSlot(missed, inForce.get(missed.task) ?? [])
+  for await (const { row, missed } of rowsAndMissed(rows, tasks, { since, until }, withOlder, deps)) {
+    const task = inForce.get((row ?? missed).task)
+    if (row !== null) yield row
+    else if (task !== undefined) yield missedSlot(missed, task.schedules, { now, ...task.times })
   }
+}
+
+interface TimedTask extends TaskInForce {
+  readonly times: ExpectedTimes
 }
 
 /** Returns the tasks of a query whose schedules are known and can be read. */
 async function tasksInForce(
   query: Omit<HistoryQuery, 'limit'>,
   settings: SlotsSettings,
+  now: Instant,
   deps: HistoryDeps,
-): Promise<readonly TaskInForce[]> {
+): Promise<readonly TimedTask[]> {
   const { given, emitProblem } = settings
-  const tasks: TaskInForce[] = []
+  const tasks: TimedTask[] = []
   for await (const known of tasksOfQuery(query, settings, deps)) {
     try {
-      tasks.push(taskInForce(known))
+      const times = expectedTimes(known, settings.times)
+      tasks.push({ ...taskInForce(known, unmetUntil({ now, ...times })), times })
     } catch (error) {
       if (emitProblem === undefined || !(error instanceof LedgerError) || given.schedule !== undefined) throw error
       emitProblem(`task ${known.task}: ${error.message}`)
@@ -101,6 +112,11 @@ export async function findSlot(
   { task, slot, ...given }: SlotReference,
   deps: HistoryDeps,
 ): Promise<{ readonly window: Window; readonly spec: ScheduleSpec }> {
-  const { schedules } = await knownTask(task, given, 0, deps)
+  checkTaskName(task)
+  const { schedule } = given
+  const schedules =
+    schedule === undefined
+      ? (await knownTask(task, {}, 0, deps)).schedules
+      : [{ since: 0, spec: readSchedule({ ...given, schedule }).spec }]
   return parseSlotBySchedules(schedules, timeText(slot, 'slot'), deps.clock.now())
 }

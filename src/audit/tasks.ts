@@ -64,9 +64,9 @@ export async function readTaskRecord(task: string, deps: HistoryDeps): Promise<K
 }
 
 /**
- * Returns the task with the schedule that the caller gives, in force from `since` on. Without one, returns it with the
- * schedules of its task record. Throws a usage error if the task has neither. This is an `UnknownTaskError` if the task
- * has no row either.
+ * Returns the task as its task record has it. A schedule that the caller gives replaces the recorded ones, and is in force
+ * from `since` on. Throws a usage error if the task has neither a schedule nor a record. This is an `UnknownTaskError` if
+ * the task has no row either.
  */
 export async function knownTask(
   task: string,
@@ -75,10 +75,9 @@ export async function knownTask(
   deps: HistoryDeps,
 ): Promise<KnownTask> {
   checkTaskName(task)
-  if (schedule !== undefined) {
-    return { ...EMPTY_TASK_RECORD, task, schedules: [{ since, spec: readSchedule({ schedule, ...more }).spec }] }
-  }
+  const given = schedule === undefined ? null : readSchedule({ schedule, ...more })
   const known = await readTaskRecord(task, deps)
+  if (given !== null) return { ...(known ?? EMPTY_TASK_RECORD), task, schedules: [{ since, spec: given.spec }] }
   if (known !== null) return known
   throw (await hasRow(task, deps)) ? usageError(noScheduleText(task)) : await unknownTask(task, readTaskRecords(deps))
 }
@@ -97,24 +96,33 @@ export async function hasRow(task: string, deps: HistoryDeps): Promise<boolean> 
 /** The ledger has no record and no row of the task. */
 export class UnknownTaskError extends LedgerError {
   readonly task: string
-  /** The tasks that the ledger knows. */
+  /** The tasks that the ledger knows. Empty if the caller may not list them. */
   readonly names: readonly string[]
 
-  constructor(task: string, names: readonly string[]) {
-    const hint = names.length === 0 ? ' No task has run yet in this ledger. Is this the right --store?' : ''
+  /** `names` is null if the caller may not list the tasks. */
+  constructor(task: string, names: readonly string[] | null) {
+    const hint = names?.length === 0 ? ' No task has run yet in this ledger. Is this the right --store?' : ''
     super('usage', `unknown task: ${task}.${hint}`)
     this.task = task
-    this.names = names
+    this.names = names ?? []
   }
 }
 
-/** Returns the error about a task without a record and without a row. `tasks` yields the tasks that the ledger knows. */
+/**
+ * Returns the error about a task without a record and without a row. `tasks` yields the tasks that the ledger knows. A
+ * role that is limited to one task may not list them.
+ */
 export async function unknownTask(
   task: string,
   tasks: AsyncIterable<{ readonly task: string }>,
 ): Promise<UnknownTaskError> {
   const names: string[] = []
-  for await (const { task: name } of tasks) names.push(name)
+  try {
+    for await (const { task: name } of tasks) names.push(name)
+  } catch (error) {
+    if (!(error instanceof LedgerError) || error.kind !== 'denied') throw error
+    return new UnknownTaskError(task, null)
+  }
   return new UnknownTaskError(task, names)
 }
 

@@ -1,5 +1,5 @@
 import { constants } from 'node:os'
-import type { RunOutcome } from '../api.ts'
+import type { CaughtUp, RunOutcome } from '../api.ts'
 import { isKeyOf } from '../core/objects.ts'
 import { realTimeSignalNumber } from '../core/signal.ts'
 import type { Stops } from '../process/signals.ts'
@@ -27,14 +27,28 @@ export interface DuplicateCodes {
   readonly onRunning: number
 }
 
-/** Returns the exit code of `run`. `stopSignal` is the first stop signal that this process received, or null. */
-export function exitCodeOf(
+/**
+ * Returns the exit code of `run`: that of its own slot, or else that of the first slot that was caught up and did not
+ * succeed. `stopSignal` is the first stop signal that this process received, or null.
+ */
+export function exitCodeOfRun(
   outcome: RunOutcome<unknown>,
+  codes: DuplicateCodes,
+  stopSignal: NodeJS.Signals | null,
+): number {
+  const caughtUp = outcome.caughtUp.map((one) => exitCodeOf(one, codes, stopSignal))
+  return [exitCodeOf(outcome, codes, stopSignal), ...caughtUp].find((code) => code !== EXIT.ok) ?? EXIT.ok
+}
+
+/** Returns the exit code of one slot. `stopSignal` is the first stop signal that this process received, or null. */
+export function exitCodeOf(
+  outcome: CaughtUp<unknown>,
   codes: DuplicateCodes,
   stopSignal: NodeJS.Signals | null,
 ): number {
   switch (outcome.status) {
     case 'completed':
+    case 'taken':
       return EXIT.ok
     case 'unrecorded':
       return EXIT.unrecorded
@@ -51,7 +65,7 @@ export function exitCodeOf(
   }
 }
 
-type Failed = Extract<RunOutcome<unknown>, { status: 'failed' }>
+type Failed = Extract<CaughtUp<unknown>, { status: 'failed' }>
 
 function exitCodeOfFailure({ outcome, exitCode, signal }: Failed, stopSignal: NodeJS.Signals | null): number {
   switch (outcome) {

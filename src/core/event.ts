@@ -61,6 +61,15 @@ export type RunEvent =
       readonly finish: FinishResult
       readonly finishCause?: string
     }
+  /** The run found missed slots, and starts these before its own slot, the oldest first. */
+  | {
+      readonly event: 'catch-up'
+      readonly count: number
+      readonly oldest: Instant
+      readonly newest: Instant
+      /** How many further missed slots are left for a later run. */
+      readonly left: number
+    }
   /** The previous attempt failed. The same trigger starts this attempt after the delay. */
   | { readonly event: 'retry'; readonly attempt: number; readonly delayMs: number }
   | {

@@ -157,6 +157,8 @@ export const STATUSES = [
   'skipped',
   // The slot has been due for longer than the grace period, and has no row.
   'missed',
+  // The slot has not completed this long after it was due as its runs state: it runs, waits, or has no row yet.
+  'overdue',
   // The slot has no row, and is not missed: it is due later, or its grace period is not over.
   'scheduled',
   // A newer cronledger wrote the row, so this version cannot read it.

@@ -42,6 +42,18 @@ export function checkOperator({ by, reason }: { readonly by: string; readonly re
   }
 }
 
+/** Throws a usage error unless `owner` is a name, URL or runbook that can be shown where a task needs attention. */
+export function checkOwner(owner: string): void {
+  if (owner.trim() === '') throw usageError('owner is empty. Give a name, a URL or a runbook, or leave it out.')
+  if (isPlaceholder(owner)) {
+    throw usageError(`owner is still the placeholder ${quote(owner)}. Replace it with your own text.`)
+  }
+  const bytes = bytesOf(owner)
+  if (bytes > MAX_PERSON_BYTES) {
+    throw usageError(`owner is too long: ${bytes} bytes in UTF-8. At most ${MAX_PERSON_BYTES} are allowed.`)
+  }
+}
+
 /** Returns the length of a text in bytes of UTF-8. */
 export function bytesOf(text: string): number {
   let bytes = 0

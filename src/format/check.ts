@@ -1,7 +1,8 @@
+import { formatDuration } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
 import { attemptCount, hasStarted } from '../core/row/attempts.ts'
 import type { TaskFinding } from '../core/row/expected-slots.ts'
-import type { AttemptRecord, Instant } from '../core/types.ts'
+import type { AttemptRecord, Instant, Row } from '../core/types.ts'
 import { zonedTime } from './local-time.ts'
 import type { LogObject } from './log/log.ts'
 import {
@@ -40,15 +41,29 @@ export function countsText(count: Readonly<Record<TaskFinding['kind'], number>>)
     .join(', ')
 }
 
-/** Returns the line below the findings: `3 slots need attention: 2 missed, 1 failed`. */
-export function checkSummary(count: Readonly<Record<TaskFinding['kind'], number>>): string {
+/**
+ * Returns the line below the findings: `3 slots need attention: 2 missed, 1 failed`. With `newMs`, the findings are those
+ * that arose in this last span.
+ */
+export function checkSummary(count: Readonly<Record<TaskFinding['kind'], number>>, newMs?: number): string {
   const total = Object.values(count).reduce((sum, number) => sum + number, 0)
-  if (total === 0) return 'no problems found'
-  return `${total === 1 ? '1 slot needs' : `${total} slots need`} attention: ${countsText(count)}`
+  const isNew = newMs !== undefined
+  const when = isNew ? ` in the last ${formatDuration(newMs)}` : ''
+  if (total === 0) return `no ${isNew ? 'new ' : ''}problems found${when}`
+  const slots = `${total} ${isNew ? 'new ' : ''}${total === 1 ? 'slot needs' : 'slots need'}`
+  return `${slots} attention${when}: ${countsText(count)}`
 }
 
-/** The findings of a task about which the operator can do something. */
+/** The findings of a task about which the operator can do something, or whose owner can. */
 interface TaskNeeds {
+  readonly owner: string | undefined
+  /** The slots that can be run again. Null if there are none. */
+  readonly rerunnable: RerunnableNeeds | null
+  /** The newest slot that is overdue. Null if there is none. */
+  readonly overdue: TaskFinding | null
+}
+
+interface RerunnableNeeds {
   readonly oldest: TaskFinding
   readonly newest: TaskFinding
   /** The newest slot in which an attempt failed or stopped reporting. Null if all slots were missed. */
@@ -57,38 +72,53 @@ interface TaskNeeds {
 
 type Needs = Map<string, TaskNeeds>
 
-/** Returns an empty collection of the findings for `needsLines`. Memory holds three findings of each task. */
+/** Returns an empty collection of the findings for `needsLines`. Memory holds four findings of each task. */
 export function collectNeeds(): { add(found: TaskFinding): void; readonly needs: Needs } {
   const needs: Needs = new Map()
   return {
     needs,
     add(found) {
-      if (found.kind === 'late') return
-      const { oldest, newest, newestTried } = needs.get(found.task) ?? {
-        oldest: found,
-        newest: found,
-        newestTried: null,
-      }
-      const isNewestTried = found.kind !== 'missed' && (newestTried === null || found.slot > newestTried.slot)
-      needs.set(found.task, {
-        oldest: found.slot < oldest.slot ? found : oldest,
-        newest: found.slot > newest.slot ? found : newest,
-        newestTried: isNewestTried ? found : newestTried,
-      })
+      const { task, kind, owner } = found
+      // A late slot needs no step. We still name the owner, who may want to know the cause.
+      if (kind === 'late' && owner === undefined) return
+      const before = needs.get(task) ?? { owner, rerunnable: null, overdue: null }
+      if (kind === 'late') needs.set(task, before)
+      else if (kind === 'overdue') needs.set(task, { ...before, overdue: newer(before.overdue, found) })
+      else needs.set(task, { ...before, rerunnable: withRerunnable(before.rerunnable, found) })
     },
   }
 }
 
-/** Returns what the operator can do about each task, as lines: its name, and the commands below it. */
+function newer(one: TaskFinding | null, other: TaskFinding): TaskFinding {
+  return one !== null && one.slot >= other.slot ? one : other
+}
+
+function withRerunnable(before: RerunnableNeeds | null, found: TaskFinding): RerunnableNeeds {
+  const { oldest, newest, newestTried } = before ?? { oldest: found, newest: found, newestTried: null }
+  return {
+    oldest: found.slot < oldest.slot ? found : oldest,
+    newest: newer(newest, found),
+    newestTried: found.kind === 'missed' ? newestTried : newer(newestTried, found),
+  }
+}
+
+/** Returns what the operator can do about each task, as lines: its name, its owner, and the commands below it. */
 export function needsLines(needs: Needs, ledger: CheckedLedger): readonly string[] {
-  return [...needs].flatMap(([task, found]) => {
-    const steps = found.oldest === found.newest ? stepsOf(found.oldest, ledger) : stepsOfSeveral(found, ledger)
-    return ['', `${task}:`, ...stepLines(steps)].map(printable)
+  return [...needs].flatMap(([task, { owner, rerunnable, overdue }]) => {
+    const steps = [
+      ...(overdue === null ? [] : stepsOf(overdue, ledger)),
+      ...(rerunnable === null ? [] : stepsOfRerunnable(rerunnable, ledger)),
+    ]
+    return ['', `${task}:`, ...(owner === undefined ? [] : [`  owner: ${owner}`]), ...stepLines(steps)].map(printable)
   })
 }
 
 /** We must not offer to run slots again before the operator has seen what an attempt has already done. */
-function stepsOfSeveral({ oldest, newest, newestTried }: TaskNeeds, ledger: CheckedLedger): readonly NextStep[] {
+function stepsOfRerunnable(
+  { oldest, newest, newestTried }: RerunnableNeeds,
+  ledger: CheckedLedger,
+): readonly NextStep[] {
+  if (oldest === newest) return stepsOf(oldest, ledger)
   const target = { ...targetOf(oldest, ledger), schedule: givenSchedule(oldest, ledger) }
   return [
     ...(newestTried === null ? [] : [showStep('see what happened', targetOf(newestTried, ledger))]),
@@ -98,7 +128,8 @@ function stepsOfSeveral({ oldest, newest, newestTried }: TaskNeeds, ledger: Chec
 
 /** Returns a finding as a JSON object for programs. */
 export function findingJson(found: TaskFinding, ledger: CheckedLedger): Record<string, unknown> {
-  const { kind, status, task, slot, schedule } = found
+  const { kind, status, task, slot, schedule, owner } = found
+  const row = rowOf(found)
   const todo = stepsOf(found, ledger)
   return {
     kind,
@@ -106,7 +137,8 @@ export function findingJson(found: TaskFinding, ledger: CheckedLedger): Record<s
     task,
     slot: formatInstant(slot),
     zone: schedule.zone,
-    ...(found.kind === 'missed' ? {} : { state: found.row.state, attempts: attemptCount(found.row) }),
+    ...(row !== null && { state: row.state, attempts: attemptCount(row) }),
+    ...(owner !== undefined && { owner }),
     ...(todo.length > 0 && { todo }),
   }
 }
@@ -115,6 +147,7 @@ const KIND_WORDS: Readonly<Record<TaskFinding['kind'], string>> = {
   missed: 'was missed',
   failed: 'failed',
   stale: 'is stale',
+  overdue: 'is overdue',
   late: 'was late',
 }
 
@@ -140,15 +173,22 @@ function stepsOf(found: TaskFinding, ledger: CheckedLedger): readonly NextStep[]
     case 'failed':
     case 'stale':
       return decisionSteps(target)
+    case 'overdue':
+      // It may still complete, so the operator looks first.
+      return [showStep('see why it is overdue', target)]
     case 'late':
       return []
   }
 }
 
+function rowOf(found: TaskFinding): Row | null {
+  return found.kind === 'missed' ? null : found.row
+}
+
 /** The row has the schedule of its slot. A missed slot may be one of an earlier schedule, which the task record knows. */
 function targetOf(found: TaskFinding, ledger: CheckedLedger): StepTarget {
   const { task, slot } = found
-  const schedule = found.kind === 'missed' ? givenSchedule(found, ledger) : found.row.schedule
+  const schedule = rowOf(found)?.schedule ?? givenSchedule(found, ledger)
   return { store: ledger.store, task, slot, schedule }
 }
 
@@ -159,6 +199,9 @@ function givenSchedule({ schedule }: TaskFinding, { hasOwnSchedule }: CheckedLed
 /** Returns what is known about a finding, in a few words. The text is not yet safe on a terminal. */
 export function findingDetail(found: TaskFinding, now: Instant): string {
   if (found.kind === 'missed') return `due ${elapsed(now - found.slot)} ago, no run is recorded`
+  if (found.kind === 'overdue') {
+    return `not completed ${elapsed(now - found.slot)} after the scheduled time, ${overdueText(found.row, found.schedule.zone)}`
+  }
   const { row } = found
   const first = row.attempts.find(hasStarted)
   if (found.kind === 'late' && first !== undefined)
@@ -166,6 +209,12 @@ export function findingDetail(found: TaskFinding, now: Instant): string {
   const attempt = row.attempts.at(-1)
   if (attempt === undefined) return `marked as ${row.state.toLowerCase()}, without an attempt`
   return `attempt ${attempt.number} on ${attempt.host} ${found.kind === 'stale' ? staleText(attempt) : progressText(attempt)}`
+}
+
+function overdueText(row: Row | null, zone: string): string {
+  const attempt = row?.attempts.at(-1)
+  if (attempt === undefined) return 'no run is recorded yet'
+  return `still ${hasStarted(attempt) ? 'running' : 'waiting'} since ${zonedTime(attempt.startedAt, zone)}`
 }
 
 function staleText(attempt: AttemptRecord): string {

@@ -4,7 +4,7 @@ import { attemptCount } from '../core/row/attempts.ts'
 import { isMissed } from '../core/row/expected-slots.ts'
 import { isNewerSchema } from '../core/row/status.ts'
 import type { Instant, Row, Status } from '../core/types.ts'
-import { durationMsOf, type HistoryItem, instantOrNull, statusOfItem } from './row.ts'
+import { type DoneByMsOf, durationMsOf, type HistoryItem, instantOrNull, statusOfItem } from './row.ts'
 import { printable } from './text.ts'
 
 const HEAD = [
@@ -23,10 +23,11 @@ export function csvHead(): string {
 }
 
 /** Returns one line for each item, with line ends. A cell is empty when its value is not known. */
-export function csvLines(items: readonly HistoryItem[], now: Instant, skewMs: number): string {
+export function csvLines(items: readonly HistoryItem[], now: Instant, skewMs: number, doneByMsOf?: DoneByMsOf): string {
   return lines(
     items.map((item) => {
-      const cells = [item.task, formatInstant(item.slot), ...cellsOf(item, statusOfItem(item, now, skewMs), now)]
+      const status = statusOfItem(item, now, skewMs, doneByMsOf)
+      const cells = [item.task, formatInstant(item.slot), ...cellsOf(item, status, now)]
       return HEAD.map((_, index) => cells[index])
     }),
   )
@@ -51,7 +52,7 @@ function ownCells(row: Row, status: Status, now: Instant): CsvValue[] {
     attemptCount(row),
     instantOrNull(attempt?.startedAt),
     instantOrNull(ended?.endedAt),
-    durationMsOf(row, status === 'running' ? now : null),
+    durationMsOf(row, status, now),
     ended?.outcome,
     ended?.exitCode,
     ended?.signal,

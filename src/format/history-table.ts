@@ -6,7 +6,7 @@ import { isMissed } from '../core/row/expected-slots.ts'
 import { isNewerSchema } from '../core/row/status.ts'
 import type { Instant, Row, Status } from '../core/types.ts'
 import { localTime } from './local-time.ts'
-import { durationMsOf, type HistoryItem, statusOfItem } from './row.ts'
+import { type DoneByMsOf, durationMsOf, type HistoryItem, statusOfItem } from './row.ts'
 import { elapsed, printable } from './text.ts'
 
 export interface TableStyle {
@@ -17,6 +17,8 @@ export interface TableStyle {
   readonly color: boolean
   readonly now: Instant
   readonly skewMs: number
+  /** Left out: no slot is overdue. */
+  readonly doneByMsOf?: DoneByMsOf | undefined
   /** Returns the line that is shown instead of an empty table. */
   readonly nothing: () => Promise<string>
 }
@@ -32,15 +34,19 @@ const CELL_TEXTS: CellTexts = {
     return zone === '' ? '' : localTime(item.slot, zone)
   },
   ZONE: zoneOf,
-  STATUS: (item, { now, skewMs }) => statusOfItem(item, now, skewMs),
+  STATUS: statusIn,
   ATTEMPTS: ofOwn((row) => String(attemptCount(row))),
-  DURATION: ofOwn((row, { now, skewMs }) => {
-    const ms = durationMsOf(row, statusOfItem(row, now, skewMs) === 'running' ? now : null)
+  DURATION: ofOwn((row, style) => {
+    const ms = durationMsOf(row, statusIn(row, style), style.now)
     return ms === null ? '-' : elapsed(ms)
   }),
   DUPLICATES: ofOwn(({ rejections: { count, refused } }) =>
     refused === 0 ? String(count) : `${count - refused}, ${refused} refused`,
   ),
+}
+
+function statusIn(item: HistoryItem, { now, skewMs, doneByMsOf }: TableStyle): Status {
+  return statusOfItem(item, now, skewMs, doneByMsOf)
 }
 
 /** Returns a cell that is empty for a missed slot and for a row of a newer schema. */
@@ -66,6 +72,7 @@ const COLORS: Readonly<Partial<Record<Status, number>>> = {
   failed: RED,
   stale: RED,
   missed: RED,
+  overdue: RED,
   running: CYAN,
   waiting: CYAN,
   skipped: YELLOW,

@@ -27,15 +27,15 @@ export function historyText(groups: Groups, style: HistoryStyle): Pieces {
   }
 }
 
-async function* ndjsonText(groups: Groups, { now, skewMs }: HistoryStyle): Pieces {
-  for await (const items of groups) yield items.map((item) => `${itemLine(item, now, skewMs)}\n`).join('')
+async function* ndjsonText(groups: Groups, { now, skewMs, doneByMsOf }: HistoryStyle): Pieces {
+  for await (const items of groups) yield items.map((item) => `${itemLine(item, now, skewMs, doneByMsOf)}\n`).join('')
 }
 
-function itemsJson(groups: Groups, { now, skewMs }: HistoryStyle): Pieces {
-  return jsonArray(groups, (items) => items.map((item) => itemLine(item, now, skewMs)).join(',\n'))
+function itemsJson(groups: Groups, { now, skewMs, doneByMsOf }: HistoryStyle): Pieces {
+  return jsonArray(groups, (items) => items.map((item) => itemLine(item, now, skewMs, doneByMsOf)).join(',\n'))
 }
 
-async function* csvText(groups: Groups, { now, skewMs }: HistoryStyle): Pieces {
+async function* csvText(groups: Groups, { now, skewMs, doneByMsOf }: HistoryStyle): Pieces {
   yield csvHead()
-  for await (const items of groups) yield csvLines(items, now, skewMs)
+  for await (const items of groups) yield csvLines(items, now, skewMs, doneByMsOf)
 }

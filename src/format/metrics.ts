@@ -92,6 +92,7 @@ function metricsOf(event: RunEvent, { trigger, window }: RunContext): Metrics | 
       return none
     case 'claimed':
     case 'waiting':
+    case 'catch-up':
     case 'retry':
     case 'renewal-failed':
     case 'renewal-recovered':

@@ -10,9 +10,14 @@ import { safeJson } from './text.ts'
 /** An entry of a history: a row, or a missed slot, which has no row. */
 export type HistoryItem = StoredRow | MissedSlot
 
+/** Returns how long after its slot each task must have completed, in milliseconds. Null or left out: it need not. */
+export type DoneByMsOf = (task: string) => number | null
+
+const NEVER: DoneByMsOf = () => null
+
 /** Returns the status of an entry of a history. */
-export function statusOfItem(item: HistoryItem, now: Instant, skewMs: number): Status {
-  return isMissed(item) ? 'missed' : statusOfRow(item, { now, skewMs })
+export function statusOfItem(item: HistoryItem, now: Instant, skewMs: number, doneByMsOf = NEVER): Status {
+  return isMissed(item) ? item.status : statusOfRow(item, { now, skewMs, doneByMs: doneByMsOf(item.task) })
 }
 
 /**
@@ -20,8 +25,8 @@ export function statusOfItem(item: HistoryItem, now: Instant, skewMs: number): S
  * the stored form, without the fields that only the stores need. A change that would break a reader needs a new schema
  * version.
  */
-export function rowJson(row: StoredRow, now: Instant, skewMs: number): Record<string, unknown> {
-  const status = statusOfRow(row, { now, skewMs })
+export function rowJson(row: StoredRow, now: Instant, skewMs: number, doneByMsOf = NEVER): Record<string, unknown> {
+  const status = statusOfItem(row, now, skewMs, doneByMsOf)
   if (isNewerSchema(row)) {
     return { schemaVersion: row.schemaVersion, task: row.task, slot: formatInstant(row.slot), status }
   }
@@ -70,17 +75,17 @@ export function rowJson(row: StoredRow, now: Instant, skewMs: number): Record<st
 }
 
 /** Returns a row or a missed slot as JSON on one line. */
-export function itemLine(item: HistoryItem, now: Instant, skewMs: number): string {
-  return safeJson(isMissed(item) ? missedJson(item) : rowJson(item, now, skewMs))
+export function itemLine(item: HistoryItem, now: Instant, skewMs: number, doneByMsOf = NEVER): string {
+  return safeJson(isMissed(item) ? missedJson(item) : rowJson(item, now, skewMs, doneByMsOf))
 }
 
 /**
  * A missed slot has no row, and therefore no schema version and no stored state. Its fields have the same names as those
  * of a row.
  */
-function missedJson({ task, slot, end, schedule }: MissedSlot): Record<string, unknown> {
+function missedJson({ task, slot, end, schedule, status }: MissedSlot): Record<string, unknown> {
   return {
-    status: 'missed' satisfies Status,
+    status,
     state: null,
     task,
     slot: formatInstant(slot),
@@ -92,11 +97,12 @@ function missedJson({ task, slot, end, schedule }: MissedSlot): Record<string, u
 }
 
 /**
- * Returns how long the last attempt took, in milliseconds. An attempt that is running is measured until `runsAt`, which
- * must be null when none is running. Returns null for a stale or abandoned attempt, whose end is not known, and for an
+ * Returns how long the last attempt took, in milliseconds. An attempt that is running, as the status of the slot says, is
+ * measured until `now`. Returns null for a stale or abandoned attempt, whose end is not known, and for an
  * attempt that did not start the batch.
  */
-export function durationMsOf({ attempts }: Row, runsAt: Instant | null): number | null {
+export function durationMsOf({ attempts }: Row, status: Status, now: Instant): number | null {
+  const runsAt = status === 'running' || status === 'overdue' ? now : null
   const attempt = attempts.at(-1)
   if (attempt === undefined || !hasStarted(attempt)) return null
   const end = (attempt.phase === 'ended' ? attempt.endedAt : undefined) ?? runsAt

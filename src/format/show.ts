@@ -1,6 +1,6 @@
 import { formatInstant } from '../core/instant.ts'
 import { attemptCount, hasStarted, waitMsOf } from '../core/row/attempts.ts'
-import { isNewerSchema, statusOfRow } from '../core/row/status.ts'
+import { isNewerSchema } from '../core/row/status.ts'
 import type { FoundSuspension } from '../core/row/suspensions.ts'
 import type {
   AttemptRecord,
@@ -15,21 +15,25 @@ import type {
   Trigger,
 } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
-import { rowJson } from './row.ts'
+import { type DoneByMsOf, rowJson, statusOfItem } from './row.ts'
 import { notExpectedText } from './suspensions.ts'
 import { elapsed, endingText, printable, safeJson, scheduleText, sentence } from './text.ts'
 
-/**
- * Returns everything about one slot as text: its facts, and its timeline in order of time. `found` is the pause or the
- * retirement that has the slot.
- */
-export function showText(row: StoredRow, now: Instant, skewMs: number, found: FoundSuspension | null = null): string {
+/** What the task record says about a slot that has a row. */
+interface OfRecord {
+  /** The pause or the retirement that has the slot. */
+  readonly found?: FoundSuspension | null
+  readonly doneByMsOf?: DoneByMsOf
+}
+
+/** Returns everything about one slot as text: its facts, and its timeline in order of time. */
+export function showText(row: StoredRow, now: Instant, skewMs: number, record: OfRecord = {}): string {
   const lines = isNewerSchema(row)
     ? [
         titleOf(row),
         `  status  unknown: a newer version of cronledger wrote the record of this slot (schema ${row.schemaVersion}). Update cronledger to read it.`,
       ]
-    : [titleOf(row), ...factLines(row, now, skewMs, found), '', 'TIMELINE (UTC)', ...timelineLines(row)]
+    : [titleOf(row), ...factLines(row, now, skewMs, record), '', 'TIMELINE (UTC)', ...timelineLines(row)]
   return lines.map(printable).join('\n')
 }
 
@@ -39,7 +43,7 @@ export interface AbsentSlot {
   readonly slot: Instant
   /** The schedule that has the slot. Null if it is not known, or if none has it. */
   readonly schedule: ScheduleSpec | null
-  readonly status: Extract<Status, 'missed' | 'scheduled'> | null
+  readonly status: Extract<Status, 'missed' | 'overdue' | 'scheduled'> | null
   /** The pause or the retirement that has the slot. */
   readonly found: FoundSuspension | null
 }
@@ -54,6 +58,8 @@ export function absentText({ task, slot, schedule, status, found }: AbsentSlot, 
   switch (status) {
     case 'missed':
       return printable(`${name} was missed: it ${due}, and no run is recorded for it.`)
+    case 'overdue':
+      return printable(`${name} is overdue: it ${due}, and no run is recorded yet.`)
     case 'scheduled':
       return printable(`${name} is scheduled: it ${now < slot ? `is ${due}` : `${due}, and no run is recorded yet`}.`)
     case null:
@@ -62,8 +68,8 @@ export function absentText({ task, slot, schedule, status, found }: AbsentSlot, 
 }
 
 /** Returns the row as JSON on several lines, as `schema/row.schema.json` describes it. */
-export function showJson(row: StoredRow, now: Instant, skewMs: number): string {
-  return safeJson(rowJson(row, now, skewMs), 2)
+export function showJson(row: StoredRow, now: Instant, skewMs: number, doneByMsOf?: DoneByMsOf): string {
+  return safeJson(rowJson(row, now, skewMs, doneByMsOf), 2)
 }
 
 function titleOf({ task, slot }: StoredRow): string {
@@ -71,7 +77,12 @@ function titleOf({ task, slot }: StoredRow): string {
 }
 
 /** Returns the facts about a slot, by name. The texts are not yet safe on a terminal. */
-export function slotFacts(row: Row, now: Instant, skewMs: number): Readonly<Record<string, string>> {
+export function slotFacts(
+  row: Row,
+  now: Instant,
+  skewMs: number,
+  doneByMsOf?: DoneByMsOf,
+): Readonly<Record<string, string>> {
   const { slot, windowEnd, schedule, rejections, unlistedAttempts } = row
   const { count, refused } = rejections
   const end = windowEnd === null ? ', no end: the schedule has no later slot' : ` to ${formatInstant(windowEnd)}`
@@ -81,7 +92,7 @@ export function slotFacts(row: Row, now: Instant, skewMs: number): Readonly<Reco
   const rejectedNotes = [refused > 0 && `${refused} refused`, dropped > 0 && `${dropped} of them are not listed`]
   const notes = rejectedNotes.filter(Boolean).join(', ')
   return {
-    status: statusOfRow(row, { now, skewMs }),
+    status: statusOfItem(row, now, skewMs, doneByMsOf),
     window: `${formatInstant(slot)}${end}`,
     'local time': `${localTimeIn(slot, schedule.zone)}${localEnd}`,
     schedule: `${scheduleText(schedule)}, zone data ${row.zoneData}`,
@@ -92,9 +103,9 @@ export function slotFacts(row: Row, now: Instant, skewMs: number): Readonly<Reco
   }
 }
 
-function factLines(row: Row, now: Instant, skewMs: number, found: FoundSuspension | null): string[] {
+function factLines(row: Row, now: Instant, skewMs: number, { found = null, doneByMsOf }: OfRecord): string[] {
   const facts = {
-    ...slotFacts(row, now, skewMs),
+    ...slotFacts(row, now, skewMs, doneByMsOf),
     ...(found !== null && { 'not expected': notExpectedText(found, row.schedule.zone) }),
   }
   const width = Math.max(...Object.keys(facts).map(({ length }) => length))
@@ -172,6 +183,7 @@ function sourceText({ host, ecsTask, runId, trigger }: Host & Pick<Rejection, 'r
 function triggerText(trigger: Trigger): string {
   if (trigger.kind === 'forced') return `forced by ${trigger.by}: ${trigger.reason}`
   const { source, eventTime } = trigger
+  if (source === 'catch-up') return 'caught up by a run of a later slot, because the slot was missed'
   return source === 'clock'
     ? `without an event time, so its start time ${formatInstant(eventTime)} was used`
     : `event time ${formatInstant(eventTime)} from --${source}`

@@ -1,8 +1,8 @@
 import { formatInstant } from '../core/instant.ts'
 import { isMissed } from '../core/row/expected-slots.ts'
 import { readableRow } from '../core/row/status.ts'
-import type { TaskRecord } from '../core/row/task-record.ts'
-import type { Instant, ScheduleSpec } from '../core/types.ts'
+import { expectedTimes, type TaskRecord } from '../core/row/task-record.ts'
+import type { Instant, ScheduleSpec, Status } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
 import { type HistoryItem, statusOfItem } from './row.ts'
 import { openJson, openTexts } from './suspensions.ts'
@@ -23,19 +23,22 @@ export interface TaskSummary {
 /** Returns a task as a block of lines. In a table, the local times would make the lines too wide for a terminal. */
 export function taskText(summary: TaskSummary, now: Instant, skewMs: number): string {
   const { task, schedule, since, last, next, record } = summary
+  const owner = record.expectations?.owner
   const time = (instant: Instant) => `${formatInstant(instant)}  ${localTimeIn(instant, schedule.zone)}`
   const lines = [
     task,
     `  schedule   ${scheduleText(schedule)}, since ${formatInstant(since)}`,
-    `  last slot  ${last === null ? 'none recorded' : `${time(last.slot)}  ${statusOfItem(last, now, skewMs)}`}`,
+    `  last slot  ${last === null ? 'none recorded' : `${time(last.slot)}  ${lastStatus(last, summary, now, skewMs)}`}`,
     `  next slot  ${next === null ? 'none' : time(next)}`,
     ...openTexts(record, now, schedule.zone).map(([name, text]) => `  ${name.padEnd(9)}  ${text}`),
+    ...(owner === undefined ? [] : [`  owner      ${owner}`]),
   ]
   return lines.map((line) => `${printable(line)}\n`).join('')
 }
 
 /** Returns a task as a JSON object for programs. */
-export function taskJson({ task, schedule, since, last, next, record }: TaskSummary, now: Instant, skewMs: number) {
+export function taskJson(summary: TaskSummary, now: Instant, skewMs: number) {
+  const { task, schedule, since, last, next, record } = summary
   return {
     task,
     schedule: schedule.expression,
@@ -47,10 +50,15 @@ export function taskJson({ task, schedule, since, last, next, record }: TaskSumm
         ? null
         : {
             slot: formatInstant(last.slot),
-            status: statusOfItem(last, now, skewMs),
+            status: lastStatus(last, summary, now, skewMs),
             state: isMissed(last) ? null : (readableRow(last)?.state ?? null),
           },
     next: next === null ? null : formatInstant(next),
     ...openJson(record, now),
+    expectations: { ...expectedTimes(record), owner: record.expectations?.owner ?? null },
   }
+}
+
+function lastStatus(last: HistoryItem, { record }: TaskSummary, now: Instant, skewMs: number): Status {
+  return statusOfItem(last, now, skewMs, () => expectedTimes(record).doneByMs)
 }

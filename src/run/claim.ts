@@ -129,6 +129,8 @@ async function tryToClaim(
  * would start a batch beside the one that it is a part of.
  */
 function checkNotInside(decision: Decision, { insideOf }: ClaimRequest): void {
+  // Nothing waits for a slot that is caught up, and the run that has it also records its end.
+  if (decision.kind === 'taken') return
   const row = decision.kind === 'start' ? decision.base : decision.row
   if (row === null || isNewerSchema(row) || row.state !== 'PENDING' || !insideOf?.includes(row.owner)) return
   // Another refusal is not successful either, and it tells an operator what to decide.

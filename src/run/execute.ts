@@ -84,12 +84,17 @@ export type RunResult<T> =
   | { readonly status: 'refused'; readonly cause: RefusalCause; readonly row: StoredRow | null }
   | GaveWay
 
+/** Another run has the slot that this run wanted to catch up. */
+export interface Taken {
+  readonly status: 'taken'
+}
+
 /** The work of a run. It is called for each attempt. */
 export type Work<T> = (attempt: LiveAttempt) => Promise<WorkEnd<T>>
 
 /**
  * Runs one trigger from its claim to its finish. The work is called at most once in an attempt, and only under a claim
- * that the ledger confirmed. Throws `LedgerError` if the ledger could not be used, or if this process is a part of the
+ * that the ledger confirmed. Only a trigger that catches up can find its slot taken. Throws `LedgerError` if the ledger could not be used, or if this process is a part of the
  * run that it would wait for. Nothing was started then.
  */
 export async function execute<T>(
@@ -97,7 +102,7 @@ export async function execute<T>(
   work: Work<T>,
   settings: Settings,
   givenIo: RunIo,
-): Promise<RunResult<T>> {
+): Promise<RunResult<T> | Taken> {
   const io = { ...givenIo, emit: unfailing(givenIo.emit) }
   const claimResult = await claimSlot(request, settings, io).catch(reportAndRethrow(io.emit))
   switch (claimResult.kind) {
@@ -112,6 +117,8 @@ export async function execute<T>(
       io.emit({ event: kind, cause, row, survivor, ...noted })
       return { status: kind, cause, row }
     }
+    case 'taken':
+      return { status: 'taken' }
     case 'halted':
       io.emit({ event: 'stopped' })
       return { status: 'failed', attempt: null, recorded: false, outcome: 'notStarted' }

@@ -1,8 +1,8 @@
 import { spread } from '../core/duration.ts'
 import { LedgerError } from '../core/errors.ts'
 import { decodeOverlapLock, encodeOverlapLock, holdsOverlapLock, type OverlapLock } from '../core/row/overlap-lock.ts'
-import { isNewerSchema } from '../core/row/status.ts'
-import type { Row, Survivor } from '../core/types.ts'
+import { isNewerSchema, readableRow } from '../core/row/status.ts'
+import type { Row, StoredRow, Survivor } from '../core/types.ts'
 import { withDeadline } from '../process/clock.ts'
 import type { StopIo } from '../process/stop.ts'
 import type { CallOptions, EntryKey, Store, StoredEntry } from '../store/store.ts'
@@ -23,20 +23,20 @@ export type LockResult =
    * write.
    */
   | { readonly kind: 'mine' }
-  /** Another slot holds the lock. */
-  | { readonly kind: 'busy'; readonly holder: OverlapLock }
+  /** Another slot holds the lock. `isCatchUp`: it is a missed slot that a run catches up. */
+  | { readonly kind: 'busy'; readonly holder: OverlapLock; readonly isCatchUp: boolean }
   | { readonly kind: 'unanswered'; readonly cause: LedgerError }
 
 /** The longest time between two tries. Each try costs two reads, and a batch that runs daily can wait this long. */
 const LONGEST_POLL_MS = 5_000
 
 /**
- * Takes the overlap lock of the task, and waits for it until the monotonic time `deadlineMs`. `halt` ends the wait
- * early. Calls `onWait` once if it has to wait. Returns `unanswered` if a try got no answer.
+ * Takes the overlap lock of the task, and waits for it until the monotonic time that `deadlineMs` returns for its holder.
+ * `halt` ends the wait early. Calls `onWait` once if it has to wait. Returns `unanswered` if a try got no answer.
  */
 export async function waitForOverlapLock(
   row: Row,
-  deadlineMs: number,
+  deadlineMs: (busy: Extract<LockResult, { kind: 'busy' }>) => number,
   settings: OverlapLockSettings,
   io: OverlapLockIo,
   halt: AbortSignal,
@@ -47,8 +47,9 @@ export async function waitForOverlapLock(
     const lockResult = await withDeadline(io.clock, settings.ledgerTimeoutMs, [halt], (signal) =>
       takeOverlapLock(row, settings, io, { signal, retry: 'any' }),
     )
-    const leftMs = deadlineMs - io.clock.monotonicMs()
-    if (lockResult.kind !== 'busy' || leftMs <= 0 || halt.aborted) return lockResult
+    if (lockResult.kind !== 'busy' || halt.aborted) return lockResult
+    const leftMs = deadlineMs(lockResult) - io.clock.monotonicMs()
+    if (leftMs <= 0) return lockResult
     if (!hasWaited) onWait(lockResult.holder)
     hasWaited = true
     const pollMs = spread(Math.min(LONGEST_POLL_MS, settings.heartbeatMs), io.random())
@@ -110,9 +111,9 @@ export async function takeOverlapLock(
       // The entry has the version that this call wrote. The answer to that write was lost, or the network delivered it
       // twice.
       if (own && entry.version === written) return { kind: 'mine' }
-      const busy = own ? ({ kind: 'answer', value: false } as const) : await isBusy(holder)
-      if (busy.kind === 'unanswered') return busy
-      if (busy.value) return { kind: 'busy', holder }
+      const found = own ? null : await rowOfBusy(holder)
+      if (found?.kind === 'unanswered') return found
+      if (found?.busy) return { kind: 'busy', holder, isCatchUp: isCaughtUp(found.row) }
     }
     const next = { version: (entry?.version ?? 0) + 1, document }
     written = next.version
@@ -126,7 +127,8 @@ export async function takeOverlapLock(
     // Either another slot was faster, or this write had been applied before. The next read of the entry shows which.
   }
 
-  async function isBusy(holder: OverlapLock) {
+  /** Returns the row of the slot that has the lock, and whether that slot may still be running. */
+  async function rowOfBusy(holder: OverlapLock) {
     // We must take the time before the read. Otherwise a process that is paused between the answer and this check would
     // take an old row for a new one. The holder's renewals do not change the entry, so no condition would catch the
     // mistake.
@@ -138,10 +140,15 @@ export async function takeOverlapLock(
     const found = await untilAnswered(ask, io, options)
     if (found.kind === 'unanswered') return found
     const row = found.value
-    if (holdsOverlapLock(row, holder, askedAt, settings.skewMs)) return { kind: 'answer', value: true } as const
+    if (holdsOverlapLock(row, holder, askedAt, settings.skewMs)) return { kind: 'answer', row, busy: true } as const
     // The supervisor of the holder may have been killed while its child lives on, even if an operator has resolved the
     // slot since.
     const mayHaveLeft = row !== null && !isNewerSchema(row)
-    return { kind: 'answer', value: mayHaveLeft && io.findSurvivor(row) !== null } as const
+    return { kind: 'answer', row, busy: mayHaveLeft && io.findSurvivor(row) !== null } as const
   }
+}
+
+function isCaughtUp(row: StoredRow | null): boolean {
+  const trigger = readableRow(row)?.attempts.at(-1)?.trigger
+  return trigger?.kind === 'scheduled' && trigger.source === 'catch-up'
 }

@@ -1,10 +1,11 @@
 import { type LedgerError, usageError } from '../core/errors.ts'
 import { formatInstant } from '../core/instant.ts'
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
-import type { PendingRow } from '../core/types.ts'
+import type { PendingRow, Trigger } from '../core/types.ts'
 import { beginWaiting, type ClaimedSlot } from './claimed-slot.ts'
 import { type GaveWay, refuseClaimed, skipForOverlap } from './give-way.ts'
 import { type LockResult, waitForOverlapLock } from './overlap-lock.ts'
+import type { Settings } from './settings.ts'
 
 export type LockedResult = {
   readonly hasWaited: boolean
@@ -50,8 +51,9 @@ async function acquireOverlapLock(
   { request, lease, halt, settings, io }: ClaimedSlot,
   onWait: () => void,
 ): Promise<LockResult> {
-  const waits = settings.overlap === 'wait' && request.trigger.kind === 'scheduled'
-  const deadlineMs = io.clock.monotonicMs() + (waits ? settings.overlapTimeoutMs : 0)
+  const startMs = io.clock.monotonicMs()
+  const deadlineMs = ({ isCatchUp }: { readonly isCatchUp: boolean }) =>
+    startMs + patienceMs(request.trigger, isCatchUp, settings)
   for (;;) {
     const lapses = lease.lapses()
     const lockResult = await waitForOverlapLock(row, deadlineMs, settings, io, halt, (holder) => {
@@ -61,6 +63,24 @@ async function acquireOverlapLock(
     })
     if (lockResult.kind !== 'mine' || lease.lapses() === lapses || halt.aborted) return lockResult
   }
+}
+
+/**
+ * Returns how long a trigger waits for the slot that holds the lock, in milliseconds.
+ *
+ * A slot that is skipped or refused never runs by itself. So a missed slot that a run catches up waits for any other slot,
+ * and the slot of today waits for a missed slot, also with `skip`. Otherwise two runs that catch up at once would skip
+ * slots of each other. They take turns in no fixed order, so they may wait for as long as the span of the catch-up.
+ */
+function patienceMs(
+  trigger: Trigger,
+  isCatchUp: boolean,
+  { overlap, overlapTimeoutMs, catchUpMs }: Pick<Settings, 'overlap' | 'overlapTimeoutMs' | 'catchUpMs'>,
+): number {
+  if (trigger.kind === 'forced') return 0
+  const isPatient = trigger.source === 'catch-up' || (isCatchUp && overlap === 'skip')
+  if (isPatient) return Math.max(overlapTimeoutMs, catchUpMs ?? 0)
+  return overlap === 'wait' ? overlapTimeoutMs : 0
 }
 
 function waitsForItself({ slot, runId }: OverlapLock): LedgerError {

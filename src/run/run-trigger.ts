@@ -1,3 +1,4 @@
+import { usageError } from '../core/errors.ts'
 import type { RunContext, RunEvent } from '../core/event.ts'
 import { defined } from '../core/objects.ts'
 import { type Policy, type Rerunnable, readRerunnable } from '../core/row/policy.ts'
@@ -10,9 +11,10 @@ import { operatorOf } from '../process/host.ts'
 import { surroundingRuns } from '../process/surrounding-runs.ts'
 import { findSurvivor } from '../process/survivors.ts'
 import type { Store } from '../store/store.ts'
+import { catchUp, type FindMissed } from './catch-up.ts'
 import { type ClaimRequest, reportAndRethrow } from './claim.ts'
 import { type RunIo, unfailing } from './claimed-slot.ts'
-import { execute, type RunResult, type Work } from './execute.ts'
+import { execute, type RunResult, type Taken, type Work } from './execute.ts'
 import { findOverlapLock } from './overlap-lock.ts'
 import {
   guardsOf,
@@ -57,13 +59,22 @@ export interface TriggerOptions extends ScheduleOptions, OrUndefined<RunSettings
   readonly force?: Force | undefined
 }
 
-/** The result of a trigger. */
-export type RunOutcome<T> = RunResult<T> & {
+interface SlotOfResult {
   readonly task: string
   readonly slot: Date
   readonly windowEnd: Date | null
   readonly runId: string
 }
+
+/** The result of a missed slot that a run wanted to catch up. */
+export type CaughtUp<T> = (RunResult<T> | Taken) & SlotOfResult
+
+/** The result of a trigger. */
+export type RunOutcome<T> = RunResult<T> &
+  SlotOfResult & {
+    /** The missed slots that ran before the slot of the trigger, the oldest first. Empty without `catchUpMs`. */
+    readonly caughtUp: readonly CaughtUp<T>[]
+  }
 
 /** The parts that all triggers of one ledger share. */
 export interface TriggerParts extends Pick<RunIo, 'clock' | 'newId' | 'random' | 'known'> {
@@ -71,6 +82,7 @@ export interface TriggerParts extends Pick<RunIo, 'clock' | 'newId' | 'random' |
   readonly storeName: string
   /** Opens the ledger, or returns the one that is open. */
   open(): Promise<{ readonly store: Store; readonly warnings: readonly string[] }>
+  readonly findMissed: FindMissed
   host(): Promise<Host>
   parse(spec: ScheduleSpec): Schedule
   /** The environment of this process. */
@@ -78,6 +90,15 @@ export interface TriggerParts extends Pick<RunIo, 'clock' | 'newId' | 'random' |
   /** The version of the time zone data of this process. */
   readonly zoneData: string
   readonly log: ((event: RunEvent, context: RunContext) => void) | undefined
+}
+
+/** The parts of a trigger that are ready: its work, its settings and its open ledger. */
+interface ReadyTrigger<T> {
+  readonly work: Work<T>
+  readonly settings: Settings
+  readonly insideOf: readonly string[]
+  readonly io: Omit<RunIo, 'emit'>
+  readonly parts: TriggerParts
 }
 
 /**
@@ -97,28 +118,56 @@ export async function runTrigger<T>(
   const given = { ledgerTimeoutMs: usualLedgerTimeoutMs(parts.storeName), ...defined(options) }
   const settings = { ...readSettings(given), ...preconditionsOf(options.force, parts.clock) }
   const work = workWith(settings)
+  if (options.force !== undefined && settings.catchUpMs !== null) {
+    throw usageError('catch-up and a forced slot cannot be used together. Leave one of them out.')
+  }
   const { context, objection, notices } = await readRequest(options, settings, parts)
   const emit = emitterOf(context, parts)
   const { store, warnings } = await parts.open().catch(reportAndRethrow(emit))
   for (const message of warnings) emit({ event: 'warning', message })
   for (const notice of notices) emit(notice)
 
-  const io = { ...parts, store, stop, findSurvivor: (row: Row) => findSurvivor(row.attempts), emit }
+  const io = { ...parts, store, stop, findSurvivor: (row: Row) => findSurvivor(row.attempts) }
   const needsLock = await mustTakeLock(options, settings, io).catch(reportAndRethrow(emit))
   const effective = needsLock ? withOverlapLock(settings, given) : settings
-  const effectiveContext = { ...context, guards: guardsOf(effective) }
+  const ready = { work, settings: effective, insideOf, io, parts }
+  const own = { ...context, guards: guardsOf(effective) }
+  // A run that is refused because of its event time may have the wrong schedule, so it must not start other slots.
+  const caughtUp = objection === null ? await catchUpBefore(own, ready).catch(reportAndRethrow(emit)) : []
+  const result = await runSlot(own, objection, ready)
+  if (result.status === 'taken') throw new Error('only a slot that is caught up can be taken')
+  return { ...result, caughtUp }
+}
+
+/** Runs the missed slots before the slot of the run. Throws `LedgerError` if the ledger cannot be used. */
+function catchUpBefore<T>(own: RunContext, ready: ReadyTrigger<T>): Promise<readonly CaughtUp<T>[]> {
+  const { settings, io, parts } = ready
+  const request = { task: own.task, slot: own.window.slot, schedule: own.schedule }
+  const catchUpIo = { ...io, findMissed: parts.findMissed, emit: emitterOf(own, parts) }
+  return catchUp(request, settings, catchUpIo, ({ slot, end, schedule }) => {
+    const trigger = { kind: 'scheduled', eventTime: slot, source: 'catch-up' } as const
+    return runSlot({ ...own, window: { slot, end }, schedule, trigger, runId: parts.newId() }, null, ready)
+  })
+}
+
+/** Runs one slot, and logs its events with its own context. */
+async function runSlot<T>(
+  context: RunContext,
+  objection: ClaimRequest['objection'],
+  { work, settings, insideOf, io, parts }: ReadyTrigger<T>,
+): Promise<CaughtUp<T>> {
   const request: ClaimRequest = {
-    ...effectiveContext,
+    ...context,
     zoneData: parts.zoneData,
     objection,
-    retentionMs: effective.retentionMs,
+    retentionMs: settings.retentionMs,
     insideOf,
-    ...(effective.overlap !== 'allow' && { phase: 'waiting' }),
+    ...(settings.overlap !== 'allow' && { phase: 'waiting' }),
   }
-  const result = await execute(request, work, effective, { ...io, emit: emitterOf(effectiveContext, parts) })
+  const result = await execute(request, work, settings, { ...io, emit: emitterOf(context, parts) })
   const { slot, end } = context.window
   const windowEnd = end === null ? null : new Date(end)
-  return { ...result, task: options.task, slot: new Date(slot), windowEnd, runId: context.runId }
+  return { ...result, task: context.task, slot: new Date(slot), windowEnd, runId: context.runId }
 }
 
 interface ReadRequest extends Pick<ReadTrigger, 'objection' | 'notices'> {

@@ -42,6 +42,20 @@ export const SETTING_GROUPS = {
       otherwise: 'no limit',
       help: 'Refuse to start later than this after the slot',
     },
+    /**
+     * Left out: a run starts only its own slot. The maximum is below the shortest retention, because a slot whose row was
+     * deleted looks missed.
+     */
+    catchUpMs: {
+      kind: 'duration',
+      group: 'Retries',
+      default: null,
+      bounds: [SECOND_MS, 31 * DAY_MS],
+      otherwise: 'off',
+      help: 'First run the slots of this span that were missed',
+      details:
+        'They run one after the other, oldest first, at most 100 in one run. A slot is missed if it was due, has no record and was not paused. A failed slot stays for an operator. A forced run does not catch up.',
+    },
   },
   starts: {
     /** With the default, half-done work never runs again without an operator. */
@@ -193,16 +207,18 @@ export const SETTING_GROUPS = {
       default: null,
       bounds: [0, 366 * DAY_MS],
       otherwise: 'never',
-      help: 'Report a slot as overdue if it is not completed by then',
+      help: 'Report a slot as overdue if not completed by then',
       details: 'The time counts from the slot. A slot is overdue also while it runs or waits.',
     },
     owner: {
       kind: 'text',
       value: 'TEXT',
       group: 'Expectations',
+      spaces: true,
+      quotes: true,
       default: null,
       otherwise: 'none',
-      help: 'Name, URL or runbook to show if the task needs attention',
+      help: 'Name, URL or runbook to show if it needs attention',
       details: 'At most 200 bytes.',
     },
   },

@@ -2,6 +2,7 @@ import { formatDuration } from '../core/duration.ts'
 import { quote, usageError } from '../core/errors.ts'
 import { allowedWithReason, isAllowed, numberText, type OptionSpec, optionName, type ValueOf } from '../core/option.ts'
 import type { Guards } from '../core/row/policy.ts'
+import { checkOwner } from '../core/user-text.ts'
 import { SETTINGS } from './settings-table.ts'
 
 type Table = typeof SETTINGS
@@ -40,6 +41,7 @@ export function readSettings(settings: RunSettings): Settings {
   const filled = fillIn(settings)
   const { maxAttempts, overlap, leaseMs } = filled
   checkTimes(filled, settings)
+  if (filled.owner !== null) checkOwner(filled.owner)
   checkRetries(filled, settings)
   // If another run may start after this lease has run out, the work must not outlive the lease.
   const alone = maxAttempts === 1 && overlap === 'allow'

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { auditedSlots, parseSchedules } from '../../src/audit/expected.ts'
+import { missedUntil } from '../../src/core/row/status.ts'
 import { systemClock } from '../../src/process/clock.ts'
 import { memoryStore } from '../support/simulated/memory-store.ts'
 
@@ -7,11 +8,11 @@ const EVERY_MINUTE = { since: 0, spec: { expression: '* * * * *', zone: 'UTC' } 
 
 test('a long gap without rows leaves room for timers and signals', async () => {
   const deps = { store: memoryStore(), clock: systemClock, pageTimeoutMs: 30_000, signals: [] }
-  const settings = { since: 0, until: 86_400_000, graceMs: 0 }
+  const settings = { since: 0, until: 86_400_000 }
   const inForce = { task: 'nightly', schedules: parseSchedules({ schedules: [EVERY_MINUTE] }) }
   let slots = 0
   let slotsAtSignal = 0
-  for await (const { missed } of auditedSlots(inForce, settings, systemClock.now(), deps)) {
+  for await (const { missed } of auditedSlots(inForce, settings, deps)) {
     expect(missed).not.toBe(null)
     if (slots === 0) setImmediate(() => (slotsAtSignal = slots))
     slots += 1
@@ -26,9 +27,9 @@ test('a slot is missed after it has been due for the grace period, and not if it
   const deps = { store: memoryStore(), clock: systemClock, pageTimeoutMs: 30_000, signals: [] }
   const inForce = { task: 'nightly', schedules: parseSchedules({ schedules: [EVERY_MINUTE] }) }
   async function missedAt(now: number, until = minute(60)) {
-    const settings = { since: minute(2), until, graceMs: minute(5) }
+    const due = { ...inForce, dueUntil: missedUntil({ now, graceMs: minute(5) }) }
     const slots: number[] = []
-    for await (const { missed } of auditedSlots(inForce, settings, now, deps)) {
+    for await (const { missed } of auditedSlots(due, { since: minute(2), until }, deps)) {
       if (missed !== null) slots.push(missed.slot / 60_000)
     }
     return slots

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { RunOutcome } from '../../src/api.ts'
-import { exitCodeOf } from '../../src/cli/exit.ts'
+import { exitCodeOf, exitCodeOfRun } from '../../src/cli/exit.ts'
 
 const common = { task: 'nightly', slot: new Date(0), windowEnd: null, runId: 'r' }
 const failed = { ...common, status: 'failed', attempt: 1, recorded: true } as const
@@ -29,3 +29,18 @@ for (const [expected, outcome, stopSignal] of [
     expect(code(outcome, stopSignal ?? null)).toBe(expected)
   })
 }
+
+test('a run that caught up: its own code, or else that of the first slot that did not succeed', () => {
+  const ran = (own: object, ...caughtUp: object[]) =>
+    exitCodeOfRun({ ...own, caughtUp } as unknown as RunOutcome<null>, { onDuplicate: 7, onRunning: 75 }, null)
+  const completed = { ...common, status: 'completed', attempt: 1, value: null }
+  const taken = { ...common, status: 'taken' }
+  const skipped = { ...common, status: 'skipped', attempt: 1, recorded: true }
+  const [three, four] = [3, 4].map((exitCode) => ({ ...failed, outcome: 'failed', exitCode }))
+  expect(ran(completed)).toBe(0)
+  expect(ran(completed, completed, taken, skipped, { ...skipped, status: 'paused' })).toBe(0)
+  expect(ran(completed, taken, three ?? {}, completed, four ?? {})).toBe(3)
+  expect(ran(four ?? {}, three ?? {})).toBe(4)
+  expect(ran(completed, { ...completed, status: 'unrecorded' }, three ?? {})).toBe(74)
+  expect(ran({ ...common, status: 'duplicate', cause: 'completed' }, three ?? {})).toBe(7)
+})

@@ -19,8 +19,8 @@ test('the help reads as in help.txt', async () => {
   await expect([`$ cronledger\n\n${overview()}\n`, ...pages].join('\n\n')).toMatchFileSnapshot('help.txt')
 })
 
-test('the help of run fits on a screen of 60 lines', () => {
-  expect(texts['run']?.split('\n').length).toBeLessThanOrEqual(60)
+test('the help of run fits on a screen of 70 lines', () => {
+  expect(texts['run']?.split('\n').length).toBeLessThanOrEqual(70)
 })
 
 test.each(NAMES)('an option of %s takes one line, or two', (name) => {

@@ -120,7 +120,7 @@ describe('a schedule', () => {
       return schedule
     })
 
-  test('of any text is read or refused in one line, and takes less than 50 ms', { timeout: 120_000 }, () => {
+  test('of any text is read or refused in one line, and takes less than 50 ms', () => {
     let read = 0
     fc.assert(
       fc.property(expression, zone, fc.option(fc.integer(), { nil: undefined }), (text, zoneName, anchor) => {
@@ -131,7 +131,7 @@ describe('a schedule', () => {
         expect(best).toBeLessThan(50)
         if (use(text, zoneName, anchor) !== null) read += 1
       }),
-      bounded(3_000),
+      bounded(1_500),
     )
     // Garbage alone would prove little.
     expect(read).toBeGreaterThan(50)

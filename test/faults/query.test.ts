@@ -46,7 +46,7 @@ beforeAll(async () => {
   for (const day of DAYS) for (const task of ['nightly', 'other']) await putCompleted(task, day)
   const spec = {
     version: 1,
-    document: { schedules: [{ since: '2026-01-02T03:00:00Z', schedule: '0 3 * * *', zone: 'UTC' }] },
+    document: { schemaVersion: 2, schedules: [{ since: '2026-01-02T03:00:00Z', schedule: '0 3 * * *', zone: 'UTC' }] },
   }
   await store.writeEntry({ kind: '#task', task: 'nightly' }, spec, 'absent', call())
 })

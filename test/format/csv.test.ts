@@ -88,6 +88,8 @@ describe('a line of CSV', () => {
     const waiting: Row = { ...row, attempts: [{ ...openAttempt(row), phase: 'waiting' }] }
     const later = row.leaseUntil + 5_000
     expect(cells(row, NOW + 5_000)).toMatchObject({ status: 'running', state: 'PENDING', durationMs: '5000' })
+    const overdue = csvLines([row], NOW + 5_000, 0, () => 5_000).split(',')
+    expect(overdue).toEqual(expect.arrayContaining(['overdue', '5000']))
     expect(cells(row, later)).toMatchObject({ status: 'stale', state: 'PENDING', durationMs: '' })
     expect(cells(waiting, NOW + 5_000)).toMatchObject({ status: 'waiting', state: 'PENDING', durationMs: '' })
     expect(cells(rowWith({ ending: NOT_STARTED }))).toMatchObject({ state: 'FAILED', durationMs: '' })
@@ -95,7 +97,8 @@ describe('a line of CSV', () => {
 
   test('a missed slot has as many cells as any other, and what is not known of it is empty', () => {
     const schedule = { expression: '0 3 * * *', zone: 'UTC' }
-    const line = csvLines([{ task: 'nightly', slot: NOW - 5_000, end: NOW + 1_000, schedule, missed: true }], NOW, 0)
+    const key = { task: 'nightly', slot: NOW - 5_000, end: NOW + 1_000, schedule } as const
+    const line = csvLines([{ ...key, missed: true, status: 'missed' }], NOW, 0)
     expect(line.split(',')).toHaveLength(csvHead().split(',').length)
     expect(line).toMatch(/^nightly,2026-11-24T03:00:00Z,2026-11-24T03:00:06Z,missed,,0 3 \* \* \*,UTC,,/)
   })

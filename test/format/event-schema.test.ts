@@ -88,6 +88,7 @@ const EVENTS: { readonly [Kind in RunEvent['event']]: readonly Extract<RunEvent,
     [row, null].map((found) => refusalOf(cause as RefusalCause, found) as Extract<RunEvent, { event: 'refused' }>),
   ),
   waiting: [{ event: 'waiting', holder }],
+  'catch-up': [{ event: 'catch-up', count: 2, oldest: SLOT, newest: SLOT, left: 0 }],
   skipped: [
     { event: 'skipped', holder, finish: 'recorded' },
     { event: 'skipped', holder, finish: 'unanswered', finishCause: detail },
@@ -153,12 +154,14 @@ describe('schema/event.schema.json', () => {
     ['missed', { row: null, missed: { task: 'nightly', slot: SLOT } }],
     ['failed', { row, missed: null }],
     ['stale', { row: rowWith({}), missed: null }],
+    ['overdue', { row: { ...pending(rowWith({})), leaseUntil: NOW + 9 * LEASE_MS }, missed: null }],
     ['late', { row: rowWith({ ending: SUCCEEDED }), missed: null }],
   ] as const)('describes the finding %s of a check', (kind, audited) => {
     const now = NOW + 2 * LEASE_MS
-    const found = findingOf(audited, { now, skewMs: 0, lateAfterMs: 0 })
+    const found = findingOf(audited, { now, skewMs: 0, graceMs: 0, lateAfterMs: 0, doneByMs: 1 })
     expect(found?.kind).toBe(kind)
-    if (found !== null) expectValid(findingObject({ ...found, task: 'nightly', schedule: before }, now, CHECKED))
+    if (found !== null)
+      expectValid(findingObject({ ...found, task: 'nightly', schedule: before, owner: 'ops' }, now, CHECKED))
   })
 
   test('describes the last line of a rerun', () => {

@@ -14,6 +14,7 @@ const missed = {
   slot: NOW - 5_000,
   end: null,
   missed: true,
+  status: 'missed',
   schedule: { expression: '0 3 * * *', zone: 'Asia/Tokyo' },
 } as const
 

@@ -146,7 +146,10 @@ describe('the JSON of a row', () => {
         const slot = Math.floor(anchor / 1000) * 1000
         const schedule = { expression, zone: 'UTC', ...(end === null ? {} : { anchor }) }
         const windowEnd = end === null ? null : slot + 3_600_000
-        const json = JSON.parse(itemLine({ task: 'a', slot, end: windowEnd, schedule, missed: true }, NOW, 0))
+        const missed = { task: 'a', slot, end: windowEnd, schedule, missed: true, status: 'missed' } as const
+        const overdue = JSON.parse(itemLine({ ...missed, status: 'overdue' }, NOW, 0))
+        expect([overdue.status, validateClosed(overdue)]).toEqual(['overdue', true])
+        const json = JSON.parse(itemLine(missed, NOW, 0))
         expect(validateClosed(json), ajv.errorsText(validateClosed.errors)).toBe(true)
         expect(json).toMatchObject({ status: 'missed', state: null, task: 'a', schedule: expression })
         expect('schemaVersion' in json).toBe(false)

@@ -23,7 +23,7 @@ import {
   TRIGGER_ERRORS,
   VALUE_ERRORS,
 } from './errors.ts'
-import { CONTEXT, EVENTS, FORCED_CONTEXT, GUARDED_CONTEXT, SLOT, UTC_CONTEXT } from './samples.ts'
+import { CAUGHT_UP_CONTEXT, CONTEXT, EVENTS, FORCED_CONTEXT, GUARDED_CONTEXT, SLOT, UTC_CONTEXT } from './samples.ts'
 import { sourceTexts } from './source-texts.ts'
 
 // The catalogue of the messages of the program, for a reviewer to read from top to bottom. After a change of a text,
@@ -38,6 +38,7 @@ test('every message of the program, with sample values, is in the catalogue', as
       'Log lines of a forced run',
       (['claimed', 'refused', 'withdrawn'] as const).map((event) => line(event, FORCED_CONTEXT)),
     ),
+    ...section('Log line of a missed slot that is caught up', [line('claimed', CAUGHT_UP_CONTEXT)]),
     ...section('Log lines in UTC, with seconds', [line('claimed', UTC_CONTEXT), line('duplicate', UTC_CONTEXT)]),
     ...section('Log lines of a run that other runs must not overlap', [line('refused', GUARDED_CONTEXT)]),
     ...section('Log lines of the rerun of a range', rerunLines()),
@@ -107,6 +108,11 @@ function findings(): readonly TaskFinding[] {
       { kind: 'stale', status: 'stale', slot: SLOT, row: rowWith({}) },
       { kind: 'stale', status: 'stale', slot: SLOT, row: lastWaiting(rowWith({})) },
     ],
+    overdue: [
+      { kind: 'overdue', status: 'overdue', slot: SLOT, row: rowWith({}) },
+      { kind: 'overdue', status: 'overdue', slot: SLOT, row: lastWaiting(rowWith({})) },
+      { kind: 'overdue', status: 'overdue', slot: SLOT, row: null },
+    ],
     late: [{ kind: 'late', status: 'completed', slot: SLOT, row: rowWith({ ending: SUCCEEDED }) }],
   }
   const { schedule, task } = CONTEXT
@@ -122,10 +128,14 @@ function checkLines(): readonly string[] {
   add({ ...CONTEXT, kind: 'missed', status: 'missed', slot: SLOT + 86_400_000, task: 'several' })
   for (const slot of [SLOT, SLOT - 86_400_000])
     add({ ...CONTEXT, kind: 'missed', status: 'missed', slot, task: 'hourly' })
+  for (const found of findings()) add({ ...found, task: 'owned', owner: 'https://wiki.example.org/nightly' })
   return [
     checkSummary(NO_FINDINGS),
     checkSummary({ ...NO_FINDINGS, late: 1 }),
     checkSummary({ ...NO_FINDINGS, missed: 2, failed: 1 }),
+    checkSummary(NO_FINDINGS, 900_000),
+    checkSummary({ ...NO_FINDINGS, missed: 1 }, 900_000),
+    checkSummary({ ...NO_FINDINGS, missed: 1, overdue: 2 }, 900_000),
     ...needsLines(needs, CHECKED),
   ]
 }

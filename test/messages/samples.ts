@@ -25,6 +25,7 @@ import {
 // The sample data of the catalogue. Each table has an entry for every member of its union, so the compiler asks for a
 // sample when an event, a cause or an outcome is added.
 
+const DAY_MS = 86_400_000
 export const SLOT: Instant = Date.parse('2026-11-24T03:00:00Z')
 
 export const CONTEXT: RunContext = {
@@ -135,6 +136,12 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
   ],
   refused: entries(REFUSALS).map(([cause, row]) => refused(cause, row)),
   waiting: [{ event: 'waiting', holder: HOLDER }],
+  'catch-up': [
+    { event: 'catch-up', count: 1, oldest: SLOT - DAY_MS, newest: SLOT - DAY_MS, left: 0 },
+    { event: 'catch-up', count: 2, oldest: SLOT - 2 * DAY_MS, newest: SLOT - DAY_MS, left: 0 },
+    { event: 'catch-up', count: 100, oldest: SLOT - 101 * DAY_MS, newest: SLOT - 2 * DAY_MS, left: 1 },
+    { event: 'catch-up', count: 100, oldest: SLOT - 120 * DAY_MS, newest: SLOT - 21 * DAY_MS, left: 20 },
+  ],
   skipped: entries(FINISHES).map(([finish, more]) => ({ event: 'skipped', holder: HOLDER, finish, ...more })),
   paused: [
     ...entries(FINISHES).map(([finish, more]): RunEvent => ({ event: 'paused', pause: PAUSE, finish, ...more })),
@@ -166,6 +173,11 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
 }
 
 export const FORCED_CONTEXT: RunContext = { ...CONTEXT, trigger: FORCED }
+/** The run of a missed slot that a later run starts. */
+export const CAUGHT_UP_CONTEXT: RunContext = {
+  ...CONTEXT,
+  trigger: { kind: 'scheduled', eventTime: SLOT, source: 'catch-up' },
+}
 
 /** The settings that keep runs apart, as a rerun must repeat them. */
 export const GUARDED_CONTEXT: RunContext = { ...CONTEXT, guards: { overlap: 'wait', skewMs: 300_000 } }

@@ -25,6 +25,6 @@ test('a run that is paused after it read the row of the holder does not take the
   const next = { ...(await row()), task: TASK, slot: slot + DAY_MS, owner: 'next' }
   const settings = { skewMs: 30_000, heartbeatMs: 60_000, ledgerTimeoutMs: 30_000 }
   const taken = await takeOverlapLock(next, settings, io, { signal: new AbortController().signal, retry: 'any' })
-  expect(taken).toEqual({ kind: 'busy', holder: { slot, runId: 'holder' } })
+  expect(taken).toEqual({ kind: 'busy', holder: { slot, runId: 'holder' }, isCatchUp: false })
   expect(holder.starts()).toBe(1)
 })

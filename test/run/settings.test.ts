@@ -83,3 +83,8 @@ describe('bounds', () => {
     })
   }
 })
+
+test('an owner that cannot be shown is refused before anything runs', () => {
+  expect(readSettings({ owner: 'the data team' }).owner).toBe('the data team')
+  expect(() => readSettings({ owner: '<owner>' })).toThrow(/owner is still the placeholder/)
+})

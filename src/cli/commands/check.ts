@@ -1,6 +1,8 @@
-import type { Ledger } from '../../api.ts'
+import type { CheckOptions, Ledger } from '../../api.ts'
+import { DAY_MS } from '../../core/duration.ts'
+import { usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
-import type { OptionTable } from '../../core/option.ts'
+import { type OptionTable, optionName } from '../../core/option.ts'
 import { NO_FINDINGS, type TaskFinding } from '../../core/row/expected-slots.ts'
 import type { Instant } from '../../core/types.ts'
 import {
@@ -12,6 +14,7 @@ import {
   findingObject,
   needsLines,
 } from '../../format/check.ts'
+import { healthMetrics } from '../../format/openmetrics.ts'
 import { jsonArray, printable, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock, withDeadline } from '../../process/clock.ts'
@@ -20,8 +23,8 @@ import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { readBoundedRange } from '../lookup.ts'
-import { readOptions } from '../options/arguments.ts'
-import { DUE_BY, withDueBy } from '../options/due-by.ts'
+import { isGiven, readOptions, type Values } from '../options/arguments.ts'
+import { DUE_BY, withDueBy, withTimes } from '../options/due-by.ts'
 import { formatOf } from '../options/format.ts'
 import { openNotify } from '../options/notify.ts'
 import { COMMON } from '../options/options.ts'
@@ -34,25 +37,46 @@ const OPTIONS = {
   ...DUE_BY,
   since: { ...COMMON.since, otherwise: '7d' },
   until: COMMON.until,
+  newMs: {
+    kind: 'duration',
+    default: null,
+    bounds: [1_000, 366 * DAY_MS],
+    otherwise: 'all findings',
+    help: 'Report only what arose in this last span',
+    details:
+      'A check every 15 minutes with --new 15m reports each finding once. If the check may start late, use a longer span, and a finding may be reported twice.',
+  },
   graceMs: COMMON.graceMs,
   lateAfterMs: COMMON.lateAfterMs,
+  doneByMs: COMMON.doneByMs,
   skewMs: { ...SETTINGS.skewMs, help: 'Treat a lease as expired this long after its end' },
-  format: COMMON.format,
+  format: {
+    ...COMMON.format,
+    choices: ['text', 'json', 'openmetrics'],
+    help: 'Output format; openmetrics is for Prometheus',
+    details: 'json is one array.',
+  },
   json: COMMON.json,
   notify: COMMON.notify,
-  notifyOn: { ...COMMON.notifyOn, help: 'Notify only about failed, missed, stale, late' },
+  notifyOn: { ...COMMON.notifyOn, help: 'Notify only about failed, missed, stale, overdue, late' },
   ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable
+
+type CheckValues = Values<typeof OPTIONS>
 
 const help = {
   name: 'check',
   summary:
-    'Find missed, failed, stale and late slots. Exits with 1 if there are any, so that a cron job or CI can raise an alarm.',
+    'Find missed, failed, stale, overdue and late slots. Exits with 1 if there are any, so that a cron job or CI can raise an alarm.',
   options: OPTIONS,
   takesTask: true,
   examples: [
     ['cronledger check --store dynamodb:cronledger', 'all tasks of the last seven days'],
     ['cronledger check nightly … --since 2026-01-01 --late-after 1h', 'one task, this year'],
+    [
+      "cronledger check … --new 15m --notify 'mail -s cronledger ops@example.org'",
+      'each finding once, if it runs every 15 minutes',
+    ],
     ["cronledger check … --notify 'curl -sSf -d @- https://example.org/hook'", 'send each finding to a webhook'],
   ],
   notes: 'Exit codes: 0 nothing found, 1 something found, otherwise as in run.',
@@ -63,39 +87,83 @@ const FOUND = 1
 
 export const check: Command = {
   help,
-  async execute({ argv, env, stops, sink }: CommandContext) {
-    const values = withDueBy(readOptions(help, argv, env), { argv, env })
+  async execute(context: CommandContext) {
+    const { argv, env, stops } = context
+    const values = withTimes(withDueBy(readOptions(help, argv, env), context), context)
     const now = systemClock.now()
-    const notify = openNotify(values, env)
-    // A stop ends this process at once. We must kill the notifications, otherwise they would go on without it.
-    stops.aborted.addEventListener('abort', () => notify?.kill())
+    const format = formatOf<CheckFormat>(values, argv, OPTIONS.format.default)
     const ledger = createLedger({ store: values.store })
     const { since, until } = await readBoundedRange(values, ledger, now, OPTIONS.since.otherwise)
     const progress = await openProgress(env)
     stops.aborted.addEventListener('abort', () => progress?.hide())
-    const found = ledger.check({
+    const options = {
       ...values,
       progress: progress === null ? undefined : drawn(progress, since, until),
       since: new Date(since),
       until: new Date(until),
-      graceMs: values.graceMs ?? COMMON.graceMs.default,
-    })
-    const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
-    const checked = { store: values.store, hasOwnSchedule: values.schedule !== undefined }
-    const findings = counted(found, count, (finding) => notify?.emit(findingObject(finding, now, checked)))
-    const pieces =
-      formatOf(values, argv, OPTIONS.format.default) === 'json'
-        ? jsonArray(findings, (finding) => safeJson(findingJson(finding, checked)))
-        : plainText(findings, count, now, checked)
-    try {
-      // Notifications must be sent even if the reader of standard output has gone away.
-      await printAll(progress === null ? pieces : withProgress(progress, pieces), { toTheEnd: notify !== null })
-    } finally {
-      const warning = notify === null ? null : await withDeadline(systemClock, NOTIFY_TIMEOUT_MS, [], notify.end)
-      if (warning !== null) sink.write(printable(`cronledger: ${warning}`))
     }
-    return Object.values(count).some((number) => number > 0) ? FOUND : EXIT.ok
+    const asking = { ledger, options, now, progress }
+    const hasFound =
+      format === 'openmetrics' ? await printMetrics(asking, argv) : await printFindings(asking, values, format, context)
+    return hasFound ? FOUND : EXIT.ok
   },
+}
+
+type CheckFormat = (typeof OPTIONS)['format']['choices'][number]
+
+interface Asking {
+  readonly ledger: Ledger
+  readonly options: CheckOptions
+  readonly now: Instant
+  readonly progress: Progress | null
+}
+
+/**
+ * Prints the metrics of the tasks. Returns whether any slot needs attention. Throws a usage error for a flag without effect.
+ */
+async function printMetrics({ ledger, options, progress }: Asking, argv: readonly string[]): Promise<boolean> {
+  const ignored = ['newMs', 'notify', 'notifyOn'].find((name) => isGiven(name, argv))
+  if (ignored !== undefined) {
+    throw usageError(`--${optionName(ignored)} has no effect with --format openmetrics. Leave it out.`)
+  }
+  let hasFound = false
+  async function* healths() {
+    for await (const health of ledger.health(options)) {
+      hasFound ||= Object.values(health.findings).some((number) => number > 0)
+      yield health
+    }
+  }
+  const pieces = healthMetrics(healths())
+  await printAll(progress === null ? pieces : withProgress(progress, pieces))
+  return hasFound
+}
+
+/** Prints the findings, and sends the notifications about them. Returns whether there are any. */
+async function printFindings(
+  { ledger, options, now, progress }: Asking,
+  values: CheckValues,
+  format: 'text' | 'json',
+  { env, stops, sink }: CommandContext,
+): Promise<boolean> {
+  const notify = openNotify(values, env)
+  // A stop ends this process at once. We must kill the notifications, otherwise they would go on without it.
+  stops.aborted.addEventListener('abort', () => notify?.kill())
+  const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
+  const checked = { store: values.store, hasOwnSchedule: values.schedule !== undefined }
+  const emit = (finding: TaskFinding) => notify?.emit(findingObject(finding, now, checked))
+  const findings = counted(ledger.check(options), count, emit)
+  const pieces =
+    format === 'json'
+      ? jsonArray(findings, (finding) => safeJson(findingJson(finding, checked)))
+      : plainText(findings, () => checkSummary(count, values.newMs), now, checked)
+  try {
+    // Notifications must be sent even if the reader of standard output has gone away.
+    await printAll(progress === null ? pieces : withProgress(progress, pieces), { toTheEnd: notify !== null })
+  } finally {
+    const warning = notify === null ? null : await withDeadline(systemClock, NOTIFY_TIMEOUT_MS, [], notify.end)
+    if (warning !== null) sink.write(printable(`cronledger: ${warning}`))
+  }
+  return Object.values(count).some((number) => number > 0)
 }
 
 /** A shorter time makes no visible difference, and to draw at each slot would take longer than to check it. */
@@ -138,7 +206,7 @@ async function* counted(
 
 async function* plainText(
   found: AsyncIterable<TaskFinding>,
-  count: Record<TaskFinding['kind'], number>,
+  summary: () => string,
   now: Instant,
   checked: CheckedLedger,
 ) {
@@ -147,5 +215,5 @@ async function* plainText(
     add(finding)
     yield `${findingLine(finding, now)}\n`
   }
-  for (const line of [checkSummary(count), ...needsLines(needs, checked)]) yield `${line}\n`
+  for (const line of [summary(), ...needsLines(needs, checked)]) yield `${line}\n`
 }

@@ -3,8 +3,9 @@ import type { Ledger } from '../../api.ts'
 import { usageError } from '../../core/errors.ts'
 import { type OptionTable, optionName } from '../../core/option.ts'
 import { isMissed } from '../../core/row/expected-slots.ts'
-import { isNewerSchema } from '../../core/row/status.ts'
-import { type Environment, type Instant, STATUSES } from '../../core/types.ts'
+import { isNewerSchema, readableRow } from '../../core/row/status.ts'
+import { expectedTimes } from '../../core/row/task-record.ts'
+import { type Environment, type Instant, STATUSES, type Status } from '../../core/types.ts'
 import { firstRunText } from '../../format/command-line.ts'
 import { HISTORY_FORMATS, type HistoryFormat, historyText } from '../../format/history.ts'
 import { type HistoryItem, statusOfItem } from '../../format/row.ts'
@@ -14,9 +15,9 @@ import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
-import { checkTaskIsKnown, readRange } from '../lookup.ts'
+import { checkTaskIsKnown, readRange, recordOf } from '../lookup.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
-import { DUE_BY, withDueBy } from '../options/due-by.ts'
+import { DUE_BY, withDueBy, withTimes } from '../options/due-by.ts'
 import { formatOf } from '../options/format.ts'
 import { COMMON, variableOf } from '../options/options.ts'
 import { grouped, PATIENCE_MS, printAll, screenOf } from '../output.ts'
@@ -68,7 +69,7 @@ export const history: Command = {
   help,
   async execute({ argv: given, env: variables, sink }: CommandContext) {
     const { argv, env } = withStatusNames(given, variables)
-    const values = withDueBy(readOptions(help, argv, env), { argv, env })
+    const values = withTimes(withDueBy(readOptions(help, argv, env), { argv, env }), { argv, env })
     const format = formatOf<HistoryFormat>(values, argv, OPTIONS.format.default)
     // A row does not store the skew of its run. Most runs have the default, and only the output depends on it.
     const [now, skewMs] = [systemClock.now(), SETTINGS.skewMs.default]
@@ -77,17 +78,24 @@ export const history: Command = {
 
     const ledger = createLedger({ store: values.store })
     const problems: string[] = []
-    const items = await readItems(values, { ledger, now, emitProblem: hasMissed ? problems.push.bind(problems) : null })
+    const emitProblem = hasMissed ? problems.push.bind(problems) : null
+    const { items, doneByMsOf } = withDoneBy(await readItems(values, { ledger, now, emitProblem }), values, ledger)
     let isCut = false
     // We report the cut only if the user did not give the limit.
     const onCut = values.limit === undefined && format === 'table' ? () => (isCut = true) : null
-    const wanted = first(limit, items, wantedBy(values, now, skewMs), onCut)
+    const wanted = first(
+      limit,
+      items,
+      wantedBy(values, (item) => statusOfItem(item, now, skewMs, doneByMsOf)),
+      onCut,
+    )
     const text = historyText(grouped(wanted, idle, format === 'table' ? delay(PATIENCE_MS) : undefined), {
       format,
       withTask: values.task === undefined,
       ...screenOf(env),
       now,
       skewMs,
+      doneByMsOf,
       nothing: () => emptyText(values, ledger),
     })
     await printAll(text)
@@ -105,7 +113,7 @@ function withStatusNames(
   argv: readonly string[],
   env: Environment,
 ): { readonly argv: readonly string[]; readonly env: Environment } {
-  const statuses = (text: string) => text.replace(/(?<=^|,)\s*pending\s*(?=,|$)/gi, 'running,waiting')
+  const statuses = (text: string) => text.replace(/(?<=^|,)\s*pending\s*(?=,|$)/gi, 'running,waiting,overdue')
   const words = argv.map((word) => word.replace(/^--state(?==|$)/, '--status'))
   const value = env[variableOf('status')] ?? env[variableOf('state')]
   return {
@@ -123,15 +131,16 @@ function withStatusNames(
 function showsMissed({ status, noMissed, duplicates }: HistoryValues, argv: readonly string[]): boolean {
   if (noMissed && status?.includes('missed'))
     throw usageError('--no-missed and --status missed cannot be used together. Use one of them.')
-  if (!noMissed && !duplicates && (status === undefined || status.includes('missed'))) return true
+  const isWanted = status === undefined || status.some((one) => one === 'missed' || one === 'overdue')
+  if (!noMissed && !duplicates && isWanted) return true
   const ignored = [...Object.keys(DUE_BY), 'graceMs'].find((name) => isGiven(name, argv))
   if (ignored === undefined) return false
   throw usageError(`--${optionName(ignored)} has no effect here, because missed slots are not shown. Leave it out.`)
 }
 
-function wantedBy({ status, duplicates }: HistoryValues, now: Instant, skewMs: number) {
+function wantedBy({ status, duplicates }: HistoryValues, statusOf: (item: HistoryItem) => Status) {
   return (item: HistoryItem) =>
-    (status === undefined || status.some((one) => one === statusOfItem(item, now, skewMs))) &&
+    (status === undefined || status.some((one) => one === statusOf(item))) &&
     (!duplicates || (!isMissed(item) && !isNewerSchema(item) && item.rejections.count > 0))
 }
 
@@ -147,7 +156,7 @@ async function readItems(
   values: HistoryValues,
   { ledger, now, emitProblem }: ItemsReading,
 ): Promise<AsyncIterable<HistoryItem>> {
-  const { task, status, schedule, timezone, anchor, graceMs = COMMON.graceMs.default } = values
+  const { task, status, schedule, timezone, anchor, graceMs } = values
   const reading = { ledgerTimeoutMs: values.ledgerTimeoutMs }
   const { since, until } = await readRange(values, ledger, now)
   const wished = {
@@ -161,7 +170,26 @@ async function readItems(
   if (emitProblem === null) return ledger.history(wished)
   const expected = { ...wished, schedule, timezone, anchor, graceMs }
   // The user asked for missed slots, so we must print them or fail.
-  return ledger.slots(status === undefined ? { ...expected, emitProblem } : expected)
+  return ledger.slots(status?.includes('missed') ? expected : { ...expected, emitProblem })
+}
+
+/**
+ * Yields the items, and reads before a row in which something runs or waits when its task should have completed. Other
+ * rows cannot be overdue, so a history reads few task records.
+ */
+function withDoneBy(source: AsyncIterable<HistoryItem>, { ledgerTimeoutMs }: HistoryValues, ledger: Ledger) {
+  const known = new Map<string, number | null>()
+  async function* items(): AsyncGenerator<HistoryItem, void, undefined> {
+    for await (const item of source) {
+      const { task } = item
+      const mayBeOverdue = !isMissed(item) && readableRow(item)?.state === 'PENDING'
+      if (mayBeOverdue && !known.has(task)) {
+        known.set(task, expectedTimes(await recordOf(ledger, { task, ledgerTimeoutMs })).doneByMs)
+      }
+      yield item
+    }
+  }
+  return { items: items(), doneByMsOf: (task: string) => known.get(task) ?? null }
 }
 
 /** Returns what to say instead of an empty table. */

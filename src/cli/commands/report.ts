@@ -23,6 +23,7 @@ import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { readBoundedRange, unknownTaskOf } from '../lookup.ts'
 import { readOptions } from '../options/arguments.ts'
+import { withTimes } from '../options/due-by.ts'
 import { COMMON } from '../options/options.ts'
 import { print, printAll } from '../output.ts'
 
@@ -44,6 +45,7 @@ const OPTIONS = {
   },
   graceMs: COMMON.graceMs,
   lateAfterMs: COMMON.lateAfterMs,
+  doneByMs: COMMON.doneByMs,
   skewMs: SETTINGS.skewMs,
   ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable
@@ -64,7 +66,7 @@ const help = {
 export const report: Command = {
   help,
   async execute({ argv, env, stops }: CommandContext) {
-    const values = readOptions(help, argv, env)
+    const values = withTimes(readOptions(help, argv, env), { argv, env })
     const { store, task, out } = values
     if (task !== undefined) checkTaskName(task)
     const place = out === '-' ? null : filePathOf(out)
@@ -72,8 +74,9 @@ export const report: Command = {
     const reading = {
       ledger: createLedger({ store }),
       ledgerTimeoutMs: values.ledgerTimeoutMs ?? SETTINGS.ledgerTimeoutMs.default,
-      graceMs: values.graceMs ?? COMMON.graceMs.default,
+      graceMs: values.graceMs,
       lateAfterMs: values.lateAfterMs,
+      doneByMs: values.doneByMs,
       skewMs: values.skewMs ?? SETTINGS.skewMs.default,
       signal: stops.aborted,
       now,

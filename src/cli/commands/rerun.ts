@@ -13,7 +13,7 @@ import type { Stops } from '../../process/signals.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT, exitCodeOf, exitCodeOfSignal, exitCodeOfStop } from '../exit.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
-import { SCHEDULE_OF_SLOT, withDueBy } from '../options/due-by.ts'
+import { SCHEDULE_OF_SLOT, withDueBy, withTimes } from '../options/due-by.ts'
 import { COMMON, variableOf } from '../options/options.ts'
 import { SUPERVISION_OPTIONS } from '../options/run-options.ts'
 import { printAll, showStandardStreams } from '../output.ts'
@@ -87,8 +87,8 @@ export const rerun: Command = {
   help,
   async execute(context: CommandContext) {
     const { argv, env, stops } = context
-    const values = withDueBy(readOptions(help, argv, env, context.rest), context)
-    checkTogether(values)
+    const values = withTimes(withDueBy(readOptions(help, argv, env, context.rest), context), context)
+    checkTogether(values, argv)
     if (isGiven('json', argv) && !values.dryRun)
       throw usageError('--json requires --dry-run. For the log, use --log json.')
     const ask = { ...context, values }
@@ -126,12 +126,16 @@ const SLOTS_AT_A_TIME = 1_000
 /** The options that are for a range only. */
 const OF_RANGE = ['from', 'to', 'only', 'graceMs', 'dryRun', 'keepGoing'] as const
 
-function checkTogether(values: RerunValues): void {
+function checkTogether(values: RerunValues, argv: readonly string[]): void {
   const { slot, from, reason, dryRun } = values
   if (slot === undefined && from === undefined) {
     throw usageError('--slot or --from is required. Give --slot for one slot, or --from for a range.')
   }
-  const ofRange = OF_RANGE.find((option) => values[option] !== undefined && values[option] !== false)
+  // The environment of a batch's container has the grace period that its runs state. It does no harm here.
+  const ofRange = OF_RANGE.find(
+    (option) =>
+      values[option] !== undefined && values[option] !== false && (option !== 'graceMs' || isGiven(option, argv)),
+  )
   if (slot !== undefined && ofRange !== undefined) {
     const name = optionName(ofRange)
     throw usageError(`--slot and --${name} cannot be used together, because --${name} is for a range. Use one of them.`)

@@ -1,8 +1,8 @@
 import type { RunOptions } from '../../api.ts'
 import { LedgerError, usageError } from '../../core/errors.ts'
 import type { Command, CommandContext } from '../command.ts'
-import { EXIT, exitCodeOf } from '../exit.ts'
-import { readOptions, type Values } from '../options/arguments.ts'
+import { EXIT, exitCodeOfRun } from '../exit.ts'
+import { isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { readEvent } from '../options/event.ts'
 import { RUN_OPTIONS } from '../options/run-options.ts'
 import { askedAt, openRunner } from '../runner.ts'
@@ -27,6 +27,9 @@ export const run: Command = {
   async execute(context: CommandContext) {
     const { argv, env, stops } = context
     const values = readOptions(help, argv, env, context.rest)
+    if (isGiven('catchUpMs', argv) && isGiven('forceSlot', argv)) {
+      throw usageError('--catch-up and --force-slot cannot be used together. Leave one of them out.')
+    }
     const runner = openRunner(help.name, values, context)
     const options = await runOptions(values, stops.aborted)
     const onDuplicate = values.exitOnDuplicate ?? RUN_OPTIONS.exitOnDuplicate.default
@@ -34,7 +37,7 @@ export const run: Command = {
     try {
       const outcome = await runner.run(options)
       if (outcome instanceof LedgerError) return EXIT[outcome.kind]
-      return exitCodeOf(outcome, codes, stops.first()?.signal ?? null)
+      return exitCodeOfRun(outcome, codes, stops.first()?.signal ?? null)
     } finally {
       // The exit code must be computed before this wait. A stop that arrives during a notification does not concern the
       // batch.
@@ -44,7 +47,8 @@ export const run: Command = {
 }
 
 /**
- * Returns the options in the form that the library takes. A stop ends the read of the event. Throws a usage error if
+ * Returns the options in the form that the library takes. A stop ends the read of the event. A forced run does not catch
+ * up: the variable of the operator forces a run whose usual options say that it catches up. Throws a usage error if
  * the event cannot be read, and for a reason without a slot to force.
  */
 export async function runOptions(
@@ -57,5 +61,5 @@ export async function runOptions(
   }
   const event = values.event === undefined ? undefined : await readEvent(values.event, stop)
   const force = slot === undefined ? undefined : { slot, reason: reason ?? '', by, askedAt: askedAt() }
-  return { ...values, event, force }
+  return { ...values, event, force, ...(force !== undefined && { catchUpMs: undefined }) }
 }

@@ -10,6 +10,7 @@ import { isLoopback } from '../../web/server/guard.ts'
 import { listen } from '../../web/server/listen.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { readOptions } from '../options/arguments.ts'
+import { withTimes } from '../options/due-by.ts'
 import { COMMON } from '../options/options.ts'
 import { print } from '../output.ts'
 
@@ -29,6 +30,7 @@ const OPTIONS = {
   },
   graceMs: COMMON.graceMs,
   lateAfterMs: COMMON.lateAfterMs,
+  doneByMs: COMMON.doneByMs,
   skewMs: SETTINGS.skewMs,
   ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable
@@ -51,8 +53,8 @@ const help = {
 export const serve: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
-    const values = readOptions(help, argv, env)
-    const { store, host = OPTIONS.host.default, lateAfterMs } = values
+    const values = withTimes(readOptions(help, argv, env), { argv, env })
+    const { store, host = OPTIONS.host.default } = values
     const emit = (message: string) => sink.write(printable(`cronledger: ${message}`))
     const ledgerTimeoutMs = values.ledgerTimeoutMs ?? SETTINGS.ledgerTimeoutMs.default
     const ledger = createLedger({ store })
@@ -63,8 +65,9 @@ export const serve: Command = {
       assets: readAssets(),
       host,
       ledgerTimeoutMs,
-      graceMs: values.graceMs ?? COMMON.graceMs.default,
-      lateAfterMs,
+      graceMs: values.graceMs,
+      lateAfterMs: values.lateAfterMs,
+      doneByMs: values.doneByMs,
       skewMs: values.skewMs ?? SETTINGS.skewMs.default,
       clock: systemClock,
       report: emit,

@@ -6,6 +6,7 @@ import { dueKeys } from '../../core/row/expected-slots.ts'
 import { parseSlotBySchedules, scheduleWith } from '../../core/row/schedules-in-force.ts'
 import { readableRow, statusOfAbsent } from '../../core/row/status.ts'
 import { gapsOf, suspensionOf } from '../../core/row/suspensions.ts'
+import { expectedTimes } from '../../core/row/task-record.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import { readSchedule } from '../../core/schedule/schedule-options.ts'
 import { instantWithoutSchedule, parseSlotReference } from '../../core/schedule/slot-reference.ts'
@@ -61,10 +62,16 @@ export const show: Command = {
     const slot = await slotFrom(values, ledger, reading, now)
     const row = await ledger.get({ ...reading, slot: new Date(slot) })
     if (row !== null) {
+      // Only a slot in which something runs or waits can be overdue.
+      const record = readableRow(row)?.state === 'PENDING' ? await recordOf(ledger, reading) : null
+      const { doneByMs } = expectedTimes(record)
       // A row does not store the skew of its run. We use the default, which most runs have.
       const skewMs = SETTINGS.skewMs.default
-      if (json) await print(showJson(row, now, skewMs))
-      else await print(showText(row, now, skewMs, await suspensionIn(ledger, reading, slot, sink)))
+      if (json) await print(showJson(row, now, skewMs, () => doneByMs))
+      else {
+        const found = await suspensionIn(ledger, reading, slot, sink)
+        await print(showText(row, now, skewMs, { found, doneByMsOf: () => doneByMs }))
+      }
       return EXIT.ok
     }
     sink.write(`cronledger: ${absentText(await readAbsent(values, slot, ledger, reading, now), now)}`)
@@ -96,9 +103,10 @@ async function readAbsent(
   now: Instant,
 ): Promise<AbsentSlot> {
   await checkTaskIsKnown(ledger, reading)
-  const recorded = schedule === undefined ? await recordOf(ledger, reading) : null
-  const given = schedule === undefined ? [] : [{ since: 0, spec: readSchedule({ schedule, timezone, anchor }).spec }]
-  const inForce = parseSchedules({ schedules: recorded?.schedules ?? given })
+  const recorded = await recordOf(ledger, reading)
+  const given =
+    schedule === undefined ? undefined : [{ since: 0, spec: readSchedule({ schedule, timezone, anchor }).spec }]
+  const inForce = parseSchedules({ schedules: given ?? recorded?.schedules ?? [] })
   const isExpected = !dueKeys(
     [{ task, schedules: inForce, gaps: recorded === null ? [] : gapsOf(recorded) }],
     slot,
@@ -108,7 +116,7 @@ async function readAbsent(
     task,
     slot,
     schedule: scheduleWith(inForce, slot)?.spec ?? null,
-    status: isExpected ? statusOfAbsent(slot, { now, graceMs: COMMON.graceMs.default }) : null,
+    status: isExpected ? statusOfAbsent(slot, { now, ...expectedTimes(recorded) }) : null,
     found: recorded === null ? null : suspensionOf(recorded, slot),
   }
 }

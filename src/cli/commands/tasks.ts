@@ -9,8 +9,9 @@ import {
   nextExpectedSlot,
   type TaskInForce,
 } from '../../core/row/expected-slots.ts'
-import { missedUntil } from '../../core/row/status.ts'
+import { unmetUntil } from '../../core/row/status.ts'
 import { gapsOf, isRetired } from '../../core/row/suspensions.ts'
+import { type ExpectedTimes, expectedTimes } from '../../core/row/task-record.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import type { Instant, StoredRow } from '../../core/types.ts'
 import { firstRunText } from '../../format/command-line.ts'
@@ -106,14 +107,17 @@ async function* readTaskSummary(
   // A future slot can have a row, which an operator has resolved, so we must ask only for slots up to now.
   const row = await newestRow(ledger, { ...reading, task, until: new Date(now + 1) })
   const gaps = gapsOf(known)
-  const missed = newestMissed({ task, schedules: [{ since, schedule }], gaps }, row, now)
+  const missed = newestMissed({ task, schedules: [{ since, schedule }], gaps }, row, now, expectedTimes(known))
   const next = nextExpectedSlot(schedule, gaps, now)
   yield { task, schedule: spec, since, last: missed ?? row, next, record: known }
 }
 
-/** Returns the newest missed slot of a task that comes after its newest row. Returns null if there is none. */
-function newestMissed(task: TaskInForce, row: StoredRow | null, now: Instant): MissedSlot | null {
-  const until = missedUntil({ now, graceMs: COMMON.graceMs.default })
-  const { value: key } = dueKeys([task], row === null ? 0 : row.slot + 1, until).next()
-  return key ? missedSlot(key, task.schedules) : null
+/**
+ * Returns the newest slot of a task that is missed or overdue and comes after its newest row. Returns null if there is
+ * none.
+ */
+function newestMissed(task: TaskInForce, row: StoredRow | null, now: Instant, times: ExpectedTimes): MissedSlot | null {
+  const settings = { now, ...times }
+  const { value: key } = dueKeys([task], row === null ? 0 : row.slot + 1, unmetUntil(settings)).next()
+  return key ? missedSlot(key, task.schedules, settings) : null
 }

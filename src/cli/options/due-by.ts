@@ -1,5 +1,6 @@
 import { usageError } from '../../core/errors.ts'
 import type { OptionTable } from '../../core/option.ts'
+import type { ExpectedTimesGiven } from '../../core/row/task-record.ts'
 import type { CommandContext } from '../command.ts'
 import { isGiven, type Values } from './arguments.ts'
 import { COMMON, variableOf } from './options.ts'
@@ -47,4 +48,18 @@ export function withDueBy<Given extends DueBy & { readonly task: string | undefi
     if (isGiven(name, argv)) throw usageError(`--${name} requires --schedule.`)
   }
   return { ...given, schedule: undefined, timezone: undefined, anchor: undefined }
+}
+
+/**
+ * Returns the times that replace those that the runs of the tasks state. The environment of a batch's container has the
+ * times of its own task, so they apply to no other task.
+ */
+export function withTimes<Given extends ExpectedTimesGiven & { readonly task?: string | undefined }>(
+  given: Given,
+  { argv, env }: Pick<CommandContext, 'argv' | 'env'>,
+): Given {
+  const ownTask = env[variableOf('task')]
+  const isOfOther = Boolean(ownTask) && ownTask !== given.task
+  const known = (name: keyof ExpectedTimesGiven) => (isOfOther && !isGiven(name, argv) ? undefined : given[name])
+  return { ...given, graceMs: known('graceMs'), lateAfterMs: known('lateAfterMs'), doneByMs: known('doneByMs') }
 }

@@ -1,9 +1,5 @@
-import { USUAL_GRACE_MS } from '../../audit/expected.ts'
-import { DAY_MS } from '../../core/duration.ts'
 import { numberText, type OptionSpec, type OptionTable, optionName } from '../../core/option.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
-
-const LONGEST_MS = 366 * DAY_MS
 
 /** The options that several commands have. */
 export const COMMON = {
@@ -72,20 +68,10 @@ export const COMMON = {
     help: 'Slots before this time; a date includes the whole day',
   },
   /** For the commands that find missed slots. */
-  graceMs: {
-    kind: 'duration',
-    default: USUAL_GRACE_MS,
-    bounds: [0, LONGEST_MS],
-    help: 'Report a slot as missed this long after it was due',
-  },
+  graceMs: { ...SETTINGS.graceMs, group: 'Options', otherwise: 'as the runs state it, or 15m' },
   /** For `check`, and for the pages that show its findings. */
-  lateAfterMs: {
-    kind: 'duration',
-    default: null,
-    bounds: [0, LONGEST_MS],
-    otherwise: 'never',
-    help: 'Report a slot as late if it started later than this',
-  },
+  lateAfterMs: { ...SETTINGS.lateAfterMs, group: 'Options', otherwise: 'as the runs state it, or never' },
+  doneByMs: { ...SETTINGS.doneByMs, group: 'Options', otherwise: 'as the runs state it, or never' },
   /** For the commands that only read, or write once. */
   ledgerTimeoutMs: { ...SETTINGS.ledgerTimeoutMs, otherwise: undefined },
   format: {
@@ -112,11 +98,11 @@ export const COMMON = {
     kind: 'words',
     value: 'KIND[,…]',
     group: 'Notifications and output',
-    choices: ['duplicate', 'refused', 'skipped', 'failed', 'missed', 'stale', 'late'],
+    choices: ['duplicate', 'refused', 'skipped', 'failed', 'missed', 'stale', 'overdue', 'late'],
     otherwise: 'all',
     help: 'Notify only about duplicate, refused, skipped, failed',
     details:
-      'run and rerun notify about duplicate, refused, skipped and failed; check about failed, missed, stale and late.',
+      'run and rerun notify about duplicate, refused, skipped and failed; check about failed, missed, stale, overdue and late.',
   },
 } as const satisfies OptionTable
 

@@ -3,7 +3,7 @@ import type { OptionTable } from '../../core/option.ts'
 import { SETTING_GROUPS } from '../../run/settings-table.ts'
 import { COMMON } from './options.ts'
 
-const { slot, starts, batch, lease, ledger } = SETTING_GROUPS
+const { slot, starts, batch, lease, expectations, ledger } = SETTING_GROUPS
 
 /** The options of `run`, in groups: the settings of a run, and what only the command line needs. */
 export const RUN_GROUPS = {
@@ -56,6 +56,7 @@ export const RUN_GROUPS = {
     ...batch,
   },
   lease,
+  expectations,
   ledger,
   exit: {
     exitOnDuplicate: {
@@ -112,6 +113,7 @@ export const RUN_OPTIONS = {
   ...RUN_GROUPS.force,
   ...RUN_GROUPS.batch,
   ...lease,
+  ...expectations,
   ...ledger,
   ...RUN_GROUPS.exit,
   ...RUN_GROUPS.log,

@@ -16,6 +16,11 @@ export type Decision =
   | { readonly kind: 'start'; readonly base: Row | null }
   /** The slot is done or running, so the trigger starts nothing. Nothing is wrong. */
   | { readonly kind: 'duplicate'; readonly cause: DuplicateCause; readonly row: Row }
+  /**
+   * A run that catches up wanted to start this slot, but it has a row, so it is not missed any more. No scheduler asked
+   * for the slot, so nothing is recorded.
+   */
+  | { readonly kind: 'taken'; readonly row: StoredRow }
   /** The trigger starts nothing, because an operator has to decide. */
   | {
       readonly kind: 'refused'
@@ -43,6 +48,7 @@ export function decide(
   if (facts.objection !== null) return refuse(facts.objection)
   if (found === null && expectationFailed) return refuse('noRow')
   if (found === null) return tooLate ? refuse('tooLate') : { kind: 'start', base: null }
+  if (scheduled && trigger.source === 'catch-up') return { kind: 'taken', row: found }
   if (isNewerSchema(found)) return refuse('newerRow')
 
   const done = terminalState(found)

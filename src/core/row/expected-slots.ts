@@ -1,17 +1,25 @@
 import { expectedSlotAfter, expectedSlotBefore, type Schedule, slotAfter } from '../schedule/slot.ts'
 import type { Instant, Key, Row, ScheduleSpec, Status, StoredRow, Window } from '../types.ts'
-import { hasStarted } from './attempts.ts'
-import { isNewerSchema, statusOfRow } from './status.ts'
+import { attemptCount, hasStarted } from './attempts.ts'
+import { isNewerSchema, type StatusSettings, statusOfAbsent, statusOfRow } from './status.ts'
 import type { Gap } from './suspensions.ts'
-import { isSameSpec } from './task-record.ts'
+import { type ExpectedTimes, isSameSpec } from './task-record.ts'
 
 /** The kinds of problems, each without a finding. */
-export const NO_FINDINGS: Readonly<Record<SlotFinding['kind'], number>> = { missed: 0, failed: 0, stale: 0, late: 0 }
+export const NO_FINDINGS: Readonly<Record<SlotFinding['kind'], number>> = {
+  missed: 0,
+  failed: 0,
+  stale: 0,
+  overdue: 0,
+  late: 0,
+}
 
 /** A problem with a slot that an operator should look at. */
 export type SlotFinding =
   /** The slot was due and has no row: no trigger asked to run it, or no run reached the ledger. */
   | { readonly kind: 'missed'; readonly status: 'missed'; readonly slot: Instant }
+  /** The slot has not completed in time. It runs, waits, or has no row yet. */
+  | { readonly kind: 'overdue'; readonly status: 'overdue'; readonly slot: Instant; readonly row: Row | null }
   /** A late slot has any status, because it may have completed. */
   | { readonly kind: 'failed' | 'stale' | 'late'; readonly status: Status; readonly slot: Instant; readonly row: Row }
 
@@ -19,16 +27,24 @@ export type TaskFinding = SlotFinding & {
   readonly task: string
   /** The schedule that is in force now. Operators read times in its zone. */
   readonly schedule: ScheduleSpec
+  /** The owner that the runs of the task state: a name, URL or runbook. Left out: they state none. */
+  readonly owner?: string
 }
 
-export interface AuditSettings {
+/** The condition of a task, in a few numbers. */
+export interface TaskHealth {
+  readonly task: string
+  /** The status of the newest slot that was due. Null if the range has none. */
+  readonly status: Status | null
+  /** When the newest attempt that succeeded ended. Null if the range has none. */
+  readonly lastSuccessAt: Instant | null
+  /** How many slots need attention, by kind. */
+  readonly findings: Readonly<Record<SlotFinding['kind'], number>>
+}
+
+export interface AuditSettings extends ExpectedTimes {
   readonly now: Instant
   readonly skewMs: number
-  /**
-   * A slot is late if its first attempt started more than this many milliseconds after the slot. With null, no slot is
-   * late.
-   */
-  readonly lateAfterMs: number | null
 }
 
 /** A schedule and the first slot that ran under it. */
@@ -41,6 +57,8 @@ export interface InForce {
 export interface MissedSlot extends Key, Window {
   readonly schedule: ScheduleSpec
   readonly missed: true
+  /** `overdue` if the grace period is not over, and the slot should have completed. */
+  readonly status: 'missed' | 'overdue'
 }
 
 export function isMissed(item: StoredRow | MissedSlot): item is MissedSlot {
@@ -53,6 +71,8 @@ export interface TaskInForce {
   readonly schedules: readonly InForce[]
   /** The ranges in which no slot was due, because the task was paused or retired. Left out: none. */
   readonly gaps?: readonly Gap[]
+  /** A later slot is not yet counted as due, because it may still come in time. Left out: all count. */
+  readonly dueUntil?: Instant
 }
 
 /** A slot that was due, or that may have been due (`doubt`). */
@@ -96,14 +116,14 @@ export function* dueKeys(tasks: readonly TaskInForce[], since: Instant, until: I
 }
 
 function* dueKeysOf(
-  { task, schedules, gaps = [] }: TaskInForce,
+  { task, schedules, gaps = [], dueUntil = Number.POSITIVE_INFINITY }: TaskInForce,
   since: Instant,
   until: Instant,
 ): Generator<DueKey, void> {
   let replaced = Number.POSITIVE_INFINITY
   let certainUntil = Number.POSITIVE_INFINITY
   for (const { since: first, schedule } of schedules.toReversed()) {
-    const [from, end] = [Math.max(since, first), Math.min(until, replaced)]
+    const [from, end] = [Math.max(since, first), Math.min(until, replaced, dueUntil)]
     const doubt = { schedule: schedule.spec, until: replaced }
     for (let slot = expectedSlotBefore(schedule, end); slot !== null && slot >= from; ) {
       const gap = gapAt(gaps, slot)
@@ -214,20 +234,68 @@ function runOf(row: StoredRow): Run | null {
   return attempts.some(({ trigger }) => trigger.kind === 'scheduled') ? { slot, schedule } : null
 }
 
-/** Returns a key of `dueKeys` with its window and the schedule under which it was due. */
-export function missedSlot({ task, slot }: Key, schedules: readonly InForce[]): MissedSlot {
+/** Returns a key of `dueKeys` with its window, its status, and the schedule under which it was due. */
+export function missedSlot(
+  { task, slot }: Key,
+  schedules: readonly InForce[],
+  settings: Omit<StatusSettings, 'skewMs'>,
+): MissedSlot {
   const inForce = schedules.findLast(({ since }) => since <= slot)
   if (inForce === undefined) throw new Error(`${task} had no schedule at ${slot}`)
-  return { task, slot, end: slotAfter(inForce.schedule, slot), schedule: inForce.schedule.spec, missed: true }
+  const status = statusOfAbsent(slot, settings) === 'overdue' ? 'overdue' : 'missed'
+  return { task, slot, end: slotAfter(inForce.schedule, slot), schedule: inForce.schedule.spec, missed: true, status }
 }
 
 /** Returns the problem in the record of a slot, or null if there is none. */
 export function findingOf({ row, missed }: AuditedSlot, settings: AuditSettings): SlotFinding | null {
-  if (row === null) return { kind: 'missed', status: 'missed', slot: missed.slot }
+  if (row === null) return findingOfAbsent(missed.slot, settings)
   if (isNewerSchema(row)) return null
+  const { slot } = row
   const status = statusOfRow(row, settings)
+  if (status === 'overdue') return { kind: status, status, slot, row }
   const kind = status === 'stale' || status === 'failed' ? status : isLate(row, settings) ? 'late' : null
-  return kind === null ? null : { kind, status, slot: row.slot, row }
+  return kind === null ? null : { kind, status, slot, row }
+}
+
+function findingOfAbsent(slot: Instant, settings: AuditSettings): SlotFinding | null {
+  const status = statusOfAbsent(slot, settings)
+  switch (status) {
+    case 'missed':
+      return { kind: status, status, slot }
+    case 'overdue':
+      return { kind: status, status, slot, row: null }
+    case 'scheduled':
+      return null
+  }
+}
+
+/**
+ * Returns the instant at which the finding arose. A check at that instant finds it, and a check before it does not, so
+ * checks at regular times that look at the time since the check before them report each finding once.
+ */
+export function aroseAt(found: SlotFinding, { graceMs, doneByMs, skewMs }: AuditSettings): Instant {
+  switch (found.kind) {
+    case 'missed':
+      return found.slot + graceMs
+    case 'overdue':
+      return found.slot + (doneByMs ?? 0)
+    case 'late':
+      return found.row.attempts.find(hasStarted)?.startedAt ?? found.slot
+    case 'stale':
+      // At the end of the lease itself, the attempt still counts as running.
+      return (found.row.leaseUntil ?? found.slot) + skewMs + 1
+    case 'failed':
+      return failedAt(found.row)
+  }
+}
+
+/** Returns when the row became FAILED: at the end of its last attempt, or by the resolution after it. */
+function failedAt(row: Row): Instant {
+  const attempt = row.attempts.at(-1)
+  const resolution = row.resolutions.at(-1)
+  const resolvedAt = resolution !== undefined && resolution.afterAttempt >= attemptCount(row) ? resolution.at : row.slot
+  const endedAt = attempt?.phase === 'ended' ? (attempt.endedAt ?? row.slot) : row.slot
+  return Math.max(resolvedAt, endedAt)
 }
 
 function isLate({ slot, attempts }: Row, { lateAfterMs }: AuditSettings): boolean {

@@ -12,6 +12,8 @@ export interface StatusSettings {
   readonly skewMs: number
   /** A slot without a row is missed this long after it was due, in milliseconds. */
   readonly graceMs: number
+  /** A slot that has not completed this many milliseconds after it was due is overdue. Null or left out: never. */
+  readonly doneByMs?: number | null | undefined
 }
 
 /** Returns the status of a slot that has a row, or that its schedule asks for. */
@@ -20,16 +22,21 @@ export function statusOf({ slot, row }: SlotRecord, settings: StatusSettings): S
 }
 
 /** Returns the status of an expected slot that has no row. */
-export function statusOfAbsent(slot: Instant, settings: Omit<StatusSettings, 'skewMs'>): 'missed' | 'scheduled' {
-  return slot < missedUntil(settings) ? 'missed' : 'scheduled'
+export function statusOfAbsent(
+  slot: Instant,
+  settings: Omit<StatusSettings, 'skewMs'>,
+): 'missed' | 'overdue' | 'scheduled' {
+  if (slot < missedUntil(settings)) return 'missed'
+  return isPastDoneBy(slot, settings) ? 'overdue' : 'scheduled'
 }
 
 /** Returns the status of a slot that has a row. */
-export function statusOfRow(row: StoredRow, { now, skewMs }: Omit<StatusSettings, 'graceMs'>): Status {
+export function statusOfRow(row: StoredRow, settings: Omit<StatusSettings, 'graceMs'>): Status {
   if (isNewerSchema(row)) return 'unknown'
   switch (row.state) {
     case 'PENDING':
-      if (isStale(row, now, skewMs)) return 'stale'
+      if (isStale(row, settings.now, settings.skewMs)) return 'stale'
+      if (isPastDoneBy(row.slot, settings)) return 'overdue'
       return isWaiting(row) ? 'waiting' : 'running'
     case 'COMPLETED':
       return 'completed'
@@ -44,6 +51,17 @@ export function statusOfRow(row: StoredRow, { now, skewMs }: Omit<StatusSettings
 export function missedUntil({ now, graceMs }: Omit<StatusSettings, 'skewMs'>): Instant {
   // A slot that has been due for exactly the grace period is missed, so the end is a millisecond later.
   return now - graceMs + 1
+}
+
+/** Returns the end of the time in which an expected slot without a row is missed or overdue, not included. */
+export function unmetUntil(settings: Omit<StatusSettings, 'skewMs'>): Instant {
+  const { now, doneByMs } = settings
+  const overdueUntil = doneByMs == null ? Number.NEGATIVE_INFINITY : now - doneByMs + 1
+  return Math.max(missedUntil(settings), overdueUntil)
+}
+
+function isPastDoneBy(slot: Instant, { now, doneByMs }: Pick<StatusSettings, 'now' | 'doneByMs'>): boolean {
+  return doneByMs != null && now >= slot + doneByMs
 }
 
 export function isNewerSchema(row: StoredRow): row is NewerSchemaRow {

@@ -41,6 +41,11 @@ export function retirementAt({ retirements }: Pick<TaskRecord, 'retirements'>, s
   return retirements.findLast((one) => one.until === null && covers(one, slot)) ?? null
 }
 
+/** Returns whether the slot must not be caught up, because the task is paused or was paused or retired at it. */
+export function isSuspended(record: TaskRecord, slot: Instant, now: Instant, skewMs: number): boolean {
+  return pauseFor(record, slot, now, skewMs) !== null || record.retirements.some((one) => covers(one, slot))
+}
+
 /** A pause or a retirement, and which of the two it is. */
 export interface FoundSuspension {
   readonly kind: 'pause' | 'retirement'

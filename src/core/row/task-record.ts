@@ -1,4 +1,4 @@
-import { type Instant, SCHEMA_VERSION, type ScheduleSpec } from '../types.ts'
+import { type Instant, type OrUndefined, SCHEMA_VERSION, type ScheduleSpec } from '../types.ts'
 import {
   beforeRelease,
   encodeInstant,
@@ -35,6 +35,35 @@ export interface Expectations {
   readonly doneByMs?: number
   /** A name, URL or runbook. It is shown where the task needs attention. */
   readonly owner?: string
+}
+
+/**
+ * Fifteen minutes. Deliveries usually arrive within a minute or two, and a retry or a slow start should not raise an
+ * alarm.
+ */
+export const USUAL_GRACE_MS = 900_000
+
+/** The times that decide which slots of a task need attention, in milliseconds. Null: never. */
+export interface ExpectedTimes {
+  readonly graceMs: number
+  readonly lateAfterMs: number | null
+  readonly doneByMs: number | null
+}
+
+/** The times that the user of an audit gives. They replace those that the runs state. */
+export type ExpectedTimesGiven = OrUndefined<Pick<Expectations, 'graceMs' | 'lateAfterMs' | 'doneByMs'>>
+
+/** Returns the times of a task: those that are given, otherwise those that its runs state, otherwise the defaults. */
+export function expectedTimes(
+  record: Pick<TaskRecord, 'expectations'> | null,
+  { graceMs, lateAfterMs, doneByMs }: ExpectedTimesGiven = {},
+): ExpectedTimes {
+  const stated = record?.expectations
+  return {
+    graceMs: graceMs ?? stated?.graceMs ?? USUAL_GRACE_MS,
+    lateAfterMs: lateAfterMs ?? stated?.lateAfterMs ?? null,
+    doneByMs: doneByMs ?? stated?.doneByMs ?? null,
+  }
 }
 
 /** The decision of an operator about a task, or the run that revived a retired task. */

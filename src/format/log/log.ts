@@ -3,7 +3,7 @@ import type { LeaseLossCause, RunContext, RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { waitMsOf } from '../../core/row/attempts.ts'
 import type { Suspension } from '../../core/row/task-record.ts'
-import type { AttemptRecord, Instant, Trigger } from '../../core/types.ts'
+import type { AttemptRecord, Instant, ScheduleSpec, Trigger } from '../../core/types.ts'
 import { commandLine } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
 import { elapsed, printable, safeJson, scheduleText, sentence } from '../text.ts'
@@ -136,10 +136,12 @@ function logEntry(event: RunEvent, context: RunContext, latenessMs: number): Log
 }
 
 function claimedEntry(attempt: AttemptRecord, trigger: Trigger, latenessMs: number): LogEntry {
+  const isCaughtUp = trigger.kind === 'scheduled' && trigger.source === 'catch-up'
   const due = `${elapsed(latenessMs)} after the scheduled time`
   const waitedMs = waitMsOf(attempt)
   const waited = waitedMs === null ? '' : `, waited ${elapsed(waitedMs)}`
-  const how = (trigger.kind === 'forced' ? `forced by ${trigger.by}` : due) + waited
+  const how =
+    (trigger.kind === 'forced' ? `forced by ${trigger.by}` : isCaughtUp ? `missed slot, ${due}` : due) + waited
   return {
     level: 'info',
     event: 'claimed',
@@ -202,13 +204,13 @@ function withdrawnEntry({ certain, detail }: Extract<RunEvent, { event: 'withdra
   }
 }
 
-type WarningEvent = Extract<
+type NoticeEvent = Extract<
   RunEvent,
-  { event: 'clock-event-time' | 'schedule-mismatch' | 'schedule-changed' | 'revived' | 'warning' }
+  { event: 'catch-up' | 'clock-event-time' | 'schedule-mismatch' | 'schedule-changed' | 'revived' | 'warning' }
 >
 
-/** Returns the entry of an event that warns about the options of the run or about its task. */
-function noticeEntry(event: WarningEvent, { schedule }: RunContext): LogEntry {
+/** Returns the entry of an event about the options of the run or about its task. */
+function noticeEntry(event: NoticeEvent, { schedule }: RunContext): LogEntry {
   switch (event.event) {
     case 'clock-event-time':
       return {
@@ -242,8 +244,27 @@ function noticeEntry(event: WarningEvent, { schedule }: RunContext): LogEntry {
         fields: { retirement: suspensionFields(event.retirement) },
       }
     }
+    case 'catch-up':
+      return catchUpEntry(event, schedule)
     case 'warning':
       return { level: 'warn', event: 'warning', message: event.message, fields: {} }
+  }
+}
+
+function catchUpEntry(
+  { count, oldest, newest, left }: Extract<RunEvent, { event: 'catch-up' }>,
+  { zone }: ScheduleSpec,
+): LogEntry {
+  const slots =
+    count === 1
+      ? `1 missed slot to catch up: ${zonedTime(oldest, zone)}`
+      : `${count} missed slots to catch up, the oldest first: ${zonedTime(oldest, zone)} to ${zonedTime(newest, zone)}`
+  const more = left === 0 ? '' : `. ${left} more ${left === 1 ? 'is' : 'are'} left for the next run.`
+  return {
+    level: 'info',
+    event: 'catch-up',
+    message: slots + more,
+    fields: { count, oldest: formatInstant(oldest), newest: formatInstant(newest), left },
   }
 }
 

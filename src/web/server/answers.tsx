@@ -4,7 +4,7 @@ import type { Child } from 'hono/jsx'
 import pLimit from 'p-limit'
 import type { Ledger } from '../../api.ts'
 import { type ErrorKind, LedgerError } from '../../core/errors.ts'
-import type { StatusSettings } from '../../core/row/status.ts'
+import type { ExpectedTimesGiven } from '../../core/row/task-record.ts'
 import { type Clock, link } from '../../process/clock.ts'
 import { type Frame, ProblemView, pageText } from '../views/document.tsx'
 import { SERVED } from '../views/links.ts'
@@ -12,7 +12,7 @@ import type { Assets } from './assets.ts'
 import type { Reading } from './reading.ts'
 import { shareAnswers } from './shared.ts'
 
-export interface AppOptions extends Omit<StatusSettings, 'now'> {
+export interface AppOptions extends ExpectedTimesGiven {
   readonly ledger: Ledger
   /** The name of the ledger. */
   readonly store: string
@@ -24,8 +24,7 @@ export interface AppOptions extends Omit<StatusSettings, 'now'> {
    * for each request to the ledger.
    */
   readonly ledgerTimeoutMs: number
-  /** A slot is late when its first attempt started later than this after it. Left out: never. */
-  readonly lateAfterMs?: number | undefined
+  readonly skewMs: number
   readonly clock: Clock
   /** Called with the text of each error that is a bug. */
   readonly report: (message: string) => void
@@ -79,8 +78,8 @@ export type ReadView = (context: Context, untilMs: number) => Promise<View | nul
 
 /** Returns a reading that begins now, and that ends when `signal` aborts. */
 export function openReading(options: AppOptions, signal: AbortSignal): Reading {
-  const { ledger, clock, ledgerTimeoutMs, lateAfterMs, graceMs, skewMs } = options
-  return { ledger, ledgerTimeoutMs, lateAfterMs, graceMs, skewMs, now: clock.now(), signal }
+  const { ledger, clock, ledgerTimeoutMs, lateAfterMs, graceMs, doneByMs, skewMs } = options
+  return { ledger, ledgerTimeoutMs, lateAfterMs, graceMs, doneByMs, skewMs, now: clock.now(), signal }
 }
 
 /**

@@ -174,7 +174,7 @@ function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
 
 /** Returns whether a slot runs, or may start at any moment. */
 function moves({ slot, status }: { readonly slot: Instant; readonly status: Status }, now: Instant): boolean {
-  return status === 'running' || status === 'waiting' || (status === 'scheduled' && slot <= now)
+  return status === 'running' || status === 'waiting' || status === 'overdue' || (status === 'scheduled' && slot <= now)
 }
 
 function asset(type: string): Record<string, string> {

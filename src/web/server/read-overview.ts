@@ -148,9 +148,9 @@ type NeedsPart =
   | { readonly kind: 'end' }
 
 async function* findingsOf(known: KnownTask, span: Span, reading: Reading): AsyncGenerator<NeedsPart, void> {
-  const { ledger, graceMs, skewMs, lateAfterMs } = reading
+  const { ledger, graceMs, skewMs, lateAfterMs, doneByMs } = reading
   const [since, until] = [new Date(span.since), new Date(span.until)]
-  const settings = { task: known, since, until, graceMs, skewMs, lateAfterMs, ...askOptions(reading) }
+  const settings = { task: known, since, until, graceMs, skewMs, lateAfterMs, doneByMs, ...askOptions(reading) }
   try {
     for await (const finding of ledger.check(settings)) yield { kind: 'finding', finding }
   } catch (error) {

@@ -5,7 +5,7 @@ import { dueKeys } from '../../core/row/expected-slots.ts'
 import { scheduleWith } from '../../core/row/schedules-in-force.ts'
 import { readableRow, statusOf } from '../../core/row/status.ts'
 import { suspensionOf } from '../../core/row/suspensions.ts'
-import { EMPTY_TASK_RECORD } from '../../core/row/task-record.ts'
+import { EMPTY_TASK_RECORD, expectedTimes } from '../../core/row/task-record.ts'
 import { monthsIn } from '../../core/schedule/local-time.ts'
 import { expectedSlotAfter, expectedSlotBefore, windowOf } from '../../core/schedule/slot.ts'
 import { parseTimeRange } from '../../core/schedule/time-range.ts'
@@ -186,9 +186,10 @@ export async function readSlot(
   const isAhead = slot > reading.now && !isGap && current !== null && windowOf(current, slot)?.slot === slot
   if (row === null && !wasDue && !isAhead) return null
   const first = inForce[0]?.since ?? slot
+  const settings = { ...reading, ...expectedTimes(known, reading) }
   const schedule = inForce.findLast(({ since }) => since <= slot)?.schedule ?? current
   return {
-    ...slotModelOf(read, { slot, row, status: statusOf({ slot, row }, reading) }, store, reading),
+    ...slotModelOf(read, { slot, row, status: statusOf({ slot, row }, settings) }, store, reading),
     // Nothing was due before the first slot that was run.
     before: schedule === null || slot <= first ? null : expectedSlotBefore(schedule, slot),
     after: schedule === null ? null : expectedSlotAfter(schedule, slot),
@@ -200,7 +201,7 @@ export function slotModelOf(
   { head, known, inForce }: ReadTask,
   record: SlotWithStatus,
   store: string,
-  { now, skewMs, lateAfterMs }: Reading,
+  reading: Reading,
 ) {
   const { slot, row } = record
   const own = readableRow(row)?.schedule ?? null
@@ -209,5 +210,7 @@ export function slotModelOf(
   const schedule = scheduleWith(inForce, slot) === null ? own : null
   const target = { store: storeAnywhere(store), task: head.task, slot, schedule }
   const found = known === null ? null : suspensionOf(known, slot)
-  return { record, clock: head.clock, target, found, now, skewMs, lateAfterMs }
+  const { now, skewMs } = reading
+  const { lateAfterMs, doneByMs } = expectedTimes(known, reading)
+  return { record, clock: head.clock, target, found, now, skewMs, lateAfterMs, doneByMs, owner: head.owner }
 }

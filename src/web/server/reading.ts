@@ -3,8 +3,9 @@ import type { Ledger } from '../../api.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
 import { LedgerError } from '../../core/errors.ts'
 import { dueKeys, type InForce, nextExpectedSlot, type RowsOf, withMissed } from '../../core/row/expected-slots.ts'
-import { type StatusSettings, statusOf } from '../../core/row/status.ts'
+import { statusOf } from '../../core/row/status.ts'
 import { type Gap, gapsOf, suspensionAt } from '../../core/row/suspensions.ts'
+import { type ExpectedTimesGiven, expectedTimes } from '../../core/row/task-record.ts'
 import { parseSchedule, type Schedule } from '../../core/schedule/schedule.ts'
 import type { Instant, ScheduleSpec, StoredRow } from '../../core/types.ts'
 import { inWords } from '../../format/schedule-words.ts'
@@ -12,13 +13,16 @@ import type { SlotWithStatus } from '../views/history-table.tsx'
 import type { ScheduleChange, TaskHead } from '../views/task.tsx'
 import { type WallClock, wallClock } from '../views/wall-clock.tsx'
 
-/** The ledger that the views are read from, and the time and settings of the reading. */
-export interface Reading extends StatusSettings {
+/**
+ * The ledger that the views are read from, and the time and settings of the reading. The times that are left out are those
+ * that the runs of each task state.
+ */
+export interface Reading extends ExpectedTimesGiven {
   readonly ledger: Ledger
   /** How long one request to the ledger may take. */
   readonly ledgerTimeoutMs: number
-  /** A slot is late when its first attempt started later than this after it, as in `check`. Left out: never. */
-  readonly lateAfterMs?: number | undefined
+  readonly now: Instant
+  readonly skewMs: number
   /** Ends the reading when its time is up, or when its result is not needed any more. */
   readonly signal: AbortSignal
 }
@@ -78,6 +82,7 @@ export function readKnown(known: KnownTask, now: Instant): ReadTask {
     next,
     suspensions: known,
     suspended: suspensionAt(known, now),
+    owner: known.expectations?.owner,
   }
   return { head, known, inForce, current, problem }
 }
@@ -124,12 +129,13 @@ export async function* readSlotsWithStatus(
   query: SlotsQuery,
   reading: Reading,
 ): AsyncGenerator<SlotWithStatus, void, undefined> {
+  const settings = { ...reading, ...expectedTimes(known, reading) }
   const dueUntil = Math.min(query.until ?? Number.POSITIVE_INFINITY, reading.now + 1)
   const due = dueKeys([{ task, schedules: inForce, gaps: gapsIn(known) }], query.since ?? 0, dueUntil)
   const later: RowsOf = (task, since, until) => readRows(task, { since, until }, reading)
   for await (const { row, missed } of withMissed(due, readRows(task, query, reading), true, later)) {
     const record = row === null ? { slot: missed.slot, row } : { slot: row.slot, row }
-    yield { ...record, status: statusOf(record, reading) }
+    yield { ...record, status: statusOf(record, settings) }
   }
 }
 

@@ -63,7 +63,7 @@ export function HistoryRow({ record, clock, href, id, now }: HistoryRowProps) {
       </td>
       <td class="number">{own === null ? '' : attemptCount(own)}</td>
       <td class="number">{durationText(own && latenessMsOf(own))}</td>
-      <td class="number">{durationText(own && durationMsOf(own, status === 'running' ? now : null))}</td>
+      <td class="number">{durationText(own && durationMsOf(own, status, now))}</td>
       <td>{rejectedText(row)}</td>
     </tr>
   )

@@ -16,6 +16,7 @@ export const MARKS: Readonly<Record<Status, Mark>> = {
   failed: { sign: 'F', word: 'failed' },
   skipped: { sign: '–', word: 'skipped' },
   missed: { sign: 'M', word: 'missed' },
+  overdue: { sign: '!', word: 'overdue' },
   scheduled: { sign: '○', word: 'scheduled' },
   unknown: { sign: '#', word: 'unknown (newer version)' },
 }
@@ -25,12 +26,13 @@ const URGENCY: Readonly<Record<Status, number>> = {
   failed: 0,
   stale: 1,
   missed: 2,
-  running: 3,
-  waiting: 4,
-  scheduled: 5,
-  unknown: 6,
-  skipped: 7,
-  completed: 8,
+  overdue: 3,
+  running: 4,
+  waiting: 5,
+  scheduled: 6,
+  unknown: 7,
+  skipped: 8,
+  completed: 9,
 }
 
 /** A day with several statuses shows the first of them. */

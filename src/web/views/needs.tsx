@@ -191,7 +191,10 @@ export function NeedsList({
                       {one.kind}
                     </span>
                   </td>
-                  <td class="wide">{printable(findingDetail(one, needs.now))}</td>
+                  <td class="wide">
+                    {printable(findingDetail(one, needs.now))}
+                    {one.owner !== undefined && <span class="quiet"> · owner: {printable(one.owner)}</span>}
+                  </td>
                 </tr>
               ))}
             </tbody>

@@ -24,6 +24,10 @@ export function remediesOf(status: Status, target: StepTarget, now: Instant): re
       return [rerun('Run it again'), completed, skipped]
     case 'scheduled':
       return target.slot > now ? [skipped] : [rerun('Run it now'), skipped]
+    case 'overdue':
+      return [
+        show('See what happened', 'If it runs or waits, it can be resolved or run again only after it has ended.'),
+      ]
     case 'running':
     case 'waiting':
       return [show('Show it in a terminal', 'It can be resolved or run again only after it has ended.')]

@@ -23,7 +23,11 @@ export interface SlotModel {
   readonly now: Instant
   readonly skewMs: number
   /** A slot is late when its first attempt started later than this after it. Left out: never. */
-  readonly lateAfterMs?: number | undefined
+  readonly lateAfterMs?: number | null | undefined
+  /** A slot that has not completed this long after it was due is overdue. Null: never. */
+  readonly doneByMs?: number | null | undefined
+  /** The owner that the runs of the task state. Left out: they state none. */
+  readonly owner?: string | undefined
   /** The slots before and after it. Null when there is none. */
   readonly before: Instant | null
   readonly after: Instant | null
@@ -65,12 +69,12 @@ const BELOW = { 1: 2, 2: 3, 3: 4, 4: 4 } as const satisfies Record<HeadingLevel,
 
 /** The status of a slot, the reason for it, the possible actions, and the timeline. */
 export function SlotDetail({ model, level, live }: DetailProps) {
-  const { record, clock, target, found, now, skewMs, lateAfterMs = Number.POSITIVE_INFINITY } = model
+  const { record, clock, target, now, lateAfterMs, owner } = model
   const { slot, row, status } = record
   const own = readableRow(row)
   const below = BELOW[level]
   const latenessMs = own && latenessMsOf(own)
-  const isLate = latenessMs !== null && latenessMs > lateAfterMs
+  const isLate = latenessMs !== null && lateAfterMs != null && latenessMs > lateAfterMs
   // A report can have thousands of slots that completed with their only attempt. Their actions and facts are left out.
   const isPlain =
     !live && status === 'completed' && own !== null && attemptCount(own) === 1 && own.rejections.count === 0
@@ -82,6 +86,7 @@ export function SlotDetail({ model, level, live }: DetailProps) {
       <p class="facts">
         <Badge status={status} /> · {clock.zone}
         {isLate && ` · late: started ${elapsed(latenessMs)} after the scheduled time`}
+        {owner !== undefined && (isLate || needsAttention(status)) && ` · owner: ${printable(owner)}`}
       </p>
       <p class="why">{printable(whyText(record, now, clock))}</p>
       {!isPlain && <Remedies status={status} target={target} now={now} level={below} live={live} />}
@@ -101,7 +106,7 @@ export function SlotDetail({ model, level, live }: DetailProps) {
         <section>
           <Heading level={below}>Details</Heading>
           <dl>
-            {Object.entries(factsOf(own, now, skewMs, clock, found)).map(([name, text]) => (
+            {Object.entries(factsOf(own, model)).map(([name, text]) => (
               <>
                 <dt>{name}</dt>
                 <dd>{printable(text)}</dd>
@@ -116,14 +121,11 @@ export function SlotDetail({ model, level, live }: DetailProps) {
 
 function factsOf(
   row: Row,
-  now: Instant,
-  skewMs: number,
-  clock: WallClock,
-  found: FoundSuspension | null,
+  { now, skewMs, doneByMs = null, clock, found }: DetailProps['model'],
 ): Readonly<Record<string, string>> {
   const { leaseUntil, expiresAt } = row
   return {
-    ...slotFacts(row, now, skewMs),
+    ...slotFacts(row, now, skewMs, () => doneByMs),
     ...(leaseUntil !== null && { lease: `until ${clock.both(leaseUntil)}` }),
     ...(expiresAt !== null && { expires: clock.both(expiresAt) }),
     ...(found !== null && { 'not expected': notExpectedText(found, clock.zone) }),
@@ -136,10 +138,14 @@ interface RemediesProps extends Omit<DetailProps, 'model'> {
   readonly now: Instant
 }
 
+function needsAttention(status: Status): boolean {
+  return status === 'missed' || status === 'failed' || status === 'stale' || status === 'overdue'
+}
+
 function Remedies({ status, target, now, level, live }: RemediesProps) {
   const remedies = remediesOf(status, target, now)
   if (remedies.length === 0) return null
-  const needed = status === 'missed' || status === 'failed' || status === 'stale'
+  const needed = needsAttention(status)
   return (
     <section class={`remedies ${needed ? 'needed' : ''}`}>
       <Heading level={level}>{needed ? 'What to do' : 'What you can do'}</Heading>

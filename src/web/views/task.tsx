@@ -35,6 +35,8 @@ export interface TaskHead {
   readonly suspensions: Suspensions
   /** The pause or the retirement that is in force. */
   readonly suspended: FoundSuspension | null
+  /** The owner that the runs of the task state. Left out: they state none. */
+  readonly owner?: string | undefined
 }
 
 export interface TaskPage {
@@ -53,7 +55,7 @@ export interface TaskPage {
 
 /** The name and the schedule of a task. */
 export function TaskTitle({ head, level }: { readonly head: TaskHead; readonly level: HeadingLevel }) {
-  const { task, clock, current, schedules, next, suspended } = head
+  const { task, clock, current, schedules, next, owner, suspended } = head
   return (
     <>
       <Heading level={level}>{printable(task)}</Heading>
@@ -74,6 +76,7 @@ export function TaskTitle({ head, level }: { readonly head: TaskHead; readonly l
             · next <Time at={next} clock={clock} />
           </>
         )}
+        {owner !== undefined && ` · owner: ${printable(owner)}`}
       </p>
       {suspended !== null && (
         <p>
@@ -186,7 +189,7 @@ export function Plots({
     })
   return (
     <div class="plots">
-      <Plot title="Duration" points={points((row, status) => durationMsOf(row, status === 'running' ? now : null))} />
+      <Plot title="Duration" points={points((row, status) => durationMsOf(row, status, now))} />
       <Plot title="Delay" points={points(latenessMsOf)} />
     </div>
   )

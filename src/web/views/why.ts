@@ -15,6 +15,8 @@ export function whyText({ slot, row, status }: SlotWithStatus, now: Instant, clo
   if (row === null) {
     if (status === 'missed')
       return `It was due ${elapsed(now - slot)} ago, and no run is recorded. No trigger arrived, or it could not reach the ledger.`
+    if (status === 'overdue')
+      return `It was due ${elapsed(now - slot)} ago and has not completed in time. No run is recorded yet.`
     return slot > now
       ? `It is due in ${elapsed(slot - now)}.`
       : `It was due ${elapsed(now - slot)} ago, and no run is recorded yet.`
@@ -25,15 +27,19 @@ export function whyText({ slot, row, status }: SlotWithStatus, now: Instant, clo
   const before = row.attempts.at(-2)
   const earlier = before === undefined ? '' : `${attemptText(before)}. `
   const lease = row.leaseUntil === null ? 'an unknown time' : clock.both(row.leaseUntil)
+  const waitingText = `${earlier}Attempt ${attempt?.number} on ${attempt?.host} has claimed the slot and waits. It has not started yet.`
+  const runningText = `${attempt === undefined ? 'It has no attempt' : attemptText(attempt)}. Its lease ends at ${lease}.`
   switch (status) {
     case 'stale':
       return attempt?.phase === 'waiting'
         ? `${earlier}Attempt ${attempt.number} on ${attempt.host} waited and never started. Its lease ran out at ${lease}. ${nextText(row, clock)}`
         : `Attempt ${attempt?.number} on ${attempt?.host} never reported its end, and its lease ran out at ${lease}. It is unknown how much of the work was done. Check what it did before you run it again.${doneText(row, clock)}`
     case 'waiting':
-      return `${earlier}Attempt ${attempt?.number} on ${attempt?.host} has claimed the slot and waits. It has not started yet.`
+      return waitingText
     case 'running':
-      return `${attempt === undefined ? 'It has no attempt' : attemptText(attempt)}. Its lease ends at ${lease}.`
+      return runningText
+    case 'overdue':
+      return `It was due ${elapsed(now - slot)} ago and has not completed in time. ${attempt?.phase === 'waiting' ? waitingText : runningText}`
     default:
       return `${lastText(row, clock)}. ${nextText(row, clock)}`
   }

@@ -276,7 +276,7 @@ for (const kind of ['file', 'dynamodb'] as const) {
 }
 
 describe('slots without a row', () => {
-  const entryOf = (schedules: readonly Loose[]) => ({ version: 1, document: { schedules } })
+  const entryOf = (schedules: readonly Loose[]) => ({ version: 1, document: { schemaVersion: 2, schedules } })
   const since = (ago: number) => new Date(startOfToday - ago * DAY_MS + 3 * HOUR_MS).toISOString().replace('.000', '')
   const slot = (ago: number) => startOfToday - ago * DAY_MS + 3 * HOUR_MS
 

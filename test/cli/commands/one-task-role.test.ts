@@ -71,6 +71,8 @@ const itemsIn = async (partition: string) => {
 const OF_ONE_TASK = (task: string): readonly (readonly [code: number, ...args: string[]])[] => {
   const run = ['run', '--task', task, ...SCHEDULE]
   return [
+    // Unknown before its first run. The role may not list the tasks to find a name that is near.
+    [64, 'history', '--task', task],
     [0, ...run, ...day(20), '--', 'true'],
     // A duplicate.
     [0, ...run, ...day(20), '--', 'false'],
@@ -82,6 +84,8 @@ const OF_ONE_TASK = (task: string): readonly (readonly [code: number, ...args: s
     [65, ...run, ...day(23), '--', 'true'],
     [0, ...run, '--force-slot', '2026-11-23', ...REASON, '--', 'true'],
     [0, 'rerun', '--task', task, ...slot(19), ...SCHEDULE, ...REASON, '--', 'true'],
+    // The slot of today, and those of the last two days, which were missed.
+    [0, ...run, '--catch-up', '2d', '--', 'true'],
     [0, 'show', '--task', task, ...slot(23)],
     [0, 'resolve', '--task', task, ...slot(18), '--state', 'skipped', ...REASON],
     [0, 'pause', '--task', task, ...REASON],

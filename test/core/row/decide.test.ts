@@ -58,7 +58,7 @@ function answer(row: StoredRow | null, situation: Situation = {}): string {
     },
     { now, survivor, objection: null },
   )
-  return decision.kind === 'start' ? 'start' : `${decision.kind}: ${decision.cause}`
+  return 'cause' in decision ? `${decision.kind}: ${decision.cause}` : decision.kind
 }
 
 const resolvedAs = (row: Row, state: ResolvedState): Row => ({
@@ -70,6 +70,27 @@ const resolvedAs = (row: Row, state: ResolvedState): Row => ({
 const EXPIRED = NOW + LEASE_MS + SKEW_MS + 1
 const RUNNING = rowWith({})
 const SKIPPED: Row = { ...closed(rowWith({ ending: NOT_STARTED })), state: 'SKIPPED' }
+
+describe('a trigger that catches up', () => {
+  const trigger: Trigger = { kind: 'scheduled', eventTime: SLOT, source: 'catch-up' }
+
+  test('starts in a slot without a row', () => {
+    expect(answer(null, { trigger })).toBe('start')
+    expect(answer(null, { trigger, maxLatenessMs: 1 })).toBe('refused: tooLate')
+  })
+
+  test.each<[string, StoredRow]>([
+    ['running', RUNNING],
+    ['succeeded', rowWith({ ending: SUCCEEDED })],
+    ['failed', rowWith({ ending: FAILED })],
+    ['never started', rowWith({ ending: NOT_STARTED })],
+    ['skipped', SKIPPED],
+    ['of a newer version', { task: 'nightly', slot: SLOT, schemaVersion: 3, newerSchema: true }],
+  ])('finds every other slot taken, also with attempts left: %s', (_, row) => {
+    expect(answer(row, { trigger, maxAttempts: 100 })).toBe('taken')
+    expect(answer(row, { trigger, maxAttempts: 100, now: EXPIRED })).toBe('taken')
+  })
+})
 
 describe('the table of design part 4', () => {
   for (const [what, row, now, scheduled, retried, forced] of [

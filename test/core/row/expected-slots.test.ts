@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import {
+  type AuditSettings,
+  aroseAt,
   dueKeys,
   findingOf,
   type InForce,
@@ -139,14 +141,24 @@ describe('the slots that were due', () => {
   })
 })
 
+const AUDIT: AuditSettings = {
+  ...{ now: NOW + 3_600_000, skewMs: 30_000 },
+  ...{ graceMs: 900_000, lateAfterMs: null, doneByMs: null },
+}
+
 const noRows: RowsOf = async function* () {}
 
-async function findings(slots: readonly number[], rows: readonly StoredRow[], lateAfterMs: number | null = null) {
+async function findings(
+  slots: readonly number[],
+  rows: readonly StoredRow[],
+  lateAfterMs: number | null = null,
+  more: Partial<AuditSettings> = {},
+) {
   async function* stream() {
     yield* rows
   }
   const found: string[] = []
-  const settings = { now: NOW + 3_600_000, skewMs: 30_000, lateAfterMs }
+  const settings = { ...AUDIT, lateAfterMs, ...more }
   const due = slots.map((slot) => ({ task: 'nightly', slot }))
   for await (const one of withMissed(due, stream(), true, noRows)) {
     const finding = findingOf(one, settings)
@@ -265,10 +277,10 @@ describe('after a change from each hour to once a month', () => {
 
 test('a missed slot has the schedule of its time', () => {
   const schedules = [inForce('2026-11-01T03:00:00Z', '0 3 * * *'), inForce('2026-11-04T05:00:00Z', '0 5 * * *')]
-  const missed = (slot: string) => missedSlot({ task: 'a', slot: at(slot) }, schedules)
+  const missed = (slot: string) => missedSlot({ task: 'a', slot: at(slot) }, schedules, AUDIT)
   expect(missed('2026-11-04T03:00:00Z')).toMatchObject({ schedule: { expression: '0 3 * * *' } })
   expect(missed('2026-11-04T05:00:00Z')).toEqual({
-    ...{ task: 'a', slot: at('2026-11-04T05:00:00Z'), end: at('2026-11-05T05:00:00Z'), missed: true },
+    ...{ task: 'a', slot: at('2026-11-04T05:00:00Z'), end: at('2026-11-05T05:00:00Z'), missed: true, status: 'missed' },
     schedule: { expression: '0 5 * * *', zone: 'UTC' },
   })
 })
@@ -323,4 +335,71 @@ test('a slot that failed and was completed by force is well', async () => {
 
 test('a row of a newer cronledger is neither missed nor judged', async () => {
   expect(await findings([day(9)], [{ task: 'nightly', slot: day(9), schemaVersion: 3, newerSchema: true }])).toEqual([])
+})
+
+describe('overdue', () => {
+  const MINUTE_MS = 60_000
+  const { slot } = rowWith({})
+  const live = { ...pending(rowWith({})), leaseUntil: NOW + 86_400_000 }
+  const atEnd = { now: slot + 20 * MINUTE_MS, doneByMs: 20 * MINUTE_MS }
+  const before = { ...atEnd, now: atEnd.now - 1 }
+
+  test('is a slot that runs or waits, from the end of done-by on', async () => {
+    expect(await findings([], [live], null, before)).toEqual([])
+    expect(await findings([], [live], null, atEnd)).toEqual(['overdue 24'])
+    expect(await findings([], [{ ...lastWaiting(live), leaseUntil: live.leaseUntil }], null, atEnd)).toEqual([
+      'overdue 24',
+    ])
+    expect(await findings([], [live], null, { ...atEnd, doneByMs: null })).toEqual([])
+  })
+
+  test('is a slot without a row while its grace period is not over, and it is missed after that', async () => {
+    const [graceMs, doneByMs] = [15 * MINUTE_MS, 5 * MINUTE_MS]
+    const kindAt = (now: number) => findings([slot], [], null, { now, graceMs, doneByMs })
+    expect(await kindAt(slot + doneByMs - 1)).toEqual([])
+    expect(await kindAt(slot + doneByMs)).toEqual(['overdue 24'])
+    expect(await kindAt(slot + graceMs - 1)).toEqual(['overdue 24'])
+    expect(await kindAt(slot + graceMs)).toEqual(['missed 24'])
+  })
+
+  test('is no slot that completed late, failed, was skipped or is stale', async () => {
+    const late = { now: NOW + 86_400_000, doneByMs: 1 }
+    const skipped: Row = { ...closed(rowWith({ ending: FAILED })), state: 'SKIPPED' }
+    expect(await findings([], [rowWith({ ending: SUCCEEDED })], null, late)).toEqual([])
+    expect(await findings([], [skipped], null, late)).toEqual([])
+    expect(await findings([], [rowWith({ ending: FAILED })], null, late)).toEqual(['failed 24'])
+    expect(await findings([], [rowWith({})], null, late)).toEqual(['stale 24'])
+  })
+})
+
+describe('a finding arises at the first instant at which a check finds it', () => {
+  const { slot } = rowWith({})
+  const MINUTE_MS = 60_000
+  const resolved: Row = {
+    ...closed(rowWith({ ending: FAILED })),
+    resolutions: [{ state: 'FAILED', at: NOW + 7 * MINUTE_MS, by: 'ada', reason: 'it did nothing', afterAttempt: 1 }],
+  }
+  const live = { ...pending(rowWith({})), leaseUntil: NOW + 86_400_000 }
+  const settings = { ...AUDIT, graceMs: 10 * MINUTE_MS, doneByMs: 20 * MINUTE_MS, lateAfterMs: 1_000 }
+
+  test.each([
+    ['missed', { row: null, missed: { task: 'nightly', slot } }, slot + settings.graceMs],
+    ['overdue', { row: live, missed: null }, slot + settings.doneByMs],
+    ['stale', { row: rowWith({}), missed: null }, (pending(rowWith({})).leaseUntil ?? 0) + settings.skewMs + 1],
+  ] as const)('%s', (kind, audited, arose) => {
+    const at = (now: number) => findingOf(audited, { ...settings, lateAfterMs: null, now })
+    expect(at(arose - 1)).toBe(null)
+    const found = at(arose)
+    expect(found?.kind).toBe(kind)
+    expect(found && aroseAt(found, settings)).toBe(arose)
+  })
+
+  test.each([
+    ['failed: the end of its last attempt', rowWith({ ending: FAILED }), NOW + 1_000],
+    ['failed: the resolution after it', resolved, NOW + 7 * MINUTE_MS],
+    ['late: the start of its first attempt', rowWith({ ending: SUCCEEDED }), NOW],
+  ])('%s', (_, row, arose) => {
+    const found = findingOf({ row, missed: null }, settings)
+    expect(found && aroseAt(found, settings)).toBe(arose)
+  })
 })

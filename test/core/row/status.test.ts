@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest'
-import { missedUntil, type SlotRecord, statusOf } from '../../../src/core/row/status.ts'
+import {
+  missedUntil,
+  type SlotRecord,
+  type StatusSettings,
+  statusOf,
+  unmetUntil,
+} from '../../../src/core/row/status.ts'
 import { type Ending, RESOLVED_STATES, STATUSES } from '../../../src/core/types.ts'
 import { closed, FAILED, LEASE_MS, lastWaiting, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
@@ -7,7 +13,7 @@ const settings = { now: NOW, skewMs: 30_000, graceMs: 900_000 }
 const row = (ending?: Ending) => rowWith(ending === undefined ? {} : { ending })
 const slot = row().slot
 
-const CASES: readonly (readonly [(typeof STATUSES)[number], SlotRecord, Partial<typeof settings>])[] = [
+const CASES: readonly (readonly [(typeof STATUSES)[number], SlotRecord, Partial<StatusSettings>])[] = [
   ['completed', { slot, row: row(SUCCEEDED) }, {}],
   ['failed', { slot, row: row(FAILED) }, {}],
   ['running', { slot, row: row() }, {}],
@@ -21,6 +27,16 @@ const CASES: readonly (readonly [(typeof STATUSES)[number], SlotRecord, Partial<
   ['scheduled', { slot, row: null }, { now: slot }],
   ['scheduled', { slot, row: null }, { now: slot + 899_999 }],
   ['missed', { slot, row: null }, { now: slot + 900_000 }],
+  ['missed', { slot, row: null }, { now: slot + 900_000, doneByMs: 0 }],
+  ['scheduled', { slot, row: null }, { now: slot - 1, doneByMs: 0 }],
+  ['scheduled', { slot, row: null }, { now: slot + 59_999, doneByMs: 60_000 }],
+  ['overdue', { slot, row: null }, { now: slot + 60_000, doneByMs: 60_000 }],
+  ['running', { slot, row: row() }, { now: slot + 59_999, doneByMs: 60_000 }],
+  ['overdue', { slot, row: row() }, { now: slot + 60_000, doneByMs: 60_000 }],
+  ['overdue', { slot, row: lastWaiting(row()) }, { now: slot + 60_000, doneByMs: 60_000 }],
+  ['stale', { slot, row: row() }, { now: NOW + LEASE_MS + 30_001, doneByMs: 60_000 }],
+  ['completed', { slot, row: row(SUCCEEDED) }, { doneByMs: 0 }],
+  ['failed', { slot, row: row(FAILED) }, { doneByMs: 0 }],
 ]
 
 test.each(CASES)('a slot that is %s', (status, record, more) => {
@@ -45,3 +61,13 @@ test('a slot is missed exactly when it is before the end of the missed time', ()
     expect(isMissed).toBe(at < missedUntil({ now, graceMs: settings.graceMs }))
   }
 })
+
+test.each([null, 60_000, 3_600_000])(
+  'a slot without a row is missed or overdue exactly when it is before the end of the unmet time, done by %s',
+  (doneByMs) => {
+    for (let now = slot - 1; now < slot + 1_000_000; now += 30_000) {
+      const own = { ...settings, now, doneByMs }
+      expect(statusOf({ slot, row: null }, own) !== 'scheduled').toBe(slot < unmetUntil(own))
+    }
+  },
+)

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import {
   gapsOf,
   isRetired,
+  isSuspended,
   openSuspensions,
   pauseAt,
   pauseFor,
@@ -9,7 +10,7 @@ import {
   suspensionAt,
   suspensionOf,
 } from '../../../src/core/row/suspensions.ts'
-import type { Suspension } from '../../../src/core/row/task-record.ts'
+import { EMPTY_TASK_RECORD, type Suspension, type TaskRecord } from '../../../src/core/row/task-record.ts'
 import { PAUSE } from '../../support/rows.ts'
 
 const HOUR_MS = 3_600_000
@@ -59,6 +60,17 @@ test('a retirement covers the slots from its start on, until it is ended', () =>
   expect(retirementAt({ retirements: [PAUSE] }, from)).toBe(PAUSE)
   expect(retirementAt({ retirements: [PAUSE] }, from - 1)).toBe(null)
   expect(retirementAt({ retirements: [ENDING] }, from)).toBe(null)
+})
+
+test('a slot is not caught up in a pause, in a retirement that has ended, or while the task is paused', () => {
+  const suspended = (slot: number, now: number, more: Partial<TaskRecord>) =>
+    isSuspended({ ...EMPTY_TASK_RECORD, ...more }, slot, now, SKEW_MS)
+  const later = until + HOUR_MS
+  expect(suspended(from, later, { pauses: [ENDING] })).toBe(true)
+  expect(suspended(from, later, { retirements: [ENDING] })).toBe(true)
+  expect(suspended(until, later, { pauses: [ENDING], retirements: [ENDING] })).toBe(false)
+  expect(suspended(from - 1, from, { pauses: [ENDING] })).toBe(true)
+  expect(suspended(from - 1, later, { pauses: [ENDING], retirements: [ENDING] })).toBe(false)
 })
 
 test('no slot is expected in a pause or a retirement', () => {

@@ -6,8 +6,10 @@ import {
   decodeTaskRecord,
   EMPTY_TASK_RECORD,
   encodeTaskRecord,
+  expectedTimes,
   type Suspension,
   type TaskRecord,
+  USUAL_GRACE_MS,
 } from '../../../src/core/row/task-record.ts'
 import { closed } from '../../support/closed-schema.ts'
 
@@ -129,4 +131,14 @@ describe('schema/task.schema.json', () => {
   ])('refuses %s', (_, wrong) => {
     expect(validate(JSON.parse(JSON.stringify({ ...stored(FULL), ...wrong })))).toBe(false)
   })
+})
+
+test('the times of a task are those that are given, else those that its runs state, else the defaults', () => {
+  const stated = { expectations: { since: 0, graceMs: 1, doneByMs: 3 } }
+  expect(expectedTimes(null)).toEqual({ graceMs: USUAL_GRACE_MS, lateAfterMs: null, doneByMs: null })
+  expect(expectedTimes(stated)).toEqual({ graceMs: 1, lateAfterMs: null, doneByMs: 3 })
+  expect(expectedTimes(stated, { graceMs: 0, lateAfterMs: 0, doneByMs: 0 })).toEqual({
+    ...{ graceMs: 0, lateAfterMs: 0, doneByMs: 0 },
+  })
+  expect(expectedTimes(stated, { graceMs: undefined })).toMatchObject({ graceMs: 1 })
 })

@@ -3,7 +3,7 @@ import type { Rejection, Resolution, Row, ScheduleSpec, StoredRow, Survivor, Tri
 import type { Clock } from '../../../src/process/clock.ts'
 import type { ClaimRequest } from '../../../src/run/claim.ts'
 import type { RunIo } from '../../../src/run/claimed-slot.ts'
-import { execute, type LiveAttempt, type RunResult, type WorkEnd } from '../../../src/run/execute.ts'
+import { execute, type LiveAttempt, type RunResult, type Taken, type WorkEnd } from '../../../src/run/execute.ts'
 import { type ResolveResult, resolveSlot } from '../../../src/run/resolve.ts'
 import { type RunSettings, readSettings, type Settings } from '../../../src/run/settings.ts'
 import { type KnownRecords, knownRecords } from '../../../src/run/task-record.ts'
@@ -44,7 +44,7 @@ export interface HostOptions {
 
 /** A trigger and its run. */
 export interface Run {
-  readonly result: Promise<RunResult<string>>
+  readonly result: Promise<RunResult<string> | Taken>
   readonly events: RunEvent[]
   /** Returns how often the work was started. */
   starts(): number

@@ -272,7 +272,7 @@ test('the permissions of an auditor are enough', async () => {
     expect({ link, status: (await ask(link, { base: own.url })).status }).toEqual({ link, status: 200 })
   await own.stop()
   expect(await cronledger(['report', '--store', filled.store, '--out', '-'], { env })).toMatchObject({ code: 0 })
-  expect([...new Set(proxy.seen.map(({ action }) => action))].sort()).toEqual(['GetItem', 'Query'])
+  expect([...new Set(proxy.seen.map(({ action }) => action))].sort()).toEqual(['BatchGetItem', 'GetItem', 'Query'])
   proxy.close()
   await filled.close()
 })

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { NO_FINDINGS } from '../../../src/core/row/expected-slots.ts'
 import { createLedger } from '../../../src/ledger.ts'
 import { openFileDatabase } from '../../../src/store/file/database.ts'
 import { readNeeds, readOverview } from '../../../src/web/server/read-overview.ts'
@@ -45,7 +46,7 @@ async function withMalformed(name: string): Promise<string> {
 test('a row that cannot be read is named with its task, and the findings of the others are counted', async () => {
   const own = reading(await withMalformed('malformed.db'))
   const needs = await readNeeds({ span: { since: NOW - 24 * HOUR_MS, until: NOW }, when: 'today' }, own)
-  expect(needs.count).toEqual({ missed: 0, failed: 2, stale: 0, late: 0 })
+  expect(needs.count).toEqual({ ...NO_FINDINGS, failed: 2 })
   expect(needs.found.map(({ task, kind }) => `${task} ${kind}`)).toEqual(['a failed', 'c failed'])
   expect(needs.problems).toEqual([expect.stringMatching(/^task b: row b .*state is "LOST"/)])
 })
@@ -61,7 +62,7 @@ test('late slots are found if --late-after is given, as by check', async () => {
   expect(report.stdout.match(/· late: started \d+(\.\d)?s after the scheduled time/g)).toHaveLength(20)
   expect((await cronledger(['check', ...args])).stdout).toMatch(/\n20 slots need attention: 20 late\n$/)
   const needs = await readNeeds({ span: { since: 0, until }, when: '' }, { ...reading(path), lateAfterMs: 1_000 })
-  expect(needs.count).toEqual({ missed: 0, failed: 0, stale: 0, late: 20 })
+  expect(needs.count).toEqual({ ...NO_FINDINGS, late: 20 })
 })
 
 test('a report tells it too, beside the chapters of the others', async () => {

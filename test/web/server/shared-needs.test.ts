@@ -1,5 +1,6 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { NO_FINDINGS } from '../../../src/core/row/expected-slots.ts'
 import { shareNeeds } from '../../../src/web/server/shared-needs.ts'
 import type { Needs } from '../../../src/web/views/needs.tsx'
 import { gate } from '../../support/gate.ts'
@@ -13,7 +14,7 @@ function handReading() {
   const needs = (isWhole: boolean): Needs => ({
     tasks,
     isWhole,
-    count: { missed: 0, failed: 0, stale: 0, late: 0 },
+    count: NO_FINDINGS,
     groups: [],
     found: [],
     problems: [],

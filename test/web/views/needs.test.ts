@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { NO_FINDINGS } from '../../../src/core/row/expected-slots.ts'
 import { SERVED } from '../../../src/web/views/links.ts'
 import { type Needs, NeedsLine, NeedsList } from '../../../src/web/views/needs.tsx'
 import { FAILED, NOW, rowWith } from '../../support/rows.ts'
@@ -15,7 +16,7 @@ const found = {
 const well: Needs = {
   tasks: 3,
   isWhole: true,
-  count: { missed: 0, failed: 0, stale: 0, late: 0 },
+  count: NO_FINDINGS,
   groups: [],
   found: [],
   when: 'in the last 7d',

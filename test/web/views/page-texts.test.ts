@@ -36,10 +36,14 @@ const RECORDS: Readonly<Record<Status, SlotRecord>> = {
   failed: { slot, row: rowWith({ ending: FAILED }) },
   skipped: { slot, row: skipped },
   missed: { slot, row: null },
+  overdue: { slot, row: live },
   scheduled: { slot: now + 60_000, row: null },
   unknown: { slot, row: { task: 'nightly', slot, schemaVersion: 9, newerSchema: true } },
 }
-const records = STATUSES.map((status) => ({ ...RECORDS[status], status: statusOf(RECORDS[status], settings) }))
+const records = STATUSES.map((status) => {
+  const own = { ...settings, doneByMs: status === 'overdue' ? 600_000 : null }
+  return { ...RECORDS[status], status: statusOf(RECORDS[status], own) }
+})
 
 /** The text of a page, with a line for each block, and with what a screen reader says of an element in brackets. */
 function textOf(html: unknown): string {
@@ -61,6 +65,7 @@ const findings: readonly TaskFinding[] = [
   { kind: 'missed', status: 'missed', slot, task: 'nightly', schedule },
   { kind: 'failed', status: 'failed', slot, task: 'nightly', schedule, row: rowWith({ ending: FAILED }) },
   { kind: 'stale', status: 'stale', slot, task: 'nightly', schedule, row: rowWith({}) },
+  { kind: 'overdue', status: 'overdue', slot, task: 'nightly', schedule, row: live, owner: 'the data team' },
   { kind: 'late', status: 'completed', slot, task: 'nightly', schedule, row: rowWith({ ending: SUCCEEDED }) },
 ]
 const well: Needs = {
@@ -68,7 +73,7 @@ const well: Needs = {
 }
 const ill: Needs = {
   ...well,
-  count: { missed: 2, failed: 1, stale: 1, late: 1 },
+  count: { missed: 2, failed: 1, stale: 1, overdue: 1, late: 1 },
   groups: findings.map((newest) => ({ newest, count: newest.kind === 'missed' ? 2 : 1 })),
   found: findings,
 }
@@ -158,6 +163,8 @@ const PAGES: Readonly<Record<string, unknown>> = {
             now,
             skewMs: settings.skewMs,
             lateAfterMs: 1_000,
+            doneByMs: record.status === 'overdue' ? 600_000 : null,
+            owner: 'the data team',
             before: slot - 86_400_000,
             after: null,
           },

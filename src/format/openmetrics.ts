@@ -1,0 +1,67 @@
+import type { TaskHealth } from '../core/row/expected-slots.ts'
+import { STATUSES } from '../core/types.ts'
+
+// https://prometheus.io/docs/specs/om/open_metrics_spec/. The text must also be valid in the older text format of
+// Prometheus, because node_exporter reads only that. It has no state sets and no units, and takes lines with `#` that it
+// does not know as comments. So each family is a gauge.
+
+interface Family {
+  readonly name: string
+  readonly help: string
+  readonly unit?: string
+  /** Returns the samples of a task. */
+  samples(health: TaskHealth): readonly Sample[]
+}
+
+interface Sample {
+  readonly labels?: Readonly<Record<string, string>>
+  readonly value: number
+}
+
+const FAMILIES: readonly Family[] = [
+  {
+    name: 'cronledger_last_success_timestamp_seconds',
+    help: 'When the newest attempt that succeeded ended. Absent if none succeeded in the range of the check.',
+    unit: 'seconds',
+    samples: ({ lastSuccessAt }) => (lastSuccessAt === null ? [] : [{ value: lastSuccessAt / 1_000 }]),
+  },
+  {
+    name: 'cronledger_task_status',
+    help: 'The status of the newest slot that was due: 1 for that status, and 0 for the others.',
+    samples: ({ status }) => STATUSES.map((name) => ({ labels: { status: name }, value: name === status ? 1 : 0 })),
+  },
+  {
+    name: 'cronledger_findings',
+    help: 'How many slots need attention, by kind.',
+    samples: ({ findings }) => Object.entries(findings).map(([kind, value]) => ({ labels: { kind }, value })),
+  },
+]
+
+/**
+ * Yields the metrics of the tasks in the text format of OpenMetrics. The samples of a family must be together, so memory
+ * holds a few numbers of each task.
+ */
+export async function* healthMetrics(tasks: AsyncIterable<TaskHealth>): AsyncGenerator<string, void, undefined> {
+  const all: TaskHealth[] = []
+  for await (const health of tasks) all.push(health)
+  for (const { name, help, unit, samples } of FAMILIES) {
+    yield `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${unit === undefined ? '' : `# UNIT ${name} ${unit}\n`}`
+    for (const health of all) {
+      yield samples(health)
+        .map(({ labels, value }) => `${name}${labelsText({ task: health.task, ...labels })} ${value}\n`)
+        .join('')
+    }
+  }
+  yield '# EOF\n'
+}
+
+function labelsText(labels: Readonly<Record<string, string>>): string {
+  return `{${Object.entries(labels)
+    .map(([name, value]) => `${name}="${escaped(value)}"`)
+    .join(',')}}`
+}
+
+/** Returns the value of a label with the escapes of the format. */
+function escaped(text: string): string {
+  return text.replace(/[\\"\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`))
+}

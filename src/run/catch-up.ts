@@ -1,0 +1,172 @@
+import { firstLine, LedgerError } from '../core/errors.ts'
+import type { RunEvent } from '../core/event.ts'
+import type { MissedSlot } from '../core/row/expected-slots.ts'
+import { isSuspended, pauseFor } from '../core/row/suspensions.ts'
+import { withSchedule } from '../core/row/task-changes.ts'
+import { isNewerRecord, type TaskRecord, USUAL_GRACE_MS } from '../core/row/task-record.ts'
+import type { Instant, ScheduleSpec } from '../core/types.ts'
+import { type Clock, withDeadline } from '../process/clock.ts'
+import type { StopIo } from '../process/stop.ts'
+import type { Store } from '../store/store.ts'
+import type { Settings } from './settings.ts'
+import { type KnownRecords, readRecord } from './task-record.ts'
+import { type RetryIo, type RetryOptions, untilAnswered } from './write.ts'
+
+/** The run that catches up: its own slot, and the schedule that has it. */
+export interface CatchUpRequest {
+  readonly task: string
+  readonly slot: Instant
+  readonly schedule: ScheduleSpec
+}
+
+export type CatchUpSettings = Pick<Settings, 'catchUpMs' | 'graceMs' | 'maxLatenessMs' | 'skewMs' | 'ledgerTimeoutMs'>
+
+/**
+ * Yields the slots of a task in `[since, until)` that are missed, the newest first. Throws `LedgerError` if the ledger
+ * does not answer, and a usage error if a schedule of the record cannot be read.
+ */
+export type FindMissed = (
+  known: TaskRecord & { readonly task: string },
+  range: { readonly since: Instant; readonly until: Instant; readonly graceMs: number },
+  deps: {
+    readonly store: Store
+    readonly clock: Clock
+    readonly pageTimeoutMs: number
+    readonly signals: readonly AbortSignal[]
+  },
+) => AsyncIterable<MissedSlot>
+
+export interface CatchUpIo extends StopIo, RetryIo {
+  readonly store: Store
+  readonly known: KnownRecords
+  readonly findMissed: FindMissed
+  emit(event: RunEvent): void
+}
+
+/**
+ * The most slots that one run catches up. A run that has more to do would take very long, and the slots that are left
+ * stay missed, so the next run catches them up.
+ */
+const MAX_SLOTS = 100
+
+/**
+ * Runs the missed slots before the slot of a scheduled run, the oldest first, and returns their results. Each of them is
+ * an ordinary trigger: `runSlot` claims the slot only if it still has no row. A slot that fails does not stop the others.
+ *
+ * A stop ends the catch-up after the slot that runs. So does a pause of the run's own slot that an operator sets while the
+ * catch-up runs. The slots that are left stay missed. Throws `LedgerError` if the ledger cannot be used.
+ */
+export async function catchUp<R>(
+  request: CatchUpRequest,
+  settings: CatchUpSettings,
+  io: CatchUpIo,
+  runSlot: (slot: MissedSlot) => Promise<R>,
+): Promise<readonly R[]> {
+  const { catchUpMs, maxLatenessMs, skewMs } = settings
+  if (catchUpMs === null) return []
+  const longestMs = Math.min(catchUpMs, maxLatenessMs ?? Number.POSITIVE_INFINITY)
+  const since = io.clock.now() - longestMs
+  if (since >= request.slot) return []
+  const first = await readUsable(request, settings, io)
+  // No run has stated the schedule of a task without a record, so it is unknown which slots were due before.
+  if (first === null || first.schedules.length === 0) return []
+  const { slots, left } = await findOldest(first, since, request, settings, io)
+  const [oldest, newest] = [slots.at(0), slots.at(-1)]
+  if (oldest === undefined || newest === undefined) return []
+  io.emit({ event: 'catch-up', count: slots.length, oldest: oldest.slot, newest: newest.slot, left })
+  const results: R[] = []
+  for (const missed of slots) {
+    // The slots before it may have taken hours. We must read the record again, otherwise this run would claim a slot that
+    // an operator has paused since.
+    const record = await readUsable(request, settings, io)
+    if (record === null) break
+    const now = io.clock.now()
+    const isTooLate = maxLatenessMs !== null && now - missed.slot > maxLatenessMs
+    if (!isTooLate && !isSuspended(record, missed.slot, now, skewMs)) results.push(await runSlot(missed))
+  }
+  return results
+}
+
+/**
+ * Returns the task record. Returns null if nothing may be caught up now: a stop came, the slot of the run itself is
+ * paused, or a newer cronledger wrote the record.
+ */
+async function readUsable(
+  { task, slot }: CatchUpRequest,
+  settings: CatchUpSettings,
+  io: CatchUpIo,
+): Promise<TaskRecord | null> {
+  const read = await answerOf(settings, io, (options) => readRecord(task, io.store, options))
+  // The run of its own slot reads the record too, and is refused if it is newer, or paused.
+  if (read === null || isNewerRecord(read.record)) return null
+  io.known.add(task, read.record)
+  return pauseFor(read.record, slot, io.clock.now(), settings.skewMs) === null ? read.record : null
+}
+
+interface Missed {
+  /** The oldest missed slots, the oldest first. */
+  readonly slots: readonly MissedSlot[]
+  /** How many newer ones there are. */
+  readonly left: number
+}
+
+const NOTHING: Missed = { slots: [], left: 0 }
+
+/**
+ * Returns the oldest missed slots. The run itself may be the first one of a new schedule. So its schedule counts from its
+ * slot on, otherwise the slots that the earlier schedule had after the change would look missed.
+ *
+ * An old row or an old schedule that cannot be read must not prevent the run of today, so it is only logged.
+ */
+async function findOldest(
+  record: TaskRecord,
+  since: Instant,
+  { task, slot, schedule }: CatchUpRequest,
+  settings: CatchUpSettings,
+  io: CatchUpIo,
+): Promise<Missed> {
+  const schedules = withSchedule(record.schedules, schedule, slot) ?? record.schedules
+  const range = { since, until: slot, graceMs: settings.graceMs ?? USUAL_GRACE_MS }
+  const deps = { store: io.store, clock: io.clock, pageTimeoutMs: settings.ledgerTimeoutMs, signals: [io.stop] }
+  try {
+    const missed = await answerOf(settings, io, () =>
+      oldestOf(io.findMissed({ ...record, task, schedules }, range, deps)),
+    )
+    return missed ?? NOTHING
+  } catch (error) {
+    if (!(error instanceof LedgerError)) throw error
+    const message = `catch-up cannot find the missed slots: ${firstLine(error)}`
+    if (error.kind !== 'usage' && error.kind !== 'shape') throw new LedgerError(error.kind, message, { cause: error })
+    io.emit({ event: 'warning', message })
+    return NOTHING
+  }
+}
+
+/** Returns the oldest of the slots, which come newest first. Holds `MAX_SLOTS` of them. */
+async function oldestOf(missed: AsyncIterable<MissedSlot>): Promise<Missed> {
+  const slots: MissedSlot[] = []
+  let left = 0
+  for await (const slot of missed) {
+    slots.push(slot)
+    if (slots.length <= MAX_SLOTS) continue
+    slots.shift()
+    left += 1
+  }
+  return { slots: slots.reverse(), left }
+}
+
+/** Asks the ledger until it answers. Returns null after a stop. Throws `LedgerError` if it does not answer in time. */
+async function answerOf<T>(
+  { ledgerTimeoutMs }: CatchUpSettings,
+  io: CatchUpIo,
+  ask: (options: RetryOptions) => Promise<T>,
+): Promise<T | null> {
+  if (io.stop.aborted) return null
+  const reply = await withDeadline(io.clock, ledgerTimeoutMs, [io.stop], (signal) => {
+    const options = { signal, retry: 'unreachable' } as const
+    return untilAnswered(() => ask(options), io, options)
+  })
+  if (io.stop.aborted) return null
+  if (reply.kind === 'unanswered') throw reply.cause
+  return reply.value
+}

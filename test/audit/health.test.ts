@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'vitest'
+import { type CheckSettings, checkTask } from '../../src/audit/check.ts'
+import { taskHealth } from '../../src/audit/health.ts'
+import type { KnownTask } from '../../src/audit/tasks.ts'
+import { NO_FINDINGS } from '../../src/core/row/expected-slots.ts'
+import { encodeRow } from '../../src/core/row/stored-row.ts'
+import type { Row } from '../../src/core/types.ts'
+import { systemClock } from '../../src/process/clock.ts'
+import { closed, FAILED, FORCED, NOW, PAUSE, recordWith, rowWith, SUCCEEDED } from '../support/rows.ts'
+import { memoryStore } from '../support/simulated/memory-store.ts'
+
+const DAY_MS = 86_400_000
+const { slot, schedule } = rowWith({})
+const DAILY = [{ since: slot - 10 * DAY_MS, spec: schedule }]
+const TASK: KnownTask = { task: 'nightly', ...recordWith(DAILY) }
+const SETTINGS: CheckSettings = {
+  ...{ now: NOW + 60_000, since: slot - 2 * DAY_MS, until: NOW + DAY_MS, times: {}, skewMs: 30_000 },
+  progress: () => undefined,
+}
+
+function depsWith(...rows: readonly Row[]) {
+  const store = memoryStore()
+  for (const row of rows) store.writeRaw(encodeRow(row))
+  return { store, clock: systemClock, pageTimeoutMs: 30_000, signals: [] }
+}
+
+async function healthOf(known: KnownTask, rows: readonly Row[], settings: Partial<CheckSettings> = {}) {
+  for await (const health of taskHealth(known, { ...SETTINGS, ...settings }, depsWith(...rows))) return health
+  return null
+}
+
+describe('the condition of a task', () => {
+  const yesterday = { ...rowWith({ ending: SUCCEEDED }), slot: slot - DAY_MS }
+
+  test('has the newest slot that was due, the newest success, and the number of findings', async () => {
+    expect(await healthOf(TASK, [rowWith({ ending: FAILED }), yesterday])).toEqual({
+      ...{ task: 'nightly', status: 'failed', lastSuccessAt: NOW + 1_000 },
+      findings: { ...NO_FINDINGS, failed: 1, missed: 1 },
+    })
+    expect(await healthOf(TASK, [yesterday])).toMatchObject({ status: 'scheduled' })
+    expect(await healthOf(TASK, [yesterday], { times: { doneByMs: 30_000 } })).toMatchObject({
+      ...{ status: 'overdue', findings: { ...NO_FINDINGS, overdue: 1, missed: 1 } },
+    })
+    expect(await healthOf(TASK, [], { since: NOW })).toMatchObject({ status: null, lastSuccessAt: null })
+  })
+
+  test('counts a success that a later attempt of the slot did not repeat', async () => {
+    const row = rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED })
+    expect(await healthOf(TASK, [row])).toMatchObject({ status: 'failed', lastSuccessAt: NOW + 1_000 })
+  })
+
+  test('ignores a slot of the future that an operator has resolved', async () => {
+    const ahead: Row = {
+      ...closed(rowWith({ ending: FAILED })),
+      state: 'SKIPPED',
+      slot: slot + DAY_MS,
+      windowEnd: null,
+    }
+    expect(await healthOf(TASK, [ahead, rowWith({ ending: SUCCEEDED })], { until: slot + 3 * DAY_MS })).toMatchObject({
+      status: 'completed',
+    })
+  })
+
+  test('is left out for a retired task, and stands for a paused one', async () => {
+    const since = { ...PAUSE, from: slot - DAY_MS }
+    expect(await healthOf({ ...TASK, retirements: [since] }, [yesterday])).toBe(null)
+    expect(await healthOf({ ...TASK, pauses: [since] }, [])).toMatchObject({
+      ...{ status: 'missed', findings: { ...NO_FINDINGS, missed: 1 } },
+    })
+  })
+})
+
+test('what arises while the ledger is read is new in the next check, and not in both', async () => {
+  const row = rowWith({ ending: FAILED })
+  const end = NOW + 1_000
+  async function newAt(now: number) {
+    const found: string[] = []
+    const settings = { ...SETTINGS, since: slot, now, newMs: 900_000 }
+    for await (const { kind } of checkTask(TASK, settings, depsWith(row))) found.push(kind)
+    return found
+  }
+  expect(await newAt(end - 1)).toEqual([])
+  expect(await newAt(end)).toEqual(['failed'])
+  expect(await newAt(end - 1 + 900_000)).toEqual(['failed'])
+  expect(await newAt(end + 900_000)).toEqual([])
+})

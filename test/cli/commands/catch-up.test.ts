@@ -1,0 +1,178 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { cronledger, type Ended, type Loose, NIGHTLY, scratch, start } from '../../support/cli.ts'
+import { eventsOf } from '../../support/processes/crowd.ts'
+
+// Real processes, so the slots are days before today.
+
+const DAY_MS = 86_400_000
+const folder = scratch()
+let files = 0
+
+/** Returns the slot so many days before the one of yesterday. */
+function slotBefore(days: number): string {
+  const today = Date.now() - (Date.now() % DAY_MS)
+  return new Date(today - (days + 1) * DAY_MS + 3 * 3_600_000).toISOString().replace('.000', '')
+}
+
+/** A ledger whose task ran so many days ago, and was missed since. */
+async function missedFor(days: number) {
+  const store = `file:${join(folder, `ledger-${++files}.db`)}`
+  const args = (slot: string, options: readonly string[], batch: readonly string[]) => [
+    ...['run', '--store', store, ...NIGHTLY, '--event-time', slot, '--log', 'json', ...options, '--', ...batch],
+  ]
+  const run = (slot: string, options: readonly string[], batch: readonly string[], env = {}) =>
+    cronledger(args(slot, options, batch), { env })
+  const rows = async (): Promise<Loose[]> => {
+    const { stdout } = await cronledger(['history', '--store', store, '--task', 'nightly', '--no-missed', '--json'])
+    return JSON.parse(stdout).reverse()
+  }
+  await run(slotBefore(days + 1), [], ['true'])
+  return { store, args, run, rows }
+}
+
+const CATCH_UP = ['--catch-up', '31d']
+const PRINT_SLOT = ['sh', '-c', 'echo $CRONLEDGER_RUN_SLOT $CRONLEDGER_RUN_ATTEMPT $CRONLEDGER_RUN_ID']
+/** A batch that fails in this slot, with this exit code. */
+const failsIn = (slot: string, code: number) => ['sh', '-c', `test $CRONLEDGER_RUN_SLOT != ${slot} || exit ${code}`]
+const slotsOf = ({ stdout }: Ended) =>
+  stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' ')[0])
+const eventNames = (ended: Ended) => eventsOf(ended).map(({ event, slot }) => `${event} ${slot}`)
+
+test('each missed slot runs before the own one, with its own environment, log lines and metrics', async () => {
+  const { run, rows } = await missedFor(2)
+  const ended = await run(slotBefore(0), [...CATCH_UP, '--metrics', 'emf'], PRINT_SLOT)
+  expect(ended.code, ended.stderr).toBe(0)
+  const slots = [2, 1, 0].map(slotBefore)
+  expect(slotsOf(ended)).toEqual(slots)
+  const ids = ended.stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' '))
+  expect(ids.map(([, attempt]) => attempt)).toEqual(['1', '1', '1'])
+  expect(new Set(ids.map(([, , id]) => id)).size).toBe(3)
+  const events = eventsOf(ended).filter(({ event }) => event !== undefined)
+  expect(events.map(({ event, slot }) => `${event} ${slot}`)).toEqual([
+    `catch-up ${slots[2]}`,
+    ...slots.flatMap((slot) => [`claimed ${slot}`, `completed ${slot}`]),
+  ])
+  expect(events[0]).toMatchObject({ count: 2, oldest: slots[0], newest: slots[1], left: 0, source: 'event-time' })
+  expect(events[1]).toMatchObject({
+    source: 'catch-up',
+    eventTime: slots[0],
+    message: /^started attempt 1 \(missed slot, \S+ \S+ after/,
+  })
+  const metrics = eventsOf(ended).filter(({ _aws: aws }) => aws !== undefined)
+  expect(metrics.map(({ Slot, Completed }) => [Slot, Completed])).toEqual(slots.map((slot) => [slot, 1]))
+  expect(await rows()).toMatchObject([
+    {},
+    ...slots.map((slot) => ({ slot, state: 'COMPLETED', rejections: { count: 0 } })),
+  ])
+})
+
+test('by the environment too, and not without it', async () => {
+  const { run } = await missedFor(1)
+  expect(slotsOf(await run(slotBefore(0), [], PRINT_SLOT, { CRONLEDGER_CATCH_UP: '' }))).toEqual([slotBefore(0)])
+  const ended = await run(slotBefore(0), [], PRINT_SLOT, { CRONLEDGER_CATCH_UP: '31d' })
+  expect(slotsOf(ended)).toEqual([slotBefore(1)])
+  expect(eventNames(ended).at(-1)).toBe(`duplicate ${slotBefore(0)}`)
+})
+
+test('a failed one does not stop the rest; the exit code is the own one, or else that of the first that failed', async () => {
+  const { run, rows } = await missedFor(3)
+  const ended = await run(slotBefore(0), CATCH_UP, [
+    'sh',
+    '-c',
+    `case $CRONLEDGER_RUN_SLOT in ${slotBefore(2)}) exit 4;; ${slotBefore(1)}) exit 5;; esac`,
+  ])
+  expect(ended.code).toBe(4)
+  expect((await rows()).map(({ state }) => state)).toEqual(['COMPLETED', 'COMPLETED', 'FAILED', 'FAILED', 'COMPLETED'])
+  // A failed slot stays for an operator.
+  const again = await run(slotBefore(0), CATCH_UP, ['true'])
+  expect([again.code, eventNames(again)]).toEqual([0, [`duplicate ${slotBefore(0)}`]])
+
+  const other = await missedFor(1)
+  const both = ['sh', '-c', `test $CRONLEDGER_RUN_SLOT = ${slotBefore(1)} && exit 4; exit 6`]
+  expect((await other.run(slotBefore(0), CATCH_UP, both)).code).toBe(6)
+})
+
+test('exit codes of a duplicate are for the own slot', async () => {
+  const { run } = await missedFor(1)
+  await run(slotBefore(0), [], ['true'])
+  const ended = await run(slotBefore(0), [...CATCH_UP, '--exit-on-duplicate', '9'], failsIn(slotBefore(1), 4))
+  expect(ended.code).toBe(9)
+})
+
+test('SIGTERM in the middle: the attempt ends in order, and what is left is caught up next time', async () => {
+  const { args, run, rows } = await missedFor(3)
+  const running = start(args(slotBefore(0), CATCH_UP, ['sh', '-c', 'echo $CRONLEDGER_RUN_SLOT; exec sleep 60']))
+  await running.printed(slotBefore(3))
+  running.child.kill('SIGTERM')
+  const ended = await running.ended
+  expect(ended.code).toBe(143)
+  expect(slotsOf(ended)).toEqual([slotBefore(3)])
+  expect(eventNames(ended).slice(-2)).toEqual([`failed ${slotBefore(3)}`, `stopped ${slotBefore(0)}`])
+  expect(await rows()).toMatchObject([
+    {},
+    { slot: slotBefore(3), state: 'FAILED', attempts: [{ outcome: 'interrupted' }] },
+  ])
+  expect(slotsOf(await run(slotBefore(0), CATCH_UP, PRINT_SLOT))).toEqual([2, 1, 0].map(slotBefore))
+})
+
+test('a batch that ends well after SIGTERM: its slot is completed, and no other slot starts', async () => {
+  const { args, rows } = await missedFor(2)
+  const batch = ['sh', '-c', 'trap "exit 0" TERM; echo $CRONLEDGER_RUN_SLOT; while :; do sleep 0.05; done']
+  const running = start(args(slotBefore(0), CATCH_UP, batch))
+  await running.printed(slotBefore(2))
+  running.child.kill('SIGTERM')
+  const ended = await running.ended
+  expect(ended.code).toBe(143)
+  expect(await rows()).toMatchObject([{}, { slot: slotBefore(2), attempts: [{}] }])
+  expect(await rows()).toHaveLength(2)
+})
+
+test('a forced run does not catch up: with both flags a usage error, else the variable of one is ignored', async () => {
+  const { store, run } = await missedFor(1)
+  const force = ['--force-slot', slotBefore(0), '--reason', 'again']
+  const forced = (options: readonly string[], env = {}) =>
+    cronledger(['run', '--store', store, ...NIGHTLY, '--log', 'json', ...options, '--', ...PRINT_SLOT], { env })
+  const both = await forced([...force, ...CATCH_UP])
+  expect(both.code).toBe(64)
+  expect(both.stderr).toContain('--catch-up and --force-slot cannot be used together')
+  expect(slotsOf(await forced(force, { CRONLEDGER_CATCH_UP: '31d' }))).toEqual([slotBefore(0)])
+  // As by aws ecs run-task, whose task definition has the flag.
+  const byVariable = { CRONLEDGER_FORCE_SLOT: slotBefore(0), CRONLEDGER_REASON: 'again' }
+  expect(slotsOf(await forced(CATCH_UP, byVariable))).toEqual([slotBefore(0)])
+  expect(slotsOf(await run(slotBefore(0), CATCH_UP, PRINT_SLOT))).toEqual([slotBefore(1)])
+})
+
+test.each([['999ms'], ['32d']])('--catch-up %s is out of bounds', async (span) => {
+  const { run } = await missedFor(0)
+  const ended = await run(slotBefore(0), ['--catch-up', span], ['true'])
+  expect(ended.code).toBe(64)
+  expect(ended.stderr).toContain(`catch-up ${span} is not allowed. Use 1s to 31d`)
+})
+
+test('a notification about a failed missed slot names that slot', async () => {
+  const { run } = await missedFor(1)
+  const file = join(folder, 'notice.json')
+  const script = join(folder, 'notify.sh')
+  writeFileSync(script, `cat >> ${file}; echo "$CRONLEDGER_RUN_SLOT"`)
+  await run(slotBefore(0), [...CATCH_UP, '--notify', `sh ${script}`], failsIn(slotBefore(1), 4))
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({
+    event: 'failed',
+    slot: slotBefore(1),
+    source: 'catch-up',
+  })
+})
+
+test('show names the source of the attempt', async () => {
+  const { store, run } = await missedFor(1)
+  await run(slotBefore(0), CATCH_UP, ['true'])
+  const { stdout } = await cronledger(['show', '--store', store, '--task', 'nightly', '--slot', slotBefore(1)])
+  expect(stdout).toMatch(/attempt 1 started .* caught up by a run of a later slot, because the slot was missed\)/)
+})

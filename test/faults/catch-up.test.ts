@@ -1,0 +1,138 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { cronledger, type Loose, scratch } from '../support/cli.ts'
+import { eventsOf } from '../support/processes/crowd.ts'
+import { type FaultyProxy, startFaultyProxy } from '../support/proxy.ts'
+import { awsEnv, hasMoto, type Server, startDynalite, startMoto } from '../support/servers.ts'
+import { awsError } from './faults.ts'
+
+// Real processes that catch up at the same time, on each store. The slots are days before today.
+
+const DAY_MS = 86_400_000
+const TODAY = Date.now() - (Date.now() % DAY_MS)
+const CATCH_UP = ['--catch-up', '31d']
+const PROCESSES = 20
+const MISSED = 10
+
+/** Returns the slot so many days before the one of yesterday. */
+const slotBefore = (days: number) =>
+  new Date(TODAY - (days + 1) * DAY_MS + 3 * 3_600_000).toISOString().replace('.000', '')
+
+const folder = scratch()
+
+for (const name of ['file', 'dynalite', 'moto'] as const) {
+  if (name === 'moto' && !hasMoto) {
+    test.skip('moto_server is not installed here: its tests are skipped', () => {})
+    continue
+  }
+
+  describe(`real processes on ${name}`, () => {
+    let server: Server | null = null
+    let proxy: FaultyProxy | null = null
+
+    beforeAll(async () => {
+      if (name === 'file') return
+      server = await (name === 'moto' ? startMoto() : startDynalite())
+      proxy = await startFaultyProxy(server.endpoint, { oneByOne: name === 'moto' })
+      await cronledger(['setup', '--store', 'dynamodb:ledger'], { env: environment() })
+    })
+    afterAll(async () => {
+      proxy?.close()
+      await server?.stop()
+    })
+
+    const store = name === 'file' ? `file:${join(folder, 'ledger.db')}` : 'dynamodb:ledger'
+    const environment = () => (proxy === null ? {} : awsEnv({ endpoint: proxy.url }))
+    const run = (task: string, slot: string, options: readonly string[] = [], batch = ['true']) =>
+      cronledger(
+        [
+          ...[
+            'run',
+            '--store',
+            store,
+            '--task',
+            task,
+            '--schedule',
+            '0 3 * * *',
+            '--event-time',
+            slot,
+            '--ledger-timeout',
+            '5m',
+          ],
+          ...[...options, '--', ...batch],
+        ],
+        { env: environment() },
+      )
+    async function rowsOf(task: string): Promise<Loose[]> {
+      const args = ['history', '--store', store, '--task', task, '--no-missed', '--json']
+      return JSON.parse((await cronledger(args, { env: environment() })).stdout)
+    }
+
+    test('two triggers that catch up at once: each missed slot runs once', async () => {
+      await run('crowd', slotBefore(MISSED + 1))
+      const batch = ['sh', '-c', 'echo $CRONLEDGER_RUN_SLOT']
+      const crowd = Array.from({ length: PROCESSES }, () => run('crowd', slotBefore(0), CATCH_UP, batch))
+      const ended = await Promise.all(crowd)
+      expect(ended.map(({ code, stderr }) => (code === 0 ? '' : `${code}: ${stderr}`)).join('')).toBe('')
+      const slots = Array.from({ length: MISSED + 1 }, (_, days) => slotBefore(days)).reverse()
+      const ran = ended.map(({ stdout }) => stdout.split('\n').filter(Boolean))
+      expect(ran.flat().sort()).toEqual(slots)
+      for (const own of ran) expect(own).toEqual([...own].sort())
+      // Only the own slot was asked for by a scheduler, so only it has duplicates.
+      const duplicates = ended.flatMap(eventsOf).filter(({ event }) => event === 'duplicate')
+      expect(new Set(duplicates.map(({ slot }) => slot))).toEqual(new Set([slotBefore(0)]))
+      expect(duplicates).toHaveLength(PROCESSES - 1)
+      const rows = await rowsOf('crowd')
+      expect(rows).toHaveLength(MISSED + 2)
+      expect(rows.filter(({ state, attempts }) => state === 'COMPLETED' && attempts.length === 1)).toEqual(rows)
+      expect(rows.slice(1).every(({ rejections }) => rejections.count === 0)).toBe(true)
+    })
+
+    if (name === 'file') return
+
+    /** Runs a trigger, and returns its exit code and the requests that it sent. */
+    async function requestsOf(task: string, slot: string, options: readonly string[] = []) {
+      const before = proxy?.seen.length
+      const { code } = await run(task, slot, options)
+      return { code, actions: proxy?.seen.slice(before).map(({ action }) => action) }
+    }
+
+    test('a catch-up of three sends 17 requests, and one of none sends two more than a run', async () => {
+      await run('counted', slotBefore(4))
+      const missed = ['GetItem', 'PutItem', 'GetItem', 'UpdateItem']
+      const own = ['PutItem', 'GetItem', 'UpdateItem']
+      expect(await requestsOf('counted', slotBefore(0), CATCH_UP)).toEqual({
+        code: 0,
+        actions: ['GetItem', 'Query', ...missed, ...missed, ...missed, ...own],
+      })
+      await run('none', slotBefore(1))
+      expect(await requestsOf('none', slotBefore(0), CATCH_UP)).toEqual({
+        code: 0,
+        actions: ['GetItem', 'Query', ...own],
+      })
+    })
+
+    test('a role that may not query: 77, nothing starts, and the message names the action and the option', async () => {
+      await run('denied', slotBefore(2))
+      const denied = awsError(
+        400,
+        'com.amazon.coral.service#AccessDeniedException',
+        'User: x is not authorized',
+        'Message',
+      )
+      proxy?.treat(({ action }) => (action === 'Query' ? denied : 'pass'))
+      const ended = await run('denied', slotBefore(0), CATCH_UP, ['echo', 'started'])
+      proxy?.treat(() => 'pass')
+      expect([ended.code, ended.stdout]).toEqual([77, ''])
+      expect(eventsOf(ended)).toMatchObject([
+        {
+          event: 'unusable',
+          slot: slotBefore(0),
+          message:
+            /^not started: catch-up cannot find the missed slots: dynamodb:Query on table "ledger" .* was denied/,
+        },
+      ])
+      expect(await rowsOf('denied')).toHaveLength(1)
+    })
+  })
+}

@@ -1,0 +1,399 @@
+import { describe, expect, test } from 'vitest'
+import { withPause, withRetirement } from '../../src/core/row/task-changes.ts'
+import { isNewerRecord, type Suspension, type TaskRecord } from '../../src/core/row/task-record.ts'
+import type { TriggerOptions } from '../../src/run/run-trigger.ts'
+import { readRecord, writeRecord } from '../../src/run/task-record.ts'
+import { PAUSE } from '../support/rows.ts'
+import { slotOf, type TriggerHost, triggers } from '../support/simulated/triggers.ts'
+import { failsAfter, fates, isRenewal, recordVerbs, TASK, works } from '../support/simulated/world.ts'
+
+const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
+const CALL = { signal: new AbortController().signal }
+const CATCH_UP = { catchUpMs: 31 * DAY_MS }
+
+/** Returns a ledger on which triggers run one after the other, on the day that their slot has. */
+function ledgerOf() {
+  const at = triggers()
+  const { time, ledger, trigger } = at
+  const start = (day: number, options: Partial<TriggerOptions> = {}, work = works(1_000), host: TriggerHost = {}) =>
+    trigger({ eventTime: new Date(slotOf(day)), ...options }, work, host)
+  async function play(...args: Parameters<typeof start>) {
+    const run = start(...args)
+    const result = await time.run(run.result)
+    const names = run.events.map(({ event }) => event.event)
+    return {
+      ...run,
+      result,
+      names,
+      days: run.started.map(dayOf),
+      caughtUp: result.caughtUp.map(({ status }) => status),
+    }
+  }
+  async function change(by: (record: TaskRecord) => TaskRecord | null) {
+    const { record, version } = await readRecord(TASK, ledger, CALL)
+    const changed = isNewerRecord(record) ? null : by(record)
+    if (changed === null || (await writeRecord(TASK, changed, version, ledger, CALL)) !== 'ok')
+      throw new Error('unchanged')
+  }
+  const rowOf = (day: number) => ledger.get({ task: TASK, slot: slotOf(day) }, CALL)
+  return { ...at, start, play, change, rowOf }
+}
+
+const dayOf = (slot: number) => (slot - slotOf(0)) / DAY_MS
+const pausing = (pause: Suspension) => (record: TaskRecord) => withPause(record, pause)
+const between = (from: number, until: number | null): Suspension => ({
+  ...PAUSE,
+  from: slotOf(from),
+  until: until === null ? null : slotOf(until),
+})
+
+describe('what is caught up', () => {
+  test('the missed slots before the own slot, the oldest first, each as an attempt of its own', async () => {
+    const { play, rowOf } = ledgerOf()
+    await play(-4)
+    await play(-2)
+    const { result, days, names, caughtUp } = await play(0, CATCH_UP)
+    expect(days).toEqual([-3, -1, 0])
+    expect(names).toEqual(['catch-up', 'claimed', 'ended', 'claimed', 'ended', 'claimed', 'ended'])
+    expect(caughtUp).toEqual(['completed', 'completed'])
+    expect(result).toMatchObject({ status: 'completed', slot: new Date(slotOf(0)) })
+    expect(result.caughtUp.map(({ slot, windowEnd }) => [slot, windowEnd])).toEqual([
+      [new Date(slotOf(-3)), new Date(slotOf(-2))],
+      [new Date(slotOf(-1)), new Date(slotOf(0))],
+    ])
+    const trigger = { kind: 'scheduled', eventTime: slotOf(-3), source: 'catch-up' }
+    expect(await rowOf(-3)).toMatchObject({ state: 'COMPLETED', attempts: [{ number: 1, trigger }] })
+    expect(new Set([result, ...result.caughtUp].map(({ runId }) => runId)).size).toBe(3)
+  })
+
+  test('nothing without the setting, and nothing in a forced run, which refuses it', async () => {
+    const { time, play, start } = ledgerOf()
+    await play(-2)
+    expect((await play(0)).days).toEqual([0])
+    const forced = start(0, {
+      ...CATCH_UP,
+      eventTime: undefined,
+      force: { slot: 'latest', reason: 'again', by: 'ada' },
+    })
+    await expect(time.run(forced.result)).rejects.toMatchObject({
+      kind: 'usage',
+      message: /catch-up and a forced slot/,
+    })
+  })
+
+  test('only slots of the span, past the grace, and before the own slot', async () => {
+    const { time, play } = ledgerOf()
+    await play(-9)
+    // The span ends 5 s after the slot of three days ago.
+    expect((await play(-1, { catchUpMs: 3 * DAY_MS })).days).toEqual([-2, -1])
+    await time.run(time.clock().wait(2 * DAY_MS))
+    expect((await play(2, { ...CATCH_UP, graceMs: 3 * DAY_MS })).days).toEqual([-8, -7, -6, -5, -4, -3, 2])
+  })
+
+  test('no slot that is later than --max-lateness allows', async () => {
+    const { play } = ledgerOf()
+    await play(-9)
+    const { days, events } = await play(0, { ...CATCH_UP, maxLatenessMs: 2 * DAY_MS + 10_000 })
+    expect(days).toEqual([-2, -1, 0])
+    expect(events[0]?.event).toMatchObject({ event: 'catch-up', count: 2 })
+  })
+
+  test('a slot that becomes too late while the slots before it run is left out, and has no row', async () => {
+    const { play, rowOf } = ledgerOf()
+    await play(-3)
+    const { days, names, caughtUp } = await play(0, { ...CATCH_UP, maxLatenessMs: 3 * DAY_MS }, works(60 * HOUR_MS))
+    expect(days).toEqual([-2, 0])
+    expect(caughtUp).toEqual(['completed'])
+    expect(names).not.toContain('refused')
+    expect(await rowOf(-1)).toBe(null)
+  })
+
+  test('never a slot that failed, is stale, is running or was skipped', async () => {
+    const { time, ledger, play, start, rowOf } = ledgerOf()
+    await play(-6)
+    await play(-5, {}, failsAfter(1))
+    const failed = await rowOf(-5)
+    if (failed === null || 'newerSchema' in failed || failed.state === 'PENDING') throw new Error('not failed')
+    const resolution = { state: 'SKIPPED', at: slotOf(0), by: 'ada', reason: 'not needed', afterAttempt: 1 } as const
+    const skipped = { ...failed, slot: slotOf(-2), windowEnd: slotOf(-1), state: 'SKIPPED' } as const
+    await ledger.put({ ...skipped, resolutions: [resolution] }, 'absent', CALL)
+    const silent = start(-4, {}, works(100 * HOUR_MS), {
+      fateOf: (call) => ({ kind: isRenewal(call) ? 'dropped' : 'answered' }),
+    })
+    await time.run(time.clock().wait(HOUR_MS))
+    const running = start(-3, {}, works(100 * HOUR_MS))
+    await time.run(time.clock().wait(10_000))
+    const { days, result } = await play(0, { ...CATCH_UP, maxAttempts: 5 })
+    expect(days).toEqual([-1, 0])
+    expect(result.caughtUp).toHaveLength(1)
+    expect(await rowOf(-4)).toMatchObject({ state: 'PENDING', attempts: [{}], rejections: { count: 0 } })
+    for (const { stop } of [silent, running]) stop()
+  })
+
+  test('a task without a record has nothing to catch up', async () => {
+    const { play } = ledgerOf()
+    const { verbs, fateOf } = recordVerbs()
+    expect((await play(0, CATCH_UP, works(1), { fateOf })).days).toEqual([0])
+    expect(verbs).toEqual(['readEntry', 'put', 'readEntry', 'writeEntry', 'put'])
+  })
+
+  test('a run that is refused because its event time does not match catches nothing up', async () => {
+    const { play } = ledgerOf()
+    await play(-3)
+    const eventTime = new Date(slotOf(-1) + HOUR_MS)
+    const { started, result } = await play(0, { ...CATCH_UP, eventTime, onMismatch: 'refuse' })
+    expect(result).toMatchObject({ status: 'refused', cause: 'scheduleMismatch', caughtUp: [] })
+    expect(started).toEqual([])
+  })
+
+  test('at most 100 slots, the oldest first; the next run goes on', async () => {
+    const { play } = ledgerOf()
+    const hourly = { schedule: '0 * * * *' }
+    await play(-5, hourly)
+    const first = await play(0, { ...hourly, ...CATCH_UP })
+    expect(first.events[0]?.event).toMatchObject({
+      event: 'catch-up',
+      count: 100,
+      oldest: slotOf(-5) + HOUR_MS,
+      newest: slotOf(-5) + 100 * HOUR_MS,
+      left: 19,
+    })
+    expect(first.started).toHaveLength(101)
+    const next = await play(0, { ...hourly, ...CATCH_UP })
+    expect(next.events[0]?.event).toMatchObject({ event: 'catch-up', count: 19, left: 0 })
+    expect(next.started).toHaveLength(19)
+    expect(next.result.status).toBe('duplicate')
+  })
+})
+
+describe('a change of schedule', () => {
+  const NOON = { schedule: '0 12 * * *' }
+
+  test('each slot runs under the schedule that was in force', async () => {
+    const { time, play, rowOf } = ledgerOf()
+    await play(-6)
+    await play(-4)
+    await time.run(time.clock().wait(DAY_MS))
+    const noon = slotOf(-3) + 9 * HOUR_MS
+    await play(-3, { ...NOON, eventTime: new Date(noon) })
+    const { started, result } = await play(0, { ...NOON, ...CATCH_UP, eventTime: new Date(noon + 3 * DAY_MS) })
+    expect(started).toEqual([slotOf(-5), noon + DAY_MS, noon + 2 * DAY_MS, noon + 3 * DAY_MS])
+    expect(result.caughtUp[0]).toMatchObject({ windowEnd: new Date(slotOf(-4)) })
+    expect(await rowOf(-5)).toMatchObject({ schedule: { expression: '0 3 * * *' } })
+  })
+
+  test('the first run of a new schedule does not catch up slots that the earlier one had after the change', async () => {
+    const { time, play } = ledgerOf()
+    await play(-3)
+    await time.run(time.clock().wait(DAY_MS))
+    // The change may have come before the slot of the earlier schedule at 03:00 of that day.
+    const { started } = await play(0, { ...NOON, ...CATCH_UP, eventTime: new Date(slotOf(-2) + 9 * HOUR_MS) })
+    expect(started).toEqual([slotOf(-2) + 9 * HOUR_MS])
+  })
+
+  test('a schedule of the record that cannot be read is only a warning', async () => {
+    const { play, change } = ledgerOf()
+    await play(-3)
+    await change((record) => ({
+      ...record,
+      schedules: [
+        { since: slotOf(-9), spec: { expression: '0 3 * * *', zone: 'Atlantis/Capital' } },
+        ...record.schedules,
+      ],
+    }))
+    const { names, events, days } = await play(0, CATCH_UP)
+    expect(days).toEqual([0])
+    expect(names[0]).toBe('warning')
+    expect(events[0]?.event).toMatchObject({ message: /^catch-up cannot find the missed slots: .*Atlantis/ })
+  })
+})
+
+describe('a pause and a retirement', () => {
+  test('a slot in a pause or a retirement is not caught up', async () => {
+    const { play, change } = ledgerOf()
+    await play(-9)
+    await change(pausing(between(-8, -6)))
+    await change((record) => withRetirement(record, between(-4, -2)))
+    expect((await play(0, CATCH_UP)).days).toEqual([-6, -5, -2, -1, 0])
+  })
+
+  test('a paused run catches nothing up, and asks for one record more', async () => {
+    const { play, change } = ledgerOf()
+    await play(-3)
+    await change(pausing(between(0, null)))
+    const { verbs, fateOf } = recordVerbs()
+    const { result, names } = await play(0, CATCH_UP, works(1), { fateOf })
+    expect(result).toMatchObject({ status: 'paused', caughtUp: [] })
+    expect(names).toEqual(['paused'])
+    expect(verbs).toEqual(['readEntry', 'put', 'readEntry', 'put'])
+  })
+
+  test('a pause that is set in the middle ends the catch-up, and the slots that are left have no row', async () => {
+    const { time, start, play, change, rowOf } = ledgerOf()
+    await play(-4)
+    const run = start(0, CATCH_UP, works(10_000))
+    await time.run(time.clock().wait(15_000))
+    await change(pausing({ ...PAUSE, from: time.now() }))
+    const { status, caughtUp } = await time.run(run.result)
+    expect([status, ...caughtUp.map((one) => one.status)]).toEqual(['paused', 'completed', 'completed'])
+    expect(run.started.map(dayOf)).toEqual([-3, -2])
+    expect(await rowOf(-1)).toBe(null)
+  })
+
+  test('a slot that is paused or retired in the middle is left out, and has no row', async () => {
+    const { time, start, play, change, rowOf } = ledgerOf()
+    await play(-5)
+    const run = start(0, CATCH_UP, works(10_000))
+    await time.run(time.clock().wait(5_000))
+    await change(pausing(between(-3, -2)))
+    await change((record) => withRetirement(record, between(-2, -1)))
+    await time.run(run.result)
+    expect(run.started.map(dayOf)).toEqual([-4, -1, 0])
+    expect([await rowOf(-3), await rowOf(-2)]).toEqual([null, null])
+  })
+
+  test('a record of a newer cronledger: nothing is caught up, and the run is refused', async () => {
+    const { play, ledger } = ledgerOf()
+    await play(-3)
+    const entry = { version: 2, document: { schemaVersion: 3 } }
+    await ledger.writeEntry({ task: TASK, kind: '#task' }, entry, 1, CALL)
+    const { result, started } = await play(0, CATCH_UP)
+    expect(result).toMatchObject({ status: 'refused', cause: 'newerTaskRecord', caughtUp: [] })
+    expect(started).toEqual([])
+  })
+})
+
+describe('how it goes on and ends', () => {
+  test('a failed one does not stop the rest', async () => {
+    const { play } = ledgerOf()
+    await play(-4)
+    const work = (attempt: Parameters<ReturnType<typeof works>>[0], clock: Parameters<ReturnType<typeof works>>[1]) =>
+      (dayOf(attempt.slot) === -3 ? failsAfter(1) : works(1))(attempt, clock)
+    const { caughtUp, result, days } = await play(0, CATCH_UP, work)
+    expect(days).toEqual([-3, -2, -1, 0])
+    expect(caughtUp).toEqual(['failed', 'completed', 'completed'])
+    expect(result.status).toBe('completed')
+  })
+
+  test('it states nothing about the task', async () => {
+    const { play, ledger } = ledgerOf()
+    await play(-3)
+    await play(0, { ...CATCH_UP, doneByMs: HOUR_MS })
+    const { record } = await readRecord(TASK, ledger, CALL)
+    expect(record).toMatchObject({ expectations: { since: slotOf(0), doneByMs: HOUR_MS } })
+  })
+
+  test('two triggers that catch up at once: each missed slot runs once, and no scheduler is told about the others', async () => {
+    const { time, play, start, rowOf } = ledgerOf()
+    await play(-6)
+    const runs = [start(0, CATCH_UP, works(1_000)), start(0, CATCH_UP, works(1_000))]
+    const outcomes = await time.run(Promise.all(runs.map(({ result }) => result)))
+    expect(runs.flatMap(({ started }) => started.map(dayOf)).sort((a, b) => a - b)).toEqual([-5, -4, -3, -2, -1, 0])
+    for (const { started } of runs) expect(started).toEqual([...started].sort())
+    const statuses = outcomes.flatMap(({ caughtUp }) => caughtUp.map(({ status }) => status)).sort()
+    expect(statuses).toEqual([...Array(5).fill('completed'), ...Array(5).fill('taken')])
+    const rejected = await Promise.all([-5, -4, -3, -2, -1].map(rowOf))
+    expect(rejected).toMatchObject(Array(5).fill({ rejections: { count: 0 } }))
+    expect(runs.flatMap(({ events }) => events).filter(({ event }) => event.event === 'duplicate')).toHaveLength(1)
+  })
+
+  test('a stop ends the attempt in order, and what is left is caught up next time', async () => {
+    const { time, play, start, rowOf } = ledgerOf()
+    await play(-4)
+    const run = start(0, CATCH_UP, works(10_000))
+    await time.run(time.clock().wait(15_000))
+    run.stop()
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'notStarted', attempt: null })
+    expect(run.started.map(dayOf)).toEqual([-3, -2])
+    expect(run.events.at(-1)).toEqual({ slot: slotOf(0), event: { event: 'stopped' } })
+    expect([await rowOf(-1), await rowOf(0)]).toEqual([null, null])
+    expect((await play(0, CATCH_UP)).days).toEqual([-1, 0])
+  })
+
+  test.each([
+    ['the record is read', 'readEntry'],
+    ['the rows are read', 'list'],
+  ] as const)('a stop while %s starts nothing', async (_, verb) => {
+    const { time, play, start } = ledgerOf()
+    await play(-3)
+    const run = start(0, CATCH_UP, works(1), {
+      fateOf: (call) => ({ kind: call.verb === verb ? 'stalled' : 'answered' }),
+    })
+    await time.run(time.clock().wait(1_000))
+    run.stop()
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'notStarted', caughtUp: [] })
+    expect(run.started).toEqual([])
+  })
+
+  test('with --overlap skip, two runs at once skip no slot: they wait for missed slots, and missed slots wait', async () => {
+    const { time, play, start, rowOf } = ledgerOf()
+    await play(-5)
+    const options = { ...CATCH_UP, overlap: 'skip' } as const
+    const both = [start(0, options, works(HOUR_MS / 2)), start(0, options, works(HOUR_MS / 2))]
+    await time.run(Promise.all(both.map(({ result }) => result)))
+    const days = both.flatMap(({ started }) => started.map(dayOf))
+    expect(days.toSorted((a, b) => a - b)).toEqual([-4, -3, -2, -1, 0])
+    for (const day of [-4, -3, -2, -1, 0]) expect(await rowOf(day)).toMatchObject({ state: 'COMPLETED' })
+  })
+
+  test('with an overlap setting, each slot takes the lock in turn', async () => {
+    const { play, ledger } = ledgerOf()
+    await play(-3)
+    const { days } = await play(0, { ...CATCH_UP, overlap: 'wait' })
+    expect(days).toEqual([-2, -1, 0])
+    expect(await ledger.readEntry({ task: TASK, kind: '#lock' }, CALL)).not.toBe(null)
+  })
+})
+
+describe('a ledger that does not answer', () => {
+  test.each([
+    ['unreachable', { kind: 'stalled' }],
+    ['denied', { kind: 'denied' }],
+  ] as const)('rows that cannot be read: nothing starts (%s)', async (kind, fate) => {
+    const { time, play, start, rowOf } = ledgerOf()
+    await play(-3)
+    const run = start(0, CATCH_UP, works(1), { fateOf: ({ verb }) => (verb === 'list' ? fate : { kind: 'answered' }) })
+    const message = /^catch-up cannot find the missed slots: /
+    await expect(time.run(run.result)).rejects.toMatchObject({ kind, message })
+    expect(run.started).toEqual([])
+    expect(run.events.map(({ event }) => event.event)).toEqual(['unusable'])
+    expect(await rowOf(0)).toBe(null)
+  })
+
+  test('rows are asked for again until the ledger timeout', async () => {
+    const { play } = ledgerOf()
+    await play(-3)
+    const dropped = { kind: 'dropped' } as const
+    const fateOf = fates(({ verb }) => verb === 'list', dropped, dropped, dropped)
+    expect((await play(0, CATCH_UP, works(1), { fateOf })).days).toEqual([-2, -1, 0])
+  })
+
+  test('a ledger that is lost in the middle: the slots that are left and the own slot do not start', async () => {
+    const { time, play, start, rowOf } = ledgerOf()
+    await play(-4)
+    let lost = false
+    const run = start(0, CATCH_UP, works(1), {
+      fateOf: ({ verb }) => ({ kind: lost && verb === 'readEntry' ? 'stalled' : 'answered' }),
+      onEvent: ({ event }) => {
+        lost ||= event === 'ended'
+      },
+    })
+    await expect(time.run(run.result)).rejects.toMatchObject({ kind: 'unreachable' })
+    expect(run.started.map(dayOf)).toEqual([-3])
+    expect(run.events.at(-1)).toMatchObject({ slot: slotOf(0), event: { event: 'unusable' } })
+    expect([await rowOf(-2), await rowOf(0)]).toEqual([null, null])
+  })
+})
+
+test('a catch-up of three asks 17 times: record and rows, then record, claim, record and finish of each, then the run', async () => {
+  const { play } = ledgerOf()
+  await play(-4)
+  const { verbs, fateOf } = recordVerbs()
+  await play(0, CATCH_UP, works(1), { fateOf })
+  expect(verbs).toEqual([
+    ...['readEntry', 'list'],
+    ...Array.from({ length: 3 }, () => ['readEntry', 'put', 'readEntry', 'put']).flat(),
+    ...['put', 'readEntry', 'put'],
+  ])
+})

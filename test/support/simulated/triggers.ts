@@ -1,0 +1,101 @@
+import { taskInForce } from '../../../src/audit/expected.ts'
+import type { RunContext, RunEvent } from '../../../src/core/event.ts'
+import { dueKeys, missedSlot, type RowsOf, withMissed } from '../../../src/core/row/expected-slots.ts'
+import { missedUntil } from '../../../src/core/row/status.ts'
+import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
+import type { Instant } from '../../../src/core/types.ts'
+import type { Clock } from '../../../src/process/clock.ts'
+import type { FindMissed } from '../../../src/run/catch-up.ts'
+import type { LiveAttempt, WorkEnd } from '../../../src/run/execute.ts'
+import { type RunOutcome, runTrigger, type TriggerOptions } from '../../../src/run/run-trigger.ts'
+import { NO_KNOWN_RECORDS } from '../../../src/run/task-record.ts'
+import { type Call, type Fate, faultyStore } from './faulty-store.ts'
+import { memoryStore } from './memory-store.ts'
+import { virtualTime } from './virtual-clock.ts'
+import { TASK } from './world.ts'
+
+/** The first slot of a world, and the time at which it begins is 5 s later. */
+const SLOT = Date.parse('2026-11-24T03:00:00Z')
+const DAY_MS = 86_400_000
+
+/** Returns the slot so many days after the first one of a world. It may be negative. */
+export const slotOf = (day: number): Instant => SLOT + day * DAY_MS
+
+/**
+ * Does what `missedSlots` does, without its yields to the event loop: virtual time passes while a host waits for the event
+ * loop of this process.
+ */
+const findMissed: FindMissed = async function* (known, { since, until, graceMs }, { store, clock, signals }) {
+  const settings = { now: clock.now(), graceMs }
+  const inForce = taskInForce(known, missedUntil(settings))
+  const signal = signals[0] ?? new AbortController().signal
+  const rowsOf: RowsOf = async function* (task, from, end) {
+    yield* (await store.list({ kind: 'task', task, since: from, until: end, limit: 1_000 }, { signal })).rows
+  }
+  const due = dueKeys([inForce], since, until)
+  for await (const { missed } of withMissed(due, rowsOf(known.task, since, until), true, rowsOf)) {
+    if (missed !== null) yield missedSlot(missed, inForce.schedules, settings)
+  }
+}
+
+export interface TriggerHost {
+  readonly fateOf?: (call: Call) => Fate
+  /** Called with each event, before the run goes on. */
+  readonly onEvent?: (event: RunEvent, context: RunContext) => void
+}
+
+/** A whole trigger, from its options to its result. */
+export interface TriggerRun {
+  readonly result: Promise<RunOutcome<string>>
+  readonly events: { readonly slot: Instant; readonly event: RunEvent }[]
+  /** The slots whose work was started, in order. */
+  readonly started: Instant[]
+  stop(): void
+}
+
+/** Returns a ledger in memory, and a function that runs whole triggers of one task on it in virtual time. */
+export function triggers() {
+  const time = virtualTime(SLOT + 5_000)
+  const ledger = memoryStore()
+  let ids = 0
+
+  function trigger(
+    options: Partial<TriggerOptions>,
+    work: (attempt: LiveAttempt, clock: Clock) => Promise<WorkEnd<string>>,
+    { fateOf = () => ({ kind: 'answered', afterMs: 5 }), onEvent }: TriggerHost = {},
+  ): TriggerRun {
+    const clock = time.clock()
+    const stop = new AbortController()
+    const store = faultyStore(ledger, clock, fateOf)
+    const events: { readonly slot: Instant; readonly event: RunEvent }[] = []
+    const started: Instant[] = []
+    const result = runTrigger<string>(
+      { task: TASK, schedule: '0 3 * * *', ...options },
+      () => (attempt) => {
+        started.push(attempt.slot)
+        return work(attempt, clock)
+      },
+      stop.signal,
+      {
+        storeName: 'memory:',
+        open: async () => ({ store, warnings: [] }),
+        findMissed,
+        host: async () => ({ host: 'host' }),
+        parse: parseSchedule,
+        clock,
+        newId: () => `id-${++ids}`,
+        random: () => 0.5,
+        known: NO_KNOWN_RECORDS,
+        env: {},
+        zoneData: '2026a',
+        log(event, context) {
+          events.push({ slot: context.window.slot, event })
+          onEvent?.(event, context)
+        },
+      },
+    )
+    return { result, events, started, stop: () => stop.abort({ atMs: clock.monotonicMs() }) }
+  }
+
+  return { time, ledger, trigger }
+}
