@@ -42,7 +42,7 @@ export function dayOf(seed: number, subject: Subject): Day {
   const { time, ledger, slotOfDay, everyMs } = at
   const startMs = time.now()
   const hasGap = subject === 'task' && chance(60)
-  const slots = hasGap ? int(3, 5) : subject === 'task' ? int(1, 4) : chance(50) ? 1 : int(2, 3)
+  const slots = hasGap ? int(3, 6) : subject === 'task' ? int(1, 4) : chance(50) ? 1 : int(2, 3)
   const writes = new Map<number, Write[]>(Array.from({ length: slots }, (_, slot) => [slot, []]))
   const { put } = ledger
   ledger.put = async (row, expected, call) => {

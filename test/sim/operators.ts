@@ -61,7 +61,7 @@ function changeOf(
         isIn: ({ pauses, retirements }) => [...pauses, ...retirements].some(({ ended }) => isOwn(ended)),
       }
     case 'retire': {
-      const from = chance(50) ? now : at.slotOfDay(int(hasGap ? 1 : 0, slots - 1))
+      const from = chance(hasGap ? 20 : 50) ? now : at.slotOfDay(int(hasGap ? 1 : 0, slots - 1))
       return {
         change: (record) => withRetirement(record, { from, until: null, ...decided }),
         isIn: ({ retirements }) => retirements.some(isOwn),
