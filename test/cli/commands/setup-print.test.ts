@@ -373,6 +373,9 @@ describe.skipIf(!hasAws)('on a server, by the command line of AWS', () => {
             'true',
           ],
           [0, 'resolve', '--task', 'weekly', '--slot', '2026-11-19', '--state', 'skipped', '--reason', 'no data'],
+          [0, 'pause', '--task', 'weekly', '--reason', 'maintenance'],
+          [0, 'resume', '--task', 'weekly'],
+          [0, 'retire', '--task', 'weekly', '--reason', 'replaced'],
           [0, 'setup', '--check'],
         )
         expect(new Set([...actions, ...allowed('auditor')])).toEqual(new Set(allowed('operator')))
