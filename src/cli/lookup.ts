@@ -25,7 +25,7 @@ export async function recordOf(ledger: Ledger, options: TaskReading): Promise<Kn
 }
 
 /** Returns the schedules of the task record, oldest first, or null if the task has no record. */
-export async function recordedSchedules(ledger: Ledger, options: TaskReading): Promise<Schedules | null> {
+async function recordedSchedules(ledger: Ledger, options: TaskReading): Promise<Schedules | null> {
   return (await recordOf(ledger, options))?.schedules ?? null
 }
 

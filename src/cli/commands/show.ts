@@ -1,5 +1,6 @@
 import type { Ledger } from '../../api.ts'
 import { parseSchedules } from '../../audit/expected.ts'
+import type { KnownTask } from '../../audit/tasks.ts'
 import { LedgerError, quote, usageError } from '../../core/errors.ts'
 import type { OptionTable } from '../../core/option.ts'
 import { dueKeys } from '../../core/row/expected-slots.ts'
@@ -19,7 +20,7 @@ import type { Sink } from '../../process/log/sink.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
-import { checkTaskIsKnown, newestRow, recordedSchedules, recordOf, type TaskReading, unknownTaskOf } from '../lookup.ts'
+import { newestRow, recordOf, type TaskReading, unknownTaskOf } from '../lookup.ts'
 import { readOptions, type Values } from '../options/arguments.ts'
 import { SCHEDULE_OF_SLOT, withDueBy } from '../options/due-by.ts'
 import { COMMON } from '../options/options.ts'
@@ -59,36 +60,43 @@ export const show: Command = {
     const ledger = createLedger({ store: values.store })
     const reading = { task, ledgerTimeoutMs }
     const now = systemClock.now()
-    const slot = await slotFrom(values, ledger, reading, now)
+    const record = recordOnce(ledger, reading)
+    const slot = await slotFrom(values, ledger, reading, record, now)
     const row = await ledger.get({ ...reading, slot: new Date(slot) })
-    if (row !== null) {
-      // Only a slot in which something runs or waits can be overdue.
-      const record = readableRow(row)?.state === 'PENDING' ? await recordOf(ledger, reading) : null
-      const { doneByMs } = expectedTimes(record)
-      // A row does not store the skew of its run. We use the default, which most runs have.
-      const skewMs = SETTINGS.skewMs.default
-      if (json) await print(showJson(row, now, skewMs, () => doneByMs))
-      else {
-        const found = await suspensionIn(ledger, reading, slot, sink)
-        await print(showText(row, now, skewMs, { found, doneByMsOf: () => doneByMs }))
-      }
-      return EXIT.ok
+    if (row === null) {
+      sink.write(`cronledger: ${absentText(await readAbsent(values, slot, ledger, reading, record, now), now)}`)
+      return NO_ROW
     }
-    sink.write(`cronledger: ${absentText(await readAbsent(values, slot, ledger, reading, now), now)}`)
-    return NO_ROW
+    // The JSON has no pauses, and only a slot in which something runs or waits can be overdue.
+    const isNeeded = !json || readableRow(row)?.state === 'PENDING'
+    const known = isNeeded ? await unlessDamaged(record, sink) : null
+    const { doneByMs } = expectedTimes(known)
+    const found = known === null ? null : suspensionOf(known, slot)
+    // A row does not store the skew of its run. We use the default, which most runs have.
+    const skewMs = SETTINGS.skewMs.default
+    const doneByMsOf = () => doneByMs
+    await print(json ? showJson(row, now, skewMs, doneByMsOf) : showText(row, now, skewMs, { found, doneByMsOf }))
+    return EXIT.ok
   },
 }
 
-/**
- * Returns the pause or the retirement that has the slot. A record that cannot be read does not hide the row: the log says
- * then that a pause is not shown.
- */
-async function suspensionIn(ledger: Ledger, reading: TaskReading, slot: Instant, sink: Sink) {
+type ReadRecord = () => Promise<KnownTask | null>
+
+/** Returns a function that reads the record of the task when it is called first. */
+function recordOnce(ledger: Ledger, reading: TaskReading): ReadRecord {
+  let record: ReturnType<ReadRecord> | null = null
+  return () => {
+    record ??= recordOf(ledger, reading)
+    return record
+  }
+}
+
+/** Returns the record. One that is damaged, or that a newer cronledger wrote, does not hide the row: the log says so. */
+async function unlessDamaged(record: ReadRecord, sink: Sink): Promise<KnownTask | null> {
   try {
-    const recorded = await recordOf(ledger, reading)
-    return recorded === null ? null : suspensionOf(recorded, slot)
+    return await record()
   } catch (error) {
-    if (!(error instanceof LedgerError)) throw error
+    if (!(error instanceof LedgerError) || error.kind !== 'shape') throw error
     sink.write(printable(`cronledger: pauses are not shown: ${error.message}`))
     return null
   }
@@ -100,10 +108,11 @@ async function readAbsent(
   slot: Instant,
   ledger: Ledger,
   reading: TaskReading,
+  record: ReadRecord,
   now: Instant,
 ): Promise<AbsentSlot> {
-  await checkTaskIsKnown(ledger, reading)
-  const recorded = await recordOf(ledger, reading)
+  const recorded = await record()
+  if (recorded === null && (await newestRow(ledger, reading)) === null) throw await unknownTaskOf(ledger, reading)
   const given =
     schedule === undefined ? undefined : [{ since: 0, spec: readSchedule({ schedule, timezone, anchor }).spec }]
   const inForce = parseSchedules({ schedules: given ?? recorded?.schedules ?? [] })
@@ -130,6 +139,7 @@ async function slotFrom(
   { task, slot, schedule, timezone, anchor }: ShowValues,
   ledger: Ledger,
   reading: TaskReading,
+  record: ReadRecord,
   now: Instant,
 ): Promise<Instant> {
   const instant = instantWithoutSchedule(slot)
@@ -137,8 +147,8 @@ async function slotFrom(
   if (schedule !== undefined) {
     return parseSlotReference(readSchedule({ schedule, timezone, anchor }), slot, now).slot
   }
-  const schedules = await recordedSchedules(ledger, reading)
-  if (schedules !== null) return parseSlotBySchedules(schedules, slot, now).window.slot
+  const recorded = await record()
+  if (recorded !== null) return parseSlotBySchedules(recorded.schedules, slot, now).window.slot
   const row = await newestRow(ledger, reading)
   if (row === null) throw await unknownTaskOf(ledger, reading)
   const spec = readableRow(row)?.schedule
