@@ -9,8 +9,8 @@ import type { Story } from './observed.ts'
 type RunStory = (story: Story, options: HostOptions, day: Day) => Promise<unknown>
 
 /**
- * Does before a trigger what its process does with `--catch-up`: starts the missed slots, each as a story of its own, which it
- * adds to `stories`. Ends with an error if the process ends with it.
+ * Does what a process with `--catch-up` does before its own slot: runs each missed slot as a story of its own, and adds these to
+ * `stories`. Throws the error that ends the process.
  */
 export async function catchUpBefore(
   own: Story,
@@ -31,7 +31,7 @@ export async function catchUpBefore(
   })
 }
 
-/** Returns the story of a missed slot, which has the fate of the process that catches it up. */
+/** Returns the story of a missed slot. The process that catches it up determines its crash, its stop and its pause. */
 function storyOfMissed(own: Story, day: number): Story {
   const { runId, pause, stopMs, requests, states } = own
   return {

@@ -1,7 +1,7 @@
 import { pausesFor } from './check-record.ts'
 import type { Observed, RecordRequest, Story } from './observed.ts'
 
-// The promises about slots that are caught up. As check.ts, it shares nothing with the rules.
+// The promises about slots that are caught up. Like check.ts, this file shares no code with the rules.
 /** A clock is ahead or behind by at most this much. */
 const OFFSET_MS = 15_000
 
@@ -30,7 +30,7 @@ export function checkCatchUp(observed: Observed, say: Say): void {
   }
 }
 
-/** One slot that was caught up: it was missed when its run claimed it, and no pause or retirement was visible. */
+/** Checks that a slot that was caught up was missed at its claim, and that no pause or retirement was visible. */
 function checkMissed(story: Story, { own, spanMs, graceMs }: CatchUp, observed: Observed, say: Say): void {
   const { runId, day, works, requests } = story
   const { writes, firstMs, everyMs, versions } = observed
@@ -69,14 +69,14 @@ function checkMissed(story: Story, { own, spanMs, graceMs }: CatchUp, observed: 
     say('a retired slot is not caught up', `${runId} started slot ${day}`)
 }
 
-/** The read of the record that allowed the claim. */
+/** Returns the read of the record that allowed the claim. */
 function lastReadBefore(claimMs: number, requests: readonly RecordRequest[]): RecordRequest | undefined {
   return requests.findLast(
     ({ verb, sentMs, answered }) => verb === 'read' && sentMs < claimMs && Number.isFinite(answered),
   )
 }
 
-/** The slots of one process run one after the other, the oldest first, and its own slot last. */
+/** Checks that the slots of one process run one after the other, the oldest first, and its own slot last. */
 function checkOrder({ own, missed }: CatchUp, say: Say): void {
   const started = [...missed, own].flatMap(({ runId, day, works }) => works.map((work) => ({ ...work, runId, day })))
   const inTime = started.toSorted((one, other) => one.order - other.order)
@@ -91,7 +91,7 @@ function checkOrder({ own, missed }: CatchUp, say: Say): void {
   if (late !== undefined && own.pause === null) say('a stop ends a catch-up', `${late.runId} started after it`)
 }
 
-/** A run that came to its own slot has left no missed slot behind, as far as the observer can tell that it was due. */
+/** Checks that a run that came to its own slot has left no missed slot behind, if it is certain that the slot was due. */
 function checkAll({ own, spanMs, graceMs }: CatchUp, observed: Observed, say: Say): void {
   const { finals, firstMs, everyMs, versions } = observed
   const [first] = own.requests

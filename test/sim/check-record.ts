@@ -1,11 +1,12 @@
 import type { Suspension, TaskRecord } from '../../src/core/row/task-record.ts'
 import type { Observed, RecordRequest, Story, Version } from './observed.ts'
 
-// The promises about the record of the task: pauses, retirements, and what runs state. As check.ts, it shares nothing with the rules.
+// The promises about the record of the task: pauses, retirements, and what runs state. Like check.ts, this file shares no code
+// with the rules.
 const SKEW_MS = 30_000
 /** A clock is ahead or behind by at most this much, so that two differ by at most the skew. */
 const OFFSET_MS = SKEW_MS / 2
-/** An undisturbed run starts this soon after it asked about the record: its requests have 30 s, and a write of the record 5 s. */
+/** An undisturbed run starts at most this long after its last request about the record. Its requests have 30 s each at most. */
 const FRESH_MS = 3 * 60_000
 
 type Say = (promise: string, text: string) => void
@@ -35,8 +36,8 @@ export function checkRecord(observed: Observed, say: Say): void {
 const EMPTY: TaskRecord = { schedules: [], expectations: null, pauses: [], retirements: [] }
 
 /**
- * The first start of a scheduled trigger, against the record that its run must have known. Its later attempts belong to the same
- * start of an operator's view: a pause does not interrupt a run that goes on.
+ * Compares the start of a scheduled trigger with the record that its run must have known. Only its first attempt counts, because
+ * a pause does not interrupt a run that retries.
  */
 function checkStart(story: Story, observed: Observed, say: Say): void {
   const [work] = story.works
@@ -58,8 +59,8 @@ function checkStart(story: Story, observed: Observed, say: Say): void {
 }
 
 /**
- * The pauses that were applied before a request was sent, that nobody ended until the start, and in which the slot lies. A pause
- * that has begun holds for older slots too. The clocks of the operator and of the host may differ by the skew.
+ * Returns the pauses of a slot that were applied before a request was sent, and that no operator ended before the start. A pause
+ * that has begun also holds for older slots. The clocks of the operator and of the host may differ by the skew.
  */
 export function pausesFor(
   { day }: Pick<Story, 'day'>,
@@ -82,7 +83,7 @@ export function pausesFor(
   })
 }
 
-/** A trigger that was paused: there was such a pause, and the slot says so. */
+/** Checks that a trigger that was paused met a pause on record, and that its slot says so. */
 function checkPaused({ runId, day, answer, works, requests }: Story, observed: Observed, say: Say): void {
   if (answer?.status !== 'paused') return
   const says = (text: string) =>
@@ -103,7 +104,7 @@ function checkPaused({ runId, day, answer, works, requests }: Story, observed: O
   if (!isSkipped && (others.length === 0 || !isEnded)) says('and its slot does not say so')
 }
 
-/** What is on record stays there, whatever is written at the same time. */
+/** Checks that a write keeps every decision and every schedule that was on record. */
 function checkKept(before: TaskRecord, { record, by }: Version, say: Say): void {
   const lost = (text: string) => say('no decision is lost', `${by} wrote over ${text}`)
   for (const kind of ['pauses', 'retirements'] as const) {
@@ -125,7 +126,7 @@ function checkKept(before: TaskRecord, { record, by }: Version, say: Say): void 
   }
 }
 
-/** What runs state is in force from their slot on, and an older run does not change what a later one stated. */
+/** Checks that a run states things for its own slot, and that an older run does not change what a later one stated. */
 function checkStated(
   before: TaskRecord,
   { record, by }: Version,
@@ -150,7 +151,7 @@ function checkStated(
   }
 }
 
-/** A retirement ends by a resumption, or by a scheduled run of a slot in it, which owned the slot. */
+/** Checks that only a resumption ends a retirement, or a scheduled run that owned a slot in it. */
 function checkRevival(before: TaskRecord, { record, by }: Version, observed: Observed, say: Say): void {
   const { stories, changes, writes, firstMs, everyMs } = observed
   for (const retired of before.retirements.filter(({ until }) => until === null)) {

@@ -2,7 +2,7 @@ import type { TaskRecord } from '../../src/core/row/task-record.ts'
 import type { Row } from '../../src/core/types.ts'
 import type { RunSettings } from '../../src/run/settings.ts'
 
-// What an observer sees who stands outside and knows the true time.
+// Everything that an outside observer sees. The observer knows the true time.
 
 /** One trigger's story. */
 export interface Story {
@@ -33,7 +33,7 @@ interface Started {
   readonly attempt: number
   readonly startMs: number
   endMs: number
-  /** Its place in the order of everything that concerns the record. */
+  /** The place of the start among all requests about the record. */
   readonly order: number
 }
 

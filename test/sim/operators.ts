@@ -4,7 +4,7 @@ import type { TaskChangeRequest } from '../../src/run/task/change-task.ts'
 import { type Day, HOUR_MS, MINUTE_MS } from './day.ts'
 import type { OperatorChange } from './observed.ts'
 
-/** Resolves a slot at some time, and adds the word to `words` if the ledger was said to hold it. */
+/** Resolves a slot at some time, and adds the resolution to `words` if the operator was told that it is recorded. */
 export async function resolveSome(index: number, words: { day: number; runId: string }[], day: Day): Promise<void> {
   const { at, int, fate, offset, slots } = day
   const slot = int(0, slots - 1)

@@ -3,7 +3,7 @@ import type { EntryKey, Store } from '../../src/store/store.ts'
 import type { HostOptions } from '../support/simulated/world.ts'
 import type { RecordRequest, Version } from './observed.ts'
 
-/** Sees every request about the record of the task, and puts the requests, the versions and the starts in one order. */
+/** Sees every request about the record of the task, and brings requests, versions and starts into one order. */
 export interface RecordLog {
   readonly versions: readonly Version[]
   /** Returns the next place in the order. */

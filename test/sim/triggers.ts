@@ -125,7 +125,7 @@ async function tell(story: Story, options: HostOptions, beginMs: number, stories
   }
 }
 
-/** Tells the story of one slot. Ends with the error of the ledger, as the process does. */
+/** Tells the story of one slot. Throws the error of the ledger, as the process does. */
 async function tellSlot(story: Story, options: HostOptions, day: Day): Promise<unknown> {
   const { time, trigger } = day.at
   const { result, events } = trigger(story.runId, (attempt, clock) => work(attempt, clock, story, day), options)
