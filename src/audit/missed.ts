@@ -1,13 +1,16 @@
-import { type MissedSlot, missedSlot } from '../core/row/expected-slots.ts'
-import { missedUntil } from '../core/row/status.ts'
+import { isLeftByCatchUp } from '../core/row/attempts.ts'
+import { type AuditedSlot, type InForce, type MissedSlot, missedSlot } from '../core/row/expected-slots.ts'
+import { missedUntil, readableRow } from '../core/row/status.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
+import type { Instant } from '../core/types.ts'
 import { auditedSlots, taskInForce } from './expected.ts'
 import type { HistoryDeps } from './history.ts'
 import type { KnownTask } from './tasks.ts'
 
 /**
- * Yields the slots of one task in `[since, until)` that had been due for the grace period and have no row, newest first.
- * Holds one page of rows in memory. Throws as `parseSchedules` and `readHistory` do.
+ * Yields the slots of one task in `[since, until)` that a run may catch up, newest first. They had been due for the grace
+ * period and have no row, or only a row that an earlier catch-up left without a start. Holds one page of rows in memory.
+ * Throws as `parseSchedules` and `readHistory` do.
  */
 export async function* missedSlots(
   known: KnownTask,
@@ -16,7 +19,22 @@ export async function* missedSlots(
 ): AsyncGenerator<MissedSlot, void> {
   const settings = { now: deps.clock.now(), graceMs }
   const inForce = taskInForce(known, missedUntil(settings))
-  for await (const { missed } of auditedSlots(inForce, { since, until }, deps)) {
-    if (missed !== null) yield missedSlot(missed, inForce.schedules, settings)
+  for await (const found of auditedSlots(inForce, { since, until }, deps)) {
+    const slot = slotToCatchUp(found, inForce.schedules, settings)
+    if (slot !== null) yield slot
   }
+}
+
+/** Returns the slot if a run may catch it up, otherwise null. */
+export function slotToCatchUp(
+  { row, missed }: AuditedSlot,
+  schedules: readonly InForce[],
+  settings: { readonly now: Instant; readonly graceMs: number },
+): MissedSlot | null {
+  if (missed !== null) return missedSlot(missed, schedules, settings)
+  const own = readableRow(row)
+  if (own === null || !isLeftByCatchUp(own)) return null
+  // The run that left it may have had a shorter grace, or an earlier schedule.
+  const isMissed = own.slot < missedUntil(settings) && schedules.some(({ since }) => since <= own.slot)
+  return isMissed ? missedSlot(own, schedules, settings) : null
 }

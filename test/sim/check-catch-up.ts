@@ -1,3 +1,4 @@
+import type { Row } from '../../src/core/types.ts'
 import { pausesFor } from './check-record.ts'
 import type { Observed, RecordRequest, Story } from './observed.ts'
 
@@ -38,9 +39,14 @@ function checkMissed(story: Story, { own, spanMs, graceMs }: CatchUp, observed: 
     say('a slot of another run hears nothing of a catch-up', `${runId} was a duplicate`)
   }
   if (works.length === 0) return
-  const [claim] = writes.get(day) ?? []
-  if (claim?.row.owner !== runId) {
-    say('a catch-up starts only slots without a row', `${runId} started slot ${day} after ${claim?.row.owner}`)
+  const applied = writes.get(day) ?? []
+  const index = applied.findIndex(({ row }) => row.attempts.at(-1)?.runId === runId && row.state === 'PENDING')
+  const [claim, before] = [applied[index], applied[index - 1]]
+  if (claim === undefined || (before !== undefined && !isLeftByCatchUp(before.row, observed))) {
+    say(
+      'a catch-up starts only slots in which nothing started',
+      `${runId} started slot ${day} after ${before?.row.owner}`,
+    )
     return
   }
   const slot = firstMs + day * everyMs
@@ -67,6 +73,14 @@ function checkMissed(story: Story, { own, spanMs, graceMs }: CatchUp, observed: 
     record.retirements.some(({ from, until }) => from <= slot && (until === null || slot < until))
   if (states.length > 0 && states.every(isRetired))
     say('a retired slot is not caught up', `${runId} started slot ${day}`)
+}
+
+/** Returns whether only catch-ups that started nothing were in the slot before. */
+function isLeftByCatchUp({ attempts, resolutions }: Row, { stories }: Observed): boolean {
+  const catchUps = new Set(stories.flatMap(({ runId, caughtUpBy }) => (caughtUpBy === null ? [] : [runId])))
+  return (
+    resolutions.length === 0 && attempts.every(({ runId, outcome }) => outcome === 'notStarted' && catchUps.has(runId))
+  )
 }
 
 /** Returns the read of the record that allowed the claim. */

@@ -52,6 +52,19 @@ export function isWaiting(row: Row): boolean {
   return row.attempts.at(-1)?.phase === 'waiting'
 }
 
+/**
+ * Returns whether runs that caught the slot up claimed it, and none of them started anything: they could not read the task
+ * record after the claim, or a stop came first. Such a slot is still to be caught up.
+ */
+export function isLeftByCatchUp(row: Row): boolean {
+  const isOfCatchUp = ({ trigger }: AttemptRecord) => trigger.kind === 'scheduled' && trigger.source === 'catch-up'
+  return (
+    row.state === 'FAILED' &&
+    row.resolutions.length === 0 &&
+    row.attempts.every((attempt) => isUnstarted(attempt) && isOfCatchUp(attempt))
+  )
+}
+
 /** Returns how many attempts were ever made. This is the number of the latest one, because numbers are never reused. */
 export function attemptCount(row: Pick<Row, 'attempts'> | null): number {
   return row?.attempts.at(-1)?.number ?? 0

@@ -79,6 +79,17 @@ describe('a trigger that catches up', () => {
     expect(answer(null, { trigger, maxLatenessMs: 1 })).toBe('refused: tooLate')
   })
 
+  test('starts in a slot that only catch-ups claimed, and in which none of them started', () => {
+    const left = rowWith({ trigger, ending: NOT_STARTED }, { trigger, ending: NOT_STARTED })
+    expect(answer(left, { trigger })).toBe('start')
+    expect(answer(left, { trigger, maxLatenessMs: 1 })).toBe('taken')
+    for (const state of RESOLVED_STATES) expect(answer(resolvedAs(left, state), { trigger })).toBe('taken')
+    const forced = rowWith({ trigger, ending: NOT_STARTED }, { trigger: FORCED, ending: NOT_STARTED })
+    expect(answer(forced, { trigger })).toBe('taken')
+    expect(answer(rowWith({ trigger, ending: NOT_STARTED }, { trigger, ending: FAILED }), { trigger })).toBe('taken')
+    expect(answer(rowWith({ trigger }), { trigger, now: EXPIRED })).toBe('taken')
+  })
+
   test.each<[string, StoredRow]>([
     ['running', RUNNING],
     ['succeeded', rowWith({ ending: SUCCEEDED })],

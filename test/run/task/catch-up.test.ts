@@ -326,6 +326,24 @@ describe('how it goes on and ends', () => {
     expect(run.started).toEqual([])
   })
 
+  test.each([
+    ['no answer', 'unreachable', 'stalled'],
+    ['a denial', 'denied', 'denied'],
+  ] as const)('a slot that a catch-up claimed and did not start is caught up next time: %s', async (_, kind, fate) => {
+    const { time, play, start, rowOf } = ledgerOf()
+    await play(-2)
+    // The first read finds the missed slots, the second one comes before the claim, and the third one after it.
+    let reads = 0
+    const fateOf: TriggerHost['fateOf'] = ({ verb }) => ({
+      kind: verb === 'readEntry' && ++reads >= 3 ? fate : 'answered',
+    })
+    const options = { ...CATCH_UP, ledgerTimeoutMs: 5_000 }
+    await expect(time.run(start(0, options, works(1_000), { fateOf }).result)).rejects.toMatchObject({ kind })
+    expect(await rowOf(-1)).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'notStarted' }] })
+    expect((await play(0, options)).days).toEqual([-1, 0])
+    expect(await rowOf(-1)).toMatchObject({ state: 'COMPLETED', attempts: [{ number: 1 }, { number: 2 }] })
+  })
+
   test('with --overlap skip, two runs at once skip no slot: they wait for missed slots, and missed slots wait', async () => {
     const { time, play, start, rowOf } = ledgerOf()
     await play(-5)

@@ -1,6 +1,7 @@
 import { taskInForce } from '../../../src/audit/expected.ts'
+import { slotToCatchUp } from '../../../src/audit/missed.ts'
 import type { RunContext, RunEvent } from '../../../src/core/event.ts'
-import { dueKeys, missedSlot, type RowsOf, withMissed } from '../../../src/core/row/expected-slots.ts'
+import { dueKeys, type RowsOf, withMissed } from '../../../src/core/row/expected-slots.ts'
 import { missedUntil } from '../../../src/core/row/status.ts'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
 import type { Instant } from '../../../src/core/types.ts'
@@ -33,8 +34,9 @@ const findMissed: FindMissed = async function* (known, { since, until, graceMs }
     yield* (await store.list({ kind: 'task', task, since: from, until: end, limit: 1_000 }, { signal })).rows
   }
   const due = dueKeys([inForce], since, until)
-  for await (const { missed } of withMissed(due, rowsOf(known.task, since, until), true, rowsOf)) {
-    if (missed !== null) yield missedSlot(missed, inForce.schedules, settings)
+  for await (const found of withMissed(due, rowsOf(known.task, since, until), true, rowsOf)) {
+    const slot = slotToCatchUp(found, inForce.schedules, settings)
+    if (slot !== null) yield slot
   }
 }
 
