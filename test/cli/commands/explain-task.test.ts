@@ -72,6 +72,8 @@ describe('the schedule of a task', () => {
     const { call, text, json, fails } = ledger()
     const force = ['--force-slot', '2026-01-06', '--reason', 'by hand', '--', 'true']
     await call('run', '--task', 'nightly', ...TOKYO, ...force)
+    // The audits do not see the record of a task without a schedule. We must not say that it is not paused.
+    await call('pause', 'nightly', ...BY_ADA)
     expect(await json('--at', '2026-01-08')).toMatchObject({ schedule: { zone: 'Asia/Tokyo' }, taskRecord: null })
     expect(await text()).toMatch(/^task {7}its pauses are not known, because no scheduled run of it is recorded$/m)
     expect(await fails('nigthly')).toMatchObject({ code: 64, stdout: '' })
