@@ -5,6 +5,7 @@ import type { Schedule } from '../core/schedule/schedule.ts'
 import type { Instant, Window } from '../core/types.ts'
 import { inZone } from './local-time.ts'
 import { inWords } from './schedule-words.ts'
+import { type ExplainedTask, inForceLines, suspendedWord, taskJson, taskLines } from './task/explain-task.ts'
 import { printable } from './text.ts'
 
 /** The result of `explain`: a schedule, and the slot that an instant belongs to. */
@@ -13,6 +14,8 @@ export interface Explanation {
   readonly zoneData: string
   /** Null when no task was given. The text then shows the placeholder `TASK`. */
   readonly task: string | null
+  /** Null if the ledger was not read. */
+  readonly ofTask: ExplainedTask | null
   readonly at: Instant
   readonly earlyToleranceMs: number
   /** Null when the schedule has no slot for `at`. */
@@ -34,7 +37,7 @@ const LABEL_WIDTH = 'tolerance  '.length
 
 /** Returns the explanation as text. Its lines are at most 80 columns wide, unless a single word is longer. */
 export function explainText(explanation: Explanation): string {
-  const { schedule, zoneData, task, at, earlyToleranceMs, window, clockNotes, clocksFrom, clocksUntil } = explanation
+  const { schedule, zoneData, task, ofTask, at, earlyToleranceMs, window, clockNotes } = explanation
   const { expression, zone } = schedule.spec
   const clocks = clockNotes.map((note) => noteText(note, zone))
   const slot = window === null ? null : formatInstant(window.slot)
@@ -42,6 +45,7 @@ export function explainText(explanation: Explanation): string {
     ['schedule', printable(expression)],
     ['in words', inWords(schedule)],
     ['zone', `${zone} (zone data ${zoneData})`],
+    ...(ofTask === null ? [] : inForceLines(ofTask, zone)),
     ...explanation.warnings.map((warning) => ['warning', printable(warning)] as const),
     ['', ''],
     ['at', moment(at, zone)],
@@ -49,6 +53,7 @@ export function explainText(explanation: Explanation): string {
     ...(window === null ? [] : ([['until', endText(window, zone)]] as const)),
     ['tolerance', toleranceText(at, earlyToleranceMs, window)],
     ['key', slot === null ? 'none' : `task ${task ?? 'TASK'}, slot ${slot}`],
+    ...(ofTask === null ? [] : taskLines(ofTask, window?.slot ?? null, zone)),
     ['', ''],
     ...slotLines(explanation),
     ['', ''],
@@ -56,7 +61,9 @@ export function explainText(explanation: Explanation): string {
       'clocks',
       clocks.length > 0
         ? clocks
-        : [`no slot is skipped or repeated from ${utcDate(clocksFrom)} to ${utcDate(clocksUntil)}`],
+        : [
+            `no slot is skipped or repeated from ${utcDate(explanation.clocksFrom)} to ${utcDate(explanation.clocksUntil)}`,
+          ],
     ),
   ]
   return lines.flatMap(([label, text]) => wrapped(label, text)).join('\n')
@@ -64,10 +71,14 @@ export function explainText(explanation: Explanation): string {
 
 /** Returns the explanation as a JSON object for programs. */
 export function explainJson(explanation: Explanation): Record<string, unknown> {
-  const { schedule, zoneData, task, at, earlyToleranceMs, window, previous, next, clocksFrom, clocksUntil } =
+  const { schedule, zoneData, task, ofTask, at, earlyToleranceMs, window, previous, next, clocksFrom, clocksUntil } =
     explanation
   const { expression, zone, anchor } = schedule.spec
   const shown = (at: Instant) => ({ utc: formatInstant(at), local: inZone(at, zone).toFormat(ISO_LOCAL) })
+  const neighbour = (slot: Instant) => ({
+    ...shown(slot),
+    ...(ofTask !== null && { suspended: suspendedWord(ofTask, slot) }),
+  })
   return {
     schedule: { expression, zone, ...(anchor === undefined ? {} : { anchor: formatInstant(anchor) }) },
     words: inWords(schedule),
@@ -77,8 +88,9 @@ export function explainJson(explanation: Explanation): Record<string, unknown> {
     slot: window === null ? null : shown(window.slot),
     windowEnd: window === null || window.end === null ? null : shown(window.end),
     key: window === null ? null : { task, slot: formatInstant(window.slot) },
-    previous: previous.map(shown),
-    next: next.map(shown),
+    taskRecord: ofTask === null ? null : taskJson(ofTask, window?.slot ?? null),
+    previous: previous.map(neighbour),
+    next: next.map(neighbour),
     clocksFrom: formatInstant(clocksFrom),
     clocksUntil: formatInstant(clocksUntil),
     clockNotes: explanation.clockNotes.map((note) => ({
@@ -108,8 +120,10 @@ function toleranceText(at: Instant, toleranceMs: number, window: Window | null):
     : `${formatDuration(toleranceMs)}; an event time up to this long before a slot belongs to it`
 }
 
-function slotLines({ schedule, window, previous, next }: Explanation): (readonly [string, string])[] {
-  const moments = (slots: readonly Instant[]) => slots.map((slot) => moment(slot, schedule.spec.zone))
+function slotLines({ schedule, ofTask, window, previous, next }: Explanation): (readonly [string, string])[] {
+  const wordOf = (slot: Instant) => (ofTask === null ? null : suspendedWord(ofTask, slot))
+  const moments = (slots: readonly Instant[]) =>
+    slots.map((slot) => [moment(slot, schedule.spec.zone), wordOf(slot)].filter(Boolean).join('  '))
   return [
     ...labelled('previous', previous.length > 0 ? moments(previous) : ['none']),
     ...(window === null ? [] : labelled('slot', moments([window.slot]))),

@@ -11,6 +11,7 @@ import { logLine, logObject } from '../../src/format/log/log.ts'
 import { plannedLine, planSummary, progressLine, rerunLine } from '../../src/format/rerun.ts'
 import { resolvedText, unresolvedText } from '../../src/format/resolve.ts'
 import { absentText } from '../../src/format/show.ts'
+import { taskLines } from '../../src/format/task/explain-task.ts'
 import { openTexts } from '../../src/format/task/suspensions.ts'
 import { changeJson, pausedText, resumedText, retiredText } from '../../src/format/task/task-change.ts'
 import { FAILED, lastWaiting, NOW, PAUSE, recordWith, rowWith, SUCCEEDED } from '../support/rows.ts'
@@ -49,7 +50,7 @@ test('every message of the program, with sample values, is in the catalogue', as
     ...section('check, below the findings', checkLines()),
     ...section('resolve', resolveLines()),
     ...section('pause, resume and retire', taskChangeLines()),
-    ...section('Pauses and retirements in tasks and show', suspensionLines()),
+    ...section('Pauses and retirements in tasks, show and explain', suspensionLines()),
     ...section('Notifications and the log as JSON', notifications()),
     ...section('Errors of options', OPTION_ERRORS()),
     ...section('Errors of --store', STORE_NAME_ERRORS()),
@@ -201,7 +202,25 @@ function suspensionLines(): readonly string[] {
       { ...absent, found: { kind: 'retirement', suspension: { ...RETIREMENT, until: UNTIL, ended: ENDED } } },
       LATER,
     ),
+    ...explainLines(),
   ]
+}
+
+/** Returns what `explain` says of a slot: in a pause, before one, in a retirement and after it, without any, and unknown. */
+function explainLines(): readonly string[] {
+  const records: readonly (TaskRecord | null)[] = [
+    recordWith([], { pauses: [{ ...PAUSE, from: SLOT }, PLANNED] }),
+    recordWith([], { pauses: [{ ...PAUSE, from: SLOT + 1_000 }] }),
+    recordWith([], { retirements: [{ ...RETIREMENT, from: SLOT }] }),
+    recordWith([], { retirements: [{ ...RETIREMENT, from: SLOT, until: UNTIL, ended: ENDED }] }),
+    recordWith([]),
+    null,
+  ]
+  return records.flatMap((record) =>
+    taskLines({ record, inForce: null, now: LATER, skewMs: 0 }, SLOT, CONTEXT.schedule.zone).map((words) =>
+      words.join('  '),
+    ),
+  )
 }
 
 function notifications(): readonly string[] {

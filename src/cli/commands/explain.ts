@@ -1,5 +1,6 @@
 import { DAY_MS } from '../../core/duration.ts'
-import type { OptionTable } from '../../core/option.ts'
+import { quote, usageError } from '../../core/errors.ts'
+import { type OptionTable, optionName } from '../../core/option.ts'
 import { clockNotes } from '../../core/schedule/clock-changes.ts'
 import type { Schedule } from '../../core/schedule/schedule.ts'
 import { readSchedule } from '../../core/schedule/schedule-options.ts'
@@ -7,15 +8,17 @@ import { earlyToleranceMs, slotAfter, slotBefore, windowOf } from '../../core/sc
 import { parseTime } from '../../core/schedule/time-range.ts'
 import { scheduleWarnings } from '../../core/schedule/warnings.ts'
 import type { Instant } from '../../core/types.ts'
-import { checkTaskName } from '../../core/user-text.ts'
+import { checkTaskName, isTaskName } from '../../core/user-text.ts'
 import { explainJson, explainText } from '../../format/explain.ts'
+import type { ExplainedTask } from '../../format/task/explain-task.ts'
 import { safeJson } from '../../format/text.ts'
 import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
-import { readOptions } from '../options/arguments.ts'
-import { COMMON } from '../options/options.ts'
+import { isGiven, readOptions } from '../options/arguments.ts'
+import { withDueBy } from '../options/due-by.ts'
+import { COMMON, variableOf } from '../options/options.ts'
 import { print } from '../output.ts'
 
 /** A year, also a leap year. The clocks of every zone make all their yearly changes in this time. */
@@ -24,7 +27,9 @@ const CLOCKS_MS = 366 * DAY_MS
 const ZONE_DATA = process.versions['tz'] ?? 'unknown'
 
 const OPTIONS = {
-  schedule: COMMON.schedule,
+  store: { ...COMMON.store, required: undefined, help: 'The ledger of the task: dynamodb:TABLE, or file:PATH' },
+  task: { ...COMMON.task, required: undefined, help: 'Explain this task, as its ledger knows it' },
+  schedule: { ...COMMON.schedule, required: undefined, otherwise: 'the recorded one of the task' },
   timezone: COMMON.timezone,
   anchor: COMMON.anchor,
   at: {
@@ -35,7 +40,6 @@ const OPTIONS = {
     help: 'Event time to explain: an instant, local time, or a date',
   },
   earlyToleranceMs: SETTINGS.earlyToleranceMs,
-  task: { ...COMMON.task, required: undefined, help: 'Name of the scheduled batch, for its key' },
   count: {
     kind: 'integer',
     default: 5,
@@ -44,13 +48,18 @@ const OPTIONS = {
     help: 'Show this many slots before and after',
   },
   json: { ...COMMON.json, help: 'Print a JSON object' },
+  ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable
+
+/** With a task, the ledger is required. */
+const OF_TASK = { ...OPTIONS, store: COMMON.store, task: COMMON.task } as const satisfies OptionTable
 
 const help = {
   name: 'explain',
   summary:
-    'Show what a schedule means: in words, the slots around a time, the effects of clock changes until a year later, and the key that a run would write. Needs no ledger.',
+    'Show what a schedule means: in words, the slots around a time, the effects of clock changes until a year later, and the key that a run would write. For a task, also show its recorded schedule, and whether it is paused or retired at the slot. Without a task, it needs no ledger.',
   options: OPTIONS,
+  takesTask: true,
   examples: [
     [
       "cronledger explain --schedule 'cron(0 18 ? * MON-FRI *)' --timezone Asia/Tokyo",
@@ -60,19 +69,26 @@ const help = {
       "cronledger explain --schedule '30 2 * * *' --timezone America/New_York --at 2027-03-14T06:00:00Z",
       'around a clock change',
     ],
+    [
+      'cronledger explain nightly --store dynamodb:cronledger --at 2026-12-25T03:00',
+      'what the ledger knows about that slot of a task: is it paused?',
+    ],
   ],
+  notes:
+    'The ledger is read only for a task on the command line. CRONLEDGER_TASK alone names the task of the key.\nExit codes: 0, otherwise as in run.',
 } as const
 
 export const explain: Command = {
   help,
-  async execute({ argv, env }: CommandContext) {
-    const values = readOptions(help, argv, env)
-    const schedule = readSchedule(values)
-    if (values.task !== undefined) checkTaskName(values.task)
+  async execute(context: CommandContext) {
+    const values = readOptions(help, context.argv, context.env)
     const now = systemClock.now()
-    const at = values.at === undefined ? now : parseTime(values.at, '--at', schedule.spec.zone, now)
-    const toleranceMs = values.earlyToleranceMs ?? earlyToleranceMs(schedule, at)
-    const found = windowOf(schedule, at, toleranceMs)
+    const atIn = ({ spec }: Schedule) => (values.at === undefined ? now : parseTime(values.at, '--at', spec.zone, now))
+    const toleranceIn = (schedule: Schedule) => values.earlyToleranceMs ?? earlyToleranceMs(schedule, atIn(schedule))
+    const windowIn = (schedule: Schedule) => windowOf(schedule, atIn(schedule), toleranceIn(schedule))
+    const { schedule, ofTask } = await readExplained(context, (given) => windowIn(given)?.slot ?? null, now)
+    const at = atIn(schedule)
+    const found = windowIn(schedule)
     const count = values.count ?? OPTIONS.count.default
     const previous = neighbours(schedule, found?.slot ?? at, slotBefore, count).reverse()
     // A change of the clocks among the slots shown explains why a slot seems to be missing there.
@@ -81,19 +97,67 @@ export const explain: Command = {
       schedule,
       zoneData: ZONE_DATA,
       task: values.task ?? null,
+      ofTask,
       at,
-      earlyToleranceMs: toleranceMs,
+      earlyToleranceMs: toleranceIn(schedule),
       window: found === null ? null : { slot: found.slot, end: found.next },
       previous,
       next: neighbours(schedule, found?.slot ?? at, slotAfter, count),
       clocksFrom,
       clocksUntil: at + CLOCKS_MS,
       clockNotes: clockNotes(schedule, clocksFrom, at + CLOCKS_MS),
-      warnings: scheduleWarnings(schedule, systemClock.now(), ZONE_DATA),
+      warnings: scheduleWarnings(schedule, now, ZONE_DATA),
     }
     await print(values.json ? safeJson(explainJson(explanation), 2) : explainText(explanation))
     return EXIT.ok
   },
+}
+
+/**
+ * Returns the schedule to explain, and what the ledger knows about the task on the command line. The container of a batch
+ * has the ledger and the task in its environment, and must be able to explain a schedule without a ledger. So the
+ * environment alone does not make this function read one.
+ */
+async function readExplained(
+  { argv, env }: CommandContext,
+  slotIn: (schedule: Schedule) => Instant | null,
+  now: Instant,
+): Promise<{ readonly schedule: Schedule; readonly ofTask: ExplainedTask | null }> {
+  const named = readOptions(help, argv, { ...env, [variableOf('task')]: undefined }).task
+  if (named === undefined) return { schedule: readGivenSchedule({ argv, env }), ofTask: null }
+  checkNamed(named, argv)
+  const values = withDueBy(readOptions({ ...help, options: OF_TASK }, argv, env), { argv, env })
+  const { store, task, ledgerTimeoutMs, schedule, timezone, anchor } = values
+  const given = schedule === undefined ? null : readSchedule({ schedule, timezone, anchor })
+  // The time must be valid before a request is sent.
+  if (given !== null) slotIn(given)
+  const { explainTask } = await import('./explain-task.ts')
+  return explainTask({ store, task, ledgerTimeoutMs }, given, slotIn, now)
+}
+
+/** Returns the schedule of the options, without a ledger. Throws a usage error for a flag that would be ignored. */
+function readGivenSchedule({ argv, env }: Pick<CommandContext, 'argv' | 'env'>): Schedule {
+  for (const name of ['store', 'ledgerTimeoutMs']) {
+    if (isGiven(name, argv)) throw usageError(`--${optionName(name)} requires --task on the command line.`)
+  }
+  const { schedule, timezone, anchor, task } = readOptions(help, argv, env)
+  if (schedule === undefined) {
+    throw usageError(
+      '--schedule is missing. Give --schedule EXPR, or --task NAME with --store to explain the recorded schedule.',
+    )
+  }
+  if (task !== undefined) checkTaskName(task)
+  return readSchedule({ schedule, timezone, anchor })
+}
+
+/** Throws a usage error unless the task on the command line is a task name. A user may forget --schedule. */
+function checkNamed(task: string, argv: readonly string[]): void {
+  if (!isTaskName(task) && !isGiven('task', argv)) {
+    throw usageError(
+      `unexpected argument ${quote(task)}. It is not a task name. Put a schedule in quotes after --schedule.`,
+    )
+  }
+  checkTaskName(task)
 }
 
 function neighbours(

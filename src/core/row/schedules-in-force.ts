@@ -54,3 +54,29 @@ export function scheduleWith(schedules: readonly InForce[], slot: Instant): Sche
   const having = schedules.filter(({ schedule }) => isFireTimeNear(schedule, slot, 0))
   return (having.findLast(({ since }) => since <= slot) ?? having.at(-1))?.schedule ?? null
 }
+
+/** A schedule of a task record, and the slots between which it was in force. `until` is null if no other one replaced it. */
+export interface ScheduleInForce {
+  readonly schedule: Schedule
+  readonly since: Instant
+  readonly until: Instant | null
+}
+
+/**
+ * Returns the schedule that was in force at the slot that a time belongs to, or the oldest one if the time is before all
+ * of them. `slotIn` returns that slot by a schedule, because the slot of a time depends on the schedule. Returns null if
+ * there are no schedules. `schedules` begins with the oldest.
+ */
+export function scheduleInForce(
+  schedules: Schedules,
+  slotIn: (schedule: Schedule) => Instant | null,
+): ScheduleInForce | null {
+  let until: Instant | null = null
+  for (const [index, { since, spec }] of [...schedules.entries()].reverse()) {
+    const schedule = parseSchedule(spec)
+    const slot = slotIn(schedule)
+    if (index === 0 || (slot !== null && slot >= since)) return { schedule, since, until }
+    until = since
+  }
+  return null
+}

@@ -20,18 +20,9 @@ async function json(args: readonly string[]) {
 const NEW_YORK = ['--timezone', 'America/New_York']
 
 test('the words, the slot in UTC and local time, its neighbours, the clocks and the key', async () => {
-  const args = [
-    '--schedule',
-    '30 2 * * *',
-    ...NEW_YORK,
-    '--at',
-    '2027-03-13T12:00:00Z',
-    '--count',
-    '2',
-    '--task',
-    'nightly',
-  ]
-  expect((await lines(args)).map((line) => line.replace(/zone data \w+/, 'zone data V'))).toEqual([
+  const args = ['--schedule', '30 2 * * *', ...NEW_YORK, '--at', '2027-03-13T12:00:00Z', '--count', '2']
+  const env = { CRONLEDGER_TASK: 'nightly' }
+  expect((await lines(args, { env })).map((line) => line.replace(/zone data \w+/, 'zone data V'))).toEqual([
     'schedule   30 2 * * *',
     'in words   At 02:30',
     'zone       America/New_York (zone data V)',
@@ -76,6 +67,7 @@ test('JSON for programs', async () => {
     slot: { utc: '2026-11-01T05:30:00Z', local: '2026-11-01T01:30:00-04:00' },
     windowEnd: { utc: '2026-11-02T06:30:00Z', local: '2026-11-02T01:30:00-05:00' },
     key: { task: null, slot: '2026-11-01T05:30:00Z' },
+    taskRecord: null,
     previous: [{ utc: '2026-10-31T05:30:00Z', local: '2026-10-31T01:30:00-04:00' }],
     next: [{ utc: '2026-11-02T06:30:00Z', local: '2026-11-02T01:30:00-05:00' }],
     clocksFrom: '2026-10-31T05:30:00Z',

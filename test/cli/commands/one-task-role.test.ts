@@ -89,6 +89,7 @@ const OF_ONE_TASK = (task: string): readonly (readonly [code: number, ...args: s
     [0, 'show', '--task', task, ...slot(23)],
     [0, 'resolve', '--task', task, ...slot(18), '--state', 'skipped', ...REASON],
     [0, 'pause', '--task', task, ...REASON],
+    [0, 'explain', '--task', task],
     [0, 'resume', '--task', task],
     [0, 'retire', '--task', task, ...REASON],
     [0, 'history', '--task', task],

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { parseSlotBySchedules, scheduleWith } from '../../../src/core/row/schedules-in-force.ts'
+import { parseSlotBySchedules, scheduleInForce, scheduleWith } from '../../../src/core/row/schedules-in-force.ts'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
+import { windowOf } from '../../../src/core/schedule/slot.ts'
 
 const at = (text: string) => Date.parse(text)
 /** Daily until 10 November, then each hour. */
@@ -74,4 +75,29 @@ test('the first slot that was run by a schedule is its own, also where an older 
   expect(spec).toEqual(second.spec)
   const inForce = schedules.map((one) => ({ since: one.since, schedule: parseSchedule(one.spec) }))
   expect(scheduleWith(inForce, since)?.spec.expression).toBe(second.spec.expression)
+})
+
+describe('the schedule that was in force at the slot of a time', () => {
+  const inForceAt = (time: string) => {
+    const found = scheduleInForce(SCHEDULES, (schedule) => windowOf(schedule, at(time))?.slot ?? null)
+    return found === null ? null : [found.schedule.spec.expression, found.until]
+  }
+  const CHANGED = at('2026-11-10T00:00:00Z')
+
+  test.each([
+    ['2026-11-09T23:59:59Z', '0 3 * * *', CHANGED],
+    ['2026-11-10T00:00:00Z', '0 * * * *', null],
+    ['2026-11-20T00:00:00Z', '0 * * * *', null],
+    // Before the first slot of all of them, it is the oldest one.
+    ['2026-10-01T00:00:00Z', '0 3 * * *', CHANGED],
+  ])('%s', (time, expression, until) => {
+    expect(inForceAt(time)).toEqual([expression, until])
+  })
+
+  test('a schedule without a slot at that time was not in force, unless it is the only one', () => {
+    const once = { since: at('2026-12-01T00:00:00Z'), spec: { expression: 'at(2026-12-01T00:00:00)', zone: 'UTC' } }
+    expect(scheduleInForce([...SCHEDULES, once], () => null)?.schedule.spec.expression).toBe('0 3 * * *')
+    expect(scheduleInForce([once], () => null)?.schedule.spec.expression).toBe('at(2026-12-01T00:00:00)')
+    expect(scheduleInForce([], () => null)).toBe(null)
+  })
 })

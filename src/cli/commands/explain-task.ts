@@ -1,0 +1,50 @@
+import { noScheduleText } from '../../audit/tasks.ts'
+import { usageError } from '../../core/errors.ts'
+import { scheduleInForce } from '../../core/row/schedules-in-force.ts'
+import { readableRow } from '../../core/row/status.ts'
+import type { TaskRecord } from '../../core/row/task-record.ts'
+import { parseSchedule, type Schedule } from '../../core/schedule/schedule.ts'
+import type { Instant } from '../../core/types.ts'
+import type { ExplainedTask } from '../../format/task/explain-task.ts'
+import { createLedger } from '../../ledger.ts'
+import { SETTINGS } from '../../run/settings-table.ts'
+import { newestRow, recordOf, type TaskReading, unknownTaskOf } from '../lookup.ts'
+
+// The part of `explain` that reads the ledger. It has a file of its own, because the ledger takes longer to load than
+// all the rest of the command.
+
+/** A schedule, and what the ledger knows about the task that has it. */
+interface Explained {
+  readonly schedule: Schedule
+  readonly ofTask: ExplainedTask
+}
+
+/**
+ * Reads what the ledger knows about a task. The schedule is `given`, if the user gave one. Otherwise it is the recorded
+ * one that was in force at the slot of `slotIn`, or that of the newest row. Throws a usage error if the ledger does not
+ * know the task, or knows no schedule of it.
+ */
+export async function explainTask(
+  { store, ...reading }: TaskReading & { readonly store: string },
+  given: Schedule | null,
+  slotIn: (schedule: Schedule) => Instant | null,
+  now: Instant,
+): Promise<Explained> {
+  const ledger = createLedger({ store })
+  const ofTask = (record: TaskRecord | null, inForce: ExplainedTask['inForce']) => ({
+    record,
+    inForce,
+    now,
+    // As in `show`, we use the default, because the skew of a run is not recorded.
+    skewMs: SETTINGS.skewMs.default,
+  })
+  const record = await recordOf(ledger, reading)
+  const row = record === null ? await newestRow(ledger, reading) : null
+  if (record === null && row === null) throw await unknownTaskOf(ledger, reading)
+  if (given !== null) return { schedule: given, ofTask: ofTask(record, null) }
+  const inForce = record === null ? null : scheduleInForce(record.schedules, slotIn)
+  if (inForce !== null) return { schedule: inForce.schedule, ofTask: ofTask(record, inForce) }
+  const spec = readableRow(row)?.schedule
+  if (spec === undefined) throw usageError(noScheduleText(reading.task))
+  return { schedule: parseSchedule(spec), ofTask: ofTask(record, null) }
+}

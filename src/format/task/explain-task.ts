@@ -1,0 +1,89 @@
+import { formatInstant } from '../../core/instant.ts'
+import type { ScheduleInForce } from '../../core/row/schedules-in-force.ts'
+import { pauseFor, retirementAt, suspensionOf } from '../../core/row/suspensions.ts'
+import type { TaskRecord } from '../../core/row/task-record.ts'
+import type { Instant } from '../../core/types.ts'
+import { printable, sentence } from '../text.ts'
+import { bothTimes, notExpectedText, openJson, openTexts, suspensionJson } from './suspensions.ts'
+
+/** What `explain` knows about a task that the user named. */
+export interface ExplainedTask {
+  /** Null if no scheduled run of the task was recorded. Its pauses are not known then. */
+  readonly record: TaskRecord | null
+  /** When the schedule was in force. Null if the user gave the schedule, or if it is that of a row. */
+  readonly inForce: Pick<ScheduleInForce, 'since' | 'until'> | null
+  readonly now: Instant
+  readonly skewMs: number
+}
+
+type Labelled = readonly [label: string, text: string]
+
+/** Returns since when the schedule is in force, as labelled lines. */
+export function inForceLines({ inForce }: ExplainedTask, zone: string): readonly Labelled[] {
+  if (inForce === null) return []
+  const { since, until } = inForce
+  const end = until === null ? '' : `, replaced by another schedule at ${bothTimes(until, zone)}`
+  return [['recorded', `in force since ${bothTimes(since, zone)}${end}`]]
+}
+
+/**
+ * Returns whether the slot lies in a pause or a retirement and what that means for it, and what else is in force or
+ * planned, as labelled lines. The slot is null if the schedule has none.
+ */
+export function taskLines(explained: ExplainedTask, slot: Instant | null, zone: string): readonly Labelled[] {
+  const { record, now } = explained
+  if (record === null) return [['task', 'its pauses are not known, because no scheduled run of it is recorded']]
+  const found = slot === null ? null : suspensionOf(record, slot)
+  const others = {
+    ...record,
+    pauses: record.pauses.filter((one) => one !== found?.suspension),
+    retirements: record.retirements.filter((one) => one !== found?.suspension),
+  }
+  const lines = [
+    ...(slot === null ? [] : slotTexts(record, explained, slot, zone)).map(
+      (text, index) => [index === 0 ? 'task' : '', text] as const,
+    ),
+    ...openTexts(others, now, zone),
+  ]
+  return lines.map(([label, text]) => [label, printable(text)])
+}
+
+function slotTexts(record: TaskRecord, { now, skewMs }: ExplainedTask, slot: Instant, zone: string): readonly string[] {
+  const found = suspensionOf(record, slot)
+  const startsNothing = pauseFor(record, slot, now, skewMs) !== null
+  if (found === null) {
+    return startsNothing
+      ? [
+          'this slot is before the pause. A scheduled trigger that comes for it now starts nothing. Without a run, the slot is missed.',
+        ]
+      : ['neither paused nor retired at this slot']
+  }
+  const trigger = startsNothing
+    ? 'starts nothing and exits with 0'
+    : `still runs${retirementAt(record, slot) === null ? '' : ', and ends the retirement'}`
+  return [
+    sentence(`this slot is not expected: ${notExpectedText(found, zone)}`),
+    `Without a run, it is not missed. A scheduled trigger for it ${trigger}. A forced run starts.`,
+  ]
+}
+
+/** Returns the word for a slot in a list of slots: `paused` or `retired`. Returns null if neither has the slot. */
+export function suspendedWord({ record }: ExplainedTask, slot: Instant): 'paused' | 'retired' | null {
+  const found = record === null ? null : suspensionOf(record, slot)
+  return found === null ? null : found.kind === 'pause' ? 'paused' : 'retired'
+}
+
+/** Returns what the task record says about the slot as JSON for programs. Null if it is not known. */
+export function taskJson({ record, inForce, now, skewMs }: ExplainedTask, slot: Instant | null) {
+  if (record === null) return null
+  const found = slot === null ? null : suspensionOf(record, slot)
+  return {
+    inForce:
+      inForce === null
+        ? null
+        : { since: formatInstant(inForce.since), until: inForce.until === null ? null : formatInstant(inForce.until) },
+    notExpected: found === null ? null : { kind: found.kind, ...suspensionJson(found.suspension) },
+    startsNothing: slot !== null && pauseFor(record, slot, now, skewMs) !== null,
+    ...openJson(record, now),
+  }
+}
