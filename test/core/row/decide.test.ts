@@ -10,7 +10,15 @@ import {
   readRerunnable,
 } from '../../../src/core/row/policy.ts'
 import { claimRow, retryAttempt } from '../../../src/core/row/transition.ts'
-import type { Ending, ResolvedState, Row, StoredRow, Survivor, Trigger } from '../../../src/core/types.ts'
+import {
+  type Ending,
+  RESOLVED_STATES,
+  type ResolvedState,
+  type Row,
+  type StoredRow,
+  type Survivor,
+  type Trigger,
+} from '../../../src/core/types.ts'
 import {
   closed,
   FAILED,
