@@ -32,12 +32,13 @@ export async function* readTaskRecords(deps: HistoryDeps): AsyncGenerator<KnownT
     let next = names.length > 0 ? read(0) : null
     for (let start = ENTRIES_PER_READ; next !== null; start += ENTRIES_PER_READ) {
       const { batch, entries } = next
-      const found = await entries
+      const stored = await entries
       next = start < names.length ? read(start) : null
       for (const task of batch) {
-        const entry = found.get(task)
+        const entry = stored.get(task)
         // The list is eventually consistent, so the record may be gone.
-        if (entry !== undefined) yield* known(task, entry.document)
+        const known = entry === undefined ? null : withSchedules(task, readable(task, entry.document))
+        if (known !== null) yield known
       }
     }
   } finally {
@@ -59,8 +60,14 @@ async function listTaskNames(deps: HistoryDeps): Promise<readonly string[]> {
 
 /** Returns the record of one task, or null if it has none. Throws `LedgerError` if the record is malformed. */
 export async function readTaskRecord(task: string, deps: HistoryDeps): Promise<KnownTask | null> {
+  const record = await readAnyRecord(task, deps)
+  return record === null ? null : withSchedules(task, record)
+}
+
+/** Returns the record of one task, also if no run has stated a schedule yet: an operator may have paused the task. */
+async function readAnyRecord(task: string, deps: HistoryDeps): Promise<TaskRecord | null> {
   const entry = await ask(deps, (call) => deps.store.readEntry({ task, kind: '#task' }, call))
-  return (entry === null ? [] : known(task, entry.document))[0] ?? null
+  return entry === null ? null : readable(task, entry.document)
 }
 
 /**
@@ -76,8 +83,9 @@ export async function knownTask(
 ): Promise<KnownTask> {
   checkTaskName(task)
   const given = schedule === undefined ? null : readSchedule({ schedule, ...more })
-  const known = await readTaskRecord(task, deps)
-  if (given !== null) return { ...(known ?? EMPTY_TASK_RECORD), task, schedules: [{ since, spec: given.spec }] }
+  const record = (await readAnyRecord(task, deps)) ?? EMPTY_TASK_RECORD
+  if (given !== null) return { ...record, task, schedules: [{ since, spec: given.spec }] }
+  const known = withSchedules(task, record)
   if (known !== null) return known
   throw (await hasRow(task, deps)) ? usageError(noScheduleText(task)) : await unknownTask(task, readTaskRecords(deps))
 }
@@ -136,16 +144,19 @@ export async function* tasksOf(
   else yield await knownTask(task, given, since, deps)
 }
 
-/** Returns the task of a stored record, or nothing if no run has stated its schedule yet. */
-function known(task: string, document: unknown): KnownTask[] {
+/** Returns the task of a record, or null if no run has stated its schedule yet. */
+function withSchedules(task: string, record: TaskRecord): KnownTask | null {
+  return record.schedules.length === 0 ? null : { task, ...record }
+}
+
+/** Decodes a stored record. Throws `shape` if a newer cronledger wrote it. */
+function readable(task: string, document: unknown): TaskRecord {
   const record = decodeTaskRecord(document, task)
-  if (isNewerRecord(record)) {
-    throw new LedgerError(
-      'shape',
-      `a newer version of cronledger wrote the record of task ${task}. Update cronledger on this host or in this image.`,
-    )
-  }
-  return record.schedules.length === 0 ? [] : [{ task, ...record }]
+  if (!isNewerRecord(record)) return record
+  throw new LedgerError(
+    'shape',
+    `a newer version of cronledger wrote the record of task ${task}. Update cronledger on this host or in this image.`,
+  )
 }
 
 function ask<T>({ clock, pageTimeoutMs, signals }: HistoryDeps, question: (call: CallOptions) => Promise<T>) {

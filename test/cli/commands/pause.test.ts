@@ -37,7 +37,8 @@ async function ledger(kind: keyof typeof STORES = 'file') {
     call,
     run,
     force: (date: string) => call('run', ...NIGHTLY, '--force-slot', date, '--reason', 'by hand', '--', 'echo', 'ran'),
-    check: (...more: string[]) => call('check', '--since', '10d', '--grace', '0s', ...more),
+    check: (...more: string[]) =>
+      call('check', ...(more.includes('--since') ? [] : ['--since', '10d']), '--grace', '0s', ...more),
     async task(): Promise<Loose> {
       return JSON.parse((await call('tasks', '--json')).stdout)[0]
     },
@@ -60,6 +61,15 @@ describe.each(['file', 'dynamodb'] as const)('on a %s ledger', (kind) => {
     expect(await force(day(-1))).toMatchObject({ code: 0, stdout: 'ran\n' })
     expect(await check()).toMatchObject({ code: 0 })
     expect(await statuses()).toEqual({ [day(-4)]: 'completed', [day(-2)]: 'skipped', [day(-1)]: 'completed' })
+  })
+
+  test('a pause counts in a check that gives the schedule, also if no scheduled run has stated one yet', async () => {
+    const { call, force, check } = await ledger(kind)
+    await force(day(-4))
+    const given = ['--task', 'nightly', '--schedule', '0 3 * * *', '--since', day(-4)]
+    expect((await check(...given)).code).toBe(1)
+    expect((await call('pause', 'nightly', ...WHY, '--from', day(-3))).code).toBe(0)
+    expect(await check(...given)).toMatchObject({ code: 0, stdout: 'no problems found\n' })
   })
 
   test('resume: the next slot runs again, and the slots of the pause are not reported', async () => {
