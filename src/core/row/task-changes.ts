@@ -88,11 +88,14 @@ export function withPause(record: TaskRecord, pause: Suspension): TaskRecord {
 /**
  * Returns the record of a task that runs again from `from` on: every pause and retirement that goes on after `from` ends
  * there. Returns null if there is none.
+ *
+ * An operator may date the resumption back. We must keep what was over by then, otherwise the slots of an old pause
+ * would look missed and be caught up.
  */
 export function withResumption(record: TaskRecord, from: Instant, ended: Decided): TaskRecord | null {
-  const end = (one: Suspension): Suspension =>
-    endsAfter(one, from) ? { ...one, until: Math.max(one.from, from), ended } : one
-  if (![...record.pauses, ...record.retirements].some((one) => endsAfter(one, from))) return null
+  const goesOn = (one: Suspension) => endsAfter(one, Math.max(from, ended.at))
+  const end = (one: Suspension): Suspension => (goesOn(one) ? { ...one, until: Math.max(one.from, from), ended } : one)
+  if (![...record.pauses, ...record.retirements].some(goesOn)) return null
   return { ...record, pauses: record.pauses.map(end), retirements: record.retirements.map(end) }
 }
 

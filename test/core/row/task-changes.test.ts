@@ -126,6 +126,17 @@ describe('the decisions of an operator', () => {
     })
   })
 
+  test('a resumption that is dated back leaves alone what was over when it was decided', () => {
+    const over = { ...PAUSE, until: later, ended: ENDED }
+    const goesOn = { ...PAUSE, from: later }
+    const decided = { ...ENDED, at: later + 1_000 }
+    expect(withResumption({ ...record, pauses: [over] }, from - 1, decided)).toBe(null)
+    expect(withResumption({ ...record, pauses: [over, goesOn] }, from - 1, decided)?.pauses).toEqual([
+      over,
+      { ...goesOn, until: later, ended: decided },
+    ])
+  })
+
   test('a resumption of a task that runs changes nothing', () => {
     expect(withResumption(record, from, ENDED)).toBe(null)
     const after = withResumption(withPause(record, PAUSE), from + 1_000, ENDED)
