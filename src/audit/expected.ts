@@ -1,4 +1,6 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
+import { parseSchedule } from '../core/schedule/schedule.ts'
+import type { TimeRange } from '../core/schedule/time-range.ts'
 import {
   type AuditedSlot,
   dueKeys,
@@ -6,10 +8,8 @@ import {
   type RowsOf,
   type TaskInForce,
   withMissed,
-} from '../core/row/expected-slots.ts'
-import { gapsOf } from '../core/row/suspensions.ts'
-import { parseSchedule } from '../core/schedule/schedule.ts'
-import type { TimeRange } from '../core/schedule/time-range.ts'
+} from '../core/task/expected-slots.ts'
+import { gapsOf } from '../core/task/suspensions.ts'
 import type { Instant, StoredRow } from '../core/types.ts'
 import { type HistoryDeps, readHistory } from './history.ts'
 import type { KnownTask } from './tasks.ts'

@@ -1,7 +1,7 @@
 import { isLeftByCatchUp } from '../core/row/attempts.ts'
-import { type AuditedSlot, type InForce, type MissedSlot, missedSlot } from '../core/row/expected-slots.ts'
 import { missedUntil, readableRow } from '../core/row/status.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
+import { type AuditedSlot, type InForce, type MissedSlot, missedSlot } from '../core/task/expected-slots.ts'
 import type { Instant } from '../core/types.ts'
 import { auditedSlots, taskInForce } from './expected.ts'
 import type { HistoryDeps } from './history.ts'

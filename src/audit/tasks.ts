@@ -1,6 +1,6 @@
 import { LedgerError, usageError } from '../core/errors.ts'
-import { decodeTaskRecord, EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord } from '../core/row/task-record.ts'
 import { readSchedule, type ScheduleOptions } from '../core/schedule/schedule-options.ts'
+import { decodeTaskRecord, EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord } from '../core/task/task-record.ts'
 import type { Instant, OrUndefined } from '../core/types.ts'
 import { checkTaskName } from '../core/user-text.ts'
 import { withDeadline } from '../process/clock.ts'

@@ -4,9 +4,9 @@ import { parseDuration } from '../core/duration.ts'
 import { quote, usageError } from '../core/errors.ts'
 import { nearest } from '../core/near.ts'
 import { readableRow } from '../core/row/status.ts'
-import type { Schedules } from '../core/row/task-record.ts'
 import { readSchedule, type ScheduleOptions } from '../core/schedule/schedule-options.ts'
 import { needsZone, parseTimeRange, type RangeText, type TimeRange } from '../core/schedule/time-range.ts'
+import type { Schedules } from '../core/task/task-record.ts'
 import type { Instant, OrUndefined, StoredRow } from '../core/types.ts'
 
 /** A task by name, and how to read the ledger. */

@@ -1,6 +1,6 @@
 import type { OverlapLock } from './row/overlap-lock.ts'
 import type { Guards } from './row/policy.ts'
-import type { Suspension } from './row/task-record.ts'
+import type { Suspension } from './task/task-record.ts'
 import type {
   AttemptRecord,
   DuplicateCause,

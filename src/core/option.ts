@@ -106,6 +106,7 @@ export function allowedWithReason(spec: OptionSpec): string {
 /** Returns whether an option may have this value: a whole number within its bounds, or one of its choices. */
 export function isAllowed(value: unknown, spec: OptionSpec): boolean {
   if ('choices' in spec) return spec.choices.some((choice) => choice === value)
+  if (spec.kind === 'text') return typeof value === 'string'
   if (!('bounds' in spec)) return true
   const [min, max] = spec.bounds
   return typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max

@@ -33,7 +33,9 @@ export function checkOperator({ by, reason }: { readonly by: string; readonly re
     ['reason', reason, MAX_REASON_BYTES],
     ['name (by)', by, MAX_PERSON_BYTES],
   ] as const) {
-    if (text.trim() === '') throw usageError(`the ${what} is empty. Give one, because it is recorded with the slot.`)
+    // A program in JavaScript may give no text at all.
+    if (typeof text !== 'string' || text.trim() === '')
+      throw usageError(`the ${what} is empty. Give one, because it is recorded.`)
     if (isPlaceholder(text)) {
       throw usageError(`the ${what} is still the placeholder ${quote(text)}. Replace it with your own text.`)
     }

@@ -1,7 +1,7 @@
 import { formatDuration } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
 import { attemptCount, hasStarted } from '../core/row/attempts.ts'
-import type { TaskFinding } from '../core/row/expected-slots.ts'
+import type { TaskFinding } from '../core/task/findings.ts'
 import type { AttemptRecord, Instant, Row } from '../core/types.ts'
 import { zonedTime } from './local-time.ts'
 import type { LogObject } from './log/log.ts'

@@ -1,9 +1,9 @@
 import { formatInstant } from '../core/instant.ts'
 import { hasStarted } from '../core/row/attempts.ts'
-import { isMissed, type MissedSlot } from '../core/row/expected-slots.ts'
 import { isNewerSchema, isStale, statusOfRow } from '../core/row/status.ts'
 import { encodeRejection } from '../core/row/stored-rejections.ts'
 import { encodeRow } from '../core/row/stored-row.ts'
+import { isMissed, type MissedSlot } from '../core/task/expected-slots.ts'
 import type { Instant, Row, Status, StoredRow } from '../core/types.ts'
 import { safeJson } from './text.ts'
 

@@ -1,7 +1,7 @@
 import { formatInstant } from '../core/instant.ts'
 import { attemptCount, hasStarted, waitMsOf } from '../core/row/attempts.ts'
 import { isNewerSchema } from '../core/row/status.ts'
-import type { FoundSuspension } from '../core/row/suspensions.ts'
+import type { FoundSuspension } from '../core/task/suspensions.ts'
 import type {
   AttemptRecord,
   Host,

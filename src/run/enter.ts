@@ -1,4 +1,4 @@
-import type { Expectations } from '../core/row/task-record.ts'
+import type { Expectations } from '../core/task/task-record.ts'
 import type { PendingRow } from '../core/types.ts'
 import type { ClaimedSlot } from './claimed-slot.ts'
 import { type GaveWay, giveWayToPause, refuseClaimed } from './give-way.ts'

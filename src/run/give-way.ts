@@ -1,7 +1,7 @@
 import { attemptCount, endedAttempts, hasStarted } from '../core/row/attempts.ts'
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
-import type { Suspension } from '../core/row/task-record.ts'
 import { skipRow } from '../core/row/transition.ts'
+import type { Suspension } from '../core/task/task-record.ts'
 import type { PendingRow, RefusalCause, Resolution } from '../core/types.ts'
 import { withinStop } from '../process/stop.ts'
 import { noteRejection } from './claim.ts'

@@ -126,6 +126,7 @@ function fillIn(settings: RunSettings): TableSettings {
 function readSetting(name: string, spec: OptionSpec, value: unknown): unknown {
   if (value === undefined) return spec.kind === 'switch' ? false : (spec.default ?? null)
   if (isAllowed(value, spec)) return value
+  if (spec.kind === 'text') throw usageError(`${optionName(name)} is not a text. Use a text.`)
   const text = typeof value === 'number' ? numberText(spec.kind, value) : quote(String(value))
   throw usageError(`${optionName(name)} ${text} is not allowed. Use ${allowedWithReason(spec)}.`)
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { type KnownTask, readTaskRecords } from '../../src/audit/tasks.ts'
 import { LedgerError } from '../../src/core/errors.ts'
-import { encodeTaskRecord } from '../../src/core/row/task-record.ts'
+import { encodeTaskRecord } from '../../src/core/task/task-record.ts'
 import { systemClock } from '../../src/process/clock.ts'
 import type { CallOptions, Store } from '../../src/store/store.ts'
 import { recordWith } from '../support/rows.ts'

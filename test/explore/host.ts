@@ -1,5 +1,5 @@
 import type { RunEvent } from '../../src/core/event.ts'
-import { EMPTY_TASK_RECORD } from '../../src/core/row/task-record.ts'
+import { EMPTY_TASK_RECORD } from '../../src/core/task/task-record.ts'
 import type { Trigger } from '../../src/core/types.ts'
 import type { Clock } from '../../src/process/clock.ts'
 import { execute, type LiveAttempt, type WorkEnd } from '../../src/run/execute.ts'
@@ -8,8 +8,8 @@ import type { Settings } from '../../src/run/settings.ts'
 import { NO_KNOWN_RECORDS } from '../../src/run/task/task-record.ts'
 import type { Store } from '../../src/store/store.ts'
 import { EMPTY, type Hash, mix } from './hash.ts'
+import type { RecordKnowledge } from './ledger.ts'
 import { operatorAnswer } from './operator.ts'
-import type { RecordKnowledge } from './record.ts'
 import { DAY_MS, type HostPlan, isTrigger, START_MS, slotOf, TASK } from './scenario.ts'
 
 const SCHEDULE = { schedule: { expression: '0 3 * * *', zone: 'UTC' }, zoneData: '2026a' }

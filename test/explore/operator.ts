@@ -1,4 +1,4 @@
-import { withPause } from '../../src/core/row/task-changes.ts'
+import { withPause } from '../../src/core/task/task-changes.ts'
 import type { ScheduleSpec } from '../../src/core/types.ts'
 import { resolveSlot } from '../../src/run/resolve.ts'
 import type { Settings } from '../../src/run/settings.ts'

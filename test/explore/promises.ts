@@ -1,4 +1,4 @@
-import type { TaskRecord } from '../../src/core/row/task-record.ts'
+import type { TaskRecord } from '../../src/core/task/task-record.ts'
 import type { AttemptRecord, Row } from '../../src/core/types.ts'
 import type { Settings } from '../../src/run/settings.ts'
 import type { Answer, Host, Work } from './host.ts'

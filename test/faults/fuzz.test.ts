@@ -131,7 +131,7 @@ describe('a schedule', () => {
         expect(best).toBeLessThan(50)
         if (use(text, zoneName, anchor) !== null) read += 1
       }),
-      bounded(1_500),
+      bounded(3_000),
     )
     // Garbage alone would prove little.
     expect(read).toBeGreaterThan(50)

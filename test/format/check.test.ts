@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { TaskFinding } from '../../src/core/row/expected-slots.ts'
+import type { TaskFinding } from '../../src/core/task/findings.ts'
 import type { Row } from '../../src/core/types.ts'
 import { collectNeeds, findingDetail, needsLines } from '../../src/format/check.ts'
 import { closed, FAILED, lastWaiting, NOT_STARTED, NOW, rowWith } from '../support/rows.ts'

@@ -1,4 +1,4 @@
-import type { Suspension, TaskRecord } from '../../src/core/row/task-record.ts'
+import type { Suspension, TaskRecord } from '../../src/core/task/task-record.ts'
 import type { Observed, RecordRequest, Story, Version } from './observed.ts'
 
 // The promises about the record of the task: pauses, retirements, and what runs state. Like check.ts, this file shares no code

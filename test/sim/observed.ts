@@ -1,4 +1,4 @@
-import type { TaskRecord } from '../../src/core/row/task-record.ts'
+import type { TaskRecord } from '../../src/core/task/task-record.ts'
 import type { Row } from '../../src/core/types.ts'
 import type { RunSettings } from '../../src/run/settings.ts'
 

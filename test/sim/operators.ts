@@ -1,5 +1,5 @@
-import { withPause, withResumption, withRetirement } from '../../src/core/row/task-changes.ts'
-import type { Decided } from '../../src/core/row/task-record.ts'
+import { withPause, withResumption, withRetirement } from '../../src/core/task/task-changes.ts'
+import type { Decided } from '../../src/core/task/task-record.ts'
 import type { TaskChangeRequest } from '../../src/run/task/change-task.ts'
 import { type Day, HOUR_MS, MINUTE_MS } from './day.ts'
 import type { OperatorChange } from './observed.ts'

@@ -1,4 +1,4 @@
-import { decodeTaskRecord, isNewerRecord } from '../../src/core/row/task-record.ts'
+import { decodeTaskRecord, isNewerRecord } from '../../src/core/task/task-record.ts'
 import type { EntryKey, Store } from '../../src/store/store.ts'
 import type { HostOptions } from '../support/simulated/world.ts'
 import type { RecordRequest, Version } from './observed.ts'

@@ -1,7 +1,7 @@
 import type { RunContext } from '../../src/core/event.ts'
 import { endedAttempts, openAttempt } from '../../src/core/row/attempts.ts'
-import { EMPTY_TASK_RECORD, type Schedules, type Suspension, type TaskRecord } from '../../src/core/row/task-record.ts'
 import { claimRow, finishRow } from '../../src/core/row/transition.ts'
+import { EMPTY_TASK_RECORD, type Schedules, type Suspension, type TaskRecord } from '../../src/core/task/task-record.ts'
 import type { ClosedRow, Ending, PendingRow, Row, Trigger } from '../../src/core/types.ts'
 
 export const NOW = Date.parse('2026-11-24T03:00:05Z')

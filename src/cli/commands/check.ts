@@ -3,7 +3,7 @@ import { DAY_MS } from '../../core/duration.ts'
 import { usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { type OptionTable, optionName } from '../../core/option.ts'
-import { NO_FINDINGS, type TaskFinding } from '../../core/row/expected-slots.ts'
+import { NO_FINDINGS, type TaskFinding } from '../../core/task/findings.ts'
 import type { Instant } from '../../core/types.ts'
 import {
   type CheckedLedger,

@@ -2,17 +2,17 @@ import type { Ledger, ReadOptions } from '../../api.ts'
 import { concurrently } from '../../audit/concurrently.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
 import type { OptionTable } from '../../core/option.ts'
+import { unmetUntil } from '../../core/row/status.ts'
+import { parseSchedule } from '../../core/schedule/schedule.ts'
 import {
   dueKeys,
   type MissedSlot,
   missedSlot,
   nextExpectedSlot,
   type TaskInForce,
-} from '../../core/row/expected-slots.ts'
-import { unmetUntil } from '../../core/row/status.ts'
-import { gapsOf, isRetired } from '../../core/row/suspensions.ts'
-import { type ExpectedTimes, expectedTimes } from '../../core/row/task-record.ts'
-import { parseSchedule } from '../../core/schedule/schedule.ts'
+} from '../../core/task/expected-slots.ts'
+import { gapsOf, isRetired } from '../../core/task/suspensions.ts'
+import { type ExpectedTimes, expectedTimes } from '../../core/task/task-record.ts'
 import type { Instant, StoredRow } from '../../core/types.ts'
 import { firstRunText } from '../../format/command-line.ts'
 import { type TaskSummary, taskJson, taskText } from '../../format/task/tasks.ts'

@@ -1,6 +1,6 @@
 import { usageError } from '../../core/errors.ts'
 import type { OptionTable } from '../../core/option.ts'
-import type { ExpectedTimesGiven } from '../../core/row/task-record.ts'
+import type { ExpectedTimesGiven } from '../../core/task/task-record.ts'
 import type { CommandContext } from '../command.ts'
 import { isGiven, type Values } from './arguments.ts'
 import { COMMON, variableOf } from './options.ts'

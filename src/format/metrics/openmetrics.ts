@@ -1,4 +1,4 @@
-import type { TaskHealth } from '../../core/row/expected-slots.ts'
+import type { TaskHealth } from '../../core/task/findings.ts'
 import { STATUSES } from '../../core/types.ts'
 
 // https://prometheus.io/docs/specs/om/open_metrics_spec/. The text must also be valid in the older text format of

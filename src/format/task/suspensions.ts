@@ -1,6 +1,6 @@
 import { formatInstant } from '../../core/instant.ts'
-import { type FoundSuspension, isRetired, openSuspensions, pauseAt } from '../../core/row/suspensions.ts'
-import type { Decided, Suspension, TaskRecord } from '../../core/row/task-record.ts'
+import { type FoundSuspension, isRetired, openSuspensions, pauseAt } from '../../core/task/suspensions.ts'
+import type { Decided, Suspension, TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
 import { zonedTime } from '../local-time.ts'
 

@@ -1,5 +1,5 @@
-import { endsAfter } from '../../core/row/suspensions.ts'
-import type { Suspension, TaskRecord } from '../../core/row/task-record.ts'
+import { endsAfter } from '../../core/task/suspensions.ts'
+import type { Suspension, TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
 import { commandLine } from '../command-line.ts'
 import { type NextStep, stepLines } from '../log/next-steps.ts'

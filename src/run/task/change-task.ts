@@ -1,5 +1,5 @@
 import { firstLine, LedgerError } from '../../core/errors.ts'
-import { isNewerRecord, type NewerTaskRecord, type TaskRecord } from '../../core/row/task-record.ts'
+import { isNewerRecord, type NewerTaskRecord, type TaskRecord } from '../../core/task/task-record.ts'
 import { withDeadline } from '../../process/clock.ts'
 import type { Store } from '../../store/store.ts'
 import type { Settings } from '../settings.ts'

@@ -5,7 +5,7 @@ import {
   encodeTaskRecord,
   type NewerTaskRecord,
   type TaskRecord,
-} from '../../core/row/task-record.ts'
+} from '../../core/task/task-record.ts'
 import type { Clock } from '../../process/clock.ts'
 import type { CallOptions, Store } from '../../store/store.ts'
 

@@ -1,7 +1,7 @@
 import { concurrently } from '../../audit/concurrently.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
-import { NO_FINDINGS, type TaskFinding } from '../../core/row/expected-slots.ts'
 import { slotAfter } from '../../core/schedule/slot.ts'
+import { NO_FINDINGS, type TaskFinding } from '../../core/task/findings.ts'
 import type { Instant } from '../../core/types.ts'
 import type { OverviewQuery } from '../views/links.ts'
 import { rejectedText } from '../views/marks.ts'

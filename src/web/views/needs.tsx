@@ -1,5 +1,5 @@
 import { formatInstant } from '../../core/instant.ts'
-import type { TaskFinding } from '../../core/row/expected-slots.ts'
+import type { TaskFinding } from '../../core/task/findings.ts'
 import type { Instant } from '../../core/types.ts'
 import { countsText, findingDetail } from '../../format/check.ts'
 import { printable } from '../../format/text.ts'

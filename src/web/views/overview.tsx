@@ -1,5 +1,5 @@
 import type { Child } from 'hono/jsx'
-import type { FoundSuspension } from '../../core/row/suspensions.ts'
+import type { FoundSuspension } from '../../core/task/suspensions.ts'
 import type { Instant, Status } from '../../core/types.ts'
 import { printable } from '../../format/text.ts'
 import { Legend } from './badge.tsx'

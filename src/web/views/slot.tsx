@@ -1,6 +1,6 @@
 import { attemptCount } from '../../core/row/attempts.ts'
 import { readableRow } from '../../core/row/status.ts'
-import type { FoundSuspension } from '../../core/row/suspensions.ts'
+import type { FoundSuspension } from '../../core/task/suspensions.ts'
 import type { Instant, Row, Status } from '../../core/types.ts'
 import type { StepTarget } from '../../format/log/next-steps.ts'
 import { slotFacts, slotTimeline } from '../../format/show.ts'

@@ -1,5 +1,5 @@
-import type { FoundSuspension } from '../../core/row/suspensions.ts'
-import type { Suspension, TaskRecord } from '../../core/row/task-record.ts'
+import type { FoundSuspension } from '../../core/task/suspensions.ts'
+import type { Suspension, TaskRecord } from '../../core/task/task-record.ts'
 import { isCancelled } from '../../format/task/suspensions.ts'
 import { printable } from '../../format/text.ts'
 import { Heading, type HeadingLevel } from './document.tsx'

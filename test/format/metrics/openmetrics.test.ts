@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { NO_FINDINGS, type TaskHealth } from '../../../src/core/row/expected-slots.ts'
+import { NO_FINDINGS, type TaskHealth } from '../../../src/core/task/findings.ts'
 import { STATUSES } from '../../../src/core/types.ts'
 import { healthMetrics } from '../../../src/format/metrics/openmetrics.ts'
 import { parseOpenMetrics } from '../../support/openmetrics.ts'

@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import type { RunEvent } from '../../../src/core/event.ts'
-import { withPause, withResumption, withRetirement } from '../../../src/core/row/task-changes.ts'
-import { decodeTaskRecord, isNewerRecord, type Suspension, type TaskRecord } from '../../../src/core/row/task-record.ts'
+import { withPause, withResumption, withRetirement } from '../../../src/core/task/task-changes.ts'
+import {
+  decodeTaskRecord,
+  isNewerRecord,
+  type Suspension,
+  type TaskRecord,
+} from '../../../src/core/task/task-record.ts'
 import { knownRecords, NO_KNOWN_RECORDS, readRecord, writeRecord } from '../../../src/run/task/task-record.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { PAUSE } from '../../support/rows.ts'

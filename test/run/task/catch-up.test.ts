@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { withPause, withRetirement } from '../../../src/core/row/task-changes.ts'
-import { isNewerRecord, type Suspension, type TaskRecord } from '../../../src/core/row/task-record.ts'
+import { withPause, withRetirement } from '../../../src/core/task/task-changes.ts'
+import { isNewerRecord, type Suspension, type TaskRecord } from '../../../src/core/task/task-record.ts'
 import type { TriggerOptions } from '../../../src/run/run-trigger.ts'
 import { readRecord, writeRecord } from '../../../src/run/task/task-record.ts'
 import { PAUSE } from '../../support/rows.ts'

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { withPause, withResumption, withRetirement } from '../../../src/core/row/task-changes.ts'
+import { withPause, withResumption, withRetirement } from '../../../src/core/task/task-changes.ts'
 import {
   EMPTY_TASK_RECORD,
   isNewerRecord,
   type Suspension,
   type TaskRecord,
-} from '../../../src/core/row/task-record.ts'
+} from '../../../src/core/task/task-record.ts'
 import { changeTask, readChangeable, type TaskChangeRequest } from '../../../src/run/task/change-task.ts'
 import { readRecord, writeRecord } from '../../../src/run/task/task-record.ts'
 import { NOW, PAUSE, recordWith } from '../../support/rows.ts'

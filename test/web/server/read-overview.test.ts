@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { NO_FINDINGS } from '../../../src/core/row/expected-slots.ts'
+import { NO_FINDINGS } from '../../../src/core/task/findings.ts'
 import { createLedger } from '../../../src/ledger.ts'
 import { openFileDatabase } from '../../../src/store/file/database.ts'
 import { readNeeds, readOverview } from '../../../src/web/server/read-overview.ts'

@@ -1,6 +1,6 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { NO_FINDINGS } from '../../../src/core/row/expected-slots.ts'
+import { NO_FINDINGS } from '../../../src/core/task/findings.ts'
 import { shareNeeds } from '../../../src/web/server/shared-needs.ts'
 import type { Needs } from '../../../src/web/views/needs.tsx'
 import { gate } from '../../support/gate.ts'

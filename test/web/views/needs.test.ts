@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { NO_FINDINGS } from '../../../src/core/row/expected-slots.ts'
+import { NO_FINDINGS } from '../../../src/core/task/findings.ts'
 import { SERVED } from '../../../src/web/views/links.ts'
 import { type Needs, NeedsLine, NeedsList } from '../../../src/web/views/needs.tsx'
 import { FAILED, NOW, rowWith } from '../../support/rows.ts'

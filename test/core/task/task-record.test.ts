@@ -10,7 +10,7 @@ import {
   type Suspension,
   type TaskRecord,
   USUAL_GRACE_MS,
-} from '../../../src/core/row/task-record.ts'
+} from '../../../src/core/task/task-record.ts'
 import { closed } from '../../support/closed-schema.ts'
 
 const at = (text: string) => Date.parse(text)

@@ -9,8 +9,8 @@ import {
   retirementAt,
   suspensionAt,
   suspensionOf,
-} from '../../../src/core/row/suspensions.ts'
-import { EMPTY_TASK_RECORD, type Suspension, type TaskRecord } from '../../../src/core/row/task-record.ts'
+} from '../../../src/core/task/suspensions.ts'
+import { EMPTY_TASK_RECORD, type Suspension, type TaskRecord } from '../../../src/core/task/task-record.ts'
 import { PAUSE } from '../../support/rows.ts'
 
 const HOUR_MS = 3_600_000

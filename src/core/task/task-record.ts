@@ -1,4 +1,3 @@
-import { type Instant, type OrUndefined, SCHEMA_VERSION, type ScheduleSpec } from '../types.ts'
 import {
   beforeRelease,
   encodeInstant,
@@ -11,8 +10,9 @@ import {
   optional,
   type StoredDocument,
   text,
-} from './stored-fields.ts'
-import { decodeSchedule, encodeSchedule } from './stored-parts.ts'
+} from '../row/stored-fields.ts'
+import { decodeSchedule, encodeSchedule } from '../row/stored-parts.ts'
+import { type Instant, type OrUndefined, SCHEMA_VERSION, type ScheduleSpec } from '../types.ts'
 
 // The stored form is for other programs too: `schema/task.schema.json` describes it.
 

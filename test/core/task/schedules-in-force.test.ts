@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { parseSlotBySchedules, scheduleInForce, scheduleWith } from '../../../src/core/row/schedules-in-force.ts'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
 import { windowOf } from '../../../src/core/schedule/slot.ts'
+import { parseSlotBySchedules, scheduleInForce, scheduleWith } from '../../../src/core/task/schedules-in-force.ts'
 
 const at = (text: string) => Date.parse(text)
 /** Daily until 10 November, then each hour. */

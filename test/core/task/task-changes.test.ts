@@ -6,8 +6,8 @@ import {
   withRetirement,
   withRun,
   withSchedule,
-} from '../../../src/core/row/task-changes.ts'
-import { EMPTY_TASK_RECORD, type Schedules, type TaskRecord } from '../../../src/core/row/task-record.ts'
+} from '../../../src/core/task/task-changes.ts'
+import { EMPTY_TASK_RECORD, type Schedules, type TaskRecord } from '../../../src/core/task/task-record.ts'
 import { PAUSE, recordWith } from '../../support/rows.ts'
 
 const at = (text: string) => Date.parse(text)

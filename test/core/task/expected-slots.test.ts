@@ -1,16 +1,14 @@
 import { describe, expect, test } from 'vitest'
+import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
 import {
-  type AuditSettings,
-  aroseAt,
   dueKeys,
-  findingOf,
   type InForce,
   missedSlot,
   nextExpectedSlot,
   type RowsOf,
   withMissed,
-} from '../../../src/core/row/expected-slots.ts'
-import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
+} from '../../../src/core/task/expected-slots.ts'
+import { type AuditSettings, aroseAt, findingOf } from '../../../src/core/task/findings.ts'
 import type { Row, StoredRow } from '../../../src/core/types.ts'
 import { closed, FAILED, FORCED, lastWaiting, NOW, pending, rowWith, SUCCEEDED } from '../../support/rows.ts'
 

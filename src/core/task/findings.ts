@@ -1,0 +1,107 @@
+import { attemptCount, hasStarted, isUnstarted } from '../row/attempts.ts'
+import { isNewerSchema, statusOfAbsent, statusOfRow } from '../row/status.ts'
+import type { Instant, Row, ScheduleSpec, Status } from '../types.ts'
+import type { AuditedSlot } from './expected-slots.ts'
+import type { ExpectedTimes } from './task-record.ts'
+
+/** The kinds of problems, each without a finding. */
+export const NO_FINDINGS: Readonly<Record<SlotFinding['kind'], number>> = {
+  missed: 0,
+  failed: 0,
+  stale: 0,
+  overdue: 0,
+  late: 0,
+}
+
+/** A problem with a slot that an operator should look at. */
+export type SlotFinding =
+  /** The slot was due and has no row: no trigger asked to run it, or no run reached the ledger. */
+  | { readonly kind: 'missed'; readonly status: 'missed'; readonly slot: Instant }
+  /** The slot has not completed in time. It runs, waits, or has no row yet. */
+  | { readonly kind: 'overdue'; readonly status: 'overdue'; readonly slot: Instant; readonly row: Row | null }
+  /** A late slot has any status, because it may have completed. */
+  | { readonly kind: 'failed' | 'stale' | 'late'; readonly status: Status; readonly slot: Instant; readonly row: Row }
+
+export type TaskFinding = SlotFinding & {
+  readonly task: string
+  /** The schedule that is in force now. Operators read times in its zone. */
+  readonly schedule: ScheduleSpec
+  /** The owner that the runs of the task state: a name, URL or runbook. Left out: they state none. */
+  readonly owner?: string
+}
+
+/** The condition of a task, in a few numbers. */
+export interface TaskHealth {
+  readonly task: string
+  /** The status of the newest slot that was due. Null if the range has none. */
+  readonly status: Status | null
+  /** When the newest attempt that succeeded ended. Null if the range has none. */
+  readonly lastSuccessAt: Instant | null
+  /** How many slots need attention, by kind. */
+  readonly findings: Readonly<Record<SlotFinding['kind'], number>>
+}
+
+export interface AuditSettings extends ExpectedTimes {
+  readonly now: Instant
+  readonly skewMs: number
+}
+
+/** Returns the problem in the record of a slot, or null if there is none. */
+export function findingOf({ row, missed }: AuditedSlot, settings: AuditSettings): SlotFinding | null {
+  if (row === null) return findingOfAbsent(missed.slot, settings)
+  if (isNewerSchema(row)) return null
+  const { slot } = row
+  const status = statusOfRow(row, settings)
+  if (status === 'overdue') return { kind: status, status, slot, row }
+  const kind = status === 'stale' || status === 'failed' ? status : isLate(row, settings) ? 'late' : null
+  return kind === null ? null : { kind, status, slot, row }
+}
+
+function findingOfAbsent(slot: Instant, settings: AuditSettings): SlotFinding | null {
+  const status = statusOfAbsent(slot, settings)
+  switch (status) {
+    case 'missed':
+      return { kind: status, status, slot }
+    case 'overdue':
+      return { kind: status, status, slot, row: null }
+    case 'scheduled':
+      return null
+  }
+}
+
+/**
+ * Returns the instant at which the finding arose. A check at that instant finds it, and a check before it does not, so
+ * checks at regular times that look at the time since the check before them report each finding once.
+ */
+export function aroseAt(found: SlotFinding, { graceMs, doneByMs, skewMs }: AuditSettings): Instant {
+  switch (found.kind) {
+    case 'missed':
+      return found.slot + graceMs
+    case 'overdue':
+      return found.slot + (doneByMs ?? 0)
+    case 'late':
+      return found.row.attempts.find(hasStarted)?.startedAt ?? found.slot
+    case 'stale':
+      // At the end of the lease itself, the attempt still counts as running.
+      return (found.row.leaseUntil ?? found.slot) + skewMs + 1
+    case 'failed':
+      return failedAt(found.row)
+  }
+}
+
+/**
+ * Returns when the row became FAILED: at the end of the last attempt that started, or by the resolution after it. An
+ * attempt that never started, as in a pause, changes nothing.
+ */
+function failedAt(row: Row): Instant {
+  const attempt = row.attempts.findLast((one) => !isUnstarted(one)) ?? row.attempts.at(-1)
+  const resolution = row.resolutions.at(-1)
+  const resolvedAt = resolution !== undefined && resolution.afterAttempt >= attemptCount(row) ? resolution.at : row.slot
+  const endedAt = attempt?.phase === 'ended' ? (attempt.endedAt ?? row.slot) : row.slot
+  return Math.max(resolvedAt, endedAt)
+}
+
+function isLate({ slot, attempts }: Row, { lateAfterMs }: AuditSettings): boolean {
+  const first = attempts.find(hasStarted)
+  return lateAfterMs !== null && first?.trigger.kind === 'scheduled' && first.startedAt - slot > lateAfterMs
+}
