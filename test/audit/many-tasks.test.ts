@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { finishRow } from '../../src/core/row/transition.ts'
 import { encodeTaskRecord } from '../../src/core/task/task-record.ts'
+import { awsError } from '../faults/faults.ts'
 import { claimOf } from '../store/contract.ts'
 import { cronledger, scratch, start } from '../support/cli.ts'
 import { type FaultyProxy, type Passing, startFaultyProxy } from '../support/proxy.ts'
 import { FAILED, recordWith } from '../support/rows.ts'
 import { serve } from '../support/serve.ts'
 import { awsEnv, openTestStore, type Server, startDynalite } from '../support/servers.ts'
-import { awsError } from '../faults/faults.ts'
 
 // Commands that walk all tasks of a table: what they ask for at the same time, and in which order they answer.
 
