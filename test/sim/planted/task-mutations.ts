@@ -69,14 +69,14 @@ export const TASK_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a catch-up starts a slot that has a row',
     file: 'src/core/row/decide.ts',
-    from: "if (scheduled && trigger.source === 'catch-up') return { kind: 'taken', row: found }",
-    to: '',
+    from: "return isLeft && !tooLate ? { kind: 'start', base: found } : { kind: 'taken', row: found }",
+    to: "return isNewerSchema(found) ? { kind: 'taken', row: found } : { kind: 'start', base: found }",
   },
   {
     name: 'a catch-up takes each slot without a success for missed',
     file: 'src/core/row/decide.ts',
-    from: "if (scheduled && trigger.source === 'catch-up') return { kind: 'taken', row: found }",
-    to: "if (scheduled && trigger.source === 'catch-up') return isNewerSchema(found) || found.state === 'COMPLETED' || isRunning(found, facts.now, policy.skewMs) ? { kind: 'taken', row: found } : { kind: 'start', base: found }",
+    from: "return isLeft && !tooLate ? { kind: 'start', base: found } : { kind: 'taken', row: found }",
+    to: "return isNewerSchema(found) || found.state === 'COMPLETED' || isRunning(found, facts.now, policy.skewMs) ? { kind: 'taken', row: found } : { kind: 'start', base: found }",
   },
   {
     name: 'a catch-up starts a paused slot',
