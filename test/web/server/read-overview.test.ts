@@ -138,7 +138,11 @@ test('slots in a pause or after a retirement are not shown as missed', async () 
     ['well', undefined, false],
   ])
   const missed = lines.map(({ cells }) => cells.filter(({ status }) => status === 'missed').length)
-  expect(missed).toEqual([0, 0, 10])
+  // The grace period of the newest slot may not be over yet.
+  expect([
+    [0, 0, 9],
+    [0, 0, 10],
+  ]).toContainEqual(missed)
   const needs = await readNeeds({ span: { since: NOW - 24 * HOUR_MS, until: NOW }, when: 'today' }, own)
   expect(needs.found.map(({ task }) => task)).toEqual(Array(needs.count.missed).fill('well'))
 })
