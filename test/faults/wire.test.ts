@@ -84,6 +84,17 @@ for (const [name, startServer] of [
       expect(await asked()).toEqual({ code: 0, stdout: '', actions })
     })
 
+    test('requests: three for a trigger in a pause, and it is recorded as skipped', async () => {
+      const operator = (...command: string[]) => cronledger([...command, '--task', 'nightly'], { env: environment() })
+      expect(await operator('pause', '--reason', 'maintenance', '--from', eventTime)).toMatchObject({ code: 0 })
+      proxy.seen.length = 0
+      expect(await run(['echo', 'paid'])).toMatchObject({ code: 0, stdout: '' })
+      expect(proxy.seen.map(({ action }) => action)).toEqual(['PutItem', 'GetItem', 'UpdateItem'])
+      expect(await row()).toMatchObject({ state: 'SKIPPED', resolutions: [{ reason: 'paused: maintenance' }] })
+      nextSlot()
+      expect(await operator('resume', '--from', eventTime)).toMatchObject({ code: 0 })
+    })
+
     for (const [what, which, treatment] of [
       ['claim applied, answer lost', isClaim, 'cutAnswer'],
       ['claim lost on its way', isClaim, 'cutRequest'],
