@@ -51,7 +51,7 @@ export interface AbsentSlot {
 /** Returns what is known about a slot without a row, as a sentence. */
 export function absentText({ task, slot, schedule, status, found }: AbsentSlot, now: Instant): string {
   const why =
-    found === null ? '' : ` The slot is not expected: ${sentence(notExpectedText(found, schedule?.zone ?? 'UTC'))}`
+    found === null ? '' : ` The slot is not expected, ${sentence(notExpectedText(found, schedule?.zone ?? 'UTC'))}`
   if (schedule === null) return printable(`no run of ${task} is recorded for ${formatInstant(slot)}.${why}`)
   const name = `${task} ${formatInstant(slot)} (${localTimeIn(slot, schedule.zone)})`
   const due = now < slot ? `due in ${elapsed(slot - now)}` : `was due ${elapsed(now - slot)} ago`

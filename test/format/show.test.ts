@@ -130,12 +130,12 @@ test.each<[Partial<AbsentSlot>, number, string]>([
   [
     { status: null, found: { kind: 'pause', suspension: { ...PAUSE, until: PAUSE.from + 3_600_000 } } },
     60_000,
-    'no run is recorded for nightly 2026-11-24T03:00:00Z (2026-11-24 12:00 Asia/Tokyo). The slot is not expected: the task was paused from 2026-11-24 12:00:05 JST (2026-11-24T03:00:05Z) until 2026-11-24 13:00:05 JST (2026-11-24T04:00:05Z), by ada: maintenance of the database.',
+    'no run is recorded for nightly 2026-11-24T03:00:00Z (2026-11-24 12:00 Asia/Tokyo). The slot is not expected, because of the pause from 2026-11-24 12:00:05 JST (2026-11-24T03:00:05Z) until 2026-11-24 13:00:05 JST (2026-11-24T04:00:05Z), by ada: maintenance of the database.',
   ],
   [
     { status: null, schedule: null, found: { kind: 'retirement', suspension: PAUSE } },
     60_000,
-    'no run of nightly is recorded for 2026-11-24T03:00:00Z. The slot is not expected: the task was retired from 2026-11-24 03:00:05 UTC (2026-11-24T03:00:05Z) on, by ada: maintenance of the database.',
+    'no run of nightly is recorded for 2026-11-24T03:00:00Z. The slot is not expected, because of the retirement from 2026-11-24 03:00:05 UTC (2026-11-24T03:00:05Z) on, by ada: maintenance of the database.',
   ],
 ])('a slot without a row: %j', (facts, afterMs, text) => {
   const slot = Date.parse('2026-11-24T03:00:00Z')

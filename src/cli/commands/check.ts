@@ -42,7 +42,7 @@ const OPTIONS = {
     default: null,
     bounds: [1_000, 366 * DAY_MS],
     otherwise: 'all findings',
-    help: 'Report only what arose in this last span',
+    help: 'Report only what began in this last span',
     details:
       'A check every 15 minutes with --new 15m reports each finding once. If the check may start late, use a longer span, and a finding may be reported twice.',
   },

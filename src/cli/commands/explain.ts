@@ -28,7 +28,7 @@ const ZONE_DATA = process.versions['tz'] ?? 'unknown'
 
 const OPTIONS = {
   store: { ...COMMON.store, required: undefined, help: 'The ledger of the task: dynamodb:TABLE, or file:PATH' },
-  task: { ...COMMON.task, required: undefined, help: 'Explain this task, as its ledger knows it' },
+  task: { ...COMMON.task, required: undefined, help: 'Explain this task, as recorded in its ledger' },
   schedule: { ...COMMON.schedule, required: undefined, otherwise: 'the recorded one of the task' },
   timezone: COMMON.timezone,
   anchor: COMMON.anchor,
@@ -71,11 +71,11 @@ const help = {
     ],
     [
       'cronledger explain nightly --store dynamodb:cronledger --at 2026-12-25T03:00',
-      'what the ledger knows about that slot of a task: is it paused?',
+      'is the task paused at that slot?',
     ],
   ],
   notes:
-    'The ledger is read only for a task on the command line. CRONLEDGER_TASK alone names the task of the key.\nExit codes: 0, otherwise as in run.',
+    'The ledger is read only if the task is on the command line. CRONLEDGER_TASK only sets the task in the key.\nExit codes: 0, otherwise as in run.',
 } as const
 
 export const explain: Command = {

@@ -21,7 +21,7 @@ const OPTIONS = {
 const help = {
   name: 'pause',
   summary:
-    'Pause a task: its scheduled triggers start nothing and exit with 0, and its slots are not missed. Forced runs start all the same.',
+    'Pause a task: its scheduled triggers start nothing and exit with 0, and its slots are not missed. Forced runs still start.',
   options: OPTIONS,
   takesTask: true,
   examples: [
@@ -35,7 +35,7 @@ const help = {
     ],
   ],
   notes:
-    'A pause with --from in the past also covers the slots since then that were missed. A program that keeps a ledger open sees a pause after at most a minute.\nExit codes: 0, otherwise as in run.',
+    'A pause with --from in the past also covers the slots since then that were missed. A program that keeps a ledger open sees the pause within a minute.\nExit codes: 0, otherwise as in run.',
 } as const
 
 export const pause: Command = {

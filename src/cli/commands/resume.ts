@@ -16,7 +16,7 @@ const OPTIONS = {
 const help = {
   name: 'resume',
   summary:
-    'Run a task again: end its pauses and its retirement, and cancel the planned ones. Starts nothing, and does not run the slots of the pause.',
+    'Let the triggers of a task run again: end its pauses and its retirement, and cancel the planned ones. Starts nothing. The slots of the pause are not run later.',
   options: OPTIONS,
   takesTask: true,
   examples: [['cronledger resume nightly --store dynamodb:cronledger', 'from now on']],

@@ -19,7 +19,7 @@ const OPTIONS = {
 const help = {
   name: 'retire',
   summary:
-    'Retire a task that was removed: no slot of it is expected any more, so check does not report it. Its record stays.',
+    'Retire a task that was removed: no slot of it is expected any more, so check does not report it. Its history stays.',
   options: OPTIONS,
   takesTask: true,
   examples: [

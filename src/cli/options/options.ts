@@ -68,10 +68,10 @@ export const COMMON = {
     help: 'Slots before this time; a date includes the whole day',
   },
   /** For the commands that find missed slots. */
-  graceMs: { ...SETTINGS.graceMs, group: 'Options', otherwise: 'as the runs state it, or 15m' },
+  graceMs: { ...SETTINGS.graceMs, group: 'Options', otherwise: 'the value given to run, or 15m' },
   /** For `check`, and for the pages that show its findings. */
-  lateAfterMs: { ...SETTINGS.lateAfterMs, group: 'Options', otherwise: 'as the runs state it, or never' },
-  doneByMs: { ...SETTINGS.doneByMs, group: 'Options', otherwise: 'as the runs state it, or never' },
+  lateAfterMs: { ...SETTINGS.lateAfterMs, group: 'Options', otherwise: 'the value given to run, or never' },
+  doneByMs: { ...SETTINGS.doneByMs, group: 'Options', otherwise: 'the value given to run, or never' },
   /** For the commands that only read, or write once. */
   ledgerTimeoutMs: { ...SETTINGS.ledgerTimeoutMs, otherwise: undefined },
   format: {

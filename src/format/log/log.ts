@@ -240,7 +240,7 @@ function noticeEntry(event: NoticeEvent, { schedule }: RunContext): LogEntry {
       return {
         level: 'warn',
         event: 'revived',
-        message: `this task was retired and is now active again: ${by} had retired it from ${zonedTime(from, schedule.zone)}: ${reason}`,
+        message: `this task was retired, but a scheduled trigger came, so the task is active again (retired by ${by} from ${zonedTime(from, schedule.zone)} on: ${reason})`,
         fields: { retirement: suspensionFields(event.retirement) },
       }
     }

@@ -60,9 +60,9 @@ function slotTexts(record: TaskRecord, { now, skewMs }: ExplainedTask, slot: Ins
   }
   const trigger = startsNothing
     ? 'starts nothing and exits with 0'
-    : `still runs${retirementAt(record, slot) === null ? '' : ', and ends the retirement'}`
+    : `still starts the batch${retirementAt(record, slot) === null ? '' : ', and ends the retirement'}`
   return [
-    sentence(`this slot is not expected: ${notExpectedText(found, zone)}`),
+    sentence(`this slot is not expected, ${notExpectedText(found, zone)}`),
     `Without a run, it is not missed. A scheduled trigger for it ${trigger}. A forced run starts.`,
   ]
 }

@@ -29,9 +29,9 @@ function decidedText({ by, reason }: Decided): string {
   return `by ${by}: ${reason}`
 }
 
-/** Returns why a slot is not expected, as a part of a sentence: `the task was paused from … until …, by ada: reason`. */
+/** Returns why a slot is not expected, as a part of a sentence: `because of the pause from … until …, by ada: reason`. */
 export function notExpectedText({ kind, suspension }: FoundSuspension, zone: string): string {
-  return `the task was ${kind === 'pause' ? 'paused' : 'retired'} ${suspensionText(suspension, zone)}`
+  return `because of the ${kind} ${suspensionText(suspension, zone)}`
 }
 
 /** Returns what is in force and planned, by name, as the list of the tasks and the answers of the commands show it. */

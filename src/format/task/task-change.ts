@@ -35,7 +35,7 @@ export function pausedText(report: ChangeReport): string {
   return lines([
     `${task}: ${hasBegun ? 'paused' : 'will be paused'} ${suspensionText(pause, zone)}`,
     ...others.map((one) => `  ${one.from <= now ? 'also paused' : 'also planned'} ${suspensionText(one, zone)}`),
-    '  In the pause, a scheduled trigger starts nothing, exits with 0 and marks its slot as skipped. A forced run starts.',
+    '  During the pause, a scheduled trigger starts nothing, exits with 0 and marks its slot as skipped. A forced run starts.',
     `  Slots in the pause are not missed. ${earlierText(pause)}`,
     ...stepLines([resumeStep('end the pause', report)]),
   ])
@@ -62,16 +62,16 @@ export function retiredText(report: ChangeReport, notExpected: NotExpected | nul
   }
   return lines([
     `${task}: ${retirement.from <= now ? 'retired' : 'will be retired'} ${suspensionText(retirement, zone)}`,
-    `  No slot is expected from then on${notExpectedText(notExpected)}.`,
-    '  A scheduled trigger for such a slot still runs, and ends the retirement. Remove the schedule of the task from the scheduler too.',
-    ...stepLines([resumeStep('take it back', report)]),
+    `  No slot is expected from then on.${notExpectedText(notExpected)}`,
+    '  If a scheduled trigger for such a slot still comes, it starts the batch and ends the retirement. So also remove the schedule from the scheduler.',
+    ...stepLines([resumeStep('end the retirement', report)]),
   ])
 }
 
 function notExpectedText(notExpected: NotExpected | null): string {
   if (notExpected === null || notExpected.count === 0) return ''
   const { count, isMore } = notExpected
-  return `, also not the ${isMore ? `${count} or more slots that were` : count === 1 ? 'slot that was' : `${count} slots that were`} due since`
+  return ` That includes the ${isMore ? `${count} or more slots that were` : count === 1 ? 'slot that was' : `${count} slots that were`} due since.`
 }
 
 /** Returns the answer to `resume`. */
@@ -83,7 +83,7 @@ export function resumedText(report: ChangeReport): string {
   const kindOf = (one: Suspension) => (record.retirements.includes(one) ? 'retirement' : 'pause')
   const effect =
     ended.length === 0
-      ? 'resumed: nothing is planned any more'
+      ? 'resumed: no pause or retirement is planned any more'
       : `${end <= now ? 'resumed' : 'will be resumed'}: slots from ${bothTimes(end, zone)} on are expected and run again`
   const stays = '  Slots in that time that did not run stay as they are. They are not missed, and nothing starts them.'
   return lines([

@@ -90,7 +90,7 @@ describe('the slot', () => {
     await call('resume', 'nightly', '--by', 'bob', '--from', '2026-01-10')
     const shown = await text(...at('2026-01-09'))
     expect(shown).toMatch(
-      /^task {7}this slot is not expected: the task was paused from 2026-01-08 00:00 JST \(2026-01-07T15:00:00Z\) until 2026-01-10 00:00 JST \(2026-01-09T15:00:00Z\), by ada: database upgrade \(ended by bob: resumed\)\. Without a run, it is not missed\. A scheduled trigger for it starts nothing and exits with 0\. A forced run starts\.$/m,
+      /^task {7}this slot is not expected, because of the pause from 2026-01-08 00:00 JST \(2026-01-07T15:00:00Z\) until 2026-01-10 00:00 JST \(2026-01-09T15:00:00Z\), by ada: database upgrade \(ended by bob: resumed\)\. Without a run, it is not missed\. A scheduled trigger for it starts nothing and exits with 0\. A forced run starts\.$/m,
     )
     expect(shown).toMatch(/^slot {7}2026-01-08T18:00:00Z .* {2}paused$/m)
     expect(shown).toMatch(/^next (?!.*paused)/m)
@@ -152,7 +152,7 @@ describe('the slot', () => {
     await call('retire', 'nightly', '--by', 'eve', '--reason', 'removed.')
     const shown = await text(...at('2026-01-09'))
     expect(shown).toMatch(
-      /^task {7}this slot is not expected: the task was retired from 2026-01-07 03:00 JST \(2026-01-06T18:00:00Z\) on, by eve: removed\. Without a run, it is not missed\. A scheduled trigger for it still runs, and ends the retirement\. A forced run starts\.$/m,
+      /^task {7}this slot is not expected, because of the retirement from 2026-01-07 03:00 JST \(2026-01-06T18:00:00Z\) on, by eve: removed\. Without a run, it is not missed\. A scheduled trigger for it still starts the batch, and ends the retirement\. A forced run starts\.$/m,
     )
     expect(shown).toMatch(/^next .* {2}retired\n/m)
     expect(await json(...at('2026-01-09'))).toMatchObject({
@@ -162,7 +162,7 @@ describe('the slot', () => {
     // The run has ended the retirement, so a trigger for an earlier slot of it has nothing to end.
     const revived = await text(...at('2026-01-08'))
     expect(revived).toMatch(
-      /the task was retired from .* \(ended by cronledger: .* A scheduled trigger for it still runs\. A/,
+      /because of the retirement from .* \(ended by cronledger: .* A scheduled trigger for it still starts the batch\. A/,
     )
     expect(await text(...at('2026-01-09'))).toMatch(/^task {7}neither paused nor retired at this slot$/m)
   })

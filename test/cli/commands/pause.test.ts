@@ -93,7 +93,7 @@ describe.each(['file', 'dynamodb'] as const)('on a %s ledger', (kind) => {
     const retired = await call('retire', 'nightly', ...WHY)
     expect(retired.stdout).toMatch(
       new RegExp(
-        `^nightly: retired from ${day(-3)} 03:00 UTC .*\\n {2}No slot is expected from then on, also not the \\d`,
+        `^nightly: retired from ${day(-3)} 03:00 UTC .*\\n {2}No slot is expected from then on\\. That includes the \\d`,
       ),
     )
     expect(await check()).toMatchObject({ code: 0 })
@@ -114,7 +114,7 @@ describe('the answer', () => {
       expect.stringMatching(
         /^nightly: paused from \S+ \S+ UTC \(\S+Z\) until 2199-01-02 00:00 UTC \(2199-01-02T00:00:00Z\), by ada: database upgrade$/,
       ),
-      '  In the pause, a scheduled trigger starts nothing, exits with 0 and marks its slot as skipped. A forced run starts.',
+      '  During the pause, a scheduled trigger starts nothing, exits with 0 and marks its slot as skipped. A forced run starts.',
       '  Slots in the pause are not missed. A slot that was missed before the pause is still reported.',
       `  end the pause:  cronledger resume --store ${env['CRONLEDGER_STORE']} --task nightly`,
       '',
@@ -205,16 +205,16 @@ describe('shown', () => {
     await call('pause', 'nightly', ...WHY, '--from', day(-3))
     await run(day(-2))
     const withRow = await call('show', 'nightly', '--slot', day(-2))
-    expect(withRow.stdout).toMatch(/^ {2}not expected {2}the task was paused from .* on, by ada: database upgrade$/m)
+    expect(withRow.stdout).toMatch(/^ {2}not expected {2}because of the pause from .* on, by ada: database upgrade$/m)
     const without = await call('show', 'nightly', '--slot', day(-1))
     expect(without).toMatchObject({ code: 1, stdout: '' })
     expect(without.stderr).toMatch(
-      /The slot is not expected: the task was paused from .*, by ada: database upgrade\.$/m,
+      /The slot is not expected, because of the pause from .*, by ada: database upgrade\.$/m,
     )
     await call('resume', 'nightly', '--by', 'bob')
     await call('retire', 'nightly', '--reason', 'removed', '--by', 'eve')
     const after = await call('show', 'nightly', '--slot', day(3))
-    expect(after.stderr).toMatch(/The slot is not expected: the task was retired from .* on, by eve: removed\.$/m)
+    expect(after.stderr).toMatch(/The slot is not expected, because of the retirement from .* on, by eve: removed\.$/m)
   })
 })
 
