@@ -74,7 +74,7 @@ export interface HistoryOptions extends ReadOptions {
 }
 
 export interface SlotsOptions extends Omit<HistoryOptions, 'limit'>, OrUndefined<ScheduleOptions> {
-  /** A slot without a row is missed this long after it was due, in milliseconds. Default: as the runs of the task state. */
+  /** A slot without a row is missed this long after it was due, in milliseconds. Default: the value given to the runs. */
   readonly graceMs?: number | undefined
   /**
    * Called when the missed slots of a task cannot be found, because its schedule is not known or cannot be read. Its rows
@@ -95,18 +95,18 @@ export interface HealthOptions extends ReadOptions, OrUndefined<ScheduleOptions>
   /** A slot at this instant is left out. */
   readonly until: Date
   /**
-   * A slot without a row is missed this long after it was due, in milliseconds. Default: as the runs of the task state, or
-   * 15 min.
+   * A slot without a row is missed this long after it was due, in milliseconds. Default: the value given to the runs of
+   * the task, or 15 min.
    */
   readonly graceMs?: number | undefined
   /**
-   * A first attempt that started later than this after its slot is late, in milliseconds. Default: as the runs of the task
-   * state, or never.
+   * A first attempt that started later than this after its slot is late, in milliseconds. Default: the value given to the
+   * runs of the task, or never.
    */
   readonly lateAfterMs?: number | undefined
   /**
-   * A slot that has not completed this long after it was due is overdue, in milliseconds. Default: as the runs of the task
-   * state, or never.
+   * A slot that has not completed this long after it was due is overdue, in milliseconds. Default: the value given to the
+   * runs of the task, or never.
    */
   readonly doneByMs?: number | undefined
   readonly skewMs?: number | undefined
@@ -137,8 +137,8 @@ export interface RerunnableOptions extends ReadOptions, OrUndefined<ScheduleOpti
   /** Default: `missed`, `failed` and `stale`. */
   readonly only?: readonly Rerunnable[] | undefined
   /**
-   * A slot without a row is missed this long after it was due, in milliseconds. Default: as the runs of the task state, or
-   * 15 min.
+   * A slot without a row is missed this long after it was due, in milliseconds. Default: the value given to the runs of
+   * the task, or 15 min.
    */
   readonly graceMs?: number | undefined
   /**

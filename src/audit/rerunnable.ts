@@ -18,7 +18,7 @@ export interface RerunnableSettings {
   /** The end of the range (exclusive). A date counts as a whole. Left out: now. */
   readonly to?: string | Date | undefined
   readonly only: readonly Rerunnable[]
-  /** Left out: as the runs of the task state it. */
+  /** Left out: the value that the runs of the task state. */
   readonly graceMs?: number | undefined
   readonly skewMs: number
   /** How long rows are kept. Left out: forever. */

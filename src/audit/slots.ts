@@ -20,7 +20,7 @@ import {
 } from './tasks.ts'
 
 export interface SlotsSettings {
-  /** Left out: as the runs of each task state it. */
+  /** Left out: the values that the runs of each task state. */
   readonly times: Pick<ExpectedTimesGiven, 'graceMs' | 'doneByMs'>
   /** The schedule of the task of the query. Left out: the schedules of the task records. */
   readonly given: OrUndefined<ScheduleOptions>

@@ -52,7 +52,7 @@ export interface FoundSuspension {
   readonly suspension: Suspension
 }
 
-/** Returns the pause or the retirement because of which a slot is not expected, or null. It may be over by now. */
+/** Returns the pause or the retirement that covers a slot, or null. It may already be over. */
 export function suspensionOf(
   { pauses, retirements }: Pick<TaskRecord, 'pauses' | 'retirements'>,
   slot: Instant,

@@ -29,7 +29,7 @@ export interface NotExpected {
 export function pausedText(report: ChangeReport): string {
   const { task, zone, now, record, suspensions } = report
   const [pause] = suspensions
-  if (pause === undefined) return unchangedText(report, 'it was resumed in the meantime')
+  if (pause === undefined) return unchangedText(report, 'another operator resumed the task at the same time')
   const hasBegun = pause.from <= now
   const others = record.pauses.filter((one) => one !== pause && endsAfter(one, now))
   return lines([
@@ -53,7 +53,7 @@ function earlierText({ from, at }: Suspension): string {
 export function retiredText(report: ChangeReport, notExpected: NotExpected | null): string {
   const { task, zone, now, suspensions, changed } = report
   const [retirement] = suspensions
-  if (retirement === undefined) return unchangedText(report, 'it was resumed in the meantime')
+  if (retirement === undefined) return unchangedText(report, 'another operator resumed the task at the same time')
   if (!changed) {
     return lines([
       `${task}: not changed: it is retired already, ${suspensionText(retirement, zone)}`,

@@ -53,7 +53,7 @@ export function readChangeable(task: string, settings: ChangeSettings, io: Chang
  * otherwise it would be made twice.
  *
  * Throws `unreachable` if it is unknown whether the change is recorded, and `shape` if a newer cronledger wrote the
- * record in the meantime.
+ * record since then.
  */
 export function changeTask(
   request: TaskChangeRequest,
