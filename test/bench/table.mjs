@@ -4,8 +4,8 @@
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { encodeRow, formatSlot } from '../../dist/core/row/stored-row.js'
-import { EMPTY_TASK_RECORD, encodeTaskRecord } from '../../dist/core/task/task-record.js'
 import { claimRow, finishRow } from '../../dist/core/row/transition.js'
+import { EMPTY_TASK_RECORD, encodeTaskRecord } from '../../dist/core/task/task-record.js'
 import { toItem } from '../../dist/store/dynamodb/item.js'
 
 const DELAY_MS = 10
