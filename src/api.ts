@@ -200,8 +200,8 @@ export interface TaskChange {
   /** False if the task already was as it should be. */
   readonly changed: boolean
   /**
-   * The pause or the retirement that the call recorded, or those that it ended. If a task is retired that is retired
-   * already, the retirement in force. Times are in milliseconds since 1970.
+   * The pause or the retirement that the call recorded, or those that it ended. If the task to retire is retired
+   * already, its retirement in force. Times are in milliseconds since 1970.
    */
   readonly suspensions: readonly Suspension[]
   readonly record: TaskRecord

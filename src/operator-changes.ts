@@ -15,7 +15,7 @@ import { operatorOf } from './process/host.ts'
 import { type ChangeableRecord, changeTask, readChangeable, type TaskChangeRequest } from './run/task/change-task.ts'
 import type { KnownRecords } from './run/task/task-record.ts'
 
-// What operators change in the record of a task. The rules are in core/row/task-changes.ts, and the write is in
+// What operators change in the record of a task. The rules are in core/task/task-changes.ts, and the write is in
 // run/task/change-task.ts. This file reads the options of the caller and what the ledger knows about the task.
 
 export interface OperatorParts {

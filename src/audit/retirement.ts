@@ -19,8 +19,8 @@ export async function newestRow(query: Omit<HistoryQuery, 'limit'>, deps: Histor
 }
 
 /**
- * Returns the first slot that a task does not run any more if it is retired at `now`: the one after its newest slot with a
- * row. Since then the scheduler has not started it, and those slots must not be reported as missed after the retirement.
+ * Returns from when on a task is retired, if the operator says only that it is retired at `now`: from the first slot after
+ * its newest row. The scheduler has not started the task since, and check must not report those slots as missed.
  */
 export function usualRetirementStart(record: TaskRecord, newest: StoredRow | null, now: Instant): Instant {
   if (newest === null) return Math.min(record.schedules[0]?.since ?? now, now)

@@ -41,7 +41,7 @@ export function retirementAt({ retirements }: Pick<TaskRecord, 'retirements'>, s
   return retirements.findLast((one) => one.until === null && covers(one, slot)) ?? null
 }
 
-/** Returns whether the slot must not be caught up, because the task is paused or was paused or retired at it. */
+/** Returns whether the slot must not be caught up: the task is paused now, or it was paused or retired at that slot. */
 export function isSuspended(record: TaskRecord, slot: Instant, now: Instant, skewMs: number): boolean {
   return pauseFor(record, slot, now, skewMs) !== null || record.retirements.some((one) => covers(one, slot))
 }

@@ -7,15 +7,15 @@ import { type GaveWay, refuseClaimed, skipForOverlap } from '../give-way.ts'
 import type { Settings } from '../settings.ts'
 import { type LockResult, waitForOverlapLock } from './overlap-lock.ts'
 
-export type LockedResult = {
-  readonly hasWaited: boolean
-} /** A stop came, or the lease was lost, before the attempt began. It must still be ended. */ & (
+export type LockedResult = { readonly hasWaited: boolean } & LockedEnd
+
+type LockedEnd =
+  /** A stop came, or the lease was lost, before the attempt began. It must still be ended. */
   | { readonly kind: 'halted' }
   /** This slot holds the overlap lock, and its attempt has begun. */
   | { readonly kind: 'begun'; readonly row: PendingRow }
   /** Another slot holds the overlap lock. */
   | { readonly kind: 'gaveWay'; readonly result: GaveWay }
-)
 
 /**
  * Brings a claimed slot that waits to its first attempt, if slots of the task must not overlap. Calls `onLock` when the

@@ -61,7 +61,7 @@ export function Overview({ model, links, live }: { readonly model: OverviewModel
   )
 }
 
-/** Returns whether the task of a line belongs into the part of the retired tasks. */
+/** Returns whether the task of a line belongs in the part of the retired tasks. */
 export function isRetired({ suspended }: TaskLine): boolean {
   return suspended?.kind === 'retirement'
 }
