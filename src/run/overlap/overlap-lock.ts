@@ -1,5 +1,6 @@
 import { spread } from '../../core/duration.ts'
 import { LedgerError } from '../../core/errors.ts'
+import { isCatchUpTrigger } from '../../core/row/attempts.ts'
 import {
   decodeOverlapLock,
   encodeOverlapLock,
@@ -155,5 +156,5 @@ export async function takeOverlapLock(
 
 function isCaughtUp(row: StoredRow | null): boolean {
   const trigger = readableRow(row)?.attempts.at(-1)?.trigger
-  return trigger?.kind === 'scheduled' && trigger.source === 'catch-up'
+  return trigger !== undefined && isCatchUpTrigger(trigger)
 }

@@ -1,5 +1,6 @@
 import { type LedgerError, usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
+import { isCatchUpTrigger } from '../../core/row/attempts.ts'
 import type { OverlapLock } from '../../core/row/overlap-lock.ts'
 import type { PendingRow, Trigger } from '../../core/types.ts'
 import { beginWaiting, type ClaimedSlot } from '../claimed-slot.ts'
@@ -78,7 +79,7 @@ function patienceMs(
   { overlap, overlapTimeoutMs, catchUpMs }: Pick<Settings, 'overlap' | 'overlapTimeoutMs' | 'catchUpMs'>,
 ): number {
   if (trigger.kind === 'forced') return 0
-  const isPatient = trigger.source === 'catch-up' || (isCatchUp && overlap === 'skip')
+  const isPatient = isCatchUpTrigger(trigger) || (isCatchUp && overlap === 'skip')
   if (isPatient) return Math.max(overlapTimeoutMs, catchUpMs ?? 0)
   return overlap === 'wait' ? overlapTimeoutMs : 0
 }
