@@ -71,7 +71,7 @@ export const show: Command = {
     const isNeeded = !json || readableRow(row)?.state === 'PENDING'
     const known = isNeeded ? await unlessDamaged(record, sink) : null
     const { doneByMs } = expectedTimes(known)
-    const found = known === null ? null : suspensionOf(known, slot)
+    const found = suspensionOf(known, slot)
     // A row does not store the skew of its run. We use the default, which most runs have.
     const skewMs = SETTINGS.skewMs.default
     const doneByMsOf = () => doneByMs
@@ -116,17 +116,13 @@ async function readAbsent(
   const given =
     schedule === undefined ? undefined : [{ since: 0, spec: readSchedule({ schedule, timezone, anchor }).spec }]
   const inForce = parseSchedules({ schedules: given ?? recorded?.schedules ?? [] })
-  const isExpected = !dueKeys(
-    [{ task, schedules: inForce, gaps: recorded === null ? [] : gapsOf(recorded) }],
-    slot,
-    slot + 1,
-  ).next().done
+  const isExpected = !dueKeys([{ task, schedules: inForce, gaps: gapsOf(recorded) }], slot, slot + 1).next().done
   return {
     task,
     slot,
     schedule: scheduleWith(inForce, slot)?.spec ?? null,
     status: isExpected ? statusOfAbsent(slot, { now, ...expectedTimes(recorded) }) : null,
-    found: recorded === null ? null : suspensionOf(recorded, slot),
+    found: suspensionOf(recorded, slot),
   }
 }
 

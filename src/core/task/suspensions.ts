@@ -52,11 +52,16 @@ export interface FoundSuspension {
   readonly suspension: Suspension
 }
 
-/** Returns the pause or the retirement because of which a slot is not expected, or null. It may be over by now. */
+/**
+ * Returns the pause or the retirement because of which a slot is not expected. It may be over by now. Returns null if there
+ * is none, or if the task has no record.
+ */
 export function suspensionOf(
-  { pauses, retirements }: Pick<TaskRecord, 'pauses' | 'retirements'>,
+  record: Pick<TaskRecord, 'pauses' | 'retirements'> | null,
   slot: Instant,
 ): FoundSuspension | null {
+  if (record === null) return null
+  const { pauses, retirements } = record
   const pause = pauses.findLast((one) => covers(one, slot))
   if (pause !== undefined) return { kind: 'pause', suspension: pause }
   const retirement = retirements.findLast((one) => covers(one, slot))
@@ -99,7 +104,14 @@ export interface Gap {
   readonly until: Instant
 }
 
-/** Returns the ranges in which no slot of the task is expected, because it was paused or retired. */
-export function gapsOf({ pauses, retirements }: Pick<TaskRecord, 'pauses' | 'retirements'>): readonly Gap[] {
-  return [...pauses, ...retirements].map(({ from, until }) => ({ from, until: until ?? Number.POSITIVE_INFINITY }))
+/**
+ * Returns the ranges in which no slot of the task is expected, because it was paused or retired. There are none if the task
+ * has no record.
+ */
+export function gapsOf(record: Pick<TaskRecord, 'pauses' | 'retirements'> | null): readonly Gap[] {
+  if (record === null) return []
+  return [...record.pauses, ...record.retirements].map(({ from, until }) => ({
+    from,
+    until: until ?? Number.POSITIVE_INFINITY,
+  }))
 }

@@ -69,7 +69,7 @@ function slotTexts(record: TaskRecord, { now, skewMs }: ExplainedTask, slot: Ins
 
 /** Returns the word for a slot in a list of slots: `paused` or `retired`. Returns null if neither has the slot. */
 export function suspendedWord({ record }: ExplainedTask, slot: Instant): 'paused' | 'retired' | null {
-  const found = record === null ? null : suspensionOf(record, slot)
+  const found = suspensionOf(record, slot)
   return found === null ? null : found.kind === 'pause' ? 'paused' : 'retired'
 }
 
