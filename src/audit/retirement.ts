@@ -29,7 +29,7 @@ export function usualRetirementStart(record: TaskRecord, newest: StoredRow | nul
 }
 
 function nextSlot(spec: ScheduleSpec, slot: Instant, now: Instant): Instant {
-  return readable(() => slotAfter(parseSchedule(spec), slot) ?? now) ?? slot + SECOND_MS
+  return unlessUnreadable(() => slotAfter(parseSchedule(spec), slot) ?? now) ?? slot + SECOND_MS
 }
 
 /** A person reads it as "very many". Counting the slots of a year of a task that runs each minute takes seconds. */
@@ -41,7 +41,7 @@ export const MAX_COUNTED = 10_000
  */
 export function countNotExpected(record: TaskRecord, retirement: Suspension, now: Instant): number | null {
   const others = { ...record, retirements: record.retirements.filter((one) => one !== retirement) }
-  return readable(() => {
+  return unlessUnreadable(() => {
     const inForce = { task: '', schedules: parseSchedules(record), gaps: gapsOf(others) }
     let count = 0
     for (const _ of dueKeys([inForce], retirement.from, now + 1)) {
@@ -53,7 +53,7 @@ export function countNotExpected(record: TaskRecord, retirement: Suspension, now
 }
 
 /** A task whose schedule this version cannot read can be retired all the same. */
-function readable<T>(compute: () => T): T | null {
+function unlessUnreadable<T>(compute: () => T): T | null {
   try {
     return compute()
   } catch (error) {

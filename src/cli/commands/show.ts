@@ -80,11 +80,11 @@ export const show: Command = {
   },
 }
 
-type ReadRecord = () => Promise<KnownTask | null>
+type RecordReader = () => Promise<KnownTask | null>
 
 /** Returns a function that reads the record of the task when it is called first. */
-function recordOnce(ledger: Ledger, reading: TaskReading): ReadRecord {
-  let record: ReturnType<ReadRecord> | null = null
+function recordOnce(ledger: Ledger, reading: TaskReading): RecordReader {
+  let record: ReturnType<RecordReader> | null = null
   return () => {
     record ??= recordOf(ledger, reading)
     return record
@@ -92,7 +92,7 @@ function recordOnce(ledger: Ledger, reading: TaskReading): ReadRecord {
 }
 
 /** Returns the record. One that is damaged, or that a newer cronledger wrote, does not hide the row: the log says so. */
-async function unlessDamaged(record: ReadRecord, sink: Sink): Promise<KnownTask | null> {
+async function unlessDamaged(record: RecordReader, sink: Sink): Promise<KnownTask | null> {
   try {
     return await record()
   } catch (error) {
@@ -108,7 +108,7 @@ async function readAbsent(
   slot: Instant,
   ledger: Ledger,
   reading: TaskReading,
-  record: ReadRecord,
+  record: RecordReader,
   now: Instant,
 ): Promise<AbsentSlot> {
   const recorded = await record()
@@ -135,7 +135,7 @@ async function slotFrom(
   { task, slot, schedule, timezone, anchor }: ShowValues,
   ledger: Ledger,
   reading: TaskReading,
-  record: ReadRecord,
+  record: RecordReader,
   now: Instant,
 ): Promise<Instant> {
   const instant = instantWithoutSchedule(slot)

@@ -74,7 +74,7 @@ export function suspendedWord({ record }: ExplainedTask, slot: Instant): 'paused
 }
 
 /** Returns what the task record says about the slot as JSON for programs. Null if it is not known. */
-export function taskJson({ record, inForce, now, skewMs }: ExplainedTask, slot: Instant | null) {
+export function explainedTaskJson({ record, inForce, now, skewMs }: ExplainedTask, slot: Instant | null) {
   if (record === null) return null
   const found = slot === null ? null : suspensionOf(record, slot)
   return {

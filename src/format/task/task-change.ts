@@ -62,13 +62,13 @@ export function retiredText(report: ChangeReport, notExpected: NotExpected | nul
   }
   return lines([
     `${task}: ${retirement.from <= now ? 'retired' : 'will be retired'} ${suspensionText(retirement, zone)}`,
-    `  No slot is expected from then on${notExpectedText(notExpected)}.`,
+    `  No slot is expected from then on${retiredSlotsText(notExpected)}.`,
     '  A scheduled trigger for such a slot still runs, and ends the retirement. Remove the schedule of the task from the scheduler too.',
     ...stepLines([resumeStep('take it back', report)]),
   ])
 }
 
-function notExpectedText(notExpected: NotExpected | null): string {
+function retiredSlotsText(notExpected: NotExpected | null): string {
   if (notExpected === null || notExpected.count === 0) return ''
   const { count, isMore } = notExpected
   return `, also not the ${isMore ? `${count} or more slots that were` : count === 1 ? 'slot that was' : `${count} slots that were`} due since`

@@ -117,7 +117,7 @@ export async function takeOverlapLock(
       // The entry has the version that this call wrote. The answer to that write was lost, or the network delivered it
       // twice.
       if (own && entry.version === written) return { kind: 'mine' }
-      const found = own ? null : await rowOfBusy(holder)
+      const found = own ? null : await readHolder(holder)
       if (found?.kind === 'unanswered') return found
       if (found?.busy) return { kind: 'busy', holder, isCatchUp: isCaughtUp(found.row) }
     }
@@ -134,7 +134,7 @@ export async function takeOverlapLock(
   }
 
   /** Returns the row of the slot that has the lock, and whether that slot may still be running. */
-  async function rowOfBusy(holder: OverlapLock) {
+  async function readHolder(holder: OverlapLock) {
     // We must take the time before the read. Otherwise a process that is paused between the answer and this check would
     // take an old row for a new one. The holder's renewals do not change the entry, so no condition would catch the
     // mistake.
