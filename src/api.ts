@@ -200,8 +200,8 @@ export interface TaskChange {
   /** False if the task already was as it should be. */
   readonly changed: boolean
   /**
-   * The pause or the retirement that the call recorded, or those that it ended. If a task is retired that is retired
-   * already, the retirement in force. Times are in milliseconds since 1970.
+   * The pause or the retirement that the call recorded, or those that it ended. If the task to retire is retired
+   * already, its retirement in force. Times are in milliseconds since 1970.
    */
   readonly suspensions: readonly Suspension[]
   readonly record: TaskRecord
@@ -215,7 +215,8 @@ export interface Ledger {
    * signal aborts. With `catchUpMs`, it first runs `work` in each missed slot of that span, as an attempt of its own.
    *
    * Throws `LedgerError` if an option is wrong or the ledger cannot be reached, and a usage error if it is called by the
-   * work of a run of the same slot. `work` was not called then.
+   * work of a run of the same slot. `work` was not called for the slot of the run then. With `catchUpMs`, it may have been
+   * called for missed slots before.
    */
   run<T>(options: RunOptions, work: (attempt: Attempt) => T | Promise<T>): Promise<RunOutcome<T>>
   /** Does the same with a command, which runs as a child process. Its process group is supervised. */

@@ -15,7 +15,7 @@ import { operatorOf } from './process/host.ts'
 import { type ChangeableRecord, changeTask, readChangeable, type TaskChangeRequest } from './run/task/change-task.ts'
 import type { KnownRecords } from './run/task/task-record.ts'
 
-// What operators change in the record of a task. The rules are in core/row/task-changes.ts, and the write is in
+// What operators change in the record of a task. The rules are in core/task/task-changes.ts, and the write is in
 // run/task/change-task.ts. This file reads the options of the caller and what the ledger knows about the task.
 
 export interface OperatorParts {
@@ -43,21 +43,21 @@ export function operatorMethods(
 
 async function pauseTask(options: PauseOptions, deps: HistoryDeps, parts: OperatorParts): Promise<TaskChange> {
   const decided = await decidedBy(options, deps, parts)
-  const task = await readTask(options.task, deps, parts)
-  const { from = secondOf(decided.at), until } = rangeOf(options, options.until, task.zone, decided.at)
+  const task = await readTaskToChange(options.task, deps, parts)
+  const { from = secondOf(decided.at), until } = readSpan(options, options.until, task.zone, decided.at)
   const pause: Suspension = { from, until, ...decided }
-  return writeChange(task, deps, parts, {
+  return recordChange(task, deps, parts, {
     what: 'the pause',
     change: (record) => withPause(record, pause),
-    touched: ({ pauses }) => pauses.filter((one) => isSame(one, pause)),
+    touched: ({ pauses }) => pauses.filter((one) => isSameSuspension(one, pause)),
   })
 }
 
 async function resumeTask(options: ResumeOptions, deps: HistoryDeps, parts: OperatorParts): Promise<TaskChange> {
   const decided = await decidedBy({ ...options, reason: options.reason ?? USUAL_RESUME_REASON }, deps, parts)
-  const task = await readTask(options.task, deps, parts)
-  const { from = secondOf(decided.at) } = rangeOf(options, undefined, task.zone, decided.at)
-  return writeChange(task, deps, parts, {
+  const task = await readTaskToChange(options.task, deps, parts)
+  const { from = secondOf(decided.at) } = readSpan(options, undefined, task.zone, decided.at)
+  return recordChange(task, deps, parts, {
     what: 'the end of the pause',
     change: (record) => withResumption(record, from, decided),
     touched: ({ pauses, retirements }) => [...pauses, ...retirements].filter(({ ended }) => isBy(ended, decided)),
@@ -66,13 +66,13 @@ async function resumeTask(options: ResumeOptions, deps: HistoryDeps, parts: Oper
 
 async function retireTask(options: RetireOptions, deps: HistoryDeps, parts: OperatorParts): Promise<TaskChange> {
   const decided = await decidedBy(options, deps, parts)
-  const task = await readTask(options.task, deps, parts)
-  const { from = await usualStart(task, decided.at, deps) } = rangeOf(options, undefined, task.zone, decided.at)
+  const task = await readTaskToChange(options.task, deps, parts)
+  const { from = await usualStart(task, decided.at, deps) } = readSpan(options, undefined, task.zone, decided.at)
   const retirement: Suspension = { from, until: null, ...decided }
-  const change = await writeChange(task, deps, parts, {
+  const change = await recordChange(task, deps, parts, {
     what: 'the retirement',
     change: (record) => withRetirement(record, retirement),
-    touched: ({ retirements }) => retirements.filter((one) => isSame(one, retirement)),
+    touched: ({ retirements }) => retirements.filter((one) => isSameSuspension(one, retirement)),
   })
   if (change.changed) return change
   return { ...change, suspensions: change.record.retirements.filter(({ until }) => until === null) }
@@ -96,7 +96,7 @@ function secondOf(instant: Instant): Instant {
 }
 
 /** Reads both ends, as `parseTimeRange` does. Throws a usage error if the end is not in the future. */
-function rangeOf(
+function readSpan(
   { from: fromText }: ResumeOptions,
   untilText: string | Date | undefined,
   zone: string,
@@ -123,7 +123,7 @@ interface TaskToChange {
 }
 
 /** Reads a task that has a record or a row. Throws `UnknownTaskError` if it has neither. */
-async function readTask(task: string, deps: HistoryDeps, parts: OperatorParts): Promise<TaskToChange> {
+async function readTaskToChange(task: string, deps: HistoryDeps, parts: OperatorParts): Promise<TaskToChange> {
   const found = await readChangeable(task, settingsOf(deps), { ...deps, random: parts.random })
   const spec = found.record.schedules.at(-1)?.spec
   if (spec !== undefined) return { task, found, zone: spec.zone }
@@ -138,7 +138,7 @@ async function usualStart({ task, found }: TaskToChange, now: Instant, deps: His
   return usualRetirementStart(found.record, newest, secondOf(now))
 }
 
-async function writeChange(
+async function recordChange(
   { task, found, zone }: TaskToChange,
   deps: HistoryDeps,
   parts: OperatorParts,
@@ -162,7 +162,7 @@ function settingsOf({ pageTimeoutMs }: HistoryDeps) {
   return { ledgerTimeoutMs: pageTimeoutMs }
 }
 
-function isSame(one: Suspension, other: Suspension): boolean {
+function isSameSuspension(one: Suspension, other: Suspension): boolean {
   return one.from === other.from && isBy(one, other)
 }
 

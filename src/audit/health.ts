@@ -1,6 +1,6 @@
 import { readableRow, statusOf } from '../core/row/status.ts'
 import { findingOf, NO_FINDINGS, type TaskHealth } from '../core/task/findings.ts'
-import { retirementAt } from '../core/task/suspensions.ts'
+import { isRetired } from '../core/task/suspensions.ts'
 import { expectedTimes } from '../core/task/task-record.ts'
 import type { Instant, Row, Status } from '../core/types.ts'
 import { type CheckSettings, ofAllTasks } from './check.ts'
@@ -19,7 +19,7 @@ export async function* taskHealth(
 ): AsyncGenerator<TaskHealth, void> {
   const { task } = known
   const { now } = settings
-  if (known.schedules.length === 0 || retirementAt(known, now) !== null) return
+  if (known.schedules.length === 0 || isRetired(known, now)) return
   const audit = { now, skewMs: settings.skewMs, ...expectedTimes(known, settings.times) }
   const findings = { ...NO_FINDINGS }
   let status: Status | null = null

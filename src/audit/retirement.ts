@@ -19,8 +19,8 @@ export async function newestRow(query: Omit<HistoryQuery, 'limit'>, deps: Histor
 }
 
 /**
- * Returns the first slot that a task does not run any more if it is retired at `now`: the one after its newest slot with a
- * row. Since then the scheduler has not started it, and those slots must not be reported as missed after the retirement.
+ * Returns from when on a task is retired, if the operator says only that it is retired at `now`: from the first slot after
+ * its newest row. The scheduler has not started the task since, and check must not report those slots as missed.
  */
 export function usualRetirementStart(record: TaskRecord, newest: StoredRow | null, now: Instant): Instant {
   if (newest === null) return Math.min(record.schedules[0]?.since ?? now, now)
@@ -29,7 +29,7 @@ export function usualRetirementStart(record: TaskRecord, newest: StoredRow | nul
 }
 
 function nextSlot(spec: ScheduleSpec, slot: Instant, now: Instant): Instant {
-  return readable(() => slotAfter(parseSchedule(spec), slot) ?? now) ?? slot + SECOND_MS
+  return unlessUnreadable(() => slotAfter(parseSchedule(spec), slot) ?? now) ?? slot + SECOND_MS
 }
 
 /** A person reads it as "very many". Counting the slots of a year of a task that runs each minute takes seconds. */
@@ -41,7 +41,7 @@ export const MAX_COUNTED = 10_000
  */
 export function countNotExpected(record: TaskRecord, retirement: Suspension, now: Instant): number | null {
   const others = { ...record, retirements: record.retirements.filter((one) => one !== retirement) }
-  return readable(() => {
+  return unlessUnreadable(() => {
     const inForce = { task: '', schedules: parseSchedules(record), gaps: gapsOf(others) }
     let count = 0
     for (const _ of dueKeys([inForce], retirement.from, now + 1)) {
@@ -53,7 +53,7 @@ export function countNotExpected(record: TaskRecord, retirement: Suspension, now
 }
 
 /** A task whose schedule this version cannot read can be retired all the same. */
-function readable<T>(compute: () => T): T | null {
+function unlessUnreadable<T>(compute: () => T): T | null {
   try {
     return compute()
   } catch (error) {

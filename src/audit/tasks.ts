@@ -37,7 +37,7 @@ export async function* readTaskRecords(deps: HistoryDeps): AsyncGenerator<KnownT
       for (const task of batch) {
         const entry = stored.get(task)
         // The list is eventually consistent, so the record may be gone.
-        const known = entry === undefined ? null : withSchedules(task, readable(task, entry.document))
+        const known = entry === undefined ? null : withSchedules(task, decodeReadable(task, entry.document))
         if (known !== null) yield known
       }
     }
@@ -67,7 +67,7 @@ export async function readTaskRecord(task: string, deps: HistoryDeps): Promise<K
 /** Returns the record of one task, also if no run has stated a schedule yet: an operator may have paused the task. */
 async function readAnyRecord(task: string, deps: HistoryDeps): Promise<TaskRecord | null> {
   const entry = await ask(deps, (call) => deps.store.readEntry({ task, kind: '#task' }, call))
-  return entry === null ? null : readable(task, entry.document)
+  return entry === null ? null : decodeReadable(task, entry.document)
 }
 
 /**
@@ -150,7 +150,7 @@ function withSchedules(task: string, record: TaskRecord): KnownTask | null {
 }
 
 /** Decodes a stored record. Throws `shape` if a newer cronledger wrote it. */
-function readable(task: string, document: unknown): TaskRecord {
+function decodeReadable(task: string, document: unknown): TaskRecord {
   const record = decodeTaskRecord(document, task)
   if (!isNewerRecord(record)) return record
   throw new LedgerError(

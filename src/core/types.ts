@@ -3,7 +3,10 @@
  */
 export type Instant = number
 
-/** The version of the row's layout that this code reads and writes. A row with another version is never overwritten. */
+/**
+ * The version of the layout of rows and task records that this code reads and writes. A row or a task record with another
+ * version is never overwritten.
+ */
 export const SCHEMA_VERSION = 2
 
 /**
@@ -157,7 +160,7 @@ export const STATUSES = [
   'skipped',
   // The slot has been due for longer than the grace period, and has no row.
   'missed',
-  // The slot has not completed this long after it was due as its runs state: it runs, waits, or has no row yet.
+  // The slot has not completed within the time that the runs of its task state. It runs, waits, or has no row yet.
   'overdue',
   // The slot has no row, and is not missed: it is due later, or its grace period is not over.
   'scheduled',

@@ -5,7 +5,7 @@ import type { Schedule } from '../core/schedule/schedule.ts'
 import type { Instant, Window } from '../core/types.ts'
 import { inZone } from './local-time.ts'
 import { inWords } from './schedule-words.ts'
-import { type ExplainedTask, inForceLines, suspendedWord, taskJson, taskLines } from './task/explain-task.ts'
+import { type ExplainedTask, explainedTaskJson, inForceLines, suspendedWord, taskLines } from './task/explain-task.ts'
 import { printable } from './text.ts'
 
 /** The result of `explain`: a schedule, and the slot that an instant belongs to. */
@@ -88,7 +88,7 @@ export function explainJson(explanation: Explanation): Record<string, unknown> {
     slot: window === null ? null : shown(window.slot),
     windowEnd: window === null || window.end === null ? null : shown(window.end),
     key: window === null ? null : { task, slot: formatInstant(window.slot) },
-    taskRecord: ofTask === null ? null : taskJson(ofTask, window?.slot ?? null),
+    taskRecord: ofTask === null ? null : explainedTaskJson(ofTask, window?.slot ?? null),
     previous: previous.map(neighbour),
     next: next.map(neighbour),
     clocksFrom: formatInstant(clocksFrom),

@@ -26,8 +26,8 @@ export async function enter(row: PendingRow, claimedSlot: ClaimedSlot, onLock: (
   if (claimedSlot.request.phase !== 'waiting') return { kind: 'begun', row }
   const { hasWaited, ...entered } = await enterWithLock(row, claimedSlot, onLock)
   // A pause may have been set while this run waited for another slot.
-  const isLate = hasWaited && entered.kind === 'begun'
-  return (isLate ? await unlessAdmitted(claimedSlot) : null) ?? entered
+  const mustAskAgain = hasWaited && entered.kind === 'begun'
+  return (mustAskAgain ? await unlessAdmitted(claimedSlot) : null) ?? entered
 }
 
 /** Returns null if the run may start, otherwise how it gave its slot up. */

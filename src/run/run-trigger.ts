@@ -105,7 +105,8 @@ interface ReadyTrigger<T> {
  * Runs one trigger, from the options of the caller to the result. Reads the settings once and gives them to `workWith`,
  * which returns the work to run. `stop` ends the run, and its reason is a `StopReason`.
  *
- * Throws `LedgerError` for wrong options, and when the ledger cannot be used. Then nothing was started.
+ * Throws `LedgerError` for wrong options, and when the ledger cannot be used. Then the slot of the trigger was not started,
+ * but a catch-up may have run missed slots before.
  */
 export async function runTrigger<T>(
   options: TriggerOptions,

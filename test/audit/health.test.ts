@@ -61,9 +61,13 @@ describe('the condition of a task', () => {
     })
   })
 
-  test('is left out for a retired task, and stands for a paused one', async () => {
+  test('is left out for a retired task, also if it is to be resumed later, and stands for a paused one', async () => {
     const since = { ...PAUSE, from: slot - DAY_MS }
     expect(await healthOf({ ...TASK, retirements: [since] }, [yesterday])).toBe(null)
+    const until = SETTINGS.now + DAY_MS
+    expect(await healthOf({ ...TASK, retirements: [{ ...since, until }] }, [yesterday])).toBe(null)
+    const ended = { ...since, until: SETTINGS.now }
+    expect(await healthOf({ ...TASK, retirements: [ended] }, [yesterday])).not.toBe(null)
     expect(await healthOf({ ...TASK, pauses: [since] }, [])).toMatchObject({
       ...{ status: 'missed', findings: { ...NO_FINDINGS, missed: 1 } },
     })

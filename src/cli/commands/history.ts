@@ -174,8 +174,9 @@ async function readItems(
 }
 
 /**
- * Yields the items, and reads before a row in which something runs or waits when its task should have completed. Other
- * rows cannot be overdue, so a history reads few task records.
+ * Returns the same items, and a function that returns within how long a task should have completed. The items read that
+ * from the task record before they yield a row in which something runs or waits. No other row can be overdue, so a history
+ * reads few task records.
  */
 function withDoneBy(source: AsyncIterable<HistoryItem>, { ledgerTimeoutMs }: HistoryValues, ledger: Ledger) {
   const known = new Map<string, number | null>()

@@ -71,7 +71,7 @@ export const show: Command = {
     const isNeeded = !json || readableRow(row)?.state === 'PENDING'
     const known = isNeeded ? await unlessDamaged(record, sink) : null
     const { doneByMs } = expectedTimes(known)
-    const found = known === null ? null : suspensionOf(known, slot)
+    const found = suspensionOf(known, slot)
     // A row does not store the skew of its run. We use the default, which most runs have.
     const skewMs = SETTINGS.skewMs.default
     const doneByMsOf = () => doneByMs
@@ -80,11 +80,11 @@ export const show: Command = {
   },
 }
 
-type ReadRecord = () => Promise<KnownTask | null>
+type RecordReader = () => Promise<KnownTask | null>
 
 /** Returns a function that reads the record of the task when it is called first. */
-function recordOnce(ledger: Ledger, reading: TaskReading): ReadRecord {
-  let record: ReturnType<ReadRecord> | null = null
+function recordOnce(ledger: Ledger, reading: TaskReading): RecordReader {
+  let record: ReturnType<RecordReader> | null = null
   return () => {
     record ??= recordOf(ledger, reading)
     return record
@@ -92,7 +92,7 @@ function recordOnce(ledger: Ledger, reading: TaskReading): ReadRecord {
 }
 
 /** Returns the record. One that is damaged, or that a newer cronledger wrote, does not hide the row: the log says so. */
-async function unlessDamaged(record: ReadRecord, sink: Sink): Promise<KnownTask | null> {
+async function unlessDamaged(record: RecordReader, sink: Sink): Promise<KnownTask | null> {
   try {
     return await record()
   } catch (error) {
@@ -108,7 +108,7 @@ async function readAbsent(
   slot: Instant,
   ledger: Ledger,
   reading: TaskReading,
-  record: ReadRecord,
+  record: RecordReader,
   now: Instant,
 ): Promise<AbsentSlot> {
   const recorded = await record()
@@ -116,17 +116,13 @@ async function readAbsent(
   const given =
     schedule === undefined ? undefined : [{ since: 0, spec: readSchedule({ schedule, timezone, anchor }).spec }]
   const inForce = parseSchedules({ schedules: given ?? recorded?.schedules ?? [] })
-  const isExpected = !dueKeys(
-    [{ task, schedules: inForce, gaps: recorded === null ? [] : gapsOf(recorded) }],
-    slot,
-    slot + 1,
-  ).next().done
+  const isExpected = !dueKeys([{ task, schedules: inForce, gaps: gapsOf(recorded) }], slot, slot + 1).next().done
   return {
     task,
     slot,
     schedule: scheduleWith(inForce, slot)?.spec ?? null,
     status: isExpected ? statusOfAbsent(slot, { now, ...expectedTimes(recorded) }) : null,
-    found: recorded === null ? null : suspensionOf(recorded, slot),
+    found: suspensionOf(recorded, slot),
   }
 }
 
@@ -139,7 +135,7 @@ async function slotFrom(
   { task, slot, schedule, timezone, anchor }: ShowValues,
   ledger: Ledger,
   reading: TaskReading,
-  record: ReadRecord,
+  record: RecordReader,
   now: Instant,
 ): Promise<Instant> {
   const instant = instantWithoutSchedule(slot)

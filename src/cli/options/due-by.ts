@@ -51,8 +51,8 @@ export function withDueBy<Given extends DueBy & { readonly task: string | undefi
 }
 
 /**
- * Returns the times that replace those that the runs of the tasks state. The environment of a batch's container has the
- * times of its own task, so they apply to no other task.
+ * Returns the options without the expected times that belong to another task. The environment of a batch's container has
+ * the times of its own task. The times that are left replace those that the runs of the tasks state.
  */
 export function withTimes<Given extends ExpectedTimesGiven & { readonly task?: string | undefined }>(
   given: Given,

@@ -1,4 +1,4 @@
-import type { AttemptRecord, EndedAttempt, OpenAttempt, PendingRow, Row } from '../types.ts'
+import type { AttemptRecord, EndedAttempt, OpenAttempt, PendingRow, Row, Trigger } from '../types.ts'
 
 export function isOpen(attempt: AttemptRecord): attempt is OpenAttempt {
   return attempt.phase !== 'ended'
@@ -52,16 +52,20 @@ export function isWaiting(row: Row): boolean {
   return row.attempts.at(-1)?.phase === 'waiting'
 }
 
+/** Returns whether a run of a later slot starts this one, because it was missed. */
+export function isCatchUpTrigger(trigger: Trigger): boolean {
+  return trigger.kind === 'scheduled' && trigger.source === 'catch-up'
+}
+
 /**
  * Returns whether runs that caught the slot up claimed it, and none of them started anything: they could not read the task
  * record after the claim, or a stop came first. Such a slot is still to be caught up.
  */
 export function isLeftByCatchUp(row: Row): boolean {
-  const isOfCatchUp = ({ trigger }: AttemptRecord) => trigger.kind === 'scheduled' && trigger.source === 'catch-up'
   return (
     row.state === 'FAILED' &&
     row.resolutions.length === 0 &&
-    row.attempts.every((attempt) => isUnstarted(attempt) && isOfCatchUp(attempt))
+    row.attempts.every((attempt) => isUnstarted(attempt) && isCatchUpTrigger(attempt.trigger))
   )
 }
 

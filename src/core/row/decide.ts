@@ -1,5 +1,13 @@
 import type { DuplicateCause, Instant, Outcome, RefusalCause, Row, StoredRow, Survivor, Trigger } from '../types.ts'
-import { countedAttempts, hasStarted, isLeftByCatchUp, isWaiting, startedAttempts, successOf } from './attempts.ts'
+import {
+  countedAttempts,
+  hasStarted,
+  isCatchUpTrigger,
+  isLeftByCatchUp,
+  isWaiting,
+  startedAttempts,
+  successOf,
+} from './attempts.ts'
 import {
   type Facts,
   MAX_ATTEMPTS,
@@ -48,7 +56,7 @@ export function decide(
   if (facts.objection !== null) return refuse(facts.objection)
   if (found === null && expectationFailed) return refuse('noRow')
   if (found === null) return tooLate ? refuse('tooLate') : { kind: 'start', base: null }
-  if (scheduled && trigger.source === 'catch-up') {
+  if (isCatchUpTrigger(trigger)) {
     const isLeft = !isNewerSchema(found) && isLeftByCatchUp(found)
     return isLeft && !tooLate ? { kind: 'start', base: found } : { kind: 'taken', row: found }
   }

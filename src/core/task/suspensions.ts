@@ -41,7 +41,7 @@ export function retirementAt({ retirements }: Pick<TaskRecord, 'retirements'>, s
   return retirements.findLast((one) => one.until === null && covers(one, slot)) ?? null
 }
 
-/** Returns whether the slot must not be caught up, because the task is paused or was paused or retired at it. */
+/** Returns whether the slot must not be caught up: the task is paused now, or it was paused or retired at that slot. */
 export function isSuspended(record: TaskRecord, slot: Instant, now: Instant, skewMs: number): boolean {
   return pauseFor(record, slot, now, skewMs) !== null || record.retirements.some((one) => covers(one, slot))
 }
@@ -52,11 +52,16 @@ export interface FoundSuspension {
   readonly suspension: Suspension
 }
 
-/** Returns the pause or the retirement that covers a slot, or null. It may already be over. */
+/**
+ * Returns the pause or the retirement that covers a slot. It may already be over. Returns null if there is none, or if the
+ * task has no record.
+ */
 export function suspensionOf(
-  { pauses, retirements }: Pick<TaskRecord, 'pauses' | 'retirements'>,
+  record: Pick<TaskRecord, 'pauses' | 'retirements'> | null,
   slot: Instant,
 ): FoundSuspension | null {
+  if (record === null) return null
+  const { pauses, retirements } = record
   const pause = pauses.findLast((one) => covers(one, slot))
   if (pause !== undefined) return { kind: 'pause', suspension: pause }
   const retirement = retirements.findLast((one) => covers(one, slot))
@@ -99,7 +104,14 @@ export interface Gap {
   readonly until: Instant
 }
 
-/** Returns the ranges in which no slot of the task is expected, because it was paused or retired. */
-export function gapsOf({ pauses, retirements }: Pick<TaskRecord, 'pauses' | 'retirements'>): readonly Gap[] {
-  return [...pauses, ...retirements].map(({ from, until }) => ({ from, until: until ?? Number.POSITIVE_INFINITY }))
+/**
+ * Returns the ranges in which no slot of the task is expected, because it was paused or retired. There are none if the task
+ * has no record.
+ */
+export function gapsOf(record: Pick<TaskRecord, 'pauses' | 'retirements'> | null): readonly Gap[] {
+  if (record === null) return []
+  return [...record.pauses, ...record.retirements].map(({ from, until }) => ({
+    from,
+    until: until ?? Number.POSITIVE_INFINITY,
+  }))
 }

@@ -1,7 +1,7 @@
 import { formatDuration } from '../../core/duration.ts'
 import type { LeaseLossCause, RunContext, RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
-import { waitMsOf } from '../../core/row/attempts.ts'
+import { isCatchUpTrigger, waitMsOf } from '../../core/row/attempts.ts'
 import type { Suspension } from '../../core/task/task-record.ts'
 import type { AttemptRecord, Instant, ScheduleSpec, Trigger } from '../../core/types.ts'
 import { commandLine } from '../command-line.ts'
@@ -136,12 +136,12 @@ function logEntry(event: RunEvent, context: RunContext, latenessMs: number): Log
 }
 
 function claimedEntry(attempt: AttemptRecord, trigger: Trigger, latenessMs: number): LogEntry {
-  const isCaughtUp = trigger.kind === 'scheduled' && trigger.source === 'catch-up'
   const due = `${elapsed(latenessMs)} after the scheduled time`
   const waitedMs = waitMsOf(attempt)
   const waited = waitedMs === null ? '' : `, waited ${elapsed(waitedMs)}`
   const how =
-    (trigger.kind === 'forced' ? `forced by ${trigger.by}` : isCaughtUp ? `missed slot, ${due}` : due) + waited
+    (trigger.kind === 'forced' ? `forced by ${trigger.by}` : isCatchUpTrigger(trigger) ? `missed slot, ${due}` : due) +
+    waited
   return {
     level: 'info',
     event: 'claimed',

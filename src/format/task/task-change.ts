@@ -62,13 +62,13 @@ export function retiredText(report: ChangeReport, notExpected: NotExpected | nul
   }
   return lines([
     `${task}: ${retirement.from <= now ? 'retired' : 'will be retired'} ${suspensionText(retirement, zone)}`,
-    `  No slot is expected from then on.${notExpectedText(notExpected)}`,
+    `  No slot is expected from then on.${retiredSlotsText(notExpected)}`,
     '  If a scheduled trigger for such a slot still comes, it starts the batch and ends the retirement. So also remove the schedule from the scheduler.',
     ...stepLines([resumeStep('end the retirement', report)]),
   ])
 }
 
-function notExpectedText(notExpected: NotExpected | null): string {
+function retiredSlotsText(notExpected: NotExpected | null): string {
   if (notExpected === null || notExpected.count === 0) return ''
   const { count, isMore } = notExpected
   return ` That includes the ${isMore ? `${count} or more slots that were` : count === 1 ? 'slot that was' : `${count} slots that were`} due since.`

@@ -1,5 +1,6 @@
 import { spread } from '../../core/duration.ts'
 import { LedgerError } from '../../core/errors.ts'
+import { isCatchUpTrigger } from '../../core/row/attempts.ts'
 import {
   decodeOverlapLock,
   encodeOverlapLock,
@@ -116,7 +117,7 @@ export async function takeOverlapLock(
       // The entry has the version that this call wrote. The answer to that write was lost, or the network delivered it
       // twice.
       if (own && entry.version === written) return { kind: 'mine' }
-      const found = own ? null : await rowOfBusy(holder)
+      const found = own ? null : await readHolder(holder)
       if (found?.kind === 'unanswered') return found
       if (found?.busy) return { kind: 'busy', holder, isCatchUp: isCaughtUp(found.row) }
     }
@@ -133,7 +134,7 @@ export async function takeOverlapLock(
   }
 
   /** Returns the row of the slot that has the lock, and whether that slot may still be running. */
-  async function rowOfBusy(holder: OverlapLock) {
+  async function readHolder(holder: OverlapLock) {
     // We must take the time before the read. Otherwise a process that is paused between the answer and this check would
     // take an old row for a new one. The holder's renewals do not change the entry, so no condition would catch the
     // mistake.
@@ -155,5 +156,5 @@ export async function takeOverlapLock(
 
 function isCaughtUp(row: StoredRow | null): boolean {
   const trigger = readableRow(row)?.attempts.at(-1)?.trigger
-  return trigger?.kind === 'scheduled' && trigger.source === 'catch-up'
+  return trigger !== undefined && isCatchUpTrigger(trigger)
 }

@@ -1,5 +1,6 @@
 import { type LedgerError, usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
+import { isCatchUpTrigger } from '../../core/row/attempts.ts'
 import type { OverlapLock } from '../../core/row/overlap-lock.ts'
 import type { PendingRow, Trigger } from '../../core/types.ts'
 import { beginWaiting, type ClaimedSlot } from '../claimed-slot.ts'
@@ -7,15 +8,15 @@ import { type GaveWay, refuseClaimed, skipForOverlap } from '../give-way.ts'
 import type { Settings } from '../settings.ts'
 import { type LockResult, waitForOverlapLock } from './overlap-lock.ts'
 
-export type LockedResult = {
-  readonly hasWaited: boolean
-} /** A stop came, or the lease was lost, before the attempt began. It must still be ended. */ & (
+export type LockedResult = { readonly hasWaited: boolean } & LockedEnd
+
+type LockedEnd =
+  /** A stop came, or the lease was lost, before the attempt began. It must still be ended. */
   | { readonly kind: 'halted' }
   /** This slot holds the overlap lock, and its attempt has begun. */
   | { readonly kind: 'begun'; readonly row: PendingRow }
   /** Another slot holds the overlap lock. */
   | { readonly kind: 'gaveWay'; readonly result: GaveWay }
-)
 
 /**
  * Brings a claimed slot that waits to its first attempt, if slots of the task must not overlap. Calls `onLock` when the
@@ -78,7 +79,7 @@ function patienceMs(
   { overlap, overlapTimeoutMs, catchUpMs }: Pick<Settings, 'overlap' | 'overlapTimeoutMs' | 'catchUpMs'>,
 ): number {
   if (trigger.kind === 'forced') return 0
-  const isPatient = trigger.source === 'catch-up' || (isCatchUp && overlap === 'skip')
+  const isPatient = isCatchUpTrigger(trigger) || (isCatchUp && overlap === 'skip')
   if (isPatient) return Math.max(overlapTimeoutMs, catchUpMs ?? 0)
   return overlap === 'wait' ? overlapTimeoutMs : 0
 }

@@ -1,6 +1,7 @@
 import { firstLine, type LedgerError } from '../../core/errors.ts'
 import type { RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
+import { isCatchUpTrigger } from '../../core/row/attempts.ts'
 import { pauseFor, retirementAt } from '../../core/task/suspensions.ts'
 import { type StatedByRun, withRun } from '../../core/task/task-changes.ts'
 import { isNewerRecord, type Suspension, type TaskRecord } from '../../core/task/task-record.ts'
@@ -91,7 +92,7 @@ export async function admit(
 
 /** A slot that is caught up is older than the slot of the run, so it states nothing about the task. */
 function changeBy({ trigger, runId, stated }: AdmissionRequest, record: TaskRecord, clock: Clock): TaskRecord | null {
-  if (trigger.kind !== 'scheduled' || trigger.source === 'catch-up') return null
+  if (trigger.kind === 'forced' || isCatchUpTrigger(trigger)) return null
   const reason = `revived by run ${runId} of slot ${formatInstant(stated.slot)}`
   return withRun(record, stated, { at: clock.now(), by: 'cronledger', reason })
 }

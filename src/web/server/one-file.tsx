@@ -9,7 +9,15 @@ import { pageText } from '../views/document.tsx'
 import { HistoryHead, HistoryRow, type SlotWithStatus } from '../views/history-table.tsx'
 import { anchorOf, IN_ONE_FILE } from '../views/links.ts'
 import { NeedsLine, NeedsList } from '../views/needs.tsx'
-import { Grid, GridLine, isRetired, Overview, OverviewFrame, RetiredTasks, type TaskLine } from '../views/overview.tsx'
+import {
+  Grid,
+  GridLine,
+  isRetiredLine,
+  Overview,
+  OverviewFrame,
+  RetiredTasks,
+  type TaskLine,
+} from '../views/overview.tsx'
 import { SlotDetail } from '../views/slot.tsx'
 import { Changes, Plots, type TaskHead, TaskTitle } from '../views/task.tsx'
 import { type WallClock, wallClock } from '../views/wall-clock.tsx'
@@ -130,7 +138,7 @@ async function* overviewPieces(tasks: Iterable<ReadTask>, span: Span, reading: R
   let hasBegun = false
   const retired: TaskLine[] = []
   for await (const line of readLines(tasks, reading, span)) {
-    if (isRetired(line)) {
+    if (isRetiredLine(line)) {
       retired.push(line)
       continue
     }

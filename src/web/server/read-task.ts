@@ -7,7 +7,7 @@ import { expectedSlotAfter, expectedSlotBefore, windowOf } from '../../core/sche
 import { parseTimeRange } from '../../core/schedule/time-range.ts'
 import { dueKeys } from '../../core/task/expected-slots.ts'
 import { scheduleWith } from '../../core/task/schedules-in-force.ts'
-import { suspensionOf } from '../../core/task/suspensions.ts'
+import { gapsOf, suspensionOf } from '../../core/task/suspensions.ts'
 import { EMPTY_TASK_RECORD, expectedTimes } from '../../core/task/task-record.ts'
 import { type Instant, STATUSES, type Status } from '../../core/types.ts'
 import type { CalendarModel, Tally } from '../views/calendar.tsx'
@@ -20,7 +20,6 @@ import {
   askOptions,
   clockOf,
   faultOf,
-  gapsIn,
   type Reading,
   type ReadTask,
   readKnown,
@@ -177,12 +176,12 @@ export async function readSlot(
   const row = await reading.ledger.get({ task: head.task, slot: new Date(slot), ...askOptions(reading) })
   // A slot that was perhaps due counts as well. The history that shows it as missed has checked that it was due.
   const due = dueKeys(
-    [{ task: head.task, schedules: inForce, gaps: gapsIn(known) }],
+    [{ task: head.task, schedules: inForce, gaps: gapsOf(known) }],
     slot,
     Math.min(slot, reading.now) + 1,
   )
   const wasDue = [...due].length > 0
-  const isGap = known !== null && suspensionOf(known, slot) !== null
+  const isGap = suspensionOf(known, slot) !== null
   const isAhead = slot > reading.now && !isGap && current !== null && windowOf(current, slot)?.slot === slot
   if (row === null && !wasDue && !isAhead) return null
   const first = inForce[0]?.since ?? slot
@@ -209,7 +208,7 @@ export function slotModelOf(
   // schedule of a late delivery may never have been recorded. The command then needs the schedule of the row.
   const schedule = scheduleWith(inForce, slot) === null ? own : null
   const target = { store: storeAnywhere(store), task: head.task, slot, schedule }
-  const found = known === null ? null : suspensionOf(known, slot)
+  const found = suspensionOf(known, slot)
   const { now, skewMs } = reading
   const { lateAfterMs, doneByMs } = expectedTimes(known, reading)
   return { record, clock: head.clock, target, found, now, skewMs, lateAfterMs, doneByMs, owner: head.owner }

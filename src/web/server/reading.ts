@@ -5,7 +5,7 @@ import { LedgerError } from '../../core/errors.ts'
 import { statusOf } from '../../core/row/status.ts'
 import { parseSchedule, type Schedule } from '../../core/schedule/schedule.ts'
 import { dueKeys, type InForce, nextExpectedSlot, type RowsOf, withMissed } from '../../core/task/expected-slots.ts'
-import { type Gap, gapsOf, suspensionAt } from '../../core/task/suspensions.ts'
+import { gapsOf, suspensionAt } from '../../core/task/suspensions.ts'
 import { type ExpectedTimesGiven, expectedTimes } from '../../core/task/task-record.ts'
 import type { Instant, ScheduleSpec, StoredRow } from '../../core/types.ts'
 import { inWords } from '../../format/schedule-words.ts'
@@ -99,11 +99,6 @@ export function readAll(tasks: readonly KnownTask[], { now }: Reading): Iterable
   }
 }
 
-/** Returns the ranges in which no slot of the task was due. */
-export function gapsIn(known: KnownTask | null): readonly Gap[] {
-  return known === null ? [] : gapsOf(known)
-}
-
 /** Returns the clock of the zone of a schedule, or the clock of UTC when there is none. */
 export function clockOf(spec: ScheduleSpec | undefined): WallClock {
   return wallClock(spec?.zone ?? 'UTC')
@@ -131,7 +126,7 @@ export async function* readSlotsWithStatus(
 ): AsyncGenerator<SlotWithStatus, void, undefined> {
   const settings = { ...reading, ...expectedTimes(known, reading) }
   const dueUntil = Math.min(query.until ?? Number.POSITIVE_INFINITY, reading.now + 1)
-  const due = dueKeys([{ task, schedules: inForce, gaps: gapsIn(known) }], query.since ?? 0, dueUntil)
+  const due = dueKeys([{ task, schedules: inForce, gaps: gapsOf(known) }], query.since ?? 0, dueUntil)
   const later: RowsOf = (task, since, until) => readRows(task, { since, until }, reading)
   for await (const { row, missed } of withMissed(due, readRows(task, query, reading), true, later)) {
     const record = row === null ? { slot: missed.slot, row } : { slot: row.slot, row }

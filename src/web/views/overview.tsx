@@ -6,7 +6,7 @@ import { Legend } from './badge.tsx'
 import { Heading } from './document.tsx'
 import type { Links, OverviewQuery } from './links.ts'
 import { MARKS } from './marks.ts'
-import { InForce } from './suspensions.tsx'
+import { SuspensionInForce } from './suspensions.tsx'
 import { Time, type WallClock, wordsIn } from './wall-clock.tsx'
 
 /** How many slots the line of a task shows: two months of a nightly task. A wide screen has room for them. */
@@ -44,8 +44,8 @@ export interface OverviewModel {
 
 export function Overview({ model, links, live }: { readonly model: OverviewModel } & GridProps) {
   const { lines, query } = model
-  const retired = lines.filter(isRetired)
-  const others = lines.filter((line) => !isRetired(line))
+  const retired = lines.filter(isRetiredLine)
+  const others = lines.filter((line) => !isRetiredLine(line))
   return (
     <OverviewFrame query={query} more={model.more} links={links} live={live}>
       {lines.length === 0 && <p class="empty">{emptyText(query)}</p>}
@@ -61,8 +61,8 @@ export function Overview({ model, links, live }: { readonly model: OverviewModel
   )
 }
 
-/** Returns whether the task of a line belongs into the part of the retired tasks. */
-export function isRetired({ suspended }: TaskLine): boolean {
+/** Returns whether the task of a line belongs in the part of the retired tasks. */
+export function isRetiredLine({ suspended }: TaskLine): boolean {
   return suspended?.kind === 'retirement'
 }
 
@@ -164,7 +164,7 @@ export function GridLine({ line, links, live }: { readonly line: TaskLine } & Gr
         <span class="words" title={printable(expression)}>
           {printable(wordsIn(clock.zone, words))}
         </span>
-        {suspended !== null && <InForce found={suspended} clock={clock} />}
+        {suspended !== null && <SuspensionInForce found={suspended} clock={clock} />}
       </th>
       {problem === null ? (
         <>

@@ -13,7 +13,7 @@ interface InForceProps {
 }
 
 /** The pause or the retirement that is in force: since and until when, who decided it, and why. */
-export function InForce({ found: { kind, suspension }, clock }: InForceProps) {
+export function SuspensionInForce({ found: { kind, suspension }, clock }: InForceProps) {
   const { from, until, by, reason } = suspension
   return (
     <span class="suspended">
@@ -51,9 +51,9 @@ export function SuspensionList({ suspensions: { pauses, retirements }, clock, le
       <ol reversed>
         {all.map(({ name, suspension }) => (
           <li>
-            {name} <Span suspension={suspension} clock={clock} /> by {printable(suspension.by)}:{' '}
+            {name} <SuspensionSpan suspension={suspension} clock={clock} /> by {printable(suspension.by)}:{' '}
             {printable(suspension.reason)}
-            <Ended suspension={suspension} clock={clock} />
+            <SuspensionEnd suspension={suspension} clock={clock} />
           </li>
         ))}
       </ol>
@@ -66,7 +66,7 @@ interface PartProps {
   readonly clock: WallClock
 }
 
-function Span({ suspension, clock }: PartProps) {
+function SuspensionSpan({ suspension, clock }: PartProps) {
   const { from, until } = suspension
   return (
     <>
@@ -82,7 +82,7 @@ function Span({ suspension, clock }: PartProps) {
   )
 }
 
-function Ended({ suspension, clock }: PartProps) {
+function SuspensionEnd({ suspension, clock }: PartProps) {
   const { ended } = suspension
   if (ended === undefined) return null
   return (

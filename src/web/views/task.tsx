@@ -10,7 +10,7 @@ import { Filters } from './filters.tsx'
 import { HistoryHead, HistoryRow, latenessMsOf, type SlotWithStatus } from './history-table.tsx'
 import type { Links, TaskQuery } from './links.ts'
 import { Plot, type Point } from './plot.tsx'
-import { InForce, SuspensionList, type Suspensions } from './suspensions.tsx'
+import { SuspensionInForce, SuspensionList, type Suspensions } from './suspensions.tsx'
 import { Time, type WallClock, wordsIn } from './wall-clock.tsx'
 
 export interface ScheduleChange {
@@ -79,7 +79,7 @@ export function TaskTitle({ head, level }: { readonly head: TaskHead; readonly l
       </p>
       {suspended !== null && (
         <p>
-          <InForce found={suspended} clock={clock} />
+          <SuspensionInForce found={suspended} clock={clock} />
         </p>
       )}
     </>
@@ -231,13 +231,13 @@ interface ChangesProps {
 export function Changes({ head, level }: ChangesProps) {
   return (
     <>
-      <Schedules head={head} level={level} />
+      <ScheduleList head={head} level={level} />
       <SuspensionList suspensions={head.suspensions} clock={head.clock} level={level} />
     </>
   )
 }
 
-function Schedules({ head: { schedules, clock }, level }: ChangesProps) {
+function ScheduleList({ head: { schedules, clock }, level }: ChangesProps) {
   if (schedules.length === 0) return null
   return (
     <section class="changes">

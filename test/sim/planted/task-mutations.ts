@@ -26,8 +26,8 @@ export const TASK_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a run that waited for another slot does not read the record again',
     file: 'src/run/enter.ts',
-    from: "const isLate = hasWaited && entered.kind === 'begun'",
-    to: 'const isLate = false && hasWaited',
+    from: "const mustAskAgain = hasWaited && entered.kind === 'begun'",
+    to: 'const mustAskAgain = false && hasWaited',
   },
   {
     name: 'a pause begins on the clock of the host, without the skew',
