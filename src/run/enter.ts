@@ -51,7 +51,8 @@ async function unlessAdmitted(claimedSlot: ClaimedSlot): Promise<NotEntered | nu
 
 function admissionRequest({ request, settings }: ClaimedSlot): AdmissionRequest {
   const { task, window, schedule, trigger, runId } = request
-  return { task, trigger, runId, stated: { slot: window.slot, spec: schedule, expectations: statedBy(settings) } }
+  const stated = { slot: window.slot, spec: schedule, expectations: statedBy(settings) }
+  return { task, trigger, runId, stated, windowEnd: window.end }
 }
 
 function statedBy({ graceMs, lateAfterMs, doneByMs, owner }: Settings): Expectations {

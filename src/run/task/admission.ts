@@ -2,10 +2,11 @@ import { firstLine, type LedgerError } from '../../core/errors.ts'
 import type { RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { isCatchUpTrigger } from '../../core/row/attempts.ts'
+import { readableRow } from '../../core/row/status.ts'
 import { pauseFor, retirementAt } from '../../core/task/suspensions.ts'
 import { type StatedByRun, withRun } from '../../core/task/task-changes.ts'
 import { isNewerRecord, type Suspension, type TaskRecord } from '../../core/task/task-record.ts'
-import type { Trigger } from '../../core/types.ts'
+import type { AttemptRecord, Instant, StoredRow, Trigger } from '../../core/types.ts'
 import { type Clock, withDeadline } from '../../process/clock.ts'
 import { type StopIo, type StopSettings, withinStop } from '../../process/stop.ts'
 import type { Store } from '../../store/store.ts'
@@ -19,6 +20,8 @@ export interface AdmissionRequest {
   readonly trigger: Trigger
   readonly runId: string
   readonly stated: StatedByRun
+  /** The slot after that of the run. Null after the schedule's last slot. */
+  readonly windowEnd: Instant | null
 }
 
 export type Admission =
@@ -37,9 +40,15 @@ export interface AdmissionIo extends StopIo, RetryIo {
   emit(event: RunEvent): void
 }
 
-type AdmissionSettings = StopSettings & Pick<Settings, 'ledgerTimeoutMs' | 'skewMs'>
+type AdmissionSettings = StopSettings & Pick<Settings, 'ledgerTimeoutMs' | 'skewMs' | 'earlyToleranceMs'>
 
 const ADMITTED: Admission = { kind: 'admitted' }
+
+/** The largest time by which a trigger may come before its slot, unless the caller allows more. */
+const EARLY_MS = 30_000
+
+/** Operators may have forced or resolved some of the newest slots, so more than one is looked at. */
+const NEWEST_ROWS = 20
 
 /** The start of the batch waits for this write, so it gets the time of one slow answer. The next run tries again. */
 const WRITE_TIMEOUT_MS = 5_000
@@ -79,6 +88,8 @@ export async function admit(
       io.known.add(task, record)
       return ADMITTED
     }
+    const isFirst = version === 'absent'
+    if (!isFirst && mayBeOld(request, settings, io) && (await isOld(request, settings, io))) return ADMITTED
     const written = await writeChange(task, changed, version, settings, io)
     if (halt.aborted) return { kind: 'halted' }
     if (written === 'conflict') continue
@@ -88,6 +99,45 @@ export async function admit(
     }
     return ADMITTED
   }
+}
+
+/** Returns whether the next slot may have run already. The usual run is the newest one, and need not ask the ledger. */
+function mayBeOld({ windowEnd }: AdmissionRequest, settings: AdmissionSettings, { clock }: AdmissionIo): boolean {
+  const { skewMs, earlyToleranceMs } = settings
+  return windowEnd !== null && clock.now() + skewMs + (earlyToleranceMs ?? EARLY_MS) >= windowEnd
+}
+
+/**
+ * Returns whether a later slot had a scheduled run. What this run states is out of date then. The record does not show
+ * it, because a run that states nothing new leaves the record as it is. If the ledger does not answer, the run states
+ * nothing.
+ */
+async function isOld({ task, stated }: AdmissionRequest, settings: StopSettings, io: AdmissionIo): Promise<boolean> {
+  const query = { kind: 'task', task, since: stated.slot + 1, limit: NEWEST_ROWS } as const
+  try {
+    const reply = await withinStop(WRITE_TIMEOUT_MS, settings, io, (signal) => {
+      const options = { signal, retry: 'unreachable' } as const
+      return untilAnswered(() => io.store.list(query, options), io, options)
+    })
+    if (reply.kind === 'answer') return reply.value.rows.some(hasScheduledRun)
+    warn(reply.cause, io)
+  } catch (error) {
+    warn(error, io)
+  }
+  return true
+}
+
+function hasScheduledRun(row: StoredRow): boolean {
+  const isScheduled = ({ trigger }: AttemptRecord) => trigger.kind === 'scheduled' && !isCatchUpTrigger(trigger)
+  return readableRow(row)?.attempts.some(isScheduled) ?? false
+}
+
+/** Logs that the record stays as it is. It serves audits, so this does not prevent the start. */
+function warn(cause: unknown, io: AdmissionIo): void {
+  io.emit({
+    event: 'warning',
+    message: `the record of the task could not be updated, but this run is not affected: ${firstLine(cause)}`,
+  })
 }
 
 /** A slot that is caught up is older than the slot of the run, so it states nothing about the task. */
@@ -108,22 +158,17 @@ async function writeChange(
   settings: StopSettings,
   io: AdmissionIo,
 ): Promise<'ok' | 'conflict' | 'failed'> {
-  const warn = (cause: unknown) => {
-    io.emit({
-      event: 'warning',
-      message: `the record of the task could not be updated, but this run is not affected: ${firstLine(cause)}`,
-    })
-    return 'failed' as const
-  }
   try {
     const reply = await withinStop(WRITE_TIMEOUT_MS, settings, io, (signal) => {
       const options = { signal, retry: 'unreachable' } as const
       return untilAnswered(() => writeRecord(task, record, version, io.store, options), io, options)
     })
-    return reply.kind === 'answer' ? reply.value : warn(reply.cause)
+    if (reply.kind === 'answer') return reply.value
+    warn(reply.cause, io)
   } catch (error) {
-    return warn(error)
+    warn(error, io)
   }
+  return 'failed'
 }
 
 function emitChanges({ stated }: AdmissionRequest, before: TaskRecord, after: TaskRecord, io: AdmissionIo): void {

@@ -315,6 +315,58 @@ describe('a record that changes while a run reads it', () => {
   })
 })
 
+describe('a slot that runs late', () => {
+  const stated = { doneByMs: 7_200_000 }
+
+  /** A ledger in which the slots of two days ran, the second one without stating anything new. It is day 2 now. */
+  async function ledgerOnDay2() {
+    const at = ledgerOf()
+    await at.play('a', { settings: stated })
+    await at.time.run(at.time.clock().wait(2 * DAY_MS))
+    await at.play('b', { day: 2, settings: stated })
+    return at
+  }
+
+  test('states nothing, if a later slot has run and stated nothing new', async () => {
+    const { play, ledger } = await ledgerOnDay2()
+    const before = await recordIn(ledger)
+    const { result, verbs } = await play('c', { day: 1, settings: { doneByMs: 1_000 }, ...OTHER })
+    expect(result.status).toBe('completed')
+    expect(verbs).toEqual(['put', 'readEntry', 'list', 'put'])
+    expect(await recordIn(ledger)).toEqual(before)
+  })
+
+  test('does not ask for the later slots if it states nothing new', async () => {
+    const { play } = await ledgerOnDay2()
+    expect((await play('c', { day: 1, settings: stated })).verbs).toEqual(['put', 'readEntry', 'put'])
+  })
+
+  test('states what is new if no scheduled run of a later slot is on record', async () => {
+    const at = ledgerOf()
+    await at.play('a', { settings: stated })
+    await at.time.run(at.time.clock().wait(3 * DAY_MS))
+    await at.play('b', { day: 2, force: FORCE })
+    await at.play('c', { day: 1, settings: { doneByMs: 1_000 } })
+    expect((await recordIn(at.ledger)).expectations).toEqual({ since: SLOT + DAY_MS, doneByMs: 1_000 })
+  })
+
+  test.each(['stalled', 'denied'] as const)(
+    'states nothing if the later slots cannot be read, and starts: %s',
+    async (kind) => {
+      const { play, ledger } = await ledgerOnDay2()
+      const before = await recordIn(ledger)
+      const { result, events } = await play('c', {
+        day: 1,
+        settings: { doneByMs: 1_000 },
+        fateOf: ({ verb }) => ({ kind: verb === 'list' ? kind : 'answered' }),
+      })
+      expect(result.status).toBe('completed')
+      expect(events[0]).toMatchObject({ event: 'warning', message: /record of the task could not be updated/ })
+      expect(await recordIn(ledger)).toEqual(before)
+    },
+  )
+})
+
 describe('a retired task', () => {
   const retirement = { ...PAUSE, from: SLOT, reason: 'replaced by nightly-v2' }
 
