@@ -194,7 +194,7 @@ export interface PauseOptions extends ResumeOptions {
   readonly until?: string | Date | undefined
 }
 
-/** What an operator changed in a task, and what is on record now. */
+/** The change of an operator to a task, and the record of the task after it. */
 export interface TaskChange {
   readonly task: string
   /** False if the task already was as it should be. */

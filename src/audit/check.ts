@@ -46,7 +46,7 @@ export async function* checkTask(
   }
 }
 
-/** What arises while the check reads the ledger is left to the next check, which would otherwise report it again. */
+/** A finding that arises while the check reads the ledger is left to the next check, otherwise both would report it. */
 function isNew(arose: Instant, now: Instant, newMs: number): boolean {
   return arose > now - newMs && arose <= now
 }

@@ -19,7 +19,7 @@ const MAX_PAUSES = 100
 /** A task is rarely retired and revived more than once. */
 const MAX_RETIREMENTS = 20
 
-/** What a scheduled run states about its task. */
+/** The facts that a scheduled run states about its task. */
 export interface StatedByRun {
   readonly slot: Instant
   readonly spec: ScheduleSpec

@@ -25,7 +25,7 @@ interface ScheduleSince {
 /** The schedules that a task had, the oldest first. The last one is in force. */
 export type Schedules = readonly ScheduleSince[]
 
-/** What the runs of a task state for its audits. A member that is left out has its default. */
+/** The facts that the runs of a task state for its audits. A member that is left out has its default. */
 export interface Expectations {
   /** A slot without a row is missed this long after it was due, in milliseconds. */
   readonly graceMs?: number
