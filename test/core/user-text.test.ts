@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { checkOwner, checkTaskName } from '../../src/core/user-text.ts'
+import { checkOperator, checkOwner, checkTaskName } from '../../src/core/user-text.ts'
 
 test.each(['a', '7', 'nightly', 'team.a/nightly_2-b', 'a'.repeat(128)])('%s is the name of a task', (name) => {
   expect(() => checkTaskName(name)).not.toThrow()
@@ -24,4 +24,10 @@ test.each([
   ['あ'.repeat(67), /^owner is too long: 201 bytes in UTF-8\. At most 200 are allowed\.$/],
 ])('%j is no owner', (owner, message) => {
   expect(() => checkOwner(owner)).toThrow(message)
+})
+
+test.each([undefined, null, 7, '', ' '])('%j is not a reason, also from a program in JavaScript', (reason) => {
+  expect(() => checkOperator({ by: 'ada', reason: reason as string })).toThrow(
+    'the reason is empty. Give one, because it is recorded.',
+  )
 })

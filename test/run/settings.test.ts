@@ -87,4 +87,6 @@ describe('bounds', () => {
 test('an owner that cannot be shown is refused before anything runs', () => {
   expect(readSettings({ owner: 'the data team' }).owner).toBe('the data team')
   expect(() => readSettings({ owner: '<owner>' })).toThrow(/owner is still the placeholder/)
+  // A program in JavaScript may give any value.
+  expect(() => readSettings({ owner: 7 as unknown as string })).toThrow('owner is not a text. Use a text.')
 })

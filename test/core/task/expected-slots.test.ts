@@ -10,7 +10,17 @@ import {
 } from '../../../src/core/task/expected-slots.ts'
 import { type AuditSettings, aroseAt, findingOf } from '../../../src/core/task/findings.ts'
 import type { Row, StoredRow } from '../../../src/core/types.ts'
-import { closed, FAILED, FORCED, lastWaiting, NOW, pending, rowWith, SUCCEEDED } from '../../support/rows.ts'
+import {
+  closed,
+  FAILED,
+  FORCED,
+  lastWaiting,
+  NOT_STARTED,
+  NOW,
+  pending,
+  rowWith,
+  SUCCEEDED,
+} from '../../support/rows.ts'
 
 const at = (text: string) => Date.parse(text)
 const inForce = (since: string, expression: string, zone = 'UTC'): InForce => ({
@@ -392,9 +402,19 @@ describe('a finding arises at the first instant at which a check finds it', () =
     expect(found && aroseAt(found, settings)).toBe(arose)
   })
 
+  // A trigger in a pause, an hour after the failure.
+  const failedRow = rowWith({ ending: FAILED }, { ending: NOT_STARTED })
+  const pausedAfterFailure: Row = {
+    ...closed(failedRow),
+    attempts: closed(failedRow).attempts.map((attempt, index) =>
+      index === 0 ? attempt : { ...attempt, startedAt: NOW + 3_600_000, endedAt: NOW + 3_600_000 },
+    ),
+  }
+
   test.each([
     ['failed: the end of its last attempt', rowWith({ ending: FAILED }), NOW + 1_000],
     ['failed: the resolution after it', resolved, NOW + 7 * MINUTE_MS],
+    ['failed: a later attempt that never started changes nothing', pausedAfterFailure, NOW + 1_000],
     ['late: the start of its first attempt', rowWith({ ending: SUCCEEDED }), NOW],
   ])('%s', (_, row, arose) => {
     const found = findingOf({ row, missed: null }, settings)
