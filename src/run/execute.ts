@@ -40,6 +40,8 @@ import { startableMs } from './write.ts'
 export interface LiveAttempt {
   readonly task: string
   readonly slot: Instant
+  /** The zone of the schedule that has the slot. */
+  readonly timezone: string
   /** Null after the schedule's last slot. */
   readonly windowEnd: Instant | null
   /** The fencing token. It starts at 1, and a later attempt of the slot has a higher number. */
@@ -239,6 +241,7 @@ function liveAttempt(row: PendingRow, { request, lease, settings }: ClaimedSlot)
   const { number, runId } = openAttempt(row)
   return {
     ...keyOf(row),
+    timezone: request.schedule.zone,
     windowEnd: row.windowEnd,
     number,
     runId,
