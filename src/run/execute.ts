@@ -69,6 +69,7 @@ interface Succeeded<T> extends Ending {
 
 interface Failure {
   readonly outcome: Exclude<Outcome, 'succeeded'>
+  /** What the work threw. If the attempt was not started, what the attempt before it threw. */
   readonly error?: unknown
   /** The cause in one line. */
   readonly detail?: string
@@ -198,7 +199,7 @@ async function makeAttempts<T>(
     if (gate.kind === 'unanswered' && before === null) throw gate.cause
     if (gate.kind !== 'open') {
       const unstarted = await endUnstarted(claimedSlot, gate.kind === 'unanswered' ? gate.cause.message : undefined)
-      return gate.kind === 'halted' || before === null ? unstarted : before
+      return gate.kind === 'unanswered' && before !== null ? before : { ...unstarted, ...errorPart(before) }
     }
     const startedMs = io.clock.monotonicMs()
     const working = startWork(work, liveAttempt(row, claimedSlot))
@@ -227,13 +228,19 @@ async function makeAttempts<T>(
       progress.ending = { outcome: 'notStarted' }
       continue
     }
-    return next.kind === 'halted' ? endUnstarted(claimedSlot) : resultOf(end, attempt.number, next.recorded)
+    if (next.kind === 'none') return resultOf(end, attempt.number, next.recorded)
+    return { ...(await endUnstarted(claimedSlot)), ...errorPart(end) }
   }
 }
 
 function resultOf<T>(end: WorkEnd<T>, attempt: number, recorded: boolean): RunResult<T> {
   if (end.outcome !== 'succeeded') return { status: 'failed', attempt, recorded, ...end }
   return { status: recorded ? 'completed' : 'unrecorded', attempt, value: end.value }
+}
+
+/** Returns the error of the attempt before one that did not start, because a stop must not hide it from the caller. */
+function errorPart(before: RunResult<unknown> | WorkEnd<unknown> | null): { readonly error?: unknown } {
+  return before !== null && 'error' in before ? { error: before.error } : {}
 }
 
 /** Returns the latest attempt of the row as its work sees it. */

@@ -45,9 +45,9 @@ export interface LocalSlot {
  * The offset makes the local time an exact instant, also where the clocks show the same time twice. It has seconds only
  * if they are not zero. Years before 0 or after 9999 are written with a sign and six digits, as in ISO 8601.
  */
-export function localSlot({ slot, timezone }: Omit<ZonedSlot, 'task'>): LocalSlot | null {
+export function localSlot({ slot, timezone }: Omit<ZonedSlot, 'task'>): LocalSlot {
   const offset = offsetSeconds(timezone, slot)
-  if (offset === null) return null
+  if (offset === null) return { date: '', local: '' }
   const clock = new Date(slot + offset * 1000).toISOString()
   const [date = ''] = clock.split('T')
   return { date, local: clock.replace(/(\.000)?Z$/, offsetText(offset)) }
@@ -64,7 +64,7 @@ function offsetText(offset: number): string {
  */
 export function slotVariables(zoned: ZonedSlot): Readonly<Record<string, string>> {
   const { task, slot, timezone } = zoned
-  const { date, local } = localSlot(zoned) ?? { date: '', local: '' }
+  const { date, local } = localSlot(zoned)
   return {
     CRONLEDGER_RUN_TASK: task,
     CRONLEDGER_RUN_SLOT: formatInstant(slot),
