@@ -85,6 +85,21 @@ describe('a run whose work throws', () => {
   })
 })
 
+test('the key of a slot is the same in every attempt, also after a retry and a force', async () => {
+  const ledger = newLedger()
+  const keys: (string | undefined)[] = []
+  const work = ({ number, key, env }: Attempt) => {
+    keys.push(key, env['CRONLEDGER_RUN_KEY'])
+    if (number < 3) throw new Error('no paper')
+  }
+  await expect(ledger.run({ ...NIGHT, maxAttempts: 2, retryDelayMs: 0 }, work)).rejects.toThrow('no paper')
+  const force = { slot: '2026-11-23', reason: 'paper is there' }
+  expect(await ledger.run({ ...NIGHT, eventTime: undefined, force }, work)).toMatchObject({ attempt: 3 })
+  expect(keys).toEqual(Array(6).fill('a6a0e187-e9dc-593d-be44-ec1bf18571eb'))
+  await ledger.run({ ...NIGHT, eventTime: '2026-11-24T03:00:05Z' }, ({ key }) => expect(keys).not.toContain(key))
+  await ledger.close()
+})
+
 describe('a run that is stopped', () => {
   test('throws what the work throws, which may be the reason of the signal: interrupted', async () => {
     const ledger = newLedger()
@@ -194,6 +209,21 @@ describe('a run that catches up', () => {
       { status: 'completed', slot: at(2), value: at(2).toISOString() },
     ])
     expect(await ledger.run(CATCH_UP, work)).toMatchObject({ status: 'duplicate', caughtUp: [] })
+    await ledger.close()
+  })
+
+  test('gives each slot the zone of the schedule that was in force then', async () => {
+    const ledger = newLedger()
+    await ledger.run({ ...daily(4), timezone: 'Asia/Tokyo' }, () => null)
+    const outcome = await ledger.run({ ...CATCH_UP, timezone: 'America/New_York' }, ({ timezone, local, env }) => [
+      timezone,
+      env['CRONLEDGER_RUN_TIMEZONE'],
+      local.slice(10, 19),
+    ])
+    const tokyo = ['Asia/Tokyo', 'Asia/Tokyo', 'T00:00:00']
+    expect(outcome.caughtUp.length).toBeGreaterThan(0)
+    for (const missed of outcome.caughtUp) expect(missed).toMatchObject({ status: 'completed', value: tokyo })
+    expect(outcome).toMatchObject({ value: ['America/New_York', 'America/New_York', 'T00:00:00'] })
     await ledger.close()
   })
 
