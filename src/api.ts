@@ -6,10 +6,12 @@ import type { MissedSlot } from './core/task/expected-slots.ts'
 import type { TaskFinding, TaskHealth } from './core/task/findings.ts'
 import type { Suspension, TaskRecord } from './core/task/task-record.ts'
 import type { OrUndefined, ResolvedState, StoredRow } from './core/types.ts'
+import type { Attempt, WorkOutcome } from './function-work.ts'
 import type { CommandOptions } from './run/command.ts'
 import type { ResolveResult } from './run/resolve.ts'
 import type { RunOutcome, TriggerOptions } from './run/run-trigger.ts'
 
+export type { Attempt, WorkOutcome } from './function-work.ts'
 export type { CaughtUp, Force, RunOutcome } from './run/run-trigger.ts'
 
 // The types of the library. An option that is undefined counts as left out, because a variable of the environment may be
@@ -28,25 +30,6 @@ export interface LedgerOptions {
 export interface RunOptions extends TriggerOptions {
   /** Tells the run to stop. */
   readonly signal?: AbortSignal | undefined
-}
-
-/** The attempt, as the function of the caller gets it. */
-export interface Attempt {
-  readonly task: string
-  readonly slot: Date
-  /** Null after the schedule's last slot. */
-  readonly windowEnd: Date | null
-  /** Counts from 1. A later attempt of the slot has a higher number, so it can be passed on as a fencing token. */
-  readonly number: number
-  readonly runId: string
-  /** Aborts when the work must end: after a stop, or because its lease is lost. */
-  readonly signal: AbortSignal
-  /**
-   * The variables that a command gets: `CRONLEDGER_RUN_TASK`, `_SLOT`, `_WINDOW_END`, `_ATTEMPT`, `_ID` and `_ANCESTORS`.
-   * Pass them on to the processes and worker threads that the work starts: `{ env: { ...process.env, ...attempt.env } }`.
-   * Then cronledger recognises a run of the same slot inside them, and finds a process that outlives this one.
-   */
-  readonly env: Readonly<Record<string, string>>
 }
 
 export interface ReadOptions {
@@ -214,12 +197,18 @@ export interface Ledger {
    * Runs `work` once in the slot that the event time belongs to, or returns why it did not run. `work` must end when its
    * signal aborts. With `catchUpMs`, it first runs `work` in each missed slot of that span, as an attempt of its own.
    *
+   * Throws what `work` throws, after that is recorded: the error of the slot of the run, or else the error of the first
+   * missed slot that failed. Throws the reason of the signal if it aborts before `work` is called.
+   *
    * Throws `LedgerError` if an option is wrong or the ledger cannot be reached, and a usage error if it is called by the
    * work of a run of the same slot. `work` was not called for the slot of the run then. With `catchUpMs`, it may have been
    * called for missed slots before.
    */
-  run<T>(options: RunOptions, work: (attempt: Attempt) => T | Promise<T>): Promise<RunOutcome<T>>
-  /** Does the same with a command, which runs as a child process. Its process group is supervised. */
+  run<T>(options: RunOptions, work: (attempt: Attempt) => T | Promise<T>): Promise<WorkOutcome<T>>
+  /**
+   * Does the same with a command, which runs as a child process. Its process group is supervised. A command that fails is
+   * not thrown: the result has the status `failed`.
+   */
   runCommand(options: RunOptions, command: CommandOptions): Promise<RunOutcome<null>>
   /**
    * Returns the row of one slot by a strongly consistent read, or null if the slot has no row. A row that was written a

@@ -22,6 +22,7 @@ export type {
   SlotsOptions,
   TaskChange,
   TasksOptions,
+  WorkOutcome,
 } from './api.ts'
 export type { KnownTask } from './audit/tasks.ts'
 export { LedgerError } from './core/errors.ts'

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Attempt, CheckOptions, Ledger, LedgerOptions, ReadOptions, Resolved, ResolveOptions } from './api.ts'
+import type { CheckOptions, Ledger, LedgerOptions, ReadOptions, Resolved, ResolveOptions } from './api.ts'
 import { type CheckSettings, checkTask, checkTasks } from './audit/check.ts'
 import { taskHealth, tasksHealth } from './audit/health.ts'
 import { type HistoryDeps, queryOf, readHistory, readRow } from './audit/history.ts'
@@ -7,18 +7,15 @@ import { missedSlots } from './audit/missed.ts'
 import { rerunnableSlots } from './audit/rerunnable.ts'
 import { findSlot, readSlots } from './audit/slots.ts'
 import { type KnownTask, knownTask, readTaskRecord, readTaskRecords } from './audit/tasks.ts'
-import { firstLine } from './core/errors.ts'
 import { DEFAULT_RERUNNABLE } from './core/row/policy.ts'
 import { rememberingParser, type ScheduleOptions, scheduleOptions } from './core/schedule/schedule-options.ts'
 import type { Host, ScheduleSpec } from './core/types.ts'
 import { checkOperator } from './core/user-text.ts'
+import { runFunction } from './function-work.ts'
 import { operatorMethods } from './operator-changes.ts'
-import { link, systemClock } from './process/clock.ts'
+import { systemClock } from './process/clock.ts'
 import { findHost, operatorOf } from './process/host.ts'
-import type { StopReason } from './process/stop.ts'
-import { insideRun } from './process/surrounding-runs.ts'
-import { attemptVariables, commandWork } from './run/command.ts'
-import type { LiveAttempt, WorkEnd } from './run/execute.ts'
+import { commandWork } from './run/command.ts'
 import { resolveSlot } from './run/resolve.ts'
 import { runTrigger, type TriggerParts } from './run/run-trigger.ts'
 import { SETTINGS } from './run/settings-table.ts'
@@ -61,14 +58,7 @@ type OpenForReading = (options: ReadOptions) => Promise<HistoryDeps>
 
 function runMethods(parts: TriggerParts): Pick<Ledger, 'run' | 'runCommand'> {
   return {
-    async run(options, work) {
-      const { stop, release } = stopOf(options.signal)
-      try {
-        return await runTrigger(options, () => (live) => callWork(work, live, stop), stop, parts)
-      } finally {
-        release()
-      }
-    },
+    run: (options, work) => runFunction(options, work, parts),
     async runCommand(options, command) {
       // A process that runs a command must see a pause that was set a second ago, so it always reads the record.
       const own = { ...parts, known: NO_KNOWN_RECORDS }
@@ -198,46 +188,6 @@ function hostOnce(): () => Promise<Host> {
     host ??= findHost(process.env)
     return host
   }
-}
-
-/** Calls the function of the caller as the work of an attempt. */
-async function callWork<T>(
-  work: (attempt: Attempt) => T | Promise<T>,
-  live: LiveAttempt,
-  stop: AbortSignal,
-): Promise<WorkEnd<T>> {
-  const { task, slot, windowEnd, number, runId, lost } = live
-  const controller = new AbortController()
-  const unlink = link([lost, stop], controller)
-  const attempt: Attempt = {
-    task,
-    slot: new Date(slot),
-    windowEnd: windowEnd === null ? null : new Date(windowEnd),
-    number,
-    runId,
-    signal: controller.signal,
-    env: attemptVariables(live),
-  }
-  try {
-    return { outcome: 'succeeded', value: await insideRun(runId, () => work(attempt)) }
-  } catch (error) {
-    const outcome = lost.aborted ? 'leaseLost' : stop.aborted ? 'interrupted' : 'failed'
-    return { outcome, error, detail: firstLine(error) }
-  } finally {
-    unlink()
-  }
-}
-
-/**
- * Returns a signal that aborts with the signal of the caller. Its reason holds the time of the abort, from which the stop
- * timeout counts. `release` removes the listener from the signal of the caller.
- */
-function stopOf(signal: AbortSignal | undefined): { readonly stop: AbortSignal; release(): void } {
-  const stop = new AbortController()
-  const abort = () => stop.abort({ atMs: systemClock.monotonicMs() } satisfies StopReason)
-  if (signal?.aborted) abort()
-  else signal?.addEventListener('abort', abort, { once: true })
-  return { stop: stop.signal, release: () => signal?.removeEventListener('abort', abort) }
 }
 
 /**

@@ -42,7 +42,7 @@ test('the tarball has the library, the command line, the schemas, and nothing el
     ].sort(),
   )
   const pages = readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.md') && !name.startsWith('decisions/'))
+    .filter((name) => /\.md$|^examples\//.test(name) && !name.startsWith('decisions/'))
     .map((name) => `docs/${name}`)
   expect(files.filter((path) => path.startsWith('docs/')).sort()).toEqual(pages.sort())
   expect([...library].filter((path) => !files.includes(path))).toEqual([])

@@ -10,6 +10,7 @@ import { ancestorsText } from '../process/surrounding-runs.ts'
 import { markProcess } from '../process/survivors.ts'
 import type { LiveAttempt, WorkEnd } from './execute.ts'
 import type { Settings } from './settings.ts'
+import { slotVariables } from './slot-variables.ts'
 
 export interface CommandOptions {
   /** The command and its arguments. No shell reads them. */
@@ -97,8 +98,7 @@ async function endAllOf(
 /** Returns the variables that tell a program of the batch which attempt it is a part of, and which slot to process. */
 export function attemptVariables(attempt: LiveAttempt): Readonly<Record<string, string>> {
   return {
-    CRONLEDGER_RUN_TASK: attempt.task,
-    CRONLEDGER_RUN_SLOT: formatInstant(attempt.slot),
+    ...slotVariables(attempt),
     CRONLEDGER_RUN_WINDOW_END: attempt.windowEnd === null ? '' : formatInstant(attempt.windowEnd),
     CRONLEDGER_RUN_ATTEMPT: String(attempt.number),
     CRONLEDGER_RUN_ID: attempt.runId,

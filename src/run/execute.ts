@@ -40,6 +40,8 @@ import { startableMs } from './write.ts'
 export interface LiveAttempt {
   readonly task: string
   readonly slot: Instant
+  /** The zone of the schedule that has the slot. */
+  readonly timezone: string
   /** Null after the schedule's last slot. */
   readonly windowEnd: Instant | null
   /** The fencing token. It starts at 1, and a later attempt of the slot has a higher number. */
@@ -67,6 +69,7 @@ interface Succeeded<T> extends Ending {
 
 interface Failure {
   readonly outcome: Exclude<Outcome, 'succeeded'>
+  /** What the work threw. If the attempt was not started, what the attempt before it threw. */
   readonly error?: unknown
   /** The cause in one line. */
   readonly detail?: string
@@ -196,7 +199,7 @@ async function makeAttempts<T>(
     if (gate.kind === 'unanswered' && before === null) throw gate.cause
     if (gate.kind !== 'open') {
       const unstarted = await endUnstarted(claimedSlot, gate.kind === 'unanswered' ? gate.cause.message : undefined)
-      return gate.kind === 'halted' || before === null ? unstarted : before
+      return gate.kind === 'unanswered' && before !== null ? before : { ...unstarted, ...errorPart(before) }
     }
     const startedMs = io.clock.monotonicMs()
     const working = startWork(work, liveAttempt(row, claimedSlot))
@@ -225,7 +228,8 @@ async function makeAttempts<T>(
       progress.ending = { outcome: 'notStarted' }
       continue
     }
-    return next.kind === 'halted' ? endUnstarted(claimedSlot) : resultOf(end, attempt.number, next.recorded)
+    if (next.kind === 'none') return resultOf(end, attempt.number, next.recorded)
+    return { ...(await endUnstarted(claimedSlot)), ...errorPart(end) }
   }
 }
 
@@ -234,11 +238,17 @@ function resultOf<T>(end: WorkEnd<T>, attempt: number, recorded: boolean): RunRe
   return { status: recorded ? 'completed' : 'unrecorded', attempt, value: end.value }
 }
 
+/** Returns the error of the attempt before one that did not start, because a stop must not hide it from the caller. */
+function errorPart(before: RunResult<unknown> | WorkEnd<unknown> | null): { readonly error?: unknown } {
+  return before !== null && 'error' in before ? { error: before.error } : {}
+}
+
 /** Returns the latest attempt of the row as its work sees it. */
 function liveAttempt(row: PendingRow, { request, lease, settings }: ClaimedSlot): LiveAttempt {
   const { number, runId } = openAttempt(row)
   return {
     ...keyOf(row),
+    timezone: request.schedule.zone,
     windowEnd: row.windowEnd,
     number,
     runId,

@@ -7,6 +7,7 @@ import { expect, test } from 'vitest'
 import { parse as parseYaml } from 'yaml'
 import { awsEnv, hasAws } from '../support/aws.ts'
 import { startMoto } from '../support/servers.ts'
+import { startStripe } from './fake-stripe.ts'
 import { type Block, blocksOf } from './markdown.ts'
 import { isRun, isSame, type Printed, runPage, withFolder } from './session.ts'
 
@@ -63,8 +64,12 @@ test.for(PAGES)('%s: the commands print what the page shows', SLOW, async (page,
   try {
     await withFolder(async (folder) => {
       const webhook = await startWebhook(join(folder, 'work', 'webhook.log'))
-      const env = { WEBHOOK_URL: webhook.url, ...(server !== null && awsEnv(server.endpoint)) }
-      const printed = await runPage(read(page), { folder, env }).finally(webhook.stop)
+      const stripe = await startStripe()
+      const env = { WEBHOOK_URL: webhook.url, STRIPE_URL: stripe.url, ...(server !== null && awsEnv(server.endpoint)) }
+      const printed = await runPage(read(page), { folder, env }).finally(() => {
+        webhook.stop()
+        stripe.stop()
+      })
       for (const { block, code, output } of printed) {
         const place = `${page}:${block.from}: ${block.text}${output}`
         expect(code, place).toBe(Number(block.attributes['exit'] ?? 0))

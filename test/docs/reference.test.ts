@@ -72,7 +72,8 @@ test('the page of options has the variables that the batch gets, and those that 
   for (const variable of FORCING_VARIABLES) {
     expect(missingIn(options, [variable, variable.replace('CRONLEDGER', '')])).not.toHaveLength(2)
   }
-  const given = [...read('src/run/command.ts').matchAll(/^ {4}(CRONLEDGER_RUN_\w+):/gm)].map(([, name = '']) => name)
-  expect(given.length).toBeGreaterThan(5)
+  const code = read('src/run/command.ts') + read('src/run/slot-variables.ts')
+  const given = [...code.matchAll(/^ {4}(CRONLEDGER_RUN_\w+):/gm)].map(([, name = '']) => name)
+  expect(given.length).toBeGreaterThan(9)
   expect(missingIn(options, given)).toEqual([])
 })

@@ -99,6 +99,10 @@ test('an attempt has the variables that a command gets', async () => {
   expect(value.env).toEqual({
     CRONLEDGER_RUN_TASK: 'nightly',
     CRONLEDGER_RUN_SLOT: '2026-11-23T03:00:00Z',
+    CRONLEDGER_RUN_DATE: '2026-11-23',
+    CRONLEDGER_RUN_LOCAL: '2026-11-23T03:00:00+00:00',
+    CRONLEDGER_RUN_TIMEZONE: 'UTC',
+    CRONLEDGER_RUN_KEY: 'a6a0e187-e9dc-593d-be44-ec1bf18571eb',
     CRONLEDGER_RUN_WINDOW_END: '2026-11-24T03:00:00Z',
     CRONLEDGER_RUN_ATTEMPT: '1',
     CRONLEDGER_RUN_ID: value.runId,

@@ -1,5 +1,6 @@
 import { IANAZone } from 'luxon'
 import { quote, usageError } from '../errors.ts'
+import type { Instant } from '../types.ts'
 import { zoneAdvice } from './mistakes/zone.ts'
 
 /** A stretch of time `[from, to)` in which a zone's clocks do not change, in seconds since 1970 UTC. */
@@ -62,8 +63,6 @@ export function openZone(name: string): Zone {
     throw usageError(`timezone ${quote(name)} is not an IANA time zone name. ${zoneAdvice(name, isZone)}`)
   }
   const zone = IANAZone.create(name)
-  // Some old offsets have seconds (Monrovia until 1972: -00:44:30). Luxon then returns a fraction of a minute.
-  const offsetAt = (second: number) => Math.round(zone.offset(second * 1000) * 60)
   const cells = new Map<number, readonly Piece[]>()
   /**
    * The offsets where two cells meet, shared by both cells. Reading an offset takes some microseconds, and everything
@@ -71,7 +70,7 @@ export function openZone(name: string): Zone {
    */
   const edges = new Map<number, number>()
   const edgeAt = (second: number) => {
-    const offset = edges.get(second) ?? offsetAt(second)
+    const offset = edges.get(second) ?? offsetAt(zone, second)
     edges.set(second, offset)
     return offset
   }
@@ -85,7 +84,7 @@ export function openZone(name: string): Zone {
           edges.clear()
         }
         const [from, to] = [index * CELL_SECONDS, (index + 1) * CELL_SECONDS]
-        pieces = edgeAt(from) === edgeAt(to) ? [{ from, to, offset: edgeAt(from) }] : split(offsetAt, from, to)
+        pieces = edgeAt(from) === edgeAt(to) ? [{ from, to, offset: edgeAt(from) }] : split(zone, from, to)
         cells.set(index, pieces)
       }
       const piece = pieces.find(({ to }) => second < to)
@@ -103,6 +102,23 @@ export function isZone(name: string): boolean {
     (name.length !== 3 || THREE_LETTER_NAMES.has(name.toUpperCase())) &&
     IANAZone.create(name).isValid
   )
+}
+
+/**
+ * Returns how many seconds the clocks of a zone are ahead of UTC at an instant. Returns null if `openZone` does not accept
+ * the zone. To read one offset, this is cheaper than a `Zone`.
+ */
+export function offsetSeconds(name: string, instant: Instant): number | null {
+  if (name === 'UTC') return 0
+  return isZone(name) ? offsetAt(IANAZone.create(name), instant / 1000) : null
+}
+
+/**
+ * Returns how many seconds a zone is ahead of UTC. Some old offsets have seconds (Monrovia until 1972: -00:44:30). Luxon
+ * then returns a fraction of a minute.
+ */
+function offsetAt(zone: IANAZone, second: number): number {
+  return Math.round(zone.offset(second * 1000) * 60)
 }
 
 /**
@@ -124,17 +140,17 @@ export function spelledZone(name: string): string {
   return isAlias && /^[A-Z][a-z]+(?:\/[A-Z][\w+-]*)+$/.test(name) ? name : known
 }
 
-function split(offsetAt: (second: number) => number, from: number, to: number): readonly Piece[] {
-  const offset = offsetAt(from)
-  if (offsetAt(to - 1) === offset) return [{ from, to, offset }]
+function split(zone: IANAZone, from: number, to: number): readonly Piece[] {
+  const offset = offsetAt(zone, from)
+  if (offsetAt(zone, to - 1) === offset) return [{ from, to, offset }]
   let before = from
   let after = to - 1
   while (after - before > 1) {
     const middle = Math.floor((before + after) / 2)
-    if (offsetAt(middle) === offset) before = middle
+    if (offsetAt(zone, middle) === offset) before = middle
     else after = middle
   }
-  return [{ from, to: after, offset }, ...split(offsetAt, after, to)]
+  return [{ from, to: after, offset }, ...split(zone, after, to)]
 }
 
 /** Returns the first instant at which the zone's clocks show `local`, or null if they skip it. Both are seconds. */

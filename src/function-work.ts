@@ -1,0 +1,157 @@
+import { firstLine, LedgerError } from './core/errors.ts'
+import { link, systemClock } from './process/clock.ts'
+import type { StopReason } from './process/stop.ts'
+import { insideRun } from './process/surrounding-runs.ts'
+import { attemptVariables } from './run/command.ts'
+import type { LiveAttempt, RunResult, WorkEnd } from './run/execute.ts'
+import {
+  type CaughtUp,
+  type RunOutcome,
+  runTrigger,
+  type TriggerOptions,
+  type TriggerParts,
+} from './run/run-trigger.ts'
+import { localSlot, runKey } from './run/slot-variables.ts'
+
+// The runs whose work is a function of the caller, as `ledger.run` has them.
+
+/** The attempt, as the function of the caller gets it. */
+export interface Attempt {
+  readonly task: string
+  readonly slot: Date
+  /** The date of the slot in the zone of the schedule: `2026-11-25`. */
+  readonly date: string
+  /** The local time of the slot with its offset: `2026-11-25T03:00:00+09:00`. */
+  readonly local: string
+  /** The zone of the schedule: `Asia/Tokyo`. */
+  readonly timezone: string
+  /** A UUID of the task and the slot, the same in every attempt. Pass it on as an idempotency key. */
+  readonly key: string
+  /** Null after the schedule's last slot. */
+  readonly windowEnd: Date | null
+  /** Counts from 1. A later attempt of the slot has a higher number, so it can be passed on as a fencing token. */
+  readonly number: number
+  readonly runId: string
+  /**
+   * Aborts when the work must end: with the reason of the caller's signal after a stop, or with an `AbortError` because its
+   * lease is lost.
+   */
+  readonly signal: AbortSignal
+  /**
+   * The variables that a command gets: `CRONLEDGER_RUN_TASK`, `_SLOT`, `_DATE`, `_LOCAL`, `_TIMEZONE`, `_KEY`,
+   * `_WINDOW_END`, `_ATTEMPT`, `_ID` and `_ANCESTORS`. Pass them on to the processes and worker threads that the work
+   * starts: `{ env: { ...process.env, ...attempt.env } }`. Then cronledger recognises a run of the same slot inside them,
+   * and finds a process that outlives this one.
+   */
+  readonly env: Readonly<Record<string, string>>
+}
+
+interface FailedResult {
+  readonly status: 'failed'
+}
+
+/** The result of a run of a function. It is never `failed`, because such a run throws. */
+export type WorkOutcome<T> = Exclude<RunResult<T>, FailedResult> &
+  Pick<RunOutcome<T>, 'task' | 'slot' | 'windowEnd' | 'runId'> & {
+    /** The missed slots that ran before the slot of the trigger, the oldest first. Empty without `catchUpMs`. */
+    readonly caughtUp: readonly Exclude<CaughtUp<T>, FailedResult>[]
+  }
+
+/**
+ * Runs a function as the work of a trigger. Throws the error of the function if it fails in the slot of the trigger, or
+ * else the error of the first slot that was caught up and failed. `signal` tells the run to stop.
+ */
+export async function runFunction<T>(
+  { signal, ...options }: TriggerOptions & { readonly signal?: AbortSignal | undefined },
+  work: (attempt: Attempt) => T | Promise<T>,
+  parts: TriggerParts,
+): Promise<WorkOutcome<T>> {
+  const { stop, release } = stopOf(signal)
+  try {
+    const outcome = await runTrigger(options, () => (live) => callWork(work, live, stop, signal), stop, parts)
+    if (!isWithoutFailure(outcome)) throw failureOf(outcome, signal)
+    return outcome
+  } finally {
+    release()
+  }
+}
+
+function isWithoutFailure<T>(outcome: RunOutcome<T>): outcome is WorkOutcome<T> {
+  return [outcome, ...outcome.caughtUp].every(({ status }) => status !== 'failed')
+}
+
+/**
+ * Returns what a run throws that failed in one of its slots. The error of the function comes first, also if a later attempt
+ * did not start. A run that started nothing throws why: the reason of the signal, or the lost lease.
+ */
+function failureOf(outcome: RunOutcome<unknown>, signal: AbortSignal | undefined): unknown {
+  // The function may have thrown anything, also undefined.
+  const thrown = [outcome, ...outcome.caughtUp].find((result) => 'error' in result)
+  if (thrown !== undefined && 'error' in thrown) return thrown.error
+  if (signal?.aborted) return signal.reason
+  return new LedgerError(
+    'unreachable',
+    'the lease was lost before the work started, so nothing was started. Run the trigger again.',
+  )
+}
+
+/** Calls the function of the caller as the work of an attempt. */
+async function callWork<T>(
+  work: (attempt: Attempt) => T | Promise<T>,
+  live: LiveAttempt,
+  stop: AbortSignal,
+  signal: AbortSignal | undefined,
+): Promise<WorkEnd<T>> {
+  const { lost, runId } = live
+  const controller = new AbortController()
+  const unlink = link([leaseSignal(lost), ...(signal === undefined ? [] : [signal])], controller)
+  try {
+    return { outcome: 'succeeded', value: await insideRun(runId, () => work(attemptOf(live, controller.signal))) }
+  } catch (error) {
+    const outcome = lost.aborted ? 'leaseLost' : stop.aborted ? 'interrupted' : 'failed'
+    return { outcome, error, detail: firstLine(error) }
+  } finally {
+    unlink()
+  }
+}
+
+function attemptOf(live: LiveAttempt, signal: AbortSignal): Attempt {
+  const { task, slot, timezone, windowEnd, number, runId } = live
+  return {
+    task,
+    slot: new Date(slot),
+    ...localSlot(live),
+    timezone,
+    key: runKey(task, slot),
+    windowEnd: windowEnd === null ? null : new Date(windowEnd),
+    number,
+    runId,
+    signal,
+    env: attemptVariables(live),
+  }
+}
+
+/**
+ * Returns a signal that aborts with an error when the lease is lost. The work may throw the reason of its signal, and a
+ * program that catches it expects an error.
+ */
+function leaseSignal(lost: AbortSignal): AbortSignal {
+  const controller = new AbortController()
+  const abort = () =>
+    controller.abort(new DOMException('The lease of this attempt is lost, so its work must end.', 'AbortError'))
+  if (lost.aborted) abort()
+  else lost.addEventListener('abort', abort, { once: true })
+  return controller.signal
+}
+
+/**
+ * Returns a signal that aborts with the signal of the caller. Its reason holds the time of the abort, from which the stop
+ * timeout counts. `release` removes the listener from the signal of the caller.
+ */
+function stopOf(signal: AbortSignal | undefined): { readonly stop: AbortSignal; release(): void } {
+  const stop = new AbortController()
+  const abort = () => stop.abort({ atMs: systemClock.monotonicMs() } satisfies StopReason)
+  if (signal?.aborted) abort()
+  else signal?.addEventListener('abort', abort, { once: true })
+  return { stop: stop.signal, release: () => signal?.removeEventListener('abort', abort) }
+}

@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto'
+import { formatInstant } from '../core/instant.ts'
+import { offsetSeconds } from '../core/schedule/zone.ts'
+import type { Instant } from '../core/types.ts'
+
+/** A slot, and the zone of its schedule. */
+export interface ZonedSlot {
+  readonly task: string
+  readonly slot: Instant
+  readonly timezone: string
+}
+
+/**
+ * The namespace of the keys, a random UUID. It must never change, otherwise another version of cronledger would give the
+ * batch another key for the same slot, and its work could be done twice.
+ */
+const KEY_NAMESPACE = '92018dac-55ae-4b8c-bfdb-45fc6b24539d'
+
+/**
+ * Returns the key of the work of a slot: the UUID version 5 (RFC 9562) of the task, one space and the slot in UTC. It is
+ * the same in every attempt. A task name has no space, so no two slots have the same name.
+ */
+export function runKey(task: string, slot: Instant): string {
+  return uuidV5(KEY_NAMESPACE, `${task} ${formatInstant(slot)}`)
+}
+
+function uuidV5(namespace: string, name: string): string {
+  const bytes = createHash('sha1').update(namespace.replaceAll('-', ''), 'hex').update(name).digest().subarray(0, 16)
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x50, 6)
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+}
+
+export interface LocalSlot {
+  /** The date of the slot: `2026-11-25`. */
+  readonly date: string
+  /** The local time of the slot with its offset: `2026-11-25T03:00:00+09:00`. */
+  readonly local: string
+}
+
+/**
+ * Returns the date and the local time of a slot in its zone. Returns null if this Node does not know the zone, which only
+ * a host with newer zone data can have recorded.
+ *
+ * The offset makes the local time an exact instant, also where the clocks show the same time twice. It has seconds only
+ * if they are not zero. Years before 0 or after 9999 are written with a sign and six digits, as in ISO 8601.
+ */
+export function localSlot({ slot, timezone }: Omit<ZonedSlot, 'task'>): LocalSlot {
+  const offset = offsetSeconds(timezone, slot)
+  if (offset === null) return { date: '', local: '' }
+  const clock = new Date(slot + offset * 1000).toISOString()
+  const [date = ''] = clock.split('T')
+  return { date, local: clock.replace(/(\.000)?Z$/, offsetText(offset)) }
+}
+
+function offsetText(offset: number): string {
+  const ahead = new Date(Math.abs(offset) * 1000).toISOString().slice(11, 19)
+  return `${offset < 0 ? '-' : '+'}${ahead.replace(/:00$/, '')}`
+}
+
+/**
+ * Returns the variables that tell a program which slot it works for. The date and the local time are empty if this Node
+ * does not know the zone, so that no program takes those of an outer run.
+ */
+export function slotVariables(zoned: ZonedSlot): Readonly<Record<string, string>> {
+  const { task, slot, timezone } = zoned
+  const { date, local } = localSlot(zoned)
+  return {
+    CRONLEDGER_RUN_TASK: task,
+    CRONLEDGER_RUN_SLOT: formatInstant(slot),
+    CRONLEDGER_RUN_DATE: date,
+    CRONLEDGER_RUN_LOCAL: local,
+    CRONLEDGER_RUN_TIMEZONE: timezone,
+    CRONLEDGER_RUN_KEY: runKey(task, slot),
+  }
+}

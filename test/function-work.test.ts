@@ -1,0 +1,252 @@
+// What `ledger.run` throws, and that it throws only after the end of the attempt is recorded.
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { type Attempt, createLedger, LedgerError, type RunEvent, type RunOptions } from '../src/index.ts'
+import { scratch } from './support/cli.ts'
+import { gate } from './support/gate.ts'
+
+const folder = scratch()
+let files = 0
+const newLedger = (log?: (event: RunEvent) => void) =>
+  createLedger({ store: `file:${join(folder, `ledger-${++files}.db`)}`, ...(log && { log }) })
+const NIGHT: RunOptions = { task: 'nightly', schedule: '0 3 * * *', eventTime: '2026-11-23T03:00:05Z' }
+const KEY = { task: 'nightly', slot: '2026-11-23T03:00:00Z' }
+const never = () => expect.fail('it was started')
+const fails = (error: unknown) => () => {
+  throw error
+}
+
+/** Returns what a promise rejects with. A value that is not an error would not fit into `rejects`. */
+const thrownBy = (run: Promise<unknown>) =>
+  run.then(
+    () => expect.fail('it did not throw'),
+    (thrown: unknown) => ({ thrown }),
+  )
+
+describe('a run whose work throws', () => {
+  test('throws the same error, after the failure is recorded; then the slot is refused, and may be forced', async () => {
+    const ledger = newLedger()
+    const error = new Error('no paper')
+    expect((await thrownBy(ledger.run(NIGHT, fails(error)))).thrown).toBe(error)
+    expect(await ledger.get(KEY)).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'failed' }] })
+    expect(Object.keys(error)).toEqual([])
+    expect(await ledger.run(NIGHT, never)).toMatchObject({ status: 'refused', cause: 'failed' })
+    const force = { slot: '2026-11-23', reason: 'paper is there' }
+    expect(await ledger.run({ ...NIGHT, eventTime: undefined, force }, () => 1)).toMatchObject({
+      status: 'completed',
+      attempt: 2,
+    })
+    await ledger.close()
+  })
+
+  test.each([
+    ['undefined', undefined],
+    ['null', null],
+    ['a text', 'no paper'],
+    ['a LedgerError', new LedgerError('denied', 'inner')],
+  ])('throws %s if the work throws that', async (_, value) => {
+    const ledger = newLedger()
+    expect(await thrownBy(ledger.run(NIGHT, fails(value)))).toEqual({ thrown: value })
+    expect(await ledger.get(KEY)).toMatchObject({ state: 'FAILED' })
+    await ledger.close()
+  })
+
+  test('throws the error of the last attempt if a retry fails too', async () => {
+    const ledger = newLedger()
+    const run = ledger.run({ ...NIGHT, maxAttempts: 2, retryDelayMs: 0 }, ({ number }) => {
+      throw new Error(`attempt ${number}`)
+    })
+    await expect(run).rejects.toThrow('attempt 2')
+    expect(await ledger.get(KEY)).toMatchObject({ attempts: [{ outcome: 'failed' }, { outcome: 'failed' }] })
+    await ledger.close()
+  })
+
+  test('throws the error of the attempt before if a stop comes before the retry', async () => {
+    const stop = new AbortController()
+    const ledger = newLedger(({ event }) => event === 'retry' && stop.abort())
+    const error = new Error('no paper')
+    const options = { ...NIGHT, maxAttempts: 2, retryDelayMs: 600_000, signal: stop.signal }
+    expect((await thrownBy(ledger.run(options, fails(error)))).thrown).toBe(error)
+    expect(await ledger.get(KEY)).toMatchObject({ attempts: [{ outcome: 'failed' }, { outcome: 'notStarted' }] })
+    await ledger.close()
+  })
+
+  test('tells its run id and its attempt by the log and by the row', async () => {
+    const seen: unknown[] = []
+    const ledger = createLedger({
+      store: `file:${join(folder, 'told.db')}`,
+      log: (event, { runId }) => event.event === 'ended' && seen.push([runId, event.attempt.number]),
+    })
+    await expect(ledger.run(NIGHT, fails(new Error('no paper')))).rejects.toThrow('no paper')
+    const row = await ledger.get(KEY)
+    expect(row).toMatchObject({ attempts: [{ number: 1, runId: expect.any(String) }] })
+    expect(seen).toEqual([[(row as { owner?: string } | null)?.owner, 1]])
+    await ledger.close()
+  })
+})
+
+test('the key of a slot is the same in every attempt, also after a retry and a force', async () => {
+  const ledger = newLedger()
+  const keys: (string | undefined)[] = []
+  const work = ({ number, key, env }: Attempt) => {
+    keys.push(key, env['CRONLEDGER_RUN_KEY'])
+    if (number < 3) throw new Error('no paper')
+  }
+  await expect(ledger.run({ ...NIGHT, maxAttempts: 2, retryDelayMs: 0 }, work)).rejects.toThrow('no paper')
+  const force = { slot: '2026-11-23', reason: 'paper is there' }
+  expect(await ledger.run({ ...NIGHT, eventTime: undefined, force }, work)).toMatchObject({ attempt: 3 })
+  expect(keys).toEqual(Array(6).fill('a6a0e187-e9dc-593d-be44-ec1bf18571eb'))
+  await ledger.run({ ...NIGHT, eventTime: '2026-11-24T03:00:05Z' }, ({ key }) => expect(keys).not.toContain(key))
+  await ledger.close()
+})
+
+describe('a run that is stopped', () => {
+  test('throws what the work throws, which may be the reason of the signal: interrupted', async () => {
+    const ledger = newLedger()
+    const stop = new AbortController()
+    const reason = new Error('shutdown')
+    const run = ledger.run({ ...NIGHT, signal: stop.signal }, async ({ signal }) => {
+      const told = new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      stop.abort(reason)
+      return told
+    })
+    expect((await thrownBy(run)).thrown).toBe(reason)
+    expect(await ledger.get(KEY)).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'interrupted' }] })
+    await ledger.close()
+  })
+
+  test('completes if the work returns all the same', async () => {
+    const ledger = newLedger()
+    const stop = new AbortController()
+    const outcome = await ledger.run({ ...NIGHT, signal: stop.signal }, () => {
+      stop.abort()
+      return 'done in time'
+    })
+    expect(outcome).toMatchObject({ status: 'completed', value: 'done in time' })
+    // @ts-expect-error A run that fails throws, so its result is never `failed`.
+    expect(outcome.status === 'failed').toBe(false)
+    await ledger.close()
+  })
+
+  test('before it began throws the reason of the signal, and the slot is free', async () => {
+    const ledger = newLedger()
+    const reason = new Error('shutdown')
+    const run = ledger.run({ ...NIGHT, signal: AbortSignal.abort(reason) }, never)
+    expect((await thrownBy(run)).thrown).toBe(reason)
+    await expect(ledger.run({ ...NIGHT, signal: AbortSignal.abort() }, never)).rejects.toThrow(
+      expect.objectContaining({ name: 'AbortError' }),
+    )
+    expect(await ledger.run(NIGHT, () => 1)).toMatchObject({ status: 'completed', attempt: 1 })
+    await ledger.close()
+  })
+})
+
+describe('a run that loses its lease', () => {
+  /** Removes the row. The next renewal finds that it no longer belongs to this run. */
+  async function removeRow() {
+    const { default: Libsql } = await import('libsql')
+    const database = new Libsql(join(folder, `ledger-${files}.db`))
+    // The heartbeats hold the file now and then.
+    database.exec('PRAGMA busy_timeout = 60000')
+    database.exec('DELETE FROM rows')
+    database.close()
+  }
+
+  test('aborts the signal of the work with an error, and throws what the work throws', async () => {
+    const events: RunEvent[] = []
+    const ledger = newLedger((event) => events.push(event))
+    const run = ledger.run({ ...NIGHT, heartbeatMs: 100 }, async ({ signal }) => {
+      const told = new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      await removeRow()
+      return told
+    })
+    const { thrown } = await thrownBy(run)
+    expect(thrown).toBeInstanceOf(Error)
+    expect(thrown).toMatchObject({ name: 'AbortError', message: expect.stringContaining('lease') })
+    expect(events.at(-1)).toMatchObject({ event: 'ended', ending: { outcome: 'leaseLost' }, finish: 'deleted' })
+    await ledger.close()
+  })
+
+  test('before the work starts throws that nothing was started', async () => {
+    const [waits, begins, ends] = [gate(), gate(), gate()]
+    const ledger = newLedger(({ event }) => event === 'waiting' && waits.open())
+    const first = ledger.run({ ...NIGHT, overlap: 'wait' }, () => {
+      begins.open()
+      return ends.opened
+    })
+    await begins.opened
+    const next = { ...NIGHT, eventTime: '2026-11-24T03:00:05Z', overlap: 'wait' as const, heartbeatMs: 100 }
+    const waiting = ledger.run(next, never)
+    const failure = expect(waiting).rejects.toMatchObject({
+      name: 'LedgerError',
+      kind: 'unreachable',
+      message: expect.stringContaining('nothing was started'),
+    })
+    await waits.opened
+    await removeRow()
+    await failure
+    ends.open()
+    await first.catch(() => null)
+    await ledger.close()
+  })
+})
+
+describe('a run that catches up', () => {
+  const DAY_MS = 86_400_000
+  const at = (days: number) => new Date(Date.now() - (Date.now() % DAY_MS) - days * DAY_MS)
+  const daily = (days: number) => ({ task: 'nightly', schedule: '0 0 * * *', eventTime: at(days) })
+  const CATCH_UP = { ...daily(1), catchUpMs: 31 * DAY_MS }
+  const isSlot = ({ slot }: Attempt, days: number) => slot.getTime() === at(days).getTime()
+
+  test('calls the function for each missed slot before its own, and gives all results', async () => {
+    const ledger = newLedger()
+    await ledger.run(daily(4), () => null)
+    const work = ({ slot }: Attempt) => slot.toISOString()
+    const outcome = await ledger.run(CATCH_UP, work)
+    expect(outcome).toMatchObject({ status: 'completed', slot: at(1), value: at(1).toISOString() })
+    expect(outcome.caughtUp).toMatchObject([
+      { status: 'completed', slot: at(3), windowEnd: at(2), value: at(3).toISOString() },
+      { status: 'completed', slot: at(2), value: at(2).toISOString() },
+    ])
+    expect(await ledger.run(CATCH_UP, work)).toMatchObject({ status: 'duplicate', caughtUp: [] })
+    await ledger.close()
+  })
+
+  test('gives each slot the zone of the schedule that was in force then', async () => {
+    const ledger = newLedger()
+    await ledger.run({ ...daily(4), timezone: 'Asia/Tokyo' }, () => null)
+    const outcome = await ledger.run({ ...CATCH_UP, timezone: 'America/New_York' }, ({ timezone, local, env }) => [
+      timezone,
+      env['CRONLEDGER_RUN_TIMEZONE'],
+      local.slice(10, 19),
+    ])
+    const tokyo = ['Asia/Tokyo', 'Asia/Tokyo', 'T00:00:00']
+    expect(outcome.caughtUp.length).toBeGreaterThan(0)
+    for (const missed of outcome.caughtUp) expect(missed).toMatchObject({ status: 'completed', value: tokyo })
+    expect(outcome).toMatchObject({ value: ['America/New_York', 'America/New_York', 'T00:00:00'] })
+    await ledger.close()
+  })
+
+  test('throws the error of the first missed slot that failed, after all slots have run', async () => {
+    const ledger = newLedger()
+    await ledger.run(daily(5), () => null)
+    const run = ledger.run(CATCH_UP, (attempt) => {
+      if (isSlot(attempt, 4) || isSlot(attempt, 3)) throw new Error(`no input of ${attempt.date}`)
+    })
+    await expect(run).rejects.toThrow(`no input of ${at(4).toISOString().slice(0, 10)}`)
+    const states = []
+    for await (const row of ledger.history({ task: 'nightly' })) states.push('state' in row && row.state)
+    expect(states).toEqual(['COMPLETED', 'COMPLETED', 'FAILED', 'FAILED', 'COMPLETED'])
+    await ledger.close()
+  })
+
+  test('throws the error of its own slot before that of a missed slot', async () => {
+    const ledger = newLedger()
+    await ledger.run(daily(3), () => null)
+    const run = ledger.run(CATCH_UP, (attempt) => {
+      throw new Error(isSlot(attempt, 1) ? 'own' : 'missed')
+    })
+    await expect(run).rejects.toThrow('own')
+    await ledger.close()
+  })
+})

@@ -1,0 +1,91 @@
+import { describe, expect, test } from 'vitest'
+import { localSlot, runKey, slotVariables } from '../../src/run/slot-variables.ts'
+
+const at = (text: string) => Date.parse(text)
+const localOf = (slot: string, timezone: string) => localSlot({ slot: at(slot), timezone })
+
+test('a program gets the slot in UTC, its date and local time in the zone of the schedule, and its key', () => {
+  const slot = at('2026-11-24T18:00:00Z')
+  expect(slotVariables({ task: 'nightly', slot, timezone: 'Asia/Tokyo' })).toEqual({
+    CRONLEDGER_RUN_TASK: 'nightly',
+    CRONLEDGER_RUN_SLOT: '2026-11-24T18:00:00Z',
+    CRONLEDGER_RUN_DATE: '2026-11-25',
+    CRONLEDGER_RUN_LOCAL: '2026-11-25T03:00:00+09:00',
+    CRONLEDGER_RUN_TIMEZONE: 'Asia/Tokyo',
+    CRONLEDGER_RUN_KEY: runKey('nightly', slot),
+  })
+})
+
+test('the date and the local time of an unknown zone are empty, so that those of an outer run are not taken', () => {
+  expect(slotVariables({ task: 'nightly', slot: 0, timezone: 'Mars/Base' })).toMatchObject({
+    CRONLEDGER_RUN_DATE: '',
+    CRONLEDGER_RUN_LOCAL: '',
+    CRONLEDGER_RUN_TIMEZONE: 'Mars/Base',
+  })
+})
+
+describe('the local time of a slot', () => {
+  test.each([
+    ['has the offset +00:00 in UTC', '2026-11-24T18:00:00Z', 'UTC', '2026-11-24', '2026-11-24T18:00:00+00:00'],
+    ['has a negative offset', '2026-11-24T04:30:00Z', 'America/St_Johns', '2026-11-24', '2026-11-24T01:00:00-03:30'],
+    [
+      'has the first pass in autumn',
+      '2026-11-01T05:30:00Z',
+      'America/New_York',
+      '2026-11-01',
+      '2026-11-01T01:30:00-04:00',
+    ],
+    [
+      'has the second pass in autumn',
+      '2026-11-01T06:30:00Z',
+      'America/New_York',
+      '2026-11-01',
+      '2026-11-01T01:30:00-05:00',
+    ],
+    ['has the seconds of a slot', '2026-11-24T18:00:15Z', 'Asia/Tokyo', '2026-11-25', '2026-11-25T03:00:15+09:00'],
+    [
+      'has the seconds of an offset',
+      '1971-01-01T00:44:30Z',
+      'Africa/Monrovia',
+      '1971-01-01',
+      '1971-01-01T00:00:00-00:44:30',
+    ],
+    ['is in the next year', '2026-12-31T15:00:00Z', 'Asia/Tokyo', '2027-01-01', '2027-01-01T00:00:00+09:00'],
+    [
+      'has six digits after the year 9999',
+      '+010000-01-01T00:00:00Z',
+      'UTC',
+      '+010000-01-01',
+      '+010000-01-01T00:00:00+00:00',
+    ],
+    [
+      'has six digits before the year 0',
+      '-000001-01-01T00:00:00Z',
+      'UTC',
+      '-000001-01-01',
+      '-000001-01-01T00:00:00+00:00',
+    ],
+    [
+      'has milliseconds if they are not zero',
+      '2026-11-24T18:00:00.5Z',
+      'UTC',
+      '2026-11-24',
+      '2026-11-24T18:00:00.500+00:00',
+    ],
+  ])('%s', (_, slot, timezone, date, local) => {
+    expect(localOf(slot, timezone)).toEqual({ date, local })
+  })
+})
+
+describe('the key of a slot', () => {
+  // Made by Python: uuid.uuid5(uuid.UUID('92018dac-55ae-4b8c-bfdb-45fc6b24539d'), 'nightly 2026-11-24T18:00:00Z').
+  test('is the UUID version 5 of the task and the slot', () => {
+    expect(runKey('nightly', at('2026-11-24T18:00:00Z'))).toBe('5afdb30d-1b49-5dfa-b8cc-dcd415a9c1b3')
+  })
+
+  test('differs between slots and between tasks', () => {
+    const slot = at('2026-11-24T18:00:00Z')
+    const keys = [runKey('nightly', slot), runKey('nightly', slot + 1000), runKey('weekly', slot)]
+    expect(new Set(keys).size).toBe(3)
+  })
+})
