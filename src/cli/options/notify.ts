@@ -46,7 +46,12 @@ export function openNotify(values: NotifyValues, env: Environment): Notify | nul
       if (!(kinds ?? COMMON.notifyOn.choices).some((wanted) => wanted === kind)) return
       // A shell sees these variables, so we pass only two texts of the event, whose characters are restricted.
       const facts = { CRONLEDGER_RUN_TASK: event.task, CRONLEDGER_RUN_SLOT: event.slot }
-      send({ kind, input: `${JSON.stringify(event)}\n`, env: { ...base, ...facts } })
+      send({
+        kind,
+        slot: `${event.task} ${event.slot}`,
+        input: `${JSON.stringify(event)}\n`,
+        env: { ...base, ...facts },
+      })
     },
   }
 }
