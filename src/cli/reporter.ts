@@ -7,6 +7,7 @@ import { systemClock } from '../process/clock.ts'
 import { NOTIFY_TIMEOUT_MS } from '../process/notifier.ts'
 import { withinStop } from '../process/stop.ts'
 import { SETTINGS } from '../run/settings-table.ts'
+import type { ZonedSlot } from '../run/slot-variables.ts'
 import type { CommandContext } from './command.ts'
 import type { Values } from './options/arguments.ts'
 import { openNotify } from './options/notify.ts'
@@ -46,7 +47,7 @@ export function openReporter(
       const now = systemClock.now()
       write(logLine(event, context, format, now))
       if (values.metrics === 'emf') write(ownLine(emfLine(event, context, namespace, now), event))
-      notify?.emit(logObject(event, context, now))
+      notify?.emit(logObject(event, context, now), zonedSlotOf(context))
     },
     async end() {
       if (notify === null || last === null) return
@@ -55,6 +56,10 @@ export function openReporter(
       if (message !== null) write(logLine({ event: 'warning', message }, last, format, systemClock.now()))
     },
   }
+}
+
+function zonedSlotOf({ task, window, schedule }: RunContext): ZonedSlot {
+  return { task, slot: window.slot, timezone: schedule.zone }
 }
 
 /**

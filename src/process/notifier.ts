@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { formatDuration } from '../core/duration.ts'
 import { firstLine } from '../core/errors.ts'
 import type { Environment } from '../core/types.ts'
@@ -12,14 +13,25 @@ import { signalGroup } from './process-group.ts'
 export const NOTIFY_TIMEOUT_MS = 10_000
 /** The number of commands that run at a time. A `check` may have many to start, on a machine that has other work. */
 const LANES = 4
-/** The largest number of notifications of one process. More would not be read, and each of them starts a process. */
-const MAX_NOTICES = 100
+/**
+ * The number of slots about which one process sends notifications. More would not be read, and each of them starts a
+ * process. A run starts its own slot after at most 100 missed ones, and must be able to report on each of them.
+ */
+const MAX_SLOTS = 200
 /** The number of characters of the command's stderr that are kept: one log line. */
 const MAX_SAID_CHARS = 300
+
+/**
+ * Runs `$1` with a pipe as its stdin. Node gives its children a socket, which no program can open by the name
+ * `/dev/stdin`. The exit code is that of `$1`.
+ */
+const WITH_PIPE = 'cat | exec /bin/sh -c "$1"'
 
 interface Notice {
   /** The subject, for the line that reports a failure. */
   readonly kind: string
+  /** Notices about the same task and slot are delivered one at a time, in the order in which they were sent. */
+  readonly slot: string
   /** The stdin of the command. */
   readonly input: string
   /** The whole environment of the command. */
@@ -27,7 +39,7 @@ interface Notice {
 }
 
 export interface Notifier {
-  /** Starts the command for this notice as soon as a lane is free. Never waits or throws. */
+  /** Starts the command for this notice as soon as its turn has come. Never waits or throws. */
   send(notice: Notice): void
   /**
    * Waits for all notices that were sent, and kills the commands that still run when `signal` aborts. Returns a line
@@ -40,35 +52,58 @@ export interface Notifier {
 
 /**
  * Runs `command` with `/bin/sh`, once for each notice, with the notice on its stdin. Each command has its own process
- * group, which is killed at the time limit or when its leader has ended. Failures are only reported by `end`.
+ * group, which is killed at the time limit or when the command has ended. Failures are only reported by `end`.
  */
 export function openNotifier(command: string, clock: Clock): Notifier {
   const over = new AbortController()
-  const lanes: Promise<void>[] = Array.from({ length: LANES }, () => Promise.resolve())
+  const queue: Notice[] = []
+  const slots = new Set<string>()
+  const busySlots = new Set<string>()
+  const lanes: Promise<void>[] = []
+  let openLanes = 0
   let sent = 0
   let unsent = 0
   let failed = 0
   let first = ''
 
-  async function next(before: Promise<void>, notice: Notice): Promise<void> {
-    await before
-    const failure = await withDeadline(clock, NOTIFY_TIMEOUT_MS, [over.signal], (signal) =>
-      deliver(command, notice, signal),
-    )
-    if (failure === null) return
-    failed += 1
-    first ||= `(event ${notice.kind}): ${failure}`
+  /** Takes the first notice whose slot has no command that runs. */
+  function take(): Notice | undefined {
+    const index = queue.findIndex(({ slot }) => !busySlots.has(slot))
+    return index === -1 ? undefined : queue.splice(index, 1)[0]
+  }
+
+  /** Delivers notices until none is left that may start now. The lane of a busy slot takes the next one of its slot. */
+  async function runLane(): Promise<void> {
+    // The batch starts in this turn of the event loop, and the start of a process would delay it.
+    await yieldToEventLoop()
+    for (let notice = take(); notice !== undefined; notice = take()) {
+      const { kind, slot } = notice
+      busySlots.add(slot)
+      const failure = await deliverInTime(notice)
+      busySlots.delete(slot)
+      if (failure === null) continue
+      failed += 1
+      first ||= `(event ${kind}): ${failure}`
+    }
+    openLanes -= 1
+  }
+
+  function deliverInTime(notice: Notice): Promise<string | null> {
+    return withDeadline(clock, NOTIFY_TIMEOUT_MS, [over.signal], (signal) => deliver(command, notice, signal))
   }
 
   return {
     send(notice) {
-      if (sent === MAX_NOTICES) {
+      if (slots.size === MAX_SLOTS && !slots.has(notice.slot)) {
         unsent += 1
         return
       }
       sent += 1
-      const lane = sent % LANES
-      lanes[lane] = next(lanes[lane] ?? Promise.resolve(), notice)
+      slots.add(notice.slot)
+      queue.push(notice)
+      if (openLanes === LANES) return
+      openLanes += 1
+      lanes.push(runLane())
     },
     async end(signal) {
       const kill = () => over.abort()
@@ -78,7 +113,9 @@ export function openNotifier(command: string, clock: Clock): Notifier {
       // The two counts are reported separately, because the limit is not why a notification failed.
       const said = [
         ...(failed === 0 ? [] : [`${failed} of ${sent} notifications failed. The first failure ${first}`]),
-        ...(unsent === 0 ? [] : [`${unsent} more were not sent, because one process sends at most ${MAX_NOTICES}`]),
+        ...(unsent === 0
+          ? []
+          : [`${unsent} more were not sent, because one process notifies about at most ${MAX_SLOTS} slots`]),
       ]
       return said.length === 0 ? null : said.join('. ')
     },
@@ -92,7 +129,11 @@ async function deliver(command: string, { input, env }: Notice, signal: AbortSig
   try {
     // `detached` is setsid(). The batch owns stdout, so the command does not get it. The end of stderr is kept, and the
     // rest is read and dropped.
-    const child = spawn('/bin/sh', ['-c', command], { env, stdio: ['pipe', 'ignore', 'pipe'], detached: true })
+    const child = spawn('/bin/sh', ['-c', WITH_PIPE, '/bin/sh', command], {
+      env,
+      stdio: ['pipe', 'ignore', 'pipe'],
+      detached: true,
+    })
     let said = ''
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       said = (said + text).slice(-MAX_SAID_CHARS)

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { awsEnv, hasAws } from '../support/aws.ts'
 import { startMoto } from '../support/servers.ts'
 import { startStripe } from './fake-stripe.ts'
 import { type Block, blocksOf } from './markdown.ts'
-import { isRun, isSame, type Printed, runPage, withFolder } from './session.ts'
+import { isInstalled, isRun, isSame, type Printed, runPage, withFolder } from './session.ts'
 
 /*
  * The commands of these pages run, and what they print is compared with what the page shows. CONTRIBUTING.md has the
@@ -33,8 +33,6 @@ const isOnAws = (page: string) => blocksOf(read(page)).some(({ isComment, kind }
 
 /** The programs of the pages that not every machine has. */
 const PROGRAMS = ['jq', 'curl', 'python3']
-const isInstalled = (name: string) =>
-  (process.env['PATH'] ?? '').split(':').some((folder) => existsSync(join(folder, name)))
 
 /** Returns a program that the commands of the page need and that is not installed. */
 function missingFor(page: string): string | undefined {

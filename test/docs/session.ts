@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -149,6 +149,11 @@ function linesOf(output: string, ours: boolean): string {
     .split('\n')
     .filter((line) => /^(cronledger: | {2})/.test(line) === ours)
     .join('\n')
+}
+
+/** Whether this machine has a program. */
+export function isInstalled(name: string): boolean {
+  return (process.env['PATH'] ?? '').split(':').some((folder) => existsSync(join(folder, name)))
 }
 
 /** Creates a folder and removes it after `use`. */

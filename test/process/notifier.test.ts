@@ -14,8 +14,17 @@ beforeEach(() => {
   file = join(folder, `file-${++files}`)
 })
 
+// The command is a child of the leader of its process group, so `$PPID` is the id of the group.
+
 const NEVER = new AbortController().signal
-const notice = (input: string) => ({ kind: 'failed', input, env: { ...process.env, FILE: file } })
+let slots = 0
+/** A notice about a slot of its own, unless the test names one. */
+const notice = (input: string, slot = `slot ${++slots}`) => ({
+  kind: 'failed',
+  slot,
+  input,
+  env: { ...process.env, FILE: file },
+})
 
 /** Waits until the condition holds. The time limit of the test ends the wait. */
 async function until(holds: () => boolean): Promise<void> {
@@ -53,7 +62,7 @@ describe('what goes wrong is one line', () => {
   for (const [command, line] of [
     ['exit 4', 'exit code 4'],
     ['echo one >&2; echo two >&2; exit 4', 'exit code 4: two'],
-    ['kill -SEGV $$', 'SIGSEGV'],
+    ['kill -SEGV $$', /^exit code 139/],
     ['no-such-command', /^exit code 127: .*no-such-command.*not found$/],
     ['\0', /^the command could not be started: /],
   ] as const) {
@@ -74,20 +83,90 @@ describe('what goes wrong is one line', () => {
     )
   })
 
-  test('more than anybody reads are not sent', async () => {
+  test('of many that fail for different reasons, the reason of the first', async () => {
+    const notifier = openNotifier('read n; echo "reason $n" >&2; exit $n', patientClock)
+    for (const n of [1, 2, 3]) notifier.send(notice(`${n}\n`, 'one slot'))
+    expect(await notifier.end(NEVER)).toBe(
+      '3 of 3 notifications failed. The first failure (event failed): exit code 1: reason 1',
+    )
+  })
+
+  test('about more slots than anybody reads are not sent, and those about the others are', async () => {
     const notifier = openNotifier('echo >> "$FILE"', patientClock)
-    for (let n = 0; n < 103; n++) notifier.send(notice(''))
-    expect(await notifier.end(NEVER)).toBe('3 more were not sent, because one process sends at most 100')
-    expect(statSync(file).size).toBe(100)
+    for (let n = 0; n < 203; n++) notifier.send(notice('', `slot ${n}`))
+    notifier.send(notice('', 'slot 0'))
+    expect(await notifier.end(NEVER)).toBe('3 more were not sent, because one process notifies about at most 200 slots')
+    expect(statSync(file).size).toBe(201)
   })
 
   test('a limit that was reached does not hide why those failed that were sent', async () => {
     const notifier = openNotifier('exit 22', patientClock)
-    for (let n = 0; n < 103; n++) notifier.send(notice(''))
+    for (let n = 0; n < 203; n++) notifier.send(notice(''))
     expect(await notifier.end(NEVER)).toBe(
-      '100 of 100 notifications failed. The first failure (event failed): exit code 22. 3 more were not sent, because one process sends at most 100',
+      '200 of 200 notifications failed. The first failure (event failed): exit code 22. 3 more were not sent, because one process notifies about at most 200 slots',
     )
   })
+})
+
+describe('the stdin is a pipe', () => {
+  for (const name of ['/dev/stdin', '/dev/fd/0', '/proc/self/fd/0']) {
+    test(`that a program can open as ${name}`, async () => {
+      expect(await once(`[ -p ${name} ] && cat ${name} > "$FILE"`)).toBe(null)
+      expect(readFileSync(file, 'utf8')).toBe('{"event":"failed"}\n')
+    })
+  }
+
+  test('that has each byte of the notice, also more than a pipe holds', async () => {
+    const input = `${'日本語 \u0081\u0088 \\n "$(id)" '.repeat(10_000)}\n`
+    expect(await once('cat /dev/stdin > "$FILE"', input)).toBe(null)
+    expect(readFileSync(file, 'utf8')).toBe(input)
+  })
+})
+
+describe('the order', () => {
+  test('of the notices about one slot is that in which they were sent, each after the end of the one before', async () => {
+    const notifier = openNotifier('read n; echo "begin $n" >> "$FILE"; cat; echo "end $n" >> "$FILE"', patientClock)
+    for (const n of [1, 2, 3, 4, 5]) notifier.send(notice(`${n}\n`, 'one slot'))
+    expect(await notifier.end(NEVER)).toBe(null)
+    const expected = [1, 2, 3, 4, 5].flatMap((n) => [`begin ${n}`, `end ${n}`])
+    expect(readFileSync(file, 'utf8').trim().split('\n')).toEqual(expected)
+  })
+
+  test('is kept if the first command is killed at its limit', async () => {
+    const { promise: due, resolve: beDue } = resolvers()
+    const limits = [due]
+    const clock: Clock = {
+      ...systemClock,
+      wait: (ms, signal) =>
+        ms === NOTIFY_TIMEOUT_MS ? (limits.shift() ?? new Promise(() => {})) : systemClock.wait(ms, signal),
+    }
+    const notifier = openNotifier('read n; echo "$n" >> "$FILE"; [ "$n" != 1 ] || exec sleep 300', clock)
+    for (const n of [1, 2]) notifier.send(notice(`${n}\n`, 'one slot'))
+    expect(await written()).toBe('1')
+    beDue()
+    expect(await notifier.end(NEVER)).toMatch(/^1 of 2 notifications failed\. .* was killed$/)
+    expect(readFileSync(file, 'utf8')).toBe('1\n2\n')
+  })
+
+  test('of the notices about one slot does not keep those about others waiting', async () => {
+    const notifier = openNotifier('read n; [ "$n" = 3 ] || exec sleep 300; echo $PPID > "$FILE"', patientClock)
+    for (const n of [1, 2, 3]) notifier.send(notice(`${n}\n`, n === 3 ? 'another slot' : 'one slot'))
+    const third = Number(await written())
+    await until(() => readStat(third) === null)
+    expect(await notifier.end(AbortSignal.abort())).toMatch(/^2 of 3 notifications failed\. /)
+  })
+})
+
+test('no command starts in the turn of the event loop in which the batch starts', async () => {
+  const isStarted = () => process.getActiveResourcesInfo().includes('ProcessWrap')
+  // A command of an earlier test.
+  await until(() => !isStarted())
+  const notifier = openNotifier('cat > "$FILE"', patientClock)
+  notifier.send(notice(''))
+  for (let n = 0; n < 10; n++) await Promise.resolve()
+  expect(isStarted()).toBe(false)
+  await until(isStarted)
+  expect(await notifier.end(NEVER)).toBe(null)
 })
 
 describe('nothing of it matters', () => {
@@ -102,7 +181,7 @@ describe('nothing of it matters', () => {
   })
 
   test('what it leaves in the background is gone with it', async () => {
-    expect(await once('sleep 300 & echo $$ > "$FILE"')).toBe(null)
+    expect(await once('sleep 300 & echo $PPID > "$FILE"')).toBe(null)
     const group = Number(await written())
     onTestFinished(() => void signalGroup(group, 'SIGKILL'))
     await until(() => livingMember(group) === null)
@@ -110,7 +189,7 @@ describe('nothing of it matters', () => {
 
   test('what it leaves in a session of its own is not waited for longer than the limit, and no failure', async () => {
     const { promise: due, resolve: beDue } = resolvers()
-    const leaving = 'until [ -s "$FILE" ]; do :; done; echo $$ > "$FILE.leader"'
+    const leaving = 'until [ -s "$FILE" ]; do :; done; echo $PPID > "$FILE.leader"'
     const command = `setsid sh -c 'echo $$ > "$FILE"; exec sleep 300' & ${leaving}`
     const notifier = openNotifier(command, clockUntil(due))
     notifier.send(notice(''))
@@ -125,7 +204,7 @@ describe('nothing of it matters', () => {
 })
 
 describe('the limit', () => {
-  const stubborn = 'trap "" TERM INT; (trap "" TERM; sleep 300) & echo $$ >> "$FILE"; wait'
+  const stubborn = 'trap "" TERM INT; (trap "" TERM; sleep 300) & echo $PPID >> "$FILE"; wait'
 
   test('kills a command that hangs, and its children, whatever they ignore', async () => {
     const { promise: due, resolve: beDue } = resolvers()
@@ -141,7 +220,7 @@ describe('the limit', () => {
   })
 
   test('a hanging one holds up no other', async () => {
-    const notifier = openNotifier('read n; [ $n = 0 ] && exec sleep 300; echo $$ > "$FILE"', patientClock)
+    const notifier = openNotifier('read n; [ $n = 0 ] && exec sleep 300; echo $PPID > "$FILE"', patientClock)
     notifier.send(notice('0\n'))
     notifier.send(notice('1\n'))
     const other = Number(await written())

@@ -58,7 +58,7 @@ const OPTIONS = {
   },
   json: COMMON.json,
   notify: COMMON.notify,
-  notifyOn: { ...COMMON.notifyOn, help: 'Notify only about failed, missed, stale, overdue, late' },
+  notifyOn: { ...COMMON.notifyOn, otherwise: 'all', help: 'Notify only about failed, missed, stale, overdue, late' },
   ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable
 
@@ -150,7 +150,10 @@ async function printFindings(
   stops.aborted.addEventListener('abort', () => notify?.kill())
   const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
   const checked = { store: values.store, hasOwnSchedule: values.schedule !== undefined }
-  const emit = (finding: TaskFinding) => notify?.emit(findingObject(finding, now, checked))
+  const emit = (finding: TaskFinding) => {
+    const { task, slot, schedule } = finding
+    notify?.emit(findingObject(finding, now, checked), { task, slot, timezone: schedule.zone })
+  }
   const findings = counted(ledger.check(options), count, emit)
   const pieces =
     format === 'json'

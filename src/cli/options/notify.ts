@@ -4,6 +4,7 @@ import type { LogObject } from '../../format/log/log.ts'
 import { systemClock } from '../../process/clock.ts'
 import { type Notifier, openNotifier } from '../../process/notifier.ts'
 import { FORCING_VARIABLES, without } from '../../run/command.ts'
+import { slotVariables, type ZonedSlot } from '../../run/slot-variables.ts'
 import type { Values } from './arguments.ts'
 import { COMMON, variableOf } from './options.ts'
 
@@ -18,16 +19,21 @@ const KEPT_FROM_IT = [...FORCING_VARIABLES, ...['notify', 'notifyOn'].map(variab
  * batch whose end the ledger does not know.
  */
 const KIND_OF_EVENT: Readonly<Record<string, string>> = {
+  claimed: 'started',
+  completed: 'succeeded',
   unrecorded: 'failed',
   withdrawn: 'failed',
   unusable: 'failed',
 }
 
+/** The kinds that are sent without `--notify-on`. A message after each success would teach its readers to ignore all. */
+const USUAL_KINDS = COMMON.notifyOn.choices.filter((kind) => kind !== 'started' && kind !== 'succeeded')
+
 type NotifyValues = Pick<Values<typeof COMMON>, 'notify' | 'notifyOn'>
 
 export interface Notify extends Omit<Notifier, 'send'> {
-  /** Sends a notification if the event is of a kind that the user asked for. */
-  emit(event: LogObject): void
+  /** Sends a notification if the event is of a kind that the user asked for. `about` is the slot of the event. */
+  emit(event: LogObject, about: ZonedSlot): void
 }
 
 /** Opens a notifier, or returns null without `--notify`. Throws a usage error for `--notify-on` without `--notify`. */
@@ -41,12 +47,17 @@ export function openNotify(values: NotifyValues, env: Environment): Notify | nul
   const base = without(KEPT_FROM_IT, env)
   return {
     ...notifier,
-    emit(event) {
+    emit(event, about) {
       const kind = KIND_OF_EVENT[event.event] ?? event.event
-      if (!(kinds ?? COMMON.notifyOn.choices).some((wanted) => wanted === kind)) return
-      // A shell sees these variables, so we pass only two texts of the event, whose characters are restricted.
-      const facts = { CRONLEDGER_RUN_TASK: event.task, CRONLEDGER_RUN_SLOT: event.slot }
-      send({ kind, input: `${JSON.stringify(event)}\n`, env: { ...base, ...facts } })
+      if (!(kinds ?? USUAL_KINDS).some((wanted) => wanted === kind)) return
+      // A shell sees these variables, so we pass only texts whose characters are restricted.
+      const variables = { ...slotVariables(about), CRONLEDGER_RUN_KIND: kind }
+      send({
+        kind,
+        slot: `${event.task} ${event.slot}`,
+        input: `${JSON.stringify(event)}\n`,
+        env: { ...base, ...variables },
+      })
     },
   }
 }

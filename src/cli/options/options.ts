@@ -98,11 +98,21 @@ export const COMMON = {
     kind: 'words',
     value: 'KIND[,…]',
     group: 'Notifications and output',
-    choices: ['duplicate', 'refused', 'skipped', 'failed', 'missed', 'stale', 'overdue', 'late'],
-    otherwise: 'all',
-    help: 'Notify only about duplicate, refused, skipped, failed',
-    details:
-      'run and rerun notify about duplicate, refused, skipped and failed; check about failed, missed, stale, overdue and late.',
+    choices: [
+      'started',
+      'succeeded',
+      'duplicate',
+      'refused',
+      'skipped',
+      'failed',
+      'missed',
+      'stale',
+      'overdue',
+      'late',
+    ],
+    otherwise: 'all but started and succeeded',
+    help: 'Notify only about started, succeeded, duplicate, refused, skipped, failed',
+    details: 'check notifies about failed, missed, stale, overdue and late.',
   },
 } as const satisfies OptionTable
 

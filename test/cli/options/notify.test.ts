@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { livingMember } from '../../../src/process/process-group.ts'
+import { runKey } from '../../../src/run/slot-variables.ts'
 import { cronledger, type Ended, type Loose, MAIN, NIGHTLY, type Options, scratch, start } from '../../support/cli.ts'
 import { readEmf } from '../../support/emf.ts'
 
@@ -41,6 +42,16 @@ function ledger() {
   }
 }
 
+/** The variables of a notification about the slot, whose schedule has the zone of Tokyo. */
+const VARIABLES = [
+  'CRONLEDGER_RUN_TASK=nightly',
+  `CRONLEDGER_RUN_SLOT=${SLOT}`,
+  'CRONLEDGER_RUN_DATE=2026-11-23',
+  'CRONLEDGER_RUN_LOCAL=2026-11-23T12:00:00+09:00',
+  'CRONLEDGER_RUN_TIMEZONE=Asia/Tokyo',
+  `CRONLEDGER_RUN_KEY=${runKey('nightly', Date.parse(SLOT))}`,
+]
+
 function logOf(text: string): Loose[] {
   return text
     .trim()
@@ -50,8 +61,8 @@ function logOf(text: string): Loose[] {
 
 const warningsOf = ({ stderr }: Ended) => logOf(stderr).filter(({ event }) => event === 'warning')
 
-/** Hangs, ignores SIGTERM, and has a child that does so too; writes its group. */
-const STUBBORN = 'trap "" TERM; (sleep 300) & echo $$ >'
+/** Hangs, ignores SIGTERM, and has a child that does so too; writes its group, whose leader is its parent. */
+const STUBBORN = 'trap "" TERM; (sleep 300) & echo $PPID >'
 
 async function expectGone(group: string): Promise<void> {
   while (livingMember(Number(group)) !== null) await new Promise(setImmediate)
@@ -148,26 +159,74 @@ describe('the events that are sent', () => {
     expect(events()).toMatchObject([{ event: 'refused' }])
   })
 
-  test('with an environment that names task and slot, forces nothing, and sends no notifications', async () => {
+  test('with an environment that names the kind and the slot, forces nothing, and sends no notifications', async () => {
     const { store, told } = ledger()
     await cronledger(['run', '--notify', `env > ${told}`, '--', 'false'], {
       env: {
         CRONLEDGER_STORE: store,
         CRONLEDGER_TASK: 'nightly',
-        CRONLEDGER_SCHEDULE: '0 3 * * *',
+        CRONLEDGER_SCHEDULE: '0 12 * * *',
+        CRONLEDGER_TIMEZONE: 'Asia/Tokyo',
         CRONLEDGER_FORCE_SLOT: SLOT,
         CRONLEDGER_REASON: 'bad input file',
         CRONLEDGER_BY: 'ada',
         CRONLEDGER_NOTIFY: 'overruled',
         CRONLEDGER_NOTIFY_ON: 'failed',
+        CRONLEDGER_RUN_DATE: 'of an outer run',
         OTHER: 'kept',
       },
     })
     const variables = readFileSync(told, 'utf8').split('\n')
-    expect(variables).toEqual(
-      expect.arrayContaining(['CRONLEDGER_RUN_TASK=nightly', `CRONLEDGER_RUN_SLOT=${SLOT}`, 'OTHER=kept']),
-    )
-    expect(variables.join()).not.toMatch(/FORCE_SLOT|REASON|CRONLEDGER_BY|NOTIFY/)
+    expect(variables).toEqual(expect.arrayContaining([...VARIABLES, 'CRONLEDGER_RUN_KIND=failed', 'OTHER=kept']))
+    expect(variables.join()).not.toMatch(/FORCE_SLOT|REASON|CRONLEDGER_BY|NOTIFY=|NOTIFY_ON|bad input|ada/)
+  })
+})
+
+describe('started and succeeded', () => {
+  const on = (kinds: string) => ['--notify-on', kinds]
+
+  test('are sent only if they are named', async () => {
+    const { run, keep, events } = ledger()
+    expect((await run(['true'], keep)).code).toBe(0)
+    expect(events()).toEqual([])
+    expect((await run(['true'], keep)).code).toBe(0)
+    expect(events()).toMatchObject([{ event: 'duplicate' }])
+  })
+
+  test('are sent in this order, the success when it is on record', async () => {
+    const { run, told, store, events } = ledger()
+    const status = `${process.execPath} ${MAIN} history --store ${store} --task nightly --no-missed --format ndjson`
+    const command = `printf '{"kind":"%s"}\n' $CRONLEDGER_RUN_KIND >> ${told}; cat >> ${told}; ${status} >> ${told}`
+    const ended = await run(['true'], [...on('started,succeeded'), '--notify', command])
+    expect(ended.code).toBe(0)
+    expect(warningsOf(ended)).toEqual([])
+    const [started, claimed, , succeeded, completed, recorded] = events()
+    expect([started, claimed]).toMatchObject([{ kind: 'started' }, { event: 'claimed', attempt: 1 }])
+    expect([succeeded, completed]).toMatchObject([{ kind: 'succeeded' }, { event: 'completed', outcome: 'succeeded' }])
+    expect(recorded).toMatchObject({ state: 'COMPLETED' })
+  })
+
+  test('a start is followed by its failure, for each attempt', async () => {
+    const { run, keep, events } = ledger()
+    const retries = ['--max-attempts', '2', '--retry-delay', '0ms']
+    const batch = ['sh', '-c', 'exit $((2 - CRONLEDGER_RUN_ATTEMPT))']
+    expect((await run(batch, [...retries, ...on('started,succeeded,failed'), ...keep])).code).toBe(0)
+    expect(events().map(({ event, attempt }) => [event, attempt])).toEqual([
+      ['claimed', 1],
+      ['failed', 1],
+      ['claimed', 2],
+      ['completed', 2],
+    ])
+  })
+
+  test('a start that hangs delays neither the batch nor its record', async () => {
+    const { run, told, store } = ledger()
+    const isRecorded = `${process.execPath} ${MAIN} show --store ${store} --task nightly --slot ${SLOT} | grep -q succeeded`
+    const command = `until ${isRecorded}; do :; done; echo seen > ${told}`
+    const ended = await run(['true'], [...on('started'), '--notify', command])
+    expect(ended.code).toBe(0)
+    expect(warningsOf(ended)).toEqual([])
+    expect(readFileSync(told, 'utf8')).toBe('seen\n')
   })
 })
 
@@ -175,7 +234,7 @@ describe('a notification that goes wrong is one line of the log, and the exit co
   for (const [what, command, why] of [
     ['fails', 'echo noise; echo no route >&2; exit 9', /exit code 9: no route$/],
     ['is not found', 'no-such-command', /exit code 127: .*not found/],
-    ['dies', 'kill -KILL $$', /SIGKILL/],
+    ['dies', 'kill -KILL $$', /exit code 137/],
   ] as const) {
     test(`it ${what}`, async () => {
       const { run } = ledger()
@@ -220,7 +279,7 @@ describe('wrong options: 64, one line', () => {
     [['--notify-on', 'failed'], /--notify-on requires --notify/],
     [
       ['--notify', 'cat', '--notify-on', 'failed,dupplicate'],
-      /--notify-on "dupplicate" is not allowed. Did you mean duplicate\? Use duplicate, ref/,
+      /--notify-on "dupplicate" is not allowed. Did you mean duplicate\? Use started, suc/,
     ],
     [['--notify', 'cat', '--notify-on', 'failed,'], /--notify-on "" is not allowed/],
     [['--metrics', 'statsd'], /--metrics "statsd" is not allowed. Use off or emf/],
@@ -272,6 +331,16 @@ describe('check', () => {
     expect(told.stdout.split('\n').length).toBe(plain.stdout.split('\n').length)
     const found = events().map(({ event, task, slot }) => `${event} ${task} ${slot}`)
     expect(found.toSorted()).toEqual([`failed nightly ${SLOT}`, 'missed nightly 2026-11-24T03:00:00Z'])
+  })
+
+  test('names the kind and the slot in the environment, in the zone of its schedule', async () => {
+    const { store, told } = ledger()
+    const tokyo = ['--task', 'nightly', '--schedule', '0 12 * * *', '--timezone', 'Asia/Tokyo']
+    const slot = ['--since', SLOT, '--until', '2026-11-23T03:00:01Z']
+    await cronledger(['setup', '--store', store])
+    await cronledger(['check', '--store', store, ...tokyo, ...slot, '--notify', `env > ${told}`])
+    const variables = readFileSync(told, 'utf8').split('\n')
+    expect(variables).toEqual(expect.arrayContaining([...VARIABLES, 'CRONLEDGER_RUN_KIND=missed']))
   })
 
   test('sends each finding also if the reader of its output has gone', async () => {

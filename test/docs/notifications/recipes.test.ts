@@ -1,0 +1,299 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { runKey } from '../../../src/run/slot-variables.ts'
+import { aws, awsEnv, hasAws } from '../../support/aws.ts'
+import { cronledger, type Ended, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
+import { startMoto } from '../../support/servers.ts'
+import { blocksOf } from '../markdown.ts'
+import { isInstalled } from '../session.ts'
+import { type Service, startHealthchecks, startSentry, startSlack } from './services.ts'
+
+/*
+ * The scripts of docs/guides/notifications.md, each against a server that answers as the service does.
+ */
+const GUIDE = readFileSync(new URL('../../../docs/guides/notifications.md', import.meta.url), 'utf8')
+const hasPrograms = ['jq', 'curl'].every(isInstalled)
+const SLOT = '2026-11-23T03:00:00Z'
+const KEY = runKey('nightly', Date.parse(SLOT))
+/** Everything that a shell, JSON, a URL, an email or Slack could take for something else. */
+const HOSTILE =
+  '"; touch pwned; $(touch pwned) `touch pwned` \' \\ | & <!channel> %s $HOME 失敗した バッチ\n{"text":"x"}\r\t--help'
+const HOSTILE_OPERATOR = '$(touch pwned) "O\'Brien" <@U123> 花子'
+
+const folder = scratch()
+let tests = 0
+/** The folder in which a test runs, with the scripts and nothing else. */
+let work: string
+beforeEach(() => {
+  work = join(folder, `test-${++tests}`)
+  mkdirSync(work)
+  for (const { attributes, text } of blocksOf(GUIDE)) {
+    if (attributes['file'] !== undefined) writeFileSync(join(work, attributes['file']), text)
+  }
+})
+
+type Env = Readonly<Record<string, string>>
+
+/** Returns functions that run commands of cronledger with the script of the guide as the notification. */
+function withScript(script: string, more: Env) {
+  const env = {
+    CRONLEDGER_STORE: `file:${join(work, 'ledger.db')}`,
+    CRONLEDGER_NOTIFY: `sh ${script}`,
+    // Debian's `aws`, whatever else this machine has.
+    PATH: `/usr/bin:${process.env['PATH']}`,
+    ...more,
+  }
+  const slot = [...NIGHTLY, '--event-time', SLOT, '--log', 'json']
+  const cli = (...args: readonly string[]) => cronledger(args, { env, cwd: work })
+  return {
+    cli,
+    run: (command: readonly string[], ...options: readonly string[]) =>
+      cli('run', ...slot, ...options, '--', ...command),
+    /** Runs a batch whose name, reason and operator are hostile. It cannot be started. */
+    runHostile: () =>
+      cli(
+        ...['run', ...NIGHTLY, '--log', 'json', '--force-slot', SLOT],
+        ...['--reason', HOSTILE, '--by', HOSTILE_OPERATOR, '--', `./${HOSTILE}`],
+      ),
+    /** Marks the slot as completed for a hostile reason. A later trigger is a duplicate, whose message has the reason. */
+    resolveHostile: () =>
+      cli(
+        ...['resolve', ...NIGHTLY, '--slot', SLOT, '--state', 'completed'],
+        ...['--reason', HOSTILE, '--by', HOSTILE_OPERATOR],
+      ),
+  }
+}
+
+function logOf({ stderr }: Ended): readonly Loose[] {
+  return stderr
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line))
+}
+
+const messageOf = (ended: Ended, event: string): string =>
+  logOf(ended).find((line) => line['event'] === event)?.['message']
+const warningsOf = (ended: Ended) =>
+  logOf(ended).flatMap(({ event, message }) => (event === 'warning' ? [message] : []))
+
+/** The script ran to its end, and no text was taken for a command. */
+function expectHarmless(...ends: readonly Ended[]): void {
+  expect(ends.flatMap(warningsOf)).toEqual([])
+  expect(readdirSync(work)).not.toContain('pwned')
+}
+
+async function opened<T>(starting: Promise<Service<T>>): Promise<Service<T>> {
+  const service = await starting
+  onTestFinished(() => service.stop())
+  return service
+}
+
+/** As Slack shows a text. */
+const shown = (text: string) => text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&')
+
+describe.skipIf(!hasPrograms)('Slack', () => {
+  test('the message has the task, the slot, what happened and the next step', async () => {
+    const { url, accepted } = await opened(startSlack())
+    const { run } = withScript('notify-slack.sh', { WEBHOOK_URL: url })
+    const ended = await run(['sh', '-c', 'exit 2'])
+    expect(ended.code).toBe(2)
+    expectHarmless(ended)
+    const [first] = logOf(ended).at(-1)?.['todo'] ?? []
+    expect(accepted.map(({ text }) => shown(text))).toEqual([
+      `*nightly* slot ${SLOT} (2026-11-23T03:00:00+00:00)\n${messageOf(ended, 'failed')}\n${first.what}:\n\`\`\`${first.command}\`\`\``,
+    ])
+  })
+
+  test('a hostile text is shown as it is, and notifies nobody', async () => {
+    const { url, accepted } = await opened(startSlack())
+    const { run, runHostile, resolveHostile } = withScript('notify-slack.sh', { WEBHOOK_URL: url })
+    const failed = await runHostile()
+    const resolved = await resolveHostile()
+    const duplicate = await run(['true'])
+    expect([failed.code, resolved.code, duplicate.code]).toEqual([127, 0, 0])
+    expectHarmless(failed, duplicate)
+    const texts = accepted.map(({ text }) => text)
+    expect(texts.join()).not.toMatch(/[<>]|&(?!(amp|lt|gt);)/)
+    expect(texts.map(shown)).toEqual([
+      expect.stringContaining(messageOf(failed, 'failed')),
+      `*nightly* slot ${SLOT} (2026-11-23T03:00:00+00:00)\n${messageOf(duplicate, 'duplicate')}`,
+    ])
+    expect(messageOf(duplicate, 'duplicate')).toContain('<!channel> %s $HOME 失敗した バッチ')
+  })
+})
+
+describe.skipIf(!hasAws)('SNS', () => {
+  /** Starts a topic with a queue that gets its messages. */
+  async function startTopic() {
+    const server = await startMoto()
+    onTestFinished(() => server.stop())
+    const call = (...args: readonly string[]) => aws(server.endpoint, ...args)
+    const { TopicArn: topic } = await call('sns', 'create-topic', '--name', 'batches')
+    const { QueueUrl: queue } = await call('sqs', 'create-queue', '--queue-name', 'inbox')
+    const account = topic.split(':')[4]
+    const endpoint = `arn:aws:sqs:eu-west-1:${account}:inbox`
+    await call(
+      ...['sns', 'subscribe', '--topic-arn', topic, '--protocol', 'sqs'],
+      ...['--notification-endpoint', endpoint],
+    )
+    return {
+      env: { ...awsEnv(server.endpoint), TOPIC_ARN: topic },
+      async received() {
+        const answer = await call('sqs', 'receive-message', '--queue-url', queue, '--max-number-of-messages', '10')
+        return (answer?.Messages ?? []).map(({ Body }: Loose) => JSON.parse(Body))
+      },
+    }
+  }
+
+  test('the subject names the kind, the task and the slot, and the message is the event, with a hostile text too', async () => {
+    const { env, received } = await startTopic()
+    const { runHostile } = withScript('notify-sns.sh', env)
+    const ended = await runHostile()
+    expect(ended.code).toBe(127)
+    expectHarmless(ended)
+    const messages = await received()
+    expect(messages).toMatchObject([{ Subject: 'cronledger: failed nightly 2026-11-23T03:00:00+00:00' }])
+    expect(JSON.parse(messages[0].Message)).toEqual(logOf(ended).at(-1))
+    expect(JSON.parse(messages[0].Message)).toMatchObject({ reason: HOSTILE, by: HOSTILE_OPERATOR })
+  })
+
+  test('the subject of the longest task name is not too long', async () => {
+    const { env, received } = await startTopic()
+    const { cli } = withScript('notify-sns.sh', env)
+    const task = `a${'-/._Z'.repeat(25)}`
+    const ended = await cli(
+      ...['run', '--task', task, '--schedule', '0 3 * * *', '--event-time', SLOT, '--log', 'json', '--', 'false'],
+    )
+    expectHarmless(ended)
+    expect(await received()).toMatchObject([{ Subject: `cronledger: failed ${task}`.slice(0, 99) }])
+  })
+})
+
+describe.skipIf(!hasPrograms)('healthchecks.io', () => {
+  const on = { CRONLEDGER_NOTIFY_ON: /^export CRONLEDGER_NOTIFY_ON=(started,\S+missed\S+)$/m.exec(GUIDE)?.[1] ?? '' }
+
+  test('a start and its success, under the key of the slot', async () => {
+    const { url, accepted } = await opened(startHealthchecks())
+    const { run } = withScript('notify-healthchecks.sh', { HEALTHCHECK_URL: url, ...on })
+    const ended = await run(['true'])
+    expect(ended.code).toBe(0)
+    expectHarmless(ended)
+    expect(accepted).toEqual([
+      { action: 'start', rid: KEY, body: `${messageOf(ended, 'claimed')}\n` },
+      { action: 'success', rid: KEY, body: `${messageOf(ended, 'completed')}\n` },
+    ])
+  })
+
+  test('a retry: a start and a failure, then a start and a success', async () => {
+    const { url, accepted } = await opened(startHealthchecks())
+    const { run } = withScript('notify-healthchecks.sh', { HEALTHCHECK_URL: url, ...on })
+    const retries = ['--max-attempts', '2', '--retry-delay', '0ms']
+    expectHarmless(await run(['sh', '-c', 'exit $((2 - CRONLEDGER_RUN_ATTEMPT))'], ...retries))
+    expect(accepted.map(({ action }) => action)).toEqual(['start', 'fail', 'start', 'success'])
+    expect(new Set(accepted.map(({ rid }) => rid))).toEqual(new Set([KEY]))
+  })
+
+  test('neither a duplicate nor a slot that check finds is reported as a success', async () => {
+    const { url, accepted } = await opened(startHealthchecks())
+    const { run, cli } = withScript('notify-healthchecks.sh', { HEALTHCHECK_URL: url })
+    const runs = [await run(['false']), await run(['false'])]
+    const since = ['--since', SLOT, '--until', '2026-11-24T03:00:01Z']
+    const checked = await cli('check', 'nightly', ...since, '--notify-on', 'missed,failed')
+    expect(checked).toMatchObject({ code: 1, stderr: '' })
+    await cli('resolve', ...NIGHTLY, '--slot', SLOT, '--state', 'completed', '--reason', 'done by hand')
+    const duplicate = await run(['false'])
+    expect(duplicate.code).toBe(0)
+    expectHarmless(...runs, duplicate)
+    expect(accepted.map(({ action, rid }) => [action, rid])).toEqual([
+      ['fail', KEY],
+      ['fail', KEY],
+      ['fail', expect.stringMatching(/./)],
+      ['fail', expect.stringMatching(/./)],
+      ['log', KEY],
+    ])
+    const found = accepted.slice(2, 4)
+    expect(found.map(({ rid }) => rid).toSorted()).toEqual(
+      [KEY, runKey('nightly', Date.parse('2026-11-24T03:00:00Z'))].toSorted(),
+    )
+    expect(found.map(({ body }) => body).join()).toMatch(/was missed: due/)
+  })
+
+  test('a hostile text is the body, as it is', async () => {
+    const { url, accepted } = await opened(startHealthchecks())
+    const { run, runHostile, resolveHostile } = withScript('notify-healthchecks.sh', { HEALTHCHECK_URL: url })
+    const failed = await runHostile()
+    await resolveHostile()
+    const duplicate = await run(['true'])
+    expectHarmless(failed, duplicate)
+    expect(accepted).toEqual([
+      { action: 'fail', rid: KEY, body: `${messageOf(failed, 'failed')}\n` },
+      { action: 'log', rid: KEY, body: `${messageOf(duplicate, 'duplicate')}\n` },
+    ])
+  })
+})
+
+describe.skipIf(!hasPrograms)('Sentry', () => {
+  const on = { CRONLEDGER_NOTIFY_ON: 'started,succeeded,failed,refused' }
+
+  test('two check-ins with one id for an attempt that succeeds', async () => {
+    const { url, accepted } = await opened(startSentry())
+    const { run } = withScript('notify-sentry.sh', { SENTRY_CRONS: url, ...on })
+    const ended = await run(['true'])
+    expectHarmless(ended)
+    expect(accepted.map(({ status }) => status)).toEqual(['in_progress', 'ok'])
+    const runId = logOf(ended).at(-1)?.['runId']
+    for (const { id } of accepted) expect(id.replaceAll('-', '')).toBe(`${runId}000000000001`)
+  })
+
+  test('each attempt has its own id, since Sentry does not change a check-in that has ended', async () => {
+    const { url, accepted } = await opened(startSentry())
+    const { run, runHostile } = withScript('notify-sentry.sh', { SENTRY_CRONS: url, ...on })
+    const retries = ['--max-attempts', '2', '--retry-delay', '0ms']
+    const failed = await run(['sh', '-c', 'exit 3'], ...retries)
+    const refused = await run(['true'])
+    const forced = await runHostile()
+    expect([failed.code, refused.code, forced.code]).toEqual([3, 65, 127])
+    expectHarmless(failed, refused, forced)
+    expect(accepted.map(({ status }) => status)).toEqual([
+      ...['in_progress', 'error', 'in_progress', 'error'],
+      ...['error', 'in_progress', 'error'],
+    ])
+    expect(new Set(accepted.map(({ id }) => id)).size).toBe(4)
+  })
+
+  test('what check finds is left to Sentry', async () => {
+    const { url, accepted } = await opened(startSentry())
+    const { run, cli } = withScript('notify-sentry.sh', { SENTRY_CRONS: url })
+    await run(['false'], '--notify-on', 'refused')
+    const checked = await cli('check', 'nightly', '--since', SLOT, '--until', '2026-11-24T03:00:01Z')
+    expect(checked).toMatchObject({ code: 1, stderr: '' })
+    expect(accepted).toEqual([])
+  })
+})
+
+describe.skipIf(!hasPrograms)(
+  'a service that cannot be reached changes neither the result of the batch nor its record',
+  () => {
+    const NOBODY = 'http://127.0.0.1:1'
+    const scripts: readonly [script: string, env: Env][] = [
+      ['notify-slack.sh', { WEBHOOK_URL: NOBODY }],
+      ['notify-healthchecks.sh', { HEALTHCHECK_URL: NOBODY }],
+      ['notify-sentry.sh', { SENTRY_CRONS: NOBODY }],
+      ...(hasAws
+        ? [['notify-sns.sh', { ...awsEnv(NOBODY), TOPIC_ARN: 'arn:aws:sns:eu-west-1:1:x' }] as [string, Env]]
+        : []),
+    ]
+
+    test.each(scripts)('%s', async (script, env) => {
+      const { run, cli } = withScript(script, { ...env, CRONLEDGER_NOTIFY_ON: 'started,succeeded' })
+      const ended = await run(['echo', 'paid'])
+      expect(ended).toMatchObject({ code: 0, stdout: 'paid\n' })
+      expect(warningsOf(ended)).toEqual([
+        expect.stringMatching(/^2 of 2 notifications failed\. The first failure \(event started\): /),
+      ])
+      const { stdout } = await cli('history', 'nightly', '--no-missed', '--format', 'ndjson')
+      expect(JSON.parse(stdout)).toMatchObject({ state: 'COMPLETED' })
+    })
+  },
+)

@@ -1,0 +1,117 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+
+/*
+ * Servers that answer as the services document it, and keep what they accept. Each refuses a request that the service
+ * would refuse, so that the script fails.
+ */
+
+interface Request {
+  readonly method: string
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly type: string
+  readonly body: string
+}
+
+interface Reply {
+  readonly status: number
+  readonly body: string
+}
+
+export interface Service<T> {
+  readonly url: string
+  readonly accepted: readonly T[]
+  stop(): Promise<void>
+}
+
+/** Starts a server. `accept` returns what it keeps of a request, or why it refuses the request. */
+async function startService<T>(path: string, ok: Reply, accept: (request: Request) => T | Reply): Promise<Service<T>> {
+  const accepted: T[] = []
+  const server = createServer(async (incoming, outgoing) => {
+    const url = new URL(incoming.url ?? '', 'http://localhost')
+    const { method = '', headers } = incoming
+    const body = await text(incoming)
+    const type = headers['content-type'] ?? ''
+    const result = accept({ method, path: url.pathname, query: url.searchParams, type, body })
+    const reply = isReply(result) ? result : ok
+    if (!isReply(result)) accepted.push(result)
+    outgoing.writeHead(reply.status).end(reply.body)
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`,
+    accepted,
+    async stop() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+function isReply(result: unknown): result is Reply {
+  return typeof result === 'object' && result !== null && 'status' in result && typeof result.status === 'number'
+}
+
+const NOT_FOUND: Reply = { status: 404, body: 'not found' }
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** An incoming webhook: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks/ */
+export function startSlack(): Promise<Service<{ readonly text: string }>> {
+  const path = '/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX'
+  return startService(path, { status: 200, body: 'ok' }, (request) => {
+    if (request.path !== path || request.method !== 'POST') return NOT_FOUND
+    const { text: message } = parsed(request) ?? {}
+    if (request.type !== 'application/json') return { status: 400, body: 'invalid_payload' }
+    return typeof message === 'string' && message !== '' ? { text: message } : { status: 400, body: 'no_text' }
+  })
+}
+
+function parsed({ body }: Request): { readonly text?: unknown } | null {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return null
+  }
+}
+
+export interface Ping {
+  readonly action: 'start' | 'success' | 'fail' | 'log'
+  readonly rid: string | null
+  readonly body: string
+}
+
+/** The pinging API: https://healthchecks.io/docs/http_api/ */
+export function startHealthchecks(): Promise<Service<Ping>> {
+  const path = '/5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278'
+  return startService<Ping>(path, { status: 200, body: 'OK' }, ({ method, path: asked, query, body }) => {
+    const [, action = 'success'] = /^\/[0-9a-f-]{36}(?:\/(start|fail|log))?$/.exec(asked) ?? [null, null]
+    if (action === null || !asked.startsWith(path)) return NOT_FOUND
+    if (!['HEAD', 'GET', 'POST'].includes(method)) return { status: 405, body: '' }
+    const rid = query.get('rid')
+    if (rid !== null && !UUID.test(rid)) return { status: 400, body: 'invalid uuid format' }
+    return { action: action as Ping['action'], rid, body }
+  })
+}
+
+export type CheckInStatus = 'in_progress' | 'ok' | 'error'
+
+/** Check-ins by HTTP: https://docs.sentry.io/product/monitors-and-alerts/monitors/crons/getting-started/http/ */
+export function startSentry(): Promise<Service<{ readonly id: string; readonly status: CheckInStatus }>> {
+  const path = '/api/4500000000000000/cron/nightly/0123456789abcdef0123456789abcdef/'
+  const statuses = new Map<string, CheckInStatus>()
+  return startService(path, { status: 202, body: '' }, ({ method, path: asked, query }) => {
+    if (asked !== path) return NOT_FOUND
+    if (method !== 'GET' && method !== 'POST') return { status: 405, body: '' }
+    const id = query.get('check_in_id') ?? ''
+    const status = query.get('status')
+    if (status !== 'in_progress' && status !== 'ok' && status !== 'error') return { status: 400, body: 'status' }
+    if (!UUID.test(id)) return { status: 400, body: 'check_in_id' }
+    // Sentry accepts this request and changes nothing. Here it must fail, so that the test sees it.
+    if ((statuses.get(id) ?? 'in_progress') !== 'in_progress') return { status: 400, body: 'the check-in has ended' }
+    statuses.set(id, status)
+    return { id, status }
+  })
+}
