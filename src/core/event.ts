@@ -51,6 +51,8 @@ export type RunEvent =
       readonly survivor: Survivor | null
       /** The holder of the overlap lock, if the cause is `overlap`. */
       readonly holder?: OverlapLock
+      /** The schedule in the task record, if the cause is `scheduleChanged`. */
+      readonly inForce?: ScheduleSpec
     } & NoteResult)
   /** Another slot of the task runs, and this one waits for it. */
   | { readonly event: 'waiting'; readonly holder: OverlapLock }

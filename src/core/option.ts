@@ -5,6 +5,7 @@ export const OPTION_GROUPS = [
   'Required',
   'Options',
   'Event time',
+  'Changing a schedule',
   'Retries',
   'Overlap',
   'Limits',

@@ -200,6 +200,8 @@ const REFUSAL_CAUSES = [
   'newerRow',
   // A newer cronledger wrote the record of the task, so it is unknown whether the task is paused.
   'newerTaskRecord',
+  // The task record has another schedule for this slot, and the caller does not accept a change.
+  'scheduleChanged',
   // Another slot of the task runs.
   'overlap',
   // A forced trigger is meant only for slots with a row, and this slot has no row.

@@ -41,7 +41,7 @@ export function explainText(explanation: Explanation): string {
   const { expression, zone } = schedule.spec
   const clocks = clockNotes.map((note) => noteText(note, zone))
   const slot = window === null ? null : formatInstant(window.slot)
-  const lines: (readonly [label: string, text: string])[] = [
+  const lines: Labelled[] = [
     ['schedule', printable(expression)],
     ['in words', inWords(schedule)],
     ['zone', `${zone} (zone data ${zoneData})`],
@@ -66,6 +66,14 @@ export function explainText(explanation: Explanation): string {
           ],
     ),
   ]
+  return labelledText(lines)
+}
+
+/** A line with a label. An empty label belongs to the line above. */
+export type Labelled = readonly [label: string, text: string]
+
+/** Returns the lines below each other, wrapped at 80 columns. */
+export function labelledText(lines: readonly Labelled[]): string {
   return lines.flatMap(([label, text]) => wrapped(label, text)).join('\n')
 }
 
@@ -74,7 +82,7 @@ export function explainJson(explanation: Explanation): Record<string, unknown> {
   const { schedule, zoneData, task, ofTask, at, earlyToleranceMs, window, previous, next, clocksFrom, clocksUntil } =
     explanation
   const { expression, zone, anchor } = schedule.spec
-  const shown = (at: Instant) => ({ utc: formatInstant(at), local: inZone(at, zone).toFormat(ISO_LOCAL) })
+  const shown = (instant: Instant) => instantJson(instant, zone)
   const neighbour = (slot: Instant) => ({
     ...shown(slot),
     ...(ofTask !== null && { suspended: suspendedWord(ofTask, slot) }),
@@ -103,9 +111,14 @@ export function explainJson(explanation: Explanation): Record<string, unknown> {
   }
 }
 
+/** Returns an instant in UTC and on the clocks of a zone, for programs. */
+export function instantJson(at: Instant, zone: string) {
+  return { utc: formatInstant(at), local: inZone(at, zone).toFormat(ISO_LOCAL) }
+}
+
 const ISO_LOCAL = "yyyy-MM-dd'T'HH:mm:ssZZ"
 
-function moment(at: Instant, zone: string): string {
+export function moment(at: Instant, zone: string): string {
   return `${formatInstant(at)}  ${inZone(at, zone).toFormat('ccc yyyy-MM-dd HH:mm:ss ZZ')}`
 }
 
@@ -120,7 +133,7 @@ function toleranceText(at: Instant, toleranceMs: number, window: Window | null):
     : `${formatDuration(toleranceMs)}; an event time up to this long before a slot belongs to it`
 }
 
-function slotLines({ schedule, ofTask, window, previous, next }: Explanation): (readonly [string, string])[] {
+function slotLines({ schedule, ofTask, window, previous, next }: Explanation): readonly Labelled[] {
   const wordOf = (slot: Instant) => (ofTask === null ? null : suspendedWord(ofTask, slot))
   const moments = (slots: readonly Instant[]) =>
     slots.map((slot) => [moment(slot, schedule.spec.zone), wordOf(slot)].filter(Boolean).join('  '))
@@ -131,7 +144,8 @@ function slotLines({ schedule, ofTask, window, previous, next }: Explanation): (
   ]
 }
 
-function labelled(label: string, texts: readonly string[]): (readonly [string, string])[] {
+/** Returns the texts as lines, the first one with the label. */
+export function labelled(label: string, texts: readonly string[]): readonly Labelled[] {
   return texts.map((text, index) => [index === 0 ? label : '', text])
 }
 

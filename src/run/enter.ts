@@ -42,7 +42,11 @@ async function unlessAdmitted(claimedSlot: ClaimedSlot): Promise<NotEntered | nu
     case 'paused':
       return { kind: 'gaveWay', result: await giveWayToPause(admission.pause, claimedSlot) }
     case 'newerRecord':
-      return { kind: 'gaveWay', result: await refuseClaimed('newerTaskRecord', claimedSlot) }
+      return { kind: 'gaveWay', result: await refuseClaimed({ cause: 'newerTaskRecord' }, claimedSlot) }
+    case 'scheduleChanged': {
+      const { inForce } = admission
+      return { kind: 'gaveWay', result: await refuseClaimed({ cause: 'scheduleChanged', inForce }, claimedSlot) }
+    }
     case 'unanswered':
       // We must not start: a pause might be in force.
       throw admission.cause

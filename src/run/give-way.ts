@@ -2,7 +2,7 @@ import { attemptCount, endedAttempts, hasStarted } from '../core/row/attempts.ts
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
 import { skipRow } from '../core/row/transition.ts'
 import type { Suspension } from '../core/task/task-record.ts'
-import type { PendingRow, RefusalCause, Resolution } from '../core/types.ts'
+import type { PendingRow, Resolution, ScheduleSpec } from '../core/types.ts'
 import { withinStop } from '../process/stop.ts'
 import { noteRejection } from './claim.ts'
 import { type ClaimedSlot, endWritten } from './claimed-slot.ts'
@@ -17,7 +17,13 @@ export type GaveWay =
   | { readonly status: 'skipped'; readonly attempt: number; readonly holder: OverlapLock; readonly recorded: boolean }
   /** The task is paused. The slot is marked as skipped, unless an attempt had already started in it. */
   | { readonly status: 'paused'; readonly attempt: number; readonly pause: Suspension; readonly recorded: boolean }
-  | { readonly status: 'refused'; readonly cause: 'overlap' | 'newerTaskRecord'; readonly row: null }
+  | { readonly status: 'refused'; readonly cause: RefusedClaim['cause']; readonly row: null }
+
+/** Why a run whose slot is claimed may not start, and the facts for the log. */
+type RefusedClaim =
+  | { readonly cause: 'overlap'; readonly holder: OverlapLock }
+  | { readonly cause: 'newerTaskRecord' }
+  | { readonly cause: 'scheduleChanged'; readonly inForce: ScheduleSpec }
 
 /** Marks the slot as skipped, because another slot of the task is running. */
 export async function skipForOverlap(holder: OverlapLock, reason: string, claimedSlot: ClaimedSlot): Promise<GaveWay> {
@@ -43,16 +49,16 @@ export async function giveWayToPause(pause: Suspension, claimedSlot: ClaimedSlot
 
 /** Ends the claim without a start, and records the refusal. */
 export async function refuseClaimed(
-  cause: Extract<RefusalCause, 'overlap' | 'newerTaskRecord'>,
+  refused: RefusedClaim,
   { request, lease, settings, io }: ClaimedSlot,
-  holder?: OverlapLock,
 ): Promise<GaveWay> {
+  const { cause } = refused
   const finish = await finishAttempt(await lease.release(), { outcome: 'notStarted' }, settings, io)
   const noted =
     finish.kind === 'unanswered'
       ? { noted: false, detail: finish.cause.message }
       : await noteRejection({ kind: 'refused', cause }, request, settings, io)
-  io.emit({ event: 'refused', cause, row: null, survivor: null, ...(holder !== undefined && { holder }), ...noted })
+  io.emit({ event: 'refused', ...refused, row: null, survivor: null, ...noted })
   return { status: 'refused', cause, row: null }
 }
 

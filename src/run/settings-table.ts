@@ -33,6 +33,17 @@ export const SETTING_GROUPS = {
       default: 'warn',
       help: 'Warn or refuse if the event time is not in the schedule',
     },
+    /** With `warn`, an edited schedule is in force from the slot of the first run that has it. */
+    onScheduleChange: {
+      kind: 'choice',
+      group: 'Event time',
+      value: 'MODE',
+      choices: ['warn', 'refuse'],
+      default: 'warn',
+      help: 'Action if the schedule has changed',
+      details:
+        'The schedule is compared with the recorded one that was in force at the slot. The first run of a task, a forced run and the slots of a catch-up are never refused.',
+    },
     /** Left out: a trigger may start at any time after its slot. */
     maxLatenessMs: {
       kind: 'duration',

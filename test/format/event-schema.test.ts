@@ -58,6 +58,7 @@ const CAUSES: Readonly<Record<RefusalCause, true>> = {
   survivor: true,
   newerRow: true,
   newerTaskRecord: true,
+  scheduleChanged: true,
   overlap: true,
   noRow: true,
   newerAttempt: true,
@@ -66,6 +67,7 @@ const CAUSES: Readonly<Record<RefusalCause, true>> = {
 function refusalOf(cause: RefusalCause, found: Row | null): RunEvent {
   const event = { event: 'refused', cause, row: found, survivor: null, noted: found !== null } as const
   if (cause === 'overlap') return { ...event, holder }
+  if (cause === 'scheduleChanged') return { ...event, inForce: { expression: '30 4 * * *', zone: 'Asia/Tokyo' } }
   return cause === 'survivor' ? { ...event, survivor: { pid: 7, command: 'sleep' } } : event
 }
 

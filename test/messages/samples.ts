@@ -75,6 +75,7 @@ const REFUSALS: Readonly<Record<RefusalCause, Row | null>> = {
   survivor: RUNNING,
   newerRow: null,
   newerTaskRecord: null,
+  scheduleChanged: null,
   overlap: null,
   noRow: null,
   newerAttempt: rowWith({ ending: FAILED }, { ending: FAILED }),
@@ -104,8 +105,9 @@ const entries = <Key extends string, Value>(table: Readonly<Record<Key, Value>>)
 
 function refused(cause: RefusalCause, row: Row | null): RunEvent {
   const holder = cause === 'overlap' ? { holder: HOLDER } : {}
+  const inForce = cause === 'scheduleChanged' ? { inForce: { expression: '30 4 * * *', zone: 'Asia/Tokyo' } } : {}
   const survivor = cause === 'survivor' ? SURVIVOR : null
-  return { event: 'refused', cause, row, survivor, noted: true, ...holder }
+  return { event: 'refused', cause, row, survivor, noted: true, ...holder, ...inForce }
 }
 
 function ended(ending: Ending, finish: FinishResult, more: object = {}): RunEvent {

@@ -22,7 +22,7 @@ export interface Story {
   /** Its requests about the record of its task, in the order in which they were sent. */
   readonly requests: RecordRequest[]
   /** What it states about its task. */
-  readonly states: { readonly owner: string | null; readonly zone: string }
+  readonly states: { readonly owner: string | null; readonly zone: string; readonly refusesChange: boolean }
   /** Which slots its process catches up; null if it starts only its own. */
   readonly catchesUp: { readonly spanMs: number; readonly graceMs: number } | null
   /** The run whose process catches this slot up; null for a trigger. Its requests are those of the process. */
@@ -40,6 +40,8 @@ interface Started {
 export interface Answer {
   readonly atMs: number
   readonly status: string
+  /** Why it was rejected, if it was. */
+  readonly cause: string | null
   /** How the work failed, if it did. */
   readonly outcome: string | null
   readonly recorded: boolean | null

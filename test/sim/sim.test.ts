@@ -22,6 +22,7 @@ async function playAll<Met extends Record<string, number>>(subject: Subject, met
     for (const { answer, works, caughtUpBy } of observed.stories) {
       count('started', works.length)
       count(answer?.status ?? 'crashed')
+      count(answer?.cause ?? 'no cause')
       if (caughtUpBy !== null) count('caught up', works.length)
     }
     for (const { kind, answer } of observed.changes) count(`${kind} ${answer}`)
@@ -42,6 +43,7 @@ test(`no promise is broken on ${SEEDS.length} bad days of operators and catch-up
   const met = await playAll('task', {
     started: 0,
     paused: 0,
+    scheduleChanged: 0,
     'caught up': 0,
     taken: 0,
     unreachable: 0,

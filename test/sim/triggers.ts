@@ -32,7 +32,11 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
     answer: null,
     works: [],
     requests: [],
-    states: subject === 'task' ? statementOf(index, day) : { owner: null, zone: 'UTC' },
+    states: {
+      ...(subject === 'task' ? statementOf(index, day) : { owner: null, zone: 'UTC' }),
+      // This does not ask for a further random number, which would change all days.
+      refusesChange: subject === 'task' && pauseMs % 3 === 0,
+    },
     catchesUp:
       subject === 'task' && !forced && chance(day.hasGap ? 80 : 40)
         ? { spanMs: int(HOUR_MS, 6 * HOUR_MS), graceMs: int(MINUTE_MS, chance(30) ? 90 * MINUTE_MS : 20 * MINUTE_MS) }
@@ -56,6 +60,7 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
     settings: {
       ...day.settings,
       ...(states.owner !== null && { owner: states.owner }),
+      ...(states.refusesChange && { onScheduleChange: 'refuse' }),
       ...(catchesUp !== null && { catchUpMs: catchesUp.spanMs, graceMs: catchesUp.graceMs }),
     },
     schedule: { expression: at.expression, zone: states.zone },
@@ -87,7 +92,7 @@ function slotOf(index: number, { int, chance, slots, hasGap }: Day): number {
 }
 
 /** Different runs state different things about their task, and some state the same. */
-function statementOf(index: number, { chance, hasGap }: Day): Story['states'] {
+function statementOf(index: number, { chance, hasGap }: Day): Pick<Story['states'], 'owner' | 'zone'> {
   // After a change of the schedule it is unknown which slots of a gap were due.
   return { owner: chance(50) ? 'team' : `team-${index}`, zone: chance(hasGap ? 95 : 70) ? 'UTC' : 'Asia/Tokyo' }
 }
@@ -184,11 +189,12 @@ async function work(
 const FAILED: Ending & { outcome: 'failed' } = { outcome: 'failed', exitCode: 3 }
 
 function answerOf(status: string, facts: object, events: readonly RunEvent[], atMs: number): Answer {
-  const known = facts as { outcome?: string; recorded?: boolean; pause?: { reason: string } }
+  const known = facts as { cause?: string; outcome?: string; recorded?: boolean; pause?: { reason: string } }
   const gaveUp = status === 'unreachable' || status === 'denied' || events.some(({ event }) => event === 'withdrawn')
   return {
     atMs,
     status,
+    cause: known.cause ?? null,
     outcome: known.outcome ?? null,
     recorded: known.recorded ?? null,
     noted: events.some((event) => 'noted' in event && event.noted),

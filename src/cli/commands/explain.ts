@@ -10,21 +10,32 @@ import { scheduleWarnings } from '../../core/schedule/warnings.ts'
 import type { Instant } from '../../core/types.ts'
 import { checkTaskName, isTaskName } from '../../core/user-text.ts'
 import { explainJson, explainText } from '../../format/explain.ts'
+import { explainSwitchJson, explainSwitchText } from '../../format/task/explain-switch.ts'
 import type { ExplainedTask } from '../../format/task/explain-task.ts'
 import { safeJson } from '../../format/text.ts'
 import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
-import { isGiven, readOptions } from '../options/arguments.ts'
+import { isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { withDueBy } from '../options/due-by.ts'
 import { COMMON, variableOf } from '../options/options.ts'
 import { print } from '../output.ts'
+import { isSwitch, readSwitch } from './explain/explain-switch.ts'
 
 /** A year, also a leap year. The clocks of every zone make all their yearly changes in this time. */
 const CLOCKS_MS = 366 * DAY_MS
 
 const ZONE_DATA = process.versions['tz'] ?? 'unknown'
+
+const CHANGING = 'Changing a schedule'
+
+/** The options that name one of two schedules to compare. */
+const OF_SWITCH = {
+  schedule: { kind: 'text', value: 'EXPR', group: CHANGING, spaces: true },
+  timezone: { kind: 'text', value: 'ZONE', group: CHANGING },
+  anchor: { kind: 'text', value: 'INSTANT', group: CHANGING },
+} as const
 
 const OPTIONS = {
   store: { ...COMMON.store, required: undefined, help: 'The ledger of the task: dynamodb:TABLE, or file:PATH' },
@@ -39,6 +50,16 @@ const OPTIONS = {
     otherwise: 'now',
     help: 'Event time to explain: an instant, local time, or a date',
   },
+  fromSchedule: { ...OF_SWITCH.schedule, otherwise: 'the recorded one of the task', help: 'Schedule before a change' },
+  fromTimezone: { ...OF_SWITCH.timezone, otherwise: '--timezone', help: 'IANA time zone of --from-schedule' },
+  fromAnchor: { ...OF_SWITCH.anchor, help: 'Start of the first window of --from-schedule rate(…)' },
+  toSchedule: {
+    ...OF_SWITCH.schedule,
+    help: 'Schedule after a change: show what would run twice or never',
+    details: 'The change takes effect at --at.',
+  },
+  toTimezone: { ...OF_SWITCH.timezone, otherwise: 'the old one', help: 'IANA time zone of --to-schedule' },
+  toAnchor: { ...OF_SWITCH.anchor, help: 'Start of the first window of --to-schedule rate(…)' },
   earlyToleranceMs: SETTINGS.earlyToleranceMs,
   count: {
     kind: 'integer',
@@ -73,6 +94,10 @@ const help = {
       'cronledger explain nightly --store dynamodb:cronledger --at 2026-12-25T03:00',
       'is the task paused at that slot?',
     ],
+    [
+      "cronledger explain nightly --store dynamodb:cronledger --to-schedule '30 4 * * *'",
+      'which slots would run twice or never if the schedule changed now, and when a change is safe',
+    ],
   ],
   notes:
     'The ledger is read only if the task is on the command line. CRONLEDGER_TASK only sets the task in the key.\nExit codes: 0, otherwise as in run.',
@@ -83,6 +108,7 @@ export const explain: Command = {
   async execute(context: CommandContext) {
     const values = readOptions(help, context.argv, context.env)
     const now = systemClock.now()
+    if (isSwitch(context.argv, values.toSchedule)) return printSwitch(context, values, now)
     const atIn = ({ spec }: Schedule) => (values.at === undefined ? now : parseTime(values.at, '--at', spec.zone, now))
     const toleranceIn = (schedule: Schedule) => values.earlyToleranceMs ?? earlyToleranceMs(schedule, atIn(schedule))
     const windowIn = (schedule: Schedule) => windowOf(schedule, atIn(schedule), toleranceIn(schedule))
@@ -113,6 +139,30 @@ export const explain: Command = {
   },
 }
 
+/** Prints which slots would run twice or never if one schedule replaced another. */
+async function printSwitch(
+  { argv, env }: CommandContext,
+  values: Values<typeof OPTIONS>,
+  now: Instant,
+): Promise<number> {
+  const task = taskNamed({ argv, env })
+  const named = task === undefined ? null : readOptions({ ...help, options: OF_TASK }, argv, env)
+  if (task !== undefined) checkNamed(task, argv)
+  if (values.fromSchedule === undefined && isGiven('timezone', argv)) {
+    throw usageError('--timezone requires --from-schedule. Use --to-timezone for the new schedule.')
+  }
+  const explained = await readSwitch({ ...values, count: values.count ?? OPTIONS.count.default, named }, now)
+  await print(
+    values.json ? safeJson(explainSwitchJson(explained, ZONE_DATA), 2) : explainSwitchText(explained, ZONE_DATA),
+  )
+  return EXIT.ok
+}
+
+/** Returns the task on the command line. The environment alone does not count. */
+function taskNamed({ argv, env }: Pick<CommandContext, 'argv' | 'env'>): string | undefined {
+  return readOptions(help, argv, { ...env, [variableOf('task')]: undefined }).task
+}
+
 /**
  * Returns the schedule to explain, and what the ledger knows about the task on the command line. The container of a batch
  * has the ledger and the task in its environment, and must be able to explain a schedule without a ledger. So the
@@ -123,7 +173,7 @@ async function readExplained(
   slotIn: (schedule: Schedule) => Instant | null,
   now: Instant,
 ): Promise<{ readonly schedule: Schedule; readonly ofTask: ExplainedTask | null }> {
-  const named = readOptions(help, argv, { ...env, [variableOf('task')]: undefined }).task
+  const named = taskNamed({ argv, env })
   if (named === undefined) return { schedule: readGivenSchedule({ argv, env }), ofTask: null }
   checkNamed(named, argv)
   const values = withDueBy(readOptions({ ...help, options: OF_TASK }, argv, env), { argv, env })
@@ -131,7 +181,7 @@ async function readExplained(
   const given = schedule === undefined ? null : readSchedule({ schedule, timezone, anchor })
   // The time must be valid before a request is sent.
   if (given !== null) slotIn(given)
-  const { explainTask } = await import('./explain-task.ts')
+  const { explainTask } = await import('./explain/explain-task.ts')
   return explainTask({ store, task, ledgerTimeoutMs }, given, slotIn, now)
 }
 

@@ -56,6 +56,15 @@ export function withSchedule(schedules: Schedules, spec: ScheduleSpec, slot: Ins
   return [...schedules, { since: slot, spec }].slice(-MAX_SCHEDULES)
 }
 
+/**
+ * Returns the schedule that was in force at `slot`, if it is another one than `spec`. A slot before all schedules is
+ * compared with the oldest one. Returns null if the schedules are the same, or if none is recorded.
+ */
+export function otherScheduleAt(schedules: Schedules, spec: ScheduleSpec, slot: Instant): ScheduleSpec | null {
+  const inForce = schedules.findLast(({ since }) => since <= slot) ?? schedules.at(0)
+  return inForce === undefined || isSameSpec(inForce.spec, spec) ? null : inForce.spec
+}
+
 function withExpectations(
   before: TaskRecord['expectations'],
   { slot, expectations }: StatedByRun,

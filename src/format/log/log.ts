@@ -7,6 +7,7 @@ import type { AttemptRecord, Instant, ScheduleSpec, Trigger } from '../../core/t
 import { commandLine } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
 import { elapsed, printable, safeJson, scheduleText, sentence } from '../text.ts'
+import { changedFields, explainSwitchStep } from './changed-schedule.ts'
 import { endedEntry, unrecordedText } from './ended-attempt.ts'
 import type { LogEntry, LogLevel } from './entry.ts'
 import { type NextStep, rerunStep, showStep, stepLines, targetOf } from './next-steps.ts'
@@ -210,7 +211,7 @@ type NoticeEvent = Extract<
 >
 
 /** Returns the entry of an event about the options of the run or about its task. */
-function noticeEntry(event: NoticeEvent, { schedule }: RunContext): LogEntry {
+function noticeEntry(event: NoticeEvent, { schedule, window }: RunContext): LogEntry {
   switch (event.event) {
     case 'clock-event-time':
       return {
@@ -227,12 +228,13 @@ function noticeEntry(event: NoticeEvent, { schedule }: RunContext): LogEntry {
         fields: { schedule: schedule.expression, timezone: schedule.zone },
       }
     case 'schedule-changed': {
-      const [before, after] = [scheduleText(event.before), scheduleText(event.after)]
+      const { before, after } = changedFields(event.before, event.after)
       return {
         level: 'warn',
         event: 'schedule-changed',
         message: `the schedule of this task changed from ${before} to ${after}, starting with this slot`,
         fields: { before, after },
+        todo: [explainSwitchStep('see whether slots run twice or never', event.before, event.after, window.slot)],
       }
     }
     case 'revived': {

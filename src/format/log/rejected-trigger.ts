@@ -8,6 +8,7 @@ import type { AttemptRecord, Instant, Row, StoredRow } from '../../core/types.ts
 import { commandLine, scheduleFlags } from '../command-line.ts'
 import { timeNear, zonedTime } from '../local-time.ts'
 import { elapsed, endingText, progressText, scheduleText } from '../text.ts'
+import { changedFields, changedScheduleSteps, changedScheduleText } from './changed-schedule.ts'
 import type { LogEntry } from './entry.ts'
 import { decisionSteps, type NextStep, rerunStep, resolveStep, showStep, targetOf } from './next-steps.ts'
 
@@ -25,7 +26,7 @@ export function duplicateEntry(event: Duplicate, context: RunContext, latenessMs
 }
 
 export function refusedEntry(event: Refused, context: RunContext, latenessMs: number): LogEntry {
-  const { row, cause, noted, holder, survivor } = event
+  const { row, cause, noted, holder, survivor, inForce } = event
   return {
     level: 'error',
     event: 'refused',
@@ -37,6 +38,7 @@ export function refusedEntry(event: Refused, context: RunContext, latenessMs: nu
       ...lastOf(row),
       ...(holder === undefined ? {} : { holder: lockFields(holder) }),
       ...(survivor === null ? {} : { survivor }),
+      ...(inForce === undefined ? {} : changedFields(inForce, context.schedule)),
     },
     todo: todoOf(event, context),
   }
@@ -80,7 +82,7 @@ function whereabouts({ runId, host }: AttemptRecord): string {
 }
 
 function refusalOf(event: Refused, context: RunContext, latenessMs: number): string {
-  const { cause, row, survivor, holder } = event
+  const { cause, row, survivor, holder, inForce } = event
   const last = cause === 'failed' || cause === 'newerAttempt' ? lastStarted(row) : lastAttempt(row)
   const name = last === undefined ? 'an attempt' : nameOf(last)
   const where = last === undefined ? '' : ` ${whereabouts(last)}`
@@ -104,6 +106,8 @@ function refusalOf(event: Refused, context: RunContext, latenessMs: number): str
       return 'a newer version of cronledger wrote the record of this slot. Update cronledger on this host or in this image.'
     case 'newerTaskRecord':
       return 'a newer version of cronledger wrote the record of this task, so it is unknown whether the task is paused. Update cronledger on this host or in this image.'
+    case 'scheduleChanged':
+      return changedScheduleText(inForce ?? context.schedule, context)
     case 'overlap':
       return holder === undefined ? 'another slot of this task has not ended yet' : lockText(holder, context)
     case 'noRow':
@@ -173,7 +177,7 @@ function lastStarted(row: StoredRow | null): AttemptRecord | undefined {
 }
 
 /** Returns the next steps for the operator. */
-function todoOf({ cause, survivor, holder }: Refused, context: RunContext): readonly NextStep[] {
+function todoOf({ cause, survivor, holder, inForce }: Refused, context: RunContext): readonly NextStep[] {
   const { schedule, trigger } = context
   const target = targetOf(context)
   switch (cause) {
@@ -204,6 +208,8 @@ function todoOf({ cause, survivor, holder }: Refused, context: RunContext): read
         ...(holder === undefined ? [] : [showStep('see whether it has ended', { ...target, slot: holder.slot })]),
         rerunStep('then run this slot', target),
       ]
+    case 'scheduleChanged':
+      return changedScheduleSteps(inForce ?? schedule, context)
     case 'newerTaskRecord':
       return [rerunStep('after the update', target)]
     case 'noRow':

@@ -93,7 +93,7 @@ function waitsForItself({ slot, runId }: OverlapLock): LedgerError {
 async function giveWay(holder: OverlapLock, claimedSlot: ClaimedSlot): Promise<GaveWay> {
   const { request, settings } = claimedSlot
   if (settings.overlap !== 'skip' || request.trigger.kind !== 'scheduled')
-    return refuseClaimed('overlap', claimedSlot, holder)
+    return refuseClaimed({ cause: 'overlap', holder }, claimedSlot)
   const reason = `slot ${formatInstant(holder.slot)} was still running (run ${holder.runId})`
   return skipForOverlap(holder, reason, claimedSlot)
 }

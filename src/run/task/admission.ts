@@ -4,9 +4,9 @@ import { formatInstant } from '../../core/instant.ts'
 import { isCatchUpTrigger } from '../../core/row/attempts.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { pauseFor, retirementAt } from '../../core/task/suspensions.ts'
-import { type StatedByRun, withRun } from '../../core/task/task-changes.ts'
+import { otherScheduleAt, type StatedByRun, withRun } from '../../core/task/task-changes.ts'
 import { isNewerRecord, type Suspension, type TaskRecord } from '../../core/task/task-record.ts'
-import type { AttemptRecord, Instant, StoredRow, Trigger } from '../../core/types.ts'
+import type { AttemptRecord, Instant, ScheduleSpec, StoredRow, Trigger } from '../../core/types.ts'
 import { type Clock, withDeadline } from '../../process/clock.ts'
 import { type StopIo, type StopSettings, withinStop } from '../../process/stop.ts'
 import type { Store } from '../../store/store.ts'
@@ -30,6 +30,8 @@ export type Admission =
   | { readonly kind: 'paused'; readonly pause: Suspension }
   /** A newer cronledger wrote the record, so it is unknown whether the task is paused. */
   | { readonly kind: 'newerRecord' }
+  /** The task record has another schedule for the slot, and the run does not accept a change. */
+  | { readonly kind: 'scheduleChanged'; readonly inForce: ScheduleSpec }
   /** A stop came, or the lease is lost. */
   | { readonly kind: 'halted' }
   | { readonly kind: 'unanswered'; readonly cause: LedgerError }
@@ -40,7 +42,8 @@ export interface AdmissionIo extends StopIo, RetryIo {
   emit(event: RunEvent): void
 }
 
-type AdmissionSettings = StopSettings & Pick<Settings, 'ledgerTimeoutMs' | 'skewMs' | 'earlyToleranceMs'>
+type AdmissionSettings = StopSettings &
+  Pick<Settings, 'ledgerTimeoutMs' | 'skewMs' | 'earlyToleranceMs' | 'onScheduleChange'>
 
 const ADMITTED: Admission = { kind: 'admitted' }
 
@@ -70,7 +73,8 @@ export async function admit(
   const { task, trigger, stated } = request
   if (trigger.kind === 'forced') return ADMITTED
   const pauseIn = (record: TaskRecord) => pauseFor(record, stated.slot, io.clock.now(), settings.skewMs)
-  const known = io.known.get(task)
+  // A known record may be a minute old, so it must not decide whether the schedule changed.
+  const known = settings.onScheduleChange === 'refuse' ? null : io.known.get(task)
   if (known !== null && pauseIn(known) === null && changeBy(request, known, io.clock) === null) return ADMITTED
   for (;;) {
     const reply = await withDeadline(io.clock, settings.ledgerTimeoutMs, [halt], (signal) => {
@@ -83,6 +87,8 @@ export async function admit(
     if (isNewerRecord(record)) return { kind: 'newerRecord' }
     const pause = pauseIn(record)
     if (pause !== null) return { kind: 'paused', pause }
+    const inForce = scheduleAgainst(request, record, settings)
+    if (inForce !== null) return { kind: 'scheduleChanged', inForce }
     const changed = changeBy(request, record, io.clock)
     if (changed === null) {
       io.known.add(task, record)
@@ -99,6 +105,19 @@ export async function admit(
     }
     return ADMITTED
   }
+}
+
+/**
+ * Returns the recorded schedule because of which the run is refused, or null. The slot of a catch-up comes from the record
+ * itself.
+ */
+function scheduleAgainst(
+  { trigger, stated }: AdmissionRequest,
+  { schedules }: TaskRecord,
+  { onScheduleChange }: AdmissionSettings,
+): ScheduleSpec | null {
+  if (onScheduleChange !== 'refuse' || isCatchUpTrigger(trigger)) return null
+  return otherScheduleAt(schedules, stated.spec, stated.slot)
 }
 
 /** Returns whether the next slot may have run already. The usual run is the newest one, and need not ask the ledger. */

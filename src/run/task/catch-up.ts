@@ -2,7 +2,7 @@ import { firstLine, LedgerError } from '../../core/errors.ts'
 import type { RunEvent } from '../../core/event.ts'
 import type { MissedSlot } from '../../core/task/expected-slots.ts'
 import { isSuspended, pauseFor } from '../../core/task/suspensions.ts'
-import { withSchedule } from '../../core/task/task-changes.ts'
+import { otherScheduleAt, withSchedule } from '../../core/task/task-changes.ts'
 import { isNewerRecord, type TaskRecord, USUAL_GRACE_MS } from '../../core/task/task-record.ts'
 import type { Instant, ScheduleSpec } from '../../core/types.ts'
 import { type Clock, withDeadline } from '../../process/clock.ts'
@@ -19,7 +19,10 @@ export interface CatchUpRequest {
   readonly schedule: ScheduleSpec
 }
 
-export type CatchUpSettings = Pick<Settings, 'catchUpMs' | 'graceMs' | 'maxLatenessMs' | 'skewMs' | 'ledgerTimeoutMs'>
+export type CatchUpSettings = Pick<
+  Settings,
+  'catchUpMs' | 'graceMs' | 'maxLatenessMs' | 'skewMs' | 'ledgerTimeoutMs' | 'onScheduleChange'
+>
 
 /**
  * Yields the slots of a task in `[since, until)` that are missed, the newest first. Throws `LedgerError` if the ledger
@@ -89,17 +92,19 @@ export async function catchUp<R>(
 
 /**
  * Returns the task record. Returns null if nothing may be caught up now: a stop came, the slot of the run itself is
- * paused, or a newer cronledger wrote the record.
+ * paused, its schedule is another one than the recorded one and it refuses that, or a newer cronledger wrote the record.
  */
 async function readUsable(
-  { task, slot }: CatchUpRequest,
+  { task, slot, schedule }: CatchUpRequest,
   settings: CatchUpSettings,
   io: CatchUpIo,
 ): Promise<TaskRecord | null> {
   const read = await answerOf(settings, io, (options) => readRecord(task, io.store, options))
-  // The run of its own slot reads the record too, and is refused if it is newer, or paused.
+  // The run of its own slot reads the record too, and starts nothing either in each of these cases.
   if (read === null || isNewerRecord(read.record)) return null
   io.known.add(task, read.record)
+  if (settings.onScheduleChange === 'refuse' && otherScheduleAt(read.record.schedules, schedule, slot) !== null)
+    return null
   return pauseFor(read.record, slot, io.clock.now(), settings.skewMs) === null ? read.record : null
 }
 

@@ -147,6 +147,16 @@ describe('what is caught up', () => {
     expect(started).toEqual([])
   })
 
+  test('a run that is refused because its schedule changed catches nothing up', async () => {
+    const { play } = ledgerOf()
+    await play(-3)
+    const changed = { ...CATCH_UP, schedule: '0 3 * * 1-6', onScheduleChange: 'refuse' } as const
+    const { started, result } = await play(0, changed)
+    expect(result).toMatchObject({ status: 'refused', cause: 'scheduleChanged', caughtUp: [] })
+    expect(started).toEqual([])
+    expect((await play(0, { ...CATCH_UP, onScheduleChange: 'refuse' })).days).toEqual([-2, -1, 0])
+  })
+
   test('at most 100 slots, the oldest first; the next run goes on', async () => {
     const { play } = ledgerOf()
     const hourly = { schedule: '0 * * * *' }

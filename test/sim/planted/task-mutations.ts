@@ -30,6 +30,24 @@ export const TASK_MUTATIONS: readonly Mutation[] = [
     to: 'const mustAskAgain = false && hasWaited',
   },
   {
+    name: 'a late run with a changed schedule is admitted',
+    file: 'src/run/task/admission.ts',
+    from: 'return otherScheduleAt(schedules, stated.spec, stated.slot)',
+    to: 'return (schedules.at(-1)?.since ?? 0) < stated.slot ? otherScheduleAt(schedules, stated.spec, stated.slot) : null',
+  },
+  {
+    name: 'a run with a changed schedule is admitted',
+    file: 'src/run/task/admission.ts',
+    from: "if (inForce !== null) return { kind: 'scheduleChanged', inForce }",
+    to: '',
+  },
+  {
+    name: 'a run that is refused for its schedule has written it before',
+    file: 'src/run/task/admission.ts',
+    from: "if (inForce !== null) return { kind: 'scheduleChanged', inForce }",
+    to: "if (inForce !== null) {\n      const seen = changeBy(request, record, io.clock)\n      if (seen !== null) await writeChange(task, seen, version, settings, io)\n      return { kind: 'scheduleChanged', inForce }\n    }",
+  },
+  {
     name: 'a pause begins on the clock of the host, without the skew',
     file: 'src/core/task/suspensions.ts',
     from: 'pause.from <= now + skewMs',

@@ -1,0 +1,167 @@
+import { describe, expect, test } from 'vitest'
+import { withPause, withRetirement } from '../../../src/core/task/task-changes.ts'
+import { EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord } from '../../../src/core/task/task-record.ts'
+import { knownRecords, readRecord, writeRecord } from '../../../src/run/task/task-record.ts'
+import { PAUSE } from '../../support/rows.ts'
+import { fates, type HostOptions, recordVerbs, TASK, works, world } from '../../support/simulated/world.ts'
+
+const DAY_MS = 86_400_000
+const SLOT = Date.parse('2026-11-24T03:00:00Z')
+const CALL = { signal: new AbortController().signal }
+const FORCE = { by: 'ada', reason: 'bad input file' }
+const OLD = { expression: '0 3 * * *', zone: 'UTC' }
+const NEW = { expression: '0 3 * * 1-6', zone: 'UTC' }
+const REFUSE = { settings: { onScheduleChange: 'refuse' } } as const
+const CHANGED = { ...REFUSE, schedule: NEW }
+
+/** Runs triggers on one ledger. Day 0 has run with the old schedule. */
+async function changedAfterDay0() {
+  const at = world()
+  const { time, ledger, trigger } = at
+  async function play(runId: string, options: HostOptions = {}) {
+    const { verbs, fateOf } = recordVerbs()
+    const run = trigger(runId, works(1_000), { fateOf, ...options })
+    const result = await time.run(run.result)
+    return { verbs, result, events: run.events, names: run.events.map(({ event }) => event), starts: run.starts() }
+  }
+  async function record(): Promise<TaskRecord> {
+    const { record } = await readRecord(TASK, ledger, CALL)
+    if (isNewerRecord(record)) throw new Error('a newer record')
+    return record
+  }
+  async function change(changeOf: (record: TaskRecord) => TaskRecord | null) {
+    const { version } = await readRecord(TASK, ledger, CALL)
+    const changed = changeOf(await record())
+    if (changed === null || (await writeRecord(TASK, changed, version, ledger, CALL)) !== 'ok')
+      throw new Error('unchanged')
+  }
+  await play('day-0', REFUSE)
+  return { ...at, play, record, change }
+}
+
+describe('with --on-schedule-change refuse', () => {
+  test('the first run of a task starts, since there is nothing to compare with', async () => {
+    const { record } = await changedAfterDay0()
+    expect((await record()).schedules).toEqual([{ since: SLOT, spec: OLD }])
+  })
+
+  test.each([
+    ['another expression', NEW],
+    ['another zone', { ...OLD, zone: 'Etc/UTC' }],
+    ['an anchor', { expression: 'rate(1 day)', zone: 'UTC', anchor: SLOT }],
+  ])('a run with %s starts nothing, and the record stays as it is', async (_, schedule) => {
+    const { play, record, row } = await changedAfterDay0()
+    const before = await record()
+    const { result, events, starts } = await play('changed', { ...REFUSE, schedule, day: 1 })
+    expect(result).toEqual({ status: 'refused', cause: 'scheduleChanged', row: null })
+    expect(starts).toBe(0)
+    expect(events).toMatchObject([{ event: 'refused', cause: 'scheduleChanged', inForce: OLD, noted: true }])
+    expect(await record()).toEqual(before)
+    expect(await row(1)).toMatchObject({
+      attempts: [{ outcome: 'notStarted' }],
+      rejections: { refused: 1, first: [{ cause: 'scheduleChanged' }] },
+    })
+  })
+
+  test('the slot of a refused run stays free for the old schedule, and for a run that accepts the new one', async () => {
+    const { play, record } = await changedAfterDay0()
+    await play('changed-1', { ...CHANGED, day: 1 })
+    expect((await play('old', { ...REFUSE, day: 1 })).result).toMatchObject({ status: 'completed', attempt: 2 })
+    await play('changed-2', { ...CHANGED, day: 2 })
+    expect((await play('accepts', { schedule: NEW, day: 2 })).names).toEqual(['schedule-changed', 'claimed', 'ended'])
+    expect((await play('after', { ...CHANGED, day: 3 })).result.status).toBe('completed')
+    expect((await record()).schedules.map(({ spec }) => spec)).toEqual([OLD, NEW])
+  })
+
+  test('a host that still has the old schedule is refused too, when the new one is in force', async () => {
+    const { play } = await changedAfterDay0()
+    await play('accepts', { schedule: NEW, day: 1 })
+    expect((await play('old', { ...REFUSE, day: 2 })).result).toMatchObject({ cause: 'scheduleChanged' })
+  })
+
+  test('a late run is compared with the schedule that was in force at its slot', async () => {
+    const { play } = await changedAfterDay0()
+    await play('accepts', { schedule: NEW, day: 3 })
+    expect((await play('late', { ...REFUSE, day: 1 })).result.status).toBe('completed')
+    expect((await play('late and changed', { ...CHANGED, day: 2 })).result).toMatchObject({ cause: 'scheduleChanged' })
+    expect((await play('before all', { ...CHANGED, day: -1 })).result).toMatchObject({ cause: 'scheduleChanged' })
+  })
+
+  test('a forced run and a slot of a catch-up start, and state nothing', async () => {
+    const { play, record } = await changedAfterDay0()
+    expect((await play('forced', { ...CHANGED, day: 1, force: FORCE })).result.status).toBe('completed')
+    expect((await play('caught up', { ...CHANGED, day: 2, source: 'catch-up' })).result.status).toBe('completed')
+    expect((await record()).schedules).toHaveLength(1)
+  })
+
+  test('a program that keeps the ledger open sees a change that another one made a second ago', async () => {
+    const { time, play } = await changedAfterDay0()
+    const known = knownRecords(time.clock())
+    expect((await play('day-1', { ...REFUSE, known, day: 1 })).result.status).toBe('completed')
+    await play('accepts', { schedule: NEW, day: 2 })
+    expect((await play('day-3', { ...REFUSE, known, day: 3 })).result).toMatchObject({ cause: 'scheduleChanged' })
+  })
+
+  test('a run asks for the record each time, and no more often than without the option', async () => {
+    const { time, play } = await changedAfterDay0()
+    const known = knownRecords(time.clock())
+    for (const day of [1, 2]) {
+      expect((await play(`day-${day}`, { ...REFUSE, known, day })).verbs).toEqual(['put', 'readEntry', 'put'])
+    }
+    expect((await play('changed', { ...CHANGED, known, day: 3 })).verbs).toEqual(['put', 'readEntry', 'put', 'note'])
+  })
+
+  test('a change that another run makes between the read and the write is seen', async () => {
+    const { time, trigger, ledger } = world()
+    const { writeEntry } = ledger
+    const other = { ...EMPTY_TASK_RECORD, schedules: [{ since: SLOT - DAY_MS, spec: NEW }] }
+    ledger.writeEntry = async (...args) => {
+      ledger.writeEntry = writeEntry
+      await writeRecord(TASK, other, 'absent', ledger, CALL)
+      return writeEntry(...args)
+    }
+    const run = trigger('first', works(1), REFUSE)
+    expect(await time.run(run.result)).toMatchObject({ status: 'refused', cause: 'scheduleChanged' })
+    expect(run.starts()).toBe(0)
+  })
+
+  test('a pause comes first: the slot is skipped, and nothing is refused', async () => {
+    const { play, change } = await changedAfterDay0()
+    await change((record) => withPause(record, { ...PAUSE, from: SLOT + DAY_MS }))
+    expect((await play('changed', { ...CHANGED, day: 1 })).result.status).toBe('paused')
+  })
+
+  test('a refused run does not revive a retired task, and the old schedule does', async () => {
+    const { play, change, record } = await changedAfterDay0()
+    const retirement = { ...PAUSE, from: SLOT + 1 }
+    await change((found) => withRetirement(found, retirement))
+    expect((await play('changed', { ...CHANGED, day: 1 })).result).toMatchObject({ cause: 'scheduleChanged' })
+    expect((await record()).retirements).toEqual([retirement])
+    expect((await play('old', { ...REFUSE, day: 1 })).names).toContain('revived')
+  })
+
+  test('a run that waited for another slot is refused if the schedule changed meanwhile', async () => {
+    const { time, trigger, change } = await changedAfterDay0()
+    const settings = { overlap: 'wait', ...REFUSE.settings } as const
+    const first = trigger('holder', works(600_000), { settings, day: 1 })
+    await time.run(time.clock().wait(10_000))
+    const second = trigger('waiter', works(1), { settings, day: 2 })
+    await time.run(time.clock().wait(60_000))
+    await change((record) => ({ ...record, schedules: [...record.schedules, { since: SLOT + 2 * DAY_MS, spec: NEW }] }))
+    expect(await time.run(second.result)).toMatchObject({ status: 'refused', cause: 'scheduleChanged' })
+    expect(second.starts()).toBe(0)
+    expect(await time.run(first.result)).toMatchObject({ status: 'completed' })
+  })
+
+  test('a refusal that cannot be recorded says so', async () => {
+    const { play } = await changedAfterDay0()
+    const fateOf = fates(({ verb }) => verb === 'note', { kind: 'denied' })
+    const { events } = await play('changed', { ...CHANGED, day: 1, fateOf })
+    expect(events).toMatchObject([{ event: 'refused', noted: false, detail: expect.any(String) }])
+  })
+})
+
+test('by default, a changed schedule starts with a warning', async () => {
+  const { play } = await changedAfterDay0()
+  expect((await play('changed', { schedule: NEW, day: 1 })).names).toEqual(['schedule-changed', 'claimed', 'ended'])
+})
