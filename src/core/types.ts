@@ -57,6 +57,26 @@ export interface Host {
   readonly ecsTask?: string
 }
 
+/** What Amazon ECS says about the container of a process: enough to start its task again and to find its log. */
+export interface EcsFacts {
+  /** The AWS Region of the task, such as `ap-northeast-1`. */
+  readonly region: string
+  /** The short name of the cluster. */
+  readonly cluster: string
+  /** `family:revision` */
+  readonly taskDefinition: string
+  /** The name of the container in the task definition. */
+  readonly container: string
+  /** For example `FARGATE`, `EC2` or `EXTERNAL`. Left out if the metadata does not have it. */
+  readonly launchType?: string
+  /** True if the task has a network interface of its own, so that `run-task` needs a network configuration. */
+  readonly awsvpc?: true
+  /** The log group in CloudWatch, in the same Region. Left out if the log of the container goes elsewhere. */
+  readonly logGroup?: string
+  /** The log stream in that group. */
+  readonly logStream?: string
+}
+
 /** Identifies a process of one machine, and distinguishes it from a later process with the same pid. */
 export interface ProcessMark {
   readonly pid: number
@@ -96,6 +116,8 @@ export interface Ending {
 }
 
 interface AttemptFacts extends Host {
+  /** Left out if the process did not run on ECS, or if ECS did not say enough. */
+  readonly ecs?: EcsFacts
   /** The fencing token. Numbers start at 1 and are never reused in a slot. */
   readonly number: number
   readonly runId: string

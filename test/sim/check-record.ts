@@ -33,7 +33,14 @@ export function checkRecord(observed: Observed, say: Say): void {
   }
 }
 
-const EMPTY: TaskRecord = { schedules: [], expectations: null, pauses: [], retirements: [] }
+const EMPTY: TaskRecord = {
+  schedules: [],
+  expectations: null,
+  pauses: [],
+  retirements: [],
+  ecs: null,
+  ecsSince: null,
+}
 
 /**
  * Compares the start of a scheduled trigger with the record that its run must have known. Only its first attempt counts, because

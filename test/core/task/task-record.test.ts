@@ -44,6 +44,8 @@ const FULL: TaskRecord = {
   retirements: [
     { from: at('2027-01-01T00:00:00Z'), until: null, at: at('2026-12-31T00:00:00Z'), by: 'ada', reason: 'replaced' },
   ],
+  ecs: null,
+  ecsSince: null,
 }
 
 const stored = (record: TaskRecord) => JSON.parse(JSON.stringify(encodeTaskRecord(record)))
@@ -115,6 +117,8 @@ describe('schema/task.schema.json', () => {
     expectations: fc.option(expectations),
     pauses: fc.array(suspension, { maxLength: 3 }),
     retirements: fc.array(suspension, { maxLength: 3 }),
+    ecs: fc.constant(null),
+    ecsSince: fc.constant(null),
   })
 
   test('describes every record that is stored, no less and no more, and the record reads back', () => {

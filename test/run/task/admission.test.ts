@@ -3,6 +3,7 @@ import type { RunEvent } from '../../../src/core/event.ts'
 import { withPause, withResumption, withRetirement } from '../../../src/core/task/task-changes.ts'
 import {
   decodeTaskRecord,
+  EMPTY_TASK_RECORD,
   isNewerRecord,
   type Suspension,
   type TaskRecord,
@@ -134,7 +135,7 @@ describe('a program that keeps a ledger open', () => {
 
   test('keeps the records of a thousand tasks', () => {
     const known = knownRecords(virtualTime().clock())
-    const record = { schedules: [], expectations: null, pauses: [], retirements: [] }
+    const record = EMPTY_TASK_RECORD
     for (let index = 0; index <= 1_000; index++) known.add(`task-${index}`, record)
     expect([0, 1, 1_000].map((index) => known.get(`task-${index}`))).toEqual([null, record, record])
   })
