@@ -9,12 +9,12 @@ import { findSlot, readSlots } from './audit/slots.ts'
 import { type KnownTask, knownTask, readTaskRecord, readTaskRecords } from './audit/tasks.ts'
 import { DEFAULT_RERUNNABLE } from './core/row/policy.ts'
 import { rememberingParser, type ScheduleOptions, scheduleOptions } from './core/schedule/schedule-options.ts'
-import type { Host, ScheduleSpec } from './core/types.ts'
+import type { ScheduleSpec } from './core/types.ts'
 import { checkOperator } from './core/user-text.ts'
 import { runFunction } from './function-work.ts'
 import { operatorMethods } from './operator-changes.ts'
 import { systemClock } from './process/clock.ts'
-import { findHost, operatorOf } from './process/host.ts'
+import { findHost, type HostFacts, operatorOf } from './process/host.ts'
 import { commandWork } from './run/command.ts'
 import { resolveSlot } from './run/resolve.ts'
 import { runTrigger, type TriggerParts } from './run/run-trigger.ts'
@@ -147,7 +147,7 @@ async function resolveReference(
   deps: HistoryDeps,
   { host, newId, random, zoneData }: TriggerParts,
 ): Promise<Resolved> {
-  const person = { reason, by: by ?? operatorOf(await host()) }
+  const person = { reason, by: by ?? operatorOf((await host()).host) }
   checkOperator(person)
   const { window, spec } = await findSlot({ task, slot, ...given }, deps)
   const request = { task, window, schedule: spec, zoneData, runId: newId(), state, ...person }
@@ -181,9 +181,9 @@ function openOnUse(name: string): LazyStore {
   }
 }
 
-/** Finds the host once, because under ECS that is a request of its own. */
-function hostOnce(): () => Promise<Host> {
-  let host: Promise<Host> | null = null
+/** Finds the host once, because under ECS that takes requests of its own. */
+function hostOnce(): () => Promise<HostFacts> {
+  let host: Promise<HostFacts> | null = null
   return () => {
     host ??= findHost(process.env)
     return host
