@@ -3,7 +3,8 @@ import { MAX_RESOLUTIONS } from '../core/row/policy.ts'
 import { readableRow } from '../core/row/status.ts'
 import type { Row, StoredRow } from '../core/types.ts'
 import { timeNear, zonedTime } from './local-time.ts'
-import { type NextStep, rerunStep, showStep, stepLines } from './log/next-steps.ts'
+import { rerunStep, showStep } from './steps/next-steps.ts'
+import { type NextStep, ofRow, stepLines } from './steps/step.ts'
 import { printable } from './text.ts'
 
 /** Returns the answer to a decision that was recorded. */
@@ -46,7 +47,7 @@ function stepsOf(row: StoredRow, cause: ResolveObjection, store: string): readon
     case 'tooManyResolutions':
       return [showStep('see what is recorded', { store, task, slot })]
     case 'completed':
-      return [rerunStep('if it must run again', { store, task, slot, schedule })]
+      return [rerunStep('if it must run again', { store, task, slot, schedule, ...ofRow(row) })]
     case 'newerRow':
       return []
   }
