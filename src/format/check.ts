@@ -8,6 +8,7 @@ import type { LogObject } from './log/log.ts'
 import {
   decisionSteps,
   type NextStep,
+  onlyFor,
   rangeSteps,
   rerunStep,
   resolveStep,
@@ -188,8 +189,9 @@ function rowOf(found: TaskFinding): Row | null {
 /** The row has the schedule of its slot. A missed slot may be one of an earlier schedule, which the task record knows. */
 function targetOf(found: TaskFinding, ledger: CheckedLedger): StepTarget {
   const { task, slot } = found
-  const schedule = rowOf(found)?.schedule ?? givenSchedule(found, ledger)
-  return { store: ledger.store, task, slot, schedule }
+  const row = rowOf(found)
+  const schedule = row?.schedule ?? givenSchedule(found, ledger)
+  return { store: ledger.store, task, slot, schedule, only: onlyFor(row) }
 }
 
 function givenSchedule({ schedule }: TaskFinding, { hasOwnSchedule }: CheckedLedger): StepTarget['schedule'] {

@@ -2,8 +2,10 @@ import { formatDuration } from '../../core/duration.ts'
 import type { RunContext } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { COMMAND_PLACEHOLDER, REASON_PLACEHOLDER } from '../../core/placeholder.ts'
-import type { Guards } from '../../core/row/policy.ts'
-import type { Instant, ScheduleSpec } from '../../core/types.ts'
+import { terminalState } from '../../core/row/decide.ts'
+import type { Guards, Rerunnable } from '../../core/row/policy.ts'
+import { readableRow } from '../../core/row/status.ts'
+import type { Instant, ScheduleSpec, StoredRow } from '../../core/types.ts'
 import { type CommandFlags, commandLine, scheduleFlags } from '../command-line.ts'
 
 /** Something that the operator can do, as a command to copy. */
@@ -22,6 +24,14 @@ export interface StepTarget {
   readonly schedule: ScheduleSpec | null
   /** The settings that the command must repeat. Left out: none. */
   readonly guards?: Guards
+  /** The status that a rerun must name, because a rerun is not meant for it by default. Left out: none. */
+  readonly only?: Rerunnable | undefined
+}
+
+/** Returns the status that a rerun of the slot must name. Returns undefined if it need not name any. */
+export function onlyFor(row: StoredRow | null): Rerunnable | undefined {
+  const known = readableRow(row)
+  return known !== null && terminalState(known) === 'completed' ? 'completed' : undefined
 }
 
 export function targetOf({ store, task, schedule, window, guards }: RunContext): StepTarget {
@@ -45,7 +55,9 @@ export function showStep(what: string, { store, task, slot }: Pick<StepTarget, '
  */
 export function rerunStep(what: string, target: StepTarget): NextStep {
   const { overlap, onLeaseLost } = target.guards ?? {}
-  const command = changeCommand('rerun', target, { overlap, 'on-lease-lost': onLeaseLost, reason: REASON_PLACEHOLDER })
+  const { only } = target
+  const more = { only, overlap, 'on-lease-lost': onLeaseLost, reason: REASON_PLACEHOLDER }
+  const command = changeCommand('rerun', target, more)
   return { what, command: `${command} -- ${COMMAND_PLACEHOLDER}` }
 }
 
@@ -69,14 +81,18 @@ export function rangeSteps(
   ]
 }
 
-/** Returns a step that records a decision about the slot. It starts nothing. */
+/**
+ * Returns a step that records a decision about the slot. It starts nothing. `run` is the run that has ended, if its lease
+ * may still hold.
+ */
 export function resolveStep(
   what: string,
   target: StepTarget,
   state: 'completed' | 'skipped' = 'completed',
   reason = REASON_PLACEHOLDER,
+  run?: string,
 ): NextStep {
-  return { what, command: changeCommand('resolve', target, { state, reason }) }
+  return { what, command: changeCommand('resolve', target, { run, state, reason }) }
 }
 
 /** Returns the steps for a slot whose batch failed or stopped reporting, so that an operator has to decide. */

@@ -8,11 +8,13 @@ export interface Remedy extends NextStep {
 }
 
 const RERUN_NOTE = `Replace ${COMMAND_PLACEHOLDER} with the batch command, and ${REASON_PLACEHOLDER} with the reason.`
+const COMPLETED_NOTE = 'Warning: the slot completed once. This does its work a second time.'
 const RESOLVE_NOTE = `Does not start the batch. Replace ${REASON_PLACEHOLDER} with the reason.`
 
 /** Returns what an operator can do about a slot with this status, the likeliest first. */
 export function remediesOf(status: Status, target: StepTarget, now: Instant): readonly Remedy[] {
-  const rerun = (what: string) => ({ ...rerunStep(what, target), note: RERUN_NOTE })
+  const note = target.only === 'completed' ? `${COMPLETED_NOTE} ${RERUN_NOTE}` : RERUN_NOTE
+  const rerun = (what: string) => ({ ...rerunStep(what, target), note })
   const show = (what: string, note: string) => ({ ...showStep(what, target), note })
   const completed = { ...resolveStep('Mark as completed', target, 'completed'), note: RESOLVE_NOTE }
   const skipped = { ...resolveStep('Mark as skipped', target, 'skipped'), note: RESOLVE_NOTE }
