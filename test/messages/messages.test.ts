@@ -174,15 +174,23 @@ function checkLines(): readonly string[] {
 
 function resolveLines(): readonly string[] {
   const row = rowWith({})
-  const refused: Readonly<Record<ResolveObjection, StoredRow>> = {
+  const refused: Readonly<Record<ResolveObjection, StoredRow | null>> = {
     running: row,
     completed: rowWith({ ending: SUCCEEDED }),
     newerRow: { task: row.task, slot: row.slot, schemaVersion: 99, newerSchema: true },
     tooManyResolutions: row,
+    otherRun: row,
+    survivor: row,
+  }
+  const asked = { store: CONTEXT.store, task: row.task, slot: row.slot, runId: 'me' }
+  const answer = (cause: ResolveObjection, found: StoredRow | null) => {
+    const survivor = cause === 'survivor' ? { pid: 4711, command: 'batch.sh' } : null
+    return unresolvedText({ kind: 'refused', cause, row: found, survivor }, asked)
   }
   return [
     resolvedText({ ...row, state: 'COMPLETED' } as Row, 'checked by hand'),
-    ...keysOf(refused).map((cause) => unresolvedText(refused[cause], cause, CONTEXT.store)),
+    ...keysOf(refused).map((cause) => answer(cause, refused[cause])),
+    answer('otherRun', null),
   ]
 }
 

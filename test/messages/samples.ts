@@ -81,6 +81,8 @@ const REFUSALS: Readonly<Record<RefusalCause, Row | null>> = {
   overlap: null,
   noRow: null,
   newerAttempt: rowWith({ ending: FAILED }, { ending: FAILED }),
+  completed: rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }),
+  skipped: resolvedAs('SKIPPED'),
 }
 
 const ENDINGS: Readonly<Record<Outcome, { readonly ending: Ending; readonly detail?: string }>> = {
@@ -96,11 +98,18 @@ const ENDINGS: Readonly<Record<Outcome, { readonly ending: Ending; readonly deta
 const FINISHES: Readonly<Record<FinishResult, { readonly finishCause?: string }>> = {
   recorded: {},
   lost: {},
+  resolved: {},
   deleted: {},
   unanswered: { finishCause: UNANSWERED },
 }
 
-const LOSSES: Readonly<Record<LeaseLossCause, true>> = { taken: true, deleted: true, expired: true, turn: true }
+const LOSSES: Readonly<Record<LeaseLossCause, true>> = {
+  taken: true,
+  resolved: true,
+  deleted: true,
+  expired: true,
+  turn: true,
+}
 
 const entries = <Key extends string, Value>(table: Readonly<Record<Key, Value>>) =>
   Object.entries(table) as [Key, Value][]
@@ -127,6 +136,7 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
       finish === 'recorded' ? [] : [ended(SUCCEEDED, finish), ended(FAILED, finish)],
     ),
     ended(FAILED, 'recorded', { retries: true }),
+    ended(FAILED, 'recorded', { hadCompleted: true }),
     ended(FAILED, 'recorded', {
       detail: 'process 4711 still exists 1s after SIGKILL. End it before you run the slot again',
     }),
@@ -137,7 +147,10 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
     ),
     { event: 'duplicate', cause: 'running', row: RUNNING, noted: false, detail: UNANSWERED },
   ],
-  refused: entries(REFUSALS).map(([cause, row]) => refused(cause, row)),
+  refused: [
+    ...entries(REFUSALS).map(([cause, row]) => refused(cause, row)),
+    refused('completed', resolvedAs('COMPLETED')),
+  ],
   waiting: [{ event: 'waiting', holder: HOLDER }],
   'catch-up': [
     { event: 'catch-up', count: 1, oldest: SLOT - DAY_MS, newest: SLOT - DAY_MS, left: 0 },

@@ -31,9 +31,9 @@ export function rerunStep(what: string, target: StepTarget): NextStep {
   if (target.ecs !== null) return { what, command: runTaskCommand(target.ecs, target) }
   const { overlap, onLeaseLost } = target.guards ?? {}
   const command = changeCommand('rerun', target, {
+    only: target.only?.join(','),
     overlap,
     'on-lease-lost': onLeaseLost,
-    only: target.only?.join(','),
     reason: REASON_PLACEHOLDER,
   })
   return { what, command: `${command} -- ${COMMAND_PLACEHOLDER}` }
@@ -54,14 +54,18 @@ export function rangeSteps(target: StepTarget, to: Instant): readonly NextStep[]
   return [list, { what: 'run them again, the oldest first', command: `${rerun} -- ${COMMAND_PLACEHOLDER}` }]
 }
 
-/** Returns a step that records a decision about the slot. It starts nothing. */
+/**
+ * Returns a step that records a decision about the slot. It starts nothing. `run` is the run that has ended, if its lease
+ * may still hold.
+ */
 export function resolveStep(
   what: string,
   target: StepTarget,
   state: 'completed' | 'skipped' = 'completed',
   reason = REASON_PLACEHOLDER,
+  run?: string,
 ): NextStep {
-  return { what, command: changeCommand('resolve', target, { state, reason }) }
+  return { what, command: changeCommand('resolve', target, { run, state, reason }) }
 }
 
 /** Returns the steps for a slot whose batch failed or stopped reporting, so that an operator has to decide. */

@@ -17,8 +17,8 @@ export interface Remedy extends NextStep {
 }
 
 const RERUN_NOTE = `Replace ${COMMAND_PLACEHOLDER} with the batch command, and ${REASON_PLACEHOLDER} with the reason.`
+const COMPLETED_NOTE = 'Warning: the slot completed once. This does its work a second time.'
 const RESOLVE_NOTE = `Does not start the batch. Replace ${REASON_PLACEHOLDER} with the reason.`
-const AGAIN_NOTE = 'Its work is already done and would be done twice.'
 
 /** Returns what an operator can do about a slot with this status, the likeliest first. */
 export function remediesOf(status: Status, target: StepTarget, now: Instant): readonly Remedy[] {
@@ -59,7 +59,7 @@ export function remediesOf(status: Status, target: StepTarget, now: Instant): re
 function rerun(what: string, target: StepTarget): Remedy {
   const step = rerunStep(target.only === undefined ? what : 'Run it again although it has completed', target)
   const note = target.ecs === null ? RERUN_NOTE : ecsNote(step.command, target.ecs.taskDefinition)
-  return { ...step, note: target.only === undefined ? note : `${AGAIN_NOTE} ${note}` }
+  return { ...step, note: target.only === undefined ? note : `${COMPLETED_NOTE} ${note}` }
 }
 
 function ecsNote(command: string, taskDefinition: string): string {

@@ -188,7 +188,7 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily') {
   function resolve(
     runId: string,
     state: Resolution['state'],
-    options: Port & Pick<HostOptions, 'day'> = {},
+    options: Port & Pick<HostOptions, 'day' | 'survivor'> & { readonly endedRun?: string } = {},
   ): Promise<ResolveResult> {
     const slot = slotOfDay(options.day ?? 0)
     const word = {
@@ -200,9 +200,11 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily') {
       state,
       by: 'ada',
       reason: runId,
+      ...(options.endedRun !== undefined && { endedRun: options.endedRun }),
     }
     const { skewMs, ledgerTimeoutMs } = readSettings({})
-    return resolveSlot(word, { skewMs, ledgerTimeoutMs }, operatorIo(options))
+    const io = { ...operatorIo(options), findSurvivor: () => options.survivor ?? null }
+    return resolveSlot(word, { skewMs, ledgerTimeoutMs }, io)
   }
 
   /** Changes the task record as an operator does. */
