@@ -41,7 +41,7 @@ async function startMetadata(logStream: string) {
 let ledgers = 0
 
 /** A batch on ECS with a ledger of its own. `env` is the environment that its task definition has. */
-function task(metadata: Readonly<Record<string, string>>) {
+async function task(metadata: Readonly<Record<string, string>>) {
   const store = `file:${join(folder, `ledger-${++ledgers}.db`)}`
   const env = {
     ...metadata,
@@ -60,8 +60,8 @@ function task(metadata: Readonly<Record<string, string>>) {
     CRONLEDGER_METRICS: 'emf',
     CRONLEDGER_LOG: 'json',
   }
+  await cronledger(['setup', '--store', store])
   return {
-    store,
     /** Runs the container with these overrides. */
     run: (overrides: Readonly<Record<string, string>>, script = 'echo $CRONLEDGER_RUN_SLOT') =>
       cronledger(['run', '--', 'sh', '-c', script], { env: { ...env, ...overrides } }),
@@ -136,7 +136,7 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
   }
 
   test('the line of a failure: its log, and a task that runs the slot again', async () => {
-    const { run, ask } = task(metadata)
+    const { run, ask } = await task(metadata)
     const failed = await run({ CRONLEDGER_EVENT_TIME: daysAgo(2) }, 'exit 2')
     const { todo } = logged(failed, 'failed')
 
@@ -158,7 +158,7 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
   })
 
   test('the line of a refusal: the log of the attempt that failed, and a decision from another host', async () => {
-    const { run, ask } = task(metadata)
+    const { run, ask } = await task(metadata)
     await run({ CRONLEDGER_EVENT_TIME: daysAgo(2), CRONLEDGER_MAX_ATTEMPTS: '1', CRONLEDGER_RETRY_DELAY: '' }, 'exit 2')
     const later = await startMetadata('cronledger/batch/later')
     const refused = await run({
@@ -175,7 +175,7 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
   })
 
   test('a placeholder that was not replaced is refused', async () => {
-    const { run } = task(metadata)
+    const { run } = await task(metadata)
     const { todo } = logged(await run({ CRONLEDGER_EVENT_TIME: daysAgo(2) }, 'exit 2'), 'failed')
     const command = stepOf(todo, 'run it again')
     // moto refuses a subnet that does not exist, as AWS does. It ignores a public IP that is not ENABLED or DISABLED.
@@ -188,7 +188,7 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
   })
 
   test('check, show and a page: a slot that failed, and slots that were missed', async () => {
-    const { run, ask } = task(metadata)
+    const { run, ask } = await task(metadata)
     await run({ CRONLEDGER_EVENT_TIME: daysAgo(5) })
     await run({ CRONLEDGER_EVENT_TIME: daysAgo(2), CRONLEDGER_CATCH_UP: '' }, 'exit 2')
     const range = ['--since', daysAgo(5), '--until', daysAgo(1)]
@@ -210,7 +210,7 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
     expect(await run(await started(stepOf(missed.todo, 'run it now')))).toMatchObject({ stdout: `${daysAgo(3)}\n` })
 
     const shown = await ask('show', 'nightly', '--slot', daysAgo(2))
-    const page = commandsOf((await ask('report', ...range)).stdout)
+    const page = commandsOf((await ask('report', ...range, '--out', '-')).stdout)
     const command = stepOf(shown.stdout, 'run it again')
     expect(stepOf(failed.todo, 'run it again')).toBe(command)
     expect(page).toContain(command)
@@ -220,13 +220,13 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
   })
 
   test('show of a slot that was missed', async () => {
-    const { run, ask } = task(metadata)
+    const { run, ask } = await task(metadata)
     await run({ CRONLEDGER_EVENT_TIME: daysAgo(3) })
     const shown = await ask('show', 'nightly', '--slot', daysAgo(2))
     expect(shown.code).toBe(1)
     expect(await run(await started(stepOf(shown.stderr, 'run it now')))).toMatchObject({ stdout: `${daysAgo(2)}\n` })
     // On another host than ECS, the operator runs the batch there.
-    const local = task({})
+    const local = await task({})
     await local.run({ CRONLEDGER_EVENT_TIME: daysAgo(3) })
     const { stderr } = await local.ask('show', 'nightly', '--slot', daysAgo(2))
     expect(stepOf(stderr, 'run it now')).toMatch(/^cronledger rerun .* -- YOUR_COMMAND$/)
