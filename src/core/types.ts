@@ -1,3 +1,7 @@
+import type { EcsFacts } from './ecs.ts'
+
+export type { EcsFacts } from './ecs.ts'
+
 /**
  * Milliseconds since 1970-01-01T00:00:00Z. Every instant in the core has this form. Text is only for input and output.
  */
@@ -55,26 +59,6 @@ export type Environment = Readonly<Record<string, string | undefined>>
 export interface Host {
   readonly host: string
   readonly ecsTask?: string
-}
-
-/** What Amazon ECS says about the container of a process: enough to start its task again and to find its log. */
-export interface EcsFacts {
-  /** The AWS Region of the task, such as `ap-northeast-1`. */
-  readonly region: string
-  /** The short name of the cluster. */
-  readonly cluster: string
-  /** `family:revision` */
-  readonly taskDefinition: string
-  /** The name of the container in the task definition. */
-  readonly container: string
-  /** For example `FARGATE`, `EC2` or `EXTERNAL`. Left out if the metadata does not have it. */
-  readonly launchType?: string
-  /** True if the task has a network interface of its own, so that `run-task` needs a network configuration. */
-  readonly awsvpc?: true
-  /** The log group in CloudWatch, in the same Region. Left out if the log of the container goes elsewhere. */
-  readonly logGroup?: string
-  /** The log stream in that group. */
-  readonly logStream?: string
 }
 
 /** Identifies a process of one machine, and distinguishes it from a later process with the same pid. */

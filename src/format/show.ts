@@ -4,6 +4,7 @@ import { isNewerSchema } from '../core/row/status.ts'
 import type { FoundSuspension } from '../core/task/suspensions.ts'
 import type {
   AttemptRecord,
+  EcsFacts,
   Host,
   Instant,
   Rejection,
@@ -187,9 +188,17 @@ function delayText(at: Instant, slot: Instant): string {
 }
 
 /** Returns the host, the run and the trigger of an attempt or a rejection. */
-function sourceText({ host, ecsTask, runId, trigger }: Host & Pick<Rejection, 'runId' | 'trigger'>): string {
-  const words = [ecsTask === undefined ? '' : `ECS task ${ecsTask}`, `run ${runId}`, triggerText(trigger)]
+function sourceText({ host, ecsTask, ecs, runId, trigger }: Source): string {
+  const words = [ecsTask && `ECS task ${ecsTask}`, ecs && ecsText(ecs), `run ${runId}`, triggerText(trigger)]
   return `host ${host} (${words.filter(Boolean).join(', ')})`
+}
+
+type Source = Host & Pick<AttemptRecord, 'ecs'> & Pick<Rejection, 'runId' | 'trigger'>
+
+/** The region and the cluster are part of the ARN of the task. */
+function ecsText({ taskDefinition, container, logGroup, logStream }: EcsFacts): string {
+  const log = logGroup === undefined ? '' : `, log ${[logGroup, logStream].filter(Boolean).join(' ')}`
+  return `task definition ${taskDefinition}, container ${container}${log}`
 }
 
 function triggerText(trigger: Trigger): string {

@@ -1,3 +1,4 @@
+import { decodeEcs, encodeEcs } from '../row/stored-ecs.ts'
 import {
   beforeRelease,
   encodeInstant,
@@ -124,13 +125,22 @@ export function isSameSpec(one: ScheduleSpec, other: ScheduleSpec): boolean {
   return one.expression === other.expression && one.zone === other.zone && one.anchor === other.anchor
 }
 
-export function encodeTaskRecord({ schedules, expectations, pauses, retirements }: TaskRecord): StoredDocument {
+export function encodeTaskRecord({
+  schedules,
+  expectations,
+  pauses,
+  retirements,
+  ecs,
+  ecsSince,
+}: TaskRecord): StoredDocument {
   return {
     schemaVersion: SCHEMA_VERSION,
     schedules: schedules.map(({ since, spec }) => ({ since: encodeInstant(since), ...encodeSchedule(spec) })),
     ...(expectations !== null && { expectations: encodeExpectations(expectations) }),
     ...(pauses.length > 0 && { pauses: pauses.map(encodeSuspension) }),
     ...(retirements.length > 0 && { retirements: retirements.map(encodeSuspension) }),
+    ...(ecs !== null && { ecs: encodeEcs(ecs) }),
+    ...(ecsSince !== null && { ecsSince: encodeInstant(ecsSince) }),
   }
 }
 
@@ -148,8 +158,8 @@ export function decodeTaskRecord(document: unknown, task: string): TaskRecord | 
     expectations: optional(fields, 'expectations', (own, name) => decodeExpectations(object(own, name))) ?? null,
     pauses: list(fields, 'pauses', decodeSuspension),
     retirements: list(fields, 'retirements', decodeSuspension),
-    ecs: null,
-    ecsSince: null,
+    ecs: optional(fields, 'ecs', (own, name) => decodeEcs(object(own, name))) ?? null,
+    ecsSince: optional(fields, 'ecsSince', instant) ?? null,
   }
 }
 

@@ -2,6 +2,7 @@ import { formatDuration } from '../../core/duration.ts'
 import type { LeaseLossCause, RunContext, RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { isCatchUpTrigger, waitMsOf } from '../../core/row/attempts.ts'
+import { encodeEcs } from '../../core/row/stored-ecs.ts'
 import type { Suspension } from '../../core/task/task-record.ts'
 import type { AttemptRecord, Instant, ScheduleSpec, Trigger } from '../../core/types.ts'
 import { commandLine } from '../command-line.ts'
@@ -147,7 +148,7 @@ function claimedEntry(attempt: AttemptRecord, trigger: Trigger, latenessMs: numb
     level: 'info',
     event: 'claimed',
     message: `started attempt ${attempt.number} (${how})`,
-    fields: { attempt: attempt.number, latenessMs },
+    fields: { attempt: attempt.number, latenessMs, ...(attempt.ecs && { ecs: encodeEcs(attempt.ecs) }) },
   }
 }
 
