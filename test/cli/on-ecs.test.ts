@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -8,26 +8,25 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { filledIn, overridesIn } from '../format/steps/pasted.ts'
 import { aws, awsEnv, hasAws } from '../support/aws.ts'
 import { cronledger, type Ended, type Loose, MAIN, scratch } from '../support/cli.ts'
+import { FARGATE, CONTAINER as METADATA, TASK } from '../support/ecs.ts'
 import { type Server, startMoto } from '../support/servers.ts'
 
 // What the program prints on ECS, pasted into a shell with the AWS command line, against a server that has the cluster,
 // the task definition and the log.
 
 const folder = scratch()
-const REGION = 'ap-northeast-1'
+const REGION = FARGATE.ecs.region
 /** ECS does not allow such a name, so this is more than what a command must stand. */
 const CONTAINER = `it's $(touch /tmp/no) "a" batch`
-const STREAM = 'cronledger/batch/158d1c8083dd49d6b527399fd6414f5c'
-const TASK = JSON.parse(readFileSync(new URL('../fixtures/aws/ecs-task-metadata-v4.json', import.meta.url), 'utf8'))
+const STREAM = FARGATE.ecs.logStream
 const HOSTILE = `it's "bad" input: $(touch /tmp/no) \`id\` \\ ;&|<>*? 入力`
 
 /** Starts a metadata endpoint of ECS for a container whose log is in this stream. */
 async function startMetadata(logStream: string) {
   const container = {
+    ...METADATA,
     Name: CONTAINER,
-    LogDriver: 'awslogs',
-    LogOptions: { 'awslogs-group': '/ecs/nightly', 'awslogs-region': REGION, 'awslogs-stream': logStream },
-    Networks: [{ NetworkMode: 'awsvpc' }],
+    LogOptions: { ...METADATA.LogOptions, 'awslogs-stream': logStream },
   }
   const server = createServer(({ url }, response) => {
     response.end(JSON.stringify(url === '/v4/abc/task' ? { ...TASK, Revision: '1' } : container))

@@ -3,6 +3,7 @@ import { endedAttempts, openAttempt } from '../../src/core/row/attempts.ts'
 import { claimRow, finishRow } from '../../src/core/row/transition.ts'
 import { EMPTY_TASK_RECORD, type Schedules, type Suspension, type TaskRecord } from '../../src/core/task/task-record.ts'
 import type { AttemptRecord, ClosedRow, EcsFacts, Ending, PendingRow, Row, Trigger } from '../../src/core/types.ts'
+import { FARGATE } from './ecs.ts'
 
 export const NOW = Date.parse('2026-11-24T03:00:05Z')
 export const LEASE_MS = 600_000
@@ -81,16 +82,7 @@ export const PAUSE: Suspension = {
 }
 
 /** The container of a task on ECS. */
-export const ON_ECS: EcsFacts = {
-  region: 'ap-northeast-1',
-  cluster: 'batch',
-  taskDefinition: 'nightly:7',
-  container: 'batch',
-  launchType: 'FARGATE',
-  awsvpc: true,
-  logGroup: '/ecs/nightly',
-  logStream: 'cronledger/batch/158d1c8083dd49d6b527399fd6414f5c',
-}
+export const ON_ECS = FARGATE.ecs
 
 /** Returns the attempt as one that ran in this container. */
 export function attemptOn<Attempt extends AttemptRecord>(ecs: EcsFacts, attempt: Attempt): Attempt {
