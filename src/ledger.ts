@@ -7,14 +7,16 @@ import { missedSlots } from './audit/missed.ts'
 import { rerunnableSlots } from './audit/rerunnable.ts'
 import { findSlot, readSlots } from './audit/slots.ts'
 import { type KnownTask, knownTask, readTaskRecord, readTaskRecords } from './audit/tasks.ts'
+import { defined } from './core/objects.ts'
 import { DEFAULT_RERUNNABLE } from './core/row/policy.ts'
 import { rememberingParser, type ScheduleOptions, scheduleOptions } from './core/schedule/schedule-options.ts'
-import type { ScheduleSpec } from './core/types.ts'
+import type { Row, ScheduleSpec } from './core/types.ts'
 import { checkOperator } from './core/user-text.ts'
 import { runFunction } from './function-work.ts'
 import { operatorMethods } from './operator-changes.ts'
 import { systemClock } from './process/clock.ts'
 import { findHost, type HostFacts, operatorOf } from './process/host.ts'
+import { findSurvivor } from './process/survivors.ts'
 import { commandWork } from './run/command.ts'
 import { resolveSlot } from './run/resolve.ts'
 import { runTrigger, type TriggerParts } from './run/run-trigger.ts'
@@ -143,16 +145,17 @@ function checkSettings(
 }
 
 async function resolveReference(
-  { task, slot, state, reason, by, skewMs = SETTINGS.skewMs.default, ...given }: ResolveOptions,
+  { task, slot, state, reason, runId: endedRun, by, skewMs = SETTINGS.skewMs.default, ...given }: ResolveOptions,
   deps: HistoryDeps,
   { host, newId, random, zoneData }: TriggerParts,
 ): Promise<Resolved> {
   const person = { reason, by: by ?? operatorOf((await host()).host) }
   checkOperator(person)
   const { window, spec } = await findSlot({ task, slot, ...given }, deps)
-  const request = { task, window, schedule: spec, zoneData, runId: newId(), state, ...person }
+  const request = { task, window, schedule: spec, zoneData, runId: newId(), state, ...defined({ endedRun }), ...person }
   const settings = { skewMs, ledgerTimeoutMs: deps.pageTimeoutMs }
-  const resolveResult = await resolveSlot(request, settings, { ...deps, newId, random })
+  const io = { ...deps, newId, random, findSurvivor: (row: Row) => findSurvivor(row.attempts) }
+  const resolveResult = await resolveSlot(request, settings, io)
   if (resolveResult.kind === 'unanswered') throw resolveResult.cause
   return { ...resolveResult, slot: new Date(window.slot) }
 }

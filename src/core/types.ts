@@ -214,6 +214,10 @@ const REFUSAL_CAUSES = [
   'noRow',
   // A forced trigger was asked for before the latest attempt of the slot began.
   'newerAttempt',
+  // The slot completed once, and the forced trigger does not say that it is meant for completed slots.
+  'completed',
+  // The slot was skipped, and the forced trigger is meant only for slots with other statuses.
+  'skipped',
 ] as const
 export type RefusalCause = (typeof REFUSAL_CAUSES)[number]
 

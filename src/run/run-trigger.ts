@@ -2,7 +2,7 @@ import type { KnownEcs } from '../core/ecs.ts'
 import { usageError } from '../core/errors.ts'
 import type { RunContext, RunEvent } from '../core/event.ts'
 import { defined } from '../core/objects.ts'
-import { type Policy, type Rerunnable, readRerunnable } from '../core/row/policy.ts'
+import { DEFAULT_FORCED, DEFAULT_RERUNNABLE, type Policy, type Rerunnable, readRerunnable } from '../core/row/policy.ts'
 import type { Schedule } from '../core/schedule/schedule.ts'
 import { readSchedule, type ScheduleOptions, timeText } from '../core/schedule/schedule-options.ts'
 import type { Environment, Host, OrUndefined, Row, ScheduleSpec } from '../core/types.ts'
@@ -35,15 +35,21 @@ export interface Force {
   /** The operator's name. The default is the ECS task, or the user and the host. */
   readonly by?: string | undefined
   /**
-   * The statuses that the caller expects. If the slot has another status when it is claimed, because another run changed it,
-   * then nothing starts, and the force is a duplicate or refused. By default the slot may have any status except running.
+   * The statuses that the force is meant for. If the slot has another status when it is claimed, nothing starts, and the
+   * force is refused. A slot that completed once counts as `completed`, also if a later force failed. Default: `missed`,
+   * `failed`, `stale` and `skipped`.
    */
   readonly only?: readonly Rerunnable[] | undefined
   /**
    * When the operator asked for the force. The default is now. The operator did not know of an attempt that began later, so
-   * the force is then refused: of two forces at the same time, one starts. It has no effect together with `only`.
+   * the force is then refused: of two forces at the same time, one starts. It has no effect together with `ofRange`.
    */
   readonly askedAt?: Date | undefined
+  /**
+   * The slot is one of those that `rerunnable` yielded. If another run has completed or skipped it since, the force is a
+   * duplicate and is not refused. The default of `only` is then that of `rerunnable`.
+   */
+  readonly ofRange?: boolean | undefined
 }
 
 /** The options of a trigger. An option that is undefined counts as left out. */
@@ -54,8 +60,8 @@ export interface TriggerOptions extends ScheduleOptions, OrUndefined<RunSettings
   /** The EventBridge event itself, as JSON. Its `time` is the event time. */
   readonly event?: string | undefined
   /**
-   * Runs this slot regardless of its state, unless it is running. If slots of the task must not overlap, it also does not
-   * run while another slot of the task is running.
+   * Runs this slot again, if it has one of the statuses that the force is meant for. If slots of the task must not overlap,
+   * it does not run while another slot of the task is running.
    */
   readonly force?: Force | undefined
 }
@@ -230,11 +236,15 @@ function triggerInput({ eventTime, event, force }: TriggerOptions, host: Host): 
   }
 }
 
-/** Returns the state in which a force expects its slot. */
-function preconditionsOf(force: Force | undefined, clock: Clock): Pick<Policy, 'forceOnly' | 'forceAskedAt'> {
+/** Returns the status in which a force expects its slot. */
+function preconditionsOf(
+  force: Force | undefined,
+  clock: Clock,
+): Pick<Policy, 'forceOnly' | 'forceAskedAt' | 'forceOfRange'> {
   if (force === undefined) return {}
-  const { only, askedAt } = force
-  return only === undefined ? { forceAskedAt: askedAt?.getTime() ?? clock.now() } : { forceOnly: readRerunnable(only) }
+  const { only, askedAt, ofRange = false } = force
+  const forceOnly = readRerunnable(only ?? (ofRange ? DEFAULT_RERUNNABLE : DEFAULT_FORCED))
+  return ofRange ? { forceOnly, forceOfRange: true } : { forceOnly, forceAskedAt: askedAt?.getTime() ?? clock.now() }
 }
 
 /** Returns the function that gives the events of one run to the log of the caller. */

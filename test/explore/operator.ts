@@ -38,7 +38,7 @@ async function resolve(plan: HostPlan, scheduled: Scheduled, settings: Settings,
     by: 'operator',
     reason: plan.name,
   }
-  return (await resolveSlot(resolution, settings, io)).kind
+  return (await resolveSlot(resolution, settings, { ...io, findSurvivor: () => null })).kind
 }
 
 async function pauseTask({ name }: HostPlan, settings: Settings, io: WriteIo): Promise<'pauseSet'> {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { cronledger, scratch, start } from '../support/cli.ts'
+import { cronledger, pasted, scratch, start } from '../support/cli.ts'
 import { expectOneRan } from '../support/processes/crowd.ts'
 import { type FaultyProxy, type Passing, startFaultyProxy, type Treatment } from '../support/proxy.ts'
 import { awsEnv, hasMoto, type Server, startDynalite, startMoto } from '../support/servers.ts'
@@ -247,6 +247,26 @@ for (const [name, startServer] of [
       expect(ended).toMatchObject({ code: 74, stdout: 'paid\n' })
       expect(ended.stderr).toMatch(/"event":"unrecorded"/)
       expect(await row()).toMatchObject({ state: 'PENDING' })
+    })
+
+    test('an unrecorded success begins with "The batch SUCCEEDED", and its first command records it at once', async () => {
+      proxy.treat((passing) => (isFinish(passing) ? 'cutRequest' : 'pass'))
+      const ended = await run(['echo', 'paid'], ['--finish-timeout', '2s', '--log', 'text'])
+      expect(ended).toMatchObject({ code: 74, stdout: 'paid\n' })
+      const [line = '', step = ''] = ended.stderr.trim().split('\n').slice(-3)
+      expect(line).toMatch(/: The batch SUCCEEDED, but its result may not be recorded: .* Do not run it again\.$/)
+      // The lease of the run still holds.
+      expect(await row()).toMatchObject({ state: 'PENDING' })
+      proxy.treat(() => 'pass')
+      expect(await pasted(step.replace(/^.*?: +/, ''), environment())).toMatchObject({ code: 0 })
+      expect(await row()).toMatchObject({
+        state: 'COMPLETED',
+        attempts: [{ outcome: 'abandoned' }],
+        resolutions: [
+          { state: 'COMPLETED', reason: expect.stringMatching(/^run .* succeeded, but could not record it$/) },
+        ],
+      })
+      expect(await run(['echo', 'no'])).toMatchObject({ code: 0, stdout: '' })
     })
 
     test('50 processes at once: one child runs, 49 are recorded as duplicates', async () => {

@@ -182,10 +182,13 @@ export interface ResolutionRequest extends Pick<Resolution, 'state' | 'by' | 're
   readonly zoneData: string
   /** The run id of the process in which the operator resolves the slot. */
   readonly runId: string
+  /** The run that the operator knows to have ended, also if its lease still holds. Null or left out: none. */
+  readonly endedRun?: string | null
 }
 
 /**
- * Returns the row with the resolution of an operator, which also ends a stale attempt. Makes a row if there was none.
+ * Returns the row with the resolution of an operator, which also ends an open attempt. Makes a row if there was none. The
+ * row has a new owner, so a run that is still alive against the word of the operator can write nothing any more.
  */
 export function resolveRow(found: Row | null, request: ResolutionRequest, stamp: Stamp): Row {
   // The resolution was applied before, and another run's withdrawal is on top of it.

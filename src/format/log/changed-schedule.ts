@@ -4,8 +4,10 @@ import { formatInstant } from '../../core/instant.ts'
 import { COMMAND_PLACEHOLDER } from '../../core/placeholder.ts'
 import type { Instant, ScheduleSpec } from '../../core/types.ts'
 import { commandLine, scheduleFlags } from '../command-line.ts'
+import { runTaskCommand } from '../steps/ecs.ts'
+import { resolveStep } from '../steps/next-steps.ts'
+import { type NextStep, targetOf } from '../steps/step.ts'
 import { scheduleText } from '../text.ts'
-import { type NextStep, resolveStep, targetOf } from './next-steps.ts'
 
 // The refusal of a run whose schedule is another one than the recorded one.
 
@@ -48,13 +50,17 @@ function prefixed(prefix: 'from' | 'to', spec: ScheduleSpec): Readonly<Record<st
  * Returns the step that starts the slot as a scheduled run. A forced run would start too, but it states nothing about the
  * task, so the next run would be refused again.
  */
-function acceptStep(what: string, { store, task, schedule, trigger, window, guards }: RunContext): NextStep {
-  const at = trigger.kind === 'scheduled' ? trigger.eventTime : window.slot
+function acceptStep(what: string, { store, task, schedule, trigger, window, guards, ecs }: RunContext): NextStep {
+  const at = formatInstant(trigger.kind === 'scheduled' ? trigger.eventTime : window.slot)
+  if (ecs !== undefined) {
+    const variables = { CRONLEDGER_EVENT_TIME: at, CRONLEDGER_ON_SCHEDULE_CHANGE: 'warn' }
+    return { what, command: runTaskCommand(ecs, variables) }
+  }
   const command = commandLine('run', {
     store,
     task,
     ...scheduleFlags(schedule),
-    'event-time': formatInstant(at),
+    'event-time': at,
     skew: guards.skewMs === undefined ? undefined : formatDuration(guards.skewMs),
     overlap: guards.overlap,
     'on-lease-lost': guards.onLeaseLost,

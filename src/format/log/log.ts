@@ -7,11 +7,12 @@ import type { Suspension } from '../../core/task/task-record.ts'
 import type { AttemptRecord, Instant, ScheduleSpec, Trigger } from '../../core/types.ts'
 import { commandLine } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
+import { rerunStep, showStep } from '../steps/next-steps.ts'
+import { type NextStep, stepLines, targetOf } from '../steps/step.ts'
 import { elapsed, printable, safeJson, scheduleText, sentence } from '../text.ts'
 import { changedFields, explainSwitchStep } from './changed-schedule.ts'
 import { endedEntry, unrecordedText } from './ended-attempt.ts'
 import type { LogEntry, LogLevel } from './entry.ts'
-import { type NextStep, rerunStep, showStep, stepLines, targetOf } from './next-steps.ts'
 import { duplicateEntry, lockFields, lockText, refusedEntry } from './rejected-trigger.ts'
 
 export type LogFormat = 'json' | 'text' | 'quiet'
@@ -280,6 +281,7 @@ function mismatchAdvice(matchesIn: string | undefined): string {
 
 const LOST_BECAUSE: Readonly<Record<LeaseLossCause, string>> = {
   taken: 'another run took over this slot',
+  resolved: 'an operator resolved this slot, and said that this run has ended',
   deleted: 'the record of this slot was deleted, so another run may start',
   expired: 'the lease could not be renewed in time',
   turn: 'the lease ran out, and another slot of this task now holds the overlap lock',

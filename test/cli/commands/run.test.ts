@@ -128,6 +128,24 @@ describe('the main job', () => {
     })
   })
 
+  test('a force on a completed slot is refused, unless --force-only or its variable says completed', async () => {
+    const { run, force, rows } = ledger()
+    await run(['true'])
+    const refused = await force(['echo', 'no'])
+    expect(refused).toMatchObject({ code: 65, stdout: '' })
+    expect(logOf(refused)).toMatchObject([
+      {
+        event: 'refused',
+        cause: 'completed',
+        noted: true,
+        message: expect.stringMatching(/^not started: attempt 1 already succeeded at /),
+      },
+    ])
+    expect((await force(['echo', 'no'], ['--force-only', 'failed,stale'])).code).toBe(65)
+    expect(await force(['echo', 'ran'], ['--force-only', 'completed'])).toMatchObject({ code: 0, stdout: 'ran\n' })
+    expect(await rows()).toMatchObject([{ attempts: [{}, { number: 2 }], rejections: { refused: 2 } }])
+  })
+
   test('with --max-attempts a later trigger tries again', async () => {
     const { run, rows } = ledger()
     const twice = ['--max-attempts', '2']
@@ -141,7 +159,7 @@ describe('the main job', () => {
 
   test('a forced slot runs again, with who and why on record', async () => {
     const { run, force, rows } = ledger()
-    await run(['true'])
+    await run(['false'])
     expect(await force(['echo', 'again'])).toMatchObject({ code: 0, stdout: 'again\n' })
     expect(await rows()).toMatchObject([
       { attempts: [{}, { number: 2, trigger: { kind: 'forced', by: 'ada', reason: 'bad input file' } }] },
@@ -186,6 +204,7 @@ describe('what the command gets', () => {
         CRONLEDGER_SCHEDULE: '0 3 * * *',
         CRONLEDGER_TIMEZONE: 'Asia/Tokyo',
         CRONLEDGER_FORCE_SLOT: '2026-11-23',
+        CRONLEDGER_FORCE_ONLY: 'missed',
         CRONLEDGER_REASON: 'bad input file',
         CRONLEDGER_BY: 'ada',
         CRONLEDGER_MAX_ATTEMPTS: '',
@@ -203,7 +222,7 @@ describe('what the command gets', () => {
     expect(variables).toContain('CRONLEDGER_RUN_ATTEMPT=1')
     expect(variables.some((line) => /^CRONLEDGER_RUN_ID=.{10,}/.test(line))).toBe(true)
     expect(variables).toContain('OTHER=kept')
-    expect(variables.join()).not.toMatch(/FORCE_SLOT|REASON|CRONLEDGER_BY/)
+    expect(variables.join()).not.toMatch(/FORCE_SLOT|FORCE_ONLY|REASON|CRONLEDGER_BY/)
   })
 
   test('its arguments untouched by any shell or option parser', async () => {
@@ -301,6 +320,8 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     [[...ok, '--finish-timeout', '20m'], /finish-timeout 20m is too long\. It must be less than the lease/],
     [[...ok, '--on-mismatch', 'maybe'], /--on-mismatch "maybe" is not allowed. Use warn or refuse/],
     [[...ok, '--reason', 'x'], /--reason requires --force-slot/],
+    [[...ok, '--force-only', 'failed'], /--force-only requires --force-slot/],
+    [[...force, '--force-only', 'running'], /--force-only "running" is not allowed. Use missed, failed, stale/],
     [[...ok, '--force-slot', 'latest', '--reason', 'x'], /a forced slot and an event time cannot be used together/],
     [[...force, '--reason', 'YOUR REASON'], /the reason is still the placeholder "YOUR REASON"/],
     [[...force, '--reason', 'WHY'], /the reason is still the placeholder "WHY"/],
@@ -419,6 +440,40 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
       code: 64,
       stderr: `cronledger: ${variable} is not an option, and without ${meant} the run could take another slot. Set ${meant}, or remove ${variable}.\n`,
     })
+  })
+
+  test('a variable that is nearly the one that limits a force is an error', async () => {
+    const { force, store } = ledger()
+    const message =
+      'CRONLEDGER_FORCE_ONLYS is not an option, and without CRONLEDGER_FORCE_ONLY the run could start in a slot that you exclude. Set CRONLEDGER_FORCE_ONLY, or remove CRONLEDGER_FORCE_ONLYS.'
+    const args = [
+      'run',
+      '--store',
+      store,
+      ...NIGHTLY,
+      '--force-slot',
+      '2026-11-23',
+      '--reason',
+      'x',
+      '--',
+      'echo',
+      'no',
+    ]
+    const ended = await cronledger(args, { env: { CRONLEDGER_FORCE_ONLYS: 'failed' } })
+    expect(ended).toMatchObject({ code: 64, stdout: '', stderr: `cronledger: ${message}\n` })
+    expect((await force(['echo', 'ran'])).stdout).toBe('ran\n')
+  })
+
+  test('statuses that a force leaves behind in the environment are an error, as a reason is', async () => {
+    const { run, path } = ledger()
+    const left = await run(['echo', 'no'], [], { env: { CRONLEDGER_FORCE_ONLY: 'completed' } })
+    expect(left).toMatchObject({
+      code: 64,
+      stdout: '',
+      stderr:
+        'cronledger: --force-only requires --force-slot. Give both, or remove --force-only and CRONLEDGER_FORCE_ONLY.\n',
+    })
+    expect(existsSync(path)).toBe(false)
   })
 
   test('such a variable has no effect if the option is given', async () => {

@@ -83,7 +83,8 @@ describe('the requests of a run', () => {
     const { play } = ledgerOf()
     await play('a')
     expect((await play('b')).verbs).toEqual(['put', 'note'])
-    expect((await play('c', { force: FORCE })).verbs).toEqual(['put', 'put', 'put'])
+    const again = { ...FORCE, only: ['completed'] as const }
+    expect((await play('c', { force: again })).verbs).toEqual(['get', 'put', 'put'])
   })
 
   test('a paused trigger asks three times: claim, read, skip', async () => {
