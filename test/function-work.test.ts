@@ -43,10 +43,12 @@ describe('a run whose work throws', () => {
     ['undefined', undefined],
     ['null', null],
     ['a text', 'no paper'],
+    ['an object that has no text', Object.create(null)],
+    ['an error whose message is not text', Object.assign(new Error(), { message: 5 })],
     ['a LedgerError', new LedgerError('denied', 'inner')],
   ])('throws %s if the work throws that', async (_, value) => {
     const ledger = newLedger()
-    expect(await thrownBy(ledger.run(NIGHT, fails(value)))).toEqual({ thrown: value })
+    expect((await thrownBy(ledger.run(NIGHT, fails(value)))).thrown).toBe(value)
     expect(await ledger.get(KEY)).toMatchObject({ state: 'FAILED' })
     await ledger.close()
   })

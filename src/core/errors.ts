@@ -43,9 +43,14 @@ export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown))
 }
 
-/** Returns the first line of the message of an unknown error. */
+/** Returns the first line of the message of an unknown error. Never throws, because the error must reach its caller. */
 export function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? ''
+  try {
+    return String(error instanceof Error ? error.message : error).split('\n', 1)[0] ?? ''
+  } catch {
+    // An object without a prototype, for example, cannot be turned into text.
+    return 'an error without a message'
+  }
 }
 
 /**
