@@ -61,8 +61,8 @@ function logOf(text: string): Loose[] {
 
 const warningsOf = ({ stderr }: Ended) => logOf(stderr).filter(({ event }) => event === 'warning')
 
-/** Hangs, ignores SIGTERM, and has a child that does so too; writes its group, whose leader is its parent. */
-const STUBBORN = 'trap "" TERM; (sleep 300) & echo $PPID >'
+/** Hangs, ignores SIGTERM, and has a child that does so too; writes the id of its process group. */
+const STUBBORN = 'trap "" TERM; (sleep 300) & cut -d " " -f 5 /proc/$$/stat >'
 
 async function expectGone(group: string): Promise<void> {
   while (livingMember(Number(group)) !== null) await new Promise(setImmediate)
