@@ -14,7 +14,8 @@ beforeEach(() => {
   file = join(folder, `file-${++files}`)
 })
 
-// The command is a child of the leader of its process group, so `$PPID` is the id of the group.
+/** Prints the id of the process group, whose leader is the parent of the command. */
+const GROUP = 'cut -d " " -f 5 /proc/$$/stat'
 
 const NEVER = new AbortController().signal
 let slots = 0
@@ -149,7 +150,7 @@ describe('the order', () => {
   })
 
   test('of the notices about one slot does not keep those about others waiting', async () => {
-    const notifier = openNotifier('read n; [ "$n" = 3 ] || exec sleep 300; echo $PPID > "$FILE"', patientClock)
+    const notifier = openNotifier(`read n; [ "$n" = 3 ] || exec sleep 300; ${GROUP} > "$FILE"`, patientClock)
     for (const n of [1, 2, 3]) notifier.send(notice(`${n}\n`, n === 3 ? 'another slot' : 'one slot'))
     const third = Number(await written())
     await until(() => readStat(third) === null)
@@ -181,7 +182,7 @@ describe('nothing of it matters', () => {
   })
 
   test('what it leaves in the background is gone with it', async () => {
-    expect(await once('sleep 300 & echo $PPID > "$FILE"')).toBe(null)
+    expect(await once(`sleep 300 & ${GROUP} > "$FILE"`)).toBe(null)
     const group = Number(await written())
     onTestFinished(() => void signalGroup(group, 'SIGKILL'))
     await until(() => livingMember(group) === null)
@@ -189,7 +190,7 @@ describe('nothing of it matters', () => {
 
   test('what it leaves in a session of its own is not waited for longer than the limit, and no failure', async () => {
     const { promise: due, resolve: beDue } = resolvers()
-    const leaving = 'until [ -s "$FILE" ]; do :; done; echo $PPID > "$FILE.leader"'
+    const leaving = `until [ -s "$FILE" ]; do :; done; ${GROUP} > "$FILE.leader"`
     const command = `setsid sh -c 'echo $$ > "$FILE"; exec sleep 300' & ${leaving}`
     const notifier = openNotifier(command, clockUntil(due))
     notifier.send(notice(''))
@@ -204,7 +205,7 @@ describe('nothing of it matters', () => {
 })
 
 describe('the limit', () => {
-  const stubborn = 'trap "" TERM INT; (trap "" TERM; sleep 300) & echo $PPID >> "$FILE"; wait'
+  const stubborn = `trap "" TERM INT; (trap "" TERM; sleep 300) & ${GROUP} >> "$FILE"; wait`
 
   test('kills a command that hangs, and its children, whatever they ignore', async () => {
     const { promise: due, resolve: beDue } = resolvers()
@@ -220,7 +221,7 @@ describe('the limit', () => {
   })
 
   test('a hanging one holds up no other', async () => {
-    const notifier = openNotifier('read n; [ $n = 0 ] && exec sleep 300; echo $PPID > "$FILE"', patientClock)
+    const notifier = openNotifier(`read n; [ $n = 0 ] && exec sleep 300; ${GROUP} > "$FILE"`, patientClock)
     notifier.send(notice('0\n'))
     notifier.send(notice('1\n'))
     const other = Number(await written())

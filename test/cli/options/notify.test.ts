@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -61,8 +61,8 @@ function logOf(text: string): Loose[] {
 
 const warningsOf = ({ stderr }: Ended) => logOf(stderr).filter(({ event }) => event === 'warning')
 
-/** Hangs, ignores SIGTERM, and has a child that does so too; writes its group, whose leader is its parent. */
-const STUBBORN = 'trap "" TERM; (sleep 300) & echo $PPID >'
+/** Hangs, ignores SIGTERM, and has a child that does so too; writes the id of its process group. */
+const STUBBORN = 'trap "" TERM; (sleep 300) & cut -d " " -f 5 /proc/$$/stat >'
 
 async function expectGone(group: string): Promise<void> {
   while (livingMember(Number(group)) !== null) await new Promise(setImmediate)
@@ -220,10 +220,12 @@ describe('started and succeeded', () => {
   })
 
   test('a start that hangs delays neither the batch nor its record', async () => {
-    const { run, told, store } = ledger()
-    const isRecorded = `${process.execPath} ${MAIN} show --store ${store} --task nightly --slot ${SLOT} | grep -q succeeded`
-    const command = `until ${isRecorded}; do :; done; echo seen > ${told}`
-    const ended = await run(['true'], [...on('started'), '--notify', command])
+    const { start: begin, told } = ledger()
+    const command = `until [ -e ${told}.recorded ]; do :; done; echo seen > ${told}`
+    const running = begin(['true'], [...on('started'), '--notify', command])
+    await running.logged('"event":"completed"')
+    writeFileSync(`${told}.recorded`, '')
+    const ended = await running.ended
     expect(ended.code).toBe(0)
     expect(warningsOf(ended)).toEqual([])
     expect(readFileSync(told, 'utf8')).toBe('seen\n')
