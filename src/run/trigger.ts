@@ -192,19 +192,26 @@ const FIRST_JOB_MINUTE = Date.UTC(2021, 0, 1) / 60_000
 
 /**
  * Returns the scheduled time of a Job that a Kubernetes CronJob made. The name of the Job ends with the scheduled time in
- * minutes since 1970.
+ * minutes since 1970, regardless of the time zone of the CronJob.
  */
 function timeOfJob(name: string): Instant {
   const minute = Number(/-(\d{8,9})$/.exec(name)?.[1] ?? 0)
   if (minute >= FIRST_JOB_MINUTE) return parseInstant(formatInstant(minute * 60_000), 'event time')
+  throw usageError(`event time ${quote(JOB_PREFIX + name)} ${jobMistake(name)}`)
+}
+
+/** Returns what is wrong with the name of a Job, and what to do. */
+function jobMistake(name: string): string {
+  if (name === '') {
+    return 'has no name. The Pod has no label batch.kubernetes.io/job-name. Before Kubernetes 1.27, use the label job-name.'
+  }
+  if (name.startsWith('$(')) {
+    return 'was not replaced. Define that variable in the env of the same container, before this one.'
+  }
   const pod = /^(.+-\d{8,9})-[a-z0-9]{5}$/.exec(name)?.[1]
-  throw usageError(
-    `event time ${quote(JOB_PREFIX + name)} does not end with the scheduled minute. ${
-      pod === undefined
-        ? 'Use the name of a Job that a CronJob made, such as k8s-job:nightly-29400000. For another Job, give the time itself.'
-        : `It looks like the name of a Pod. Use the name of its Job, k8s-job:${pod}.`
-    }`,
-  )
+  return pod === undefined
+    ? 'does not end with a scheduled minute, as nightly-29400000 does, so this Job was not started by a schedule. To run a slot by hand, give --force-slot with --reason instead of the event time.'
+    : `is the name of a Pod. Use the name of its Job, k8s-job:${pod}.`
 }
 
 function timeOfEvent(json: string): string {

@@ -69,21 +69,63 @@ describe('the name of a Job of a Kubernetes CronJob', () => {
 
   test.each([
     'nightly',
-    'nightly-manual',
+    'nightly-manual-1',
+    // As `kubectl create job nightly-$(date +%s)` names it, and as Kubernetes named all Jobs before 1.21.
+    'nightly-1763949600',
     'nightly-20261125',
     'nightly-2026112503',
     'nightly-29400000x',
     '29400000',
-    '',
-  ])('another name is a usage error: %s', (name) => {
+  ])('the name of a Job that was made by hand is a usage error that says how to run a slot by hand: %s', (name) => {
     expect(() => read({ eventTime: `k8s-job:${name}` })).toThrow(
-      `event time "k8s-job:${name}" does not end with the scheduled minute. Use the name of a Job that a CronJob made, such as k8s-job:nightly-29400000. For another Job, give the time itself.`,
+      `event time "k8s-job:${name}" does not end with a scheduled minute, as nightly-29400000 does, so this Job was not started by a schedule. To run a slot by hand, give --force-slot with --reason instead of the event time.`,
     )
+  })
+
+  test('a label that the Pod does not have is an empty name', () => {
+    expect(() => read({ eventTime: 'k8s-job:' })).toThrow(
+      / has no name\. .* Before Kubernetes 1\.27, use the label job-name\.$/,
+    )
+  })
+
+  test('a variable that Kubernetes did not replace is named', () => {
+    expect(() => read({ eventTime: 'k8s-job:$(JOB_NAME)' })).toThrow(
+      'event time "k8s-job:$(JOB_NAME)" was not replaced. Define that variable in the env of the same container, before this one.',
+    )
+  })
+
+  test('the longest name of a CronJob has 52 characters', () => {
+    const minute = at('2026-11-23T18:00:00Z') / 60_000
+    expect(read({ eventTime: `k8s-job:${'n'.repeat(52)}-${minute}` }).window.slot).toBe(at('2026-11-23T18:00:00Z'))
+  })
+
+  test('the minute does not depend on timeZone: each schedule finds its slot by it', () => {
+    for (const zone of ['UTC', 'Asia/Tokyo', 'Asia/Kolkata', 'America/St_Johns']) {
+      const schedule = { expression: '30 3 * * *', zone }
+      const { window } = read({ eventTime: '2026-11-23T17:00:00Z' }, {}, schedule)
+      const found = read({ eventTime: `k8s-job:nightly-${window.slot / 60_000}` }, { onMismatch: 'refuse' }, schedule)
+      expect(found).toMatchObject({ window: { slot: window.slot }, notices: [], objection: null })
+    }
+  })
+
+  test('a CronJob that is resumed starts the latest missed time late: it is still the slot of that time', () => {
+    const missed = at('2026-11-22T18:00:00Z')
+    expect(read({ eventTime: `k8s-job:nightly-${missed / 60_000}` }).window.slot).toBe(missed)
+  })
+
+  test('a minute in the future, and one that is not in the schedule, are as in any event time', () => {
+    expect(() => read({ eventTime: `k8s-job:nightly-${at('2027-11-23T18:00:00Z') / 60_000}` })).toThrow(
+      /is in the future/,
+    )
+    expect(() => read({ eventTime: 'k8s-job:nightly-202611251' })).toThrow(/event time/)
+    const other = `k8s-job:nightly-${at('2026-11-23T12:00:00Z') / 60_000}`
+    expect(read({ eventTime: other }).notices).toMatchObject([{ event: 'schedule-mismatch' }])
+    expect(read({ eventTime: other }, { onMismatch: 'refuse' }).objection).toBe('scheduleMismatch')
   })
 
   test('the name of a Pod is a usage error that names the Job', () => {
     expect(() => read({ eventTime: 'k8s-job:nightly-29400000-x7k2p' })).toThrow(
-      'It looks like the name of a Pod. Use the name of its Job, k8s-job:nightly-29400000.',
+      'event time "k8s-job:nightly-29400000-x7k2p" is the name of a Pod. Use the name of its Job, k8s-job:nightly-29400000.',
     )
   })
 })

@@ -1,0 +1,271 @@
+// The snippets of the guide for other schedulers: their form, and the run that they start with the values that the scheduler puts in.
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { parse as parseYaml } from 'yaml'
+import { cronledger, type Ended, type Loose, scratch } from '../support/cli.ts'
+import { blocksOf } from './markdown.ts'
+
+const page = readFileSync(new URL('../../docs/guides/other-schedulers.md', import.meta.url), 'utf8')
+const blocks = blocksOf(page).filter(({ isComment }) => !isComment)
+const folder = scratch()
+
+/** The scheduled time of the snippets: 03:00 in Tokyo. */
+const SLOT = '2026-01-05T18:00:00Z'
+const NIGHTLY = {
+  CRONLEDGER_TASK: 'nightly',
+  CRONLEDGER_SCHEDULE: '0 3 * * *',
+  CRONLEDGER_TIMEZONE: 'Asia/Tokyo',
+}
+
+/** Returns the only block of this kind that contains a text. */
+function blockWith(kind: string, text: string): string {
+  const found = blocks.filter((block) => block.kind === kind && block.text.includes(text))
+  expect(found, text).toHaveLength(1)
+  return found[0]?.text ?? ''
+}
+
+/** Returns a runner on a ledger of its own. The ledger of the snippet may be in AWS. */
+function runner() {
+  const CRONLEDGER_STORE = `file:${join(mkdtempSync(join(folder, 'ledger-')), 'ledger.db')}`
+  return (env: Readonly<Record<string, string>>, startedAt?: string) => {
+    const clock = new URL('clock.mjs', import.meta.url).href
+    const late =
+      startedAt === undefined ? {} : { NODE_OPTIONS: `--import=${clock}`, DOCS_CLOCK: String(Date.parse(startedAt)) }
+    return cronledger(['run', '--', 'true'], { env: { ...env, ...late, CRONLEDGER_STORE, CRONLEDGER_LOG: 'json' } })
+  }
+}
+
+/** Returns the lines of the log. */
+function logOf({ stderr }: Ended): readonly Loose[] {
+  return stderr
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+}
+
+/** Returns the events of the log. */
+const eventsOf = (ended: Ended) => logOf(ended).map((line) => line['event'])
+
+/** Runs two triggers of the same scheduled time: the first one runs its slot, and the second one is a duplicate. */
+async function expectOneRun(env: Readonly<Record<string, string>>, startedAt?: string): Promise<void> {
+  const run = runner()
+  const first = await run(env, startedAt)
+  expect({ code: first.code, log: eventsOf(first) }).toEqual({
+    code: 0,
+    log: ['claimed', 'completed'],
+  })
+  expect(logOf(first)[0]).toMatchObject({ task: 'nightly', slot: SLOT })
+  expect(eventsOf(await run(env, startedAt))).toEqual(['duplicate'])
+}
+
+describe('Kubernetes', () => {
+  const cronJob: Loose = parseYaml(blockWith('yaml', 'kind: CronJob'))
+  const spec = cronJob['spec']
+  const job = spec.jobTemplate.spec
+  const pod = job.template.spec
+  const [container] = pod.containers
+
+  /** Returns the environment of the container, as Kubernetes makes it for a Job with this name. */
+  function envOf(jobName: string): Record<string, string> {
+    const env: Record<string, string> = {}
+    for (const { name, value, valueFrom } of container.env) {
+      if (valueFrom !== undefined) {
+        expect(valueFrom).toEqual({ fieldRef: { fieldPath: "metadata.labels['batch.kubernetes.io/job-name']" } })
+      }
+      // A reference to a variable that is defined before is replaced.
+      env[name] =
+        valueFrom === undefined ? value.replace(/\$\((\w+)\)/g, (_: string, other: string) => env[other]) : jobName
+    }
+    return env
+  }
+
+  test('has the members that the API of CronJob has at these places', () => {
+    const keys = (value: object) => Object.keys(value).sort()
+    expect(cronJob).toMatchObject({ apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name: 'nightly' } })
+    expect(keys(spec)).toEqual(['concurrencyPolicy', 'jobTemplate', 'schedule', 'timeZone'])
+    expect(keys(job)).toEqual(['backoffLimit', 'podFailurePolicy', 'template'])
+    expect(keys(pod)).toEqual(['containers', 'restartPolicy', 'serviceAccountName', 'terminationGracePeriodSeconds'])
+    expect(keys(container)).toEqual(['env', 'image', 'name'])
+    // A rule with NotIn must not have the value 0. `podFailurePolicy` needs `restartPolicy: Never`.
+    expect(job.podFailurePolicy.rules).toEqual([
+      { action: 'FailJob', onExitCodes: { operator: 'NotIn', values: [75] } },
+    ])
+    expect(pod.restartPolicy).toBe('Never')
+    for (const { name, value } of container.env)
+      if (value !== undefined) expect([name, typeof value]).toEqual([name, 'string'])
+  })
+
+  test('gives both sides the same schedule, zone and time to stop', () => {
+    const env = envOf('nightly-1')
+    expect(env).toMatchObject({ CRONLEDGER_SCHEDULE: spec.schedule, CRONLEDGER_TIMEZONE: spec.timeZone })
+    expect(env['CRONLEDGER_STOP_TIMEOUT']).toBe(`${pod.terminationGracePeriodSeconds}s`)
+  })
+
+  test('the Job of a scheduled time runs its slot once', async () => {
+    // As getJobName of the controller: the name of the CronJob, and the scheduled time in minutes since 1970.
+    await expectOneRun(envOf(`${cronJob['metadata'].name}-${Date.parse(SLOT) / 60_000}`))
+  })
+
+  test('a Job that was made by hand is refused, unless it says which slot it is for', async () => {
+    const run = runner()
+    const env = envOf('nightly-manual-1')
+    const refused = await run(env)
+    expect(refused.code).toBe(64)
+    expect(refused.stderr).toMatch(/give --force-slot with --reason instead of the event time/)
+    const command = blockWith('sh', 'kubectl create job')
+    expect(command).toContain('CRONLEDGER_EVENT_TIME-')
+    const { CRONLEDGER_EVENT_TIME, ...others } = env
+    const forced = Object.fromEntries(
+      [...command.matchAll(/(CRONLEDGER_\w+)=(?:'([^']*)'|(\S+))/g)].map(([, name = '', quoted, word]) => [
+        name,
+        quoted ?? word ?? '',
+      ]),
+    )
+    expect(Object.keys(forced)).toEqual(['CRONLEDGER_FORCE_SLOT', 'CRONLEDGER_REASON', 'CRONLEDGER_BY'])
+    expect(CRONLEDGER_EVENT_TIME).toBe('k8s-job:nightly-manual-1')
+    expect((await run({ ...others, ...forced, CRONLEDGER_FORCE_SLOT: '2026-01-06' })).code).toBe(0)
+  })
+})
+
+describe('AWS', () => {
+  test('Batch: the event time is the scheduled time that EventBridge Scheduler puts into the input', async () => {
+    const schedule: Loose = JSON.parse(blockWith('json', 'aws-sdk:batch:submitJob'))
+    expect(schedule).toMatchObject({
+      ScheduleExpression: 'cron(0 3 * * ? *)',
+      ScheduleExpressionTimezone: 'Asia/Tokyo',
+    })
+    const input: Loose = JSON.parse(schedule['Target'].Input.replace('<aws.scheduler.scheduled-time>', SLOT))
+    const env = input['ContainerOverrides'].Environment.map(({ Name, Value }: Record<string, string>) => [Name, Value])
+    await expectOneRun({ ...NIGHTLY, ...Object.fromEntries(env) })
+    const { retryStrategy }: Loose = JSON.parse(blockWith('json', 'retryStrategy'))
+    expect(retryStrategy.evaluateOnExit).toEqual([
+      { onExitCode: '75', action: 'RETRY' },
+      { onReason: '*', action: 'EXIT' },
+    ])
+  })
+
+  test('Step Functions: the event time is that of the input of the execution', async () => {
+    const { States }: Loose = JSON.parse(blockWith('json', 'QueryLanguage'))
+    const [override] = States.nightly.Arguments.Overrides.ContainerOverrides
+    const env = override.Environment.map(({ Name, Value }: Record<string, string>) => [
+      Name,
+      Value?.replace(/^\{% \$states\.input\.eventTime %\}$/, SLOT),
+    ])
+    await expectOneRun({ ...NIGHTLY, ...Object.fromEntries(env) })
+  })
+})
+
+describe('Airflow', () => {
+  const dag = blockWith('python', 'CronTriggerTimetable')
+  const env = Object.fromEntries(
+    [...dag.matchAll(/'(CRONLEDGER_\w+)': '([^']*)'/g)].map(([, name, value]) => [name, value]),
+  )
+
+  test('the event time is the end of the data interval, as the filter ts writes it', async () => {
+    expect(env).toMatchObject(NIGHTLY)
+    expect(dag).toContain(
+      `CronTriggerTimetable('${NIGHTLY.CRONLEDGER_SCHEDULE}', timezone='${NIGHTLY.CRONLEDGER_TIMEZONE}')`,
+    )
+    expect(env['CRONLEDGER_EVENT_TIME']).toBe('{{ data_interval_end | ts }}')
+    await expectOneRun({ ...env, CRONLEDGER_EVENT_TIME: '2026-01-05T18:00:00+00:00' })
+  })
+
+  test.skipIf(spawnSync('python3', ['--version']).status !== 0)('the DAG is valid Python', () => {
+    const { status, stderr } = spawnSync('python3', ['-c', 'import ast, sys; ast.parse(sys.stdin.read())'], {
+      input: dag,
+      encoding: 'utf8',
+    })
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  })
+})
+
+describe('GitHub Actions', () => {
+  const workflow: Loose = parseYaml(blockWith('yaml', 'workflow_dispatch'))
+  const { nightly } = workflow['jobs']
+  const { run, env } = nightly.steps.at(-1)
+  /** Returns the environment with the expressions replaced. */
+  const envWith = (inputs: Readonly<Record<string, string>>) =>
+    Object.fromEntries(
+      Object.entries<string>(env).map(([name, value]) => [
+        name,
+        value.replace(/^\$\{\{ (.*) \}\}$/, (_, expression: string) => inputs[expression] ?? ''),
+      ]),
+    )
+
+  test('has the members that a workflow has at these places, and the same schedule on both sides', () => {
+    expect(Object.keys(workflow)).toEqual(['name', 'on', 'jobs'])
+    expect(Object.keys(nightly)).toEqual(['runs-on', 'permissions', 'steps'])
+    expect(workflow['on'].schedule).toEqual([{ cron: env.CRONLEDGER_SCHEDULE }])
+    expect(env.CRONLEDGER_TIMEZONE).toBe('UTC')
+    expect(run).toBe('cronledger run -- ./batch.sh')
+  })
+
+  test('a scheduled run has no inputs, and starts late in its slot', async () => {
+    const start = runner()
+    const first = await start(envWith({}), '2026-01-05T23:40:00Z')
+    expect({ code: first.code, slot: logOf(first)[0]?.['slot'] }).toEqual({ code: 0, slot: '2026-01-05T18:17:00Z' })
+    expect(eventsOf(await start(envWith({}), '2026-01-05T23:50:00Z'))).toEqual(['duplicate'])
+  })
+
+  test('a run by hand is for the slot of its input', async () => {
+    const inputs = {
+      'inputs.slot': '2026-01-03',
+      'inputs.reason': 'bad input file',
+      'inputs.slot && github.actor': 'ada',
+    }
+    const forced = await runner()(envWith(inputs), '2026-01-05T23:40:00Z')
+    expect({ code: forced.code, slot: logOf(forced)[0]?.['slot'] }).toEqual({ code: 0, slot: '2026-01-03T18:17:00Z' })
+  })
+})
+
+describe('systemd', () => {
+  const timer = blockWith('ini', '[Timer]')
+  const service = blockWith('ini', '[Service]')
+
+  /** Returns the variables of `Environment=`, as systemd splits them. */
+  const env = Object.fromEntries(
+    [...service.matchAll(/^Environment=(.*)$/gm)].flatMap(([, line = '']) =>
+      [...line.matchAll(/"([^"=]+)=([^"]*)"|([^\s=]+)=(\S+)/g)].map(([, a, b, c, d]) => [a ?? c, b ?? d]),
+    ),
+  )
+
+  test('a start that RandomizedDelaySec or a downtime has delayed runs the slot of that day once', async () => {
+    expect(env).toMatchObject(NIGHTLY)
+    await expectOneRun(env, '2026-01-05T18:05:00Z')
+    await expectOneRun(env, '2026-01-06T09:00:00Z')
+  })
+
+  test('the timer and the schedule have the same time and zone, and the service the same time to stop', () => {
+    expect(timer).toMatch(/^OnCalendar=\*-\*-\* 03:00:00 Asia\/Tokyo$/m)
+    expect(timer).toMatch(/^Persistent=true$/m)
+    expect(service).toContain(`TimeoutStopSec=${env['CRONLEDGER_STOP_TIMEOUT']}\n`)
+    expect(service).toMatch(/^RestartForceExitStatus=75$/m)
+  })
+
+  test.skipIf(!existsSync('/usr/bin/systemd-analyze'))('systemd accepts both units', () => {
+    const units = mkdtempSync(join(folder, 'units-'))
+    const files = [
+      ['nightly.timer', timer],
+      // This machine does not have the programs.
+      ['nightly.service', service.replace(/^ExecStart=.*$/m, 'ExecStart=/usr/bin/true')],
+    ] as const
+    for (const [name, text] of files) writeFileSync(join(units, name), text)
+    const paths = files.map(([name]) => join(units, name))
+    const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', ...paths], { encoding: 'utf8' })
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    const calendar = spawnSync('systemd-analyze', ['calendar', '*-*-* 03:00:00 Asia/Tokyo'], { encoding: 'utf8' })
+    expect(calendar.status).toBe(0)
+  })
+})
+
+test('cron: the line has the schedule of its variables, and the second host is a duplicate', async () => {
+  const lines = blockWith('text', 'CRON_TZ=').trim().split('\n')
+  const isVariable = (line: string) => /^[A-Z_]+=/.test(line)
+  const env = Object.fromEntries(lines.filter(isVariable).map((line) => line.split(/=(.*)/s).slice(0, 2)))
+  const jobs = lines.filter((line) => !isVariable(line))
+  expect(env).toMatchObject({ ...NIGHTLY, CRON_TZ: 'Asia/Tokyo' })
+  expect(jobs).toEqual([`${NIGHTLY.CRONLEDGER_SCHEDULE} /usr/local/bin/cronledger run -- /usr/local/bin/batch.sh`])
+  await expectOneRun(env, '2026-01-05T18:00:02Z')
+})
