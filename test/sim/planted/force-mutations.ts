@@ -46,7 +46,7 @@ export const FORCE_MUTATIONS: readonly Mutation[] = [
     name: 'a run that was called ended goes on',
     scenario: 'a run that is called ended',
     file: 'src/run/lease.ts',
-    from: "return loss === 'lost' ? 'taken' : loss",
-    to: "if (loss === 'resolved') throw new Error('goes on')\n  return loss === 'lost' ? 'taken' : loss",
+    from: "if (written.kind === 'lost') return { cause: causeOf(",
+    to: "if (written.kind === 'lost' && lossOf(written.found, attemptCount(current)) === 'resolved') return null\n      if (written.kind === 'lost') return { cause: causeOf(",
   },
 ]
