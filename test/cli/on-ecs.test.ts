@@ -218,6 +218,21 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
     expect((await ask('check', ...range)).code).toBe(0)
   })
 
+  test('the page of a slot that has completed: its work is done twice only by a force that says so', async () => {
+    const { run, ask } = await task(metadata)
+    await run({ CRONLEDGER_EVENT_TIME: daysAgo(2) })
+    // A slot that completed at once has no commands in a report, so a later force fails.
+    const twice = { CRONLEDGER_FORCE_SLOT: daysAgo(2), CRONLEDGER_REASON: 'the data changed', CRONLEDGER_BY: 'Ada' }
+    expect((await run(twice)).code).toBe(65)
+    await run({ ...twice, CRONLEDGER_FORCE_ONLY: 'completed' }, 'exit 2')
+    const { stdout: page } = await ask('report', '--since', daysAgo(3), '--until', daysAgo(1), '--out', '-')
+    expect(page).toContain('Run it again although it has completed')
+    const command = commandsOf(page).find((one) => one.startsWith('aws ecs run-task')) ?? ''
+    const overrides = await started(command)
+    expect(overrides).toMatchObject({ CRONLEDGER_FORCE_ONLY: 'completed' })
+    expect(await run(overrides)).toMatchObject({ code: 0, stdout: `${daysAgo(2)}\n` })
+  })
+
   test('show of a slot that was missed', async () => {
     const { run, ask } = await task(metadata)
     await run({ CRONLEDGER_EVENT_TIME: daysAgo(3) })
