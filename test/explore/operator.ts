@@ -37,6 +37,7 @@ async function resolve(plan: HostPlan, scheduled: Scheduled, settings: Settings,
     state: plan.says ?? 'COMPLETED',
     by: 'operator',
     reason: plan.name,
+    endedRun: plan.names ?? null,
   }
   return (await resolveSlot(resolution, settings, { ...io, findSurvivor: () => null })).kind
 }

@@ -1,4 +1,5 @@
 import type { RunEvent } from '../../src/core/event.ts'
+import { RERUNNABLE, type Rerunnable } from '../../src/core/row/policy.ts'
 import type { Ending } from '../../src/core/types.ts'
 import type { Clock } from '../../src/process/clock.ts'
 import type { LiveAttempt, WorkEnd } from '../../src/run/execute.ts'
@@ -27,6 +28,8 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
     runId: `run-${index}`,
     day: known ?? int(0, slots - 1),
     forced,
+    only: forced ? statusesOf(day) : null,
+    askedMs: Number.POSITIVE_INFINITY,
     pause: disturbed(20) ? { fromMs: pauseMs, toMs: pauseMs + int(1, HOUR_MS), suspended: chance(33) } : null,
     crashMs: disturbed(15) ? beginMs + int(0, 20 * MINUTE_MS) : Number.POSITIVE_INFINITY,
     stopMs: disturbed(10) ? beginMs + int(0, 10 * MINUTE_MS) : Number.POSITIVE_INFINITY,
@@ -68,7 +71,9 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
       gone()
       return { kind: chance(50) ? 'answerLost' : 'dropped' }
     },
-    ...(forced ? { force: { by: 'operator', reason: `reason ${index}` } } : {}),
+    ...(forced
+      ? { force: { by: 'operator', reason: `reason ${index}`, ...(story.only && { only: story.only }) } }
+      : {}),
     ...(subject === 'task' && { known: NO_KNOWN_RECORDS }),
     watch: day.log.watch(story.runId, story.requests),
     time: {
@@ -79,6 +84,12 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
   }
   stories.push(story)
   return Promise.race([tell(story, options, beginMs, stories, day), isGone])
+}
+
+/** Returns the statuses that a force names. Most operators name none, or all that there are. */
+function statusesOf({ int, chance }: Day): readonly Rerunnable[] | null {
+  if (chance(50)) return null
+  return chance(60) ? RERUNNABLE : RERUNNABLE.filter((_, at) => at === int(0, 4) || at === int(0, 4))
 }
 
 /** After a gap, most triggers are of the last slot. The first trigger states the schedule that the gap is measured by. */
@@ -124,7 +135,13 @@ async function tell(story: Story, options: HostOptions, beginMs: number, stories
     const clock = time.clock(options.time)
     void clock.wait(story.stopMs - time.now()).then(() => stop.abort({ atMs: clock.monotonicMs() }))
   }
-  const shared = { ...options, stop }
+  const { force } = options
+  if (force !== undefined) {
+    // The operator asks for the force now, or some minutes before its process starts.
+    const agoMs = day.chance(50) ? 0 : day.int(0, 10 * MINUTE_MS)
+    story.askedMs = time.clock(options.time).now() - agoMs
+  }
+  const shared = { ...options, stop, ...(force && { force: { ...force, askedAt: story.askedMs } }) }
   try {
     if (story.catchesUp !== null) await catchUpBefore(story, shared, stories, day, tellSlot)
     await tellSlot(story, shared, day)
