@@ -85,7 +85,7 @@ const help = {
       'run them; after a failure or Ctrl-C, the same command continues',
     ],
   ],
-  notes: `COMMAND gets CRONLEDGER_RUN_TASK, _SLOT, _DATE, _LOCAL, _TIMEZONE, _KEY, _WINDOW_END, _ATTEMPT and _ID. It must work on that slot, not on the current time.
+  notes: `COMMAND gets CRONLEDGER_RUN_TASK, _SLOT, _DATE, _LOCAL, _TIMEZONE, _KEY, _WINDOW_END, _ATTEMPT, _ID. It must work on that slot, not on the current time.
 Give --skew the value that the runs of the task have. If they have --overlap skip or wait, a rerun is refused while another slot is running.
 
 Exit codes: those of run. For a range: 0 if every slot succeeded or there was nothing to do, otherwise the exit code of the first slot that did not succeed.`,

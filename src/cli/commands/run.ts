@@ -19,7 +19,7 @@ const help = {
       'once a day at 03:00 in Tokyo',
     ],
   ],
-  notes: `COMMAND gets CRONLEDGER_RUN_TASK, _SLOT, _DATE, _LOCAL, _TIMEZONE, _KEY, _WINDOW_END, _ATTEMPT and _ID.
+  notes: `COMMAND gets CRONLEDGER_RUN_TASK, _SLOT, _DATE, _LOCAL, _TIMEZONE, _KEY, _WINDOW_END, _ATTEMPT, _ID.
 Exit codes: that of COMMAND, or 128 + n after signal n; otherwise 0 duplicate or skipped, 64 usage, 65 refused, 70 internal error, 73 lease lost, 74 succeeded but not recorded, 75 ledger not reachable, 77 access denied, 78 no usable ledger, 124 timeout, 126 or 127 COMMAND cannot be run.`,
 } as const
 

@@ -18,7 +18,7 @@ export const RUN_GROUPS = {
       kind: 'text',
       value: 'INSTANT',
       group: 'Event time',
-      otherwise: 'start of the process',
+      otherwise: 'now',
       help: 'Scheduled time of this trigger, or k8s-job:NAME',
       details:
         "On EventBridge, $.time of a rule's event, or <aws.scheduler.scheduled-time> of EventBridge Scheduler. It must have an offset or Z. With k8s-job:NAME, the scheduled minute at the end of the name of a Kubernetes job is used.",
