@@ -10,6 +10,7 @@ import { blocksOf } from './markdown.ts'
 const page = readFileSync(new URL('../../docs/guides/other-schedulers.md', import.meta.url), 'utf8')
 const blocks = blocksOf(page).filter(({ isComment }) => !isComment)
 const folder = scratch()
+const SYSTEMD_ANALYZE = '/usr/bin/systemd-analyze'
 
 /** The scheduled time of the snippets: 03:00 in Tokyo. */
 const SLOT = '2026-01-05T18:00:00Z'
@@ -244,7 +245,7 @@ describe('systemd', () => {
     expect(service).toMatch(/^RestartForceExitStatus=75$/m)
   })
 
-  test.skipIf(!existsSync('/usr/bin/systemd-analyze'))('systemd accepts both units', () => {
+  test.skipIf(!existsSync(SYSTEMD_ANALYZE))('systemd accepts both units', () => {
     const units = mkdtempSync(join(folder, 'units-'))
     const files = [
       ['nightly.timer', timer],
@@ -253,9 +254,9 @@ describe('systemd', () => {
     ] as const
     for (const [name, text] of files) writeFileSync(join(units, name), text)
     const paths = files.map(([name]) => join(units, name))
-    const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', ...paths], { encoding: 'utf8' })
+    const { status, stderr } = spawnSync(SYSTEMD_ANALYZE, ['verify', '--man=no', ...paths], { encoding: 'utf8' })
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
-    const calendar = spawnSync('systemd-analyze', ['calendar', '*-*-* 03:00:00 Asia/Tokyo'], { encoding: 'utf8' })
+    const calendar = spawnSync(SYSTEMD_ANALYZE, ['calendar', '*-*-* 03:00:00 Asia/Tokyo'], { encoding: 'utf8' })
     expect(calendar.status).toBe(0)
   })
 })

@@ -50,8 +50,7 @@ export function explainSwitchJson(explained: ExplainedSwitch, zoneData: string):
     units,
     affected: affected.map((one) => ({
       kind: kindOf(one),
-      unit: one.period.unit,
-      period: periodText(one.period, to),
+      ...periodJson(one.period),
       runs: one.runs,
       withFrom: one.withFrom,
       withTo: one.withTo,
@@ -62,6 +61,12 @@ export function explainSwitchJson(explained: ExplainedSwitch, zoneData: string):
     safe: safe.map((span) => ({ after: shown(span.after), before: shown(span.before) })),
     searchedUntil: formatInstant(searchedUntil),
   }
+}
+
+/** Returns the period for programs. An hour is real time in UTC, and the others are local times. */
+function periodJson({ unit, from, to }: Period): { readonly unit: string; readonly from: string; readonly to: string } {
+  const text = (second: number) => formatInstant(second * 1000).slice(0, unit === 'hour' ? undefined : -1)
+  return { unit, from: text(from), to: text(to) }
 }
 
 function scheduleJson(schedule: Schedule): Record<string, unknown> {

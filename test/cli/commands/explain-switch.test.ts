@@ -87,7 +87,17 @@ safe       after   2026-11-24T19:30:00Z  Wed 2026-11-25 04:30:00 +09:00
       zoneData: expect.any(String),
       at,
       units: ['day'],
-      affected: [{ kind: 'twice', unit: 'day', period: 'Wed 2026-11-25', runs: 2, withFrom: 1, withTo: 1 }],
+      affected: [
+        {
+          kind: 'twice',
+          unit: 'day',
+          from: '2026-11-25T00:00:00',
+          to: '2026-11-26T00:00:00',
+          runs: 2,
+          withFrom: 1,
+          withTo: 1,
+        },
+      ],
       before: [
         { utc: '2026-11-24T18:00:00Z', local: '2026-11-25T03:00:00+09:00', schedule: 'from', affected: 'twice' },
       ],
@@ -96,6 +106,12 @@ safe       after   2026-11-24T19:30:00Z  Wed 2026-11-25 04:30:00 +09:00
       safe: expect.any(Array),
       searchedUntil: '2026-11-27T19:30:00Z',
     })
+  })
+
+  test('as JSON, an hour is in UTC', async () => {
+    const hourly = ['--from-schedule', '0 * * * *', '--to-schedule', '30 * * * *', '--timezone', 'Asia/Kolkata']
+    const { affected } = await jsonOf([...hourly, '--at', '2026-11-25T03:15'])
+    expect(affected).toMatchObject([{ unit: 'hour', from: '2026-11-24T21:30:00Z', to: '2026-11-24T22:30:00Z' }])
   })
 
   test('the zones: --to-timezone, else that of the old schedule; --from-timezone, else --timezone', async () => {

@@ -1,0 +1,69 @@
+// A run whose schedule is another one than the recorded one, with --on-schedule-change refuse. The rules are in test/run/task.
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { createLedger } from '../../../src/ledger.ts'
+import { cronledger, type Ended, type Loose, MAIN, scratch } from '../../support/cli.ts'
+
+const folder = scratch()
+let count = 0
+
+const OLD = '0 3 * * *'
+const NEW = '30 4 * * *'
+
+const lastOf = ({ stderr }: Ended): Loose => JSON.parse(stderr.trim().split('\n').at(-1) ?? '')
+
+/** Returns a runner on a ledger in which the task has run with the old schedule. */
+async function ledger() {
+  const store = `file:${join(folder, `ledger-${++count}.db`)}`
+  const env = { CRONLEDGER_STORE: store, CRONLEDGER_TASK: 'nightly', CRONLEDGER_LOG: 'json' }
+  const run = (schedule: string, eventTime: string, more: Readonly<Record<string, string>> = {}) =>
+    cronledger(['run', '--schedule', schedule, '--event-time', eventTime, '--', 'true'], { env: { ...env, ...more } })
+  expect((await run(OLD, '2026-01-05T03:00:00Z')).code).toBe(0)
+  return { store, env, run }
+}
+
+const REFUSE = { CRONLEDGER_ON_SCHEDULE_CHANGE: 'refuse' }
+
+test('exits with 65, and names both schedules', async () => {
+  const { run } = await ledger()
+  const refused = await run(NEW, '2026-01-06T04:30:00Z', REFUSE)
+  expect(refused.code).toBe(65)
+  expect(lastOf(refused)).toMatchObject({
+    event: 'refused',
+    cause: 'scheduleChanged',
+    noted: true,
+    before: '0 3 * * * (UTC)',
+    after: '30 4 * * * (UTC)',
+  })
+  expect((await run(OLD, '2026-01-06T03:00:00Z', REFUSE)).code).toBe(0)
+})
+
+test('the printed commands work when they are pasted: compare the schedules, then accept the new one', async () => {
+  const { run } = await ledger()
+  const { todo } = lastOf(await run(NEW, '2026-01-06T04:30:00Z', REFUSE))
+  const [compare = '', accept = '', skip = ''] = todo.map(({ command }: Loose) => command)
+  const paste = (command: string) =>
+    spawnSync('sh', ['-c', command.replace(/^cronledger/, '"$NODE" "$MAIN"').replace('YOUR_COMMAND', 'true')], {
+      encoding: 'utf8',
+      env: { PATH: process.env['PATH'], NODE: process.execPath, MAIN },
+    })
+  const compared = paste(compare)
+  expect(compared.stdout).toMatch(/^result {5}Tue 2026-01-06 runs twice/m)
+  expect(paste(accept)).toMatchObject({ status: 0, stderr: expect.stringContaining('schedule-changed') })
+  // The new schedule is the recorded one now.
+  expect((await run(NEW, '2026-01-07T04:30:00Z', REFUSE)).code).toBe(0)
+  expect((await run(OLD, '2026-01-08T03:00:00Z', REFUSE)).code).toBe(65)
+  expect(skip).toMatch(/^cronledger resolve .* --state skipped /)
+})
+
+test('the library refuses it as well, also while it keeps the ledger open', async () => {
+  const { store, run } = await ledger()
+  const open = createLedger({ store })
+  const options = { task: 'nightly', schedule: OLD, onScheduleChange: 'refuse' } as const
+  const outcome = await open.run({ ...options, eventTime: '2026-01-06T03:00:00Z' }, () => 'done')
+  expect(outcome.status).toBe('completed')
+  expect((await run(NEW, '2026-01-07T04:30:00Z')).code).toBe(0)
+  const refused = await open.run({ ...options, eventTime: '2026-01-08T03:00:00Z' }, () => 'done')
+  expect(refused).toMatchObject({ status: 'refused', cause: 'scheduleChanged', row: null })
+})
