@@ -4,6 +4,7 @@ import type { Suspension } from './task/task-record.ts'
 import type {
   AttemptRecord,
   DuplicateCause,
+  EcsFacts,
   Ending,
   EventTimeSource,
   Host,
@@ -134,6 +135,8 @@ export interface RunContext {
   readonly runId: string
   readonly trigger: Trigger
   readonly host: Host
+  /** Left out if the process does not run on ECS, or if ECS did not say enough. */
+  readonly ecs?: EcsFacts
   /** The name of the ledger as the user writes it. */
   readonly store: string
   readonly guards: Guards

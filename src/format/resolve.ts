@@ -3,7 +3,8 @@ import { MAX_RESOLUTIONS } from '../core/row/policy.ts'
 import { readableRow } from '../core/row/status.ts'
 import type { Instant, Row } from '../core/types.ts'
 import { timeNear, zonedTime } from './local-time.ts'
-import { type NextStep, onlyFor, rerunStep, showStep, stepLines } from './log/next-steps.ts'
+import { rerunStep, showStep } from './steps/next-steps.ts'
+import { type NextStep, ofRow, stepLines } from './steps/step.ts'
 import { printable, progressText } from './text.ts'
 
 /** Returns the answer to a decision that was recorded. */
@@ -64,7 +65,7 @@ function otherRunText(row: Row | null, runId: string | undefined): string {
 
 function stepsOf({ cause, row }: Refused, known: Row | null, { store, task, slot }: Asked): readonly NextStep[] {
   const schedule = known?.schedule ?? null
-  const target = { store, task, slot, schedule, only: onlyFor(row) }
+  const target = { store, task, slot, schedule, ...ofRow(row) }
   switch (cause) {
     case 'running':
     case 'tooManyResolutions':

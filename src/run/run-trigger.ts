@@ -1,3 +1,4 @@
+import type { KnownEcs } from '../core/ecs.ts'
 import { usageError } from '../core/errors.ts'
 import type { RunContext, RunEvent } from '../core/event.ts'
 import { defined } from '../core/objects.ts'
@@ -7,7 +8,7 @@ import { readSchedule, type ScheduleOptions, timeText } from '../core/schedule/s
 import type { Environment, Host, OrUndefined, Row, ScheduleSpec } from '../core/types.ts'
 import { checkTaskName } from '../core/user-text.ts'
 import type { Clock } from '../process/clock.ts'
-import { operatorOf } from '../process/host.ts'
+import { type HostFacts, operatorOf } from '../process/host.ts'
 import { surroundingRuns } from '../process/surrounding-runs.ts'
 import { findSurvivor } from '../process/survivors.ts'
 import type { Store } from '../store/store.ts'
@@ -89,7 +90,7 @@ export interface TriggerParts extends Pick<RunIo, 'clock' | 'newId' | 'random' |
   /** Opens the ledger, or returns the one that is open. */
   open(): Promise<{ readonly store: Store; readonly warnings: readonly string[] }>
   readonly findMissed: FindMissed
-  host(): Promise<Host>
+  host(): Promise<HostFacts>
   parse(spec: ScheduleSpec): Schedule
   /** The environment of this process. */
   readonly env: Environment
@@ -103,6 +104,7 @@ interface ReadyTrigger<T> {
   readonly work: Work<T>
   readonly settings: Settings
   readonly insideOf: readonly string[]
+  readonly knownEcs: KnownEcs
   readonly io: Omit<RunIo, 'emit'>
   readonly parts: TriggerParts
 }
@@ -128,7 +130,7 @@ export async function runTrigger<T>(
   if (options.force !== undefined && settings.catchUpMs !== null) {
     throw usageError('catch-up and a forced slot cannot be used together. Leave one of them out.')
   }
-  const { context, objection, notices } = await readRequest(options, settings, parts)
+  const { context, objection, notices, knownEcs } = await readRequest(options, settings, parts)
   const emit = emitterOf(context, parts)
   const { store, warnings } = await parts.open().catch(reportAndRethrow(emit))
   for (const message of warnings) emit({ event: 'warning', message })
@@ -137,7 +139,7 @@ export async function runTrigger<T>(
   const io = { ...parts, store, stop, findSurvivor: (row: Row) => findSurvivor(row.attempts) }
   const needsLock = await mustTakeLock(options, settings, io).catch(reportAndRethrow(emit))
   const effective = needsLock ? withOverlapLock(settings, given) : settings
-  const ready = { work, settings: effective, insideOf, io, parts }
+  const ready = { work, settings: effective, insideOf, knownEcs, io, parts }
   const own = { ...context, guards: guardsOf(effective) }
   // A run that is refused because of its event time may have the wrong schedule, so it must not start other slots.
   const caughtUp = objection === null ? await catchUpBefore(own, ready).catch(reportAndRethrow(emit)) : []
@@ -161,7 +163,7 @@ function catchUpBefore<T>(own: RunContext, ready: ReadyTrigger<T>): Promise<read
 async function runSlot<T>(
   context: RunContext,
   objection: ClaimRequest['objection'],
-  { work, settings, insideOf, io, parts }: ReadyTrigger<T>,
+  { work, settings, insideOf, knownEcs, io, parts }: ReadyTrigger<T>,
 ): Promise<CaughtUp<T>> {
   const request: ClaimRequest = {
     ...context,
@@ -169,6 +171,7 @@ async function runSlot<T>(
     objection,
     retentionMs: settings.retentionMs,
     insideOf,
+    knownEcs,
     ...(settings.overlap !== 'allow' && { phase: 'waiting' }),
   }
   const result = await execute(request, work, settings, { ...io, emit: emitterOf(context, parts) })
@@ -179,6 +182,7 @@ async function runSlot<T>(
 
 interface ReadRequest extends Pick<ReadTrigger, 'objection' | 'notices'> {
   readonly context: RunContext
+  readonly knownEcs: KnownEcs
 }
 
 /** Reads what the caller asks for. Throws a usage error for wrong options. */
@@ -189,7 +193,7 @@ async function readRequest(
 ): Promise<ReadRequest> {
   checkTaskName(options.task)
   const schedule = readSchedule(options, parse)
-  const host = await findHost()
+  const { host, ecs: knownEcs } = await findHost()
   // POSIX lets a name of a file of zone data begin with a colon.
   const hostZone = env['TZ']?.replace(/^:/, '')
   const input = { ...triggerInput(options, host), hostZone }
@@ -202,11 +206,12 @@ async function readRequest(
     runId: newId(),
     trigger,
     host,
+    ...(knownEcs !== null && knownEcs !== 'unknown' && { ecs: knownEcs }),
     store: storeName,
     guards: guardsOf(settings),
   }
   const warnings: RunEvent[] = warning === null ? [] : [{ event: 'warning', message: warning }]
-  return { context, objection, notices: [...warnings, ...notices] }
+  return { context, knownEcs, objection, notices: [...warnings, ...notices] }
 }
 
 /**

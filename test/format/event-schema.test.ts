@@ -27,7 +27,7 @@ const schema = JSON.parse(readFileSync(new URL('../../schema/event.schema.json',
 
 /** The schema without room for members that it does not name: a new member has to be described. */
 function closed(): object {
-  const nested = ['winner', 'attempt', 'lock', 'survivor'].map((name) => [
+  const nested = ['winner', 'attempt', 'lock', 'survivor', 'ecs'].map((name) => [
     name,
     { ...schema.$defs[name], additionalProperties: false },
   ])

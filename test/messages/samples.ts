@@ -11,13 +11,16 @@ import type {
 } from '../../src/core/types.ts'
 import { toLedgerError } from '../../src/store/dynamodb/errors.ts'
 import {
+  attemptOn,
   FAILED,
   FORCED,
   lastWaiting,
   CONTEXT as NIGHTLY_CONTEXT,
   NOT_STARTED,
   NOW,
+  ON_ECS,
   PAUSE,
+  rowOn,
   rowWith,
   SUCCEEDED,
 } from '../support/rows.ts'
@@ -200,4 +203,13 @@ export const UTC_CONTEXT: RunContext = {
   ...CONTEXT,
   window: { slot: SLOT + 15_000, end: SLOT + 30_000 },
   schedule: { expression: '*/15 * * * * *', zone: 'UTC' },
+}
+
+export const ECS_CONTEXT: RunContext = { ...CONTEXT, ecs: ON_ECS }
+
+/** Returns the event as a run on ECS emits it, with the row of earlier runs there. */
+export function onEcs(event: RunEvent): RunEvent {
+  if ('row' in event && event.row !== null && 'attempts' in event.row)
+    return { ...event, row: rowOn(ON_ECS, event.row) } as RunEvent
+  return event.event === 'ended' ? { ...event, attempt: attemptOn(ON_ECS, event.attempt) } : event
 }

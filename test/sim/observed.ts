@@ -1,3 +1,4 @@
+import type { KnownEcs } from '../../src/core/ecs.ts'
 import type { Rerunnable } from '../../src/core/row/policy.ts'
 import type { TaskRecord } from '../../src/core/task/task-record.ts'
 import type { Row } from '../../src/core/types.ts'
@@ -27,7 +28,7 @@ export interface Story {
   /** Its requests about the record of its task, in the order in which they were sent. */
   readonly requests: RecordRequest[]
   /** What it states about its task. */
-  readonly states: { readonly owner: string | null; readonly zone: string }
+  readonly states: { readonly owner: string | null; readonly zone: string; readonly ecs: KnownEcs }
   /** Which slots its process catches up; null if it starts only its own. */
   readonly catchesUp: { readonly spanMs: number; readonly graceMs: number } | null
   /** The run whose process catches this slot up; null for a trigger. Its requests are those of the process. */

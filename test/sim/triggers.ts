@@ -5,6 +5,7 @@ import type { Clock } from '../../src/process/clock.ts'
 import type { LiveAttempt, WorkEnd } from '../../src/run/execute.ts'
 import type { LeaseLoss } from '../../src/run/lease.ts'
 import { NO_KNOWN_RECORDS } from '../../src/run/task/task-record.ts'
+import { FARGATE } from '../support/ecs.ts'
 import type { HostOptions } from '../support/simulated/world.ts'
 import { catchUpBefore } from './catch-up.ts'
 import { type Day, HOUR_MS, MINUTE_MS, SECOND_MS } from './day.ts'
@@ -35,7 +36,7 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
     answer: null,
     works: [],
     requests: [],
-    states: subject === 'task' ? statementOf(index, day) : { owner: null, zone: 'UTC' },
+    states: subject === 'task' ? statementOf(index, day) : { owner: null, zone: 'UTC', ecs: null },
     catchesUp:
       subject === 'task' && !forced && chance(day.hasGap ? 80 : 40)
         ? { spanMs: int(HOUR_MS, 6 * HOUR_MS), graceMs: int(MINUTE_MS, chance(30) ? 90 * MINUTE_MS : 20 * MINUTE_MS) }
@@ -62,6 +63,7 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
       ...(catchesUp !== null && { catchUpMs: catchesUp.spanMs, graceMs: catchesUp.graceMs }),
     },
     schedule: { expression: at.expression, zone: states.zone },
+    ecs: states.ecs,
     fateOf() {
       stepsLeft -= 1
       if (stepsLeft > 0) return day.fate()
@@ -100,7 +102,13 @@ function slotOf(index: number, { int, chance, slots, hasGap }: Day): number {
 /** Different runs state different things about their task, and some state the same. */
 function statementOf(index: number, { chance, hasGap }: Day): Story['states'] {
   // After a change of the schedule it is unknown which slots of a gap were due.
-  return { owner: chance(50) ? 'team' : `team-${index}`, zone: chance(hasGap ? 95 : 70) ? 'UTC' : 'Asia/Tokyo' }
+  const revision = (number: number) => ({
+    ...FARGATE.ecs,
+    taskDefinition: `nightly:${number}`,
+    logStream: `log/${index}`,
+  })
+  const ecs = [revision(1), revision(index), null, 'unknown' as const][index % 4] ?? null
+  return { owner: chance(50) ? 'team' : `team-${index}`, zone: chance(hasGap ? 95 : 70) ? 'UTC' : 'Asia/Tokyo', ecs }
 }
 
 /** At the slot, some time later, or about when the lease of one that crashed or was paused runs out. */

@@ -56,6 +56,8 @@ export interface Guards {
   /** The batch must not outlive the lease, because other runs may take the slot over when the lease has run out. */
   readonly onLeaseLost?: 'stop'
   readonly skewMs?: number
+  /** The statuses for which the force is meant, if `completed` is one of them. It must be named, otherwise it is refused. */
+  readonly only?: readonly Rerunnable[]
 }
 
 /** Whether and when a trigger whose attempt failed makes the next attempt itself. */

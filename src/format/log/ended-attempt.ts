@@ -1,7 +1,8 @@
 import type { FinishResult, RunContext, RunEvent } from '../../core/event.ts'
+import { decisionSteps, rerunStep, resolveStep, showStep } from '../steps/next-steps.ts'
+import { type NextStep, targetOf } from '../steps/step.ts'
 import { elapsed, endingText, sentence } from '../text.ts'
 import type { LogEntry } from './entry.ts'
-import { decisionSteps, type NextStep, rerunStep, resolveStep, showStep, targetOf } from './next-steps.ts'
 
 type Ended = Extract<RunEvent, { event: 'ended' }>
 
@@ -62,8 +63,9 @@ export function unrecordedText(finish: Exclude<FinishResult, 'recorded'>, cause:
   }
 }
 
-function todoOf({ ending, finish, retries, hadCompleted }: Ended, context: RunContext): readonly NextStep[] {
-  const target = { ...targetOf(context), only: hadCompleted ? ('completed' as const) : undefined }
+function todoOf({ attempt, ending, finish, retries, hadCompleted }: Ended, context: RunContext): readonly NextStep[] {
+  const only = hadCompleted ? (['completed'] as const) : undefined
+  const target = { ...targetOf(context), attempt, only }
   const see = showStep('see what is recorded', target)
   if (ending.outcome === 'succeeded') {
     if (finish === 'recorded') return []

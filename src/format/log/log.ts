@@ -2,14 +2,16 @@ import { formatDuration } from '../../core/duration.ts'
 import type { LeaseLossCause, RunContext, RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { isCatchUpTrigger, waitMsOf } from '../../core/row/attempts.ts'
+import { encodeEcs } from '../../core/row/stored-ecs.ts'
 import type { Suspension } from '../../core/task/task-record.ts'
 import type { AttemptRecord, Instant, ScheduleSpec, Trigger } from '../../core/types.ts'
 import { commandLine } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
+import { rerunStep, showStep } from '../steps/next-steps.ts'
+import { type NextStep, stepLines, targetOf } from '../steps/step.ts'
 import { elapsed, printable, safeJson, scheduleText, sentence } from '../text.ts'
 import { endedEntry, unrecordedText } from './ended-attempt.ts'
 import type { LogEntry, LogLevel } from './entry.ts'
-import { type NextStep, rerunStep, showStep, stepLines, targetOf } from './next-steps.ts'
 import { duplicateEntry, lockFields, lockText, refusedEntry } from './rejected-trigger.ts'
 
 export type LogFormat = 'json' | 'text' | 'quiet'
@@ -146,7 +148,7 @@ function claimedEntry(attempt: AttemptRecord, trigger: Trigger, latenessMs: numb
     level: 'info',
     event: 'claimed',
     message: `started attempt ${attempt.number} (${how})`,
-    fields: { attempt: attempt.number, latenessMs },
+    fields: { attempt: attempt.number, latenessMs, ...(attempt.ecs && { ecs: encodeEcs(attempt.ecs) }) },
   }
 }
 

@@ -7,9 +7,10 @@ import { readableRow } from '../../core/row/status.ts'
 import type { AttemptRecord, Instant, Row, StoredRow } from '../../core/types.ts'
 import { commandLine, scheduleFlags } from '../command-line.ts'
 import { timeNear, zonedTime } from '../local-time.ts'
+import { decisionSteps, lookStep, rerunStep, resolveStep, showStep } from '../steps/next-steps.ts'
+import { type NextStep, targetOf } from '../steps/step.ts'
 import { elapsed, endingText, progressText, scheduleText } from '../text.ts'
 import type { LogEntry } from './entry.ts'
-import { decisionSteps, type NextStep, onlyFor, rerunStep, resolveStep, showStep, targetOf } from './next-steps.ts'
 
 type Duplicate = Extract<RunEvent, { event: 'duplicate' }>
 type Refused = Extract<RunEvent, { event: 'refused' }>
@@ -200,7 +201,7 @@ function lastStarted(row: StoredRow | null): AttemptRecord | undefined {
 /** Returns the next steps for the operator. */
 function todoOf({ cause, row, survivor, holder }: Refused, context: RunContext): readonly NextStep[] {
   const { schedule, trigger } = context
-  const target = { ...targetOf(context), only: onlyFor(row) }
+  const target = targetOf(context, row)
   switch (cause) {
     case 'newerRow':
       return []
@@ -218,7 +219,7 @@ function todoOf({ cause, row, survivor, holder }: Refused, context: RunContext):
       ]
     }
     case 'tooManyAttempts':
-      return [showStep('see what happened', target), resolveStep('when the work is done', target)]
+      return [lookStep(target), resolveStep('when the work is done', target)]
     case 'newerAttempt':
       return [showStep('see its result', target), rerunStep('run it again', target)]
     case 'completed':

@@ -2,8 +2,8 @@ import { attemptCount } from '../../core/row/attempts.ts'
 import { readableRow } from '../../core/row/status.ts'
 import type { FoundSuspension } from '../../core/task/suspensions.ts'
 import type { Instant, Row, Status } from '../../core/types.ts'
-import { onlyFor, type StepTarget } from '../../format/log/next-steps.ts'
 import { slotFacts, slotTimeline } from '../../format/show.ts'
+import type { StepTarget } from '../../format/steps/step.ts'
 import { notExpectedText } from '../../format/task/suspensions.ts'
 import { elapsed, printable } from '../../format/text.ts'
 import { Badge } from './badge.tsx'
@@ -89,9 +89,7 @@ export function SlotDetail({ model, level, live }: DetailProps) {
         {owner !== undefined && (isLate || needsAttention(status)) && ` · owner: ${printable(owner)}`}
       </p>
       <p class="why">{printable(whyText(record, now, clock))}</p>
-      {!isPlain && (
-        <Remedies status={status} target={{ ...target, only: onlyFor(row) }} now={now} level={below} live={live} />
-      )}
+      {!isPlain && <Remedies status={status} target={target} now={now} level={below} live={live} />}
       {own !== null && (
         <section class="timeline">
           <Heading level={below}>Timeline</Heading>

@@ -1,3 +1,4 @@
+import type { KnownEcs } from '../../../src/core/ecs.ts'
 import type { RunEvent } from '../../../src/core/event.ts'
 import type { Rerunnable } from '../../../src/core/row/policy.ts'
 import type {
@@ -60,6 +61,8 @@ export interface HostOptions {
   /** The task records that the host's program has already seen; none by default. */
   readonly known?: KnownRecords
   readonly schedule?: ScheduleSpec
+  /** What the host knows about ECS; by default it is not there. */
+  readonly ecs?: KnownEcs
   /** The slot, in windows after the first one; 0 by default. A window is a day, if the world does not say otherwise. */
   readonly day?: number
   /** How a scheduled trigger knows its slot; by default from an event time. */
@@ -154,6 +157,7 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily') {
       ...(askedAt !== undefined && { forceAskedAt: askedAt }),
       ...options.overrides,
     }
+    const { ecs = null } = options
     const slot = slotOfDay(options.day ?? 0)
     const events: RunEvent[] = []
     const stop = options.stop ?? new AbortController()
@@ -179,6 +183,8 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily') {
       objection: null,
       retentionMs: settings.retentionMs,
       insideOf: options.insideOf ?? [],
+      knownEcs: ecs,
+      ...(ecs !== null && ecs !== 'unknown' && { ecs }),
       ...(settings.overlap !== 'allow' && { phase: 'waiting' }),
     }
     const result = execute(
