@@ -1,14 +1,13 @@
 import { execFile } from 'node:child_process'
 import { chmodSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { filledIn, overridesIn } from '../format/steps/pasted.ts'
 import { aws, awsEnv, hasAws } from '../support/aws.ts'
 import { cronledger, type Ended, type Loose, MAIN, scratch } from '../support/cli.ts'
-import { FARGATE, CONTAINER as METADATA, TASK } from '../support/ecs.ts'
+import { FARGATE } from '../support/ecs.ts'
+import { CONTAINER, serveMetadata, TASK } from '../support/ecs-metadata.ts'
 import { type Server, startMoto } from '../support/servers.ts'
 
 // What the program prints on ECS, pasted into a shell with the AWS command line, against a server that has the cluster,
@@ -16,31 +15,25 @@ import { type Server, startMoto } from '../support/servers.ts'
 
 const folder = scratch()
 const REGION = FARGATE.ecs.region
-/** ECS does not allow such a name, so this is more than what a command must stand. */
-const CONTAINER = `it's $(touch /tmp/no) "a" batch`
+/** ECS does not allow such a name of a container, so this is more than what a command must stand. */
+const NAME = `it's $(touch /tmp/no) "a" batch`
 const STREAM = FARGATE.ecs.logStream
 const HOSTILE = `it's "bad" input: $(touch /tmp/no) \`id\` \\ ;&|<>*? 入力`
 
-/** Starts a metadata endpoint of ECS for a container whose log is in this stream. */
-async function startMetadata(logStream: string) {
-  const container = {
-    ...METADATA,
-    Name: CONTAINER,
-    LogOptions: { ...METADATA.LogOptions, 'awslogs-stream': logStream },
-  }
-  const server = createServer(({ url }, response) => {
-    response.end(JSON.stringify(url === '/v4/abc/task' ? { ...TASK, Revision: '1' } : container))
+/** Serves the metadata of a container whose log is in this stream. Returns the environment that names the endpoint. */
+async function metadataOf(logStream: string = STREAM) {
+  const LogOptions = { ...CONTAINER.LogOptions, 'awslogs-stream': logStream }
+  const { env } = await serveMetadata({
+    container: { ...CONTAINER, Name: NAME, LogOptions },
+    task: { ...TASK, Revision: '1' },
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  afterAll(() => server.closeAllConnections())
-  afterAll(() => server.close())
-  return { ECS_CONTAINER_METADATA_URI_V4: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v4/abc` }
+  return env
 }
 
 let ledgers = 0
 
-/** A batch on ECS with a ledger of its own. `env` is the environment that its task definition has. */
-async function task(metadata: Readonly<Record<string, string>>) {
+/** A batch in the container with this metadata, and a ledger of its own. All options are in its environment, as in a task definition. */
+async function batch(metadata: Readonly<Record<string, string>>) {
   const store = `file:${join(folder, `ledger-${++ledgers}.db`)}`
   const env = {
     ...metadata,
@@ -94,13 +87,12 @@ const daysAgo = (days: number) => {
 
 describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
   let server: Server
-  let metadata: Readonly<Record<string, string>>
   let network: { readonly subnets: string; readonly securityGroups: string }
   const on = (...args: readonly string[]) => aws(server.endpoint, ...args, '--region', REGION)
 
   beforeAll(async () => {
-    ;[server, metadata] = await Promise.all([startMoto(), startMetadata(STREAM)])
-    const containers = JSON.stringify([{ name: CONTAINER, image: 'batch:7', memory: 512 }])
+    server = await startMoto()
+    const containers = JSON.stringify([{ name: NAME, image: 'batch:7', memory: 512 }])
     await on('ecs', 'create-cluster', '--cluster-name', 'batch')
     await on(
       ...['ecs', 'register-task-definition', '--family', 'nightly', '--network-mode', 'awsvpc', '--cpu', '256'],
@@ -130,12 +122,12 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
     const [{ taskDefinitionArn, launchType, overrides }] = found.tasks
     expect([taskDefinitionArn, launchType]).toEqual([expect.stringMatching(/:task-definition\/nightly:1$/), 'FARGATE'])
     const [{ name, environment }] = overrides.containerOverrides
-    expect(name).toBe(CONTAINER)
+    expect(name).toBe(NAME)
     return Object.fromEntries(environment.map((one: Loose) => [one['name'], one['value']]))
   }
 
   test('the line of a failure: its log, and a task that runs the slot again', async () => {
-    const { run, ask } = await task(metadata)
+    const { run, ask } = await batch(await metadataOf())
     const failed = await run({ CRONLEDGER_EVENT_TIME: daysAgo(2) }, 'exit 2')
     const { todo } = logged(failed, 'failed')
 
@@ -157,9 +149,9 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
   })
 
   test('the line of a refusal: the log of the attempt that failed, and a decision from another host', async () => {
-    const { run, ask } = await task(metadata)
+    const { run, ask } = await batch(await metadataOf())
     await run({ CRONLEDGER_EVENT_TIME: daysAgo(2), CRONLEDGER_MAX_ATTEMPTS: '1', CRONLEDGER_RETRY_DELAY: '' }, 'exit 2')
-    const later = await startMetadata('cronledger/batch/later')
+    const later = await metadataOf('cronledger/batch/later')
     const refused = await run({
       ...later,
       CRONLEDGER_EVENT_TIME: daysAgo(2),
@@ -174,7 +166,7 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
   })
 
   test('a placeholder that was not replaced is refused', async () => {
-    const { run } = await task(metadata)
+    const { run } = await batch(await metadataOf())
     const { todo } = logged(await run({ CRONLEDGER_EVENT_TIME: daysAgo(2) }, 'exit 2'), 'failed')
     const command = stepOf(todo, 'run it again')
     // moto refuses a subnet that does not exist, as AWS does. It ignores a public IP that is not ENABLED or DISABLED.
@@ -187,7 +179,7 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
   })
 
   test('check, show and a page: a slot that failed, and slots that were missed', async () => {
-    const { run, ask } = await task(metadata)
+    const { run, ask } = await batch(await metadataOf())
     await run({ CRONLEDGER_EVENT_TIME: daysAgo(5) })
     await run({ CRONLEDGER_EVENT_TIME: daysAgo(2), CRONLEDGER_CATCH_UP: '' }, 'exit 2')
     const range = ['--since', daysAgo(5), '--until', daysAgo(1)]
@@ -218,14 +210,29 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
     expect((await ask('check', ...range)).code).toBe(0)
   })
 
+  test('the page of a slot that has completed: its work is done twice only by a force that says so', async () => {
+    const { run, ask } = await batch(await metadataOf())
+    await run({ CRONLEDGER_EVENT_TIME: daysAgo(2) })
+    // A slot that completed at once has no commands in a report, so a later force fails.
+    const twice = { CRONLEDGER_FORCE_SLOT: daysAgo(2), CRONLEDGER_REASON: 'the data changed', CRONLEDGER_BY: 'Ada' }
+    expect((await run(twice)).code).toBe(65)
+    await run({ ...twice, CRONLEDGER_FORCE_ONLY: 'completed' }, 'exit 2')
+    const { stdout: page } = await ask('report', '--since', daysAgo(3), '--until', daysAgo(1), '--out', '-')
+    expect(page).toContain('Run it again although it has completed')
+    const command = commandsOf(page).find((one) => one.startsWith('aws ecs run-task')) ?? ''
+    const overrides = await started(command)
+    expect(overrides).toMatchObject({ CRONLEDGER_FORCE_ONLY: 'completed' })
+    expect(await run(overrides)).toMatchObject({ code: 0, stdout: `${daysAgo(2)}\n` })
+  })
+
   test('show of a slot that was missed', async () => {
-    const { run, ask } = await task(metadata)
+    const { run, ask } = await batch(await metadataOf())
     await run({ CRONLEDGER_EVENT_TIME: daysAgo(3) })
     const shown = await ask('show', 'nightly', '--slot', daysAgo(2))
     expect(shown.code).toBe(1)
     expect(await run(await started(stepOf(shown.stderr, 'run it now')))).toMatchObject({ stdout: `${daysAgo(2)}\n` })
     // On another host than ECS, the operator runs the batch there.
-    const local = await task({})
+    const local = await batch({})
     await local.run({ CRONLEDGER_EVENT_TIME: daysAgo(3) })
     const { stderr } = await local.ask('show', 'nightly', '--slot', daysAgo(2))
     expect(stepOf(stderr, 'run it now')).toMatch(/^cronledger rerun .* -- YOUR_COMMAND$/)

@@ -22,7 +22,8 @@ import {
 import { itemLine, rowJson } from '../../src/format/row.ts'
 import { showJson } from '../../src/format/show.ts'
 import { closed } from '../support/closed-schema.ts'
-import { ecsFacts, FARGATE } from '../support/ecs.ts'
+import { FARGATE } from '../support/ecs.ts'
+import { ecsFacts } from '../support/ecs-facts.ts'
 import { NOW, pending, rowWith, SUCCEEDED } from '../support/rows.ts'
 
 const schema = JSON.parse(readFileSync(new URL('../../schema/row.schema.json', import.meta.url), 'utf8'))

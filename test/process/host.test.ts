@@ -1,36 +1,14 @@
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { findHost } from '../../src/process/host.ts'
-import { CONTAINER, FARGATE, TASK } from '../support/ecs.ts'
+import { FARGATE } from '../support/ecs.ts'
+import { CONTAINER, serveMetadata, TASK } from '../support/ecs-metadata.ts'
 
 const HOST = hostname()
 const SHORT_HOST = HOST.split('.')[0]
 
-/** Serves these answers as ECS does. An answer that is null never comes. */
-async function ecs(container: unknown, task: unknown) {
-  const asked: string[] = []
-  const send: (() => void)[] = []
-  const server = createServer(({ url = '' }, response) => {
-    asked.push(url)
-    const answer = url.endsWith('/task') ? task : container
-    if (answer === null) return
-    send.push(() => response.end(JSON.stringify(answer)))
-    // No answer comes before both requests have arrived, or never will.
-    if (send.length === 2 || container === null || task === null) for (const one of send.splice(0)) one()
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const { port } = server.address() as AddressInfo
-  return { asked, env: { ECS_CONTAINER_METADATA_URI_V4: `http://127.0.0.1:${port}/v4/abc` } }
-}
-
 async function found(container: unknown, task: unknown) {
-  const { env } = await ecs(container, task)
+  const { env } = await serveMetadata({ container, task })
   return findHost(env)
 }
 
@@ -40,7 +18,7 @@ test('outside of ECS only the host is known, and nothing is asked', async () => 
 })
 
 test('the container and the task are asked for at the same time', async () => {
-  const { asked, env } = await ecs(CONTAINER, TASK)
+  const { asked, env } = await serveMetadata({})
   expect(await findHost(env)).toEqual({ host: { ...FARGATE.host, host: SHORT_HOST }, ecs: FARGATE.ecs })
   expect(asked.sort()).toEqual(['/v4/abc', '/v4/abc/task'])
 })

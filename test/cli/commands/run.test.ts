@@ -1,11 +1,11 @@
 // Also covers src/run/command.ts, since the work of a command is a process.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { cronledger, type Ended, type Loose, MAIN, NIGHTLY, type Options, scratch, start } from '../../support/cli.ts'
+import { FARGATE } from '../../support/ecs.ts'
+import { serveMetadata } from '../../support/ecs-metadata.ts'
 
 const folder = scratch()
 let files = 0
@@ -567,37 +567,61 @@ describe('an event that never comes', () => {
 })
 
 describe('under ECS', () => {
-  async function metadata(answer: string | null) {
-    const server = createServer((request, response) => {
-      if (answer === null) return
-      response.end(request.url === '/v4/abc/task' ? answer : '{}')
-    })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const { port } = server.address() as AddressInfo
-    return { server, env: { ECS_CONTAINER_METADATA_URI_V4: `http://127.0.0.1:${port}/v4/abc` } }
-  }
+  const { awsvpc: _, ...texts } = FARGATE.ecs
+  const ecs = { ...texts, networkMode: 'awsvpc' }
 
-  test("the task's ARN is recorded", async () => {
-    const answer = readFileSync(new URL('../../fixtures/aws/ecs-task-metadata-v4.json', import.meta.url), 'utf8')
-    const { server, env } = await metadata(answer)
-    const { run, rows } = ledger()
-    await run(['true'], [], { env })
-    server.close()
-    expect(await rows()).toMatchObject([{ attempts: [{ ecsTask: JSON.parse(answer).TaskARN }] }])
+  test('its container is recorded: with the attempt, with the task, and in the log where the batch starts', async () => {
+    const { asked, env } = await serveMetadata({})
+    const { run, rows, store } = ledger()
+    const log = logOf(await run(['true'], [], { env }))
+    expect(asked).toHaveLength(2)
+    expect(log.map(({ event }) => event)).toEqual(['claimed', 'completed'])
+    expect(log.map((line) => line['ecs'])).toEqual([ecs, undefined])
+    expect(await rows()).toMatchObject([{ attempts: [{ ecsTask: FARGATE.host.ecsTask, ecs }] }])
+    const { logStream, ...lasting } = ecs
+    const { stdout } = await cronledger(['tasks', '--store', store, '--json'])
+    expect(JSON.parse(stdout)[0].ecs).toEqual(lasting)
   })
 
-  for (const [what, answer] of [
+  test('show says where the attempt ran and where its log is', async () => {
+    const { env } = await serveMetadata({})
+    const { run, store } = ledger()
+    await run(['true'], [], { env })
+    const { stdout } = await cronledger(['show', '--store', store, '--task', 'nightly', '--slot', '2026-11-23'])
+    const { ecsTask } = FARGATE.host
+    expect(stdout).toContain(
+      `(ECS task ${ecsTask}, task definition nightly:7, container batch, log /ecs/nightly ${ecs.logStream}, run `,
+    )
+  })
+
+  test('a run that moved off ECS is no longer expected there, and one that ECS does not answer changes nothing', async () => {
+    const { store } = ledger()
+    const runOn = async (day: number, env: Record<string, string>) => {
+      const time = ['--event-time', `2026-11-0${day}T03:00:00Z`]
+      await cronledger(['run', '--store', store, ...NIGHTLY, ...time, '--', 'true'], { env })
+      const { stdout } = await cronledger(['tasks', '--store', store, '--json'])
+      return JSON.parse(stdout)[0].ecs
+    }
+    const answering = (await serveMetadata({})).env
+    expect(await runOn(1, answering)).toMatchObject({ taskDefinition: 'nightly:7' })
+    expect(await runOn(2, (await serveMetadata({ container: '<html>' })).env)).toMatchObject({
+      taskDefinition: 'nightly:7',
+    })
+    expect(await runOn(3, {})).toBe(null)
+  })
+
+  for (const [what, task] of [
     ['answers nonsense', '<html>'],
     ['has no ARN', '{}'],
     ['never answers', null],
   ] as const) {
     test(`metadata that ${what} never stops a run`, async () => {
-      const { server, env } = await metadata(answer)
+      const { env } = await serveMetadata({ task })
       const { run, rows } = ledger()
       expect((await run(['true'], [], { env })).code).toBe(0)
-      server.closeAllConnections()
-      server.close()
-      expect((await rows())[0]?.['attempts'][0]).not.toHaveProperty('ecsTask')
+      const attempt = (await rows())[0]?.['attempts'][0]
+      expect(attempt).not.toHaveProperty('ecsTask')
+      expect(attempt).not.toHaveProperty('ecs')
     })
   }
 })

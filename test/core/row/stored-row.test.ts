@@ -26,7 +26,8 @@ import {
   type Trigger,
   type UncheckedRow,
 } from '../../../src/core/types.ts'
-import { ecsFacts, FARGATE } from '../../support/ecs.ts'
+import { FARGATE } from '../../support/ecs.ts'
+import { ecsFacts } from '../../support/ecs-facts.ts'
 import { closed, FAILED, NOW, pending, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
 const SLOT = Date.parse('2026-11-24T03:00:00Z')

@@ -12,7 +12,7 @@ import {
   USUAL_GRACE_MS,
 } from '../../../src/core/task/task-record.ts'
 import { closed } from '../../support/closed-schema.ts'
-import { ecsFacts } from '../../support/ecs.ts'
+import { ecsFacts } from '../../support/ecs-facts.ts'
 
 const at = (text: string) => Date.parse(text)
 
