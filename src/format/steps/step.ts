@@ -9,7 +9,7 @@ import type { AttemptRecord, EcsFacts, Instant, ScheduleSpec, StoredRow } from '
 export interface NextStep {
   readonly what: string
   readonly command: string
-  /** What the operator must know about the command. Left out: nothing. */
+  /** A sentence that the operator must read with the command. Left out: there is none. */
   readonly note?: string
 }
 
