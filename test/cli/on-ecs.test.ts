@@ -198,10 +198,11 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
     // Each finding has the commands for its own slot.
     const [failed, missed] = JSON.parse((await ask('check', ...range, '--json')).stdout)
     expect([failed.kind, missed.kind]).toEqual(['failed', 'missed'])
+    const page = commandsOf((await ask('report', ...range, '--out', '-')).stdout)
+    expect(page).toContain(stepOf(missed.todo, 'run it now'))
     expect(await run(await started(stepOf(missed.todo, 'run it now')))).toMatchObject({ stdout: `${daysAgo(3)}\n` })
 
     const shown = await ask('show', 'nightly', '--slot', daysAgo(2))
-    const page = commandsOf((await ask('report', ...range, '--out', '-')).stdout)
     const command = stepOf(shown.stdout, 'run it again')
     expect(stepOf(failed.todo, 'run it again')).toBe(command)
     expect(page).toContain(command)
