@@ -128,6 +128,41 @@ describe('run', () => {
     await ledger.close()
   })
 
+  test('a force on a slot that completed is refused, unless only says so; in a range it is a duplicate', async () => {
+    const ledger = newLedger()
+    const { eventTime: _, ...night } = NIGHT
+    const force = { slot: '2026-11-24', reason: 'again' }
+    await ledger.run(NIGHT, () => 1)
+    expect(await ledger.run({ ...night, force }, () => 2)).toMatchObject({ status: 'refused', cause: 'completed' })
+    const ofRange = { ...force, ofRange: true }
+    expect(await ledger.run({ ...night, force: ofRange }, () => 2)).toMatchObject({ status: 'duplicate' })
+    const only = ['completed'] as const
+    const again = await ledger.run({ ...night, force: { ...force, only } }, () => 3)
+    expect(again).toMatchObject({ status: 'completed', attempt: 2, value: 3 })
+    const early = { ...force, only, askedAt: new Date(Date.now() - 60_000) }
+    expect(await ledger.run({ ...night, force: early }, () => 4)).toMatchObject({ cause: 'newerAttempt' })
+    await ledger.close()
+  })
+
+  test('a slot that runs is resolved only if its run is named', async () => {
+    const ledger = newLedger()
+    const decision = { task: 'nightly', slot: '2026-11-24', state: 'COMPLETED', reason: 'its log says so' } as const
+    const given = { ...decision, schedule: NIGHT.schedule, timezone: NIGHT.timezone }
+    const seen: unknown[] = []
+    const ran = await ledger.run(NIGHT, async ({ runId }) => {
+      for (const named of [undefined, 'another', runId]) seen.push(await ledger.resolve({ ...given, runId: named }))
+      return 'done'
+    })
+    expect(seen).toMatchObject([
+      { kind: 'refused', cause: 'running' },
+      { kind: 'refused', cause: 'otherRun', row: { owner: ran.runId } },
+      { kind: 'resolved', row: { state: 'COMPLETED', attempts: [{ outcome: 'abandoned' }] } },
+    ])
+    // It was alive, so its result comes too late.
+    expect(ran).toMatchObject({ status: 'unrecorded', value: 'done' })
+    await ledger.close()
+  })
+
   test('the history goes on to its limit, and no further', async () => {
     const ledger = newLedger()
     for (const day of [21, 22, 23]) await ledger.run({ ...NIGHT, eventTime: `2026-11-${day}T18:00:05Z` }, () => 1)

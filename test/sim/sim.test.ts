@@ -25,6 +25,8 @@ async function playAll<Met extends Record<string, number>>(subject: Subject, met
       count(answer?.cause ?? 'no cause')
       if (caughtUpBy !== null) count('caught up', works.length)
     }
+    count('called ended', observed.words.filter(({ runId }) => observed.named.has(runId)).length)
+    for (const { only, works } of observed.stories) if (only?.includes('completed')) count('forced', works.length)
     for (const { kind, answer } of observed.changes) count(`${kind} ${answer}`)
     for (const { ended } of observed.versions.at(-1)?.record.retirements ?? []) count(`ended by ${ended?.by}`)
   }
@@ -32,7 +34,15 @@ async function playAll<Met extends Record<string, number>>(subject: Subject, met
 }
 
 test(`no promise is broken on ${SEEDS.length} bad days`, { timeout: 600_000 }, async () => {
-  const met = await playAll('slots', { started: 0, duplicate: 0, refused: 0, unreachable: 0, unrecorded: 0 })
+  const met = await playAll('slots', {
+    started: 0,
+    duplicate: 0,
+    refused: 0,
+    unreachable: 0,
+    unrecorded: 0,
+    'called ended': 0,
+    forced: 0,
+  })
   // A simulation in which nothing bad happens proves nothing.
   if (ONE === undefined) expect(Math.min(...Object.values(met)), JSON.stringify(met)).toBeGreaterThan(50)
 })
