@@ -1,3 +1,4 @@
+import { RERUNNABLE } from '../../src/core/row/policy.ts'
 import type { Budget, HostPlan, Scenario } from './scenario.ts'
 
 const A: HostPlan = { name: 'A', does: 'run' }
@@ -8,6 +9,8 @@ const R: HostPlan = { name: 'R', does: 'resolve', says: 'COMPLETED' }
 /** An operator who says that A has ended. */
 const ENDED: HostPlan = { name: 'R', does: 'resolve', says: 'COMPLETED', names: 'A' }
 const AGAIN: HostPlan = { name: 'F', does: 'force', only: ['completed'] }
+/** A force for each slot that does not run. */
+const ANY: HostPlan = { name: 'F', does: 'force', only: RERUNNABLE }
 const NEXT: HostPlan = { name: 'B', does: 'run', day: 1 }
 /** A run that asks for the record of its task, and states its schedule, and an operator who pauses the task. */
 const ASKING: HostPlan = { name: 'A', does: 'run', asks: true }
@@ -39,7 +42,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'trigger and force', hosts: [A, F], failures: 1, budget: ONE_OF_ANY, horizonMs: TAKEOVER_MS },
   {
     name: 'trigger, force, trigger',
-    hosts: [A, F, B],
+    hosts: [A, ANY, B],
     settings: { maxAttempts: 2 },
     failures: 1,
     budget: { all: 0 },
