@@ -1,4 +1,4 @@
-/** What Amazon ECS says about the container of a process: enough to start its task again and to find its log. */
+/** The facts of Amazon ECS about the container of a process: enough to start its task again and to find its log. */
 export interface EcsFacts {
   /** The AWS Region of the task, such as `ap-northeast-1`. */
   readonly region: string
@@ -18,7 +18,7 @@ export interface EcsFacts {
   readonly logStream?: string
 }
 
-/** What a process knows about ECS. Null: it does not run there. Unknown: it does, and ECS did not say enough. */
+/** The facts of a process. Null: it does not run on ECS. Unknown: it does, and ECS did not say enough. */
 export type KnownEcs = EcsFacts | null | 'unknown'
 
 interface TaskArn {

@@ -14,8 +14,7 @@ export interface HostFacts {
  * Returns where this process runs. Under ECS (`ECS_CONTAINER_METADATA_URI_V4`), it asks ECS, for up to a second. Without
  * an answer, only the host name is known.
  */
-export async function findHost(env: Environment): Promise<HostFacts> {
-  const host = hostname()
+export async function findHost(env: Environment, host = hostname()): Promise<HostFacts> {
   const endpoint = env['ECS_CONTAINER_METADATA_URI_V4']
   if (endpoint === undefined || endpoint === '') return { host: { host }, ecs: null }
   const { ecsTask, ecs = 'unknown' } = await readEcsMetadata(endpoint)

@@ -29,7 +29,7 @@ export interface ClaimRequest extends Claim {
   readonly objection: Facts['objection']
   /** The ids of the runs that the caller is a part of. Left out: the caller is a part of no run. */
   readonly insideOf?: readonly string[] | undefined
-  /** What the run states about ECS. Left out: it does not run there. */
+  /** The facts of ECS that the run states about its task. Left out: it does not run there. */
   readonly knownEcs?: KnownEcs
 }
 

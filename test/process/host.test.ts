@@ -1,25 +1,23 @@
-import { hostname } from 'node:os'
 import { describe, expect, test } from 'vitest'
 import { findHost } from '../../src/process/host.ts'
 import { FARGATE } from '../support/ecs.ts'
 import { CONTAINER, serveMetadata, TASK } from '../support/ecs-metadata.ts'
 
-const HOST = hostname()
-const SHORT_HOST = HOST.split('.')[0]
+const HOST = 'ip-10-0-2-106.ap-northeast-1.compute.internal'
 
 async function found(container: unknown, task: unknown) {
   const { env } = await serveMetadata({ container, task })
-  return findHost(env)
+  return findHost(env, HOST)
 }
 
 test('outside of ECS only the host is known, and nothing is asked', async () => {
-  expect(await findHost({})).toEqual({ host: { host: HOST }, ecs: null })
-  expect(await findHost({ ECS_CONTAINER_METADATA_URI_V4: '' })).toEqual({ host: { host: HOST }, ecs: null })
+  expect(await findHost({}, HOST)).toEqual({ host: { host: HOST }, ecs: null })
+  expect(await findHost({ ECS_CONTAINER_METADATA_URI_V4: '' }, HOST)).toEqual({ host: { host: HOST }, ecs: null })
 })
 
 test('the container and the task are asked for at the same time', async () => {
   const { asked, env } = await serveMetadata({})
-  expect(await findHost(env)).toEqual({ host: { ...FARGATE.host, host: SHORT_HOST }, ecs: FARGATE.ecs })
+  expect(await findHost(env, HOST)).toEqual(FARGATE)
   expect(asked.sort()).toEqual(['/v4/abc', '/v4/abc/task'])
 })
 
@@ -74,7 +72,7 @@ describe('answers that are not enough: the facts are unknown', () => {
     ['the task has no revision', CONTAINER, { ...TASK, Revision: 7 }],
     ['the names are too long for a row', { ...CONTAINER, Name: 'c'.repeat(255) }, { ...TASK, Family: 'f'.repeat(255) }],
   ])('%s, and the ARN of the task is known', async (_, container, task) => {
-    expect(await found(container, task)).toEqual({ host: { ...FARGATE.host, host: SHORT_HOST }, ecs: 'unknown' })
+    expect(await found(container, task)).toEqual({ host: FARGATE.host, ecs: 'unknown' })
   })
 
   test.each([
@@ -87,6 +85,6 @@ describe('answers that are not enough: the facts are unknown', () => {
 
   test('the endpoint cannot be reached', async () => {
     const env = { ECS_CONTAINER_METADATA_URI_V4: 'http://127.0.0.1:1/v4/abc' }
-    expect(await findHost(env)).toEqual({ host: { host: HOST }, ecs: 'unknown' })
+    expect(await findHost(env, HOST)).toEqual({ host: { host: HOST }, ecs: 'unknown' })
   })
 })
