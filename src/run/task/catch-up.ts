@@ -70,7 +70,7 @@ export async function catchUp<R>(
   const longestMs = Math.min(catchUpMs, maxLatenessMs ?? Number.POSITIVE_INFINITY)
   const since = io.clock.now() - longestMs
   if (since >= request.slot) return []
-  const first = await readUsable(request, settings, io)
+  const first = await readUsable(request, settings, io).catch(absentLedger)
   // No run has stated the schedule of a task without a record, so it is unknown which slots were due before.
   if (first === null || first.schedules.length === 0) return []
   const { slots, left } = await findOldest(first, since, request, settings, io)
@@ -106,6 +106,15 @@ async function readUsable(
   if (settings.onScheduleChange === 'refuse' && otherScheduleAt(read.record.schedules, schedule, slot) !== null)
     return null
   return pauseFor(read.record, slot, io.clock.now(), settings.skewMs) === null ? read.record : null
+}
+
+/**
+ * Returns null for a ledger that does not exist or is not usable, and throws every other error. The claim of the run's own
+ * slot creates the file of a new ledger, or says what is wrong.
+ */
+function absentLedger(error: unknown): null {
+  if (error instanceof LedgerError && error.kind === 'shape') return null
+  throw error
 }
 
 interface Missed {

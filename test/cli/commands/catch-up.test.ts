@@ -154,6 +154,23 @@ test('a forced run does not catch up: with both flags a usage error, else the va
   expect(slotsOf(await run(slotBefore(0), CATCH_UP, PRINT_SLOT))).toEqual([slotBefore(1)])
 })
 
+test('the first run of a new file ledger has nothing to catch up, and creates the file', async () => {
+  const args = [
+    'run',
+    '--store',
+    `file:${join(folder, 'new.db')}`,
+    ...NIGHTLY,
+    ...CATCH_UP,
+    '--log',
+    'json',
+    '--',
+    'true',
+  ]
+  const first = await cronledger(args)
+  expect(first.code, first.stderr).toBe(0)
+  expect(eventsOf(first).map(({ event }) => event)).toEqual(['claimed', 'completed'])
+})
+
 test.each([['999ms'], ['32d']])('--catch-up %s is out of bounds', async (span) => {
   const { run } = await missedFor(0)
   const ended = await run(slotBefore(0), ['--catch-up', span], ['true'])
