@@ -141,7 +141,7 @@ export const MUTATIONS: readonly Mutation[] = [
     scenario: 'two forces',
     file: 'src/core/row/decide.ts',
     from: "return scheduled ? { kind: 'duplicate', cause: 'running', row: found } : refuse('running')",
-    to: "if (scheduled) return { kind: 'duplicate', cause: 'running', row: found }",
+    to: "return scheduled ? { kind: 'duplicate', cause: 'running', row: found } : { kind: 'start', base: found }",
   },
   {
     name: 'attempts are not counted',
