@@ -165,6 +165,11 @@ export interface ResolveOptions extends OrUndefined<ScheduleOptions>, ReadOption
   readonly slot: string | Date
   readonly state: ResolvedState
   readonly reason: string
+  /**
+   * The run of the latest attempt, if you know that it has ended. The slot is then resolved also while the lease of that
+   * run holds. It is refused if the latest attempt is of another run.
+   */
+  readonly runId?: string | undefined
   /** Default: the ECS task, or user and host. */
   readonly by?: string | undefined
   readonly skewMs?: number | undefined
@@ -262,8 +267,8 @@ export interface Ledger {
   tasks(options?: TasksOptions): AsyncGenerator<KnownTask>
   /**
    * Records the decision of an operator about a slot: the outcome of a stale or failed slot, or that a slot is not to run,
-   * which may also be a slot in the future. A running or completed slot is left as it is. Throws `unreachable` if it is
-   * unknown whether the decision is recorded.
+   * which may also be a slot in the future. A running or completed slot is left as it is, but a slot whose lease still holds
+   * is resolved if `runId` names its run. Throws `unreachable` if it is unknown whether the decision is recorded.
    */
   resolve(options: ResolveOptions): Promise<Resolved>
   /**

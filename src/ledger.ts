@@ -8,15 +8,17 @@ import { rerunnableSlots } from './audit/rerunnable.ts'
 import { findSlot, readSlots } from './audit/slots.ts'
 import { type KnownTask, knownTask, readTaskRecord, readTaskRecords } from './audit/tasks.ts'
 import { firstLine } from './core/errors.ts'
+import { defined } from './core/objects.ts'
 import { DEFAULT_RERUNNABLE } from './core/row/policy.ts'
 import { rememberingParser, type ScheduleOptions, scheduleOptions } from './core/schedule/schedule-options.ts'
-import type { Host, ScheduleSpec } from './core/types.ts'
+import type { Row, ScheduleSpec } from './core/types.ts'
 import { checkOperator } from './core/user-text.ts'
 import { operatorMethods } from './operator-changes.ts'
 import { link, systemClock } from './process/clock.ts'
-import { findHost, operatorOf } from './process/host.ts'
+import { findHost, type HostFacts, operatorOf } from './process/host.ts'
 import type { StopReason } from './process/stop.ts'
 import { insideRun } from './process/surrounding-runs.ts'
+import { findSurvivor } from './process/survivors.ts'
 import { attemptVariables, commandWork } from './run/command.ts'
 import type { LiveAttempt, WorkEnd } from './run/execute.ts'
 import { resolveSlot } from './run/resolve.ts'
@@ -153,16 +155,17 @@ function checkSettings(
 }
 
 async function resolveReference(
-  { task, slot, state, reason, by, skewMs = SETTINGS.skewMs.default, ...given }: ResolveOptions,
+  { task, slot, state, reason, runId: endedRun, by, skewMs = SETTINGS.skewMs.default, ...given }: ResolveOptions,
   deps: HistoryDeps,
   { host, newId, random, zoneData }: TriggerParts,
 ): Promise<Resolved> {
-  const person = { reason, by: by ?? operatorOf(await host()) }
+  const person = { reason, by: by ?? operatorOf((await host()).host) }
   checkOperator(person)
   const { window, spec } = await findSlot({ task, slot, ...given }, deps)
-  const request = { task, window, schedule: spec, zoneData, runId: newId(), state, ...person }
+  const request = { task, window, schedule: spec, zoneData, runId: newId(), state, ...defined({ endedRun }), ...person }
   const settings = { skewMs, ledgerTimeoutMs: deps.pageTimeoutMs }
-  const resolveResult = await resolveSlot(request, settings, { ...deps, newId, random })
+  const io = { ...deps, newId, random, findSurvivor: (row: Row) => findSurvivor(row.attempts) }
+  const resolveResult = await resolveSlot(request, settings, io)
   if (resolveResult.kind === 'unanswered') throw resolveResult.cause
   return { ...resolveResult, slot: new Date(window.slot) }
 }
@@ -191,9 +194,9 @@ function openOnUse(name: string): LazyStore {
   }
 }
 
-/** Finds the host once, because under ECS that is a request of its own. */
-function hostOnce(): () => Promise<Host> {
-  let host: Promise<Host> | null = null
+/** Finds the host once, because under ECS that takes requests of its own. */
+function hostOnce(): () => Promise<HostFacts> {
+  let host: Promise<HostFacts> | null = null
   return () => {
     host ??= findHost(process.env)
     return host

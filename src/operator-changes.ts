@@ -9,9 +9,9 @@ import { timeText } from './core/schedule/schedule-options.ts'
 import { parseTimeRange } from './core/schedule/time-range.ts'
 import { withPause, withResumption, withRetirement } from './core/task/task-changes.ts'
 import type { Decided, Suspension, TaskRecord } from './core/task/task-record.ts'
-import type { Host, Instant } from './core/types.ts'
+import type { Instant } from './core/types.ts'
 import { checkOperator, checkTaskName } from './core/user-text.ts'
-import { operatorOf } from './process/host.ts'
+import { type HostFacts, operatorOf } from './process/host.ts'
 import { type ChangeableRecord, changeTask, readChangeable, type TaskChangeRequest } from './run/task/change-task.ts'
 import type { KnownRecords } from './run/task/task-record.ts'
 
@@ -19,7 +19,7 @@ import type { KnownRecords } from './run/task/task-record.ts'
 // run/task/change-task.ts. This file reads the options of the caller and what the ledger knows about the task.
 
 export interface OperatorParts {
-  readonly host: () => Promise<Host>
+  readonly host: () => Promise<HostFacts>
   random(): number
   readonly known: KnownRecords
 }
@@ -85,7 +85,7 @@ async function decidedBy(
   { host }: OperatorParts,
 ): Promise<Decided> {
   checkTaskName(task)
-  const person = { by: by ?? operatorOf(await host()), reason }
+  const person = { by: by ?? operatorOf((await host()).host), reason }
   checkOperator(person)
   return { at: clock.now(), ...person }
 }

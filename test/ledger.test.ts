@@ -1,13 +1,25 @@
 // Also covers src/run/run-trigger.ts, the path from the options of a caller to the result.
 import { mkdirSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
-import { type Attempt, createLedger, LedgerError, type RunEvent, type RunOptions, slotOf } from '../src/index.ts'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { readableRow } from '../src/core/row/status.ts'
+import {
+  type Attempt,
+  createLedger,
+  LedgerError,
+  type RunContext,
+  type RunEvent,
+  type RunOptions,
+  slotOf,
+} from '../src/index.ts'
 import { scratch } from './support/cli.ts'
+import { FARGATE } from './support/ecs.ts'
+import { serveMetadata } from './support/ecs-metadata.ts'
 
 const folder = scratch()
 let files = 0
-const newLedger = (log?: (event: RunEvent) => void) =>
+const newLedger = (log?: (event: RunEvent, context: RunContext) => void) =>
   createLedger({ store: `file:${join(folder, `ledger-${++files}.db`)}`, ...(log && { log }) })
 const NIGHT: RunOptions = {
   task: 'nightly',
@@ -42,6 +54,29 @@ describe('run', () => {
       row: { attempts: [{ runId: first.runId }] },
     })
     expect(seen).toHaveLength(1)
+    await ledger.close()
+  })
+
+  test('on ECS: the attempt has the facts of its container, and so has the log', async () => {
+    const { env } = await serveMetadata({})
+    vi.stubEnv('ECS_CONTAINER_METADATA_URI_V4', env.ECS_CONTAINER_METADATA_URI_V4)
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const logged: RunContext[] = []
+    const ledger = newLedger((_, context) => logged.push(context))
+    const { slot } = await ledger.run(NIGHT, () => null)
+    const { ecsTask } = FARGATE.host
+    const row = await ledger.get({ task: 'nightly', slot })
+    expect(row).toMatchObject({ attempts: [{ ecsTask, ecs: FARGATE.ecs }] })
+    expect(logged.map(({ ecs }) => ecs)).toEqual([FARGATE.ecs, FARGATE.ecs])
+    await ledger.close()
+  })
+
+  test('elsewhere: the attempt has only the host', async () => {
+    const ledger = newLedger()
+    const { slot } = await ledger.run(NIGHT, () => null)
+    const row = readableRow(await ledger.get({ task: 'nightly', slot }))
+    expect(row?.attempts[0]).toMatchObject({ host: hostname() })
+    expect(row?.attempts[0]).not.toHaveProperty('ecs')
     await ledger.close()
   })
 

@@ -37,12 +37,13 @@ export async function* checkTask(
   const schedule = schedules.at(-1)?.spec
   if (schedule === undefined) return
   const owner = known.expectations?.owner
+  const { ecs } = known
   const audit = { now, skewMs: settings.skewMs, ...expectedTimes(known, settings.times) }
   for await (const found of auditedSlots(taskInForce(known, unmetUntil(audit)), settings, deps)) {
     settings.progress(task, (found.row ?? found.missed).slot)
     const finding = findingOf(found, audit)
     if (finding === null || (newMs !== undefined && !isNew(aroseAt(finding, audit), now, newMs))) continue
-    yield { ...finding, task, schedule, ...(owner !== undefined && { owner }) }
+    yield { ...finding, task, schedule, ...(owner !== undefined && { owner }), ...(ecs !== null && { ecs }) }
   }
 }
 

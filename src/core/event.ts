@@ -4,6 +4,7 @@ import type { Suspension } from './task/task-record.ts'
 import type {
   AttemptRecord,
   DuplicateCause,
+  EcsFacts,
   Ending,
   EventTimeSource,
   Host,
@@ -30,15 +31,17 @@ export type FinishResult =
   | 'recorded'
   /** Another run owns the slot. */
   | 'lost'
+  /** An operator resolved the slot while the run was alive. */
+  | 'resolved'
   /** The row of the slot was deleted. */
   | 'deleted'
   | 'unanswered'
 
 /**
- * Why a lease is lost: another run took the slot over, the row was deleted, the lease was not renewed in time, or another
- * slot of the task holds the overlap lock (`turn`).
+ * Why a lease is lost: another run took the slot over, an operator resolved the slot, the row was deleted, the lease was not
+ * renewed in time, or another slot of the task holds the overlap lock (`turn`).
  */
-export type LeaseLossCause = 'taken' | 'deleted' | 'expired' | 'turn'
+export type LeaseLossCause = 'taken' | 'resolved' | 'deleted' | 'expired' | 'turn'
 
 /** The events that a run emits, one for each transition. The log and the metrics are made from these events. */
 export type RunEvent =
@@ -84,6 +87,8 @@ export type RunEvent =
       readonly detail?: string
       /** The same run makes another attempt. */
       readonly retries?: true
+      /** The slot had completed before this attempt, so only a force that is meant for completed slots may run it again. */
+      readonly hadCompleted?: true
     }
   /** A stop came before the run sent any request to the ledger. */
   | { readonly event: 'stopped' }
@@ -130,6 +135,8 @@ export interface RunContext {
   readonly runId: string
   readonly trigger: Trigger
   readonly host: Host
+  /** Left out if the process does not run on ECS, or if ECS did not say enough. */
+  readonly ecs?: EcsFacts
   /** The name of the ledger as the user writes it. */
   readonly store: string
   readonly guards: Guards

@@ -2,11 +2,20 @@
 export const REASON_PLACEHOLDER = 'YOUR REASON'
 /** The text in a printed command in whose place the operator writes the batch. No program has this name. */
 export const COMMAND_PLACEHOLDER = 'YOUR_COMMAND'
+/** The text in whose place the operator writes his or her name, where cronledger cannot see who gives the command. */
+export const NAME_PLACEHOLDER = 'YOUR NAME'
+
+// The texts in a command of AWS. AWS refuses a command that still has one of them.
+export const SUBNETS_PLACEHOLDER = 'YOUR_SUBNETS'
+export const SECURITY_GROUPS_PLACEHOLDER = 'YOUR_SECURITY_GROUPS'
+/** Says which values AWS allows. */
+export const PUBLIC_IP_PLACEHOLDER = 'ENABLED_OR_DISABLED'
 
 /** The placeholders of our commands and documents. */
 const PLACEHOLDERS: ReadonlySet<string> = new Set([
   REASON_PLACEHOLDER,
   COMMAND_PLACEHOLDER,
+  NAME_PLACEHOLDER,
   'WHY',
   'REASON',
   'COMMAND',

@@ -1,3 +1,7 @@
+import type { EcsFacts } from './ecs.ts'
+
+export type { EcsFacts } from './ecs.ts'
+
 /**
  * Milliseconds since 1970-01-01T00:00:00Z. Every instant in the core has this form. Text is only for input and output.
  */
@@ -96,6 +100,8 @@ export interface Ending {
 }
 
 interface AttemptFacts extends Host {
+  /** Left out if the process did not run on ECS, or if ECS did not say enough. */
+  readonly ecs?: EcsFacts
   /** The fencing token. Numbers start at 1 and are never reused in a slot. */
   readonly number: number
   readonly runId: string
@@ -206,6 +212,10 @@ const REFUSAL_CAUSES = [
   'noRow',
   // A forced trigger was asked for before the latest attempt of the slot began.
   'newerAttempt',
+  // The slot completed once, and the forced trigger does not say that it is meant for completed slots.
+  'completed',
+  // The slot was skipped, and the forced trigger is meant only for slots with other statuses.
+  'skipped',
 ] as const
 export type RefusalCause = (typeof REFUSAL_CAUSES)[number]
 

@@ -5,16 +5,8 @@ import type { TaskFinding } from '../core/task/findings.ts'
 import type { AttemptRecord, Instant, Row } from '../core/types.ts'
 import { zonedTime } from './local-time.ts'
 import type { LogObject } from './log/log.ts'
-import {
-  decisionSteps,
-  type NextStep,
-  rangeSteps,
-  rerunStep,
-  resolveStep,
-  type StepTarget,
-  showStep,
-  stepLines,
-} from './log/next-steps.ts'
+import { attentionSteps, decisionSteps, lookStep, rangeSteps, showStep } from './steps/next-steps.ts'
+import { type NextStep, ofRow, type StepTarget, stepLines } from './steps/step.ts'
 import { elapsed, printable, progressText } from './text.ts'
 
 /** How the commands for a finding name the ledger and the schedule. */
@@ -121,8 +113,8 @@ function stepsOfRerunnable(
   if (oldest === newest) return stepsOf(oldest, ledger)
   const target = { ...targetOf(oldest, ledger), schedule: givenSchedule(oldest, ledger) }
   return [
-    ...(newestTried === null ? [] : [showStep('see what happened', targetOf(newestTried, ledger))]),
-    ...rangeSteps(target, oldest.slot, newest.slot + 1000),
+    ...(newestTried === null ? [] : [lookStep(targetOf(newestTried, ledger), 'check the latest log')]),
+    ...rangeSteps(target, newest.slot + 1000),
   ]
 }
 
@@ -168,14 +160,14 @@ export function findingObject(found: TaskFinding, now: Instant, ledger: CheckedL
 function stepsOf(found: TaskFinding, ledger: CheckedLedger): readonly NextStep[] {
   const target = targetOf(found, ledger)
   switch (found.kind) {
-    case 'missed':
-      return [rerunStep('run it now', target), resolveStep('or mark it as done', target)]
     case 'failed':
     case 'stale':
       return decisionSteps(target)
     case 'overdue':
       // It may still complete, so the operator looks first.
-      return [showStep('see why it is overdue', target)]
+      return [showStep('see why it is overdue', target), ...attentionSteps(found.kind, target)]
+    case 'missed':
+      return attentionSteps(found.kind, target)
     case 'late':
       return []
   }
@@ -187,9 +179,10 @@ function rowOf(found: TaskFinding): Row | null {
 
 /** The row has the schedule of its slot. A missed slot may be one of an earlier schedule, which the task record knows. */
 function targetOf(found: TaskFinding, ledger: CheckedLedger): StepTarget {
-  const { task, slot } = found
-  const schedule = rowOf(found)?.schedule ?? givenSchedule(found, ledger)
-  return { store: ledger.store, task, slot, schedule }
+  const { task, slot, ecs } = found
+  const row = rowOf(found)
+  const schedule = row?.schedule ?? givenSchedule(found, ledger)
+  return { store: ledger.store, task, slot, schedule, ...ofRow(row, ecs) }
 }
 
 function givenSchedule({ schedule }: TaskFinding, { hasOwnSchedule }: CheckedLedger): StepTarget['schedule'] {

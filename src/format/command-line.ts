@@ -6,12 +6,17 @@ import { shellWord } from './text.ts'
 /** Options by name, without the leading dashes. An option that is undefined is left out. */
 export type CommandFlags = Readonly<Record<string, string | undefined>>
 
-/** Returns a command to copy. A POSIX shell passes each value on as one word. */
+/** Returns a command of cronledger to copy. A POSIX shell passes each value on as one word. */
 export function commandLine(name: string, options: CommandFlags): string {
-  const words = Object.entries(options).flatMap(([option, value]) =>
+  return programLine(['cronledger', name], options)
+}
+
+/** Does the same for any program. `words` has its name and the arguments before the options. */
+export function programLine(words: readonly string[], options: CommandFlags): string {
+  const flags = Object.entries(options).flatMap(([option, value]) =>
     value === undefined ? [] : [`--${option}`, shellWord(value)],
   )
-  return ['cronledger', name, ...words].join(' ')
+  return [...words.map(shellWord), ...flags].join(' ')
 }
 
 /** Returns the options that give the schedule itself, because the ledger may have no task record. */

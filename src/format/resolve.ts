@@ -1,25 +1,37 @@
-import type { ResolveObjection } from '../core/row/decide.ts'
+import { decidingAttempt, type ResolveDecision } from '../core/row/decide.ts'
 import { MAX_RESOLUTIONS } from '../core/row/policy.ts'
 import { readableRow } from '../core/row/status.ts'
-import type { Row, StoredRow } from '../core/types.ts'
+import type { Instant, Row } from '../core/types.ts'
 import { timeNear, zonedTime } from './local-time.ts'
-import { type NextStep, rerunStep, showStep, stepLines } from './log/next-steps.ts'
-import { printable } from './text.ts'
+import { rerunStep, showStep } from './steps/next-steps.ts'
+import { type NextStep, ofRow, stepLines } from './steps/step.ts'
+import { printable, progressText } from './text.ts'
 
 /** Returns the answer to a decision that was recorded. */
 export function resolvedText({ task, slot, state, schedule }: Row, reason: string): string {
   return printable(`${task} ${zonedTime(slot, schedule.zone)}: recorded as ${state.toLowerCase()}: ${reason}`)
 }
 
-/** Returns the line of the log for a decision that was not recorded, with the next steps below it. */
-export function unresolvedText(row: StoredRow, cause: ResolveObjection, store: string): string {
-  const known = readableRow(row)
-  const zone = known?.schedule.zone ?? 'UTC'
-  const line = `cronledger: ${row.task} ${zonedTime(row.slot, zone)}: not changed: ${whyNot(known, cause)}`
-  return [line, ...stepLines(stepsOf(row, cause, store))].map(printable).join('\n')
+type Refused = Extract<ResolveDecision, { kind: 'refused' }>
+
+/** What the operator asked for. */
+interface Asked {
+  readonly store: string
+  readonly task: string
+  readonly slot: Instant
+  /** The run that the operator named. */
+  readonly runId?: string | undefined
 }
 
-function whyNot(row: Row | null, cause: ResolveObjection): string {
+/** Returns the line of the log for a decision that was not recorded, with the next steps below it. */
+export function unresolvedText(refused: Refused, asked: Asked): string {
+  const row = readableRow(refused.row)
+  const zone = row?.schedule.zone ?? 'UTC'
+  const line = `cronledger: ${asked.task} ${zonedTime(asked.slot, zone)}: not changed: ${whyNot(refused, row, asked)}`
+  return [line, ...stepLines(stepsOf(refused, row, asked))].map(printable).join('\n')
+}
+
+function whyNot({ cause, survivor }: Refused, row: Row | null, { runId }: Asked): string {
   switch (cause) {
     case 'running':
       return `the slot is still running. Stop it, or wait until it ends${leaseText(row)}. Then try again.`
@@ -29,24 +41,39 @@ function whyNot(row: Row | null, cause: ResolveObjection): string {
       return 'a newer version of cronledger wrote the record of this slot. Update cronledger on this host or in this image.'
     case 'tooManyResolutions':
       return `the slot already has ${MAX_RESOLUTIONS} decisions, and it cannot have more`
+    case 'otherRun':
+      return otherRunText(row, runId)
+    case 'survivor':
+      return `process ${survivor?.pid} (${survivor?.command}) of run ${runId} still runs on this host. Wait until it ends, or end it. Then try again.`
   }
 }
 
 /** A process that is gone cannot report its end, so the slot stays running until the lease ends. */
 function leaseText(row: Row | null): string {
   if (row === null || row.leaseUntil === null) return ''
-  return `. If its process is gone, wait until its lease ends at ${timeNear(row.leaseUntil, row.slot, row.schedule.zone)}`
+  const leaseEnd = timeNear(row.leaseUntil, row.slot, row.schedule.zone)
+  return `. If you know that its process is gone, give --run ${row.owner}, or wait until its lease ends at ${leaseEnd}`
 }
 
-function stepsOf(row: StoredRow, cause: ResolveObjection, store: string): readonly NextStep[] {
-  const { task, slot } = row
-  const schedule = readableRow(row)?.schedule ?? null
+/** Returns which run the slot has instead of the one that the operator named. */
+function otherRunText(row: Row | null, runId: string | undefined): string {
+  const attempt = row === null ? undefined : decidingAttempt(row)
+  if (attempt === undefined) return `no run is recorded for this slot, so it cannot be run ${runId}`
+  const { number, host } = attempt
+  return `attempt ${number} ${progressText(attempt)}, and it is of run ${attempt.runId} (host ${host}), not of run ${runId}`
+}
+
+function stepsOf({ cause, row }: Refused, known: Row | null, { store, task, slot }: Asked): readonly NextStep[] {
+  const schedule = known?.schedule ?? null
+  const target = { store, task, slot, schedule, ...ofRow(row) }
   switch (cause) {
     case 'running':
     case 'tooManyResolutions':
-      return [showStep('see what is recorded', { store, task, slot })]
+    case 'otherRun':
+      return [showStep('see what is recorded', target)]
     case 'completed':
-      return [rerunStep('if it must run again', { store, task, slot, schedule })]
+      return [rerunStep('if it must run again', target)]
+    case 'survivor':
     case 'newerRow':
       return []
   }

@@ -1,10 +1,12 @@
 import { formatInstant } from '../core/instant.ts'
 import { hasStarted } from '../core/row/attempts.ts'
 import { isNewerSchema, isStale, statusOfRow } from '../core/row/status.ts'
+import { encodeEcs } from '../core/row/stored-ecs.ts'
+import { encodeAttempt } from '../core/row/stored-parts.ts'
 import { encodeRejection } from '../core/row/stored-rejections.ts'
 import { encodeRow } from '../core/row/stored-row.ts'
 import { isMissed, type MissedSlot } from '../core/task/expected-slots.ts'
-import type { Instant, Row, Status, StoredRow } from '../core/types.ts'
+import type { AttemptRecord, Instant, Row, Status, StoredRow } from '../core/types.ts'
 import { safeJson } from './text.ts'
 
 /** An entry of a history: a row, or a missed slot, which has no row. */
@@ -41,7 +43,6 @@ export function rowJson(row: StoredRow, now: Instant, skewMs: number, doneByMsOf
     zone,
     anchor,
     zoneData,
-    attempts,
     unlistedAttempts,
     resolutions,
   } = encodeRow(row)
@@ -58,7 +59,7 @@ export function rowJson(row: StoredRow, now: Instant, skewMs: number, doneByMsOf
     zone,
     anchor: anchor ?? null,
     zoneData,
-    attempts,
+    attempts: row.attempts.map(attemptJson),
     unlistedAttempts: unlistedAttempts ?? 0,
     rejections: {
       count,
@@ -72,6 +73,12 @@ export function rowJson(row: StoredRow, now: Instant, skewMs: number, doneByMsOf
     leaseUntil: instantOrNull(row.leaseUntil),
     expiresAt: instantOrNull(row.expiresAt),
   }
+}
+
+/** The stored form leaves out the facts of ECS that the ARN of the task has. A program gets all of them. */
+function attemptJson(attempt: AttemptRecord): Record<string, unknown> {
+  const stored = encodeAttempt(attempt)
+  return attempt.ecs === undefined ? stored : { ...stored, ecs: encodeEcs(attempt.ecs) }
 }
 
 /** Returns a row or a missed slot as JSON on one line. */

@@ -4,6 +4,7 @@ import { isNewerSchema } from '../core/row/status.ts'
 import type { FoundSuspension } from '../core/task/suspensions.ts'
 import type {
   AttemptRecord,
+  EcsFacts,
   Host,
   Instant,
   Rejection,
@@ -16,6 +17,7 @@ import type {
 } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
 import { type DoneByMsOf, rowJson, statusOfItem } from './row.ts'
+import { type NextStep, stepLines } from './steps/step.ts'
 import { notExpectedText } from './task/suspensions.ts'
 import { elapsed, endingText, printable, safeJson, scheduleText, sentence } from './text.ts'
 
@@ -24,17 +26,28 @@ interface OfRecord {
   /** The pause or the retirement that has the slot. */
   readonly found?: FoundSuspension | null
   readonly doneByMsOf?: DoneByMsOf
+  /** What the operator can do about the slot. Left out: nothing. */
+  readonly todo?: readonly NextStep[]
 }
 
-/** Returns everything about one slot as text: its facts, and its timeline in order of time. */
+/** Returns everything about one slot as text: its facts, its timeline in order of time, and the next steps. */
 export function showText(row: StoredRow, now: Instant, skewMs: number, record: OfRecord = {}): string {
   const lines = isNewerSchema(row)
     ? [
         titleOf(row),
         `  status  unknown: a newer version of cronledger wrote the record of this slot (schema ${row.schemaVersion}). Update cronledger to read it.`,
       ]
-    : [titleOf(row), ...factLines(row, now, skewMs, record), '', 'TIMELINE (UTC)', ...timelineLines(row)]
+    : [
+        titleOf(row),
+        ...factLines(row, now, skewMs, record),
+        ...['', 'TIMELINE (UTC)', ...timelineLines(row)],
+        ...todoLines(record.todo),
+      ]
   return lines.map(printable).join('\n')
+}
+
+function todoLines(todo: readonly NextStep[] = []): readonly string[] {
+  return todo.length === 0 ? [] : ['', 'NEXT STEPS', ...stepLines(todo)]
 }
 
 /** A slot without a row. */
@@ -175,9 +188,17 @@ function delayText(at: Instant, slot: Instant): string {
 }
 
 /** Returns the host, the run and the trigger of an attempt or a rejection. */
-function sourceText({ host, ecsTask, runId, trigger }: Host & Pick<Rejection, 'runId' | 'trigger'>): string {
-  const words = [ecsTask === undefined ? '' : `ECS task ${ecsTask}`, `run ${runId}`, triggerText(trigger)]
+function sourceText({ host, ecsTask, ecs, runId, trigger }: Source): string {
+  const words = [ecsTask && `ECS task ${ecsTask}`, ecs && ecsText(ecs), `run ${runId}`, triggerText(trigger)]
   return `host ${host} (${words.filter(Boolean).join(', ')})`
+}
+
+type Source = Host & Pick<AttemptRecord, 'ecs'> & Pick<Rejection, 'runId' | 'trigger'>
+
+/** The region and the cluster are part of the ARN of the task. */
+function ecsText({ taskDefinition, container, logGroup, logStream }: EcsFacts): string {
+  const log = logGroup === undefined ? '' : `, log ${[logGroup, logStream].filter(Boolean).join(' ')}`
+  return `task definition ${taskDefinition}, container ${container}${log}`
 }
 
 function triggerText(trigger: Trigger): string {

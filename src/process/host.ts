@@ -1,28 +1,26 @@
-import { get } from 'node:http'
 import { hostname, userInfo } from 'node:os'
-import { isRecord } from '../core/objects.ts'
+import type { KnownEcs } from '../core/ecs.ts'
 import type { Environment, Host } from '../core/types.ts'
 import { bytesOf, MAX_PERSON_BYTES } from '../core/user-text.ts'
+import { readEcsMetadata } from './ecs-metadata.ts'
 
-/** ECS answers from the same machine within milliseconds. A run must not wait longer for it. */
-const METADATA_TIMEOUT_MS = 1_000
-/** The longest names of a cluster give an ARN of about 350 characters. A longer text is not an ARN. */
-const MAX_ARN_LENGTH = 400
-/** The metadata of a task is a few KB. A longer answer is not metadata. */
-const MAX_METADATA_BYTES = 1_048_576
+/** Where this process runs. */
+export interface HostFacts {
+  readonly host: Host
+  readonly ecs: KnownEcs
+}
 
 /**
- * Returns where this process runs. Under ECS (`ECS_CONTAINER_METADATA_URI_V4`), it asks for the ARN of the task, for up
- * to a second. Without an answer, it returns only the host name.
- *
- * Source: Amazon ECS Developer Guide, "Amazon ECS task metadata endpoint version 4".
+ * Returns where this process runs. Under ECS (`ECS_CONTAINER_METADATA_URI_V4`), it asks ECS, for up to a second. Without
+ * an answer, only the host name is known.
  */
-export async function findHost(env: Environment): Promise<Host> {
-  const host = hostname()
+export async function findHost(env: Environment, host = hostname()): Promise<HostFacts> {
   const endpoint = env['ECS_CONTAINER_METADATA_URI_V4']
-  if (endpoint === undefined || endpoint === '') return { host }
-  const ecsTask = await readJson(`${endpoint}/task`).then(taskArn, () => undefined)
-  return ecsTask === undefined ? { host } : { host, ecsTask }
+  if (endpoint === undefined || endpoint === '') return { host: { host }, ecs: null }
+  const { ecsTask, ecs = 'unknown' } = await readEcsMetadata(endpoint)
+  if (ecsTask === undefined) return { host: { host }, ecs }
+  // The domain of a host of AWS is its Region, which the ARN has too. A row must stay small.
+  return { host: { host: host.replace(/\..*/, ''), ecsTask }, ecs }
 }
 
 /**
@@ -36,31 +34,4 @@ export function operatorOf({ host, ecsTask }: Host): string {
   } catch {
     return `uid ${process.getuid?.()}@${host}`
   }
-}
-
-function taskArn(metadata: unknown): string | undefined {
-  const arn = isRecord(metadata) ? metadata['TaskARN'] : undefined
-  return typeof arn === 'string' && bytesOf(arn) <= MAX_ARN_LENGTH ? arn : undefined
-}
-
-function readJson(url: string): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const request = get(url, { signal: AbortSignal.timeout(METADATA_TIMEOUT_MS) }, (response) => {
-      let body = ''
-      response.setEncoding('utf8')
-      response.on('data', (chunk: string) => {
-        body += chunk
-        if (body.length > MAX_METADATA_BYTES) request.destroy(new Error('too long'))
-      })
-      response.on('end', () => {
-        try {
-          resolve(JSON.parse(body))
-        } catch (error) {
-          reject(error)
-        }
-      })
-      response.on('error', reject)
-    })
-    request.on('error', reject)
-  })
 }

@@ -1,3 +1,4 @@
+import type { KnownEcs } from '../core/ecs.ts'
 import { LedgerError, usageError } from '../core/errors.ts'
 import type { NoteResult, RunEvent } from '../core/event.ts'
 import { type Decision, decide } from '../core/row/decide.ts'
@@ -28,6 +29,8 @@ export interface ClaimRequest extends Claim {
   readonly objection: Facts['objection']
   /** The ids of the runs that the caller is a part of. Left out: the caller is a part of no run. */
   readonly insideOf?: readonly string[] | undefined
+  /** The facts of ECS that the run states about its task. Left out: it does not run there. */
+  readonly knownEcs?: KnownEcs
 }
 
 export type ClaimResult =

@@ -100,6 +100,7 @@ export function endWritten(finish: Finish): EndWritten {
   switch (finish.kind) {
     case 'recorded':
     case 'lost':
+    case 'resolved':
     case 'deleted':
       return { finish: finish.kind }
     case 'unanswered':

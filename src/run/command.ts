@@ -27,7 +27,7 @@ export type CommandSettings = Pick<Settings, 'killAfterMs' | 'stopTimeoutMs' | '
  * The variables that force slots. The child must not get them, otherwise a `cronledger` in the batch would force the
  * same slots.
  */
-export const FORCING_VARIABLES = ['FORCE_SLOT', 'SLOT', 'FROM', 'TO', 'ONLY', 'REASON', 'BY'].map(
+export const FORCING_VARIABLES = ['FORCE_SLOT', 'FORCE_ONLY', 'SLOT', 'FROM', 'TO', 'ONLY', 'REASON', 'BY'].map(
   (name) => `CRONLEDGER_${name}`,
 )
 

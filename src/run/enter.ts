@@ -50,8 +50,8 @@ async function unlessAdmitted(claimedSlot: ClaimedSlot): Promise<NotEntered | nu
 }
 
 function admissionRequest({ request, settings }: ClaimedSlot): AdmissionRequest {
-  const { task, window, schedule, trigger, runId } = request
-  const stated = { slot: window.slot, spec: schedule, expectations: statedBy(settings) }
+  const { task, window, schedule, trigger, runId, knownEcs = null } = request
+  const stated = { slot: window.slot, spec: schedule, expectations: statedBy(settings), ecs: knownEcs }
   return { task, trigger, runId, stated, windowEnd: window.end }
 }
 

@@ -1,6 +1,6 @@
 import { firstLine } from '../core/errors.ts'
 import { openAttempt } from '../core/row/attempts.ts'
-import { mayRetry } from '../core/row/decide.ts'
+import { mayRetry, terminalState } from '../core/row/decide.ts'
 import { keyOf } from '../core/row/transition.ts'
 import type {
   DuplicateCause,
@@ -206,7 +206,9 @@ async function makeAttempts<T>(
     const end = await working
     progress.ending = endingOf(end)
     const durationMs = io.clock.monotonicMs() - startedMs
-    const ended = { event: 'ended', attempt, ending: progress.ending, durationMs, ...detailPart(end) } as const
+    const hadCompleted = terminalState(row) === 'completed' && ({ hadCompleted: true } as const)
+    const { ending } = progress
+    const ended = { event: 'ended', attempt, ending, durationMs, ...detailPart(end), ...hadCompleted } as const
 
     if (
       end.outcome === 'succeeded' ||

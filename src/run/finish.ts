@@ -1,7 +1,7 @@
 import { firstLine, LedgerError } from '../core/errors.ts'
 import type { FinishResult } from '../core/event.ts'
-import { openAttempt } from '../core/row/attempts.ts'
-import { isNewerSchema } from '../core/row/status.ts'
+import { attemptCount, openAttempt } from '../core/row/attempts.ts'
+import { isNewerSchema, readableRow } from '../core/row/status.ts'
 import { finishRow } from '../core/row/transition.ts'
 import type { Ending, PendingRow, Row, StoredRow } from '../core/types.ts'
 import { type StopIo, type StopSettings, withinStop } from '../process/stop.ts'
@@ -18,16 +18,32 @@ export type Finish =
   /** The outcome may be recorded, or may still be recorded later. `cause` is the last error of the ledger. */
   | { readonly kind: 'unanswered'; readonly cause: LedgerError }
 
-/** Returns what the result of a write means for the end of an attempt that was in it. */
-export function finishOf(written: WriteResult<Row>): Finish {
+/** Returns what the result of a write means for the end of the attempt with this number, which was in it. */
+export function finishOf(written: WriteResult<Row>, number: number): Finish {
   switch (written.kind) {
     case 'ok':
       return { kind: 'recorded' }
     case 'lost':
-      return { kind: written.found === null ? 'deleted' : 'lost' }
+      return { kind: lossOf(written.found, number) }
     case 'unanswered':
       return { kind: 'unanswered', cause: written.cause }
   }
+}
+
+/**
+ * Returns how the run of the attempt with this number lost its slot: to another run, to an operator who resolved the slot
+ * while the attempt was open, or because the row was deleted.
+ */
+export function lossOf(found: StoredRow | null, number: number): 'lost' | 'resolved' | 'deleted' {
+  if (found === null) return 'deleted'
+  const row = readableRow(found)
+  // No other attempt came, so the last resolution is what took the slot from this attempt.
+  const isResolved =
+    row !== null &&
+    row.state !== 'PENDING' &&
+    attemptCount(row) === number &&
+    row.resolutions.at(-1)?.afterAttempt === number
+  return isResolved ? 'resolved' : 'lost'
 }
 
 /** Writes how the attempt ended, on top of `row` or of a late renewal of it. Never throws. */
@@ -42,7 +58,7 @@ export async function finishAttempt(
       writeAsOwner(row, (baseRow, stamp) => finishRow(baseRow, ending, stamp), io, { signal, retry: 'any' }),
     )
     if (written.kind === 'lost' && showsEnding(written.found, row, ending)) return { kind: 'recorded' }
-    return finishOf(written)
+    return finishOf(written, openAttempt(row).number)
   } catch (error) {
     // A bug in a write must not hide how the work ended. The caller reports that the outcome may not be recorded.
     return { kind: 'unanswered', cause: new LedgerError('unreachable', firstLine(error), { cause: error }) }

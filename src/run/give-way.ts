@@ -64,5 +64,5 @@ async function writeSkip(
   const written = await withinStop(settings.finishTimeoutMs, settings, io, (signal) =>
     writeAsOwner(row, (baseRow, stamp) => skipRow(baseRow, resolution, stamp), io, { signal, retry: 'any' }),
   )
-  return finishOf(written)
+  return finishOf(written, attemptCount(row))
 }

@@ -1,9 +1,11 @@
 import { firstLine, LedgerError } from '../core/errors.ts'
 import type { LeaseLossCause, RunEvent } from '../core/event.ts'
+import { attemptCount } from '../core/row/attempts.ts'
 import { renewLease, type Stamp } from '../core/row/transition.ts'
-import type { PendingRow, ProcessMark, Row } from '../core/types.ts'
+import type { PendingRow, ProcessMark, Row, StoredRow } from '../core/types.ts'
 import { withDeadline, withinDeadline } from '../process/clock.ts'
 import type { AbortSignalWith } from '../process/signals.ts'
+import { lossOf } from './finish.ts'
 import type { LockResult } from './overlap/overlap-lock.ts'
 import {
   ageMs,
@@ -191,10 +193,15 @@ function ownRow(
     },
     lossBy(written) {
       const killInMs = settings.killAfterMs
-      if (written.kind === 'lost') return { cause: written.found === null ? 'deleted' : 'taken', killInMs }
+      if (written.kind === 'lost') return { cause: causeOf(written.found, attemptCount(current)), killInMs }
       return hasLostLock ? { cause: 'turn', killInMs } : null
     },
   }
+}
+
+function causeOf(found: StoredRow | null, number: number): LeaseLossCause {
+  const loss = lossOf(found, number)
+  return loss === 'lost' ? 'taken' : loss
 }
 
 /** Returns the regular renewals of a lease. They abort `lost` with a `LeaseLoss` when the lease is lost. */

@@ -31,7 +31,7 @@ export async function waitForRetry(ended: Ended, retry: number, claimedSlot: Cla
     (job) => withinStop(settings.finishTimeoutMs, settings, io, job),
   )
   const retries = written.kind === 'ok' && !halt.aborted
-  io.emit({ ...ended, ...endWritten(finishOf(written)), ...(retries && { retries }) })
+  io.emit({ ...ended, ...endWritten(finishOf(written, ended.attempt.number)), ...(retries && { retries }) })
   if (written.kind !== 'ok') {
     await lease.release()
     return { kind: 'none', recorded: false }

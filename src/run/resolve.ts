@@ -1,7 +1,8 @@
 import type { LedgerError } from '../core/errors.ts'
 import { decideResolution, type ResolveDecision } from '../core/row/decide.ts'
+import { readableRow } from '../core/row/status.ts'
 import { type ResolutionRequest, resolveRow } from '../core/row/transition.ts'
-import type { Row } from '../core/types.ts'
+import type { Row, StoredRow, Survivor } from '../core/types.ts'
 import { withDeadline } from '../process/clock.ts'
 import type { Settings } from './settings.ts'
 import { untilAnswered, type WriteIo, writeAsOwner } from './write.ts'
@@ -14,14 +15,20 @@ export type ResolveResult =
   /** The resolution may be recorded, or may still be recorded later. */
   | { readonly kind: 'unanswered'; readonly cause: LedgerError }
 
+export interface ResolveIo extends WriteIo {
+  /** Returns a process on this host that belongs to an attempt of the row which never reported its end, or null. */
+  findSurvivor(row: Row): Survivor | null
+}
+
 /**
- * Records the decision of an operator in the row of a slot, unless the slot is running or completed. Throws
- * `LedgerError` if the slot cannot be read or the ledger rejects the request.
+ * Records the decision of an operator in the row of a slot, unless the slot is running or completed. If the operator
+ * knows that the running run has ended, its lease does not matter. Throws `LedgerError` if the slot cannot be read or
+ * the ledger rejects the request.
  */
 export function resolveSlot(
   request: ResolutionRequest,
   settings: ResolveSettings,
-  io: WriteIo,
+  io: ResolveIo,
 ): Promise<ResolveResult> {
   const key = { task: request.task, slot: request.window.slot }
   return withDeadline(io.clock, settings.ledgerTimeoutMs, [], async (signal): Promise<ResolveResult> => {
@@ -30,7 +37,13 @@ export function resolveSlot(
     if (reply.kind === 'unanswered') throw reply.cause
     let found = reply.value
     for (;;) {
-      const decision = decideResolution(found, { now: io.clock.now(), skewMs: settings.skewMs })
+      // We must decide again after each conflict, because another run may have claimed the slot since.
+      const decision = decideResolution(found, {
+        now: io.clock.now(),
+        skewMs: settings.skewMs,
+        endedRun: request.endedRun ?? null,
+        survivor: survivorOf(found),
+      })
       if (decision.kind === 'refused') return decision
       const written = await writeAsOwner(decision.base, (row, stamp) => resolveRow(row, request, stamp), io, options)
       if (written.kind === 'ok') return { kind: 'resolved', row: written.row }
@@ -38,4 +51,10 @@ export function resolveSlot(
       found = written.found
     }
   })
+
+  /** A process of the run on this host shows that the run has not ended. */
+  function survivorOf(found: StoredRow | null): Survivor | null {
+    const row = readableRow(found)
+    return row === null || request.endedRun == null ? null : io.findSurvivor(row)
+  }
 }

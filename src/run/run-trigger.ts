@@ -1,13 +1,14 @@
+import type { KnownEcs } from '../core/ecs.ts'
 import { usageError } from '../core/errors.ts'
 import type { RunContext, RunEvent } from '../core/event.ts'
 import { defined } from '../core/objects.ts'
-import { type Policy, type Rerunnable, readRerunnable } from '../core/row/policy.ts'
+import { DEFAULT_FORCED, DEFAULT_RERUNNABLE, type Policy, type Rerunnable, readRerunnable } from '../core/row/policy.ts'
 import type { Schedule } from '../core/schedule/schedule.ts'
 import { readSchedule, type ScheduleOptions, timeText } from '../core/schedule/schedule-options.ts'
 import type { Environment, Host, OrUndefined, Row, ScheduleSpec } from '../core/types.ts'
 import { checkTaskName } from '../core/user-text.ts'
 import type { Clock } from '../process/clock.ts'
-import { operatorOf } from '../process/host.ts'
+import { type HostFacts, operatorOf } from '../process/host.ts'
 import { surroundingRuns } from '../process/surrounding-runs.ts'
 import { findSurvivor } from '../process/survivors.ts'
 import type { Store } from '../store/store.ts'
@@ -34,15 +35,21 @@ export interface Force {
   /** The operator's name. The default is the ECS task, or the user and the host. */
   readonly by?: string | undefined
   /**
-   * The statuses that the caller expects. If the slot has another status when it is claimed, because another run changed it,
-   * then nothing starts, and the force is a duplicate or refused. By default the slot may have any status except running.
+   * The statuses that the force is meant for. If the slot has another status when it is claimed, nothing starts, and the
+   * force is refused. A slot that completed once counts as `completed`, also if a later force failed. Default: `missed`,
+   * `failed`, `stale` and `skipped`.
    */
   readonly only?: readonly Rerunnable[] | undefined
   /**
    * When the operator asked for the force. The default is now. The operator did not know of an attempt that began later, so
-   * the force is then refused: of two forces at the same time, one starts. It has no effect together with `only`.
+   * the force is then refused: of two forces at the same time, one starts. It has no effect together with `ofRange`.
    */
   readonly askedAt?: Date | undefined
+  /**
+   * The slot is one of those that `rerunnable` yielded. If another run has completed or skipped it since, the force is a
+   * duplicate and is not refused. The default of `only` is then that of `rerunnable`.
+   */
+  readonly ofRange?: boolean | undefined
 }
 
 /** The options of a trigger. An option that is undefined counts as left out. */
@@ -53,8 +60,8 @@ export interface TriggerOptions extends ScheduleOptions, OrUndefined<RunSettings
   /** The EventBridge event itself, as JSON. Its `time` is the event time. */
   readonly event?: string | undefined
   /**
-   * Runs this slot regardless of its state, unless it is running. If slots of the task must not overlap, it also does not
-   * run while another slot of the task is running.
+   * Runs this slot again, if it has one of the statuses that the force is meant for. If slots of the task must not overlap,
+   * it does not run while another slot of the task is running.
    */
   readonly force?: Force | undefined
 }
@@ -83,7 +90,7 @@ export interface TriggerParts extends Pick<RunIo, 'clock' | 'newId' | 'random' |
   /** Opens the ledger, or returns the one that is open. */
   open(): Promise<{ readonly store: Store; readonly warnings: readonly string[] }>
   readonly findMissed: FindMissed
-  host(): Promise<Host>
+  host(): Promise<HostFacts>
   parse(spec: ScheduleSpec): Schedule
   /** The environment of this process. */
   readonly env: Environment
@@ -97,6 +104,7 @@ interface ReadyTrigger<T> {
   readonly work: Work<T>
   readonly settings: Settings
   readonly insideOf: readonly string[]
+  readonly knownEcs: KnownEcs
   readonly io: Omit<RunIo, 'emit'>
   readonly parts: TriggerParts
 }
@@ -122,7 +130,7 @@ export async function runTrigger<T>(
   if (options.force !== undefined && settings.catchUpMs !== null) {
     throw usageError('catch-up and a forced slot cannot be used together. Leave one of them out.')
   }
-  const { context, objection, notices } = await readRequest(options, settings, parts)
+  const { context, objection, notices, knownEcs } = await readRequest(options, settings, parts)
   const emit = emitterOf(context, parts)
   const { store, warnings } = await parts.open().catch(reportAndRethrow(emit))
   for (const message of warnings) emit({ event: 'warning', message })
@@ -131,7 +139,7 @@ export async function runTrigger<T>(
   const io = { ...parts, store, stop, findSurvivor: (row: Row) => findSurvivor(row.attempts) }
   const needsLock = await mustTakeLock(options, settings, io).catch(reportAndRethrow(emit))
   const effective = needsLock ? withOverlapLock(settings, given) : settings
-  const ready = { work, settings: effective, insideOf, io, parts }
+  const ready = { work, settings: effective, insideOf, knownEcs, io, parts }
   const own = { ...context, guards: guardsOf(effective) }
   // A run that is refused because of its event time may have the wrong schedule, so it must not start other slots.
   const caughtUp = objection === null ? await catchUpBefore(own, ready).catch(reportAndRethrow(emit)) : []
@@ -155,7 +163,7 @@ function catchUpBefore<T>(own: RunContext, ready: ReadyTrigger<T>): Promise<read
 async function runSlot<T>(
   context: RunContext,
   objection: ClaimRequest['objection'],
-  { work, settings, insideOf, io, parts }: ReadyTrigger<T>,
+  { work, settings, insideOf, knownEcs, io, parts }: ReadyTrigger<T>,
 ): Promise<CaughtUp<T>> {
   const request: ClaimRequest = {
     ...context,
@@ -163,6 +171,7 @@ async function runSlot<T>(
     objection,
     retentionMs: settings.retentionMs,
     insideOf,
+    knownEcs,
     ...(settings.overlap !== 'allow' && { phase: 'waiting' }),
   }
   const result = await execute(request, work, settings, { ...io, emit: emitterOf(context, parts) })
@@ -173,6 +182,7 @@ async function runSlot<T>(
 
 interface ReadRequest extends Pick<ReadTrigger, 'objection' | 'notices'> {
   readonly context: RunContext
+  readonly knownEcs: KnownEcs
 }
 
 /** Reads what the caller asks for. Throws a usage error for wrong options. */
@@ -183,7 +193,7 @@ async function readRequest(
 ): Promise<ReadRequest> {
   checkTaskName(options.task)
   const schedule = readSchedule(options, parse)
-  const host = await findHost()
+  const { host, ecs: knownEcs } = await findHost()
   // POSIX lets a name of a file of zone data begin with a colon.
   const hostZone = env['TZ']?.replace(/^:/, '')
   const input = { ...triggerInput(options, host), hostZone }
@@ -196,11 +206,12 @@ async function readRequest(
     runId: newId(),
     trigger,
     host,
+    ...(knownEcs !== null && knownEcs !== 'unknown' && { ecs: knownEcs }),
     store: storeName,
     guards: guardsOf(settings),
   }
   const warnings: RunEvent[] = warning === null ? [] : [{ event: 'warning', message: warning }]
-  return { context, objection, notices: [...warnings, ...notices] }
+  return { context, knownEcs, objection, notices: [...warnings, ...notices] }
 }
 
 /**
@@ -225,11 +236,15 @@ function triggerInput({ eventTime, event, force }: TriggerOptions, host: Host): 
   }
 }
 
-/** Returns the state in which a force expects its slot. */
-function preconditionsOf(force: Force | undefined, clock: Clock): Pick<Policy, 'forceOnly' | 'forceAskedAt'> {
+/** Returns the status in which a force expects its slot. */
+function preconditionsOf(
+  force: Force | undefined,
+  clock: Clock,
+): Pick<Policy, 'forceOnly' | 'forceAskedAt' | 'forceOfRange'> {
   if (force === undefined) return {}
-  const { only, askedAt } = force
-  return only === undefined ? { forceAskedAt: askedAt?.getTime() ?? clock.now() } : { forceOnly: readRerunnable(only) }
+  const { only, askedAt, ofRange = false } = force
+  const forceOnly = readRerunnable(only ?? (ofRange ? DEFAULT_RERUNNABLE : DEFAULT_FORCED))
+  return ofRange ? { forceOnly, forceOfRange: true } : { forceOnly, forceAskedAt: askedAt?.getTime() ?? clock.now() }
 }
 
 /** Returns the function that gives the events of one run to the log of the caller. */

@@ -1,7 +1,7 @@
 import { formatDuration } from '../core/duration.ts'
 import { quote, usageError } from '../core/errors.ts'
 import { allowedWithReason, isAllowed, numberText, type OptionSpec, optionName, type ValueOf } from '../core/option.ts'
-import type { Guards } from '../core/row/policy.ts'
+import type { Guards, Policy } from '../core/row/policy.ts'
 import { checkOwner } from '../core/user-text.ts'
 import { SETTINGS } from './settings-table.ts'
 
@@ -133,12 +133,14 @@ function readSetting(name: string, spec: OptionSpec, value: unknown): unknown {
 
 /**
  * Returns the settings that a rerun of the slot must repeat, because they keep runs apart. Settings at their defaults
- * are left out. So is `onLeaseLost` beside an overlap setting, because such a run stops with its lease by default.
+ * are left out. So is `onLeaseLost` beside an overlap setting, because such a run stops with its lease by default. A force
+ * that is also meant for a completed slot must say that again.
  */
-export function guardsOf({ overlap, onLeaseLost, skewMs }: Settings): Guards {
+export function guardsOf({ overlap, onLeaseLost, skewMs, forceOnly }: Settings & Pick<Policy, 'forceOnly'>): Guards {
   return {
     ...(overlap !== 'allow' && { overlap }),
     ...(overlap === 'allow' && onLeaseLost === 'stop' && { onLeaseLost }),
     ...(skewMs !== SETTINGS.skewMs.default && { skewMs }),
+    ...(forceOnly?.includes('completed') && { only: forceOnly }),
   }
 }

@@ -162,19 +162,20 @@ describe.each(['file', 'dynamodb'] as const)('slots that must not overlap, on a 
     stop()
     const holder = run(1, 'skip')
     await holder.printed('began')
-    const refused = await rerun('2026-11-22').ended
+    const completed = ['--only', 'completed'] as const
+    const refused = await rerun('2026-11-22', ...completed).ended
     expect(refused.code).toBe(65)
     expect(JSON.parse(refused.stderr)).toMatchObject({ cause: 'overlap', holder: { slot: '2026-11-23T03:00:00Z' } })
-    expect(JSON.stringify(JSON.parse(refused.stderr).todo)).toContain('--overlap skip')
+    expect(JSON.stringify(JSON.parse(refused.stderr).todo)).toContain('--only completed --overlap skip')
     expect(has('bad')).toBe(false)
-    const beside = rerun('2026-11-22', '--overlap', 'allow')
+    const beside = rerun('2026-11-22', ...completed, '--overlap', 'allow')
     await beside.printed('began')
     expect(has('bad')).toBe(true)
     go()
     await Promise.all([holder.ended, beside.ended])
 
     stop()
-    const again = rerun('2026-11-22')
+    const again = rerun('2026-11-22', ...completed)
     await again.printed('began')
     expect((await run(2, 'skip').ended).code).toBe(0)
     expect(await rows()).toMatchObject([{ state: 'PENDING' }, {}, { state: 'SKIPPED' }])

@@ -103,11 +103,14 @@ describe.skipIf(!hasAws)('the guide for ECS', () => {
     const overrides = /--overrides '(.*?)'/s.exec(block("--overrides '"))?.[1] ?? ''
     const { environment } = JSON.parse(overrides).containerOverrides[0]
     const variables = Object.fromEntries(environment.map(({ name, value }: Loose) => [name, value]))
-    const args = ['run', ...STORE, ...TRIGGER.slice(0, 4), '--', './batch.sh']
+    // The slot of the other tests has completed.
+    const batch = ['run', ...STORE, '--task', 'failing', ...TRIGGER.slice(2)]
+    expect((await cronledger([...batch, '--', 'false'], { env: env() })).code).toBe(1)
+    const args = [...batch.slice(0, -2), '--', './batch.sh']
     const forced = await cronledger(args, { cwd: folder, env: { ...env(), ...variables } })
     expect(forced).toMatchObject({ code: 0, stdout: '2026-11-24T03:00:00Z\n' })
-    const shown = await cronledger(['show', ...STORE, '--task', 'nightly', '--slot', '2026-11-24'], { env: env() })
-    expect(shown.stdout).toContain('bad input file')
+    const shown = await cronledger(['show', ...STORE, '--task', 'failing', '--slot', '2026-11-24'], { env: env() })
+    expect(shown.stdout).toContain('forced by Ada Lovelace: bad input file')
   })
 
   test('the AWS command line accepts each run-task command, and sends it', async () => {

@@ -106,6 +106,7 @@ function disturbances(host: Host, { hosts, left, failuresLeft, mayEnd }: State):
  * order would show nothing new.
  */
 function isTwin(other: Host, { plan }: Host): boolean {
-  const isSame = other.plan.does === plan.does && other.slot === slotOf(plan) && other.plan.offsetMs === plan.offsetMs
+  const { does, offsetMs, only } = other.plan
+  const isSame = does === plan.does && other.slot === slotOf(plan) && offsetMs === plan.offsetMs && only === plan.only
   return isSame && other.life === 'idle' && other.plan.name < plan.name
 }

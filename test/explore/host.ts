@@ -217,7 +217,8 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
       findSurvivor: () => null,
       emit: (event: RunEvent) => void host.events.push(event),
     }
-    return execute(request, work, settings, io).then(
+    const own = plan.only === undefined ? settings : { ...settings, forceOnly: plan.only }
+    return execute(request, work, own, io).then(
       (result) => answerOf(result.status, result),
       (error: { kind?: string }) => {
         if (error.kind === undefined) throw error

@@ -37,8 +37,9 @@ async function resolve(plan: HostPlan, scheduled: Scheduled, settings: Settings,
     state: plan.says ?? 'COMPLETED',
     by: 'operator',
     reason: plan.name,
+    endedRun: plan.names ?? null,
   }
-  return (await resolveSlot(resolution, settings, io)).kind
+  return (await resolveSlot(resolution, settings, { ...io, findSurvivor: () => null })).kind
 }
 
 async function pauseTask({ name }: HostPlan, settings: Settings, io: WriteIo): Promise<'pauseSet'> {

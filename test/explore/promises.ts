@@ -25,11 +25,14 @@ export type Say = (promise: string, text: string) => void
 const isOpen = ({ outcome }: AttemptRecord) => outcome === undefined
 const hasSuccess = (row: Row) => row.attempts.some(({ outcome }) => outcome === 'succeeded')
 
-export function checkStart(host: Host, work: Work, { hosts, slots, settings, nowMs }: Observed, say: Say): void {
+export function checkStart(host: Host, work: Work, observed: Observed, say: Say): void {
+  const { hosts, slots, settings, nowMs } = observed
   const name = host.plan.name
   const row = slots.get(host.slot)?.row
   const entry = row?.attempts.find(({ number, runId }) => number === work.number && runId === name)
-  if (entry?.phase !== 'running') {
+  // Called ended between its claim and the answer to that, it does not know it yet.
+  const isCalledEnded = row !== undefined && calledEndedAt(host, hosts, slots) !== null
+  if (entry?.phase !== 'running' && !isCalledEnded) {
     say('every start is on record', `${name} started attempt ${work.number}, and the row says ${JSON.stringify(entry)}`)
   }
   if (host.stopped) say('a stop before the start', `${name} started after its stop`)
@@ -37,7 +40,13 @@ export function checkStart(host: Host, work: Work, { hosts, slots, settings, now
     if (!host.knows.isRead) say('nothing starts without the record', `${name} could not read it`)
     if (host.knows.isPaused) say('nothing starts in a pause', `${name} asked after the pause was applied`)
   }
-  if (row !== undefined && host.plan.does === 'run') {
+  if (row !== undefined && host.plan.does === 'force' && !isCalledEnded) {
+    const isDone = hasSuccess(row) || row.resolutions.some(({ state }) => state === 'COMPLETED')
+    if (isDone && !host.plan.only?.includes('completed')) {
+      say('completed work is not done again', `${name} started, and its force does not name completed`)
+    }
+  }
+  if (row !== undefined && host.plan.does === 'run' && !isCalledEnded) {
     const resolved = row.resolutions.find(({ state }) => state !== 'FAILED')
     if (hasSuccess(row) || resolved !== undefined) say('nothing after completion', `${name} started after that`)
   }
@@ -53,13 +62,15 @@ export function checkStart(host: Host, work: Work, { hosts, slots, settings, now
   for (const other of hosts) {
     if (other === host || !isBeside(host, other, settings)) continue
     const running = other.works.find(({ endMs }) => endMs === null)
-    if (running === undefined || isAbsent(other, settings, nowMs()) || ridesOut(other, host, work, settings)) continue
+    if (running === undefined || isAbsent(other, settings, nowMs())) continue
+    if (maySurvive(other, observed) || ridesOut(other, host, work, settings)) continue
     say('one at a time', `${name} started while ${other.plan.name} ran`)
   }
 }
 
 /** Checks the state between two steps. */
-export function checkState({ hosts, slots, settings, nowMs }: Observed, say: Say): void {
+export function checkState(observed: Observed, say: Say): void {
+  const { hosts, slots, settings, nowMs } = observed
   const running = hosts.flatMap((host) => host.works.flatMap((work) => (work.endMs === null ? [{ host, work }] : [])))
   for (const first of running) {
     const { host } = first
@@ -71,10 +82,15 @@ export function checkState({ hosts, slots, settings, nowMs }: Observed, say: Say
         `${host.plan.name} runs ${nowMs() - (host.leaseFromMs ?? 0)} ms after its last sign of life`,
       )
     }
+    const endedAt = calledEndedAt(host, hosts, slots)
+    if (isHealthy && endedAt !== null && !maySurvive(host, observed)) {
+      say('a run that is called ended stops', `${host.plan.name} runs ${nowMs() - endedAt} ms after that`)
+    }
     for (const second of running) {
       if (first === second || first.work.startMs > second.work.startMs) continue
       if (!isBeside(first.host, second.host, settings)) continue
       if (isAbsent(first.host, settings, nowMs()) || isAbsent(second.host, settings, nowMs())) continue
+      if (maySurvive(first.host, observed) || maySurvive(second.host, observed)) continue
       if (ridesOut(first.host, second.host, second.work, settings)) continue
       say('one at a time', `${first.host.plan.name} and ${second.host.plan.name} run at the same time`)
     }
@@ -128,6 +144,15 @@ export function checkWrite(
     }
   }
   if (row.resolutions.length < before.resolutions.length) say('nothing is lost', 'a resolution is gone')
+  const added = row.resolutions.length > before.resolutions.length
+  if (host.plan.names !== undefined && added && latestOf(before)?.runId !== host.plan.names) {
+    say('a resolution ends the run that it names', `${name} ended ${latestOf(before)?.runId}`)
+  }
+  const resolved = before.resolutions.at(-1)
+  const isNew = added || row.attempts.length > before.attempts.length
+  if (resolved?.afterAttempt === before.attempts.at(-1)?.number && row.state !== before.state && !isNew) {
+    say('a resolution stays', `${name} made ${row.state} of ${before.state}`)
+  }
   if (before.state === 'PENDING' && before.owner !== name) checkTakeover(host, before, row, sentMs, settings, say)
 }
 
@@ -137,6 +162,7 @@ function checkTakeover({ plan }: Host, before: Row, row: Row, sentMs: number, se
   const resolves = row.resolutions.length > before.resolutions.length
   const isKept = row.state === 'PENDING' && row.owner === before.owner && row.attempts.filter(isOpen).length === 1
   if (isKept && !claims && !resolves) return
+  if (resolves && plan.names === before.attempts.at(-1)?.runId) return
   const decidedMs = claims ? row.attempts.at(-1)?.startedAt : resolves ? row.resolutions.at(-1)?.at : undefined
   if ((decidedMs ?? sentMs + (plan.offsetMs ?? 0)) <= (before.leaseUntil ?? 0) + settings.skewMs) {
     say('a lease is trusted with the skew', `${plan.name} took over from ${before.owner} too early`)
@@ -190,8 +216,8 @@ export function checkEnd({ hosts, slots, record }: Observed, say: Say): void {
   const triggers = hosts.filter(({ life, plan }) => life !== 'idle' && isTrigger(plan))
   const resolved = hosts.some(({ life, plan }) => life !== 'idle' && plan.does === 'resolve')
   const isRejected = ({ answer }: Host) => answer?.status === 'duplicate' || answer?.status === 'refused'
-  if (triggers.length > 0 && !resolved && triggers.every(isRejected))
-    say('the run happens', 'every trigger was rejected')
+  const mayRun = triggers.some(({ plan }) => plan.only === undefined)
+  if (mayRun && !resolved && triggers.every(isRejected)) say('the run happens', 'every trigger was rejected')
   for (const { answer, plan, slot } of hosts) {
     const { row, rejectedRuns } = slots.get(slot) ?? {}
     if (answer?.noted && rejectedRuns?.filter((runId) => runId === plan.name).length !== 1) {
@@ -216,6 +242,35 @@ function isBeside(first: Host, second: Host, { overlap }: Settings): boolean {
  */
 function isAbsent({ life, paused, wokeMs }: Host, { killAfterMs }: Settings, nowMs: number): boolean {
   return life === 'crashed' || paused || (wokeMs !== null && nowMs <= wokeMs + RENEWAL_AFTER_PAUSE_MS + killAfterMs)
+}
+
+/** Returns the attempt whose result the slot has or waits for. */
+function latestOf(row: Row): AttemptRecord | undefined {
+  return row.attempts.findLast(({ outcome }) => outcome !== 'notStarted') ?? row.attempts.at(-1)
+}
+
+/** Returns when an operator called the run of this host ended while its attempt was open; null if none did. */
+function calledEndedAt(
+  { plan, slot }: Host,
+  hosts: readonly Host[],
+  slots: ReadonlyMap<number, Stored>,
+): number | null {
+  const row = slots.get(slot)?.row
+  const own = row?.attempts.find(({ runId, outcome }) => runId === plan.name && outcome === 'abandoned')
+  const names = (reason: string) => hosts.some(({ plan: { name, names } }) => name === reason && names === plan.name)
+  const word = row?.resolutions.find(
+    ({ reason, afterAttempt }) => names(reason) && own !== undefined && afterAttempt >= own.number,
+  )
+  return word?.at ?? null
+}
+
+/**
+ * Returns whether a run that was wrongly called ended may still run. It hears of that with a renewal, or with the next
+ * one if that gets no answer, and then stops its work.
+ */
+function maySurvive(host: Host, { hosts, slots, settings, nowMs }: Observed): boolean {
+  const endedAt = calledEndedAt(host, hosts, slots)
+  return endedAt !== null && nowMs() <= endedAt + 2 * settings.heartbeatMs + settings.killAfterMs
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { Rerunnable } from '../../src/core/row/policy.ts'
 import type { Resolution } from '../../src/core/types.ts'
 import type { RunSettings } from '../../src/run/settings.ts'
 
@@ -7,6 +8,10 @@ export interface HostPlan {
   readonly does: 'run' | 'force' | 'resolve' | 'pause'
   /** The state that the operator's resolution sets. */
   readonly says?: Resolution['state']
+  /** The run that the operator calls ended, rightly or not. */
+  readonly names?: string
+  /** The statuses that a force names; the usual ones by default. */
+  readonly only?: readonly Rerunnable[]
   /** The slot, in days after the first one; 0 by default. */
   readonly day?: number
   /** The difference of the host's wall clock from the true time, in milliseconds. */

@@ -1,3 +1,4 @@
+import { RERUNNABLE } from '../../src/core/row/policy.ts'
 import type { Budget, HostPlan, Scenario } from './scenario.ts'
 
 const A: HostPlan = { name: 'A', does: 'run' }
@@ -5,6 +6,11 @@ const B: HostPlan = { name: 'B', does: 'run' }
 const F: HostPlan = { name: 'F', does: 'force' }
 const G: HostPlan = { name: 'G', does: 'force' }
 const R: HostPlan = { name: 'R', does: 'resolve', says: 'COMPLETED' }
+/** An operator who says that A has ended. */
+const ENDED: HostPlan = { name: 'R', does: 'resolve', says: 'COMPLETED', names: 'A' }
+const AGAIN: HostPlan = { name: 'F', does: 'force', only: ['completed'] }
+/** A force for each slot that does not run. */
+const ANY: HostPlan = { name: 'F', does: 'force', only: RERUNNABLE }
 const NEXT: HostPlan = { name: 'B', does: 'run', day: 1 }
 /** A run that asks for the record of its task, and states its schedule, and an operator who pauses the task. */
 const ASKING: HostPlan = { name: 'A', does: 'run', asks: true }
@@ -36,7 +42,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'trigger and force', hosts: [A, F], failures: 1, budget: ONE_OF_ANY, horizonMs: TAKEOVER_MS },
   {
     name: 'trigger, force, trigger',
-    hosts: [A, F, B],
+    hosts: [A, ANY, B],
     settings: { maxAttempts: 2 },
     failures: 1,
     budget: { all: 0 },
@@ -49,8 +55,30 @@ export const SCENARIOS: readonly Scenario[] = [
     endless: true,
     horizonMs: TAKEOVER_MS,
   },
+  {
+    name: 'forces on a completed slot',
+    hosts: [A, AGAIN, G],
+    failures: 1,
+    budget: { all: 0 },
+    horizonMs: 5_000,
+  },
   { name: 'two forces', hosts: [F, G], budget: ONE_OF_ANY, horizonMs: TAKEOVER_MS },
   { name: 'trigger and resolution', hosts: [A, R], failures: 1, budget: ONE_OF_ANY, horizonMs: TAKEOVER_MS },
+  {
+    name: 'a run that is called ended',
+    hosts: [A, ENDED],
+    failures: 1,
+    budget: { all: 1, network: 1, crash: 1, pause: 1, stop: 1 },
+    horizonMs: TAKEOVER_MS,
+  },
+  {
+    name: 'a run that is called ended, and a trigger',
+    hosts: [A, { ...ENDED, says: 'FAILED' }, B],
+    settings: { maxAttempts: 2 },
+    failures: 1,
+    budget: { all: 0 },
+    horizonMs: 25_000,
+  },
   { name: 'trigger and pause', hosts: [ASKING, P], budget: { all: 2, network: 2 }, horizonMs: CLAIM_MS },
   {
     name: 'two slots, skip',

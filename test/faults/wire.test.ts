@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { cronledger, scratch, start } from '../support/cli.ts'
+import { cronledger, pasted, scratch, start } from '../support/cli.ts'
+import { CONTAINER, serveMetadata, TASK } from '../support/ecs-metadata.ts'
 import { expectOneRan } from '../support/processes/crowd.ts'
 import { type FaultyProxy, type Passing, startFaultyProxy, type Treatment } from '../support/proxy.ts'
 import { awsEnv, hasMoto, type Server, startDynalite, startMoto } from '../support/servers.ts'
@@ -82,6 +83,28 @@ for (const [name, startServer] of [
       expect(await asked()).toEqual({ ...ran, actions: ['PutItem', 'GetItem', 'UpdateItem'] })
       const actions = name === 'dynalite' ? ['PutItem', 'GetItem', 'UpdateItem'] : ['PutItem', 'UpdateItem']
       expect(await asked()).toEqual({ code: 0, stdout: '', actions })
+    })
+
+    test('requests: three for a run on ECS, and four if its container is new', async () => {
+      const asked = async (container: object, task: object = TASK) => {
+        const { env } = await serveMetadata({ container, task })
+        const options = { env: { ...environment(), CRONLEDGER_TASK: 'on-ecs', ...env } }
+        proxy.seen.length = 0
+        expect(await cronledger(args(['echo', 'paid']), options)).toMatchObject({ code: 0, stdout: 'paid\n' })
+        nextSlot()
+        return proxy.seen.map(({ action }) => action)
+      }
+      const [usual, stating] = [
+        ['PutItem', 'GetItem', 'UpdateItem'],
+        ['PutItem', 'GetItem', 'PutItem', 'UpdateItem'],
+      ]
+      expect(await asked(CONTAINER)).toEqual(stating)
+      const { LogOptions } = CONTAINER
+      expect(await asked({ ...CONTAINER, LogOptions: { ...LogOptions, 'awslogs-stream': 'another' } })).toEqual(usual)
+      expect(await asked({})).toEqual(usual)
+      // The slot is long past, so the run first asks whether a later one has run.
+      const late = stating.toSpliced(2, 0, 'Query')
+      expect(await asked(CONTAINER, { ...TASK, Revision: '8' })).toEqual(late)
     })
 
     test('requests: three for a trigger in a pause, and it is recorded as skipped', async () => {
@@ -247,6 +270,26 @@ for (const [name, startServer] of [
       expect(ended).toMatchObject({ code: 74, stdout: 'paid\n' })
       expect(ended.stderr).toMatch(/"event":"unrecorded"/)
       expect(await row()).toMatchObject({ state: 'PENDING' })
+    })
+
+    test('an unrecorded success begins with "The batch SUCCEEDED", and its first command records it at once', async () => {
+      proxy.treat((passing) => (isFinish(passing) ? 'cutRequest' : 'pass'))
+      const ended = await run(['echo', 'paid'], ['--finish-timeout', '2s', '--log', 'text'])
+      expect(ended).toMatchObject({ code: 74, stdout: 'paid\n' })
+      const [line = '', step = ''] = ended.stderr.trim().split('\n').slice(-3)
+      expect(line).toMatch(/: The batch SUCCEEDED, but its result may not be recorded: .* Do not run it again\.$/)
+      // The lease of the run still holds.
+      expect(await row()).toMatchObject({ state: 'PENDING' })
+      proxy.treat(() => 'pass')
+      expect(await pasted(step.replace(/^.*?: +/, ''), environment())).toMatchObject({ code: 0 })
+      expect(await row()).toMatchObject({
+        state: 'COMPLETED',
+        attempts: [{ outcome: 'abandoned' }],
+        resolutions: [
+          { state: 'COMPLETED', reason: expect.stringMatching(/^run .* succeeded, but could not record it$/) },
+        ],
+      })
+      expect(await run(['echo', 'no'])).toMatchObject({ code: 0, stdout: '' })
     })
 
     test('50 processes at once: one child runs, 49 are recorded as duplicates', async () => {

@@ -27,7 +27,7 @@ const schema = JSON.parse(readFileSync(new URL('../../schema/event.schema.json',
 
 /** The schema without room for members that it does not name: a new member has to be described. */
 function closed(): object {
-  const nested = ['winner', 'attempt', 'lock', 'survivor'].map((name) => [
+  const nested = ['winner', 'attempt', 'lock', 'survivor', 'ecs'].map((name) => [
     name,
     { ...schema.$defs[name], additionalProperties: false },
   ])
@@ -61,6 +61,8 @@ const CAUSES: Readonly<Record<RefusalCause, true>> = {
   overlap: true,
   noRow: true,
   newerAttempt: true,
+  completed: true,
+  skipped: true,
 }
 
 function refusalOf(cause: RefusalCause, found: Row | null): RunEvent {
@@ -111,7 +113,10 @@ const EVENTS: { readonly [Kind in RunEvent['event']]: readonly Extract<RunEvent,
   unusable: [{ event: 'unusable', detail }],
   'renewal-failed': [{ event: 'renewal-failed', detail }],
   'renewal-recovered': [{ event: 'renewal-recovered' }],
-  'lease-lost': (['taken', 'deleted', 'expired', 'turn'] as const).map((cause) => ({ event: 'lease-lost', cause })),
+  'lease-lost': (['taken', 'resolved', 'deleted', 'expired', 'turn'] as const).map((cause) => ({
+    event: 'lease-lost',
+    cause,
+  })),
   'clock-event-time': [{ event: 'clock-event-time', windowMs: 300_000 }],
   'schedule-mismatch': [{ event: 'schedule-mismatch', eventTime: NOW, source: 'event' }],
   'schedule-changed': [{ event: 'schedule-changed', before, after: { ...before, zone: 'Asia/Tokyo' } }],

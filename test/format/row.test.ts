@@ -22,7 +22,9 @@ import {
 import { itemLine, rowJson } from '../../src/format/row.ts'
 import { showJson } from '../../src/format/show.ts'
 import { closed } from '../support/closed-schema.ts'
-import { NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
+import { FARGATE } from '../support/ecs.ts'
+import { ecsFacts } from '../support/ecs-facts.ts'
+import { NOW, pending, rowWith, SUCCEEDED } from '../support/rows.ts'
 
 const schema = JSON.parse(readFileSync(new URL('../../schema/row.schema.json', import.meta.url), 'utf8'))
 
@@ -74,6 +76,7 @@ const rows: fc.Arbitrary<Row> = fc
     ended: fc.array(fc.record({ trigger, ending }), { maxLength: 4 }),
     runs: fc.boolean(),
     where: host,
+    ecs: fc.option(ecsFacts),
     rejected: fc.array(rejection, { maxLength: 25 }),
     resolutions: fc.array(resolution, { maxLength: 3 }),
     more: fc.record(
@@ -88,13 +91,14 @@ const rows: fc.Arbitrary<Row> = fc
       { requiredKeys: [] },
     ),
   })
-  .map(({ ended, runs, where, rejected, resolutions, more }): Row => {
+  .map(({ ended, runs, where, ecs, rejected, resolutions, more }): Row => {
     const row = rowWith(...ended, ...(runs || ended.length === 0 ? [{}] : []))
+    const facts = ecs === null ? {} : { ecs }
     const { rejectedBy: _, ...rejections } = rejected.reduce(addRejection, NO_NOTES)
-    const attempts = endedAttempts(row).map((attempt) => ({ ...attempt, ...where }))
+    const attempts = endedAttempts(row).map((attempt) => ({ ...attempt, ...where, ...facts }))
     const parts = { resolutions, rejections, ...more }
     if (row.state !== 'PENDING') return { ...row, attempts, ...parts }
-    return { ...row, attempts: [...attempts, { ...openAttempt(row), ...where }], ...parts }
+    return { ...row, attempts: [...attempts, { ...openAttempt(row), ...where, ...facts }], ...parts }
   })
 
 describe('the JSON of a row', () => {
@@ -110,6 +114,14 @@ describe('the JSON of a row', () => {
       }),
       { numRuns: 300 },
     )
+  })
+
+  test('has all facts of ECS', () => {
+    const row = pending(rowWith({}))
+    const onEcs: Row = { ...row, attempts: [{ ...openAttempt(row), ...FARGATE.host, ecs: FARGATE.ecs }] }
+    const { awsvpc: _, ...texts } = FARGATE.ecs
+    const ecs = { ...texts, networkMode: 'awsvpc' }
+    expect(rowJson(onEcs, NOW, 0)['attempts']).toMatchObject([{ ...FARGATE.host, ecs }])
   })
 
   test.each([

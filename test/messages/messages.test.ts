@@ -14,7 +14,7 @@ import { absentText } from '../../src/format/show.ts'
 import { taskLines } from '../../src/format/task/explain-task.ts'
 import { openTexts } from '../../src/format/task/suspensions.ts'
 import { changeJson, pausedText, resumedText, retiredText } from '../../src/format/task/task-change.ts'
-import { FAILED, lastWaiting, NOW, PAUSE, recordWith, rowWith, SUCCEEDED } from '../support/rows.ts'
+import { FAILED, lastWaiting, NOW, ON_ECS, PAUSE, recordWith, rowOn, rowWith, SUCCEEDED } from '../support/rows.ts'
 import {
   DYNAMODB_ERRORS,
   FILE_ERRORS,
@@ -24,7 +24,17 @@ import {
   TRIGGER_ERRORS,
   VALUE_ERRORS,
 } from './errors.ts'
-import { CAUGHT_UP_CONTEXT, CONTEXT, EVENTS, FORCED_CONTEXT, GUARDED_CONTEXT, SLOT, UTC_CONTEXT } from './samples.ts'
+import {
+  CAUGHT_UP_CONTEXT,
+  CONTEXT,
+  ECS_CONTEXT,
+  EVENTS,
+  FORCED_CONTEXT,
+  GUARDED_CONTEXT,
+  onEcs,
+  SLOT,
+  UTC_CONTEXT,
+} from './samples.ts'
 import { sourceTexts } from './source-texts.ts'
 
 // The catalogue of the messages of the program, for a reviewer to read from top to bottom. After a change of a text,
@@ -42,6 +52,7 @@ test('every message of the program, with sample values, is in the catalogue', as
     ...section('Log line of a missed slot that is caught up', [line('claimed', CAUGHT_UP_CONTEXT)]),
     ...section('Log lines in UTC, with seconds', [line('claimed', UTC_CONTEXT), line('duplicate', UTC_CONTEXT)]),
     ...section('Log lines of a run that other runs must not overlap', [line('refused', GUARDED_CONTEXT)]),
+    ...section('Log lines with next steps of a run on ECS', ecsLines()),
     ...section('Log lines of the rerun of a range', rerunLines()),
     ...section(
       'check',
@@ -83,6 +94,18 @@ function logLines(context: RunContext): readonly string[] {
   ])
 }
 
+function ecsLines(): readonly string[] {
+  return ['ended', 'refused', 'skipped', 'paused', 'withdrawn', 'unusable'].flatMap((name) => {
+    const lines = Object.values(EVENTS)
+      .flat()
+      .filter(({ event }) => event === name)
+      .map((event) => logLine(onEcs(event), ECS_CONTEXT, 'text', LATER) ?? '')
+    // The other endings and finishes have the steps of these.
+    const shown = lines.filter((line) => line.includes('aws '))
+    return name === 'refused' || name === 'withdrawn' ? shown : shown.slice(0, 1)
+  })
+}
+
 function rerunLines(): readonly string[] {
   const none = { completed: 0, failed: 0, unrecorded: 0, refused: 0, skipped: 0, duplicate: 0, left: 0 }
   const report = (counts: Partial<typeof none>, exitCode: number) =>
@@ -120,6 +143,11 @@ function findings(): readonly TaskFinding[] {
   return Object.values(samples).flatMap((some) => some.map((found) => ({ ...found, task, schedule })))
 }
 
+/** Returns the finding with the attempts of its row on ECS. */
+function onEcsToo(found: TaskFinding): TaskFinding {
+  return found.kind === 'missed' || found.row === null ? found : { ...found, row: rowOn(ON_ECS, found.row) }
+}
+
 const CHECKED = { store: 'dynamodb:cronledger', hasOwnSchedule: false }
 
 function checkLines(): readonly string[] {
@@ -129,6 +157,9 @@ function checkLines(): readonly string[] {
   add({ ...CONTEXT, kind: 'missed', status: 'missed', slot: SLOT + 86_400_000, task: 'several' })
   for (const slot of [SLOT, SLOT - 86_400_000])
     add({ ...CONTEXT, kind: 'missed', status: 'missed', slot, task: 'hourly' })
+  for (const found of findings()) add({ ...onEcsToo(found), task: `${found.kind} on ECS`, ecs: ON_ECS })
+  for (const found of findings()) add({ ...onEcsToo(found), task: 'several on ECS', ecs: ON_ECS })
+  add({ ...CONTEXT, kind: 'missed', status: 'missed', slot: SLOT + 86_400_000, task: 'several on ECS', ecs: ON_ECS })
   for (const found of findings()) add({ ...found, task: 'owned', owner: 'https://wiki.example.org/nightly' })
   return [
     checkSummary(NO_FINDINGS),
@@ -143,15 +174,23 @@ function checkLines(): readonly string[] {
 
 function resolveLines(): readonly string[] {
   const row = rowWith({})
-  const refused: Readonly<Record<ResolveObjection, StoredRow>> = {
+  const refused: Readonly<Record<ResolveObjection, StoredRow | null>> = {
     running: row,
     completed: rowWith({ ending: SUCCEEDED }),
     newerRow: { task: row.task, slot: row.slot, schemaVersion: 99, newerSchema: true },
     tooManyResolutions: row,
+    otherRun: row,
+    survivor: row,
+  }
+  const asked = { store: CONTEXT.store, task: row.task, slot: row.slot, runId: 'me' }
+  const answer = (cause: ResolveObjection, found: StoredRow | null) => {
+    const survivor = cause === 'survivor' ? { pid: 4711, command: 'batch.sh' } : null
+    return unresolvedText({ kind: 'refused', cause, row: found, survivor }, asked)
   }
   return [
     resolvedText({ ...row, state: 'COMPLETED' } as Row, 'checked by hand'),
-    ...keysOf(refused).map((cause) => unresolvedText(refused[cause], cause, CONTEXT.store)),
+    ...keysOf(refused).map((cause) => answer(cause, refused[cause])),
+    answer('otherRun', null),
   ]
 }
 

@@ -11,13 +11,16 @@ import type {
 } from '../../src/core/types.ts'
 import { toLedgerError } from '../../src/store/dynamodb/errors.ts'
 import {
+  attemptOn,
   FAILED,
   FORCED,
   lastWaiting,
   CONTEXT as NIGHTLY_CONTEXT,
   NOT_STARTED,
   NOW,
+  ON_ECS,
   PAUSE,
+  rowOn,
   rowWith,
   SUCCEEDED,
 } from '../support/rows.ts'
@@ -78,6 +81,8 @@ const REFUSALS: Readonly<Record<RefusalCause, Row | null>> = {
   overlap: null,
   noRow: null,
   newerAttempt: rowWith({ ending: FAILED }, { ending: FAILED }),
+  completed: rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }),
+  skipped: resolvedAs('SKIPPED'),
 }
 
 const ENDINGS: Readonly<Record<Outcome, { readonly ending: Ending; readonly detail?: string }>> = {
@@ -93,11 +98,18 @@ const ENDINGS: Readonly<Record<Outcome, { readonly ending: Ending; readonly deta
 const FINISHES: Readonly<Record<FinishResult, { readonly finishCause?: string }>> = {
   recorded: {},
   lost: {},
+  resolved: {},
   deleted: {},
   unanswered: { finishCause: UNANSWERED },
 }
 
-const LOSSES: Readonly<Record<LeaseLossCause, true>> = { taken: true, deleted: true, expired: true, turn: true }
+const LOSSES: Readonly<Record<LeaseLossCause, true>> = {
+  taken: true,
+  resolved: true,
+  deleted: true,
+  expired: true,
+  turn: true,
+}
 
 const entries = <Key extends string, Value>(table: Readonly<Record<Key, Value>>) =>
   Object.entries(table) as [Key, Value][]
@@ -124,6 +136,7 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
       finish === 'recorded' ? [] : [ended(SUCCEEDED, finish), ended(FAILED, finish)],
     ),
     ended(FAILED, 'recorded', { retries: true }),
+    ended(FAILED, 'recorded', { hadCompleted: true }),
     ended(FAILED, 'recorded', {
       detail: 'process 4711 still exists 1s after SIGKILL. End it before you run the slot again',
     }),
@@ -134,7 +147,10 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
     ),
     { event: 'duplicate', cause: 'running', row: RUNNING, noted: false, detail: UNANSWERED },
   ],
-  refused: entries(REFUSALS).map(([cause, row]) => refused(cause, row)),
+  refused: [
+    ...entries(REFUSALS).map(([cause, row]) => refused(cause, row)),
+    refused('completed', resolvedAs('COMPLETED')),
+  ],
   waiting: [{ event: 'waiting', holder: HOLDER }],
   'catch-up': [
     { event: 'catch-up', count: 1, oldest: SLOT - DAY_MS, newest: SLOT - DAY_MS, left: 0 },
@@ -187,4 +203,13 @@ export const UTC_CONTEXT: RunContext = {
   ...CONTEXT,
   window: { slot: SLOT + 15_000, end: SLOT + 30_000 },
   schedule: { expression: '*/15 * * * * *', zone: 'UTC' },
+}
+
+export const ECS_CONTEXT: RunContext = { ...CONTEXT, ecs: ON_ECS }
+
+/** Returns the event as a run on ECS emits it, with the row of earlier runs there. */
+export function onEcs(event: RunEvent): RunEvent {
+  if ('row' in event && event.row !== null && 'attempts' in event.row)
+    return { ...event, row: rowOn(ON_ECS, event.row) } as RunEvent
+  return event.event === 'ended' ? { ...event, attempt: attemptOn(ON_ECS, event.attempt) } : event
 }

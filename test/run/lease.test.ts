@@ -71,8 +71,10 @@ test('the child goes on record with the next renewal', async () => {
   void run.result
   await time.run(time.clock().wait(30_000))
   expect((await row()).attempts[0]).not.toHaveProperty('process')
-  await time.run(run.result)
+  await time.run(time.clock().wait(MINUTE_MS))
   expect((await row()).attempts[0]).toMatchObject({ process: mark })
+  await time.run(run.result)
+  expect((await row()).attempts[0]).not.toHaveProperty('process')
 })
 
 test('an outage is reported once, and its end too', async () => {

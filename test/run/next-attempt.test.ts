@@ -142,18 +142,28 @@ describe('retries in the same process', () => {
   })
 
   test('the process of one attempt is not put down to the next one, which waits', async () => {
-    const { time, trigger, row } = world()
+    const { time, trigger } = world()
     const mark = { pid: 7, startTicks: 8, boot: 'b' }
+    const marks: [attempt: number | undefined, process: unknown][] = []
     const run = trigger(
       'a',
       (attempt, clock) => {
         if (attempt.number === 1) attempt.record(mark)
         return (attempt.number === 1 ? failsAfter(2 * MINUTE_MS) : works(2 * MINUTE_MS))(attempt, clock)
       },
-      { settings: RETRIES },
+      {
+        settings: RETRIES,
+        fateOf(call) {
+          const open = call.verb === 'put' && isRenewal(call) ? call.row.attempts.at(-1) : undefined
+          if (open?.phase === 'running') marks.push([open.number, open.process])
+          return { kind: 'answered', afterMs: 5 }
+        },
+      },
     )
     await time.run(run.result)
-    expect(closed(await row()).attempts.map(({ process }) => process)).toEqual([mark, undefined])
+    expect(marks).toContainEqual([1, mark])
+    expect(marks).toContainEqual([2, undefined])
+    expect(marks).not.toContainEqual([2, mark])
   })
 
   for (const [what, how, end] of [

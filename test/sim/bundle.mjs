@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -12,7 +12,8 @@ export async function bundle(outfile, entry, mutation) {
     name: 'plant',
     setup: (on) =>
       on.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
-        const text = await readFile(path, 'utf8')
+        // A file that reads another one beside it must still find it, because the bundle is in another folder.
+        const text = (await readFile(path, 'utf8')).replaceAll('import.meta.url', `'${pathToFileURL(path).href}'`)
         if (mutation === undefined || path !== join(root, mutation.file)) return { contents: text, loader: 'ts' }
         if (text.split(mutation.from).length !== 2) throw new Error(`${mutation.name}: its text is not there once`)
         planted = true

@@ -38,6 +38,8 @@ function storyOfMissed(own: Story, day: number): Story {
     runId: `${runId}-missed-${day}`,
     day,
     forced: false,
+    only: null,
+    askedMs: Number.POSITIVE_INFINITY,
     pause,
     get crashMs() {
       return own.crashMs

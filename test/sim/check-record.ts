@@ -21,6 +21,7 @@ export function checkRecord(observed: Observed, say: Say): void {
     const before = versions[index - 1]?.record ?? EMPTY
     checkKept(before, version, say)
     checkStated(before, version, observed, say)
+    checkEcs(before, version, observed, say)
     checkRevival(before, version, observed, say)
   }
   const last = versions.at(-1)?.record ?? EMPTY
@@ -33,7 +34,14 @@ export function checkRecord(observed: Observed, say: Say): void {
   }
 }
 
-const EMPTY: TaskRecord = { schedules: [], expectations: null, pauses: [], retirements: [] }
+const EMPTY: TaskRecord = {
+  schedules: [],
+  expectations: null,
+  pauses: [],
+  retirements: [],
+  ecs: null,
+  ecsSince: null,
+}
 
 /**
  * Compares the start of a scheduled trigger with the record that its run must have known. Only its first attempt counts, because
@@ -148,6 +156,23 @@ function checkStated(
   }
   if (schedules.some((one, index) => one.since <= (schedules[index - 1]?.since ?? Number.NEGATIVE_INFINITY))) {
     say('a later run is not written over', `${by} put an older schedule behind a later one`)
+  }
+}
+
+/** Checks that only a scheduled run changes what is known about ECS, to what it knows itself, and only for a later slot. */
+function checkEcs(before: TaskRecord, { record, by }: Version, observed: Observed, say: Say): void {
+  const { ecs, ecsSince } = record
+  if (ecsSince === before.ecsSince && JSON.stringify(ecs) === JSON.stringify(before.ecs)) return
+  if (before.ecsSince !== null && (ecsSince === null || ecsSince <= before.ecsSince)) {
+    say('a later run is not written over', `${by} replaced the container of slot ${before.ecsSince}`)
+  }
+  const story = observed.stories.find(({ runId, forced, caughtUpBy }) => runId === by && !forced && caughtUpBy === null)
+  const stated = story?.states.ecs
+  const isOwn = story !== undefined && ecsSince === observed.firstMs + story.day * observed.everyMs
+  const isStated =
+    stated === null ? ecs === null : stated !== 'unknown' && ecs?.taskDefinition === stated?.taskDefinition
+  if (!isOwn || !isStated || ecs?.logStream !== undefined) {
+    say('a run states for its own slot', `${by} stated ${ecs?.taskDefinition ?? 'no container'} in slot ${ecsSince}`)
   }
 }
 

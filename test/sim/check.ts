@@ -1,5 +1,6 @@
 import type { Row } from '../../src/core/types.ts'
 import { checkCatchUp } from './check-catch-up.ts'
+import { checkForces, checkNaming, endedByWord, isNamed } from './check-forces.ts'
 import { checkRecord } from './check-record.ts'
 import type { Observed, Story, Write } from './observed.ts'
 
@@ -30,6 +31,8 @@ export function brokenPromises(observed: Observed): string[] {
 
   for (const story of stories) checkAnswer(story, observed, say)
   checkRecord(observed, say)
+  checkForces(observed, say)
+  checkNaming(observed, say)
   checkCatchUp(observed, say)
 
   for (const first of works) {
@@ -37,7 +40,7 @@ export function brokenPromises(observed: Observed): string[] {
       const together = alone || first.story.day === second.story.day
       if (!together || first === second || first.startMs > second.startMs || first.endMs <= second.startMs) continue
       const excused =
-        isExcused(first.story, second.story, second.startMs, Math.min(first.endMs, second.endMs)) ||
+        isExcused(first.story, second.story, second.startMs, Math.min(first.endMs, second.endMs), observed) ||
         // With one attempt it goes on through an outage, and an operator may force the slot during that time.
         (goesOn && second.story.forced)
       if (!excused) say('one at a time', `${first.story.runId} and ${second.story.runId} ran at the same time`)
@@ -53,7 +56,7 @@ export function brokenPromises(observed: Observed): string[] {
   }
 
   for (const [day, applied] of writes) {
-    for (const [index, write] of applied.entries()) checkWrite(write, applied[index - 1], say)
+    for (const [index, write] of applied.entries()) checkWrite(write, applied[index - 1], observed, say)
     const scheduled = works.filter(({ story }) => story.day === day && !story.forced)
     const done = applied.find(
       ({ row }) =>
@@ -61,7 +64,8 @@ export function brokenPromises(observed: Observed): string[] {
         row.resolutions.some(({ state }) => state !== 'FAILED'),
     )
     for (const { story, startMs } of scheduled) {
-      if (done !== undefined && startMs > done.atMs) {
+      const isNamed = endedByWord(story, observed) !== undefined
+      if (done !== undefined && startMs > done.atMs && !isNamed) {
         say('nothing after completion', `${story.runId} started after the slot was done`)
       }
     }
@@ -70,8 +74,9 @@ export function brokenPromises(observed: Observed): string[] {
     }
     const told = stories.filter((story) => story.day === day)
     const rejected = told.filter(({ answer }) => answer?.status === 'duplicate' || answer?.status === 'refused')
+    const mayRun = told.some(({ only }) => only === null)
     const isResolved = finals.get(day)?.resolutions.some(({ reason }) => reason.startsWith('word-'))
-    if (told.length > 0 && rejected.length === told.length && !isResolved && !alone) {
+    if (mayRun && rejected.length === told.length && !isResolved && !alone) {
       say('the run happens', 'every trigger was rejected')
     }
     const final = finals.get(day)
@@ -132,7 +137,7 @@ function checkAnswer(
 }
 
 /** Checks the writes one by one: numbers rise by one, records stay, and no run takes a slot over too early. */
-function checkWrite({ row }: Write, previous: Write | undefined, say: Say): void {
+function checkWrite({ row }: Write, previous: Write | undefined, observed: Observed, say: Say): void {
   if (row.attempts.some(({ number }, at) => number !== at + 1)) say('numbers rise by one', `in version ${row.version}`)
   if (previous === undefined) return
   const before = previous.row
@@ -152,21 +157,21 @@ function checkWrite({ row }: Write, previous: Write | undefined, say: Say): void
     }
     const added = row.attempts.length > before.attempts.length
     const actedAt = added ? row.attempts.at(-1)?.startedAt : row.resolutions.at(-1)?.at
-    if ((actedAt ?? 0) <= (before.leaseUntil ?? 0) + SKEW_MS) {
+    if ((actedAt ?? 0) <= (before.leaseUntil ?? 0) + SKEW_MS && !isNamed(row, before, observed)) {
       say('a lease is trusted with the skew', `${row.owner} took over from ${before.owner} too early`)
     }
   }
 }
 
 /**
- * Two ran from `startMs` to `endMs`: only while a supervisor was paused (and soon after) or gone. At the start that must
+ * Two ran from `startMs` to `endMs`: only while a supervisor was paused (and soon after), gone, or wrongly called ended. At the start that must
  * be the first one's; when that one wakes, the second one's may be paused as well.
  */
-function isExcused(first: Story, second: Story, startMs: number, endMs: number): boolean {
-  const own = absences(first)
+function isExcused(first: Story, second: Story, startMs: number, endMs: number, observed: Observed): boolean {
+  const own = absences(first, observed)
   const atStart = own.find(({ fromMs, toMs }) => fromMs <= startMs && startMs < toMs)
   if (atStart === undefined) return false
-  const both = [...own, ...absences(second)]
+  const both = [...own, ...absences(second, observed)]
   let coveredMs = atStart.toMs
   for (;;) {
     if (coveredMs >= endMs) return true
@@ -176,9 +181,11 @@ function isExcused(first: Story, second: Story, startMs: number, endMs: number):
   }
 }
 
-function absences({ pause, crashMs }: Story): { readonly fromMs: number; readonly toMs: number }[] {
+function absences(story: Story, observed: Observed): { readonly fromMs: number; readonly toMs: number }[] {
+  const { pause, crashMs } = story
   const gone = { fromMs: crashMs, toMs: Number.POSITIVE_INFINITY }
   const afterMs = pause?.suspended ? AFTER_SUSPEND_MS : AFTER_PAUSE_MS
   const paused = pause === null ? [] : [{ fromMs: pause.fromMs, toMs: pause.toMs + afterMs }]
-  return [...paused, ...(Number.isFinite(crashMs) ? [gone] : [])]
+  const ended = endedByWord(story, observed)
+  return [...paused, ...(ended === undefined ? [] : [ended]), ...(Number.isFinite(crashMs) ? [gone] : [])]
 }

@@ -27,6 +27,8 @@ export interface Day extends Chance {
   /** Whether the scheduler was down after the first slot, so that most slots before the last one are missed. */
   readonly hasGap: boolean
   readonly settings: RunSettings
+  /** Whether every request is answered within seconds. */
+  readonly isCalm: boolean
   /** The writes of rows that the ledger applied, by slot. */
   readonly writes: ReadonlyMap<number, Write[]>
   readonly log: RecordLog
@@ -84,7 +86,8 @@ export function dayOf(seed: number, subject: Subject): Day {
   }
 
   const log = recordLog(time.now)
-  return { subject, int, chance, at, startMs, slots, hasGap, settings, writes, log, fate, offset }
+  const isCalm = faultPercent === 0 && !Number.isFinite(outageMs)
+  return { subject, int, chance, at, startMs, slots, hasGap, settings, isCalm, writes, log, fate, offset }
 }
 
 function settingsOf({ int, chance }: Chance): RunSettings {

@@ -52,6 +52,8 @@ async function simulate(index, mutation) {
   const file = await bundle(join(folder, `simulation-${index}.mjs`), 'test/sim/play.ts', mutation)
   const { code, out, signs } = await play(file, { SEEDS: String(SEEDS) })
   if (code === 0) return undefined
+  // Without a first day, the bundle itself is broken, and the bug was not found.
+  if (signs === 0) throw new Error(`${mutation.name}: the simulation does not start: ${out}`)
   const [, count, broken] = /^SEED=(\d+): ([^:\n]*)/m.exec(out) ?? []
   const last = out.trim().split('\n').at(0) || 'a day without an end'
   return { count: count ?? signs, broken: broken ?? `it stops working: ${last}` }

@@ -1,3 +1,4 @@
+import { FORCE_MUTATIONS } from './planted/force-mutations.ts'
 import type { Mutation } from './planted/mutation.ts'
 import { TASK_MUTATIONS } from './planted/task-mutations.ts'
 
@@ -98,7 +99,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'a lease that another run took over does not stop the work',
     scenario: 'two triggers, two attempts',
     file: 'src/run/lease.ts',
-    from: "if (written.kind === 'lost') return { cause: written.found === null ? 'deleted' : 'taken', killInMs }",
+    from: "if (written.kind === 'lost') return { cause: causeOf(written.found, attemptCount(current)), killInMs }",
     to: "if (written.kind === 'lost') return null",
   },
   {
@@ -160,7 +161,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'an operator resolves a running slot',
     scenario: 'trigger and resolution',
     file: 'src/core/row/decide.ts',
-    from: "if (isRunning(found, now, skewMs)) return refuse('running')",
+    from: "if (endedRun === null && isRunning(found, now, skewMs)) return refuse('running')",
     to: '',
   },
   {
@@ -220,5 +221,6 @@ export const MUTATIONS: readonly Mutation[] = [
     from: "return { kind: 'unanswered', cause: written.cause }",
     to: "return { kind: 'recorded' }",
   },
+  ...FORCE_MUTATIONS,
   ...TASK_MUTATIONS,
 ]

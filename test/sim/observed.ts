@@ -1,3 +1,5 @@
+import type { KnownEcs } from '../../src/core/ecs.ts'
+import type { Rerunnable } from '../../src/core/row/policy.ts'
 import type { TaskRecord } from '../../src/core/task/task-record.ts'
 import type { Row } from '../../src/core/types.ts'
 import type { RunSettings } from '../../src/run/settings.ts'
@@ -9,6 +11,10 @@ export interface Story {
   readonly runId: string
   readonly day: number
   readonly forced: boolean
+  /** The statuses that its force names; null if it names none, or is no force. */
+  readonly only: readonly Rerunnable[] | null
+  /** When the operator asked for its force, by the clock of its host; infinite if it is no force. */
+  askedMs: number
   /** When its supervisor is paused, in true time; null where it never is. `suspended`: its machine, its work with it. */
   readonly pause: { readonly fromMs: number; readonly toMs: number; readonly suspended: boolean } | null
   /** True time from which its supervisor is gone; infinite where it never is. */
@@ -22,7 +28,7 @@ export interface Story {
   /** Its requests about the record of its task, in the order in which they were sent. */
   readonly requests: RecordRequest[]
   /** What it states about its task. */
-  readonly states: { readonly owner: string | null; readonly zone: string }
+  readonly states: { readonly owner: string | null; readonly zone: string; readonly ecs: KnownEcs }
   /** Which slots its process catches up; null if it starts only its own. */
   readonly catchesUp: { readonly spanMs: number; readonly graceMs: number } | null
   /** The run whose process catches this slot up; null for a trigger. Its requests are those of the process. */
@@ -93,6 +99,10 @@ export interface Observed {
   readonly finals: ReadonlyMap<number, Row | null>
   /** Words of operators that the ledger was said to hold. */
   readonly words: ReadonlyArray<{ readonly day: number; readonly runId: string }>
+  /** The runs that operators named as ended, by the run id of the resolution. Some of these runs were alive. */
+  readonly named: ReadonlyMap<string, string>
+  /** Whether every request is answered within seconds. */
+  readonly isCalm: boolean
   readonly versions: readonly Version[]
   readonly changes: readonly OperatorChange[]
 }

@@ -1,8 +1,9 @@
 import { withPause, withResumption, withRetirement } from '../../src/core/task/task-changes.ts'
 import type { Decided } from '../../src/core/task/task-record.ts'
+import type { Row } from '../../src/core/types.ts'
 import type { TaskChangeRequest } from '../../src/run/task/change-task.ts'
 import { type Day, HOUR_MS, MINUTE_MS } from './day.ts'
-import type { OperatorChange } from './observed.ts'
+import type { OperatorChange, Story } from './observed.ts'
 
 /** Resolves a slot at some time, and adds the resolution to `words` if the operator was told that it is recorded. */
 export async function resolveSome(index: number, words: { day: number; runId: string }[], day: Day): Promise<void> {
@@ -13,6 +14,36 @@ export async function resolveSome(index: number, words: { day: number; runId: st
   const runId = `word-${index}`
   const resolved = at.resolve(runId, state, { day: slot, fateOf: fate, time: { offsetMs: offset() } })
   if ((await kindOf(resolved)) === 'resolved') words.push({ day: slot, runId })
+}
+
+/**
+ * Resolves a slot and says which run of it has ended, mostly soon after that run was disturbed. The operator may be wrong:
+ * the run may be alive, or not be the latest one of the slot.
+ */
+export async function resolveNamed(
+  index: number,
+  words: { day: number; runId: string }[],
+  named: Map<string, string>,
+  stories: readonly Story[],
+  day: Day,
+): Promise<void> {
+  const { at, int, chance, fate, offset, slots, startMs } = day
+  const state = (['COMPLETED', 'COMPLETED', 'FAILED', 'SKIPPED'] as const)[int(0, 3)] ?? 'FAILED'
+  const runId = `word-${index}`
+  const disturbed = stories.filter(({ crashMs, pause }) => Number.isFinite(crashMs) || pause !== null)
+  const story = chance(70) ? disturbed[int(0, Math.max(0, disturbed.length - 1))] : undefined
+  const slot = story?.day ?? int(0, slots - 1)
+  const lostMs =
+    story === undefined ? startMs : Math.min(story.crashMs, story.pause?.fromMs ?? Number.POSITIVE_INFINITY)
+  const waitMs = lostMs - at.time.now() + int(0, story === undefined ? 3 * HOUR_MS : 12 * MINUTE_MS)
+  await at.time.clock().wait(Math.max(0, waitMs))
+  const row = (await at.find(slot)) as Row | null
+  const latest = row?.attempts.at(-1)?.runId
+  const endedRun = chance(85) ? latest : `run-${int(0, 3)}`
+  if (endedRun === undefined) return
+  named.set(runId, endedRun)
+  const options = { day: slot, endedRun, fateOf: fate, time: { offsetMs: offset() } }
+  if ((await kindOf(at.resolve(runId, state, options))) === 'resolved') words.push({ day: slot, runId })
 }
 
 /** Pauses, resumes or retires the task at some time. */

@@ -1,9 +1,11 @@
 import type { RunEvent } from '../../src/core/event.ts'
+import { RERUNNABLE, type Rerunnable } from '../../src/core/row/policy.ts'
 import type { Ending } from '../../src/core/types.ts'
 import type { Clock } from '../../src/process/clock.ts'
 import type { LiveAttempt, WorkEnd } from '../../src/run/execute.ts'
 import type { LeaseLoss } from '../../src/run/lease.ts'
 import { NO_KNOWN_RECORDS } from '../../src/run/task/task-record.ts'
+import { FARGATE } from '../support/ecs.ts'
 import type { HostOptions } from '../support/simulated/world.ts'
 import { catchUpBefore } from './catch-up.ts'
 import { type Day, HOUR_MS, MINUTE_MS, SECOND_MS } from './day.ts'
@@ -26,13 +28,15 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
     runId: `run-${index}`,
     day: known ?? int(0, slots - 1),
     forced,
+    only: forced ? statusesOf(day) : null,
+    askedMs: Number.POSITIVE_INFINITY,
     pause: disturbed(20) ? { fromMs: pauseMs, toMs: pauseMs + int(1, HOUR_MS), suspended: chance(33) } : null,
     crashMs: disturbed(15) ? beginMs + int(0, 20 * MINUTE_MS) : Number.POSITIVE_INFINITY,
     stopMs: disturbed(10) ? beginMs + int(0, 10 * MINUTE_MS) : Number.POSITIVE_INFINITY,
     answer: null,
     works: [],
     requests: [],
-    states: subject === 'task' ? statementOf(index, day) : { owner: null, zone: 'UTC' },
+    states: subject === 'task' ? statementOf(index, day) : { owner: null, zone: 'UTC', ecs: null },
     catchesUp:
       subject === 'task' && !forced && chance(day.hasGap ? 80 : 40)
         ? { spanMs: int(HOUR_MS, 6 * HOUR_MS), graceMs: int(MINUTE_MS, chance(30) ? 90 * MINUTE_MS : 20 * MINUTE_MS) }
@@ -59,6 +63,7 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
       ...(catchesUp !== null && { catchUpMs: catchesUp.spanMs, graceMs: catchesUp.graceMs }),
     },
     schedule: { expression: at.expression, zone: states.zone },
+    ecs: states.ecs,
     fateOf() {
       stepsLeft -= 1
       if (stepsLeft > 0) return day.fate()
@@ -66,7 +71,9 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
       gone()
       return { kind: chance(50) ? 'answerLost' : 'dropped' }
     },
-    ...(forced ? { force: { by: 'operator', reason: `reason ${index}` } } : {}),
+    ...(forced
+      ? { force: { by: 'operator', reason: `reason ${index}`, ...(story.only && { only: story.only }) } }
+      : {}),
     ...(subject === 'task' && { known: NO_KNOWN_RECORDS }),
     watch: day.log.watch(story.runId, story.requests),
     time: {
@@ -79,6 +86,12 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
   return Promise.race([tell(story, options, beginMs, stories, day), isGone])
 }
 
+/** Returns the statuses that a force names. Most operators name none, or all that there are. */
+function statusesOf({ int, chance }: Day): readonly Rerunnable[] | null {
+  if (chance(50)) return null
+  return chance(60) ? RERUNNABLE : RERUNNABLE.filter((_, at) => at === int(0, 4) || at === int(0, 4))
+}
+
 /** After a gap, most triggers are of the last slot. The first trigger states the schedule that the gap is measured by. */
 function slotOf(index: number, { int, chance, slots, hasGap }: Day): number {
   if (!hasGap) return int(0, slots - 1)
@@ -89,7 +102,13 @@ function slotOf(index: number, { int, chance, slots, hasGap }: Day): number {
 /** Different runs state different things about their task, and some state the same. */
 function statementOf(index: number, { chance, hasGap }: Day): Story['states'] {
   // After a change of the schedule it is unknown which slots of a gap were due.
-  return { owner: chance(50) ? 'team' : `team-${index}`, zone: chance(hasGap ? 95 : 70) ? 'UTC' : 'Asia/Tokyo' }
+  const revision = (number: number) => ({
+    ...FARGATE.ecs,
+    taskDefinition: `nightly:${number}`,
+    logStream: `log/${index}`,
+  })
+  const ecs = [revision(1), revision(index), null, 'unknown' as const][index % 4] ?? null
+  return { owner: chance(50) ? 'team' : `team-${index}`, zone: chance(hasGap ? 95 : 70) ? 'UTC' : 'Asia/Tokyo', ecs }
 }
 
 /** At the slot, some time later, or about when the lease of one that crashed or was paused runs out. */
@@ -116,7 +135,13 @@ async function tell(story: Story, options: HostOptions, beginMs: number, stories
     const clock = time.clock(options.time)
     void clock.wait(story.stopMs - time.now()).then(() => stop.abort({ atMs: clock.monotonicMs() }))
   }
-  const shared = { ...options, stop }
+  const { force } = options
+  if (force !== undefined) {
+    // The operator asks for the force now, or some minutes before its process starts.
+    const agoMs = day.chance(50) ? 0 : day.int(0, 10 * MINUTE_MS)
+    story.askedMs = time.clock(options.time).now() - agoMs
+  }
+  const shared = { ...options, stop, ...(force && { force: { ...force, askedAt: story.askedMs } }) }
   try {
     if (story.catchesUp !== null) await catchUpBefore(story, shared, stories, day, tellSlot)
     await tellSlot(story, shared, day)

@@ -92,6 +92,12 @@ export function cronledger(args: readonly string[], options?: Options): Promise<
   return start(args, options).ended
 }
 
+/** Runs a command that was printed, in a shell, as an operator does who pastes it. */
+export function pasted(command: string, env: Options['env']): Promise<Ended> {
+  const script = `node=$1 main=$2; cronledger() { "$node" "$main" "$@"; }; ${command}`
+  return start([], { ...(env && { env }), launcher: ['sh', '-c', script, 'sh'] }).ended
+}
+
 /** Returns the lines of a log as text, without the next steps below them. */
 export function messageLines(stderr: string): string[] {
   return stderr

@@ -1,7 +1,8 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import { MAX_ATTEMPTS, MAX_RESOLUTIONS, MAX_UNSTARTED } from '../../src/core/row/policy.ts'
 import { beginAttempt, claimRow, finishRow, renewLease, resolveRow } from '../../src/core/row/transition.ts'
-import type { Rejection, Row, Trigger } from '../../src/core/types.ts'
+import type { EcsFacts, Rejection, Row, Trigger } from '../../src/core/types.ts'
+import { FARGATE } from './ecs.ts'
 
 const SLOT = Date.parse('2026-11-24T03:00:00.000Z')
 /**
@@ -10,8 +11,20 @@ const SLOT = Date.parse('2026-11-24T03:00:00.000Z')
 const text = (bytes: number) => '再'.repeat(Math.floor(bytes / 3)) + 'x'.repeat(bytes % 3)
 
 const RUN_ID = (index: number) => String(index).padStart(20, '0')
+const USUAL_TRIGGER: Trigger = { kind: 'scheduled', eventTime: SLOT, source: 'event-time' }
 const TRIGGER: Trigger = { kind: 'forced', by: text(200), reason: text(800) }
 const PLACE = { host: text(64), ecsTask: text(400) }
+/** Facts as long as they may be, of which the ARN of the task says nothing. */
+const ECS: EcsFacts = {
+  region: text(40),
+  cluster: text(40),
+  taskDefinition: text(60),
+  container: text(40),
+  launchType: text(40),
+  awsvpc: true,
+  logGroup: text(47),
+  logStream: text(47),
+}
 const ENDING = { outcome: 'interrupted', exitCode: 255, signal: 'SIGRTMAX-14' } as const
 /** A boot id and a PID namespace. */
 const PROCESS = { pid: 4_194_304, startTicks: 9_007_199_254_740_991, boot: `${'b'.repeat(36)} pid:[4026531836]` }
@@ -26,6 +39,7 @@ export function largestRow(task: string): Row {
     zoneData: '2026a',
     trigger: TRIGGER,
     host: PLACE,
+    ecs: ECS,
     phase: 'waiting',
     retentionMs: 36_525 * 86_400_000,
   } as const
@@ -43,6 +57,30 @@ export function largestRow(task: string): Row {
     row = resolveRow(row, { ...word, runId: RUN_ID(index) }, stamp(1_000 + index))
   }
   return row
+}
+
+/** Returns the row of a usual run on Fargate, as it grows: claimed, renewed, finished. All its texts have usual lengths. */
+export function usualRows(): readonly Row[] {
+  const claim = {
+    task: 'nightly',
+    window: { slot: SLOT, end: SLOT + 86_400_000 },
+    schedule: { expression: '0 3 * * *', zone: 'Asia/Tokyo' },
+    zoneData: '2026a',
+    runId: RUN_ID(1),
+    trigger: USUAL_TRIGGER,
+    ...FARGATE,
+  }
+  const mark = { pid: 17, startTicks: 123_456_789, boot: '6b0d0c2e:4026531836' }
+  const claimed = claimRow(null, claim, { writeId: RUN_ID(2), now: SLOT + 19_001 }, 600_000)
+  const renewed = renewLease(claimed, { writeId: RUN_ID(3), now: SLOT + 79_001 }, 600_000, mark)
+  const ending = { outcome: 'succeeded', exitCode: 0 } as const
+  return [claimed, renewed, finishRow(renewed, ending, { writeId: RUN_ID(4), now: SLOT + 408_001 })]
+}
+
+/** Returns the duplicate that a second delivery of the same event leaves. */
+export function usualDuplicate(): Rejection {
+  const at = SLOT + 600_001
+  return { runId: RUN_ID(5), kind: 'duplicate', cause: 'completed', at, trigger: USUAL_TRIGGER, ...FARGATE.host }
 }
 
 /** Returns a rejection with the longest texts. */

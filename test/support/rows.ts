@@ -2,7 +2,8 @@ import type { RunContext } from '../../src/core/event.ts'
 import { endedAttempts, openAttempt } from '../../src/core/row/attempts.ts'
 import { claimRow, finishRow } from '../../src/core/row/transition.ts'
 import { EMPTY_TASK_RECORD, type Schedules, type Suspension, type TaskRecord } from '../../src/core/task/task-record.ts'
-import type { ClosedRow, Ending, PendingRow, Row, Trigger } from '../../src/core/types.ts'
+import type { AttemptRecord, ClosedRow, EcsFacts, Ending, PendingRow, Row, Trigger } from '../../src/core/types.ts'
+import { FARGATE } from './ecs.ts'
 
 export const NOW = Date.parse('2026-11-24T03:00:05Z')
 export const LEASE_MS = 600_000
@@ -78,4 +79,17 @@ export const PAUSE: Suspension = {
   at: NOW,
   by: 'ada',
   reason: 'maintenance of the database',
+}
+
+/** The container of a task on ECS. */
+export const ON_ECS = FARGATE.ecs
+
+/** Returns the attempt as one that ran in this container. */
+export function attemptOn<Attempt extends AttemptRecord>(ecs: EcsFacts, attempt: Attempt): Attempt {
+  return { ...attempt, ecs }
+}
+
+/** Returns the row with all its attempts in this container. */
+export function rowOn<Stored extends Row>(ecs: EcsFacts, row: Stored): Stored {
+  return { ...row, attempts: row.attempts.map((attempt) => attemptOn(ecs, attempt)) }
 }

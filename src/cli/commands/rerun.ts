@@ -2,7 +2,13 @@ import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import type { Force, Ledger, RunOptions, RunOutcome } from '../../api.ts'
 import { LedgerError, usageError } from '../../core/errors.ts'
 import { type OptionTable, optionName } from '../../core/option.ts'
-import { DEFAULT_RERUNNABLE, RERUNNABLE, type Rerunnable, readRerunnable } from '../../core/row/policy.ts'
+import {
+  DEFAULT_FORCED,
+  DEFAULT_RERUNNABLE,
+  RERUNNABLE,
+  type Rerunnable,
+  readRerunnable,
+} from '../../core/row/policy.ts'
 import type { ScheduleOptions } from '../../core/schedule/schedule-options.ts'
 import type { Instant } from '../../core/types.ts'
 import { plannedJson, plannedLine, planSummary, progressLine, rerunLine } from '../../format/rerun.ts'
@@ -35,8 +41,10 @@ const OPTIONS = {
     kind: 'words',
     value: 'STATUS[,…]',
     choices: RERUNNABLE,
-    otherwise: DEFAULT_RERUNNABLE.join(','),
-    help: 'Run these slots of the range',
+    otherwise: `${DEFAULT_RERUNNABLE.join(',')}; one slot: also skipped`,
+    help: 'Run only slots with these statuses',
+    details:
+      'A slot that completed once counts as completed, also if a later forced run failed. Such a slot runs again only with completed.',
   },
   graceMs: { ...COMMON.graceMs, help: 'Treat a slot as missed this long after it was due' },
   dryRun: { kind: 'switch', help: 'Print the slots of the range and start nothing' },
@@ -60,7 +68,7 @@ const OPTIONS = {
 const help = {
   name: 'rerun',
   summary:
-    'Run COMMAND again in one slot, unless it is running, or in the missed, failed and stale slots of a range, one after the other, oldest first.',
+    'Run COMMAND again in one slot, unless it is running or has completed, or in the missed, failed and stale slots of a range, one after the other, oldest first.',
   options: OPTIONS,
   runsBatch: true,
   examples: [
@@ -124,7 +132,7 @@ const MAX_SLOTS = 1_000_000
 const SLOTS_AT_A_TIME = 1_000
 
 /** The options that are for a range only. */
-const OF_RANGE = ['from', 'to', 'only', 'graceMs', 'dryRun', 'keepGoing'] as const
+const OF_RANGE = ['from', 'to', 'graceMs', 'dryRun', 'keepGoing'] as const
 
 function checkTogether(values: RerunValues, argv: readonly string[]): void {
   const { slot, from, reason, dryRun } = values
@@ -151,7 +159,9 @@ async function rerunSlot({ values, stops }: Ask, runner: Runner, slot: string): 
   const found = await Promise.race([runner.ledger.findSlot({ ...values, slot }), exitCodeOfStop(stops)])
   if (typeof found === 'number') return found
   return exitCodeFrom(
-    await runner.run(optionsOf(values, found.schedule, { slot: found.slot, askedAt: askedAt() })),
+    await runner.run(
+      optionsOf(values, found.schedule, { slot: found.slot, only: values.only ?? DEFAULT_FORCED, askedAt: askedAt() }),
+    ),
     stops,
   )
 }
@@ -168,7 +178,7 @@ async function rerunRange({ values, stops, sink, env }: Ask, { ledger, run, form
     const done = slots.length - counts.left
     // The progress goes through the log, which never blocks: a terminal may be stopped (Ctrl-S).
     if (hasProgress) sink.write(progressLine(done, slots.length, slot, schedule.timezone ?? 'UTC', why))
-    const outcome = await run(optionsOf(values, schedule, { slot: new Date(slot), only }))
+    const outcome = await run(optionsOf(values, schedule, { slot: new Date(slot), only, ofRange: true }))
     exitCode ||= exitCodeFrom(outcome, stops)
     // A ledger that cannot be used for this slot cannot be used for the next one.
     if (outcome instanceof LedgerError) break
@@ -189,7 +199,7 @@ async function rerunRange({ values, stops, sink, env }: Ask, { ledger, run, form
 function optionsOf(
   values: RerunValues,
   schedule: ScheduleOptions,
-  which: Pick<Force, 'slot' | 'only' | 'askedAt'>,
+  which: Pick<Force, 'slot' | 'only' | 'askedAt' | 'ofRange'>,
 ): RunOptions {
   const { reason = '', by } = values
   return { ...values, ...schedule, anchor: schedule.anchor, force: { ...which, reason, by } }

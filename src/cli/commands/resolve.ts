@@ -25,6 +25,13 @@ const OPTIONS = {
     choices: keysOf(RESOLVED_STATE),
     help: 'New state to record',
   },
+  run: {
+    kind: 'text',
+    value: 'ID',
+    help: 'The run of the latest attempt, which you know has ended',
+    details:
+      'The slot is then resolved also while the lease of that run holds. If the run is still alive, it cannot record its result any more: it is stopped with its next heartbeat, and until then another run may start beside it.',
+  },
   reason: { ...COMMON.reason, required: true, help: 'Why; recorded with the slot' },
   by: { ...COMMON.by, group: 'Options' },
   json: { ...COMMON.json, help: 'Print the record as JSON (schema/row.schema.json)' },
@@ -44,23 +51,28 @@ const help = {
       "cronledger resolve nightly --store dynamodb:cronledger --slot latest --state completed --reason 'checked by hand'",
       'the batch had done its work before it was killed',
     ],
+    [
+      "cronledger resolve nightly … --slot latest --run 0a1b2c3d4e5f60718293 --state completed --reason 'see its log'",
+      'its batch succeeded, but the run could not record that; without waiting for the lease to end',
+    ],
     ["cronledger resolve nightly … --slot 2026-12-24T03:00 --state skipped --reason 'holiday'", 'skip a future slot'],
   ],
-  notes: 'Exit codes: 0, 65 if the slot is running or completed, otherwise as in run.',
+  notes:
+    'Exit codes: 0, 65 if the slot is running or completed, or if its latest attempt is not of the run that --run names, otherwise as in run.',
 } as const
 
 export const resolve: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
     const values = withDueBy(readOptions(help, argv, env), { argv, env })
-    const { store, state, reason } = values
-    const result = await createLedger({ store }).resolve({ ...values, state: RESOLVED_STATE[state] })
+    const { store, task, state, reason, run: runId } = values
+    const result = await createLedger({ store }).resolve({ ...values, runId, state: RESOLVED_STATE[state] })
     if (result.kind === 'resolved') {
       const skewMs = values.skewMs ?? SETTINGS.skewMs.default
       await print(values.json ? showJson(result.row, systemClock.now(), skewMs) : resolvedText(result.row, reason))
       return EXIT.ok
     }
-    sink.write(unresolvedText(result.row, result.cause, store))
+    sink.write(unresolvedText(result, { store, task, slot: result.slot.getTime(), runId }))
     return EXIT.refused
   },
 }

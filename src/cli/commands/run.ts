@@ -4,6 +4,7 @@ import type { Command, CommandContext } from '../command.ts'
 import { EXIT, exitCodeOfRun } from '../exit.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { readEvent } from '../options/event.ts'
+import { variableOf } from '../options/options.ts'
 import { RUN_OPTIONS } from '../options/run-options.ts'
 import { askedAt, openRunner } from '../runner.ts'
 
@@ -49,17 +50,19 @@ export const run: Command = {
 /**
  * Returns the options in the form that the library takes. A stop ends the read of the event. A forced run does not catch
  * up: the variable of the operator forces a run whose usual options say that it catches up. Throws a usage error if
- * the event cannot be read, and for a reason without a slot to force.
+ * the event cannot be read, and for a reason or statuses without a slot to force: the operator may have lost the slot,
+ * and the run would take another one.
  */
 export async function runOptions(
   values: Omit<Values<typeof RUN_OPTIONS>, 'store'>,
   stop: AbortSignal,
 ): Promise<RunOptions> {
-  const { forceSlot: slot, reason, by } = values
-  if (slot === undefined && reason !== undefined) {
-    throw usageError('--reason requires --force-slot.')
+  const { forceSlot: slot, forceOnly: only, reason, by } = values
+  if (slot === undefined && (reason !== undefined || only !== undefined)) {
+    const option = reason === undefined ? 'force-only' : 'reason'
+    throw usageError(`--${option} requires --force-slot. Give both, or remove --${option} and ${variableOf(option)}.`)
   }
   const event = values.event === undefined ? undefined : await readEvent(values.event, stop)
-  const force = slot === undefined ? undefined : { slot, reason: reason ?? '', by, askedAt: askedAt() }
+  const force = slot === undefined ? undefined : { slot, only, reason: reason ?? '', by, askedAt: askedAt() }
   return { ...values, event, force, ...(force !== undefined && { catchUpMs: undefined }) }
 }

@@ -12,7 +12,10 @@ import { parseSlotBySchedules, scheduleWith } from '../../core/task/schedules-in
 import { gapsOf, suspensionOf } from '../../core/task/suspensions.ts'
 import { expectedTimes } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
+import { statusOfItem } from '../../format/row.ts'
 import { type AbsentSlot, absentText, showJson, showText } from '../../format/show.ts'
+import { attentionSteps } from '../../format/steps/next-steps.ts'
+import { ofRow, stepLines } from '../../format/steps/step.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
@@ -56,15 +59,18 @@ export const show: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
     const values = withDueBy(readOptions(help, argv, env), { argv, env })
-    const { task, json, ledgerTimeoutMs } = values
-    const ledger = createLedger({ store: values.store })
+    const { store, task, json, ledgerTimeoutMs } = values
+    const ledger = createLedger({ store })
     const reading = { task, ledgerTimeoutMs }
     const now = systemClock.now()
     const record = recordOnce(ledger, reading)
     const slot = await slotFrom(values, ledger, reading, record, now)
     const row = await ledger.get({ ...reading, slot: new Date(slot) })
     if (row === null) {
-      sink.write(`cronledger: ${absentText(await readAbsent(values, slot, ledger, reading, record, now), now)}`)
+      const absent = await readAbsent(values, slot, ledger, reading, record, now)
+      const schedule = values.schedule === undefined ? null : absent.schedule
+      const todo = attentionSteps(absent.status, { store, task, slot, schedule, ...ofRow(row, (await record())?.ecs) })
+      sink.write([`cronledger: ${absentText(absent, now)}`, ...stepLines(todo).map(printable)].join('\n'))
       return NO_ROW
     }
     // The JSON has no pauses, and only a slot in which something runs or waits can be overdue.
@@ -75,7 +81,10 @@ export const show: Command = {
     // A row does not store the skew of its run. We use the default, which most runs have.
     const skewMs = SETTINGS.skewMs.default
     const doneByMsOf = () => doneByMs
-    await print(json ? showJson(row, now, skewMs, doneByMsOf) : showText(row, now, skewMs, { found, doneByMsOf }))
+    const schedule = readableRow(row)?.schedule ?? null
+    const status = statusOfItem(row, now, skewMs, doneByMsOf)
+    const todo = attentionSteps(status, { store, task, slot, schedule, ...ofRow(row, known?.ecs) })
+    await print(json ? showJson(row, now, skewMs, doneByMsOf) : showText(row, now, skewMs, { found, doneByMsOf, todo }))
     return EXIT.ok
   },
 }

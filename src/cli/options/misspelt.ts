@@ -9,6 +9,8 @@ import { variableOf } from './options.ts'
 const SLOT_OPTIONS: ReadonlySet<string> = new Set(
   'task schedule timezone anchor event-time event force-slot'.split(' '),
 )
+/** The options that limit a force. Without one of them, the run could start in a slot that the operator excluded. */
+const GUARD_OPTIONS: ReadonlySet<string> = new Set(['force-only'])
 
 /** Other words for these options, which differ by more than a slip. */
 const OTHER_WORDS: Readonly<Record<string, string>> = {
@@ -35,7 +37,8 @@ const MIN_LETTERS = 5
  * misspelt limit would silently have no effect. We refuse only unknown flags, since the environment also belongs to the
  * batch.
  *
- * Throws a usage error if the option chooses the slot. The run would ignore the variable and could go to another slot.
+ * Throws a usage error if the option chooses the slot or limits a force. The run would ignore the variable, and could go
+ * to another slot or start in a slot for which the force is not meant.
  */
 export function misspeltVariables(values: Readonly<Record<string, unknown>>, env: Environment): string[] {
   const names = Object.keys(values).map(optionName)
@@ -45,13 +48,20 @@ export function misspeltVariables(values: Readonly<Record<string, unknown>>, env
   return Object.entries(env).flatMap(([variable, value]) => {
     if (!value || !variable.startsWith(PREFIX) || variable.startsWith(`${PREFIX}RUN_`) || known.has(variable)) return []
     const name = variable.slice(PREFIX.length).toLowerCase().replaceAll('_', '-')
-    const ofSlot = OTHER_WORDS[name] ?? nearest(name, names)
-    if (ofSlot !== null && SLOT_OPTIONS.has(ofSlot) && left.includes(ofSlot)) {
+    const near = OTHER_WORDS[name] ?? nearest(name, names)
+    const risk = near === null || !left.includes(near) ? null : riskWithout(near)
+    if (near !== null && risk !== null) {
       throw usageError(
-        `${variable} is not an option, and without ${variableOf(ofSlot)} the run could take another slot. Set ${variableOf(ofSlot)}, or remove ${variable}.`,
+        `${variable} is not an option, and without ${variableOf(near)} ${risk}. Set ${variableOf(near)}, or remove ${variable}.`,
       )
     }
     const meant = nearest(name, long)
     return meant === null ? [] : [`${variable} is not an option and was ignored. Did you mean ${variableOf(meant)}?`]
   })
+}
+
+/** Returns what could happen if a run ignores this option. Returns null if its absence is only a limit that is missing. */
+function riskWithout(option: string): string | null {
+  if (SLOT_OPTIONS.has(option)) return 'the run could take another slot'
+  return GUARD_OPTIONS.has(option) ? 'the run could start in a slot that you exclude' : null
 }

@@ -1,5 +1,6 @@
 import { DAY_MS } from '../../core/duration.ts'
 import type { OptionTable } from '../../core/option.ts'
+import { DEFAULT_FORCED, RERUNNABLE } from '../../core/row/policy.ts'
 import { SETTING_GROUPS } from '../../run/settings-table.ts'
 import { COMMON } from './options.ts'
 
@@ -39,6 +40,16 @@ export const RUN_GROUPS = {
       value: 'SLOT',
       group: 'Running a slot again',
       help: 'Run this slot again: an instant, local time, a date, or latest',
+    },
+    forceOnly: {
+      kind: 'words',
+      value: 'STATUS[,…]',
+      choices: RERUNNABLE,
+      otherwise: DEFAULT_FORCED.join(','),
+      group: 'Running a slot again',
+      help: 'Run the slot only if it has one of these statuses',
+      details:
+        'A slot that completed once counts as completed, also if a later forced run failed. Such a slot runs again only with completed.',
     },
     reason: { ...COMMON.reason, help: 'Why the slot is run again; required with --force-slot' },
     by: COMMON.by,

@@ -1,14 +1,26 @@
-import type { DuplicateCause, Instant, Outcome, RefusalCause, Row, StoredRow, Survivor, Trigger } from '../types.ts'
+import type {
+  AttemptRecord,
+  DuplicateCause,
+  Instant,
+  Outcome,
+  RefusalCause,
+  Row,
+  StoredRow,
+  Survivor,
+  Trigger,
+} from '../types.ts'
 import {
   countedAttempts,
   hasStarted,
   isCatchUpTrigger,
   isLeftByCatchUp,
   isWaiting,
+  openAttempt,
   startedAttempts,
   successOf,
 } from './attempts.ts'
 import {
+  DEFAULT_FORCED,
   type Facts,
   MAX_ATTEMPTS,
   MAX_RESOLUTIONS,
@@ -50,8 +62,9 @@ export function decide(
   const scheduled = trigger.kind === 'scheduled'
   const tooLate = scheduled && policy.maxLatenessMs !== null && facts.now - trigger.slot > policy.maxLatenessMs
 
-  const state = rerunnableAs(found, facts.now, policy.skewMs)
-  const expectationFailed = !scheduled && policy.forceOnly?.some((meant) => meant === state) === false
+  const status = rerunnableAs(found, facts.now, policy.skewMs)
+  const { forceOnly = DEFAULT_FORCED, forceOfRange = false } = policy
+  const expectationFailed = !scheduled && (status === null || !forceOnly.includes(status))
 
   if (facts.objection !== null) return refuse(facts.objection)
   if (found === null && expectationFailed) return refuse('noRow')
@@ -67,10 +80,11 @@ export function decide(
   if (isRunning(found, facts.now, policy.skewMs)) {
     return scheduled ? { kind: 'duplicate', cause: 'running', row: found } : refuse('running')
   }
-  // The row is not in a state that this force is meant for. Answer as for a scheduled trigger that has no attempts
-  // left.
-  if (expectationFailed && done !== null) return { kind: 'duplicate', cause: done, row: found }
-  if (expectationFailed) return refuse(staleOrFailed(found))
+  if (expectationFailed) {
+    // The slot is done, and that is what the rerun of a range wants. A force of one slot would run finished work again.
+    if (done !== null && forceOfRange) return { kind: 'duplicate', cause: done, row: found }
+    return refuse(status === 'completed' || status === 'skipped' ? status : staleOrFailed(found))
+  }
   // Two forces that were asked for at the same time must start only one attempt, even if the attempt of the first one
   // ends before the second one makes its claim.
   if (!scheduled && hasBegunSince(found, policy.forceAskedAt)) return refuse('newerAttempt')
@@ -96,38 +110,73 @@ export function mayRetry(row: Row, outcome: Outcome, policy: Pick<Policy, 'maxAt
 }
 
 /** Why an operator may not resolve a row. */
-export type ResolveObjection = 'newerRow' | 'running' | 'completed' | 'tooManyResolutions'
+export type ResolveObjection =
+  | 'newerRow'
+  | 'running'
+  | 'completed'
+  | 'tooManyResolutions'
+  /** The operator names a run, and the latest attempt that counts is not one of that run. */
+  | 'otherRun'
+  /** The operator names a run that has ended, and a process of it still runs on this host. */
+  | 'survivor'
 
 export type ResolveDecision =
   /** Write the resolution on top of `base`. */
   | { readonly kind: 'resolve'; readonly base: Row | null }
-  | { readonly kind: 'refused'; readonly cause: ResolveObjection; readonly row: StoredRow }
+  | {
+      readonly kind: 'refused'
+      readonly cause: ResolveObjection
+      /** Null if the operator names a run, and the slot has no row. */
+      readonly row: StoredRow | null
+      readonly survivor: Survivor | null
+    }
+
+/** The facts on which `decideResolution` depends, besides the row. */
+export interface ResolveFacts {
+  readonly now: Instant
+  readonly skewMs: number
+  /** The run that the operator knows to have ended, also if its lease still holds. Null or left out: none. */
+  readonly endedRun?: string | null
+  /** A process on this host that belongs to an attempt which never reported its end. */
+  readonly survivor?: Survivor | null
+}
 
 /**
- * Decides whether an operator may resolve this row. A running attempt reports its own end. A resolution cannot undo a
- * completed slot, but a force can run it again. If the latest force on a completed slot failed, an operator may resolve
- * the slot.
+ * Decides whether an operator may resolve this row. A running attempt reports its own end, unless the operator knows that
+ * its run has ended. A resolution cannot undo a completed slot, but a force can run it again. If the latest force on a
+ * completed slot failed, an operator may resolve the slot.
  */
 export function decideResolution(
   found: StoredRow | null,
-  { now, skewMs }: { readonly now: Instant; readonly skewMs: number },
+  { now, skewMs, endedRun = null, survivor = null }: ResolveFacts,
 ): ResolveDecision {
-  if (found === null) return { kind: 'resolve', base: null }
-  const refuse = (cause: ResolveObjection): ResolveDecision => ({ kind: 'refused', cause, row: found })
+  const refuse = (cause: ResolveObjection): ResolveDecision => ({
+    kind: 'refused',
+    cause,
+    row: found,
+    survivor: cause === 'survivor' ? survivor : null,
+  })
+  if (found === null) return endedRun === null ? { kind: 'resolve', base: null } : refuse('otherRun')
   if (isNewerSchema(found)) return refuse('newerRow')
-  if (isRunning(found, now, skewMs)) return refuse('running')
   if (found.state === 'COMPLETED') return refuse('completed')
+  // The operator knows about that run only. Another run may be running, or may have done the work since.
+  if (endedRun !== null && decidingAttempt(found)?.runId !== endedRun) return refuse('otherRun')
+  if (endedRun === null && isRunning(found, now, skewMs)) return refuse('running')
+  if (endedRun !== null && survivor !== null) return refuse('survivor')
   if (found.resolutions.length >= MAX_RESOLUTIONS) return refuse('tooManyResolutions')
   return { kind: 'resolve', base: found }
 }
 
 /**
- * Returns the status in which a force finds the slot. Returns null if the slot is running or was skipped, or if a newer
- * cronledger wrote the row. `forceOnly` cannot name these statuses.
+ * Returns the status in which a force finds the slot. A slot that completed once is `completed`, also if a later force
+ * failed or is stale: its work was done. Returns null if the slot is running, or if a newer cronledger wrote the row.
+ * `forceOnly` cannot name these statuses.
  */
 export function rerunnableAs(found: StoredRow | null, now: Instant, skewMs: number): Rerunnable | null {
-  const status = found === null ? 'missed' : statusOfRow(found, { now, skewMs })
-  return RERUNNABLE.find((one) => one === status) ?? null
+  if (found === null) return 'missed'
+  const status = RERUNNABLE.find((one) => one === statusOfRow(found, { now, skewMs })) ?? null
+  const hasCompleted = !isNewerSchema(found) && terminalState(found) === 'completed'
+  return status !== null && hasCompleted ? 'completed' : status
 }
 
 /**
@@ -136,6 +185,12 @@ export function rerunnableAs(found: StoredRow | null, now: Instant, skewMs: numb
  */
 function staleOrFailed(row: Row): 'stale' | 'failed' {
   return row.state === 'PENDING' && !isWaiting(row) ? 'stale' : 'failed'
+}
+
+/** Returns the attempt whose result the slot has or waits for. A later attempt that never started does not count. */
+export function decidingAttempt(row: Row): AttemptRecord | undefined {
+  if (row.state === 'PENDING') return openAttempt(row)
+  return row.attempts.findLast(hasStarted) ?? row.attempts.at(-1)
 }
 
 /** Returns why only a force may start in this slot, or null if the slot is open. */

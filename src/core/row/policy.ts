@@ -28,10 +28,15 @@ export interface Policy {
   /** The largest difference between the clocks of two hosts, in milliseconds. */
   readonly skewMs: number
   /**
-   * The statuses for which a forced trigger is meant. It starts nothing in a slot that has another status. If it is left
-   * out, the trigger may start in any slot that is not running.
+   * The statuses for which a forced trigger is meant. It starts nothing in a slot that has another status. Left out:
+   * every status but `completed`, so that only a force that says so runs finished work again.
    */
   readonly forceOnly?: readonly Rerunnable[]
+  /**
+   * The caller found the slot in a list of slots to run. If another run has completed the slot since, the work is done,
+   * so the forced trigger is a duplicate and is not refused.
+   */
+  readonly forceOfRange?: true
   /**
    * When the operator asked for the force. If an attempt began later, the force starts nothing, because the operator
    * did not know about that attempt. If it is left out, later attempts do not matter.
@@ -51,6 +56,8 @@ export interface Guards {
   /** The batch must not outlive the lease, because other runs may take the slot over when the lease has run out. */
   readonly onLeaseLost?: 'stop'
   readonly skewMs?: number
+  /** The statuses for which the force is meant, if `completed` is one of them. It must be named, otherwise it is refused. */
+  readonly only?: readonly Rerunnable[]
 }
 
 /** Whether and when a trigger whose attempt failed makes the next attempt itself. */
@@ -80,16 +87,21 @@ export interface Facts {
 }
 
 /**
- * The statuses of a slot that an operator may want to run again. `missed` means that the slot has no row. The others are
- * statuses of the row. A running slot is not among them, and neither is a skipped slot.
+ * The statuses of a slot that an operator may want to run again. `missed` means that the slot has no row. `completed`
+ * means that the slot completed once, also if a later force failed. The others are statuses of the row. A running slot
+ * is not among them.
  */
-export const RERUNNABLE = ['missed', 'failed', 'stale', 'completed'] as const
+export const RERUNNABLE = ['missed', 'failed', 'stale', 'completed', 'skipped'] as const
 export type Rerunnable = (typeof RERUNNABLE)[number]
 
 /**
- * The statuses in which the batch still has to be done. A completed slot runs again only if the operator asks for that.
+ * The statuses in which the batch still has to be done: those that a range runs by default. An operator decided about
+ * a skipped slot, so a range leaves it out.
  */
 export const DEFAULT_RERUNNABLE: readonly Rerunnable[] = ['missed', 'failed', 'stale']
+
+/** The statuses for which a force of one slot is meant by default. The operator names the slot, so it may be skipped. */
+export const DEFAULT_FORCED: readonly Rerunnable[] = [...DEFAULT_RERUNNABLE, 'skipped']
 
 /** Returns each of the named statuses once. Throws a usage error for any other text. */
 export function readRerunnable(words: readonly string[]): readonly Rerunnable[] {

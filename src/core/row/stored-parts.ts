@@ -11,6 +11,7 @@ import {
   TRIGGER_KINDS,
   type Trigger,
 } from '../types.ts'
+import { decodeEcsBeside, encodeEcsBeside } from './stored-ecs.ts'
 import {
   damaged,
   encodeInstant,
@@ -29,12 +30,13 @@ import {
  * Encodes an attempt. The stored form has no phase of an attempt that runs or has ended: the outcome tells them apart.
  */
 export function encodeAttempt(attempt: AttemptRecord): StoredDocument {
-  const { number, runId, trigger, startedAt } = attempt
+  const { number, runId, trigger, startedAt, ecs, ecsTask } = attempt
   return {
     number,
     runId,
     trigger: encodeTrigger(trigger),
     ...encodeHost(attempt),
+    ...(ecs && { ecs: encodeEcsBeside(ecs, ecsTask) }),
     startedAt: encodeInstant(startedAt),
     ...defined(encodePhase(attempt)),
   }
@@ -65,6 +67,8 @@ export function decodeAttempt(fields: Fields): AttemptRecord {
   const runId = text(fields, 'runId')
   const trigger = decodeTrigger(object(fields, 'trigger'))
   const host = decodeHost(fields)
+  const ecs = optional(fields, 'ecs', (own, name) => decodeEcsBeside(object(own, name), host.ecsTask))
+  const place = ecs === undefined ? host : { ...host, ecs }
   const startedAt = instant(fields, 'startedAt')
   const waiting = optional(fields, 'phase', (own, name) => oneOfField(own, name, ['waiting']))
   const outcome = optional(fields, 'outcome', (own, name) => oneOfField(own, name, OUTCOMES))
@@ -74,16 +78,16 @@ export function decodeAttempt(fields: Fields): AttemptRecord {
   if (outcome !== undefined && waiting !== undefined)
     throw damaged(fields.what, 'an attempt has an outcome, but it was still waiting')
   // We must not spread what the phases share, for the reason given in `decodeRow`.
-  if (waiting !== undefined) return { phase: waiting, number, runId, trigger, ...host, startedAt }
+  if (waiting !== undefined) return { phase: waiting, number, runId, trigger, ...place, startedAt }
   const claimedAt = optional(fields, 'claimedAt', instant)
   const process = optional(fields, 'process', (own, name) => decodeProcess(object(own, name)))
   if (outcome === undefined) {
-    return { phase: 'running', number, runId, trigger, ...host, startedAt, ...defined({ claimedAt, process }) }
+    return { phase: 'running', number, runId, trigger, ...place, startedAt, ...defined({ claimedAt, process }) }
   }
   const exitCode = optional(fields, 'exitCode', integer)
   const signal = optional(fields, 'signal', text)
   const rest = defined({ claimedAt, endedAt, exitCode, signal, process })
-  return { phase: 'ended', number, runId, trigger, ...host, startedAt, outcome, ...rest }
+  return { phase: 'ended', number, runId, trigger, ...place, startedAt, outcome, ...rest }
 }
 
 function encodeProcess(mark: ProcessMark | undefined): StoredDocument | undefined {

@@ -20,7 +20,8 @@ import { decodeHost, decodeTrigger, encodeHost, encodeTrigger } from './stored-p
 export function encodeNotes({ count, refused, first, latest, rejectedBy }: Notes): StoredDocument {
   return {
     rejectionCount: count,
-    refusalCount: refused,
+    // A usual row has only duplicates, and must stay small.
+    ...(refused > 0 && { refusalCount: refused }),
     rejections: first.map(encodeRejection),
     rejectedBy,
     ...defined({ latestRejection: latest === null || count === first.length ? null : encodeRejection(latest) }),

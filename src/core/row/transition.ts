@@ -1,6 +1,7 @@
 import {
   type AttemptRecord,
   type ClosedRow,
+  type EcsFacts,
   type EndedAttempt,
   type Ending,
   type Host,
@@ -30,6 +31,7 @@ export interface Claim {
   readonly runId: string
   readonly trigger: Trigger
   readonly host: Host
+  readonly ecs?: EcsFacts
   /** The batch must not start yet, because another slot of the task may be running. */
   readonly phase?: 'waiting'
   /** How long the row is kept, in milliseconds. If it is left out or null, the claim does not limit it. */
@@ -57,6 +59,7 @@ export function claimRow(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: 
     runId: claim.runId,
     trigger: claim.trigger,
     ...claim.host,
+    ...(claim.ecs && { ecs: claim.ecs }),
     startedAt: stamp.now,
   }
   const { ended, unlistedAttempts } = listedAttempts(base, (base?.attempts ?? []).map(abandonAttempt))
@@ -110,7 +113,7 @@ export function retryAttempt(row: Row, ending: Ending, stamp: Stamp, leaseMs: nu
   const open = openAttempt(pending)
   // The next attempt is already waiting, so this write was already applied.
   if (open.phase === 'waiting') return renewLease(pending, stamp, leaseMs, null)
-  const { runId, trigger, host, ecsTask } = open
+  const { runId, trigger, host, ecsTask, ecs } = open
   const next: OpenAttempt = {
     phase: 'waiting',
     number: attemptCount(row) + 1,
@@ -118,6 +121,7 @@ export function retryAttempt(row: Row, ending: Ending, stamp: Stamp, leaseMs: nu
     trigger,
     host,
     ...(ecsTask === undefined ? {} : { ecsTask }),
+    ...(ecs && { ecs }),
     startedAt: stamp.now,
   }
   const { ended, unlistedAttempts } = listedAttempts(row, endOpenAttempt(pending, ending, stamp))
@@ -178,10 +182,13 @@ export interface ResolutionRequest extends Pick<Resolution, 'state' | 'by' | 're
   readonly zoneData: string
   /** The run id of the process in which the operator resolves the slot. */
   readonly runId: string
+  /** The run that the operator knows to have ended, also if its lease still holds. Null or left out: none. */
+  readonly endedRun?: string | null
 }
 
 /**
- * Returns the row with the resolution of an operator, which also ends a stale attempt. Makes a row if there was none.
+ * Returns the row with the resolution of an operator, which also ends an open attempt. Makes a row if there was none. The
+ * row has a new owner, so a run that is still alive against the word of the operator can write nothing any more.
  */
 export function resolveRow(found: Row | null, request: ResolutionRequest, stamp: Stamp): Row {
   // The resolution was applied before, and another run's withdrawal is on top of it.
@@ -261,8 +268,10 @@ function abandonAttempt(attempt: AttemptRecord): EndedAttempt {
 
 /** Returns the attempt with its end. A waiting attempt started nothing, so its outcome is always `notStarted`. */
 function endAttempt(attempt: OpenAttempt, ending: Ending, endedAt: Instant | null): EndedAttempt {
+  // Only the process of an attempt that never reported its end is searched for. A row must stay small.
+  const { process: _, ...reported } = { process: undefined, ...attempt }
   return {
-    ...attempt,
+    ...(endedAt === null ? attempt : reported),
     ...(attempt.phase === 'waiting' ? ({ outcome: 'notStarted' } as const) : ending),
     phase: 'ended',
     ...(endedAt !== null && { endedAt }),

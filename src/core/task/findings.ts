@@ -1,6 +1,6 @@
 import { attemptCount, hasStarted, isUnstarted } from '../row/attempts.ts'
 import { isNewerSchema, statusOfAbsent, statusOfRow } from '../row/status.ts'
-import type { Instant, Row, ScheduleSpec, Status } from '../types.ts'
+import type { EcsFacts, Instant, Row, ScheduleSpec, Status } from '../types.ts'
 import type { AuditedSlot } from './expected-slots.ts'
 import type { ExpectedTimes } from './task-record.ts'
 
@@ -28,6 +28,8 @@ export type TaskFinding = SlotFinding & {
   readonly schedule: ScheduleSpec
   /** The owner that the runs of the task state: a name, URL or runbook. Left out: they state none. */
   readonly owner?: string
+  /** Where the latest scheduled run of the task ran. Left out: not on ECS, or no run has said. */
+  readonly ecs?: EcsFacts
 }
 
 /** The condition of a task, in a few numbers. */

@@ -1,5 +1,6 @@
+import type { KnownEcs } from '../ecs.ts'
 import { usageError } from '../errors.ts'
-import type { Instant, ScheduleSpec } from '../types.ts'
+import type { EcsFacts, Instant, ScheduleSpec } from '../types.ts'
 import { endsAfter, retirementAt } from './suspensions.ts'
 import {
   type Decided,
@@ -24,25 +25,29 @@ export interface StatedByRun {
   readonly slot: Instant
   readonly spec: ScheduleSpec
   readonly expectations: Expectations
+  /** Unknown: the run states nothing about ECS, so the record keeps what it has. */
+  readonly ecs: KnownEcs
 }
 
 /**
- * Returns the record after a scheduled run: its schedule and its expectations are in force from its slot on, and a
- * retirement that covers its slot ends there. Returns null if nothing changes. A run of an older slot than the one that
+ * Returns the record after a scheduled run: its schedule, its expectations and what it says about ECS are in force from
+ * its slot on, and a retirement that covers its slot ends there. Returns null if nothing changes. A run of an older slot than the one that
  * changed the record last changes nothing that a later run stated.
  */
 export function withRun(record: TaskRecord, stated: StatedByRun, ended: Decided): TaskRecord | null {
   const { slot, spec } = stated
   const schedules = withSchedule(record.schedules, spec, slot)
   const expectations = withExpectations(record.expectations, stated)
+  const ecs = withEcs(record, stated)
   const retired = retirementAt(record, slot)
   const retirements = record.retirements.map((one) => (one === retired ? { ...one, until: slot, ended } : one))
-  if (schedules === null && expectations === null && retired === null) return null
+  if (schedules === null && expectations === null && ecs === null && retired === null) return null
   return {
     ...record,
     schedules: schedules ?? record.schedules,
     expectations: expectations ?? record.expectations,
     retirements,
+    ...ecs,
   }
 }
 
@@ -71,6 +76,35 @@ function isSameExpectations(one: Expectations, other: Expectations): boolean {
     one.doneByMs === other.doneByMs &&
     one.owner === other.owner
   )
+}
+
+type EcsOfRecord = Pick<TaskRecord, 'ecs' | 'ecsSince'>
+
+/** Returns what the record says about ECS after a run, or null if nothing changes. */
+function withEcs(record: TaskRecord, { slot, ecs }: StatedByRun): EcsOfRecord | null {
+  if (ecs === 'unknown' || isSameEcs(record.ecs, ecs)) return null
+  if (record.ecsSince !== null && record.ecsSince >= slot) return null
+  // A later run that was not on ECS may have left only its schedule.
+  if ((record.schedules.at(-1)?.since ?? slot) > slot) return null
+  if (ecs === null) return { ecs, ecsSince: slot }
+  // Each container has a log stream of its own. It would change the record with each run, and the log of a run that
+  // did not start is empty anyway.
+  const { logStream: _, ...lasting } = ecs
+  return { ecs: lasting, ecsSince: slot }
+}
+
+const LASTING_FACTS = [
+  'region',
+  'cluster',
+  'taskDefinition',
+  'container',
+  'launchType',
+  'awsvpc',
+  'logGroup',
+] as const satisfies readonly (keyof EcsFacts)[]
+
+function isSameEcs(one: EcsFacts | null, other: EcsFacts | null): boolean {
+  return LASTING_FACTS.every((name) => one?.[name] === other?.[name])
 }
 
 /** Returns the record with one more pause. Throws a usage error if the record has no room for it. */

@@ -1,3 +1,4 @@
+import { decodeEcs, encodeEcs } from '../row/stored-ecs.ts'
 import {
   beforeRelease,
   encodeInstant,
@@ -12,7 +13,7 @@ import {
   text,
 } from '../row/stored-fields.ts'
 import { decodeSchedule, encodeSchedule } from '../row/stored-parts.ts'
-import { type Instant, type OrUndefined, SCHEMA_VERSION, type ScheduleSpec } from '../types.ts'
+import { type EcsFacts, type Instant, type OrUndefined, SCHEMA_VERSION, type ScheduleSpec } from '../types.ts'
 
 // The stored form is for other programs too: `schema/task.schema.json` describes it.
 
@@ -92,6 +93,13 @@ export interface TaskRecord {
   readonly pauses: readonly Suspension[]
   /** The retirements, the oldest first. Only the last one can be open. */
   readonly retirements: readonly Suspension[]
+  /**
+   * Where the latest scheduled run ran, without its log stream: a slot that is missed can be run there. Null: not on
+   * ECS, or no run has said.
+   */
+  readonly ecs: EcsFacts | null
+  /** The slot of the run that stated `ecs`. Null: no run has run on ECS. */
+  readonly ecsSince: Instant | null
 }
 
 /** A record that a newer cronledger wrote. It is never read further or overwritten. */
@@ -100,7 +108,14 @@ export interface NewerTaskRecord {
   readonly newerSchema: true
 }
 
-export const EMPTY_TASK_RECORD: TaskRecord = { schedules: [], expectations: null, pauses: [], retirements: [] }
+export const EMPTY_TASK_RECORD: TaskRecord = {
+  schedules: [],
+  expectations: null,
+  pauses: [],
+  retirements: [],
+  ecs: null,
+  ecsSince: null,
+}
 
 export function isNewerRecord(record: TaskRecord | NewerTaskRecord): record is NewerTaskRecord {
   return 'newerSchema' in record
@@ -110,13 +125,22 @@ export function isSameSpec(one: ScheduleSpec, other: ScheduleSpec): boolean {
   return one.expression === other.expression && one.zone === other.zone && one.anchor === other.anchor
 }
 
-export function encodeTaskRecord({ schedules, expectations, pauses, retirements }: TaskRecord): StoredDocument {
+export function encodeTaskRecord({
+  schedules,
+  expectations,
+  pauses,
+  retirements,
+  ecs,
+  ecsSince,
+}: TaskRecord): StoredDocument {
   return {
     schemaVersion: SCHEMA_VERSION,
     schedules: schedules.map(({ since, spec }) => ({ since: encodeInstant(since), ...encodeSchedule(spec) })),
     ...(expectations !== null && { expectations: encodeExpectations(expectations) }),
     ...(pauses.length > 0 && { pauses: pauses.map(encodeSuspension) }),
     ...(retirements.length > 0 && { retirements: retirements.map(encodeSuspension) }),
+    ...(ecs !== null && { ecs: encodeEcs(ecs) }),
+    ...(ecsSince !== null && { ecsSince: encodeInstant(ecsSince) }),
   }
 }
 
@@ -134,6 +158,8 @@ export function decodeTaskRecord(document: unknown, task: string): TaskRecord | 
     expectations: optional(fields, 'expectations', (own, name) => decodeExpectations(object(own, name))) ?? null,
     pauses: list(fields, 'pauses', decodeSuspension),
     retirements: list(fields, 'retirements', decodeSuspension),
+    ecs: optional(fields, 'ecs', (own, name) => decodeEcs(object(own, name))) ?? null,
+    ecsSince: optional(fields, 'ecsSince', instant) ?? null,
   }
 }
 

@@ -1,7 +1,8 @@
 import type { FinishResult, RunContext, RunEvent } from '../../core/event.ts'
+import { decisionSteps, rerunStep, resolveStep, showStep } from '../steps/next-steps.ts'
+import { type NextStep, targetOf } from '../steps/step.ts'
 import { elapsed, endingText, sentence } from '../text.ts'
 import type { LogEntry } from './entry.ts'
-import { decisionSteps, type NextStep, rerunStep, resolveStep, showStep, targetOf } from './next-steps.ts'
 
 type Ended = Extract<RunEvent, { event: 'ended' }>
 
@@ -53,6 +54,8 @@ export function unrecordedText(finish: Exclude<FinishResult, 'recorded'>, cause:
   switch (finish) {
     case 'lost':
       return 'was not recorded, because another run took over this slot'
+    case 'resolved':
+      return 'was not recorded, because an operator resolved this slot first'
     case 'deleted':
       return 'was not recorded, because the record of this slot was deleted'
     case 'unanswered':
@@ -60,16 +63,23 @@ export function unrecordedText(finish: Exclude<FinishResult, 'recorded'>, cause:
   }
 }
 
-function todoOf({ ending, finish, retries }: Ended, context: RunContext): readonly NextStep[] {
-  const target = targetOf(context)
+function todoOf({ attempt, ending, finish, retries, hadCompleted }: Ended, context: RunContext): readonly NextStep[] {
+  const only = hadCompleted ? (['completed'] as const) : undefined
+  const target = { ...targetOf(context), attempt, only }
   const see = showStep('see what is recorded', target)
   if (ending.outcome === 'succeeded') {
     if (finish === 'recorded') return []
     const reason = `run ${context.runId} succeeded, but could not record it`
-    return [see, resolveStep('then record the success', target, 'completed', reason)]
+    const record = (what: string, run?: string) => resolveStep(what, target, 'completed', reason, run)
+    // The other run may be doing the work a second time. Its result is unknown until it ends.
+    if (finish === 'lost') return [see, record('when the other run has ended')]
+    if (finish === 'resolved') return [see, record('if it is not completed', context.runId)]
+    // The lease of this run still holds, so the command must say that this run has ended. A deleted row names no run.
+    return [record('record the success', finish === 'deleted' ? undefined : context.runId), see]
   }
   // Another attempt follows, or another run has the slot or may start in it. There is nothing to decide yet.
   if (retries) return []
-  if (finish === 'lost' || (ending.outcome === 'leaseLost' && finish !== 'recorded')) return [see]
+  if (finish === 'lost' || finish === 'resolved' || (ending.outcome === 'leaseLost' && finish !== 'recorded'))
+    return [see]
   return ending.outcome === 'notStarted' ? [rerunStep('run it now', target)] : decisionSteps(target)
 }

@@ -1,4 +1,4 @@
-import type { NextStep } from './next-steps.ts'
+import type { NextStep } from '../steps/step.ts'
 
 export type LogLevel = 'info' | 'warn' | 'error'
 

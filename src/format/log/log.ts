@@ -2,14 +2,16 @@ import { formatDuration } from '../../core/duration.ts'
 import type { LeaseLossCause, RunContext, RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { isCatchUpTrigger, waitMsOf } from '../../core/row/attempts.ts'
+import { encodeEcs } from '../../core/row/stored-ecs.ts'
 import type { Suspension } from '../../core/task/task-record.ts'
 import type { AttemptRecord, Instant, ScheduleSpec, Trigger } from '../../core/types.ts'
 import { commandLine } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
+import { rerunStep, showStep } from '../steps/next-steps.ts'
+import { type NextStep, stepLines, targetOf } from '../steps/step.ts'
 import { elapsed, printable, safeJson, scheduleText, sentence } from '../text.ts'
 import { endedEntry, unrecordedText } from './ended-attempt.ts'
 import type { LogEntry, LogLevel } from './entry.ts'
-import { type NextStep, rerunStep, showStep, stepLines, targetOf } from './next-steps.ts'
 import { duplicateEntry, lockFields, lockText, refusedEntry } from './rejected-trigger.ts'
 
 export type LogFormat = 'json' | 'text' | 'quiet'
@@ -146,7 +148,7 @@ function claimedEntry(attempt: AttemptRecord, trigger: Trigger, latenessMs: numb
     level: 'info',
     event: 'claimed',
     message: `started attempt ${attempt.number} (${how})`,
-    fields: { attempt: attempt.number, latenessMs },
+    fields: { attempt: attempt.number, latenessMs, ...(attempt.ecs && { ecs: encodeEcs(attempt.ecs) }) },
   }
 }
 
@@ -277,6 +279,7 @@ function mismatchAdvice(matchesIn: string | undefined): string {
 
 const LOST_BECAUSE: Readonly<Record<LeaseLossCause, string>> = {
   taken: 'another run took over this slot',
+  resolved: 'an operator resolved this slot, and said that this run has ended',
   deleted: 'the record of this slot was deleted, so another run may start',
   expired: 'the lease could not be renewed in time',
   turn: 'the lease ran out, and another slot of this task now holds the overlap lock',

@@ -7,9 +7,10 @@ import { readableRow } from '../../core/row/status.ts'
 import type { AttemptRecord, Instant, Row, StoredRow } from '../../core/types.ts'
 import { commandLine, scheduleFlags } from '../command-line.ts'
 import { timeNear, zonedTime } from '../local-time.ts'
+import { decisionSteps, lookStep, rerunStep, resolveStep, showStep } from '../steps/next-steps.ts'
+import { type NextStep, targetOf } from '../steps/step.ts'
 import { elapsed, endingText, progressText, scheduleText } from '../text.ts'
 import type { LogEntry } from './entry.ts'
-import { decisionSteps, type NextStep, rerunStep, resolveStep, showStep, targetOf } from './next-steps.ts'
 
 type Duplicate = Extract<RunEvent, { event: 'duplicate' }>
 type Refused = Extract<RunEvent, { event: 'refused' }>
@@ -59,6 +60,17 @@ function duplicateOf(row: Row, context: RunContext): string {
   return `${nameOf(attempt)} ${adverb}${progressWithTime(attempt, context)} ${whereabouts(attempt)}`
 }
 
+/** Returns what completed or skipped the slot. A later force may have failed since. */
+function doneText(row: StoredRow | null, status: 'completed' | 'skipped', context: RunContext): string {
+  const known = readableRow(row)
+  const success = known === null || status === 'skipped' ? undefined : successOf(known)
+  if (success !== undefined)
+    return `${nameOf(success)} already ${progressWithTime(success, context)} ${whereabouts(success)}`
+  const resolution = known?.resolutions.findLast(({ state }) => state.toLowerCase() === status)
+  if (resolution === undefined) return `the slot is ${status}`
+  return `${resolution.by} marked the slot as ${status} at ${nearSlot(resolution.at, context)}: ${resolution.reason}`
+}
+
 function nameOf(attempt: AttemptRecord): string {
   return `attempt ${attempt.number}`
 }
@@ -89,7 +101,7 @@ function refusalOf(event: Refused, context: RunContext, latenessMs: number): str
     case 'running':
       return `${name} ${progress || 'is still running'}${where}${leaseText(row, context)}`
     case 'stale':
-      return `${name}${where} stopped reporting and needs a decision: it is unknown how much of the work was done`
+      return staleText(name, last, where)
     case 'failed':
       return `${name} ${progress || 'failed'} and needs a decision${where}`
     case 'tooManyAttempts':
@@ -107,10 +119,24 @@ function refusalOf(event: Refused, context: RunContext, latenessMs: number): str
     case 'overlap':
       return holder === undefined ? 'another slot of this task has not ended yet' : lockText(holder, context)
     case 'noRow':
-      return 'nothing is recorded for this slot any more, because its record expired or was deleted'
+      return 'nothing is recorded for this slot. It was missed, or its record expired or was deleted.'
     case 'newerAttempt':
       return `${name}${where} started after you asked for this run${last?.phase === 'ended' ? `, and it ${endingText(last)}` : ''}`
+    case 'completed':
+    case 'skipped':
+      return doneText(row, cause, context)
   }
+}
+
+/**
+ * Returns the text for an attempt whose end is unknown. A batch whose result could not be recorded looks the same as one
+ * that was killed, and running it again may do its work twice.
+ */
+function staleText(name: string, last: AttemptRecord | undefined, where: string): string {
+  const stopped = `${name}${where} stopped reporting and needs a decision`
+  return last === undefined
+    ? `${stopped}. Its batch may have succeeded.`
+    : `${stopped}. Its batch may have succeeded: look in its log for a line with "The batch SUCCEEDED".`
 }
 
 function leaseText(row: StoredRow | null, context: RunContext): string {
@@ -173,9 +199,9 @@ function lastStarted(row: StoredRow | null): AttemptRecord | undefined {
 }
 
 /** Returns the next steps for the operator. */
-function todoOf({ cause, survivor, holder }: Refused, context: RunContext): readonly NextStep[] {
+function todoOf({ cause, row, survivor, holder }: Refused, context: RunContext): readonly NextStep[] {
   const { schedule, trigger } = context
-  const target = targetOf(context)
+  const target = targetOf(context, row)
   switch (cause) {
     case 'newerRow':
       return []
@@ -193,9 +219,13 @@ function todoOf({ cause, survivor, holder }: Refused, context: RunContext): read
       ]
     }
     case 'tooManyAttempts':
-      return [showStep('see what happened', target), resolveStep('when the work is done', target)]
+      return [lookStep(target), resolveStep('when the work is done', target)]
     case 'newerAttempt':
       return [showStep('see its result', target), rerunStep('run it again', target)]
+    case 'completed':
+      return [showStep('see its result', target), rerunStep('if its work must be done again', target)]
+    case 'skipped':
+      return [showStep('see why', target), rerunStep('run it anyway', target)]
     case 'stale':
     case 'failed':
       return decisionSteps(target)

@@ -2,7 +2,7 @@ import { endsAfter } from '../../core/task/suspensions.ts'
 import type { Suspension, TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
 import { commandLine } from '../command-line.ts'
-import { type NextStep, stepLines } from '../log/next-steps.ts'
+import { type NextStep, stepLines } from '../steps/step.ts'
 import { printable, safeJson } from '../text.ts'
 import { bothTimes, isCancelled, openJson, suspensionJson, suspensionText } from './suspensions.ts'
 

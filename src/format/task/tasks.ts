@@ -1,5 +1,6 @@
 import { formatInstant } from '../../core/instant.ts'
 import { readableRow } from '../../core/row/status.ts'
+import { encodeEcs } from '../../core/row/stored-ecs.ts'
 import { isMissed } from '../../core/task/expected-slots.ts'
 import { expectedTimes, type TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant, ScheduleSpec, Status } from '../../core/types.ts'
@@ -56,6 +57,7 @@ export function taskJson(summary: TaskSummary, now: Instant, skewMs: number) {
     next: next === null ? null : formatInstant(next),
     ...openJson(record, now),
     expectations: { ...expectedTimes(record), owner: record.expectations?.owner ?? null },
+    ecs: record.ecs && encodeEcs(record.ecs),
   }
 }
 

@@ -4,7 +4,7 @@ import type {
   QueryCommandInput,
   UpdateItemCommandInput,
 } from '@aws-sdk/client-dynamodb'
-import { FIRST_REJECTIONS, NOTED_RUN_IDS, refusalsIn } from '../../core/row/rejections.ts'
+import { FIRST_REJECTIONS, NOTED_RUN_IDS } from '../../core/row/rejections.ts'
 import type { StoredDocument, StoredValue } from '../../core/row/stored-fields.ts'
 import { encodeRejection } from '../../core/row/stored-rejections.ts'
 import { encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
@@ -61,14 +61,15 @@ export function nextPut(row: Row, expected: Exclude<Expected, 'absent'>): Update
 export function noteUpdate(key: StoredKey, rejection: Rejection, count: number): Update {
   const entry = encodeRejection(rejection)
   const [condition, set, add, own] = noteBracket(count, entry)
-  const { runId } = rejection
+  const { runId, kind } = rejection
+  const counters = kind === 'refused' ? ['rejectionCount', 'refusalCount'] : ['rejectionCount']
   return {
     Key: toItem({ ...key }),
-    UpdateExpression: `SET ${set} ADD #rejectionCount :one, #refusalCount :refused${add}`,
+    UpdateExpression: `SET ${set} ADD ${counters.map((name) => `#${name} :one`).join(', ')}${add}`,
     ConditionExpression: `#schemaVersion = :schemaVersion AND NOT contains(#rejectedBy, :runId) AND ${condition}`,
-    ExpressionAttributeNames: names('schemaVersion', 'rejectionCount', 'refusalCount', 'rejectedBy', ...own.names),
+    ExpressionAttributeNames: names('schemaVersion', 'rejectedBy', ...counters, ...own.names),
     ExpressionAttributeValues: {
-      ...values({ schemaVersion: SCHEMA_VERSION, runId, one: 1, refused: refusalsIn([rejection]), ...own.values }),
+      ...values({ schemaVersion: SCHEMA_VERSION, runId, one: 1, ...own.values }),
       ...(add === '' ? {} : { ':runIds': { SS: [runId] } }),
     },
     ReturnValuesOnConditionCheckFailure: 'ALL_OLD',

@@ -145,7 +145,11 @@ test('a forced run does not catch up: with both flags a usage error, else the va
   expect(both.stderr).toContain('--catch-up and --force-slot cannot be used together')
   expect(slotsOf(await forced(force, { CRONLEDGER_CATCH_UP: '31d' }))).toEqual([slotBefore(0)])
   // As by aws ecs run-task, whose task definition has the flag.
-  const byVariable = { CRONLEDGER_FORCE_SLOT: slotBefore(0), CRONLEDGER_REASON: 'again' }
+  const byVariable = {
+    CRONLEDGER_FORCE_SLOT: slotBefore(0),
+    CRONLEDGER_FORCE_ONLY: 'completed',
+    CRONLEDGER_REASON: 'again',
+  }
   expect(slotsOf(await forced(CATCH_UP, byVariable))).toEqual([slotBefore(0)])
   expect(slotsOf(await run(slotBefore(0), CATCH_UP, PRINT_SLOT))).toEqual([slotBefore(1)])
 })

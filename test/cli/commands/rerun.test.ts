@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { cronledger, type Loose, MAIN, scratch, start } from '../../support/cli.ts'
+import { cronledger, type Loose, MAIN, pasted, scratch, start } from '../../support/cli.ts'
 import { linesOf, onTerminal } from '../../support/processes/terminal.ts'
 import { CREDENTIALS, REGION, type Server, startDynalite } from '../../support/servers.ts'
 
@@ -88,7 +88,7 @@ for (const [what, store] of [
   describe(`with ${what}`, () => {
     test('twice at the same time on one slot: one runs, the other is refused', async () => {
       const twice = task(store(), 'twice')
-      await twice.run(day(10), ['true'])
+      await twice.run(day(10), ['false'])
       const first = twice.start(['--slot', '2026-11-10'], 'sh', '-c', 'echo ready; exec sleep 60')
       await first.printed('ready')
       const second = await twice.rerun(['--slot', '2026-11-10'], 'echo', 'no')
@@ -113,9 +113,10 @@ for (const [what, store] of [
     test('two at once, and the first one is over before the second comes to its claim: one runs', async () => {
       const brief = task(store(), 'brief')
       await brief.run(day(10), ['true'])
-      const late = brief.startHeld(['--slot', day(10)], 'echo', 'no')
+      const again = ['--slot', day(10), '--only', 'completed']
+      const late = brief.startHeld(again, 'echo', 'no')
       await late.printed('held')
-      expect(await brief.rerun(['--slot', day(10)], 'echo', 'ran')).toMatchObject({ code: 0, stdout: 'ran\n' })
+      expect(await brief.rerun(again, 'echo', 'ran')).toMatchObject({ code: 0, stdout: 'ran\n' })
       late.child.stdin?.end('go on\n')
       expect(await late.ended).toMatchObject({
         code: 65,
@@ -124,7 +125,50 @@ for (const [what, store] of [
           /attempt 2 \(run .*\) started after you asked for this run, and it succeeded\n {2}see its result: /,
         ),
       })
-      expect(await brief.rerun(['--slot', day(10)], 'echo', 'again')).toMatchObject({ code: 0, stdout: 'again\n' })
+      expect(await brief.rerun(again, 'echo', 'again')).toMatchObject({ code: 0, stdout: 'again\n' })
+    })
+
+    test('two forces at once: one starts, and the other is told that the work is done', async () => {
+      const undone = task(store(), 'undone')
+      await undone.run(day(10), ['false'])
+      const late = undone.startHeld(['--slot', day(10)], 'echo', 'no')
+      await late.printed('held')
+      expect(await undone.rerun(['--slot', day(10)], 'echo', 'ran')).toMatchObject({ code: 0, stdout: 'ran\n' })
+      late.child.stdin?.end('go on\n')
+      expect(await late.ended).toMatchObject({
+        code: 65,
+        stdout: 'held\n',
+        stderr: expect.stringMatching(/not started: attempt 2 already succeeded at /),
+      })
+    })
+
+    test('a force on a completed slot: refused unless it says so', async () => {
+      const done = task(store(), 'done')
+      await done.run(day(10), ['true'])
+      const refused = await done.rerun(['--slot', day(10)], 'echo', 'no')
+      expect(refused).toMatchObject({
+        code: 65,
+        stdout: '',
+        stderr: expect.stringMatching(
+          /not started: attempt 1 already succeeded at .* \(run .*, host .*\)\n {2}see its result: .*\n {2}if its work must be done again: .*--only completed/,
+        ),
+      })
+      expect((await done.rows())[0]).toMatchObject({
+        state: 'COMPLETED',
+        attempts: [{}],
+        rejections: { refused: 1, latest: { kind: 'refused', cause: 'completed' } },
+      })
+
+      // The command below the refusal works as it is, and it is needed again after the forced run failed.
+      const command = /(?<=again: +)cronledger .*$/m.exec(refused.stderr)?.[0] ?? ''
+      const filled = command.replace('YOUR REASON', 'new input').replace('YOUR_COMMAND', 'false')
+      const failed = await pasted(filled, done.env)
+      expect(failed).toMatchObject({ code: 1, stderr: expect.stringMatching(/run it again: .*--only completed/) })
+      expect(await done.states()).toContain(`${day(10)} FAILED 2`)
+      expect((await done.rerun(['--slot', day(10)], 'echo', 'no')).code).toBe(65)
+      expect((await done.rerun([...WEEK, '--dry-run'])).stdout).not.toContain(day(10))
+      const again = await done.rerun(['--slot', day(10), '--only', 'failed,completed'], 'echo', 'ran')
+      expect(again).toMatchObject({ code: 0, stdout: 'ran\n' })
     })
 
     test('a range: what is undone and nothing else, oldest first, and then nothing is left', async () => {
@@ -175,7 +219,7 @@ describe('one slot', () => {
   test('a forced attempt that fails on a completed slot: later triggers are still duplicates', async () => {
     const { run, rerun, states } = task(newFile())
     await run(day(10), ['true'])
-    expect((await rerun(['--slot', '2026-11-10'], 'sh', '-c', 'exit 3')).code).toBe(3)
+    expect((await rerun(['--slot', '2026-11-10', '--only', 'completed'], 'sh', '-c', 'exit 3')).code).toBe(3)
     expect(await states()).toEqual([`${day(10)} FAILED 2`])
     expect(await run(day(10), ['echo', 'no'])).toMatchObject({
       code: 0,
@@ -199,7 +243,7 @@ describe('one slot', () => {
 
   test('the batch does not get the variables that force it', async () => {
     const { run, env } = task(newFile())
-    await run(day(10), ['true'])
+    await run(day(10), ['false'])
     const forcing = { CRONLEDGER_SLOT: day(10), CRONLEDGER_REASON: 'x', CRONLEDGER_BY: 'ada' }
     const { code, stdout } = await cronledger(['rerun', '--', 'env'], { env: { ...env, ...forcing } })
     expect(code).toBe(0)
@@ -209,7 +253,7 @@ describe('one slot', () => {
 
   test('--timeout and a command that is not found, as in run', async () => {
     const { run, rerun } = task(newFile())
-    await run(day(10), ['true'])
+    await run(day(10), ['false'])
     expect((await rerun(['--slot', day(10), '--timeout', '100ms'], 'sleep', '60')).code).toBe(124)
     expect((await rerun(['--slot', day(10)], 'no-such-command')).code).toBe(127)
   })
@@ -226,16 +270,12 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
     ],
     [['--slot', '2199-11-10'], /slot 2199-11-10T03:00:00Z is not due yet/],
     [['--slot', 'tomorrow'], /slot "tomorrow" is not valid. Use an instant .*, a date .*, or latest/],
-    [
-      ['--slot', day(10), '--only', 'failed'],
-      /--slot and --only cannot be used together, because --only is for a range/,
-    ],
     [['--slot', day(10), '--dry-run'], /--slot and --dry-run cannot be used together/],
     [['--slot', day(10), '--from', '7d'], /--slot and --from cannot be used together/],
     [['--to', day(10)], /--slot or --from is required/],
     [
       ['--from', '2026-11-10', '--only', 'missed,late'],
-      /--only "late" is not allowed. Use missed, failed, stale or completed/,
+      /--only "late" is not allowed. Use missed, failed, stale, completed or skipped/,
     ],
     [['--from', '2026-11-10', '--only', 'mised'], /--only "mised" is not allowed. Did you mean missed\?/],
     [['--slot', day(10), '--timezone', 'UTC'], /--timezone requires --schedule/],

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { cronledger, type Loose, NIGHTLY, scratch, start } from '../../support/cli.ts'
@@ -91,6 +92,35 @@ describe('the resolution of a slot', () => {
         /not changed: the slot is already completed\n {2}if it must run again: {2}cronledger rerun /,
       ),
     })
+  })
+
+  test('under a living lease, only if --run names its run, and never while its process lives here', async () => {
+    const { run, start: begin, resolve, row } = ledger()
+    const pidFile = join(folder, 'pid')
+    const running = begin(NIGHT, 'sh', '-c', `echo $$ > ${pidFile}; echo ready; exec sleep 60`)
+    await running.printed('ready')
+    const given = ['--schedule', '0 3 * * *'] as const
+    const { runId, host } = (await row())['attempts'][0]
+    const other = await resolve(NIGHT, 'completed', ...given, '--run', 'another')
+    expect(other).toMatchObject({
+      code: 65,
+      stderr: expect.stringContaining(
+        `not changed: attempt 1 is running, and it is of run ${runId} (host ${host}), not of run another\n`,
+      ),
+    })
+    expect(await resolve(NIGHT, 'completed', ...given, '--run', runId)).toMatchObject({
+      code: 65,
+      stderr: expect.stringMatching(/not changed: process \d+ \(.*\) of run .* still runs on this host\./),
+    })
+
+    running.child.kill('SIGKILL')
+    await running.exited
+    process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGKILL')
+    await running.ended
+    expect((await resolve(NIGHT, 'failed', ...given)).code).toBe(65)
+    expect((await resolve(NIGHT, 'failed', ...given, '--run', runId)).code).toBe(0)
+    expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'abandoned' }] })
+    expect((await run(NIGHT, 'true')).code).toBe(65)
   })
 
   test('an unknown task: the nearest one, and nothing is written', async () => {

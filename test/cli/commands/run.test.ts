@@ -1,11 +1,11 @@
 // Also covers src/run/command.ts, since the work of a command is a process.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { cronledger, type Ended, type Loose, MAIN, NIGHTLY, type Options, scratch, start } from '../../support/cli.ts'
+import { FARGATE } from '../../support/ecs.ts'
+import { serveMetadata } from '../../support/ecs-metadata.ts'
 
 const folder = scratch()
 let files = 0
@@ -128,6 +128,24 @@ describe('the main job', () => {
     })
   })
 
+  test('a force on a completed slot is refused, unless --force-only or its variable says completed', async () => {
+    const { run, force, rows } = ledger()
+    await run(['true'])
+    const refused = await force(['echo', 'no'])
+    expect(refused).toMatchObject({ code: 65, stdout: '' })
+    expect(logOf(refused)).toMatchObject([
+      {
+        event: 'refused',
+        cause: 'completed',
+        noted: true,
+        message: expect.stringMatching(/^not started: attempt 1 already succeeded at /),
+      },
+    ])
+    expect((await force(['echo', 'no'], ['--force-only', 'failed,stale'])).code).toBe(65)
+    expect(await force(['echo', 'ran'], ['--force-only', 'completed'])).toMatchObject({ code: 0, stdout: 'ran\n' })
+    expect(await rows()).toMatchObject([{ attempts: [{}, { number: 2 }], rejections: { refused: 2 } }])
+  })
+
   test('with --max-attempts a later trigger tries again', async () => {
     const { run, rows } = ledger()
     const twice = ['--max-attempts', '2']
@@ -141,7 +159,7 @@ describe('the main job', () => {
 
   test('a forced slot runs again, with who and why on record', async () => {
     const { run, force, rows } = ledger()
-    await run(['true'])
+    await run(['false'])
     expect(await force(['echo', 'again'])).toMatchObject({ code: 0, stdout: 'again\n' })
     expect(await rows()).toMatchObject([
       { attempts: [{}, { number: 2, trigger: { kind: 'forced', by: 'ada', reason: 'bad input file' } }] },
@@ -186,6 +204,7 @@ describe('what the command gets', () => {
         CRONLEDGER_SCHEDULE: '0 3 * * *',
         CRONLEDGER_TIMEZONE: 'Asia/Tokyo',
         CRONLEDGER_FORCE_SLOT: '2026-11-23',
+        CRONLEDGER_FORCE_ONLY: 'missed',
         CRONLEDGER_REASON: 'bad input file',
         CRONLEDGER_BY: 'ada',
         CRONLEDGER_MAX_ATTEMPTS: '',
@@ -199,7 +218,7 @@ describe('what the command gets', () => {
     expect(variables).toContain('CRONLEDGER_RUN_ATTEMPT=1')
     expect(variables.some((line) => /^CRONLEDGER_RUN_ID=.{10,}/.test(line))).toBe(true)
     expect(variables).toContain('OTHER=kept')
-    expect(variables.join()).not.toMatch(/FORCE_SLOT|REASON|CRONLEDGER_BY/)
+    expect(variables.join()).not.toMatch(/FORCE_SLOT|FORCE_ONLY|REASON|CRONLEDGER_BY/)
   })
 
   test('its arguments untouched by any shell or option parser', async () => {
@@ -297,6 +316,8 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     [[...ok, '--finish-timeout', '20m'], /finish-timeout 20m is too long\. It must be less than the lease/],
     [[...ok, '--on-mismatch', 'maybe'], /--on-mismatch "maybe" is not allowed. Use warn or refuse/],
     [[...ok, '--reason', 'x'], /--reason requires --force-slot/],
+    [[...ok, '--force-only', 'failed'], /--force-only requires --force-slot/],
+    [[...force, '--force-only', 'running'], /--force-only "running" is not allowed. Use missed, failed, stale/],
     [[...ok, '--force-slot', 'latest', '--reason', 'x'], /a forced slot and an event time cannot be used together/],
     [[...force, '--reason', 'YOUR REASON'], /the reason is still the placeholder "YOUR REASON"/],
     [[...force, '--reason', 'WHY'], /the reason is still the placeholder "WHY"/],
@@ -417,6 +438,40 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     })
   })
 
+  test('a variable that is nearly the one that limits a force is an error', async () => {
+    const { force, store } = ledger()
+    const message =
+      'CRONLEDGER_FORCE_ONLYS is not an option, and without CRONLEDGER_FORCE_ONLY the run could start in a slot that you exclude. Set CRONLEDGER_FORCE_ONLY, or remove CRONLEDGER_FORCE_ONLYS.'
+    const args = [
+      'run',
+      '--store',
+      store,
+      ...NIGHTLY,
+      '--force-slot',
+      '2026-11-23',
+      '--reason',
+      'x',
+      '--',
+      'echo',
+      'no',
+    ]
+    const ended = await cronledger(args, { env: { CRONLEDGER_FORCE_ONLYS: 'failed' } })
+    expect(ended).toMatchObject({ code: 64, stdout: '', stderr: `cronledger: ${message}\n` })
+    expect((await force(['echo', 'ran'])).stdout).toBe('ran\n')
+  })
+
+  test('statuses that a force leaves behind in the environment are an error, as a reason is', async () => {
+    const { run, path } = ledger()
+    const left = await run(['echo', 'no'], [], { env: { CRONLEDGER_FORCE_ONLY: 'completed' } })
+    expect(left).toMatchObject({
+      code: 64,
+      stdout: '',
+      stderr:
+        'cronledger: --force-only requires --force-slot. Give both, or remove --force-only and CRONLEDGER_FORCE_ONLY.\n',
+    })
+    expect(existsSync(path)).toBe(false)
+  })
+
   test('such a variable has no effect if the option is given', async () => {
     const { run } = ledger()
     expect((await run(['true'], ['--timezone', 'UTC'], { env: { CRONLEDGER_TZ: 'Asia/Tokyo' } })).code).toBe(0)
@@ -512,37 +567,61 @@ describe('an event that never comes', () => {
 })
 
 describe('under ECS', () => {
-  async function metadata(answer: string | null) {
-    const server = createServer((request, response) => {
-      if (answer === null) return
-      response.end(request.url === '/v4/abc/task' ? answer : '{}')
-    })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const { port } = server.address() as AddressInfo
-    return { server, env: { ECS_CONTAINER_METADATA_URI_V4: `http://127.0.0.1:${port}/v4/abc` } }
-  }
+  const { awsvpc: _, ...texts } = FARGATE.ecs
+  const ecs = { ...texts, networkMode: 'awsvpc' }
 
-  test("the task's ARN is recorded", async () => {
-    const answer = readFileSync(new URL('../../fixtures/aws/ecs-task-metadata-v4.json', import.meta.url), 'utf8')
-    const { server, env } = await metadata(answer)
-    const { run, rows } = ledger()
-    await run(['true'], [], { env })
-    server.close()
-    expect(await rows()).toMatchObject([{ attempts: [{ ecsTask: JSON.parse(answer).TaskARN }] }])
+  test('its container is recorded: with the attempt, with the task, and in the log where the batch starts', async () => {
+    const { asked, env } = await serveMetadata({})
+    const { run, rows, store } = ledger()
+    const log = logOf(await run(['true'], [], { env }))
+    expect(asked).toHaveLength(2)
+    expect(log.map(({ event }) => event)).toEqual(['claimed', 'completed'])
+    expect(log.map((line) => line['ecs'])).toEqual([ecs, undefined])
+    expect(await rows()).toMatchObject([{ attempts: [{ ecsTask: FARGATE.host.ecsTask, ecs }] }])
+    const { logStream, ...lasting } = ecs
+    const { stdout } = await cronledger(['tasks', '--store', store, '--json'])
+    expect(JSON.parse(stdout)[0].ecs).toEqual(lasting)
   })
 
-  for (const [what, answer] of [
+  test('show says where the attempt ran and where its log is', async () => {
+    const { env } = await serveMetadata({})
+    const { run, store } = ledger()
+    await run(['true'], [], { env })
+    const { stdout } = await cronledger(['show', '--store', store, '--task', 'nightly', '--slot', '2026-11-23'])
+    const { ecsTask } = FARGATE.host
+    expect(stdout).toContain(
+      `(ECS task ${ecsTask}, task definition nightly:7, container batch, log /ecs/nightly ${ecs.logStream}, run `,
+    )
+  })
+
+  test('a run that moved off ECS is no longer expected there, and one that ECS does not answer changes nothing', async () => {
+    const { store } = ledger()
+    const runOn = async (day: number, env: Record<string, string>) => {
+      const time = ['--event-time', `2026-11-0${day}T03:00:00Z`]
+      await cronledger(['run', '--store', store, ...NIGHTLY, ...time, '--', 'true'], { env })
+      const { stdout } = await cronledger(['tasks', '--store', store, '--json'])
+      return JSON.parse(stdout)[0].ecs
+    }
+    const answering = (await serveMetadata({})).env
+    expect(await runOn(1, answering)).toMatchObject({ taskDefinition: 'nightly:7' })
+    expect(await runOn(2, (await serveMetadata({ container: '<html>' })).env)).toMatchObject({
+      taskDefinition: 'nightly:7',
+    })
+    expect(await runOn(3, {})).toBe(null)
+  })
+
+  for (const [what, task] of [
     ['answers nonsense', '<html>'],
     ['has no ARN', '{}'],
     ['never answers', null],
   ] as const) {
     test(`metadata that ${what} never stops a run`, async () => {
-      const { server, env } = await metadata(answer)
+      const { env } = await serveMetadata({ task })
       const { run, rows } = ledger()
       expect((await run(['true'], [], { env })).code).toBe(0)
-      server.closeAllConnections()
-      server.close()
-      expect((await rows())[0]?.['attempts'][0]).not.toHaveProperty('ecsTask')
+      const attempt = (await rows())[0]?.['attempts'][0]
+      expect(attempt).not.toHaveProperty('ecsTask')
+      expect(attempt).not.toHaveProperty('ecs')
     })
   }
 })

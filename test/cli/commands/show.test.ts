@@ -103,15 +103,22 @@ describe('show', () => {
   })
 
   test('a slot without a row: exit code 1, nothing on stdout, and what the schedule says of it', async () => {
-    const { show } = await ledger()
+    const { show, store } = await ledger()
     const absent = async (slot: string) => {
       const { code, stdout, stderr } = await show('--slot', slot, '--json')
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
       return stderr
     }
-    expect(await absent('2025-11-24T18:00:00Z')).toMatch(
-      /^cronledger: nightly 2025-11-24T18:00:00Z \(2025-11-25 03:00 Asia\/Tokyo\) was missed: it was due .* ago, and no run is recorded for it\.\n$/,
+    const [line, ...steps] = (await absent('2025-11-24T18:00:00Z')).split('\n')
+    expect(line).toMatch(
+      /^cronledger: nightly 2025-11-24T18:00:00Z \(2025-11-25 03:00 Asia\/Tokyo\) was missed: it was due .* ago, and no run is recorded for it\.$/,
     )
+    const slot = `--store ${store} --task nightly --slot 2025-11-24T18:00:00Z`
+    expect(steps).toEqual([
+      `  run it now:          cronledger rerun ${slot} --reason 'YOUR REASON' -- YOUR_COMMAND`,
+      `  or mark it as done:  cronledger resolve ${slot} --state completed --reason 'YOUR REASON'`,
+      '',
+    ])
     expect(await absent('2099-11-24T18:00:00Z')).toMatch(/ is scheduled: it is due in \d+d \d+h\.\n$/)
     expect(await absent('2025-11-23T18:00:00.500Z')).toBe(
       'cronledger: no run of nightly is recorded for 2025-11-23T18:00:00.500Z.\n',

@@ -42,6 +42,7 @@ interface Situation {
   readonly survivor?: Survivor
   readonly forceOnly?: readonly Rerunnable[]
   readonly forceAskedAt?: number
+  readonly forceOfRange?: boolean
 }
 
 function answer(row: StoredRow | null, situation: Situation = {}): string {
@@ -53,6 +54,7 @@ function answer(row: StoredRow | null, situation: Situation = {}): string {
     survivor = null,
     forceOnly,
     forceAskedAt,
+    forceOfRange,
   } = situation
   const decision = decide(
     row,
@@ -63,6 +65,7 @@ function answer(row: StoredRow | null, situation: Situation = {}): string {
       skewMs: SKEW_MS,
       ...(forceOnly && { forceOnly }),
       ...(forceAskedAt && { forceAskedAt }),
+      ...(forceOfRange && { forceOfRange }),
     },
     { now, survivor, objection: null },
   )
@@ -74,6 +77,12 @@ const resolvedAs = (row: Row, state: ResolvedState): Row => ({
   state,
   resolutions: [{ state, at: NOW, by: 'ada', reason: 'looked', afterAttempt: row.attempts.length }],
 })
+
+/** Returns a row that was resolved, and in which a later attempt ended. */
+function rowWithResolution(state: ResolvedState, later: { readonly trigger: Trigger; readonly ending: Ending }): Row {
+  const [resolution] = resolvedAs(rowWith({ ending: FAILED }), state).resolutions
+  return { ...rowWith({ ending: FAILED }, later), resolutions: resolution === undefined ? [] : [resolution] }
+}
 
 const EXPIRED = NOW + LEASE_MS + SKEW_MS + 1
 const RUNNING = rowWith({})
@@ -112,14 +121,15 @@ describe('a trigger that catches up', () => {
 })
 
 describe('the table of design part 4', () => {
-  for (const [what, row, now, scheduled, retried, forced] of [
-    ['absent', null, NOW, 'start', 'start', 'start'],
+  for (const [what, row, now, scheduled, retried, forced, forcedAgain] of [
+    ['absent', null, NOW, 'start', 'start', 'start', 'refused: noRow'],
     [
       'an attempt succeeded',
       rowWith({ ending: SUCCEEDED }),
       NOW,
       'duplicate: completed',
       'duplicate: completed',
+      'refused: completed',
       'start',
     ],
     [
@@ -128,6 +138,7 @@ describe('the table of design part 4', () => {
       NOW,
       'duplicate: completed',
       'duplicate: completed',
+      'refused: completed',
       'start',
     ],
     [
@@ -137,6 +148,7 @@ describe('the table of design part 4', () => {
       'duplicate: completed',
       'duplicate: completed',
       'refused: running',
+      'refused: running',
     ],
     [
       'an attempt succeeded, a force is stale',
@@ -144,6 +156,7 @@ describe('the table of design part 4', () => {
       EXPIRED,
       'duplicate: completed',
       'duplicate: completed',
+      'refused: completed',
       'start',
     ],
     [
@@ -152,6 +165,7 @@ describe('the table of design part 4', () => {
       NOW,
       'duplicate: completed',
       'duplicate: completed',
+      'refused: completed',
       'start',
     ],
     [
@@ -161,9 +175,26 @@ describe('the table of design part 4', () => {
       'duplicate: skipped',
       'duplicate: skipped',
       'start',
+      'refused: skipped',
     ],
-    ['resolved as failed', resolvedAs(rowWith({ ending: FAILED }), 'FAILED'), NOW, 'refused: failed', 'start', 'start'],
-    ['PENDING, lease alive', RUNNING, NOW, 'duplicate: running', 'duplicate: running', 'refused: running'],
+    [
+      'resolved as failed',
+      resolvedAs(rowWith({ ending: FAILED }), 'FAILED'),
+      NOW,
+      'refused: failed',
+      'start',
+      'start',
+      'refused: failed',
+    ],
+    [
+      'PENDING, lease alive',
+      RUNNING,
+      NOW,
+      'duplicate: running',
+      'duplicate: running',
+      'refused: running',
+      'refused: running',
+    ],
     [
       'PENDING, lease over, skew not',
       RUNNING,
@@ -171,16 +202,26 @@ describe('the table of design part 4', () => {
       'duplicate: running',
       'duplicate: running',
       'refused: running',
+      'refused: running',
     ],
-    ['PENDING, stale', RUNNING, EXPIRED, 'refused: stale', 'start', 'start'],
-    ['FAILED', rowWith({ ending: FAILED }), NOW, 'refused: failed', 'start', 'start'],
-    ['SKIPPED', SKIPPED, NOW, 'duplicate: skipped', 'duplicate: skipped', 'start'],
-    ['an attempt that never started', rowWith({ ending: NOT_STARTED }), NOW, 'start', 'start', 'start'],
+    ['PENDING, stale', RUNNING, EXPIRED, 'refused: stale', 'start', 'start', 'refused: stale'],
+    ['FAILED', rowWith({ ending: FAILED }), NOW, 'refused: failed', 'start', 'start', 'refused: failed'],
+    ['SKIPPED', SKIPPED, NOW, 'duplicate: skipped', 'duplicate: skipped', 'start', 'refused: skipped'],
+    [
+      'an attempt that never started',
+      rowWith({ ending: NOT_STARTED }),
+      NOW,
+      'start',
+      'start',
+      'start',
+      'refused: failed',
+    ],
   ] as const) {
     test(what, () => {
       expect(answer(row, { now })).toBe(scheduled)
       expect(answer(row, { now, maxAttempts: 2 })).toBe(retried)
       expect(answer(row, { now, trigger: FORCED })).toBe(forced)
+      expect(answer(row, { now, trigger: FORCED, forceOnly: ['completed'] })).toBe(forcedAgain)
     })
   }
 })
@@ -199,7 +240,7 @@ const histories = fc.array(fc.record({ trigger: fc.constantFrom(SCHEDULED, FORCE
 })
 
 describe('a force that was asked for before an attempt began', () => {
-  const before = { trigger: FORCED, forceAskedAt: NOW - 1 }
+  const before = { trigger: FORCED, forceAskedAt: NOW - 1, forceOnly: RERUNNABLE }
   for (const [what, row, now, said] of [
     ['COMPLETED', rowWith({ ending: SUCCEEDED }), NOW, 'refused: newerAttempt'],
     ['FAILED', rowWith({ ending: FAILED }), NOW, 'refused: newerAttempt'],
@@ -211,7 +252,7 @@ describe('a force that was asked for before an attempt began', () => {
     test(what, () => {
       expect(answer(row, { ...before, now })).toBe(said)
       if (said === 'refused: newerAttempt') {
-        expect(answer(row, { trigger: FORCED, forceAskedAt: NOW, now })).toBe('start')
+        expect(answer(row, { ...before, forceAskedAt: NOW, now })).toBe('start')
       }
     })
   }
@@ -228,12 +269,33 @@ describe('a force that is meant for some slots only', () => {
     ['FAILED', rowWith({ ending: FAILED }), NOW, 'failed', 'refused: failed'],
     ['an attempt that never started', rowWith({ ending: NOT_STARTED }), NOW, 'failed', 'refused: failed'],
     ['PENDING, stale', RUNNING, EXPIRED, 'stale', 'refused: stale'],
-    ['COMPLETED', rowWith({ ending: SUCCEEDED }), NOW, 'completed', 'duplicate: completed'],
-    ['completed once, failed when forced', failedAgain, NOW, 'failed', 'duplicate: completed'],
+    ['COMPLETED', rowWith({ ending: SUCCEEDED }), NOW, 'completed', 'refused: completed'],
+    ['completed once, failed when forced', failedAgain, NOW, 'completed', 'refused: completed'],
+    [
+      'resolved as completed, failed when forced',
+      rowWithResolution('COMPLETED', { trigger: FORCED, ending: FAILED }),
+      NOW,
+      'completed',
+      'refused: completed',
+    ],
+    [
+      'completed once, stale when forced',
+      rowWith({ ending: SUCCEEDED }, { trigger: FORCED }),
+      EXPIRED,
+      'completed',
+      'refused: completed',
+    ],
     ['PENDING, lease alive', RUNNING, NOW, null, 'refused: running'],
     ['completed once, a force runs', rowWith({ ending: SUCCEEDED }, {}), NOW, null, 'refused: running'],
-    ['SKIPPED', SKIPPED, NOW, null, 'duplicate: skipped'],
-    ['resolved as skipped', resolvedAs(rowWith({ ending: FAILED }), 'SKIPPED'), NOW, null, 'duplicate: skipped'],
+    ['SKIPPED', SKIPPED, NOW, 'skipped', 'refused: skipped'],
+    ['resolved as skipped', resolvedAs(rowWith({ ending: FAILED }), 'SKIPPED'), NOW, 'skipped', 'refused: skipped'],
+    [
+      'resolved as skipped, failed when forced',
+      rowWithResolution('SKIPPED', { trigger: FORCED, ending: FAILED }),
+      NOW,
+      'failed',
+      'refused: failed',
+    ],
   ] as const) {
     test(what, () => {
       expect(rerunnableAs(row, now, SKEW_MS)).toBe(is)
@@ -249,9 +311,33 @@ describe('a force that is meant for some slots only', () => {
       fc.property(histories, fc.nat(1e12), (history, laterMs) => {
         const row = rowWith(...history, { trigger: FORCED, ending: SUCCEEDED })
         const situation = { trigger: FORCED, forceOnly: DEFAULT_RERUNNABLE, now: NOW + laterMs }
-        expect(answer(row, situation)).toBe('duplicate: completed')
+        expect(answer(row, situation)).toBe('refused: completed')
+        expect(answer(row, { ...situation, forceOfRange: true })).toBe('duplicate: completed')
       }),
     )
+  })
+
+  test('property: a force that does not name completed starts nothing in a slot that completed', () => {
+    const named = fc.subarray(RERUNNABLE.filter((status) => status !== 'completed'))
+    fc.assert(
+      fc.property(histories, named, fc.nat(1e12), fc.boolean(), (history, forceOnly, laterMs, forceOfRange) => {
+        const row = rowWith(...history)
+        fc.pre(history.some(({ ending }) => ending.outcome === 'succeeded'))
+        const situation = { trigger: FORCED, now: NOW + laterMs, forceOfRange }
+        expect(answer(row, { ...situation, forceOnly })).not.toBe('start')
+        expect(answer(row, situation)).not.toBe('start')
+      }),
+    )
+  })
+
+  test('in a range, a slot that another run completed or an operator skipped is done, and not refused', () => {
+    const range = { trigger: FORCED, forceOnly: DEFAULT_RERUNNABLE, forceOfRange: true }
+    expect(answer(rowWith({ ending: SUCCEEDED }), range)).toBe('duplicate: completed')
+    expect(answer(failedAgain, range)).toBe('duplicate: completed')
+    expect(answer(SKIPPED, range)).toBe('duplicate: skipped')
+    expect(answer(rowWith({ ending: FAILED }), { ...range, forceOnly: ['stale'] })).toBe('refused: failed')
+    expect(answer(RUNNING, range)).toBe('refused: running')
+    expect(answer(SKIPPED, { ...range, forceOnly: ['skipped'] })).toBe('start')
   })
 
   test('a scheduled trigger is none of its business', () => {
@@ -261,7 +347,9 @@ describe('a force that is meant for some slots only', () => {
 
   test('each word once, and no other', () => {
     expect(readRerunnable(['failed', 'missed', 'failed'])).toEqual(['failed', 'missed'])
-    expect(() => readRerunnable(['late'])).toThrow('only "late" is not allowed. Use missed, failed, stale or completed')
+    expect(() => readRerunnable(['late'])).toThrow(
+      'only "late" is not allowed. Use missed, failed, stale, completed or skipped',
+    )
   })
 })
 
@@ -283,6 +371,44 @@ describe('settling', () => {
     expect(objection(rowWith({ ending: SUCCEEDED }, { trigger: FORCED }), EXPIRED)).toBe(null)
     expect(objection(resolvedAs(rowWith({ ending: FAILED }), 'COMPLETED'))).toBe('completed')
     expect(objection({ task: 'nightly', slot: SLOT, schemaVersion: 3, newerSchema: true })).toBe('newerRow')
+  })
+
+  describe('where the operator knows that a run has ended', () => {
+    const named = (row: StoredRow | null, endedRun: string, now = NOW, survivor: Survivor | null = null) => {
+      const decision = decideResolution(row, { now, skewMs: SKEW_MS, endedRun, survivor })
+      return decision.kind === 'refused' ? decision.cause : null
+    }
+
+    test('the slot of that run may be resolved also while its lease holds', () => {
+      expect(named(RUNNING, 'run-1')).toBe(null)
+      expect(named(RUNNING, 'run-1', EXPIRED)).toBe(null)
+      expect(named(rowWith({ ending: FAILED }, {}), 'run-2')).toBe(null)
+      expect(named(rowWith({ ending: FAILED }), 'run-1')).toBe(null)
+      expect(named(retryAttempt(RUNNING, FAILED, { writeId: 'w', now: NOW }, LEASE_MS), 'run-1')).toBe(null)
+    })
+
+    test('a slot of another run is left as it is', () => {
+      expect(named(RUNNING, 'run-2')).toBe('otherRun')
+      expect(named(RUNNING, 'run-2', EXPIRED)).toBe('otherRun')
+      expect(named(rowWith({ ending: FAILED }, {}), 'run-1')).toBe('otherRun')
+      expect(named(rowWith({ ending: FAILED }, { ending: FAILED }), 'run-1')).toBe('otherRun')
+      expect(named(null, 'run-1')).toBe('otherRun')
+    })
+
+    test('a later attempt that never started does not count', () => {
+      expect(named(rowWith({ ending: FAILED }, { ending: NOT_STARTED }), 'run-1')).toBe(null)
+      expect(named(rowWith({ ending: FAILED }, { ending: NOT_STARTED }), 'run-2')).toBe('otherRun')
+    })
+
+    test('a completed slot is left as it is', () => {
+      expect(named(rowWith({ ending: SUCCEEDED }), 'run-1')).toBe('completed')
+      expect(named(rowWith({ ending: SUCCEEDED }), 'run-2')).toBe('completed')
+    })
+
+    test('a process of it on this host shows that it has not ended', () => {
+      expect(named(RUNNING, 'run-1', NOW, { pid: 7, command: 'sleep' })).toBe('survivor')
+      expect(named(RUNNING, 'run-2', NOW, { pid: 7, command: 'sleep' })).toBe('otherRun')
+    })
   })
 
   test('as often as a row can hold', () => {

@@ -26,6 +26,8 @@ import {
   type Trigger,
   type UncheckedRow,
 } from '../../../src/core/types.ts'
+import { FARGATE } from '../../support/ecs.ts'
+import { ecsFacts } from '../../support/ecs-facts.ts'
 import { closed, FAILED, NOW, pending, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
 const SLOT = Date.parse('2026-11-24T03:00:00Z')
@@ -87,6 +89,22 @@ describe('the stored form of a row', () => {
         expect(decodeRow(jsonOf(encodeRow(row)))).toEqual(row)
       }),
     )
+  })
+
+  it('leaves out the facts of ECS that the ARN of the task has', () => {
+    const claim = { ...usualClaim(), ...FARGATE }
+    const row = claimRow(null, claim, { writeId: 'w', now: NOW }, 600_000)
+    expect(encodeRow(row)['attempts']).toMatchObject([
+      {
+        ...FARGATE.host,
+        ecs: {
+          ...{ taskDefinition: 'nightly:7', container: 'batch', launchType: 'FARGATE' },
+          ...{ logGroup: '/ecs/nightly', logStream: 'cronledger/batch/' },
+        },
+      },
+    ])
+    expect(Object.keys(Object(Object(encodeRow(row)['attempts'])[0].ecs))).toHaveLength(5)
+    expect(decodeRow(jsonOf(encodeRow(row)))).toEqual(row)
   })
 
   it('holds neither null nor booleans, which some stores do not have', () => {
@@ -277,8 +295,8 @@ function jsonOf(document: StoredDocument): Record<string, unknown> {
 
 const uuid = (n: number) => `3f2b8c1e-5d4a-4b7f-9e0c-${String(n).padStart(12, '0')}`
 
-/** A row as a batch on ECS leaves it: long names, one attempt that renewed, no rejections. */
-function usualRow(): Row {
+/** A claim as a batch on ECS makes it, with long names. */
+function usualClaim() {
   const claim = {
     task: 'billing/nightly-settlement-eu',
     window: { slot: SLOT, end: SLOT + 86_400_000 },
@@ -287,11 +305,24 @@ function usualRow(): Row {
     runId: uuid(1),
     trigger: { kind: 'scheduled', eventTime: SLOT, source: 'event-time' } as const,
     host: {
-      host: 'ip-10-120-233-104.ap-northeast-1.compute.internal',
+      host: 'ip-10-120-233-104',
       ecsTask: `arn:aws:ecs:ap-northeast-1:123456789012:task/production-batch-cluster-main-01/${'0123456789abcdef'.repeat(2)}`,
+    },
+    ecs: {
+      ...FARGATE.ecs,
+      cluster: 'production-batch-cluster-main-01',
+      taskDefinition: 'billing-nightly-settlement-eu:137',
+      logGroup: '/ecs/billing-nightly-settlement-eu',
+      logStream: `cronledger/batch/${'0123456789abcdef'.repeat(2)}`,
     },
   }
   expect(claim.host.ecsTask.length).toBeGreaterThanOrEqual(110)
+  return claim
+}
+
+/** A row as a batch on ECS leaves it: long names, one attempt that renewed, no rejections. */
+function usualRow(): Row {
+  const claim = usualClaim()
   const mark = { pid: 1_048_576, startTicks: 123_456_789_012, boot: `${uuid(2)}/4026531836` }
   const row = claimRow(null, claim, { writeId: uuid(3), now: NOW + 123 }, 600_000)
   return { ...renewLease(row, { writeId: uuid(4), now: NOW + 60_123 }, 600_000, mark), version: 600 }
@@ -328,7 +359,8 @@ const attemptParts = {
   trigger: triggers,
   startedAt: instants,
   host: fc.string({ unit: 'binary' }),
-  ecsTask: text,
+  ecsTask: fc.oneof(text, fc.constant(FARGATE.host.ecsTask)),
+  ecs: ecsFacts,
 }
 const begunParts = {
   ...attemptParts,

@@ -14,6 +14,7 @@ import {
   withdrawClaim,
 } from '../../../src/core/row/transition.ts'
 import type { Ending, Row } from '../../../src/core/types.ts'
+import { FARGATE } from '../../support/ecs.ts'
 import {
   closed,
   FAILED,
@@ -58,6 +59,19 @@ test('a renewal keeps all but the lease, and the process once it is known', () =
     leaseUntil: NOW + 60_000 + LEASE_MS,
   })
   expect(renewLease(row, STAMP, LEASE_MS, mark).attempts.at(-1)).toMatchObject({ process: mark })
+})
+
+test('the process is kept only for an attempt that never reported its end', () => {
+  const mark = { pid: 7, startTicks: 8, boot: 'b' }
+  const row = renewLease(rowWith({}), STAMP, LEASE_MS, mark)
+  expect(finishRow(row, FAILED, STAMP).attempts[0]).not.toHaveProperty('process')
+  expect(claimRow(row, CLAIM, STAMP, LEASE_MS).attempts[0]).toMatchObject({ outcome: 'abandoned', process: mark })
+})
+
+test('each attempt has the facts of the container in which it runs', () => {
+  const row = claimRow(rowWith({ ending: FAILED }), { ...CLAIM, ecs: FARGATE.ecs }, STAMP, LEASE_MS)
+  expect(row.attempts.map(({ ecs }) => ecs)).toEqual([undefined, FARGATE.ecs])
+  expect(retryAttempt(row, FAILED, STAMP, LEASE_MS).attempts.at(-1)).toMatchObject({ number: 3, ecs: FARGATE.ecs })
 })
 
 const SKIP = { by: 'cronledger', reason: 'another slot runs' }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { KnownEcs } from '../../../src/core/ecs.ts'
 import {
   type StatedByRun,
   withPause,
@@ -8,6 +9,7 @@ import {
   withSchedule,
 } from '../../../src/core/task/task-changes.ts'
 import { EMPTY_TASK_RECORD, type Schedules, type TaskRecord } from '../../../src/core/task/task-record.ts'
+import { FARGATE } from '../../support/ecs.ts'
 import { PAUSE, recordWith } from '../../support/rows.ts'
 
 const at = (text: string) => Date.parse(text)
@@ -47,7 +49,12 @@ describe('the schedules of a task', () => {
 })
 
 describe('what a run states', () => {
-  const stated = (slot: number, expectations: StatedByRun['expectations'] = {}) => ({ slot, spec: DAILY, expectations })
+  const stated = (slot: number, expectations: StatedByRun['expectations'] = {}, ecs: KnownEcs = null) => ({
+    slot,
+    spec: DAILY,
+    expectations,
+    ecs,
+  })
 
   test('the first run makes the record', () => {
     const after = withRun(EMPTY_TASK_RECORD, stated(FIRST, { graceMs: 60_000, owner: 'data team' }), ENDED)
@@ -80,6 +87,50 @@ describe('what a run states', () => {
     const record = recordWith(KNOWN, { expectations: { since: FIRST + DAY_MS, graceMs: 60_000 } })
     expect(withRun(record, stated(FIRST, { graceMs: 5_000 }), ENDED)).toBe(null)
     expect(withRun(record, stated(FIRST + DAY_MS, { graceMs: 5_000 }), ENDED)).toBe(null)
+  })
+
+  describe('about ECS', () => {
+    const { logStream: _, ...LASTING } = FARGATE.ecs
+    const NEWER = { ...FARGATE.ecs, taskDefinition: 'nightly:8' }
+    const onEcs = recordWith(KNOWN, { ecs: LASTING, ecsSince: FIRST + DAY_MS })
+    const afterRun = (record: TaskRecord, days: number, ecs: KnownEcs) =>
+      withRun(record, stated(FIRST + days * DAY_MS, {}, ecs), ENDED)
+
+    test('the container is recorded, without the log stream of the run', () => {
+      expect(afterRun(EMPTY_TASK_RECORD, 0, FARGATE.ecs)).toEqual(recordWith(KNOWN, { ecs: LASTING, ecsSince: FIRST }))
+    })
+
+    test('only another container changes the record, not another log stream', () => {
+      expect(afterRun(onEcs, 2, { ...FARGATE.ecs, logStream: 'cronledger/batch/another' })).toBe(null)
+      const changes = [
+        ...(['region', 'cluster', 'taskDefinition', 'container', 'launchType', 'logGroup'] as const),
+      ].map((name) => ({ ...LASTING, [name]: 'another' }))
+      const { awsvpc: __, ...withoutNetwork } = LASTING
+      for (const ecs of [...changes, withoutNetwork]) {
+        expect(afterRun(onEcs, 2, ecs)).toEqual({ ...onEcs, ecs, ecsSince: FIRST + 2 * DAY_MS })
+      }
+    })
+
+    test('the record follows a task that moved off ECS', () => {
+      expect(afterRun(onEcs, 2, null)).toEqual({ ...onEcs, ecs: null, ecsSince: FIRST + 2 * DAY_MS })
+      expect(afterRun(recordWith(KNOWN), 2, null)).toBe(null)
+    })
+
+    test('a run that ECS did not answer keeps what is recorded', () => {
+      expect(afterRun(onEcs, 2, 'unknown')).toBe(null)
+      expect(afterRun(recordWith(KNOWN), 2, 'unknown')).toBe(null)
+    })
+
+    test('an older run does not write over what a later one stated', () => {
+      expect(afterRun(onEcs, 0, NEWER)).toBe(null)
+      expect(afterRun(onEcs, 1, NEWER)).toBe(null)
+      expect(afterRun(onEcs, 0, null)).toBe(null)
+      const moved = { ...onEcs, ecs: null }
+      expect(afterRun(moved, 0, NEWER)).toBe(null)
+      // The later run was not on ECS, and has left only its schedule.
+      const later = recordWith([...KNOWN, { since: FIRST + 3 * DAY_MS, spec: RATE }])
+      expect(afterRun(later, 2, NEWER)).toBe(null)
+    })
   })
 
   test('a run in a retirement revives the task from its slot on, and keeps its pauses', () => {

@@ -12,6 +12,7 @@ import {
   USUAL_GRACE_MS,
 } from '../../../src/core/task/task-record.ts'
 import { closed } from '../../support/closed-schema.ts'
+import { ecsFacts } from '../../support/ecs-facts.ts'
 
 const at = (text: string) => Date.parse(text)
 
@@ -44,6 +45,16 @@ const FULL: TaskRecord = {
   retirements: [
     { from: at('2027-01-01T00:00:00Z'), until: null, at: at('2026-12-31T00:00:00Z'), by: 'ada', reason: 'replaced' },
   ],
+  ecs: {
+    region: 'ap-northeast-1',
+    cluster: 'batch',
+    taskDefinition: 'nightly:7',
+    container: 'batch',
+    launchType: 'EC2',
+    awsvpc: true,
+    logGroup: '/ecs/nightly',
+  },
+  ecsSince: at('2026-11-03T00:00:00Z'),
 }
 
 const stored = (record: TaskRecord) => JSON.parse(JSON.stringify(encodeTaskRecord(record)))
@@ -75,6 +86,7 @@ test.each([
   [{ expectations: { since: '2026-11-03T00:00:00Z', graceMs: 'soon' } }, /expectations\.graceMs/],
   [{ pauses: [{ from: '2026-11-03T00:00:00Z', at: '2026-11-03T00:00:00Z', by: 'ada' }] }, /pauses\[0\]\.reason/],
   [{ retirements: [{ from: 7 }] }, /retirements\[0\]\.from/],
+  [{ ecs: { region: 'eu-west-1' } }, /nightly.*ecs\.cluster is missing/],
 ])('the field that is malformed is named: %j', (wrong, message) => {
   expect(() => decodeTaskRecord({ ...stored(EMPTY_TASK_RECORD), ...wrong }, 'nightly')).toThrow(message)
 })
@@ -115,6 +127,8 @@ describe('schema/task.schema.json', () => {
     expectations: fc.option(expectations),
     pauses: fc.array(suspension, { maxLength: 3 }),
     retirements: fc.array(suspension, { maxLength: 3 }),
+    ecs: fc.option(ecsFacts.map(({ logStream: _, ...facts }) => facts)),
+    ecsSince: fc.option(instant),
   })
 
   test('describes every record that is stored, no less and no more, and the record reads back', () => {

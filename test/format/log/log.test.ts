@@ -49,6 +49,7 @@ describe('a refusal says what a person can do next, as a command', () => {
     ['scheduleMismatch', "cronledger explain --schedule '0 3 * * *' --timezone UTC --at 2026-11-24T03:00:05Z"],
     ['noRow', `cronledger rerun ${slot} --slot 2026-11-24T03:00:00Z`],
     ['newerAttempt', `cronledger rerun ${slot} --slot 2026-11-24T03:00:00Z --reason 'YOUR REASON' -- YOUR_COMMAND`],
+    ['skipped', `cronledger rerun ${slot} --slot 2026-11-24T03:00:00Z --reason 'YOUR REASON' -- YOUR_COMMAND`],
   ] as ReadonlyArray<[RefusalCause, string]>) {
     test(cause, () => {
       const row = rowWith({ trigger: FORCED, ending: FAILED })
@@ -109,6 +110,39 @@ test('what was not started took no time', () => {
   expect(json(event)).not.toHaveProperty('durationMs')
 })
 
+describe('a force on a completed slot', () => {
+  const refusal = (row: Row) => ({ event: 'refused', cause: 'completed', row, survivor: null, noted: true }) as const
+  const once = rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED })
+
+  test('is told the success, also after a force that failed, and how to run the slot all the same', () => {
+    expect(text(refusal(once))?.split('\n')).toEqual([
+      'cronledger: nightly 2026-11-24 03:00 UTC: not started: attempt 1 already succeeded at 03:00:06 (run run-1, host host)',
+      expect.stringMatching(/^ {2}see its result: +cronledger show /),
+      expect.stringMatching(/^ {2}if its work must be done again: +cronledger rerun .* --only completed /),
+    ])
+  })
+
+  test('is told who marked it as completed', () => {
+    const resolution = { state: 'COMPLETED', at: NOW, by: 'ada', reason: 'by hand', afterAttempt: 1 } as const
+    const row: Row = { ...rowWith({ ending: FAILED }, { trigger: FORCED, ending: FAILED }), resolutions: [resolution] }
+    expect(text(refusal(row))).toMatch(/: not started: ada marked the slot as completed at 03:00:05: by hand\n/)
+  })
+
+  test('that failed names the status again in the command that runs the slot again', () => {
+    const attempt = rowWith({ trigger: FORCED }).attempts[0]
+    if (attempt === undefined) throw new Error('no attempt')
+    const failed = { event: 'ended', attempt, ending: FAILED, durationMs: 1, finish: 'recorded' } as const
+    expect(commands({ ...failed, hadCompleted: true })).toMatch(/cronledger rerun .* --only completed /)
+    expect(commands(failed)).not.toMatch(/--only/)
+  })
+})
+
+test('a trigger that finds the slot stale is told that its batch may have succeeded', () => {
+  expect(text({ event: 'refused', cause: 'stale', row: rowWith({}), survivor: null, noted: true })).toContain(
+    'attempt 1 (run run-1, host host) stopped reporting and needs a decision. Its batch may have succeeded: look in its log for a line with "The batch SUCCEEDED".',
+  )
+})
+
 test('a success that is not recorded says so first, and how to record it', () => {
   const attempt = rowWith({}).attempts[0]
   if (attempt === undefined) throw new Error('no attempt')
@@ -124,8 +158,13 @@ test('a success that is not recorded says so first, and how to record it', () =>
     message: 'The batch SUCCEEDED, but its result may not be recorded: no answer. Do not run it again.',
   })
   expect(commands({ ...ended, finish: 'unanswered', finishCause: 'no answer' })).toMatch(
-    /^cronledger show .*\ncronledger resolve .* --slot 2026-11-24T03:00:00Z --state completed --reason 'run me succeeded/,
+    /^cronledger resolve .* --slot 2026-11-24T03:00:00Z --run me --state completed --reason 'run me succeeded, .*'\ncronledger show /,
   )
+  // A row that is gone has no run, so the command must not name one.
+  expect(commands({ ...ended, finish: 'deleted' })).toMatch(/^cronledger resolve (?!.*--run).*\ncronledger show /)
+  // The other run may be doing the work now.
+  expect(commands({ ...ended, finish: 'lost' })).toMatch(/^cronledger show .*\ncronledger resolve (?!.*--run)/)
+  expect(commands({ ...ended, finish: 'resolved' })).toMatch(/^cronledger show .*\ncronledger resolve .* --run me /)
 })
 
 describe('a failure has next steps', () => {

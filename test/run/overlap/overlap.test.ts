@@ -217,7 +217,8 @@ describe('at most one slot of the task runs at a time', () => {
       await time.run(trigger('before', works(1), { day: 1, settings }).result)
       const a = trigger('a', works(HOUR_MS), { settings })
       await time.run(time.clock().wait(MINUTE_MS))
-      const forced = trigger('forced', works(1), { day: 1, settings, force: FORCE })
+      const force = { ...FORCE, only: ['completed'] as const }
+      const forced = trigger('forced', works(1), { day: 1, settings, force })
       expect(await time.run(forced.result)).toMatchObject({ status: 'refused', cause: 'overlap' })
       expect(forced.events).toMatchObject([{ event: 'refused', cause: 'overlap', holder: { runId: 'a' }, noted: true }])
       expect(await row(1)).toMatchObject({ state: 'COMPLETED' })

@@ -1,14 +1,17 @@
 import { describe, expect, test } from 'vitest'
+import type { KnownEcs } from '../../../src/core/ecs.ts'
 import type { RunEvent } from '../../../src/core/event.ts'
 import { withPause, withResumption, withRetirement } from '../../../src/core/task/task-changes.ts'
 import {
   decodeTaskRecord,
+  EMPTY_TASK_RECORD,
   isNewerRecord,
   type Suspension,
   type TaskRecord,
 } from '../../../src/core/task/task-record.ts'
 import { knownRecords, NO_KNOWN_RECORDS, readRecord, writeRecord } from '../../../src/run/task/task-record.ts'
 import type { Store } from '../../../src/store/store.ts'
+import { FARGATE } from '../../support/ecs.ts'
 import { PAUSE } from '../../support/rows.ts'
 import { virtualTime } from '../../support/simulated/virtual-clock.ts'
 import { failsAfter, fates, type HostOptions, recordVerbs, TASK, works, world } from '../../support/simulated/world.ts'
@@ -60,11 +63,28 @@ describe('the requests of a run', () => {
     expect((await play('d', { known, day: 3, ...OTHER })).verbs).toEqual(['put', 'readEntry', 'writeEntry', 'put'])
   })
 
+  test('a run on ECS asks as often: its container is part of what it states', async () => {
+    const { play } = ledgerOf()
+    const known = NO_KNOWN_RECORDS
+    const verbs = async (runId: string, day: number, ecs: KnownEcs) => (await play(runId, { known, day, ecs })).verbs
+    const [usual, stating] = [
+      ['put', 'readEntry', 'put'],
+      ['put', 'readEntry', 'writeEntry', 'put'],
+    ]
+    expect(await verbs('a', 0, FARGATE.ecs)).toEqual(stating)
+    expect(await verbs('b', 1, { ...FARGATE.ecs, logStream: 'cronledger/batch/b' })).toEqual(usual)
+    expect(await verbs('c', 2, 'unknown')).toEqual(usual)
+    expect(await verbs('d', 3, { ...FARGATE.ecs, taskDefinition: 'nightly:8' })).toEqual(stating)
+    expect(await verbs('e', 4, null)).toEqual(stating)
+    expect(await verbs('f', 5, null)).toEqual(usual)
+  })
+
   test('a duplicate and a forced run do not ask for the record', async () => {
     const { play } = ledgerOf()
     await play('a')
     expect((await play('b')).verbs).toEqual(['put', 'note'])
-    expect((await play('c', { force: FORCE })).verbs).toEqual(['put', 'put', 'put'])
+    const again = { ...FORCE, only: ['completed'] as const }
+    expect((await play('c', { force: again })).verbs).toEqual(['get', 'put', 'put'])
   })
 
   test('a paused trigger asks three times: claim, read, skip', async () => {
@@ -134,7 +154,7 @@ describe('a program that keeps a ledger open', () => {
 
   test('keeps the records of a thousand tasks', () => {
     const known = knownRecords(virtualTime().clock())
-    const record = { schedules: [], expectations: null, pauses: [], retirements: [] }
+    const record = EMPTY_TASK_RECORD
     for (let index = 0; index <= 1_000; index++) known.add(`task-${index}`, record)
     expect([0, 1, 1_000].map((index) => known.get(`task-${index}`))).toEqual([null, record, record])
   })
@@ -302,6 +322,17 @@ describe('a record that changes while a run reads it', () => {
     changeBeforeWrite(at, (record) => ({ ...record, expectations: later }))
     expect((await at.play('a', { settings: { doneByMs: 1_000 } })).result.status).toBe('completed')
     expect((await recordIn(at.ledger)).expectations).toEqual(later)
+  })
+
+  test('the container of a later run is not written over by an older one', async () => {
+    const at = ledgerOf()
+    const { logStream: _, ...ecs } = FARGATE.ecs
+    const later = { ecs, ecsSince: SLOT + DAY_MS }
+    changeBeforeWrite(at, (record) => ({ ...record, ...later }))
+    const older = { ...FARGATE.ecs, taskDefinition: 'nightly:6' }
+    expect((await at.play('a', { ecs: older })).result.status).toBe('completed')
+    expect(await recordIn(at.ledger)).toMatchObject(later)
+    expect((await at.row()).attempts).toMatchObject([{ ecs: older }])
   })
 
   test('a write that is not answered does not prevent the start', async () => {

@@ -55,6 +55,18 @@ export const TASK_MUTATIONS: readonly Mutation[] = [
     to: '(before !== null && before.since > slot + 86_400_000)',
   },
   {
+    name: 'a run of an older slot writes over the container of a newer one',
+    file: 'src/core/task/task-changes.ts',
+    from: 'if (record.ecsSince !== null && record.ecsSince >= slot) return null',
+    to: '',
+  },
+  {
+    name: 'a run that ECS does not answer states that it is not on ECS',
+    file: 'src/run/enter.ts',
+    from: 'ecs: knownEcs }',
+    to: "ecs: knownEcs === 'unknown' ? null : knownEcs }",
+  },
+  {
     name: 'a run of an older slot revives a retired task',
     file: 'src/core/task/suspensions.ts',
     from: 'one.until === null && covers(one, slot)',

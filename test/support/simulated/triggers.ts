@@ -82,7 +82,7 @@ export function triggers() {
         storeName: 'memory:',
         open: async () => ({ store, warnings: [] }),
         findMissed,
-        host: async () => ({ host: 'host' }),
+        host: async () => ({ host: { host: 'host' }, ecs: null }),
         parse: parseSchedule,
         clock,
         newId: () => `id-${++ids}`,

@@ -1,4 +1,6 @@
+import type { KnownEcs } from '../../../src/core/ecs.ts'
 import type { RunEvent } from '../../../src/core/event.ts'
+import type { Rerunnable } from '../../../src/core/row/policy.ts'
 import type {
   EventTimeSource,
   Rejection,
@@ -47,11 +49,20 @@ export interface HostOptions {
   readonly insideOf?: readonly string[]
   /** Whether the run gets a stop before it begins. */
   readonly stopped?: boolean
-  readonly force?: { readonly by: string; readonly reason: string }
+  readonly force?: {
+    readonly by: string
+    readonly reason: string
+    /** The statuses that the force is meant for; the usual ones by default. */
+    readonly only?: readonly Rerunnable[]
+    /** When the operator asked for it. By default, attempts that began later do not matter. */
+    readonly askedAt?: number
+  }
   readonly survivor?: Survivor
   /** The task records that the host's program has already seen; none by default. */
   readonly known?: KnownRecords
   readonly schedule?: ScheduleSpec
+  /** What the host knows about ECS; by default it is not there. */
+  readonly ecs?: KnownEcs
   /** The slot, in windows after the first one; 0 by default. A window is a day, if the world does not say otherwise. */
   readonly day?: number
   /** How a scheduled trigger knows its slot; by default from an event time. */
@@ -139,7 +150,14 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily') {
     work: (attempt: LiveAttempt, clock: Clock) => Promise<WorkEnd<string>>,
     options: HostOptions = {},
   ): Run {
-    const settings = { ...readSettings(options.settings ?? {}), ...options.overrides }
+    const { by = '', reason = '', only, askedAt } = options.force ?? {}
+    const settings: Settings = {
+      ...readSettings(options.settings ?? {}),
+      ...(only !== undefined && { forceOnly: only }),
+      ...(askedAt !== undefined && { forceAskedAt: askedAt }),
+      ...options.overrides,
+    }
+    const { ecs = null } = options
     const slot = slotOfDay(options.day ?? 0)
     const events: RunEvent[] = []
     const stop = options.stop ?? new AbortController()
@@ -153,7 +171,7 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily') {
     const how: Trigger =
       options.force === undefined
         ? { kind: 'scheduled', eventTime: slot, source: options.source ?? 'event-time' }
-        : { kind: 'forced', ...options.force }
+        : { kind: 'forced', by, reason }
     const request: ClaimRequest = {
       task: TASK,
       window: { slot, end: slot + everyMs },
@@ -165,6 +183,8 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily') {
       objection: null,
       retentionMs: settings.retentionMs,
       insideOf: options.insideOf ?? [],
+      knownEcs: ecs,
+      ...(ecs !== null && ecs !== 'unknown' && { ecs }),
       ...(settings.overlap !== 'allow' && { phase: 'waiting' }),
     }
     const result = execute(
@@ -188,7 +208,7 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily') {
   function resolve(
     runId: string,
     state: Resolution['state'],
-    options: Port & Pick<HostOptions, 'day'> = {},
+    options: Port & Pick<HostOptions, 'day' | 'survivor'> & { readonly endedRun?: string } = {},
   ): Promise<ResolveResult> {
     const slot = slotOfDay(options.day ?? 0)
     const word = {
@@ -200,9 +220,11 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily') {
       state,
       by: 'ada',
       reason: runId,
+      ...(options.endedRun !== undefined && { endedRun: options.endedRun }),
     }
     const { skewMs, ledgerTimeoutMs } = readSettings({})
-    return resolveSlot(word, { skewMs, ledgerTimeoutMs }, operatorIo(options))
+    const io = { ...operatorIo(options), findSurvivor: () => options.survivor ?? null }
+    return resolveSlot(word, { skewMs, ledgerTimeoutMs }, io)
   }
 
   /** Changes the task record as an operator does. */

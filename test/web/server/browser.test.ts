@@ -176,7 +176,7 @@ describe.skipIf(!hasChromium)('in a browser', () => {
       await tabTo(/^\d{4}-\d\d-\d\d 0[35]:00/)
       await page.keyboard.press('Enter')
       await page.waitForURL(/\/slot\?/)
-      await tabTo(/^Copy the command: Run it again$/)
+      await tabTo(/^Copy the command: Run it again although it has completed$/)
       await close()
     })
 

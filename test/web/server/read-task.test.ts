@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
+import type { Row, Status } from '../../../src/core/types.ts'
 import { createLedger } from '../../../src/ledger.ts'
 import { slotModelOf } from '../../../src/web/server/read-task.ts'
 import { readKnown } from '../../../src/web/server/reading.ts'
-import { FAILED, NOW, recordWith, rowWith } from '../../support/rows.ts'
+import { FAILED, NOW, ON_ECS, recordWith, rowOn, rowWith } from '../../support/rows.ts'
 
 const reading = {
   ledger: createLedger({ store: 'file:none.db' }),
@@ -28,4 +29,15 @@ test.each([
   const read = readKnown({ task: 'nightly', ...recordWith(schedules) }, NOW)
   const { target } = slotModelOf(read, { slot, row, status: 'failed' }, 'dynamodb:ledger', reading)
   expect(target.schedule).toEqual(brought)
+})
+
+test('a slot on ECS is run where the latest scheduled run ran, and its log is that of its own attempt', () => {
+  const latest = { ...ON_ECS, taskDefinition: 'nightly:8' }
+  const record = recordWith([{ since: slot, spec: schedule }], { ecs: latest, ecsSince: slot })
+  const read = readKnown({ task: 'nightly', ...record }, NOW)
+  const target = (own: Row | null, status: Status) =>
+    slotModelOf(read, { slot, row: own, status }, 'dynamodb:ledger', reading).target
+  expect(target(null, 'missed')).toMatchObject({ ecs: latest })
+  const failed = rowOn(ON_ECS, row)
+  expect(target(failed, 'failed')).toMatchObject({ ecs: latest, attempt: failed.attempts[0] })
 })

@@ -1,18 +1,32 @@
 import { expect, test } from 'vitest'
-import { type SlotRecord, statusOf } from '../../../src/core/row/status.ts'
+import { readableRow, type SlotRecord, statusOf } from '../../../src/core/row/status.ts'
 import { resolveRow } from '../../../src/core/row/transition.ts'
 import { NO_FINDINGS, type TaskFinding } from '../../../src/core/task/findings.ts'
 import type { FoundSuspension } from '../../../src/core/task/suspensions.ts'
-import { STATUSES, type Status } from '../../../src/core/types.ts'
+import { type EcsFacts, STATUSES, type Status } from '../../../src/core/types.ts'
 import { findingDetail } from '../../../src/format/check.ts'
+import { ofRow } from '../../../src/format/steps/step.ts'
 import { ProblemView } from '../../../src/web/views/document.tsx'
+import type { SlotWithStatus } from '../../../src/web/views/history-table.tsx'
 import { SERVED } from '../../../src/web/views/links.ts'
 import { type Needs, NeedsLine, NeedsList } from '../../../src/web/views/needs.tsx'
 import { Overview, type TaskLine } from '../../../src/web/views/overview.tsx'
 import { SlotView } from '../../../src/web/views/slot.tsx'
 import { TaskView } from '../../../src/web/views/task.tsx'
 import { wallClock } from '../../../src/web/views/wall-clock.tsx'
-import { FAILED, FORCED, LEASE_MS, lastWaiting, NOW, PAUSE, pending, rowWith, SUCCEEDED } from '../../support/rows.ts'
+import {
+  FAILED,
+  FORCED,
+  LEASE_MS,
+  lastWaiting,
+  NOW,
+  ON_ECS,
+  PAUSE,
+  pending,
+  rowOn,
+  rowWith,
+  SUCCEEDED,
+} from '../../support/rows.ts'
 
 const clock = wallClock('Asia/Tokyo')
 const settings = { now: NOW + 3_600_000, skewMs: 30_000, graceMs: 900_000 }
@@ -102,7 +116,22 @@ const calendar = {
   readSince: '2026-11-20',
 }
 const task = { head, page, calendar, year: '2026', years: ['2026', '2025'], links, now }
-const target = { store: 'dynamodb:cronledger', task: 'nightly', slot, schedule: null }
+const target = { store: 'dynamodb:cronledger', task: 'nightly', slot, schedule: null, ecs: null }
+
+/** Returns the page of a slot. With `ecs`, the task runs in this container. */
+function slotPage(record: SlotWithStatus, ecs?: EcsFacts) {
+  const row = readableRow(record.row)
+  const own = ecs === undefined || row === null ? record : { ...record, row: rowOn(ecs, row) }
+  const model = {
+    ...{ record: own, clock, found: null, now, skewMs: settings.skewMs, lateAfterMs: 1_000 },
+    doneByMs: record.status === 'overdue' ? 600_000 : null,
+    owner: 'the data team',
+    before: slot - 86_400_000,
+    after: null,
+    target: { ...target, slot: record.slot, ...ofRow(own.row, ecs) },
+  }
+  return SlotView({ model, links })
+}
 
 const PAGES: Readonly<Record<string, unknown>> = {
   'Overview of an empty ledger': [NeedsLine({ needs: { ...well, tasks: 0 }, links, now }), overview([])],
@@ -151,28 +180,11 @@ const PAGES: Readonly<Record<string, unknown>> = {
     page: { ...page, slots: [], before: null },
     calendar: null,
   }),
+  ...Object.fromEntries(records.map((record) => [`Slot, ${record.status}`, slotPage(record)])),
   ...Object.fromEntries(
-    records.map((record) => [
-      `Slot, ${record.status}`,
-      SlotView({
-        model: {
-          ...{
-            record,
-            clock,
-            found: null,
-            now,
-            skewMs: settings.skewMs,
-            lateAfterMs: 1_000,
-            doneByMs: record.status === 'overdue' ? 600_000 : null,
-            owner: 'the data team',
-            before: slot - 86_400_000,
-            after: null,
-          },
-          target: { ...target, slot: record.slot },
-        },
-        links,
-      }),
-    ]),
+    records
+      .filter(({ status }) => ['missed', 'failed', 'overdue', 'completed'].includes(status))
+      .map((record) => [`Slot on ECS, ${record.status}`, slotPage(record, ON_ECS)]),
   ),
   'A page that cannot be shown': ProblemView({ title: 'Not found', message: 'No such task or slot.', links }),
 }

@@ -4,7 +4,7 @@ import { STATUSES } from '../../../src/core/types.ts'
 import { remediesOf } from '../../../src/web/views/remedies.ts'
 
 const HOSTILE = `file:/srv/it's $(touch /tmp/no) "a" \`b\` \\ ;&|<>*?.db`
-const target = { store: HOSTILE, task: 'a/../b', slot: Date.parse('2026-11-24T03:00:00Z'), schedule: null }
+const target = { store: HOSTILE, task: 'a/../b', slot: Date.parse('2026-11-24T03:00:00Z'), schedule: null, ecs: null }
 
 /** The words that a shell hands to the program. */
 function wordsOf(command: string): string[] {

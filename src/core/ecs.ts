@@ -1,0 +1,38 @@
+/** The facts of Amazon ECS about the container of a process: enough to start its task again and to find its log. */
+export interface EcsFacts {
+  /** The AWS Region of the task, such as `ap-northeast-1`. */
+  readonly region: string
+  /** The short name of the cluster. */
+  readonly cluster: string
+  /** `family:revision` */
+  readonly taskDefinition: string
+  /** The name of the container in the task definition. */
+  readonly container: string
+  /** For example `FARGATE`, `EC2` or `EXTERNAL`. Left out if the metadata does not have it. */
+  readonly launchType?: string
+  /** True if the task has a network interface of its own, so that `run-task` needs a network configuration. */
+  readonly awsvpc?: true
+  /** The log group in CloudWatch, in the same Region. Left out if the log of the container goes elsewhere. */
+  readonly logGroup?: string
+  /** The log stream in that group. */
+  readonly logStream?: string
+}
+
+/** The facts of a process. Null: it does not run on ECS. Unknown: it does, and ECS did not say enough. */
+export type KnownEcs = EcsFacts | null | 'unknown'
+
+interface TaskArn {
+  readonly region: string
+  /** Left out in an ARN from before 2018, which does not have it. */
+  readonly cluster?: string
+  readonly id: string
+}
+
+const TASK_ARN = /^arn:[^:]+:ecs:([^:]+):[^:]*:task\/(?:([^/]+)\/)?([^/]+)$/
+
+/** Returns the parts of the ARN of an ECS task, `arn:aws:ecs:REGION:ACCOUNT:task/CLUSTER/ID`. Null: it is not one. */
+export function parseTaskArn(arn: string): TaskArn | null {
+  const [, region, cluster, id] = TASK_ARN.exec(arn) ?? []
+  if (region === undefined || id === undefined) return null
+  return { region, ...(cluster !== undefined && { cluster }), id }
+}

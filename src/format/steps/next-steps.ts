@@ -1,0 +1,113 @@
+import { formatDuration } from '../../core/duration.ts'
+import { formatInstant } from '../../core/instant.ts'
+import { COMMAND_PLACEHOLDER, REASON_PLACEHOLDER } from '../../core/placeholder.ts'
+import type { Instant, Status } from '../../core/types.ts'
+import { type CommandFlags, commandLine, scheduleFlags } from '../command-line.ts'
+import { logsTailCommand, runTaskCommand } from './ecs.ts'
+import type { NextStep, StepTarget } from './step.ts'
+
+/** `show` needs no schedule to find the slot by its instant. */
+export function showStep(what: string, { store, task, slot }: Pick<StepTarget, 'store' | 'task' | 'slot'>): NextStep {
+  return { what, command: commandLine('show', { store, task, slot: formatInstant(slot) }) }
+}
+
+/** Returns the step that prints the log of the attempt. Returns nothing if it is unknown where that log is. */
+export function logSteps(what: string, { attempt }: StepTarget): readonly NextStep[] {
+  const command = attempt === undefined ? null : logsTailCommand(attempt)
+  return command === null ? [] : [{ what, command }]
+}
+
+/** Returns the step with which the operator finds out what happened: the log of the attempt, or else the record. */
+export function lookStep(target: StepTarget, log = 'check its log'): NextStep {
+  return logSteps(log, target)[0] ?? showStep('see what happened', target)
+}
+
+/**
+ * Returns the step that runs the slot where its batch runs. On ECS, the container has all options. Elsewhere, the rerun
+ * must get the overlap and lease settings of this run. Otherwise it could run at the same time as another slot, or go on
+ * after its lease is lost.
+ */
+export function rerunStep(what: string, target: StepTarget): NextStep {
+  if (target.ecs !== null) return { what, command: runTaskCommand(target.ecs, target) }
+  const { overlap, onLeaseLost } = target.guards ?? {}
+  const command = changeCommand('rerun', target, {
+    only: target.only?.join(','),
+    overlap,
+    'on-lease-lost': onLeaseLost,
+    reason: REASON_PLACEHOLDER,
+  })
+  return { what, command: `${command} -- ${COMMAND_PLACEHOLDER}` }
+}
+
+/** Returns the steps for several slots of a task: the missed, failed and stale ones from the slot of `target` to `to`. */
+export function rangeSteps(target: StepTarget, to: Instant): readonly NextStep[] {
+  const { store, task, schedule, slot, ecs } = target
+  const oldest = formatInstant(slot)
+  const range = { store, task, ...(schedule && scheduleFlags(schedule)), from: oldest, to: formatInstant(to) }
+  const list = { what: 'list these slots', command: `${commandLine('rerun', range)} --dry-run` }
+  // On ECS, a task runs one slot.
+  if (ecs !== null) {
+    const note = `Then run the other slots of the list, one after the other: the same command, with the slot in place of ${oldest}.`
+    return [list, { ...rerunStep('run the oldest one', target), note }]
+  }
+  const rerun = commandLine('rerun', { ...range, reason: REASON_PLACEHOLDER })
+  return [list, { what: 'run them again, the oldest first', command: `${rerun} -- ${COMMAND_PLACEHOLDER}` }]
+}
+
+/**
+ * Returns a step that records a decision about the slot. It starts nothing. `run` is the run that has ended, if its lease
+ * may still hold.
+ */
+export function resolveStep(
+  what: string,
+  target: StepTarget,
+  state: 'completed' | 'skipped' = 'completed',
+  reason = REASON_PLACEHOLDER,
+  run?: string,
+): NextStep {
+  return { what, command: changeCommand('resolve', target, { run, state, reason }) }
+}
+
+/** Returns the steps for a slot whose batch failed or stopped reporting, so that an operator has to decide. */
+export function decisionSteps(target: StepTarget): readonly NextStep[] {
+  return [lookStep(target), ...againSteps('run it again', target)]
+}
+
+/** Returns the steps for a slot that needs attention, for a reader who sees its record already. */
+export function attentionSteps(status: Status | null, target: StepTarget): readonly NextStep[] {
+  switch (status) {
+    case 'failed':
+    case 'stale':
+      return [...logSteps('check its log', target), ...againSteps('run it again', target)]
+    case 'missed':
+      return againSteps('run it now', target)
+    case 'overdue':
+      // A run that goes on may still complete the slot.
+      return target.attempt === undefined ? againSteps('run it now', target) : logSteps('see its log', target)
+    default:
+      return []
+  }
+}
+
+function againSteps(what: string, target: StepTarget): readonly NextStep[] {
+  return [rerunStep(what, target), resolveStep('or mark it as done', target)]
+}
+
+/**
+ * Returns a command that changes the slot. It must work when it is pasted, even if the ledger has no task record. It
+ * needs the skew of this run, otherwise it could change a slot whose lease has not run out yet.
+ */
+function changeCommand(
+  name: string,
+  { store, task, schedule, slot, guards: { skewMs } = {} }: StepTarget,
+  more: CommandFlags,
+): string {
+  return commandLine(name, {
+    store,
+    task,
+    ...(schedule && scheduleFlags(schedule)),
+    slot: formatInstant(slot),
+    skew: skewMs === undefined ? undefined : formatDuration(skewMs),
+    ...more,
+  })
+}

@@ -1,0 +1,68 @@
+import type { RunContext } from '../../core/event.ts'
+import { hasStarted } from '../../core/row/attempts.ts'
+import { terminalState } from '../../core/row/decide.ts'
+import type { Guards, Rerunnable } from '../../core/row/policy.ts'
+import { readableRow } from '../../core/row/status.ts'
+import type { AttemptRecord, EcsFacts, Instant, ScheduleSpec, StoredRow } from '../../core/types.ts'
+
+/** Something that the operator can do, as a command to copy. */
+export interface NextStep {
+  readonly what: string
+  readonly command: string
+  /** A sentence that the operator must read with the command. Left out: there is none. */
+  readonly note?: string
+}
+
+/** The slot that a command is for. */
+export interface StepTarget {
+  /** The value of `--store`. */
+  readonly store: string
+  readonly task: string
+  readonly slot: Instant
+  /** Null if the task record of the ledger has the schedule of the slot. */
+  readonly schedule: ScheduleSpec | null
+  /** The settings that the command must repeat. Left out: none. */
+  readonly guards?: Guards
+  /** Where the batch runs, if that is on ECS. Null: elsewhere, or unknown. A run of the slot must start there. */
+  readonly ecs: EcsFacts | null
+  /** The attempt whose log the operator needs. Left out: none has run. */
+  readonly attempt?: AttemptRecord | undefined
+  /** The statuses for which a force must say that it is meant. Left out: those of the default. */
+  readonly only?: readonly Rerunnable[] | undefined
+}
+
+/** Returns the slot of a run as a target. With `row`, the target also has what the row says. */
+export function targetOf(context: RunContext, row: StoredRow | null = null): StepTarget {
+  const { store, task, schedule, window, guards, ecs } = context
+  const { attempt, only } = row === null ? { attempt: undefined, only: guards.only } : ofRow(row)
+  return { store, task, schedule, slot: window.slot, guards, ecs: ecs ?? null, attempt, only }
+}
+
+/**
+ * Returns the parts of a target that come from its row. `recorded` is the place of the latest scheduled run, by the task
+ * record. It comes first, because its task definition is the newest one.
+ */
+export function ofRow(
+  row: StoredRow | null,
+  recorded: EcsFacts | null = null,
+): Pick<StepTarget, 'ecs' | 'attempt' | 'only'> {
+  const own = readableRow(row)
+  if (own === null) return { ecs: recorded }
+  const { attempts } = own
+  return {
+    // An operator may have forced the slot from another host, where the batch does not usually run.
+    ecs: recorded ?? attempts.findLast(({ ecs }) => ecs !== undefined)?.ecs ?? null,
+    attempt: attempts.findLast(hasStarted) ?? attempts.at(-1),
+    // A force of a completed slot may have failed. Its work was done all the same.
+    ...(terminalState(own) === 'completed' && { only: ['completed'] }),
+  }
+}
+
+/** Returns the steps as lines below the line of the log, with the commands below each other. */
+export function stepLines(steps: readonly NextStep[]): readonly string[] {
+  const width = Math.max(0, ...steps.map(({ what }) => what.length + 1))
+  return [
+    ...steps.map(({ what, command }) => `  ${`${what}:`.padEnd(width)}  ${command}`),
+    ...steps.flatMap(({ note }) => (note === undefined ? [] : `  ${note}`)),
+  ]
+}

@@ -1,0 +1,111 @@
+import { get } from 'node:http'
+import { parseTaskArn } from '../core/ecs.ts'
+import { isRecord } from '../core/objects.ts'
+import { encodeEcsBeside, isOnFargate } from '../core/row/stored-ecs.ts'
+import type { EcsFacts } from '../core/types.ts'
+import { bytesOf } from '../core/user-text.ts'
+
+/** ECS answers from the same machine within milliseconds. A run must not wait longer for it. */
+const METADATA_TIMEOUT_MS = 1_000
+/** The longest names of a cluster give an ARN of about 350 characters. A longer text is not an ARN. */
+const MAX_ARN_BYTES = 400
+/**
+ * The facts of a usual task add 50 to 150 bytes to what its ARN says. A row may hold them 110 times, and must stay below
+ * the 400 KB of an item.
+ */
+const MAX_FACTS_BYTES = 320
+/** The metadata of a task is a few KB. A longer answer is not metadata. */
+const MAX_METADATA_BYTES = 1_048_576
+
+interface EcsMetadata {
+  /** The ARN of the task. */
+  readonly ecsTask?: string
+  /** Left out if an answer is missing or incomplete, or if its names are too long to be stored. */
+  readonly ecs?: EcsFacts
+}
+
+/**
+ * Asks ECS about the container of this process and about its task, for up to a second in all. Never throws: the batch
+ * does not need the answers.
+ *
+ * Source: Amazon ECS Developer Guide, "Amazon ECS task metadata endpoint version 4".
+ */
+export async function readEcsMetadata(endpoint: string): Promise<EcsMetadata> {
+  const signal = AbortSignal.timeout(METADATA_TIMEOUT_MS)
+  const ask = (url: string) => readJson(url, signal).catch(() => undefined)
+  const [container, task] = await Promise.all([ask(endpoint), ask(`${endpoint}/task`)])
+  const ecsTask = textIn(task, 'TaskARN')
+  if (ecsTask === undefined || bytesOf(ecsTask) > MAX_ARN_BYTES) return {}
+  const ecs = factsOf(container, task, ecsTask)
+  if (ecs === null || bytesOf(Object.values(encodeEcsBeside(ecs, ecsTask)).join('')) > MAX_FACTS_BYTES)
+    return { ecsTask }
+  return { ecsTask, ecs }
+}
+
+/** Returns the facts in both answers, or null if one that is needed is missing. */
+function factsOf(container: unknown, task: unknown, ecsTask: string): EcsFacts | null {
+  const arn = parseTaskArn(ecsTask)
+  // The cluster is a short name or an ARN, which ends with the name.
+  const cluster = textIn(task, 'Cluster')?.split('/').at(-1) ?? arn?.cluster
+  const family = textIn(task, 'Family')
+  const revision = textIn(task, 'Revision')
+  const name = textIn(container, 'Name')
+  if (arn === null || !cluster || !family || !revision || !name) return null
+  const launchType = textIn(task, 'LaunchType')
+  return {
+    region: arn.region,
+    cluster,
+    taskDefinition: `${family}:${revision}`,
+    container: name,
+    ...(launchType !== undefined && { launchType }),
+    ...((isOnFargate(launchType) || hasOwnNetwork(container)) && { awsvpc: true }),
+    ...logOf(container, arn.region),
+  }
+}
+
+function hasOwnNetwork(container: unknown): boolean {
+  const networks = isRecord(container) ? container['Networks'] : undefined
+  return Array.isArray(networks) && networks.some((one) => textIn(one, 'NetworkMode') === 'awsvpc')
+}
+
+/**
+ * Returns where CloudWatch has the log of the container. A log in another Region is left out: the facts hold one Region,
+ * and a command with the wrong one would find nothing.
+ */
+function logOf(container: unknown, region: string): Pick<EcsFacts, 'logGroup' | 'logStream'> {
+  const options = isRecord(container) ? container['LogOptions'] : undefined
+  const logGroup = textIn(options, 'awslogs-group')
+  const logRegion = textIn(options, 'awslogs-region') ?? region
+  if (textIn(container, 'LogDriver') !== 'awslogs' || logGroup === undefined || logRegion !== region) return {}
+  const logStream = textIn(options, 'awslogs-stream')
+  // A name of ECS ends with the id of the task or the container. One with a slash at its end would be stored wrongly.
+  return { logGroup, ...(logStream !== undefined && !logStream.endsWith('/') && { logStream }) }
+}
+
+/** Returns a member that is a text and not empty. */
+function textIn(value: unknown, name: string): string | undefined {
+  const found = isRecord(value) ? value[name] : undefined
+  return typeof found === 'string' && found !== '' ? found : undefined
+}
+
+function readJson(url: string, signal: AbortSignal): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const request = get(url, { signal }, (response) => {
+      let body = ''
+      response.setEncoding('utf8')
+      response.on('data', (chunk: string) => {
+        body += chunk
+        if (body.length > MAX_METADATA_BYTES) request.destroy(new Error('too long'))
+      })
+      response.on('end', () => {
+        try {
+          resolve(JSON.parse(body))
+        } catch (error) {
+          reject(error)
+        }
+      })
+      response.on('error', reject)
+    })
+    request.on('error', reject)
+  })
+}

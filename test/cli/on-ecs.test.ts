@@ -1,0 +1,249 @@
+import { execFile } from 'node:child_process'
+import { chmodSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { filledIn, overridesIn } from '../format/steps/pasted.ts'
+import { aws, awsEnv, hasAws } from '../support/aws.ts'
+import { cronledger, type Ended, type Loose, MAIN, scratch } from '../support/cli.ts'
+import { FARGATE } from '../support/ecs.ts'
+import { CONTAINER, serveMetadata, TASK } from '../support/ecs-metadata.ts'
+import { type Server, startMoto } from '../support/servers.ts'
+
+// What the program prints on ECS, pasted into a shell with the AWS command line, against a server that has the cluster,
+// the task definition and the log.
+
+const folder = scratch()
+const REGION = FARGATE.ecs.region
+/** ECS does not allow such a name of a container, so this is more than what a command must stand. */
+const NAME = `it's $(touch /tmp/no) "a" batch`
+const STREAM = FARGATE.ecs.logStream
+const HOSTILE = `it's "bad" input: $(touch /tmp/no) \`id\` \\ ;&|<>*? 入力`
+
+/** Serves the metadata of a container whose log is in this stream. Returns the environment that names the endpoint. */
+async function metadataOf(logStream: string = STREAM) {
+  const LogOptions = { ...CONTAINER.LogOptions, 'awslogs-stream': logStream }
+  const { env } = await serveMetadata({
+    container: { ...CONTAINER, Name: NAME, LogOptions },
+    task: { ...TASK, Revision: '1' },
+  })
+  return env
+}
+
+let ledgers = 0
+
+/** A batch in the container with this metadata, and a ledger of its own. All options are in its environment, as in a task definition. */
+async function batch(metadata: Readonly<Record<string, string>>) {
+  const store = `file:${join(folder, `ledger-${++ledgers}.db`)}`
+  const env = {
+    ...metadata,
+    CRONLEDGER_STORE: store,
+    CRONLEDGER_TASK: 'nightly',
+    CRONLEDGER_SCHEDULE: '0 3 * * *',
+    CRONLEDGER_REQUIRE_EVENT_TIME: 'true',
+    CRONLEDGER_ON_MISMATCH: 'refuse',
+    CRONLEDGER_CATCH_UP: '3d',
+    CRONLEDGER_MAX_LATENESS: '366d',
+    CRONLEDGER_MAX_ATTEMPTS: '2',
+    CRONLEDGER_RETRY_DELAY: '0s',
+    CRONLEDGER_OVERLAP: 'wait',
+    CRONLEDGER_OVERLAP_TIMEOUT: '1m',
+    CRONLEDGER_GRACE: '15m',
+    CRONLEDGER_METRICS: 'emf',
+    CRONLEDGER_LOG: 'json',
+  }
+  await cronledger(['setup', '--store', store])
+  return {
+    /** Runs the container with these overrides. */
+    run: (overrides: Readonly<Record<string, string>>, script = 'echo $CRONLEDGER_RUN_SLOT') =>
+      cronledger(['run', '--', 'sh', '-c', script], { env: { ...env, ...overrides } }),
+    /** Runs a command of an operator, who is not on ECS. */
+    ask: (...args: readonly string[]) => cronledger(args, { env: { CRONLEDGER_STORE: store } }),
+  }
+}
+
+/** Returns the last line of the log with this event. */
+function logged({ stderr }: Ended, event: string): Loose {
+  const lines = stderr.split('\n').filter((line) => line.startsWith('{'))
+  return lines.map((line) => JSON.parse(line)).findLast((line) => line.event === event) ?? {}
+}
+
+/** Returns the command of the next step with these words, from text or from a `todo`. */
+function stepOf(source: string | readonly Loose[] | undefined, what: string): string {
+  const found =
+    typeof source === 'string'
+      ? source
+          .split('\n')
+          .flatMap((line) => (line.startsWith(`  ${what}:`) ? [line.slice(what.length + 3).trim()] : []))
+      : source?.flatMap((step) => (step['what'] === what ? [step['command'] as string] : []))
+  if (found?.[0] === undefined) throw new Error(`no step ${what}: ${JSON.stringify(source)}`)
+  return found[0]
+}
+
+const daysAgo = (days: number) => {
+  const midnight = Date.now() - (Date.now() % 86_400_000)
+  return new Date(midnight - days * 86_400_000 + 3 * 3_600_000).toISOString().replace('.000', '')
+}
+
+describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
+  let server: Server
+  let network: { readonly subnets: string; readonly securityGroups: string }
+  const on = (...args: readonly string[]) => aws(server.endpoint, ...args, '--region', REGION)
+
+  beforeAll(async () => {
+    server = await startMoto()
+    const containers = JSON.stringify([{ name: NAME, image: 'batch:7', memory: 512 }])
+    await on('ecs', 'create-cluster', '--cluster-name', 'batch')
+    await on(
+      ...['ecs', 'register-task-definition', '--family', 'nightly', '--network-mode', 'awsvpc', '--cpu', '256'],
+      ...['--memory', '512', '--requires-compatibilities', 'FARGATE', '--container-definitions', containers],
+    )
+    const { Subnets } = await on('ec2', 'describe-subnets')
+    const { SecurityGroups } = await on('ec2', 'describe-security-groups')
+    network = { subnets: Subnets[0].SubnetId, securityGroups: SecurityGroups[0].GroupId }
+    await on('logs', 'create-log-group', '--log-group-name', '/ecs/nightly')
+  })
+  afterAll(() => server.stop())
+
+  /** Runs a command in bash, as an operator pastes it. */
+  async function paste(command: string) {
+    writeFileSync(join(folder, 'cronledger'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`)
+    chmodSync(join(folder, 'cronledger'), 0o755)
+    // The command names the Region of the batch. The environment of the operator has another one.
+    const env = { ...awsEnv(server.endpoint), PATH: `${folder}:/usr/bin:/bin`, LANG: 'C.UTF-8' }
+    const { stdout } = await promisify(execFile)('bash', ['-c', command], { env })
+    return stdout
+  }
+
+  /** Pastes a command that starts a task. Returns the environment that the task in the cluster has in its overrides. */
+  async function started(command: string, reason = 'the input file was fixed') {
+    const { tasks } = JSON.parse(await paste(filledIn(command, { ...network, reason, by: 'Ada Lovelace' })))
+    const found = await on('ecs', 'describe-tasks', '--cluster', 'batch', '--tasks', tasks[0].taskArn)
+    const [{ taskDefinitionArn, launchType, overrides }] = found.tasks
+    expect([taskDefinitionArn, launchType]).toEqual([expect.stringMatching(/:task-definition\/nightly:1$/), 'FARGATE'])
+    const [{ name, environment }] = overrides.containerOverrides
+    expect(name).toBe(NAME)
+    return Object.fromEntries(environment.map((one: Loose) => [one['name'], one['value']]))
+  }
+
+  test('the line of a failure: its log, and a task that runs the slot again', async () => {
+    const { run, ask } = await batch(await metadataOf())
+    const failed = await run({ CRONLEDGER_EVENT_TIME: daysAgo(2) }, 'exit 2')
+    const { todo } = logged(failed, 'failed')
+
+    const events = [
+      { timestamp: Date.now() - 3_600_000, message: 'the run before' },
+      { timestamp: Date.now() + 1_000, message: 'no such invoice' },
+    ]
+    const stream = ['--log-group-name', '/ecs/nightly', '--log-stream-name', STREAM]
+    await on('logs', 'create-log-stream', ...stream)
+    await on('logs', 'put-log-events', ...stream, '--log-events', JSON.stringify(events))
+    const log = await paste(stepOf(todo, 'check its log'))
+    expect(log).toContain('no such invoice')
+    expect(log).not.toContain('the run before')
+
+    const again = await run(await started(stepOf(todo, 'run it again'), HOSTILE))
+    expect(again).toMatchObject({ code: 0, stdout: `${daysAgo(2)}\n` })
+    const shown = JSON.parse((await ask('show', 'nightly', '--slot', daysAgo(2), '--json')).stdout)
+    expect(shown.attempts.at(-1).trigger).toEqual({ kind: 'forced', by: 'Ada Lovelace', reason: HOSTILE })
+  })
+
+  test('the line of a refusal: the log of the attempt that failed, and a decision from another host', async () => {
+    const { run, ask } = await batch(await metadataOf())
+    await run({ CRONLEDGER_EVENT_TIME: daysAgo(2), CRONLEDGER_MAX_ATTEMPTS: '1', CRONLEDGER_RETRY_DELAY: '' }, 'exit 2')
+    const later = await metadataOf('cronledger/batch/later')
+    const refused = await run({
+      ...later,
+      CRONLEDGER_EVENT_TIME: daysAgo(2),
+      CRONLEDGER_MAX_ATTEMPTS: '1',
+      CRONLEDGER_RETRY_DELAY: '',
+    })
+    expect(refused.code).toBe(65)
+    const { todo } = logged(refused, 'refused')
+    expect(stepOf(todo, 'check its log')).toContain(`--log-stream-names ${STREAM} `)
+    await paste(filledIn(stepOf(todo, 'or mark it as done'), { ...network, reason: 'done by hand', by: '' }))
+    expect((await ask('show', 'nightly', '--slot', daysAgo(2))).stdout).toContain('resolved as completed')
+  })
+
+  test('a placeholder that was not replaced is refused', async () => {
+    const { run } = await batch(await metadataOf())
+    const { todo } = logged(await run({ CRONLEDGER_EVENT_TIME: daysAgo(2) }, 'exit 2'), 'failed')
+    const command = stepOf(todo, 'run it again')
+    // moto refuses a subnet that does not exist, as AWS does. It ignores a public IP that is not ENABLED or DISABLED.
+    await expect(paste(command)).rejects.toThrow(/YOUR_SUBNETS' does not exist/)
+    const { environment } = overridesIn(command)
+    const unnamed = await run({ ...environment, CRONLEDGER_REASON: 'the input file was fixed' })
+    expect(unnamed).toMatchObject({ code: 64, stderr: expect.stringContaining('placeholder "YOUR NAME"') })
+    const unexplained = await run({ ...environment, CRONLEDGER_BY: 'Ada' })
+    expect(unexplained).toMatchObject({ code: 64, stderr: expect.stringContaining('placeholder "YOUR REASON"') })
+  })
+
+  test('check, show and a page: a slot that failed, and slots that were missed', async () => {
+    const { run, ask } = await batch(await metadataOf())
+    await run({ CRONLEDGER_EVENT_TIME: daysAgo(5) })
+    await run({ CRONLEDGER_EVENT_TIME: daysAgo(2), CRONLEDGER_CATCH_UP: '' }, 'exit 2')
+    const range = ['--since', daysAgo(5), '--until', daysAgo(1)]
+
+    const check = await ask('check', ...range)
+    expect(check.code).toBe(1)
+    expect(stepOf(check.stdout, 'check the latest log')).toContain(`--log-stream-names ${STREAM} `)
+    const listed = [4, 3, 2].map((days) =>
+      expect.stringMatching(`^${daysAgo(days)} .* ${days === 2 ? 'failed' : 'missed'}$`),
+    )
+    const list = await paste(stepOf(check.stdout, 'list these slots'))
+    expect(list.split('\n')).toEqual([...listed, '2 missed, 1 failed', ''])
+    const oldest = await started(stepOf(check.stdout, 'run the oldest one'))
+    expect(await run(oldest)).toMatchObject({ code: 0, stdout: `${daysAgo(4)}\n` })
+
+    // Each finding has the commands for its own slot.
+    const [failed, missed] = JSON.parse((await ask('check', ...range, '--json')).stdout)
+    expect([failed.kind, missed.kind]).toEqual(['failed', 'missed'])
+    const page = commandsOf((await ask('report', ...range, '--out', '-')).stdout)
+    expect(page).toContain(stepOf(missed.todo, 'run it now'))
+    expect(await run(await started(stepOf(missed.todo, 'run it now')))).toMatchObject({ stdout: `${daysAgo(3)}\n` })
+
+    const shown = await ask('show', 'nightly', '--slot', daysAgo(2))
+    const command = stepOf(shown.stdout, 'run it again')
+    expect(stepOf(failed.todo, 'run it again')).toBe(command)
+    expect(page).toContain(command)
+    expect(page).toContain(stepOf(shown.stdout, 'check its log'))
+    expect(await run(await started(command))).toMatchObject({ code: 0, stdout: `${daysAgo(2)}\n` })
+    expect((await ask('check', ...range)).code).toBe(0)
+  })
+
+  test('the page of a slot that has completed: its work is done twice only by a force that says so', async () => {
+    const { run, ask } = await batch(await metadataOf())
+    await run({ CRONLEDGER_EVENT_TIME: daysAgo(2) })
+    // A slot that completed at once has no commands in a report, so a later force fails.
+    const twice = { CRONLEDGER_FORCE_SLOT: daysAgo(2), CRONLEDGER_REASON: 'the data changed', CRONLEDGER_BY: 'Ada' }
+    expect((await run(twice)).code).toBe(65)
+    await run({ ...twice, CRONLEDGER_FORCE_ONLY: 'completed' }, 'exit 2')
+    const { stdout: page } = await ask('report', '--since', daysAgo(3), '--until', daysAgo(1), '--out', '-')
+    expect(page).toContain('Run it again although it has completed')
+    const command = commandsOf(page).find((one) => one.startsWith('aws ecs run-task')) ?? ''
+    const overrides = await started(command)
+    expect(overrides).toMatchObject({ CRONLEDGER_FORCE_ONLY: 'completed' })
+    expect(await run(overrides)).toMatchObject({ code: 0, stdout: `${daysAgo(2)}\n` })
+  })
+
+  test('show of a slot that was missed', async () => {
+    const { run, ask } = await batch(await metadataOf())
+    await run({ CRONLEDGER_EVENT_TIME: daysAgo(3) })
+    const shown = await ask('show', 'nightly', '--slot', daysAgo(2))
+    expect(shown.code).toBe(1)
+    expect(await run(await started(stepOf(shown.stderr, 'run it now')))).toMatchObject({ stdout: `${daysAgo(2)}\n` })
+    // On another host than ECS, the operator runs the batch there.
+    const local = await batch({})
+    await local.run({ CRONLEDGER_EVENT_TIME: daysAgo(3) })
+    const { stderr } = await local.ask('show', 'nightly', '--slot', daysAgo(2))
+    expect(stepOf(stderr, 'run it now')).toMatch(/^cronledger rerun .* -- YOUR_COMMAND$/)
+  })
+})
+
+/** Returns the commands of a page, as a browser shows and copies them. */
+function commandsOf(html: string): readonly string[] {
+  const entities: Readonly<Record<string, string>> = { quot: '"', '#39': "'", lt: '<', gt: '>', amp: '&' }
+  return [...html.matchAll(/<code>(.*?)<\/code>/gs)].map(([, code = '']) =>
+    code.replace(/<[^>]*>/g, '').replace(/&(\w+|#39);/g, (entity, name: string) => entities[name] ?? entity),
+  )
+}

@@ -1,0 +1,187 @@
+import { describe, expect, test } from 'vitest'
+import { runOptions } from '../../../src/cli/commands/run.ts'
+import { readOptions } from '../../../src/cli/options/arguments.ts'
+import { RUN_OPTIONS } from '../../../src/cli/options/run-options.ts'
+import { isPlaceholder } from '../../../src/core/placeholder.ts'
+import type { Row } from '../../../src/core/types.ts'
+import { attentionSteps, decisionSteps, rangeSteps, rerunStep } from '../../../src/format/steps/next-steps.ts'
+import { ofRow, type StepTarget, targetOf } from '../../../src/format/steps/step.ts'
+import {
+  attemptOn,
+  CONTEXT,
+  closed,
+  FAILED,
+  FORCED,
+  lastWaiting,
+  NOW,
+  ON_ECS,
+  pending,
+  rowOn,
+  rowWith,
+  SUCCEEDED,
+} from '../../support/rows.ts'
+import { overridesIn, wordsOf } from './pasted.ts'
+
+const { slot } = CONTEXT.window
+const target: StepTarget = { store: 'dynamodb:ledger', task: 'nightly', slot, schedule: null, ecs: ON_ECS }
+const SLOT = '2026-11-24T03:00:00Z'
+
+/** The options of the container, as its task definition has them. */
+const CONTAINER = {
+  CRONLEDGER_STORE: 'dynamodb:ledger',
+  CRONLEDGER_TASK: 'nightly',
+  CRONLEDGER_SCHEDULE: '0 3 * * *',
+  CRONLEDGER_REQUIRE_EVENT_TIME: 'true',
+  CRONLEDGER_CATCH_UP: '3d',
+  CRONLEDGER_OVERLAP: 'wait',
+  CRONLEDGER_MAX_LATENESS: '1h',
+}
+
+/** What a container with the overrides of the command would force. */
+async function forcedBy(command: string, environment: Readonly<Record<string, string>> = CONTAINER) {
+  const env = { ...environment, ...overridesIn(command).environment }
+  const values = readOptions({ name: 'run', summary: '', options: RUN_OPTIONS, examples: [] }, [], env, ['./batch.sh'])
+  return runOptions(values, new AbortController().signal)
+}
+
+describe('on ECS', () => {
+  test('the run command starts the recorded task definition again, and the parser of run reads its overrides', async () => {
+    const { command } = rerunStep('run it again', target)
+    expect(wordsOf(command).slice(0, 11)).toEqual([
+      ...['aws', 'ecs', 'run-task', '--region', 'ap-northeast-1', '--cluster', 'batch'],
+      ...['--task-definition', 'nightly:7', '--launch-type', 'FARGATE'],
+    ])
+    expect(overridesIn(command).name).toBe('batch')
+    const options = await forcedBy(command)
+    expect(options.force).toMatchObject({ slot: SLOT, reason: 'YOUR REASON', by: 'YOUR NAME' })
+    // The rest of the run is in the environment of the container. A forced run does not catch up.
+    expect(options).toMatchObject({ task: 'nightly', schedule: '0 3 * * *', overlap: 'wait', catchUpMs: undefined })
+  })
+
+  test('what the ledger cannot know is a placeholder that cronledger or AWS refuses', () => {
+    const { command } = rerunStep('run it again', target)
+    const { CRONLEDGER_REASON, CRONLEDGER_BY } = overridesIn(command).environment
+    expect([CRONLEDGER_REASON, CRONLEDGER_BY].map((text) => isPlaceholder(text ?? ''))).toEqual([true, true])
+    expect(wordsOf(command)[12]).toBe(
+      'awsvpcConfiguration={subnets=[YOUR_SUBNETS],securityGroups=[YOUR_SECURITY_GROUPS],assignPublicIp=ENABLED_OR_DISABLED}',
+    )
+  })
+
+  test('only a task with a network interface of its own gets a network, and only Fargate a public IP address', () => {
+    const { awsvpc: _, launchType: __, ...bare } = ON_ECS
+    const commandOn = (ecs: StepTarget['ecs']) => rerunStep('run it', { ...target, ecs }).command
+    expect(commandOn({ ...bare, launchType: 'EC2' })).not.toContain('--network-configuration')
+    expect(commandOn(bare)).not.toContain('--launch-type')
+    const onEc2 = commandOn({ ...bare, launchType: 'EC2', awsvpc: true })
+    expect(onEc2).toContain('subnets=[YOUR_SUBNETS]')
+    expect(onEc2).not.toContain('assignPublicIp')
+  })
+
+  test.each([
+    ['a container', `it's $(touch /tmp/no) "a" \`b\` \\ ;&|<>*?`],
+    ['a container with other characters', 'バッチ\n"'],
+  ])('%s with characters of the shell reaches the program as one word', (_, container) => {
+    const { command } = rerunStep('run it', { ...target, ecs: { ...ON_ECS, container } })
+    expect(overridesIn(command)).toEqual({ name: container, environment: expect.objectContaining({}) })
+  })
+
+  test('the log is that of the attempt in the row, and begins with the claim of that attempt', () => {
+    const row = rowOn({ ...ON_ECS, logStream: 'cronledger/batch/earlier' }, rowWith({ ending: FAILED }))
+    const [log] = decisionSteps(targetOf({ ...CONTEXT, ecs: ON_ECS }, row))
+    expect(log).toEqual({
+      what: 'check its log',
+      command:
+        'aws logs tail /ecs/nightly --region ap-northeast-1 --log-stream-names cronledger/batch/earlier --since 2026-11-24T03:00:05Z',
+    })
+    // The line of the claim is in the log, and CloudWatch has it some milliseconds before the first output of the batch.
+    const [first] = closed(row).attempts
+    const waited = { ...row, attempts: [{ ...first, startedAt: NOW + 60_999, claimedAt: NOW + 999 }] } as Row
+    expect(decisionSteps(targetOf(CONTEXT, waited))[0]?.command).toContain('--since 2026-11-24T03:00:05Z')
+    const waiting = lastWaiting(rowWith({}))
+    expect(decisionSteps({ ...target, ...ofRow(rowOn(ON_ECS, waiting)) })[0]?.command).toContain('03:00:05Z')
+  })
+
+  test('without a log in CloudWatch, the operator looks at the record', () => {
+    const { logGroup: _, logStream: __, ...noLog } = ON_ECS
+    const [first] = decisionSteps({ ...target, ...ofRow(rowOn(noLog, rowWith({}))) })
+    expect(first?.command).toBe(`cronledger show --store dynamodb:ledger --task nightly --slot ${SLOT}`)
+  })
+
+  test('several slots: one task for each, the oldest first', () => {
+    const steps = rangeSteps(target, slot + 86_401_000)
+    expect(steps[0]?.command).toContain(`--from ${SLOT} --to 2026-11-25T03:00:01Z --dry-run`)
+    expect(overridesIn(steps[1]?.command ?? '').environment).toMatchObject({ CRONLEDGER_FORCE_SLOT: SLOT })
+    expect(steps[1]?.note).toContain(`in place of ${SLOT}`)
+  })
+})
+
+describe('where the batch runs', () => {
+  const failed = rowWith({ ending: FAILED })
+  const newer = { ...ON_ECS, taskDefinition: 'nightly:8' }
+
+  test('a run of this trigger: where this process runs', () => {
+    expect(rerunStep('', targetOf({ ...CONTEXT, ecs: newer }, rowOn(ON_ECS, failed))).command).toContain('nightly:8')
+    expect(rerunStep('', targetOf(CONTEXT, rowOn(ON_ECS, failed))).command).toMatch(/^cronledger rerun .*YOUR_COMMAND$/)
+  })
+
+  test('a slot in the ledger: where the latest scheduled run ran, or else an attempt of the slot', () => {
+    expect(ofRow(rowOn(ON_ECS, failed), newer).ecs).toEqual(newer)
+    expect(ofRow(rowOn(ON_ECS, failed), null).ecs).toEqual(ON_ECS)
+    expect(ofRow(null, newer)).toEqual({ ecs: newer })
+    expect(ofRow(failed).ecs).toBeNull()
+  })
+
+  test('an operator who forced the slot from another host does not change the place', () => {
+    const [first, second] = closed(rowWith({ ending: FAILED }, { trigger: FORCED, ending: FAILED })).attempts
+    if (first === undefined || second === undefined) throw new Error('two attempts are needed')
+    const row = { ...failed, attempts: [attemptOn(ON_ECS, first), second] } as Row
+    expect(ofRow(row)).toMatchObject({ ecs: ON_ECS, attempt: second })
+    // The log of the latest attempt is on the other host.
+    expect(decisionSteps({ ...target, ...ofRow(row) })[0]?.command).toMatch(/^cronledger show/)
+  })
+})
+
+describe('a slot that has completed', () => {
+  const done = rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED })
+
+  test('also before a force that failed: the force says that it is meant', async () => {
+    const { command } = rerunStep('', { ...target, ...ofRow(rowOn(ON_ECS, done)) })
+    expect(overridesIn(command).environment).toMatchObject({ CRONLEDGER_FORCE_ONLY: 'completed' })
+    expect(rerunStep('', { ...target, ...ofRow(done) }).command).toContain(`--slot ${SLOT} --only completed --reason`)
+    expect(ofRow(rowWith({ ending: FAILED })).only).toBeUndefined()
+  })
+
+  test('a forced run that does not know the row repeats what the force said', () => {
+    const only = ['failed', 'completed'] as const
+    const forced = targetOf({ ...CONTEXT, trigger: FORCED, guards: { only } })
+    expect(rerunStep('', forced).command).toContain('--only failed,completed')
+    expect(targetOf({ ...CONTEXT, guards: { only } }, rowWith({ ending: FAILED })).only).toBeUndefined()
+  })
+})
+
+describe('the steps for a slot that needs attention', () => {
+  const names = (status: Parameters<typeof attentionSteps>[0], more: Partial<StepTarget>) =>
+    attentionSteps(status, { ...target, ...more }).map(({ what }) => what)
+  const run = rowOn(ON_ECS, pending(rowWith({})))
+
+  test('failed and stale', () => {
+    expect(names('failed', ofRow(run))).toEqual(['check its log', 'run it again', 'or mark it as done'])
+    expect(names('stale', ofRow(run))).toEqual(['check its log', 'run it again', 'or mark it as done'])
+  })
+
+  test('missed, and overdue without a run', () => {
+    expect(names('missed', { ecs: ON_ECS })).toEqual(['run it now', 'or mark it as done'])
+    expect(names('overdue', { ecs: ON_ECS })).toEqual(['run it now', 'or mark it as done'])
+  })
+
+  test('overdue while it runs: only its log', () => {
+    expect(names('overdue', ofRow(run))).toEqual(['see its log'])
+  })
+
+  test.each(['running', 'waiting', 'completed', 'skipped', 'scheduled', 'unknown', null] as const)(
+    '%s: none',
+    (status) => {
+      expect(names(status, ofRow(run))).toEqual([])
+    },
+  )
+})

@@ -1,0 +1,47 @@
+import { execFileSync } from 'node:child_process'
+
+// What an operator pastes into a shell.
+
+/** Returns the words of a command as bash passes them to the program, with the name of the program. Starts nothing. */
+export function wordsOf(command: string): readonly string[] {
+  const out = execFileSync('bash', ['-c', `printf '%s\\0' ${command}`], { encoding: 'utf8' })
+  return out.split('\0').slice(0, -1)
+}
+
+interface Overrides {
+  readonly name: string
+  readonly environment: Readonly<Record<string, string>>
+}
+
+/** Returns the overrides of the only container in a command `aws ecs run-task`. */
+export function overridesIn(command: string): Overrides {
+  const words = wordsOf(command)
+  const { containerOverrides } = JSON.parse(words[words.indexOf('--overrides') + 1] ?? '')
+  const [{ name, environment }, ...others] = containerOverrides
+  if (others.length > 0) throw new Error('the command has overrides of several containers')
+  const entries = environment.map(({ name, value }: Readonly<Record<string, string>>) => [name, value])
+  return { name, environment: Object.fromEntries(entries) }
+}
+
+/** Returns the text as an operator must write it inside of JSON in a word of a shell. */
+function escaped(text: string): string {
+  return JSON.stringify(text).slice(1, -1).replaceAll("'", "'\\''")
+}
+
+interface Values {
+  readonly reason: string
+  readonly by: string
+  readonly subnets: string
+  readonly securityGroups: string
+}
+
+/** Returns a printed command with its placeholders replaced. */
+export function filledIn(command: string, { reason, by, subnets, securityGroups }: Values): string {
+  const write = command.startsWith('aws ') ? escaped : (text: string) => text.replaceAll("'", "'\\''")
+  return command
+    .replace('YOUR REASON', () => write(reason))
+    .replace('YOUR NAME', () => write(by))
+    .replace('YOUR_SUBNETS', subnets)
+    .replace('YOUR_SECURITY_GROUPS', securityGroups)
+    .replace('ENABLED_OR_DISABLED', 'ENABLED')
+}

@@ -1,0 +1,90 @@
+import { describe, expect, test } from 'vitest'
+import { findHost } from '../../src/process/host.ts'
+import { FARGATE } from '../support/ecs.ts'
+import { CONTAINER, serveMetadata, TASK } from '../support/ecs-metadata.ts'
+
+const HOST = 'ip-10-0-2-106.ap-northeast-1.compute.internal'
+
+async function found(container: unknown, task: unknown) {
+  const { env } = await serveMetadata({ container, task })
+  return findHost(env, HOST)
+}
+
+test('outside of ECS only the host is known, and nothing is asked', async () => {
+  expect(await findHost({}, HOST)).toEqual({ host: { host: HOST }, ecs: null })
+  expect(await findHost({ ECS_CONTAINER_METADATA_URI_V4: '' }, HOST)).toEqual({ host: { host: HOST }, ecs: null })
+})
+
+test('the container and the task are asked for at the same time', async () => {
+  const { asked, env } = await serveMetadata({})
+  expect(await findHost(env, HOST)).toEqual(FARGATE)
+  expect(asked.sort()).toEqual(['/v4/abc', '/v4/abc/task'])
+})
+
+test('on an EC2 instance: a short name of the cluster, and the network of the instance', async () => {
+  const ec2 = { ...CONTAINER, Networks: [{ NetworkMode: 'bridge', IPv4Addresses: ['172.17.0.2'] }] }
+  const { awsvpc: _, ...facts } = FARGATE.ecs
+  expect((await found(ec2, { ...TASK, Cluster: 'batch', LaunchType: 'EC2' })).ecs).toEqual({
+    ...facts,
+    launchType: 'EC2',
+  })
+  const { LaunchType, ...before1_45 } = { ...TASK, Cluster: 'batch' }
+  const { launchType, ...without } = facts
+  expect((await found(ec2, before1_45)).ecs).toEqual(without)
+})
+
+test('a task on an EC2 instance may have a network interface of its own', async () => {
+  expect((await found(CONTAINER, { ...TASK, LaunchType: 'EC2' })).ecs).toMatchObject({ awsvpc: true })
+})
+
+test('an ARN without a cluster: the metadata has it', async () => {
+  const arn = 'arn:aws-cn:ecs:cn-north-1:123456789012:task/158d1c8083dd49d6b527399fd6414f5c'
+  const { host, ecs: facts } = await found(CONTAINER, { ...TASK, TaskARN: arn, Cluster: 'batch' })
+  expect(host.ecsTask).toBe(arn)
+  expect(facts).toMatchObject({ region: 'cn-north-1', cluster: 'batch' })
+})
+
+describe('the log', () => {
+  const { logGroup, logStream, ...others } = FARGATE.ecs
+  const withLog = (log: object) => found({ ...CONTAINER, ...log }, TASK)
+  const options = CONTAINER.LogOptions
+
+  test.each([
+    ['another log driver', { LogDriver: 'awsfirelens', LogOptions: { Name: 'cloudwatch' } }],
+    ['a log in another Region', { LogOptions: { ...options, 'awslogs-region': 'us-east-1' } }],
+    ['no log options, as before agent 1.45.0', { LogDriver: undefined, LogOptions: undefined }],
+  ])('is left out for %s', async (_, log) => {
+    expect((await withLog(log)).ecs).toEqual(others)
+  })
+
+  test('has no stream if the metadata has none', async () => {
+    const { 'awslogs-stream': _, ...without } = options
+    expect((await withLog({ LogOptions: without })).ecs).toEqual({ ...others, logGroup })
+  })
+})
+
+describe('answers that are not enough: the facts are unknown', () => {
+  test.each([
+    ['the container does not answer in time', null, TASK],
+    ['the answer about the container is not an object', 'no', TASK],
+    ['the container has no name', { ...CONTAINER, Name: '' }, TASK],
+    ['the task has no family', CONTAINER, { ...TASK, Family: undefined }],
+    ['the task has no revision', CONTAINER, { ...TASK, Revision: 7 }],
+    ['the names are too long for a row', { ...CONTAINER, Name: 'c'.repeat(255) }, { ...TASK, Family: 'f'.repeat(255) }],
+  ])('%s, and the ARN of the task is known', async (_, container, task) => {
+    expect(await found(container, task)).toEqual({ host: FARGATE.host, ecs: 'unknown' })
+  })
+
+  test.each([
+    ['has no ARN', {}],
+    ['has an ARN that is too long', { ...TASK, TaskARN: `${TASK.TaskARN}${'0'.repeat(400)}` }],
+    ['does not come in time', null],
+  ])('the answer about the task %s', async (_, task) => {
+    expect(await found(CONTAINER, task)).toEqual({ host: { host: HOST }, ecs: 'unknown' })
+  })
+
+  test('the endpoint cannot be reached', async () => {
+    const env = { ECS_CONTAINER_METADATA_URI_V4: 'http://127.0.0.1:1/v4/abc' }
+    expect(await findHost(env, HOST)).toEqual({ host: { host: HOST }, ecs: 'unknown' })
+  })
+})

@@ -1,0 +1,96 @@
+import type { Row } from '../../src/core/types.ts'
+import type { Observed, Story } from './observed.ts'
+
+// The promises about forces, and about resolutions that name a run which the operator calls ended. Like check.ts, this
+// file shares no code with the rules.
+const HEARTBEAT_MS = 60_000
+const KILL_AFTER_MS = 20_000
+/** A slow answer of a calm ledger takes up to 4 s. */
+const SLOW_MS = 5_000
+/** A run that is alive hears of the resolution with its next heartbeat, and stops its work. */
+const NOTICE_MS = HEARTBEAT_MS + SLOW_MS + KILL_AFTER_MS
+
+type Say = (promise: string, text: string) => void
+
+const USUAL: readonly string[] = ['missed', 'failed', 'stale', 'skipped']
+const STATUS_OF = { PENDING: 'stale', COMPLETED: 'completed', FAILED: 'failed', SKIPPED: 'skipped' } as const
+
+function hasCompleted(row: Row | undefined): boolean {
+  const succeeded = row?.attempts.some(({ outcome }) => outcome === 'succeeded')
+  return succeeded === true || row?.resolutions.some(({ state }) => state === 'COMPLETED') === true
+}
+
+/** Checks that each force claimed only a slot that it was meant for, and started nothing in another one. */
+export function checkForces(observed: Observed, say: Say): void {
+  for (const story of observed.stories.filter(({ forced }) => forced)) {
+    const applied = observed.writes.get(story.day) ?? []
+    const index = applied.findIndex(({ row }) => row.attempts.some(({ runId }) => runId === story.runId))
+    if (index === -1) continue
+    const before = applied[index - 1]?.row
+    const status = before === undefined ? 'missed' : hasCompleted(before) ? 'completed' : STATUS_OF[before.state]
+    const meant: readonly string[] = story.only ?? USUAL
+    if (!meant.includes(status)) {
+      say('a force starts only what it is meant for', `${story.runId} (${meant}) claimed a slot that was ${status}`)
+    }
+    const newer = before?.attempts.find(
+      ({ phase, outcome, startedAt }) => phase !== 'waiting' && outcome !== 'notStarted' && startedAt > story.askedMs,
+    )
+    if (newer !== undefined) {
+      say('a force knows every attempt', `${story.runId} was asked for before attempt ${newer.number} began`)
+    }
+    const done = applied.find(({ row }) => hasCompleted(row))
+    const isNamed = endedByWord(story, observed) !== undefined
+    for (const { startMs } of story.works) {
+      if (done !== undefined && startMs > done.atMs && !meant.includes('completed') && !isNamed) {
+        say('completed work is not done again', `${story.runId} started, and its force does not name completed`)
+      }
+    }
+  }
+}
+
+/** Returns the attempt whose result the slot has or waits for. */
+function latestOf(row: Row | undefined) {
+  return row?.attempts.findLast(({ outcome }) => outcome !== 'notStarted') ?? row?.attempts.at(-1)
+}
+
+/** Returns whether a write is the resolution of an operator who named the run that the row had. */
+export function isNamed(row: Row, before: Row | undefined, { named }: Observed): boolean {
+  const added = row.resolutions.length > (before?.resolutions.length ?? 0) ? row.resolutions.at(-1) : undefined
+  const run = added === undefined ? undefined : named.get(added.reason)
+  return run !== undefined && latestOf(before)?.runId === run
+}
+
+/** Checks that a resolution ends only the run that it names, and that this run changes nothing after it. */
+export function checkNaming(observed: Observed, say: Say): void {
+  for (const applied of observed.writes.values()) {
+    for (const [index, { row }] of applied.entries()) {
+      const before = applied[index - 1]?.row
+      const added = row.resolutions.length > (before?.resolutions.length ?? 0) ? row.resolutions.at(-1) : undefined
+      const run = added === undefined ? undefined : observed.named.get(added.reason)
+      if (run !== undefined && !isNamed(row, before, observed)) {
+        say('a resolution ends the run that it names', `it names ${run}, and the slot had ${latestOf(before)?.runId}`)
+      }
+      const resolved = before?.resolutions.at(-1)
+      const isNew = row.attempts.length > (before?.attempts.length ?? 0) || added !== undefined
+      if (resolved?.afterAttempt === before?.attempts.at(-1)?.number && before?.state !== row.state && !isNew) {
+        say('a resolution stays', `the slot was ${before?.state}, and became ${row.state}`)
+      }
+    }
+  }
+}
+
+/**
+ * Returns the time from the resolution that calls the run of this story ended until the run must have heard of it.
+ * Returns undefined if there is none. A ledger that does not answer may keep the run from hearing of it.
+ */
+export function endedByWord(
+  { runId, day }: Story,
+  { writes, named, isCalm }: Observed,
+): { readonly fromMs: number; readonly toMs: number } | undefined {
+  const word = (writes.get(day) ?? []).find(({ row }, index, all) => {
+    const added = row.resolutions.length > (all[index - 1]?.row.resolutions.length ?? 0)
+    return added && named.get(row.resolutions.at(-1)?.reason ?? '') === runId && all[index - 1]?.row.state === 'PENDING'
+  })
+  if (word === undefined) return undefined
+  return { fromMs: word.atMs, toMs: isCalm ? word.atMs + NOTICE_MS : Number.POSITIVE_INFINITY }
+}

@@ -1,0 +1,52 @@
+import type { Mutation } from './mutation.ts'
+
+/** Bugs of forces, and of resolutions that name a run. */
+export const FORCE_MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'a force runs a completed slot without being told to',
+    scenario: 'trigger and force',
+    file: 'src/core/row/policy.ts',
+    from: "[...DEFAULT_RERUNNABLE, 'skipped']",
+    to: "[...DEFAULT_RERUNNABLE, 'skipped', 'completed']",
+  },
+  {
+    name: 'a failed force opens a completed slot to other forces',
+    scenario: 'forces on a completed slot',
+    file: 'src/core/row/decide.ts',
+    from: "return status !== null && hasCompleted ? 'completed' : status",
+    to: 'return status !== null && hasCompleted ? status : status',
+  },
+  {
+    name: 'a force that names statuses does not mind a newer attempt',
+    file: 'src/core/row/decide.ts',
+    from: 'if (!scheduled && hasBegunSince(found, policy.forceAskedAt))',
+    to: 'if (!scheduled && policy.forceOnly === undefined && hasBegunSince(found, policy.forceAskedAt))',
+  },
+  {
+    name: 'a resolution ends whichever run the slot has, although it names another one',
+    scenario: 'a run that is called ended, and a trigger',
+    file: 'src/core/row/decide.ts',
+    from: "if (endedRun !== null && decidingAttempt(found)?.runId !== endedRun) return refuse('otherRun')",
+    to: '',
+  },
+  {
+    name: 'a resolution that names a run writes over what came between its read and its write',
+    file: 'src/run/resolve.ts',
+    from: 'found = written.found',
+    to: 'const next = readableRow(written.found); const base = readableRow(found); found = request.endedRun != null && base !== null && next !== null ? { ...base, version: next.version, owner: next.owner } : written.found',
+  },
+  {
+    name: 'a run that was called ended keeps its slot, and finishes on top of the resolution',
+    scenario: 'a run that is called ended',
+    file: 'src/core/row/transition.ts',
+    from: '    owner: request.runId,\n    schedule: found?.schedule',
+    to: '    owner: request.endedRun ?? request.runId,\n    schedule: found?.schedule',
+  },
+  {
+    name: 'a run that was called ended goes on',
+    scenario: 'a run that is called ended',
+    file: 'src/run/lease.ts',
+    from: "if (written.kind === 'lost') return { cause: causeOf(",
+    to: "if (written.kind === 'lost' && lossOf(written.found, attemptCount(current)) === 'resolved') return null\n      if (written.kind === 'lost') return { cause: causeOf(",
+  },
+]

@@ -1,0 +1,35 @@
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { onTestFinished } from 'vitest'
+
+const readFixture = (name: string) =>
+  JSON.parse(readFileSync(new URL(`../fixtures/aws/${name}`, import.meta.url), 'utf8'))
+
+/** The answers of the metadata endpoint to a container on Fargate. `FARGATE` has what they say. */
+export const CONTAINER = readFixture('ecs-container-metadata-v4.json')
+export const TASK = readFixture('ecs-task-metadata-v4.json')
+
+/**
+ * Serves these answers as the metadata endpoint does, until the test ends. No answer is sent before both requests have
+ * arrived. An answer that is null never comes. An answer that is a text is sent as it is.
+ */
+export async function serveMetadata({ container = CONTAINER, task = TASK }: { container?: unknown; task?: unknown }) {
+  const asked: string[] = []
+  const send: (() => void)[] = []
+  const server = createServer(({ url = '' }, response) => {
+    asked.push(url)
+    const answer = url === '/v4/abc/task' ? task : container
+    send.push(() => {
+      if (answer !== null) response.end(typeof answer === 'string' ? answer : JSON.stringify(answer))
+    })
+    if (send.length === 2) for (const one of send.splice(0)) one()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  return { asked, env: { ECS_CONTAINER_METADATA_URI_V4: `http://127.0.0.1:${port}/v4/abc` } }
+}
