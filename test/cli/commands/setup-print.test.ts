@@ -225,7 +225,9 @@ describe.skipIf(!hasAws)('on a server, by the command line of AWS', () => {
       // moto's CloudFormation leaves TTL, backups and encryption out; setup turns TTL on.
       expect(setup).toMatchObject({
         code: 0,
-        stdout: 'dynamodb:money: table already exists, nothing to change\ndynamodb:money: time to live turned on\n',
+        stdout: expect.stringContaining(
+          'dynamodb:money: table already exists, nothing to change\ndynamodb:money: time to live turned on\n',
+        ),
       })
       const check = await run(['setup', '--store', TABLE, '--check'])
       expect(check.stdout).not.toMatch(/^wrong/m)
@@ -242,13 +244,10 @@ describe.skipIf(!hasAws)('on a server, by the command line of AWS', () => {
 
     test('defines the table as table.json does, and keeps it', async () => {
       const { Type, Condition, Properties, ...policies } = template['Resources'].Table
-      const { TableName, DeletionProtectionEnabled, PointInTimeRecoverySpecification, SSESpecification, ...table } =
-        Properties
+      const { TableName, SSESpecification, ...table } = Properties
       expect(table).toEqual(JSON.parse(readFileSync(new URL('../../../schema/table.json', import.meta.url), 'utf8')))
-      expect({ policies, DeletionProtectionEnabled, PointInTimeRecoverySpecification, SSESpecification }).toEqual({
+      expect({ policies, SSESpecification }).toEqual({
         policies: { DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' },
-        DeletionProtectionEnabled: true,
-        PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
         SSESpecification: { SSEEnabled: true },
       })
       const { Table } = await call('dynamodb', 'describe-table', '--table-name', 'money')
