@@ -111,6 +111,11 @@ describe.skipIf(!hasAws)('the policy', () => {
     expect(new Set(actions)).toEqual(new Set(allowed('runner')))
   })
 
+  test('of the runner allows the daily check of its task', async () => {
+    const asks = await asked([1, 'check', '--task', 'weekly', '--schedule', '0 3 * * *', ...ALL_DAYS])
+    expect(allowed('runner')).toEqual(expect.arrayContaining(asks))
+  })
+
   test('of the auditor has what reading asks for, and nothing else', async () => {
     const actions = await asked(
       [0, 'history', ...ALL_DAYS],
