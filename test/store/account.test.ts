@@ -26,6 +26,18 @@ async function testAws(args: readonly string[], env: Readonly<Record<string, str
   return { code, stdout, stderr }
 }
 
+/** Runs it with a terminal as its standard input, on which a person gives this answer. No test has the name `nothing`. */
+async function answer(typed: string, env: Readonly<Record<string, string>>) {
+  const { PATH = '' } = process.env
+  const child = spawn('script', ['-qec', `'${process.execPath}' '${MAIN}' nothing`, '/dev/null'], {
+    env: { PATH, NODE_NO_WARNINGS: '1', ...env },
+    stdio: ['pipe', 'pipe', 'ignore'],
+  })
+  child.stdin.end(`${typed}\n`)
+  const [stdout] = await Promise.all([text(child.stdout), once(child, 'close')])
+  return stdout
+}
+
 for (const { name, start, isThere, part } of SERVERS) {
   describe.skipIf(!isThere)(`npm run test:aws on ${name}`, () => {
     let server: Server
@@ -51,6 +63,14 @@ for (const { name, start, isThere, part } of SERVERS) {
       expect(code).toBe(64)
       expect(stdout).toMatch(/against table cronledger-test \(http.*It costs less than 1 US cent.*Nothing was done/s)
       expect(proxy.seen).toEqual([])
+    })
+
+    test('starts only if the answer is yes', async () => {
+      expect(await answer('y', env())).toContain('Nothing was done.')
+      expect(proxy.seen).toEqual([])
+      expect(await answer('yes', env())).toContain('removed 0 items')
+      expect(proxy.seen.map(({ action }) => action)).toEqual(['Scan'])
+      proxy.seen.length = 0
     })
 
     test(`passes (${part}), removes its own items and no others, and writes no more than it said`, async () => {
