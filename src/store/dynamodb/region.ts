@@ -14,7 +14,7 @@ export interface TaskRegion {
 
 /**
  * Returns how to find the region of this ECS task, or null if it is not needed: outside of ECS, and where `AWS_REGION` is
- * set. In a task of the EC2 launch type nobody may have set it, but the ARN of the task has the region.
+ * set. In a task of the EC2 launch type it may not be set, but the ARN of the task has the region.
  *
  * Source: Amazon ECS Developer Guide, "Amazon ECS task metadata endpoint version 4".
  */
