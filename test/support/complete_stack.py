@@ -79,6 +79,10 @@ def resolve(part):
         return resolve(one if is_met(template["Conditions"][condition]) else other)
     if "Join" in part:
         return part["Join"][0].join(resolve(part["Join"][1]))
+    if "Split" in part:
+        return resolve(part["Split"][1]).split(part["Split"][0])
+    if "Select" in part:
+        return resolve(part["Select"][1])[int(part["Select"][0])]
     if "Sub" in part:
         return re.sub(r"\$\{(.+?)\}", lambda found: substitute(found[1]), part["Sub"])
     members = {key: resolve(value) for key, value in part.items()}

@@ -26,7 +26,10 @@ export function readTemplate(): Loose {
     resolve: (seq: { toJSON(): unknown }) => ({ [tag]: seq.toJSON() }),
   })
   return parse(readFileSync(TEMPLATE, 'utf8'), {
-    customTags: [...['Ref', 'Sub', 'GetAtt'].map(form), ...(['If', 'Equals', 'Not', 'Join'].map(list) as never[])],
+    customTags: [
+      ...['Ref', 'Sub', 'GetAtt'].map(form),
+      ...(['If', 'Equals', 'Not', 'Join', 'Select', 'Split'].map(list) as never[]),
+    ],
   })
 }
 

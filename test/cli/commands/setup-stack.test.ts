@@ -190,6 +190,12 @@ describe('the template', () => {
     expect(Object.keys(container.logConfiguration.options)).toEqual(Object.keys(options))
   })
 
+  test('the schedule names a revision, so that both schedules change at once, and earlier revisions stay usable', () => {
+    const { BatchSchedule } = others
+    expect(BatchSchedule.Properties.Target.EcsParameters.TaskDefinitionArn).toEqual({ Ref: 'TaskDefinition' })
+    expect(TaskDefinition.UpdateReplacePolicy).toBe('Retain')
+  })
+
   test('a task that exits with another code than 0, or does not start, matches the rule of the stack', () => {
     const arn = 'arn:aws:ecs:eu-west-1:123456789012:task-definition'
     const pattern = JSON.parse(
@@ -293,6 +299,12 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
       ...{ image: 'batch:1', stopTimeout: 120, linuxParameters: { initProcessEnabled: true } },
       logConfiguration: { options: { 'awslogs-group': '/ecs/cronledger-nightly', mode: 'non-blocking' } },
     })
+    expect(env).toMatchObject({
+      ...{ CRONLEDGER_STORE: TABLE, CRONLEDGER_TASK: 'nightly', CRONLEDGER_SCHEDULE: '0 3 * * *' },
+      ...{ CRONLEDGER_TIMEZONE: 'Asia/Tokyo', CRONLEDGER_REQUIRE_EVENT_TIME: 'true' },
+      ...{ CRONLEDGER_LEDGER_TIMEOUT: '15m', CRONLEDGER_STOP_TIMEOUT: `${container.stopTimeout}s` },
+      ...{ CRONLEDGER_KILL_AFTER: '110s', CRONLEDGER_METRICS: 'emf' },
+    })
     // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of the shell
     const batch = ['run', '--', 'sh', '-c', 'echo ${CRONLEDGER_RUN_SLOT}']
     const first = await run(batch, env)
@@ -390,14 +402,27 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
     ])
   })
 
-  test('finds a missed slot of a weekly batch by its check, under the role of the batch', async () => {
-    const args = ['--task', 'weekly', '--schedule', '0 3 * * 1', '--existing-table', ...PLACE]
+  test('a weekly batch: its check finds a missed slot, and it has its own command and environment', async () => {
+    const more = ['--parameters', 'EnvironmentFile=arn:aws:s3:::bucket/weekly.env Command=python3,batch.py']
+    const args = ['--task', 'weekly', '--schedule', '0 3 * * 1', '--existing-table', ...PLACE, ...more]
     const weekly = await deployStack({ endpoint: server.endpoint, folder, stack: 'weekly', args })
     expect(Object.keys(weekly)).toEqual(expect.not.arrayContaining(['Table', 'AuditorPolicy', 'OperatorPolicy']))
     const check = await environmentOf(weekly['CheckDefinition'] ?? '')
     // moto keeps the names of CloudFormation.
     const { EntryPoint, entryPoint = EntryPoint, Command, command = Command } = check.container
     expect([...entryPoint, ...command]).toEqual(['cronledger', 'check', '--new', '25h'])
+    await completeStack({ endpoint: server.endpoint, stack: 'weekly' })
+    const { container } = await environmentOf('cronledger-weekly')
+    expect(container).toMatchObject({
+      command: ['python3', 'batch.py'],
+      environmentFiles: [{ type: 's3', value: 'arn:aws:s3:::bucket/weekly.env' }],
+    })
+    const role = ['--role-name', weekly['ExecutionRole'] ?? '', '--policy-name', 'environment']
+    const { PolicyDocument } = await call('iam', 'get-role-policy', ...role)
+    expect(PolicyDocument.Statement).toMatchObject([
+      { Action: 's3:GetObject', Resource: 'arn:aws:s3:::bucket/weekly.env' },
+      { Action: 's3:GetBucketLocation', Resource: 'arn:aws:s3:::bucket' },
+    ])
     const found = await run(['check', '--since', '2026-11-20', '--until', '2026-11-25'], check.env)
     expect(found).toMatchObject({ code: 1, stdout: expect.stringContaining('missed') })
   })
