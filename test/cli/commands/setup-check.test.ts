@@ -217,6 +217,32 @@ describe('a table', () => {
     )
   })
 
+  test.skipIf(!hasAws)(
+    'whose protection is off: setup leaves it, and prints the commands that turn it on',
+    async () => {
+      await make('open', { DeletionProtectionEnabled: false })
+      const setUp = async () => (await cronledger(['setup', '--store', 'dynamodb:open'], { env: env() })).stdout
+      const before = await setUp()
+      expect(before).toContain('dynamodb:open: deletion protection is off, and was left off. To turn it on: aws ')
+      expect(before).toContain('dynamodb:open: point-in-time recovery is off, and was left off. To turn it on: aws ')
+      for (const [, command = ''] of before.matchAll(/To turn it on: (aws .*)/g)) {
+        await promisify(execFile)('sh', ['-c', command], {
+          env: { ...awsEnv(server.endpoint), PATH: `/usr/bin:${process.env['PATH']}` },
+        })
+      }
+      expect(await setUp()).toBe(
+        [
+          'table already exists, nothing to change',
+          'time to live is on already',
+          'deletion protection is on already',
+          'point-in-time recovery is on already',
+        ]
+          .map((line) => `dynamodb:open: ${line}\n`)
+          .join(''),
+      )
+    },
+  )
+
   const RETENTION = { CRONLEDGER_RETENTION: '400d' }
 
   test.skipIf(!hasMoto)('with its time to live off: 0, and 78 with a retention', async () => {
