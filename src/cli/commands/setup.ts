@@ -76,6 +76,7 @@ const OPTIONS = {
 } as const satisfies OptionTable
 
 const OF_CREATING = ['store', 'check', 'json', 'ledgerTimeoutMs']
+const OF_STACK = ['cluster', 'subnets', 'securityGroups', 'existingTable', 'parameters']
 
 const help = {
   name: 'setup',
@@ -103,6 +104,9 @@ export const setup: Command = {
     if (what !== undefined && isGiven('json', argv))
       throw usageError('--json and --print cannot be used together. Use one of them.')
     if (what === 'cloudformation') return printTheStack(argv)
+    const ofStack = OF_STACK.find((name) => isGiven(name, argv))
+    if (ofStack !== undefined && what !== 'parameters')
+      throw usageError(`--${optionName(ofStack)} requires --print parameters.`)
     const { store } = values
     if (store === undefined)
       throw usageError(`--store is missing. Give --store LEDGER, or set CRONLEDGER_STORE. ${COMMON.store.help}.`)

@@ -44,6 +44,8 @@ describe('refused', () => {
     [['--print', 'parameters', '--task', 'no spaces', '--schedule', '0 3 * * *'], /task/],
     [['--print', 'task-definition', ...NIGHTLY, '--container', 'a"b'], /--container "a\\"b" is not valid/],
     [['--print', 'everything'], /Use cloudformation, parameters, iam, eventbridge or task-definition/],
+    [['--print', 'iam', '--cluster', 'batch'], /--cluster requires --print parameters\./],
+    [['--check', '--existing-table'], /--existing-table requires --print parameters\./],
     [['--print', 'iam', '--check'], /--check and --print cannot be used together/],
   ])('%j', async (args, why) => {
     const { code, stdout, stderr } = await cronledger(['setup', '--store', TABLE, ...args])

@@ -94,7 +94,7 @@ async function eventTimeText(
   if (eventTime === undefined && force === undefined && event === '-') return 'from standard input (CRONLEDGER_EVENT)'
   if (eventTime === undefined && force === undefined && event === undefined) {
     const without = run.requireEventTime ? 'a run may refuse to start' : 'a run uses the time of its own start'
-    return `not set here: ${without}. To set it: cronledger setup --print eventbridge`
+    return `not set here: ${without}. The schedule sets it: see cronledger setup --print cloudformation, or eventbridge`
   }
   const input: TriggerInput = {
     ...(eventTime !== undefined && { eventTime: String(eventTime) }),
