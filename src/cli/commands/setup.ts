@@ -3,7 +3,6 @@ import { type OptionTable, optionName } from '../../core/option.ts'
 import { printable, safeJson } from '../../format/text.ts'
 import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
-import type { SetupStep } from '../../store/finding.ts'
 import { setUpStore } from '../../store/setup.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
@@ -12,6 +11,7 @@ import { COMMON } from '../options/options.ts'
 import { print } from '../output.ts'
 import { checkSetup } from './setup/check.ts'
 import { PRINTABLE, printStack, printTemplate } from './setup/print.ts'
+import { stepText } from './setup/step-text.ts'
 
 const BATCH = { group: 'Options', required: undefined } as const
 
@@ -96,19 +96,6 @@ const help = {
     'Exit codes of --check: 0, or that of the most serious problem: 77 access denied, 78 ledger not found or not usable, 75 ledger not reachable, 64 clock, region, event time or an option of the batch.',
 } as const
 
-const STEP_NAMES: Readonly<Record<SetupStep['what'], string>> = {
-  table: 'table',
-  timeToLive: 'time to live',
-  file: 'file',
-}
-
-const DEEDS: Readonly<Record<SetupStep['did'], string>> = {
-  created: 'created',
-  found: 'already exists, nothing to change',
-  enabled: 'turned on',
-  unsupported: 'not supported by this server; the ledger works without it',
-}
-
 export const setup: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
@@ -142,7 +129,7 @@ export const setup: Command = {
           2,
         ),
       )
-    else for (const { what, did } of steps) await print(`${name}: ${STEP_NAMES[what]} ${DEEDS[did]}`)
+    else for (const step of steps) await print(`${name}: ${stepText(name, step)}`)
     return EXIT.ok
   },
 }
