@@ -4,8 +4,8 @@ export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     include: ['test/**/*.test.ts'],
-    // They take minutes and tools of their own: `npm run test:image`.
-    exclude: ['test/image/**'],
+    // They need tools or an account of their own: `npm run test:image`, `test:aws`, `test:cdk`.
+    exclude: ['test/image/**', 'test/aws/**', 'test/cdk/**'],
     // Only a hang takes this long: it must end as a failure that names the test, not as a stuck CI. A test waits for events
     // and states, so a machine without free CPU makes it slow, and must not make it fail.
     testTimeout: 300_000,

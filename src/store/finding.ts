@@ -20,6 +20,8 @@ export interface InspectSettings {
   readonly task: string | null
   /** The largest difference between the clocks of two hosts, in milliseconds. */
   readonly skewMs: number
+  /** Whether a run in this environment sets a retention, for which the table needs its TTL. */
+  readonly hasRetention: boolean
   /** Returns the time of this host's clock. */
   now(): Instant
 }
@@ -36,7 +38,11 @@ export function wrong(what: string, error: unknown, more = ''): SetupFinding {
 
 /** A step that setup did, or found already done. */
 export interface SetupStep {
-  readonly what: 'table' | 'timeToLive' | 'file'
-  /** `unsupported` means that the server does not have this feature. The ledger works without it. */
-  readonly did: 'created' | 'found' | 'enabled' | 'unsupported'
+  readonly what: 'table' | 'timeToLive' | 'deletionProtection' | 'pointInTimeRecovery' | 'file'
+  /**
+   * `off` means that the feature of an existing table is off, and was left so. `unsupported` means that the server does
+   * not have the feature, `impossible` that this table cannot have it, and `unknown` that the role may not read it. The
+   * ledger works without it in all these cases.
+   */
+  readonly did: 'created' | 'found' | 'enabled' | 'off' | 'unsupported' | 'impossible' | 'unknown'
 }

@@ -100,7 +100,7 @@ describe.skipIf(!hasAws)('the guide for ECS', () => {
 
   test('the overrides of run-task run the slot again', async () => {
     program('batch.sh', '#!/bin/sh\necho "$CRONLEDGER_RUN_SLOT"\n')
-    const overrides = /--overrides '(.*?)'/s.exec(block('--overrides'))?.[1] ?? ''
+    const overrides = /--overrides '(.*?)'/s.exec(block("--overrides '"))?.[1] ?? ''
     const { environment } = JSON.parse(overrides).containerOverrides[0]
     const variables = Object.fromEntries(environment.map(({ name, value }: Loose) => [name, value]))
     // The slot of the other tests has completed.
@@ -119,19 +119,21 @@ describe.skipIf(!hasAws)('the guide for ECS', () => {
       requests.push(JSON.parse(body))
       return { status: 200, body: '{}' }
     })
-    const variables = { ...awsEnv(ecs.endpoint), CLUSTER: 'batch', SUBNET: 'subnet-1' }
-    const script = blocks().filter((code) => code.includes('run-task'))
-    expect(script.length).toBe(2)
-    await promisify(execFile)('sh', ['-euc', script.join('\n')], { env: { PATH: '/usr/bin:/bin', ...variables } })
+    const names = { CLUSTER: 'batch', SUBNETS: 'subnet-1,subnet-2', FAMILY: 'cronledger-nightly' }
+    const env = { PATH: '/usr/bin:/bin', ...awsEnv(ecs.endpoint), ...names }
+    const overrides = readFileSync(new URL('../fixtures/aws/scheduler-input.json', import.meta.url))
+    for (const file of ['setup-check.json', 'trigger.json']) writeFileSync(join(folder, file), overrides)
+    const script = blocks().filter((code) => code.includes('aws ecs run-task'))
+    expect(script.length).toBe(5)
+    await promisify(execFile)('sh', ['-euc', script.join('\n')], { cwd: folder, env })
     await ecs.stop()
-    expect(requests).toMatchObject([
-      { cluster: 'batch', taskDefinition: 'cronledger-nightly-check', launchType: 'FARGATE' },
-      {
-        cluster: 'batch',
-        taskDefinition: 'cronledger-nightly',
-        overrides: { containerOverrides: [{ name: 'batch' }] },
-      },
-    ])
+    const request = (taskDefinition: string) => ({
+      ...{ cluster: 'batch', launchType: 'FARGATE', taskDefinition },
+      networkConfiguration: { awsvpcConfiguration: { subnets: ['subnet-1', 'subnet-2'] } },
+      overrides: { containerOverrides: [{ name: 'batch' }] },
+    })
+    const batch = request('cronledger-nightly')
+    expect(requests).toMatchObject([request('cronledger-nightly-check'), batch, batch, batch, batch])
   })
 
   test('costs what the guide says', async () => {

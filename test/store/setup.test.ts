@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import {
   CreateTableCommand,
   type CreateTableCommandInput,
+  DescribeContinuousBackupsCommand,
   DescribeTableCommand,
   DescribeTimeToLiveCommand,
   DynamoDBClient,
@@ -12,19 +13,28 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openDynamoStore } from '../../src/store/dynamodb/dynamodb-store.ts'
 import { setUpTable } from '../../src/store/dynamodb/setup-table.ts'
-import { differences, readTableDefinition } from '../../src/store/dynamodb/table-definition.ts'
+import { createTableInput, differences, readTableDefinition } from '../../src/store/dynamodb/table-definition.ts'
 import { setUpStore } from '../../src/store/setup.ts'
+import { type Passing, startFaultyProxy, type Treatment } from '../support/proxy.ts'
 import { CREDENTIALS, hasMoto, REGION, type Server, startDynalite, startMoto } from '../support/servers.ts'
 import { claimOf } from './contract.ts'
 
 const call = () => ({ signal: AbortSignal.timeout(120_000) })
 
+type SetUp = (table: string) => ReturnType<typeof setUpTable>
+
+/** An error as DynamoDB answers it. */
+const exception = (name: string, message: string) => ({
+  status: 400,
+  body: JSON.stringify({ __type: `com.amazonaws.dynamodb.v20120810#${name}`, message }),
+})
+
 const SERVERS = [
-  { name: 'dynalite', start: startDynalite, isThere: true, hasTtl: false },
-  { name: 'moto', start: startMoto, isThere: hasMoto, hasTtl: true },
+  { name: 'dynalite', start: startDynalite, isThere: true, isComplete: false },
+  { name: 'moto', start: startMoto, isThere: hasMoto, isComplete: true },
 ]
 
-for (const { name, start, isThere, hasTtl } of SERVERS) {
+for (const { name, start, isThere, isComplete } of SERVERS) {
   describe.skipIf(!isThere)(`setup on ${name}`, () => {
     let server: Server
     let client: DynamoDBClient
@@ -33,9 +43,8 @@ for (const { name, start, isThere, hasTtl } of SERVERS) {
     const config = () => ({ endpoint: server.endpoint, region: REGION, credentials: CREDENTIALS })
     const setUp = (table: string) => setUpTable({ table, env: {}, config: config() }, call())
     const create = async (change: Partial<CreateTableCommandInput>) => {
-      const { TimeToLiveSpecification: _, ...definition } = readTableDefinition()
       const TableName = newTable()
-      await client.send(new CreateTableCommand({ TableName, ...definition, ...change }))
+      await client.send(new CreateTableCommand({ ...createTableInput(TableName), ...change }))
       return TableName
     }
     const describeTable = async (TableName: string) => {
@@ -54,22 +63,28 @@ for (const { name, start, isThere, hasTtl } of SERVERS) {
 
     it('makes the table, and finds it the next time', async () => {
       const table = newTable()
-      expect(await setUp(table)).toEqual([
-        { what: 'table', did: 'created' },
-        { what: 'timeToLive', did: hasTtl ? 'enabled' : 'unsupported' },
-      ])
+      const features = ['timeToLive', 'deletionProtection', 'pointInTimeRecovery'] as const
+      const steps = (table: string, feature: string) => [
+        { what: 'table', did: table },
+        ...features.map((what) => ({ what, did: isComplete ? feature : 'unsupported' })),
+      ]
+      expect(await setUp(table)).toEqual(steps('created', 'enabled'))
       const made = await describeTable(table)
       expect(made?.BillingModeSummary?.BillingMode).toBe('PAY_PER_REQUEST')
-      expect(await setUp(table)).toEqual([
-        { what: 'table', did: 'found' },
-        { what: 'timeToLive', did: hasTtl ? 'found' : 'unsupported' },
-      ])
+      expect(await setUp(table)).toEqual(steps('found', 'found'))
       const store = openDynamoStore({ table, env: {}, config: config() })
       expect(await store.put(claimOf('nightly'), 'absent', call())).toEqual({ kind: 'ok' })
       store.close()
-      if (!hasTtl) return
+      if (!isComplete) return
       const { TimeToLiveDescription } = await client.send(new DescribeTimeToLiveCommand({ TableName: table }))
       expect(TimeToLiveDescription?.AttributeName).toBe('expiresAt')
+      expect(made?.DeletionProtectionEnabled).toBe(true)
+      // Encrypted with a key that AWS owns.
+      expect(made?.SSEDescription).toBeUndefined()
+      const backups = await client.send(new DescribeContinuousBackupsCommand({ TableName: table }))
+      expect(backups.ContinuousBackupsDescription?.PointInTimeRecoveryDescription?.PointInTimeRecoveryStatus).toBe(
+        'ENABLED',
+      )
     })
 
     it('works while another setup runs', async () => {
@@ -98,20 +113,84 @@ for (const { name, start, isThere, hasTtl } of SERVERS) {
       const before = await describeTable(otherKey)
       await expect(setUp(otherKey)).rejects.toThrow()
       expect(await describeTable(otherKey)).toEqual(before)
-      if (!hasTtl) return
+      if (!isComplete) return
       const { TimeToLiveDescription } = await client.send(new DescribeTimeToLiveCommand({ TableName: otherKey }))
       expect(TimeToLiveDescription?.TimeToLiveStatus).toBe('DISABLED')
     })
 
-    // A server without TTL has none to differ.
-    const whereTtl: typeof it | (() => void) = hasTtl ? it : () => {}
-    whereTtl('names a TTL on another attribute, and leaves it', async () => {
+    // The other server lacks the features that these tests are about.
+    const whereComplete: typeof it | (() => void) = isComplete ? it : () => {}
+    whereComplete('names a TTL on another attribute, and leaves it', async () => {
       const TableName = await create({})
       const TimeToLiveSpecification = { AttributeName: 'ttl', Enabled: true }
       await client.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification }))
       await expect(setUp(TableName)).rejects.toThrow('its TTL attribute is ttl, not expiresAt')
       const { TimeToLiveDescription } = await client.send(new DescribeTimeToLiveCommand({ TableName }))
       expect(TimeToLiveDescription?.AttributeName).toBe('ttl')
+    })
+
+    whereComplete('leaves deletion protection and point-in-time recovery of an existing table off', async () => {
+      const table = await create({ DeletionProtectionEnabled: false })
+      const before = await describeTable(table)
+      expect(await setUp(table)).toEqual([
+        { what: 'table', did: 'found' },
+        { what: 'timeToLive', did: 'enabled' },
+        { what: 'deletionProtection', did: 'off' },
+        { what: 'pointInTimeRecovery', did: 'off' },
+      ])
+      expect(await describeTable(table)).toEqual(before)
+    })
+
+    const behindProxy = async (treat: (passing: Passing) => Treatment, look: (setUp: SetUp) => Promise<void>) => {
+      const proxy = await startFaultyProxy(server.endpoint)
+      proxy.treat(treat)
+      const behind = { ...config(), endpoint: proxy.url }
+      await look((table) => setUpTable({ table, env: {}, config: behind }, call())).finally(() => proxy.close())
+      return proxy.seen.map(({ action }) => action)
+    }
+    const stepsOf = async (setUp: SetUp, table: string) =>
+      Object.fromEntries((await setUp(table)).map(({ what, did }) => [what, did]))
+
+    whereComplete('goes on without TTL on a table with multi-Region strong consistency', async () => {
+      const table = await create({})
+      const treat = ({ action }: Passing): Treatment => {
+        if (action.includes('TimeToLive')) return { answer: exception('ValidationException', 'no TTL here') }
+        if (action !== 'DescribeTable') return 'pass'
+        return { change: ({ Table }) => ({ Table: { ...Table, MultiRegionConsistency: 'STRONG' } }) }
+      }
+      const asked = await behindProxy(treat, async (setUp) => {
+        expect(await stepsOf(setUp, table)).toMatchObject({ table: 'found', timeToLive: 'impossible' })
+      })
+      expect(asked.filter((action) => action.includes('TimeToLive'))).toEqual([])
+    })
+
+    // AWS does not document which error it answers, so any refusal of the request itself counts.
+    whereComplete('goes on without TTL where the server refuses it', async () => {
+      const table = await create({})
+      const refused = exception('ValidationException', 'TTL is not supported for this table')
+      await behindProxy(
+        ({ action }) => (action === 'UpdateTimeToLive' ? { answer: refused } : 'pass'),
+        async (setUp) => expect(await stepsOf(setUp, table)).toMatchObject({ timeToLive: 'impossible' }),
+      )
+    })
+
+    whereComplete('waits until a new table can have point-in-time recovery', async () => {
+      const table = newTable()
+      const early = exception('ContinuousBackupsUnavailableException', 'Backups are being enabled for the table')
+      const asked = await behindProxy(
+        ({ action, index }) => (action === 'UpdateContinuousBackups' && index < 2 ? { answer: early } : 'pass'),
+        async (setUp) => expect(await stepsOf(setUp, table)).toMatchObject({ pointInTimeRecovery: 'enabled' }),
+      )
+      expect(asked.filter((action) => action === 'UpdateContinuousBackups')).toHaveLength(3)
+    })
+
+    whereComplete('does not need the permission to read the backups of an existing table', async () => {
+      const table = await create({})
+      const denied = exception('AccessDeniedException', 'not authorized')
+      await behindProxy(
+        ({ action }) => (action === 'DescribeContinuousBackups' ? { answer: denied } : 'pass'),
+        async (setUp) => expect(await stepsOf(setUp, table)).toMatchObject({ pointInTimeRecovery: 'unknown' }),
+      )
     })
   })
 }

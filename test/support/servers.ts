@@ -36,7 +36,7 @@ export function openTestStore(endpoint: string): Store {
 }
 
 /** Debian's moto is a package of Debian's Python. */
-const PYTHON = '/usr/bin/python3'
+export const PYTHON = '/usr/bin/python3'
 const MOTO = fileURLToPath(new URL('start_moto.py', import.meta.url))
 export const hasMoto = existsSync('/usr/bin/moto_server')
 

@@ -3,6 +3,7 @@ import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynam
 import type { Environment } from '../../core/types.ts'
 import type { CallOptions } from '../store.ts'
 import { toLedgerError } from './errors.ts'
+import { taskRegion } from './region.ts'
 
 /**
  * Within a region, connecting takes milliseconds, so an attempt that takes this long is lost. The SDK has no limit by
@@ -49,6 +50,8 @@ export interface DynamoOptions {
 export interface Dynamo {
   readonly table: string
   readonly client: DynamoDBClient
+  /** Returns whether the region is that of the ECS task, because nothing else names one. */
+  isRegionOfTask(): boolean
   /**
    * Sends one request, named as IAM names its action. It ends with an answer, a timeout, or when the signal aborts.
    * Throws `LedgerError`, or an error that `ANSWERS` names.
@@ -62,9 +65,16 @@ type Send<T> = (client: DynamoDBClient, options: { readonly abortSignal: AbortSi
 /** The names of the errors that are answers for the caller. They are thrown unchanged. */
 const ANSWERS = new Set(['ConditionalCheckFailedException', 'ResourceInUseException', 'UnknownOperationException'])
 
+/** Returns whether the error says that the server does not know the request. Development servers lack some. */
+export function isUnknownOperation(error: unknown): boolean {
+  return error instanceof Error && error.name === 'UnknownOperationException'
+}
+
 export function connect({ table, env, config }: DynamoOptions): Dynamo {
   // An ARN names its region. DynamoDB would refuse a request to any other region.
-  const region = /^arn:[^:]*:dynamodb:([^:]+):/.exec(table)?.[1]
+  const ofTable = /^arn:[^:]*:dynamodb:([^:]+):/.exec(table)?.[1]
+  const ofTask = ofTable === undefined && config?.region === undefined ? taskRegion(env) : null
+  const region = ofTable ?? ofTask?.find
   const endpoint = config?.endpoint ?? (env['AWS_ENDPOINT_URL_DYNAMODB'] || env['AWS_ENDPOINT_URL'])
   const isPlain = typeof endpoint === 'string' && endpoint.startsWith('http:')
   const client = new DynamoDBClient({
@@ -100,6 +110,7 @@ export function connect({ table, env, config }: DynamoOptions): Dynamo {
   return {
     table,
     client,
+    isRegionOfTask: () => ofTask?.isUsed() ?? false,
     async ask(action, send, { signal }) {
       try {
         if (signal.aborted) throw notInTime()

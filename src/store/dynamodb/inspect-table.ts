@@ -1,12 +1,14 @@
-import { LedgerError } from '../../core/errors.ts'
-import { type InspectSettings, ok, type Role, type SetupFinding, wrong } from '../finding.ts'
+import { LedgerError, usageError } from '../../core/errors.ts'
+import type { Environment } from '../../core/types.ts'
+import { type InspectSettings, ok, type SetupFinding, wrong } from '../finding.ts'
 import type { CallOptions } from '../store.ts'
 import { connect, type Dynamo, type DynamoOptions } from './client.ts'
 import { nameOfCause } from './errors.ts'
 import { inspectActions, isByPolicy } from './inspect-actions.ts'
 import { clockFinding, watchClock } from './inspect-clock.ts'
-import { describeTable, describeTtl, isTtlOn, ttlDifferences } from './setup-table.ts'
-import { differences, readTableDefinition, remedyFor } from './table-definition.ts'
+import { describeTable } from './setup-table.ts'
+import { differences, readTableDefinition, remedyFor, type TableDefinition } from './table-definition.ts'
+import { canHaveTtl, describeTtl, isTtlOn, ttlDifferences } from './time-to-live.ts'
 
 /**
  * The marks that the SDK puts on credentials to say where they came from. Credentials of the EC2 instance have no mark.
@@ -54,7 +56,7 @@ export async function* inspectTable(
       yield wrong('table', first)
       return
     }
-    yield* inspectShape(dynamo, settings.role, call)
+    yield* inspectShape(dynamo, settings, call)
     yield* actions.others(first, call)
   } finally {
     dynamo.close()
@@ -64,12 +66,18 @@ export async function* inspectTable(
 async function inspectRegion(dynamo: Dynamo, { table, env }: DynamoOptions, call: CallOptions): Promise<SetupFinding> {
   try {
     const region = await dynamo.ask('GetItem', (client) => client.config.region(), call)
-    const from = table.startsWith('arn:') ? "the table's ARN" : env['AWS_REGION'] ? 'AWS_REGION' : 'the shared files'
+    const from = regionSource(dynamo, table, env)
     const elsewhere = env['AWS_ENDPOINT_URL_DYNAMODB'] || env['AWS_ENDPOINT_URL']
     return ok('region', `${region}, from ${from}${elsewhere ? '; AWS_ENDPOINT_URL… sends requests elsewhere' : ''}`)
   } catch (error) {
     return wrong('region', error)
   }
+}
+
+function regionSource(dynamo: Dynamo, table: string, env: Environment): string {
+  if (table.startsWith('arn:')) return "the table's ARN"
+  if (env['AWS_REGION']) return 'AWS_REGION'
+  return dynamo.isRegionOfTask() ? 'the ARN of the ECS task' : 'the shared files'
 }
 
 /** Names only the source. No part of the credentials themselves may be shown. */
@@ -84,10 +92,12 @@ async function inspectCredentials(dynamo: Dynamo, call: CallOptions): Promise<Se
   }
 }
 
-async function* inspectShape(dynamo: Dynamo, role: Role, call: CallOptions): AsyncGenerator<SetupFinding> {
+async function* inspectShape(
+  dynamo: Dynamo,
+  { role, hasRetention }: InspectSettings,
+  call: CallOptions,
+): AsyncGenerator<SetupFinding> {
   const wanted = readTableDefinition()
-  const run = `cronledger setup --store dynamodb:${dynamo.table}`
-  const shape = (what: string, text: string): SetupFinding => ({ what, wrong: 'shape', text })
   const look = async (what: string, finding: () => Promise<SetupFinding>) => {
     try {
       return await finding()
@@ -100,9 +110,11 @@ async function* inspectShape(dynamo: Dynamo, role: Role, call: CallOptions): Asy
         : wrong(what, error)
     }
   }
+  let hasTtl = true
   const seen = await look('table', async () => {
     const table = await describeTable(dynamo, call)
-    if (table === null) return shape('table', `it does not exist. Create it: ${run}`)
+    if (table === null) return shape('table', `it does not exist. Create it: ${setupCommand(dynamo)}`)
+    hasTtl = canHaveTtl(table)
     const different = differences(table, wanted)
     return different.length === 0
       ? ok('table', `its key and its index are correct (${table.TableStatus})`)
@@ -111,13 +123,42 @@ async function* inspectShape(dynamo: Dynamo, role: Role, call: CallOptions): Asy
   yield seen
   // Setup changes nothing if the table is not a ledger, so the key and the index must be corrected first.
   if (seen.wrong === 'shape') return
-  yield await look('time to live', async () => {
-    const ttl = await describeTtl(dynamo, call)
-    if (ttl === null) return ok('time to live', 'this server does not have it, and the ledger works without it')
-    const different = ttlDifferences(ttl, wanted)
-    if (different.length > 0) return shape('time to live', `${different.join()}. Turn that one off, then run: ${run}`)
-    return isTtlOn(ttl)
-      ? ok('time to live', `on, by ${ttl.AttributeName}`)
-      : shape('time to live', `it is off. Turn it on: ${run}`)
-  })
+  yield await look('time to live', async () =>
+    hasTtl ? ttlFinding(dynamo, wanted, hasRetention, call) : noTtlFinding(hasRetention),
+  )
+}
+
+/** A table without a TTL is only wrong if this environment sets a retention, because nothing else needs the TTL. */
+async function ttlFinding(
+  dynamo: Dynamo,
+  wanted: TableDefinition,
+  hasRetention: boolean,
+  call: CallOptions,
+): Promise<SetupFinding> {
+  const what = 'time to live'
+  const run = setupCommand(dynamo)
+  const ttl = await describeTtl(dynamo, call)
+  if (ttl === null) return ok(what, 'this server does not have it, and the ledger works without it')
+  const different = ttlDifferences(ttl, wanted)
+  if (different.length > 0) return shape(what, `${different.join()}. Turn that one off, then run: ${run}`)
+  if (isTtlOn(ttl)) return ok(what, `on, by ${ttl.AttributeName}`)
+  return hasRetention
+    ? shape(what, `it is off, so no row is removed after CRONLEDGER_RETENTION. Turn it on: ${run}`)
+    : ok(what, `off; only --retention needs it. To turn it on: ${run}`)
+}
+
+function noTtlFinding(hasRetention: boolean): SetupFinding {
+  const what = 'time to live'
+  const why = 'a global table with multi-Region strong consistency cannot have it'
+  return hasRetention
+    ? wrong(what, usageError(`${why}, so no row is removed after CRONLEDGER_RETENTION. Unset CRONLEDGER_RETENTION.`))
+    : ok(what, `${why}; only --retention needs it`)
+}
+
+function shape(what: string, text: string): SetupFinding {
+  return { what, wrong: 'shape', text }
+}
+
+function setupCommand({ table }: Dynamo): string {
+  return `cronledger setup --store dynamodb:${table}`
 }

@@ -1,18 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import {
-  CreateTableCommand,
-  DescribeTableCommand,
-  DescribeTimeToLiveCommand,
-  type TableDescription,
-  type TimeToLiveDescription,
-  UpdateTimeToLiveCommand,
-} from '@aws-sdk/client-dynamodb'
+import { CreateTableCommand, DescribeTableCommand, type TableDescription } from '@aws-sdk/client-dynamodb'
 import { LedgerError, quote } from '../../core/errors.ts'
 import type { SetupStep } from '../finding.ts'
 import type { CallOptions } from '../store.ts'
 import { connect, type Dynamo, type DynamoOptions } from './client.ts'
 import { nameOfCause } from './errors.ts'
-import { differences, readTableDefinition, remedyFor, type TableDefinition } from './table-definition.ts'
+import { deletionProtection, describeRecovery, enableRecovery } from './protection.ts'
+import { createTableInput, differences, readTableDefinition, remedyFor } from './table-definition.ts'
+import { canHaveTtl, describeTtl, enableTtl, ttlDifferences } from './time-to-live.ts'
 
 const TABLE_POLL_MS = 500
 
@@ -23,17 +18,19 @@ const TABLE_POLL_MS = 500
 const MAX_POLLS = 600
 
 /**
- * Makes the table, waits until it is active, and turns its TTL on. Steps that are already done are skipped. Throws
- * `shape` if a table of that name differs from `schema/table.json`, and then changes nothing.
+ * Makes the table, waits until it is active, and turns on its TTL, its deletion protection and its point-in-time
+ * recovery. A table that exists only gets the TTL, if it can have one, because its owner may have turned the others
+ * off. Throws `shape` if a table of that name differs from `schema/table.json`, and then changes nothing.
  */
 export async function setUpTable(options: DynamoOptions, call: CallOptions): Promise<readonly SetupStep[]> {
   const dynamo = connect(options)
   const wanted = readTableDefinition()
   try {
     const there = await describeTable(dynamo, call)
-    const created = there === null && (await create(dynamo, wanted, call))
+    const created = there === null && (await create(dynamo, call))
     const table = await untilActive(dynamo, there, call)
-    const ttl = await describeTtl(dynamo, call)
+    const hasTtl = canHaveTtl(table)
+    const ttl = hasTtl ? await describeTtl(dynamo, call) : null
     const different = differences(table, wanted)
     const ttlDifferent = ttlDifferences(ttl, wanted)
     if (different.length + ttlDifferent.length > 0) {
@@ -46,7 +43,12 @@ export async function setUpTable(options: DynamoOptions, call: CallOptions): Pro
     }
     return [
       { what: 'table', did: created ? 'created' : 'found' },
-      { what: 'timeToLive', did: await enableTtl(dynamo, ttl, wanted, call) },
+      { what: 'timeToLive', did: hasTtl ? await enableTtl(dynamo, ttl, wanted, call) : 'impossible' },
+      { what: 'deletionProtection', did: deletionProtection(table, created) },
+      {
+        what: 'pointInTimeRecovery',
+        did: await (created ? enableRecovery(dynamo, wanted, call) : describeRecovery(dynamo, call)),
+      },
     ]
   } finally {
     dynamo.close()
@@ -65,9 +67,8 @@ export async function describeTable(dynamo: Dynamo, call: CallOptions): Promise<
 }
 
 /** Makes the table. Returns false if another setup was faster. */
-async function create(dynamo: Dynamo, wanted: TableDefinition, call: CallOptions): Promise<boolean> {
-  const { TimeToLiveSpecification: _, ...definition } = wanted
-  const command = new CreateTableCommand({ TableName: dynamo.table, ...definition })
+async function create(dynamo: Dynamo, call: CallOptions): Promise<boolean> {
+  const command = new CreateTableCommand(createTableInput(dynamo.table))
   try {
     await dynamo.ask('CreateTable', (client, how) => client.send(command, how), call)
     return true
@@ -93,52 +94,4 @@ async function untilActive(
     table = await describeTable(dynamo, call)
   }
   throw new LedgerError('unreachable', `table ${quote(dynamo.table)} is still not active. Run setup again later.`)
-}
-
-/** Returns the state of the table's TTL, or null if the server has no TTL. */
-export async function describeTtl(dynamo: Dynamo, call: CallOptions): Promise<TimeToLiveDescription | null> {
-  const command = new DescribeTimeToLiveCommand({ TableName: dynamo.table })
-  try {
-    const reply = await dynamo.ask('DescribeTimeToLive', (client, how) => client.send(command, how), call)
-    return reply.TimeToLiveDescription ?? null
-  } catch (error) {
-    if (isUnknownOperation(error)) return null
-    throw error
-  }
-}
-
-export function isTtlOn(ttl: TimeToLiveDescription | null): boolean {
-  return ttl?.TimeToLiveStatus === 'ENABLED' || ttl?.TimeToLiveStatus === 'ENABLING'
-}
-
-export function ttlDifferences(
-  ttl: TimeToLiveDescription | null,
-  { TimeToLiveSpecification }: TableDefinition,
-): string[] {
-  const { AttributeName } = TimeToLiveSpecification
-  if (!isTtlOn(ttl) || ttl?.AttributeName === AttributeName) return []
-  return [`its TTL attribute is ${ttl?.AttributeName}, not ${AttributeName}`]
-}
-
-async function enableTtl(
-  dynamo: Dynamo,
-  ttl: TimeToLiveDescription | null,
-  { TimeToLiveSpecification }: TableDefinition,
-  call: CallOptions,
-): Promise<SetupStep['did']> {
-  if (isTtlOn(ttl)) return 'found'
-  const command = new UpdateTimeToLiveCommand({ TableName: dynamo.table, TimeToLiveSpecification })
-  try {
-    await dynamo.ask('UpdateTimeToLive', (client, how) => client.send(command, how), call)
-    return 'enabled'
-  } catch (error) {
-    if (isUnknownOperation(error)) return 'unsupported'
-    // If two setups run at once, the slower one is refused because TTL is already on.
-    if (nameOfCause(error) === 'ValidationException' && isTtlOn(await describeTtl(dynamo, call))) return 'found'
-    throw error
-  }
-}
-
-function isUnknownOperation(error: unknown): boolean {
-  return error instanceof Error && error.name === 'UnknownOperationException'
 }

@@ -1,16 +1,31 @@
-import type { CreateTableCommandInput, TableDescription, TimeToLiveSpecification } from '@aws-sdk/client-dynamodb'
+import type {
+  CreateTableCommandInput,
+  PointInTimeRecoverySpecification,
+  TableDescription,
+  TimeToLiveSpecification,
+} from '@aws-sdk/client-dynamodb'
 import { readSchema } from '../schema.ts'
 
-/** The only definition of the table, `schema/table.json`: a `CreateTable` request without its name, and its TTL. */
+/**
+ * The only definition of the table, `schema/table.json`: a `CreateTable` request without its name, and what other
+ * requests turn on. It has no `SSESpecification`, because DynamoDB then encrypts with a key that AWS owns, at no cost.
+ */
 export interface TableDefinition extends Omit<CreateTableCommandInput, 'TableName'> {
   readonly AttributeDefinitions: NonNullable<CreateTableCommandInput['AttributeDefinitions']>
   readonly KeySchema: NonNullable<CreateTableCommandInput['KeySchema']>
   readonly GlobalSecondaryIndexes: NonNullable<CreateTableCommandInput['GlobalSecondaryIndexes']>
   readonly TimeToLiveSpecification: Required<TimeToLiveSpecification>
+  readonly PointInTimeRecoverySpecification: PointInTimeRecoverySpecification
 }
 
 export function readTableDefinition(): TableDefinition {
   return JSON.parse(readSchema('table.json'))
+}
+
+/** Returns the `CreateTable` request. TTL and point-in-time recovery have requests of their own. */
+export function createTableInput(TableName: string): CreateTableCommandInput {
+  const { TimeToLiveSpecification: _, PointInTimeRecoverySpecification: __, ...definition } = readTableDefinition()
+  return { TableName, ...definition }
 }
 
 /** Returns what to do about a table with these differences. Only an index can be added to an existing table. */

@@ -14,10 +14,11 @@ import {
 import Libsql from 'libsql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openDynamoStore } from '../../../src/store/dynamodb/dynamodb-store.ts'
-import { readTableDefinition } from '../../../src/store/dynamodb/table-definition.ts'
+import { createTableInput, readTableDefinition } from '../../../src/store/dynamodb/table-definition.ts'
 import { claimOf } from '../../store/contract.ts'
 import { awsEnv, hasAws } from '../../support/aws.ts'
-import { cronledger, scratch } from '../../support/cli.ts'
+import { cronledger, NIGHTLY, scratch } from '../../support/cli.ts'
+import { startFaultyProxy } from '../../support/proxy.ts'
 import {
   type Answer,
   CREDENTIALS,
@@ -35,6 +36,7 @@ const SECRETS = {
   AWS_SECRET_ACCESS_KEY: 'very-secret',
   AWS_SESSION_TOKEN: 'my-token',
 }
+const at = ({ endpoint }: Server) => ({ AWS_ENDPOINT_URL_DYNAMODB: endpoint })
 const NONE = { AWS_REGION: REGION, AWS_EC2_METADATA_DISABLED: 'true', HOME: folder }
 const denied = (action: string): Answer => ({
   status: 400,
@@ -106,10 +108,8 @@ describe('a table', () => {
     await look(env(before.endpoint)).finally(() => before.stop())
   }
   const make = async (TableName: string, change: Partial<CreateTableCommandInput> = {}) => {
-    const { TimeToLiveSpecification, ...definition } = readTableDefinition()
-    const command = new CreateTableCommand({ TableName, ...definition, ...change })
-    await client.send(command)
-    return { TableName, TimeToLiveSpecification }
+    await client.send(new CreateTableCommand({ ...createTableInput(TableName), ...change }))
+    return { TableName, TimeToLiveSpecification: readTableDefinition().TimeToLiveSpecification }
   }
 
   beforeAll(async () => {
@@ -217,14 +217,70 @@ describe('a table', () => {
     )
   })
 
-  test.skipIf(!hasMoto)('with its time to live off, or on another attribute: 78', async () => {
+  test.skipIf(!hasAws)(
+    'whose protection is off: setup leaves it, and prints the commands that turn it on',
+    async () => {
+      await make('open', { DeletionProtectionEnabled: false })
+      const setUp = async () => (await cronledger(['setup', '--store', 'dynamodb:open'], { env: env() })).stdout
+      const before = await setUp()
+      expect(before).toContain('dynamodb:open: deletion protection is off, and was left off. To turn it on: aws ')
+      expect(before).toContain('dynamodb:open: point-in-time recovery is off, and was left off. To turn it on: aws ')
+      for (const [, command = ''] of before.matchAll(/To turn it on: (aws .*)/g)) {
+        await promisify(execFile)('sh', ['-c', command], {
+          env: { ...awsEnv(server.endpoint), PATH: `/usr/bin:${process.env['PATH']}` },
+        })
+      }
+      expect(await setUp()).toBe(
+        [
+          'table already exists, nothing to change',
+          'time to live is on already',
+          'deletion protection is on already',
+          'point-in-time recovery is on already',
+        ]
+          .map((line) => `dynamodb:open: ${line}\n`)
+          .join(''),
+      )
+    },
+  )
+
+  const RETENTION = { CRONLEDGER_RETENTION: '400d' }
+
+  test.skipIf(!hasMoto)('with its time to live off: 0, and 78 with a retention', async () => {
+    await make('ttl-off')
+    const off = await check('dynamodb:ttl-off', env())
+    expect({ code: off.code, wrong: wrongOnes(off) }).toEqual({ code: 0, wrong: [] })
+    expect(off.lines['time to live']).toBe(
+      'ok: off; only --retention needs it. To turn it on: cronledger setup --store dynamodb:ttl-off',
+    )
+    const needed = await check('dynamodb:ttl-off', { ...env(), ...RETENTION })
+    expect({ code: needed.code, wrong: wrongOnes(needed) }).toEqual({ code: 78, wrong: ['time to live'] })
+    expect(needed.lines['time to live']).toContain('Turn it on: cronledger setup --store dynamodb:ttl-off')
+  })
+
+  test('with multi-Region strong consistency, which has no time to live: 0, and 64 with a retention', async () => {
+    const proxy = await startFaultyProxy(server.endpoint)
+    proxy.treat(({ action }) => {
+      if (action.includes('TimeToLive')) return { answer: denied(action) }
+      if (action !== 'DescribeTable') return 'pass'
+      return { change: ({ Table }) => ({ Table: { ...Table, MultiRegionConsistency: 'STRONG' } }) }
+    })
+    const without = await check('dynamodb:good', env(proxy.url))
+    expect({ code: without.code, wrong: wrongOnes(without) }).toEqual({ code: 0, wrong: [] })
+    expect(without.lines['time to live']).toMatch(
+      /^ok: a global table with multi-Region strong consistency cannot have/,
+    )
+    const needed = await check('dynamodb:good', { ...env(proxy.url), ...RETENTION })
+    proxy.close()
+    expect({ code: needed.code, wrong: wrongOnes(needed) }).toEqual({ code: 64, wrong: ['time to live'] })
+    expect(needed.lines['time to live']).toMatch(/Unset CRONLEDGER_RETENTION\.$/)
+  })
+
+  test.skipIf(!hasMoto)('with a time to live on another attribute: 78', async () => {
     const { TableName } = await make('no-ttl')
-    const off = await check('dynamodb:no-ttl', env())
-    expect({ code: off.code, wrong: wrongOnes(off) }).toEqual({ code: 78, wrong: ['time to live'] })
-    expect(off.lines['time to live']).toContain('it is off. Turn it on: cronledger setup --store dynamodb:no-ttl')
     const TimeToLiveSpecification = { AttributeName: 'ttl', Enabled: true }
     await client.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification }))
     const other = await check('dynamodb:no-ttl', env())
+    expect({ code: other.code, wrong: wrongOnes(other) }).toEqual({ code: 78, wrong: ['time to live'] })
     expect(other.lines['time to live']).toContain('its TTL attribute is ttl, not expiresAt')
   })
 
@@ -381,6 +437,52 @@ describe('a server that cannot be asked', () => {
   test('no region: 64', async () => {
     const found = await check('dynamodb:good', { ...SECRETS, HOME: folder })
     expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 64, wrong: ['region'] })
+  })
+
+  describe('in an ECS task without AWS_REGION, as on EC2', () => {
+    const region = (found: Checked) => found.lines['region']
+    const inTask = async (metadata: object, more: Record<string, string> = {}) => {
+      const server = await startAnswering({ status: 200, body: JSON.stringify(metadata) })
+      const dead = { ...SECRETS, HOME: folder, AWS_ENDPOINT_URL_DYNAMODB: 'http://127.0.0.1:9' }
+      const found = await check('dynamodb:good', { ...dead, ECS_CONTAINER_METADATA_URI_V4: server.endpoint, ...more })
+      await server.stop()
+      return found
+    }
+    const task = { TaskARN: 'arn:aws:ecs:ap-northeast-1:123456789012:task/batch/0123456789abcdef' }
+
+    test('the region of its ARN is used', async () => {
+      expect(region(await inTask(task))).toMatch(/^ok: ap-northeast-1, from the ARN of the ECS task/)
+    })
+
+    test('the shared files come first', async () => {
+      const file = join(folder, 'config')
+      writeFileSync(file, '[default]\nregion = eu-central-1\n')
+      expect(region(await inTask(task, { AWS_CONFIG_FILE: file }))).toMatch(/^ok: eu-central-1, from the shared files/)
+    })
+
+    test('AWS_REGION comes first', async () => {
+      expect(region(await inTask(task, { AWS_REGION: REGION }))).toMatch(/^ok: eu-west-1, from AWS_REGION/)
+    })
+
+    test.each([[{}], [{ TaskARN: 'arn:aws:ecs' }]])('metadata without an ARN, %j: 64', async (metadata) => {
+      const found = await inTask(metadata)
+      expect({ code: found.code, region: region(found) }).toEqual({
+        code: 64,
+        region: 'wrong: no AWS region is set. Set AWS_REGION.',
+      })
+    })
+
+    test.skipIf(!hasMoto)('a run finds its table', async () => {
+      const aws = await startMoto()
+      const store = ['--store', 'dynamodb:ledger']
+      await cronledger(['setup', ...store], { env: { ...SECRETS, ...at(aws), AWS_REGION: REGION } })
+      const body = JSON.stringify({ TaskARN: task.TaskARN.replace('ap-northeast-1', REGION) })
+      const metadata = await startAnswering({ status: 200, body })
+      const env = { ...SECRETS, ...at(aws), HOME: folder, ECS_CONTAINER_METADATA_URI_V4: metadata.endpoint }
+      const ran = await cronledger(['run', ...store, ...NIGHTLY, '--', 'echo', 'paid'], { env })
+      await Promise.all([aws.stop(), metadata.stop()])
+      expect(ran).toMatchObject({ code: 0, stdout: 'paid\n' })
+    })
   })
 
   test('credentials of a role and of a profile are named by their source', async () => {

@@ -1,22 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { parse, type ScalarTag } from 'yaml'
-import { aws, awsEnv, hasAws } from '../../support/aws.ts'
+import { aws, hasAws } from '../../support/aws.ts'
 import { cronledger, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
-import { type FaultyProxy, startFaultyProxy } from '../../support/proxy.ts'
-import { serve } from '../../support/serve.ts'
 import { type Server, startMoto } from '../../support/servers.ts'
 
 const folder = scratch()
 const TABLE = 'dynamodb:money'
-/** The metrics that the alarms are made of. */
-const ALARMED = ['Duplicate', 'Refused', 'Failed', 'Completed']
-const WEEKLY = ['--task', 'weekly', '--schedule', '0 3 * * *']
-
-/** `history` of all tasks shows the last days, which are the days of the tests. */
-const ALL_DAYS = ['--since', '2026-11-19', '--until', '2026-11-24']
-
 /** What `setup --print` answers, with what it says on the side. */
 async function printed(what: string, args: readonly string[] = NIGHTLY, env: Record<string, string> = {}) {
   const { code, stdout, stderr } = await cronledger(['setup', '--store', TABLE, '--print', what, ...args], { env })
@@ -36,15 +26,6 @@ function filled(name: string, request: unknown): string {
   return `file://${path}`
 }
 
-/** The template with CloudFormation's short forms as plain objects, `!Ref x` as `{ Ref: 'x' }`. */
-function parseTemplate(text: string): Loose {
-  const form = (tag: string) => ({ tag, resolve: (value: unknown) => ({ [tag]: value }) }) as ScalarTag
-  const list = (tag: string) => ({ tag, collection: 'seq' as const })
-  return parse(text, {
-    customTags: ['!Ref', '!Sub', '!GetAtt'].map(form).concat(['!Equals', '!Not', '!If'].map(list) as never),
-  })
-}
-
 describe('refused', () => {
   test.each([
     [
@@ -60,9 +41,11 @@ describe('refused', () => {
       /a day of month or a day of week, never both/,
     ],
     [['--print', 'eventbridge', '--task', 'nightly', '--schedule', '30 0 3 * * *'], /AWS has no seconds/],
-    [['--print', 'cloudformation', '--task', 'no spaces', '--schedule', '0 3 * * *'], /task/],
+    [['--print', 'parameters', '--task', 'no spaces', '--schedule', '0 3 * * *'], /task/],
     [['--print', 'task-definition', ...NIGHTLY, '--container', 'a"b'], /--container "a\\"b" is not valid/],
-    [['--print', 'everything'], /Use cloudformation, iam, eventbridge or task-definition/],
+    [['--print', 'everything'], /Use cloudformation, parameters, iam, eventbridge or task-definition/],
+    [['--print', 'iam', '--cluster', 'batch'], /--cluster requires --print parameters\./],
+    [['--check', '--existing-table'], /--existing-table requires --print parameters\./],
     [['--print', 'iam', '--check'], /--check and --print cannot be used together/],
   ])('%j', async (args, why) => {
     const { code, stdout, stderr } = await cronledger(['setup', '--store', TABLE, ...args])
@@ -70,17 +53,11 @@ describe('refused', () => {
     expect(stderr).toMatch(why)
   })
 
-  test('a file ledger, and a stack for a table that is elsewhere', async () => {
+  test('a file ledger', async () => {
     const file = await cronledger(['setup', '--store', 'file:x', '--print', 'iam'])
     expect(file).toMatchObject({
       code: 64,
       stderr: expect.stringContaining('--print cannot be used with --store "file:x"'),
-    })
-    const arn = 'dynamodb:arn:aws:dynamodb:eu-west-1:123456789012:table/money'
-    const stack = await cronledger(['setup', '--store', arn, '--print', 'cloudformation', ...NIGHTLY])
-    expect(stack).toMatchObject({
-      code: 64,
-      stderr: expect.stringContaining('Use the name of the table: dynamodb:money'),
     })
   })
 })
@@ -200,274 +177,6 @@ describe.skipIf(!hasAws)('on a server, by the command line of AWS', () => {
   })
   afterAll(() => server.stop())
   const call = (...args: readonly string[]) => aws(server.endpoint, ...args)
-  const run = (args: readonly string[], env: Record<string, string> = {}) =>
-    cronledger(args, { env: { ...awsEnv(server.endpoint), ...env } })
-
-  describe('the stack', () => {
-    let template: Loose
-    /** The ids of the resources that were created, by their names in the template. */
-    let made: Record<string, string>
-    beforeAll(async () => {
-      const { text } = await printed('cloudformation', [...NIGHTLY, '--timezone', 'Asia/Tokyo', '--image', 'batch:1'])
-      template = parseTemplate(text)
-      const path = join(folder, 'cloudformation.yaml')
-      writeFileSync(path, text)
-      const stack = ['--stack-name', 'money', '--capabilities', 'CAPABILITY_IAM']
-      await call('cloudformation', 'deploy', '--template-file', path, ...stack)
-      const { StackResources } = await call('cloudformation', 'describe-stack-resources', '--stack-name', 'money')
-      made = Object.fromEntries(
-        StackResources.map((one: Loose) => [one['LogicalResourceId'], one['PhysicalResourceId']]),
-      )
-    })
-
-    test('makes a table on which the command line works', async () => {
-      const setup = await run(['setup', '--store', TABLE])
-      // moto's CloudFormation leaves TTL, backups and encryption out; setup turns TTL on.
-      expect(setup).toMatchObject({
-        code: 0,
-        stdout: 'dynamodb:money: table already exists, nothing to change\ndynamodb:money: time to live turned on\n',
-      })
-      const check = await run(['setup', '--store', TABLE, '--check'])
-      expect(check.stdout).not.toMatch(/^wrong/m)
-      expect(check.code).toBe(0)
-
-      const batch = ['run', '--store', TABLE, ...NIGHTLY, '--event-time', '2026-11-23T03:00:20Z', '--', 'echo', 'paid']
-      expect(await run(batch)).toMatchObject({ code: 0, stdout: 'paid\n' })
-      expect(await run(batch)).toMatchObject({ code: 0, stdout: '' })
-      const history = await run(['history', '--store', TABLE, ...ALL_DAYS, '--no-missed', '--format', 'json'])
-      expect(JSON.parse(history.stdout)).toMatchObject([
-        { task: 'nightly', state: 'COMPLETED', rejections: { count: 1 } },
-      ])
-    })
-
-    test('defines the table as table.json does, and keeps it', async () => {
-      const { Type, Condition, Properties, ...policies } = template['Resources'].Table
-      const { TableName, DeletionProtectionEnabled, PointInTimeRecoverySpecification, SSESpecification, ...table } =
-        Properties
-      expect(table).toEqual(JSON.parse(readFileSync(new URL('../../../schema/table.json', import.meta.url), 'utf8')))
-      expect({ policies, DeletionProtectionEnabled, PointInTimeRecoverySpecification, SSESpecification }).toEqual({
-        policies: { DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' },
-        DeletionProtectionEnabled: true,
-        PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
-        SSESpecification: { SSEEnabled: true },
-      })
-      const { Table } = await call('dynamodb', 'describe-table', '--table-name', 'money')
-      expect(Table).toMatchObject({
-        DeletionProtectionEnabled: true,
-        BillingModeSummary: { BillingMode: 'PAY_PER_REQUEST' },
-      })
-    })
-
-    describe('the policy', () => {
-      const ROLES = ['runner', 'auditor', 'operator'] as const
-      /** As they were deployed. */
-      const policies: Record<string, Loose> = {}
-      let proxy: FaultyProxy
-
-      beforeAll(async () => {
-        proxy = await startFaultyProxy(server.endpoint)
-        for (const role of ROLES) {
-          const arn = made[`${role[0]?.toUpperCase()}${role.slice(1)}Policy`] ?? ''
-          const reply = await call('iam', 'get-policy-version', '--policy-arn', arn, '--version-id', 'v1')
-          policies[role] = reply.PolicyVersion.Document
-        }
-        await run(['run', '--store', TABLE, ...slot('21'), '--', 'sh', '-c', 'exit 3'])
-      })
-      afterAll(() => proxy.close())
-
-      const slot = (day: string) => [...WEEKLY, '--event-time', `2026-11-${day}T03:00:09Z`]
-
-      const env = () => ({ AWS_ENDPOINT_URL_DYNAMODB: proxy.url })
-      /** The commands that were looked at. */
-      const recorded = new Set<string>()
-
-      /** The requests of the commands, such as `dynamodb:Query /index/by-day`. */
-      async function asked(...commands: readonly (readonly [code: number, ...args: string[]])[]) {
-        const before = proxy.seen.length
-        for (const [code, name = '', ...args] of commands) {
-          recorded.add(name)
-          const ended = await run([name, '--store', TABLE, ...args], env())
-          expect(ended.code, `${name} ${args.join(' ')}: ${ended.stderr}`).toBe(code)
-        }
-        return callsSince(before)
-      }
-
-      /** What `serve` asks for when a person looks at each of its pages. */
-      async function askedByPages() {
-        const before = proxy.seen.length
-        recorded.add('serve')
-        const served = await serve(TABLE, { env: { ...awsEnv(server.endpoint), ...env() } })
-        const overview = await fetch(served.url).then((page) => page.text())
-        const pages = [...overview.matchAll(/href="(\/(?:task|slot)[^"]*)"/g)].map(([, path = '']) => path)
-        expect(pages.map((path) => path.split('?')[0])).toEqual(expect.arrayContaining(['/task', '/slot']))
-        for (const path of pages) {
-          const { status } = await fetch(new URL(path.replaceAll('&amp;', '&'), served.url))
-          expect({ path, status }).toEqual({ path, status: 200 })
-        }
-        await served.stop()
-        return callsSince(before)
-      }
-
-      const callsSince = (before: number) =>
-        proxy.seen
-          .slice(before)
-          .map(({ action, indexName }) => `dynamodb:${action} ${indexName && `/index/${indexName}`}`)
-
-      /** The requests that a policy allows, in the same form. */
-      const allowed = (role: (typeof ROLES)[number]) =>
-        policies[role]?.['Statement'].flatMap(({ Action, Resource }: Loose) =>
-          Action.map((action: string) => `${action} ${Resource.split(':table/money')[1] || null}`),
-        )
-
-      test('is that of iam.json, for each role', async () => {
-        const iam = await printed('iam', ['--task', 'nightly'], { AWS_REGION: 'eu-west-1' })
-        expect(policies).toEqual(JSON.parse(iam.text.replaceAll(/\$\{AWS::AccountId\}/g, '123456789012')))
-      })
-
-      test('of the runner has what run asks for, and nothing else', async () => {
-        const actions = await asked(
-          [0, 'run', ...slot('20'), '--', 'true'],
-          [0, 'run', ...slot('20'), '--', 'true'],
-          [65, 'run', ...slot('21'), '--', 'true'],
-          [0, 'run', ...slot('22'), '--overlap', 'wait', '--retention', '400d', '--', 'true'],
-          [0, 'run', ...slot('21'), '--max-attempts', '2', '--heartbeat', '100ms', '--', 'sleep', '0.5'],
-          // It looks for missed slots, so it must be about the slot of today.
-          [0, 'run', ...WEEKLY, '--catch-up', '2d', '--', 'true'],
-          // By aws ecs run-task, under the same role.
-          [0, 'run', ...WEEKLY, '--force-slot', '2026-11-21', '--reason', 'by hand', '--', 'true'],
-          [0, 'run', ...WEEKLY, '--force-slot', 'latest', '--reason', 'by hand', '--overlap', 'wait', '--', 'true'],
-        )
-        expect(new Set(actions)).toEqual(new Set(allowed('runner')))
-      })
-
-      test('of the auditor has what reading asks for, and nothing else', async () => {
-        const actions = await asked(
-          [0, 'history', ...ALL_DAYS],
-          [0, 'history', '--task', 'weekly'],
-          [0, 'history', '--task', 'weekly', '--status', 'missed', ...ALL_DAYS],
-          [0, 'show', '--task', 'weekly', '--slot', 'latest'],
-          [0, 'show', '--task', 'weekly', '--slot', '2026-11-21'],
-          [0, 'tasks'],
-          [1, 'check', '--task', 'weekly', '--since', '2026-11-19'],
-          [1, 'check', '--since', '2026-11-19'],
-          [0, 'report', '--out', join(folder, 'report.html'), ...ALL_DAYS],
-        )
-        expect(new Set([...actions, ...(await askedByPages())])).toEqual(new Set(allowed('auditor')))
-      })
-
-      test('of the operator has what a person does, the reading, and nothing else', async () => {
-        const actions = await asked(
-          [0, 'rerun', '--task', 'weekly', '--slot', '2026-11-21', '--reason', 'by hand', '--', 'true'],
-          [
-            0,
-            'rerun',
-            '--task',
-            'weekly',
-            '--from',
-            '2026-11-20',
-            '--to',
-            '2026-11-22',
-            '--reason',
-            'by hand',
-            '--',
-            'true',
-          ],
-          [0, 'resolve', '--task', 'weekly', '--slot', '2026-11-19', '--state', 'skipped', '--reason', 'no data'],
-          [0, 'pause', '--task', 'weekly', '--reason', 'maintenance'],
-          [0, 'resume', '--task', 'weekly'],
-          [0, 'retire', '--task', 'weekly', '--reason', 'replaced'],
-          [0, 'setup', '--check'],
-        )
-        expect(new Set([...actions, ...allowed('auditor')])).toEqual(new Set(allowed('operator')))
-      })
-
-      test('is none of who makes the table, who needs what the guide says', async () => {
-        const before = proxy.seen.length
-        expect(await run(['setup', '--store', 'dynamodb:fresh'], env())).toMatchObject({ code: 0 })
-        const guide = readFileSync(new URL('../../../docs/guides/ecs.md', import.meta.url), 'utf8')
-        const [, needed = ''] = /who creates the table without CloudFormation also needs (.*?)\./s.exec(guide) ?? []
-        expect(new Set(proxy.seen.slice(before).map(({ action }) => `\`${action}\``))).toEqual(
-          new Set(needed.match(/`\w+`/g)),
-        )
-      })
-
-      test('is compared with what each command asks for that takes a ledger', async () => {
-        const { stdout } = await run(['--help'])
-        const commands = [...stdout.matchAll(/^ {2}(\w+) {2,}/gm)].map(([, name = '']) => name)
-        expect(commands.filter((name) => !recorded.has(name))).toEqual(['explain', 'completion'])
-      })
-    })
-
-    test('a task definition that says all to run, with the metrics on', async () => {
-      const { taskDefinition } = await call(
-        'ecs',
-        'describe-task-definition',
-        '--task-definition',
-        // As the guide and EventBridge name it.
-        'cronledger-nightly',
-      )
-      const [container] = taskDefinition.containerDefinitions
-      expect(container).toMatchObject({ name: 'batch', image: 'batch:1', stopTimeout: 120 })
-      expect(container).toMatchObject({ linuxParameters: { initProcessEnabled: true } })
-      // moto leaves a null where CloudFormation takes AWS::NoValue out of a list.
-      const variables: Loose[] = container.environment.filter(Boolean)
-      const env = Object.fromEntries(variables.map(({ name, value }) => [name, value]))
-      expect(taskDefinition.taskDefinitionArn).toBe(made['TaskDefinition'])
-      const { logGroups } = await call('logs', 'describe-log-groups', '--log-group-name-prefix', '/ecs/')
-      expect(logGroups).toMatchObject([{ logGroupName: '/ecs/cronledger-nightly', retentionInDays: 90 }])
-      expect(env).toMatchObject({
-        CRONLEDGER_METRICS: 'emf',
-        CRONLEDGER_STOP_TIMEOUT: '120s',
-        CRONLEDGER_KILL_AFTER: '110s',
-        CRONLEDGER_TIMEZONE: 'Asia/Tokyo',
-      })
-      const batch = await run(['run', '--', 'echo', 'paid'], { ...env, CRONLEDGER_EVENT_TIME: '2026-11-21T18:00:00Z' })
-      expect(batch).toMatchObject({ code: 0, stdout: 'paid\n' })
-      const metrics = batch.stderr.split('\n').find((line) => line.includes('"_aws"')) ?? '{}'
-      const [{ Namespace, Metrics }] = JSON.parse(metrics)._aws.CloudWatchMetrics
-      expect(Namespace).toBe('cronledger')
-      expect(Metrics.map(({ Name }: Loose) => Name)).toEqual(expect.arrayContaining(ALARMED))
-    })
-
-    // moto's CloudFormation has no alarms: each is put by itself, as CloudFormation would.
-    test.each(['DuplicateAlarm', 'RefusedAlarm', 'FailedAlarm', 'NoRunAlarm'])('%s', async (name) => {
-      const { Properties } = template['Resources'][name]
-      const defaults = Object.entries<Loose>(template['Parameters']).map(([key, { Default }]) => [key, Default])
-      const values: Loose = { ...Object.fromEntries(defaults), Alarms: made['Alarms'] }
-      const resolved = JSON.parse(JSON.stringify(Properties), (_, value) => {
-        if (value?.['!Ref'] !== undefined) return values[value['!Ref']]
-        return value?.['!Sub']?.replace(/\$\{(\w+)\}/g, (_: string, key: string) => values[key]) ?? value
-      })
-      const input = { AlarmName: name, ...resolved, EvaluationPeriods: Number(resolved.EvaluationPeriods) }
-      await call('cloudwatch', 'put-metric-alarm', '--cli-input-json', filled(`${name}.json`, input))
-      const { MetricAlarms } = await call('cloudwatch', 'describe-alarms', '--alarm-names', name)
-      expect(MetricAlarms).toMatchObject([{ AlarmActions: [values['Alarms']] }])
-      const metric = resolved.Metrics?.[1].MetricStat.Metric ?? resolved
-      expect(metric).toMatchObject({ Namespace: 'cronledger', Dimensions: [{ Name: 'Task', Value: 'nightly' }] })
-      expect(ALARMED).toContain(metric.MetricName)
-    })
-
-    test('no alarm can wait for a run that comes less often than CloudWatch looks back', async () => {
-      const hoursOf = async (schedule: string) => {
-        const batch = [
-          '--task',
-          'nightly',
-          '--schedule',
-          ...schedule.split(' --anchor ').flatMap((one, index) => (index === 0 ? [one] : ['--anchor', one])),
-        ]
-        const { text, notes } = await printed('cloudformation', batch)
-        return [parseTemplate(text)['Parameters'].NoRunHours.Default, notes.join().includes('7 days')]
-      }
-      expect(await hoursOf('0 3 * * *')).toEqual(['26', false])
-      expect(await hoursOf('* * * * *')).toEqual(['3', false])
-      expect(await hoursOf('0 9-17 * * 1-5')).toEqual(['66', false])
-      expect(await hoursOf('0 3 1 * *')).toEqual(['0', true])
-      expect(await hoursOf('0 3 * * 1')).toEqual(['0', true])
-      expect(await hoursOf('rate(7 days) --anchor 2026-01-01T00:00:00Z')).toEqual(['0', true])
-      const { notes } = await printed('cloudformation', ['--task', 'nightly', '--schedule', 'at(2099-12-31T23:00:00)'])
-      expect(notes.join()).toContain('the stack has no alarm for a missing run, because the schedule ends.')
-    })
-  })
 
   test('a task definition', async () => {
     const task = await printedJson('task-definition', [...NIGHTLY, '--image', 'batch:1'], { AWS_REGION: 'eu-west-1' })

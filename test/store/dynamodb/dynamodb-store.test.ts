@@ -4,7 +4,7 @@ import { NOTED_RUN_IDS } from '../../../src/core/row/rejections.ts'
 import { finishRow } from '../../../src/core/row/transition.ts'
 import { openDynamoStore } from '../../../src/store/dynamodb/dynamodb-store.ts'
 import { fromItem, toItem } from '../../../src/store/dynamodb/item.ts'
-import { readTableDefinition } from '../../../src/store/dynamodb/table-definition.ts'
+import { createTableInput } from '../../../src/store/dynamodb/table-definition.ts'
 import { storedKey } from '../../../src/store/page.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { largestRejection, largestRow, sizeOf, usualDuplicate, usualRows } from '../../support/largest-row.ts'
@@ -31,8 +31,7 @@ for (const { name, start, isThere, returnsFound, oneByOne } of SERVERS) {
       proxy = await startFaultyProxy(server.endpoint, { oneByOne })
       const config = { endpoint: proxy.url, region: REGION, credentials: CREDENTIALS }
       client = new DynamoDBClient(config)
-      const { TimeToLiveSpecification: _, ...definition } = readTableDefinition()
-      await client.send(new CreateTableCommand({ TableName: 'ledger', ...definition }))
+      await client.send(new CreateTableCommand(createTableInput('ledger')))
       store = openDynamoStore({ table: 'ledger', env: {}, config })
     })
     afterAll(async () => {

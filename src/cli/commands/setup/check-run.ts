@@ -34,12 +34,13 @@ const ANY_SCHEDULE = { schedule: '@daily' }
 /**
  * Reads the values that a run in this environment would read, in the way that the run does, and yields a finding for
  * each. Each wrong value would end the run with 64. A value that is not set here may come from the flags of the run.
+ * Returns the options of the run, if they can be read.
  */
 export async function* inspectRun(
   batch: BatchOptions,
   env: Environment,
   stop: AbortSignal,
-): AsyncGenerator<SetupFinding> {
+): AsyncGenerator<SetupFinding, RunOptions | undefined> {
   const { task = '', schedule, timezone, anchor } = batch
   const found: { options?: RunOptions; event?: string | undefined; schedule?: ReturnType<typeof readSchedule> } = {}
   const look = async (what: string, text: () => string | Promise<string>) => {
@@ -66,7 +67,7 @@ export async function* inspectRun(
     })
   }
   const run = found.options
-  if (run === undefined) return
+  if (run === undefined) return undefined
   if (schedule !== undefined || timezone !== undefined) {
     yield await look('schedule', () => {
       const read = readSchedule(schedule === undefined ? { ...ANY_SCHEDULE, timezone } : run)
@@ -76,6 +77,7 @@ export async function* inspectRun(
     })
   }
   if (options.wrong === null) yield await look('event time', () => eventTimeText(run, found, stop))
+  return run
 }
 
 /**
@@ -92,7 +94,7 @@ async function eventTimeText(
   if (eventTime === undefined && force === undefined && event === '-') return 'from standard input (CRONLEDGER_EVENT)'
   if (eventTime === undefined && force === undefined && event === undefined) {
     const without = run.requireEventTime ? 'a run may refuse to start' : 'a run uses the time of its own start'
-    return `not set here: ${without}. To set it: cronledger setup --print eventbridge`
+    return `not set here: ${without}. The schedule sets it: see cronledger setup --print cloudformation, or eventbridge`
   }
   const input: TriggerInput = {
     ...(eventTime !== undefined && { eventTime: String(eventTime) }),

@@ -27,10 +27,11 @@ const NAME_COLUMNS = 21
 export async function checkSetup(options: SetupCheckOptions, env: Environment): Promise<number> {
   const signal = AbortSignal.timeout(options.ledgerTimeoutMs ?? SETTINGS.ledgerTimeoutMs.default)
   const { role = 'operator', skewMs = SETTINGS.skewMs.default, task = null } = options
-  const settings = { env, role, task, skewMs, now: () => systemClock.now() }
   const found = new Set<ErrorKind | null>()
   async function* findings() {
-    yield* inspectRun(options, env, signal)
+    const run = yield* inspectRun(options, env, signal)
+    const hasRetention = run?.retentionMs !== undefined
+    const settings = { env, role, task, skewMs, hasRetention, now: () => systemClock.now() }
     yield* inspectStore(options.store, settings, { signal })
   }
   async function* counted() {

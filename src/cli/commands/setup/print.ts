@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { quote, usageError } from '../../../core/errors.ts'
 import { formatInstant } from '../../../core/instant.ts'
 import { awsExpression } from '../../../core/schedule/aws-expression.ts'
-import { longestGapMs } from '../../../core/schedule/gaps.ts'
 import type { Schedule } from '../../../core/schedule/schedule.ts'
 import { readSchedule } from '../../../core/schedule/schedule-options.ts'
 import { scheduleWarnings } from '../../../core/schedule/warnings.ts'
@@ -12,29 +11,19 @@ import { checkTaskName } from '../../../core/user-text.ts'
 import { parseStoreName } from '../../../store/open.ts'
 import { readSchema } from '../../../store/schema.ts'
 import type { BatchOptions } from './check-run.ts'
-import { fillJson, fillParameters, openNames, type TemplateValues } from './template.ts'
+import { type StackOptions, stackParameters } from './parameters.ts'
+import { fillJson, openNames, type Printed, type TemplateValues } from './template.ts'
 
-export const PRINTABLE = ['cloudformation', 'iam', 'eventbridge', 'task-definition'] as const
+export const PRINTABLE = ['cloudformation', 'parameters', 'iam', 'eventbridge', 'task-definition'] as const
 
 /** The options that a template is made from. */
-export interface PrintOptions extends BatchOptions {
+export interface PrintOptions extends BatchOptions, StackOptions {
   readonly print: string
   readonly role: string | undefined
   readonly store: string
   readonly container: string | undefined
-  readonly image: string | undefined
 }
 
-interface Printed {
-  readonly text: string
-  /** Lines for the log that tell the user how to use the text. */
-  readonly notes: readonly string[]
-}
-
-/** An alarm of CloudWatch looks back over at most seven days. */
-const MAX_NO_RUN_HOURS = 168
-/** The time for the batch and for the delivery of its log, before the alarm calls an operator. */
-const NO_RUN_EXTRA_HOURS = 2
 /** The container names that ECS allows. */
 const CONTAINER = /^[A-Za-z0-9_-]{1,255}$/
 /** The limit for the name of an EventBridge rule or schedule. */
@@ -42,9 +31,14 @@ const MAX_NAME_LENGTH = 64
 /** The hexadecimal digits of the hash: four billion values, and an account has some hundred batches. */
 const HASH_LENGTH = 8
 
+/** Returns the CloudFormation template, which is the same file for all batches. */
+export function printStack(): string {
+  return readSchema('cloudformation.yaml').trimEnd()
+}
+
 /**
- * Returns a template of `schema/` with all known values filled in. Throws a usage error if the store is not a DynamoDB
- * table, or if an option is missing or not valid.
+ * Returns the parameters of the CloudFormation template, or another template of `schema/` with all known values filled
+ * in. Throws a usage error if the store is not a DynamoDB table, or if an option is missing or not valid.
  */
 export function printTemplate(options: PrintOptions, env: Environment, now: Instant): Printed {
   const parsed = parseStoreName(options.store)
@@ -66,24 +60,24 @@ export function printTemplate(options: PrintOptions, env: Environment, now: Inst
     Container: batch.container,
     ...(options.image === undefined ? {} : { Image: options.image }),
   }
-  const { text, notes } = templateOf(options.print, batch.schedule, table, values, now)
+  const { text, notes } = templateOf(options, batch.schedule, table, values, now)
   return { text, notes: [...scheduleWarnings(batch.schedule, now, process.versions['tz'] ?? 'unknown'), ...notes] }
 }
 
 function templateOf(
-  print: string,
+  options: PrintOptions,
   schedule: Schedule,
   table: string,
   values: TemplateValues & { readonly Family: string },
   now: Instant,
 ): Printed {
-  switch (print) {
+  switch (options.print) {
     case 'task-definition':
       return taskDefinition(values)
     case 'eventbridge':
       return eventBridge(schedule, values, now)
     default:
-      return cloudFormation(schedule, table, values, now)
+      return stackParameters(options, schedule, table, values, now)
   }
 }
 
@@ -167,34 +161,4 @@ function eventBridge(schedule: Schedule, values: TemplateValues, now: Instant): 
       ? 'create a rule (putRule, putTargets) or a schedule of EventBridge Scheduler (createSchedule), not both'
       : `use EventBridge Scheduler. An EventBridge rule does not work here: ${notForRules}`
   return { text, notes: [choice, ...notes] }
-}
-
-function cloudFormation(schedule: Schedule, table: string, values: TemplateValues, now: Instant): Printed {
-  if (table.includes(':')) {
-    throw usageError(
-      `--store ${quote(`dynamodb:${table}`)} is an ARN, but a stack creates the table in its own account and region. Use the name of the table: dynamodb:${table.replace(/^.*\//, '')}`,
-    )
-  }
-  const gapMs = longestGapMs(schedule, now)
-  const hours = gapMs === null ? 0 : Math.ceil(gapMs / 3_600_000) + NO_RUN_EXTRA_HOURS
-  const alarms = gapMs !== null && hours <= MAX_NO_RUN_HOURS
-  const noAlarm =
-    gapMs === null
-      ? 'the schedule ends'
-      : `it would have to wait for ${hours} hours (the longest time between two slots, and ${NO_RUN_EXTRA_HOURS} more), and CloudWatch looks back at most 7 days (${MAX_NO_RUN_HOURS} hours)`
-  const parameters = ['Task', 'Family', 'Schedule', 'Timezone', 'Anchor', 'Container', 'Image'].filter((name) =>
-    Object.hasOwn(values, name),
-  )
-  const defaults = {
-    TableName: table,
-    ...Object.fromEntries(parameters.map((name) => [name, values[name] ?? ''])),
-    NoRunHours: alarms ? String(hours) : '0',
-  }
-  const notes = [
-    ...(Object.hasOwn(values, 'Image') ? [] : ['give the parameter Image when you deploy the stack']),
-    ...(alarms
-      ? []
-      : [`the stack has no alarm for a missing run, because ${noAlarm}. Run cronledger check regularly instead`]),
-  ]
-  return { text: fillParameters(readSchema('cloudformation.yaml'), defaults).trimEnd(), notes }
 }

@@ -1,6 +1,13 @@
 /** The values for the names in a template, such as `${Task}`. An empty value removes the member that would hold it. */
 export type TemplateValues = Readonly<Record<string, string>>
 
+/** What `setup --print` prints. */
+export interface Printed {
+  readonly text: string
+  /** Lines for the log that tell the user how to use the text. */
+  readonly notes: readonly string[]
+}
+
 const PLACEHOLDER = /\$\{([A-Za-z:]+)\}/g
 
 /** Returns a JSON template in which each name that has a value is filled in. The user must fill in the others. */
@@ -20,17 +27,4 @@ export function fillJson(template: string, values: TemplateValues): Readonly<Rec
 /** Returns the names that are not filled in. */
 export function openNames(filled: string): readonly string[] {
   return [...new Set(filled.match(PLACEHOLDER))]
-}
-
-/** Returns a CloudFormation template with new defaults for its parameters. Throws if a parameter does not exist. */
-export function fillParameters(template: string, defaults: TemplateValues): string {
-  return Object.entries(defaults).reduce((text, [name, value]) => {
-    const block = new RegExp(`^  ${name}:\\n(?:    .*\\n)+`, 'm')
-    if (!block.test(text)) throw new Error(`the template has no parameter ${name}`)
-    // A JSON string is also a YAML string.
-    return text.replace(
-      block,
-      (found) => `${found.replace(/^ {4}Default: .*\n/m, '')}    Default: ${JSON.stringify(value)}\n`,
-    )
-  }, template)
 }

@@ -1,0 +1,57 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { isRecord } from '../../core/objects.ts'
+import type { Environment } from '../../core/types.ts'
+
+/** ECS answers from the same machine within milliseconds. */
+const METADATA_TIMEOUT_MS = 1_000
+
+export interface TaskRegion {
+  /** Returns the region of the SDK's own chain, or else that of the ECS task. */
+  readonly find: () => Promise<string>
+  /** Returns whether the region that was found is that of the ECS task. */
+  readonly isUsed: () => boolean
+}
+
+/**
+ * Returns how to find the region of this ECS task, or null if it is not needed: outside of ECS, and where `AWS_REGION` is
+ * set. In a task of the EC2 launch type it may not be set, but the ARN of the task has the region.
+ *
+ * Source: Amazon ECS Developer Guide, "Amazon ECS task metadata endpoint version 4".
+ */
+export function taskRegion(env: Environment): TaskRegion | null {
+  const endpoint = env['ECS_CONTAINER_METADATA_URI_V4']
+  if (env['AWS_REGION'] || !endpoint) return null
+  let found: { readonly region: string; readonly isOfTask: boolean } | null = null
+  return {
+    // The SDK asks for the region with each request.
+    async find() {
+      found ??= await sdkRegion().then(
+        (region) => ({ region, isOfTask: false }),
+        async (error: unknown) => {
+          const region = await regionOfTask(endpoint).catch(() => null)
+          if (region === null) throw error
+          return { region, isOfTask: true }
+        },
+      )
+      return found.region
+    },
+    isUsed: () => found?.isOfTask ?? false,
+  }
+}
+
+/** Returns the region of the SDK's own chain, which also reads the shared files. Only a client gives access to it. */
+async function sdkRegion(): Promise<string> {
+  const client = new DynamoDBClient({})
+  try {
+    return await client.config.region()
+  } finally {
+    client.destroy()
+  }
+}
+
+async function regionOfTask(endpoint: string): Promise<string | null> {
+  const reply = await fetch(`${endpoint}/task`, { signal: AbortSignal.timeout(METADATA_TIMEOUT_MS) })
+  const metadata: unknown = await reply.json()
+  const arn = isRecord(metadata) ? metadata['TaskARN'] : undefined
+  return /^arn:[a-z-]+:ecs:([a-z0-9-]+):/.exec(String(arn))?.[1] ?? null
+}

@@ -1,0 +1,175 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { aws, awsEnv, hasAws } from '../../support/aws.ts'
+import { cronledger, type Loose, scratch } from '../../support/cli.ts'
+import { type FaultyProxy, startFaultyProxy } from '../../support/proxy.ts'
+import { serve } from '../../support/serve.ts'
+import { type Server, startMoto } from '../../support/servers.ts'
+import { completeStack, deployStack } from '../../support/stack.ts'
+
+const folder = scratch()
+const TABLE = 'dynamodb:money'
+const WEEKLY = ['--task', 'weekly', '--schedule', '0 3 * * *']
+
+/** `history` of all tasks shows the last days, which are the days of the tests. */
+const ALL_DAYS = ['--since', '2026-11-19', '--until', '2026-11-24']
+
+describe.skipIf(!hasAws)('the policy', () => {
+  let server: Server
+  const call = (...args: readonly string[]) => aws(server.endpoint, ...args)
+  const run = (args: readonly string[], env: Record<string, string> = {}) =>
+    cronledger(args, { env: { ...awsEnv(server.endpoint), ...env } })
+
+  const ROLES = ['runner', 'auditor', 'operator'] as const
+  /** As they were deployed. */
+  const policies: Record<string, Loose> = {}
+  let proxy: FaultyProxy
+
+  beforeAll(async () => {
+    server = await startMoto()
+    proxy = await startFaultyProxy(server.endpoint)
+    const made = await deployStack({ endpoint: server.endpoint, folder })
+    await completeStack({ endpoint: server.endpoint })
+    // moto's CloudFormation leaves out the time to live.
+    await run(['setup', '--store', TABLE])
+    const inline = ['--role-name', made['TaskRole'] ?? '', '--policy-name', 'runner']
+    policies['runner'] = (await call('iam', 'get-role-policy', ...inline)).PolicyDocument
+    for (const role of ['auditor', 'operator']) {
+      const arn = made[`${role[0]?.toUpperCase()}${role.slice(1)}Policy`] ?? ''
+      const reply = await call('iam', 'get-policy-version', '--policy-arn', arn, '--version-id', 'v1')
+      policies[role] = reply.PolicyVersion.Document
+    }
+    await run(['run', '--store', TABLE, ...slot('21'), '--', 'sh', '-c', 'exit 3'])
+  }, 300_000)
+  afterAll(async () => {
+    proxy.close()
+    await server.stop()
+  })
+
+  const slot = (day: string) => [...WEEKLY, '--event-time', `2026-11-${day}T03:00:09Z`]
+
+  const env = () => ({ AWS_ENDPOINT_URL_DYNAMODB: proxy.url })
+  /** The commands that were looked at. */
+  const recorded = new Set<string>()
+
+  /** The requests of the commands, such as `dynamodb:Query /index/by-day`. */
+  async function asked(...commands: readonly (readonly [code: number, ...args: string[]])[]) {
+    const before = proxy.seen.length
+    for (const [code, name = '', ...args] of commands) {
+      recorded.add(name)
+      const ended = await run([name, '--store', TABLE, ...args], env())
+      expect(ended.code, `${name} ${args.join(' ')}: ${ended.stderr}`).toBe(code)
+    }
+    return callsSince(before)
+  }
+
+  /** What `serve` asks for when a person looks at each of its pages. */
+  async function askedByPages() {
+    const before = proxy.seen.length
+    recorded.add('serve')
+    const served = await serve(TABLE, { env: { ...awsEnv(server.endpoint), ...env() } })
+    const overview = await fetch(served.url).then((page) => page.text())
+    const pages = [...overview.matchAll(/href="(\/(?:task|slot)[^"]*)"/g)].map(([, path = '']) => path)
+    expect(pages.map((path) => path.split('?')[0])).toEqual(expect.arrayContaining(['/task', '/slot']))
+    for (const path of pages) {
+      const { status } = await fetch(new URL(path.replaceAll('&amp;', '&'), served.url))
+      expect({ path, status }).toEqual({ path, status: 200 })
+    }
+    await served.stop()
+    return callsSince(before)
+  }
+
+  const callsSince = (before: number) =>
+    proxy.seen.slice(before).map(({ action, indexName }) => `dynamodb:${action} ${indexName && `/index/${indexName}`}`)
+
+  /** The requests that a policy allows, in the same form. */
+  const allowed = (role: (typeof ROLES)[number]) =>
+    policies[role]?.['Statement'].flatMap(({ Action, Resource }: Loose) =>
+      Action.map((action: string) => `${action} ${Resource.split(':table/money')[1] || null}`),
+    )
+
+  test('is that of iam.json, for each role', async () => {
+    const print = ['setup', '--store', TABLE, '--print', 'iam', '--task', 'nightly']
+    const { stdout } = await cronledger(print, { env: { AWS_REGION: 'eu-west-1' } })
+    expect(policies).toEqual(JSON.parse(stdout.replaceAll(/\$\{AWS::AccountId\}/g, '123456789012')))
+  })
+
+  test('of the runner has what run asks for, and nothing else', async () => {
+    const actions = await asked(
+      [0, 'run', ...slot('20'), '--', 'true'],
+      [0, 'run', ...slot('20'), '--', 'true'],
+      [65, 'run', ...slot('21'), '--', 'true'],
+      [0, 'run', ...slot('22'), '--overlap', 'wait', '--retention', '400d', '--', 'true'],
+      [0, 'run', ...slot('21'), '--max-attempts', '2', '--heartbeat', '100ms', '--', 'sleep', '0.5'],
+      // It looks for missed slots, so it must be about the slot of today.
+      [0, 'run', ...WEEKLY, '--catch-up', '2d', '--', 'true'],
+      // By aws ecs run-task, under the same role.
+      [0, 'run', ...WEEKLY, '--force-slot', '2026-11-21', '--reason', 'by hand', '--', 'true'],
+      [0, 'run', ...WEEKLY, '--force-slot', 'latest', '--reason', 'by hand', '--overlap', 'wait', '--', 'true'],
+    )
+    expect(new Set(actions)).toEqual(new Set(allowed('runner')))
+  })
+
+  test('of the runner allows the daily check of its task', async () => {
+    const asks = await asked([1, 'check', '--task', 'weekly', '--schedule', '0 3 * * *', ...ALL_DAYS])
+    expect(allowed('runner')).toEqual(expect.arrayContaining(asks))
+  })
+
+  test('of the auditor has what reading asks for, and nothing else', async () => {
+    const actions = await asked(
+      [0, 'history', ...ALL_DAYS],
+      [0, 'history', '--task', 'weekly'],
+      [0, 'history', '--task', 'weekly', '--status', 'missed', ...ALL_DAYS],
+      [0, 'show', '--task', 'weekly', '--slot', 'latest'],
+      [0, 'show', '--task', 'weekly', '--slot', '2026-11-21'],
+      [0, 'tasks'],
+      [1, 'check', '--task', 'weekly', '--since', '2026-11-19'],
+      [1, 'check', '--since', '2026-11-19'],
+      [0, 'report', '--out', join(folder, 'report.html'), ...ALL_DAYS],
+    )
+    expect(new Set([...actions, ...(await askedByPages())])).toEqual(new Set(allowed('auditor')))
+  })
+
+  test('of the operator has what a person does, the reading, and nothing else', async () => {
+    const actions = await asked(
+      [0, 'rerun', '--task', 'weekly', '--slot', '2026-11-21', '--reason', 'by hand', '--', 'true'],
+      [
+        0,
+        'rerun',
+        '--task',
+        'weekly',
+        '--from',
+        '2026-11-20',
+        '--to',
+        '2026-11-22',
+        '--reason',
+        'by hand',
+        '--',
+        'true',
+      ],
+      [0, 'resolve', '--task', 'weekly', '--slot', '2026-11-19', '--state', 'skipped', '--reason', 'no data'],
+      [0, 'pause', '--task', 'weekly', '--reason', 'maintenance'],
+      [0, 'resume', '--task', 'weekly'],
+      [0, 'retire', '--task', 'weekly', '--reason', 'replaced'],
+      [0, 'setup', '--check'],
+    )
+    expect(new Set([...actions, ...allowed('auditor')])).toEqual(new Set(allowed('operator')))
+  })
+
+  test('is none of who makes the table, who needs what the guide says', async () => {
+    const before = proxy.seen.length
+    expect(await run(['setup', '--store', 'dynamodb:fresh'], env())).toMatchObject({ code: 0 })
+    const guide = readFileSync(new URL('../../../docs/guides/ecs.md', import.meta.url), 'utf8')
+    const [, needed = ''] = /who creates the table without CloudFormation also needs (.*?)\./s.exec(guide) ?? []
+    expect(new Set(proxy.seen.slice(before).map(({ action }) => `\`${action}\``))).toEqual(
+      new Set(needed.match(/`\w+`/g)),
+    )
+  })
+
+  test('is compared with what each command asks for that takes a ledger', async () => {
+    const { stdout } = await run(['--help'])
+    const commands = [...stdout.matchAll(/^ {2}(\w+) {2,}/gm)].map(([, name = '']) => name)
+    expect(commands.filter((name) => !recorded.has(name))).toEqual(['explain', 'completion'])
+  })
+})
