@@ -105,8 +105,8 @@ describe.skipIf(!hasAws)('the policy', () => {
       // It looks for missed slots, so it must be about the slot of today.
       [0, 'run', ...WEEKLY, '--catch-up', '2d', '--', 'true'],
       // By aws ecs run-task, under the same role.
-      [0, 'run', ...WEEKLY, '--force-slot', '2026-11-21', '--reason', 'by hand', '--', 'true'],
-      [0, 'run', ...WEEKLY, '--force-slot', 'latest', '--reason', 'by hand', '--overlap', 'wait', '--', 'true'],
+      [0, 'run', ...WEEKLY, '--force-slot', '2026-11-17', '--reason', 'by hand', '--', 'true'],
+      [0, 'run', ...WEEKLY, '--force-slot', '2026-11-16', '--reason', 'by hand', '--overlap', 'wait', '--', 'true'],
     )
     expect(new Set(actions)).toEqual(new Set(allowed('runner')))
   })
@@ -133,7 +133,7 @@ describe.skipIf(!hasAws)('the policy', () => {
 
   test('of the operator has what a person does, the reading, and nothing else', async () => {
     const actions = await asked(
-      [0, 'rerun', '--task', 'weekly', '--slot', '2026-11-21', '--reason', 'by hand', '--', 'true'],
+      [0, 'rerun', '--task', 'weekly', '--slot', '2026-11-15', '--reason', 'by hand', '--', 'true'],
       [
         0,
         'rerun',
