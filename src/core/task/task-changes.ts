@@ -31,8 +31,8 @@ export interface StatedByRun {
 
 /**
  * Returns the record after a scheduled run: its schedule, its expectations and what it says about ECS are in force from
- * its slot on, and a retirement that covers its slot ends there. Returns null if nothing changes. A run of an older slot than the one that
- * changed the record last changes nothing that a later run stated.
+ * its slot on, and a retirement that covers its slot ends there. Returns null if nothing changes. A run of an older slot
+ * than the one that changed the record last changes nothing that a later run stated.
  */
 export function withRun(record: TaskRecord, stated: StatedByRun, ended: Decided): TaskRecord | null {
   const { slot, spec } = stated

@@ -94,7 +94,7 @@ export const TASK_MUTATIONS: readonly Mutation[] = [
     name: 'a force ends a retirement',
     file: 'src/run/task/admission.ts',
     from: "if (trigger.kind === 'forced') return ADMITTED",
-    to: "if (trigger.kind === 'forced') { const options = { signal: halt }; const { record, version } = await readRecord(task, io.store, options); const changed = isNewerRecord(record) ? null : withRun(record, stated, { at: 0, by: 'cronledger', reason: 'forced' }); if (changed !== null && retirementAt(record, stated.slot) !== null) await writeChange(task, { ...record, retirements: changed.retirements }, version, settings, io); return ADMITTED }",
+    to: "if (trigger.kind === 'forced') { const read = await withDeadline(io.clock, WRITE_TIMEOUT_MS, [halt], (signal) => readRecord(task, io.store, { signal })).catch(() => null); const record = read === null || isNewerRecord(read.record) ? null : read.record; const changed = record && withRun(record, stated, { at: 0, by: 'cronledger', reason: 'forced' }); if (read !== null && record && changed && retirementAt(record, stated.slot) !== null) await writeChange(task, { ...record, retirements: changed.retirements }, read.version, settings, io); return ADMITTED }",
   },
   {
     name: 'a catch-up starts a slot that has a row',
