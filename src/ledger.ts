@@ -10,7 +10,7 @@ import { type KnownTask, knownTask, readTaskRecord, readTaskRecords } from './au
 import { defined } from './core/objects.ts'
 import { DEFAULT_RERUNNABLE } from './core/row/policy.ts'
 import { rememberingParser, type ScheduleOptions, scheduleOptions } from './core/schedule/schedule-options.ts'
-import type { Row, ScheduleSpec } from './core/types.ts'
+import type { ScheduleSpec } from './core/types.ts'
 import { checkOperator } from './core/user-text.ts'
 import { runFunction } from './function-work.ts'
 import { operatorMethods } from './operator-changes.ts'
@@ -154,7 +154,7 @@ async function resolveReference(
   const { window, spec } = await findSlot({ task, slot, ...given }, deps)
   const request = { task, window, schedule: spec, zoneData, runId: newId(), state, ...defined({ endedRun }), ...person }
   const settings = { skewMs, ledgerTimeoutMs: deps.pageTimeoutMs }
-  const io = { ...deps, newId, random, findSurvivor: (row: Row) => findSurvivor(row.attempts) }
+  const io = { ...deps, newId, random, findSurvivor }
   const resolveResult = await resolveSlot(request, settings, io)
   if (resolveResult.kind === 'unanswered') throw resolveResult.cause
   return { ...resolveResult, slot: new Date(window.slot) }

@@ -2,7 +2,7 @@ import type { LedgerError } from '../core/errors.ts'
 import { decideResolution, type ResolveDecision } from '../core/row/decide.ts'
 import { readableRow } from '../core/row/status.ts'
 import { type ResolutionRequest, resolveRow } from '../core/row/transition.ts'
-import type { Row, StoredRow, Survivor } from '../core/types.ts'
+import type { AttemptRecord, Row, StoredRow, Survivor } from '../core/types.ts'
 import { withDeadline } from '../process/clock.ts'
 import type { Settings } from './settings.ts'
 import { untilAnswered, type WriteIo, writeAsOwner } from './write.ts'
@@ -16,8 +16,8 @@ export type ResolveResult =
   | { readonly kind: 'unanswered'; readonly cause: LedgerError }
 
 export interface ResolveIo extends WriteIo {
-  /** Returns a process on this host that belongs to an attempt of the row which never reported its end, or null. */
-  findSurvivor(row: Row): Survivor | null
+  /** Returns a process on this host that belongs to one of these attempts, if that never reported its end, or null. */
+  findSurvivor(attempts: readonly AttemptRecord[]): Survivor | null
 }
 
 /**
@@ -52,9 +52,13 @@ export function resolveSlot(
     }
   })
 
-  /** A process of the run on this host shows that the run has not ended. */
+  /**
+   * A process of the run on this host shows that the run has not ended. A process of an earlier run says nothing about
+   * this one.
+   */
   function survivorOf(found: StoredRow | null): Survivor | null {
     const row = readableRow(found)
-    return row === null || request.endedRun == null ? null : io.findSurvivor(row)
+    if (row === null || request.endedRun == null) return null
+    return io.findSurvivor(row.attempts.filter(({ runId }) => runId === request.endedRun))
   }
 }

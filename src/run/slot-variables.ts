@@ -39,7 +39,7 @@ export interface LocalSlot {
 }
 
 /**
- * Returns the date and the local time of a slot in its zone. Returns null if this Node does not know the zone, which only
+ * Returns the date and the local time of a slot in its zone. Both are empty if this Node does not know the zone, which only
  * a host with newer zone data can have recorded.
  *
  * The offset makes the local time an exact instant, also where the clocks show the same time twice. It has seconds only

@@ -26,7 +26,7 @@ describe('a run inside of a run of the same slot', () => {
   test('usage error also where the slot had completed before and that run was forced', async () => {
     const { time, trigger, row } = world()
     await time.run(trigger('first', works(1)).result)
-    const outer = trigger('outer', works(MINUTE_MS), { force: FORCE })
+    const outer = trigger('outer', works(MINUTE_MS), { force: { ...FORCE, only: ['completed'] } })
     await time.run(time.clock().wait(1_000))
     const inner = trigger('inner', works(1), { insideOf: ['outer'] })
     await expect(time.run(inner.result)).rejects.toMatchObject({ kind: 'usage' })

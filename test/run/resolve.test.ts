@@ -89,6 +89,16 @@ describe('the slot of a run that the operator knows to have ended', () => {
     expect(await row()).toMatchObject({ state: 'PENDING', resolutions: [] })
   })
 
+  test('is resolved if only a process of an earlier run is alive on this host', async () => {
+    const { time, trigger, resolve } = await staleSlot()
+    const b = trigger('b', works(60 * MINUTE_MS), { settings: TWO, time: { crashMs: time.now() + MINUTE_MS } })
+    await time.run(time.clock().wait(2 * MINUTE_MS))
+    const survivor = { pid: 4711, command: 'batch' }
+    const word = resolve('word', 'COMPLETED', { endedRun: 'b', survivor, survivorOf: 'a' })
+    expect(await time.run(word)).toMatchObject({ kind: 'resolved', row: { state: 'COMPLETED' } })
+    expect(b.starts()).toBe(1)
+  })
+
   test('is left to a run that takes it over before the word arrives', async () => {
     const { time, trigger, resolve, row } = await staleSlot()
     const word = resolve('word', 'COMPLETED', {

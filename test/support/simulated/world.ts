@@ -2,6 +2,7 @@ import type { KnownEcs } from '../../../src/core/ecs.ts'
 import type { RunEvent } from '../../../src/core/event.ts'
 import type { Rerunnable } from '../../../src/core/row/policy.ts'
 import type {
+  AttemptRecord,
   EventTimeSource,
   Rejection,
   Resolution,
@@ -70,6 +71,13 @@ export interface HostOptions {
   /** Stops the run. A process that runs several slots has one for all of them. */
   readonly stop?: AbortController
   readonly watch?: Watch
+}
+
+/** How an operator resolves a slot. */
+interface ResolveOptions extends Port, Pick<HostOptions, 'day' | 'survivor'> {
+  readonly endedRun?: string
+  /** The run of the survivor; by default the one that the operator names. */
+  readonly survivorOf?: string
 }
 
 /** Lets a test see the requests of one host. Each function returns the store that is used in place of the given one. */
@@ -205,11 +213,7 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily') {
   }
 
   /** Resolves a slot as an operator does. */
-  function resolve(
-    runId: string,
-    state: Resolution['state'],
-    options: Port & Pick<HostOptions, 'day' | 'survivor'> & { readonly endedRun?: string } = {},
-  ): Promise<ResolveResult> {
+  function resolve(runId: string, state: Resolution['state'], options: ResolveOptions = {}): Promise<ResolveResult> {
     const slot = slotOfDay(options.day ?? 0)
     const word = {
       task: TASK,
@@ -223,7 +227,12 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily') {
       ...(options.endedRun !== undefined && { endedRun: options.endedRun }),
     }
     const { skewMs, ledgerTimeoutMs } = readSettings({})
-    const io = { ...operatorIo(options), findSurvivor: () => options.survivor ?? null }
+    const { survivor, survivorOf = options.endedRun } = options
+    const io = {
+      ...operatorIo(options),
+      findSurvivor: (attempts: readonly AttemptRecord[]) =>
+        survivor !== undefined && attempts.some(({ runId: own }) => own === survivorOf) ? survivor : null,
+    }
     return resolveSlot(word, { skewMs, ledgerTimeoutMs }, io)
   }
 
