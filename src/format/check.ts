@@ -1,7 +1,9 @@
 import { formatDuration } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
 import { attemptCount, hasStarted } from '../core/row/attempts.ts'
+import { terminalState } from '../core/row/decide.ts'
 import type { TaskFinding } from '../core/task/findings.ts'
+import { isSameSpec } from '../core/task/task-record.ts'
 import type { AttemptRecord, Instant, Row } from '../core/types.ts'
 import { zonedTime } from './local-time.ts'
 import type { LogObject } from './log/log.ts'
@@ -51,6 +53,8 @@ interface TaskNeeds {
   readonly owner: string | undefined
   /** The slots that can be run again. Null if there are none. */
   readonly rerunnable: RerunnableNeeds | null
+  /** The newest slot that failed or is stale, and that the rerun of a range leaves out. Null if there is none. */
+  readonly notInRange: TaskFinding | null
   /** The newest slot that is overdue. Null if there is none. */
   readonly overdue: TaskFinding | null
 }
@@ -64,7 +68,7 @@ interface RerunnableNeeds {
 
 type Needs = Map<string, TaskNeeds>
 
-/** Returns an empty collection of the findings for `needsLines`. Memory holds four findings of each task. */
+/** Returns an empty collection of the findings for `needsLines`. Memory holds five findings of each task. */
 export function collectNeeds(): { add(found: TaskFinding): void; readonly needs: Needs } {
   const needs: Needs = new Map()
   return {
@@ -73,12 +77,25 @@ export function collectNeeds(): { add(found: TaskFinding): void; readonly needs:
       const { task, kind, owner } = found
       // A late slot needs no step. We still name the owner, who may want to know the cause.
       if (kind === 'late' && owner === undefined) return
-      const before = needs.get(task) ?? { owner, rerunnable: null, overdue: null }
+      const before = needs.get(task) ?? { owner, rerunnable: null, notInRange: null, overdue: null }
       if (kind === 'late') needs.set(task, before)
       else if (kind === 'overdue') needs.set(task, { ...before, overdue: newer(before.overdue, found) })
+      else if (isNotInRange(found)) needs.set(task, { ...before, notInRange: newer(before.notInRange, found) })
       else needs.set(task, { ...before, rerunnable: withRerunnable(before.rerunnable, found) })
     },
   }
+}
+
+/**
+ * Returns whether the rerun of a range leaves this slot out: it completed once, or a run with a schedule that is not in force
+ * was refused in it.
+ */
+function isNotInRange(found: TaskFinding): boolean {
+  const row = rowOf(found)
+  if (row === null) return false
+  return (
+    terminalState(row) === 'completed' || (!isSameSpec(row.schedule, found.schedule) && !row.attempts.some(hasStarted))
+  )
 }
 
 function newer(one: TaskFinding | null, other: TaskFinding): TaskFinding {
@@ -96,9 +113,10 @@ function withRerunnable(before: RerunnableNeeds | null, found: TaskFinding): Rer
 
 /** Returns what the operator can do about each task, as lines: its name, its owner, and the commands below it. */
 export function needsLines(needs: Needs, ledger: CheckedLedger): readonly string[] {
-  return [...needs].flatMap(([task, { owner, rerunnable, overdue }]) => {
+  return [...needs].flatMap(([task, { owner, rerunnable, notInRange, overdue }]) => {
     const steps = [
       ...(overdue === null ? [] : stepsOf(overdue, ledger)),
+      ...(notInRange === null ? [] : stepsOf(notInRange, ledger)),
       ...(rerunnable === null ? [] : stepsOfRerunnable(rerunnable, ledger)),
     ]
     return ['', `${task}:`, ...(owner === undefined ? [] : [`  owner: ${owner}`]), ...stepLines(steps)].map(printable)

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { TaskFinding } from '../../src/core/task/findings.ts'
 import type { Row } from '../../src/core/types.ts'
 import { collectNeeds, findingDetail, needsLines } from '../../src/format/check.ts'
-import { closed, FAILED, lastWaiting, NOT_STARTED, NOW, rowWith } from '../support/rows.ts'
+import { closed, FAILED, FORCED, lastWaiting, NOT_STARTED, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
 
 const detail = (kind: 'late' | 'stale' | 'failed', row: Row) => {
   const status = kind === 'late' ? 'completed' : kind
@@ -27,9 +27,16 @@ describe('what is known about a finding', () => {
 describe('the next steps for several slots of a task', () => {
   const DAY_MS = 86_400_000
   const row = rowWith({ ending: FAILED })
+  const OTHER = { expression: '0 3 * * 1-5', zone: 'UTC' }
   const common = { task: row.task, schedule: row.schedule }
   const missed = (slot: number): TaskFinding => ({ ...common, kind: 'missed', status: 'missed', slot })
-  const failed = (slot: number): TaskFinding => ({ ...common, kind: 'failed', status: 'failed', slot, row })
+  const failed = (slot: number, own: Row = row): TaskFinding => ({
+    ...common,
+    kind: 'failed',
+    status: 'failed',
+    slot,
+    row: own,
+  })
   const steps = (...found: readonly TaskFinding[]) => {
     const { needs, add } = collectNeeds()
     for (const one of found) add(one)
@@ -50,5 +57,20 @@ describe('the next steps for several slots of a task', () => {
     for (const one of [missed(row.slot), failed(row.slot - DAY_MS), failed(row.slot - 2 * DAY_MS)]) add(one)
     const [, , first = ''] = needsLines(needs, { store: 'dynamodb:ledger', hasOwnSchedule: false })
     expect(first).toContain('cronledger show --store dynamodb:ledger --task nightly --slot 2026-11-23T03:00:00Z')
+  })
+
+  test.each([
+    ['completed once', rowWith({ ending: SUCCEEDED }, { ending: FAILED, trigger: FORCED })],
+    [
+      'had a run that was refused because of its schedule',
+      { ...closed(rowWith({ ending: NOT_STARTED })), schedule: OTHER },
+    ],
+  ])('slots that %s have steps of their own, because a range leaves them out', (_, own) => {
+    const found = (slot: number) => failed(slot, { ...own, slot })
+    const single = ['  see what happened', '  run it again', '  or mark it as done']
+    const range = ['  list these slots', '  run them again, the oldest first']
+    const missedOnes = [missed(row.slot - 2 * DAY_MS), missed(row.slot - 3 * DAY_MS)]
+    expect(steps(found(row.slot), found(row.slot - DAY_MS))).toEqual(['', row.task, ...single])
+    expect(steps(found(row.slot), ...missedOnes)).toEqual(['', row.task, ...single, ...range])
   })
 })

@@ -1,7 +1,7 @@
 import { firstLine, type LedgerError } from '../../core/errors.ts'
 import type { RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
-import { isCatchUpTrigger } from '../../core/row/attempts.ts'
+import { hasStarted, isCatchUpTrigger } from '../../core/row/attempts.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { pauseFor, retirementAt } from '../../core/task/suspensions.ts'
 import { otherScheduleAt, type StatedByRun, withRun } from '../../core/task/task-changes.ts'
@@ -146,9 +146,10 @@ async function isOld({ task, stated }: AdmissionRequest, settings: StopSettings,
   return true
 }
 
+/** A run that started nothing does not count. It may have been refused because of its schedule, and has stated nothing then. */
 function hasScheduledRun(row: StoredRow): boolean {
   const isScheduled = ({ trigger }: AttemptRecord) => trigger.kind === 'scheduled' && !isCatchUpTrigger(trigger)
-  return readableRow(row)?.attempts.some(isScheduled) ?? false
+  return readableRow(row)?.attempts.some((attempt) => isScheduled(attempt) && hasStarted(attempt)) ?? false
 }
 
 /** Logs that the record stays as it is. It serves audits, so this does not prevent the start. */

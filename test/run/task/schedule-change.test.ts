@@ -73,6 +73,18 @@ describe('with --on-schedule-change refuse', () => {
     expect((await record()).schedules.map(({ spec }) => spec)).toEqual([OLD, NEW])
   })
 
+  test('a run that accepts the new schedule for an older slot accepts it for later slots that were refused', async () => {
+    const { time, play, record } = await changedAfterDay0()
+    await time.run(time.clock().wait(2 * DAY_MS))
+    for (const day of [1, 2]) await play(`changed-${day}`, { ...CHANGED, day })
+    expect((await play('accepts', { schedule: NEW, day: 1 })).names).toEqual(['schedule-changed', 'claimed', 'ended'])
+    expect((await record()).schedules).toEqual([
+      { since: SLOT, spec: OLD },
+      { since: SLOT + DAY_MS, spec: NEW },
+    ])
+    expect((await play('after', { ...CHANGED, day: 3 })).result.status).toBe('completed')
+  })
+
   test('a host that still has the old schedule is refused too, when the new one is in force', async () => {
     const { play } = await changedAfterDay0()
     await play('accepts', { schedule: NEW, day: 1 })
