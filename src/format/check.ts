@@ -51,6 +51,8 @@ interface TaskNeeds {
   readonly owner: string | undefined
   /** The slots that can be run again. Null if there are none. */
   readonly rerunnable: RerunnableNeeds | null
+  /** The newest slot that completed before a force failed in it. A range leaves it out. Null if there is none. */
+  readonly completedOnce: TaskFinding | null
   /** The newest slot that is overdue. Null if there is none. */
   readonly overdue: TaskFinding | null
 }
@@ -60,11 +62,15 @@ interface RerunnableNeeds {
   readonly newest: TaskFinding
   /** The newest slot in which an attempt failed or stopped reporting. Null if all slots were missed. */
   readonly newestTried: TaskFinding | null
+  /** The newest slot in which it is unknown how much of the work was done. Null if there is none. */
+  readonly newestStale: TaskFinding | null
+  /** The oldest slot that is not stale. Null if all are. */
+  readonly oldestKnown: TaskFinding | null
 }
 
 type Needs = Map<string, TaskNeeds>
 
-/** Returns an empty collection of the findings for `needsLines`. Memory holds four findings of each task. */
+/** Returns an empty collection of the findings for `needsLines`. Memory holds seven findings of each task. */
 export function collectNeeds(): { add(found: TaskFinding): void; readonly needs: Needs } {
   const needs: Needs = new Map()
   return {
@@ -73,9 +79,11 @@ export function collectNeeds(): { add(found: TaskFinding): void; readonly needs:
       const { task, kind, owner } = found
       // A late slot needs no step. We still name the owner, who may want to know the cause.
       if (kind === 'late' && owner === undefined) return
-      const before = needs.get(task) ?? { owner, rerunnable: null, overdue: null }
+      const before = needs.get(task) ?? { owner, rerunnable: null, completedOnce: null, overdue: null }
       if (kind === 'late') needs.set(task, before)
       else if (kind === 'overdue') needs.set(task, { ...before, overdue: newer(before.overdue, found) })
+      else if (ofRow(rowOf(found)).only !== undefined)
+        needs.set(task, { ...before, completedOnce: newer(before.completedOnce, found) })
       else needs.set(task, { ...before, rerunnable: withRerunnable(before.rerunnable, found) })
     },
   }
@@ -85,37 +93,59 @@ function newer(one: TaskFinding | null, other: TaskFinding): TaskFinding {
   return one !== null && one.slot >= other.slot ? one : other
 }
 
+function older(one: TaskFinding | null, other: TaskFinding): TaskFinding {
+  return one === null || other.slot < one.slot ? other : one
+}
+
 function withRerunnable(before: RerunnableNeeds | null, found: TaskFinding): RerunnableNeeds {
-  const { oldest, newest, newestTried } = before ?? { oldest: found, newest: found, newestTried: null }
+  const { newestTried = null, newestStale = null, oldestKnown = null } = before ?? {}
   return {
-    oldest: found.slot < oldest.slot ? found : oldest,
-    newest: newer(newest, found),
+    oldest: older(before?.oldest ?? null, found),
+    newest: newer(before?.newest ?? null, found),
     newestTried: found.kind === 'missed' ? newestTried : newer(newestTried, found),
+    newestStale: found.kind === 'stale' ? newer(newestStale, found) : newestStale,
+    oldestKnown: found.kind === 'stale' ? oldestKnown : older(oldestKnown, found),
   }
 }
 
 /** Returns what the operator can do about each task, as lines: its name, its owner, and the commands below it. */
 export function needsLines(needs: Needs, ledger: CheckedLedger): readonly string[] {
-  return [...needs].flatMap(([task, { owner, rerunnable, overdue }]) => {
+  return [...needs].flatMap(([task, { owner, rerunnable, completedOnce, overdue }]) => {
     const steps = [
       ...(overdue === null ? [] : stepsOf(overdue, ledger)),
       ...(rerunnable === null ? [] : stepsOfRerunnable(rerunnable, ledger)),
+      ...(completedOnce === null ? [] : stepsOfCompleted(completedOnce, ledger, rerunnable === null)),
     ]
     return ['', `${task}:`, ...(owner === undefined ? [] : [`  owner: ${owner}`]), ...stepLines(steps)].map(printable)
   })
 }
 
-/** We must not offer to run slots again before the operator has seen what an attempt has already done. */
+/**
+ * We must not offer to run slots again before the operator has seen what an attempt has already done. The work of a stale
+ * slot may be complete, so the commands for several slots leave these out.
+ */
 function stepsOfRerunnable(
-  { oldest, newest, newestTried }: RerunnableNeeds,
+  { oldest, newest, newestTried, newestStale, oldestKnown }: RerunnableNeeds,
   ledger: CheckedLedger,
 ): readonly NextStep[] {
   if (oldest === newest) return stepsOf(oldest, ledger)
-  const target = { ...targetOf(oldest, ledger), schedule: givenSchedule(oldest, ledger) }
+  const target = (found: TaskFinding) => ({ ...targetOf(found, ledger), schedule: givenSchedule(found, ledger) })
+  const end = newest.slot + 1000
+  const isSeen = newestTried === null || newestTried === newestStale
+  const look = isSeen ? [] : [lookStep(targetOf(newestTried, ledger), 'check the latest log')]
+  if (newestStale === null) return [...look, ...rangeSteps(target(oldest), end)]
   return [
-    ...(newestTried === null ? [] : [lookStep(targetOf(newestTried, ledger), 'check the latest log')]),
-    ...rangeSteps(target, newest.slot + 1000),
+    ...look,
+    { ...showStep('see the latest stale slot', target(newestStale)), note: STALE_NOTE },
+    ...(oldestKnown === null ? [] : rangeSteps(target(oldestKnown), end, ['missed', 'failed'])),
   ]
+}
+
+const STALE_NOTE = 'The work of a stale slot may already be done. Look at each of them before you run it again.'
+
+/** The work of the slot was done once, so its rerun is not beside the reruns of other slots. */
+function stepsOfCompleted(found: TaskFinding, ledger: CheckedLedger, isAlone: boolean): readonly NextStep[] {
+  return isAlone ? stepsOf(found, ledger) : [showStep('see the slot that completed before', targetOf(found, ledger))]
 }
 
 /** Returns a finding as a JSON object for programs. */

@@ -1,6 +1,7 @@
 import { formatDuration } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { COMMAND_PLACEHOLDER, REASON_PLACEHOLDER } from '../../core/placeholder.ts'
+import type { Rerunnable } from '../../core/row/policy.ts'
 import type { Instant, Status } from '../../core/types.ts'
 import { type CommandFlags, commandLine, scheduleFlags } from '../command-line.ts'
 import { forceTaskCommand, logsTailCommand } from './ecs.ts'
@@ -39,12 +40,23 @@ export function rerunStep(what: string, target: StepTarget): NextStep {
   return { what, command: `${command} -- ${COMMAND_PLACEHOLDER}` }
 }
 
-/** Returns the steps for several slots of a task: the missed, failed and stale ones from the slot of `target` to `to`. */
-export function rangeSteps(target: StepTarget, to: Instant): readonly NextStep[] {
+/**
+ * Returns the steps for several slots of a task, from the slot of `target` to `to`: those with a status in `only`, or else
+ * the missed, failed and stale ones.
+ */
+export function rangeSteps(target: StepTarget, to: Instant, only?: readonly Rerunnable[]): readonly NextStep[] {
   const { store, task, schedule, slot, ecs } = target
   const oldest = formatInstant(slot)
-  const range = { store, task, ...(schedule && scheduleFlags(schedule)), from: oldest, to: formatInstant(to) }
-  const list = { what: 'list these slots', command: `${commandLine('rerun', range)} --dry-run` }
+  const range = {
+    store,
+    task,
+    ...(schedule && scheduleFlags(schedule)),
+    from: oldest,
+    to: formatInstant(to),
+    only: only?.join(','),
+  }
+  const statuses = only === undefined ? 'these' : `the ${only.join(' and ')}`
+  const list = { what: `list ${statuses} slots`, command: `${commandLine('rerun', range)} --dry-run` }
   // On ECS, a task runs one slot.
   if (ecs !== null) {
     const note = `Then run the other slots of the list, one after the other: the same command, with the slot in place of ${oldest}.`
@@ -89,7 +101,10 @@ export function attentionSteps(status: Status | null, target: StepTarget): reado
   }
 }
 
+/** A slot that completed before a force failed in it needs no other run, so its rerun comes last and says so. */
 function againSteps(what: string, target: StepTarget): readonly NextStep[] {
+  if (target.only?.includes('completed'))
+    return [resolveStep('mark it as done', target), rerunStep('or run it again although it has completed', target)]
   return [rerunStep(what, target), resolveStep('or mark it as done', target)]
 }
 
