@@ -89,8 +89,11 @@ export function decisionSteps(target: StepTarget): readonly NextStep[] {
 export function attentionSteps(status: Status | null, target: StepTarget): readonly NextStep[] {
   switch (status) {
     case 'failed':
-    case 'stale':
       return [...logSteps('check its log', target), ...againSteps('run it again', target)]
+    case 'stale': {
+      const [first, second] = againSteps('run it again', target)
+      return [...logSteps('check its log', target), { ...first, note: STALE_NOTE }, second]
+    }
     case 'missed':
       return againSteps('run it now', target)
     case 'overdue':
@@ -101,8 +104,10 @@ export function attentionSteps(status: Status | null, target: StepTarget): reado
   }
 }
 
+const STALE_NOTE = 'Its work may already be done: look at its log and at the data before you run it again.'
+
 /** A slot that completed before a force failed in it needs no other run, so its rerun comes last and says so. */
-function againSteps(what: string, target: StepTarget): readonly NextStep[] {
+function againSteps(what: string, target: StepTarget): readonly [NextStep, NextStep] {
   if (target.only?.includes('completed'))
     return [resolveStep('mark it as done', target), rerunStep('or run it again although it has completed', target)]
   return [rerunStep(what, target), resolveStep('or mark it as done', target)]
