@@ -53,7 +53,7 @@ interface TaskNeeds {
   readonly owner: string | undefined
   /** The slots that can be run again. Null if there are none. */
   readonly rerunnable: RerunnableNeeds | null
-  /** The newest slot that failed or is stale, and that the rerun of a range leaves out. Null if there is none. */
+  /** The newest slot that needs attention, and that the rerun of a range leaves out. Null if there is none. */
   readonly notInRange: TaskFinding | null
   /** The newest slot that is overdue. Null if there is none. */
   readonly overdue: TaskFinding | null
@@ -64,11 +64,15 @@ interface RerunnableNeeds {
   readonly newest: TaskFinding
   /** The newest slot in which an attempt failed or stopped reporting. Null if all slots were missed. */
   readonly newestTried: TaskFinding | null
+  /** The newest slot in which it is unknown how much of the work was done. Null if there is none. */
+  readonly newestStale: TaskFinding | null
+  /** The oldest slot that is not stale. Null if all are. */
+  readonly oldestKnown: TaskFinding | null
 }
 
 type Needs = Map<string, TaskNeeds>
 
-/** Returns an empty collection of the findings for `needsLines`. Memory holds five findings of each task. */
+/** Returns an empty collection of the findings for `needsLines`. Memory holds seven findings of each task. */
 export function collectNeeds(): { add(found: TaskFinding): void; readonly needs: Needs } {
   const needs: Needs = new Map()
   return {
@@ -93,21 +97,26 @@ export function collectNeeds(): { add(found: TaskFinding): void; readonly needs:
 function isNotInRange(found: TaskFinding): boolean {
   const row = rowOf(found)
   if (row === null) return false
-  return (
-    terminalState(row) === 'completed' || (!isSameSpec(row.schedule, found.schedule) && !row.attempts.some(hasStarted))
-  )
+  const isOfOtherSchedule = !isSameSpec(row.schedule, found.schedule) && !row.attempts.some(hasStarted)
+  return terminalState(row) === 'completed' || isOfOtherSchedule
 }
 
 function newer(one: TaskFinding | null, other: TaskFinding): TaskFinding {
   return one !== null && one.slot >= other.slot ? one : other
 }
 
+function older(one: TaskFinding | null, other: TaskFinding): TaskFinding {
+  return one === null || other.slot < one.slot ? other : one
+}
+
 function withRerunnable(before: RerunnableNeeds | null, found: TaskFinding): RerunnableNeeds {
-  const { oldest, newest, newestTried } = before ?? { oldest: found, newest: found, newestTried: null }
+  const { newestTried = null, newestStale = null, oldestKnown = null } = before ?? {}
   return {
-    oldest: found.slot < oldest.slot ? found : oldest,
-    newest: newer(newest, found),
+    oldest: older(before?.oldest ?? null, found),
+    newest: newer(before?.newest ?? null, found),
     newestTried: found.kind === 'missed' ? newestTried : newer(newestTried, found),
+    newestStale: found.kind === 'stale' ? newer(newestStale, found) : newestStale,
+    oldestKnown: found.kind === 'stale' ? oldestKnown : older(oldestKnown, found),
   }
 }
 
@@ -116,24 +125,39 @@ export function needsLines(needs: Needs, ledger: CheckedLedger): readonly string
   return [...needs].flatMap(([task, { owner, rerunnable, notInRange, overdue }]) => {
     const steps = [
       ...(overdue === null ? [] : stepsOf(overdue, ledger)),
-      ...(notInRange === null ? [] : stepsOf(notInRange, ledger)),
       ...(rerunnable === null ? [] : stepsOfRerunnable(rerunnable, ledger)),
+      ...(notInRange === null ? [] : stepsOfLeftOut(notInRange, ledger, rerunnable === null)),
     ]
     return ['', `${task}:`, ...(owner === undefined ? [] : [`  owner: ${owner}`]), ...stepLines(steps)].map(printable)
   })
 }
 
-/** We must not offer to run slots again before the operator has seen what an attempt has already done. */
+/**
+ * We must not offer to run slots again before the operator has seen what an attempt has already done. The work of a stale
+ * slot may be complete, so the commands for several slots leave these out.
+ */
 function stepsOfRerunnable(
-  { oldest, newest, newestTried }: RerunnableNeeds,
+  { oldest, newest, newestTried, newestStale, oldestKnown }: RerunnableNeeds,
   ledger: CheckedLedger,
 ): readonly NextStep[] {
   if (oldest === newest) return stepsOf(oldest, ledger)
-  const target = { ...targetOf(oldest, ledger), schedule: givenSchedule(oldest, ledger) }
+  const target = (found: TaskFinding) => ({ ...targetOf(found, ledger), schedule: givenSchedule(found, ledger) })
+  const end = newest.slot + 1000
+  const isSeen = newestTried === null || newestTried === newestStale
+  const look = isSeen ? [] : [lookStep(targetOf(newestTried, ledger), 'check the latest log')]
+  if (newestStale === null) return [...look, ...rangeSteps(target(oldest), end)]
   return [
-    ...(newestTried === null ? [] : [lookStep(targetOf(newestTried, ledger), 'check the latest log')]),
-    ...rangeSteps(target, newest.slot + 1000),
+    ...look,
+    { ...showStep('see the latest stale slot', target(newestStale)), note: STALE_NOTE },
+    ...(oldestKnown === null ? [] : rangeSteps(target(oldestKnown), end, ['missed', 'failed'])),
   ]
+}
+
+const STALE_NOTE = 'The work of a stale slot may already be done. Look at each of them before you run it again.'
+
+/** The slot needs a decision of its own, so its rerun is not beside the reruns of other slots. */
+function stepsOfLeftOut(found: TaskFinding, ledger: CheckedLedger, isAlone: boolean): readonly NextStep[] {
+  return isAlone ? stepsOf(found, ledger) : [showStep('see the slot that a range leaves out', targetOf(found, ledger))]
 }
 
 /** Returns a finding as a JSON object for programs. */

@@ -1,7 +1,7 @@
 import { decidingAttempt, type ResolveDecision } from '../core/row/decide.ts'
 import { MAX_RESOLUTIONS } from '../core/row/policy.ts'
 import { readableRow } from '../core/row/status.ts'
-import type { Instant, Row } from '../core/types.ts'
+import type { Instant, Resolution, Row } from '../core/types.ts'
 import { timeNear, zonedTime } from './local-time.ts'
 import { rerunStep, showStep } from './steps/next-steps.ts'
 import { type NextStep, ofRow, stepLines } from './steps/step.ts'
@@ -19,6 +19,7 @@ interface Asked {
   readonly store: string
   readonly task: string
   readonly slot: Instant
+  readonly state: Resolution['state']
   /** The run that the operator named. */
   readonly runId?: string | undefined
 }
@@ -31,12 +32,12 @@ export function unresolvedText(refused: Refused, asked: Asked): string {
   return [line, ...stepLines(stepsOf(refused, row, asked))].map(printable).join('\n')
 }
 
-function whyNot({ cause, survivor }: Refused, row: Row | null, { runId }: Asked): string {
+function whyNot({ cause, survivor }: Refused, row: Row | null, { state, runId }: Asked): string {
   switch (cause) {
     case 'running':
       return `the slot is still running. Stop it, or wait until it ends${leaseText(row)}. Then try again.`
     case 'completed':
-      return 'the slot is already completed'
+      return `the slot is already completed${state === 'COMPLETED' ? ', so there is nothing to do' : ''}`
     case 'newerRow':
       return 'a newer version of cronledger wrote the record of this slot. Update cronledger on this host or in this image.'
     case 'tooManyResolutions':
@@ -63,7 +64,7 @@ function otherRunText(row: Row | null, runId: string | undefined): string {
   return `attempt ${number} ${progressText(attempt)}, and it is of run ${attempt.runId} (host ${host}), not of run ${runId}`
 }
 
-function stepsOf({ cause, row }: Refused, known: Row | null, { store, task, slot }: Asked): readonly NextStep[] {
+function stepsOf({ cause, row }: Refused, known: Row | null, { store, task, slot, state }: Asked): readonly NextStep[] {
   const schedule = known?.schedule ?? null
   const target = { store, task, slot, schedule, ...ofRow(row) }
   switch (cause) {
@@ -72,7 +73,11 @@ function stepsOf({ cause, row }: Refused, known: Row | null, { store, task, slot
     case 'otherRun':
       return [showStep('see what is recorded', target)]
     case 'completed':
-      return [rerunStep('if it must run again', target)]
+      // After an unrecorded success, the operator records a success that may be recorded after all. We must not offer to
+      // run the batch a second time then.
+      return state === 'COMPLETED'
+        ? [showStep('see what is recorded', target)]
+        : [rerunStep('if it must run again', target)]
     case 'survivor':
     case 'newerRow':
       return []

@@ -94,7 +94,7 @@ function stepOf(block: Block): readonly string[] {
   const { file, run, clock } = block.attributes
   if (file !== undefined) {
     const path = `"$PWD/${file}"`
-    return [`cat >${path} <<'@@'`, `${block.text}@@`, `case ${path} in *.sh|*.py) chmod +x ${path};; esac`]
+    return [`cat >${path} <<'@@'`, `${block.text}@@`]
   }
   const start = clock === undefined ? [] : [`set_clock '${clock}'`]
   return isRun(block) ? [...start, run ?? block.text, `echo "${MARK} $?"`] : start

@@ -2,7 +2,19 @@ import { describe, expect, test } from 'vitest'
 import type { TaskFinding } from '../../src/core/task/findings.ts'
 import type { Row } from '../../src/core/types.ts'
 import { collectNeeds, findingDetail, needsLines } from '../../src/format/check.ts'
-import { closed, FAILED, FORCED, lastWaiting, NOT_STARTED, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
+import {
+  closed,
+  FAILED,
+  FORCED,
+  lastWaiting,
+  NOT_STARTED,
+  NOW,
+  ON_ECS,
+  pending,
+  rowWith,
+  SUCCEEDED,
+} from '../support/rows.ts'
+import { overridesIn } from './steps/pasted.ts'
 
 const detail = (kind: 'late' | 'stale' | 'failed', row: Row) => {
   const status = kind === 'late' ? 'completed' : kind
@@ -27,16 +39,9 @@ describe('what is known about a finding', () => {
 describe('the next steps for several slots of a task', () => {
   const DAY_MS = 86_400_000
   const row = rowWith({ ending: FAILED })
-  const OTHER = { expression: '0 3 * * 1-5', zone: 'UTC' }
   const common = { task: row.task, schedule: row.schedule }
   const missed = (slot: number): TaskFinding => ({ ...common, kind: 'missed', status: 'missed', slot })
-  const failed = (slot: number, own: Row = row): TaskFinding => ({
-    ...common,
-    kind: 'failed',
-    status: 'failed',
-    slot,
-    row: own,
-  })
+  const failed = (slot: number): TaskFinding => ({ ...common, kind: 'failed', status: 'failed', slot, row })
   const steps = (...found: readonly TaskFinding[]) => {
     const { needs, add } = collectNeeds()
     for (const one of found) add(one)
@@ -59,18 +64,71 @@ describe('the next steps for several slots of a task', () => {
     expect(first).toContain('cronledger show --store dynamodb:ledger --task nightly --slot 2026-11-23T03:00:00Z')
   })
 
-  test.each([
-    ['completed once', rowWith({ ending: SUCCEEDED }, { ending: FAILED, trigger: FORCED })],
-    [
-      'had a run that was refused because of its schedule',
-      { ...closed(rowWith({ ending: NOT_STARTED })), schedule: OTHER },
-    ],
-  ])('slots that %s have steps of their own, because a range leaves them out', (_, own) => {
-    const found = (slot: number) => failed(slot, { ...own, slot })
-    const single = ['  see what happened', '  run it again', '  or mark it as done']
-    const range = ['  list these slots', '  run them again, the oldest first']
-    const missedOnes = [missed(row.slot - 2 * DAY_MS), missed(row.slot - 3 * DAY_MS)]
-    expect(steps(found(row.slot), found(row.slot - DAY_MS))).toEqual(['', row.task, ...single])
-    expect(steps(found(row.slot), ...missedOnes)).toEqual(['', row.task, ...single, ...range])
+  const stale = (slot: number): TaskFinding => ({
+    ...common,
+    kind: 'stale',
+    status: 'stale',
+    slot,
+    row: pending(rowWith({})),
+  })
+
+  test('the commands for several slots leave out the stale ones, whose work may be done', () => {
+    const { needs, add } = collectNeeds()
+    for (const one of [missed(row.slot), failed(row.slot - DAY_MS), stale(row.slot - 2 * DAY_MS)]) add(one)
+    const lines = needsLines(needs, { store: 'dynamodb:ledger', hasOwnSchedule: false })
+    const [log, show, list, run, note] = lines.slice(2)
+    expect(log).toContain('see what happened')
+    expect(show).toContain('show --store dynamodb:ledger --task nightly --slot 2026-11-22T03:00:00Z')
+    for (const line of [list, run])
+      expect(line).toContain('--from 2026-11-23T03:00:00Z --to 2026-11-24T03:00:01Z --only missed,failed')
+    expect(note).toBe('  The work of a stale slot may already be done. Look at each of them before you run it again.')
+  })
+
+  test('on ECS, a stale slot is not the oldest one to run', () => {
+    const { needs, add } = collectNeeds()
+    for (const one of [missed(row.slot), stale(row.slot - DAY_MS)]) add({ ...one, ecs: ON_ECS })
+    const lines = needsLines(needs, { store: 'dynamodb:ledger', hasOwnSchedule: false })
+    const run = lines.find((line) => line.includes('run-task')) ?? ''
+    expect(overridesIn(run.replace(/^.*?: +/, '')).environment).toMatchObject({
+      CRONLEDGER_FORCE_SLOT: '2026-11-24T03:00:00Z',
+    })
+  })
+
+  test('if all of them are stale, none is run', () => {
+    expect(steps(stale(row.slot), stale(row.slot - DAY_MS))).toEqual([
+      '',
+      row.task,
+      '  see the latest stale slot',
+      '  The work of a stale slot may already be done. Look at each of them before you run it again.',
+    ])
+  })
+
+  test('a slot that completed before a force failed is never one of several to run', () => {
+    const done = rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED })
+    const once = (slot: number): TaskFinding => ({ ...failed(slot), row: done, ecs: ON_ECS }) as TaskFinding
+    const { needs, add } = collectNeeds()
+    for (const one of [missed(row.slot), missed(row.slot - DAY_MS), once(row.slot - 2 * DAY_MS)])
+      add({ ...one, ecs: ON_ECS })
+    const lines = needsLines(needs, { store: 'dynamodb:ledger', hasOwnSchedule: false }).join('\n')
+    expect(lines).not.toContain('FORCE_ONLY')
+    expect(lines).toMatch(/see the slot that a range leaves out: +cronledger show .* --slot 2026-11-22T03:00:00Z/)
+    expect(steps(once(row.slot))).toEqual([
+      '',
+      row.task,
+      '  see what happened',
+      '  mark it as done',
+      '  or run it again although it has completed',
+    ])
+  })
+
+  test('a slot whose run was refused because of its schedule is never one of several to run', () => {
+    const refused = {
+      ...closed(rowWith({ ending: NOT_STARTED })),
+      schedule: { expression: '0 3 * * 1-5', zone: 'UTC' },
+    }
+    const found = { ...failed(row.slot), row: refused } as TaskFinding
+    expect(steps(found)).toContain('  run it again')
+    const several = steps(found, missed(row.slot - DAY_MS), missed(row.slot - 2 * DAY_MS))
+    expect(several.at(-1)).toBe('  see the slot that a range leaves out')
   })
 })

@@ -5,7 +5,7 @@ import type { ResolveObjection } from '../../src/core/row/decide.ts'
 import { DEFAULT_RERUNNABLE } from '../../src/core/row/policy.ts'
 import { NO_FINDINGS, type SlotFinding, type TaskFinding } from '../../src/core/task/findings.ts'
 import type { Suspension, TaskRecord } from '../../src/core/task/task-record.ts'
-import type { Row, StoredRow } from '../../src/core/types.ts'
+import type { Resolution, Row, StoredRow } from '../../src/core/types.ts'
 import { checkSummary, collectNeeds, findingLine, findingObject, needsLines } from '../../src/format/check.ts'
 import { logLine, logObject } from '../../src/format/log/log.ts'
 import { plannedLine, planSummary, progressLine, rerunLine } from '../../src/format/rerun.ts'
@@ -182,14 +182,15 @@ function resolveLines(): readonly string[] {
     otherRun: row,
     survivor: row,
   }
-  const asked = { store: CONTEXT.store, task: row.task, slot: row.slot, runId: 'me' }
-  const answer = (cause: ResolveObjection, found: StoredRow | null) => {
+  const common = { store: CONTEXT.store, task: row.task, slot: row.slot, runId: 'me' }
+  const answer = (cause: ResolveObjection, found: StoredRow | null, state: Resolution['state'] = 'COMPLETED') => {
     const survivor = cause === 'survivor' ? { pid: 4711, command: 'batch.sh' } : null
-    return unresolvedText({ kind: 'refused', cause, row: found, survivor }, asked)
+    return unresolvedText({ kind: 'refused', cause, row: found, survivor }, { ...common, state })
   }
   return [
     resolvedText({ ...row, state: 'COMPLETED' } as Row, 'checked by hand'),
     ...keysOf(refused).map((cause) => answer(cause, refused[cause])),
+    answer('completed', refused.completed, 'SKIPPED'),
     answer('otherRun', null),
   ]
 }

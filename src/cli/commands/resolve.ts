@@ -72,7 +72,9 @@ export const resolve: Command = {
       await print(values.json ? showJson(result.row, systemClock.now(), skewMs) : resolvedText(result.row, reason))
       return EXIT.ok
     }
-    sink.write(unresolvedText(result, { store, task, slot: result.slot.getTime(), runId }))
+    sink.write(
+      unresolvedText(result, { store, task, slot: result.slot.getTime(), state: RESOLVED_STATE[state], runId }),
+    )
     return EXIT.refused
   },
 }

@@ -212,10 +212,8 @@ function todoOf({ cause, row, survivor, holder, inForce }: Refused, context: Run
     case 'running':
       return [showStep('see whether it has ended', target)]
     case 'survivor':
-      return [
-        { what: 'wait until it ends, or end it', command: `kill ${survivor?.pid}` },
-        rerunStep('then run the slot again', target),
-      ]
+      // If the process ends by itself, it may have done the work.
+      return [{ what: 'wait until it ends, or end it', command: `kill ${survivor?.pid}` }, ...decisionSteps(target)]
     case 'scheduleMismatch': {
       const at = trigger.kind === 'scheduled' ? formatInstant(trigger.eventTime) : undefined
       return [

@@ -1,6 +1,7 @@
 import { formatDuration } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { COMMAND_PLACEHOLDER, REASON_PLACEHOLDER } from '../../core/placeholder.ts'
+import type { Rerunnable } from '../../core/row/policy.ts'
 import type { Instant, Status } from '../../core/types.ts'
 import { type CommandFlags, commandLine, scheduleFlags } from '../command-line.ts'
 import { forceTaskCommand, logsTailCommand } from './ecs.ts'
@@ -39,12 +40,23 @@ export function rerunStep(what: string, target: StepTarget): NextStep {
   return { what, command: `${command} -- ${COMMAND_PLACEHOLDER}` }
 }
 
-/** Returns the steps for several slots of a task: the missed, failed and stale ones from the slot of `target` to `to`. */
-export function rangeSteps(target: StepTarget, to: Instant): readonly NextStep[] {
+/**
+ * Returns the steps for several slots of a task, from the slot of `target` to `to`: those with a status in `only`, or else
+ * the missed, failed and stale ones.
+ */
+export function rangeSteps(target: StepTarget, to: Instant, only?: readonly Rerunnable[]): readonly NextStep[] {
   const { store, task, schedule, slot, ecs } = target
   const oldest = formatInstant(slot)
-  const range = { store, task, ...(schedule && scheduleFlags(schedule)), from: oldest, to: formatInstant(to) }
-  const list = { what: 'list these slots', command: `${commandLine('rerun', range)} --dry-run` }
+  const range = {
+    store,
+    task,
+    ...(schedule && scheduleFlags(schedule)),
+    from: oldest,
+    to: formatInstant(to),
+    only: only?.join(','),
+  }
+  const statuses = only === undefined ? 'these' : `the ${only.join(' and ')}`
+  const list = { what: `list ${statuses} slots`, command: `${commandLine('rerun', range)} --dry-run` }
   // On ECS, a task runs one slot.
   if (ecs !== null) {
     const note = `Then run the other slots of the list, one after the other: the same command, with the slot in place of ${oldest}.`
@@ -77,8 +89,11 @@ export function decisionSteps(target: StepTarget): readonly NextStep[] {
 export function attentionSteps(status: Status | null, target: StepTarget): readonly NextStep[] {
   switch (status) {
     case 'failed':
-    case 'stale':
       return [...logSteps('check its log', target), ...againSteps('run it again', target)]
+    case 'stale': {
+      const [first, second] = againSteps('run it again', target)
+      return [...logSteps('check its log', target), { ...first, note: STALE_NOTE }, second]
+    }
     case 'missed':
       return againSteps('run it now', target)
     case 'overdue':
@@ -89,7 +104,12 @@ export function attentionSteps(status: Status | null, target: StepTarget): reado
   }
 }
 
-function againSteps(what: string, target: StepTarget): readonly NextStep[] {
+const STALE_NOTE = 'Its work may already be done: look at its log and at the data before you run it again.'
+
+/** A slot that completed before a force failed in it needs no other run, so its rerun comes last and says so. */
+function againSteps(what: string, target: StepTarget): readonly [NextStep, NextStep] {
+  if (target.only?.includes('completed'))
+    return [resolveStep('mark it as done', target), rerunStep('or run it again although it has completed', target)]
   return [rerunStep(what, target), resolveStep('or mark it as done', target)]
 }
 

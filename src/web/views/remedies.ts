@@ -34,6 +34,8 @@ export function remediesOf(status: Status, target: StepTarget, now: Instant): re
       return [rerun('Run it now', target), completed, skipped]
     case 'failed':
     case 'stale':
+      // The work of a slot that completed once was done, so this is the likeliest thing to record.
+      if (target.only !== undefined) return [...log, completed, rerun('Run it again', target)]
       return [...log, rerun('Run it again', target), completed, skipped]
     case 'scheduled':
       return target.slot > now ? [skipped] : [rerun('Run it now', target), skipped]
@@ -70,5 +72,6 @@ function ecsNote(command: string, taskDefinition: string): string {
     SECURITY_GROUPS_PLACEHOLDER,
     PUBLIC_IP_PLACEHOLDER,
   ].filter((text) => command.includes(text))
-  return `Starts ${taskDefinition} on ECS. Replace ${listed(placeholders, 'and')}.`
+  const network = command.includes(SUBNETS_PLACEHOLDER) ? ' The network is that of its schedule.' : ''
+  return `Starts ${taskDefinition} on ECS. Replace ${listed(placeholders, 'and')}.${network}`
 }

@@ -92,6 +92,10 @@ describe('the resolution of a slot', () => {
         /not changed: the slot is already completed\n {2}if it must run again: {2}cronledger rerun /,
       ),
     })
+    // After an unrecorded success, the record may be complete after all. Nothing must run then.
+    const third = await resolve('2026-11-24', 'completed')
+    expect(third).toMatchObject({ code: 65, stderr: expect.stringContaining('so there is nothing to do') })
+    expect(third.stderr).not.toContain('rerun')
   })
 
   test('under a living lease, only if --run names its run, and never while its process lives here', async () => {

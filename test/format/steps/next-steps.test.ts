@@ -167,6 +167,8 @@ describe('the steps for a slot that needs attention', () => {
   test('failed and stale', () => {
     expect(names('failed', ofRow(run))).toEqual(['check its log', 'run it again', 'or mark it as done'])
     expect(names('stale', ofRow(run))).toEqual(['check its log', 'run it again', 'or mark it as done'])
+    const notes = attentionSteps('stale', target).flatMap(({ note }) => note ?? [])
+    expect(notes).toEqual([expect.stringContaining('may already be done')])
   })
 
   test('missed, and overdue without a run', () => {

@@ -42,3 +42,8 @@ test('a slot that is not due yet can only be skipped, and one that is due can al
   expect(titlesAt(target.slot - 1)).toEqual(['Mark as skipped'])
   expect(titlesAt(target.slot)).toEqual(['Run it now', 'Mark as skipped'])
 })
+
+test('a slot that completed before a force failed can be marked as completed, before it can be run again', () => {
+  const titles = remediesOf('failed', { ...target, only: ['completed'] }, target.slot).map(({ what }) => what)
+  expect(titles).toEqual(['Mark as completed', 'Run it again although it has completed'])
+})
