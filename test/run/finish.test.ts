@@ -4,7 +4,7 @@ import { LedgerError } from '../../src/core/errors.ts'
 import { fates, isFinish, isRenewal, works, world } from '../support/simulated/world.ts'
 
 const MINUTE_MS = 60_000
-const FORCE = { by: 'ada', reason: 'bad input file' }
+const FORCE_COMPLETED = { by: 'ada', reason: 'bad input file', only: ['completed'] } as const
 
 describe('renewal still on its way when the child ends', () => {
   test('the finish lands on top of it', async () => {
@@ -39,7 +39,7 @@ describe('finish applied, answer lost', () => {
     const forced = time
       .clock()
       .wait(1_000)
-      .then(() => trigger('b', works(10_000), { force: FORCE }).result)
+      .then(() => trigger('b', works(10_000), { force: FORCE_COMPLETED }).result)
     expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
     expect(await time.run(forced)).toMatchObject({ status: 'completed', attempt: 2 })
     expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['succeeded', 'succeeded'])
@@ -126,7 +126,7 @@ describe('ledger down at the finish', () => {
     }
     expect(await time.run(trigger('a', works(1)).result)).toMatchObject({ status: 'completed' })
     denials = Number.POSITIVE_INFINITY
-    const forced = trigger('b', works(1), { force: FORCE })
+    const forced = trigger('b', works(1), { force: FORCE_COMPLETED })
     expect(await time.run(forced.result)).toMatchObject({ status: 'unrecorded' })
     expect(forced.events.at(-1)).toMatchObject({ finish: 'unanswered', finishCause: 'the token has expired' })
     expect(await row()).toMatchObject({ state: 'PENDING' })
