@@ -23,7 +23,9 @@ describe('two triggers at once, on two hosts', () => {
 describe('second trigger after the first completed, any time later, also after a failed force', () => {
   test('duplicate, recorded', async () => {
     const { time, trigger, row } = world()
-    await time.run(trigger('first', works(MINUTE_MS)).result)
+    const first = trigger('first', works(MINUTE_MS))
+    await time.run(first.result)
+    expect(first.events.at(-1)).not.toHaveProperty('hadCompleted')
     await time.run(time.clock().wait(40 * 24 * HOUR_MS))
     const late = trigger('late', works(1))
     expect(await time.run(late.result)).toMatchObject({ status: 'duplicate', cause: 'completed' })
@@ -31,6 +33,8 @@ describe('second trigger after the first completed, any time later, also after a
     const forced = trigger('forced', failsAfter(1), { force: FORCE_COMPLETED })
     expect(await time.run(forced.result)).toMatchObject({ status: 'failed', outcome: 'failed', recorded: true })
     expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'succeeded' }, { outcome: 'failed' }] })
+    // The log must warn an operator who wants to force the slot once more.
+    expect(forced.events.at(-1)).toMatchObject({ event: 'ended', hadCompleted: true })
     const later = trigger('later', works(1), { settings: { maxAttempts: 5 } })
     expect(await time.run(later.result)).toMatchObject({ status: 'duplicate', cause: 'completed' })
     expect(late.starts() + later.starts()).toBe(0)
