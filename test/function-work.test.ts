@@ -1,4 +1,5 @@
 // What `ledger.run` throws, and that it throws only after the end of the attempt is recorded.
+import { getEventListeners } from 'node:events'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Attempt, createLedger, LedgerError, type RunEvent, type RunOptions } from '../src/index.ts'
@@ -127,6 +128,15 @@ describe('a run that is stopped', () => {
     expect(outcome).toMatchObject({ status: 'completed', value: 'done in time' })
     // @ts-expect-error A run that fails throws, so its result is never `failed`.
     expect(outcome.status === 'failed').toBe(false)
+    await ledger.close()
+  })
+
+  test('leaves no listener on the signal of the caller, who may use it for many runs', async () => {
+    const { signal } = new AbortController()
+    const ledger = newLedger()
+    await ledger.run({ ...NIGHT, signal }, () => expect(getEventListeners(signal, 'abort')).not.toEqual([]))
+    await thrownBy(ledger.run({ ...NIGHT, eventTime: '2026-11-24T03:00:05Z', signal }, fails(new Error('no paper'))))
+    expect(getEventListeners(signal, 'abort')).toEqual([])
     await ledger.close()
   })
 

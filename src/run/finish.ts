@@ -37,12 +37,8 @@ export function finishOf(written: WriteResult<Row>, number: number): Finish {
 export function lossOf(found: StoredRow | null, number: number): 'lost' | 'resolved' | 'deleted' {
   if (found === null) return 'deleted'
   const row = readableRow(found)
-  // No other attempt came, so the last resolution is what took the slot from this attempt.
-  const isResolved =
-    row !== null &&
-    row.state !== 'PENDING' &&
-    attemptCount(row) === number &&
-    row.resolutions.at(-1)?.afterAttempt === number
+  // The last resolution took the slot from this attempt, and no other attempt came after it.
+  const isResolved = row !== null && row.resolutions.at(-1)?.afterAttempt === number && attemptCount(row) === number
   return isResolved ? 'resolved' : 'lost'
 }
 

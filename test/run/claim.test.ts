@@ -7,6 +7,7 @@ import { failsAfter, fates, isClaim, type Run, TASK, works, world } from '../sup
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 const FORCE = { by: 'ada', reason: 'bad input file' }
+const FORCE_COMPLETED = { ...FORCE, only: ['completed'] } as const
 
 describe('two triggers at once, on two hosts', () => {
   test('one starts; the other is recorded as a duplicate', async () => {
@@ -22,14 +23,18 @@ describe('two triggers at once, on two hosts', () => {
 describe('second trigger after the first completed, any time later, also after a failed force', () => {
   test('duplicate, recorded', async () => {
     const { time, trigger, row } = world()
-    await time.run(trigger('first', works(MINUTE_MS)).result)
+    const first = trigger('first', works(MINUTE_MS))
+    await time.run(first.result)
+    expect(first.events.at(-1)).not.toHaveProperty('hadCompleted')
     await time.run(time.clock().wait(40 * 24 * HOUR_MS))
     const late = trigger('late', works(1))
     expect(await time.run(late.result)).toMatchObject({ status: 'duplicate', cause: 'completed' })
 
-    const forced = trigger('forced', failsAfter(1), { force: FORCE })
+    const forced = trigger('forced', failsAfter(1), { force: FORCE_COMPLETED })
     expect(await time.run(forced.result)).toMatchObject({ status: 'failed', outcome: 'failed', recorded: true })
     expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'succeeded' }, { outcome: 'failed' }] })
+    // The log must warn an operator who wants to force the slot once more.
+    expect(forced.events.at(-1)).toMatchObject({ event: 'ended', hadCompleted: true })
     const later = trigger('later', works(1), { settings: { maxAttempts: 5 } })
     expect(await time.run(later.result)).toMatchObject({ status: 'duplicate', cause: 'completed' })
     expect(late.starts() + later.starts()).toBe(0)
@@ -40,8 +45,8 @@ describe('second trigger after the first completed, any time later, also after a
     const { time, trigger, row } = world()
     await time.run(trigger('first', works(1)).result)
     const forced = trigger('forced', works(1), {
-      force: FORCE,
-      fateOf: fates(isClaim, { kind: 'answered' }, ...lostFor(60)),
+      force: FORCE_COMPLETED,
+      fateOf: fates(isClaim, ...lostFor(60)),
     })
     await expect(time.run(forced.result)).rejects.toMatchObject({ kind: 'unreachable' })
     expect((await row()).attempts).toMatchObject([{ runId: 'first', outcome: 'succeeded' }])
@@ -298,7 +303,7 @@ describe('two forces at once', () => {
   test('one starts', async () => {
     const { time, trigger, row } = world()
     await time.run(trigger('a', works(1)).result)
-    const forces = [trigger('b', works(MINUTE_MS), { force: FORCE }), trigger('c', works(MINUTE_MS), { force: FORCE })]
+    const forces = ['b', 'c'].map((id) => trigger(id, works(MINUTE_MS), { force: FORCE_COMPLETED }))
     const results = await time.run(Promise.all(forces.map(({ result }) => result)))
     expect(results.map(({ status }) => status).sort()).toEqual(['completed', 'refused'])
     expect(await row()).toMatchObject({ attempts: [{}, { trigger: { kind: 'forced', ...FORCE } }] })

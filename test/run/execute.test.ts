@@ -5,6 +5,7 @@ import { isFinish, isRenewal, recordVerbs, works, world } from '../support/simul
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 const FORCE = { by: 'ada', reason: 'bad input file' }
+const FORCE_COMPLETED = { ...FORCE, only: ['completed'] } as const
 
 describe('a run inside of a run of the same slot', () => {
   for (const force of [undefined, FORCE]) {
@@ -26,7 +27,7 @@ describe('a run inside of a run of the same slot', () => {
   test('usage error also where the slot had completed before and that run was forced', async () => {
     const { time, trigger, row } = world()
     await time.run(trigger('first', works(1)).result)
-    const outer = trigger('outer', works(MINUTE_MS), { force: { ...FORCE, only: ['completed'] } })
+    const outer = trigger('outer', works(MINUTE_MS), { force: FORCE_COMPLETED })
     await time.run(time.clock().wait(1_000))
     const inner = trigger('inner', works(1), { insideOf: ['outer'] })
     await expect(time.run(inner.result)).rejects.toMatchObject({ kind: 'usage' })

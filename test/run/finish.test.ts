@@ -1,10 +1,14 @@
 // Covers src/run/finish.ts, in whole runs on virtual time.
 import { describe, expect, test } from 'vitest'
 import { LedgerError } from '../../src/core/errors.ts'
+import { claimRow, finishRow, resolveRow } from '../../src/core/row/transition.ts'
+import type { ResolvedState, Row } from '../../src/core/types.ts'
+import { lossOf } from '../../src/run/finish.ts'
+import { CONTEXT, FORCED, LEASE_MS, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
 import { fates, isFinish, isRenewal, works, world } from '../support/simulated/world.ts'
 
 const MINUTE_MS = 60_000
-const FORCE = { by: 'ada', reason: 'bad input file' }
+const FORCE_COMPLETED = { by: 'ada', reason: 'bad input file', only: ['completed'] } as const
 
 describe('renewal still on its way when the child ends', () => {
   test('the finish lands on top of it', async () => {
@@ -39,7 +43,7 @@ describe('finish applied, answer lost', () => {
     const forced = time
       .clock()
       .wait(1_000)
-      .then(() => trigger('b', works(10_000), { force: FORCE }).result)
+      .then(() => trigger('b', works(10_000), { force: FORCE_COMPLETED }).result)
     expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
     expect(await time.run(forced)).toMatchObject({ status: 'completed', attempt: 2 })
     expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['succeeded', 'succeeded'])
@@ -126,7 +130,7 @@ describe('ledger down at the finish', () => {
     }
     expect(await time.run(trigger('a', works(1)).result)).toMatchObject({ status: 'completed' })
     denials = Number.POSITIVE_INFINITY
-    const forced = trigger('b', works(1), { force: FORCE })
+    const forced = trigger('b', works(1), { force: FORCE_COMPLETED })
     expect(await time.run(forced.result)).toMatchObject({ status: 'unrecorded' })
     expect(forced.events.at(-1)).toMatchObject({ finish: 'unanswered', finishCause: 'the token has expired' })
     expect(await row()).toMatchObject({ state: 'PENDING' })
@@ -140,5 +144,30 @@ describe('ledger down at the finish', () => {
     expect(await time.run(run.result)).toMatchObject({ status: 'unrecorded' })
     expect(time.now() - startMs).toBeLessThan(MINUTE_MS + 30_000)
     expect(time.now() - startMs).toBeGreaterThan(MINUTE_MS + 25_000)
+  })
+})
+
+describe('a run that finds its slot taken', () => {
+  const stamp = { writeId: 'w', now: NOW }
+  const resolved = (row: Row | null, state: ResolvedState) =>
+    resolveRow(row, { ...CONTEXT, zoneData: '2026a', runId: 'word', state, by: 'ada', reason: 'looked' }, stamp)
+  const forced = (row: Row) =>
+    claimRow(row, { ...CONTEXT, zoneData: '2026a', runId: 'force', trigger: FORCED }, stamp, LEASE_MS)
+
+  test('was called ended by an operator', () => {
+    expect(lossOf(resolved(rowWith({}), 'FAILED'), 1)).toBe('resolved')
+  })
+
+  test('lost it to another run, although an operator resolved it in between', () => {
+    const next = forced(resolved(rowWith({}), 'FAILED'))
+    expect(lossOf(next, 1)).toBe('lost')
+    expect(lossOf(finishRow(next, SUCCEEDED, stamp), 1)).toBe('lost')
+  })
+
+  test('lost it to another run whose attempt has the same number, because the record was deleted in between', () => {
+    const next = forced(resolved(null, 'SKIPPED'))
+    expect(next.attempts).toMatchObject([{ number: 1, runId: 'force' }])
+    expect(lossOf(finishRow(next, SUCCEEDED, stamp), 1)).toBe('lost')
+    expect(lossOf(null, 1)).toBe('deleted')
   })
 })

@@ -39,9 +39,9 @@ describe.each([
       'a',
       async (attempt, clock) => {
         works.push(attempt.number)
-        return writes === 3 && attempt.number === 1
-          ? failsAfter(1)(attempt, clock)
-          : { outcome: 'succeeded', value: '' }
+        if (writes !== 3 || attempt.number !== 1) return { outcome: 'succeeded', value: '' }
+        await clock.wait(1)
+        return { outcome: 'failed', exitCode: 3, error: 'no paper' }
       },
       {
         settings,
@@ -78,7 +78,10 @@ describe.each([
       const force = { by: 'ada', reason: 'it hangs' }
       return trigger('b', failsAfter(HOUR_MS), { blockedMs: () => 20 * MINUTE_MS, force }).result
     })()
-    expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'notStarted', recorded: false })
+    const result = await time.run(run.result)
+    expect(result).toMatchObject({ status: 'failed', outcome: 'notStarted', recorded: false })
+    // What the attempt before has thrown must reach the caller of the run.
+    expect('error' in result ? result.error : undefined).toBe(writes === 3 ? 'no paper' : undefined)
     expect(works).toHaveLength(last - 1)
     await time.run(contender)
     expect((await row()).attempts.at(-1)).toMatchObject({ runId: 'b', outcome: 'failed' })

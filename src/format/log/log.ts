@@ -281,7 +281,7 @@ function mismatchAdvice(matchesIn: string | undefined): string {
 
 const LOST_BECAUSE: Readonly<Record<LeaseLossCause, string>> = {
   taken: 'another run took over this slot',
-  resolved: 'an operator resolved this slot, and said that this run has ended',
+  resolved: 'an operator resolved this slot while this run was alive',
   deleted: 'the record of this slot was deleted, so another run may start',
   expired: 'the lease could not be renewed in time',
   turn: 'the lease ran out, and another slot of this task now holds the overlap lock',

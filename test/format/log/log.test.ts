@@ -94,6 +94,24 @@ describe('what keeps the run apart from others is in the command too', () => {
     })
   }
 
+  test('scheduleChanged: also in the command that accepts the new schedule', () => {
+    const inForce = { expression: '0 4 * * *', zone: 'UTC' }
+    const event = {
+      event: 'refused',
+      cause: 'scheduleChanged',
+      row: null,
+      survivor: null,
+      inForce,
+      noted: true,
+    } as const
+    const todo = (guards: RunContext['guards']) => commands(event, { guards })
+    const accept = 'cronledger run .* --event-time 2026-11-24T03:00:05Z'
+    expect(todo({ overlap: 'wait' })).toMatch(new RegExp(`${accept} --overlap wait --on-schedule-change warn -- `))
+    expect(todo({ onLeaseLost: 'stop', skewMs: 300_000 })).toMatch(
+      new RegExp(`${accept} --skew 5m --on-lease-lost stop --on-schedule-change warn -- `),
+    )
+  })
+
   test('the holder of the overlap lock need not run: it may wait for its retry', () => {
     const event = { event: 'refused', cause: 'overlap', row: null, survivor: null, holder, noted: true } as const
     expect(text(event)).toMatch(
@@ -126,6 +144,8 @@ describe('a force on a completed slot', () => {
     const resolution = { state: 'COMPLETED', at: NOW, by: 'ada', reason: 'by hand', afterAttempt: 1 } as const
     const row: Row = { ...rowWith({ ending: FAILED }, { trigger: FORCED, ending: FAILED }), resolutions: [resolution] }
     expect(text(refusal(row))).toMatch(/: not started: ada marked the slot as completed at 03:00:05: by hand\n/)
+    const later = { ...resolution, state: 'FAILED', by: 'bob', reason: 'not so', afterAttempt: 2 } as const
+    expect(text(refusal({ ...row, resolutions: [resolution, later] }))).toContain(': not started: ada marked the slot')
   })
 
   test('that failed names the status again in the command that runs the slot again', () => {

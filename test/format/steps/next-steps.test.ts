@@ -13,6 +13,7 @@ import {
   FAILED,
   FORCED,
   lastWaiting,
+  NOT_STARTED,
   NOW,
   ON_ECS,
   pending,
@@ -129,6 +130,15 @@ describe('where the batch runs', () => {
     expect(ofRow(rowOn(ON_ECS, failed), null).ecs).toEqual(ON_ECS)
     expect(ofRow(null, newer)).toEqual({ ecs: newer })
     expect(ofRow(failed).ecs).toBeNull()
+  })
+
+  test('of several attempts: where the last one ran, with the log of the last one that started', () => {
+    const row = rowWith({ ending: FAILED }, { trigger: FORCED, ending: FAILED }, { ending: NOT_STARTED })
+    const [first, second, third] = closed(row).attempts
+    if (first === undefined || second === undefined || third === undefined) throw new Error('three attempts are needed')
+    const attempts = [attemptOn(ON_ECS, first), attemptOn(newer, second), third]
+    expect(ofRow({ ...row, attempts } as Row)).toEqual({ ecs: newer, attempt: attempts[1] })
+    expect(ofRow(rowWith({ ending: NOT_STARTED })).attempt).toMatchObject({ outcome: 'notStarted' })
   })
 
   test('an operator who forced the slot from another host does not change the place', () => {
