@@ -27,16 +27,9 @@ describe('what is known about a finding', () => {
 describe('the next steps for several slots of a task', () => {
   const DAY_MS = 86_400_000
   const row = rowWith({ ending: FAILED })
-  const OTHER = { expression: '0 3 * * 1-5', zone: 'UTC' }
   const common = { task: row.task, schedule: row.schedule }
   const missed = (slot: number): TaskFinding => ({ ...common, kind: 'missed', status: 'missed', slot })
-  const failed = (slot: number, own: Row = row): TaskFinding => ({
-    ...common,
-    kind: 'failed',
-    status: 'failed',
-    slot,
-    row: own,
-  })
+  const failed = (slot: number): TaskFinding => ({ ...common, kind: 'failed', status: 'failed', slot, row })
   const steps = (...found: readonly TaskFinding[]) => {
     const { needs, add } = collectNeeds()
     for (const one of found) add(one)
@@ -60,13 +53,13 @@ describe('the next steps for several slots of a task', () => {
   })
 
   test.each([
-    ['completed once', rowWith({ ending: SUCCEEDED }, { ending: FAILED, trigger: FORCED })],
+    ['completed once', { row: rowWith({ ending: SUCCEEDED }, { ending: FAILED, trigger: FORCED }) }],
     [
       'had a run that was refused because of its schedule',
-      { ...closed(rowWith({ ending: NOT_STARTED })), schedule: OTHER },
+      { row: rowWith({ ending: NOT_STARTED }), otherSchedule: { expression: '0 3 * * 1-5', zone: 'UTC' } },
     ],
   ])('slots that %s have steps of their own, because a range leaves them out', (_, own) => {
-    const found = (slot: number) => failed(slot, { ...own, slot })
+    const found = (slot: number): TaskFinding => ({ ...common, kind: 'failed', status: 'failed', slot, ...own })
     const single = ['  see what happened', '  run it again', '  or mark it as done']
     const range = ['  list these slots', '  run them again, the oldest first']
     const missedOnes = [missed(row.slot - 2 * DAY_MS), missed(row.slot - 3 * DAY_MS)]
