@@ -208,6 +208,11 @@ describe('run', () => {
     ['no task', { task: undefined }, /task "undefined" is not a valid name/],
     ['no schedule', { schedule: undefined }, /schedule and timezone must be text/],
     ['a date that is none', { eventTime: new Date(Number.NaN) }, /event time is an invalid Date/],
+    [
+      'a status without a list',
+      { force: { slot: 'latest', reason: 'bad input', only: 'completed' } },
+      /only "completed" is not allowed\. Give a list/,
+    ],
     ['a number for a time', { eventTime: 5 }, /event time is of type number. Use text or a valid Date/],
   ] as unknown as ReadonlyArray<[string, Partial<RunOptions>, RegExp]>) {
     test(`${what} rejects with a LedgerError, and nothing is called`, async () => {

@@ -1,8 +1,9 @@
 import { usageError } from '../core/errors.ts'
-import { unmetUntil } from '../core/row/status.ts'
+import { readableRow, unmetUntil } from '../core/row/status.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
 import { aroseAt, findingOf, type TaskFinding } from '../core/task/findings.ts'
-import { type ExpectedTimesGiven, expectedTimes } from '../core/task/task-record.ts'
+import { scheduleWith } from '../core/task/schedules-in-force.ts'
+import { type ExpectedTimesGiven, expectedTimes, isSameSpec } from '../core/task/task-record.ts'
 import type { Instant } from '../core/types.ts'
 import { concurrently } from './concurrently.ts'
 import { auditedSlots, taskInForce } from './expected.ts'
@@ -39,11 +40,20 @@ export async function* checkTask(
   const owner = known.expectations?.owner
   const { ecs } = known
   const audit = { now, skewMs: settings.skewMs, ...expectedTimes(known, settings.times) }
-  for await (const found of auditedSlots(taskInForce(known, unmetUntil(audit)), settings, deps)) {
+  const inForce = taskInForce(known, unmetUntil(audit))
+  for await (const found of auditedSlots(inForce, settings, deps)) {
     settings.progress(task, (found.row ?? found.missed).slot)
     const finding = findingOf(found, audit)
     if (finding === null || (newMs !== undefined && !isNew(aroseAt(finding, audit), now, newMs))) continue
-    yield { ...finding, task, schedule, ...(owner !== undefined && { owner }), ...(ecs !== null && { ecs }) }
+    const own = readableRow(found.row)?.schedule ?? scheduleWith(inForce.schedules, finding.slot)?.spec ?? schedule
+    yield {
+      ...finding,
+      task,
+      schedule,
+      ...(!isSameSpec(own, schedule) && { otherSchedule: own }),
+      ...(owner !== undefined && { owner }),
+      ...(ecs !== null && { ecs }),
+    }
   }
 }
 

@@ -3,7 +3,6 @@ import { formatInstant } from '../core/instant.ts'
 import { attemptCount, hasStarted } from '../core/row/attempts.ts'
 import { terminalState } from '../core/row/decide.ts'
 import type { TaskFinding } from '../core/task/findings.ts'
-import { isSameSpec } from '../core/task/task-record.ts'
 import type { AttemptRecord, Instant, Row } from '../core/types.ts'
 import { zonedTime } from './local-time.ts'
 import type { LogObject } from './log/log.ts'
@@ -97,8 +96,7 @@ export function collectNeeds(): { add(found: TaskFinding): void; readonly needs:
 function isNotInRange(found: TaskFinding): boolean {
   const row = rowOf(found)
   if (row === null) return false
-  const isOfOtherSchedule = !isSameSpec(row.schedule, found.schedule) && !row.attempts.some(hasStarted)
-  return terminalState(row) === 'completed' || isOfOtherSchedule
+  return terminalState(row) === 'completed' || (found.otherSchedule !== undefined && !row.attempts.some(hasStarted))
 }
 
 function newer(one: TaskFinding | null, other: TaskFinding): TaskFinding {
@@ -221,10 +219,10 @@ function rowOf(found: TaskFinding): Row | null {
 
 /** The row has the schedule of its slot. A missed slot may be one of an earlier schedule, which the task record knows. */
 function targetOf(found: TaskFinding, ledger: CheckedLedger): StepTarget {
-  const { task, slot, ecs } = found
+  const { task, slot, ecs, otherSchedule } = found
   const row = rowOf(found)
   const schedule = row?.schedule ?? givenSchedule(found, ledger)
-  return { store: ledger.store, task, slot, schedule, ...ofRow(row, ecs) }
+  return { store: ledger.store, task, slot, schedule, otherSchedule, ...ofRow(row, ecs) }
 }
 
 function givenSchedule({ schedule }: TaskFinding, { hasOwnSchedule }: CheckedLedger): StepTarget['schedule'] {

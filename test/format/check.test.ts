@@ -122,11 +122,8 @@ describe('the next steps for several slots of a task', () => {
   })
 
   test('a slot whose run was refused because of its schedule is never one of several to run', () => {
-    const refused = {
-      ...closed(rowWith({ ending: NOT_STARTED })),
-      schedule: { expression: '0 3 * * 1-5', zone: 'UTC' },
-    }
-    const found = { ...failed(row.slot), row: refused } as TaskFinding
+    const otherSchedule = { expression: '0 3 * * 1-5', zone: 'UTC' }
+    const found = { ...failed(row.slot), row: closed(rowWith({ ending: NOT_STARTED })), otherSchedule } as TaskFinding
     expect(steps(found)).toContain('  run it again')
     const several = steps(found, missed(row.slot - DAY_MS), missed(row.slot - 2 * DAY_MS))
     expect(several.at(-1)).toBe('  see the slot that a range leaves out')

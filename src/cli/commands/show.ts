@@ -15,7 +15,7 @@ import type { Instant } from '../../core/types.ts'
 import { statusOfItem } from '../../format/row.ts'
 import { type AbsentSlot, absentText, showJson, showText } from '../../format/show.ts'
 import { attentionSteps } from '../../format/steps/next-steps.ts'
-import { ofRow, stepLines } from '../../format/steps/step.ts'
+import { ofRow, otherScheduleOf, stepLines } from '../../format/steps/step.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
@@ -69,7 +69,9 @@ export const show: Command = {
     if (row === null) {
       const absent = await readAbsent(values, slot, ledger, reading, record, now)
       const schedule = values.schedule === undefined ? null : absent.schedule
-      const todo = attentionSteps(absent.status, { store, task, slot, schedule, ...ofRow(row, (await record())?.ecs) })
+      const known = await record()
+      const of = { ...otherScheduleOf(absent.schedule, known), ...ofRow(row, known?.ecs) }
+      const todo = attentionSteps(absent.status, { store, task, slot, schedule, ...of })
       sink.write([`cronledger: ${absentText(absent, now)}`, ...stepLines(todo).map(printable)].join('\n'))
       return NO_ROW
     }
@@ -83,7 +85,8 @@ export const show: Command = {
     const doneByMsOf = () => doneByMs
     const schedule = readableRow(row)?.schedule ?? null
     const status = statusOfItem(row, now, skewMs, doneByMsOf)
-    const todo = attentionSteps(status, { store, task, slot, schedule, ...ofRow(row, known?.ecs) })
+    const of = { ...otherScheduleOf(schedule, known), ...ofRow(row, known?.ecs) }
+    const todo = attentionSteps(status, { store, task, slot, schedule, ...of })
     await print(json ? showJson(row, now, skewMs, doneByMsOf) : showText(row, now, skewMs, { found, doneByMsOf, todo }))
     return EXIT.ok
   },

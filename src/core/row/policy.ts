@@ -105,6 +105,9 @@ export const DEFAULT_FORCED: readonly Rerunnable[] = [...DEFAULT_RERUNNABLE, 'sk
 
 /** Returns each of the named statuses once. Throws a usage error for any other text. */
 export function readRerunnable(words: readonly string[]): readonly Rerunnable[] {
+  if (!Array.isArray(words)) {
+    throw usageError(`only ${quote(String(words))} is not allowed. Give a list of statuses, such as ['completed'].`)
+  }
   const known = words.map((word) => {
     const name = RERUNNABLE.find((one) => one === word)
     if (name === undefined)

@@ -26,6 +26,8 @@ export type TaskFinding = SlotFinding & {
   readonly task: string
   /** The schedule that is in force now. Operators read times in its zone. */
   readonly schedule: ScheduleSpec
+  /** The schedule of the slot, if it is another one. Left out: the same. */
+  readonly otherSchedule?: ScheduleSpec
   /** The owner that the runs of the task state: a name, URL or runbook. Left out: they state none. */
   readonly owner?: string
   /** Where the latest scheduled run of the task ran. Left out: not on ECS, or no run has said. */

@@ -6,18 +6,30 @@ import {
   SECURITY_GROUPS_PLACEHOLDER,
   SUBNETS_PLACEHOLDER,
 } from '../../core/placeholder.ts'
-import type { AttemptRecord, EcsFacts } from '../../core/types.ts'
+import type { AttemptRecord, EcsFacts, ScheduleSpec } from '../../core/types.ts'
 import { programLine } from '../command-line.ts'
 import type { StepTarget } from './step.ts'
 
 /** Returns the command that runs a slot again where its batch runs, with the force in the environment of the container. */
-export function forceTaskCommand(ecs: EcsFacts, { slot, only }: Pick<StepTarget, 'slot' | 'only'>): string {
+export function forceTaskCommand(
+  ecs: EcsFacts,
+  { slot, only, otherSchedule }: Pick<StepTarget, 'slot' | 'only' | 'otherSchedule'>,
+): string {
   return runTaskCommand(ecs, {
     CRONLEDGER_FORCE_SLOT: formatInstant(slot),
+    ...(otherSchedule && scheduleVariables(otherSchedule)),
     ...(only !== undefined && { CRONLEDGER_FORCE_ONLY: only.join(',') }),
     CRONLEDGER_REASON: REASON_PLACEHOLDER,
     CRONLEDGER_BY: NAME_PLACEHOLDER,
   })
+}
+
+function scheduleVariables({ expression, zone, anchor }: ScheduleSpec): Readonly<Record<string, string>> {
+  return {
+    CRONLEDGER_SCHEDULE: expression,
+    CRONLEDGER_TIMEZONE: zone,
+    ...(anchor !== undefined && { CRONLEDGER_ANCHOR: formatInstant(anchor) }),
+  }
 }
 
 /**

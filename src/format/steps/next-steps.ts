@@ -59,7 +59,11 @@ export function rangeSteps(target: StepTarget, to: Instant, only?: readonly Reru
   const list = { what: `list ${statuses} slots`, command: `${commandLine('rerun', range)} --dry-run` }
   // On ECS, a task runs one slot.
   if (ecs !== null) {
-    const note = `Then run the other slots of the list, one after the other: the same command, with the slot in place of ${oldest}.`
+    const others = 'Then run the other slots of the list, one after the other'
+    const note =
+      target.otherSchedule === undefined
+        ? `${others}: the same command, with the slot in place of ${oldest}.`
+        : `${others}. They may have another schedule, so get the command of each slot from cronledger show.`
     return [list, { ...rerunStep('run the oldest one', target), note }]
   }
   const rerun = commandLine('rerun', { ...range, reason: REASON_PLACEHOLDER })

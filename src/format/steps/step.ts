@@ -3,6 +3,7 @@ import { hasStarted } from '../../core/row/attempts.ts'
 import { terminalState } from '../../core/row/decide.ts'
 import type { Guards, Rerunnable } from '../../core/row/policy.ts'
 import { readableRow } from '../../core/row/status.ts'
+import { isSameSpec, type Schedules } from '../../core/task/task-record.ts'
 import type { AttemptRecord, EcsFacts, Instant, ScheduleSpec, StoredRow } from '../../core/types.ts'
 
 /** Something that the operator can do, as a command to copy. */
@@ -21,6 +22,11 @@ export interface StepTarget {
   readonly slot: Instant
   /** Null if the task record of the ledger has the schedule of the slot. */
   readonly schedule: ScheduleSpec | null
+  /**
+   * The schedule of the slot, if the task has another one now. The container of the latest run has that one, and would
+   * refuse the slot. Left out: the same.
+   */
+  readonly otherSchedule?: ScheduleSpec | undefined
   /** The settings that the command must repeat. Left out: none. */
   readonly guards?: Guards
   /** Where the batch runs, if that is on ECS. Null: elsewhere, or unknown. A run of the slot must start there. */
@@ -29,6 +35,18 @@ export interface StepTarget {
   readonly attempt?: AttemptRecord | undefined
   /** The statuses for which a force must say that it is meant. Left out: those of the default. */
   readonly only?: readonly Rerunnable[] | undefined
+}
+
+/**
+ * Returns the schedule of a slot, if the task has another one now. `recorded` has the schedules of the task, the oldest
+ * first.
+ */
+export function otherScheduleOf(
+  own: ScheduleSpec | null,
+  recorded: { readonly schedules: Schedules } | null,
+): Pick<StepTarget, 'otherSchedule'> {
+  const latest = recorded?.schedules.at(-1)?.spec
+  return own === null || latest === undefined || isSameSpec(own, latest) ? {} : { otherSchedule: own }
 }
 
 /** Returns the slot of a run as a target. With `row`, the target also has what the row says. */

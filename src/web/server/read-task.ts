@@ -10,7 +10,7 @@ import { scheduleWith } from '../../core/task/schedules-in-force.ts'
 import { gapsOf, suspensionOf } from '../../core/task/suspensions.ts'
 import { EMPTY_TASK_RECORD, expectedTimes } from '../../core/task/task-record.ts'
 import { type Instant, STATUSES, type Status } from '../../core/types.ts'
-import { ofRow } from '../../format/steps/step.ts'
+import { ofRow, otherScheduleOf } from '../../format/steps/step.ts'
 import type { CalendarModel, Tally } from '../views/calendar.tsx'
 import type { SlotWithStatus } from '../views/history-table.tsx'
 import type { TaskQuery } from '../views/links.ts'
@@ -208,7 +208,8 @@ export function slotModelOf(
   // `resolve` and `rerun` find the schedule in the task record, unless no schedule there has the slot. For example, the
   // schedule of a late delivery may never have been recorded. The command then needs the schedule of the row.
   const schedule = scheduleWith(inForce, slot) === null ? own : null
-  const target = { store: storeAnywhere(store), task: head.task, slot, schedule, ...ofRow(row, known?.ecs) }
+  const other = otherScheduleOf(own ?? scheduleWith(inForce, slot)?.spec ?? null, known)
+  const target = { store: storeAnywhere(store), task: head.task, slot, schedule, ...other, ...ofRow(row, known?.ecs) }
   const found = suspensionOf(known, slot)
   const { now, skewMs } = reading
   const { lateAfterMs, doneByMs } = expectedTimes(known, reading)

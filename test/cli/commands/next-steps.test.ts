@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { overridesIn } from '../../format/steps/pasted.ts'
-import { cronledger, NIGHTLY, scratch } from '../../support/cli.ts'
+import { cronledger, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
 import { serveMetadata } from '../../support/ecs-metadata.ts'
 
 const folder = scratch()
@@ -30,4 +30,41 @@ test('a missed slot of a task on ECS: check, its JSON and its notification have 
   expect(JSON.parse(readFileSync(join(folder, 'sent'), 'utf8'))).toMatchObject({ event: 'missed', todo })
   const text = await cronledger(['check', '--store', store, ...range])
   expect(text.stdout).toContain(`\n  run it now:          ${todo[0].command}\n`)
+})
+
+test('after a change of the schedule, the command for ECS runs a slot of the old one, and the page has it too', async () => {
+  const { env } = await serveMetadata({})
+  const base = { ...env, CRONLEDGER_STORE: `file:${join(folder, 'changed.db')}`, CRONLEDGER_TASK: 'nightly' }
+  const run = (more: Readonly<Record<string, string>>, ...command: readonly string[]) =>
+    cronledger(['run', '--', ...command], { env: { ...base, CRONLEDGER_SCHEDULE: '0 5 * * *', ...more } })
+  const [failed, missed] = [slotBefore(4), slotBefore(3)]
+  const later = slotBefore(1)
+  const old = { CRONLEDGER_SCHEDULE: '0 3 * * *' }
+  await run({ ...old, CRONLEDGER_EVENT_TIME: failed }, 'false')
+  await run({ ...old, CRONLEDGER_EVENT_TIME: slotBefore(2) }, 'true')
+  await run({ CRONLEDGER_EVENT_TIME: later.replace('T03', 'T05') }, 'true')
+
+  const ask = (...args: readonly string[]) => cronledger(args, { env: { CRONLEDGER_STORE: base.CRONLEDGER_STORE } })
+  const check = await ask('check', '--since', failed, '--until', later, '--json')
+  const found: readonly Loose[] = JSON.parse(check.stdout)
+  expect(found.map(({ kind, slot }) => [kind, slot])).toEqual([
+    ['missed', missed],
+    ['failed', failed],
+  ])
+  const { stdout: html } = await ask('report', '--since', failed, '--until', later, '--out', '-')
+  // A page marks the placeholders of a command.
+  const page = html
+    .replace(/<[^>]*>/g, '')
+    .replaceAll('&quot;', '"')
+    .replaceAll('&#39;', "'")
+  for (const { kind, slot, todo } of found) {
+    const what = kind === 'missed' ? 'run it now' : 'run it again'
+    const command: string = todo.find((step: Loose) => step['what'] === what)['command']
+    const { stdout, stderr } = await ask('show', 'nightly', '--slot', slot)
+    expect(stdout + stderr).toContain(command)
+    expect(page).toContain(command)
+    const forced = { ...overridesIn(command).environment, CRONLEDGER_REASON: 'fixed', CRONLEDGER_BY: 'Ada' }
+    const again = await run(forced, 'sh', '-c', 'echo $CRONLEDGER_RUN_SLOT')
+    expect(again).toMatchObject({ code: 0, stdout: `${slot}\n` })
+  }
 })

@@ -46,6 +46,14 @@ async function forcedBy(command: string, environment: Readonly<Record<string, st
 }
 
 describe('on ECS', () => {
+  test('the command for a slot of another schedule overrides that of the container', async () => {
+    const otherSchedule = { expression: 'rate(2 days)', zone: 'Asia/Tokyo', anchor: slot }
+    const { command } = rerunStep('run it again', { ...target, otherSchedule })
+    expect(await forcedBy(command)).toMatchObject({ schedule: 'rate(2 days)', timezone: 'Asia/Tokyo', anchor: SLOT })
+    const [, { note } = { note: '' }] = rangeSteps({ ...target, otherSchedule }, slot + 1)
+    expect(note).toMatch(/get the command of each slot from cronledger show/)
+  })
+
   test('the run command starts the recorded task definition again, and the parser of run reads its overrides', async () => {
     const { command } = rerunStep('run it again', target)
     expect(wordsOf(command).slice(0, 11)).toEqual([
