@@ -1,7 +1,8 @@
 // The snippets of the guide for other schedulers: their form, and the run that they start with the values that the scheduler puts in.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { parse as parseYaml } from 'yaml'
 import { cronledger, type Ended, type Loose, scratch } from '../support/cli.ts'
@@ -27,13 +28,17 @@ function blockWith(kind: string, text: string): string {
   return found[0]?.text ?? ''
 }
 
+/** Returns the variables that set the clock of a program. */
+function clockAt(instant: string) {
+  const clock = new URL('clock.mjs', import.meta.url).href
+  return { NODE_OPTIONS: `--import=${clock}`, DOCS_CLOCK: String(Date.parse(instant)) }
+}
+
 /** Returns a runner on a ledger of its own. The ledger of the snippet may be in AWS. */
 function runner() {
   const CRONLEDGER_STORE = `file:${join(mkdtempSync(join(folder, 'ledger-')), 'ledger.db')}`
   return (env: Readonly<Record<string, string>>, startedAt?: string) => {
-    const clock = new URL('clock.mjs', import.meta.url).href
-    const late =
-      startedAt === undefined ? {} : { NODE_OPTIONS: `--import=${clock}`, DOCS_CLOCK: String(Date.parse(startedAt)) }
+    const late = startedAt === undefined ? {} : clockAt(startedAt)
     return cronledger(['run', '--', 'true'], { env: { ...env, ...late, CRONLEDGER_STORE, CRONLEDGER_LOG: 'json' } })
   }
 }
@@ -269,4 +274,34 @@ test('cron: the line has the schedule of its variables, and the second host is a
   expect(env).toMatchObject({ ...NIGHTLY, CRON_TZ: 'Asia/Tokyo' })
   expect(jobs).toEqual([`${NIGHTLY.CRONLEDGER_SCHEDULE} /usr/local/bin/cronledger run -- /usr/local/bin/batch.sh`])
   await expectOneRun(env, '2026-01-05T18:00:02Z')
+})
+
+describe('the Lambda function', () => {
+  function handlerOn(store: string) {
+    const lambda = mkdtempSync(join(folder, 'lambda-'))
+    mkdirSync(join(lambda, 'node_modules'))
+    symlinkSync(new URL('../..', import.meta.url).pathname, join(lambda, 'node_modules', 'cronledger'))
+    const file = join(lambda, 'handler.mjs')
+    writeFileSync(file, blockWith('js', 'export async function handler'))
+    const code = `import(${JSON.stringify(pathToFileURL(file))}).then(({ handler }) => handler({ time: '${SLOT}' })).then(console.log)`
+    return () =>
+      spawnSync(process.execPath, ['--eval', code], {
+        encoding: 'utf8',
+        env: { ...process.env, CRONLEDGER_STORE: store },
+      })
+  }
+
+  test('does not fail while the task is paused, and fails if its run is refused', async () => {
+    const store = `file:${join(mkdtempSync(join(folder, 'ledger-')), 'ledger.db')}`
+    const env = { ...NIGHTLY, CRONLEDGER_STORE: store }
+    const invoke = handlerOn(store)
+    await cronledger(['run', '--event-time', '2026-01-04T18:00:00Z', '--', 'true'], { env })
+    const paused = { ...env, ...clockAt('2026-01-05T00:00:00Z') }
+    expect((await cronledger(['pause', '--reason', 'maintenance'], { env: paused })).code).toBe(0)
+    expect(invoke()).toMatchObject({ status: 0, stdout: 'paused\n' })
+    const other = { ...env, CRONLEDGER_STORE: `${store}.refused` }
+    await cronledger(['run', '--event-time', SLOT, '--', 'false'], { env: other })
+    const refused = handlerOn(other.CRONLEDGER_STORE)()
+    expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining('refused (failed)') })
+  })
 })

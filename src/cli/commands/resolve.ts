@@ -28,7 +28,7 @@ const OPTIONS = {
   run: {
     kind: 'text',
     value: 'ID',
-    help: 'The run of the latest attempt, which you know has ended',
+    help: 'Run id of the latest attempt, if you know that this run has ended',
     details:
       'The slot is then resolved also while the lease of that run holds. If the run is still alive, it cannot record its result any more: it is stopped with its next heartbeat, and until then another run may start beside it.',
   },

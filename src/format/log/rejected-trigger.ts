@@ -212,8 +212,11 @@ function todoOf({ cause, row, survivor, holder, inForce }: Refused, context: Run
     case 'running':
       return [showStep('see whether it has ended', target)]
     case 'survivor':
-      // If the process ends by itself, it may have done the work.
-      return [{ what: 'wait until it ends, or end it', command: `kill ${survivor?.pid}` }, ...decisionSteps(target)]
+      // The reader may be on another host. If the process ends by itself, it may have done the work.
+      return [
+        { what: `wait until it ends, or end it on ${context.host.host}`, command: `kill ${survivor?.pid}` },
+        ...decisionSteps(target),
+      ]
     case 'scheduleMismatch': {
       const at = trigger.kind === 'scheduled' ? formatInstant(trigger.eventTime) : undefined
       return [

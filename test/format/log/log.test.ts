@@ -163,6 +163,19 @@ test('a trigger that finds the slot stale is told that its batch may have succee
   )
 })
 
+test('a process of the attempt before may still do the work, so the operator looks before anything runs again', () => {
+  const survivor = { pid: 4711, command: 'python3' }
+  const event = { event: 'refused', cause: 'survivor', row: rowWith({}), survivor, noted: true } as const
+  expect(json(event)).toMatchObject({
+    todo: [
+      { what: expect.stringContaining('wait until it ends, or end it on '), command: 'kill 4711' },
+      { what: 'see what happened' },
+      { what: 'run it again' },
+      { what: 'or mark it as done' },
+    ],
+  })
+})
+
 test('a success that is not recorded says so first, and how to record it', () => {
   const attempt = rowWith({}).attempts[0]
   if (attempt === undefined) throw new Error('no attempt')
