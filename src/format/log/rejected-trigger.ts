@@ -226,9 +226,11 @@ function todoOf({ cause, row, survivor, holder, inForce }: Refused, context: Run
     case 'tooManyAttempts':
       return [lookStep(target), resolveStep('when the work is done', target)]
     case 'newerAttempt':
-      return [showStep('see its result', target), rerunStep('run it again', target)]
-    case 'completed':
-      return [showStep('see its result', target), rerunStep('if its work must be done again', target)]
+    case 'completed': {
+      // The newer attempt may have completed the slot.
+      const again = target.only === undefined ? 'run it again' : 'if its work must be done again'
+      return [showStep('see its result', target), rerunStep(again, target)]
+    }
     case 'skipped':
       return [showStep('see why', target), rerunStep('run it anyway', target)]
     case 'stale':

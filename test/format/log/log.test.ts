@@ -143,6 +143,14 @@ test('a trigger that finds the slot stale is told that its batch may have succee
   )
 })
 
+test('a force that finds a newer attempt is not told to run finished work again', () => {
+  const again = (row: Row) => json({ event: 'refused', cause: 'newerAttempt', row, survivor: null, noted: true })
+  expect(again(rowWith({ ending: SUCCEEDED }))).toMatchObject({
+    todo: [{}, { what: 'if its work must be done again' }],
+  })
+  expect(again(rowWith({ ending: FAILED }))).toMatchObject({ todo: [{}, { what: 'run it again' }] })
+})
+
 test('a process of the attempt before may still do the work, so the operator looks before anything runs again', () => {
   const survivor = { pid: 4711, command: 'python3' }
   const event = { event: 'refused', cause: 'survivor', row: rowWith({}), survivor, noted: true } as const
