@@ -140,7 +140,7 @@ function staleText(name: string, last: AttemptRecord | undefined, where: string)
   const stopped = `${name}${where} stopped reporting and needs a decision`
   return last === undefined
     ? `${stopped}. Its batch may have succeeded.`
-    : `${stopped}. Its batch may have succeeded: look in its log for a line with "The batch SUCCEEDED".`
+    : `${stopped}. Its batch may have succeeded: look at the data, and in its log for a line with "The batch SUCCEEDED".`
 }
 
 function leaseText(row: StoredRow | null, context: RunContext): string {

@@ -139,7 +139,7 @@ describe('a force on a completed slot', () => {
 
 test('a trigger that finds the slot stale is told that its batch may have succeeded', () => {
   expect(text({ event: 'refused', cause: 'stale', row: rowWith({}), survivor: null, noted: true })).toContain(
-    'attempt 1 (run run-1, host host) stopped reporting and needs a decision. Its batch may have succeeded: look in its log for a line with "The batch SUCCEEDED".',
+    'attempt 1 (run run-1, host host) stopped reporting and needs a decision. Its batch may have succeeded: look at the data, and in its log for a line with "The batch SUCCEEDED".',
   )
 })
 
