@@ -34,7 +34,7 @@ function messageOf({ attempt, ending, durationMs, finish, finishCause, detail, r
   if (ending.outcome === 'succeeded') {
     return unrecorded === null
       ? `${name} succeeded in ${elapsed(durationMs)}`
-      : `The batch SUCCEEDED, but ${sentence(`its result ${unrecorded}`)} Do not run it again.`
+      : `The batch SUCCEEDED, but ${sentence(`its result ${unrecorded}`)} Do not run it again.${secondRunText(finish)}`
   }
   const started = ending.outcome !== 'notStarted'
   const end = `${name} ${endingText(ending)}${started ? ` after ${elapsed(durationMs)}` : ''}`
@@ -47,6 +47,11 @@ function messageOf({ attempt, ending, durationMs, finish, finishCause, detail, r
   return detail === undefined
     ? `${known}, and the slot is recorded as failed`
     : `${sentence(known)} The slot is recorded as failed.`
+}
+
+/** The other run did not know of the success when it started. The operator may still be able to stop it. */
+function secondRunText(finish: FinishResult): string {
+  return finish === 'lost' ? ' The other run may be doing its work a second time.' : ''
 }
 
 /** Returns what is known of a result that is not recorded, to follow `the result`. */

@@ -140,7 +140,7 @@ function staleText(name: string, last: AttemptRecord | undefined, where: string)
   const stopped = `${name}${where} stopped reporting and needs a decision`
   return last === undefined
     ? `${stopped}. Its batch may have succeeded.`
-    : `${stopped}. Its batch may have succeeded: look in its log for a line with "The batch SUCCEEDED".`
+    : `${stopped}. Its batch may have succeeded: look at the data, and in its log for a line with "The batch SUCCEEDED".`
 }
 
 function leaseText(row: StoredRow | null, context: RunContext): string {
@@ -226,9 +226,11 @@ function todoOf({ cause, row, survivor, holder, inForce }: Refused, context: Run
     case 'tooManyAttempts':
       return [lookStep(target), resolveStep('when the work is done', target)]
     case 'newerAttempt':
-      return [showStep('see its result', target), rerunStep('run it again', target)]
-    case 'completed':
-      return [showStep('see its result', target), rerunStep('if its work must be done again', target)]
+    case 'completed': {
+      // The newer attempt may have completed the slot.
+      const again = target.only === undefined ? 'run it again' : 'if its work must be done again'
+      return [showStep('see its result', target), rerunStep(again, target)]
+    }
     case 'skipped':
       return [showStep('see why', target), rerunStep('run it anyway', target)]
     case 'stale':

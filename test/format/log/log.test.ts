@@ -159,8 +159,16 @@ describe('a force on a completed slot', () => {
 
 test('a trigger that finds the slot stale is told that its batch may have succeeded', () => {
   expect(text({ event: 'refused', cause: 'stale', row: rowWith({}), survivor: null, noted: true })).toContain(
-    'attempt 1 (run run-1, host host) stopped reporting and needs a decision. Its batch may have succeeded: look in its log for a line with "The batch SUCCEEDED".',
+    'attempt 1 (run run-1, host host) stopped reporting and needs a decision. Its batch may have succeeded: look at the data, and in its log for a line with "The batch SUCCEEDED".',
   )
+})
+
+test('a force that finds a newer attempt is not told to run finished work again', () => {
+  const again = (row: Row) => json({ event: 'refused', cause: 'newerAttempt', row, survivor: null, noted: true })
+  expect(again(rowWith({ ending: SUCCEEDED }))).toMatchObject({
+    todo: [{}, { what: 'if its work must be done again' }],
+  })
+  expect(again(rowWith({ ending: FAILED }))).toMatchObject({ todo: [{}, { what: 'run it again' }] })
 })
 
 test('a process of the attempt before may still do the work, so the operator looks before anything runs again', () => {
