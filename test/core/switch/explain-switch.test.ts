@@ -56,7 +56,10 @@ describe('a daily batch', () => {
   })
 
   test('a switch at a slot is a switch before it: the new schedule has that slot', () => {
-    expect(affectedIn(between('0 3 * * *', '30 4 * * *', '2026-11-25T03:00:00+09:00'))).toEqual([])
+    const at = between('0 3 * * *', '30 4 * * *', '2026-11-25T03:00:00+09:00')
+    expect(affectedIn(at)).toEqual([])
+    // Nothing is left of the span that ends with this slot.
+    expect(spansOf(at)[0]).toBe('11-24T19:30 11-25T18:00')
     expect(affectedIn(between('0 3 * * *', '30 4 * * *', '2026-11-25T03:00:00.001+09:00'))).toHaveLength(1)
     expect(affectedIn(between('0 3 * * *', '30 4 * * *', '2026-11-25T04:30:00+09:00'))).toHaveLength(1)
     expect(affectedIn(between('0 3 * * *', '30 4 * * *', '2026-11-25T04:30:00.001+09:00'))).toEqual([])
