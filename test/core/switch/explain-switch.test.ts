@@ -177,6 +177,19 @@ describe('other rhythms', () => {
     expect(ended).toMatchObject({ affected: [], after: [], safe: [{ after: at + DAY_MS, before: null }] })
   })
 
+  test.each([
+    ['hourly', '5 * * * *', ['hour']],
+    ['each day', '0 3 * * *', ['day']],
+    ['on working days', '0 3 * * 1-5', ['day', 'week']],
+    ['on the first day of the month', '0 3 1 * *', ['day', 'week', 'month']],
+    ['on the third Monday of the month', '0 3 * * 1#3', ['day', 'week', 'month']],
+    ['once a year', '0 3 1 4 *', ['day', 'week', 'month', 'year']],
+    ['each week until the schedule ends', 'cron(0 3 ? * MON 2026)', ['day', 'week']],
+  ])('a batch that runs %s is counted in units that always have a slot', (_, expression, units) => {
+    const at = Date.parse('2026-11-25T04:00:00Z')
+    expect(compareSchedules(scheduleOf(expression), scheduleOf(expression), at).units).toEqual(units)
+  })
+
   test('the same schedule is safe at any time', () => {
     const same = between('0 3 * * *', '0 3 * * *', '2026-11-25T00:00:00Z')
     expect(same).toMatchObject({ affected: [], safe: [{ before: null }], searchedUntil: same.at + 14 * DAY_MS })
