@@ -56,7 +56,7 @@ export async function refuseClaimed(
   const finish = await finishAttempt(await lease.release(), { outcome: 'notStarted' }, settings, io)
   const noted =
     finish.kind === 'unanswered'
-      ? { noted: false, detail: finish.cause.message }
+      ? { noted: false, detail: `${finish.cause.message}, so its claim may hold the slot until its lease ends` }
       : await noteRejection({ kind: 'refused', cause }, request, settings, io)
   io.emit({ event: 'refused', ...refused, row: null, survivor: null, ...noted })
   return { status: 'refused', cause, row: null }

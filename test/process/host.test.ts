@@ -51,15 +51,17 @@ describe('the log', () => {
 
   test.each([
     ['another log driver', { LogDriver: 'awsfirelens', LogOptions: { Name: 'cloudwatch' } }],
+    ['another log driver with options of the same names', { LogDriver: 'my-driver' }],
     ['a log in another Region', { LogOptions: { ...options, 'awslogs-region': 'us-east-1' } }],
     ['no log options, as before agent 1.45.0', { LogDriver: undefined, LogOptions: undefined }],
   ])('is left out for %s', async (_, log) => {
     expect((await withLog(log)).ecs).toEqual(others)
   })
 
-  test('has no stream if the metadata has none', async () => {
+  test('has no stream if the metadata has none, or one that the row could not keep', async () => {
     const { 'awslogs-stream': _, ...without } = options
-    expect((await withLog({ LogOptions: without })).ecs).toEqual({ ...others, logGroup })
+    for (const LogOptions of [without, { ...without, 'awslogs-stream': 'cronledger/batch/' }])
+      expect((await withLog({ LogOptions })).ecs).toEqual({ ...others, logGroup })
   })
 })
 

@@ -59,6 +59,15 @@ test('the command reads the notice to its end, by a shell', async () => {
   expect(readFileSync(file, 'utf8')).toBe('{"EVENT":"FAILED"}\n')
 })
 
+test('a process that sends many, one after the other, delivers each of them', async () => {
+  const notifier = openNotifier('cat >> "$FILE"', patientClock)
+  for (const sent of ['1', '12', '123', '1234', '12345', '123456']) {
+    notifier.send(notice(sent.slice(-1)))
+    await until(() => existsSync(file) && readFileSync(file, 'utf8') === sent)
+  }
+  expect(await notifier.end(NEVER)).toBe(null)
+})
+
 describe('what goes wrong is one line', () => {
   for (const [command, line] of [
     ['exit 4', 'exit code 4'],

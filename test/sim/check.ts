@@ -114,7 +114,7 @@ function checkAnswer(
     if (!Number.isFinite(crashMs)) say('one answer', `${runId} gave none`)
     return
   }
-  const { status, outcome, recorded, noted, withdrawn } = answer
+  const { status, cause, outcome, recorded, noted, withdrawn } = answer
   const says = (text: string) => say('the answer is true', `${runId} answered ${status}${outcome ?? ''}, ${text}`)
   if (status === 'completed' && works.length === 0) says('and started nothing')
   if (status === 'completed' && onRecord.at(-1)?.outcome !== 'succeeded')
@@ -124,7 +124,9 @@ function checkAnswer(
   if ((rejected || gaveWay || status === 'unreachable' || status === 'denied') && works.length > 0) says('and ran')
   // Paused between its claim and its start for longer than its lease: another run closed it, and it found that run.
   const owned = started.filter(({ outcome }) => pause === null || outcome !== 'abandoned')
-  if (rejected && owned.length > 0 && words.length === 0) says('and owned the slot')
+  // It was refused after its claim, and the ledger did not answer when it gave the slot back. Its answer says that.
+  const keptClaim = cause === 'scheduleChanged' && !noted
+  if (rejected && !keptClaim && owned.length > 0 && words.length === 0) says('and owned the slot')
   if (status === 'skipped' && recorded && !final?.resolutions.some(({ state }) => state === 'SKIPPED')) {
     says('and that is not on record')
   }

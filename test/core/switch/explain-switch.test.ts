@@ -56,7 +56,10 @@ describe('a daily batch', () => {
   })
 
   test('a switch at a slot is a switch before it: the new schedule has that slot', () => {
-    expect(affectedIn(between('0 3 * * *', '30 4 * * *', '2026-11-25T03:00:00+09:00'))).toEqual([])
+    const at = between('0 3 * * *', '30 4 * * *', '2026-11-25T03:00:00+09:00')
+    expect(affectedIn(at)).toEqual([])
+    // Nothing is left of the span that ends with this slot.
+    expect(spansOf(at)[0]).toBe('11-24T19:30 11-25T18:00')
     expect(affectedIn(between('0 3 * * *', '30 4 * * *', '2026-11-25T03:00:00.001+09:00'))).toHaveLength(1)
     expect(affectedIn(between('0 3 * * *', '30 4 * * *', '2026-11-25T04:30:00+09:00'))).toHaveLength(1)
     expect(affectedIn(between('0 3 * * *', '30 4 * * *', '2026-11-25T04:30:00.001+09:00'))).toEqual([])
@@ -172,6 +175,19 @@ describe('other rhythms', () => {
     expect(affectedIn(explainSwitch(once('03:00'), once('05:00'), at, 1))).toEqual(['2026-11-25T00:00 day 2 of 1/1'])
     const ended = explainSwitch(once('03:00'), once('05:00'), at + DAY_MS, 1)
     expect(ended).toMatchObject({ affected: [], after: [], safe: [{ after: at + DAY_MS, before: null }] })
+  })
+
+  test.each([
+    ['hourly', '5 * * * *', ['hour']],
+    ['each day', '0 3 * * *', ['day']],
+    ['on working days', '0 3 * * 1-5', ['day', 'week']],
+    ['on the first day of the month', '0 3 1 * *', ['day', 'week', 'month']],
+    ['on the third Monday of the month', '0 3 * * 1#3', ['day', 'week', 'month']],
+    ['once a year', '0 3 1 4 *', ['day', 'week', 'month', 'year']],
+    ['each week until the schedule ends', 'cron(0 3 ? * MON 2026)', ['day', 'week']],
+  ])('a batch that runs %s is counted in units that always have a slot', (_, expression, units) => {
+    const at = Date.parse('2026-11-25T04:00:00Z')
+    expect(compareSchedules(scheduleOf(expression), scheduleOf(expression), at).units).toEqual(units)
   })
 
   test('the same schedule is safe at any time', () => {

@@ -3,6 +3,7 @@ import { withPause, withRetirement } from '../../../src/core/task/task-changes.t
 import { EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord } from '../../../src/core/task/task-record.ts'
 import { knownRecords, readRecord, writeRecord } from '../../../src/run/task/task-record.ts'
 import { PAUSE } from '../../support/rows.ts'
+import type { Call, Fate } from '../../support/simulated/faulty-store.ts'
 import { fates, type HostOptions, recordVerbs, TASK, works, world } from '../../support/simulated/world.ts'
 
 const DAY_MS = 86_400_000
@@ -169,7 +170,23 @@ describe('with --on-schedule-change refuse', () => {
     const { play } = await changedAfterDay0()
     const fateOf = fates(({ verb }) => verb === 'note', { kind: 'denied' })
     const { events } = await play('changed', { ...CHANGED, day: 1, fateOf })
-    expect(events).toMatchObject([{ event: 'refused', noted: false, detail: expect.any(String) }])
+    expect(events).toMatchObject([{ event: 'refused', noted: false, detail: expect.not.stringContaining('claim') }])
+  })
+
+  test('a refusal whose claim could not be given back says that the claim may hold the slot', async () => {
+    const { play, row } = await changedAfterDay0()
+    const fateOf = (call: Call): Fate => ({
+      kind: call.verb === 'put' && call.row.state !== 'PENDING' ? 'dropped' : 'answered',
+    })
+    const { events } = await play('changed', { ...CHANGED, day: 1, fateOf })
+    expect(await row(1)).toMatchObject({ state: 'PENDING', owner: 'changed' })
+    expect(events).toMatchObject([
+      {
+        event: 'refused',
+        noted: false,
+        detail: expect.stringMatching(/, so its claim may hold the slot until its lease/),
+      },
+    ])
   })
 })
 
