@@ -50,9 +50,11 @@ function prefixed(prefix: 'from' | 'to', spec: ScheduleSpec): Readonly<Record<st
  * Returns the step that starts the slot as a scheduled run. A forced run would start too, but it states nothing about the
  * task, so the next run would be refused again.
  */
-function acceptStep(what: string, { store, task, schedule, trigger, window, guards, ecs }: RunContext): NextStep {
+function acceptStep(what: string, context: RunContext): NextStep {
+  const { store, task, schedule, trigger, window, guards } = context
+  const { ecs } = targetOf(context)
   const at = formatInstant(trigger.kind === 'scheduled' ? trigger.eventTime : window.slot)
-  if (ecs !== undefined) {
+  if (ecs !== null) {
     const variables = { CRONLEDGER_EVENT_TIME: at, CRONLEDGER_ON_SCHEDULE_CHANGE: 'warn' }
     return { what, command: runTaskCommand(ecs, variables) }
   }

@@ -1,10 +1,12 @@
+import { parseTaskArn } from '../../core/ecs.ts'
 import type { RunContext } from '../../core/event.ts'
+import { CONTAINER_PLACEHOLDER, TASK_DEFINITION_PLACEHOLDER } from '../../core/placeholder.ts'
 import { hasStarted } from '../../core/row/attempts.ts'
 import { terminalState } from '../../core/row/decide.ts'
 import type { Guards, Rerunnable } from '../../core/row/policy.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { isSameSpec, type Schedules } from '../../core/task/task-record.ts'
-import type { AttemptRecord, EcsFacts, Instant, ScheduleSpec, StoredRow } from '../../core/types.ts'
+import type { AttemptRecord, EcsFacts, Host, Instant, ScheduleSpec, StoredRow } from '../../core/types.ts'
 
 /** Something that the operator can do, as a command to copy. */
 export interface NextStep {
@@ -51,9 +53,19 @@ export function otherScheduleOf(
 
 /** Returns the slot of a run as a target. With `row`, the target also has what the row says. */
 export function targetOf(context: RunContext, row: StoredRow | null = null): StepTarget {
-  const { store, task, schedule, window, guards, ecs } = context
+  const { store, task, schedule, window, guards, ecs, host } = context
   const { attempt, only } = row === null ? { attempt: undefined, only: guards.only } : ofRow(row)
-  return { store, task, schedule, slot: window.slot, guards, ecs: ecs ?? null, attempt, only }
+  return { store, task, schedule, slot: window.slot, guards, ecs: ecs ?? ecsOfTask(host), attempt, only }
+}
+
+/**
+ * Returns what the ARN of a task on ECS says, with placeholders for the rest. ECS may not have said more about the task, but
+ * its batch must not run on the host of the operator. Returns null for a process that is not on ECS.
+ */
+function ecsOfTask(host: Pick<Host, 'ecsTask'> | undefined): EcsFacts | null {
+  const { region, cluster } = parseTaskArn(host?.ecsTask ?? '') ?? {}
+  if (region === undefined || cluster === undefined) return null
+  return { region, cluster, taskDefinition: TASK_DEFINITION_PLACEHOLDER, container: CONTAINER_PLACEHOLDER }
 }
 
 /**
@@ -69,7 +81,7 @@ export function ofRow(
   const { attempts } = own
   return {
     // An operator may have forced the slot from another host, where the batch does not usually run.
-    ecs: recorded ?? attempts.findLast(({ ecs }) => ecs !== undefined)?.ecs ?? null,
+    ecs: recorded ?? attempts.findLast(({ ecs }) => ecs !== undefined)?.ecs ?? ecsOfTask(attempts.at(-1)),
     attempt: attempts.findLast(hasStarted) ?? attempts.at(-1),
     // A force of a completed slot may have failed. Its work was done all the same.
     ...(terminalState(own) === 'completed' && { only: ['completed'] }),

@@ -1,10 +1,12 @@
 import {
   COMMAND_PLACEHOLDER,
+  CONTAINER_PLACEHOLDER,
   NAME_PLACEHOLDER,
   PUBLIC_IP_PLACEHOLDER,
   REASON_PLACEHOLDER,
   SECURITY_GROUPS_PLACEHOLDER,
   SUBNETS_PLACEHOLDER,
+  TASK_DEFINITION_PLACEHOLDER,
 } from '../../core/placeholder.ts'
 import type { Instant, Status } from '../../core/types.ts'
 import { logSteps, rerunStep, resolveStep, showStep } from '../../format/steps/next-steps.ts'
@@ -66,6 +68,8 @@ function rerun(what: string, target: StepTarget): Remedy {
 
 function ecsNote(command: string, taskDefinition: string): string {
   const placeholders = [
+    TASK_DEFINITION_PLACEHOLDER,
+    CONTAINER_PLACEHOLDER,
     REASON_PLACEHOLDER,
     NAME_PLACEHOLDER,
     SUBNETS_PLACEHOLDER,

@@ -6,6 +6,7 @@ import { isPlaceholder } from '../../../src/core/placeholder.ts'
 import type { Row } from '../../../src/core/types.ts'
 import { attentionSteps, decisionSteps, rangeSteps, rerunStep } from '../../../src/format/steps/next-steps.ts'
 import { ofRow, type StepTarget, targetOf } from '../../../src/format/steps/step.ts'
+import { FARGATE } from '../../support/ecs.ts'
 import {
   attemptOn,
   CONTEXT,
@@ -46,6 +47,20 @@ async function forcedBy(command: string, environment: Readonly<Record<string, st
 }
 
 describe('on ECS', () => {
+  test('if only the ARN of the task is known, the rest has placeholders, so that nothing runs on the host of the operator', () => {
+    const { ecsTask } = FARGATE.host
+    const context = targetOf({ ...CONTEXT, host: FARGATE.host })
+    const row = closed(rowWith({ ending: FAILED }))
+    const ofAttempt = ofRow({ ...row, attempts: row.attempts.map((attempt) => ({ ...attempt, ecsTask })) })
+    for (const one of [context, { ...target, ...ofAttempt }]) {
+      const { command } = rerunStep('run it again', one)
+      expect(command).toMatch(
+        /^aws ecs run-task --region ap-northeast-1 --cluster batch --task-definition YOUR_TASK_DEFINITION --overrides /,
+      )
+      expect(overridesIn(command).name).toBe('YOUR_CONTAINER')
+    }
+  })
+
   test('the command for a slot of another schedule overrides that of the container', async () => {
     const otherSchedule = { expression: 'rate(2 days)', zone: 'Asia/Tokyo', anchor: slot }
     const { command } = rerunStep('run it again', { ...target, otherSchedule })
