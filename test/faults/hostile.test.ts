@@ -134,7 +134,8 @@ describe('a row that cronledger did not write', () => {
   }
   const RUN = ['run', '--schedule', '0 3 * * *']
   const SCHEDULED = [...RUN, '--event-time', '2026-11-24T03:00:05Z', '--', 'echo', 'started']
-  const FORCED = [...RUN, '--force-slot', '2026-11-24', '--reason', 'r', '--', 'echo', 'started']
+  const FORCE = ['--force-slot', '2026-11-24', '--force-only', 'completed', '--reason', 'r']
+  const FORCED = [...RUN, ...FORCE, '--', 'echo', 'started']
   const SHOW = ['show', '--slot', '2026-11-24T03:00:00Z']
 
   test.each([
