@@ -11,6 +11,7 @@ import {
 } from '../../core/row/policy.ts'
 import type { ScheduleOptions } from '../../core/schedule/schedule-options.ts'
 import type { Instant } from '../../core/types.ts'
+import { checkOperator } from '../../core/user-text.ts'
 import { plannedJson, plannedLine, planSummary, progressLine, rerunLine } from '../../format/rerun.ts'
 import { jsonArray } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
@@ -134,8 +135,11 @@ const SLOTS_AT_A_TIME = 1_000
 /** The options that are for a range only. */
 const OF_RANGE = ['from', 'to', 'graceMs', 'dryRun', 'keepGoing'] as const
 
+/** Stands for the user of this host, whose name each run finds. */
+const FOUND_LATER = 'user'
+
 function checkTogether(values: RerunValues, argv: readonly string[]): void {
-  const { slot, from, reason, dryRun } = values
+  const { slot, from, reason, by, dryRun } = values
   if (slot === undefined && from === undefined) {
     throw usageError('--slot or --from is required. Give --slot for one slot, or --from for a range.')
   }
@@ -148,11 +152,14 @@ function checkTogether(values: RerunValues, argv: readonly string[]): void {
     const name = optionName(ofRange)
     throw usageError(`--slot and --${name} cannot be used together, because --${name} is for a range. Use one of them.`)
   }
-  if (reason === undefined && !dryRun) {
+  if (dryRun) return
+  if (reason === undefined) {
     throw usageError(
       `--reason is missing. Give --reason TEXT, or set ${variableOf('reason')}. It says why the slot is run again.`,
     )
   }
+  // We must refuse a placeholder before the first slot, otherwise a range would ask for the same command again.
+  checkOperator({ by: by ?? FOUND_LATER, reason })
 }
 
 async function rerunSlot({ values, stops }: Ask, runner: Runner, slot: string): Promise<number> {

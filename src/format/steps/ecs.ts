@@ -28,7 +28,8 @@ function scheduleVariables({ expression, zone, anchor }: ScheduleSpec): Readonly
   return {
     CRONLEDGER_SCHEDULE: expression,
     CRONLEDGER_TIMEZONE: zone,
-    ...(anchor !== undefined && { CRONLEDGER_ANCHOR: formatInstant(anchor) }),
+    // The schedule of the container may have an anchor, which must not apply to this one. An empty variable counts as unset.
+    CRONLEDGER_ANCHOR: anchor === undefined ? '' : formatInstant(anchor),
   }
 }
 

@@ -297,6 +297,8 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
       /from 400d is too early: records are kept for 100d, .* Use a later start\./,
     ],
     [['--slot', day(10), '--reason', ' '], /the reason is empty/],
+    [['--from', day(9), '--reason', 'YOUR REASON'], /the reason is still the placeholder "YOUR REASON"/],
+    [['--from', day(9), '--by', 'YOUR NAME'], /the name \(by\) is still the placeholder "YOUR NAME"/],
     [['--slot', day(10), '--lease', '3m'], /lease 3m is too short\. It must be at least 3 heartbeats/],
   ] as const) {
     test(args.join(' '), async () => {

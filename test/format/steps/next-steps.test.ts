@@ -65,6 +65,10 @@ describe('on ECS', () => {
     const otherSchedule = { expression: 'rate(2 days)', zone: 'Asia/Tokyo', anchor: slot }
     const { command } = rerunStep('run it again', { ...target, otherSchedule })
     expect(await forcedBy(command)).toMatchObject({ schedule: 'rate(2 days)', timezone: 'Asia/Tokyo', anchor: SLOT })
+    const daily = { expression: '0 3 * * *', zone: 'UTC' }
+    const rate = { ...CONTAINER, CRONLEDGER_SCHEDULE: 'rate(2 days)', CRONLEDGER_ANCHOR: SLOT }
+    const back = rerunStep('run it again', { ...target, otherSchedule: daily })
+    expect(await forcedBy(back.command, rate)).toMatchObject({ schedule: '0 3 * * *', anchor: undefined })
     const [, { note } = { note: '' }] = rangeSteps({ ...target, otherSchedule }, slot + 1)
     expect(note).toMatch(/get the command of each slot from cronledger show/)
   })
