@@ -190,6 +190,26 @@ describe('the template', () => {
     expect(Object.keys(container.logConfiguration.options)).toEqual(Object.keys(options))
   })
 
+  test('EventBridge may publish without a condition, which it does not support for a topic', () => {
+    const { Statement } = resources['AlarmsPolicy'].Properties.PolicyDocument
+    const of = (service: string) => Statement.filter(({ Principal }: Loose) => Principal.Service === service)
+    expect(of('events.amazonaws.com')).toEqual([
+      {
+        Sid: 'TaskStopped',
+        Effect: 'Allow',
+        Principal: { Service: 'events.amazonaws.com' },
+        Action: 'sns:Publish',
+        Resource: { Ref: 'Alarms' },
+      },
+    ])
+  })
+
+  test('the check looks back over the longest day of a time zone and more, so that it skips no finding', () => {
+    const [container] = resources['CheckDefinition'].Properties.ContainerDefinitions
+    const [, hours] = /^(\d+)h$/.exec(container.Command[container.Command.indexOf('--new') + 1]) ?? []
+    expect(Number(hours)).toBeGreaterThan(25)
+  })
+
   test('the schedule names a revision, so that both schedules change at once, and earlier revisions stay usable', () => {
     const { BatchSchedule } = others
     expect(BatchSchedule.Properties.Target.EcsParameters.TaskDefinitionArn).toEqual({ Ref: 'TaskDefinition' })
@@ -394,11 +414,7 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
     const { Attributes } = await call('sns', 'get-topic-attributes', '--topic-arn', made['Alarms'] ?? '')
     expect(JSON.parse(Attributes.Policy).Statement).toMatchObject([
       { Principal: { Service: 'cloudwatch.amazonaws.com' }, Resource: made['Alarms'] },
-      {
-        Principal: { Service: 'events.amazonaws.com' },
-        Resource: made['Alarms'],
-        Condition: { ArnEquals: { 'aws:SourceArn': Rules[0].Arn } },
-      },
+      { Principal: { Service: 'events.amazonaws.com' }, Resource: made['Alarms'] },
     ])
   })
 
@@ -410,7 +426,7 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
     const check = await environmentOf(weekly['CheckDefinition'] ?? '')
     // moto keeps the names of CloudFormation.
     const { EntryPoint, entryPoint = EntryPoint, Command, command = Command } = check.container
-    expect([...entryPoint, ...command]).toEqual(['cronledger', 'check', '--new', '25h'])
+    expect([...entryPoint, ...command]).toEqual(['cronledger', 'check', '--new', '26h'])
     await completeStack({ endpoint: server.endpoint, stack: 'weekly' })
     const { container } = await environmentOf('cronledger-weekly')
     expect(container).toMatchObject({
