@@ -81,6 +81,9 @@ describe('setup --print parameters', () => {
     expect(await watchOf('0 9-17 * * 1-5')).toEqual(['66', '', false])
     expect(await watchOf('15 23 1 * *')).toEqual(['0', 'cron(15 1 * * ? *)', true])
     expect(await watchOf('0 3 * * 1', '--timezone', 'Asia/Tokyo')).toEqual(['0', 'cron(0 5 * * ? *)', true])
+    // At 02:30 in New York and at 00:30 in Santiago, a check would not run on the day on which the clocks skip that hour.
+    expect(await watchOf('30 0 1 * *', '--timezone', 'America/New_York')).toEqual(['0', 'cron(30 3 * * ? *)', true])
+    expect(await watchOf('30 22 1 * *', '--timezone', 'America/Santiago')).toEqual(['0', 'cron(30 1 * * ? *)', true])
     const weekly = ['--anchor', '2026-01-01T00:00:00Z']
     expect(await watchOf('rate(7 days)', ...weekly)).toEqual(['0', 'cron(0 2 * * ? *)', true])
     expect(await watchOf('at(2099-12-31T23:00:00)')).toEqual(['0', 'cron(0 1 * * ? *)', true])
