@@ -21,6 +21,13 @@ function blocks(): readonly string[] {
     .map(({ text }) => text)
 }
 
+test('a second batch, or another table, needs no change but that of the values at the top', () => {
+  const [values, ...commands] = blocks()
+  expect(values).toContain('STACK=')
+  const literal = /--(stack-name|table-name|task|cluster) (?!locks)[a-z]\S*/
+  expect(commands.flatMap((code) => literal.exec(code)?.[0] ?? [])).toEqual([])
+})
+
 /** The block of the guide that holds `text`. */
 function block(text: string): string {
   const found = blocks().find((code) => code.includes(text))

@@ -81,6 +81,9 @@ describe('setup --print parameters', () => {
     expect(await watchOf('0 9-17 * * 1-5')).toEqual(['66', '', false])
     expect(await watchOf('15 23 1 * *')).toEqual(['0', 'cron(15 1 * * ? *)', true])
     expect(await watchOf('0 3 * * 1', '--timezone', 'Asia/Tokyo')).toEqual(['0', 'cron(0 5 * * ? *)', true])
+    // At 02:30 in New York and at 00:30 in Santiago, a check would not run on the day on which the clocks skip that hour.
+    expect(await watchOf('30 0 1 * *', '--timezone', 'America/New_York')).toEqual(['0', 'cron(30 3 * * ? *)', true])
+    expect(await watchOf('30 22 1 * *', '--timezone', 'America/Santiago')).toEqual(['0', 'cron(30 1 * * ? *)', true])
     const weekly = ['--anchor', '2026-01-01T00:00:00Z']
     expect(await watchOf('rate(7 days)', ...weekly)).toEqual(['0', 'cron(0 2 * * ? *)', true])
     expect(await watchOf('at(2099-12-31T23:00:00)')).toEqual(['0', 'cron(0 1 * * ? *)', true])
@@ -188,6 +191,26 @@ describe('the template', () => {
     expect(namesIn(container.environment)).toEqual(namesIn(environmentOf('TaskDefinition')))
     const options = TaskDefinition.Properties.ContainerDefinitions[0].LogConfiguration.Options
     expect(Object.keys(container.logConfiguration.options)).toEqual(Object.keys(options))
+  })
+
+  test('EventBridge may publish without a condition, which it does not support for a topic', () => {
+    const { Statement } = resources['AlarmsPolicy'].Properties.PolicyDocument
+    const of = (service: string) => Statement.filter(({ Principal }: Loose) => Principal.Service === service)
+    expect(of('events.amazonaws.com')).toEqual([
+      {
+        Sid: 'TaskStopped',
+        Effect: 'Allow',
+        Principal: { Service: 'events.amazonaws.com' },
+        Action: 'sns:Publish',
+        Resource: { Ref: 'Alarms' },
+      },
+    ])
+  })
+
+  test('the check looks back over the longest day of a time zone and more, so that it skips no finding', () => {
+    const [container] = resources['CheckDefinition'].Properties.ContainerDefinitions
+    const [, hours] = /^(\d+)h$/.exec(container.Command[container.Command.indexOf('--new') + 1]) ?? []
+    expect(Number(hours)).toBeGreaterThan(25)
   })
 
   test('the schedule names a revision, so that both schedules change at once, and earlier revisions stay usable', () => {
@@ -394,11 +417,7 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
     const { Attributes } = await call('sns', 'get-topic-attributes', '--topic-arn', made['Alarms'] ?? '')
     expect(JSON.parse(Attributes.Policy).Statement).toMatchObject([
       { Principal: { Service: 'cloudwatch.amazonaws.com' }, Resource: made['Alarms'] },
-      {
-        Principal: { Service: 'events.amazonaws.com' },
-        Resource: made['Alarms'],
-        Condition: { ArnEquals: { 'aws:SourceArn': Rules[0].Arn } },
-      },
+      { Principal: { Service: 'events.amazonaws.com' }, Resource: made['Alarms'] },
     ])
   })
 
@@ -410,7 +429,7 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
     const check = await environmentOf(weekly['CheckDefinition'] ?? '')
     // moto keeps the names of CloudFormation.
     const { EntryPoint, entryPoint = EntryPoint, Command, command = Command } = check.container
-    expect([...entryPoint, ...command]).toEqual(['cronledger', 'check', '--new', '25h'])
+    expect([...entryPoint, ...command]).toEqual(['cronledger', 'check', '--new', '26h'])
     await completeStack({ endpoint: server.endpoint, stack: 'weekly' })
     const { container } = await environmentOf('cronledger-weekly')
     expect(container).toMatchObject({

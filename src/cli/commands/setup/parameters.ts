@@ -4,6 +4,7 @@ import { suggestion } from '../../../core/near.ts'
 import { optionName } from '../../../core/option.ts'
 import { awsExpression } from '../../../core/schedule/aws-expression.ts'
 import { longestGapMs } from '../../../core/schedule/gaps.ts'
+import { readSchedule } from '../../../core/schedule/schedule-options.ts'
 import { type Schedule, slotAfter, slotBefore } from '../../../core/schedule/slot.ts'
 import { openZone } from '../../../core/schedule/zone.ts'
 import type { Instant } from '../../../core/types.ts'
@@ -26,6 +27,7 @@ const MAX_NO_RUN_HOURS = 168
 /** The time for the batch and for the delivery of its log, before the alarm or the check calls an operator. */
 const EXTRA_HOURS = 2
 const HOUR_MS = 3_600_000
+const LONGEST_DAY_MS = 25 * HOUR_MS
 
 /** The parameters that have an option of their own, or follow from one. */
 const OPTION_OF: Readonly<Record<string, string>> = {
@@ -109,12 +111,22 @@ function whenNoneRuns(schedule: Schedule, now: Instant) {
   }
 }
 
-/** Returns the expression of a check each day, some time after the slots of the schedule in its own time zone. */
+/**
+ * Returns the expression of a check each day, some time after the slots of the schedule in its own time zone. The check
+ * is an hour later where the clocks skip its time on one day of the year, because it would not run on that day.
+ */
 function dailyCheck(schedule: Schedule, now: Instant): string {
+  const { zone } = schedule.spec
   const slot = slotAfter(schedule, now) ?? slotBefore(schedule, now) ?? now
-  const { offset } = openZone(schedule.spec.zone).pieceAt(slot / 1000)
-  const local = new Date(slot + offset * 1000 + EXTRA_HOURS * HOUR_MS)
-  return `cron(${local.getUTCMinutes()} ${local.getUTCHours()} * * ? *)`
+  const { offset } = openZone(zone).pieceAt(slot / 1000)
+  const timeAfter = (hours: number) => {
+    const local = new Date(slot + offset * 1000 + hours * HOUR_MS)
+    return `${local.getUTCMinutes()} ${local.getUTCHours()}`
+  }
+  const first = timeAfter(EXTRA_HOURS)
+  const gapMs = longestGapMs(readSchedule({ schedule: `${first} * * *`, timezone: zone }), now)
+  const isSkipped = gapMs !== null && gapMs > LONGEST_DAY_MS
+  return `cron(${isSkipped ? timeAfter(EXTRA_HOURS + 1) : first} * * ? *)`
 }
 
 function startNotes(startDate: Instant | null): readonly string[] {
