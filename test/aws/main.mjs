@@ -13,6 +13,7 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { checkTable } from './check-table.mjs'
 import { removeRows } from './remove-rows.mjs'
 
 const USAGE = 64
@@ -25,6 +26,7 @@ const COST = 'less than 1 US cent, at the prices of on-demand tables'
 
 const { table, remove, yes, filters } = readArguments()
 if (remove !== undefined) {
+  await checkBefore()
   say(`removed ${await removeRows(table, remove)} items of run ${remove} from table ${table}`)
   process.exit(0)
 }
@@ -41,6 +43,7 @@ if (!yes && !(await agrees())) {
   say('Nothing was done. To start without a question: npm run test:aws -- --yes')
   process.exit(USAGE)
 }
+await checkBefore()
 
 const vitest = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs')
 const config = fileURLToPath(new URL('vitest.config.ts', import.meta.url))
@@ -65,6 +68,14 @@ function readArguments() {
     fail(`--remove "${values.remove}" is not the name of a run. It has eight hexadecimal digits.`)
   }
   return { table: name, filters: positionals, ...values }
+}
+
+async function checkBefore() {
+  try {
+    await checkTable(table)
+  } catch (error) {
+    fail(`${error.message} Nothing was done.`)
+  }
 }
 
 function say(text) {

@@ -69,9 +69,23 @@ for (const { name, start, isThere, part } of SERVERS) {
       expect(await answer('y', env())).toContain('Nothing was done.')
       expect(proxy.seen).toEqual([])
       expect(await answer('yes', env())).toContain('removed 0 items')
-      expect(proxy.seen.map(({ action }) => action)).toEqual(['Scan'])
+      expect(proxy.seen.map(({ action }) => action)).toEqual(['DescribeTable', 'Scan'])
       proxy.seen.length = 0
     })
+
+    test.each([[['--yes']], [['--remove', '0123abcd']]])(
+      '%j with a table that does not exist: 64, and none is created',
+      async (args) => {
+        const { code, stderr } = await testAws(args, { ...env(), CRONLEDGER_TEST_TABLE: 'misspelt' })
+        expect({ code, stderr }).toEqual({
+          code: 64,
+          stderr:
+            'table "misspelt" does not exist. Create it: cronledger setup --store dynamodb:misspelt. Nothing was done.\n',
+        })
+        expect(proxy.seen.map(({ action }) => action)).toEqual(['DescribeTable'])
+        proxy.seen.length = 0
+      },
+    )
 
     test(`passes (${part}), removes its own items and no others, and writes no more than it said`, async () => {
       const Item = { task: { S: 'nightly' }, slot: { S: '2026-11-01T18:00:00Z' } }
@@ -95,6 +109,16 @@ for (const { name, start, isThere, part } of SERVERS) {
     })
   })
 }
+
+test('npm run test:aws without a Region: 64, and no test starts', async () => {
+  const env = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b', AWS_EC2_METADATA_DISABLED: 'true' }
+  const noFiles = { AWS_CONFIG_FILE: '/dev/null', AWS_SHARED_CREDENTIALS_FILE: '/dev/null' }
+  const { code, stderr } = await testAws(['--yes'], { ...env, ...noFiles, CRONLEDGER_TEST_TABLE: TABLE })
+  expect(code).toBe(64)
+  expect(stderr).toBe(
+    `table "${TABLE}" cannot be read: Region is missing. Check the region and the credentials. Nothing was done.\n`,
+  )
+})
 
 test.each([
   [[], {}, 'CRONLEDGER_TEST_TABLE is not set.'],

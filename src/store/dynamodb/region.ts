@@ -1,4 +1,5 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { parseTaskArn } from '../../core/ecs.ts'
 import { isRecord } from '../../core/objects.ts'
 import type { Environment } from '../../core/types.ts'
 
@@ -14,9 +15,9 @@ export interface TaskRegion {
 
 /**
  * Returns how to find the region of this ECS task, or null if it is not needed: outside of ECS, and where `AWS_REGION` is
- * set. In a task of the EC2 launch type it may not be set, but the ARN of the task has the region.
+ * set. ECS sets it for its tasks, but does not document that for each launch type. The ARN of the task has the region, too.
  *
- * Source: Amazon ECS Developer Guide, "Amazon ECS task metadata endpoint version 4".
+ * Sources: Amazon ECS Developer Guide, "Amazon ECS environment variables" and "Amazon ECS task metadata endpoint version 4".
  */
 export function taskRegion(env: Environment): TaskRegion | null {
   const endpoint = env['ECS_CONTAINER_METADATA_URI_V4']
@@ -53,5 +54,5 @@ async function regionOfTask(endpoint: string): Promise<string | null> {
   const reply = await fetch(`${endpoint}/task`, { signal: AbortSignal.timeout(METADATA_TIMEOUT_MS) })
   const metadata: unknown = await reply.json()
   const arn = isRecord(metadata) ? metadata['TaskARN'] : undefined
-  return /^arn:[a-z-]+:ecs:([a-z0-9-]+):/.exec(String(arn))?.[1] ?? null
+  return parseTaskArn(String(arn))?.region ?? null
 }
