@@ -135,7 +135,18 @@ for (const [name, startServer] of [
 
     describe('a request that the network delivers twice: counted once', () => {
       const force = (...command: string[]) => [
-        ...['--force-slot', eventTime, '--reason', 'again', '--by', 'ada', '--', ...command],
+        ...[
+          '--force-slot',
+          eventTime,
+          '--force-only',
+          'completed',
+          '--reason',
+          'again',
+          '--by',
+          'ada',
+          '--',
+          ...command,
+        ],
       ]
       /** A run, two duplicates of it, a force and an operator's decision. Each is a request or two. */
       async function all() {
