@@ -186,10 +186,13 @@ function openOnUse(name: string): LazyStore {
 
 /** Finds the host once, because under ECS that takes requests of its own. */
 function hostOnce(): () => Promise<HostFacts> {
-  let host: Promise<HostFacts> | null = null
-  return () => {
-    host ??= findHost(process.env)
-    return host
+  let asked: Promise<HostFacts> | null = null
+  return async () => {
+    asked ??= findHost(process.env)
+    const found = await asked
+    // The next run asks again.
+    if (found.ecs === 'unknown') asked = null
+    return found
   }
 }
 
