@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { cronledger, pasted, scratch, start } from '../support/cli.ts'
@@ -301,6 +301,14 @@ for (const [name, startServer] of [
         ],
       })
       expect(await run(['echo', 'no'])).toMatchObject({ code: 0, stdout: '' })
+    })
+
+    test('an unrecorded success is told apart from a failure, also by a program that reads no JSON', async () => {
+      proxy.treat((passing) => (isFinish(passing) ? 'cutRequest' : 'pass'))
+      const told = join(folder, 'told')
+      const notify = `echo "$CRONLEDGER_RUN_KIND $CRONLEDGER_RUN_EVENT" > ${told}`
+      expect(await run(['echo', 'paid'], ['--finish-timeout', '2s', '--notify', notify])).toMatchObject({ code: 74 })
+      expect(readFileSync(told, 'utf8')).toBe('failed unrecorded\n')
     })
 
     test('50 processes at once: one child runs, 49 are recorded as duplicates', async () => {

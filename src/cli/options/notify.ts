@@ -51,7 +51,7 @@ export function openNotify(values: NotifyValues, env: Environment): Notify | nul
       const kind = KIND_OF_EVENT[event.event] ?? event.event
       if (!(kinds ?? USUAL_KINDS).some((wanted) => wanted === kind)) return
       // A shell sees these variables, so we pass only texts whose characters are restricted.
-      const variables = { ...slotVariables(about), CRONLEDGER_RUN_KIND: kind }
+      const variables = { ...slotVariables(about), CRONLEDGER_RUN_KIND: kind, CRONLEDGER_RUN_EVENT: event.event }
       send({
         kind,
         slot: `${event.task} ${event.slot}`,

@@ -177,7 +177,9 @@ describe('the events that are sent', () => {
       },
     })
     const variables = readFileSync(told, 'utf8').split('\n')
-    expect(variables).toEqual(expect.arrayContaining([...VARIABLES, 'CRONLEDGER_RUN_KIND=failed', 'OTHER=kept']))
+    expect(variables).toEqual(
+      expect.arrayContaining([...VARIABLES, 'CRONLEDGER_RUN_KIND=failed', 'CRONLEDGER_RUN_EVENT=failed', 'OTHER=kept']),
+    )
     expect(variables.join()).not.toMatch(/FORCE_SLOT|REASON|CRONLEDGER_BY|NOTIFY=|NOTIFY_ON|bad input|ada/)
   })
 })
@@ -342,7 +344,9 @@ describe('check', () => {
     await cronledger(['setup', '--store', store])
     await cronledger(['check', '--store', store, ...tokyo, ...slot, '--notify', `env > ${told}`])
     const variables = readFileSync(told, 'utf8').split('\n')
-    expect(variables).toEqual(expect.arrayContaining([...VARIABLES, 'CRONLEDGER_RUN_KIND=missed']))
+    expect(variables).toEqual(
+      expect.arrayContaining([...VARIABLES, 'CRONLEDGER_RUN_KIND=missed', 'CRONLEDGER_RUN_EVENT=missed']),
+    )
   })
 
   test('sends each finding also if the reader of its output has gone', async () => {

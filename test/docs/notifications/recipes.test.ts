@@ -146,7 +146,7 @@ describe.skipIf(!hasAws)('SNS', () => {
     }
   }
 
-  test('the subject names the kind, the task and the slot, and the message is the event, with a hostile text too', async () => {
+  test('the subject names the event, the task and the slot, and the message is the event, with a hostile text too', async () => {
     const { env, received } = await startTopic()
     const { runHostile } = withScript('notify-sns.sh', env)
     const ended = await runHostile()
