@@ -163,7 +163,10 @@ for (const [what, store] of [
       const command = /(?<=again: +)cronledger .*$/m.exec(refused.stderr)?.[0] ?? ''
       const filled = command.replace('YOUR REASON', 'new input').replace('YOUR_COMMAND', 'false')
       const failed = await pasted(filled, done.env)
-      expect(failed).toMatchObject({ code: 1, stderr: expect.stringMatching(/run it again: .*--only completed/) })
+      expect(failed).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/run it again although it has completed: .*--only completed/),
+      })
       expect(await done.states()).toContain(`${day(10)} FAILED 2`)
       expect((await done.rerun(['--slot', day(10)], 'echo', 'no')).code).toBe(65)
       expect((await done.rerun([...WEEK, '--dry-run'])).stdout).not.toContain(day(10))
