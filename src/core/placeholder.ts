@@ -2,7 +2,7 @@
 export const REASON_PLACEHOLDER = 'YOUR REASON'
 /** The text in a printed command in whose place the operator writes the batch. No program has this name. */
 export const COMMAND_PLACEHOLDER = 'YOUR_COMMAND'
-/** The text in whose place the operator writes his or her name, where cronledger cannot see who gives the command. */
+/** The text that the operator replaces with a name. Only a command that runs on another host needs it. */
 export const NAME_PLACEHOLDER = 'YOUR NAME'
 
 // The texts in a command of AWS. AWS refuses a command that still has one of them.

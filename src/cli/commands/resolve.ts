@@ -30,7 +30,7 @@ const OPTIONS = {
     value: 'ID',
     help: 'Run id of the latest attempt, if you know that this run has ended',
     details:
-      'The slot is then resolved also while the lease of that run holds. If the run is still alive, it cannot record its result any more: it is stopped with its next heartbeat, and until then another run may start beside it.',
+      'Then the slot is resolved even if the lease of that run still holds. If the run is still alive, it stops at its next heartbeat and cannot record its result. Until it stops, another run may start beside it.',
   },
   reason: { ...COMMON.reason, required: true, help: 'Why; recorded with the slot' },
   by: { ...COMMON.by, group: 'Options' },

@@ -23,7 +23,7 @@ export const FORCE_MUTATIONS: readonly Mutation[] = [
     to: 'if (!scheduled && policy.forceOnly === undefined && hasBegunSince(found, policy.forceAskedAt))',
   },
   {
-    name: 'a resolution ends whichever run the slot has, although it names another one',
+    name: 'a resolution ends the run of the slot, although it names another one',
     scenario: 'a run that is called ended, and a trigger',
     file: 'src/core/row/decide.ts',
     from: "if (endedRun !== null && decidingAttempt(found)?.runId !== endedRun) return refuse('otherRun')",

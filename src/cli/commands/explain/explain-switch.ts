@@ -30,8 +30,8 @@ const OF_SWITCH = ['fromSchedule', 'fromTimezone', 'fromAnchor', 'toTimezone', '
 const OTHERS = ['schedule', 'anchor', 'earlyToleranceMs'] as const
 
 /**
- * Returns whether two schedules are to be compared. Throws a usage error for a flag that would be ignored, whichever of the
- * two the user meant.
+ * Returns whether two schedules are to be compared. Throws a usage error for a flag that has no effect in a comparison, or
+ * only in a comparison.
  */
 export function isSwitch(argv: readonly string[], toSchedule: string | undefined): boolean {
   const wrong = (toSchedule === undefined ? OF_SWITCH : OTHERS).find((name) => isGiven(name, argv))
