@@ -4,11 +4,10 @@ import { concurrently } from '../../audit/concurrently.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
 import { monthsIn } from '../../core/schedule/local-time.ts'
 import { printable } from '../../format/text.ts'
-import { Calendar, type CalendarModel } from '../views/calendar.tsx'
-import { pageText } from '../views/document.tsx'
-import { HistoryHead, HistoryRow, type SlotWithStatus } from '../views/history-table.tsx'
-import { anchorOf, IN_ONE_FILE } from '../views/links.ts'
-import { NeedsLine, NeedsList } from '../views/needs.tsx'
+import { pageText } from '../views/frame/document.tsx'
+import { anchorOf, IN_ONE_FILE } from '../views/frame/links.ts'
+import { type WallClock, wallClock } from '../views/frame/wall-clock.ts'
+import { NeedsLine, NeedsList } from '../views/overview/needs.tsx'
 import {
   Grid,
   GridLine,
@@ -17,10 +16,11 @@ import {
   OverviewFrame,
   RetiredTasks,
   type TaskLine,
-} from '../views/overview.tsx'
-import { SlotDetail } from '../views/slot.tsx'
-import { Changes, Plots, type TaskHead, TaskTitle } from '../views/task.tsx'
-import { type WallClock, wallClock } from '../views/wall-clock.tsx'
+} from '../views/overview/overview.tsx'
+import { SlotDetail } from '../views/slot/slot.tsx'
+import { Calendar, type CalendarModel } from '../views/task/calendar.tsx'
+import { HistoryHead, HistoryRow, type SlotWithStatus } from '../views/task/history-table.tsx'
+import { Changes, Plots, type TaskHead, TaskTitle } from '../views/task/task.tsx'
 import { readLines, readNeeds, type Span } from './read-overview.ts'
 import { calendarOf, readTask, slotModelOf, tallyDays } from './read-task.ts'
 import { askOptions, faultOf, type Reading, type ReadTask, readAll, readSlotsWithStatus } from './reading.ts'

@@ -3,10 +3,10 @@ import type { KnownTask } from '../../audit/tasks.ts'
 import { slotAfter } from '../../core/schedule/slot.ts'
 import { NO_FINDINGS, type TaskFinding } from '../../core/task/findings.ts'
 import type { Instant } from '../../core/types.ts'
-import type { OverviewQuery } from '../views/links.ts'
-import { rejectedText } from '../views/marks.ts'
-import type { Needs } from '../views/needs.tsx'
-import { CELLS, type Cell, type OverviewModel, type TaskLine } from '../views/overview.tsx'
+import type { OverviewQuery } from '../views/frame/links.ts'
+import { rejectedText } from '../views/frame/marks.ts'
+import type { Needs } from '../views/overview/needs.tsx'
+import { CELLS, type OverviewModel, type SlotCell, type TaskLine } from '../views/overview/overview.tsx'
 import { askOptions, faultOf, type Reading, type ReadTask, readAll, readSlotsWithStatus } from './reading.ts'
 
 /** How many tasks one page shows. A person can scroll through them, and memory can hold them with all their slots. */
@@ -61,7 +61,7 @@ async function readLine(read: ReadTask, reading: Reading, span?: Span): Promise<
   const nothing = { ...line, cells: [], lastSuccess: null }
   if (problem !== null) return { ...nothing, problem }
   try {
-    const cells: Cell[] = []
+    const cells: SlotCell[] = []
     const until = Math.min(span?.until ?? Number.POSITIVE_INFINITY, aheadUntil(read, reading.now))
     for await (const { slot, row, status } of readSlotsWithStatus(read, { ...span, until, limit: CELLS }, reading)) {
       cells.push({ slot, status, rejected: rejectedText(row) })
@@ -69,7 +69,7 @@ async function readLine(read: ReadTask, reading: Reading, span?: Span): Promise<
     }
     const lastSuccess = cells.find(({ slot, status }) => status === 'completed' && slot <= reading.now)?.slot ?? null
     const isAhead = next !== null && span === undefined && !cells.some(({ slot }) => slot === next)
-    const ahead: Cell[] = isAhead ? [{ slot: next, status: 'scheduled', rejected: '' }] : []
+    const ahead: SlotCell[] = isAhead ? [{ slot: next, status: 'scheduled', rejected: '' }] : []
     // A future slot that an operator resolved may come after the next slot.
     const ordered = [...ahead, ...cells].sort((one, other) => one.slot - other.slot)
     return { ...line, cells: ordered.slice(-CELLS), lastSuccess, problem: null }

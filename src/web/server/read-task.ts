@@ -11,12 +11,12 @@ import { gapsOf, suspensionOf } from '../../core/task/suspensions.ts'
 import { EMPTY_TASK_RECORD, expectedTimes } from '../../core/task/task-record.ts'
 import { type Instant, STATUSES, type Status } from '../../core/types.ts'
 import { ofRow, otherScheduleOf } from '../../format/steps/step.ts'
-import type { CalendarModel, Tally } from '../views/calendar.tsx'
-import type { SlotWithStatus } from '../views/history-table.tsx'
-import type { TaskQuery } from '../views/links.ts'
-import { rejectedText } from '../views/marks.ts'
-import type { SlotModel } from '../views/slot.tsx'
-import type { TaskPage } from '../views/task.tsx'
+import type { TaskQuery } from '../views/frame/links.ts'
+import { rejectedText } from '../views/frame/marks.ts'
+import type { SlotModel } from '../views/slot/slot.tsx'
+import type { CalendarModel, Tally } from '../views/task/calendar.tsx'
+import type { SlotWithStatus } from '../views/task/history-table.tsx'
+import type { TaskPage } from '../views/task/task.tsx'
 import {
   askOptions,
   clockOf,

@@ -9,9 +9,9 @@ import { gapsOf, suspensionAt } from '../../core/task/suspensions.ts'
 import { type ExpectedTimesGiven, expectedTimes } from '../../core/task/task-record.ts'
 import type { Instant, ScheduleSpec, StoredRow } from '../../core/types.ts'
 import { inWords } from '../../format/schedule-words.ts'
-import type { SlotWithStatus } from '../views/history-table.tsx'
-import type { ScheduleChange, TaskHead } from '../views/task.tsx'
-import { type WallClock, wallClock } from '../views/wall-clock.tsx'
+import { type WallClock, wallClock } from '../views/frame/wall-clock.ts'
+import type { SlotWithStatus } from '../views/task/history-table.tsx'
+import type { ScheduleChange, TaskHead } from '../views/task/task.tsx'
 
 /**
  * The ledger that the views are read from, and the time and settings of the reading. The times that are left out are those

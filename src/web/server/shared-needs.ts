@@ -1,5 +1,5 @@
 import type { Clock } from '../../process/clock.ts'
-import type { Needs } from '../views/needs.tsx'
+import type { Needs } from '../views/overview/needs.tsx'
 import type { NeedsReading } from './read-overview.ts'
 import { AGE_FACTOR } from './shared.ts'
 

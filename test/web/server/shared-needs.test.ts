@@ -2,7 +2,7 @@ import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { NO_FINDINGS } from '../../../src/core/task/findings.ts'
 import { shareNeeds } from '../../../src/web/server/shared-needs.ts'
-import type { Needs } from '../../../src/web/views/needs.tsx'
+import type { Needs } from '../../../src/web/views/overview/needs.tsx'
 import { gate } from '../../support/gate.ts'
 
 /** A reading that a test moves on by hand. */

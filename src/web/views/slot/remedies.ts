@@ -7,11 +7,11 @@ import {
   SECURITY_GROUPS_PLACEHOLDER,
   SUBNETS_PLACEHOLDER,
   TASK_DEFINITION_PLACEHOLDER,
-} from '../../core/placeholder.ts'
-import type { Instant, Status } from '../../core/types.ts'
-import { logSteps, rerunStep, resolveStep, showStep } from '../../format/steps/next-steps.ts'
-import type { NextStep, StepTarget } from '../../format/steps/step.ts'
-import { listed } from '../../format/text.ts'
+} from '../../../core/placeholder.ts'
+import type { Instant, Status } from '../../../core/types.ts'
+import { logSteps, rerunStep, resolveStep, showStep } from '../../../format/steps/next-steps.ts'
+import type { NextStep, StepTarget } from '../../../format/steps/step.ts'
+import { listed } from '../../../format/text.ts'
 
 /** Something that an operator can do about a slot. */
 export interface Remedy extends NextStep {

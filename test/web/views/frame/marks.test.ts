@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { STATUSES } from '../../../src/core/types.ts'
-import { MARKS, MOST_URGENT_FIRST, rejectedText } from '../../../src/web/views/marks.ts'
-import { rowWith, SUCCEEDED } from '../../support/rows.ts'
+import { STATUSES } from '../../../../src/core/types.ts'
+import { MARKS, MOST_URGENT_FIRST, rejectedText } from '../../../../src/web/views/frame/marks.ts'
+import { rowWith, SUCCEEDED } from '../../../support/rows.ts'
 
 test('each status has a sign and a word of its own', () => {
   const marks = STATUSES.map((status) => MARKS[status])

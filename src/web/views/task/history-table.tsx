@@ -1,12 +1,13 @@
-import { attemptCount, hasStarted } from '../../core/row/attempts.ts'
-import type { SlotRecord } from '../../core/row/status.ts'
-import { readableRow } from '../../core/row/status.ts'
-import type { Instant, Row, Status } from '../../core/types.ts'
-import { durationMsOf } from '../../format/row.ts'
-import { elapsed } from '../../format/text.ts'
-import { Badge } from './badge.tsx'
-import { rejectedText } from './marks.ts'
-import { Time, type WallClock } from './wall-clock.tsx'
+import { attemptCount, hasStarted } from '../../../core/row/attempts.ts'
+import type { SlotRecord } from '../../../core/row/status.ts'
+import { readableRow } from '../../../core/row/status.ts'
+import type { Instant, Row, Status } from '../../../core/types.ts'
+import { durationMsOf } from '../../../format/row.ts'
+import { elapsed } from '../../../format/text.ts'
+import { Badge } from '../frame/badge.tsx'
+import { rejectedText } from '../frame/marks.ts'
+import { Time } from '../frame/time.tsx'
+import type { WallClock } from '../frame/wall-clock.ts'
 
 /** A slot with its status. */
 export interface SlotWithStatus extends SlotRecord {

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { statusOf } from '../../../src/core/row/status.ts'
-import { claimRow, resolveRow } from '../../../src/core/row/transition.ts'
-import type { Row } from '../../../src/core/types.ts'
-import { wallClock } from '../../../src/web/views/wall-clock.tsx'
-import { whyText } from '../../../src/web/views/why.ts'
-import { FAILED, FORCED, LEASE_MS, NOT_STARTED, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
+import { statusOf } from '../../../../src/core/row/status.ts'
+import { claimRow, resolveRow } from '../../../../src/core/row/transition.ts'
+import type { Row } from '../../../../src/core/types.ts'
+import { wallClock } from '../../../../src/web/views/frame/wall-clock.ts'
+import { whyText } from '../../../../src/web/views/slot/why.ts'
+import { FAILED, FORCED, LEASE_MS, NOT_STARTED, NOW, rowWith, SUCCEEDED } from '../../../support/rows.ts'
 
 const settings = { now: NOW + 60_000, skewMs: 30_000, graceMs: 900_000 }
 const { slot, schedule, zoneData } = rowWith({})

@@ -1,10 +1,10 @@
-import { attemptCount, countedAttempts, successOf } from '../../core/row/attempts.ts'
-import { terminalState } from '../../core/row/decide.ts'
-import { isNewerSchema } from '../../core/row/status.ts'
-import type { AttemptRecord, Instant, Resolution, Row } from '../../core/types.ts'
-import { elapsed, progressText } from '../../format/text.ts'
-import type { SlotWithStatus } from './history-table.tsx'
-import type { WallClock } from './wall-clock.tsx'
+import { attemptCount, countedAttempts, successOf } from '../../../core/row/attempts.ts'
+import { terminalState } from '../../../core/row/decide.ts'
+import { isNewerSchema } from '../../../core/row/status.ts'
+import type { AttemptRecord, Instant, Resolution, Row } from '../../../core/types.ts'
+import { elapsed, progressText } from '../../../format/text.ts'
+import type { WallClock } from '../frame/wall-clock.ts'
+import type { SlotWithStatus } from '../task/history-table.tsx'
 
 /**
  * Returns why a slot has its status, and how a scheduled trigger for it would end, in one or two sentences. The text is

@@ -1,17 +1,19 @@
-import { attemptCount } from '../../core/row/attempts.ts'
-import { readableRow } from '../../core/row/status.ts'
-import type { FoundSuspension } from '../../core/task/suspensions.ts'
-import type { Instant, Row, Status } from '../../core/types.ts'
-import { slotFacts, slotTimeline } from '../../format/show.ts'
-import type { StepTarget } from '../../format/steps/step.ts'
-import { notExpectedText } from '../../format/task/suspensions.ts'
-import { elapsed, printable } from '../../format/text.ts'
-import { Badge } from './badge.tsx'
-import { Heading, type HeadingLevel } from './document.tsx'
-import { latenessMsOf, type SlotWithStatus } from './history-table.tsx'
-import type { Links } from './links.ts'
+import { attemptCount } from '../../../core/row/attempts.ts'
+import { readableRow } from '../../../core/row/status.ts'
+import type { FoundSuspension } from '../../../core/task/suspensions.ts'
+import type { Instant, Row, Status } from '../../../core/types.ts'
+import { slotFacts, slotTimeline } from '../../../format/show.ts'
+import type { StepTarget } from '../../../format/steps/step.ts'
+import { notExpectedText } from '../../../format/task/suspensions.ts'
+import { elapsed, printable } from '../../../format/text.ts'
+import { Badge } from '../frame/badge.tsx'
+import { Command } from '../frame/command.tsx'
+import { Heading, type HeadingLevel } from '../frame/document.tsx'
+import type { Links } from '../frame/links.ts'
+import { Time } from '../frame/time.tsx'
+import type { WallClock } from '../frame/wall-clock.ts'
+import { latenessMsOf, type SlotWithStatus } from '../task/history-table.tsx'
 import { remediesOf } from './remedies.ts'
-import { Time, type WallClock } from './wall-clock.tsx'
 import { whyText } from './why.ts'
 
 export interface SlotModel {
@@ -150,29 +152,9 @@ function Remedies({ status, target, now, level, live }: RemediesProps) {
     <section class={`remedies ${needed ? 'needed' : ''}`}>
       <Heading level={level}>{needed ? 'What to do' : 'What you can do'}</Heading>
       {live && <p id="copied" class="aside" role="status" />}
-      {remedies.map(({ what, command, note }) => (
-        <div class="remedy">
-          <p>{what}</p>
-          <div class="command">
-            <code>{unbroken(printable(command))}</code>
-            {live && (
-              <button type="button" class="copy" aria-label={`Copy the command: ${what}`}>
-                Copy
-              </button>
-            )}
-          </div>
-          <p class="quiet">{note}</p>
-        </div>
+      {remedies.map((remedy) => (
+        <Command {...remedy} live={live} />
       ))}
     </section>
   )
-}
-
-/**
- * Splits a command so that a line can end before an option but not within one. Otherwise the text that a person reads
- * could differ from the text that is copied.
- */
-function unbroken(command: string) {
-  const [first = '', ...rest] = command.split(' --')
-  return [<span>{first}</span>, ...rest.flatMap((option) => [' ', <span>--{option}</span>])]
 }

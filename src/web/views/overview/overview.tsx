@@ -1,18 +1,20 @@
 import type { Child } from 'hono/jsx'
-import type { FoundSuspension } from '../../core/task/suspensions.ts'
-import type { Instant, Status } from '../../core/types.ts'
-import { printable } from '../../format/text.ts'
-import { Legend } from './badge.tsx'
-import { Heading } from './document.tsx'
-import type { Links, OverviewQuery } from './links.ts'
-import { MARKS } from './marks.ts'
-import { SuspensionInForce } from './suspensions.tsx'
-import { Time, type WallClock, wordsIn } from './wall-clock.tsx'
+import type { FoundSuspension } from '../../../core/task/suspensions.ts'
+import type { Instant, Status } from '../../../core/types.ts'
+import { printable } from '../../../format/text.ts'
+import { Legend } from '../frame/badge.tsx'
+import { Cell } from '../frame/cell.tsx'
+import { Heading } from '../frame/document.tsx'
+import type { Links, OverviewQuery } from '../frame/links.ts'
+import { MARKS } from '../frame/marks.ts'
+import { Time } from '../frame/time.tsx'
+import { type WallClock, wordsIn } from '../frame/wall-clock.ts'
+import { SuspensionInForce } from '../task/suspensions.tsx'
 
 /** How many slots the line of a task shows: two months of a nightly task. A wide screen has room for them. */
 export const CELLS = 60
 
-export interface Cell {
+export interface SlotCell {
   readonly slot: Instant
   readonly status: Status
   /** The rejected triggers in words. Empty when there are none. */
@@ -26,7 +28,7 @@ export interface TaskLine {
   readonly words: string
   readonly expression: string
   /** The newest slots, oldest first. */
-  readonly cells: readonly Cell[]
+  readonly cells: readonly SlotCell[]
   readonly lastSuccess: Instant | null
   readonly next: Instant | null
   /** The pause or the retirement that is in force. */
@@ -170,10 +172,16 @@ export function GridLine({ line, links, live }: { readonly line: TaskLine } & Gr
         <>
           <td class="cells">
             {cells.map((cell, index) => (
-              <CellLink
-                cell={cell}
-                line={line}
+              <Cell
                 href={links.slot(task, cell.slot)}
+                status={cell.status}
+                facts={[
+                  printable(task),
+                  `${clock.time(cell.slot)} ${clock.zone}`,
+                  MARKS[cell.status].word,
+                  cell.rejected,
+                ]}
+                isRejected={cell.rejected !== ''}
                 isStop={!live || index === cells.length - 1}
               />
             ))}
@@ -191,30 +199,5 @@ export function GridLine({ line, links, live }: { readonly line: TaskLine } & Gr
         </td>
       )}
     </tr>
-  )
-}
-
-interface CellLinkProps {
-  readonly cell: Cell
-  readonly line: TaskLine
-  readonly href: string
-  /**
-   * Whether the Tab key stops at this cell. With the script it stops at one cell of a row, and the arrow keys lead to
-   * the others.
-   */
-  readonly isStop: boolean
-}
-
-function CellLink({ cell: { slot, status, rejected }, line: { task, clock }, href, isStop }: CellLinkProps) {
-  const texts = [printable(task), `${clock.time(slot)} ${clock.zone}`, MARKS[status].word, rejected].filter(Boolean)
-  return (
-    <a
-      class={`c ${status}${rejected === '' ? '' : ' rejected'}`}
-      href={href}
-      tabindex={isStop ? undefined : -1}
-      aria-label={texts.join(', ')}
-    >
-      {MARKS[status].sign}
-    </a>
   )
 }

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { NO_FINDINGS } from '../../../src/core/task/findings.ts'
-import { SERVED } from '../../../src/web/views/links.ts'
-import { type Needs, NeedsLine, NeedsList } from '../../../src/web/views/needs.tsx'
-import { FAILED, NOW, rowWith } from '../../support/rows.ts'
+import { NO_FINDINGS } from '../../../../src/core/task/findings.ts'
+import { SERVED } from '../../../../src/web/views/frame/links.ts'
+import { type Needs, NeedsLine, NeedsList } from '../../../../src/web/views/overview/needs.tsx'
+import { FAILED, NOW, rowWith } from '../../../support/rows.ts'
 
 const row = rowWith({ ending: FAILED })
 const found = {
@@ -55,7 +55,7 @@ test.each<[Needs, string]>([
     'No problems found in the last 7d.Checked at 2026-11-24T01:02:03Z.',
   ],
 ])('in one line', (needs, text) => {
-  const slot = 'Fnightly 2026-11-24 12:00 2026-11-24T03:00:00Z failed'
+  const slot = 'Fnightly 2026-11-24 12:00 +09:00 2026-11-24 03:00 UTC failed'
   expect(textOf(NeedsLine({ needs, links: SERVED, now: NOW }))).toBe(text.replace('✗', slot))
 })
 

@@ -1,7 +1,7 @@
 import type { Child } from 'hono/jsx'
-import { formatInstant } from '../../core/instant.ts'
-import type { Instant } from '../../core/types.ts'
-import { printable } from '../../format/text.ts'
+import { formatInstant } from '../../../core/instant.ts'
+import type { Instant } from '../../../core/types.ts'
+import { printable } from '../../../format/text.ts'
 import type { Links } from './links.ts'
 
 /**

@@ -1,5 +1,5 @@
-import { formatInstant } from '../../core/instant.ts'
-import type { Instant } from '../../core/types.ts'
+import { formatInstant } from '../../../core/instant.ts'
+import type { Instant } from '../../../core/types.ts'
 
 /** The addresses of the views. They are paths of `serve`, or anchors in the one file of `report`. */
 export interface Links {

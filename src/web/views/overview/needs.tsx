@@ -1,12 +1,13 @@
-import { formatInstant } from '../../core/instant.ts'
-import type { TaskFinding } from '../../core/task/findings.ts'
-import type { Instant } from '../../core/types.ts'
-import { countsText, findingDetail } from '../../format/check.ts'
-import { printable } from '../../format/text.ts'
-import { Sign } from './badge.tsx'
-import { Heading, type HeadingLevel } from './document.tsx'
-import type { Links } from './links.ts'
-import { Time, wallClock } from './wall-clock.tsx'
+import { formatInstant } from '../../../core/instant.ts'
+import type { TaskFinding } from '../../../core/task/findings.ts'
+import type { Instant } from '../../../core/types.ts'
+import { countsText, findingDetail } from '../../../format/check.ts'
+import { printable } from '../../../format/text.ts'
+import { Sign } from '../frame/badge.tsx'
+import { Heading, type HeadingLevel } from '../frame/document.tsx'
+import type { Links } from '../frame/links.ts'
+import { Time } from '../frame/time.tsx'
+import { wallClock } from '../frame/wall-clock.ts'
 
 /** The findings of `check`: the slots that need attention. */
 export interface Needs {

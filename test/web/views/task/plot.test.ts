@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Plot } from '../../../src/web/views/plot.tsx'
+import { Plot } from '../../../../src/web/views/task/plot.tsx'
 
 test.each([
   [800, ['0 ms', '200 ms', '400 ms', '600 ms', '800 ms']],

@@ -1,9 +1,10 @@
-import type { FoundSuspension } from '../../core/task/suspensions.ts'
-import type { Suspension, TaskRecord } from '../../core/task/task-record.ts'
-import { isCancelled } from '../../format/task/suspensions.ts'
-import { printable } from '../../format/text.ts'
-import { Heading, type HeadingLevel } from './document.tsx'
-import { Time, type WallClock } from './wall-clock.tsx'
+import type { FoundSuspension } from '../../../core/task/suspensions.ts'
+import type { Suspension, TaskRecord } from '../../../core/task/task-record.ts'
+import { isCancelled } from '../../../format/task/suspensions.ts'
+import { printable } from '../../../format/text.ts'
+import { Heading, type HeadingLevel } from '../frame/document.tsx'
+import { Time } from '../frame/time.tsx'
+import type { WallClock } from '../frame/wall-clock.ts'
 
 const IN_FORCE = { pause: 'paused', retirement: 'retired' } as const
 

@@ -1,8 +1,8 @@
-import { isDate } from '../../core/instant.ts'
-import { STATUSES } from '../../core/types.ts'
-import { printable } from '../../format/text.ts'
-import type { TaskQuery } from './links.ts'
-import { MARKS } from './marks.ts'
+import { isDate } from '../../../core/instant.ts'
+import { STATUSES } from '../../../core/types.ts'
+import { printable } from '../../../format/text.ts'
+import type { TaskQuery } from '../frame/links.ts'
+import { MARKS } from '../frame/marks.ts'
 
 /** The form that filters the history of a task. */
 export function Filters({

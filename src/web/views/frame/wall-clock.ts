@@ -1,12 +1,14 @@
 import { IANAZone } from 'luxon'
-import { formatInstant } from '../../core/instant.ts'
-import type { Instant } from '../../core/types.ts'
+import { formatInstant } from '../../../core/instant.ts'
+import type { Instant } from '../../../core/types.ts'
 
 /** The local time of one zone. */
 export interface WallClock {
   readonly zone: string
   /** Returns `2026-11-24 03:00`, with seconds only where they are not zero. */
   time(instant: Instant): string
+  /** Returns the offset from UTC, as `+09:00`. The clock of UTC returns `UTC`. */
+  offset(instant: Instant): string
   /** Returns `2026-11-24`. */
   day(instant: Instant): string
   /**
@@ -38,17 +40,8 @@ export function wallClock(name: string): WallClock {
   return {
     zone,
     time,
+    offset: (instant) => (zone === 'UTC' ? 'UTC' : clock.formatOffset(instant, 'short')),
     both: (instant) => (zone === 'UTC' ? second(instant) : `${time(instant)} ${zone} (${second(instant)})`),
     day: (instant) => local(instant).slice(0, 10),
   }
-}
-
-/** A time in the zone of the task, followed by the same time in UTC. */
-export function Time({ at, clock }: { readonly at: Instant; readonly clock: WallClock }) {
-  const utc = formatInstant(at)
-  return (
-    <time class="time" datetime={utc}>
-      <span>{clock.time(at)}</span> <small>{utc}</small>
-    </time>
-  )
 }

@@ -1,5 +1,5 @@
-import { isNewerSchema } from '../../core/row/status.ts'
-import { STATUSES, type Status, type StoredRow } from '../../core/types.ts'
+import { isNewerSchema } from '../../../core/row/status.ts'
+import { STATUSES, type Status, type StoredRow } from '../../../core/types.ts'
 
 interface Mark {
   /** A sign that a reader can recognise without its colour. */

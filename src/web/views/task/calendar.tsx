@@ -1,9 +1,9 @@
-import { DAY_MS } from '../../core/duration.ts'
-import { utcDate } from '../../core/instant.ts'
-import type { Status } from '../../core/types.ts'
-import { printable } from '../../format/text.ts'
-import type { Links, TaskQuery } from './links.ts'
-import { MARKS, MOST_URGENT_FIRST } from './marks.ts'
+import { DAY_MS } from '../../../core/duration.ts'
+import { utcDate } from '../../../core/instant.ts'
+import type { Status } from '../../../core/types.ts'
+import { printable } from '../../../format/text.ts'
+import type { Links, TaskQuery } from '../frame/links.ts'
+import { MARKS, MOST_URGENT_FIRST } from '../frame/marks.ts'
 
 /** The number of slots of a day, by status. */
 export type Tally = Partial<Readonly<Record<Status, number>>>

@@ -1,4 +1,4 @@
-import { STATUSES, type Status } from '../../core/types.ts'
+import { STATUSES, type Status } from '../../../core/types.ts'
 import { MARKS } from './marks.ts'
 
 /** The sign and the word of a status. */

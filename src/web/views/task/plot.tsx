@@ -1,7 +1,7 @@
 import { scaleLinear } from 'd3-scale'
-import { DAY_MS } from '../../core/duration.ts'
-import type { Status } from '../../core/types.ts'
-import { elapsed } from '../../format/text.ts'
+import { DAY_MS } from '../../../core/duration.ts'
+import type { Status } from '../../../core/types.ts'
+import { elapsed } from '../../../format/text.ts'
 
 export interface Point {
   /** The local time of the slot. */

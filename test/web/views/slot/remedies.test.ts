@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { STATUSES } from '../../../src/core/types.ts'
-import { remediesOf } from '../../../src/web/views/remedies.ts'
+import { STATUSES } from '../../../../src/core/types.ts'
+import { remediesOf } from '../../../../src/web/views/slot/remedies.ts'
 
 const HOSTILE = `file:/srv/it's $(touch /tmp/no) "a" \`b\` \\ ;&|<>*?.db`
 const target = { store: HOSTILE, task: 'a/../b', slot: Date.parse('2026-11-24T03:00:00Z'), schedule: null, ecs: null }

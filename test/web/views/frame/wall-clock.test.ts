@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { DateTime } from 'luxon'
 import { expect, test } from 'vitest'
-import { wallClock, wordsIn } from '../../../src/web/views/wall-clock.tsx'
+import { wallClock, wordsIn } from '../../../../src/web/views/frame/wall-clock.ts'
 
 test('shows what luxon shows, in any zone and at any time', () => {
   const zones = fc.constantFrom(...Intl.supportedValuesOf('timeZone'))

@@ -1,0 +1,36 @@
+import type { Status } from '../../../core/types.ts'
+import { MARKS } from './marks.ts'
+
+interface CellProps {
+  readonly href: string
+  readonly status: Status
+  /**
+   * What the cell stands for, one fact an entry: the task, the local time with its zone, the status, and so on. The
+   * popover shows each fact on a line of its own, and a screen reader reads all of them.
+   */
+  readonly facts: readonly string[]
+  /** Whether a trigger was rejected. */
+  readonly isRejected: boolean
+  /**
+   * Whether the Tab key stops at this cell. With the script it stops at one cell of a row, and the arrow keys lead to
+   * the others.
+   */
+  readonly isStop: boolean
+}
+
+/** The popover splits the label of a cell here. */
+const BETWEEN_FACTS = '; '
+
+/** A tile for one slot, or for the slots of one column, which links to them. */
+export function Cell({ href, status, facts, isRejected, isStop }: CellProps) {
+  return (
+    <a
+      class={`c ${status}${isRejected ? ' rejected' : ''}`}
+      href={href}
+      tabindex={isStop ? undefined : -1}
+      aria-label={facts.filter(Boolean).join(BETWEEN_FACTS)}
+    >
+      {status === 'completed' ? '' : MARKS[status].sign}
+    </a>
+  )
+}
