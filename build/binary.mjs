@@ -1,13 +1,19 @@
 // Makes one executable, dist-bin/cronledger, from dist/cli (`npm run build` must run first) and the Node that runs this
-// file. `npx -p node@24 npm run build:binary` uses another Node.
+// file.
+//
+// `npm run build:binary -- NODE` makes dist-bin/cronledger-linux-ARCH from another file instead: a Node of the same
+// version, for another processor. The executable starts faster if build/compile.mjs has run with that Node.
 import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
+  closeSync,
   copyFileSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
+  readSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
@@ -19,12 +25,29 @@ import { inject } from 'postject'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const CLI = join(ROOT, 'dist/cli')
 const OUT = join(ROOT, 'dist-bin')
-const BINARY = join(OUT, 'cronledger')
+const [otherNode] = process.argv.slice(2)
+const arch = otherNode === undefined ? process.arch : archOf(otherNode)
+const BINARY = join(OUT, otherNode === undefined ? 'cronledger' : `cronledger-linux-${arch}`)
+
+/** Returns the processor of a Linux program: the field e_machine of its ELF header. Throws an error for any other file. */
+function archOf(path) {
+  const header = Buffer.alloc(20)
+  const file = openSync(path)
+  readSync(file, header)
+  closeSync(file)
+  const found = { 62: 'x64', 183: 'arm64' }[header.readUInt16LE(18)]
+  if (header.toString('latin1', 1, 4) !== 'ELF' || found === undefined)
+    throw new Error(`${path} is not a Node for Linux on x64 or arm64`)
+  return found
+}
+
+/** The ending of the caches that fit the Node in the executable. */
+const CACHES = `-${process.version}-${process.platform}-${arch}.cache`
 
 /** The files that src/cli/load.ts, src/store/schema.ts and src/web/server/assets.ts read, by the names used there. */
 const assets = Object.fromEntries([
   ...readdirSync(CLI)
-    .filter((name) => /\.(js|cache)$/.test(name) && name !== 'main.js')
+    .filter((name) => name.endsWith(CACHES) || (name.endsWith('.js') && name !== 'main.js'))
     .map((name) => [name, join(CLI, name)]),
   ...readdirSync(join(ROOT, 'schema'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -32,8 +55,12 @@ const assets = Object.fromEntries([
     .map((path) => [path.slice(ROOT.length), path]),
   ...['page.js', 'page.css'].map((name) => [`page/${name}`, join(ROOT, 'dist/page', name)]),
 ])
-const cache = `app-${process.version}-${process.platform}-${process.arch}.cache`
-if (!(cache in assets)) throw new Error(`dist/cli/${cache} is missing: run "npm run build" with this Node first`)
+// Without the caches of its own Node, each start would compile the program again.
+if (!(`app${CACHES}` in assets)) {
+  const missing = `dist/cli/app${CACHES} is missing`
+  if (otherNode === undefined) throw new Error(`${missing}: run "npm run build" with this Node first`)
+  process.stderr.write(`${missing}, so the executable starts more slowly\n`)
+}
 
 const folder = mkdtempSync(join(tmpdir(), 'cronledger-binary-'))
 try {
@@ -42,12 +69,19 @@ try {
   const main = join(CLI, 'main.js')
   writeFileSync(
     config,
-    JSON.stringify({ main, output: blob, assets, useCodeCache: true, disableExperimentalSEAWarning: true }),
+    JSON.stringify({
+      main,
+      output: blob,
+      assets,
+      // Node's own cache fits only the processor on which it is made.
+      useCodeCache: otherNode === undefined,
+      disableExperimentalSEAWarning: true,
+    }),
   )
   execFileSync(process.execPath, ['--experimental-sea-config', config], { stdio: ['ignore', 'ignore', 'inherit'] })
   // We work on a copy in another folder, otherwise a failure would leave a plain Node as the executable.
   const program = join(folder, 'cronledger')
-  copyFileSync(process.execPath, program)
+  copyFileSync(otherNode ?? process.execPath, program)
   chmodSync(program, 0o755)
   await inject(program, 'NODE_SEA_BLOB', readFileSync(blob), {
     sentinelFuse: 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2',

@@ -12,9 +12,10 @@ const run = promisify(execFile)
 const folder = scratch()
 let files: readonly string[]
 
-// The registry gives the four packages that the tarball depends on.
+// The registry gives the packages that the tarball depends on. We must skip `prepack`, otherwise it would remove dist while
+// other tests use it. `.ci/package` runs it, in a clone.
 beforeAll(async () => {
-  const packed = await run('npm', ['pack', '--json', '--pack-destination', folder], { cwd: ROOT })
+  const packed = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], { cwd: ROOT })
   const [{ filename, files: listed }] = JSON.parse(packed.stdout)
   files = listed.map(({ path }: { path: string }) => path)
   writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }')

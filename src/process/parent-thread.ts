@@ -7,7 +7,7 @@ import { readDeath } from './proc.ts'
 // Node reports exit code 0 for a process that was killed by a signal from 32 to 64. The kernel shows the true cause in
 // /proc, but only until the parent has waited for the process, and Node does that before it runs any of our code. So a
 // separate thread starts the command, and its event loop is blocked until the main thread has read /proc.
-// docs/decisions/0022 describes what was tried before.
+// docs/decisions/0019 describes what was tried before.
 
 export interface CommandLine {
   readonly file: string

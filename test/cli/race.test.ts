@@ -15,7 +15,7 @@ test('50 processes at once on a fresh file: one child runs, 49 are recorded as d
 })
 
 // How long the lock is waited for depends on how busy the machine is, so the limit here is longer than the default. More
-// processes, and the default, were measured by hand: see docs/decisions/0028-waiting-for-the-lock-of-a-file.md.
+// processes, and the default, were measured by hand: see docs/decisions/0025-waiting-for-the-lock-of-a-file.md.
 test('200 tasks due at once on one file, a fresh and a used one: all run, none gives up', {
   timeout: 1_200_000,
 }, async () => {

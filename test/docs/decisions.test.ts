@@ -11,6 +11,11 @@ test.each(pages)('%s has a number, a status, a context, a decision and its conse
   for (const heading of ['Context', 'Decision', 'Consequences']) expect(text).toContain(`\n## ${heading}\n`)
 })
 
+test('the numbers have no holes', () => {
+  const numbers = pages.map((page) => Number(page.slice(0, 4))).sort((a, b) => a - b)
+  expect(numbers).toEqual(pages.map((_, index) => index + 1))
+})
+
 test('the index has each decision with its title, in order', () => {
   const listed = [...read('README.md').matchAll(/^\| \[(\d{4})\]\(([^)]+)\) \| (.+) \| [^|]+ \|$/gm)]
   const expected = pages.sort().map((page) => [page.slice(0, 4), page, /^# \d{4}: (.*)$/m.exec(read(page))?.[1]])

@@ -12,8 +12,8 @@ import { type Block, blocksOf } from './markdown.ts'
 import { isInstalled, isRun, isSame, type Printed, runPage, withFolder } from './session.ts'
 
 /*
- * The commands of these pages run, and what they print is compared with what the page shows. CONTRIBUTING.md has the
- * notation. `UPDATE_DOCS=1` writes the output of today into the pages.
+ * The commands of these pages run, and what they print is compared with what the page shows. docs/explanation/code.md has
+ * the notation. `UPDATE_DOCS=1` writes the output of today into the pages.
  */
 const root = new URL('../../', import.meta.url)
 const ALL = [

@@ -7,7 +7,7 @@ import { proseOf } from './markdown.ts'
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const PAGES = [
   ...readdirSync(root),
-  ...['docs', 'schema', 'src', 'test'].flatMap((folder) =>
+  ...['.github', 'docs', 'schema', 'src', 'test'].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),
   ),
 ].filter((name) => name.endsWith('.md') && !name.includes('node_modules'))

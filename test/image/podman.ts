@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -7,17 +7,22 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 
 /** Debian's release that the base images are made of. */
-const SUITE = 'trixie'
+export const SUITE = 'trixie'
 const CA_BUNDLE = '/etc/ssl/certs/ca-certificates.crt'
 
 /** Why no image can be built here; null where it can. */
-export function whyNot(): string | null {
+export function whyNot(tools: readonly string[] = ['buildah', 'mmdebstrap', 'podman', 'runc']): string | null {
   const folders = (process.env['PATH'] ?? '').split(delimiter)
-  const missing = ['buildah', 'mmdebstrap', 'podman', 'runc'].filter(
-    (tool) => !folders.some((folder) => existsSync(join(folder, tool))),
-  )
-  if (missing.length > 0) return `not installed: ${missing.join(', ')} (apt-get install buildah mmdebstrap podman runc)`
+  const missing = tools.filter((tool) => !folders.some((folder) => existsSync(join(folder, tool))))
+  if (missing.length > 0) return `not installed: ${missing.join(', ')}`
   return process.getuid?.() === 0 ? null : 'root is needed to make base images'
+}
+
+/** The major version of Node that the Dockerfile puts into the executable. */
+export function nodeOfDockerfile(project: string): string {
+  const version = /^ARG NODE_IMAGE=.*node:(\d+)-/m.exec(readFileSync(join(project, 'Dockerfile'), 'utf8'))?.[1]
+  if (version === undefined) throw new Error('the Dockerfile names no version of Node')
+  return version
 }
 
 interface Result {
@@ -38,7 +43,7 @@ export interface Images {
   remove(): Promise<void>
 }
 
-/** Makes the base images of Debian's packages and this machine's Node, then all stages, in a storage of their own. */
+/** Makes the base images of Debian's packages and a Node of npm, then all stages, in a storage of their own. */
 export async function buildImages(project: string): Promise<Images> {
   const folder = mkdtempSync(join(tmpdir(), 'cronledger-image-'))
   const storage = ['--root', join(folder, 'root'), '--runroot', join(folder, 'runroot'), '--storage-driver', 'overlay']
@@ -86,7 +91,9 @@ export async function buildImages(project: string): Promise<Images> {
     await call('podman', ...storage, 'import', '--quiet', tar, names.base)
     rmSync(made, { force: true })
     const npm = (await call('npm', 'root', '--global')).stdout.trim()
-    cpSync(process.execPath, join(files, 'bin/node'))
+    // The version that the Dockerfile names, from npm, because no registry of images can be reached here.
+    const fetched = await call(join(project, '.ci/fetch-node'), join(folder, 'fetched'), nodeOfDockerfile(project))
+    cpSync(fetched.stdout.trim(), join(files, 'bin/node'))
     cpSync(join(npm, 'npm'), join(files, 'lib/node_modules/npm'), { recursive: true })
     // The one that this machine trusts: a company's registry may have a certificate of its own.
     cpSync(CA_BUNDLE, join(files, 'ca.crt'), { dereference: true })
