@@ -234,7 +234,8 @@ export interface Ledger {
   /**
    * Yields what is wrong with the slots of one task, or of all known tasks by name, newest slot first: missed (due, and
    * without a row), failed, stale, overdue or late. Up to 16 tasks are read at a time. Throws a usage error if the task is
-   * unknown and no schedule is given, or if no task is known at all.
+   * unknown and no schedule is given, or if no task is known at all. The error of a task whose records cannot be read is
+   * thrown after the findings of all other tasks.
    */
   check(options: CheckOptions): AsyncGenerator<TaskFinding>
   /**

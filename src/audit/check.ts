@@ -1,4 +1,4 @@
-import { usageError } from '../core/errors.ts'
+import { isFaultOfTask, LedgerError, usageError } from '../core/errors.ts'
 import { readableRow, unmetUntil } from '../core/row/status.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
 import { aroseAt, findingOf, type TaskFinding } from '../core/task/findings.ts'
@@ -71,25 +71,54 @@ export function checkTasks(settings: CheckSettings, deps: HistoryDeps): AsyncGen
 }
 
 /**
- * Yields what `read` yields for each task, ordered by task. It reads several tasks at a time. Throws a usage error if the
- * ledger has no task record.
+ * Yields what `read` yields for each task, ordered by task. It reads several tasks at a time. A task whose records cannot
+ * be read does not hide the others: the error is thrown after all of them. Throws a usage error if the ledger has no task
+ * record.
  */
 export async function* ofAllTasks<T>(
   read: (task: KnownTask, deps: HistoryDeps) => AsyncGenerator<T, void>,
   deps: HistoryDeps,
 ): AsyncGenerator<T, void> {
   let known = 0
+  const faults = new Map<string, LedgerError>()
+  const keepFault = (task: string, error: LedgerError) => faults.set(task, error)
   async function* recorded(signal: AbortSignal) {
-    for await (const task of readTaskRecords({ ...deps, signals: [signal] })) {
+    for await (const task of readTaskRecords({ ...deps, signals: [signal] }, keepFault)) {
       known += 1
       yield task
     }
   }
-  yield* concurrently(recorded, (task, signal) => read(task, { ...deps, signals: [signal] }), deps.signals)
+  async function* readOne(task: KnownTask, signal: AbortSignal) {
+    try {
+      yield* read(task, { ...deps, signals: [signal] })
+    } catch (error) {
+      if (!isFaultOfTask(error)) throw error
+      keepFault(task.task, error)
+    }
+  }
+  yield* concurrently(recorded, readOne, deps.signals)
+  const fault = faultOfAll(faults)
+  if (fault !== null) throw fault
   // We must fail here, otherwise a dead man's switch on the wrong ledger would report success forever.
   if (known === 0) {
     throw usageError(
       'no task has run yet in this ledger, so there is nothing to check. Is this the right --store? To check a task that has not run yet, give --task and --schedule.',
     )
   }
+}
+
+/** How many tasks that cannot be read an error names. The user can ask for each of them. */
+const MAX_NAMED = 5
+
+/** Returns one error for the tasks that cannot be read, or null if there are none. It begins with the first one by name. */
+function faultOfAll(faults: ReadonlyMap<string, LedgerError>): LedgerError | null {
+  const [first, ...others] = [...faults].sort(([one], [other]) => (one < other ? -1 : 1))
+  if (first === undefined) return null
+  const [task, { kind, message }] = first
+  const text = `task ${task} cannot be checked: ${message}`
+  if (others.length === 0) return new LedgerError(kind, text)
+  const names = others.slice(0, MAX_NAMED).map(([name]) => name)
+  const named = `${names.join(', ')}${others.length > MAX_NAMED ? ' and so on' : ''}`
+  const more = others.length === 1 ? '1 other task' : `${others.length} other tasks`
+  return new LedgerError(kind, `${text.replace(/\.?$/, '.')} Nor can ${more}: ${named}.`)
 }

@@ -1,4 +1,4 @@
-import { LedgerError, usageError } from '../core/errors.ts'
+import { isFaultOfTask, LedgerError, usageError } from '../core/errors.ts'
 import { readSchedule, type ScheduleOptions } from '../core/schedule/schedule-options.ts'
 import { decodeTaskRecord, EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord } from '../core/task/task-record.ts'
 import type { Instant, OrUndefined } from '../core/types.ts'
@@ -14,9 +14,12 @@ export interface KnownTask extends TaskRecord {
 
 /**
  * Yields the task records by name. Holds all names in memory, and the records of two batches: while the caller works on
- * one batch, the next one is read. Throws `LedgerError` if a record is malformed.
+ * one batch, the next one is read. Calls `keepFault` for a record that cannot be read. Without it, throws the error.
  */
-export async function* readTaskRecords(deps: HistoryDeps): AsyncGenerator<KnownTask> {
+export async function* readTaskRecords(
+  deps: HistoryDeps,
+  keepFault?: (task: string, error: LedgerError) => void,
+): AsyncGenerator<KnownTask> {
   const names = await listTaskNames(deps)
   // If the caller stops early, nothing needs the batch that is being read. Its request must not keep the process alive.
   const over = new AbortController()
@@ -37,12 +40,26 @@ export async function* readTaskRecords(deps: HistoryDeps): AsyncGenerator<KnownT
       for (const task of batch) {
         const entry = stored.get(task)
         // The list is eventually consistent, so the record may be gone.
-        const known = entry === undefined ? null : withSchedules(task, decodeReadable(task, entry.document))
+        const known = entry === undefined ? null : readEntry(task, entry.document, keepFault)
         if (known !== null) yield known
       }
     }
   } finally {
     over.abort()
+  }
+}
+
+function readEntry(
+  task: string,
+  document: unknown,
+  keepFault?: (task: string, error: LedgerError) => void,
+): KnownTask | null {
+  try {
+    return withSchedules(task, decodeReadable(task, document))
+  } catch (error) {
+    if (keepFault === undefined || !isFaultOfTask(error)) throw error
+    keepFault(task, error)
+    return null
   }
 }
 

@@ -33,6 +33,14 @@ export function usageError(message: string): LedgerError {
   return new LedgerError('usage', message)
 }
 
+/**
+ * Returns whether an error may concern the records of one task only, for example a damaged row. The other tasks can still
+ * be read.
+ */
+export function isFaultOfTask(error: unknown): error is LedgerError {
+  return error instanceof LedgerError && (error.kind === 'shape' || error.kind === 'usage')
+}
+
 /** Returns the code of an error of the system, such as `ENOENT`. Returns undefined for any other error. */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined

@@ -1,6 +1,6 @@
 import type { CheckOptions, Ledger } from '../../api.ts'
 import { DAY_MS } from '../../core/duration.ts'
-import { usageError } from '../../core/errors.ts'
+import { isFaultOfTask, type LedgerError, usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { type OptionTable, optionName } from '../../core/option.ts'
 import { NO_FINDINGS, type TaskFinding } from '../../core/task/findings.ts'
@@ -214,9 +214,19 @@ async function* plainText(
   checked: CheckedLedger,
 ) {
   const { needs, add } = collectNeeds()
-  for await (const finding of found) {
-    add(finding)
-    yield `${findingLine(finding, now)}\n`
+  let hasFound = false
+  let fault: LedgerError | null = null
+  try {
+    for await (const finding of found) {
+      hasFound = true
+      add(finding)
+      yield `${findingLine(finding, now)}\n`
+    }
+  } catch (error) {
+    if (!isFaultOfTask(error)) throw error
+    fault = error
   }
-  for (const line of [summary(), ...needsLines(needs, checked)]) yield `${line}\n`
+  // If a task could not be checked, it is unknown whether it has problems.
+  if (hasFound || fault === null) for (const line of [summary(), ...needsLines(needs, checked)]) yield `${line}\n`
+  if (fault !== null) throw fault
 }

@@ -1,0 +1,61 @@
+import Libsql from 'libsql'
+import { expect, test } from 'vitest'
+import { finishRow } from '../../src/core/row/transition.ts'
+import { encodeTaskRecord } from '../../src/core/task/task-record.ts'
+import { openFileStore } from '../../src/store/file/file-store.ts'
+import { claimOf } from '../store/contract.ts'
+import { cronledger, scratch } from '../support/cli.ts'
+import { FAILED, recordWith } from '../support/rows.ts'
+
+const DAY_MS = 86_400_000
+/** The only slot of each task. */
+const SLOT = Math.floor(Date.now() / DAY_MS - 1) * DAY_MS
+const folder = scratch()
+
+/** Makes a ledger with one failed slot of each of `a` to `g`, and changes it with `sql`. Returns its `--store`. */
+async function ledgerWith(name: string, ...sql: readonly string[]): Promise<string> {
+  const path = `${folder}/${name}.db`
+  const store = openFileStore(path)
+  const call = { signal: AbortSignal.timeout(60_000) }
+  const spec = { expression: `at(${new Date(SLOT).toISOString().slice(0, 19)})`, zone: 'UTC' }
+  const entry = { version: 1, document: encodeTaskRecord(recordWith([{ since: SLOT, spec }])) }
+  for (const task of 'abcdefg') {
+    const claim = { ...claimOf(task, { slot: SLOT }), schedule: spec }
+    await store.put(claim, 'absent', call)
+    await store.put(finishRow(claim, FAILED, { writeId: 'w', now: SLOT + 2_000 }), claim, call)
+    await store.writeEntry({ kind: '#task', task }, entry, 'absent', call)
+  }
+  store.close()
+  const database = new Libsql(path)
+  for (const one of sql) expect(database.prepare(one).run().changes).toBeGreaterThan(0)
+  database.close()
+  return `file:${path}`
+}
+
+const check = (store: string, ...more: readonly string[]) =>
+  cronledger(['check', '--store', store, '--since', '3d', ...more])
+const failedTasks = (stdout: string) => [...stdout.matchAll(/^failed +(\w)/gm)].map(([, task]) => task)
+
+const DAMAGED_ROW = "UPDATE rows SET document = '{}' WHERE task = 'd'"
+const DAMAGED_RECORD = `UPDATE entries SET document = '{"schedules":1}' WHERE task = 'b'`
+
+test('check names a task whose row cannot be read, after the findings of all other tasks and what to do', async () => {
+  const { code, stdout, stderr } = await check(await ledgerWith('row', DAMAGED_ROW))
+  expect(failedTasks(stdout)).toEqual(['a', 'b', 'c', 'e', 'f', 'g'])
+  expect(stdout).toMatch(/^6 slots need attention: 6 failed$/m)
+  expect(stderr).toMatch(/^cronledger: task d cannot be checked: .+\n$/)
+  expect(code).toBe(78)
+})
+
+test('check names all tasks whose records cannot be read', async () => {
+  const store = await ledgerWith('records', DAMAGED_ROW, DAMAGED_RECORD)
+  const { code, stdout, stderr } = await check(store)
+  expect(failedTasks(stdout)).toEqual(['a', 'c', 'e', 'f', 'g'])
+  expect(stderr).toMatch(/^cronledger: task b cannot be checked: .+\. Nor can 1 other task: d\.\n$/)
+  expect(code).toBe(78)
+})
+
+test('check does not say that it found no problems if a task cannot be read', async () => {
+  const { code, stdout } = await check(await ledgerWith('quiet', DAMAGED_ROW), '--new', '1s')
+  expect({ code, stdout }).toEqual({ code: 78, stdout: '' })
+})
