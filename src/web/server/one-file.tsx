@@ -21,8 +21,10 @@ import { SlotDetail } from '../views/slot/slot.tsx'
 import { Calendar, type CalendarModel } from '../views/task/calendar.tsx'
 import { HistoryHead, HistoryRow, type SlotWithStatus } from '../views/task/history-table.tsx'
 import { Changes, Plots, type TaskHead, TaskTitle } from '../views/task/task.tsx'
+import { calendarOf, tallyDays } from './read-calendar.ts'
 import { readLines, readNeeds, type Span } from './read-overview.ts'
-import { calendarOf, readTask, slotModelOf, tallyDays } from './read-task.ts'
+import { slotModelOf } from './read-slot.ts'
+import { readTask } from './read-task.ts'
 import { askOptions, faultOf, type Reading, type ReadTask, readAll, readSlotsWithStatus } from './reading.ts'
 
 export interface ReportOptions {

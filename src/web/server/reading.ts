@@ -13,6 +13,9 @@ import { type WallClock, wallClock } from '../views/frame/wall-clock.ts'
 import type { SlotWithStatus } from '../views/task/history-table.tsx'
 import type { ScheduleChange, TaskHead } from '../views/task/task.tsx'
 
+/** How many slots one view looks at. A year of an hourly task fits, and takes about a second to read from a file. */
+export const MAX_SCANNED = 10_000
+
 /**
  * The ledger that the views are read from, and the time and settings of the reading. The times that are left out are those
  * that the runs of each task state.
