@@ -54,21 +54,25 @@ export async function tallyDays(
 }
 
 /**
- * Returns the year of the calendar, and the years to choose from, newest first. They begin with the first schedule or
- * with the `oldest` slot that is known. Throws a usage error when `asked` is not a year.
+ * Returns the year of the calendar, or null if none is asked for, and the years to choose from, newest first. They begin
+ * with the first schedule or with the `oldest` slot that is known. Throws a usage error when `asked` is not a year.
  */
 export function yearsOf(
   { head }: ReadTask,
   { asked, oldest }: { readonly asked: string | undefined; readonly oldest: Instant | undefined },
   { now }: Reading,
-): { readonly year: string; readonly years: readonly string[] } {
+): { readonly year: string | null; readonly years: readonly string[] } {
   if (asked && !/^(19[7-9]|20\d|21\d)\d$/.test(asked)) {
     throw usageError(`year ${quote(asked)} is not valid. Use a year from 1970 to 2199.`)
   }
   const yearAt = (instant: Instant) => Number(head.clock.day(instant).slice(0, 4))
   const current = yearAt(now)
-  const year = asked || String(current)
-  const first = Math.min(yearAt(Math.min(head.schedules[0]?.since ?? now, oldest ?? now)), current, Number(year))
-  const last = Math.max(current, Number(year))
+  const year = asked || null
+  const first = Math.min(
+    yearAt(Math.min(head.schedules[0]?.since ?? now, oldest ?? now)),
+    current,
+    Number(year ?? current),
+  )
+  const last = Math.max(current, Number(year ?? current))
   return { year, years: Array.from({ length: last - first + 1 }, (_, index) => String(last - index)) }
 }

@@ -7,6 +7,7 @@ import { type Instant, STATUSES, type Status } from '../../core/types.ts'
 import type { TaskQuery } from '../views/frame/links.ts'
 import { rejectedText } from '../views/frame/marks.ts'
 import type { SlotWithStatus } from '../views/task/history-table.tsx'
+import { RECENT, type RecentSlots } from '../views/task/recent.tsx'
 import type { TaskPage } from '../views/task/task.tsx'
 import {
   askOptions,
@@ -21,15 +22,15 @@ import {
 } from './reading.ts'
 
 /** How many slots one page of the history shows. */
-const SLOTS_PER_PAGE = 100
+const SLOTS_PER_PAGE = 25
 /** Reads a task from its task record, or else from its newest row. Returns null when the ledger has neither. */
 export async function readTask(task: string, reading: Reading): Promise<ReadTask | null> {
   for await (const known of reading.ledger.tasks({ task, ...askOptions(reading) })) return readKnown(known, reading.now)
   for await (const row of reading.ledger.history({ task, limit: 1, ...askOptions(reading) })) {
     const spec = readableRow(row)?.schedule
     const current = spec === undefined ? null : { spec, words: wordsOf(spec) }
-    const more = { schedules: [], next: null, suspensions: EMPTY_TASK_RECORD, suspended: null }
-    const head = { task, clock: clockOf(spec), current, ...more }
+    const none = { schedules: [], next: null, suspensions: EMPTY_TASK_RECORD, suspended: null, expectations: null }
+    const head = { task, clock: clockOf(spec), current, ...none }
     return { head, known: null, inForce: [], current: null, problem: null }
   }
   return null
@@ -79,6 +80,24 @@ export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Re
     return { ...page, problem: faultOf(error) }
   }
   return page
+}
+
+/** Reads the newest slots that were due. A page that begins with all of them saves the reading. */
+export async function readRecent(read: ReadTask, page: TaskPage, reading: Reading): Promise<RecentSlots> {
+  const { status, duplicates, since, until, before } = page.query
+  const due = page.slots.filter(({ slot }) => slot <= reading.now).slice(0, RECENT)
+  const isWhole = page.before === null || due.length === RECENT
+  if (isWhole && ![status, duplicates, since, until, before].some(Boolean)) return { slots: due, problem: page.problem }
+  const slots: SlotWithStatus[] = []
+  try {
+    for await (const record of readSlotsWithStatus(read, { until: reading.now + 1, limit: RECENT }, reading)) {
+      slots.push(record)
+      if (slots.length === RECENT) break
+    }
+  } catch (error) {
+    return { slots, problem: faultOf(error) }
+  }
+  return { slots, problem: null }
 }
 
 function parseStatus(text: string | undefined): Status | null {
