@@ -159,7 +159,7 @@ function Detail({ read, record, store, reading }: DetailProps) {
     )
   }
   return (
-    <details class="detail">
+    <details class="folded">
       <summary>
         <Badge status={status} /> <Time at={slot} clock={clock} />
       </summary>

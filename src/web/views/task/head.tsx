@@ -130,6 +130,7 @@ export function durationText(newest: SlotWithStatus, slots: readonly SlotWithSta
     const own = readableRow(row)
     return own && durationMsOf(own, status, now)
   }
+  if (newest.status === 'scheduled') return 'no run is recorded yet'
   const ms = msOf(newest)
   if (ms === null) return ''
   const others = slots.flatMap((one) => {

@@ -104,7 +104,7 @@ function Column({ point: { status, ms, facts }, y, medianY }: ColumnProps) {
   return (
     <g class={status} data-facts={facts.join('; ')}>
       <title>{facts.join('\n')}</title>
-      <rect class="hit" width="100%" height={HEIGHT} />
+      <rect class="hit" width="100%" height={HEIGHT} stroke="none" />
       {ms !== null && <rect class="bar" x="20%" width="60%" y={y} height={ZERO - y} />}
       <line class="median" x1="0" x2="100%" y1={medianY} y2={medianY} />
       {/* The sign comes last, so that no line crosses it. */}
