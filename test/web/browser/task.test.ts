@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
@@ -6,7 +7,7 @@ import { windowOf } from '../../../src/core/schedule/slot.ts'
 import { encodeTaskRecord } from '../../../src/core/task/task-record.ts'
 import { openFileStore } from '../../../src/store/file/file-store.ts'
 import { expectAccessible, hasChromium, openBrowser, openPage } from '../../support/browser.ts'
-import { scratch } from '../../support/cli.ts'
+import { cronledger, scratch } from '../../support/cli.ts'
 import { companyTasks, fillFile, type PlannedTask } from '../../support/page-ledger.ts'
 import { recordWith } from '../../support/rows.ts'
 import { type Filled, fill, KINDS, type Served, serve } from '../../support/serve.ts'
@@ -35,7 +36,7 @@ async function fillTroubled(path: string): Promise<void> {
   })
   const owner = 'https://wiki.example.com/billing'
   const expectations = { since: NOW - 9 * DAY_MS, lateAfterMs: 300_000, owner }
-  const record = recordWith([{ since: NOW - 40 * DAY_MS, spec: TROUBLED.spec }], { pauses, expectations })
+  const record = recordWith([{ since: NOW - 32 * 3_600_000, spec: TROUBLED.spec }], { pauses, expectations })
   const entry = { version: 2, document: encodeTaskRecord(record) }
   await store.writeEntry({ kind: '#task', task: TROUBLED.task }, entry, 1, { signal: AbortSignal.timeout(60_000) })
   store.close()
@@ -239,6 +240,30 @@ describe.skipIf(!hasChromium)('the page of a task', () => {
       expect((await times())[0]).toBe(first[0])
       await close()
     })
+  })
+
+  test('a report folds what is calm: a link opens it, and a print leaves it out', async () => {
+    const out = join(folder, 'report.html')
+    const made = await cronledger(['report', '--store', `file:${path}`, '--task', TROUBLED.task, '--out', out])
+    expect(made).toMatchObject({ code: 0 })
+    const { page, complaints, close } = await openPage(browser)
+    await page.goto(pathToFileURL(out).href)
+    await expectAccessible(page)
+    expect(await page.locator('article.detail').count()).toBe(4)
+    const folded = page.locator('details', { has: page.locator('summary', { hasText: 'completed' }) })
+    const calm = folded.filter({ has: page.locator('article') }).first()
+    expect(await calm.evaluate((element) => element.hasAttribute('open'))).toBe(false)
+    await page.locator('.chart a.completed').last().click()
+    await page.locator('details[open] article:target').waitFor()
+    await page.emulateMedia({ media: 'print' })
+    expect(
+      await folded
+        .filter({ has: page.locator('article') })
+        .evaluateAll((all) => all.filter((one) => one.getBoundingClientRect().height > 0).length),
+    ).toBe(1)
+    expect(await page.locator('.plot svg').first().isVisible()).toBe(true)
+    expect(complaints).toEqual([])
+    await close()
   })
 
   test('a task of 100,000 rows', async () => {
