@@ -1,7 +1,7 @@
 import { readableRow } from '../../../core/row/status.ts'
 import type { Instant, Row, Status } from '../../../core/types.ts'
 import { durationMsOf } from '../../../format/row.ts'
-import { printable } from '../../../format/text.ts'
+import { elapsed, printable } from '../../../format/text.ts'
 import { Sign } from '../frame/badge.tsx'
 import { Cell } from '../frame/cell.tsx'
 import { Heading, type HeadingLevel } from '../frame/document.tsx'
@@ -100,10 +100,11 @@ function Strip({
   live,
 }: Omit<RecentProps, 'recent' | 'level'> & Pick<RecentSlots, 'slots'>) {
   const columns = slots.map((record) => ({ record, facts: factsOf(task, record, clock, now) }))
-  const points = (msOf: (row: Row, status: Status) => number | null) =>
+  const points = (msOf: (row: Row, status: Status) => number | null, factOf?: (ms: number) => string) =>
     columns.map(({ record: { row, status }, facts }) => {
       const own = readableRow(row)
-      return { status, ms: own && msOf(own, status), facts }
+      const ms = own && msOf(own, status)
+      return { status, ms, facts: ms === null || factOf === undefined ? facts : [...facts, factOf(ms)] }
     })
   return (
     <table class="chart">
@@ -125,7 +126,11 @@ function Strip({
         </tr>
       </thead>
       <Plot title="Duration" columns={RECENT} points={points((row, status) => durationMsOf(row, status, now))} />
-      <Plot title="Started late by" columns={RECENT} points={points(latenessMsOf)} />
+      <Plot
+        title="Started late by"
+        columns={RECENT}
+        points={points(latenessMsOf, (ms) => `started ${elapsed(ms)} late`)}
+      />
       <tfoot aria-hidden="true">
         <tr>
           <td class="axis" />

@@ -69,6 +69,15 @@ describe('the strip', () => {
   })
 })
 
+test('a bar of the second plot also says how late its slot started', () => {
+  const html = String(
+    Recent({ ...props, recent: { slots: records.filter(({ status }) => status === 'failed'), problem: null } }),
+  )
+  const facts = [...html.matchAll(/data-facts="([^"]*)"/g)].map(([, text]) => text)
+  const common = 'nightly; 2026-11-24 12:00 +09:00 Asia/Tokyo; failed; took 1s; 1 attempt'
+  expect(facts).toEqual([common, `${common}; started 5s late`])
+})
+
 test('the facts of a slot are one a line, in the order of the popover', () => {
   const texts = new Map(records.map((record) => [record.status, factsOf('nightly', record, clock, now)]))
   const time = '2026-11-24 12:00 +09:00 Asia/Tokyo'
