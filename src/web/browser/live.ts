@@ -71,8 +71,10 @@ function showPage(answer: Document): void {
   Idiomorph.morph(main, other, {
     morphStyle: 'outerHTML',
     ignoreActiveValue: true,
-    // We must not touch a part that did not change, or a form that a person is filling in.
     callbacks: {
+      // We must not close a part that a person opened.
+      beforeAttributeUpdated: (name: string) => name !== 'open',
+      // We must not touch a part that did not change, or a form that a person is filling in.
       beforeNodeMorphed: (before: Node, after: Node) => before.nodeName !== 'SEARCH' && !before.isEqualNode(after),
     },
   })

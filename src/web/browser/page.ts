@@ -1,4 +1,5 @@
 import { startLive } from './live.ts'
+import { startPlots } from './plot.ts'
 import { startRoving } from './roving.ts'
 
 // The pages work without this script. It adds the arrow keys, hints, the return of the focus, copying, and updates.
@@ -7,6 +8,7 @@ startRoving()
 startHints()
 startReturn()
 startCopying()
+startPlots()
 startLive()
 
 /** Shows the name of the slot under the pointer or the focus. Screen readers read the link instead of this hint. */

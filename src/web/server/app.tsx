@@ -9,12 +9,16 @@ import { type OverviewQuery, SERVED, type TaskQuery } from '../views/frame/links
 import { NeedsLine, NeedsList } from '../views/overview/needs.tsx'
 import { Overview, type TaskLine } from '../views/overview/overview.tsx'
 import { SlotView } from '../views/slot/slot.tsx'
+import type { RecentSlots } from '../views/task/recent.tsx'
+import { rerunSteps, taskSteps } from '../views/task/steps.ts'
 import { TaskView } from '../views/task/task.tsx'
 import { type AppOptions, openAnswers, openReading, openReadings, type ReadView, type View } from './answers.tsx'
 import { isOwnHost } from './guard.ts'
+import { calendarOf, yearsOf } from './read-calendar.ts'
 import { beginNeeds, readOverview } from './read-overview.ts'
-import { calendarOf, readSlot, readTask, readTaskPage, yearsOf } from './read-task.ts'
-import type { Reading } from './reading.ts'
+import { readSlot, slotModelOf } from './read-slot.ts'
+import { readRecent, readTask, readTaskPage } from './read-task.ts'
+import { type Reading, type ReadTask, storeAnywhere } from './reading.ts'
 import { AGE_FACTOR, shareAnswers } from './shared.ts'
 import { shareNeeds } from './shared-needs.ts'
 
@@ -134,23 +138,26 @@ function viewsOfAll(options: AppOptions, reading: ReadingOf) {
 /** Returns the views of one task. They share the calendars that were just read. */
 function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
   const calendars = shareAnswers<Awaited<ReturnType<typeof calendarOf>>>(clock)
+  const calendarOfYear = (read: ReadTask, year: string, untilMs: number) =>
+    calendars.get(JSON.stringify([read.head.task, year]), () =>
+      reading(untilMs, [], (apart) => calendarOf(read, { from: `${year}-01`, to: `${year}-12` }, apart)),
+    )
 
   const task: ReadView = (context, untilMs) =>
     reading(untilMs, [context.req.raw.signal], async (own): Promise<View | null> => {
       const read = await readTask(taskParameter(context), own)
       if (read === null) return null
-      const query = taskQueryOf(context)
-      const page = await readTaskPage(read, query, own)
-      const { year, years } = yearsOf(read, { asked: query.year, oldest: page.slots.at(-1)?.slot }, own)
+      const page = await readTaskPage(read, taskQueryOf(context), own)
+      const recent = await readRecent(read, page, own)
+      const oldest = [page, recent].map(({ slots }) => slots.at(-1)?.slot ?? own.now)
+      const { year, years } = yearsOf(read, { asked: page.query.year, oldest: Math.min(...oldest) }, own)
       const { task } = read.head
-      const calendar = await calendars.get(JSON.stringify([task, year]), () =>
-        reading(untilMs, [], (apart) => calendarOf(read, { from: `${year}-01`, to: `${year}-12` }, apart)),
-      )
-      const props = { head: read.head, page, calendar, year, years, now: own.now }
+      const calendar = year === null ? null : { year, model: await calendarOfYear(read, year, untilMs) }
+      const props = { head: read.head, recent, page, steps: stepsOf(read, recent, store, own), calendar, years }
       return {
         title: task,
-        main: <TaskView {...props} links={SERVED} />,
-        moves: page.slots.some((slot) => moves(slot, own.now)),
+        main: <TaskView {...props} links={SERVED} now={own.now} />,
+        moves: [...page.slots, ...recent.slots].some((slot) => moves(slot, own.now)),
       }
     })
 
@@ -170,6 +177,14 @@ function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
     })
 
   return { task, slot }
+}
+
+/** Returns the commands of the page of a task. A task without a record cannot be paused or checked. */
+function stepsOf(read: ReadTask, { slots }: RecentSlots, store: string, reading: Reading) {
+  const { task, suspended } = read.head
+  const toRun = slots.map((record) => ({ ...record, target: slotModelOf(read, record, store, reading).target }))
+  const ofTask = read.known === null ? [] : taskSteps({ store: storeAnywhere(store), task, suspended })
+  return { rerun: rerunSteps(toRun), task: ofTask }
 }
 
 /** Returns whether a slot runs, or may start at any moment. */

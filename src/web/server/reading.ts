@@ -10,8 +10,11 @@ import { type ExpectedTimesGiven, expectedTimes } from '../../core/task/task-rec
 import type { Instant, ScheduleSpec, StoredRow } from '../../core/types.ts'
 import { inWords } from '../../format/schedule-words.ts'
 import { type WallClock, wallClock } from '../views/frame/wall-clock.ts'
+import type { ScheduleChange, TaskHead } from '../views/task/head.tsx'
 import type { SlotWithStatus } from '../views/task/history-table.tsx'
-import type { ScheduleChange, TaskHead } from '../views/task/task.tsx'
+
+/** How many slots one view looks at. A year of an hourly task fits, and takes about a second to read from a file. */
+export const MAX_SCANNED = 10_000
 
 /**
  * The ledger that the views are read from, and the time and settings of the reading. The times that are left out are those
@@ -83,6 +86,7 @@ export function readKnown(known: KnownTask, now: Instant): ReadTask {
     suspensions: known,
     suspended: suspensionAt(known, now),
     owner: known.expectations?.owner,
+    expectations: known.expectations,
   }
   return { head, known, inForce, current, problem }
 }

@@ -66,7 +66,7 @@ function open(settings: Partial<AppOptions> = {}) {
 
 test('a page of a task has one clock for all of its readings', async () => {
   const { ask, ends } = open()
-  expect((await ask('/task?task=a')).status).toBe(200)
+  expect((await ask('/task?task=a&year=2026')).status).toBe(200)
   expect(ends).toHaveLength(2)
   expect(new Set(ends).size).toBe(1)
 })
@@ -125,9 +125,10 @@ describe('what is asked of a task', () => {
   const day = new Date(NOW - 86_400_000).toISOString().slice(0, 10)
 
   test('stays asked in another year, and of a day', async () => {
-    const { html } = await open().ask(`/task?task=a&status=failed&year=${Number(day.slice(0, 4)) - 1}`)
-    expect(html).toContain(`href="/task?task=a&status=failed&year=${wallClock('Asia/Tokyo').day(NOW).slice(0, 4)}"`)
-    const { html: own } = await open().ask('/task?task=a&status=failed')
+    const year = Number(wallClock('Asia/Tokyo').day(NOW).slice(0, 4))
+    const { html } = await open().ask(`/task?task=a&status=failed&year=${year - 1}`)
+    expect(html).toContain(`href="/task?task=a&status=failed&year=${year}#calendar"`)
+    const { html: own } = await open().ask(`/task?task=a&status=failed&year=${year}`)
     expect(own).toMatch(/href="\/task\?task=a&status=failed&since=(\d{4}-\d\d-\d\d)&until=\1&year=\d{4}"/)
   })
 
@@ -144,6 +145,26 @@ describe('what is asked of a task', () => {
     const { html } = await open().ask(`/task?task=a&since=${day}&before=2001-01-01T00:00:00Z`)
     expect(html).toContain('No slots match. <a href="/task?task=a">All slots</a>')
   })
+})
+
+test('a year is read only when it is asked for', async () => {
+  const limits: (number | undefined)[] = []
+  const history: typeof ledger.history = (options) => {
+    limits.push(options?.limit)
+    return ledger.history(options)
+  }
+  const { ask } = open({ ledger: { ...ledger, history } })
+  expect((await ask('/task?task=a')).html).not.toContain('class="month"')
+  expect(limits).toEqual([26])
+  const { html } = await ask(`/task?task=a&year=${wallClock('Asia/Tokyo').day(NOW).slice(0, 4)}`)
+  expect(html).toContain('class="month"')
+  expect(limits).toEqual([26, 26, undefined])
+})
+
+test('the strip has the newest slots also where the history is filtered', async () => {
+  const { html } = await open().ask('/task?task=a&status=skipped')
+  expect(html).toContain('No slots match.')
+  expect(html).toContain('>Last 5 slots<')
 })
 
 test('a late slot is named on top and on its page', async () => {

@@ -24,22 +24,31 @@ export interface CalendarModel {
 const WEEKDAYS = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday']
 const MONTHS = 'January February March April May June July August September October November December'.split(' ')
 
-/** The days of a range, with one block for each month. Blocks fit a narrow screen as well as a wide one. */
+/** The days of the months that have slots, newest month first, with one block for each month. */
 export function Calendar(props: CalendarProps) {
-  const { model, live } = props
-  const days = monthsOf(model).flatMap((month) => weeksOf(month).flat())
+  const { model, live, task, links, query } = props
+  const months = countedMonths(model)
+  const days = months.toReversed().flatMap((month) => weeksOf(month).flat())
   const stop = live ? (days.findLast((day) => day !== null && isLinked(model, day)) ?? null) : null
+  const unread = unreadMonths(model)
   return (
     <>
+      {months.length === 0 && unread.length === 0 && <p class="empty">No slots in this time.</p>}
       <div class="calendar" data-roving>
-        {monthsOf(model).map((month) => (
+        {months.map((month) => (
           <Month {...props} month={month} stop={stop} />
         ))}
       </div>
       {model.readSince !== null && (
         <p class="quiet">
-          The slots of days before {model.readSince} are not counted, because there are too many. Each day still links
-          to its slots.
+          The slots of days before {model.readSince} are not counted, because there are too many. They are in the
+          history:
+          {unread.map((month) => (
+            <>
+              {' '}
+              <a href={links.task(task, { ...query, before: undefined, ...daysOf(month) })}>{monthText(month)}</a>
+            </>
+          ))}
         </p>
       )}
     </>
@@ -49,7 +58,30 @@ export function Calendar(props: CalendarProps) {
 function monthsOf({ from, to }: CalendarModel): readonly string[] {
   const months: string[] = []
   for (let month = from; month <= to; month = nextMonth(month)) months.push(month)
-  return months
+  return months.reverse()
+}
+
+/** Returns the months whose slots were read, at least in part, and that have slots, newest first. */
+function countedMonths(model: CalendarModel): readonly string[] {
+  const withSlots = new Set([...model.days.keys()].map((day) => day.slice(0, 7)))
+  return monthsOf(model).filter((month) => withSlots.has(month))
+}
+
+/** Returns the months of which no day, or not each day, was counted, newest first. */
+function unreadMonths(model: CalendarModel): readonly string[] {
+  const { readSince } = model
+  return readSince === null ? [] : monthsOf(model).filter((month) => `${month}-01` < readSince)
+}
+
+/** Returns the filter for the days of a month. */
+function daysOf(month: string): Pick<TaskQuery, 'since' | 'until'> {
+  const since = `${month}-01`
+  return { since, until: utcDate(Date.parse(`${nextMonth(month)}-01`) - DAY_MS) }
+}
+
+function monthText(month: string): string {
+  const [year, number] = month.split('-').map(Number)
+  return `${MONTHS[(number ?? 1) - 1]} ${year}`
 }
 
 function nextMonth(month: string): string {
@@ -74,12 +106,9 @@ interface MonthProps extends CalendarProps {
 
 function Month(props: MonthProps) {
   const { month } = props
-  const [year = 0, number = 1] = month.split('-').map(Number)
   return (
     <table class="month">
-      <caption>
-        {MONTHS[number - 1]} {year}
-      </caption>
+      <caption>{monthText(month)}</caption>
       <thead>
         <tr>
           {WEEKDAYS.map((name) => (

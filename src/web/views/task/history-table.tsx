@@ -33,7 +33,7 @@ export function HistoryHead() {
           Attempts
         </th>
         <th scope="col" class="number">
-          Delay
+          Started late by
         </th>
         <th scope="col" class="number">
           Duration
@@ -52,10 +52,10 @@ export function HistoryRow({ record, clock, href, id, now }: HistoryRowProps) {
     <tr id={id}>
       <th scope="row">
         {href === null ? (
-          <Time at={slot} clock={clock} />
+          <Time at={slot} clock={clock} now={now} />
         ) : (
           <a href={href}>
-            <Time at={slot} clock={clock} />
+            <Time at={slot} clock={clock} now={now} />
           </a>
         )}
       </th>

@@ -1,79 +1,118 @@
-import { scaleLinear } from 'd3-scale'
-import { DAY_MS } from '../../../core/duration.ts'
 import type { Status } from '../../../core/types.ts'
 import { elapsed } from '../../../format/text.ts'
+import { MARKS } from '../frame/marks.ts'
+import { axisOf, HEIGHT, medianOf, ZERO } from './axis.ts'
 
+/** One column of a plot. */
 export interface Point {
-  /** The local time of the slot. */
-  readonly name: string
   readonly status: Status
   /** The height of the bar. Null when there is nothing to draw. */
   readonly ms: number | null
+  /** What is known of the slot, for the popover. */
+  readonly facts: readonly string[]
 }
 
-const WIDTH = 480
-const HEIGHT = 120
-/** Space for `800 ms` in the larger letters of a narrow screen. */
-const LEFT = 62
-const BOTTOM = 18
-const TOP = 8
+interface PlotProps {
+  /** What the plot shows: `Duration`. */
+  readonly title: string
+  /** The number of columns of the table, without that of the axis. */
+  readonly columns: number
+  /** One point for each slot, oldest first. */
+  readonly points: readonly Point[]
+}
 
-const AXIS_UNITS = [
-  { name: 'd', ms: DAY_MS },
-  { name: 'h', ms: 3_600_000 },
-  { name: 'm', ms: 60_000 },
-  { name: 's', ms: 1_000 },
-  { name: 'ms', ms: 1 },
-] as const
-
-/** A bar chart with one bar for each slot, the newest at the right. The table below it has the same figures as text. */
-export function Plot({ title, points }: { readonly title: string; readonly points: readonly Point[] }) {
-  const values = points.flatMap(({ ms }) => (ms === null ? [] : [ms])).sort((one, other) => one - other)
-  const most = values.at(-1)
-  if (most === undefined) return <p class="empty">{title}: no data.</p>
-  const median = values[Math.floor(values.length / 2)] ?? most
-  // Values below two days are easier to read in hours, and so on. But 1,000 ms are shown as a second.
-  const unit = AXIS_UNITS.find(({ ms }) => most >= (ms > 1_000 ? 2 * ms : ms)) ?? AXIS_UNITS[4]
-  const y = scaleLinear([0, Math.max(1, most / unit.ms)], [HEIGHT - BOTTOM, TOP]).nice(4)
-  const x = scaleLinear([0, points.length], [LEFT, WIDTH])
-  const width = x(1) - x(0)
-  const [first, last] = [points[0]?.name ?? '', points.at(-1)?.name ?? '']
-  const label = `${title} of ${values.length} slots, ${first} to ${last}: median ${elapsed(median)}, longest ${elapsed(most)}`
+/**
+ * A bar chart as rows of a table, so that its bars stand below the cells of the strip. Each column has a picture of its
+ * own without a viewBox, so its text keeps its size and its lines meet those of the next column.
+ */
+export function Plot({ title, columns, points }: PlotProps) {
+  const values = points.flatMap(({ ms }) => (ms === null ? [] : [ms]))
+  const median = medianOf(values)
+  const props = { title, columns }
+  if (median === null) {
+    return (
+      <tbody class="plot">
+        <PlotTitle {...props} text="no data" />
+      </tbody>
+    )
+  }
+  const most = Math.max(...values)
+  const axis = axisOf(most)
+  const medianY = axis.yOf(median)
   return (
-    <figure class="plot">
-      <figcaption>
-        {title} <span class="quiet">{`median ${elapsed(median)}, longest ${elapsed(most)}`}</span>
-      </figcaption>
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={label}>
-        {y.ticks(4).map((tick) => (
-          <g>
-            <line x1={LEFT} x2={WIDTH} y1={y(tick)} y2={y(tick)} />
-            <text x={LEFT - 6} y={y(tick)} dy="0.32em" text-anchor="end">
-              {`${tick} ${unit.name}`}
-            </text>
-          </g>
+    <tbody class="plot">
+      <PlotTitle
+        {...props}
+        text={values.length === 1 ? elapsed(most) : `median ${elapsed(median)} (dashed), longest ${elapsed(most)}`}
+      />
+      <tr>
+        <td class="axis">
+          <svg height={HEIGHT} aria-hidden="true">
+            {axis.ticks.map(({ text, y }) => (
+              <text x="100%" dx="-8" y={y} dy={y === ZERO ? '-1' : '0.35em'} text-anchor="end">
+                {text}
+              </text>
+            ))}
+          </svg>
+        </td>
+        {points.map((point) => (
+          <td>
+            <svg height={HEIGHT} aria-hidden="true">
+              {axis.ticks.map(({ y }) => (
+                <line x1="0" x2="100%" y1={y} y2={y} />
+              ))}
+              <Column
+                point={point}
+                y={point.ms === null ? ZERO : Math.min(axis.yOf(point.ms), ZERO - 2)}
+                medianY={medianY}
+              />
+            </svg>
+            <span class="aside">{point.ms === null ? MARKS[point.status].word : elapsed(point.ms)}</span>
+          </td>
         ))}
-        {points.map(
-          ({ name, status, ms }, index) =>
-            ms !== null && (
-              <rect
-                class={status}
-                x={x(index) + width * 0.1}
-                width={Math.min(width * 0.8, 24)}
-                y={Math.min(y(ms / unit.ms), HEIGHT - BOTTOM - 1)}
-                height={Math.max(1, HEIGHT - BOTTOM - y(ms / unit.ms))}
-              >
-                <title>{`${name}: ${elapsed(ms)}`}</title>
-              </rect>
-            ),
-        )}
-        <text x={LEFT} y={HEIGHT - 4}>
-          {first}
+      </tr>
+    </tbody>
+  )
+}
+
+interface TitleProps {
+  readonly title: string
+  /** The number of columns, without that of the axis. */
+  readonly columns: number
+  readonly text: string
+}
+
+function PlotTitle({ title, columns, text }: TitleProps) {
+  return (
+    <tr>
+      <th scope="rowgroup" colspan={columns + 1}>
+        <strong>{title}</strong> <span class="quiet">{text}</span>
+      </th>
+    </tr>
+  )
+}
+
+interface ColumnProps {
+  readonly point: Point
+  /** The top of the bar, or the line of zero. */
+  readonly y: number
+  readonly medianY: number
+}
+
+/** The bar of a slot with its sign, or only the sign where there is no bar. A success has no sign. */
+function Column({ point: { status, ms, facts }, y, medianY }: ColumnProps) {
+  return (
+    <g class={status} data-facts={facts.join('; ')}>
+      <title>{facts.join('\n')}</title>
+      <rect class="hit" width="100%" height={HEIGHT} stroke="none" />
+      {ms !== null && <rect class="bar" x="20%" width="60%" y={y} height={ZERO - y} />}
+      <line class="median" x1="0" x2="100%" y1={medianY} y2={medianY} />
+      {/* The sign comes last, so that no line crosses it. */}
+      {status !== 'completed' && (
+        <text x="50%" y={y - 4} text-anchor="middle">
+          {MARKS[status].sign}
         </text>
-        <text x={WIDTH} y={HEIGHT - 4} text-anchor="end">
-          {last}
-        </text>
-      </svg>
-    </figure>
+      )}
+    </g>
   )
 }

@@ -1,13 +1,86 @@
-import { expect, test } from 'vitest'
-import { Plot } from '../../../../src/web/views/task/plot.tsx'
+import { describe, expect, test } from 'vitest'
+import { axisOf, HEIGHT, medianOf, ZERO } from '../../../../src/web/views/task/axis.ts'
+import { Plot, type Point } from '../../../../src/web/views/task/plot.tsx'
+
+describe('an axis', () => {
+  test.each([
+    [0, ['0', '0.5 s', '1 s']],
+    [800, ['0', '500 ms', '1000 ms']],
+    [1_000, ['0', '0.5 s', '1 s']],
+    [1_500, ['0', '1 s', '2 s']],
+    [100_000, ['0', '50 s', '100 s']],
+    [389_000, ['0', '5 min', '10 min']],
+    [7_200_000, ['0', '1 h', '2 h']],
+    [40 * 86_400_000, ['0', '20 d', '40 d']],
+  ])('up to %i ms has few ticks in a unit that is easy to read', (ms, texts) => {
+    expect(axisOf(ms).ticks.map(({ text }) => text)).toEqual(texts)
+  })
+
+  test('begins at the lower edge, and the largest value leaves room for the sign above it', () => {
+    const { yOf } = axisOf(60_000)
+    expect(yOf(0)).toBe(ZERO)
+    expect(yOf(60_000)).toBe(18)
+    expect(yOf(30_000)).toBe(57)
+  })
+})
 
 test.each([
-  [800, ['0 ms', '200 ms', '400 ms', '600 ms', '800 ms']],
-  [1_000, ['0 s', '0.2 s', '0.4 s', '0.6 s', '0.8 s', '1 s']],
-  [1_500, ['0 s', '0.5 s', '1 s', '1.5 s']],
-  [100_000, ['0 s', '20 s', '40 s', '60 s', '80 s', '100 s']],
-  [7_200_000, ['0 h', '0.5 h', '1 h', '1.5 h', '2 h']],
-])('an axis up to %i ms', (ms, labels) => {
-  const html = String(Plot({ title: 'Delay', points: [{ name: 'a', status: 'completed', ms }] }))
-  expect([...html.matchAll(/text-anchor="end">([^<]*? m?[smhd])</g)].map(([, label]) => label)).toEqual(labels)
+  [[], null],
+  [[7], 7],
+  [[9, 1], 5],
+  [[3, 1, 2], 2],
+  [[4, 4, 4, 4], 4],
+])('the median of %j is %j', (values, median) => {
+  expect(medianOf(values)).toBe(median)
+})
+
+/** The columns of a plot, each with its bar and its sign. */
+function columnsOf(points: readonly Pick<Point, 'status' | 'ms'>[]) {
+  const html = String(
+    Plot({
+      title: 'Duration',
+      columns: 20,
+      points: points.map((point, index) => ({ ...point, facts: [`slot ${index}`, '<b>'] })),
+    }),
+  )
+  const columns = [...html.matchAll(/<g class="(\w+)"[\s\S]*?<\/g>/g)].map(([text, status]) => ({
+    status,
+    bar: Number(/class="bar"[^>]* height="(\d+)"/.exec(text)?.[1] ?? 0),
+    sign: /<text[^>]*>([^<]*)<\/text>/.exec(text)?.[1] ?? '',
+  }))
+  return { html, columns }
+}
+
+test('a failure has a sign and not only a height, and a slot without a run is a gap with its sign', () => {
+  const { columns } = columnsOf([
+    { status: 'completed', ms: 60_000 },
+    { status: 'failed', ms: 30_000 },
+    { status: 'missed', ms: null },
+    { status: 'completed', ms: 0 },
+  ])
+  expect(columns).toEqual([
+    { status: 'completed', bar: ZERO - 18, sign: '' },
+    { status: 'failed', bar: 38, sign: 'F' },
+    { status: 'missed', bar: 0, sign: 'M' },
+    { status: 'completed', bar: 2, sign: '' },
+  ])
+})
+
+test('the title says the median and the longest, and each column what its popover shows', () => {
+  const { html } = columnsOf([
+    { status: 'completed', ms: 60_000 },
+    { status: 'completed', ms: 180_000 },
+  ])
+  expect(html).toContain('median 2m 0s (dashed), longest 3m 0s')
+  expect(html).toContain('data-facts="slot 1; &lt;b&gt;"><title>slot 1\n&lt;b&gt;</title>')
+  expect([...html.matchAll(/<span class="aside">([^<]*)/g)].map(([, text]) => text)).toEqual(['1m 0s', '3m 0s'])
+})
+
+test('one value, equal values and no value can be shown', () => {
+  expect(columnsOf([{ status: 'completed', ms: 5_000 }]).html).toContain('<span class="quiet">5s</span>')
+  const { html, columns } = columnsOf(Array.from({ length: 20 }, () => ({ status: 'completed', ms: 4_000 })))
+  expect(html).toContain('median 4s (dashed), longest 4s')
+  expect(new Set(columns.map(({ bar }) => bar)).size).toBe(1)
+  expect(columnsOf([{ status: 'missed', ms: null }]).html).toMatch(/no data<\/span><\/th><\/tr><\/tbody>$/)
+  expect(HEIGHT).toBeGreaterThan(ZERO)
 })

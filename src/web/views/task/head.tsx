@@ -1,0 +1,176 @@
+import { readableRow } from '../../../core/row/status.ts'
+import type { FoundSuspension } from '../../../core/task/suspensions.ts'
+import type { TaskRecord } from '../../../core/task/task-record.ts'
+import type { Instant, ScheduleSpec } from '../../../core/types.ts'
+import { durationMsOf } from '../../../format/row.ts'
+import { elapsed, printable } from '../../../format/text.ts'
+import { Badge } from '../frame/badge.tsx'
+import { Heading, type HeadingLevel } from '../frame/document.tsx'
+import type { Links } from '../frame/links.ts'
+import { Time } from '../frame/time.tsx'
+import { type WallClock, wordsIn } from '../frame/wall-clock.ts'
+import { whyText } from '../slot/why.ts'
+import { needsAttention } from './attention.ts'
+import { medianOf } from './axis.ts'
+import type { SlotWithStatus } from './history-table.tsx'
+import { SuspensionInForce, type Suspensions } from './suspensions.tsx'
+
+export interface ScheduleChange {
+  readonly since: Instant
+  readonly spec: ScheduleSpec
+  /** The schedule in words. Null when this version cannot read it. */
+  readonly words: string | null
+}
+
+export interface TaskHead {
+  readonly task: string
+  readonly clock: WallClock
+  /**
+   * The schedule in force. For a task without a task record it is the schedule of the newest row, and null when that
+   * row has a newer schema.
+   */
+  readonly current: Pick<ScheduleChange, 'spec' | 'words'> | null
+  /** The schedules of the task record, oldest first. Empty for a task that only has rows. */
+  readonly schedules: readonly ScheduleChange[]
+  readonly next: Instant | null
+  readonly suspensions: Suspensions
+  /** The pause or the retirement that is in force. */
+  readonly suspended: FoundSuspension | null
+  /** The owner that the runs of the task state. Left out: they state none. */
+  readonly owner?: string | undefined
+  /** What the runs of the task state. Null: nothing. */
+  readonly expectations: TaskRecord['expectations']
+}
+
+interface TitleProps {
+  readonly head: TaskHead
+  /** The slots that were due, newest first. */
+  readonly slots: readonly SlotWithStatus[]
+  readonly links: Links
+  readonly now: Instant
+  readonly level: HeadingLevel
+}
+
+/** The name of a task, its status now, and the facts that an operator needs first. */
+export function TaskTitle({ head, slots, links, now, level }: TitleProps) {
+  const { task, clock, next, owner, suspended } = head
+  const newest = slots[0]
+  return (
+    <>
+      <Heading level={level}>{printable(task)}</Heading>
+      {newest !== undefined && <StatusNow {...{ task, newest, slots, clock, links, now }} />}
+      {suspended !== null && (
+        <p>
+          <SuspensionInForce found={suspended} clock={clock} />
+        </p>
+      )}
+      <dl class="task-facts">
+        <div>
+          <dt>Next slot</dt>
+          <dd>{next === null ? noNextText(head) : <Time at={next} clock={clock} now={now} />}</dd>
+        </div>
+        <div>
+          <dt>Schedule</dt>
+          <dd>
+            <ScheduleNow head={head} />
+          </dd>
+        </div>
+        {owner !== undefined && (
+          <div>
+            <dt>Owner</dt>
+            <dd>
+              <Owner owner={owner} />
+            </dd>
+          </div>
+        )}
+      </dl>
+    </>
+  )
+}
+
+interface StatusProps {
+  readonly task: string
+  readonly newest: SlotWithStatus
+  readonly slots: readonly SlotWithStatus[]
+  readonly clock: WallClock
+  readonly links: Links
+  readonly now: Instant
+}
+
+/** The newest slot that was due. If it needs attention, it also says what happened and where the commands are. */
+function StatusNow({ task, newest, slots, clock, links, now }: StatusProps) {
+  const { slot, status } = newest
+  const text = durationText(newest, slots, now)
+  return (
+    <>
+      <p class="status-now">
+        <strong>
+          <Badge status={status} />
+        </strong>{' '}
+        <a href={links.slot(task, slot)}>
+          <Time at={slot} clock={clock} now={now} />
+        </a>
+        {text !== '' && <span class="quiet">{text}</span>}
+      </p>
+      {needsAttention(status) && (
+        <p class="attention">
+          {printable(whyText(newest, now, clock))} <a href={links.slot(task, slot)}>What to do</a>
+        </p>
+      )}
+    </>
+  )
+}
+
+/** A usual duration is only known after some slots. */
+const FEW = 3
+
+/** Returns how long a slot took, or has run for, and how long the other slots usually took. */
+export function durationText(newest: SlotWithStatus, slots: readonly SlotWithStatus[], now: Instant): string {
+  const msOf = ({ row, status }: SlotWithStatus) => {
+    const own = readableRow(row)
+    return own && durationMsOf(own, status, now)
+  }
+  if (newest.status === 'scheduled') return 'no run is recorded yet'
+  const ms = msOf(newest)
+  if (ms === null) return ''
+  const others = slots.flatMap((one) => {
+    const otherMs = one.slot === newest.slot || one.status !== 'completed' ? null : msOf(one)
+    return otherMs === null ? [] : [otherMs]
+  })
+  const usual = others.length < FEW ? null : medianOf(others)
+  const usually = usual === null ? '' : `, usually ${elapsed(usual)}`
+  if (readableRow(newest.row)?.attempts.at(-1)?.phase === 'running') return `running for ${elapsed(ms)}${usually}`
+  return newest.status === 'failed' ? `after ${elapsed(ms)}` : `took ${elapsed(ms)}${usually}`
+}
+
+function noNextText({ suspended, current }: TaskHead): string {
+  if (suspended !== null) return suspended.kind === 'pause' ? 'none while it is paused' : 'none, it is retired'
+  return current === null ? 'unknown' : 'none'
+}
+
+function ScheduleNow({ head: { current, schedules, clock } }: { readonly head: TaskHead }) {
+  if (current === null) return <>unknown</>
+  const words = current.words ?? 'This version cannot read the schedule'
+  return (
+    <>
+      {printable(wordsIn(clock.zone, words))} · <code>{printable(current.spec.expression)}</code>
+      {schedules.length === 0 && ' (from its newest run, because no scheduled run is recorded)'}
+    </>
+  )
+}
+
+/** Returns the address of an owner on the web. Returns null if the owner is a name. */
+export function addressOf(owner: string): string | null {
+  return /^https?:\/\/\S+$/i.test(owner) && URL.canParse(owner) ? owner : null
+}
+
+/** The owner of a task. An address on the web becomes a link. */
+function Owner({ owner }: { readonly owner: string }) {
+  const address = addressOf(owner)
+  if (address === null) return <span>{printable(owner)}</span>
+  return (
+    <a href={address} rel="noreferrer noopener">
+      {printable(owner)}
+    </a>
+  )
+}
