@@ -6,7 +6,6 @@ import type { FoundSuspension } from '../../../src/core/task/suspensions.ts'
 import { type EcsFacts, STATUSES, type Status } from '../../../src/core/types.ts'
 import { findingDetail } from '../../../src/format/check.ts'
 import { ofRow } from '../../../src/format/steps/step.ts'
-import { ProblemView } from '../../../src/web/views/frame/document.tsx'
 import { SERVED } from '../../../src/web/views/frame/links.ts'
 import { wallClock } from '../../../src/web/views/frame/wall-clock.ts'
 import { type Needs, NeedsLine, NeedsList } from '../../../src/web/views/overview/needs.tsx'
@@ -14,6 +13,7 @@ import { Overview, type TaskLine } from '../../../src/web/views/overview/overvie
 import { SlotView } from '../../../src/web/views/slot/slot.tsx'
 import type { SlotWithStatus } from '../../../src/web/views/task/history-table.tsx'
 import { TaskView } from '../../../src/web/views/task/task.tsx'
+import { textOf } from '../../support/page-text.ts'
 import {
   FAILED,
   FORCED,
@@ -58,22 +58,6 @@ const records = STATUSES.map((status) => {
   const own = { ...settings, doneByMs: status === 'overdue' ? 600_000 : null }
   return { ...RECORDS[status], status: statusOf(RECORDS[status], own) }
 })
-
-/** The text of a page, with a line for each block, and with what a screen reader says of an element in brackets. */
-function textOf(html: unknown): string {
-  return String(html)
-    .replace(/<[^>]*? aria-label="([^"]*)"[^>]*>/g, '[$1] ')
-    .replace(/<\/(?:p|h\d|li|tr|section|nav|a|dt|dd|option|label|button|ul|caption|figcaption|table|ol|text)>/g, '\n')
-    .replace(/<[^>]*>/g, ' ')
-    .replace(/&quot;/g, '"')
-    .replace(/&#39;/g, "'")
-    .replace(/&lt;/g, '<')
-    .replace(/[ \t]+/g, ' ')
-    .split('\n')
-    .map((line) => line.trim())
-    .filter(Boolean)
-    .join('\n')
-}
 
 const findings: readonly TaskFinding[] = [
   { kind: 'missed', status: 'missed', slot, task: 'nightly', schedule },
@@ -186,7 +170,6 @@ const PAGES: Readonly<Record<string, unknown>> = {
       .filter(({ status }) => ['missed', 'failed', 'overdue', 'completed'].includes(status))
       .map((record) => [`Slot on ECS, ${record.status}`, slotPage(record, ON_ECS)]),
   ),
-  'A page that cannot be shown': ProblemView({ title: 'Not found', message: 'No such task or slot.', links }),
 }
 
 test('the texts of all pages are these', async () => {
