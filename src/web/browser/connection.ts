@@ -48,8 +48,8 @@ export function openConnection(tryNow: () => void): Connection {
     },
     down({ problem, dueMs, wasAsked }) {
       // Without this a screen reader would say nothing after a second try with the same result.
-      const again = wasAsked ? ` The last try was at ${clockText(new Date())}.` : ''
-      const text = `${problem}${again}`
+      const again = wasAsked ? `The last try was at ${clockText(new Date())}.` : ''
+      const text = `${problem ?? ''} ${again}`
       // A screen reader reads the status each time it is set.
       if (text !== told) status?.replaceChildren(...statusOf(problem), again)
       told = text
@@ -67,7 +67,7 @@ export function openConnection(tryNow: () => void): Connection {
 }
 
 function statusOf(problem: string | null): readonly (string | Node)[] {
-  return problem === null ? [] : [`${problem} The page shows the ledger as of `, shownAt(), '.']
+  return problem === null ? [] : [`${problem} The page shows the ledger as of `, shownAt(), '. ']
 }
 
 /** Returns the time of the ledger that the page shows, in the zone of this browser and in UTC. */

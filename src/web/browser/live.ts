@@ -17,7 +17,7 @@ type Refresh =
  * `refreshed`.
  */
 export function startLive(): void {
-  let failures = isProblem(document) ? 1 : 0
+  let failures = 0
   let timer = 0
   let dueMs = 0
   let isAsking = false
@@ -40,7 +40,7 @@ export function startLive(): void {
     if (document.hidden || isAsking) return
     isAsking = true
     clearTimeout(timer)
-    if (failures > 0) connection.trying()
+    connection.trying()
     const answer = await refresh()
     isAsking = false
     failures = answer.kind === 'shown' ? 0 : failures + 1
@@ -52,7 +52,7 @@ export function startLive(): void {
   document.addEventListener('visibilitychange', () => {
     if (!document.hidden && Date.now() >= dueMs) void ask(false)
   })
-  if (plan() && failures > 0) connection.down({ problem: null, dueMs, wasAsked: false })
+  if (plan() && isProblem(document)) connection.down({ problem: null, dueMs, wasAsked: false })
 }
 
 /** Returns whether a page says why a view cannot be shown, and may show it later. */

@@ -167,6 +167,32 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     })
   })
 
+  test('what a person opened, typed or reached stays when a refresh changes what is around it', async () => {
+    const { page, close } = await openPage(browser)
+    let answers = 0
+    await page.route(served.url, async (route) => {
+      const response = await route.fetch()
+      answers += 1
+      const part = `<details id="part"><summary>Part</summary><input aria-label="Reason"><p>answer ${answers}</p></details>`
+      const body = (await response.text()).replace('</main>', `${part}</main>`)
+      await route.fulfill({ response, body: body.replace(/data-poll-ms="\d+"/, 'data-poll-ms="500"') })
+    })
+    await page.goto(served.url)
+    await page.locator('summary', { hasText: 'Part' }).click()
+    await page.getByLabel('Reason').fill('a late file')
+    const cell = page.locator('.grid tbody tr').first().locator('a.c').last()
+    await cell.focus()
+    await page.keyboard.press('ArrowLeft')
+    const reached = page.locator('a.c:focus')
+    const address = await reached.getAttribute('href')
+    const shown = answers
+    await page.locator('#part p', { hasText: `answer ${shown + 2}` }).waitFor()
+    expect(await page.getByLabel('Reason').inputValue()).toBe('a late file')
+    expect(await reached.getAttribute('href')).toBe(address)
+    expect(await reached.evaluate((link) => link.tabIndex)).toBe(0)
+    await close()
+  })
+
   test('nothing moves when a refresh shows the new status of a slot', async () => {
     const { page, close } = await openPage(browser)
     await page.goto(served.url)
