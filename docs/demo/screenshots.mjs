@@ -17,20 +17,21 @@ const FAILED_TASK = 'billing/invoices'
 
 // The commands in the pictures have this path, so it must be short.
 const folder = join(tmpdir(), 'cronledger-demo')
+rmSync(folder, { recursive: true, force: true })
 mkdirSync(folder)
 writeLedger(join(folder, 'ledger.db'), Date.now())
 const server = spawn(process.execPath, [MAIN, 'serve', '--store', 'file:ledger.db', '--port', '0'], {
   cwd: folder,
   stdio: ['ignore', 'pipe', 'inherit'],
 })
-const browser = await chromium.launch({
-  executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
-  // Chromium has no sandbox when root runs it, for example in a container.
-  args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
-})
 try {
   const [line] = await once(server.stdout.setEncoding('utf8'), 'data')
   const url = line.trim()
+  const browser = await chromium.launch({
+    executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+    // Chromium has no sandbox when root runs it, for example in a container.
+    args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+  })
   const page = await browser.newPage({
     viewport: SIZE,
     deviceScaleFactor: 1,
@@ -41,13 +42,13 @@ try {
   await page.screenshot({ path: pictureOf('overview') })
   await page.goto(new URL(await addressOfFailure(page), url).href)
   await page.screenshot({ path: pictureOf('slot') })
+  await browser.close()
   for (const name of ['overview', 'slot']) {
     const { size } = statSync(pictureOf(name))
     process.stdout.write(`${pictureOf(name)}: ${size} bytes\n`)
     if (size > MAX_BYTES) throw new Error(`${pictureOf(name)} has more than ${MAX_BYTES} bytes`)
   }
 } finally {
-  await browser.close()
   server.kill('SIGINT')
   rmSync(folder, { recursive: true })
 }
