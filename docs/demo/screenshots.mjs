@@ -40,7 +40,7 @@ try {
   })
   await page.goto(url)
   await page.screenshot({ path: pictureOf('overview') })
-  await page.goto(new URL(await addressOfFailure(page), url).href)
+  await page.goto(await addressOfFailure(page, url))
   await page.screenshot({ path: pictureOf('slot') })
   await browser.close()
   for (const name of ['overview', 'slot']) {
@@ -57,11 +57,13 @@ function pictureOf(name) {
   return join(DOCS, `serve-${name}.png`)
 }
 
-/** Returns the address of the slot that failed with many duplicates. Any view may link to it. */
-async function addressOfFailure(page) {
+/** Returns the address of the slot that failed with many duplicates. */
+async function addressOfFailure(page, url) {
   const task = encodeURIComponent(FAILED_TASK)
-  const links = page.locator(`a.failed[href^="/slot?task=${task}&"], a[href^="/slot?task=${task}&"]:has(.failed)`)
+  await page.goto(new URL(`/task?task=${task}&status=failed`, url).href)
+  // The page may show the status on the link, in the link, or elsewhere in the row of the link.
+  const link = `a[href^="/slot?task=${task}&"]`
+  const links = page.locator(`${link}.failed, ${link}:has(.failed), tr:has(.failed) ${link}`)
   const address = await links.first().getAttribute('href')
-  if (address === null) throw new Error(`no link leads to the slot of ${FAILED_TASK} that failed`)
-  return address
+  return new URL(address ?? '', url).href
 }
