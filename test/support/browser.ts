@@ -37,6 +37,10 @@ export async function openPage(browser: Browser, options: Parameters<Browser['ne
   return { page, complaints, requests, close: () => context.close() }
 }
 
+/** Puts a mark into the page that a reload would take away. */
+export const markLoad = (page: Page) => page.evaluate('globalThis.loaded = 1')
+export const isSameLoad = (page: Page) => page.evaluate('globalThis.loaded === 1')
+
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 
 /**

@@ -1,31 +1,19 @@
 import { startLive } from './live.ts'
 import { startPlots } from './plot.ts'
+import { startPopover } from './popover.ts'
 import { startRoving } from './roving.ts'
+import { startUtc } from './utc.ts'
 
-// The pages work without this script. It adds the arrow keys, hints, the return of the focus, copying, and updates.
+// The pages work without this script. It adds the arrow keys, the popover, the memory of the switch for UTC, the return of
+// the focus, copying, and updates.
 document.documentElement.classList.add('scripted')
 startRoving()
-startHints()
+startPopover()
+startUtc()
 startReturn()
 startCopying()
 startPlots()
 startLive()
-
-/** Shows the name of the slot under the pointer or the focus. Screen readers read the link instead of this hint. */
-function startHints(): void {
-  const hint = document.createElement('p')
-  hint.id = 'hint'
-  hint.hidden = true
-  hint.setAttribute('aria-hidden', 'true')
-  document.body.append(hint)
-  const show = (event: Event) => {
-    const link = event.target instanceof Element ? event.target.closest<HTMLAnchorElement>('a.c') : null
-    const utc = link && new URL(link.href).searchParams.get('slot')
-    hint.hidden = link === null
-    hint.textContent = link === null ? '' : `${link.getAttribute('aria-label')}${utc ? ` · ${utc}` : ''}`
-  }
-  for (const name of ['focusin', 'pointerover'] as const) document.addEventListener(name, show)
-}
 
 /**
  * Puts the focus back on the link that a person followed with the keyboard, when they go back. Otherwise the focus

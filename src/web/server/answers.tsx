@@ -66,15 +66,18 @@ export interface View {
   readonly moves: boolean
   /** The time that the ledger took for the view. Left out: all the time that it took to make the view. */
   readonly costMs?: number
+  /** The status of the answer. Left out: 200. */
+  readonly status?: HttpStatus
 }
 
 interface PageAnswer {
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly costMs: number
+  readonly status: HttpStatus
 }
 
-/** Reads the view that a request asks for, until `untilMs` of the monotonic clock. Null when the view does not exist. */
-export type ReadView = (context: Context, untilMs: number) => Promise<View | null>
+/** Reads the view that a request asks for, until `untilMs` of the monotonic clock. */
+export type ReadView = (context: Context, untilMs: number) => Promise<View>
 
 /** Returns a reading that begins now, and that ends when `signal` aborts. */
 export function openReading(options: AppOptions, signal: AbortSignal): Reading {
@@ -112,17 +115,17 @@ export function openReadings(options: AppOptions) {
 }
 
 /** Only a page is kept after the requests that share it. */
-function costOfPage(page: PageAnswer | null | 'refused'): number {
-  return page === null || page === 'refused' ? 0 : page.costMs
+function costOfPage(page: PageAnswer | 'refused'): number {
+  return page === 'refused' ? 0 : page.costMs
 }
 
 /** Makes the answers of the server: the pages of views, and pages that say why a view cannot be shown. */
 export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOptions) {
   const limit = pLimit(VIEWS_AT_A_TIME)
-  const pages = shareAnswers<PageAnswer | null | 'refused'>(clock, costOfPage)
+  const pages = shareAnswers<PageAnswer | 'refused'>(clock, costOfPage)
 
   /** Returns the page of a view as bytes, so that requests that share it also share its memory. */
-  function render({ title, main, moves, costMs = 0 }: View): PageAnswer {
+  function render({ title, main, moves, costMs = 0, status = 200 }: View): PageAnswer {
     const frame: Frame = {
       title,
       links: SERVED,
@@ -132,12 +135,12 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
       pollMs: Math.round(Math.max(moves ? MOVING_POLL_MS : QUIET_POLL_MS, POLL_FACTOR * costMs)),
       children: main,
     }
-    return { bytes: new TextEncoder().encode(pageText(frame)), costMs }
+    return { bytes: new TextEncoder().encode(pageText(frame)), costMs, status }
   }
 
   function problem(context: Context, title: string, message: string, status: HttpStatus) {
-    const main = <ProblemView title={title} message={message} links={SERVED} />
-    return send(context, render({ title, main, moves: true }), status)
+    const main = <ProblemView title={title} message={message} links={SERVED} retries={status >= 500} />
+    return send(context, render({ title, main, moves: true, status }))
   }
 
   function failure(context: Context, error: Error) {
@@ -147,13 +150,13 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
     return problem(context, 'Internal error', 'cronledger could not show this page. Its log has the details.', 500)
   }
 
-  /** Makes the page of a view when the limit lets it. Returns null if the view does not exist. */
-  async function make(read: ReadView, context: Context): Promise<PageAnswer | null | 'refused'> {
+  /** Makes the page of a view when the limit lets it. */
+  async function make(read: ReadView, context: Context): Promise<PageAnswer | 'refused'> {
     if (limit.pendingCount >= MAX_WAITING) return 'refused'
     return limit(async () => {
       const begunMs = clock.monotonicMs()
       const view = await read(context, begunMs + ledgerTimeoutMs)
-      return view === null ? null : render({ costMs: clock.monotonicMs() - begunMs, ...view })
+      return render({ costMs: clock.monotonicMs() - begunMs, ...view })
     })
   }
 
@@ -163,20 +166,15 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
       const page = await (keyOf === undefined
         ? make(read, context)
         : pages.get(keyOf(context), () => make(read, context)))
-      switch (page) {
-        case null:
-          return problem(context, 'Not found', 'No such task or slot.', 404)
-        case 'refused':
-          return problem(context, 'Too many requests', 'The server is busy. The page tries again by itself.', 503)
-        default:
-          return send(context, page, 200)
-      }
+      return page === 'refused'
+        ? problem(context, 'Too many requests', 'The server is busy. The page tries again by itself.', 503)
+        : send(context, page)
     }
   }
 
   return { show, problem, failure }
 }
 
-function send(context: Context, { bytes }: PageAnswer, status: HttpStatus) {
+function send(context: Context, { bytes, status }: PageAnswer) {
   return context.body(bytes, status, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' })
 }

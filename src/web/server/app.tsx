@@ -14,6 +14,7 @@ import { rerunSteps, taskSteps } from '../views/task/steps.ts'
 import { TaskView } from '../views/task/task.tsx'
 import { type AppOptions, openAnswers, openReading, openReadings, type ReadView, type View } from './answers.tsx'
 import { isOwnHost } from './guard.ts'
+import { missingSlot, openMissingTasks } from './missing.tsx'
 import { calendarOf, yearsOf } from './read-calendar.ts'
 import { beginNeeds, readOverview } from './read-overview.ts'
 import { readSlot, slotModelOf } from './read-slot.ts'
@@ -138,15 +139,17 @@ function viewsOfAll(options: AppOptions, reading: ReadingOf) {
 /** Returns the views of one task. They share the calendars that were just read. */
 function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
   const calendars = shareAnswers<Awaited<ReturnType<typeof calendarOf>>>(clock)
+  const missingTask = openMissingTasks(clock, reading)
   const calendarOfYear = (read: ReadTask, year: string, untilMs: number) =>
     calendars.get(JSON.stringify([read.head.task, year]), () =>
       reading(untilMs, [], (apart) => calendarOf(read, { from: `${year}-01`, to: `${year}-12` }, apart)),
     )
 
   const task: ReadView = (context, untilMs) =>
-    reading(untilMs, [context.req.raw.signal], async (own): Promise<View | null> => {
-      const read = await readTask(taskParameter(context), own)
-      if (read === null) return null
+    reading(untilMs, [context.req.raw.signal], async (own): Promise<View> => {
+      const name = taskParameter(context)
+      const read = await readTask(name, own)
+      if (read === null) return missingTask(name, untilMs)
       const page = await readTaskPage(read, taskQueryOf(context), own)
       const recent = await readRecent(read, page, own)
       const oldest = [page, recent].map(({ slots }) => slots.at(-1)?.slot ?? own.now)
@@ -162,12 +165,14 @@ function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
     })
 
   const slot: ReadView = (context, untilMs) =>
-    reading(untilMs, [context.req.raw.signal], async (own): Promise<View | null> => {
+    reading(untilMs, [context.req.raw.signal], async (own): Promise<View> => {
       const slot = parseInstant(required(context, 'slot'), 'slot')
       if (slot % 1000 !== 0) throw usageError(`slot ${formatInstant(slot)} is not valid. Slots are whole seconds.`)
-      const read = await readTask(taskParameter(context), own)
-      const model = read === null ? null : await readSlot(read, slot, store, own)
-      if (read === null || model === null) return null
+      const name = taskParameter(context)
+      const read = await readTask(name, own)
+      if (read === null) return missingTask(name, untilMs)
+      const model = await readSlot(read, slot, store, own)
+      if (model === null) return missingSlot(read, slot, store, own)
       return {
         title: `${read.head.task} ${formatInstant(slot)}`,
         main: <SlotView model={model} links={SERVED} />,

@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process'
-import { renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Browser, Page } from 'playwright-core'
@@ -12,10 +11,9 @@ import type { Row } from '../../../src/core/types.ts'
 import { openDynamoStore } from '../../../src/store/dynamodb/dynamodb-store.ts'
 import { openFileStore } from '../../../src/store/file/file-store.ts'
 import type { Store } from '../../../src/store/store.ts'
-import { expectAccessible, hasChromium, openBrowser, openPage } from '../../support/browser.ts'
+import { expectAccessible, hasChromium, isSameLoad, markLoad, openBrowser, openPage } from '../../support/browser.ts'
 import { MAIN, scratch } from '../../support/cli.ts'
 import { companyTasks, fillFile, type PlannedTask, rowsOf } from '../../support/page-ledger.ts'
-import { startFaultyProxy } from '../../support/proxy.ts'
 import { recordWith, SUCCEEDED } from '../../support/rows.ts'
 import { type Filled, fill, KINDS, type Served, serve } from '../../support/serve.ts'
 import { CREDENTIALS, REGION } from '../../support/servers.ts'
@@ -26,10 +24,6 @@ const NOW = Date.now()
 const SMALL = companyTasks(NOW).map((task) => ({ ...task, count: Math.min(task.count, 130) }))
 
 const call = () => ({ signal: AbortSignal.timeout(120_000) })
-
-/** Puts a mark into the page that a reload would take away. */
-const markLoad = (page: Page) => page.evaluate('globalThis.loaded = 1')
-const isSameLoad = (page: Page) => page.evaluate('globalThis.loaded === 1')
 
 describe.skipIf(!hasChromium)('in a browser', () => {
   let browser: Browser
@@ -144,7 +138,7 @@ describe.skipIf(!hasChromium)('in a browser', () => {
       // The newest slot of the row, then by the arrows.
       await page.keyboard.press('Tab')
       expect(await name()).toMatch(/^billing\/invoices, \d{4}-\d\d-\d\d 0[35]:00 Asia\/Tokyo, scheduled$/)
-      expect(await page.locator('#hint').innerText()).toMatch(/scheduled · \d{4}-\d\d-\d\dT(18|20):00:00Z$/)
+      expect(await page.locator('#popover').innerText()).toMatch(/^billing\/invoices\n.*scheduled$/s)
       for (let steps = 0; steps < 3; steps += 1) await page.keyboard.press('ArrowLeft')
       expect(await name()).toMatch(/^billing\/invoices, .* 0[35]:00 Asia\/Tokyo, failed$/)
       const failed = await name()
@@ -270,104 +264,6 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     expect(await page.locator('.grid tbody tr:first-child .cells a').count()).toBe(60)
     await close()
     await served.stop()
-  })
-
-  test('what has the focus does not lie under the hint that names it', async () => {
-    const path = join(folder, 'hint.db')
-    const plan = companyTasks(NOW)[0] as PlannedTask
-    await fillFile(
-      path,
-      Array.from({ length: 12 }, (_, index) => ({ ...plan, task: `${index}-${'a-long-name'.repeat(5)}`, count: 3 })),
-      NOW,
-    )
-    const served = await serve(`file:${path}`)
-    const { page, close } = await openPage(browser, { viewport: { width: 360, height: 600 } })
-    await page.goto(served.url)
-    const under = `(() => {
-      const [place, hint] = [document.activeElement, document.getElementById('hint')].map((one) => one.getBoundingClientRect())
-      return place.bottom > hint.top && place.left < hint.right && hint.height > 0
-    })()`
-    // In sight already, but where the hint comes: nothing else would move the page.
-    await page.evaluate(`(() => {
-      const row = document.querySelectorAll('.grid tbody tr')[3]
-      const cell = row.querySelector('.cells').lastElementChild
-      scrollTo(0, cell.getBoundingClientRect().bottom + scrollY - innerHeight + 4)
-      row.querySelector('.name a').focus({ preventScroll: true })
-    })()`)
-    await page.keyboard.press('Tab')
-    expect(await page.locator('#hint').innerText()).toMatch(/scheduled/)
-    expect(await page.evaluate(under)).toBe(false)
-    await close()
-    await served.stop()
-  })
-
-  test('a page asks again no sooner than its server says, also where that is seldom', async () => {
-    const path = join(folder, 'seldom.db')
-    await fillFile(path, SMALL.slice(0, 1), NOW)
-    const served = await serve(`file:${path}`)
-    const { page, requests, close } = await openPage(browser)
-    await page.clock.install()
-    await page.route(served.url, async (route) => {
-      const response = await route.fetch()
-      const body = (await response.text()).replace(/data-poll-ms="\d+"/, 'data-poll-ms="90000"')
-      await route.fulfill({ response, body })
-    })
-    await page.goto(served.url)
-    const asked = () => requests.filter((url) => url === served.url).length
-    await page.clock.runFor(89_000)
-    expect(asked()).toBe(1)
-    const again = page.waitForResponse(served.url)
-    await page.clock.runFor(1_000)
-    await again
-    await close()
-    await served.stop()
-  })
-
-  test('a file that goes away and comes back', async () => {
-    const path = join(folder, 'moves.db')
-    await fillFile(path, SMALL, NOW)
-    const served = await serve(`file:${path}`)
-    const { page, close } = await openPage(browser)
-    await page.goto(served.url)
-    await markLoad(page)
-    renameSync(path, `${path}.away`)
-    const status = page.locator('#connection')
-    await status
-      .filter({ hasText: /^The ledger cannot be read: .*moves\.db.*[^.]\. The page shows an older state/ })
-      .waitFor()
-    expect(await page.locator('.grid tbody tr').count()).toBe(SMALL.length)
-    renameSync(`${path}.away`, path)
-    await status.filter({ hasText: /^$/ }).waitFor({ state: 'attached' })
-    expect(await isSameLoad(page)).toBe(true)
-    await served.stop()
-    await close()
-  })
-
-  test('a table that is out of reach, and is back', async () => {
-    const filled = await fill('dynamodb', folder, SMALL.slice(0, 3), NOW)
-    const proxy = await startFaultyProxy(filled.env['AWS_ENDPOINT_URL_DYNAMODB'] ?? '')
-    const env = { ...filled.env, AWS_ENDPOINT_URL_DYNAMODB: proxy.url }
-    const served = await serve(filled.store, { env, args: ['--ledger-timeout', '5s'] })
-    const { page, close } = await openPage(browser)
-    await page.goto(served.url)
-    await markLoad(page)
-    proxy.treat(() => 'cutRequest')
-    const status = page.locator('#connection')
-    await status.filter({ hasText: /^The ledger cannot be reached: .*[^.]\. The page shows an older state/ }).waitFor()
-    // A new viewer sees the error too, and sees the tasks as soon as they can be read.
-    const other = await openPage(browser)
-    await other.page.goto(`${served.url}task?task=billing/invoices`)
-    expect(await other.page.locator('h1').innerText()).toBe('The ledger cannot be reached')
-    proxy.treat(() => 'pass')
-    await status.filter({ hasText: /^$/ }).waitFor({ state: 'attached' })
-    await other.page.locator('h1', { hasText: 'billing/invoices' }).waitFor()
-    expect(await isSameLoad(page)).toBe(true)
-    // The server itself ends: the page says so.
-    await served.stop()
-    await status.filter({ hasText: /cannot be reached/ }).waitFor()
-    await Promise.all([close(), other.close()])
-    proxy.close()
-    await filled.close()
   })
 
   test('text of the ledger is text', async () => {

@@ -73,7 +73,7 @@ test('a page has no inline script or style', async () => {
   for (const address of VIEWS.slice(0, 3)) {
     const { body } = await ask(address)
     expect(body).not.toMatch(/<style|\sstyle=|\son\w+=|javascript:/i)
-    expect(body.match(/<script[^>]*>/g)).toEqual(['<script src="/page.js" defer="">'])
+    expect(body.match(/<script[^>]*>/g)).toEqual(['<script src="/page.js" defer="" blocking="render">'])
   }
 })
 
@@ -111,8 +111,11 @@ test.each([
   ['/task?task=heartbeat&year=12', 400, 'Use a year from 1970 to 2199'],
   ['/slot?task=heartbeat&slot=2026', 400, 'is not a valid instant'],
   ['/slot?task=heartbeat&slot=2026-01-01T00:00:00.5Z', 400, 'Slots are whole seconds'],
-  ['/slot?task=heartbeat&slot=2001-01-01T00:07:00Z', 404, 'No such task or slot.'],
-  ['/task?task=nobody', 404, 'No such task or slot.'],
+  ['/slot?task=heartbeat&slot=2001-01-01T00:07:00Z', 404, 'heartbeat has no slot at 2001-01-01T00:07:00Z'],
+  ['/slot?task=nobody&slot=2001-01-01T00:07:00Z', 404, 'No task is named &quot;nobody&quot;.'],
+  ['/task?task=nobody', 404, 'No task is named &quot;nobody&quot;.'],
+  ['/task?task=heart-beat', 404, '<a href="/task?task=heartbeat">heartbeat</a>'],
+  ['/task?task=invoices', 404, '<a href="/task?task=billing%2Finvoices">billing/invoices</a>'],
   ['/%', 404, 'No such page.'],
 ])('%s: %i', async (address, status, message) => {
   expect(await ask(address)).toMatchObject({ status, body: expect.stringContaining(message) })

@@ -5,7 +5,6 @@ import type { FoundSuspension } from '../../../src/core/task/suspensions.ts'
 import { type EcsFacts, STATUSES } from '../../../src/core/types.ts'
 import { findingDetail } from '../../../src/format/check.ts'
 import { ofRow } from '../../../src/format/steps/step.ts'
-import { ProblemView } from '../../../src/web/views/frame/document.tsx'
 import { SERVED } from '../../../src/web/views/frame/links.ts'
 import { type Needs, NeedsLine, NeedsList } from '../../../src/web/views/overview/needs.tsx'
 import { Overview, type TaskLine } from '../../../src/web/views/overview/overview.tsx'
@@ -81,7 +80,6 @@ const PAGES: Readonly<Record<string, unknown>> = {
       .filter(({ status }) => ['missed', 'failed', 'overdue', 'completed'].includes(status))
       .map((record) => [`Slot on ECS, ${record.status}`, slotPage(record, ON_ECS)]),
   ),
-  'A page that cannot be shown': ProblemView({ title: 'Not found', message: 'No such task or slot.', links }),
 }
 
 test('the texts of all pages are these', async () => {

@@ -42,7 +42,8 @@ export function pageText(frame: Frame): string {
         <title>{`${title} · cronledger`}</title>
         <link rel="icon" href={ICON} />
         {dress.kind === 'alone' ? <style>{dress.style}</style> : <link rel="stylesheet" href={dress.stylePath} />}
-        {dress.kind === 'served' && <script src={dress.scriptPath} defer />}
+        {/* The script sets the switch for UTC, so it must run before the first paint. */}
+        {dress.kind === 'served' && <script src={dress.scriptPath} defer blocking="render" />}
       </head>
       <body>
         <a class="skip" href="#main">
@@ -54,10 +55,17 @@ export function pageText(frame: Frame): string {
           </a>
           <span class="store">{printable(store)}</span>
           <span class="as-of" id="as-of">
-            as of <time datetime={formatInstant(now)}>{formatInstant(now - (now % 1000))}</time>
+            as of <time datetime={formatInstant(now)}>{secondText(now)}</time> UTC
           </span>
+          <label title="Show all times in UTC">
+            <input type="checkbox" id="utc" autocomplete="off" aria-label="Show all times in UTC" />
+            UTC
+          </label>
+          <div class="banner">
+            <p id="connection" role="status" />
+            <p id="retry" />
+          </div>
         </header>
-        <p id="connection" role="status" />
         <main id="main" tabindex={-1} data-poll-ms={pollMs ?? undefined}>
           {children}
         </main>
@@ -67,20 +75,32 @@ export function pageText(frame: Frame): string {
   return `<!doctype html>\n${page}`
 }
 
-/** The page that is shown when a view cannot be shown. */
-export function ProblemView({
-  title,
-  message,
-  links,
-}: {
+/** Returns `2026-11-24 03:00:00` in UTC. It always has seconds, so that its width never changes. */
+function secondText(at: Instant): string {
+  return formatInstant(at).slice(0, 19).replace('T', ' ')
+}
+
+interface ProblemProps {
   readonly title: string
   readonly message: string
   readonly links: Links
-}) {
+  /** Whether the same address may work later. The script then says when it tries again, and has a button for it. */
+  readonly retries?: boolean
+  readonly children?: Child
+}
+
+/** The page that is shown when a view cannot be shown. `children` are links that may help. */
+export function ProblemView({ title, message, links, retries = false, children }: ProblemProps) {
   return (
-    <section aria-labelledby="problem-title">
+    <section aria-labelledby="problem-title" data-retries={retries ? '' : undefined}>
       <h1 id="problem-title">{title}</h1>
       <p id="problem">{printable(message)}</p>
+      {children}
+      {retries && (
+        <noscript>
+          <p>Reload the page to try again.</p>
+        </noscript>
+      )}
       <p>
         <a href={links.overview()}>All tasks</a>
       </p>

@@ -23,9 +23,13 @@ export function Time({ at, clock, now }: TimeProps) {
   return (
     <time class="time" datetime={utc} title={utc}>
       {clock.zone !== 'UTC' && (
-        <span class="local">
-          {clock.time(at)} <small>{clock.offset(at)}</small>{' '}
-        </span>
+        <>
+          <span class="local">
+            {clock.time(at)} <small>{clock.offset(at)}</small>
+          </span>
+          {/* It separates the two times of a copied text, and takes no room before a comma. */}
+          <span class="aside"> </span>
+        </>
       )}
       <span class={clock.zone === 'UTC' ? undefined : 'utc'}>
         {UTC.time(at)} <small>UTC</small>

@@ -1,0 +1,69 @@
+// Makes the pictures of the README and the guide, docs/serve-overview.png and docs/serve-slot.png: `cronledger serve` on the
+// ledger of an invented company, in the Chromium of this machine (CHROMIUM, or else /usr/bin/chromium).
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { chromium } from 'playwright-core'
+import { MAIN, writeLedger } from './ledger.mjs'
+
+const DOCS = fileURLToPath(new URL('..', import.meta.url))
+const SIZE = { width: 1440, height: 900 }
+/** A picture in a README must load quickly. */
+const MAX_BYTES = 250_000
+const FAILED_TASK = 'billing/invoices'
+
+// The commands in the pictures have this path, so it must be short.
+const folder = join(tmpdir(), 'cronledger-demo')
+rmSync(folder, { recursive: true, force: true })
+mkdirSync(folder)
+writeLedger(join(folder, 'ledger.db'), Date.now())
+const server = spawn(process.execPath, [MAIN, 'serve', '--store', 'file:ledger.db', '--port', '0'], {
+  cwd: folder,
+  stdio: ['ignore', 'pipe', 'inherit'],
+})
+try {
+  const [line] = await once(server.stdout.setEncoding('utf8'), 'data')
+  const url = line.trim()
+  const browser = await chromium.launch({
+    executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+    // Chromium has no sandbox when root runs it, for example in a container.
+    args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+  })
+  const page = await browser.newPage({
+    viewport: SIZE,
+    deviceScaleFactor: 1,
+    colorScheme: 'light',
+    reducedMotion: 'reduce',
+  })
+  await page.goto(url)
+  await page.screenshot({ path: pictureOf('overview') })
+  await page.goto(await addressOfFailure(page, url))
+  await page.screenshot({ path: pictureOf('slot') })
+  await browser.close()
+  for (const name of ['overview', 'slot']) {
+    const { size } = statSync(pictureOf(name))
+    process.stdout.write(`${pictureOf(name)}: ${size} bytes\n`)
+    if (size > MAX_BYTES) throw new Error(`${pictureOf(name)} has more than ${MAX_BYTES} bytes`)
+  }
+} finally {
+  server.kill('SIGINT')
+  rmSync(folder, { recursive: true })
+}
+
+function pictureOf(name) {
+  return join(DOCS, `serve-${name}.png`)
+}
+
+/** Returns the address of the slot that failed with many duplicates. */
+async function addressOfFailure(page, url) {
+  const task = encodeURIComponent(FAILED_TASK)
+  await page.goto(new URL(`/task?task=${task}&status=failed`, url).href)
+  // The page may show the status on the link, in the link, or elsewhere in the row of the link.
+  const link = `a[href^="/slot?task=${task}&"]`
+  const links = page.locator(`${link}.failed, ${link}:has(.failed), tr:has(.failed) ${link}`)
+  const address = await links.first().getAttribute('href')
+  return new URL(address ?? '', url).href
+}

@@ -1,0 +1,56 @@
+import { nearestFew } from '../../core/near.ts'
+import { expectedSlotAfter, expectedSlotBefore } from '../../core/schedule/slot.ts'
+import type { Instant } from '../../core/types.ts'
+import type { Clock } from '../../process/clock.ts'
+import { SERVED } from '../views/frame/links.ts'
+import { MissingSlot, MissingTask, NO_SLOT, NO_TASK } from '../views/frame/missing.tsx'
+import type { openReadings, View } from './answers.tsx'
+import { readSlot } from './read-slot.ts'
+import { askOptions, type Reading, type ReadTask } from './reading.ts'
+import { shareAnswers } from './shared.ts'
+
+/** How many names are compared. That many take up to 100 ms, in which nothing else runs. */
+const MAX_NAMES = 10_000
+/** How many of the nearest names are shown. */
+const MAX_NEAR = 5
+
+/**
+ * Returns a function that makes the page of a task that does not exist, with the names nearest to it. The names are read
+ * once for all viewers, so that many wrong addresses do not cost the ledger more than one.
+ */
+export function openMissingTasks(clock: Clock, reading: ReturnType<typeof openReadings>) {
+  const names = shareAnswers<readonly string[]>(clock)
+  return async (task: string, untilMs: number): Promise<View> => {
+    const known = await names.get('names', () => reading(untilMs, [], readNames))
+    const near = nearestFew(task, known, MAX_NEAR)
+    const main = <MissingTask task={task} near={near} isEmpty={known.length === 0} links={SERVED} />
+    return { title: NO_TASK, main, moves: true, status: 404 }
+  }
+}
+
+async function readNames(reading: Reading): Promise<readonly string[]> {
+  const names: string[] = []
+  for await (const { task } of reading.ledger.tasks(askOptions(reading))) {
+    names.push(task)
+    if (names.length === MAX_NAMES) break
+  }
+  return names
+}
+
+/** Makes the page of a slot that does not exist, with the slots before and after it. */
+export async function missingSlot(read: ReadTask, slot: Instant, store: string, reading: Reading): Promise<View> {
+  const { head, inForce, current } = read
+  const schedule = inForce.findLast(({ since }) => since <= slot)?.schedule ?? inForce[0]?.schedule ?? current
+  const first = inForce[0]?.since ?? slot
+  const candidates =
+    schedule === null
+      ? []
+      : [expectedSlotBefore(schedule, slot), expectedSlotAfter(schedule, Math.max(slot, first - 1))]
+  const slots: Instant[] = []
+  for (const candidate of candidates) {
+    // A slot within a pause, or before the first one, does not exist either.
+    if (candidate !== null && (await readSlot(read, candidate, store, reading)) !== null) slots.push(candidate)
+  }
+  const main = <MissingSlot task={head.task} slot={slot} clock={head.clock} slots={slots} links={SERVED} />
+  return { title: NO_SLOT, main, moves: true, status: 404 }
+}

@@ -1,0 +1,97 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+
+const FOLDER = fileURLToPath(new URL('../../../../src/web/browser/style', import.meta.url))
+const FILES = readdirSync(FOLDER)
+const textOfFile = (name: string) => readFileSync(join(FOLDER, name), 'utf8')
+
+/** The colours of each token: `[light, dark]`. */
+const COLOURS = new Map(
+  [...textOfFile('tokens.css').matchAll(/--([a-z-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)/g)].map(
+    ([, name = '', light = '', dark = '']) => [name, [light, dark]] as const,
+  ),
+)
+
+/** The relative luminance of WCAG 2.2. */
+function luminanceOf(colour: string): number {
+  const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) => {
+    const part = Number.parseInt(colour.slice(at, at + 2), 16) / 255
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4
+  })
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+}
+
+function contrastOf(one: string, other: string, mode: 0 | 1): number {
+  const [dark = 0, light = 0] = [one, other]
+    .map((name) => luminanceOf(COLOURS.get(name)?.[mode] ?? ''))
+    .sort((less, more) => less - more)
+  return (light + 0.05) / (dark + 0.05)
+}
+
+/** What is written in these inks, and on what. */
+const TEXTS: Readonly<Record<string, readonly string[]>> = {
+  ink: ['paper', 'raised', 'warn', 'well'],
+  quiet: ['paper', 'raised', 'warn', 'well'],
+  link: ['paper', 'raised', 'warn', 'well'],
+  missed: ['paper', 'raised', 'warn'],
+  'completed-ink': ['completed'],
+  'failed-ink': ['failed'],
+  'running-ink': ['running'],
+  'stale-ink': ['stale'],
+  'skipped-ink': ['skipped'],
+}
+/** What must be seen against the page: fills and borders of marks, borders of fields, and the focus. */
+const SHAPES = ['completed-edge', 'failed', 'running', 'stale', 'missed', 'edge', 'focus', 'ink']
+
+describe.each([
+  ['light', 0],
+  ['dark', 1],
+] as const)('on the %s screen', (_, mode) => {
+  test.each(Object.entries(TEXTS).flatMap(([ink, grounds]) => grounds.map((ground) => [ink, ground] as const)))(
+    'text in %s on %s has the contrast of WCAG AA',
+    (ink, ground) => {
+      expect(contrastOf(ink, ground, mode)).toBeGreaterThanOrEqual(4.5)
+    },
+  )
+
+  test.each(SHAPES.flatMap((shape) => ['paper', 'raised'].map((ground) => [shape, ground] as const)))(
+    'the shape in %s on %s has the contrast of WCAG AA',
+    (shape, ground) => {
+      expect(contrastOf(shape, ground, mode)).toBeGreaterThanOrEqual(3)
+    },
+  )
+})
+
+/** Files that still have sizes and colours of their own. */
+const UNTIDY = ['attention.css', 'overview.css', 'slot.css', 'task.css']
+
+test.each(FILES.filter((name) => name !== 'tokens.css' && !UNTIDY.includes(name)))(
+  '%s uses the tokens only',
+  (name) => {
+    const text = textOfFile(name).replace(/\/\*.*?\*\//gs, '')
+    const sizes = [...text.matchAll(/font-size: ([^;]+);/g)].map(([, value]) => value)
+    expect(sizes.filter((value) => !/^(var\(--(text|title)\)|inherit)$/.test(value ?? ''))).toEqual([])
+    const weights = [...text.matchAll(/font-weight: ([^;]+);/g)].map(([, value]) => value)
+    expect(weights.filter((value) => !/^(var\(--(normal|strong)\)|inherit)$/.test(value ?? ''))).toEqual([])
+    const fonts = [...text.matchAll(/font: ([^;]+);/g)].map(([, value]) => value)
+    expect(
+      fonts.filter((value) => !/^(var\(--(normal|strong)\) var\(--(text|title)\) |inherit$)/.test(value ?? '')),
+    ).toEqual([])
+    expect(text.match(/#[0-9a-f]{3,8}\b|\b(rgb|hsl|oklch|color-mix|light-dark)\(/gi) ?? []).toEqual([])
+  },
+)
+
+test('every token is used, and every token that is used exists', () => {
+  const all = FILES.map(textOfFile).join('\n')
+  const defined = new Set([...all.matchAll(/^ +(--[a-z\d-]+):/gm)].map(([, name]) => name))
+  const used = new Set([...all.matchAll(/var\((--[a-z\d-]+)/g)].map(([, name]) => name))
+  expect([...used].sort()).toEqual([...defined].sort())
+})
+
+test('the style stays small', () => {
+  expect(
+    FILES.map((name) => textOfFile(name).split('\n').length - 1).reduce((sum, lines) => sum + lines, 0),
+  ).toBeLessThanOrEqual(900)
+})
