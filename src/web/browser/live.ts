@@ -1,4 +1,5 @@
 import { Idiomorph } from 'idiomorph'
+import { fillIn } from './fill.ts'
 
 /** The limit for the growing wait after failures. A ledger that works again is seen within half a minute. */
 const LONGEST_RETRY_MS = 30_000
@@ -67,6 +68,7 @@ function sentence(text: string): string {
 function showPage(answer: Document): void {
   const [main, other] = [document.getElementById('main'), answer.getElementById('main')]
   if (!main || !other) return
+  fillIn(other)
   const focused = document.activeElement?.getAttribute('href')
   Idiomorph.morph(main, other, {
     morphStyle: 'outerHTML',

@@ -1,12 +1,15 @@
+import { startCopying } from './copy.ts'
+import { startFilling } from './fill.ts'
 import { startLive } from './live.ts'
 import { startRoving } from './roving.ts'
 
-// The pages work without this script. It adds the arrow keys, hints, the return of the focus, copying, and updates.
+// The pages work without this script. It adds the arrow keys, hints, the return of the focus, copying, fields, and updates.
 document.documentElement.classList.add('scripted')
 startRoving()
 startHints()
 startReturn()
 startCopying()
+startFilling()
 startLive()
 
 /** Shows the name of the slot under the pointer or the focus. Screen readers read the link instead of this hint. */
@@ -46,30 +49,4 @@ function startReturn(): void {
 /** Returns all links to an address. A slot may have a link on top of the page and one in its row. */
 function linksTo(href: string): HTMLElement[] {
   return [...document.querySelectorAll<HTMLElement>(`main a[href="${CSS.escape(href)}"]`)]
-}
-
-/** Starts the buttons that copy a command. If the page cannot use the clipboard, they select the command instead. */
-function startCopying(): void {
-  document.addEventListener('click', (event) => {
-    const button = event.target instanceof Element ? event.target.closest<HTMLButtonElement>('button.copy') : null
-    const code = button?.parentElement?.querySelector('code')
-    if (!button || !code) return
-    void copy(code).then((text) => {
-      button.textContent = text
-      // A screen reader reads a new status, but not the new name of a button.
-      const status = document.getElementById('copied')
-      if (status) status.textContent = text
-    })
-  })
-}
-
-async function copy(code: Element): Promise<string> {
-  try {
-    await navigator.clipboard.writeText(code.textContent ?? '')
-    return 'Copied'
-  } catch {
-    // A page without TLS cannot use the clipboard, unless it comes from loopback.
-    getSelection()?.selectAllChildren(code)
-    return 'Selected: press Ctrl-C'
-  }
 }
