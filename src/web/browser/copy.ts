@@ -1,11 +1,11 @@
 /** Starts the buttons that copy a command. If the page cannot use the clipboard, they select the command instead. */
 export function startCopying(): void {
-  // A screen reader reads a new status, but not the new name of a button. The refresh must not touch the status.
-  const status = document.createElement('p')
+  // A screen reader reads a new status, but not the new name of a button. The status is outside of the part that a refresh
+  // changes.
+  const status = document.getElementById('copied') ?? document.body.appendChild(document.createElement('p'))
   status.id = 'copied'
   status.className = 'aside'
   status.role = 'status'
-  document.body.append(status)
   document.addEventListener('click', (event) => {
     const button = event.target instanceof Element ? event.target.closest<HTMLButtonElement>('button.copy') : null
     const code = button?.parentElement?.querySelector('code')

@@ -18,10 +18,12 @@ export function Moment({ at, slot, clock }: MomentProps) {
     <time class="time" datetime={utc} title={utc}>
       {clock.zone !== 'UTC' && (
         <span class="local">
-          {near(at, slot, clock)} <small>{clock.offset(at)}</small>{' '}
+          {near(at, slot, clock)} <small>{clock.offset(at)}</small>
         </span>
       )}
+      {/* The space is in the part that is hidden, because a full stop may come after the time. */}
       <span class={clock.zone === 'UTC' ? undefined : 'utc'}>
+        {clock.zone === 'UTC' ? '' : ' '}
         {near(at, slot, UTC)} <small>UTC</small>
       </span>
     </time>
