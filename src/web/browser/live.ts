@@ -1,5 +1,6 @@
 import { Idiomorph } from 'idiomorph'
 import { openConnection } from './connection.ts'
+import { fillIn } from './fill.ts'
 
 /** The limit for the growing wait after failures. A ledger that works again is seen within half a minute. */
 const LONGEST_RETRY_MS = 30_000
@@ -90,6 +91,7 @@ function problemOf(answer: Document): string {
 function showPage(answer: Document): void {
   const [main, other] = [document.getElementById('main'), answer.getElementById('main')]
   if (!main || !other) return
+  fillIn(other)
   const focused = document.activeElement?.getAttribute('href')
   Idiomorph.morph(main, other, {
     morphStyle: 'outerHTML',

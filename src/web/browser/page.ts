@@ -1,3 +1,5 @@
+import { startCopying } from './copy.ts'
+import { startFilling } from './fill.ts'
 import { startLive } from './live.ts'
 import { startPlots } from './plot.ts'
 import { startPopover } from './popover.ts'
@@ -5,7 +7,7 @@ import { startRoving } from './roving.ts'
 import { startUtc } from './utc.ts'
 
 // The pages work without this script. It adds the arrow keys, the popover, the memory of the switch for UTC, the return of
-// the focus, copying, and updates.
+// the focus, copying, fields, and updates.
 document.documentElement.classList.add('scripted')
 startRoving()
 startPopover()
@@ -13,6 +15,7 @@ startUtc()
 startReturn()
 startCopying()
 startPlots()
+startFilling()
 startLive()
 
 /**
@@ -36,30 +39,4 @@ function startReturn(): void {
 /** Returns all links to an address. A slot may have a link on top of the page and one in its row. */
 function linksTo(href: string): HTMLElement[] {
   return [...document.querySelectorAll<HTMLElement>(`main a[href="${CSS.escape(href)}"]`)]
-}
-
-/** Starts the buttons that copy a command. If the page cannot use the clipboard, they select the command instead. */
-function startCopying(): void {
-  document.addEventListener('click', (event) => {
-    const button = event.target instanceof Element ? event.target.closest<HTMLButtonElement>('button.copy') : null
-    const code = button?.parentElement?.querySelector('code')
-    if (!button || !code) return
-    void copy(code).then((text) => {
-      button.textContent = text
-      // A screen reader reads a new status, but not the new name of a button.
-      const status = document.getElementById('copied')
-      if (status) status.textContent = text
-    })
-  })
-}
-
-async function copy(code: Element): Promise<string> {
-  try {
-    await navigator.clipboard.writeText(code.textContent ?? '')
-    return 'Copied'
-  } catch {
-    // A page without TLS cannot use the clipboard, unless it comes from loopback.
-    getSelection()?.selectAllChildren(code)
-    return 'Selected: press Ctrl-C'
-  }
 }

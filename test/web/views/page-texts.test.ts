@@ -1,18 +1,13 @@
 import { expect, test } from 'vitest'
-import { readableRow } from '../../../src/core/row/status.ts'
 import { NO_FINDINGS, type TaskFinding } from '../../../src/core/task/findings.ts'
 import type { FoundSuspension } from '../../../src/core/task/suspensions.ts'
-import { type EcsFacts, STATUSES } from '../../../src/core/types.ts'
 import { findingDetail } from '../../../src/format/check.ts'
-import { ofRow } from '../../../src/format/steps/step.ts'
 import { SERVED } from '../../../src/web/views/frame/links.ts'
 import { type Needs, NeedsLine, NeedsList } from '../../../src/web/views/overview/needs.tsx'
 import { Overview, type TaskLine } from '../../../src/web/views/overview/overview.tsx'
-import { SlotView } from '../../../src/web/views/slot/slot.tsx'
-import type { SlotWithStatus } from '../../../src/web/views/task/history-table.tsx'
-import { clock, live, now, records, schedule, settings, slot } from '../../support/page-slots.ts'
+import { clock, live, now, records, schedule, slot } from '../../support/page-slots.ts'
 import { textOf } from '../../support/page-text.ts'
-import { FAILED, ON_ECS, PAUSE, rowOn, rowWith, SUCCEEDED } from '../../support/rows.ts'
+import { FAILED, PAUSE, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
 const links = SERVED
 const findings: readonly TaskFinding[] = [
@@ -41,23 +36,6 @@ const pause: FoundSuspension = { kind: 'pause', suspension: { ...PAUSE, until: n
 const retirement: FoundSuspension = { kind: 'retirement', suspension: { ...PAUSE, reason: 'replaced by nightly-v2' } }
 const overview = (lines: readonly TaskLine[], query = {}) =>
   Overview({ model: { lines, query, more: 'nightly' }, links, live: true })
-const target = { store: 'dynamodb:cronledger', task: 'nightly', slot, schedule: null, ecs: null }
-
-/** Returns the page of a slot. With `ecs`, the task runs in this container. */
-function slotPage(record: SlotWithStatus, ecs?: EcsFacts) {
-  const row = readableRow(record.row)
-  const own = ecs === undefined || row === null ? record : { ...record, row: rowOn(ecs, row) }
-  const model = {
-    ...{ record: own, clock, found: null, now, skewMs: settings.skewMs, lateAfterMs: 1_000 },
-    doneByMs: record.status === 'overdue' ? 600_000 : null,
-    owner: 'the data team',
-    before: slot - 86_400_000,
-    after: null,
-    target: { ...target, slot: record.slot, ...ofRow(own.row, ecs) },
-  }
-  return SlotView({ model, links })
-}
-
 const PAGES: Readonly<Record<string, unknown>> = {
   'Overview of an empty ledger': [NeedsLine({ needs: { ...well, tasks: 0 }, links, now }), overview([])],
   'Overview, nothing needs attention': NeedsLine({ needs: well, links, now }),
@@ -74,12 +52,6 @@ const PAGES: Readonly<Record<string, unknown>> = {
   ]),
   'Overview, no match': overview([], { q: 'x' }),
   'Needs attention': NeedsList({ needs: ill, links, level: 1, now }),
-  ...Object.fromEntries(records.map((record) => [`Slot, ${record.status}`, slotPage(record)])),
-  ...Object.fromEntries(
-    records
-      .filter(({ status }) => ['missed', 'failed', 'overdue', 'completed'].includes(status))
-      .map((record) => [`Slot on ECS, ${record.status}`, slotPage(record, ON_ECS)]),
-  ),
 }
 
 test('the texts of all pages are these', async () => {
@@ -90,8 +62,7 @@ test('the texts of all pages are these', async () => {
   await expect(text.join('\n')).toMatchFileSnapshot('page-texts.txt')
 })
 
-test('there is a page for each status, and a detail for each kind of finding', () => {
-  expect(records.map(({ status }) => status)).toEqual(STATUSES)
+test('there is a detail for each kind of finding', () => {
   expect(findings.map(({ kind }) => kind)).toEqual(Object.keys(NO_FINDINGS))
   expect(new Set(findings.map((found) => findingDetail(found, now))).size).toBe(findings.length)
 })

@@ -1,26 +1,25 @@
 import {
-  COMMAND_PLACEHOLDER,
   CONTAINER_PLACEHOLDER,
-  NAME_PLACEHOLDER,
   PUBLIC_IP_PLACEHOLDER,
-  REASON_PLACEHOLDER,
   SECURITY_GROUPS_PLACEHOLDER,
   SUBNETS_PLACEHOLDER,
   TASK_DEFINITION_PLACEHOLDER,
 } from '../../../core/placeholder.ts'
-import type { Instant, Status } from '../../../core/types.ts'
+import type { EcsFacts, Instant, Status } from '../../../core/types.ts'
 import { logSteps, rerunStep, resolveStep, showStep } from '../../../format/steps/next-steps.ts'
 import type { NextStep, StepTarget } from '../../../format/steps/step.ts'
 import { listed } from '../../../format/text.ts'
 
 /** Something that an operator can do about a slot. */
 export interface Remedy extends NextStep {
-  readonly note: string
+  /** Whether it only reads a log, so that what comes after it is just as likely. */
+  readonly isLog?: boolean
+  /** The container that wrote the log. */
+  readonly ecs?: EcsFacts | undefined
 }
 
-const RERUN_NOTE = `Replace ${COMMAND_PLACEHOLDER} with the batch command, and ${REASON_PLACEHOLDER} with the reason.`
 const COMPLETED_NOTE = 'Warning: the slot completed once. This does its work a second time.'
-const RESOLVE_NOTE = `Does not start the batch. Replace ${REASON_PLACEHOLDER} with the reason.`
+const RESOLVE_NOTE = 'Records your decision. Does not start the batch.'
 
 /** Returns what an operator can do about a slot with this status, the likeliest first. */
 export function remediesOf(status: Status, target: StepTarget, now: Instant): readonly Remedy[] {
@@ -30,7 +29,11 @@ export function remediesOf(status: Status, target: StepTarget, now: Instant): re
   })
   const [completed, skipped] = [resolve('completed'), resolve('skipped')]
   const show = (what: string, note: string) => ({ ...showStep(what, target), note })
-  const log = logSteps('See its log', target).map((step) => ({ ...step, note: 'Prints the log of its last attempt.' }))
+  const log = logSteps(`Read the log of attempt ${target.attempt?.number}`, target).map((step) => ({
+    ...step,
+    isLog: true,
+    ecs: target.attempt?.ecs,
+  }))
   switch (status) {
     case 'missed':
       return [rerun('Run it now', target), completed, skipped]
@@ -61,21 +64,23 @@ export function remediesOf(status: Status, target: StepTarget, now: Instant): re
 
 /** We must warn about a slot that has completed, also if a later attempt failed. */
 function rerun(what: string, target: StepTarget): Remedy {
-  const step = rerunStep(target.only === undefined ? what : 'Run it again although it has completed', target)
-  const note = target.ecs === null ? RERUN_NOTE : ecsNote(step.command, target.ecs.taskDefinition)
-  return { ...step, note: target.only === undefined ? note : `${COMPLETED_NOTE} ${note}` }
+  const isDone = target.only !== undefined
+  const step = rerunStep(isDone ? 'Run it again although it has completed' : what, target)
+  const notes = [isDone && COMPLETED_NOTE, target.ecs !== null && ecsNote(step.command, target.ecs.taskDefinition)]
+  const note = notes.filter(Boolean).join(' ')
+  return note === '' ? step : { ...step, note }
 }
 
+/** No field fills in these placeholders, so the note names them. */
 function ecsNote(command: string, taskDefinition: string): string {
   const placeholders = [
     TASK_DEFINITION_PLACEHOLDER,
     CONTAINER_PLACEHOLDER,
-    REASON_PLACEHOLDER,
-    NAME_PLACEHOLDER,
     SUBNETS_PLACEHOLDER,
     SECURITY_GROUPS_PLACEHOLDER,
     PUBLIC_IP_PLACEHOLDER,
   ].filter((text) => command.includes(text))
   const network = command.includes(SUBNETS_PLACEHOLDER) ? ' The network is that of its schedule.' : ''
-  return `Starts ${taskDefinition} on ECS. Replace ${listed(placeholders, 'and')}.${network}`
+  const replace = placeholders.length === 0 ? '' : ` Replace ${listed(placeholders, 'and')}.${network}`
+  return `Starts ${taskDefinition} on ECS.${replace}`
 }

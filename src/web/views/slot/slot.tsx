@@ -1,20 +1,23 @@
+import type { Child } from 'hono/jsx'
 import { attemptCount } from '../../../core/row/attempts.ts'
 import { readableRow } from '../../../core/row/status.ts'
 import type { FoundSuspension } from '../../../core/task/suspensions.ts'
 import type { Instant, Row, Status } from '../../../core/types.ts'
-import { slotFacts, slotTimeline } from '../../../format/show.ts'
+import { slotFacts } from '../../../format/show.ts'
 import type { StepTarget } from '../../../format/steps/step.ts'
 import { notExpectedText } from '../../../format/task/suspensions.ts'
 import { elapsed, printable } from '../../../format/text.ts'
 import { Badge } from '../frame/badge.tsx'
-import { Command } from '../frame/command.tsx'
 import { Heading, type HeadingLevel } from '../frame/document.tsx'
 import type { Links } from '../frame/links.ts'
 import { Time } from '../frame/time.tsx'
 import type { WallClock } from '../frame/wall-clock.ts'
 import { latenessMsOf, type SlotWithStatus } from '../task/history-table.tsx'
+import { Moment } from './moment.tsx'
 import { remediesOf } from './remedies.ts'
-import { whyText } from './why.ts'
+import { Remedies } from './remedy-list.tsx'
+import { Timeline } from './timeline.tsx'
+import { whyParts } from './why.ts'
 
 export interface SlotModel {
   readonly record: SlotWithStatus
@@ -69,7 +72,7 @@ interface DetailProps {
 /** The level of a heading below a heading of each level. */
 const BELOW = { 1: 2, 2: 3, 3: 4, 4: 4 } as const satisfies Record<HeadingLevel, HeadingLevel>
 
-/** The status of a slot, the reason for it, the possible actions, and the timeline. */
+/** What happened in a slot, what to do about it, and the timeline. */
 export function SlotDetail({ model, level, live }: DetailProps) {
   const { record, clock, target, now, lateAfterMs, owner } = model
   const { slot, row, status } = record
@@ -77,41 +80,37 @@ export function SlotDetail({ model, level, live }: DetailProps) {
   const below = BELOW[level]
   const latenessMs = own && latenessMsOf(own)
   const isLate = latenessMs !== null && lateAfterMs != null && latenessMs > lateAfterMs
+  const isNeeded = needsAttention(status)
   // A report can have thousands of slots that completed with their only attempt. Their actions and facts are left out.
   const isPlain =
     !live && status === 'completed' && own !== null && attemptCount(own) === 1 && own.rejections.count === 0
   return (
     <>
       <Heading level={level}>
-        {printable(target.task)} <Time at={slot} clock={clock} />
+        {printable(target.task)} <Time at={slot} clock={clock} now={now} />
       </Heading>
       <p class="facts">
         <Badge status={status} /> · {clock.zone}
         {isLate && ` · late: started ${elapsed(latenessMs)} after the scheduled time`}
-        {owner !== undefined && (isLate || needsAttention(status)) && ` · owner: ${printable(owner)}`}
+        {owner !== undefined && (isLate || isNeeded) && ` · owner: ${printable(owner)}`}
       </p>
-      <p class="why">{printable(whyText(record, now, clock))}</p>
-      {!isPlain && <Remedies status={status} target={target} now={now} level={below} live={live} />}
-      {own !== null && (
-        <section class="timeline">
-          <Heading level={below}>Timeline</Heading>
-          <ol>
-            {slotTimeline(own).map(({ at, text }) => (
-              <li>
-                <Time at={at} clock={clock} /> <span>{printable(text)}</span>
-              </li>
-            ))}
-          </ol>
-        </section>
+      <p class="why">
+        {whyParts(record, now).map((part) =>
+          typeof part === 'string' ? printable(part) : <Moment at={part.at} slot={slot} clock={clock} />,
+        )}
+      </p>
+      {!isPlain && (
+        <Remedies remedies={remediesOf(status, target, now)} isNeeded={isNeeded} level={below} live={live} />
       )}
+      {own !== null && <Timeline row={own} clock={clock} level={below} />}
       {own !== null && !isPlain && (
         <section>
           <Heading level={below}>Details</Heading>
           <dl>
-            {Object.entries(factsOf(own, model)).map(([name, text]) => (
+            {Object.entries(factsOf(own, model)).map(([name, fact]) => (
               <>
                 <dt>{name}</dt>
-                <dd>{printable(text)}</dd>
+                <dd>{fact}</dd>
               </>
             ))}
           </dl>
@@ -121,40 +120,26 @@ export function SlotDetail({ model, level, live }: DetailProps) {
   )
 }
 
-function factsOf(
-  row: Row,
-  { now, skewMs, doneByMs = null, clock, found }: DetailProps['model'],
-): Readonly<Record<string, string>> {
-  const { leaseUntil, expiresAt } = row
+/** Returns the facts of the row that the rest of the page does not have, by name. */
+function factsOf(row: Row, { now, skewMs, clock, found }: DetailProps['model']): Readonly<Record<string, Child>> {
+  const { slot, windowEnd, leaseUntil, expiresAt } = row
+  const { schedule = '', attempts = '', rejected = '' } = slotFacts(row, now, skewMs)
+  const time = (at: Instant) => <Time at={at} clock={clock} />
   return {
-    ...slotFacts(row, now, skewMs, () => doneByMs),
-    ...(leaseUntil !== null && { lease: `until ${clock.both(leaseUntil)}` }),
-    ...(expiresAt !== null && { expires: clock.both(expiresAt) }),
-    ...(found !== null && { 'not expected': notExpectedText(found, clock.zone) }),
+    window: (
+      <>
+        {time(slot)} {windowEnd === null ? 'on: the schedule has no later slot' : <>to {time(windowEnd)}</>}
+      </>
+    ),
+    schedule: printable(schedule),
+    attempts,
+    'rejected triggers': rejected,
+    ...(leaseUntil !== null && { lease: <>until {time(leaseUntil)}</> }),
+    ...(expiresAt !== null && { 'record expires': time(expiresAt) }),
+    ...(found !== null && { 'not expected': printable(notExpectedText(found, clock.zone)) }),
   }
-}
-
-interface RemediesProps extends Omit<DetailProps, 'model'> {
-  readonly status: Status
-  readonly target: StepTarget
-  readonly now: Instant
 }
 
 function needsAttention(status: Status): boolean {
   return status === 'missed' || status === 'failed' || status === 'stale' || status === 'overdue'
-}
-
-function Remedies({ status, target, now, level, live }: RemediesProps) {
-  const remedies = remediesOf(status, target, now)
-  if (remedies.length === 0) return null
-  const needed = needsAttention(status)
-  return (
-    <section class={`remedies ${needed ? 'needed' : ''}`}>
-      <Heading level={level}>{needed ? 'What to do' : 'What you can do'}</Heading>
-      {live && <p id="copied" class="aside" role="status" />}
-      {remedies.map((remedy) => (
-        <Command {...remedy} live={live} />
-      ))}
-    </section>
-  )
 }

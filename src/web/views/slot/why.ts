@@ -1,83 +1,196 @@
-import { attemptCount, countedAttempts, successOf } from '../../../core/row/attempts.ts'
-import { terminalState } from '../../../core/row/decide.ts'
+import { attemptCount, countedAttempts, hasStarted, startedAttempts, successOf } from '../../../core/row/attempts.ts'
+import { decidingAttempt, terminalState } from '../../../core/row/decide.ts'
 import { isNewerSchema } from '../../../core/row/status.ts'
 import type { AttemptRecord, Instant, Resolution, Row } from '../../../core/types.ts'
-import { elapsed, progressText } from '../../../format/text.ts'
+import { elapsed, sentence } from '../../../format/text.ts'
 import type { WallClock } from '../frame/wall-clock.ts'
 import type { SlotWithStatus } from '../task/history-table.tsx'
+import { momentText } from './moment.tsx'
+
+/** A part of a sentence: text that is not yet safe to show, or a time. */
+type Part = string | { readonly at: Instant }
 
 /**
- * Returns why a slot has its status, and how a scheduled trigger for it would end, in one or two sentences. The text is
- * not yet safe to show. The rules are those of `decide`. The text cannot say whether an attempt is left, because each
- * trigger has its own `--max-attempts` and the ledger does not know it.
+ * Returns what happened in a slot, whether its work was done, and what to do, in a few short sentences. The rules are those
+ * of `decide`. Nobody knows whether an attempt is left, because each trigger has its own `--max-attempts` and the ledger
+ * does not know it.
  */
-export function whyText({ slot, row, status }: SlotWithStatus, now: Instant, clock: WallClock): string {
-  if (row === null) {
-    if (status === 'missed')
-      return `It was due ${elapsed(now - slot)} ago, and no run is recorded. No trigger arrived, or it could not reach the ledger.`
-    if (status === 'overdue')
-      return `It was due ${elapsed(now - slot)} ago and has not completed in time. No run is recorded yet.`
-    return slot > now
-      ? `It is due in ${elapsed(slot - now)}.`
-      : `It was due ${elapsed(now - slot)} ago, and no run is recorded yet.`
-  }
+export function whyParts(record: SlotWithStatus, now: Instant): readonly Part[] {
+  const { slot, row, status } = record
+  if (row === null) return [absentText(slot, status, now)]
   if (isNewerSchema(row))
-    return `A newer version of cronledger wrote the record of this slot (schema ${row.schemaVersion}). Update cronledger to read it.`
+    return [
+      `A newer version of cronledger wrote this record (schema ${row.schemaVersion}). Update cronledger to read it.`,
+    ]
+  return [...happened(row, record, now), ...rejectedText(row)]
+}
+
+/** Returns the same as one text. It is not yet safe to show. */
+export function whyText(record: SlotWithStatus, now: Instant, clock: WallClock): string {
+  return whyParts(record, now)
+    .map((part) => (typeof part === 'string' ? part : momentText({ at: part.at, slot: record.slot, clock })))
+    .join('')
+}
+
+function absentText(slot: Instant, status: SlotWithStatus['status'], now: Instant): string {
+  if (slot > now) return `It is due in ${elapsed(slot - now)}. Nothing to do.`
+  const due = `It was due ${elapsed(now - slot)} ago`
+  switch (status) {
+    case 'missed':
+      return `${due}, and no run is recorded: no trigger arrived, or it could not reach the ledger. Run it now.`
+    case 'overdue':
+      return `${due} and should have completed by now, but no run is recorded yet. Its trigger may still come. If it does not, run it now.`
+    default:
+      return `${due}, and no run is recorded yet. Its trigger may still come.`
+  }
+}
+
+function happened(row: Row, { slot, status }: SlotWithStatus, now: Instant): readonly Part[] {
+  switch (status) {
+    case 'running':
+      return [...openParts(row, now), ' Nothing to do.']
+    case 'waiting':
+      return [...openParts(row, now), ' Nothing to do yet.']
+    case 'overdue':
+      return [
+        `It was due ${elapsed(now - slot)} ago and should have completed by now. `,
+        ...openParts(row, now),
+        ' Check whether it makes progress.',
+      ]
+    case 'stale':
+      return staleParts(row)
+    case 'completed':
+    case 'skipped':
+      return [
+        ...lastParts(row),
+        ...(startedAttempts(row) === 0 && status === 'skipped' ? [' The batch did not run.'] : []),
+        ' Nothing to do.',
+      ]
+    default:
+      return [...lastParts(row), ...todoParts(row)]
+  }
+}
+
+/** Says what an attempt does that has not ended, and how the attempt before it ended. */
+function openParts(row: Row, now: Instant): readonly Part[] {
+  const attempt = row.attempts.at(-1)
+  if (attempt === undefined) return ['It has no attempt.']
+  const before = row.attempts.at(-2)
+  const earlier = before === undefined ? '' : `${endText(before)}. `
+  const { number, host } = attempt
+  return [
+    attempt.phase === 'waiting'
+      ? `${earlier}Attempt ${number} on ${host} waits for another slot of the task, or before a retry. The batch has not started yet.`
+      : `${earlier}Attempt ${number} on ${host} has been running for ${elapsed(now - attempt.startedAt)}.`,
+  ]
+}
+
+function staleParts(row: Row): readonly Part[] {
   const attempt = row.attempts.at(-1)
   const before = row.attempts.at(-2)
-  const earlier = before === undefined ? '' : `${attemptText(before)}. `
-  const lease = row.leaseUntil === null ? 'an unknown time' : clock.both(row.leaseUntil)
-  const waitingText = `${earlier}Attempt ${attempt?.number} on ${attempt?.host} has claimed the slot and waits. It has not started yet.`
-  const runningText = `${attempt === undefined ? 'It has no attempt' : attemptText(attempt)}. Its lease ends at ${lease}.`
-  switch (status) {
-    case 'stale':
-      return attempt?.phase === 'waiting'
-        ? `${earlier}Attempt ${attempt.number} on ${attempt.host} waited and never started. Its lease ran out at ${lease}. ${nextText(row, clock)}`
-        : `Attempt ${attempt?.number} on ${attempt?.host} never reported its end, and its lease ran out at ${lease}. It is unknown how much of the work was done. Check what it did before you run it again.${doneText(row, clock)}`
-    case 'waiting':
-      return waitingText
-    case 'running':
-      return runningText
-    case 'overdue':
-      return `It was due ${elapsed(now - slot)} ago and has not completed in time. ${attempt?.phase === 'waiting' ? waitingText : runningText}`
-    default:
-      return `${lastText(row, clock)}. ${nextText(row, clock)}`
+  const lease: readonly Part[] = row.leaseUntil === null ? ['an unknown time'] : [{ at: row.leaseUntil }]
+  const name = `Attempt ${attempt?.number} on ${attempt?.host}`
+  if (attempt?.phase === 'waiting') {
+    const earlier = before === undefined ? '' : `${endText(before)}. `
+    return [`${earlier}${name} waited and never started: its lease ran out at `, ...lease, '.', ...todoParts(row)]
   }
+  const ran: readonly Part[] = [`${name} stopped reporting: its lease ran out at `, ...lease, '.']
+  const done = doneParts(row)
+  if (done.length > 0) return [...ran, ...done]
+  return [...ran, ' Its work may be done, half done, or still going on. Check what it did before you run it again.']
 }
 
-/** Returns the last thing that happened to a row: an attempt or a resolution. */
-function lastText(row: Row, clock: WallClock): string {
+/** Says what happened last, an attempt or a resolution, and what was before it. */
+function lastParts(row: Row): readonly Part[] {
   const attempt = row.attempts.at(-1)
   const resolution = row.resolutions.at(-1)
-  if (resolution !== undefined && resolution.afterAttempt >= attemptCount(row)) return resolutionText(resolution, clock)
-  return attempt === undefined ? 'It has no attempt' : attemptText(attempt)
+  const ran = decidingAttempt(row)
+  if (resolution !== undefined && resolution.afterAttempt >= attemptCount(row)) {
+    return ran === undefined ? resolutionParts(resolution) : [`${endText(ran)}. Then `, ...resolutionParts(resolution)]
+  }
+  if (attempt === undefined) return ['It has no attempt.']
+  if (attempt.outcome === 'succeeded') return successParts(attempt, row.attempts.at(-2))
+  // An attempt that never started says nothing about the work.
+  return [ran === undefined || ran === attempt ? `${endText(attempt)}.` : `${endText(ran)}. ${endText(attempt)}.`]
 }
 
-function attemptText(attempt: AttemptRecord): string {
-  return `Attempt ${attempt.number} on ${attempt.host} ${progressText(attempt)}`
+function successParts(attempt: AttemptRecord, before: AttemptRecord | undefined): readonly Part[] {
+  const endedAt = attempt.phase === 'ended' ? attempt.endedAt : undefined
+  const when: readonly Part[] = endedAt === undefined ? [] : [' at ', { at: endedAt }, ` in ${tookText(attempt)}`]
+  if (before === undefined) return ['The batch completed', ...when, '.']
+  return [`${endText(before)}. Attempt ${attempt.number} completed`, ...when, '.']
 }
 
-function resolutionText({ by, state, at, reason }: Resolution, clock: WallClock): string {
-  return `${by} resolved it as ${state.toLowerCase()} at ${clock.both(at)}: ${reason}`
+function resolutionParts({ by, state, at, reason }: Resolution): readonly Part[] {
+  const what = state === 'SKIPPED' ? 'skipped it' : `marked it as ${state.toLowerCase()}`
+  return [`${by} ${what} at `, { at }, `: ${sentence(reason)}`]
 }
 
-function nextText(row: Row, clock: WallClock): string {
-  if (terminalState(row) !== null)
-    return `A further scheduled trigger for this slot starts nothing.${doneText(row, clock)}`
-  return countedAttempts(row) === 0
-    ? 'No scheduled attempt has started yet, so the next scheduled trigger may start one, unless it is too late.'
-    : 'If no attempts are left, a scheduled trigger starts nothing until an operator decides.'
+/** Says what to do about a slot that failed, or whose last attempt never started. */
+function todoParts(row: Row): readonly Part[] {
+  const done = doneParts(row)
+  if (done.length > 0) return done
+  const work =
+    startedAttempts(row) === 0
+      ? ' The work was not done: run it again.'
+      : ' The work may be half done: read its log, then run it again.'
+  if (terminalState(row) !== null) return [work]
+  return [
+    `${work} `,
+    countedAttempts(row) === 0
+      ? 'A further trigger may start it too.'
+      : 'A further trigger starts it only if attempts are left.',
+  ]
 }
 
-/** Returns what completed or skipped the slot, when something else came after it. Otherwise returns an empty text. */
-function doneText(row: Row, clock: WallClock): string {
-  const done = terminalState(row)
+/** Says that the work was done before the last attempt, and by what. Returns nothing if it was not. */
+function doneParts(row: Row): readonly Part[] {
+  if (terminalState(row) !== 'completed') return []
   const success = successOf(row)
-  const last = lastText(row, clock)
-  if (success !== undefined)
-    return attemptText(success) === last ? '' : ` Attempt ${success.number} had already succeeded.`
-  const resolution = row.resolutions.findLast(({ state }) => state.toLowerCase() === done)
-  return resolution === undefined || resolutionText(resolution, clock) === last
-    ? ''
-    : ` Before that, ${resolutionText(resolution, clock)}.`
+  if (success !== undefined) return [` Attempt ${success.number} had done the work before: mark it as completed.`]
+  const resolution = row.resolutions.findLast(({ state }) => state === 'COMPLETED')
+  if (resolution === undefined) return []
+  return [' Before that, ', ...resolutionParts(resolution), ' Mark it as completed again, if that still holds.']
+}
+
+const ENDINGS = {
+  succeeded: 'succeeded',
+  failed: 'failed',
+  timedOut: 'reached its timeout and was stopped',
+  interrupted: 'was interrupted',
+  leaseLost: 'lost its lease and was stopped',
+  abandoned: 'never reported its end',
+  notStarted: 'did not start the batch',
+} as const
+
+/** Returns how an attempt ended, without a full stop: `Attempt 2 failed with exit code 3 after 4m 0s`. */
+function endText(attempt: AttemptRecord): string {
+  const name = `Attempt ${attempt.number}`
+  if (attempt.phase !== 'ended') return `${name} has not ended`
+  const { outcome, exitCode, signal } = attempt
+  const words = outcome === 'failed' && signal !== undefined ? 'was killed' : ENDINGS[outcome]
+  const code = exitCode === undefined || exitCode === 0 ? '' : ` with exit code ${exitCode}`
+  const took = tookText(attempt)
+  return `${name} ${words}${signal === undefined ? code : ` (${signal})`}${took === '' ? '' : ` after ${took}`}`
+}
+
+/** Returns how long an attempt took. Returns an empty text if it did not start, or if its end is not known. */
+function tookText(attempt: AttemptRecord): string {
+  if (
+    attempt.outcome === 'abandoned' ||
+    attempt.phase !== 'ended' ||
+    attempt.endedAt === undefined ||
+    !hasStarted(attempt)
+  )
+    return ''
+  return elapsed(attempt.endedAt - attempt.startedAt)
+}
+
+function rejectedText({ rejections: { count, refused } }: Row): readonly string[] {
+  const duplicates = count - refused
+  const were = (number: number) => (number === 1 ? 'trigger was' : 'triggers were')
+  return [
+    ...(duplicates > 0 ? [` ${duplicates} further ${were(duplicates)} ignored.`] : []),
+    ...(refused > 0 ? [` ${refused} ${were(refused)} refused.`] : []),
+  ]
 }

@@ -26,7 +26,6 @@ export function Commands({ name, steps: { rerun, task }, clock, links }: Command
   return (
     <section class="commands" aria-labelledby="commands">
       <h2 id="commands">Commands</h2>
-      <p id="copied" class="aside" role="status" />
       {rerun.map(({ title, slot, steps }) => (
         <>
           <h3>

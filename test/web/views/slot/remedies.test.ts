@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { STATUSES } from '../../../../src/core/types.ts'
 import { remediesOf } from '../../../../src/web/views/slot/remedies.ts'
+import { FAILED, ON_ECS, rowOn, rowWith } from '../../../support/rows.ts'
 
 const HOSTILE = `file:/srv/it's $(touch /tmp/no) "a" \`b\` \\ ;&|<>*?.db`
 const target = { store: HOSTILE, task: 'a/../b', slot: Date.parse('2026-11-24T03:00:00Z'), schedule: null, ecs: null }
@@ -46,4 +47,19 @@ test('a slot that is not due yet can only be skipped, and one that is due can al
 test('a slot that completed before a force failed can be marked as completed, before it can be run again', () => {
   const titles = remediesOf('failed', { ...target, only: ['completed'] }, target.slot).map(({ what }) => what)
   expect(titles).toEqual(['Mark as completed', 'Run it again although it has completed'])
+})
+
+test('the log of an attempt on ECS comes first, and only a rerun there needs more than the fields', () => {
+  const [attempt] = rowOn(ON_ECS, rowWith({ ending: FAILED })).attempts
+  const remedies = remediesOf('failed', { ...target, ecs: ON_ECS, attempt }, target.slot)
+  expect(remedies.map(({ what, note, isLog = false }) => [what, note, isLog])).toEqual([
+    ['Read the log of attempt 1', undefined, true],
+    [
+      'Run it again',
+      'Starts nightly:7 on ECS. Replace YOUR_SUBNETS, YOUR_SECURITY_GROUPS and ENABLED_OR_DISABLED. The network is that of its schedule.',
+      false,
+    ],
+    ['Mark as completed', 'Records your decision. Does not start the batch.', false],
+    ['Mark as skipped', 'Records your decision. Does not start the batch.', false],
+  ])
 })

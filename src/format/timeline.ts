@@ -1,0 +1,189 @@
+import { formatInstant } from '../core/instant.ts'
+import { hasStarted, waitMsOf } from '../core/row/attempts.ts'
+import type {
+  AttemptRecord,
+  EcsFacts,
+  Host,
+  Instant,
+  Rejection,
+  Rejections,
+  Resolution,
+  Row,
+  Trigger,
+} from '../core/types.ts'
+import { elapsed, endingText } from './text.ts'
+
+// What happened in a slot. The texts are not yet safe on a terminal.
+
+interface Entry {
+  readonly at: Instant
+  readonly text: string
+  /** The run, the trigger and the place on ECS. An empty text when there is nothing to say. */
+  readonly source: string
+}
+
+/** One thing that happened. */
+export interface TimelineEvent extends Entry {
+  readonly kind: 'event'
+  /** The attempt that starts here. Left out for all other events. */
+  readonly starts?: AttemptRecord
+}
+
+/** Triggers that were rejected one after the other for the same cause. */
+interface RejectedTriggers extends Entry {
+  readonly kind: 'rejections'
+  /** When the last of them came. */
+  readonly until: Instant
+  /** Those that the row lists. It only counts the others. */
+  readonly listed: readonly TimelineEvent[]
+}
+
+type TimelineEntry = TimelineEvent | RejectedTriggers
+
+/**
+ * Returns the events of a slot, in order of time. Rejected triggers are one entry if they have the same cause and nothing
+ * else happened between them.
+ */
+export function slotTimeline(row: Row): readonly TimelineEntry[] {
+  const { slot, rejections } = row
+  const events: readonly (TimelineEvent | Rejection)[] = [
+    ...row.attempts.flatMap((attempt) => attemptEvents(attempt, slot)),
+    ...keptOf(row),
+    ...row.resolutions.map(resolutionEvent),
+  ].sort((one, other) => one.at - other.at)
+  const entries: TimelineEntry[] = []
+  let same: readonly Rejection[] = []
+  const close = () => {
+    if (same.length > 0) entries.push(rejectedEntry(same, rejections, slot))
+    same = []
+  }
+  for (const event of events) {
+    if (event.kind === 'event') {
+      close()
+      entries.push(event)
+      continue
+    }
+    if (same[0] !== undefined && !isAlike(same[0], event)) close()
+    same = [...same, event]
+  }
+  close()
+  return entries
+}
+
+/** Returns the text of an entry with its source in parentheses. */
+export function withSource({ text, source }: Pick<TimelineEntry, 'text' | 'source'>): string {
+  return source === '' ? text : `${text} (${source})`
+}
+
+/** Returns the rejections that the row keeps: the first ones, and the latest one unless it is among them. */
+export function keptOf({ rejections: { first, latest } }: Pick<Row, 'rejections'>): readonly Rejection[] {
+  return latest === null || first.some(({ runId }) => runId === latest.runId) ? first : [...first, latest]
+}
+
+function isAlike(one: Rejection, other: Rejection): boolean {
+  return one.kind === other.kind && one.cause === other.cause
+}
+
+/** Returns one entry for rejections of the same kind and cause. `same` has at least one. */
+function rejectedEntry(same: readonly Rejection[], rejections: Rejections, slot: Instant): TimelineEntry {
+  const listed = same.map((rejection) => rejectionEvent(rejection, slot))
+  const [first, ...others] = listed
+  const last = listed.at(-1)
+  const [one] = same
+  if (first === undefined || last === undefined || one === undefined) throw new Error('no rejection')
+  if (others.length === 0) return first
+  const unlisted = unlistedAmong(same, rejections)
+  const what = one.kind === 'duplicate' ? 'duplicate triggers ignored' : 'triggers refused'
+  const hosts = new Set(same.map(({ host }) => host))
+  // The hosts of the triggers that are only counted are not known.
+  const where = unlisted > 0 ? '' : hosts.size === 1 ? ` on host ${one.host}` : ` on ${hosts.size} hosts`
+  return {
+    kind: 'rejections',
+    at: first.at,
+    until: last.at,
+    text: `${same.length + unlisted} ${what} (${causeText(one)})${where}`,
+    source: unlisted > 0 ? `${unlisted} of them are only counted` : '',
+    listed,
+  }
+}
+
+/**
+ * Returns how many rejections that the row only counts belong to these. They came after the first ones and before the
+ * latest one. They belong here if these are around them, and if all of them are of this kind.
+ */
+function unlistedAmong(same: readonly Rejection[], { count, refused, first, latest }: Rejections): number {
+  const before = first.at(-1)
+  const hidden = count - first.length - 1
+  if (before === undefined || latest === null || hidden <= 0) return 0
+  const isAround = [before, latest].every(({ runId }) => same.some((one) => one.runId === runId))
+  const keptRefused = [...first, latest].filter(({ kind }) => kind === 'refused').length
+  const hiddenRefused = refused - keptRefused
+  const areAlike = hiddenRefused === (latest.kind === 'refused' ? hidden : 0)
+  return isAround && areAlike ? hidden : 0
+}
+
+function attemptEvents(attempt: AttemptRecord, slot: Instant): TimelineEvent[] {
+  const { number, startedAt, host } = attempt
+  const what = hasStarted(attempt) ? 'started' : 'claimed the slot'
+  const waitedMs = waitMsOf(attempt)
+  const waited = waitedMs === null ? '' : `, after a wait of ${elapsed(waitedMs)},`
+  const text = `attempt ${number} ${what} ${delayText(startedAt, slot)}${waited} on host ${host}`
+  const start = { ...event(startedAt, text, sourceText(attempt)), starts: attempt }
+  if (attempt.phase !== 'ended') return [start]
+  const { endedAt, exitCode } = attempt
+  const end = endingText(attempt)
+  if (endedAt === undefined) return [{ ...start, text: `${text}, and ${end} at an unknown time` }]
+  const code = exitCode === 0 && hasStarted(attempt) ? ' (exit code 0)' : ''
+  // A clock that was set back must not put the end before the start.
+  const at = Math.max(startedAt, endedAt)
+  const took = hasStarted(attempt) ? ` after ${elapsed(at - startedAt)}` : ''
+  return [start, event(at, `attempt ${number} ${end}${code}${took}`)]
+}
+
+function rejectionEvent(rejection: Rejection, slot: Instant): TimelineEvent {
+  const { at, kind, host } = rejection
+  const what = kind === 'duplicate' ? 'duplicate trigger ignored' : 'trigger refused'
+  return event(at, `${what} (${causeText(rejection)}) ${delayText(at, slot)} on host ${host}`, sourceText(rejection))
+}
+
+/** Turns `tooManyAttempts` into `too many attempts`. */
+function causeText({ cause }: Rejection): string {
+  return cause.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+}
+
+function resolutionEvent({ at, state, by, reason }: Resolution): TimelineEvent {
+  return event(at, `resolved as ${state.toLowerCase()} by ${by}: ${reason}`)
+}
+
+function event(at: Instant, text: string, source = ''): TimelineEvent {
+  return { kind: 'event', at, text, source }
+}
+
+function delayText(at: Instant, slot: Instant): string {
+  return at < slot
+    ? `${elapsed(slot - at)} before the scheduled time`
+    : `${elapsed(at - slot)} after the scheduled time`
+}
+
+/** Returns the run and the trigger of an attempt or a rejection, and its place on ECS. */
+function sourceText({ ecsTask, ecs, runId, trigger }: Source): string {
+  const words = [ecsTask && `ECS task ${ecsTask}`, ecs && ecsText(ecs), `run ${runId}`, triggerText(trigger)]
+  return words.filter(Boolean).join(', ')
+}
+
+type Source = Host & Pick<AttemptRecord, 'ecs'> & Pick<Rejection, 'runId' | 'trigger'>
+
+/** The region and the cluster are part of the ARN of the task. */
+function ecsText({ taskDefinition, container, logGroup, logStream }: EcsFacts): string {
+  const log = logGroup === undefined ? '' : `, log ${[logGroup, logStream].filter(Boolean).join(' ')}`
+  return `task definition ${taskDefinition}, container ${container}${log}`
+}
+
+function triggerText(trigger: Trigger): string {
+  if (trigger.kind === 'forced') return `forced by ${trigger.by}: ${trigger.reason}`
+  const { source, eventTime } = trigger
+  if (source === 'catch-up') return 'caught up by a run of a later slot, because the slot was missed'
+  return source === 'clock'
+    ? `without an event time, so its start time ${formatInstant(eventTime)} was used`
+    : `event time ${formatInstant(eventTime)} from --${source}`
+}

@@ -1,0 +1,28 @@
+// What a person types into a field, as a part of a command for a POSIX shell.
+
+/** Control characters, line and paragraph separators, characters that change the direction of writing, and half characters. */
+const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}]/u
+
+/**
+ * Returns whether a text may be a part of a command. A newline would end the command early, and another control character
+ * could do anything to a terminal.
+ */
+export function isSafe(text: string): boolean {
+  return !UNSAFE.test(text)
+}
+
+/** The positions of a placeholder, as the server names them. */
+const ESCAPES: Readonly<Record<string, (text: string) => string>> = {
+  /** Inside of single quotes. The shell changes nothing there, but a quote ends there. */
+  word: (text) => text.replaceAll("'", "'\\''"),
+  /** In a string of JSON that is inside of single quotes. */
+  json: (text) => JSON.stringify(text).slice(1, -1).replaceAll("'", "'\\''"),
+  /** A command line of its own, which the person writes for the shell. */
+  bare: (text) => text,
+}
+
+/** Returns a text as it must be written at a position. Returns null if it may not be, or if there is no such position. */
+export function writtenAs(position: string, text: string): string | null {
+  const write = Object.hasOwn(ESCAPES, position) ? ESCAPES[position] : undefined
+  return write === undefined || !isSafe(text) ? null : write(text)
+}

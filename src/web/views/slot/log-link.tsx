@@ -1,0 +1,41 @@
+import type { EcsFacts } from '../../../core/types.ts'
+
+/** The hosts of the console, by the form of a Region. Other partitions have a host that is not public. */
+const CONSOLES = [
+  { regions: /^cn-[a-z]+-\d+$/, host: 'console.amazonaws.cn' },
+  { regions: /^us-gov-[a-z]+-\d+$/, host: 'console.amazonaws-us-gov.com' },
+  { regions: /^(?:af|ap|ca|eu|il|me|mx|sa|us)-[a-z]+-\d+$/, host: 'console.aws.amazon.com' },
+] as const
+
+interface LogLinkProps {
+  readonly ecs: EcsFacts
+  readonly text: string
+}
+
+/** A link to the log of a container in the console of CloudWatch. There is none if its address is not known. */
+export function LogLink({ ecs, text }: LogLinkProps) {
+  const address = logAddress(ecs)
+  if (address === null) return null
+  return (
+    <a href={address} rel="noreferrer noopener">
+      {text}
+    </a>
+  )
+}
+
+/**
+ * Returns the address of a log stream in the console of CloudWatch. Returns null if the record does not have the stream, or
+ * if the host of the console is unknown. AWS does not document this address, so it may change: the command
+ * `aws logs tail` on the same page does not depend on it.
+ */
+export function logAddress({ region, logGroup, logStream }: EcsFacts): string | null {
+  const host = CONSOLES.find(({ regions }) => regions.test(region))?.host
+  if (host === undefined || logGroup === undefined || logStream === undefined) return null
+  const place = `log-groups/log-group/${consoleText(logGroup)}/log-events/${consoleText(logStream)}`
+  return `https://${host}/cloudwatch/home?region=${region}#logsV2:${place}`
+}
+
+/** Returns a text as the console writes it: escaped twice, with `$` in place of `%`. */
+function consoleText(text: string): string {
+  return encodeURIComponent(encodeURIComponent(text)).replaceAll('%', '$')
+}

@@ -1,0 +1,48 @@
+import type { Instant, Row } from '../../../core/types.ts'
+import { printable } from '../../../format/text.ts'
+import { slotTimeline, type TimelineEvent } from '../../../format/timeline.ts'
+import { Heading, type HeadingLevel } from '../frame/document.tsx'
+import type { WallClock } from '../frame/wall-clock.ts'
+import { LogLink } from './log-link.tsx'
+import { Moment } from './moment.tsx'
+
+interface TimelineProps {
+  readonly row: Row
+  readonly clock: WallClock
+  readonly level: HeadingLevel
+}
+
+/** What happened in a slot, in order of time. Triggers that were rejected for the same cause are one line, which opens. */
+export function Timeline({ row, clock, level }: TimelineProps) {
+  const moment = (at: Instant) => <Moment at={at} slot={row.slot} clock={clock} />
+  const line = ({ at, text, source, starts }: TimelineEvent) => (
+    <li>
+      {moment(at)}
+      <span>
+        {printable(text)} {starts?.ecs && <LogLink ecs={starts.ecs} text={`Log of attempt ${starts.number}`} />}{' '}
+        <small>{printable(source)}</small>
+      </span>
+    </li>
+  )
+  return (
+    <section class="timeline">
+      <Heading level={level}>Timeline</Heading>
+      <ol>
+        {slotTimeline(row).map((entry) => {
+          if (entry.kind === 'event') return line(entry)
+          return (
+            <li>
+              {moment(entry.at)}
+              <details>
+                <summary>
+                  {printable(entry.text)}, {moment(entry.at)} to {moment(entry.until)} <small>{entry.source}</small>
+                </summary>
+                <ol>{entry.listed.map(line)}</ol>
+              </details>
+            </li>
+          )
+        })}
+      </ol>
+    </section>
+  )
+}

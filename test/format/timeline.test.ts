@@ -1,0 +1,103 @@
+import { expect, test } from 'vitest'
+import { addRejection, NO_NOTES } from '../../src/core/row/rejections.ts'
+import type { Rejection, Row } from '../../src/core/types.ts'
+import { slotTimeline } from '../../src/format/timeline.ts'
+import { FAILED, FORCED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
+
+/** Returns a row with these rejections, which came a second apart from each other, from `fromMs` after the attempt on. */
+function rejecting(
+  rejections: readonly Partial<Rejection>[],
+  row = rowWith({ ending: SUCCEEDED }),
+  fromMs = 60_000,
+): Row {
+  const notes = rejections
+    .map((rejection, index): Rejection => {
+      const base = {
+        runId: `dup-${index}`,
+        kind: 'duplicate',
+        cause: 'completed',
+        trigger: SCHEDULED,
+        host: 'b',
+      } as const
+      return { ...base, at: NOW + fromMs + index * 1_000, ...rejection }
+    })
+    .reduce(addRejection, NO_NOTES)
+  return { ...row, rejections: notes }
+}
+
+const linesOf = (row: Row) =>
+  slotTimeline(row).flatMap((entry) =>
+    entry.text.startsWith('attempt') ? [] : [[entry.text, entry.source.split(',')[0]].filter(Boolean).join(' / ')],
+  )
+const many = (length: number, rejection: Partial<Rejection> = {}) => Array.from({ length }, () => rejection)
+
+test('one rejection is one event, with its source', () => {
+  expect(linesOf(rejecting([{}]))).toEqual([
+    'duplicate trigger ignored (completed) 1m 5s after the scheduled time on host b / run dup-0',
+  ])
+})
+
+test('equal rejections are one entry, from the first to the last, with each of them inside', () => {
+  const [entry] = slotTimeline(rejecting(many(3))).slice(-1)
+  expect(entry).toMatchObject({
+    kind: 'rejections',
+    at: NOW + 60_000,
+    until: NOW + 62_000,
+    text: '3 duplicate triggers ignored (completed) on host b',
+    source: '',
+  })
+  expect(entry?.kind === 'rejections' && entry.listed.map(({ source }) => source.split(',')[0])).toEqual([
+    'run dup-0',
+    'run dup-1',
+    'run dup-2',
+  ])
+})
+
+test('several hosts are counted', () => {
+  expect(linesOf(rejecting([{}, { host: 'c' }, {}]))).toEqual(['3 duplicate triggers ignored (completed) on 2 hosts'])
+})
+
+test('those that are only counted belong to the entry around them', () => {
+  expect(linesOf(rejecting(many(45)))).toEqual([
+    '45 duplicate triggers ignored (completed) / 24 of them are only counted',
+  ])
+  // The row lists the first 20 and the latest one, so nothing is missing.
+  expect(linesOf(rejecting(many(21)))).toEqual(['21 duplicate triggers ignored (completed) on host b'])
+})
+
+test('those that are only counted belong to no entry if one of them is of another kind, or if something is between', () => {
+  const refused = { kind: 'refused', cause: 'failed' } as const
+  expect(linesOf(rejecting([...many(25), refused, ...many(4)]))).toEqual([
+    '21 duplicate triggers ignored (completed) on host b',
+  ])
+  const listed = '20 duplicate triggers ignored (completed) on host b'
+  expect(linesOf(rejecting([...many(29), refused]))).toEqual([
+    listed,
+    expect.stringMatching(/^trigger refused \(failed\)/),
+  ])
+  // The attempt of the force comes before the latest rejection.
+  const row = rejecting(many(30), rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }), -25_000)
+  expect(slotTimeline(row).map(({ text }) => text.replace(/ \d+s after .*/, ''))).toEqual([
+    listed,
+    'attempt 1 started',
+    'attempt 2 started',
+    'attempt 1 succeeded (exit code 0) after 1s',
+    'attempt 2 failed (exit code 3) after 1s',
+    'duplicate trigger ignored (completed)',
+  ])
+})
+
+test('another kind, another cause, and an event between them begin a new entry', () => {
+  const refused = { kind: 'refused', cause: 'tooManyAttempts' } as const
+  expect(linesOf(rejecting([{}, {}, { cause: 'running' }, { cause: 'running' }, refused, refused]))).toEqual([
+    '2 duplicate triggers ignored (completed) on host b',
+    '2 duplicate triggers ignored (running) on host b',
+    '2 triggers refused (too many attempts) on host b',
+  ])
+  const resolved = { state: 'COMPLETED', at: NOW + 61_500, by: 'eve', reason: 'done by hand', afterAttempt: 1 } as const
+  expect(linesOf({ ...rejecting(many(4)), resolutions: [resolved] })).toEqual([
+    '2 duplicate triggers ignored (completed) on host b',
+    'resolved as completed by eve: done by hand',
+    '2 duplicate triggers ignored (completed) on host b',
+  ])
+})
