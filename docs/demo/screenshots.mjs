@@ -61,9 +61,6 @@ function pictureOf(name) {
 async function addressOfFailure(page, url) {
   const task = encodeURIComponent(FAILED_TASK)
   await page.goto(new URL(`/task?task=${task}&status=failed`, url).href)
-  // The page may show the status on the link, in the link, or elsewhere in the row of the link.
-  const link = `a[href^="/slot?task=${task}&"]`
-  const links = page.locator(`${link}.failed, ${link}:has(.failed), tr:has(.failed) ${link}`)
-  const address = await links.first().getAttribute('href')
+  const address = await page.locator('.list tbody tr:has(.failed) a').first().getAttribute('href')
   return new URL(address ?? '', url).href
 }
