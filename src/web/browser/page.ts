@@ -1,5 +1,6 @@
 import { startLive } from './live.ts'
 import { startRoving } from './roving.ts'
+import { startSearch } from './search.ts'
 
 // The pages work without this script. It adds the arrow keys, hints, the return of the focus, copying, and updates.
 document.documentElement.classList.add('scripted')
@@ -7,6 +8,7 @@ startRoving()
 startHints()
 startReturn()
 startCopying()
+startSearch()
 startLive()
 
 /** Shows the name of the slot under the pointer or the focus. Screen readers read the link instead of this hint. */

@@ -1,19 +1,16 @@
 import { expect, test } from 'vitest'
 import { readableRow, type SlotRecord, statusOf } from '../../../src/core/row/status.ts'
 import { resolveRow } from '../../../src/core/row/transition.ts'
-import { NO_FINDINGS, type TaskFinding } from '../../../src/core/task/findings.ts'
 import type { FoundSuspension } from '../../../src/core/task/suspensions.ts'
 import { type EcsFacts, STATUSES, type Status } from '../../../src/core/types.ts'
-import { findingDetail } from '../../../src/format/check.ts'
 import { ofRow } from '../../../src/format/steps/step.ts'
 import { ProblemView } from '../../../src/web/views/frame/document.tsx'
 import { SERVED } from '../../../src/web/views/frame/links.ts'
 import { wallClock } from '../../../src/web/views/frame/wall-clock.ts'
-import { type Needs, NeedsLine, NeedsList } from '../../../src/web/views/overview/needs.tsx'
-import { Overview, type TaskLine } from '../../../src/web/views/overview/overview.tsx'
 import { SlotView } from '../../../src/web/views/slot/slot.tsx'
 import type { SlotWithStatus } from '../../../src/web/views/task/history-table.tsx'
 import { TaskView } from '../../../src/web/views/task/task.tsx'
+import { textOf } from '../../support/page-text.ts'
 import {
   FAILED,
   FORCED,
@@ -59,49 +56,9 @@ const records = STATUSES.map((status) => {
   return { ...RECORDS[status], status: statusOf(RECORDS[status], own) }
 })
 
-/** The text of a page, with a line for each block, and with what a screen reader says of an element in brackets. */
-function textOf(html: unknown): string {
-  return String(html)
-    .replace(/<[^>]*? aria-label="([^"]*)"[^>]*>/g, '[$1] ')
-    .replace(/<\/(?:p|h\d|li|tr|section|nav|a|dt|dd|option|label|button|ul|caption|figcaption|table|ol|text)>/g, '\n')
-    .replace(/<[^>]*>/g, ' ')
-    .replace(/&quot;/g, '"')
-    .replace(/&#39;/g, "'")
-    .replace(/&lt;/g, '<')
-    .replace(/[ \t]+/g, ' ')
-    .split('\n')
-    .map((line) => line.trim())
-    .filter(Boolean)
-    .join('\n')
-}
-
-const findings: readonly TaskFinding[] = [
-  { kind: 'missed', status: 'missed', slot, task: 'nightly', schedule },
-  { kind: 'failed', status: 'failed', slot, task: 'nightly', schedule, row: rowWith({ ending: FAILED }) },
-  { kind: 'stale', status: 'stale', slot, task: 'nightly', schedule, row: rowWith({}) },
-  { kind: 'overdue', status: 'overdue', slot, task: 'nightly', schedule, row: live, owner: 'the data team' },
-  { kind: 'late', status: 'completed', slot, task: 'nightly', schedule, row: rowWith({ ending: SUCCEEDED }) },
-]
-const well: Needs = {
-  ...{ count: NO_FINDINGS, groups: [], found: [], when: 'in the last 7d', now, tasks: 3, isWhole: true, problems: [] },
-}
-const ill: Needs = {
-  ...well,
-  count: { missed: 2, failed: 1, stale: 1, overdue: 1, late: 1 },
-  groups: findings.map((newest) => ({ newest, count: newest.kind === 'missed' ? 2 : 1 })),
-  found: findings,
-}
-
-const line = {
-  ...{ task: 'nightly', clock, words: 'At 12:00', expression: schedule.expression, problem: null, lastSuccess: slot },
-  ...{ next: now, suspended: null, cells: records.map((record) => ({ ...record, rejected: '' })) },
-}
-const other = { ...line, task: 'other', cells: [], lastSuccess: null, next: null }
 const ended = { at: now, by: 'bob', reason: 'resumed' }
 const pause: FoundSuspension = { kind: 'pause', suspension: { ...PAUSE, until: now + 60_000 } }
 const retirement: FoundSuspension = { kind: 'retirement', suspension: { ...PAUSE, reason: 'replaced by nightly-v2' } }
-const overview = (lines: readonly TaskLine[], query = {}) =>
-  Overview({ model: { lines, query, more: 'nightly' }, links, live: true })
 const head = {
   ...{ task: 'nightly', clock, next: now, current: { spec: schedule, words: 'At 12:00' } },
   schedules: [{ since: slot, spec: schedule, words: 'At 12:00' }],
@@ -134,21 +91,6 @@ function slotPage(record: SlotWithStatus, ecs?: EcsFacts) {
 }
 
 const PAGES: Readonly<Record<string, unknown>> = {
-  'Overview of an empty ledger': [NeedsLine({ needs: { ...well, tasks: 0 }, links, now }), overview([])],
-  'Overview, nothing needs attention': NeedsLine({ needs: well, links, now }),
-  'Overview, checking goes on': NeedsLine({ needs: { ...well, isWhole: false, tasks: 1 }, links, now }),
-  'Overview, a task cannot be checked': NeedsLine({
-    needs: { ...well, problems: ['task a: …', 'task b: …'] },
-    links,
-    now,
-  }),
-  'Overview, slots need attention': [NeedsLine({ needs: ill, links, now: now + 90_000 }), overview([line, other])],
-  'Overview, a task is paused and another one is retired': overview([
-    { ...other, task: 'retired', suspended: retirement },
-    { ...other, task: 'paused', suspended: pause },
-  ]),
-  'Overview, no match': overview([], { q: 'x' }),
-  'Needs attention': NeedsList({ needs: ill, links, level: 1, now }),
   Task: TaskView(task),
   'Task that is paused': TaskView({
     ...task,
@@ -197,8 +139,6 @@ test('the texts of all pages are these', async () => {
   await expect(text.join('\n')).toMatchFileSnapshot('page-texts.txt')
 })
 
-test('there is a page for each status, and a detail for each kind of finding', () => {
+test('there is a page for each status', () => {
   expect(records.map(({ status }) => status)).toEqual(STATUSES)
-  expect(findings.map(({ kind }) => kind)).toEqual(Object.keys(NO_FINDINGS))
-  expect(new Set(findings.map((found) => findingDetail(found, now))).size).toBe(findings.length)
 })

@@ -1,0 +1,15 @@
+/** Returns the text of a page, with a line for each block, and with what a screen reader says of an element in brackets. */
+export function textOf(html: unknown): string {
+  return String(html)
+    .replace(/<[^>]*? aria-label="([^"]*)"[^>]*>/g, '[$1] ')
+    .replace(/<\/(?:p|h\d|li|tr|section|nav|a|dt|dd|option|label|button|ul|caption|figcaption|table|ol|text)>/g, '\n')
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/&quot;/g, '"')
+    .replace(/&#39;/g, "'")
+    .replace(/&lt;/g, '<')
+    .replace(/[ \t]+/g, ' ')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean)
+    .join('\n')
+}
