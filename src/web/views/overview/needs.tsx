@@ -259,7 +259,9 @@ function FindingsOfTask({
     <tbody>
       <tr class="group">
         <th scope="rowgroup" colspan={3}>
-          <a href={links.task(task)}>{printable(task)}</a>
+          <strong>
+            <a href={links.task(task)}>{printable(task)}</a>
+          </strong>
           {owner !== undefined && <span class="quiet"> · owner: {printable(owner)}</span>}
         </th>
       </tr>
@@ -276,7 +278,7 @@ function FindingsOfTask({
               {one.kind}
             </span>
           </td>
-          <td class="wide">{printable(findingDetail(one, now))}</td>
+          <td>{printable(findingDetail(one, now))}</td>
         </tr>
       ))}
     </tbody>
