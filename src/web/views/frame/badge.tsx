@@ -28,7 +28,7 @@ export function Legend({ keys }: { readonly keys: string | false }) {
   return (
     <details class="legend" id="legend">
       <summary>{keys ? 'Legend and keys' : 'Legend'}</summary>
-      <ul>
+      <ul class="bar">
         {STATUSES.map((status) => (
           <li class="badge">
             <span class={`c ${status}`} aria-hidden="true">

@@ -123,8 +123,11 @@ function TaskFindings({
         {kinds.map(({ newest: { slot, kind, status, schedule }, count }) => (
           <span>
             <a href={links.slot(task, slot)}>
-              <Sign status={status} />
-              {kind} <Time at={slot} clock={wallClock(schedule.zone)} /> <small>({ageText(slot, now)})</small>
+              <span class="badge">
+                <Sign status={status} />
+                {kind}
+              </span>{' '}
+              <Time at={slot} clock={wallClock(schedule.zone)} /> <small>({ageText(slot, now)})</small>
             </a>
             {count > 1 && <span class="quiet"> and {count - 1} earlier</span>}
           </span>
