@@ -30,6 +30,10 @@ export function scheduleFlags({ expression, zone, anchor }: ScheduleSpec): Comma
 
 /** Returns what to do with a ledger in which no task has run yet. */
 export function firstRunText(store: string): string {
-  const command = commandLine('run', { store, task: 'NAME', schedule: '0 3 * * *' })
-  return `No tasks yet. Run your first one: ${command} -- ${COMMAND_PLACEHOLDER}`
+  return `No tasks yet. Run your first one: ${firstRunCommand(store, 'NAME')}`
+}
+
+/** Returns a command that runs the first batch. It is refused until the batch was filled in. */
+export function firstRunCommand(store: string, task: string): string {
+  return `${commandLine('run', { store, task, schedule: '0 3 * * *' })} -- ${COMMAND_PLACEHOLDER}`
 }

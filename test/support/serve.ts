@@ -2,6 +2,8 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Instant } from '../../src/core/types.ts'
 import { openDynamoStore } from '../../src/store/dynamodb/dynamodb-store.ts'
+import { openFileStore } from '../../src/store/file/file-store.ts'
+import type { Store } from '../../src/store/store.ts'
 import { cronledger, type Running, start } from './cli.ts'
 import { fillFile, fillStore, type PlannedTask } from './page-ledger.ts'
 import { CREDENTIALS, REGION, startDynalite } from './servers.ts'
@@ -42,6 +44,8 @@ export async function serve(
 export interface Filled {
   readonly store: string
   readonly env: Readonly<Record<string, string>>
+  /** Opens the ledger for writes. The caller closes it. */
+  open(): Store
   close(): Promise<void>
 }
 
@@ -57,7 +61,7 @@ export async function fill(
     mkdirSync(folder, { recursive: true })
     const path = join(folder, 'ledger.db')
     await fillFile(path, plans, now)
-    return { store: `file:${path}`, env: {}, close: async () => {} }
+    return { store: `file:${path}`, env: {}, open: () => openFileStore(path), close: async () => {} }
   }
   const server = await startDynalite()
   const env = {
@@ -68,12 +72,14 @@ export async function fill(
   }
   const made = await cronledger(['setup', '--store', 'dynamodb:ledger'], { env })
   if (made.code !== 0) throw new Error(made.stderr)
-  const store = openDynamoStore({
-    table: 'ledger',
-    env: {},
-    config: { endpoint: server.endpoint, region: REGION, credentials: CREDENTIALS },
-  })
+  const open = () =>
+    openDynamoStore({
+      table: 'ledger',
+      env: {},
+      config: { endpoint: server.endpoint, region: REGION, credentials: CREDENTIALS },
+    })
+  const store = open()
   await fillStore(store, plans, now)
   store.close()
-  return { store: 'dynamodb:ledger', env, close: () => server.stop() }
+  return { store: 'dynamodb:ledger', env, open, close: () => server.stop() }
 }

@@ -4,6 +4,7 @@ import { startLive } from './live.ts'
 import { startPlots } from './plot.ts'
 import { startPopover } from './popover.ts'
 import { startRoving } from './roving.ts'
+import { startSearch } from './search.ts'
 import { startUtc } from './utc.ts'
 
 // The pages work without this script. It adds the arrow keys, the popover, the memory of the switch for UTC, the return of
@@ -16,6 +17,7 @@ startReturn()
 startCopying()
 startPlots()
 startFilling()
+startSearch()
 startLive()
 
 /**

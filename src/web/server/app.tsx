@@ -6,8 +6,8 @@ import { formatInstant, parseInstant } from '../../core/instant.ts'
 import type { Instant, Status } from '../../core/types.ts'
 import { checkTaskName } from '../../core/user-text.ts'
 import { type OverviewQuery, SERVED, type TaskQuery } from '../views/frame/links.ts'
-import { NeedsLine, NeedsList } from '../views/overview/needs.tsx'
-import { Overview, type TaskLine } from '../views/overview/overview.tsx'
+import { countInTitle, isEmpty, NeedsLine, NeedsList } from '../views/overview/needs.tsx'
+import { Overview } from '../views/overview/overview.tsx'
 import { SlotView } from '../views/slot/slot.tsx'
 import type { RecentSlots } from '../views/task/recent.tsx'
 import { rerunSteps, taskSteps } from '../views/task/steps.ts'
@@ -16,7 +16,8 @@ import { type AppOptions, openAnswers, openReading, openReadings, type ReadView,
 import { isOwnHost } from './guard.ts'
 import { missingSlot, openMissingTasks } from './missing.tsx'
 import { calendarOf, yearsOf } from './read-calendar.ts'
-import { beginNeeds, readOverview } from './read-overview.ts'
+import { beginNeeds } from './read-needs.ts'
+import { overviewModel, readOverview } from './read-overview.ts'
 import { readSlot, slotModelOf } from './read-slot.ts'
 import { readRecent, readTask, readTaskPage } from './read-task.ts'
 import { type Reading, type ReadTask, storeAnywhere } from './reading.ts'
@@ -90,7 +91,7 @@ type ReadingOf = ReturnType<typeof openReadings>
 
 /** Returns the views of all tasks. They share the findings that were just read. */
 function viewsOfAll(options: AppOptions, reading: ReadingOf) {
-  const { clock } = options
+  const { clock, store } = options
   const sharedNeeds = shareNeeds(clock, () => {
     const own = openReading(options, new AbortController().signal)
     const span = { since: own.now - NEEDS_MS, until: own.now }
@@ -100,21 +101,22 @@ function viewsOfAll(options: AppOptions, reading: ReadingOf) {
   const overview: ReadView = async (context, untilMs) => {
     const query = overviewQueryOf(context)
     const begunMs = clock.monotonicMs()
+    const found = sharedNeeds.get()
     const readGrid = async (own: Reading) => {
-      const model = await readOverview(query, own)
-      return { model, costMs: clock.monotonicMs() - begunMs }
+      const read = await readOverview(query, found, own)
+      return { read, costMs: clock.monotonicMs() - begunMs }
     }
-    const [{ model, costMs }, needs] = await Promise.all([reading(untilMs, [], readGrid), sharedNeeds.get()])
-    const isMoving = ({ cells }: TaskLine) => cells.some((cell) => moves(cell, clock.now()))
+    const [{ read, costMs }, needs] = await Promise.all([reading(untilMs, [], readGrid), found])
+    const props = { links: SERVED, now: clock.now(), live: true }
     return {
-      title: 'Tasks',
+      title: `${countInTitle(needs)}Tasks`,
       main: (
         <>
-          <NeedsLine needs={needs} links={SERVED} now={clock.now()} />
-          <Overview model={model} links={SERVED} live />
+          <NeedsLine needs={needs} level={1} store={storeAnywhere(store)} {...props} />
+          {!isEmpty(needs) && <Overview model={overviewModel(read, needs)} {...props} />}
         </>
       ),
-      moves: !needs.isWhole || model.lines.some(isMoving),
+      moves: !needs.isWhole || read.lines.some(({ isMoving }) => isMoving),
       // The page asks sooner until all tasks are read. Its tasks are then read for at most half of the time.
       costMs: needs.isWhole ? costMs : costMs / AGE_FACTOR,
     }
@@ -130,7 +132,7 @@ function viewsOfAll(options: AppOptions, reading: ReadingOf) {
         <NeedsList needs={needs} links={SERVED} level={1} now={clock.now()} />
       </>
     )
-    return { title: 'Needs attention', main, moves: !needs.isWhole, costMs: 0 }
+    return { title: `${countInTitle(needs)}Needs attention`, main, moves: !needs.isWhole, costMs: 0 }
   }
 
   return { overview, needs }
@@ -208,7 +210,12 @@ function required(context: Context, name: string): string {
 }
 
 function overviewQueryOf({ req }: Context): OverviewQuery {
-  return { q: req.query('q')?.trim(), after: req.query('after') }
+  return {
+    q: req.query('q')?.trim(),
+    after: req.query('after'),
+    span: req.query('span'),
+    status: req.query('status'),
+  }
 }
 
 function taskParameter(context: Context): string {

@@ -12,7 +12,7 @@ import { HistoryHead, HistoryRow, type SlotWithStatus } from '../views/task/hist
 import { RECENT, Recent } from '../views/task/recent.tsx'
 import { around, PLACE } from './pieces.ts'
 import { calendarOf, tallyDays } from './read-calendar.ts'
-import type { Span } from './read-overview.ts'
+import type { Span } from './read-needs.ts'
 import { slotModelOf } from './read-slot.ts'
 import { faultOf, type Reading, type ReadTask, readSlotsWithStatus } from './reading.ts'
 

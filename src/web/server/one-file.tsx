@@ -6,20 +6,12 @@ import { pageText } from '../views/frame/document.tsx'
 import { IN_ONE_FILE } from '../views/frame/links.ts'
 import { type WallClock, wallClock } from '../views/frame/wall-clock.ts'
 import { NeedsLine, NeedsList } from '../views/overview/needs.tsx'
-import {
-  Grid,
-  GridLine,
-  isRetiredLine,
-  Overview,
-  OverviewFrame,
-  RetiredTasks,
-  type TaskLine,
-} from '../views/overview/overview.tsx'
 import { taskPieces } from './chapter.tsx'
 import { around, PLACE } from './pieces.ts'
-import { readLines, readNeeds, type Span } from './read-overview.ts'
+import { readNeeds, type Span } from './read-needs.ts'
 import { readTask } from './read-task.ts'
-import { askOptions, type Reading, type ReadTask, readAll } from './reading.ts'
+import { askOptions, type Reading, type ReadTask, readAll, storeAnywhere } from './reading.ts'
+import { overviewPieces, type ReportTasks } from './report-overview.tsx'
 
 export interface ReportOptions {
   readonly span: Span
@@ -54,15 +46,9 @@ export async function reportPieces(
   return pieces(options, { known, read: readAll(known, reading) }, wallClock('UTC'), reading)
 }
 
-/** The tasks of a report in two forms. A task without a task record is in `read` only. */
-interface Tasks {
-  readonly known: readonly KnownTask[]
-  readonly read: Iterable<ReadTask>
-}
-
 async function* pieces(
   { span, task, store, style }: ReportOptions,
-  tasks: Tasks,
+  tasks: ReportTasks,
   clock: WallClock,
   reading: Reading,
 ): AsyncGenerator<PagePiece, void, undefined> {
@@ -87,10 +73,10 @@ async function* pieces(
   yield String(
     <>
       <h1>Report {when}</h1>
-      <NeedsLine needs={needs} links={IN_ONE_FILE} now={now} />
+      <NeedsLine needs={needs} links={IN_ONE_FILE} level={2} now={now} store={storeAnywhere(store)} live={false} />
     </>,
   )
-  yield* overviewPieces(tasks.read, span, reading)
+  yield* overviewPieces(tasks, needs, span, reading)
   yield String(
     <div class="chapter">
       <NeedsList needs={needs} links={IN_ONE_FILE} level={2} now={now} />
@@ -108,33 +94,4 @@ async function* pieces(
  */
 async function* encoded(pieces: AsyncIterable<string>): AsyncGenerator<Uint8Array, void> {
   for await (const piece of pieces) yield Buffer.from(piece)
-}
-
-/** Yields the overview, one line at a time. */
-async function* overviewPieces(tasks: Iterable<ReadTask>, span: Span, reading: Reading): AsyncGenerator<string, void> {
-  const props = { query: {}, more: null, links: IN_ONE_FILE, live: false }
-  const [begin, end] = around(
-    String(
-      <OverviewFrame {...props}>
-        <Grid>{PLACE}</Grid>
-      </OverviewFrame>,
-    ),
-  )
-  let hasBegun = false
-  const retired: TaskLine[] = []
-  for await (const line of readLines(tasks, reading, span)) {
-    if (isRetiredLine(line)) {
-      retired.push(line)
-      continue
-    }
-    if (!hasBegun) yield begin
-    hasBegun = true
-    yield String(<GridLine line={line} links={IN_ONE_FILE} live={false} />)
-  }
-  if (!hasBegun) {
-    yield String(<Overview model={{ lines: retired, query: {}, more: null }} links={IN_ONE_FILE} live={false} />)
-    return
-  }
-  yield end
-  yield String(<RetiredTasks lines={retired} links={IN_ONE_FILE} live={false} />)
 }

@@ -1,210 +1,201 @@
 import { concurrently } from '../../audit/concurrently.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
-import { slotAfter } from '../../core/schedule/slot.ts'
-import { NO_FINDINGS, type TaskFinding } from '../../core/task/findings.ts'
-import type { Instant } from '../../core/types.ts'
+import { quote, usageError } from '../../core/errors.ts'
+import { keysOf } from '../../core/objects.ts'
+import { gapsOf, isRetired, pauseAt } from '../../core/task/suspensions.ts'
+import type { Instant, Status } from '../../core/types.ts'
 import type { OverviewQuery } from '../views/frame/links.ts'
-import { rejectedText } from '../views/frame/marks.ts'
+import { type Axis, axisUntil, DEFAULT_SPAN, SPANS, type SpanName, sharedZone } from '../views/overview/axis.ts'
+import { fillCells, isProblem } from '../views/overview/cells.ts'
+import type { TaskLine } from '../views/overview/grid.tsx'
 import type { Needs } from '../views/overview/needs.tsx'
-import { CELLS, type OverviewModel, type SlotCell, type TaskLine } from '../views/overview/overview.tsx'
-import { askOptions, faultOf, type Reading, type ReadTask, readAll, readSlotsWithStatus } from './reading.ts'
+import {
+  countStates,
+  isFindingKind,
+  isTaskState,
+  statesOf,
+  TASK_STATES,
+  type TaskState,
+} from '../views/overview/order.ts'
+import type { OverviewModel } from '../views/overview/overview.tsx'
+import { askOptions, clockOf, faultOf, type Reading, type ReadTask, readAll, readSlotsWithStatus } from './reading.ts'
 
-/** How many tasks one page shows. A person can scroll through them, and memory can hold them with all their slots. */
+/** How many tasks one page shows. A person can scroll through them, and memory can hold them with all their cells. */
 const TASKS_PER_PAGE = 200
 
-/** How many future slots a task shows. So a slot that was resolved early is visible, together with the next slot. */
-const CELLS_AHEAD = 3
+/** How many slots a page reads in total, and of one task at most and at least. */
+const SLOTS_PER_PAGE = 40_000
+const MAX_SLOTS = 800
+const MIN_SLOTS = 60
+/** How many slots before the axis are read to find the last success. A monthly task has none in a week. */
+const SLOTS_BEFORE = 12
 
-/**
- * How many findings are kept: in total, and of one kind for one task. A person can still read them. All are counted.
- */
-const MAX_FOUND = 500
-const MAX_OF_A_KIND = 20
-/** How many groups are kept, the newest ones. A page names fewer of them. */
-const MAX_GROUPS = 100
-
-/** The time from `since` to `until`, which is not part of it. */
-export interface Span {
-  readonly since: Instant
-  readonly until: Instant
+/** Returns the largest number of slots that are read of each of so many tasks. */
+export function slotsPerTask(tasks: number): number {
+  return Math.min(MAX_SLOTS, Math.max(MIN_SLOTS, Math.floor(SLOTS_PER_PAGE / Math.max(1, tasks))))
 }
 
-/** Reads the tasks of a page, each with its newest slots. */
-export async function readOverview(query: OverviewQuery, reading: Reading): Promise<OverviewModel> {
+/** Returns the span that the address asks for. Throws a usage error if it is none of the spans. */
+function parseSpan(text: string | undefined): SpanName {
+  if (!text) return DEFAULT_SPAN
+  const span = keysOf(SPANS).find((name) => name === text)
+  if (span !== undefined) return span
+  throw usageError(`span ${quote(text)} is not allowed. Use one of ${keysOf(SPANS).join(', ')}.`)
+}
+
+/** Returns the state that the address asks for, or null. Throws a usage error if no task can have it. */
+function parseTaskState(text: string | undefined): TaskState | null {
+  if (!text) return null
+  if (isTaskState(text)) return text
+  throw usageError(`status ${quote(text)} is not allowed. Use one of ${TASK_STATES.join(', ')}.`)
+}
+
+/** The tasks of a page as they were read. The findings of all tasks are read at the same time, and come later. */
+interface OverviewReading extends Pick<OverviewModel, 'lines' | 'axis' | 'span' | 'state' | 'query' | 'more'> {
+  /** Whether the ledger has more tasks than one page, so that this page cannot count the states of all of them. */
+  readonly isLarge: boolean
+}
+
+/**
+ * Reads the tasks of a page, each with its slots of the span. `needs` are the findings of all tasks. Throws a usage error
+ * for a wrong filter.
+ */
+export async function readOverview(
+  query: OverviewQuery,
+  needs: Promise<Needs>,
+  reading: Reading,
+): Promise<OverviewReading> {
+  const span = parseSpan(query.span)
+  const state = parseTaskState(query.status)
+  const found = await listTasks(query, reading)
+  const isLarge = found.length > TASKS_PER_PAGE || Boolean(query.after)
+  const known = isLarge && state !== null ? await withState(query, state, needs, reading) : found
+  const shown = known.slice(0, TASKS_PER_PAGE)
+  const axis = axisUntil(reading.now, sharedZone(shown.map(({ schedules }) => clockOf(schedules.at(-1)?.spec))), span)
+  const lines: TaskLine[] = []
+  for await (const line of readLines(readAll(shown, reading), axis, slotsPerTask(shown.length), reading))
+    lines.push(line)
+  return {
+    lines,
+    axis,
+    span,
+    state,
+    query,
+    isLarge,
+    more: known.length > shown.length ? (shown.at(-1)?.task ?? null) : null,
+  }
+}
+
+/** Returns the page of these tasks, filtered and counted by their states. */
+export function overviewModel(read: OverviewReading, needs: Needs): OverviewModel {
+  const { lines, axis, span, state, query, more, isLarge } = read
+  const { kinds, isWhole, tasks } = needs
+  const states = lines.map((line) => statesOf(line, kinds))
+  return {
+    ...{ axis, span, state, query, more },
+    lines: state === null ? lines : lines.filter((_, index) => states[index]?.has(state)),
+    attention: new Set(lines.filter(({ task, hasProblem }) => hasProblem || kinds.has(task)).map(({ task }) => task)),
+    counts: countStates(isLarge ? kinds.values() : states),
+    total: isLarge ? (isWhole && !query.q ? tasks : null) : lines.length,
+    isLarge,
+  }
+}
+
+/** Returns the tasks that the address asks for, in order: those of a page, and one more if there is another page. */
+async function listTasks(
+  { q, after }: OverviewQuery,
+  reading: Reading,
+  isWanted: (task: KnownTask) => boolean = () => true,
+): Promise<readonly KnownTask[]> {
   const known: KnownTask[] = []
+  const part = q?.toLowerCase() ?? ''
   for await (const task of reading.ledger.tasks(askOptions(reading))) {
-    if (query.after !== undefined && task.task <= query.after) continue
-    if (query.q && !task.task.toLowerCase().includes(query.q.toLowerCase())) continue
+    if (after !== undefined && task.task <= after) continue
+    if (!task.task.toLowerCase().includes(part) || !isWanted(task)) continue
     known.push(task)
     if (known.length > TASKS_PER_PAGE) break
   }
-  const shown = known.slice(0, TASKS_PER_PAGE)
-  const lines: TaskLine[] = []
-  for await (const line of readLines(readAll(shown, reading), reading)) lines.push(line)
-  return { lines, query, more: known.length > shown.length ? (shown.at(-1)?.task ?? null) : null }
+  return known
 }
 
 /**
- * Yields each task with its newest slots, in the order of the tasks. With `span`, it takes only the slots in that span.
+ * Lists the tasks of a large ledger that may have a state. The record or the findings say who has it. For other states, the
+ * slots of all tasks would have to be read, so these states are looked for among the tasks of the page.
  */
-export function readLines(tasks: Iterable<ReadTask>, reading: Reading, span?: Span): AsyncGenerator<TaskLine, void> {
+async function withState(query: OverviewQuery, state: TaskState, needs: Promise<Needs>, reading: Reading) {
+  if (state === 'paused') return listTasks(query, reading, (task) => pauseAt(task, reading.now) !== null)
+  if (state === 'retired') return listTasks(query, reading, (task) => isRetired(task, reading.now))
+  if (!isFindingKind(state)) return listTasks(query, reading)
+  const { kinds } = await needs
+  return listTasks(query, reading, ({ task }) => kinds.get(task)?.has(state) === true)
+}
+
+/** Yields each task with the slots of the axis, in the order of the tasks. At most `most` slots of a task are read. */
+export function readLines(
+  tasks: Iterable<ReadTask>,
+  axis: Axis,
+  most: number,
+  reading: Reading,
+): AsyncGenerator<TaskLine, void> {
   async function* lineOf(task: ReadTask, signal: AbortSignal) {
-    yield await readLine(task, { ...reading, signal }, span)
+    yield await readLine(task, axis, most, { ...reading, signal })
   }
   return concurrently(() => tasks, lineOf, [reading.signal])
 }
 
-async function readLine(read: ReadTask, reading: Reading, span?: Span): Promise<TaskLine> {
-  const { head, problem } = read
+async function readLine(read: ReadTask, axis: Axis, most: number, reading: Reading): Promise<TaskLine> {
+  const { head, known } = read
   const { task, clock, current, next, suspended } = head
+  const [since, end] = [axis.columns[0]?.from ?? 0, axis.columns.at(-1)?.to ?? 0]
+  const gaps = gapsOf(known).filter(({ from, until }) => from < until && from < end && until > since)
   const line = { task, clock, words: current?.words ?? '', expression: current?.spec.expression ?? '', next, suspended }
-  const nothing = { ...line, cells: [], lastSuccess: null }
-  if (problem !== null) return { ...nothing, problem }
+  const nothing = { cells: [], unread: 0, lastSuccess: null, newest: null, hasProblem: false, isMoving: false }
+  if (read.problem !== null) return { ...line, gaps, ...nothing, problem: read.problem }
   try {
-    const cells: SlotCell[] = []
-    const until = Math.min(span?.until ?? Number.POSITIVE_INFINITY, aheadUntil(read, reading.now))
-    for await (const { slot, row, status } of readSlotsWithStatus(read, { ...span, until, limit: CELLS }, reading)) {
-      cells.push({ slot, status, rejected: rejectedText(row) })
-      if (cells.length === CELLS) break
-    }
-    const lastSuccess = cells.find(({ slot, status }) => status === 'completed' && slot <= reading.now)?.slot ?? null
-    const isAhead = next !== null && span === undefined && !cells.some(({ slot }) => slot === next)
-    const ahead: SlotCell[] = isAhead ? [{ slot: next, status: 'scheduled', rejected: '' }] : []
-    // A future slot that an operator resolved may come after the next slot.
-    const ordered = [...ahead, ...cells].sort((one, other) => one.slot - other.slot)
-    return { ...line, cells: ordered.slice(-CELLS), lastSuccess, problem: null }
+    return { ...line, gaps, ...(await readCells(read, axis, most, reading)), problem: null }
   } catch (error) {
-    return { ...nothing, problem: faultOf(error) }
+    return { ...line, gaps, ...nothing, problem: faultOf(error) }
   }
 }
 
-/** Returns the end of the cells of a task. Slots that were resolved far ahead must not push out the past slots. */
-function aheadUntil({ current }: ReadTask, now: Instant): Instant {
-  let last = now
-  for (let count = 0; count < CELLS_AHEAD; count += 1)
-    last = (current === null ? null : slotAfter(current, last)) ?? last
-  return last + 1
-}
-
-interface NeedsQuery {
-  /** The slots to look at, and `when` in words. */
-  readonly span: Span
-  readonly when: string
-  /** The only task to check. Left out: all tasks. */
-  readonly task?: string | undefined
-  /** The tasks, where they were listed before. They are then not listed again. */
-  readonly known?: Iterable<KnownTask>
-}
-
-/** A reading of the findings of `check` that goes on. */
-export interface NeedsReading {
-  /** Resolves when the first task was read. */
-  readonly firstTask: Promise<void>
-  /** The findings of all tasks. */
-  readonly whole: Promise<Needs>
-  /** Returns the findings of the tasks that were read so far. */
-  soFar(): Needs
-}
-
-/**
- * Reads the findings of `check`. A task that cannot be checked becomes a problem, and does not hide the other tasks.
- */
-export function readNeeds(query: NeedsQuery, reading: Reading): Promise<Needs> {
-  return beginNeeds(query, reading).whole
-}
-
-/** Begins to read what `readNeeds` returns. */
-export function beginNeeds({ span, when, task, known }: NeedsQuery, reading: Reading): NeedsReading {
-  const tally = openTally()
-  const now = reading.now
-  let begun = () => {}
-  const firstTask = new Promise<void>((resolve) => {
-    begun = resolve
-  })
-
-  async function readAllNeeds(): Promise<Needs> {
-    const tasks = (signal: AbortSignal) =>
-      known ?? reading.ledger.tasks({ task, ...askOptions({ ...reading, signal }) })
-    const check = (one: KnownTask, signal: AbortSignal) => findingsOf(one, span, { ...reading, signal })
-    for await (const part of concurrently(tasks, check, [reading.signal])) {
-      tally.add(part)
-      if (part.kind === 'end') begun()
+/** Reads the slots of a task until now. Future slots are only in the time of the next slot. */
+async function readCells(read: ReadTask, axis: Axis, most: number, reading: Reading) {
+  const since = axis.columns[0]?.from ?? 0
+  const until = Math.min(axis.columns.at(-1)?.to ?? 0, reading.now + 1)
+  const { cells, add } = fillCells(axis, reading.now)
+  let scanned = 0
+  let newest: Status | null = null
+  let lastSuccess: Instant | null = null
+  let hasProblem = false
+  let isMoving = false
+  let unread = 0
+  const look = ({ slot, status }: { readonly slot: Instant; readonly status: Status }) => {
+    newest ??= status
+    if (status === 'completed') lastSuccess ??= slot
+  }
+  for await (const record of readSlotsWithStatus(read, { since, until, limit: most + 1 }, reading)) {
+    if (scanned === most) {
+      // The column of this slot has more slots than were read, so it shows none of them.
+      unread = axis.columns.findIndex(({ to }) => record.slot < to) + 1
+      cells.fill(null, 0, unread)
+      break
     }
-    if (task !== undefined && tally.sum().tasks === 0) {
-      const problem = `task ${task}: no scheduled run is recorded, so its missed slots are unknown`
-      tally.add({ kind: 'problem', problem })
-    }
-    return { ...tally.sum(), isWhole: true, when, now }
+    scanned += 1
+    add(record)
+    look(record)
+    hasProblem ||= isProblem(record.status)
+    isMoving ||= MOVING.includes(record.status)
   }
-
-  const soFar = () => ({ ...tally.sum(), isWhole: false, when, now })
-  return { firstTask, whole: readAllNeeds(), soFar }
+  if (lastSuccess === null && unread === 0) {
+    let before = 0
+    for await (const record of readSlotsWithStatus(read, { until: since, limit: SLOTS_BEFORE }, reading)) {
+      look(record)
+      before += 1
+      if (lastSuccess !== null || before === SLOTS_BEFORE) break
+    }
+  }
+  return { cells, unread, lastSuccess, newest, hasProblem, isMoving }
 }
 
-type NeedsPart =
-  | { readonly kind: 'finding'; readonly finding: TaskFinding }
-  | { readonly kind: 'problem'; readonly problem: string }
-  /** All parts of a task came before this one. */
-  | { readonly kind: 'end' }
-
-async function* findingsOf(known: KnownTask, span: Span, reading: Reading): AsyncGenerator<NeedsPart, void> {
-  const { ledger, graceMs, skewMs, lateAfterMs, doneByMs } = reading
-  const [since, until] = [new Date(span.since), new Date(span.until)]
-  const settings = { task: known, since, until, graceMs, skewMs, lateAfterMs, doneByMs, ...askOptions(reading) }
-  try {
-    for await (const finding of ledger.check(settings)) yield { kind: 'finding', finding }
-  } catch (error) {
-    yield { kind: 'problem', problem: `task ${known.task}: ${faultOf(error)}` }
-  }
-  yield { kind: 'end' }
-}
-
-/** Counts all findings, and keeps as many of them as a page shows. The findings must come task by task. */
-function openTally() {
-  const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
-  const found: TaskFinding[] = []
-  const problems: string[] = []
-  let tasks = 0
-  let groups: { newest: TaskFinding; count: number }[] = []
-  /** The groups of the task whose findings are being added, by kind. */
-  let kinds = new Map<TaskFinding['kind'], (typeof groups)[number]>()
-  let task = ''
-
-  function newestGroups() {
-    return groups.toSorted((one, other) => other.newest.slot - one.newest.slot).slice(0, MAX_GROUPS)
-  }
-
-  function addFinding(finding: TaskFinding): void {
-    if (finding.task !== task) {
-      task = finding.task
-      kinds = new Map()
-      if (groups.length >= 2 * MAX_GROUPS) groups = newestGroups()
-    }
-    count[finding.kind] += 1
-    let group = kinds.get(finding.kind)
-    if (group === undefined) {
-      group = { newest: finding, count: 0 }
-      kinds.set(finding.kind, group)
-      groups.push(group)
-    }
-    group.count += 1
-    if (group.count <= MAX_OF_A_KIND && found.length < MAX_FOUND) found.push(finding)
-  }
-
-  return {
-    add(part: NeedsPart): void {
-      switch (part.kind) {
-        case 'finding':
-          addFinding(part.finding)
-          return
-        case 'problem':
-          problems.push(part.problem)
-          return
-        case 'end':
-          tasks += 1
-      }
-    },
-    /** The lists are copies, so that a page can show them while more is added. */
-    sum: () => ({ tasks, count: { ...count }, found: [...found], problems: [...problems], groups: newestGroups() }),
-  }
-}
+/** The statuses of slots that may change at any moment. */
+const MOVING: readonly Status[] = ['running', 'waiting', 'overdue', 'scheduled']

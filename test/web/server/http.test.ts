@@ -103,6 +103,8 @@ test('HEAD has the headers of GET', async () => {
 })
 
 test.each([
+  ['/?span=2d', 400, 'Use one of 24h, 7d, 30d.'],
+  ['/?status=bad', 400, 'Use one of failed, stale'],
   ['/task', 400, 'the address has no task'],
   ['/task?task=<b>', 400, 'is not a valid name'],
   ['/task?task=heartbeat&status=late', 400, 'Use one of running, waiting, stale, completed, failed'],
@@ -162,9 +164,11 @@ test('a task with thousands of missed slots hides no other', async () => {
   await fillFile(dead, plans, Date.now())
   const own = await serve(`file:${dead}`)
   const top = /<section id="needs-line".*?<\/section>/s.exec((await ask('/', { base: own.url })).body)?.[0] ?? ''
-  expect(top).toMatch(/<strong>\d+ slots need attention:<\/strong> \d+ missed, 1 failed /)
+  expect(top).toMatch(/\d+ slots need attention<\/h1><p class="quiet">\d+ missed, 1 failed /)
   expect(top.match(/href="[^"]*"/g)).toEqual([
+    'href="/task?task=a"',
     expect.stringMatching(/task=a&/),
+    'href="/task?task=b"',
     expect.stringMatching(/task=b&/),
     'href="/needs"',
   ])

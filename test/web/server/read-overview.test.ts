@@ -3,7 +3,10 @@ import { afterAll, expect, test } from 'vitest'
 import { NO_FINDINGS } from '../../../src/core/task/findings.ts'
 import { createLedger } from '../../../src/ledger.ts'
 import { openFileDatabase } from '../../../src/store/file/database.ts'
-import { readNeeds, readOverview } from '../../../src/web/server/read-overview.ts'
+import { readNeeds } from '../../../src/web/server/read-needs.ts'
+import { overviewModel, readOverview, slotsPerTask } from '../../../src/web/server/read-overview.ts'
+import type { Reading } from '../../../src/web/server/reading.ts'
+import type { OverviewQuery } from '../../../src/web/views/frame/links.ts'
 import { cronledger, scratch } from '../../support/cli.ts'
 import { fillFile, type PlannedTask } from '../../support/page-ledger.ts'
 
@@ -58,7 +61,7 @@ test('late slots are found if --late-after is given, as by check', async () => {
   await fillFile(path, [hourly('a')], until)
   const args = ['--store', `file:${path}`, '--late-after', '1s', '--until', new Date(until).toISOString()]
   const report = await cronledger(['report', ...args, '--out', '-'])
-  expect(report.stdout).toContain('<strong>20 slots need attention:</strong> 20 late')
+  expect(report.stdout).toContain('>20 slots need attention</h2><p class="quiet">20 late ')
   expect(report.stdout.match(/· late: started \d+(\.\d)?s after the scheduled time/g)).toHaveLength(20)
   expect((await cronledger(['check', ...args])).stdout).toMatch(/\n20 slots need attention: 20 late\n$/)
   const needs = await readNeeds({ span: { since: 0, until }, when: '' }, { ...reading(path), lateAfterMs: 1_000 })
@@ -69,7 +72,7 @@ test('a report tells it too, beside the chapters of the others', async () => {
   const store = `file:${await withMalformed('report.db')}`
   const { code, stdout } = await cronledger(['report', '--store', store, '--out', '-'])
   expect(code).toBe(0)
-  expect(stdout).toContain('<strong>At least 2 slots need attention:</strong> 2 failed')
+  expect(stdout).toContain('>At least 2 slots need attention</h2><p class="quiet">2 failed ')
   expect(stdout).toMatch(/<h2>b<\/h2>.*<p class="problem">row b .*<h2>c<\/h2>.*<\/html>$/s)
   expect(stdout.match(/<article/g)).toHaveLength(40)
 })
@@ -83,15 +86,115 @@ test('a task without a record is not said to be well', async () => {
   ])
 })
 
-test('slots that are resolved ahead do not push out earlier ones', async () => {
+/** The page that a query asks for. */
+async function overview(query: OverviewQuery, own: Reading) {
+  const needs = readNeeds({ span: { since: own.now - 7 * 24 * HOUR_MS, until: own.now }, when: '' }, own)
+  const read = await readOverview(query, needs, own)
+  return overviewModel(read, await needs)
+}
+
+test('slots that are resolved ahead are not on the axis, which ends now', async () => {
   const path = join(folder, 'ahead.db')
   await fillFile(path, [hourly('a', (ago) => (ago < 10 ? 'skipped' : 'succeeded'))], NOW)
   // Half of its slots are still to come, and all of them are resolved.
   const now = NOW - 10 * HOUR_MS
-  const { lines } = await readOverview({}, { ...reading(path), now })
-  const statuses = lines[0]?.cells.map(({ slot, status }) => (slot > now ? `ahead ${status}` : status))
-  expect(statuses).toEqual([...Array(10).fill('completed'), ...Array(3).fill('ahead skipped')])
+  const { lines, axis } = await overview({ span: '24h' }, { ...reading(path), now })
+  const statuses = lines[0]?.cells.flatMap((cell) => (cell === null ? [] : [cell.status]))
+  expect(statuses).toEqual(Array(10).fill('completed'))
+  expect(axis.columns.at(-1)?.from).toBeLessThanOrEqual(now)
   expect(lines[0]?.lastSuccess).toBe(Math.floor(now / HOUR_MS) * HOUR_MS)
+})
+
+test('a column with several slots shows the most urgent one, and counts all of them', async () => {
+  const path = join(folder, 'several.db')
+  await fillFile(path, [hourly('a', (ago) => (ago === 2 || ago === 5 ? 'failed' : 'succeeded'))], NOW)
+  const { lines, axis } = await overview({ span: '30d' }, reading(path))
+  const cells = lines[0]?.cells.flatMap((cell) => (cell === null ? [] : [cell])) ?? []
+  const counts = cells.map((cell) => (cell.kind === 'slots' ? cell.counts : { [cell.status]: 1 }))
+  const sum = (status: 'completed' | 'failed') => counts.reduce((all, count) => all + (count[status] ?? 0), 0)
+  expect([sum('completed'), sum('failed')]).toEqual([18, 2])
+  for (const cell of cells) {
+    if (cell.kind !== 'slots') continue
+    expect(cell.status).toBe(cell.counts.failed === undefined ? 'completed' : 'failed')
+    if (cell.counts.failed !== undefined) expect(cell.firstProblem?.status).toBe('failed')
+  }
+  expect(axis.columns).toHaveLength(30)
+})
+
+test('the columns before the slots that were read are marked as not read', async () => {
+  const path = join(folder, 'unread.db')
+  const minutely = { ...hourly('a'), spec: { expression: '* * * * *', zone: 'UTC' }, count: 1_500 }
+  await fillFile(path, [minutely], NOW)
+  const { lines } = await overview({ span: '24h' }, reading(path))
+  const { unread = 0, cells = [] } = lines[0] ?? {}
+  // 800 slots are between 13 and 14 hours, and each hour has two columns.
+  expect(cells.filter((cell) => cell !== null).length).toBeGreaterThanOrEqual(26)
+  expect(cells.slice(0, unread)).toEqual(Array(unread).fill(null))
+  expect(cells.slice(unread).every((cell) => cell !== null)).toBe(true)
+})
+
+test.each([
+  [1, 800],
+  [50, 800],
+  [200, 200],
+  [10_000, 60],
+])('of %d tasks, at most %d slots each are read', (tasks, slots) => {
+  expect(slotsPerTask(tasks)).toBe(slots)
+})
+
+test('the last success may be older than the axis', async () => {
+  const path = join(folder, 'monthly.db')
+  await fillFile(path, [{ ...hourly('a'), spec: { expression: '0 0 1 * *', zone: 'UTC' }, count: 3 }], NOW)
+  const now = Date.UTC(new Date(NOW).getUTCFullYear(), new Date(NOW).getUTCMonth(), 20)
+  const { lines } = await overview({}, { ...reading(path), now })
+  expect(lines[0]?.lastSuccess).not.toBe(null)
+  expect(lines[0]?.newest).toBe('completed')
+})
+
+test('a status filters the tasks, and the counts stay', async () => {
+  const { own } = await withSuspended('filter.db')
+  const all = await overview({}, own)
+  expect(all.counts).toEqual([
+    { state: 'missed', count: 1 },
+    { state: 'paused', count: 1 },
+    { state: 'retired', count: 1 },
+  ])
+  expect(all.total).toBe(3)
+  expect(all.attention).toEqual(new Set(['well']))
+  for (const [status, task] of [
+    ['missed', 'well'],
+    ['paused', 'paused'],
+    ['retired', 'retired'],
+  ]) {
+    const { lines, counts } = await overview({ status }, own)
+    expect(lines.map(({ task }) => task)).toEqual([task])
+    expect(counts).toEqual(all.counts)
+  }
+  expect((await overview({ status: 'late' }, own)).lines).toEqual([])
+  await expect(overview({ status: 'bad' }, own)).rejects.toThrow(
+    /status "bad" is not allowed. Use one of failed, stale/,
+  )
+  await expect(overview({ span: '2d' }, own)).rejects.toThrow('span "2d" is not allowed. Use one of 24h, 7d, 30d.')
+})
+
+test('a status of a large ledger is looked for on all pages', async () => {
+  const path = join(folder, 'large.db')
+  const names = Array.from({ length: 230 }, (_, index) => `task-${String(index).padStart(3, '0')}`)
+  const plan = hourly('')
+  await fillFile(
+    path,
+    names.map((task) => ({ ...plan, task, count: 2, fateOf: () => (task === 'task-221' ? 'failed' : 'succeeded') })),
+    NOW,
+  )
+  const own = reading(path)
+  await own.ledger.pause({ task: 'task-225', reason: 'holiday', by: 'ada', from: new Date(NOW - HOUR_MS) })
+  const first = await overview({}, own)
+  expect(first).toMatchObject({ isLarge: true, total: 230, more: 'task-199', counts: [{ state: 'failed', count: 1 }] })
+  expect((await overview({ after: 'task-199' }, own)).lines).toHaveLength(30)
+  const tasksOf = async (status: string) => (await overview({ status }, own)).lines.map(({ task }) => task)
+  expect(await tasksOf('failed')).toEqual(['task-221'])
+  expect(await tasksOf('paused')).toEqual(['task-225'])
+  expect(await tasksOf('late')).toEqual([])
 })
 
 test('a report of a task without a record has the words and the zone of its newest row', async () => {
@@ -131,13 +234,13 @@ async function withSuspended(name: string) {
 
 test('slots in a pause or after a retirement are not shown as missed', async () => {
   const { own } = await withSuspended('suspended.db')
-  const { lines } = await readOverview({}, own)
+  const { lines } = await overview({ span: '24h' }, own)
   expect(lines.map(({ task, suspended, next }) => [task, suspended?.kind, next === null])).toEqual([
     ['paused', 'pause', true],
     ['retired', 'retirement', true],
     ['well', undefined, false],
   ])
-  const missed = lines.map(({ cells }) => cells.filter(({ status }) => status === 'missed').length)
+  const missed = lines.map(({ cells }) => cells.filter((cell) => cell?.status === 'missed').length)
   // The grace period of the newest slot may not be over yet.
   expect([
     [0, 0, 9],
@@ -151,7 +254,9 @@ test('a report says who paused a task, and lists the retired tasks apart', async
   const { path } = await withSuspended('suspended-report.db')
   const { stdout } = await cronledger(['report', '--store', `file:${path}`, '--out', '-'])
   expect(stdout).toMatch(/>paused<\/a>.*<strong>paused<\/strong> since .* by ada: database upgrade/s)
-  expect(stdout).toMatch(/>well<\/a>.*>Retired tasks<\/h3>.*>retired<\/a>.*<strong>retired<\/strong> since /s)
+  expect(stdout).toMatch(
+    />well<\/a>.*<details id="retired"><summary>.*>retired<\/a>.*<strong>retired<\/strong> since /s,
+  )
   expect(stdout.match(/>Pauses and retirements<\/h3>/g)).toHaveLength(2)
   expect(stdout.match(/>retired<\/a>/g)).toHaveLength(1)
 })
@@ -162,6 +267,6 @@ test('a report of retired tasks only has them in their part', async () => {
   const { ledger } = reading(path)
   await ledger.retire({ task: 'a', reason: 'replaced', by: 'ada' })
   const { stdout } = await cronledger(['report', '--store', `file:${path}`, '--out', '-'])
-  expect(stdout).toMatch(/>Retired tasks<\/h3>.*>a<\/a>/s)
+  expect(stdout).toMatch(/<details id="retired" open="">.*>a<\/a>/s)
   expect(stdout).not.toContain('Tasks appear here after their first run.')
 })

@@ -20,23 +20,30 @@ export function Sign({ status }: { readonly status: Status }) {
   )
 }
 
-/** The legend of the signs and of the keys. `keys` says where the Tab key goes. False leaves the keys out. */
+/**
+ * The legend of the signs and of the keys, folded. The signs look as they do in cells. `keys` says where the Tab key goes.
+ * False leaves the keys out.
+ */
 export function Legend({ keys }: { readonly keys: string | false }) {
   return (
-    <div class="legend">
-      <ul aria-label="Legend">
+    <details class="legend" id="legend">
+      <summary>{keys ? 'Legend and keys' : 'Legend'}</summary>
+      <ul class="bar">
         {STATUSES.map((status) => (
-          <li>
-            <Badge status={status} />
+          <li class="badge">
+            <span class={`c ${status}`} aria-hidden="true">
+              {status === 'completed' ? '' : MARKS[status].sign}
+            </span>
+            {MARKS[status].word}
           </li>
         ))}
-        <li>
-          <span class="badge">
-            <span class="c completed rejected" aria-hidden="true">
-              {MARKS.completed.sign}
-            </span>
-            with rejected triggers
-          </span>
+        <li class="badge">
+          <span class="c completed rejected" aria-hidden="true" />
+          with rejected triggers
+        </li>
+        <li class="badge">
+          <span class="c paused" aria-hidden="true" />
+          paused
         </li>
       </ul>
       {keys && (
@@ -45,6 +52,6 @@ export function Legend({ keys }: { readonly keys: string | false }) {
           <kbd>Enter</kbd> opens a slot.
         </p>
       )}
-    </div>
+    </details>
   )
 }

@@ -10,6 +10,10 @@ export interface Links {
 }
 
 export interface OverviewQuery {
+  /** The span of the time axis: `24h`, `7d` or `30d`. */
+  readonly span?: string | undefined
+  /** Only tasks with this state are shown. */
+  readonly status?: string | undefined
   /** A part of the name of a task. */
   readonly q?: string | undefined
   /** Only tasks whose name comes after this one are shown. */

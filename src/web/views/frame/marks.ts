@@ -1,5 +1,5 @@
 import { isNewerSchema } from '../../../core/row/status.ts'
-import { STATUSES, type Status, type StoredRow } from '../../../core/types.ts'
+import { type Rejections, STATUSES, type Status, type StoredRow } from '../../../core/types.ts'
 
 interface Mark {
   /** A sign that a reader can recognise without its colour. */
@@ -38,10 +38,16 @@ const URGENCY: Readonly<Record<Status, number>> = {
 /** A day with several statuses shows the first of them. */
 export const MOST_URGENT_FIRST: readonly Status[] = STATUSES.toSorted((one, other) => URGENCY[one] - URGENCY[other])
 
+/** How many triggers were rejected, and how many of these were refused. The others are duplicates. */
+export type RejectedCount = Pick<Rejections, 'count' | 'refused'>
+
 /** Returns `2 duplicates, 1 refused`, or an empty text when no trigger was rejected. */
 export function rejectedText(row: StoredRow | null): string {
-  if (row === null || isNewerSchema(row)) return ''
-  const { count, refused } = row.rejections
+  return row === null || isNewerSchema(row) ? '' : rejectionsText(row.rejections)
+}
+
+/** Does the same for the rejected triggers of several rows. */
+export function rejectionsText({ count, refused }: RejectedCount): string {
   const duplicates = count - refused
   const texts = [
     duplicates > 0 && `${duplicates} ${duplicates === 1 ? 'duplicate' : 'duplicates'}`,

@@ -2,23 +2,35 @@ import { formatInstant } from '../../../core/instant.ts'
 import type { TaskFinding } from '../../../core/task/findings.ts'
 import type { Instant } from '../../../core/types.ts'
 import { countsText, findingDetail } from '../../../format/check.ts'
+import { firstRunCommand } from '../../../format/command-line.ts'
 import { printable } from '../../../format/text.ts'
 import { Sign } from '../frame/badge.tsx'
+import { Command } from '../frame/command.tsx'
 import { Heading, type HeadingLevel } from '../frame/document.tsx'
 import type { Links } from '../frame/links.ts'
-import { Time } from '../frame/time.tsx'
+import { ageText, Time } from '../frame/time.tsx'
 import { wallClock } from '../frame/wall-clock.ts'
+import type { KindsOfTasks } from './order.ts'
+import { type Outage, outageText } from './outage.ts'
+
+/** The findings of one task: the newest one of each kind, and how many there are. The newest kind comes first. */
+export interface TaskNeeds {
+  readonly task: string
+  readonly owner: string | undefined
+  readonly kinds: readonly { readonly newest: TaskFinding; readonly count: number }[]
+}
 
 /** The findings of `check`: the slots that need attention. */
 export interface Needs {
   readonly count: Readonly<Record<TaskFinding['kind'], number>>
-  /**
-   * The newest finding of each task and kind, and the number of such findings. The newest group comes first. Only the
-   * newest groups are kept when there are very many.
-   */
-  readonly groups: readonly { readonly newest: TaskFinding; readonly count: number }[]
+  /** The task with the newest finding comes first. Only the first tasks are kept when there are very many. */
+  readonly byTask: readonly TaskNeeds[]
+  /** The kinds of findings of all tasks that have one. */
+  readonly kinds: KindsOfTasks
   /** The findings by task, and newest first for each task. Some are left out when there are very many. */
   readonly found: readonly TaskFinding[]
+  /** The tasks whose problems began at about the same time. Null if there are none. */
+  readonly outage: Outage | null
   /** The span of the slots that were looked at, in words: `in the last 7d`. */
   readonly when: string
   readonly now: Instant
@@ -30,8 +42,8 @@ export interface Needs {
   readonly problems: readonly string[]
 }
 
-/** How many groups the top of the page names, which takes a line or two. The others are one click away. */
-const NAMED = 6
+/** How many tasks the top of the page names, one a line. The others are one click away. */
+const NAMED = 8
 
 /** The page says when the findings were read if that was this long before the page was made. */
 const OLD_MS = 60_000
@@ -39,36 +51,33 @@ const OLD_MS = 60_000
 interface NeedsProps {
   readonly needs: Needs
   readonly links: Links
+  /** The level of the heading. */
+  readonly level: HeadingLevel
   /** The time of the page. */
   readonly now: Instant
 }
 
-/** The summary on top of the overview. */
-export function NeedsLine({ needs, links, now }: NeedsProps) {
-  const { groups, count, problems, when, isWhole } = needs
+interface SummaryProps extends NeedsProps {
+  /** The name of the ledger, for the first command of an empty one. */
+  readonly store: string
+  /** Whether the page has the script that copies commands. */
+  readonly live: boolean
+}
+
+/** The summary on top of the overview: what needs attention, task by task. */
+export function NeedsLine({ needs, links, level, now, store, live }: SummaryProps) {
+  const { byTask, count, problems, when, outage } = needs
+  if (isEmpty(needs)) return <EmptyLedger store={store} level={level} live={live} />
   const total = totalOf(count)
   return (
-    <section
-      id="needs-line"
-      class={`needs ${total === 0 && problems.length === 0 && isWhole && !isEmpty(needs) ? 'well' : ''}`}
-      aria-label="Needs attention, summary"
-    >
-      <p>
-        {isEmpty(needs) ? (
-          <>
-            <strong>{wellText(needs)}.</strong> Run your first one with <code>cronledger run</code>.
-          </>
-        ) : total === 0 ? (
-          <>
-            <strong>{wellText(needs)}</strong> <span class="quiet">{when}.</span>
-          </>
-        ) : (
-          <>
-            <strong>{slots(needs, total)} attention:</strong> {`${countsText(count)} `}
-            <span class="quiet">{when}</span>
-          </>
-        )}
+    <section id="needs-line" class={`needs ${isWell(needs) ? 'well' : ''}`} aria-labelledby="needs-head">
+      <Heading level={level} id="needs-head">
+        {total === 0 ? wellText(needs) : `${slots(needs, total)} attention`}
+      </Heading>
+      <p class="quiet">
+        {total === 0 ? `${when[0]?.toUpperCase()}${when.slice(1)}.` : `${countsText(count)} ${when}.`}
       </p>
+      {outage !== null && <p class="outage">{outageText(outage)}</p>}
       <Extent needs={needs} now={now} />
       {problems.slice(0, 1).map((problem) => (
         <p class="problem">
@@ -84,29 +93,69 @@ export function NeedsLine({ needs, links, now }: NeedsProps) {
         </p>
       ))}
       {total > 0 && (
-        <ul>
-          {groups.slice(0, NAMED).map(({ newest: { task, slot, kind, status, schedule }, count }) => (
-            <li>
-              <a href={links.slot(task, slot)}>
-                <Sign status={status} />
-                {printable(task)} <Time at={slot} clock={wallClock(schedule.zone)} /> {kind}
-              </a>
-              {count > 1 && <span class="quiet"> and {count - 1} earlier</span>}
-            </li>
-          ))}
-          {total > Math.min(groups.length, NAMED) && (
-            <li>
-              <a href={links.needs}>All {total}</a>
-            </li>
-          )}
-        </ul>
+        <>
+          <ul>
+            {byTask.slice(0, NAMED).map((task) => (
+              <TaskFindings task={task} links={links} now={now} />
+            ))}
+          </ul>
+          <p>
+            <a href={links.needs}>{total === 1 ? 'Details' : `All ${total} slots`}</a>
+            {needs.kinds.size > NAMED && <span class="quiet"> of {needs.kinds.size} tasks</span>}
+          </p>
+        </>
       )}
     </section>
   )
 }
 
+function TaskFindings({
+  task: { task, owner, kinds },
+  links,
+  now,
+}: { readonly task: TaskNeeds } & Omit<NeedsProps, 'needs' | 'level'>) {
+  return (
+    <li>
+      <a class="task" href={links.task(task)}>
+        {printable(task)}
+      </a>
+      <span class="findings">
+        {kinds.map(({ newest: { slot, kind, status, schedule }, count }) => (
+          <span>
+            <a href={links.slot(task, slot)}>
+              <span class="badge">
+                <Sign status={status} />
+                {kind}
+              </span>{' '}
+              <Time at={slot} clock={wallClock(schedule.zone)} /> <small>({ageText(slot, now)})</small>
+            </a>
+            {count > 1 && <span class="quiet"> and {count - 1} earlier</span>}
+          </span>
+        ))}
+        {owner !== undefined && <span class="quiet">owner: {printable(owner)}</span>}
+      </span>
+    </li>
+  )
+}
+
+function EmptyLedger({ store, level, live }: Pick<SummaryProps, 'store' | 'level' | 'live'>) {
+  return (
+    <section id="needs-line" aria-labelledby="needs-head">
+      <Heading level={level} id="needs-head">
+        No tasks yet
+      </Heading>
+      <p>A task appears here after its first run. To run one, put its command in the place of YOUR_COMMAND:</p>
+      <Command
+        what="Run a batch at most once for each slot of its schedule"
+        command={firstRunCommand(store, 'nightly')}
+        live={live}
+      />
+    </section>
+  )
+}
+
 /** Says which part of the ledger the findings are about, where that is not all of it as it is now. */
-function Extent({ needs: { tasks, isWhole, now: readAt }, now }: Omit<NeedsProps, 'links'>) {
+function Extent({ needs: { tasks, isWhole, now: readAt }, now }: Pick<NeedsProps, 'needs' | 'now'>) {
   if (!isWhole) {
     const read = tasks === 1 ? '1 task was' : `${tasks} tasks were`
     return <p class="quiet">{`${read} checked so far. The others are still being checked.`}</p>
@@ -120,8 +169,12 @@ function Extent({ needs: { tasks, isWhole, now: readAt }, now }: Omit<NeedsProps
 }
 
 /** Returns whether the ledger has no tasks. */
-function isEmpty({ tasks, problems, isWhole }: Needs): boolean {
+export function isEmpty({ tasks, problems, isWhole }: Needs): boolean {
   return tasks === 0 && isWhole && problems.length === 0
+}
+
+function isWell({ count, problems, isWhole }: Needs): boolean {
+  return totalOf(count) === 0 && problems.length === 0 && isWhole
 }
 
 function wellText(needs: Needs): string {
@@ -143,16 +196,15 @@ function totalOf(count: Needs['count']): number {
   return Object.values(count).reduce((sum, number) => sum + number, 0)
 }
 
-/** The list of the findings, each with what is known about it. */
-export function NeedsList({
-  needs,
-  links,
-  level,
-  now,
-}: NeedsProps & {
-  readonly level: HeadingLevel
-}) {
-  const { found, count, problems } = needs
+/** Returns `(4) `, for the title of a page, or an empty text when nothing needs attention. */
+export function countInTitle(needs: Needs): string {
+  const total = totalOf(needs.count)
+  return total === 0 ? '' : `(${total}${atLeast(needs) === '' ? '' : '+'}) `
+}
+
+/** The list of the findings, each with what is known about it, grouped by task. */
+export function NeedsList({ needs, links, level, now }: NeedsProps) {
+  const { found, count, problems, outage } = needs
   const total = totalOf(count)
   return (
     <section id="needs" aria-labelledby="needs-title">
@@ -164,6 +216,7 @@ export function NeedsList({
         {isEmpty(needs) ? '.' : ` ${needs.when}.`}
         {total > found.length && ` Only the newest of each task and kind are shown (${found.length}).`}
       </p>
+      {outage !== null && <p class="outage">{outageText(outage)}</p>}
       <Extent needs={needs} now={now} />
       {problems.map((problem) => (
         <p class="problem">{printable(problem)}</p>
@@ -173,35 +226,64 @@ export function NeedsList({
           <table class="list stacked">
             <thead>
               <tr>
-                <th scope="col">Task and slot</th>
+                <th scope="col">Slot</th>
                 <th scope="col">Finding</th>
                 <th scope="col">Details</th>
               </tr>
             </thead>
-            <tbody>
-              {found.map((one) => (
-                <tr>
-                  <th scope="row">
-                    <a href={links.slot(one.task, one.slot)}>
-                      {printable(one.task)} <Time at={one.slot} clock={wallClock(one.schedule.zone)} />
-                    </a>
-                  </th>
-                  <td>
-                    <span class="badge">
-                      <Sign status={one.status} />
-                      {one.kind}
-                    </span>
-                  </td>
-                  <td class="wide">
-                    {printable(findingDetail(one, needs.now))}
-                    {one.owner !== undefined && <span class="quiet"> · owner: {printable(one.owner)}</span>}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
+            {newestTaskFirst(found).map((own) => (
+              <FindingsOfTask found={own} links={links} now={needs.now} />
+            ))}
           </table>
         </section>
       )}
     </section>
+  )
+}
+
+/** Returns the findings of each task. The task with the newest finding comes first. */
+function newestTaskFirst(found: readonly TaskFinding[]): readonly (readonly TaskFinding[])[] {
+  const byTask = new Map<string, TaskFinding[]>()
+  for (const one of found) {
+    const own = byTask.get(one.task)
+    if (own === undefined) byTask.set(one.task, [one])
+    else own.push(one)
+  }
+  return [...byTask.values()].sort((one, other) => (other[0]?.slot ?? 0) - (one[0]?.slot ?? 0))
+}
+
+function FindingsOfTask({
+  found,
+  links,
+  now,
+}: { readonly found: readonly TaskFinding[] } & Pick<NeedsProps, 'links' | 'now'>) {
+  const { task = '', owner } = found[0] ?? {}
+  return (
+    <tbody>
+      <tr class="group">
+        <th scope="rowgroup" colspan={3}>
+          <strong>
+            <a href={links.task(task)}>{printable(task)}</a>
+          </strong>
+          {owner !== undefined && <span class="quiet"> · owner: {printable(owner)}</span>}
+        </th>
+      </tr>
+      {found.map((one) => (
+        <tr>
+          <th scope="row">
+            <a href={links.slot(task, one.slot)}>
+              <Time at={one.slot} clock={wallClock(one.schedule.zone)} /> <small>({ageText(one.slot, now)})</small>
+            </a>
+          </th>
+          <td>
+            <span class="badge">
+              <Sign status={one.status} />
+              {one.kind}
+            </span>
+          </td>
+          <td>{printable(findingDetail(one, now))}</td>
+        </tr>
+      ))}
+    </tbody>
   )
 }

@@ -1,203 +1,177 @@
 import type { Child } from 'hono/jsx'
-import type { FoundSuspension } from '../../../core/task/suspensions.ts'
-import type { Instant, Status } from '../../../core/types.ts'
+import { keysOf } from '../../../core/objects.ts'
 import { printable } from '../../../format/text.ts'
 import { Legend } from '../frame/badge.tsx'
-import { Cell } from '../frame/cell.tsx'
 import { Heading } from '../frame/document.tsx'
-import type { Links, OverviewQuery } from '../frame/links.ts'
-import { MARKS } from '../frame/marks.ts'
-import { Time } from '../frame/time.tsx'
-import { type WallClock, wordsIn } from '../frame/wall-clock.ts'
-import { SuspensionInForce } from '../task/suspensions.tsx'
+import type { OverviewQuery } from '../frame/links.ts'
+import { DEFAULT_SPAN, SPANS, type SpanName } from './axis.ts'
+import { Grid, GridGroup, GridLine, type GridProps, type TaskLine } from './grid.tsx'
+import { groupTasks, type StateCounts, type TaskState } from './order.ts'
 
-/** How many slots the line of a task shows: two months of a nightly task. A wide screen has room for them. */
-export const CELLS = 60
-
-export interface SlotCell {
-  readonly slot: Instant
-  readonly status: Status
-  /** The rejected triggers in words. Empty when there are none. */
-  readonly rejected: string
-}
-
-export interface TaskLine {
-  readonly task: string
-  readonly clock: WallClock
-  /** The schedule in words. */
-  readonly words: string
-  readonly expression: string
-  /** The newest slots, oldest first. */
-  readonly cells: readonly SlotCell[]
-  readonly lastSuccess: Instant | null
-  readonly next: Instant | null
-  /** The pause or the retirement that is in force. */
-  readonly suspended: FoundSuspension | null
-  /** Why the slots could not be read. Null when they could be read. */
-  readonly problem: string | null
-}
-
-export interface OverviewModel {
+export interface OverviewModel extends Pick<GridProps, 'axis'> {
   readonly lines: readonly TaskLine[]
+  /** The names of the tasks that need attention. */
+  readonly attention: ReadonlySet<string>
+  readonly span: SpanName
+  /** The state that all tasks have, or null. */
+  readonly state: TaskState | null
+  /** How many tasks have each state. On a page of a large ledger, these are the findings of all tasks. */
+  readonly counts: StateCounts
+  /** The number of tasks without the filter by state, on a large ledger on all pages. Null if it is not known. */
+  readonly total: number | null
+  /** Whether the ledger has more tasks than one page. */
+  readonly isLarge: boolean
   readonly query: OverviewQuery
   /** The task after which the next page begins. Null on the last page. */
   readonly more: string | null
 }
 
-export function Overview({ model, links, live }: { readonly model: OverviewModel } & GridProps) {
-  const { lines, query } = model
-  const retired = lines.filter(isRetiredLine)
-  const others = lines.filter((line) => !isRetiredLine(line))
+type OverviewProps = { readonly model: OverviewModel } & Omit<GridProps, 'axis'>
+
+/** All tasks on one time axis, with a search and filters. */
+export function Overview({ model, links, now, live }: OverviewProps) {
+  const { lines, attention, axis, query, more } = model
+  const grid = { axis, links, now, live }
   return (
-    <OverviewFrame query={query} more={model.more} links={links} live={live}>
-      {lines.length === 0 && <p class="empty">{emptyText(query)}</p>}
-      {others.length > 0 && (
-        <Grid>
-          {others.map((line) => (
-            <GridLine line={line} links={links} live={live} />
+    <section id="overview" aria-labelledby="overview-title">
+      <div class="bar tools">
+        <Heading level={2} id="overview-title">
+          Tasks
+        </Heading>
+        <Search query={query} />
+        <States model={model} links={links} />
+        <Spans model={model} links={links} />
+      </div>
+      <div id="tasks" data-q={query.q ?? ''} data-complete={model.isLarge ? undefined : ''}>
+        {lines.length === 0 ? (
+          <p class="empty">{emptyText(model)}</p>
+        ) : (
+          <GridOfTasks lines={lines} attention={attention} {...grid} />
+        )}
+        {model.isLarge && <p class="quiet">{largeText(model)}</p>}
+        <nav class="pages" aria-label="Pages of tasks">
+          {query.after && <a href={links.overview({ ...query, after: undefined })}>First tasks</a>}
+          {more !== null && <a href={links.overview({ ...query, after: more })}>More tasks</a>}
+        </nav>
+      </div>
+      {lines.length > 0 && <Legend keys="from task to task" />}
+    </section>
+  )
+}
+
+function GridOfTasks({ lines, attention, ...grid }: Pick<OverviewModel, 'lines' | 'attention'> & GridProps) {
+  const retired = lines.filter(isRetiredLine)
+  const groups = groupTasks(
+    lines.filter((line) => !isRetiredLine(line)),
+    ({ task }) => attention.has(task),
+  )
+  return (
+    <>
+      {groups.length > 0 && (
+        <Grid axis={grid.axis}>
+          {groups.map(({ name, tasks }) => (
+            <GridGroup name={name} tasks={tasks.length} axis={grid.axis}>
+              {tasks.map((line) => (
+                <GridLine line={line} {...grid} />
+              ))}
+            </GridGroup>
           ))}
         </Grid>
       )}
-      <RetiredTasks lines={retired} links={links} live={live} />
-    </OverviewFrame>
+      <RetiredTasks count={retired.length} isOpen={groups.length === 0} axis={grid.axis}>
+        {retired.map((line) => (
+          <GridLine line={line} {...grid} />
+        ))}
+      </RetiredTasks>
+    </>
   )
 }
 
-/** Returns whether the task of a line belongs in the part of the retired tasks. */
-export function isRetiredLine({ suspended }: TaskLine): boolean {
+function isRetiredLine({ suspended }: TaskLine): boolean {
   return suspended?.kind === 'retirement'
 }
 
-/** The tasks that were removed. They are apart, because they need no attention. */
-export function RetiredTasks({ lines, links, live }: Pick<OverviewModel, 'lines'> & GridProps) {
-  if (lines.length === 0) return null
-  return (
-    <section aria-labelledby="retired-title">
-      <Heading level={live ? 2 : 3} id="retired-title">
-        Retired tasks
-      </Heading>
-      <Grid>
-        {lines.map((line) => (
-          <GridLine line={line} links={links} live={live} />
-        ))}
-      </Grid>
-    </section>
-  )
-}
-
-/** The heading, the search and the legend around the tasks. */
-export function OverviewFrame({
-  query,
-  more,
-  links,
-  live,
+/** The tasks that were removed. They are folded, because they need no attention. The children are the lines. */
+export function RetiredTasks({
+  count,
+  isOpen,
+  axis,
   children,
-}: Omit<OverviewModel, 'lines'> & GridProps & { readonly children?: Child }) {
+}: {
+  readonly count: number
+  readonly isOpen: boolean
+  readonly children?: Child
+} & Pick<GridProps, 'axis'>) {
+  if (count === 0) return null
   return (
-    <section id="overview" aria-labelledby="overview-title">
-      <div class="bar">
-        <Heading level={live ? 1 : 2} id="overview-title">
-          Tasks
-        </Heading>
-        {live && <Search q={query.q ?? ''} />}
-      </div>
-      <Legend keys={live && 'from task to task'} />
-      {children}
-      <nav class="pages" aria-label="Pages of tasks">
-        {query.after && <a href={links.overview({ q: query.q })}>First tasks</a>}
-        {more !== null && <a href={links.overview({ q: query.q, after: more })}>More tasks</a>}
-      </nav>
-    </section>
+    <details id="retired" open={isOpen}>
+      <summary>
+        Retired <small>{count === 1 ? '1 task' : `${count} tasks`}</small>
+      </summary>
+      <Grid axis={axis}>
+        <tbody>{children}</tbody>
+      </Grid>
+    </details>
   )
 }
 
-function emptyText({ q, after }: OverviewQuery): string {
-  if (q) return `No task has ${JSON.stringify(printable(q))} in its name.`
+function emptyText({ query: { q, after }, state }: OverviewModel): string {
+  if (q)
+    return `No task ${state === null ? '' : `with the status ${state} `}has ${JSON.stringify(printable(q))} in its name.`
+  if (state !== null) return `No task has the status ${state}.`
   return after ? 'There are no more tasks.' : 'Tasks appear here after their first run.'
 }
 
-function Search({ q }: { readonly q: string }) {
+function largeText({ lines, total }: OverviewModel): string {
+  const shown =
+    total === null ? `${lines.length} tasks on this page.` : `${lines.length} of ${total.toLocaleString('en')} tasks.`
+  return `${shown} The findings above are of all tasks.`
+}
+
+/** A search by name. The script also searches while a person types, and writes how many tasks it found. */
+function Search({ query: { q, span, status } }: { readonly query: OverviewQuery }) {
   return (
     <search>
       <form method="get" action="/">
         <label for="q">Name</label>
-        <input id="q" type="search" name="q" value={q} maxlength={128} autocomplete="off" spellcheck={false} />
+        <input id="q" type="search" name="q" value={q ?? ''} maxlength={128} autocomplete="off" spellcheck={false} />
+        {span && <input type="hidden" name="span" value={span} />}
+        {status && <input type="hidden" name="status" value={status} />}
         <button type="submit">Find</button>
+        <output id="found" class="quiet" />
       </form>
     </search>
   )
 }
 
-interface GridProps {
-  readonly links: Links
-  /** Whether the page has the script for the arrow keys. Only then may the Tab key skip most of the cells. */
-  readonly live: boolean
-}
-
-/** The table of the tasks. Its children are `GridLine`s. */
-export function Grid({ children }: { readonly children?: Child }) {
+function Spans({ model: { span, query }, links }: Pick<OverviewProps, 'model' | 'links'>) {
   return (
-    <table class="grid" data-roving>
-      <thead>
-        <tr>
-          <th scope="col">Task</th>
-          <th scope="col" class="cells">
-            Slots, newest on the right
-          </th>
-          <th scope="col" class="when">
-            Last success
-          </th>
-          <th scope="col" class="when">
-            Next slot
-          </th>
-        </tr>
-      </thead>
-      <tbody>{children}</tbody>
-    </table>
+    <nav id="spans" class="choices" aria-label="Time span">
+      {keysOf(SPANS).map((name) => (
+        <a
+          href={links.overview({ ...query, span: name === DEFAULT_SPAN ? undefined : name })}
+          aria-current={name === span ? 'true' : undefined}
+        >
+          {SPANS[name].words}
+        </a>
+      ))}
+    </nav>
   )
 }
 
-export function GridLine({ line, links, live }: { readonly line: TaskLine } & GridProps) {
-  const { task, clock, words, expression, cells, lastSuccess, next, suspended, problem } = line
+/** The filter by state. It is hidden where all tasks are as usual. */
+function States({ model: { counts, state, total, query }, links }: Pick<OverviewProps, 'model' | 'links'>) {
+  const href = (status: TaskState | undefined) => links.overview({ ...query, status, after: undefined })
   return (
-    <tr id={`line-${encodeURIComponent(task)}`}>
-      <th scope="row" class="name">
-        <a href={links.task(task)}>{printable(task)}</a>
-        <span class="words" title={printable(expression)}>
-          {printable(wordsIn(clock.zone, words))}
-        </span>
-        {suspended !== null && <SuspensionInForce found={suspended} clock={clock} />}
-      </th>
-      {problem === null ? (
-        <>
-          <td class="cells">
-            {cells.map((cell, index) => (
-              <Cell
-                href={links.slot(task, cell.slot)}
-                status={cell.status}
-                facts={[
-                  printable(task),
-                  `${clock.time(cell.slot)} ${clock.zone}`,
-                  MARKS[cell.status].word,
-                  cell.rejected,
-                ]}
-                isRejected={cell.rejected !== ''}
-                isStop={!live || index === cells.length - 1}
-              />
-            ))}
-          </td>
-          <td class="when" data-name="Last success">
-            {lastSuccess === null ? <small>not in the slots shown</small> : <Time at={lastSuccess} clock={clock} />}
-          </td>
-          <td class="when" data-name="Next slot">
-            {next === null ? <small>none</small> : <Time at={next} clock={clock} />}
-          </td>
-        </>
-      ) : (
-        <td colspan={3} class="problem">
-          {printable(problem)}
-        </td>
-      )}
-    </tr>
+    <nav id="states" class="choices" aria-label="Filter by status" hidden={counts.length === 0 && state === null}>
+      <a href={href(undefined)} aria-current={state === null ? 'true' : undefined}>
+        All {total ?? ''}
+      </a>
+      {counts.map(({ state: one, count }) => (
+        <a href={href(one)} aria-current={one === state ? 'true' : undefined}>
+          {`${one[0]?.toUpperCase()}${one.slice(1)} ${count}`}
+        </a>
+      ))}
+    </nav>
   )
 }

@@ -1,74 +1,78 @@
 import { expect, test } from 'vitest'
-import { NO_FINDINGS } from '../../../../src/core/task/findings.ts'
 import { SERVED } from '../../../../src/web/views/frame/links.ts'
-import { type Needs, NeedsLine, NeedsList } from '../../../../src/web/views/overview/needs.tsx'
-import { FAILED, NOW, rowWith } from '../../../support/rows.ts'
+import { countInTitle, type Needs, NeedsLine, NeedsList } from '../../../../src/web/views/overview/needs.tsx'
+import { ILL, LATER, WELL } from '../../../support/page-needs.ts'
 
-const row = rowWith({ ending: FAILED })
-const found = {
-  kind: 'failed',
-  status: 'failed',
-  task: 'nightly',
-  slot: row.slot,
-  row,
-  schedule: { expression: '0 12 * * *', zone: 'Asia/Tokyo' },
-} as const
-const well: Needs = {
-  tasks: 3,
-  isWhole: true,
-  count: NO_FINDINGS,
-  groups: [],
-  found: [],
-  when: 'in the last 7d',
-  now: NOW,
-  problems: [],
-}
-const ill: Needs = {
-  ...well,
-  count: { ...well.count, failed: 1 },
-  groups: [{ newest: found, count: 1 }],
-  found: [found],
-}
-
-const textOf = (html: unknown) => String(html).replace(/<[^>]*>/g, '')
+const textOf = (html: unknown) =>
+  String(html)
+    .replace(/<[^>]*>/g, '')
+    .replaceAll('&#39;', "'")
+const line = (needs: Needs) =>
+  textOf(NeedsLine({ needs, links: SERVED, level: 1, now: LATER, store: 'file:/a b.db', live: true }))
 
 test.each<[Needs, string]>([
-  [well, 'No problems found in the last 7d.'],
-  [{ ...well, tasks: 0 }, 'No tasks yet. Run your first one with cronledger run.'],
-  [{ ...well, problems: ['task x: no'] }, 'It is unknown whether there were problems in the last 7d.task x: no'],
-  [ill, '1 slot needs attention: 1 failed in the last 7d✗'],
+  [WELL, 'No problems foundIn the last 7d.'],
+  [{ ...WELL, problems: ['task x: no'] }, 'It is unknown whether there were problemsIn the last 7d.task x: no'],
   [
-    { ...ill, problems: ['task x: no', 'task y: no', 'task z: no'] },
-    'At least 1 slot needs attention: 1 failed in the last 7dtask x: no and 2 more tasks✗',
+    { ...WELL, isWhole: false, tasks: 1 },
+    'No problems found so farIn the last 7d.1 task was checked so far. The others are still being checked.',
   ],
+  [{ ...WELL, now: LATER - 59_999 }, 'No problems foundIn the last 7d.'],
   [
-    { ...well, isWhole: false, tasks: 1 },
-    'No problems found so far in the last 7d.1 task was checked so far. The others are still being checked.',
-  ],
-  [
-    { ...ill, isWhole: false },
-    'At least 1 slot needs attention: 1 failed in the last 7d3 tasks were checked so far. The others are still being checked.✗',
-  ],
-  [{ ...well, now: NOW - 59_999 }, 'No problems found in the last 7d.'],
-  [
-    { ...well, now: Date.parse('2026-11-24T01:02:03.456Z') },
-    'No problems found in the last 7d.Checked at 2026-11-24T01:02:03Z.',
+    { ...WELL, now: Date.parse('2026-11-24T01:02:03.456Z') },
+    'No problems foundIn the last 7d.Checked at 2026-11-24T01:02:03Z.',
   ],
 ])('in one line', (needs, text) => {
-  const slot = 'Fnightly 2026-11-24 12:00 +09:00 2026-11-24 03:00 UTC failed'
-  expect(textOf(NeedsLine({ needs, links: SERVED, now: NOW }))).toBe(text.replace('✗', slot))
+  expect(line(needs)).toBe(text)
+})
+
+test('an incomplete answer says "at least", and names the first task that cannot be checked', () => {
+  const problems = ['task x: no', 'task y: no', 'task z: no']
+  expect(line({ ...ILL, problems })).toMatch(/^At least 6 slots need attention.*task x: no and 2 more tasks/)
+  expect(line({ ...ILL, isWhole: false })).toMatch(/^At least 6 slots need attention.*3 tasks were checked so far\./)
+})
+
+test('the findings of a task stand together, with their age and the owner', () => {
+  expect(line(ILL)).toMatch(
+    /nightlyMmissed 2026-11-24 12:00 \+09:00 .* \(1 h ago\) and 1 earlierFfailed .*weekly!overdue .*owner: the data team/,
+  )
+})
+
+test('at most eight tasks are named', () => {
+  const byTask = Array.from(
+    { length: 12 },
+    (_, index) => ({ ...ILL.byTask[0], task: `task-${index}` }) as Needs['byTask'][number],
+  )
+  const kinds = new Map(byTask.map(({ task }) => [task, new Set(['failed'] as const)]))
+  const text = line({ ...ILL, byTask, kinds })
+  expect(text.match(/task-\d+/g)).toHaveLength(8)
+  expect(text).toMatch(/All 6 slots of 12 tasks$/)
+})
+
+test('an empty ledger shows a first command, and no success', () => {
+  const html = String(
+    NeedsLine({ needs: { ...WELL, tasks: 0 }, links: SERVED, level: 1, now: LATER, store: 'file:/a b.db', live: true }),
+  )
+  expect(html).not.toContain('well')
+  expect(textOf(html)).toContain(
+    "cronledger run --store 'file:/a b.db' --task nightly --schedule '0 3 * * *' -- YOUR_COMMAND",
+  )
+})
+
+test('the title has the number of slots', () => {
+  expect(countInTitle(WELL)).toBe('')
+  expect(countInTitle(ILL)).toBe('(6) ')
+  expect(countInTitle({ ...ILL, isWhole: false })).toBe('(6+) ')
 })
 
 test('as a list', () => {
-  const list = (needs: Needs) => textOf(NeedsList({ needs, links: SERVED, level: 1, now: NOW }))
-  expect(list({ ...ill, problems: ['task x: no'] })).toMatch(
-    /^Needs attentionAt least 1 failed in the last 7d\.task x: no/,
+  const list = (needs: Needs) => textOf(NeedsList({ needs, links: SERVED, level: 1, now: LATER }))
+  expect(list({ ...ILL, problems: ['task x: no'] })).toMatch(
+    /^Needs attentionAt least 2 missed, 1 failed, .* in the last 7d\. Only the newest .*task x: no/,
   )
-  expect(list({ ...ill, isWhole: false })).toMatch(
-    /^Needs attentionAt least 1 failed in the last 7d\.3 tasks were checked so far\. The others are still being checked\./,
-  )
-  expect(list({ ...well, problems: ['task x: no'] })).toBe(
+  expect(list({ ...ILL, isWhole: false })).toMatch(/3 tasks were checked so far\. The others are still being checked\./)
+  expect(list({ ...WELL, problems: ['task x: no'] })).toBe(
     'Needs attentionIt is unknown whether there were problems in the last 7d.task x: no',
   )
-  expect(list({ ...well, tasks: 0 })).toBe('Needs attentionNo tasks yet.')
+  expect(list({ ...WELL, tasks: 0 })).toBe('Needs attentionNo tasks yet.')
 })

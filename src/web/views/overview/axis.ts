@@ -1,0 +1,173 @@
+import { DAY_MS } from '../../../core/duration.ts'
+import { isZone, openZone, type Zone } from '../../../core/schedule/zone.ts'
+import type { Instant } from '../../../core/types.ts'
+import { type WallClock, wallClock } from '../frame/wall-clock.ts'
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+
+/** The spans of the overview, each with its columns. */
+export const SPANS = {
+  '24h': { words: '24 h', columns: 48, stepMs: 30 * MINUTE_MS },
+  '7d': { words: '7 d', columns: 42, stepMs: 4 * HOUR_MS },
+  '30d': { words: '30 d', columns: 30, stepMs: DAY_MS },
+} as const
+export type SpanName = keyof typeof SPANS
+export const DEFAULT_SPAN: SpanName = '7d'
+
+/** The time from `from` to `to`, which is not part of it. */
+export interface Column {
+  readonly from: Instant
+  readonly to: Instant
+}
+
+/** The time axis that all tasks of an overview share. Its columns follow each other, the oldest first. */
+export interface Axis {
+  readonly clock: WallClock
+  /** The usual length of a column. A column in which the clocks change may be shorter or longer. */
+  readonly stepMs: number
+  readonly columns: readonly Column[]
+}
+
+/** Returns the axis that ends with the column of `now`. */
+export function axisUntil(now: Instant, zone: string, span: SpanName): Axis {
+  const { columns: count, stepMs } = SPANS[span]
+  const clock = wallClock(zone)
+  const columnAt = columnsOf(clock, stepMs)
+  const columns = [columnAt(now)]
+  while (columns.length < count) columns.unshift(columnAt((columns[0]?.from ?? now) - 1))
+  return { clock, stepMs, columns }
+}
+
+const MAX_COLUMNS = 60
+const WEEK_MS = 7 * DAY_MS
+const STEPS_MS = [30 * MINUTE_MS, 4 * HOUR_MS, DAY_MS, WEEK_MS] as const
+
+/** Returns the axis of a report, with at most 60 columns. The columns of a very long span are several weeks long. */
+export function axisBetween(
+  { since, until }: { readonly since: Instant; readonly until: Instant },
+  zone: string,
+): Axis {
+  const clock = wallClock(zone)
+  // The first and the last column may lie partly outside of the span.
+  const fits = (stepMs: number) => Math.ceil((until - since) / stepMs) + 1 <= MAX_COLUMNS
+  const weeks = Math.ceil((until - since) / WEEK_MS / (MAX_COLUMNS - 1))
+  const stepMs = STEPS_MS.find(fits) ?? weeks * WEEK_MS
+  const columnAt = columnsOf(clock, stepMs)
+  const columns: Column[] = []
+  for (let at = since; at < until; at = columns.at(-1)?.to ?? until) columns.push(columnAt(at))
+  return { clock, stepMs, columns }
+}
+
+/** 1970-01-01 was a Thursday, and a week begins on a Monday. */
+const TO_MONDAY_MS = 3 * DAY_MS
+
+/**
+ * Returns the function that finds the column of an instant. A column begins where the local clock passes a multiple of the
+ * step. So a time that the clocks skip has no column. A short column whose time comes twice is there twice, and a long one
+ * becomes longer.
+ */
+function columnsOf({ zone: name }: WallClock, stepMs: number): (at: Instant) => Column {
+  const zone = openZone(isZone(name) ? name : 'UTC')
+  const shift = stepMs % WEEK_MS === 0 ? TO_MONDAY_MS : 0
+  const indexOf = (local: number) => Math.floor((local + shift) / stepMs)
+  return (at) => {
+    const index = indexOf(at + pieceOf(zone, at).offset)
+    return { from: firstOf(at), to: endOf(at) }
+
+    function firstOf(instant: Instant): Instant {
+      const piece = pieceOf(zone, instant)
+      const start = index * stepMs - shift - piece.offset
+      // At the begin of a piece, the clocks may just have been put back to this time.
+      if (start > piece.from) return start
+      const before = pieceOf(zone, piece.from - 1)
+      return indexOf(piece.from - 1 + before.offset) === index ? firstOf(piece.from - 1) : piece.from
+    }
+
+    function endOf(instant: Instant): Instant {
+      const piece = pieceOf(zone, instant)
+      const end = (index + 1) * stepMs - shift - piece.offset
+      if (end < piece.to) return end
+      return indexOf(piece.to + pieceOf(zone, piece.to).offset) === index ? endOf(piece.to) : piece.to
+    }
+  }
+}
+
+/** Returns the stretch of time around an instant in which the clocks do not change, in milliseconds. */
+function pieceOf(zone: Zone, at: Instant) {
+  const { from, to, offset } = zone.pieceAt(Math.floor(at / 1000))
+  return { from: from * 1000, to: to * 1000, offset: offset * 1000 }
+}
+
+/** Returns the zone that all clocks share, or else UTC. */
+export function sharedZone(clocks: Iterable<WallClock>): string {
+  const zones = new Set([...clocks].map(({ zone }) => zone))
+  return zones.size === 1 ? ([...zones][0] ?? 'UTC') : 'UTC'
+}
+
+/** Returns the length of the columns in words. */
+export function stepText(stepMs: number): string {
+  if (stepMs < HOUR_MS) return `${stepMs / MINUTE_MS} min`
+  if (stepMs < DAY_MS) return `${stepMs / HOUR_MS} h`
+  return stepMs === DAY_MS ? '1 day' : `${stepMs / DAY_MS} days`
+}
+
+const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+
+/** A text for a group of columns, if it has at least `room` columns. */
+type Choice = readonly [room: number, text: string]
+
+/**
+ * Returns the label of each column: a text at the first column of each hour block, day, week or month, and otherwise null.
+ * A label has no more letters than the columns up to the next label have room for.
+ */
+export function labelsOf({ clock, stepMs, columns }: Axis): readonly (string | null)[] {
+  const starts = columns.map(({ from }) => clock.time(from))
+  const keys = starts.map((text) => groupOf(text, stepMs))
+  let isFirst = true
+  return starts.map((text, index) => {
+    if (index > 0 && keys[index] === keys[index - 1]) return null
+    const next = keys.findIndex((key, other) => other > index && key !== keys[index])
+    const room = (next < 0 ? columns.length : next) - index
+    const label = choicesOf(text, stepMs, isFirst).find(([needed]) => room >= needed)?.[1] ?? null
+    // The first label of an axis of hours is a date. A short one at the begin has no room for it.
+    isFirst &&= label === null
+    return label
+  })
+}
+
+/** Returns what the columns of one label have in common. `text` is the local time at which a column begins. */
+function groupOf(text: string, stepMs: number): string {
+  if (stepMs < HOUR_MS) return `${text.slice(0, 10)} ${Math.floor(Number(text.slice(11, 13)) / 4)}`
+  if (stepMs < DAY_MS) return text.slice(0, 10)
+  if (stepMs < WEEK_MS) return String(Math.floor((Date.parse(text.slice(0, 10)) + TO_MONDAY_MS) / WEEK_MS))
+  return text.slice(0, stepMs < 4 * WEEK_MS ? 7 : 4)
+}
+
+function choicesOf(text: string, stepMs: number, isFirst: boolean): readonly Choice[] {
+  const date = new Date(Date.parse(text.slice(0, 10)))
+  const day = DAYS[date.getUTCDay()] ?? ''
+  const month = MONTHS[date.getUTCMonth()] ?? ''
+  const number = date.getUTCDate()
+  const days: readonly Choice[] = [
+    [7, `${day} ${number} ${month}`],
+    [4, `${day} ${number}`],
+    [2, day],
+  ]
+  if (stepMs < HOUR_MS) return isFirst || text.endsWith(' 00:00') ? days : [[3, text.slice(11)]]
+  if (stepMs < DAY_MS) return days
+  if (stepMs < WEEK_MS) {
+    return [
+      [4, `${number} ${month}`],
+      [2, String(number)],
+    ]
+  }
+  const year = text.slice(0, 4)
+  return stepMs < 4 * WEEK_MS
+    ? [
+        [5, `${month} ${year}`],
+        [2, month],
+      ]
+    : [[3, year]]
+}

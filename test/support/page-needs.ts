@@ -1,0 +1,61 @@
+import { NO_FINDINGS, type TaskFinding } from '../../src/core/task/findings.ts'
+import type { Needs } from '../../src/web/views/overview/needs.tsx'
+import { FAILED, LEASE_MS, NOW, pending, rowWith, SUCCEEDED } from './rows.ts'
+
+// Findings for tests of the views.
+
+const schedule = { expression: '0 12 * * *', zone: 'Asia/Tokyo' }
+const { slot } = rowWith({})
+/** An hour after the slot of all findings. */
+export const LATER = NOW + 3_600_000
+const live = { ...pending(rowWith({})), leaseUntil: LATER + LEASE_MS }
+
+/** A finding of each kind. */
+export const FINDINGS: readonly TaskFinding[] = [
+  { kind: 'missed', status: 'missed', slot, task: 'nightly', schedule },
+  { kind: 'failed', status: 'failed', slot, task: 'nightly', schedule, row: rowWith({ ending: FAILED }) },
+  { kind: 'stale', status: 'stale', slot, task: 'nightly', schedule, row: rowWith({}) },
+  { kind: 'overdue', status: 'overdue', slot, task: 'weekly', schedule, row: live, owner: 'the data team' },
+  {
+    kind: 'late',
+    status: 'completed',
+    slot,
+    task: 'weekly',
+    schedule,
+    row: rowWith({ ending: SUCCEEDED }),
+    owner: 'the data team',
+  },
+]
+
+/** Nothing needs attention. */
+export const WELL: Needs = {
+  tasks: 3,
+  isWhole: true,
+  count: NO_FINDINGS,
+  byTask: [],
+  kinds: new Map(),
+  found: [],
+  outage: null,
+  when: 'in the last 7d',
+  now: LATER,
+  problems: [],
+}
+
+/** One slot of each kind needs attention, and two were missed. */
+export const ILL: Needs = {
+  ...WELL,
+  count: { missed: 2, failed: 1, stale: 1, overdue: 1, late: 1 },
+  byTask: ['nightly', 'weekly'].map((task) => {
+    const own = FINDINGS.filter((found) => found.task === task)
+    return {
+      task,
+      owner: own[0]?.owner,
+      kinds: own.map((newest) => ({ newest, count: newest.kind === 'missed' ? 2 : 1 })),
+    }
+  }),
+  kinds: new Map<string, ReadonlySet<TaskFinding['kind']>>([
+    ['nightly', new Set(['missed', 'failed', 'stale'] as const)],
+    ['weekly', new Set(['overdue', 'late'] as const)],
+  ]),
+  found: FINDINGS,
+}

@@ -1,0 +1,140 @@
+import { describe, expect, test } from 'vitest'
+import { wallClock } from '../../../../src/web/views/frame/wall-clock.ts'
+import { axisBetween, axisUntil, labelsOf, SPANS, sharedZone } from '../../../../src/web/views/overview/axis.ts'
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+
+const begins = (zone: string, axis: { readonly columns: readonly { readonly from: number }[] }) =>
+  axis.columns.map(({ from }) => wallClock(zone).time(from))
+
+describe.each(['UTC', 'Asia/Tokyo', 'Asia/Kolkata', 'America/New_York', 'Australia/Lord_Howe', 'America/Havana'])(
+  'in %s',
+  (zone) => {
+    // The days around the changes of the clocks, and times at the edge of a column.
+    const times = [
+      Date.parse('2026-11-26T03:00:00Z'),
+      Date.parse('2026-11-26T02:59:59.999Z'),
+      Date.parse('2026-03-08T12:00:00Z'),
+      Date.parse('2026-11-01T16:17:18Z'),
+      Date.parse('2026-04-05T01:00:00Z'),
+      Date.parse('2026-10-04T01:00:00Z'),
+    ]
+    test.each(['24h', '7d', '30d'] as const)('%s: the columns follow each other, and the last one has now', (span) => {
+      for (const now of times) {
+        const { columns } = axisUntil(now, zone, span)
+        expect(columns).toHaveLength(SPANS[span].columns)
+        for (const [index, { from, to }] of columns.entries()) {
+          expect(from).toBeLessThan(to)
+          expect(to).toBe(columns[index + 1]?.from ?? to)
+        }
+        const last = columns.at(-1)
+        expect(last && last.from <= now && now < last.to).toBe(true)
+      }
+    })
+  },
+)
+
+test('columns begin at round local times, also in a zone of half an hour', () => {
+  const now = Date.parse('2026-11-26T03:10:00Z')
+  expect(begins('Asia/Kolkata', axisUntil(now, 'Asia/Kolkata', '7d')).slice(-3)).toEqual([
+    '2026-11-26 00:00',
+    '2026-11-26 04:00',
+    '2026-11-26 08:00',
+  ])
+  expect(begins('Asia/Kolkata', axisUntil(now, 'Asia/Kolkata', '24h')).at(-1)).toBe('2026-11-26 08:30')
+  expect(begins('Asia/Kolkata', axisUntil(now, 'Asia/Kolkata', '30d')).at(-1)).toBe('2026-11-26 00:00')
+})
+
+test('now at the begin of a column is in it', () => {
+  const now = Date.parse('2026-11-26T04:00:00Z')
+  expect(axisUntil(now, 'UTC', '7d').columns.at(-1)).toEqual({ from: now, to: now + 4 * HOUR_MS })
+  expect(axisUntil(now - 1, 'UTC', '7d').columns.at(-1)).toEqual({ from: now - 4 * HOUR_MS, to: now })
+})
+
+test('a change of the clocks: no column is empty, and a time that comes twice is there twice', () => {
+  const spring = begins('America/New_York', axisUntil(Date.parse('2026-03-08T08:00:00Z'), 'America/New_York', '24h'))
+  expect(spring.slice(-4)).toEqual(['2026-03-08 01:30', '2026-03-08 03:00', '2026-03-08 03:30', '2026-03-08 04:00'])
+  const autumn = begins('America/New_York', axisUntil(Date.parse('2026-11-01T07:00:00Z'), 'America/New_York', '24h'))
+  expect(autumn.slice(-5)).toEqual([
+    '2026-11-01 01:00',
+    '2026-11-01 01:30',
+    '2026-11-01 01:00',
+    '2026-11-01 01:30',
+    '2026-11-01 02:00',
+  ])
+  const lengths = (at: string, span: '7d' | '30d') => {
+    const { from, to } = axisUntil(Date.parse(at), 'America/New_York', span).columns.at(-1) ?? { from: 0, to: 0 }
+    return (to - from) / HOUR_MS
+  }
+  expect(lengths('2026-03-08T06:00:00Z', '7d')).toBe(3)
+  expect(lengths('2026-11-01T06:30:00Z', '7d')).toBe(5)
+  expect(lengths('2026-03-08T12:00:00Z', '30d')).toBe(23)
+  expect(lengths('2026-11-01T12:00:00Z', '30d')).toBe(25)
+})
+
+test.each([
+  [1, 30],
+  [1.2, 30],
+  [2, 4 * 60],
+  [9, 4 * 60],
+  [10, 24 * 60],
+  [59, 24 * 60],
+  [60, 7 * 24 * 60],
+  [365, 7 * 24 * 60],
+  [460, 14 * 24 * 60],
+  [3_660, 63 * 24 * 60],
+])('a report of %d days has columns of %d minutes', (days, minutes) => {
+  const until = Date.parse('2026-11-26T03:10:00Z')
+  const since = until - days * DAY_MS
+  for (const zone of ['UTC', 'Europe/Berlin']) {
+    const { columns, stepMs } = axisBetween({ since, until }, zone)
+    expect(stepMs).toBe(minutes * 60_000)
+    expect(columns.length).toBeLessThanOrEqual(60)
+    expect(columns[0]?.from).toBeLessThanOrEqual(since)
+    expect(columns.at(-1)?.to).toBeGreaterThanOrEqual(until)
+  }
+})
+
+test('a column of a week begins on a Monday', () => {
+  const until = Date.parse('2026-11-26T03:10:00Z')
+  expect(begins('UTC', axisBetween({ since: until - 100 * DAY_MS, until }, 'UTC')).at(-1)).toBe('2026-11-23 00:00')
+})
+
+test('labels have room up to the next label', () => {
+  const labels = (at: string, span: '24h' | '7d' | '30d') => labelsOf(axisUntil(Date.parse(at), 'UTC', span))
+  expect(labels('2026-11-26T13:10:00Z', '7d').filter(Boolean)).toEqual([
+    'Thu',
+    'Fri 20',
+    'Sat 21',
+    'Sun 22',
+    'Mon 23',
+    'Tue 24',
+    'Wed 25',
+    'Thu 26',
+  ])
+  // It is not yet four in the morning, so the newest day has one column.
+  expect(labels('2026-11-26T03:10:00Z', '7d').at(-1)).toBe(null)
+  expect(labels('2026-11-26T03:10:00Z', '24h').filter(Boolean)).toEqual([
+    'Wed 25 Nov',
+    '08:00',
+    '12:00',
+    '16:00',
+    '20:00',
+    'Thu 26 Nov',
+  ])
+  expect(labels('2026-11-26T03:10:00Z', '30d').filter(Boolean)).toEqual([
+    '28 Oct',
+    '2 Nov',
+    '9 Nov',
+    '16 Nov',
+    '23 Nov',
+  ])
+})
+
+test('the zone is the one of all tasks, or else UTC', () => {
+  const [tokyo, berlin] = [wallClock('Asia/Tokyo'), wallClock('Europe/Berlin')]
+  expect(sharedZone([tokyo, tokyo])).toBe('Asia/Tokyo')
+  expect(sharedZone([tokyo, berlin])).toBe('UTC')
+  expect(sharedZone([])).toBe('UTC')
+})
