@@ -148,8 +148,7 @@ describe('what is asked of a task', () => {
 
 test('a late slot is named on top and on its page', async () => {
   const { ask } = open({ lateAfterMs: 1 })
-  const [address = ''] =
-    /\/slot\?[^"]*(?=">[^<]*<span class="c completed"[^<]*<\/span>late )/.exec((await ask('/')).html) ?? []
+  const [address = ''] = /\/slot\?[^"]*(?=">(?:(?!<\/a>).)*>late\b)/s.exec((await ask('/')).html) ?? []
   expect((await ask(address)).html).toMatch(/ · late: started \d+(\.\d)?s after the scheduled time/)
   expect((await open().ask(address)).html).not.toContain('late: started')
 })
