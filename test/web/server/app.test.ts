@@ -169,8 +169,7 @@ test('the strip has the newest slots also where the history is filtered', async 
 
 test('a late slot is named on top and on its page', async () => {
   const { ask } = open({ lateAfterMs: 1 })
-  const [address = ''] =
-    /\/slot\?[^"]*(?=">[^<]*<span class="c completed"[^<]*<\/span>late )/.exec((await ask('/')).html) ?? []
+  const [address = ''] = /\/slot\?[^"]*(?=">(?:(?!<\/a>).)*>late\b)/s.exec((await ask('/')).html) ?? []
   expect((await ask(address)).html).toMatch(/ · late: started \d+(\.\d)?s after the scheduled time/)
   expect((await open().ask(address)).html).not.toContain('late: started')
 })

@@ -49,13 +49,17 @@ export function axisBetween(
   zone: string,
 ): Axis {
   const clock = wallClock(zone)
-  // The first and the last column may lie partly outside of the span.
+  // The first and the last column may be parts of a column.
   const fits = (stepMs: number) => Math.ceil((until - since) / stepMs) + 1 <= MAX_COLUMNS
   const weeks = Math.ceil((until - since) / WEEK_MS / (MAX_COLUMNS - 1))
   const stepMs = STEPS_MS.find(fits) ?? weeks * WEEK_MS
   const columnAt = columnsOf(clock, stepMs)
   const columns: Column[] = []
-  for (let at = since; at < until; at = columns.at(-1)?.to ?? until) columns.push(columnAt(at))
+  for (let at = since; at < until; at = columns.at(-1)?.to ?? until) {
+    // A report has no slot outside of its span, so its first and its last column must end there.
+    const { from, to } = columnAt(at)
+    columns.push({ from: Math.max(from, since), to: Math.min(to, until) })
+  }
   return { clock, stepMs, columns }
 }
 
