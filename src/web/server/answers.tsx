@@ -9,7 +9,7 @@ import { type Clock, link } from '../../process/clock.ts'
 import { type Frame, ProblemView, pageText } from '../views/frame/document.tsx'
 import { SERVED } from '../views/frame/links.ts'
 import type { Assets } from './assets.ts'
-import type { Reading } from './reading.ts'
+import type { Reading } from './read/reading.ts'
 import { shareAnswers } from './shared.ts'
 
 export interface AppOptions extends ExpectedTimesGiven {

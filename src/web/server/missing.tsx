@@ -5,8 +5,8 @@ import type { Clock } from '../../process/clock.ts'
 import { SERVED } from '../views/frame/links.ts'
 import { MissingSlot, MissingTask, NO_SLOT, NO_TASK } from '../views/frame/missing.tsx'
 import type { openReadings, View } from './answers.tsx'
-import { readSlot } from './read-slot.ts'
-import { askOptions, type Reading, type ReadTask } from './reading.ts'
+import { askOptions, type Reading, type ReadTask } from './read/reading.ts'
+import { readSlot } from './read/slot.ts'
 import { shareAnswers } from './shared.ts'
 
 /** How many names are compared. That many take up to 100 ms, in which nothing else runs. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../../process/clock.ts'
 import type { Needs } from '../views/overview/needs.tsx'
-import type { NeedsReading } from './read-needs.ts'
+import type { NeedsReading } from './read/needs.ts'
 import { AGE_FACTOR } from './shared.ts'
 
 /** How long a page waits for the whole answer. 1,000 tasks are read in this time, even by a busy server. */

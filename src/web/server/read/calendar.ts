@@ -1,10 +1,10 @@
-import { DAY_MS } from '../../core/duration.ts'
-import { quote, usageError } from '../../core/errors.ts'
-import { utcDate } from '../../core/instant.ts'
-import { monthsIn } from '../../core/schedule/local-time.ts'
-import type { Instant } from '../../core/types.ts'
-import type { CalendarModel, Tally } from '../views/task/calendar.tsx'
-import type { SlotWithStatus } from '../views/task/history-table.tsx'
+import { DAY_MS } from '../../../core/duration.ts'
+import { quote, usageError } from '../../../core/errors.ts'
+import { utcDate } from '../../../core/instant.ts'
+import { monthsIn } from '../../../core/schedule/local-time.ts'
+import type { Instant } from '../../../core/types.ts'
+import type { CalendarModel, Tally } from '../../views/task/calendar.tsx'
+import type { SlotWithStatus } from '../../views/task/history-table.tsx'
 import { faultOf, MAX_SCANNED, type Reading, type ReadTask, readSlotsWithStatus } from './reading.ts'
 
 /** The first and the last month of a calendar (`2026-01`), both inclusive, and how many slots it looks at. */

@@ -1,14 +1,14 @@
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { NO_FINDINGS } from '../../../src/core/task/findings.ts'
-import { createLedger } from '../../../src/ledger.ts'
-import { openFileDatabase } from '../../../src/store/file/database.ts'
-import { readNeeds } from '../../../src/web/server/read-needs.ts'
-import { overviewModel, readOverview, slotsPerTask } from '../../../src/web/server/read-overview.ts'
-import type { Reading } from '../../../src/web/server/reading.ts'
-import type { OverviewQuery } from '../../../src/web/views/frame/links.ts'
-import { cronledger, scratch } from '../../support/cli.ts'
-import { fillFile, type PlannedTask } from '../../support/page-ledger.ts'
+import { NO_FINDINGS } from '../../../../src/core/task/findings.ts'
+import { createLedger } from '../../../../src/ledger.ts'
+import { openFileDatabase } from '../../../../src/store/file/database.ts'
+import { readNeeds } from '../../../../src/web/server/read/needs.ts'
+import { overviewModel, readOverview, slotsPerTask } from '../../../../src/web/server/read/overview.ts'
+import type { Reading } from '../../../../src/web/server/read/reading.ts'
+import type { OverviewQuery } from '../../../../src/web/views/frame/links.ts'
+import { cronledger, scratch } from '../../../support/cli.ts'
+import { fillFile, type PlannedTask } from '../../../support/page-ledger.ts'
 
 const NOW = Date.now()
 const HOUR_MS = 3_600_000

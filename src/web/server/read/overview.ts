@@ -1,14 +1,14 @@
-import { concurrently } from '../../audit/concurrently.ts'
-import type { KnownTask } from '../../audit/tasks.ts'
-import { quote, usageError } from '../../core/errors.ts'
-import { keysOf } from '../../core/objects.ts'
-import { gapsOf, isRetired, pauseAt } from '../../core/task/suspensions.ts'
-import type { Instant, Status } from '../../core/types.ts'
-import type { OverviewQuery } from '../views/frame/links.ts'
-import { type Axis, axisUntil, DEFAULT_SPAN, SPANS, type SpanName, sharedZone } from '../views/overview/axis.ts'
-import { fillCells, isProblem } from '../views/overview/cells.ts'
-import type { TaskLine } from '../views/overview/grid.tsx'
-import type { Needs } from '../views/overview/needs.tsx'
+import { concurrently } from '../../../audit/concurrently.ts'
+import type { KnownTask } from '../../../audit/tasks.ts'
+import { quote, usageError } from '../../../core/errors.ts'
+import { keysOf } from '../../../core/objects.ts'
+import { gapsOf, isRetired, pauseAt } from '../../../core/task/suspensions.ts'
+import type { Instant, Status } from '../../../core/types.ts'
+import type { OverviewQuery } from '../../views/frame/links.ts'
+import { type Axis, axisUntil, DEFAULT_SPAN, SPANS, type SpanName, sharedZone } from '../../views/overview/axis.ts'
+import { fillCells, isProblem } from '../../views/overview/cells.ts'
+import type { TaskLine } from '../../views/overview/grid.tsx'
+import type { Needs } from '../../views/overview/needs.tsx'
 import {
   countStates,
   isFindingKind,
@@ -16,8 +16,8 @@ import {
   statesOf,
   TASK_STATES,
   type TaskState,
-} from '../views/overview/order.ts'
-import type { OverviewModel } from '../views/overview/overview.tsx'
+} from '../../views/overview/order.ts'
+import type { OverviewModel } from '../../views/overview/overview.tsx'
 import { askOptions, clockOf, faultOf, type Reading, type ReadTask, readAll, readSlotsWithStatus } from './reading.ts'
 
 /** How many tasks one page shows. A person can scroll through them, and memory can hold them with all their cells. */

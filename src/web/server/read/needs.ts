@@ -1,10 +1,10 @@
-import { concurrently } from '../../audit/concurrently.ts'
-import type { KnownTask } from '../../audit/tasks.ts'
-import { NO_FINDINGS, type TaskFinding } from '../../core/task/findings.ts'
-import type { Instant } from '../../core/types.ts'
-import type { Needs, TaskNeeds } from '../views/overview/needs.tsx'
-import type { KindsOfTasks } from '../views/overview/order.ts'
-import { findOutage } from '../views/overview/outage.ts'
+import { concurrently } from '../../../audit/concurrently.ts'
+import type { KnownTask } from '../../../audit/tasks.ts'
+import { NO_FINDINGS, type TaskFinding } from '../../../core/task/findings.ts'
+import type { Instant } from '../../../core/types.ts'
+import type { Needs, TaskNeeds } from '../../views/overview/needs.tsx'
+import type { KindsOfTasks } from '../../views/overview/order.ts'
+import { findOutage } from '../../views/overview/outage.ts'
 import { askOptions, faultOf, type Reading } from './reading.ts'
 
 /**

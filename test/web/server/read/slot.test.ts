@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import type { Row, Status } from '../../../src/core/types.ts'
-import { createLedger } from '../../../src/ledger.ts'
-import { slotModelOf } from '../../../src/web/server/read-slot.ts'
-import { readKnown } from '../../../src/web/server/reading.ts'
-import { FAILED, NOW, ON_ECS, recordWith, rowOn, rowWith } from '../../support/rows.ts'
+import type { Row, Status } from '../../../../src/core/types.ts'
+import { createLedger } from '../../../../src/ledger.ts'
+import { readKnown } from '../../../../src/web/server/read/reading.ts'
+import { slotModelOf } from '../../../../src/web/server/read/slot.ts'
+import { FAILED, NOW, ON_ECS, recordWith, rowOn, rowWith } from '../../../support/rows.ts'
 
 const reading = {
   ledger: createLedger({ store: 'file:none.db' }),
