@@ -180,7 +180,7 @@ describe.skipIf(!hasChromium)('in a browser', () => {
     await page.goto(served.url)
     await page.locator('summary', { hasText: 'Part' }).click()
     await page.getByLabel('Reason').fill('a late file')
-    const cell = page.locator('.grid tbody tr').first().locator('a.c').last()
+    const cell = page.locator('.grid tbody tr:has(a.c)').first().locator('a.c').last()
     await cell.focus()
     await page.keyboard.press('ArrowLeft')
     const reached = page.locator('a.c:focus')

@@ -57,7 +57,7 @@ describe.skipIf(!hasChromium)('the overview of other ledgers in a browser', () =
     expect(await page.locator('.well, .grid, .legend').count()).toBe(0)
     await expectAccessible(page)
     await page.getByRole('button', { name: /^Copy the command/ }).click()
-    await page.getByText('Copied').waitFor()
+    await page.locator('#copied', { hasText: 'Copied' }).waitFor({ state: 'attached' })
     const command = (await page.evaluate('navigator.clipboard.readText()')) as string
     expect(command).toBe(`cronledger run --store ${store} --task nightly --schedule '0 3 * * *' -- YOUR_COMMAND`)
     // As it is, it is refused. With a batch, it runs, and the task appears.
