@@ -10,7 +10,7 @@ import { chromium } from 'playwright-core'
 import { MAIN, writeLedger } from './ledger.mjs'
 
 const DOCS = fileURLToPath(new URL('..', import.meta.url))
-const SIZE = { width: 1440, height: 900 }
+const SIZE = { width: 1440, height: 840 }
 /** A picture in a README must load quickly. */
 const MAX_BYTES = 250_000
 const FAILED_TASK = 'billing/invoices'
