@@ -10,7 +10,7 @@ const FIELDS = [
 /** The browser keeps the name until the tab is closed, because a person has only one. */
 const NAME_KEY = 'cronledger.name'
 
-/** What the person has typed, by the name of the field. */
+/** The texts that the person has typed, by the name of the field. */
 const values = new Map<string, string>()
 /** The fields whose last paste or value was refused. */
 const refused = new Set<string>()

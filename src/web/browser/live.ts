@@ -7,7 +7,7 @@ const LONGEST_RETRY_MS = 30_000
 /** How long to wait for an answer. It is longer than the server waits for the ledger by default. */
 const ANSWER_MS = 45_000
 
-/** What became of one request for the page. */
+/** The result of one request for the page. */
 type Refresh =
   | { readonly kind: 'shown' }
   /** `problem` is a sentence that says why. Null: the page itself says it. */

@@ -5,7 +5,7 @@ import { factLines } from './facts.ts'
  * the popover, and a popover that follows each move would flicker.
  */
 const REST_MS = 150
-/** What has a popover: the tile of a slot, and the bar of a plot. */
+/** The elements that have a popover: the tile of a slot, and the bar of a plot. */
 const OWNERS = 'main :is(a.c[aria-label], [data-facts])'
 
 /**
@@ -37,7 +37,7 @@ export function startPopover(): void {
     place(popover, next)
   }
 
-  // Not `pointerover`: it also comes when the arrow keys scroll the page under a pointer that nobody moves.
+  // Not `pointerover`: it also comes when the arrow keys scroll the page under a pointer that does not move.
   document.addEventListener('pointermove', ({ target, pointerType }) => {
     if (target === pointed || !(target instanceof Element)) return
     pointed = target

@@ -1,4 +1,4 @@
-// What a person types into a field, as a part of a command for a POSIX shell.
+// Writes the text of a field as a part of a command for a POSIX shell.
 
 /** Control characters, line and paragraph separators, characters that change the direction of writing, and half characters. */
 const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}]/u

@@ -3,9 +3,9 @@ import { secureHeaders } from 'hono/secure-headers'
 import { DAY_MS, formatDuration } from '../../core/duration.ts'
 import { usageError } from '../../core/errors.ts'
 import { formatInstant, parseInstant } from '../../core/instant.ts'
-import type { Instant, Status } from '../../core/types.ts'
 import { checkTaskName } from '../../core/user-text.ts'
 import { type OverviewQuery, SERVED, type TaskQuery } from '../views/frame/links.ts'
+import { isMoving } from '../views/frame/slot-facts.ts'
 import { countInTitle, isEmpty, NeedsLine, NeedsList } from '../views/overview/needs.tsx'
 import { Overview } from '../views/overview/overview.tsx'
 import { SlotView } from '../views/slot/slot.tsx'
@@ -162,7 +162,7 @@ function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
       return {
         title: task,
         main: <TaskView {...props} links={SERVED} now={own.now} />,
-        moves: [...page.slots, ...recent.slots].some((slot) => moves(slot, own.now)),
+        moves: [...page.slots, ...recent.slots].some((record) => isMoving(record, own.now)),
       }
     })
 
@@ -194,11 +194,6 @@ function stepsOf(read: ReadTask, { slots }: RecentSlots, store: string, reading:
   return { rerun: rerunSteps(toRun), task: ofTask }
 }
 
-/** Returns whether a slot runs, or may start at any moment. */
-function moves({ slot, status }: { readonly slot: Instant; readonly status: Status }, now: Instant): boolean {
-  return status === 'running' || status === 'waiting' || status === 'overdue' || (status === 'scheduled' && slot <= now)
-}
-
 function asset(type: string): Record<string, string> {
   return { 'content-type': `${type}; charset=utf-8`, 'cache-control': 'no-cache' }
 }
@@ -226,8 +221,7 @@ function taskParameter(context: Context): string {
 
 function taskQueryOf({ req }: Context): TaskQuery {
   return {
-    // Older links have `state`.
-    status: req.query('status') ?? req.query('state'),
+    status: req.query('status'),
     duplicates: req.query('duplicates'),
     since: req.query('since'),
     until: req.query('until'),

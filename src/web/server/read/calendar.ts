@@ -3,8 +3,8 @@ import { quote, usageError } from '../../../core/errors.ts'
 import { utcDate } from '../../../core/instant.ts'
 import { monthsIn } from '../../../core/schedule/local-time.ts'
 import type { Instant } from '../../../core/types.ts'
+import type { SlotWithStatus } from '../../views/frame/slot-facts.ts'
 import type { CalendarModel, Tally } from '../../views/task/calendar.tsx'
-import type { SlotWithStatus } from '../../views/task/history-table.tsx'
 import { faultOf, MAX_SCANNED, type Reading, type ReadTask, readSlotsWithStatus } from './reading.ts'
 
 /** The first and the last month of a calendar (`2026-01`), both inclusive, and how many slots it looks at. */
@@ -59,7 +59,7 @@ export async function tallyDays(
  */
 export function yearsOf(
   { head }: ReadTask,
-  { asked, oldest }: { readonly asked: string | undefined; readonly oldest: Instant | undefined },
+  { asked, oldest }: { readonly asked: string | undefined; readonly oldest: Instant },
   { now }: Reading,
 ): { readonly year: string | null; readonly years: readonly string[] } {
   if (asked && !/^(19[7-9]|20\d|21\d)\d$/.test(asked)) {
@@ -68,11 +68,7 @@ export function yearsOf(
   const yearAt = (instant: Instant) => Number(head.clock.day(instant).slice(0, 4))
   const current = yearAt(now)
   const year = asked || null
-  const first = Math.min(
-    yearAt(Math.min(head.schedules[0]?.since ?? now, oldest ?? now)),
-    current,
-    Number(year ?? current),
-  )
+  const first = Math.min(yearAt(Math.min(head.schedules[0]?.since ?? now, oldest)), current, Number(year ?? current))
   const last = Math.max(current, Number(year ?? current))
   return { year, years: Array.from({ length: last - first + 1 }, (_, index) => String(last - index)) }
 }

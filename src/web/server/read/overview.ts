@@ -5,8 +5,10 @@ import { keysOf } from '../../../core/objects.ts'
 import { gapsOf, isRetired, pauseAt } from '../../../core/task/suspensions.ts'
 import type { Instant, Status } from '../../../core/types.ts'
 import type { OverviewQuery } from '../../views/frame/links.ts'
+import { needsAttention } from '../../views/frame/marks.ts'
+import { isMoving, type SlotWithStatus } from '../../views/frame/slot-facts.ts'
 import { type Axis, axisUntil, DEFAULT_SPAN, SPANS, type SpanName, sharedZone } from '../../views/overview/axis.ts'
-import { fillCells, isProblem } from '../../views/overview/cells.ts'
+import { fillCells } from '../../views/overview/cells.ts'
 import type { TaskLine } from '../../views/overview/grid.tsx'
 import type { Needs } from '../../views/overview/needs.tsx'
 import {
@@ -24,15 +26,15 @@ import { askOptions, clockOf, faultOf, type Reading, type ReadTask, readAll, rea
 const TASKS_PER_PAGE = 200
 
 /** How many slots a page reads in total, and of one task at most and at least. */
-const SLOTS_PER_PAGE = 40_000
+const MAX_SLOTS_OF_ALL = 40_000
 const MAX_SLOTS = 800
 const MIN_SLOTS = 60
 /** How many slots before the axis are read to find the last success. A monthly task has none in a week. */
 const SLOTS_BEFORE = 12
 
-/** Returns the largest number of slots that are read of each of so many tasks. */
+/** Returns how many slots are read of each task at most, on a page with this number of tasks. */
 export function slotsPerTask(tasks: number): number {
-  return Math.min(MAX_SLOTS, Math.max(MIN_SLOTS, Math.floor(SLOTS_PER_PAGE / Math.max(1, tasks))))
+  return Math.min(MAX_SLOTS, Math.max(MIN_SLOTS, Math.floor(MAX_SLOTS_OF_ALL / Math.max(1, tasks))))
 }
 
 /** Returns the span that the address asks for. Throws a usage error if it is none of the spans. */
@@ -167,9 +169,9 @@ async function readCells(read: ReadTask, axis: Axis, most: number, reading: Read
   let newest: Status | null = null
   let lastSuccess: Instant | null = null
   let hasProblem = false
-  let isMoving = false
+  let anyMoves = false
   let unread = 0
-  const look = ({ slot, status }: { readonly slot: Instant; readonly status: Status }) => {
+  const look = ({ slot, status }: SlotWithStatus) => {
     newest ??= status
     if (status === 'completed') lastSuccess ??= slot
   }
@@ -183,8 +185,8 @@ async function readCells(read: ReadTask, axis: Axis, most: number, reading: Read
     scanned += 1
     add(record)
     look(record)
-    hasProblem ||= isProblem(record.status)
-    isMoving ||= MOVING.includes(record.status)
+    hasProblem ||= needsAttention(record.status)
+    anyMoves ||= isMoving(record, reading.now)
   }
   if (lastSuccess === null && unread === 0) {
     let before = 0
@@ -194,8 +196,5 @@ async function readCells(read: ReadTask, axis: Axis, most: number, reading: Read
       if (lastSuccess !== null || before === SLOTS_BEFORE) break
     }
   }
-  return { cells, unread, lastSuccess, newest, hasProblem, isMoving }
+  return { cells, unread, lastSuccess, newest, hasProblem, isMoving: anyMoves }
 }
-
-/** The statuses of slots that may change at any moment. */
-const MOVING: readonly Status[] = ['running', 'waiting', 'overdue', 'scheduled']

@@ -9,9 +9,9 @@ import { gapsOf, suspensionAt } from '../../../core/task/suspensions.ts'
 import { type ExpectedTimesGiven, expectedTimes } from '../../../core/task/task-record.ts'
 import type { Instant, ScheduleSpec, StoredRow } from '../../../core/types.ts'
 import { inWords } from '../../../format/schedule-words.ts'
+import type { SlotWithStatus } from '../../views/frame/slot-facts.ts'
 import { type WallClock, wallClock } from '../../views/frame/wall-clock.ts'
 import type { ScheduleChange, TaskHead } from '../../views/task/head.tsx'
-import type { SlotWithStatus } from '../../views/task/history-table.tsx'
 
 /** How many slots one view looks at. A year of an hourly task fits, and takes about a second to read from a file. */
 export const MAX_SCANNED = 10_000

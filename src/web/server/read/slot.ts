@@ -6,8 +6,8 @@ import { gapsOf, suspensionOf } from '../../../core/task/suspensions.ts'
 import { expectedTimes } from '../../../core/task/task-record.ts'
 import type { Instant } from '../../../core/types.ts'
 import { ofRow, otherScheduleOf } from '../../../format/steps/step.ts'
+import type { SlotWithStatus } from '../../views/frame/slot-facts.ts'
 import type { SlotModel } from '../../views/slot/slot.tsx'
-import type { SlotWithStatus } from '../../views/task/history-table.tsx'
 import { askOptions, type Reading, type ReadTask, storeAnywhere } from './reading.ts'
 
 /** Reads one slot. Returns null when it has no row, was never due, and is not a future slot of the schedule. */

@@ -4,9 +4,9 @@ import { readableRow } from '../../../core/row/status.ts'
 import { parseTimeRange } from '../../../core/schedule/time-range.ts'
 import { EMPTY_TASK_RECORD } from '../../../core/task/task-record.ts'
 import { type Instant, STATUSES, type Status } from '../../../core/types.ts'
-import type { TaskQuery } from '../../views/frame/links.ts'
+import { isFiltered, type TaskQuery } from '../../views/frame/links.ts'
 import { rejectedText } from '../../views/frame/marks.ts'
-import type { SlotWithStatus } from '../../views/task/history-table.tsx'
+import type { SlotWithStatus } from '../../views/frame/slot-facts.ts'
 import { RECENT, type RecentSlots } from '../../views/task/recent.tsx'
 import type { TaskPage } from '../../views/task/task.tsx'
 import {
@@ -23,6 +23,7 @@ import {
 
 /** How many slots one page of the history shows. */
 const SLOTS_PER_PAGE = 25
+
 /** Reads a task from its task record, or else from its newest row. Returns null when the ledger has neither. */
 export async function readTask(task: string, reading: Reading): Promise<ReadTask | null> {
   for await (const known of reading.ledger.tasks({ task, ...askOptions(reading) })) return readKnown(known, reading.now)
@@ -51,7 +52,7 @@ export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Re
   const until = Math.min(range.until ?? Number.POSITIVE_INFINITY, before)
   const isWanted = ({ status, row }: SlotWithStatus) =>
     (wanted === null || status === wanted) && (!query.duplicates || rejectedText(row) !== '')
-  const isFiltered = wanted !== null || Boolean(query.duplicates)
+  const needsScan = wanted !== null || Boolean(query.duplicates)
 
   const slots: SlotWithStatus[] = []
   let scanned = 0
@@ -62,7 +63,7 @@ export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Re
       ...range,
       ...(Number.isFinite(until) && { until }),
       // One more slot shows whether there is another page.
-      ...(!isFiltered && { limit: SLOTS_PER_PAGE + 1 }),
+      ...(!needsScan && { limit: SLOTS_PER_PAGE + 1 }),
     },
     reading,
   )
@@ -84,10 +85,9 @@ export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Re
 
 /** Reads the newest slots that were due. A page that begins with all of them saves the reading. */
 export async function readRecent(read: ReadTask, page: TaskPage, reading: Reading): Promise<RecentSlots> {
-  const { status, duplicates, since, until, before } = page.query
   const due = page.slots.filter(({ slot }) => slot <= reading.now).slice(0, RECENT)
   const isWhole = page.before === null || due.length === RECENT
-  if (isWhole && ![status, duplicates, since, until, before].some(Boolean)) return { slots: due, problem: page.problem }
+  if (isWhole && !isFiltered(page.query)) return { slots: due, problem: page.problem }
   const slots: SlotWithStatus[] = []
   try {
     for await (const record of readSlotsWithStatus(read, { until: reading.now + 1, limit: RECENT }, reading)) {

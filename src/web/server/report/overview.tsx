@@ -47,7 +47,7 @@ export async function* overviewPieces(
           Tasks
         </Heading>
         {PLACE}
-        <Legend keys={false} />
+        <Legend live={false} />
       </section>,
     ),
   )

@@ -21,13 +21,13 @@ export function Sign({ status }: { readonly status: Status }) {
 }
 
 /**
- * The legend of the signs and of the keys, folded. The signs look as they do in cells. `keys` says where the Tab key goes.
- * False leaves the keys out.
+ * The legend of the signs and of the keys, folded. The signs look as they do in cells. `live` is whether the page has the
+ * script for the keys.
  */
-export function Legend({ keys }: { readonly keys: string | false }) {
+export function Legend({ live }: { readonly live: boolean }) {
   return (
     <details class="legend" id="legend">
-      <summary>{keys ? 'Legend and keys' : 'Legend'}</summary>
+      <summary>{live ? 'Legend and keys' : 'Legend'}</summary>
       <ul class="bar">
         {STATUSES.map((status) => (
           <li class="badge">
@@ -46,10 +46,10 @@ export function Legend({ keys }: { readonly keys: string | false }) {
           paused
         </li>
       </ul>
-      {keys && (
+      {live && (
         <p class="keys">
-          <kbd>Tab</kbd> moves {keys}, <kbd>←</kbd> <kbd>→</kbd> <kbd>↑</kbd> <kbd>↓</kbd> move between slots,{' '}
-          <kbd>Enter</kbd> opens a slot.
+          <kbd>Tab</kbd> moves from task to task, <kbd>←</kbd> <kbd>→</kbd> <kbd>↑</kbd> <kbd>↓</kbd> move between
+          slots, <kbd>Enter</kbd> opens a slot.
         </p>
       )}
     </details>

@@ -5,7 +5,7 @@ interface CellProps {
   readonly href: string
   readonly status: Status
   /**
-   * What the cell stands for, one fact an entry: the task, the local time with its zone, the status, and so on. The
+   * The facts of the slot, one an entry: the task, the local time with its zone, the status, and so on. The
    * popover shows each fact on a line of its own, and a screen reader reads all of them.
    */
   readonly facts: readonly string[]

@@ -2,7 +2,7 @@ import { printable } from '../../../format/text.ts'
 import { commandGroups } from './blanks.ts'
 
 interface CommandProps {
-  /** What the command does. */
+  /** The effect of the command, in a few words. */
   readonly what: string
   readonly command: string
   readonly note?: string | undefined

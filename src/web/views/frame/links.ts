@@ -31,6 +31,11 @@ export interface TaskQuery {
   readonly year?: string | undefined
 }
 
+/** Returns whether the history of a task does not begin with its newest slot, or leaves slots out. */
+export function isFiltered({ status, duplicates, since, until, before }: TaskQuery): boolean {
+  return [status, duplicates, since, until, before].some(Boolean)
+}
+
 /**
  * The links of `serve`. Names must be in the query and not in the path. Otherwise a browser would change the name
  * `a/../b`, which is a valid name of a task, into `b`.

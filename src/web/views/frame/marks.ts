@@ -1,4 +1,4 @@
-import { isNewerSchema } from '../../../core/row/status.ts'
+import { readableRow } from '../../../core/row/status.ts'
 import { type Rejections, STATUSES, type Status, type StoredRow } from '../../../core/types.ts'
 
 interface Mark {
@@ -38,12 +38,23 @@ const URGENCY: Readonly<Record<Status, number>> = {
 /** A day with several statuses shows the first of them. */
 export const MOST_URGENT_FIRST: readonly Status[] = STATUSES.toSorted((one, other) => URGENCY[one] - URGENCY[other])
 
+/** Returns whether a slot with this status waits for an operator. */
+export function needsAttention(status: Status): boolean {
+  return status === 'failed' || status === 'stale' || status === 'missed' || status === 'overdue'
+}
+
 /** How many triggers were rejected, and how many of these were refused. The others are duplicates. */
 export type RejectedCount = Pick<Rejections, 'count' | 'refused'>
 
 /** Returns `2 duplicates, 1 refused`, or an empty text when no trigger was rejected. */
 export function rejectedText(row: StoredRow | null): string {
-  return row === null || isNewerSchema(row) ? '' : rejectionsText(row.rejections)
+  return rejectionsText(rejectedCount(row))
+}
+
+/** Returns the number of rejected triggers, without the triggers themselves. */
+export function rejectedCount(row: StoredRow | null): RejectedCount {
+  const { count, refused } = readableRow(row)?.rejections ?? { count: 0, refused: 0 }
+  return { count, refused }
 }
 
 /** Does the same for the rejected triggers of several rows. */

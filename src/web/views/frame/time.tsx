@@ -1,9 +1,7 @@
 import { DAY_MS } from '../../../core/duration.ts'
 import { formatInstant } from '../../../core/instant.ts'
 import type { Instant } from '../../../core/types.ts'
-import { type WallClock, wallClock } from './wall-clock.ts'
-
-const UTC = wallClock('UTC')
+import { UTC, type WallClock } from './wall-clock.ts'
 
 interface TimeProps {
   readonly at: Instant

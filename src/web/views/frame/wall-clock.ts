@@ -18,6 +18,19 @@ export interface WallClock {
   both(instant: Instant): string
 }
 
+/** The clock of UTC. */
+export const UTC = wallClock('UTC')
+
+/** Returns `2026-11-24 03:00 +09:00 Asia/Tokyo`. In UTC it returns `2026-11-24 03:00 UTC`. */
+export function timeInZone(clock: WallClock, at: Instant): string {
+  return `${clock.time(at)} ${zoneAt(clock, at)}`
+}
+
+/** Returns `+09:00 Asia/Tokyo`, or `UTC`. */
+export function zoneAt(clock: WallClock, at: Instant): string {
+  return clock.zone === 'UTC' ? 'UTC' : `${clock.offset(at)} ${clock.zone}`
+}
+
 /** Returns the words of a schedule with its zone. The words of `at(…)` contain the zone already. */
 export function wordsIn(zone: string, words: string): string {
   return words.endsWith(` in ${zone}`) ? words : [words, zone].filter(Boolean).join(' · ')

@@ -5,9 +5,9 @@ import type { Instant, Status } from '../../../core/types.ts'
 import { printable } from '../../../format/text.ts'
 import { Cell } from '../frame/cell.tsx'
 import type { Links } from '../frame/links.ts'
+import { SuspensionInForce } from '../frame/suspension.tsx'
 import { Time } from '../frame/time.tsx'
 import { type WallClock, wordsIn } from '../frame/wall-clock.ts'
-import { SuspensionInForce } from '../task/suspensions.tsx'
 import { type Axis, type Column, labelsOf, stepText } from './axis.ts'
 import { cellFacts, type GridCell } from './cells.ts'
 
@@ -18,7 +18,7 @@ export interface TaskLine {
   /** The schedule in words. */
   readonly words: string
   readonly expression: string
-  /** What each column of the axis shows. Null where no slot is. */
+  /** The contents of each column of the axis. Null where no slot is. */
   readonly cells: readonly (GridCell | null)[]
   /** How many of the oldest columns show nothing, because the task has too many slots. */
   readonly unread: number

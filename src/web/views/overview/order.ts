@@ -5,7 +5,7 @@ import type { Status } from '../../../core/types.ts'
 /** The kinds of findings of each task that has one. */
 export type KindsOfTasks = ReadonlyMap<string, ReadonlySet<TaskFinding['kind']>>
 
-/** What a task can be filtered by, the most urgent first. */
+/** The states by which tasks can be filtered, the most urgent first. */
 export const TASK_STATES = [
   'failed',
   'stale',

@@ -54,7 +54,7 @@ export function Overview({ model, links, now, live }: OverviewProps) {
           {more !== null && <a href={links.overview({ ...query, after: more })}>More tasks</a>}
         </nav>
       </div>
-      {lines.length > 0 && <Legend keys="from task to task" />}
+      {lines.length > 0 && <Legend live={live} />}
     </section>
   )
 }

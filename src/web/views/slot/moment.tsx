@@ -1,8 +1,6 @@
 import { formatInstant } from '../../../core/instant.ts'
 import type { Instant } from '../../../core/types.ts'
-import { type WallClock, wallClock } from '../frame/wall-clock.ts'
-
-const UTC = wallClock('UTC')
+import { UTC, type WallClock } from '../frame/wall-clock.ts'
 
 interface MomentProps {
   readonly at: Instant

@@ -6,13 +6,13 @@ import type { Remedy } from './remedies.ts'
 interface RemediesProps {
   /** The likeliest first. */
   readonly remedies: readonly Remedy[]
-  /** Whether somebody has to do something about the slot. */
+  /** Whether the slot waits for an operator. */
   readonly isNeeded: boolean
   readonly level: HeadingLevel
   readonly live: boolean
 }
 
-/** The commands for a slot. Only the likeliest is open, and none of them if nobody has to do anything. */
+/** The commands for a slot. Only the likeliest is open, and none of them if the slot does not wait for an operator. */
 export function Remedies({ remedies, isNeeded, level, live }: RemediesProps) {
   if (remedies.length === 0) return null
   const first = isNeeded ? remedies.findIndex(({ isLog }) => !isLog) + 1 : 0

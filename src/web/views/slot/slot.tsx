@@ -2,7 +2,7 @@ import type { Child } from 'hono/jsx'
 import { attemptCount } from '../../../core/row/attempts.ts'
 import { readableRow } from '../../../core/row/status.ts'
 import type { FoundSuspension } from '../../../core/task/suspensions.ts'
-import type { Instant, Row, Status } from '../../../core/types.ts'
+import type { Instant, Row } from '../../../core/types.ts'
 import { slotFacts } from '../../../format/show.ts'
 import type { StepTarget } from '../../../format/steps/step.ts'
 import { notExpectedText } from '../../../format/task/suspensions.ts'
@@ -10,9 +10,10 @@ import { elapsed, printable } from '../../../format/text.ts'
 import { Badge } from '../frame/badge.tsx'
 import { Heading, type HeadingLevel } from '../frame/document.tsx'
 import type { Links } from '../frame/links.ts'
+import { needsAttention } from '../frame/marks.ts'
+import { latenessMsOf, type SlotWithStatus } from '../frame/slot-facts.ts'
 import { Time } from '../frame/time.tsx'
 import type { WallClock } from '../frame/wall-clock.ts'
-import { latenessMsOf, type SlotWithStatus } from '../task/history-table.tsx'
 import { Moment } from './moment.tsx'
 import { remediesOf } from './remedies.ts'
 import { Remedies } from './remedy-list.tsx'
@@ -107,7 +108,7 @@ export function SlotDetail({ model, level, live }: DetailProps) {
         <section>
           <Heading level={below}>Details</Heading>
           <dl>
-            {Object.entries(factsOf(own, model)).map(([name, fact]) => (
+            {Object.entries(detailsOf(own, model)).map(([name, fact]) => (
               <>
                 <dt>{name}</dt>
                 <dd>{fact}</dd>
@@ -121,7 +122,7 @@ export function SlotDetail({ model, level, live }: DetailProps) {
 }
 
 /** Returns the facts of the row that the rest of the page does not have, by name. */
-function factsOf(row: Row, { now, skewMs, clock, found }: DetailProps['model']): Readonly<Record<string, Child>> {
+function detailsOf(row: Row, { now, skewMs, clock, found }: DetailProps['model']): Readonly<Record<string, Child>> {
   const { slot, windowEnd, leaseUntil, expiresAt } = row
   const { schedule = '', attempts = '', rejected = '' } = slotFacts(row, now, skewMs)
   const time = (at: Instant) => <Time at={at} clock={clock} />
@@ -138,8 +139,4 @@ function factsOf(row: Row, { now, skewMs, clock, found }: DetailProps['model']):
     ...(expiresAt !== null && { 'record expires': time(expiresAt) }),
     ...(found !== null && { 'not expected': printable(notExpectedText(found, clock.zone)) }),
   }
-}
-
-function needsAttention(status: Status): boolean {
-  return status === 'missed' || status === 'failed' || status === 'stale' || status === 'overdue'
 }

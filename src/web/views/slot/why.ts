@@ -3,8 +3,8 @@ import { decidingAttempt, terminalState } from '../../../core/row/decide.ts'
 import { isNewerSchema } from '../../../core/row/status.ts'
 import type { AttemptRecord, Instant, Resolution, Row } from '../../../core/types.ts'
 import { elapsed, sentence } from '../../../format/text.ts'
+import type { SlotWithStatus } from '../frame/slot-facts.ts'
 import type { WallClock } from '../frame/wall-clock.ts'
-import type { SlotWithStatus } from '../task/history-table.tsx'
 import { momentText } from './moment.tsx'
 
 /** A part of a sentence: text that is not yet safe to show, or a time. */

@@ -67,7 +67,7 @@ function countedMonths(model: CalendarModel): readonly string[] {
   return monthsOf(model).filter((month) => withSlots.has(month))
 }
 
-/** Returns the months of which no day, or not each day, was counted, newest first. */
+/** Returns the months that have a day whose slots were not counted, newest first. */
 function unreadMonths(model: CalendarModel): readonly string[] {
   const { readSince } = model
   return readSince === null ? [] : monthsOf(model).filter((month) => `${month}-01` < readSince)

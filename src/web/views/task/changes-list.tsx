@@ -4,7 +4,7 @@ import type { WallClock } from '../frame/wall-clock.ts'
 import { type Change, changesOf } from './changes.ts'
 import type { TaskHead } from './head.tsx'
 
-/** So many changes are always shown. The others are folded. */
+/** How many changes are always shown. The others are folded. */
 const SHOWN = 8
 
 /** The schedules, pauses, retirements and expectations of a task as one timeline, newest first. */

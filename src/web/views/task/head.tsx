@@ -7,13 +7,13 @@ import { elapsed, printable } from '../../../format/text.ts'
 import { Badge } from '../frame/badge.tsx'
 import { Heading, type HeadingLevel } from '../frame/document.tsx'
 import type { Links } from '../frame/links.ts'
+import { needsAttention } from '../frame/marks.ts'
+import type { SlotWithStatus } from '../frame/slot-facts.ts'
+import { SuspensionInForce } from '../frame/suspension.tsx'
 import { Time } from '../frame/time.tsx'
 import { type WallClock, wordsIn } from '../frame/wall-clock.ts'
 import { whyText } from '../slot/why.ts'
-import { needsAttention } from './attention.ts'
-import { medianOf } from './axis.ts'
-import type { SlotWithStatus } from './history-table.tsx'
-import { SuspensionInForce, type Suspensions } from './suspensions.tsx'
+import { medianOf } from './plot-axis.ts'
 
 export interface ScheduleChange {
   readonly since: Instant
@@ -33,12 +33,12 @@ export interface TaskHead {
   /** The schedules of the task record, oldest first. Empty for a task that only has rows. */
   readonly schedules: readonly ScheduleChange[]
   readonly next: Instant | null
-  readonly suspensions: Suspensions
+  readonly suspensions: Pick<TaskRecord, 'pauses' | 'retirements'>
   /** The pause or the retirement that is in force. */
   readonly suspended: FoundSuspension | null
   /** The owner that the runs of the task state. Left out: they state none. */
   readonly owner?: string | undefined
-  /** What the runs of the task state. Null: nothing. */
+  /** The expectations that the runs of the task state. Null: none. */
   readonly expectations: TaskRecord['expectations']
 }
 

@@ -1,18 +1,13 @@
-import { attemptCount, hasStarted } from '../../../core/row/attempts.ts'
-import type { SlotRecord } from '../../../core/row/status.ts'
+import { attemptCount } from '../../../core/row/attempts.ts'
 import { readableRow } from '../../../core/row/status.ts'
-import type { Instant, Row, Status } from '../../../core/types.ts'
+import type { Instant } from '../../../core/types.ts'
 import { durationMsOf } from '../../../format/row.ts'
 import { elapsed } from '../../../format/text.ts'
 import { Badge } from '../frame/badge.tsx'
 import { rejectedText } from '../frame/marks.ts'
+import { latenessMsOf, type SlotWithStatus } from '../frame/slot-facts.ts'
 import { Time } from '../frame/time.tsx'
 import type { WallClock } from '../frame/wall-clock.ts'
-
-/** A slot with its status. */
-export interface SlotWithStatus extends SlotRecord {
-  readonly status: Status
-}
 
 export interface HistoryRowProps {
   readonly record: SlotWithStatus
@@ -63,22 +58,13 @@ export function HistoryRow({ record, clock, href, id, now }: HistoryRowProps) {
         <Badge status={status} />
       </td>
       <td class="number">{own === null ? '' : attemptCount(own)}</td>
-      <td class="number">{durationText(own && latenessMsOf(own))}</td>
-      <td class="number">{durationText(own && durationMsOf(own, status, now))}</td>
+      <td class="number">{elapsedText(own && latenessMsOf(own))}</td>
+      <td class="number">{elapsedText(own && durationMsOf(own, status, now))}</td>
       <td>{rejectedText(row)}</td>
     </tr>
   )
 }
 
-function durationText(ms: number | null): string {
+function elapsedText(ms: number | null): string {
   return ms === null ? '' : elapsed(ms)
-}
-
-/**
- * Returns how long after its slot the first scheduled attempt started, in milliseconds. Returns null when none started.
- */
-export function latenessMsOf({ slot, attempts }: Row): number | null {
-  const first = attempts.find((attempt) => hasStarted(attempt) && attempt.trigger.kind === 'scheduled')
-  // On a host whose clock is slow, an attempt may start a moment before its slot.
-  return first === undefined ? null : Math.max(0, first.startedAt - slot)
 }

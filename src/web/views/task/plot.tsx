@@ -1,19 +1,19 @@
 import type { Status } from '../../../core/types.ts'
 import { elapsed } from '../../../format/text.ts'
 import { MARKS } from '../frame/marks.ts'
-import { axisOf, HEIGHT, medianOf, ZERO } from './axis.ts'
+import { axisOf, HEIGHT, medianOf, ZERO } from './plot-axis.ts'
 
 /** One column of a plot. */
 export interface Point {
   readonly status: Status
   /** The height of the bar. Null when there is nothing to draw. */
   readonly ms: number | null
-  /** What is known of the slot, for the popover. */
+  /** The facts of the slot, for the popover. */
   readonly facts: readonly string[]
 }
 
 interface PlotProps {
-  /** What the plot shows: `Duration`. */
+  /** The name of the values: `Duration`. */
   readonly title: string
   /** The number of columns of the table, without that of the axis. */
   readonly columns: number
@@ -61,7 +61,7 @@ export function Plot({ title, columns, points }: PlotProps) {
               {axis.ticks.map(({ y }) => (
                 <line x1="0" x2="100%" y1={y} y2={y} />
               ))}
-              <Column
+              <Bar
                 point={point}
                 y={point.ms === null ? ZERO : Math.min(axis.yOf(point.ms), ZERO - 2)}
                 medianY={medianY}
@@ -75,14 +75,14 @@ export function Plot({ title, columns, points }: PlotProps) {
   )
 }
 
-interface TitleProps {
+interface PlotTitleProps {
   readonly title: string
   /** The number of columns, without that of the axis. */
   readonly columns: number
   readonly text: string
 }
 
-function PlotTitle({ title, columns, text }: TitleProps) {
+function PlotTitle({ title, columns, text }: PlotTitleProps) {
   return (
     <tr>
       <th scope="rowgroup" colspan={columns + 1}>
@@ -92,15 +92,15 @@ function PlotTitle({ title, columns, text }: TitleProps) {
   )
 }
 
-interface ColumnProps {
+interface BarProps {
   readonly point: Point
   /** The top of the bar, or the line of zero. */
   readonly y: number
   readonly medianY: number
 }
 
-/** The bar of a slot with its sign, or only the sign where there is no bar. A success has no sign. */
-function Column({ point: { status, ms, facts }, y, medianY }: ColumnProps) {
+/** The bar of a slot and its sign. A slot that has no duration gets only its sign, and a success gets only its bar. */
+function Bar({ point: { status, ms, facts }, y, medianY }: BarProps) {
   return (
     <g class={status} data-facts={facts.join('; ')}>
       <title>{facts.join('\n')}</title>

@@ -6,11 +6,9 @@ import { Sign } from '../frame/badge.tsx'
 import { Cell } from '../frame/cell.tsx'
 import { Heading, type HeadingLevel } from '../frame/document.tsx'
 import type { Links } from '../frame/links.ts'
-import { MARKS, MOST_URGENT_FIRST, rejectedText } from '../frame/marks.ts'
-import { type WallClock, wallClock } from '../frame/wall-clock.ts'
-import { needsAttention } from './attention.ts'
-import { factsOf } from './facts.ts'
-import { latenessMsOf, type SlotWithStatus } from './history-table.tsx'
+import { MARKS, MOST_URGENT_FIRST, needsAttention, rejectedText } from '../frame/marks.ts'
+import { latenessMsOf, type SlotWithStatus, slotFactsOf, slotFactTexts } from '../frame/slot-facts.ts'
+import { UTC, type WallClock } from '../frame/wall-clock.ts'
 import { Plot } from './plot.tsx'
 
 /** How many slots the strip and the plots show. They have that many columns, also if there are fewer slots. */
@@ -19,8 +17,6 @@ export const RECENT = 20
 const COLUMNS_PER_LABEL = 5
 /** A label needs the width of this many columns. */
 const MIN_COLUMNS = 3
-
-const UTC = wallClock('UTC')
 
 /** The newest slots of a task that were due. */
 export interface RecentSlots {
@@ -99,7 +95,7 @@ function Strip({
   now,
   live,
 }: Omit<RecentProps, 'recent' | 'level'> & Pick<RecentSlots, 'slots'>) {
-  const columns = slots.map((record) => ({ record, facts: factsOf(task, record, clock, now) }))
+  const columns = slots.map((record) => ({ record, facts: slotFactTexts(task, slotFactsOf(record, now), clock) }))
   const points = (msOf: (row: Row, status: Status) => number | null, factOf?: (ms: number) => string) =>
     columns.map(({ record: { row, status }, facts }) => {
       const own = readableRow(row)
@@ -134,7 +130,7 @@ function Strip({
       <tfoot aria-hidden="true">
         <tr>
           <td class="axis" />
-          {labelsOf(slots).map(({ slot, columns }) => (
+          {stripLabels(slots).map(({ slot, columns }) => (
             <td colspan={columns}>{slot !== null && <ShortTime at={slot} clock={clock} />}</td>
           ))}
         </tr>
@@ -144,7 +140,7 @@ function Strip({
 }
 
 /** Returns the labels below the columns. A label that has no room is left out. */
-export function labelsOf(
+export function stripLabels(
   slots: readonly SlotWithStatus[],
 ): readonly { readonly slot: Instant | null; readonly columns: number }[] {
   const starts = slots.filter((_, index) => index % COLUMNS_PER_LABEL === 0)

@@ -17,7 +17,7 @@ export interface SlotToRun<S extends Status = Status> {
 /** The work of a stale slot may be done, so a range leaves it out. */
 const WITHOUT_STALE: readonly Rerunnable[] = ['missed', 'failed']
 
-/** What an operator can do about some slots of a task. */
+/** The commands for some slots of a task. */
 export interface SlotSteps {
   /** The slots in words: `3 slots that were missed or failed`, or `Stale slot` for the one in `slot`. */
   readonly title: string

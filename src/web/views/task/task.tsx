@@ -1,12 +1,13 @@
 import type { Instant } from '../../../core/types.ts'
 import { printable } from '../../../format/text.ts'
-import type { Links, TaskQuery } from '../frame/links.ts'
+import { isFiltered, type Links, type TaskQuery } from '../frame/links.ts'
+import type { SlotWithStatus } from '../frame/slot-facts.ts'
 import { Calendar, type CalendarModel } from './calendar.tsx'
 import { Changes } from './changes-list.tsx'
 import { Commands, type TaskSteps } from './commands.tsx'
 import { Filters } from './filters.tsx'
 import { type TaskHead, TaskTitle } from './head.tsx'
-import { HistoryHead, HistoryRow, type SlotWithStatus } from './history-table.tsx'
+import { HistoryHead, HistoryRow } from './history-table.tsx'
 import { Recent, type RecentSlots } from './recent.tsx'
 
 export interface TaskPage {
@@ -123,10 +124,6 @@ function History({ head, page, links, now }: HistoryProps) {
       <Pages head={head} page={page} links={links} />
     </section>
   )
-}
-
-function isFiltered({ status, duplicates, since, until, before }: TaskQuery): boolean {
-  return [status, duplicates, since, until, before].some(Boolean)
 }
 
 function Pages({ head: { task, clock }, page, links }: Omit<HistoryProps, 'now'>) {

@@ -5,7 +5,7 @@ import { IN_ONE_FILE, SERVED } from '../../../../src/web/views/frame/links.ts'
 import { MOST_URGENT_FIRST } from '../../../../src/web/views/frame/marks.ts'
 import { wallClock } from '../../../../src/web/views/frame/wall-clock.ts'
 import { axisUntil } from '../../../../src/web/views/overview/axis.ts'
-import { cellFacts, fillCells, isProblem } from '../../../../src/web/views/overview/cells.ts'
+import { cellFacts, fillCells } from '../../../../src/web/views/overview/cells.ts'
 import { GridLine, type TaskLine } from '../../../../src/web/views/overview/grid.tsx'
 import { FAILED, NOW, rowWith } from '../../../support/rows.ts'
 
@@ -36,7 +36,7 @@ test('the facts of one slot', () => {
     'nightly',
     '2026-11-24 12:00 +09:00 Asia/Tokyo',
     'failed',
-    '1s',
+    'took 1s',
     '1 attempt',
     '2 duplicates, 1 refused',
   ])
@@ -58,10 +58,6 @@ test('the facts of several slots: counts, and the first problem', () => {
     'first failed: 2026-11-24 00:00:02 UTC',
     '2 duplicates',
   ])
-})
-
-test('these statuses are problems', () => {
-  expect(STATUSES.filter(isProblem)).toEqual(['stale', 'failed', 'missed', 'overdue'])
 })
 
 const line: TaskLine = {

@@ -24,7 +24,15 @@ const NONE = { count: 0, refused: 0 }
 const cells = axis.columns.map(({ from }, index): GridCell | null => {
   const status = STATUSES[index]
   if (status === undefined) return null
-  return { kind: 'slot', status, slot: from, durationMs: 61_000, attempts: 1, rejected: NONE }
+  return {
+    kind: 'slot',
+    status,
+    slot: from,
+    durationMs: 61_000,
+    isRunning: status === 'running' || status === 'overdue',
+    attempts: 1,
+    rejected: NONE,
+  }
 })
 const line: TaskLine = {
   ...{ task: 'billing/invoices', clock, words: 'At 12:00', expression: '0 12 * * *', problem: null },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { axisOf, HEIGHT, medianOf, ZERO } from '../../../../src/web/views/task/axis.ts'
 import { Plot, type Point } from '../../../../src/web/views/task/plot.tsx'
+import { axisOf, HEIGHT, medianOf, ZERO } from '../../../../src/web/views/task/plot-axis.ts'
 
 describe('an axis', () => {
   test.each([

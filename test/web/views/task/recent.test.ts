@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { Status } from '../../../../src/core/types.ts'
 import { SERVED } from '../../../../src/web/views/frame/links.ts'
-import { factsOf } from '../../../../src/web/views/task/facts.ts'
+import type { SlotWithStatus } from '../../../../src/web/views/frame/slot-facts.ts'
 import { addressOf, durationText } from '../../../../src/web/views/task/head.tsx'
-import type { SlotWithStatus } from '../../../../src/web/views/task/history-table.tsx'
-import { labelsOf, RECENT, Recent } from '../../../../src/web/views/task/recent.tsx'
+import { RECENT, Recent, stripLabels } from '../../../../src/web/views/task/recent.tsx'
 import { clock, live, now, records, slot } from '../../../support/page-slots.ts'
 import { FAILED, rowWith, SUCCEEDED } from '../../../support/rows.ts'
 
@@ -56,7 +55,7 @@ describe('the strip', () => {
     [2, [2]],
     [1, [1]],
   ])('of %i slots has a label below each fifth column that has room for it', (count, columns) => {
-    const labels = labelsOf(many(count))
+    const labels = stripLabels(many(count))
     expect(labels.map((label) => label.columns)).toEqual(columns)
     expect(labels.map((label, index) => label.slot !== null || (index > 0 && label.columns < 3))).not.toContain(false)
   })
@@ -76,14 +75,6 @@ test('a bar of the second plot also says how late its slot started', () => {
   const facts = [...html.matchAll(/data-facts="([^"]*)"/g)].map(([, text]) => text)
   const common = 'nightly; 2026-11-24 12:00 +09:00 Asia/Tokyo; failed; took 1s; 1 attempt'
   expect(facts).toEqual([common, `${common}; started 5s late`])
-})
-
-test('the facts of a slot are one a line, in the order of the popover', () => {
-  const texts = new Map(records.map((record) => [record.status, factsOf('nightly', record, clock, now)]))
-  const time = '2026-11-24 12:00 +09:00 Asia/Tokyo'
-  expect(texts.get('completed')).toEqual(['nightly', time, 'completed', 'took 1s', '2 attempts'])
-  expect(texts.get('running')).toEqual(['nightly', time, 'running', 'running for 1h 0m', '1 attempt'])
-  expect(texts.get('missed')).toEqual(['nightly', time, 'missed'])
 })
 
 describe('how long the newest slot took', () => {

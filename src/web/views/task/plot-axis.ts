@@ -17,14 +17,14 @@ const UNITS = [
 const FEW_TICKS = 2
 
 /** The vertical axis of a plot. */
-export interface Axis {
+export interface PlotAxis {
   readonly ticks: readonly { readonly text: string; readonly y: number }[]
   /** Returns the distance of a value from the top of the plot, in pixels. */
   yOf(ms: number): number
 }
 
 /** Returns an axis from zero to a little more than the largest value, in the unit that is easiest to read. */
-export function axisOf(largestMs: number): Axis {
+export function axisOf(largestMs: number): PlotAxis {
   // A plot in which all values are zero still needs an axis.
   const most = largestMs === 0 ? 1_000 : largestMs
   // Values below two hours are easier to read in minutes, and so on. But 1,000 ms are shown as a second.
@@ -39,7 +39,7 @@ export function axisOf(largestMs: number): Axis {
   }
 }
 
-/** Returns the median, or null if there are no values. */
+/** Returns the median. Returns null for an empty list. */
 export function medianOf(values: readonly number[]): number | null {
   const sorted = values.toSorted((one, other) => one - other)
   const [low, high] = [sorted[Math.ceil(sorted.length / 2) - 1], sorted[Math.floor(sorted.length / 2)]]

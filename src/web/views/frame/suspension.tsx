@@ -1,8 +1,7 @@
 import type { FoundSuspension } from '../../../core/task/suspensions.ts'
-import type { TaskRecord } from '../../../core/task/task-record.ts'
 import { printable } from '../../../format/text.ts'
-import { Time } from '../frame/time.tsx'
-import type { WallClock } from '../frame/wall-clock.ts'
+import { Time } from './time.tsx'
+import type { WallClock } from './wall-clock.ts'
 
 const IN_FORCE = { pause: 'paused', retirement: 'retired' } as const
 
@@ -27,6 +26,3 @@ export function SuspensionInForce({ found: { kind, suspension }, clock }: InForc
     </span>
   )
 }
-
-/** The pauses and the retirements of a task. */
-export type Suspensions = Pick<TaskRecord, 'pauses' | 'retirements'>

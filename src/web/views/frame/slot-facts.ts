@@ -1,0 +1,63 @@
+import { attemptCount, hasStarted } from '../../../core/row/attempts.ts'
+import { readableRow, type SlotRecord } from '../../../core/row/status.ts'
+import type { Instant, Row, Status } from '../../../core/types.ts'
+import { durationMsOf } from '../../../format/row.ts'
+import { elapsed, printable } from '../../../format/text.ts'
+import { MARKS, type RejectedCount, rejectedCount, rejectionsText } from './marks.ts'
+import { timeInZone, type WallClock } from './wall-clock.ts'
+
+/** A slot with its status. */
+export interface SlotWithStatus extends SlotRecord {
+  readonly status: Status
+}
+
+/** Returns whether a slot runs, or may start at any moment. */
+export function isMoving({ slot, status }: SlotWithStatus, now: Instant): boolean {
+  return status === 'running' || status === 'waiting' || status === 'overdue' || (status === 'scheduled' && slot <= now)
+}
+
+/** The facts of a slot that the popover of its cell shows. They take less memory than its row. */
+export interface SlotFacts {
+  readonly slot: Instant
+  readonly status: Status
+  /** How long the batch ran, or has run until now. Null if that is not known. */
+  readonly durationMs: number | null
+  /** Whether the batch still runs. */
+  readonly isRunning: boolean
+  readonly attempts: number
+  readonly rejected: RejectedCount
+}
+
+export function slotFactsOf({ slot, row, status }: SlotWithStatus, now: Instant): SlotFacts {
+  const own = readableRow(row)
+  return {
+    slot,
+    status,
+    durationMs: own && durationMsOf(own, status, now),
+    isRunning: own?.attempts.at(-1)?.phase === 'running',
+    attempts: attemptCount(own),
+    rejected: rejectedCount(row),
+  }
+}
+
+/** Returns what the popover shows about a slot, and what a screen reader reads: one fact an entry. */
+export function slotFactTexts(task: string, facts: SlotFacts, clock: WallClock): readonly string[] {
+  const { slot, status, durationMs, isRunning, attempts, rejected } = facts
+  return [
+    printable(task),
+    timeInZone(clock, slot),
+    MARKS[status].word,
+    durationMs === null ? '' : `${isRunning ? 'running for' : 'took'} ${elapsed(durationMs)}`,
+    attempts === 0 ? '' : attempts === 1 ? '1 attempt' : `${attempts} attempts`,
+    rejectionsText(rejected),
+  ].filter(Boolean)
+}
+
+/**
+ * Returns how long after its slot the first scheduled attempt started, in milliseconds. Returns null when none started.
+ */
+export function latenessMsOf({ slot, attempts }: Row): number | null {
+  const first = attempts.find((attempt) => hasStarted(attempt) && attempt.trigger.kind === 'scheduled')
+  // On a host whose clock is slow, an attempt may start a moment before its slot.
+  return first === undefined ? null : Math.max(0, first.startedAt - slot)
+}
