@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { expect } from 'vitest'
@@ -34,7 +34,12 @@ export async function openPage(browser: Browser, options: Parameters<Browser['ne
     void dialog.dismiss()
   })
   page.on('request', (request) => requests.push(request.url()))
-  return { page, complaints, requests, close: () => context.close() }
+  const close = async () => {
+    // A page asks again by itself. An answer that a test is changing must not fail because its page is gone.
+    await page.unrouteAll({ behavior: 'wait' })
+    await context.close()
+  }
+  return { page, complaints, requests, close }
 }
 
 /** Puts a mark into the page that a reload would take away. */
@@ -48,7 +53,6 @@ const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
  * browser's protocol, since the policy of the page allows no other script.
  */
 export async function expectAccessible(page: Page): Promise<void> {
-  const { readFileSync } = await import('node:fs')
   const source = readFileSync(AXE, 'utf8')
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme })

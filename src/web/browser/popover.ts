@@ -33,6 +33,8 @@ export function startPopover(): void {
     owner = next
     isFocus = byFocus
     popover.replaceChildren(contentOf(next))
+    // The title of a bar says the same. Without the script, the browser shows it.
+    next.querySelector('title')?.remove()
     popover.hidden = false
     place(popover, next)
   }

@@ -105,6 +105,7 @@ describe.skipIf(!hasChromium)('the page of a task', () => {
     )
     expect(await bar.getAttribute('data-facts')).toMatch(/^billing\/troubled; .* UTC; failed; took .*; 1 attempt$/)
     await bar.hover()
+    await page.locator('#popover', { hasText: 'billing/troubled' }).waitFor()
     expect(await bar.locator('title').count()).toBe(0)
     await close()
   })
