@@ -1,5 +1,6 @@
-// Makes the pictures of the README and the guide, docs/serve-overview.png and docs/serve-slot.png: `cronledger serve` on the
-// ledger of an invented company, in the Chromium of this machine (CHROMIUM, or else /usr/bin/chromium).
+// Makes the pictures of the README and the guide, serve-overview.png and serve-slot.png, in the folder that is given, or else
+// in docs/: `cronledger serve` on the ledger of an invented company, in the Chromium of this machine (CHROMIUM, or else
+// /usr/bin/chromium).
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, rmSync, statSync } from 'node:fs'
@@ -9,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
 import { MAIN, writeLedger } from './ledger.mjs'
 
-const DOCS = fileURLToPath(new URL('..', import.meta.url))
+const TARGET = process.argv[2] ?? fileURLToPath(new URL('..', import.meta.url))
 const SIZE = { width: 1440, height: 840 }
 /** A picture in a README must load quickly. */
 const MAX_BYTES = 250_000
@@ -54,7 +55,7 @@ try {
 }
 
 function pictureOf(name) {
-  return join(DOCS, `serve-${name}.png`)
+  return join(TARGET, `serve-${name}.png`)
 }
 
 /** Returns the address of the slot that failed with many duplicates. */
