@@ -84,6 +84,10 @@ test('every token is used, and every token that is used exists', () => {
   expect([...used].sort()).toEqual([...defined].sort())
 })
 
+test('nothing moves by itself, so a reader who wants less motion needs no rule', () => {
+  expect(FILES.filter((name) => /transition|animation|@keyframes|smooth/.test(textOfFile(name)))).toEqual([])
+})
+
 test('the style stays small', () => {
   expect(
     FILES.map((name) => textOfFile(name).split('\n').length - 1).reduce((sum, lines) => sum + lines, 0),
