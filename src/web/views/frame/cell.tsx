@@ -18,8 +18,10 @@ interface CellProps {
   readonly isStop: boolean
 }
 
-/** The popover splits the label of a cell here. */
-const BETWEEN_FACTS = '; '
+/** Returns facts as one text. The popover splits it again (browser/facts.ts). */
+export function factsText(facts: readonly string[]): string {
+  return facts.filter(Boolean).join('; ')
+}
 
 /** A tile for one slot, or for the slots of one column, which links to them. */
 export function Cell({ href, status, facts, isRejected, isStop }: CellProps) {
@@ -28,7 +30,7 @@ export function Cell({ href, status, facts, isRejected, isStop }: CellProps) {
       class={`c ${status}${isRejected ? ' rejected' : ''}`}
       href={href}
       tabindex={isStop ? undefined : -1}
-      aria-label={facts.filter(Boolean).join(BETWEEN_FACTS)}
+      aria-label={factsText(facts)}
     >
       {status === 'completed' ? '' : MARKS[status].sign}
     </a>

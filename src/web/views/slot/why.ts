@@ -22,7 +22,7 @@ export function whyParts(record: SlotWithStatus, now: Instant): readonly Part[] 
     return [
       `A newer version of cronledger wrote this record (schema ${row.schemaVersion}). Update cronledger to read it.`,
     ]
-  return [...happened(row, record, now), ...rejectedText(row)]
+  return [...happened(row, record, now), ...rejectedSentences(row)]
 }
 
 /** Returns the same as one text. It is not yet safe to show. */
@@ -186,7 +186,7 @@ function tookText(attempt: AttemptRecord): string {
   return elapsed(attempt.endedAt - attempt.startedAt)
 }
 
-function rejectedText({ rejections: { count, refused } }: Row): readonly string[] {
+function rejectedSentences({ rejections: { count, refused } }: Row): readonly string[] {
   const duplicates = count - refused
   const were = (number: number) => (number === 1 ? 'trigger was' : 'triggers were')
   return [

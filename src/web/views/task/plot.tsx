@@ -1,5 +1,6 @@
 import type { Status } from '../../../core/types.ts'
 import { elapsed } from '../../../format/text.ts'
+import { factsText } from '../frame/cell.tsx'
 import { MARKS } from '../frame/marks.ts'
 import { axisOf, HEIGHT, medianOf, ZERO } from './plot-axis.ts'
 
@@ -102,7 +103,7 @@ interface BarProps {
 /** The bar of a slot and its sign. A slot that has no duration gets only its sign, and a success gets only its bar. */
 function Bar({ point: { status, ms, facts }, y, medianY }: BarProps) {
   return (
-    <g class={status} data-facts={facts.join('; ')}>
+    <g class={status} data-facts={factsText(facts)}>
       <title>{facts.join('\n')}</title>
       <rect class="hit" width="100%" height={HEIGHT} stroke="none" />
       {ms !== null && <rect class="bar" x="20%" width="60%" y={y} height={ZERO - y} />}

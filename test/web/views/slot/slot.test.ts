@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest'
+import { SlotDetail } from '../../../../src/web/views/slot/slot.tsx'
+import { clock, now, records, slot } from '../../../support/page-slots.ts'
+import { rowWith, SUCCEEDED } from '../../../support/rows.ts'
+
+const target = { store: 'dynamodb:cronledger', task: 'nightly', slot, schedule: null, ecs: null }
+const plain = { slot, row: rowWith({ ending: SUCCEEDED }), status: 'completed' } as const
+
+function htmlOf(record: (typeof records)[number], live: boolean): string {
+  return String(SlotDetail({ model: { record, clock, target, found: null, now, skewMs: 0 }, level: 3, live }))
+}
+
+test('a report leaves out the commands and the details of a slot that completed as usual', () => {
+  expect(htmlOf(plain, false)).not.toMatch(/class="commands"|<dl>/)
+  expect(htmlOf(plain, true)).toMatch(/class="commands".*<dl>/)
+  const rejections = { ...plain.row.rejections, count: 1 }
+  expect(htmlOf({ ...plain, row: { ...plain.row, rejections } }, false)).toMatch(/class="commands".*<dl>/)
+  // This one completed with its second attempt.
+  const completed = records.find(({ status }) => status === 'completed')
+  expect(completed && htmlOf(completed, false)).toMatch(/class="commands".*<dl>/)
+})
