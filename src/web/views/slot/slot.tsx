@@ -73,7 +73,7 @@ interface DetailProps {
 /** The level of a heading below a heading of each level. */
 const BELOW = { 1: 2, 2: 3, 3: 4, 4: 4 } as const satisfies Record<HeadingLevel, HeadingLevel>
 
-/** What happened in a slot, what to do about it, and the timeline. */
+/** The full description of a slot: a sentence of what happened, the commands, the timeline and the details. */
 export function SlotDetail({ model, level, live }: DetailProps) {
   const { record, clock, target, now, lateAfterMs, owner } = model
   const { slot, row, status } = record

@@ -12,7 +12,7 @@ interface TimelineProps {
   readonly level: HeadingLevel
 }
 
-/** What happened in a slot, in order of time. Triggers that were rejected for the same cause are one line, which opens. */
+/** The events of a slot, in order of time. Triggers that were rejected for the same cause are one line, which opens. */
 export function Timeline({ row, clock, level }: TimelineProps) {
   const moment = (at: Instant) => <Moment at={at} slot={row.slot} clock={clock} />
   const line = ({ at, text, source, starts }: TimelineEvent) => (

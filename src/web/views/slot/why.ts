@@ -12,8 +12,8 @@ type Part = string | { readonly at: Instant }
 
 /**
  * Returns what happened in a slot, whether its work was done, and what to do, in a few short sentences. The rules are those
- * of `decide`. Nobody knows whether an attempt is left, because each trigger has its own `--max-attempts` and the ledger
- * does not know it.
+ * of `decide`. Whether an attempt is left is unknown, because each trigger has its own `--max-attempts` and the ledger
+ * does not store it.
  */
 export function whyParts(record: SlotWithStatus, now: Instant): readonly Part[] {
   const { slot, row, status } = record

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { SERVED } from '../../../../src/web/views/frame/links.ts'
 import { countInTitle, type Needs, NeedsLine, NeedsList } from '../../../../src/web/views/overview/needs.tsx'
-import { ILL, LATER, WELL } from '../../../support/page-needs.ts'
+import { FINDINGS, ILL, LATER, WELL } from '../../../support/page-needs.ts'
 
 const textOf = (html: unknown) =>
   String(html)
@@ -63,6 +63,14 @@ test('the title has the number of slots', () => {
   expect(countInTitle(WELL)).toBe('')
   expect(countInTitle(ILL)).toBe('(6) ')
   expect(countInTitle({ ...ILL, isWhole: false })).toBe('(6+) ')
+})
+
+test('the list begins with the task that has the newest finding', () => {
+  const found = FINDINGS.map((finding) =>
+    finding.task === 'weekly' ? { ...finding, slot: finding.slot + 1_000 } : finding,
+  )
+  const html = String(NeedsList({ needs: { ...ILL, found }, links: SERVED, level: 1, now: LATER }))
+  expect([...html.matchAll(/<strong><a [^>]*>(\w+)</g)].map(([, task]) => task)).toEqual(['weekly', 'nightly'])
 })
 
 test('as a list', () => {
