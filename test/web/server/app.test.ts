@@ -141,6 +141,12 @@ describe('what is asked of a task', () => {
     expect(await open().ask('/task?task=a&status=due')).toMatchObject({ status: 400 })
   })
 
+  test('stays asked on the newest page, and where the calendar is closed', async () => {
+    const { html } = await open().ask('/task?task=a&duplicates=1&before=2100-01-01T00:00:00Z&year=2026')
+    expect(html).toContain('<a href="/task?task=a&duplicates=1&year=2026">Newest slots</a>')
+    expect(html).toContain('<a href="/task?task=a&duplicates=1&before=2100-01-01T00%3A00%3A00Z#calendar">Close</a>')
+  })
+
   test('leads back to all where nothing matches', async () => {
     const { html } = await open().ask(`/task?task=a&since=${day}&before=2001-01-01T00:00:00Z`)
     expect(html).toContain('No slots match. <a href="/task?task=a">All slots</a>')
