@@ -35,6 +35,8 @@ describe.skipIf(!hasChromium)('the overview of other ledgers in a browser', () =
     const own = await serve(`file:${path}`)
     const { page, complaints, close } = await openPage(browser, { viewport: { width: 1600, height: 900 } })
     await page.goto(own.url)
+    // A busy machine may need longer for the findings than the page waits. A later refresh then has the number of all tasks.
+    await page.locator('#tasks', { hasText: '200 of 210 tasks' }).waitFor()
     expect(await shownTasks(page)).toHaveLength(200)
     expect(await page.locator('#tasks').innerText()).toContain('200 of 210 tasks. The findings above are of all tasks.')
     await page.getByLabel('Name').fill('task-20')
