@@ -94,7 +94,9 @@ export function cellFacts(cell: GridCell, task: string, column: Column, clock: W
         printable(task),
         `${clock.time(slot)} ${zoneText(clock, slot)}`,
         MARKS[status].word,
-        durationMs === null ? '' : elapsed(durationMs),
+        durationMs === null
+          ? ''
+          : `${status === 'running' || status === 'overdue' ? 'running for' : 'took'} ${elapsed(durationMs)}`,
         attempts === 0 ? '' : attempts === 1 ? '1 attempt' : `${attempts} attempts`,
         rejected,
       ].filter(Boolean)

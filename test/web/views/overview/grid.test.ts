@@ -36,7 +36,7 @@ test('the facts of one slot', () => {
     'nightly',
     '2026-11-24 12:00 +09:00 Asia/Tokyo',
     'failed',
-    '1s',
+    'took 1s',
     '1 attempt',
     '2 duplicates, 1 refused',
   ])
