@@ -6,8 +6,9 @@ export interface FactLine {
 
 /** The label of a cell has its facts in one line. */
 const BETWEEN_FACTS = '; '
-/** A local time with its offset, as `2026-11-24 03:00 +09:00`. */
-const LOCAL_TIME = /(\d{4}-\d\d-\d\d) (\d\d:\d\d(?::\d\d)?) ([+-]\d\d:\d\d)/
+/** A local time or a range with its offset: `2026-11-24 03:00 +09:00`, `2026-11-24 03:00 to 07:00 +09:00 Asia/Tokyo`. */
+const LOCAL_TIME =
+  /(\d{4}-\d\d-\d\d) (\d\d:\d\d(?::\d\d)?)(?: to (?:(\d{4}-\d\d-\d\d) )?(\d\d:\d\d(?::\d\d)?))? ([+-]\d\d:\d\d).*/
 
 /**
  * Splits the label of a cell into the lines of the popover. A line with a local time is followed by that time in UTC. The
@@ -29,11 +30,21 @@ export function factLines(label: string, words: readonly string[]): readonly Fac
   })
 }
 
-/** Returns the time of a text in UTC, or null if the text has none with an offset. */
+/** Returns the text with its time in UTC, or null if the text has no time with an offset. */
 function utcText(text: string): string | null {
-  const [, day, time, offset] = LOCAL_TIME.exec(text) ?? []
-  const at = Date.parse(`${day}T${time}${offset}`)
+  const found = LOCAL_TIME.exec(text)
+  const [, day = '', start = '', endDay = day, end = '', offset = ''] = found ?? []
+  const from = inUtc(`${day}T${start}${offset}`)
+  const to = end === '' ? '' : inUtc(`${endDay}T${end}${offset}`)
+  if (found === null || from === null || to === null) return null
+  const range = to === '' ? from : `${from} to ${to.slice(0, 10) === from.slice(0, 10) ? to.slice(11) : to}`
+  return `${text.slice(0, found.index)}${range} UTC`
+}
+
+/** Returns `2026-11-23 18:00`, or null if the text is not a time. */
+function inUtc(local: string): string | null {
+  const at = Date.parse(local)
   if (Number.isNaN(at)) return null
   const utc = new Date(at).toISOString().slice(0, 19).replace('T', ' ')
-  return `${utc.replace(/(:\d\d):00$/, '$1')} UTC`
+  return utc.replace(/(:\d\d):00$/, '$1')
 }

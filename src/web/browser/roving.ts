@@ -10,10 +10,22 @@ export function startRoving(): void {
     const next = nextOf(event, link, grid)
     if (next === undefined) return
     event.preventDefault()
-    link.tabIndex = -1
-    next.tabIndex = 0
+    moveStop(next, grid)
     next.focus()
   })
+}
+
+/** Makes the Tab key stop at this cell in place of the other cells of its row. A row that was left keeps its stop. */
+function moveStop(next: HTMLAnchorElement, grid: Element): void {
+  // The name of a task is a link too. It has a stop of its own.
+  if (!next.matches('.c')) return
+  for (const cell of scopeOf(next, grid).querySelectorAll<HTMLAnchorElement>('a.c')) cell.tabIndex = -1
+  next.tabIndex = 0
+}
+
+/** Returns the cells with one Tab stop: the row of a table, or the whole calendar. */
+function scopeOf(link: Element, grid: Element): Element {
+  return (grid instanceof HTMLTableElement ? link.closest('tr') : null) ?? grid
 }
 
 function nextOf(
@@ -24,7 +36,7 @@ function nextOf(
   const row = link.closest('tr')
   if (row === null) return undefined
   // In a table, Left and Right stay in the row. In a calendar, they go on from month to month.
-  const line = linksIn(grid instanceof HTMLTableElement ? row : grid)
+  const line = linksIn(scopeOf(link, grid))
   const index = line.indexOf(link)
   switch (key) {
     case 'ArrowLeft':

@@ -17,6 +17,14 @@ test('a fact is a line, and a local time is followed by UTC', () => {
   ])
 })
 
+test('a range, and a time after other words, stay whole in UTC', () => {
+  const day = '2026-11-25'
+  expect(kinds(`${day} 21:00 to 2026-11-26 01:00 +09:00 Asia/Tokyo`)[1]).toBe('utc: 2026-11-25 12:00 to 16:00 UTC')
+  expect(kinds(`${day} 08:00 to 12:00 +09:00 Asia/Tokyo`)[1]).toBe('utc: 2026-11-24 23:00 to 2026-11-25 03:00 UTC')
+  expect(kinds(`first failed: ${day} 21:00 +09:00`)[1]).toBe('utc: first failed: 2026-11-25 12:00 UTC')
+  expect(kinds('2026-99-25 21:00 +09:00')).toHaveLength(1)
+})
+
 test('seconds are shown where they are not zero', () => {
   expect(kinds('2026-11-25 03:00:05 -03:30')).toContain('utc: 2026-11-25 06:30:05 UTC')
 })

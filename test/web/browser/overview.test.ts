@@ -127,6 +127,11 @@ describe.skipIf(!hasChromium)('the overview in a browser', () => {
     await page.keyboard.press('ArrowRight')
     await page.keyboard.press('ArrowDown')
     expect(await focusedName(page)).not.toMatch(new RegExp(`^${name};`))
+    // The row that was left keeps its stop for the Tab key, and the new row has one.
+    const stops = page.locator('#tasks tr[data-task]').locator('a.c:not([tabindex="-1"])')
+    expect(await stops.evaluateAll((cells) => cells.map((cell) => cell.closest('tr')?.rowIndex))).toEqual(
+      await page.locator('#tasks tr[data-task]:has(.c)').evaluateAll((rows) => rows.map((one) => one.rowIndex)),
+    )
     await page.keyboard.press('ArrowUp')
     expect(await focusedName(page)).toBe(newest)
     await page.keyboard.press('Home')

@@ -73,7 +73,7 @@ describe.skipIf(!hasChromium)('the page of a task', () => {
     expect(await page.locator('.status-now').innerText()).toMatch(
       /^F\s*failed\s*\d{4}-\d\d-\d\d \d\d:\d\d UTC.*ago.*after/s,
     )
-    expect(await page.locator('.task-facts').innerText()).toMatch(/Next slot\s.*\sin .*Schedule\s.*Owner\s/s)
+    expect(await page.locator('.task-facts').innerText()).toMatch(/Next slot\s.*\s\(in .*Schedule\s.*Owner\s/s)
     expect(await page.getByRole('link', { name: 'https://wiki.example.com/billing' }).getAttribute('rel')).toBe(
       'noreferrer noopener',
     )

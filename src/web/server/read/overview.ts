@@ -7,7 +7,7 @@ import type { Instant, Status } from '../../../core/types.ts'
 import type { OverviewQuery } from '../../views/frame/links.ts'
 import { needsAttention } from '../../views/frame/marks.ts'
 import { isMoving, type SlotWithStatus } from '../../views/frame/slot-facts.ts'
-import { type Axis, axisUntil, DEFAULT_SPAN, SPANS, type SpanName, sharedZone } from '../../views/overview/axis.ts'
+import { type Axis, axisUntil, commonZone, DEFAULT_SPAN, SPANS, type SpanName } from '../../views/overview/axis.ts'
 import { fillCells } from '../../views/overview/cells.ts'
 import type { TaskLine } from '../../views/overview/grid.tsx'
 import type { Needs } from '../../views/overview/needs.tsx'
@@ -73,7 +73,7 @@ export async function readOverview(
   const isLarge = found.length > TASKS_PER_PAGE || Boolean(query.after)
   const known = isLarge && state !== null ? await withState(query, state, needs, reading) : found
   const shown = known.slice(0, TASKS_PER_PAGE)
-  const axis = axisUntil(reading.now, sharedZone(shown.map(({ schedules }) => clockOf(schedules.at(-1)?.spec))), span)
+  const axis = axisUntil(reading.now, commonZone(shown.map(({ schedules }) => clockOf(schedules.at(-1)?.spec))), span)
   const lines: TaskLine[] = []
   for await (const line of readLines(readAll(shown, reading), axis, slotsPerTask(shown.length), reading))
     lines.push(line)

@@ -19,6 +19,8 @@ import { around, PLACE } from './pieces.ts'
 
 /** How many slots of a task are described in full: over two years of a nightly task. The table lists all of them. */
 const MAX_DETAILS = 1_000
+/** How many rows of the history are not folded: one page of the history on the page of a task. */
+const SHOWN_ROWS = 25
 /** The newest slots include those that an operator resolved ahead, which the strip leaves out. */
 const MAX_NEWEST = 100
 /** How many slots of a task memory holds: two months of an hourly task. Up to 16 tasks are read at the same time. */
@@ -172,24 +174,25 @@ function Detail({ read, record, store, reading }: DetailProps) {
   )
 }
 
+/** Yields the table of all slots. The slots after the newest ones are folded, because there can be thousands of them. */
 async function* tablePieces(
   { task, clock }: TaskHead,
   slots: AsyncIterable<SlotWithStatus> | Iterable<SlotWithStatus>,
   { now }: Reading,
 ): AsyncGenerator<string> {
-  const [begin, end] = around(
+  const [begin, end] = around(String(<HistoryTable label={`History of ${printable(task)}`} />))
+  const [beginRest, endRest] = around(
     String(
-      <section class="scroll" tabindex={0} aria-label={`History of ${printable(task)}`}>
-        <table class="list">
-          <HistoryHead />
-          <tbody>{PLACE}</tbody>
-        </table>
-      </section>,
+      <details>
+        <summary>Earlier slots</summary>
+        <HistoryTable label={`Earlier history of ${printable(task)}`} />
+      </details>,
     ),
   )
   yield begin
   let index = 0
   for await (const record of slots) {
+    if (index === SHOWN_ROWS) yield end + beginRest
     const isDetailed = index < MAX_DETAILS
     yield String(
       <HistoryRow
@@ -202,5 +205,16 @@ async function* tablePieces(
     )
     index += 1
   }
-  yield end
+  yield index > SHOWN_ROWS ? endRest : end
+}
+
+function HistoryTable({ label }: { readonly label: string }) {
+  return (
+    <section class="scroll" tabindex={0} aria-label={label}>
+      <table class="list">
+        <HistoryHead />
+        <tbody>{PLACE}</tbody>
+      </table>
+    </section>
+  )
 }

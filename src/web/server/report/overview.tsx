@@ -3,7 +3,7 @@ import { isRetired } from '../../../core/task/suspensions.ts'
 import { Legend } from '../../views/frame/badge.tsx'
 import { Heading } from '../../views/frame/document.tsx'
 import { IN_ONE_FILE } from '../../views/frame/links.ts'
-import { type Axis, axisBetween, sharedZone } from '../../views/overview/axis.ts'
+import { type Axis, axisBetween, commonZone } from '../../views/overview/axis.ts'
 import { Grid, GridGroup, GridLine } from '../../views/overview/grid.tsx'
 import type { Needs } from '../../views/overview/needs.tsx'
 import { groupTasks, type TaskGroup } from '../../views/overview/order.ts'
@@ -39,7 +39,7 @@ export async function* overviewPieces(
     ({ task }) => needs.kinds.has(task),
   )
   const clocks = known.length > 0 ? known.map(({ schedules }) => clockOf(schedules.at(-1)?.spec)) : clocksOf(tasks.read)
-  const axis = axisBetween(span, sharedZone(clocks))
+  const axis = axisBetween(span, commonZone(clocks))
   const [begin, end] = around(
     String(
       <section id="overview" aria-labelledby="overview-title">

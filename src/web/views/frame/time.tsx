@@ -32,7 +32,7 @@ export function Time({ at, clock, now }: TimeProps) {
       <span class={clock.zone === 'UTC' ? undefined : 'utc'}>
         {UTC.time(at)} <small>UTC</small>
       </span>
-      {isNear && <small class="age"> {ageText(at, now)}</small>}
+      {isNear && <small class="age"> ({ageText(at, now)})</small>}
     </time>
   )
 }

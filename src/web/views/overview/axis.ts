@@ -103,10 +103,15 @@ function pieceOf(zone: Zone, at: Instant) {
   return { from: from * 1000, to: to * 1000, offset: offset * 1000 }
 }
 
-/** Returns the zone that all clocks share, or else UTC. */
-export function sharedZone(clocks: Iterable<WallClock>): string {
-  const zones = new Set([...clocks].map(({ zone }) => zone))
-  return zones.size === 1 ? ([...zones][0] ?? 'UTC') : 'UTC'
+/** Returns the zone that more than half of the clocks have, or else UTC. */
+export function commonZone(clocks: Iterable<Pick<WallClock, 'zone'>>): string {
+  const counts = new Map<string, number>()
+  let all = 0
+  for (const { zone } of clocks) {
+    counts.set(zone, (counts.get(zone) ?? 0) + 1)
+    all += 1
+  }
+  return [...counts].find(([, count]) => 2 * count > all)?.[0] ?? 'UTC'
 }
 
 /** Returns the length of the columns in words. */

@@ -128,8 +128,8 @@ export function GridLine({ line, axis, links, now, live }: { readonly line: Task
             {printable(task)}
           </a>
           {suspended === null ? (
-            <span class="words" title={printable(`${words} (${expression})`)}>
-              {printable(wordsIn(clock.zone, words))}
+            <span class="words" title={printable(`${wordsIn(clock.zone, words)} (${expression})`)}>
+              {printable(clock.zone === axis.clock.zone ? words : wordsIn(clock.zone, words))}
             </span>
           ) : (
             <SuspensionInForce found={suspended} clock={clock} />

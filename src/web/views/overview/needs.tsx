@@ -11,7 +11,8 @@ import type { Links } from '../frame/links.ts'
 import { ageText, Time } from '../frame/time.tsx'
 import { wallClock } from '../frame/wall-clock.ts'
 import type { KindsOfTasks } from './order.ts'
-import { type Outage, outageText } from './outage.ts'
+import type { Outage } from './outage.ts'
+import { OutageLine } from './outage-line.tsx'
 
 /** The findings of one task: the newest one of each kind, and how many there are. The newest kind comes first. */
 export interface TaskNeeds {
@@ -77,7 +78,7 @@ export function NeedsLine({ needs, links, level, now, store, live }: SummaryProp
       <p class="quiet">
         {total === 0 ? `${when[0]?.toUpperCase()}${when.slice(1)}.` : `${countsText(count)} ${when}.`}
       </p>
-      {outage !== null && <p class="outage">{outageText(outage)}</p>}
+      {outage !== null && <OutageLine outage={outage} />}
       <Extent needs={needs} now={now} />
       {problems.slice(0, 1).map((problem) => (
         <p class="problem">
@@ -132,8 +133,8 @@ function TaskFindings({
             {count > 1 && <span class="quiet"> and {count - 1} earlier</span>}
           </span>
         ))}
-        {owner !== undefined && <span class="quiet">owner: {printable(owner)}</span>}
       </span>
+      {owner !== undefined && <span class="quiet">owner: {printable(owner)}</span>}
     </li>
   )
 }
@@ -216,7 +217,7 @@ export function NeedsList({ needs, links, level, now }: NeedsProps) {
         {isEmpty(needs) ? '.' : ` ${needs.when}.`}
         {total > found.length && ` Only the newest of each task and kind are shown (${found.length}).`}
       </p>
-      {outage !== null && <p class="outage">{outageText(outage)}</p>}
+      {outage !== null && <OutageLine outage={outage} />}
       <Extent needs={needs} now={now} />
       {problems.map((problem) => (
         <p class="problem">{printable(problem)}</p>

@@ -1,6 +1,6 @@
 import type { TaskFinding } from '../../../core/task/findings.ts'
 import type { Instant } from '../../../core/types.ts'
-import { wallClock } from '../frame/wall-clock.ts'
+import { commonZone } from './axis.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -21,11 +21,14 @@ export interface Outage {
   readonly tasks: number
   readonly from: Instant
   readonly to: Instant
+  /** The zone of more than half of these tasks, or else UTC. */
+  readonly zone: string
 }
 
 /** Problems of one task that follow each other. */
 interface Streak {
   readonly task: string
+  readonly zone: string
   readonly from: Instant
   readonly to: Instant
 }
@@ -37,22 +40,24 @@ interface Streak {
 export function findOutage() {
   const streaks: Streak[] = []
   let task = ''
+  let zone = ''
   /** The slots of the streak of `task` that is being added, newest first. */
   let slots: Instant[] = []
 
   function withOpen(): readonly Streak[] {
     const [to, from] = [slots[0], slots.at(-1)]
-    return to === undefined || from === undefined ? streaks : [...streaks, { task, from, to }]
+    return to === undefined || from === undefined ? streaks : [...streaks, { task, zone, from, to }]
   }
 
   return {
-    add(found: Pick<TaskFinding, 'task' | 'slot'>): void {
+    add(found: Pick<TaskFinding, 'task' | 'slot' | 'schedule'>): void {
       const [newest, oldest] = [slots[0], slots.at(-1)]
       if (newest !== undefined && oldest !== undefined && (found.task !== task || oldest - found.slot > GAP_MS)) {
-        if (streaks.length < MAX_STREAKS) streaks.push({ task, from: oldest, to: newest })
+        if (streaks.length < MAX_STREAKS) streaks.push({ task, zone, from: oldest, to: newest })
         slots = []
       }
       task = found.task
+      zone = found.schedule.zone
       slots.push(found.slot)
       while ((slots[0] ?? 0) - found.slot > LONGEST_MS) slots.shift()
     },
@@ -63,27 +68,18 @@ export function findOutage() {
 /** Returns the outage of the most tasks, and the newest one of these. Returns null if there is none of three tasks. */
 function outageOf(streaks: readonly Streak[]): Outage | null {
   let worst: Outage | null = null
-  let tasks = new Set<string>()
+  let tasks = new Map<string, { readonly zone: string }>()
   let from = 0
   let to = Number.NEGATIVE_INFINITY
   for (const streak of streaks.toSorted((one, other) => one.from - other.from)) {
     if (streak.from - to > GAP_MS) {
-      tasks = new Set()
+      tasks = new Map()
       from = streak.from
     }
-    tasks.add(streak.task)
+    tasks.set(streak.task, streak)
     to = Math.max(to, streak.to)
-    if (tasks.size >= Math.max(MIN_TASKS, worst?.tasks ?? 0)) worst = { tasks: tasks.size, from, to }
+    if (tasks.size >= Math.max(MIN_TASKS, worst?.tasks ?? 0))
+      worst = { tasks: tasks.size, from, to, zone: commonZone(tasks.values()) }
   }
   return worst
-}
-
-const UTC = wallClock('UTC')
-
-/** Says what was found, in words. */
-export function outageText({ tasks, from, to }: Outage): string {
-  const end = UTC.day(from) === UTC.day(to) ? UTC.time(to).slice(11) : UTC.time(to)
-  const when = from === to ? `at ${UTC.time(from)} UTC` : `between ${UTC.time(from)} and ${end} UTC`
-  const gaps = from === to ? '' : ', with gaps of at most 1 h'
-  return `${tasks} tasks have problems ${when}${gaps}. They may have one cause.`
 }

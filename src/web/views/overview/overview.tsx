@@ -1,9 +1,10 @@
 import type { Child } from 'hono/jsx'
-import { keysOf } from '../../../core/objects.ts'
+import { isKeyOf, keysOf } from '../../../core/objects.ts'
 import { printable } from '../../../format/text.ts'
-import { Legend } from '../frame/badge.tsx'
+import { Legend, Sign } from '../frame/badge.tsx'
 import { Heading } from '../frame/document.tsx'
 import type { OverviewQuery } from '../frame/links.ts'
+import { MARKS } from '../frame/marks.ts'
 import { DEFAULT_SPAN, SPANS, type SpanName } from './axis.ts'
 import { Grid, GridGroup, GridLine, type GridProps, type TaskLine } from './grid.tsx'
 import { groupTasks, type StateCounts, type TaskState } from './order.ts'
@@ -159,7 +160,7 @@ function Spans({ model: { span, query }, links }: Pick<OverviewProps, 'model' | 
   )
 }
 
-/** The filter by state. It is hidden where all tasks are as usual. */
+/** The filter by state. Its signs explain those of the cells. It is hidden where all tasks are as usual. */
 function States({ model: { counts, state, total, query }, links }: Pick<OverviewProps, 'model' | 'links'>) {
   const href = (status: TaskState | undefined) => links.overview({ ...query, status, after: undefined })
   return (
@@ -168,7 +169,8 @@ function States({ model: { counts, state, total, query }, links }: Pick<Overview
         All {total ?? ''}
       </a>
       {counts.map(({ state: one, count }) => (
-        <a href={href(one)} aria-current={one === state ? 'true' : undefined}>
+        <a class="badge" href={href(one)} aria-current={one === state ? 'true' : undefined}>
+          {isKeyOf(one, MARKS) && <Sign status={one} />}
           {`${one[0]?.toUpperCase()}${one.slice(1)} ${count}`}
         </a>
       ))}

@@ -50,6 +50,14 @@ describe.each(KINDS)('a report on a ledger in %s', (kind) => {
     for (const { task } of PLANS) expect(html).toContain(`<h2>${task}</h2>`)
   })
 
+  test('a long history is folded after its newest slots', () => {
+    const [, ...chapters] = readFileSync(out, 'utf8').split('<section class="chapter" id="task_')
+    const rows = chapters.map((chapter) =>
+      chapter.split('<summary>Earlier slots</summary>')[0]?.match(/<tr><th scope="row">/g),
+    )
+    expect(rows.map((found) => found?.length)).toEqual(PLANS.map(({ count }) => Math.min(count, 25)))
+  })
+
   test('what needs attention is what check finds', async () => {
     const { stdout } = await cronledger(['check', '--store', filled.store, '--since', '460d'], { env: filled.env })
     const [, counts] = / slots? needs? attention: (.*)/.exec(stdout) ?? []

@@ -21,7 +21,7 @@ test.each([
   [at + 8.9 * HOUR_MS, '8 h ago'],
   [at - 3 * HOUR_MS, 'in 3 h'],
 ])('a time of the last or the next day says how far away it is: %i, %s', (now, age) => {
-  expect(textIn('UTC', now)).toBe(`2026-11-24 18:00 UTC ${age}`)
+  expect(textIn('UTC', now)).toBe(`2026-11-24 18:00 UTC (${age})`)
 })
 
 test('an older time does not', () => {

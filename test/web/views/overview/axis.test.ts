@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { wallClock } from '../../../../src/web/views/frame/wall-clock.ts'
-import { axisBetween, axisUntil, labelsOf, SPANS, sharedZone } from '../../../../src/web/views/overview/axis.ts'
+import { axisBetween, axisUntil, commonZone, labelsOf, SPANS } from '../../../../src/web/views/overview/axis.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -131,9 +131,10 @@ test('labels have room up to the next label', () => {
   ])
 })
 
-test('the zone is the one of all tasks, or else UTC', () => {
+test('the zone is the one of more than half of the tasks, or else UTC', () => {
   const [tokyo, berlin] = [wallClock('Asia/Tokyo'), wallClock('Europe/Berlin')]
-  expect(sharedZone([tokyo, tokyo])).toBe('Asia/Tokyo')
-  expect(sharedZone([tokyo, berlin])).toBe('UTC')
-  expect(sharedZone([])).toBe('UTC')
+  expect(commonZone([tokyo, tokyo])).toBe('Asia/Tokyo')
+  expect(commonZone([tokyo, berlin, tokyo])).toBe('Asia/Tokyo')
+  expect(commonZone([tokyo, berlin])).toBe('UTC')
+  expect(commonZone([])).toBe('UTC')
 })

@@ -1,21 +1,29 @@
 import { expect, test } from 'vitest'
-import { findOutage, outageText } from '../../../../src/web/views/overview/outage.ts'
+import { findOutage, type Outage } from '../../../../src/web/views/overview/outage.ts'
+import { OutageLine } from '../../../../src/web/views/overview/outage-line.tsx'
+import { textOf } from '../../../support/page-text.ts'
 
 const HOUR_MS = 3_600_000
+const HOURLY = { expression: '0 * * * *', zone: 'UTC' }
+const ZONES = [
+  ['a', 'Asia/Tokyo'],
+  ['b', 'Europe/Berlin'],
+  ['c', 'Asia/Tokyo'],
+] as const
 const at = (text: string) => Date.parse(`2026-11-${text}Z`)
 
 /** Finds the outage of these findings of each task. */
 function outageOf(tasks: Readonly<Record<string, readonly number[]>>) {
   const { add, outage } = findOutage()
   for (const [task, slots] of Object.entries(tasks)) {
-    for (const slot of slots.toSorted((one, other) => other - one)) add({ task, slot })
+    for (const slot of slots.toSorted((one, other) => other - one)) add({ task, slot, schedule: HOURLY })
   }
   return outage()
 }
 
 test('three tasks with problems at most an hour apart are one outage', () => {
   const tasks = { a: [at('25T17:00')], b: [at('25T18:00')], c: [at('25T18:40')] }
-  expect(outageOf(tasks)).toEqual({ tasks: 3, from: at('25T17:00'), to: at('25T18:40') })
+  expect(outageOf(tasks)).toEqual({ tasks: 3, from: at('25T17:00'), to: at('25T18:40'), zone: 'UTC' })
   expect(outageOf({ ...tasks, c: [at('25T19:01')] })).toBe(null)
   expect(outageOf({ a: [at('25T17:00'), at('25T17:30')], b: [at('25T18:00')] })).toBe(null)
   expect(outageOf({})).toBe(null)
@@ -34,6 +42,7 @@ test('a task that fails for days does not join the problems of other days', () =
     tasks: 3,
     from: at('20T00:00'),
     to: at('20T06:00'),
+    zone: 'UTC',
   })
 })
 
@@ -42,15 +51,23 @@ test('with very many problems nothing is said', () => {
   expect(outageOf({ a: rare, b: rare, c: rare })).toBe(null)
 })
 
+test('the times are in the zone of more than half of the tasks', () => {
+  const from = at('25T18:00')
+  const { add, outage } = findOutage()
+  for (const [task, zone] of ZONES) add({ task, slot: from, schedule: { expression: '0 * * * *', zone } })
+  expect(outage()?.zone).toBe('Asia/Tokyo')
+})
+
 test('in words', () => {
-  const [from, to] = [at('25T17:00'), at('25T18:40')]
-  expect(outageText({ tasks: 11, from, to })).toBe(
-    '11 tasks have problems between 2026-11-25 17:00 and 18:40 UTC, with gaps of at most 1 h. They may have one cause.',
+  const [from, to] = [at('25T18:00'), at('25T18:40')]
+  const text = (outage: Outage) => textOf(OutageLine({ outage }))
+  expect(text({ tasks: 11, from, to, zone: 'Asia/Tokyo' })).toBe(
+    '11 tasks have problems between 2026-11-26 03:00 +09:00 2026-11-25 18:00 UTC and 03:40 +09:00 18:40 UTC . They may have one cause.',
   )
-  expect(outageText({ tasks: 3, from, to: at('26T00:30') })).toContain(
-    'between 2026-11-25 17:00 and 2026-11-26 00:30 UTC',
+  expect(text({ tasks: 3, from, to: at('26T00:30'), zone: 'UTC' })).toContain(
+    'between 2026-11-25 18:00 UTC and 2026-11-26 00:30 UTC',
   )
-  expect(outageText({ tasks: 3, from, to: from })).toBe(
-    '3 tasks have problems at 2026-11-25 17:00 UTC. They may have one cause.',
+  expect(text({ tasks: 3, from, to: from, zone: 'UTC' })).toBe(
+    '3 tasks have problems at 2026-11-25 18:00 UTC . They may have one cause.',
   )
 })

@@ -80,7 +80,7 @@ const PAGES: Readonly<Record<string, unknown>> = {
   'Checking goes on': NeedsLine({ needs: { ...WELL, isWhole: false, tasks: 1 }, ...summary }),
   'A task cannot be checked': NeedsLine({ needs: { ...WELL, problems: ['task a: …', 'task b: …'] }, ...summary }),
   'Slots need attention': NeedsLine({
-    needs: { ...ILL, outage: { tasks: 3, from: now - 7_200_000, to: now } },
+    needs: { ...ILL, outage: { tasks: 3, from: now - 7_200_000, to: now, zone: 'Asia/Tokyo' } },
     ...summary,
     now: now + 90_000,
   }),
