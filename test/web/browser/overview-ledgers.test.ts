@@ -36,7 +36,9 @@ describe.skipIf(!hasChromium)('the overview of other ledgers in a browser', () =
     const { page, complaints, close } = await openPage(browser, { viewport: { width: 1600, height: 900 } })
     await page.goto(own.url)
     expect(await shownTasks(page)).toHaveLength(200)
-    expect(await page.locator('#tasks').innerText()).toContain('200 of 210 tasks. The findings above are of all tasks.')
+    expect(await page.locator('#tasks').innerText()).toContain(
+      'This page shows 200 of 210 tasks. The summary above is about all tasks.',
+    )
     await page.getByLabel('Name').fill('task-20')
     await page.locator('#found', { hasText: '10 of 10 tasks' }).waitFor()
     expect(await shownTasks(page)).toEqual(names.slice(200))

@@ -128,7 +128,7 @@ function factsOf(row: Row, { now, skewMs, clock, found }: DetailProps['model']):
   return {
     window: (
       <>
-        {time(slot)} {windowEnd === null ? 'on: the schedule has no later slot' : <>to {time(windowEnd)}</>}
+        {time(slot)} {windowEnd === null ? '(no end: the schedule has no later slot)' : <>to {time(windowEnd)}</>}
       </>
     ),
     schedule: printable(schedule),
