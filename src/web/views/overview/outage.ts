@@ -83,6 +83,7 @@ const UTC = wallClock('UTC')
 /** Says what was found, in words. */
 export function outageText({ tasks, from, to }: Outage): string {
   const end = UTC.day(from) === UTC.day(to) ? UTC.time(to).slice(11) : UTC.time(to)
-  const when = from === to ? `in the slot of ${UTC.time(from)} UTC` : `in slots from ${UTC.time(from)} to ${end} UTC`
-  return `${tasks} tasks have problems ${when}. They may have one cause.`
+  const when = from === to ? `at ${UTC.time(from)} UTC` : `between ${UTC.time(from)} and ${end} UTC`
+  const gaps = from === to ? '' : ', with gaps of at most 1 h'
+  return `${tasks} tasks have problems ${when}${gaps}. They may have one cause.`
 }

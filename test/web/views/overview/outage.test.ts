@@ -45,10 +45,12 @@ test('with very many problems nothing is said', () => {
 test('in words', () => {
   const [from, to] = [at('25T17:00'), at('25T18:40')]
   expect(outageText({ tasks: 11, from, to })).toBe(
-    '11 tasks have problems in slots from 2026-11-25 17:00 to 18:40 UTC. They may have one cause.',
+    '11 tasks have problems between 2026-11-25 17:00 and 18:40 UTC, with gaps of at most 1 h. They may have one cause.',
   )
-  expect(outageText({ tasks: 3, from, to: at('26T00:30') })).toContain('from 2026-11-25 17:00 to 2026-11-26 00:30 UTC')
+  expect(outageText({ tasks: 3, from, to: at('26T00:30') })).toContain(
+    'between 2026-11-25 17:00 and 2026-11-26 00:30 UTC',
+  )
   expect(outageText({ tasks: 3, from, to: from })).toBe(
-    '3 tasks have problems in the slot of 2026-11-25 17:00 UTC. They may have one cause.',
+    '3 tasks have problems at 2026-11-25 17:00 UTC. They may have one cause.',
   )
 })
