@@ -36,7 +36,7 @@ export const WELL: Needs = {
   kinds: new Map(),
   found: [],
   outage: null,
-  when: 'in the last 7d',
+  when: 'in the last 7 days',
   now: LATER,
   problems: [],
 }

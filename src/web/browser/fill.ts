@@ -56,7 +56,7 @@ export function fillIn(root: ParentNode): void {
     const text =
       labels.length === 0
         ? ''
-        : `${labels.join(', ')}: a line break or another control character is not allowed. It was not filled in.`
+        : `${labels.join(', ')}: line breaks and control characters are not allowed. The text was not filled in.`
     if (problem.textContent !== text) problem.textContent = text
   }
 }

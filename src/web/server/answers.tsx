@@ -147,7 +147,12 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
     if (error instanceof LedgerError)
       return problem(context, TITLES[error.kind], error.message, HTTP_STATUS[error.kind])
     report(`internal error, please report it: ${error.stack ?? error}`)
-    return problem(context, 'Internal error', 'cronledger could not show this page. Its log has the details.', 500)
+    return problem(
+      context,
+      'Internal error',
+      'cronledger could not show this page. The log of the server has the details.',
+      500,
+    )
   }
 
   /** Makes the page of a view when the limit lets it. */
@@ -167,7 +172,7 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
         ? make(read, context)
         : pages.get(keyOf(context), () => make(read, context)))
       return page === 'refused'
-        ? problem(context, 'Too many requests', 'The server is busy. The page tries again by itself.', 503)
+        ? problem(context, 'Too many requests', 'The server is busy. The page tries again automatically.', 503)
         : send(context, page)
     }
   }

@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono'
 import { secureHeaders } from 'hono/secure-headers'
-import { DAY_MS, formatDuration } from '../../core/duration.ts'
+import { DAY_MS } from '../../core/duration.ts'
 import { usageError } from '../../core/errors.ts'
 import { formatInstant, parseInstant } from '../../core/instant.ts'
 import { checkTaskName } from '../../core/user-text.ts'
@@ -25,7 +25,8 @@ import { AGE_FACTOR, shareAnswers } from './shared.ts'
 import { shareNeeds } from './shared-needs.ts'
 
 /** The span of the findings. It is the default of `check`, and covers a weekend or a week off. */
-const NEEDS_MS = 7 * DAY_MS
+const NEEDS_DAYS = 7
+const NEEDS_MS = NEEDS_DAYS * DAY_MS
 
 /** Creates the app that serves the pages of one ledger. It only reads the ledger. */
 export function createApp(options: AppOptions): Hono {
@@ -50,7 +51,7 @@ export function createApp(options: AppOptions): Hono {
   )
   app.get('/task', show(task))
   app.get('/slot', show(slot))
-  app.notFound((context) => problem(context, 'Not found', 'No such page.', 404))
+  app.notFound((context) => problem(context, 'Page not found', 'This address does not exist.', 404))
   app.onError((error, context) => failure(context, error))
   return app
 }
@@ -95,7 +96,7 @@ function viewsOfAll(options: AppOptions, reading: ReadingOf) {
   const sharedNeeds = shareNeeds(clock, () => {
     const own = openReading(options, new AbortController().signal)
     const span = { since: own.now - NEEDS_MS, until: own.now }
-    return beginNeeds({ span, when: `in the last ${formatDuration(NEEDS_MS)}` }, own)
+    return beginNeeds({ span, when: `in the last ${NEEDS_DAYS} days` }, own)
   })
 
   const overview: ReadView = async (context, untilMs) => {

@@ -76,7 +76,7 @@ describe.skipIf(!hasChromium)('the fields of a slot', () => {
     // The field itself would make `cd /tmp./batch.sh` of these two lines.
     for (const text of ['cd /tmp\n./batch.sh', 'a\tb', 'a\u001b[2Jb', 'a\u2028b']) {
       await pasteInto(page, text)
-      await problem.getByText(/^Batch command: a line break or another control character is not allowed\./).waitFor()
+      await problem.getByText(/^Batch command: line breaks and control characters are not allowed\./).waitFor()
       expect(await batch.inputValue()).toBe('./old.sh')
       expect(await batch.getAttribute('aria-invalid')).toBe('true')
       await batch.press('Shift+End')

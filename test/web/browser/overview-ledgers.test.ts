@@ -38,7 +38,9 @@ describe.skipIf(!hasChromium)('the overview of other ledgers in a browser', () =
     // A busy machine may need longer for the findings than the page waits. A later refresh then has the number of all tasks.
     await page.locator('#tasks', { hasText: '200 of 210 tasks' }).waitFor()
     expect(await shownTasks(page)).toHaveLength(200)
-    expect(await page.locator('#tasks').innerText()).toContain('200 of 210 tasks. The findings above are of all tasks.')
+    expect(await page.locator('#tasks').innerText()).toContain(
+      'This page shows 200 of 210 tasks. The summary above is about all tasks.',
+    )
     await page.getByLabel('Name').fill('task-20')
     await page.locator('#found', { hasText: '10 of 10 tasks' }).waitFor()
     expect(await shownTasks(page)).toEqual(names.slice(200))

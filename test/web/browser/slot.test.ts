@@ -125,7 +125,7 @@ describe.skipIf(!hasChromium)('the page of a slot', () => {
     }
     await page.goto(addressOf(failed))
     await page.getByLabel('Reason').fill('a\u202eb')
-    await page.getByText('is not allowed').waitFor()
+    await page.getByText('are not allowed').waitFor()
     await expectAccessible(page)
     await close()
   })

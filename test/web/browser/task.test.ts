@@ -288,7 +288,9 @@ describe.skipIf(!hasChromium)('the page of a task', () => {
     await page.goto(`${served.url}task?task=minutely&before=${deep}`)
     expect(await page.locator('.list tbody tr').count()).toBe(25)
     await page.goto(`${served.url}task?task=minutely&status=failed`)
-    expect(await page.locator('.pages').innerText()).toMatch(/^Search before .*\s*0 of 10000 slots searched match\.$/)
+    expect(await page.locator('.pages').innerText()).toMatch(
+      /^Search the slots before .*\s*0 of the 10000 slots that were searched match\.$/,
+    )
     expect(complaints).toEqual([])
     await served.stop()
     await close()

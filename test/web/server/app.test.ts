@@ -88,7 +88,7 @@ test.each(['/', '/needs'])('%s shows what was read so far, and later the rest', 
   isOver = false
   last.open()
   const whole = await ask('/needs')
-  expect(whole.html).toMatch(/At least 1 failed in the last 7d.*task b: row b .*state is &quot;LOST&quot;/)
+  expect(whole.html).toMatch(/At least 1 failed in the last 7 days.*task b: row b .*state is &quot;LOST&quot;/)
   expect(whole.html).not.toContain('so far')
 })
 
@@ -133,10 +133,12 @@ describe('what is asked of a task', () => {
   })
 
   test('is named if no field shows it', async () => {
-    expect((await open().ask('/task?task=a&since=7d')).html).toContain(
-      'The address of this page also limits the slots from 7d.',
+    expect((await open().ask('/task?task=a&since=7d')).html).toContain('Only slots from 7d are shown.')
+    const column = 'since=2026-11-24T03:00:00Z&until=2026-11-24T07:00:00Z'
+    expect((await open().ask(`/task?task=a&${column}`)).html).toContain(
+      'Only slots from 2026-11-24 12:00 +09:00 to 2026-11-24 16:00 +09:00 are shown.',
     )
-    expect((await open().ask(`/task?task=a&since=${day}`)).html).not.toContain('also limits')
+    expect((await open().ask(`/task?task=a&since=${day}`)).html).not.toContain('Only slots')
     expect((await open().ask('/task?task=a&status=unknown')).html).toMatch(/<option value="unknown" selected/)
     expect(await open().ask('/task?task=a&status=due')).toMatchObject({ status: 400 })
   })

@@ -118,7 +118,7 @@ test.each([
   ['/task?task=nobody', 404, 'No task is named &quot;nobody&quot;.'],
   ['/task?task=heart-beat', 404, '<a href="/task?task=heartbeat">heartbeat</a>'],
   ['/task?task=invoices', 404, '<a href="/task?task=billing%2Finvoices">billing/invoices</a>'],
-  ['/%', 404, 'No such page.'],
+  ['/%', 404, 'This address does not exist.'],
 ])('%s: %i', async (address, status, message) => {
   expect(await ask(address)).toMatchObject({ status, body: expect.stringContaining(message) })
 })
@@ -136,7 +136,7 @@ test('what needs attention is what check finds', async () => {
   const [findings = '', counts = ''] = stdout.split(/^\d+ slots? needs? attention: /m)
   const lines = findings.trimEnd().split('\n')
   const { body } = await ask('/needs')
-  expect(body).toContain(`${counts.split('\n')[0]} in the last 7d.`)
+  expect(body).toContain(`${counts.split('\n')[0]} in the last 7 days.`)
   const [found = ''] = /<tbody>.*<\/tbody>/s.exec(body) ?? []
   expect(found.match(/<tr>/g)).toHaveLength(lines.length)
   for (const line of lines) {
@@ -175,7 +175,7 @@ test('a task with thousands of missed slots hides no other', async () => {
   expect(top).toMatch(/ and \d+ earlier/)
   const list = (await ask('/needs', { base: own.url })).body
   expect(list.match(/<tr><th scope="row">/g)).toHaveLength(21)
-  expect(list).toContain('Only the newest of each task and kind are shown (21).')
+  expect(list).toContain('Only 21 of them are listed here.')
   await own.stop()
 })
 

@@ -45,6 +45,10 @@ export function Legend({ live }: { readonly live: boolean }) {
           <span class="c paused" aria-hidden="true" />
           paused
         </li>
+        <li class="badge">
+          <span class="c unread" aria-hidden="true" />
+          not read: too many slots
+        </li>
       </ul>
       {live && (
         <p class="keys">

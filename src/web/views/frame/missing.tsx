@@ -34,7 +34,7 @@ export function MissingTask({ task, near, isEmpty, links }: MissingTaskProps) {
           </ul>
         </>
       )}
-      {!isEmpty && <p class="quiet">A task is known after its first scheduled run.</p>}
+      {!isEmpty && <p class="quiet">A task is in the ledger after its first scheduled run.</p>}
     </ProblemView>
   )
 }

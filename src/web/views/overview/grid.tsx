@@ -66,7 +66,7 @@ export function Grid({ axis, children }: Pick<GridProps, 'axis'> & { readonly ch
             <th scope="col" class="name">
               Task{' '}
               <small class="zone">
-                {stepText(axis.stepMs)} a column, {clock.zone}
+                {stepText(axis.stepMs)} per column, {clock.zone}
               </small>
             </th>
             {columns.map(({ from }, index) => (
@@ -145,7 +145,7 @@ export function GridLine({ line, axis, links, now, live }: { readonly line: Task
       )}
       <td class="when" data-name="Last success">
         {problem !== null ? null : lastSuccess === null ? (
-          <small>none was read</small>
+          <small title="No success in the slots that this page read">none found</small>
         ) : (
           <Time at={lastSuccess} clock={clock} now={now} />
         )}

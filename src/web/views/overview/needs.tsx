@@ -1,4 +1,3 @@
-import { formatInstant } from '../../../core/instant.ts'
 import type { TaskFinding } from '../../../core/task/findings.ts'
 import type { Instant } from '../../../core/types.ts'
 import { countsText, findingDetail } from '../../../format/check.ts'
@@ -32,7 +31,7 @@ export interface Needs {
   readonly found: readonly TaskFinding[]
   /** The tasks whose problems began at about the same time. Null if there are none. */
   readonly outage: Outage | null
-  /** The span of the slots that were looked at, in words: `in the last 7d`. */
+  /** The span of the slots that were looked at, in words: `in the last 7 days`. */
   readonly when: string
   readonly now: Instant
   /** The number of tasks that were read. */
@@ -42,6 +41,8 @@ export interface Needs {
   /** Why the answer is incomplete, task by task. Empty when it is complete. */
   readonly problems: readonly string[]
 }
+
+const UTC = wallClock('UTC')
 
 /** How many tasks the top of the page names, one a line. The others are one click away. */
 const NAMED = 8
@@ -75,9 +76,7 @@ export function NeedsLine({ needs, links, level, now, store, live }: SummaryProp
       <Heading level={level} id="needs-head">
         {total === 0 ? wellText(needs) : `${slots(needs, total)} attention`}
       </Heading>
-      <p class="quiet">
-        {total === 0 ? `${when[0]?.toUpperCase()}${when.slice(1)}.` : `${countsText(count)} ${when}.`}
-      </p>
+      <p class="quiet">{total === 0 ? spanText(needs) : `${countsText(count)} ${when}.`}</p>
       {outage !== null && <OutageLine outage={outage} />}
       <Extent needs={needs} now={now} />
       {problems.slice(0, 1).map((problem) => (
@@ -145,7 +144,7 @@ function EmptyLedger({ store, level, live }: Pick<SummaryProps, 'store' | 'level
       <Heading level={level} id="needs-head">
         No tasks yet
       </Heading>
-      <p>A task appears here after its first run. To run one, put its command in the place of YOUR_COMMAND:</p>
+      <p>A task appears here after its first run. To run one, replace YOUR_COMMAND with the command of your batch:</p>
       <Command
         what="Run a batch at most once for each slot of its schedule"
         command={firstRunCommand(store, 'nightly')}
@@ -164,7 +163,7 @@ function Extent({ needs: { tasks, isWhole, now: readAt }, now }: Pick<NeedsProps
   if (now - readAt < OLD_MS) return null
   return (
     <p class="quiet">
-      Checked at <time datetime={formatInstant(readAt)}>{formatInstant(readAt - (readAt % 1000))}</time>.
+      Checked at <Time at={readAt} clock={UTC} />.
     </p>
   )
 }
@@ -181,8 +180,16 @@ function isWell({ count, problems, isWhole }: Needs): boolean {
 function wellText(needs: Needs): string {
   const { problems, isWhole } = needs
   if (!isWhole && problems.length === 0) return 'No problems found so far'
-  if (problems.length > 0) return 'It is unknown whether there were problems'
+  if (problems.length > 0)
+    return problems.length === 1 ? '1 task could not be checked' : `${problems.length} tasks could not be checked`
   return isEmpty(needs) ? 'No tasks yet' : 'No problems found'
+}
+
+/** Says in which span nothing was found. Returns an empty text if no task could be checked. */
+function spanText({ problems, isWhole, tasks, when }: Needs): string {
+  if (problems.length === 0) return `${when[0]?.toUpperCase()}${when.slice(1)}.`
+  const found = isWhole ? 'No problems found' : 'No problems found so far'
+  return tasks > problems.length ? `${found} in the other tasks ${when}.` : ''
 }
 
 function slots(needs: Needs, total: number): string {
@@ -213,9 +220,8 @@ export function NeedsList({ needs, links, level, now }: NeedsProps) {
         Needs attention
       </Heading>
       <p>
-        {total === 0 ? wellText(needs) : `${atLeast(needs)}${countsText(count)}`}
-        {isEmpty(needs) ? '.' : ` ${needs.when}.`}
-        {total > found.length && ` Only the newest of each task and kind are shown (${found.length}).`}
+        {total === 0 ? nothingText(needs) : `${atLeast(needs)}${countsText(count)} ${needs.when}.`}
+        {total > found.length && ` Only ${found.length} of them are listed here.`}
       </p>
       {outage !== null && <OutageLine outage={outage} />}
       <Extent needs={needs} now={now} />
@@ -251,6 +257,12 @@ function newestTaskFirst(found: readonly TaskFinding[]): readonly (readonly Task
     else own.push(one)
   }
   return [...byTask.values()].sort((one, other) => (other[0]?.slot ?? 0) - (one[0]?.slot ?? 0))
+}
+
+function nothingText(needs: Needs): string {
+  const text = wellText(needs)
+  if (needs.problems.length > 0) return `${text}. ${spanText(needs)}`
+  return isEmpty(needs) ? `${text}.` : `${text} ${needs.when}.`
 }
 
 function FindingsOfTask({

@@ -125,8 +125,10 @@ function emptyText({ query: { q, after }, state }: OverviewModel): string {
 
 function largeText({ lines, total }: OverviewModel): string {
   const shown =
-    total === null ? `${lines.length} tasks on this page.` : `${lines.length} of ${total.toLocaleString('en')} tasks.`
-  return `${shown} The findings above are of all tasks.`
+    total === null
+      ? `This page shows ${lines.length} tasks.`
+      : `This page shows ${lines.length} of ${total.toLocaleString('en')} tasks.`
+  return `${shown} The summary above is about all tasks.`
 }
 
 /** A search by name. The script also searches while a person types, and writes how many tasks it found. */

@@ -80,7 +80,7 @@ function ecsNote(command: string, taskDefinition: string): string {
     SECURITY_GROUPS_PLACEHOLDER,
     PUBLIC_IP_PLACEHOLDER,
   ].filter((text) => command.includes(text))
-  const network = command.includes(SUBNETS_PLACEHOLDER) ? ' The network is that of its schedule.' : ''
-  const replace = placeholders.length === 0 ? '' : ` Replace ${listed(placeholders, 'and')}.${network}`
+  const network = command.includes(SUBNETS_PLACEHOLDER) ? ', with the network settings of its schedule' : ''
+  const replace = placeholders.length === 0 ? '' : ` Replace ${listed(placeholders, 'and')}${network}.`
   return `Starts ${taskDefinition} on ECS.${replace}`
 }

@@ -129,7 +129,7 @@ function detailsOf(row: Row, { now, skewMs, clock, found }: DetailProps['model']
   return {
     window: (
       <>
-        {time(slot)} {windowEnd === null ? 'on: the schedule has no later slot' : <>to {time(windowEnd)}</>}
+        {time(slot)} {windowEnd === null ? '(no end: the schedule has no later slot)' : <>to {time(windowEnd)}</>}
       </>
     ),
     schedule: printable(schedule),

@@ -80,7 +80,7 @@ function openParts(row: Row, now: Instant): readonly Part[] {
   const { number, host } = attempt
   return [
     attempt.phase === 'waiting'
-      ? `${earlier}Attempt ${number} on ${host} waits for another slot of the task, or before a retry. The batch has not started yet.`
+      ? `${earlier}Attempt ${number} on ${host} is waiting for another slot of the task to end, or for the time of its retry. The batch has not started yet.`
       : `${earlier}Attempt ${number} on ${host} has been running for ${elapsed(now - attempt.startedAt)}.`,
   ]
 }
@@ -190,7 +190,7 @@ function rejectedSentences({ rejections: { count, refused } }: Row): readonly st
   const duplicates = count - refused
   const were = (number: number) => (number === 1 ? 'trigger was' : 'triggers were')
   return [
-    ...(duplicates > 0 ? [` ${duplicates} further ${were(duplicates)} ignored.`] : []),
+    ...(duplicates > 0 ? [` ${duplicates} duplicate ${were(duplicates)} ignored.`] : []),
     ...(refused > 0 ? [` ${refused} ${were(refused)} refused.`] : []),
   ]
 }

@@ -52,7 +52,7 @@ function expectationTexts({
   owner,
 }: NonNullable<TaskHead['expectations']>): readonly string[] {
   const texts = [
-    graceMs !== undefined && `missed without a run ${formatDuration(graceMs)} after the slot`,
+    graceMs !== undefined && `missed if no run is recorded ${formatDuration(graceMs)} after the slot`,
     lateAfterMs !== undefined && `late if it starts more than ${formatDuration(lateAfterMs)} after the slot`,
     doneByMs !== undefined && `overdue if it has not completed ${formatDuration(doneByMs)} after the slot`,
     owner !== undefined && `owner: ${owner}`,

@@ -3,6 +3,7 @@ import { STATUSES } from '../../../core/types.ts'
 import { printable } from '../../../format/text.ts'
 import type { TaskQuery } from '../frame/links.ts'
 import { MARKS } from '../frame/marks.ts'
+import { wallClock } from '../frame/wall-clock.ts'
 
 /** The form that filters the history of a task. */
 export function Filters({
@@ -16,7 +17,7 @@ export function Filters({
 }) {
   const { status, duplicates, since, until, year } = query
   const unseen = (name: string, text: string | undefined) =>
-    text && dateFieldValue(text) === '' ? ` ${name} ${text}` : ''
+    text && dateFieldValue(text) === '' ? ` ${name} ${boundText(text, zone)}` : ''
   const byAddress = unseen('from', since) + unseen('to', until)
   return (
     <search>
@@ -51,9 +52,18 @@ export function Filters({
           Dates are in {zone}
         </span>
       </form>
-      {byAddress !== '' && <p class="quiet">The address of this page also limits the slots{printable(byAddress)}.</p>}
+      {byAddress !== '' && <p class="quiet">Only slots{printable(byAddress)} are shown.</p>}
     </search>
   )
+}
+
+/** A time with its offset. A time without one is local already. */
+const INSTANT = /T.*(?:Z|[+-]\d\d:?\d\d)$/
+
+/** Returns an instant as the local time of the task, as the cells of the overview show it. Returns other texts as they are. */
+function boundText(text: string, zone: string): string {
+  const [clock, at] = [wallClock(zone), Date.parse(text)]
+  return INSTANT.test(text) && !Number.isNaN(at) ? `${clock.time(at)} ${clock.offset(at)}` : text
 }
 
 /** Returns the text if a date field can show it, and an empty text otherwise. */

@@ -144,7 +144,8 @@ export function durationText(newest: SlotWithStatus, slots: readonly SlotWithSta
 }
 
 function noNextText({ suspended, current }: TaskHead): string {
-  if (suspended !== null) return suspended.kind === 'pause' ? 'none while it is paused' : 'none, it is retired'
+  if (suspended !== null)
+    return suspended.kind === 'pause' ? 'none while the task is paused' : 'none: the task is retired'
   return current === null ? 'unknown' : 'none'
 }
 

@@ -28,7 +28,7 @@ export function HistoryHead() {
           Attempts
         </th>
         <th scope="col" class="number">
-          Started late by
+          Start delay
         </th>
         <th scope="col" class="number">
           Duration

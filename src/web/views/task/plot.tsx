@@ -44,7 +44,7 @@ export function Plot({ title, columns, points }: PlotProps) {
     <tbody class="plot">
       <PlotTitle
         {...props}
-        text={values.length === 1 ? elapsed(most) : `median ${elapsed(median)} (dashed), longest ${elapsed(most)}`}
+        text={values.length === 1 ? elapsed(most) : `median ${elapsed(median)} (dashed line), longest ${elapsed(most)}`}
       />
       <tr>
         <td class="axis">

@@ -123,9 +123,9 @@ function Strip({
       </thead>
       <Plot title="Duration" columns={RECENT} points={points((row, status) => durationMsOf(row, status, now))} />
       <Plot
-        title="Started late by"
+        title="Start delay"
         columns={RECENT}
-        points={points(latenessMsOf, (ms) => `started ${elapsed(ms)} late`)}
+        points={points(latenessMsOf, (ms) => `started ${elapsed(ms)} after the scheduled time`)}
       />
       <tfoot aria-hidden="true">
         <tr>

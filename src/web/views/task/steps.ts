@@ -83,14 +83,14 @@ export function taskSteps({ store, task, suspended }: OfTask): readonly NextStep
   const resume = {
     what: `End the ${suspended?.kind}`,
     command: commandLine('resume', { store, task }),
-    note: 'Slots from then on are expected and run again. The slots before are not started.',
+    note: 'From then on, its slots are expected and run again. Earlier slots are not started.',
   }
   return [
     suspended === null ? pause : resume,
     {
       what: 'Explain the schedule',
       command: commandLine('explain', { store, task }),
-      note: 'Shows the slots around now, and what the clock changes of the zone do to them.',
+      note: 'Shows the slots around now, and what clock changes (daylight saving time) do to them.',
     },
     { what: 'Check the slots of the last 7 days', command: commandLine('check', { store, task }) },
   ]

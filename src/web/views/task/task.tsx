@@ -134,12 +134,12 @@ function Pages({ head: { task, clock }, page, links }: Omit<HistoryProps, 'now'>
       {query.before && <a href={links.task(task, first)}>Newest slots</a>}
       {before !== null && (
         <a href={links.task(task, { ...query, before: new Date(before).toISOString() })}>
-          {scanned === null ? 'Older slots' : `Search before ${clock.time(before)}`}
+          {scanned === null ? 'Older slots' : `Search the slots before ${clock.time(before)}`}
         </a>
       )}
       {scanned !== null && (
         <span class="quiet">
-          {slots.length} of {scanned} slots searched match.
+          {slots.length} of the {scanned} slots that were searched match.
         </span>
       )}
     </nav>

@@ -12,7 +12,11 @@ const DAY_MS = 86_400_000
 const slot = { task: 'nightly', slot: NOW, clock, links }
 
 const PAGES: Readonly<Record<string, unknown>> = {
-  'A page that does not exist': ProblemView({ title: 'Not found', message: 'No such page.', links }),
+  'A page that does not exist': ProblemView({
+    title: 'Page not found',
+    message: 'This address does not exist.',
+    links,
+  }),
   'A ledger that cannot be reached': ProblemView({
     title: 'The ledger cannot be reached',
     message: 'DynamoDB did not answer within 5s.',

@@ -11,16 +11,20 @@ const line = (needs: Needs) =>
   textOf(NeedsLine({ needs, links: SERVED, level: 1, now: LATER, store: 'file:/a b.db', live: true }))
 
 test.each<[Needs, string]>([
-  [WELL, 'No problems foundIn the last 7d.'],
-  [{ ...WELL, problems: ['task x: no'] }, 'It is unknown whether there were problemsIn the last 7d.task x: no'],
+  [WELL, 'No problems foundIn the last 7 days.'],
+  [
+    { ...WELL, problems: ['task x: no'] },
+    '1 task could not be checkedNo problems found in the other tasks in the last 7 days.task x: no',
+  ],
+  [{ ...WELL, tasks: 1, problems: ['task x: no'] }, '1 task could not be checkedtask x: no'],
   [
     { ...WELL, isWhole: false, tasks: 1 },
-    'No problems found so farIn the last 7d.1 task was checked so far. The others are still being checked.',
+    'No problems found so farIn the last 7 days.1 task was checked so far. The others are still being checked.',
   ],
-  [{ ...WELL, now: LATER - 59_999 }, 'No problems foundIn the last 7d.'],
+  [{ ...WELL, now: LATER - 59_999 }, 'No problems foundIn the last 7 days.'],
   [
     { ...WELL, now: Date.parse('2026-11-24T01:02:03.456Z') },
-    'No problems foundIn the last 7d.Checked at 2026-11-24T01:02:03Z.',
+    'No problems foundIn the last 7 days.Checked at 2026-11-24 01:02:03 UTC.',
   ],
 ])('in one line', (needs, text) => {
   expect(line(needs)).toBe(text)
@@ -76,11 +80,11 @@ test('the list begins with the task that has the newest finding', () => {
 test('as a list', () => {
   const list = (needs: Needs) => textOf(NeedsList({ needs, links: SERVED, level: 1, now: LATER }))
   expect(list({ ...ILL, problems: ['task x: no'] })).toMatch(
-    /^Needs attentionAt least 2 missed, 1 failed, .* in the last 7d\. Only the newest .*task x: no/,
+    /^Needs attentionAt least 2 missed, 1 failed, .* in the last 7 days\. Only \d+ of them are listed here\.task x: no/,
   )
   expect(list({ ...ILL, isWhole: false })).toMatch(/3 tasks were checked so far\. The others are still being checked\./)
   expect(list({ ...WELL, problems: ['task x: no'] })).toBe(
-    'Needs attentionIt is unknown whether there were problems in the last 7d.task x: no',
+    'Needs attention1 task could not be checked. No problems found in the other tasks in the last 7 days.task x: no',
   )
   expect(list({ ...WELL, tasks: 0 })).toBe('Needs attentionNo tasks yet.')
 })

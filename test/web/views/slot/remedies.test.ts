@@ -56,7 +56,7 @@ test('the log of an attempt on ECS comes first, and only a rerun there needs mor
     ['Read the log of attempt 1', undefined, true],
     [
       'Run it again',
-      'Starts nightly:7 on ECS. Replace YOUR_SUBNETS, YOUR_SECURITY_GROUPS and ENABLED_OR_DISABLED. The network is that of its schedule.',
+      'Starts nightly:7 on ECS. Replace YOUR_SUBNETS, YOUR_SECURITY_GROUPS and ENABLED_OR_DISABLED, with the network settings of its schedule.',
       false,
     ],
     ['Mark as completed', 'Records your decision. Does not start the batch.', false],

@@ -27,7 +27,8 @@ const HALF_DONE = 'The work may be half done: read its log, then run it again.'
 const NOT_DONE = 'The work was not done: run it again.'
 const IF_LEFT = 'A further trigger starts it only if attempts are left.'
 const MAY_START = 'A further trigger may start it too.'
-const WAITS = 'Attempt 2 on other waits for another slot of the task, or before a retry. The batch has not started yet.'
+const WAITS =
+  'Attempt 2 on other is waiting for another slot of the task to end, or for the time of its retry. The batch has not started yet.'
 
 test.each<[string, Row | null, string]>([
   [
@@ -201,9 +202,9 @@ test('the triggers that started nothing are counted', () => {
       NO_NOTES,
     )
   const row = rowWith({ ending: SUCCEEDED })
-  expect(why({ ...row, rejections: rejections(['duplicate']) })).toMatch(/do\. 1 further trigger was ignored\.$/)
+  expect(why({ ...row, rejections: rejections(['duplicate']) })).toMatch(/do\. 1 duplicate trigger was ignored\.$/)
   expect(why({ ...row, rejections: rejections(['duplicate', 'refused', 'duplicate', 'refused']) })).toMatch(
-    /do\. 2 further triggers were ignored\. 2 triggers were refused\.$/,
+    /do\. 2 duplicate triggers were ignored\. 2 triggers were refused\.$/,
   )
 })
 

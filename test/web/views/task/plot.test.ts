@@ -71,7 +71,7 @@ test('the title says the median and the longest, and each column what its popove
     { status: 'completed', ms: 60_000 },
     { status: 'completed', ms: 180_000 },
   ])
-  expect(html).toContain('median 2m 0s (dashed), longest 3m 0s')
+  expect(html).toContain('median 2m 0s (dashed line), longest 3m 0s')
   expect(html).toContain('data-facts="slot 1; &lt;b&gt;"><title>slot 1\n&lt;b&gt;</title>')
   expect([...html.matchAll(/<span class="aside">([^<]*)/g)].map(([, text]) => text)).toEqual(['1m 0s', '3m 0s'])
 })
@@ -79,7 +79,7 @@ test('the title says the median and the longest, and each column what its popove
 test('one value, equal values and no value can be shown', () => {
   expect(columnsOf([{ status: 'completed', ms: 5_000 }]).html).toContain('<span class="quiet">5s</span>')
   const { html, columns } = columnsOf(Array.from({ length: 20 }, () => ({ status: 'completed', ms: 4_000 })))
-  expect(html).toContain('median 4s (dashed), longest 4s')
+  expect(html).toContain('median 4s (dashed line), longest 4s')
   expect(new Set(columns.map(({ bar }) => bar)).size).toBe(1)
   expect(columnsOf([{ status: 'missed', ms: null }]).html).toMatch(/no data<\/span><\/th><\/tr><\/tbody>$/)
   expect(HEIGHT).toBeGreaterThan(ZERO)

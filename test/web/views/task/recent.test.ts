@@ -74,7 +74,7 @@ test('a bar of the second plot also says how late its slot started', () => {
   )
   const facts = [...html.matchAll(/data-facts="([^"]*)"/g)].map(([, text]) => text)
   const common = 'nightly; 2026-11-24 12:00 +09:00 Asia/Tokyo; failed; took 1s; 1 attempt'
-  expect(facts).toEqual([common, `${common}; started 5s late`])
+  expect(facts).toEqual([common, `${common}; started 5s after the scheduled time`])
 })
 
 describe('how long the newest slot took', () => {
