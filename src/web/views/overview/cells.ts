@@ -23,6 +23,7 @@ export type GridCell = {
     }
   | {
       readonly kind: 'slots'
+      readonly newest: Instant
       readonly counts: Readonly<Partial<Record<Status, number>>>
       /** The oldest slot that needs attention. */
       readonly firstProblem: { readonly slot: Instant; readonly status: Status } | null
@@ -69,6 +70,7 @@ function withSlot(before: GridCell, { slot, row, status }: StatusRecord): GridCe
   const more = rejectedCount(row)
   return {
     kind: 'slots',
+    newest: before.kind === 'slot' ? before.slot : before.newest,
     status: MOST_URGENT_FIRST.find((one) => counts[one] !== undefined) ?? status,
     counts,
     firstProblem: isProblem(status) ? { slot, status } : known !== null && isProblem(known.status) ? known : null,

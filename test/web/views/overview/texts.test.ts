@@ -33,6 +33,7 @@ const line: TaskLine = {
 }
 const several: GridCell = {
   kind: 'slots',
+  newest: now,
   status: 'failed',
   counts: { completed: 3, failed: 1 },
   firstProblem: { slot: now, status: 'failed' },
