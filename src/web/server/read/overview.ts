@@ -18,7 +18,15 @@ import {
   type TaskState,
 } from '../../views/overview/order.ts'
 import type { OverviewModel } from '../../views/overview/overview.tsx'
-import { askOptions, clockOf, faultOf, type Reading, type ReadTask, readAll, readSlotsWithStatus } from './reading.ts'
+import {
+  clockOf,
+  faultOf,
+  type Reading,
+  type ReadTask,
+  readAll,
+  readableTasks,
+  readSlotsWithStatus,
+} from './reading.ts'
 
 /** How many tasks one page shows. A person can scroll through them, and memory can hold them with all their cells. */
 const TASKS_PER_PAGE = 200
@@ -109,7 +117,7 @@ async function listTasks(
 ): Promise<readonly KnownTask[]> {
   const known: KnownTask[] = []
   const part = q?.toLowerCase() ?? ''
-  for await (const task of reading.ledger.tasks(askOptions(reading))) {
+  for await (const task of readableTasks(reading)) {
     if (after !== undefined && task.task <= after) continue
     if (!task.task.toLowerCase().includes(part) || !isWanted(task)) continue
     known.push(task)
