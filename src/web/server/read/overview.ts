@@ -106,6 +106,7 @@ export function overviewModel(read: OverviewReading, needs: Needs): OverviewMode
     counts: countStates(isLarge ? kinds.values() : states),
     total: isLarge ? (isWhole && !query.q ? tasks : null) : lines.length,
     isLarge,
+    isWhole,
   }
 }
 

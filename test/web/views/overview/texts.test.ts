@@ -58,6 +58,7 @@ const overview = (lines: readonly TaskLine[], model: Partial<OverviewModel> = {}
         counts: [],
         total: lines.length,
         isLarge: false,
+        isWhole: true,
         query: {},
         more: null,
       },
@@ -87,6 +88,9 @@ const PAGES: Readonly<Record<string, unknown>> = {
   'A task that cannot be read': overview([{ ...calm, cells: [], problem: 'its schedule cannot be read' }]),
   'No match': overview([], { query: { q: 'x' } }),
   'No task has this state': overview([], { state: 'paused' }),
+  'No task has this state yet': overview([], { state: 'late', isLarge: true, isWhole: false, total: null }),
+  'No task of this page has this state': overview([], { state: 'running', isLarge: true, total: 300, more: 'c' }),
+  'No match with this state yet': overview([], { state: 'late', isWhole: false, query: { q: 'x' } }),
   'A large ledger': overview([calm], { isLarge: true, total: 10_000, more: 'billing/dunning', query: { after: 'b' } }),
   'Needs attention': NeedsList({ needs: ILL, links: SERVED, level: 1, now }),
 }
