@@ -43,7 +43,7 @@ describe.skipIf(!hasChromium)('the overview in a browser', () => {
     expect(await page.title()).toBe('(8) Tasks · cronledger')
     expect(await page.locator('h1').innerText()).toBe('8 slots need attention')
     expect(await page.locator('.outage').innerText()).toMatch(
-      /^4 tasks have problems between .* They may have one cause\.$/,
+      /^4 tasks have problems that began between .* They may have one cause\.$/,
     )
     expect(await page.locator('#tasks .group').first().innerText()).toBe('Needs attention 4 tasks')
     // The slots of one time are below each other.

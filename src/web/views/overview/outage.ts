@@ -16,7 +16,10 @@ const MIN_TASKS = 3
 /** Memory holds this many rows of problems of all tasks. With more of them, nothing is said about a common cause. */
 const MAX_STREAKS = 20_000
 
-/** Several tasks that have problems in one time. `from` and `to` are the first and the last of these slots. */
+/**
+ * Several tasks whose problems began in one time. `from` and `to` are the first and the last of these slots. A task that
+ * had problems before is not counted.
+ */
 export interface Outage {
   readonly tasks: number
   readonly from: Instant
@@ -85,5 +88,5 @@ export function outageText({ tasks, from, to }: Outage): string {
   const end = UTC.day(from) === UTC.day(to) ? UTC.time(to).slice(11) : UTC.time(to)
   const when = from === to ? `at ${UTC.time(from)} UTC` : `between ${UTC.time(from)} and ${end} UTC`
   const gaps = from === to ? '' : ', with gaps of at most 1 h'
-  return `${tasks} tasks have problems ${when}${gaps}. They may have one cause.`
+  return `${tasks} tasks have problems that began ${when}${gaps}. They may have one cause.`
 }
