@@ -102,12 +102,17 @@ export function overviewModel(read: OverviewReading, needs: Needs): OverviewMode
   return {
     ...{ axis, span, state, query, more },
     lines: state === null ? lines : lines.filter((_, index) => states[index]?.has(state)),
-    attention: new Set(lines.filter(({ task, hasProblem }) => hasProblem || kinds.has(task)).map(({ task }) => task)),
+    attention: new Set(lines.filter((line) => isUrgent(line) || kinds.has(line.task)).map(({ task }) => task)),
     counts: countStates(isLarge ? kinds.values() : states),
     total: isLarge ? (isWhole && !query.q ? tasks : null) : lines.length,
     isLarge,
     isWhole,
   }
+}
+
+/** A task whose slots cannot be read may have a problem too, so it must not stand among the calm ones. */
+function isUrgent({ hasProblem, problem }: TaskLine): boolean {
+  return hasProblem || problem !== null
 }
 
 /** Returns the tasks that the address asks for, in order: those of a page, and one more if there is another page. */
