@@ -69,6 +69,11 @@ export interface SlotsOptions extends Omit<HistoryOptions, 'limit'>, OrUndefined
 export interface TasksOptions extends ReadOptions {
   /** Left out: all tasks. */
   readonly task?: string | undefined
+  /**
+   * Called for each of all tasks whose record cannot be read. The others are yielded all the same. Left out: the error is
+   * thrown.
+   */
+  readonly emitProblem?: ((problem: string) => void) | undefined
 }
 
 export interface HealthOptions extends ReadOptions, OrUndefined<ScheduleOptions> {

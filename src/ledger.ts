@@ -113,11 +113,12 @@ function readMethods(reading: OpenForReading): ReadMethods {
         yield { slot: new Date(slot), why, schedule }
       }
     },
-    async *tasks({ task, ...options } = {}) {
+    async *tasks({ task, emitProblem, ...options } = {}) {
       const deps = await reading(options)
+      const keepFault = emitProblem && ((name: string, { message }: Error) => emitProblem(`task ${name}: ${message}`))
       const known = task === undefined ? null : await readTaskRecord(task, deps)
       if (known !== null) yield known
-      else if (task === undefined) yield* readTaskRecords(deps)
+      else if (task === undefined) yield* readTaskRecords(deps, keepFault)
     },
   }
 }

@@ -87,7 +87,7 @@ export const serve: Command = {
 
 /**
  * Reads from the ledger once. Throws the error at once if the store is not a ledger or access is denied. A ledger that
- * cannot be reached may come back, so this only emits a warning.
+ * cannot be reached may come back, and a record that cannot be read concerns one task, so these are only warnings.
  */
 async function firstLook(
   ledger: ReturnType<typeof createLedger>,
@@ -95,7 +95,7 @@ async function firstLook(
   emit: (message: string) => void,
 ) {
   try {
-    await ledger.tasks({ ledgerTimeoutMs }).next()
+    await ledger.tasks({ ledgerTimeoutMs, emitProblem: (problem) => emit(`warning: ${problem}`) }).next()
   } catch (error) {
     if (!(error instanceof LedgerError) || error.kind !== 'unreachable') throw error
     emit(`warning: ${error.message}`)

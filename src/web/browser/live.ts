@@ -64,8 +64,9 @@ function isProblem(page: Document): boolean {
 /** Fetches the page and shows it. An answer that says why it cannot be shown does not replace a view. */
 async function refresh(): Promise<Refresh> {
   let answer: Document
+  const address = location.href
   try {
-    const response = await fetch(location.href, { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_MS) })
+    const response = await fetch(address, { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_MS) })
     answer = new DOMParser().parseFromString(await response.text(), 'text/html')
     // A proxy in front of the server has its own pages.
     if (answer.getElementById('main') === null)
@@ -74,7 +75,8 @@ async function refresh(): Promise<Refresh> {
     return { kind: 'failed', problem: 'The server (cronledger serve) cannot be reached.' }
   }
   if (!isProblem(answer)) {
-    showPage(answer)
+    // A search changes the address and shows its own answer. The tasks of the address before must not replace them.
+    if (location.href === address) showPage(answer)
     return { kind: 'shown' }
   }
   if (!isProblem(document)) return { kind: 'failed', problem: problemOf(answer) }

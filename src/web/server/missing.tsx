@@ -5,7 +5,7 @@ import type { Clock } from '../../process/clock.ts'
 import { SERVED } from '../views/frame/links.ts'
 import { MissingSlot, MissingTask, NO_SLOT, NO_TASK } from '../views/frame/missing.tsx'
 import type { openReadings, View } from './answers.tsx'
-import { askOptions, type Reading, type ReadTask } from './read/reading.ts'
+import { type Reading, type ReadTask, readableTasks } from './read/reading.ts'
 import { readSlot } from './read/slot.ts'
 import { shareAnswers } from './shared.ts'
 
@@ -30,7 +30,7 @@ export function openMissingTasks(clock: Clock, reading: ReturnType<typeof openRe
 
 async function readNames(reading: Reading): Promise<readonly string[]> {
   const names: string[] = []
-  for await (const { task } of reading.ledger.tasks(askOptions(reading))) {
+  for await (const { task } of readableTasks(reading)) {
     names.push(task)
     if (names.length === MAX_NAMES) break
   }

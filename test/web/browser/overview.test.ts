@@ -3,6 +3,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { expectAccessible, hasChromium, openBrowser, openPage } from '../../support/browser.ts'
 import { scratch } from '../../support/cli.ts'
+import { gate } from '../../support/gate.ts'
 import { fillFile } from '../../support/page-ledger.ts'
 import { type Served, serve } from '../../support/serve.ts'
 import { shownTasks, sixtyTasks } from '../../support/sixty-tasks.ts'
@@ -43,7 +44,7 @@ describe.skipIf(!hasChromium)('the overview in a browser', () => {
     expect(await page.title()).toBe('(8) Tasks · cronledger')
     expect(await page.locator('h1').innerText()).toBe('8 slots need attention')
     expect(await page.locator('.outage').innerText()).toMatch(
-      /^4 tasks have problems between .* They may have one cause\.$/,
+      /^4 tasks have problems that began between .* They may have one cause\.$/,
     )
     expect(await page.locator('#tasks .group').first().innerText()).toBe('Needs attention 4 tasks')
     // The slots of one time are below each other.
@@ -88,6 +89,32 @@ describe.skipIf(!hasChromium)('the overview in a browser', () => {
     await answer
     await page.locator('#tasks[data-q=""]').waitFor()
     expect(await shownTasks(page)).toHaveLength(60)
+    await close()
+  })
+
+  test('the answer to a refresh that began before the search does not replace what was found', async () => {
+    const { page, close } = await openPage(browser)
+    await page.clock.install()
+    await page.goto(`${served.url}?q=etl/`)
+    const held = gate()
+    const begun = gate()
+    await page.route(/q=etl/, async (route) => {
+      begun.open()
+      await held.opened
+      await route.continue()
+    })
+    await page.clock.runFor(Number(await page.locator('#main').getAttribute('data-poll-ms')))
+    await begun.opened
+    await page.getByLabel('Name').fill('billing/')
+    await page.clock.runFor(300)
+    await page.locator('#tasks[data-q="billing/"]').waitFor()
+    const found = await shownTasks(page)
+    const late = page.waitForResponse(/q=etl/)
+    held.open()
+    await (await late).finished()
+    await page.evaluate('new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))')
+    expect(found.length).toBeGreaterThan(0)
+    expect(await shownTasks(page)).toEqual(found)
     await close()
   })
 

@@ -29,6 +29,8 @@ interface NeedsQuery {
   readonly task?: string | undefined
   /** The tasks, where they were listed before. They are then not listed again. */
   readonly known?: Iterable<KnownTask>
+  /** Why the records of some tasks could not be read, where the tasks were listed before. */
+  readonly problems?: readonly string[]
 }
 
 /** A reading of the findings of `check` that goes on. */
@@ -49,8 +51,9 @@ export function readNeeds(query: NeedsQuery, reading: Reading): Promise<Needs> {
 }
 
 /** Begins to read what `readNeeds` returns. */
-export function beginNeeds({ span, when, task, known }: NeedsQuery, reading: Reading): NeedsReading {
+export function beginNeeds({ span, when, task, known, problems = [] }: NeedsQuery, reading: Reading): NeedsReading {
   const tally = openTally()
+  const emitProblem = (problem: string) => tally.add({ kind: 'problem', problem })
   const now = reading.now
   let begun = () => {}
   const firstTask = new Promise<void>((resolve) => {
@@ -58,16 +61,16 @@ export function beginNeeds({ span, when, task, known }: NeedsQuery, reading: Rea
   })
 
   async function readAllNeeds(): Promise<Needs> {
+    problems.forEach(emitProblem)
     const tasks = (signal: AbortSignal) =>
-      known ?? reading.ledger.tasks({ task, ...askOptions({ ...reading, signal }) })
+      known ?? reading.ledger.tasks({ task, emitProblem, ...askOptions({ ...reading, signal }) })
     const check = (one: KnownTask, signal: AbortSignal) => findingsOf(one, span, { ...reading, signal })
     for await (const part of concurrently(tasks, check, [reading.signal])) {
       tally.add(part)
       if (part.kind === 'end') begun()
     }
     if (task !== undefined && tally.sum().tasks === 0) {
-      const problem = `task ${task}: no scheduled run is recorded, so its missed slots are unknown`
-      tally.add({ kind: 'problem', problem })
+      emitProblem(`task ${task}: no scheduled run is recorded, so its missed slots are unknown`)
     }
     return { ...tally.sum(), isWhole: true, when, now }
   }

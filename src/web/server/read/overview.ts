@@ -20,7 +20,15 @@ import {
   type TaskState,
 } from '../../views/overview/order.ts'
 import type { OverviewModel } from '../../views/overview/overview.tsx'
-import { askOptions, clockOf, faultOf, type Reading, type ReadTask, readAll, readSlotsWithStatus } from './reading.ts'
+import {
+  clockOf,
+  faultOf,
+  type Reading,
+  type ReadTask,
+  readAll,
+  readableTasks,
+  readSlotsWithStatus,
+} from './reading.ts'
 
 /** How many tasks one page shows. A person can scroll through them, and memory can hold them with all their cells. */
 const TASKS_PER_PAGE = 200
@@ -96,11 +104,17 @@ export function overviewModel(read: OverviewReading, needs: Needs): OverviewMode
   return {
     ...{ axis, span, state, query, more },
     lines: state === null ? lines : lines.filter((_, index) => states[index]?.has(state)),
-    attention: new Set(lines.filter(({ task, hasProblem }) => hasProblem || kinds.has(task)).map(({ task }) => task)),
+    attention: new Set(lines.filter((line) => isUrgent(line) || kinds.has(line.task)).map(({ task }) => task)),
     counts: countStates(isLarge ? kinds.values() : states),
     total: isLarge ? (isWhole && !query.q ? tasks : null) : lines.length,
     isLarge,
+    isWhole,
   }
+}
+
+/** A task whose slots cannot be read may have a problem too, so it must not stand among the calm ones. */
+function isUrgent({ hasProblem, problem }: TaskLine): boolean {
+  return hasProblem || problem !== null
 }
 
 /** Returns the tasks that the address asks for, in order: those of a page, and one more if there is another page. */
@@ -111,7 +125,7 @@ async function listTasks(
 ): Promise<readonly KnownTask[]> {
   const known: KnownTask[] = []
   const part = q?.toLowerCase() ?? ''
-  for await (const task of reading.ledger.tasks(askOptions(reading))) {
+  for await (const task of readableTasks(reading)) {
     if (after !== undefined && task.task <= after) continue
     if (!task.task.toLowerCase().includes(part) || !isWanted(task)) continue
     known.push(task)

@@ -113,6 +113,14 @@ export function askOptions({ ledgerTimeoutMs, signal }: Reading) {
   return { ledgerTimeoutMs, signal }
 }
 
+/**
+ * Yields all tasks whose record can be read. One that was damaged, or that a newer version wrote, must not hide the others.
+ * The findings say which ones are left out.
+ */
+export function readableTasks(reading: Reading): AsyncIterable<KnownTask> {
+  return reading.ledger.tasks({ emitProblem: () => {}, ...askOptions(reading) })
+}
+
 interface SlotsQuery {
   readonly since?: Instant
   readonly until?: Instant

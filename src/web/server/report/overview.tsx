@@ -20,6 +20,8 @@ const MAX_SLOTS = 10_000
 export interface ReportTasks {
   readonly known: readonly KnownTask[]
   readonly read: Iterable<ReadTask>
+  /** Why the records of other tasks cannot be read. */
+  readonly problems: readonly string[]
 }
 
 /**

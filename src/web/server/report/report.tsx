@@ -39,11 +39,13 @@ export async function reportPieces(
     const read = await readTask(task, reading)
     if (read === null) return null
     const { head, known } = read
-    return pieces(options, { known: known === null ? [] : [known], read: [read] }, head.clock, reading)
+    return pieces(options, { known: known === null ? [] : [known], read: [read], problems: [] }, head.clock, reading)
   }
   const known: KnownTask[] = []
-  for await (const one of reading.ledger.tasks(askOptions(reading))) known.push(one)
-  return pieces(options, { known, read: readAll(known, reading) }, wallClock('UTC'), reading)
+  const problems: string[] = []
+  const emitProblem = (problem: string) => problems.push(problem)
+  for await (const one of reading.ledger.tasks({ emitProblem, ...askOptions(reading) })) known.push(one)
+  return pieces(options, { known, read: readAll(known, reading), problems }, wallClock('UTC'), reading)
 }
 
 async function* pieces(
@@ -69,7 +71,7 @@ async function* pieces(
   )
   yield head
 
-  const needs = await readNeeds({ span, when, task, known: tasks.known }, reading)
+  const needs = await readNeeds({ span, when, task, known: tasks.known, problems: tasks.problems }, reading)
   yield String(
     <>
       <h1>Report {when}</h1>

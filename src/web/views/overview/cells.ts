@@ -17,6 +17,7 @@ export type GridCell =
   | ({ readonly kind: 'slot' } & SlotFacts)
   | {
       readonly kind: 'slots'
+      readonly newest: Instant
       readonly counts: Readonly<Partial<Record<Status, number>>>
       /** The oldest slot that needs attention. */
       readonly firstProblem: { readonly slot: Instant; readonly status: Status } | null
@@ -47,6 +48,7 @@ function withSlot(before: GridCell, { slot, row, status }: SlotWithStatus): Grid
   const more = rejectedCount(row)
   return {
     kind: 'slots',
+    newest: before.kind === 'slot' ? before.slot : before.newest,
     status: MOST_URGENT_FIRST.find((one) => counts[one] !== undefined) ?? status,
     counts,
     firstProblem: needsAttention(status)

@@ -157,7 +157,7 @@ export function GridLine({ line, axis, links, now, live }: { readonly line: Task
   )
 }
 
-function Cells({ line, axis, links, live }: { readonly line: TaskLine } & GridProps) {
+function Cells({ line, axis, links, now, live }: { readonly line: TaskLine } & GridProps) {
   const { task, clock, cells, unread, gaps } = line
   const stop = cells.findLastIndex((cell) => cell !== null)
   const labels = labelsOf(axis)
@@ -170,7 +170,7 @@ function Cells({ line, axis, links, live }: { readonly line: TaskLine } & GridPr
       <td class={names.length === 0 ? undefined : names.join(' ')} title={isUnread ? UNREAD : undefined}>
         {cell !== null && (
           <Cell
-            href={hrefOf(task, cell, column, links)}
+            href={hrefOf(task, cell, { ...column, links, now })}
             status={cell.status}
             facts={cellFacts(cell, task, column, clock)}
             isRejected={cell.rejected.count > 0}
@@ -184,12 +184,17 @@ function Cells({ line, axis, links, live }: { readonly line: TaskLine } & GridPr
 
 const UNREAD = 'not read: too many slots'
 
+type PlaceOfCell = Column & Pick<GridProps, 'links' | 'now'>
+
 /** A cell leads to its slot. If it has several, it leads to the history of the task in the time of the column. */
-function hrefOf(task: string, cell: GridCell, { from, to }: Column, links: Links): string {
+function hrefOf(task: string, cell: GridCell, { from, to, links, now }: PlaceOfCell): string {
   switch (cell.kind) {
     case 'slot':
       return links.slot(task, cell.slot)
-    case 'slots':
-      return links.task(task, { since: formatInstant(from), until: formatInstant(to) })
+    case 'slots': {
+      // The history also has slots of the future that are resolved, which the cell does not count. A slot is a whole second.
+      const until = to > now ? Math.min(to, cell.newest + 1_000) : to
+      return links.task(task, { since: formatInstant(from), until: formatInstant(until) })
+    }
   }
 }

@@ -9,7 +9,7 @@ export function OutageLine({ outage: { tasks, from, to, zone } }: { readonly out
   return (
     <p class="outage">
       <strong>
-        {tasks} tasks have problems {from === to ? 'at' : 'between'} <Time at={from} clock={clock} />
+        {tasks} tasks have problems that began {from === to ? 'at' : 'between'} <Time at={from} clock={clock} />
         {from !== to && (
           <>
             {' and '}

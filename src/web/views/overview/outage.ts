@@ -16,7 +16,10 @@ const MIN_TASKS = 3
 /** Memory holds this many rows of problems of all tasks. With more of them, nothing is said about a common cause. */
 const MAX_STREAKS = 20_000
 
-/** Several tasks that have problems in one time. `from` and `to` are the first and the last of these slots. */
+/**
+ * Several tasks whose problems began in one time. `from` and `to` are the first and the last of these slots. A task that
+ * had problems before is not counted.
+ */
 export interface Outage {
   readonly tasks: number
   readonly from: Instant

@@ -22,6 +22,8 @@ export interface OverviewModel extends Pick<GridProps, 'axis'> {
   readonly total: number | null
   /** Whether the ledger has more tasks than one page. */
   readonly isLarge: boolean
+  /** Whether the findings of all tasks were read. Otherwise the states of some tasks are not known yet. */
+  readonly isWhole: boolean
   readonly query: OverviewQuery
   /** The task after which the next page begins. Null on the last page. */
   readonly more: string | null
@@ -116,19 +118,21 @@ export function RetiredTasks({
   )
 }
 
-function emptyText({ query: { q, after }, state }: OverviewModel): string {
+function emptyText({ query: { q, after }, state, isWhole, more }: OverviewModel): string {
+  // Further tasks may have the status: those that are not checked yet, and those of other pages.
+  const where = state === null ? '' : isWhole ? (more !== null || after ? ' on this page' : '') : ' so far'
   if (q)
-    return `No task ${state === null ? '' : `with the status ${state} `}has ${JSON.stringify(printable(q))} in its name.`
-  if (state !== null) return `No task has the status ${state}.`
+    return `No task ${state === null ? '' : `with the status ${state} `}has ${JSON.stringify(printable(q))} in its name${where}.`
+  if (state !== null) return `No task has the status ${state}${where}.`
   return after ? 'There are no more tasks.' : 'Tasks appear here after their first run.'
 }
 
-function largeText({ lines, total }: OverviewModel): string {
+function largeText({ lines, total, isWhole }: OverviewModel): string {
   const shown =
     total === null
       ? `This page shows ${lines.length} tasks.`
       : `This page shows ${lines.length} of ${total.toLocaleString('en')} tasks.`
-  return `${shown} The summary above is about all tasks.`
+  return isWhole ? `${shown} The summary above is about all tasks.` : shown
 }
 
 /** A search by name. The script also searches while a person types, and writes how many tasks it found. */

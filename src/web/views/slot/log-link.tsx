@@ -7,6 +7,9 @@ const CONSOLES = [
   { regions: /^(?:af|ap|ca|eu|il|me|mx|sa|us)-[a-z]+-\d+$/, host: 'console.aws.amazon.com' },
 ] as const
 
+/** It cannot be a part of an address. A record that was damaged can have one. */
+const HALF_CHARACTER = /\p{Cs}/u
+
 interface LogLinkProps {
   readonly ecs: EcsFacts
   readonly text: string
@@ -31,6 +34,7 @@ export function LogLink({ ecs, text }: LogLinkProps) {
 export function logAddress({ region, logGroup, logStream }: EcsFacts): string | null {
   const host = CONSOLES.find(({ regions }) => regions.test(region))?.host
   if (host === undefined || logGroup === undefined || logStream === undefined) return null
+  if (HALF_CHARACTER.test(logGroup + logStream)) return null
   const place = `log-groups/log-group/${consoleText(logGroup)}/log-events/${consoleText(logStream)}`
   return `https://${host}/cloudwatch/home?region=${region}#logsV2:${place}`
 }

@@ -93,6 +93,13 @@ async function overview(query: OverviewQuery, own: Reading) {
   return overviewModel(read, await needs)
 }
 
+test('a task whose slots cannot be read is among those that need attention', async () => {
+  const path = await withMalformed('unreadable.db')
+  const { lines, attention } = await overview({}, { ...reading(path), now: NOW })
+  expect(lines.find(({ task }) => task === 'b')?.problem).toMatch(/state is "LOST"/)
+  expect(attention).toEqual(new Set(['a', 'b', 'c']))
+})
+
 test('slots that are resolved ahead are not on the axis, which ends now', async () => {
   const path = join(folder, 'ahead.db')
   await fillFile(path, [hourly('a', (ago) => (ago < 10 ? 'skipped' : 'succeeded'))], NOW)

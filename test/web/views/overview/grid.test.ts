@@ -98,7 +98,8 @@ test('a column that was not read says so', () => {
 })
 
 test('a cell leads to its slot, or to the slots of its column', () => {
-  const many = { status: 'completed', kind: 'slots', counts: { completed: 2 }, firstProblem: null } as const
+  const counts = { completed: 2 }
+  const many = { status: 'completed', kind: 'slots', newest: NOW, counts, firstProblem: null } as const
   const cells = axis.columns.map((_, index) => (index === 0 ? { ...many, rejected: { count: 0, refused: 0 } } : null))
   expect(cellsOf({ cells })[0]?.[2]).toContain(
     'href="/task?task=nightly&since=2026-11-17T04%3A00%3A00Z&until=2026-11-17T08%3A00%3A00Z"',
@@ -107,4 +108,17 @@ test('a cell leads to its slot, or to the slots of its column', () => {
   const one = fillCells(axis, NOW)
   one.add({ slot: row.slot, row: finishRow(rowWith({}), FAILED, { writeId: 'x', now: NOW }), status: 'failed' })
   expect(cellsOf({ cells: one.cells }).at(-1)?.[2]).toContain('href="/slot?task=nightly&slot=2026-11-24T03%3A00%3A00Z"')
+})
+
+test('the newest cell leads to the slots that it counts, and not to later ones of its column', () => {
+  const newest = last.from + 3_600_000
+  const cells = [...axis.columns.keys()].map(() => null).slice(1)
+  const cell = cellWith(
+    { slot: newest, row: null, status: 'missed' },
+    { slot: last.from, row: null, status: 'completed' },
+  )
+  expect(last.to).toBeGreaterThan(NOW)
+  expect(cellsOf({ cells: [...cells, cell] }).at(-1)?.[2]).toContain(
+    'href="/task?task=nightly&since=2026-11-24T00%3A00%3A00Z&until=2026-11-24T01%3A00%3A01Z"',
+  )
 })

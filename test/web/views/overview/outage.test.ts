@@ -46,6 +46,12 @@ test('a task that fails for days does not join the problems of other days', () =
   })
 })
 
+test('only the tasks whose problems began then are counted', () => {
+  const night = [at('23T02:00')]
+  const hourly = Array.from({ length: 100 }, (_, index) => at('20T00:00') + index * HOUR_MS)
+  expect(outageOf({ a: hourly, b: night, c: night, d: night })).toEqual({ tasks: 3, from: night[0], to: night[0] })
+})
+
 test('with very many problems nothing is said', () => {
   const rare = Array.from({ length: 7_000 }, (_, index) => at('20T00:00') + index * 2 * HOUR_MS)
   expect(outageOf({ a: rare, b: rare, c: rare })).toBe(null)
@@ -62,12 +68,12 @@ test('in words', () => {
   const [from, to] = [at('25T18:00'), at('25T18:40')]
   const text = (outage: Outage) => textOf(OutageLine({ outage }))
   expect(text({ tasks: 11, from, to, zone: 'Asia/Tokyo' })).toBe(
-    '11 tasks have problems between 2026-11-26 03:00 +09:00 2026-11-25 18:00 UTC and 03:40 +09:00 18:40 UTC . They may have one cause.',
+    '11 tasks have problems that began between 2026-11-26 03:00 +09:00 2026-11-25 18:00 UTC and 03:40 +09:00 18:40 UTC . They may have one cause.',
   )
   expect(text({ tasks: 3, from, to: at('26T00:30'), zone: 'UTC' })).toContain(
     'between 2026-11-25 18:00 UTC and 2026-11-26 00:30 UTC',
   )
   expect(text({ tasks: 3, from, to: from, zone: 'UTC' })).toBe(
-    '3 tasks have problems at 2026-11-25 18:00 UTC . They may have one cause.',
+    '3 tasks have problems that began at 2026-11-25 18:00 UTC . They may have one cause.',
   )
 })

@@ -41,6 +41,7 @@ const line: TaskLine = {
 }
 const several: GridCell = {
   kind: 'slots',
+  newest: now,
   status: 'failed',
   counts: { completed: 3, failed: 1 },
   firstProblem: { slot: now, status: 'failed' },
@@ -65,6 +66,7 @@ const overview = (lines: readonly TaskLine[], model: Partial<OverviewModel> = {}
         counts: [],
         total: lines.length,
         isLarge: false,
+        isWhole: true,
         query: {},
         more: null,
       },
@@ -94,6 +96,9 @@ const PAGES: Readonly<Record<string, unknown>> = {
   'A task that cannot be read': overview([{ ...calm, cells: [], problem: 'its schedule cannot be read' }]),
   'No match': overview([], { query: { q: 'x' } }),
   'No task has this state': overview([], { state: 'paused' }),
+  'No task has this state yet': overview([], { state: 'late', isLarge: true, isWhole: false, total: null }),
+  'No task of this page has this state': overview([], { state: 'running', isLarge: true, total: 300, more: 'c' }),
+  'No match with this state yet': overview([], { state: 'late', isWhole: false, query: { q: 'x' } }),
   'A large ledger': overview([calm], { isLarge: true, total: 10_000, more: 'billing/dunning', query: { after: 'b' } }),
   'Needs attention': NeedsList({ needs: ILL, links: SERVED, level: 1, now }),
 }

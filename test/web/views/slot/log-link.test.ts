@@ -25,6 +25,8 @@ test.each([
   { region: 'us-east-1.evil.example/' },
   { logGroup: undefined },
   { logStream: undefined },
+  { logGroup: 'half a character: \ud800' },
+  { logStream: '\udc00' },
 ])('there is no link for %j', (more) => {
   const { logGroup, logStream, ...place } = { ...ON_ECS, ...more }
   const ecs = { ...place, ...(logGroup && { logGroup }), ...(logStream && { logStream }) }
