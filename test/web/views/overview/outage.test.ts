@@ -49,7 +49,12 @@ test('a task that fails for days does not join the problems of other days', () =
 test('only the tasks whose problems began then are counted', () => {
   const night = [at('23T02:00')]
   const hourly = Array.from({ length: 100 }, (_, index) => at('20T00:00') + index * HOUR_MS)
-  expect(outageOf({ a: hourly, b: night, c: night, d: night })).toEqual({ tasks: 3, from: night[0], to: night[0] })
+  expect(outageOf({ a: hourly, b: night, c: night, d: night })).toEqual({
+    tasks: 3,
+    from: night[0],
+    to: night[0],
+    zone: 'UTC',
+  })
 })
 
 test('with very many problems nothing is said', () => {

@@ -20,7 +20,7 @@ const retired: TaskLine = { ...line, task: 'old', suspended: { kind: 'retirement
 function htmlOf(model: Partial<OverviewModel>, live = true): string {
   const own: OverviewModel = {
     ...{ axis, lines: [line], attention: new Set(), span: '7d', state: null, counts: [], total: 1 },
-    ...{ isLarge: false, query: {}, more: null },
+    ...{ isLarge: false, isWhole: true, query: {}, more: null },
     ...model,
   }
   return String(Overview({ model: own, links: SERVED, now: NOW, live })).replaceAll('&amp;', '&')
