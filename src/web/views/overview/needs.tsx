@@ -1,6 +1,6 @@
 import type { TaskFinding } from '../../../core/task/findings.ts'
 import type { Instant } from '../../../core/types.ts'
-import { countsText, findingDetail } from '../../../format/check.ts'
+import { countsText } from '../../../format/check.ts'
 import { firstRunCommand } from '../../../format/command-line.ts'
 import { printable } from '../../../format/text.ts'
 import { Sign } from '../frame/badge.tsx'
@@ -50,7 +50,7 @@ const NAMED = 8
 /** The page says when the findings were read if that was this long before the page was made. */
 const OLD_MS = 60_000
 
-interface NeedsProps {
+export interface NeedsProps {
   readonly needs: Needs
   readonly links: Links
   /** The level of the heading. */
@@ -71,8 +71,14 @@ export function NeedsLine({ needs, links, level, now, store, live }: SummaryProp
   const { byTask, count, problems, when, outage } = needs
   if (isEmpty(needs)) return <EmptyLedger store={store} level={level} live={live} />
   const total = totalOf(count)
+  // A page that is still checking must neither look like a problem nor like a success.
+  const isCalm = total === 0 && problems.length === 0
   return (
-    <section id="needs-line" class={`needs ${isWell(needs) ? 'well' : ''}`} aria-labelledby="needs-head">
+    <section
+      id="needs-line"
+      class={`needs ${needs.isWhole && isCalm ? 'well' : isCalm ? 'open' : ''}`}
+      aria-labelledby="needs-head"
+    >
       <Heading level={level} id="needs-head">
         {total === 0 ? wellText(needs) : `${slots(needs, total)} attention`}
       </Heading>
@@ -155,7 +161,7 @@ function EmptyLedger({ store, level, live }: Pick<SummaryProps, 'store' | 'level
 }
 
 /** Says which part of the ledger the findings are about, where that is not all of it as it is now. */
-function Extent({ needs: { tasks, isWhole, now: readAt }, now }: Pick<NeedsProps, 'needs' | 'now'>) {
+export function Extent({ needs: { tasks, isWhole, now: readAt }, now }: Pick<NeedsProps, 'needs' | 'now'>) {
   if (!isWhole) {
     const read = tasks === 1 ? '1 task was' : `${tasks} tasks were`
     return <p class="quiet">{`${read} checked so far. The others are still being checked.`}</p>
@@ -173,11 +179,7 @@ export function isEmpty({ tasks, problems, isWhole }: Needs): boolean {
   return tasks === 0 && isWhole && problems.length === 0
 }
 
-function isWell({ count, problems, isWhole }: Needs): boolean {
-  return totalOf(count) === 0 && problems.length === 0 && isWhole
-}
-
-function wellText(needs: Needs): string {
+export function wellText(needs: Needs): string {
   const { problems, isWhole } = needs
   if (!isWhole && problems.length === 0) return 'No problems found so far'
   if (problems.length > 0)
@@ -186,7 +188,7 @@ function wellText(needs: Needs): string {
 }
 
 /** Says in which span nothing was found. Returns an empty text if no task could be checked. */
-function spanText({ problems, isWhole, tasks, when }: Needs): string {
+export function spanText({ problems, isWhole, tasks, when }: Needs): string {
   if (problems.length === 0) return `${when[0]?.toUpperCase()}${when.slice(1)}.`
   const found = isWhole ? 'No problems found' : 'No problems found so far'
   return tasks > problems.length ? `${found} in the other tasks ${when}.` : ''
@@ -196,11 +198,11 @@ function slots(needs: Needs, total: number): string {
   return `${atLeast(needs)}${total === 1 ? '1 slot needs' : `${total} slots need`}`
 }
 
-function atLeast({ problems, isWhole }: Needs): string {
+export function atLeast({ problems, isWhole }: Needs): string {
   return problems.length > 0 || !isWhole ? 'At least ' : ''
 }
 
-function totalOf(count: Needs['count']): number {
+export function totalOf(count: Needs['count']): number {
   return Object.values(count).reduce((sum, number) => sum + number, 0)
 }
 
@@ -208,95 +210,4 @@ function totalOf(count: Needs['count']): number {
 export function countInTitle(needs: Needs): string {
   const total = totalOf(needs.count)
   return total === 0 ? '' : `(${total}${atLeast(needs) === '' ? '' : '+'}) `
-}
-
-/** The list of the findings, each with what is known about it, grouped by task. */
-export function NeedsList({ needs, links, level, now }: NeedsProps) {
-  const { found, count, problems, outage } = needs
-  const total = totalOf(count)
-  return (
-    <section id="needs" aria-labelledby="needs-title">
-      <Heading level={level} id="needs-title">
-        Needs attention
-      </Heading>
-      <p>
-        {total === 0 ? nothingText(needs) : `${atLeast(needs)}${countsText(count)} ${needs.when}.`}
-        {total > found.length && ` Only ${found.length} of them are listed here.`}
-      </p>
-      {outage !== null && <OutageLine outage={outage} />}
-      <Extent needs={needs} now={now} />
-      {problems.map((problem) => (
-        <p class="problem">{printable(problem)}</p>
-      ))}
-      {found.length > 0 && (
-        <section class="scroll" tabindex={0} aria-label="Slots that need attention">
-          <table class="list stacked">
-            <thead>
-              <tr>
-                <th scope="col">Slot</th>
-                <th scope="col">Finding</th>
-                <th scope="col">Details</th>
-              </tr>
-            </thead>
-            {newestTaskFirst(found).map((own) => (
-              <FindingsOfTask found={own} links={links} now={needs.now} />
-            ))}
-          </table>
-        </section>
-      )}
-    </section>
-  )
-}
-
-/** Returns the findings of each task. The task with the newest finding comes first. */
-function newestTaskFirst(found: readonly TaskFinding[]): readonly (readonly TaskFinding[])[] {
-  const byTask = new Map<string, TaskFinding[]>()
-  for (const one of found) {
-    const own = byTask.get(one.task)
-    if (own === undefined) byTask.set(one.task, [one])
-    else own.push(one)
-  }
-  return [...byTask.values()].sort((one, other) => (other[0]?.slot ?? 0) - (one[0]?.slot ?? 0))
-}
-
-function nothingText(needs: Needs): string {
-  const text = wellText(needs)
-  if (needs.problems.length > 0) return `${text}. ${spanText(needs)}`
-  return isEmpty(needs) ? `${text}.` : `${text} ${needs.when}.`
-}
-
-function FindingsOfTask({
-  found,
-  links,
-  now,
-}: { readonly found: readonly TaskFinding[] } & Pick<NeedsProps, 'links' | 'now'>) {
-  const { task = '', owner } = found[0] ?? {}
-  return (
-    <tbody>
-      <tr class="group">
-        <th scope="rowgroup" colspan={3}>
-          <strong>
-            <a href={links.task(task)}>{printable(task)}</a>
-          </strong>
-          {owner !== undefined && <span class="quiet"> · owner: {printable(owner)}</span>}
-        </th>
-      </tr>
-      {found.map((one) => (
-        <tr>
-          <th scope="row">
-            <a href={links.slot(task, one.slot)}>
-              <Time at={one.slot} clock={wallClock(one.schedule.zone)} /> <small>({ageText(one.slot, now)})</small>
-            </a>
-          </th>
-          <td>
-            <span class="badge">
-              <Sign status={one.status} />
-              {one.kind}
-            </span>
-          </td>
-          <td>{printable(findingDetail(one, now))}</td>
-        </tr>
-      ))}
-    </tbody>
-  )
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { SERVED } from '../../../../src/web/views/frame/links.ts'
-import { countInTitle, type Needs, NeedsLine, NeedsList } from '../../../../src/web/views/overview/needs.tsx'
+import { countInTitle, type Needs, NeedsLine } from '../../../../src/web/views/overview/needs.tsx'
+import { NeedsList } from '../../../../src/web/views/overview/needs-list.tsx'
 import { FINDINGS, ILL, LATER, WELL } from '../../../support/page-needs.ts'
 
 const textOf = (html: unknown) =>
@@ -61,6 +62,17 @@ test('an empty ledger shows a first command, and no success', () => {
   expect(textOf(html)).toContain(
     "cronledger run --store 'file:/a b.db' --task nightly --schedule '0 3 * * *' -- YOUR_COMMAND",
   )
+})
+
+test('while tasks are still checked, nothing looks like a success or like a problem', () => {
+  const classOf = (needs: Needs) => {
+    const html = NeedsLine({ needs, links: SERVED, level: 1, now: LATER, store: 'file:x.db', live: true })
+    return /<section id="needs-line" class="([^"]*)"/.exec(String(html))?.[1]
+  }
+  expect(classOf(WELL)).toBe('needs well')
+  expect(classOf({ ...WELL, isWhole: false })).toBe('needs open')
+  expect([classOf(ILL), classOf({ ...ILL, isWhole: false })]).toEqual(['needs ', 'needs '])
+  expect(classOf({ ...WELL, isWhole: false, problems: ['task x: no'] })).toBe('needs ')
 })
 
 test('the title has the number of slots', () => {
