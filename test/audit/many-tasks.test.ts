@@ -6,9 +6,9 @@ import { encodeTaskRecord } from '../../src/core/task/task-record.ts'
 import { awsError } from '../faults/faults.ts'
 import { claimOf } from '../store/contract.ts'
 import { cronledger, scratch, start } from '../support/cli.ts'
+import { serve } from '../support/pages/serve.ts'
 import { type FaultyProxy, type Passing, startFaultyProxy } from '../support/proxy.ts'
 import { FAILED, recordWith } from '../support/rows.ts'
-import { serve } from '../support/serve.ts'
 import { awsEnv, openTestStore, type Server, startDynalite } from '../support/servers.ts'
 
 // Commands that walk all tasks of a table: what they ask for at the same time, and in which order they answer.

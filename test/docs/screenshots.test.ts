@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import { hasChromium } from '../support/browser.ts'
 import { scratch } from '../support/cli.ts'
+import { hasChromium } from '../support/pages/browser.ts'
 
 const SCRIPT = fileURLToPath(new URL('../../docs/demo/screenshots.mjs', import.meta.url))
 

@@ -56,6 +56,9 @@ function hide(text: string): { readonly found: number; readonly all: number } {
   for (const group of document.querySelectorAll('#tasks tbody')) {
     const isHidden = group.querySelector('tr[data-task]:not([hidden])') === null
     if (group instanceof HTMLElement && group.hidden !== isHidden) group.hidden = isHidden
+    // The number of tasks in the line of a group is that of all its tasks.
+    const number = group.querySelector<HTMLElement>('.group small')
+    if (number) number.hidden = part !== ''
   }
   return { found, all: rows.length }
 }

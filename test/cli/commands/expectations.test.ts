@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { cronledger, type Loose, NIGHTLY, scratch, start } from '../../support/cli.ts'
-import { parseOpenMetrics } from '../../support/openmetrics.ts'
+import { parseOpenMetrics } from '../../support/metrics/openmetrics.ts'
 
 const folder = scratch()
 const CLOCK = new URL('../../docs/clock.mjs', import.meta.url).href

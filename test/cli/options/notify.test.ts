@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest'
 import { livingMember } from '../../../src/process/process-group.ts'
 import { runKey } from '../../../src/run/slot-variables.ts'
 import { cronledger, type Ended, type Loose, MAIN, NIGHTLY, type Options, scratch, start } from '../../support/cli.ts'
-import { readEmf } from '../../support/emf.ts'
+import { readEmf } from '../../support/metrics/emf.ts'
 
 const folder = scratch()
 let files = 0

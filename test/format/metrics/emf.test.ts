@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { RunContext, RunEvent } from '../../../src/core/event.ts'
 import { emfLine } from '../../../src/format/metrics/emf.ts'
-import { readEmf } from '../../support/emf.ts'
+import { readEmf } from '../../support/metrics/emf.ts'
 import { CONTEXT, FAILED, FORCED, NOT_STARTED, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
 const row = rowWith({})

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { NO_FINDINGS, type TaskHealth } from '../../../src/core/task/findings.ts'
 import { STATUSES } from '../../../src/core/types.ts'
 import { healthMetrics } from '../../../src/format/metrics/openmetrics.ts'
-import { parseOpenMetrics } from '../../support/openmetrics.ts'
+import { parseOpenMetrics } from '../../support/metrics/openmetrics.ts'
 
 async function metricsOf(...tasks: readonly TaskHealth[]) {
   async function* stream() {

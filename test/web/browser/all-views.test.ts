@@ -3,11 +3,11 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { encodeTaskRecord } from '../../../src/core/task/task-record.ts'
 import { openFileStore } from '../../../src/store/file/file-store.ts'
-import { expectAccessible, hasChromium, openBrowser, openPage } from '../../support/browser.ts'
 import { scratch } from '../../support/cli.ts'
-import { companyTasks, fillFile, type PlannedTask } from '../../support/page-ledger.ts'
+import { expectAccessible, hasChromium, openBrowser, openPage } from '../../support/pages/browser.ts'
+import { companyTasks, fillFile, type PlannedTask } from '../../support/pages/ledger.ts'
+import { type Filled, fill, KINDS, type Served, serve } from '../../support/pages/serve.ts'
 import { recordWith } from '../../support/rows.ts'
-import { type Filled, fill, KINDS, type Served, serve } from '../../support/serve.ts'
 
 const folder = scratch()
 const NOW = Date.now()

@@ -2,12 +2,12 @@ import { join } from 'node:path'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { formatInstant } from '../../../src/core/instant.ts'
-import { seedLedger } from '../../support/big-ledger.ts'
-import { hasChromium, openBrowser, openPage } from '../../support/browser.ts'
 import { scratch } from '../../support/cli.ts'
-import { rowsOf } from '../../support/page-ledger.ts'
+import { seedLedger } from '../../support/pages/big-ledger.ts'
+import { hasChromium, openBrowser, openPage } from '../../support/pages/browser.ts'
+import { rowsOf } from '../../support/pages/ledger.ts'
+import { type Served, serve } from '../../support/pages/serve.ts'
 import { ON_ECS, rowOn } from '../../support/rows.ts'
-import { type Served, serve } from '../../support/serve.ts'
 
 const folder = scratch()
 const NOW = Date.now()

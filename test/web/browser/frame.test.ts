@@ -3,11 +3,11 @@ import type { Browser, Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { finishRow } from '../../../src/core/row/transition.ts'
 import { openFileStore } from '../../../src/store/file/file-store.ts'
-import { expectAccessible, hasChromium, openBrowser, openPage } from '../../support/browser.ts'
 import { scratch } from '../../support/cli.ts'
-import { companyTasks, fillFile, type PlannedTask, rowsOf } from '../../support/page-ledger.ts'
+import { expectAccessible, hasChromium, openBrowser, openPage } from '../../support/pages/browser.ts'
+import { companyTasks, fillFile, type PlannedTask, rowsOf } from '../../support/pages/ledger.ts'
+import { type Served, serve } from '../../support/pages/serve.ts'
 import { SUCCEEDED } from '../../support/rows.ts'
-import { type Served, serve } from '../../support/serve.ts'
 
 const NOW = Date.now()
 const path = join(scratch(), 'ledger.db')

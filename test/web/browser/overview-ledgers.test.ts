@@ -3,12 +3,12 @@ import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { finishRow } from '../../../src/core/row/transition.ts'
 import type { Row } from '../../../src/core/types.ts'
-import { expectAccessible, hasChromium, openBrowser, openPage } from '../../support/browser.ts'
 import { cronledger, scratch } from '../../support/cli.ts'
-import { companyTasks, fillFile, type PlannedTask, rowsOf } from '../../support/page-ledger.ts'
+import { expectAccessible, hasChromium, openBrowser, openPage } from '../../support/pages/browser.ts'
+import { companyTasks, fillFile, type PlannedTask, rowsOf } from '../../support/pages/ledger.ts'
+import { fill, KINDS, serve } from '../../support/pages/serve.ts'
+import { shownTasks } from '../../support/pages/sixty-tasks.ts'
 import { SUCCEEDED } from '../../support/rows.ts'
-import { fill, KINDS, serve } from '../../support/serve.ts'
-import { shownTasks } from '../../support/sixty-tasks.ts'
 
 const folder = scratch()
 const NOW = Date.now()

@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { expectAccessible, hasChromium, openBrowser, openPage } from '../../support/browser.ts'
 import { scratch } from '../../support/cli.ts'
 import { gate } from '../../support/gate.ts'
-import { fillFile } from '../../support/page-ledger.ts'
-import { type Served, serve } from '../../support/serve.ts'
-import { shownTasks, sixtyTasks } from '../../support/sixty-tasks.ts'
+import { expectAccessible, hasChromium, openBrowser, openPage } from '../../support/pages/browser.ts'
+import { fillFile } from '../../support/pages/ledger.ts'
+import { type Served, serve } from '../../support/pages/serve.ts'
+import { shownTasks, sixtyTasks } from '../../support/pages/sixty-tasks.ts'
 
 const folder = scratch()
 const NOW = Date.now()
@@ -77,6 +77,8 @@ describe.skipIf(!hasChromium)('the overview in a browser', () => {
     // Without a request, and a group without a task has no line.
     expect(requests).toHaveLength(before)
     expect(await page.locator('#tasks .group', { hasText: 'billing/' }).isVisible()).toBe(false)
+    const number = page.locator('#tasks .group', { hasText: 'etl/' }).locator('small')
+    expect(await number.isVisible()).toBe(false)
     expect(new URL(page.url()).search).toBe('?q=ETL%2F')
     expect(await page.getByRole('link', { name: '24 h' }).getAttribute('href')).toBe('/?span=24h&q=ETL%2F')
     // A refresh has only these tasks. Then a longer text needs no request, and another one does.
@@ -89,6 +91,7 @@ describe.skipIf(!hasChromium)('the overview in a browser', () => {
     await answer
     await page.locator('#tasks[data-q=""]').waitFor()
     expect(await shownTasks(page)).toHaveLength(60)
+    expect(await number.isVisible()).toBe(true)
     await close()
   })
 

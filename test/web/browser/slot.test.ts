@@ -4,12 +4,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { formatInstant } from '../../../src/core/instant.ts'
 import { resolveRow } from '../../../src/core/row/transition.ts'
 import { openFileStore } from '../../../src/store/file/file-store.ts'
-import { seedLedger } from '../../support/big-ledger.ts'
-import { expectAccessible, hasChromium, openBrowser, openPage } from '../../support/browser.ts'
 import { cronledger, scratch } from '../../support/cli.ts'
-import { companyTasks, fillFile, type PlannedTask, rowsOf } from '../../support/page-ledger.ts'
+import { seedLedger } from '../../support/pages/big-ledger.ts'
+import { expectAccessible, hasChromium, openBrowser, openPage } from '../../support/pages/browser.ts'
+import { companyTasks, fillFile, type PlannedTask, rowsOf } from '../../support/pages/ledger.ts'
+import { type Served, serve } from '../../support/pages/serve.ts'
 import { ON_ECS, rowOn } from '../../support/rows.ts'
-import { type Served, serve } from '../../support/serve.ts'
 
 const folder = scratch()
 const NOW = Date.now()

@@ -2,11 +2,18 @@ import { renameSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { expectAccessible, hasChromium, isSameLoad, markLoad, openBrowser, openPage } from '../../support/browser.ts'
 import { scratch } from '../../support/cli.ts'
-import { companyTasks, fillFile } from '../../support/page-ledger.ts'
+import {
+  expectAccessible,
+  hasChromium,
+  isSameLoad,
+  markLoad,
+  openBrowser,
+  openPage,
+} from '../../support/pages/browser.ts'
+import { companyTasks, fillFile } from '../../support/pages/ledger.ts'
+import { fill, serve } from '../../support/pages/serve.ts'
 import { startFaultyProxy } from '../../support/proxy.ts'
-import { fill, serve } from '../../support/serve.ts'
 
 const folder = scratch()
 const NOW = Date.now()

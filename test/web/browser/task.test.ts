@@ -6,11 +6,11 @@ import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
 import { windowOf } from '../../../src/core/schedule/slot.ts'
 import { encodeTaskRecord } from '../../../src/core/task/task-record.ts'
 import { openFileStore } from '../../../src/store/file/file-store.ts'
-import { expectAccessible, hasChromium, openBrowser, openPage } from '../../support/browser.ts'
 import { cronledger, scratch } from '../../support/cli.ts'
-import { companyTasks, fillFile, type PlannedTask } from '../../support/page-ledger.ts'
+import { expectAccessible, hasChromium, openBrowser, openPage } from '../../support/pages/browser.ts'
+import { companyTasks, fillFile, type PlannedTask } from '../../support/pages/ledger.ts'
+import { type Filled, fill, KINDS, type Served, serve } from '../../support/pages/serve.ts'
 import { recordWith } from '../../support/rows.ts'
-import { type Filled, fill, KINDS, type Served, serve } from '../../support/serve.ts'
 
 const folder = scratch()
 const NOW = Date.now()

@@ -8,7 +8,7 @@ import { createApp } from '../../../src/web/server/app.tsx'
 import { wallClock } from '../../../src/web/views/frame/wall-clock.ts'
 import { scratch } from '../../support/cli.ts'
 import { gate } from '../../support/gate.ts'
-import { fillFile } from '../../support/page-ledger.ts'
+import { fillFile } from '../../support/pages/ledger.ts'
 
 const NOW = Date.now()
 const path = join(scratch(), 'ledger.db')

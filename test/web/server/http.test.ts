@@ -7,9 +7,9 @@ import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cronledger, scratch } from '../../support/cli.ts'
-import { companyTasks, fillFile, type PlannedTask } from '../../support/page-ledger.ts'
+import { companyTasks, fillFile, type PlannedTask } from '../../support/pages/ledger.ts'
+import { fill, type Served, serve } from '../../support/pages/serve.ts'
 import { startFaultyProxy } from '../../support/proxy.ts'
-import { fill, type Served, serve } from '../../support/serve.ts'
 import { startAnswering } from '../../support/servers.ts'
 
 const folder = scratch()

@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openFileDatabase } from '../../../../src/store/file/database.ts'
 import { cronledger, scratch } from '../../../support/cli.ts'
-import { fillFile } from '../../../support/page-ledger.ts'
-import { type Served, serve } from '../../../support/serve.ts'
+import { fillFile } from '../../../support/pages/ledger.ts'
+import { type Served, serve } from '../../../support/pages/serve.ts'
 
 const path = join(scratch(), 'ledger.db')
 const store = `file:${path}`

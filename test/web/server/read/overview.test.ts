@@ -8,7 +8,7 @@ import { overviewModel, readOverview, slotsPerTask } from '../../../../src/web/s
 import type { Reading } from '../../../../src/web/server/read/reading.ts'
 import type { OverviewQuery } from '../../../../src/web/views/frame/links.ts'
 import { cronledger, scratch } from '../../../support/cli.ts'
-import { fillFile, type PlannedTask } from '../../../support/page-ledger.ts'
+import { fillFile, type PlannedTask } from '../../../support/pages/ledger.ts'
 
 const NOW = Date.now()
 const HOUR_MS = 3_600_000

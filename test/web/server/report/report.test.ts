@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { expectAccessible, hasChromium, openBrowser, openPage } from '../../../support/browser.ts'
 import { cronledger, scratch, start } from '../../../support/cli.ts'
-import { companyTasks, fillFile, type PlannedTask } from '../../../support/page-ledger.ts'
-import { type Filled, fill, KINDS } from '../../../support/serve.ts'
+import { expectAccessible, hasChromium, openBrowser, openPage } from '../../../support/pages/browser.ts'
+import { companyTasks, fillFile, type PlannedTask } from '../../../support/pages/ledger.ts'
+import { type Filled, fill, KINDS } from '../../../support/pages/serve.ts'
 
 const folder = scratch()
 const NOW = Date.now()

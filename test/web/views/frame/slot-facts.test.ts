@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { slotFactsOf, slotFactTexts } from '../../../../src/web/views/frame/slot-facts.ts'
 import { UTC } from '../../../../src/web/views/frame/wall-clock.ts'
-import { clock, now, records } from '../../../support/page-slots.ts'
+import { clock, now, records } from '../../../support/pages/slots.ts'
 
 test('the facts of a slot are one a line, in the order of the popover', () => {
   const facts = new Map(records.map((record) => [record.status, slotFactsOf(record, now)]))

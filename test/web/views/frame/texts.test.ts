@@ -3,7 +3,7 @@ import { ProblemView } from '../../../../src/web/views/frame/document.tsx'
 import { SERVED } from '../../../../src/web/views/frame/links.ts'
 import { MissingSlot, MissingTask } from '../../../../src/web/views/frame/missing.tsx'
 import { wallClock } from '../../../../src/web/views/frame/wall-clock.ts'
-import { textOf } from '../../../support/page-text.ts'
+import { textOf } from '../../../support/pages/text.ts'
 import { NOW } from '../../../support/rows.ts'
 
 const links = SERVED

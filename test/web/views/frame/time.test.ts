@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Time } from '../../../../src/web/views/frame/time.tsx'
 import { wallClock } from '../../../../src/web/views/frame/wall-clock.ts'
-import { textOf } from '../../../support/page-text.ts'
+import { textOf } from '../../../support/pages/text.ts'
 
 const at = Date.parse('2026-11-24T18:00:00Z')
 const HOUR_MS = 3_600_000

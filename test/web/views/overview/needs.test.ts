@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { SERVED } from '../../../../src/web/views/frame/links.ts'
 import { countInTitle, type Needs, NeedsLine } from '../../../../src/web/views/overview/needs.tsx'
 import { NeedsList } from '../../../../src/web/views/overview/needs-list.tsx'
-import { FINDINGS, ILL, LATER, WELL } from '../../../support/page-needs.ts'
+import { FINDINGS, ILL, LATER, WELL } from '../../../support/pages/needs.ts'
 
 const textOf = (html: unknown) =>
   String(html)

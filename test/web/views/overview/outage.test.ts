@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { findOutage, type Outage } from '../../../../src/web/views/overview/outage.ts'
 import { OutageLine } from '../../../../src/web/views/overview/outage-line.tsx'
-import { textOf } from '../../../support/page-text.ts'
+import { textOf } from '../../../support/pages/text.ts'
 
 const HOUR_MS = 3_600_000
 const HOURLY = { expression: '0 * * * *', zone: 'UTC' }

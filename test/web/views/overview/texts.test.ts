@@ -11,8 +11,8 @@ import type { TaskLine } from '../../../../src/web/views/overview/grid.tsx'
 import { NeedsLine } from '../../../../src/web/views/overview/needs.tsx'
 import { NeedsList } from '../../../../src/web/views/overview/needs-list.tsx'
 import { Overview, type OverviewModel } from '../../../../src/web/views/overview/overview.tsx'
-import { FINDINGS, ILL, LATER, WELL } from '../../../support/page-needs.ts'
-import { textOf } from '../../../support/page-text.ts'
+import { FINDINGS, ILL, LATER, WELL } from '../../../support/pages/needs.ts'
+import { textOf } from '../../../support/pages/text.ts'
 import { PAUSE } from '../../../support/rows.ts'
 
 const now = LATER

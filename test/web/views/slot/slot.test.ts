@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { SlotDetail } from '../../../../src/web/views/slot/slot.tsx'
-import { clock, now, records, slot } from '../../../support/page-slots.ts'
+import { clock, now, records, slot } from '../../../support/pages/slots.ts'
 import { rowWith, SUCCEEDED } from '../../../support/rows.ts'
 
 const target = { store: 'dynamodb:cronledger', task: 'nightly', slot, schedule: null, ecs: null }

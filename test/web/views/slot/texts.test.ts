@@ -7,8 +7,8 @@ import { SERVED } from '../../../../src/web/views/frame/links.ts'
 import type { SlotWithStatus } from '../../../../src/web/views/frame/slot-facts.ts'
 import { wallClock } from '../../../../src/web/views/frame/wall-clock.ts'
 import { SlotDetail, SlotView } from '../../../../src/web/views/slot/slot.tsx'
-import { records, settings } from '../../../support/page-slots.ts'
-import { textOf } from '../../../support/page-text.ts'
+import { records, settings } from '../../../support/pages/slots.ts'
+import { textOf } from '../../../support/pages/text.ts'
 import { ON_ECS, PAUSE, rowOn, rowWith, SCHEDULED, SUCCEEDED } from '../../../support/rows.ts'
 
 const clock = wallClock('Asia/Tokyo')

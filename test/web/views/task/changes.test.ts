@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import { changesOf } from '../../../../src/web/views/task/changes.ts'
 import { Changes } from '../../../../src/web/views/task/changes-list.tsx'
 import type { TaskHead } from '../../../../src/web/views/task/head.tsx'
-import { clock, schedule, slot } from '../../../support/page-slots.ts'
-import { textOf } from '../../../support/page-text.ts'
+import { clock, schedule, slot } from '../../../support/pages/slots.ts'
+import { textOf } from '../../../support/pages/text.ts'
 import { PAUSE } from '../../../support/rows.ts'
 
 const DAY_MS = 86_400_000

@@ -4,7 +4,7 @@ import { SERVED } from '../../../../src/web/views/frame/links.ts'
 import type { SlotWithStatus } from '../../../../src/web/views/frame/slot-facts.ts'
 import { addressOf, durationText } from '../../../../src/web/views/task/head.tsx'
 import { RECENT, Recent, stripLabels } from '../../../../src/web/views/task/recent.tsx'
-import { clock, live, now, records, slot } from '../../../support/page-slots.ts'
+import { clock, live, now, records, slot } from '../../../support/pages/slots.ts'
 import { FAILED, rowWith, SUCCEEDED } from '../../../support/rows.ts'
 
 const HOUR_MS = 3_600_000

@@ -5,8 +5,8 @@ import { SERVED } from '../../../../src/web/views/frame/links.ts'
 import type { TaskHead } from '../../../../src/web/views/task/head.tsx'
 import { rerunSteps, taskSteps } from '../../../../src/web/views/task/steps.ts'
 import { TaskView } from '../../../../src/web/views/task/task.tsx'
-import { clock, now, records, schedule, slot } from '../../../support/page-slots.ts'
-import { textOf } from '../../../support/page-text.ts'
+import { clock, now, records, schedule, slot } from '../../../support/pages/slots.ts'
+import { textOf } from '../../../support/pages/text.ts'
 import { PAUSE } from '../../../support/rows.ts'
 
 const ledger = { store: 'dynamodb:cronledger', task: 'nightly' }

@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core'
-import type { Instant } from '../../src/core/types.ts'
-import type { PlannedTask } from './page-ledger.ts'
+import type { Instant } from '../../../src/core/types.ts'
+import type { PlannedTask } from './ledger.ts'
 
 const PARTS = ['billing', 'etl', 'mail', 'shop', 'sync'] as const
 const ZONES = ['Asia/Tokyo', 'Europe/Berlin', 'UTC'] as const

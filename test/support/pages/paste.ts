@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { MAIN } from './cli.ts'
+import { MAIN } from '../cli.ts'
 
 /**
  * Returns a function that runs a command in a shell, as an operator pastes it, and returns what it prints. The shell finds

@@ -1,9 +1,9 @@
-import { type SlotRecord, statusOf } from '../../src/core/row/status.ts'
-import { resolveRow } from '../../src/core/row/transition.ts'
-import { STATUSES, type Status } from '../../src/core/types.ts'
-import type { SlotWithStatus } from '../../src/web/views/frame/slot-facts.ts'
-import { wallClock } from '../../src/web/views/frame/wall-clock.ts'
-import { FAILED, FORCED, LEASE_MS, lastWaiting, NOW, pending, rowWith, SUCCEEDED } from './rows.ts'
+import { type SlotRecord, statusOf } from '../../../src/core/row/status.ts'
+import { resolveRow } from '../../../src/core/row/transition.ts'
+import { STATUSES, type Status } from '../../../src/core/types.ts'
+import type { SlotWithStatus } from '../../../src/web/views/frame/slot-facts.ts'
+import { wallClock } from '../../../src/web/views/frame/wall-clock.ts'
+import { FAILED, FORCED, LEASE_MS, lastWaiting, NOW, pending, rowWith, SUCCEEDED } from '../rows.ts'
 
 // Slots for tests of the views.
 

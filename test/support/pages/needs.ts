@@ -1,6 +1,6 @@
-import { NO_FINDINGS, type TaskFinding } from '../../src/core/task/findings.ts'
-import type { Needs } from '../../src/web/views/overview/needs.tsx'
-import { FAILED, LEASE_MS, NOW, pending, rowWith, SUCCEEDED } from './rows.ts'
+import { NO_FINDINGS, type TaskFinding } from '../../../src/core/task/findings.ts'
+import type { Needs } from '../../../src/web/views/overview/needs.tsx'
+import { FAILED, LEASE_MS, NOW, pending, rowWith, SUCCEEDED } from '../rows.ts'
 
 // Findings for tests of the views.
 

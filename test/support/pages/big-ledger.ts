@@ -1,8 +1,8 @@
-import { NO_NOTES } from '../../src/core/row/rejections.ts'
-import { encodeNotes } from '../../src/core/row/stored-rejections.ts'
-import { dayOf, encodeRow, formatSlot } from '../../src/core/row/stored-row.ts'
-import type { Row } from '../../src/core/types.ts'
-import { openFileDatabase } from '../../src/store/file/database.ts'
+import { NO_NOTES } from '../../../src/core/row/rejections.ts'
+import { encodeNotes } from '../../../src/core/row/stored-rejections.ts'
+import { dayOf, encodeRow, formatSlot } from '../../../src/core/row/stored-row.ts'
+import type { Row } from '../../../src/core/types.ts'
+import { openFileDatabase } from '../../../src/store/file/database.ts'
 
 const INSERT =
   'INSERT INTO rows (day, version, schema_version, document, notes, task, slot) VALUES (?, ?, ?, ?, ?, ?, ?)'

@@ -1,12 +1,12 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Instant } from '../../src/core/types.ts'
-import { openDynamoStore } from '../../src/store/dynamodb/dynamodb-store.ts'
-import { openFileStore } from '../../src/store/file/file-store.ts'
-import type { Store } from '../../src/store/store.ts'
-import { cronledger, type Running, start } from './cli.ts'
-import { fillFile, fillStore, type PlannedTask } from './page-ledger.ts'
-import { CREDENTIALS, REGION, startDynalite } from './servers.ts'
+import type { Instant } from '../../../src/core/types.ts'
+import { openDynamoStore } from '../../../src/store/dynamodb/dynamodb-store.ts'
+import { openFileStore } from '../../../src/store/file/file-store.ts'
+import type { Store } from '../../../src/store/store.ts'
+import { cronledger, type Running, start } from '../cli.ts'
+import { CREDENTIALS, REGION, startDynalite } from '../servers.ts'
+import { fillFile, fillStore, type PlannedTask } from './ledger.ts'
 
 export interface Served {
   /** The URL of the pages, with a slash at its end. */
