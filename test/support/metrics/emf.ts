@@ -3,7 +3,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import { expect } from 'vitest'
 import type { Loose } from '../cli.ts'
 
-const file = new URL('../fixtures/aws/embedded-metric-format.schema.json', import.meta.url)
+const file = new URL('../../fixtures/aws/embedded-metric-format.schema.json', import.meta.url)
 const validate = new Ajv2020({ strict: true }).compile(JSON.parse(readFileSync(file, 'utf8')))
 
 /**
