@@ -8,7 +8,7 @@ import { type DoneByMsOf, rowJson, statusOfItem } from './row.ts'
 import { type NextStep, stepLines } from './steps/step.ts'
 import { notExpectedText } from './task/suspensions.ts'
 import { elapsed, printable, safeJson, scheduleText, sentence } from './text.ts'
-import { keptOf, slotTimeline, withSource } from './timeline.ts'
+import { keptOf, slotTimeline, type TimelineEntry, withSource } from './timeline.ts'
 
 /** What the task record says about a slot that has a row. */
 interface OfRecord {
@@ -114,11 +114,22 @@ function factLines(row: Row, now: Instant, skewMs: number, { found = null, doneB
   return Object.entries(facts).map(([name, text]) => `  ${name.padEnd(width)}  ${text}`)
 }
 
+/**
+ * Up to this many rejected triggers are lines of their own, although they are alike: a reader of a terminal cannot open an
+ * entry, and needs the run and the place on ECS of each to find out where they come from.
+ */
+const FEW = 3
+
 function timelineLines(row: Row): string[] {
-  const entries = slotTimeline(row)
+  const entries = slotTimeline(row).flatMap((entry): readonly TimelineEntry[] =>
+    entry.kind === 'rejections' && entry.listed.length <= FEW ? entry.listed : [entry],
+  )
   const width = Math.max(0, ...entries.map(({ at }) => formatInstant(at).length))
-  return entries.map((entry) => {
-    const last = entry.kind === 'rejections' ? `, the last one at ${formatInstant(entry.until)}` : ''
-    return `${formatInstant(entry.at).padEnd(width)}  ${withSource({ ...entry, text: `${entry.text}${last}` })}`
-  })
+  return entries.map((entry) => `${formatInstant(entry.at).padEnd(width)}  ${timelineText(entry)}`)
+}
+
+function timelineText(entry: TimelineEntry): string {
+  if (entry.kind === 'event') return withSource(entry)
+  const source = entry.source === '' ? '--json lists them' : `${entry.source}; --json lists the others`
+  return withSource({ text: `${entry.text}, the last one at ${formatInstant(entry.until)}`, source })
 }

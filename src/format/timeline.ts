@@ -13,7 +13,7 @@ import type {
 } from '../core/types.ts'
 import { elapsed, endingText } from './text.ts'
 
-// What happened in a slot. The texts are not yet safe on a terminal.
+// The events of a slot. The texts are not yet safe on a terminal.
 
 interface Entry {
   readonly at: Instant
@@ -38,7 +38,7 @@ interface RejectedTriggers extends Entry {
   readonly listed: readonly TimelineEvent[]
 }
 
-type TimelineEntry = TimelineEvent | RejectedTriggers
+export type TimelineEntry = TimelineEvent | RejectedTriggers
 
 /**
  * Returns the events of a slot, in order of time. Rejected triggers are one entry if they have the same cause and nothing

@@ -55,7 +55,17 @@ test('check names all tasks whose records cannot be read', async () => {
   expect(code).toBe(78)
 })
 
+test('check --json prints the findings of all other tasks as a whole array', async () => {
+  const { code, stdout, stderr } = await check(await ledgerWith('json', DAMAGED_ROW, DAMAGED_RECORD), '--json')
+  expect(JSON.parse(stdout).map(({ task }: { task: string }) => task)).toEqual(['a', 'c', 'e', 'f', 'g'])
+  expect(stderr).toMatch(/^cronledger: task b cannot be checked: /)
+  expect(code).toBe(78)
+})
+
 test('check does not say that it found no problems if a task cannot be read', async () => {
-  const { code, stdout } = await check(await ledgerWith('quiet', DAMAGED_ROW), '--new', '1s')
-  expect({ code, stdout }).toEqual({ code: 78, stdout: '' })
+  const store = await ledgerWith('quiet', DAMAGED_ROW)
+  for (const format of ['text', 'json']) {
+    const { code, stdout } = await check(store, '--new', '1s', '--format', format)
+    expect({ code, stdout }).toEqual({ code: 78, stdout: '' })
+  }
 })

@@ -54,7 +54,19 @@ TIMELINE (UTC)
     const row = { ...rowWith({ ending: SUCCEEDED }), rejections: notes }
     expect(show(row)).toContain('rejected    30 (9 of them are only counted)')
     expect(timeline(row)?.filter((line) => line.includes('duplicate'))).toEqual([
-      '2026-11-24T03:01:05Z  30 duplicate triggers ignored (completed), the last one at 2026-11-24T03:30:05Z (9 of them are only counted)',
+      '2026-11-24T03:01:05Z  30 duplicate triggers ignored (completed), the last one at 2026-11-24T03:30:05Z (9 of them are only counted; --json lists the others)',
+    ])
+  })
+
+  test('lists a few duplicates one by one, with the run of each', () => {
+    const linesWith = (length: number) => {
+      const notes = Array.from({ length }, (_, index) => rejection(index + 1)).reduce(addRejection, NO_NOTES)
+      const lines = timeline({ ...rowWith({ ending: SUCCEEDED }), rejections: notes }) ?? []
+      return lines.filter((line) => line.includes('duplicate'))
+    }
+    expect(linesWith(3).map((line) => /run dup-\d/.exec(line)?.[0])).toEqual(['run dup-1', 'run dup-2', 'run dup-3'])
+    expect(linesWith(4)).toEqual([
+      '2026-11-24T03:01:05Z  4 duplicate triggers ignored (completed) on host other, the last one at 2026-11-24T03:04:05Z (--json lists them)',
     ])
   })
 

@@ -154,7 +154,8 @@ async function printFindings(
     const { task, slot, schedule } = finding
     notify?.emit(findingObject(finding, now, checked), { task, slot, timezone: schedule.zone })
   }
-  const findings = counted(ledger.check(options), count, emit)
+  const { readable, fault } = untilFault(ledger.check(options))
+  const findings = counted(readable, count, emit)
   const pieces =
     format === 'json'
       ? jsonArray(findings, (finding) => safeJson(findingJson(finding, checked)))
@@ -166,7 +167,31 @@ async function printFindings(
     const warning = notify === null ? null : await withDeadline(systemClock, NOTIFY_TIMEOUT_MS, [], notify.end)
     if (warning !== null) sink.write(printable(`cronledger: ${warning}`))
   }
+  const error = fault()
+  if (error !== null) throw error
   return Object.values(count).some((number) => number > 0)
+}
+
+/**
+ * Returns the findings up to the error of the tasks that could not be checked, which comes last. So what was found is
+ * printed whole, with its summary. If nothing was found, the error is thrown at once: a summary would say that there are no
+ * problems, and that is unknown.
+ */
+function untilFault(found: AsyncIterable<TaskFinding>) {
+  let fault: LedgerError | null = null
+  async function* readable() {
+    let hasFound = false
+    try {
+      for await (const finding of found) {
+        hasFound = true
+        yield finding
+      }
+    } catch (error) {
+      if (!hasFound || !isFaultOfTask(error)) throw error
+      fault = error
+    }
+  }
+  return { readable: readable(), fault: (): LedgerError | null => fault }
 }
 
 /** A shorter time makes no visible difference, and to draw at each slot would take longer than to check it. */
@@ -196,7 +221,7 @@ async function* withProgress(progress: Progress, pieces: AsyncIterable<string>) 
 }
 
 async function* counted(
-  found: ReturnType<Ledger['check']>,
+  found: AsyncIterable<TaskFinding>,
   count: Record<TaskFinding['kind'], number>,
   emit: (finding: TaskFinding) => void,
 ) {
@@ -214,19 +239,9 @@ async function* plainText(
   checked: CheckedLedger,
 ) {
   const { needs, add } = collectNeeds()
-  let hasFound = false
-  let fault: LedgerError | null = null
-  try {
-    for await (const finding of found) {
-      hasFound = true
-      add(finding)
-      yield `${findingLine(finding, now)}\n`
-    }
-  } catch (error) {
-    if (!isFaultOfTask(error)) throw error
-    fault = error
+  for await (const finding of found) {
+    add(finding)
+    yield `${findingLine(finding, now)}\n`
   }
-  // If a task could not be checked, it is unknown whether it has problems.
-  if (hasFound || fault === null) for (const line of [summary(), ...needsLines(needs, checked)]) yield `${line}\n`
-  if (fault !== null) throw fault
+  for (const line of [summary(), ...needsLines(needs, checked)]) yield `${line}\n`
 }

@@ -215,7 +215,7 @@ describe.skipIf(!hasChromium)('the overview in a browser', () => {
           const shown = cells.map((cell) => cell.getBoundingClientRect()).filter(({ width }) => width > 0)
           return { count: shown.length, lines: new Set(shown.map(({ top }) => top)).size }
         })
-    for (const width of [360, 600, 601, 1000, 1150, 1151, 1280, 1600, 1920]) {
+    for (const width of [360, 600, 601, 1000, 1150, 1151, 1280, 1399, 1400, 1920]) {
       await page.setViewportSize({ width, height: 800 })
       for (const address of ['', '?span=24h', '?span=30d', 'needs']) {
         await page.goto(served.url + address)
