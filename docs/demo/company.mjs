@@ -28,7 +28,7 @@ const DAILY = [
   { task: 'sync/payroll', zone: TOKYO, hoursAgo: 15.1, minutes: 7 },
 ]
 
-/** Tasks that run every so many minutes, and for how many minutes. */
+/** Tasks with the interval of their slots, and the duration of a run, both in minutes. */
 const OFTEN = [
   { task: 'billing/payments-capture', every: 15, minutes: 2 },
   { task: 'billing/refunds', every: 60, minutes: 3 },

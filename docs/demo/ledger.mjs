@@ -108,7 +108,7 @@ function rowOf(plan, { slot, ago, end, now }) {
       case 'skipped':
         return resolveRow(
           null,
-          { ...scheduled, state: 'SKIPPED', by: 'ada', reason: 'public holiday, nobody reads it' },
+          { ...scheduled, state: 'SKIPPED', by: 'ada', reason: 'public holiday, no report is needed' },
           stamp(slot - MINUTE_MS),
         )
       case 'rerun': {
