@@ -1,8 +1,8 @@
 import type { Row } from '../../src/core/types.ts'
-import { checkCatchUp } from './check-catch-up.ts'
-import { checkForces, checkNaming, endedByWord, isNamed } from './check-forces.ts'
-import { checkRecord } from './check-record.ts'
-import { checkScheduleChange } from './check-schedule-change.ts'
+import { checkCatchUp } from './checks/catch-up.ts'
+import { checkForces, checkNaming, endedByWord, isNamed } from './checks/forces.ts'
+import { checkRecord } from './checks/record.ts'
+import { checkScheduleChange } from './checks/schedule-change.ts'
 import type { Observed, Story, Write } from './observed.ts'
 
 // The promises that must hold for everything that was observed. It shares nothing with the rules: it knows true times, what the children did,

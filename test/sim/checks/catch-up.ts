@@ -1,6 +1,6 @@
-import type { Row } from '../../src/core/types.ts'
-import { pausesFor } from './check-record.ts'
-import type { Observed, RecordRequest, Story } from './observed.ts'
+import type { Row } from '../../../src/core/types.ts'
+import type { Observed, RecordRequest, Story } from '../observed.ts'
+import { pausesFor } from './record.ts'
 
 // The promises about slots that are caught up. Like check.ts, this file shares no code with the rules.
 /** A clock is ahead or behind by at most this much. */

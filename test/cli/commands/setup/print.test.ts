@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { aws, hasAws } from '../../support/aws.ts'
-import { cronledger, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
-import { type Server, startMoto } from '../../support/servers.ts'
+import { aws, hasAws } from '../../../support/aws.ts'
+import { cronledger, type Loose, NIGHTLY, scratch } from '../../../support/cli.ts'
+import { type Server, startMoto } from '../../../support/servers.ts'
 
 const folder = scratch()
 const TABLE = 'dynamodb:money'
@@ -189,7 +189,7 @@ describe.skipIf(!hasAws)('on a server, by the command line of AWS', () => {
   })
 
   describe('a trigger as EventBridge makes it', () => {
-    const event = JSON.parse(readFileSync(new URL('../../fixtures/aws/rule-event.json', import.meta.url), 'utf8'))
+    const event = JSON.parse(readFileSync(new URL('../../../fixtures/aws/rule-event.json', import.meta.url), 'utf8'))
 
     /** Runs a batch with the environment that the overrides give its container. */
     async function deliver(overrides: string, schedule: readonly string[]) {

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { aws, awsEnv, hasAws } from '../../support/aws.ts'
-import { cronledger, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
-import { type Server, startMoto } from '../../support/servers.ts'
-import { completeStack, deployStack, readTemplate, STACK_OF_NIGHTLY, TEMPLATE } from '../../support/stack.ts'
+import { aws, awsEnv, hasAws } from '../../../support/aws.ts'
+import { cronledger, type Loose, NIGHTLY, scratch } from '../../../support/cli.ts'
+import { type Server, startMoto } from '../../../support/servers.ts'
+import { completeStack, deployStack, readTemplate, STACK_OF_NIGHTLY, TEMPLATE } from '../../../support/stack.ts'
 
 const folder = scratch()
 const TABLE = 'dynamodb:money'
@@ -175,7 +175,7 @@ describe('the template', () => {
   test('defines the table as table.json does, and keeps it', () => {
     const { Type, Condition, DependsOn, Properties, ...policies } = Table
     const { TableName, SSESpecification, ...table } = Properties
-    expect(table).toEqual(JSON.parse(readFileSync(new URL('../../../schema/table.json', import.meta.url), 'utf8')))
+    expect(table).toEqual(JSON.parse(readFileSync(new URL('../../../../schema/table.json', import.meta.url), 'utf8')))
     expect(policies).toEqual({ DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' })
     // Without a key, it is the one that AWS owns, which costs nothing.
     const key = { SSEEnabled: true, SSEType: 'KMS', KMSMasterKeyId: { Ref: 'TableKey' } }
@@ -185,7 +185,7 @@ describe('the template', () => {
   test('the check has the environment of the batch, and the task definition without a stack, too', () => {
     const environmentOf = (name: string) => resources[name].Properties.ContainerDefinitions[0].Environment
     expect(environmentOf('CheckDefinition')).toEqual(environmentOf('TaskDefinition'))
-    const text = readFileSync(new URL('../../../schema/task-definition.json', import.meta.url), 'utf8')
+    const text = readFileSync(new URL('../../../../schema/task-definition.json', import.meta.url), 'utf8')
     const [container] = JSON.parse(text).containerDefinitions
     const namesIn = (variables: Loose[]) => variables.map(({ Name, name }) => Name ?? name)
     expect(namesIn(container.environment)).toEqual(namesIn(environmentOf('TaskDefinition')))

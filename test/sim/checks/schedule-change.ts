@@ -1,5 +1,5 @@
-import type { TaskRecord } from '../../src/core/task/task-record.ts'
-import type { Observed, Story } from './observed.ts'
+import type { TaskRecord } from '../../../src/core/task/task-record.ts'
+import type { Observed, Story } from '../observed.ts'
 
 // The promises about `--on-schedule-change refuse`. Like check.ts, this file shares no code with the rules.
 

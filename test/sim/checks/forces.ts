@@ -1,5 +1,5 @@
-import type { Row } from '../../src/core/types.ts'
-import type { Observed, Story } from './observed.ts'
+import type { Row } from '../../../src/core/types.ts'
+import type { Observed, Story } from '../observed.ts'
 
 // The promises about forces, and about resolutions that name a run which the operator calls ended. Like check.ts, this
 // file shares no code with the rules.

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { aws, awsEnv, hasAws } from '../../support/aws.ts'
-import { cronledger, type Loose, scratch } from '../../support/cli.ts'
-import { serve } from '../../support/pages/serve.ts'
-import { type FaultyProxy, startFaultyProxy } from '../../support/proxy.ts'
-import { type Server, startMoto } from '../../support/servers.ts'
-import { completeStack, deployStack } from '../../support/stack.ts'
+import { aws, awsEnv, hasAws } from '../../../support/aws.ts'
+import { cronledger, type Loose, scratch } from '../../../support/cli.ts'
+import { serve } from '../../../support/pages/serve.ts'
+import { type FaultyProxy, startFaultyProxy } from '../../../support/proxy.ts'
+import { type Server, startMoto } from '../../../support/servers.ts'
+import { completeStack, deployStack } from '../../../support/stack.ts'
 
 const folder = scratch()
 const TABLE = 'dynamodb:money'
@@ -160,7 +160,7 @@ describe.skipIf(!hasAws)('the policy', () => {
   test('is none of who makes the table, who needs what the guide says', async () => {
     const before = proxy.seen.length
     expect(await run(['setup', '--store', 'dynamodb:fresh'], env())).toMatchObject({ code: 0 })
-    const guide = readFileSync(new URL('../../../docs/guides/ecs.md', import.meta.url), 'utf8')
+    const guide = readFileSync(new URL('../../../../docs/guides/ecs.md', import.meta.url), 'utf8')
     const [, needed = ''] = /who creates the table without CloudFormation also needs (.*?)\./s.exec(guide) ?? []
     expect(new Set(proxy.seen.slice(before).map(({ action }) => `\`${action}\``))).toEqual(
       new Set(needed.match(/`\w+`/g)),

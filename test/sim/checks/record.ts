@@ -1,5 +1,5 @@
-import type { Suspension, TaskRecord } from '../../src/core/task/task-record.ts'
-import type { Observed, RecordRequest, Story, Version } from './observed.ts'
+import type { Suspension, TaskRecord } from '../../../src/core/task/task-record.ts'
+import type { Observed, RecordRequest, Story, Version } from '../observed.ts'
 
 // The promises about the record of the task: pauses, retirements, and what runs state. Like check.ts, this file shares no code
 // with the rules.

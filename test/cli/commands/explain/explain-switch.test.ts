@@ -1,7 +1,7 @@
 // What `explain` says of a change from one schedule to another. The rules are in test/core/switch.
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { cronledger, type Loose, scratch } from '../../support/cli.ts'
+import { cronledger, type Loose, scratch } from '../../../support/cli.ts'
 
 const folder = scratch()
 let count = 0

@@ -13,12 +13,12 @@ import {
 } from '@aws-sdk/client-dynamodb'
 import Libsql from 'libsql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openDynamoStore } from '../../../src/store/dynamodb/dynamodb-store.ts'
-import { createTableInput, readTableDefinition } from '../../../src/store/dynamodb/table-definition.ts'
-import { claimOf } from '../../store/contract.ts'
-import { awsEnv, hasAws } from '../../support/aws.ts'
-import { cronledger, NIGHTLY, scratch } from '../../support/cli.ts'
-import { startFaultyProxy } from '../../support/proxy.ts'
+import { openDynamoStore } from '../../../../src/store/dynamodb/dynamodb-store.ts'
+import { createTableInput, readTableDefinition } from '../../../../src/store/dynamodb/table-definition.ts'
+import { claimOf } from '../../../store/contract.ts'
+import { awsEnv, hasAws } from '../../../support/aws.ts'
+import { cronledger, NIGHTLY, scratch } from '../../../support/cli.ts'
+import { startFaultyProxy } from '../../../support/proxy.ts'
 import {
   type Answer,
   CREDENTIALS,
@@ -28,7 +28,7 @@ import {
   startAnswering,
   startDynalite,
   startMoto,
-} from '../../support/servers.ts'
+} from '../../../support/servers.ts'
 
 const folder = scratch()
 const SECRETS = {

@@ -1,7 +1,7 @@
 // What `explain` says of a task that the ledger knows. What it says of a schedule is in explain.test.ts.
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { cronledger, type Loose, scratch } from '../../support/cli.ts'
+import { cronledger, type Loose, scratch } from '../../../support/cli.ts'
 
 const folder = scratch()
 let count = 0
