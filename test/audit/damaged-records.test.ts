@@ -55,6 +55,19 @@ test('check names all tasks whose records cannot be read', async () => {
   expect(code).toBe(78)
 })
 
+test('check names the tasks whose record or row is not JSON', async () => {
+  const cut = [
+    `UPDATE entries SET document = 'cut off' WHERE task = 'b'`,
+    `UPDATE rows SET document = 'cut off' WHERE task = 'd'`,
+  ]
+  const { code, stdout, stderr } = await check(await ledgerWith('cut', ...cut))
+  expect(failedTasks(stdout)).toEqual(['a', 'c', 'e', 'f', 'g'])
+  expect(stderr).toBe(
+    'cronledger: task b cannot be checked: the record of task b is damaged: all of it is "cut off", but must be an object. Correct it in the ledger. Nor can 1 other task: d.\n',
+  )
+  expect(code).toBe(78)
+})
+
 test('check --json prints the findings of all other tasks as a whole array', async () => {
   const { code, stdout, stderr } = await check(await ledgerWith('json', DAMAGED_ROW, DAMAGED_RECORD), '--json')
   expect(JSON.parse(stdout).map(({ task }: { task: string }) => task)).toEqual(['a', 'c', 'e', 'f', 'g'])

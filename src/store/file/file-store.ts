@@ -1,5 +1,5 @@
 import { addRejection, isNoted, NO_NOTES } from '../../core/row/rejections.ts'
-import { fieldsOf, malformed } from '../../core/row/stored-fields.ts'
+import { fieldsOf } from '../../core/row/stored-fields.ts'
 import { decodeNotes, encodeNotes } from '../../core/row/stored-rejections.ts'
 import { dayOf, decodeRow, encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
 import { SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
@@ -96,7 +96,7 @@ function rowMethods(database: FileDatabase, soon: LockWait): Pick<Store, 'get' |
       const write = ({ run, all }: Transaction) => {
         const [stored] = all(SELECT_NOTES, task, slot, SCHEMA_VERSION)
         if (stored === undefined) return false
-        const notes = decodeNotes(fieldsOf(parsed(stored['notes']), `row ${task} ${slot}`))
+        const notes = decodeNotes(fieldsOf(jsonOrText(stored['notes']), rowName(task, slot)))
         if (isNoted(notes, rejection.runId)) return true
         return run(UPDATE_NOTES, JSON.stringify(encodeNotes(addRejection(notes, rejection))), task, slot) === 1
       }
@@ -162,7 +162,7 @@ function entryMethods(database: FileDatabase, soon: LockWait): EntryMethods {
 }
 
 function decodeEntry({ task, version, document }: Columns): { readonly task: string; readonly entry: StoredEntry } {
-  return { task: String(task), entry: { version: Number(version), document: parsed(document) } }
+  return { task: String(task), entry: { version: Number(version), document: jsonOrText(document) } }
 }
 
 type Columns = Readonly<Record<string, unknown>>
@@ -173,20 +173,27 @@ const EMPTY_NOTES = JSON.stringify(encodeNotes(NO_NOTES))
 
 function find(all: Transaction['all'], { task, slot }: StoredKey): StoredRow | null {
   const [found] = all(SELECT, task, slot)
-  return found === undefined ? null : decode(found)
+  return found === undefined ? null : decode({ ...found, task, slot })
 }
 
-function decode({ document, notes }: Columns): StoredRow {
+function decode({ task, slot, document, notes }: Columns): StoredRow {
+  const objectIn = (column: unknown) => fieldsOf(jsonOrText(column), rowName(task, slot)).values
   // We must not use two spreads here, for the reason given in `decodeRow`.
-  return decodeRow(Object.assign(parsed(document), parsed(notes)))
+  return decodeRow(Object.assign(objectIn(document), objectIn(notes)))
 }
 
-function parsed(column: unknown): object {
+/** Returns the value of a column, or its text if that is not JSON. The decoder then says whose record is damaged. */
+function jsonOrText(column: unknown): unknown {
+  const text = String(column)
   try {
-    return fieldsOf(JSON.parse(String(column)), 'a row of the ledger').values
+    return JSON.parse(text)
   } catch {
-    throw malformed('a row of the ledger', 'its text', column, 'a JSON object')
+    return text
   }
+}
+
+function rowName(task: unknown, slot: unknown): string {
+  return `row ${String(task)} ${String(slot)}`
 }
 
 function keyIn({ task, slot }: Columns): StoredKey {
