@@ -161,7 +161,7 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
     expect(refused.code).toBe(65)
     const { todo } = logged(refused, 'refused')
     expect(stepOf(todo, 'check its log')).toContain(`--log-stream-names ${STREAM} `)
-    await paste(filledIn(stepOf(todo, 'or mark it as done'), { ...network, reason: 'done by hand', by: '' }))
+    await paste(filledIn(stepOf(todo, 'or mark it as completed'), { ...network, reason: 'done by hand', by: '' }))
     expect((await ask('show', 'nightly', '--slot', daysAgo(2))).stdout).toContain('resolved as completed')
   })
 

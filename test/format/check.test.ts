@@ -116,7 +116,7 @@ describe('the next steps for several slots of a task', () => {
       '',
       row.task,
       '  see what happened',
-      '  mark it as done',
+      '  mark it as completed',
       '  or run it again although it has completed',
     ])
   })

@@ -113,8 +113,8 @@ const STALE_NOTE = 'Its work may already be done: look at its log and at the dat
 /** A slot that completed before a force failed in it needs no other run, so its rerun comes last and says so. */
 function againSteps(what: string, target: StepTarget): readonly [NextStep, NextStep] {
   if (target.only?.includes('completed'))
-    return [resolveStep('mark it as done', target), rerunStep('or run it again although it has completed', target)]
-  return [rerunStep(what, target), resolveStep('or mark it as done', target)]
+    return [resolveStep('mark it as completed', target), rerunStep('or run it again although it has completed', target)]
+  return [rerunStep(what, target), resolveStep('or mark it as completed', target)]
 }
 
 /**

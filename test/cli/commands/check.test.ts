@@ -76,8 +76,10 @@ describe('a ledger with faults, over a clock change and a change of the schedule
       '1 slot needs attention: 1 missed',
       '',
       'nightly:',
-      expect.stringMatching(/^ {2}run it now: {10}cronledger rerun .* --slot 2026-11-02T06:30:00Z --reason /),
-      expect.stringMatching(/^ {2}or mark it as done: {2}cronledger resolve .* --slot 2026-11-02T06:30:00Z --state /),
+      expect.stringMatching(/^ {2}run it now: {15}cronledger rerun .* --slot 2026-11-02T06:30:00Z --reason /),
+      expect.stringMatching(
+        /^ {2}or mark it as completed: {2}cronledger resolve .* --slot 2026-11-02T06:30:00Z --state /,
+      ),
       '',
     ])
   })

@@ -22,14 +22,14 @@ test('a missed slot of a task on ECS: check, its JSON and its notification have 
   const notify = ['--notify', `cat >'${folder}/sent'`]
   const { stdout } = await cronledger(['check', '--store', store, ...range, '--json', ...notify])
   const [{ todo }] = JSON.parse(stdout)
-  expect(todo.map(({ what }: { readonly what: string }) => what)).toEqual(['run it now', 'or mark it as done'])
+  expect(todo.map(({ what }: { readonly what: string }) => what)).toEqual(['run it now', 'or mark it as completed'])
   expect(overridesIn(todo[0].command)).toMatchObject({
     name: 'batch',
     environment: { CRONLEDGER_FORCE_SLOT: slotBefore(2), CRONLEDGER_BY: 'YOUR NAME' },
   })
   expect(JSON.parse(readFileSync(join(folder, 'sent'), 'utf8'))).toMatchObject({ event: 'missed', todo })
   const text = await cronledger(['check', '--store', store, ...range])
-  expect(text.stdout).toContain(`\n  run it now:          ${todo[0].command}\n`)
+  expect(text.stdout).toContain(`\n  run it now:               ${todo[0].command}\n`)
 })
 
 test('after a change of the schedule, the command for ECS runs a slot of the old one, and the page has it too', async () => {

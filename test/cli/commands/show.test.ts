@@ -115,8 +115,8 @@ describe('show', () => {
     )
     const slot = `--store ${store} --task nightly --slot 2025-11-24T18:00:00Z`
     expect(steps).toEqual([
-      `  run it now:          cronledger rerun ${slot} --reason 'YOUR REASON' -- YOUR_COMMAND`,
-      `  or mark it as done:  cronledger resolve ${slot} --state completed --reason 'YOUR REASON'`,
+      `  run it now:               cronledger rerun ${slot} --reason 'YOUR REASON' -- YOUR_COMMAND`,
+      `  or mark it as completed:  cronledger resolve ${slot} --state completed --reason 'YOUR REASON'`,
       '',
     ])
     expect(await absent('2099-11-24T18:00:00Z')).toMatch(/ is scheduled: it is due in \d+d \d+h\.\n$/)

@@ -179,7 +179,7 @@ test('a process of the attempt before may still do the work, so the operator loo
       { what: expect.stringContaining('wait until it ends, or end it on '), command: 'kill 4711' },
       { what: 'see what happened' },
       { what: 'run it again' },
-      { what: 'or mark it as done' },
+      { what: 'or mark it as completed' },
     ],
   })
 })
@@ -216,9 +216,9 @@ describe('a failure has next steps', () => {
   test('on lines of their own, with the commands below each other', () => {
     expect(text(failed)?.split('\n')).toEqual([
       'cronledger: nightly 2026-11-24 03:00 UTC: attempt 1 failed (exit code 3) after 12s, and the slot is recorded as failed',
-      expect.stringMatching(/^ {2}see what happened: {3}cronledger show /),
-      expect.stringMatching(/^ {2}run it again: {8}cronledger rerun .* -- YOUR_COMMAND$/),
-      expect.stringMatching(/^ {2}or mark it as done: {2}cronledger resolve .* --state completed /),
+      expect.stringMatching(/^ {2}see what happened: {8}cronledger show /),
+      expect.stringMatching(/^ {2}run it again: {13}cronledger rerun .* -- YOUR_COMMAND$/),
+      expect.stringMatching(/^ {2}or mark it as completed: {2}cronledger resolve .* --state completed /),
     ])
   })
 

@@ -202,15 +202,15 @@ describe('the steps for a slot that needs attention', () => {
   const run = rowOn(ON_ECS, pending(rowWith({})))
 
   test('failed and stale', () => {
-    expect(names('failed', ofRow(run))).toEqual(['check its log', 'run it again', 'or mark it as done'])
-    expect(names('stale', ofRow(run))).toEqual(['check its log', 'run it again', 'or mark it as done'])
+    expect(names('failed', ofRow(run))).toEqual(['check its log', 'run it again', 'or mark it as completed'])
+    expect(names('stale', ofRow(run))).toEqual(['check its log', 'run it again', 'or mark it as completed'])
     const notes = attentionSteps('stale', target).flatMap(({ note }) => note ?? [])
     expect(notes).toEqual([expect.stringContaining('may already be done')])
   })
 
   test('missed, and overdue without a run', () => {
-    expect(names('missed', { ecs: ON_ECS })).toEqual(['run it now', 'or mark it as done'])
-    expect(names('overdue', { ecs: ON_ECS })).toEqual(['run it now', 'or mark it as done'])
+    expect(names('missed', { ecs: ON_ECS })).toEqual(['run it now', 'or mark it as completed'])
+    expect(names('overdue', { ecs: ON_ECS })).toEqual(['run it now', 'or mark it as completed'])
   })
 
   test('overdue while it runs: only its log', () => {
