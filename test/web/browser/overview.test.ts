@@ -215,12 +215,26 @@ describe.skipIf(!hasChromium)('the overview in a browser', () => {
           const shown = cells.map((cell) => cell.getBoundingClientRect()).filter(({ width }) => width > 0)
           return { count: shown.length, lines: new Set(shown.map(({ top }) => top)).size }
         })
+    /** The labels of the axis that reach into the next one, or into the column after the axis. */
+    const covered = () =>
+      page.locator('.grid thead').evaluateAll((heads) =>
+        heads.flatMap((head) => {
+          const shown = [...head.querySelectorAll('.label, .when')].filter((one) => one.getClientRects().length > 0)
+          const edges = shown.map((one) => one.getBoundingClientRect())
+          return shown.flatMap(({ className, textContent }, index) => {
+            const next = edges[index + 1]
+            const reaches = className === 'label' && next !== undefined && (edges[index]?.right ?? 0) > next.left
+            return reaches ? [textContent] : []
+          })
+        }),
+      )
     for (const width of [360, 600, 601, 1000, 1150, 1151, 1280, 1399, 1400, 1920]) {
       await page.setViewportSize({ width, height: 800 })
       for (const address of ['', '?span=24h', '?span=30d', 'needs']) {
         await page.goto(served.url + address)
         const over = await page.evaluate('document.documentElement.scrollWidth - innerWidth')
         expect({ width, address, over: Number(over) > 0 }).toEqual({ width, address, over: false })
+        expect({ width, address, covered: await covered() }).toEqual({ width, address, covered: [] })
       }
       await page.goto(served.url)
       expect({ width, ...(await cellsOf(0)) }).toEqual({ width, count: width <= 600 ? 24 : 42, lines: 1 })

@@ -124,7 +124,7 @@ export function stepText(stepMs: number): string {
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
-/** A text for a group of columns, if it has at least `room` columns. */
+/** A text for a group of columns, if it has at least `room` columns. The narrowest columns have 11 px. */
 type Choice = readonly [room: number, text: string]
 
 /**
@@ -160,15 +160,15 @@ function choicesOf(text: string, stepMs: number, isFirst: boolean): readonly Cho
   const month = MONTHS[date.getUTCMonth()] ?? ''
   const number = date.getUTCDate()
   const days: readonly Choice[] = [
-    [7, `${day} ${number} ${month}`],
-    [4, `${day} ${number}`],
-    [2, day],
+    [8, `${day} ${number} ${month}`],
+    [5, `${day} ${number}`],
+    [3, day],
   ]
-  if (stepMs < HOUR_MS) return isFirst || text.endsWith(' 00:00') ? days : [[3, text.slice(11)]]
+  if (stepMs < HOUR_MS) return isFirst || text.endsWith(' 00:00') ? days : [[4, text.slice(11)]]
   if (stepMs < DAY_MS) return days
   if (stepMs < WEEK_MS) {
     return [
-      [4, `${number} ${month}`],
+      [5, `${number} ${month}`],
       [2, String(number)],
     ]
   }

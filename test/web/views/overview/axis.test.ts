@@ -103,32 +103,36 @@ test('a column of a week begins on a Monday', () => {
 test('labels have room up to the next label', () => {
   const labels = (at: string, span: '24h' | '7d' | '30d') => labelsOf(axisUntil(Date.parse(at), 'UTC', span))
   expect(labels('2026-11-26T13:10:00Z', '7d').filter(Boolean)).toEqual([
-    'Thu',
     'Fri 20',
     'Sat 21',
     'Sun 22',
     'Mon 23',
     'Tue 24',
     'Wed 25',
-    'Thu 26',
+    'Thu',
   ])
-  // It is not yet four in the morning, so the newest day has one column.
-  expect(labels('2026-11-26T03:10:00Z', '7d').at(-1)).toBe(null)
+  // The oldest and the newest day have one to six columns of four hours.
+  const ends = (hour: number) => {
+    const shown = labels(new Date(Date.UTC(2026, 10, 26, hour, 10)).toISOString(), '7d').filter(Boolean)
+    return [shown[0], shown.at(-1)]
+  }
+  expect(ends(3)).toEqual(['Thu 19', 'Wed 25'])
+  expect(ends(7)).toEqual(['Thu', 'Wed 25'])
+  expect(ends(11)).toEqual(['Thu', 'Thu'])
+  expect(ends(15)).toEqual(['Fri 20', 'Thu'])
+  expect(ends(19)).toEqual(['Fri 20', 'Thu 26'])
+  // In the newest block of four hours, four columns of half an hour have room for the time.
+  expect(labels('2026-11-26T13:10:00Z', '24h').at(-3)).toBe(null)
+  expect(labels('2026-11-26T13:40:00Z', '24h').at(-4)).toBe('12:00')
   expect(labels('2026-11-26T03:10:00Z', '24h').filter(Boolean)).toEqual([
     'Wed 25 Nov',
     '08:00',
     '12:00',
     '16:00',
     '20:00',
-    'Thu 26 Nov',
+    'Thu 26',
   ])
-  expect(labels('2026-11-26T03:10:00Z', '30d').filter(Boolean)).toEqual([
-    '28 Oct',
-    '2 Nov',
-    '9 Nov',
-    '16 Nov',
-    '23 Nov',
-  ])
+  expect(labels('2026-11-26T03:10:00Z', '30d').filter(Boolean)).toEqual(['28 Oct', '2 Nov', '9 Nov', '16 Nov', '23'])
 })
 
 test('the zone is the one of more than half of the tasks, or else UTC', () => {
