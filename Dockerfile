@@ -1,6 +1,6 @@
 # cronledger for containers. Use one of these two stages:
 #
-#   binary    only the executable, for `COPY --from` into the image of a batch
+#   binary    the executable and its licences, for `COPY --from` into the image of a batch
 #   runtime   a small image with the executable as entrypoint
 #
 # docker build --target runtime --tag cronledger .
@@ -19,9 +19,13 @@ COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
 RUN npm run build && npm run build:binary
+# The executable contains Node and npm packages, whose licences must come with it.
+RUN mkdir /licences && cp LICENSE /licences/cronledger.txt && cp dist/cli/THIRD-PARTY.txt /licences/packages.txt && \
+    cp "$(dirname "$(command -v node)")/../LICENSE" /licences/node.txt
 
 FROM scratch AS binary
 COPY --from=build /cronledger/dist-bin/cronledger /cronledger
+COPY --from=build /licences /licences
 
 FROM ${RUNTIME_IMAGE} AS runtime
 ARG VERSION=unknown
@@ -32,7 +36,9 @@ LABEL org.opencontainers.image.title="cronledger" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=binary /cronledger /usr/local/bin/cronledger
+COPY --from=binary /licences /usr/local/share/licences/cronledger
 COPY --from=build /usr/bin/tini-static /usr/local/bin/tini
+COPY --from=build /usr/share/doc/tini/copyright /usr/local/share/licences/cronledger/tini.txt
 # A number, because an orchestrator that forbids root cannot check a name. The user needs no name and no home.
 USER 65532:65532
 # tini collects the zombies of orphans, which Node cannot do. It forwards signals to cronledger and exits with its exit code.

@@ -1,5 +1,6 @@
 // The images of the Dockerfile, built and run for real, on a DynamoDB server of this machine.
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cronledger, type Loose } from '../support/cli.ts'
@@ -102,10 +103,23 @@ CMD ["python3", "-c", ${JSON.stringify(BATCH)}]
     expect(version.stdout).toMatch(/^cronledger \d+\.\d+\.\d+ \(Node v[\d.]+, AWS SDK [\d.]+, zone data \w+\)\n$/)
   })
 
-  test('has a stage with nothing but the executable', async () => {
+  test('has a stage with nothing but the executable and its licences', async () => {
     const { stdout } = await images.podman('image', 'mount', images.binary)
-    expect(readdirSync(stdout.trim())).toEqual(['cronledger'])
+    expect(readdirSync(stdout.trim())).toEqual(['cronledger', 'licences'])
     await images.podman('image', 'unmount', images.binary)
+  })
+
+  test('has the licences of all that it contains', async () => {
+    const { stdout } = await images.podman('image', 'mount', images.runtime)
+    const folder = join(stdout.trim(), 'usr/local/share/licences/cronledger')
+    const texts = readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'utf8')])
+    await images.podman('image', 'unmount', images.runtime)
+    expect(Object.fromEntries(texts)).toEqual({
+      'cronledger.txt': expect.stringContaining('Apache License'),
+      'node.txt': expect.stringMatching(/^Node\.js is licensed for use as follows/),
+      'packages.txt': expect.stringContaining('@aws-sdk/client-dynamodb'),
+      'tini.txt': expect.stringContaining('krallin/tini'),
+    })
   })
 
   test('runs a batch in another language once, as PID 1, on a read-only root, without capabilities or a name', async () => {

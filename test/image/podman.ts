@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
@@ -93,7 +93,9 @@ export async function buildImages(project: string): Promise<Images> {
     const npm = (await call('npm', 'root', '--global')).stdout.trim()
     // The version that the Dockerfile names, from npm, because no registry of images can be reached here.
     const fetched = await call(join(project, '.ci/fetch-node'), join(folder, 'fetched'), nodeOfDockerfile(project))
-    cpSync(fetched.stdout.trim(), join(files, 'bin/node'))
+    const program = fetched.stdout.trim()
+    cpSync(program, join(files, 'bin/node'))
+    cpSync(join(dirname(program), '../LICENSE'), join(files, 'LICENSE'))
     cpSync(join(npm, 'npm'), join(files, 'lib/node_modules/npm'), { recursive: true })
     // The one that this machine trusts: a company's registry may have a certificate of its own.
     cpSync(CA_BUNDLE, join(files, 'ca.crt'), { dereference: true })
