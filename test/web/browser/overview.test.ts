@@ -215,19 +215,23 @@ describe.skipIf(!hasChromium)('the overview in a browser', () => {
           const shown = cells.map((cell) => cell.getBoundingClientRect()).filter(({ width }) => width > 0)
           return { count: shown.length, lines: new Set(shown.map(({ top }) => top)).size }
         })
-    /** The labels of the axis that reach into the next one, or into the column after the axis. */
+    /** The labels of the axis that reach into the text of the next one, or of the column after the axis. */
     const covered = () =>
-      page.locator('.grid thead').evaluateAll((heads) =>
-        heads.flatMap((head) => {
+      page.locator('.grid thead').evaluateAll((heads) => {
+        const edges = (shown: (typeof heads)[number]) => {
+          const range = shown.ownerDocument.createRange()
+          range.selectNodeContents(shown)
+          return range.getBoundingClientRect()
+        }
+        return heads.flatMap((head) => {
           const shown = [...head.querySelectorAll('.label, .when')].filter((one) => one.getClientRects().length > 0)
-          const edges = shown.map((one) => one.getBoundingClientRect())
-          return shown.flatMap(({ className, textContent }, index) => {
-            const next = edges[index + 1]
-            const reaches = className === 'label' && next !== undefined && (edges[index]?.right ?? 0) > next.left
-            return reaches ? [textContent] : []
+          return shown.flatMap((one, index) => {
+            const next = shown[index + 1]
+            const reaches = one.className === 'label' && next !== undefined && edges(one).right > edges(next).left
+            return reaches ? [one.textContent] : []
           })
-        }),
-      )
+        })
+      })
     for (const width of [360, 600, 601, 1000, 1150, 1151, 1280, 1399, 1400, 1920]) {
       await page.setViewportSize({ width, height: 800 })
       for (const address of ['', '?span=24h', '?span=30d', 'needs']) {
