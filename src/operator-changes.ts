@@ -25,13 +25,13 @@ export interface OperatorParts {
 }
 
 /** Opens the ledger as the options of a call ask for it. */
-type OpenForReading = (options: ResumeOptions) => Promise<HistoryDeps>
+type OpenToChange = (options: ResumeOptions) => Promise<HistoryDeps>
 
 /** The reason on record of a task that is resumed without one. */
 const USUAL_RESUME_REASON = 'resumed'
 
 export function operatorMethods(
-  reading: OpenForReading,
+  reading: OpenToChange,
   parts: OperatorParts,
 ): Pick<Ledger, 'pause' | 'resume' | 'retire'> {
   return {

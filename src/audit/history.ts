@@ -81,9 +81,9 @@ export async function readRow(
   return withDeadline(clock, pageTimeoutMs, signals, (signal) => store.get({ task, slot }, { signal }))
 }
 
-type Part = Omit<Extract<ListQuery, { kind: 'task' }>, 'limit'> | Omit<Extract<ListQuery, { kind: 'day' }>, 'limit'>
+type ListPart = Omit<Extract<ListQuery, { kind: 'task' }>, 'limit'> | Omit<Extract<ListQuery, { kind: 'day' }>, 'limit'>
 
-function* partsOf(query: HistoryQuery, now: Instant): Generator<Part> {
+function* partsOf(query: HistoryQuery, now: Instant): Generator<ListPart> {
   const { task, since, until } = query
   if (task !== undefined) {
     yield { kind: 'task', task, ...(since !== undefined && { since }), ...(until !== undefined && { until }) }

@@ -13,7 +13,7 @@ import type { Instant, OrUndefined, StoredRow } from '../core/types.ts'
 export type TaskReading = ReadOptions & { readonly task: string }
 
 /** Returns the newest row that matches `options`, or null if there is none. */
-export async function newestRow(ledger: Ledger, options: HistoryOptions): Promise<StoredRow | null> {
+export async function findNewestRow(ledger: Ledger, options: HistoryOptions): Promise<StoredRow | null> {
   for await (const row of ledger.history({ ...options, limit: 1 })) return row
   return null
 }
@@ -32,7 +32,7 @@ async function recordedSchedules(ledger: Ledger, options: TaskReading): Promise<
 /** Throws an error that names the nearest task if the ledger has nothing about the task. */
 export async function checkTaskIsKnown(ledger: Ledger, reading: TaskReading): Promise<void> {
   if ((await recordedSchedules(ledger, reading)) !== null) return
-  if ((await newestRow(ledger, reading)) === null) throw await unknownTaskOf(ledger, reading)
+  if ((await findNewestRow(ledger, reading)) === null) throw await unknownTaskOf(ledger, reading)
 }
 
 /** Returns the error about a task without a record and without a row. */
@@ -88,6 +88,6 @@ async function zoneOfTask(
   if (schedule !== undefined) return readSchedule({ schedule, timezone, anchor }).spec.zone
   const reading = { task, ledgerTimeoutMs }
   const schedules = await recordedSchedules(ledger, reading)
-  const spec = schedules?.at(-1)?.spec ?? readableRow(await newestRow(ledger, reading))?.schedule
+  const spec = schedules?.at(-1)?.spec ?? readableRow(await findNewestRow(ledger, reading))?.schedule
   return spec?.zone ?? 'UTC'
 }

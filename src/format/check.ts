@@ -48,7 +48,7 @@ export function checkSummary(count: Readonly<Record<TaskFinding['kind'], number>
 }
 
 /** The findings of a task about which the operator can do something, or whose owner can. */
-interface TaskNeeds {
+interface OpenFindings {
   readonly owner: string | undefined
   /** The slots that can be run again. Null if there are none. */
   readonly rerunnable: RerunnableNeeds | null
@@ -69,11 +69,11 @@ interface RerunnableNeeds {
   readonly oldestKnown: TaskFinding | null
 }
 
-type Needs = Map<string, TaskNeeds>
+type OpenFindingsOfTasks = Map<string, OpenFindings>
 
 /** Returns an empty collection of the findings for `needsLines`. Memory holds seven findings of each task. */
-export function collectNeeds(): { add(found: TaskFinding): void; readonly needs: Needs } {
-  const needs: Needs = new Map()
+export function collectNeeds(): { add(found: TaskFinding): void; readonly needs: OpenFindingsOfTasks } {
+  const needs: OpenFindingsOfTasks = new Map()
   return {
     needs,
     add(found) {
@@ -119,7 +119,7 @@ function withRerunnable(before: RerunnableNeeds | null, found: TaskFinding): Rer
 }
 
 /** Returns what the operator can do about each task, as lines: its name, its owner, and the commands below it. */
-export function needsLines(needs: Needs, ledger: CheckedLedger): readonly string[] {
+export function needsLines(needs: OpenFindingsOfTasks, ledger: CheckedLedger): readonly string[] {
   return [...needs].flatMap(([task, { owner, rerunnable, notInRange, overdue }]) => {
     const steps = [
       ...(overdue === null ? [] : stepsOf(overdue, ledger)),

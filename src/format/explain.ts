@@ -5,7 +5,14 @@ import type { Schedule } from '../core/schedule/schedule.ts'
 import type { Instant, Window } from '../core/types.ts'
 import { inZone } from './local-time.ts'
 import { inWords } from './schedule-words.ts'
-import { type ExplainedTask, explainedTaskJson, inForceLines, suspendedWord, taskLines } from './task/explain-task.ts'
+import {
+  type ExplainedTask,
+  explainedTaskJson,
+  inForceLines,
+  type Labelled,
+  suspendedWord,
+  taskLines,
+} from './task/explain-task.ts'
 import { printable } from './text.ts'
 
 /** The result of `explain`: a schedule, and the slot that an instant belongs to. */
@@ -68,9 +75,6 @@ export function explainText(explanation: Explanation): string {
   ]
   return labelledText(lines)
 }
-
-/** A line with a label. An empty label belongs to the line above. */
-export type Labelled = readonly [label: string, text: string]
 
 /** Returns the lines below each other, wrapped at 80 columns. */
 export function labelledText(lines: readonly Labelled[]): string {

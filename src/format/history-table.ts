@@ -78,7 +78,7 @@ const COLORS: Readonly<Partial<Record<Status, number>>> = {
   skipped: YELLOW,
 }
 
-interface Column {
+interface TableColumn {
   readonly head: string
   readonly width: number
 }
@@ -92,7 +92,7 @@ export async function* tableText(
   style: TableStyle,
 ): AsyncGenerator<string, void, undefined> {
   const limit = style.columns ?? Number.POSITIVE_INFINITY
-  let columns: readonly Column[] = Object.keys(CELL_TEXTS)
+  let columns: readonly TableColumn[] = Object.keys(CELL_TEXTS)
     .filter((head) => head !== 'TASK' || style.withTask)
     .map((head) => ({ head, width: head.length }))
   let isFirst = true
@@ -110,7 +110,11 @@ export async function* tableText(
   if (isFirst) yield `${printable(await style.nothing())}\n`
 }
 
-function lineOf(columns: readonly Column[], cellOf: (column: Column) => string, { color }: TableStyle): string {
+function lineOf(
+  columns: readonly TableColumn[],
+  cellOf: (column: TableColumn) => string,
+  { color }: TableStyle,
+): string {
   return tableLine(
     columns.map(cellOf),
     columns.map(({ width }) => width),
@@ -121,8 +125,8 @@ function lineOf(columns: readonly Column[], cellOf: (column: Column) => string, 
   )
 }
 
-function fitted(wished: readonly Column[], limit: number): readonly Column[] {
-  const withTask = (columns: readonly Column[], width: number) =>
+function fitted(wished: readonly TableColumn[], limit: number): readonly TableColumn[] {
+  const withTask = (columns: readonly TableColumn[], width: number) =>
     columns.map((column) => (column.head === 'TASK' ? { ...column, width: Math.min(column.width, width) } : column))
   if (widthOfAll(wished) <= limit) return wished
   let columns = withTask(wished, LONG_TASK)
@@ -133,7 +137,7 @@ function fitted(wished: readonly Column[], limit: number): readonly Column[] {
   return withTask(columns, Math.max(SHORT_TASK, limit - others))
 }
 
-function widthOfAll(columns: readonly Column[]): number {
+function widthOfAll(columns: readonly TableColumn[]): number {
   return lineWidthOf(columns.map(({ width }) => width))
 }
 

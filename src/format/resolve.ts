@@ -12,10 +12,10 @@ export function resolvedText({ task, slot, state, schedule }: Row, reason: strin
   return printable(`${task} ${zonedTime(slot, schedule.zone)}: recorded as ${state.toLowerCase()}: ${reason}`)
 }
 
-type Refused = Extract<ResolveDecision, { kind: 'refused' }>
+type RefusedResolution = Extract<ResolveDecision, { kind: 'refused' }>
 
 /** What the operator asked for. */
-interface Asked {
+interface AskedResolution {
   readonly store: string
   readonly task: string
   readonly slot: Instant
@@ -25,14 +25,14 @@ interface Asked {
 }
 
 /** Returns the line of the log for a decision that was not recorded, with the next steps below it. */
-export function unresolvedText(refused: Refused, asked: Asked): string {
+export function unresolvedText(refused: RefusedResolution, asked: AskedResolution): string {
   const row = readableRow(refused.row)
   const zone = row?.schedule.zone ?? 'UTC'
   const line = `cronledger: ${asked.task} ${zonedTime(asked.slot, zone)}: not changed: ${whyNot(refused, row, asked)}`
   return [line, ...stepLines(stepsOf(refused, row, asked))].map(printable).join('\n')
 }
 
-function whyNot({ cause, survivor }: Refused, row: Row | null, { state, runId }: Asked): string {
+function whyNot({ cause, survivor }: RefusedResolution, row: Row | null, { state, runId }: AskedResolution): string {
   switch (cause) {
     case 'running':
       return `the slot is still running. Stop it, or wait until it ends${leaseText(row)}. Then try again.`
@@ -64,7 +64,11 @@ function otherRunText(row: Row | null, runId: string | undefined): string {
   return `attempt ${number} ${progressText(attempt)}, and it is of run ${attempt.runId} (host ${host}), not of run ${runId}`
 }
 
-function stepsOf({ cause, row }: Refused, known: Row | null, { store, task, slot, state }: Asked): readonly NextStep[] {
+function stepsOf(
+  { cause, row }: RefusedResolution,
+  known: Row | null,
+  { store, task, slot, state }: AskedResolution,
+): readonly NextStep[] {
   const schedule = known?.schedule ?? null
   const target = { store, task, slot, schedule, ...ofRow(row) }
   switch (cause) {

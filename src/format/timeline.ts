@@ -15,7 +15,7 @@ import { elapsed, endingText } from './text.ts'
 
 // The events of a slot. The texts are not yet safe on a terminal.
 
-interface Entry {
+interface TimelineItem {
   readonly at: Instant
   readonly text: string
   /** The run, the trigger and the place on ECS. An empty text when there is nothing to say. */
@@ -23,14 +23,14 @@ interface Entry {
 }
 
 /** One thing that happened. */
-export interface TimelineEvent extends Entry {
+export interface TimelineEvent extends TimelineItem {
   readonly kind: 'event'
   /** The attempt that starts here. Left out for all other events. */
   readonly starts?: AttemptRecord
 }
 
 /** Triggers that were rejected one after the other for the same cause. */
-interface RejectedTriggers extends Entry {
+interface RejectedTriggers extends TimelineItem {
   readonly kind: 'rejections'
   /** When the last of them came. */
   readonly until: Instant

@@ -31,7 +31,7 @@ export interface LeaseIo extends WriteIo {
 }
 
 /** A change of the row by its owner. */
-type Change = (row: Row, stamp: Stamp) => PendingRow
+type OwnerChange = (row: Row, stamp: Stamp) => PendingRow
 
 /** Runs a job under a deadline that the caller sets. */
 type Within = (job: (signal: AbortSignal) => Promise<WriteResult>) => Promise<WriteResult>
@@ -61,7 +61,7 @@ export interface Lease {
   /** Renews a lease that is a heartbeat old or older, before work starts under it. */
   renew(within: Within): Promise<WriteResult>
   /** Makes another write of this owner, which also renews the lease. The regular renewals pause during the write. */
-  write(change: Change, within: Within): Promise<WriteResult>
+  write(change: OwnerChange, within: Within): Promise<WriteResult>
   /**
    * Returns how often the lease had run out when it was renewed. Facts from before such a renewal may be out of date.
    */
@@ -131,7 +131,7 @@ interface OwnedRow {
   /** Renews the lease if it is a heartbeat old or older. */
   freshen(signal: AbortSignal): Promise<WriteResult>
   /** Makes another write, and renews the lease again if the answer took too long. */
-  write(change: Change, signal: AbortSignal): Promise<WriteResult>
+  write(change: OwnerChange, signal: AbortSignal): Promise<WriteResult>
   /** Returns why the lease is lost after this write, or null if the slot and the overlap lock are still its own. */
   lossBy(written: WriteResult): LeaseLoss | null
 }
@@ -152,9 +152,9 @@ function ownRow(
 
   const age = () => ageMs({ row: current, preparedAtMs: trustedFromMs }, settings, clock)
   const killInMs = () => settings.leaseMs - settings.skewMs - age()
-  const renewal: Change = (base, stamp) => renewLease(base, stamp, settings.leaseMs, process)
+  const renewal: OwnerChange = (base, stamp) => renewLease(base, stamp, settings.leaseMs, process)
 
-  async function send(change: Change, signal: AbortSignal): Promise<WriteResult> {
+  async function send(change: OwnerChange, signal: AbortSignal): Promise<WriteResult> {
     const options = { signal, retry: 'any' } as const
     const written = await writeAsOwner(current, change, io, options)
     if (written.kind !== 'ok') return written

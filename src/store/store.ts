@@ -73,7 +73,7 @@ export interface StoredEntry {
 /** The most entries that one call of `readTaskEntries` reads, because `BatchGetItem` of DynamoDB reads no more. */
 export const ENTRIES_PER_READ = 100
 
-interface TaskPage {
+interface TaskNamesPage {
   readonly tasks: readonly string[]
   /** An opaque text. It is absent on the last page. */
   readonly next?: string
@@ -124,7 +124,7 @@ export interface Store {
    * Reads one page of the names of the tasks that have a `#task` entry, at most 1000 and in no certain order. The read
    * is eventually consistent. A page may be empty and still have a `next`.
    */
-  listTasks(cursor: string | undefined, call: CallOptions): Promise<TaskPage>
+  listTasks(cursor: string | undefined, call: CallOptions): Promise<TaskNamesPage>
 
   /**
    * Reads the `#task` entries of up to `ENTRIES_PER_READ` tasks. A task without an entry is left out. The read is eventually
@@ -135,3 +135,6 @@ export interface Store {
   /** Closes connections and files. */
   close(): void
 }
+
+/** The methods for what is in the ledger beside its rows. */
+export type EntryMethods = Pick<Store, 'readEntry' | 'writeEntry' | 'listTasks' | 'readTaskEntries'>

@@ -11,7 +11,7 @@ import { COMMON } from '../options/options.ts'
 import { print } from '../output.ts'
 import { checkSetup } from './setup/check.ts'
 import { PRINTABLE, printStack, printTemplate } from './setup/print.ts'
-import { stepText } from './setup/step-text.ts'
+import { setupStepText } from './setup/step-text.ts'
 
 const BATCH = { group: 'Options', required: undefined } as const
 
@@ -129,7 +129,7 @@ export const setup: Command = {
           2,
         ),
       )
-    else for (const step of steps) await print(`${name}: ${stepText(name, step)}`)
+    else for (const step of steps) await print(`${name}: ${setupStepText(name, step)}`)
     return EXIT.ok
   },
 }

@@ -23,7 +23,7 @@ import type { Sink } from '../../process/log/sink.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
-import { newestRow, recordOf, type TaskReading, unknownTaskOf } from '../lookup.ts'
+import { findNewestRow, recordOf, type TaskReading, unknownTaskOf } from '../lookup.ts'
 import { readOptions, type Values } from '../options/arguments.ts'
 import { SCHEDULE_OF_SLOT, withDueBy } from '../options/due-by.ts'
 import { COMMON } from '../options/options.ts'
@@ -124,7 +124,7 @@ async function readAbsent(
   now: Instant,
 ): Promise<AbsentSlot> {
   const recorded = await record()
-  if (recorded === null && (await newestRow(ledger, reading)) === null) throw await unknownTaskOf(ledger, reading)
+  if (recorded === null && (await findNewestRow(ledger, reading)) === null) throw await unknownTaskOf(ledger, reading)
   const given =
     schedule === undefined ? undefined : [{ since: 0, spec: readSchedule({ schedule, timezone, anchor }).spec }]
   const inForce = parseSchedules({ schedules: given ?? recorded?.schedules ?? [] })
@@ -157,7 +157,7 @@ async function slotFrom(
   }
   const recorded = await record()
   if (recorded !== null) return parseSlotBySchedules(recorded.schedules, slot, now).window.slot
-  const row = await newestRow(ledger, reading)
+  const row = await findNewestRow(ledger, reading)
   if (row === null) throw await unknownTaskOf(ledger, reading)
   const spec = readableRow(row)?.schedule
   if (spec !== undefined) return parseSlotReference(parseSchedule(spec), slot, now).slot

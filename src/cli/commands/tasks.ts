@@ -22,7 +22,7 @@ import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
-import { newestRow } from '../lookup.ts'
+import { findNewestRow } from '../lookup.ts'
 import { readOptions } from '../options/arguments.ts'
 import { formatOf } from '../options/format.ts'
 import { COMMON } from '../options/options.ts'
@@ -105,7 +105,7 @@ async function* readTaskSummary(
   const { since, spec } = current
   const schedule = parseSchedule(spec)
   // A future slot can have a row, which an operator has resolved, so we must ask only for slots up to now.
-  const row = await newestRow(ledger, { ...reading, task, until: new Date(now + 1) })
+  const row = await findNewestRow(ledger, { ...reading, task, until: new Date(now + 1) })
   const gaps = gapsOf(known)
   const missed = newestMissed({ task, schedules: [{ since, schedule }], gaps }, row, now, expectedTimes(known))
   const next = nextExpectedSlot(schedule, gaps, now)

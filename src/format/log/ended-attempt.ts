@@ -4,10 +4,10 @@ import { type NextStep, targetOf } from '../steps/step.ts'
 import { elapsed, endingText, sentence } from '../text.ts'
 import type { LogEntry } from './entry.ts'
 
-type Ended = Extract<RunEvent, { event: 'ended' }>
+type EndedEvent = Extract<RunEvent, { event: 'ended' }>
 
 /** Returns the line of the log for an attempt that ended: whether it succeeded, and whether that is recorded. */
-export function endedEntry(event: Ended, context: RunContext): LogEntry {
+export function endedEntry(event: EndedEvent, context: RunContext): LogEntry {
   const { attempt, ending, durationMs, finish, finishCause } = event
   const recorded = finish === 'recorded'
   const good = ending.outcome === 'succeeded' && recorded
@@ -27,7 +27,7 @@ export function endedEntry(event: Ended, context: RunContext): LogEntry {
   }
 }
 
-function messageOf({ attempt, ending, durationMs, finish, finishCause, detail, retries }: Ended): string {
+function messageOf({ attempt, ending, durationMs, finish, finishCause, detail, retries }: EndedEvent): string {
   const name = `attempt ${attempt.number}`
   const why = detail === undefined ? '' : `: ${detail}`
   const unrecorded = finish === 'recorded' ? null : unrecordedText(finish, finishCause)
@@ -68,7 +68,10 @@ export function unrecordedText(finish: Exclude<FinishResult, 'recorded'>, cause:
   }
 }
 
-function todoOf({ attempt, ending, finish, retries, hadCompleted }: Ended, context: RunContext): readonly NextStep[] {
+function todoOf(
+  { attempt, ending, finish, retries, hadCompleted }: EndedEvent,
+  context: RunContext,
+): readonly NextStep[] {
   const only = hadCompleted ? (['completed'] as const) : undefined
   const target = { ...targetOf(context), attempt, only }
   const see = showStep('see what is recorded', target)

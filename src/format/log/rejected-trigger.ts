@@ -13,10 +13,10 @@ import { elapsed, endingText, progressText, scheduleText } from '../text.ts'
 import { changedFields, changedScheduleSteps, changedScheduleText } from './changed-schedule.ts'
 import type { LogEntry } from './entry.ts'
 
-type Duplicate = Extract<RunEvent, { event: 'duplicate' }>
-type Refused = Extract<RunEvent, { event: 'refused' }>
+type DuplicateEvent = Extract<RunEvent, { event: 'duplicate' }>
+type RefusedEvent = Extract<RunEvent, { event: 'refused' }>
 
-export function duplicateEntry(event: Duplicate, context: RunContext, latenessMs: number): LogEntry {
+export function duplicateEntry(event: DuplicateEvent, context: RunContext, latenessMs: number): LogEntry {
   const { row, cause, noted } = event
   return {
     level: 'info',
@@ -26,7 +26,7 @@ export function duplicateEntry(event: Duplicate, context: RunContext, latenessMs
   }
 }
 
-export function refusedEntry(event: Refused, context: RunContext, latenessMs: number): LogEntry {
+export function refusedEntry(event: RefusedEvent, context: RunContext, latenessMs: number): LogEntry {
   const { row, cause, noted, holder, survivor, inForce } = event
   return {
     level: 'error',
@@ -93,7 +93,7 @@ function whereabouts({ runId, host }: AttemptRecord): string {
   return `(run ${runId}, host ${host})`
 }
 
-function refusalOf(event: Refused, context: RunContext, latenessMs: number): string {
+function refusalOf(event: RefusedEvent, context: RunContext, latenessMs: number): string {
   const { cause, row, survivor, holder, inForce } = event
   const last = cause === 'failed' || cause === 'newerAttempt' ? lastStarted(row) : lastAttempt(row)
   const name = last === undefined ? 'an attempt' : nameOf(last)
@@ -203,7 +203,7 @@ function lastStarted(row: StoredRow | null): AttemptRecord | undefined {
 }
 
 /** Returns the next steps for the operator. */
-function todoOf({ cause, row, survivor, holder, inForce }: Refused, context: RunContext): readonly NextStep[] {
+function todoOf({ cause, row, survivor, holder, inForce }: RefusedEvent, context: RunContext): readonly NextStep[] {
   const { schedule, trigger } = context
   const target = targetOf(context, row)
   switch (cause) {

@@ -4,9 +4,10 @@ import type { AffectedPeriod } from '../../core/switch/affected.ts'
 import type { ExplainedSwitch, SafeSpan, SwitchSlot } from '../../core/switch/explain-switch.ts'
 import type { Period } from '../../core/switch/period.ts'
 import type { Instant } from '../../core/types.ts'
-import { instantJson, type Labelled, labelled, labelledText, moment } from '../explain.ts'
+import { instantJson, labelled, labelledText, moment } from '../explain.ts'
 import { inWords } from '../schedule-words.ts'
 import { listed, printable, scheduleText } from '../text.ts'
+import type { Labelled } from './explain-task.ts'
 
 // The comparison of two schedules around the time at which they are switched.
 

@@ -16,7 +16,8 @@ export interface ExplainedTask {
   readonly skewMs: number
 }
 
-type Labelled = readonly [label: string, text: string]
+/** A line with a label. An empty label belongs to the line above. */
+export type Labelled = readonly [label: string, text: string]
 
 /** Returns since when the schedule is in force, as labelled lines. */
 export function inForceLines({ inForce }: ExplainedTask, zone: string): readonly Labelled[] {

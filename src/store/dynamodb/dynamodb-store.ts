@@ -26,7 +26,7 @@ import {
   storedKey,
   TASK_ENTRY,
 } from '../page.ts'
-import type { CallOptions, Store, StoredEntry } from '../store.ts'
+import type { CallOptions, EntryMethods, Store, StoredEntry } from '../store.ts'
 import { connect, type Dynamo, type DynamoOptions } from './client.ts'
 import { errorOfWrite } from './errors.ts'
 import {
@@ -197,8 +197,6 @@ async function fetchBatch(dynamo: Dynamo, request: KeysAndAttributes, call: Call
     await delay(waitMs, undefined, { signal: call.signal }).catch(() => undefined)
   }
 }
-
-type EntryMethods = Pick<Store, 'readEntry' | 'writeEntry' | 'listTasks' | 'readTaskEntries'>
 
 function entryMethods(dynamo: Dynamo): EntryMethods {
   const TableName = dynamo.table

@@ -3,7 +3,7 @@ import { firstLine, LedgerError, quote } from '../../core/errors.ts'
 import type { Environment } from '../../core/types.ts'
 
 /** The request to DynamoDB, for a message that the operator can act on. */
-export interface Asked {
+export interface DynamoRequest {
   /** The action as IAM names it: `dynamodb:UpdateItem`. */
   readonly action: string
   readonly table: string
@@ -25,7 +25,7 @@ const DENIED_NAMES =
  * request may have been applied. Only messages that hold no secrets are shown. The message of a wrong signature, for
  * example, quotes the session token.
  */
-export function toLedgerError(error: unknown, asked: Asked): LedgerError {
+export function toLedgerError(error: unknown, asked: DynamoRequest): LedgerError {
   if (error instanceof LedgerError) return error
   const { action, table, place, env } = asked
   const request = `${action} on table ${quote(table)}`

@@ -60,7 +60,7 @@ export interface FileDatabase {
   close(): void
 }
 
-interface Connection {
+interface FileConnection {
   readonly database: Libsql.Database
   readonly file: string
   readonly statements: Map<string, Libsql.Statement>
@@ -87,10 +87,10 @@ function absolute(name: string): string {
 export function openFileDatabase(name: string): FileDatabase {
   // The path must be absolute, otherwise libsql could take `http:…` and the like for the address of a server.
   const path = absolute(name)
-  let connection: Connection | null = null
+  let connection: FileConnection | null = null
 
   /** Returns the connection to the file that has the path now. Writes to a deleted or replaced file would be lost. */
-  function connected(mode: Mode): Connection {
+  function connected(mode: Mode): FileConnection {
     const stats = findFile(path, mode === 'create')
     // Distinguishes this file from every other file, even from an earlier file of that name.
     const file = `${stats.dev}:${stats.ino}`

@@ -15,7 +15,7 @@ import {
   TASK_ENTRY,
   TASKS_PER_PAGE,
 } from '../page.ts'
-import type { CallOptions, PutResult, Store, StoredEntry } from '../store.ts'
+import type { CallOptions, EntryMethods, PutResult, Store, StoredEntry } from '../store.ts'
 import { type FileDatabase, openFileDatabase, type Transaction } from './database.ts'
 import { type LockWait, openLockWait, PATIENT, untilUnlocked } from './lock-wait.ts'
 
@@ -123,8 +123,6 @@ function rowMethods(database: FileDatabase, soon: LockWait): Pick<Store, 'get' |
     },
   }
 }
-
-type EntryMethods = Pick<Store, 'readEntry' | 'writeEntry' | 'listTasks' | 'readTaskEntries'>
 
 function entryMethods(database: FileDatabase, soon: LockWait): EntryMethods {
   return {

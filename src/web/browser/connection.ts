@@ -7,7 +7,7 @@ const AGE_UNITS = [
 ] as const
 
 /** The banner that says that the page could not be refreshed, and when the next try is. */
-interface Connection {
+interface ConnectionBanner {
   /** The page is up to date, so the banner goes away. */
   up(): void
   /** A request is under way. */
@@ -20,7 +20,7 @@ interface Connection {
 }
 
 /** Creates the banner. `tryNow` is called when a person asks for a try. */
-export function openConnection(tryNow: () => void): Connection {
+export function openConnection(tryNow: () => void): ConnectionBanner {
   const status = document.getElementById('connection')
   const retry = document.getElementById('retry')
   const words = document.createElement('span')

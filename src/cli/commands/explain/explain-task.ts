@@ -8,7 +8,7 @@ import type { Instant } from '../../../core/types.ts'
 import type { ExplainedTask } from '../../../format/task/explain-task.ts'
 import { createLedger } from '../../../ledger.ts'
 import { SETTINGS } from '../../../run/settings-table.ts'
-import { newestRow, recordOf, type TaskReading, unknownTaskOf } from '../../lookup.ts'
+import { findNewestRow, recordOf, type TaskReading, unknownTaskOf } from '../../lookup.ts'
 
 // The part of `explain` that reads the ledger. It has a file of its own, because the ledger takes longer to load than
 // all the rest of the command.
@@ -39,7 +39,7 @@ export async function explainTask(
     skewMs: SETTINGS.skewMs.default,
   })
   const record = await recordOf(ledger, reading)
-  const row = record === null ? await newestRow(ledger, reading) : null
+  const row = record === null ? await findNewestRow(ledger, reading) : null
   if (record === null && row === null) throw await unknownTaskOf(ledger, reading)
   if (given !== null) return { schedule: given, ofTask: ofTask(record, null) }
   const inForce = record === null ? null : scheduleInForce(record.schedules, slotIn)

@@ -25,7 +25,7 @@ const TURN_ON: Readonly<Partial<Record<SetupStep['what'], string>>> = {
 }
 
 /** Returns what setup says about a step. If a feature of an existing table is off, it says how to turn it on. */
-export function stepText(ledger: string, { what, did }: SetupStep): string {
+export function setupStepText(ledger: string, { what, did }: SetupStep): string {
   if (did !== 'off') return `${NAMES[what]} ${isFeature(what) && did === 'found' ? 'is on already' : DEEDS[did]}`
   const [, table] = /^dynamodb:(.*)$/.exec(ledger) ?? []
   return `${NAMES[what]} is off, and was left off. To turn it on: aws dynamodb ${TURN_ON[what]} --table-name ${table}`

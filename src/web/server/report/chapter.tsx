@@ -142,7 +142,7 @@ export async function* taskPieces(
   yield end
 }
 
-interface DetailProps {
+interface ChapterDetailProps {
   readonly read: ReadTask
   readonly record: SlotWithStatus
   readonly store: string
@@ -150,7 +150,7 @@ interface DetailProps {
 }
 
 /** The description of a slot. It is folded, so that a print is short, unless the slot needs attention. */
-function Detail({ read, record, store, reading }: DetailProps) {
+function Detail({ read, record, store, reading }: ChapterDetailProps) {
   const { task, clock } = read.head
   const { slot, status } = record
   const [id, model] = [anchorOf(task, slot), slotModelOf(read, record, store, reading)]

@@ -63,7 +63,7 @@ export function SlotView({ model, links }: { readonly model: SlotModel; readonly
   )
 }
 
-interface DetailProps {
+interface SlotDetailProps {
   readonly model: Omit<SlotModel, 'before' | 'after'>
   readonly level: HeadingLevel
   /** Whether the page has the script that copies commands. */
@@ -74,7 +74,7 @@ interface DetailProps {
 const BELOW = { 1: 2, 2: 3, 3: 4, 4: 4 } as const satisfies Record<HeadingLevel, HeadingLevel>
 
 /** The full description of a slot: a sentence of what happened, the commands, the timeline and the details. */
-export function SlotDetail({ model, level, live }: DetailProps) {
+export function SlotDetail({ model, level, live }: SlotDetailProps) {
   const { record, clock, target, now, lateAfterMs, owner } = model
   const { slot, row, status } = record
   const own = readableRow(row)
@@ -122,7 +122,7 @@ export function SlotDetail({ model, level, live }: DetailProps) {
 }
 
 /** Returns the facts of the row that the rest of the page does not have, by name. */
-function detailsOf(row: Row, { now, skewMs, clock, found }: DetailProps['model']): Readonly<Record<string, Child>> {
+function detailsOf(row: Row, { now, skewMs, clock, found }: SlotDetailProps['model']): Readonly<Record<string, Child>> {
   const { slot, windowEnd, leaseUntil, expiresAt } = row
   const { schedule = '', attempts = '', rejected = '' } = slotFacts(row, now, skewMs)
   const time = (at: Instant) => <Time at={at} clock={clock} />

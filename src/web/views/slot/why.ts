@@ -8,14 +8,14 @@ import type { WallClock } from '../frame/wall-clock.ts'
 import { momentText } from './moment.tsx'
 
 /** A part of a sentence: text that is not yet safe to show, or a time. */
-type Part = string | { readonly at: Instant }
+type SentencePart = string | { readonly at: Instant }
 
 /**
  * Returns what happened in a slot, whether its work was done, and what to do, in a few short sentences. The rules are those
  * of `decide`. Whether an attempt is left is unknown, because each trigger has its own `--max-attempts` and the ledger
  * does not store it.
  */
-export function whyParts(record: SlotWithStatus, now: Instant): readonly Part[] {
+export function whyParts(record: SlotWithStatus, now: Instant): readonly SentencePart[] {
   const { slot, row, status } = record
   if (row === null) return [absentText(slot, status, now)]
   if (isNewerSchema(row))
@@ -45,7 +45,7 @@ function absentText(slot: Instant, status: SlotWithStatus['status'], now: Instan
   }
 }
 
-function happened(row: Row, { slot, status }: SlotWithStatus, now: Instant): readonly Part[] {
+function happened(row: Row, { slot, status }: SlotWithStatus, now: Instant): readonly SentencePart[] {
   switch (status) {
     case 'running':
       return [...openParts(row, now), ' Nothing to do.']
@@ -72,7 +72,7 @@ function happened(row: Row, { slot, status }: SlotWithStatus, now: Instant): rea
 }
 
 /** Says what an attempt does that has not ended, and how the attempt before it ended. */
-function openParts(row: Row, now: Instant): readonly Part[] {
+function openParts(row: Row, now: Instant): readonly SentencePart[] {
   const attempt = row.attempts.at(-1)
   if (attempt === undefined) return ['It has no attempt.']
   const before = row.attempts.at(-2)
@@ -85,23 +85,23 @@ function openParts(row: Row, now: Instant): readonly Part[] {
   ]
 }
 
-function staleParts(row: Row): readonly Part[] {
+function staleParts(row: Row): readonly SentencePart[] {
   const attempt = row.attempts.at(-1)
   const before = row.attempts.at(-2)
-  const lease: readonly Part[] = row.leaseUntil === null ? ['an unknown time'] : [{ at: row.leaseUntil }]
+  const lease: readonly SentencePart[] = row.leaseUntil === null ? ['an unknown time'] : [{ at: row.leaseUntil }]
   const name = `Attempt ${attempt?.number} on ${attempt?.host}`
   if (attempt?.phase === 'waiting') {
     const earlier = before === undefined ? '' : `${endText(before)}. `
     return [`${earlier}${name} waited and never started: its lease ran out at `, ...lease, '.', ...todoParts(row)]
   }
-  const ran: readonly Part[] = [`${name} stopped reporting: its lease ran out at `, ...lease, '.']
+  const ran: readonly SentencePart[] = [`${name} stopped reporting: its lease ran out at `, ...lease, '.']
   const done = doneParts(row)
   if (done.length > 0) return [...ran, ...done]
   return [...ran, ' Its work may be done, half done, or still going on. Check what it did before you run it again.']
 }
 
 /** Says what happened last, an attempt or a resolution, and what was before it. */
-function lastParts(row: Row): readonly Part[] {
+function lastParts(row: Row): readonly SentencePart[] {
   const attempt = row.attempts.at(-1)
   const resolution = row.resolutions.at(-1)
   const ran = decidingAttempt(row)
@@ -114,20 +114,21 @@ function lastParts(row: Row): readonly Part[] {
   return [ran === undefined || ran === attempt ? `${endText(attempt)}.` : `${endText(ran)}. ${endText(attempt)}.`]
 }
 
-function successParts(attempt: AttemptRecord, before: AttemptRecord | undefined): readonly Part[] {
+function successParts(attempt: AttemptRecord, before: AttemptRecord | undefined): readonly SentencePart[] {
   const endedAt = attempt.phase === 'ended' ? attempt.endedAt : undefined
-  const when: readonly Part[] = endedAt === undefined ? [] : [' at ', { at: endedAt }, ` in ${tookText(attempt)}`]
+  const when: readonly SentencePart[] =
+    endedAt === undefined ? [] : [' at ', { at: endedAt }, ` in ${tookText(attempt)}`]
   if (before === undefined) return ['The batch completed', ...when, '.']
   return [`${endText(before)}. Attempt ${attempt.number} completed`, ...when, '.']
 }
 
-function resolutionParts({ by, state, at, reason }: Resolution): readonly Part[] {
+function resolutionParts({ by, state, at, reason }: Resolution): readonly SentencePart[] {
   const what = state === 'SKIPPED' ? 'skipped it' : `marked it as ${state.toLowerCase()}`
   return [`${by} ${what} at `, { at }, `: ${sentence(reason)}`]
 }
 
 /** Says what to do about a slot that failed, or whose last attempt never started. */
-function todoParts(row: Row): readonly Part[] {
+function todoParts(row: Row): readonly SentencePart[] {
   const done = doneParts(row)
   if (done.length > 0) return done
   const work =
@@ -144,7 +145,7 @@ function todoParts(row: Row): readonly Part[] {
 }
 
 /** Says that the work was done before the last attempt, and by what. Returns nothing if it was not. */
-function doneParts(row: Row): readonly Part[] {
+function doneParts(row: Row): readonly SentencePart[] {
   if (terminalState(row) !== 'completed') return []
   const success = successOf(row)
   if (success !== undefined) return [` Attempt ${success.number} had done the work before: mark it as completed.`]
