@@ -15,7 +15,7 @@ import { type HostFacts, operatorOf } from './process/host.ts'
 import { type ChangeableRecord, changeTask, readChangeable, type TaskChangeRequest } from './run/task/change-task.ts'
 import type { KnownRecords } from './run/task/task-record.ts'
 
-// What operators change in the record of a task. The rules are in core/task/task-changes.ts, and the write is in
+// The changes that operators make in the record of a task. The rules are in core/task/task-changes.ts, and the write is in
 // run/task/change-task.ts. This file reads the options of the caller and what the ledger knows about the task.
 
 export interface OperatorParts {
@@ -25,13 +25,13 @@ export interface OperatorParts {
 }
 
 /** Opens the ledger as the options of a call ask for it. */
-type OpenToChange = (options: ResumeOptions) => Promise<HistoryDeps>
+type OpenRecords = (options: ResumeOptions) => Promise<HistoryDeps>
 
 /** The reason on record of a task that is resumed without one. */
 const USUAL_RESUME_REASON = 'resumed'
 
 export function operatorMethods(
-  reading: OpenToChange,
+  reading: OpenRecords,
   parts: OperatorParts,
 ): Pick<Ledger, 'pause' | 'resume' | 'retire'> {
   return {

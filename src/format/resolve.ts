@@ -14,7 +14,7 @@ export function resolvedText({ task, slot, state, schedule }: Row, reason: strin
 
 type RefusedResolution = Extract<ResolveDecision, { kind: 'refused' }>
 
-/** What the operator asked for. */
+/** The decision that the operator asked for. */
 interface AskedResolution {
   readonly store: string
   readonly task: string

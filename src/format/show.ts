@@ -10,12 +10,12 @@ import { notExpectedText } from './task/suspensions.ts'
 import { elapsed, printable, safeJson, scheduleText, sentence } from './text.ts'
 import { keptOf, slotTimeline, type TimelineEntry, withSource } from './timeline.ts'
 
-/** What the task record says about a slot that has a row. */
+/** The facts in the task record about a slot that has a row. */
 interface OfRecord {
   /** The pause or the retirement that has the slot. */
   readonly found?: FoundSuspension | null
   readonly doneByMsOf?: DoneByMsOf
-  /** What the operator can do about the slot. Left out: nothing. */
+  /** The next steps of the operator. Left out: there are none. */
   readonly todo?: readonly NextStep[]
 }
 

@@ -7,7 +7,8 @@ import { withinStop } from '../process/stop.ts'
 import { beginWaiting, type ClaimedSlot, type EndWritten, endUnstarted, endWritten } from './claimed-slot.ts'
 import { finishOf } from './finish.ts'
 
-type FinishedAttempt = Omit<Extract<RunEvent, { event: 'ended' }>, keyof EndWritten>
+/** The end of an attempt, before it is known whether it could be recorded. */
+type EndToWrite = Omit<Extract<RunEvent, { event: 'ended' }>, keyof EndWritten>
 
 export type Retry =
   /** The next attempt has begun. */
@@ -24,7 +25,7 @@ export type Retry =
  * Records the end of one attempt together with the next attempt of the same trigger, and waits until that is due.
  * `retry` counts the retries of the trigger from 1.
  */
-export async function waitForRetry(ended: FinishedAttempt, retry: number, claimedSlot: ClaimedSlot): Promise<Retry> {
+export async function waitForRetry(ended: EndToWrite, retry: number, claimedSlot: ClaimedSlot): Promise<Retry> {
   const { lease, halt, settings, io } = claimedSlot
   const written = await lease.write(
     (row, stamp) => retryAttempt(row, ended.ending, stamp, settings.leaseMs),

@@ -136,5 +136,5 @@ export interface Store {
   close(): void
 }
 
-/** The methods for what is in the ledger beside its rows. */
+/** The methods for the entries of tasks: their records and overlap locks. */
 export type EntryMethods = Pick<Store, 'readEntry' | 'writeEntry' | 'listTasks' | 'readTaskEntries'>

@@ -68,6 +68,18 @@ test('check names the tasks whose record or row is not JSON', async () => {
   expect(code).toBe(78)
 })
 
+test('check and show name the row that is not JSON', async () => {
+  const store = await ledgerWith('cut-row', `UPDATE rows SET document = 'cut off' WHERE task = 'd'`)
+  const row = `row d ${new Date(SLOT).toISOString().replace('.000', '')}`
+  const problem = `${row} is damaged: all of it is "cut off", but must be an object. Correct it in the ledger.\n`
+  expect((await check(store)).stderr).toBe(`cronledger: task d cannot be checked: ${problem}`)
+  const slot = new Date(SLOT).toISOString()
+  expect(await cronledger(['show', '--store', store, '--task', 'd', '--slot', slot])).toMatchObject({
+    code: 78,
+    stderr: `cronledger: ${problem}`,
+  })
+})
+
 test('check --json prints the findings of all other tasks as a whole array', async () => {
   const { code, stdout, stderr } = await check(await ledgerWith('json', DAMAGED_ROW, DAMAGED_RECORD), '--json')
   expect(JSON.parse(stdout).map(({ task }: { task: string }) => task)).toEqual(['a', 'c', 'e', 'f', 'g'])

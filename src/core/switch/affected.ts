@@ -85,25 +85,25 @@ function periodsAround({ from, to }: Comparison, unit: PeriodUnit, at: Instant):
  * before the switch than the new one, and the new one more slots after it than the old one.
  */
 function isAffected({ from, to }: Comparison, period: Period, at: Instant, budget: Budget): boolean {
-  const slots = (side: Side, part: SideOfSwitch) => slotsIn(side, period, part, at, budget)
+  const slots = (side: Side, part: PartOfPeriod) => slotsIn(side, period, part, at, budget)
   const before = compareCounts(slots(from, 'before'), slots(to, 'before'))
   return before !== 0 && compareCounts(slots(to, 'after'), slots(from, 'after')) === before
 }
 
 function countIn({ from, to }: Comparison, period: Period, at: Instant, budget: Budget): AffectedPeriod {
-  const count = (side: Side, part: SideOfSwitch) => [...slotsIn(side, period, part, at, budget)].length
+  const count = (side: Side, part: PartOfPeriod) => [...slotsIn(side, period, part, at, budget)].length
   const [fromBefore, fromAfter] = [count(from, 'before'), count(from, 'after')]
   const [toBefore, toAfter] = [count(to, 'before'), count(to, 'after')]
   return { period, runs: fromBefore + toAfter, withFrom: fromBefore + fromAfter, withTo: toBefore + toAfter }
 }
 
-type SideOfSwitch = 'before' | 'after'
+type PartOfPeriod = 'before' | 'after'
 
 /** Yields the slots of a period that are before the switch, or those that are not. Ends early if the budget is used up. */
 export function* slotsIn(
   { schedule, zone }: Side,
   period: Period,
-  part: SideOfSwitch,
+  part: PartOfPeriod,
   at: Instant,
   budget: Budget,
 ): Generator<Instant, void, undefined> {
