@@ -41,7 +41,8 @@ async function play(inject: readonly string[]) {
   cpSync(template, ledger)
   const store = `file:${ledger}`
   const run = ['run', ...slotOf(store, 2), '--', 'sh', '-c', 'echo started >> "$0"', marks]
-  const paths = ['-P', ledger, '-P', `${ledger}-journal`, '-e', `trace=${CALLS.join(',')}`]
+  // The folder is synced, too. `-y` names the file of a descriptor.
+  const paths = ['-y', '-P', own, '-P', ledger, '-P', `${ledger}-journal`, '-e', `trace=${CALLS.join(',')}`]
   const traced = ['-f', '-qq', '-o', log, ...paths, ...inject, process.execPath, MAIN, ...run]
   const child = spawn('strace', traced, { stdio: ['ignore', 'ignore', 'pipe'] })
   const [stderr, [code, signal]] = await Promise.all([text(child.stderr), once(child, 'close')])
@@ -53,7 +54,7 @@ async function play(inject: readonly string[]) {
     expect([0, 64]).toContain(asked)
     return (JSON.parse(stdout || '[]')[0]?.state ?? 'absent') as string
   }
-  const first = { code, signal, stderr, starts: starts(), state: await state(), calls: readFileSync(log, 'utf8') }
+  const first = { own, code, signal, stderr, starts: starts(), state: await state(), calls: readFileSync(log, 'utf8') }
   const database = new Libsql(ledger)
   expect(database.pragma('integrity_check')).toEqual([{ integrity_check: 'ok' }])
   database.close()
@@ -95,6 +96,16 @@ describe.skipIf(whyNot !== null)('each system call on a ledger file and its jour
     for (const call of CALLS) counts.set(call, first.calls.split(` ${call}(`).length - 1)
     // The claim and the finish. The run before has kept the task record.
     expect(counts.get('unlink')).toBe(2)
+  })
+
+  test('a commit: the folder is synced after the journal is removed, so that a power loss does not bring it back', async () => {
+    const { own, calls } = (await play([])).first
+    const steps = calls.split('\n').flatMap((line) => {
+      if (/ unlink\(".*-journal"\) += 0/.test(line)) return ['journal removed']
+      return line.includes(' fsync(') && line.includes(`<${own}>)`) ? ['folder synced'] : []
+    })
+    const commit = ['folder synced', 'journal removed', 'folder synced']
+    expect(steps).toEqual([...commit, ...commit])
   })
 
   test('a kill at it: the file is whole, the row says what was committed, and nothing starts twice', {

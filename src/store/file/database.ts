@@ -102,10 +102,12 @@ export function openFileDatabase(name: string): FileDatabase {
       connection = { database, file, statements: new Map(), isSetUp: false }
     }
     if (!connection.isSetUp) {
-      // Both are SQLite's defaults, but a build may have others, and an operator may have switched this file to WAL.
+      // An operator may have switched this file to WAL. SQLite commits by removing its journal. Only EXTRA also syncs the
+      // folder after that, otherwise a power loss could bring the journal back, and with it the state before the commit.
+      // Source: https://www.sqlite.org/pragma.html#pragma_synchronous
       // The lock can be busy here already. The next try must use the same connection, otherwise each try would leave a
       // descriptor open.
-      connection.database.exec('PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL')
+      connection.database.exec('PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA')
       connection.isSetUp = true
     }
     return connection
@@ -124,7 +126,7 @@ export function openFileDatabase(name: string): FileDatabase {
 
     database.exec(mode === 'read' ? 'BEGIN' : 'BEGIN IMMEDIATE')
     try {
-      const isNew = isEmpty(all, path)
+      const isNew = isEmptyFile(all, path)
       // We must not commit here, otherwise SQLite would write a header without our application id.
       if (isNew && mode !== 'create') return null
       if (isNew) database.exec(LAYOUT)
@@ -158,7 +160,7 @@ export function openFileDatabase(name: string): FileDatabase {
  * Returns whether the database has no content, as a file has none between its creation and its first commit. Throws
  * `shape` if another version of cronledger or another program made the database.
  */
-function isEmpty(all: Transaction['all'], path: string): boolean {
+function isEmptyFile(all: Transaction['all'], path: string): boolean {
   const number = (sql: string) => Number(Object.values(all(sql)[0] ?? {})[0])
   const application = number('PRAGMA application_id')
   const layout = number('PRAGMA user_version')

@@ -469,8 +469,8 @@ describe('between processes', () => {
 it('a commit is on the disk when it is answered, and never in a WAL', () => {
   const database = openFileDatabase(join(folder, 'pragmas.db'))
   const pragma = (name: string) => database.transact('create', ({ all }) => all(`PRAGMA ${name}`))
-  // 2 is FULL.
-  expect(pragma('synchronous')).toEqual([{ synchronous: 2 }])
+  // 3 is EXTRA.
+  expect(pragma('synchronous')).toEqual([{ synchronous: 3 }])
   expect(pragma('journal_mode')).toEqual([{ journal_mode: 'delete' }])
   database.close()
 })
