@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Libsql from 'libsql'
-import { afterAll, afterEach, expect, test } from 'vitest'
+import { afterAll, afterEach, expect, onTestFinished, test } from 'vitest'
 import { cronledger, type Loose, messageLines, NIGHTLY, scratch } from '../support/cli.ts'
 
 const folder = scratch()
@@ -75,6 +75,25 @@ test.skipIf(!mounted)(
       stderr: expect.stringMatching(/"event":"unrecorded".*full/),
     })
     expect(await rowOf('full')).toMatchObject({ state: 'PENDING', attempts: [{ number: 1 }] })
+  },
+)
+
+test.skipIf(!mounted)(
+  'a ledger file that is mounted into a folder on another disk: 78, because its journal would be there',
+  async () => {
+    const [file, place] = [join(disk, 'mounted.db'), join(folder, 'mounted.db')]
+    expect(await cronledger(['setup', '--store', `file:${file}`])).toMatchObject({ code: 0 })
+    writeFileSync(place, '')
+    execFileSync('mount', ['--bind', file, place])
+    onTestFinished(() => {
+      execFileSync('umount', ['--lazy', place])
+      rmSync(file)
+    })
+    const ended = await cronledger(['run', '--store', `file:${place}`, ...NIGHTLY, '--', 'echo', 'paid'])
+    expect(ended).toMatchObject({ code: 78, stdout: '' })
+    expect(ended.stderr).toMatch(
+      /not started: .* is a mount of its own, .* Mount the folder of the ledger instead of the file\./,
+    )
   },
 )
 

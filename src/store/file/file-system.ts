@@ -1,4 +1,4 @@
-import { statfsSync } from 'node:fs'
+import { realpathSync, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { LedgerError, quote } from '../../core/errors.ts'
 
@@ -34,8 +34,8 @@ const SHARED_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
 const OVERLAYFS = 0x794c7630
 
 /**
- * Throws `shape` if the file system of the file cannot keep locks safe between hosts. Returns a warning if the file
- * will be deleted with its container.
+ * Throws `shape` if the file system of the file cannot keep locks safe between hosts, or if the file is on another file
+ * system than its folder. Returns a warning if the file will be deleted with its container.
  */
 export function checkPlace(path: string, typeOf = fileSystemType): readonly string[] {
   const type = typeOf(path) ?? typeOf(dirname(path))
@@ -46,10 +46,30 @@ export function checkPlace(path: string, typeOf = fileSystemType): readonly stri
       `file ledger ${quote(path)} is on ${shared}, where locks are not safe between hosts. Use a local disk, or dynamodb:TABLE.`,
     )
   }
+  if (isMountPoint(path)) {
+    throw new LedgerError(
+      'shape',
+      `file ledger ${quote(path)} is a mount of its own, but SQLite keeps its journal beside it, in a folder on another disk. Mount the folder of the ledger instead of the file.`,
+    )
+  }
   if (type !== OVERLAYFS) return []
   return [
     `file ledger ${quote(path)} is on a container's own disk, which is deleted with the container, so duplicates in other containers are not rejected. Use dynamodb:TABLE, or a volume of this host.`,
   ]
+}
+
+/**
+ * Returns whether the file was mounted into its folder, as `docker run -v FILE:FILE` does. The journal, which repairs the
+ * file after a crash, would be lost with the container, and other containers would not see it.
+ */
+function isMountPoint(path: string): boolean {
+  try {
+    const real = realpathSync(path)
+    return statSync(real).dev !== statSync(dirname(real)).dev
+  } catch {
+    // The path does not exist, or access is denied. The call that opens the file reports this with a better message.
+    return false
+  }
 }
 
 /** Returns the type of the file system as a text for the operator. linux/magic.h lists the numbers. */
