@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { formatDuration } from '../core/duration.ts'
 import { firstLine } from '../core/errors.ts'
@@ -134,6 +135,8 @@ async function deliver(command: string, { input, env }: Notice, signal: AbortSig
       stdio: ['pipe', 'ignore', 'pipe'],
       detached: true,
     })
+    // Without descriptors for its pipes, Node makes no streams and only emits the error.
+    await once(child, 'spawn')
     let said = ''
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       said = (said + text).slice(-MAX_SAID_CHARS)
@@ -151,11 +154,13 @@ async function deliver(command: string, { input, env }: Notice, signal: AbortSig
       // The background processes of the command are killed with it, so that they close stderr.
       child.once('exit', killGroup)
       child.once('close', () => resolve())
-      signal.addEventListener('abort', () => {
+      const giveUp = () => {
         // We must not kill the group after the command has ended, because its pid may belong to another process.
         if (!ended()) killGroup()
         resolve()
-      })
+      }
+      if (signal.aborted) giveUp()
+      else signal.addEventListener('abort', giveUp)
     })
     child.stdin.destroy()
     child.stderr.destroy()

@@ -56,6 +56,9 @@ parentPort.on('message', ({ file, args, env }) => {
   Atomics.wait(gate, 0, 0)
 })`
 
+/** When /proc is read again, if the system had no file descriptor for it. No further signal may come. */
+const LOOK_AGAIN_MS = 100
+
 interface ParentThread {
   readonly worker: Worker
   /** The event loop of the thread is blocked while a command runs and this is 0. */
@@ -146,13 +149,19 @@ function startOn(thread: ParentThread, command: CommandLine): Promise<StartResul
   const { worker, gate } = thread
   let pid: number | null = null
   let killer: number | null = null
+  let nextLook: NodeJS.Timeout | undefined
   /**
    * Unblocks the thread, so that Node waits for the command. It does so only after the command has ended and the cause
    * has been read.
    */
   const look = (): void => {
+    clearTimeout(nextLook)
     const death = pid === null ? null : readDeath(pid)
     if (death === null) return
+    if (death === 'unreadable') {
+      nextLook = setTimeout(look, LOOK_AGAIN_MS)
+      return
+    }
     process.off('SIGCHLD', look)
     killer = death.killer
     Atomics.store(gate, 0, 1)
@@ -160,6 +169,7 @@ function startOn(thread: ParentThread, command: CommandLine): Promise<StartResul
   }
   const release = (): void => {
     process.off('SIGCHLD', look)
+    clearTimeout(nextLook)
     worker.unref()
     idle.push(thread)
   }
@@ -173,6 +183,7 @@ function startOn(thread: ParentThread, command: CommandLine): Promise<StartResul
     })
     thread.onFailure = (error) => {
       process.off('SIGCHLD', look)
+      clearTimeout(nextLook)
       resolve({ kind: 'refused', error })
       settle({ code: null, signal: null, lost: error.message })
     }

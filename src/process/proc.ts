@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { isRecord } from '../core/objects.ts'
 
 /**
  * Returns whether /proc shows the processes of this PID namespace. There is none on systems other than Linux. After
@@ -32,14 +33,18 @@ export interface ProcessStat {
 
 /** Returns the current state of the process. Returns null if it has ended or is hidden, or if there is no /proc. */
 export function readStat(pid: number): ProcessStat | null {
-  if (!hasOwnProc()) return null
-  let text: string
   try {
-    // The text may not be valid UTF-8, because the name may be cut in the middle of a character.
-    text = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    return processStat(pid)
   } catch {
     return null
   }
+}
+
+/** Throws the error of the system if the file of the process cannot be read. */
+function processStat(pid: number): ProcessStat | null {
+  if (!hasOwnProc()) return null
+  // The text may not be valid UTF-8, because the name may be cut in the middle of a character.
+  const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
   // The name may contain spaces and parentheses. The fields after it cannot.
   const nameEnd = text.lastIndexOf(')')
   // The fields from number 3 of proc_pid_stat(5) on.
@@ -59,29 +64,36 @@ export function readStat(pid: number): ProcessStat | null {
   }
 }
 
+/** The errors of a system that has no file descriptor or no memory left at this moment. */
+const SHORTAGES = ['EMFILE', 'ENFILE', 'ENOMEM']
+
 /**
  * Returns an object if the process has ended and its parent has not read its exit status yet, or if /proc does not show
  * it. `killer` is the signal that killed it, or null if it exited or the signal is not known. Returns null while it
- * runs.
+ * runs. Returns `unreadable` if the system cannot open the file at this moment, so a later try may succeed.
  */
-export function readDeath(pid: number): { readonly killer: number | null } | null {
-  const stat = readStat(pid)
-  // The process is hidden, or there is no /proc. Nothing more can be known.
-  if (stat === null) return { killer: null }
-  if (stat.living) return null
-  const signal = stat.waitStatus & 0x7f
-  return { killer: signal === 0 ? pendingKiller(pid) : signal }
+export function readDeath(pid: number): { readonly killer: number | null } | 'unreadable' | null {
+  try {
+    const stat = processStat(pid)
+    if (stat === null) return { killer: null }
+    if (stat.living) return null
+    const signal = stat.waitStatus & 0x7f
+    return { killer: signal === 0 ? pendingKiller(pid) : signal }
+  } catch (error) {
+    if (isRecord(error) && SHORTAGES.includes(String(error['code']))) return 'unreadable'
+    // The process is hidden. Nothing more can be known.
+    return { killer: null }
+  }
 }
 
 /**
  * Returns the real-time signal that killed a zombie whose wait status the kernel hides: that of another user, or of a
  * program that must not be dumped. The signal is still pending. A process cannot exit normally with a pending signal
- * that it neither blocks, ignores nor handles.
+ * that it neither blocks, ignores nor handles. Throws the error of the system if /proc cannot be read.
  */
 function pendingKiller(pid: number): number | null {
   if (mayLookInto(pid)) return null
-  const status = readStatus(pid)
-  if (status === null) return null
+  const status = statusFields(pid)
   const mask = (name: string) => BigInt(`0x${status.get(name) ?? '0'}`)
   const deadly = (mask('SigPnd') | mask('ShdPnd')) & ~(mask('SigBlk') | mask('SigIgn') | mask('SigCgt'))
   for (let signal = 32; signal <= 64; signal += 1) {
@@ -100,18 +112,14 @@ function mayLookInto(pid: number): boolean {
   }
 }
 
-function readStatus(pid: number): Map<string, string> | null {
-  try {
-    const lines = readFileSync(`/proc/${pid}/status`, 'latin1').split('\n')
-    return new Map(
-      lines.map((line): [string, string] => {
-        const [name = '', value = ''] = line.split(':\t', 2)
-        return [name, value]
-      }),
-    )
-  } catch {
-    return null
-  }
+function statusFields(pid: number): ReadonlyMap<string, string> {
+  const lines = readFileSync(`/proc/${pid}/status`, 'latin1').split('\n')
+  return new Map(
+    lines.map((line): [string, string] => {
+      const [name = '', value = ''] = line.split(':\t', 2)
+      return [name, value]
+    }),
+  )
 }
 
 /** Returns the pids of all processes that this one can see, or an empty list if there is no /proc. */

@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { buildSync } from 'esbuild'
 import { expect, test } from 'vitest'
 import { MAIN, messageLines, scratch } from '../support/cli.ts'
 
@@ -36,6 +38,60 @@ test('too few file descriptors for a file ledger: 77, one line that says what to
 test('too few file descriptors for a table: 77, and nothing is sent', () => {
   const ended = runWith(24, 'dynamodb:ledger')
   expect(ended).toEqual({ code: 77, stdout: '', lines: [expect.stringContaining('too few file descriptors left')] })
+})
+
+/** Runs a program that takes all descriptors, and that imports parts of cronledger by `load`. Returns what it prints. */
+function printedBy(program: string): string {
+  const source = (name: string) => fileURLToPath(new URL(`../../src/process/${name}.ts`, import.meta.url))
+  const entryPoints = ['notifier', 'clock', 'parent-thread'].map(source)
+  buildSync({ entryPoints, outdir: folder, bundle: true, platform: 'node', format: 'esm' })
+  const script = ['--input-type=module', '-e', `${TAKE_ALL}${program}`, pathToFileURL(folder).href]
+  const limited = ['-c', 'ulimit -n 64 && exec "$@"', 'sh', process.execPath, ...script]
+  const { status, stdout, stderr } = spawnSync('sh', limited, { encoding: 'utf8' })
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  return stdout
+}
+
+const TAKE_ALL = `
+  import { once } from 'node:events'
+  import { closeSync, openSync } from 'node:fs'
+  const load = (name) => import(process.argv[1] + '/' + name + '.js')
+  const taken = []
+  function takeAll() {
+    try {
+      for (;;) taken.push(openSync('/dev/null', 'r'))
+    } catch {}
+  }
+`
+
+const NOTIFY_LATE = `
+  const { openNotifier } = await load('notifier')
+  const { systemClock } = await load('clock')
+  const notifier = openNotifier('true', systemClock)
+  takeAll()
+  notifier.send({ kind: 'failed', slot: 'a', input: '{}', env: process.env })
+  process.stdout.write(await notifier.end(new AbortController().signal))
+`
+
+/** The process is killed by SIGRTMIN while no descriptor is left to read why it ended. */
+const KILLED_LATE = `
+  const { startOnParentThread } = await load('parent-thread')
+  const { pid, ended } = await startOnParentThread({ file: 'sleep', args: ['600'], env: process.env }, () => true)
+  takeAll()
+  process.kill(pid, 34)
+  await once(process, 'SIGCHLD')
+  for (const descriptor of taken) closeSync(descriptor)
+  process.stdout.write(JSON.stringify(await ended))
+`
+
+test('too few file descriptors for a notification: it fails, and the process that sent it goes on', () => {
+  expect(printedBy(NOTIFY_LATE)).toMatch(
+    /^1 of 1 notifications failed\. .*the command could not be started: spawn \/bin\/sh EMFILE$/,
+  )
+})
+
+test('too few file descriptors to read why a batch ended: the signal that killed it is found later', () => {
+  expect(JSON.parse(printedBy(KILLED_LATE))).toEqual({ code: null, signal: 'SIGRTMIN' })
 })
 
 /** Opens files until only some descriptors are left, and then a ledger. */
