@@ -1,5 +1,6 @@
 import type { Expectations } from '../core/task/task-record.ts'
 import type { PendingRow } from '../core/types.ts'
+import type { ClaimRequest } from './claim.ts'
 import type { ClaimedSlot } from './claimed-slot.ts'
 import { type GaveWay, giveWayToPause, refuseClaimed } from './give-way.ts'
 import { enterWithLock } from './overlap/overlap.ts'
@@ -33,7 +34,7 @@ export async function enter(row: PendingRow, claimedSlot: ClaimedSlot, onLock: (
 /** Returns null if the run may start, otherwise how it gave its slot up. */
 async function unlessAdmitted(claimedSlot: ClaimedSlot): Promise<NotEntered | null> {
   const { settings, io, halt } = claimedSlot
-  const admission = await admit(admissionRequest(claimedSlot), settings, io, halt)
+  const admission = await admit(admissionRequest(claimedSlot.request, settings), settings, io, halt)
   switch (admission.kind) {
     case 'admitted':
       return null
@@ -53,7 +54,8 @@ async function unlessAdmitted(claimedSlot: ClaimedSlot): Promise<NotEntered | nu
   }
 }
 
-function admissionRequest({ request, settings }: ClaimedSlot): AdmissionRequest {
+/** Returns what a run asks before an attempt, and states about its task. */
+export function admissionRequest(request: ClaimRequest, settings: Settings): AdmissionRequest {
   const { task, window, schedule, trigger, runId, knownEcs = null } = request
   const stated = { slot: window.slot, spec: schedule, expectations: statedBy(settings), ecs: knownEcs }
   return { task, trigger, runId, stated, windowEnd: window.end }

@@ -1,3 +1,4 @@
+import { firstLine } from '../core/errors.ts'
 import type { RunEvent } from '../core/event.ts'
 import { openAttempt } from '../core/row/attempts.ts'
 import { delayBeforeRetryMs } from '../core/row/policy.ts'
@@ -5,7 +6,15 @@ import { retryAttempt } from '../core/row/transition.ts'
 import type { PendingRow } from '../core/types.ts'
 import { withinStop } from '../process/stop.ts'
 import { beginWaiting, type ClaimedSlot, type EndWritten, endUnstarted, endWritten } from './claimed-slot.ts'
+import { admissionRequest } from './enter.ts'
 import { finishOf } from './finish.ts'
+import { admit } from './task/admission.ts'
+
+interface Forbidden {
+  readonly kind: 'forbidden'
+  /** The reason, in one line. */
+  readonly why: string
+}
 
 /** The end of an attempt, before it is known whether it could be recorded. */
 type EndToWrite = Omit<Extract<RunEvent, { event: 'ended' }>, keyof EndWritten>
@@ -16,8 +25,8 @@ export type Retry =
   /** A stop came, or the lease was lost, while the next attempt waited. It has not begun, and must still be ended. */
   | { readonly kind: 'halted' }
   /**
-   * No attempt follows, because the ledger did not accept or answer a write. `recorded` says whether the end of the
-   * attempt before is recorded.
+   * No attempt follows, because the ledger did not accept or answer a request, or because the task is paused. `recorded`
+   * says whether the end of the attempt before is recorded.
    */
   | { readonly kind: 'none'; readonly recorded: boolean }
 
@@ -42,9 +51,35 @@ export async function waitForRetry(ended: EndToWrite, retry: number, claimedSlot
   io.emit({ event: 'retry', attempt: openAttempt(written.row).number, delayMs })
   await io.clock.wait(delayMs, halt)
   if (halt.aborted) return { kind: 'halted' }
-  const begun = await beginWaiting(claimedSlot, settings.finishTimeoutMs)
-  if (begun.kind !== 'unanswered') return begun
+  const forbidden = await whyNotNow(claimedSlot)
+  if (halt.aborted) return { kind: 'halted' }
+  const begun = forbidden ?? (await beginWaiting(claimedSlot, settings.finishTimeoutMs))
+  if (begun.kind !== 'unanswered' && begun.kind !== 'forbidden') return begun
   // The next attempt did not begin. We must log its end, otherwise a reader of the log waits for it.
-  await endUnstarted(claimedSlot, begun.cause.message)
+  await endUnstarted(claimedSlot, begun.kind === 'forbidden' ? begun.why : begun.cause.message)
   return { kind: 'none', recorded: true }
+}
+
+/**
+ * Returns why the next attempt must not begin, or null. The delay may take a day, and an operator who pauses the task in
+ * that time expects that nothing starts. A change of the schedule does not matter: the slot has begun under its own.
+ */
+async function whyNotNow({ request, halt, settings, io }: ClaimedSlot): Promise<Forbidden | null> {
+  const because = (why: string) => ({ kind: 'forbidden', why }) as const
+  try {
+    const asked = { ...settings, onScheduleChange: 'warn', ledgerTimeoutMs: settings.finishTimeoutMs } as const
+    const admission = await admit(admissionRequest(request, settings), asked, io, halt)
+    switch (admission.kind) {
+      case 'paused':
+        return because(`${admission.pause.by} paused the task: ${admission.pause.reason}`)
+      case 'newerRecord':
+        return because('a newer version of cronledger wrote the record of the task, so it may be paused')
+      case 'unanswered':
+        return because(admission.cause.message)
+      default:
+        return null
+    }
+  } catch (error) {
+    return because(firstLine(error))
+  }
 }

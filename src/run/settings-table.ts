@@ -1,6 +1,7 @@
-import { DAY_MS } from '../core/duration.ts'
+import { DAY_MS, formatDuration } from '../core/duration.ts'
 import type { OptionTable } from '../core/option.ts'
 import { LONGEST_RETRY_DELAY_MS, MAX_ATTEMPTS } from '../core/row/policy.ts'
+import { MAX_EARLY_TOLERANCE_MS } from '../core/schedule/slot.ts'
 
 const SECOND_MS = 1_000
 const MINUTE_MS = 60 * SECOND_MS
@@ -22,7 +23,7 @@ export const SETTING_GROUPS = {
       group: 'Advanced',
       default: null,
       bounds: [0, HOUR_MS],
-      otherwise: '30s',
+      otherwise: formatDuration(MAX_EARLY_TOLERANCE_MS),
       help: 'Treat an event time this long before a slot as that slot',
       details: 'Without this option, the limit is also 1/20 of the window.',
     },

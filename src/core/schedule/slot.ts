@@ -21,8 +21,11 @@ export type Schedule = { readonly spec: ScheduleSpec } & (
 const FIRST_SECOND = Date.UTC(FIRST_SEARCHED_YEAR, 0, 1) / 1000
 const LAST_SECOND = Date.UTC(LAST_SEARCHED_YEAR + 1, 0, 1) / 1000 - 1
 
-/** A host whose clock is this far behind must not reject today's run as a duplicate of yesterday's run. */
-const MAX_EARLY_TOLERANCE_MS = 30_000
+/**
+ * The largest time by which a trigger may come before its slot, unless the caller allows more. A host whose clock is this
+ * far behind must not reject today's run as a duplicate of yesterday's run.
+ */
+export const MAX_EARLY_TOLERANCE_MS = 30_000
 const EARLY_TOLERANCE_SHARE = 20
 
 /**

@@ -3,6 +3,7 @@ import type { RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { hasStarted, isCatchUpTrigger } from '../../core/row/attempts.ts'
 import { readableRow } from '../../core/row/status.ts'
+import { MAX_EARLY_TOLERANCE_MS } from '../../core/schedule/slot.ts'
 import { pauseFor, retirementAt } from '../../core/task/suspensions.ts'
 import { otherScheduleAt, type StatedByRun, withRun } from '../../core/task/task-changes.ts'
 import { isNewerRecord, type Suspension, type TaskRecord } from '../../core/task/task-record.ts'
@@ -46,9 +47,6 @@ type AdmissionSettings = StopSettings &
   Pick<Settings, 'ledgerTimeoutMs' | 'skewMs' | 'earlyToleranceMs' | 'onScheduleChange'>
 
 const ADMITTED: Admission = { kind: 'admitted' }
-
-/** The largest time by which a trigger may come before its slot, unless the caller allows more. */
-const EARLY_MS = 30_000
 
 /** Operators may have forced or resolved some of the newest slots, so more than one is looked at. */
 const NEWEST_ROWS = 20
@@ -123,7 +121,7 @@ function scheduleAgainst(
 /** Returns whether the next slot may have run already. The usual run is the newest one, and need not ask the ledger. */
 function mayBeOld({ windowEnd }: AdmissionRequest, settings: AdmissionSettings, { clock }: AdmissionIo): boolean {
   const { skewMs, earlyToleranceMs } = settings
-  return windowEnd !== null && clock.now() + skewMs + (earlyToleranceMs ?? EARLY_MS) >= windowEnd
+  return windowEnd !== null && clock.now() + skewMs + (earlyToleranceMs ?? MAX_EARLY_TOLERANCE_MS) >= windowEnd
 }
 
 /**

@@ -6,6 +6,7 @@ import {
   type NewerTaskRecord,
   type TaskRecord,
 } from '../../core/task/task-record.ts'
+import type { Instant } from '../../core/types.ts'
 import type { Clock } from '../../process/clock.ts'
 import type { CallOptions, Store } from '../../store/store.ts'
 
@@ -31,14 +32,17 @@ const KNOWN_FOR_MS = 60_000
 const MAX_KNOWN = 1_000
 
 export function knownRecords(clock: Clock): KnownRecords {
-  const known = new Map<string, { readonly record: TaskRecord; readonly untilMs: number }>()
+  const known = new Map<string, { readonly record: TaskRecord; readonly atMs: number; readonly at: Instant }>()
   return {
     get(task) {
       const found = known.get(task)
-      return found !== undefined && clock.monotonicMs() < found.untilMs ? found.record : null
+      if (found === undefined) return null
+      // The monotonic clock may stop while the machine is suspended, and the wall clock may be set. The later one counts.
+      const ageMs = Math.max(clock.monotonicMs() - found.atMs, Math.abs(clock.now() - found.at))
+      return ageMs < KNOWN_FOR_MS ? found.record : null
     },
     add(task, record) {
-      setWithin(known, MAX_KNOWN, task, { record, untilMs: clock.monotonicMs() + KNOWN_FOR_MS })
+      setWithin(known, MAX_KNOWN, task, { record, atMs: clock.monotonicMs(), at: clock.now() })
     },
   }
 }

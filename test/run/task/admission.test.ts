@@ -94,12 +94,13 @@ describe('the requests of a run', () => {
     expect((await play('b')).verbs).toEqual(['put', 'note'])
   })
 
-  test('a retry in the same run does not ask again', async () => {
+  test('a retry in the same run asks once more, whether the task is paused now', async () => {
     const { play } = ledgerOf()
     const settings = { maxAttempts: 2, retryDelayMs: SECOND_MS }
-    expect((await play('a', { settings }, failsAfter(1))).verbs).toEqual([
+    const known = NO_KNOWN_RECORDS
+    expect((await play('a', { settings, known }, failsAfter(1))).verbs).toEqual([
       ...['put', 'readEntry', 'writeEntry'],
-      ...['put', 'put', 'put'],
+      ...['put', 'readEntry', 'put', 'put'],
     ])
   })
 })
@@ -132,6 +133,17 @@ describe('a program that keeps a ledger open', () => {
     expect((await play('c', { known, day: 2 })).result.status).toBe('paused')
   })
 
+  test('sees a pause at once after the machine was suspended, which stops the monotonic clock', async () => {
+    const { time, play, change } = ledgerOf()
+    const clock = time.clock()
+    let suspendedMs = 0
+    const known = knownRecords({ ...clock, now: () => clock.now() + suspendedMs })
+    await play('a', { known })
+    await change(pausing({ ...PAUSE, from: SLOT + DAY_MS }))
+    suspendedMs = 3_600_000
+    expect((await play('b', { known, day: 1 })).result.status).toBe('paused')
+  })
+
   test('asks the ledger whether a pause that it knows has ended', async () => {
     const { time, play, change } = ledgerOf()
     const known = knownRecords(time.clock())
@@ -161,6 +173,29 @@ describe('a program that keeps a ledger open', () => {
 })
 
 describe('a pause', () => {
+  test('that is set while a run waits for its retry: the next attempt does not start, and the slot stays failed', async () => {
+    const { time, change, row, trigger } = ledgerOf()
+    const settings = { maxAttempts: 2, retryDelayMs: 3_600_000 }
+    const run = trigger('a', failsAfter(2), { settings })
+    const [result] = await time.run(
+      Promise.all([
+        run.result,
+        time
+          .clock()
+          .wait(60_000)
+          .then(() => change(pausing(NOW_PAUSED))),
+      ]),
+    )
+    expect(result).toMatchObject({ status: 'failed', attempt: 1, outcome: 'failed', recorded: true })
+    expect(run.starts()).toBe(1)
+    expect(run.events.at(-1)).toMatchObject({
+      event: 'ended',
+      ending: { outcome: 'notStarted' },
+      detail: 'ada paused the task: maintenance of the database',
+    })
+    expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'failed' }, { outcome: 'notStarted' }] })
+  })
+
   test('a scheduled trigger starts nothing, and its slot is skipped with the reason', async () => {
     const { play, change, row } = ledgerOf()
     await change(pausing(NOW_PAUSED))
