@@ -2,7 +2,7 @@ import type { LedgerError } from '../core/errors.ts'
 import { decideResolution, type ResolveDecision } from '../core/row/decide.ts'
 import { readableRow } from '../core/row/status.ts'
 import { type ResolutionRequest, resolveRow } from '../core/row/transition.ts'
-import type { AttemptRecord, Row, StoredRow, Survivor } from '../core/types.ts'
+import type { AttemptRecord, Instant, Resolution, Row, StoredRow, Survivor } from '../core/types.ts'
 import { withDeadline } from '../process/clock.ts'
 import type { Settings } from './settings.ts'
 import { untilAnswered, type WriteIo, writeAsOwner } from './write.ts'
@@ -36,6 +36,7 @@ export function resolveSlot(
     const reply = await untilAnswered(() => io.store.get(key, options), io, options)
     if (reply.kind === 'unanswered') throw reply.cause
     let found = reply.value
+    const stampedAt = new Set<Instant>()
     for (;;) {
       // We must decide again after each conflict, because another run may have claimed the slot since.
       const decision = decideResolution(found, {
@@ -45,12 +46,31 @@ export function resolveSlot(
         survivor: survivorOf(found),
       })
       if (decision.kind === 'refused') return decision
-      const written = await writeAsOwner(decision.base, (row, stamp) => resolveRow(row, request, stamp), io, options)
+      const written = await writeAsOwner(
+        decision.base,
+        (row, stamp) => {
+          stampedAt.add(stamp.now)
+          return resolveRow(row, request, stamp)
+        },
+        io,
+        options,
+      )
       if (written.kind === 'ok') return { kind: 'resolved', row: written.row }
       if (written.kind === 'unanswered') return written
       found = written.found
+      // The answer was lost, and someone else has written since. A second resolution would replace what they decided.
+      const own = withResolution(found, stampedAt)
+      if (own !== null) return { kind: 'resolved', row: own }
     }
   })
+
+  /** Returns the row if it has the resolution of this request, made at one of these times. */
+  function withResolution(found: StoredRow | null, at: ReadonlySet<Instant>): Row | null {
+    const row = readableRow(found)
+    const isOwn = (one: Resolution) =>
+      at.has(one.at) && one.by === request.by && one.reason === request.reason && one.state === request.state
+    return row?.resolutions.some(isOwn) ? row : null
+  }
 
   /**
    * A process of the run on this host shows that the run has not ended. A process of an earlier run says nothing about

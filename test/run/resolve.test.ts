@@ -52,6 +52,19 @@ test('a resolution whose answer is lost is recorded once', async () => {
   expect(await row()).toMatchObject({ state: 'FAILED', resolutions: [{ reason: 'word', afterAttempt: 1 }] })
 })
 
+test('a resolution whose answer is lost does not replace what another operator decided since', async () => {
+  const { time, resolve, row } = await staleSlot()
+  let lost = 0
+  const word = resolve('word', 'SKIPPED', {
+    fateOf: ({ verb }) =>
+      verb === 'put' && lost++ === 0 ? { kind: 'answerLost', afterMs: 5_000 } : { kind: 'answered' },
+  })
+  await time.run(time.clock().wait(1_000))
+  expect(await time.run(resolve('later', 'FAILED'))).toMatchObject({ kind: 'resolved', row: { state: 'FAILED' } })
+  expect(await time.run(word)).toMatchObject({ kind: 'resolved' })
+  expect(await row()).toMatchObject({ state: 'FAILED', resolutions: [{ reason: 'word' }, { reason: 'later' }] })
+})
+
 describe('the slot of a run that the operator knows to have ended', () => {
   /** A run that was killed after a minute, and whose lease holds for nine more. */
   async function killed(settings: RunSettings = {}) {
