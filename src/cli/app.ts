@@ -6,7 +6,7 @@ import { printable } from '../format/text.ts'
 import { openSink, type Sink } from '../process/log/sink.ts'
 import type { Stops } from '../process/signals.ts'
 import type { CommandContext } from './command.ts'
-import { checkBatch, checkBytes, checkNoBatch, unknownCommand } from './command-line.ts'
+import { checkBatch, checkBytes, checkEnvironmentBytes, checkNoBatch, unknownCommand } from './command-line.ts'
 import { COMMANDS, type CommandEntry, overview } from './command-table.ts'
 import { EXIT, exitCodeOfStop } from './exit.ts'
 import { hintAbout } from './lookup.ts'
@@ -32,6 +32,7 @@ export async function main(args: readonly string[], env: Environment, stops: Sto
     const split = args.indexOf('--')
     const [name, ...argv] = split === -1 ? args : args.slice(0, split)
     const rest = split === -1 ? null : args.slice(split + 1)
+    if (rest !== null) checkEnvironmentBytes(env)
     return await dispatch(name, { argv, rest, env, stops, sink })
   } catch (error) {
     if (error instanceof LedgerError) {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { type LedgerError, quote, usageError } from '../core/errors.ts'
 import { didYouMean, nearest } from '../core/near.ts'
+import type { Environment } from '../core/types.ts'
 import { COMMANDS, commandsMeant } from './command-table.ts'
 
 // The checks of a command line that do not depend on the options of a command.
@@ -59,16 +60,28 @@ export function checkNoBatch(name: string, [word]: readonly string[]): void {
  */
 export function checkBytes(args: readonly string[]): void {
   const changed = args.find((word) => word.includes('\ufffd'))
-  if (changed === undefined || isUtf8(ownCommandLine())) return
+  if (changed === undefined || isUtf8(ownBytes('cmdline'))) return
   throw usageError(
     `argument ${quote(changed)} is not valid UTF-8, so the batch would get a different text. Encode it in UTF-8.`,
   )
 }
 
-/** Returns the arguments of this process as bytes. The result is empty if the system does not provide them. */
-function ownCommandLine(): Buffer {
+/** Does the same for the environment, which the batch inherits. */
+export function checkEnvironmentBytes(env: Environment): void {
+  if (!Object.entries(env).some((entry) => entry.join('').includes('\ufffd'))) return
+  const entries = ownBytes('environ').toString('latin1').split('\0')
+  const changed = entries.find((entry) => !isUtf8(Buffer.from(entry, 'latin1')))
+  if (changed === undefined) return
+  const name = changed.split('=', 1)[0] ?? ''
+  throw usageError(
+    `environment variable ${quote(name)} is not valid UTF-8, so the batch would get a different text. Encode it in UTF-8, or remove it.`,
+  )
+}
+
+/** Returns a file about this process in /proc. The result is empty if the system does not provide it. */
+function ownBytes(name: 'cmdline' | 'environ'): Buffer {
   try {
-    return readFileSync('/proc/self/cmdline')
+    return readFileSync(`/proc/self/${name}`)
   } catch {
     return Buffer.alloc(0)
   }

@@ -1,7 +1,7 @@
 import type { RunOptions } from '../../api.ts'
 import { LedgerError, usageError } from '../../core/errors.ts'
 import type { Command, CommandContext } from '../command.ts'
-import { EXIT, exitCodeOfRun } from '../exit.ts'
+import { EXIT, exitCodeOfRun, exitCodeOfSignal } from '../exit.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { readEvent } from '../options/event.ts'
 import { variableOf } from '../options/options.ts'
@@ -20,7 +20,7 @@ const help = {
     ],
   ],
   notes: `COMMAND gets CRONLEDGER_RUN_TASK, _SLOT, _DATE, _LOCAL, _TIMEZONE, _KEY, _WINDOW_END, _ATTEMPT, _ID.
-Exit codes: that of COMMAND, or 128 + n after signal n; otherwise 0 duplicate or skipped, 64 usage, 65 refused, 70 internal error, 73 lease lost, 74 succeeded but not recorded, 75 ledger not reachable, 77 access denied, 78 no usable ledger, 124 timeout, 126 or 127 COMMAND cannot be run.`,
+Exit codes: that of COMMAND, or 128 + n after signal n; otherwise 0 duplicate, skipped or paused, 64 usage, 65 refused, 70 internal error, 73 lease lost, 74 succeeded but not recorded, 75 ledger not reachable, 77 access denied, 78 no usable ledger, 124 timeout, 126 or 127 COMMAND cannot be run.`,
 } as const
 
 export const run: Command = {
@@ -32,7 +32,14 @@ export const run: Command = {
       throw usageError('--catch-up and --force-slot cannot be used together. Leave one of them out.')
     }
     const runner = openRunner(help.name, values, context)
-    const options = await runOptions(values, stops.aborted)
+    const options = await runOptions(values, stops.aborted).catch((error: unknown) => {
+      if (stops.aborted.aborted) return null
+      throw error
+    })
+    if (options === null) {
+      context.sink.write('cronledger: not started: a signal stopped this run before it had read its event')
+      return exitCodeOfSignal(stops.first()?.signal ?? 'SIGTERM')
+    }
     const onDuplicate = values.exitOnDuplicate ?? RUN_OPTIONS.exitOnDuplicate.default
     const codes = { onDuplicate, onRunning: values.exitOnRunning ?? onDuplicate }
     try {

@@ -38,7 +38,8 @@ async function readStdin(stop: AbortSignal): Promise<string> {
     STDIN_TIMEOUT_MS,
   )
   const stopped = () => stdin.destroy(new Error('cronledger was told to stop'))
-  stop.addEventListener('abort', stopped, { once: true })
+  if (stop.aborted) stopped()
+  else stop.addEventListener('abort', stopped, { once: true })
   let text = ''
   try {
     for await (const chunk of stdin.setEncoding('utf8')) {

@@ -1,6 +1,6 @@
 // Also covers src/run/command.ts, since the work of a command is a process.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { cronledger, type Ended, type Loose, MAIN, NIGHTLY, type Options, scratch, start } from '../../support/cli.ts'
@@ -508,6 +508,20 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     expect(shell('a\\357\\277\\275b')).toMatchObject({ status: 0, stdout: 'a\ufffdb\n' })
   })
 
+  test('an environment variable that Node would change is refused', async () => {
+    const { store, path } = ledger()
+    const shell = (value: string) =>
+      spawnSync('sh', ['-c', `OUT_DIR="$(printf '${value}')" exec "$@"`, 'sh', process.execPath, MAIN, ...batch], {
+        encoding: 'utf8',
+      })
+    const batch = ['run', '--store', store, ...ok, '--', 'sh', '-c', 'echo "$OUT_DIR"']
+    const refused = shell('a\\244\\242')
+    expect(refused).toMatchObject({ status: 64, stdout: '' })
+    expect(refused.stderr).toMatch(/^cronledger: environment variable "OUT_DIR" is not valid UTF-8[^\n]*\n$/)
+    expect(existsSync(path)).toBe(false)
+    expect(shell('a\\357\\277\\275b')).toMatchObject({ status: 0, stdout: 'a\ufffdb\n' })
+  })
+
   test('a relative path in a folder that was deleted is not a ledger', () => {
     const gone = join(folder, 'gone')
     const args = ['run', '--store', 'file:x.db', ...ok, '--', 'echo', 'no']
@@ -558,17 +572,27 @@ describe('an event that never comes', () => {
     expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringMatching(/it is not a file/) })
   })
 
-  test('a stop ends the wait for standard input', async () => {
-    const { store } = ledger()
+  test('SIGTERM ends the wait for standard input: 143, one line, and nothing starts', async () => {
+    const { store, path } = ledger()
     const base = ['--store', store, ...NIGHTLY, '--event', '-']
     const running = start(['run', ...base, '--', 'echo', 'no'], { input: null })
-    // It has begun to read when it has opened standard input, which nothing tells: a signal before that counts as well.
+    while (!handlesStops(running.child.pid as number)) await new Promise(setImmediate)
     running.child.kill('SIGTERM')
-    const { code, stdout } = await running.ended
-    expect(stdout).toBe('')
-    expect([64, 143, null]).toContain(code)
+    expect(await running.ended).toEqual({
+      code: 143,
+      signal: null,
+      stdout: '',
+      stderr: 'cronledger: not started: a signal stopped this run before it had read its event\n',
+    })
+    expect(existsSync(path)).toBe(false)
   })
 })
+
+/** Returns whether the process handles SIGQUIT, the last stop signal that cronledger asks for. Node itself handles SIGTERM. */
+function handlesStops(pid: number): boolean {
+  const [, caught = '0'] = /^SigCgt:\s*(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return ((BigInt(`0x${caught}`) >> 2n) & 1n) === 1n
+}
 
 describe('under ECS', () => {
   const { awsvpc: _, ...texts } = FARGATE.ecs
