@@ -120,5 +120,5 @@ function faultOfAll(faults: ReadonlyMap<string, LedgerError>): LedgerError | nul
   const names = others.slice(0, MAX_NAMED).map(([name]) => name)
   const named = `${names.join(', ')}${others.length > MAX_NAMED ? ' and so on' : ''}`
   const more = others.length === 1 ? '1 other task' : `${others.length} other tasks`
-  return new LedgerError(kind, `${text.replace(/\.?$/, '.')} Nor can ${more}: ${named}.`)
+  return new LedgerError(kind, `${text.replace(/\.?$/, '.')} ${more} cannot be checked either: ${named}.`)
 }

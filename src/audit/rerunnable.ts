@@ -43,7 +43,7 @@ export async function* rerunnableSlots(
   deps: HistoryDeps,
 ): AsyncGenerator<RerunCandidate, void> {
   const now = deps.clock.now()
-  const { since, until } = readRange(known, settings, now)
+  const { since, until } = askedRange(known, settings, now)
   const only = readRerunnable(settings.only)
   const { skewMs } = settings
   const inForce = taskInForce(known, missedUntil({ now, ...expectedTimes(known, settings) }))
@@ -58,7 +58,7 @@ export async function* rerunnableSlots(
   }
 }
 
-function readRange(
+function askedRange(
   { schedules }: KnownTask,
   { from, to, only, retentionMs = Number.POSITIVE_INFINITY }: RerunnableSettings,
   now: Instant,

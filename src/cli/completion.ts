@@ -8,7 +8,7 @@ import { readOptions } from './options/arguments.ts'
 import { COMMON } from './options/options.ts'
 import { print } from './output.ts'
 
-type Commands = Readonly<Record<string, { load(): Promise<Command> }>>
+type CompletedCommands = Readonly<Record<string, { load(): Promise<Command> }>>
 
 const help = {
   name: 'completion',
@@ -31,7 +31,7 @@ const TASKS_TIMEOUT_MS = 1_000
  * Returns the `completion` command. Its script contains all words but the names of the tasks, for which it starts
  * cronledger. The script must be created again for a new version of cronledger.
  */
-export function completionOf(commands: Commands): Command {
+export function completionOf(commands: CompletedCommands): Command {
   return {
     help,
     async execute({ argv, env }: CommandContext) {
@@ -66,7 +66,7 @@ async function printTasks(argv: readonly string[], env: Environment): Promise<nu
  * words that may follow `$before`. With `tasks`, the names of the tasks may follow, too. A branch for a free text offers
  * nothing, so that the shell offers file names.
  */
-async function cases(commands: Commands): Promise<string> {
+async function cases(commands: CompletedCommands): Promise<string> {
   const lines: string[] = []
   for (const [name, { load }] of Object.entries(commands)) {
     const { options, takesTask } = (await load()).help

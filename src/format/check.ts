@@ -139,23 +139,26 @@ function stepsOfRerunnable(
   ledger: CheckedLedger,
 ): readonly NextStep[] {
   if (oldest === newest) return stepsOf(oldest, ledger)
-  const target = (found: TaskFinding) => ({ ...targetOf(found, ledger), schedule: givenSchedule(found, ledger) })
+  const target = (found: TaskFinding) => ({ ...findingTarget(found, ledger), schedule: givenSchedule(found, ledger) })
   const end = newest.slot + 1000
   const isSeen = newestTried === null || newestTried === newestStale
-  const look = isSeen ? [] : [lookStep(targetOf(newestTried, ledger), 'check the latest log')]
+  const look = isSeen ? [] : [lookStep(findingTarget(newestTried, ledger), 'check the latest log')]
   if (newestStale === null) return [...look, ...rangeSteps(target(oldest), end)]
   return [
     ...look,
-    { ...showStep('see the latest stale slot', target(newestStale)), note: STALE_NOTE },
+    { ...showStep('see the latest stale slot', target(newestStale)), note: STALE_SLOTS_NOTE },
     ...(oldestKnown === null ? [] : rangeSteps(target(oldestKnown), end, ['missed', 'failed'])),
   ]
 }
 
-const STALE_NOTE = 'The work of a stale slot may already be done. Look at each of them before you run it again.'
+const STALE_SLOTS_NOTE =
+  'The batch of a stale slot may still be running, or its work may be done. Look at each of them before you run it again.'
 
 /** The slot needs a decision of its own, so its rerun is not beside the reruns of other slots. */
 function stepsOfLeftOut(found: TaskFinding, ledger: CheckedLedger, isAlone: boolean): readonly NextStep[] {
-  return isAlone ? stepsOf(found, ledger) : [showStep('see the slot that a range leaves out', targetOf(found, ledger))]
+  return isAlone
+    ? stepsOf(found, ledger)
+    : [showStep('see the slot that a range leaves out', findingTarget(found, ledger))]
 }
 
 /** Returns a finding as a JSON object for programs. */
@@ -198,7 +201,7 @@ export function findingObject(found: TaskFinding, now: Instant, ledger: CheckedL
 }
 
 function stepsOf(found: TaskFinding, ledger: CheckedLedger): readonly NextStep[] {
-  const target = targetOf(found, ledger)
+  const target = findingTarget(found, ledger)
   switch (found.kind) {
     case 'failed':
     case 'stale':
@@ -218,7 +221,7 @@ function rowOf(found: TaskFinding): Row | null {
 }
 
 /** The row has the schedule of its slot. A missed slot may be one of an earlier schedule, which the task record knows. */
-function targetOf(found: TaskFinding, ledger: CheckedLedger): StepTarget {
+function findingTarget(found: TaskFinding, ledger: CheckedLedger): StepTarget {
   const { task, slot, ecs, otherSchedule } = found
   const row = rowOf(found)
   const schedule = row?.schedule ?? givenSchedule(found, ledger)

@@ -28,7 +28,7 @@ export function showText(row: StoredRow, now: Instant, skewMs: number, record: O
       ]
     : [
         titleOf(row),
-        ...factLines(row, now, skewMs, record),
+        ...rowFacts(row, now, skewMs, record),
         ...['', 'TIMELINE (UTC)', ...timelineLines(row)],
         ...todoLines(record.todo),
       ]
@@ -105,7 +105,7 @@ export function slotFacts(
   }
 }
 
-function factLines(row: Row, now: Instant, skewMs: number, { found = null, doneByMsOf }: OfRecord): string[] {
+function rowFacts(row: Row, now: Instant, skewMs: number, { found = null, doneByMsOf }: OfRecord): string[] {
   const facts = {
     ...slotFacts(row, now, skewMs, doneByMsOf),
     ...(found !== null && { 'not expected': notExpectedText(found, row.schedule.zone) }),

@@ -20,7 +20,7 @@ export const systemClock: Clock = {
   async wait(ms, signal) {
     const untilMs = monotonicMs() + ms
     for (let leftMs = ms; leftMs > 0 && !signal?.aborted; leftMs = untilMs - monotonicMs()) {
-      await pause(Math.min(leftMs, LONGEST_TIMER_MS), signal)
+      await wait(Math.min(leftMs, LONGEST_TIMER_MS), signal)
     }
   },
 }
@@ -29,7 +29,7 @@ export const systemClock: Clock = {
  * Waits without `timers/promises`, which ends an aborted wait with an error. That error costs more than everything else
  * in a deadline that is met.
  */
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {
       clearTimeout(timer)

@@ -38,7 +38,7 @@ export function usualLedgerTimeoutMs(store: string): number {
  * values.
  */
 export function readSettings(settings: RunSettings): Settings {
-  const filled = fillIn(settings)
+  const filled = withDefaults(settings)
   const { maxAttempts, overlap, leaseMs } = filled
   checkTimes(filled, settings)
   if (filled.owner !== null) checkOwner(filled.owner)
@@ -114,7 +114,7 @@ function checkAlone({ maxAttempts, overlap }: TableSettings): void {
   }
 }
 
-function fillIn(settings: RunSettings): TableSettings {
+function withDefaults(settings: RunSettings): TableSettings {
   const given: Readonly<Record<string, unknown>> = settings
   const entries = Object.entries<OptionSpec>(SETTINGS).map(([name, spec]) => [
     name,

@@ -81,7 +81,9 @@ describe('the next steps for several slots of a task', () => {
     expect(show).toContain('show --store dynamodb:ledger --task nightly --slot 2026-11-22T03:00:00Z')
     for (const line of [list, run])
       expect(line).toContain('--from 2026-11-23T03:00:00Z --to 2026-11-24T03:00:01Z --only missed,failed')
-    expect(note).toBe('  The work of a stale slot may already be done. Look at each of them before you run it again.')
+    expect(note).toBe(
+      '  The batch of a stale slot may still be running, or its work may be done. Look at each of them before you run it again.',
+    )
   })
 
   test('on ECS, a stale slot is not the oldest one to run', () => {
@@ -99,7 +101,7 @@ describe('the next steps for several slots of a task', () => {
       '',
       row.task,
       '  see the latest stale slot',
-      '  The work of a stale slot may already be done. Look at each of them before you run it again.',
+      '  The batch of a stale slot may still be running, or its work may be done. Look at each of them before you run it again.',
     ])
   })
 

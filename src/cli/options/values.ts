@@ -22,7 +22,7 @@ export function readValue(name: string, spec: OptionSpec, text: string): OptionV
       return words.map((word) => oneOf(name, word, spec.choices, ', or several of them with commas'))
     }
     case 'switch':
-      return readSwitch(name, text)
+      return switchValue(name, text)
     case 'duration':
     case 'integer': {
       const value = spec.kind === 'duration' ? parseDuration(text, name) : readInteger(name, text, spec)
@@ -33,7 +33,7 @@ export function readValue(name: string, spec: OptionSpec, text: string): OptionV
 }
 
 /** Reads `true`, `false` and their usual other words. Throws a usage error for any other text. */
-function readSwitch(name: string, text: string): boolean {
+function switchValue(name: string, text: string): boolean {
   if (/^(true|1|yes|on)$/i.test(text)) return true
   if (/^(false|0|no|off)$/i.test(text)) return false
   throw usageError(`${name} ${quote(text)} is not allowed. Use true or false.`)

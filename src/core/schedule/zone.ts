@@ -51,14 +51,14 @@ const UTC_NAMES: ReadonlySet<string> = new Set(
 const ALWAYS: Piece = { from: -8.64e12, to: 8.64e12, offset: 0 }
 
 /** The default zone, which does not need ICU. The first use of ICU in a process takes 9 ms and 8 MB. */
-const UTC: Zone = { pieceAt: () => ALWAYS }
+const UTC_ZONE: Zone = { pieceAt: () => ALWAYS }
 
 /**
  * Returns the clocks of a zone. Throws a usage error unless `name` is an IANA name. The name is used as it is written,
  * because ICU's own spelling differs between versions.
  */
 export function openZone(name: string): Zone {
-  if (name === 'UTC') return UTC
+  if (name === 'UTC') return UTC_ZONE
   if (!isZone(name)) {
     throw usageError(`timezone ${quote(name)} is not an IANA time zone name. ${zoneAdvice(name, isZone)}`)
   }

@@ -100,13 +100,13 @@ function notRunIn(
 ): ExplainedSwitch['notRun'] {
   const budget = { left: MAX_VISITED }
   const slots = affected.flatMap((one): readonly SwitchSlot[] => [
-    ...[...slotsIn(to, one.period, 'before', at, budget)].slice(-count).map(slotOf('to', one)),
-    ...[...slotsIn(from, one.period, 'after', at, budget)].slice(0, count).map(slotOf('from', one)),
+    ...[...slotsIn(to, one.period, 'before', at, budget)].slice(-count).map(switchSlot('to', one)),
+    ...[...slotsIn(from, one.period, 'after', at, budget)].slice(0, count).map(switchSlot('from', one)),
   ])
   return slots.sort((one, other) => one.slot - other.slot)
 }
 
-function slotOf(schedule: SwitchSlot['schedule'], affected: AffectedPeriod): (slot: Instant) => SwitchSlot {
+function switchSlot(schedule: SwitchSlot['schedule'], affected: AffectedPeriod): (slot: Instant) => SwitchSlot {
   return (slot) => ({ slot, schedule, affected })
 }
 

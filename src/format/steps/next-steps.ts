@@ -89,6 +89,16 @@ export function decisionSteps(target: StepTarget): readonly NextStep[] {
   return [lookStep(target), ...againSteps('run it again', target)]
 }
 
+/**
+ * Returns the steps for an attempt that ended without success, if that may not be recorded. The lease of its run may still
+ * hold: no other run can start before it ends, and a resolution must name the run.
+ */
+export function unrecordedSteps(target: StepTarget, run: string, hasStarted: boolean): readonly NextStep[] {
+  const see = [showStep('see what is recorded', target), ...(hasStarted ? logSteps('check its log', target) : [])]
+  if (!hasStarted) return [...see, rerunStep('run it when its lease has ended', target)]
+  return [...see, ...againSteps('run it again when its lease has ended', target, run)]
+}
+
 /** Returns the steps for a slot that needs attention, for a reader who sees its record already. */
 export function attentionSteps(status: Status | null, target: StepTarget): readonly NextStep[] {
   switch (status) {
@@ -108,13 +118,18 @@ export function attentionSteps(status: Status | null, target: StepTarget): reado
   }
 }
 
-const STALE_NOTE = 'Its work may already be done: look at its log and at the data before you run it again.'
+const STALE_NOTE =
+  'It may still be running, or its work may be done: look at its log and at the data before you run it again.'
 
-/** A slot that completed before a force failed in it needs no other run, so its rerun comes last and says so. */
-function againSteps(what: string, target: StepTarget): readonly [NextStep, NextStep] {
+/**
+ * A slot that completed before a force failed in it needs no other run, so its rerun comes last and says so. `run` is the
+ * run that has ended, if its lease may still hold.
+ */
+function againSteps(what: string, target: StepTarget, run?: string): readonly [NextStep, NextStep] {
+  const complete = (text: string) => resolveStep(text, target, 'completed', REASON_PLACEHOLDER, run)
   if (target.only?.includes('completed'))
-    return [resolveStep('mark it as completed', target), rerunStep('or run it again although it has completed', target)]
-  return [rerunStep(what, target), resolveStep('or mark it as completed', target)]
+    return [complete('mark it as completed'), rerunStep('or run it again although it has completed', target)]
+  return [rerunStep(what, target), complete('or mark it as completed')]
 }
 
 /**

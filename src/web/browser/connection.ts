@@ -51,7 +51,7 @@ export function openConnection(tryNow: () => void): ConnectionBanner {
       const again = wasAsked ? `The last try was at ${clockText(new Date())}.` : ''
       const text = `${problem ?? ''} ${again}`
       // A screen reader reads the status each time it is set.
-      if (text !== told) status?.replaceChildren(...statusOf(problem), again)
+      if (text !== told) status?.replaceChildren(...statusParts(problem), again)
       told = text
       const tick = () => {
         const age = problem === null ? '' : `That was ${textOf(Date.now() - shownAtMs)} ago. `
@@ -66,7 +66,7 @@ export function openConnection(tryNow: () => void): ConnectionBanner {
   }
 }
 
-function statusOf(problem: string | null): readonly (string | Node)[] {
+function statusParts(problem: string | null): readonly (string | Node)[] {
   return problem === null ? [] : [`${problem} The page shows the ledger as of `, shownAt(), '. ']
 }
 

@@ -19,12 +19,12 @@ export function startSearch(): void {
     asked.abort()
     setAddress(input.value.trim())
     if (hasAllOf(input.value)) {
-      show(input.value)
+      showMatches(input.value)
       return
     }
     asked = new AbortController()
     const { signal } = asked
-    timer = setTimeout(() => void load(signal).then((isLoaded) => isLoaded && show(input.value)), PAUSE_MS)
+    timer = setTimeout(() => void load(signal).then((isLoaded) => isLoaded && showMatches(input.value)), PAUSE_MS)
   })
   // The answer to a refresh that began before the last letter has rows that the search has already hidden.
   new MutationObserver(() => hide(input.value)).observe(main, { childList: true, subtree: true })
@@ -38,7 +38,7 @@ function hasAllOf(text: string): boolean {
 }
 
 /** Shows the tasks with this text in their name, and says how many there are. A screen reader reads the number. */
-function show(text: string): void {
+function showMatches(text: string): void {
   const { found, all } = hide(text)
   const output = document.getElementById('found')
   if (output) output.textContent = text.trim() === '' ? '' : `${found} of ${all} tasks`

@@ -40,7 +40,7 @@ export async function checkSetup(options: SetupCheckOptions, env: Environment): 
       yield finding
     }
   }
-  await printAll(options.json ? jsonArray(counted(), findingJson) : lines(counted()), { toTheEnd: true })
+  await printAll(options.json ? jsonArray(counted(), setupFindingJson) : lines(counted()), { toTheEnd: true })
   const gravest = GRAVEST_FIRST.find((kind) => found.has(kind))
   return gravest === undefined ? EXIT.ok : EXIT[gravest]
 }
@@ -52,6 +52,6 @@ async function* lines(findings: AsyncIterable<SetupFinding>) {
 }
 
 /** Returns a finding as a JSON object for programs. `problem` is null if the check passed. */
-function findingJson({ what, wrong, text }: SetupFinding): string {
+function setupFindingJson({ what, wrong, text }: SetupFinding): string {
   return safeJson({ what, ok: wrong === null, problem: wrong, text })
 }

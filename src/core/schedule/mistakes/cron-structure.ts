@@ -5,11 +5,11 @@ import type { Mistake } from './mistake.ts'
 /** Finds fields of crontab in `cron(…)`, fields of `cron(…)` or of Quartz in a crontab, and a field too many. */
 export function cronMistake(text: string): Mistake | null {
   const inside = /^cron\((.*)\)$/.exec(text)?.[1]
-  if (inside !== undefined) return inCron(fieldsOf(inside))
-  return /[()@]/.test(text) ? null : inCrontab(fieldsOf(text))
+  if (inside !== undefined) return inCron(cronFields(inside))
+  return /[()@]/.test(text) ? null : inCrontab(cronFields(text))
 }
 
-function fieldsOf(text: string): readonly string[] {
+function cronFields(text: string): readonly string[] {
   return text.trim().split(/[ \t]+/)
 }
 

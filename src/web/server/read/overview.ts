@@ -31,7 +31,7 @@ import {
 } from './reading.ts'
 
 /** How many tasks one page shows. A person can scroll through them, and memory can hold them with all their cells. */
-const TASKS_PER_PAGE = 200
+const TASKS_SHOWN = 200
 
 /** How many slots a page reads in total, and of one task at most and at least. */
 const MAX_SLOTS_OF_ALL = 40_000
@@ -78,9 +78,9 @@ export async function readOverview(
   const span = parseSpan(query.span)
   const state = parseTaskState(query.status)
   const found = await listTasks(query, reading)
-  const isLarge = found.length > TASKS_PER_PAGE || Boolean(query.after)
+  const isLarge = found.length > TASKS_SHOWN || Boolean(query.after)
   const known = isLarge && state !== null ? await withState(query, state, needs, reading) : found
-  const shown = known.slice(0, TASKS_PER_PAGE)
+  const shown = known.slice(0, TASKS_SHOWN)
   const axis = axisUntil(reading.now, commonZone(shown.map(({ schedules }) => clockOf(schedules.at(-1)?.spec))), span)
   const lines: TaskLine[] = []
   for await (const line of readLines(readAll(shown, reading), axis, slotsPerTask(shown.length), reading))
@@ -129,7 +129,7 @@ async function listTasks(
     if (after !== undefined && task.task <= after) continue
     if (!task.task.toLowerCase().includes(part) || !isWanted(task)) continue
     known.push(task)
-    if (known.length > TASKS_PER_PAGE) break
+    if (known.length > TASKS_SHOWN) break
   }
   return known
 }

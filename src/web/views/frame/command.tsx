@@ -14,7 +14,7 @@ interface CommandProps {
  * A command to copy. Inside of a `<section class="commands">`, the script adds the fields that fill in the placeholders.
  * See browser/fill.ts.
  */
-export function Command({ what, command, note, live }: CommandProps) {
+export function CommandToCopy({ what, command, note, live }: CommandProps) {
   return (
     <div class="remedy">
       <p>{what}</p>

@@ -133,7 +133,7 @@ type Choice = readonly [room: number, text: string]
  */
 export function labelsOf({ clock, stepMs, columns }: Axis): readonly (string | null)[] {
   const starts = columns.map(({ from }) => clock.time(from))
-  const keys = starts.map((text) => groupOf(text, stepMs))
+  const keys = starts.map((text) => keyOfGroup(text, stepMs))
   let isFirst = true
   return starts.map((text, index) => {
     if (index > 0 && keys[index] === keys[index - 1]) return null
@@ -147,7 +147,7 @@ export function labelsOf({ clock, stepMs, columns }: Axis): readonly (string | n
 }
 
 /** Returns what the columns of one label have in common. `text` is the local time at which a column begins. */
-function groupOf(text: string, stepMs: number): string {
+function keyOfGroup(text: string, stepMs: number): string {
   if (stepMs < HOUR_MS) return `${text.slice(0, 10)} ${Math.floor(Number(text.slice(11, 13)) / 4)}`
   if (stepMs < DAY_MS) return text.slice(0, 10)
   if (stepMs < WEEK_MS) return String(Math.floor((Date.parse(text.slice(0, 10)) + TO_MONDAY_MS) / WEEK_MS))

@@ -4,11 +4,11 @@ import { countsText } from '../../../format/check.ts'
 import { firstRunCommand } from '../../../format/command-line.ts'
 import { printable } from '../../../format/text.ts'
 import { Sign } from '../frame/badge.tsx'
-import { Command } from '../frame/command.tsx'
+import { CommandToCopy } from '../frame/command.tsx'
 import { Heading, type HeadingLevel } from '../frame/document.tsx'
 import type { Links } from '../frame/links.ts'
 import { ageText, Time } from '../frame/time.tsx'
-import { wallClock } from '../frame/wall-clock.ts'
+import { UTC, wallClock } from '../frame/wall-clock.ts'
 import type { KindsOfTasks } from './order.ts'
 import type { Outage } from './outage.ts'
 import { OutageLine } from './outage-line.tsx'
@@ -41,8 +41,6 @@ export interface Needs {
   /** Why the answer is incomplete, task by task. Empty when it is complete. */
   readonly problems: readonly string[]
 }
-
-const UTC = wallClock('UTC')
 
 /** How many tasks the top of the page names, one a line. The others are one click away. */
 const NAMED = 8
@@ -151,7 +149,7 @@ function EmptyLedger({ store, level, live }: Pick<SummaryProps, 'store' | 'level
         No tasks yet
       </Heading>
       <p>A task appears here after its first run. To run one, replace YOUR_COMMAND with the command of your batch:</p>
-      <Command
+      <CommandToCopy
         what="Run a batch at most once for each slot of its schedule"
         command={firstRunCommand(store, 'nightly')}
         live={live}

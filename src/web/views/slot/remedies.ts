@@ -36,16 +36,16 @@ export function remediesOf(status: Status, target: StepTarget, now: Instant): re
   }))
   switch (status) {
     case 'missed':
-      return [rerun('Run it now', target), completed, skipped]
+      return [rerunRemedy('Run it now', target), completed, skipped]
     case 'failed':
     case 'stale':
       // The work of a slot that completed once was done, so this is the likeliest thing to record.
-      if (target.only !== undefined) return [...log, completed, rerun('Run it again', target)]
-      return [...log, rerun('Run it again', target), completed, skipped]
+      if (target.only !== undefined) return [...log, completed, rerunRemedy('Run it again', target)]
+      return [...log, rerunRemedy('Run it again', target), completed, skipped]
     case 'scheduled':
-      return target.slot > now ? [skipped] : [rerun('Run it now', target), skipped]
+      return target.slot > now ? [skipped] : [rerunRemedy('Run it now', target), skipped]
     case 'overdue':
-      if (target.attempt === undefined) return [rerun('Run it now', target), completed, skipped]
+      if (target.attempt === undefined) return [rerunRemedy('Run it now', target), completed, skipped]
       return [
         ...log,
         show('See what happened', 'If it runs or waits, it can be resolved or run again only after it has ended.'),
@@ -56,14 +56,14 @@ export function remediesOf(status: Status, target: StepTarget, now: Instant): re
     case 'skipped':
     case 'completed':
       // A future slot that was completed or skipped needs no action, and a run would have nothing to work on yet.
-      return target.slot > now ? [] : [rerun('Run it again', target)]
+      return target.slot > now ? [] : [rerunRemedy('Run it again', target)]
     case 'unknown':
       return [show('Show it with a newer version', 'Update cronledger first.')]
   }
 }
 
 /** We must warn about a slot that has completed, also if a later attempt failed. */
-function rerun(what: string, target: StepTarget): Remedy {
+function rerunRemedy(what: string, target: StepTarget): Remedy {
   const isDone = target.only !== undefined
   const step = rerunStep(isDone ? 'Run it again although it has completed' : what, target)
   const notes = [isDone && COMPLETED_NOTE, target.ecs !== null && ecsNote(step.command, target.ecs.taskDefinition)]

@@ -1,4 +1,4 @@
-import { Command } from '../frame/command.tsx'
+import { CommandToCopy } from '../frame/command.tsx'
 import { Heading, type HeadingLevel } from '../frame/document.tsx'
 import { LogLink } from './log-link.tsx'
 import type { Remedy } from './remedies.ts'
@@ -40,7 +40,7 @@ export function Remedies({ remedies, isNeeded, level, live }: RemediesProps) {
 function RemedyCommand({ remedy: { what, command, note, ecs }, live }: { remedy: Remedy; live: boolean }) {
   return (
     <>
-      <Command what={what} command={command} note={note} live={live} />
+      <CommandToCopy what={what} command={command} note={note} live={live} />
       {ecs && (
         <p>
           <LogLink ecs={ecs} text="Open this log in CloudWatch Logs" />

@@ -17,7 +17,7 @@ type SentencePart = string | { readonly at: Instant }
  */
 export function whyParts(record: SlotWithStatus, now: Instant): readonly SentencePart[] {
   const { slot, row, status } = record
-  if (row === null) return [absentText(slot, status, now)]
+  if (row === null) return [whyNoRow(slot, status, now)]
   if (isNewerSchema(row))
     return [
       `A newer version of cronledger wrote this record (schema ${row.schemaVersion}). Update cronledger to read it.`,
@@ -32,7 +32,7 @@ export function whyText(record: SlotWithStatus, now: Instant, clock: WallClock):
     .join('')
 }
 
-function absentText(slot: Instant, status: SlotWithStatus['status'], now: Instant): string {
+function whyNoRow(slot: Instant, status: SlotWithStatus['status'], now: Instant): string {
   if (slot > now) return `It is due in ${elapsed(slot - now)}. Nothing to do.`
   const due = `It was due ${elapsed(now - slot)} ago`
   switch (status) {

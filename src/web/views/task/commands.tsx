@@ -1,5 +1,5 @@
 import type { NextStep } from '../../../format/steps/step.ts'
-import { Command } from '../frame/command.tsx'
+import { CommandToCopy } from '../frame/command.tsx'
 import type { Links } from '../frame/links.ts'
 import { Time } from '../frame/time.tsx'
 import type { WallClock } from '../frame/wall-clock.ts'
@@ -38,13 +38,13 @@ export function Commands({ name, steps: { rerun, task }, clock, links }: Command
             )}
           </h3>
           {steps.map((step) => (
-            <Command {...step} what={capital(step.what)} live />
+            <CommandToCopy {...step} what={capital(step.what)} live />
           ))}
         </>
       ))}
       {rerun.length > 0 && task.length > 0 && <h3>The task</h3>}
       {task.map((step) => (
-        <Command {...step} live />
+        <CommandToCopy {...step} live />
       ))}
     </section>
   )

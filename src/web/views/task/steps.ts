@@ -31,7 +31,7 @@ export interface SlotSteps {
  * needs a decision of its own. A stale slot stands alone for the same reason, and only the newest one is shown.
  */
 export function rerunSteps(slots: readonly SlotToRun[]): readonly SlotSteps[] {
-  const open = slots.filter(isOpen).toSorted((one, other) => one.slot - other.slot)
+  const open = slots.filter(isOpenSlot).toSorted((one, other) => one.slot - other.slot)
   const stale = open.filter(({ status }) => status === 'stale')
   const known = open.filter(({ status }) => status !== 'stale')
   const [oldest, newest, newestStale] = [known[0], known.at(-1), stale.at(-1)]
@@ -58,7 +58,7 @@ export function rerunSteps(slots: readonly SlotToRun[]): readonly SlotSteps[] {
 const TITLES = { missed: 'Missed slot', failed: 'Failed slot', stale: 'Stale slot' } as const
 type OpenSlot = SlotToRun<keyof typeof TITLES>
 
-function isOpen(one: SlotToRun): one is OpenSlot {
+function isOpenSlot(one: SlotToRun): one is OpenSlot {
   return isKeyOf(one.status, TITLES) && one.target.only === undefined
 }
 

@@ -70,7 +70,7 @@ describe('the commands for the slots that need attention', () => {
       ['Stale slot', NEWEST - 3_600_000],
     ])
     expect(groups[0]?.steps.every(({ command }) => command.includes('--only missed,failed'))).toBe(true)
-    expect(groups[1]?.steps[0]?.note).toMatch(/^Its work may already be done/)
+    expect(groups[1]?.steps[0]?.note).toMatch(/^It may still be running, or its work may be done/)
   })
 
   test('leave out a slot that completed before a force failed in it', () => {

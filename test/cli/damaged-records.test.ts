@@ -51,7 +51,7 @@ test('check names all tasks whose records cannot be read', async () => {
   const store = await ledgerWith('records', DAMAGED_ROW, DAMAGED_RECORD)
   const { code, stdout, stderr } = await check(store)
   expect(failedTasks(stdout)).toEqual(['a', 'c', 'e', 'f', 'g'])
-  expect(stderr).toMatch(/^cronledger: task b cannot be checked: .+\. Nor can 1 other task: d\.\n$/)
+  expect(stderr).toMatch(/^cronledger: task b cannot be checked: .+\. 1 other task cannot be checked either: d\.\n$/)
   expect(code).toBe(78)
 })
 
@@ -63,7 +63,7 @@ test('check names the tasks whose record or row is not JSON', async () => {
   const { code, stdout, stderr } = await check(await ledgerWith('cut', ...cut))
   expect(failedTasks(stdout)).toEqual(['a', 'c', 'e', 'f', 'g'])
   expect(stderr).toBe(
-    'cronledger: task b cannot be checked: the record of task b is damaged: all of it is "cut off", but must be an object. Correct it in the ledger. Nor can 1 other task: d.\n',
+    'cronledger: task b cannot be checked: the record of task b is damaged: all of it is "cut off", but must be an object. Correct it in the ledger. 1 other task cannot be checked either: d.\n',
   )
   expect(code).toBe(78)
 })
