@@ -28,7 +28,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   },
   check: {
     group: 'See what happened',
-    summary: 'Find missed, failed, stale and late slots; exit 1 if there are any',
+    summary: 'Find missed, failed, stale, overdue and late slots; exit 1 if there are any',
     load: async () => (await import('./commands/check.ts')).check,
   },
   tasks: {

@@ -10,6 +10,10 @@ import type { Stops } from '../process/signals.ts'
  */
 export const EXIT = {
   ok: 0,
+  /** `check` found something, so that it can be used as a dead man's switch. */
+  found: 1,
+  /** `show` has nothing to show, so that `if cronledger show …` tests whether anything is recorded. */
+  noRow: 1,
   usage: 64,
   refused: 65,
   bug: 70,

@@ -39,9 +39,9 @@ export type FinishResult =
 
 /**
  * Why a lease is lost: another run took the slot over, an operator resolved the slot, the row was deleted, the lease was not
- * renewed in time, or another slot of the task holds the overlap lock (`turn`).
+ * renewed in time, or another slot of the task holds the overlap lock (`overlap`).
  */
-export type LeaseLossCause = 'taken' | 'resolved' | 'deleted' | 'expired' | 'turn'
+export type LeaseLossCause = 'taken' | 'resolved' | 'deleted' | 'expired' | 'overlap'
 
 /** The events that a run emits, one for each transition. The log and the metrics are made from these events. */
 export type RunEvent =
@@ -99,7 +99,10 @@ export type RunEvent =
    * slot is known to be free again.
    */
   | { readonly event: 'withdrawn'; readonly certain: boolean; readonly detail: string }
-  /** The ledger cannot be used, for example because access is denied or the table does not exist. Nothing started. */
+  /**
+   * The ledger cannot be used, for example because access is denied or the table does not exist. Nothing was started in
+   * the slot of this trigger. With a catch-up, missed slots may have been run before.
+   */
   | { readonly event: 'unusable'; readonly detail: string }
   /** The first renewal that got no answer. The lease runs out unless a later renewal is answered. */
   | { readonly event: 'renewal-failed'; readonly detail: string }

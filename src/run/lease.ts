@@ -82,7 +82,7 @@ export function keepLease(
   preparedAtMs: number,
   settings: LeaseSettings,
   io: LeaseIo,
-  checkLock: CheckLock = async () => ({ kind: 'mine' }),
+  checkLock: CheckLock,
 ): Lease {
   const owned = ownRow(row, preparedAtMs, settings, io, checkLock)
   const lost = new AbortController()
@@ -194,7 +194,7 @@ function ownRow(
     lossBy(written) {
       const killInMs = settings.killAfterMs
       if (written.kind === 'lost') return { cause: causeOf(written.found, attemptCount(current)), killInMs }
-      return hasLostLock ? { cause: 'turn', killInMs } : null
+      return hasLostLock ? { cause: 'overlap', killInMs } : null
     },
   }
 }

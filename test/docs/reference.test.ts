@@ -1,6 +1,7 @@
 // The reference pages must name everything that the code has.
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { run } from '../../src/cli/commands/run.ts'
 import { EXIT } from '../../src/cli/exit.ts'
 import { isRecord } from '../../src/core/objects.ts'
 import { EVENT_TIME_SOURCES, OUTCOMES, STATES } from '../../src/core/types.ts'
@@ -25,7 +26,17 @@ function membersOf(schema: unknown): readonly string[] {
 }
 
 test('the page of exit codes has each code of cronledger', () => {
-  for (const code of Object.values(EXIT)) expect(page('exit-codes')).toMatch(new RegExp(`^\\| ${code} \\|`, 'm'))
+  const { found, noRow, ...ofRun } = EXIT
+  for (const code of Object.values(ofRun)) expect(page('exit-codes')).toMatch(new RegExp(`^\\| ${code} \\|`, 'm'))
+  expect(page('exit-codes')).toContain(`| \`check\` | ${found} |`)
+  expect(page('exit-codes')).toContain(`| \`show\` | ${noRow} |`)
+})
+
+test('the help of run has each exit code of cronledger', () => {
+  const { found, noRow, ...ofRun } = EXIT
+  const { notes } = run.help
+  const listed = notes?.slice(notes.indexOf('Exit codes:')) ?? ''
+  for (const code of Object.values(ofRun)) expect(listed).toMatch(new RegExp(`[ ,]${code} `))
 })
 
 describe('the page of events', () => {

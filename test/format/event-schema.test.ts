@@ -115,7 +115,7 @@ const EVENTS: { readonly [Kind in RunEvent['event']]: readonly Extract<RunEvent,
   unusable: [{ event: 'unusable', detail }],
   'renewal-failed': [{ event: 'renewal-failed', detail }],
   'renewal-recovered': [{ event: 'renewal-recovered' }],
-  'lease-lost': (['taken', 'resolved', 'deleted', 'expired', 'turn'] as const).map((cause) => ({
+  'lease-lost': (['taken', 'resolved', 'deleted', 'expired', 'overlap'] as const).map((cause) => ({
     event: 'lease-lost',
     cause,
   })),

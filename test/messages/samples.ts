@@ -109,7 +109,7 @@ const LOSSES: Readonly<Record<LeaseLossCause, true>> = {
   resolved: true,
   deleted: true,
   expired: true,
-  turn: true,
+  overlap: true,
 }
 
 const entries = <Key extends string, Value>(table: Readonly<Record<Key, Value>>) =>

@@ -82,9 +82,6 @@ const help = {
   notes: 'Exit codes: 0 nothing found, 1 something found, otherwise as in run.',
 } as const
 
-/** The exit code if something was found, for use as a dead man's switch. */
-const FOUND = 1
-
 export const check: Command = {
   help,
   async execute(context: CommandContext) {
@@ -105,7 +102,7 @@ export const check: Command = {
     const asking = { ledger, options, now, progress }
     const hasFound =
       format === 'openmetrics' ? await printMetrics(asking, argv) : await printFindings(asking, values, format, context)
-    return hasFound ? FOUND : EXIT.ok
+    return hasFound ? EXIT.found : EXIT.ok
   },
 }
 

@@ -5,7 +5,7 @@ import { type OptionTable, optionName } from '../../core/option.ts'
 import { isNewerSchema, readableRow } from '../../core/row/status.ts'
 import { isMissed } from '../../core/task/expected-slots.ts'
 import { expectedTimes } from '../../core/task/task-record.ts'
-import { type Environment, type Instant, STATUSES, type Status } from '../../core/types.ts'
+import { type Instant, STATUSES, type Status } from '../../core/types.ts'
 import { firstRunText } from '../../format/command-line.ts'
 import { HISTORY_FORMATS, type HistoryFormat, historyText } from '../../format/history.ts'
 import { type HistoryItem, statusOfItem } from '../../format/row.ts'
@@ -19,7 +19,7 @@ import { checkTaskIsKnown, readRange, recordOf } from '../lookup.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { DUE_BY, withDueBy, withTimes } from '../options/due-by.ts'
 import { formatOf } from '../options/format.ts'
-import { COMMON, variableOf } from '../options/options.ts'
+import { COMMON } from '../options/options.ts'
 import { grouped, PATIENCE_MS, printAll, screenOf } from '../output.ts'
 
 /** A history has no slot that is only scheduled: it lists the rows, and the slots that were missed. */
@@ -55,7 +55,10 @@ const help = {
   takesTask: true,
   examples: [
     ['cronledger history nightly --store dynamodb:cronledger --limit 7', 'the last seven slots'],
-    ['cronledger history … --status missed,failed,stale', 'what went wrong in the last seven days, in all tasks'],
+    [
+      'cronledger history … --status missed,failed,stale,overdue',
+      'what went wrong in the last seven days, in all tasks',
+    ],
     ['cronledger history … --since 30d --status failed --all', 'all failures of the last thirty days'],
     ['cronledger history nightly … --all --format csv > nightly.csv', 'all slots, for a spreadsheet'],
   ],
@@ -67,8 +70,7 @@ type HistoryValues = Values<typeof OPTIONS>
 
 export const history: Command = {
   help,
-  async execute({ argv: given, env: variables, sink }: CommandContext) {
-    const { argv, env } = withStatusNames(given, variables)
+  async execute({ argv, env, sink }: CommandContext) {
     const values = withTimes(withDueBy(readOptions(help, argv, env), { argv, env }), { argv, env })
     const format = formatOf<HistoryFormat>(values, argv, OPTIONS.format.default)
     // A row does not store the skew of its run. Most runs have the default, and only the output depends on it.
@@ -103,26 +105,6 @@ export const history: Command = {
     if (isCut) sink.write(`cronledger: only the newest ${limit} slots are shown. Use --all to show all of them.`)
     return EXIT.ok
   },
-}
-
-/**
- * Returns the options with the names that they have today. Scripts may use the older ones: `--state`, and `pending` for
- * an attempt that waits or runs.
- */
-function withStatusNames(
-  argv: readonly string[],
-  env: Environment,
-): { readonly argv: readonly string[]; readonly env: Environment } {
-  const statuses = (text: string) => text.replace(/(?<=^|,)\s*pending\s*(?=,|$)/gi, 'running,waiting,overdue')
-  const words = argv.map((word) => word.replace(/^--state(?==|$)/, '--status'))
-  const value = env[variableOf('status')] ?? env[variableOf('state')]
-  return {
-    argv: words.map((word, index) => {
-      if (word.startsWith('--status=')) return `--status=${statuses(word.slice('--status='.length))}`
-      return words[index - 1] === '--status' ? statuses(word) : word
-    }),
-    env: { ...env, [variableOf('status')]: value && statuses(value) },
-  }
 }
 
 /**

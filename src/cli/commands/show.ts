@@ -38,9 +38,6 @@ const OPTIONS = {
   ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable
 
-/** The exit code if the slot has no row. With it, `if cronledger show …` tests whether anything is recorded. */
-const NO_ROW = 1
-
 const help = {
   name: 'show',
   summary: 'Show one slot as a timeline, with its attempts and the triggers that were rejected.',
@@ -50,7 +47,7 @@ const help = {
     ['cronledger show nightly --store dynamodb:cronledger --slot latest', 'the newest slot'],
     ['cronledger show nightly … --slot 2026-11-24 --json', 'the slot of that day, for a program'],
   ],
-  notes: `Exit codes: 0, ${NO_ROW} if nothing is recorded for the slot, otherwise as in run.`,
+  notes: `Exit codes: 0, ${EXIT.noRow} if nothing is recorded for the slot, otherwise as in run.`,
 } as const
 
 type ShowValues = Values<typeof OPTIONS>
@@ -73,7 +70,7 @@ export const show: Command = {
       const of = { ...otherScheduleOf(absent.schedule, known), ...ofRow(row, known?.ecs) }
       const todo = attentionSteps(absent.status, { store, task, slot, schedule, ...of })
       sink.write([`cronledger: ${absentText(absent, now)}`, ...stepLines(todo).map(printable)].join('\n'))
-      return NO_ROW
+      return EXIT.noRow
     }
     // The JSON has no pauses, and only a slot in which something runs or waits can be overdue.
     const isNeeded = !json || readableRow(row)?.state === 'PENDING'

@@ -14,16 +14,39 @@ import { COMMON, variableOf } from './options.ts'
  */
 const KEPT_FROM_IT = [...FORCING_VARIABLES, ...['notify', 'notifyOn'].map(variableOf)]
 
+type NotifyKind = (typeof COMMON.notifyOn.choices)[number]
+
 /**
- * The kinds of those events that have another name in the log. A batch that did not run counts as failed, and so does a
- * batch whose end the ledger does not know.
+ * The kind of each event. Null: it is never sent. A batch that did not run counts as failed, and so does a batch whose end
+ * the ledger does not know. An operator paused the task, so each of its triggers is no news.
  */
-const KIND_OF_EVENT: Readonly<Record<string, string>> = {
+const KIND_OF_EVENT: Readonly<Record<LogObject['event'], NotifyKind | null>> = {
   claimed: 'started',
   completed: 'succeeded',
+  failed: 'failed',
   unrecorded: 'failed',
   withdrawn: 'failed',
+  stopped: 'failed',
   unusable: 'failed',
+  duplicate: 'duplicate',
+  refused: 'refused',
+  skipped: 'skipped',
+  paused: null,
+  waiting: null,
+  'catch-up': null,
+  retry: null,
+  'renewal-failed': null,
+  'renewal-recovered': null,
+  'lease-lost': null,
+  'clock-event-time': null,
+  'schedule-mismatch': null,
+  'schedule-changed': null,
+  revived: null,
+  warning: null,
+  missed: 'missed',
+  stale: 'stale',
+  overdue: 'overdue',
+  late: 'late',
 }
 
 /** The kinds that are sent without `--notify-on`. A message after each success would teach its readers to ignore all. */
@@ -48,8 +71,8 @@ export function openNotify(values: NotifyValues, env: Environment): Notify | nul
   return {
     ...notifier,
     emit(event, about) {
-      const kind = KIND_OF_EVENT[event.event] ?? event.event
-      if (!(kinds ?? USUAL_KINDS).some((wanted) => wanted === kind)) return
+      const kind = KIND_OF_EVENT[event.event]
+      if (kind === null || !(kinds ?? USUAL_KINDS).some((wanted) => wanted === kind)) return
       // A shell sees these variables, so we pass only texts whose characters are restricted.
       const variables = { ...slotVariables(about), CRONLEDGER_RUN_KIND: kind, CRONLEDGER_RUN_EVENT: event.event }
       send({

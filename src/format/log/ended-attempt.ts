@@ -1,5 +1,5 @@
 import type { FinishResult, RunContext, RunEvent } from '../../core/event.ts'
-import { decisionSteps, rerunStep, resolveStep, showStep } from '../steps/next-steps.ts'
+import { decisionSteps, rerunStep, resolveStep, showStep, unrecordedSteps } from '../steps/next-steps.ts'
 import { type NextStep, targetOf } from '../steps/step.ts'
 import { elapsed, endingText, sentence } from '../text.ts'
 import type { LogEntry } from './entry.ts'
@@ -39,6 +39,7 @@ function messageOf({ attempt, ending, durationMs, finish, finishCause, detail, r
   const started = ending.outcome !== 'notStarted'
   const end = `${name} ${endingText(ending)}${started ? ` after ${elapsed(durationMs)}` : ''}`
   const known = `${end}${why}`
+  if (finish === 'unanswered') return `${sentence(`${known}, and its result ${unrecorded}`)} ${STILL_RUNNING}`
   if (unrecorded !== null) return `${known}, and its result ${unrecorded}`
   // A force may leave a slot in which scheduled triggers start nothing.
   if (!started && attempt.trigger.kind === 'forced') return known
@@ -48,6 +49,9 @@ function messageOf({ attempt, ending, durationMs, finish, finishCause, detail, r
     ? `${known}, and the slot is recorded as failed`
     : `${sentence(known)} The slot is recorded as failed.`
 }
+
+const STILL_RUNNING =
+  'If it is not recorded, the slot is shown as running, and cannot be run again, until its lease ends.'
 
 /** The other run did not know of the success when it started. The operator may still be able to stop it. */
 function secondRunText(finish: FinishResult): string {
@@ -89,5 +93,7 @@ function todoOf(
   if (retries) return []
   if (finish === 'lost' || finish === 'resolved' || (ending.outcome === 'leaseLost' && finish !== 'recorded'))
     return [see]
-  return ending.outcome === 'notStarted' ? [rerunStep('run it now', target)] : decisionSteps(target)
+  const started = ending.outcome !== 'notStarted'
+  if (finish === 'unanswered') return unrecordedSteps(target, context.runId, started)
+  return started ? decisionSteps(target) : [rerunStep('run it now', target)]
 }

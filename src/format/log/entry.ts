@@ -1,12 +1,15 @@
+import type { RunEvent } from '../../core/event.ts'
 import type { NextStep } from '../steps/step.ts'
 
 export type LogLevel = 'info' | 'warn' | 'error'
 
+/** The name of an event in the log. The end of an attempt has one of three names, which say how it ended. */
+export type LogEventName = Exclude<RunEvent['event'], 'ended'> | 'completed' | 'failed' | 'unrecorded'
+
 /** One line of the log, before it becomes text. */
 export interface LogEntry {
   readonly level: LogLevel
-  /** The name of the event in the log. */
-  readonly event: string
+  readonly event: LogEventName
   /** The text that says what happened. */
   readonly message: string
   readonly fields: Readonly<Record<string, unknown>>

@@ -3,6 +3,7 @@ import type { LeaseLossCause, RunContext, RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { isCatchUpTrigger, waitMsOf } from '../../core/row/attempts.ts'
 import { encodeEcs } from '../../core/row/stored-ecs.ts'
+import type { TaskFinding } from '../../core/task/findings.ts'
 import type { Suspension } from '../../core/task/task-record.ts'
 import type { AttemptRecord, Instant, ScheduleSpec, Trigger } from '../../core/types.ts'
 import { commandLine } from '../command-line.ts'
@@ -12,7 +13,7 @@ import { type NextStep, stepLines, targetOf } from '../steps/step.ts'
 import { elapsed, printable, safeJson, scheduleText, sentence } from '../text.ts'
 import { changedFields, explainSwitchStep } from './changed-schedule.ts'
 import { endedEntry, unrecordedText } from './ended-attempt.ts'
-import type { LogEntry, LogLevel } from './entry.ts'
+import type { LogEntry, LogEventName, LogLevel } from './entry.ts'
 import { duplicateEntry, lockFields, lockText, refusedEntry } from './rejected-trigger.ts'
 
 export type LogFormat = 'json' | 'text' | 'quiet'
@@ -21,7 +22,7 @@ export type LogFormat = 'json' | 'text' | 'quiet'
 export interface LogObject {
   readonly time: string
   readonly level: LogLevel
-  readonly event: string
+  readonly event: LogEventName | TaskFinding['kind']
   readonly task: string
   readonly slot: string
   readonly message: string
@@ -98,6 +99,7 @@ function logEntry(event: RunEvent, context: RunContext, latenessMs: number): Log
         event: 'stopped',
         message: 'not started: a signal stopped this run before it claimed the slot',
         fields: {},
+        todo: [rerunStep('run it now', targetOf(context))],
       }
     case 'withdrawn':
       return withdrawnEntry(event, context)
@@ -108,7 +110,11 @@ function logEntry(event: RunEvent, context: RunContext, latenessMs: number): Log
         message: `not started: ${event.detail}`,
         fields: {},
         todo: [
-          { what: 'check the setup', command: `${commandLine('setup', { store: context.store })} --check` },
+          // The operator may have more permissions than the run, so the check must be for the role of a run.
+          {
+            what: 'check the setup where the batch runs',
+            command: `${commandLine('setup', { store: context.store, task: context.task })} --role runner --check`,
+          },
           rerunStep('then run the slot', targetOf(context)),
         ],
       }
@@ -284,5 +290,5 @@ const LOST_BECAUSE: Readonly<Record<LeaseLossCause, string>> = {
   resolved: 'an operator resolved this slot while this run was alive',
   deleted: 'the record of this slot was deleted, so another run may start',
   expired: 'the lease could not be renewed in time',
-  turn: 'the lease ran out, and another slot of this task now holds the overlap lock',
+  overlap: 'the lease ran out, and another slot of this task now holds the overlap lock',
 }

@@ -134,13 +134,13 @@ function refusalOf(event: RefusedEvent, context: RunContext, latenessMs: number)
 
 /**
  * Returns the text for an attempt whose end is unknown. A batch whose result could not be recorded looks the same as one
- * that was killed, and running it again may do its work twice.
+ * that was killed, or one that runs on a host that cannot reach the ledger. Running it again may do its work twice.
  */
 function staleText(name: string, last: AttemptRecord | undefined, where: string): string {
   const stopped = `${name}${where} stopped reporting and needs a decision`
   return last === undefined
-    ? `${stopped}. Its batch may have succeeded.`
-    : `${stopped}. Its batch may have succeeded: look at the data, and in its log for a line with "The batch SUCCEEDED".`
+    ? `${stopped}. Its batch may still be running, or it may have succeeded.`
+    : `${stopped}. Its batch may still be running, or it may have succeeded: look at the data, and in its log for a line with "The batch SUCCEEDED".`
 }
 
 function leaseText(row: StoredRow | null, context: RunContext): string {

@@ -120,7 +120,7 @@ describe('what is shown of a task', () => {
     [['--grace', '1h', '--status', 'failed'], /--grace has no effect here/],
     [['--grace', '1h', '--duplicates'], /--grace has no effect here/],
     [['--no-missed', '--status', 'missed,failed'], /--no-missed and --status missed cannot be used together/],
-    [['--status', 'failed', '--state', 'stale'], /--status is given 2 times/],
+    [['--state', 'stale'], /--state/],
     [['--timezone', 'UTC', '--status', 'missed'], /--timezone requires --schedule/],
     [['--limit', '0'], /limit 0 is not allowed. Use 1 to 100000/],
     [['--task', 'nightly\u001b[2J'], /--task is given 2 times/],
@@ -324,19 +324,6 @@ describe('slots without a row', () => {
     expect(await items(store, [...task, '--status', 'completed,failed'])).toEqual(rows)
     const { stdout } = await cronledger(['history', '--store', store, ...task, '--limit', '3', '--json'])
     expect(JSON.parse(stdout).map(({ status }: Loose) => status)).toEqual(['missed', 'missed', 'completed'])
-  })
-
-  test('older names of the filter mean the same as the new ones', async () => {
-    const store = await ledger()
-    const print = (args: readonly string[], env: Options['env'] = {}) => items(store, [...until, ...args], { env })
-    const failed = await print(['--status', 'failed'])
-    expect(failed).toEqual(['failed nightly 6'])
-    for (const args of [['--state', 'failed'], ['--state=FAILED'], ['--status', 'PENDING,FAILED']]) {
-      expect(await print(args)).toEqual(failed)
-    }
-    expect(await print([], { CRONLEDGER_STATE: 'failed,pending' })).toEqual(failed)
-    expect(await print([], { CRONLEDGER_STATE: 'missed', CRONLEDGER_STATUS: 'failed' })).toEqual(failed)
-    expect(await print(['--state', 'pending'])).toEqual([])
   })
 
   test('a schedule that this version cannot read hides no row, and a line says so', async () => {

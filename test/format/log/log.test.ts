@@ -157,9 +157,9 @@ describe('a force on a completed slot', () => {
   })
 })
 
-test('a trigger that finds the slot stale is told that its batch may have succeeded', () => {
+test('a trigger that finds the slot stale is told that its batch may still be running or may have succeeded', () => {
   expect(text({ event: 'refused', cause: 'stale', row: rowWith({}), survivor: null, noted: true })).toContain(
-    'attempt 1 (run run-1, host host) stopped reporting and needs a decision. Its batch may have succeeded: look at the data, and in its log for a line with "The batch SUCCEEDED".',
+    'attempt 1 (run run-1, host host) stopped reporting and needs a decision. Its batch may still be running, or it may have succeeded: look at the data, and in its log for a line with "The batch SUCCEEDED".',
   )
 })
 
@@ -220,6 +220,18 @@ describe('a failure has next steps', () => {
       expect.stringMatching(/^ {2}run it again: {13}cronledger rerun .* -- YOUR_COMMAND$/),
       expect.stringMatching(/^ {2}or mark it as completed: {2}cronledger resolve .* --state completed /),
     ])
+  })
+
+  test('that wait for the lease, and a resolution that names the run, if the failure may not be recorded', () => {
+    const unrecorded = { ...failed, finish: 'unanswered', finishCause: 'no answer' } as const
+    expect(text(unrecorded)?.split('\n')).toEqual([
+      'cronledger: nightly 2026-11-24 03:00 UTC: attempt 1 failed (exit code 3) after 12s, and its result may not be recorded: no answer. If it is not recorded, the slot is shown as running, and cannot be run again, until its lease ends.',
+      expect.stringMatching(/^ {2}see what is recorded: +cronledger show /),
+      expect.stringMatching(/^ {2}run it again when its lease has ended: +cronledger rerun .* -- YOUR_COMMAND$/),
+      expect.stringMatching(/^ {2}or mark it as completed: +cronledger resolve .* --run me --state completed /),
+    ])
+    const notStarted = { ...unrecorded, ending: { outcome: 'notStarted' } } as const
+    expect(commands(notStarted)).toMatch(/^cronledger show .*\ncronledger rerun [^\n]*$/)
   })
 
   test('but not if the same run makes another attempt', () => {

@@ -243,7 +243,7 @@ describe('at most one slot of the task runs at a time', () => {
 
   for (const [onLeaseLost, cause] of [
     ['stop', 'expired'],
-    ['continue', 'turn'],
+    ['continue', 'overlap'],
   ] as const) {
     test(`woken without an answer about the overlap lock: the lease is not trusted before there is one (${onLeaseLost})`, async () => {
       const { time, trigger } = world()
@@ -405,7 +405,7 @@ describe('a lease that ran out while the overlap lock was asked for, or after', 
     await time.run(b.result)
     expect(a.starts()).toBe(1)
     expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'failed' }, { outcome: 'notStarted' }] })
-    expect(a.events).toContainEqual({ event: 'lease-lost', cause: 'turn' })
+    expect(a.events).toContainEqual({ event: 'lease-lost', cause: 'overlap' })
   })
 })
 

@@ -93,8 +93,10 @@ async function eventTimeText(
   // Standard input can be read only once, and the run must do that.
   if (eventTime === undefined && force === undefined && event === '-') return 'from standard input (CRONLEDGER_EVENT)'
   if (eventTime === undefined && force === undefined && event === undefined) {
-    const without = run.requireEventTime ? 'a run may refuse to start' : 'a run uses the time of its own start'
-    return `not set here: ${without}. The schedule sets it: see cronledger setup --print cloudformation, or eventbridge`
+    const without = run.requireEventTime
+      ? 'a run without it starts nothing (64)'
+      : 'a run without it uses the time of its own start'
+    return `not set here. The schedule must pass it: ${without}. See cronledger setup --print cloudformation, or eventbridge`
   }
   const input: TriggerInput = {
     ...(eventTime !== undefined && { eventTime: String(eventTime) }),

@@ -522,12 +522,24 @@ describe('the event time', () => {
   test.each([
     [{ CRONLEDGER_EVENT_TIME: '<aws.scheduler.scheduled-time>' }, 64, /^wrong: .*was not replaced/],
     [{ CRONLEDGER_EVENT_TIME: '3 in the morning' }, 64, /^wrong: .*Use ISO 8601/],
-    [{ CRONLEDGER_EVENT_TIME: '' }, 0, /^ok: not set here: a run uses the time of its own start/],
-    [{ CRONLEDGER_REQUIRE_EVENT_TIME: 'true' }, 0, /^ok: not set here: a run may refuse/],
+    [
+      { CRONLEDGER_EVENT_TIME: '' },
+      0,
+      /^ok: not set here\. The schedule must pass it: a run without it uses the time of its own start\./,
+    ],
+    [
+      { CRONLEDGER_REQUIRE_EVENT_TIME: 'true' },
+      0,
+      /^ok: not set here\. The schedule must pass it: a run without it starts nothing \(64\)\./,
+    ],
     [{ CRONLEDGER_EVENT: '{"time":"2026-11-24T03:00:00Z"}' }, 0, /^ok: 2026-11-24T03:00:00Z, from CRONLEDGER_EVENT$/],
     [{ CRONLEDGER_EVENT: '{"detail":{}}' }, 64, /^wrong: the event has no "time"/],
     [{ CRONLEDGER_EVENT: '-' }, 0, /^ok: from standard input/],
-    [{ CRONLEDGER_REQUIRE_EVENT_TIME: 'false' }, 0, /^ok: not set here: a run uses the time of its own start/],
+    [
+      { CRONLEDGER_REQUIRE_EVENT_TIME: 'false' },
+      0,
+      /^ok: not set here\. The schedule must pass it: a run without it uses the time of its own start\./,
+    ],
     [{ CRONLEDGER_EVENT_TIME: '2099-01-01T00:00:00Z' }, 64, /^wrong: .*is in the future/],
     [{ CRONLEDGER_FORCE_SLOT: 'latest', CRONLEDGER_REASON: 'x', ...TIME }, 64, /^wrong: .*cannot be used together/],
     [{ CRONLEDGER_FORCE_SLOT: '2026-11-24' }, 64, /^wrong: the reason is empty/],
