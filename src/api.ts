@@ -255,7 +255,7 @@ export interface Ledger {
   findSlot(options: FindSlotOptions): Promise<FoundSlot>
   /**
    * Yields the due slots of a range that an operator may want to run again, newest first: those that are missed, failed,
-   * stale or completed, as `only` says. Run each of them by `force` with the same `only`.
+   * stale, completed or skipped, as `only` says. Run each of them by `force` with the same `only`.
    */
   rerunnable(options: RerunnableOptions): AsyncGenerator<RerunnableSlot>
   /** Yields the known tasks by name, or the one task of `options`. Each has the schedules that it has had. */

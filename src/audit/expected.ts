@@ -46,24 +46,25 @@ export function auditedSlots(
   deps: HistoryDeps,
 ): AsyncGenerator<AuditedSlot, void> {
   const rows = rowsOf(deps)(task.task, range.since, range.until)
-  return rowsAndMissed(rows, [task], range, true, deps)
+  return rowsAndMissed(rows, [task], range, true, rowsOf(deps))
 }
 
 /**
  * Yields the rows, and between them in order the slots of `tasks` that were due and have no row. `withOlder` also
- * includes those slots that are older than the last row.
+ * includes those slots that are older than the last row. `later` reads the rows that show whether a slot was due.
  */
 export function rowsAndMissed(
   rows: AsyncIterable<StoredRow>,
   tasks: readonly TaskInForce[],
   { since, until }: Required<TimeRange>,
   withOlder: boolean,
-  deps: HistoryDeps,
+  later: RowsOf,
 ): AsyncGenerator<AuditedSlot, void> {
-  return withMissed(yieldingOften(dueKeys(tasks, since, until)), rows, withOlder, rowsOf(deps))
+  return withMissed(yieldingOften(dueKeys(tasks, since, until)), rows, withOlder, later)
 }
 
-function rowsOf(deps: HistoryDeps): RowsOf {
+/** Returns the function that reads rows of a task by these requests. */
+export function rowsOf(deps: HistoryDeps): RowsOf {
   return (task, since, until) => readHistory({ task, since, until, limit: Number.POSITIVE_INFINITY }, deps)
 }
 

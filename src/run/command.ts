@@ -22,7 +22,7 @@ export interface CommandOptions {
   readonly timeoutMs: number | null
 }
 
-export type CommandSettings = Pick<Settings, 'killAfterMs' | 'stopTimeoutMs' | 'retryDelayMs'>
+export type CommandSettings = Pick<Settings, 'killAfterMs' | 'stopTimeoutMs'>
 
 /**
  * The variables that force slots. The child must not get them, otherwise a `cronledger` in the batch would force the

@@ -36,7 +36,7 @@ export function parseSlotBySchedules(
     }
   }
   if (latest !== null) return latest
-  throw firstError ?? new Error('a task of the registry without a schedule')
+  throw firstError ?? new Error('a task record without a schedule')
 }
 
 /**

@@ -16,7 +16,7 @@ import { type Item, toAttribute, toItem } from './item.ts'
 // Expressions contain attribute names only as `#name`, because DynamoDB reserves hundreds of words (`state`, `owner`,
 // `zone`…).
 
-const DAY_INDEX = 'by-day'
+export const DAY_INDEX = 'by-day'
 
 type Put = Omit<PutItemCommandInput, 'TableName'>
 type Update = Omit<UpdateItemCommandInput, 'TableName'>

@@ -13,6 +13,7 @@ import type { StoredKey } from '../page.ts'
 import type { CallOptions } from '../store.ts'
 import type { Dynamo } from './client.ts'
 import { nameOfCause } from './errors.ts'
+import { DAY_INDEX } from './expressions.ts'
 import { toItem } from './item.ts'
 
 /** Cannot be the name of a task, a slot or a day. Nothing is ever stored under it. */
@@ -56,7 +57,7 @@ const PROBES = {
   },
   'dynamodb:Query on index by-day': (dynamo, _, call) => {
     const condition = {
-      IndexName: 'by-day',
+      IndexName: DAY_INDEX,
       KeyConditionExpression: '#day = :day',
       ExpressionAttributeNames: { '#day': 'day' },
       ExpressionAttributeValues: toItem({ ':day': NOTHING }),

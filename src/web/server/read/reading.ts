@@ -1,10 +1,11 @@
 import { resolve } from 'node:path'
 import type { Ledger } from '../../../api.ts'
+import { rowsAndMissed } from '../../../audit/expected.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
 import { LedgerError } from '../../../core/errors.ts'
 import { statusOf } from '../../../core/row/status.ts'
 import { parseSchedule, type Schedule } from '../../../core/schedule/schedule.ts'
-import { dueKeys, type InForce, nextExpectedSlot, type RowsOf, withMissed } from '../../../core/task/expected-slots.ts'
+import { type InForce, nextExpectedSlot, type RowsOf } from '../../../core/task/expected-slots.ts'
 import { gapsOf, suspensionAt } from '../../../core/task/suspensions.ts'
 import { type ExpectedTimesGiven, expectedTimes } from '../../../core/task/task-record.ts'
 import type { Instant, ScheduleSpec, StoredRow } from '../../../core/types.ts'
@@ -137,10 +138,10 @@ export async function* readSlotsWithStatus(
   reading: Reading,
 ): AsyncGenerator<SlotWithStatus, void, undefined> {
   const settings = { ...reading, ...expectedTimes(known, reading) }
-  const dueUntil = Math.min(query.until ?? Number.POSITIVE_INFINITY, reading.now + 1)
-  const due = dueKeys([{ task, schedules: inForce, gaps: gapsOf(known) }], query.since ?? 0, dueUntil)
+  const due = { task, schedules: inForce, gaps: gapsOf(known) }
+  const range = { since: query.since ?? 0, until: Math.min(query.until ?? Number.POSITIVE_INFINITY, reading.now + 1) }
   const later: RowsOf = (task, since, until) => readRows(task, { since, until }, reading)
-  for await (const { row, missed } of withMissed(due, readRows(task, query, reading), true, later)) {
+  for await (const { row, missed } of rowsAndMissed(readRows(task, query, reading), [due], range, true, later)) {
     const record = row === null ? { slot: missed.slot, row } : { slot: row.slot, row }
     yield { ...record, status: statusOf(record, settings) }
   }
