@@ -168,8 +168,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'a retry begins without an answer of the ledger',
     scenario: 'retries',
     file: 'src/run/next-attempt.ts',
-    from: "if (begun.kind !== 'unanswered') return begun",
-    to: "return begun.kind === 'unanswered' ? { kind: 'begun', row: written.row } : begun",
+    from: "if (begun.kind !== 'unanswered' && begun.kind !== 'forbidden') return begun",
+    to: "if (begun.kind !== 'forbidden') return begun.kind === 'unanswered' ? { kind: 'begun', row: written.row } : begun",
   },
   {
     name: 'a stop after the claim is not heard',

@@ -14,7 +14,7 @@ type Say = (promise: string, text: string) => void
 export function checkRecord(observed: Observed, say: Say): void {
   const { stories, versions, changes } = observed
   for (const story of stories) {
-    checkStart(story, observed, say)
+    checkStarts(story, observed, say)
     checkPaused(story, observed, say)
   }
   for (const [index, version] of versions.entries()) {
@@ -43,13 +43,13 @@ const EMPTY: TaskRecord = {
   ecsSince: null,
 }
 
-/**
- * Compares the start of a scheduled trigger with the record that its run must have known. Only its first attempt counts, because
- * a pause does not interrupt a run that retries.
- */
-function checkStart(story: Story, observed: Observed, say: Say): void {
-  const [work] = story.works
-  if (story.forced || work === undefined) return
+/** Compares each start of a scheduled trigger, also that of a retry, with the record that its run must have known. */
+function checkStarts(story: Story, observed: Observed, say: Say): void {
+  if (story.forced) return
+  for (const work of story.works) checkStart(work, story, observed, say)
+}
+
+function checkStart(work: Story['works'][number], story: Story, observed: Observed, say: Say): void {
   const asked = story.requests.filter(({ sent }) => sent < work.order)
   const read = asked.findLast(({ verb }) => verb === 'read')
   if (read === undefined || read.answered > work.order) {

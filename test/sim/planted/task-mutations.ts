@@ -30,6 +30,12 @@ export const TASK_MUTATIONS: readonly Mutation[] = [
     to: 'const mustAskAgain = false && hasWaited',
   },
   {
+    name: 'a retry begins in a pause that was set while it waited',
+    file: 'src/run/next-attempt.ts',
+    from: 'const forbidden = await whyNotNow(claimedSlot)',
+    to: 'const forbidden = null',
+  },
+  {
     name: 'a late run with a changed schedule is admitted',
     file: 'src/run/task/admission.ts',
     from: 'return otherScheduleAt(schedules, stated.spec, stated.slot)',
