@@ -15,7 +15,7 @@ import { checkOperator } from './core/user-text.ts'
 import { runFunction } from './function-work.ts'
 import { operatorMethods } from './operator-changes.ts'
 import { systemClock } from './process/clock.ts'
-import { findHost, type HostFacts, operatorOf } from './process/host.ts'
+import { findHost, type HostFacts, operatorOf, ZONE_DATA } from './process/host.ts'
 import { findSurvivor } from './process/survivors.ts'
 import { commandWork } from './run/command.ts'
 import { resolveSlot } from './run/resolve.ts'
@@ -38,7 +38,7 @@ export function createLedger({ store: storeName, log }: LedgerOptions): Ledger {
     newId,
     random: Math.random,
     env: process.env,
-    zoneData: process.versions['tz'] ?? 'unknown',
+    zoneData: ZONE_DATA,
     log,
   }
   const reading: OpenForReading = async ({ ledgerTimeoutMs, signal }) => {

@@ -3,6 +3,7 @@ import cronledger from '../../package.json' with { type: 'json' }
 import { asError, LedgerError, usageError } from '../core/errors.ts'
 import type { Environment } from '../core/types.ts'
 import { printable } from '../format/text.ts'
+import { ZONE_DATA } from '../process/host.ts'
 import { openSink, type Sink } from '../process/log/sink.ts'
 import type { Stops } from '../process/signals.ts'
 import type { CommandContext } from './command.ts'
@@ -108,6 +109,5 @@ async function answer(text: string): Promise<number> {
 
 /** Returns the versions of cronledger, Node, the AWS SDK and Node's zone data, which decides the slots. */
 export function versionText(): string {
-  const { version, versions } = process
-  return `cronledger ${cronledger.version} (Node ${version}, AWS SDK ${sdk.version}, zone data ${versions['tz']})`
+  return `cronledger ${cronledger.version} (Node ${process.version}, AWS SDK ${sdk.version}, zone data ${ZONE_DATA})`
 }

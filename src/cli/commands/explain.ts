@@ -14,6 +14,7 @@ import { explainSwitchJson, explainSwitchText } from '../../format/task/explain-
 import type { ExplainedTask } from '../../format/task/explain-task.ts'
 import { safeJson } from '../../format/text.ts'
 import { systemClock } from '../../process/clock.ts'
+import { ZONE_DATA } from '../../process/host.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
@@ -25,8 +26,6 @@ import { isSwitch, readSwitch } from './explain/explain-switch.ts'
 
 /** A year, also a leap year. The clocks of every zone make all their yearly changes in this time. */
 const CLOCKS_MS = 366 * DAY_MS
-
-const ZONE_DATA = process.versions['tz'] ?? 'unknown'
 
 const CHANGING = 'Changing a schedule'
 

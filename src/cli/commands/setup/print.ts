@@ -8,6 +8,7 @@ import { scheduleWarnings } from '../../../core/schedule/warnings.ts'
 import { spelledZone } from '../../../core/schedule/zone.ts'
 import type { Environment, Instant } from '../../../core/types.ts'
 import { checkTaskName } from '../../../core/user-text.ts'
+import { ZONE_DATA } from '../../../process/host.ts'
 import { parseStoreName } from '../../../store/open.ts'
 import { readSchema } from '../../../store/schema.ts'
 import type { BatchOptions } from './check-run.ts'
@@ -61,7 +62,7 @@ export function printTemplate(options: PrintOptions, env: Environment, now: Inst
     ...(options.image === undefined ? {} : { Image: options.image }),
   }
   const { text, notes } = templateOf(options, batch.schedule, table, values, now)
-  return { text, notes: [...scheduleWarnings(batch.schedule, now, process.versions['tz'] ?? 'unknown'), ...notes] }
+  return { text, notes: [...scheduleWarnings(batch.schedule, now, ZONE_DATA), ...notes] }
 }
 
 function templateOf(
