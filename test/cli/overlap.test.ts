@@ -21,7 +21,7 @@ const PATIENT = ['--lease', '10m', '--heartbeat', '500ms', '--ledger-timeout', '
 /** A lease that a test can wait for, and that a busy machine still renews in time. */
 const SHORT = [
   '--lease',
-  '8s',
+  '20s',
   '--heartbeat',
   '500ms',
   '--skew',
@@ -117,7 +117,8 @@ describe.each(['file', 'dynamodb'] as const)('slots that must not overlap, on a 
     await holder.printed('began')
     // From its first renewal on, the row knows the child.
     while ((await rows())[0]?.['attempts'][0].process === undefined);
-    const waiting = run(1, 'wait', ...SHORT)
+    // Only the lease of the holder has to end.
+    const waiting = run(1, 'wait', ...PATIENT, '--skew', '0s')
     while ((await rows())[1] === undefined);
     holder.child.kill('SIGKILL')
     await holder.exited
