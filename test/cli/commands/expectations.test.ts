@@ -153,7 +153,7 @@ describe('an overdue slot', () => {
     expect(await status('show', 'nightly', '--slot', 'latest')).toMatch(/\n {2}status +overdue\n/)
     expect(JSON.parse(await status('show', 'nightly', '--slot', 'latest', '--json')).status).toBe('overdue')
     expect(JSON.parse(await status('history', '--status', 'overdue', '--json'))).toMatchObject([{ status: 'overdue' }])
-    expect(await status('history', '--status', 'pending')).toContain('overdue  1         2h 5m')
+    expect(await status('history', '--status', 'running,overdue')).toContain('overdue  1         2h 5m')
     expect(await status('history', '--format', 'csv')).toContain(',overdue,PENDING,')
     expect(JSON.parse(await status('tasks', '--json'))[0].last.status).toBe('overdue')
     expect(await status('report', '--out', '-')).toContain('1 overdue')
