@@ -81,7 +81,7 @@ test.skipIf(!mounted)(
 test.skipIf(!mounted)(
   'a ledger file that is mounted into a folder on another disk: 78, because its journal would be there',
   async () => {
-    const [file, place] = [join(disk, 'mounted.db'), join(folder, 'mounted.db')]
+    const [file, place] = [join(disk, 'mounted.db'), join(folder, 'with a space.db')]
     expect(await cronledger(['setup', '--store', `file:${file}`])).toMatchObject({ code: 0 })
     writeFileSync(place, '')
     execFileSync('mount', ['--bind', file, place])

@@ -1,4 +1,4 @@
-import { realpathSync, statfsSync, statSync } from 'node:fs'
+import { readFileSync, realpathSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { LedgerError, quote } from '../../core/errors.ts'
 
@@ -34,8 +34,8 @@ const SHARED_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
 const OVERLAYFS = 0x794c7630
 
 /**
- * Throws `shape` if the file system of the file cannot keep locks safe between hosts, or if the file is on another file
- * system than its folder. Returns a warning if the file will be deleted with its container.
+ * Throws `shape` if the file system of the file cannot keep locks safe between hosts, or if the file was mounted without
+ * its folder. Returns a warning if the file will be deleted with its container.
  */
 export function checkPlace(path: string, typeOf = fileSystemType): readonly string[] {
   const type = typeOf(path) ?? typeOf(dirname(path))
@@ -49,7 +49,7 @@ export function checkPlace(path: string, typeOf = fileSystemType): readonly stri
   if (isMountPoint(path)) {
     throw new LedgerError(
       'shape',
-      `file ledger ${quote(path)} is a mount of its own, but SQLite keeps its journal beside it, in a folder on another disk. Mount the folder of the ledger instead of the file.`,
+      `file ledger ${quote(path)} is a mount of its own, but SQLite keeps its journal beside it, in a folder that is not mounted with it. Mount the folder of the ledger instead of the file.`,
     )
   }
   if (type !== OVERLAYFS) return []
@@ -60,14 +60,21 @@ export function checkPlace(path: string, typeOf = fileSystemType): readonly stri
 
 /**
  * Returns whether the file was mounted into its folder, as `docker run -v FILE:FILE` does. The journal, which repairs the
- * file after a crash, would be lost with the container, and other containers would not see it.
+ * file after a crash, would be lost with the container, and other containers would not see it. We must not compare device
+ * numbers: on overlayfs, a file may have another one than its folder.
+ *
+ * Source: proc_pid_mountinfo(5).
  */
 function isMountPoint(path: string): boolean {
   try {
     const real = realpathSync(path)
-    return statSync(real).dev !== statSync(dirname(real)).dev
+    const places = readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
+      .map((line) => line.split(' ')[4] ?? '')
+    const unescaped = (text: string) => text.replace(/\\(\d{3})/g, (_, code) => String.fromCharCode(parseInt(code, 8)))
+    return places.some((place) => unescaped(place) === real)
   } catch {
-    // The path does not exist, or access is denied. The call that opens the file reports this with a better message.
+    // The file does not exist yet, access is denied, or the system has no /proc.
     return false
   }
 }
