@@ -72,7 +72,7 @@ export function checkEnvironmentBytes(env: Environment): void {
   const entries = ownBytes('environ').toString('latin1').split('\0')
   const changed = entries.find((entry) => !isUtf8(Buffer.from(entry, 'latin1')))
   if (changed === undefined) return
-  const name = changed.split('=', 1)[0] ?? ''
+  const name = Buffer.from(changed.split('=', 1)[0] ?? '', 'latin1').toString('utf8')
   throw usageError(
     `environment variable ${quote(name)} is not valid UTF-8, so the batch would get a different text. Encode it in UTF-8, or remove it.`,
   )

@@ -7,9 +7,18 @@ import { rerunStep, showStep } from './steps/next-steps.ts'
 import { type NextStep, ofRow, stepLines } from './steps/step.ts'
 import { printable, progressText } from './text.ts'
 
-/** Returns the answer to a decision that was recorded. */
-export function resolvedText({ task, slot, state, schedule }: Row, reason: string): string {
-  return printable(`${task} ${zonedTime(slot, schedule.zone)}: recorded as ${state.toLowerCase()}: ${reason}`)
+/** Returns the answer to a decision that was recorded. If the answer of the ledger was lost, the row may be newer than it. */
+export function resolvedText(row: Row, state: Resolution['state'], reason: string): string {
+  const { task, slot, schedule, resolutions } = row
+  const line = `${task} ${zonedTime(slot, schedule.zone)}: recorded as ${state.toLowerCase()}: ${reason}`
+  const isLatest = row.state === state && resolutions.at(-1)?.reason === reason
+  return [line, ...(isLatest ? [] : [`  ${laterText(row)}`])].map(printable).join('\n')
+}
+
+function laterText({ state }: Row): string {
+  return state === 'PENDING'
+    ? 'After that, another run started in this slot.'
+    : `After that, someone else recorded the slot as ${state.toLowerCase()}.`
 }
 
 type RefusedResolution = Extract<ResolveDecision, { kind: 'refused' }>

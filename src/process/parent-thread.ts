@@ -58,6 +58,10 @@ parentPort.on('message', ({ file, args, env }) => {
 
 /** When /proc is read again, if the system had no file descriptor for it. No further signal may come. */
 const LOOK_AGAIN_MS = 100
+const NO_END = { code: null, signal: null } as const
+const NO_DESCRIPTOR = 'this process had no file descriptor left to read how it ended'
+/** After a minute without a file descriptor, an exit code 0 counts as unknown. */
+const MAX_LOOKS = 600
 
 interface ParentThread {
   readonly worker: Worker
@@ -150,6 +154,8 @@ function startOn(thread: ParentThread, command: CommandLine): Promise<StartResul
   let pid: number | null = null
   let killer: number | null = null
   let nextLook: NodeJS.Timeout | undefined
+  let looksLeft = MAX_LOOKS
+  let isUnknown = false
   /**
    * Unblocks the thread, so that Node waits for the command. It does so only after the command has ended and the cause
    * has been read.
@@ -158,12 +164,14 @@ function startOn(thread: ParentThread, command: CommandLine): Promise<StartResul
     clearTimeout(nextLook)
     const death = pid === null ? null : readDeath(pid)
     if (death === null) return
-    if (death === 'unreadable') {
-      nextLook = setTimeout(look, LOOK_AGAIN_MS)
+    if (death === 'unreadable' && looksLeft > 0) {
+      looksLeft -= 1
+      nextLook = setTimeout(look, LOOK_AGAIN_MS).unref()
       return
     }
     process.off('SIGCHLD', look)
-    killer = death.killer
+    if (death === 'unreadable') isUnknown = true
+    else killer = death.killer
     Atomics.store(gate, 0, 1)
     Atomics.notify(gate, 0)
   }
@@ -185,7 +193,7 @@ function startOn(thread: ParentThread, command: CommandLine): Promise<StartResul
       process.off('SIGCHLD', look)
       clearTimeout(nextLook)
       resolve({ kind: 'refused', error })
-      settle({ code: null, signal: null, lost: error.message })
+      settle({ ...NO_END, lost: error.message })
     }
     thread.onMessage = (message) => {
       switch (message.kind) {
@@ -199,7 +207,10 @@ function startOn(thread: ParentThread, command: CommandLine): Promise<StartResul
           return resolve({ kind: 'refused', error: Object.assign(new Error(message.message), message) })
         case 'ended':
           release()
-          return settle(withKiller(message, killer))
+          // Exit code 0 may hide a signal.
+          return settle(
+            isUnknown && message.code === 0 ? { ...NO_END, lost: NO_DESCRIPTOR } : withKiller(message, killer),
+          )
       }
     }
     worker.postMessage(command)

@@ -35,26 +35,24 @@ export function finishReserveMs(stopTimeoutMs: number): number {
   return Math.min(FINISH_RESERVE_MS, stopTimeoutMs * FINISH_SHARE)
 }
 
-/** The time of one slow answer of the ledger. */
-const LATE_MS = 5_000
-
 /**
  * Runs `job` under a signal that aborts after `ms` milliseconds. If a stop comes before or during the job, the signal
- * also aborts at the end of the stop timeout, less the time that is kept for the exit. If that time is over already, this
- * process was evidently not killed, so the job gets the time of one answer.
+ * also aborts at the end of the stop timeout, less the time that is kept for the exit. `lateMs` is the time of a job that
+ * begins after that: then this process was evidently not killed. Left out: the job gets no time.
  */
 export async function withinStop<T>(
   ms: number,
   settings: StopSettings,
   io: StopIo,
   job: (signal: AbortSignal) => Promise<T>,
+  lateMs?: number,
 ): Promise<T> {
   const deadline = openDeadline(io.clock, ms, [])
   const countDown = () => {
     const { atMs } = io.stop.reason
     const exitMs = finishReserveMs(settings.stopTimeoutMs) * EXIT_SHARE
     const leftMs = atMs + settings.stopTimeoutMs - exitMs - io.clock.monotonicMs()
-    deadline.endIn(leftMs > 0 ? leftMs : LATE_MS)
+    deadline.endIn(leftMs > 0 ? leftMs : (lateMs ?? leftMs))
   }
   if (io.stop.aborted) countDown()
   else io.stop.addEventListener('abort', countDown, { once: true })

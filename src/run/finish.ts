@@ -12,6 +12,9 @@ export interface FinishSettings extends StopSettings {
   readonly finishTimeoutMs: number
 }
 
+/** The time of one slow answer, for work that could not be stopped in time, such as a function of `ledger.run`. */
+const LATE_MS = 5_000
+
 export type Finish =
   /** A row that was deleted is not created again, because any trigger may have started in the slot. */
   | { readonly kind: Exclude<FinishResult, 'unanswered'> }
@@ -50,9 +53,9 @@ export async function finishAttempt(
   io: WriteIo & StopIo,
 ): Promise<Finish> {
   try {
-    const written = await withinStop(settings.finishTimeoutMs, settings, io, (signal) =>
-      writeAsOwner(row, (baseRow, stamp) => finishRow(baseRow, ending, stamp), io, { signal, retry: 'any' }),
-    )
+    const write = (signal: AbortSignal) =>
+      writeAsOwner(row, (baseRow, stamp) => finishRow(baseRow, ending, stamp), io, { signal, retry: 'any' })
+    const written = await withinStop(settings.finishTimeoutMs, settings, io, write, LATE_MS)
     if (written.kind === 'lost' && showsEnding(written.found, row, ending)) return { kind: 'recorded' }
     return finishOf(written, openAttempt(row).number)
   } catch (error) {

@@ -1,4 +1,4 @@
-import { firstLine } from '../core/errors.ts'
+import { LedgerError } from '../core/errors.ts'
 import type { RunEvent } from '../core/event.ts'
 import { openAttempt } from '../core/row/attempts.ts'
 import { delayBeforeRetryMs } from '../core/row/policy.ts'
@@ -80,6 +80,7 @@ async function whyNotNow({ request, halt, settings, io }: ClaimedSlot): Promise<
         return null
     }
   } catch (error) {
-    return because(firstLine(error))
+    if (!(error instanceof LedgerError)) throw error
+    return because(error.message)
   }
 }

@@ -187,8 +187,13 @@ function resolveLines(): readonly string[] {
     const survivor = cause === 'survivor' ? { pid: 4711, command: 'batch.sh' } : null
     return unresolvedText({ kind: 'refused', cause, row: found, survivor }, { ...common, state })
   }
+  const byHand: Resolution = { state: 'COMPLETED', at: LATER, by: 'ada', reason: 'checked by hand', afterAttempt: 1 }
+  const resolved = (state: Row['state']) =>
+    resolvedText({ ...row, state, resolutions: [byHand] } as Row, 'COMPLETED', byHand.reason)
   return [
-    resolvedText({ ...row, state: 'COMPLETED' } as Row, 'checked by hand'),
+    resolved('COMPLETED'),
+    resolved('FAILED'),
+    resolved('PENDING'),
     ...keysOf(refused).map((cause) => answer(cause, refused[cause])),
     answer('completed', refused.completed, 'SKIPPED'),
     answer('otherRun', null),

@@ -11,9 +11,10 @@ test.each([
 })
 
 test.each([
-  ['before the stop timeout is over: the rest of it, less the time for the exit', 10_000, 19_000],
-  ['after it, because a work cannot be killed: the time of one answer', 40_000, 5_000],
-])('a job that begins %s', async (_, sinceStopMs, expectedMs) => {
+  ['before the stop timeout is over: the rest of it, less the time for the exit', 10_000, undefined, 19_000],
+  ['after it: no time', 40_000, undefined, 0],
+  ['after it, and may be late: that time', 40_000, 5_000, 5_000],
+])('a job that begins %s', async (_, sinceStopMs, lateMs, expectedMs) => {
   const time = virtualTime()
   const clock = time.clock()
   const stop = new AbortController()
@@ -21,9 +22,8 @@ test.each([
   const job = async () => {
     await clock.wait(sinceStopMs)
     const beganMs = clock.monotonicMs()
-    await withinStop(600_000, { stopTimeoutMs: 30_000 }, { clock, stop: stop.signal }, (signal) =>
-      clock.wait(600_000, signal),
-    )
+    const wait = (signal: AbortSignal) => clock.wait(600_000, signal)
+    await withinStop(600_000, { stopTimeoutMs: 30_000 }, { clock, stop: stop.signal }, wait, lateMs)
     return clock.monotonicMs() - beganMs
   }
   expect(await time.run(job())).toBe(expectedMs)

@@ -29,6 +29,15 @@ describe('renewal still on its way when the child ends', () => {
   })
 })
 
+test('work that succeeds long after a stop, because a function cannot be killed, is recorded', async () => {
+  const { time, trigger, row } = world()
+  const run = trigger('a', works(10 * MINUTE_MS))
+  const stopped = time.clock().wait(MINUTE_MS).then(run.stop)
+  const [result] = await time.run(Promise.all([run.result, stopped]))
+  expect(result).toMatchObject({ status: 'completed', value: 'done' })
+  expect(await row()).toMatchObject({ state: 'COMPLETED', attempts: [{ outcome: 'succeeded' }] })
+})
+
 describe('finish applied, answer lost', () => {
   test("recorded once, child's exit code", async () => {
     const { time, trigger, row } = world()

@@ -69,7 +69,11 @@ export const resolve: Command = {
     const result = await createLedger({ store }).resolve({ ...values, runId, state: RESOLVED_STATE[state] })
     if (result.kind === 'resolved') {
       const skewMs = values.skewMs ?? SETTINGS.skewMs.default
-      await print(values.json ? showJson(result.row, systemClock.now(), skewMs) : resolvedText(result.row, reason))
+      await print(
+        values.json
+          ? showJson(result.row, systemClock.now(), skewMs)
+          : resolvedText(result.row, RESOLVED_STATE[state], reason),
+      )
       return EXIT.ok
     }
     sink.write(

@@ -33,7 +33,7 @@ export const run: Command = {
     }
     const runner = openRunner(help.name, values, context)
     const options = await runOptions(values, stops.aborted).catch((error: unknown) => {
-      if (stops.aborted.aborted) return null
+      if (stops.aborted.aborted && error instanceof LedgerError) return null
       throw error
     })
     if (options === null) {

@@ -39,7 +39,8 @@ function messageOf({ attempt, ending, durationMs, finish, finishCause, detail, r
   const started = ending.outcome !== 'notStarted'
   const end = `${name} ${endingText(ending)}${started ? ` after ${elapsed(durationMs)}` : ''}`
   const known = `${end}${why}`
-  if (finish === 'unanswered') return `${sentence(`${known}, and its result ${unrecorded}`)} ${STILL_RUNNING}`
+  if (finish === 'unanswered' && ending.outcome !== 'leaseLost')
+    return `${sentence(`${known}, and its result ${unrecorded}`)} ${STILL_RUNNING}`
   if (unrecorded !== null) return `${known}, and its result ${unrecorded}`
   // A force may leave a slot in which scheduled triggers start nothing.
   if (!started && attempt.trigger.kind === 'forced') return known
@@ -51,7 +52,7 @@ function messageOf({ attempt, ending, durationMs, finish, finishCause, detail, r
 }
 
 const STILL_RUNNING =
-  'If it is not recorded, the slot is shown as running, and cannot be run again, until its lease ends.'
+  'If it is not recorded, the slot is shown as running, and cannot be run again, until it becomes stale.'
 
 /** The other run did not know of the success when it started. The operator may still be able to stop it. */
 function secondRunText(finish: FinishResult): string {

@@ -95,8 +95,8 @@ export function decisionSteps(target: StepTarget): readonly NextStep[] {
  */
 export function unrecordedSteps(target: StepTarget, run: string, hasStarted: boolean): readonly NextStep[] {
   const see = [showStep('see what is recorded', target), ...(hasStarted ? logSteps('check its log', target) : [])]
-  if (!hasStarted) return [...see, rerunStep('run it when its lease has ended', target)]
-  return [...see, ...againSteps('run it again when its lease has ended', target, run)]
+  if (!hasStarted) return [...see, rerunStep('run it when it is stale', target)]
+  return [...see, ...againSteps('run it again when it is stale', target, run)]
 }
 
 /** Returns the steps for a slot that needs attention, for a reader who sees its record already. */

@@ -37,7 +37,7 @@ export function knownRecords(clock: Clock): KnownRecords {
     get(task) {
       const found = known.get(task)
       if (found === undefined) return null
-      // The monotonic clock may stop while the machine is suspended, and the wall clock may be set. The later one counts.
+      // The monotonic clock may stop while the machine is suspended, and the wall clock may be set. The larger age counts.
       const ageMs = Math.max(clock.monotonicMs() - found.atMs, Math.abs(clock.now() - found.at))
       return ageMs < KNOWN_FOR_MS ? found.record : null
     },

@@ -225,9 +225,9 @@ describe('a failure has next steps', () => {
   test('that wait for the lease, and a resolution that names the run, if the failure may not be recorded', () => {
     const unrecorded = { ...failed, finish: 'unanswered', finishCause: 'no answer' } as const
     expect(text(unrecorded)?.split('\n')).toEqual([
-      'cronledger: nightly 2026-11-24 03:00 UTC: attempt 1 failed (exit code 3) after 12s, and its result may not be recorded: no answer. If it is not recorded, the slot is shown as running, and cannot be run again, until its lease ends.',
+      'cronledger: nightly 2026-11-24 03:00 UTC: attempt 1 failed (exit code 3) after 12s, and its result may not be recorded: no answer. If it is not recorded, the slot is shown as running, and cannot be run again, until it becomes stale.',
       expect.stringMatching(/^ {2}see what is recorded: +cronledger show /),
-      expect.stringMatching(/^ {2}run it again when its lease has ended: +cronledger rerun .* -- YOUR_COMMAND$/),
+      expect.stringMatching(/^ {2}run it again when it is stale: +cronledger rerun .* -- YOUR_COMMAND$/),
       expect.stringMatching(/^ {2}or mark it as completed: +cronledger resolve .* --run me --state completed /),
     ])
     const notStarted = { ...unrecorded, ending: { outcome: 'notStarted' } } as const
