@@ -3,7 +3,7 @@ import cronledger from '../../package.json' with { type: 'json' }
 import { asError, LedgerError, usageError } from '../core/errors.ts'
 import type { Environment } from '../core/types.ts'
 import { printable } from '../format/text.ts'
-import { ZONE_DATA } from '../process/host.ts'
+import { ZONE_DATA } from '../process/clock.ts'
 import { openSink, type Sink } from '../process/log/sink.ts'
 import type { Stops } from '../process/signals.ts'
 import type { CommandContext } from './command.ts'

@@ -1,6 +1,9 @@
 import type { Instant } from '../core/types.ts'
 import { monotonicMs } from './signals.ts'
 
+/** The version of Node's time zone data, which decides the slots. A Node without ICU has none. */
+export const ZONE_DATA = process.versions['tz'] ?? 'unknown'
+
 /** Time as an argument. The wall clock goes into records. The monotonic clock measures, and decides what is due. */
 export interface Clock {
   /** Returns the time of the wall clock. It may jump, and differs from the clocks of other hosts by up to the skew. */

@@ -4,9 +4,6 @@ import type { Environment, Host } from '../core/types.ts'
 import { bytesOf, MAX_PERSON_BYTES } from '../core/user-text.ts'
 import { readEcsMetadata } from './ecs-metadata.ts'
 
-/** The version of Node's time zone data, which decides the slots. A Node without ICU has none. */
-export const ZONE_DATA = process.versions['tz'] ?? 'unknown'
-
 /** Where this process runs. */
 export interface HostFacts {
   readonly host: Host
