@@ -58,10 +58,10 @@ parentPort.on('message', ({ file, args, env }) => {
 
 /** When /proc is read again, if the system had no file descriptor for it. No further signal may come. */
 const LOOK_AGAIN_MS = 100
+/** After a minute without a file descriptor, cronledger waits no longer, and an exit code 0 may hide a signal. */
+const MAX_LOOKS = 600
 const NO_END = { code: null, signal: null } as const
 const NO_DESCRIPTOR = 'this process had no file descriptor left to read how it ended'
-/** After a minute without a file descriptor, an exit code 0 counts as unknown. */
-const MAX_LOOKS = 600
 
 interface ParentThread {
   readonly worker: Worker
@@ -207,7 +207,6 @@ function startOn(thread: ParentThread, command: CommandLine): Promise<StartResul
           return resolve({ kind: 'refused', error: Object.assign(new Error(message.message), message) })
         case 'ended':
           release()
-          // Exit code 0 may hide a signal.
           return settle(
             isUnknown && message.code === 0 ? { ...NO_END, lost: NO_DESCRIPTOR } : withKiller(message, killer),
           )

@@ -1,11 +1,8 @@
-import type { Expectations } from '../core/task/task-record.ts'
 import type { PendingRow } from '../core/types.ts'
-import type { ClaimRequest } from './claim.ts'
 import type { ClaimedSlot } from './claimed-slot.ts'
 import { type GaveWay, giveWayToPause, refuseClaimed } from './give-way.ts'
 import { enterWithLock } from './overlap/overlap.ts'
-import type { Settings } from './settings.ts'
-import { type AdmissionRequest, admit } from './task/admission.ts'
+import { admissionRequest, admit } from './task/admission.ts'
 
 export type EnterResult =
   /** The attempt of the slot has begun. */
@@ -51,21 +48,5 @@ async function unlessAdmitted(claimedSlot: ClaimedSlot): Promise<NotEntered | nu
     case 'unanswered':
       // We must not start: a pause might be in force.
       throw admission.cause
-  }
-}
-
-/** Returns what a run asks before an attempt, and states about its task. */
-export function admissionRequest(request: ClaimRequest, settings: Settings): AdmissionRequest {
-  const { task, window, schedule, trigger, runId, knownEcs = null } = request
-  const stated = { slot: window.slot, spec: schedule, expectations: statedBy(settings), ecs: knownEcs }
-  return { task, trigger, runId, stated, windowEnd: window.end }
-}
-
-function statedBy({ graceMs, lateAfterMs, doneByMs, owner }: Settings): Expectations {
-  return {
-    ...(graceMs !== null && { graceMs }),
-    ...(lateAfterMs !== null && { lateAfterMs }),
-    ...(doneByMs !== null && { doneByMs }),
-    ...(owner !== null && { owner }),
   }
 }

@@ -6,9 +6,8 @@ import { retryAttempt } from '../core/row/transition.ts'
 import type { PendingRow } from '../core/types.ts'
 import { withinStop } from '../process/stop.ts'
 import { beginWaiting, type ClaimedSlot, type EndWritten, endUnstarted, endWritten } from './claimed-slot.ts'
-import { admissionRequest } from './enter.ts'
 import { finishOf } from './finish.ts'
-import { admit } from './task/admission.ts'
+import { admissionRequest, admit } from './task/admission.ts'
 
 interface Forbidden {
   readonly kind: 'forbidden'

@@ -90,6 +90,26 @@ test('too few file descriptors for a notification: it fails, and the process tha
   )
 })
 
+/** The process ends by itself with that exit code, while no descriptor is left. The wait for one is made short. */
+const ENDED_LATE = (code: number) => `
+  const { setTimeout } = globalThis
+  globalThis.setTimeout = (call, ms, ...more) => setTimeout(call, ms === 100 ? 0 : ms, ...more)
+  const { startOnParentThread } = await load('parent-thread')
+  const args = ['-c', 'trap "exit ${code}" TERM; kill -USR2 $PPID; while :; do sleep 0.01; done']
+  const isReady = once(process, 'SIGUSR2')
+  const { pid, ended } = await startOnParentThread({ file: 'sh', args, env: process.env }, () => true)
+  await isReady
+  takeAll()
+  process.kill(pid, 'SIGTERM')
+  process.stdout.write(JSON.stringify(await ended))
+`
+
+test('no file descriptor for a minute to read why a batch ended: exit code 0 counts as unknown, another one is true', () => {
+  const lost = 'this process had no file descriptor left to read how it ended'
+  expect(JSON.parse(printedBy(ENDED_LATE(0)))).toEqual({ code: null, signal: null, lost })
+  expect(JSON.parse(printedBy(ENDED_LATE(3)))).toEqual({ code: 3, signal: null })
+})
+
 test('too few file descriptors to read why a batch ended: the signal that killed it is found later', () => {
   expect(JSON.parse(printedBy(KILLED_LATE))).toEqual({ code: null, signal: 'SIGRTMIN' })
 })

@@ -87,9 +87,8 @@ function metricsOf(event: RunEvent, { trigger, window }: RunContext): Metrics | 
       return { ...none, Claimed: 1, ...(event.finish !== 'recorded' && { Failed: 1 }) }
     case 'withdrawn':
     case 'unusable':
-      return { ...none, Failed: 1 }
     case 'stopped':
-      return none
+      return { ...none, Failed: 1 }
     case 'claimed':
     case 'waiting':
     case 'catch-up':

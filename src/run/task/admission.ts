@@ -6,11 +6,12 @@ import { readableRow } from '../../core/row/status.ts'
 import { MAX_EARLY_TOLERANCE_MS } from '../../core/schedule/slot.ts'
 import { pauseFor, retirementAt } from '../../core/task/suspensions.ts'
 import { otherScheduleAt, type StatedByRun, withRun } from '../../core/task/task-changes.ts'
-import { isNewerRecord, type Suspension, type TaskRecord } from '../../core/task/task-record.ts'
+import { type Expectations, isNewerRecord, type Suspension, type TaskRecord } from '../../core/task/task-record.ts'
 import type { AttemptRecord, Instant, ScheduleSpec, StoredRow, Trigger } from '../../core/types.ts'
 import { type Clock, withDeadline } from '../../process/clock.ts'
 import { type StopIo, type StopSettings, withinStop } from '../../process/stop.ts'
 import type { Store } from '../../store/store.ts'
+import type { ClaimRequest } from '../claim.ts'
 import type { Settings } from '../settings.ts'
 import { type RetryIo, untilAnswered } from '../write.ts'
 import { type KnownRecords, type ReadRecord, readRecord, writeRecord } from './task-record.ts'
@@ -53,6 +54,22 @@ const NEWEST_ROWS = 20
 
 /** The start of the batch waits for this write, so it gets the time of one slow answer. The next run tries again. */
 const WRITE_TIMEOUT_MS = 5_000
+
+/** Returns what a run asks before an attempt, and states about its task. */
+export function admissionRequest(request: ClaimRequest, settings: Settings): AdmissionRequest {
+  const { task, window, schedule, trigger, runId, knownEcs = null } = request
+  const stated = { slot: window.slot, spec: schedule, expectations: statedBy(settings), ecs: knownEcs }
+  return { task, trigger, runId, stated, windowEnd: window.end }
+}
+
+function statedBy({ graceMs, lateAfterMs, doneByMs, owner }: Settings): Expectations {
+  return {
+    ...(graceMs !== null && { graceMs }),
+    ...(lateAfterMs !== null && { lateAfterMs }),
+    ...(doneByMs !== null && { doneByMs }),
+    ...(owner !== null && { owner }),
+  }
+}
 
 /**
  * Reads the task record before the start of a scheduled run, and returns whether the run may start. Records what the run

@@ -5,6 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { openNotify } from '../../../src/cli/options/notify.ts'
 import { livingMember } from '../../../src/process/process-group.ts'
 import { runKey } from '../../../src/run/slot-variables.ts'
 import { cronledger, type Ended, type Loose, MAIN, NIGHTLY, type Options, scratch, start } from '../../support/cli.ts'
@@ -182,6 +183,17 @@ describe('the events that are sent', () => {
     )
     expect(variables.join()).not.toMatch(/FORCE_SLOT|REASON|CRONLEDGER_BY|NOTIFY=|NOTIFY_ON|bad input|ada/)
   })
+})
+
+test('a stop before the claim counts as failed, and a pause sends nothing, because an operator wanted it', async () => {
+  const { told } = ledger()
+  const values = { notify: `echo $CRONLEDGER_RUN_KIND $CRONLEDGER_RUN_EVENT >> ${told}`, notifyOn: undefined }
+  const notify = openNotify(values, process.env)
+  const about = { task: 'nightly', slot: Date.parse(SLOT), timezone: 'UTC' }
+  const common = { time: SLOT, level: 'warn', task: 'nightly', slot: SLOT, message: '' } as const
+  for (const event of ['paused', 'stopped', 'waiting', 'claimed'] as const) notify?.emit({ ...common, event }, about)
+  expect(await notify?.end(AbortSignal.timeout(60_000))).toBe(null)
+  expect(readFileSync(told, 'utf8')).toBe('failed stopped\n')
 })
 
 describe('started and succeeded', () => {

@@ -232,6 +232,11 @@ describe('a failure has next steps', () => {
     ])
     const notStarted = { ...unrecorded, ending: { outcome: 'notStarted' } } as const
     expect(commands(notStarted)).toMatch(/^cronledger show .*\ncronledger rerun [^\n]*$/)
+    // Another run may have the slot, or take it at any moment.
+    const lost = { ...unrecorded, ending: { outcome: 'leaseLost' } } as const
+    expect(text(lost)).toMatch(
+      /its result may not be recorded: no answer\n {2}see what is recorded: +cronledger show [^\n]*$/,
+    )
   })
 
   test('but not if the same run makes another attempt', () => {

@@ -49,7 +49,7 @@ const CASES: [what: string, event: RunEvent, metrics: object, context?: Partial<
     { ...NONE, Claimed: '1 Count', Failed: '1 Count' },
   ],
   ['ledger out of reach', { event: 'withdrawn', certain: true, detail: '' }, { ...NONE, Failed: '1 Count' }],
-  ['told to stop before the claim', { event: 'stopped' }, NONE],
+  ['told to stop before the claim', { event: 'stopped' }, { ...NONE, Failed: '1 Count' }],
 ]
 
 for (const [what, event, metrics, context] of CASES) {

@@ -13,6 +13,7 @@ import { knownRecords, NO_KNOWN_RECORDS, readRecord, writeRecord } from '../../.
 import type { Store } from '../../../src/store/store.ts'
 import { FARGATE } from '../../support/ecs.ts'
 import { PAUSE } from '../../support/rows.ts'
+import type { Call } from '../../support/simulated/faulty-store.ts'
 import { virtualTime } from '../../support/simulated/virtual-clock.ts'
 import { failsAfter, fates, type HostOptions, recordVerbs, TASK, works, world } from '../../support/simulated/world.ts'
 
@@ -169,6 +170,84 @@ describe('a program that keeps a ledger open', () => {
     const record = EMPTY_TASK_RECORD
     for (let index = 0; index <= 1_000; index++) known.add(`task-${index}`, record)
     expect([0, 1, 1_000].map((index) => known.get(`task-${index}`))).toEqual([null, record, record])
+  })
+})
+
+describe('a retry that falls due', () => {
+  const settings = { maxAttempts: 2, retryDelayMs: 3_600_000 }
+  const known = NO_KNOWN_RECORDS
+
+  test.each([
+    ['cannot read the record', { kind: 'dropped' }, /no answer/],
+    ['may not read the record', { kind: 'denied' }, /the token has expired/],
+  ] as const)('and %s: the next attempt does not begin, and the slot stays failed', async (_, fate, why) => {
+    const { time, row, trigger } = ledgerOf()
+    let reads = 0
+    const fateOf = ({ verb }: Call) => (verb === 'readEntry' && reads++ > 0 ? fate : ({ kind: 'answered' } as const))
+    const run = trigger('a', failsAfter(2), { settings, known, fateOf })
+    expect(await time.run(run.result)).toMatchObject({
+      status: 'failed',
+      attempt: 1,
+      outcome: 'failed',
+      recorded: true,
+    })
+    expect(run.starts()).toBe(1)
+    expect(run.events.at(-1)).toMatchObject({ ending: { outcome: 'notStarted' }, detail: expect.stringMatching(why) })
+    expect(await row()).toMatchObject({ state: 'FAILED' })
+  })
+
+  test('and finds a record of a newer cronledger: the next attempt does not begin', async () => {
+    const { time, trigger, ledger } = ledgerOf()
+    const run = trigger('a', failsAfter(2), { settings, known })
+    const newer = async () => {
+      await time.clock().wait(60_000)
+      const { version } = await readRecord(TASK, ledger, CALL)
+      await ledger.writeEntry(
+        { kind: '#task', task: TASK },
+        { version: 9, document: { schemaVersion: 3 } },
+        version,
+        CALL,
+      )
+    }
+    await time.run(Promise.all([run.result, newer()]))
+    expect(run.starts()).toBe(1)
+    expect(run.events.at(-1)).toMatchObject({ detail: expect.stringMatching(/^a newer version of cronledger/) })
+  })
+
+  test('after the schedule changed begins, because the slot has begun under its own', async () => {
+    const { time, trigger, change } = ledgerOf()
+    const run = trigger('a', failsAfter(2), { settings: { ...settings, onScheduleChange: 'refuse' }, known })
+    const later = { since: SLOT - DAY_MS, spec: OTHER.schedule }
+    await time.run(
+      Promise.all([
+        run.result,
+        time
+          .clock()
+          .wait(60_000)
+          .then(() => change((it) => ({ ...it, schedules: [later] }))),
+      ]),
+    )
+    expect(run.starts()).toBe(2)
+  })
+
+  test('and is forced begins also in a pause, because an operator wants it', async () => {
+    const { time, trigger, change } = ledgerOf()
+    await change(pausing(NOW_PAUSED))
+    const run = trigger('a', failsAfter(2), { settings, known, force: FORCE })
+    await time.run(run.result)
+    expect(run.starts()).toBe(2)
+  })
+
+  test('and is stopped while it asks does not begin', async () => {
+    const { time, trigger } = ledgerOf()
+    let reads = 0
+    const fateOf = ({ verb }: Call) =>
+      verb === 'readEntry' && reads++ > 0 ? ({ kind: 'stalled' } as const) : ({ kind: 'answered' } as const)
+    const run = trigger('a', failsAfter(2), { settings, known, fateOf })
+    await time.run(time.clock().wait(3_600_000 + 2_000))
+    run.stop()
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: 2, outcome: 'notStarted' })
+    expect(run.starts()).toBe(1)
   })
 })
 
