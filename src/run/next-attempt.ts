@@ -51,7 +51,6 @@ export async function waitForRetry(ended: EndToWrite, retry: number, claimedSlot
   await io.clock.wait(delayMs, halt)
   if (halt.aborted) return { kind: 'halted' }
   const forbidden = await whyNotNow(claimedSlot)
-  if (halt.aborted) return { kind: 'halted' }
   const begun = forbidden ?? (await beginWaiting(claimedSlot, settings.finishTimeoutMs))
   if (begun.kind !== 'unanswered' && begun.kind !== 'forbidden') return begun
   // The next attempt did not begin. We must log its end, otherwise a reader of the log waits for it.
@@ -66,7 +65,8 @@ export async function waitForRetry(ended: EndToWrite, retry: number, claimedSlot
 async function whyNotNow({ request, halt, settings, io }: ClaimedSlot): Promise<Forbidden | null> {
   const because = (why: string) => ({ kind: 'forbidden', why }) as const
   try {
-    const asked = { ...settings, onScheduleChange: 'warn', ledgerTimeoutMs: settings.finishTimeoutMs } as const
+    // As the writes around it, the read may last through an outage.
+    const asked = { ...settings, ledgerTimeoutMs: settings.finishTimeoutMs }
     const admission = await admit(admissionRequest(request, settings), asked, io, halt)
     switch (admission.kind) {
       case 'paused':

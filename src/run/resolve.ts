@@ -67,8 +67,7 @@ export function resolveSlot(
   /** Returns the row if it has the resolution of this request, made at one of these times. */
   function withResolution(found: StoredRow | null, at: ReadonlySet<Instant>): Row | null {
     const row = readableRow(found)
-    const isOwn = (one: Resolution) =>
-      at.has(one.at) && one.by === request.by && one.reason === request.reason && one.state === request.state
+    const isOwn = (one: Resolution) => at.has(one.at) && one.by === request.by && one.reason === request.reason
     return row?.resolutions.some(isOwn) ? row : null
   }
 

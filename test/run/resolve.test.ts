@@ -65,6 +65,18 @@ test('a resolution whose answer is lost does not replace what another operator d
   expect(await row()).toMatchObject({ state: 'FAILED', resolutions: [{ reason: 'word' }, { reason: 'later' }] })
 })
 
+test('an earlier resolution with the same words does not count as this one', async () => {
+  const { time, resolve, row } = await staleSlot()
+  await time.run(resolve('word', 'SKIPPED'))
+  const again = resolve('word', 'SKIPPED', {
+    fateOf: ({ verb }) => ({ kind: 'answered', afterMs: verb === 'put' ? 5_000 : 5 }),
+  })
+  await time.run(time.clock().wait(1_000))
+  await time.run(resolve('later', 'FAILED'))
+  expect(await time.run(again)).toMatchObject({ kind: 'resolved', row: { state: 'SKIPPED' } })
+  expect((await row()).resolutions.map(({ reason }) => reason)).toEqual(['word', 'later', 'word'])
+})
+
 describe('the slot of a run that the operator knows to have ended', () => {
   /** A run that was killed after a minute, and whose lease holds for nine more. */
   async function killed(settings: RunSettings = {}) {

@@ -134,14 +134,17 @@ describe('a program that keeps a ledger open', () => {
     expect((await play('c', { known, day: 2 })).result.status).toBe('paused')
   })
 
-  test('sees a pause at once after the machine was suspended, which stops the monotonic clock', async () => {
+  test.each([
+    ['the machine was suspended, which stops the monotonic clock', 3_600_000],
+    ['its wall clock was set back', -3_600_000],
+  ])('sees a pause at once after %s', async (_, jumpMs) => {
     const { time, play, change } = ledgerOf()
     const clock = time.clock()
-    let suspendedMs = 0
-    const known = knownRecords({ ...clock, now: () => clock.now() + suspendedMs })
+    let jumpedMs = 0
+    const known = knownRecords({ ...clock, now: () => clock.now() + jumpedMs })
     await play('a', { known })
     await change(pausing({ ...PAUSE, from: SLOT + DAY_MS }))
-    suspendedMs = 3_600_000
+    jumpedMs = jumpMs
     expect((await play('b', { known, day: 1 })).result.status).toBe('paused')
   })
 
@@ -194,6 +197,16 @@ describe('a retry that falls due', () => {
     expect(run.starts()).toBe(1)
     expect(run.events.at(-1)).toMatchObject({ ending: { outcome: 'notStarted' }, detail: expect.stringMatching(why) })
     expect(await row()).toMatchObject({ state: 'FAILED' })
+  })
+
+  test('and cannot read the record for two minutes begins after that', async () => {
+    const { time, trigger } = ledgerOf()
+    const beginMs = time.now()
+    const isOut = () => time.now() > beginMs + 3_600_000 && time.now() < beginMs + 3_720_000
+    const fateOf = ({ verb }: Call) => ({ kind: verb === 'readEntry' && isOut() ? 'dropped' : 'answered' }) as const
+    const run = trigger('a', failsAfter(2), { settings, known, fateOf })
+    await time.run(run.result)
+    expect(run.starts()).toBe(2)
   })
 
   test('and finds a record of a newer cronledger: the next attempt does not begin', async () => {
