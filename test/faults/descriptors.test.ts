@@ -47,7 +47,8 @@ function printedBy(program: string): string {
   buildSync({ entryPoints, outdir: folder, bundle: true, platform: 'node', format: 'esm' })
   const script = ['--input-type=module', '-e', `${TAKE_ALL}${program}`, pathToFileURL(folder).href]
   const limited = ['-c', 'ulimit -n 64 && exec "$@"', 'sh', process.execPath, ...script]
-  const { status, stdout, stderr } = spawnSync('sh', limited, { encoding: 'utf8' })
+  // Only a hang takes that long, and no time limit of the test can end this call.
+  const { status, stdout, stderr } = spawnSync('sh', limited, { encoding: 'utf8', timeout: 120_000 })
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
   return stdout
 }
