@@ -47,6 +47,11 @@ test('the table of planted bugs has every bug that is planted, and the tests tha
   }
 })
 
+test.each(MUTATIONS)('$name: its text is in its file once', ({ file, from }) => {
+  const source = readFileSync(new URL(file, root), 'utf8')
+  expect(source.split(from)).toHaveLength(2)
+})
+
 test('the table of the explorer has every scenario, and each has a planted bug that it finds', () => {
   expect(tableOf('scenario').map(([name]) => name)).toEqual(SCENARIOS.map(({ name }) => name))
   const used = MUTATIONS.map(({ scenario }) => scenario)

@@ -86,7 +86,7 @@ export const TASK_MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a run that ECS does not answer states that it is not on ECS',
-    file: 'src/run/enter.ts',
+    file: 'src/run/task/admission.ts',
     from: 'ecs: knownEcs }',
     to: "ecs: knownEcs === 'unknown' ? null : knownEcs }",
   },
