@@ -6,7 +6,7 @@ import { encodeTaskRecord } from '../../src/core/task/task-record.ts'
 import { awsError } from '../faults/faults.ts'
 import { claimOf } from '../store/contract.ts'
 import { cronledger, scratch, start } from '../support/cli.ts'
-import { serve } from '../support/pages/serve.ts'
+import { serve, untilChecked } from '../support/pages/serve.ts'
 import { type FaultyProxy, type Passing, startFaultyProxy } from '../support/proxy.ts'
 import { FAILED, recordWith } from '../support/rows.ts'
 import { awsEnv, openTestStore, type Server, startDynalite } from '../support/servers.ts'
@@ -125,6 +125,7 @@ describe('the overview', () => {
   test('a task that was listed is not read again: a query for its slots, one for its findings, and one for an older success', async () => {
     const served = await serve('dynamodb:ledger', { env: env() })
     const before = proxy.seen.length
+    await untilChecked(served)
     const answer = await fetch(served.url)
     const html = await answer.text()
     expect(await served.stop()).toBe(130)

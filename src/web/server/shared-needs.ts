@@ -9,6 +9,12 @@ const WAIT_MS = 5_000
 /** The error of a reading for which no page waited goes to the next page, but not later than this. */
 const ERROR_MS = 60_000
 
+/**
+ * We must keep the findings for this long, in which an open page asks again. Otherwise a ledger that has become slow would
+ * take them from the page until all tasks are read again.
+ */
+const USABLE_MS = 60_000
+
 /** Gives all viewers the same findings, and reads them in the background. */
 export interface SharedNeeds {
   /**
@@ -22,7 +28,7 @@ interface NeedsAnswer {
   readonly needs: Needs
   /** Until then, the findings are not read again. */
   readonly freshUntilMs: number
-  /** Until then, a page shows them while they are read again. A page that stays open asks sooner than that. */
+  /** Until then, a page shows them while they are read again. */
   readonly usableUntilMs: number
 }
 
@@ -46,7 +52,7 @@ export function shareNeeds(clock: Clock, begin: () => NeedsReading): SharedNeeds
       (needs) => {
         const endedMs = clock.monotonicMs()
         const freshMs = AGE_FACTOR * (endedMs - begunMs)
-        last = { needs, freshUntilMs: endedMs + freshMs, usableUntilMs: endedMs + 2 * freshMs }
+        last = { needs, freshUntilMs: endedMs + freshMs, usableUntilMs: endedMs + Math.max(USABLE_MS, 2 * freshMs) }
         current = null
       },
       () => {

@@ -40,6 +40,17 @@ export async function serve(
   }
 }
 
+/**
+ * Asks for the findings until those of all tasks are read. Without it, the first pages of a busy server show the findings
+ * of the tasks that were read so far.
+ */
+export async function untilChecked({ url }: Served): Promise<void> {
+  for (;;) {
+    const answer = await fetch(`${url}needs`)
+    if (!(await answer.text()).includes('The others are still being checked.')) return
+  }
+}
+
 /** A ledger that is filled with tasks. */
 export interface Filled {
   readonly store: string

@@ -6,7 +6,7 @@ import { openFileStore } from '../../../src/store/file/file-store.ts'
 import { scratch } from '../../support/cli.ts'
 import { expectAccessible, hasChromium, openBrowser, openPage } from '../../support/pages/browser.ts'
 import { companyTasks, fillFile, type PlannedTask, rowsOf } from '../../support/pages/ledger.ts'
-import { type Served, serve } from '../../support/pages/serve.ts'
+import { type Served, serve, untilChecked } from '../../support/pages/serve.ts'
 import { SUCCEEDED } from '../../support/rows.ts'
 
 const NOW = Date.now()
@@ -196,6 +196,7 @@ describe.skipIf(!hasChromium)('in a browser', () => {
   test('nothing moves when a refresh shows the new status of a slot', async () => {
     const { page, close } = await openPage(browser)
     // In these short columns, no slot that needs attention is beside the running one at any time of the day.
+    await untilChecked(served)
     await page.goto(`${served.url}?span=24h`)
     await page.evaluate(`(() => {
       globalThis.moved = []

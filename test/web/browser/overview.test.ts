@@ -35,6 +35,8 @@ describe.skipIf(!hasChromium)('the overview in a browser', () => {
   test('sixty tasks take about two screens, and what needs attention comes first', async () => {
     const { page, complaints, close } = await openPage(browser, { viewport: { width: 1440, height: 900 } })
     await page.goto(served.url)
+    // On a busy machine, the page shows the findings so far first, and asks again.
+    await page.locator('h1', { hasText: /^8 slots need attention$/ }).waitFor()
     expect(await shownTasks(page)).toHaveLength(60)
     expect(await page.evaluate('document.documentElement.scrollHeight')).toBeLessThan(MAX_HEIGHT)
     const heights = await page
@@ -42,7 +44,6 @@ describe.skipIf(!hasChromium)('the overview in a browser', () => {
       .evaluateAll((rows) => rows.map((row) => row.getBoundingClientRect().height))
     expect(Math.max(...heights)).toBeLessThanOrEqual(24)
     expect(await page.title()).toBe('(8) Tasks · cronledger')
-    expect(await page.locator('h1').innerText()).toBe('8 slots need attention')
     expect(await page.locator('.outage').innerText()).toMatch(
       /^4 tasks have problems that began between .* They may have one cause\.$/,
     )

@@ -8,7 +8,7 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cronledger, scratch } from '../../support/cli.ts'
 import { companyTasks, fillFile, type PlannedTask } from '../../support/pages/ledger.ts'
-import { fill, type Served, serve } from '../../support/pages/serve.ts'
+import { fill, type Served, serve, untilChecked } from '../../support/pages/serve.ts'
 import { startFaultyProxy } from '../../support/proxy.ts'
 import { startAnswering } from '../../support/servers.ts'
 
@@ -163,6 +163,7 @@ test('a task with thousands of missed slots hides no other', async () => {
   ]
   await fillFile(dead, plans, Date.now())
   const own = await serve(`file:${dead}`)
+  await untilChecked(own)
   const top = /<section id="needs-line".*?<\/section>/s.exec((await ask('/', { base: own.url })).body)?.[0] ?? ''
   expect(top).toMatch(/\d+ slots need attention<\/h1><p class="quiet">\d+ missed, 1 failed /)
   expect(top.match(/href="[^"]*"/g)).toEqual([
