@@ -229,6 +229,14 @@ describe('the limit', () => {
     await until(() => livingMember(group) === null)
   })
 
+  test('kills a command also where it is over before Node reports the start', async () => {
+    const notifier = openNotifier('sleep 60', clockUntil(Promise.resolve()))
+    notifier.send(notice(''))
+    expect(await notifier.end(NEVER)).toMatch(
+      /the command did not end in time \(10s, or less after a stop\) and was killed$/,
+    )
+  })
+
   test('a hanging one holds up no other', async () => {
     const notifier = openNotifier(`read n; [ $n = 0 ] && exec sleep 300; ${GROUP} > "$FILE"`, patientClock)
     notifier.send(notice('0\n'))
