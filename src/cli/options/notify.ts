@@ -18,7 +18,7 @@ type NotifyKind = (typeof COMMON.notifyOn.choices)[number]
 
 /**
  * The kind of each event. Null: it is never sent. A batch that did not run counts as failed, and so does a batch whose end
- * the ledger does not know. An operator paused the task, so each of its triggers is no news.
+ * the ledger does not know. An operator paused the task, so a trigger in the pause needs no notification.
  */
 const KIND_OF_EVENT: Readonly<Record<LogObject['event'], NotifyKind | null>> = {
   claimed: 'started',

@@ -73,11 +73,11 @@ function statedBy({ graceMs, lateAfterMs, doneByMs, owner }: Settings): Expectat
 
 /**
  * Reads the task record before the start of a scheduled run, and returns whether the run may start. Records what the run
- * states about its task, if that is new. An operator who forces a slot knows about pauses, so a forced run is always
- * admitted, and states nothing.
+ * states about its task, if that is new. A forced run is always admitted, because its operator knows about pauses, and it
+ * states nothing.
  *
- * We must read the record again after each conflict, otherwise this run would start in a pause that was set meanwhile,
- * or write over it. Throws `LedgerError` if a new try cannot help.
+ * We must read the record again after each conflict. Otherwise this run would write over a pause that was set after the
+ * read, or start in it. Throws `LedgerError` if a new try cannot help.
  */
 export async function admit(
   request: AdmissionRequest,
@@ -123,8 +123,8 @@ export async function admit(
 }
 
 /**
- * Returns the recorded schedule because of which the run is refused, or null. The slot of a catch-up comes from the record
- * itself.
+ * Returns the schedule in the record if the run is refused because of it, otherwise null. The slot of a catch-up comes from
+ * the record itself.
  */
 function scheduleAgainst(
   { trigger, stated }: AdmissionRequest,
@@ -142,8 +142,8 @@ function mayBeOld({ windowEnd }: AdmissionRequest, settings: AdmissionSettings, 
 }
 
 /**
- * Returns whether a later slot had a scheduled run. What this run states is out of date then. The record does not show
- * it, because a run that states nothing new leaves the record as it is. If the ledger does not answer, the run states
+ * Returns whether a later slot had a scheduled run. Then this run states something out of date. The record does not show
+ * that, because a run that states nothing new leaves the record as it is. If the ledger does not answer, the run states
  * nothing.
  */
 async function isOld({ task, stated }: AdmissionRequest, settings: StopSettings, io: AdmissionIo): Promise<boolean> {
