@@ -21,7 +21,7 @@ export type OptionGroup = (typeof OPTION_GROUPS)[number]
 interface Described {
   /** One line for the help: an imperative, or a noun phrase. */
   readonly help: string
-  /** Whole sentences that docs/reference/options.md adds to the help. */
+  /** Whole sentences that docs/reference/options.md and commands.md add to the help. */
   readonly details?: string
   /** The group in the help. A required option is in the group of those. */
   readonly group?: OptionGroup

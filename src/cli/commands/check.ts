@@ -58,7 +58,12 @@ const OPTIONS = {
   },
   json: COMMON.json,
   notify: COMMON.notify,
-  notifyOn: { ...COMMON.notifyOn, otherwise: 'all', help: 'Notify only about failed, missed, stale, overdue, late' },
+  notifyOn: {
+    ...COMMON.notifyOn,
+    otherwise: 'all',
+    help: 'Notify only about failed, missed, stale, overdue, late',
+    details: 'A check finds no other kinds.',
+  },
   ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable
 

@@ -30,7 +30,7 @@ const OPTIONS = {
     value: 'ID',
     help: 'Run id of the latest attempt, if you know that this run has ended',
     details:
-      'Then the slot is resolved even if the lease of that run still holds. If the run is still alive, it stops at its next heartbeat and cannot record its result. Until it stops, another run may start beside it.',
+      'Then the slot is resolved even if the lease of that run still holds. If the run is still alive, it stops at its next heartbeat and cannot record its result. Until it stops, another run may start at the same time.',
   },
   reason: { ...COMMON.reason, required: true, help: 'Why; recorded with the slot' },
   by: { ...COMMON.by, group: 'Options' },
@@ -58,7 +58,7 @@ const help = {
     ["cronledger resolve nightly … --slot 2026-12-24T03:00 --state skipped --reason 'holiday'", 'skip a future slot'],
   ],
   notes:
-    'Exit codes: 0, 65 if the slot is running or completed, or if its latest attempt is not of the run that --run names, otherwise as in run.',
+    'Give --run only if that run has ended. If it is still alive, another run may start before it stops.\nExit codes: 0, 65 if the slot is running or completed, or if its latest attempt is not of the run that --run names, otherwise as in run.',
 } as const
 
 export const resolve: Command = {

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { beforeAll, expect, test } from 'vitest'
+import { COMMANDS } from '../../../src/cli/command-table.ts'
 import { rerun } from '../../../src/cli/commands/rerun.ts'
 import { run, runOptions } from '../../../src/cli/commands/run.ts'
 import { helpOf } from '../../../src/cli/help.ts'
@@ -12,7 +13,6 @@ import {
   isAllowed,
   numberText,
   OPTION_GROUPS,
-  type OptionGroup,
   type OptionSpec,
   optionName,
 } from '../../../src/core/option.ts'
@@ -21,10 +21,11 @@ import { FORCING_VARIABLES } from '../../../src/run/command.ts'
 import { SETTINGS } from '../../../src/run/settings-table.ts'
 import { cronledger } from '../../support/cli.ts'
 
-const PAGE = new URL('../../../docs/reference/options.md', import.meta.url)
+/** The reference, in which each of the two pages has tables of options. */
+const REFERENCE = new URL('../../../docs/reference/', import.meta.url)
 const MARKS = /(?<=<!-- options: made by `npm run options` -->\n).*(?=<!-- \/options -->)/s
 
-/** The row of an option in docs/reference/options.md. */
+/** The row of an option in the reference. */
 function rowOf([name, spec]: [string, OptionSpec]): string {
   const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('<', '&lt;')
   const flag = cell(`--${optionName(name)} ${valueName(spec)}`.trimEnd())
@@ -32,19 +33,47 @@ function rowOf([name, spec]: [string, OptionSpec]): string {
   return `| \`${flag}\` | ${cell(meaning)} | ${cell(defaultText(spec))} | ${cell(allowedText(spec))} |\n`
 }
 
-/** The table of a group, under its heading. */
-function tableOf(group: OptionGroup): string {
-  const rows = Object.entries<OptionSpec>(RUN_OPTIONS).filter(([, spec]) => groupOf(spec) === group)
-  if (rows.length === 0) return ''
-  return `\n## ${group}\n\n| option | meaning | default | allowed |\n| --- | --- | --- | --- |\n${rows.map(rowOf).join('')}`
+/** The table of some options, under its heading. */
+function tableOf(heading: string, options: readonly [string, OptionSpec][]): string {
+  if (options.length === 0) return ''
+  return `\n## ${heading}\n\n| option | meaning | default | allowed |\n| --- | --- | --- | --- |\n${options.map(rowOf).join('')}`
 }
 
-test('the tables of options in docs/reference/options.md are those that the code has', () => {
-  const table = `${OPTION_GROUPS.map(tableOf).join('')}\n`
-  const page = readFileSync(PAGE, 'utf8')
+/** The options of `run`, group by group. */
+function tablesOfRun(): string {
+  const options = Object.entries<OptionSpec>(RUN_OPTIONS)
+  return OPTION_GROUPS.map((group) =>
+    tableOf(
+      group,
+      options.filter(([, spec]) => groupOf(spec) === group),
+    ),
+  ).join('')
+}
+
+/** The options of the other commands, in the order of their help. */
+async function tablesOfOthers(): Promise<string> {
+  const others = Object.entries(COMMANDS).filter(([name]) => name !== 'run')
+  const tables = others.map(async ([name, { load }]) => {
+    const options = Object.entries<OptionSpec>((await load()).help.options)
+    const inGroups = OPTION_GROUPS.flatMap((group) => options.filter(([, spec]) => groupOf(spec) === group))
+    return tableOf(`\`${name}\``, inGroups)
+  })
+  return (await Promise.all(tables)).join('')
+}
+
+test.each([
+  ['options.md', tablesOfRun],
+  ['commands.md', tablesOfOthers],
+])('the tables of options in docs/reference/%s are those that the code has', async (name, tablesOf) => {
+  const tables = `${await tablesOf()}\n`
+  const page = new URL(name, REFERENCE)
   // `npm run options` writes the tables again.
-  if (process.env['UPDATE_OPTIONS'] !== undefined) writeFileSync(PAGE, page.replace(MARKS, table))
-  expect(readFileSync(PAGE, 'utf8')).toContain(table)
+  if (process.env['UPDATE_OPTIONS'] !== undefined)
+    writeFileSync(
+      page,
+      readFileSync(page, 'utf8').replace(MARKS, () => tables),
+    )
+  expect(readFileSync(page, 'utf8')).toContain(tables)
 })
 
 let completion = ''
@@ -78,7 +107,7 @@ test.each(Object.entries<OptionSpec>(SETTINGS))(
     expect(await given([`${flag}=${text}`], {})).toMatchObject({ [name]: value })
     expect(await given([], { [variableOf(name)]: text })).toMatchObject({ [name]: value })
     expect(help).toMatch(new RegExp(`^ +${flag} `, 'm'))
-    expect(readFileSync(PAGE, 'utf8')).toContain(rowOf([name, spec]))
+    expect(readFileSync(new URL('options.md', REFERENCE), 'utf8')).toContain(rowOf([name, spec]))
     expect(completion).toMatch(new RegExp(`'run '\\*\\) offer='.*${flag} `))
     // The name says the unit, and the default is a value that may be given.
     expect(name.endsWith('Ms')).toBe(spec.kind === 'duration')
