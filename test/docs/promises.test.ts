@@ -52,6 +52,12 @@ test.each(MUTATIONS)('$name: its text is in its file once', ({ file, from }) => 
   expect(source.split(from)).toHaveLength(2)
 })
 
+test('the number of all schedules of the explorer is the sum of its table', () => {
+  const schedules = tableOf('scenario').map(([, , , count = '']) => Number(count.replaceAll(',', '')))
+  const sum = schedules.reduce((before, count) => before + count, 0)
+  expect(text).toContain(` ${sum.toLocaleString('en-US')} in all`)
+})
+
 test('the table of the explorer has every scenario, and each has a planted bug that it finds', () => {
   expect(tableOf('scenario').map(([name]) => name)).toEqual(SCENARIOS.map(({ name }) => name))
   const used = MUTATIONS.map(({ scenario }) => scenario)

@@ -32,7 +32,7 @@ const OPTIONS = {
     details:
       'Then the slot is resolved even if the lease of that run still holds. If the run is still alive, it stops at its next heartbeat and cannot record its result. Until it stops, another run may start at the same time.',
   },
-  reason: { ...COMMON.reason, required: true, help: 'Why; recorded with the slot' },
+  reason: { ...COMMON.reason, required: true },
   by: { ...COMMON.by, group: 'Options' },
   json: { ...COMMON.json, help: 'Print the record as JSON (schema/row.schema.json)' },
   ...SCHEDULE_OF_SLOT,

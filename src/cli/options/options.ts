@@ -44,7 +44,7 @@ export const COMMON = {
     group: 'Running a slot again',
     spaces: true,
     quotes: true,
-    help: 'Why the slot is run again',
+    help: 'Why; recorded with the slot',
     details: 'At most 800 bytes.',
   },
   by: {
