@@ -234,6 +234,20 @@ for (const [name, startServer] of [
       expect((await row()).attempts).toMatchObject([{ outcome: 'notStarted' }, { outcome: 'succeeded' }])
     })
 
+    test('a pause that was recorded, its answer lost, and then credentials expire: 75, and it says so', async () => {
+      const expired = awsError(400, 'com.amazon.coral.service#ExpiredTokenException', 'The security token is expired')
+      const operator = (...command: string[]) => cronledger([...command, '--task', 'nightly'], { env: environment() })
+      expect(await run(['true'])).toMatchObject({ code: 0 })
+      let pauses = 0
+      proxy.treat((passing) => (passing.action !== 'PutItem' ? 'pass' : pauses++ === 0 ? 'cutAnswer' : expired))
+      const ended = await operator('pause', '--reason', 'until the audit')
+      proxy.treat(() => 'pass')
+      expect(ended).toMatchObject({ code: 75, stderr: expect.stringMatching(/ may or may not be recorded, /) })
+      const { stdout } = await cronledger(['tasks', '--json'], { env: environment() })
+      expect(stdout).toContain('"until the audit"')
+      expect(await operator('resume')).toMatchObject({ code: 0 })
+    })
+
     test('a claim that was applied, its answer lost, and the look at what is there is denied: withdrawn, the slot is free', async () => {
       const denied = awsError(400, 'com.amazon.coral.service#AccessDeniedException', 'no GetItem', 'Message')
       let claims = 0

@@ -213,7 +213,7 @@ function entryMethods(dynamo: Dynamo): EntryMethods {
         return 'ok'
       } catch (error) {
         if (error instanceof ConditionalCheckFailedException) return 'conflict'
-        throw error
+        throw errorOfWrite(error)
       }
     },
 
