@@ -183,8 +183,11 @@ describe('the template', () => {
   })
 
   test('the check has the environment of the batch, and the task definition without a stack, too', () => {
-    const environmentOf = (name: string) => resources[name].Properties.ContainerDefinitions[0].Environment
+    const containerOf = (name: string) => resources[name].Properties.ContainerDefinitions[0]
+    const environmentOf = (name: string) => containerOf(name).Environment
     expect(environmentOf('CheckDefinition')).toEqual(environmentOf('TaskDefinition'))
+    expect(containerOf('TaskDefinition').EnvironmentFiles).toBeDefined()
+    expect(containerOf('CheckDefinition').EnvironmentFiles).toEqual(containerOf('TaskDefinition').EnvironmentFiles)
     const text = readFileSync(new URL('../../../../schema/task-definition.json', import.meta.url), 'utf8')
     const [container] = JSON.parse(text).containerDefinitions
     const namesIn = (variables: Loose[]) => variables.map(({ Name, name }) => Name ?? name)
