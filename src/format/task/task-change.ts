@@ -55,9 +55,10 @@ export function retiredText(report: ChangeReport, notExpected: NotExpected | nul
   const [retirement] = suspensions
   if (retirement === undefined) return unchangedText(report, 'another operator resumed the task at the same time')
   if (!changed) {
+    const isPlanned = retirement.from > now
     return lines([
-      `${task}: not changed: it is retired already, ${suspensionText(retirement, zone)}`,
-      ...stepLines([resumeStep('end the retirement', report)]),
+      `${task}: not changed: ${isPlanned ? 'its retirement is planned already' : 'it is retired already'}, ${suspensionText(retirement, zone)}`,
+      ...stepLines([resumeStep(isPlanned ? 'cancel it, then retire the task again' : 'end the retirement', report)]),
     ])
   }
   return lines([
@@ -77,7 +78,7 @@ function retiredSlotsText(notExpected: NotExpected | null): string {
 /** Returns the answer to `resume`. */
 export function resumedText(report: ChangeReport): string {
   const { store, task, zone, now, suspensions, record, changed } = report
-  if (!changed) return lines([`${task}: nothing to resume: it is neither paused nor retired`])
+  if (!changed) return notResumedText(report)
   const ended = suspensions.filter((one) => !isCancelled(one))
   const end = Math.max(...ended.map(({ until }) => until ?? now))
   const kindOf = (one: Suspension) => (record.retirements.includes(one) ? 'retirement' : 'pause')
@@ -93,6 +94,16 @@ export function resumedText(report: ChangeReport): string {
     ),
     ...(ended.length === 0 ? [] : [stays]),
     ...stepLines([{ what: 'see its slots', command: commandLine('history', { store, task }) }]),
+  ])
+}
+
+/** A resumption from a later time ends nothing that is over by then. */
+function notResumedText({ task, zone, now, record }: ChangeReport): string {
+  const open = [...record.pauses, ...record.retirements].filter((one) => endsAfter(one, now))
+  if (open.length === 0) return lines([`${task}: nothing to resume: it is neither paused nor retired`])
+  return lines([
+    `${task}: not changed: no pause and no retirement goes on at the time that you gave`,
+    ...open.map((one) => `  ${one.from <= now ? 'in force' : 'planned'} ${suspensionText(one, zone)}`),
   ])
 }
 

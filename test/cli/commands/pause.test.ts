@@ -137,6 +137,24 @@ describe('the answer', () => {
     expect(again.stdout).toMatch(/^nightly: not changed: it is retired already, from /)
   })
 
+  test('of resume from a time after the pause, and of retire before a planned retirement, says what is in force', async () => {
+    const { call, run } = await ledger()
+    await run(day(-1))
+    await call('pause', 'nightly', ...WHY, '--until', day(5))
+    const late = await call('resume', 'nightly', '--from', day(9))
+    expect(late.code).toBe(0)
+    expect(late.stdout).toMatch(
+      /^nightly: not changed: no pause and no retirement goes on at the time that you gave\n {2}in force from .* until /,
+    )
+    await call('resume', 'nightly')
+    await call('retire', 'nightly', ...WHY, '--from', day(30))
+    const now = await call('retire', 'nightly', ...WHY)
+    expect(now.code).toBe(0)
+    expect(now.stdout).toMatch(
+      /^nightly: not changed: its retirement is planned already, from .*\n {2}cancel it, then retire the task again: /,
+    )
+  })
+
   test('as JSON has what was changed, and what is in force and planned', async () => {
     const { call, run } = await ledger()
     await run(day(-1))
