@@ -121,10 +121,10 @@ export async function hasRow(task: string, deps: HistoryDeps): Promise<boolean> 
 /** The ledger has no record and no row of the task. */
 export class UnknownTaskError extends LedgerError {
   readonly task: string
-  /** The tasks that the ledger knows. Empty if the caller may not list them. */
+  /** Tasks that the ledger knows. Empty if they cannot be listed. */
   readonly names: readonly string[]
 
-  /** `names` is null if the caller may not list the tasks. */
+  /** `names` is null if the tasks cannot be listed. */
   constructor(task: string, names: readonly string[] | null) {
     const hint = names?.length === 0 ? ' No task has run yet in this ledger. Is this the right --store?' : ''
     super('usage', `unknown task: ${task}.${hint}`)
@@ -135,7 +135,7 @@ export class UnknownTaskError extends LedgerError {
 
 /**
  * Returns the error about a task without a record and without a row. `tasks` yields the tasks that the ledger knows. A
- * role that is limited to one task may not list them.
+ * role that is limited to one task may not list them, and a newer cronledger may have written the record of one.
  */
 export async function unknownTask(
   task: string,
@@ -145,8 +145,10 @@ export async function unknownTask(
   try {
     for await (const { task: name } of tasks) names.push(name)
   } catch (error) {
-    if (!(error instanceof LedgerError) || error.kind !== 'denied') throw error
-    return new UnknownTaskError(task, null)
+    // Another task's record that cannot be read says nothing about this one.
+    const isLeftOut = error instanceof LedgerError && (error.kind === 'denied' || error.kind === 'shape')
+    if (!isLeftOut) throw error
+    return new UnknownTaskError(task, names.length === 0 ? null : names)
   }
   return new UnknownTaskError(task, names)
 }

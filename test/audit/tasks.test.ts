@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type KnownTask, readTaskRecords } from '../../src/audit/tasks.ts'
+import { type KnownTask, knownTask, readTaskRecords } from '../../src/audit/tasks.ts'
 import { LedgerError } from '../../src/core/errors.ts'
 import { encodeTaskRecord } from '../../src/core/task/task-record.ts'
 import { systemClock } from '../../src/process/clock.ts'
@@ -87,4 +87,21 @@ test('a caller that stops ends the request for the next batch', async () => {
     break
   }
   expect(aborted).toEqual([2])
+})
+
+test('an unknown task is one also where a newer cronledger wrote the record of another task', async () => {
+  const store = memoryStore()
+  const call = { signal: new AbortController().signal }
+  const newer = { ...document, schemaVersion: 99 }
+  for (const [task, stored] of [
+    ['nightly', document],
+    ['weekly', newer],
+  ] as const)
+    await store.writeEntry({ task, kind: '#task' }, { version: 1, document: stored }, 'absent', call)
+  const deps = { store, clock: systemClock, pageTimeoutMs: 60_000, signals: [] }
+  await expect(knownTask('nigthly', {}, 0, deps)).rejects.toMatchObject({
+    kind: 'usage',
+    message: 'unknown task: nigthly.',
+  })
+  await expect(knownTask('weekly', {}, 0, deps)).rejects.toMatchObject({ kind: 'shape' })
 })
