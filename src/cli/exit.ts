@@ -62,7 +62,7 @@ export function exitCodeOf(
       return EXIT.refused
     case 'skipped':
     case 'paused':
-      // If the skip is not recorded, a later trigger may still start the batch, so an orchestrator may retry.
+      // If the skip is not recorded, the slot may be open or become stale, so an operator should hear of it.
       return outcome.recorded ? EXIT.ok : EXIT.unreachable
     case 'failed':
       return exitCodeOfFailure(outcome, stopSignal)

@@ -56,7 +56,10 @@ export async function refuseClaimed(
   const finish = await finishAttempt(await lease.release(), { outcome: 'notStarted' }, settings, io)
   const noted =
     finish.kind === 'unanswered'
-      ? { noted: false, detail: `${finish.cause.message}, so its claim may hold the slot until its lease ends` }
+      ? {
+          noted: false,
+          detail: `${finish.cause.message}, so the slot may show this run as running until its lease ends`,
+        }
       : await noteRejection({ kind: 'refused', cause }, request, settings, io)
   io.emit({ event: 'refused', ...refused, row: null, survivor: null, ...noted })
   return { status: 'refused', cause, row: null }

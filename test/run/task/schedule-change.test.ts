@@ -173,7 +173,7 @@ describe('with --on-schedule-change refuse', () => {
     expect(events).toMatchObject([{ event: 'refused', noted: false, detail: expect.not.stringContaining('claim') }])
   })
 
-  test('a refusal whose claim could not be given back says that the claim may hold the slot', async () => {
+  test('a refusal whose claim could not be given back says that the slot may show the run as running', async () => {
     const { play, row } = await changedAfterDay0()
     const fateOf = (call: Call): Fate => ({
       kind: call.verb === 'put' && call.row.state !== 'PENDING' ? 'dropped' : 'answered',
@@ -184,7 +184,7 @@ describe('with --on-schedule-change refuse', () => {
       {
         event: 'refused',
         noted: false,
-        detail: expect.stringMatching(/, so its claim may hold the slot until its lease/),
+        detail: expect.stringMatching(/, so the slot may show this run as running until its lease/),
       },
     ])
   })
