@@ -242,9 +242,16 @@ export function findingDetail(found: TaskFinding, now: Instant): string {
   const first = row.attempts.find(hasStarted)
   if (found.kind === 'late' && first !== undefined)
     return `started ${elapsed(first.startedAt - row.slot)} after the scheduled time`
-  const attempt = row.attempts.at(-1)
-  if (attempt === undefined) return `marked as ${row.state.toLowerCase()}, without an attempt`
-  return `attempt ${attempt.number} on ${attempt.host} ${found.kind === 'stale' ? staleText(attempt) : progressText(attempt)}`
+  const [last, started] = [row.attempts.at(-1), row.attempts.findLast(hasStarted)]
+  if (last === undefined) return `marked as ${row.state.toLowerCase()}, without an attempt`
+  if (started === undefined || started === last) return attemptText(last)
+  return `${attemptText(started)}, then ${attemptText(last)}`
+}
+
+function attemptText(attempt: AttemptRecord): string {
+  const { number, host, phase, outcome } = attempt
+  const isReported = phase === 'ended' && outcome !== 'abandoned'
+  return `attempt ${number} on ${host} ${isReported ? progressText(attempt) : staleText(attempt)}`
 }
 
 function overdueText(row: Row | null, zone: string): string {

@@ -1,6 +1,6 @@
 import { formatInstant } from '../core/instant.ts'
 import { hasStarted } from '../core/row/attempts.ts'
-import { isNewerSchema, isStale, statusOfRow } from '../core/row/status.ts'
+import { isNewerSchema, statusOfRow } from '../core/row/status.ts'
 import { encodeEcs } from '../core/row/stored-ecs.ts'
 import { encodeAttempt } from '../core/row/stored-parts.ts'
 import { encodeRejection } from '../core/row/stored-rejections.ts'
@@ -54,7 +54,7 @@ export function rowJson(row: StoredRow, now: Instant, skewMs: number, doneByMsOf
     windowEnd: windowEnd ?? null,
     status,
     state,
-    stale: isStale(row, now, skewMs),
+    stale: status === 'stale',
     schedule,
     zone,
     anchor: anchor ?? null,

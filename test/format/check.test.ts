@@ -32,7 +32,20 @@ describe('what is known about a finding', () => {
   test('a stale slot: whether its last attempt started', () => {
     const row = rowWith({ ending: FAILED }, {})
     expect(detail('stale', row)).toBe('attempt 2 on host stopped reporting')
-    expect(detail('stale', lastWaiting(row))).toBe('attempt 2 on host claimed the slot and never started')
+    expect(detail('stale', lastWaiting(rowWith({})))).toBe('attempt 1 on host claimed the slot and never started')
+    expect(detail('stale', lastWaiting(row))).toBe(
+      'attempt 1 on host failed (exit code 3), then attempt 2 on host claimed the slot and never started',
+    )
+  })
+
+  test('the last attempt that started is named, also if a later one never did', () => {
+    expect(detail('failed', rowWith({ ending: FAILED }, { ending: NOT_STARTED }))).toBe(
+      'attempt 1 on host failed (exit code 3), then attempt 2 on host was not started',
+    )
+    expect(detail('stale', rowWith({}, { ending: NOT_STARTED }))).toBe(
+      'attempt 1 on host stopped reporting, then attempt 2 on host was not started',
+    )
+    expect(detail('failed', rowWith({ ending: NOT_STARTED }))).toBe('attempt 1 on host was not started')
   })
 })
 

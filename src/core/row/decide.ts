@@ -14,7 +14,6 @@ import {
   hasStarted,
   isCatchUpTrigger,
   isLeftByCatchUp,
-  isWaiting,
   openAttempt,
   startedAttempts,
   successOf,
@@ -29,7 +28,7 @@ import {
   type Rerunnable,
   type RetryPolicy,
 } from './policy.ts'
-import { isNewerSchema, isRunning, statusOfRow } from './status.ts'
+import { isEndUnknown, isNewerSchema, isRunning, statusOfRow } from './status.ts'
 
 export type Decision =
   /** Claim the slot, on top of `base`. */
@@ -179,12 +178,9 @@ export function rerunnableAs(found: StoredRow | null, now: Instant, skewMs: numb
   return status !== null && hasCompleted ? 'completed' : status
 }
 
-/**
- * Returns `stale` if the end of the latest attempt is unknown, otherwise `failed`. A waiting attempt started nothing,
- * so the end of the attempt before it is known.
- */
+/** Returns `stale` if the end of the latest attempt that started is unknown, otherwise `failed`. */
 function staleOrFailed(row: Row): 'stale' | 'failed' {
-  return row.state === 'PENDING' && !isWaiting(row) ? 'stale' : 'failed'
+  return isEndUnknown(row) ? 'stale' : 'failed'
 }
 
 /** Returns the attempt whose result the slot has or waits for. A later attempt that never started does not count. */

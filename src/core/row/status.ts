@@ -1,5 +1,5 @@
 import type { Instant, NewerSchemaRow, Row, Status, StoredRow } from '../types.ts'
-import { isWaiting } from './attempts.ts'
+import { hasStarted, isWaiting } from './attempts.ts'
 
 /** The record of a slot: its row, or null if it has none. */
 export interface SlotRecord {
@@ -41,7 +41,7 @@ export function statusOfRow(row: StoredRow, settings: Omit<StatusSettings, 'grac
     case 'COMPLETED':
       return 'completed'
     case 'FAILED':
-      return 'failed'
+      return isEndUnknown(row) ? 'stale' : 'failed'
     case 'SKIPPED':
       return 'skipped'
   }
@@ -81,9 +81,21 @@ export function isRunning(row: Row, now: Instant, skewMs: number): boolean {
 }
 
 /**
+ * Returns whether it is unknown how the last attempt that started has ended, or whether it has ended at all. A later
+ * attempt that never started, or one that still waits, changes nothing about that. A decision of an operator does.
+ */
+export function isEndUnknown({ attempts, resolutions }: Row): boolean {
+  const last = attempts.findLast(hasStarted)
+  if (last === undefined) return false
+  const resolution = resolutions.at(-1)
+  const isDecided = resolution !== undefined && resolution.afterAttempt >= last.number
+  return (last.phase === 'running' || last.outcome === 'abandoned') && !isDecided
+}
+
+/**
  * Returns whether the row is PENDING and its lease ran out. Its owner was killed, is paused, or cannot reach the
  * ledger.
  */
-export function isStale(row: Row, now: Instant, skewMs: number): boolean {
+function isStale(row: Row, now: Instant, skewMs: number): boolean {
   return row.state === 'PENDING' && !isRunning(row, now, skewMs)
 }

@@ -95,7 +95,8 @@ function whereabouts({ runId, host }: AttemptRecord): string {
 
 function refusalOf(event: RefusedEvent, context: RunContext, latenessMs: number): string {
   const { cause, row, survivor, holder, inForce } = event
-  const last = cause === 'failed' || cause === 'newerAttempt' ? lastStarted(row) : lastAttempt(row)
+  const isOfStarted = cause === 'failed' || cause === 'stale' || cause === 'newerAttempt'
+  const last = cause === 'survivor' ? lastUnreported(row) : isOfStarted ? lastStarted(row) : lastAttempt(row)
   const name = last === undefined ? 'an attempt' : nameOf(last)
   const where = last === undefined ? '' : ` ${whereabouts(last)}`
   const progress = last === undefined ? '' : progressWithTime(last, context)
@@ -200,6 +201,11 @@ function lastAttempt(row: StoredRow | null): AttemptRecord | undefined {
  */
 function lastStarted(row: StoredRow | null): AttemptRecord | undefined {
   return readableRow(row)?.attempts.findLast(hasStarted) ?? lastAttempt(row)
+}
+
+/** Returns the newest attempt that never reported its end. A process that is still alive belongs to such an attempt. */
+function lastUnreported(row: StoredRow | null): AttemptRecord | undefined {
+  return readableRow(row)?.attempts.findLast(({ outcome }) => outcome === undefined || outcome === 'abandoned')
 }
 
 /** Returns the next steps for the operator. */

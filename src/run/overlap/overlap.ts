@@ -1,6 +1,6 @@
 import { type LedgerError, usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
-import { isCatchUpTrigger } from '../../core/row/attempts.ts'
+import { endedAttempts, hasStarted, isCatchUpTrigger } from '../../core/row/attempts.ts'
 import type { OverlapLock } from '../../core/row/overlap-lock.ts'
 import type { PendingRow, Trigger } from '../../core/types.ts'
 import { beginWaiting, type ClaimedSlot } from '../claimed-slot.ts'
@@ -36,7 +36,7 @@ export async function enterWithLock(
   if (lockResult.kind === 'mine') onLock()
   if (halt.aborted) return { kind: 'halted', hasWaited }
   if (lockResult.kind === 'busy')
-    return { kind: 'gaveWay', hasWaited, result: await giveWay(lockResult.holder, claimedSlot) }
+    return { kind: 'gaveWay', hasWaited, result: await giveWay(row, lockResult.holder, claimedSlot) }
   if (lockResult.kind === 'unanswered') throw lockResult.cause
   const begun = await beginWaiting(claimedSlot, settings.ledgerTimeoutMs)
   if (begun.kind === 'unanswered') throw begun.cause
@@ -90,10 +90,14 @@ function waitsForItself({ slot, runId }: OverlapLock): LedgerError {
   )
 }
 
-async function giveWay(holder: OverlapLock, claimedSlot: ClaimedSlot): Promise<GaveWay> {
+/**
+ * A slot in which nothing ran is skipped, if the settings say so. We must not skip one in which an attempt has started:
+ * its failure would no longer be shown, and an operator has to decide about it.
+ */
+async function giveWay(row: PendingRow, holder: OverlapLock, claimedSlot: ClaimedSlot): Promise<GaveWay> {
   const { request, settings } = claimedSlot
-  if (settings.overlap !== 'skip' || request.trigger.kind !== 'scheduled')
-    return refuseClaimed({ cause: 'overlap', holder }, claimedSlot)
+  const maySkip = settings.overlap === 'skip' && request.trigger.kind === 'scheduled'
+  if (!maySkip || endedAttempts(row).some(hasStarted)) return refuseClaimed({ cause: 'overlap', holder }, claimedSlot)
   const reason = `slot ${formatInstant(holder.slot)} was still running (run ${holder.runId})`
   return skipForOverlap(holder, reason, claimedSlot)
 }

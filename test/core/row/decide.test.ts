@@ -24,6 +24,7 @@ import {
   FAILED,
   FORCED,
   LEASE_MS,
+  lastWaiting,
   NOT_STARTED,
   NOW,
   rowWith,
@@ -430,6 +431,14 @@ describe('attempts', () => {
     const waiting = retryAttempt(rowWith({}), FAILED, { writeId: 'w', now: NOW }, LEASE_MS)
     expect(answer(waiting, { now: EXPIRED })).toBe('refused: failed')
     expect(answer(waiting, { now: EXPIRED, maxAttempts: 2 })).toBe('start')
+  })
+
+  test('an attempt that never started says nothing about one that never reported its end: it is stale', () => {
+    const stillStale = rowWith({}, { trigger: FORCED, ending: NOT_STARTED })
+    expect(answer(stillStale)).toBe('refused: stale')
+    expect(answer(stillStale, { trigger: FORCED, forceOnly: ['stale'] })).toBe('start')
+    expect(answer(stillStale, { trigger: FORCED, forceOnly: ['missed', 'failed'] })).toBe('refused: stale')
+    expect(answer(lastWaiting(rowWith({}, {})), { now: EXPIRED })).toBe('refused: stale')
   })
 
   test('a row holds at most 100, forced ones included', () => {

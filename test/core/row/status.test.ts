@@ -6,12 +6,17 @@ import {
   statusOf,
   unmetUntil,
 } from '../../../src/core/row/status.ts'
-import { type Ending, RESOLVED_STATES, STATUSES } from '../../../src/core/types.ts'
-import { closed, FAILED, LEASE_MS, lastWaiting, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
+import { type Ending, RESOLVED_STATES, type Row, STATUSES } from '../../../src/core/types.ts'
+import { closed, FAILED, LEASE_MS, lastWaiting, NOT_STARTED, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
 const settings = { now: NOW, skewMs: 30_000, graceMs: 900_000 }
 const row = (ending?: Ending) => rowWith(ending === undefined ? {} : { ending })
 const slot = row().slot
+
+const resolvedAsFailed = (found: Row): Row => ({
+  ...found,
+  resolutions: [{ state: 'FAILED', at: NOW, by: 'ada', reason: 'it did nothing', afterAttempt: 1 }],
+})
 
 const CASES: readonly (readonly [(typeof STATUSES)[number], SlotRecord, Partial<StatusSettings>])[] = [
   ['completed', { slot, row: row(SUCCEEDED) }, {}],
@@ -22,6 +27,10 @@ const CASES: readonly (readonly [(typeof STATUSES)[number], SlotRecord, Partial<
   ['waiting', { slot, row: lastWaiting(row()) }, {}],
   ['stale', { slot, row: lastWaiting(row()) }, { now: NOW + LEASE_MS + 30_001 }],
   ['skipped', { slot, row: { ...closed(row(SUCCEEDED)), state: 'SKIPPED' } }, {}],
+  ['stale', { slot, row: rowWith({}, { ending: NOT_STARTED }) }, {}],
+  ['stale', { slot, row: rowWith({}, { ending: NOT_STARTED }, { ending: NOT_STARTED }) }, {}],
+  ['failed', { slot, row: rowWith({}, { ending: FAILED }, { ending: NOT_STARTED }) }, {}],
+  ['failed', { slot, row: resolvedAsFailed(rowWith({}, { ending: NOT_STARTED })) }, {}],
   ['unknown', { slot, row: { task: 'nightly', slot, schemaVersion: 9, newerSchema: true } }, {}],
   ['scheduled', { slot, row: null }, { now: slot - 1 }],
   ['scheduled', { slot, row: null }, { now: slot }],

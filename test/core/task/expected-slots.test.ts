@@ -411,7 +411,27 @@ describe('a finding arises at the first instant at which a check finds it', () =
     ),
   }
 
+  // The run made a retry of its own, which a stop or a pause prevented an hour later.
+  const retryDropped: Row = {
+    ...pausedAfterFailure,
+    attempts: pausedAfterFailure.attempts.map((attempt) => ({ ...attempt, runId: 'run-1' })),
+  }
+  const takenOver = closed(rowWith({}, { ending: NOT_STARTED }, { ending: NOT_STARTED }))
+  const neverReported: Row = {
+    ...takenOver,
+    attempts: takenOver.attempts.map((attempt) =>
+      attempt.number < 3 ? attempt : { ...attempt, endedAt: NOW + 3_600_000 },
+    ),
+  }
+  const resolvedBetween: Row = {
+    ...pausedAfterFailure,
+    resolutions: [{ state: 'FAILED', at: NOW + 7 * MINUTE_MS, by: 'ada', reason: 'it did nothing', afterAttempt: 1 }],
+  }
+
   test.each([
+    ['failed: the end of a retry that never started', retryDropped, NOW + 3_600_000],
+    ['failed: the resolution after the last attempt that started', resolvedBetween, NOW + 7 * MINUTE_MS],
+    ['stale: the end of the first attempt after it that never started', neverReported, NOW + 1_000],
     ['failed: the end of its last attempt', rowWith({ ending: FAILED }), NOW + 1_000],
     ['failed: the resolution after it', resolved, NOW + 7 * MINUTE_MS],
     ['failed: a later attempt that never started changes nothing', pausedAfterFailure, NOW + 1_000],

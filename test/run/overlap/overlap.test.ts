@@ -71,6 +71,24 @@ describe('--overlap skip', () => {
     expect(await time.run(latest.result)).toMatchObject({ status: 'duplicate', cause: 'skipped' })
   })
 
+  test('a slot in which an attempt failed is not skipped: it is refused, stays failed, and runs later', async () => {
+    const { time, trigger, row } = world()
+    const settings: RunSettings = { ...SKIP, maxAttempts: 2 }
+    expect(await time.run(trigger('first', failsAfter(1), { settings }).result)).toMatchObject({ status: 'failed' })
+    await time.run(time.clock().wait(24 * HOUR_MS))
+    const other = trigger('other', works(3 * HOUR_MS), { day: 1, settings })
+    await time.run(time.clock().wait(HOUR_MS))
+    const second = trigger('second', works(1), { settings })
+    expect(await time.run(second.result)).toMatchObject({ status: 'refused', cause: 'overlap' })
+    expect(await row(0)).toMatchObject({
+      state: 'FAILED',
+      attempts: [{ outcome: 'failed' }, { outcome: 'notStarted' }],
+    })
+    expect((await row(0)).resolutions).toEqual([])
+    expect(await time.run(other.result)).toMatchObject({ status: 'completed' })
+    expect(await time.run(trigger('third', works(1), { settings }).result)).toMatchObject({ status: 'completed' })
+  })
+
   test('nothing is skipped where nothing runs', async () => {
     const { time, trigger } = world()
     for (const day of [0, 1, 2]) {

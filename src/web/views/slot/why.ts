@@ -1,6 +1,6 @@
 import { attemptCount, countedAttempts, hasStarted, startedAttempts, successOf } from '../../../core/row/attempts.ts'
 import { decidingAttempt, terminalState } from '../../../core/row/decide.ts'
-import { isNewerSchema } from '../../../core/row/status.ts'
+import { isEndUnknown, isNewerSchema } from '../../../core/row/status.ts'
 import type { AttemptRecord, Instant, Resolution, Row } from '../../../core/types.ts'
 import { elapsed, sentence } from '../../../format/text.ts'
 import type { SlotWithStatus } from '../frame/slot-facts.ts'
@@ -86,6 +86,8 @@ function openParts(row: Row, now: Instant): readonly SentencePart[] {
 }
 
 function staleParts(row: Row): readonly SentencePart[] {
+  // A later attempt took the slot over and never started.
+  if (row.state !== 'PENDING') return [...lastParts(row), ...todoParts(row)]
   const attempt = row.attempts.at(-1)
   const before = row.attempts.at(-2)
   const lease: readonly SentencePart[] = row.leaseUntil === null ? ['an unknown time'] : [{ at: row.leaseUntil }]
@@ -95,9 +97,7 @@ function staleParts(row: Row): readonly SentencePart[] {
     return [`${earlier}${name} waited and never started: its lease ran out at `, ...lease, '.', ...todoParts(row)]
   }
   const ran: readonly SentencePart[] = [`${name} stopped reporting: its lease ran out at `, ...lease, '.']
-  const done = doneParts(row)
-  if (done.length > 0) return [...ran, ...done]
-  return [...ran, ' Its work may be done, half done, or still going on. Check what it did before you run it again.']
+  return [...ran, ...todoParts(row)]
 }
 
 /** Says what happened last, an attempt or a resolution, and what was before it. */
@@ -127,10 +127,12 @@ function resolutionParts({ by, state, at, reason }: Resolution): readonly Senten
   return [`${by} ${what} at `, { at }, `: ${sentence(reason)}`]
 }
 
-/** Says what to do about a slot that failed, or whose last attempt never started. */
+/** Says what to do about a slot that failed or is stale. */
 function todoParts(row: Row): readonly SentencePart[] {
   const done = doneParts(row)
   if (done.length > 0) return done
+  if (isEndUnknown(row))
+    return [' Its work may be done, half done, or still going on. Check what it did before you run it again.']
   const work =
     startedAttempts(row) === 0
       ? ' The work was not done: run it again.'

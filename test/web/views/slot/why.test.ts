@@ -142,6 +142,16 @@ test.each<[string, Row | null, string]>([
     `stale: Attempt 1 failed with exit code 3 after 1s. Attempt 2 on other waited and never started: ${LEASE_RAN_OUT} ${HALF_DONE} ${IF_LEFT}`,
   ],
   [
+    'an attempt that never reported, and one that never started',
+    rowWith({}, { ending: NOT_STARTED }),
+    `stale: Attempt 1 never reported its end. Attempt 2 did not start the batch. ${UNKNOWN}`,
+  ],
+  [
+    'an attempt that never reported, and one that waited',
+    waits(rowWith({}, { ending: NOT_STARTED })),
+    `stale: Attempt 2 did not start the batch. Attempt 3 on other waited and never started: ${LEASE_RAN_OUT} ${UNKNOWN}`,
+  ],
+  [
     'a first attempt that waited',
     waits(null),
     `stale: Attempt 1 on other waited and never started: ${LEASE_RAN_OUT} ${NOT_DONE} ${MAY_START}`,
@@ -189,7 +199,7 @@ test('each outcome of an attempt has words of its own', () => {
     'failed: Attempt 1 reached its timeout and was stopped after 1s',
     'failed: Attempt 1 was interrupted after 1s',
     'failed: Attempt 1 lost its lease and was stopped after 1s',
-    'failed: Attempt 1 never reported its end',
+    'stale: Attempt 1 never reported its end',
     'failed: Attempt 1 did not start the batch',
   ])
 })
