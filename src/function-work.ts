@@ -1,4 +1,5 @@
 import { firstLine, LedgerError } from './core/errors.ts'
+import { formatInstant } from './core/instant.ts'
 import { link, systemClock } from './process/clock.ts'
 import type { StopReason } from './process/stop.ts'
 import { insideRun } from './process/surrounding-runs.ts'
@@ -89,9 +90,21 @@ function failureOf(outcome: RunOutcome<unknown>, signal: AbortSignal | undefined
   const thrown = [outcome, ...outcome.caughtUp].find((result) => 'error' in result)
   if (thrown !== undefined && 'error' in thrown) return thrown.error
   if (signal?.aborted) return signal.reason
+  return lostLease(outcome)
+}
+
+/** The lease of the slot of the trigger was lost before its work started, or that of a slot that was caught up. */
+function lostLease({ status, caughtUp }: RunOutcome<unknown>): LedgerError {
+  if (status === 'failed')
+    return new LedgerError(
+      'unreachable',
+      'the lease was lost before the work started, so nothing was started. Run the trigger again.',
+    )
+  const missed = caughtUp.find((one) => one.status === 'failed')
+  const name = missed === undefined ? '' : ` ${formatInstant(missed.slot.getTime())}`
   return new LedgerError(
     'unreachable',
-    'the lease was lost before the work started, so nothing was started. Run the trigger again.',
+    `the lease of the missed slot${name} was lost before its work started. The slot of the trigger ended as ${status}. Look at the missed slot before you run it.`,
   )
 }
 

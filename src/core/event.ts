@@ -56,6 +56,8 @@ export type RunEvent =
       readonly holder?: OverlapLock
       /** The schedule in the task record, if the cause is `scheduleChanged`. */
       readonly inForce?: ScheduleSpec
+      /** The row that the run had claimed and gives up again, if an earlier attempt had started in it. */
+      readonly claimed?: Row
     } & NoteResult)
   /** Another slot of the task runs, and this one waits for it. */
   | { readonly event: 'waiting'; readonly holder: OverlapLock }
@@ -123,6 +125,8 @@ export type RunEvent =
   | {
       readonly event: 'paused'
       readonly pause: Suspension
+      /** Whether the slot is not marked as skipped, because an attempt had started in it. */
+      readonly isKept: boolean
       readonly finish: FinishResult
       readonly finishCause?: string
     }

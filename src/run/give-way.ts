@@ -2,7 +2,7 @@ import { attemptCount, endedAttempts, hasStarted } from '../core/row/attempts.ts
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
 import { skipRow } from '../core/row/transition.ts'
 import type { Suspension } from '../core/task/task-record.ts'
-import type { PendingRow, Resolution, ScheduleSpec } from '../core/types.ts'
+import type { PendingRow, Resolution, Row, ScheduleSpec } from '../core/types.ts'
 import { withinStop } from '../process/stop.ts'
 import { noteRejection } from './claim.ts'
 import { type ClaimedSlot, endWritten } from './claimed-slot.ts'
@@ -21,7 +21,7 @@ export type GaveWay =
 
 /** Why a run whose slot is claimed may not start, and the facts for the log. */
 type RefusedClaim =
-  | { readonly cause: 'overlap'; readonly holder: OverlapLock }
+  | { readonly cause: 'overlap'; readonly holder: OverlapLock; readonly claimed?: Row }
   | { readonly cause: 'newerTaskRecord' }
   | { readonly cause: 'scheduleChanged'; readonly inForce: ScheduleSpec }
 
@@ -40,10 +40,11 @@ export async function skipForOverlap(holder: OverlapLock, reason: string, claime
 export async function giveWayToPause(pause: Suspension, claimedSlot: ClaimedSlot): Promise<GaveWay> {
   const { lease, settings, io } = claimedSlot
   const row = await lease.release()
-  const finish = endedAttempts(row).some(hasStarted)
+  const isKept = endedAttempts(row).some(hasStarted)
+  const finish = isKept
     ? await finishAttempt(row, { outcome: 'notStarted' }, settings, io)
     : await writeSkip(row, { by: pause.by, reason: `paused: ${pause.reason}` }, claimedSlot)
-  io.emit({ event: 'paused', pause, ...endWritten(finish) })
+  io.emit({ event: 'paused', pause, isKept, ...endWritten(finish) })
   return { status: 'paused', attempt: attemptCount(row), pause, recorded: finish.kind === 'recorded' }
 }
 

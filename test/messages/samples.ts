@@ -122,6 +122,11 @@ function refused(cause: RefusalCause, row: Row | null): RunEvent {
   return { event: 'refused', cause, row, survivor, noted: true, ...holder, ...inForce }
 }
 
+const REFUSED_AFTER_A_FAILURE: RunEvent = {
+  ...{ event: 'refused', cause: 'overlap', row: null, survivor: null, noted: true },
+  ...{ holder: HOLDER, claimed: lastWaiting(rowWith({ ending: FAILED }, {})) },
+}
+
 function ended(ending: Ending, finish: FinishResult, more: object = {}): RunEvent {
   return { event: 'ended', attempt: FIRST, ending, durationMs: 389_000, finish, ...FINISHES[finish], ...more }
 }
@@ -152,6 +157,7 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
   refused: [
     ...entries(REFUSALS).map(([cause, row]) => refused(cause, row)),
     refused('completed', resolvedAs('COMPLETED')),
+    REFUSED_AFTER_A_FAILURE,
   ],
   waiting: [{ event: 'waiting', holder: HOLDER }],
   'catch-up': [
@@ -162,8 +168,10 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
   ],
   skipped: entries(FINISHES).map(([finish, more]) => ({ event: 'skipped', holder: HOLDER, finish, ...more })),
   paused: [
-    ...entries(FINISHES).map(([finish, more]): RunEvent => ({ event: 'paused', pause: PAUSE, finish, ...more })),
-    { event: 'paused', pause: { ...PAUSE, until: SLOT + 7_200_000 }, finish: 'recorded' },
+    ...[false, true].flatMap((isKept) =>
+      entries(FINISHES).map(([finish, more]): RunEvent => ({ event: 'paused', pause: PAUSE, isKept, finish, ...more })),
+    ),
+    { event: 'paused', pause: { ...PAUSE, until: SLOT + 7_200_000 }, isKept: false, finish: 'recorded' },
   ],
   revived: [{ event: 'revived', retirement: { ...PAUSE, reason: 'replaced by nightly-v2' } }],
   retry: [{ event: 'retry', attempt: 2, delayMs: 30_000 }],

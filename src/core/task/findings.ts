@@ -1,6 +1,6 @@
-import { endedAttempts, hasStarted } from '../row/attempts.ts'
+import { hasStarted } from '../row/attempts.ts'
 import { isNewerSchema, statusOfAbsent, statusOfRow } from '../row/status.ts'
-import type { EcsFacts, EndedAttempt, Instant, Row, ScheduleSpec, Status } from '../types.ts'
+import type { EcsFacts, Instant, Row, ScheduleSpec, Status } from '../types.ts'
 import type { AuditedSlot } from './expected-slots.ts'
 import type { ExpectedTimes } from './task-record.ts'
 
@@ -86,44 +86,21 @@ export function aroseAt(found: SlotFinding, { graceMs, doneByMs, skewMs }: Audit
     case 'late':
       return found.row.attempts.find(hasStarted)?.startedAt ?? found.slot
     case 'stale':
-      return staleSince(found.row, skewMs)
+      // At the end of the lease itself, the attempt still counts as running.
+      return found.row.leaseUntil === null ? closedAt(found.row) : found.row.leaseUntil + skewMs + 1
     case 'failed':
-      return failedAt(found.row)
+      return closedAt(found.row)
   }
 }
 
 /**
- * Returns when the row became stale. If a later attempt took the slot over and never started, the row has no lease any
- * more, and the end of that attempt counts: while it was open, no check found the slot.
+ * Returns when the row was closed: at the end of its last attempt, or by the resolution after it. While an attempt was open,
+ * a check found nothing, so the end of one that never started counts, too. A check may have reported the slot before that,
+ * and reports it again, which is better than never.
  */
-function staleSince(row: Row, skewMs: number): Instant {
-  // At the end of the lease itself, the attempt still counts as running.
-  if (row.leaseUntil !== null) return row.leaseUntil + skewMs + 1
-  const abandoned = row.attempts.findLastIndex(hasStarted)
-  return firstEnd(endedAttempts(row).slice(abandoned + 1)) ?? row.slot
-}
-
-/**
- * Returns when the row became FAILED: at the end of the last attempt that started, or by the resolution after it. While a
- * retry waited, the row was not FAILED, so the end of a retry that never started counts. Other attempts that never
- * started, as in a pause, change nothing.
- */
-function failedAt(row: Row): Instant {
-  const attempts = endedAttempts(row)
-  const index = attempts.findLastIndex(hasStarted)
-  const attempt = attempts[index] ?? attempts.at(-1)
-  const resolution = row.resolutions.at(-1)
-  const resolvedAt =
-    resolution !== undefined && resolution.afterAttempt >= (attempt?.number ?? 0) ? resolution.at : row.slot
-  const [next] = attempts.slice(index + 1)
-  const hadRetry = index >= 0 && next !== undefined && next.runId === attempt?.runId
-  const endedAt = hadRetry ? firstEnd(attempts.slice(index + 1)) : attempt?.endedAt
-  return Math.max(resolvedAt, endedAt ?? row.slot)
-}
-
-/** Returns when the first of the attempts ended that reported its end. */
-function firstEnd(attempts: readonly EndedAttempt[]): Instant | undefined {
-  return attempts.find(({ endedAt }) => endedAt !== undefined)?.endedAt
+function closedAt({ slot, attempts, resolutions }: Row): Instant {
+  const ends = attempts.flatMap((attempt) => (attempt.phase === 'ended' ? (attempt.endedAt ?? []) : []))
+  return Math.max(slot, ...ends, resolutions.at(-1)?.at ?? slot)
 }
 
 function isLate({ slot, attempts }: Row, { lateAfterMs }: AuditSettings): boolean {

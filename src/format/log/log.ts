@@ -8,7 +8,7 @@ import type { Suspension } from '../../core/task/task-record.ts'
 import type { AttemptRecord, Instant, ScheduleSpec, Trigger } from '../../core/types.ts'
 import { commandLine } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
-import { rerunStep, showStep } from '../steps/next-steps.ts'
+import { rerunStep, showStep, unrecordedSteps } from '../steps/next-steps.ts'
 import { type NextStep, stepLines, targetOf } from '../steps/step.ts'
 import { elapsed, printable, safeJson, scheduleText, sentence } from '../text.ts'
 import { changedFields, explainSwitchStep } from './changed-schedule.ts'
@@ -167,26 +167,34 @@ function skippedEntry(event: Extract<RunEvent, { event: 'skipped' }>, context: R
     event: 'skipped',
     message: `skipped, not started: ${lockText(holder, context)}${unrecorded}`,
     fields: { holder: lockFields(holder), finish, ...(finishCause && { finishCause }) },
-    todo: [rerunStep('run it anyway', targetOf(context))],
+    todo:
+      finish === 'unanswered'
+        ? unrecordedSteps(targetOf(context), context.runId, false)
+        : [rerunStep('run it anyway', targetOf(context))],
   }
 }
 
 function pausedEntry(
-  { pause, finish, finishCause }: Extract<RunEvent, { event: 'paused' }>,
+  { pause, isKept, finish, finishCause }: Extract<RunEvent, { event: 'paused' }>,
   context: RunContext,
 ): LogEntry {
   const { by, reason, until } = pause
   const { zone } = context.schedule
   const end = until === null ? '' : ` until ${zonedTime(until, zone)}`
-  const unrecorded = finish === 'recorded' ? '' : `. ${sentence(`The skip ${unrecordedText(finish, finishCause)}`)}`
+  const what = isKept ? 'The end of this attempt' : 'The skip'
+  const kept = isKept ? '. The slot is not marked as skipped, because an attempt had already started in it.' : ''
+  const unrecorded =
+    finish === 'recorded' ? '' : `${isKept ? ' ' : '. '}${sentence(`${what} ${unrecordedText(finish, finishCause)}`)}`
+  const target = targetOf(context)
   return {
     level: finish === 'recorded' ? 'warn' : 'error',
     event: 'paused',
-    message: `skipped, not started: ${by} paused the task${end}: ${reason}${unrecorded}`,
+    message: `${isKept ? '' : 'skipped, '}not started: ${by} paused the task${end}: ${reason}${kept}${unrecorded}`,
     fields: { pause: suspensionFields(pause), finish, ...(finishCause && { finishCause }) },
     todo: [
       { what: 'end the pause', command: commandLine('resume', { store: context.store, task: context.task }) },
-      rerunStep('run this slot anyway', targetOf(context)),
+      ...(isKept || finish === 'unanswered' ? [showStep('see what is recorded', target)] : []),
+      rerunStep(finish === 'unanswered' ? 'run this slot when it is stale' : 'run this slot anyway', target),
     ],
   }
 }

@@ -27,7 +27,7 @@ export function duplicateEntry(event: DuplicateEvent, context: RunContext, laten
 }
 
 export function refusedEntry(event: RefusedEvent, context: RunContext, latenessMs: number): LogEntry {
-  const { row, cause, noted, holder, survivor, inForce } = event
+  const { row, cause, noted, holder, survivor, inForce, claimed } = event
   return {
     level: 'error',
     event: 'refused',
@@ -36,7 +36,7 @@ export function refusedEntry(event: RefusedEvent, context: RunContext, latenessM
       cause,
       noted,
       latenessMs,
-      ...lastOf(row),
+      ...(claimed === undefined ? lastOf(row) : startedOf(claimed)),
       ...(holder === undefined ? {} : { holder: lockFields(holder) }),
       ...(survivor === null ? {} : { survivor }),
       ...(inForce === undefined ? {} : changedFields(inForce, context.schedule)),
@@ -94,7 +94,7 @@ function whereabouts({ runId, host }: AttemptRecord): string {
 }
 
 function refusalOf(event: RefusedEvent, context: RunContext, latenessMs: number): string {
-  const { cause, row, survivor, holder, inForce } = event
+  const { cause, row, survivor, holder, inForce, claimed } = event
   const isOfStarted = cause === 'failed' || cause === 'stale' || cause === 'newerAttempt'
   const last = cause === 'survivor' ? lastUnreported(row) : isOfStarted ? lastStarted(row) : lastAttempt(row)
   const name = last === undefined ? 'an attempt' : nameOf(last)
@@ -122,7 +122,7 @@ function refusalOf(event: RefusedEvent, context: RunContext, latenessMs: number)
     case 'scheduleChanged':
       return changedScheduleText(inForce ?? context.schedule, context)
     case 'overlap':
-      return holder === undefined ? 'another slot of this task has not ended yet' : lockText(holder, context)
+      return `${holder === undefined ? OTHER_SLOT : lockText(holder, context)}${claimed === undefined ? '' : earlierText(claimed, context)}`
     case 'noRow':
       return 'nothing is recorded for this slot. It was missed, or its record expired or was deleted.'
     case 'newerAttempt':
@@ -131,6 +131,19 @@ function refusalOf(event: RefusedEvent, context: RunContext, latenessMs: number)
     case 'skipped':
       return doneText(row, cause, context)
   }
+}
+
+/** Returns what an earlier attempt left in a slot whose claim was given up again. */
+function earlierText(claimed: Row, context: RunContext): string {
+  const last = lastStarted(claimed)
+  if (last === undefined) return ''
+  const how = last.outcome === 'abandoned' ? 'stopped reporting' : progressWithTime(last, context)
+  return `. Before that, ${nameOf(last)} of this slot ${how} and needs a decision ${whereabouts(last)}`
+}
+
+function startedOf(row: Row): Record<string, unknown> {
+  const attempt = lastStarted(row)
+  return attempt === undefined ? {} : { last: attemptFields(attempt) }
 }
 
 /**
@@ -153,9 +166,11 @@ function eventTimeText({ trigger, schedule }: RunContext): string {
   return trigger.kind === 'scheduled' ? ` ${zonedTime(trigger.eventTime, schedule.zone)}` : ''
 }
 
+const OTHER_SLOT = 'another slot of this task has not ended yet'
+
 /** We must not write that the other slot is running, because its run may be waiting for its next attempt. */
 export function lockText({ slot, runId }: OverlapLock, { schedule }: RunContext): string {
-  return `another slot of this task has not ended yet (${zonedTime(slot, schedule.zone)}, run ${runId})`
+  return `${OTHER_SLOT} (${zonedTime(slot, schedule.zone)}, run ${runId})`
 }
 
 export function lockFields({ slot, runId }: OverlapLock): Record<string, unknown> {
@@ -205,13 +220,16 @@ function lastStarted(row: StoredRow | null): AttemptRecord | undefined {
 
 /** Returns the newest attempt that never reported its end. A process that is still alive belongs to such an attempt. */
 function lastUnreported(row: StoredRow | null): AttemptRecord | undefined {
-  return readableRow(row)?.attempts.findLast(({ outcome }) => outcome === undefined || outcome === 'abandoned')
+  return readableRow(row)?.attempts.findLast((one) => one.phase === 'running' || one.outcome === 'abandoned')
 }
 
 /** Returns the next steps for the operator. */
-function todoOf({ cause, row, survivor, holder, inForce }: RefusedEvent, context: RunContext): readonly NextStep[] {
+function todoOf(
+  { cause, row, survivor, holder, inForce, claimed }: RefusedEvent,
+  context: RunContext,
+): readonly NextStep[] {
   const { schedule, trigger } = context
-  const target = targetOf(context, row)
+  const target = targetOf(context, claimed ?? row)
   switch (cause) {
     case 'newerRow':
       return []
@@ -245,7 +263,7 @@ function todoOf({ cause, row, survivor, holder, inForce }: RefusedEvent, context
     case 'overlap':
       return [
         ...(holder === undefined ? [] : [showStep('see whether it has ended', { ...target, slot: holder.slot })]),
-        rerunStep('then run this slot', target),
+        ...(claimed === undefined ? [rerunStep('then run this slot', target)] : decisionSteps(target)),
       ]
     case 'scheduleChanged':
       return changedScheduleSteps(inForce ?? schedule, context)

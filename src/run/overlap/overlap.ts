@@ -96,8 +96,9 @@ function waitsForItself({ slot, runId }: OverlapLock): LedgerError {
  */
 async function giveWay(row: PendingRow, holder: OverlapLock, claimedSlot: ClaimedSlot): Promise<GaveWay> {
   const { request, settings } = claimedSlot
-  const maySkip = settings.overlap === 'skip' && request.trigger.kind === 'scheduled'
-  if (!maySkip || endedAttempts(row).some(hasStarted)) return refuseClaimed({ cause: 'overlap', holder }, claimedSlot)
+  const hasRun = endedAttempts(row).some(hasStarted)
+  const maySkip = settings.overlap === 'skip' && request.trigger.kind === 'scheduled' && !hasRun
+  if (!maySkip) return refuseClaimed({ cause: 'overlap', holder, ...(hasRun && { claimed: row }) }, claimedSlot)
   const reason = `slot ${formatInstant(holder.slot)} was still running (run ${holder.runId})`
   return skipForOverlap(holder, reason, claimedSlot)
 }

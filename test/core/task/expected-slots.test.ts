@@ -416,13 +416,7 @@ describe('a finding arises at the first instant at which a check finds it', () =
     ...pausedAfterFailure,
     attempts: pausedAfterFailure.attempts.map((attempt) => ({ ...attempt, runId: 'run-1' })),
   }
-  const takenOver = closed(rowWith({}, { ending: NOT_STARTED }, { ending: NOT_STARTED }))
-  const neverReported: Row = {
-    ...takenOver,
-    attempts: takenOver.attempts.map((attempt) =>
-      attempt.number < 3 ? attempt : { ...attempt, endedAt: NOW + 3_600_000 },
-    ),
-  }
+  const neverReported = closed(rowWith({}, { ending: NOT_STARTED }))
   const resolvedBetween: Row = {
     ...pausedAfterFailure,
     resolutions: [{ state: 'FAILED', at: NOW + 7 * MINUTE_MS, by: 'ada', reason: 'it did nothing', afterAttempt: 1 }],
@@ -430,11 +424,11 @@ describe('a finding arises at the first instant at which a check finds it', () =
 
   test.each([
     ['failed: the end of a retry that never started', retryDropped, NOW + 3_600_000],
-    ['failed: the resolution after the last attempt that started', resolvedBetween, NOW + 7 * MINUTE_MS],
-    ['stale: the end of the first attempt after it that never started', neverReported, NOW + 1_000],
+    ['failed: the end of an attempt of another run that never started', pausedAfterFailure, NOW + 3_600_000],
+    ['failed: that end, also after a resolution', resolvedBetween, NOW + 3_600_000],
+    ['stale: the end of the attempt after it that never started', neverReported, NOW + 1_000],
     ['failed: the end of its last attempt', rowWith({ ending: FAILED }), NOW + 1_000],
     ['failed: the resolution after it', resolved, NOW + 7 * MINUTE_MS],
-    ['failed: a later attempt that never started changes nothing', pausedAfterFailure, NOW + 1_000],
     ['late: the start of its first attempt', rowWith({ ending: SUCCEEDED }), NOW],
   ])('%s', (_, row, arose) => {
     const found = findingOf({ row, missed: null }, settings)

@@ -2,12 +2,23 @@ import { describe, expect, test } from 'vitest'
 import type { RunContext, RunEvent } from '../../../src/core/event.ts'
 import type { RefusalCause, Row } from '../../../src/core/types.ts'
 import { logLine } from '../../../src/format/log/log.ts'
-import { CONTEXT, FAILED, FORCED, lastWaiting, NOT_STARTED, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
+import {
+  CONTEXT,
+  FAILED,
+  FORCED,
+  lastWaiting,
+  NOT_STARTED,
+  NOW,
+  PAUSE,
+  rowWith,
+  SUCCEEDED,
+} from '../../support/rows.ts'
 
 const json = (event: RunEvent, context: Partial<RunContext> = {}) =>
   JSON.parse(logLine(event, { ...CONTEXT, ...context }, 'json', NOW) ?? '')
 const text = (event: RunEvent, context: Partial<RunContext> = {}) =>
   logLine(event, { ...CONTEXT, ...context }, 'text', NOW)
+const holder = { slot: Date.parse('2026-11-23T03:00:00Z'), runId: 'other' }
 /** Returns the commands of the next steps, one below the other. */
 const commands = (event: RunEvent, context: Partial<RunContext> = {}): string =>
   json(event, context)
@@ -79,7 +90,6 @@ describe('the refusal of a force that was asked for before a newer attempt names
 })
 
 describe('what keeps the run apart from others is in the command too', () => {
-  const holder = { slot: Date.parse('2026-11-23T03:00:00Z'), runId: 'other' }
   for (const cause of ['overlap', 'failed', 'stale', 'tooLate'] as const) {
     test(cause, () => {
       const event = { event: 'refused', cause, row: null, survivor: null, holder, noted: true } as const
@@ -118,6 +128,49 @@ describe('what keeps the run apart from others is in the command too', () => {
       /: not started: another slot of this task has not ended yet \(2026-11-23 03:00 UTC, run other\)\n/,
     )
   })
+})
+
+describe('a slot in which an attempt had started, while another slot of the task runs', () => {
+  const refused = (claimed: Row) =>
+    ({ event: 'refused', cause: 'overlap', row: null, survivor: null, holder, noted: true, claimed }) as const
+
+  test('the refusal names that attempt, and asks for a look at it before a rerun', () => {
+    const event = refused(lastWaiting(rowWith({ ending: FAILED }, {})))
+    expect(text(event)).toMatch(
+      /\. Before that, attempt 1 of this slot failed \(exit code 3\) at .* and needs a decision/,
+    )
+    expect(text(event)).toMatch(/see whether it has ended: .*\n.*see what happened: .*\n.*run it again: /)
+    expect(json(event)).toMatchObject({ last: { attempt: 1, outcome: 'failed' } })
+  })
+
+  test('also one that never reported its end', () => {
+    const event = refused(lastWaiting(rowWith({}, {})))
+    expect(text(event)).toMatch(/\. Before that, attempt 1 of this slot stopped reporting and needs a decision/)
+  })
+
+  test('a pause does not call it skipped', () => {
+    const event = { event: 'paused', pause: PAUSE, isKept: true, finish: 'recorded' } as const
+    expect(text(event)).not.toMatch(/: skipped/)
+    expect(text(event)).toMatch(
+      /\. The slot is not marked as skipped, because an attempt had already started in it\.\n/,
+    )
+  })
+})
+
+test('a skip that may not be recorded has no command that is refused while the lease holds', () => {
+  const finish = { finish: 'unanswered', finishCause: 'no answer' } as const
+  for (const event of [
+    { event: 'skipped', holder, ...finish },
+    { event: 'paused', pause: PAUSE, isKept: false, ...finish },
+  ] as const)
+    expect(text(event)).toMatch(/see what is recorded: .*\n.* when it is stale: /)
+})
+
+test('a process that is left is one of an attempt that started', () => {
+  const row = lastWaiting(rowWith({}, {}))
+  const survivor = { pid: 7, command: 'sleep' }
+  const event = { event: 'refused', cause: 'survivor', row, survivor, noted: true } as const
+  expect(text(event)).toMatch(/process 7 \(sleep\) of attempt 1 /)
 })
 
 test('what was not started took no time', () => {
