@@ -133,7 +133,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'a failed force opens a completed slot again',
     scenario: 'trigger, force, trigger',
     file: 'src/core/row/decide.ts',
-    from: "if (successOf(row) !== undefined || wasResolvedAs('COMPLETED')) return 'completed'",
+    from: "if (hasCompleted(row)) return 'completed'",
     to: "if (row.state === 'COMPLETED') return 'completed'",
   },
   {

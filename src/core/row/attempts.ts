@@ -84,6 +84,11 @@ export function countedAttempts(row: Row): number {
   return row.attempts.filter((attempt) => attempt.trigger.kind === 'scheduled' && hasStarted(attempt)).length
 }
 
+/** Returns whether the slot has completed once, by an attempt or by an operator, regardless of later attempts. */
+export function hasCompleted(row: Row): boolean {
+  return successOf(row) !== undefined || row.resolutions.some(({ state }) => state === 'COMPLETED')
+}
+
 /** Returns the attempt that completed the slot, regardless of later attempts. */
 export function successOf(row: Row): AttemptRecord | undefined {
   return row.attempts.find(hasSucceeded)

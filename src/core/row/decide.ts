@@ -11,12 +11,12 @@ import type {
 } from '../types.ts'
 import {
   countedAttempts,
+  hasCompleted,
   hasStarted,
   isCatchUpTrigger,
   isLeftByCatchUp,
   openAttempt,
   startedAttempts,
-  successOf,
 } from './attempts.ts'
 import {
   DEFAULT_FORCED,
@@ -174,8 +174,8 @@ export function decideResolution(
 export function rerunnableAs(found: StoredRow | null, now: Instant, skewMs: number): Rerunnable | null {
   if (found === null) return 'missed'
   const status = RERUNNABLE.find((one) => one === statusOfRow(found, { now, skewMs })) ?? null
-  const hasCompleted = !isNewerSchema(found) && terminalState(found) === 'completed'
-  return status !== null && hasCompleted ? 'completed' : status
+  const isDone = !isNewerSchema(found) && terminalState(found) === 'completed'
+  return status !== null && isDone ? 'completed' : status
 }
 
 /** Returns `stale` if the end of the latest attempt that started is unknown, otherwise `failed`. */
@@ -191,9 +191,9 @@ export function decidingAttempt(row: Row): AttemptRecord | undefined {
 
 /** Returns why only a force may start in this slot, or null if the slot is open. */
 export function terminalState(row: Row): 'completed' | 'skipped' | null {
-  const wasResolvedAs = (state: Row['state']) => row.resolutions.some((resolution) => resolution.state === state)
-  if (successOf(row) !== undefined || wasResolvedAs('COMPLETED')) return 'completed'
-  return wasResolvedAs('SKIPPED') || row.state === 'SKIPPED' ? 'skipped' : null
+  if (hasCompleted(row)) return 'completed'
+  const wasSkipped = row.resolutions.some(({ state }) => state === 'SKIPPED')
+  return wasSkipped || row.state === 'SKIPPED' ? 'skipped' : null
 }
 
 function hasBegunSince(row: Row, askedAt = Number.POSITIVE_INFINITY): boolean {

@@ -1,5 +1,5 @@
 import type { Instant, NewerSchemaRow, Row, Status, StoredRow } from '../types.ts'
-import { hasStarted, isWaiting } from './attempts.ts'
+import { hasCompleted, hasStarted, isWaiting } from './attempts.ts'
 
 /** The record of a slot: its row, or null if it has none. */
 export interface SlotRecord {
@@ -36,7 +36,8 @@ export function statusOfRow(row: StoredRow, settings: Omit<StatusSettings, 'grac
   switch (row.state) {
     case 'PENDING':
       if (isStale(row, settings.now, settings.skewMs)) return 'stale'
-      if (isPastDoneBy(row.slot, settings)) return 'overdue'
+      // A force runs its work again, which was done in time or late, but not still to be done.
+      if (isPastDoneBy(row.slot, settings) && !hasCompleted(row)) return 'overdue'
       return isWaiting(row) ? 'waiting' : 'running'
     case 'COMPLETED':
       return 'completed'

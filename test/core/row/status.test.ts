@@ -7,7 +7,17 @@ import {
   unmetUntil,
 } from '../../../src/core/row/status.ts'
 import { type Ending, RESOLVED_STATES, type Row, STATUSES } from '../../../src/core/types.ts'
-import { closed, FAILED, LEASE_MS, lastWaiting, NOT_STARTED, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
+import {
+  closed,
+  FAILED,
+  FORCED,
+  LEASE_MS,
+  lastWaiting,
+  NOT_STARTED,
+  NOW,
+  rowWith,
+  SUCCEEDED,
+} from '../../support/rows.ts'
 
 const settings = { now: NOW, skewMs: 30_000, graceMs: 900_000 }
 const row = (ending?: Ending) => rowWith(ending === undefined ? {} : { ending })
@@ -43,6 +53,8 @@ const CASES: readonly (readonly [(typeof STATUSES)[number], SlotRecord, Partial<
   ['running', { slot, row: row() }, { now: slot + 59_999, doneByMs: 60_000 }],
   ['overdue', { slot, row: row() }, { now: slot + 60_000, doneByMs: 60_000 }],
   ['overdue', { slot, row: lastWaiting(row()) }, { now: slot + 60_000, doneByMs: 60_000 }],
+  ['running', { slot, row: rowWith({ ending: SUCCEEDED }, { trigger: FORCED }) }, { doneByMs: 0 }],
+  ['overdue', { slot, row: rowWith({ ending: FAILED }, { trigger: FORCED }) }, { doneByMs: 0 }],
   ['stale', { slot, row: row() }, { now: NOW + LEASE_MS + 30_001, doneByMs: 60_000 }],
   ['completed', { slot, row: row(SUCCEEDED) }, { doneByMs: 0 }],
   ['failed', { slot, row: row(FAILED) }, { doneByMs: 0 }],

@@ -13,8 +13,8 @@ export const FORCE_MUTATIONS: readonly Mutation[] = [
     name: 'a failed force opens a completed slot to other forces',
     scenario: 'forces on a completed slot',
     file: 'src/core/row/decide.ts',
-    from: "return status !== null && hasCompleted ? 'completed' : status",
-    to: 'return status !== null && hasCompleted ? status : status',
+    from: "return status !== null && isDone ? 'completed' : status",
+    to: 'return status !== null && isDone ? status : status',
   },
   {
     name: 'a force that names statuses does not mind a newer attempt',
