@@ -22,7 +22,7 @@ import { NOTIFY_TIMEOUT_MS } from '../../process/notifier.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
-import { readBoundedRange } from '../lookup.ts'
+import { readBoundedRange, recordOf } from '../lookup.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { DUE_BY, withDueBy, withTimes } from '../options/due-by.ts'
 import { formatOf } from '../options/format.ts'
@@ -35,6 +35,10 @@ const OPTIONS = {
   store: COMMON.store,
   task: COMMON.onlyTask,
   ...DUE_BY,
+  schedule: {
+    ...DUE_BY.schedule,
+    details: 'A schedule from the environment counts only until a run of the task has recorded one.',
+  },
   since: { ...COMMON.since, otherwise: '7d' },
   until: COMMON.until,
   newMs: {
@@ -91,10 +95,11 @@ export const check: Command = {
   help,
   async execute(context: CommandContext) {
     const { argv, env, stops } = context
-    const values = withTimes(withDueBy(readOptions(help, argv, env), context), context)
+    const given = withTimes(withDueBy(readOptions(help, argv, env), context), context)
     const now = systemClock.now()
-    const format = formatOf<CheckFormat>(values, argv, OPTIONS.format.default)
-    const ledger = createLedger({ store: values.store })
+    const format = formatOf<CheckFormat>(given, argv, OPTIONS.format.default)
+    const ledger = createLedger({ store: given.store })
+    const values = await unlessRecorded(given, ledger, argv)
     const { since, until } = await readBoundedRange(values, ledger, now, OPTIONS.since.otherwise)
     const progress = await openProgress(env)
     stops.aborted.addEventListener('abort', () => progress?.hide())
@@ -109,6 +114,18 @@ export const check: Command = {
       format === 'openmetrics' ? await printMetrics(asking, argv) : await printFindings(asking, values, format, context)
     return hasFound ? EXIT.found : EXIT.ok
   },
+}
+
+/**
+ * Returns the options without a schedule that only the environment gives, if a run has recorded one. The recorded schedules
+ * say since when each was in force. The schedule of the environment may be a day old, and would make slots before that look
+ * missed, and hide those of the schedule before it. A flag still replaces what is recorded.
+ */
+async function unlessRecorded(given: CheckValues, ledger: Ledger, argv: readonly string[]): Promise<CheckValues> {
+  const { task, schedule, ledgerTimeoutMs } = given
+  if (task === undefined || schedule === undefined || isGiven('schedule', argv)) return given
+  const recorded = await recordOf(ledger, { task, ledgerTimeoutMs })
+  return recorded === null ? given : { ...given, schedule: undefined, timezone: undefined, anchor: undefined }
 }
 
 type CheckFormat = (typeof OPTIONS)['format']['choices'][number]

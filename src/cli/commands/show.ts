@@ -125,7 +125,8 @@ async function readAbsent(
   const given =
     schedule === undefined ? undefined : [{ since: 0, spec: readSchedule({ schedule, timezone, anchor }).spec }]
   const inForce = parseSchedules({ schedules: given ?? recorded?.schedules ?? [] })
-  const isExpected = !dueKeys([{ task, schedules: inForce, gaps: gapsOf(recorded) }], slot, slot + 1).next().done
+  const [key] = dueKeys([{ task, schedules: inForce, gaps: gapsOf(recorded) }], slot, slot + 1)
+  const isExpected = key?.doubt === undefined ? key !== undefined : await wasDue(slot, ledger, reading)
   return {
     task,
     slot,
@@ -133,6 +134,13 @@ async function readAbsent(
     status: isExpected ? statusOfAbsent(slot, { now, ...expectedTimes(recorded) }) : null,
     found: suspensionOf(recorded, slot),
   }
+}
+
+/** Returns whether a run proves that the slot was due, although its schedule was replaced at about that time. */
+async function wasDue(slot: Instant, ledger: Ledger, reading: TaskReading): Promise<boolean> {
+  const range = { since: new Date(slot), until: new Date(slot + 1) }
+  for await (const _ of ledger.slots({ ...reading, ...range, graceMs: 0 })) return true
+  return false
 }
 
 /**

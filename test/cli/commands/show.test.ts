@@ -50,6 +50,24 @@ describe('show', () => {
     })
   })
 
+  test('a slot of a schedule that was perhaps replaced before it is not called missed, and is not to be run', async () => {
+    const store = `file:${join(folder, `ledger-${++ledgers}.db`)}`
+    const run = (schedule: string, eventTime: string) =>
+      cronledger([
+        ...['run', '--store', store, '--task', 'moved', '--schedule', schedule],
+        ...['--event-time', eventTime, '--', 'true'],
+      ])
+    const show = (slot: string) => cronledger(['show', '--store', store, '--task', 'moved', '--slot', slot])
+    for (const day of ['22', '23', '24']) expect((await run('0 3 * * *', `2025-11-${day}T03:00:00Z`)).code).toBe(0)
+    // The schedule has changed on the 24th, and the slot of that day at 05:00 was left out.
+    expect((await run('0 5 * * *', '2025-11-26T05:00:00Z')).code).toBe(0)
+    const replaced = await show('2025-11-26T03:00:00Z')
+    expect(replaced).toMatchObject({ code: 1, stdout: '' })
+    expect(replaced.stderr).not.toMatch(/was missed|rerun/)
+    // The new schedule would have run at 05:00 on the 25th, so the old one was in force until then.
+    expect((await show('2025-11-25T03:00:00Z')).stderr).toMatch(/was missed: .*/)
+  })
+
   test('latest is the newest slot that is due, row or not', async () => {
     const { show, run } = await ledger()
     const missing = await show('--slot', 'latest')

@@ -1,6 +1,6 @@
 import { readableRow, statusOf } from '../../../core/row/status.ts'
 import { expectedSlotAfter, expectedSlotBefore, windowOf } from '../../../core/schedule/slot.ts'
-import { dueKeys } from '../../../core/task/expected-slots.ts'
+import { dueKeys, nextExpectedSlot } from '../../../core/task/expected-slots.ts'
 import { scheduleWith } from '../../../core/task/schedules-in-force.ts'
 import { gapsOf, suspensionOf } from '../../../core/task/suspensions.ts'
 import { expectedTimes } from '../../../core/task/task-record.ts'
@@ -8,7 +8,7 @@ import type { Instant } from '../../../core/types.ts'
 import { ofRow, otherScheduleOf } from '../../../format/steps/step.ts'
 import type { SlotWithStatus } from '../../views/frame/slot-facts.ts'
 import type { SlotModel } from '../../views/slot/slot.tsx'
-import { askOptions, type Reading, type ReadTask, storeAnywhere } from './reading.ts'
+import { askOptions, type Reading, type ReadTask, readSlotsWithStatus, storeAnywhere } from './reading.ts'
 
 /** Reads one slot. Returns null when it has no row, was never due, and is not a future slot of the schedule. */
 export async function readSlot(
@@ -17,27 +17,60 @@ export async function readSlot(
   store: string,
   reading: Reading,
 ): Promise<SlotModel | null> {
-  const { head, known, inForce, current } = read
+  const { head, known } = read
   const row = await reading.ledger.get({ task: head.task, slot: new Date(slot), ...askOptions(reading) })
-  // A slot that was perhaps due counts as well. The history that shows it as missed has checked that it was due.
-  const due = dueKeys(
-    [{ task: head.task, schedules: inForce, gaps: gapsOf(known) }],
-    slot,
-    Math.min(slot, reading.now) + 1,
-  )
-  const wasDue = [...due].length > 0
-  const isGap = suspensionOf(known, slot) !== null
-  const isAhead = slot > reading.now && !isGap && current !== null && windowOf(current, slot)?.slot === slot
-  if (row === null && !wasDue && !isAhead) return null
-  const first = inForce[0]?.since ?? slot
+  if (row === null && !(await isExpected(read, slot, reading))) return null
   const settings = { ...reading, ...expectedTimes(known, reading) }
-  const schedule = inForce.findLast(({ since }) => since <= slot)?.schedule ?? current
   return {
     ...slotModelOf(read, { slot, row, status: statusOf({ slot, row }, settings) }, store, reading),
-    // Nothing was due before the first slot that was run.
-    before: schedule === null || slot <= first ? null : expectedSlotBefore(schedule, slot),
-    after: schedule === null ? null : expectedSlotAfter(schedule, slot),
+    before: await pageBefore(read, slot, reading),
+    after: await pageAfter(read, slot, reading),
   }
+}
+
+/** Returns whether a slot without a row was due, or will be. */
+async function isExpected(read: ReadTask, slot: Instant, reading: Reading): Promise<boolean> {
+  const { head, known, inForce, current } = read
+  if (slot > reading.now)
+    return suspensionOf(known, slot) === null && current !== null && windowOf(current, slot)?.slot === slot
+  const [key] = dueKeys([{ task: head.task, schedules: inForce, gaps: gapsOf(known) }], slot, slot + 1)
+  if (key?.doubt === undefined) return key !== undefined
+  // Only a run proves that the slot was due. Without one, we must not offer to run the slot: the new schedule may already
+  // have replaced it.
+  return (await newestOf(readSlotsWithStatus(read, { since: slot, until: slot + 1 }, reading))) !== null
+}
+
+/** Returns the newest slot before this one that was due or has a row, or null if there is none. */
+async function pageBefore(read: ReadTask, slot: Instant, reading: Reading): Promise<Instant | null> {
+  if (slot > reading.now && read.current !== null) {
+    const before = expectedSlotBefore(read.current, slot)
+    if (before !== null && before > reading.now) return before
+  }
+  return newestOf(readSlotsWithStatus(read, { until: slot, limit: 1 }, reading))
+}
+
+/** Returns the next slot, also across a change of the schedule, or null if there is none. */
+async function pageAfter(read: ReadTask, slot: Instant, reading: Reading): Promise<Instant | null> {
+  const { known, inForce, current } = read
+  const index = inForce.findLastIndex(({ since }) => since <= slot)
+  const [own, replacedAt] = [inForce[index]?.schedule ?? current, inForce[index + 1]?.since ?? null]
+  if (own === null) return replacedAt
+  for (const next of [expectedSlotAfter(own, slot), nextExpectedSlot(own, gapsOf(known), slot)]) {
+    if (next === null || (replacedAt !== null && next >= replacedAt)) continue
+    // A slot in a pause may have a row.
+    if (next > reading.now || (await isExpected(read, next, reading)) || (await hasRecord(read, next, reading)))
+      return next
+  }
+  return replacedAt
+}
+
+async function hasRecord({ head: { task } }: ReadTask, slot: Instant, reading: Reading): Promise<boolean> {
+  return (await reading.ledger.get({ task, slot: new Date(slot), ...askOptions(reading) })) !== null
+}
+
+async function newestOf(slots: AsyncIterable<SlotWithStatus>): Promise<Instant | null> {
+  for await (const { slot } of slots) return slot
+  return null
 }
 
 /** Returns the model of a slot that was read, without the slots before and after it. */

@@ -1,0 +1,50 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createLedger } from '../../../../src/index.ts'
+import { scratch } from '../../../support/cli.ts'
+import { type Served, serve } from '../../../support/pages/serve.ts'
+
+const store = `file:${join(scratch(), 'ledger.db')}`
+let served: Served
+
+beforeAll(async () => {
+  const ledger = createLedger({ store })
+  const run = (schedule: string, eventTime: string) =>
+    ledger.run({ task: 'moved', schedule, timezone: 'UTC', eventTime }, () => undefined)
+  await run('0 3 * * *', '2025-11-22T03:00:00Z')
+  await run('0 3 * * *', '2025-11-23T03:00:00Z')
+  await run('0 5 * * *', '2025-11-25T05:00:00Z')
+  await ledger.close()
+  served = await serve(store)
+})
+afterAll(() => served.stop())
+
+async function page(slot: string) {
+  const answer = await fetch(`${served.url}slot?task=moved&slot=${slot}`)
+  return { status: answer.status, html: await answer.text() }
+}
+
+/** Returns the slots of the links to the pages of other slots, in their order. */
+const slotsIn = (html: string) => [
+  ...new Set(
+    [...html.matchAll(/slot\?task=moved&amp;slot=([^"&#]+)/g)].map(([, slot = '']) => decodeURIComponent(slot)),
+  ),
+]
+
+test('a slot that the new schedule may have replaced already has no page, and no command that runs it', async () => {
+  const { status, html } = await page('2025-11-25T03:00:00Z')
+  expect(status).toBe(404)
+  expect(html).not.toContain('cronledger rerun')
+})
+
+test('a slot of the old schedule at a time when the new one would have run is missed', async () => {
+  const { status, html } = await page('2025-11-24T03:00:00Z')
+  expect(status).toBe(200)
+  expect(html).toContain('cronledger rerun')
+})
+
+test('the links to the slots before and after a change of the schedule leave out what was not due', async () => {
+  expect(slotsIn((await page('2025-11-23T03:00:00Z')).html)).toEqual(['2025-11-22T03:00:00Z', '2025-11-24T03:00:00Z'])
+  expect(slotsIn((await page('2025-11-24T03:00:00Z')).html)).toEqual(['2025-11-23T03:00:00Z', '2025-11-25T05:00:00Z'])
+  expect(slotsIn((await page('2025-11-25T05:00:00Z')).html)).toEqual(['2025-11-24T03:00:00Z', '2025-11-26T05:00:00Z'])
+})
