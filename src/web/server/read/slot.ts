@@ -58,8 +58,7 @@ async function pageAfter(read: ReadTask, slot: Instant, reading: Reading): Promi
   for (const next of [expectedSlotAfter(own, slot), nextExpectedSlot(own, gapsOf(known), slot)]) {
     if (next === null || (replacedAt !== null && next >= replacedAt)) continue
     // A slot in a pause may have a row.
-    if (next > reading.now || (await isExpected(read, next, reading)) || (await hasRecord(read, next, reading)))
-      return next
+    if ((await isExpected(read, next, reading)) || (await hasRecord(read, next, reading))) return next
   }
   return replacedAt
 }

@@ -9,26 +9,27 @@ let served: Served
 
 beforeAll(async () => {
   const ledger = createLedger({ store })
-  const run = (schedule: string, eventTime: string) =>
-    ledger.run({ task: 'moved', schedule, timezone: 'UTC', eventTime }, () => undefined)
+  const run = (schedule: string, eventTime: string, task = 'moved') =>
+    ledger.run({ task, schedule, timezone: 'UTC', eventTime }, () => undefined)
   await run('0 3 * * *', '2025-11-22T03:00:00Z')
   await run('0 3 * * *', '2025-11-23T03:00:00Z')
   await run('0 5 * * *', '2025-11-25T05:00:00Z')
+  for (const day of ['22', '23', '26']) await run('0 3 * * *', `2025-11-${day}T03:00:00Z`, 'paused')
+  await ledger.pause({ task: 'paused', reason: 'database upgrade', from: '2025-11-24T00:00:00Z' })
+  await ledger.resume({ task: 'paused', from: '2025-11-25T12:00:00Z' })
   await ledger.close()
   served = await serve(store)
 })
 afterAll(() => served.stop())
 
-async function page(slot: string) {
-  const answer = await fetch(`${served.url}slot?task=moved&slot=${slot}`)
+async function page(slot: string, task = 'moved') {
+  const answer = await fetch(`${served.url}slot?task=${task}&slot=${slot}`)
   return { status: answer.status, html: await answer.text() }
 }
 
 /** Returns the slots of the links to the pages of other slots, in their order. */
 const slotsIn = (html: string) => [
-  ...new Set(
-    [...html.matchAll(/slot\?task=moved&amp;slot=([^"&#]+)/g)].map(([, slot = '']) => decodeURIComponent(slot)),
-  ),
+  ...new Set([...html.matchAll(/slot\?task=\w+&amp;slot=([^"&#]+)/g)].map(([, slot = '']) => decodeURIComponent(slot))),
 ]
 
 test('a slot that the new schedule may have replaced already has no page, and no command that runs it', async () => {
@@ -47,4 +48,11 @@ test('the links to the slots before and after a change of the schedule leave out
   expect(slotsIn((await page('2025-11-23T03:00:00Z')).html)).toEqual(['2025-11-22T03:00:00Z', '2025-11-24T03:00:00Z'])
   expect(slotsIn((await page('2025-11-24T03:00:00Z')).html)).toEqual(['2025-11-23T03:00:00Z', '2025-11-25T05:00:00Z'])
   expect(slotsIn((await page('2025-11-25T05:00:00Z')).html)).toEqual(['2025-11-24T03:00:00Z', '2025-11-26T05:00:00Z'])
+})
+
+test('the links to the slots before and after a pause leave out its slots', async () => {
+  const before = await page('2025-11-23T03:00:00Z', 'paused')
+  expect(slotsIn(before.html)).toEqual(['2025-11-22T03:00:00Z', '2025-11-26T03:00:00Z'])
+  const after = await page('2025-11-26T03:00:00Z', 'paused')
+  expect(slotsIn(after.html)).toEqual(['2025-11-23T03:00:00Z', '2025-11-27T03:00:00Z'])
 })
