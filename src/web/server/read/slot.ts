@@ -1,5 +1,5 @@
 import { readableRow, statusOf } from '../../../core/row/status.ts'
-import { expectedSlotAfter, expectedSlotBefore, windowOf } from '../../../core/schedule/slot.ts'
+import { expectedSlotAfter, windowOf } from '../../../core/schedule/slot.ts'
 import { dueKeys, nextExpectedSlot } from '../../../core/task/expected-slots.ts'
 import { scheduleWith } from '../../../core/task/schedules-in-force.ts'
 import { gapsOf, suspensionOf } from '../../../core/task/suspensions.ts'
@@ -42,10 +42,9 @@ async function isExpected(read: ReadTask, slot: Instant, reading: Reading): Prom
 
 /** Returns the newest slot before this one that was due or has a row, or null if there is none. */
 async function pageBefore(read: ReadTask, slot: Instant, reading: Reading): Promise<Instant | null> {
-  if (slot > reading.now && read.current !== null) {
-    const before = expectedSlotBefore(read.current, slot)
-    if (before !== null && before > reading.now) return before
-  }
+  const { head, known, inForce } = read
+  const ahead = dueKeys([{ task: head.task, schedules: inForce, gaps: gapsOf(known) }], reading.now + 1, slot)
+  for (const key of ahead) return key.slot
   return newestOf(readSlotsWithStatus(read, { until: slot, limit: 1 }, reading))
 }
 

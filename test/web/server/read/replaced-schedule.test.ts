@@ -6,6 +6,8 @@ import { type Served, serve } from '../../../support/pages/serve.ts'
 
 const store = `file:${join(scratch(), 'ledger.db')}`
 let served: Served
+const DAY_MS = 86_400_000
+const NOW = Date.now()
 
 beforeAll(async () => {
   const ledger = createLedger({ store })
@@ -17,10 +19,19 @@ beforeAll(async () => {
   for (const day of ['22', '23', '26']) await run('0 3 * * *', `2025-11-${day}T03:00:00Z`, 'paused')
   await ledger.pause({ task: 'paused', reason: 'database upgrade', from: '2025-11-24T00:00:00Z' })
   await ledger.resume({ task: 'paused', from: '2025-11-25T12:00:00Z' })
+  for (const day of ['22', '23', '25']) await run('0 3 * * *', `2025-11-${day}T03:00:00Z`, 'weekly')
+  await run('0 5 * * 0', '2025-11-30T05:00:00Z', 'weekly')
+  await run('0 0 * * *', dayAfter(0), 'planned')
+  await ledger.pause({ task: 'planned', reason: 'holidays', from: dayAfter(3), until: dayAfter(6) })
   await ledger.close()
   served = await serve(store)
 })
 afterAll(() => served.stop())
+
+/** Returns midnight in UTC, so many days after today. */
+function dayAfter(days: number): string {
+  return new Date((Math.floor(NOW / DAY_MS) + days) * DAY_MS).toISOString().replace('.000Z', 'Z')
+}
 
 async function page(slot: string, task = 'moved') {
   const answer = await fetch(`${served.url}slot?task=${task}&slot=${slot}`)
@@ -55,4 +66,18 @@ test('the links to the slots before and after a pause leave out its slots', asyn
   expect(slotsIn(before.html)).toEqual(['2025-11-22T03:00:00Z', '2025-11-26T03:00:00Z'])
   const after = await page('2025-11-26T03:00:00Z', 'paused')
   expect(slotsIn(after.html)).toEqual(['2025-11-23T03:00:00Z', '2025-11-27T03:00:00Z'])
+})
+
+test('a slot that was perhaps replaced has a page if a later run of the old schedule proves that it was due', async () => {
+  expect((await page('2025-11-24T03:00:00Z', 'weekly')).html).toContain('cronledger rerun')
+  expect((await page('2025-11-26T03:00:00Z', 'weekly')).status).toBe(404)
+  expect(slotsIn((await page('2025-11-25T03:00:00Z', 'weekly')).html)).toEqual([
+    '2025-11-24T03:00:00Z',
+    '2025-11-30T05:00:00Z',
+  ])
+})
+
+test('the links of a slot that is ahead leave out the slots of a planned pause', async () => {
+  expect(slotsIn((await page(dayAfter(6), 'planned')).html)).toEqual([dayAfter(2), dayAfter(7)])
+  expect(slotsIn((await page(dayAfter(2), 'planned')).html)).toEqual([dayAfter(1), dayAfter(6)])
 })
