@@ -56,7 +56,7 @@ export type RunEvent =
       readonly holder?: OverlapLock
       /** The schedule in the task record, if the cause is `scheduleChanged`. */
       readonly inForce?: ScheduleSpec
-      /** The row that the run had claimed and gives up again, if an earlier attempt had started in it. */
+      /** The row that the run had claimed and gives up again, if an operator still has to decide about an earlier attempt. */
       readonly claimed?: Row
     } & NoteResult)
   /** Another slot of the task runs, and this one waits for it. */

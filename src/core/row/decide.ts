@@ -11,6 +11,7 @@ import type {
 } from '../types.ts'
 import {
   countedAttempts,
+  endedAttempts,
   hasCompleted,
   hasStarted,
   isCatchUpTrigger,
@@ -187,6 +188,13 @@ function staleOrFailed(row: Row): 'stale' | 'failed' {
 export function decidingAttempt(row: Row): AttemptRecord | undefined {
   if (row.state === 'PENDING') return openAttempt(row)
   return row.attempts.findLast(hasStarted) ?? row.attempts.at(-1)
+}
+
+/** Returns whether the last attempt that started and ended has left the slot to a decision, which no operator has made. */
+export function isUndecided(row: Row): boolean {
+  const last = endedAttempts(row).findLast(hasStarted)
+  if (last === undefined || terminalState(row) !== null) return false
+  return !row.resolutions.some(({ afterAttempt }) => afterAttempt >= last.number)
 }
 
 /** Returns why only a force may start in this slot, or null if the slot is open. */

@@ -74,8 +74,8 @@ function findingOfAbsent(slot: Instant, settings: AuditSettings): SlotFinding | 
 }
 
 /**
- * Returns the instant at which the finding arose. A check at that instant finds it, and a check before it does not, so
- * checks at regular times that look at the time since the check before them report each finding once.
+ * Returns the instant at which the finding arose, for checks at regular times that look at the time since the check before
+ * them: none of them misses a finding. Each is reported once, or again after a later attempt that never started.
  */
 export function aroseAt(found: SlotFinding, { graceMs, doneByMs, skewMs }: AuditSettings): Instant {
   switch (found.kind) {

@@ -4,7 +4,7 @@ import { hasStarted, successOf } from '../../core/row/attempts.ts'
 import type { OverlapLock } from '../../core/row/overlap-lock.ts'
 import { MAX_ATTEMPTS } from '../../core/row/policy.ts'
 import { readableRow } from '../../core/row/status.ts'
-import type { AttemptRecord, Instant, Row, StoredRow } from '../../core/types.ts'
+import type { AttemptRecord, Instant, RefusalCause, Row, StoredRow } from '../../core/types.ts'
 import { commandLine, scheduleFlags } from '../command-line.ts'
 import { timeNear, zonedTime } from '../local-time.ts'
 import { decisionSteps, lookStep, rerunStep, resolveStep, showStep } from '../steps/next-steps.ts'
@@ -36,7 +36,7 @@ export function refusedEntry(event: RefusedEvent, context: RunContext, latenessM
       cause,
       noted,
       latenessMs,
-      ...(claimed === undefined ? lastOf(row) : startedOf(claimed)),
+      ...lastOf(cause, claimed ?? row),
       ...(holder === undefined ? {} : { holder: lockFields(holder) }),
       ...(survivor === null ? {} : { survivor }),
       ...(inForce === undefined ? {} : changedFields(inForce, context.schedule)),
@@ -95,8 +95,7 @@ function whereabouts({ runId, host }: AttemptRecord): string {
 
 function refusalOf(event: RefusedEvent, context: RunContext, latenessMs: number): string {
   const { cause, row, survivor, holder, inForce, claimed } = event
-  const isOfStarted = cause === 'failed' || cause === 'stale' || cause === 'newerAttempt'
-  const last = cause === 'survivor' ? lastUnreported(row) : isOfStarted ? lastStarted(row) : lastAttempt(row)
+  const last = lastFor(cause, row)
   const name = last === undefined ? 'an attempt' : nameOf(last)
   const where = last === undefined ? '' : ` ${whereabouts(last)}`
   const progress = last === undefined ? '' : progressWithTime(last, context)
@@ -141,11 +140,6 @@ function earlierText(claimed: Row, context: RunContext): string {
   return `. Before that, ${nameOf(last)} of this slot ${how} and needs a decision ${whereabouts(last)}`
 }
 
-function startedOf(row: Row): Record<string, unknown> {
-  const attempt = lastStarted(row)
-  return attempt === undefined ? {} : { last: attemptFields(attempt) }
-}
-
 /**
  * Returns the text for an attempt whose end is unknown. A batch whose result could not be recorded looks the same as one
  * that was killed, or one that runs on a host that cannot reach the ledger. Running it again may do its work twice.
@@ -182,8 +176,8 @@ function winnerOf(row: Row): Record<string, unknown> {
   return { state: row.state, ...(attempt === undefined ? {} : attemptFields(attempt)) }
 }
 
-function lastOf(row: StoredRow | null): Record<string, unknown> {
-  const attempt = lastAttempt(row)
+function lastOf(cause: RefusalCause, row: StoredRow | null): Record<string, unknown> {
+  const attempt = lastFor(cause, row)
   return attempt === undefined ? {} : { last: attemptFields(attempt) }
 }
 
@@ -204,6 +198,21 @@ function attemptFields(attempt: AttemptRecord): Record<string, unknown> {
 /** Returns when the attempt ended, or undefined if it is open or never reported its end. */
 function endInstantOf(attempt: AttemptRecord): Instant | undefined {
   return attempt.phase === 'ended' ? attempt.endedAt : undefined
+}
+
+/** Returns the attempt because of which the trigger is refused. */
+function lastFor(cause: RefusalCause, row: StoredRow | null): AttemptRecord | undefined {
+  switch (cause) {
+    case 'failed':
+    case 'stale':
+    case 'newerAttempt':
+    case 'overlap':
+      return lastStarted(row)
+    case 'survivor':
+      return lastUnreported(row)
+    default:
+      return lastAttempt(row)
+  }
 }
 
 function lastAttempt(row: StoredRow | null): AttemptRecord | undefined {

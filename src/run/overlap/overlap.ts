@@ -1,6 +1,7 @@
 import { type LedgerError, usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { endedAttempts, hasStarted, isCatchUpTrigger } from '../../core/row/attempts.ts'
+import { isUndecided } from '../../core/row/decide.ts'
 import type { OverlapLock } from '../../core/row/overlap-lock.ts'
 import type { PendingRow, Trigger } from '../../core/types.ts'
 import { beginWaiting, type ClaimedSlot } from '../claimed-slot.ts'
@@ -98,7 +99,8 @@ async function giveWay(row: PendingRow, holder: OverlapLock, claimedSlot: Claime
   const { request, settings } = claimedSlot
   const hasRun = endedAttempts(row).some(hasStarted)
   const maySkip = settings.overlap === 'skip' && request.trigger.kind === 'scheduled' && !hasRun
-  if (!maySkip) return refuseClaimed({ cause: 'overlap', holder, ...(hasRun && { claimed: row }) }, claimedSlot)
+  if (!maySkip)
+    return refuseClaimed({ cause: 'overlap', holder, ...(isUndecided(row) && { claimed: row }) }, claimedSlot)
   const reason = `slot ${formatInstant(holder.slot)} was still running (run ${holder.runId})`
   return skipForOverlap(holder, reason, claimedSlot)
 }

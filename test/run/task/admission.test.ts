@@ -315,7 +315,9 @@ describe('a pause', () => {
     const settings = { maxAttempts: 3 }
     await play('a', { settings }, failsAfter(SECOND_MS))
     await change(pausing(NOW_PAUSED))
-    expect((await play('b', { settings })).result).toMatchObject({ status: 'paused', recorded: true })
+    const { result, events } = await play('b', { settings })
+    expect(result).toMatchObject({ status: 'paused', recorded: true })
+    expect(events).toMatchObject([{ event: 'paused', isKept: true }])
     expect(await row()).toMatchObject({ state: 'FAILED', resolutions: [], attempts: [{}, { outcome: 'notStarted' }] })
   })
 
