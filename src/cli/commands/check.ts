@@ -1,9 +1,12 @@
 import type { CheckOptions, Ledger } from '../../api.ts'
+import type { KnownTask } from '../../audit/tasks.ts'
 import { DAY_MS } from '../../core/duration.ts'
 import { isFaultOfTask, type LedgerError, usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { type OptionTable, optionName } from '../../core/option.ts'
+import { readSchedule } from '../../core/schedule/schedule-options.ts'
 import { NO_FINDINGS, type TaskFinding } from '../../core/task/findings.ts'
+import { isSameSpec } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
 import {
   type CheckedLedger,
@@ -15,14 +18,14 @@ import {
   needsLines,
 } from '../../format/check.ts'
 import { healthMetrics } from '../../format/metrics/openmetrics.ts'
-import { jsonArray, printable, safeJson } from '../../format/text.ts'
+import { jsonArray, printable, safeJson, scheduleText } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock, withDeadline } from '../../process/clock.ts'
 import { NOTIFY_TIMEOUT_MS } from '../../process/notifier.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
-import { readBoundedRange, recordOf } from '../lookup.ts'
+import { readBoundedRange } from '../lookup.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { DUE_BY, withDueBy, withTimes } from '../options/due-by.ts'
 import { formatOf } from '../options/format.ts'
@@ -30,15 +33,12 @@ import { openNotify } from '../options/notify.ts'
 import { COMMON } from '../options/options.ts'
 import { printAll } from '../output.ts'
 import { openProgress, type Progress } from '../progress.ts'
+import { recordInstead, withoutSchedule } from '../recorded-schedule.ts'
 
 const OPTIONS = {
   store: COMMON.store,
   task: COMMON.onlyTask,
   ...DUE_BY,
-  schedule: {
-    ...DUE_BY.schedule,
-    details: 'A schedule from the environment counts only until a run of the task has recorded one.',
-  },
   since: { ...COMMON.since, otherwise: '7d' },
   until: COMMON.until,
   newMs: {
@@ -99,12 +99,16 @@ export const check: Command = {
     const now = systemClock.now()
     const format = formatOf<CheckFormat>(given, argv, OPTIONS.format.default)
     const ledger = createLedger({ store: given.store })
-    const values = await unlessRecorded(given, ledger, argv)
+    const record = await recordInstead(given, ledger, argv)
+    const values = record === null ? given : withoutSchedule(given)
+    const warning = unrecordedWarning(given, record)
+    if (warning !== null) context.sink.write(printable(warning))
     const { since, until } = await readBoundedRange(values, ledger, now, OPTIONS.since.otherwise)
     const progress = await openProgress(env)
     stops.aborted.addEventListener('abort', () => progress?.hide())
     const options = {
       ...values,
+      task: taskOf(given, record, since),
       progress: progress === null ? undefined : drawn(progress, since, until),
       since: new Date(since),
       until: new Date(until),
@@ -117,15 +121,25 @@ export const check: Command = {
 }
 
 /**
- * Returns the options without a schedule that only the environment gives, if a run has recorded one. The recorded schedules
- * say since when each was in force. The schedule of the environment may be a day old, and would make slots before that look
- * missed, and hide those of the schedule before it. A flag still replaces what is recorded.
+ * Returns the task by its record, with its first schedule from `since` on if the environment has that one, too: a slot
+ * before the first run was due then. Without a record, returns the name of the task.
  */
-async function unlessRecorded(given: CheckValues, ledger: Ledger, argv: readonly string[]): Promise<CheckValues> {
-  const { task, schedule, ledgerTimeoutMs } = given
-  if (task === undefined || schedule === undefined || isGiven('schedule', argv)) return given
-  const recorded = await recordOf(ledger, { task, ledgerTimeoutMs })
-  return recorded === null ? given : { ...given, schedule: undefined, timezone: undefined, anchor: undefined }
+function taskOf(given: CheckValues, record: KnownTask | null, since: Instant): CheckOptions['task'] {
+  const { schedule } = given
+  const [first, ...more] = record?.schedules ?? []
+  if (record === null || first === undefined || schedule === undefined) return given.task
+  const isFirst = isSameSpec(first.spec, readSchedule({ ...given, schedule }).spec)
+  return isFirst ? { ...record, schedules: [{ ...first, since: Math.min(first.since, since) }, ...more] } : record
+}
+
+/** Returns a warning if no run has recorded the schedule of the environment, so that its slots are not checked. */
+function unrecordedWarning(given: CheckValues, record: KnownTask | null): string | null {
+  const { schedule } = given
+  const latest = record?.schedules.at(-1)?.spec
+  if (schedule === undefined || latest === undefined) return null
+  const { spec } = readSchedule({ ...given, schedule })
+  if (isSameSpec(latest, spec)) return null
+  return `cronledger: no run has recorded the schedule ${scheduleText(spec)} of the environment. The check uses the recorded one: ${scheduleText(latest)}.`
 }
 
 type CheckFormat = (typeof OPTIONS)['format']['choices'][number]

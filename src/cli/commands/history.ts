@@ -21,6 +21,7 @@ import { DUE_BY, withDueBy, withTimes } from '../options/due-by.ts'
 import { formatOf } from '../options/format.ts'
 import { COMMON } from '../options/options.ts'
 import { grouped, PATIENCE_MS, printAll, screenOf } from '../output.ts'
+import { byRecord } from '../recorded-schedule.ts'
 
 /** A history has no slot that is only scheduled: it lists the rows, and the slots that were missed. */
 const HISTORY_STATUSES = STATUSES.filter((status) => status !== 'scheduled')
@@ -71,14 +72,15 @@ type HistoryValues = Values<typeof OPTIONS>
 export const history: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
-    const values = withTimes(withDueBy(readOptions(help, argv, env), { argv, env }), { argv, env })
-    const format = formatOf<HistoryFormat>(values, argv, OPTIONS.format.default)
+    const given = withTimes(withDueBy(readOptions(help, argv, env), { argv, env }), { argv, env })
+    const format = formatOf<HistoryFormat>(given, argv, OPTIONS.format.default)
     // A row does not store the skew of its run. Most runs have the default, and only the output depends on it.
     const [now, skewMs] = [systemClock.now(), SETTINGS.skewMs.default]
-    const hasMissed = showsMissed(values, argv)
-    const limit = values.all ? Number.POSITIVE_INFINITY : (values.limit ?? OPTIONS.limit.default)
+    const hasMissed = showsMissed(given, argv)
+    const limit = given.all ? Number.POSITIVE_INFINITY : (given.limit ?? OPTIONS.limit.default)
 
-    const ledger = createLedger({ store: values.store })
+    const ledger = createLedger({ store: given.store })
+    const values = await byRecord(given, ledger, argv)
     const problems: string[] = []
     const emitProblem = hasMissed ? problems.push.bind(problems) : null
     const { items, doneByMsOf } = withDoneBy(await readItems(values, { ledger, now, emitProblem }), values, ledger)

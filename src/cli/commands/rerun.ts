@@ -25,6 +25,7 @@ import { COMMON, variableOf } from '../options/options.ts'
 import { SUPERVISION_OPTIONS } from '../options/run-options.ts'
 import { printAll, showStandardStreams } from '../output.ts'
 import { showsProgress } from '../progress.ts'
+import { byRecord, bySlotOfRecord } from '../recorded-schedule.ts'
 import { askedAt, openRunner, type Runner } from '../runner.ts'
 
 const OPTIONS = {
@@ -162,8 +163,9 @@ function checkTogether(values: RerunValues, argv: readonly string[]): void {
   checkOperator({ by: by ?? FOUND_LATER, reason })
 }
 
-async function rerunSlot({ values, stops }: Ask, runner: Runner, slot: string): Promise<number> {
-  const found = await Promise.race([runner.ledger.findSlot({ ...values, slot }), exitCodeOfStop(stops)])
+async function rerunSlot({ values, argv, stops }: Ask, runner: Runner, slot: string): Promise<number> {
+  const find = async () => runner.ledger.findSlot(await bySlotOfRecord({ ...values, slot }, runner.ledger, argv))
+  const found = await Promise.race([find(), exitCodeOfStop(stops)])
   if (typeof found === 'number') return found
   return exitCodeFrom(
     await runner.run(
@@ -173,8 +175,9 @@ async function rerunSlot({ values, stops }: Ask, runner: Runner, slot: string): 
   )
 }
 
-async function rerunRange({ values, stops, sink, env }: Ask, { ledger, run, format }: Runner): Promise<number> {
-  const slots = await Promise.race([plan(ledger, values), exitCodeOfStop(stops)])
+async function rerunRange(ask: Ask, { ledger, run, format }: Runner): Promise<number> {
+  const { values, stops, sink, env } = ask
+  const slots = await Promise.race([plan(ledger, ask), exitCodeOfStop(stops)])
   if (typeof slots === 'number') return slots
   const only = onlyOf(values)
   const hasProgress = format === 'text' && showsProgress(env)
@@ -217,9 +220,10 @@ function exitCodeFrom(outcome: RunOutcome<null> | LedgerError, stops: Stops): nu
   return exitCodeOf(outcome, { onDuplicate: EXIT.ok, onRunning: EXIT.ok }, stops.first()?.signal ?? null)
 }
 
-async function showPlan({ values }: Ask): Promise<number> {
+async function showPlan(ask: Ask): Promise<number> {
+  const { values } = ask
   showStandardStreams()
-  const slots = await plan(createLedger({ store: values.store }), values)
+  const slots = await plan(createLedger({ store: values.store }), ask)
   await printAll(
     values.json ? jsonArray(planJson(slots, values.task), (lines) => lines) : planText(slots, onlyOf(values)),
   )
@@ -242,7 +246,8 @@ async function* planJson(slots: readonly Planned[], task: string) {
 }
 
 /** Returns the slots of the range to run, oldest first. Throws a usage error if there are more than `MAX_SLOTS`. */
-async function plan(ledger: Ledger, values: RerunValues): Promise<readonly Planned[]> {
+async function plan(ledger: Ledger, { values: given, argv }: Ask): Promise<readonly Planned[]> {
+  const values = await byRecord(given, ledger, argv)
   const { from = '' } = values
   const slots: Planned[] = []
   for await (const { slot, why, schedule } of ledger.rerunnable({ ...values, from, only: onlyOf(values) })) {

@@ -11,6 +11,7 @@ import { readOptions } from '../options/arguments.ts'
 import { SCHEDULE_OF_SLOT, withDueBy } from '../options/due-by.ts'
 import { COMMON } from '../options/options.ts'
 import { print } from '../output.ts'
+import { bySlotOfRecord } from '../recorded-schedule.ts'
 
 const RESOLVED_STATE = { completed: 'COMPLETED', failed: 'FAILED', skipped: 'SKIPPED' } as const
 
@@ -64,9 +65,11 @@ const help = {
 export const resolve: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
-    const values = withDueBy(readOptions(help, argv, env), { argv, env })
-    const { store, task, state, reason, run: runId } = values
-    const result = await createLedger({ store }).resolve({ ...values, runId, state: RESOLVED_STATE[state] })
+    const given = withDueBy(readOptions(help, argv, env), { argv, env })
+    const { store, task, state, reason, run: runId } = given
+    const ledger = createLedger({ store })
+    const values = await bySlotOfRecord(given, ledger, argv)
+    const result = await ledger.resolve({ ...values, runId, state: RESOLVED_STATE[state] })
     if (result.kind === 'resolved') {
       const skewMs = values.skewMs ?? SETTINGS.skewMs.default
       await print(

@@ -28,6 +28,7 @@ import { readOptions, type Values } from '../options/arguments.ts'
 import { SCHEDULE_OF_SLOT, withDueBy } from '../options/due-by.ts'
 import { COMMON } from '../options/options.ts'
 import { print } from '../output.ts'
+import { bySlotOfRecord } from '../recorded-schedule.ts'
 
 const OPTIONS = {
   store: COMMON.store,
@@ -55,9 +56,10 @@ type ShowValues = Values<typeof OPTIONS>
 export const show: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
-    const values = withDueBy(readOptions(help, argv, env), { argv, env })
-    const { store, task, json, ledgerTimeoutMs } = values
+    const given = withDueBy(readOptions(help, argv, env), { argv, env })
+    const { store, task, json, ledgerTimeoutMs } = given
     const ledger = createLedger({ store })
+    const values = await bySlotOfRecord(given, ledger, argv)
     const reading = { task, ledgerTimeoutMs }
     const now = systemClock.now()
     const record = recordOnce(ledger, reading)

@@ -13,6 +13,7 @@ export const DUE_BY = {
     group: 'Advanced',
     spaces: true,
     help: 'Schedule of the task, if the recorded one is missing or wrong',
+    details: 'A schedule from the environment counts only until a run of the task has recorded one.',
   },
   timezone: { ...COMMON.timezone, group: 'Advanced', help: 'IANA time zone of --schedule' },
   anchor: { ...COMMON.anchor, group: 'Advanced', help: 'Start of the first window of --schedule rate(…)' },
@@ -20,7 +21,12 @@ export const DUE_BY = {
 
 /** The same for the commands about one slot or a range of slots. */
 export const SCHEDULE_OF_SLOT = {
-  schedule: { ...DUE_BY.schedule, otherwise: 'the recorded one', help: 'Schedule of the slot' },
+  schedule: {
+    ...DUE_BY.schedule,
+    otherwise: 'the recorded one',
+    help: 'Schedule of the slot',
+    details: 'A schedule from the environment counts only for a slot that no recorded schedule has.',
+  },
   timezone: DUE_BY.timezone,
   anchor: DUE_BY.anchor,
 } as const satisfies OptionTable

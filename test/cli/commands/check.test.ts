@@ -211,11 +211,12 @@ test('tasks: the last slot is none that is still to come', async () => {
 describe('in the environment of another batch’s container', () => {
   const container = { ...env, CRONLEDGER_SCHEDULE: '0 */6 * * *', CRONLEDGER_TIMEZONE: 'Asia/Tokyo' }
   const day = ['--since', '2026-11-10', '--until', '2026-11-10']
+  const warnings: string[] = []
   const found = async (args: readonly string[], more: Readonly<Record<string, string>> = {}, name = 'contained') => {
     const { stdout, stderr } = await cronledger(['check', ...day, '--format', 'json', ...args], {
       env: { ...container, ...more },
     })
-    expect(stderr).toBe('')
+    warnings.push(stderr)
     return (JSON.parse(stdout) as Loose[]).filter(({ task }) => task === name).map(({ slot }) => slot.slice(11, 13))
   }
   beforeAll(() => run('contained', { schedule: '@daily', timezone: 'UTC' }, '2026-11-06T00:00:00Z'))
@@ -224,13 +225,43 @@ describe('in the environment of another batch’s container', () => {
     // The day is that of the zone of the schedule, so in Tokyo it begins at 15:00 UTC of the day before.
     expect(await found([])).toEqual(['00'])
     expect(await found(['--task', 'contained'], { CRONLEDGER_TASK: 'other' })).toEqual(['00'])
+    expect(warnings.splice(0)).toEqual(['', ''])
     expect(await found([], { CRONLEDGER_TASK: 'contained' })).toEqual(['00'])
     expect(await found(['--task', 'contained'])).toEqual(['00'])
+    const warning =
+      'cronledger: no run has recorded the schedule 0 */6 * * * (Asia/Tokyo) of the environment. The check uses the recorded one: @daily (UTC).\n'
+    expect(warnings.splice(0)).toEqual([warning, warning])
     const flags = ['--schedule', '0 */6 * * *', '--timezone', 'Asia/Tokyo']
     expect(await found(['--task', 'contained', ...flags])).toEqual(['09', '03', '21', '15'])
     expect(await found([], { CRONLEDGER_TASK: 'not-run-yet' }, 'not-run-yet')).toEqual(['09', '03', '21', '15'])
     const zoneOnly = { CRONLEDGER_TASK: 'contained', CRONLEDGER_SCHEDULE: '' }
     expect(await found([], zoneOnly)).toEqual(['00'])
+    expect(new Set(warnings.splice(0))).toEqual(new Set(['']))
+  })
+
+  test('a slot before the first run is missed, if that run had the schedule of the environment', async () => {
+    await run('begun', { schedule: '@daily', timezone: 'UTC' }, '2026-11-11T00:00:00Z')
+    const own = { CRONLEDGER_TASK: 'begun', CRONLEDGER_SCHEDULE: '@daily', CRONLEDGER_TIMEZONE: 'UTC' }
+    expect(await found([], own, 'begun')).toEqual(['00'])
+    expect(await found([], { ...own, CRONLEDGER_SCHEDULE: '0 5 * * *' }, 'begun')).toEqual([])
+  })
+
+  test('a range of slots is listed and run again by the recorded schedules, and one slot is found by them', async () => {
+    const own = { ...container, CRONLEDGER_TASK: 'contained' }
+    const range = ['--from', '2026-11-10T00:00:00Z', '--to', '2026-11-11T00:00:00Z']
+    const planned = await cronledger(['rerun', ...range, '--dry-run', '--json'], { env: own })
+    expect(JSON.parse(planned.stdout)).toMatchObject([{ slot: '2026-11-10T00:00:00Z' }])
+    const [since, until] = [range[1] ?? '', range[3] ?? '']
+    const listed = await cronledger(['history', '--since', since, '--until', until, '--json'], { env: own })
+    expect(JSON.parse(listed.stdout)).toMatchObject([{ slot: '2026-11-10T00:00:00Z', status: 'missed' }])
+    const shown = await cronledger(['show', '--slot', '2026-11-10'], { env: own })
+    expect(shown.stderr).toMatch(/^cronledger: contained 2026-11-10T00:00:00Z .* was missed/)
+    const skip = ['--state', 'skipped', '--reason', 'holiday']
+    const resolved = await cronledger(['resolve', '--slot', '2026-11-10', ...skip, '--json'], { env: own })
+    expect(JSON.parse(resolved.stdout)).toMatchObject({ slot: '2026-11-10T00:00:00Z', status: 'skipped' })
+    // The first slot of a schedule that no run has recorded yet.
+    const first = await cronledger(['show', '--slot', '2026-11-10T15:00:00Z'], { env: own })
+    expect(first.stderr).toMatch(/^cronledger: contained 2026-11-10T15:00:00Z /)
   })
 
   test('a flag that would be ignored is an error all the same', async () => {

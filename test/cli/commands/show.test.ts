@@ -66,6 +66,12 @@ describe('show', () => {
     expect(replaced.stderr).not.toMatch(/was missed|rerun/)
     // The new schedule would have run at 05:00 on the 25th, so the old one was in force until then.
     expect((await show('2025-11-25T03:00:00Z')).stderr).toMatch(/was missed: .*/)
+    // A weekly schedule comes next. Its only earlier slot is one of the 23rd, so those after it are in doubt.
+    expect((await run('0 5 * * *', '2025-11-28T05:00:00Z')).code).toBe(0)
+    expect((await run('0 7 * * 0', '2025-11-30T07:00:00Z')).code).toBe(0)
+    // The run of the 28th proves that the slot of the 27th was due.
+    expect((await show('2025-11-27T05:00:00Z')).stderr).toMatch(/was missed: .*/)
+    expect((await show('2025-11-29T05:00:00Z')).stderr).not.toMatch(/was missed|rerun/)
   })
 
   test('latest is the newest slot that is due, row or not', async () => {
