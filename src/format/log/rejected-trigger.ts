@@ -137,7 +137,7 @@ function earlierText(claimed: Row, context: RunContext): string {
   const last = lastStarted(claimed)
   if (last === undefined) return ''
   const how = last.outcome === 'abandoned' ? 'stopped reporting' : progressWithTime(last, context)
-  return `. Before that, ${nameOf(last)} of this slot ${how} and needs a decision ${whereabouts(last)}`
+  return `. Earlier, ${nameOf(last)} of this slot ${how} and needs a decision ${whereabouts(last)}`
 }
 
 /**

@@ -136,16 +136,14 @@ describe('a slot in which an attempt had started, while another slot of the task
 
   test('the refusal names that attempt, and asks for a look at it before a rerun', () => {
     const event = refused(lastWaiting(rowWith({ ending: FAILED }, {})))
-    expect(text(event)).toMatch(
-      /\. Before that, attempt 1 of this slot failed \(exit code 3\) at .* and needs a decision/,
-    )
+    expect(text(event)).toMatch(/\. Earlier, attempt 1 of this slot failed \(exit code 3\) at .* and needs a decision/)
     expect(text(event)).toMatch(/see whether it has ended: .*\n.*see what happened: .*\n.*run it again: /)
     expect(json(event)).toMatchObject({ last: { attempt: 1, outcome: 'failed' } })
   })
 
   test('also one that never reported its end', () => {
     const event = refused(lastWaiting(rowWith({}, {})))
-    expect(text(event)).toMatch(/\. Before that, attempt 1 of this slot stopped reporting and needs a decision/)
+    expect(text(event)).toMatch(/\. Earlier, attempt 1 of this slot stopped reporting and needs a decision/)
   })
 
   test('a pause does not call it skipped', () => {
