@@ -168,14 +168,19 @@ const LONGEST_WAIT_MS = 2_000
  */
 export async function untilAnswered<T>(ask: () => Promise<T>, io: RetryIo, options: RetryOptions): Promise<Reply<T>> {
   let changedNothing = true
+  let before: LedgerError | null = null
   for (let tries = 1, waitMs = FIRST_WAIT_MS; ; tries += 1, waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
     const reply = await once(ask)
     if (reply.kind === 'answer') return reply
     changedNothing &&= reply.changedNothing
+    // The deadline has cut this try short. That says less than an answer to the try before it, such as a denial.
+    const wasCut = options.signal.aborted && reply.cause.kind === 'unreachable'
+    const cause: LedgerError = wasCut ? (before ?? reply.cause) : reply.cause
+    before = cause
     const again = options.retry === 'any' || reply.cause.kind === 'unreachable'
     if (!again && tries === 1) throw reply.cause
     if (again && !options.signal.aborted) await io.clock.wait(spread(waitMs, io.random()), options.signal)
-    if (!again || options.signal.aborted) return { ...reply, changedNothing }
+    if (!again || options.signal.aborted) return { ...reply, cause, changedNothing }
   }
 }
 

@@ -278,6 +278,19 @@ for (const [name, startServer] of [
       expect((await row()).attempts).toMatchObject([{ outcome: 'notStarted' }, { outcome: 'succeeded' }])
     })
 
+    test('its renewal is denied, and then not answered until the deadline: 77 all the same', async () => {
+      const denied = awsError(400, 'com.amazon.coral.service#AccessDeniedException', 'no UpdateItem', 'Message')
+      let renewals = 0
+      proxy.treat((passing) => {
+        if (isClaim(passing)) return { delayMs: 1_200 }
+        return !isRenewal(passing) ? 'pass' : renewals++ === 0 ? denied : 'hold'
+      })
+      const settings = ['--lease', '2s', '--heartbeat', '200ms', '--skew', '0s', '--kill-after', '1s']
+      expect(await run(['echo', 'no'], [...settings, '--ledger-timeout', '8s'])).toMatchObject({ code: 77, stdout: '' })
+      proxy.treat(() => 'pass')
+      expect((await row()).attempts).toMatchObject([{ outcome: 'notStarted' }])
+    })
+
     test('signal between claim and start: no child; the slot is free for the next trigger', async () => {
       proxy.treat((passing) => (isClaim(passing) ? 'hold' : 'pass'))
       const running = launch(['echo', 'no'])
