@@ -153,17 +153,17 @@ describe('a run that is stopped', () => {
   })
 })
 
-describe('a run that loses its lease', () => {
-  /** Removes the row. The next renewal finds that it no longer belongs to this run. */
-  async function removeRow() {
-    const { default: Libsql } = await import('libsql')
-    const database = new Libsql(join(folder, `ledger-${files}.db`))
-    // The heartbeats hold the file now and then.
-    database.exec('PRAGMA busy_timeout = 60000')
-    database.exec('DELETE FROM rows')
-    database.close()
-  }
+/** Removes rows. The next renewal finds that its row no longer belongs to it. */
+async function removeRow(which = '') {
+  const { default: Libsql } = await import('libsql')
+  const database = new Libsql(join(folder, `ledger-${files}.db`))
+  // The heartbeats hold the file now and then.
+  database.exec('PRAGMA busy_timeout = 60000')
+  database.exec(`DELETE FROM rows ${which}`)
+  database.close()
+}
 
+describe('a run that loses its lease', () => {
   test('aborts the signal of the work with an error, and throws what the work throws', async () => {
     const events: RunEvent[] = []
     const ledger = newLedger((event) => events.push(event))
@@ -249,6 +249,34 @@ describe('a run that catches up', () => {
     const states = []
     for await (const row of ledger.history({ task: 'nightly' })) states.push('state' in row && row.state)
     expect(states).toEqual(['COMPLETED', 'COMPLETED', 'FAILED', 'FAILED', 'COMPLETED'])
+    await ledger.close()
+  })
+
+  test('names a missed slot whose lease was lost before its start, and says that its own slot completed', async () => {
+    const [begins, ends, waits, lost] = [gate(), gate(), gate(), gate()]
+    const ledger = newLedger(({ event }) => {
+      if (event === 'waiting') waits.open()
+      if (event === 'lease-lost') lost.open()
+    })
+    const settings = { overlap: 'wait' as const, heartbeatMs: 100 }
+    await ledger.run({ ...daily(4), ...settings }, () => null)
+    const holder = ledger.run({ ...daily(3), ...settings }, () => {
+      begins.open()
+      return ends.opened
+    })
+    await begins.opened
+    const missed = at(2).toISOString().replace('.000Z', 'Z')
+    const run = ledger.run({ ...CATCH_UP, ...settings }, () => null)
+    const failure = expect(run).rejects.toMatchObject({
+      kind: 'unreachable',
+      message: `the lease of the missed slot ${missed} was lost before its work started. The slot of the trigger ended as completed. Look at the missed slot before you run it.`,
+    })
+    await waits.opened
+    await removeRow(`WHERE slot = '${missed}'`)
+    await lost.opened
+    ends.open()
+    await holder
+    await failure
     await ledger.close()
   })
 

@@ -200,7 +200,7 @@ function endInstantOf(attempt: AttemptRecord): Instant | undefined {
   return attempt.phase === 'ended' ? attempt.endedAt : undefined
 }
 
-/** Returns the attempt because of which the trigger is refused. */
+/** Returns the attempt that the refusal is about. */
 function lastFor(cause: RefusalCause, row: StoredRow | null): AttemptRecord | undefined {
   switch (cause) {
     case 'failed':

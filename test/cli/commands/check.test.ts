@@ -259,6 +259,9 @@ describe('in the environment of another batch’s container', () => {
     const skip = ['--state', 'skipped', '--reason', 'holiday']
     const resolved = await cronledger(['resolve', '--slot', '2026-11-10', ...skip, '--json'], { env: own })
     expect(JSON.parse(resolved.stdout)).toMatchObject({ slot: '2026-11-10T00:00:00Z', status: 'skipped' })
+    const again = ['--slot', '2026-11-09', '--reason', 'it was missed', '--log', 'json']
+    const rerun = await cronledger(['rerun', ...again, '--', 'true'], { env: own })
+    expect(rerun).toMatchObject({ code: 0, stderr: expect.stringContaining('"slot":"2026-11-09T00:00:00Z"') })
     // The first slot of a schedule that no run has recorded yet.
     const first = await cronledger(['show', '--slot', '2026-11-10T15:00:00Z'], { env: own })
     expect(first.stderr).toMatch(/^cronledger: contained 2026-11-10T15:00:00Z /)

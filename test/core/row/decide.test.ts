@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decide, decideResolution, rerunnableAs } from '../../../src/core/row/decide.ts'
+import { decide, decideResolution, isUndecided, rerunnableAs } from '../../../src/core/row/decide.ts'
 import {
   DEFAULT_RERUNNABLE,
   MAX_ATTEMPTS,
@@ -439,6 +439,21 @@ describe('attempts', () => {
     expect(answer(stillStale, { trigger: FORCED, forceOnly: ['stale'] })).toBe('start')
     expect(answer(stillStale, { trigger: FORCED, forceOnly: ['missed', 'failed'] })).toBe('refused: stale')
     expect(answer(lastWaiting(rowWith({}, {})), { now: EXPIRED })).toBe('refused: stale')
+  })
+
+  test('an operator still has to decide about the last one that started, until a success or a decision', () => {
+    const failed = rowWith({ ending: FAILED }, { ending: NOT_STARTED })
+    const resolved = (state: ResolvedState, afterAttempt: number): Row => ({
+      ...failed,
+      resolutions: [{ state, at: NOW, by: 'ada', reason: 'checked by hand', afterAttempt }],
+    })
+    expect(isUndecided(failed)).toBe(true)
+    expect(isUndecided(rowWith({}, {}))).toBe(true)
+    expect(isUndecided(rowWith({ ending: NOT_STARTED }, {}))).toBe(false)
+    expect(isUndecided(rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }))).toBe(false)
+    expect(isUndecided(resolved('FAILED', 1))).toBe(false)
+    expect(isUndecided(resolved('SKIPPED', 0))).toBe(false)
+    expect(isUndecided(resolved('FAILED', 0))).toBe(true)
   })
 
   test('a row holds at most 100, forced ones included', () => {

@@ -19,6 +19,9 @@ beforeAll(async () => {
   for (const day of ['22', '23', '26']) await run('0 3 * * *', `2025-11-${day}T03:00:00Z`, 'paused')
   await ledger.pause({ task: 'paused', reason: 'database upgrade', from: '2025-11-24T00:00:00Z' })
   await ledger.resume({ task: 'paused', from: '2025-11-25T12:00:00Z' })
+  await run('0 3 * * *', '2025-11-23T03:00:00Z', 'skipped')
+  await ledger.pause({ task: 'skipped', reason: 'database upgrade', from: '2025-11-24T00:00:00Z' })
+  await run('0 3 * * *', '2025-11-24T03:00:00Z', 'skipped')
   for (const day of ['22', '23', '25']) await run('0 3 * * *', `2025-11-${day}T03:00:00Z`, 'weekly')
   await run('0 5 * * 0', '2025-11-30T05:00:00Z', 'weekly')
   await run('0 0 * * *', dayAfter(0), 'planned')
@@ -80,4 +83,9 @@ test('a slot that was perhaps replaced has a page if a later run of the old sche
 test('the links of a slot that is ahead leave out the slots of a planned pause', async () => {
   expect(slotsIn((await page(dayAfter(6), 'planned')).html)).toEqual([dayAfter(2), dayAfter(7)])
   expect(slotsIn((await page(dayAfter(2), 'planned')).html)).toEqual([dayAfter(1), dayAfter(6)])
+})
+
+test('the links include a slot of a pause that has a row', async () => {
+  expect(slotsIn((await page('2025-11-23T03:00:00Z', 'skipped')).html)).toEqual(['2025-11-24T03:00:00Z'])
+  expect(slotsIn((await page('2025-11-24T03:00:00Z', 'skipped')).html)).toEqual(['2025-11-23T03:00:00Z'])
 })
