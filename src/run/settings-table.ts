@@ -107,7 +107,7 @@ export const SETTING_GROUPS = {
       default: 'allow',
       help: 'Start, skip or wait while another slot is running',
       details:
-        'With skip, a slot in which an attempt has already started is refused instead. With skip and wait, a forced trigger is refused while another slot of the task is running. A forced trigger without this option does what the runs of the task do.',
+        'With skip, the trigger is refused if an attempt has already started in its slot. With skip and wait, a forced trigger is refused while another slot of the task is running. A forced trigger without this option does what the runs of the task do.',
     },
     /** The default covers a batch that is due hourly. A longer wait keeps a container running, which costs money. */
     overlapTimeoutMs: {

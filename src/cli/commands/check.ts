@@ -132,14 +132,14 @@ function taskOf(given: CheckValues, record: KnownTask | null, since: Instant): C
   return isFirst ? { ...record, schedules: [{ ...first, since: Math.min(first.since, since) }, ...more] } : record
 }
 
-/** Returns a warning if no run has recorded the schedule of the environment, so that its slots are not checked. */
+/** Returns a warning if the schedule of the environment is not the latest recorded one, so that its slots are not checked. */
 function unrecordedWarning(given: CheckValues, record: KnownTask | null): string | null {
   const { schedule } = given
   const latest = record?.schedules.at(-1)?.spec
   if (schedule === undefined || latest === undefined) return null
   const { spec } = readSchedule({ ...given, schedule })
   if (isSameSpec(latest, spec)) return null
-  return `cronledger: no run has recorded the schedule ${scheduleText(spec)} of the environment. The check uses the recorded one: ${scheduleText(latest)}.`
+  return `cronledger: the schedule in the environment, ${scheduleText(spec)}, is not the latest recorded one. The check uses the recorded schedules, the latest is ${scheduleText(latest)}. This is normal until the first run with the new schedule.`
 }
 
 type CheckFormat = (typeof OPTIONS)['format']['choices'][number]

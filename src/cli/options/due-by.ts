@@ -25,7 +25,7 @@ export const SCHEDULE_OF_SLOT = {
     ...DUE_BY.schedule,
     otherwise: 'the recorded one',
     help: 'Schedule of the slot',
-    details: 'A schedule from the environment counts only for a slot that no recorded schedule has.',
+    details: 'A schedule from the environment is used only if the slot is not in any recorded schedule.',
   },
   timezone: DUE_BY.timezone,
   anchor: DUE_BY.anchor,

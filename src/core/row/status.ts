@@ -36,7 +36,7 @@ export function statusOfRow(row: StoredRow, settings: Omit<StatusSettings, 'grac
   switch (row.state) {
     case 'PENDING':
       if (isStale(row, settings.now, settings.skewMs)) return 'stale'
-      // A force runs its work again, which was done in time or late, but not still to be done.
+      // The slot has completed once, so a force that runs its work again does not make it overdue.
       if (isPastDoneBy(row.slot, settings) && !hasCompleted(row)) return 'overdue'
       return isWaiting(row) ? 'waiting' : 'running'
     case 'COMPLETED':

@@ -271,7 +271,9 @@ function todoOf(
       return decisionSteps(target)
     case 'overlap':
       return [
-        ...(holder === undefined ? [] : [showStep('see whether it has ended', { ...target, slot: holder.slot })]),
+        ...(holder === undefined
+          ? []
+          : [showStep('see whether the other slot has ended', { ...target, slot: holder.slot })]),
         ...(claimed === undefined ? [rerunStep('then run this slot', target)] : decisionSteps(target)),
       ]
     case 'scheduleChanged':

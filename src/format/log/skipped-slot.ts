@@ -34,8 +34,8 @@ export function pausedEntry(
   const { by, reason, until } = pause
   const { zone } = context.schedule
   const end = until === null ? '' : ` until ${zonedTime(until, zone)}`
-  const what = isKept ? 'The end of this attempt' : 'The skip'
-  const kept = isKept ? '. The slot is not marked as skipped, because an attempt had already started in it.' : ''
+  const what = isKept ? 'That this run started nothing' : 'The skip'
+  const kept = isKept ? '. The slot is not marked as skipped, because an earlier attempt had started in it.' : ''
   const unrecorded =
     finish === 'recorded' ? '' : `${isKept ? ' ' : '. '}${sentence(`${what} ${unrecordedText(finish, finishCause)}`)}`
   const target = targetOf(context)
@@ -47,7 +47,7 @@ export function pausedEntry(
     todo: [
       { what: 'end the pause', command: commandLine('resume', { store: context.store, task: context.task }) },
       ...(isKept || finish === 'unanswered' ? [showStep('see what is recorded', target)] : []),
-      rerunStep(finish === 'unanswered' ? 'run this slot when it is stale' : 'run this slot anyway', target),
+      rerunStep(finish === 'unanswered' ? 'if this slot is stale, run it' : 'run this slot anyway', target),
     ],
   }
 }

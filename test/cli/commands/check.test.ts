@@ -229,7 +229,7 @@ describe('in the environment of another batch’s container', () => {
     expect(await found([], { CRONLEDGER_TASK: 'contained' })).toEqual(['00'])
     expect(await found(['--task', 'contained'])).toEqual(['00'])
     const warning =
-      'cronledger: no run has recorded the schedule 0 */6 * * * (Asia/Tokyo) of the environment. The check uses the recorded one: @daily (UTC).\n'
+      'cronledger: the schedule in the environment, 0 */6 * * * (Asia/Tokyo), is not the latest recorded one. The check uses the recorded schedules, the latest is @daily (UTC). This is normal until the first run with the new schedule.\n'
     expect(warnings.splice(0)).toEqual([warning, warning])
     const flags = ['--schedule', '0 */6 * * *', '--timezone', 'Asia/Tokyo']
     expect(await found(['--task', 'contained', ...flags])).toEqual(['09', '03', '21', '15'])

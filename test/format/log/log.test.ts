@@ -137,7 +137,7 @@ describe('a slot in which an attempt had started, while another slot of the task
   test('the refusal names that attempt, and asks for a look at it before a rerun', () => {
     const event = refused(lastWaiting(rowWith({ ending: FAILED }, {})))
     expect(text(event)).toMatch(/\. Earlier, attempt 1 of this slot failed \(exit code 3\) at .* and needs a decision/)
-    expect(text(event)).toMatch(/see whether it has ended: .*\n.*see what happened: .*\n.*run it again: /)
+    expect(text(event)).toMatch(/see whether the other slot has ended: .*\n.*see what happened: .*\n.*run it again: /)
     expect(json(event)).toMatchObject({ last: { attempt: 1, outcome: 'failed' } })
   })
 
@@ -150,7 +150,7 @@ describe('a slot in which an attempt had started, while another slot of the task
     const event = { event: 'paused', pause: PAUSE, isKept: true, finish: 'recorded' } as const
     expect(text(event)).not.toMatch(/: skipped/)
     expect(text(event)).toMatch(
-      /\. The slot is not marked as skipped, because an attempt had already started in it\.\n/,
+      /\. The slot is not marked as skipped, because an earlier attempt had started in it\.\n/,
     )
   })
 })
@@ -161,7 +161,7 @@ test('a skip that may not be recorded has no command that is refused while the l
     { event: 'skipped', holder, ...finish },
     { event: 'paused', pause: PAUSE, isKept: false, ...finish },
   ] as const)
-    expect(text(event)).toMatch(/see what is recorded: .*\n.* when it is stale: /)
+    expect(text(event)).toMatch(/see what is recorded: .*\n.* stale.*: /)
 })
 
 test('a process that is left is one of an attempt that started', () => {

@@ -132,7 +132,7 @@ function todoParts(row: Row): readonly SentencePart[] {
   const done = doneParts(row)
   if (done.length > 0) return done
   if (isEndUnknown(row))
-    return [' Its work may be done, half done, or still going on. Check what it did before you run it again.']
+    return [' The work may be done, half done, or still going on. Check what was done before you run it again.']
   const work =
     startedAttempts(row) === 0
       ? ' The work was not done: run it again.'

@@ -123,7 +123,7 @@ function forcedAfter(row: Row): Row {
 
 const LATER = NOW + LEASE_MS + 60_000
 const LEASE_RAN_OUT = 'its lease ran out at 12:10:05 +09:00.'
-const UNKNOWN = 'Its work may be done, half done, or still going on. Check what it did before you run it again.'
+const UNKNOWN = 'The work may be done, half done, or still going on. Check what was done before you run it again.'
 
 test.each<[string, Row | null, string]>([
   [
