@@ -171,6 +171,13 @@ test('a process that is left is one of an attempt that started', () => {
   expect(text(event)).toMatch(/process 7 \(sleep\) of attempt 1 /)
 })
 
+test('the refusal of a stale slot is about the attempt that started, not about a later one that never did', () => {
+  const row = rowWith({}, { ending: NOT_STARTED })
+  const event = { event: 'refused', cause: 'stale', row, survivor: null, noted: true } as const
+  expect(json(event)).toMatchObject({ last: { attempt: 1 } })
+  expect(text(event)).toMatch(/attempt 1 \(.*\) stopped reporting/)
+})
+
 test('what was not started took no time', () => {
   const attempt = rowWith({}).attempts[0]
   if (attempt === undefined) throw new Error('no attempt')
