@@ -1,6 +1,7 @@
 import type { Ledger } from '../api.ts'
 import type { KnownTask } from '../audit/tasks.ts'
 import { LedgerError } from '../core/errors.ts'
+import { AmbiguousTime } from '../core/schedule/local-time.ts'
 import type { ScheduleOptions } from '../core/schedule/schedule-options.ts'
 import type { OrUndefined } from '../core/types.ts'
 import { recordOf } from './lookup.ts'
@@ -51,7 +52,8 @@ export async function byRecord<Given extends GivenSchedule>(
 
 /**
  * Returns the options about one slot, by the recorded schedules if these replace the given one and have the slot. The slot
- * may also be the first one of the schedule in the environment.
+ * may also be the first one of the schedule in the environment. Throws a usage error if the recorded schedules have
+ * several slots that the operator may mean.
  */
 export async function bySlotOfRecord<Given extends GivenSchedule & { readonly task: string; readonly slot: string }>(
   given: Given,
@@ -64,7 +66,8 @@ export async function bySlotOfRecord<Given extends GivenSchedule & { readonly ta
     await ledger.findSlot(recorded)
     return recorded
   } catch (error) {
-    if (error instanceof LedgerError && error.kind === 'usage') return given
+    const hasNone = error instanceof LedgerError && error.kind === 'usage' && !(error instanceof AmbiguousTime)
+    if (hasNone) return given
     throw error
   }
 }

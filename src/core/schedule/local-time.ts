@@ -1,4 +1,4 @@
-import { type LedgerError, quote, usageError } from '../errors.ts'
+import { LedgerError, quote, usageError } from '../errors.ts'
 import { formatInstant, parseLocal } from '../instant.ts'
 import type { Instant } from '../types.ts'
 import { DAY_SECONDS } from './calendar.ts'
@@ -7,6 +7,13 @@ import { openZone, stretchesOf } from './zone.ts'
 // This file converts local times of a zone to instants. The conversion of Luxon guesses an offset, and near a clock
 // change it guesses wrong. It takes the second midnight of a day that has two, and it treats some times as skipped that
 // are not skipped.
+
+/** The usage error about a time that has several meanings, so nobody but its author can say which one is right. */
+export class AmbiguousTime extends LedgerError {
+  constructor(message: string) {
+    super('usage', message)
+  }
+}
 
 /** The range `[from, to)`. */
 interface Stretch {
@@ -56,9 +63,9 @@ export function instantsOf(text: string, zone: string, name: string): Several<In
 }
 
 /** Returns the error about a local time that comes at several instants, without anything that tells which is meant. */
-export function ambiguousTime(text: string, zone: string, name: string, instants: readonly Instant[]): LedgerError {
+export function ambiguousTime(text: string, zone: string, name: string, instants: readonly Instant[]): AmbiguousTime {
   const named = instants.map(formatInstant).join(' or ')
-  return usageError(`${name} ${quote(text)} occurs twice in ${zone}, because the clocks go back. Use ${named}.`)
+  return new AmbiguousTime(`${name} ${quote(text)} occurs twice in ${zone}, because the clocks go back. Use ${named}.`)
 }
 
 function stretches(local: number, seconds: number, zone: string): Stretch[] {

@@ -1,7 +1,7 @@
 import { quote, usageError } from '../errors.ts'
 import { formatInstant, isDate, isLocalTime, parseInstant } from '../instant.ts'
 import type { Instant, Window } from '../types.ts'
-import { ambiguousTime, dayIn, instantsOf } from './local-time.ts'
+import { AmbiguousTime, ambiguousTime, dayIn, instantsOf } from './local-time.ts'
 import type { Schedule } from './schedule.ts'
 import { slotAfter, slotBefore, slotsBetween, windowOf } from './slot.ts'
 
@@ -13,7 +13,7 @@ const NAMED_SLOTS = 4
  * (`2026-11-24T12:00` or `2026-11-24 12:00`), a date with exactly one slot (`2026-11-24`), or `latest`, the newest slot
  * that is due.
  *
- * Throws a usage error that names the nearest slots if the text is not a slot.
+ * Throws a usage error that names the nearest slots if the text is not a slot, and `AmbiguousTime` if it means several.
  */
 export function parseSlotReference(schedule: Schedule, text: string, now: Instant): Window {
   const slot = instantOf(schedule, text, now)
@@ -65,13 +65,13 @@ function onlySlotOf(schedule: Schedule, date: string): Instant {
     }
   }
   const [only] = slots
-  if (only === undefined || slots.length > 1) {
+  if (only === undefined)
+    throw usageError(`slot ${quote(date)}: the schedule has no slots on that day in ${zone}. Use another day.`)
+  if (slots.length > 1) {
     const more = slots.length > NAMED_SLOTS ? ', …' : ''
     const named = slots.slice(0, NAMED_SLOTS).map(formatInstant).join(', ')
-    throw usageError(
-      only === undefined
-        ? `slot ${quote(date)}: the schedule has no slots on that day in ${zone}. Use another day.`
-        : `slot ${quote(date)}: there are several slots on that day in ${zone}. Use one of ${named}${more}.`,
+    throw new AmbiguousTime(
+      `slot ${quote(date)}: there are several slots on that day in ${zone}. Use one of ${named}${more}.`,
     )
   }
   return only

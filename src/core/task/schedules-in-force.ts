@@ -1,5 +1,6 @@
 import { LedgerError } from '../errors.ts'
-import { isDate } from '../instant.ts'
+import { isDate, isLocalTime } from '../instant.ts'
+import { AmbiguousTime } from '../schedule/local-time.ts'
 import { parseSchedule, type Schedule } from '../schedule/schedule.ts'
 import { isFireTimeNear } from '../schedule/slot.ts'
 import { parseSlotReference } from '../schedule/slot-reference.ts'
@@ -12,15 +13,17 @@ import type { Schedules } from './task-record.ts'
  * slot, otherwise the latest schedule that has the slot. Throws the usage error of the latest schedule if no schedule
  * has the slot.
  *
- * A date is less exact than an instant. If the schedule that was in force on that day has no slot or several slots, the
- * function throws the usage error of that schedule, because the operator did not mean a slot of another one.
+ * A date and a local time are less exact than an instant. If the schedule that was in force on that day has several slots
+ * for them, or no slot on the date, the function throws the usage error of that schedule, because the operator did not
+ * mean a slot of another one.
  */
 export function parseSlotBySchedules(
   schedules: Schedules,
   text: string,
   now: Instant,
 ): { readonly window: Window; readonly spec: ScheduleSpec } {
-  const dayInForce = isDate(text) ? schedules.findLast(({ since }) => since <= middayOf(text)) : undefined
+  const isLocal = isDate(text) || isLocalTime(text)
+  const dayInForce = isLocal ? schedules.findLast(({ since }) => since <= middayOf(text)) : undefined
   let firstError: LedgerError | null = null
   let latest: { readonly window: Window; readonly spec: ScheduleSpec } | null = null
   for (const one of schedules.toReversed()) {
@@ -31,7 +34,7 @@ export function parseSlotBySchedules(
       latest ??= { window, spec }
     } catch (error) {
       if (!(error instanceof LedgerError)) throw error
-      if (one === dayInForce) throw error
+      if (one === dayInForce && (isDate(text) || error instanceof AmbiguousTime)) throw error
       firstError ??= error
     }
   }
@@ -40,10 +43,11 @@ export function parseSlotBySchedules(
 }
 
 /**
- * Returns noon in UTC on that date. In every zone this is close enough to find the schedule that had most of that day.
+ * Returns noon in UTC on the date that a local text begins with. In every zone this is close enough to find the schedule
+ * that had most of that day.
  */
-function middayOf(date: string): Instant {
-  return Date.parse(`${date}T12:00:00Z`)
+function middayOf(local: string): Instant {
+  return Date.parse(`${local.slice(0, 10)}T12:00:00Z`)
 }
 
 /**
