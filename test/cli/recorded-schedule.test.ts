@@ -22,7 +22,8 @@ async function changed(recorded: string, slot: string, schedule: string) {
       cronledger(['resolve', '--slot', named, '--state', 'completed', '--reason', 'looked', '--by', 'ada'], { env }),
     rerun: (named: string, ...more: string[]) =>
       cronledger(['rerun', '--slot', named, ...more, '--reason', 'again', '--by', 'ada', '--', 'echo', 'ran'], { env }),
-    rows: async () => (await cronledger(['history', '--no-missed', '--json'], { env })).stdout.match(/"slot":/g)?.length,
+    rows: async () =>
+      (await cronledger(['history', '--no-missed', '--json'], { env })).stdout.match(/"slot":/g)?.length,
   }
 }
 
