@@ -10,10 +10,13 @@ const SLOT_OPTIONS: ReadonlySet<string> = new Set(
   'task schedule timezone anchor event-time event force-slot'.split(' '),
 )
 /** The options that limit a force. Without one of them, the run could start in a slot that the operator excluded. */
-const GUARD_OPTIONS: ReadonlySet<string> = new Set(['force-only'])
+const GUARD_OPTIONS: ReadonlySet<string> = new Set(['force-only', 'only'])
 
-/** Other words for these options, which differ by more than a slip. */
+/** Other words for these options, which differ by more than a slip. The other of `run` and `rerun` has some of them. */
 const OTHER_WORDS: Readonly<Record<string, string>> = {
+  slot: 'force-slot',
+  only: 'force-only',
+  'force-only': 'only',
   tz: 'timezone',
   zone: 'timezone',
   'time-zone': 'timezone',
@@ -33,16 +36,20 @@ const PREFIX = variableOf('')
 const MIN_LETTERS = 5
 
 /**
- * Returns a warning for each variable whose name is nearly that of an option that is not given. Without a warning, a
- * misspelt limit would silently have no effect. We refuse only unknown flags, since the environment also belongs to the
- * batch.
+ * Returns a warning for each variable whose name is nearly that of an option of the command that is not given. Without a
+ * warning, a misspelt limit would silently have no effect. We refuse only unknown flags, since the environment also
+ * belongs to the batch.
  *
  * Throws a usage error if the option chooses the slot or limits a force. The run would ignore the variable, and could go
  * to another slot or start in a slot for which the force is not meant.
  */
-export function misspeltVariables(values: Readonly<Record<string, unknown>>, env: Environment): string[] {
+export function misspeltVariables(
+  command: string,
+  values: Readonly<Record<string, unknown>>,
+  env: Environment,
+): string[] {
   const names = Object.keys(values).map(optionName)
-  const known = new Set([...names.map(variableOf), ...FORCING_VARIABLES])
+  const known = new Set(names.map(variableOf))
   const left = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [optionName(name)] : []))
   const long = left.filter((name) => name.length >= MIN_LETTERS)
   return Object.entries(env).flatMap(([variable, value]) => {
@@ -52,11 +59,13 @@ export function misspeltVariables(values: Readonly<Record<string, unknown>>, env
     const risk = near === null || !left.includes(near) ? null : riskWithout(near)
     if (near !== null && risk !== null) {
       throw usageError(
-        `${variable} is not an option, and without ${variableOf(near)} ${risk}. Set ${variableOf(near)}, or remove ${variable}.`,
+        `${variable} is not an option of ${command}, and without ${variableOf(near)} ${risk}. Set ${variableOf(near)}, or remove ${variable}.`,
       )
     }
-    const meant = nearest(name, long)
-    return meant === null ? [] : [`${variable} is not an option and was ignored. Did you mean ${variableOf(meant)}?`]
+    const meant = FORCING_VARIABLES.includes(variable) ? null : nearest(name, long)
+    return meant === null
+      ? []
+      : [`${variable} is not an option of ${command} and was ignored. Did you mean ${variableOf(meant)}?`]
   })
 }
 

@@ -254,6 +254,19 @@ describe('one slot', () => {
     expect(stdout).not.toMatch(/CRONLEDGER_(SLOT|REASON|BY)=/)
   })
 
+  test('the variable that limits a force of run is an error: the slot could be one that it excludes', async () => {
+    const { run, env } = task(newFile())
+    await run(day(10), ['false'])
+    const forcing = { CRONLEDGER_SLOT: day(10), CRONLEDGER_REASON: 'x', CRONLEDGER_FORCE_ONLY: 'stale' }
+    const { code, stdout, stderr } = await cronledger(['rerun', '--', 'echo', 'no'], { env: { ...env, ...forcing } })
+    expect({ code, stdout, stderr }).toEqual({
+      code: 64,
+      stdout: '',
+      stderr:
+        'cronledger: CRONLEDGER_FORCE_ONLY is not an option of rerun, and without CRONLEDGER_ONLY the run could start in a slot that you exclude. Set CRONLEDGER_ONLY, or remove CRONLEDGER_FORCE_ONLY.\n',
+    })
+  })
+
   test('--timeout and a command that is not found, as in run', async () => {
     const { run, rerun } = task(newFile())
     await run(day(10), ['false'])

@@ -415,11 +415,11 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     const env = {
       ...{ CRONLEDGER_MAX_LATNESS: '1h', CRONLEDGER_LEAS: '' },
       // An option of rerun, what another cronledger tells its child, and the batch's own.
-      ...{ CRONLEDGER_SLOT: 'latest', CRONLEDGER_TAG: 'x', CRONLEDGER_RUN_LOG: 'x', CRONLEDGER_IMAGE: 'x' },
+      ...{ CRONLEDGER_FROM: '7d', CRONLEDGER_TAG: 'x', CRONLEDGER_RUN_LOG: 'x', CRONLEDGER_IMAGE: 'x' },
     }
     const ended = await run(['true'], [], { env })
     expect(logOf(ended).map(({ event, message }) => (event === 'warning' ? message : event))).toEqual([
-      'CRONLEDGER_MAX_LATNESS is not an option and was ignored. Did you mean CRONLEDGER_MAX_LATENESS?',
+      'CRONLEDGER_MAX_LATNESS is not an option of run and was ignored. Did you mean CRONLEDGER_MAX_LATENESS?',
       'claimed',
       'completed',
     ])
@@ -432,37 +432,42 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     ['CRONLEDGER_ANCHR', 'CRONLEDGER_ANCHOR'],
     ['CRONLEDGER_EVENTTIME', 'CRONLEDGER_EVENT_TIME'],
     ['CRONLEDGER_FORCESLOT', 'CRONLEDGER_FORCE_SLOT'],
+    // The option of rerun.
+    ['CRONLEDGER_SLOT', 'CRONLEDGER_FORCE_SLOT'],
   ])('a variable that is nearly an option that chooses the slot is an error: %s', async (variable, meant) => {
     const { store } = ledger()
     const args = ['run', '--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--', 'true']
     const { code, stderr } = await cronledger(args, { env: { [variable]: 'Asia/Tokyo' } })
     expect({ code, stderr }).toEqual({
       code: 64,
-      stderr: `cronledger: ${variable} is not an option, and without ${meant} the run could take another slot. Set ${meant}, or remove ${variable}.\n`,
+      stderr: `cronledger: ${variable} is not an option of run, and without ${meant} the run could take another slot. Set ${meant}, or remove ${variable}.\n`,
     })
   })
 
-  test('a variable that is nearly the one that limits a force is an error', async () => {
-    const { force, store } = ledger()
-    const message =
-      'CRONLEDGER_FORCE_ONLYS is not an option, and without CRONLEDGER_FORCE_ONLY the run could start in a slot that you exclude. Set CRONLEDGER_FORCE_ONLY, or remove CRONLEDGER_FORCE_ONLYS.'
-    const args = [
-      'run',
-      '--store',
-      store,
-      ...NIGHTLY,
-      '--force-slot',
-      '2026-11-23',
-      '--reason',
-      'x',
-      '--',
-      'echo',
-      'no',
-    ]
-    const ended = await cronledger(args, { env: { CRONLEDGER_FORCE_ONLYS: 'failed' } })
-    expect(ended).toMatchObject({ code: 64, stdout: '', stderr: `cronledger: ${message}\n` })
-    expect((await force(['echo', 'ran'])).stdout).toBe('ran\n')
-  })
+  // ONLY is the one of rerun.
+  test.each(['FORCE_ONLYS', 'ONLY'])(
+    'a variable that is nearly the one that limits a force is an error: %s',
+    async (name) => {
+      const { force, store } = ledger()
+      const message = `CRONLEDGER_${name} is not an option of run, and without CRONLEDGER_FORCE_ONLY the run could start in a slot that you exclude. Set CRONLEDGER_FORCE_ONLY, or remove CRONLEDGER_${name}.`
+      const args = [
+        'run',
+        '--store',
+        store,
+        ...NIGHTLY,
+        '--force-slot',
+        '2026-11-23',
+        '--reason',
+        'x',
+        '--',
+        'echo',
+        'no',
+      ]
+      const ended = await cronledger(args, { env: { [`CRONLEDGER_${name}`]: 'failed' } })
+      expect(ended).toMatchObject({ code: 64, stdout: '', stderr: `cronledger: ${message}\n` })
+      expect((await force(['echo', 'ran'])).stdout).toBe('ran\n')
+    },
+  )
 
   test('statuses that a force leaves behind in the environment are an error, as a reason is', async () => {
     const { run, path } = ledger()

@@ -11,11 +11,13 @@ import { readTrigger, type TriggerInput } from '../../../run/trigger.ts'
 import { ok, type SetupFinding, wrong } from '../../../store/finding.ts'
 import { readOptions } from '../../options/arguments.ts'
 import { readEvent } from '../../options/event.ts'
+import { misspeltVariables } from '../../options/misspelt.ts'
 import { RUN_OPTIONS } from '../../options/run-options.ts'
 import { runOptions } from '../run.ts'
 
 /** The options of the batch that setup got, from flags or from the environment. */
 export interface BatchOptions {
+  readonly store: string
   readonly task: string | undefined
   readonly schedule: string | undefined
   readonly timezone: string | undefined
@@ -24,6 +26,7 @@ export interface BatchOptions {
 
 /** The options of `run` without the required ones, which setup has already read. */
 const { store: _, task: __, schedule: ___, ...REST } = RUN_OPTIONS
+const COMMAND = 'run'
 
 /**
  * A schedule that has a slot for every event time. If no schedule is known, it still finds the errors that an event
@@ -41,7 +44,7 @@ export async function* inspectRun(
   env: Environment,
   stop: AbortSignal,
 ): AsyncGenerator<SetupFinding, RunOptions | undefined> {
-  const { task = '', schedule, timezone, anchor } = batch
+  const { store, task = '', schedule, timezone, anchor } = batch
   const found: { options?: RunOptions; event?: string | undefined; schedule?: ReturnType<typeof readSchedule> } = {}
   const look = async (what: string, text: () => string | Promise<string>) => {
     try {
@@ -52,14 +55,15 @@ export async function* inspectRun(
   }
 
   const options = await look('options', async () => {
-    const { event, ...values } = readOptions({ name: 'run', summary: '', options: REST, examples: [] }, [], env)
+    const { event, ...values } = readOptions({ name: COMMAND, summary: '', options: REST, examples: [] }, [], env)
     found.event = event
     const all = { ...values, task, schedule: schedule ?? '', timezone, anchor, event: undefined }
     found.options = await runOptions(all, stop)
     readSettings(defined(found.options))
-    return ''
+    const given = { ...values, store, task: batch.task, schedule, timezone, anchor, event }
+    return misspeltVariables(COMMAND, given, env).join(' ')
   })
-  if (options.wrong !== null) yield options
+  if (options.wrong !== null || options.text !== '') yield options
   if (task !== '') {
     yield await look('task', () => {
       checkTaskName(task)

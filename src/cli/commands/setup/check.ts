@@ -10,7 +10,6 @@ import { printAll } from '../../output.ts'
 import { type BatchOptions, inspectRun } from './check-run.ts'
 
 interface SetupCheckOptions extends BatchOptions {
-  readonly store: string
   readonly role: Role | undefined
   readonly skewMs: number | undefined
   readonly ledgerTimeoutMs: number | undefined

@@ -571,6 +571,7 @@ describe('the event time', () => {
     [{ CRONLEDGER_MAX_ATTEMPTS: 'many' }, 'options', /^wrong: CRONLEDGER_MAX_ATTEMPTS "many" is not a whole number/],
     [{ CRONLEDGER_LEASE: '1m' }, 'options', /^wrong: lease 1m is too short/],
     [{ CRONLEDGER_REASON: 'x' }, 'options', /^wrong: --reason requires --force-slot/],
+    [{ CRONLEDGER_TZ: 'Asia/Tokyo' }, 'options', /^wrong: CRONLEDGER_TZ is not an option of run, .* another slot/],
   ])('%j is a finding', async (env, what, line) => {
     const all = { CRONLEDGER_TASK: 'nightly', CRONLEDGER_SCHEDULE: '0 3 * * *', ...TIME, ...env } as Record<
       string,
@@ -581,6 +582,15 @@ describe('the event time', () => {
     expect(found.lines[what]).toMatch(line)
     const run = await cronledger(['run', '--', 'true'], { env: { CRONLEDGER_STORE: store(), ...all } })
     expect(run.code).toBe(64)
+  })
+
+  test('a variable that is nearly an option is shown, as a run warns about it', async () => {
+    const { code, lines } = await check(store(), { CRONLEDGER_MAX_LATNESS: '1h', CRONLEDGER_TIMEZONE: 'UTC' })
+    expect({ code, options: lines['options'] }).toEqual({
+      code: 0,
+      options:
+        'ok: CRONLEDGER_MAX_LATNESS is not an option of run and was ignored. Did you mean CRONLEDGER_MAX_LATENESS?',
+    })
   })
 
   test('task and schedule are shown where they are set', async () => {
