@@ -149,4 +149,6 @@ export interface RunContext {
   /** The name of the ledger as the user writes it. */
   readonly store: string
   readonly guards: Guards
+  /** The owner of the task, as the run states it. Left out: it states none. */
+  readonly owner?: string
 }

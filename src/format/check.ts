@@ -7,7 +7,7 @@ import type { AttemptRecord, Instant, Row } from '../core/types.ts'
 import { zonedTime } from './local-time.ts'
 import type { LogObject } from './log/log.ts'
 import { attentionSteps, decisionSteps, lookStep, rangeSteps, showStep } from './steps/next-steps.ts'
-import { type NextStep, ofRow, type StepTarget, stepLines } from './steps/step.ts'
+import { type NextStep, ofRow, ownerLines, type StepTarget, stepLines } from './steps/step.ts'
 import { elapsed, printable, progressText } from './text.ts'
 
 /** How the commands for a finding name the ledger and the schedule. */
@@ -126,7 +126,7 @@ export function needsLines(needs: OpenFindingsOfTasks, ledger: CheckedLedger): r
       ...(rerunnable === null ? [] : stepsOfRerunnable(rerunnable, ledger)),
       ...(notInRange === null ? [] : stepsOfLeftOut(notInRange, ledger, rerunnable === null)),
     ]
-    return ['', `${task}:`, ...(owner === undefined ? [] : [`  owner: ${owner}`]), ...stepLines(steps)].map(printable)
+    return ['', `${task}:`, ...ownerLines(owner), ...stepLines(steps)].map(printable)
   })
 }
 

@@ -5,7 +5,7 @@ import type { FoundSuspension } from '../core/task/suspensions.ts'
 import type { Instant, Row, ScheduleSpec, Status, StoredRow } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
 import { type DoneByMsOf, rowJson, statusOfItem } from './row.ts'
-import { type NextStep, stepLines } from './steps/step.ts'
+import { type NextStep, ownerLines, stepLines } from './steps/step.ts'
 import { notExpectedText } from './task/suspensions.ts'
 import { elapsed, printable, safeJson, scheduleText, sentence } from './text.ts'
 import { keptOf, slotTimeline, type TimelineEntry, withSource } from './timeline.ts'
@@ -15,6 +15,8 @@ interface OfRecord {
   /** The pause or the retirement that has the slot. */
   readonly found?: FoundSuspension | null
   readonly doneByMsOf?: DoneByMsOf
+  /** The owner of the task. Left out: its runs state none. */
+  readonly owner?: string | undefined
   /** The next steps of the operator. Left out: there are none. */
   readonly todo?: readonly NextStep[]
 }
@@ -30,13 +32,13 @@ export function showText(row: StoredRow, now: Instant, skewMs: number, record: O
         titleOf(row),
         ...rowFacts(row, now, skewMs, record),
         ...['', 'TIMELINE (UTC)', ...timelineLines(row)],
-        ...todoLines(record.todo),
+        ...todoLines(record),
       ]
   return lines.map(printable).join('\n')
 }
 
-function todoLines(todo: readonly NextStep[] = []): readonly string[] {
-  return todo.length === 0 ? [] : ['', 'NEXT STEPS', ...stepLines(todo)]
+function todoLines({ todo = [], owner }: OfRecord): readonly string[] {
+  return todo.length === 0 ? [] : ['', 'NEXT STEPS', ...ownerLines(owner), ...stepLines(todo)]
 }
 
 /** A slot without a row. */

@@ -209,6 +209,7 @@ async function readRequest(
     ...(knownEcs !== null && knownEcs !== 'unknown' && { ecs: knownEcs }),
     store: storeName,
     guards: guardsOf(settings),
+    ...(settings.owner !== null && { owner: settings.owner }),
   }
   const warnings: RunEvent[] = warning === null ? [] : [{ event: 'warning', message: warning }]
   return { context, knownEcs, objection, notices: [...warnings, ...notices] }

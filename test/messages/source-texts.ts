@@ -5,7 +5,7 @@ const SOURCE = new URL('../../src/', import.meta.url).pathname
 
 /** The calls whose first text is shown to a user. */
 const CALLS =
-  /(?<!function )\b(?:usageError|new LedgerError|make|problem|malformed|damaged|wrongName|describeLoss)\((?=[^)])/g
+  /(?<!function )\b(?:usageError|new LedgerError|new AmbiguousTime|make|problem|malformed|damaged|wrongName|describeLoss)\((?=[^)])/g
 
 /**
  * Returns every text of an error as the source has it, by file. It needs no sample that makes the error, so a new error

@@ -15,7 +15,7 @@ import type { Instant } from '../../core/types.ts'
 import { statusOfItem } from '../../format/row.ts'
 import { type AbsentSlot, absentText, showJson, showText } from '../../format/show.ts'
 import { attentionSteps } from '../../format/steps/next-steps.ts'
-import { ofRow, otherScheduleOf, stepLines } from '../../format/steps/step.ts'
+import { ofRow, otherScheduleOf, ownerLines, stepLines } from '../../format/steps/step.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
@@ -71,7 +71,8 @@ export const show: Command = {
       const known = await record()
       const of = { ...otherScheduleOf(absent.schedule, known), ...ofRow(row, known?.ecs) }
       const todo = attentionSteps(absent.status, { store, task, slot, schedule, ...of })
-      sink.write([`cronledger: ${absentText(absent, now)}`, ...stepLines(todo).map(printable)].join('\n'))
+      const next = todo.length === 0 ? [] : [...ownerLines(ownerOf(known)), ...stepLines(todo)]
+      sink.write([`cronledger: ${absentText(absent, now)}`, ...next.map(printable)].join('\n'))
       return EXIT.noRow
     }
     // The JSON has no pauses, and only a slot in which something runs or waits can be overdue.
@@ -86,9 +87,14 @@ export const show: Command = {
     const status = statusOfItem(row, now, skewMs, doneByMsOf)
     const of = { ...otherScheduleOf(schedule, known), ...ofRow(row, known?.ecs) }
     const todo = attentionSteps(status, { store, task, slot, schedule, ...of })
-    await print(json ? showJson(row, now, skewMs, doneByMsOf) : showText(row, now, skewMs, { found, doneByMsOf, todo }))
+    const ofRecord = { found, doneByMsOf, owner: ownerOf(known), todo }
+    await print(json ? showJson(row, now, skewMs, doneByMsOf) : showText(row, now, skewMs, ofRecord))
     return EXIT.ok
   },
+}
+
+function ownerOf(known: KnownTask | null): string | undefined {
+  return known?.expectations?.owner
 }
 
 type RecordReader = () => Promise<KnownTask | null>

@@ -8,7 +8,7 @@ import type { AttemptRecord, Instant, ScheduleSpec, Trigger } from '../../core/t
 import { commandLine } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
 import { rerunStep, showStep } from '../steps/next-steps.ts'
-import { type NextStep, stepLines, targetOf } from '../steps/step.ts'
+import { type NextStep, ownedSteps, targetOf } from '../steps/step.ts'
 import { elapsed, printable, safeJson, scheduleText, sentence } from '../text.ts'
 import { changedFields, explainSwitchStep } from './changed-schedule.ts'
 import { endedEntry } from './ended-attempt.ts'
@@ -26,6 +26,8 @@ export interface LogObject {
   readonly task: string
   readonly slot: string
   readonly message: string
+  /** The owner of the task. Left out if there is nothing to do, or if its runs state none. */
+  readonly owner?: string
   /** The next steps for the operator, as commands. Left out if there is nothing to do. */
   readonly todo?: readonly NextStep[]
   readonly [field: string]: unknown
@@ -41,12 +43,12 @@ export function logLine(event: RunEvent, context: RunContext, format: LogFormat,
   const entry = logEntry(event, context, now - window.slot)
   if (format === 'quiet' && entry.level !== 'error') return null
   const line = `cronledger: ${task} ${zonedTime(window.slot, schedule.zone)}: ${entry.message}`
-  return [line, ...stepLines(entry.todo ?? [])].map(printable).join('\n')
+  return [line, ...ownedSteps(context.owner, entry.todo)].map(printable).join('\n')
 }
 
 /** Returns an event as a JSON object, for the log and for notifications. */
 export function logObject(event: RunEvent, context: RunContext, now: Instant): LogObject {
-  const { task, window, runId, trigger, host } = context
+  const { task, window, runId, trigger, host, owner } = context
   const entry = logEntry(event, context, now - window.slot)
   return {
     time: formatInstant(now),
@@ -61,7 +63,7 @@ export function logObject(event: RunEvent, context: RunContext, now: Instant): L
     ...host,
     ...entry.fields,
     message: entry.message,
-    ...(entry.todo?.length && { todo: entry.todo }),
+    ...(entry.todo?.length && { ...(owner !== undefined && { owner }), todo: entry.todo }),
   }
 }
 

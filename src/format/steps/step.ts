@@ -88,6 +88,16 @@ export function ofRow(
   }
 }
 
+/** Returns the owner of a task as a line, or no line if its runs state none. */
+export function ownerLines(owner: string | undefined): readonly string[] {
+  return owner === undefined ? [] : [`  owner: ${owner}`]
+}
+
+/** Returns the steps as lines with the commands below each other, and the owner first if there is something to do. */
+export function ownedSteps(owner: string | undefined, steps: readonly NextStep[] = []): readonly string[] {
+  return steps.length === 0 ? [] : [...ownerLines(owner), ...stepLines(steps)]
+}
+
 /** Returns the steps as lines below the line of the log, with the commands below each other. */
 export function stepLines(steps: readonly NextStep[]): readonly string[] {
   const width = Math.max(0, ...steps.map(({ what }) => what.length + 1))

@@ -77,10 +77,18 @@ describe('the expectations that a run states', () => {
     expect((await found('06:00', ...other)).kinds).toEqual(['missed 24T04:00'])
   })
 
-  test('come from the environment too, and name the owner in the text, the JSON and the notification', async () => {
+  test('come from the environment too, and name the owner wherever the task needs attention', async () => {
     const { run, call } = ledgerOf()
     const own = { CRONLEDGER_OWNER: 'https://wiki.example.org/nightly', CRONLEDGER_DONE_BY: '1h' }
-    await call('03:00', ['run', ...NIGHTLY, '--', 'false'], own)
+    const ran = await call('03:00', ['run', ...NIGHTLY, '--', 'false'], own)
+    expect(ran.stderr).toMatch(/ failed .*\n {2}owner: https:\/\/wiki\.example\.org\/nightly\n {2}\S/)
+    const shown = await call('03:01', ['show', '--task', 'nightly', '--slot', '2026-11-24'])
+    expect(shown.stdout).toMatch(/NEXT STEPS\n {2}owner: https:\/\/wiki\.example\.org\/nightly\n {2}\S/)
+    const coming = ['show', '--task', 'nightly', '--slot', '2026-11-25']
+    expect((await call('03:01', coming)).stderr).not.toMatch(/owner/)
+    expect((await call('2026-11-25T03:20:00Z', coming)).stderr).toMatch(
+      / was missed: .*\n {2}owner: https:\/\/wiki\.example\.org\/nightly\n {2}\S/,
+    )
     const sent = join(folder, 'sent.json')
     const { stdout } = await call('03:05', ['check', '--notify', `cat > ${sent}`])
     expect(stdout).toMatch(/\n\nnightly:\n {2}owner: https:\/\/wiki\.example\.org\/nightly\n {2}see what happened: /)

@@ -305,6 +305,23 @@ describe('a failure has next steps', () => {
   })
 })
 
+test('the owner of the task is above the next steps, and only where something is to do', () => {
+  const owner = { owner: 'the data team' }
+  const refused = {
+    event: 'refused',
+    cause: 'failed',
+    row: rowWith({ ending: FAILED }),
+    survivor: null,
+    noted: true,
+  } as const
+  expect(text(refused, owner)).toMatch(/\(run run-1, host host\)\n {2}owner: the data team\n {2}\S/)
+  expect(json(refused, owner)).toMatchObject(owner)
+  expect(json(refused)).not.toHaveProperty('owner')
+  const retry = { event: 'retry', attempt: 2, delayMs: 1_000 } as const
+  expect(text(retry, owner)).not.toMatch(/owner/)
+  expect(json(retry, owner)).not.toHaveProperty('owner')
+})
+
 test('a line has the local time of the schedule, and its commands have the slot in UTC', () => {
   const schedule = { expression: '0 12 * * *', zone: 'Asia/Tokyo' }
   const event = {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { cronledger, scratch } from '../support/cli.ts'
+import { cronledger, scratch } from '../../support/cli.ts'
 
 // The schedule in the environment is not the recorded one: it was changed, and no run has recorded the new one yet.
 
