@@ -4,12 +4,16 @@ import type { Clock } from './clock.ts'
 import { type ProcessStat, readStat } from './proc.ts'
 import { POLL_MS, VANISH_MS } from './process-group.ts'
 import { openSearch, type ProcessSearch } from './process-search.ts'
+import type { SearchedRun } from './surrounding-runs.ts'
 
 /**
  * The search ends after this many passes that each found nothing while processes were created. Other programs must then
  * have created them, because a pass usually sees even a process that forks and exits as fast as it can.
  */
 const MAX_UNSURE_PASSES = 30
+
+/** How long the search waits for a process that is starting a program. On a busy machine, it may not get the CPU for a while. */
+const STARTING_MS = 1_000
 
 /**
  * The time in which killed processes must be gone, unless a stop comes. SIGKILL takes seconds where the CPU is short, and
@@ -31,21 +35,21 @@ interface Found {
 }
 
 /**
- * Ends the processes whose environment has all of these `NAME=value`: SIGTERM, and SIGKILL after `killAfterMs`
+ * Ends the processes that are a part of the run, as their environment says: SIGTERM, and SIGKILL after `killAfterMs`
  * milliseconds. Returns a process that is still there after that, or null. If processes that replace each other cannot be
  * ended, it returns the one that was seen last. It cannot find a process that this one may not inspect.
  */
 export async function endLeftovers(
-  variables: readonly string[],
+  run: SearchedRun,
   killAfterMs: number,
   { clock, halt, kill }: LeftoverIo,
 ): Promise<Survivor | null> {
-  const search = openSearch(variables)
+  const search = openSearch(run)
   const started = clock.monotonicMs()
   const mayWait = () => !halt.aborted && clock.monotonicMs() < started + killAfterMs
   let left: readonly Found[]
   do {
-    left = await look(search, (pid) => {
+    left = await look(search, clock, (pid) => {
       kill(pid, 'SIGTERM')
       kill(pid, 'SIGCONT')
     })
@@ -73,27 +77,34 @@ async function killAll(
     for (const { pid } of left) kill(pid, 'SIGSTOP')
     let more: readonly Found[]
     do {
-      more = await look(search, (pid) => kill(pid, 'SIGSTOP'))
+      more = await look(search, clock, (pid) => kill(pid, 'SIGSTOP'))
       left = [...left, ...more]
     } while (more.length > 0 && !isLate())
     if (left.length === 0) return null
     for (const { pid } of left.filter(isSame)) kill(pid, 'SIGKILL')
     while (left.some(isSame) && !isLate()) await clock.wait(POLL_MS)
-    if (isLate()) return survivorOf(left.find(isSame) ?? (await look(search, (pid) => kill(pid, 'SIGKILL'))).at(-1))
+    if (isLate())
+      return survivorOf(left.find(isSame) ?? (await look(search, clock, (pid) => kill(pid, 'SIGKILL'))).at(-1))
     left = left.filter(isSame)
   }
 }
 
 /** Calls `onFound` with each process until a pass found something, or until there is nothing to be found. */
-async function look(search: ProcessSearch, onFound: (pid: number) => void): Promise<readonly Found[]> {
+async function look(search: ProcessSearch, clock: Clock, onFound: (pid: number) => void): Promise<readonly Found[]> {
   const found: Found[] = []
-  for (let passes = 0; passes < MAX_UNSURE_PASSES && found.length === 0; passes += 1) {
-    const isComplete = search.pass((pid) => {
+  const started = clock.monotonicMs()
+  for (let unsure = 0; unsure < MAX_UNSURE_PASSES && found.length === 0; ) {
+    const seen = search.pass((pid) => {
       onFound(pid)
       found.push({ pid, stat: readStat(pid) })
     })
-    if (isComplete) break
-    await yieldToEventLoop()
+    if (seen === 'complete') break
+    if (seen === 'starting' && clock.monotonicMs() < started + STARTING_MS) {
+      await clock.wait(1)
+    } else {
+      unsure += 1
+      await yieldToEventLoop()
+    }
   }
   return found
 }

@@ -122,6 +122,19 @@ function statusFields(pid: number): ReadonlyMap<string, string> {
   )
 }
 
+/**
+ * Returns the environment that the process was started with, each variable between NUL bytes. Returns null if it has
+ * ended or this process may not read it.
+ */
+export function readEnvironment(pid: number): string | null {
+  try {
+    const text = readFileSync(`/proc/${pid}/environ`, 'latin1')
+    return text === '' ? text : `\0${text}`
+  } catch {
+    return null
+  }
+}
+
 /** Returns the pids of all processes that this one can see, or an empty list if there is no /proc. */
 export function processIds(): readonly number[] {
   if (!hasOwnProc()) return []

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { hasOwnProc, processIds, readStat } from './proc.ts'
-import { readEnvironment } from './survivors.ts'
+import { hasOwnProc, processIds, readEnvironment, readStat } from './proc.ts'
+import { isPartOf, type SearchedRun } from './surrounding-runs.ts'
 
 /** A search for processes that goes on while processes start others and end. */
 export interface ProcessSearch {
@@ -8,9 +8,10 @@ export interface ProcessSearch {
    * Looks at all processes the first time, and later at those that were created since. Calls `onFound` as soon as it
    * sees one that is searched for, because that one may end within less than a millisecond.
    *
-   * Returns true if no process that was searched for can have escaped: none was created while the pass looked.
+   * Returns `complete` if no process that was searched for can have escaped: none was created while the pass looked.
+   * Returns `starting` if a process was in the middle of the start of a program, and cannot be known until that is over.
    */
-  pass(onFound: (pid: number) => void): boolean
+  pass(onFound: (pid: number) => void): 'complete' | 'starting' | 'unsure'
 }
 
 /** If more pids than this were given out since the last pass, listing the processes costs less than trying each pid. */
@@ -23,15 +24,15 @@ const MAX_NEW_PIDS = 1_000
 const NEWEST = 32
 
 /**
- * Searches for the processes that were started with all of these `NAME=value`, without this one.
+ * Searches for the processes that were started as a part of the run, without this one.
  *
  * A list of the processes misses one that forks and exits again and again. It is gone before the search looks at it, and
  * its child is not in the list. So each pass asks the kernel for the pid that it gave out last, and looks at the new pids
  * up to that one, in ascending order. A parent has a lower pid than its child, so it is looked at first. If it has ended
- * by then, its child can already be seen. This order is broken only when the pids start again from the lowest one.
+ * by then, its child can already be seen. The order is broken only when the pids start again from the lowest one. Then
+ * the newest pids are looked at once more at the end.
  */
-export function openSearch(variables: readonly string[]): ProcessSearch {
-  const wanted = variables.map((variable) => `\0${variable}\0`)
+export function openSearch(run: SearchedRun): ProcessSearch {
   const reported = new Set<number>()
   let last: number | null = null
   /** Processes that were just starting a program. They have no environment for a moment. */
@@ -39,9 +40,13 @@ export function openSearch(variables: readonly string[]): ProcessSearch {
 
   function lookAt(pid: number, onFound: (pid: number) => void): void {
     if (pid === process.pid || reported.has(pid)) return
-    const environment = readEnvironment(pid)
-    if (environment === '' && isStartingProgram(pid)) unclear = [...unclear, pid]
-    if (environment === null || !wanted.every((variable) => environment.includes(variable))) return
+    let environment = readEnvironment(pid)
+    if (environment === '') {
+      if (isStartingProgram(pid)) unclear = [...unclear, pid]
+      // Its new environment may be in place since.
+      else environment = readEnvironment(pid)
+    }
+    if (environment === null || !isPartOf(environment, run)) return
     reported.add(pid)
     onFound(pid)
   }
@@ -55,10 +60,14 @@ export function openSearch(variables: readonly string[]): ProcessSearch {
       // This look proves nothing, but it sees processes that would be gone before the others were looked at.
       for (const pid of [...tail].reverse()) lookAt(pid, onFound)
       const pids = new Set([...unclear, ...newPids(last, newest), ...tail])
+      const isInOrder = last !== null && newest !== null && newest >= last
       last = newest
       unclear = []
       for (const pid of [...pids].sort((a, b) => a - b)) lookAt(pid, onFound)
-      return unclear.length === 0 && newestPid() === newest
+      // A child may have a lower pid than its parent, if the pids have just started again from the lowest one.
+      if (!isInOrder) for (const pid of tail) lookAt(pid, onFound)
+      if (unclear.length > 0) return 'starting'
+      return newestPid() === newest ? 'complete' : 'unsure'
     },
   }
 }

@@ -44,6 +44,30 @@ export function ancestorsText(insideOf: readonly string[], runId: string): strin
   return [...insideOf, runId].slice(-MAX_ANCESTORS).join(' ')
 }
 
+const ANCESTORS = 'CRONLEDGER_RUN_ANCESTORS='
+
+/** A run whose processes are searched for. */
+export interface SearchedRun {
+  readonly runId: string
+  /** The attempt. Left out: all attempts of the run. */
+  readonly attempt?: number
+}
+
+/**
+ * Returns whether a process with this environment, each variable between NUL bytes, is a part of the batch of a run, or of
+ * a run inside of it. Such an inner run does not say which attempt it is inside of.
+ */
+export function isPartOf(environment: string, { runId, attempt }: SearchedRun): boolean {
+  // A search must look at a process within less than a millisecond, and most are not a part of any run.
+  if (!environment.includes(runId)) return false
+  const variables = environment.split('\0')
+  if (variables.includes(`CRONLEDGER_RUN_ID=${runId}`)) {
+    return attempt === undefined || variables.includes(`CRONLEDGER_RUN_ATTEMPT=${attempt}`)
+  }
+  const ancestors = variables.find((variable) => variable.startsWith(ANCESTORS)) ?? ''
+  return ancestors.slice(ANCESTORS.length).split(' ').includes(runId)
+}
+
 /** Leaves out the runs that have ended, otherwise a function that starts its own next run would collect them forever. */
 function currentRuns(): readonly FunctionRun[] {
   return functionRuns.getStore()?.filter(({ hasEnded }) => !hasEnded) ?? []

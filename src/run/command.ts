@@ -81,8 +81,8 @@ async function endAllOf(
 ): Promise<Pick<ChildEnd, 'left' | 'detail'>> {
   const halt = new AbortController()
   const unlink = link([stops.aborted, attempt.lost], halt)
-  const variables = [`CRONLEDGER_RUN_ID=${attempt.runId}`, `CRONLEDGER_RUN_ATTEMPT=${attempt.number}`]
-  const left = await endLeftovers(variables, killAfterMs, {
+  const { runId, number } = attempt
+  const left = await endLeftovers({ runId, attempt: number }, killAfterMs, {
     clock: systemClock,
     halt: halt.signal,
     kill: signalProcess,

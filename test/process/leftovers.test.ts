@@ -10,6 +10,7 @@ import { systemClock } from '../../src/process/clock.ts'
 import { endLeftovers } from '../../src/process/leftovers.ts'
 import { readStat } from '../../src/process/proc.ts'
 import { signalProcess } from '../../src/process/process-group.ts'
+import type { SearchedRun } from '../../src/process/surrounding-runs.ts'
 import { BATCHES } from '../support/processes/supervise.ts'
 
 const HOUR_MS = 3_600_000
@@ -25,26 +26,37 @@ async function start(
 }
 
 function end(
-  variables: readonly string[],
+  run: SearchedRun,
   { killAfterMs = HOUR_MS, halt = new AbortController().signal, kill = signalProcess } = {},
 ) {
-  return endLeftovers(variables, killAfterMs, { clock: systemClock, halt, kill })
+  return endLeftovers(run, killAfterMs, { clock: systemClock, halt, kill })
 }
 
 test('ends the processes of the attempt, and none of another attempt of the same run', async () => {
   const runId = randomUUID()
   const variables = (attempt: number) => ({ CRONLEDGER_RUN_ID: runId, CRONLEDGER_RUN_ATTEMPT: String(attempt) })
   const [first, second] = [await start(variables(1)), await start(variables(2))]
-  expect(await end([`CRONLEDGER_RUN_ID=${runId}`, 'CRONLEDGER_RUN_ATTEMPT=1'])).toBe(null)
+  expect(await end({ runId, attempt: 1 })).toBe(null)
   expect(readStat(first.pid)?.living ?? false).toBe(false)
   expect(readStat(second.pid)?.living).toBe(true)
+})
+
+test('ends the batch of a run inside the attempt, and none of another run inside of it', async () => {
+  const [runId, inner] = [randomUUID(), randomUUID()]
+  const part = await start({ CRONLEDGER_RUN_ID: inner, CRONLEDGER_RUN_ANCESTORS: `first ${runId} ${inner}` })
+  // Another variable of the same text, and a longer id.
+  const own = { CRONLEDGER_RUN_ID: inner, CRONLEDGER_RUN_ANCESTORS: `${runId}0 ${inner}`, OLD_RUN_ID: runId }
+  const other = await start(own)
+  expect(await end({ runId, attempt: 1 })).toBe(null)
+  expect(readStat(part.pid)?.living ?? false).toBe(false)
+  expect(readStat(other.pid)?.living).toBe(true)
 })
 
 test('a stop ends the time that a process has before it is killed', async () => {
   const runId = randomUUID()
   const stubborn = await start({ CRONLEDGER_RUN_ID: runId }, 'trap "" TERM; echo ready; while :; do sleep 1; done')
   const halt = AbortSignal.abort()
-  expect(await end([`CRONLEDGER_RUN_ID=${runId}`], { halt })).toBe(null)
+  expect(await end({ runId }, { halt })).toBe(null)
   expect(readStat(stubborn.pid)?.living ?? false).toBe(false)
 })
 
@@ -52,7 +64,7 @@ test('wakes a process that is stopped, so that it hears SIGTERM', async () => {
   const runId = randomUUID()
   const stopped = await start({ CRONLEDGER_RUN_ID: runId })
   stopped.kill('SIGSTOP')
-  expect(await end([`CRONLEDGER_RUN_ID=${runId}`])).toBe(null)
+  expect(await end({ runId })).toBe(null)
 })
 
 test('names a process that cannot be ended', async () => {
@@ -60,7 +72,7 @@ test('names a process that cannot be ended', async () => {
   const { pid } = await start({ CRONLEDGER_RUN_ID: runId })
   const sent: string[] = []
   const kill = (to: number, signal: string) => sent.push(`${signal} ${to === pid}`) > 0
-  const left = await end([`CRONLEDGER_RUN_ID=${runId}`], { halt: AbortSignal.abort(), kill })
+  const left = await end({ runId }, { halt: AbortSignal.abort(), kill })
   expect(left).toEqual({ pid, command: expect.stringMatching(/^(sleep|sh)$/) })
   expect(sent).toEqual(['SIGTERM true', 'SIGCONT true', 'SIGSTOP true', 'SIGKILL true'])
 })
@@ -90,7 +102,7 @@ test.each([
   const runId = randomUUID()
   await start({ CRONLEDGER_RUN_ID: runId }, 'trap "" TERM; echo ready; while :; do sleep 1; done')
   const { clock, kill } = slowMachine(5_000)
-  expect(await endLeftovers([`CRONLEDGER_RUN_ID=${runId}`], 0, { clock, halt, kill })).toEqual(left)
+  expect(await endLeftovers({ runId }, 0, { clock, halt, kill })).toEqual(left)
 })
 
 /**
@@ -133,7 +145,7 @@ describe.runIf(process.platform === 'linux')('a process that forks and exits aga
     for (const count of [1, 1, 1, 5]) {
       const runId = randomUUID()
       const hoppers = await Promise.all(Array.from({ length: count }, () => hop(runId, command)))
-      expect(await end([`CRONLEDGER_RUN_ID=${runId}`], { killAfterMs: 200 })).toBe(null)
+      expect(await end({ runId }, { killAfterMs: 200 })).toBe(null)
       expect(await Promise.all(hoppers.map(({ stop }) => stop()))).toEqual(hoppers.map(() => 'ready\n'))
     }
   })
@@ -141,7 +153,7 @@ describe.runIf(process.platform === 'linux')('a process that forks and exits aga
   test.each(KINDS)('%s: is named if it cannot be ended', async (_, command) => {
     const runId = randomUUID()
     const hopper = await hop(runId, command)
-    const left = await end([`CRONLEDGER_RUN_ID=${runId}`], { halt: AbortSignal.abort(), kill: () => true })
+    const left = await end({ runId }, { halt: AbortSignal.abort(), kill: () => true })
     expect(left).toEqual({ pid: expect.any(Number), command: expect.any(String) })
     expect(await hopper.stop()).toBe('ready\nalive\n')
   })
@@ -151,7 +163,7 @@ test.runIf(process.platform === 'linux')(
   'processes of others that fork and exit again and again do not hold the search up',
   async () => {
     const others = await Promise.all([hop(randomUUID(), ['hopper.py']), hop(randomUUID(), ['hopper.sh'])])
-    expect(await end([`CRONLEDGER_RUN_ID=${randomUUID()}`])).toBe(null)
+    expect(await end({ runId: randomUUID() })).toBe(null)
     expect(await Promise.all(others.map(({ stop }) => stop()))).toEqual(['ready\nalive\n', 'ready\nalive\n'])
   },
 )

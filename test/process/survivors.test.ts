@@ -48,6 +48,13 @@ test('a process without a mark is known by the run id in its environment', async
   expect(findSurvivor([])).toBe(null)
 })
 
+test('the batch of a run inside the attempt is a survivor of the attempt', async () => {
+  const [runId, inner] = [randomUUID(), randomUUID()]
+  const env = { CRONLEDGER_RUN_ID: inner, CRONLEDGER_RUN_ANCESTORS: `${runId} ${inner}` }
+  const child = await start('exec sleep 60', env)
+  expect(findSurvivor([{ runId }])).toMatchObject({ pid: child.pid })
+})
+
 test('another variable that ends in the name does not count', async () => {
   const runId = randomUUID()
   await start('exec sleep 60', { OLD_CRONLEDGER_RUN_ID: runId })
