@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { isMainThread } from 'node:worker_threads'
 import type { CheckOptions, Ledger, LedgerOptions, ReadOptions, Resolved, ResolveOptions } from './api.ts'
 import { type CheckSettings, checkTask, checkTasks } from './audit/check.ts'
 import { taskHealth, tasksHealth } from './audit/health.ts'
@@ -7,6 +8,7 @@ import { missedSlots } from './audit/missed.ts'
 import { rerunnableSlots } from './audit/rerunnable.ts'
 import { findSlot, readSlots } from './audit/slots.ts'
 import { type KnownTask, knownTask, readTaskRecord, readTaskRecords } from './audit/tasks.ts'
+import { usageError } from './core/errors.ts'
 import { defined } from './core/objects.ts'
 import { DEFAULT_RERUNNABLE } from './core/row/policy.ts'
 import { rememberingParser, type ScheduleOptions, scheduleOptions } from './core/schedule/schedule-options.ts'
@@ -62,6 +64,8 @@ function runMethods(parts: TriggerParts): Pick<Ledger, 'run' | 'runCommand'> {
   return {
     run: (options, work) => runFunction(options, work, parts),
     async runCommand(options, command) {
+      // A worker thread cannot tell a signal from 32 to 64 from a success, and gets no signals to pass on.
+      if (!isMainThread) throw usageError('runCommand cannot be used in a worker thread. Call it in the main thread.')
       // A process that runs a command must see a pause that was set a second ago, so it always reads the record.
       const own = { ...parts, known: NO_KNOWN_RECORDS }
       return runTrigger(options, (settings) => commandWork(command, settings), command.stops.aborted, own)

@@ -1,7 +1,9 @@
 // Also covers src/run/run-trigger.ts, the path from the options of a caller to the result.
-import { mkdirSync } from 'node:fs'
+import { once } from 'node:events'
+import { existsSync, mkdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { readableRow } from '../src/core/row/status.ts'
 import {
@@ -299,4 +301,25 @@ test('slotOf', () => {
   expect(slotOf(night, new Date('2026-11-23T17:59:50Z'), 30_000)?.slot).toEqual(new Date('2026-11-23T18:00:00Z'))
   expect(slotOf({ schedule: 'rate(1 day)', anchor: '2026-11-24T00:00:00Z' }, '2026-11-23T00:00:00Z')).toBe(null)
   expect(() => slotOf(night, '2026-11-23')).toThrow(LedgerError)
+})
+
+test('runCommand in a worker thread is a usage error, and nothing is started: a signal from 32 on would look like success', async () => {
+  const store = `file:${join(folder, 'thread.db')}`
+  const script = `
+    const { parentPort, workerData } = require('node:worker_threads')
+    import(workerData.main).then(async ({ createLedger }) => {
+      const command = { argv: ['true'], env: {}, stops: { aborted: new AbortController().signal }, timeoutMs: null }
+      const ledger = createLedger({ store: workerData.store })
+      await ledger.runCommand({ task: 'nightly', schedule: '0 3 * * *' }, command).catch(({ kind, message }) => {
+        parentPort.postMessage({ kind, message })
+      })
+    })`
+  const main = new URL('../dist/index.js', import.meta.url).href
+  const worker = new Worker(script, { eval: true, workerData: { main, store } })
+  const [answer] = await once(worker, 'message')
+  expect(answer).toEqual({
+    kind: 'usage',
+    message: 'runCommand cannot be used in a worker thread. Call it in the main thread.',
+  })
+  expect(existsSync(store.slice('file:'.length))).toBe(false)
 })

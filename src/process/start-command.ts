@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { isMainThread } from 'node:worker_threads'
 import { asError } from '../core/errors.ts'
 import type { Clock } from './clock.ts'
 import {
@@ -21,11 +20,11 @@ const RETRY_DELAYS_MS = [250, 500, 1_000, 2_000]
 const PASSING_SHORTAGES = new Set(['EAGAIN', 'ENFILE', 'ENOMEM'])
 
 /**
- * Returns whether the thread helps and works. Only /proc lets us tell a real-time signal from a success, a worker thread
- * of a program receives no SIGCHLD, and a thread cannot start anything in a folder that was deleted.
+ * Returns whether the thread helps and works. Only /proc lets us tell a real-time signal from a success, and a thread
+ * cannot start anything in a folder that was deleted.
  */
 function usesParentThread(): boolean {
-  return isMainThread && hasOwnProc() && hasFolder()
+  return hasOwnProc() && hasFolder()
 }
 
 function hasFolder(): boolean {

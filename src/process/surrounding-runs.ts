@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { Environment } from '../core/types.ts'
+import type { Environment, Instant } from '../core/types.ts'
 
 /** A run whose function runs in this process. */
 interface FunctionRun {
@@ -37,6 +37,16 @@ export function surroundingRuns({
 }: Environment): readonly string[] {
   const ids = [...ancestors.split(' '), id, ...currentRuns().map(({ runId }) => runId)]
   return [...new Set(ids)].filter((runId) => runId !== '')
+}
+
+/** Returns the slot of the run whose batch this process belongs to, as its environment says. Returns null if there is none. */
+export function surroundingSlot({
+  CRONLEDGER_RUN_ID: id,
+  CRONLEDGER_RUN_TASK: task,
+  CRONLEDGER_RUN_SLOT: text = '',
+}: Environment): { readonly task: string; readonly slot: Instant } | null {
+  const slot = Date.parse(text)
+  return id === undefined || task === undefined || Number.isNaN(slot) ? null : { task, slot }
 }
 
 /** Returns the value of `CRONLEDGER_RUN_ANCESTORS` for the batch of a run. */

@@ -1,14 +1,24 @@
 import type { KnownEcs } from '../core/ecs.ts'
 import { LedgerError, usageError } from '../core/errors.ts'
 import type { NoteResult, RunEvent } from '../core/event.ts'
+import { formatInstant } from '../core/instant.ts'
 import { type Decision, decide } from '../core/row/decide.ts'
 import type { Facts, Policy } from '../core/row/policy.ts'
 import { isNewerSchema, isRunning } from '../core/row/status.ts'
 import { type Claim, claimRow, finishRow, renewLease, type Stamp, withdrawClaim } from '../core/row/transition.ts'
-import type { PendingRow, Rejection, Row, StoredRow, Survivor } from '../core/types.ts'
+import type { Instant, PendingRow, Rejection, Row, StoredRow, Survivor } from '../core/types.ts'
 import { withDeadline, withinDeadline } from '../process/clock.ts'
 import { type StopIo, type StopSettings, withinStop } from '../process/stop.ts'
-import { ensureFreshLease, type RetryOptions, untilAnswered, type WriteIo, writeAsOwner } from './write.ts'
+import type { Store } from '../store/store.ts'
+import {
+  askPatiently,
+  ensureFreshLease,
+  type RetryIo,
+  type RetryOptions,
+  untilAnswered,
+  type WriteIo,
+  writeAsOwner,
+} from './write.ts'
 
 export interface ClaimSettings extends Policy, StopSettings {
   readonly leaseMs: number
@@ -143,6 +153,34 @@ function checkNotInside(decision: Decision, { insideOf }: ClaimRequest): void {
   )
 }
 
+/**
+ * Throws a usage error if the trigger has no event time, and a run of another slot of the same task called it. That run is
+ * for its own slot, for example because an operator started it again, and would be recorded as completed although this
+ * trigger does the work of the current slot, or none. Throws `LedgerError` if the ledger does not answer.
+ */
+export async function checkNotInsideOtherSlot(
+  { task, trigger, window, insideOf }: Pick<ClaimRequest, 'task' | 'trigger' | 'window' | 'insideOf'>,
+  surrounding: { readonly task: string; readonly slot: Instant } | null,
+  settings: Pick<ClaimSettings, 'ledgerTimeoutMs'>,
+  io: RetryIo & StopIo & { readonly store: Store },
+): Promise<void> {
+  if (trigger.kind !== 'scheduled' || trigger.source !== 'clock') return
+  if (surrounding?.task !== task || surrounding.slot === window.slot) return
+  const reply = await withDeadline(io.clock, settings.ledgerTimeoutMs, [io.stop], (signal) => {
+    const options = { signal, retry: 'unreachable' } as const
+    return untilAnswered(() => io.store.get({ task, slot: surrounding.slot }, options), io, options)
+  })
+  if (reply.kind === 'unanswered') {
+    if (io.stop.aborted) return
+    throw reply.cause
+  }
+  const row = reply.value
+  if (row === null || isNewerSchema(row) || row.state !== 'PENDING' || !insideOf?.includes(row.owner)) return
+  throw usageError(
+    `cronledger was called without an event time inside run ${row.owner} of the same task, which is for the slot ${formatInstant(surrounding.slot)}. It would run the slot ${formatInstant(window.slot)} instead. Call the batch itself instead of cronledger, or pass --event-time.`,
+  )
+}
+
 async function writeClaim(base: Row | null, claim: Claim, settings: ClaimSettings, io: ClaimIo, options: RetryOptions) {
   const written = await writeAsOwner(
     base,
@@ -182,8 +220,9 @@ async function withdrawLanded(sent: Row, io: ClaimIo, options: RetryOptions): Pr
 }
 
 /**
- * Records the rejection of a trigger in the row of the slot, for up to 10 s. The row guards the slot and the note does not,
- * so a rejection that could not be recorded is still a rejection.
+ * Records the rejection of a trigger in the row of the slot, for up to 10 s, or up to the ledger timeout if it waits for the
+ * lock of a file. The row guards the slot and the note does not, so a rejection that could not be recorded is still a
+ * rejection.
  */
 export async function noteRejection(
   rejection: Pick<Rejection, 'kind' | 'cause'>,
@@ -193,10 +232,12 @@ export async function noteRejection(
 ): Promise<NoteResult> {
   const full: Rejection = { ...rejection, runId, trigger, ...host, at: io.clock.now() }
   try {
-    const reply = await withinStop(Math.min(NOTE_TIMEOUT_MS, settings.ledgerTimeoutMs), settings, io, (signal) => {
-      const options = { signal, retry: 'unreachable' } as const
-      return untilAnswered(() => io.store.note({ task, slot: window.slot }, full, options), io, options)
-    })
+    const ask = (ms: number) =>
+      withinStop(ms, settings, io, (signal) => {
+        const options = { signal, retry: 'unreachable' } as const
+        return untilAnswered(() => io.store.note({ task, slot: window.slot }, full, options), io, options)
+      })
+    const reply = await askPatiently(ask, NOTE_TIMEOUT_MS, settings.ledgerTimeoutMs)
     return reply.kind === 'answer' ? { noted: reply.value } : { noted: false, detail: reply.cause.message }
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error

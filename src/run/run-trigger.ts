@@ -9,10 +9,10 @@ import type { Environment, Host, OrUndefined, Row, ScheduleSpec } from '../core/
 import { checkTaskName } from '../core/user-text.ts'
 import type { Clock } from '../process/clock.ts'
 import { type HostFacts, operatorOf } from '../process/host.ts'
-import { surroundingRuns } from '../process/surrounding-runs.ts'
+import { surroundingRuns, surroundingSlot } from '../process/surrounding-runs.ts'
 import { findSurvivor } from '../process/survivors.ts'
 import type { Store } from '../store/store.ts'
-import { type ClaimRequest, reportAndRethrow } from './claim.ts'
+import { type ClaimRequest, checkNotInsideOtherSlot, reportAndRethrow } from './claim.ts'
 import { type RunIo, unfailing } from './claimed-slot.ts'
 import { execute, type RunResult, type Taken, type Work } from './execute.ts'
 import { findOverlapLock } from './overlap/overlap-lock.ts'
@@ -137,6 +137,8 @@ export async function runTrigger<T>(
   for (const notice of notices) emit(notice)
 
   const io = { ...parts, store, stop, findSurvivor: (row: Row) => findSurvivor(row.attempts) }
+  const asked = { ...context, insideOf }
+  await checkNotInsideOtherSlot(asked, surroundingSlot(parts.env), settings, io).catch(reportAndRethrow(emit))
   const needsLock = await mustTakeLock(options, settings, io).catch(reportAndRethrow(emit))
   const effective = needsLock ? withOverlapLock(settings, given) : settings
   const ready = { work, settings: effective, insideOf, knownEcs, io, parts }

@@ -184,6 +184,20 @@ export async function untilAnswered<T>(ask: () => Promise<T>, io: RetryIo, optio
   }
 }
 
+/**
+ * Calls `ask` with a time limit of `firstMs` milliseconds. If it has only waited for the lock of a file, calls it again with
+ * the rest of `mostMs`: that ledger works, and other processes come first.
+ */
+export async function askPatiently<T>(
+  ask: (ms: number) => Promise<Reply<T>>,
+  firstMs: number,
+  mostMs: number,
+): Promise<Reply<T>> {
+  const reply = await ask(Math.min(firstMs, mostMs))
+  const onlyWaited = reply.kind === 'unanswered' && reply.changedNothing
+  return onlyWaited && mostMs > firstMs ? ask(mostMs - firstMs) : reply
+}
+
 async function once<T>(ask: () => Promise<T>): Promise<Reply<T>> {
   try {
     return { kind: 'answer', value: await ask() }

@@ -12,6 +12,8 @@ test('50 processes at once on a fresh file: one child runs, 49 are recorded as d
   const { stdout } = await cronledger(['history', '--store', store, '--task', 'nightly', '--no-missed', '--json'])
   const [row] = JSON.parse(stdout)
   expectOneRan(ended, row)
+  // A note waits for the lock of the file as long as the claim does.
+  expect(row.rejections.count).toBe(49)
 })
 
 // How long the lock is waited for depends on how busy the machine is, so the limit here is longer than the default. More
@@ -29,5 +31,7 @@ test('200 tasks due at once on one file, a fresh and a used one: all run, none g
     const failed = ended.filter(({ code, stdout }) => code !== 0 || stdout !== 'paid\n')
     expect(failed).toEqual([])
     expect(ended.filter((one) => eventsOf(one).some(({ event }) => event === 'completed'))).toHaveLength(200)
+    // Each task has its record, too.
+    expect(ended.flatMap(eventsOf).filter(({ event }) => event === 'warning')).toEqual([])
   }
 })

@@ -200,3 +200,20 @@ test('the progress of a rerun on a terminal that is not read does not hold it up
     DAYS.map((day, done) => expect.stringContaining(`%  ${done} of 4 done, next ${day} 00:00 UTC (missed)`)),
   )
 })
+
+test('the process that writes to a socket is there before the batch, which may take the last descriptors', async () => {
+  const parents = `
+    const { readdirSync, readFileSync } = require('node:fs')
+    for (const pid of readdirSync('/proc').filter(Number)) {
+      const stat = readFileSync('/proc/' + pid + '/stat', 'latin1')
+      if (stat.slice(stat.lastIndexOf(')')).split(' ')[2] !== String(process.ppid)) continue
+      console.log(readFileSync('/proc/' + pid + '/cmdline', 'utf8').split('\\0', 2).join(' '))
+    }`
+  // A run that succeeds writes nothing to a quiet log.
+  const store = `file:${join(folder, 'prepared.db')}`
+  const { code, stdout, stderr } = await cronledger([
+    ...['run', '--store', store, ...TASK, '--log', 'quiet', '--', process.execPath, '-e', parents],
+  ])
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(stdout.trim().split('\n').sort()).toEqual(['/bin/sh -c', `${process.execPath} -e`])
+})

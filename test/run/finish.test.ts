@@ -96,6 +96,15 @@ describe('rejection noted between claim and finish', () => {
     expect(duplicate.events).toMatchObject([{ event: 'duplicate', noted: false }])
   })
 
+  test('a note that waits for the lock of a busy file is on record, within the ledger timeout', async () => {
+    const { time, trigger, row } = world()
+    await time.run(trigger('a', works(1)).result)
+    const duplicate = trigger('b', works(1), { fateOf: fates(({ verb }) => verb === 'note', { kind: 'busy' }) })
+    expect(await time.run(duplicate.result)).toMatchObject({ status: 'duplicate' })
+    expect(duplicate.events).toMatchObject([{ event: 'duplicate', noted: true }])
+    expect((await row()).rejections.count).toBe(1)
+  })
+
   test('a note that is sent again after a lost answer counts once', async () => {
     const { time, trigger, row } = world()
     await time.run(trigger('a', works(1)).result)

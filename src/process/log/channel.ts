@@ -10,4 +10,6 @@ export interface Channel {
    * the batch. Returns a promise if the reader is not ready. The caller must wait for it before the next line.
    */
   write(line: string): LineResult | Promise<LineResult>
+  /** Starts what the first line needs. Left out: it needs nothing. */
+  prepare?(): void
 }

@@ -28,8 +28,8 @@ done`
 const START_AGAIN_MS = 1_000
 
 /**
- * Writes to `fd` by another process, and only that process may block. It starts with the first line and ends with this
- * process, even if it is blocked. A worker thread cannot do this: it switches stderr to non-blocking when it starts,
+ * Writes to `fd` by another process, and only that process may block. It starts with the first line, unless it is
+ * prepared, and ends with this process, even if it is blocked. A worker thread cannot do this: it switches stderr to non-blocking when it starts,
  * and the exit of this process waits for its blocked call.
  */
 export function openRelay(fd: number): Channel {
@@ -52,11 +52,15 @@ export function openRelay(fd: number): Channel {
   }
 
   return {
+    prepare() {
+      starting ??= start()
+    },
     async write(line) {
       starting ??= start()
       const relay = await starting
       if (relay === null) {
-        // No descriptors are left. The ledger is not opened with so few of them, so no batch runs and this may block.
+        // No descriptors are left. The relay of a run starts before its ledger is opened, and that needs more of them. So
+        // no batch runs, and this may block.
         starting = null
         return writeDirectly(fd, line)
       }

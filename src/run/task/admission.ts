@@ -13,7 +13,7 @@ import { type StopIo, type StopSettings, withinStop } from '../../process/stop.t
 import type { Store } from '../../store/store.ts'
 import type { ClaimRequest } from '../claim.ts'
 import type { Settings } from '../settings.ts'
-import { type RetryIo, untilAnswered } from '../write.ts'
+import { askPatiently, type RetryIo, untilAnswered } from '../write.ts'
 import { type KnownRecords, type ReadRecord, readRecord, writeRecord } from './task-record.ts'
 
 /** The run that asks whether it may start, and what it states about its task. */
@@ -52,7 +52,10 @@ const ADMITTED: Admission = { kind: 'admitted' }
 /** Operators may have forced or resolved some of the newest slots, so more than one is looked at. */
 const NEWEST_ROWS = 20
 
-/** The start of the batch waits for this write, so it gets the time of one slow answer. The next run tries again. */
+/**
+ * The start of the batch waits for this write, so it gets the time of one slow answer. The next run tries again. On a file
+ * that other processes have locked, it gets the ledger timeout, as the claim does.
+ */
 const WRITE_TIMEOUT_MS = 5_000
 
 /** Returns what a run asks before an attempt, and states about its task. */
@@ -190,14 +193,16 @@ async function writeChange(
   task: string,
   record: TaskRecord,
   version: ReadRecord['version'],
-  settings: StopSettings,
+  settings: AdmissionSettings,
   io: AdmissionIo,
 ): Promise<'ok' | 'conflict' | 'failed'> {
-  try {
-    const reply = await withinStop(WRITE_TIMEOUT_MS, settings, io, (signal) => {
+  const ask = (ms: number) =>
+    withinStop(ms, settings, io, (signal) => {
       const options = { signal, retry: 'unreachable' } as const
       return untilAnswered(() => writeRecord(task, record, version, io.store, options), io, options)
     })
+  try {
+    const reply = await askPatiently(ask, WRITE_TIMEOUT_MS, settings.ledgerTimeoutMs)
     if (reply.kind === 'answer') return reply.value
     warn(reply.cause, io)
   } catch (error) {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { accessSync, closeSync, constants, existsSync, openSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { errorCode, firstLine, LedgerError, quote } from '../../core/errors.ts'
@@ -73,7 +74,8 @@ export function explainFileError(error: unknown, path: string): unknown {
  */
 function whyNotOpened(path: string): unknown {
   const folder = dirname(path)
-  const trial = `${path}-trial-${process.pid}`
+  // In containers, another process may have the same pid.
+  const trial = `${path}-trial-${randomUUID()}`
   try {
     closeSync(openSync('/dev/null', 'r'))
     accessSync(path, constants.R_OK)

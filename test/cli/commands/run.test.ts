@@ -249,6 +249,39 @@ describe('a batch whose script calls cronledger again for the same slot', () => 
     expect(row).toMatchObject({ state: 'FAILED', rejections: { count: 0 }, attempts: [{ exitCode: 64 }] })
   })
 
+  test('64 also for another slot, if it has no event time: the slot of the outer run would look completed', async () => {
+    const { run, store, rows } = ledger()
+    // The operator starts a script for yesterday that calls cronledger as the crontab does.
+    const inner = [process.execPath, MAIN, 'run', '--store', store, '--task', 'nightly', '--schedule', '0 3 * * *']
+    const script = (more: readonly string[]) => [...inner, ...more, '--', 'echo', 'ran']
+    const outer = await run(script([]))
+    expect(outer).toMatchObject({ code: 64, stdout: '' })
+    const [row] = await rows()
+    const [attempt] = row?.['attempts'] ?? []
+    expect(outer.stderr).toContain(
+      `cronledger was called without an event time inside run ${attempt.runId} of the same task, which is for the slot 2026-11-23T03:00:00Z. It would run the slot `,
+    )
+    expect(await rows()).toMatchObject([{ state: 'FAILED', attempts: [{ exitCode: 64 }] }])
+    // It may mean another slot, and says so then. What it leaves behind may start the next run later.
+    const meant = script(['--event-time', '2026-11-22T03:00:00Z'])
+    const again = [
+      'rerun',
+      '--store',
+      store,
+      '--task',
+      'nightly',
+      '--slot',
+      '2026-11-23T03:00:00Z',
+      '--reason',
+      'x',
+      '--',
+    ]
+    expect(await cronledger([...again, ...meant])).toMatchObject({ code: 0, stdout: 'ran\n' })
+    const env = { CRONLEDGER_RUN_ID: attempt.runId, CRONLEDGER_RUN_ANCESTORS: attempt.runId }
+    const left = { ...env, CRONLEDGER_RUN_TASK: 'nightly', CRONLEDGER_RUN_SLOT: '2026-11-23T03:00:00Z' }
+    expect(await cronledger(script([]).slice(2), { env: left })).toMatchObject({ code: 0, stdout: 'ran\n' })
+  })
+
   test('64 also where the run of another task is in between', async () => {
     const { run, store } = ledger()
     const options = ['--schedule', '0 3 * * *', '--event-time', '2026-11-23T03:00:05Z']

@@ -475,6 +475,17 @@ describe('a record that changes while a run reads it', () => {
   })
 })
 
+test('a write that waits for the lock of a busy file gets the time of the ledger timeout', async () => {
+  const { play, ledger } = ledgerOf()
+  const busy = () => fates(({ verb }) => verb === 'writeEntry', { kind: 'busy' })
+  const { result, events } = await play('a', { fateOf: busy(), settings: { doneByMs: 7_200_000 } })
+  expect(result.status).toBe('completed')
+  expect(events.filter(({ event }) => event === 'warning')).toEqual([])
+  expect(await recordIn(ledger)).toMatchObject({ expectations: { doneByMs: 7_200_000 } })
+  const short = { doneByMs: 3_600_000, ledgerTimeoutMs: 5_000 }
+  expect((await play('b', { day: 1, fateOf: busy(), settings: short })).events[0]).toMatchObject({ event: 'warning' })
+})
+
 describe('a slot that runs late', () => {
   const stated = { doneByMs: 7_200_000 }
 

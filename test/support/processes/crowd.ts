@@ -13,13 +13,13 @@ export const eventsOf = ({ stderr }: Ended): Loose[] =>
  * Checks the triggers of one slot that arrived at the same time. Each must have exited with 0. One must have run the
  * batch, which prints `paid`, and all others must be duplicates that the row counts.
  *
- * A note has 10 s to reach the ledger, and a crowd on a machine without free CPU can take longer. The log of such a
- * duplicate says `"noted":false`, and the row may miss it.
+ * A note has 10 s to reach a table, and a crowd on a machine without free CPU can take longer. The log of such a duplicate
+ * says `"noted":false`, and the row may miss it.
  */
 export function expectOneRan(ended: readonly Ended[], row: Loose): void {
   expect(ended.map(({ code, stderr }) => (code === 0 ? '' : `${code}: ${stderr}`)).join('')).toBe('')
   expect(ended.filter(({ stdout }) => stdout === 'paid\n')).toHaveLength(1)
-  // The run that wins may warn that the task record was busy. This promise does not cover that warning.
+  // The run that wins may warn that it could not write the task record in time. This promise does not cover that.
   const events = ended.flatMap(eventsOf).filter(({ event }) => event !== 'warning')
   const others = ended.length - 1
   expect(events.map(({ event }) => event).sort()).toEqual(['claimed', 'completed', ...Array(others).fill('duplicate')])
