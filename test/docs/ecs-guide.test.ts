@@ -140,7 +140,7 @@ describe.skipIf(!hasAws)('the guide for ECS', () => {
       overrides: { containerOverrides: [{ name: 'batch' }] },
     })
     const batch = request('cronledger-nightly')
-    expect(requests).toMatchObject([request('cronledger-nightly-check'), batch, batch, batch, batch])
+    expect(requests).toMatchObject([request('check-cronledger-nightly'), batch, batch, batch, batch])
   })
 
   test('costs what the guide says', async () => {

@@ -170,6 +170,10 @@ describe('the template', () => {
     const conditions = [...neededBy('Table')].map((name) => resources[name].Condition)
     expect(new Set(conditions)).toEqual(new Set([undefined, Table.Condition]))
     expect(LogGroup.DeletionPolicy).toBe('RetainExceptOnCreate')
+    expect([resources['AuditorPolicy'], resources['OperatorPolicy']]).toMatchObject([
+      { DeletionPolicy: 'RetainExceptOnCreate' },
+      { DeletionPolicy: 'RetainExceptOnCreate' },
+    ])
   })
 
   test('defines the table as table.json does, and keeps it', () => {
@@ -227,7 +231,7 @@ describe('the template', () => {
     const pattern = JSON.parse(
       JSON.stringify(TaskStopped.Properties.EventPattern)
         .replace(/\{"Sub":("[^"]*")\}/g, '$1')
-        .replaceAll(/arn:[^"]*task-definition\/\$\{Family\}/g, `${arn}/cronledger-nightly`),
+        .replaceAll(/arn:[^"]*task-definition\/(check-)?\$\{Family\}/g, `${arn}/$1cronledger-nightly`),
     )
     const isSent = (detail: Loose) => {
       const usual = { lastStatus: 'STOPPED', stopCode: 'EssentialContainerExited' }
@@ -240,8 +244,10 @@ describe('the template', () => {
     expect(isSent({ containers: [{ name: 'batch' }], stopCode: 'TaskFailedToStart' })).toBe(true)
     const failed = { containers: [{ name: 'batch', exitCode: 1 }] }
     expect(isSent({ ...failed, lastStatus: 'RUNNING' })).toBe(false)
-    expect(isSent({ ...failed, taskDefinitionArn: `${arn}/cronledger-nightly-check:7` })).toBe(true)
+    expect(isSent({ ...failed, taskDefinitionArn: `${arn}/check-cronledger-nightly:7` })).toBe(true)
     expect(isSent({ ...failed, taskDefinitionArn: `${arn}/cronledger-nightly-too:7` })).toBe(false)
+    // The batch of a task with the name nightly-check has a stack of its own.
+    expect(isSent({ ...failed, taskDefinitionArn: `${arn}/cronledger-nightly-check:7` })).toBe(false)
   })
 })
 
@@ -358,7 +364,7 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
         Action: 'ecs:RunTask',
         Resource: [
           `${here}:task-definition/cronledger-nightly:*`,
-          `${here}:task-definition/cronledger-nightly-check:*`,
+          `${here}:task-definition/check-cronledger-nightly:*`,
         ],
         Condition: { ArnEquals: { 'ecs:cluster': `${here}:cluster/batch` } },
       },
