@@ -10,7 +10,10 @@ const BUSY: ReadonlySet<number> = new Set([5, 6])
 const DENIED_CODES: ReadonlySet<number> = new Set([3, 8, 23])
 /** The file or its journal could not be opened. SQLite does not say why. */
 const CANTOPEN = 14
-/** ERROR (of a statement, for example because a table is missing), CORRUPT and NOTADB. */
+/**
+ * ERROR (of a statement, for example because a table is missing), CORRUPT and NOTADB. SQLite says CORRUPT or NOTADB also if
+ * the disk fails to read a page (EIO).
+ */
 const DAMAGED: ReadonlySet<number> = new Set([1, 11, 26])
 const NOTADB = 26
 const FULL = 13
@@ -60,7 +63,10 @@ export function explainFileError(error: unknown, path: string): unknown {
     )
   }
   if (DAMAGED.has(code)) {
-    return make('shape', `${name} is damaged (${why}). Restore it, or move it away to start a new one.`)
+    return make(
+      'shape',
+      `${name} is damaged, or its disk cannot read it (${why}). Check the disk, then restore the file. With a new file, slots that have run would run again.`,
+    )
   }
   if (code === FULL || hasCode(error, 'ENOSPC', 'EDQUOT')) {
     return make('unreachable', `${name} cannot be written (${why}). Free some space on its disk.`)

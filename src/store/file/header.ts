@@ -20,7 +20,8 @@ export const APPLICATION_ID = 0x43524c47
  * takes no lock, looks for no journal, and reads only page 1.
  */
 export function checkHeader(path: string, { size }: Stats): void {
-  const application = readApplicationId(path)
+  // SQLite also says that a file is not a database if its disk fails to read the first page. That may pass.
+  const application = readApplicationId(path) ?? readApplicationId(path)
   const isEmpty = size === 0 && application === 0
   if (!isEmpty && application !== APPLICATION_ID) throw foreign(path)
 }
