@@ -30,7 +30,8 @@ function program(files: RegExp, damage: (file: Buffer) => Buffer) {
     }[command]
     const { status, signal, stdout, stderr } = spawnSync(process.execPath, [join(cli, 'main.js'), ...args], {
       encoding: 'utf8',
-      timeout: 30_000,
+      // Only a hang takes that long, also on a busy machine.
+      timeout: 120_000,
     })
     // What `explain` says of the coming slots depends on the time.
     const printed = command === 'explain' ? Object.keys(JSON.parse(stdout || '{}')) : stdout

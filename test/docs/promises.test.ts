@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { SCENARIOS } from '../explore/scenarios.ts'
 import { MUTATIONS } from '../sim/mutations.ts'
+import { BOUNDS } from '../sim/planted/bounds.ts'
 
 const root = new URL('../../', import.meta.url)
 const text = readFileSync(new URL('docs/explanation/promises.md', root), 'utf8')
@@ -62,4 +63,10 @@ test('the table of the explorer has every scenario, and each has a planted bug t
   expect(tableOf('scenario').map(([name]) => name)).toEqual(SCENARIOS.map(({ name }) => name))
   const used = MUTATIONS.map(({ scenario }) => scenario)
   expect(SCENARIOS.map(({ name }) => name).filter((name) => !used.includes(name))).toEqual([])
+})
+
+test('the table of bounds has every bound, and the planted bug that proves it', () => {
+  expect(tableOf('bound').map(([name, bug]) => [name, bug])).toEqual(BOUNDS.map(({ name, bug }) => [name, bug]))
+  const explored = MUTATIONS.flatMap(({ name, scenario }) => (scenario === undefined ? [] : [name]))
+  expect(BOUNDS.filter(({ bug }) => !explored.includes(bug))).toEqual([])
 })

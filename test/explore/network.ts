@@ -37,6 +37,15 @@ export interface Request {
   fail(error: LedgerError): void
 }
 
+/**
+ * Returns what distinguishes the request from another one on its way: whose it is, how far it is, and what its answer will
+ * say. A host that still waits for an answer goes on in another way if the answer is another one.
+ */
+export function textOf({ host, number, state, answer }: Request): string {
+  const content = answer instanceof Error ? answer.message : JSON.stringify(answer)
+  return `${host}${number}${state}${state === 'applied' ? content : ''}`
+}
+
 export const isWrite = ({ verb }: Request) => verb === 'put' || verb === 'note' || verb === 'writeEntry'
 
 export function remove(pool: Request[], request: Request): void {

@@ -4,7 +4,7 @@ import { type Action, actionsIn, fullBudget, type Left } from './actions.ts'
 import { EMPTY, mix, toNumber } from './hash.ts'
 import { type Host, hostOf } from './host.ts'
 import { watchedLedger, watchRecord } from './ledger.ts'
-import { isWrite, portOf, type Request, remove } from './network.ts'
+import { isWrite, portOf, type Request, remove, textOf } from './network.ts'
 import { checkAnswer, checkEnd, checkStart, checkState, checkWrite, type Observed, type Say } from './promises.ts'
 import type { Scenario } from './scenario.ts'
 import { START_MS } from './scenario.ts'
@@ -214,7 +214,7 @@ export function worldOf(scenario: Scenario, settings: Settings, say: Say): World
         hash = mix(hash, `${history} ${life} ${paused} ${wokeMs} ${leaseFromMs} ${works.map(({ endMs }) => endMs)}`)
         if (plan.asks) hash = mix(hash, JSON.stringify(knows))
       }
-      return toNumber(mix(hash, `${pool.map(({ host, number, state }) => `${host}${number}${state}`).sort()}`))
+      return toNumber(mix(hash, `${pool.map(textOf).sort()}`))
     },
   }
 }

@@ -1,6 +1,7 @@
 // Plants each bug of `mutations.ts` in a bundle of the simulation, and plays days until one breaks a promise; and in a bundle
 // of the explorer, and plays schedules of one scenario until one does. A bug that goes unseen means that they prove nothing
-// about it. Prints the table of docs/explanation/promises.md.
+// about it. With a smaller bound, the explorer must not find the bug that proves that bound. Prints the tables of
+// docs/explanation/promises.md.
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -14,6 +15,8 @@ const SEEDS = Number(process.env.SEEDS ?? 2_000)
 const LIMIT_OF_A_DAY_MS = 60_000
 /** A planted bug must be found early: the whole of a scenario would take too long for each of them. */
 const STATES = Number(process.env.STATES ?? 60_000)
+/** Most scenarios with a smaller bound are played to their end within this number of states. */
+const STATES_WITH_LESS = 12_000
 
 const folder = await mkdtemp(join(tmpdir(), 'cronledger-mutations-'))
 try {
@@ -21,6 +24,7 @@ try {
   const { MUTATIONS } = await import(pathToFileURL(list).href)
   // `npm run test:mutations -- overlap` plays those whose name has this word.
   const queue = [...MUTATIONS.filter(({ name }) => name.includes(process.argv[2] ?? '')).entries()]
+  if (queue.length === 0) throw new Error(`no planted bug has ${JSON.stringify(process.argv[2])} in its name`)
   let unseen = 0
   let planted = 0
   const work = async () => {
@@ -37,8 +41,9 @@ try {
     }
   }
   await Promise.all(Array.from({ length: availableParallelism() }, work))
-  print(`\n${planted - unseen} of ${planted} planted bugs were found`)
-  process.exitCode = unseen === 0 ? 0 : 1
+  print(`\n${planted - unseen} of ${planted} planted bugs were found\n`)
+  const unproved = process.argv[2] === undefined ? await proveBounds(MUTATIONS) : 0
+  process.exitCode = unseen + unproved === 0 ? 0 : 1
 } finally {
   await rm(folder, { recursive: true, force: true })
 }
@@ -62,9 +67,44 @@ async function simulate(index, mutation) {
 /** How many schedules it takes until one breaks a promise, undefined where none does. */
 async function explore(index, mutation) {
   const file = await bundle(join(folder, `explorer-${index}.mjs`), 'test/explore/main.ts', mutation)
-  const { out } = await play(file, { SCENARIO: mutation.scenario, STATES: String(STATES) })
+  return found(await play(file, { SCENARIO: mutation.scenario, STATES: String(STATES) }))
+}
+
+function found({ out }) {
   const [, count, broken] = /^FOUND after (\d+) schedules: ([^:\n]*)/m.exec(out) ?? []
   return count === undefined ? undefined : { count, broken }
+}
+
+/** Returns the number of bounds that their planted bugs do not prove. Each bug itself was found within its scenario. */
+async function proveBounds(mutations) {
+  const { BOUNDS } = await import(
+    pathToFileURL(await bundle(join(folder, 'bounds.mjs'), 'test/sim/planted/bounds.ts')).href
+  )
+  const left = [...BOUNDS.entries()]
+  const lines = []
+  let unproved = 0
+  const work = async () => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) {
+      const [index, { name, bug, within, less }] = next
+      const mutation = mutations.find((one) => one.name === bug)
+      const file = await bundle(join(folder, `bound-${index}.mjs`), 'test/explore/main.ts', mutation)
+      const ask = (changed, states) =>
+        play(file, { SCENARIO: mutation.scenario, STATES: String(states), CHANGED: JSON.stringify(changed) })
+      const isFound = within === undefined || found(await ask(within, STATES)) !== undefined
+      const result = await ask(less, STATES_WITH_LESS)
+      const [, schedules, exhausted] = /^\| [^|]+ \| ([\d,]+) \|.* \| (yes|NO) \|$/m.exec(result.out) ?? []
+      const isProved = isFound && schedules !== undefined && found(result) === undefined
+      if (!isProved) unproved += 1
+      const end =
+        exhausted === 'yes'
+          ? `, ${schedules} schedules were all`
+          : ` in ${STATES_WITH_LESS.toLocaleString('en-US')} states`
+      lines[index] = `| ${name} | ${bug} | not found${end} |${isProved ? '' : ' NOT PROVED'}`
+    }
+  }
+  await Promise.all(Array.from({ length: availableParallelism() }, work))
+  print(lines.join('\n'))
+  return unproved
 }
 
 /** Runs a bundle to its end. It gives a sign of life on stderr; without one it is stuck. */

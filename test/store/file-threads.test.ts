@@ -21,9 +21,7 @@ async function writers(path: string, name: string, threads: number, calls: numbe
   }
 }
 
-test('worker threads that open one file ledger for each call, beside another process, leave it whole', {
-  timeout: 180_000,
-}, async () => {
+test('worker threads that open one file ledger for each call, beside another process, leave it whole', async () => {
   const path = join(folder, 'ledger.db')
   const calls = 80
   const starts = await Promise.all([writers(path, 'a', 3, calls), writers(path, 'b', 1, calls)])

@@ -467,7 +467,7 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
     await call('cloudformation', 'delete-stack', '--stack-name', 'repeated')
     const { Table: table } = await deployStack(again)
     expect(table).toBe('repeated')
-  }, 120_000)
+  })
 
   test('a second deployment with another schedule and image changes both', async () => {
     const args = [...STACK_OF_NIGHTLY]
