@@ -59,21 +59,24 @@ const ANCESTORS = 'CRONLEDGER_RUN_ANCESTORS='
 /** A run whose processes are searched for. */
 export interface SearchedRun {
   readonly runId: string
+  readonly task: string
   /** The attempt. Left out: all attempts of the run. */
   readonly attempt?: number
 }
 
 /**
  * Returns whether a process with this environment, each variable between NUL bytes, is a part of the batch of a run, or of
- * a run inside of it. Such an inner run does not say which attempt it is inside of.
+ * a run of another task inside of it. Such an inner run does not say which attempt it is inside of. An inner run of the
+ * same task is for another slot: a batch may start its next run, and that one is not a part of the batch.
  */
-export function isPartOf(environment: string, { runId, attempt }: SearchedRun): boolean {
+export function isPartOf(environment: string, { runId, task, attempt }: SearchedRun): boolean {
   // A search must look at a process within less than a millisecond, and most are not a part of any run.
   if (!environment.includes(runId)) return false
   const variables = environment.split('\0')
   if (variables.includes(`CRONLEDGER_RUN_ID=${runId}`)) {
     return attempt === undefined || variables.includes(`CRONLEDGER_RUN_ATTEMPT=${attempt}`)
   }
+  if (variables.includes(`CRONLEDGER_RUN_TASK=${task}`)) return false
   const ancestors = variables.find((variable) => variable.startsWith(ANCESTORS)) ?? ''
   return ancestors.slice(ANCESTORS.length).split(' ').includes(runId)
 }

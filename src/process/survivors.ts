@@ -19,15 +19,22 @@ interface SearchedAttempt {
   readonly outcome?: Outcome | undefined
 }
 
+/** A row has these. */
+interface SearchedSlot {
+  readonly task: string
+  readonly attempts: readonly SearchedAttempt[]
+}
+
 /**
  * Looks for a process that a killed supervisor left behind. It is either the recorded child of an attempt that never
  * reported its end, or any process that was started with the run id of such an attempt in its environment. The second
- * way finds grandchildren, a child that was not recorded yet, and the batch of a run inside the batch.
+ * way finds grandchildren, a child that was not recorded yet, and the batch of a run of another task inside the
+ * batch.
  *
  * An attempt that reported its end may have left background processes on purpose, so it is not searched for. Processes
  * that this one may not inspect are skipped. Returns null if nothing is found, and on systems without /proc.
  */
-export function findSurvivor(attempts: readonly SearchedAttempt[]): Survivor | null {
+export function findSurvivor({ task, attempts }: SearchedSlot): Survivor | null {
   const unreported = attempts.filter(({ outcome }) => outcome === undefined || outcome === 'abandoned')
   if (unreported.length === 0) return null
   const boot = readBoot()
@@ -38,7 +45,7 @@ export function findSurvivor(attempts: readonly SearchedAttempt[]): Survivor | n
     if (!stat?.living) continue
     const isMarked = marks.some((mark) => mark.pid === pid && mark.startTicks === stat.startTicks)
     const environment = readEnvironment(pid) ?? ''
-    const isOfRun = unreported.some(({ runId }) => isPartOf(environment, { runId }))
+    const isOfRun = unreported.some(({ runId }) => isPartOf(environment, { runId, task }))
     if (isMarked || isOfRun) return { pid, command: stat.command }
   }
   return null

@@ -161,7 +161,7 @@ function checkNotInside(decision: Decision, { insideOf }: ClaimRequest): void {
 export async function checkNotInsideOtherSlot(
   { task, trigger, window, insideOf }: Pick<ClaimRequest, 'task' | 'trigger' | 'window' | 'insideOf'>,
   surrounding: { readonly task: string; readonly slot: Instant } | null,
-  settings: Pick<ClaimSettings, 'ledgerTimeoutMs'>,
+  settings: Pick<ClaimSettings, 'ledgerTimeoutMs' | 'skewMs'>,
   io: RetryIo & StopIo & { readonly store: Store },
 ): Promise<void> {
   if (trigger.kind !== 'scheduled' || trigger.source !== 'clock') return
@@ -175,9 +175,11 @@ export async function checkNotInsideOtherSlot(
     throw reply.cause
   }
   const row = reply.value
-  if (row === null || isNewerSchema(row) || row.state !== 'PENDING' || !insideOf?.includes(row.owner)) return
+  if (row === null || isNewerSchema(row) || !insideOf?.includes(row.owner)) return
+  // A run that has died records nothing any more, and what its batch left behind may start the next run.
+  if (!isRunning(row, io.clock.now(), settings.skewMs)) return
   throw usageError(
-    `cronledger was called without an event time inside run ${row.owner} of the same task, which is for the slot ${formatInstant(surrounding.slot)}. It would run the slot ${formatInstant(window.slot)} instead. Call the batch itself instead of cronledger, or pass --event-time.`,
+    `cronledger was called without an event time inside run ${row.owner} of the same task, which is for the slot ${formatInstant(surrounding.slot)}. This call would run the slot ${formatInstant(window.slot)}. Call the batch itself instead of cronledger. Only if this call is meant for another slot, pass --event-time.`,
   )
 }
 
@@ -232,12 +234,9 @@ export async function noteRejection(
 ): Promise<NoteResult> {
   const full: Rejection = { ...rejection, runId, trigger, ...host, at: io.clock.now() }
   try {
-    const ask = (ms: number) =>
-      withinStop(ms, settings, io, (signal) => {
-        const options = { signal, retry: 'unreachable' } as const
-        return untilAnswered(() => io.store.note({ task, slot: window.slot }, full, options), io, options)
-      })
-    const reply = await askPatiently(ask, NOTE_TIMEOUT_MS, settings.ledgerTimeoutMs)
+    const note = (options: RetryOptions) => io.store.note({ task, slot: window.slot }, full, options)
+    const times = { firstMs: NOTE_TIMEOUT_MS, mostMs: settings.ledgerTimeoutMs }
+    const reply = await askPatiently(note, { ...settings, ...times }, io, io.stop)
     return reply.kind === 'answer' ? { noted: reply.value } : { noted: false, detail: reply.cause.message }
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error

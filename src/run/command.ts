@@ -1,4 +1,5 @@
 import { formatInstant } from '../core/instant.ts'
+import { isCatchUpTrigger } from '../core/row/attempts.ts'
 import type { Environment } from '../core/types.ts'
 import { link, systemClock } from '../process/clock.ts'
 import { endLeftovers } from '../process/leftovers.ts'
@@ -32,6 +33,18 @@ export const FORCING_VARIABLES = ['FORCE_SLOT', 'FORCE_ONLY', 'SLOT', 'FROM', 'T
   (name) => `CRONLEDGER_${name}`,
 )
 
+/** The variables that name the event of a scheduled trigger. */
+const EVENT_VARIABLES = ['CRONLEDGER_EVENT_TIME', 'CRONLEDGER_EVENT']
+
+/**
+ * Returns the variables that the child must not get. The slot of an operator, or one that is caught up, is not that of the
+ * event, and a `cronledger` in the batch would take the slot of the event.
+ */
+function variablesToHide({ trigger }: LiveAttempt): readonly string[] {
+  const isOfEvent = trigger.kind === 'scheduled' && !isCatchUpTrigger(trigger)
+  return isOfEvent ? FORCING_VARIABLES : [...FORCING_VARIABLES, ...EVENT_VARIABLES]
+}
+
 /**
  * Returns the command as the work of an attempt. The work starts the command, supervises it, and returns how it ended.
  */
@@ -45,7 +58,7 @@ export function commandWork(
     const end = await superviseChild(
       {
         argv,
-        env: { ...without(FORCING_VARIABLES, env), ...attemptVariables(attempt) },
+        env: { ...without(variablesToHide(attempt), env), ...attemptVariables(attempt) },
         timeoutMs,
         killAfterMs,
         stopTimeoutMs,
@@ -81,8 +94,8 @@ async function endAllOf(
 ): Promise<Pick<ChildEnd, 'left' | 'detail'>> {
   const halt = new AbortController()
   const unlink = link([stops.aborted, attempt.lost], halt)
-  const { runId, number } = attempt
-  const left = await endLeftovers({ runId, attempt: number }, killAfterMs, {
+  const { task, runId, number } = attempt
+  const left = await endLeftovers({ task, runId, attempt: number }, killAfterMs, {
     clock: systemClock,
     halt: halt.signal,
     kill: signalProcess,

@@ -47,6 +47,7 @@ export interface LiveAttempt {
   /** The fencing token. It starts at 1, and a later attempt of the slot has a higher number. */
   readonly number: number
   readonly runId: string
+  readonly trigger: Trigger
   /** The ids of the runs that this run is a part of, the outermost first. */
   readonly insideOf: readonly string[]
   /** Aborts when the work must end because its lease is lost. */
@@ -254,6 +255,7 @@ function liveAttempt(row: PendingRow, { request, lease, settings }: ClaimedSlot)
     windowEnd: row.windowEnd,
     number,
     runId,
+    trigger: request.trigger,
     insideOf: request.insideOf ?? [],
     lost: lease.lost,
     mayRetry: mayRetry(row, 'failed', settings),

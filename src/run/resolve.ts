@@ -17,7 +17,7 @@ export type ResolveResult =
 
 export interface ResolveIo extends WriteIo {
   /** Returns a process on this host that belongs to one of these attempts, if that never reported its end, or null. */
-  findSurvivor(attempts: readonly AttemptRecord[]): Survivor | null
+  findSurvivor(slot: { readonly task: string; readonly attempts: readonly AttemptRecord[] }): Survivor | null
 }
 
 /**
@@ -78,6 +78,6 @@ export function resolveSlot(
   function survivorOf(found: StoredRow | null): Survivor | null {
     const row = readableRow(found)
     if (row === null || request.endedRun == null) return null
-    return io.findSurvivor(row.attempts.filter(({ runId }) => runId === request.endedRun))
+    return io.findSurvivor({ ...row, attempts: row.attempts.filter(({ runId }) => runId === request.endedRun) })
   }
 }

@@ -5,7 +5,7 @@ import { defined } from '../core/objects.ts'
 import { DEFAULT_FORCED, DEFAULT_RERUNNABLE, type Policy, type Rerunnable, readRerunnable } from '../core/row/policy.ts'
 import type { Schedule } from '../core/schedule/schedule.ts'
 import { readSchedule, type ScheduleOptions, timeText } from '../core/schedule/schedule-options.ts'
-import type { Environment, Host, OrUndefined, Row, ScheduleSpec } from '../core/types.ts'
+import type { Environment, Host, OrUndefined, ScheduleSpec } from '../core/types.ts'
 import { checkTaskName } from '../core/user-text.ts'
 import type { Clock } from '../process/clock.ts'
 import { type HostFacts, operatorOf } from '../process/host.ts'
@@ -136,7 +136,7 @@ export async function runTrigger<T>(
   for (const message of warnings) emit({ event: 'warning', message })
   for (const notice of notices) emit(notice)
 
-  const io = { ...parts, store, stop, findSurvivor: (row: Row) => findSurvivor(row.attempts) }
+  const io = { ...parts, store, stop, findSurvivor }
   const asked = { ...context, insideOf }
   await checkNotInsideOtherSlot(asked, surroundingSlot(parts.env), settings, io).catch(reportAndRethrow(emit))
   const needsLock = await mustTakeLock(options, settings, io).catch(reportAndRethrow(emit))

@@ -3,7 +3,8 @@ import { LedgerError } from '../core/errors.ts'
 import { isNewerSchema } from '../core/row/status.ts'
 import type { Stamp } from '../core/row/transition.ts'
 import type { PendingRow, Row, StoredRow } from '../core/types.ts'
-import type { Clock } from '../process/clock.ts'
+import { type Clock, withDeadline } from '../process/clock.ts'
+import { type StopIo, type StopSettings, withinStop } from '../process/stop.ts'
 import type { Expected, Store } from '../store/store.ts'
 import type { Settings } from './settings.ts'
 
@@ -185,17 +186,23 @@ export async function untilAnswered<T>(ask: () => Promise<T>, io: RetryIo, optio
 }
 
 /**
- * Calls `ask` with a time limit of `firstMs` milliseconds. If it has only waited for the lock of a file, calls it again with
- * the rest of `mostMs`: that ledger works, and other processes come first.
+ * Asks the ledger for up to `firstMs` milliseconds. If that has only waited for the lock of a file, asks for the rest of
+ * `mostMs`: that ledger works, and other processes come first. The second time ends when `halt` aborts.
  */
 export async function askPatiently<T>(
-  ask: (ms: number) => Promise<Reply<T>>,
-  firstMs: number,
-  mostMs: number,
+  ask: (options: RetryOptions) => Promise<T>,
+  { firstMs, mostMs, ...settings }: StopSettings & { readonly firstMs: number; readonly mostMs: number },
+  io: RetryIo & StopIo,
+  halt: AbortSignal,
 ): Promise<Reply<T>> {
-  const reply = await ask(Math.min(firstMs, mostMs))
+  const job = (signal: AbortSignal) => {
+    const options = { signal, retry: 'unreachable' } as const
+    return untilAnswered(() => ask(options), io, options)
+  }
+  const reply = await withinStop(Math.min(firstMs, mostMs), settings, io, job)
   const onlyWaited = reply.kind === 'unanswered' && reply.changedNothing
-  return onlyWaited && mostMs > firstMs ? ask(mostMs - firstMs) : reply
+  if (!onlyWaited || halt.aborted || mostMs <= firstMs) return reply
+  return withDeadline(io.clock, mostMs - firstMs, [halt], job)
 }
 
 async function once<T>(ask: () => Promise<T>): Promise<Reply<T>> {

@@ -205,9 +205,12 @@ test('the process that writes to a socket is there before the batch, which may t
   const parents = `
     const { readdirSync, readFileSync } = require('node:fs')
     for (const pid of readdirSync('/proc').filter(Number)) {
-      const stat = readFileSync('/proc/' + pid + '/stat', 'latin1')
-      if (stat.slice(stat.lastIndexOf(')')).split(' ')[2] !== String(process.ppid)) continue
-      console.log(readFileSync('/proc/' + pid + '/cmdline', 'utf8').split('\\0', 2).join(' '))
+      // Other processes may end at any moment.
+      try {
+        const stat = readFileSync('/proc/' + pid + '/stat', 'latin1')
+        if (stat.slice(stat.lastIndexOf(')')).split(' ')[2] !== String(process.ppid)) continue
+        console.log(readFileSync('/proc/' + pid + '/cmdline', 'utf8').split('\\0', 2).join(' '))
+      } catch {}
     }`
   // A run that succeeds writes nothing to a quiet log.
   const store = `file:${join(folder, 'prepared.db')}`

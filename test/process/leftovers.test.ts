@@ -26,10 +26,10 @@ async function start(
 }
 
 function end(
-  run: SearchedRun,
+  run: Omit<SearchedRun, 'task'>,
   { killAfterMs = HOUR_MS, halt = new AbortController().signal, kill = signalProcess } = {},
 ) {
-  return endLeftovers(run, killAfterMs, { clock: systemClock, halt, kill })
+  return endLeftovers({ task: 'nightly', ...run }, killAfterMs, { clock: systemClock, halt, kill })
 }
 
 test('ends the processes of the attempt, and none of another attempt of the same run', async () => {
@@ -41,15 +41,18 @@ test('ends the processes of the attempt, and none of another attempt of the same
   expect(readStat(second.pid)?.living).toBe(true)
 })
 
-test('ends the batch of a run inside the attempt, and none of another run inside of it', async () => {
+test('ends the batch of a run of another task inside the attempt, and not the next run of the task', async () => {
   const [runId, inner] = [randomUUID(), randomUUID()]
-  const part = await start({ CRONLEDGER_RUN_ID: inner, CRONLEDGER_RUN_ANCESTORS: `first ${runId} ${inner}` })
+  const env = { CRONLEDGER_RUN_ID: inner, CRONLEDGER_RUN_ANCESTORS: `first ${runId} ${inner}` }
+  const part = await start({ ...env, CRONLEDGER_RUN_TASK: 'other' })
+  const next = await start({ ...env, CRONLEDGER_RUN_TASK: 'nightly' })
   // Another variable of the same text, and a longer id.
   const own = { CRONLEDGER_RUN_ID: inner, CRONLEDGER_RUN_ANCESTORS: `${runId}0 ${inner}`, OLD_RUN_ID: runId }
   const other = await start(own)
   expect(await end({ runId, attempt: 1 })).toBe(null)
   expect(readStat(part.pid)?.living ?? false).toBe(false)
   expect(readStat(other.pid)?.living).toBe(true)
+  expect(readStat(next.pid)?.living).toBe(true)
 })
 
 test('a stop ends the time that a process has before it is killed', async () => {
@@ -102,7 +105,7 @@ test.each([
   const runId = randomUUID()
   await start({ CRONLEDGER_RUN_ID: runId }, 'trap "" TERM; echo ready; while :; do sleep 1; done')
   const { clock, kill } = slowMachine(5_000)
-  expect(await endLeftovers({ runId }, 0, { clock, halt, kill })).toEqual(left)
+  expect(await endLeftovers({ task: 'nightly', runId }, 0, { clock, halt, kill })).toEqual(left)
 })
 
 /**

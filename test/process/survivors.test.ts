@@ -15,6 +15,8 @@ async function start(command: string, env: NodeJS.ProcessEnv = {}): Promise<Chil
   return child as ChildProcess & { pid: number }
 }
 
+const find = (attempts: Parameters<typeof findSurvivor>[0]['attempts']) => findSurvivor({ task: 'nightly', attempts })
+
 function mark(pid: number): ProcessMark {
   const found = markProcess(pid)
   if (found === null) throw new Error(`no process ${pid}`)
@@ -24,10 +26,10 @@ function mark(pid: number): ProcessMark {
 test('a marked process survives until it has ended', async () => {
   const child = await start('exec sleep 60')
   const attempt = { runId: randomUUID(), process: mark(child.pid) }
-  expect(findSurvivor([attempt])).toEqual({ pid: child.pid, command: expect.stringMatching(/^(sleep|sh)$/) })
+  expect(find([attempt])).toEqual({ pid: child.pid, command: expect.stringMatching(/^(sleep|sh)$/) })
   child.kill('SIGKILL')
   await once(child, 'exit')
-  expect(findSurvivor([attempt])).toBe(null)
+  expect(find([attempt])).toBe(null)
   expect(markProcess(child.pid)).toBe(null)
 })
 
@@ -35,30 +37,34 @@ test('another process with the same pid is none', async () => {
   const child = await start('exec sleep 60')
   const real = mark(child.pid)
   const runId = randomUUID()
-  expect(findSurvivor([{ runId, process: { ...real, startTicks: real.startTicks - 1 } }])).toBe(null)
-  expect(findSurvivor([{ runId, process: { ...real, boot: '00000000:1' } }])).toBe(null)
+  expect(find([{ runId, process: { ...real, startTicks: real.startTicks - 1 } }])).toBe(null)
+  expect(find([{ runId, process: { ...real, boot: '00000000:1' } }])).toBe(null)
 })
 
 test('a process without a mark is known by the run id in its environment', async () => {
   const runId = randomUUID()
   const child = await start('exec sleep 60', { CRONLEDGER_RUN_ID: runId, ZZZ: 'last' })
-  expect(findSurvivor([{ runId }])).toMatchObject({ pid: child.pid })
-  expect(findSurvivor([{ runId: randomUUID() }, { runId }])).toMatchObject({ pid: child.pid })
-  expect(findSurvivor([{ runId: runId.slice(0, -1) }])).toBe(null)
-  expect(findSurvivor([])).toBe(null)
+  expect(find([{ runId }])).toMatchObject({ pid: child.pid })
+  expect(find([{ runId: randomUUID() }, { runId }])).toMatchObject({ pid: child.pid })
+  expect(find([{ runId: runId.slice(0, -1) }])).toBe(null)
+  expect(find([])).toBe(null)
 })
 
-test('the batch of a run inside the attempt is a survivor of the attempt', async () => {
+test('the batch of a run of another task inside the attempt is a survivor of the attempt', async () => {
   const [runId, inner] = [randomUUID(), randomUUID()]
   const env = { CRONLEDGER_RUN_ID: inner, CRONLEDGER_RUN_ANCESTORS: `${runId} ${inner}` }
-  const child = await start('exec sleep 60', env)
-  expect(findSurvivor([{ runId }])).toMatchObject({ pid: child.pid })
+  // A batch may start its next run, which is not a part of it.
+  const next = await start('exec sleep 60', { ...env, CRONLEDGER_RUN_TASK: 'nightly' })
+  expect(find([{ runId }])).toBe(null)
+  const child = await start('exec sleep 60', { ...env, CRONLEDGER_RUN_TASK: 'other' })
+  expect(find([{ runId }])).toMatchObject({ pid: child.pid })
+  expect(readStat(next.pid)?.living).toBe(true)
 })
 
 test('another variable that ends in the name does not count', async () => {
   const runId = randomUUID()
   await start('exec sleep 60', { OLD_CRONLEDGER_RUN_ID: runId })
-  expect(findSurvivor([{ runId }])).toBe(null)
+  expect(find([{ runId }])).toBe(null)
 })
 
 test.each(['abandoned', 'failed', 'succeeded', 'interrupted'] as const)('an attempt that is %s', async (outcome) => {
@@ -66,7 +72,7 @@ test.each(['abandoned', 'failed', 'succeeded', 'interrupted'] as const)('an atte
   const child = await start('exec sleep 60', { CRONLEDGER_RUN_ID: runId })
   // A process in the background of an attempt that reported its end does not count.
   const found = outcome === 'abandoned' ? { pid: child.pid } : null
-  const survivor = findSurvivor([{ runId, process: mark(child.pid), outcome }])
+  const survivor = find([{ runId, process: mark(child.pid), outcome }])
   expect(survivor && { pid: survivor.pid }).toEqual(found)
 })
 
@@ -79,9 +85,9 @@ test('a zombie is none', async () => {
   const attempt = { runId, process: mark(pid) }
   while (readStat(pid)?.living) await new Promise(setImmediate)
   expect(readStat(pid)).toMatchObject({ living: false })
-  expect(findSurvivor([attempt])).toBe(null)
+  expect(find([attempt])).toBe(null)
 })
 
 test('this process is not a survivor of itself', () => {
-  expect(findSurvivor([{ runId: randomUUID(), process: mark(process.pid) }])).toBe(null)
+  expect(find([{ runId: randomUUID(), process: mark(process.pid) }])).toBe(null)
 })

@@ -1,5 +1,6 @@
 // Covers src/run/claim.ts and write.ts, in whole runs on virtual time.
 import { describe, expect, test } from 'vitest'
+import { checkNotInsideOtherSlot } from '../../src/run/claim.ts'
 import { readSettings } from '../../src/run/settings.ts'
 import type { Call, Fate } from '../support/simulated/faulty-store.ts'
 import { failsAfter, fates, isClaim, type Run, TASK, works, world } from '../support/simulated/world.ts'
@@ -17,6 +18,40 @@ describe('two triggers at once, on two hosts', () => {
     expect(results.map(({ status }) => status).sort()).toEqual(['completed', 'duplicate'])
     expect(a.starts() + b.starts()).toBe(1)
     expect(await row()).toMatchObject({ state: 'COMPLETED', rejections: { count: 1, first: [{ cause: 'running' }] } })
+  })
+})
+
+describe('a run without an event time, inside a run of another slot of the task', () => {
+  const inside = (ask: Partial<Parameters<typeof checkNotInsideOtherSlot>[0]> = {}) => {
+    const { time, trigger, hostIo, slotOfDay } = world()
+    const settings = readSettings({})
+    // The host of the outer run loses each renewal.
+    const outer = trigger('outer', works(HOUR_MS), {
+      fateOf: (call) => ({ kind: call.verb === 'put' && !isClaim(call) ? 'dropped' : 'answered' }),
+    })
+    const io = hostIo({}, new AbortController().signal, () => undefined)
+    const source = { kind: 'scheduled', eventTime: slotOfDay(1), source: 'clock' } as const
+    const own = { task: TASK, trigger: source, window: { slot: slotOfDay(1), end: null }, insideOf: ['outer'], ...ask }
+    const check = () => checkNotInsideOtherSlot(own, { task: TASK, slot: slotOfDay(0) }, settings, io)
+    const after = (ms: number) => time.run(time.clock().wait(ms).then(check))
+    return { after, settings, outer }
+  }
+
+  test('usage error while that run is running', async () => {
+    await expect(inside().after(MINUTE_MS)).rejects.toMatchObject({ kind: 'usage', message: /inside run outer of/ })
+  })
+
+  test('nothing if that run has died: what its batch left behind may start the next run', async () => {
+    const { after, settings } = inside()
+    await expect(after(settings.leaseMs + settings.skewMs + MINUTE_MS)).resolves.toBe(undefined)
+  })
+
+  test('nothing if the run has an event time, is not inside of that run, or is for the same slot', async () => {
+    const event = { kind: 'scheduled', eventTime: 0, source: 'event-time' } as const
+    const same = Date.parse('2026-11-24T03:00:00Z')
+    for (const ask of [{ trigger: event }, { insideOf: ['another'] }, { window: { slot: same, end: null } }]) {
+      await expect(inside(ask).after(MINUTE_MS)).resolves.toBe(undefined)
+    }
   })
 })
 

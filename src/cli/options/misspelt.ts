@@ -50,13 +50,14 @@ export function misspeltVariables(
 ): string[] {
   const names = Object.keys(values).map(optionName)
   const known = new Set(names.map(variableOf))
+  const mayForce = !('forceSlot' in values) || values['forceSlot'] !== undefined
   const left = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [optionName(name)] : []))
   const long = left.filter((name) => name.length >= MIN_LETTERS)
   return Object.entries(env).flatMap(([variable, value]) => {
     if (!value || !variable.startsWith(PREFIX) || variable.startsWith(`${PREFIX}RUN_`) || known.has(variable)) return []
     const name = variable.slice(PREFIX.length).toLowerCase().replaceAll('_', '-')
     const near = OTHER_WORDS[name] ?? nearest(name, names)
-    const risk = near === null || !left.includes(near) ? null : riskWithout(near)
+    const risk = near === null || !left.includes(near) ? null : riskWithout(near, mayForce)
     if (near !== null && risk !== null) {
       throw usageError(
         `${variable} is not an option of ${command}, and without ${variableOf(near)} ${risk}. Set ${variableOf(near)}, or remove ${variable}.`,
@@ -65,12 +66,12 @@ export function misspeltVariables(
     const meant = FORCING_VARIABLES.includes(variable) ? null : nearest(name, long)
     return meant === null
       ? []
-      : [`${variable} is not an option of ${command} and was ignored. Did you mean ${variableOf(meant)}?`]
+      : [`${variable} is not an option of ${command} and has no effect. Did you mean ${variableOf(meant)}?`]
   })
 }
 
 /** Returns what could happen if a run ignores this option. Returns null if its absence is only a limit that is missing. */
-function riskWithout(option: string): string | null {
+function riskWithout(option: string, mayForce: boolean): string | null {
   if (SLOT_OPTIONS.has(option)) return 'the run could take another slot'
-  return GUARD_OPTIONS.has(option) ? 'the run could start in a slot that you exclude' : null
+  return GUARD_OPTIONS.has(option) && mayForce ? 'the run could start in a slot that you exclude' : null
 }

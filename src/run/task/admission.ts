@@ -13,7 +13,7 @@ import { type StopIo, type StopSettings, withinStop } from '../../process/stop.t
 import type { Store } from '../../store/store.ts'
 import type { ClaimRequest } from '../claim.ts'
 import type { Settings } from '../settings.ts'
-import { askPatiently, type RetryIo, untilAnswered } from '../write.ts'
+import { askPatiently, type RetryIo, type RetryOptions, untilAnswered } from '../write.ts'
 import { type KnownRecords, type ReadRecord, readRecord, writeRecord } from './task-record.ts'
 
 /** The run that asks whether it may start, and what it states about its task. */
@@ -114,7 +114,7 @@ export async function admit(
     }
     const isFirst = version === 'absent'
     if (!isFirst && mayBeOld(request, settings, io) && (await isOld(request, settings, io))) return ADMITTED
-    const written = await writeChange(task, changed, version, settings, io)
+    const written = await writeChange({ task, record: changed, version }, settings, io, halt)
     if (halt.aborted) return { kind: 'halted' }
     if (written === 'conflict') continue
     if (written === 'ok') {
@@ -190,19 +190,15 @@ function changeBy({ trigger, runId, stated }: AdmissionRequest, record: TaskReco
  * `failed` then.
  */
 async function writeChange(
-  task: string,
-  record: TaskRecord,
-  version: ReadRecord['version'],
+  { task, record, version }: { readonly task: string } & Pick<ReadRecord, 'version'> & { readonly record: TaskRecord },
   settings: AdmissionSettings,
   io: AdmissionIo,
+  halt: AbortSignal,
 ): Promise<'ok' | 'conflict' | 'failed'> {
-  const ask = (ms: number) =>
-    withinStop(ms, settings, io, (signal) => {
-      const options = { signal, retry: 'unreachable' } as const
-      return untilAnswered(() => writeRecord(task, record, version, io.store, options), io, options)
-    })
+  const times = { firstMs: WRITE_TIMEOUT_MS, mostMs: settings.ledgerTimeoutMs }
   try {
-    const reply = await askPatiently(ask, WRITE_TIMEOUT_MS, settings.ledgerTimeoutMs)
+    const write = (options: RetryOptions) => writeRecord(task, record, version, io.store, options)
+    const reply = await askPatiently(write, { ...settings, ...times }, io, halt)
     if (reply.kind === 'answer') return reply.value
     warn(reply.cause, io)
   } catch (error) {

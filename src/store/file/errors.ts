@@ -65,7 +65,7 @@ export function explainFileError(error: unknown, path: string): unknown {
   if (DAMAGED.has(code)) {
     return make(
       'shape',
-      `${name} is damaged, or its disk cannot read it (${why}). Check the disk, then restore the file. With a new file, slots that have run would run again.`,
+      `${name} is damaged or cannot be read (${why}). Check its disk. If the file is damaged, restore a backup: slots that it does not have would run again.`,
     )
   }
   if (code === FULL || hasCode(error, 'ENOSPC', 'EDQUOT')) {

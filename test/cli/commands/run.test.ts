@@ -259,7 +259,7 @@ describe('a batch whose script calls cronledger again for the same slot', () => 
     const [row] = await rows()
     const [attempt] = row?.['attempts'] ?? []
     expect(outer.stderr).toContain(
-      `cronledger was called without an event time inside run ${attempt.runId} of the same task, which is for the slot 2026-11-23T03:00:00Z. It would run the slot `,
+      `cronledger was called without an event time inside run ${attempt.runId} of the same task, which is for the slot 2026-11-23T03:00:00Z. This call would run the slot `,
     )
     expect(await rows()).toMatchObject([{ state: 'FAILED', attempts: [{ exitCode: 64 }] }])
     // It may mean another slot, and says so then. What it leaves behind may start the next run later.
@@ -280,6 +280,33 @@ describe('a batch whose script calls cronledger again for the same slot', () => 
     const env = { CRONLEDGER_RUN_ID: attempt.runId, CRONLEDGER_RUN_ANCESTORS: attempt.runId }
     const left = { ...env, CRONLEDGER_RUN_TASK: 'nightly', CRONLEDGER_RUN_SLOT: '2026-11-23T03:00:00Z' }
     expect(await cronledger(script([]).slice(2), { env: left })).toMatchObject({ code: 0, stdout: 'ran\n' })
+  })
+
+  test('64 also if the environment has the event time of the container, which is not for the slot of the operator', async () => {
+    const { run, store, rows } = ledger()
+    await run(['false'])
+    const inner = [process.execPath, MAIN, 'run', '--store', store, '--task', 'nightly', '--schedule', '0 3 * * *']
+    const again = [
+      'rerun',
+      '--store',
+      store,
+      '--task',
+      'nightly',
+      '--slot',
+      '2026-11-23T03:00:00Z',
+      '--reason',
+      'x',
+      '--',
+    ]
+    const env = { CRONLEDGER_EVENT_TIME: '2026-11-22T03:00:00Z' }
+    expect((await cronledger([...again, 'env'], { env })).stdout).not.toMatch(/CRONLEDGER_EVENT/)
+    const completed = ['rerun', ...again.slice(1, -1), '--only', 'completed', '--']
+    const ended = await cronledger([...completed, ...inner, '--', 'echo', 'ran'], { env })
+    expect(ended).toMatchObject({ code: 64, stdout: '', stderr: expect.stringContaining('without an event time') })
+    expect(await rows()).toHaveLength(1)
+    // A scheduled run is for the slot of the event.
+    const usual = await cronledger([...inner.slice(2), '--', 'env'], { env })
+    expect(usual.stdout).toMatch(/^CRONLEDGER_EVENT_TIME=2026-11-22T03:00:00Z$/m)
   })
 
   test('64 also where the run of another task is in between', async () => {
@@ -447,12 +474,18 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     const { run } = ledger()
     const env = {
       ...{ CRONLEDGER_MAX_LATNESS: '1h', CRONLEDGER_LEAS: '' },
-      // An option of rerun, what another cronledger tells its child, and the batch's own.
-      ...{ CRONLEDGER_FROM: '7d', CRONLEDGER_TAG: 'x', CRONLEDGER_RUN_LOG: 'x', CRONLEDGER_IMAGE: 'x' },
+      // Options of rerun, what another cronledger tells its child, and the batch's own.
+      ...{
+        CRONLEDGER_FROM: '7d',
+        CRONLEDGER_ONLY: 'failed',
+        CRONLEDGER_TAG: 'x',
+        CRONLEDGER_RUN_LOG: 'x',
+        CRONLEDGER_IMAGE: 'x',
+      },
     }
     const ended = await run(['true'], [], { env })
     expect(logOf(ended).map(({ event, message }) => (event === 'warning' ? message : event))).toEqual([
-      'CRONLEDGER_MAX_LATNESS is not an option of run and was ignored. Did you mean CRONLEDGER_MAX_LATENESS?',
+      'CRONLEDGER_MAX_LATNESS is not an option of run and has no effect. Did you mean CRONLEDGER_MAX_LATENESS?',
       'claimed',
       'completed',
     ])

@@ -230,7 +230,7 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily') {
     const { survivor, survivorOf = options.endedRun } = options
     const io = {
       ...operatorIo(options),
-      findSurvivor: (attempts: readonly AttemptRecord[]) =>
+      findSurvivor: ({ attempts }: { readonly attempts: readonly AttemptRecord[] }) =>
         survivor !== undefined && attempts.some(({ runId: own }) => own === survivorOf) ? survivor : null,
     }
     return resolveSlot(word, { skewMs, ledgerTimeoutMs }, io)

@@ -61,7 +61,9 @@ export async function* inspectRun(
     found.options = await runOptions(all, stop)
     readSettings(defined(found.options))
     const given = { ...values, store, task: batch.task, schedule, timezone, anchor, event }
-    return misspeltVariables(COMMAND, given, env).join(' ')
+    return misspeltVariables(COMMAND, given, env)
+      .map((warning) => `warning: ${warning}`)
+      .join(' ')
   })
   if (options.wrong !== null || options.text !== '') yield options
   if (task !== '') {

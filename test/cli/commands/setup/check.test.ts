@@ -589,7 +589,7 @@ describe('the event time', () => {
     expect({ code, options: lines['options'] }).toEqual({
       code: 0,
       options:
-        'ok: CRONLEDGER_MAX_LATNESS is not an option of run and was ignored. Did you mean CRONLEDGER_MAX_LATENESS?',
+        'ok: warning: CRONLEDGER_MAX_LATNESS is not an option of run and has no effect. Did you mean CRONLEDGER_MAX_LATENESS?',
     })
   })
 
