@@ -39,12 +39,16 @@ interface Found {
  * milliseconds. Returns a process that is still there after that, or null. If processes that replace each other cannot be
  * ended, it returns the one that was seen last. It cannot find a process that this one may not inspect.
  */
-export async function endLeftovers(
-  run: SearchedRun,
+export function endLeftovers(run: SearchedRun, killAfterMs: number, io: LeftoverIo): Promise<Survivor | null> {
+  return endFound(openSearch(run), killAfterMs, io)
+}
+
+/** Ends what the search finds, as `endLeftovers` does. */
+export async function endFound(
+  search: ProcessSearch,
   killAfterMs: number,
   { clock, halt, kill }: LeftoverIo,
 ): Promise<Survivor | null> {
-  const search = openSearch(run)
   const started = clock.monotonicMs()
   const mayWait = () => !halt.aborted && clock.monotonicMs() < started + killAfterMs
   let left: readonly Found[]

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { explore } from './explore.ts'
+import { type Request, textOf } from './network.ts'
 import { play } from './play.ts'
 import type { Scenario } from './scenario.ts'
 import { SCENARIOS } from './scenarios.ts'
@@ -33,6 +34,15 @@ test('a schedule goes the same way each time that it is played', async () => {
   const [first, second] = [await play(scenario, lastFirst(), true), await play(scenario, lastFirst(), true)]
   expect(first.trail.length).toBeGreaterThan(5)
   expect(second).toEqual(first)
+})
+
+test('two requests on their way are alike only if their answers will say the same', () => {
+  const request = (state: Request['state'], answer: unknown) =>
+    textOf({ host: 'A', number: 1, state, answer } as Request)
+  expect(request('applied', { version: 1 })).not.toBe(request('applied', { version: 2 }))
+  expect(request('applied', new Error('denied'))).not.toBe(request('applied', new Error('no answer')))
+  expect(request('applied', { version: 1 })).toBe(request('applied', { version: 1 }))
+  expect(request('applied', undefined)).not.toBe(request('sent', undefined))
 })
 
 test('the explorer ends at its bound of states, and says so', async () => {

@@ -7,9 +7,10 @@ import { join } from 'node:path'
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../../src/process/clock.ts'
-import { endLeftovers } from '../../src/process/leftovers.ts'
+import { endFound, endLeftovers } from '../../src/process/leftovers.ts'
 import { readStat } from '../../src/process/proc.ts'
 import { signalProcess } from '../../src/process/process-group.ts'
+import { openSearch, type ProcessSearch } from '../../src/process/process-search.ts'
 import type { SearchedRun } from '../../src/process/surrounding-runs.ts'
 import { BATCHES } from '../support/processes/supervise.ts'
 
@@ -68,6 +69,22 @@ test('wakes a process that is stopped, so that it hears SIGTERM', async () => {
   const stopped = await start({ CRONLEDGER_RUN_ID: runId })
   stopped.kill('SIGSTOP')
   expect(await end({ runId })).toBe(null)
+})
+
+test('waits for a process that is starting a program for longer than 30 looks', async () => {
+  const runId = randomUUID()
+  const { pid } = await start({ CRONLEDGER_RUN_ID: runId })
+  const search = openSearch({ task: 'nightly', runId })
+  let looks = 0
+  const starting: ProcessSearch = { pass: (onFound) => (++looks <= 60 ? 'starting' : search.pass(onFound)) }
+  const io = { clock: systemClock, halt: new AbortController().signal, kill: signalProcess }
+  expect(await endFound(starting, HOUR_MS, io)).toBe(null)
+  expect(readStat(pid)?.living ?? false).toBe(false)
+})
+
+test('does not wait for ever for a process that is starting a program', async () => {
+  const io = { clock: systemClock, halt: new AbortController().signal, kill: signalProcess }
+  expect(await endFound({ pass: () => 'starting' }, HOUR_MS, io)).toBe(null)
 })
 
 test('names a process that cannot be ended', async () => {

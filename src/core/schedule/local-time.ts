@@ -8,7 +8,7 @@ import { openZone, stretchesOf } from './zone.ts'
 // change it guesses wrong. It takes the second midnight of a day that has two, and it treats some times as skipped that
 // are not skipped.
 
-/** The usage error about a time that has several meanings, so nobody but its author can say which one is right. */
+/** The usage error about a time that has several meanings. Only its author can say which one is right. */
 export class AmbiguousTime extends LedgerError {
   constructor(message: string) {
     super('usage', message)

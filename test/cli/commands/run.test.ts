@@ -234,6 +234,20 @@ describe('what the command gets', () => {
 })
 
 describe('a batch whose script calls cronledger again for the same slot', () => {
+  /** The script that a crontab starts: a run of the current slot, without an event time. */
+  const scriptFor = (store: string, ...more: string[]) => [
+    ...[process.execPath, MAIN, 'run', '--store', store, '--task', 'nightly', '--schedule', '0 3 * * *'],
+    ...[...more, '--', 'echo', 'ran'],
+  ]
+  const rerunIn = (store: string, command: readonly string[], only: string, options?: Options) =>
+    cronledger(
+      [
+        ...['rerun', '--store', store, '--task', 'nightly', '--slot', '2026-11-23T03:00:00Z', '--only', only],
+        ...['--reason', 'x', '--', ...command],
+      ],
+      options,
+    )
+
   test.each([
     ['run', (args: string[]) => ['run', ...args]],
     ['rerun', (args: string[]) => ['rerun', ...args.slice(0, 4), '--slot', '2026-11-23', '--reason', 'again']],
@@ -252,9 +266,7 @@ describe('a batch whose script calls cronledger again for the same slot', () => 
   test('64 also for another slot, if it has no event time: the slot of the outer run would look completed', async () => {
     const { run, store, rows } = ledger()
     // The operator starts a script for yesterday that calls cronledger as the crontab does.
-    const inner = [process.execPath, MAIN, 'run', '--store', store, '--task', 'nightly', '--schedule', '0 3 * * *']
-    const script = (more: readonly string[]) => [...inner, ...more, '--', 'echo', 'ran']
-    const outer = await run(script([]))
+    const outer = await run(scriptFor(store))
     expect(outer).toMatchObject({ code: 64, stdout: '' })
     const [row] = await rows()
     const [attempt] = row?.['attempts'] ?? []
@@ -263,49 +275,23 @@ describe('a batch whose script calls cronledger again for the same slot', () => 
     )
     expect(await rows()).toMatchObject([{ state: 'FAILED', attempts: [{ exitCode: 64 }] }])
     // It may mean another slot, and says so then. What it leaves behind may start the next run later.
-    const meant = script(['--event-time', '2026-11-22T03:00:00Z'])
-    const again = [
-      'rerun',
-      '--store',
-      store,
-      '--task',
-      'nightly',
-      '--slot',
-      '2026-11-23T03:00:00Z',
-      '--reason',
-      'x',
-      '--',
-    ]
-    expect(await cronledger([...again, ...meant])).toMatchObject({ code: 0, stdout: 'ran\n' })
+    const meant = scriptFor(store, '--event-time', '2026-11-22T03:00:00Z')
+    expect(await rerunIn(store, meant, 'failed')).toMatchObject({ code: 0, stdout: 'ran\n' })
     const env = { CRONLEDGER_RUN_ID: attempt.runId, CRONLEDGER_RUN_ANCESTORS: attempt.runId }
     const left = { ...env, CRONLEDGER_RUN_TASK: 'nightly', CRONLEDGER_RUN_SLOT: '2026-11-23T03:00:00Z' }
-    expect(await cronledger(script([]).slice(2), { env: left })).toMatchObject({ code: 0, stdout: 'ran\n' })
+    expect(await cronledger(scriptFor(store).slice(2), { env: left })).toMatchObject({ code: 0, stdout: 'ran\n' })
   })
 
   test('64 also if the environment has the event time of the container, which is not for the slot of the operator', async () => {
     const { run, store, rows } = ledger()
     await run(['false'])
-    const inner = [process.execPath, MAIN, 'run', '--store', store, '--task', 'nightly', '--schedule', '0 3 * * *']
-    const again = [
-      'rerun',
-      '--store',
-      store,
-      '--task',
-      'nightly',
-      '--slot',
-      '2026-11-23T03:00:00Z',
-      '--reason',
-      'x',
-      '--',
-    ]
     const env = { CRONLEDGER_EVENT_TIME: '2026-11-22T03:00:00Z' }
-    expect((await cronledger([...again, 'env'], { env })).stdout).not.toMatch(/CRONLEDGER_EVENT/)
-    const completed = ['rerun', ...again.slice(1, -1), '--only', 'completed', '--']
-    const ended = await cronledger([...completed, ...inner, '--', 'echo', 'ran'], { env })
+    expect((await rerunIn(store, ['env'], 'failed', { env })).stdout).not.toMatch(/CRONLEDGER_EVENT/)
+    const ended = await rerunIn(store, scriptFor(store), 'completed', { env })
     expect(ended).toMatchObject({ code: 64, stdout: '', stderr: expect.stringContaining('without an event time') })
     expect(await rows()).toHaveLength(1)
     // A scheduled run is for the slot of the event.
-    const usual = await cronledger([...inner.slice(2), '--', 'env'], { env })
+    const usual = await cronledger(['run', '--store', store, ...NIGHTLY, '--', 'env'], { env })
     expect(usual.stdout).toMatch(/^CRONLEDGER_EVENT_TIME=2026-11-22T03:00:00Z$/m)
   })
 

@@ -19,6 +19,13 @@ const json = (event: RunEvent, context: Partial<RunContext> = {}) =>
 const text = (event: RunEvent, context: Partial<RunContext> = {}) =>
   logLine(event, { ...CONTEXT, ...context }, 'text', NOW)
 const holder = { slot: Date.parse('2026-11-23T03:00:00Z'), runId: 'other' }
+const FAILED_SLOT = {
+  event: 'refused',
+  cause: 'failed',
+  row: rowWith({ ending: FAILED }),
+  survivor: null,
+  noted: true,
+} as const
 /** Returns the commands of the next steps, one below the other. */
 const commands = (event: RunEvent, context: Partial<RunContext> = {}): string =>
   json(event, context)
@@ -307,16 +314,9 @@ describe('a failure has next steps', () => {
 
 test('the owner of the task is above the next steps, and only where something is to do', () => {
   const owner = { owner: 'the data team' }
-  const refused = {
-    event: 'refused',
-    cause: 'failed',
-    row: rowWith({ ending: FAILED }),
-    survivor: null,
-    noted: true,
-  } as const
-  expect(text(refused, owner)).toMatch(/\(run run-1, host host\)\n {2}owner: the data team\n {2}\S/)
-  expect(json(refused, owner)).toMatchObject(owner)
-  expect(json(refused)).not.toHaveProperty('owner')
+  expect(text(FAILED_SLOT, owner)).toMatch(/\(run run-1, host host\)\n {2}owner: the data team\n {2}\S/)
+  expect(json(FAILED_SLOT, owner)).toMatchObject(owner)
+  expect(json(FAILED_SLOT)).not.toHaveProperty('owner')
   const retry = { event: 'retry', attempt: 2, delayMs: 1_000 } as const
   expect(text(retry, owner)).not.toMatch(/owner/)
   expect(json(retry, owner)).not.toHaveProperty('owner')
@@ -324,14 +324,7 @@ test('the owner of the task is above the next steps, and only where something is
 
 test('a line has the local time of the schedule, and its commands have the slot in UTC', () => {
   const schedule = { expression: '0 12 * * *', zone: 'Asia/Tokyo' }
-  const event = {
-    event: 'refused',
-    cause: 'failed',
-    row: rowWith({ ending: FAILED }),
-    survivor: null,
-    noted: true,
-  } as const
-  expect(text(event, { schedule })).toMatch(
+  expect(text(FAILED_SLOT, { schedule })).toMatch(
     /^cronledger: nightly 2026-11-24 12:00 JST: not started: attempt 1 failed \(exit code 3\) at 12:00:06 .*\n.* --slot 2026-11-24T03:00:00Z\n/,
   )
 })
