@@ -310,9 +310,8 @@ test('runCommand in a worker thread is a usage error, and nothing is started: a 
     import(workerData.main).then(async ({ createLedger }) => {
       const command = { argv: ['true'], env: {}, stops: { aborted: new AbortController().signal }, timeoutMs: null }
       const ledger = createLedger({ store: workerData.store })
-      await ledger.runCommand({ task: 'nightly', schedule: '0 3 * * *' }, command).catch(({ kind, message }) => {
-        parentPort.postMessage({ kind, message })
-      })
+      const ran = ledger.runCommand({ task: 'nightly', schedule: '0 3 * * *' }, command)
+      parentPort.postMessage(await ran.then(({ status }) => status, ({ kind, message }) => ({ kind, message })))
     })`
   const main = new URL('../dist/index.js', import.meta.url).href
   const worker = new Worker(script, { eval: true, workerData: { main, store } })

@@ -5,7 +5,7 @@ import type { FoundSuspension } from '../core/task/suspensions.ts'
 import type { Instant, Row, ScheduleSpec, Status, StoredRow } from '../core/types.ts'
 import { localTimeIn } from './local-time.ts'
 import { type DoneByMsOf, rowJson, statusOfItem } from './row.ts'
-import { type NextStep, ownerLines, stepLines } from './steps/step.ts'
+import { type NextStep, ownedSteps } from './steps/step.ts'
 import { notExpectedText } from './task/suspensions.ts'
 import { elapsed, printable, safeJson, scheduleText, sentence } from './text.ts'
 import { keptOf, slotTimeline, type TimelineEntry, withSource } from './timeline.ts'
@@ -38,7 +38,7 @@ export function showText(row: StoredRow, now: Instant, skewMs: number, record: O
 }
 
 function todoLines({ todo = [], owner }: OfRecord): readonly string[] {
-  return todo.length === 0 ? [] : ['', 'NEXT STEPS', ...ownerLines(owner), ...stepLines(todo)]
+  return todo.length === 0 ? [] : ['', 'NEXT STEPS', ...ownedSteps(owner, todo)]
 }
 
 /** A slot without a row. */

@@ -201,7 +201,7 @@ export async function askPatiently<T>(
   }
   const reply = await withinStop(Math.min(firstMs, mostMs), settings, io, job)
   const onlyWaited = reply.kind === 'unanswered' && reply.changedNothing
-  if (!onlyWaited || halt.aborted || mostMs <= firstMs) return reply
+  if (!onlyWaited || mostMs <= firstMs) return reply
   return withDeadline(io.clock, mostMs - firstMs, [halt], job)
 }
 

@@ -15,7 +15,7 @@ import type { Instant } from '../../core/types.ts'
 import { statusOfItem } from '../../format/row.ts'
 import { type AbsentSlot, absentText, showJson, showText } from '../../format/show.ts'
 import { attentionSteps } from '../../format/steps/next-steps.ts'
-import { ofRow, otherScheduleOf, ownerLines, stepLines } from '../../format/steps/step.ts'
+import { ofRow, otherScheduleOf, ownedSteps } from '../../format/steps/step.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
@@ -71,8 +71,8 @@ export const show: Command = {
       const known = await record()
       const of = { ...otherScheduleOf(absent.schedule, known), ...ofRow(row, known?.ecs) }
       const todo = attentionSteps(absent.status, { store, task, slot, schedule, ...of })
-      const next = todo.length === 0 ? [] : [...ownerLines(ownerOf(known)), ...stepLines(todo)]
-      sink.write([`cronledger: ${absentText(absent, now)}`, ...next.map(printable)].join('\n'))
+      const next = ownedSteps(ownerOf(known), todo).map(printable)
+      sink.write([`cronledger: ${absentText(absent, now)}`, ...next].join('\n'))
       return EXIT.noRow
     }
     // The JSON has no pauses, and only a slot in which something runs or waits can be overdue.

@@ -74,6 +74,14 @@ test('each missed slot runs before the own one, with its own environment, log li
   ])
 })
 
+test('the event time in the environment is for the own slot only, so a batch of a missed slot does not get it', async () => {
+  const { store } = await missedFor(1)
+  const env = { CRONLEDGER_EVENT_TIME: slotBefore(0) }
+  const print = ['sh', '-c', 'echo $CRONLEDGER_RUN_SLOT $CRONLEDGER_EVENT_TIME']
+  const { stdout } = await cronledger(['run', '--store', store, ...NIGHTLY, ...CATCH_UP, '--', ...print], { env })
+  expect(stdout).toBe(`${slotBefore(1)}\n${slotBefore(0)} ${slotBefore(0)}\n`)
+})
+
 test('by the environment too, and not without it', async () => {
   const { run } = await missedFor(1)
   expect(slotsOf(await run(slotBefore(0), [], PRINT_SLOT, { CRONLEDGER_CATCH_UP: '' }))).toEqual([slotBefore(0)])

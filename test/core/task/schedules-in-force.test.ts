@@ -64,15 +64,15 @@ describe('a slot has the window of the schedule that was in force', () => {
       const [since = 0, later = 0] = SCHEDULES.map((one) => one.since)
       const zone = 'Europe/Berlin'
       const schedules = [
-        { since: since - 60 * 86_400_000, spec: { expression: '30 0 * * *', zone: 'UTC' } },
+        { since: since - 60 * 86_400_000, spec: { expression: '30 2 * * *', zone: 'UTC' } },
         { since: later - 60 * 86_400_000, spec: { expression: '*/30 * * * *', zone } },
       ]
       const find = () => parseSlotBySchedules(schedules, '2026-10-25T02:30', at('2026-11-20T00:00:00Z'))
       expect(find).toThrow(/occurs twice in Europe\/Berlin/)
       // In UTC it comes once, also on that day.
       const [first = { since: 0, spec: { expression: '30 2 * * *', zone: 'UTC' } }] = schedules
-      expect(parseSlotBySchedules([first], '2026-10-25T00:30', at('2026-11-20T00:00:00Z')).window.slot).toBe(
-        at('2026-10-25T00:30:00Z'),
+      expect(parseSlotBySchedules([first], '2026-10-25T02:30', at('2026-11-20T00:00:00Z')).window.slot).toBe(
+        at('2026-10-25T02:30:00Z'),
       )
     })
 

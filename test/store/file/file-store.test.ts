@@ -203,12 +203,15 @@ describe('a ledger file', () => {
     const path = newPath()
     await put(path)
     mkdirSync(`${path}-journal`)
+    // A process that was killed while it looked for the reason had the same pid, as the first process of a container has.
+    const left = `${path}-trial-${process.pid}`
+    writeFileSync(left, '')
     const denied = {
       kind: 'denied',
       message: expect.stringMatching(/^file ledger ".*" cannot be opened or written \(/),
     }
     await expect(openFileStore(path).put(claimOf('other'), 'absent', call())).rejects.toMatchObject(denied)
-    expect(filesOf(path)).toEqual([path, `${path}-journal`])
+    expect(filesOf(path)).toEqual([path, `${path}-journal`, left])
   })
 
   it('holds no file open per call', async () => {

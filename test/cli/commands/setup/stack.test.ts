@@ -248,6 +248,12 @@ describe('the template', () => {
     expect(isSent({ ...failed, taskDefinitionArn: `${arn}/cronledger-nightly-too:7` })).toBe(false)
     // The batch of a task with the name nightly-check has a stack of its own.
     expect(isSent({ ...failed, taskDefinitionArn: `${arn}/cronledger-nightly-check:7` })).toBe(false)
+    expect(resources['CheckDefinition'].Properties.Family.Sub).toMatch(/^check-\$\{Family\}$/)
+    const allowed = new RegExp(`^(?:${template['Parameters'].Family.AllowedPattern})$`)
+    expect(['cronledger-nightly-check', 'check-cronledger-nightly'].map((name) => allowed.test(name))).toEqual([
+      true,
+      false,
+    ])
   })
 })
 
