@@ -5,6 +5,7 @@ import { claimRow, finishRow, resolveRow } from '../../src/core/row/transition.t
 import type { ResolvedState, Row } from '../../src/core/types.ts'
 import { lossOf } from '../../src/run/finish.ts'
 import { CONTEXT, FORCED, LEASE_MS, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
+import type { Call } from '../support/simulated/faulty-store.ts'
 import { fates, isFinish, isRenewal, works, world } from '../support/simulated/world.ts'
 
 const MINUTE_MS = 60_000
@@ -103,6 +104,19 @@ describe('rejection noted between claim and finish', () => {
     expect(await time.run(duplicate.result)).toMatchObject({ status: 'duplicate' })
     expect(duplicate.events).toMatchObject([{ event: 'duplicate', noted: true }])
     expect((await row()).rejections.count).toBe(1)
+  })
+
+  test('a note that waits for the lock of a busy file does not hold up a stop', async () => {
+    const { time, trigger } = world()
+    await time.run(trigger('a', works(1)).result)
+    const startMs = time.now()
+    const busy = ({ verb }: Call) => ({ kind: verb === 'note' ? 'busy' : 'answered' }) as const
+    const duplicate = trigger('b', works(1), { fateOf: busy })
+    // The first 10 s of the note are over.
+    void time.clock().wait(12_000).then(duplicate.stop)
+    expect(await time.run(duplicate.result)).toMatchObject({ status: 'duplicate' })
+    expect(duplicate.events).toMatchObject([{ event: 'duplicate', noted: false }])
+    expect(time.now() - startMs).toBeLessThan(13_000)
   })
 
   test('a note that is sent again after a lost answer counts once', async () => {
