@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { type Attempt, createLedger, LedgerError, type RunEvent, type RunOptions } from '../src/index.ts'
 import { scratch } from './support/cli.ts'
 import { gate } from './support/gate.ts'
+import { startOfToday } from './support/today.ts'
 
 const folder = scratch()
 let files = 0
@@ -205,7 +206,8 @@ describe('a run that loses its lease', () => {
 
 describe('a run that catches up', () => {
   const DAY_MS = 86_400_000
-  const at = (days: number) => new Date(Date.now() - (Date.now() % DAY_MS) - days * DAY_MS)
+  const today = startOfToday()
+  const at = (days: number) => new Date(today - days * DAY_MS)
   const daily = (days: number) => ({ task: 'nightly', schedule: '0 0 * * *', eventTime: at(days) })
   const CATCH_UP = { ...daily(1), catchUpMs: 31 * DAY_MS }
   const isSlot = ({ slot }: Attempt, days: number) => slot.getTime() === at(days).getTime()

@@ -9,6 +9,7 @@ import { cronledger, type Ended, type Loose, MAIN, scratch } from '../support/cl
 import { FARGATE } from '../support/ecs.ts'
 import { CONTAINER, serveMetadata, TASK } from '../support/ecs-metadata.ts'
 import { type Server, startMoto } from '../support/servers.ts'
+import { startOfToday } from '../support/today.ts'
 
 // What the program prints on ECS, pasted into a shell with the AWS command line, against a server that has the cluster,
 // the task definition and the log.
@@ -80,10 +81,8 @@ function stepOf(source: string | readonly Loose[] | undefined, what: string): st
   return found[0]
 }
 
-const daysAgo = (days: number) => {
-  const midnight = Date.now() - (Date.now() % 86_400_000)
-  return new Date(midnight - days * 86_400_000 + 3 * 3_600_000).toISOString().replace('.000', '')
-}
+const daysAgo = (days: number) =>
+  new Date(startOfToday() - days * 86_400_000 + 3 * 3_600_000).toISOString().replace('.000', '')
 
 describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
   let server: Server

@@ -4,12 +4,13 @@ import { cronledger, type Loose, scratch } from '../support/cli.ts'
 import { eventsOf } from '../support/processes/crowd.ts'
 import { type FaultyProxy, startFaultyProxy } from '../support/proxy.ts'
 import { awsEnv, hasMoto, type Server, startDynalite, startMoto } from '../support/servers.ts'
+import { startOfToday } from '../support/today.ts'
 import { awsError } from './faults.ts'
 
 // Real processes that catch up at the same time, on each store. The slots are days before today.
 
 const DAY_MS = 86_400_000
-const TODAY = Date.now() - (Date.now() % DAY_MS)
+const TODAY = startOfToday()
 const CATCH_UP = ['--catch-up', '31d']
 const PROCESSES = 20
 const MISSED = 10

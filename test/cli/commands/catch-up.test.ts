@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { cronledger, type Ended, type Loose, NIGHTLY, scratch, start } from '../../support/cli.ts'
 import { eventsOf } from '../../support/processes/crowd.ts'
+import { startOfToday } from '../../support/today.ts'
 
 // Real processes, so the slots are days before today.
 
@@ -11,10 +12,8 @@ const folder = scratch()
 let files = 0
 
 /** Returns the slot so many days before the one of yesterday. */
-function slotBefore(days: number): string {
-  const today = Date.now() - (Date.now() % DAY_MS)
-  return new Date(today - (days + 1) * DAY_MS + 3 * 3_600_000).toISOString().replace('.000', '')
-}
+const slotBefore = (days: number) =>
+  new Date(startOfToday() - (days + 1) * DAY_MS + 3 * 3_600_000).toISOString().replace('.000', '')
 
 /** A ledger whose task ran so many days ago, and was missed since. */
 async function missedFor(days: number) {

@@ -4,12 +4,13 @@ import { expect, test } from 'vitest'
 import { overridesIn } from '../../format/steps/pasted.ts'
 import { cronledger, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
 import { serveMetadata } from '../../support/ecs-metadata.ts'
+import { startOfToday } from '../../support/today.ts'
 
 const folder = scratch()
 const store = `file:${join(folder, 'ledger.db')}`
 const DAY_MS = 86_400_000
 const slotBefore = (days: number) =>
-  new Date(Date.now() - (Date.now() % DAY_MS) - days * DAY_MS + 3 * 3_600_000).toISOString().replace('.000', '')
+  new Date(startOfToday() - days * DAY_MS + 3 * 3_600_000).toISOString().replace('.000', '')
 
 // test/cli/on-ecs.test.ts pastes such commands into a shell. This test needs no server of AWS.
 test('a missed slot of a task on ECS: check, its JSON and its notification have the command for ECS', async () => {
