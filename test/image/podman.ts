@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -10,10 +10,22 @@ const run = promisify(execFile)
 export const SUITE = 'trixie'
 const CA_BUNDLE = '/etc/ssl/certs/ca-certificates.crt'
 
+function programOnPath(name: string): string | undefined {
+  const folders = (process.env['PATH'] ?? '').split(delimiter)
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path))
+}
+
+/** The folder of the npm on PATH. A Node that comes from npm has none beside it, so `npm root --global` does not have it. */
+function folderOfNpm(): string {
+  const program = programOnPath('npm')
+  if (program === undefined) throw new Error('npm is not on PATH')
+  // The program is bin/npm-cli.js of the package.
+  return join(dirname(realpathSync(program)), '..')
+}
+
 /** Why no image can be built here; null where it can. */
 export function whyNot(tools: readonly string[] = ['buildah', 'mmdebstrap', 'podman', 'runc']): string | null {
-  const folders = (process.env['PATH'] ?? '').split(delimiter)
-  const missing = tools.filter((tool) => !folders.some((folder) => existsSync(join(folder, tool))))
+  const missing = tools.filter((tool) => programOnPath(tool) === undefined)
   if (missing.length > 0) return `not installed: ${missing.join(', ')}`
   return process.getuid?.() === 0 ? null : 'root is needed to make base images'
 }
@@ -90,13 +102,12 @@ export async function buildImages(project: string): Promise<Images> {
     if (tar === made) await call('mmdebstrap', '--quiet', '--variant=minbase', '--include=python3-minimal', SUITE, made)
     await call('podman', ...storage, 'import', '--quiet', tar, names.base)
     rmSync(made, { force: true })
-    const npm = (await call('npm', 'root', '--global')).stdout.trim()
     // The version that the Dockerfile names, from npm, because no registry of images can be reached here.
     const fetched = await call(join(project, '.ci/fetch-node'), join(folder, 'fetched'), nodeOfDockerfile(project))
     const program = fetched.stdout.trim()
     cpSync(program, join(files, 'bin/node'))
     cpSync(join(dirname(program), '../LICENSE'), join(files, 'LICENSE'))
-    cpSync(join(npm, 'npm'), join(files, 'lib/node_modules/npm'), { recursive: true })
+    cpSync(folderOfNpm(), join(files, 'lib/node_modules/npm'), { recursive: true })
     // The one that this machine trusts: a company's registry may have a certificate of its own.
     cpSync(CA_BUNDLE, join(files, 'ca.crt'), { dereference: true })
     const npmOnPath = 'RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm'
