@@ -6,10 +6,11 @@ import { openFileStore } from '../../src/store/file/file-store.ts'
 import { claimOf } from '../store/contract.ts'
 import { cronledger, scratch } from '../support/cli.ts'
 import { FAILED, recordWith } from '../support/rows.ts'
+import { startOfToday } from '../support/today.ts'
 
 const DAY_MS = 86_400_000
 /** The only slot of each task. */
-const SLOT = Math.floor(Date.now() / DAY_MS - 1) * DAY_MS
+const SLOT = startOfToday() - DAY_MS
 const folder = scratch()
 
 /** Makes a ledger with one failed slot of each of `a` to `g`, and changes it with `sql`. Returns its `--store`. */

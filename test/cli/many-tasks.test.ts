@@ -10,12 +10,13 @@ import { serve, untilChecked } from '../support/pages/serve.ts'
 import { type FaultyProxy, type Passing, startFaultyProxy } from '../support/proxy.ts'
 import { FAILED, recordWith } from '../support/rows.ts'
 import { awsEnv, openTestStore, type Server, startDynalite } from '../support/servers.ts'
+import { startOfToday } from '../support/today.ts'
 
 // Commands that walk all tasks of a table: what they ask for at the same time, and in which order they answer.
 
 const DAY_MS = 86_400_000
 /** The only slot of each task. */
-const SLOT = Math.floor(Date.now() / DAY_MS - 1) * DAY_MS
+const SLOT = startOfToday() - DAY_MS
 const TASKS = Array.from({ length: 40 }, (_, index) => `task-${String(index).padStart(2, '0')}`)
 const DENIED = awsError(400, 'com.amazon.coral.service#AccessDeniedException', 'User: x is not authorized', 'Message')
 const AT_A_TIME = 16

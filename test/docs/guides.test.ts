@@ -6,10 +6,11 @@ import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { parse as parseYaml } from 'yaml'
 import { awsEnv, hasAws } from '../support/aws.ts'
+import { isInstalled } from '../support/processes/programs.ts'
 import { startMoto } from '../support/servers.ts'
 import { startStripe } from './fake-stripe.ts'
 import { type Block, blocksOf } from './markdown.ts'
-import { isInstalled, isRun, isSame, type Printed, runPage, withFolder } from './session.ts'
+import { isRun, isSame, type Printed, runPage, withFolder } from './session.ts'
 
 /*
  * The commands of these pages run, and what they print is compared with what the page shows. docs/explanation/code.md has

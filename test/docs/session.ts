@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -102,8 +102,8 @@ function stepOf(block: Block): readonly string[] {
 
 /**
  * Replaces what differs between two runs or two versions of Node, and what is due to the test, by what the examples show:
- * run ids, the host, the user, process ids, the folder, the version of the zone data, and how long a command took, which becomes 0s. The delay of a start (`7s after …`) comes
- * from the clock of the page, and stays.
+ * run ids, the host, the user, process ids, the folder, the version of the zone data, and how long a command took, which
+ * becomes 0s. The delay of a start (`7s after …`) comes from the clock of the page, and stays.
  */
 function normalise(output: string, folder: string): string {
   const ids = new Map<string, string>()
@@ -149,11 +149,6 @@ function linesOf(output: string, ours: boolean): string {
     .split('\n')
     .filter((line) => /^(cronledger: | {2})/.test(line) === ours)
     .join('\n')
-}
-
-/** Whether this machine has a program. */
-export function isInstalled(name: string): boolean {
-  return (process.env['PATH'] ?? '').split(':').some((folder) => existsSync(join(folder, name)))
 }
 
 /** Creates a folder and removes it after `use`. */

@@ -11,6 +11,7 @@ import { seedLedger } from '../support/pages/big-ledger.ts'
 import { startFaultyProxy } from '../support/proxy.ts'
 import { closed, FAILED, recordWith, rowWith, SUCCEEDED } from '../support/rows.ts'
 import { awsEnv, type Server, startAnswering, startDynalite } from '../support/servers.ts'
+import { startOfToday } from '../support/today.ts'
 import { awsError } from './faults.ts'
 
 const folder = scratch()
@@ -24,7 +25,7 @@ const EVIL = '\u001b[2J\u001b]0;owned\u0007\u009b1A\u202eevil\u2066\u007f\r\n\u2
 describe('text from the ledger never reaches a terminal with its escape sequences', () => {
   const store = `file:${join(folder, 'evil.db')}`
   const DAY_MS = 86_400_000
-  const yesterday = Math.floor(Date.now() / DAY_MS) * DAY_MS - DAY_MS + 3 * 3_600_000
+  const yesterday = startOfToday() - DAY_MS + 3 * 3_600_000
 
   function evilRow(task: string, change: (row: ClosedRow) => Partial<ClosedRow>): Row {
     const trigger = { kind: 'forced', by: EVIL, reason: `=HYPERLINK("http://x")${EVIL}` } as const

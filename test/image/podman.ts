@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { isInstalled, programOnPath } from '../support/processes/programs.ts'
 
 const run = promisify(execFile)
 
@@ -10,12 +11,7 @@ const run = promisify(execFile)
 export const SUITE = 'trixie'
 const CA_BUNDLE = '/etc/ssl/certs/ca-certificates.crt'
 
-function programOnPath(name: string): string | undefined {
-  const folders = (process.env['PATH'] ?? '').split(delimiter)
-  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path))
-}
-
-/** The folder of the npm on PATH. A Node that comes from npm has none beside it, so `npm root --global` does not have it. */
+/** The folder of the npm on PATH. A Node that comes from npm has none beside it, where `npm root --global` looks for it. */
 function folderOfNpm(): string {
   const program = programOnPath('npm')
   if (program === undefined) throw new Error('npm is not on PATH')
@@ -25,7 +21,7 @@ function folderOfNpm(): string {
 
 /** Why no image can be built here; null where it can. */
 export function whyNot(tools: readonly string[] = ['buildah', 'mmdebstrap', 'podman', 'runc']): string | null {
-  const missing = tools.filter((tool) => programOnPath(tool) === undefined)
+  const missing = tools.filter((tool) => !isInstalled(tool))
   if (missing.length > 0) return `not installed: ${missing.join(', ')}`
   return process.getuid?.() === 0 ? null : 'root is needed to make base images'
 }

@@ -12,11 +12,12 @@ import { cronledger, type Loose, MAIN, type Options, scratch, start } from '../.
 import { seedLedger } from '../../support/pages/big-ledger.ts'
 import { FAILED, rowWith, SUCCEEDED } from '../../support/rows.ts'
 import { CREDENTIALS, REGION, type Server, startDynalite } from '../../support/servers.ts'
+import { startOfToday } from '../../support/today.ts'
 
 const folder = scratch()
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
-const startOfToday = Math.floor(Date.now() / DAY_MS) * DAY_MS
+const TODAY = startOfToday()
 
 function rowAt(
   slot: number | string,
@@ -162,13 +163,13 @@ describe('what is shown of a task', () => {
   })
 
   test('what the usual limit cut is said, to people', async () => {
-    const many = ledgerOf(Array.from({ length: 21 }, (_, index) => rowAt(startOfToday - index * DAY_MS)))
+    const many = ledgerOf(Array.from({ length: 21 }, (_, index) => rowAt(TODAY - index * DAY_MS)))
     const print = (...args: string[]) =>
       cronledger(['history', '--store', many, '--task', 'nightly', '--no-missed', ...args])
     const cut = await print()
     expect(cut.stdout.trimEnd().split('\n')).toHaveLength(21)
     expect(cut.stderr).toBe('cronledger: only the newest 20 slots are shown. Use --all to show all of them.\n')
-    const whole = new Date(startOfToday - 19 * DAY_MS).toISOString()
+    const whole = new Date(TODAY - 19 * DAY_MS).toISOString()
     for (const args of [['--limit', '20'], ['--all'], ['--json'], ['--since', whole]]) {
       expect(await print(...args)).toMatchObject({ code: 0, stderr: '' })
     }
@@ -219,10 +220,10 @@ for (const kind of ['file', 'dynamodb'] as const) {
   describe(`all tasks, by day, from ${kind}`, () => {
     const rows = [
       ...[0, 1, 6, 8].flatMap((ago) => [
-        rowAt(startOfToday - ago * DAY_MS + 3 * HOUR_MS, { task: 'a', ending: ago === 1 ? FAILED : SUCCEEDED }),
-        rowAt(startOfToday - ago * DAY_MS + 2 * HOUR_MS, { task: 'b/c' }),
+        rowAt(TODAY - ago * DAY_MS + 3 * HOUR_MS, { task: 'a', ending: ago === 1 ? FAILED : SUCCEEDED }),
+        rowAt(TODAY - ago * DAY_MS + 2 * HOUR_MS, { task: 'b/c' }),
       ]),
-      rowAt(startOfToday + DAY_MS, { task: 'a' }),
+      rowAt(TODAY + DAY_MS, { task: 'a' }),
     ]
     let server: Server | null = null
     let store = ''
@@ -251,7 +252,7 @@ for (const kind of ['file', 'dynamodb'] as const) {
     const ages = async (args: readonly string[]) =>
       (await slots(store, args, { env })).map((text) => {
         const [task, slot = ''] = text.split(' ')
-        return `${task}${Math.floor((startOfToday + 3 * HOUR_MS - Date.parse(slot)) / DAY_MS)}`
+        return `${task}${Math.floor((TODAY + 3 * HOUR_MS - Date.parse(slot)) / DAY_MS)}`
       })
 
     test('of seven days and today, the newest slot first', async () => {
@@ -262,7 +263,7 @@ for (const kind of ['file', 'dynamodb'] as const) {
       expect(await ages(['--limit', '1'])).toEqual(['a0'])
       expect(await ages(['--since', '10d', '--limit', '7'])).toEqual(['a0', 'b/c0', 'a1', 'b/c1', 'a6', 'b/c6', 'a8'])
       expect(await ages(['--status', 'failed'])).toEqual(['a1'])
-      const at = (second: string) => `${new Date(startOfToday - DAY_MS).toISOString().slice(0, 10)}T03:00:${second}Z`
+      const at = (second: string) => `${new Date(TODAY - DAY_MS).toISOString().slice(0, 10)}T03:00:${second}Z`
       expect(await ages(['--since', at('00'), '--until', at('01')])).toEqual(['a1'])
       expect(await ages(['--since', at('01'), '--until', at('59')])).toEqual([])
     })
@@ -277,8 +278,8 @@ for (const kind of ['file', 'dynamodb'] as const) {
 
 describe('slots without a row', () => {
   const entryOf = (schedules: readonly Loose[]) => ({ version: 1, document: { schemaVersion: 2, schedules } })
-  const since = (ago: number) => new Date(startOfToday - ago * DAY_MS + 3 * HOUR_MS).toISOString().replace('.000', '')
-  const slot = (ago: number) => startOfToday - ago * DAY_MS + 3 * HOUR_MS
+  const since = (ago: number) => new Date(TODAY - ago * DAY_MS + 3 * HOUR_MS).toISOString().replace('.000', '')
+  const slot = (ago: number) => TODAY - ago * DAY_MS + 3 * HOUR_MS
 
   async function ledger(): Promise<string> {
     const store = ledgerOf([
@@ -397,7 +398,7 @@ describe('slots without a row', () => {
   })
 
   test('are missed only past the grace', async () => {
-    const store = ledgerOf([rowAt(startOfToday - 10 * DAY_MS)])
+    const store = ledgerOf([rowAt(TODAY - 10 * DAY_MS)])
     const newest = async (...args: string[]) => {
       const task = ['--task', 'nightly', '--schedule', '* * * * *', '--status', 'missed', '--since', '2d']
       const { stdout } = await cronledger(['history', '--store', store, ...task, '--json', '--limit', '1', ...args])

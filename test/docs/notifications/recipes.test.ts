@@ -4,9 +4,9 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { runKey } from '../../../src/run/slot-variables.ts'
 import { aws, awsEnv, hasAws } from '../../support/aws.ts'
 import { cronledger, type Ended, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
+import { isInstalled } from '../../support/processes/programs.ts'
 import { startMoto } from '../../support/servers.ts'
 import { blocksOf } from '../markdown.ts'
-import { isInstalled } from '../session.ts'
 import { type Service, startHealthchecks, startSentry, startSlack } from './services.ts'
 
 /*
