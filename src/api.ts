@@ -262,7 +262,7 @@ export interface Ledger {
   tasks(options?: TasksOptions): AsyncGenerator<KnownTask>
   /**
    * Records the decision of an operator about a slot: the outcome of a stale or failed slot, or that a slot is not to run,
-   * which may also be a slot in the future. A running or completed slot is left as it is, but a slot whose lease still holds
+   * which may also be a slot that is not due yet. A running or completed slot is left as it is, but a slot whose lease still holds
    * is resolved if `runId` names its run. Throws `unreachable` if it is unknown whether the decision is recorded.
    */
   resolve(options: ResolveOptions): Promise<Resolved>

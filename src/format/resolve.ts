@@ -3,7 +3,7 @@ import { MAX_RESOLUTIONS } from '../core/row/policy.ts'
 import { readableRow } from '../core/row/status.ts'
 import type { Instant, Resolution, Row } from '../core/types.ts'
 import { timeNear, zonedTime } from './local-time.ts'
-import { rerunStep, showStep } from './steps/next-steps.ts'
+import { rerunStep, resolveStep, showStep } from './steps/next-steps.ts'
 import { type NextStep, ofRow, stepLines } from './steps/step.ts'
 import { printable, progressText } from './text.ts'
 
@@ -43,6 +43,8 @@ export function unresolvedText(refused: RefusedResolution, asked: AskedResolutio
 
 function whyNot({ cause, survivor }: RefusedResolution, row: Row | null, { state, runId }: AskedResolution): string {
   switch (cause) {
+    case 'notDue':
+      return `the slot is not due yet, so its batch cannot have ${state.toLowerCase()}. Only --state skipped can be recorded before it is due.`
     case 'running':
       return `the slot is still running. Stop it, or wait until it ends${leaseText(row)}. Then try again.`
     case 'completed':
@@ -91,6 +93,8 @@ function stepsOf(
       return state === 'COMPLETED'
         ? [showStep('see what is recorded', target)]
         : [rerunStep('if it must run again', target)]
+    case 'notDue':
+      return [resolveStep('if it must not run', target, 'skipped')]
     case 'survivor':
     case 'newerRow':
       return []

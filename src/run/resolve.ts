@@ -40,6 +40,8 @@ export function resolveSlot(
     for (;;) {
       // We must decide again after each conflict, because another run may have claimed the slot since.
       const decision = decideResolution(found, {
+        slot: key.slot,
+        state: request.state,
         now: io.clock.now(),
         skewMs: settings.skewMs,
         endedRun: request.endedRun ?? null,

@@ -181,6 +181,7 @@ function resolveLines(): readonly string[] {
     tooManyResolutions: row,
     otherRun: row,
     survivor: row,
+    notDue: null,
   }
   const common = { store: CONTEXT.store, task: row.task, slot: row.slot, runId: 'me' }
   const answer = (cause: ResolveObjection, found: StoredRow | null, state: Resolution['state'] = 'COMPLETED') => {

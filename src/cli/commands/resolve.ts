@@ -44,7 +44,7 @@ const OPTIONS = {
 const help = {
   name: 'resolve',
   summary:
-    'Record the outcome of a stale or failed slot by hand, or skip a slot, also a future one. Starts nothing. Later scheduled triggers of a slot that is completed or skipped are duplicates.',
+    'Record the outcome of a stale or failed slot by hand, or skip a slot, also one that is not due yet. Starts nothing. Later scheduled triggers of a slot that is completed or skipped are duplicates.',
   options: OPTIONS,
   takesTask: true,
   examples: [
@@ -59,7 +59,7 @@ const help = {
     ["cronledger resolve nightly … --slot 2026-12-24T03:00 --state skipped --reason 'holiday'", 'skip a future slot'],
   ],
   notes:
-    'Give --run only if that run has ended. If it is still alive, another run may start before it stops.\nExit codes: 0, 65 if the slot is running or completed, or if its latest attempt is not of the run that --run names, otherwise as in run.',
+    'Give --run only if that run has ended. If it is still alive, another run may start before it stops.\nExit codes: 0, 65 if the slot is running or completed, if it is not due and is not to be skipped, or if its latest attempt is not of the run that --run names, otherwise as in run.',
 } as const
 
 export const resolve: Command = {

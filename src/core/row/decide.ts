@@ -4,6 +4,7 @@ import type {
   Instant,
   Outcome,
   RefusalCause,
+  Resolution,
   Row,
   StoredRow,
   Survivor,
@@ -119,6 +120,8 @@ export type ResolveObjection =
   | 'otherRun'
   /** The operator names a run that has ended, and a process of it still runs on this host. */
   | 'survivor'
+  /** The slot is not due and nothing has started in it, so it cannot have completed or failed. */
+  | 'notDue'
 
 export type ResolveDecision =
   /** Write the resolution on top of `base`. */
@@ -133,6 +136,9 @@ export type ResolveDecision =
 
 /** The facts on which `decideResolution` depends, besides the row. */
 export interface ResolveFacts {
+  readonly slot: Instant
+  /** The state that the operator wants to record. */
+  readonly state: Resolution['state']
   readonly now: Instant
   readonly skewMs: number
   /** The run that the operator knows to have ended, also if its lease still holds. Null or left out: none. */
@@ -145,10 +151,12 @@ export interface ResolveFacts {
  * Decides whether an operator may resolve this row. A running attempt reports its own end, unless the operator knows that
  * its run has ended. A resolution cannot undo a completed slot, but a force can run it again. If the latest force on a
  * completed slot failed, an operator may resolve the slot.
+ *
+ * A slot that is not due can only be skipped. Otherwise its batch would never run, and no audit would find that.
  */
 export function decideResolution(
   found: StoredRow | null,
-  { now, skewMs, endedRun = null, survivor = null }: ResolveFacts,
+  { slot, state, now, skewMs, endedRun = null, survivor = null }: ResolveFacts,
 ): ResolveDecision {
   const refuse = (cause: ResolveObjection): ResolveDecision => ({
     kind: 'refused',
@@ -156,9 +164,10 @@ export function decideResolution(
     row: found,
     survivor: cause === 'survivor' ? survivor : null,
   })
+  if (found !== null && isNewerSchema(found)) return refuse('newerRow')
+  if (found?.state === 'COMPLETED') return refuse('completed')
+  if (state !== 'SKIPPED' && slot > now && !found?.attempts.some(hasStarted)) return refuse('notDue')
   if (found === null) return endedRun === null ? { kind: 'resolve', base: null } : refuse('otherRun')
-  if (isNewerSchema(found)) return refuse('newerRow')
-  if (found.state === 'COMPLETED') return refuse('completed')
   // The operator knows about that run only. Another run may be running, or may have done the work since.
   if (endedRun !== null && decidingAttempt(found)?.runId !== endedRun) return refuse('otherRun')
   if (endedRun === null && isRunning(found, now, skewMs)) return refuse('running')

@@ -103,7 +103,7 @@ function unanswered(
   if (changedNothing && !hasSent) return cause
   return new LedgerError(
     'unreachable',
-    `${what} of task ${task} may or may not be recorded, because the ledger did not answer: ${firstLine(cause)}. To see what is in force, run: cronledger tasks. To make sure, run the same command again.`,
+    `${what} of task ${task} may or may not be recorded, because the ledger did not answer: ${firstLine(cause).replace(/\.$/, '')}. To see what is in force, run: cronledger tasks. To make sure, run the same command again.`,
     { cause },
   )
 }

@@ -356,7 +356,7 @@ describe('a force that is meant for some slots only', () => {
 
 describe('settling', () => {
   const objection = (row: StoredRow | null, now = NOW) => {
-    const decision = decideResolution(row, { now, skewMs: SKEW_MS })
+    const decision = decideResolution(row, { slot: SLOT, state: 'COMPLETED', now, skewMs: SKEW_MS })
     return decision.kind === 'refused' ? decision.cause : null
   }
 
@@ -374,9 +374,25 @@ describe('settling', () => {
     expect(objection({ task: 'nightly', slot: SLOT, schemaVersion: 3, newerSchema: true })).toBe('newerRow')
   })
 
+  test('a slot that is not due can be skipped, and is neither completed nor failed before anything started in it', () => {
+    const resolved = (state: ResolvedState, row: StoredRow | null, now: number) => {
+      const decision = decideResolution(row, { slot: SLOT, state, now, skewMs: SKEW_MS })
+      return decision.kind === 'refused' ? decision.cause : null
+    }
+    const skipped = resolvedAs(rowWith({ ending: NOT_STARTED }), 'SKIPPED')
+    expect(RESOLVED_STATES.map((state) => resolved(state, null, SLOT - 1))).toEqual(
+      RESOLVED_STATES.map((state) => (state === 'SKIPPED' ? null : 'notDue')),
+    )
+    expect(resolved('COMPLETED', skipped, SLOT - 1)).toBe('notDue')
+    expect(resolved('COMPLETED', null, SLOT)).toBe(null)
+    // A trigger that came early, within its tolerance, has started the batch.
+    expect(resolved('COMPLETED', rowWith({ ending: FAILED }), SLOT - 1)).toBe(null)
+  })
+
   describe('where the operator knows that a run has ended', () => {
     const named = (row: StoredRow | null, endedRun: string, now = NOW, survivor: Survivor | null = null) => {
-      const decision = decideResolution(row, { now, skewMs: SKEW_MS, endedRun, survivor })
+      const facts = { slot: SLOT, state: 'COMPLETED', now, skewMs: SKEW_MS, endedRun, survivor } as const
+      const decision = decideResolution(row, facts)
       return decision.kind === 'refused' ? decision.cause : null
     }
 

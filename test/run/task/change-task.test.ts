@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { LedgerError } from '../../../src/core/errors.ts'
 import { withPause, withResumption, withRetirement } from '../../../src/core/task/task-changes.ts'
 import {
   EMPTY_TASK_RECORD,
@@ -142,6 +143,16 @@ describe('a change of a task record whose answer is lost', () => {
         /^the pause of task nightly may or may not be recorded, .* run: cronledger tasks\. To make sure, run the same command again\.$/,
       ),
     })
+  })
+
+  test('and whose error ends with a full stop: the sentence has one', async () => {
+    const { time, ledger } = await ledgerWith()
+    const full = async () => {
+      throw new LedgerError('unreachable', 'the ledger cannot be written. Free some space on its disk.')
+    }
+    const io = { clock: time.clock(), store: { ...ledger, writeEntry: full }, signals: [], random: () => 0.5 }
+    const change = async () => changeTask(pausing(PAUSE), await readChangeable(TASK, SETTINGS, io), SETTINGS, io)
+    await expect(time.run(change())).rejects.toMatchObject({ message: /on its disk\. To see what is in force/ })
   })
 
   test('and whose record then cannot be read: unreachable too, never a denial', async () => {
