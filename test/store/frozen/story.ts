@@ -1,0 +1,202 @@
+// A ledger with every kind of row and record, as the code of a release writes it (CONTRIBUTING, "Make a release").
+import { encodeOverlapLock } from '../../../src/core/row/overlap-lock.ts'
+import { FIRST_REJECTIONS } from '../../../src/core/row/rejections.ts'
+import { statusOfRow } from '../../../src/core/row/status.ts'
+import {
+  beginAttempt,
+  type Claim,
+  claimRow,
+  finishRow,
+  renewLease,
+  resolveRow,
+  retryAttempt,
+  skipRow,
+  withdrawClaim,
+} from '../../../src/core/row/transition.ts'
+import {
+  type Decided,
+  EMPTY_TASK_RECORD,
+  encodeTaskRecord,
+  type TaskRecord,
+} from '../../../src/core/task/task-record.ts'
+import {
+  type Ending,
+  EVENT_TIME_SOURCES,
+  type Instant,
+  OUTCOMES,
+  REJECTION_CAUSES,
+  REJECTION_KINDS,
+  RESOLVED_STATES,
+  type Rejection,
+  type Row,
+  type ScheduleSpec,
+  type Status,
+  type Trigger,
+} from '../../../src/core/types.ts'
+import type { Store } from '../../../src/store/store.ts'
+import { FARGATE } from '../../support/ecs.ts'
+
+const HOUR_MS = 3_600_000
+const LEASE_MS = 600_000
+const FIRST = Date.parse('2026-11-22T00:00:00Z')
+/** The clock of the hosts when the ledger was frozen. The rows that run hold their leases then. */
+export const FROZEN_AT = Date.parse('2026-11-24T12:05:00Z')
+
+const HOURLY: ScheduleSpec = { expression: '0 * * * *', zone: 'UTC' }
+const TOKYO: ScheduleSpec = { expression: '0 * * * *', zone: 'Asia/Tokyo' }
+const RATE: ScheduleSpec = { expression: 'rate(1 hour)', zone: 'UTC', anchor: FIRST }
+const ONCE: ScheduleSpec = { expression: 'at(2026-11-24T12:00:00)', zone: 'UTC' }
+const FORCED: Trigger = { kind: 'forced', by: 'ada', reason: 'bad input: 再実行 "\'' }
+const MARK = { pid: 4711, startTicks: 123_456_789, boot: '6b0d0c2e:4026531836' }
+const ENDINGS: Readonly<Record<string, Omit<Ending, 'outcome'>>> = {
+  succeeded: { exitCode: 0 },
+  failed: { exitCode: 3 },
+  timedOut: { exitCode: 143, signal: 'SIGTERM' },
+  interrupted: { signal: 'SIGKILL' },
+}
+const endingOf = (outcome: Ending['outcome']): Ending => ({ outcome, ...ENDINGS[outcome] })
+const SUCCEEDED = endingOf('succeeded')
+const FAILED = endingOf('failed')
+
+let ids = 0
+const newId = () => `frozen-${String(++ids).padStart(13, '0')}`
+const stampAt = (now: Instant) => ({ writeId: newId(), now })
+
+type Step = (row: Row | null, slot: Instant) => Row
+/** Returns the row that these steps make of a slot, one after the other. */
+const rowOf = (slot: Instant, steps: readonly Step[]) => steps.reduce<Row | null>((row, step) => step(row, slot), null)
+
+const claimOf = (slot: Instant, more: Partial<Claim>): Claim => ({
+  task: 'every-kind',
+  window: { slot, end: slot + HOUR_MS },
+  schedule: HOURLY,
+  zoneData: '2026a',
+  runId: newId(),
+  trigger: { kind: 'scheduled', eventTime: slot + 1_500, source: 'event-time' },
+  host: { host: 'ip-10-0-2-106' },
+  ...more,
+})
+const claim =
+  (more: Partial<Claim> = {}): Step =>
+  (row, slot) =>
+    claimRow(row, claimOf(slot, more), stampAt(slot + 19_000), LEASE_MS)
+const onRow =
+  (change: (row: Row, now: Instant) => Row, afterMs: number): Step =>
+  (row, slot) => {
+    if (row === null) throw new Error('the first step must make a row')
+    return change(row, slot + afterMs)
+  }
+const finish = (ending: Ending) => onRow((row, now) => finishRow(row, ending, stampAt(now)), 408_000)
+const renew = onRow((row, now) => renewLease(row, stampAt(now), LEASE_MS, MARK), 79_000)
+const begin = onRow((row, now) => beginAttempt(row, stampAt(now), LEASE_MS), 120_000)
+const retry = onRow((row, now) => retryAttempt(row, FAILED, stampAt(now), LEASE_MS), 130_000)
+const skip = onRow((row, now) => skipRow(row, { by: 'cronledger', reason: 'paused' }, stampAt(now)), 20_000)
+const withdraw: Step = (row, slot) => withdrawClaim(row, claimOf(slot, {}), stampAt(slot + 20_000))
+const resolve =
+  (state: (typeof RESOLVED_STATES)[number]): Step =>
+  (row, slot) =>
+    resolveRow(row, { ...claimOf(slot, {}), state, by: 'ada', reason: 'by hand' }, stampAt(slot + 500_000))
+const UNSTARTED = [claim(), finish(endingOf('notStarted'))]
+
+/** Every kind of row whose batch does not run any more. */
+const KINDS: readonly (readonly Step[])[] = [
+  ...OUTCOMES.map((outcome) => [claim(), renew, finish(endingOf(outcome))]),
+  ...EVENT_TIME_SOURCES.map((source) => [
+    claim({ trigger: { kind: 'scheduled', eventTime: FIRST, source } }),
+    finish(SUCCEEDED),
+  ]),
+  ...RESOLVED_STATES.flatMap((state) => [[resolve(state)], [claim(), finish(FAILED), resolve(state)]]),
+  [claim({ ...FARGATE }), renew, finish(SUCCEEDED)],
+  [claim({ retentionMs: 90 * 24 * HOUR_MS }), finish(SUCCEEDED)],
+  [claim(), renew],
+  [claim(), renew, claim(), finish(endingOf('notStarted'))],
+  [claim(), renew, claim(), finish(SUCCEEDED)],
+  [claim({ phase: 'waiting' }), begin, finish(SUCCEEDED)],
+  [claim({ ...FARGATE }), retry, begin, finish(SUCCEEDED)],
+  [claim(), retry, finish(endingOf('notStarted'))],
+  [claim({ phase: 'waiting' }), skip],
+  [withdraw],
+  [claim(), finish(SUCCEEDED), claim({ trigger: FORCED }), finish(FAILED)],
+  [claim(), finish(FAILED), claim({ trigger: FORCED }), finish(SUCCEEDED)],
+  Array.from({ length: 14 }, () => UNSTARTED).flat(),
+]
+
+/** Rejections of every kind and cause, more of them than a row keeps in full. */
+function rejectionsOf(slot: Instant): readonly Rejection[] {
+  const trigger: Trigger = { kind: 'scheduled', eventTime: slot, source: 'event' }
+  const pairs = REJECTION_KINDS.flatMap((kind) => REJECTION_CAUSES.map((cause) => ({ kind, cause })))
+  const all = Array.from({ length: Math.max(pairs.length, FIRST_REJECTIONS + 2) }, (_, index) => index)
+  return all.map((index) => ({
+    ...(pairs[index % pairs.length] as (typeof pairs)[number]),
+    runId: newId(),
+    at: slot + index * 1_000,
+    trigger: index % 2 === 0 ? trigger : FORCED,
+    ...(index % 3 === 0 ? FARGATE.host : { host: 'host-b' }),
+  }))
+}
+
+const decided = (at: Instant): Decided => ({ at, by: 'ada', reason: 'maintenance' })
+const NOON = Date.parse('2026-11-24T12:00:00Z')
+const { logStream: _, ...PLACE } = FARGATE.ecs
+
+/** The records of the tasks, by name. */
+const RECORDS: Readonly<Record<string, TaskRecord>> = {
+  'every-kind': {
+    schedules: [
+      { since: FIRST, spec: HOURLY },
+      { since: NOON, spec: TOKYO },
+    ],
+    expectations: { since: FIRST, graceMs: 60_000, lateAfterMs: 300_000, doneByMs: 3_000_000, owner: 'payments' },
+    pauses: [
+      { from: FIRST, until: FIRST + 1, ...decided(FIRST), ended: decided(FIRST + 1) },
+      { from: FROZEN_AT + 48 * HOUR_MS, until: FROZEN_AT + 49 * HOUR_MS, ...decided(FIRST) },
+    ],
+    retirements: [{ from: FIRST, until: FIRST + 1, ...decided(FIRST), ended: decided(FIRST + 1) }],
+    ecs: PLACE,
+    ecsSince: FIRST,
+  },
+  running: { ...EMPTY_TASK_RECORD, schedules: [{ since: FIRST, spec: RATE }] },
+  waiting: { ...EMPTY_TASK_RECORD, schedules: [{ since: FIRST, spec: TOKYO }] },
+  once: { ...EMPTY_TASK_RECORD, schedules: [{ since: NOON, spec: ONCE }] },
+  paused: {
+    ...EMPTY_TASK_RECORD,
+    schedules: [{ since: FIRST, spec: HOURLY }],
+    pauses: [{ from: NOON, until: null, ...decided(NOON) }],
+  },
+  retired: {
+    ...EMPTY_TASK_RECORD,
+    schedules: [{ since: FIRST, spec: HOURLY }],
+    retirements: [{ from: NOON, until: null, ...decided(NOON) }],
+  },
+}
+
+/** Writes the ledger, and returns the status of each row when it was frozen. */
+export async function writeStory(store: Store): Promise<Readonly<Record<string, Status>>> {
+  ids = 0
+  const call = { signal: AbortSignal.timeout(60_000) }
+  const statuses: Record<string, Status> = {}
+  const put = async (row: Row | null) => {
+    if (row === null) throw new Error('no steps')
+    // The first write must expect no row, whatever the version of the row is.
+    const result = await store.put(row, 'absent', call)
+    if (result.kind !== 'ok') throw new Error(`two rows for ${row.task} ${row.slot}`)
+    const name = `${row.task} ${new Date(row.slot).toISOString().replace('.000', '')}`
+    statuses[name] = statusOfRow(row, { now: FROZEN_AT, skewMs: 30_000 })
+    return row
+  }
+  for (const [index, steps] of KINDS.entries()) await put(rowOf(FIRST + index * HOUR_MS, steps))
+  const rejected = await put(rowOf(NOON, [claim({ schedule: TOKYO, trigger: FORCED }), finish(SUCCEEDED)]))
+  for (const rejection of rejectionsOf(NOON)) await store.note(rejected, rejection, call)
+  const running = await put(rowOf(NOON, [claim({ task: 'running', schedule: RATE }), renew]))
+  const lock = encodeOverlapLock({ slot: running.slot, runId: running.owner })
+  await store.writeEntry({ task: 'running', kind: '#lock' }, { version: 3, document: lock }, 'absent', call)
+  await put(rowOf(NOON, [claim({ task: 'waiting', schedule: TOKYO }), retry]))
+  const window = { slot: NOON, end: null }
+  await put(rowOf(NOON, [claim({ task: 'once', schedule: ONCE, window }), finish(SUCCEEDED)]))
+  await put(rowOf(NOON, [claim({ task: 'paused', phase: 'waiting' }), skip]))
+  await put(rowOf(NOON - HOUR_MS, [claim({ task: 'retired' }), finish(SUCCEEDED)]))
+  for (const [task, record] of Object.entries(RECORDS)) {
+    await store.writeEntry({ task, kind: '#task' }, { version: 7, document: encodeTaskRecord(record) }, 'absent', call)
+  }
+  return statuses
+}
