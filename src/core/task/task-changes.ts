@@ -1,10 +1,12 @@
 import type { KnownEcs } from '../ecs.ts'
-import { usageError } from '../errors.ts'
+import { type LedgerError, usageError } from '../errors.ts'
 import type { EcsFacts, Instant, ScheduleSpec } from '../types.ts'
+import { bytesOf } from '../user-text.ts'
 import { endsAfter, retirementAt } from './suspensions.ts'
 import {
   type Decided,
   type Expectations,
+  encodeSuspension,
   isSameSpec,
   type Schedules,
   type Suspension,
@@ -14,11 +16,12 @@ import {
 /** Enough for one change a month over four years. The record stays far below the size limit of one write. */
 const MAX_SCHEDULES = 50
 
-/** Enough for one pause a month over eight years. With the longest reasons, they take half of the 400 KB of an item. */
-const MAX_PAUSES = 100
-
-/** A task is rarely retired and revived more than once. */
-const MAX_RETIREMENTS = 20
+/**
+ * The most bytes of all pauses and retirements, as JSON: about 1,000 with short reasons. An item of DynamoDB has 400 KB,
+ * and those that are not over grow by the reason for their end.
+ */
+const MAX_SUSPENSION_BYTES = 200_000
+const MAX_OPEN_PAUSES = 100
 
 /** The facts that a scheduled run states about its task. */
 export interface StatedByRun {
@@ -116,16 +119,50 @@ function isSameEcs(one: EcsFacts | null, other: EcsFacts | null): boolean {
   return LASTING_FACTS.every((name) => one?.[name] === other?.[name])
 }
 
-/** Returns the record with one more pause. Throws a usage error if the record has no room for it. */
+/**
+ * Returns the record with one more pause. Throws a usage error if the record has no room for it.
+ *
+ * What is over stays: catch-up, `check` and the pages can look back as far as they like, and a slot of a pause that was
+ * dropped would be missed, and be run.
+ */
 export function withPause(record: TaskRecord, pause: Suspension): TaskRecord {
-  const { pauses } = record
-  // The oldest pause that is over makes room. Its slots are far in the past by then.
-  const over = pauses.findIndex((one) => !endsAfter(one, pause.at))
-  if (pauses.length >= MAX_PAUSES && over === -1) {
-    throw usageError(`the task has ${MAX_PAUSES} pauses that are not over. End them first: cronledger resume`)
+  const isOpen = (one: Suspension) => endsAfter(one, pause.at)
+  if (isOpen(pause) && record.pauses.filter(isOpen).length >= MAX_OPEN_PAUSES) {
+    throw usageError(`the task has ${MAX_OPEN_PAUSES} pauses that are not over. End them first: cronledger resume`)
   }
-  const kept = pauses.length < MAX_PAUSES ? pauses : pauses.toSpliced(over, 1)
-  return { ...record, pauses: [...kept, pause] }
+  const all = [...record.pauses, pause]
+  if (hasRoom(all, record.retirements)) return { ...record, pauses: all }
+  // An operator makes room with one pause over the time of several that are over.
+  const needed = all.filter(
+    (one) => one === pause || isOpen(one) || !isCoveredByOthers(one, all.filter(isOver(pause.at))),
+  )
+  if (!hasRoom(needed, record.retirements)) throw noRoom(record)
+  return { ...record, pauses: needed }
+}
+
+function isOver(at: Instant): (one: Suspension) => boolean {
+  return (one) => !endsAfter(one, at)
+}
+
+/** Returns whether a pause that is over has no slot that another one of `over` does not have. */
+function isCoveredByOthers(one: Suspension, over: readonly Suspension[]): boolean {
+  const end = ({ from, until }: Suspension) => until ?? from
+  if (end(one) <= one.from) return true
+  return over.some((other, index) => {
+    const isSame = other.from === one.from && end(other) === end(one)
+    // Of two equal ones, the later one stays.
+    return other !== one && other.from <= one.from && end(other) >= end(one) && (!isSame || index > over.indexOf(one))
+  })
+}
+
+function hasRoom(pauses: readonly Suspension[], retirements: readonly Suspension[]): boolean {
+  return bytesOf(JSON.stringify([...pauses, ...retirements].map(encodeSuspension))) <= MAX_SUSPENSION_BYTES
+}
+
+function noRoom({ pauses, retirements }: TaskRecord): LedgerError {
+  return usageError(
+    `the record of the task is full: it has ${pauses.length} pauses and ${retirements.length} retirements. None is dropped, because its slots would be missed. To make room, record one pause over the time of many that are over: cronledger pause --from TIME --until TIME`,
+  )
 }
 
 /**
@@ -142,8 +179,10 @@ export function withResumption(record: TaskRecord, from: Instant, ended: Decided
   return { ...record, pauses: record.pauses.map(end), retirements: record.retirements.map(end) }
 }
 
-/** Returns the record of a task that is retired. Returns null if it is retired already. */
+/** Returns the record of a task that is retired, or null if it is retired already. Throws as `withPause` does. */
 export function withRetirement(record: TaskRecord, retirement: Suspension): TaskRecord | null {
   if (record.retirements.some(({ until }) => until === null)) return null
-  return { ...record, retirements: [...record.retirements, retirement].slice(-MAX_RETIREMENTS) }
+  const retirements = [...record.retirements, retirement]
+  if (!hasRoom(record.pauses, retirements)) throw noRoom(record)
+  return { ...record, retirements }
 }

@@ -185,7 +185,7 @@ function decodeExpectations(fields: Fields): NonNullable<TaskRecord['expectation
   }
 }
 
-function encodeSuspension({ from, until, ended, ...decided }: Suspension): StoredDocument {
+export function encodeSuspension({ from, until, ended, ...decided }: Suspension): StoredDocument {
   return {
     from: encodeInstant(from),
     ...(until !== null && { until: encodeInstant(until) }),

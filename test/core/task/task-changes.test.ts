@@ -8,7 +8,12 @@ import {
   withRun,
   withSchedule,
 } from '../../../src/core/task/task-changes.ts'
-import { EMPTY_TASK_RECORD, type Schedules, type TaskRecord } from '../../../src/core/task/task-record.ts'
+import {
+  EMPTY_TASK_RECORD,
+  type Schedules,
+  type Suspension,
+  type TaskRecord,
+} from '../../../src/core/task/task-record.ts'
 import { FARGATE } from '../../support/ecs.ts'
 import { PAUSE, recordWith } from '../../support/rows.ts'
 
@@ -155,13 +160,52 @@ describe('the decisions of an operator', () => {
     expect(withPause(withPause(record, PAUSE), second).pauses).toEqual([PAUSE, second])
   })
 
-  test('a hundred pauses are kept: one that is over makes room, and one that is not over never does', () => {
-    const over = { ...PAUSE, until: from + 1 }
-    const hundred = (pauses: TaskRecord['pauses']) => ({ ...record, pauses })
-    const open = Array.from({ length: 99 }, (_, index) => ({ ...PAUSE, from: from + index }))
-    const next = { ...PAUSE, at: later }
-    expect(withPause(hundred([...open, over]), next).pauses).toEqual([...open, next])
-    expect(() => withPause(hundred([...open, PAUSE]), next)).toThrow(/100 pauses that are not over/)
+  test('a pause that is over is never dropped: catch-up would run its slots', () => {
+    const nightly = (day: number) => ({
+      ...PAUSE,
+      from: from + day * DAY_MS,
+      until: from + day * DAY_MS + 1,
+      at: later,
+    })
+    const pauses = Array.from({ length: 150 }, (_, day) => nightly(-day))
+    expect(pauses.reduce(withPause, record).pauses).toEqual(pauses)
+  })
+
+  test('at most 100 pauses that are not over, and no limit for those that are', () => {
+    const open = Array.from({ length: 100 }, (_, index) => ({ ...PAUSE, from: from + index }))
+    const full = { ...record, pauses: open }
+    expect(() => withPause(full, PAUSE)).toThrow(/100 pauses that are not over/)
+    expect(withPause(full, { ...PAUSE, until: from, at: later }).pauses).toHaveLength(101)
+  })
+
+  describe('a record without room', () => {
+    const hourly = (hour: number): Suspension => {
+      const start = from + hour * 3_600_000
+      return { ...PAUSE, from: start, until: start + 1_000, at: later + 1_000 * DAY_MS, reason: 'r'.repeat(800) }
+    }
+    // As JSON, they have a little less than 200,000 bytes.
+    const COUNT = 218
+    const last = hourly(COUNT - 1)
+    const over = Array.from({ length: COUNT }, (_, hour) => hourly(hour))
+    const full = { ...record, pauses: over }
+
+    test('refuses one more pause and one more retirement, and says how to make room', () => {
+      const text = /^the record of the task is full: it has 218 pauses and 0 retirements\. .* To make room/
+      expect(() => withPause(full, hourly(500))).toThrow(text)
+      expect(() => withRetirement(full, { ...hourly(500), until: null })).toThrow(text)
+    })
+
+    test('drops what one pause over the time of several covers, and what covers no slot', () => {
+      const wide = { ...hourly(0), until: hourly(100).until }
+      const cancelled = { ...hourly(300), until: hourly(300).from }
+      const twice = { ...last, by: 'bob' }
+      const after = withPause({ ...full, pauses: [cancelled, ...over, twice] }, wide)
+      expect(after.pauses).toEqual([...over.slice(101, -1), twice, wide])
+    })
+
+    test('keeps what an open pause covers: a resumption may be dated back', () => {
+      expect(() => withPause(full, { ...hourly(0), from: from - DAY_MS, until: null })).toThrow(/is full/)
+    })
   })
 
   test('a resumption ends what goes on, cancels what is planned, and leaves alone what is over', () => {
