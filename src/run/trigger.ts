@@ -169,9 +169,15 @@ function scheduleName({ spec }: Schedule): string {
  * Throws a usage error for a text that is not a time, and for a placeholder that EventBridge Scheduler did not replace.
  */
 function readEventTime(input: TriggerInput, now: Instant): { eventTime: Instant; source: EventTimeSource } {
-  if (input.eventTime !== undefined) return { eventTime: parseEventTime(input.eventTime), source: 'event-time' }
-  if (input.event !== undefined) return { eventTime: parseEventTime(timeOfEvent(input.event)), source: 'event' }
-  return { eventTime: now, source: 'clock' }
+  const stated = input.eventTime === undefined ? null : parseEventTime(input.eventTime)
+  const ofEvent = input.event === undefined ? null : parseEventTime(timeOfEvent(input.event))
+  if (stated !== null && ofEvent !== null && stated !== ofEvent) {
+    throw usageError(
+      `--event-time is ${quote(input.eventTime ?? '')}, but the "time" of --event is ${formatInstant(ofEvent)}. Give only one of them.`,
+    )
+  }
+  if (stated !== null) return { eventTime: stated, source: 'event-time' }
+  return ofEvent === null ? { eventTime: now, source: 'clock' } : { eventTime: ofEvent, source: 'event' }
 }
 
 function parseEventTime(text: string): Instant {

@@ -163,6 +163,16 @@ describe('guards', () => {
       { eventTime: new Date(NOW + 60_001).toISOString() },
       /in the future/,
     ],
+    [
+      'an event time beside an event of another time',
+      { eventTime: '2026-11-22T18:00:00Z', event: fixture('rule-event.json') },
+      /^--event-time is "2026-11-22T18:00:00Z", but the "time" of --event is 2026-11-23T18:00:00Z\. Give only one/,
+    ],
+    [
+      'an event time beside an event that cannot be read',
+      { eventTime: '2026-11-23T18:00:00Z', event: '{' },
+      /the event is not valid JSON/,
+    ],
     ['a placeholder that was not replaced', { eventTime: '<aws.scheduler.scheduled-time>' }, /was not replaced/],
     ['a placeholder of a rule that was not replaced', { eventTime: '<aws.events.event.json>' }, /was not replaced/],
     ['an event that is not JSON', { event: '{' }, /the event is not valid JSON/],

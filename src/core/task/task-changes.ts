@@ -86,7 +86,8 @@ function isSameExpectations(one: Expectations, other: Expectations): boolean {
     one.graceMs === other.graceMs &&
     one.lateAfterMs === other.lateAfterMs &&
     one.doneByMs === other.doneByMs &&
-    one.owner === other.owner
+    one.owner === other.owner &&
+    one.overlap === other.overlap
   )
 }
 

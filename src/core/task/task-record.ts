@@ -8,6 +8,7 @@ import {
   integer,
   list,
   object,
+  oneOfField,
   optional,
   type StoredDocument,
   text,
@@ -36,7 +37,11 @@ export interface Expectations {
   readonly doneByMs?: number
   /** A name, URL or runbook. It is shown where the task needs attention. */
   readonly owner?: string
+  /** What the runs do while another slot of the task runs. Left out: they start. */
+  readonly overlap?: (typeof OVERLAP_RULES)[number]
 }
+
+const OVERLAP_RULES = ['skip', 'wait'] as const
 
 /**
  * Fifteen minutes. Deliveries usually arrive within a minute or two, and a retry or a slow start should not raise an
@@ -176,12 +181,14 @@ function decodeExpectations(fields: Fields): NonNullable<TaskRecord['expectation
   const lateAfterMs = optional(fields, 'lateAfterMs', integer)
   const doneByMs = optional(fields, 'doneByMs', integer)
   const owner = optional(fields, 'owner', text)
+  const overlap = optional(fields, 'overlap', (own, name) => oneOfField(own, name, OVERLAP_RULES))
   return {
     since: instant(fields, 'since'),
     ...(graceMs !== undefined && { graceMs }),
     ...(lateAfterMs !== undefined && { lateAfterMs }),
     ...(doneByMs !== undefined && { doneByMs }),
     ...(owner !== undefined && { owner }),
+    ...(overlap !== undefined && { overlap }),
   }
 }
 

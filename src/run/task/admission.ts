@@ -65,12 +65,13 @@ export function admissionRequest(request: ClaimRequest, settings: Settings): Adm
   return { task, trigger, runId, stated, windowEnd: window.end }
 }
 
-function statedBy({ graceMs, lateAfterMs, doneByMs, owner }: Settings): Expectations {
+function statedBy({ graceMs, lateAfterMs, doneByMs, owner, overlap }: Settings): Expectations {
   return {
     ...(graceMs !== null && { graceMs }),
     ...(lateAfterMs !== null && { lateAfterMs }),
     ...(doneByMs !== null && { doneByMs }),
     ...(owner !== null && { owner }),
+    ...(overlap !== 'allow' && { overlap }),
   }
 }
 
@@ -211,6 +212,13 @@ function emitChanges({ stated }: AdmissionRequest, before: TaskRecord, after: Ta
   const replaced = before.schedules.at(-1)
   if (replaced !== undefined && after.schedules !== before.schedules) {
     io.emit({ event: 'schedule-changed', before: replaced.spec, after: stated.spec })
+  }
+  const overlap = before.expectations?.overlap
+  if (overlap !== undefined && after.expectations?.overlap === undefined) {
+    io.emit({
+      event: 'warning',
+      message: `this run states no --overlap, but the runs of this task before it stated --overlap ${overlap}. This run and such a run start beside each other. Use the same --overlap in all runs of a task.`,
+    })
   }
   const retirement = retirementAt(before, stated.slot)
   if (retirement !== null) io.emit({ event: 'revived', retirement })

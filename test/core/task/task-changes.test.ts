@@ -73,7 +73,7 @@ describe('what a run states', () => {
     expect(withRun(recordWith(KNOWN), stated(FIRST + DAY_MS), ENDED)).toBe(null)
   })
 
-  test.each(['graceMs', 'lateAfterMs', 'doneByMs', 'owner'])(
+  test.each(['graceMs', 'lateAfterMs', 'doneByMs', 'owner', 'overlap'])(
     'another %s is recorded, and so is one that is gone',
     (name) => {
       const before = name === 'owner' ? 'ada' : 1

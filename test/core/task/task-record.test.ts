@@ -30,6 +30,7 @@ const FULL: TaskRecord = {
     lateAfterMs: 0,
     doneByMs: 7_200_000,
     owner: 'data team, https://example.org/runbook',
+    overlap: 'wait',
   },
   pauses: [
     {
@@ -119,7 +120,14 @@ describe('schema/task.schema.json', () => {
     { requiredKeys: ['expression', 'zone'] },
   )
   const expectations = fc.record(
-    { since: instant, graceMs: fc.nat(), lateAfterMs: fc.nat(), doneByMs: fc.nat(), owner: text },
+    {
+      since: instant,
+      graceMs: fc.nat(),
+      lateAfterMs: fc.nat(),
+      doneByMs: fc.nat(),
+      owner: text,
+      overlap: fc.constantFrom('skip', 'wait'),
+    },
     { requiredKeys: ['since'] },
   )
   const records: fc.Arbitrary<TaskRecord> = fc.record({

@@ -585,6 +585,19 @@ describe('a retired task', () => {
   })
 })
 
+test('a run without --overlap says that the runs before it had it, once', async () => {
+  const { play } = ledgerOf()
+  const said = async (runId: string, day: number, settings: HostOptions['settings']) =>
+    (await play(runId, { day, ...(settings && { settings }) })).events.filter(({ event }) => event === 'warning')
+  expect(await said('a', 0, undefined)).toEqual([])
+  expect(await said('b', 1, { overlap: 'skip' })).toEqual([])
+  expect(await said('c', 2, { overlap: 'wait' })).toEqual([])
+  expect(await said('d', 3, undefined)).toEqual([
+    { event: 'warning', message: expect.stringMatching(/states no --overlap, but .* stated --overlap wait\./) },
+  ])
+  expect(await said('e', 4, undefined)).toEqual([])
+})
+
 test('a new schedule is reported, and the first one is not', async () => {
   const { play, ledger } = ledgerOf()
   expect((await play('a')).names).toEqual(['claimed', 'ended'])

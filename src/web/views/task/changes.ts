@@ -50,12 +50,14 @@ function expectationTexts({
   lateAfterMs,
   doneByMs,
   owner,
+  overlap,
 }: NonNullable<TaskHead['expectations']>): readonly string[] {
   const texts = [
     graceMs !== undefined && `missed if no run is recorded ${formatDuration(graceMs)} after the slot`,
     lateAfterMs !== undefined && `late if it starts more than ${formatDuration(lateAfterMs)} after the slot`,
     doneByMs !== undefined && `overdue if it has not completed ${formatDuration(doneByMs)} after the slot`,
     owner !== undefined && `owner: ${owner}`,
+    overlap !== undefined && `while another slot is running: ${overlap}`,
   ]
   return texts.filter((text) => text !== false)
 }
