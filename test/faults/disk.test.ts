@@ -59,6 +59,10 @@ test.skipIf(!mounted).each(['a new file', 'a file with rows'])(
       stdout: '',
       lines: [expect.stringMatching(/not started: .*disk is full\)\. Free some space on its disk\. The slot/)],
     })
+    if (what !== 'a new file') {
+      const check = await cronledger(['setup', '--store', store, '--check'])
+      expect(check).toMatchObject({ code: 75, stdout: expect.stringMatching(/^wrong {2}writing .*disk is full/m) })
+    }
     rmSync(filler)
     expect(await run(task, [], 'echo', 'paid')).toMatchObject({ code: 0, stdout: 'paid\n' })
     expect(await rowOf(task)).toMatchObject({ state: 'COMPLETED', attempts: [{ number: 1, outcome: 'succeeded' }] })
@@ -133,9 +137,41 @@ test.skipIf(!mounted)('a disk with no room for one more file: 75, and one line t
     expect({ code, stdout, lines: messageLines(stderr) }).toEqual({
       code: 75,
       stdout: '',
-      lines: [expect.stringMatching(/not started: .*no space left on device.*Free some space on its disk/)],
+      lines: [
+        expect.stringMatching(/not started: .* its file system can hold no more files \(no inodes are left\)\. Remove/),
+      ],
     })
+    const check = await cronledger(['setup', '--store', `file:${join(small, 'ledger.db')}`, '--check'])
+    expect(check).toMatchObject({ code: 75, stdout: expect.stringMatching(/^wrong {2}writing .*no inodes/m) })
   } finally {
     execFileSync('umount', ['--lazy', small])
   }
 })
+
+test.skipIf(!mounted)(
+  'a file system that is read-only: 77, and no file is named that the user never made',
+  async () => {
+    const place = join(folder, 'read-only')
+    mkdirSync(place)
+    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', place])
+    try {
+      const stores = ['ledger.db', 'new.db'].map((name) => `file:${join(place, name)}`)
+      expect(await cronledger(['setup', '--store', String(stores[0])])).toMatchObject({ code: 0 })
+      execFileSync('mount', ['-o', 'remount,ro', place])
+      for (const store of stores) {
+        const slot = [...NIGHTLY, '--event-time', '2026-01-02T03:00:05Z', '--log', 'text']
+        const { code, stderr } = await cronledger(['run', '--store', store, ...slot, '--', 'echo', 'no'])
+        expect({ code, lines: messageLines(stderr) }).toEqual({
+          code: 77,
+          lines: [
+            expect.stringMatching(
+              /not started: file ledger "[^"]*" cannot be written, because its file system is read/,
+            ),
+          ],
+        })
+      }
+    } finally {
+      execFileSync('umount', ['--lazy', place])
+    }
+  },
+)

@@ -173,6 +173,16 @@ describe.skipIf(whyNot !== null)('each system call on a ledger file and its jour
     expect(opened.filter((one) => !one.includes('O_NOFOLLOW'))).toEqual([])
   })
 
+  test('a disk quota that is used up: the line says so, although SQLite speaks of an I/O error', () => {
+    const inject = ['-f', '-qq', '-o', '/dev/null', '-e', 'inject=pwrite64:error=EDQUOT']
+    const check = ['setup', '--store', `file:${template}`, '--check']
+    const checked = spawnSync('strace', [...inject, process.execPath, MAIN, ...check], { encoding: 'utf8' })
+    expect(checked).toMatchObject({
+      status: 75,
+      stdout: expect.stringMatching(/^wrong {2}writing .*the disk quota is/m),
+    })
+  })
+
   test('a file system without hard links: SQLite makes the file', async () => {
     const store = `file:${join(folder, 'unlinked.db')}`
     const inject = ['-f', '-qq', '-o', '/dev/null', '-e', 'inject=link,linkat:error=EPERM']

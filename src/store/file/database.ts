@@ -3,7 +3,7 @@ import Libsql from 'libsql'
 import { firstLine, LedgerError, quote } from '../../core/errors.ts'
 import { checkDescriptors } from '../descriptors.ts'
 import { explainFileError, isBusy } from './errors.ts'
-import { APPLICATION_ID, checkHeader, findFile, foreign } from './header.ts'
+import { APPLICATION_ID, checkHeader, checkLinks, findFile, foreign } from './header.ts'
 
 /** In layout 1, which no release wrote, the entries had other kinds. */
 const LAYOUT_VERSION = 2
@@ -97,6 +97,7 @@ export function openFileDatabase(name: string): FileDatabase {
     if (connection?.file !== file) {
       close()
       checkDescriptors()
+      checkLinks(path, stats)
       checkHeader(path, stats)
       const database = new Libsql(path, { timeout: BUSY_TIMEOUT_MS })
       connection = { database, file, statements: new Map(), isSetUp: false }

@@ -1,5 +1,17 @@
 import { randomUUID } from 'node:crypto'
-import { accessSync, closeSync, constants, existsSync, openSync, rmSync } from 'node:fs'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  rmSync,
+  statfsSync,
+  writeSync,
+} from 'node:fs'
+import { constants as system } from 'node:os'
 import { dirname } from 'node:path'
 import { errorCode, firstLine, LedgerError, quote } from '../../core/errors.ts'
 import { noDescriptors } from '../descriptors.ts'
@@ -17,6 +29,9 @@ const CANTOPEN = 14
 const DAMAGED: ReadonlySet<number> = new Set([1, 11, 26])
 const NOTADB = 26
 const FULL = 13
+const IOERR = 10
+/** SQLite says only in general what is wrong. A trial of the same call may say why. */
+const VAGUE: ReadonlySet<number> = new Set([8, IOERR, CANTOPEN])
 
 /** Returns whether another process holds the lock. The same call may succeed a moment later. */
 export function isBusy(error: unknown): boolean {
@@ -36,27 +51,25 @@ export function explainFileError(error: unknown, path: string): unknown {
   if (error instanceof LedgerError) return error
   const make = (kind: LedgerError['kind'], text: string) => new LedgerError(kind, text, { cause: error })
   const name = `file ledger ${quote(path)}`
-  const why = firstLine(error)
+  const why = withoutOwnFiles(firstLine(error))
   const code = sqliteCode(error)
   const short = noDescriptors(error)
   if (short !== null) return short
-  if (code === CANTOPEN) {
-    const reason = whyNotOpened(path)
+  if (VAGUE.has(code)) {
+    const reason = whyNotWritten(path)
     if (reason !== null) return explainFileError(reason, path)
   }
   if (code === 0 && !isSystemError(error)) return error
-  if (hasCode(error, 'ENOENT')) {
-    const folder = dirname(path)
-    if (!existsSync(folder))
-      return make('shape', `the folder of ${name} does not exist. Create it: mkdir -p ${quote(folder)}`)
-    return make(
-      'shape',
-      `${name} does not exist. The first run creates it, or create it now: cronledger setup --store file:${path}`,
-    )
-  }
+  if (hasCode(error, 'ENOENT')) return whatIsMissing(name, path, error)
   if (hasCode(error, 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'))
     return make('shape', `${name} is not a valid path (${why}). Use another path.`)
-  if (hasCode(error, 'EACCES', 'EPERM', 'EROFS') || code === CANTOPEN || DENIED_CODES.has(code)) {
+  if (hasCode(error, 'EROFS')) {
+    return make(
+      'denied',
+      `${name} cannot be written, because its file system is read-only. Mount it for writing, or use another path.`,
+    )
+  }
+  if (hasCode(error, 'EACCES', 'EPERM') || code === CANTOPEN || DENIED_CODES.has(code)) {
     return make(
       'denied',
       `${name} cannot be opened or written (${why}). This user must be able to write the file and its folder.`,
@@ -68,26 +81,80 @@ export function explainFileError(error: unknown, path: string): unknown {
       `${name} is damaged or cannot be read (${why}). Check its disk. If the file is damaged, restore a backup: slots that it does not have would run again.`,
     )
   }
-  if (code === FULL || hasCode(error, 'ENOSPC', 'EDQUOT')) {
-    return make('unreachable', `${name} cannot be written (${why}). Free some space on its disk.`)
+  if (isOverQuota(error)) {
+    return make(
+      'unreachable',
+      `${name} cannot be written, because the disk quota is used up. Raise the quota, or remove files of its user or project.`,
+    )
+  }
+  if (code === FULL || hasCode(error, 'ENOSPC')) {
+    return hasNoInodes(path)
+      ? make(
+          'unreachable',
+          `${name} cannot be written, because its file system can hold no more files (no inodes are left). Remove some files there.`,
+        )
+      : make('unreachable', `${name} cannot be written (${why}). Free some space on its disk.`)
   }
   return make('unreachable', `${name} cannot be read or written (${why}). Check its disk.`)
 }
 
+function whatIsMissing(name: string, path: string, cause: unknown): LedgerError {
+  const make = (text: string) => new LedgerError('shape', text, { cause })
+  const folder = dirname(path)
+  if (!existsSync(folder)) return make(`the folder of ${name} does not exist. Create it: mkdir -p ${quote(folder)}`)
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) {
+    const target = quote(readlinkSync(path))
+    return make(
+      `${name} is a symbolic link to ${target}, which does not exist. Correct the link, or use the path of the file itself.`,
+    )
+  }
+  return make(
+    `${name} does not exist. The first run creates it, or create it now: cronledger setup --store file:${path}`,
+  )
+}
+
+/** Returns the text of an error without the name of a draft or a trial, which the user never made. */
+function withoutOwnFiles(text: string): string {
+  return text.replace(/, \w+ '.*-(draft|trial)-.*/, '')
+}
+
+/** Node has no name for this error (EDQUOT). */
+function isOverQuota(error: unknown): boolean {
+  return error instanceof Error && 'errno' in error && error.errno === -system.errno.EDQUOT
+}
+
+/** Returns whether the file system cannot hold another file. Some file systems have no limit, and say 0 of 0. */
+function hasNoInodes(path: string): boolean {
+  try {
+    const { files, ffree } = statfsSync(dirname(path))
+    return files > 0 && ffree === 0
+  } catch {
+    return false
+  }
+}
+
+/** SQLite's smallest write is a page, and the limit of a disk may let less pass. */
+const PAGE = Buffer.alloc(4_096)
+
 /**
- * Finds out why SQLite could not open the file or make its journal. Returns null if it finds no reason. We must not
+ * Finds out why SQLite could not open or write the file or its journal. Returns null if it finds no reason. We must not
  * open the ledger file itself here, otherwise closing it would drop the locks that this process holds on it.
  */
-function whyNotOpened(path: string): unknown {
+function whyNotWritten(path: string): unknown {
   const folder = dirname(path)
   // In containers, another process may have the same pid.
   const trial = `${path}-trial-${randomUUID()}`
   try {
     closeSync(openSync('/dev/null', 'r'))
-    accessSync(path, constants.R_OK)
+    accessSync(path, constants.R_OK | constants.W_OK)
     accessSync(folder, constants.W_OK | constants.X_OK)
-    closeSync(openSync(trial, 'wx', 0o600))
-    rmSync(trial)
+    const descriptor = openSync(trial, 'wx', 0o600)
+    try {
+      writeSync(descriptor, PAGE, 0, PAGE.length, 0)
+    } finally {
+      closeSync(descriptor)
+      rmSync(trial)
+    }
     return null
   } catch (error) {
     return error

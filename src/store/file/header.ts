@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { closeSync, linkSync, openSync, rmSync, type Stats, statSync } from 'node:fs'
+import { closeSync, linkSync, openSync, readdirSync, realpathSync, rmSync, type Stats, statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import Libsql from 'libsql'
 import { LedgerError, quote } from '../../core/errors.ts'
 import { hasCode, isNotDatabase } from './errors.ts'
@@ -65,12 +66,40 @@ export function findFile(path: string, make: boolean): Stats {
 }
 
 /**
+ * Throws if the file has more than one name. SQLite looks for the journal of a crash beside the name that it opens. A run
+ * by another name would not find the journal and would write over it, and a later run by the first name would then roll
+ * back slots that have completed since.
+ */
+export function checkLinks(path: string, { nlink, ino }: Stats): void {
+  if (nlink <= 1) return
+  removeDrafts(realpathSync(path), ino)
+  const names = statSync(path).nlink
+  if (names <= 1) return
+  throw new LedgerError(
+    'shape',
+    `file ledger ${quote(path)} has ${names} names (hard links). After a crash, its journal lies beside only one of them. Remove the other names. To list them: find / -samefile ${quote(path)}`,
+  )
+}
+
+/** Removes the second name that a new file has for a moment, and keeps if its process is killed in `makeFile`. */
+function removeDrafts(path: string, ino: number): void {
+  for (const name of readdirSync(dirname(path))) {
+    const draft = join(dirname(path), name)
+    const isDraft = name.startsWith(`${basename(path)}${DRAFT}`)
+    if (isDraft && statSync(draft, { throwIfNoEntry: false })?.ino === ino) rmSync(draft, { force: true })
+  }
+}
+
+/** What the name of a file has while `makeFile` makes it. */
+const DRAFT = '-draft-'
+
+/**
  * Makes an empty file that only its owner can read, because reasons and hosts are private. SQLite gives its journal the
  * same mode. We must close the file before it gets its name. Otherwise another thread could already hold a lock on it,
  * which the close would drop.
  */
 function makeFile(path: string): void {
-  const draft = `${path}-draft-${randomUUID()}`
+  const draft = `${path}${DRAFT}${randomUUID()}`
   closeSync(openSync(draft, 'wx', 0o600))
   try {
     linkSync(draft, path)

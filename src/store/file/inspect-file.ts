@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { firstLine, quote } from '../../core/errors.ts'
 import { ok, type SetupFinding, wrong } from '../finding.ts'
 import type { CallOptions } from '../store.ts'
-import { openFileDatabase } from './database.ts'
+import { type FileDatabase, openFileDatabase } from './database.ts'
 import { checkPlace, placeKind } from './file-system.ts'
 import { untilUnlocked } from './lock-wait.ts'
 
@@ -29,12 +29,27 @@ export async function* inspectFile(path: string, call: CallOptions): AsyncGenera
       : ok('file', 'a ledger of this version')
     yield inspectMode(path)
     what = 'writing'
-    await untilUnlocked(path, call, () => database.transact('write', () => true))
+    await untilUnlocked(path, call, () => tryToWrite(database))
     yield inspectWriting(path)
   } catch (error) {
     yield wrong(what, error)
   } finally {
     database.close()
+  }
+}
+
+/** Ends a transaction that must not be committed. */
+const ROLL_BACK = new Error('rolled back')
+
+/** Writes a page into the journal and rolls it back. On a full disk, the lock alone would still be free. */
+function tryToWrite(database: FileDatabase): void {
+  try {
+    database.transact('write', ({ run }) => {
+      run('PRAGMA user_version = 0')
+      throw ROLL_BACK
+    })
+  } catch (error) {
+    if (error !== ROLL_BACK) throw error
   }
 }
 
@@ -69,7 +84,7 @@ function inspectWriting(path: string): SetupFinding {
   try {
     accessSync(path, constants.W_OK)
     accessSync(folder, constants.W_OK | constants.X_OK)
-    return ok('writing', 'the file can be locked, and the file and its folder can be written')
+    return ok('writing', 'a page was written and rolled back, and the file and its folder can be written')
   } catch (error) {
     const text = `${firstLine(error)}. This user must be able to write ${quote(path)} and its folder.`
     return { what: 'writing', wrong: 'denied', text }

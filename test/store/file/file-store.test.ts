@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import {
   chmodSync,
   chownSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -10,6 +11,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -82,6 +84,29 @@ describe('a ledger file', () => {
     expect(await get(path)).toEqual(claim)
   })
 
+  it('with two names (hard links) is refused by each of them, until one is left', async () => {
+    const path = newPath()
+    await put(path)
+    const other = newPath()
+    linkSync(path, other)
+    for (const name of [path, other]) {
+      const message = `file ledger "${name}" has 2 names (hard links). After a crash, its journal lies beside only one of them. Remove the other names. To list them: find / -samefile "${name}"`
+      await expect(put(name)).rejects.toMatchObject({ kind: 'shape', message })
+      await expect(get(name)).rejects.toMatchObject({ kind: 'shape', message })
+    }
+    rmSync(other)
+    expect(await get(path)).toEqual(claim)
+  })
+
+  it('loses the second name that a process left which was killed while it made the file', async () => {
+    const path = newPath()
+    writeFileSync(path, '')
+    linkSync(path, `${path}-draft-1`)
+    writeFileSync(`${path}-draft-2`, 'of another file')
+    expect(await put(path)).toEqual({ kind: 'ok' })
+    expect(filesOf(path)).toEqual([path, `${path}-draft-2`])
+  })
+
   it('is for its owner only with any umask, and so is its journal', () => {
     const path = newPath()
     const before = process.umask(0)
@@ -148,6 +173,14 @@ describe('a ledger file', () => {
   it('names the folder that is missing', async () => {
     const message = expect.stringContaining(`mkdir -p "${join(folder, 'no', 'folder')}"`)
     await expect(put(join(folder, 'no', 'folder', 'x.db'))).rejects.toMatchObject({ kind: 'shape', message })
+  })
+
+  it('that is a symbolic link to a missing file is named as such, also by setup', async () => {
+    const [path, target] = [newPath(), newPath()]
+    symlinkSync(target, path)
+    const message = `file ledger "${path}" is a symbolic link to "${target}", which does not exist. Correct the link, or use the path of the file itself.`
+    await expect(put(path)).rejects.toMatchObject({ kind: 'shape', message })
+    await expect(setUpFile(path, call())).rejects.toMatchObject({ kind: 'shape', message })
   })
 
   it('names a path that no file can have', async () => {
