@@ -50,6 +50,72 @@ export type Decision =
       readonly survivor: Survivor | null
     }
 
+/** A slot as a trigger finds it: its row, if it has one, and what follows from that. */
+interface Situation {
+  readonly row: Row | null
+  readonly policy: Policy
+  readonly facts: Facts
+  /** The answer if the slot is done, so that only a force may start in it. False: it is not done. */
+  readonly done: Duplicate | false
+  readonly isRunning: boolean
+  /** The status in which a force finds the slot. */
+  readonly status: Rerunnable | null
+  /** Whether the force is meant for a slot of this status. */
+  readonly isMeant: boolean
+  readonly isTooLate: boolean
+}
+
+/** Returns why the trigger starts nothing: the cause of a refusal, or another answer. Returns false if it does not apply. */
+type Rule = (situation: Situation) => RefusalCause | Duplicate | Extract<Decision, { kind: 'taken' }> | false
+type Duplicate = Extract<Decision, { kind: 'duplicate' }>
+
+type TriggerKind = Trigger['kind'] | 'caughtUp'
+
+/** A new attempt would run beside a process of an earlier one. */
+const survivor: Rule = ({ facts }) => facts.survivor !== null && 'survivor'
+/** A row must stay small. */
+const tooManyAttempts: Rule = ({ row }) => row !== null && startedAttempts(row) >= MAX_ATTEMPTS && 'tooManyAttempts'
+/** Its work may be of no use any more, and an operator can still force it. */
+const tooLate: Rule = ({ isTooLate }) => isTooLate && 'tooLate'
+
+/** What keeps each kind of trigger from starting. The first rule that applies decides. If none does, the trigger starts. */
+const RULES: Readonly<Record<TriggerKind, readonly Rule[]>> = {
+  scheduled: [
+    // The work is done, or an operator decided against it. This comes before the lease: while a force repeats a completed
+    // slot, its work is still done.
+    ({ done }) => done,
+    // Another trigger does the work at this moment.
+    ({ row, isRunning }) => row !== null && isRunning && { kind: 'duplicate', cause: 'running', row },
+    survivor,
+    tooManyAttempts,
+    // A batch that failed half-way is started again only as often as the caller allows.
+    ({ row, policy }) => row !== null && countedAttempts(row) >= policy.maxAttempts && staleOrFailed(row),
+    // This comes last, so that a late trigger is told what became of the slot.
+    tooLate,
+  ],
+  caughtUp: [
+    // The slot is not missed any more. Rows do not count if runs that caught up made them and started nothing.
+    ({ row, isTooLate }) => row !== null && (isTooLate || !isLeftByCatchUp(row)) && { kind: 'taken', row },
+    tooLate,
+  ],
+  forced: [
+    // The operator believes that the slot has run. The task or the slot may be misspelt.
+    ({ row, isMeant }) => row === null && !isMeant && 'noRow',
+    // An operator cannot know how the running attempt will end.
+    ({ isRunning }) => isRunning && 'running',
+    // The slot is done, and that is what the rerun of a range wants.
+    ({ done, isMeant, policy }) => !isMeant && policy.forceOfRange === true && done,
+    // A force of one slot would run finished work again, or the operator has seen another status.
+    ({ row, status, isMeant }) =>
+      row !== null && !isMeant && (status === 'completed' || status === 'skipped' ? status : staleOrFailed(row)),
+    // Two forces that were asked for at the same time must start only one attempt, even if the attempt of the first one
+    // ends before the second one makes its claim.
+    ({ row, policy }) => row !== null && hasBegunSince(row, policy.forceAskedAt) && 'newerAttempt',
+    survivor,
+    tooManyAttempts,
+  ],
+}
+
 /**
  * Decides whether this trigger may start an attempt in this slot. docs/explanation/how-it-works.md explains the rules.
  */
@@ -60,41 +126,34 @@ export function decide(
   facts: Facts,
 ): Decision {
   const refuse = (cause: RefusalCause): Decision => ({ kind: 'refused', cause, row: found, survivor: facts.survivor })
-  const scheduled = trigger.kind === 'scheduled'
-  const tooLate = scheduled && policy.maxLatenessMs !== null && facts.now - trigger.slot > policy.maxLatenessMs
-
-  const status = rerunnableAs(found, facts.now, policy.skewMs)
-  const { forceOnly = DEFAULT_FORCED, forceOfRange = false } = policy
-  const expectationFailed = !scheduled && (status === null || !forceOnly.includes(status))
-
+  const kind = isCatchUpTrigger(trigger) ? 'caughtUp' : trigger.kind
+  // The slot may be the wrong one, so its row says nothing about this trigger.
   if (facts.objection !== null) return refuse(facts.objection)
-  if (found === null && expectationFailed) return refuse('noRow')
-  if (found === null) return tooLate ? refuse('tooLate') : { kind: 'start', base: null }
-  if (isCatchUpTrigger(trigger)) {
-    const isLeft = !isNewerSchema(found) && isLeftByCatchUp(found)
-    return isLeft && !tooLate ? { kind: 'start', base: found } : { kind: 'taken', row: found }
+  if (found !== null && isNewerSchema(found)) {
+    return kind === 'caughtUp' ? { kind: 'taken', row: found } : refuse('newerRow')
   }
-  if (isNewerSchema(found)) return refuse('newerRow')
+  const situation = situationOf(found, trigger.slot, policy, facts)
+  for (const rule of RULES[kind]) {
+    const answer = rule(situation)
+    if (answer !== false) return typeof answer === 'string' ? refuse(answer) : answer
+  }
+  return { kind: 'start', base: found }
+}
 
-  const done = terminalState(found)
-  if (scheduled && done !== null) return { kind: 'duplicate', cause: done, row: found }
-  if (isRunning(found, facts.now, policy.skewMs)) {
-    return scheduled ? { kind: 'duplicate', cause: 'running', row: found } : refuse('running')
+function situationOf(row: Row | null, slot: Instant, policy: Policy, facts: Facts): Situation {
+  const { skewMs, maxLatenessMs, forceOnly = DEFAULT_FORCED } = policy
+  const status = rerunnableAs(row, facts.now, skewMs)
+  const done = row === null ? null : terminalState(row)
+  return {
+    row,
+    policy,
+    facts,
+    done: row !== null && done !== null && { kind: 'duplicate', cause: done, row },
+    isRunning: row !== null && isRunning(row, facts.now, skewMs),
+    status,
+    isMeant: status !== null && forceOnly.includes(status),
+    isTooLate: maxLatenessMs !== null && facts.now - slot > maxLatenessMs,
   }
-  if (expectationFailed) {
-    // The slot is done, and that is what the rerun of a range wants. A force of one slot would run finished work again.
-    if (done !== null && forceOfRange) return { kind: 'duplicate', cause: done, row: found }
-    return refuse(status === 'completed' || status === 'skipped' ? status : staleOrFailed(found))
-  }
-  // Two forces that were asked for at the same time must start only one attempt, even if the attempt of the first one
-  // ends before the second one makes its claim.
-  if (!scheduled && hasBegunSince(found, policy.forceAskedAt)) return refuse('newerAttempt')
-  if (facts.survivor !== null) return refuse('survivor')
-  if (startedAttempts(found) >= MAX_ATTEMPTS) return refuse('tooManyAttempts')
-  if (scheduled && countedAttempts(found) >= policy.maxAttempts) {
-    return refuse(staleOrFailed(found))
-  }
-  return tooLate ? refuse('tooLate') : { kind: 'start', base: found }
 }
 
 /**

@@ -19,8 +19,8 @@ export const FORCE_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a force that names statuses does not mind a newer attempt',
     file: 'src/core/row/decide.ts',
-    from: 'if (!scheduled && hasBegunSince(found, policy.forceAskedAt))',
-    to: 'if (!scheduled && policy.forceOnly === undefined && hasBegunSince(found, policy.forceAskedAt))',
+    from: 'row !== null && hasBegunSince(row, policy.forceAskedAt)',
+    to: 'row !== null && policy.forceOnly === undefined && hasBegunSince(row, policy.forceAskedAt)',
   },
   {
     name: 'a resolution ends the run of the slot, although it names another one',

@@ -105,14 +105,14 @@ export const TASK_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a catch-up starts a slot that has a row',
     file: 'src/core/row/decide.ts',
-    from: "return isLeft && !tooLate ? { kind: 'start', base: found } : { kind: 'taken', row: found }",
-    to: "return isNewerSchema(found) ? { kind: 'taken', row: found } : { kind: 'start', base: found }",
+    from: 'row !== null && (isTooLate || !isLeftByCatchUp(row))',
+    to: 'row !== null && row.attempts.length > 50',
   },
   {
     name: 'a catch-up takes each slot without a success for missed',
     file: 'src/core/row/decide.ts',
-    from: "return isLeft && !tooLate ? { kind: 'start', base: found } : { kind: 'taken', row: found }",
-    to: "return isNewerSchema(found) || found.state === 'COMPLETED' || isRunning(found, facts.now, policy.skewMs) ? { kind: 'taken', row: found } : { kind: 'start', base: found }",
+    from: '({ row, isTooLate }) => row !== null && (isTooLate || !isLeftByCatchUp(row))',
+    to: "({ row, isRunning }) => row !== null && (isRunning || row.state === 'COMPLETED')",
   },
   {
     name: 'a catch-up starts a paused slot',
