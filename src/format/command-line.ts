@@ -6,7 +6,7 @@ import { shellWord } from './text.ts'
 /** Options by name, without the leading dashes. An option that is undefined is left out. */
 export type CommandFlags = Readonly<Record<string, string | undefined>>
 
-/** Returns a command of cronledger to copy. A POSIX shell passes each value on as one word. */
+/** Returns a command of cronledger to copy. Each shell passes each value on as one word. */
 export function commandLine(name: string, options: CommandFlags): string {
   return programLine(['cronledger', name], options)
 }

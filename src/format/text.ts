@@ -1,5 +1,6 @@
 import { formatInstant } from '../core/instant.ts'
 import type { AttemptRecord, Ending, Outcome, ScheduleSpec } from '../core/types.ts'
+import { insideQuotes } from './shell-quotes.ts'
 
 /** Control characters, including the C1 ones, line separators, and characters that change the direction of writing. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must not reach a terminal
@@ -15,9 +16,12 @@ export function safeJson(value: unknown, indent = 0): string {
   return JSON.stringify(value, null, indent).split('\n').map(printable).join('\n')
 }
 
-/** Returns `text` as one word of a POSIX shell. */
+/** A word that needs no quotes. zsh expands a `=` at the start, and fish a `%`. */
+const PLAIN_WORD = /^(?![=%])[A-Za-z0-9_./:@%+=,-]+$/
+
+/** Returns `text` as one word of sh, bash, zsh and fish. */
 export function shellWord(text: string): string {
-  return /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+  return PLAIN_WORD.test(text) ? text : `'${insideQuotes(text)}'`
 }
 
 /** Returns `a, b and c`. It does not use `Intl`, because the first use of `Intl` in a process takes 9 ms and 8 MB. */

@@ -1,4 +1,6 @@
-// Writes the text of a field as a part of a command for a POSIX shell.
+import { insideQuotes } from '../../format/shell-quotes.ts'
+
+// Writes the text of a field as a part of a command for a shell.
 
 /** Control characters, line and paragraph separators, characters that change the direction of writing, and half characters. */
 const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}]/u
@@ -13,10 +15,10 @@ export function isSafe(text: string): boolean {
 
 /** The positions of a placeholder, as the server names them. */
 const ESCAPES: Readonly<Record<string, (text: string) => string>> = {
-  /** Inside of single quotes. The shell changes nothing there, but a quote ends there. */
-  word: (text) => text.replaceAll("'", "'\\''"),
+  /** Inside of single quotes. */
+  word: insideQuotes,
   /** In a string of JSON that is inside of single quotes. */
-  json: (text) => JSON.stringify(text).slice(1, -1).replaceAll("'", "'\\''"),
+  json: (text) => insideQuotes(JSON.stringify(text).slice(1, -1)),
   /** A command line of its own, which the person writes for the shell. */
   bare: (text) => text,
 }

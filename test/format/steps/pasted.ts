@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { insideQuotes } from '../../../src/format/shell-quotes.ts'
 
 // What an operator pastes into a shell.
 
@@ -25,7 +26,7 @@ export function overridesIn(command: string): Overrides {
 
 /** Returns the text as an operator must write it inside of JSON in a word of a shell. */
 function escaped(text: string): string {
-  return JSON.stringify(text).slice(1, -1).replaceAll("'", "'\\''")
+  return insideQuotes(JSON.stringify(text).slice(1, -1))
 }
 
 interface Values {
@@ -37,7 +38,7 @@ interface Values {
 
 /** Returns a printed command with its placeholders replaced. */
 export function filledIn(command: string, { reason, by, subnets, securityGroups }: Values): string {
-  const write = command.startsWith('aws ') ? escaped : (text: string) => text.replaceAll("'", "'\\''")
+  const write = command.startsWith('aws ') ? escaped : insideQuotes
   return command
     .replace('YOUR REASON', () => write(reason))
     .replace('YOUR NAME', () => write(by))

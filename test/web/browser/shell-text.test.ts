@@ -1,8 +1,8 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { shellWord } from '../../../src/format/text.ts'
 import { isSafe, writtenAs } from '../../../src/web/browser/shell-text.ts'
+import { SHELL_CASES, wordsIn } from '../../support/shells.ts'
 
 const HOSTILE = [
   `it's`,
@@ -22,20 +22,16 @@ const HOSTILE = [
   '# not a comment',
   '%s %%',
   '-n',
+  '=ls',
+  '%self',
+  'a\\',
+  `\\'`,
   '&& || ; | < >',
   '{"a":"b"}',
   '入力ファイルを直した',
   '👩‍💻 🇯🇵 é',
   ' two  spaces ',
 ]
-
-const SHELLS = ['/bin/bash', '/bin/dash'].filter(existsSync)
-
-/** Returns the words that a shell passes to a program. */
-function passed(shell: string, words: readonly string[]): readonly string[] {
-  const out = execFileSync(shell, ['-c', `printf '%s\\0' ${words.join(' ')}`], { encoding: 'utf8' })
-  return out.split('\0').slice(0, -1)
-}
 
 /** Any text that a person can type into a field, with many of the characters that a shell or JSON treats in its own way. */
 const typed = fc
@@ -46,18 +42,25 @@ const typed = fc
   )
   .filter(isSafe)
 
-test.each(SHELLS)('a text arrives as it was typed, as a word and inside of JSON, in %s', (shell) => {
-  fc.assert(
-    fc.property(fc.array(typed, { minLength: 1, maxLength: 40 }), (texts) => {
-      const words = passed(
-        shell,
-        texts.flatMap((text) => [`'${writtenAs('word', text)}'`, `'{"value":"${writtenAs('json', text)}"}'`]),
-      )
-      expect(words.filter((_, index) => index % 2 === 0)).toEqual(texts)
-      expect(words.filter((_, index) => index % 2 === 1).map((word) => JSON.parse(word).value)).toEqual(texts)
-    }),
-    { numRuns: 100, examples: [[HOSTILE]] },
-  )
+describe.each(SHELL_CASES)('in $shell', ({ path, isMissing }) => {
+  test.skipIf(isMissing)('a text arrives as it was typed: as a word, inside of quotes, and inside of JSON', () => {
+    fc.assert(
+      fc.property(fc.array(typed, { minLength: 1, maxLength: 80 }), (texts) => {
+        const forms = (text: string) => [
+          shellWord(text),
+          `'${writtenAs('word', text)}'`,
+          `'{"value":"${writtenAs('json', text)}"}'`,
+        ]
+        const words = wordsIn(
+          path,
+          texts.map((text) => forms(text).join(' ')),
+        )
+        const read = words.map(([bare, word, json]) => [bare, word, JSON.parse(json ?? '').value])
+        expect(read).toEqual(texts.map((text) => [text, text, text]))
+      }),
+      { numRuns: 30, examples: [[HOSTILE]] },
+    )
+  })
 })
 
 test('a command line stays as it was typed', () => {

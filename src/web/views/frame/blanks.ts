@@ -25,8 +25,8 @@ interface Fill {
 
 type CommandPart = { readonly kind: 'text'; readonly text: string } | Blank
 
-/** The words of a command as our own code writes it: bare characters, `\'`, and parts in single quotes. */
-const WORD = /(?:[^\s'\\]|\\.|'[^']*')+/g
+/** The words of a command as our own code writes it: bare characters, and parts in single or double quotes. */
+const WORD = /(?:[^\s'"]|'[^']*'|"(?:\\.|[^"\\])*")+/g
 
 /** A placeholder in the environment of a container, with the name of its variable. */
 const VARIABLE = new RegExp(
