@@ -1,8 +1,9 @@
 import { quote, usageError } from '../core/errors.ts'
 import { parseInstant } from '../core/instant.ts'
+import { fieldsOf, instant } from '../core/row/stored-fields.ts'
 import { formatSlot } from '../core/row/stored-row.ts'
-import type { Key } from '../core/types.ts'
-import { ENTRIES_PER_READ, type ListQuery } from './store.ts'
+import type { Instant, Key } from '../core/types.ts'
+import { ENTRIES_PER_READ, type ListedSlot, type ListQuery } from './store.ts'
 
 /**
  * The most rows in a page. DynamoDB reads about this many in one second, and a person can still scroll such a table.
@@ -41,12 +42,37 @@ export function pageQuery(query: ListQuery): PageQuery {
       throw usageError(`day ${quote(day)} is not valid. Use a UTC date, for example 2026-11-24.`)
     return { kind: 'day', day, limit, after: decodeCursor(cursor, ({ slot }) => slot.startsWith(day)) }
   }
-  const { task, since, until } = query
-  // Slots are whole seconds, so the last slot before `until` is one second before `until`, rounded up.
-  const first = since === undefined ? BEFORE_ALL : formatSlot(Math.ceil(since / 1000) * 1000)
-  const last = until === undefined ? AFTER_ALL : formatSlot(Math.ceil(until / 1000) * 1000 - 1000)
+  const { task } = query
+  const { first, last } = slotsBetween(query)
   const after = decodeCursor(cursor, (key) => key.task === task && key.slot >= first && key.slot <= last)
   return { kind: 'task', task, first, last, limit, after }
+}
+
+/** Returns the first and the last slot of `[since, until)` as text. */
+export function slotsBetween({ since, until }: { readonly since?: Instant; readonly until?: Instant }) {
+  return {
+    first: since === undefined ? BEFORE_ALL : formatSlot(Math.ceil(since / 1000) * 1000),
+    // Slots are whole seconds, so the last slot before `until` is one second before `until`, rounded up.
+    last: until === undefined ? AFTER_ALL : formatSlot(Math.ceil(until / 1000) * 1000 - 1000),
+  }
+}
+
+/** The parts of a stored row that `listSlots` reads. The outcome and the source are those of its first attempt. */
+interface ListedParts {
+  readonly slot: unknown
+  readonly state: unknown
+  readonly outcome: unknown
+  readonly source: unknown
+}
+
+/** Returns the slot of a stored row. Throws `shape` if that is no instant. */
+export function listedSlot(task: string, { slot, state, outcome, source }: ListedParts): ListedSlot {
+  return {
+    slot: instant(fieldsOf({ slot }, `a row of task ${task}`), 'slot'),
+    // moto leaves out the members of an attempt, and an operator may resolve a slot without one.
+    mayBeLeft:
+      state === 'FAILED' && (outcome ?? 'notStarted') === 'notStarted' && (source ?? 'catch-up') === 'catch-up',
+  }
 }
 
 export function encodeCursor({ task, slot }: StoredKey): string {

@@ -50,6 +50,19 @@ export interface Page {
   readonly next?: string
 }
 
+/** A slot that has a row, which was not read. The row may be damaged. */
+export interface ListedSlot {
+  readonly slot: Instant
+  /** Whether the row may be one that a catch-up left without a start. Only the whole row says whether it is. */
+  readonly mayBeLeft: boolean
+}
+
+export interface SlotsPage {
+  readonly slots: readonly ListedSlot[]
+  /** The end of the range of the next page. It is absent on the last page. */
+  readonly next?: Instant
+}
+
 /**
  * The key of a small document of a task, in the partition of the task beside its rows. `#task` holds the task record.
  * `#lock` holds the overlap lock. A kind begins with `#`, which no slot does.
@@ -110,6 +123,12 @@ export interface Store {
    * decision.
    */
   list(query: ListQuery, call: CallOptions): Promise<Page>
+
+  /**
+   * Reads one page of the slots of a task in `[since, until)` that have a row, the newest first, and as little of each row
+   * as it can. A page is as large as one request allows. The read is eventually consistent, as that of `list`.
+   */
+  listSlots(range: { task: string; since: Instant; until: Instant }, call: CallOptions): Promise<SlotsPage>
 
   /** Reads an entry of a task. Returns null if there is none. The read is strongly consistent. */
   readEntry(key: EntryKey, call: CallOptions): Promise<StoredEntry | null>

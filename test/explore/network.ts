@@ -127,6 +127,7 @@ export function portOf(host: string, ledger: Store, pool: Request[], now: () => 
       )
     },
     list: () => Promise.reject(new Error('a run lists nothing')),
+    listSlots: () => Promise.reject(new Error('a run lists nothing')),
     listTasks: () => Promise.reject(new Error('a run lists nothing')),
     readTaskEntries: () => Promise.reject(new Error('a run lists nothing')),
     close() {},

@@ -9,7 +9,7 @@ import { encodeRow } from '../../src/core/row/stored-row.ts'
 import { claimRow, finishRow, renewLease } from '../../src/core/row/transition.ts'
 import type { Instant, Rejection, Row, Trigger } from '../../src/core/types.ts'
 import { type StoredKey, storedKey } from '../../src/store/page.ts'
-import type { EntryKey, ListQuery, Page, Store } from '../../src/store/store.ts'
+import type { EntryKey, ListQuery, Page, SlotsPage, Store } from '../../src/store/store.ts'
 
 /** The contract needs these parts of a store: an empty ledger, and a way to write rows that this version would never write. */
 export interface Subject {
@@ -542,6 +542,38 @@ export function contract(subject: () => Subject): void {
         const { rows } = await store().list({ kind: 'day', day, limit: 4 }, call())
         expect(rows.map(({ slot }) => slot)).toEqual([slots[2], slots[2], slots[2], slots[1]])
       })
+    })
+
+    it('listSlots gives the slots of a range over all pages, and which of them a catch-up may have left', async () => {
+      const task = newTask()
+      const caughtUp: Trigger = { kind: 'scheduled', eventTime: SLOT, source: 'catch-up' }
+      const listed = async (since: Instant, until: Instant) => {
+        const slots: object[] = []
+        for (let end: Instant | undefined = until; end !== undefined; ) {
+          const page: SlotsPage = await store().listSlots({ task, since, until: end }, call())
+          slots.push(...page.slots)
+          end = page.next
+        }
+        return slots
+      }
+      expect(await listed(SLOT, SLOT + DAY_MS)).toEqual([])
+      const left = await putOk(claimOf(task, { trigger: caughtUp }), 'absent')
+      await putOk(finishRow(left, { outcome: 'notStarted' }, stamp()), 1)
+      await hours(newTask(), 2)
+      // DynamoDB reads at most 1 MB for one page, and two of these rows have more than that.
+      const large = (hour: number) => ({
+        ...encodeRow(claimOf(task, { slot: SLOT + hour * HOUR_MS })),
+        note: 'x'.repeat(350_000),
+      })
+      for (const hour of [1, 2, 3, 4]) await subject().writeRaw(large(hour))
+      await subject().writeRaw({ task, slot: '2026-11-24T08:00:00Z', day: '2026-11-24', schemaVersion: 99, version: 1 })
+      const other = (hour: number) => ({ slot: SLOT + hour * HOUR_MS, mayBeLeft: false })
+      await eventually(async () => {
+        const all = [...[5, 4, 3, 2, 1].map(other), { slot: SLOT, mayBeLeft: true }]
+        expect(await listed(SLOT, SLOT + DAY_MS)).toEqual(all)
+      })
+      expect(await listed(SLOT + HOUR_MS, SLOT + 3 * HOUR_MS)).toEqual([2, 1].map(other))
+      expect(await listed(SLOT + 1, SLOT + 1)).toEqual([])
     })
 
     it('gives rejections too', async () => {

@@ -21,8 +21,10 @@ import {
   decodeTaskCursor,
   encodeCursor,
   encodeTaskCursor,
+  listedSlot,
   pageQuery,
   type StoredKey,
+  slotsBetween,
   storedKey,
   TASK_ENTRY,
 } from '../page.ts'
@@ -37,6 +39,7 @@ import {
   nextPut,
   noteUpdate,
   pageQueryInput,
+  slotsQueryInput,
   tasksQueryInput,
 } from './expressions.ts'
 import { fromItem, type Item, toItem } from './item.ts'
@@ -103,7 +106,7 @@ async function unlessConflict(
   }
 }
 
-function rowMethods(dynamo: Dynamo): Pick<Store, 'get' | 'put' | 'note' | 'list'> {
+function rowMethods(dynamo: Dynamo): Pick<Store, 'get' | 'put' | 'note' | 'list' | 'listSlots'> {
   const TableName = dynamo.table
 
   function insert(row: Row, call: CallOptions): Promise<unknown> {
@@ -158,6 +161,24 @@ function rowMethods(dynamo: Dynamo): Pick<Store, 'get' | 'put' | 'note' | 'list'
         if (after === null) return { rows }
         if (rows.length > 0) return { rows, next: encodeCursor(after) }
       }
+    },
+
+    async listSlots({ task, ...range }, call) {
+      const { first, last } = slotsBetween(range)
+      if (first > last) return { slots: [] }
+      const send = new QueryCommand({ TableName, ...slotsQueryInput(task, first, last) })
+      const reply = await dynamo.ask('Query', (client, how) => client.send(send, how), call)
+      const slots = (reply.Items ?? []).map((item) => {
+        const attempt = item['attempts']?.L?.[0]?.M
+        return listedSlot(task, {
+          slot: item['slot']?.S,
+          state: item['state']?.S,
+          outcome: attempt?.['outcome']?.S,
+          source: attempt?.['trigger']?.M?.['source']?.S,
+        })
+      })
+      const next = reply.LastEvaluatedKey && slots.at(-1)?.slot
+      return { slots, ...(next !== undefined && { next }) }
     },
   }
 }

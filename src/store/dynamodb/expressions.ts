@@ -136,6 +136,17 @@ export function pageQueryInput(query: PageQuery): Omit<QueryCommandInput, 'Table
   }
 }
 
+/** Returns the query for the slots of a task, with what `listSlots` returns of each row. A page has at most 1 MB of rows. */
+export function slotsQueryInput(task: string, first: string, last: string): Omit<QueryCommandInput, 'TableName'> {
+  return {
+    KeyConditionExpression: '#task = :task AND #slot BETWEEN :first AND :last',
+    ProjectionExpression: '#slot, #state, #attempts[0].#outcome, #attempts[0].#trigger.#source',
+    ExpressionAttributeNames: names('task', 'slot', 'state', 'attempts', 'outcome', 'trigger', 'source'),
+    ExpressionAttributeValues: values({ task, first, last }),
+    ScanIndexForward: false,
+  }
+}
+
 /**
  * The `day` of every task record. So the index lists the tasks under this value. It is not a date, so a query for the
  * rows of a day never returns a task record.

@@ -9,8 +9,10 @@ import {
   decodeTaskCursor,
   encodeCursor,
   encodeTaskCursor,
+  listedSlot,
   pageQuery,
   type StoredKey,
+  slotsBetween,
   storedKey,
   TASK_ENTRY,
   TASKS_PER_PAGE,
@@ -35,6 +37,14 @@ const UPDATE_NOTES = `UPDATE rows SET notes = json_patch(json_remove(notes, '$.l
 const SELECT_TASK = `SELECT task, slot, document, notes FROM rows
   WHERE task = ? AND slot >= ? AND slot <= ? ORDER BY slot DESC LIMIT ?`
 const SELECT_TASK_AFTER = SELECT_TASK.replace('<=', '<')
+// A document may be damaged. Its slot has a row all the same.
+const SELECT_SLOTS = `SELECT slot, document ->> 'state' AS state, document ->> '$.attempts[0].outcome' AS outcome,
+    document ->> '$.attempts[0].trigger.source' AS source
+  FROM (SELECT slot, iif(json_valid(document), document, '{}') AS document FROM rows
+    WHERE task = ? AND slot >= ? AND slot <= ? ORDER BY slot DESC LIMIT ?)
+  ORDER BY slot DESC`
+/** Enough for one request, and few enough that reading them does not hold up a stop. */
+const SLOTS_PER_PAGE = 5_000
 const SELECT_DAY = `SELECT task, slot, document, notes FROM rows
   WHERE day = ? AND (slot, task) < (?, ?) ORDER BY slot DESC, task DESC LIMIT ?`
 
@@ -59,7 +69,10 @@ export function openFileStore(path: string): Store {
   }
 }
 
-function rowMethods(database: FileDatabase, soon: LockWait): Pick<Store, 'get' | 'put' | 'note' | 'list'> {
+function rowMethods(
+  database: FileDatabase,
+  soon: LockWait,
+): Pick<Store, 'get' | 'put' | 'note' | 'list' | 'listSlots'> {
   const patiently = <T>(call: CallOptions, work: () => T) => soon(call, work, PATIENT)
   return {
     async get(key, call) {
@@ -120,6 +133,17 @@ function rowMethods(database: FileDatabase, soon: LockWait): Pick<Store, 'get' |
         const next = last !== undefined && found.length > shown.length ? { next: encodeCursor(keyIn(last)) } : {}
         return { rows: shown.map(decode), ...next }
       })
+    },
+
+    async listSlots({ task, ...range }, call) {
+      const { first, last } = slotsBetween(range)
+      const read = ({ all }: Transaction) => all(SELECT_SLOTS, task, first, last, SLOTS_PER_PAGE + 1)
+      const found = await soon(call, () => database.transact('read', read) ?? [])
+      const slots = found
+        .slice(0, SLOTS_PER_PAGE)
+        .map(({ slot, state, outcome, source }) => listedSlot(task, { slot, state, outcome, source }))
+      const next = found.length > slots.length ? slots.at(-1)?.slot : undefined
+      return { slots, ...(next !== undefined && { next }) }
     },
   }
 }

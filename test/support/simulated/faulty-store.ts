@@ -25,7 +25,7 @@ export type Call =
   | { readonly verb: 'put'; readonly row: Row; readonly expected: Expected }
   | { readonly verb: 'note'; readonly rejection: Rejection }
   | { readonly verb: 'get' }
-  | { readonly verb: 'list' | 'readEntry' | 'writeEntry' | 'listTasks' | 'readTaskEntries' }
+  | { readonly verb: 'list' | 'listSlots' | 'readEntry' | 'writeEntry' | 'listTasks' | 'readTaskEntries' }
 
 /**
  * Returns a store behind a bad network. `fateOf` decides what happens to each call. Every wait of a caller ends when
@@ -81,6 +81,7 @@ export function faultyStore(inner: Store, clock: Clock, fateOf: (call: Call) => 
     note: (key, rejection, options) =>
       pass({ verb: 'note', rejection }, options, (arrival) => inner.note(key, rejection, arrival)),
     list: (query, options) => pass({ verb: 'list' }, options, (arrival) => inner.list(query, arrival)),
+    listSlots: (range, options) => pass({ verb: 'listSlots' }, options, (arrival) => inner.listSlots(range, arrival)),
     readEntry: (key, options) => pass({ verb: 'readEntry' }, options, (arrival) => inner.readEntry(key, arrival)),
     writeEntry: (key, entry, expected, options) =>
       pass({ verb: 'writeEntry' }, options, (arrival) => inner.writeEntry(key, entry, expected, arrival)),

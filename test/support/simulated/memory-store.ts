@@ -9,8 +9,10 @@ import {
   decodeTaskCursor,
   encodeCursor,
   encodeTaskCursor,
+  listedSlot,
   pageQuery,
   type StoredKey,
+  slotsBetween,
   storedKey,
   TASK_ENTRY,
   TASKS_PER_PAGE,
@@ -89,6 +91,23 @@ export function memoryStore(): Store & { writeRaw(document: StoredDocument): voi
         rows: shown.map((entry) => decodeRow({ ...entry.owned, ...entry.notes })),
         ...(last !== undefined && rest.length > shown.length ? { next: encodeCursor(last.key) } : {}),
       }
+    },
+    async listSlots({ task, ...range }, call) {
+      inTime(call)
+      const { first, last } = slotsBetween(range)
+      const found = [...entries.values()].filter(
+        ({ key }) => key.task === task && key.slot >= first && key.slot <= last,
+      )
+      const newestFirst = found.sort((one, other) => (one.key.slot < other.key.slot ? 1 : -1))
+      const slots = newestFirst.map(({ key, owned }) => {
+        const [attempt] = Array.isArray(owned['attempts']) ? owned['attempts'] : []
+        const { outcome, trigger } = attempt ?? {}
+        return listedSlot(task, { slot: key.slot, state: owned['state'], outcome, source: trigger?.source })
+      })
+      // Small pages, so that tests go over several of them.
+      const shown = slots.slice(0, 20)
+      const next = slots.length > shown.length ? shown.at(-1)?.slot : undefined
+      return { slots: shown, ...(next !== undefined && { next }) }
     },
     async readEntry({ kind, task }) {
       return beside.get(`${kind} ${task}`) ?? null
