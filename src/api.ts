@@ -4,7 +4,7 @@ import type { Rerunnable } from './core/row/policy.ts'
 import type { ScheduleOptions } from './core/schedule/schedule-options.ts'
 import type { MissedSlot } from './core/task/expected-slots.ts'
 import type { TaskFinding, TaskHealth } from './core/task/findings.ts'
-import type { Suspension, TaskRecord } from './core/task/task-record.ts'
+import type { Expectations, Suspension, TaskRecord } from './core/task/task-record.ts'
 import type { OrUndefined, ResolvedState, StoredRow } from './core/types.ts'
 import type { Attempt, WorkOutcome } from './function-work.ts'
 import type { CommandOptions } from './run/command.ts'
@@ -187,17 +187,27 @@ export interface PauseOptions extends ResumeOptions {
   readonly until?: string | Date | undefined
 }
 
-/** The change of an operator to a task, and the record of the task after it. */
-export interface TaskChange {
+export interface DeclareOptions extends ReadOptions, ScheduleOptions, OrUndefined<Omit<Expectations, 'overlap'>> {
+  readonly task: string
+  /** From when on the schedule is in force: an instant, a local time or a date in its zone, or how long ago. Default: now. */
+  readonly from?: string | Date | undefined
+}
+
+/** A task whose record a call has changed, and the record after it. */
+export interface ChangedTask {
   readonly task: string
   /** False if the task already was as it should be. */
   readonly changed: boolean
+  readonly record: TaskRecord
+}
+
+/** The change of an operator to the pauses or the retirement of a task. */
+export interface TaskChange extends ChangedTask {
   /**
    * The pause or the retirement that the call recorded, or those that it ended. If the task to retire is retired
    * already, its retirement in force. Times are in milliseconds since 1970.
    */
   readonly suspensions: readonly Suspension[]
-  readonly record: TaskRecord
   /** The zone of the task, in which local times are read. */
   readonly timezone: string
 }
@@ -266,6 +276,13 @@ export interface Ledger {
    * is resolved if `runId` names its run. Throws `unreachable` if it is unknown whether the decision is recorded.
    */
   resolve(options: ResolveOptions): Promise<Resolved>
+  /**
+   * Records the schedule of a task before a run states it: before its first run, so that a first trigger that never comes
+   * is missed, or before a change. The runs until `from` keep the schedule that they have. An expectation that is left out
+   * stays as it is. Changes nothing if the schedule is in force already. Throws a usage error if it would change the past of
+   * a task that has run, and `unreachable` if it is unknown whether it is recorded.
+   */
+  declare(options: DeclareOptions): Promise<ChangedTask>
   /**
    * Records a pause. In a pause, a scheduled trigger starts nothing and leaves its slot skipped, and a slot without a
    * trigger is not missed. A forced run starts all the same. Throws an error that names the known tasks if the ledger

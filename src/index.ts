@@ -1,7 +1,9 @@
 export type {
   Attempt,
   CaughtUp,
+  ChangedTask,
   CheckOptions,
+  DeclareOptions,
   FindSlotOptions,
   Force,
   FoundSlot,
@@ -31,7 +33,7 @@ export type { Rerunnable } from './core/row/policy.ts'
 export { type ScheduleOptions, slotOf } from './core/schedule/schedule-options.ts'
 export type { MissedSlot } from './core/task/expected-slots.ts'
 export type { TaskFinding, TaskHealth } from './core/task/findings.ts'
-export type { Suspension, TaskRecord } from './core/task/task-record.ts'
+export type { Expectations, Suspension, TaskRecord } from './core/task/task-record.ts'
 export type { Status, StoredRow } from './core/types.ts'
 export { createLedger } from './ledger.ts'
 export { installStops, type Stops } from './process/signals.ts'

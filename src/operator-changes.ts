@@ -1,17 +1,27 @@
-import type { Ledger, PauseOptions, ResumeOptions, RetireOptions, TaskChange } from './api.ts'
+import type {
+  ChangedTask,
+  DeclareOptions,
+  Ledger,
+  PauseOptions,
+  ReadOptions,
+  ResumeOptions,
+  RetireOptions,
+  TaskChange,
+} from './api.ts'
 import type { HistoryDeps } from './audit/history.ts'
 import { newestRow, usualRetirementStart } from './audit/retirement.ts'
 import { readTaskRecords, unknownTask } from './audit/tasks.ts'
 import { quote, usageError } from './core/errors.ts'
 import { formatInstant } from './core/instant.ts'
 import { readableRow } from './core/row/status.ts'
-import { timeText } from './core/schedule/schedule-options.ts'
+import { readSchedule, timeText } from './core/schedule/schedule-options.ts'
 import { parseTimeRange } from './core/schedule/time-range.ts'
-import { withPause, withResumption, withRetirement } from './core/task/task-changes.ts'
-import type { Decided, Suspension, TaskRecord } from './core/task/task-record.ts'
+import { withDeclaration, withPause, withResumption, withRetirement } from './core/task/task-changes.ts'
+import { type Decided, inForceAt, type Suspension, type TaskRecord } from './core/task/task-record.ts'
 import type { Instant } from './core/types.ts'
 import { checkOperator, checkTaskName } from './core/user-text.ts'
 import { type HostFacts, operatorOf } from './process/host.ts'
+import { readExpectations } from './run/settings.ts'
 import { type ChangeableRecord, changeTask, readChangeable, type TaskChangeRequest } from './run/task/change-task.ts'
 import type { KnownRecords } from './run/task/task-record.ts'
 
@@ -25,7 +35,7 @@ export interface OperatorParts {
 }
 
 /** Opens the ledger as the options of a call ask for it. */
-type OpenRecords = (options: ResumeOptions) => Promise<HistoryDeps>
+type OpenRecords = (options: ReadOptions) => Promise<HistoryDeps>
 
 /** The reason on record of a task that is resumed without one. */
 const USUAL_RESUME_REASON = 'resumed'
@@ -33,12 +43,32 @@ const USUAL_RESUME_REASON = 'resumed'
 export function operatorMethods(
   reading: OpenRecords,
   parts: OperatorParts,
-): Pick<Ledger, 'pause' | 'resume' | 'retire'> {
+): Pick<Ledger, 'declare' | 'pause' | 'resume' | 'retire'> {
   return {
+    declare: async (options) => declareTask(options, await reading(options), parts),
     pause: async (options) => pauseTask(options, await reading(options), parts),
     resume: async (options) => resumeTask(options, await reading(options), parts),
     retire: async (options) => retireTask(options, await reading(options), parts),
   }
+}
+
+/** A declaration is the same whoever makes it, so a change that is found in the record needs no second write. */
+async function declareTask(options: DeclareOptions, deps: HistoryDeps, parts: OperatorParts): Promise<ChangedTask> {
+  const { task } = options
+  checkTaskName(task)
+  const { spec } = readSchedule(options)
+  const expectations = readExpectations(options)
+  const now = secondOf(deps.clock.now())
+  const { from = now } = readSpan(options, undefined, spec.zone, deps.clock.now())
+  const declaration = { spec, from: secondOf(from), now, expectations }
+  const change = (record: TaskRecord) => withDeclaration(record, declaration)
+  const io = { ...deps, random: parts.random }
+  const found = await readChangeable(task, settingsOf(deps), io)
+  const request = { task, what: 'the declaration', change, isIn: (record: TaskRecord) => change(record) === null }
+  const { changed, record } = await changeTask(request, found, settingsOf(deps), io)
+  // A run of the same program must see the change at once.
+  parts.known.add(task, record)
+  return { task, changed, record }
 }
 
 async function pauseTask(options: PauseOptions, deps: HistoryDeps, parts: OperatorParts): Promise<TaskChange> {
@@ -97,7 +127,7 @@ function secondOf(instant: Instant): Instant {
 
 /** Reads both ends, as `parseTimeRange` does. Throws a usage error if the end is not in the future. */
 function readSpan(
-  { from: fromText }: ResumeOptions,
+  { from: fromText }: Pick<ResumeOptions, 'from'>,
   untilText: string | Date | undefined,
   zone: string,
   now: Instant,
@@ -125,7 +155,7 @@ interface TaskToChange {
 /** Reads a task that has a record or a row. Throws `UnknownTaskError` if it has neither. */
 async function readTaskToChange(task: string, deps: HistoryDeps, parts: OperatorParts): Promise<TaskToChange> {
   const found = await readChangeable(task, settingsOf(deps), { ...deps, random: parts.random })
-  const spec = found.record.schedules.at(-1)?.spec
+  const spec = inForceAt(found.record.schedules, deps.clock.now())?.spec
   if (spec !== undefined) return { task, found, zone: spec.zone }
   const newest = await newestRow({ task }, deps)
   if (newest === null && found.version === 'absent') throw await unknownTask(task, readTaskRecords(deps))

@@ -37,6 +37,25 @@ async function ledgerWithMissed() {
   return ledger
 }
 
+test('declare records a schedule before the first run, for the same program, too', async () => {
+  const ledger = await newLedger()
+  await run(ledger, day(-9))
+  const declared = { task: 'monthly', schedule: '0 0 1 * *', graceMs: 60_000, owner: 'ada' }
+  const change = await ledger.declare({ ...declared, from: '2026-01-01' })
+  const since = Date.parse('2026-01-01T00:00:00Z')
+  const spec = { expression: '0 0 1 * *', zone: 'UTC' }
+  expect(change).toMatchObject({ task: 'monthly', changed: true })
+  expect(change.record).toMatchObject({
+    schedules: [{ since, spec, declared: 'unconfirmed' }],
+    expectations: { since, graceMs: 60_000, owner: 'ada' },
+  })
+  await ledger.run({ task: 'monthly', schedule: '0 0 1 * *', graceMs: 60_000, owner: 'ada' }, () => 'done')
+  const [known] = await tasksOf(ledger)
+  expect(known?.schedules).toEqual([{ since, spec, declared: 'confirmed' }])
+  await expect(ledger.declare({ ...declared, graceMs: -1 })).rejects.toThrow(/grace .* is not allowed/)
+  await ledger.close()
+})
+
 describe('pause', () => {
   test('records who, when and why', async () => {
     const ledger = newLedger()

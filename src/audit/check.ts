@@ -3,7 +3,13 @@ import { readableRow, unmetUntil } from '../core/row/status.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
 import { aroseAt, findingOf, type TaskFinding } from '../core/task/findings.ts'
 import { scheduleWith } from '../core/task/schedules-in-force.ts'
-import { type ExpectedTimesGiven, expectedTimes, isSameSpec } from '../core/task/task-record.ts'
+import {
+  type ExpectedTimesGiven,
+  expectedTimes,
+  inForceAt,
+  isOnlyDeclared,
+  isSameSpec,
+} from '../core/task/task-record.ts'
 import type { Instant } from '../core/types.ts'
 import { concurrently } from './concurrently.ts'
 import { auditedSlots, taskInForce } from './expected.ts'
@@ -35,7 +41,7 @@ export async function* checkTask(
 ): AsyncGenerator<TaskFinding, void> {
   const { task, schedules } = known
   const { now, newMs } = settings
-  const schedule = schedules.at(-1)?.spec
+  const schedule = inForceAt(schedules, now)?.spec
   if (schedule === undefined) return
   const owner = known.expectations?.owner
   const { ecs } = known
@@ -52,6 +58,7 @@ export async function* checkTask(
       schedule,
       ...(!isSameSpec(own, schedule) && { otherSchedule: own }),
       ...(owner !== undefined && { owner }),
+      ...(isOnlyDeclared(known) && { isOnlyDeclared: true }),
       ...(ecs !== null && { ecs }),
     }
   }

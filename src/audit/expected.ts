@@ -1,10 +1,10 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
-import { parseSchedule } from '../core/schedule/schedule.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
 import {
   type AuditedSlot,
   dueKeys,
   type InForce,
+  parseSince,
   type RowsOf,
   type TaskInForce,
   withMissed,
@@ -25,7 +25,7 @@ const SLOTS_PER_YIELD = 100
  * time zone data cannot read.
  */
 export function parseSchedules({ schedules }: Pick<KnownTask, 'schedules'>): readonly InForce[] {
-  return schedules.map(({ since, spec }) => ({ since, schedule: parseSchedule(spec) }))
+  return schedules.map(parseSince)
 }
 
 /**

@@ -6,7 +6,7 @@ import { missedUntil } from '../core/row/status.ts'
 import { timeText } from '../core/schedule/schedule-options.ts'
 import { parseTimeRange, type TimeRange } from '../core/schedule/time-range.ts'
 import { scheduleWith } from '../core/task/schedules-in-force.ts'
-import { expectedTimes } from '../core/task/task-record.ts'
+import { expectedTimes, inForceAt } from '../core/task/task-record.ts'
 import type { Instant, ScheduleSpec } from '../core/types.ts'
 import { auditedSlots, taskInForce } from './expected.ts'
 import type { HistoryDeps } from './history.ts'
@@ -64,7 +64,7 @@ function askedRange(
   now: Instant,
 ): Required<TimeRange> {
   const text = { since: timeText(from, 'from'), until: to === undefined ? undefined : timeText(to, 'to') }
-  const zone = schedules.at(-1)?.spec.zone ?? 'UTC'
+  const zone = inForceAt(schedules, now)?.spec.zone ?? 'UTC'
   const { since = 0, until = now } = parseTimeRange(text, zone, now, ['from', 'to'])
   if (only.includes('missed') && since < now - retentionMs) {
     throw usageError(

@@ -4,7 +4,7 @@ import { parseSchedule } from '../core/schedule/schedule.ts'
 import { slotAfter } from '../core/schedule/slot.ts'
 import { dueKeys } from '../core/task/expected-slots.ts'
 import { gapsOf } from '../core/task/suspensions.ts'
-import type { Suspension, TaskRecord } from '../core/task/task-record.ts'
+import { inForceAt, type Suspension, type TaskRecord } from '../core/task/task-record.ts'
 import type { Instant, ScheduleSpec, StoredRow } from '../core/types.ts'
 import { parseSchedules } from './expected.ts'
 import { type HistoryDeps, type HistoryQuery, readHistory } from './history.ts'
@@ -24,7 +24,7 @@ export async function newestRow(query: Omit<HistoryQuery, 'limit'>, deps: Histor
  */
 export function usualRetirementStart(record: TaskRecord, newest: StoredRow | null, now: Instant): Instant {
   if (newest === null) return Math.min(record.schedules[0]?.since ?? now, now)
-  const spec = record.schedules.at(-1)?.spec ?? readableRow(newest)?.schedule
+  const spec = inForceAt(record.schedules, now)?.spec ?? readableRow(newest)?.schedule
   return Math.min(now, spec === undefined ? newest.slot + SECOND_MS : nextSlot(spec, newest.slot, now))
 }
 

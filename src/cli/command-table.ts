@@ -61,6 +61,11 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'Record the outcome of a stale or failed slot by hand, or skip a future slot',
     load: async () => (await import('./commands/resolve.ts')).resolve,
   },
+  declare: {
+    group: 'Change a task',
+    summary: 'Record the schedule of a task before its first run, or before a change',
+    load: async () => (await import('./commands/declare.ts')).declare,
+  },
   pause: {
     group: 'Change a task',
     summary: 'Pause a task: its scheduled triggers start nothing, and no slot is missed',
@@ -147,7 +152,11 @@ const COMMANDS_OF_OTHERS: Readonly<Record<string, readonly string[]>> = {
   html: ['report'],
   export: ['report', 'history'],
   next: ['explain', 'tasks'],
-  schedule: ['explain'],
+  schedule: ['explain', 'declare'],
+  register: ['declare'],
+  add: ['declare'],
+  define: ['declare'],
+  plan: ['declare', 'pause'],
   validate: ['explain', 'setup --check'],
   version: ['--version'],
 }

@@ -234,7 +234,10 @@ function givenSchedule({ schedule }: TaskFinding, { hasOwnSchedule }: CheckedLed
 
 /** Returns what is known about a finding, in a few words. The text is not yet safe on a terminal. */
 export function findingDetail(found: TaskFinding, now: Instant): string {
-  if (found.kind === 'missed') return `due ${elapsed(now - found.slot)} ago, no run is recorded`
+  if (found.kind === 'missed') {
+    const which = found.isOnlyDeclared ? ' of this task is recorded at all' : ' is recorded'
+    return `due ${elapsed(now - found.slot)} ago, no run${which}`
+  }
   if (found.kind === 'overdue') {
     return `not completed ${elapsed(now - found.slot)} after the scheduled time, ${overdueText(found.row, found.schedule.zone)}`
   }

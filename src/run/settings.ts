@@ -1,7 +1,10 @@
 import { formatDuration } from '../core/duration.ts'
 import { quote, usageError } from '../core/errors.ts'
+import { defined } from '../core/objects.ts'
 import { allowedWithReason, isAllowed, numberText, type OptionSpec, optionName, type ValueOf } from '../core/option.ts'
 import type { Guards, Policy } from '../core/row/policy.ts'
+import type { Expectations } from '../core/task/task-record.ts'
+import type { OrUndefined } from '../core/types.ts'
 import { checkOwner } from '../core/user-text.ts'
 import { SETTINGS } from './settings-table.ts'
 
@@ -53,6 +56,28 @@ export function readSettings(settings: RunSettings): Settings {
     onLeaseLost: filled.onLeaseLost ?? (alone ? 'continue' : 'stop'),
   }
 }
+
+/** Returns the expectations that the settings state. */
+export function expectationsOf({ graceMs, lateAfterMs, doneByMs, owner, overlap }: ExpectationSettings): Expectations {
+  return {
+    ...(graceMs !== null && { graceMs }),
+    ...(lateAfterMs !== null && { lateAfterMs }),
+    ...(doneByMs !== null && { doneByMs }),
+    ...(owner !== null && { owner }),
+    ...(overlap !== 'allow' && { overlap }),
+  }
+}
+
+type ExpectationSettings = Pick<Settings, keyof Expectations>
+
+/** Reads the expectations without the other settings of a run. Throws as `readSettings` does. */
+export function readExpectations({ graceMs, lateAfterMs, doneByMs, owner }: ExpectationsGiven): Expectations {
+  const filled = withDefaults(defined({ graceMs, lateAfterMs, doneByMs, owner }))
+  if (filled.owner !== null) checkOwner(filled.owner)
+  return expectationsOf(filled)
+}
+
+type ExpectationsGiven = OrUndefined<Omit<Expectations, 'overlap'>>
 
 /**
  * Returns the settings of a force whose caller left `overlap` out, for a task whose runs must not overlap. `given` has

@@ -31,6 +31,7 @@ const CASES: ReadonlyArray<[args: string[], code: number, expected: unknown]> = 
     0,
     { task: 'nightly', slot: SLOT, state: 'COMPLETED' },
   ],
+  [['declare', ...OF_NIGHTLY, '--schedule', '0 3 * * *'], 0, { task: 'nightly', changed: false, paused: false }],
   [['pause', ...OF_NIGHTLY, '--reason', 'x'], 0, { task: 'nightly', changed: true, paused: true }],
   [['resume', ...OF_NIGHTLY], 0, { task: 'nightly', changed: true, paused: false }],
   [['retire', ...OF_NIGHTLY, '--reason', 'x'], 0, { task: 'nightly', changed: true, retired: true }],

@@ -1,18 +1,19 @@
 import type { Ledger, ReadOptions } from '../../api.ts'
 import { concurrently } from '../../audit/concurrently.ts'
+import { parseSchedules } from '../../audit/expected.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
 import type { OptionTable } from '../../core/option.ts'
 import { unmetUntil } from '../../core/row/status.ts'
-import { parseSchedule } from '../../core/schedule/schedule.ts'
 import {
   dueKeys,
   type MissedSlot,
   missedSlot,
-  nextExpectedSlot,
+  nextSlotDue,
+  parseSince,
   type TaskInForce,
 } from '../../core/task/expected-slots.ts'
 import { gapsOf, isRetired } from '../../core/task/suspensions.ts'
-import { type ExpectedTimes, expectedTimes } from '../../core/task/task-record.ts'
+import { type ExpectedTimes, expectedTimes, inForceAt } from '../../core/task/task-record.ts'
 import type { Instant, StoredRow } from '../../core/types.ts'
 import { firstRunText } from '../../format/command-line.ts'
 import { type TaskSummary, taskJson, taskText } from '../../format/task/tasks.ts'
@@ -100,15 +101,14 @@ async function* readTaskSummary(
   now: Instant,
 ): AsyncGenerator<TaskSummary, void> {
   const { task, schedules } = known
-  const current = schedules.at(-1)
+  const current = inForceAt(schedules, now)
   if (current === undefined) return
   const { since, spec } = current
-  const schedule = parseSchedule(spec)
   // A future slot can have a row, which an operator has resolved, so we must ask only for slots up to now.
   const row = await findNewestRow(ledger, { ...reading, task, until: new Date(now + 1) })
   const gaps = gapsOf(known)
-  const missed = newestMissed({ task, schedules: [{ since, schedule }], gaps }, row, now, expectedTimes(known))
-  const next = nextExpectedSlot(schedule, gaps, now)
+  const missed = newestMissed({ task, schedules: [parseSince(current)], gaps }, row, now, expectedTimes(known))
+  const next = nextSlotDue(parseSchedules(known), gaps, now)
   yield { task, schedule: spec, since, last: missed ?? row, next, record: known }
 }
 

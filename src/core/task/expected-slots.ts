@@ -1,13 +1,18 @@
 import { isNewerSchema, type StatusSettings, statusOfAbsent } from '../row/status.ts'
+import { parseSchedule } from '../schedule/schedule.ts'
 import { expectedSlotAfter, expectedSlotBefore, type Schedule, slotAfter } from '../schedule/slot.ts'
 import type { Instant, Key, ScheduleSpec, StoredRow, Window } from '../types.ts'
 import type { Gap } from './suspensions.ts'
-import { isSameSpec } from './task-record.ts'
+import { isSameSpec, type ScheduleSince } from './task-record.ts'
 
-/** A schedule and the first slot that ran under it. */
-export interface InForce {
-  readonly since: Instant
+/** A schedule of a task record, parsed. */
+export interface InForce extends Omit<ScheduleSince, 'spec'> {
   readonly schedule: Schedule
+}
+
+/** Throws a usage error if this version or its time zone data cannot read the schedule. */
+export function parseSince({ spec, ...rest }: ScheduleSince): InForce {
+  return { ...rest, schedule: parseSchedule(spec) }
 }
 
 /** A slot that was due and has no row. `schedule` is the one that was in force then. */
@@ -50,7 +55,7 @@ export interface DueKey extends Key {
  * The task record names the first slot that ran under a schedule. The schedule before it was certainly in force up to
  * the latest earlier fire time of the new schedule, because the new schedule would have run there. Later slots of the
  * old schedule are in doubt. If the new schedule has no earlier fire time, as with `at(…)`, all slots of the old
- * schedule are in doubt.
+ * schedule are in doubt. Nothing is in doubt where an operator declared the change.
  */
 export function* dueKeys(tasks: readonly TaskInForce[], since: Instant, until: Instant): Generator<DueKey, void> {
   let open = tasks.map((task) => {
@@ -79,7 +84,7 @@ function* dueKeysOf(
 ): Generator<DueKey, void> {
   let replaced = Number.POSITIVE_INFINITY
   let certainUntil = Number.POSITIVE_INFINITY
-  for (const { since: first, schedule } of schedules.toReversed()) {
+  for (const { since: first, schedule, declared } of schedules.toReversed()) {
     const [from, end] = [Math.max(since, first), Math.min(until, replaced, dueUntil)]
     const doubt = { schedule: schedule.spec, until: replaced }
     for (let slot = expectedSlotBefore(schedule, end); slot !== null && slot >= from; ) {
@@ -88,13 +93,23 @@ function* dueKeysOf(
       // A task may be retired for years, so we must not visit each slot of the gap.
       slot = expectedSlotBefore(schedule, gap?.from ?? slot)
     }
-    const before = expectedSlotBefore(schedule, first)
+    const before = declared === undefined ? expectedSlotBefore(schedule, first) : first
     replaced = first
     certainUntil = before === null ? Number.NEGATIVE_INFINITY : before + 1
   }
 }
 
-/** Returns the first slot after `at` that is expected, or null if there is none. */
+/** Returns the first slot after `at` that the schedules of a task expect, or null if there is none. */
+export function nextSlotDue(schedules: readonly InForce[], gaps: readonly Gap[], at: Instant): Instant | null {
+  for (const [index, { since, schedule }] of schedules.entries()) {
+    const until = schedules[index + 1]?.since ?? Number.POSITIVE_INFINITY
+    const slot = until <= at ? null : nextExpectedSlot(schedule, gaps, Math.max(at, since - 1))
+    if (slot !== null && slot < until) return slot
+  }
+  return null
+}
+
+/** Returns the first slot of a schedule after `at` that is expected, or null if there is none. */
 export function nextExpectedSlot(schedule: Schedule, gaps: readonly Gap[], at: Instant): Instant | null {
   let slot = expectedSlotAfter(schedule, at)
   for (;;) {

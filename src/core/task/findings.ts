@@ -30,6 +30,8 @@ export type TaskFinding = SlotFinding & {
   readonly otherSchedule?: ScheduleSpec
   /** The owner that the runs of the task state: a name, URL or runbook. Left out: they state none. */
   readonly owner?: string
+  /** The task is only declared: no scheduled run has stated its schedule. Left out: one has. */
+  readonly isOnlyDeclared?: true
   /** Where the latest scheduled run of the task ran. Left out: not on ECS, or no run has said. */
   readonly ecs?: EcsFacts
 }

@@ -1,5 +1,6 @@
 import type { KnownEcs } from '../ecs.ts'
 import { type LedgerError, usageError } from '../errors.ts'
+import { formatInstant } from '../instant.ts'
 import type { EcsFacts, Instant, ScheduleSpec } from '../types.ts'
 import { bytesOf } from '../user-text.ts'
 import { endsAfter, retirementAt } from './suspensions.ts'
@@ -7,7 +8,10 @@ import {
   type Decided,
   type Expectations,
   encodeSuspension,
+  inForceAt,
   isSameSpec,
+  isUnconfirmed,
+  type ScheduleSince,
   type Schedules,
   type Suspension,
   type TaskRecord,
@@ -55,22 +59,105 @@ export function withRun(record: TaskRecord, stated: StatedByRun, ended: Decided)
 }
 
 /**
- * Returns the schedules with `spec` in force from `slot` on. Returns null if `spec` is already in force, or if another
- * schedule came into force at `slot` or later.
+ * Returns the schedules after a run of `slot` under `spec`: that schedule is in force from the slot on, up to the next
+ * declared one. Returns null if nothing changes: it is in force already, or a run stated another one for this slot or a
+ * later one.
  */
 export function withSchedule(schedules: Schedules, spec: ScheduleSpec, slot: Instant): Schedules | null {
+  const { before, inForce, later } = splitAt(schedules, slot)
+  if (!later.every(isUnconfirmed)) return null
+  if (inForce !== undefined && isSameSpec(inForce.spec, spec)) {
+    return isUnconfirmed(inForce) ? [...before, { ...inForce, declared: 'confirmed' }, ...later] : null
+  }
+  if (inForce?.since === slot && !isUnconfirmed(inForce)) return null
+  return withEntry(schedules, { since: slot, spec })
+}
+
+interface SplitSchedules {
+  readonly before: Schedules
+  /** The schedule in force. Left out: the instant is before all schedules. */
+  readonly inForce?: ScheduleSince | undefined
+  readonly later: Schedules
+}
+
+function splitAt(schedules: Schedules, at: Instant): SplitSchedules {
+  const index = schedules.findLastIndex(({ since }) => since <= at)
+  return {
+    before: schedules.slice(0, Math.max(0, index)),
+    inForce: schedules[index],
+    later: schedules.slice(index + 1),
+  }
+}
+
+/** Returns the schedules with one more. It replaces a declared one that no run has confirmed and that begins with it. */
+function withEntry(schedules: Schedules, entry: ScheduleSince): Schedules {
+  const { before, inForce, later } = splitAt(schedules, entry.since)
+  const isReplaced = inForce === undefined || (inForce.since === entry.since && isUnconfirmed(inForce))
+  const all = [...before, ...(isReplaced ? [] : [inForce]), entry, ...later]
+  return all.reduce<Schedules>(withoutRepeat, []).slice(-MAX_SCHEDULES)
+}
+
+/** Adds a schedule, unless it is the one before it, which then goes on. */
+function withoutRepeat(schedules: Schedules, next: ScheduleSince): Schedules {
   const last = schedules.at(-1)
-  if (last !== undefined && (isSameSpec(last.spec, spec) || last.since >= slot)) return null
-  return [...schedules, { since: slot, spec }].slice(-MAX_SCHEDULES)
+  if (last === undefined || !isSameSpec(last.spec, next.spec)) return [...schedules, next]
+  const isConfirmed = isUnconfirmed(last) && !isUnconfirmed(next)
+  return isConfirmed ? [...schedules.slice(0, -1), { ...last, declared: 'confirmed' }] : schedules
+}
+
+/** The schedule of a task, as an operator states it before a run does. */
+export interface Declaration {
+  readonly spec: ScheduleSpec
+  /** The instant from which the schedule is in force. */
+  readonly from: Instant
+  readonly now: Instant
+  /** An expectation that is left out stays as it is. */
+  readonly expectations: Expectations
+}
+
+/**
+ * Returns the record with a declared schedule, in force from `from` until the next one of the record. Returns null if
+ * nothing changes.
+ *
+ * Throws a usage error if the declaration changes the past of a task that has run: which slots were due then is known from
+ * its runs. It may say that the oldest schedule was in force before its first run.
+ */
+export function withDeclaration(record: TaskRecord, declaration: Declaration): TaskRecord | null {
+  const schedules = withDeclaredSchedule(record.schedules, declaration)
+  const { since = declaration.from, ...stated } = record.expectations ?? {}
+  const expectations = { ...stated, ...declaration.expectations }
+  const hasSame = isSameExpectations(stated, expectations)
+  if (schedules === null && hasSame) return null
+  return {
+    ...record,
+    schedules: schedules ?? record.schedules,
+    // A run of an earlier slot does not have them yet.
+    ...(!hasSame && { expectations: { ...expectations, since: Math.max(since, declaration.from) } }),
+  }
+}
+
+function withDeclaredSchedule(schedules: Schedules, { spec, from, now }: Declaration): Schedules | null {
+  const { inForce } = splitAt(schedules, from)
+  if (inForce !== undefined && isSameSpec(inForce.spec, spec)) return null
+  const [first] = schedules
+  const isBeforeFirst = first !== undefined && inForce === undefined && isSameSpec(first.spec, spec)
+  if (from < now && !isBeforeFirst && !schedules.every(isUnconfirmed)) {
+    throw usageError(
+      `from ${formatInstant(from)} is in the past, and the schedule of that time is known from the runs of the task. Use a later time, or leave it out.`,
+    )
+  }
+  return withEntry(schedules, { since: from, spec, declared: 'unconfirmed' })
 }
 
 /**
  * Returns the schedule that was in force at `slot`, if it is another one than `spec`. A slot before all schedules is
- * compared with the oldest one. Returns null if the schedules are the same, or if none is recorded.
+ * compared with the oldest one, unless that is only declared. Returns null if the schedules are the same, or if none is
+ * recorded.
  */
 export function otherScheduleAt(schedules: Schedules, spec: ScheduleSpec, slot: Instant): ScheduleSpec | null {
-  const inForce = schedules.findLast(({ since }) => since <= slot) ?? schedules.at(0)
-  return inForce === undefined || isSameSpec(inForce.spec, spec) ? null : inForce.spec
+  const inForce = inForceAt(schedules, slot)
+  const isLater = inForce !== undefined && inForce.since > slot && isUnconfirmed(inForce)
+  return inForce === undefined || isLater || isSameSpec(inForce.spec, spec) ? null : inForce.spec
 }
 
 function withExpectations(
@@ -98,7 +185,8 @@ function withEcs(record: TaskRecord, { slot, ecs }: StatedByRun): EcsOfRecord | 
   if (ecs === 'unknown' || isSameEcs(record.ecs, ecs)) return null
   if (record.ecsSince !== null && record.ecsSince >= slot) return null
   // A later run that was not on ECS may have left only its schedule.
-  if ((record.schedules.at(-1)?.since ?? slot) > slot) return null
+  const lastOfRun = record.schedules.findLast(({ declared }) => declared === undefined)
+  if ((lastOfRun?.since ?? slot) > slot) return null
   if (ecs === null) return { ecs, ecsSince: slot }
   // Each container has a log stream of its own. It would change the record with each run, and the log of a run that
   // did not start is empty anyway.

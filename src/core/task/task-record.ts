@@ -18,13 +18,20 @@ import { type EcsFacts, type Instant, type OrUndefined, SCHEMA_VERSION, type Sch
 
 // The stored form is for other programs too: `schema/task.schema.json` describes it.
 
-/** A schedule of a task, and the first slot that ran under it. */
-interface ScheduleSince {
+/** Whether a run has run under a schedule that an operator declared. */
+const DECLARATIONS = ['unconfirmed', 'confirmed'] as const
+type Declared = (typeof DECLARATIONS)[number]
+
+/** A schedule of a task, and since when it is in force. */
+export interface ScheduleSince {
+  /** The first slot that ran under the schedule, or the instant from which an operator declared it. */
   readonly since: Instant
   readonly spec: ScheduleSpec
+  /** Left out: a run stated the schedule, and its scheduler may have had it since some time after the slot before. */
+  readonly declared?: Declared
 }
 
-/** The schedules that a task had, the oldest first. The last one is in force. */
+/** The schedules of a task, the oldest first. Those that begin in the future are declared. */
 export type Schedules = readonly ScheduleSince[]
 
 /** The facts that the runs of a task state for its audits. A member that is left out has its default. */
@@ -122,6 +129,24 @@ export const EMPTY_TASK_RECORD: TaskRecord = {
   ecsSince: null,
 }
 
+/** Returns the schedule that is in force at `at`, or the oldest one if that is before all of them. */
+export function inForceAt<One extends { readonly since: Instant }>(
+  schedules: readonly One[],
+  at: Instant,
+): One | undefined {
+  return schedules.findLast(({ since }) => since <= at) ?? schedules.at(0)
+}
+
+/** Returns whether no run has run under this schedule: an operator declared it. */
+export function isUnconfirmed({ declared }: Pick<ScheduleSince, 'declared'>): boolean {
+  return declared === 'unconfirmed'
+}
+
+/** Returns whether the task is only declared: it has schedules, and no scheduled run has stated one of them. */
+export function isOnlyDeclared({ schedules }: Pick<TaskRecord, 'schedules'>): boolean {
+  return schedules.length > 0 && schedules.every(isUnconfirmed)
+}
+
 export function isNewerRecord(record: TaskRecord | NewerTaskRecord): record is NewerTaskRecord {
   return 'newerSchema' in record
 }
@@ -140,7 +165,7 @@ export function encodeTaskRecord({
 }: TaskRecord): StoredDocument {
   return {
     schemaVersion: SCHEMA_VERSION,
-    schedules: schedules.map(({ since, spec }) => ({ since: encodeInstant(since), ...encodeSchedule(spec) })),
+    schedules: schedules.map(encodeSince),
     ...(expectations !== null && { expectations: encodeExpectations(expectations) }),
     ...(pauses.length > 0 && { pauses: pauses.map(encodeSuspension) }),
     ...(retirements.length > 0 && { retirements: retirements.map(encodeSuspension) }),
@@ -168,8 +193,14 @@ export function decodeTaskRecord(document: unknown, task: string): TaskRecord | 
   }
 }
 
+function encodeSince({ since, spec, declared }: ScheduleSince): StoredDocument {
+  return { since: encodeInstant(since), ...encodeSchedule(spec), ...(declared !== undefined && { declared }) }
+}
+
 function decodeSince(fields: Fields): ScheduleSince {
-  return { since: instant(fields, 'since'), spec: decodeSchedule(fields) }
+  const declared = optional(fields, 'declared', (own, name) => oneOfField(own, name, DECLARATIONS))
+  const entry = { since: instant(fields, 'since'), spec: decodeSchedule(fields) }
+  return declared === undefined ? entry : { ...entry, declared }
 }
 
 function encodeExpectations({ since, ...stated }: NonNullable<TaskRecord['expectations']>): StoredDocument {

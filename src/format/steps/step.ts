@@ -5,7 +5,7 @@ import { hasStarted } from '../../core/row/attempts.ts'
 import { terminalState } from '../../core/row/decide.ts'
 import type { Guards, Rerunnable } from '../../core/row/policy.ts'
 import { readableRow } from '../../core/row/status.ts'
-import { isSameSpec, type Schedules } from '../../core/task/task-record.ts'
+import { isSameSpec, isUnconfirmed, type Schedules } from '../../core/task/task-record.ts'
 import type { AttemptRecord, EcsFacts, Host, Instant, ScheduleSpec, StoredRow } from '../../core/types.ts'
 
 /** Something that the operator can do, as a command to copy. */
@@ -40,14 +40,14 @@ export interface StepTarget {
 }
 
 /**
- * Returns the schedule of a slot, if the task has another one now. `recorded` has the schedules of the task, the oldest
- * first.
+ * Returns the schedule of a slot, if the runs of the task have another one now. `recorded` has the schedules of the task,
+ * the oldest first.
  */
 export function otherScheduleOf(
   own: ScheduleSpec | null,
   recorded: { readonly schedules: Schedules } | null,
 ): Pick<StepTarget, 'otherSchedule'> {
-  const latest = recorded?.schedules.at(-1)?.spec
+  const latest = recorded?.schedules.findLast((one) => !isUnconfirmed(one))?.spec
   return own === null || latest === undefined || isSameSpec(own, latest) ? {} : { otherSchedule: own }
 }
 

@@ -6,7 +6,8 @@ import { expectedTimes, type TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant, ScheduleSpec, Status } from '../../core/types.ts'
 import { localTimeIn } from '../local-time.ts'
 import { type HistoryItem, statusOfItem } from '../row.ts'
-import { printable, scheduleText } from '../text.ts'
+import { printable } from '../text.ts'
+import { schedulesAhead, storedScheduleJson } from './declaration.ts'
 import { openJson, openTexts } from './suspensions.ts'
 
 /** A task, as its task record and its rows describe it. */
@@ -23,12 +24,12 @@ export interface TaskSummary {
 
 /** Returns a task as a block of lines. In a table, the local times would make the lines too wide for a terminal. */
 export function taskText(summary: TaskSummary, now: Instant, skewMs: number): string {
-  const { task, schedule, since, last, next, record } = summary
+  const { task, schedule, last, next, record } = summary
   const owner = record.expectations?.owner
   const time = (instant: Instant) => `${formatInstant(instant)}  ${localTimeIn(instant, schedule.zone)}`
   const lines = [
     task,
-    `  schedule   ${scheduleText(schedule)}, since ${formatInstant(since)}`,
+    ...schedulesAhead(record, now).map(([name, text]) => `  ${name.padEnd(9)}  ${text}`),
     `  last slot  ${last === null ? 'none recorded' : `${time(last.slot)}  ${lastStatus(last, summary, now, skewMs)}`}`,
     `  next slot  ${next === null ? 'none' : time(next)}`,
     ...openTexts(record, now, schedule.zone).map(([name, text]) => `  ${name.padEnd(9)}  ${text}`),
@@ -46,6 +47,7 @@ export function taskJson(summary: TaskSummary, now: Instant, skewMs: number) {
     zone: schedule.zone,
     ...(schedule.anchor === undefined ? {} : { anchor: formatInstant(schedule.anchor) }),
     since: formatInstant(since),
+    planned: record.schedules.filter((one) => one.since > now && one.since !== since).map(storedScheduleJson),
     last:
       last === null
         ? null

@@ -6,13 +6,13 @@ import { readableRow } from '../../core/row/status.ts'
 import { MAX_EARLY_TOLERANCE_MS } from '../../core/schedule/slot.ts'
 import { pauseFor, retirementAt } from '../../core/task/suspensions.ts'
 import { otherScheduleAt, type StatedByRun, withRun } from '../../core/task/task-changes.ts'
-import { type Expectations, isNewerRecord, type Suspension, type TaskRecord } from '../../core/task/task-record.ts'
+import { isNewerRecord, type Suspension, type TaskRecord } from '../../core/task/task-record.ts'
 import type { AttemptRecord, Instant, ScheduleSpec, StoredRow, Trigger } from '../../core/types.ts'
 import { type Clock, withDeadline } from '../../process/clock.ts'
 import { type StopIo, type StopSettings, withinStop } from '../../process/stop.ts'
 import type { Store } from '../../store/store.ts'
 import type { ClaimRequest } from '../claim.ts'
-import type { Settings } from '../settings.ts'
+import { expectationsOf, type Settings } from '../settings.ts'
 import { askPatiently, type RetryIo, type RetryOptions, untilAnswered } from '../write.ts'
 import { type KnownRecords, type ReadRecord, readRecord, writeRecord } from './task-record.ts'
 
@@ -61,18 +61,8 @@ const WRITE_TIMEOUT_MS = 5_000
 /** Returns what a run asks before an attempt, and states about its task. */
 export function admissionRequest(request: ClaimRequest, settings: Settings): AdmissionRequest {
   const { task, window, schedule, trigger, runId, knownEcs = null } = request
-  const stated = { slot: window.slot, spec: schedule, expectations: statedBy(settings), ecs: knownEcs }
+  const stated = { slot: window.slot, spec: schedule, expectations: expectationsOf(settings), ecs: knownEcs }
   return { task, trigger, runId, stated, windowEnd: window.end }
-}
-
-function statedBy({ graceMs, lateAfterMs, doneByMs, owner, overlap }: Settings): Expectations {
-  return {
-    ...(graceMs !== null && { graceMs }),
-    ...(lateAfterMs !== null && { lateAfterMs }),
-    ...(doneByMs !== null && { doneByMs }),
-    ...(owner !== null && { owner }),
-    ...(overlap !== 'allow' && { overlap }),
-  }
 }
 
 /**
@@ -209,10 +199,9 @@ async function writeChange(
 }
 
 function emitChanges({ stated }: AdmissionRequest, before: TaskRecord, after: TaskRecord, io: AdmissionIo): void {
-  const replaced = before.schedules.at(-1)
-  if (replaced !== undefined && after.schedules !== before.schedules) {
-    io.emit({ event: 'schedule-changed', before: replaced.spec, after: stated.spec })
-  }
+  const replaced =
+    after.schedules === before.schedules ? null : otherScheduleAt(before.schedules, stated.spec, stated.slot)
+  if (replaced !== null) io.emit({ event: 'schedule-changed', before: replaced, after: stated.spec })
   const overlap = before.expectations?.overlap
   if (overlap !== undefined && after.expectations?.overlap === undefined) {
     io.emit({

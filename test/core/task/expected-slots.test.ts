@@ -5,6 +5,7 @@ import {
   type InForce,
   missedSlot,
   nextExpectedSlot,
+  nextSlotDue,
   type RowsOf,
   withMissed,
 } from '../../../src/core/task/expected-slots.ts'
@@ -31,6 +32,26 @@ const due = (schedules: readonly InForce[], since: string, until: string) =>
   [...dueKeys([{ task: 'nightly', schedules }], at(since), at(until))].map(
     ({ slot, doubt }) => new Date(slot).toISOString().slice(0, 16) + (doubt === undefined ? '' : '?'),
   )
+
+describe('a change that was declared', () => {
+  const daily = inForce('2026-11-01T03:00:00Z', '0 3 * * *')
+  const hourly: InForce = { ...inForce('2026-11-03T03:30:00Z', '0 * * * *'), declared: 'unconfirmed' }
+
+  test('leaves no slot in doubt', () => {
+    const slots = ['2026-11-03T05:00', '2026-11-03T04:00', '2026-11-03T03:00', '2026-11-02T03:00']
+    expect(due([daily, hourly], '2026-11-02T00:00:00Z', '2026-11-03T05:30:00Z')).toEqual(slots)
+    const yearly: InForce = { ...inForce('2026-11-03T00:00:00Z', '@yearly'), declared: 'confirmed' }
+    expect(due([daily, yearly], '2026-11-02T00:00:00Z', '2026-11-09T00:00:00Z')).toEqual(['2026-11-02T03:00'])
+  })
+
+  test('the next slot is one of the schedule that is in force then', () => {
+    const next = (from: string) => new Date(nextSlotDue([daily, hourly], [], at(from)) ?? 0).toISOString().slice(0, 16)
+    expect(next('2026-10-05T00:00:00Z')).toBe('2026-11-01T03:00')
+    expect(next('2026-11-02T12:00:00Z')).toBe('2026-11-03T03:00')
+    expect(next('2026-11-03T03:00:00Z')).toBe('2026-11-03T04:00')
+    expect(next('2026-11-04T00:30:00Z')).toBe('2026-11-04T01:00')
+  })
+})
 
 describe('the gaps of a task that was paused or retired', () => {
   const schedule = parseSchedule({ expression: '0 3 * * *', zone: 'UTC' })

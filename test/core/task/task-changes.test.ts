@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { KnownEcs } from '../../../src/core/ecs.ts'
 import {
+  otherScheduleAt,
   type StatedByRun,
+  withDeclaration,
   withPause,
   withResumption,
   withRetirement,
@@ -10,10 +12,12 @@ import {
 } from '../../../src/core/task/task-changes.ts'
 import {
   EMPTY_TASK_RECORD,
+  type Expectations,
   type Schedules,
   type Suspension,
   type TaskRecord,
 } from '../../../src/core/task/task-record.ts'
+import type { ScheduleSpec } from '../../../src/core/types.ts'
 import { FARGATE } from '../../support/ecs.ts'
 import { PAUSE, recordWith } from '../../support/rows.ts'
 
@@ -242,5 +246,89 @@ describe('the decisions of an operator', () => {
     const after = withRetirement(record, PAUSE)
     expect(after?.retirements).toEqual([PAUSE])
     expect(withRetirement(after ?? record, PAUSE)).toBe(null)
+  })
+})
+
+describe('a schedule that is declared', () => {
+  const NOW = at('2026-11-20T00:00:00Z')
+  const HOURLY = { expression: '0 * * * *', zone: 'UTC' }
+  const YEARLY = { expression: '@yearly', zone: 'UTC' }
+  const declared = (record: TaskRecord, spec: ScheduleSpec, from: number, expectations: Expectations = {}) =>
+    withDeclaration(record, { spec, from, now: NOW, expectations })
+  const schedulesOf = (record: TaskRecord | null) => record?.schedules
+  const AHEAD = NOW + 10 * DAY_MS
+  const planned: Schedules = [...KNOWN, { since: AHEAD, spec: HOURLY, declared: 'unconfirmed' }]
+
+  test('before the first run: it is in force from then on, and the first run confirms it', () => {
+    const record = declared(EMPTY_TASK_RECORD, DAILY, NOW, { graceMs: 60_000 })
+    const schedules: Schedules = [{ since: NOW, spec: DAILY, declared: 'unconfirmed' }]
+    expect(record).toEqual(recordWith(schedules, { expectations: { since: NOW, graceMs: 60_000 } }))
+    const confirmed: Schedules = [{ since: NOW, spec: DAILY, declared: 'confirmed' }]
+    expect(withSchedule(schedules, DAILY, NOW + DAY_MS)).toEqual(confirmed)
+    expect(withSchedule(confirmed, DAILY, NOW + 2 * DAY_MS)).toBe(null)
+  })
+
+  test('the same declaration again changes nothing', () => {
+    const record = declared(EMPTY_TASK_RECORD, DAILY, NOW, { owner: 'ada' }) ?? EMPTY_TASK_RECORD
+    expect(declared(record, { ...DAILY }, NOW + 5_000, { owner: 'ada' })).toBe(null)
+    expect(declared(recordWith(KNOWN), DAILY, NOW)).toBe(null)
+    expect(declared(recordWith(planned), HOURLY, AHEAD)).toBe(null)
+  })
+
+  test('a change ahead: the runs before it keep their schedule', () => {
+    expect(schedulesOf(declared(recordWith(KNOWN), HOURLY, AHEAD))).toEqual(planned)
+    expect(withSchedule(planned, DAILY, AHEAD - DAY_MS)).toBe(null)
+    expect(otherScheduleAt(planned, DAILY, AHEAD - DAY_MS)).toBe(null)
+    expect(otherScheduleAt(planned, DAILY, AHEAD)).toEqual(HOURLY)
+    const onlyAhead: Schedules = [{ since: AHEAD, spec: HOURLY, declared: 'unconfirmed' }]
+    expect(otherScheduleAt(onlyAhead, DAILY, NOW)).toBe(null)
+    expect(withSchedule(onlyAhead, DAILY, NOW)).toEqual([{ since: NOW, spec: DAILY }, ...onlyAhead])
+  })
+
+  test('a run with another schedule replaces it from its slot on', () => {
+    expect(withSchedule(planned, DAILY, AHEAD + DAY_MS)).toEqual([...planned, { since: AHEAD + DAY_MS, spec: DAILY }])
+    expect(withSchedule(planned, YEARLY, AHEAD)).toEqual([...KNOWN, { since: AHEAD, spec: YEARLY }])
+    expect(withSchedule(planned, YEARLY, NOW)).toEqual([...KNOWN, { since: NOW, spec: YEARLY }, planned[1]])
+  })
+
+  test('a run that has it early: it is in force since that run', () => {
+    expect(withSchedule(planned, HOURLY, NOW)).toEqual([...KNOWN, { since: NOW, spec: HOURLY }])
+  })
+
+  test('a declaration is in force until the next one, and one for the same time replaces it', () => {
+    const earlier = declared(recordWith(planned), YEARLY, NOW)
+    expect(schedulesOf(earlier)).toEqual([KNOWN[0], { since: NOW, spec: YEARLY, declared: 'unconfirmed' }, planned[1]])
+    const replaced: Schedules = [...KNOWN, { since: AHEAD, spec: YEARLY, declared: 'unconfirmed' }]
+    expect(schedulesOf(declared(recordWith(planned), YEARLY, AHEAD))).toEqual(replaced)
+  })
+
+  test('the present schedule from the same time on cancels a change', () => {
+    expect(schedulesOf(declared(recordWith(planned), DAILY, AHEAD))).toEqual(KNOWN)
+  })
+
+  test('cannot change the past of a task that has run, but the time before its first run', () => {
+    expect(() => declared(recordWith(KNOWN), HOURLY, NOW - DAY_MS)).toThrow(/from 2026-11-19T00:00:00Z is in the past/)
+    const earlier = FIRST - 5 * DAY_MS
+    expect(schedulesOf(declared(recordWith(KNOWN), DAILY, earlier))).toEqual([
+      { since: earlier, spec: DAILY, declared: 'confirmed' },
+    ])
+    const wrong = recordWith([{ since: earlier, spec: DAILY, declared: 'unconfirmed' }])
+    expect(schedulesOf(declared(wrong, HOURLY, earlier))).toEqual([
+      { since: earlier, spec: HOURLY, declared: 'unconfirmed' },
+    ])
+  })
+
+  test('keeps the expectations that it does not name, and a run of an earlier slot does not replace them', () => {
+    const record = recordWith(KNOWN, { expectations: { since: FIRST, graceMs: 60_000, owner: 'ada' } })
+    const after = declared(record, HOURLY, AHEAD, { owner: 'bob' }) ?? record
+    expect(after.expectations).toEqual({ since: AHEAD, graceMs: 60_000, owner: 'bob' })
+    const stated = { spec: DAILY, expectations: { graceMs: 60_000, owner: 'ada' }, ecs: null }
+    expect(withRun(after, { ...stated, slot: AHEAD - DAY_MS }, ENDED)).toBe(null)
+    expect(declared(record, DAILY, NOW)).toBe(null)
+  })
+
+  test('a change ahead does not hide where the task runs now', () => {
+    const stated = { slot: NOW, spec: DAILY, expectations: {}, ecs: FARGATE.ecs }
+    expect(withRun(recordWith(planned), stated, ENDED)?.ecsSince).toBe(NOW)
   })
 })

@@ -131,7 +131,13 @@ describe('schema/task.schema.json', () => {
     { requiredKeys: ['since'] },
   )
   const records: fc.Arbitrary<TaskRecord> = fc.record({
-    schedules: fc.array(fc.record({ since: instant, spec }), { maxLength: 3 }),
+    schedules: fc.array(
+      fc.record(
+        { since: instant, spec, declared: fc.constantFrom('unconfirmed', 'confirmed') },
+        { requiredKeys: ['since', 'spec'] },
+      ),
+      { maxLength: 3 },
+    ),
     expectations: fc.option(expectations),
     pauses: fc.array(suspension, { maxLength: 3 }),
     retirements: fc.array(suspension, { maxLength: 3 }),

@@ -3,6 +3,7 @@ import type { KnownTask } from '../../../audit/tasks.ts'
 import { quote, usageError } from '../../../core/errors.ts'
 import { keysOf } from '../../../core/objects.ts'
 import { gapsOf, isRetired, pauseAt } from '../../../core/task/suspensions.ts'
+import { inForceAt } from '../../../core/task/task-record.ts'
 import type { Instant, Status } from '../../../core/types.ts'
 import type { OverviewQuery } from '../../views/frame/links.ts'
 import { needsAttention } from '../../views/frame/marks.ts'
@@ -81,7 +82,11 @@ export async function readOverview(
   const isLarge = found.length > TASKS_SHOWN || Boolean(query.after)
   const known = isLarge && state !== null ? await withState(query, state, needs, reading) : found
   const shown = known.slice(0, TASKS_SHOWN)
-  const axis = axisUntil(reading.now, commonZone(shown.map(({ schedules }) => clockOf(schedules.at(-1)?.spec))), span)
+  const axis = axisUntil(
+    reading.now,
+    commonZone(shown.map(({ schedules }) => clockOf(inForceAt(schedules, reading.now)?.spec))),
+    span,
+  )
   const lines: TaskLine[] = []
   for await (const line of readLines(readAll(shown, reading), axis, slotsPerTask(shown.length), reading))
     lines.push(line)

@@ -5,9 +5,9 @@ import type { KnownTask } from '../../../audit/tasks.ts'
 import { LedgerError } from '../../../core/errors.ts'
 import { statusOf } from '../../../core/row/status.ts'
 import { parseSchedule, type Schedule } from '../../../core/schedule/schedule.ts'
-import { type InForce, nextExpectedSlot, type RowsOf } from '../../../core/task/expected-slots.ts'
+import { type InForce, nextSlotDue, parseSince, type RowsOf } from '../../../core/task/expected-slots.ts'
 import { gapsOf, suspensionAt } from '../../../core/task/suspensions.ts'
-import { type ExpectedTimesGiven, expectedTimes } from '../../../core/task/task-record.ts'
+import { type ExpectedTimesGiven, expectedTimes, inForceAt } from '../../../core/task/task-record.ts'
 import type { Instant, ScheduleSpec, StoredRow } from '../../../core/types.ts'
 import { inWords } from '../../../format/schedule-words.ts'
 import type { SlotWithStatus } from '../../views/frame/slot-facts.ts'
@@ -64,24 +64,24 @@ export function readKnown(known: KnownTask, now: Instant): ReadTask {
   const { task, schedules } = known
   const inForce: InForce[] = []
   let problem: string | null = null
-  const changes = schedules.map(({ since, spec }): ScheduleChange => {
+  const changes = schedules.map((one): ScheduleChange => {
     try {
-      const schedule = parseSchedule(spec)
-      inForce.push({ since, schedule })
-      return { since, spec, words: inWords(schedule) }
+      const parsed = parseSince(one)
+      inForce.push(parsed)
+      return { ...one, words: inWords(parsed.schedule) }
     } catch (error) {
       if (!(error instanceof LedgerError)) throw error
       problem ??= error.message
-      return { since, spec, words: null }
+      return { ...one, words: null }
     }
   })
-  const last = inForce.at(-1)
-  const current = changes.at(-1)?.words == null ? null : (last?.schedule ?? null)
-  const next = current === null ? null : nextExpectedSlot(current, gapsOf(known), now)
+  const currentChange = inForceAt(changes, now) ?? null
+  const current = currentChange?.words == null ? null : (inForceAt(inForce, now)?.schedule ?? null)
+  const next = current === null ? null : nextSlotDue(inForce, gapsOf(known), now)
   const head = {
     task,
-    clock: clockOf(schedules.at(-1)?.spec),
-    current: changes.at(-1) ?? null,
+    clock: clockOf(currentChange?.spec),
+    current: currentChange,
     schedules: changes,
     next,
     suspensions: known,

@@ -1,9 +1,9 @@
 import { readableRow, statusOf } from '../../../core/row/status.ts'
 import { expectedSlotAfter, windowOf } from '../../../core/schedule/slot.ts'
-import { dueKeys, nextExpectedSlot } from '../../../core/task/expected-slots.ts'
+import { dueKeys, type InForce, nextExpectedSlot, nextSlotDue } from '../../../core/task/expected-slots.ts'
 import { scheduleWith } from '../../../core/task/schedules-in-force.ts'
 import { gapsOf, suspensionOf } from '../../../core/task/suspensions.ts'
-import { expectedTimes } from '../../../core/task/task-record.ts'
+import { expectedTimes, inForceAt } from '../../../core/task/task-record.ts'
 import type { Instant } from '../../../core/types.ts'
 import { ofRow, otherScheduleOf } from '../../../format/steps/step.ts'
 import type { SlotWithStatus } from '../../views/frame/slot-facts.ts'
@@ -32,12 +32,16 @@ export async function readSlot(
 async function isExpected(read: ReadTask, slot: Instant, reading: Reading): Promise<boolean> {
   const { head, known, inForce, current } = read
   if (slot > reading.now)
-    return suspensionOf(known, slot) === null && current !== null && windowOf(current, slot)?.slot === slot
+    return suspensionOf(known, slot) === null && current !== null && isSlotOf(inForceAt(inForce, slot), slot)
   const [key] = dueKeys([{ task: head.task, schedules: inForce, gaps: gapsOf(known) }], slot, slot + 1)
   if (key?.doubt === undefined) return key !== undefined
   // Only a run proves that the slot was due. Without one, we must not offer to run the slot: the new schedule may already
   // have replaced it.
   return (await newestOf(readSlotsWithStatus(read, { since: slot, until: slot + 1 }, reading))) !== null
+}
+
+function isSlotOf(one: InForce | undefined, slot: Instant): boolean {
+  return one !== undefined && windowOf(one.schedule, slot)?.slot === slot
 }
 
 /** Returns the newest slot before this one that was due or has a row, or null if there is none. */
@@ -52,14 +56,17 @@ async function pageBefore(read: ReadTask, slot: Instant, reading: Reading): Prom
 async function pageAfter(read: ReadTask, slot: Instant, reading: Reading): Promise<Instant | null> {
   const { known, inForce, current } = read
   const index = inForce.findLastIndex(({ since }) => since <= slot)
-  const [own, replacedAt] = [inForce[index]?.schedule ?? current, inForce[index + 1]?.since ?? null]
-  if (own === null) return replacedAt
+  const [own, replaced] = [inForce[index]?.schedule ?? current, inForce[index + 1]]
+  const replacedAt = replaced?.since ?? null
+  // The first slot of a schedule that a run stated has a row, but a declared one may begin between two slots.
+  const first = replaced?.declared === undefined ? replacedAt : nextSlotDue(inForce, gapsOf(known), replaced.since - 1)
+  if (own === null) return first
   for (const next of [expectedSlotAfter(own, slot), nextExpectedSlot(own, gapsOf(known), slot)]) {
     if (next === null || (replacedAt !== null && next >= replacedAt)) continue
     // A slot in a pause may have a row.
     if ((await isExpected(read, next, reading)) || (await hasRecord(read, next, reading))) return next
   }
-  return replacedAt
+  return first
 }
 
 async function hasRecord({ head: { task } }: ReadTask, slot: Instant, reading: Reading): Promise<boolean> {

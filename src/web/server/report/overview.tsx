@@ -1,5 +1,6 @@
 import type { KnownTask } from '../../../audit/tasks.ts'
 import { isRetired } from '../../../core/task/suspensions.ts'
+import { inForceAt } from '../../../core/task/task-record.ts'
 import { Legend } from '../../views/frame/badge.tsx'
 import { Heading } from '../../views/frame/document.tsx'
 import { IN_ONE_FILE } from '../../views/frame/links.ts'
@@ -40,7 +41,10 @@ export async function* overviewPieces(
     known.filter((task) => !isRetired(task, reading.now)),
     ({ task }) => needs.kinds.has(task),
   )
-  const clocks = known.length > 0 ? known.map(({ schedules }) => clockOf(schedules.at(-1)?.spec)) : clocksOf(tasks.read)
+  const clocks =
+    known.length > 0
+      ? known.map(({ schedules }) => clockOf(inForceAt(schedules, reading.now)?.spec))
+      : clocksOf(tasks.read)
   const axis = axisBetween(span, commonZone(clocks))
   const [begin, end] = around(
     String(

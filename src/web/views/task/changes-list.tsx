@@ -1,3 +1,4 @@
+import { isUnconfirmed } from '../../../core/task/task-record.ts'
 import { printable, scheduleText } from '../../../format/text.ts'
 import { Time } from '../frame/time.tsx'
 import type { WallClock } from '../frame/wall-clock.ts'
@@ -48,6 +49,7 @@ function ChangeText({ change, clock }: { readonly change: Change; readonly clock
         <>
           <strong>Schedule</strong> <code>{printable(scheduleText(spec))}</code>
           {words !== null && <span class="quiet"> {printable(words)}</span>}
+          {isUnconfirmed(change.change) && ' (declared, no run yet)'}
         </>
       )
     }

@@ -1,7 +1,7 @@
 import { readableRow } from '../../../core/row/status.ts'
 import type { FoundSuspension } from '../../../core/task/suspensions.ts'
-import type { TaskRecord } from '../../../core/task/task-record.ts'
-import type { Instant, ScheduleSpec } from '../../../core/types.ts'
+import type { ScheduleSince, TaskRecord } from '../../../core/task/task-record.ts'
+import type { Instant } from '../../../core/types.ts'
 import { durationMsOf } from '../../../format/row.ts'
 import { elapsed, printable } from '../../../format/text.ts'
 import { Badge } from '../frame/badge.tsx'
@@ -15,9 +15,7 @@ import { type WallClock, wordsIn } from '../frame/wall-clock.ts'
 import { whyText } from '../slot/why.ts'
 import { medianOf } from './plot-axis.ts'
 
-export interface ScheduleChange {
-  readonly since: Instant
-  readonly spec: ScheduleSpec
+export interface ScheduleChange extends ScheduleSince {
   /** The schedule in words. Null when this version cannot read it. */
   readonly words: string | null
 }

@@ -1,0 +1,78 @@
+import { formatInstant } from '../../core/instant.ts'
+import {
+  inForceAt,
+  isOnlyDeclared,
+  isUnconfirmed,
+  type ScheduleSince,
+  type TaskRecord,
+} from '../../core/task/task-record.ts'
+import type { Instant } from '../../core/types.ts'
+import { localTimeIn } from '../local-time.ts'
+import { printable, safeJson, scheduleText } from '../text.ts'
+import { openJson, openTexts } from './suspensions.ts'
+
+/** The record of a task after `declare`. */
+export interface DeclarationReport {
+  readonly task: string
+  readonly changed: boolean
+  readonly record: TaskRecord
+  /** The next slots that are expected. */
+  readonly next: readonly Instant[]
+  readonly now: Instant
+}
+
+/** Returns the answer to `declare`: the schedules from now on, and the next slots. */
+export function declaredText({ task, changed, record, next, now }: DeclarationReport): string {
+  const zoneAt = (at: Instant) => inForceAt(record.schedules, at)?.spec.zone ?? 'UTC'
+  const slots = next.map((slot) => ['', `${formatInstant(slot)}  ${localTimeIn(slot, zoneAt(slot))}`] as const)
+  const labelled = [
+    ...schedulesAhead(record, now),
+    ...(slots.length === 0 ? [['', 'none'] as const] : slots).map(
+      ([label, text], index) => [index === 0 ? 'next slots' : label, text] as const,
+    ),
+    ...openTexts(record, now, zoneAt(now)),
+  ]
+  return [
+    `${task}: ${changed ? 'declared' : 'not changed: it is recorded already'}`,
+    ...labelled.map(([label, text]) => `  ${label.padEnd(10)}  ${text}`),
+    ...(isOnlyDeclared(record)
+      ? ['  No run of this task is recorded yet. A slot from then on without a run is missed.']
+      : []),
+  ]
+    .map(printable)
+    .join('\n')
+}
+
+/** Returns the schedule that is in force, and those that are declared for later, as labelled texts. */
+export function schedulesAhead(
+  { schedules }: Pick<TaskRecord, 'schedules'>,
+  now: Instant,
+): readonly (readonly [label: string, text: string])[] {
+  return currentAndLater(schedules, now).map((one, index) => {
+    const begin = one.since > now ? `from ${formatInstant(one.since)} on` : `since ${formatInstant(one.since)}`
+    const state = isUnconfirmed(one) ? ', declared, no run yet' : ''
+    return [index === 0 ? 'schedule' : 'then', `${scheduleText(one.spec)}, ${begin}${state}`]
+  })
+}
+
+function currentAndLater(schedules: TaskRecord['schedules'], now: Instant): TaskRecord['schedules'] {
+  const current = inForceAt(schedules, now)
+  return schedules.filter((one) => one === current || one.since > now)
+}
+
+/** Returns the answer as JSON for programs. */
+export function declaredJson({ task, changed, record, next, now }: DeclarationReport): string {
+  const schedules = currentAndLater(record.schedules, now).map(storedScheduleJson)
+  return safeJson({ task, changed, schedules, next: next.map(formatInstant), ...openJson(record, now) }, 2)
+}
+
+/** Returns a schedule with the names of `schema/task.schema.json`. */
+export function storedScheduleJson({ since, spec, declared }: ScheduleSince) {
+  return {
+    since: formatInstant(since),
+    schedule: spec.expression,
+    zone: spec.zone,
+    ...(spec.anchor !== undefined && { anchor: formatInstant(spec.anchor) }),
+    ...(declared !== undefined && { declared }),
+  }
+}

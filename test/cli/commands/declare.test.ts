@@ -1,0 +1,74 @@
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { cronledger, scratch } from '../../support/cli.ts'
+
+const folder = scratch()
+let ledgers = 0
+
+/** A ledger, and the variables of the container of a batch that has not run yet. */
+async function container() {
+  const env = {
+    CRONLEDGER_STORE: `file:${join(folder, `ledger-${++ledgers}.db`)}`,
+    CRONLEDGER_TASK: 'nightly',
+    CRONLEDGER_SCHEDULE: '0 3 * * *',
+    CRONLEDGER_TIMEZONE: 'Asia/Tokyo',
+    CRONLEDGER_OWNER: 'the night team',
+  }
+  const call = (...args: string[]) => cronledger(args, { env })
+  expect((await call('setup')).code).toBe(0)
+  return call
+}
+
+test('a first trigger that never came is missed, and the slot can be run', async () => {
+  const call = await container()
+  const declared = await call('declare', '--from', '2d')
+  expect(declared).toMatchObject({ code: 0, stderr: '' })
+  expect(declared.stdout).toMatch(
+    /^nightly: declared\n {2}schedule {4}0 3 \* \* \* \(Asia\/Tokyo\), since .*, no run yet\n/,
+  )
+  expect(declared.stdout.match(/T18:00:00Z {2}.* 03:00 Asia\/Tokyo\n/g)).toHaveLength(5)
+  expect((await call('declare')).stdout).toMatch(/^nightly: not changed: it is recorded already\n/)
+  const found = await call('check')
+  expect(found.code).toBe(1)
+  expect(found.stdout).toMatch(/^missed {2}nightly .* ago, no run of this task is recorded at all\n/)
+  expect(found.stdout).toContain('owner: the night team')
+  const ran = await call(
+    'rerun',
+    '--slot',
+    'latest',
+    '--reason',
+    'the rule was off',
+    '--by',
+    'ada',
+    '--',
+    'echo',
+    'ran',
+  )
+  expect(ran).toMatchObject({ code: 0, stdout: 'ran\n' })
+})
+
+test('a change ahead: the runs before it go on, and its first run confirms it', async () => {
+  const call = await container()
+  expect((await call('run', '--', 'true')).code).toBe(0)
+  const changed = await call('declare', '--schedule', '0 5 * * *', '--from', '2099-01-01', '--json')
+  const { changed: isChanged, schedules } = JSON.parse(changed.stdout)
+  expect({ isChanged, schedules }).toEqual({
+    isChanged: true,
+    schedules: [
+      { since: expect.any(String), schedule: '0 3 * * *', zone: 'Asia/Tokyo' },
+      { since: '2098-12-31T15:00:00Z', schedule: '0 5 * * *', zone: 'Asia/Tokyo', declared: 'unconfirmed' },
+    ],
+  })
+  const again = await call('run', '--on-schedule-change', 'refuse', '--log', 'text', '--', 'true')
+  expect(again.stderr).toContain('duplicate trigger ignored')
+  expect((await call('tasks')).stdout).toMatch(/ {2}then {7}0 5 \* \* \* \(Asia\/Tokyo\), from 2098-12-31T15:00:00Z on/)
+})
+
+test('is refused without a schedule, and where it would change the past', async () => {
+  const call = await container()
+  expect((await call('run', '--', 'true')).code).toBe(0)
+  const past = await call('declare', '--schedule', '@hourly', '--from', '2d')
+  expect(past).toMatchObject({ code: 64, stdout: '', stderr: expect.stringMatching(/: from \S+ is in the past, and /) })
+  const none = await cronledger(['declare', 'nightly', '--store', 'file:x.db'])
+  expect(none).toMatchObject({ code: 64, stderr: expect.stringContaining('--schedule is missing') })
+})
