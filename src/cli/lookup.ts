@@ -70,7 +70,8 @@ export async function readBoundedRange(
   now: Instant,
   usualSpan: string,
 ): Promise<Required<TimeRange>> {
-  const { since = now - parseDuration(usualSpan), until = now } = await readRange(options, ledger, now)
+  // The slot of this very millisecond is due. We must not leave it out: it is too old for the next `check --new`.
+  const { since = now - parseDuration(usualSpan), until = now + 1 } = await readRange(options, ledger, now)
   if (since < until) return { since, until }
   throw usageError(
     `--since ${quote(options.since ?? usualSpan)} is not earlier than --until ${quote(options.until ?? 'now')}. Use an earlier start.`,
