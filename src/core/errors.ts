@@ -19,13 +19,20 @@ export type ErrorKind =
 export class LedgerError extends Error {
   override readonly name = 'LedgerError'
   readonly kind: ErrorKind
-  /** True if the call changed nothing and never will, because it waited for a lock until its time was over. */
+  /** True if the call waited for a lock until its time was over. The ledger works, and other processes came first. */
+  readonly isBusy: boolean
+  /** True if the call changed nothing and never will, because the ledger was busy or nothing was sent to it. */
   readonly changedNothing: boolean
 
-  constructor(kind: ErrorKind, message: string, options?: { cause?: unknown; changedNothing?: boolean }) {
+  constructor(
+    kind: ErrorKind,
+    message: string,
+    options?: { cause?: unknown; isBusy?: boolean; changedNothing?: boolean },
+  ) {
     super(message, options)
     this.kind = kind
-    this.changedNothing = options?.changedNothing ?? false
+    this.isBusy = options?.isBusy ?? false
+    this.changedNothing = options?.changedNothing ?? this.isBusy
   }
 }
 

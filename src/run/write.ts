@@ -141,10 +141,10 @@ export interface RetryOptions {
   readonly signal: AbortSignal
   /**
    * `any` tries again after every error of the ledger. It is for an owner whose work is done or under way: giving up
-   * would be worse, and expired credentials may be renewed. An error that is not a `LedgerError` is a bug and always
-   * thrown.
+   * would be worse, and expired credentials may be renewed. `denied` does not try again if the ledger is not usable, for
+   * example because a row is damaged. An error that is not a `LedgerError` is a bug and always thrown.
    */
-  readonly retry: 'unreachable' | 'any'
+  readonly retry: 'unreachable' | 'denied' | 'any'
 }
 
 export type Reply<T> =
@@ -178,7 +178,7 @@ export async function untilAnswered<T>(ask: () => Promise<T>, io: RetryIo, optio
     const wasCut = options.signal.aborted && reply.cause.kind === 'unreachable'
     const cause: LedgerError = wasCut ? (before ?? reply.cause) : reply.cause
     before = cause
-    const again = options.retry === 'any' || reply.cause.kind === 'unreachable'
+    const again = options.retry === 'any' || ['unreachable', options.retry].includes(reply.cause.kind)
     if (!again && tries === 1) throw reply.cause
     if (again && !options.signal.aborted) await io.clock.wait(spread(waitMs, io.random()), options.signal)
     if (!again || options.signal.aborted) return { ...reply, cause, changedNothing }
@@ -200,7 +200,7 @@ export async function askPatiently<T>(
     return untilAnswered(() => ask(options), io, options)
   }
   const reply = await withinStop(Math.min(firstMs, mostMs), settings, io, job)
-  const onlyWaited = reply.kind === 'unanswered' && reply.changedNothing
+  const onlyWaited = reply.kind === 'unanswered' && reply.changedNothing && reply.cause.isBusy
   if (!onlyWaited || mostMs <= firstMs) return reply
   return withDeadline(io.clock, mostMs - firstMs, [halt], job)
 }

@@ -6,10 +6,12 @@ import { parseInstant } from '../../src/core/instant.ts'
 import { REASON_PLACEHOLDER } from '../../src/core/placeholder.ts'
 import { readRerunnable } from '../../src/core/row/policy.ts'
 import { parseSchedule } from '../../src/core/schedule/schedule.ts'
+import type { Environment } from '../../src/core/types.ts'
 import { checkOperator, checkTaskName } from '../../src/core/user-text.ts'
 import { type RunSettings, readSettings } from '../../src/run/settings.ts'
 import { readTrigger, type TriggerInput } from '../../src/run/trigger.ts'
-import { toLedgerError } from '../../src/store/dynamodb/errors.ts'
+import { missingCredentials } from '../../src/store/dynamodb/credentials.ts'
+import { type DynamoRequest, toLedgerError } from '../../src/store/dynamodb/errors.ts'
 import { explainFileError } from '../../src/store/file/errors.ts'
 import { checkPlace } from '../../src/store/file/file-system.ts'
 import { parseStoreName } from '../../src/store/open.ts'
@@ -110,26 +112,34 @@ export const VALUE_ERRORS = (): readonly string[] => [
   messageOf(() => readRerunnable(['running'])),
 ]
 
-const ASKED = { action: 'dynamodb:UpdateItem', table: 'cronledger', place: 'ap-northeast-1', env: {} }
-const aws = (name: string, message: string, more: object = {}) =>
-  `${name}: ${toLedgerError(Object.assign(new Error(message), { name }), { ...ASKED, ...more }).message}`
+const ASKED: DynamoRequest = {
+  ...{ action: 'dynamodb:UpdateItem', table: 'cronledger', place: 'ap-northeast-1', env: {} },
+  ...{ endpointVariable: null, missing: null, changedNothing: false },
+}
+const aws = (name: string, message: string, { code, ...more }: { code?: string } & Partial<DynamoRequest> = {}) =>
+  `${name}: ${toLedgerError(Object.assign(new Error(message), { name, code }), { ...ASKED, ...more }).message}`
 
-export const DYNAMODB_ERRORS = (): readonly string[] => [
+const noCredentials = async (env: Environment) =>
+  aws('CredentialsProviderError', 'Could not load credentials from any providers', {
+    missing: await missingCredentials({ AWS_EC2_METADATA_DISABLED: 'true', ...env }, AbortSignal.abort()),
+  })
+
+export const DYNAMODB_ERRORS = async (): Promise<readonly string[]> => [
   aws('Error', 'Region is missing'),
   aws('Error', 'Region is missing', { env: { AWS_PROFILE: 'nope' } }),
   aws('Error', 'Region not accepted: region="ap northeast" is not a valid hostname component.'),
   aws('TypeError', 'Invalid URL'),
   aws('ResourceNotFoundException', 'Requested resource not found'),
-  aws('CredentialsProviderError', 'Could not load credentials from any providers'),
-  aws('CredentialsProviderError', 'Could not load credentials', { env: { AWS_PROFILE: 'nope' } }),
-  aws('CredentialsProviderError', 'Could not load credentials', {
-    env: { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/v2/credentials/secret' },
-  }),
+  await noCredentials({}),
+  await noCredentials({ AWS_PROFILE: 'nope' }),
+  await noCredentials({ AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/v2/credentials/secret' }),
+  await noCredentials({ AWS_WEB_IDENTITY_TOKEN_FILE: '/var/run/secrets/token' }),
   aws('AccessDeniedException', 'User: arn:aws:sts::111122223333:assumed-role/batch/1 is not authorized'),
   aws('UnrecognizedClientException', 'The security token included in the request is invalid.'),
   aws('ValidationException', 'The provided key element does not match the schema'),
   aws('AbortError', 'This operation was aborted'),
-  aws('Error', 'getaddrinfo ENOTFOUND dynamodb.ap-northeast-9.amazonaws.com'),
+  aws('Error', 'getaddrinfo ENOTFOUND dynamodb.ap-northeast-9.amazonaws.com', { code: 'ENOTFOUND' }),
+  aws('Error', 'connect ECONNREFUSED 127.0.0.1:8000', { endpointVariable: 'AWS_ENDPOINT_URL', code: 'ECONNREFUSED' }),
   aws('ProvisionedThroughputExceededException', 'The level of configured provisioned throughput was exceeded.'),
 ]
 

@@ -68,7 +68,7 @@ test('every message of the program, with sample values, is in the catalogue', as
     ...section('Errors of settings', SETTING_ERRORS()),
     ...section('Errors of the event time and of a forced slot', TRIGGER_ERRORS()),
     ...section('Errors of other values', VALUE_ERRORS()),
-    ...section('Errors of DynamoDB', DYNAMODB_ERRORS()),
+    ...section('Errors of DynamoDB', await DYNAMODB_ERRORS()),
     ...section('Errors of the file ledger', FILE_ERRORS()),
     ...section('Every error text, as the source has it', sourceTexts()),
   ].join('\n')

@@ -42,6 +42,7 @@ export const CONTEXT: RunContext = {
 
 const UNANSWERED = toLedgerError(new DOMException('not in time', 'AbortError'), {
   ...{ action: 'dynamodb:UpdateItem', table: 'cronledger', place: 'ap-northeast-1', env: {} },
+  ...{ endpointVariable: null, missing: null, changedNothing: false },
 }).message
 const HOLDER: OverlapLock = { slot: SLOT - 86_400_000, runId: '77b1f2c0' }
 const SURVIVOR = { pid: 4711, command: 'python3' }

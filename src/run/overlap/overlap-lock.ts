@@ -51,7 +51,7 @@ export async function waitForOverlapLock(
   let hasWaited = false
   for (;;) {
     const lockResult = await withDeadline(io.clock, settings.ledgerTimeoutMs, [halt], (signal) =>
-      takeOverlapLock(row, settings, io, { signal, retry: 'any' }),
+      takeOverlapLock(row, settings, io, { signal, retry: 'denied' }),
     )
     if (lockResult.kind !== 'busy' || halt.aborted) return lockResult
     const leftMs = deadlineMs(lockResult) - io.clock.monotonicMs()

@@ -2,7 +2,8 @@ import type { Agent } from 'node:https'
 import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb'
 import type { Environment } from '../../core/types.ts'
 import type { CallOptions } from '../store.ts'
-import { toLedgerError } from './errors.ts'
+import { missingCredentials } from './credentials.ts'
+import { isAboutCredentials, isNotConnected, toLedgerError } from './errors.ts'
 import { taskRegion } from './region.ts'
 
 /**
@@ -60,7 +61,21 @@ export interface Dynamo {
   close(): void
 }
 
-type Send<T> = (client: DynamoDBClient, options: { readonly abortSignal: AbortSignal }) => Promise<T>
+/** What the SDK gives to its request handler with each try of one request. */
+interface SendOptions {
+  readonly abortSignal: AbortSignal
+  readonly trail: Trail
+}
+
+/** What happened to the tries of one request. The SDK reports only the last one. */
+interface Trail {
+  /** Whether a try may have reached DynamoDB. */
+  maybeSent: boolean
+  /** The error of the last try that had no connection, or null. */
+  notConnected: unknown
+}
+
+type Send<T> = (client: DynamoDBClient, options: SendOptions) => Promise<T>
 
 /** The names of the errors that are answers for the caller. They are thrown unchanged. */
 const ANSWERS = new Set(['ConditionalCheckFailedException', 'ResourceInUseException', 'UnknownOperationException'])
@@ -75,7 +90,8 @@ export function connect({ table, env, config }: DynamoOptions): Dynamo {
   const ofTable = /^arn:[^:]*:dynamodb:([^:]+):/.exec(table)?.[1]
   const ofTask = ofTable === undefined && config?.region === undefined ? taskRegion(env) : null
   const region = ofTable ?? ofTask?.find
-  const endpoint = config?.endpoint ?? (env['AWS_ENDPOINT_URL_DYNAMODB'] || env['AWS_ENDPOINT_URL'])
+  const endpointVariable = endpointVariableOf(env)
+  const endpoint = config?.endpoint ?? (endpointVariable === null ? undefined : env[endpointVariable])
   const isPlain = typeof endpoint === 'string' && endpoint.startsWith('http:')
   const client = new DynamoDBClient({
     ...(region === undefined ? {} : { region }),
@@ -96,13 +112,15 @@ export function connect({ table, env, config }: DynamoOptions): Dynamo {
     },
   })
 
+  watchTries(client)
+
   /**
    * Returns the host of the endpoint if one was given, otherwise the region. It is the first thing for the operator to
    * check.
    */
   async function place(): Promise<string> {
     if (typeof endpoint === 'string') {
-      return URL.canParse(endpoint) ? new URL(endpoint).host : 'AWS_ENDPOINT_URL_DYNAMODB'
+      return URL.canParse(endpoint) ? new URL(endpoint).host : String(endpointVariable)
     }
     return client.config.region().catch(() => 'no region')
   }
@@ -112,16 +130,50 @@ export function connect({ table, env, config }: DynamoOptions): Dynamo {
     client,
     isRegionOfTask: () => ofTask?.isUsed() ?? false,
     async ask(action, send, { signal }) {
+      const trail: Trail = { maybeSent: false, notConnected: null }
+      let isAsked = false
       try {
         if (signal.aborted) throw notInTime()
+        isAsked = true
         // The SDK does not watch the signal while it looks for credentials or waits between tries.
-        return await untilAborted(send(client, { abortSignal: signal }), signal)
+        return await untilAborted(send(client, { abortSignal: signal, trail }), signal)
       } catch (error) {
         if (error instanceof Error && ANSWERS.has(error.name)) throw error
-        throw toLedgerError(error, { action: `dynamodb:${action}`, table, place: await place(), env })
+        const { maybeSent, notConnected } = trail
+        // Before its first try, the SDK waits only for credentials.
+        const isUntried = isAsked && !maybeSent && notConnected === null
+        const needsCredentials = isUntried && (signal.aborted || isAboutCredentials(error))
+        const missing = needsCredentials ? await missingCredentials(env, signal) : null
+        const asked = { action: `dynamodb:${action}`, table, place: await place(), env, endpointVariable, missing }
+        throw toLedgerError((signal.aborted && !maybeSent && notConnected) || error, {
+          ...asked,
+          changedNothing: !maybeSent,
+        })
       }
     },
     close: () => client.destroy(),
+  }
+}
+
+/** Returns the variable that names another endpoint than that of the region, as the SDK reads it, or null. */
+export function endpointVariableOf(env: Environment): string | null {
+  if (env['AWS_IGNORE_CONFIGURED_ENDPOINT_URLS'] === 'true') return null
+  return ['AWS_ENDPOINT_URL_DYNAMODB', 'AWS_ENDPOINT_URL'].find((name) => env[name]) ?? null
+}
+
+/** Keeps the trail of each request up to date. */
+function watchTries({ config: { requestHandler } }: DynamoDBClient): void {
+  const handle = requestHandler.handle.bind(requestHandler)
+  requestHandler.handle = async (request, options) => {
+    const { trail } = options as typeof options & Partial<SendOptions>
+    const before = trail?.maybeSent ?? false
+    if (trail !== undefined) trail.maybeSent = true
+    try {
+      return await handle(request, options)
+    } catch (error) {
+      if (trail !== undefined && isNotConnected(error)) Object.assign(trail, { maybeSent: before, notConnected: error })
+      throw error
+    }
   }
 }
 

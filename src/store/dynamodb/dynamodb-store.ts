@@ -30,7 +30,7 @@ import {
 } from '../page.ts'
 import type { CallOptions, EntryMethods, Store, StoredEntry } from '../store.ts'
 import { connect, type Dynamo, type DynamoOptions } from './client.ts'
-import { errorOfWrite } from './errors.ts'
+import { errorOfWrite, isByPolicy } from './errors.ts'
 import {
   entryKey,
   entryPut,
@@ -65,12 +65,41 @@ const NOTE_TRIES = 4
  * SDK.
  */
 export function openDynamoStore(options: DynamoOptions): Store {
-  const dynamo = connect(options)
+  const dynamo = withNewRole(connect(options))
   return {
     name: `dynamodb:${dynamo.table}`,
     ...rowMethods(dynamo),
     ...entryMethods(dynamo),
     close: dynamo.close,
+  }
+}
+
+/** The waits after a denial of the first request. IAM makes a new policy known everywhere within some seconds. */
+const NEW_ROLE_WAITS_MS = [500, 1_000, 2_000]
+
+/** Repeats the first request while it is denied, because the permissions of a role may be a few seconds old. */
+function withNewRole(dynamo: Dynamo): Dynamo {
+  let isKnown = false
+  return {
+    ...dynamo,
+    async ask(action, send, call) {
+      const waits = isKnown ? [] : NEW_ROLE_WAITS_MS
+      for (const waitMs of waits) {
+        try {
+          const answer = await dynamo.ask(action, send, call)
+          isKnown = true
+          return answer
+        } catch (error) {
+          if (!isByPolicy(error)) {
+            isKnown = !(error instanceof LedgerError && error.kind === 'unreachable')
+            throw error
+          }
+          if (!(await delay(waitMs, true, { signal: call.signal }).catch(() => false))) throw error
+        }
+      }
+      isKnown = true
+      return dynamo.ask(action, send, call)
+    },
   }
 }
 

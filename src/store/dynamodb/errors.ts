@@ -1,6 +1,7 @@
 import type { DynamoDBServiceException as ServiceException } from '@aws-sdk/client-dynamodb'
-import { firstLine, LedgerError, quote } from '../../core/errors.ts'
+import { errorCode, firstLine, LedgerError, quote } from '../../core/errors.ts'
 import type { Environment } from '../../core/types.ts'
+import { type MissingCredentials, shownProfile, withoutSecrets } from './credentials.ts'
 
 /** The request to DynamoDB, for a message that the operator can act on. */
 export interface DynamoRequest {
@@ -11,6 +12,12 @@ export interface DynamoRequest {
   readonly place: string
   /** The environment, whose variables choose the region and the credentials. */
   readonly env: Environment
+  /** The variable that sends requests to another endpoint than that of the region, or null. */
+  readonly endpointVariable: string | null
+  /** Why there are no credentials, if the error says so. */
+  readonly missing: MissingCredentials | null
+  /** Whether none of the tries may have reached DynamoDB. */
+  readonly changedNothing: boolean
 }
 
 /**
@@ -20,6 +27,28 @@ export interface DynamoRequest {
 const DENIED_NAMES =
   /AccessDenied|UnrecognizedClient|InvalidSignature|SignatureDoesNotMatch|IncompleteSignature|MissingAuthenticationToken|ExpiredToken|InvalidClientTokenId|RequestExpired|OptInRequired|NotAuthorized|TokenProvider/
 
+/** The names of the errors with which DynamoDB sends a request back because there were too many. */
+const THROTTLED_NAMES = /Throttl|ThroughputExceeded|RequestLimitExceeded/
+
+/** A request that failed with one of these errors, or with a timeout of the connection, was never sent. */
+const NOT_CONNECTED = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH/
+const NOT_CONNECTED_IN_TIME = /did not establish a connection/
+
+/** Returns whether the error of one try says that there was no connection on which it could be sent. */
+export function isNotConnected(error: unknown): boolean {
+  return NOT_CONNECTED.test(errorCode(error) ?? '') || NOT_CONNECTED_IN_TIME.test(firstLine(error))
+}
+
+/**
+ * Returns whether an error from before the first try can only be about credentials: none were found, their file cannot be
+ * read, or the service that gives them (STS) did not.
+ */
+export function isAboutCredentials(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const isOfFile = 'path' in error && errorCode(error) !== undefined
+  return error.name === 'CredentialsProviderError' || isOfFile || '$fault' in error || isNotConnected(error)
+}
+
 /**
  * Turns an error of the SDK into a `LedgerError`. If its meaning is uncertain, the kind is `unreachable`, because the
  * request may have been applied. Only messages that hold no secrets are shown. The message of a wrong signature, for
@@ -27,10 +56,11 @@ const DENIED_NAMES =
  */
 export function toLedgerError(error: unknown, asked: DynamoRequest): LedgerError {
   if (error instanceof LedgerError) return error
-  const { action, table, place, env } = asked
+  const { action, table, place, env, endpointVariable, missing, changedNothing } = asked
   const request = `${action} on table ${quote(table)}`
   const { name, message } = nameAndMessage(error)
-  const make = (kind: LedgerError['kind'], text: string) => new LedgerError(kind, text, { cause: error })
+  const make = (kind: LedgerError['kind'], text: string) =>
+    new LedgerError(kind, text, { cause: error, changedNothing })
 
   if (message.startsWith('Region is missing')) return make('usage', noRegion(env))
   if (message.startsWith('Region not accepted')) {
@@ -53,8 +83,15 @@ export function toLedgerError(error: unknown, asked: DynamoRequest): LedgerError
       `table ${quote(table)} does not exist in ${place}. Check the table name and AWS_REGION, or create the table: ${create}`,
     )
   }
-  if (name === 'CredentialsProviderError') {
-    return make('denied', `no AWS credentials for ${request} in ${place}. ${credentialsHint(env)}`)
+  if (missing !== null) {
+    const isKnown = name === 'CredentialsProviderError'
+    const isDenied = isKnown ? !missing.isOutage : DENIED_NAMES.test(name)
+    const why = message === NOT_IN_TIME ? ` ${NOT_IN_TIME}` : ''
+    const answer = isKnown || why !== '' ? '' : ` (${message || name})`
+    return make(
+      isDenied ? 'denied' : 'unreachable',
+      `no AWS credentials${why} for ${request} in ${place}${answer}. ${missing.hint}`,
+    )
   }
   if (DENIED_NAMES.test(name)) {
     const why = name.startsWith('AccessDenied') ? `${name}: ${message}` : name
@@ -67,45 +104,29 @@ export function toLedgerError(error: unknown, asked: DynamoRequest): LedgerError
       `table ${quote(table)} in ${place} rejects ${action} (${message}). See what is wrong: ${check}`,
     )
   }
-  const hint = message.includes('ENOTFOUND') ? '. Check AWS_REGION and the network.' : ''
+  if (THROTTLED_NAMES.test(name)) {
+    return make(
+      'unreachable',
+      `DynamoDB in ${place} throttled ${request} (${name}). Start fewer runs at once, or give the table more capacity (on-demand, or a higher limit).`,
+    )
+  }
+  if (isNotConnected(error)) {
+    const check = endpointVariable ?? 'AWS_REGION and the network'
+    const why = NOT_CONNECTED_IN_TIME.test(message) ? 'the connection timed out' : message
+    return make('unreachable', `cannot connect to DynamoDB (${place}) for ${request}: ${why}. Check ${check}.`)
+  }
   const why = message === NOT_IN_TIME ? ` ${NOT_IN_TIME}` : `: ${message || name}`
-  return make('unreachable', `no answer from DynamoDB (${place}) to ${request}${why}${hint}`)
+  return make('unreachable', `no answer from DynamoDB (${place}) to ${request}${why}`)
 }
 
 /** The message of a request that took longer than its caller could wait. It follows `no answer`. */
 const NOT_IN_TIME = 'in time'
 
 function noRegion(env: Environment): string {
-  const profile = profileOf(env)
-  return profile === null
-    ? 'no AWS region is set. Set AWS_REGION.'
-    : `no AWS region is set, and profile ${profile} (AWS_PROFILE) has none. Set AWS_REGION, or check the profile: aws configure list-profiles`
-}
-
-/**
- * The variables that name a source of credentials, in the order of the SDK's chain, and what to check in that source.
- * The chain keeps only the last of its errors, which says that there are no more sources. The values of these variables
- * are not shown, because some are secrets.
- */
-const CREDENTIAL_VARIABLES: readonly (readonly [variable: string, check: string])[] = [
-  ['AWS_WEB_IDENTITY_TOKEN_FILE', 'Check that the file can be read, and AWS_ROLE_ARN.'],
-  ['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI', 'Check that the container can reach its credentials endpoint.'],
-  ['AWS_CONTAINER_CREDENTIALS_FULL_URI', 'Check that the container can reach its credentials endpoint.'],
-]
-
-function credentialsHint(env: Environment): string {
-  const profile = profileOf(env)
-  if (profile !== null) {
-    return `AWS_PROFILE is ${profile}. Check that ~/.aws has this profile (aws configure list-profiles), and that its credentials have not expired.`
-  }
-  const source = CREDENTIAL_VARIABLES.find(([variable]) => env[variable])
-  if (source !== undefined) return `${source[0]} is set, but gave none. ${source[1]}`
-  return 'Give the ECS task a role (taskRoleArn), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.'
-}
-
-function profileOf(env: Environment): string | null {
   const profile = env['AWS_PROFILE']
-  return profile ? quote(withoutSecrets(profile)) : null
+  return !profile
+    ? 'no AWS region is set. Set AWS_REGION.'
+    : `no AWS region is set, and profile ${shownProfile(profile)} (AWS_PROFILE) has none. Set AWS_REGION, or check the profile: aws configure list-profiles`
 }
 
 /**
@@ -115,12 +136,21 @@ function profileOf(env: Environment): string | null {
  */
 export function errorOfWrite(error: unknown, answer = error instanceof LedgerError ? error.cause : error): unknown {
   if (!(error instanceof LedgerError) || triesOf(answer) === 1) return error
+  if (error.cause === answer && error.changedNothing) return error
   return new LedgerError('unreachable', error.message, { cause: error.cause })
 }
 
 /** Returns the name that the SDK gives to the error behind a `LedgerError`, or null if there is none. */
 export function nameOfCause(error: unknown): string | null {
   return error instanceof LedgerError && error.cause instanceof Error ? error.cause.name : null
+}
+
+/**
+ * Returns whether the error denies only the action that it names. The other denials reject the credentials for all
+ * actions.
+ */
+export function isByPolicy(error: unknown): boolean {
+  return nameOfCause(error)?.startsWith('AccessDenied') ?? false
 }
 
 function triesOf(error: unknown): number {
@@ -148,14 +178,4 @@ function nameAndMessage(error: unknown): { readonly name: string; readonly messa
     name: error.name,
     message: withoutSecrets(message.replace(/^@smithy\/node-http-handler - (\[ERROR\] )?/, '')),
   }
-}
-
-/**
- * Removes the ids of access keys, and the headers of a request that AWS or a proxy may quote, because many people read
- * a log.
- */
-function withoutSecrets(text: string): string {
-  return text
-    .replace(/\b(AKIA|ASIA)[A-Z0-9]{12,}/g, '$1…')
-    .replace(/\b(security-token|signature|credential|secret[\w-]*)(\s*[:=]\s*)[^\s,;]+/gi, '$1$2…')
 }

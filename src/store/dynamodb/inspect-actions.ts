@@ -12,7 +12,7 @@ import { type InspectSettings, ok, type Role, type SetupFinding, wrong } from '.
 import type { StoredKey } from '../page.ts'
 import type { CallOptions } from '../store.ts'
 import type { Dynamo } from './client.ts'
-import { nameOfCause } from './errors.ts'
+import { isByPolicy } from './errors.ts'
 import { DAY_INDEX } from './expressions.ts'
 import { toItem } from './item.ts'
 
@@ -125,14 +125,6 @@ async function attempt(action: Action, dynamo: Dynamo, key: StoredKey, call: Cal
     if (error instanceof LedgerError) return error
     throw error
   }
-}
-
-/**
- * Returns whether the error denies only the action that it names. The other denials reject the credentials for all
- * actions.
- */
-export function isByPolicy(error: LedgerError): boolean {
-  return nameOfCause(error)?.startsWith('AccessDenied') ?? false
 }
 
 function query({ ask, table }: Dynamo, condition: Partial<QueryCommandInput>, call: CallOptions): Promise<unknown> {

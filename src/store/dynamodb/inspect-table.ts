@@ -2,9 +2,9 @@ import { LedgerError, usageError } from '../../core/errors.ts'
 import type { Environment } from '../../core/types.ts'
 import { type InspectSettings, ok, type SetupFinding, wrong } from '../finding.ts'
 import type { CallOptions } from '../store.ts'
-import { connect, type Dynamo, type DynamoOptions } from './client.ts'
-import { nameOfCause } from './errors.ts'
-import { inspectActions, isByPolicy } from './inspect-actions.ts'
+import { connect, type Dynamo, type DynamoOptions, endpointVariableOf } from './client.ts'
+import { isByPolicy, nameOfCause } from './errors.ts'
+import { inspectActions } from './inspect-actions.ts'
 import { clockFinding, watchClock } from './inspect-clock.ts'
 import { describeTable } from './setup-table.ts'
 import { differences, readTableDefinition, remedyFor, type TableDefinition } from './table-definition.ts'
@@ -67,8 +67,8 @@ async function inspectRegion(dynamo: Dynamo, { table, env }: DynamoOptions, call
   try {
     const region = await dynamo.ask('GetItem', (client) => client.config.region(), call)
     const from = regionSource(dynamo, table, env)
-    const elsewhere = env['AWS_ENDPOINT_URL_DYNAMODB'] || env['AWS_ENDPOINT_URL']
-    return ok('region', `${region}, from ${from}${elsewhere ? '; AWS_ENDPOINT_URL… sends requests elsewhere' : ''}`)
+    const elsewhere = endpointVariableOf(env)
+    return ok('region', `${region}, from ${from}${elsewhere === null ? '' : `; ${elsewhere} sends requests elsewhere`}`)
   } catch (error) {
     return wrong('region', error)
   }

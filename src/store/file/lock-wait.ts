@@ -75,6 +75,6 @@ export async function untilUnlocked<T>(
   throw new LedgerError(
     'unreachable',
     `file ledger ${quote(path)} is busy, because other processes held its lock for the whole time. Start fewer runs at once, or raise --ledger-timeout.`,
-    { changedNothing: true },
+    { isBusy: true },
   )
 }

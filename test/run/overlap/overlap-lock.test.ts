@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { takeOverlapLock } from '../../../src/run/overlap/overlap-lock.ts'
+import { LedgerError } from '../../../src/core/errors.ts'
+import { takeOverlapLock, waitForOverlapLock } from '../../../src/run/overlap/overlap-lock.ts'
 import type { memoryStore } from '../../support/simulated/memory-store.ts'
 import { TASK, works, world } from '../../support/simulated/world.ts'
 
@@ -27,4 +28,20 @@ test('a run that is paused after it read the row of the holder does not take the
   const taken = await takeOverlapLock(next, settings, io, { signal: new AbortController().signal, retry: 'any' })
   expect(taken).toEqual({ kind: 'busy', holder: { slot, runId: 'holder' }, isCatchUp: false })
   expect(holder.starts()).toBe(1)
+})
+
+test('a damaged row of the slot that holds the overlap lock: an error at once, because no retry can help', async () => {
+  const { time, ledger, trigger, row } = world()
+  trigger('holder', works(3_600_000), { settings: { overlap: 'skip' } })
+  await time.run(time.clock().wait(1_000))
+  const damaged = new LedgerError('shape', 'row nightly is damaged')
+  const store = { ...ledger, get: () => Promise.reject(damaged) }
+  const io = { store, clock: time.clock(), random: () => 0.5, findSurvivor: () => null }
+  const next = { ...(await row()), slot: (await row()).slot + DAY_MS, owner: 'next' }
+  const settings = { skewMs: 30_000, heartbeatMs: 60_000, ledgerTimeoutMs: 30_000 }
+  const halt = new AbortController().signal
+  const [startMs, deadline] = [time.now(), () => Number.POSITIVE_INFINITY]
+  const waiting = waitForOverlapLock(next, deadline, settings, io, halt, () => {})
+  expect(await time.run(waiting.catch((error: unknown) => error))).toBe(damaged)
+  expect(time.now()).toBe(startMs)
 })

@@ -24,7 +24,8 @@ async function failure(config: DynamoOptions['config'] & object, { ms = 20_000, 
   store.close()
   if (!(error instanceof LedgerError)) throw new Error(`no LedgerError: ${error}`)
   expect(error.message).not.toContain('\n')
-  return { kind: error.kind, message: error.message, tookMs: performance.now() - start }
+  const { kind, message, changedNothing } = error
+  return { kind, message, changedNothing, tookMs: performance.now() - start }
 }
 
 const answering = async (status: number, type: string, message: string) => {
@@ -33,13 +34,21 @@ const answering = async (status: number, type: string, message: string) => {
 }
 
 describe('a DynamoDB that does not answer is unreachable within the time of the call', () => {
-  it('nobody listens', async () => {
-    const { kind, message, tookMs } = await failure({ endpoint: 'http://127.0.0.1:9' })
-    expect(kind).toBe('unreachable')
-    expect(message).toContain(
-      'no answer from DynamoDB (127.0.0.1:9) to dynamodb:PutItem on table "ledger": connect ECONNREFUSED',
-    )
+  it.each([20_000, 150])('nobody listens: then nothing was sent, also if the call has only %i ms', async (ms) => {
+    const { tookMs, ...error } = await failure({ endpoint: 'http://127.0.0.1:9' }, { ms })
+    const message =
+      'cannot connect to DynamoDB (127.0.0.1:9) for dynamodb:PutItem on table "ledger": connect ECONNREFUSED 127.0.0.1:9. Check AWS_REGION and the network.'
+    expect(error).toEqual({ kind: 'unreachable', changedNothing: true, message })
     expect(tookMs).toBeLessThan(20_000)
+  })
+
+  it('a lost answer, and then nobody listens: the write may have been applied', async () => {
+    const server = await startAnswering(() => {
+      void server.stop()
+      return { status: 500, body: '{}' }
+    })
+    const message = expect.stringContaining('ECONNREFUSED')
+    expect(await failure({ endpoint: server.endpoint })).toMatchObject({ changedNothing: false, message })
   })
 
   it('but an endpoint without a scheme is a usage error', async () => {
@@ -68,13 +77,17 @@ describe('a DynamoDB that does not answer is unreachable within the time of the 
   it('the credentials never come', async () => {
     const credentials = () => new Promise<never>(() => {})
     // Without the time of the call this would never end.
-    const { kind } = await failure({ endpoint: 'http://127.0.0.1:9', credentials }, { ms: 300 })
-    expect(kind).toBe('unreachable')
+    const error = await failure({ endpoint: 'http://127.0.0.1:9', credentials }, { ms: 300 })
+    const message = expect.stringMatching(/^no AWS credentials in time for dynamodb:PutItem/)
+    expect(error).toMatchObject({ kind: 'unreachable', changedNothing: true, message })
   })
 
   it('it throttles', async () => {
     const endpoint = await answering(400, 'ProvisionedThroughputExceededException', 'The level of … was exceeded')
-    expect(await failure({ endpoint })).toMatchObject({ kind: 'unreachable' })
+    const message = expect.stringMatching(
+      /^DynamoDB in 127\S+ throttled dynamodb:PutItem on table "ledger" \(ProvisionedThroughputExceededException\)\. Start fewer runs/,
+    )
+    expect(await failure({ endpoint })).toMatchObject({ kind: 'unreachable', message })
   })
 
   it('it fails', async () => {
@@ -97,6 +110,27 @@ describe('a DynamoDB that refuses says so in one line', () => {
     expect(error.kind).toBe('denied')
     expect(error.message).toContain('dynamodb:PutItem on table "ledger"')
     expect(error.message).toContain(message)
+  })
+
+  it('a new role that is denied for some seconds: the first request is sent again, and later ones are not', async () => {
+    let asked = 0
+    const denied = { __type: 'com.amazon.coral.service#AccessDeniedException', message: 'not authorized' }
+    const { endpoint } = keep(
+      await startAnswering(() =>
+        ++asked === 3 ? { status: 200, body: '{}' } : { status: 400, body: JSON.stringify(denied) },
+      ),
+    )
+    const store = openDynamoStore({
+      table: 'ledger',
+      env: {},
+      config: { region: REGION, credentials: CREDENTIALS, endpoint },
+    })
+    const call = { signal: AbortSignal.timeout(60_000) }
+    expect(await store.put(row, 'absent', call)).toEqual({ kind: 'ok' })
+    expect(asked).toBe(3)
+    await expect(store.put(row, 'absent', call)).rejects.toMatchObject({ kind: 'denied' })
+    expect(asked).toBe(4)
+    store.close()
   })
 
   for (const type of ['UnrecognizedClientException', 'InvalidSignatureException', 'ExpiredTokenException']) {
@@ -195,6 +229,14 @@ describe('from the environment', () => {
   it('an endpoint that is not a URL', async () => {
     const error = await failureWith({ ...keys, AWS_REGION: REGION, AWS_ENDPOINT_URL_DYNAMODB: 'localhost 8000' })
     expect(error).toMatch(/^usage: .*AWS_ENDPOINT_URL_DYNAMODB/)
+  })
+
+  it('an endpoint that is ignored is not used, and a request can be sent with TLS', async () => {
+    const env = { AWS_ENDPOINT_URL: 'http://127.0.0.1:9', AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true' }
+    const error = await failureWith({ ...keys, ...env, AWS_REGION: 'test-nowhere-1' })
+    expect(error).toMatch(
+      /^unreachable: cannot connect to DynamoDB \(test-nowhere-1\) .*Check AWS_REGION and the network\.$/,
+    )
   })
 
   it('an endpoint with a password in it', async () => {

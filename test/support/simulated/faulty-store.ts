@@ -69,7 +69,7 @@ export function faultyStore(inner: Store, clock: Clock, fateOf: (call: Call) => 
         throw lost()
       case 'busy':
         await clock.wait(Number.MAX_SAFE_INTEGER, signal)
-        throw new LedgerError('unreachable', `${call.verb}: busy`, { changedNothing: true })
+        throw new LedgerError('unreachable', `${call.verb}: busy`, { isBusy: true })
     }
   }
 

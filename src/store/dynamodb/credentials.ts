@@ -1,0 +1,104 @@
+import { readFileSync } from 'node:fs'
+import { quote } from '../../core/errors.ts'
+import type { Environment } from '../../core/types.ts'
+
+/** Why the SDK found no credentials. */
+export interface MissingCredentials {
+  /** Whether a source is there that gives credentials at other times. The same request may succeed later. */
+  readonly isOutage: boolean
+  /** What is wrong with the source, and what to do. */
+  readonly hint: string
+}
+
+/**
+ * The variables that name a source of credentials, in the order of the SDK's chain, and what to check in that source.
+ * The chain keeps only the last of its errors, which says that there are no more sources. The values of these variables
+ * are not shown, because some are secrets.
+ */
+const SOURCE_VARIABLES: readonly (readonly [variable: string, check: string])[] = [
+  ['AWS_WEB_IDENTITY_TOKEN_FILE', 'Check that the file can be read, and AWS_ROLE_ARN.'],
+  ['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI', 'Check that the container can reach its credentials endpoint.'],
+  ['AWS_CONTAINER_CREDENTIALS_FULL_URI', 'Check that the container can reach its credentials endpoint.'],
+]
+
+/**
+ * Finds out why the SDK found no credentials. A profile is not an outage: most of them fail because they do not exist, or
+ * because a sign-in has expired.
+ */
+export async function missingCredentials(env: Environment, signal: AbortSignal): Promise<MissingCredentials> {
+  const profile = env['AWS_PROFILE']
+  if (profile) {
+    return {
+      isOutage: false,
+      hint: `AWS_PROFILE is ${shownProfile(profile)}. Check that ~/.aws has this profile (aws configure list-profiles), and that its credentials have not expired.`,
+    }
+  }
+  const source = SOURCE_VARIABLES.find(([variable]) => env[variable])
+  if (source !== undefined) {
+    const [variable, check] = source
+    // Without the role, the SDK does not even read the token.
+    const isComplete = variable !== 'AWS_WEB_IDENTITY_TOKEN_FILE' || Boolean(env['AWS_ROLE_ARN'])
+    return { isOutage: isComplete, hint: `${variable} is set, but gave none. ${check}` }
+  }
+  if (mayHaveInstanceRole(env) && (await hasInstanceRole(env, signal))) {
+    return {
+      isOutage: true,
+      hint: 'The metadata service of the EC2 instance gave none. Check the role of the instance.',
+    }
+  }
+  return {
+    isOutage: false,
+    hint: 'Give the ECS task a role (taskRoleArn), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
+  }
+}
+
+/** Returns a profile as a message shows it. It may be a key that was put into the wrong variable. */
+export function shownProfile(profile: string): string {
+  return quote(withoutSecrets(profile))
+}
+
+/**
+ * Removes the ids of access keys, and the headers of a request that AWS or a proxy may quote, because many people read
+ * a log.
+ */
+export function withoutSecrets(text: string): string {
+  return text
+    .replace(/\b(AKIA|ASIA)[A-Z0-9]{12,}/g, '$1…')
+    .replace(/\b(security-token|signature|credential|secret[\w-]*)(\s*[:=]\s*)[^\s,;]+/gi, '$1$2…')
+}
+
+const METADATA_TIMEOUT_MS = 1_000
+
+/** The role of an instance is not that of an ECS task or of a pod on it. */
+function mayHaveInstanceRole(env: Environment): boolean {
+  if (env['AWS_EC2_METADATA_DISABLED'] === 'true') return false
+  if (env['AWS_EC2_METADATA_SERVICE_ENDPOINT']) return true
+  if (env['ECS_CONTAINER_METADATA_URI_V4'] || env['KUBERNETES_SERVICE_HOST']) return false
+  try {
+    return readFileSync('/sys/class/dmi/id/sys_vendor', 'utf8').trim() === 'Amazon EC2'
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Returns false if the instance says that it has no role. No answer, or an error, is an outage.
+ *
+ * Source: Amazon EC2 User Guide, "Retrieve security credentials from instance metadata".
+ */
+async function hasInstanceRole(env: Environment, signal: AbortSignal): Promise<boolean> {
+  const endpoint = env['AWS_EC2_METADATA_SERVICE_ENDPOINT'] || 'http://169.254.169.254'
+  const ask = (path: string, method: string, headers: Record<string, string>) =>
+    fetch(new URL(path, endpoint), {
+      method,
+      headers,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(METADATA_TIMEOUT_MS)]),
+    })
+  try {
+    const token = await ask('/latest/api/token', 'PUT', { 'x-aws-ec2-metadata-token-ttl-seconds': '60' })
+    const headers = token.ok ? { 'x-aws-ec2-metadata-token': await token.text() } : {}
+    return (await ask('/latest/meta-data/iam/security-credentials/', 'GET', headers)).status !== 404
+  } catch {
+    return true
+  }
+}
