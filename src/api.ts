@@ -1,4 +1,5 @@
 import type { KnownTask } from './audit/tasks.ts'
+import type { LedgerError } from './core/errors.ts'
 import type { RunContext, RunEvent } from './core/event.ts'
 import type { Rerunnable } from './core/row/policy.ts'
 import type { ScheduleOptions } from './core/schedule/schedule-options.ts'
@@ -187,6 +188,12 @@ export interface PauseOptions extends ResumeOptions {
   readonly until?: string | Date | undefined
 }
 
+/** A task whose record a change of all tasks could not change, or whose change may or may not be recorded. */
+export interface FailedTaskChange {
+  readonly task: string
+  readonly error: LedgerError
+}
+
 export interface DeclareOptions extends ReadOptions, ScheduleOptions, OrUndefined<Omit<Expectations, 'overlap'>> {
   readonly task: string
   /** From when on the schedule is in force: an instant, a local time or a date in its zone, or how long ago. Default: now. */
@@ -289,6 +296,13 @@ export interface Ledger {
    * knows nothing about the task, and `unreachable` if it is unknown whether the pause is recorded.
    */
   pause(options: PauseOptions): Promise<TaskChange>
+  /**
+   * Pauses every task that has a record, as `pause` does, and yields the results by name. An error of one task is its result,
+   * and does not stop the others. A task that the ledger does not know yet is not paused.
+   */
+  pauseAll(options: Omit<PauseOptions, 'task'>): AsyncGenerator<TaskChange | FailedTaskChange>
+  /** Ends the pauses of `pauseAll`. Those of one task, and retirements, stay. Yields as `pauseAll` does. */
+  resumeAll(options: Omit<ResumeOptions, 'task'>): AsyncGenerator<TaskChange | FailedTaskChange>
   /** Ends the pauses and the retirement of a task that go on, and cancels those that are planned. Throws as `pause` does. */
   resume(options: ResumeOptions): Promise<TaskChange>
   /**

@@ -4,6 +4,7 @@ export type {
   ChangedTask,
   CheckOptions,
   DeclareOptions,
+  FailedTaskChange,
   FindSlotOptions,
   Force,
   FoundSlot,

@@ -1,6 +1,7 @@
 import type {
   ChangedTask,
   DeclareOptions,
+  FailedTaskChange,
   Ledger,
   PauseOptions,
   ReadOptions,
@@ -8,10 +9,11 @@ import type {
   RetireOptions,
   TaskChange,
 } from './api.ts'
+import { concurrently } from './audit/concurrently.ts'
 import type { HistoryDeps } from './audit/history.ts'
 import { newestRow, usualRetirementStart } from './audit/retirement.ts'
-import { readTaskRecords, unknownTask } from './audit/tasks.ts'
-import { quote, usageError } from './core/errors.ts'
+import { listTaskNames, readTaskRecords, unknownTask } from './audit/tasks.ts'
+import { LedgerError, quote, usageError } from './core/errors.ts'
 import { formatInstant } from './core/instant.ts'
 import { readableRow } from './core/row/status.ts'
 import { readSchedule, timeText } from './core/schedule/schedule-options.ts'
@@ -37,18 +39,39 @@ export interface OperatorParts {
 /** Opens the ledger as the options of a call ask for it. */
 type OpenRecords = (options: ReadOptions) => Promise<HistoryDeps>
 
+const NO_TASKS = 'no task has run yet in this ledger, so there is none to change. Is this the right --store?'
+
 /** The reason on record of a task that is resumed without one. */
 const USUAL_RESUME_REASON = 'resumed'
 
 export function operatorMethods(
   reading: OpenRecords,
   parts: OperatorParts,
-): Pick<Ledger, 'declare' | 'pause' | 'resume' | 'retire'> {
+): Pick<Ledger, 'declare' | 'pause' | 'pauseAll' | 'resume' | 'resumeAll' | 'retire'> {
   return {
     declare: async (options) => declareTask(options, await reading(options), parts),
-    pause: async (options) => pauseTask(options, await reading(options), parts),
-    resume: async (options) => resumeTask(options, await reading(options), parts),
-    retire: async (options) => retireTask(options, await reading(options), parts),
+    async pause(options) {
+      const deps = await reading(options)
+      return pauseTask(options, await decidedBy(options, deps, parts), deps, parts)
+    },
+    async *pauseAll(options) {
+      const deps = await reading(options)
+      const decided = await decidedBy(options, deps, parts)
+      yield* changeAll(deps, (task, own) => pauseTask({ ...options, task }, decided, own, parts, true))
+    },
+    async resume(options) {
+      const deps = await reading(options)
+      return resumeTask(options, await decidedBy(withReason(options), deps, parts), deps, parts)
+    },
+    async *resumeAll(options) {
+      const deps = await reading(options)
+      const decided = await decidedBy(withReason(options), deps, parts)
+      yield* changeAll(deps, (task, own) => resumeTask({ ...options, task }, decided, own, parts, true))
+    },
+    async retire(options) {
+      const deps = await reading(options)
+      return retireTask(options, await decidedBy(options, deps, parts), deps, parts)
+    },
   }
 }
 
@@ -71,11 +94,43 @@ async function declareTask(options: DeclareOptions, deps: HistoryDeps, parts: Op
   return { task, changed, record }
 }
 
-async function pauseTask(options: PauseOptions, deps: HistoryDeps, parts: OperatorParts): Promise<TaskChange> {
-  const decided = await decidedBy(options, deps, parts)
+/**
+ * Changes each task that has a record, some of them at a time, and yields the results by name. The error of one task does
+ * not stop the others. Asks for the names again at the end, because a first run may have made a record since.
+ */
+async function* changeAll(
+  deps: HistoryDeps,
+  change: (task: string, deps: HistoryDeps) => Promise<TaskChange>,
+): AsyncGenerator<TaskChange | FailedTaskChange> {
+  const done = new Set<string>()
+  for (;;) {
+    const names = (await listTaskNames(deps)).filter((name) => !done.has(name))
+    if (done.size + names.length === 0) throw usageError(NO_TASKS)
+    if (names.length === 0) return
+    yield* concurrently(
+      () => names,
+      async function* (task, signal) {
+        yield await change(task, { ...deps, signals: [signal] }).catch((error: unknown) => {
+          if (error instanceof LedgerError) return { task, error }
+          throw error
+        })
+      },
+      deps.signals,
+    )
+    for (const name of names) done.add(name)
+  }
+}
+
+async function pauseTask(
+  options: PauseOptions,
+  decided: Decided,
+  deps: HistoryDeps,
+  parts: OperatorParts,
+  ofAll?: true,
+): Promise<TaskChange> {
   const task = await readTaskToChange(options.task, deps, parts)
   const { from = secondOf(decided.at), until } = readSpan(options, options.until, task.zone, decided.at)
-  const pause: Suspension = { from, until, ...decided }
+  const pause: Suspension = { from, until, ...(ofAll && { ofAll }), ...decided }
   return recordChange(task, deps, parts, {
     what: 'the pause',
     change: (record) => withPause(record, pause),
@@ -83,19 +138,32 @@ async function pauseTask(options: PauseOptions, deps: HistoryDeps, parts: Operat
   })
 }
 
-async function resumeTask(options: ResumeOptions, deps: HistoryDeps, parts: OperatorParts): Promise<TaskChange> {
-  const decided = await decidedBy({ ...options, reason: options.reason ?? USUAL_RESUME_REASON }, deps, parts)
+async function resumeTask(
+  options: ResumeOptions,
+  decided: Decided,
+  deps: HistoryDeps,
+  parts: OperatorParts,
+  onlyOfAll = false,
+): Promise<TaskChange> {
   const task = await readTaskToChange(options.task, deps, parts)
   const { from = secondOf(decided.at) } = readSpan(options, undefined, task.zone, decided.at)
   return recordChange(task, deps, parts, {
     what: 'the end of the pause',
-    change: (record) => withResumption(record, from, decided),
+    change: (record) => withResumption(record, from, decided, { onlyOfAll }),
     touched: ({ pauses, retirements }) => [...pauses, ...retirements].filter(({ ended }) => isBy(ended, decided)),
   })
 }
 
-async function retireTask(options: RetireOptions, deps: HistoryDeps, parts: OperatorParts): Promise<TaskChange> {
-  const decided = await decidedBy(options, deps, parts)
+function withReason<Options extends Omit<ResumeOptions, 'task'>>(options: Options) {
+  return { ...options, reason: options.reason ?? USUAL_RESUME_REASON }
+}
+
+async function retireTask(
+  options: RetireOptions,
+  decided: Decided,
+  deps: HistoryDeps,
+  parts: OperatorParts,
+): Promise<TaskChange> {
   const task = await readTaskToChange(options.task, deps, parts)
   const { from = await usualStart(task, decided.at, deps) } = readSpan(options, undefined, task.zone, decided.at)
   const retirement: Suspension = { from, until: null, ...decided }
@@ -110,11 +178,11 @@ async function retireTask(options: RetireOptions, deps: HistoryDeps, parts: Oper
 
 /** Returns who decides, why and when. Throws a usage error if a text is missing, too long or a placeholder. */
 async function decidedBy(
-  { task, by, reason }: ResumeOptions & { readonly reason: string },
+  { task, by, reason }: Omit<ResumeOptions, 'task'> & { readonly task?: string; readonly reason: string },
   { clock }: HistoryDeps,
   { host }: OperatorParts,
 ): Promise<Decided> {
-  checkTaskName(task)
+  if (task !== undefined) checkTaskName(task)
   const person = { by: by ?? operatorOf((await host()).host), reason }
   checkOperator(person)
   return { at: clock.now(), ...person }
@@ -125,7 +193,7 @@ function secondOf(instant: Instant): Instant {
   return instant - (instant % 1_000)
 }
 
-/** Reads both ends, as `parseTimeRange` does. Throws a usage error if the end is not in the future. */
+/** Reads both ends, as `parseTimeRange` does. Throws a usage error if a range that begins now has already ended. */
 function readSpan(
   { from: fromText }: Pick<ResumeOptions, 'from'>,
   untilText: string | Date | undefined,
@@ -137,9 +205,9 @@ function readSpan(
     until: untilText === undefined ? undefined : timeText(untilText, 'until'),
   }
   const { since, until = null } = parseTimeRange(text, zone, now, ['from', 'until'])
-  if (until !== null && until <= now) {
+  if (since === undefined && until !== null && until <= now) {
     throw usageError(
-      `until ${quote(text.until ?? '')} is not later than now: it is ${formatInstant(until)}. Use a later end as an instant, a local time or a date, or leave it out.`,
+      `until ${quote(text.until ?? '')} is not later than now: it is ${formatInstant(until)}. Use a later end as an instant, a local time or a date, or leave it out. A pause that is over also needs from.`,
     )
   }
   return { ...(since !== undefined && { from: since }), until }

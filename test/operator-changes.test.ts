@@ -94,6 +94,16 @@ describe('pause', () => {
     await ledger.close()
   })
 
+  test('of a span that is over: its slots are not missed, and a late trigger starts nothing', async () => {
+    const ledger = await ledgerWithMissed()
+    const { suspensions, changed } = await ledger.pause({ ...PAUSE, from: day(-4), until: '1s' })
+    expect(changed).toBe(true)
+    expect(suspensions).toMatchObject([{ until: expect.any(Number) }])
+    expect(await check(ledger)).toEqual([])
+    expect(await run(ledger, day(-2), { catchUpMs: 9 * DAY_MS })).toMatchObject({ status: 'paused', caughtUp: [] })
+    await ledger.close()
+  })
+
   test.each([
     [{ until: `${day(-1)}T03:00:00Z` }, /^until ".*" is not later than now: it is /],
     [{ until: '2h' }, /^until "2h" is not later than now: it is /],
@@ -119,6 +129,54 @@ describe('pause', () => {
     await Promise.all(reasons.map((reason) => ledger.pause({ ...PAUSE, reason })))
     const [known] = await tasksOf(ledger)
     expect(known?.pauses.map(({ reason }) => reason).toSorted()).toEqual(reasons.toSorted())
+    await ledger.close()
+  })
+})
+
+describe('all tasks', () => {
+  async function collect<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
+    const all: T[] = []
+    for await (const one of items) all.push(one)
+    return all
+  }
+  const { task: _, ...ALL } = PAUSE
+
+  test('are paused and resumed, and a pause of one task and a retirement stay in force', async () => {
+    const ledger = newLedger()
+    for (const task of ['nightly', 'paused', 'retired']) await run(ledger, day(-1), { task })
+    await ledger.pause({ ...PAUSE, task: 'paused', reason: 'its own' })
+    await ledger.retire({ ...PAUSE, task: 'retired' })
+    const paused = await collect(ledger.pauseAll(ALL))
+    expect(paused.map(({ task }) => task)).toEqual(['nightly', 'paused', 'retired'])
+    expect(paused).toMatchObject(paused.map(() => ({ changed: true, suspensions: [{ ofAll: true, until: null }] })))
+    expect(await run(ledger, day(0))).toMatchObject({ status: 'paused' })
+    const resumed = await collect(ledger.resumeAll({ by: 'bob' }))
+    const left = resumed.map((one) => ('error' in one ? one.error : [...one.record.pauses, ...one.record.retirements]))
+    const ended = { ofAll: true, ended: { by: 'bob' } }
+    expect(left).toMatchObject([[ended], [{ reason: 'its own', until: null }, ended], [ended, { until: null }]])
+    await ledger.close()
+  })
+
+  test('the error of one is its result, and the others are changed', async () => {
+    const ledger = newLedger()
+    for (const task of ['a', 'b', 'c']) await run(ledger, day(-1), { task })
+    // A pause a second, until the record of one task is full of pauses that are not over.
+    for (let pauses = 0; pauses < 100; pauses += 1) await ledger.pause({ ...PAUSE, task: 'b' })
+    const results = await collect(ledger.pauseAll(ALL))
+    expect(results).toMatchObject([
+      { task: 'a', changed: true },
+      { task: 'b', error: { kind: 'usage', message: expect.stringContaining('100 pauses that are not over') } },
+      { task: 'c', changed: true },
+    ])
+    await ledger.close()
+  })
+
+  test('of a wrong reason or an empty ledger there is one error', async () => {
+    const ledger = newLedger()
+    const usage = { kind: 'usage' }
+    await expect(collect(ledger.pauseAll(ALL))).rejects.toMatchObject({ kind: 'shape' })
+    await run(ledger, day(-1))
+    await expect(collect(ledger.pauseAll({ ...ALL, reason: 'WHY' }))).rejects.toMatchObject(usage)
     await ledger.close()
   })
 })

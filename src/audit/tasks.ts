@@ -64,7 +64,7 @@ function readEntry(
 }
 
 /** Returns the names of all tasks that have a record, in order. */
-async function listTaskNames(deps: HistoryDeps): Promise<readonly string[]> {
+export async function listTaskNames(deps: HistoryDeps): Promise<readonly string[]> {
   const names: string[] = []
   let cursor: string | undefined
   do {

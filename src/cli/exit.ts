@@ -1,5 +1,6 @@
 import { constants } from 'node:os'
 import type { CaughtUp, RunOutcome } from '../api.ts'
+import type { ErrorKind } from '../core/errors.ts'
 import { isKeyOf } from '../core/objects.ts'
 import { realTimeSignalNumber } from '../core/signal.ts'
 import type { Stops } from '../process/signals.ts'
@@ -24,6 +25,15 @@ export const EXIT = {
   shape: 78,
   timedOut: 124,
 } as const
+
+/** The errors that stop every run come first. A wrong clock or event time (`usage`) stops only some runs. */
+const GRAVEST_FIRST: readonly ErrorKind[] = ['denied', 'shape', 'unreachable', 'usage']
+
+/** Returns the exit code of the gravest of several errors, or 0 if there is none. */
+export function gravestExit(kinds: ReadonlySet<ErrorKind | null>): number {
+  const gravest = GRAVEST_FIRST.find((kind) => kinds.has(kind))
+  return gravest === undefined ? EXIT.ok : EXIT[gravest]
+}
 
 export interface DuplicateCodes {
   readonly onDuplicate: number

@@ -13,7 +13,16 @@ import { resolvedText, unresolvedText } from '../../src/format/resolve.ts'
 import { absentText } from '../../src/format/show.ts'
 import { taskLines } from '../../src/format/task/explain-task.ts'
 import { openTexts } from '../../src/format/task/suspensions.ts'
-import { changeJson, pausedText, resumedText, retiredText } from '../../src/format/task/task-change.ts'
+import {
+  changeJson,
+  pausedAllText,
+  pausedOneText,
+  pausedText,
+  resumedAllText,
+  resumedOneText,
+  resumedText,
+  retiredText,
+} from '../../src/format/task/task-change.ts'
 import { FAILED, lastWaiting, NOW, ON_ECS, PAUSE, recordWith, rowOn, rowWith, SUCCEEDED } from '../support/rows.ts'
 import {
   DYNAMODB_ERRORS,
@@ -233,6 +242,15 @@ function taskChangeLines(): readonly string[] {
     resumedText(report([revived], { retirements: [revived] })),
     resumedText(report([{ ...ended, until: UNTIL }], { pauses: [ended] })),
     resumedText(report([], {}, false)),
+    pausedText(report([{ ...PAUSE, from: SLOT - 86_400_000, until: SLOT }], {})),
+    pausedOneText(report([PAUSE], {})),
+    pausedOneText(report([], {})),
+    pausedAllText({ store, changed: 2, failed: ['weekly'], isOpen: true }),
+    pausedAllText({ store, changed: 1, failed: [], isOpen: false }),
+    ...[report([ended], { pauses: [ended] }), report([], { retirements: [RETIREMENT] }, false)].map((one) =>
+      String(resumedOneText(one)),
+    ),
+    resumedAllText({ store, changed: 2, failed: ['weekly', 'monthly'] }),
     changeJson(retired, { count: 2, isMore: false }),
   ]
 }

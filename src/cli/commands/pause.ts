@@ -1,15 +1,17 @@
 import type { OptionTable } from '../../core/option.ts'
-import { changeJson, pausedText } from '../../format/task/task-change.ts'
+import { changeJson, pausedAllText, pausedOneText, pausedText } from '../../format/task/task-change.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
+import { envForAll, printChanges, taskOrAll } from '../change-all.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { readOptions } from '../options/arguments.ts'
-import { TASK_CHANGE } from '../options/task-change.ts'
+import { TASK_CHANGE, TASK_OR_ALL } from '../options/task-change.ts'
 import { print } from '../output.ts'
 
 const OPTIONS = {
   ...TASK_CHANGE,
+  ...TASK_OR_ALL,
   until: {
     kind: 'text',
     value: 'TIME',
@@ -33,16 +35,26 @@ const help = {
       "cronledger pause nightly … --from 2026-12-24T22:00 --until 2026-12-25 --reason 'holiday'",
       'a planned pause, in the time zone of the task',
     ],
+    [
+      "cronledger pause --all --store dynamodb:cronledger --reason 'the table is restored'",
+      'all tasks, until cronledger resume --all',
+    ],
   ],
   notes:
-    'A pause with --from in the past also covers the slots since then that were missed. A program that keeps a ledger open sees the pause within a minute.\nExit codes: 0, otherwise as in run.',
+    'A pause with --from in the past also covers the slots since then that were missed. With --until in the past as well, it is over. A program that keeps a ledger open sees the pause within a minute.\nExit codes: 0, otherwise as in run.',
 } as const
 
 export const pause: Command = {
   help,
-  async execute({ argv, env }: CommandContext) {
-    const { json, store, ...options } = readOptions(help, argv, env)
-    const { timezone: zone, ...change } = await createLedger({ store }).pause(options)
+  async execute({ argv, env, sink }: CommandContext) {
+    const { json, store, all, task: named, ...options } = readOptions(help, argv, envForAll(argv, env))
+    const ledger = createLedger({ store })
+    const task = taskOrAll({ task: named, all })
+    if (task === null) {
+      const texts = { one: pausedOneText, end: pausedAllText }
+      return printChanges(ledger.pauseAll(options), { store, json }, texts, sink)
+    }
+    const { timezone: zone, ...change } = await ledger.pause({ ...options, task })
     const report = { ...change, zone, store, now: systemClock.now() }
     await print(json ? changeJson(report) : pausedText(report))
     return EXIT.ok

@@ -9,6 +9,17 @@ const FROM = {
   details: 'Local time and dates are in the time zone of the task.',
 } as const
 
+/** For the commands that change one task or all of them. */
+export const TASK_OR_ALL = {
+  task: { ...COMMON.task, required: undefined, otherwise: 'see --all' },
+  all: {
+    kind: 'switch',
+    help: 'All tasks that the ledger knows',
+    details:
+      'The record of each task is changed by itself. An error of one does not stop the others, and is the exit code.',
+  },
+} as const satisfies OptionTable
+
 /** The options of the commands that change a task. */
 export const TASK_CHANGE = {
   store: COMMON.store,

@@ -260,9 +260,16 @@ function noRoom({ pauses, retirements }: TaskRecord): LedgerError {
  *
  * An operator may date the resumption back. We must keep what was over by then, otherwise the slots of an old pause
  * would look missed and be caught up.
+ *
+ * With `onlyOfAll`, only the pauses of all tasks end: what an operator decided for this task stays in force.
  */
-export function withResumption(record: TaskRecord, from: Instant, ended: Decided): TaskRecord | null {
-  const goesOn = (one: Suspension) => endsAfter(one, Math.max(from, ended.at))
+export function withResumption(
+  record: TaskRecord,
+  from: Instant,
+  ended: Decided,
+  { onlyOfAll = false } = {},
+): TaskRecord | null {
+  const goesOn = (one: Suspension) => endsAfter(one, Math.max(from, ended.at)) && (!onlyOfAll || one.ofAll === true)
   const end = (one: Suspension): Suspension => (goesOn(one) ? { ...one, until: Math.max(one.from, from), ended } : one)
   if (![...record.pauses, ...record.retirements].some(goesOn)) return null
   return { ...record, pauses: record.pauses.map(end), retirements: record.retirements.map(end) }

@@ -92,6 +92,8 @@ export interface Suspension extends Decided {
   readonly from: Instant
   /** The end, which is not part of it. Null: until it is ended. */
   readonly until: Instant | null
+  /** It is a pause of all tasks. Only such a pause ends when all tasks are resumed. */
+  readonly ofAll?: true
   /** Who ended it early, and why. */
   readonly ended?: Decided
 }
@@ -223,10 +225,11 @@ function decodeExpectations(fields: Fields): NonNullable<TaskRecord['expectation
   }
 }
 
-export function encodeSuspension({ from, until, ended, ...decided }: Suspension): StoredDocument {
+export function encodeSuspension({ from, until, ofAll, ended, ...decided }: Suspension): StoredDocument {
   return {
     from: encodeInstant(from),
     ...(until !== null && { until: encodeInstant(until) }),
+    ...(ofAll && { scope: 'all' }),
     ...encodeDecided(decided),
     ...(ended !== undefined && { ended: encodeDecided(ended) }),
   }
@@ -237,6 +240,7 @@ function decodeSuspension(fields: Fields): Suspension {
   return {
     from: instant(fields, 'from'),
     until: optional(fields, 'until', instant) ?? null,
+    ...(optional(fields, 'scope', text) === 'all' && { ofAll: true }),
     ...decodeDecided(fields),
     ...(ended !== undefined && { ended }),
   }

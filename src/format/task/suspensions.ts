@@ -48,10 +48,11 @@ export function openTexts(record: TaskRecord, now: Instant, zone: string): reado
 }
 
 /** Returns a pause or a retirement as JSON, with the names of `schema/task.schema.json`. */
-export function suspensionJson({ from, until, ended, ...decided }: Suspension) {
+export function suspensionJson({ from, until, ofAll, ended, ...decided }: Suspension) {
   return {
     from: formatInstant(from),
     until: until === null ? null : formatInstant(until),
+    ...(ofAll && { scope: 'all' }),
     ...decidedJson(decided),
     ...(ended !== undefined && { ended: decidedJson(ended) }),
   }

@@ -1,7 +1,7 @@
-import { endsAfter } from '../../core/task/suspensions.ts'
+import { endsAfter, openSuspensions } from '../../core/task/suspensions.ts'
 import type { Suspension, TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
-import { commandLine } from '../command-line.ts'
+import { commandLine, programLine } from '../command-line.ts'
 import { type NextStep, stepLines } from '../steps/step.ts'
 import { printable, safeJson } from '../text.ts'
 import { bothTimes, isCancelled, openJson, suspensionJson, suspensionText } from './suspensions.ts'
@@ -30,15 +30,25 @@ export function pausedText(report: ChangeReport): string {
   const { task, zone, now, record, suspensions } = report
   const [pause] = suspensions
   if (pause === undefined) return unchangedText(report, 'another operator resumed the task at the same time')
-  const hasBegun = pause.from <= now
+  if (!endsAfter(pause, now)) {
+    return lines([
+      pausedLine(task, pause, zone, now),
+      '  Its slots without a run are not missed, and nothing starts them: a scheduled trigger that still comes for one marks it as skipped. A forced run starts.',
+    ])
+  }
   const others = record.pauses.filter((one) => one !== pause && endsAfter(one, now))
   return lines([
-    `${task}: ${hasBegun ? 'paused' : 'will be paused'} ${suspensionText(pause, zone)}`,
+    pausedLine(task, pause, zone, now),
     ...others.map((one) => `  ${one.from <= now ? 'also paused' : 'also planned'} ${suspensionText(one, zone)}`),
     '  During the pause, a scheduled trigger starts nothing, exits with 0 and marks its slot as skipped. A forced run starts.',
     `  Slots in the pause are not missed. ${earlierText(pause)}`,
     ...stepLines([resumeStep('end the pause', report)]),
   ])
+}
+
+function pausedLine(task: string, pause: Suspension, zone: string, now: Instant): string {
+  const verb = !endsAfter(pause, now) ? 'was paused' : pause.from <= now ? 'paused' : 'will be paused'
+  return `${task}: ${verb} ${suspensionText(pause, zone)}`
 }
 
 /** A pause that an operator dates back covers slots that were missed before it was set. */
@@ -77,24 +87,92 @@ function retiredSlotsText(notExpected: NotExpected | null): string {
 
 /** Returns the answer to `resume`. */
 export function resumedText(report: ChangeReport): string {
-  const { store, task, zone, now, suspensions, record, changed } = report
+  const { store, task, zone, suspensions, record, changed } = report
   if (!changed) return notResumedText(report)
   const ended = suspensions.filter((one) => !isCancelled(one))
-  const end = Math.max(...ended.map(({ until }) => until ?? now))
   const kindOf = (one: Suspension) => (record.retirements.includes(one) ? 'retirement' : 'pause')
-  const effect =
-    ended.length === 0
-      ? 'resumed: no pause or retirement is planned any more'
-      : `${end <= now ? 'resumed' : 'will be resumed'}: slots from ${bothTimes(end, zone)} on are expected and run again`
   const stays = '  Slots in that time that did not run stay as they are. They are not missed, and nothing starts them.'
   return lines([
-    `${task}: ${effect}`,
+    `${task}: ${resumedEffect(report)}`,
     ...suspensions.map(
       (one) => `  ${isCancelled(one) ? 'cancelled' : 'ended'} the ${kindOf(one)} ${suspensionText(one, zone)}`,
     ),
     ...(ended.length === 0 ? [] : [stays]),
     ...stepLines([{ what: 'see its slots', command: commandLine('history', { store, task }) }]),
   ])
+}
+
+function resumedEffect({ zone, now, suspensions }: ChangeReport): string {
+  const ended = suspensions.filter((one) => !isCancelled(one))
+  if (ended.length === 0) return 'resumed: no pause or retirement is planned any more'
+  const end = Math.max(...ended.map(({ until }) => until ?? now))
+  return `${end <= now ? 'resumed' : 'will be resumed'}: slots from ${bothTimes(end, zone)} on are expected and run again`
+}
+
+/** Returns what `pause --all` did in one task. */
+export function pausedOneText({ task, zone, now, suspensions: [pause], ...report }: ChangeReport): string {
+  return printable(
+    pause === undefined
+      ? unchangedText(
+          { task, zone, now, suspensions: [], ...report },
+          'another operator resumed the task at the same time',
+        )
+      : pausedLine(task, pause, zone, now),
+  )
+}
+
+/** Returns what `resume --all` did in one task, or null if there was and is nothing to end. */
+export function resumedOneText(report: ChangeReport): string | null {
+  const { task, zone, now, record } = report
+  const { pauses, retirement } = openSuspensions(record, now)
+  const left = [...pauses, ...(retirement === null ? [] : [retirement])].filter(({ from }) => from <= now)
+  if (left.length > 0) {
+    const names = left.map((one) => `${one === retirement ? 'retired' : 'paused'} ${suspensionText(one, zone)}`)
+    return printable(`${task}: not resumed: still ${names.join(', and ')}`)
+  }
+  return report.changed ? printable(`${task}: ${resumedEffect(report)}`) : null
+}
+
+/** The tasks that a change of all tasks changed, and those that it could not. */
+export interface AllChanged {
+  readonly store: string
+  readonly changed: number
+  readonly failed: readonly string[]
+  /** Whether a pause that was recorded is not over. */
+  readonly isOpen: boolean
+}
+
+/** Returns the end of the answer to `pause --all`. */
+export function pausedAllText({ store, changed, failed, isOpen }: AllChanged): string {
+  const end = { what: 'end these pauses', command: programLine(['cronledger', 'resume', '--all'], { store }) }
+  return lines([
+    `${tasksText(changed)} paused. A task that this ledger does not know yet is not among them, so its first trigger starts the batch.`,
+    ...(isOpen
+      ? ['  A run that has begun goes on, also if it read the record of its task just before this pause.']
+      : []),
+    ...failedLines(failed, 'paused'),
+    ...stepLines(isOpen ? [end] : []),
+  ])
+}
+
+/** Returns the end of the answer to `resume --all`. */
+export function resumedAllText({ store, changed, failed }: Omit<AllChanged, 'isOpen'>): string {
+  return lines([
+    `${tasksText(changed)} resumed. Slots of the pause that did not run stay as they are: nothing starts them.`,
+    ...failedLines(failed, 'resumed'),
+    ...stepLines([{ what: 'see all tasks', command: commandLine('tasks', { store }) }]),
+  ])
+}
+
+function tasksText(count: number): string {
+  return count === 1 ? '1 task' : `${count} tasks`
+}
+
+function failedLines(failed: readonly string[], done: string): readonly string[] {
+  if (failed.length === 0) return []
+  return [
+    `  NOT ${done}: ${failed.join(', ')}. Run the same command again. It does no harm to a task that is ${done} already.`,
+  ]
 }
 
 /** A resumption from a later time ends nothing that is over by then. */

@@ -1,6 +1,7 @@
 // Also covers resume and retire.
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createLedger } from '../../../src/index.ts'
 import { cronledger, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
 import { eventsOf } from '../../support/processes/crowd.ts'
 import { awsEnv, type Server, startDynalite } from '../../support/servers.ts'
@@ -25,6 +26,7 @@ const STORES = {
 }
 
 const day = (offset: number) => new Date(Date.now() + offset * DAY_MS).toISOString().slice(0, 10)
+const WEEKLY = ['run', '--task', 'weekly', '--schedule', '@daily', '--event-time', `${day(-1)}T00:00:05Z`, '--', 'true']
 const WHY = ['--reason', 'database upgrade', '--by', 'ada']
 
 async function ledger(kind: keyof typeof STORES = 'file') {
@@ -124,6 +126,48 @@ describe('the answer', () => {
     expect(second.stdout).toContain('That includes the slots since then that have no run.')
   })
 
+  test('of pause --all and resume --all names each task, and what could not be changed', async () => {
+    const { call, run, env } = await ledger()
+    await run(day(-1))
+    await call(...WEEKLY)
+    await call('pause', 'weekly', '--reason', 'moved', '--by', 'bob')
+    const inContainer = (...args: string[]) => cronledger(args, { env: { ...env, CRONLEDGER_TASK: 'nightly' } })
+    const paused = await inContainer('pause', '--all', ...WHY)
+    expect(paused).toMatchObject({ code: 0, stderr: '' })
+    expect(paused.stdout.split('\n')).toEqual([
+      expect.stringMatching(/^nightly: paused from .* on, by ada: database upgrade$/),
+      expect.stringMatching(/^weekly: paused from .* on, by ada: database upgrade$/),
+      '2 tasks paused. A task that this ledger does not know yet is not among them, so its first trigger starts the batch.',
+      '  A run that has begun goes on, also if it read the record of its task just before this pause.',
+      `  end these pauses:  cronledger resume --all --store ${env['CRONLEDGER_STORE']}`,
+      '',
+    ])
+    const resumed = await inContainer('resume', '--all')
+    expect(resumed.stdout.split('\n')).toEqual([
+      expect.stringMatching(/^nightly: resumed: slots from .* on are expected and run again$/),
+      expect.stringMatching(/^weekly: not resumed: still paused from .* on, by bob: moved$/),
+      expect.stringMatching(/^2 tasks resumed\. Slots of the pause/),
+      expect.stringMatching(/^ {2}see all tasks: {2}cronledger tasks /),
+      '',
+    ])
+    const over = await call('pause', '--all', ...WHY, '--from', '3d', '--until', '1d', '--json')
+    expect(JSON.parse(over.stdout)).toMatchObject([{ changes: [{ scope: 'all' }] }, { task: 'weekly', changed: true }])
+  })
+
+  test('of pause --all with a task whose record is full: the others are paused, and the exit code is not 0', async () => {
+    const { call, run, env } = await ledger()
+    await run(day(-1))
+    await call(...WEEKLY)
+    const open = createLedger({ store: env['CRONLEDGER_STORE'] ?? '' })
+    for (let pauses = 0; pauses < 100; pauses += 1) await open.pause({ task: 'weekly', reason: 'r', by: 'ada' })
+    await open.close()
+    const paused = await call('pause', '--all', ...WHY)
+    expect(paused.code).toBe(64)
+    expect(paused.stderr).toMatch(/^cronledger: weekly: not changed: the task has 100 pauses that are not over/)
+    expect(paused.stdout).toMatch(/^nightly: paused .*\n1 task paused\. /)
+    expect(paused.stdout).toContain('\n  NOT paused: weekly. Run the same command again.')
+  })
+
   test('of resume with nothing to resume, and of a second retire, says so; both exit with 0', async () => {
     const { call, run } = await ledger()
     await run(day(-1))
@@ -185,6 +229,8 @@ describe('a command line that is wrong', () => {
     [['retire', 'nightly', '--reason', 'WHY'], 'the reason is still the placeholder "WHY"'],
     [['pause', 'nightly'], '--reason is missing'],
     [['pause', 'nightly', ...WHY, '--until', '2h'], 'until "2h" is not later than now'],
+    [['pause', '--all', 'nightly', ...WHY], '--all and task nightly are both given'],
+    [['pause', ...WHY], '--task is missing. Give --task NAME, or set CRONLEDGER_TASK. For all tasks, give --all.'],
     [['pause', 'nightly', ...WHY, '--for', '2h'], 'unknown option --for. Did you mean --until?'],
     [['unpause', 'nightly'], 'unknown command "unpause". Did you mean resume?'],
     [['disable', 'nightly'], 'unknown command "disable". Did you mean pause or retire?'],

@@ -5,7 +5,7 @@ import { systemClock } from '../../../process/clock.ts'
 import { SETTINGS } from '../../../run/settings-table.ts'
 import type { Role, SetupFinding } from '../../../store/finding.ts'
 import { inspectStore } from '../../../store/setup.ts'
-import { EXIT } from '../../exit.ts'
+import { gravestExit } from '../../exit.ts'
 import { printAll } from '../../output.ts'
 import { type BatchOptions, inspectRun } from './check-run.ts'
 
@@ -15,9 +15,6 @@ interface SetupCheckOptions extends BatchOptions {
   readonly ledgerTimeoutMs: number | undefined
   readonly json: boolean | undefined
 }
-
-/** The errors that stop every run come first. A wrong clock or event time (`usage`) stops only some runs. */
-const GRAVEST_FIRST: readonly ErrorKind[] = ['denied', 'shape', 'unreachable', 'usage']
 
 /** The width of the column of names. All names but one fit in it. */
 const NAME_COLUMNS = 21
@@ -40,8 +37,7 @@ export async function checkSetup(options: SetupCheckOptions, env: Environment): 
     }
   }
   await printAll(options.json ? jsonArray(counted(), setupFindingJson) : lines(counted()), { toTheEnd: true })
-  const gravest = GRAVEST_FIRST.find((kind) => found.has(kind))
-  return gravest === undefined ? EXIT.ok : EXIT[gravest]
+  return gravestExit(found)
 }
 
 async function* lines(findings: AsyncIterable<SetupFinding>) {
