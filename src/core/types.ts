@@ -64,8 +64,8 @@ export interface Host {
 /** Identifies a process of one machine, and distinguishes it from a later process with the same pid. */
 export interface ProcessMark {
   readonly pid: number
-  /** When the process started, in clock ticks since boot (field 22 of /proc/PID/stat). */
-  readonly startTicks: number
+  /** When the process started, in clock ticks since boot (field 22 of /proc/PID/stat). Left out if /proc hides it. */
+  readonly startTicks?: number
   /** The boot id and the PID namespace. The same pid in two containers of one machine means two processes. */
   readonly boot: string
 }
@@ -97,6 +97,8 @@ export interface Ending {
   readonly outcome: Outcome
   readonly exitCode?: number
   readonly signal?: string
+  /** A process of the batch that could not be ended, and lived on. Nothing may start beside it. */
+  readonly process?: ProcessMark
 }
 
 interface AttemptFacts extends Host {

@@ -1,6 +1,7 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import type { Survivor } from '../core/types.ts'
 import type { Clock } from './clock.ts'
+import type { Lineage } from './lineage.ts'
 import { type ProcessStat, readStat } from './proc.ts'
 import { POLL_MS, VANISH_MS } from './process-group.ts'
 import { openSearch, type ProcessSearch } from './process-search.ts'
@@ -25,6 +26,8 @@ interface LeftoverIo {
   readonly clock: Clock
   /** When it aborts, the processes are killed without further delay. */
   readonly halt: AbortSignal
+  /** The descendants of the batch that were seen before their parents ended. */
+  readonly lineage?: Lineage | undefined
   kill(pid: number, signal: NodeJS.Signals): void
 }
 
@@ -35,12 +38,12 @@ interface Found {
 }
 
 /**
- * Ends the processes that are a part of the run, as their environment says: SIGTERM, and SIGKILL after `killAfterMs`
+ * Ends the processes that are a part of the run, as their environment or their lineage says: SIGTERM, and SIGKILL after `killAfterMs`
  * milliseconds. Returns a process that is still there after that, or null. If processes that replace each other cannot be
  * ended, it returns the one that was seen last. It cannot find a process that this one may not inspect.
  */
 export function endLeftovers(run: SearchedRun, killAfterMs: number, io: LeftoverIo): Promise<Survivor | null> {
-  return endFound(openSearch(run), killAfterMs, io)
+  return endFound(openSearch(run, io.lineage), killAfterMs, io)
 }
 
 /** Ends what the search finds, as `endLeftovers` does. */

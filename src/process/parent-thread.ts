@@ -27,6 +27,11 @@ export type StartResult =
       readonly kind: 'started'
       readonly pid: number
       readonly ended: Promise<CommandEnd>
+      /**
+       * Returns whether the kernel says that the command has ended, which may be long before `ended` resolves. Returns
+       * false if the kernel does not tell.
+       */
+      hasEnded(): boolean
       /** Lets this process end although the command has not ended. It is for a command that cannot be killed. */
       abandon(): void
     }
@@ -156,13 +161,17 @@ function startOn(thread: ParentThread, command: CommandLine): Promise<StartResul
   let nextLook: NodeJS.Timeout | undefined
   let looksLeft = MAX_LOOKS
   let isUnknown = false
+  let isUnblocked = false
+  let death: ReturnType<typeof readDeath> = null
   /**
    * Unblocks the thread, so that Node waits for the command. It does so only after the command has ended and the cause
    * has been read.
    */
   const look = (): void => {
+    // After the thread has waited for the command, its pid may belong to another process.
+    if (pid === null || isUnblocked) return
     clearTimeout(nextLook)
-    const death = pid === null ? null : readDeath(pid)
+    death = readDeath(pid)
     if (death === null) return
     if (death === 'unreadable' && looksLeft > 0) {
       looksLeft -= 1
@@ -171,9 +180,14 @@ function startOn(thread: ParentThread, command: CommandLine): Promise<StartResul
     }
     process.off('SIGCHLD', look)
     if (death === 'unreadable') isUnknown = true
-    else killer = death.killer
+    else if (death !== 'hidden') killer = death.killer
+    isUnblocked = true
     Atomics.store(gate, 0, 1)
     Atomics.notify(gate, 0)
+  }
+  const hasEnded = (): boolean => {
+    look()
+    return typeof death === 'object' && death !== null
   }
   const release = (): void => {
     process.off('SIGCHLD', look)
@@ -199,7 +213,7 @@ function startOn(thread: ParentThread, command: CommandLine): Promise<StartResul
       switch (message.kind) {
         case 'started':
           pid = message.pid
-          resolve({ kind: 'started', pid, ended, abandon: () => worker.unref() })
+          resolve({ kind: 'started', pid, ended, hasEnded, abandon: () => worker.unref() })
           // The command may have ended before its pid was known here.
           return look()
         case 'refused':

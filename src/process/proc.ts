@@ -20,7 +20,9 @@ export interface ProcessStat {
   readonly command: string
   /** False for a zombie, which has ended and waits until its parent reads its exit status. */
   readonly living: boolean
+  readonly parentId: number
   readonly groupId: number
+  readonly sessionId: number
   /** The start of the process in clock ticks since boot. */
   readonly startTicks: number
   /** False for a thread of the kernel. */
@@ -56,7 +58,9 @@ function processStat(pid: number): ProcessStat | null {
     pid,
     command: text.slice(text.indexOf('(') + 1, nameEnd),
     living: !ended || threads > 1,
+    parentId: Number(fields[1]),
     groupId: Number(fields[2]),
+    sessionId: Number(fields[3]),
     startTicks: Number(fields[19]),
     hasMemory: fields[20] !== '0',
     environmentEnd: Number(fields[48]),
@@ -68,21 +72,20 @@ function processStat(pid: number): ProcessStat | null {
 const SHORTAGES = ['EMFILE', 'ENFILE', 'ENOMEM']
 
 /**
- * Returns an object if the process has ended and its parent has not read its exit status yet, or if /proc does not show
- * it. `killer` is the signal that killed it, or null if it exited or the signal is not known. Returns null while it
- * runs. Returns `unreadable` if the system cannot open the file at this moment, so a later try may succeed.
+ * Returns an object if the process has ended and its parent has not read its exit status yet. `killer` is the signal that
+ * killed it, or null if it exited or the signal is not known. Returns null while it runs. Returns `hidden` if /proc does
+ * not show it, and `unreadable` if the system cannot open the file at this moment, so a later try may succeed.
  */
-export function readDeath(pid: number): { readonly killer: number | null } | 'unreadable' | null {
+export function readDeath(pid: number): { readonly killer: number | null } | 'hidden' | 'unreadable' | null {
   try {
     const stat = processStat(pid)
-    if (stat === null) return { killer: null }
+    if (stat === null) return 'hidden'
     if (stat.living) return null
     const signal = stat.waitStatus & 0x7f
     return { killer: signal === 0 ? pendingKiller(pid) : signal }
   } catch (error) {
     if (isRecord(error) && SHORTAGES.includes(String(error['code']))) return 'unreadable'
-    // The process is hidden. Nothing more can be known.
-    return { killer: null }
+    return 'hidden'
   }
 }
 
@@ -109,6 +112,15 @@ function mayLookInto(pid: number): boolean {
     return true
   } catch {
     return false
+  }
+}
+
+/** Returns the user ids of the process: real, effective, saved. Returns an empty list if it has ended or is hidden. */
+export function readUsers(pid: number): readonly number[] {
+  try {
+    return (statusFields(pid).get('Uid') ?? '').split('\t').slice(0, 3).map(Number)
+  } catch {
+    return []
   }
 }
 

@@ -1,4 +1,5 @@
-import { hasOwnProc, processIds, readStat } from './proc.ts'
+import { isRecord } from '../core/objects.ts'
+import { processIds, readStat } from './proc.ts'
 
 /** The time between two looks at a process that is expected to end. It may be seen this much later without harm. */
 export const POLL_MS = 50
@@ -9,11 +10,8 @@ export const POLL_MS = 50
  */
 export const VANISH_MS = 1_000
 
-/**
- * Sends `signal` to every process of the group. Signal 0 only checks that the group exists. Returns false if there is
- * no such group, or if this process may not signal any member.
- */
-export function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolean {
+/** Sends `signal` to every process of the group. Returns false if there is none that this process may signal. */
+export function signalGroup(groupId: number, signal: NodeJS.Signals): boolean {
   try {
     process.kill(-groupId, signal)
     return true
@@ -22,22 +20,36 @@ export function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolea
   }
 }
 
+/** Asks the kernel for a process, or for a group if the id is negative. `forbidden`: this process may not signal it. */
+export function probe(id: number): 'living' | 'forbidden' | null {
+  try {
+    process.kill(id, 0)
+    return 'living'
+  } catch (error) {
+    return isRecord(error) && error['code'] === 'EPERM' ? 'forbidden' : null
+  }
+}
+
 /**
  * Returns the pid of a process of the group that still runs, or null. Zombies do not count: as PID 1 cronledger
  * inherits orphans that it cannot reap, and they keep their group alive forever.
  *
- * A scan of /proc costs some milliseconds on a busy host, so the `known` member is checked first. Without a /proc of
- * this PID namespace, the answer of the kernel must do: the id of the group stands for its members.
+ * A scan of /proc costs some milliseconds on a busy host, so the `known` member is checked first. If /proc shows no member
+ * (another PID namespace, `hidepid`), the answer of the kernel must do: the id of the group stands for its members.
  */
 export function livingMember(groupId: number, known: number | null = null): number | null {
-  if (!signalGroup(groupId, 0)) return null
-  if (!hasOwnProc()) return groupId
-  const isMember = (pid: number): boolean => {
+  if (probe(-groupId) === null) return null
+  let isShown = false
+  const isLiving = (pid: number): boolean => {
     const stat = readStat(pid)
-    return stat?.groupId === groupId && stat.living
+    if (stat?.groupId !== groupId) return false
+    isShown = true
+    return stat.living
   }
-  if (known !== null && isMember(known)) return known
-  return processIds().find(isMember) ?? null
+  if (known !== null && isLiving(known)) return known
+  const member = processIds().find(isLiving)
+  if (member !== undefined) return member
+  return isShown || probe(-groupId) === null ? null : groupId
 }
 
 /** Sends `signal` to one process. Returns false if the process has ended or this one may not signal it. */

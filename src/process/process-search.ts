@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { Lineage } from './lineage.ts'
 import { hasOwnProc, processIds, readEnvironment, readStat } from './proc.ts'
 import { isPartOf, type SearchedRun } from './surrounding-runs.ts'
 
@@ -24,7 +25,8 @@ const MAX_NEW_PIDS = 1_000
 const NEWEST = 32
 
 /**
- * Searches for the processes that were started as a part of the run, without this one.
+ * Searches for the processes that were started as a part of the run, without this one. `lineage` stands for the environment
+ * of a process that this one may not read.
  *
  * A list of the processes misses one that forks and exits again and again. It is gone before the search looks at it, and
  * its child is not in the list. So each pass asks the kernel for the pid that it gave out last, and looks at the new pids
@@ -32,7 +34,7 @@ const NEWEST = 32
  * by then, its child can already be seen. The order is broken only when the pids start again from the lowest one. Then
  * the newest pids are looked at once more at the end.
  */
-export function openSearch(run: SearchedRun): ProcessSearch {
+export function openSearch(run: SearchedRun, lineage?: Lineage): ProcessSearch {
   const reported = new Set<number>()
   let last: number | null = null
   /** Processes that were just starting a program. They have no environment for a moment. */
@@ -46,9 +48,15 @@ export function openSearch(run: SearchedRun): ProcessSearch {
       // Its new environment may be in place since.
       else environment = readEnvironment(pid)
     }
-    if (environment === null || !isPartOf(environment, run)) return
+    if (environment === null ? !descends(pid) : !isPartOf(environment, run)) return
     reported.add(pid)
     onFound(pid)
+  }
+
+  /** Where the environment may not be read, only its lineage can say what a process is a part of. */
+  function descends(pid: number): boolean {
+    const stat = lineage && readStat(pid)
+    return stat?.living === true && lineage?.has(stat) === true
   }
 
   return {

@@ -80,7 +80,7 @@ async function startDirectly({ file, args, env }: CommandLine, mayStart: () => b
     const ended = new Promise<CommandEnd>((resolve) => {
       child.once('exit', (code, signal) => resolve({ code, signal }))
     })
-    return { kind: 'started', pid, ended, abandon: () => child.unref() }
+    return { kind: 'started', pid, ended, hasEnded: () => false, abandon: () => child.unref() }
   } catch (error) {
     return { kind: 'refused', error: asError(error) }
   }

@@ -1,10 +1,12 @@
 import type { Ending, Environment } from '../core/types.ts'
 import { type Clock, link } from './clock.ts'
+import { type Lineage, openLineage } from './lineage.ts'
 import type { CommandEnd } from './parent-thread.ts'
-import { livingMember, POLL_MS, signalGroup, VANISH_MS } from './process-group.ts'
+import { livingMember, POLL_MS, probe, signalGroup, signalProcess, VANISH_MS } from './process-group.ts'
 import type { AbortSignalWith, PassedSignal, StopSignal, Stops } from './signals.ts'
 import { type Start, startCommand } from './start-command.ts'
 import { finishReserveMs } from './stop.ts'
+import { markProcess } from './survivors.ts'
 
 export interface ChildRequest {
   readonly argv: readonly [string, ...string[]]
@@ -35,8 +37,8 @@ export interface ChildHooks {
    */
   readonly mayStart: () => boolean
   readonly clock: Clock
-  /** Called once, as soon as the child runs. Must not throw. */
-  readonly onStarted: (pid: number) => void
+  /** Called once, as soon as the child runs. Must not throw. `lineage` has the descendants that are seen until its end. */
+  readonly onStarted: (pid: number, lineage: Lineage) => void
 }
 
 /**
@@ -49,7 +51,7 @@ export interface ChildEnd extends Ending {
   readonly stoppedBy?: StopSignal
   /** One line for the log: why nothing was started, what could not be ended, or why the end is not known. */
   readonly detail?: string
-  /** The pid of a process of the group that even SIGKILL could not end. */
+  /** The pid of a process of the batch that even SIGKILL could not end, or that this process may not signal. */
   readonly left?: number
 }
 
@@ -59,7 +61,8 @@ type Cause =
 
 /**
  * Runs the command in its own process group, with the stdin, stdout and stderr of cronledger, and resolves when it has
- * ended. The first of these decides the outcome: the exit, a stop signal, the timeout, or the loss of the lease.
+ * ended. The first of these decides the outcome: the exit, a stop signal, the timeout, or the loss of the lease. The
+ * kernel is asked whether the exit came first, because a busy process learns of it late.
  *
  * After a stop, a timeout or the loss of the lease, no process of the group is left behind. After an exit, the
  * background processes of the child keep running. They are ended if the child failed and another attempt may follow, or
@@ -119,13 +122,14 @@ function endOfFailedStart(start: Exclude<Start, { kind: 'started' }>, { stops }:
  * the pid may belong to another process.
  */
 async function superviseGroup(
-  { pid, ended, abandon }: Extract<Start, { kind: 'started' }>,
+  { pid, ended, hasEnded, abandon }: Extract<Start, { kind: 'started' }>,
   early: readonly PassedSignal[],
   over: AbortController,
   request: ChildRequest,
   { stops, leaseLost, clock, onStarted }: ChildHooks,
 ): Promise<ChildEnd> {
-  const { send, end, firstCause } = openGroup(pid, over, clock)
+  const lineage = openLineage(pid)
+  const { send, end, firstCause } = openGroup(pid, lineage, over, clock)
   const exited = new Promise<CommandEnd | null>((resolve) => {
     void ended.then((exit) => {
       resolve(exit)
@@ -133,34 +137,44 @@ async function superviseGroup(
       if (exit.lost === undefined && (exit.code === 0 || !request.endsWhole)) over.abort()
       else endRest()
     })
-    over.signal.addEventListener('abort', () => resolve(null))
+    over.signal.addEventListener('abort', () => {
+      if (!hasEnded()) resolve(null)
+    })
   })
+  /** Returns whether the command ended by itself, so that nothing may decide its outcome or signal what it left behind. */
+  const hasEndedFirst = (): boolean => firstCause() === null && hasEnded()
 
   const endRest = (): void => {
     void end({ outcome: 'failed' }, request.killAfterMs)
     send('SIGTERM')
   }
   const onStop = (): void => {
+    if (hasEndedFirst()) return
     const { signal, atMs } = stops.aborted.reason
     const killAtMs =
       atMs + Math.min(request.killAfterMs, request.stopTimeoutMs - finishReserveMs(request.stopTimeoutMs))
     void end({ outcome: 'interrupted', stoppedBy: signal }, Math.max(0, killAtMs - clock.monotonicMs()))
   }
   const onLeaseLost = (): void => {
+    if (hasEndedFirst()) return
     void end({ outcome: 'leaseLost' }, leaseLost.reason.killInMs)
     send('SIGTERM')
   }
 
-  const unsubscribe = stops.onSignal(send)
+  const pass = (signal: PassedSignal): void => {
+    if (!hasEndedFirst()) send(signal)
+  }
+  const unsubscribe = stops.onSignal(pass)
   const once = { signal: over.signal }
-  onStarted(pid)
+  onStarted(pid, lineage)
   if (stops.aborted.aborted) onStop()
   else stops.aborted.addEventListener('abort', onStop, once)
-  for (const signal of early) send(signal)
+  for (const signal of early) pass(signal)
   if (leaseLost.aborted) onLeaseLost()
   else leaseLost.addEventListener('abort', onLeaseLost, once)
   if (request.timeoutMs !== null) {
     void clock.wait(request.timeoutMs, over.signal).then(() => {
+      if (hasEndedFirst()) return
       void end({ outcome: 'timedOut' }, request.killAfterMs)
       send('SIGTERM')
     })
@@ -168,18 +182,21 @@ async function superviseGroup(
 
   const exit = await exited
   const cause = firstCause()
-  const member = cause === null ? null : await untilGroupEnded(pid, over.signal, clock)
+  const member = cause === null ? null : await untilGroupEnded(pid, lineage, over.signal, clock)
   // A process that forks and exits during the scan hides its child from the scan, so we send SIGKILL once more. Zombies
   // ignore it.
   if (!over.signal.aborted) signalGroup(pid, 'SIGKILL')
   over.abort()
   unsubscribe()
   if (exit === null) abandon()
-  return { ...(cause ?? { outcome: exit?.code === 0 ? 'succeeded' : 'failed' }), ...exitDetails(exit, member) }
+  // A command that has not exited lives, whatever its group says.
+  const left = exit === null ? pid : member
+  const outcome = cause ?? { outcome: exit?.code === 0 ? ('succeeded' as const) : ('failed' as const) }
+  return { ...outcome, ...exitDetails(exit, left) }
 }
 
-/** Returns the functions that signal a process group. They do nothing after `over` aborts. */
-function openGroup(groupId: number, over: AbortController, clock: Clock) {
+/** Returns the functions that signal a process group and end its descendants. They do nothing after `over` aborts. */
+function openGroup(groupId: number, lineage: Lineage, over: AbortController, clock: Clock) {
   let cause: Cause | null = null
   return {
     send(signal: PassedSignal): void {
@@ -192,9 +209,12 @@ function openGroup(groupId: number, over: AbortController, clock: Clock) {
     async end(why: Cause, killInMs: number): Promise<void> {
       if (over.signal.aborted) return
       cause ??= why
+      lineage.look()
       await clock.wait(killInMs, over.signal)
       if (over.signal.aborted) return
+      lineage.look()
       signalGroup(groupId, 'SIGKILL')
+      for (const pid of lineage.strangers()) signalProcess(pid, 'SIGKILL')
       await clock.wait(VANISH_MS, over.signal)
       over.abort()
     },
@@ -203,29 +223,44 @@ function openGroup(groupId: number, over: AbortController, clock: Clock) {
   }
 }
 
-/** Waits until the group has no living process. If `over` aborts first, returns the pid of one that still lives. */
-async function untilGroupEnded(groupId: number, over: AbortSignal, clock: Clock): Promise<number | null> {
-  let member = livingMember(groupId)
+/**
+ * Waits until neither the group nor a descendant of another user has a living process. If `over` aborts first, returns the
+ * pid of one that still lives.
+ */
+async function untilGroupEnded(
+  groupId: number,
+  lineage: Lineage,
+  over: AbortSignal,
+  clock: Clock,
+): Promise<number | null> {
+  const living = (known: number | null) => livingMember(groupId, known) ?? lineage.strangers()[0] ?? null
+  let member = living(null)
   while (member !== null && !over.aborted) {
     await clock.wait(POLL_MS, over)
-    member = livingMember(groupId, member)
+    member = living(member)
   }
   return member
 }
 
-function exitDetails(exit: CommandEnd | null, member: number | null): Omit<ChildEnd, 'outcome'> {
+function exitDetails(exit: CommandEnd | null, left: number | null): Omit<ChildEnd, 'outcome'> {
   const lost = exit?.lost === undefined ? {} : { detail: `it is unknown how the command ended: ${exit.lost}` }
-  const left =
-    member === null
-      ? {}
-      : {
-          detail: `process ${member} still exists ${VANISH_MS / 1000}s after SIGKILL. End it before you run the slot again`,
-          left: member,
-        }
   return {
     ...(exit?.code != null && { exitCode: exit.code }),
     ...(exit?.signal != null && { signal: exit.signal }),
     ...lost,
-    ...left,
+    ...(left !== null && whatIsLeft(left, `still exists ${VANISH_MS / 1000}s after SIGKILL`)),
+  }
+}
+
+/** Returns the part of an end that says which process of the attempt lives on. `why` says it for the log. */
+export function whatIsLeft(pid: number, why: string): Pick<ChildEnd, 'left' | 'process' | 'detail'> {
+  const mark = markProcess(pid)
+  const isForbidden = [pid, -pid].some((id) => probe(id) === 'forbidden')
+  const reason = isForbidden ? 'still runs, and this user may not end it' : why
+  return {
+    left: pid,
+    ...(mark && { process: mark }),
+    // The leader of a group may have ended before a member that /proc hides.
+    detail: `${probe(pid) === null ? 'a process of group' : 'process'} ${pid} ${reason}. End it before you run the slot again`,
   }
 }

@@ -1,6 +1,7 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import type { Outcome, ProcessMark, Survivor } from '../core/types.ts'
-import { processIds, readEnvironment, readStat } from './proc.ts'
+import { type ProcessStat, processIds, readEnvironment, readStat } from './proc.ts'
+import { probe } from './process-group.ts'
 import { isPartOf } from './surrounding-runs.ts'
 
 /**
@@ -10,7 +11,8 @@ import { isPartOf } from './surrounding-runs.ts'
 export function markProcess(pid: number): ProcessMark | null {
   const stat = readStat(pid)
   const boot = readBoot()
-  return stat === null || boot === null ? null : { pid, startTicks: stat.startTicks, boot }
+  if (boot === null || !lives({ pid }, stat)) return null
+  return { pid, ...(stat && { startTicks: stat.startTicks }), boot }
 }
 
 interface SearchedAttempt {
@@ -26,29 +28,38 @@ interface SearchedSlot {
 }
 
 /**
- * Looks for a process that a killed supervisor left behind. It is either the recorded child of an attempt that never
- * reported its end, or any process that was started with the run id of such an attempt in its environment. The second
- * way finds grandchildren, a child that was not recorded yet, and the batch of a run of another task inside the
- * batch.
+ * Looks for a process that an attempt left behind. It is either the recorded process of an attempt that never reported its
+ * end, or could not end it, or any process that was started with the run id of an attempt that never reported its end in
+ * its environment. The second way finds grandchildren, a child that was not recorded yet, and the batch of a run of
+ * another task inside the batch.
  *
- * An attempt that reported its end may have left background processes on purpose, so it is not searched for. Processes
+ * An attempt that reported its end may have left background processes on purpose, so they are not searched for. Processes
  * that this one may not inspect are skipped. Returns null if nothing is found, and on systems without /proc.
  */
 export function findSurvivor({ task, attempts }: SearchedSlot): Survivor | null {
   const unreported = attempts.filter(({ outcome }) => outcome === undefined || outcome === 'abandoned')
-  if (unreported.length === 0) return null
   const boot = readBoot()
-  const marks = unreported.flatMap(({ process: mark }) => (mark?.boot === boot ? [mark] : []))
+  const marks = attempts.flatMap(({ process: mark }) => (mark?.boot === boot ? [mark] : []))
+  const marked = marks.find((mark) => mark.pid !== process.pid && lives(mark, readStat(mark.pid)))
+  if (marked !== undefined) return { pid: marked.pid, command: readStat(marked.pid)?.command ?? 'unknown' }
+  if (unreported.length === 0) return null
   for (const pid of processIds()) {
     if (pid === process.pid) continue
-    const stat = readStat(pid)
-    if (!stat?.living) continue
-    const isMarked = marks.some((mark) => mark.pid === pid && mark.startTicks === stat.startTicks)
     const environment = readEnvironment(pid) ?? ''
-    const isOfRun = unreported.some(({ runId }) => isPartOf(environment, { runId, task }))
-    if (isMarked || isOfRun) return { pid, command: stat.command }
+    if (!unreported.some(({ runId }) => isPartOf(environment, { runId, task }))) continue
+    const stat = readStat(pid)
+    if (stat?.living) return { pid, command: stat.command }
   }
   return null
+}
+
+/**
+ * Returns whether the marked process lives. A process that /proc hides lives as long as the kernel knows its pid or its
+ * group. It cannot be distinguished from a later one with the same pid.
+ */
+function lives({ pid, startTicks }: Pick<ProcessMark, 'pid' | 'startTicks'>, stat: ProcessStat | null): boolean {
+  if (stat === null) return [pid, -pid].some((id) => probe(id) !== null)
+  return stat.living && (startTicks === undefined || startTicks === stat.startTicks)
 }
 
 /**

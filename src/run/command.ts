@@ -3,10 +3,11 @@ import { isCatchUpTrigger } from '../core/row/attempts.ts'
 import type { Environment } from '../core/types.ts'
 import { link, systemClock } from '../process/clock.ts'
 import { endLeftovers } from '../process/leftovers.ts'
+import type { Lineage } from '../process/lineage.ts'
 import { signalProcess } from '../process/process-group.ts'
 import type { Stops } from '../process/signals.ts'
 import { prepareStart } from '../process/start-command.ts'
-import { type ChildEnd, superviseChild } from '../process/supervise.ts'
+import { type ChildEnd, superviseChild, whatIsLeft } from '../process/supervise.ts'
 import { ancestorsText } from '../process/surrounding-runs.ts'
 import { markProcess } from '../process/survivors.ts'
 import type { LiveAttempt, WorkEnd } from './execute.ts'
@@ -55,6 +56,7 @@ export function commandWork(
   // The preparation takes time, so it runs while the claim waits for its answer.
   prepareStart()
   return async (attempt) => {
+    let lineage: Lineage | undefined
     const end = await superviseChild(
       {
         argv,
@@ -69,7 +71,8 @@ export function commandWork(
         leaseLost: attempt.lost,
         mayStart: attempt.mayStart,
         clock: systemClock,
-        onStarted(pid) {
+        onStarted(pid, descendants) {
+          lineage = descendants
           const mark = markProcess(pid)
           if (mark !== null) attempt.record(mark)
         },
@@ -78,7 +81,7 @@ export function commandWork(
     const { outcome } = end
     if (outcome === 'succeeded') return { ...end, outcome, value: null }
     const mayFollow = attempt.mayRetry && (outcome === 'failed' || outcome === 'timedOut')
-    const left = mayFollow && end.left === undefined ? await endAllOf(attempt, killAfterMs, stops) : {}
+    const left = mayFollow && end.left === undefined ? await endAllOf(attempt, lineage, killAfterMs, stops) : {}
     return { ...end, outcome, ...left }
   }
 }
@@ -89,23 +92,22 @@ export function commandWork(
  */
 async function endAllOf(
   attempt: LiveAttempt,
+  lineage: Lineage | undefined,
   killAfterMs: number,
   stops: Stops,
-): Promise<Pick<ChildEnd, 'left' | 'detail'>> {
+): Promise<Pick<ChildEnd, 'left' | 'process' | 'detail'>> {
   const halt = new AbortController()
   const unlink = link([stops.aborted, attempt.lost], halt)
   const { task, runId, number } = attempt
   const left = await endLeftovers({ task, runId, attempt: number }, killAfterMs, {
+    lineage,
     clock: systemClock,
     halt: halt.signal,
     kill: signalProcess,
   })
   unlink()
   if (left === null) return {}
-  return {
-    left: left.pid,
-    detail: `process ${left.pid} (${left.command}) of this attempt still runs, so no retry follows. End it before you run the slot again`,
-  }
+  return whatIsLeft(left.pid, `(${left.command}) of this attempt still runs, so no retry follows`)
 }
 
 /** Returns the variables that tell a program of the batch which attempt it is a part of, and which slot to process. */

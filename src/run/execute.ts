@@ -1,4 +1,5 @@
 import { firstLine } from '../core/errors.ts'
+import { defined } from '../core/objects.ts'
 import { openAttempt } from '../core/row/attempts.ts'
 import { mayRetry, terminalState } from '../core/row/decide.ts'
 import { keyOf } from '../core/row/transition.ts'
@@ -273,8 +274,8 @@ async function startWork<T>(work: Work<T>, live: LiveAttempt): Promise<WorkEnd<T
   }
 }
 
-function endingOf({ outcome, exitCode, signal }: Ending): Ending {
-  return { outcome, ...(exitCode === undefined ? {} : { exitCode }), ...(signal === undefined ? {} : { signal }) }
+function endingOf({ outcome, exitCode, signal, process }: Ending): Ending {
+  return { outcome, ...defined({ exitCode, signal, process }) }
 }
 
 function detailPart(end: WorkEnd<unknown>): { readonly detail?: string } {

@@ -38,7 +38,11 @@ function quietStops(): Stops {
 }
 
 /** In this very process, for commands that print nothing. */
-function superviseHere(argv: ChildRequest['argv'], hooks: Partial<ChildHooks> = {}) {
+function superviseHere(
+  argv: ChildRequest['argv'],
+  hooks: Partial<ChildHooks> = {},
+  request: Partial<ChildRequest> = {},
+) {
   const started: number[] = []
   const end = superviseChild(
     {
@@ -48,6 +52,7 @@ function superviseHere(argv: ChildRequest['argv'], hooks: Partial<ChildHooks> = 
       killAfterMs: 20_000,
       stopTimeoutMs: 30_000,
       endsWhole: false,
+      ...request,
     },
     {
       stops: quietStops(),
@@ -156,6 +161,75 @@ describe.runIf(process.platform === 'linux')(
     })
   },
 )
+
+describe.runIf(process.platform === 'linux')(
+  'a batch that ended before its timeout or stop while the event loop was late',
+  () => {
+    /** Its waits are over before the event loop hears that a child has ended. */
+    const hasty = { ...systemClock, wait: async () => undefined }
+    const untilEnded = (pid: number) => {
+      while (readStat(pid)?.living) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+    }
+
+    test.each([
+      ['exit 0', { outcome: 'succeeded', exitCode: 0 }],
+      ['exit 3', { outcome: 'failed', exitCode: 3 }],
+      ['kill -40 $$', { outcome: 'failed', signal: 'SIGRTMIN+6' }],
+    ])('the timeout: %s is recorded as it ended', async (text, end) => {
+      const hooks = { clock: hasty, onStarted: untilEnded }
+      expect(await superviseHere(['sh', '-c', text], hooks, { timeoutMs: 1 })).toEqual({ ...end, starts: 0 })
+    })
+
+    test('a stop and a lost lease: what the batch left behind gets no signal', async () => {
+      const stop = new AbortController()
+      const lost = new AbortController()
+      let background = ''
+      const stops: Stops = {
+        ...quietStops(),
+        onSignal: (listener) => {
+          stop.signal.addEventListener('abort', () => listener('SIGTERM'))
+          return () => undefined
+        },
+        aborted: stop.signal,
+      }
+      const path = join(folder, 'background')
+      const onStarted = (pid: number) => {
+        untilEnded(pid)
+        background = readFileSync(path, 'utf8').trim()
+        queueMicrotask(() => {
+          stop.abort({ signal: 'SIGTERM', atMs: 0 })
+          lost.abort({ killInMs: 0 })
+        })
+      }
+      const argv = ['sh', '-c', 'sleep 60 & echo $! > "$0"; exit 0', path] as const
+      const end = await superviseHere(argv, { clock: hasty, stops, leaseLost: lost.signal, onStarted })
+      onTestFinished(() => void process.kill(Number(background), 'SIGKILL'))
+      expect(end).toEqual({ outcome: 'succeeded', exitCode: 0, starts: 0 })
+      expect(isLiving(background)).toBe(true)
+    })
+  },
+)
+
+describe.runIf(process.getuid?.() === 0)('a batch that may not be signalled', () => {
+  const bound = ['setpriv', '--bounding-set', '-kill', '--inh-caps', '-kill']
+  const other =
+    'import os, time; os.setresuid(65534, 65534, 65534); print("ready", os.getpid(), flush=True); time.sleep(60)'
+
+  test.each([
+    ['the batch itself', [PYTHON, '-c', other]],
+    ['only its child', ['sh', '-c', '"$@" & wait', 'sh', PYTHON, '-c', other]],
+    ['its child, in a session of its own', ['sh', '-c', 'setsid "$@" & wait', 'sh', PYTHON, '-c', other]],
+  ] as const)('is alive after its timeout: %s', async (_, argv) => {
+    const run = supervise({ argv, timeoutMs: DUE_AT_SIGWINCH, killAfterMs: 0 }, bound)
+    const [, pid] = await run.printed(/ready (\d+)/)
+    onTestFinished(() => void process.kill(Number(pid), 'SIGKILL'))
+    run.process.kill('SIGWINCH')
+    const end = await run.end
+    expect(end).toMatchObject({ outcome: 'timedOut', left: Number(pid), process: { pid: Number(pid) } })
+    expect(end.detail).toMatch(/^process \d+ still runs, and this user may not end it\. End it before/)
+    expect(isLiving(pid)).toBe(true)
+  })
+})
 
 describe('a command that cannot be started', () => {
   test.each<[string, () => ChildRequest['argv'], number, RegExp]>([

@@ -37,7 +37,7 @@ test('another process with the same pid is none', async () => {
   const child = await start('exec sleep 60')
   const real = mark(child.pid)
   const runId = randomUUID()
-  expect(find([{ runId, process: { ...real, startTicks: real.startTicks - 1 } }])).toBe(null)
+  expect(find([{ runId, process: { ...real, startTicks: Number(real.startTicks) - 1 } }])).toBe(null)
   expect(find([{ runId, process: { ...real, boot: '00000000:1' } }])).toBe(null)
 })
 
@@ -70,10 +70,11 @@ test('another variable that ends in the name does not count', async () => {
 test.each(['abandoned', 'failed', 'succeeded', 'interrupted'] as const)('an attempt that is %s', async (outcome) => {
   const runId = randomUUID()
   const child = await start('exec sleep 60', { CRONLEDGER_RUN_ID: runId })
-  // A process in the background of an attempt that reported its end does not count.
+  // A process in the background of an attempt that reported its end does not count, unless its end says that it lives on.
   const found = outcome === 'abandoned' ? { pid: child.pid } : null
-  const survivor = find([{ runId, process: mark(child.pid), outcome }])
+  const survivor = find([{ runId, outcome }])
   expect(survivor && { pid: survivor.pid }).toEqual(found)
+  expect(find([{ runId, process: mark(child.pid), outcome }])).toMatchObject({ pid: child.pid })
 })
 
 test('a zombie is none', async () => {

@@ -91,11 +91,12 @@ export function decodeAttempt(fields: Fields): AttemptRecord {
 }
 
 function encodeProcess(mark: ProcessMark | undefined): StoredDocument | undefined {
-  return mark && { pid: mark.pid, startTicks: mark.startTicks, boot: mark.boot }
+  return mark && { pid: mark.pid, ...defined({ startTicks: mark.startTicks }), boot: mark.boot }
 }
 
 function decodeProcess(fields: Fields): ProcessMark {
-  return { pid: integer(fields, 'pid'), startTicks: integer(fields, 'startTicks'), boot: text(fields, 'boot') }
+  const startTicks = optional(fields, 'startTicks', integer)
+  return { pid: integer(fields, 'pid'), ...defined({ startTicks }), boot: text(fields, 'boot') }
 }
 
 export function encodeTrigger(trigger: Trigger): StoredDocument {

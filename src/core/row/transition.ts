@@ -268,7 +268,7 @@ function abandonAttempt(attempt: AttemptRecord): EndedAttempt {
 
 /** Returns the attempt with its end. A waiting attempt started nothing, so its outcome is always `notStarted`. */
 function endAttempt(attempt: OpenAttempt, ending: Ending, endedAt: Instant | null): EndedAttempt {
-  // Only the process of an attempt that never reported its end is searched for. A row must stay small.
+  // The process of an attempt that reported its end is kept only if the ending says that it lives on. A row must stay small.
   const { process: _, ...reported } = { process: undefined, ...attempt }
   return {
     ...(endedAt === null ? attempt : reported),

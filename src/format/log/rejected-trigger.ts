@@ -227,9 +227,11 @@ function lastStarted(row: StoredRow | null): AttemptRecord | undefined {
   return readableRow(row)?.attempts.findLast(hasStarted) ?? lastAttempt(row)
 }
 
-/** Returns the newest attempt that never reported its end. A process that is still alive belongs to such an attempt. */
+/** Returns the newest attempt that did not report its end, or that reported a process that lives on. */
 function lastUnreported(row: StoredRow | null): AttemptRecord | undefined {
-  return readableRow(row)?.attempts.findLast((one) => one.phase === 'running' || one.outcome === 'abandoned')
+  return readableRow(row)?.attempts.findLast(
+    (one) => one.phase === 'running' || (one.phase === 'ended' && (one.outcome === 'abandoned' || one.process)),
+  )
 }
 
 /** Returns the next steps for the operator. */

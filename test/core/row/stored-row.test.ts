@@ -365,7 +365,7 @@ const attemptParts = {
 const begunParts = {
   ...attemptParts,
   claimedAt: instants,
-  process: fc.record({ pid: fc.nat(), startTicks: fc.maxSafeNat(), boot: text }),
+  process: fc.record({ pid: fc.nat(), startTicks: fc.maxSafeNat(), boot: text }, { requiredKeys: ['pid', 'boot'] }),
 }
 const REQUIRED = ['phase', 'number', 'runId', 'trigger', 'startedAt', 'host'] as const
 const openAttempts: fc.Arbitrary<OpenAttempt> = fc.oneof(

@@ -1,0 +1,69 @@
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { cronledger, NIGHTLY, scratch, start } from '../support/cli.ts'
+
+const folder = scratch()
+const WITHOUT_KILL = 'setpriv --bounding-set -kill,-sys_ptrace --inh-caps -kill,-sys_ptrace'
+/** Becomes another user, which a supervisor without CAP_KILL may not signal. */
+const BATCH = `import os, time
+os.setresgid(65534, 65534, 65534)
+os.setresuid(65534, 65534, 65534)
+print(f"batch {os.getpid()}.", flush=True)
+time.sleep(600)`
+
+describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a batch that may not be signalled', () => {
+  test.each([
+    ['/proc shows it', ['sh', '-c', `exec ${WITHOUT_KILL} "$@"`, 'sh']],
+    // Group 0 would see all processes in spite of `hidepid`.
+    [
+      '/proc hides it',
+      [
+        'unshare',
+        '--mount',
+        'sh',
+        '-c',
+        `mount -o remount,hidepid=2 /proc && exec ${WITHOUT_KILL} --regid 54321 --clear-groups "$@"`,
+        'sh',
+      ],
+    ],
+  ])(
+    'a batch that may not be signalled (%s): nothing starts beside it, in its slot or in another one',
+    async (name, launcher) => {
+      const store = `file:${join(folder, `${name.replaceAll(/\W/g, '-')}.db`)}`
+      const trigger = (day: number, ...command: string[]) => {
+        const when = ['--event-time', `2026-11-2${day}T03:00:00Z`, '--overlap', 'skip']
+        const retries = ['--max-attempts', '3', '--retry-delay', '0ms', '--kill-after', '100ms']
+        return start(['run', '--store', store, ...NIGHTLY, ...when, ...retries, '--', ...command], { launcher })
+      }
+      const first = trigger(2, '/usr/bin/python3', '-c', BATCH)
+      let printed = ''
+      first.child.stdout?.on('data', (text: string) => {
+        printed += text
+      })
+      await first.printed('.')
+      const pid = Number(/batch (\d+)/.exec(printed)?.[1])
+      onTestFinished(() => void process.kill(pid, 'SIGKILL'))
+      first.child.kill('SIGTERM')
+      await first.exited
+      expect(first.child.exitCode).toBe(143)
+
+      const later = await trigger(2, 'true').ended
+      expect(later.code).toBe(65)
+      expect(JSON.parse(later.stderr.trim())).toMatchObject({ event: 'refused', cause: 'survivor', survivor: { pid } })
+      const other = await trigger(3, 'true').ended
+      expect(other.code).toBe(0)
+      expect(JSON.parse(other.stderr.trim())).toMatchObject({ event: 'skipped' })
+      const { stdout } = await cronledger([
+        'show',
+        '--store',
+        store,
+        '--task',
+        'nightly',
+        '--slot',
+        '2026-11-22',
+        '--json',
+      ])
+      expect(JSON.parse(stdout)).toMatchObject({ attempts: [{ outcome: 'interrupted', process: { pid } }] })
+    },
+  )
+})
