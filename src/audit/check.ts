@@ -55,6 +55,7 @@ export async function* checkTask(
     yield {
       ...finding,
       task,
+      times: audit,
       schedule,
       ...(!isSameSpec(own, schedule) && { otherSchedule: own }),
       ...(owner !== undefined && { owner }),

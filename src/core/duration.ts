@@ -35,3 +35,14 @@ export function formatDuration(ms: number): string {
   if (unit === undefined || unit === 'ms') return ms >= 1_000 ? `${ms / 1_000}s` : `${ms}ms`
   return `${ms / UNITS_MS[unit]}${unit}`
 }
+
+/** Returns a duration in milliseconds as a short text: `0.4s`, `12s`, `3m 5s`, `2h 10m`, `3d 4h`. */
+export function elapsed(ms: number): string {
+  const seconds = Math.max(0, ms) / 1_000
+  if (seconds < 10) return `${(Math.floor(seconds * 10) / 10).toString()}s`
+  if (seconds < 60) return `${Math.floor(seconds)}s`
+  const minutes = Math.floor(seconds / 60)
+  if (minutes < 60) return `${minutes}m ${Math.floor(seconds % 60)}s`
+  const hours = Math.floor(minutes / 60)
+  return hours < 48 ? `${hours}h ${minutes % 60}m` : `${Math.floor(hours / 24)}d ${hours % 24}h`
+}

@@ -170,7 +170,9 @@ export const STATUSES = [
   'missed',
   // The slot has not completed within the time that the runs of its task state. It runs, waits, or has no row yet.
   'overdue',
-  // The slot has no row, and is not missed: it is due later, or its grace period is not over.
+  // The slot was due, has no row, and its grace period is not over. Its trigger may still come.
+  'due',
+  // The slot has no row, and is due later.
   'scheduled',
   // A newer cronledger wrote the row, so this version cannot read it.
   'unknown',

@@ -3,12 +3,15 @@ import { formatInstant } from '../core/instant.ts'
 import { attemptCount, hasStarted } from '../core/row/attempts.ts'
 import { terminalState } from '../core/row/decide.ts'
 import type { TaskFinding } from '../core/task/findings.ts'
-import type { AttemptRecord, Instant, Row } from '../core/types.ts'
+import type { Instant, Row } from '../core/types.ts'
+import { lookStep, neededSteps, rangeSteps, showStep } from '../verdict/steps.ts'
+import { ofRow, type StepTarget } from '../verdict/target.ts'
+import { type Verdict, verdictOf } from '../verdict/verdict.ts'
+import { ownerLines, stepLines } from './command-line.ts'
 import { zonedTime } from './local-time.ts'
 import type { LogObject } from './log/log.ts'
-import { attentionSteps, decisionSteps, lookStep, rangeSteps, showStep } from './steps/next-steps.ts'
-import { type NextStep, ofRow, ownerLines, type StepTarget, stepLines } from './steps/step.ts'
-import { elapsed, printable, progressText } from './text.ts'
+import { printable } from './text.ts'
+import { sentenceText, verdictJson } from './verdict.ts'
 
 /** How the commands for a finding name the ledger and the schedule. */
 export interface CheckedLedger {
@@ -21,9 +24,9 @@ export interface CheckedLedger {
  * Returns a finding as one line of text:
  * `missed  nightly  2026-11-24T03:00:00Z  2026-11-24 12:00 JST  due 3h 0m ago, no run is recorded`.
  */
-export function findingLine(found: TaskFinding, now: Instant): string {
+export function findingLine(found: TaskFinding): string {
   const { kind, task, slot, schedule } = found
-  const words = [kind.padEnd(6), task, formatInstant(slot), zonedTime(slot, schedule.zone), findingDetail(found, now)]
+  const words = [kind.padEnd(6), task, formatInstant(slot), zonedTime(slot, schedule.zone), findingDetail(found)]
   return printable(words.join('  '))
 }
 
@@ -121,51 +124,60 @@ function withRerunnable(before: RerunnableNeeds | null, found: TaskFinding): Rer
 /** Returns what the operator can do about each task, as lines: its name, its owner, and the commands below it. */
 export function needsLines(needs: OpenFindingsOfTasks, ledger: CheckedLedger): readonly string[] {
   return [...needs].flatMap(([task, { owner, rerunnable, notInRange, overdue }]) => {
-    const steps = [
-      ...(overdue === null ? [] : stepsOf(overdue, ledger)),
-      ...(rerunnable === null ? [] : stepsOfRerunnable(rerunnable, ledger)),
-      ...(notInRange === null ? [] : stepsOfLeftOut(notInRange, ledger, rerunnable === null)),
+    const parts = [
+      ...(overdue === null ? [] : [needOfOne(overdue, ledger)]),
+      ...(rerunnable === null ? [] : [needOfRerunnable(rerunnable, ledger)]),
+      ...(notInRange === null ? [] : [needOfLeftOut(notInRange, ledger, rerunnable === null)]),
     ]
-    return ['', `${task}:`, ...ownerLines(owner), ...stepLines(steps)].map(printable)
+    const cautions = new Set(parts.flatMap(({ caution }) => caution ?? []))
+    const lines = [...[...cautions].map((text) => `  ${text}`), ...stepLines(parts.flatMap(({ steps }) => steps))]
+    return ['', `${task}:`, ...ownerLines(owner), ...lines].map(printable)
   })
+}
+
+type Need = Pick<Verdict, 'caution' | 'steps'>
+
+function needOfOne(found: TaskFinding, ledger: CheckedLedger): Need {
+  const verdict = verdictOfFinding(found, ledger)
+  return { caution: verdict.caution, steps: neededSteps(verdict.steps) }
 }
 
 /**
  * We must not offer to run slots again before the operator has seen what an attempt has already done. The work of a stale
  * slot may be complete, so the commands for several slots leave these out.
  */
-function stepsOfRerunnable(
+function needOfRerunnable(
   { oldest, newest, newestTried, newestStale, oldestKnown }: RerunnableNeeds,
   ledger: CheckedLedger,
-): readonly NextStep[] {
-  if (oldest === newest) return stepsOf(oldest, ledger)
+): Need {
+  if (oldest === newest) return needOfOne(oldest, ledger)
   const target = (found: TaskFinding) => ({ ...findingTarget(found, ledger), schedule: givenSchedule(found, ledger) })
   const end = newest.slot + 1000
   const isSeen = newestTried === null || newestTried === newestStale
   const look = isSeen ? [] : [lookStep(findingTarget(newestTried, ledger), 'check the latest log')]
-  if (newestStale === null) return [...look, ...rangeSteps(target(oldest), end)]
-  return [
-    ...look,
-    { ...showStep('see the latest stale slot', target(newestStale)), note: STALE_SLOTS_NOTE },
-    ...(oldestKnown === null ? [] : rangeSteps(target(oldestKnown), end, ['missed', 'failed'])),
-  ]
+  if (newestStale === null) return { caution: null, steps: [...look, ...rangeSteps(target(oldest), end)] }
+  const others = oldestKnown === null ? [] : rangeSteps(target(oldestKnown), end, ['missed', 'failed'])
+  return {
+    caution: STALE_SLOTS_CAUTION,
+    steps: [...look, showStep('see the latest stale slot', target(newestStale)), ...others],
+  }
 }
 
-const STALE_SLOTS_NOTE =
+const STALE_SLOTS_CAUTION =
   'The batch of a stale slot may still be running, or its work may be done. Look at each of them before you run it again.'
 
 /** The slot needs a decision of its own, so its rerun is not beside the reruns of other slots. */
-function stepsOfLeftOut(found: TaskFinding, ledger: CheckedLedger, isAlone: boolean): readonly NextStep[] {
+function needOfLeftOut(found: TaskFinding, ledger: CheckedLedger, isAlone: boolean): Need {
   return isAlone
-    ? stepsOf(found, ledger)
-    : [showStep('see the slot that a range leaves out', findingTarget(found, ledger))]
+    ? needOfOne(found, ledger)
+    : { caution: null, steps: [showStep('see the slot that a range leaves out', findingTarget(found, ledger))] }
 }
 
 /** Returns a finding as a JSON object for programs. */
 export function findingJson(found: TaskFinding, ledger: CheckedLedger): Record<string, unknown> {
   const { kind, status, task, slot, schedule, owner } = found
   const row = rowOf(found)
-  const todo = stepsOf(found, ledger)
+  const verdict = verdictOfFinding(found, ledger)
   return {
     kind,
     status,
@@ -174,12 +186,12 @@ export function findingJson(found: TaskFinding, ledger: CheckedLedger): Record<s
     zone: schedule.zone,
     ...(row !== null && { state: row.state, attempts: attemptCount(row) }),
     ...(owner !== undefined && { owner }),
-    ...(todo.length > 0 && { todo }),
+    ...verdictJson(verdict, slot, schedule.zone),
   }
 }
 
 const KIND_WORDS: Readonly<Record<TaskFinding['kind'], string>> = {
-  missed: 'was missed',
+  missed: 'missed',
   failed: 'failed',
   stale: 'is stale',
   overdue: 'is overdue',
@@ -196,23 +208,7 @@ export function findingObject(found: TaskFinding, now: Instant, ledger: CheckedL
     task: found.task,
     slot: formatInstant(found.slot),
     ...fields,
-    message: `${zonedTime(found.slot, found.schedule.zone)} ${KIND_WORDS[found.kind]}: ${findingDetail(found, now)}`,
-  }
-}
-
-function stepsOf(found: TaskFinding, ledger: CheckedLedger): readonly NextStep[] {
-  const target = findingTarget(found, ledger)
-  switch (found.kind) {
-    case 'failed':
-    case 'stale':
-      return decisionSteps(target)
-    case 'overdue':
-      // It may still complete, so the operator looks first.
-      return [showStep('see why it is overdue', target), ...attentionSteps(found.kind, target)]
-    case 'missed':
-      return attentionSteps(found.kind, target)
-    case 'late':
-      return []
+    message: `${zonedTime(found.slot, found.schedule.zone)} ${KIND_WORDS[found.kind]}: ${findingDetail(found)}`,
   }
 }
 
@@ -232,37 +228,17 @@ function givenSchedule({ schedule }: TaskFinding, { hasOwnSchedule }: CheckedLed
   return hasOwnSchedule ? schedule : null
 }
 
-/** Returns what is known about a finding, in a few words. The text is not yet safe on a terminal. */
-export function findingDetail(found: TaskFinding, now: Instant): string {
-  if (found.kind === 'missed') {
-    const which = found.isOnlyDeclared ? ' of this task is recorded at all' : ' is recorded'
-    return `due ${elapsed(now - found.slot)} ago, no run${which}`
-  }
-  if (found.kind === 'overdue') {
-    return `not completed ${elapsed(now - found.slot)} after the scheduled time, ${overdueText(found.row, found.schedule.zone)}`
-  }
-  const { row } = found
-  const first = row.attempts.find(hasStarted)
-  if (found.kind === 'late' && first !== undefined)
-    return `started ${elapsed(first.startedAt - row.slot)} after the scheduled time`
-  const [last, started] = [row.attempts.at(-1), row.attempts.findLast(hasStarted)]
-  if (last === undefined) return `marked as ${row.state.toLowerCase()}, without an attempt`
-  if (started === undefined || started === last) return attemptText(last)
-  return `${attemptText(started)}, then ${attemptText(last)}`
+/** Returns what is to be said of a slot that needs attention. */
+function verdictOfFinding(found: TaskFinding, ledger: CheckedLedger): Verdict {
+  const { isOnlyDeclared = false, times } = found
+  return verdictOf({ target: findingTarget(found, ledger), row: rowOf(found), isOnlyDeclared }, times)
 }
 
-function attemptText(attempt: AttemptRecord): string {
-  const { number, host, phase, outcome } = attempt
-  const isReported = phase === 'ended' && outcome !== 'abandoned'
-  return `attempt ${number} on ${host} ${isReported ? progressText(attempt) : staleText(attempt)}`
+/** Returns what happened in the slot of a finding. The text is not yet safe on a terminal. */
+export function findingDetail(found: TaskFinding): string {
+  const { happened } = verdictOfFinding(found, NO_LEDGER)
+  return sentenceText(happened, found.slot, found.schedule.zone)
 }
 
-function overdueText(row: Row | null, zone: string): string {
-  const attempt = row?.attempts.at(-1)
-  if (attempt === undefined) return 'no run is recorded yet'
-  return `still ${hasStarted(attempt) ? 'running' : 'waiting'} since ${zonedTime(attempt.startedAt, zone)}`
-}
-
-function staleText(attempt: AttemptRecord): string {
-  return hasStarted(attempt) ? 'stopped reporting' : 'claimed the slot and never started'
-}
+/** The sentence about a slot does not depend on its ledger. */
+const NO_LEDGER: CheckedLedger = { store: '', hasOwnSchedule: false }

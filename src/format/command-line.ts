@@ -1,39 +1,55 @@
-import { formatInstant } from '../core/instant.ts'
-import { COMMAND_PLACEHOLDER } from '../core/placeholder.ts'
-import type { ScheduleSpec } from '../core/types.ts'
+import { BLANKS, type Blank, type CommandWords, firstRun, type Word } from '../verdict/command.ts'
+import type { Step } from '../verdict/steps.ts'
+import { insideQuotes } from './shell-quotes.ts'
 import { shellWord } from './text.ts'
 
-/** Options by name, without the leading dashes. An option that is undefined is left out. */
-export type CommandFlags = Readonly<Record<string, string | undefined>>
-
-/** Returns a command of cronledger to copy. Each shell passes each value on as one word. */
-export function commandLine(name: string, options: CommandFlags): string {
-  return programLine(['cronledger', name], options)
+/** Returns a command to copy. Each shell passes each word on as one. */
+export function commandText(command: CommandWords): string {
+  return command.map((word) => shellParts(word).map(placeholderOf).join('')).join(' ')
 }
 
-/** Does the same for any program. `words` has its name and the arguments before the options. */
-export function programLine(words: readonly string[], options: CommandFlags): string {
-  const flags = Object.entries(options).flatMap(([option, value]) =>
-    value === undefined ? [] : [`--${option}`, shellWord(value)],
-  )
-  return [...words.map(shellWord), ...flags].join(' ')
+function placeholderOf(part: string | Blank): string {
+  return typeof part === 'string' ? part : BLANKS[part.blank]
 }
 
-/** Returns the options that give the schedule itself, because the ledger may have no task record. */
-export function scheduleFlags({ expression, zone, anchor }: ScheduleSpec): CommandFlags {
-  return {
-    schedule: expression,
-    timezone: zone,
-    anchor: anchor === undefined ? undefined : formatInstant(anchor),
-  }
+/** Returns a word with its texts escaped for a shell, so that its blanks are the only parts that are not yet so. */
+export function shellParts(word: Word): readonly (string | Blank)[] {
+  if (typeof word === 'string') return [shellWord(word)]
+  const isBare = shellWord(word.map(placeholderOf).join('')).startsWith("'") === false
+  if (isBare) return word
+  return ["'", ...word.map((part) => (typeof part === 'string' ? insideQuotes(part) : part)), "'"]
+}
+
+/** Returns a step as a JSON object for programs. */
+export function stepJson({ what, command, note }: Step) {
+  return { what, command: commandText(command), ...(note !== undefined && { note }) }
+}
+
+/** Returns the owner of a task as a line, or no line if its runs state none. */
+export function ownerLines(owner: string | undefined): readonly string[] {
+  return owner === undefined ? [] : [`  owner: ${owner}`]
+}
+
+/** Returns the steps as lines with the commands below each other. The owner and the caution come first. */
+export function ownedSteps(
+  owner: string | undefined,
+  steps: readonly Step[] = [],
+  caution: string | null = null,
+): readonly string[] {
+  if (steps.length === 0) return []
+  return [...ownerLines(owner), ...(caution === null ? [] : [`  ${caution}`]), ...stepLines(steps)]
+}
+
+/** Returns the steps as lines below the line of the log, with the commands below each other. */
+export function stepLines(steps: readonly Step[]): readonly string[] {
+  const width = Math.max(0, ...steps.map(({ what }) => what.length + 1))
+  return [
+    ...steps.map(({ what, command }) => `  ${`${what}:`.padEnd(width)}  ${commandText(command)}`),
+    ...steps.flatMap(({ note }) => (note === undefined ? [] : `  ${note}`)),
+  ]
 }
 
 /** Returns what to do with a ledger in which no task has run yet. */
 export function firstRunText(store: string): string {
-  return `No tasks yet. Run your first one: ${firstRunCommand(store, 'NAME')}`
-}
-
-/** Returns a command that runs the first batch. It is refused until the batch was filled in. */
-export function firstRunCommand(store: string, task: string): string {
-  return `${commandLine('run', { store, task, schedule: '0 3 * * *' })} -- ${COMMAND_PLACEHOLDER}`
+  return `No tasks yet. Run your first one: ${commandText(firstRun(store, 'NAME'))}`
 }

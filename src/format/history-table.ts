@@ -1,4 +1,5 @@
 import stringWidth from 'string-width'
+import { elapsed } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
 import { isKeyOf } from '../core/objects.ts'
 import { attemptCount } from '../core/row/attempts.ts'
@@ -7,7 +8,7 @@ import { isMissed } from '../core/task/expected-slots.ts'
 import type { Instant, Row, Status } from '../core/types.ts'
 import { localTime } from './local-time.ts'
 import { type DoneByMsOf, durationMsOf, type HistoryItem, statusOfItem } from './row.ts'
-import { elapsed, printable } from './text.ts'
+import { printable } from './text.ts'
 
 export interface TableStyle {
   /** Whether the table has a column for the task, because the items can belong to several tasks. */

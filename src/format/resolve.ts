@@ -2,10 +2,12 @@ import { decidingAttempt, type ResolveDecision } from '../core/row/decide.ts'
 import { MAX_RESOLUTIONS } from '../core/row/policy.ts'
 import { readableRow } from '../core/row/status.ts'
 import type { Instant, Resolution, Row } from '../core/types.ts'
+import { progressText } from '../verdict/endings.ts'
+import { rerunStep, resolveStep, type Step, showStep } from '../verdict/steps.ts'
+import { ofRow } from '../verdict/target.ts'
+import { stepLines } from './command-line.ts'
 import { timeNear, zonedTime } from './local-time.ts'
-import { rerunStep, resolveStep, showStep } from './steps/next-steps.ts'
-import { type NextStep, ofRow, stepLines } from './steps/step.ts'
-import { printable, progressText } from './text.ts'
+import { printable } from './text.ts'
 
 /** Returns the answer to a decision that was recorded. If the answer of the ledger was lost, the row may be newer than it. */
 export function resolvedText(row: Row, state: Resolution['state'], reason: string): string {
@@ -79,7 +81,7 @@ function stepsOf(
   { cause, row }: RefusedResolution,
   known: Row | null,
   { store, task, slot, state }: AskedResolution,
-): readonly NextStep[] {
+): readonly Step[] {
   const schedule = known?.schedule ?? null
   const target = { store, task, slot, schedule, ...ofRow(row) }
   switch (cause) {

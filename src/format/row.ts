@@ -6,7 +6,7 @@ import { encodeAttempt } from '../core/row/stored-parts.ts'
 import { encodeRejection } from '../core/row/stored-rejections.ts'
 import { encodeRow } from '../core/row/stored-row.ts'
 import { isMissed, type MissedSlot } from '../core/task/expected-slots.ts'
-import type { AttemptRecord, Instant, Row, Status, StoredRow } from '../core/types.ts'
+import type { AttemptRecord, Instant, Key, Row, ScheduleSpec, Status, StoredRow } from '../core/types.ts'
 import { safeJson } from './text.ts'
 
 /** An entry of a history: a row, or a missed slot, which has no row. */
@@ -27,8 +27,7 @@ export function statusOfItem(item: HistoryItem, now: Instant, skewMs: number, do
  * the stored form, without the fields that only the stores need. A change that would break a reader needs a new schema
  * version.
  */
-export function rowJson(row: StoredRow, now: Instant, skewMs: number, doneByMsOf = NEVER): Record<string, unknown> {
-  const status = statusOfItem(row, now, skewMs, doneByMsOf)
+export function rowJson(row: StoredRow, status: Status | null): Record<string, unknown> {
   if (isNewerSchema(row)) {
     return { schemaVersion: row.schemaVersion, task: row.task, slot: formatInstant(row.slot), status }
   }
@@ -75,6 +74,11 @@ export function rowJson(row: StoredRow, now: Instant, skewMs: number, doneByMsOf
   }
 }
 
+/** Returns a row as JSON on several lines. */
+export function recordJson(row: StoredRow, now: Instant, skewMs: number): string {
+  return safeJson(rowJson(row, statusOfItem(row, now, skewMs)), 2)
+}
+
 /** The stored form leaves out the facts of ECS that the ARN of the task has. A program gets all of them. */
 function attemptJson(attempt: AttemptRecord): Record<string, unknown> {
   const stored = encodeAttempt(attempt)
@@ -83,23 +87,33 @@ function attemptJson(attempt: AttemptRecord): Record<string, unknown> {
 
 /** Returns a row or a missed slot as JSON on one line. */
 export function itemLine(item: HistoryItem, now: Instant, skewMs: number, doneByMsOf = NEVER): string {
-  return safeJson(isMissed(item) ? missedJson(item) : rowJson(item, now, skewMs, doneByMsOf))
+  const status = statusOfItem(item, now, skewMs, doneByMsOf)
+  return safeJson(isMissed(item) ? missedJson({ ...item, windowEnd: item.end }, status) : rowJson(item, status))
+}
+
+/** A slot without a row. Its schedule is null if none has it. */
+interface AbsentSlot extends Key {
+  readonly windowEnd: Instant | null
+  readonly schedule: ScheduleSpec | null
 }
 
 /**
  * A missed slot has no row, and therefore no schema version and no stored state. Its fields have the same names as those
  * of a row.
  */
-function missedJson({ task, slot, end, schedule, status }: MissedSlot): Record<string, unknown> {
+export function missedJson(
+  { task, slot, windowEnd, schedule }: AbsentSlot,
+  status: Status | null,
+): Record<string, unknown> {
   return {
     status,
     state: null,
     task,
     slot: formatInstant(slot),
-    windowEnd: instantOrNull(end),
-    schedule: schedule.expression,
-    zone: schedule.zone,
-    anchor: instantOrNull(schedule.anchor),
+    windowEnd: instantOrNull(windowEnd),
+    schedule: schedule?.expression ?? null,
+    zone: schedule?.zone ?? null,
+    anchor: instantOrNull(schedule?.anchor),
   }
 }
 

@@ -1,92 +1,111 @@
 import { formatInstant } from '../core/instant.ts'
 import { attemptCount } from '../core/row/attempts.ts'
-import { isNewerSchema } from '../core/row/status.ts'
-import type { FoundSuspension } from '../core/task/suspensions.ts'
-import type { Instant, Row, ScheduleSpec, Status, StoredRow } from '../core/types.ts'
+import { readableRow } from '../core/row/status.ts'
+import { type FoundSuspension, suspensionOf } from '../core/task/suspensions.ts'
+import { expectedTimes, type TaskRecord } from '../core/task/task-record.ts'
+import type { Instant, Row, ScheduleSpec, StoredRow } from '../core/types.ts'
+import { neededSteps } from '../verdict/steps.ts'
+import { ofRow, otherScheduleOf } from '../verdict/target.ts'
+import { type Verdict, verdictOf } from '../verdict/verdict.ts'
+import { ownedSteps } from './command-line.ts'
 import { localTimeIn } from './local-time.ts'
-import { type DoneByMsOf, rowJson, statusOfItem } from './row.ts'
-import { type NextStep, ownedSteps } from './steps/step.ts'
+import { missedJson, rowJson } from './row.ts'
 import { notExpectedText } from './task/suspensions.ts'
-import { elapsed, printable, safeJson, scheduleText, sentence } from './text.ts'
+import { printable, safeJson, scheduleText } from './text.ts'
 import { keptOf, slotTimeline, type TimelineEntry, withSource } from './timeline.ts'
+import { furtherText, sentenceText, verdictJson } from './verdict.ts'
 
-/** The facts in the task record about a slot that has a row. */
-interface OfRecord {
-  /** The pause or the retirement that has the slot. */
-  readonly found?: FoundSuspension | null
-  readonly doneByMsOf?: DoneByMsOf
-  /** The owner of the task. Left out: its runs state none. */
-  readonly owner?: string | undefined
-  /** The next steps of the operator. Left out: there are none. */
-  readonly todo?: readonly NextStep[]
-}
-
-/** Returns everything about one slot as text: its facts, its timeline in order of time, and the next steps. */
-export function showText(row: StoredRow, now: Instant, skewMs: number, record: OfRecord = {}): string {
-  const lines = isNewerSchema(row)
-    ? [
-        titleOf(row),
-        `  status  unknown: a newer version of cronledger wrote the record of this slot (schema ${row.schemaVersion}). Update cronledger to read it.`,
-      ]
-    : [
-        titleOf(row),
-        ...rowFacts(row, now, skewMs, record),
-        ...['', 'TIMELINE (UTC)', ...timelineLines(row)],
-        ...todoLines(record),
-      ]
-  return lines.map(printable).join('\n')
-}
-
-function todoLines({ todo = [], owner }: OfRecord): readonly string[] {
-  return todo.length === 0 ? [] : ['', 'NEXT STEPS', ...ownedSteps(owner, todo)]
-}
-
-/** A slot without a row. */
-export interface AbsentSlot {
+/** One slot, with all that is known of it. */
+export interface ShownSlot {
   readonly task: string
   readonly slot: Instant
+  readonly windowEnd: Instant | null
+  readonly row: StoredRow | null
   /** The schedule that has the slot. Null if it is not known, or if none has it. */
   readonly schedule: ScheduleSpec | null
-  readonly status: Extract<Status, 'missed' | 'overdue' | 'scheduled'> | null
+  readonly verdict: Verdict
   /** The pause or the retirement that has the slot. */
   readonly found: FoundSuspension | null
+  /** The owner of the task. Left out: its runs state none. */
+  readonly owner: string | undefined
 }
 
-/** Returns what is known about a slot without a row, as a sentence. */
-export function absentText({ task, slot, schedule, status, found }: AbsentSlot, now: Instant): string {
-  const why =
-    found === null ? '' : ` The slot is not expected, ${sentence(notExpectedText(found, schedule?.zone ?? 'UTC'))}`
-  if (schedule === null) return printable(`no run of ${task} is recorded for ${formatInstant(slot)}.${why}`)
-  const name = `${task} ${formatInstant(slot)} (${localTimeIn(slot, schedule.zone)})`
-  const due = now < slot ? `due in ${elapsed(slot - now)}` : `was due ${elapsed(now - slot)} ago`
-  switch (status) {
-    case 'missed':
-      return printable(`${name} was missed: it ${due}, and no run is recorded for it.`)
-    case 'overdue':
-      return printable(`${name} is overdue: it ${due}, and no run is recorded yet.`)
-    case 'scheduled':
-      return printable(`${name} is scheduled: it ${now < slot ? `is ${due}` : `${due}, and no run is recorded yet`}.`)
-    case null:
-      return printable(`no run is recorded for ${name}${why === '' ? ', which was not expected to run.' : `.${why}`}`)
+/** Returns a slot that has a row. `record` is the record of its task, or null if there is none. */
+export function shownRow(
+  row: StoredRow,
+  store: string,
+  record: TaskRecord | null,
+  at: { readonly now: Instant; readonly skewMs: number },
+): ShownSlot {
+  const { task, slot } = row
+  const own = readableRow(row)
+  const schedule = own?.schedule ?? null
+  const ecs = record?.ecs ?? null
+  const target = { store, task, slot, schedule, ...otherScheduleOf(schedule, record), ...ofRow(row, ecs) }
+  const found = suspensionOf(record, slot)
+  const verdict = verdictOf({ target, row, found }, { ...at, ...expectedTimes(record) })
+  return {
+    task,
+    slot,
+    windowEnd: own?.windowEnd ?? null,
+    row,
+    schedule,
+    verdict,
+    found,
+    owner: record?.expectations?.owner,
   }
 }
 
-/** Returns the row as JSON on several lines, as `schema/row.schema.json` describes it. */
-export function showJson(row: StoredRow, now: Instant, skewMs: number, doneByMsOf?: DoneByMsOf): string {
-  return safeJson(rowJson(row, now, skewMs, doneByMsOf), 2)
+/** Returns everything about one slot as text: its facts, its timeline in order of time, and the next steps. */
+export function showText(shown: ShownSlot): string {
+  const { task, slot, verdict, owner } = shown
+  const row = readableRow(shown.row)
+  const steps = neededSteps(verdict.steps, 'record')
+  const lines = [
+    `${task} ${formatInstant(slot)}`,
+    ...factsText({
+      ...verdictFacts(shown),
+      ...(row === null ? absentFacts(shown) : slotFacts(row)),
+      ...foundFact(shown),
+    }),
+    ...(row === null ? [] : ['', 'TIMELINE (UTC)', ...timelineLines(row)]),
+    ...(steps.length === 0 ? [] : ['', 'NEXT STEPS', ...ownedSteps(owner, steps, verdict.caution)]),
+  ]
+  return lines.map(printable).join('\n')
 }
 
-function titleOf({ task, slot }: StoredRow): string {
-  return `${task} ${formatInstant(slot)}`
+/** Returns the slot as JSON on several lines, as `schema/row.schema.json` describes it. */
+export function showJson(shown: ShownSlot): string {
+  const { row, slot, schedule, verdict } = shown
+  const own = row === null ? missedJson(shown, verdict.status) : rowJson(row, verdict.status)
+  return safeJson({ ...own, ...verdictJson(verdict, slot, schedule?.zone ?? 'UTC') }, 2)
+}
+
+function verdictFacts({ slot, schedule, verdict }: ShownSlot): Readonly<Record<string, string>> {
+  return {
+    status: verdict.status ?? 'not expected',
+    happened: sentenceText(verdict.happened, slot, schedule?.zone ?? 'UTC'),
+    work: verdict.workText,
+    'next trigger': furtherText(verdict),
+  }
+}
+
+function absentFacts({ slot, schedule }: ShownSlot): Readonly<Record<string, string>> {
+  if (schedule === null) return {}
+  return { 'local time': localTimeIn(slot, schedule.zone), schedule: scheduleText(schedule) }
+}
+
+function foundFact({ found, schedule }: ShownSlot): Readonly<Record<string, string>> {
+  return found === null ? {} : { 'not expected': notExpectedText(found, schedule?.zone ?? 'UTC') }
+}
+
+function factsText(facts: Readonly<Record<string, string>>): readonly string[] {
+  const width = Math.max(...Object.keys(facts).map(({ length }) => length))
+  return Object.entries(facts).map(([name, text]) => `  ${name.padEnd(width)}  ${text}`)
 }
 
 /** Returns the facts about a slot, by name. The texts are not yet safe on a terminal. */
-export function slotFacts(
-  row: Row,
-  now: Instant,
-  skewMs: number,
-  doneByMsOf?: DoneByMsOf,
-): Readonly<Record<string, string>> {
+export function slotFacts(row: Row): Readonly<Record<string, string>> {
   const { slot, windowEnd, schedule, rejections, unlistedAttempts } = row
   const { count, refused } = rejections
   const end = windowEnd === null ? ', no end: the schedule has no later slot' : ` to ${formatInstant(windowEnd)}`
@@ -96,7 +115,6 @@ export function slotFacts(
   const rejectedNotes = [refused > 0 && `${refused} refused`, dropped > 0 && `${dropped} of them are only counted`]
   const notes = rejectedNotes.filter(Boolean).join(', ')
   return {
-    status: statusOfItem(row, now, skewMs, doneByMsOf),
     window: `${formatInstant(slot)}${end}`,
     'local time': `${localTimeIn(slot, schedule.zone)}${localEnd}`,
     schedule: `${scheduleText(schedule)}, zone data ${row.zoneData}`,
@@ -105,15 +123,6 @@ export function slotFacts(
     ...(row.leaseUntil === null ? {} : { lease: `until ${formatInstant(row.leaseUntil)}` }),
     ...(row.expiresAt === null ? {} : { expires: formatInstant(row.expiresAt) }),
   }
-}
-
-function rowFacts(row: Row, now: Instant, skewMs: number, { found = null, doneByMsOf }: OfRecord): string[] {
-  const facts = {
-    ...slotFacts(row, now, skewMs, doneByMsOf),
-    ...(found !== null && { 'not expected': notExpectedText(found, row.schedule.zone) }),
-  }
-  const width = Math.max(...Object.keys(facts).map(({ length }) => length))
-  return Object.entries(facts).map(([name, text]) => `  ${name.padEnd(width)}  ${text}`)
 }
 
 /**

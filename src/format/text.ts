@@ -1,5 +1,5 @@
 import { formatInstant } from '../core/instant.ts'
-import type { AttemptRecord, Ending, Outcome, ScheduleSpec } from '../core/types.ts'
+import type { ScheduleSpec } from '../core/types.ts'
 import { insideQuotes } from './shell-quotes.ts'
 
 /** Control characters, including the C1 ones, line separators, and characters that change the direction of writing. */
@@ -34,17 +34,6 @@ export function sentence(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`
 }
 
-/** Returns a duration in milliseconds as a short text: `0.4s`, `12s`, `3m 5s`, `2h 10m`, `3d 4h`. */
-export function elapsed(ms: number): string {
-  const seconds = Math.max(0, ms) / 1_000
-  if (seconds < 10) return `${(Math.floor(seconds * 10) / 10).toString()}s`
-  if (seconds < 60) return `${Math.floor(seconds)}s`
-  const minutes = Math.floor(seconds / 60)
-  if (minutes < 60) return `${minutes}m ${Math.floor(seconds % 60)}s`
-  const hours = Math.floor(minutes / 60)
-  return hours < 48 ? `${hours}h ${minutes % 60}m` : `${Math.floor(hours / 24)}d ${hours % 24}h`
-}
-
 /**
  * Yields one JSON array, piece by piece, with each part on its own line. `textOf` returns the JSON of the item of a
  * part, or of several items with `,\n` between them.
@@ -59,37 +48,6 @@ export async function* jsonArray<T>(
     before = ',\n'
   }
   yield before === '[\n' ? '[]\n' : '\n]\n'
-}
-
-// The phrases that the log, the tables and the pages share. The texts are not yet safe on a terminal.
-
-const OUTCOME_WORDS: Readonly<Record<Outcome, string>> = {
-  succeeded: 'succeeded',
-  failed: 'failed',
-  timedOut: 'timed out',
-  interrupted: 'was interrupted',
-  leaseLost: 'lost its lease',
-  abandoned: 'was abandoned',
-  notStarted: 'was not started',
-}
-
-/** Returns how an attempt ended, for example `succeeded` or `failed (exit code 3)`. */
-export function endingText({ outcome, exitCode, signal }: Ending): string {
-  const words = OUTCOME_WORDS[outcome]
-  if (signal !== undefined) return `${words} (${signal})`
-  return exitCode === undefined || exitCode === 0 ? words : `${words} (exit code ${exitCode})`
-}
-
-/** Returns what an attempt does, `is running` or `is waiting`, or how it ended. */
-export function progressText(attempt: AttemptRecord): string {
-  switch (attempt.phase) {
-    case 'waiting':
-      return 'is waiting'
-    case 'running':
-      return 'is running'
-    case 'ended':
-      return endingText(attempt)
-  }
 }
 
 /** Returns a schedule on one line: `0 3 * * * (Asia/Tokyo)`. */

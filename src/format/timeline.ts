@@ -1,3 +1,4 @@
+import { elapsed } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
 import { hasStarted, waitMsOf } from '../core/row/attempts.ts'
 import type {
@@ -11,7 +12,7 @@ import type {
   Row,
   Trigger,
 } from '../core/types.ts'
-import { elapsed, endingText } from './text.ts'
+import { endingText } from '../verdict/endings.ts'
 
 // The events of a slot. The texts are not yet safe on a terminal.
 
@@ -132,7 +133,7 @@ function attemptEvents(attempt: AttemptRecord, slot: Instant): TimelineEvent[] {
   if (attempt.phase !== 'ended') return [start]
   const { endedAt, exitCode } = attempt
   const end = endingText(attempt)
-  if (endedAt === undefined) return [{ ...start, text: `${text}, and ${end} at an unknown time` }]
+  if (endedAt === undefined) return [{ ...start, text: `${text}, and ${end}` }]
   const code = exitCode === 0 && hasStarted(attempt) ? ' (exit code 0)' : ''
   // A clock that was set back must not put the end before the start.
   const at = Math.max(startedAt, endedAt)

@@ -37,7 +37,7 @@ describe('the condition of a task', () => {
       ...{ task: 'nightly', status: 'failed', lastSuccessAt: NOW + 1_000 },
       findings: { ...NO_FINDINGS, failed: 1, missed: 1 },
     })
-    expect(await healthOf(TASK, [yesterday])).toMatchObject({ status: 'scheduled' })
+    expect(await healthOf(TASK, [yesterday])).toMatchObject({ status: 'due' })
     expect(await healthOf(TASK, [yesterday], { times: { doneByMs: 30_000 } })).toMatchObject({
       ...{ status: 'overdue', findings: { ...NO_FINDINGS, overdue: 1, missed: 1 } },
     })

@@ -3,13 +3,13 @@ import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { filledIn, overridesIn } from '../format/steps/pasted.ts'
 import { aws, awsEnv, hasAws } from '../support/aws.ts'
 import { cronledger, type Ended, type Loose, MAIN, scratch } from '../support/cli.ts'
 import { FARGATE } from '../support/ecs.ts'
 import { CONTAINER, serveMetadata, TASK } from '../support/ecs-metadata.ts'
 import { type Server, startMoto } from '../support/servers.ts'
 import { startOfToday } from '../support/today.ts'
+import { filledIn, overridesIn } from '../verdict/pasted.ts'
 
 // What the program prints on ECS, pasted into a shell with the AWS command line, against a server that has the cluster,
 // the task definition and the log.
@@ -69,7 +69,7 @@ function logged({ stderr }: Ended, event: string): Loose {
   return lines.map((line) => JSON.parse(line)).findLast((line) => line.event === event) ?? {}
 }
 
-/** Returns the command of the next step with these words, from text or from a `todo`. */
+/** Returns the command of the next step with these words, from text or from a `steps`. */
 function stepOf(source: string | readonly Loose[] | undefined, what: string): string {
   const found =
     typeof source === 'string'
@@ -128,7 +128,7 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
   test('the line of a failure: its log, and a task that runs the slot again', async () => {
     const { run, ask } = await batch(await metadataOf())
     const failed = await run({ CRONLEDGER_EVENT_TIME: daysAgo(2) }, 'exit 2')
-    const { todo } = logged(failed, 'failed')
+    const { steps } = logged(failed, 'failed')
 
     const events = [
       { timestamp: Date.now() - 3_600_000, message: 'the run before' },
@@ -137,11 +137,11 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
     const stream = ['--log-group-name', '/ecs/nightly', '--log-stream-name', STREAM]
     await on('logs', 'create-log-stream', ...stream)
     await on('logs', 'put-log-events', ...stream, '--log-events', JSON.stringify(events))
-    const log = await paste(stepOf(todo, 'check its log'))
+    const log = await paste(stepOf(steps, 'check its log'))
     expect(log).toContain('no such invoice')
     expect(log).not.toContain('the run before')
 
-    const again = await run(await started(stepOf(todo, 'run it again'), HOSTILE))
+    const again = await run(await started(stepOf(steps, 'run it again'), HOSTILE))
     expect(again).toMatchObject({ code: 0, stdout: `${daysAgo(2)}\n` })
     const shown = JSON.parse((await ask('show', 'nightly', '--slot', daysAgo(2), '--json')).stdout)
     expect(shown.attempts.at(-1).trigger).toEqual({ kind: 'forced', by: 'Ada Lovelace', reason: HOSTILE })
@@ -158,16 +158,16 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
       CRONLEDGER_RETRY_DELAY: '',
     })
     expect(refused.code).toBe(65)
-    const { todo } = logged(refused, 'refused')
-    expect(stepOf(todo, 'check its log')).toContain(`--log-stream-names ${STREAM} `)
-    await paste(filledIn(stepOf(todo, 'or mark it as completed'), { ...network, reason: 'done by hand', by: '' }))
+    const { steps } = logged(refused, 'refused')
+    expect(stepOf(steps, 'check its log')).toContain(`--log-stream-names ${STREAM} `)
+    await paste(filledIn(stepOf(steps, 'or mark it as completed'), { ...network, reason: 'done by hand', by: '' }))
     expect((await ask('show', 'nightly', '--slot', daysAgo(2))).stdout).toContain('resolved as completed')
   })
 
   test('a placeholder that was not replaced is refused', async () => {
     const { run } = await batch(await metadataOf())
-    const { todo } = logged(await run({ CRONLEDGER_EVENT_TIME: daysAgo(2) }, 'exit 2'), 'failed')
-    const command = stepOf(todo, 'run it again')
+    const { steps } = logged(await run({ CRONLEDGER_EVENT_TIME: daysAgo(2) }, 'exit 2'), 'failed')
+    const command = stepOf(steps, 'run it again')
     // moto refuses a subnet that does not exist, as AWS does. It ignores a public IP that is not ENABLED or DISABLED.
     await expect(paste(command)).rejects.toThrow(/YOUR_SUBNETS' does not exist/)
     const { environment } = overridesIn(command)
@@ -198,12 +198,12 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
     const [failed, missed] = JSON.parse((await ask('check', ...range, '--json')).stdout)
     expect([failed.kind, missed.kind]).toEqual(['failed', 'missed'])
     const page = commandsOf((await ask('report', ...range, '--out', '-')).stdout)
-    expect(page).toContain(stepOf(missed.todo, 'run it now'))
-    expect(await run(await started(stepOf(missed.todo, 'run it now')))).toMatchObject({ stdout: `${daysAgo(3)}\n` })
+    expect(page).toContain(stepOf(missed.steps, 'run it now'))
+    expect(await run(await started(stepOf(missed.steps, 'run it now')))).toMatchObject({ stdout: `${daysAgo(3)}\n` })
 
     const shown = await ask('show', 'nightly', '--slot', daysAgo(2))
     const command = stepOf(shown.stdout, 'run it again')
-    expect(stepOf(failed.todo, 'run it again')).toBe(command)
+    expect(stepOf(failed.steps, 'run it again')).toBe(command)
     expect(page).toContain(command)
     expect(page).toContain(stepOf(shown.stdout, 'check its log'))
     expect(await run(await started(command))).toMatchObject({ code: 0, stdout: `${daysAgo(2)}\n` })
@@ -230,12 +230,12 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
     await run({ CRONLEDGER_EVENT_TIME: daysAgo(3) })
     const shown = await ask('show', 'nightly', '--slot', daysAgo(2))
     expect(shown.code).toBe(1)
-    expect(await run(await started(stepOf(shown.stderr, 'run it now')))).toMatchObject({ stdout: `${daysAgo(2)}\n` })
+    expect(await run(await started(stepOf(shown.stdout, 'run it now')))).toMatchObject({ stdout: `${daysAgo(2)}\n` })
     // On another host than ECS, the operator runs the batch there.
     const local = await batch({})
     await local.run({ CRONLEDGER_EVENT_TIME: daysAgo(3) })
-    const { stderr } = await local.ask('show', 'nightly', '--slot', daysAgo(2))
-    expect(stepOf(stderr, 'run it now')).toMatch(/^cronledger rerun .* -- YOUR_COMMAND$/)
+    const { stdout } = await local.ask('show', 'nightly', '--slot', daysAgo(2))
+    expect(stepOf(stdout, 'run it now')).toMatch(/^cronledger rerun .* -- YOUR_COMMAND$/)
   })
 })
 

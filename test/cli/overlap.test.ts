@@ -144,7 +144,7 @@ describe.each(['file', 'dynamodb'] as const)('slots that must not overlap, on a 
       holder: { slot: '2026-11-22T03:00:00Z' },
     })
     // The advice, as it is printed: it keeps apart from the holder too.
-    const step = JSON.parse(forced.stderr).todo.at(-1)
+    const step = JSON.parse(forced.stderr).steps.at(-1)
     const [, advice = ''] = /^(cronledger rerun .*) -- YOUR_COMMAND$/.exec(step.command) ?? []
     const command = advice
       .replace('cronledger', `exec '${process.execPath}' '${MAIN}'`)
@@ -167,7 +167,7 @@ describe.each(['file', 'dynamodb'] as const)('slots that must not overlap, on a 
     const refused = await rerun('2026-11-22', ...completed).ended
     expect(refused.code).toBe(65)
     expect(JSON.parse(refused.stderr)).toMatchObject({ cause: 'overlap', holder: { slot: '2026-11-23T03:00:00Z' } })
-    expect(JSON.stringify(JSON.parse(refused.stderr).todo)).toContain('--only completed --overlap skip')
+    expect(JSON.stringify(JSON.parse(refused.stderr).steps)).toContain('--only completed --overlap skip')
     expect(has('bad')).toBe(false)
     const beside = rerun('2026-11-22', ...completed, '--overlap', 'allow')
     await beside.printed('began')

@@ -8,7 +8,7 @@ import { checkTaskName } from '../../src/core/user-text.ts'
 import { csvLines } from '../../src/format/csv.ts'
 import { historyText } from '../../src/format/history.ts'
 import { itemLine } from '../../src/format/row.ts'
-import { showText } from '../../src/format/show.ts'
+import { shownRow, showText } from '../../src/format/show.ts'
 import { readSettings } from '../../src/run/settings.ts'
 import { readTrigger } from '../../src/run/trigger.ts'
 import { FORCED, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
@@ -262,7 +262,11 @@ describe('a row of the ledger', () => {
           const decoded = valueOr(['shape'], () => decodeRow(JSON.parse(JSON.stringify(document) ?? 'null')))
           if (decoded === null) return
           read += 1
-          const texts = [itemLine(decoded, NOW, 0), showText(decoded, NOW, 0), csvLines([decoded], NOW, 0)]
+          const texts = [
+            itemLine(decoded, NOW, 0),
+            showText(shownRow(decoded, 's', null, { now: NOW, skewMs: 0 })),
+            csvLines([decoded], NOW, 0),
+          ]
           async function* group() {
             yield [decoded as NonNullable<typeof decoded>]
           }

@@ -1,58 +1,25 @@
 import { describe, expect, test } from 'vitest'
 import type { TaskFinding } from '../../src/core/task/findings.ts'
-import type { Row } from '../../src/core/types.ts'
-import { collectNeeds, findingDetail, needsLines } from '../../src/format/check.ts'
+import { collectNeeds, needsLines } from '../../src/format/check.ts'
 import {
   closed,
   FAILED,
   FORCED,
-  lastWaiting,
   NOT_STARTED,
   NOW,
   ON_ECS,
   pending,
   rowWith,
   SUCCEEDED,
+  timesAt,
 } from '../support/rows.ts'
-import { overridesIn } from './steps/pasted.ts'
+import { overridesIn } from '../verdict/pasted.ts'
 
-const detail = (kind: 'late' | 'stale' | 'failed', row: Row) => {
-  const status = kind === 'late' ? 'completed' : kind
-  const found: TaskFinding = { kind, status, task: row.task, slot: row.slot, schedule: row.schedule, row }
-  return findingDetail(found, NOW + 3_600_000)
-}
-
-describe('what is known about a finding', () => {
-  test('a late slot: the first attempt that started', () => {
-    const row = closed(rowWith({ ending: NOT_STARTED }, { ending: FAILED }))
-    const attempts = row.attempts.map((one) => ({ ...one, startedAt: row.slot + one.number * 60_000 }))
-    expect(detail('late', { ...row, attempts })).toBe('started 2m 0s after the scheduled time')
-  })
-
-  test('a stale slot: whether its last attempt started', () => {
-    const row = rowWith({ ending: FAILED }, {})
-    expect(detail('stale', row)).toBe('attempt 2 on host stopped reporting')
-    expect(detail('stale', lastWaiting(rowWith({})))).toBe('attempt 1 on host claimed the slot and never started')
-    expect(detail('stale', lastWaiting(row))).toBe(
-      'attempt 1 on host failed (exit code 3), then attempt 2 on host claimed the slot and never started',
-    )
-  })
-
-  test('the last attempt that started is named, also if a later one never did', () => {
-    expect(detail('failed', rowWith({ ending: FAILED }, { ending: NOT_STARTED }))).toBe(
-      'attempt 1 on host failed (exit code 3), then attempt 2 on host was not started',
-    )
-    expect(detail('stale', rowWith({}, { ending: NOT_STARTED }))).toBe(
-      'attempt 1 on host stopped reporting, then attempt 2 on host was not started',
-    )
-    expect(detail('failed', rowWith({ ending: NOT_STARTED }))).toBe('attempt 1 on host was not started')
-  })
-})
-
+const times = timesAt(NOW + 3_600_000, { lateAfterMs: 1 })
 describe('the next steps for several slots of a task', () => {
   const DAY_MS = 86_400_000
   const row = rowWith({ ending: FAILED })
-  const common = { task: row.task, schedule: row.schedule }
+  const common = { task: row.task, schedule: row.schedule, times }
   const missed = (slot: number): TaskFinding => ({ ...common, kind: 'missed', status: 'missed', slot })
   const failed = (slot: number): TaskFinding => ({ ...common, kind: 'failed', status: 'failed', slot, row })
   const steps = (...found: readonly TaskFinding[]) => {
@@ -89,7 +56,7 @@ describe('the next steps for several slots of a task', () => {
     const { needs, add } = collectNeeds()
     for (const one of [missed(row.slot), failed(row.slot - DAY_MS), stale(row.slot - 2 * DAY_MS)]) add(one)
     const lines = needsLines(needs, { store: 'dynamodb:ledger', hasOwnSchedule: false })
-    const [log, show, list, run, note] = lines.slice(2)
+    const [note, log, show, list, run] = lines.slice(2)
     expect(log).toContain('see what happened')
     expect(show).toContain('show --store dynamodb:ledger --task nightly --slot 2026-11-22T03:00:00Z')
     for (const line of [list, run])
@@ -113,8 +80,8 @@ describe('the next steps for several slots of a task', () => {
     expect(steps(stale(row.slot), stale(row.slot - DAY_MS))).toEqual([
       '',
       row.task,
-      '  see the latest stale slot',
       '  The batch of a stale slot may still be running, or its work may be done. Look at each of them before you run it again.',
+      '  see the latest stale slot',
     ])
   })
 
@@ -130,6 +97,7 @@ describe('the next steps for several slots of a task', () => {
     expect(steps(once(row.slot))).toEqual([
       '',
       row.task,
+      '  The slot completed once. To run it again does its work a second time.',
       '  see what happened',
       '  mark it as completed',
       '  or run it again although it has completed',
@@ -139,7 +107,7 @@ describe('the next steps for several slots of a task', () => {
   test('a slot whose run was refused because of its schedule is never one of several to run', () => {
     const otherSchedule = { expression: '0 3 * * 1-5', zone: 'UTC' }
     const found = { ...failed(row.slot), row: closed(rowWith({ ending: NOT_STARTED })), otherSchedule } as TaskFinding
-    expect(steps(found)).toContain('  run it again')
+    expect(steps(found)).toContain('  run it now')
     const several = steps(found, missed(row.slot - DAY_MS), missed(row.slot - 2 * DAY_MS))
     expect(several.at(-1)).toBe('  see the slot that a range leaves out')
   })

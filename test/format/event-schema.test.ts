@@ -165,10 +165,11 @@ describe('schema/event.schema.json', () => {
     ['late', { row: rowWith({ ending: SUCCEEDED }), missed: null }],
   ] as const)('describes the finding %s of a check', (kind, audited) => {
     const now = NOW + 2 * LEASE_MS
-    const found = findingOf(audited, { now, skewMs: 0, graceMs: 0, lateAfterMs: 0, doneByMs: 1 })
+    const times = { now, skewMs: 0, graceMs: 0, lateAfterMs: 0, doneByMs: 1 }
+    const found = findingOf(audited, times)
     expect(found?.kind).toBe(kind)
     if (found !== null)
-      expectValid(findingObject({ ...found, task: 'nightly', schedule: before, owner: 'ops' }, now, CHECKED))
+      expectValid(findingObject({ ...found, task: 'nightly', times, schedule: before, owner: 'ops' }, now, CHECKED))
   })
 
   test('describes the last line of a rerun', () => {

@@ -1,12 +1,24 @@
 import { describe, expect, test } from 'vitest'
 import { addRejection, NO_NOTES } from '../../src/core/row/rejections.ts'
 import { claimRow } from '../../src/core/row/transition.ts'
-import type { Rejection, Row } from '../../src/core/types.ts'
-import { type AbsentSlot, absentText, showText } from '../../src/format/show.ts'
-import { closed, FAILED, FORCED, NOT_STARTED, NOW, PAUSE, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
+import type { Rejection, Row, StoredRow } from '../../src/core/types.ts'
+import { type ShownSlot, showJson, shownRow, showText } from '../../src/format/show.ts'
+import { type SlotFound, verdictOf } from '../../src/verdict/verdict.ts'
+import {
+  closed,
+  FAILED,
+  FORCED,
+  NOT_STARTED,
+  NOW,
+  PAUSE,
+  rowWith,
+  SCHEDULED,
+  SUCCEEDED,
+  timesAt,
+} from '../support/rows.ts'
 
-const show = (row: Row, now = NOW) => showText(row, now, 0)
-const timeline = (row: Row) => show(row).split('TIMELINE (UTC)\n')[1]?.split('\n')
+const show = (row: StoredRow, now = NOW) => showText(shownRow(row, 's', null, { now, skewMs: 0 }))
+const timeline = (row: Row) => show(row).split('TIMELINE (UTC)\n')[1]?.split('\n\n')[0]?.split('\n')
 
 const rejection = (number: number): Rejection => ({
   runId: `dup-${number}`,
@@ -27,13 +39,16 @@ describe('one slot for a person', () => {
       expiresAt: NOW + 86_400_000,
     }
     expect(show(row)).toBe(`nightly 2026-11-24T03:00:00Z
-  status      failed
-  window      2026-11-24T03:00:00Z to 2026-11-25T03:00:00Z
-  local time  2026-11-24 03:00 UTC to 2026-11-25 03:00 UTC
-  schedule    0 3 * * * (UTC), zone data 2026a
-  attempts    2
-  rejected    1
-  expires     2026-11-25T03:00:05Z
+  status        failed
+  happened      attempt 1 completed it, then attempt 2 on host failed (exit code 3) after 1s
+  work          done once. The repetition may be half done
+  next trigger  is a duplicate
+  window        2026-11-24T03:00:00Z to 2026-11-25T03:00:00Z
+  local time    2026-11-24 03:00 UTC to 2026-11-25 03:00 UTC
+  schedule      0 3 * * * (UTC), zone data 2026a
+  attempts      2
+  rejected      1
+  expires       2026-11-25T03:00:05Z
 
 TIMELINE (UTC)
 2026-11-24T03:00:05Z  attempt 1 started 5s after the scheduled time on host host (run run-1, event time 2026-11-24T03:00:05Z from --event-time)
@@ -41,18 +56,23 @@ TIMELINE (UTC)
 2026-11-24T03:00:06Z  attempt 1 succeeded (exit code 0) after 1s
 2026-11-24T03:00:06Z  attempt 2 failed (exit code 3) after 1s
 2026-11-24T03:00:35Z  resolved as completed by eve: done by hand
-2026-11-24T03:10:05Z  duplicate trigger ignored (completed) 10m 5s after the scheduled time on host other (ECS task arn:aws:ecs:eu-west-1:1:task/x, run dup-10, event time 2026-11-24T03:00:05Z from --event-time)`)
+2026-11-24T03:10:05Z  duplicate trigger ignored (completed) 10m 5s after the scheduled time on host other (ECS task arn:aws:ecs:eu-west-1:1:task/x, run dup-10, event time 2026-11-24T03:00:05Z from --event-time)
+
+NEXT STEPS
+  The slot completed once. To run it again does its work a second time.
+  mark it as completed:                       cronledger resolve --store s --task nightly --schedule '0 3 * * *' --timezone UTC --slot 2026-11-24T03:00:00Z --state completed --reason 'YOUR REASON'
+  or run it again although it has completed:  cronledger rerun --store s --task nightly --schedule '0 3 * * *' --timezone UTC --slot 2026-11-24T03:00:00Z --only completed --reason 'YOUR REASON' -- YOUR_COMMAND`)
   })
 
   test('says how many were refused', () => {
     const notes = addRejection(addRejection(NO_NOTES, rejection(1)), { ...rejection(2), kind: 'refused' })
-    expect(show({ ...rowWith({ ending: SUCCEEDED }), rejections: notes })).toContain('rejected    2 (1 refused)')
+    expect(show({ ...rowWith({ ending: SUCCEEDED }), rejections: notes })).toContain('rejected      2 (1 refused)')
   })
 
   test('says how many rejections were counted and not kept', () => {
     const notes = Array.from({ length: 30 }, (_, index) => rejection(index + 1)).reduce(addRejection, NO_NOTES)
     const row = { ...rowWith({ ending: SUCCEEDED }), rejections: notes }
-    expect(show(row)).toContain('rejected    30 (9 of them are only counted)')
+    expect(show(row)).toContain('rejected      30 (9 of them are only counted)')
     expect(timeline(row)?.filter((line) => line.includes('duplicate'))).toEqual([
       '2026-11-24T03:01:05Z  30 duplicate triggers ignored (completed), the last one at 2026-11-24T03:30:05Z (9 of them are only counted; --json lists the others)',
     ])
@@ -72,7 +92,7 @@ TIMELINE (UTC)
 
   test('one in a zone that this Node does not know', () => {
     const row = { ...rowWith({}), schedule: { expression: '0 3 * * *', zone: 'No/Where' } }
-    expect(show(row)).toContain('local time  - No/Where to - No/Where\n')
+    expect(show(row)).toContain('local time    - No/Where to - No/Where\n')
   })
 
   test('one that runs, and one whose lease ran out', () => {
@@ -90,9 +110,7 @@ TIMELINE (UTC)
       { writeId: 'w', now: NOW + 1 },
       1,
     )
-    expect(timeline(taken)?.[0]).toMatch(
-      /attempt 1 started .* on host host, and was abandoned at an unknown time \(run run-1, /,
-    )
+    expect(timeline(taken)?.[0]).toMatch(/attempt 1 started .* on host host, and never reported its end \(run run-1, /)
     expect(timeline(rowWith({ ending: NOT_STARTED }))).toEqual([
       expect.stringContaining('attempt 1 claimed the slot 5s after the scheduled time'),
       expect.stringContaining('attempt 1 was not started'),
@@ -114,47 +132,47 @@ TIMELINE (UTC)
   })
 
   test('a row of a newer cronledger', () => {
-    expect(showText({ task: 'nightly', slot: NOW, schemaVersion: 7, newerSchema: true }, NOW, 0)).toMatch(
-      /status {2}unknown: .*schema 7.*Update/,
+    expect(show({ task: 'nightly', slot: NOW, schemaVersion: 7, newerSchema: true })).toMatch(
+      /status +unknown\n +happened .*schema 7.*Update/,
     )
   })
 })
 
-test.each<[Partial<AbsentSlot>, number, string]>([
+test.each<[Partial<ShownSlot> & Pick<SlotFound, 'isExpected'>, number, string]>([
+  [{}, 3_600_000, 'missed: was due 1h 0m ago, no run is recorded'],
+  [{}, 60_000, 'due: was due 1m 0s ago, no run is recorded yet'],
+  [{}, -60_000, 'scheduled: is due in 1m 0s'],
+  [{ isExpected: false }, 60_000, 'not expected: was not expected to run, no run is recorded'],
+  [{ isExpected: false, schedule: null }, 60_000, 'not expected: was not expected to run, no run is recorded'],
   [
-    { status: 'missed' },
-    3_600_000,
-    'nightly 2026-11-24T03:00:00Z (2026-11-24 12:00 Asia/Tokyo) was missed: it was due 1h 0m ago, and no run is recorded for it.',
-  ],
-  [
-    { status: 'scheduled' },
+    { isExpected: false, found: { kind: 'pause', suspension: PAUSE } },
     60_000,
-    'nightly 2026-11-24T03:00:00Z (2026-11-24 12:00 Asia/Tokyo) is scheduled: it was due 1m 0s ago, and no run is recorded yet.',
+    'not expected: ada paused the task: maintenance of the database',
   ],
   [
-    { status: 'scheduled' },
-    -60_000,
-    'nightly 2026-11-24T03:00:00Z (2026-11-24 12:00 Asia/Tokyo) is scheduled: it is due in 1m 0s.',
-  ],
-  [
-    { status: null },
+    { isExpected: false, schedule: null, found: { kind: 'retirement', suspension: PAUSE } },
     60_000,
-    'no run is recorded for nightly 2026-11-24T03:00:00Z (2026-11-24 12:00 Asia/Tokyo), which was not expected to run.',
+    'not expected: ada retired the task: maintenance of the database',
   ],
-  [{ status: null, schedule: null }, 60_000, 'no run of nightly is recorded for 2026-11-24T03:00:00Z.'],
-  [
-    { status: null, found: { kind: 'pause', suspension: { ...PAUSE, until: PAUSE.from + 3_600_000 } } },
-    60_000,
-    'no run is recorded for nightly 2026-11-24T03:00:00Z (2026-11-24 12:00 Asia/Tokyo). The slot is not expected, because of the pause from 2026-11-24 12:00:05 JST (2026-11-24T03:00:05Z) until 2026-11-24 13:00:05 JST (2026-11-24T04:00:05Z), by ada: maintenance of the database.',
-  ],
-  [
-    { status: null, schedule: null, found: { kind: 'retirement', suspension: PAUSE } },
-    60_000,
-    'no run of nightly is recorded for 2026-11-24T03:00:00Z. The slot is not expected, because of the retirement from 2026-11-24 03:00:05 UTC (2026-11-24T03:00:05Z) on, by ada: maintenance of the database.',
-  ],
-])('a slot without a row: %j', (facts, afterMs, text) => {
+])('a slot without a row: %j', ({ isExpected = true, found = null, ...facts }, afterMs, text) => {
   const slot = Date.parse('2026-11-24T03:00:00Z')
+  const target = { store: 's', task: 'nightly', slot, schedule: null, ecs: null }
+  const verdict = verdictOf({ target, row: null, isExpected, found }, timesAt(slot + afterMs))
   const schedule = { expression: '0 12 * * *', zone: 'Asia/Tokyo' }
-  const absent = { task: 'nightly', slot, schedule, status: null, found: null, ...facts }
-  expect(absentText(absent, slot + afterMs)).toBe(text)
+  const shown = {
+    task: 'nightly',
+    slot,
+    windowEnd: null,
+    row: null,
+    schedule,
+    verdict,
+    found,
+    owner: undefined,
+    ...facts,
+  }
+  const [, status, happened] = showText(shown)
+    .split('\n')
+    .map((line) => line.replace(/^ +(status|happened) +/, ''))
+  expect(`${status}: ${happened}`).toBe(text)
+  expect(JSON.parse(showJson(shown))).toMatchObject({ status: verdict.status, state: null, work: 'not done' })
 })

@@ -10,7 +10,6 @@ import { checkSummary, collectNeeds, findingLine, findingObject, needsLines } fr
 import { logLine, logObject } from '../../src/format/log/log.ts'
 import { plannedLine, planSummary, progressLine, rerunLine } from '../../src/format/rerun.ts'
 import { resolvedText, unresolvedText } from '../../src/format/resolve.ts'
-import { absentText } from '../../src/format/show.ts'
 import { taskLines } from '../../src/format/task/explain-task.ts'
 import { openTexts } from '../../src/format/task/suspensions.ts'
 import {
@@ -23,7 +22,19 @@ import {
   resumedText,
   retiredText,
 } from '../../src/format/task/task-change.ts'
-import { FAILED, lastWaiting, NOW, ON_ECS, PAUSE, recordWith, rowOn, rowWith, SUCCEEDED } from '../support/rows.ts'
+import {
+  FAILED,
+  lastWaiting,
+  NOW,
+  ON_ECS,
+  PAUSE,
+  pending,
+  recordWith,
+  rowOn,
+  rowWith,
+  SUCCEEDED,
+  timesAt,
+} from '../support/rows.ts'
 import {
   DYNAMODB_ERRORS,
   FILE_ERRORS,
@@ -63,10 +74,7 @@ test('every message of the program, with sample values, is in the catalogue', as
     ...section('Log lines of a run that other runs must not overlap', [line('refused', GUARDED_CONTEXT)]),
     ...section('Log lines with next steps of a run on ECS', ecsLines()),
     ...section('Log lines of the rerun of a range', rerunLines()),
-    ...section(
-      'check',
-      findings().map((found) => findingLine(found, LATER + 10_800_000)),
-    ),
+    ...section('check', findings().map(findingLine)),
     ...section('check, below the findings', checkLines()),
     ...section('resolve', resolveLines()),
     ...section('pause, resume and retire', taskChangeLines()),
@@ -132,8 +140,15 @@ function rerunLines(): readonly string[] {
   ]
 }
 
+/** The times by which a finding of this kind is one. */
+function timesOf(kind: SlotFinding['kind']) {
+  const overdue = { doneByMs: 3_600_000, graceMs: 86_400_000 }
+  return timesAt(LATER + 10_800_000, kind === 'overdue' ? overdue : { lateAfterMs: 1_000 })
+}
+
 function findings(): readonly TaskFinding[] {
   const row = rowWith({ ending: FAILED })
+  const live = { ...pending(rowWith({})), leaseUntil: LATER + 86_400_000 }
   const samples: Readonly<Record<SlotFinding['kind'], readonly SlotFinding[]>> = {
     missed: [{ kind: 'missed', status: 'missed', slot: SLOT }],
     failed: [{ kind: 'failed', status: 'failed', slot: SLOT, row }],
@@ -142,14 +157,21 @@ function findings(): readonly TaskFinding[] {
       { kind: 'stale', status: 'stale', slot: SLOT, row: lastWaiting(rowWith({})) },
     ],
     overdue: [
-      { kind: 'overdue', status: 'overdue', slot: SLOT, row: rowWith({}) },
-      { kind: 'overdue', status: 'overdue', slot: SLOT, row: lastWaiting(rowWith({})) },
+      { kind: 'overdue', status: 'overdue', slot: SLOT, row: live },
+      {
+        kind: 'overdue',
+        status: 'overdue',
+        slot: SLOT,
+        row: { ...lastWaiting(rowWith({})), leaseUntil: LATER + 86_400_000 },
+      },
       { kind: 'overdue', status: 'overdue', slot: SLOT, row: null },
     ],
     late: [{ kind: 'late', status: 'completed', slot: SLOT, row: rowWith({ ending: SUCCEEDED }) }],
   }
   const { schedule, task } = CONTEXT
-  return Object.values(samples).flatMap((some) => some.map((found) => ({ ...found, task, schedule })))
+  return Object.values(samples).flatMap((some) =>
+    some.map((found) => ({ ...found, task, schedule, times: timesOf(found.kind) })),
+  )
 }
 
 /** Returns the finding with the attempts of its row on ECS. */
@@ -163,12 +185,27 @@ function checkLines(): readonly string[] {
   const { needs, add } = collectNeeds()
   for (const found of findings()) add({ ...found, task: found.kind })
   for (const found of findings()) add({ ...found, task: 'several' })
-  add({ ...CONTEXT, kind: 'missed', status: 'missed', slot: SLOT + 86_400_000, task: 'several' })
+  add({
+    ...CONTEXT,
+    times: timesOf('missed'),
+    kind: 'missed',
+    status: 'missed',
+    slot: SLOT + 86_400_000,
+    task: 'several',
+  })
   for (const slot of [SLOT, SLOT - 86_400_000])
-    add({ ...CONTEXT, kind: 'missed', status: 'missed', slot, task: 'hourly' })
+    add({ ...CONTEXT, times: timesOf('missed'), kind: 'missed', status: 'missed', slot, task: 'hourly' })
   for (const found of findings()) add({ ...onEcsToo(found), task: `${found.kind} on ECS`, ecs: ON_ECS })
   for (const found of findings()) add({ ...onEcsToo(found), task: 'several on ECS', ecs: ON_ECS })
-  add({ ...CONTEXT, kind: 'missed', status: 'missed', slot: SLOT + 86_400_000, task: 'several on ECS', ecs: ON_ECS })
+  add({
+    ...CONTEXT,
+    times: timesOf('missed'),
+    kind: 'missed',
+    status: 'missed',
+    slot: SLOT + 86_400_000,
+    task: 'several on ECS',
+    ecs: ON_ECS,
+  })
   for (const found of findings()) add({ ...found, task: 'owned', owner: 'https://wiki.example.org/nightly' })
   return [
     checkSummary(NO_FINDINGS),
@@ -256,18 +293,9 @@ function taskChangeLines(): readonly string[] {
 }
 
 function suspensionLines(): readonly string[] {
-  const { task, schedule } = CONTEXT
+  const { schedule } = CONTEXT
   const record = recordWith([], { pauses: [PAUSE, PLANNED], retirements: [RETIREMENT] })
-  const absent = { task, slot: SLOT, schedule, status: null } as const
-  return [
-    ...openTexts(record, LATER, schedule.zone).map((words) => words.join('  ')),
-    absentText({ ...absent, found: { kind: 'pause', suspension: PAUSE } }, LATER),
-    absentText(
-      { ...absent, found: { kind: 'retirement', suspension: { ...RETIREMENT, until: UNTIL, ended: ENDED } } },
-      LATER,
-    ),
-    ...explainLines(),
-  ]
+  return [...openTexts(record, LATER, schedule.zone).map((words) => words.join('  ')), ...explainLines()]
 }
 
 /** Returns what `explain` says of a slot: in a pause, before one, in a retirement and after it, without any, and unknown. */

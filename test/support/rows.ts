@@ -1,6 +1,7 @@
 import type { RunContext } from '../../src/core/event.ts'
 import { endedAttempts, openAttempt } from '../../src/core/row/attempts.ts'
 import { claimRow, finishRow } from '../../src/core/row/transition.ts'
+import type { AuditSettings } from '../../src/core/task/findings.ts'
 import { EMPTY_TASK_RECORD, type Schedules, type Suspension, type TaskRecord } from '../../src/core/task/task-record.ts'
 import type { AttemptRecord, ClosedRow, EcsFacts, Ending, PendingRow, Row, Trigger } from '../../src/core/types.ts'
 import { FARGATE } from './ecs.ts'
@@ -71,6 +72,12 @@ export const NOT_STARTED: Ending = { outcome: 'notStarted' }
 export function recordWith(schedules: Schedules, more: Partial<TaskRecord> = {}): TaskRecord {
   return { ...EMPTY_TASK_RECORD, schedules, ...more }
 }
+
+/** The times of an audit, with a grace of fifteen minutes. */
+export const timesAt = (now: number, more: Partial<AuditSettings> = {}): AuditSettings => ({
+  ...{ now, skewMs: 0, graceMs: 900_000, lateAfterMs: null, doneByMs: null },
+  ...more,
+})
 
 /** A pause that an operator set at its start. */
 export const PAUSE: Suspension = {

@@ -192,7 +192,7 @@ async function printFindings(
   const pieces =
     format === 'json'
       ? jsonArray(findings, (finding) => safeJson(findingJson(finding, checked)))
-      : plainText(findings, () => checkSummary(count, values.newMs), now, checked)
+      : plainText(findings, () => checkSummary(count, values.newMs), checked)
   try {
     // Notifications must be sent even if the reader of standard output has gone away.
     await printAll(progress === null ? pieces : withProgress(progress, pieces), { toTheEnd: notify !== null })
@@ -265,16 +265,11 @@ async function* counted(
   }
 }
 
-async function* plainText(
-  found: AsyncIterable<TaskFinding>,
-  summary: () => string,
-  now: Instant,
-  checked: CheckedLedger,
-) {
+async function* plainText(found: AsyncIterable<TaskFinding>, summary: () => string, checked: CheckedLedger) {
   const { needs, add } = collectNeeds()
   for await (const finding of found) {
     add(finding)
-    yield `${findingLine(finding, now)}\n`
+    yield `${findingLine(finding)}\n`
   }
   for (const line of [summary(), ...needsLines(needs, checked)]) yield `${line}\n`
 }

@@ -23,8 +23,8 @@ import { COMMON } from '../options/options.ts'
 import { grouped, PATIENCE_MS, printAll, screenOf } from '../output.ts'
 import { byRecord } from '../recorded-schedule.ts'
 
-/** A history has no slot that is only scheduled: it lists the rows, and the slots that were missed. */
-const HISTORY_STATUSES = STATUSES.filter((status) => status !== 'scheduled')
+/** A history lists the rows, and the slots that were missed: none that may still come. */
+const HISTORY_STATUSES = STATUSES.filter((status) => status !== 'due' && status !== 'scheduled')
 
 const OPTIONS = {
   store: COMMON.store,

@@ -1,7 +1,7 @@
 import { keysOf } from '../../core/objects.ts'
 import type { OptionTable } from '../../core/option.ts'
 import { resolvedText, unresolvedText } from '../../format/resolve.ts'
-import { showJson } from '../../format/show.ts'
+import { recordJson } from '../../format/row.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
@@ -74,7 +74,7 @@ export const resolve: Command = {
       const skewMs = values.skewMs ?? SETTINGS.skewMs.default
       await print(
         values.json
-          ? showJson(result.row, systemClock.now(), skewMs)
+          ? recordJson(result.row, systemClock.now(), skewMs)
           : resolvedText(result.row, RESOLVED_STATE[state], reason),
       )
       return EXIT.ok

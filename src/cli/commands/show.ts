@@ -3,24 +3,24 @@ import { parseSchedules } from '../../audit/expected.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
 import { LedgerError, quote, usageError } from '../../core/errors.ts'
 import type { OptionTable } from '../../core/option.ts'
-import { readableRow, statusOfAbsent } from '../../core/row/status.ts'
+import { readableRow } from '../../core/row/status.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import { readSchedule } from '../../core/schedule/schedule-options.ts'
+import { slotAfter } from '../../core/schedule/slot.ts'
 import { instantWithoutSchedule, parseSlotReference } from '../../core/schedule/slot-reference.ts'
 import { dueKeys } from '../../core/task/expected-slots.ts'
 import { parseSlotBySchedules, scheduleWith } from '../../core/task/schedules-in-force.ts'
 import { gapsOf, suspensionOf } from '../../core/task/suspensions.ts'
-import { expectedTimes } from '../../core/task/task-record.ts'
+import { expectedTimes, isOnlyDeclared } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
-import { statusOfItem } from '../../format/row.ts'
-import { type AbsentSlot, absentText, showJson, showText } from '../../format/show.ts'
-import { attentionSteps } from '../../format/steps/next-steps.ts'
-import { ofRow, otherScheduleOf, ownedSteps } from '../../format/steps/step.ts'
+import { type ShownSlot, showJson, shownRow, showText } from '../../format/show.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import type { Sink } from '../../process/log/sink.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
+import { ofRow, otherScheduleOf } from '../../verdict/target.ts'
+import { verdictOf } from '../../verdict/verdict.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { findNewestRow, recordOf, type TaskReading, unknownTaskOf } from '../lookup.ts'
@@ -33,7 +33,7 @@ import { bySlotOfRecord } from '../recorded-schedule.ts'
 const OPTIONS = {
   store: COMMON.store,
   task: COMMON.task,
-  slot: COMMON.slot,
+  slot: { ...COMMON.slot, required: undefined, default: 'latest' },
   ...SCHEDULE_OF_SLOT,
   json: { ...COMMON.json, help: 'Print the record as JSON (schema/row.schema.json)' },
   ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
@@ -45,18 +45,19 @@ const help = {
   options: OPTIONS,
   takesTask: true,
   examples: [
-    ['cronledger show nightly --store dynamodb:cronledger --slot latest', 'the newest slot'],
+    ['cronledger show nightly --store dynamodb:cronledger', 'the newest slot'],
     ['cronledger show nightly … --slot 2026-11-24 --json', 'the slot of that day, for a program'],
   ],
   notes: `Exit codes: 0, ${EXIT.noRow} if nothing is recorded for the slot, otherwise as in run.`,
 } as const
 
-type ShowValues = Values<typeof OPTIONS>
+type ShowValues = Values<typeof OPTIONS> & { readonly slot: string }
 
 export const show: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
-    const given = withDueBy(readOptions(help, argv, env), { argv, env })
+    const read = withDueBy(readOptions(help, argv, env), { argv, env })
+    const given = { ...read, slot: read.slot ?? OPTIONS.slot.default }
     const { store, task, json, ledgerTimeoutMs } = given
     const ledger = createLedger({ store })
     const values = await bySlotOfRecord(given, ledger, argv)
@@ -65,33 +66,17 @@ export const show: Command = {
     const record = recordOnce(ledger, reading)
     const slot = await slotFrom(values, ledger, reading, record, now)
     const row = await ledger.get({ ...reading, slot: new Date(slot) })
-    if (row === null) {
-      const absent = await readAbsent(values, slot, ledger, reading, record, now)
-      const schedule = values.schedule === undefined ? null : absent.schedule
-      const known = await record()
-      const of = { ...otherScheduleOf(absent.schedule, known), ...ofRow(row, known?.ecs) }
-      const todo = attentionSteps(absent.status, { store, task, slot, schedule, ...of })
-      const next = ownedSteps(ownerOf(known), todo).map(printable)
-      sink.write([`cronledger: ${absentText(absent, now)}`, ...next].join('\n'))
-      return EXIT.noRow
-    }
-    // The JSON has no pauses, and only a slot in which something runs or waits can be overdue.
-    const isNeeded = !json || readableRow(row)?.state === 'PENDING'
-    const known = isNeeded ? await unlessDamaged(record, sink) : null
-    const { doneByMs } = expectedTimes(known)
-    const found = suspensionOf(known, slot)
-    // A row does not store the skew of its run. We use the default, which most runs have.
-    const skewMs = SETTINGS.skewMs.default
-    const doneByMsOf = () => doneByMs
-    const schedule = readableRow(row)?.schedule ?? null
-    const status = statusOfItem(row, now, skewMs, doneByMsOf)
-    const of = { ...otherScheduleOf(schedule, known), ...ofRow(row, known?.ecs) }
-    const todo = attentionSteps(status, { store, task, slot, schedule, ...of })
-    const ofRecord = { found, doneByMsOf, owner: ownerOf(known), todo }
-    await print(json ? showJson(row, now, skewMs, doneByMsOf) : showText(row, now, skewMs, ofRecord))
-    return EXIT.ok
+    const shown =
+      row === null
+        ? await readAbsent(values, slot, ledger, reading, record, now)
+        : shownRow(row, store, await unlessDamaged(record, sink), { now, skewMs })
+    await print(json ? showJson(shown) : showText(shown))
+    return row === null ? EXIT.noRow : EXIT.ok
   },
 }
+
+/** A row does not store the skew of its run. We use the default, which most runs have. */
+const skewMs = SETTINGS.skewMs.default
 
 function ownerOf(known: KnownTask | null): string | undefined {
   return known?.expectations?.owner
@@ -121,27 +106,37 @@ async function unlessDamaged(record: RecordReader, sink: Sink): Promise<KnownTas
 
 /** Returns what the schedule says of a slot without a row. Throws a usage error if the ledger does not know the task. */
 async function readAbsent(
-  { task, schedule, timezone, anchor }: ShowValues,
+  { store, task, schedule, timezone, anchor }: ShowValues,
   slot: Instant,
   ledger: Ledger,
   reading: TaskReading,
   record: RecordReader,
   now: Instant,
-): Promise<AbsentSlot> {
-  const recorded = await record()
-  if (recorded === null && (await findNewestRow(ledger, reading)) === null) throw await unknownTaskOf(ledger, reading)
+): Promise<ShownSlot> {
+  const known = await record()
+  if (known === null && (await findNewestRow(ledger, reading)) === null) throw await unknownTaskOf(ledger, reading)
   const given =
     schedule === undefined ? undefined : [{ since: 0, spec: readSchedule({ schedule, timezone, anchor }).spec }]
-  const inForce = parseSchedules({ schedules: given ?? recorded?.schedules ?? [] })
-  const [key] = dueKeys([{ task, schedules: inForce, gaps: gapsOf(recorded) }], slot, slot + 1)
+  const inForce = parseSchedules({ schedules: given ?? known?.schedules ?? [] })
+  const [key] = dueKeys([{ task, schedules: inForce, gaps: gapsOf(known) }], slot, slot + 1)
   const isExpected = key?.doubt === undefined ? key !== undefined : await wasDue(slot, ledger, reading)
-  return {
+  const own = scheduleWith(inForce, slot)
+  const spec = own?.spec ?? null
+  const target = {
+    store,
     task,
     slot,
-    schedule: scheduleWith(inForce, slot)?.spec ?? null,
-    status: isExpected ? statusOfAbsent(slot, { now, ...expectedTimes(recorded) }) : null,
-    found: suspensionOf(recorded, slot),
+    schedule: given === undefined ? null : spec,
+    ...otherScheduleOf(spec, known),
+    ...ofRow(null, known?.ecs),
   }
+  const found = suspensionOf(known, slot)
+  const verdict = verdictOf(
+    { target, row: null, isExpected, found, isOnlyDeclared: known !== null && isOnlyDeclared(known) },
+    { now, skewMs, ...expectedTimes(known) },
+  )
+  const windowEnd = own === null ? null : slotAfter(own, slot)
+  return { task, slot, windowEnd, row: null, schedule: spec, verdict, found, owner: ownerOf(known) }
 }
 
 /** Returns whether a run proves that the slot was due, although its schedule was replaced at about that time. */

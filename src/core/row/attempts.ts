@@ -38,6 +38,16 @@ export function waitMsOf(attempt: AttemptRecord): number | null {
   return attempt.startedAt - attempt.claimedAt
 }
 
+/**
+ * Returns how long after its slot the first attempt started, in milliseconds. Returns null if none started, or if the first
+ * one was forced.
+ */
+export function latenessMsOf({ slot, attempts }: Row): number | null {
+  const first = attempts.find(hasStarted)
+  // On a host whose clock is slow, an attempt may start a moment before its slot.
+  return first?.trigger.kind === 'scheduled' ? Math.max(0, first.startedAt - slot) : null
+}
+
 /** Returns whether the attempt ended and never started its batch. */
 export function isUnstarted(attempt: AttemptRecord): boolean {
   return attempt.outcome === 'notStarted'

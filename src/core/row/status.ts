@@ -25,9 +25,10 @@ export function statusOf({ slot, row }: SlotRecord, settings: StatusSettings): S
 export function statusOfAbsent(
   slot: Instant,
   settings: Omit<StatusSettings, 'skewMs'>,
-): 'missed' | 'overdue' | 'scheduled' {
+): 'missed' | 'overdue' | 'due' | 'scheduled' {
   if (slot < missedUntil(settings)) return 'missed'
-  return isPastDoneBy(slot, settings) ? 'overdue' : 'scheduled'
+  if (isPastDoneBy(slot, settings)) return 'overdue'
+  return slot <= settings.now ? 'due' : 'scheduled'
 }
 
 /** Returns the status of a slot that has a row. */

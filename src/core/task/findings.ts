@@ -1,4 +1,4 @@
-import { hasStarted } from '../row/attempts.ts'
+import { hasStarted, latenessMsOf } from '../row/attempts.ts'
 import { isNewerSchema, statusOfAbsent, statusOfRow } from '../row/status.ts'
 import type { EcsFacts, Instant, Row, ScheduleSpec, Status } from '../types.ts'
 import type { AuditedSlot } from './expected-slots.ts'
@@ -24,6 +24,8 @@ export type SlotFinding =
 
 export type TaskFinding = SlotFinding & {
   readonly task: string
+  /** The times by which the slot is one. */
+  readonly times: AuditSettings
   /** The schedule that is in force now. Operators read times in its zone. */
   readonly schedule: ScheduleSpec
   /** The schedule of the slot, if it is another one. Left out: the same. */
@@ -70,6 +72,7 @@ function findingOfAbsent(slot: Instant, settings: AuditSettings): SlotFinding | 
       return { kind: status, status, slot }
     case 'overdue':
       return { kind: status, status, slot, row: null }
+    case 'due':
     case 'scheduled':
       return null
   }
@@ -105,7 +108,7 @@ function closedAt({ slot, attempts, resolutions }: Row): Instant {
   return Math.max(slot, ...ends, resolutions.at(-1)?.at ?? slot)
 }
 
-function isLate({ slot, attempts }: Row, { lateAfterMs }: AuditSettings): boolean {
-  const first = attempts.find(hasStarted)
-  return lateAfterMs !== null && first?.trigger.kind === 'scheduled' && first.startedAt - slot > lateAfterMs
+function isLate(row: Row, { lateAfterMs }: AuditSettings): boolean {
+  const latenessMs = latenessMsOf(row)
+  return lateAfterMs !== null && latenessMs !== null && latenessMs > lateAfterMs
 }

@@ -1,7 +1,8 @@
+import { elapsed } from '../../core/duration.ts'
 import type { FinishResult, RunContext, RunEvent } from '../../core/event.ts'
-import { decisionSteps, rerunStep, resolveStep, showStep, unrecordedSteps } from '../steps/next-steps.ts'
-import { type NextStep, targetOf } from '../steps/step.ts'
-import { elapsed, endingText, sentence } from '../text.ts'
+import { endingText } from '../../verdict/endings.ts'
+import { stepsOfEnd } from '../../verdict/event-steps.ts'
+import { sentence } from '../text.ts'
 import type { LogEntry } from './entry.ts'
 
 type EndedEvent = Extract<RunEvent, { event: 'ended' }>
@@ -11,7 +12,7 @@ export function endedEntry(event: EndedEvent, context: RunContext): LogEntry {
   const { attempt, ending, durationMs, finish, finishCause } = event
   const recorded = finish === 'recorded'
   const good = ending.outcome === 'succeeded' && recorded
-  const todo = todoOf(event, context)
+  const steps = stepsOfEnd(event, context)
   return {
     level: good ? 'info' : 'error',
     event: recorded ? (good ? 'completed' : 'failed') : 'unrecorded',
@@ -23,7 +24,7 @@ export function endedEntry(event: EndedEvent, context: RunContext): LogEntry {
       finish,
       ...(finishCause && { finishCause }),
     },
-    ...(todo.length > 0 && { todo }),
+    ...(steps.length > 0 && { steps }),
   }
 }
 
@@ -71,30 +72,4 @@ export function unrecordedText(finish: Exclude<FinishResult, 'recorded'>, cause:
     case 'unanswered':
       return `may not be recorded: ${cause}`
   }
-}
-
-function todoOf(
-  { attempt, ending, finish, retries, hadCompleted }: EndedEvent,
-  context: RunContext,
-): readonly NextStep[] {
-  const only = hadCompleted ? (['completed'] as const) : undefined
-  const target = { ...targetOf(context), attempt, only }
-  const see = showStep('see what is recorded', target)
-  if (ending.outcome === 'succeeded') {
-    if (finish === 'recorded') return []
-    const reason = `run ${context.runId} succeeded, but could not record it`
-    const record = (what: string, run?: string) => resolveStep(what, target, 'completed', reason, run)
-    // The other run may be doing the work a second time. Its result is unknown until it ends.
-    if (finish === 'lost') return [see, record('when the other run has ended')]
-    if (finish === 'resolved') return [see, record('if it is not completed', context.runId)]
-    // The lease of this run still holds, so the command must say that this run has ended. A deleted row names no run.
-    return [record('record the success', finish === 'deleted' ? undefined : context.runId), see]
-  }
-  // Another attempt follows, or another run has the slot or may start in it. There is nothing to decide yet.
-  if (retries) return []
-  if (finish === 'lost' || finish === 'resolved' || (ending.outcome === 'leaseLost' && finish !== 'recorded'))
-    return [see]
-  const started = ending.outcome !== 'notStarted'
-  if (finish === 'unanswered') return unrecordedSteps(target, context.runId, started)
-  return started ? decisionSteps(target) : [rerunStep('run it now', target)]
 }

@@ -1,5 +1,5 @@
 import type { RunEvent } from '../../core/event.ts'
-import type { NextStep } from '../steps/step.ts'
+import type { Step } from '../../verdict/steps.ts'
 
 export type LogLevel = 'info' | 'warn' | 'error'
 
@@ -14,5 +14,5 @@ export interface LogEntry {
   readonly message: string
   readonly fields: Readonly<Record<string, unknown>>
   /** The next steps for the operator. Left out if there is nothing to do. */
-  readonly todo?: readonly NextStep[]
+  readonly steps?: readonly Step[]
 }

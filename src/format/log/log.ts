@@ -1,19 +1,20 @@
-import { formatDuration } from '../../core/duration.ts'
+import { elapsed, formatDuration } from '../../core/duration.ts'
 import type { LeaseLossCause, RunContext, RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { isCatchUpTrigger, waitMsOf } from '../../core/row/attempts.ts'
 import { encodeEcs } from '../../core/row/stored-ecs.ts'
 import type { TaskFinding } from '../../core/task/findings.ts'
 import type { AttemptRecord, Instant, ScheduleSpec, Trigger } from '../../core/types.ts'
-import { commandLine } from '../command-line.ts'
+import { cronledger } from '../../verdict/command.ts'
+import { switchStep } from '../../verdict/event-steps.ts'
+import { neededSteps, rerunStep, showStep } from '../../verdict/steps.ts'
+import { targetOf } from '../../verdict/target.ts'
+import { ownedSteps, stepJson } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
-import { rerunStep, showStep } from '../steps/next-steps.ts'
-import { type NextStep, ownedSteps, targetOf } from '../steps/step.ts'
-import { elapsed, printable, safeJson, scheduleText, sentence } from '../text.ts'
-import { changedFields, explainSwitchStep } from './changed-schedule.ts'
+import { printable, safeJson, scheduleText, sentence } from '../text.ts'
 import { endedEntry } from './ended-attempt.ts'
 import type { LogEntry, LogEventName, LogLevel } from './entry.ts'
-import { duplicateEntry, lockFields, lockText, refusedEntry } from './rejected-trigger.ts'
+import { changedFields, duplicateEntry, lockFields, lockText, refusedEntry } from './rejected-trigger.ts'
 import { pausedEntry, skippedEntry, suspensionFields } from './skipped-slot.ts'
 
 export type LogFormat = 'json' | 'text' | 'quiet'
@@ -29,7 +30,7 @@ export interface LogObject {
   /** The owner of the task. Left out if there is nothing to do, or if its runs state none. */
   readonly owner?: string
   /** The next steps for the operator, as commands. Left out if there is nothing to do. */
-  readonly todo?: readonly NextStep[]
+  readonly steps?: readonly ReturnType<typeof stepJson>[]
   readonly [field: string]: unknown
 }
 
@@ -43,13 +44,14 @@ export function logLine(event: RunEvent, context: RunContext, format: LogFormat,
   const entry = logEntry(event, context, now - window.slot)
   if (format === 'quiet' && entry.level !== 'error') return null
   const line = `cronledger: ${task} ${zonedTime(window.slot, schedule.zone)}: ${entry.message}`
-  return [line, ...ownedSteps(context.owner, entry.todo)].map(printable).join('\n')
+  return [line, ...ownedSteps(context.owner, neededSteps(entry.steps ?? []))].map(printable).join('\n')
 }
 
 /** Returns an event as a JSON object, for the log and for notifications. */
 export function logObject(event: RunEvent, context: RunContext, now: Instant): LogObject {
   const { task, window, runId, trigger, host, owner } = context
   const entry = logEntry(event, context, now - window.slot)
+  const steps = neededSteps(entry.steps ?? []).map(stepJson)
   return {
     time: formatInstant(now),
     level: entry.level,
@@ -63,7 +65,7 @@ export function logObject(event: RunEvent, context: RunContext, now: Instant): L
     ...host,
     ...entry.fields,
     message: entry.message,
-    ...(entry.todo?.length && { ...(owner !== undefined && { owner }), todo: entry.todo }),
+    ...(steps.length > 0 && { ...(owner !== undefined && { owner }), steps }),
   }
 }
 
@@ -101,7 +103,7 @@ function logEntry(event: RunEvent, context: RunContext, latenessMs: number): Log
         event: 'stopped',
         message: 'not started: a signal stopped this run before it claimed the slot',
         fields: {},
-        todo: [rerunStep('run it now', targetOf(context))],
+        steps: [rerunStep('run it now', targetOf(context))],
       }
     case 'withdrawn':
       return withdrawnEntry(event, context)
@@ -111,11 +113,12 @@ function logEntry(event: RunEvent, context: RunContext, latenessMs: number): Log
         event: 'unusable',
         message: `not started: ${event.detail}`,
         fields: {},
-        todo: [
+        steps: [
           // The operator may have more permissions than the run, so the check must be for the role of a run.
           {
+            kind: 'other',
             what: 'check the setup where the batch runs',
-            command: `${commandLine('setup', { store: context.store, task: context.task })} --role runner --check`,
+            command: cronledger('setup', { store: context.store, task: context.task, role: 'runner' }, '--check'),
           },
           rerunStep('then run the slot', targetOf(context)),
         ],
@@ -171,7 +174,7 @@ function withdrawnEntry({ certain, detail }: Extract<RunEvent, { event: 'withdra
     event: 'withdrawn',
     message: `not started: ${sentence(detail)} ${state}`,
     fields: { certain },
-    todo: [
+    steps: [
       ...(certain ? [] : [showStep('see what is recorded', target)]),
       rerunStep(certain ? 'run it now' : 'then run it', target),
     ],
@@ -207,7 +210,7 @@ function noticeEntry(event: NoticeEvent, { schedule, window }: RunContext): LogE
         event: 'schedule-changed',
         message: `the schedule of this task changed from ${before} to ${after}, starting with this slot`,
         fields: { before, after },
-        todo: [explainSwitchStep('see whether slots run twice or never', event.before, event.after, window.slot)],
+        steps: [switchStep('see whether slots run twice or never', event.before, event.after, window.slot)],
       }
     }
     case 'revived': {

@@ -1,16 +1,15 @@
+import { elapsed } from '../../core/duration.ts'
 import type { NoteResult, RunContext, RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { hasStarted, successOf } from '../../core/row/attempts.ts'
 import type { OverlapLock } from '../../core/row/overlap-lock.ts'
 import { MAX_ATTEMPTS } from '../../core/row/policy.ts'
 import { readableRow } from '../../core/row/status.ts'
-import type { AttemptRecord, Instant, RefusalCause, Row, StoredRow } from '../../core/types.ts'
-import { commandLine, scheduleFlags } from '../command-line.ts'
+import type { AttemptRecord, Instant, RefusalCause, Row, ScheduleSpec, StoredRow } from '../../core/types.ts'
+import { endingText, progressText } from '../../verdict/endings.ts'
+import { stepsOfRefusal } from '../../verdict/event-steps.ts'
 import { timeNear, zonedTime } from '../local-time.ts'
-import { decisionSteps, lookStep, rerunStep, resolveStep, showStep } from '../steps/next-steps.ts'
-import { type NextStep, targetOf } from '../steps/step.ts'
-import { elapsed, endingText, progressText, scheduleText } from '../text.ts'
-import { changedFields, changedScheduleSteps, changedScheduleText } from './changed-schedule.ts'
+import { scheduleText } from '../text.ts'
 import type { LogEntry } from './entry.ts'
 
 type DuplicateEvent = Extract<RunEvent, { event: 'duplicate' }>
@@ -41,7 +40,7 @@ export function refusedEntry(event: RefusedEvent, context: RunContext, latenessM
       ...(survivor === null ? {} : { survivor }),
       ...(inForce === undefined ? {} : changedFields(inForce, context.schedule)),
     },
-    todo: todoOf(event, context),
+    steps: stepsOfRefusal(event, context),
   }
 }
 
@@ -234,57 +233,12 @@ function lastUnreported(row: StoredRow | null): AttemptRecord | undefined {
   )
 }
 
-/** Returns the next steps for the operator. */
-function todoOf(
-  { cause, row, survivor, holder, inForce, claimed }: RefusedEvent,
-  context: RunContext,
-): readonly NextStep[] {
-  const { schedule, trigger } = context
-  const target = targetOf(context, claimed ?? row)
-  switch (cause) {
-    case 'newerRow':
-      return []
-    case 'running':
-      return [showStep('see whether it has ended', target)]
-    case 'survivor':
-      // The reader may be on another host. If the process ends by itself, it may have done the work.
-      return [
-        { what: `wait until it ends, or end it on ${context.host.host}`, command: `kill ${survivor?.pid}` },
-        ...decisionSteps(target),
-      ]
-    case 'scheduleMismatch': {
-      const at = trigger.kind === 'scheduled' ? formatInstant(trigger.eventTime) : undefined
-      return [
-        { what: 'compare with the scheduler', command: commandLine('explain', { ...scheduleFlags(schedule), at }) },
-      ]
-    }
-    case 'tooManyAttempts':
-      return [lookStep(target), resolveStep('when the work is done', target)]
-    case 'newerAttempt':
-    case 'completed': {
-      // The newer attempt may have completed the slot.
-      const again = target.only === undefined ? 'run it again' : 'if its work must be done again'
-      return [showStep('see its result', target), rerunStep(again, target)]
-    }
-    case 'skipped':
-      return [showStep('see why', target), rerunStep('run it anyway', target)]
-    case 'stale':
-    case 'failed':
-      return decisionSteps(target)
-    case 'overlap':
-      return [
-        ...(holder === undefined
-          ? []
-          : [showStep('see whether the other slot has ended', { ...target, slot: holder.slot })]),
-        ...(claimed === undefined ? [rerunStep('then run this slot', target)] : decisionSteps(target)),
-      ]
-    case 'scheduleChanged':
-      return changedScheduleSteps(inForce ?? schedule, context)
-    case 'newerTaskRecord':
-      return [rerunStep('after the update', target)]
-    case 'noRow':
-      return [rerunStep('run it anyway', target)]
-    case 'tooLate':
-      return [rerunStep('run it anyway', target), resolveStep('or mark it as skipped', target, 'skipped')]
-  }
+/** Returns both schedules, as members of the log entry. */
+export function changedFields(before: ScheduleSpec, after: ScheduleSpec) {
+  return { before: scheduleText(before), after: scheduleText(after) }
+}
+
+function changedScheduleText(inForce: ScheduleSpec, { schedule }: RunContext): string {
+  const { before, after } = changedFields(inForce, schedule)
+  return `the schedule of this task changed from ${before} to ${after}, and --on-schedule-change is refuse. Set the old schedule again, or accept the new one with --on-schedule-change warn for one run.`
 }

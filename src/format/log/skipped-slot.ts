@@ -1,10 +1,11 @@
 import type { RunContext, RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
 import type { Suspension } from '../../core/task/task-record.ts'
-import { commandLine } from '../command-line.ts'
+import { cronledger } from '../../verdict/command.ts'
+import { unrecordedSteps } from '../../verdict/event-steps.ts'
+import { rerunStep, showStep } from '../../verdict/steps.ts'
+import { targetOf } from '../../verdict/target.ts'
 import { zonedTime } from '../local-time.ts'
-import { rerunStep, showStep, unrecordedSteps } from '../steps/next-steps.ts'
-import { targetOf } from '../steps/step.ts'
 import { sentence } from '../text.ts'
 import { unrecordedText } from './ended-attempt.ts'
 import type { LogEntry } from './entry.ts'
@@ -20,7 +21,7 @@ export function skippedEntry(event: Extract<RunEvent, { event: 'skipped' }>, con
     event: 'skipped',
     message: `skipped, not started: ${lockText(holder, context)}${unrecorded}`,
     fields: { holder: lockFields(holder), finish, ...(finishCause && { finishCause }) },
-    todo:
+    steps:
       finish === 'unanswered'
         ? unrecordedSteps(targetOf(context), context.runId, false)
         : [rerunStep('run it anyway', targetOf(context))],
@@ -44,8 +45,12 @@ export function pausedEntry(
     event: 'paused',
     message: `${isKept ? '' : 'skipped, '}not started: ${by} paused the task${end}: ${reason}${kept}${unrecorded}`,
     fields: { pause: suspensionFields(pause), finish, ...(finishCause && { finishCause }) },
-    todo: [
-      { what: 'end the pause', command: commandLine('resume', { store: context.store, task: context.task }) },
+    steps: [
+      {
+        kind: 'other',
+        what: 'end the pause',
+        command: cronledger('resume', { store: context.store, task: context.task }),
+      },
       ...(isKept || finish === 'unanswered' ? [showStep('see what is recorded', target)] : []),
       rerunStep(finish === 'unanswered' ? 'if this slot is stale, run it' : 'run this slot anyway', target),
     ],

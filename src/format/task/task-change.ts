@@ -1,8 +1,9 @@
 import { endsAfter, openSuspensions } from '../../core/task/suspensions.ts'
 import type { Suspension, TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
-import { commandLine, programLine } from '../command-line.ts'
-import { type NextStep, stepLines } from '../steps/step.ts'
+import { cronledger, program } from '../../verdict/command.ts'
+import type { Step } from '../../verdict/steps.ts'
+import { stepLines } from '../command-line.ts'
 import { printable, safeJson } from '../text.ts'
 import { bothTimes, isCancelled, openJson, suspensionJson, suspensionText } from './suspensions.ts'
 
@@ -98,7 +99,7 @@ export function resumedText(report: ChangeReport): string {
       (one) => `  ${isCancelled(one) ? 'cancelled' : 'ended'} the ${kindOf(one)} ${suspensionText(one, zone)}`,
     ),
     ...(ended.length === 0 ? [] : [stays]),
-    ...stepLines([{ what: 'see its slots', command: commandLine('history', { store, task }) }]),
+    ...stepLines([{ kind: 'other', what: 'see its slots', command: cronledger('history', { store, task }) }]),
   ])
 }
 
@@ -144,7 +145,11 @@ export interface AllChanged {
 
 /** Returns the end of the answer to `pause --all`. */
 export function pausedAllText({ store, changed, failed, isOpen }: AllChanged): string {
-  const end = { what: 'end these pauses', command: programLine(['cronledger', 'resume', '--all'], { store }) }
+  const end = {
+    kind: 'other',
+    what: 'end these pauses',
+    command: program(['cronledger', 'resume', '--all'], { store }),
+  } as const
   return lines([
     `${tasksText(changed)} paused. A task that this ledger does not know yet is not among them, so its first trigger starts the batch.`,
     ...(isOpen
@@ -160,7 +165,7 @@ export function resumedAllText({ store, changed, failed }: Omit<AllChanged, 'isO
   return lines([
     `${tasksText(changed)} resumed. Slots of the pause that did not run stay as they are: nothing starts them.`,
     ...failedLines(failed, 'resumed'),
-    ...stepLines([{ what: 'see all tasks', command: commandLine('tasks', { store }) }]),
+    ...stepLines([{ kind: 'other', what: 'see all tasks', command: cronledger('tasks', { store }) }]),
   ])
 }
 
@@ -197,8 +202,8 @@ function unchangedText({ task }: ChangeReport, why: string): string {
 }
 
 /** The commands are complete, so that they work where the reader pastes them. */
-function resumeStep(what: string, { store, task }: ChangeReport): NextStep {
-  return { what, command: commandLine('resume', { store, task }) }
+function resumeStep(what: string, { store, task }: ChangeReport): Step {
+  return { kind: 'other', what, command: cronledger('resume', { store, task }) }
 }
 
 function lines(texts: readonly string[]): string {

@@ -164,7 +164,7 @@ function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
       return {
         title: task,
         main: <TaskView {...props} links={SERVED} now={own.now} />,
-        moves: [...page.slots, ...recent.slots].some((record) => isMoving(record, own.now)),
+        moves: [...page.slots, ...recent.slots].some((record) => isMoving(record)),
       }
     })
 

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { overridesIn } from '../../format/steps/pasted.ts'
 import { cronledger, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
 import { serveMetadata } from '../../support/ecs-metadata.ts'
 import { startOfToday } from '../../support/today.ts'
+import { overridesIn } from '../../verdict/pasted.ts'
 
 const folder = scratch()
 const store = `file:${join(folder, 'ledger.db')}`
@@ -22,15 +22,15 @@ test('a missed slot of a task on ECS: check, its JSON and its notification have 
   const range = ['--since', slotBefore(3), '--until', slotBefore(1)]
   const notify = ['--notify', `cat >'${folder}/sent'`]
   const { stdout } = await cronledger(['check', '--store', store, ...range, '--json', ...notify])
-  const [{ todo }] = JSON.parse(stdout)
-  expect(todo.map(({ what }: { readonly what: string }) => what)).toEqual(['run it now', 'or mark it as completed'])
-  expect(overridesIn(todo[0].command)).toMatchObject({
+  const [{ steps }] = JSON.parse(stdout)
+  expect(steps.map(({ what }: { readonly what: string }) => what)).toEqual(['run it now', 'or mark it as completed'])
+  expect(overridesIn(steps[0].command)).toMatchObject({
     name: 'batch',
     environment: { CRONLEDGER_FORCE_SLOT: slotBefore(2), CRONLEDGER_BY: 'YOUR NAME' },
   })
-  expect(JSON.parse(readFileSync(join(folder, 'sent'), 'utf8'))).toMatchObject({ event: 'missed', todo })
+  expect(JSON.parse(readFileSync(join(folder, 'sent'), 'utf8'))).toMatchObject({ event: 'missed', steps })
   const text = await cronledger(['check', '--store', store, ...range])
-  expect(text.stdout).toContain(`\n  run it now:               ${todo[0].command}\n`)
+  expect(text.stdout).toContain(`\n  run it now:               ${steps[0].command}\n`)
 })
 
 test('after a change of the schedule, the command for ECS runs a slot of the old one, and the page has it too', async () => {
@@ -58,9 +58,9 @@ test('after a change of the schedule, the command for ECS runs a slot of the old
     .replace(/<[^>]*>/g, '')
     .replaceAll('&quot;', '"')
     .replaceAll('&#39;', "'")
-  for (const { kind, slot, todo } of found) {
+  for (const { kind, slot, steps } of found) {
     const what = kind === 'missed' ? 'run it now' : 'run it again'
-    const command: string = todo.find((step: Loose) => step['what'] === what)['command']
+    const command: string = steps.find((step: Loose) => step['what'] === what)['command']
     const { stdout, stderr } = await ask('show', 'nightly', '--slot', slot)
     expect(stdout + stderr).toContain(command)
     expect(page).toContain(command)

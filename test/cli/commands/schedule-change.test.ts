@@ -41,8 +41,8 @@ test('exits with 65, and names both schedules', async () => {
 
 test('the printed commands work when they are pasted: compare the schedules, then accept the new one', async () => {
   const { run } = await ledger()
-  const { todo } = lastOf(await run(NEW, '2026-01-06T04:30:00Z', REFUSE))
-  const [compare = '', accept = '', skip = ''] = todo.map(({ command }: Loose) => command)
+  const { steps } = lastOf(await run(NEW, '2026-01-06T04:30:00Z', REFUSE))
+  const [compare = '', accept = '', skip = ''] = steps.map(({ command }: Loose) => command)
   const paste = (command: string) =>
     spawnSync('sh', ['-c', command.replace(/^cronledger/, '"$NODE" "$MAIN"').replace('YOUR_COMMAND', 'true')], {
       encoding: 'utf8',

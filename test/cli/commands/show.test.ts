@@ -62,24 +62,25 @@ describe('show', () => {
     // The schedule has changed on the 24th, and the slot of that day at 05:00 was left out.
     expect((await run('0 5 * * *', '2025-11-26T05:00:00Z')).code).toBe(0)
     const replaced = await show('2025-11-26T03:00:00Z')
-    expect(replaced).toMatchObject({ code: 1, stdout: '' })
-    expect(replaced.stderr).not.toMatch(/was missed|rerun/)
+    expect(replaced).toMatchObject({ code: 1, stderr: '' })
+    expect(replaced.stdout).not.toMatch(/missed|rerun/)
     // The new schedule would have run at 05:00 on the 25th, so the old one was in force until then.
-    expect((await show('2025-11-25T03:00:00Z')).stderr).toMatch(/was missed: .*/)
+    expect((await show('2025-11-25T03:00:00Z')).stdout).toMatch(/status +missed/)
     // A weekly schedule comes next. Its only earlier slot is one of the 23rd, so those after it are in doubt.
     expect((await run('0 5 * * *', '2025-11-28T05:00:00Z')).code).toBe(0)
     expect((await run('0 7 * * 0', '2025-11-30T07:00:00Z')).code).toBe(0)
     // The run of the 28th proves that the slot of the 27th was due.
-    expect((await show('2025-11-27T05:00:00Z')).stderr).toMatch(/was missed: .*/)
-    expect((await show('2025-11-29T05:00:00Z')).stderr).not.toMatch(/was missed|rerun/)
+    expect((await show('2025-11-27T05:00:00Z')).stdout).toMatch(/status +missed/)
+    expect((await show('2025-11-29T05:00:00Z')).stdout).not.toMatch(/missed|rerun/)
   })
 
   test('latest is the newest slot that is due, row or not', async () => {
     const { show, run } = await ledger()
-    const missing = await show('--slot', 'latest')
-    expect(missing).toMatchObject({ code: 1, stdout: '' })
-    expect(missing.stderr).toMatch(
-      /^cronledger: nightly 20\d\d-\d\d-\d\dT18:00:00Z \(.* 03:00 Asia\/Tokyo\) (was missed|is scheduled): it was due .* ago, and no run /,
+    // It is also the slot if none is given.
+    const missing = await show()
+    expect(missing).toMatchObject({ code: 1, stderr: '' })
+    expect(missing.stdout).toMatch(
+      /^nightly 20\d\d-\d\d-\d\dT18:00:00Z\n +status +(missed|due)\n +happened +was due .* ago, no run /,
     )
     await run(new Date().toISOString())
     expect(await show('--slot', 'latest')).toMatchObject({ code: 0, stderr: '' })
@@ -100,7 +101,7 @@ describe('show', () => {
     const old = ['--store', store, ...NIGHTLY, '--timezone', 'Asia/Tokyo']
     const coming = new Date(Date.now() + 5 * 86_400_000).toISOString().slice(0, 10)
     await cronledger(['resolve', ...old, '--slot', coming, '--state', 'skipped', '--reason', 'holiday'])
-    expect((await show('--slot', 'latest')).stderr).toMatch(/nightly .*T(09|10):00:00Z .* (was missed|is scheduled)/)
+    expect((await show('--slot', 'latest')).stdout).toMatch(/nightly .*T(09|10):00:00Z\n +status +(missed|due)/)
     const date = [
       'history',
       '--store',
@@ -126,29 +127,34 @@ describe('show', () => {
     expect(stdout).toMatch(/^other 2025-11-23T18:00:00Z\n/)
   })
 
-  test('a slot without a row: exit code 1, nothing on stdout, and what the schedule says of it', async () => {
+  test('a slot without a row: exit code 1, and what the schedule says of it, on stdout', async () => {
     const { show, store } = await ledger()
-    const absent = async (slot: string) => {
-      const { code, stdout, stderr } = await show('--slot', slot, '--json')
-      expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
-      return stderr
+    const absent = async (slot: string, ...more: readonly string[]) => {
+      const { code, stdout, stderr } = await show('--slot', slot, ...more)
+      expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
+      return stdout
     }
-    const [line, ...steps] = (await absent('2025-11-24T18:00:00Z')).split('\n')
-    expect(line).toMatch(
-      /^cronledger: nightly 2025-11-24T18:00:00Z \(2025-11-25 03:00 Asia\/Tokyo\) was missed: it was due .* ago, and no run is recorded for it\.$/,
-    )
     const slot = `--store ${store} --task nightly --slot 2025-11-24T18:00:00Z`
-    expect(steps).toEqual([
-      `  run it now:               cronledger rerun ${slot} --reason 'YOUR REASON' -- YOUR_COMMAND`,
-      `  or mark it as completed:  cronledger resolve ${slot} --state completed --reason 'YOUR REASON'`,
-      '',
-    ])
-    expect(await absent('2099-11-24T18:00:00Z')).toMatch(/ is scheduled: it is due in \d+d \d+h\.\n$/)
-    expect(await absent('2025-11-23T18:00:00.500Z')).toBe(
-      'cronledger: no run of nightly is recorded for 2025-11-23T18:00:00.500Z.\n',
+    const commands = [
+      `cronledger rerun ${slot} --reason 'YOUR REASON' -- YOUR_COMMAND`,
+      `cronledger resolve ${slot} --state completed --reason 'YOUR REASON'`,
+    ]
+    const text = await absent('2025-11-24T18:00:00Z')
+    expect(text).toMatch(
+      /^nightly 2025-11-24T18:00:00Z\n +status +missed\n +happened +was due .* ago, no run is recorded\n/,
     )
+    expect(text).toMatch(/local time +2025-11-25 03:00 Asia\/Tokyo\n/)
+    for (const command of commands) expect(text).toContain(`:  ${command}\n`.slice(1))
+    expect(JSON.parse(await absent('2025-11-24T18:00:00Z', '--json'))).toMatchObject({
+      ...{ status: 'missed', state: null, slot: '2025-11-24T18:00:00Z', schedule: '0 3 * * *', zone: 'Asia/Tokyo' },
+      ...{ work: 'not done', further: 'starts', steps: commands.map((command) => ({ command })) },
+    })
+    expect(await absent('2099-11-24T18:00:00Z')).toMatch(/status +scheduled\n +happened +is due in \d+d \d+h\n/)
     // The slot before the first run was not expected.
-    expect(await absent('2025-11-22T18:00:00Z')).toMatch(/no run is recorded for nightly .*, which was not expected/)
+    for (const other of ['2025-11-23T18:00:00.500Z', '2025-11-22T18:00:00Z'])
+      expect(await absent(other)).toMatch(
+        /status +not expected\n +happened +was not expected to run, no run is recorded\n/,
+      )
   })
 
   test.each(['2025-11-24', '2025-11-24T18:00:00Z', 'latest'])(
@@ -166,7 +172,6 @@ describe('show', () => {
     [['--slot', 'tomorrow'], /slot "tomorrow" is not valid. Use an instant .*, a local time .*, a date .*, or latest/],
     [['--slot', '2025-11-24T04:00'], /is not a slot of 0 3 \* \* \* in Asia\/Tokyo. The nearest slots are/],
     [['--slot', '2025-02-30'], /is not a valid date/],
-    [[], /--slot is missing/],
   ])('%j is a usage error', async (args, message) => {
     const { show } = await ledger()
     expect(await show(...args)).toMatchObject({ code: 64, stdout: '', stderr: expect.stringMatching(message) })

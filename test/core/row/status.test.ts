@@ -43,12 +43,12 @@ const CASES: readonly (readonly [(typeof STATUSES)[number], SlotRecord, Partial<
   ['failed', { slot, row: resolvedAsFailed(rowWith({}, { ending: NOT_STARTED })) }, {}],
   ['unknown', { slot, row: { task: 'nightly', slot, schemaVersion: 9, newerSchema: true } }, {}],
   ['scheduled', { slot, row: null }, { now: slot - 1 }],
-  ['scheduled', { slot, row: null }, { now: slot }],
-  ['scheduled', { slot, row: null }, { now: slot + 899_999 }],
+  ['due', { slot, row: null }, { now: slot }],
+  ['due', { slot, row: null }, { now: slot + 899_999 }],
   ['missed', { slot, row: null }, { now: slot + 900_000 }],
   ['missed', { slot, row: null }, { now: slot + 900_000, doneByMs: 0 }],
   ['scheduled', { slot, row: null }, { now: slot - 1, doneByMs: 0 }],
-  ['scheduled', { slot, row: null }, { now: slot + 59_999, doneByMs: 60_000 }],
+  ['due', { slot, row: null }, { now: slot + 59_999, doneByMs: 60_000 }],
   ['overdue', { slot, row: null }, { now: slot + 60_000, doneByMs: 60_000 }],
   ['running', { slot, row: row() }, { now: slot + 59_999, doneByMs: 60_000 }],
   ['overdue', { slot, row: row() }, { now: slot + 60_000, doneByMs: 60_000 }],
@@ -88,7 +88,8 @@ test.each([null, 60_000, 3_600_000])(
   (doneByMs) => {
     for (let now = slot - 1; now < slot + 1_000_000; now += 30_000) {
       const own = { ...settings, now, doneByMs }
-      expect(statusOf({ slot, row: null }, own) !== 'scheduled').toBe(slot < unmetUntil(own))
+      const isUnmet = !['due', 'scheduled'].includes(statusOf({ slot, row: null }, own))
+      expect(isUnmet).toBe(slot < unmetUntil(own))
     }
   },
 )

@@ -99,7 +99,7 @@ describe.skipIf(!hasPrograms)('Slack', () => {
     const ended = await run(['sh', '-c', 'exit 2'])
     expect(ended.code).toBe(2)
     expectHarmless(ended)
-    const [first] = logOf(ended).at(-1)?.['todo'] ?? []
+    const [first] = logOf(ended).at(-1)?.['steps'] ?? []
     expect(accepted.map(({ text }) => shown(text))).toEqual([
       `*nightly* slot ${SLOT} (2026-11-23T03:00:00+00:00)\n${messageOf(ended, 'failed')}\n${first.what}:\n\`\`\`${first.command}\`\`\``,
     ])
@@ -216,7 +216,7 @@ describe.skipIf(!hasPrograms)('healthchecks.io', () => {
     expect(found.map(({ rid }) => rid).toSorted()).toEqual(
       [KEY, runKey('nightly', Date.parse('2026-11-24T03:00:00Z'))].toSorted(),
     )
-    expect(found.map(({ body }) => body).join()).toMatch(/was missed: due/)
+    expect(found.map(({ body }) => body).join()).toMatch(/missed: was due/)
   })
 
   test('a hostile text is the body, as it is', async () => {

@@ -29,7 +29,7 @@ const FAILED_SLOT = {
 /** Returns the commands of the next steps, one below the other. */
 const commands = (event: RunEvent, context: Partial<RunContext> = {}): string =>
   json(event, context)
-    .todo.map(({ command }: { command: string }) => command)
+    .steps.map(({ command }: { command: string }) => command)
     .join('\n')
 
 test('a duplicate names the winner: run id, host, when it started and ended, its state', () => {
@@ -100,14 +100,14 @@ describe('what keeps the run apart from others is in the command too', () => {
   for (const cause of ['overlap', 'failed', 'stale', 'tooLate'] as const) {
     test(cause, () => {
       const event = { event: 'refused', cause, row: null, survivor: null, holder, noted: true } as const
-      const todo = (guards: RunContext['guards']) => commands(event, { guards })
+      const steps = (guards: RunContext['guards']) => commands(event, { guards })
       const slot = '--slot 2026-11-24T03:00:00Z'
-      expect(todo({ overlap: 'wait' })).toContain(`rerun --store dynamodb:ledger`)
-      expect(todo({ overlap: 'wait' })).toContain(`${slot} --overlap wait --reason 'YOUR REASON' -- YOUR_COMMAND`)
-      expect(todo({ onLeaseLost: 'stop', skewMs: 300_000 })).toContain(
+      expect(steps({ overlap: 'wait' })).toContain(`rerun --store dynamodb:ledger`)
+      expect(steps({ overlap: 'wait' })).toContain(`${slot} --overlap wait --reason 'YOUR REASON' -- YOUR_COMMAND`)
+      expect(steps({ onLeaseLost: 'stop', skewMs: 300_000 })).toContain(
         `${slot} --skew 5m --on-lease-lost stop --reason`,
       )
-      expect(todo({})).toContain(`${slot} --reason 'YOUR REASON'`)
+      expect(steps({})).toContain(`${slot} --reason 'YOUR REASON'`)
     })
   }
 
@@ -121,10 +121,10 @@ describe('what keeps the run apart from others is in the command too', () => {
       inForce,
       noted: true,
     } as const
-    const todo = (guards: RunContext['guards']) => commands(event, { guards })
+    const steps = (guards: RunContext['guards']) => commands(event, { guards })
     const accept = 'cronledger run .* --event-time 2026-11-24T03:00:05Z'
-    expect(todo({ overlap: 'wait' })).toMatch(new RegExp(`${accept} --overlap wait --on-schedule-change warn -- `))
-    expect(todo({ onLeaseLost: 'stop', skewMs: 300_000 })).toMatch(
+    expect(steps({ overlap: 'wait' })).toMatch(new RegExp(`${accept} --overlap wait --on-schedule-change warn -- `))
+    expect(steps({ onLeaseLost: 'stop', skewMs: 300_000 })).toMatch(
       new RegExp(`${accept} --skew 5m --on-lease-lost stop --on-schedule-change warn -- `),
     )
   })
@@ -231,16 +231,16 @@ test('a trigger that finds the slot stale is told that its batch may still be ru
 test('a force that finds a newer attempt is not told to run finished work again', () => {
   const again = (row: Row) => json({ event: 'refused', cause: 'newerAttempt', row, survivor: null, noted: true })
   expect(again(rowWith({ ending: SUCCEEDED }))).toMatchObject({
-    todo: [{}, { what: 'if its work must be done again' }],
+    steps: [{}, { what: 'if its work must be done again' }],
   })
-  expect(again(rowWith({ ending: FAILED }))).toMatchObject({ todo: [{}, { what: 'run it again' }] })
+  expect(again(rowWith({ ending: FAILED }))).toMatchObject({ steps: [{}, { what: 'run it again' }] })
 })
 
 test('a process of the attempt before may still do the work, so the operator looks before anything runs again', () => {
   const survivor = { pid: 4711, command: 'python3' }
   const event = { event: 'refused', cause: 'survivor', row: rowWith({}), survivor, noted: true } as const
   expect(json(event)).toMatchObject({
-    todo: [
+    steps: [
       { what: expect.stringContaining('wait until it ends, or end it on '), command: 'kill 4711' },
       { what: 'see what happened' },
       { what: 'run it again' },
@@ -308,7 +308,7 @@ describe('a failure has next steps', () => {
     expect(text({ ...failed, retries: true })).toBe(
       'cronledger: nightly 2026-11-24 03:00 UTC: attempt 1 failed (exit code 3) after 12s',
     )
-    expect(json({ ...failed, retries: true })).not.toHaveProperty('todo')
+    expect(json({ ...failed, retries: true })).not.toHaveProperty('steps')
   })
 })
 

@@ -1,6 +1,6 @@
 import { NO_FINDINGS, type TaskFinding } from '../../../src/core/task/findings.ts'
 import type { Needs } from '../../../src/web/views/overview/needs.tsx'
-import { FAILED, LEASE_MS, NOW, pending, rowWith, SUCCEEDED } from '../rows.ts'
+import { FAILED, LEASE_MS, NOW, pending, rowWith, SUCCEEDED, timesAt } from '../rows.ts'
 
 // Findings for tests of the views.
 
@@ -8,19 +8,21 @@ const schedule = { expression: '0 12 * * *', zone: 'Asia/Tokyo' }
 const { slot } = rowWith({})
 /** An hour after the slot of all findings. */
 export const LATER = NOW + 3_600_000
+const times = timesAt(LATER, { lateAfterMs: 1, doneByMs: null })
 const live = { ...pending(rowWith({})), leaseUntil: LATER + LEASE_MS }
 
 /** A finding of each kind. */
 export const FINDINGS: readonly TaskFinding[] = [
-  { kind: 'missed', status: 'missed', slot, task: 'nightly', schedule },
-  { kind: 'failed', status: 'failed', slot, task: 'nightly', schedule, row: rowWith({ ending: FAILED }) },
-  { kind: 'stale', status: 'stale', slot, task: 'nightly', schedule, row: rowWith({}) },
-  { kind: 'overdue', status: 'overdue', slot, task: 'weekly', schedule, row: live, owner: 'the data team' },
+  { kind: 'missed', status: 'missed', slot, task: 'nightly', times, schedule },
+  { kind: 'failed', status: 'failed', slot, task: 'nightly', times, schedule, row: rowWith({ ending: FAILED }) },
+  { kind: 'stale', status: 'stale', slot, task: 'nightly', times, schedule, row: rowWith({}) },
+  { kind: 'overdue', status: 'overdue', slot, task: 'weekly', times, schedule, row: live, owner: 'the data team' },
   {
     kind: 'late',
     status: 'completed',
     slot,
     task: 'weekly',
+    times,
     schedule,
     row: rowWith({ ending: SUCCEEDED }),
     owner: 'the data team',

@@ -30,6 +30,7 @@ const RECORDS: Readonly<Record<Status, SlotRecord>> = {
   skipped: { slot, row: skipped },
   missed: { slot, row: null },
   overdue: { slot, row: live },
+  due: { slot: now - 60_000, row: null },
   scheduled: { slot: now + 60_000, row: null },
   unknown: { slot, row: { task: 'nightly', slot, schemaVersion: 9, newerSchema: true } },
 }

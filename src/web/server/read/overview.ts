@@ -205,7 +205,7 @@ async function readCells(read: ReadTask, axis: Axis, most: number, reading: Read
     add(record)
     look(record)
     hasProblem ||= needsAttention(record.status)
-    anyMoves ||= isMoving(record, reading.now)
+    anyMoves ||= isMoving(record)
   }
   if (lastSuccess === null && unread === 0) {
     let before = 0

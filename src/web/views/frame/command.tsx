@@ -1,10 +1,11 @@
+import { shellParts } from '../../../format/command-line.ts'
 import { printable } from '../../../format/text.ts'
-import { commandGroups } from './blanks.ts'
+import { BLANKS, type Blank, type CommandWords } from '../../../verdict/command.ts'
 
 interface CommandProps {
   /** The effect of the command, in a few words. */
   readonly what: string
-  readonly command: string
+  readonly command: CommandWords
   readonly note?: string | undefined
   /** Whether the page has the script that copies commands and fills in their placeholders. */
   readonly live: boolean
@@ -19,7 +20,14 @@ export function CommandToCopy({ what, command, note, live }: CommandProps) {
     <div class="remedy">
       <p>{what}</p>
       <div class="command">
-        <code>{groupsOf(printable(command))}</code>
+        <code>
+          {commandGroups(command).flatMap((parts, index) => [
+            index > 0 && ' ',
+            <span>
+              {parts.map((part) => (typeof part === 'string' ? printable(part) : <BlankMark blank={part} />))}
+            </span>,
+          ])}
+        </code>
         {live && (
           <button type="button" class="copy needs-script" aria-label={`Copy the command: ${what}`}>
             Copy
@@ -32,26 +40,28 @@ export function CommandToCopy({ what, command, note, live }: CommandProps) {
 }
 
 /**
- * Returns the command as elements. A line can end before an option but not within one. Otherwise the text that a person
- * reads could differ from the text that is copied.
+ * Returns the parts of a command, each option with its value in one group. A line can end before an option but not within
+ * one. Otherwise the text that a person reads could differ from the text that is copied.
  */
-function groupsOf(command: string) {
-  return commandGroups(command).flatMap((parts, index) => [
-    index > 0 && ' ',
-    <span>
-      {parts.map((part) =>
-        part.kind === 'text' ? (
-          part.text
-        ) : (
-          <mark
-            data-fill={part.fill?.field}
-            data-as={part.fill?.as}
-            data-blank={part.fill === null ? undefined : part.text}
-          >
-            {part.text}
-          </mark>
-        ),
-      )}
-    </span>,
-  ])
+export function commandGroups(command: CommandWords): readonly (readonly (string | Blank)[])[] {
+  const groups: (string | Blank)[][] = []
+  for (const word of command) {
+    const group = groups.at(-1)
+    if (group === undefined || (typeof word === 'string' && word.startsWith('--'))) groups.push([...shellParts(word)])
+    else group.push(' ', ...shellParts(word))
+  }
+  return groups
+}
+
+/** The fields of the page, by the blank that they fill. No field fills the others. */
+const FIELDS: Readonly<Partial<Record<Blank['blank'], true>>> = { reason: true, name: true, command: true }
+
+function BlankMark({ blank: { blank, inJson } }: { readonly blank: Blank }) {
+  const text = BLANKS[blank]
+  if (!FIELDS[blank]) return <mark>{text}</mark>
+  return (
+    <mark data-fill={blank} data-as={inJson ? 'json' : blank === 'command' ? 'bare' : 'word'} data-blank={text}>
+      {text}
+    </mark>
+  )
 }

@@ -17,6 +17,7 @@ export const MARKS: Readonly<Record<Status, Mark>> = {
   skipped: { sign: '–', word: 'skipped' },
   missed: { sign: 'M', word: 'missed' },
   overdue: { sign: '!', word: 'overdue' },
+  due: { sign: 'D', word: 'due' },
   scheduled: { sign: '○', word: 'scheduled' },
   unknown: { sign: '#', word: 'unknown (newer version)' },
 }
@@ -29,10 +30,11 @@ const URGENCY: Readonly<Record<Status, number>> = {
   overdue: 3,
   running: 4,
   waiting: 5,
-  scheduled: 6,
-  unknown: 7,
-  skipped: 8,
-  completed: 9,
+  due: 6,
+  scheduled: 7,
+  unknown: 8,
+  skipped: 9,
+  completed: 10,
 }
 
 /** A day with several statuses shows the first of them. */

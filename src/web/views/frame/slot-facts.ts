@@ -1,8 +1,9 @@
-import { attemptCount, hasStarted } from '../../../core/row/attempts.ts'
+import { elapsed } from '../../../core/duration.ts'
+import { attemptCount } from '../../../core/row/attempts.ts'
 import { readableRow, type SlotRecord } from '../../../core/row/status.ts'
-import type { Instant, Row, Status } from '../../../core/types.ts'
+import type { Instant, Status } from '../../../core/types.ts'
 import { durationMsOf } from '../../../format/row.ts'
-import { elapsed, printable } from '../../../format/text.ts'
+import { printable } from '../../../format/text.ts'
 import { MARKS, type RejectedCount, rejectedCount, rejectionsText } from './marks.ts'
 import { timeInZone, type WallClock } from './wall-clock.ts'
 
@@ -12,8 +13,8 @@ export interface SlotWithStatus extends SlotRecord {
 }
 
 /** Returns whether a slot runs, or may start at any moment. */
-export function isMoving({ slot, status }: SlotWithStatus, now: Instant): boolean {
-  return status === 'running' || status === 'waiting' || status === 'overdue' || (status === 'scheduled' && slot <= now)
+export function isMoving({ status }: SlotWithStatus): boolean {
+  return status === 'running' || status === 'waiting' || status === 'overdue' || status === 'due'
 }
 
 /** The facts of a slot that the popover of its cell shows. They take less memory than its row. */
@@ -51,13 +52,4 @@ export function slotFactTexts(task: string, facts: SlotFacts, clock: WallClock):
     attempts === 0 ? '' : attempts === 1 ? '1 attempt' : `${attempts} attempts`,
     rejectionsText(rejected),
   ].filter(Boolean)
-}
-
-/**
- * Returns how long after its slot the first scheduled attempt started, in milliseconds. Returns null when none started.
- */
-export function latenessMsOf({ slot, attempts }: Row): number | null {
-  const first = attempts.find((attempt) => hasStarted(attempt) && attempt.trigger.kind === 'scheduled')
-  // On a host whose clock is slow, an attempt may start a moment before its slot.
-  return first === undefined ? null : Math.max(0, first.startedAt - slot)
 }

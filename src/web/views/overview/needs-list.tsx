@@ -92,7 +92,7 @@ function FindingsOfTask({
               {one.kind}
             </span>
           </td>
-          <td>{printable(findingDetail(one, now))}</td>
+          <td>{printable(findingDetail(one))}</td>
         </tr>
       ))}
     </tbody>

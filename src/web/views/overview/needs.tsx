@@ -1,8 +1,8 @@
 import type { TaskFinding } from '../../../core/task/findings.ts'
 import type { Instant } from '../../../core/types.ts'
 import { countsText } from '../../../format/check.ts'
-import { firstRunCommand } from '../../../format/command-line.ts'
 import { printable } from '../../../format/text.ts'
+import { firstRun } from '../../../verdict/command.ts'
 import { Sign } from '../frame/badge.tsx'
 import { CommandToCopy } from '../frame/command.tsx'
 import { Heading, type HeadingLevel } from '../frame/document.tsx'
@@ -151,7 +151,7 @@ function EmptyLedger({ store, level, live }: Pick<SummaryProps, 'store' | 'level
       <p>A task appears here after its first run. To run one, replace YOUR_COMMAND with the command of your batch:</p>
       <CommandToCopy
         what="Run a batch at most once for each slot of its schedule"
-        command={firstRunCommand(store, 'nightly')}
+        command={firstRun(store, 'nightly')}
         live={live}
       />
     </section>

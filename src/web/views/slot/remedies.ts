@@ -6,12 +6,13 @@ import {
   TASK_DEFINITION_PLACEHOLDER,
 } from '../../../core/placeholder.ts'
 import type { EcsFacts, Instant, Status } from '../../../core/types.ts'
-import { logSteps, rerunStep, resolveStep, showStep } from '../../../format/steps/next-steps.ts'
-import type { NextStep, StepTarget } from '../../../format/steps/step.ts'
+import { commandText } from '../../../format/command-line.ts'
 import { listed } from '../../../format/text.ts'
+import { logSteps, rerunStep, resolveStep, type Step, showStep } from '../../../verdict/steps.ts'
+import type { StepTarget } from '../../../verdict/target.ts'
 
 /** Something that an operator can do about a slot. */
-export interface Remedy extends NextStep {
+export interface Remedy extends Step {
   /** Whether it only reads a log, so that what comes after it is just as likely. */
   readonly isLog?: boolean
   /** The container that wrote the log. */
@@ -42,8 +43,10 @@ export function remediesOf(status: Status, target: StepTarget, now: Instant): re
       // The work of a slot that completed once was done, so this is the likeliest thing to record.
       if (target.only !== undefined) return [...log, completed, rerunRemedy('Run it again', target)]
       return [...log, rerunRemedy('Run it again', target), completed, skipped]
+    case 'due':
+      return [rerunRemedy('Run it now', target), skipped]
     case 'scheduled':
-      return target.slot > now ? [skipped] : [rerunRemedy('Run it now', target), skipped]
+      return [skipped]
     case 'overdue':
       if (target.attempt === undefined) return [rerunRemedy('Run it now', target), completed, skipped]
       return [
@@ -66,13 +69,16 @@ export function remediesOf(status: Status, target: StepTarget, now: Instant): re
 function rerunRemedy(what: string, target: StepTarget): Remedy {
   const isDone = target.only !== undefined
   const step = rerunStep(isDone ? 'Run it again although it has completed' : what, target)
-  const notes = [isDone && COMPLETED_NOTE, target.ecs !== null && ecsNote(step.command, target.ecs.taskDefinition)]
+  const notes = [
+    isDone && COMPLETED_NOTE,
+    target.ecs !== null && ecsNote(commandText(step.command), target.ecs.taskDefinition),
+  ]
   const note = notes.filter(Boolean).join(' ')
   return note === '' ? step : { ...step, note }
 }
 
 /** No field fills in these placeholders, so the note names them. */
-function ecsNote(command: string, taskDefinition: string): string {
+function ecsNote(command: string, taskDefinition = TASK_DEFINITION_PLACEHOLDER): string {
   const placeholders = [
     TASK_DEFINITION_PLACEHOLDER,
     CONTAINER_PLACEHOLDER,

@@ -1,17 +1,18 @@
 import type { Child } from 'hono/jsx'
-import { attemptCount } from '../../../core/row/attempts.ts'
+import { elapsed } from '../../../core/duration.ts'
+import { attemptCount, latenessMsOf } from '../../../core/row/attempts.ts'
 import { readableRow } from '../../../core/row/status.ts'
 import type { FoundSuspension } from '../../../core/task/suspensions.ts'
 import type { Instant, Row } from '../../../core/types.ts'
 import { slotFacts } from '../../../format/show.ts'
-import type { StepTarget } from '../../../format/steps/step.ts'
 import { notExpectedText } from '../../../format/task/suspensions.ts'
-import { elapsed, printable } from '../../../format/text.ts'
+import { printable } from '../../../format/text.ts'
+import type { StepTarget } from '../../../verdict/target.ts'
 import { Badge } from '../frame/badge.tsx'
 import { Heading, type HeadingLevel } from '../frame/document.tsx'
 import type { Links } from '../frame/links.ts'
 import { needsAttention } from '../frame/marks.ts'
-import { latenessMsOf, type SlotWithStatus } from '../frame/slot-facts.ts'
+import type { SlotWithStatus } from '../frame/slot-facts.ts'
 import { Time } from '../frame/time.tsx'
 import type { WallClock } from '../frame/wall-clock.ts'
 import { Moment } from './moment.tsx'
@@ -122,9 +123,9 @@ export function SlotDetail({ model, level, live }: SlotDetailProps) {
 }
 
 /** Returns the facts of the row that the rest of the page does not have, by name. */
-function detailsOf(row: Row, { now, skewMs, clock, found }: SlotDetailProps['model']): Readonly<Record<string, Child>> {
+function detailsOf(row: Row, { clock, found }: SlotDetailProps['model']): Readonly<Record<string, Child>> {
   const { slot, windowEnd, leaseUntil, expiresAt } = row
-  const { schedule = '', attempts = '', rejected = '' } = slotFacts(row, now, skewMs)
+  const { schedule = '', attempts = '', rejected = '' } = slotFacts(row)
   const time = (at: Instant) => <Time at={at} clock={clock} />
   return {
     window: (

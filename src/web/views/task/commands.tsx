@@ -1,4 +1,4 @@
-import type { NextStep } from '../../../format/steps/step.ts'
+import type { Step } from '../../../verdict/steps.ts'
 import { CommandToCopy } from '../frame/command.tsx'
 import type { Links } from '../frame/links.ts'
 import { Time } from '../frame/time.tsx'
@@ -10,7 +10,7 @@ export interface TaskSteps {
   /** The steps for the slots that wait for an operator. Empty: none waits. */
   readonly rerun: readonly SlotSteps[]
   /** The steps for the task itself. Empty: the ledger has no record of the task. */
-  readonly task: readonly NextStep[]
+  readonly task: readonly Step[]
 }
 
 interface CommandsProps {

@@ -1,9 +1,10 @@
+import { elapsed } from '../../../core/duration.ts'
 import { readableRow } from '../../../core/row/status.ts'
 import type { FoundSuspension } from '../../../core/task/suspensions.ts'
 import type { ScheduleSince, TaskRecord } from '../../../core/task/task-record.ts'
 import type { Instant } from '../../../core/types.ts'
 import { durationMsOf } from '../../../format/row.ts'
-import { elapsed, printable } from '../../../format/text.ts'
+import { printable } from '../../../format/text.ts'
 import { Badge } from '../frame/badge.tsx'
 import { Heading, type HeadingLevel } from '../frame/document.tsx'
 import type { Links } from '../frame/links.ts'
@@ -128,7 +129,7 @@ export function durationText(newest: SlotWithStatus, slots: readonly SlotWithSta
     const own = readableRow(row)
     return own && durationMsOf(own, status, now)
   }
-  if (newest.status === 'scheduled') return 'no run is recorded yet'
+  if (newest.status === 'due') return 'no run is recorded yet'
   const ms = msOf(newest)
   if (ms === null) return ''
   const others = slots.flatMap((one) => {

@@ -1,5 +1,5 @@
+import { elapsed } from '../../../core/duration.ts'
 import type { Status } from '../../../core/types.ts'
-import { elapsed } from '../../../format/text.ts'
 import { factsText } from '../frame/cell.tsx'
 import { MARKS } from '../frame/marks.ts'
 import { axisOf, HEIGHT, medianOf, ZERO } from './plot-axis.ts'

@@ -1,11 +1,11 @@
 import { isKeyOf } from '../../../core/objects.ts'
-import { REASON_PLACEHOLDER } from '../../../core/placeholder.ts'
 import type { Rerunnable } from '../../../core/row/policy.ts'
 import type { FoundSuspension } from '../../../core/task/suspensions.ts'
 import type { Instant, Status } from '../../../core/types.ts'
-import { commandLine } from '../../../format/command-line.ts'
-import { attentionSteps, rangeSteps } from '../../../format/steps/next-steps.ts'
-import type { NextStep, StepTarget } from '../../../format/steps/step.ts'
+import { cronledger, REASON_WORD } from '../../../verdict/command.ts'
+import { STALE_CAUTION } from '../../../verdict/rules.ts'
+import { againSteps, logSteps, rangeSteps, type Step } from '../../../verdict/steps.ts'
+import type { StepTarget } from '../../../verdict/target.ts'
 
 /** A slot of a task, with what its commands need. */
 export interface SlotToRun<S extends Status = Status> {
@@ -23,7 +23,7 @@ export interface SlotSteps {
   readonly title: string
   /** The only slot. Null if there are several. */
   readonly slot: Instant | null
-  readonly steps: readonly NextStep[]
+  readonly steps: readonly Step[]
 }
 
 /**
@@ -63,7 +63,9 @@ function isOpenSlot(one: SlotToRun): one is OpenSlot {
 }
 
 function stepsOfOne({ slot, status, target }: OpenSlot): SlotSteps {
-  return { title: TITLES[status], slot, steps: attentionSteps(status, target) }
+  const [again, complete] = againSteps(status === 'missed' ? 'run it now' : 'run it again', target)
+  const first = status === 'stale' ? { ...again, note: STALE_CAUTION } : again
+  return { title: TITLES[status], slot, steps: [...logSteps('check its log', target), first, complete] }
 }
 
 interface OfTask {
@@ -74,24 +76,27 @@ interface OfTask {
 }
 
 /** Returns the steps for the task itself: to pause it or let it run again, and to explain and check it. */
-export function taskSteps({ store, task, suspended }: OfTask): readonly NextStep[] {
-  const pause = {
+export function taskSteps({ store, task, suspended }: OfTask): readonly Step[] {
+  const pause: Step = {
+    kind: 'other',
     what: 'Pause the task',
-    command: commandLine('pause', { store, task, reason: REASON_PLACEHOLDER }),
+    command: cronledger('pause', { store, task, reason: REASON_WORD }),
     note: 'Its scheduled triggers start nothing until it is resumed. A slot in the pause is not missed.',
   }
-  const resume = {
+  const resume: Step = {
+    kind: 'other',
     what: `End the ${suspended?.kind}`,
-    command: commandLine('resume', { store, task }),
+    command: cronledger('resume', { store, task }),
     note: 'From then on, its slots are expected and run again. Earlier slots are not started.',
   }
   return [
     suspended === null ? pause : resume,
     {
+      kind: 'other',
       what: 'Explain the schedule',
-      command: commandLine('explain', { store, task }),
+      command: cronledger('explain', { store, task }),
       note: 'Shows the slots around now, and what clock changes (daylight saving time) do to them.',
     },
-    { what: 'Check the slots of the last 7 days', command: commandLine('check', { store, task }) },
+    { kind: 'other', what: 'Check the slots of the last 7 days', command: cronledger('check', { store, task }) },
   ]
 }

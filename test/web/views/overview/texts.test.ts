@@ -111,5 +111,5 @@ test('the texts of the overview are these', async () => {
 
 test('there is a detail for each kind of finding', () => {
   expect(FINDINGS.map(({ kind }) => kind)).toEqual(Object.keys(NO_FINDINGS))
-  expect(new Set(FINDINGS.map((found) => findingDetail(found, now))).size).toBe(FINDINGS.length)
+  expect(new Set(FINDINGS.map((found) => findingDetail(found))).size).toBe(FINDINGS.length)
 })

@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { STATUSES } from '../../../../src/core/types.ts'
+import { commandText } from '../../../../src/format/command-line.ts'
+import type { CommandWords } from '../../../../src/verdict/command.ts'
 import { remediesOf } from '../../../../src/web/views/slot/remedies.ts'
 import { FAILED, ON_ECS, rowOn, rowWith } from '../../../support/rows.ts'
 
@@ -8,7 +10,8 @@ const HOSTILE = `file:/srv/it's $(touch /tmp/no) "a" \`b\` \\ ;&|<>*?.db`
 const target = { store: HOSTILE, task: 'a/../b', slot: Date.parse('2026-11-24T03:00:00Z'), schedule: null, ecs: null }
 
 /** The words that a shell hands to the program. */
-function wordsOf(command: string): string[] {
+function wordsOf(of: CommandWords): string[] {
+  const command = commandText(of)
   const out = execFileSync('sh', ['-c', `cronledger() { printf '%s\\0' "$@"; }; ${command}`], { encoding: 'utf8' })
   return out.split('\0').slice(0, -1)
 }
@@ -29,7 +32,7 @@ test.each(STATUSES)('the commands for a slot that is %s reach the program word b
 test('the commands for a task without a record have its schedule', () => {
   const schedule = { expression: 'rate(6 hours)', zone: 'UTC', anchor: 0 }
   const [first] = remediesOf('failed', { ...target, store: 'dynamodb:ledger', schedule }, target.slot)
-  expect(first?.command).toBe(
+  expect(commandText(first?.command ?? [])).toBe(
     "cronledger rerun --store dynamodb:ledger --task a/../b --schedule 'rate(6 hours)' --timezone UTC --anchor 1970-01-01T00:00:00Z --slot 2026-11-24T03:00:00Z --reason 'YOUR REASON' -- YOUR_COMMAND",
   )
 })
@@ -39,9 +42,9 @@ test.each(['completed', 'skipped'] as const)('a future slot that is resolved as 
 })
 
 test('a slot that is not due yet can only be skipped, and one that is due can also be run', () => {
-  const titlesAt = (now: number) => remediesOf('scheduled', target, now).map(({ what }) => what)
-  expect(titlesAt(target.slot - 1)).toEqual(['Mark as skipped'])
-  expect(titlesAt(target.slot)).toEqual(['Run it now', 'Mark as skipped'])
+  const titlesOf = (status: 'due' | 'scheduled') => remediesOf(status, target, target.slot).map(({ what }) => what)
+  expect(titlesOf('scheduled')).toEqual(['Mark as skipped'])
+  expect(titlesOf('due')).toEqual(['Run it now', 'Mark as skipped'])
 })
 
 test('a slot that completed before a force failed can be marked as completed, before it can be run again', () => {

@@ -225,7 +225,7 @@ test.each([
     0,
   ],
   [slot - 60_000, 'scheduled: It is due in 1m 0s. Nothing to do.', 900_000],
-  [NOW, 'scheduled: It was due 5s ago, and no run is recorded yet. Its trigger may still come.', 900_000],
+  [NOW, 'due: It was due 5s ago, and no run is recorded yet. Its trigger may still come.', 900_000],
 ])('without a row', (now, text, graceMs) => {
   const status = statusOf({ slot, row: null }, { ...settings, now, graceMs })
   expect(`${status}: ${whyText({ slot, row: null, status }, now, tokyo)}`).toBe(text)

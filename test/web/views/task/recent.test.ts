@@ -87,7 +87,7 @@ describe('how long the newest slot took', () => {
     ['completed', { ...running, ...slotsOf('completed')[0], slot: slot + HOUR_MS }, many(5), 'took 1s, usually 1s'],
     ['failed', { ...running, ...slotsOf('failed')[0], slot: slot + HOUR_MS }, many(5), 'after 1s'],
     ['missed', { slot: slot + HOUR_MS, row: null, status: 'missed' }, many(5), ''],
-    ['due', { slot: slot + HOUR_MS, row: null, status: 'scheduled' }, many(5), 'no run is recorded yet'],
+    ['due', { slot: slot + HOUR_MS, row: null, status: 'due' }, many(5), 'no run is recorded yet'],
   ] as const)('%s', (_, newest, others, text) => {
     expect(durationText(newest, [newest, ...others], now)).toBe(text)
   })

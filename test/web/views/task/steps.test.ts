@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
 import { isPlaceholder } from '../../../../src/core/placeholder.ts'
 import type { Status } from '../../../../src/core/types.ts'
+import { commandText } from '../../../../src/format/command-line.ts'
+import type { CommandWords } from '../../../../src/verdict/command.ts'
 import { rerunSteps, type SlotToRun, taskSteps } from '../../../../src/web/views/task/steps.ts'
 import { ON_ECS, PAUSE } from '../../../support/rows.ts'
 
@@ -10,7 +12,8 @@ const NEWEST = Date.parse('2026-11-24T03:00:00Z')
 const ledger = { store: HOSTILE, task: 'a/../b' }
 
 /** The words that a shell hands to the program. */
-function wordsOf(command: string): string[] {
+function wordsOf(of: CommandWords): string[] {
+  const command = commandText(of)
   const out = execFileSync(
     'bash',
     ['-c', `cronledger() { printf '%s\\0' "$@"; }; aws() { cronledger "$@"; }; ${command}`],
@@ -69,8 +72,10 @@ describe('the commands for the slots that need attention', () => {
       ['2 slots that were missed or failed', null],
       ['Stale slot', NEWEST - 3_600_000],
     ])
-    expect(groups[0]?.steps.every(({ command }) => command.includes('--only missed,failed'))).toBe(true)
-    expect(groups[1]?.steps[0]?.note).toMatch(/^It may still be running, or its work may be done/)
+    expect(groups[0]?.steps.every(({ command }) => commandText(command).includes('--only missed,failed'))).toBe(true)
+    expect(groups[1]?.steps.map(({ note }) => note).join('')).toMatch(
+      /^It may still be running, or its work may be done/,
+    )
   })
 
   test('leave out a slot that completed before a force failed in it', () => {
@@ -78,7 +83,7 @@ describe('the commands for the slots that need attention', () => {
   })
 
   test('start a task on ECS where the batch runs there', () => {
-    const [list = '', first = ''] = commandsOf(slotsOf(['missed', 'missed'], { ecs: ON_ECS }))
+    const [list = [], first = []] = commandsOf(slotsOf(['missed', 'missed'], { ecs: ON_ECS }))
     expect(wordsOf(list)[0]).toBe('rerun')
     expect(wordsOf(first).slice(0, 2)).toEqual(['ecs', 'run-task'])
     const overrides = wordsOf(first).find((word) => word.startsWith('{')) ?? ''

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { FoundSuspension } from '../../../../src/core/task/suspensions.ts'
-import { ofRow } from '../../../../src/format/steps/step.ts'
+import { ofRow } from '../../../../src/verdict/target.ts'
 import { SERVED } from '../../../../src/web/views/frame/links.ts'
 import type { TaskHead } from '../../../../src/web/views/task/head.tsx'
 import { rerunSteps, taskSteps } from '../../../../src/web/views/task/steps.ts'

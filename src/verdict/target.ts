@@ -1,20 +1,14 @@
-import { parseTaskArn } from '../../core/ecs.ts'
-import type { RunContext } from '../../core/event.ts'
-import { CONTAINER_PLACEHOLDER, TASK_DEFINITION_PLACEHOLDER } from '../../core/placeholder.ts'
-import { hasStarted } from '../../core/row/attempts.ts'
-import { terminalState } from '../../core/row/decide.ts'
-import type { Guards, Rerunnable } from '../../core/row/policy.ts'
-import { readableRow } from '../../core/row/status.ts'
-import { isSameSpec, isUnconfirmed, type Schedules } from '../../core/task/task-record.ts'
-import type { AttemptRecord, EcsFacts, Host, Instant, ScheduleSpec, StoredRow } from '../../core/types.ts'
+import { parseTaskArn } from '../core/ecs.ts'
+import type { RunContext } from '../core/event.ts'
+import { hasStarted } from '../core/row/attempts.ts'
+import { terminalState } from '../core/row/decide.ts'
+import type { Guards, Rerunnable } from '../core/row/policy.ts'
+import { readableRow } from '../core/row/status.ts'
+import { isSameSpec, isUnconfirmed, type Schedules } from '../core/task/task-record.ts'
+import type { AttemptRecord, EcsFacts, Host, Instant, ScheduleSpec, StoredRow } from '../core/types.ts'
 
-/** Something that the operator can do, as a command to copy. */
-export interface NextStep {
-  readonly what: string
-  readonly command: string
-  /** A sentence that the operator must read with the command. Left out: there is none. */
-  readonly note?: string
-}
+/** Where a batch runs on ECS. The ARN of its task has only the Region and the cluster. */
+export type EcsPlace = Pick<EcsFacts, 'region' | 'cluster'> & Partial<EcsFacts>
 
 /** The slot that a command is for. */
 export interface StepTarget {
@@ -32,7 +26,7 @@ export interface StepTarget {
   /** The settings that the command must repeat. Left out: none. */
   readonly guards?: Guards
   /** Where the batch runs, if that is on ECS. Null: elsewhere, or unknown. A run of the slot must start there. */
-  readonly ecs: EcsFacts | null
+  readonly ecs: EcsPlace | null
   /** The attempt whose log the operator needs. Left out: none has run. */
   readonly attempt?: AttemptRecord | undefined
   /** The statuses for which a force must say that it is meant. Left out: those of the default. */
@@ -59,13 +53,12 @@ export function targetOf(context: RunContext, row: StoredRow | null = null): Ste
 }
 
 /**
- * Returns what the ARN of a task on ECS says, with placeholders for the rest. ECS may not have said more about the task, but
- * its batch must not run on the host of the operator. Returns null for a process that is not on ECS.
+ * Returns what the ARN of a task on ECS says. ECS may not have said more about the task, but its batch must not run on the
+ * host of the operator. Returns null for a process that is not on ECS.
  */
-function ecsOfTask(host: Pick<Host, 'ecsTask'> | undefined): EcsFacts | null {
+function ecsOfTask(host: Pick<Host, 'ecsTask'> | undefined): EcsPlace | null {
   const { region, cluster } = parseTaskArn(host?.ecsTask ?? '') ?? {}
-  if (region === undefined || cluster === undefined) return null
-  return { region, cluster, taskDefinition: TASK_DEFINITION_PLACEHOLDER, container: CONTAINER_PLACEHOLDER }
+  return region === undefined || cluster === undefined ? null : { region, cluster }
 }
 
 /**
@@ -86,23 +79,4 @@ export function ofRow(
     // A force of a completed slot may have failed. Its work was done all the same.
     ...(terminalState(own) === 'completed' && { only: ['completed'] }),
   }
-}
-
-/** Returns the owner of a task as a line, or no line if its runs state none. */
-export function ownerLines(owner: string | undefined): readonly string[] {
-  return owner === undefined ? [] : [`  owner: ${owner}`]
-}
-
-/** Returns the steps as lines with the commands below each other, and the owner first if there is something to do. */
-export function ownedSteps(owner: string | undefined, steps: readonly NextStep[] = []): readonly string[] {
-  return steps.length === 0 ? [] : [...ownerLines(owner), ...stepLines(steps)]
-}
-
-/** Returns the steps as lines below the line of the log, with the commands below each other. */
-export function stepLines(steps: readonly NextStep[]): readonly string[] {
-  const width = Math.max(0, ...steps.map(({ what }) => what.length + 1))
-  return [
-    ...steps.map(({ what, command }) => `  ${`${what}:`.padEnd(width)}  ${command}`),
-    ...steps.flatMap(({ note }) => (note === undefined ? [] : `  ${note}`)),
-  ]
 }

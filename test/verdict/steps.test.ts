@@ -1,12 +1,14 @@
 import { describe, expect, test } from 'vitest'
-import { runOptions } from '../../../src/cli/commands/run.ts'
-import { readOptions } from '../../../src/cli/options/arguments.ts'
-import { RUN_OPTIONS } from '../../../src/cli/options/run-options.ts'
-import { isPlaceholder } from '../../../src/core/placeholder.ts'
-import type { Row } from '../../../src/core/types.ts'
-import { attentionSteps, decisionSteps, rangeSteps, rerunStep } from '../../../src/format/steps/next-steps.ts'
-import { ofRow, type StepTarget, targetOf } from '../../../src/format/steps/step.ts'
-import { FARGATE } from '../../support/ecs.ts'
+import { runOptions } from '../../src/cli/commands/run.ts'
+import { readOptions } from '../../src/cli/options/arguments.ts'
+import { RUN_OPTIONS } from '../../src/cli/options/run-options.ts'
+import { isPlaceholder } from '../../src/core/placeholder.ts'
+import type { Row } from '../../src/core/types.ts'
+import { commandText } from '../../src/format/command-line.ts'
+import { decisionSteps } from '../../src/verdict/rules.ts'
+import { rangeSteps, rerunStep, type Step } from '../../src/verdict/steps.ts'
+import { ofRow, type StepTarget, targetOf } from '../../src/verdict/target.ts'
+import { FARGATE } from '../support/ecs.ts'
 import {
   attemptOn,
   CONTEXT,
@@ -17,16 +19,16 @@ import {
   NOT_STARTED,
   NOW,
   ON_ECS,
-  pending,
   rowOn,
   rowWith,
   SUCCEEDED,
-} from '../../support/rows.ts'
+} from '../support/rows.ts'
 import { overridesIn, wordsOf } from './pasted.ts'
 
 const { slot } = CONTEXT.window
 const target: StepTarget = { store: 'dynamodb:ledger', task: 'nightly', slot, schedule: null, ecs: ON_ECS }
 const SLOT = '2026-11-24T03:00:00Z'
+const textOf = (step: Step | undefined) => (step === undefined ? '' : commandText(step.command))
 
 /** The options of the container, as its task definition has them. */
 const CONTAINER = {
@@ -53,7 +55,7 @@ describe('on ECS', () => {
     const row = closed(rowWith({ ending: FAILED }))
     const ofAttempt = ofRow({ ...row, attempts: row.attempts.map((attempt) => ({ ...attempt, ecsTask })) })
     for (const one of [context, { ...target, ...ofAttempt }]) {
-      const { command } = rerunStep('run it again', one)
+      const command = textOf(rerunStep('run it again', one))
       expect(command).toMatch(
         /^aws ecs run-task --region ap-northeast-1 --cluster batch --task-definition YOUR_TASK_DEFINITION --overrides /,
       )
@@ -63,18 +65,18 @@ describe('on ECS', () => {
 
   test('the command for a slot of another schedule overrides that of the container', async () => {
     const otherSchedule = { expression: 'rate(2 days)', zone: 'Asia/Tokyo', anchor: slot }
-    const { command } = rerunStep('run it again', { ...target, otherSchedule })
+    const command = textOf(rerunStep('run it again', { ...target, otherSchedule }))
     expect(await forcedBy(command)).toMatchObject({ schedule: 'rate(2 days)', timezone: 'Asia/Tokyo', anchor: SLOT })
     const daily = { expression: '0 3 * * *', zone: 'UTC' }
     const rate = { ...CONTAINER, CRONLEDGER_SCHEDULE: 'rate(2 days)', CRONLEDGER_ANCHOR: SLOT }
-    const back = rerunStep('run it again', { ...target, otherSchedule: daily })
-    expect(await forcedBy(back.command, rate)).toMatchObject({ schedule: '0 3 * * *', anchor: undefined })
+    const back = textOf(rerunStep('run it again', { ...target, otherSchedule: daily }))
+    expect(await forcedBy(back, rate)).toMatchObject({ schedule: '0 3 * * *', anchor: undefined })
     const [, { note } = { note: '' }] = rangeSteps({ ...target, otherSchedule }, slot + 1)
     expect(note).toMatch(/get the command of each slot from cronledger show/)
   })
 
   test('the run command starts the recorded task definition again, and the parser of run reads its overrides', async () => {
-    const { command } = rerunStep('run it again', target)
+    const command = textOf(rerunStep('run it again', target))
     expect(wordsOf(command).slice(0, 11)).toEqual([
       ...['aws', 'ecs', 'run-task', '--region', 'ap-northeast-1', '--cluster', 'batch'],
       ...['--task-definition', 'nightly:7', '--launch-type', 'FARGATE'],
@@ -87,7 +89,7 @@ describe('on ECS', () => {
   })
 
   test('what the ledger cannot know is a placeholder that cronledger or AWS refuses', () => {
-    const { command } = rerunStep('run it again', target)
+    const command = textOf(rerunStep('run it again', target))
     const { CRONLEDGER_REASON, CRONLEDGER_BY } = overridesIn(command).environment
     expect([CRONLEDGER_REASON, CRONLEDGER_BY].map((text) => isPlaceholder(text ?? ''))).toEqual([true, true])
     expect(wordsOf(command)[12]).toBe(
@@ -97,7 +99,7 @@ describe('on ECS', () => {
 
   test('only a task with a network interface of its own gets a network, and only Fargate a public IP address', () => {
     const { awsvpc: _, launchType: __, ...bare } = ON_ECS
-    const commandOn = (ecs: StepTarget['ecs']) => rerunStep('run it', { ...target, ecs }).command
+    const commandOn = (ecs: StepTarget['ecs']) => textOf(rerunStep('run it', { ...target, ecs }))
     expect(commandOn({ ...bare, launchType: 'EC2' })).not.toContain('--network-configuration')
     expect(commandOn(bare)).not.toContain('--launch-type')
     const onEc2 = commandOn({ ...bare, launchType: 'EC2', awsvpc: true })
@@ -109,36 +111,35 @@ describe('on ECS', () => {
     ['a container', `it's $(touch /tmp/no) "a" \`b\` \\ ;&|<>*?`],
     ['a container with other characters', 'バッチ\n"'],
   ])('%s with characters of the shell reaches the program as one word', (_, container) => {
-    const { command } = rerunStep('run it', { ...target, ecs: { ...ON_ECS, container } })
+    const command = textOf(rerunStep('run it', { ...target, ecs: { ...ON_ECS, container } }))
     expect(overridesIn(command)).toEqual({ name: container, environment: expect.objectContaining({}) })
   })
 
   test('the log is that of the attempt in the row, and begins with the claim of that attempt', () => {
     const row = rowOn({ ...ON_ECS, logStream: 'cronledger/batch/earlier' }, rowWith({ ending: FAILED }))
     const [log] = decisionSteps(targetOf({ ...CONTEXT, ecs: ON_ECS }, row))
-    expect(log).toEqual({
-      what: 'check its log',
-      command:
-        'aws logs tail /ecs/nightly --region ap-northeast-1 --log-stream-names cronledger/batch/earlier --since 2026-11-24T03:00:05Z',
-    })
+    expect([log?.what, textOf(log)]).toEqual([
+      'check its log',
+      'aws logs tail /ecs/nightly --region ap-northeast-1 --log-stream-names cronledger/batch/earlier --since 2026-11-24T03:00:05Z',
+    ])
     // The line of the claim is in the log, and CloudWatch has it some milliseconds before the first output of the batch.
     const [first] = closed(row).attempts
     const waited = { ...row, attempts: [{ ...first, startedAt: NOW + 60_999, claimedAt: NOW + 999 }] } as Row
-    expect(decisionSteps(targetOf(CONTEXT, waited))[0]?.command).toContain('--since 2026-11-24T03:00:05Z')
+    expect(textOf(decisionSteps(targetOf(CONTEXT, waited))[0])).toContain('--since 2026-11-24T03:00:05Z')
     const waiting = lastWaiting(rowWith({}))
-    expect(decisionSteps({ ...target, ...ofRow(rowOn(ON_ECS, waiting)) })[0]?.command).toContain('03:00:05Z')
+    expect(textOf(decisionSteps({ ...target, ...ofRow(rowOn(ON_ECS, waiting)) })[0])).toContain('03:00:05Z')
   })
 
   test('without a log in CloudWatch, the operator looks at the record', () => {
     const { logGroup: _, logStream: __, ...noLog } = ON_ECS
     const [first] = decisionSteps({ ...target, ...ofRow(rowOn(noLog, rowWith({}))) })
-    expect(first?.command).toBe(`cronledger show --store dynamodb:ledger --task nightly --slot ${SLOT}`)
+    expect(textOf(first)).toBe(`cronledger show --store dynamodb:ledger --task nightly --slot ${SLOT}`)
   })
 
   test('several slots: one task for each, the oldest first', () => {
     const steps = rangeSteps(target, slot + 86_401_000)
-    expect(steps[0]?.command).toContain(`--from ${SLOT} --to 2026-11-25T03:00:01Z --dry-run`)
-    expect(overridesIn(steps[1]?.command ?? '').environment).toMatchObject({ CRONLEDGER_FORCE_SLOT: SLOT })
+    expect(textOf(steps[0])).toContain(`--from ${SLOT} --to 2026-11-25T03:00:01Z --dry-run`)
+    expect(overridesIn(textOf(steps[1])).environment).toMatchObject({ CRONLEDGER_FORCE_SLOT: SLOT })
     expect(steps[1]?.note).toContain(`in place of ${SLOT}`)
   })
 })
@@ -148,8 +149,8 @@ describe('where the batch runs', () => {
   const newer = { ...ON_ECS, taskDefinition: 'nightly:8' }
 
   test('a run of this trigger: where this process runs', () => {
-    expect(rerunStep('', targetOf({ ...CONTEXT, ecs: newer }, rowOn(ON_ECS, failed))).command).toContain('nightly:8')
-    expect(rerunStep('', targetOf(CONTEXT, rowOn(ON_ECS, failed))).command).toMatch(/^cronledger rerun .*YOUR_COMMAND$/)
+    expect(textOf(rerunStep('', targetOf({ ...CONTEXT, ecs: newer }, rowOn(ON_ECS, failed))))).toContain('nightly:8')
+    expect(textOf(rerunStep('', targetOf(CONTEXT, rowOn(ON_ECS, failed))))).toMatch(/^cronledger rerun .*YOUR_COMMAND$/)
   })
 
   test('a slot in the ledger: where the latest scheduled run ran, or else an attempt of the slot', () => {
@@ -174,7 +175,7 @@ describe('where the batch runs', () => {
     const row = { ...failed, attempts: [attemptOn(ON_ECS, first), second] } as Row
     expect(ofRow(row)).toMatchObject({ ecs: ON_ECS, attempt: second })
     // The log of the latest attempt is on the other host.
-    expect(decisionSteps({ ...target, ...ofRow(row) })[0]?.command).toMatch(/^cronledger show/)
+    expect(textOf(decisionSteps({ ...target, ...ofRow(row) })[0])).toMatch(/^cronledger show/)
   })
 })
 
@@ -182,45 +183,16 @@ describe('a slot that has completed', () => {
   const done = rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED })
 
   test('also before a force that failed: the force says that it is meant', async () => {
-    const { command } = rerunStep('', { ...target, ...ofRow(rowOn(ON_ECS, done)) })
+    const command = textOf(rerunStep('', { ...target, ...ofRow(rowOn(ON_ECS, done)) }))
     expect(overridesIn(command).environment).toMatchObject({ CRONLEDGER_FORCE_ONLY: 'completed' })
-    expect(rerunStep('', { ...target, ...ofRow(done) }).command).toContain(`--slot ${SLOT} --only completed --reason`)
+    expect(textOf(rerunStep('', { ...target, ...ofRow(done) }))).toContain(`--slot ${SLOT} --only completed --reason`)
     expect(ofRow(rowWith({ ending: FAILED })).only).toBeUndefined()
   })
 
   test('a forced run that does not know the row repeats what the force said', () => {
     const only = ['failed', 'completed'] as const
     const forced = targetOf({ ...CONTEXT, trigger: FORCED, guards: { only } })
-    expect(rerunStep('', forced).command).toContain('--only failed,completed')
+    expect(textOf(rerunStep('', forced))).toContain('--only failed,completed')
     expect(targetOf({ ...CONTEXT, guards: { only } }, rowWith({ ending: FAILED })).only).toBeUndefined()
   })
-})
-
-describe('the steps for a slot that needs attention', () => {
-  const names = (status: Parameters<typeof attentionSteps>[0], more: Partial<StepTarget>) =>
-    attentionSteps(status, { ...target, ...more }).map(({ what }) => what)
-  const run = rowOn(ON_ECS, pending(rowWith({})))
-
-  test('failed and stale', () => {
-    expect(names('failed', ofRow(run))).toEqual(['check its log', 'run it again', 'or mark it as completed'])
-    expect(names('stale', ofRow(run))).toEqual(['check its log', 'run it again', 'or mark it as completed'])
-    const notes = attentionSteps('stale', target).flatMap(({ note }) => note ?? [])
-    expect(notes).toEqual([expect.stringContaining('its work may be done')])
-  })
-
-  test('missed, and overdue without a run', () => {
-    expect(names('missed', { ecs: ON_ECS })).toEqual(['run it now', 'or mark it as completed'])
-    expect(names('overdue', { ecs: ON_ECS })).toEqual(['run it now', 'or mark it as completed'])
-  })
-
-  test('overdue while it runs: only its log', () => {
-    expect(names('overdue', ofRow(run))).toEqual(['see its log'])
-  })
-
-  test.each(['running', 'waiting', 'completed', 'skipped', 'scheduled', 'unknown', null] as const)(
-    '%s: none',
-    (status) => {
-      expect(names(status, ofRow(run))).toEqual([])
-    },
-  )
 })

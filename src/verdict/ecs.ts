@@ -1,26 +1,19 @@
-import { formatInstant } from '../../core/instant.ts'
-import {
-  NAME_PLACEHOLDER,
-  PUBLIC_IP_PLACEHOLDER,
-  REASON_PLACEHOLDER,
-  SECURITY_GROUPS_PLACEHOLDER,
-  SUBNETS_PLACEHOLDER,
-} from '../../core/placeholder.ts'
-import type { AttemptRecord, EcsFacts, ScheduleSpec } from '../../core/types.ts'
-import { programLine } from '../command-line.ts'
-import type { StepTarget } from './step.ts'
+import { formatInstant } from '../core/instant.ts'
+import type { AttemptRecord, ScheduleSpec } from '../core/types.ts'
+import { type Blank, type CommandWords, program, type Word } from './command.ts'
+import type { EcsPlace, StepTarget } from './target.ts'
 
 /** Returns the command that runs a slot again where its batch runs, with the force in the environment of the container. */
 export function forceTaskCommand(
-  ecs: EcsFacts,
+  ecs: EcsPlace,
   { slot, only, otherSchedule }: Pick<StepTarget, 'slot' | 'only' | 'otherSchedule'>,
-): string {
+): CommandWords {
   return runTaskCommand(ecs, {
     CRONLEDGER_FORCE_SLOT: formatInstant(slot),
     ...(otherSchedule && scheduleVariables(otherSchedule)),
     ...(only !== undefined && { CRONLEDGER_FORCE_ONLY: only.join(',') }),
-    CRONLEDGER_REASON: REASON_PLACEHOLDER,
-    CRONLEDGER_BY: NAME_PLACEHOLDER,
+    CRONLEDGER_REASON: { blank: 'reason', inJson: true },
+    CRONLEDGER_BY: { blank: 'name', inJson: true },
   })
 }
 
@@ -38,35 +31,50 @@ function scheduleVariables({ expression, zone, anchor }: ScheduleSpec): Readonly
  * container has all other options of the run.
  */
 export function runTaskCommand(
-  { region, cluster, taskDefinition, container, launchType, awsvpc }: EcsFacts,
-  variables: Readonly<Record<string, string>>,
-): string {
-  const environment = Object.entries(variables).map(([name, value]) => ({ name, value }))
-  return programLine(['aws', 'ecs', 'run-task'], {
+  { region, cluster, taskDefinition, container, launchType, awsvpc }: EcsPlace,
+  variables: Readonly<Record<string, string | Blank>>,
+): CommandWords {
+  const environment = Object.entries(variables).flatMap(([name, value], index) => [
+    `${index === 0 ? '' : ','}{"name":"${name}","value":`,
+    ...jsonText(value),
+    '}',
+  ])
+  const name = jsonText(container ?? { blank: 'container', inJson: true })
+  return program(['aws', 'ecs', 'run-task'], {
     region,
     cluster,
-    'task-definition': taskDefinition,
+    'task-definition': taskDefinition ?? [{ blank: 'taskDefinition' }],
     'launch-type': launchType,
-    'network-configuration': awsvpc ? networkPlaceholders(launchType) : undefined,
-    overrides: JSON.stringify({ containerOverrides: [{ name: container, environment }] }),
+    'network-configuration': awsvpc ? networkWord(launchType) : undefined,
+    overrides: ['{"containerOverrides":[{"name":', ...name, ',"environment":[', ...environment, ']}]}'],
   })
+}
+
+function jsonText(value: string | Blank): Exclude<Word, string> {
+  return typeof value === 'string' ? [JSON.stringify(value)] : ['"', value, '"']
 }
 
 /**
  * No metadata has the network of a task. AWS refuses each of these placeholders, so none can be left by mistake. On
  * Fargate, a task in a public subnet cannot pull its image without a public IP address. On EC2, AWS refuses the setting.
  */
-function networkPlaceholders(launchType: string | undefined): string {
-  const publicIp = launchType === 'FARGATE' ? `,assignPublicIp=${PUBLIC_IP_PLACEHOLDER}` : ''
-  return `awsvpcConfiguration={subnets=[${SUBNETS_PLACEHOLDER}],securityGroups=[${SECURITY_GROUPS_PLACEHOLDER}]${publicIp}}`
+function networkWord(launchType: string | undefined): Word {
+  const publicIp: Word = launchType === 'FARGATE' ? ['],assignPublicIp=', { blank: 'publicIp' }, '}'] : [']}']
+  return [
+    'awsvpcConfiguration={subnets=[',
+    { blank: 'subnets' },
+    '],securityGroups=[',
+    { blank: 'securityGroups' },
+    ...publicIp,
+  ]
 }
 
 /** Returns the command that prints the log of an attempt, or null if its log is not in CloudWatch. */
-export function logsTailCommand(attempt: AttemptRecord): string | null {
+export function logsTailCommand(attempt: AttemptRecord): CommandWords | null {
   const { region, logGroup, logStream } = attempt.ecs ?? {}
   if (logGroup === undefined || logStream === undefined) return null
   const since = formatInstant(claimedAtOf(attempt))
-  return programLine(['aws', 'logs', 'tail', logGroup], { region, 'log-stream-names': logStream, since })
+  return program(['aws', 'logs', 'tail', logGroup], { region, 'log-stream-names': logStream, since })
 }
 
 /** Returns when the attempt was claimed, which is before its first line of the log, in whole seconds. */

@@ -1,0 +1,70 @@
+import { formatInstant } from '../core/instant.ts'
+import {
+  COMMAND_PLACEHOLDER,
+  CONTAINER_PLACEHOLDER,
+  NAME_PLACEHOLDER,
+  PUBLIC_IP_PLACEHOLDER,
+  REASON_PLACEHOLDER,
+  SECURITY_GROUPS_PLACEHOLDER,
+  SUBNETS_PLACEHOLDER,
+  TASK_DEFINITION_PLACEHOLDER,
+} from '../core/placeholder.ts'
+import type { ScheduleSpec } from '../core/types.ts'
+
+/** The places in a command that the operator fills in, each with the text that stands there until then. */
+export const BLANKS = {
+  reason: REASON_PLACEHOLDER,
+  name: NAME_PLACEHOLDER,
+  command: COMMAND_PLACEHOLDER,
+  taskDefinition: TASK_DEFINITION_PLACEHOLDER,
+  container: CONTAINER_PLACEHOLDER,
+  subnets: SUBNETS_PLACEHOLDER,
+  securityGroups: SECURITY_GROUPS_PLACEHOLDER,
+  publicIp: PUBLIC_IP_PLACEHOLDER,
+} as const
+
+/** A place that the operator fills in. With `inJson`, it is a part of a text in JSON. */
+export interface Blank {
+  readonly blank: keyof typeof BLANKS
+  readonly inJson?: true
+}
+
+/** One word of a command: a text, or texts and blanks that follow each other. It is not yet escaped for a shell. */
+export type Word = string | readonly (string | Blank)[]
+
+/** A command as the words that its program gets. */
+export type CommandWords = readonly Word[]
+
+export const REASON_WORD: Word = [{ blank: 'reason' }]
+/** The command of the batch, which may have any number of words. */
+export const BATCH_WORD: Word = [{ blank: 'command' }]
+
+/** Options by name, without the leading dashes. An option that is undefined is left out. */
+export type CommandFlags = Readonly<Record<string, Word | undefined>>
+
+/** Returns a command of cronledger. */
+export function cronledger(name: string, options: CommandFlags, ...more: CommandWords): CommandWords {
+  return [...program(['cronledger', name], options), ...more]
+}
+
+/** Returns a command of any program. `words` has its name and the arguments before the options. */
+export function program(words: CommandWords, options: CommandFlags): CommandWords {
+  const flags = Object.entries(options).flatMap(([option, value]) =>
+    value === undefined ? [] : [`--${option}`, value],
+  )
+  return [...words, ...flags]
+}
+
+/** Returns the options that give the schedule itself, because the ledger may have no task record. */
+export function scheduleFlags({ expression, zone, anchor }: ScheduleSpec) {
+  return {
+    schedule: expression,
+    timezone: zone,
+    anchor: anchor === undefined ? undefined : formatInstant(anchor),
+  }
+}
+
+/** Returns a command that runs the first batch. It is refused until the batch was filled in. */
+export function firstRun(store: string, task: string): CommandWords {
+  return cronledger('run', { store, task, schedule: '0 3 * * *' }, '--', BATCH_WORD)
+}

@@ -1,0 +1,31 @@
+import type { AttemptRecord, Ending, Outcome } from '../core/types.ts'
+
+const OUTCOME_WORDS: Readonly<Record<Outcome, string>> = {
+  succeeded: 'succeeded',
+  failed: 'failed',
+  timedOut: 'timed out',
+  interrupted: 'was interrupted',
+  leaseLost: 'lost its lease and was stopped',
+  abandoned: 'never reported its end',
+  notStarted: 'was not started',
+}
+
+/** Returns how an attempt ended, for example `succeeded` or `failed (exit code 3)`. The text is not yet safe to show. */
+export function endingText({ outcome, exitCode, signal }: Ending): string {
+  // Only a command that the system could not start has an exit code without a start.
+  const words = outcome === 'notStarted' && exitCode !== undefined ? 'could not be started' : OUTCOME_WORDS[outcome]
+  if (signal !== undefined) return `${words} (${signal})`
+  return exitCode === undefined || exitCode === 0 ? words : `${words} (exit code ${exitCode})`
+}
+
+/** Returns what an attempt does, `is running` or `is waiting`, or how it ended. */
+export function progressText(attempt: AttemptRecord): string {
+  switch (attempt.phase) {
+    case 'waiting':
+      return 'is waiting'
+    case 'running':
+      return 'is running'
+    case 'ended':
+      return endingText(attempt)
+  }
+}

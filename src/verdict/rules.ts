@@ -1,0 +1,244 @@
+import { elapsed } from '../core/duration.ts'
+import { countedAttempts, hasStarted, successOf } from '../core/row/attempts.ts'
+import { terminalState } from '../core/row/decide.ts'
+import { isEndUnknown } from '../core/row/status.ts'
+import type { FoundSuspension } from '../core/task/suspensions.ts'
+import type { AttemptRecord, Instant, Row } from '../core/types.ts'
+import { decisionSentence, endedText, lastSentence, type Sentence, successSentence } from './sentence.ts'
+import { againSteps, logSteps, lookStep, rerunStep, type Step, showStep, skipStep } from './steps.ts'
+import type { StepTarget } from './target.ts'
+
+// The table of docs/reference/verdicts.md in code: one rule for each situation.
+
+/** Whether the work of a slot was done. It decides whether it is safe to run the slot again. */
+type WorkDone = 'done' | 'not done' | 'unknown' | 'running'
+
+/** What a further scheduled trigger does. `depends`: it starts if its `--max-attempts` leaves it an attempt. */
+export type Further = 'starts' | 'depends' | 'duplicate' | 'refused'
+
+/** What a rule looks at. */
+export interface VerdictFacts {
+  readonly target: StepTarget
+  /** Null if there is none, or if a newer cronledger wrote it. */
+  readonly row: Row | null
+  /** The schema version of the row, whoever wrote it. */
+  readonly schemaVersion: number
+  readonly now: Instant
+  readonly skewMs: number
+  /** The pause or the retirement that has the slot. */
+  readonly found: FoundSuspension | null
+}
+
+/** What a situation says of a slot. */
+export interface VerdictRule {
+  readonly happened: Sentence
+  readonly work: WorkDone
+  /** What is known of the work, more exactly. */
+  readonly workText: string
+  readonly further: Further
+  /** What the operator must know before anything is run. Null: nothing. */
+  readonly caution: string | null
+  /** The likeliest first. */
+  readonly steps: readonly Step[]
+}
+
+/** Also the caution of several slots, some of which are stale. */
+export const STALE_CAUTION =
+  'It may still be running, or its work may be done: look at its log (a line "The batch SUCCEEDED") and at the data before you run it again.'
+const REPEATED_CAUTION = 'The slot completed once. To run it again does its work a second time.'
+const PARTLY = 'an earlier attempt may have done a part of it'
+
+const NOT_DONE = { work: 'not done', workText: 'not done', further: 'starts', caution: null } as const
+const RUNNING = { work: 'running', workText: 'running', further: 'duplicate', caution: null } as const
+const DONE = { work: 'done', workText: 'done', further: 'duplicate', caution: null } as const
+
+/** The rule of each situation. A new situation is a line here, and a row of the table in the docs. */
+export const VERDICT_RULES = {
+  scheduled: ({ target, now }) => ({
+    ...NOT_DONE,
+    happened: [`is due in ${elapsed(target.slot - now)}`],
+    steps: [skipStep('skip it', target)],
+  }),
+  due: ({ target, now }) => ({
+    ...NOT_DONE,
+    happened: [`was due ${elapsed(now - target.slot)} ago, no run is recorded yet`],
+    steps: [{ ...rerunStep('run it now', target), isOptional: true }, skipStep('or skip it', target)],
+  }),
+  missed: ({ target, now }) => ({
+    ...NOT_DONE,
+    workText: 'not done, as far as the ledger knows',
+    happened: [`was due ${elapsed(now - target.slot)} ago, no run is recorded`],
+    steps: [...againSteps('run it now', target), skipStep('or skip it', target)],
+  }),
+  declared: ({ target, now }) => ({
+    ...NOT_DONE,
+    workText: 'not done, as far as the ledger knows',
+    happened: [`was due ${elapsed(now - target.slot)} ago, and no run of this task is recorded at all`],
+    steps: [...againSteps('run it now', target), skipStep('or skip it', target)],
+  }),
+  notExpected: ({ target, found }) => ({
+    ...NOT_DONE,
+    happened:
+      found === null
+        ? ['was not expected to run, no run is recorded']
+        : [
+            `${found.suspension.by} ${found.kind === 'pause' ? 'paused' : 'retired'} the task: ${found.suspension.reason}`,
+          ],
+    further: found === null ? 'starts' : 'duplicate',
+    steps: [{ ...rerunStep('run it anyway', target), isOptional: true }],
+  }),
+  waiting: ({ target, row }) => ({
+    ...NOT_DONE,
+    happened: openSentence(row),
+    workText: hasBegun(row) ? PARTLY : 'not done',
+    further: 'duplicate',
+    steps: watchSteps(target),
+  }),
+  running: ({ target, row, now }) => ({
+    ...RUNNING,
+    happened: openSentence(row, now),
+    steps: watchSteps(target),
+  }),
+  silent: ({ target, row, skewMs }) => {
+    const leaseUntil = row?.leaseUntil ?? 0
+    return {
+      ...RUNNING,
+      happened: [`${openName(row)} did not renew its lease, which ended at `, { at: leaseUntil }],
+      caution: `It may have died. It is stale ${elapsed(skewMs)} after the end of its lease, and can then be run again.`,
+      steps: watchSteps(target),
+    }
+  },
+  stale: ({ target, row }) => ({
+    happened: staleSentence(row),
+    work: 'unknown',
+    workText: 'may be done, half done, or still going on',
+    further: furtherOf(row),
+    caution: STALE_CAUTION,
+    steps: decisionSteps(target),
+  }),
+  failed: ({ target, row }) => ({
+    happened: row === null ? [] : lastSentence(row),
+    work: 'unknown',
+    workText: 'may be half done',
+    further: furtherOf(row),
+    caution: null,
+    steps: decisionSteps(target),
+  }),
+  notStarted: ({ target, row }) => ({
+    ...NOT_DONE,
+    happened: row === null ? [] : lastSentence(row),
+    further: furtherOf(row),
+    steps: [lookStep(target), ...againSteps('run it now', target), skipStep('or skip it', target)],
+  }),
+  completed: ({ target, row }) => ({
+    ...DONE,
+    happened: row === null ? [] : successSentence(row),
+    steps: [{ ...repeatStep(target), isOptional: true }],
+  }),
+  repaired: ({ target, row }) => ({
+    ...DONE,
+    happened: row === null ? [] : successSentence(row),
+    workText: 'done, after a failed attempt',
+    steps: [{ ...repeatStep(target), isOptional: true }],
+  }),
+  marked: ({ target, row }) => ({
+    ...DONE,
+    happened: row === null ? [] : lastSentence(row),
+    workText: 'done, by the word of an operator',
+    steps: [{ ...repeatStep(target), isOptional: true }],
+  }),
+  repeated: ({ target, row }) => ({
+    ...DONE,
+    happened: repeatedSentence(row),
+    workText: 'done once. The repetition may be half done',
+    caution: row !== null && isEndUnknown(row) ? `${STALE_CAUTION} ${REPEATED_CAUTION}` : REPEATED_CAUTION,
+    steps: decisionSteps(target),
+  }),
+  skipped: ({ target, row }) => ({
+    ...NOT_DONE,
+    happened: row === null ? [] : lastSentence(row),
+    further: 'duplicate',
+    workText: hasBegun(row) ? PARTLY : 'not done',
+    steps: [{ ...rerunStep('run it anyway', target), isOptional: true }],
+  }),
+  newer: ({ target, schemaVersion }) => ({
+    happened: [
+      `a newer version of cronledger wrote this record (schema ${schemaVersion}). Update cronledger to read it`,
+    ],
+    work: 'unknown',
+    workText: 'unknown',
+    further: 'refused',
+    caution: null,
+    steps: [showStep('show it with the newer version', target)],
+  }),
+} as const satisfies Readonly<Record<string, (facts: VerdictFacts) => VerdictRule>>
+
+export type SlotSituation = keyof typeof VERDICT_RULES
+
+/** Returns the steps for a slot whose batch failed or stopped reporting, so that an operator has to decide. */
+export function decisionSteps(target: StepTarget): readonly Step[] {
+  const again = againSteps('run it again', target)
+  return [lookStep(target), ...again, ...(target.only === undefined ? [skipStep('or skip it', target)] : [])]
+}
+
+/** Something runs or waits, so nothing can be decided yet. */
+function watchSteps(target: StepTarget): readonly Step[] {
+  return [...logSteps('see its log', target), showStep('see what happened', target)]
+}
+
+function repeatStep(target: StepTarget): Step {
+  return {
+    ...rerunStep('run it again although it has completed', { ...target, only: ['completed'] }),
+    note: REPEATED_CAUTION,
+  }
+}
+
+function furtherOf(row: Row | null): Further {
+  if (row !== null && terminalState(row) !== null) return 'duplicate'
+  return row === null || countedAttempts(row) === 0 ? 'starts' : 'depends'
+}
+
+function hasBegun(row: Row | null): boolean {
+  return row?.attempts.some(hasStarted) ?? false
+}
+
+function openName(row: Row | null): string {
+  const attempt = row?.attempts.at(-1)
+  return attempt === undefined ? 'an attempt' : `attempt ${attempt.number} on ${attempt.host}`
+}
+
+/** Says what an attempt does that has not ended, and how the attempt before it ended. */
+function openSentence(row: Row | null, now?: Instant): Sentence {
+  const attempt = row?.attempts.at(-1)
+  if (attempt === undefined) return ['it has no attempt']
+  const before = row?.attempts.at(-2)
+  const earlier = before === undefined ? '' : `${endedText(before)}, then `
+  const does =
+    attempt.phase === 'waiting'
+      ? `waits ${before?.runId === attempt.runId ? 'for the time of its retry' : 'for another slot of the task to end'} since `
+      : 'has been running since '
+  const ran = attempt.phase === 'waiting' || now === undefined ? '' : ` (${elapsed(now - attempt.startedAt)})`
+  return [`${earlier}${openName(row)} ${does}`, { at: attempt.startedAt }, ran]
+}
+
+function staleSentence(row: Row | null): Sentence {
+  if (row === null || row.state !== 'PENDING') return row === null ? [] : lastSentence(row)
+  const last: AttemptRecord | undefined = row.attempts.at(-1)
+  const before = row.attempts.at(-2)
+  const earlier = before === undefined || last?.phase !== 'waiting' ? '' : `${endedText(before)}, then `
+  return [`${earlier}${last === undefined ? 'it' : endedText(last)}: its lease ended at `, { at: row.leaseUntil }]
+}
+
+function repeatedSentence(row: Row | null): Sentence {
+  if (row === null) return []
+  const success = successOf(row)
+  const resolution = row.resolutions.findLast(({ state }) => state === 'COMPLETED')
+  const last = row.attempts.at(-1)
+  const first: Sentence =
+    success !== undefined
+      ? [`attempt ${success.number} completed it`]
+      : resolution === undefined
+        ? ['it completed']
+        : decisionSentence(resolution)
+  return [...first, `, then ${last === undefined ? 'nothing' : endedText(last)}`]
+}

@@ -1,0 +1,58 @@
+import { elapsed } from '../core/duration.ts'
+import { attemptCount, hasStarted, successOf } from '../core/row/attempts.ts'
+import { decidingAttempt } from '../core/row/decide.ts'
+import type { AttemptRecord, Instant, Resolution, Row } from '../core/types.ts'
+import { endingText } from './endings.ts'
+
+/**
+ * A sentence without its first capital and its full stop. Each surface writes the times in its own way. The texts are not
+ * yet safe to show.
+ */
+export type Sentence = readonly (string | { readonly at: Instant })[]
+
+/** Returns how an attempt ended: `attempt 2 on ip-10-0-3-17 failed (exit code 3) after 4m 0s`. */
+export function endedText(attempt: AttemptRecord): string {
+  const name = `attempt ${attempt.number} on ${attempt.host}`
+  if (attempt.phase === 'running') return `${name} stopped reporting`
+  if (attempt.phase === 'waiting') return `${name} claimed the slot and never started`
+  const took = tookText(attempt)
+  return `${name} ${endingText(attempt)}${took === '' ? '' : ` after ${took}`}`
+}
+
+/** Returns how long an attempt took. Returns an empty text if it did not start, or if its end is not known. */
+function tookText(attempt: AttemptRecord): string {
+  const { outcome } = attempt
+  if (attempt.phase !== 'ended' || attempt.endedAt === undefined || outcome === 'abandoned' || !hasStarted(attempt))
+    return ''
+  return elapsed(attempt.endedAt - attempt.startedAt)
+}
+
+/** Says how the attempts of a slot in which nothing runs have ended, or what an operator decided since. */
+export function lastSentence(row: Row): Sentence {
+  const last = row.attempts.at(-1)
+  const resolution = row.resolutions.at(-1)
+  const ran = decidingAttempt(row)
+  if (resolution !== undefined && resolution.afterAttempt >= attemptCount(row))
+    return [...(ran === undefined ? [] : [`${endedText(ran)}, then `]), ...decisionSentence(resolution)]
+  if (last === undefined) return ['it has no attempt']
+  // An attempt that never started says nothing about the work.
+  return [ran === undefined || ran === last ? endedText(last) : `${endedText(ran)}, then ${endedText(last)}`]
+}
+
+export function decisionSentence({ by, state, at, reason }: Resolution): Sentence {
+  const what = state === 'SKIPPED' ? 'skipped it' : `marked it as ${state.toLowerCase()}`
+  return [`${by} ${what} at `, { at }, `: ${reason}`]
+}
+
+/** Says how the slot completed, and which attempt had failed before. */
+export function successSentence(row: Row): Sentence {
+  const success = successOf(row)
+  if (success === undefined) return lastSentence(row)
+  const before = row.attempts.findLast((one) => one.number < success.number && hasStarted(one))
+  const endedAt = success.phase === 'ended' ? success.endedAt : undefined
+  return [
+    `attempt ${success.number} succeeded`,
+    ...(endedAt === undefined ? [] : [' at ', { at: endedAt }, ` in ${tookText(success)}`]),
+    ...(before === undefined ? [] : [`, after ${endedText(before)}`]),
+  ]
+}

@@ -1,0 +1,143 @@
+import { formatDuration } from '../core/duration.ts'
+import { formatInstant } from '../core/instant.ts'
+import type { Rerunnable } from '../core/row/policy.ts'
+import type { Instant } from '../core/types.ts'
+import {
+  BATCH_WORD,
+  type CommandFlags,
+  type CommandWords,
+  cronledger,
+  REASON_WORD,
+  scheduleFlags,
+  type Word,
+} from './command.ts'
+import { forceTaskCommand, logsTailCommand } from './ecs.ts'
+import type { StepTarget } from './target.ts'
+
+/** Something that the operator can do. */
+export interface Step {
+  /** `log` and `show` only read: the log of the batch, and the record of the slot, which a reader may see already. */
+  readonly kind: 'log' | 'show' | 'run' | 'resolve' | 'other'
+  readonly what: string
+  readonly command: CommandWords
+  /** A sentence that the operator must read with the command. Left out: there is none. */
+  readonly note?: string
+  /** Nothing calls for it. Only a surface that has room for all that can be done shows it. */
+  readonly isOptional?: true
+}
+
+/** Returns the steps that something calls for. A reader who sees the record needs no step that shows it. */
+export function neededSteps(steps: readonly Step[], sees: 'record' | 'line' = 'line'): readonly Step[] {
+  return steps.filter(({ kind, isOptional }) => isOptional !== true && (sees === 'line' || kind !== 'show'))
+}
+
+/** `show` needs no schedule to find the slot by its instant. */
+export function showStep(what: string, { store, task, slot }: Pick<StepTarget, 'store' | 'task' | 'slot'>): Step {
+  return { kind: 'show', what, command: cronledger('show', { store, task, slot: formatInstant(slot) }) }
+}
+
+/** Returns the step that prints the log of the attempt. Returns nothing if it is unknown where that log is. */
+export function logSteps(what: string, { attempt }: StepTarget): readonly Step[] {
+  const command = attempt === undefined ? null : logsTailCommand(attempt)
+  return command === null ? [] : [{ kind: 'log', what, command }]
+}
+
+/** Returns the step with which the operator finds out what happened: the log of the attempt, or else the record. */
+export function lookStep(target: StepTarget, log = 'check its log'): Step {
+  return logSteps(log, target)[0] ?? showStep('see what happened', target)
+}
+
+/**
+ * Returns the step that runs the slot where its batch runs. On ECS, the container has all options. Elsewhere, the rerun
+ * must get the overlap and lease settings of this run. Otherwise it could run at the same time as another slot, or go on
+ * after its lease is lost.
+ */
+export function rerunStep(what: string, target: StepTarget): Step {
+  if (target.ecs !== null) return { kind: 'run', what, command: forceTaskCommand(target.ecs, target) }
+  const { overlap, onLeaseLost } = target.guards ?? {}
+  const flags = { only: target.only?.join(','), overlap, 'on-lease-lost': onLeaseLost, reason: REASON_WORD }
+  return { kind: 'run', what, command: changeCommand('rerun', target, flags, '--', BATCH_WORD) }
+}
+
+/**
+ * Returns the steps for several slots of a task, from the slot of `target` to `to`: those with a status in `only`, or else
+ * the missed, failed and stale ones.
+ */
+export function rangeSteps(target: StepTarget, to: Instant, only?: readonly Rerunnable[]): readonly Step[] {
+  const { store, task, schedule, slot, ecs } = target
+  const oldest = formatInstant(slot)
+  const range = {
+    store,
+    task,
+    ...(schedule && scheduleFlags(schedule)),
+    from: oldest,
+    to: formatInstant(to),
+    only: only?.join(','),
+  }
+  const statuses = only === undefined ? 'these' : `the ${only.join(' and ')}`
+  const list: Step = {
+    kind: 'other',
+    what: `list ${statuses} slots`,
+    command: cronledger('rerun', range, '--dry-run'),
+  }
+  // On ECS, a task runs one slot.
+  if (ecs !== null) {
+    const others = 'Then run the other slots of the list, one after the other'
+    const note =
+      target.otherSchedule === undefined
+        ? `${others}: the same command, with the slot in place of ${oldest}.`
+        : `${others}. They may have another schedule, so get the command of each slot from cronledger show.`
+    return [list, { ...rerunStep('run the oldest one', target), note }]
+  }
+  const command = cronledger('rerun', { ...range, reason: REASON_WORD }, '--', BATCH_WORD)
+  return [list, { kind: 'run', what: 'run them again, the oldest first', command }]
+}
+
+/**
+ * Returns a step that records a decision about the slot. It starts nothing. `run` is the run that has ended, if its lease
+ * may still hold.
+ */
+export function resolveStep(
+  what: string,
+  target: StepTarget,
+  state: 'completed' | 'skipped' = 'completed',
+  { reason = REASON_WORD, run }: { readonly reason?: Word; readonly run?: string | undefined } = {},
+): Step {
+  return { kind: 'resolve', what, command: changeCommand('resolve', target, { run, state, reason }) }
+}
+
+/** Returns the step that skips the slot, which is never likelier than to run it. */
+export function skipStep(what: string, target: StepTarget): Step {
+  return { ...resolveStep(what, target, 'skipped'), isOptional: true }
+}
+
+/**
+ * Returns the steps that run the slot or mark it as completed. A slot that completed before a force failed in it needs no
+ * other run, so its rerun comes last and says so. `run` is the run that has ended, if its lease may still hold.
+ */
+export function againSteps(what: string, target: StepTarget, run?: string): readonly [Step, Step] {
+  const complete = (text: string) => resolveStep(text, target, 'completed', { run })
+  if (target.only?.includes('completed'))
+    return [complete('mark it as completed'), rerunStep('or run it again although it has completed', target)]
+  return [rerunStep(what, target), complete('or mark it as completed')]
+}
+
+/**
+ * Returns a command that changes the slot. It must work when it is pasted, even if the ledger has no task record. It
+ * needs the skew of this run, otherwise it could change a slot whose lease has not run out yet.
+ */
+function changeCommand(
+  name: string,
+  { store, task, schedule, slot, guards: { skewMs } = {} }: StepTarget,
+  flags: CommandFlags,
+  ...more: CommandWords
+): CommandWords {
+  const of = {
+    store,
+    task,
+    ...(schedule && scheduleFlags(schedule)),
+    slot: formatInstant(slot),
+    skew: skewMs === undefined ? undefined : formatDuration(skewMs),
+  }
+  return cronledger(name, { ...of, ...flags }, ...more)
+}

@@ -1,0 +1,133 @@
+import { elapsed } from '../core/duration.ts'
+import { countedAttempts, hasCompleted, hasStarted, latenessMsOf, successOf } from '../core/row/attempts.ts'
+import { isNewerSchema, readableRow, type StatusSettings, statusOf } from '../core/row/status.ts'
+import type { FoundSuspension } from '../core/task/suspensions.ts'
+import { type Row, SCHEMA_VERSION, type Status, type StoredRow } from '../core/types.ts'
+import { type SlotSituation, VERDICT_RULES, type VerdictFacts, type VerdictRule } from './rules.ts'
+import type { Sentence } from './sentence.ts'
+import { type Step, showStep } from './steps.ts'
+import type { StepTarget } from './target.ts'
+
+/**
+ * What cronledger says of a slot, everywhere: the log, notifications, the commands, the pages and JSON only render it.
+ *
+ * `happened` is one sentence, with times that each surface writes in its own way. `work` answers whether it is safe to run
+ * the slot again, and `caution` must stand wherever `steps` stand.
+ */
+export interface Verdict extends VerdictRule {
+  readonly situation: SlotSituation
+  /** Null for a slot that was not expected to run and has no row. */
+  readonly status: Status | null
+  /** How many attempts count against `--max-attempts`. */
+  readonly attempts: number
+}
+
+/** A slot, as it is found in a ledger. */
+export interface SlotFound {
+  readonly target: StepTarget
+  readonly row: StoredRow | null
+  /** Whether a slot without a row was due, or will be. Left out: yes. */
+  readonly isExpected?: boolean
+  /** The pause or the retirement that has the slot. Left out: none. */
+  readonly found?: FoundSuspension | null
+  /** False if no schedule of the task is recorded. Left out: one is. */
+  readonly hasSchedule?: boolean
+  /** Whether the task is only declared: no scheduled run has stated its schedule. Left out: no. */
+  readonly isOnlyDeclared?: boolean
+}
+
+/** The times that decide what a slot is, in milliseconds. */
+export interface VerdictSettings extends StatusSettings {
+  /** A slot is late if its first attempt started this long after it. Null or left out: never. */
+  readonly lateAfterMs?: number | null | undefined
+}
+
+/** Returns what is to be said of a slot. */
+export function verdictOf(slot: SlotFound, settings: VerdictSettings): Verdict {
+  const { target, isExpected = true, found = null, hasSchedule = true, isOnlyDeclared = false } = slot
+  const row = readableRow(slot.row)
+  const { now, skewMs } = settings
+  const facts: VerdictFacts = {
+    target,
+    row,
+    schemaVersion: slot.row?.schemaVersion ?? SCHEMA_VERSION,
+    now,
+    skewMs,
+    found,
+  }
+  const at = { slot: target.slot, row: slot.row }
+  const status = slot.row === null && !isExpected ? null : statusOf(at, settings)
+  const isOverdue = status === 'overdue'
+  const known = situationOf(isOverdue ? statusOf(at, { ...settings, doneByMs: null }) : status, slot.row, settings)
+  const situation = known === 'missed' && isOnlyDeclared ? 'declared' : known
+  const rule: VerdictRule = VERDICT_RULES[situation](facts)
+  return {
+    ...rule,
+    situation,
+    status,
+    attempts: row === null ? 0 : countedAttempts(row),
+    happened: [
+      ...rule.happened,
+      ...(isOverdue ? [', and should have completed by ', { at: target.slot + (settings.doneByMs ?? 0) }] : []),
+      ...lateSentence(row, settings),
+      ...(hasSchedule ? [] : [', and no schedule of this task is recorded']),
+    ],
+    steps: isOverdue ? overdueSteps(rule, target) : rule.steps,
+  }
+}
+
+function situationOf(status: Status | null, row: StoredRow | null, { now }: StatusSettings): SlotSituation {
+  switch (status) {
+    case null:
+      return 'notExpected'
+    case 'unknown':
+      return 'newer'
+    case 'running':
+      return isPastLease(row, now) ? 'silent' : 'running'
+    case 'overdue':
+    case 'scheduled':
+    case 'due':
+    case 'missed':
+    case 'waiting':
+    case 'skipped':
+      return status === 'overdue' ? 'due' : status
+    case 'completed':
+      return row === null || isNewerSchema(row) ? status : completedSituation(row)
+    case 'stale':
+    case 'failed':
+      return row === null || isNewerSchema(row) ? status : endedSituation(status, row)
+  }
+}
+
+function completedSituation(row: Row): SlotSituation {
+  const success = successOf(row)
+  if (success === undefined) return 'marked'
+  return row.attempts.some((one) => one.number < success.number && hasStarted(one)) ? 'repaired' : 'completed'
+}
+
+/** A slot in which an attempt has failed or stopped reporting, or in which none has started. */
+function endedSituation(status: 'stale' | 'failed', row: Row): SlotSituation {
+  if (hasCompleted(row)) return 'repeated'
+  const isUntried = status === 'failed' && !row.attempts.some(hasStarted) && row.resolutions.length === 0
+  return isUntried ? 'notStarted' : status
+}
+
+function isPastLease(row: StoredRow | null, now: number): boolean {
+  const until = readableRow(row)?.leaseUntil ?? null
+  return until !== null && now > until
+}
+
+/** Nothing is decided yet, because a run that goes on, or a late trigger, may still complete the slot. */
+function overdueSteps({ steps }: VerdictRule, target: StepTarget): readonly Step[] {
+  const see = showStep('see why it is overdue', target)
+  const others = steps.filter(({ kind }) => kind !== 'show')
+  return [
+    see,
+    ...others.map(({ isOptional, ...step }) => (isOptional && step.kind !== 'run' ? { ...step, isOptional } : step)),
+  ]
+}
+
+function lateSentence(row: Row | null, { lateAfterMs = null }: VerdictSettings): Sentence {
+  const lateMs = row === null ? null : latenessMsOf(row)
+  return lateMs === null || lateAfterMs === null || lateMs <= lateAfterMs ? [] : [`, started ${elapsed(lateMs)} late`]
+}

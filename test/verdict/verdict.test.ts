@@ -1,0 +1,195 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import type { StoredRow } from '../../src/core/types.ts'
+import { sentenceText } from '../../src/format/verdict.ts'
+import { type SlotSituation, VERDICT_RULES } from '../../src/verdict/rules.ts'
+import { neededSteps } from '../../src/verdict/steps.ts'
+import { ofRow } from '../../src/verdict/target.ts'
+import { type SlotFound, type Verdict, type VerdictSettings, verdictOf } from '../../src/verdict/verdict.ts'
+import {
+  closed,
+  FAILED,
+  FORCED,
+  LEASE_MS,
+  lastWaiting,
+  NOT_STARTED,
+  NOW,
+  PAUSE,
+  pending,
+  rowWith,
+  SUCCEEDED,
+  timesAt,
+} from '../support/rows.ts'
+
+const SLOT = Date.parse('2026-11-24T03:00:00Z')
+const HOUR_MS = 3_600_000
+
+function verdict(row: StoredRow | null, more: Partial<VerdictSettings> = {}, found: Partial<SlotFound> = {}): Verdict {
+  const target = { store: 's', task: 'nightly', slot: SLOT, schedule: null, ...ofRow(row) }
+  return verdictOf({ target, row, ...found }, { ...timesAt(NOW + 60_000), ...more })
+}
+
+/** Each row of the table, in one line: status, what happened, work, a further trigger, the needed steps. */
+const lineOf = (one: Verdict) =>
+  [
+    one.status,
+    sentenceText(one.happened, SLOT, 'UTC'),
+    one.workText,
+    one.further,
+    neededSteps(one.steps)
+      .map(({ what }) => what)
+      .join(', '),
+  ].join(' | ')
+
+const marked = (state: 'COMPLETED' | 'SKIPPED' | 'FAILED') =>
+  ({
+    ...closed(rowWith({ ending: FAILED })),
+    state,
+    resolutions: [{ state, at: NOW + 30_000, by: 'ada', reason: 'the file was sent by hand', afterAttempt: 1 }],
+  }) as StoredRow
+const unstarted = rowWith({ ending: { outcome: 'notStarted', exitCode: 127 } })
+const repeated = rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED })
+
+const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string])[]>> = {
+  scheduled: [[verdict(null, { now: SLOT - 3 * HOUR_MS }), 'scheduled | is due in 3h 0m | not done | starts | ']],
+  due: [
+    [verdict(null, { now: SLOT + 240_000 }), 'due | was due 4m 0s ago, no run is recorded yet | not done | starts | '],
+    [
+      verdict(null, { now: SLOT + 240_000, doneByMs: 60_000 }),
+      'overdue | was due 4m 0s ago, no run is recorded yet, and should have completed by 03:01:00 | not done | starts | see why it is overdue, run it now',
+    ],
+  ],
+  missed: [
+    [
+      verdict(null, { now: SLOT + 8 * HOUR_MS }),
+      'missed | was due 8h 0m ago, no run is recorded | not done, as far as the ledger knows | starts | run it now, or mark it as completed',
+    ],
+    [
+      verdict(null, { now: SLOT + 8 * HOUR_MS }, { hasSchedule: false }),
+      'missed | was due 8h 0m ago, no run is recorded, and no schedule of this task is recorded | not done, as far as the ledger knows | starts | run it now, or mark it as completed',
+    ],
+  ],
+  declared: [
+    [
+      verdict(null, { now: SLOT + 8 * HOUR_MS }, { isOnlyDeclared: true }),
+      'missed | was due 8h 0m ago, and no run of this task is recorded at all | not done, as far as the ledger knows | starts | run it now, or mark it as completed',
+    ],
+  ],
+  notExpected: [
+    [verdict(null, {}, { isExpected: false }), ' | was not expected to run, no run is recorded | not done | starts | '],
+    [
+      verdict(null, {}, { isExpected: false, found: { kind: 'pause', suspension: PAUSE } }),
+      ' | ada paused the task: maintenance of the database | not done | duplicate | ',
+    ],
+  ],
+  waiting: [
+    [
+      verdict(lastWaiting(rowWith({}))),
+      'waiting | attempt 1 on host waits for another slot of the task to end since 03:00:05 | not done | duplicate | see what happened',
+    ],
+  ],
+  running: [
+    [
+      verdict(rowWith({})),
+      'running | attempt 1 on host has been running since 03:00:05 (1m 0s) | running | duplicate | see what happened',
+    ],
+    [
+      verdict({ ...pending(rowWith({})), leaseUntil: NOW + 2 * HOUR_MS }, { now: NOW + HOUR_MS, doneByMs: HOUR_MS }),
+      'overdue | attempt 1 on host has been running since 03:00:05 (1h 0m), and should have completed by 04:00:00 | running | duplicate | see why it is overdue',
+    ],
+  ],
+  silent: [
+    [
+      verdict(rowWith({}), { now: NOW + LEASE_MS + 1, skewMs: 30_000 }),
+      'running | attempt 1 on host did not renew its lease, which ended at 03:10:05 | running | duplicate | see what happened',
+    ],
+  ],
+  stale: [
+    [
+      verdict(rowWith({}), { now: NOW + HOUR_MS }),
+      'stale | attempt 1 on host stopped reporting: its lease ended at 03:10:05 | may be done, half done, or still going on | depends | see what happened, run it again, or mark it as completed',
+    ],
+    [
+      verdict(rowWith({}, { ending: NOT_STARTED }), { now: NOW + HOUR_MS }),
+      'stale | attempt 1 on host never reported its end, then attempt 2 on host was not started | may be done, half done, or still going on | depends | see what happened, run it again, or mark it as completed',
+    ],
+  ],
+  failed: [
+    [
+      verdict(rowWith({ ending: FAILED })),
+      'failed | attempt 1 on host failed (exit code 3) after 1s | may be half done | depends | see what happened, run it again, or mark it as completed',
+    ],
+    [
+      verdict(marked('FAILED')),
+      'failed | attempt 1 on host failed (exit code 3) after 1s, then ada marked it as failed at 03:00:35: the file was sent by hand | may be half done | depends | see what happened, run it again, or mark it as completed',
+    ],
+  ],
+  notStarted: [
+    [
+      verdict(unstarted),
+      'failed | attempt 1 on host could not be started (exit code 127) | not done | starts | see what happened, run it now, or mark it as completed',
+    ],
+  ],
+  completed: [
+    [
+      verdict(rowWith({ ending: SUCCEEDED })),
+      'completed | attempt 1 succeeded at 03:00:06 in 1s | done | duplicate | ',
+    ],
+    [
+      verdict(rowWith({ ending: SUCCEEDED }), { lateAfterMs: 1_000 }),
+      'completed | attempt 1 succeeded at 03:00:06 in 1s, started 5s late | done | duplicate | ',
+    ],
+  ],
+  repaired: [
+    [
+      verdict(rowWith({ ending: FAILED }, { ending: SUCCEEDED })),
+      'completed | attempt 2 succeeded at 03:00:06 in 1s, after attempt 1 on host failed (exit code 3) after 1s | done, after a failed attempt | duplicate | ',
+    ],
+  ],
+  marked: [
+    [
+      verdict(marked('COMPLETED')),
+      'completed | attempt 1 on host failed (exit code 3) after 1s, then ada marked it as completed at 03:00:35: the file was sent by hand | done, by the word of an operator | duplicate | ',
+    ],
+  ],
+  repeated: [
+    [
+      verdict(repeated),
+      'failed | attempt 1 completed it, then attempt 2 on host failed (exit code 3) after 1s | done once. The repetition may be half done | duplicate | see what happened, mark it as completed, or run it again although it has completed',
+    ],
+  ],
+  skipped: [
+    [
+      verdict(marked('SKIPPED')),
+      'skipped | attempt 1 on host failed (exit code 3) after 1s, then ada skipped it at 03:00:35: the file was sent by hand | an earlier attempt may have done a part of it | duplicate | ',
+    ],
+  ],
+  newer: [
+    [
+      verdict({ task: 'nightly', slot: SLOT, schemaVersion: 9, newerSchema: true }),
+      'unknown | a newer version of cronledger wrote this record (schema 9). Update cronledger to read it | unknown | refused | show it with the newer version',
+    ],
+  ],
+}
+
+test.each(Object.entries(TABLE))('the row of the table: %s', (situation, samples) => {
+  for (const [one, line] of samples) {
+    expect(one.situation).toBe(situation)
+    expect(lineOf(one)).toBe(line)
+  }
+})
+
+test('wherever the batch may still run, or its work may be done, a caution stands with the steps', () => {
+  expect(verdict(rowWith({}), { now: NOW + HOUR_MS }).caution).toContain('The batch SUCCEEDED')
+  expect(verdict(repeated).caution).toContain('does its work a second time')
+  for (const [one] of Object.values(TABLE).flat()) {
+    const runs = neededSteps(one.steps).some(({ kind }) => kind === 'run')
+    if (runs && one.work !== 'not done' && one.situation !== 'failed') expect(one.caution).not.toBeNull()
+  }
+})
+
+test('the table in the docs has a row for each situation', () => {
+  const page = readFileSync(new URL('../../docs/reference/verdicts.md', import.meta.url), 'utf8')
+  const rows = [...page.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name)
+  expect(rows).toEqual(Object.keys(VERDICT_RULES))
+})
