@@ -10,7 +10,7 @@ export interface Lineage {
   /** Returns whether the process was seen as a descendant, or is in a session that began with the batch or with one. */
   has(process: ProcessStat): boolean
   /**
-   * Returns the descendants that still run as another user than this process. A program such as `sudo` started them and
+   * Returns the descendants that still run as another user than this process, parents before their children. A program such as `sudo` started them and
    * waits for them: they are the batch, although its environment and its session are new.
    */
   strangers(): readonly number[]

@@ -233,7 +233,7 @@ async function untilGroupEnded(
   over: AbortSignal,
   clock: Clock,
 ): Promise<number | null> {
-  const living = (known: number | null) => livingMember(groupId, known) ?? lineage.strangers()[0] ?? null
+  const living = (known: number | null) => livingMember(groupId, known) ?? lineage.strangers().at(-1) ?? null
   let member = living(null)
   while (member !== null && !over.aborted) {
     await clock.wait(POLL_MS, over)

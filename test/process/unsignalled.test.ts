@@ -22,7 +22,7 @@ describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a batc
         '--mount',
         'sh',
         '-c',
-        `mount -o remount,hidepid=2 /proc && exec ${WITHOUT_KILL} --regid 54321 --clear-groups "$@"`,
+        `mount -t proc -o hidepid=2 proc /proc && exec ${WITHOUT_KILL} --regid 54321 --clear-groups "$@"`,
         'sh',
       ],
     ],
