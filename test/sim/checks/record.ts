@@ -142,9 +142,10 @@ function checkStated(
   say: Say,
 ): void {
   const { expectations: stated, schedules } = record
-  const states = (slot: number, owner: string | undefined) =>
+  // A run without an owner states whether its runs may overlap.
+  const states = (slot: number, owner: string | null) =>
     stories.some(({ day, forced, states }) => !forced && firstMs + day * everyMs === slot && states.owner === owner)
-  if (stated !== null && !states(stated.since, stated.owner)) {
+  if (stated !== null && !states(stated.since, stated.owner ?? null)) {
     say('a run states for its own slot', `nobody stated ${stated.owner} in slot ${stated.since}`)
   }
   const since = before.expectations?.since
