@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { buildSync } from 'esbuild'
@@ -7,13 +8,17 @@ import { MAIN, messageLines, scratch } from '../support/cli.ts'
 
 const folder = scratch()
 
-/** Runs a batch in a process that may open that many files. */
-function runWith(limit: number, store: string) {
+/** Runs a batch in a process that may open that many files. `limiter` sets another limit. */
+function runWith(
+  limit: number,
+  store: string,
+  limiter: readonly string[] = ['sh', '-c', 'ulimit -n "$0" && exec "$@"'],
+) {
   const slot = ['--task', `t${limit}`, '--schedule', '0 3 * * *', '--event-time', '2026-01-02T03:00:05Z']
   const run = [MAIN, 'run', '--store', store, ...slot, '--log', 'text', '--', 'echo', 'paid']
-  const limited = ['-c', 'ulimit -n "$0" && exec "$@"', String(limit), process.execPath, ...run]
+  const [shell = '', ...limited] = [...limiter, String(limit), process.execPath, ...run]
   const env = { PATH: process.env['PATH'] ?? '', AWS_REGION: 'eu-west-1' }
-  const { status, stdout, stderr } = spawnSync('sh', limited, { encoding: 'utf8', env })
+  const { status, stdout, stderr } = spawnSync(shell, limited, { encoding: 'utf8', env })
   return { code: status, stdout, lines: messageLines(stderr) }
 }
 
@@ -34,6 +39,24 @@ test('too few file descriptors for a file ledger: 77, one line that says what to
   }
   expect(runWith(64, store)).toMatchObject({ code: 0, stdout: 'paid\n' })
 })
+
+test.runIf(process.getuid?.() === 0)(
+  'too few processes for a file ledger: 77, and one line that says what to raise',
+  () => {
+    chmodSync(folder, 0o777)
+    const store = `file:${join(folder, 'crowded.db')}`
+    // The limit does not hold for root.
+    const user = 'exec setpriv --reuid 54323 --clear-groups prlimit --nproc="$0" -- "$@"'
+    for (const limit of [10, 12]) {
+      expect(runWith(limit, store, ['sh', '-c', user])).toEqual({
+        code: 77,
+        stdout: '',
+        lines: [expect.stringMatching(/not started: .* more processes and threads are allowed, .*ulimit -u/)],
+      })
+    }
+    expect(runWith(200, store, ['sh', '-c', user])).toMatchObject({ code: 0, stdout: 'paid\n' })
+  },
+)
 
 test('too few file descriptors for a table: 77, and nothing is sent', () => {
   const ended = runWith(24, 'dynamodb:ledger')
