@@ -1,14 +1,7 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import type { TimeRange } from '../core/schedule/time-range.ts'
-import {
-  type AuditedSlot,
-  dueKeys,
-  type InForce,
-  parseSince,
-  type RowsOf,
-  type TaskInForce,
-  withMissed,
-} from '../core/task/expected-slots.ts'
+import { type AuditedSlot, dueKeys, type TaskInForce, withMissed } from '../core/task/expected-slots.ts'
+import { type InForce, parseSince } from '../core/task/schedules-in-force.ts'
 import { gapsOf } from '../core/task/suspensions.ts'
 import type { Instant, StoredRow } from '../core/types.ts'
 import { type HistoryDeps, readHistory } from './history.ts'
@@ -45,27 +38,21 @@ export function auditedSlots(
   range: Required<TimeRange>,
   deps: HistoryDeps,
 ): AsyncGenerator<AuditedSlot, void> {
-  const rows = rowsOf(deps)(task.task, range.since, range.until)
-  return rowsAndMissed(rows, [task], range, true, rowsOf(deps))
+  const rows = readHistory({ task: task.task, ...range, limit: Number.POSITIVE_INFINITY }, deps)
+  return rowsAndMissed(rows, [task], range, true)
 }
 
 /**
  * Yields the rows, and between them in order the slots of `tasks` that were due and have no row. `withOlder` also
- * includes those slots that are older than the last row. `later` reads the rows that show whether a slot was due.
+ * includes those slots that are older than the last row.
  */
 export function rowsAndMissed(
   rows: AsyncIterable<StoredRow>,
   tasks: readonly TaskInForce[],
   { since, until }: Required<TimeRange>,
   withOlder: boolean,
-  later: RowsOf,
 ): AsyncGenerator<AuditedSlot, void> {
-  return withMissed(yieldingOften(dueKeys(tasks, since, until)), rows, withOlder, later)
-}
-
-/** Returns the function that reads rows of a task by these requests. */
-export function rowsOf(deps: HistoryDeps): RowsOf {
-  return (task, since, until) => readHistory({ task, since, until, limit: Number.POSITIVE_INFINITY }, deps)
+  return withMissed(yieldingOften(dueKeys(tasks, since, until)), rows, withOlder)
 }
 
 async function* yieldingOften<T>(items: Iterable<T>): AsyncGenerator<T, void> {

@@ -1,15 +1,17 @@
 import { isLeftByCatchUp } from '../core/row/attempts.ts'
 import { missedUntil, readableRow } from '../core/row/status.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
-import { type AuditedSlot, type InForce, type MissedSlot, missedSlot } from '../core/task/expected-slots.ts'
+import { type AuditedSlot, type MissedSlot, missedSlot } from '../core/task/expected-slots.ts'
+import { type InForce, scheduleWith } from '../core/task/schedules-in-force.ts'
 import type { Instant } from '../core/types.ts'
 import { auditedSlots, taskInForce } from './expected.ts'
 import type { HistoryDeps } from './history.ts'
 import type { KnownTask } from './tasks.ts'
 
 /**
- * Yields the slots of one task in `[since, until)` that a run may catch up, newest first. They had been due for the grace
- * period and have no row, or only a row that an earlier catch-up left without a start. Holds one page of rows in memory.
+ * Yields the slots of one task in `[since, until)` that a run may catch up, newest first. They had certainly been due for
+ * the grace period and have no row, or only a row that an earlier catch-up left without a start. Holds one page of rows in
+ * memory.
  * Throws as `parseSchedules` and `readHistory` do.
  */
 export async function* missedSlots(
@@ -31,10 +33,10 @@ export function slotToCatchUp(
   schedules: readonly InForce[],
   settings: { readonly now: Instant; readonly graceMs: number },
 ): MissedSlot | null {
-  if (missed !== null) return missedSlot(missed, schedules, settings)
+  if (missed !== null) return missed.doubt === undefined ? missedSlot(missed, schedules, settings) : null
   const own = readableRow(row)
   if (own === null || !isLeftByCatchUp(own)) return null
   // The run that left it may have had a shorter grace, or an earlier schedule.
-  const isMissed = own.slot < missedUntil(settings) && schedules.some(({ since }) => since <= own.slot)
+  const isMissed = own.slot < missedUntil(settings) && scheduleWith(schedules, own.slot) !== null
   return isMissed ? missedSlot(own, schedules, settings) : null
 }

@@ -51,6 +51,8 @@ export async function* rerunnableSlots(
   const due = { since, until: Math.min(until, now + 1) }
   for await (const { row, missed } of auditedSlots(inForce, due, deps)) {
     const { slot } = row ?? missed
+    // A batch must not start in a slot that may never have been due, unless the operator names that slot.
+    if (missed?.doubt !== undefined) continue
     const why = rerunnableAs(row, now, skewMs)
     if (why === null || !only.includes(why)) continue
     const schedule = scheduleWith(inForce.schedules, slot)

@@ -6,7 +6,7 @@ import { parseSlotBySchedules } from '../core/task/schedules-in-force.ts'
 import { type ExpectedTimes, type ExpectedTimesGiven, expectedTimes } from '../core/task/task-record.ts'
 import type { Instant, OrUndefined, ScheduleSpec, StoredRow, Window } from '../core/types.ts'
 import { checkTaskName } from '../core/user-text.ts'
-import { rowsAndMissed, rowsOf, taskInForce } from './expected.ts'
+import { rowsAndMissed, taskInForce } from './expected.ts'
 import { type HistoryDeps, type HistoryQuery, rangeOf, readHistory } from './history.ts'
 import {
   hasRow,
@@ -50,7 +50,7 @@ export async function* readSlots(
   const inForce = new Map(tasks.map((one) => [one.task, one]))
   const rows = readHistory({ ...query, limit: Number.POSITIVE_INFINITY }, deps)
   const withOlder = query.task === undefined || query.since !== undefined
-  for await (const { row, missed } of rowsAndMissed(rows, tasks, { since, until }, withOlder, rowsOf(deps))) {
+  for await (const { row, missed } of rowsAndMissed(rows, tasks, { since, until }, withOlder)) {
     const task = inForce.get((row ?? missed).task)
     if (row !== null) yield row
     else if (task !== undefined) yield missedSlot(missed, task.schedules, { now, ...task.times })

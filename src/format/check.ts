@@ -2,6 +2,7 @@ import { formatDuration } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
 import { attemptCount, hasStarted } from '../core/row/attempts.ts'
 import { terminalState } from '../core/row/decide.ts'
+import type { Doubt } from '../core/task/expected-slots.ts'
 import type { TaskFinding } from '../core/task/findings.ts'
 import type { Instant, Row } from '../core/types.ts'
 import { lookStep, neededSteps, rangeSteps, showStep } from '../verdict/steps.ts'
@@ -10,6 +11,7 @@ import { type Verdict, verdictOf } from '../verdict/verdict.ts'
 import { ownerLines, stepLines } from './command-line.ts'
 import { zonedTime } from './local-time.ts'
 import type { LogObject } from './log/log.ts'
+import { doubtJson } from './row.ts'
 import { printable } from './text.ts'
 import { sentenceText, verdictJson } from './verdict.ts'
 
@@ -93,10 +95,11 @@ export function collectNeeds(): { add(found: TaskFinding): void; readonly needs:
 }
 
 /**
- * Returns whether the rerun of a range leaves this slot out: it completed once, or a run with a schedule that is not in force
- * was refused in it.
+ * Returns whether the rerun of a range leaves this slot out: it may not have been due, it completed once, or a run with a
+ * schedule that is not in force was refused in it.
  */
 function isNotInRange(found: TaskFinding): boolean {
+  if (doubtOf(found) !== undefined) return true
   const row = rowOf(found)
   if (row === null) return false
   return terminalState(row) === 'completed' || (found.otherSchedule !== undefined && !row.attempts.some(hasStarted))
@@ -177,6 +180,7 @@ function needOfLeftOut(found: TaskFinding, ledger: CheckedLedger, isAlone: boole
 export function findingJson(found: TaskFinding, ledger: CheckedLedger): Record<string, unknown> {
   const { kind, status, task, slot, schedule, owner } = found
   const row = rowOf(found)
+  const doubt = doubtOf(found)
   const verdict = verdictOfFinding(found, ledger)
   return {
     kind,
@@ -185,6 +189,7 @@ export function findingJson(found: TaskFinding, ledger: CheckedLedger): Record<s
     slot: formatInstant(slot),
     zone: schedule.zone,
     ...(row !== null && { state: row.state, attempts: attemptCount(row) }),
+    ...(doubt !== undefined && { doubt: doubtJson(doubt) }),
     ...(owner !== undefined && { owner }),
     ...verdictJson(verdict, slot, schedule.zone),
   }
@@ -212,6 +217,10 @@ export function findingObject(found: TaskFinding, now: Instant, ledger: CheckedL
   }
 }
 
+function doubtOf(found: TaskFinding): Doubt | undefined {
+  return found.kind === 'missed' || found.kind === 'overdue' ? found.doubt : undefined
+}
+
 function rowOf(found: TaskFinding): Row | null {
   return found.kind === 'missed' ? null : found.row
 }
@@ -221,7 +230,7 @@ function findingTarget(found: TaskFinding, ledger: CheckedLedger): StepTarget {
   const { task, slot, ecs, otherSchedule } = found
   const row = rowOf(found)
   const schedule = row?.schedule ?? givenSchedule(found, ledger)
-  return { store: ledger.store, task, slot, schedule, otherSchedule, ...ofRow(row, ecs) }
+  return { store: ledger.store, task, slot, schedule, otherSchedule, doubt: doubtOf(found), ...ofRow(row, ecs) }
 }
 
 function givenSchedule({ schedule }: TaskFinding, { hasOwnSchedule }: CheckedLedger): StepTarget['schedule'] {

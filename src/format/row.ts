@@ -5,7 +5,7 @@ import { encodeEcs } from '../core/row/stored-ecs.ts'
 import { encodeAttempt } from '../core/row/stored-parts.ts'
 import { encodeRejection } from '../core/row/stored-rejections.ts'
 import { encodeRow } from '../core/row/stored-row.ts'
-import { isMissed, type MissedSlot } from '../core/task/expected-slots.ts'
+import { type Doubt, isMissed, type MissedSlot } from '../core/task/expected-slots.ts'
 import type { AttemptRecord, Instant, Key, Row, ScheduleSpec, Status, StoredRow } from '../core/types.ts'
 import { safeJson } from './text.ts'
 
@@ -91,8 +91,13 @@ export function itemLine(item: HistoryItem, now: Instant, skewMs: number, doneBy
   return safeJson(isMissed(item) ? missedJson({ ...item, windowEnd: item.end }, status) : rowJson(item, status))
 }
 
+/** Returns the slots between which the schedule changed, for programs. */
+export function doubtJson({ after, until }: Doubt) {
+  return { after: formatInstant(after), until: formatInstant(until) }
+}
+
 /** A slot without a row. Its schedule is null if none has it. */
-interface AbsentSlot extends Key {
+interface AbsentSlot extends Key, Pick<MissedSlot, 'doubt'> {
   readonly windowEnd: Instant | null
   readonly schedule: ScheduleSpec | null
 }
@@ -102,7 +107,7 @@ interface AbsentSlot extends Key {
  * of a row.
  */
 export function missedJson(
-  { task, slot, windowEnd, schedule }: AbsentSlot,
+  { task, slot, windowEnd, schedule, doubt }: AbsentSlot,
   status: Status | null,
 ): Record<string, unknown> {
   return {
@@ -114,6 +119,7 @@ export function missedJson(
     schedule: schedule?.expression ?? null,
     zone: schedule?.zone ?? null,
     anchor: instantOrNull(schedule?.anchor),
+    ...(doubt !== undefined && { doubt: doubtJson(doubt) }),
   }
 }
 

@@ -5,7 +5,7 @@ import { isEndUnknown } from '../core/row/status.ts'
 import type { FoundSuspension } from '../core/task/suspensions.ts'
 import type { AttemptRecord, Instant, Row } from '../core/types.ts'
 import { decisionSentence, endedText, lastSentence, type Sentence, successSentence } from './sentence.ts'
-import { againSteps, logSteps, lookStep, rerunStep, type Step, showStep, skipStep } from './steps.ts'
+import { againSteps, logSteps, lookStep, rerunStep, resolveStep, type Step, showStep, skipStep } from './steps.ts'
 import type { StepTarget } from './target.ts'
 
 // The table of docs/reference/verdicts.md in code: one rule for each situation.
@@ -69,6 +69,16 @@ export const VERDICT_RULES = {
     workText: 'not done, as far as the ledger knows',
     happened: [`was due ${elapsed(now - target.slot)} ago, no run is recorded`],
     steps: [...againSteps('run it now', target), skipStep('or skip it', target)],
+  }),
+  doubtful: ({ target }) => ({
+    ...NOT_DONE,
+    happened: doubtSentence(target),
+    caution: 'It may not have been due: find out before you run it.',
+    steps: [
+      resolveStep('mark it as skipped, if it was not due', target, 'skipped'),
+      rerunStep('or run it now', target),
+      { ...resolveStep('or mark it as completed', target), isOptional: true },
+    ],
   }),
   declared: ({ target, now }) => ({
     ...NOT_DONE,
@@ -196,6 +206,12 @@ function repeatStep(target: StepTarget): Step {
 function furtherOf(row: Row | null): Further {
   if (row !== null && terminalState(row) !== null) return 'duplicate'
   return row === null || countedAttempts(row) === 0 ? 'starts' : 'depends'
+}
+
+function doubtSentence({ doubt }: StepTarget): Sentence {
+  if (doubt === undefined) return []
+  const between = [{ at: doubt.after }, ' and ', { at: doubt.until }]
+  return ['may not have been due: the schedule changed between ', ...between, ', no run is recorded']
 }
 
 function hasBegun(row: Row | null): boolean {

@@ -4,6 +4,7 @@ import { hasStarted } from '../core/row/attempts.ts'
 import { terminalState } from '../core/row/decide.ts'
 import type { Guards, Rerunnable } from '../core/row/policy.ts'
 import { readableRow } from '../core/row/status.ts'
+import type { Doubt } from '../core/task/expected-slots.ts'
 import { isSameSpec, isUnconfirmed, type Schedules } from '../core/task/task-record.ts'
 import type { AttemptRecord, EcsFacts, Host, Instant, ScheduleSpec, StoredRow } from '../core/types.ts'
 
@@ -12,6 +13,8 @@ export type EcsPlace = Pick<EcsFacts, 'region' | 'cluster'> & Partial<EcsFacts>
 
 /** The slot that a command is for. */
 export interface StepTarget {
+  /** Why the slot may not have been due. Left out: it was certainly due. */
+  readonly doubt?: Doubt | undefined
   /** The value of `--store`. */
   readonly store: string
   readonly task: string

@@ -59,7 +59,7 @@ export function verdictOf(slot: SlotFound, settings: VerdictSettings): Verdict {
   const status = slot.row === null && !isExpected ? null : statusOf(at, settings)
   const isOverdue = status === 'overdue'
   const known = situationOf(isOverdue ? statusOf(at, { ...settings, doneByMs: null }) : status, slot.row, settings)
-  const situation = known === 'missed' && isOnlyDeclared ? 'declared' : known
+  const situation = known === 'missed' ? missedSituation(target, isOnlyDeclared) : known
   const rule: VerdictRule = VERDICT_RULES[situation](facts)
   return {
     ...rule,
@@ -74,6 +74,11 @@ export function verdictOf(slot: SlotFound, settings: VerdictSettings): Verdict {
     ],
     steps: isOverdue ? overdueSteps(rule, target) : rule.steps,
   }
+}
+
+function missedSituation({ doubt }: StepTarget, isOnlyDeclared: boolean): SlotSituation {
+  if (doubt !== undefined) return 'doubtful'
+  return isOnlyDeclared ? 'declared' : 'missed'
 }
 
 function situationOf(status: Status | null, row: StoredRow | null, { now }: StatusSettings): SlotSituation {

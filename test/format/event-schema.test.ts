@@ -159,6 +159,10 @@ describe('schema/event.schema.json', () => {
 
   test.each([
     ['missed', { row: null, missed: { task: 'nightly', slot: SLOT } }],
+    [
+      'missed',
+      { row: null, missed: { task: 'nightly', slot: SLOT, doubt: { after: SLOT - 1000, until: SLOT + 1000 } } },
+    ],
     ['failed', { row, missed: null }],
     ['stale', { row: rowWith({}), missed: null }],
     ['overdue', { row: { ...pending(rowWith({})), leaseUntil: NOW + 9 * LEASE_MS }, missed: null }],

@@ -150,7 +150,13 @@ function findings(): readonly TaskFinding[] {
   const row = rowWith({ ending: FAILED })
   const live = { ...pending(rowWith({})), leaseUntil: LATER + 86_400_000 }
   const samples: Readonly<Record<SlotFinding['kind'], readonly SlotFinding[]>> = {
-    missed: [{ kind: 'missed', status: 'missed', slot: SLOT }],
+    missed: [
+      { kind: 'missed', status: 'missed', slot: SLOT },
+      {
+        ...{ kind: 'missed', status: 'missed', slot: SLOT },
+        doubt: { after: SLOT - 86_400_000, until: SLOT + 86_400_000 },
+      },
+    ],
     failed: [{ kind: 'failed', status: 'failed', slot: SLOT, row }],
     stale: [
       { kind: 'stale', status: 'stale', slot: SLOT, row: rowWith({}) },

@@ -29,6 +29,8 @@ function verdict(row: StoredRow | null, more: Partial<VerdictSettings> = {}, fou
   return verdictOf({ target, row, ...found }, { ...timesAt(NOW + 60_000), ...more })
 }
 
+const TARGET = { store: 's', task: 'nightly', slot: SLOT, schedule: null, ...ofRow(null) }
+
 /** Each row of the table, in one line: status, what happened, work, a further trigger, the needed steps. */
 const lineOf = (one: Verdict) =>
   [
@@ -67,6 +69,16 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
     [
       verdict(null, { now: SLOT + 8 * HOUR_MS }, { hasSchedule: false }),
       'missed | was due 8h 0m ago, no run is recorded, and no schedule of this task is recorded | not done, as far as the ledger knows | starts | run it now, or mark it as completed',
+    ],
+  ],
+  doubtful: [
+    [
+      verdict(
+        null,
+        { now: SLOT + 8 * HOUR_MS },
+        { target: { ...TARGET, doubt: { after: SLOT - HOUR_MS, until: SLOT + HOUR_MS } } },
+      ),
+      'missed | may not have been due: the schedule changed between 02:00:00 and 04:00:00, no run is recorded | not done | starts | mark it as skipped, if it was not due, or run it now',
     ],
   ],
   declared: [

@@ -119,7 +119,6 @@ async function readAbsent(
     schedule === undefined ? undefined : [{ since: 0, spec: readSchedule({ schedule, timezone, anchor }).spec }]
   const inForce = parseSchedules({ schedules: given ?? known?.schedules ?? [] })
   const [key] = dueKeys([{ task, schedules: inForce, gaps: gapsOf(known) }], slot, slot + 1)
-  const isExpected = key?.doubt === undefined ? key !== undefined : await wasDue(slot, ledger, reading)
   const own = scheduleWith(inForce, slot)
   const spec = own?.spec ?? null
   const target = {
@@ -127,23 +126,23 @@ async function readAbsent(
     task,
     slot,
     schedule: given === undefined ? null : spec,
+    doubt: key?.doubt,
     ...otherScheduleOf(spec, known),
     ...ofRow(null, known?.ecs),
   }
   const found = suspensionOf(known, slot)
   const verdict = verdictOf(
-    { target, row: null, isExpected, found, isOnlyDeclared: known !== null && isOnlyDeclared(known) },
+    {
+      target,
+      row: null,
+      isExpected: key !== undefined,
+      found,
+      isOnlyDeclared: known !== null && isOnlyDeclared(known),
+    },
     { now, skewMs, ...expectedTimes(known) },
   )
   const windowEnd = own === null ? null : slotAfter(own, slot)
   return { task, slot, windowEnd, row: null, schedule: spec, verdict, found, owner: ownerOf(known) }
-}
-
-/** Returns whether a run proves that the slot was due, although its schedule was replaced at about that time. */
-async function wasDue(slot: Instant, ledger: Ledger, reading: TaskReading): Promise<boolean> {
-  const range = { since: new Date(slot), until: new Date(slot + 1) }
-  for await (const _ of ledger.slots({ ...reading, ...range, graceMs: 0 })) return true
-  return false
 }
 
 /**

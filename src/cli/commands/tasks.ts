@@ -4,14 +4,8 @@ import { parseSchedules } from '../../audit/expected.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
 import type { OptionTable } from '../../core/option.ts'
 import { unmetUntil } from '../../core/row/status.ts'
-import {
-  dueKeys,
-  type MissedSlot,
-  missedSlot,
-  nextSlotDue,
-  parseSince,
-  type TaskInForce,
-} from '../../core/task/expected-slots.ts'
+import { dueKeys, type MissedSlot, missedSlot, nextSlotDue, type TaskInForce } from '../../core/task/expected-slots.ts'
+import { parseSince } from '../../core/task/schedules-in-force.ts'
 import { gapsOf, isRetired } from '../../core/task/suspensions.ts'
 import { type ExpectedTimes, expectedTimes, inForceAt } from '../../core/task/task-record.ts'
 import type { Instant, StoredRow } from '../../core/types.ts'

@@ -67,6 +67,11 @@ export function isCatchUpTrigger(trigger: Trigger): boolean {
   return trigger.kind === 'scheduled' && trigger.source === 'catch-up'
 }
 
+/** Returns whether a scheduler triggered the attempt, for its slot. */
+export function isOfScheduler({ trigger }: AttemptRecord): boolean {
+  return trigger.kind === 'scheduled' && !isCatchUpTrigger(trigger)
+}
+
 /**
  * Returns whether runs that caught the slot up claimed it, and none of them started anything: they could not read the task
  * record after the claim, or a stop came first. Such a slot is still to be caught up.

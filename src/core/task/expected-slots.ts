@@ -1,18 +1,13 @@
-import { isNewerSchema, type StatusSettings, statusOfAbsent } from '../row/status.ts'
-import { parseSchedule } from '../schedule/schedule.ts'
+import { type StatusSettings, statusOfAbsent } from '../row/status.ts'
 import { expectedSlotAfter, expectedSlotBefore, type Schedule, slotAfter } from '../schedule/slot.ts'
 import type { Instant, Key, ScheduleSpec, StoredRow, Window } from '../types.ts'
+import { type InForce, scheduleWith } from './schedules-in-force.ts'
 import type { Gap } from './suspensions.ts'
-import { isSameSpec, type ScheduleSince } from './task-record.ts'
 
-/** A schedule of a task record, parsed. */
-export interface InForce extends Omit<ScheduleSince, 'spec'> {
-  readonly schedule: Schedule
-}
-
-/** Throws a usage error if this version or its time zone data cannot read the schedule. */
-export function parseSince({ spec, ...rest }: ScheduleSince): InForce {
-  return { ...rest, schedule: parseSchedule(spec) }
+/** It is unknown whether a slot was due: the schedule of its task changed after the slot `after`, and before `until`. */
+export interface Doubt {
+  readonly after: Instant
+  readonly until: Instant
 }
 
 /** A slot that was due and has no row. `schedule` is the one that was in force then. */
@@ -21,6 +16,8 @@ export interface MissedSlot extends Key, Window {
   readonly missed: true
   /** `overdue` if the grace period is not over, and the slot should have completed. */
   readonly status: 'missed' | 'overdue'
+  /** Why it may not have been due. Left out: it was certainly due. */
+  readonly doubt?: Doubt
 }
 
 export function isMissed(item: StoredRow | MissedSlot): item is MissedSlot {
@@ -39,12 +36,7 @@ export interface TaskInForce {
 
 /** A slot that was due, or that may have been due (`doubt`). */
 export interface DueKey extends Key {
-  /**
-   * The schedule of the slot was replaced at `until`, and it is unknown whether the change came before this slot. The
-   * slot was due only if a later slot before `until` still ran under `schedule`. If `doubt` is left out, the slot was
-   * certainly due.
-   */
-  readonly doubt?: { readonly schedule: ScheduleSpec; readonly until: Instant }
+  readonly doubt?: Doubt
 }
 
 /**
@@ -52,10 +44,10 @@ export interface DueKey extends Key {
  * was in force then. Optional slots (see `isOptional`) and slots in a gap are left out. Memory holds one slot of each
  * task.
  *
- * The task record names the first slot that ran under a schedule. The schedule before it was certainly in force up to
- * the latest earlier fire time of the new schedule, because the new schedule would have run there. Later slots of the
- * old schedule are in doubt. If the new schedule has no earlier fire time, as with `at(…)`, all slots of the old
- * schedule are in doubt. Nothing is in doubt where an operator declared the change.
+ * The rule for a change of the schedule: the old one was certainly in force up to the last slot that ran under it
+ * (`after`), and the new one from the first slot that ran under it (`since`). Each slot between them that one of the two
+ * has is in doubt, because the triggers around the change may have been lost. Nothing is in doubt where an operator
+ * declared the change.
  */
 export function* dueKeys(tasks: readonly TaskInForce[], since: Instant, until: Instant): Generator<DueKey, void> {
   let open = tasks.map((task) => {
@@ -82,20 +74,30 @@ function* dueKeysOf(
   since: Instant,
   until: Instant,
 ): Generator<DueKey, void> {
-  let replaced = Number.POSITIVE_INFINITY
-  let certainUntil = Number.POSITIVE_INFINITY
-  for (const { since: first, schedule, declared } of schedules.toReversed()) {
-    const [from, end] = [Math.max(since, first), Math.min(until, replaced, dueUntil)]
-    const doubt = { schedule: schedule.spec, until: replaced }
-    for (let slot = expectedSlotBefore(schedule, end); slot !== null && slot >= from; ) {
-      const gap = gapAt(gaps, slot)
-      if (gap === null) yield slot < certainUntil ? { task, slot } : { task, slot, doubt }
-      // A task may be retired for years, so we must not visit each slot of the gap.
-      slot = expectedSlotBefore(schedule, gap?.from ?? slot)
-    }
-    const before = declared === undefined ? expectedSlotBefore(schedule, first) : first
-    replaced = first
-    certainUntil = before === null ? Number.NEGATIVE_INFINITY : before + 1
+  let end = Math.min(until, dueUntil)
+  for (const [index, { since: first, schedule, ...entry }] of [...schedules.entries()].reverse()) {
+    for (const slot of slotsBetween([schedule], Math.max(since, first), end, gaps)) yield { task, slot }
+    end = Math.min(end, first)
+    const before = schedules[index - 1]
+    if (before === undefined) return
+    if (entry.declared !== undefined) continue
+    const after = entry.after ?? before.since
+    const doubt = { after, until: first }
+    const either = [schedule, before.schedule]
+    for (const slot of slotsBetween(either, Math.max(since, after + 1), end, gaps)) yield { task, slot, doubt }
+    end = Math.min(end, after + 1)
+  }
+}
+
+/** Yields the slots of any of the schedules in `[from, end)` outside the gaps, the newest first. */
+function* slotsBetween(schedules: readonly Schedule[], from: Instant, end: Instant, gaps: readonly Gap[]) {
+  const before = (at: Instant) =>
+    schedules.reduce((newest, one) => Math.max(newest, expectedSlotBefore(one, at) ?? newest), Number.NEGATIVE_INFINITY)
+  for (let slot = before(end); slot >= from; ) {
+    const gap = gapAt(gaps, slot)
+    if (gap === null) yield slot
+    // A task may be retired for years, so we must not visit each slot of the gap.
+    slot = before(gap?.from ?? slot)
   }
 }
 
@@ -127,38 +129,26 @@ function gapAt(gaps: readonly Gap[], slot: Instant): Gap | null {
 /** The record of a slot: its row, or the key of a slot that was due and has no row. */
 export type AuditedSlot =
   | { readonly row: StoredRow; readonly missed: null }
-  | { readonly row: null; readonly missed: Key }
-
-/** Reads the rows of a task in `[since, until)`, the newest first. */
-export type RowsOf = (task: string, since: Instant, until: Instant) => AsyncIterable<StoredRow>
+  | { readonly row: null; readonly missed: DueKey }
 
 /**
  * Merges the rows with the keys of `due` that have no row, the newest slot first. The rows of one slot come before its
- * missed keys. With `withOlder`, the result includes the keys that are older than the last row. `later` is called for a
- * key in doubt if `rows` did not yet contain a scheduled run of its task. Memory holds the tasks of one slot, and one
- * run of each task.
+ * missed keys. With `withOlder`, the result includes the keys that are older than the last row. Memory holds the tasks of
+ * one slot.
  */
 export async function* withMissed(
   due: Iterable<DueKey> | AsyncIterable<DueKey>,
   rows: AsyncIterable<StoredRow>,
   withOlder: boolean,
-  later: RowsOf,
 ): AsyncGenerator<AuditedSlot, void> {
   const keys = Symbol.asyncIterator in due ? due[Symbol.asyncIterator]() : due[Symbol.iterator]()
   let next = await keys.next()
   let slot = Number.POSITIVE_INFINITY
   const withRow = new Set<string>()
-  const lastRuns = new Map<string, Run | null>()
-  async function wasDue({ task, slot, doubt }: DueKey): Promise<boolean> {
-    if (doubt === undefined) return true
-    if (!lastRuns.has(task)) lastRuns.set(task, await runThatProves(doubt, later(task, slot + 1, doubt.until)))
-    return isProvedBy(lastRuns.get(task) ?? null, doubt)
-  }
   async function* missedAfter(earlier: Instant): AsyncGenerator<AuditedSlot, void> {
     for (; !next.done && next.value.slot > earlier; next = await keys.next()) {
       const key = next.value
-      const isMissing = key.slot !== slot || !withRow.has(key.task)
-      if (isMissing && (await wasDue(key))) yield { row: null, missed: { task: key.task, slot: key.slot } }
+      if (key.slot !== slot || !withRow.has(key.task)) yield { row: null, missed: key }
     }
   }
   for await (const row of rows) {
@@ -168,52 +158,20 @@ export async function* withMissed(
       withRow.clear()
     }
     withRow.add(row.task)
-    const run = runOf(row)
-    if (run !== null) lastRuns.set(row.task, run)
     yield { row, missed: null }
   }
   if (withOlder) yield* missedAfter(Number.NEGATIVE_INFINITY)
 }
 
-interface Run {
-  readonly slot: Instant
-  readonly schedule: ScheduleSpec
-}
-
-type Doubt = NonNullable<DueKey['doubt']>
-
-/** Returns whether `run` proves that the slots in doubt before it were due. */
-function isProvedBy(run: Run | null, { schedule, until }: Doubt): boolean {
-  return run !== null && run.slot < until && isSameSpec(run.schedule, schedule)
-}
-
-/** Returns the first run that proves that the slots in doubt were due. Any such run is enough. */
-async function runThatProves(doubt: Doubt, rows: AsyncIterable<StoredRow>): Promise<Run | null> {
-  for await (const row of rows) {
-    const run = runOf(row)
-    if (isProvedBy(run, doubt)) return run
-  }
-  return null
-}
-
-/**
- * Returns the slot and the schedule that the scheduler had. Returns null if no scheduled trigger made an attempt,
- * because an operator may force a slot under an old schedule.
- */
-function runOf(row: StoredRow): Run | null {
-  if (isNewerSchema(row)) return null
-  const { slot, schedule, attempts } = row
-  return attempts.some(({ trigger }) => trigger.kind === 'scheduled') ? { slot, schedule } : null
-}
-
 /** Returns a key of `dueKeys` with its window, its status, and the schedule under which it was due. */
 export function missedSlot(
-  { task, slot }: Key,
+  { task, slot, doubt }: DueKey,
   schedules: readonly InForce[],
   settings: Omit<StatusSettings, 'skewMs'>,
 ): MissedSlot {
-  const inForce = schedules.findLast(({ since }) => since <= slot)
-  if (inForce === undefined) throw new Error(`${task} had no schedule at ${slot}`)
+  const schedule = scheduleWith(schedules, slot)
+  if (schedule === null) throw new Error(`${task} had no schedule with the slot ${slot}`)
   const status = statusOfAbsent(slot, settings) === 'overdue' ? 'overdue' : 'missed'
-  return { task, slot, end: slotAfter(inForce.schedule, slot), schedule: inForce.schedule.spec, missed: true, status }
+  const missed = { task, slot, end: slotAfter(schedule, slot), schedule: schedule.spec, missed: true, status } as const
+  return doubt === undefined ? missed : { ...missed, doubt }
 }

@@ -1,7 +1,7 @@
 import { hasStarted, latenessMsOf } from '../row/attempts.ts'
 import { isNewerSchema, statusOfAbsent, statusOfRow } from '../row/status.ts'
 import type { EcsFacts, Instant, Row, ScheduleSpec, Status } from '../types.ts'
-import type { AuditedSlot } from './expected-slots.ts'
+import type { AuditedSlot, Doubt, DueKey } from './expected-slots.ts'
 import type { ExpectedTimes } from './task-record.ts'
 
 /** The kinds of problems, each without a finding. */
@@ -15,10 +15,19 @@ export const NO_FINDINGS: Readonly<Record<SlotFinding['kind'], number>> = {
 
 /** A problem with a slot that an operator should look at. */
 export type SlotFinding =
-  /** The slot was due and has no row: no trigger asked to run it, or no run reached the ledger. */
-  | { readonly kind: 'missed'; readonly status: 'missed'; readonly slot: Instant }
+  /**
+   * The slot was due and has no row: no trigger asked to run it, or no run reached the ledger. `doubt` says why it may not
+   * have been due.
+   */
+  | { readonly kind: 'missed'; readonly status: 'missed'; readonly slot: Instant; readonly doubt?: Doubt }
   /** The slot has not completed in time. It runs, waits, or has no row yet. */
-  | { readonly kind: 'overdue'; readonly status: 'overdue'; readonly slot: Instant; readonly row: Row | null }
+  | {
+      readonly kind: 'overdue'
+      readonly status: 'overdue'
+      readonly slot: Instant
+      readonly row: Row | null
+      readonly doubt?: Doubt
+    }
   /** A late slot has any status, because it may have completed. */
   | { readonly kind: 'failed' | 'stale' | 'late'; readonly status: Status; readonly slot: Instant; readonly row: Row }
 
@@ -56,7 +65,7 @@ export interface AuditSettings extends ExpectedTimes {
 
 /** Returns the problem in the record of a slot, or null if there is none. */
 export function findingOf({ row, missed }: AuditedSlot, settings: AuditSettings): SlotFinding | null {
-  if (row === null) return findingOfAbsent(missed.slot, settings)
+  if (row === null) return findingOfAbsent(missed, settings)
   if (isNewerSchema(row)) return null
   const { slot } = row
   const status = statusOfRow(row, settings)
@@ -65,13 +74,14 @@ export function findingOf({ row, missed }: AuditedSlot, settings: AuditSettings)
   return kind === null ? null : { kind, status, slot, row }
 }
 
-function findingOfAbsent(slot: Instant, settings: AuditSettings): SlotFinding | null {
+function findingOfAbsent({ slot, doubt }: DueKey, settings: AuditSettings): SlotFinding | null {
   const status = statusOfAbsent(slot, settings)
+  const inDoubt = doubt !== undefined && { doubt }
   switch (status) {
     case 'missed':
-      return { kind: status, status, slot }
+      return { kind: status, status, slot, ...inDoubt }
     case 'overdue':
-      return { kind: status, status, slot, row: null }
+      return { kind: status, status, slot, row: null, ...inDoubt }
     case 'due':
     case 'scheduled':
       return null

@@ -5,8 +5,17 @@ import { parseSchedule, type Schedule } from '../schedule/schedule.ts'
 import { isFireTimeNear } from '../schedule/slot.ts'
 import { parseSlotReference } from '../schedule/slot-reference.ts'
 import type { Instant, ScheduleSpec, Window } from '../types.ts'
-import type { InForce } from './expected-slots.ts'
-import type { Schedules } from './task-record.ts'
+import type { ScheduleSince, Schedules } from './task-record.ts'
+
+/** A schedule of a task record, parsed. */
+export interface InForce extends Omit<ScheduleSince, 'spec'> {
+  readonly schedule: Schedule
+}
+
+/** Throws a usage error if this version or its time zone data cannot read the schedule. */
+export function parseSince({ spec, ...rest }: ScheduleSince): InForce {
+  return { ...rest, schedule: parseSchedule(spec) }
+}
 
 /**
  * Returns the slot that the operator means by `text`, and its schedule. This is the schedule that was in force at that

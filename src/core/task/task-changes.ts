@@ -31,6 +31,8 @@ const MAX_OPEN_PAUSES = 100
 export interface StatedByRun {
   readonly slot: Instant
   readonly spec: ScheduleSpec
+  /** The newest slot before `slot` that ran under the schedule in force. Null or left out: none is known. */
+  readonly lastSlot?: Instant | null
   readonly expectations: Expectations
   /** Unknown: the run states nothing about ECS, so the record keeps what it has. */
   readonly ecs: KnownEcs
@@ -42,8 +44,8 @@ export interface StatedByRun {
  * than the one that changed the record last changes nothing that a later run stated.
  */
 export function withRun(record: TaskRecord, stated: StatedByRun, ended: Decided): TaskRecord | null {
-  const { slot, spec } = stated
-  const schedules = withSchedule(record.schedules, spec, slot)
+  const { slot, spec, lastSlot } = stated
+  const schedules = withSchedule(record.schedules, spec, slot, lastSlot)
   const expectations = withExpectations(record.expectations, stated)
   const ecs = withEcs(record, stated)
   const retired = retirementAt(record, slot)
@@ -60,17 +62,23 @@ export function withRun(record: TaskRecord, stated: StatedByRun, ended: Decided)
 
 /**
  * Returns the schedules after a run of `slot` under `spec`: that schedule is in force from the slot on, up to the next
- * declared one. Returns null if nothing changes: it is in force already, or a run stated another one for this slot or a
- * later one.
+ * declared one. `lastSlot` is the newest slot before it that ran under the schedule that it replaces. Returns null if
+ * nothing changes: it is in force already, or a run stated another one for this slot or a later one.
  */
-export function withSchedule(schedules: Schedules, spec: ScheduleSpec, slot: Instant): Schedules | null {
+export function withSchedule(
+  schedules: Schedules,
+  spec: ScheduleSpec,
+  slot: Instant,
+  lastSlot: Instant | null = null,
+): Schedules | null {
   const { before, inForce, later } = splitAt(schedules, slot)
   if (!later.every(isUnconfirmed)) return null
   if (inForce !== undefined && isSameSpec(inForce.spec, spec)) {
     return isUnconfirmed(inForce) ? [...before, { ...inForce, declared: 'confirmed' }, ...later] : null
   }
   if (inForce?.since === slot && !isUnconfirmed(inForce)) return null
-  return withEntry(schedules, { since: slot, spec })
+  const after = inForce && Math.max(inForce.since, lastSlot ?? inForce.since)
+  return withEntry(schedules, { since: slot, ...(after !== undefined && { after }), spec })
 }
 
 interface SplitSchedules {

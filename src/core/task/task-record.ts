@@ -26,6 +26,11 @@ type Declared = (typeof DECLARATIONS)[number]
 export interface ScheduleSince {
   /** The first slot that ran under the schedule, or the instant from which an operator declared it. */
   readonly since: Instant
+  /**
+   * The last slot that is known to have run under the schedule before. It is unknown when the schedule changed between
+   * this slot and `since`. Left out: it is the `since` of the schedule before, if there is one.
+   */
+  readonly after?: Instant
   readonly spec: ScheduleSpec
   /** Left out: a run stated the schedule, and its scheduler may have had it since some time after the slot before. */
   readonly declared?: Declared
@@ -195,14 +200,24 @@ export function decodeTaskRecord(document: unknown, task: string): TaskRecord | 
   }
 }
 
-function encodeSince({ since, spec, declared }: ScheduleSince): StoredDocument {
-  return { since: encodeInstant(since), ...encodeSchedule(spec), ...(declared !== undefined && { declared }) }
+function encodeSince({ since, after, spec, declared }: ScheduleSince): StoredDocument {
+  return {
+    since: encodeInstant(since),
+    ...(after !== undefined && { after: encodeInstant(after) }),
+    ...encodeSchedule(spec),
+    ...(declared !== undefined && { declared }),
+  }
 }
 
 function decodeSince(fields: Fields): ScheduleSince {
+  const after = optional(fields, 'after', instant)
   const declared = optional(fields, 'declared', (own, name) => oneOfField(own, name, DECLARATIONS))
-  const entry = { since: instant(fields, 'since'), spec: decodeSchedule(fields) }
-  return declared === undefined ? entry : { ...entry, declared }
+  return {
+    since: instant(fields, 'since'),
+    ...(after !== undefined && { after }),
+    spec: decodeSchedule(fields),
+    ...(declared !== undefined && { declared }),
+  }
 }
 
 function encodeExpectations({ since, ...stated }: NonNullable<TaskRecord['expectations']>): StoredDocument {

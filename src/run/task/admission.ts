@@ -1,19 +1,20 @@
 import { firstLine, type LedgerError } from '../../core/errors.ts'
 import type { RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
-import { hasStarted, isCatchUpTrigger } from '../../core/row/attempts.ts'
+import { hasStarted, isCatchUpTrigger, isOfScheduler } from '../../core/row/attempts.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { MAX_EARLY_TOLERANCE_MS } from '../../core/schedule/slot.ts'
 import { pauseFor, retirementAt } from '../../core/task/suspensions.ts'
 import { otherScheduleAt, type StatedByRun, withRun } from '../../core/task/task-changes.ts'
 import { isNewerRecord, type Suspension, type TaskRecord } from '../../core/task/task-record.ts'
-import type { AttemptRecord, Instant, ScheduleSpec, StoredRow, Trigger } from '../../core/types.ts'
+import type { Instant, ScheduleSpec, StoredRow, Trigger } from '../../core/types.ts'
 import { type Clock, withDeadline } from '../../process/clock.ts'
 import { type StopIo, type StopSettings, withinStop } from '../../process/stop.ts'
 import type { Store } from '../../store/store.ts'
 import type { ClaimRequest } from '../claim.ts'
 import { expectationsOf, type Settings } from '../settings.ts'
 import { askPatiently, type RetryIo, type RetryOptions, untilAnswered } from '../write.ts'
+import { findLastSlot } from './last-slot.ts'
 import { type KnownRecords, type ReadRecord, readRecord, writeRecord } from './task-record.ts'
 
 /** The run that asks whether it may start, and what it states about its task. */
@@ -105,12 +106,15 @@ export async function admit(
     }
     const isFirst = version === 'absent'
     if (!isFirst && mayBeOld(request, settings, io) && (await isOld(request, settings, io))) return ADMITTED
-    const written = await writeChange({ task, record: changed, version }, settings, io, halt)
+    const replaced = replacedBy(request, record, changed)
+    const complete = replaced === null ? changed : await withLastSlot(request, record, settings, io)
+    if (complete === null) return ADMITTED
+    const written = await writeChange({ task, record: complete, version }, settings, io, halt)
     if (halt.aborted) return { kind: 'halted' }
     if (written === 'conflict') continue
     if (written === 'ok') {
-      io.known.add(task, changed)
-      emitChanges(request, record, changed, io)
+      io.known.add(task, complete)
+      emitChanges(request, record, complete, io)
     }
     return ADMITTED
   }
@@ -142,23 +146,48 @@ function mayBeOld({ windowEnd }: AdmissionRequest, settings: AdmissionSettings, 
  */
 async function isOld({ task, stated }: AdmissionRequest, settings: StopSettings, io: AdmissionIo): Promise<boolean> {
   const query = { kind: 'task', task, since: stated.slot + 1, limit: NEWEST_ROWS } as const
+  const page = await askOrWarn((options) => io.store.list(query, options), settings, io)
+  return page === null || page.rows.some(hasScheduledRun)
+}
+
+/**
+ * Returns the changed record, with the last slot that ran under the schedule before. If the ledger does not answer, returns
+ * null, and the run states nothing.
+ */
+async function withLastSlot(
+  request: AdmissionRequest,
+  record: TaskRecord,
+  settings: StopSettings,
+  io: AdmissionIo,
+): Promise<TaskRecord | null> {
+  const { task, stated } = request
+  const asked = { task, schedules: record.schedules, before: stated.slot }
+  const found = await askOrWarn(async (call) => ({ slot: await findLastSlot(asked, io.store, call) }), settings, io)
+  return found && changeBy({ ...request, stated: { ...stated, lastSlot: found.slot } }, record, io.clock)
+}
+
+/** Asks the ledger for a short time. Logs it and returns null if it does not answer. */
+async function askOrWarn<T>(
+  ask: (options: RetryOptions) => Promise<T>,
+  settings: StopSettings,
+  io: AdmissionIo,
+): Promise<T | null> {
   try {
     const reply = await withinStop(WRITE_TIMEOUT_MS, settings, io, (signal) => {
       const options = { signal, retry: 'unreachable' } as const
-      return untilAnswered(() => io.store.list(query, options), io, options)
+      return untilAnswered(() => ask(options), io, options)
     })
-    if (reply.kind === 'answer') return reply.value.rows.some(hasScheduledRun)
+    if (reply.kind === 'answer') return reply.value
     warn(reply.cause, io)
   } catch (error) {
     warn(error, io)
   }
-  return true
+  return null
 }
 
 /** A run that started nothing does not count. It may have been refused because of its schedule, and has stated nothing then. */
 function hasScheduledRun(row: StoredRow): boolean {
-  const isScheduled = ({ trigger }: AttemptRecord) => trigger.kind === 'scheduled' && !isCatchUpTrigger(trigger)
-  return readableRow(row)?.attempts.some((attempt) => isScheduled(attempt) && hasStarted(attempt)) ?? false
+  return readableRow(row)?.attempts.some((attempt) => isOfScheduler(attempt) && hasStarted(attempt)) ?? false
 }
 
 /** Logs that the record stays as it is. It serves audits, so this does not prevent the start. */
@@ -198,9 +227,14 @@ async function writeChange(
   return 'failed'
 }
 
-function emitChanges({ stated }: AdmissionRequest, before: TaskRecord, after: TaskRecord, io: AdmissionIo): void {
-  const replaced =
-    after.schedules === before.schedules ? null : otherScheduleAt(before.schedules, stated.spec, stated.slot)
+/** Returns the schedule that the run replaces in the record, or null if there is none. */
+function replacedBy({ stated }: AdmissionRequest, before: TaskRecord, after: TaskRecord): ScheduleSpec | null {
+  return after.schedules === before.schedules ? null : otherScheduleAt(before.schedules, stated.spec, stated.slot)
+}
+
+function emitChanges(request: AdmissionRequest, before: TaskRecord, after: TaskRecord, io: AdmissionIo): void {
+  const { stated } = request
+  const replaced = replacedBy(request, before, after)
   if (replaced !== null) io.emit({ event: 'schedule-changed', before: replaced, after: stated.spec })
   const overlap = before.expectations?.overlap
   if (overlap !== undefined && after.expectations?.overlap === undefined) {

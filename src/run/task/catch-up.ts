@@ -10,6 +10,7 @@ import type { StopIo } from '../../process/stop.ts'
 import type { Store } from '../../store/store.ts'
 import type { Settings } from '../settings.ts'
 import { type RetryIo, type RetryOptions, untilAnswered } from '../write.ts'
+import { findLastSlot } from './last-slot.ts'
 import { type KnownRecords, readRecord } from './task-record.ts'
 
 /** The run that catches up: its own slot, and the schedule that has it. */
@@ -139,13 +140,16 @@ async function findOldest(
   settings: CatchUpSettings,
   io: CatchUpIo,
 ): Promise<Missed> {
-  const schedules = withSchedule(record.schedules, schedule, slot) ?? record.schedules
+  const { schedules: recorded } = record
   const range = { since, until: slot, graceMs: settings.graceMs ?? USUAL_GRACE_MS }
   const deps = { store: io.store, clock: io.clock, pageTimeoutMs: settings.ledgerTimeoutMs, signals: [io.stop] }
   try {
-    const missed = await answerOf(settings, io, () =>
-      oldestOf(io.findMissed({ ...record, task, schedules }, range, deps)),
-    )
+    const missed = await answerOf(settings, io, async (call) => {
+      const isSwitch = otherScheduleAt(recorded, schedule, slot) !== null
+      const lastSlot = isSwitch ? await findLastSlot({ task, schedules: recorded, before: slot }, io.store, call) : null
+      const schedules = withSchedule(recorded, schedule, slot, lastSlot) ?? recorded
+      return oldestOf(io.findMissed({ ...record, task, schedules }, range, deps))
+    })
     return missed ?? NOTHING
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error

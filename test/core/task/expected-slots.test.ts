@@ -2,14 +2,13 @@ import { describe, expect, test } from 'vitest'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
 import {
   dueKeys,
-  type InForce,
   missedSlot,
   nextExpectedSlot,
   nextSlotDue,
-  type RowsOf,
   withMissed,
 } from '../../../src/core/task/expected-slots.ts'
 import { type AuditSettings, aroseAt, findingOf } from '../../../src/core/task/findings.ts'
+import type { InForce } from '../../../src/core/task/schedules-in-force.ts'
 import type { Row, StoredRow } from '../../../src/core/types.ts'
 import {
   closed,
@@ -24,8 +23,9 @@ import {
 } from '../../support/rows.ts'
 
 const at = (text: string) => Date.parse(text)
-const inForce = (since: string, expression: string, zone = 'UTC'): InForce => ({
+const inForce = (since: string, expression: string, zone = 'UTC', after?: string): InForce => ({
   since: at(since),
+  ...(after !== undefined && { after: at(after) }),
   schedule: parseSchedule({ expression, zone }),
 })
 const due = (schedules: readonly InForce[], since: string, until: string) =>
@@ -111,53 +111,45 @@ describe('the slots that were due', () => {
     }
     const keys = dueKeys([{ task: 'nightly', schedules }], at('2026-10-25T00:00:00Z'), at('2026-10-25T03:00:00Z'))
     const found: string[] = []
-    for await (const { row, missed } of withMissed(keys, ran(), true, () => ran())) {
+    for await (const { row, missed } of withMissed(keys, ran(), true)) {
       found.push(`${row === null ? 'missed' : 'row'} ${new Date((row ?? missed).slot).toISOString().slice(11, 16)}`)
     }
     expect(found).toEqual(['missed 02:00', 'row 01:00', 'missed 00:00'])
   })
 
-  test('each by the schedule of its time; what was due while it was changed is in doubt', () => {
-    const schedules = [inForce('2026-11-01T03:00:00Z', '0 3 * * *'), inForce('2026-11-04T05:00:00Z', '0 5 * * *')]
-    expect(due(schedules, '2026-11-01T00:00:00Z', '2026-11-06T00:00:00Z')).toEqual([
+  const daily = inForce('2026-11-01T03:00:00Z', '0 3 * * *')
+  const moved = (after?: string) => inForce('2026-11-04T05:00:00Z', '0 5 * * *', 'UTC', after)
+
+  test('each by the schedule of its time; what either had while the schedule changed is in doubt', () => {
+    expect(due([daily, moved('2026-11-02T03:00:00Z')], '2026-11-01T00:00:00Z', '2026-11-06T00:00:00Z')).toEqual([
       '2026-11-05T05:00',
       '2026-11-04T05:00',
       '2026-11-04T03:00?',
-      '2026-11-03T03:00',
+      '2026-11-03T05:00?',
+      '2026-11-03T03:00?',
+      '2026-11-02T05:00?',
       '2026-11-02T03:00',
       '2026-11-01T03:00',
     ])
   })
 
-  test('from every minute to once a day: the minutes of that day are in doubt', () => {
-    const schedules = [inForce('2026-11-03T00:00:00Z', '* * * * *'), inForce('2026-11-04T05:00:00Z', '0 5 * * *')]
-    const slots = due(schedules, '2026-11-03T04:58:00Z', '2026-11-05T00:00:00Z')
-    const doubted = slots.filter((slot) => slot.endsWith('?'))
-    expect([doubted.length, doubted[0], doubted.at(-1)]).toEqual([
-      24 * 60 - 1,
-      '2026-11-04T04:59?',
-      '2026-11-03T05:01?',
-    ])
-    expect(slots.filter((slot) => !slot.endsWith('?'))).toEqual([
-      '2026-11-04T05:00',
-      '2026-11-03T05:00',
-      '2026-11-03T04:59',
-      '2026-11-03T04:58',
-    ])
+  test('without a run before the change, only the first slot of the old one is certain', () => {
+    const slots = due([daily, moved()], '2026-11-01T00:00:00Z', '2026-11-04T05:00:00Z')
+    expect(slots.filter((slot) => !slot.endsWith('?'))).toEqual(['2026-11-01T03:00'])
+    expect(slots).toHaveLength(7)
   })
 
-  test('before the first slot of the new one, it is unknown since when it was in force', () => {
-    const hourly = inForce('2026-11-20T00:00:00Z', '@hourly')
-    const anchor = at('2026-12-01T00:00:00Z')
-    const daily = parseSchedule({ expression: 'rate(1 day)', zone: 'UTC', anchor })
-    for (const next of [
-      inForce('2026-12-01T00:00:00Z', 'at(2026-12-01T00:00:00)'),
-      { since: anchor, schedule: daily },
-    ]) {
-      const slots = due([hourly, next], '2026-11-20T00:00:00Z', '2026-12-01T00:00:01Z')
-      expect(slots).toHaveLength(11 * 24 + 1)
-      expect(slots.filter((slot) => !slot.endsWith('?'))).toEqual(['2026-12-01T00:00'])
-    }
+  test('a slot that both schedules have is in doubt, because a third one may have had no run', () => {
+    const schedules = [
+      inForce('2026-11-02T15:00:00Z', '@hourly'),
+      inForce('2026-11-04T12:00:00Z', '0 12 * * *', 'UTC', '2026-11-02T16:00:00Z'),
+    ]
+    const slots = due(schedules, '2026-11-02T15:00:00Z', '2026-11-04T12:00:01Z')
+    expect(slots.filter((slot) => !slot.endsWith('?'))).toEqual([
+      ...['2026-11-04T12:00', '2026-11-02T16:00', '2026-11-02T15:00'],
+    ])
+    expect(slots).toHaveLength(46)
+    expect(slots).toContain('2026-11-03T12:00?')
   })
 
   test('over a clock change', () => {
@@ -175,8 +167,6 @@ const AUDIT: AuditSettings = {
   ...{ graceMs: 900_000, lateAfterMs: null, doneByMs: null },
 }
 
-const noRows: RowsOf = async function* () {}
-
 async function findings(
   slots: readonly number[],
   rows: readonly StoredRow[],
@@ -189,7 +179,7 @@ async function findings(
   const found: string[] = []
   const settings = { ...AUDIT, lateAfterMs, ...more }
   const due = slots.map((slot) => ({ task: 'nightly', slot }))
-  for await (const one of withMissed(due, stream(), true, noRows)) {
+  for await (const one of withMissed(due, stream(), true)) {
     const finding = findingOf(one, settings)
     if (finding !== null) found.push(`${finding.kind} ${new Date(finding.slot).getUTCDate()}`)
   }
@@ -219,7 +209,7 @@ describe('slots without a row among the rows', () => {
       for (const text of rows) yield { ...rowWith({}), ...keyOf(text) }
     }
     const found: string[] = []
-    for await (const { row, missed } of withMissed(due.map(keyOf), stream(), withOlder, noRows)) {
+    for await (const { row, missed } of withMissed(due.map(keyOf), stream(), withOlder)) {
       const { task, slot } = row ?? missed
       found.push(`${row === null ? '!' : ''}${task}${new Date(slot).getUTCDate()}`)
     }
@@ -239,75 +229,15 @@ describe('slots without a row among the rows', () => {
   })
 })
 
-describe('after a change from each hour to once a month', () => {
-  const [hourly, monthly] = [inForce('2026-11-20T00:00:00Z', '@hourly'), inForce('2026-12-01T03:00:00Z', '0 3 1 * *')]
-
-  /** `06` is a run of that hour of 20 November by the old schedule, `05f` a forced one; `01m` one of 1 December by the new one. */
-  async function missed(
-    runs: readonly string[],
-    schedules = [hourly, monthly],
-    trigger?: typeof FORCED,
-    until = at('2026-12-02T00:00:00Z'),
-  ) {
-    const asked: string[] = []
-    async function* stream(): AsyncGenerator<StoredRow> {
-      for (const run of runs) {
-        const isNew = run.endsWith('m')
-        const slot = isNew ? at('2026-12-01T03:00:00Z') : at(`2026-11-20T${run.slice(0, 2)}:00:00Z`)
-        const schedule = (isNew ? monthly : hourly).schedule.spec
-        const how = run.endsWith('f') ? FORCED : trigger
-        yield { ...rowWith({ ending: SUCCEEDED, ...(how && { trigger: how }) }), slot, schedule }
-      }
-    }
-    async function* rowsIn(since: number, until: number) {
-      for await (const row of stream()) if (row.slot >= since && row.slot < until) yield row
-    }
-    const later: RowsOf = (task, since, until) => {
-      asked.push(task)
-      return rowsIn(since, until)
-    }
-    const keys = dueKeys([{ task: 'nightly', schedules }], 0, until)
-    const found: string[] = []
-    for await (const { missed } of withMissed(keys, rowsIn(0, until), true, later)) {
-      if (missed !== null) found.push(new Date(missed.slot).toISOString().slice(8, 13))
-    }
-    expect(asked.length).toBeLessThanOrEqual(1)
-    return found
-  }
-
-  test('a slot that was missed before the last run by the old one stays missed, and later slots of the old one are not expected', async () => {
-    expect(await missed(['01m', '06', '05', '02', '01', '00'])).toEqual(['20T04', '20T03'])
-  })
-
-  test('wherever the rows end that are looked at', async () => {
-    const runs = ['01m', '06', '05', '02', '01', '00']
-    const until = at('2026-11-20T05:00:00Z')
-    expect(await missed(runs, [hourly, monthly], undefined, until)).toEqual(['20T04', '20T03'])
-    expect(await missed(runs.slice(3), [hourly, monthly], undefined, until)).toEqual([])
-  })
-
-  test('a forced run does not show which schedule the scheduler had', async () => {
-    expect(await missed(['06', '05', '00'], [hourly, monthly], FORCED)).toEqual(['01T03'])
-    // Nor does it take away what a later one of the scheduler's told.
-    expect(await missed(['01m', '06', '05f', '02', '01', '00'])).toEqual(['20T04', '20T03'])
-  })
-
-  test('a run by the same schedule, once it is in force again, tells nothing of the time before', async () => {
-    const again = inForce('2026-12-01T04:00:00Z', '@hourly')
-    async function* stream() {
-      yield { ...rowWith({ ending: SUCCEEDED }), slot: again.since, schedule: again.schedule.spec }
-    }
-    const keys = dueKeys([{ task: 'nightly', schedules: [hourly, monthly, again] }], 0, again.since + 1)
-    const found: unknown[] = []
-    for await (const { missed } of withMissed(keys, stream(), true, noRows)) if (missed !== null) found.push(missed)
-    expect(found).toEqual([{ task: 'nightly', slot: monthly.since }])
-  })
-})
-
 test('a missed slot has the schedule of its time', () => {
-  const schedules = [inForce('2026-11-01T03:00:00Z', '0 3 * * *'), inForce('2026-11-04T05:00:00Z', '0 5 * * *')]
+  const after = '2026-11-02T03:00:00Z'
+  const schedules = [
+    inForce('2026-11-01T03:00:00Z', '0 3 * * *'),
+    inForce('2026-11-04T05:00:00Z', '0 5 * * *', 'UTC', after),
+  ]
   const missed = (slot: string) => missedSlot({ task: 'a', slot: at(slot) }, schedules, AUDIT)
   expect(missed('2026-11-04T03:00:00Z')).toMatchObject({ schedule: { expression: '0 3 * * *' } })
+  expect(missed('2026-11-03T05:00:00Z')).toMatchObject({ schedule: { expression: '0 5 * * *' } })
   expect(missed('2026-11-04T05:00:00Z')).toEqual({
     ...{ task: 'a', slot: at('2026-11-04T05:00:00Z'), end: at('2026-11-05T05:00:00Z'), missed: true, status: 'missed' },
     schedule: { expression: '0 5 * * *', zone: 'UTC' },

@@ -37,7 +37,9 @@ describe('the schedules of a task', () => {
   test('a new one is in force from its slot on', () => {
     expect(withSchedule([], DAILY, FIRST)).toEqual(KNOWN)
     const changed = withSchedule(KNOWN, RATE, at('2026-11-03T00:00:00Z'))
-    expect(changed).toEqual([...KNOWN, { since: at('2026-11-03T00:00:00Z'), spec: RATE }])
+    expect(changed).toEqual([...KNOWN, { since: at('2026-11-03T00:00:00Z'), after: FIRST, spec: RATE }])
+    const lastSlot = at('2026-11-02T18:00:00Z')
+    expect(withSchedule(KNOWN, RATE, at('2026-11-03T00:00:00Z'), lastSlot)?.at(-1)?.after).toBe(lastSlot)
     expect(withSchedule(KNOWN, { ...DAILY, zone: 'UTC' }, at('2026-11-03T03:00:00Z'))).toHaveLength(2)
     const moved = { ...RATE, anchor: at('2026-01-01T06:00:00Z') }
     expect(withSchedule(changed ?? [], moved, at('2026-11-04T06:00:00Z'))).toHaveLength(3)
@@ -286,13 +288,16 @@ describe('a schedule that is declared', () => {
   })
 
   test('a run with another schedule replaces it from its slot on', () => {
-    expect(withSchedule(planned, DAILY, AHEAD + DAY_MS)).toEqual([...planned, { since: AHEAD + DAY_MS, spec: DAILY }])
-    expect(withSchedule(planned, YEARLY, AHEAD)).toEqual([...KNOWN, { since: AHEAD, spec: YEARLY }])
-    expect(withSchedule(planned, YEARLY, NOW)).toEqual([...KNOWN, { since: NOW, spec: YEARLY }, planned[1]])
+    const daily = { since: AHEAD + DAY_MS, after: AHEAD, spec: DAILY }
+    expect(withSchedule(planned, DAILY, AHEAD + DAY_MS)).toEqual([...planned, daily])
+    // The operator has said that the schedule before ended at that time.
+    expect(withSchedule(planned, YEARLY, AHEAD)).toEqual([...KNOWN, { since: AHEAD, after: AHEAD, spec: YEARLY }])
+    const now = { since: NOW, after: FIRST, spec: YEARLY }
+    expect(withSchedule(planned, YEARLY, NOW)).toEqual([...KNOWN, now, planned[1]])
   })
 
   test('a run that has it early: it is in force since that run', () => {
-    expect(withSchedule(planned, HOURLY, NOW)).toEqual([...KNOWN, { since: NOW, spec: HOURLY }])
+    expect(withSchedule(planned, HOURLY, NOW)).toEqual([...KNOWN, { since: NOW, after: FIRST, spec: HOURLY }])
   })
 
   test('a declaration is in force until the next one, and one for the same time replaces it', () => {

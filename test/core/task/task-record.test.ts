@@ -133,7 +133,7 @@ describe('schema/task.schema.json', () => {
   const records: fc.Arbitrary<TaskRecord> = fc.record({
     schedules: fc.array(
       fc.record(
-        { since: instant, spec, declared: fc.constantFrom('unconfirmed', 'confirmed') },
+        { since: instant, after: instant, spec, declared: fc.constantFrom('unconfirmed', 'confirmed') },
         { requiredKeys: ['since', 'spec'] },
       ),
       { maxLength: 3 },

@@ -54,14 +54,20 @@ const pausing = (pause: Suspension) => (record: TaskRecord) => withPause(record,
 const NOW_PAUSED = { ...PAUSE, from: SLOT }
 
 describe('the requests of a run', () => {
-  test('a run asks three times: claim, read, finish; and four times if it states something new', async () => {
+  test('a run asks three times: claim, read, finish; four times if it states something new; and for the last slot if it changes the schedule', async () => {
     const { play } = ledgerOf()
     const known = NO_KNOWN_RECORDS
     expect((await play('a', { known })).verbs).toEqual(['put', 'readEntry', 'writeEntry', 'put'])
     expect((await play('b', { known, day: 1 })).verbs).toEqual(['put', 'readEntry', 'put'])
     const changed = await play('c', { known, day: 2, settings: { doneByMs: 7_200_000, owner: 'data team' } })
     expect(changed.verbs).toEqual(['put', 'readEntry', 'writeEntry', 'put'])
-    expect((await play('d', { known, day: 3, ...OTHER })).verbs).toEqual(['put', 'readEntry', 'writeEntry', 'put'])
+    expect((await play('d', { known, day: 3, ...OTHER })).verbs).toEqual([
+      'put',
+      'readEntry',
+      'list',
+      'writeEntry',
+      'put',
+    ])
   })
 
   test('a run on ECS asks as often: its container is part of what it states', async () => {

@@ -71,7 +71,11 @@ describe('with --on-schedule-change refuse', () => {
     await play('changed-2', { ...CHANGED, day: 2 })
     expect((await play('accepts', { schedule: NEW, day: 2 })).names).toEqual(['schedule-changed', 'claimed', 'ended'])
     expect((await play('after', { ...CHANGED, day: 3 })).result.status).toBe('completed')
-    expect((await record()).schedules.map(({ spec }) => spec)).toEqual([OLD, NEW])
+    // The refused run of day 2 says nothing about the schedule before. That of day 1 ran under the old one.
+    expect((await record()).schedules).toEqual([
+      { since: SLOT, spec: OLD },
+      { since: SLOT + 2 * DAY_MS, after: SLOT + DAY_MS, spec: NEW },
+    ])
   })
 
   test('a run that accepts the new schedule for an older slot accepts it for later slots that were refused', async () => {
@@ -81,7 +85,7 @@ describe('with --on-schedule-change refuse', () => {
     expect((await play('accepts', { schedule: NEW, day: 1 })).names).toEqual(['schedule-changed', 'claimed', 'ended'])
     expect((await record()).schedules).toEqual([
       { since: SLOT, spec: OLD },
-      { since: SLOT + DAY_MS, spec: NEW },
+      { since: SLOT + DAY_MS, after: SLOT, spec: NEW },
     ])
     expect((await play('after', { ...CHANGED, day: 3 })).result.status).toBe('completed')
   })

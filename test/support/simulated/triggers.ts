@@ -3,7 +3,7 @@ import { slotToCatchUp } from '../../../src/audit/missed.ts'
 import type { RunContext, RunEvent } from '../../../src/core/event.ts'
 import { missedUntil } from '../../../src/core/row/status.ts'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
-import { dueKeys, type RowsOf, withMissed } from '../../../src/core/task/expected-slots.ts'
+import { dueKeys, withMissed } from '../../../src/core/task/expected-slots.ts'
 import type { Instant } from '../../../src/core/types.ts'
 import type { Clock } from '../../../src/process/clock.ts'
 import type { LiveAttempt, WorkEnd } from '../../../src/run/execute.ts'
@@ -30,11 +30,12 @@ const findMissed: FindMissed = async function* (known, { since, until, graceMs }
   const settings = { now: clock.now(), graceMs }
   const inForce = taskInForce(known, missedUntil(settings))
   const signal = signals[0] ?? new AbortController().signal
-  const rowsOf: RowsOf = async function* (task, from, end) {
-    yield* (await store.list({ kind: 'task', task, since: from, until: end, limit: 1_000 }, { signal })).rows
-  }
+  const page = await store.list({ kind: 'task', task: known.task, since, until, limit: 1_000 }, { signal })
+  const rows = (async function* () {
+    yield* page.rows
+  })()
   const due = dueKeys([inForce], since, until)
-  for await (const found of withMissed(due, rowsOf(known.task, since, until), true, rowsOf)) {
+  for await (const found of withMissed(due, rows, true)) {
     const slot = slotToCatchUp(found, inForce.schedules, settings)
     if (slot !== null) yield slot
   }

@@ -5,7 +5,8 @@ import type { KnownTask } from '../../../audit/tasks.ts'
 import { LedgerError } from '../../../core/errors.ts'
 import { statusOf } from '../../../core/row/status.ts'
 import { parseSchedule, type Schedule } from '../../../core/schedule/schedule.ts'
-import { type InForce, nextSlotDue, parseSince, type RowsOf } from '../../../core/task/expected-slots.ts'
+import { nextSlotDue } from '../../../core/task/expected-slots.ts'
+import { type InForce, parseSince } from '../../../core/task/schedules-in-force.ts'
 import { gapsOf, suspensionAt } from '../../../core/task/suspensions.ts'
 import { type ExpectedTimesGiven, expectedTimes, inForceAt } from '../../../core/task/task-record.ts'
 import type { Instant, ScheduleSpec, StoredRow } from '../../../core/types.ts'
@@ -140,9 +141,8 @@ export async function* readSlotsWithStatus(
   const settings = { ...reading, ...expectedTimes(known, reading) }
   const due = { task, schedules: inForce, gaps: gapsOf(known) }
   const range = { since: query.since ?? 0, until: Math.min(query.until ?? Number.POSITIVE_INFINITY, reading.now + 1) }
-  const later: RowsOf = (task, since, until) => readRows(task, { since, until }, reading)
-  for await (const { row, missed } of rowsAndMissed(readRows(task, query, reading), [due], range, true, later)) {
-    const record = row === null ? { slot: missed.slot, row } : { slot: row.slot, row }
+  for await (const { row, missed } of rowsAndMissed(readRows(task, query, reading), [due], range, true)) {
+    const record = row === null ? { slot: missed.slot, row, doubt: missed.doubt } : { slot: row.slot, row }
     yield { ...record, status: statusOf(record, settings) }
   }
 }

@@ -1,7 +1,7 @@
 import { readableRow, statusOf } from '../../../core/row/status.ts'
 import { expectedSlotAfter, windowOf } from '../../../core/schedule/slot.ts'
-import { dueKeys, type InForce, nextExpectedSlot, nextSlotDue } from '../../../core/task/expected-slots.ts'
-import { scheduleWith } from '../../../core/task/schedules-in-force.ts'
+import { type DueKey, dueKeys, nextExpectedSlot, nextSlotDue } from '../../../core/task/expected-slots.ts'
+import { type InForce, scheduleWith } from '../../../core/task/schedules-in-force.ts'
 import { gapsOf, suspensionOf } from '../../../core/task/suspensions.ts'
 import { expectedTimes, inForceAt } from '../../../core/task/task-record.ts'
 import type { Instant } from '../../../core/types.ts'
@@ -19,25 +19,24 @@ export async function readSlot(
 ): Promise<SlotModel | null> {
   const { head, known } = read
   const row = await reading.ledger.get({ task: head.task, slot: new Date(slot), ...askOptions(reading) })
-  if (row === null && !(await isExpected(read, slot, reading))) return null
+  const key = row === null ? keyOf(read, slot, reading) : null
+  if (row === null && key === null) return null
   const settings = { ...reading, ...expectedTimes(known, reading) }
   return {
-    ...slotModelOf(read, { slot, row, status: statusOf({ slot, row }, settings) }, store, reading),
+    ...slotModelOf(read, { slot, row, status: statusOf({ slot, row }, settings), doubt: key?.doubt }, store, reading),
     before: await pageBefore(read, slot, reading),
     after: await pageAfter(read, slot, reading),
   }
 }
 
-/** Returns whether a slot without a row was due, or will be. */
-async function isExpected(read: ReadTask, slot: Instant, reading: Reading): Promise<boolean> {
-  const { head, known, inForce, current } = read
-  if (slot > reading.now)
-    return suspensionOf(known, slot) === null && current !== null && isSlotOf(inForceAt(inForce, slot), slot)
-  const [key] = dueKeys([{ task: head.task, schedules: inForce, gaps: gapsOf(known) }], slot, slot + 1)
-  if (key?.doubt === undefined) return key !== undefined
-  // Only a run proves that the slot was due. Without one, we must not offer to run the slot: the new schedule may already
-  // have replaced it.
-  return (await newestOf(readSlotsWithStatus(read, { since: slot, until: slot + 1 }, reading))) !== null
+/** Returns the key of a slot without a row that was due, or will be. Returns null if it is not expected. */
+function keyOf({ head: { task }, known, inForce, current }: ReadTask, slot: Instant, reading: Reading): DueKey | null {
+  if (slot > reading.now) {
+    const isAhead = suspensionOf(known, slot) === null && current !== null && isSlotOf(inForceAt(inForce, slot), slot)
+    return isAhead ? { task, slot } : null
+  }
+  const [key = null] = dueKeys([{ task, schedules: inForce, gaps: gapsOf(known) }], slot, slot + 1)
+  return key
 }
 
 function isSlotOf(one: InForce | undefined, slot: Instant): boolean {
@@ -61,10 +60,14 @@ async function pageAfter(read: ReadTask, slot: Instant, reading: Reading): Promi
   // The first slot of a schedule that a run stated has a row, but a declared one may begin between two slots.
   const first = replaced?.declared === undefined ? replacedAt : nextSlotDue(inForce, gapsOf(known), replaced.since - 1)
   if (own === null) return first
-  for (const next of [expectedSlotAfter(own, slot), nextExpectedSlot(own, gapsOf(known), slot)]) {
-    if (next === null || (replacedAt !== null && next >= replacedAt)) continue
+  // Before a change, slots of the new schedule may be in doubt.
+  const schedules = replaced === undefined ? [own] : [own, replaced.schedule]
+  const next = schedules
+    .flatMap((one) => [expectedSlotAfter(one, slot), nextExpectedSlot(one, gapsOf(known), slot)])
+    .filter((at): at is Instant => at !== null && (replacedAt === null || at < replacedAt))
+  for (const at of next.sort((one, other) => one - other)) {
     // A slot in a pause may have a row.
-    if ((await isExpected(read, next, reading)) || (await hasRecord(read, next, reading))) return next
+    if (keyOf(read, at, reading) !== null || (await hasRecord(read, at, reading))) return at
   }
   return first
 }
@@ -85,13 +88,21 @@ export function slotModelOf(
   store: string,
   reading: Reading,
 ) {
-  const { slot, row } = record
+  const { slot, row, doubt } = record
   const own = readableRow(row)?.schedule ?? null
   // `resolve` and `rerun` find the schedule in the task record, unless no schedule there has the slot. For example, the
   // schedule of a late delivery may never have been recorded. The command then needs the schedule of the row.
   const schedule = scheduleWith(inForce, slot) === null ? own : null
   const other = otherScheduleOf(own ?? scheduleWith(inForce, slot)?.spec ?? null, known)
-  const target = { store: storeAnywhere(store), task: head.task, slot, schedule, ...other, ...ofRow(row, known?.ecs) }
+  const target = {
+    store: storeAnywhere(store),
+    task: head.task,
+    slot,
+    schedule,
+    doubt,
+    ...other,
+    ...ofRow(row, known?.ecs),
+  }
   const found = suspensionOf(known, slot)
   const { now, skewMs } = reading
   const { lateAfterMs, doneByMs } = expectedTimes(known, reading)

@@ -1,6 +1,7 @@
 import { elapsed } from '../../../core/duration.ts'
 import { attemptCount } from '../../../core/row/attempts.ts'
 import { readableRow, type SlotRecord } from '../../../core/row/status.ts'
+import type { Doubt } from '../../../core/task/expected-slots.ts'
 import type { Instant, Status } from '../../../core/types.ts'
 import { durationMsOf } from '../../../format/row.ts'
 import { printable } from '../../../format/text.ts'
@@ -10,6 +11,8 @@ import { timeInZone, type WallClock } from './wall-clock.ts'
 /** A slot with its status. */
 export interface SlotWithStatus extends SlotRecord {
   readonly status: Status
+  /** Why the slot may not have been due. Left out: it has a row, or was certainly due. */
+  readonly doubt?: Doubt | undefined
 }
 
 /** Returns whether a slot runs, or may start at any moment. */

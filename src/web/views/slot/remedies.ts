@@ -37,6 +37,7 @@ export function remediesOf(status: Status, target: StepTarget, now: Instant): re
   }))
   switch (status) {
     case 'missed':
+      if (target.doubt !== undefined) return [skipped, rerunRemedy('Run it now', target), completed]
       return [rerunRemedy('Run it now', target), completed, skipped]
     case 'failed':
     case 'stale':

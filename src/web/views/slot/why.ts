@@ -17,8 +17,8 @@ type SentencePart = string | { readonly at: Instant }
  * does not store it.
  */
 export function whyParts(record: SlotWithStatus, now: Instant): readonly SentencePart[] {
-  const { slot, row, status } = record
-  if (row === null) return [whyNoRow(slot, status, now)]
+  const { row } = record
+  if (row === null) return whyNoRow(record, now)
   if (isNewerSchema(row))
     return [
       `A newer version of cronledger wrote this record (schema ${row.schemaVersion}). Update cronledger to read it.`,
@@ -33,16 +33,23 @@ export function whyText(record: SlotWithStatus, now: Instant, clock: WallClock):
     .join('')
 }
 
-function whyNoRow(slot: Instant, status: SlotWithStatus['status'], now: Instant): string {
-  if (slot > now) return `It is due in ${elapsed(slot - now)}. Nothing to do.`
+function whyNoRow({ slot, status, doubt }: SlotWithStatus, now: Instant): readonly SentencePart[] {
+  if (slot > now) return [`It is due in ${elapsed(slot - now)}. Nothing to do.`]
+  if (doubt !== undefined) {
+    const between = [{ at: doubt.after }, ' and ', { at: doubt.until }]
+    const todo = '. No run is recorded. If it was not due, mark it as skipped.'
+    return ['It may not have been due: the schedule changed between ', ...between, todo]
+  }
   const due = `It was due ${elapsed(now - slot)} ago`
   switch (status) {
     case 'missed':
-      return `${due}, and no run is recorded: no trigger arrived, or it could not reach the ledger. Run it now.`
+      return [`${due}, and no run is recorded: no trigger arrived, or it could not reach the ledger. Run it now.`]
     case 'overdue':
-      return `${due} and should have completed by now, but no run is recorded yet. Its trigger may still come. If it does not, run it now.`
+      return [
+        `${due} and should have completed by now, but no run is recorded yet. Its trigger may still come. If it does not, run it now.`,
+      ]
     default:
-      return `${due}, and no run is recorded yet. Its trigger may still come.`
+      return [`${due}, and no run is recorded yet. Its trigger may still come.`]
   }
 }
 

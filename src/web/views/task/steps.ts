@@ -59,7 +59,7 @@ const TITLES = { missed: 'Missed slot', failed: 'Failed slot', stale: 'Stale slo
 type OpenSlot = SlotToRun<keyof typeof TITLES>
 
 function isOpenSlot(one: SlotToRun): one is OpenSlot {
-  return isKeyOf(one.status, TITLES) && one.target.only === undefined
+  return isKeyOf(one.status, TITLES) && one.target.only === undefined && one.target.doubt === undefined
 }
 
 function stepsOfOne({ slot, status, target }: OpenSlot): SlotSteps {
