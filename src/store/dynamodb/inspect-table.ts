@@ -1,3 +1,4 @@
+import type { TableDescription } from '@aws-sdk/client-dynamodb'
 import { LedgerError, usageError } from '../../core/errors.ts'
 import type { Environment } from '../../core/types.ts'
 import { type InspectSettings, ok, type SetupFinding, wrong } from '../finding.ts'
@@ -6,6 +7,7 @@ import { connect, type Dynamo, type DynamoOptions, endpointVariableOf } from './
 import { isByPolicy, nameOfCause } from './errors.ts'
 import { inspectActions } from './inspect-actions.ts'
 import { clockFinding, watchClock } from './inspect-clock.ts'
+import { deletionProtection, describeRecovery, PROTECTION, protectionFinding, restoreFinding } from './protection.ts'
 import { describeTable } from './setup-table.ts'
 import { differences, readTableDefinition, remedyFor, type TableDefinition } from './table-definition.ts'
 import { canHaveTtl, describeTtl, isTtlOn, ttlDifferences } from './time-to-live.ts'
@@ -94,7 +96,7 @@ async function inspectCredentials(dynamo: Dynamo, call: CallOptions): Promise<Se
 
 async function* inspectShape(
   dynamo: Dynamo,
-  { role, hasRetention }: InspectSettings,
+  { role, hasRetention, now }: InspectSettings,
   call: CallOptions,
 ): AsyncGenerator<SetupFinding> {
   const wanted = readTableDefinition()
@@ -110,11 +112,11 @@ async function* inspectShape(
         : wrong(what, error)
     }
   }
-  let hasTtl = true
+  let described: TableDescription | null = null
   const seen = await look('table', async () => {
     const table = await describeTable(dynamo, call)
     if (table === null) return shape('table', `it does not exist. Create it: ${setupCommand(dynamo)}`)
-    hasTtl = canHaveTtl(table)
+    described = table
     const different = differences(table, wanted)
     return different.length === 0
       ? ok('table', `its key and its index are correct (${table.TableStatus})`)
@@ -123,8 +125,16 @@ async function* inspectShape(
   yield seen
   // Setup changes nothing if the table is not a ledger, so the key and the index must be corrected first.
   if (seen.wrong === 'shape') return
+  const hasTtl = described === null || canHaveTtl(described)
   yield await look('time to live', async () =>
     hasTtl ? ttlFinding(dynamo, wanted, hasRetention, call) : noTtlFinding(hasRetention),
+  )
+  if (described === null) return
+  const restored = restoreFinding(described, now())
+  if (restored !== null) yield restored
+  yield protectionFinding('deletionProtection', deletionProtection(described, false), dynamo)
+  yield await look(PROTECTION.pointInTimeRecovery.what, async () =>
+    protectionFinding('pointInTimeRecovery', await describeRecovery(dynamo, call), dynamo),
   )
 }
 

@@ -4,7 +4,10 @@ import {
   type TableDescription,
   UpdateContinuousBackupsCommand,
 } from '@aws-sdk/client-dynamodb'
-import type { SetupStep } from '../finding.ts'
+import { DAY_MS } from '../../core/duration.ts'
+import { formatInstant } from '../../core/instant.ts'
+import type { Instant } from '../../core/types.ts'
+import { ok, type SetupFinding, type SetupStep, turnOnCommand } from '../finding.ts'
 import type { CallOptions } from '../store.ts'
 import { type Dynamo, isUnknownOperation } from './client.ts'
 import { nameOfCause } from './errors.ts'
@@ -55,5 +58,45 @@ export async function describeRecovery(dynamo: Dynamo, call: CallOptions): Promi
     if (isUnknownOperation(error)) return 'unsupported'
     if (nameOfCause(error)?.startsWith('AccessDenied')) return 'unknown'
     throw error
+  }
+}
+
+/** No catch-up looks back further than this. */
+const LONGEST_CATCH_UP_MS = 31 * DAY_MS
+
+/** Returns what to do about a table that was restored, or null if it was not. A restore takes the table back in time. */
+export function restoreFinding({ TableName, RestoreSummary }: TableDescription, now: Instant): SetupFinding | null {
+  const restoredTo = RestoreSummary?.RestoreDateTime?.getTime()
+  if (restoredTo === undefined) return null
+  const point = formatInstant(restoredTo - (restoredTo % 1000))
+  const was = `this table is a copy, restored to its state of ${point}`
+  if (restoredTo < now - LONGEST_CATCH_UP_MS) return ok('restore', was)
+  // A slot that was due before that may have started after it.
+  const from = formatInstant(restoredTo - (restoredTo % 1000) - DAY_MS)
+  const pause = `cronledger pause --all --store dynamodb:${TableName} --from ${from} --reason 'YOUR REASON'`
+  const text = `${was}. A slot that started after that may run again, because its record is lost. Unless that is dealt with, pause all tasks: ${pause}. Then follow docs/guides/after-a-restore.md. This is reported for 31 days.`
+  return { what: 'restore', wrong: 'usage', text }
+}
+
+export const PROTECTION = {
+  deletionProtection: { what: 'deletion protection', risk: 'one call can delete every record' },
+  pointInTimeRecovery: { what: 'recovery', risk: 'records that are lost or deleted cannot be restored' },
+} as const
+
+export function protectionFinding(
+  feature: keyof typeof PROTECTION,
+  did: SetupStep['did'],
+  { table }: Dynamo,
+): SetupFinding {
+  const { what, risk } = PROTECTION[feature]
+  switch (did) {
+    case 'off':
+      return { what, wrong: 'usage', text: `it is off, so ${risk}. Turn it on: ${turnOnCommand(feature, table)}` }
+    case 'unsupported':
+      return ok(what, 'this server does not have it, and the ledger works without it')
+    case 'unknown':
+      return ok(what, 'not checked, because this role may not read it')
+    default:
+      return ok(what, 'on')
   }
 }

@@ -1,4 +1,4 @@
-import type { SetupStep } from '../../../store/finding.ts'
+import { type SetupStep, turnOnCommand } from '../../../store/finding.ts'
 
 const NAMES: Readonly<Record<SetupStep['what'], string>> = {
   table: 'table',
@@ -17,18 +17,12 @@ const DEEDS: Readonly<Record<Exclude<SetupStep['did'], 'off'>, string>> = {
   unknown: 'not known, because these credentials may not read it',
 }
 
-/** The commands that turn a feature of an existing table on. */
-const TURN_ON: Readonly<Partial<Record<SetupStep['what'], string>>> = {
-  deletionProtection: 'update-table --deletion-protection-enabled',
-  pointInTimeRecovery:
-    'update-continuous-backups --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true',
-}
-
 /** Returns what setup says about a step. If a feature of an existing table is off, it says how to turn it on. */
 export function setupStepText(ledger: string, { what, did }: SetupStep): string {
   if (did !== 'off') return `${NAMES[what]} ${isFeature(what) && did === 'found' ? 'is on already' : DEEDS[did]}`
-  const [, table] = /^dynamodb:(.*)$/.exec(ledger) ?? []
-  return `${NAMES[what]} is off, and was left off. To turn it on: aws dynamodb ${TURN_ON[what]} --table-name ${table}`
+  const table = ledger.replace(/^dynamodb:/, '')
+  const command = what === 'deletionProtection' || what === 'pointInTimeRecovery' ? turnOnCommand(what, table) : ''
+  return `${NAMES[what]} is off, and was left off. To turn it on: ${command}`
 }
 
 function isFeature(what: SetupStep['what']): boolean {

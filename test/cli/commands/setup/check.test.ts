@@ -8,7 +8,9 @@ import {
   CreateTableCommand,
   type CreateTableCommandInput,
   DynamoDBClient,
+  RestoreTableToPointInTimeCommand,
   ScanCommand,
+  UpdateContinuousBackupsCommand,
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb'
 import Libsql from 'libsql'
@@ -16,7 +18,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openDynamoStore } from '../../../../src/store/dynamodb/dynamodb-store.ts'
 import { createTableInput, readTableDefinition } from '../../../../src/store/dynamodb/table-definition.ts'
 import { claimOf } from '../../../store/contract.ts'
-import { awsEnv, hasAws } from '../../../support/aws.ts'
+import { aws, awsEnv, hasAws } from '../../../support/aws.ts'
 import { cronledger, NIGHTLY, scratch } from '../../../support/cli.ts'
 import { startFaultyProxy } from '../../../support/proxy.ts'
 import {
@@ -107,8 +109,13 @@ describe('a table', () => {
     const before = await startBefore(server.endpoint, answer, clockMs)
     await look(env(before.endpoint)).finally(() => before.stop())
   }
+  const turnRecoveryOn = (TableName: string) => {
+    const { PointInTimeRecoverySpecification } = readTableDefinition()
+    return client.send(new UpdateContinuousBackupsCommand({ TableName, PointInTimeRecoverySpecification }))
+  }
   const make = async (TableName: string, change: Partial<CreateTableCommandInput> = {}) => {
     await client.send(new CreateTableCommand({ ...createTableInput(TableName), ...change }))
+    if (hasMoto && change.DeletionProtectionEnabled !== false) await turnRecoveryOn(TableName)
     return { TableName, TimeToLiveSpecification: readTableDefinition().TimeToLiveSpecification }
   }
 
@@ -135,6 +142,8 @@ describe('a table', () => {
       'clock',
       'table',
       'time to live',
+      'deletion protection',
+      'recovery',
       ...['GetItem', 'PutItem', 'UpdateItem', 'Query', 'Query on index by-day', 'BatchGetItem'].map(
         (one) => `dynamodb:${one}`,
       ),
@@ -163,6 +172,26 @@ describe('a table', () => {
     expect(wrongOnes(found)).toEqual([])
     expect(await items()).toEqual(before)
     expect(before).toHaveLength(1)
+  })
+
+  // Only moto restores a table, and has its protection.
+  test.runIf(hasAws)('that was restored, or is not protected: 64, with what to do', async () => {
+    const restore = { SourceTableName: 'good', TargetTableName: 'restored', UseLatestRestorableTime: true }
+    await client.send(new RestoreTableToPointInTimeCommand(restore))
+    const found = await check('dynamodb:restored', env())
+    expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({
+      code: 64,
+      wrong: ['restore', 'deletion protection', 'recovery'],
+    })
+    expect(found.lines['restore']).toMatch(
+      /this table is a copy, restored to its state of \S+Z\. .* cronledger pause --all --store dynamodb:restored --from \S+Z --reason /,
+    )
+    for (const [, command] of Object.values(found.lines).flatMap((line) => [
+      ...line.matchAll(/Turn it on: aws (.*)$/g),
+    ])) {
+      await aws(server.endpoint, ...String(command).split(' '))
+    }
+    expect(wrongOnes(await check('dynamodb:restored', env()))).toEqual(['restore'])
   })
 
   test('without its index: 78', async () => {
