@@ -43,13 +43,13 @@ export function pageQuery(query: ListQuery): PageQuery {
     return { kind: 'day', day, limit, after: decodeCursor(cursor, ({ slot }) => slot.startsWith(day)) }
   }
   const { task } = query
-  const { first, last } = slotTexts(query)
+  const { first, last } = slotBounds(query)
   const after = decodeCursor(cursor, (key) => key.task === task && key.slot >= first && key.slot <= last)
   return { kind: 'task', task, first, last, limit, after }
 }
 
 /** Returns the first and the last slot of `[since, until)` as text. */
-export function slotTexts({ since, until }: { readonly since?: Instant; readonly until?: Instant }) {
+export function slotBounds({ since, until }: { readonly since?: Instant; readonly until?: Instant }) {
   return {
     first: since === undefined ? BEFORE_ALL : formatSlot(Math.ceil(since / 1000) * 1000),
     // Slots are whole seconds, so the last slot before `until` is one second before `until`, rounded up.

@@ -24,7 +24,7 @@ import {
   listedSlot,
   pageQuery,
   type StoredKey,
-  slotTexts,
+  slotBounds,
   storedKey,
   TASK_ENTRY,
 } from '../page.ts'
@@ -193,7 +193,7 @@ function rowMethods(dynamo: Dynamo): Pick<Store, 'get' | 'put' | 'note' | 'list'
     },
 
     async listSlots({ task, ...range }, call) {
-      const { first, last } = slotTexts(range)
+      const { first, last } = slotBounds(range)
       if (first > last) return { slots: [] }
       const send = new QueryCommand({ TableName, ...slotsQueryInput(task, first, last) })
       const reply = await dynamo.ask('Query', (client, how) => client.send(send, how), call)

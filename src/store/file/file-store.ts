@@ -12,7 +12,7 @@ import {
   listedSlot,
   pageQuery,
   type StoredKey,
-  slotTexts,
+  slotBounds,
   storedKey,
   TASK_ENTRY,
   TASKS_PER_PAGE,
@@ -136,7 +136,7 @@ function rowMethods(
     },
 
     async listSlots({ task, ...range }, call) {
-      const { first, last } = slotTexts(range)
+      const { first, last } = slotBounds(range)
       const read = ({ all }: Transaction) => all(SELECT_SLOTS, task, first, last, SLOTS_PER_PAGE + 1)
       const found = await soon(call, () => database.transact('read', read) ?? [])
       const slots = found

@@ -12,7 +12,7 @@ import {
   listedSlot,
   pageQuery,
   type StoredKey,
-  slotTexts,
+  slotBounds,
   storedKey,
   TASK_ENTRY,
   TASKS_PER_PAGE,
@@ -94,7 +94,7 @@ export function memoryStore(): Store & { writeRaw(document: StoredDocument): voi
     },
     async listSlots({ task, ...range }, call) {
       inTime(call)
-      const { first, last } = slotTexts(range)
+      const { first, last } = slotBounds(range)
       const found = [...entries.values()].filter(
         ({ key }) => key.task === task && key.slot >= first && key.slot <= last,
       )
