@@ -152,7 +152,7 @@ export interface ResolveOptions extends OrUndefined<ScheduleOptions>, ReadOption
   readonly task: string
   /** An instant, local time, a date with one slot, or `latest`. */
   readonly slot: string | Date
-  readonly state: ResolvedState
+  readonly state: Lowercase<ResolvedState>
   readonly reason: string
   /**
    * The run of the latest attempt, if you know that it has ended. The slot is then resolved also while the lease of that
@@ -224,14 +224,29 @@ export interface Ledger {
    * Runs `work` once in the slot that the event time belongs to, or returns why it did not run. `work` must end when its
    * signal aborts. With `catchUpMs`, it first runs `work` in each missed slot of that span, as an attempt of its own.
    *
-   * Throws what `work` throws, after that is recorded: the error of the slot of the run, or else the error of the first
-   * missed slot that failed. Throws the reason of the signal if it aborts before `work` is called.
+   * Throws what `work` throws, after that is recorded. Throws `OutcomeError` if the slot was refused, or if `work` succeeded
+   * and that may not be recorded. The slot of the run comes first, then the missed slots. Throws the reason of the signal if
+   * it aborts before `work` is called.
    *
    * Throws `LedgerError` if an option is wrong or the ledger cannot be reached, and a usage error if it is called by the
    * work of a run of the same slot. `work` was not called for the slot of the run then. With `catchUpMs`, it may have been
    * called for missed slots before.
    */
   run<T>(options: RunOptions, work: (attempt: Attempt) => T | Promise<T>): Promise<WorkOutcome<T>>
+  /**
+   * Does the same, and returns every outcome, also `failed` with the `error` of `work`, `refused` and `unrecorded`. It
+   * throws only `LedgerError`.
+   */
+  tryRun<T>(options: RunOptions, work: (attempt: Attempt) => T | Promise<T>): Promise<RunOutcome<T>>
+  /**
+   * Returns a function that calls `work` once in each slot. It resolves to what `work` returns, or to undefined if `work` did
+   * not run because the slot is done, running, skipped or paused. It throws as `run` does. `options` may be a function of the
+   * arguments, from which it takes the event time.
+   */
+  once<T, Args extends readonly unknown[]>(
+    options: RunOptions | ((...args: Args) => RunOptions),
+    work: (attempt: Attempt, ...args: Args) => T | Promise<T>,
+  ): (...args: Args) => Promise<T | undefined>
   /**
    * Does the same with a command, which runs as a child process. Its process group is supervised. A command that fails is
    * not thrown: the result has the status `failed`.

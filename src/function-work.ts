@@ -47,38 +47,75 @@ export interface Attempt {
   readonly env: Readonly<Record<string, string>>
 }
 
-interface FailedResult {
-  readonly status: 'failed'
+const THROWN = ['failed', 'refused', 'unrecorded'] as const
+
+interface ThrownResult {
+  readonly status: (typeof THROWN)[number]
 }
 
-/** The result of a run of a function. It is never `failed`, because such a run throws. */
-export type WorkOutcome<T> = Exclude<RunResult<T>, FailedResult> &
+/** The result of a run of a function that did not throw: an operator has nothing to decide. */
+export type WorkOutcome<T> = Exclude<RunResult<T>, ThrownResult> &
   Pick<RunOutcome<T>, 'task' | 'slot' | 'windowEnd' | 'runId'> & {
     /** The missed slots that ran before the slot of the trigger, the oldest first. Empty without `catchUpMs`. */
-    readonly caughtUp: readonly Exclude<CaughtUp<T>, FailedResult>[]
+    readonly caughtUp: readonly Exclude<CaughtUp<T>, ThrownResult>[]
   }
 
-/**
- * Runs a function as the work of a trigger. Throws the error of the function if it fails in the slot of the trigger, or
- * else the error of the first slot that was caught up and failed. `signal` tells the run to stop.
- */
-export async function runFunction<T>(
-  { signal, ...options }: TriggerOptions & { readonly signal?: AbortSignal | undefined },
+/** Thrown if an operator has to decide about a slot, although no work has failed. `outcome` is the result of that slot. */
+export class OutcomeError extends Error {
+  override readonly name = 'OutcomeError'
+  readonly outcome: CaughtUp<unknown> & { readonly status: 'refused' | 'unrecorded' }
+
+  constructor(outcome: OutcomeError['outcome']) {
+    super(outcomeText(outcome))
+    this.outcome = outcome
+  }
+}
+
+function outcomeText(outcome: OutcomeError['outcome']): string {
+  const slot = `slot ${formatInstant(outcome.slot.getTime())} of task ${outcome.task}`
+  return outcome.status === 'refused'
+    ? `nothing was started in ${slot}: refused (${outcome.cause}). An operator has to decide about the slot.`
+    : `The work SUCCEEDED in ${slot}, but this may not be recorded. Do not run it again. Resolve the slot as completed, with the run id ${outcome.runId}.`
+}
+
+type FunctionOptions = TriggerOptions & { readonly signal?: AbortSignal | undefined }
+
+/** Runs a function as the work of a trigger, and returns every outcome. `signal` tells the run to stop. */
+export async function tryFunction<T>(
+  { signal, ...options }: FunctionOptions,
   work: (attempt: Attempt) => T | Promise<T>,
   parts: TriggerParts,
-): Promise<WorkOutcome<T>> {
+): Promise<RunOutcome<T>> {
   const { stop, release } = stopOf(signal)
   try {
-    const outcome = await runTrigger(options, () => (live) => callWork(work, live, stop, signal), stop, parts)
-    if (!isWithoutFailure(outcome)) throw failureOf(outcome, signal)
-    return outcome
+    return await runTrigger(options, () => (live) => callWork(work, live, stop, signal), stop, parts)
   } finally {
     release()
   }
 }
 
-function isWithoutFailure<T>(outcome: RunOutcome<T>): outcome is WorkOutcome<T> {
-  return [outcome, ...outcome.caughtUp].every(({ status }) => status !== 'failed')
+/**
+ * Runs a function as the work of a trigger. Throws if the slot of the trigger has failed, was refused or is not recorded, or
+ * else if a slot that was caught up did. After a failure, this is the error of the function.
+ */
+export async function runFunction<T>(
+  options: FunctionOptions,
+  work: (attempt: Attempt) => T | Promise<T>,
+  parts: TriggerParts,
+): Promise<WorkOutcome<T>> {
+  const outcome = await tryFunction(options, work, parts)
+  const bad = [outcome, ...outcome.caughtUp].find(isThrown)
+  if (bad !== undefined && bad.status !== 'failed') throw new OutcomeError(bad)
+  if (!isNotThrown(outcome)) throw failureOf(outcome, options.signal)
+  return outcome
+}
+
+function isThrown<T>(result: CaughtUp<T>): result is Extract<CaughtUp<T>, ThrownResult> {
+  return THROWN.some((status) => status === result.status)
+}
+
+function isNotThrown<T>(outcome: RunOutcome<T>): outcome is WorkOutcome<T> {
+  return ![outcome, ...outcome.caughtUp].some(isThrown)
 }
 
 /**

@@ -10,11 +10,11 @@ import { findSlot, readSlots } from './audit/slots.ts'
 import { type KnownTask, knownTask, readTaskRecord, readTaskRecords } from './audit/tasks.ts'
 import { usageError } from './core/errors.ts'
 import { defined } from './core/objects.ts'
-import { DEFAULT_RERUNNABLE } from './core/row/policy.ts'
+import { DEFAULT_RERUNNABLE, readResolvedState } from './core/row/policy.ts'
 import { rememberingParser, type ScheduleOptions, scheduleOptions } from './core/schedule/schedule-options.ts'
 import type { ScheduleSpec } from './core/types.ts'
 import { checkOperator } from './core/user-text.ts'
-import { runFunction } from './function-work.ts'
+import { runFunction, tryFunction } from './function-work.ts'
 import { operatorMethods } from './operator-changes.ts'
 import { systemClock, ZONE_DATA } from './process/clock.ts'
 import { findHost, type HostFacts, operatorOf } from './process/host.ts'
@@ -60,9 +60,17 @@ export function createLedger({ store: storeName, log }: LedgerOptions): Ledger {
 /** Opens the ledger as an audit and a resolution read it. */
 type OpenForReading = (options: ReadOptions) => Promise<HistoryDeps>
 
-function runMethods(parts: TriggerParts): Pick<Ledger, 'run' | 'runCommand'> {
+function runMethods(parts: TriggerParts): Pick<Ledger, 'run' | 'tryRun' | 'once' | 'runCommand'> {
   return {
     run: (options, work) => runFunction(options, work, parts),
+    tryRun: (options, work) => tryFunction(options, work, parts),
+    once:
+      (options, work) =>
+      async (...args) => {
+        const own = typeof options === 'function' ? options(...args) : options
+        const outcome = await runFunction(own, (attempt) => work(attempt, ...args), parts)
+        return outcome.status === 'completed' ? outcome.value : undefined
+      },
     async runCommand(options, command) {
       // A worker thread cannot tell a signal from 32 to 64 from a success, and gets no signals to pass on.
       if (!isMainThread) throw usageError('runCommand cannot be used in a worker thread. Call it in the main thread.')
@@ -154,10 +162,10 @@ async function resolveReference(
   deps: HistoryDeps,
   { host, newId, random, zoneData }: TriggerParts,
 ): Promise<Resolved> {
-  const person = { reason, by: by ?? operatorOf((await host()).host) }
-  checkOperator(person)
+  const decision = { state: readResolvedState(state), reason, by: by ?? operatorOf((await host()).host) }
+  checkOperator(decision)
   const { window, spec } = await findSlot({ task, slot, ...given }, deps)
-  const request = { task, window, schedule: spec, zoneData, runId: newId(), state, ...defined({ endedRun }), ...person }
+  const request = { task, window, schedule: spec, zoneData, runId: newId(), ...defined({ endedRun }), ...decision }
   const settings = { skewMs, ledgerTimeoutMs: deps.pageTimeoutMs }
   const io = { ...deps, newId, random, findSurvivor }
   const resolveResult = await resolveSlot(request, settings, io)

@@ -2,7 +2,15 @@
 import { getEventListeners } from 'node:events'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { type Attempt, createLedger, LedgerError, type RunEvent, type RunOptions } from '../src/index.ts'
+import {
+  type Attempt,
+  createLedger,
+  exitCodeOf,
+  type Ledger,
+  LedgerError,
+  type RunEvent,
+  type RunOptions,
+} from '../src/index.ts'
 import { scratch } from './support/cli.ts'
 import { gate } from './support/gate.ts'
 import { startOfToday } from './support/today.ts'
@@ -32,7 +40,7 @@ describe('a run whose work throws', () => {
     expect((await thrownBy(ledger.run(NIGHT, fails(error)))).thrown).toBe(error)
     expect(await ledger.get(KEY)).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'failed' }] })
     expect(Object.keys(error)).toEqual([])
-    expect(await ledger.run(NIGHT, never)).toMatchObject({ status: 'refused', cause: 'failed' })
+    expect(await ledger.tryRun(NIGHT, never)).toMatchObject({ status: 'refused', cause: 'failed' })
     const force = { slot: '2026-11-23', reason: 'paper is there' }
     expect(await ledger.run({ ...NIGHT, eventTime: undefined, force }, () => 1)).toMatchObject({
       status: 'completed',
@@ -87,6 +95,100 @@ describe('a run whose work throws', () => {
     expect(seen).toEqual([[(row as { owner?: string } | null)?.owner, 1]])
     await ledger.close()
   })
+})
+
+describe('a slot about which an operator has to decide', () => {
+  /** An operator resolves the slot during its work, so the run cannot record its end. */
+  const resolveInside = (ledger: Ledger, { task, slot, runId }: Attempt) =>
+    ledger.resolve({ task, slot, runId, state: 'failed', reason: 'it hangs' })
+  const thrown = { name: 'OutcomeError', outcome: { status: 'refused', cause: 'failed', task: 'nightly' } }
+
+  test('a run that is refused throws, so that a forgotten check cannot hide it', async () => {
+    const ledger = newLedger()
+    await expect(ledger.run(NIGHT, fails(new Error('no paper')))).rejects.toThrow('no paper')
+    const run = ledger.run(NIGHT, never)
+    await expect(run).rejects.toMatchObject(thrown)
+    await expect(run).rejects.toThrow(
+      /^nothing was started in slot 2026-11-23T03:00:00Z of task nightly: refused \(failed\)\./,
+    )
+    await ledger.close()
+  })
+
+  test('a success that is not recorded throws, says that it succeeded, and how to record it', async () => {
+    const ledger = newLedger()
+    const run = ledger.run(NIGHT, (attempt) => resolveInside(ledger, attempt))
+    await expect(run).rejects.toMatchObject({ name: 'OutcomeError', outcome: { status: 'unrecorded' } })
+    await expect(run).rejects.toThrow(/^The work SUCCEEDED in slot .* may not be recorded\. Do not run it again\./)
+    await ledger.close()
+  })
+
+  test('tryRun returns every outcome, and exitCodeOf has the exit code of each', async () => {
+    const ledger = newLedger()
+    const error = new Error('no paper')
+    const failed = await ledger.tryRun(NIGHT, fails(error))
+    expect(failed).toMatchObject({ status: 'failed', outcome: 'failed', error })
+    const refused = await ledger.tryRun(NIGHT, never)
+    const done = await ledger.tryRun({ ...NIGHT, maxAttempts: 2 }, () => 1)
+    const duplicate = await ledger.tryRun(NIGHT, never)
+    expect([failed, refused, done, duplicate].map((outcome) => exitCodeOf(outcome))).toEqual([1, 65, 0, 0])
+    await ledger.close()
+  })
+
+  test('a missed slot whose success is not recorded throws too', async () => {
+    const ledger = newLedger()
+    const today = startOfToday()
+    const daily = (days: number) => ({
+      task: 'nightly',
+      schedule: '0 0 * * *',
+      eventTime: new Date(today - days * 86_400_000),
+    })
+    await ledger.run(daily(3), () => null)
+    const run = ledger.run({ ...daily(1), catchUpMs: 31 * 86_400_000 }, async (attempt) => {
+      if (attempt.slot.getTime() === today - 2 * 86_400_000) await resolveInside(ledger, attempt)
+    })
+    await expect(run).rejects.toMatchObject({
+      outcome: { status: 'unrecorded', slot: new Date(today - 2 * 86_400_000) },
+    })
+    await ledger.close()
+  })
+})
+
+describe('once', () => {
+  const { eventTime: _, ...NIGHTLY } = NIGHT
+  interface ScheduledEvent {
+    readonly time: string
+  }
+
+  test('returns a function that does the work once in each slot, and takes the event time from its arguments', async () => {
+    const ledger = newLedger()
+    const pay = ledger.once(
+      ({ time }: ScheduledEvent) => ({ ...NIGHTLY, eventTime: time }),
+      ({ date }, event) => `${date} ${event.time}`,
+    )
+    expect(await pay({ time: '2026-11-23T03:00:00Z' })).toBe('2026-11-23 2026-11-23T03:00:00Z')
+    expect(await pay({ time: '2026-11-23T03:00:00Z' })).toBeUndefined()
+    expect(await pay({ time: '2026-11-24T03:00:00Z' })).toBe('2026-11-24 2026-11-24T03:00:00Z')
+    await ledger.close()
+  })
+
+  test('with fixed options, it throws what the work throws, and then that it is refused', async () => {
+    const ledger = newLedger()
+    const pay = ledger.once(NIGHT, ({ number }, sum: number) => {
+      throw new Error(`attempt ${number} of ${sum}`)
+    })
+    await expect(pay(5)).rejects.toThrow('attempt 1 of 5')
+    await expect(pay(5)).rejects.toMatchObject({ name: 'OutcomeError', outcome: { status: 'refused' } })
+    await ledger.close()
+  })
+})
+
+test.each(['COMPLETED', 'done', undefined])('resolve refuses the state %s', async (state) => {
+  const ledger = newLedger()
+  const decision = { task: 'nightly', slot: '2026-11-23', reason: 'r', state: state as 'completed' }
+  await expect(ledger.resolve(decision)).rejects.toThrow(
+    `state "${state}" is not allowed. Use completed, failed or skipped.`,
+  )
+  await ledger.close()
 })
 
 test('the key of a slot is the same in every attempt, also after a retry and a force', async () => {

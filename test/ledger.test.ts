@@ -151,23 +151,23 @@ describe('run', () => {
     const { eventTime: _, ...night } = NIGHT
     const force = { slot: '2026-11-24', reason: 'again' }
     await ledger.run(NIGHT, () => 1)
-    expect(await ledger.run({ ...night, force }, () => 2)).toMatchObject({ status: 'refused', cause: 'completed' })
+    expect(await ledger.tryRun({ ...night, force }, () => 2)).toMatchObject({ status: 'refused', cause: 'completed' })
     const ofRange = { ...force, ofRange: true }
     expect(await ledger.run({ ...night, force: ofRange }, () => 2)).toMatchObject({ status: 'duplicate' })
     const only = ['completed'] as const
     const again = await ledger.run({ ...night, force: { ...force, only } }, () => 3)
     expect(again).toMatchObject({ status: 'completed', attempt: 2, value: 3 })
     const early = { ...force, only, askedAt: new Date(Date.now() - 60_000) }
-    expect(await ledger.run({ ...night, force: early }, () => 4)).toMatchObject({ cause: 'newerAttempt' })
+    expect(await ledger.tryRun({ ...night, force: early }, () => 4)).toMatchObject({ cause: 'newerAttempt' })
     await ledger.close()
   })
 
   test('a slot that runs is resolved only if its run is named', async () => {
     const ledger = newLedger()
-    const decision = { task: 'nightly', slot: '2026-11-24', state: 'COMPLETED', reason: 'its log says so' } as const
+    const decision = { task: 'nightly', slot: '2026-11-24', state: 'completed', reason: 'its log says so' } as const
     const given = { ...decision, schedule: NIGHT.schedule, timezone: NIGHT.timezone }
     const seen: unknown[] = []
-    const ran = await ledger.run(NIGHT, async ({ runId }) => {
+    const ran = await ledger.tryRun(NIGHT, async ({ runId }) => {
       for (const named of [undefined, 'another', runId]) seen.push(await ledger.resolve({ ...given, runId: named }))
       return 'done'
     })

@@ -244,7 +244,7 @@ describe('retire', () => {
   test('never begins in the future by itself, also if an operator has resolved a later slot', async () => {
     const ledger = newLedger()
     await run(ledger, day(-1))
-    await ledger.resolve({ task: 'nightly', slot: `${day(9)}T03:00`, state: 'SKIPPED', reason: 'holiday' })
+    await ledger.resolve({ task: 'nightly', slot: `${day(9)}T03:00`, state: 'skipped', reason: 'holiday' })
     const { suspensions } = await ledger.retire(PAUSE)
     expect(suspensions[0]?.from).toBeLessThanOrEqual(Date.now())
     await ledger.close()

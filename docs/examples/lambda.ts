@@ -21,32 +21,28 @@ const ledger = createLedger({
 /** The part of the function's timeout that is kept for the end: the work stops, and its end is recorded. */
 const RESERVE_MS = 10_000
 
-export async function handler({ time }: ScheduledEvent, context: LambdaContext): Promise<string> {
-  const outcome = await ledger.run(
-    {
-      task: 'nightly',
-      schedule: '0 3 * * *',
-      timezone: 'Asia/Tokyo',
-      eventTime: time,
-      // Lambda invokes a function that fails two more times. With 1, these invocations would be refused.
-      maxAttempts: 3,
-      signal: AbortSignal.timeout(Math.max(0, context.getRemainingTimeInMillis() - RESERVE_MS)),
-      stopTimeoutMs: RESERVE_MS,
-    },
-    payInvoices,
-  )
-  // If the work throws, `run` throws the same error, and the invocation fails. We must throw here as well, otherwise an
-  // invocation that was refused would count as a success.
-  if (outcome.status === 'refused') throw new Error(`nothing was started: refused (${outcome.cause})`)
-  return outcome.status
-}
+// It returns undefined if the slot is done. It throws, and the invocation fails, if the work throws or is refused.
+export const handler = ledger.once(
+  ({ time }: ScheduledEvent, context: LambdaContext) => ({
+    task: 'nightly',
+    schedule: '0 3 * * *',
+    timezone: 'Asia/Tokyo',
+    eventTime: time,
+    // Lambda invokes a function that fails two more times. With 1, these invocations would be refused.
+    maxAttempts: 3,
+    signal: AbortSignal.timeout(Math.max(0, context.getRemainingTimeInMillis() - RESERVE_MS)),
+    stopTimeoutMs: RESERVE_MS,
+  }),
+  payInvoices,
+)
 
 /** Pays the invoices of one date. The key makes the request safe to repeat, and the signal ends it in time. */
-async function payInvoices({ date, key, signal }: Attempt): Promise<void> {
+async function payInvoices({ date, key, signal }: Attempt): Promise<string> {
   const response = await fetch(`${process.env.PAYMENTS_URL}/invoices/${date}`, {
     method: 'POST',
     headers: { 'Idempotency-Key': key },
     signal,
   })
   if (!response.ok) throw new Error(`the payment service answered ${response.status}`)
+  return `paid the invoices of ${date}`
 }

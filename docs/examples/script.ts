@@ -1,6 +1,6 @@
 // A scheduled batch as a program: start it by cron, a container or a Kubernetes CronJob.
 import { readFile } from 'node:fs/promises'
-import { createLedger } from 'cronledger'
+import { createLedger, exitCodeOf } from 'cronledger'
 
 const ledger = createLedger({ store: process.env.CRONLEDGER_STORE ?? 'file:ledger.db' })
 
@@ -10,7 +10,8 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 }
 
 try {
-  const outcome = await ledger.run(
+  // Unlike `run`, `tryRun` also returns a failure, a refusal, and a success that may not be recorded.
+  const outcome = await ledger.tryRun(
     {
       task: 'nightly',
       schedule: '0 3 * * *',
@@ -24,21 +25,22 @@ try {
       return invoices.trim().split('\n').length
     },
   )
-  // If the work throws, `run` throws the same error: nothing below is reached, and the program fails.
+  process.exitCode = exitCodeOf(outcome)
   switch (outcome.status) {
     case 'completed':
       console.log(`paid ${outcome.value} invoices`)
       break
+    case 'failed':
+      console.error('the invoices may be half paid:', outcome.error)
+      break
     case 'unrecorded':
-      console.error('the invoices are paid, but that could not be recorded: do not run this slot again')
-      process.exitCode = 74
+      console.error('the invoices are paid, but that may not be recorded: do not run this slot again')
       break
     case 'duplicate':
       console.log(`nothing to do: the slot of ${outcome.slot.toISOString()} is already ${outcome.cause}`)
       break
     case 'refused':
       console.error(`nothing was started: refused (${outcome.cause})`)
-      process.exitCode = 65
       break
     case 'skipped':
     case 'paused':

@@ -2,6 +2,7 @@ import sdk from '@aws-sdk/client-dynamodb/package.json' with { type: 'json' }
 import cronledger from '../../package.json' with { type: 'json' }
 import { asError, LedgerError, usageError } from '../core/errors.ts'
 import type { Environment } from '../core/types.ts'
+import { EXIT, exitCodeOfStop } from '../exit-code.ts'
 import { printable } from '../format/text.ts'
 import { ZONE_DATA } from '../process/clock.ts'
 import { openSink, type Sink } from '../process/log/sink.ts'
@@ -9,7 +10,6 @@ import type { Stops } from '../process/signals.ts'
 import type { CommandContext } from './command.ts'
 import { checkBatch, checkBytes, checkEnvironmentBytes, checkNoBatch, unknownCommand } from './command-line.ts'
 import { COMMANDS, type CommandEntry, overview } from './command-table.ts'
-import { EXIT, exitCodeOfStop } from './exit.ts'
 import { hintAbout } from './lookup.ts'
 import { hideStandardStreams, print, screenOf } from './output.ts'
 

@@ -27,7 +27,7 @@ function relay(): void {
 
 /**
  * Loads the program for the arguments and returns its `main`. A run has a program of its own, which is smaller. If the
- * program cannot be loaded, this process prints one line and exits with the code of a bug (`EXIT` in exit.ts), since the
+ * program cannot be loaded, this process prints one line and exits with the code of a bug (`EXIT` in exit-code.ts), since the
  * batch has not failed.
  */
 function mainOf(load: typeof loadApp, args: readonly string[]): ReturnType<typeof loadApp>['main'] {

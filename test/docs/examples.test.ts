@@ -110,8 +110,8 @@ describe.each(['dynamodb', 'file'])('the Lambda function, with a ledger in %s', 
   test('does the work once, under the key of the slot', async () => {
     status = 200
     const env = await newLedger()
-    expect((await invoke(env)).stdout).toMatch(/^returned completed$/m)
-    expect((await invoke(env)).stdout).toMatch(/^returned duplicate$/m)
+    expect((await invoke(env)).stdout).toMatch(/^returned paid the invoices of 2026-11-24$/m)
+    expect((await invoke(env)).stdout).toMatch(/^returned undefined$/m)
     expect(keys).toEqual([KEY])
   })
 

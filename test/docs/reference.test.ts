@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { run } from '../../src/cli/commands/run.ts'
-import { EXIT } from '../../src/cli/exit.ts'
 import { isRecord } from '../../src/core/objects.ts'
 import { EVENT_TIME_SOURCES, OUTCOMES, STATES } from '../../src/core/types.ts'
+import { EXIT } from '../../src/exit-code.ts'
 import { FORCING_VARIABLES } from '../../src/run/command.ts'
 
 const root = new URL('../../', import.meta.url)

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { SHELL_CASES, wordsIn } from '../support/shells.ts'
+import { SHELL_CASES, wordsIn } from '../support/processes/shells.ts'
 
 // The errors of options come after the texts with next steps.
 const [STEPS = ''] = readFileSync(new URL('catalogue.txt', import.meta.url), 'utf8').split('## Errors of options')

@@ -8,6 +8,7 @@ import { readSchedule } from '../../core/schedule/schedule-options.ts'
 import { NO_FINDINGS, type TaskFinding } from '../../core/task/findings.ts'
 import { isSameSpec } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
+import { EXIT } from '../../exit-code.ts'
 import {
   type CheckedLedger,
   checkSummary,
@@ -24,7 +25,6 @@ import { systemClock, withDeadline } from '../../process/clock.ts'
 import { NOTIFY_TIMEOUT_MS } from '../../process/notifier.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
-import { EXIT } from '../exit.ts'
 import { readBoundedRange } from '../lookup.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { DUE_BY, withDueBy, withTimes } from '../options/due-by.ts'

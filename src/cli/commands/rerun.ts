@@ -1,5 +1,5 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
-import type { Force, Ledger, RunOptions, RunOutcome } from '../../api.ts'
+import type { Force, Ledger, RunOptions } from '../../api.ts'
 import { LedgerError, usageError } from '../../core/errors.ts'
 import { type OptionTable, optionName } from '../../core/option.ts'
 import {
@@ -12,13 +12,12 @@ import {
 import type { ScheduleOptions } from '../../core/schedule/schedule-options.ts'
 import type { Instant } from '../../core/types.ts'
 import { checkOperator } from '../../core/user-text.ts'
+import { EXIT, exitCodeOf, exitCodeOfSignal, exitCodeOfStop } from '../../exit-code.ts'
 import { plannedJson, plannedLine, planSummary, progressLine, rerunLine } from '../../format/rerun.ts'
 import { jsonArray } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
-import type { Stops } from '../../process/signals.ts'
 import type { Command, CommandContext } from '../command.ts'
-import { EXIT, exitCodeOf, exitCodeOfSignal, exitCodeOfStop } from '../exit.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { SCHEDULE_OF_SLOT, withDueBy, withTimes } from '../options/due-by.ts'
 import { COMMON, variableOf } from '../options/options.ts'
@@ -167,12 +166,10 @@ async function rerunSlot({ values, argv, stops }: Ask, runner: Runner, slot: str
   const find = async () => runner.ledger.findSlot(await bySlotOfRecord({ ...values, slot }, runner.ledger, argv))
   const found = await Promise.race([find(), exitCodeOfStop(stops)])
   if (typeof found === 'number') return found
-  return exitCodeFrom(
-    await runner.run(
-      optionsOf(values, found.schedule, { slot: found.slot, only: values.only ?? DEFAULT_FORCED, askedAt: askedAt() }),
-    ),
-    stops,
+  const outcome = await runner.run(
+    optionsOf(values, found.schedule, { slot: found.slot, only: values.only ?? DEFAULT_FORCED, askedAt: askedAt() }),
   )
+  return exitCodeOf(outcome, { stopSignal: stops.first()?.signal })
 }
 
 async function rerunRange(ask: Ask, { ledger, run, format }: Runner): Promise<number> {
@@ -189,7 +186,7 @@ async function rerunRange(ask: Ask, { ledger, run, format }: Runner): Promise<nu
     // The progress goes through the log, which never blocks: a terminal may be stopped (Ctrl-S).
     if (hasProgress) sink.write(progressLine(done, slots.length, slot, schedule.timezone ?? 'UTC', why))
     const outcome = await run(optionsOf(values, schedule, { slot: new Date(slot), only, ofRange: true }))
-    exitCode ||= exitCodeFrom(outcome, stops)
+    exitCode ||= exitCodeOf(outcome, { stopSignal: stops.first()?.signal })
     // A ledger that cannot be used for this slot cannot be used for the next one.
     if (outcome instanceof LedgerError) break
     const stoppedBefore = stops.aborted.aborted && outcome.status === 'failed' && outcome.outcome === 'notStarted'
@@ -213,11 +210,6 @@ function optionsOf(
 ): RunOptions {
   const { reason = '', by } = values
   return { ...values, ...schedule, anchor: schedule.anchor, force: { ...which, reason, by } }
-}
-
-function exitCodeFrom(outcome: RunOutcome<null> | LedgerError, stops: Stops): number {
-  if (outcome instanceof LedgerError) return EXIT[outcome.kind]
-  return exitCodeOf(outcome, { onDuplicate: EXIT.ok, onRunning: EXIT.ok }, stops.first()?.signal ?? null)
 }
 
 async function showPlan(ask: Ask): Promise<number> {

@@ -1,19 +1,18 @@
 import { keysOf } from '../../core/objects.ts'
 import type { OptionTable } from '../../core/option.ts'
+import { RESOLVED_STATE } from '../../core/row/policy.ts'
+import { EXIT } from '../../exit-code.ts'
 import { resolvedText, unresolvedText } from '../../format/resolve.ts'
 import { recordJson } from '../../format/row.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
-import { EXIT } from '../exit.ts'
 import { readOptions } from '../options/arguments.ts'
 import { SCHEDULE_OF_SLOT, withDueBy } from '../options/due-by.ts'
 import { COMMON } from '../options/options.ts'
 import { print } from '../output.ts'
 import { bySlotOfRecord } from '../recorded-schedule.ts'
-
-const RESOLVED_STATE = { completed: 'COMPLETED', failed: 'FAILED', skipped: 'SKIPPED' } as const
 
 const OPTIONS = {
   store: COMMON.store,
@@ -69,7 +68,7 @@ export const resolve: Command = {
     const { store, task, state, reason, run: runId } = given
     const ledger = createLedger({ store })
     const values = await bySlotOfRecord(given, ledger, argv)
-    const result = await ledger.resolve({ ...values, runId, state: RESOLVED_STATE[state] })
+    const result = await ledger.resolve({ ...values, runId, state })
     if (result.kind === 'resolved') {
       const skewMs = values.skewMs ?? SETTINGS.skewMs.default
       await print(

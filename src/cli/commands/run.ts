@@ -1,7 +1,7 @@
 import type { RunOptions } from '../../api.ts'
 import { LedgerError, usageError } from '../../core/errors.ts'
+import { exitCodeOf, exitCodeOfSignal } from '../../exit-code.ts'
 import type { Command, CommandContext } from '../command.ts'
-import { EXIT, exitCodeOfRun, exitCodeOfSignal } from '../exit.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { readEvent } from '../options/event.ts'
 import { variableOf } from '../options/options.ts'
@@ -40,12 +40,9 @@ export const run: Command = {
       context.sink.write('cronledger: not started: a signal stopped this run before it had read its event')
       return exitCodeOfSignal(stops.first()?.signal ?? 'SIGTERM')
     }
-    const onDuplicate = values.exitOnDuplicate ?? RUN_OPTIONS.exitOnDuplicate.default
-    const codes = { onDuplicate, onRunning: values.exitOnRunning ?? onDuplicate }
     try {
       const outcome = await runner.run(options)
-      if (outcome instanceof LedgerError) return EXIT[outcome.kind]
-      return exitCodeOfRun(outcome, codes, stops.first()?.signal ?? null)
+      return exitCodeOf(outcome, { ...values, stopSignal: stops.first()?.signal })
     } finally {
       // The exit code must be computed before this wait. A stop that arrives during a notification does not concern the
       // batch.

@@ -1,6 +1,7 @@
 import { DAY_MS } from '../duration.ts'
 import { quote, usageError } from '../errors.ts'
-import type { Instant, RefusalCause, Survivor } from '../types.ts'
+import { isKeyOf } from '../objects.ts'
+import type { Instant, RefusalCause, ResolvedState, Survivor } from '../types.ts'
 
 /**
  * The most attempts of one slot that started, forced attempts included. The limit keeps a row below the 400 KB of a
@@ -117,4 +118,13 @@ export function readRerunnable(words: readonly string[]): readonly Rerunnable[] 
     return name
   })
   return [...new Set(known)]
+}
+
+/** The states of a resolution, by the words that users write. */
+export const RESOLVED_STATE = { completed: 'COMPLETED', failed: 'FAILED', skipped: 'SKIPPED' } as const
+
+/** Returns the state that a word names. Throws a usage error for any other word. */
+export function readResolvedState(word: string): ResolvedState {
+  if (isKeyOf(word, RESOLVED_STATE)) return RESOLVED_STATE[word]
+  throw usageError(`state ${quote(String(word))} is not allowed. Use completed, failed or skipped.`)
 }

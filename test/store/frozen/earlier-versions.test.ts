@@ -124,7 +124,7 @@ describe.each(VERSIONS)('a ledger of %s', (version) => {
       const stale = rowsOf(version).find(({ status }) => status === 'stale')
       if (stale === undefined) throw new Error('no stale row')
       const resolution = { task: stale.task, slot: stale.slot, reason: 'looked at the data', by: 'ada' }
-      expect(await ledger.resolve({ ...resolution, state: 'COMPLETED' })).toMatchObject({ kind: 'resolved' })
+      expect(await ledger.resolve({ ...resolution, state: 'completed' })).toMatchObject({ kind: 'resolved' })
     })
 
     test('each task goes on: its next slot runs, and a paused one does not', async () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { shellWord } from '../../../src/format/text.ts'
 import { isSafe, writtenAs } from '../../../src/web/browser/shell-text.ts'
-import { SHELL_CASES, wordsIn } from '../../support/shells.ts'
+import { SHELL_CASES, wordsIn } from '../../support/processes/shells.ts'
 
 const HOSTILE = [
   `it's`,

@@ -1,11 +1,11 @@
 import type { ErrorKind } from '../../../core/errors.ts'
 import type { Environment } from '../../../core/types.ts'
+import { gravestExit } from '../../../exit-code.ts'
 import { jsonArray, printable, safeJson } from '../../../format/text.ts'
 import { systemClock } from '../../../process/clock.ts'
 import { SETTINGS } from '../../../run/settings-table.ts'
 import type { Role, SetupFinding } from '../../../store/finding.ts'
 import { inspectStore } from '../../../store/setup.ts'
-import { gravestExit } from '../../exit.ts'
 import { printAll } from '../../output.ts'
 import { type BatchOptions, inspectRun } from './check-run.ts'
 

@@ -1,9 +1,9 @@
 import { constants } from 'node:os'
-import type { CaughtUp, RunOutcome } from '../api.ts'
-import type { ErrorKind } from '../core/errors.ts'
-import { isKeyOf } from '../core/objects.ts'
-import { realTimeSignalNumber } from '../core/signal.ts'
-import type { Stops } from '../process/signals.ts'
+import { type ErrorKind, LedgerError } from './core/errors.ts'
+import { isKeyOf } from './core/objects.ts'
+import { realTimeSignalNumber } from './core/signal.ts'
+import type { Stops } from './process/signals.ts'
+import type { CaughtUp, RunOutcome } from './run/run-trigger.ts'
 
 /**
  * The exit codes of cronledger itself, which follow sysexits.h. Otherwise `run` exits with the code of the batch, or
@@ -35,30 +35,28 @@ export function gravestExit(kinds: ReadonlySet<ErrorKind | null>): number {
   return gravest === undefined ? EXIT.ok : EXIT[gravest]
 }
 
-export interface DuplicateCodes {
-  readonly onDuplicate: number
-  /** The exit code while the other attempt is still running. */
-  readonly onRunning: number
+export interface ExitCodeOptions {
+  /** The exit code of a duplicate. Default: 0. */
+  readonly exitOnDuplicate?: number | undefined
+  /** The exit code while the other attempt is still running. Default: that of a duplicate. */
+  readonly exitOnRunning?: number | undefined
+  /** The first stop signal that this process received, or null. */
+  readonly stopSignal?: string | null | undefined
 }
 
 /**
- * Returns the exit code of `run`: that of its own slot, or else that of the first slot that was caught up and did not
- * succeed. `stopSignal` is the first stop signal that this process received, or null.
+ * Returns the exit code that `cronledger run` has for the outcome: that of its own slot, or else that of the first slot that
+ * was caught up and did not succeed.
  */
-export function exitCodeOfRun(
-  outcome: RunOutcome<unknown>,
-  codes: DuplicateCodes,
-  stopSignal: NodeJS.Signals | null,
-): number {
-  const caughtUp = outcome.caughtUp.map((one) => exitCodeOf(one, codes, stopSignal))
-  return [exitCodeOf(outcome, codes, stopSignal), ...caughtUp].find((code) => code !== EXIT.ok) ?? EXIT.ok
+export function exitCodeOf(outcome: RunOutcome<unknown> | LedgerError, options: ExitCodeOptions = {}): number {
+  if (outcome instanceof LedgerError) return EXIT[outcome.kind]
+  const codes = [outcome, ...outcome.caughtUp].map((one) => exitCodeOfSlot(one, options))
+  return codes.find((code) => code !== EXIT.ok) ?? EXIT.ok
 }
 
-/** Returns the exit code of one slot. `stopSignal` is the first stop signal that this process received, or null. */
-export function exitCodeOf(
+function exitCodeOfSlot(
   outcome: CaughtUp<unknown>,
-  codes: DuplicateCodes,
-  stopSignal: NodeJS.Signals | null,
+  { exitOnDuplicate = EXIT.ok, exitOnRunning = exitOnDuplicate, stopSignal = null }: ExitCodeOptions,
 ): number {
   switch (outcome.status) {
     case 'completed':
@@ -67,7 +65,7 @@ export function exitCodeOf(
     case 'unrecorded':
       return EXIT.unrecorded
     case 'duplicate':
-      return outcome.cause === 'running' ? codes.onRunning : codes.onDuplicate
+      return outcome.cause === 'running' ? exitOnRunning : exitOnDuplicate
     case 'refused':
       return EXIT.refused
     case 'skipped':
@@ -81,7 +79,11 @@ export function exitCodeOf(
 
 type Failed = Extract<CaughtUp<unknown>, { status: 'failed' }>
 
-function exitCodeOfFailure({ outcome, exitCode, signal }: Failed, stopSignal: NodeJS.Signals | null): number {
+/** A function of the library that failed has no exit code. Node exits with 1 after such an error. */
+const UNCAUGHT = 1
+
+function exitCodeOfFailure(failed: Failed, stopSignal: string | null): number {
+  const { outcome, exitCode, signal } = failed
   switch (outcome) {
     case 'timedOut':
       return EXIT.timedOut
@@ -95,7 +97,7 @@ function exitCodeOfFailure({ outcome, exitCode, signal }: Failed, stopSignal: No
     case 'failed':
     case 'abandoned':
       if (signal !== undefined) return exitCodeOfSignal(signal)
-      return exitCode ?? EXIT.bug
+      return exitCode ?? ('error' in failed ? UNCAUGHT : EXIT.bug)
   }
 }
 

@@ -1,11 +1,16 @@
 import { expect, test } from 'vitest'
-import type { RunOutcome } from '../../src/api.ts'
-import { exitCodeOf, exitCodeOfRun } from '../../src/cli/exit.ts'
+import type { RunOutcome } from '../src/api.ts'
+import { LedgerError } from '../src/core/errors.ts'
+import { exitCodeOf } from '../src/exit-code.ts'
 
 const common = { task: 'nightly', slot: new Date(0), windowEnd: null, runId: 'r' }
 const failed = { ...common, status: 'failed', attempt: 1, recorded: true } as const
 const code = (outcome: object, stopSignal: NodeJS.Signals | null = null) =>
-  exitCodeOf(outcome as RunOutcome<null>, { onDuplicate: 7, onRunning: 75 }, stopSignal)
+  exitCodeOf({ caughtUp: [], ...outcome } as unknown as RunOutcome<null>, {
+    exitOnDuplicate: 7,
+    exitOnRunning: 75,
+    stopSignal,
+  })
 
 for (const [expected, outcome, stopSignal] of [
   [0, { ...common, status: 'completed', attempt: 1, value: null }],
@@ -16,7 +21,8 @@ for (const [expected, outcome, stopSignal] of [
   [65, { ...common, status: 'refused', cause: 'stale' }],
   [3, { ...failed, outcome: 'failed', exitCode: 3 }],
   [139, { ...failed, outcome: 'failed', signal: 'SIGSEGV' }],
-  [70, { ...failed, outcome: 'failed', error: new Error('a bug') }],
+  [1, { ...failed, outcome: 'failed', error: undefined }],
+  [70, { ...failed, outcome: 'failed' }],
   [73, { ...failed, outcome: 'leaseLost', exitCode: 0 }],
   [124, { ...failed, outcome: 'timedOut', signal: 'SIGTERM' }],
   [143, { ...failed, outcome: 'interrupted', exitCode: 0 }, 'SIGTERM'],
@@ -31,8 +37,7 @@ for (const [expected, outcome, stopSignal] of [
 }
 
 test('a run that caught up: its own code, or else that of the first slot that did not succeed', () => {
-  const ran = (own: object, ...caughtUp: object[]) =>
-    exitCodeOfRun({ ...own, caughtUp } as unknown as RunOutcome<null>, { onDuplicate: 7, onRunning: 75 }, null)
+  const ran = (own: object, ...caughtUp: object[]) => code({ ...own, caughtUp })
   const completed = { ...common, status: 'completed', attempt: 1, value: null }
   const taken = { ...common, status: 'taken' }
   const skipped = { ...common, status: 'skipped', attempt: 1, recorded: true }
@@ -43,4 +48,10 @@ test('a run that caught up: its own code, or else that of the first slot that di
   expect(ran(four ?? {}, three ?? {})).toBe(4)
   expect(ran(completed, { ...completed, status: 'unrecorded' }, three ?? {})).toBe(74)
   expect(ran({ ...common, status: 'duplicate', cause: 'completed' }, three ?? {})).toBe(7)
+})
+
+test('by default a duplicate has 0, and an error has the code of its kind', () => {
+  const duplicate = { ...common, status: 'duplicate', cause: 'running', caughtUp: [] }
+  expect(exitCodeOf(duplicate as unknown as RunOutcome<null>)).toBe(0)
+  expect(exitCodeOf(new LedgerError('unreachable', 'no answer'))).toBe(75)
 })
