@@ -7,6 +7,8 @@ import { type ProcessStat, processIds, readStat, readUsers } from './proc.ts'
 export interface Lineage {
   /** Looks at all processes, and remembers the descendants of the batch. */
   look(): void
+  /** Remembers a process that is known to be a part of the batch, and with it its children and its session. */
+  add(process: ProcessStat): void
   /** Returns whether the process was seen as a descendant, or is in a session that began with the batch or with one. */
   has(process: ProcessStat): boolean
   /**
@@ -22,7 +24,9 @@ export function openLineage(batch: number): Lineage {
   const isKnown = (stat: ProcessStat) => startTicks.get(stat.pid) === stat.startTicks
   const has = (stat: ProcessStat) =>
     isKnown(stat) || stat.sessionId === batch || startTicks.has(stat.sessionId) || startTicks.has(stat.parentId)
+  const add = (stat: ProcessStat): void => void startTicks.set(stat.pid, stat.startTicks)
   return {
+    add,
     look() {
       const stats = processIds().flatMap((pid) => readStat(pid) ?? [])
       let size: number
@@ -30,7 +34,7 @@ export function openLineage(batch: number): Lineage {
       do {
         size = startTicks.size
         for (const stat of stats) {
-          if (stat.pid !== batch && (has(stat) || stat.parentId === batch)) startTicks.set(stat.pid, stat.startTicks)
+          if (stat.pid !== batch && (has(stat) || stat.parentId === batch)) add(stat)
         }
       } while (startTicks.size > size)
     },

@@ -48,15 +48,12 @@ export function openSearch(run: SearchedRun, lineage?: Lineage): ProcessSearch {
       // Its new environment may be in place since.
       else environment = readEnvironment(pid)
     }
-    if (environment === null ? !descends(pid) : !isPartOf(environment, run)) return
+    if (environment !== null && !isPartOf(environment, run)) return
+    const stat = lineage && readStat(pid)
+    if (environment === null && !(stat?.living && lineage?.has(stat))) return
+    if (stat) lineage?.add(stat)
     reported.add(pid)
     onFound(pid)
-  }
-
-  /** Where the environment may not be read, only its lineage can say what a process is a part of. */
-  function descends(pid: number): boolean {
-    const stat = lineage && readStat(pid)
-    return stat?.living === true && lineage?.has(stat) === true
   }
 
   return {
