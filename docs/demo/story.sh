@@ -13,6 +13,8 @@ export CRONLEDGER_LOG=text
 CRONLEDGER_EVENT_TIME=$(node -p 'new Date(Date.now() - 18 * 36e5).toISOString().slice(0, 10)')T18:00:00Z
 export CRONLEDGER_EVENT_TIME
 
+node dist/cli/main.js setup >/dev/null
+
 trigger() {
   node dist/cli/main.js run --schedule '0 3 * * *' --timezone Asia/Tokyo -- docs/demo/batch.sh
 }

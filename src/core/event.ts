@@ -130,6 +130,8 @@ export type RunEvent =
       readonly finish: FinishResult
       readonly finishCause?: string
     }
+  /** The claim has made the ledger, which is a file. A slot that ran before, by another ledger, may run again. */
+  | { readonly event: 'ledger-created'; readonly path: string }
   /** The task was retired, and this run has ended that. */
   | { readonly event: 'revived'; readonly retirement: Suspension }
   /** The task record held another schedule. */

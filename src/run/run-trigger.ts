@@ -11,7 +11,7 @@ import type { Clock } from '../process/clock.ts'
 import { type HostFacts, operatorOf } from '../process/host.ts'
 import { surroundingRuns, surroundingSlot } from '../process/surrounding-runs.ts'
 import { findSurvivor } from '../process/survivors.ts'
-import type { Store } from '../store/store.ts'
+import type { OpenedStore } from '../store/store.ts'
 import { type ClaimRequest, checkNotInsideOtherSlot, reportAndRethrow } from './claim.ts'
 import { type RunIo, unfailing } from './claimed-slot.ts'
 import { execute, type RunResult, type Taken, type Work } from './execute.ts'
@@ -87,8 +87,10 @@ export type RunOutcome<T> = RunResult<T> &
 export interface TriggerParts extends Pick<RunIo, 'clock' | 'newId' | 'random' | 'known'> {
   /** The name of the ledger, as an operator writes it. */
   readonly storeName: string
+  /** Returns whether the ledger is on this host. Throws a usage error if its name is not valid. */
+  isLocal(): boolean
   /** Opens the ledger, or returns the one that is open. */
-  open(): Promise<{ readonly store: Store; readonly warnings: readonly string[] }>
+  open(): Promise<OpenedStore>
   readonly findMissed: FindMissed
   host(): Promise<HostFacts>
   parse(spec: ScheduleSpec): Schedule
@@ -107,6 +109,7 @@ interface ReadyTrigger<T> {
   readonly knownEcs: KnownEcs
   readonly io: Omit<RunIo, 'emit'>
   readonly parts: TriggerParts
+  readonly takeCreated: OpenedStore['takeCreated']
 }
 
 /**
@@ -124,7 +127,7 @@ export async function runTrigger<T>(
 ): Promise<RunOutcome<T>> {
   // This must come before the first wait: the function that calls may end during it.
   const insideOf = surroundingRuns(parts.env)
-  const given = { ledgerTimeoutMs: usualLedgerTimeoutMs(parts.storeName), ...defined(options) }
+  const given = { ledgerTimeoutMs: usualLedgerTimeoutMs(parts.isLocal()), ...defined(options) }
   const settings = { ...readSettings(given), ...preconditionsOf(options.force, parts.clock) }
   const work = workWith(settings)
   if (options.force !== undefined && settings.catchUpMs !== null) {
@@ -132,7 +135,7 @@ export async function runTrigger<T>(
   }
   const { context, objection, notices, knownEcs } = await readRequest(options, settings, parts)
   const emit = emitterOf(context, parts)
-  const { store, warnings } = await parts.open().catch(reportAndRethrow(emit))
+  const { store, warnings, takeCreated } = await parts.open().catch(reportAndRethrow(emit))
   for (const message of warnings) emit({ event: 'warning', message })
   for (const notice of notices) emit(notice)
 
@@ -141,7 +144,7 @@ export async function runTrigger<T>(
   await checkNotInsideOtherSlot(asked, surroundingSlot(parts.env), settings, io).catch(reportAndRethrow(emit))
   const needsLock = await mustTakeLock(options, settings, io).catch(reportAndRethrow(emit))
   const effective = needsLock ? withOverlapLock(settings, given) : settings
-  const ready = { work, settings: effective, insideOf, knownEcs, io, parts }
+  const ready = { work, settings: effective, insideOf, knownEcs, io, parts, takeCreated }
   const own = { ...context, guards: guardsOf(effective) }
   // A run that is refused because of its event time may have the wrong schedule, so it must not start other slots.
   const caughtUp = objection === null ? await catchUpBefore(own, ready).catch(reportAndRethrow(emit)) : []
@@ -165,7 +168,7 @@ function catchUpBefore<T>(own: RunContext, ready: ReadyTrigger<T>): Promise<read
 async function runSlot<T>(
   context: RunContext,
   objection: ClaimRequest['objection'],
-  { work, settings, insideOf, knownEcs, io, parts }: ReadyTrigger<T>,
+  { work, settings, insideOf, knownEcs, io, parts, takeCreated }: ReadyTrigger<T>,
 ): Promise<CaughtUp<T>> {
   const request: ClaimRequest = {
     ...context,
@@ -176,7 +179,13 @@ async function runSlot<T>(
     knownEcs,
     ...(settings.overlap !== 'allow' && { phase: 'waiting' }),
   }
-  const result = await execute(request, work, settings, { ...io, emit: emitterOf(context, parts) })
+  const log = emitterOf(context, parts)
+  const emit = (event: RunEvent) => {
+    const path = takeCreated?.() ?? null
+    if (path !== null) log({ event: 'ledger-created', path })
+    log(event)
+  }
+  const result = await execute(request, work, settings, { ...io, emit })
   const { slot, end } = context.window
   const windowEnd = end === null ? null : new Date(end)
   return { ...result, task: context.task, slot: new Date(slot), windowEnd, runId: context.runId }

@@ -31,9 +31,9 @@ export type Settings = TableSettings & { readonly onLeaseLost: ValueOf<Table['on
  */
 const FILE_LEDGER_TIMEOUT_MS = 120_000
 
-/** Returns how long a claim may take in this store by default, in milliseconds. */
-export function usualLedgerTimeoutMs(store: string): number {
-  return store.startsWith('file:') ? FILE_LEDGER_TIMEOUT_MS : SETTINGS.ledgerTimeoutMs.default
+/** Returns how long a claim may take by default, in milliseconds. `isLocal`: the ledger is on this host. */
+export function usualLedgerTimeoutMs(isLocal: boolean): number {
+  return isLocal ? FILE_LEDGER_TIMEOUT_MS : SETTINGS.ledgerTimeoutMs.default
 }
 
 /**

@@ -1,12 +1,25 @@
+import { resolve } from 'node:path'
 import { firstLine, type LedgerError, quote, usageError } from '../core/errors.ts'
 import type { Environment } from '../core/types.ts'
 import { checkDescriptors, noDescriptors } from './descriptors.ts'
-import type { Store } from './store.ts'
+import type { OpenedStore } from './store.ts'
 
-export interface OpenedStore {
-  readonly store: Store
-  /** Warnings for the operator about this store. The ledger works in spite of them. */
-  readonly warnings: readonly string[]
+export type { OpenedStore }
+
+/** What others need to know of a ledger from its name. */
+export interface StoreDescription {
+  /** Whether the ledger is on this host, so that its calls use no network. */
+  readonly isLocal: boolean
+  /** Returns the name in a form that a command in any folder of this host can use. */
+  nameAnywhere(): string
+}
+
+/** Describes the ledger of that name. Throws a usage error if the name is not valid. */
+export function describeStore(name: string): StoreDescription {
+  const parsed = parseStoreName(name)
+  return parsed.kind === 'file'
+    ? { isLocal: true, nameAnywhere: () => `file:${resolve(parsed.path)}` }
+    : { isLocal: false, nameAnywhere: () => name }
 }
 
 export type StoreName =
@@ -17,6 +30,9 @@ export type StoreName =
 const TABLE_NAME = /^[A-Za-z0-9_.-]{3,255}$/
 const TABLE_ARN = /^arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table\/[A-Za-z0-9_.-]{3,255}$/
 
+const VARIABLE = /^\$|\$\{/
+const NOT_REPLACED = 'A variable in it was not replaced. Write its value, or use double quotes in a shell.'
+
 /**
  * Reads `dynamodb:TABLE` or `file:PATH`. Throws a usage error for any other text. The user must give a name, because a
  * default ledger that the user did not choose would reject no duplicates.
@@ -25,6 +41,8 @@ export function parseStoreName(name = ''): StoreName {
   const [, kind, rest = ''] = /^(dynamodb|file):(.*)$/s.exec(name) ?? []
   if (kind === 'dynamodb') {
     if (rest === 'TABLE') throw wrongName(name, 'Replace TABLE with the name of your table.')
+    if (rest.startsWith('//')) throw wrongName(name, `Remove the //: dynamodb:${rest.replace(/^\/+/, '')}`)
+    if (VARIABLE.test(rest)) throw wrongName(name, NOT_REPLACED)
     if (TABLE_NAME.test(rest) || TABLE_ARN.test(rest)) return { kind, table: rest }
     throw wrongName(
       name,
@@ -36,12 +54,7 @@ export function parseStoreName(name = ''): StoreName {
     if (/^~($|\/)/.test(rest)) {
       throw wrongName(name, `The shell does not replace the ~ here. Write file:"$HOME"${rest.slice(1)} instead.`)
     }
-    if (/^\$|\$\{/.test(rest)) {
-      throw wrongName(
-        name,
-        'A variable in it was not replaced. Write the path itself, or use double quotes in a shell.',
-      )
-    }
+    if (VARIABLE.test(rest)) throw wrongName(name, NOT_REPLACED)
     if (rest.trim() === '' || rest.includes('\0')) throw wrongName(name, 'Use file: and the path of a file.')
     // An env file can leave a space at the end. Then the run would use another ledger and would reject no duplicates.
     if (rest !== rest.trim()) throw wrongName(name, 'Remove the white space around the path.')
@@ -72,7 +85,17 @@ export async function openStore(name: string | undefined, env: Environment): Pro
   const { checkPlace } = await import('./file/file-system.ts')
   const { openFileStore } = await withSqlite(import('./file/file-store.ts'))
   const { path } = parsed
-  return { warnings: checkPlace(path), store: openFileStore(path) }
+  const warnings = checkPlace(path)
+  let created: string | null = null
+  const store = openFileStore(path, (file) => {
+    created = file
+  })
+  const takeCreated = () => {
+    const file = created
+    created = null
+    return file
+  }
+  return { warnings, store, takeCreated }
 }
 
 /**

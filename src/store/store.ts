@@ -157,3 +157,11 @@ export interface Store {
 
 /** The methods for the entries of tasks: their records and overlap locks. */
 export type EntryMethods = Pick<Store, 'readEntry' | 'writeEntry' | 'listTasks' | 'readTaskEntries'>
+
+export interface OpenedStore {
+  readonly store: Store
+  /** Warnings for the operator about this store. The ledger works in spite of them. */
+  readonly warnings: readonly string[]
+  /** Returns the absolute path of the file if a call of this store has just made the ledger. Tells it once. */
+  takeCreated?(): string | null
+}

@@ -60,7 +60,7 @@ async function expectOneRun(env: Readonly<Record<string, string>>, startedAt?: s
   const first = await run(env, startedAt)
   expect({ code: first.code, log: eventsOf(first) }).toEqual({
     code: 0,
-    log: ['claimed', 'completed'],
+    log: ['ledger-created', 'claimed', 'completed'],
   })
   expect(logOf(first)[0]).toMatchObject({ task: 'nightly', slot: SLOT })
   expect(eventsOf(await run(env, startedAt))).toEqual(['duplicate'])

@@ -101,6 +101,7 @@ const EVENTS: { readonly [Kind in RunEvent['event']]: readonly Extract<RunEvent,
     { event: 'paused', pause: PAUSE, isKept: false, finish: 'recorded' },
     { event: 'paused', pause: { ...PAUSE, until: NOW + 1 }, isKept: true, finish: 'unanswered', finishCause: detail },
   ],
+  'ledger-created': [{ event: 'ledger-created', path: '/var/lib/ledger.db' }],
   revived: [{ event: 'revived', retirement: PAUSE }],
   retry: [{ event: 'retry', attempt: 2, delayMs: 300_000 }],
   ended: [

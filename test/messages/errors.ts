@@ -55,6 +55,8 @@ export const STORE_NAME_ERRORS = (): readonly string[] =>
     's3:bucket',
     'ledger',
     'dynamodb:TABLE',
+    'dynamodb://cronledger',
+    'dynamodb:$TABLE',
     'file:PATH',
     'file:~/x',
   ].flatMap((name) => {

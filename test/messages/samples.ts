@@ -174,6 +174,7 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
     ),
     { event: 'paused', pause: { ...PAUSE, until: SLOT + 7_200_000 }, isKept: false, finish: 'recorded' },
   ],
+  'ledger-created': [{ event: 'ledger-created', path: '/var/lib/ledger.db' }],
   revived: [{ event: 'revived', retirement: { ...PAUSE, reason: 'replaced by nightly-v2' } }],
   retry: [{ event: 'retry', attempt: 2, delayMs: 30_000 }],
   stopped: [{ event: 'stopped' }],

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { openDynamoStore } from '../../src/store/dynamodb/dynamodb-store.ts'
-import { openStore, parseStoreName } from '../../src/store/open.ts'
+import { describeStore, openStore, parseStoreName } from '../../src/store/open.ts'
 
 describe('the name of a store', () => {
   it('is a table or a file', () => {
@@ -39,6 +39,24 @@ describe('the name of a store', () => {
   it('is not the placeholder of a printed command', () => {
     expect(() => parseStoreName('dynamodb:TABLE')).toThrow(/Replace TABLE/)
     expect(() => parseStoreName('file:PATH')).toThrow(/Replace PATH/)
+  })
+
+  it('is not an address, nor a table whose variable was not replaced', () => {
+    expect(() => parseStoreName('dynamodb://cronledger')).toThrow(/Remove the \/\/: dynamodb:cronledger$/)
+    for (const table of ['$TABLE', '$' + '{TABLE}']) {
+      expect(() => parseStoreName(`dynamodb:${table}`)).toThrow(/A variable in it was not replaced/)
+    }
+  })
+
+  it('is described: whether the ledger is on this host, and its name for a command in another folder', () => {
+    const shown = ['file:./x.db', 'dynamodb:ledger'].map((name) => {
+      const { isLocal, nameAnywhere } = describeStore(name)
+      return { isLocal, name: nameAnywhere() }
+    })
+    expect(shown).toEqual([
+      { isLocal: true, name: `file:${process.cwd()}/x.db` },
+      { isLocal: false, name: 'dynamodb:ledger' },
+    ])
   })
 
   it('is not a path with ~, which the shell does not replace after file:', () => {

@@ -18,6 +18,7 @@ import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
+import { describeStore } from '../../store/open.ts'
 import { readAssets } from '../../web/server/assets.ts'
 import { reportPieces } from '../../web/server/report/report.tsx'
 import type { Command, CommandContext } from '../command.ts'
@@ -82,7 +83,13 @@ export const report: Command = {
       now,
     }
     const { since, until } = await readBoundedRange(values, reading.ledger, now, OPTIONS.since.otherwise)
-    const pieces = await reportPieces({ span: { since, until }, task, store, style: readAssets().style }, reading)
+    const about = {
+      span: { since, until },
+      task,
+      store: describeStore(store).nameAnywhere(),
+      style: readAssets().style,
+    }
+    const pieces = await reportPieces(about, reading)
     if (pieces === null)
       throw await unknownTaskOf(reading.ledger, { task: task ?? '', ledgerTimeoutMs: reading.ledgerTimeoutMs })
     if (place === null) await printAll(pieces)

@@ -4,6 +4,7 @@ import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
+import { describeStore } from '../../store/open.ts'
 import { createApp } from '../../web/server/app.tsx'
 import { readAssets } from '../../web/server/assets.ts'
 import { isLoopback } from '../../web/server/guard.ts'
@@ -61,7 +62,7 @@ export const serve: Command = {
     await firstLook(ledger, ledgerTimeoutMs, emit)
     const app = createApp({
       ledger,
-      store,
+      store: describeStore(store).nameAnywhere(),
       assets: readAssets(),
       host,
       ledgerTimeoutMs,

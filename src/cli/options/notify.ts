@@ -41,6 +41,7 @@ const KIND_OF_EVENT: Readonly<Record<LogObject['event'], NotifyKind | null>> = {
   'clock-event-time': null,
   'schedule-mismatch': null,
   'schedule-changed': null,
+  'ledger-created': null,
   revived: null,
   warning: null,
   missed: 'missed',

@@ -1,4 +1,5 @@
 import { elapsed, formatDuration } from '../../core/duration.ts'
+import { quote } from '../../core/errors.ts'
 import type { LeaseLossCause, RunContext, RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { isCatchUpTrigger, waitMsOf } from '../../core/row/attempts.ts'
@@ -183,7 +184,16 @@ function withdrawnEntry({ certain, detail }: Extract<RunEvent, { event: 'withdra
 
 type NoticeEvent = Extract<
   RunEvent,
-  { event: 'catch-up' | 'clock-event-time' | 'schedule-mismatch' | 'schedule-changed' | 'revived' | 'warning' }
+  {
+    event:
+      | 'catch-up'
+      | 'clock-event-time'
+      | 'schedule-mismatch'
+      | 'schedule-changed'
+      | 'ledger-created'
+      | 'revived'
+      | 'warning'
+  }
 >
 
 /** Returns the entry of an event about the options of the run or about its task. */
@@ -213,6 +223,13 @@ function noticeEntry(event: NoticeEvent, { schedule, window }: RunContext): LogE
         steps: [switchStep('see whether slots run twice or never', event.before, event.after, window.slot)],
       }
     }
+    case 'ledger-created':
+      return {
+        level: 'warn',
+        event: 'ledger-created',
+        message: `created a new ledger ${quote(event.path)}: slots that ran before are not known to it`,
+        fields: { path: event.path },
+      }
     case 'revived': {
       const { by, reason, from } = event.retirement
       return {

@@ -99,6 +99,7 @@ function metricsOf(event: RunEvent, { trigger, window }: RunContext): Metrics | 
     case 'clock-event-time':
     case 'schedule-mismatch':
     case 'schedule-changed':
+    case 'ledger-created':
     case 'revived':
     case 'warning':
       return null

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { addRejection, isNoted, NO_NOTES } from '../../core/row/rejections.ts'
 import { fieldsOf } from '../../core/row/stored-fields.ts'
 import { decodeNotes, encodeNotes } from '../../core/row/stored-rejections.ts'
@@ -56,14 +57,16 @@ const SELECT_ENTRIES = `SELECT task, version, document FROM entries
   WHERE kind = ? AND task IN (SELECT value FROM json_each(?))`
 
 /**
- * Opens a ledger in one SQLite file, which is safe between the processes of one host. The first claim makes the file.
+ * Opens a ledger in one SQLite file, which is safe between the processes of one host. The first claim makes the file, and
+ * then calls `onCreated` with its absolute path.
  */
-export function openFileStore(path: string): Store {
+export function openFileStore(path: string, onCreated: (path: string) => void = () => {}): Store {
   const database = openFileDatabase(path)
   const soon = openLockWait(path)
+  const absolute = resolve(path)
   return {
     name: `file:${path}`,
-    ...rowMethods(database, soon),
+    ...rowMethods(database, soon, () => onCreated(absolute)),
     ...entryMethods(database, soon),
     close: database.close,
   }
@@ -72,6 +75,7 @@ export function openFileStore(path: string): Store {
 function rowMethods(
   database: FileDatabase,
   soon: LockWait,
+  onCreated: () => void,
 ): Pick<Store, 'get' | 'put' | 'note' | 'list' | 'listSlots'> {
   const patiently = <T>(call: CallOptions, work: () => T) => soon(call, work, PATIENT)
   return {
@@ -83,7 +87,9 @@ function rowMethods(
       const key = storedKey(row)
       const document = encodeRow(row)
       const owned = [dayOf(row.slot), row.version, row.schemaVersion]
-      const write = ({ run, all }: Transaction): PutResult => {
+      let isCreated = false
+      const write = ({ isNew, run, all }: Transaction): PutResult => {
+        isCreated = isNew
         const changed =
           expected === 'absent'
             ? run(INSERT, ...owned, JSON.stringify(document), EMPTY_NOTES, key.task, key.slot)
@@ -101,7 +107,12 @@ function rowMethods(
       }
       const mode = expected === 'absent' ? 'create' : 'write'
       const wait = row.state === 'PENDING' ? soon : patiently
-      return wait(call, () => database.transact(mode, write) ?? { kind: 'conflict', found: null })
+      const answer: PutResult = await wait(
+        call,
+        () => database.transact(mode, write) ?? { kind: 'conflict', found: null },
+      )
+      if (isCreated) onCreated()
+      return answer
     },
 
     async note(key, rejection, call) {

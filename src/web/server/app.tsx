@@ -19,7 +19,7 @@ import { missingSlot, openMissingTasks } from './missing.tsx'
 import { calendarOf, yearsOf } from './read/calendar.ts'
 import { beginNeeds } from './read/needs.ts'
 import { overviewModel, readOverview } from './read/overview.ts'
-import { type Reading, type ReadTask, storeAnywhere } from './read/reading.ts'
+import type { Reading, ReadTask } from './read/reading.ts'
 import { readSlot, slotModelOf } from './read/slot.ts'
 import { readRecent, readTask, readTaskPage } from './read/task.ts'
 import { AGE_FACTOR, shareAnswers } from './shared.ts'
@@ -114,7 +114,7 @@ function viewsOfAll(options: AppOptions, reading: ReadingOf) {
       title: `${countInTitle(needs)}Tasks`,
       main: (
         <>
-          <NeedsLine needs={needs} level={1} store={storeAnywhere(store)} {...props} />
+          <NeedsLine needs={needs} level={1} store={store} {...props} />
           {!isEmpty(needs) && <Overview model={overviewModel(read, needs)} {...props} />}
         </>
       ),
@@ -192,7 +192,7 @@ function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
 function stepsOf(read: ReadTask, { slots }: RecentSlots, store: string, reading: Reading) {
   const { task, suspended } = read.head
   const toRun = slots.map((record) => ({ ...record, target: slotModelOf(read, record, store, reading).target }))
-  const ofTask = read.known === null ? [] : taskSteps({ store: storeAnywhere(store), task, suspended })
+  const ofTask = read.known === null ? [] : taskSteps({ store, task, suspended })
   return { rerun: rerunSteps(toRun), task: ofTask }
 }
 

@@ -175,7 +175,7 @@ test('the first run of a new file ledger has nothing to catch up, and creates th
   ]
   const first = await cronledger(args)
   expect(first.code, first.stderr).toBe(0)
-  expect(eventsOf(first).map(({ event }) => event)).toEqual(['claimed', 'completed'])
+  expect(eventsOf(first).map(({ event }) => event)).toEqual(['ledger-created', 'claimed', 'completed'])
 })
 
 test.each([['999ms'], ['32d']])('--catch-up %s is out of bounds', async (span) => {

@@ -1,6 +1,6 @@
 // Also covers src/run/command.ts, since the work of a command is a process.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { cronledger, type Ended, type Loose, MAIN, NIGHTLY, type Options, scratch, start } from '../../support/cli.ts'
@@ -33,11 +33,30 @@ function ledger() {
   }
 }
 
-const logOf = ({ stderr }: Ended): Loose[] =>
+const wholeLogOf = ({ stderr }: Ended): Loose[] =>
   stderr
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line))
+
+/** The log without the line about the file, which the first run of each test makes. */
+const logOf = (ended: Ended): Loose[] => wholeLogOf(ended).filter(({ event }) => event !== 'ledger-created')
+
+test('a run that makes the ledger file says where, so that a relative path in another folder is noticed', async () => {
+  const args = ['run', '--store', 'file:./ledger.db', ...NIGHTLY, '--event-time', '2026-11-23T03:00:05Z', '--', 'true']
+  const places = ['one', 'other'].map((name) => join(folder, name))
+  for (const place of places) {
+    mkdirSync(place)
+    const first = await cronledger(args, { cwd: place })
+    expect(wholeLogOf(first).map(({ event, path }) => [event, path])).toEqual([
+      ['ledger-created', join(place, 'ledger.db')],
+      ['claimed', undefined],
+      ['completed', undefined],
+    ])
+    expect(first.stderr).toContain('slots that ran before are not known to it')
+    expect(logOf(await cronledger(args, { cwd: place })).map(({ event }) => event)).toEqual(['duplicate'])
+  }
+})
 
 describe('cronledger as its own batch', () => {
   // As in an image whose entrypoint is `cronledger run --`, when its command is overridden.
@@ -715,7 +734,7 @@ describe('the log', () => {
   test('text, and quiet', async () => {
     const { run } = ledger()
     const text = await run(['true'], ['--log', 'text'])
-    expect(text.stderr).toMatch(/^cronledger: nightly 2026-11-23 03:00 UTC: started attempt 1 /)
+    expect(text.stderr).toMatch(/^cronledger: nightly 2026-11-23 03:00 UTC: started attempt 1 /m)
     expect((await run(['true'], ['--log', 'quiet'])).stderr).toBe('')
     const other = ledger()
     await other.run(['false'])

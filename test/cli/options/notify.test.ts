@@ -266,7 +266,7 @@ describe('a notification that goes wrong is one line of the log, and the exit co
     const flood = 'head -c 10000000 /dev/zero'
     const ended = await run(['sh', '-c', 'echo out; exit 3'], ['--notify', `exec <&-; ${flood}; ${flood} >&2`])
     expect(ended).toMatchObject({ code: 3, stdout: 'out\n' })
-    expect(logOf(ended.stderr).map(({ event }) => event)).toEqual(['claimed', 'failed'])
+    expect(logOf(ended.stderr).map(({ event }) => event)).toEqual(['ledger-created', 'claimed', 'failed'])
   })
 
   test('it hangs: killed with its children at the limit', async () => {

@@ -81,6 +81,7 @@ export function triggers() {
       stop.signal,
       {
         storeName: 'memory:',
+        isLocal: () => false,
         open: async () => ({ store, warnings: [] }),
         findMissed,
         host: async () => ({ host: { host: 'host' }, ecs: null }),

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import type { Ledger } from '../../../api.ts'
 import { rowsAndMissed } from '../../../audit/expected.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
@@ -30,11 +29,6 @@ export interface Reading extends ExpectedTimesGiven {
   readonly skewMs: number
   /** Ends the reading when its time is up, or when its result is not needed any more. */
   readonly signal: AbortSignal
-}
-
-/** Returns the name of the ledger in a form that a command in any directory of this machine can use. */
-export function storeAnywhere(store: string): string {
-  return store.startsWith('file:') ? `file:${resolve(store.slice('file:'.length))}` : store
 }
 
 /** A task with its parsed schedules. */

@@ -8,7 +8,7 @@ import type { Instant } from '../../../core/types.ts'
 import { ofRow, otherScheduleOf } from '../../../verdict/target.ts'
 import type { SlotWithStatus } from '../../views/frame/slot-facts.ts'
 import type { SlotModel } from '../../views/slot/slot.tsx'
-import { askOptions, type Reading, type ReadTask, readSlotsWithStatus, storeAnywhere } from './reading.ts'
+import { askOptions, type Reading, type ReadTask, readSlotsWithStatus } from './reading.ts'
 
 /** Reads one slot. Returns null when it has no row, was never due, and is not a future slot of the schedule. */
 export async function readSlot(
@@ -94,15 +94,7 @@ export function slotModelOf(
   // schedule of a late delivery may never have been recorded. The command then needs the schedule of the row.
   const schedule = scheduleWith(inForce, slot) === null ? own : null
   const other = otherScheduleOf(own ?? scheduleWith(inForce, slot)?.spec ?? null, known)
-  const target = {
-    store: storeAnywhere(store),
-    task: head.task,
-    slot,
-    schedule,
-    doubt,
-    ...other,
-    ...ofRow(row, known?.ecs),
-  }
+  const target = { store, task: head.task, slot, schedule, doubt, ...other, ...ofRow(row, known?.ecs) }
   const found = suspensionOf(known, slot)
   const { now, skewMs } = reading
   const { lateAfterMs, doneByMs } = expectedTimes(known, reading)

@@ -8,7 +8,7 @@ import { type WallClock, wallClock } from '../../views/frame/wall-clock.ts'
 import { NeedsLine } from '../../views/overview/needs.tsx'
 import { NeedsList } from '../../views/overview/needs-list.tsx'
 import { readNeeds, type Span } from '../read/needs.ts'
-import { askOptions, type Reading, type ReadTask, readAll, storeAnywhere } from '../read/reading.ts'
+import { askOptions, type Reading, type ReadTask, readAll } from '../read/reading.ts'
 import { readTask } from '../read/task.ts'
 import { taskPieces } from './chapter.tsx'
 import { overviewPieces, type ReportTasks } from './overview.tsx'
@@ -76,7 +76,7 @@ async function* pieces(
   yield String(
     <>
       <h1>Report {when}</h1>
-      <NeedsLine needs={needs} links={IN_ONE_FILE} level={2} now={now} store={storeAnywhere(store)} live={false} />
+      <NeedsLine needs={needs} links={IN_ONE_FILE} level={2} now={now} store={store} live={false} />
     </>,
   )
   yield* overviewPieces(tasks, needs, span, reading)

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { cronledger, start } from '../support/cli.ts'
-import { awsEnv, openTestStore, type Server, startAnswering, startDynalite } from '../support/servers.ts'
+import { cronledger, start } from '../../support/cli.ts'
+import { awsEnv, openTestStore, type Server, startAnswering, startDynalite } from '../../support/servers.ts'
 
 // A credentials endpoint as ECS and EKS have it. The SDK asks it again each second, four times, before it gives up.
 
