@@ -1,42 +1,68 @@
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { isLeftByCatchUp } from '../core/row/attempts.ts'
 import { missedUntil, readableRow } from '../core/row/status.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
-import { type AuditedSlot, type MissedSlot, missedSlot } from '../core/task/expected-slots.ts'
-import { type InForce, scheduleWith } from '../core/task/schedules-in-force.ts'
-import type { Instant } from '../core/types.ts'
-import { auditedSlots, taskInForce } from './expected.ts'
+import { dueKeys, type MissedSlot, missedSlot, withMissed } from '../core/task/expected-slots.ts'
+import { scheduleWith } from '../core/task/schedules-in-force.ts'
+import type { Instant, Key } from '../core/types.ts'
+import { withDeadline } from '../process/clock.ts'
+import type { CallOptions, ListedSlot, SlotsPage } from '../store/store.ts'
+import { taskInForce } from './expected.ts'
 import type { HistoryDeps } from './history.ts'
 import type { KnownTask } from './tasks.ts'
 
+/** The number of slots after which the loop yields to the event loop, as in the audits. */
+const SLOTS_PER_YIELD = 100
+
 /**
  * Yields the slots of one task in `[since, until)` that a run may catch up, newest first. They had certainly been due for
- * the grace period and have no row, or only a row that an earlier catch-up left without a start. Holds one page of rows in
- * memory.
- * Throws as `parseSchedules` and `readHistory` do.
+ * the grace period and have no row, or only a row that an earlier catch-up left without a start. Reads only the slots of
+ * the rows, and the rows that a catch-up may have left. Holds one page of slots in memory.
+ *
+ * `pause` lets a stop signal through. Throws `LedgerError` as `listSlots` does, and as `parseSchedules` does.
  */
 export async function* missedSlots(
   known: KnownTask,
   { since, until, graceMs }: Required<TimeRange> & { readonly graceMs: number },
   deps: HistoryDeps,
+  pause: () => Promise<unknown> = yieldToEventLoop,
 ): AsyncGenerator<MissedSlot, void> {
   const settings = { now: deps.clock.now(), graceMs }
   const inForce = taskInForce(known, missedUntil(settings))
-  for await (const found of auditedSlots(inForce, { since, until }, deps)) {
-    const slot = slotToCatchUp(found, inForce.schedules, settings)
-    if (slot !== null) yield slot
+  const listed = listedSlots(known.task, { since, until }, deps, pause)
+  let count = 0
+  for await (const { row, missed } of withMissed(dueKeys([inForce], since, until), listed, true)) {
+    count += 1
+    if (count % SLOTS_PER_YIELD === 0) await pause()
+    if (missed !== null) {
+      // It is unknown whether a slot in doubt was due, so an operator decides.
+      if (missed.doubt === undefined) yield missedSlot(missed, inForce.schedules, settings)
+      continue
+    }
+    if (!row.mayBeLeft) continue
+    // The run that left it may have had a shorter grace, or an earlier schedule.
+    if (row.slot >= missedUntil(settings) || scheduleWith(inForce.schedules, row.slot) === null) continue
+    const own = readableRow(await ask(deps, (call) => deps.store.get(row, call)))
+    if (own !== null && isLeftByCatchUp(own)) yield missedSlot(own, inForce.schedules, settings)
   }
 }
 
-/** Returns the slot if a run may catch it up, otherwise null. */
-export function slotToCatchUp(
-  { row, missed }: AuditedSlot,
-  schedules: readonly InForce[],
-  settings: { readonly now: Instant; readonly graceMs: number },
-): MissedSlot | null {
-  if (missed !== null) return missed.doubt === undefined ? missedSlot(missed, schedules, settings) : null
-  const own = readableRow(row)
-  if (own === null || !isLeftByCatchUp(own)) return null
-  // The run that left it may have had a shorter grace, or an earlier schedule.
-  const isMissed = own.slot < missedUntil(settings) && scheduleWith(schedules, own.slot) !== null
-  return isMissed ? missedSlot(own, schedules, settings) : null
+async function* listedSlots(
+  task: string,
+  { since, until }: Required<TimeRange>,
+  deps: HistoryDeps,
+  pause: () => Promise<unknown>,
+): AsyncGenerator<ListedSlot & Key, void> {
+  for (let end: Instant | undefined = until; end !== undefined; ) {
+    const range = { task, since, until: end }
+    const page: SlotsPage = await ask(deps, (call) => deps.store.listSlots(range, call))
+    // A file ledger answers without yielding to the event loop.
+    await pause()
+    for (const one of page.slots) yield { task, ...one }
+    end = page.next
+  }
+}
+
+function ask<T>({ clock, pageTimeoutMs, signals }: HistoryDeps, question: (call: CallOptions) => Promise<T>) {
+  return withDeadline(clock, pageTimeoutMs, signals, (signal) => question({ signal }))
 }

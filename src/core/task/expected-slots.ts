@@ -127,8 +127,8 @@ function gapAt(gaps: readonly Gap[], slot: Instant): Gap | null {
 }
 
 /** The record of a slot: its row, or the key of a slot that was due and has no row. */
-export type AuditedSlot =
-  | { readonly row: StoredRow; readonly missed: null }
+export type AuditedSlot<Found = StoredRow> =
+  | { readonly row: Found; readonly missed: null }
   | { readonly row: null; readonly missed: DueKey }
 
 /**
@@ -136,16 +136,16 @@ export type AuditedSlot =
  * missed keys. With `withOlder`, the result includes the keys that are older than the last row. Memory holds the tasks of
  * one slot.
  */
-export async function* withMissed(
+export async function* withMissed<Found extends Key>(
   due: Iterable<DueKey> | AsyncIterable<DueKey>,
-  rows: AsyncIterable<StoredRow>,
+  rows: AsyncIterable<Found>,
   withOlder: boolean,
-): AsyncGenerator<AuditedSlot, void> {
+): AsyncGenerator<AuditedSlot<Found>, void> {
   const keys = Symbol.asyncIterator in due ? due[Symbol.asyncIterator]() : due[Symbol.iterator]()
   let next = await keys.next()
   let slot = Number.POSITIVE_INFINITY
   const withRow = new Set<string>()
-  async function* missedAfter(earlier: Instant): AsyncGenerator<AuditedSlot, void> {
+  async function* missedAfter(earlier: Instant): AsyncGenerator<AuditedSlot<Found>, void> {
     for (; !next.done && next.value.slot > earlier; next = await keys.next()) {
       const key = next.value
       if (key.slot !== slot || !withRow.has(key.task)) yield { row: null, missed: key }

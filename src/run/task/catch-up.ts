@@ -142,12 +142,14 @@ async function findOldest(
 ): Promise<Missed> {
   const { schedules: recorded } = record
   const range = { since, until: slot, graceMs: settings.graceMs ?? USUAL_GRACE_MS }
-  const deps = { store: io.store, clock: io.clock, pageTimeoutMs: settings.ledgerTimeoutMs, signals: [io.stop] }
+  const pageTimeoutMs = settings.ledgerTimeoutMs
   try {
     const missed = await answerOf(settings, io, async (call) => {
       const isSwitch = otherScheduleAt(recorded, schedule, slot) !== null
       const lastSlot = isSwitch ? await findLastSlot({ task, schedules: recorded, before: slot }, io.store, call) : null
       const schedules = withSchedule(recorded, schedule, slot, lastSlot) ?? recorded
+      // This signal limits all pages together, so that a task of many rows does not hold up the own slot for longer.
+      const deps = { store: io.store, clock: io.clock, pageTimeoutMs, signals: [call.signal] }
       return oldestOf(io.findMissed({ ...record, task, schedules }, range, deps))
     })
     return missed ?? NOTHING

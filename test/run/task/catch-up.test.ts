@@ -4,6 +4,7 @@ import { isNewerRecord, type Suspension, type TaskRecord } from '../../../src/co
 import type { TriggerOptions } from '../../../src/run/run-trigger.ts'
 import { readRecord, writeRecord } from '../../../src/run/task/task-record.ts'
 import { PAUSE } from '../../support/rows.ts'
+import type { Call, Fate } from '../../support/simulated/faulty-store.ts'
 import { slotOf, type TriggerHost, triggers } from '../../support/simulated/triggers.ts'
 import { failsAfter, fates, isRenewal, recordVerbs, TASK, works } from '../../support/simulated/world.ts'
 
@@ -323,7 +324,7 @@ describe('how it goes on and ends', () => {
 
   test.each([
     ['the record is read', 'readEntry'],
-    ['the rows are read', 'list'],
+    ['the rows are read', 'listSlots'],
   ] as const)('a stop while %s starts nothing', async (_, verb) => {
     const { time, play, start } = ledgerOf()
     await play(-3)
@@ -381,8 +382,10 @@ describe('a ledger that does not answer', () => {
   ] as const)('rows that cannot be read: nothing starts (%s)', async (kind, fate) => {
     const { time, play, start, rowOf } = ledgerOf()
     await play(-3)
-    const run = start(0, CATCH_UP, works(1), { fateOf: ({ verb }) => (verb === 'list' ? fate : { kind: 'answered' }) })
-    const message = /^catch-up cannot find the missed slots: /
+    const run = start(0, CATCH_UP, works(1), {
+      fateOf: ({ verb }) => (verb === 'listSlots' ? fate : { kind: 'answered' }),
+    })
+    const message = expect.stringMatching(/^catch-up cannot find the missed slots: /)
     await expect(time.run(run.result)).rejects.toMatchObject({ kind, message })
     expect(run.started).toEqual([])
     expect(run.events.map(({ event }) => event.event)).toEqual(['unusable'])
@@ -393,8 +396,39 @@ describe('a ledger that does not answer', () => {
     const { play } = ledgerOf()
     await play(-3)
     const dropped = { kind: 'dropped' } as const
-    const fateOf = fates(({ verb }) => verb === 'list', dropped, dropped, dropped)
+    const fateOf = fates(({ verb }) => verb === 'listSlots', dropped, dropped, dropped)
     expect((await play(0, CATCH_UP, works(1), { fateOf })).days).toEqual([-2, -1, 0])
+  })
+
+  test('all pages together take no longer than the ledger timeout: then nothing starts', async () => {
+    const { time, play, start } = ledgerOf()
+    const hourly = { schedule: '0 * * * *' }
+    // The ledger of the tests has 20 slots in a page, so these are three pages.
+    for (let hour = -50; hour < -1; hour += 1) {
+      await play(0, { ...hourly, eventTime: new Date(slotOf(0) + hour * HOUR_MS) })
+    }
+    const listed: string[] = []
+    const slow = (call: Call): Fate => {
+      if (call.verb === 'listSlots') listed.push(call.verb)
+      return { kind: 'answered', afterMs: call.verb === 'listSlots' ? 12_000 : 5 }
+    }
+    expect(
+      (await play(0, { ...hourly, ...CATCH_UP, ledgerTimeoutMs: 60_000 }, works(1), { fateOf: slow })).days,
+    ).toEqual([-1 / 24, 0])
+    expect(listed).toHaveLength(3)
+    await time.run(time.clock().wait(HOUR_MS))
+    const eventTime = new Date(slotOf(0) + HOUR_MS)
+    const late = { ...hourly, ...CATCH_UP, eventTime, ledgerTimeoutMs: 30_000 }
+    const run = start(0, late, works(1), { fateOf: slow })
+    await expect(time.run(run.result)).rejects.toMatchObject({ kind: 'unreachable' })
+    expect(run.started).toEqual([])
+  })
+
+  test('a row that is damaged hides no missed slot', async () => {
+    const { ledger, play } = ledgerOf()
+    await play(-4)
+    ledger.writeRaw({ task: TASK, slot: new Date(slotOf(-2)).toISOString().replace('.000', ''), state: 'odd' })
+    expect((await play(0, CATCH_UP)).days).toEqual([-3, -1, 0])
   })
 
   test('a ledger that is lost in the middle: the slots that are left and the own slot do not start', async () => {
@@ -420,7 +454,7 @@ test('a catch-up of three asks 17 times: record and rows, then record, claim, re
   const { verbs, fateOf } = recordVerbs()
   await play(0, CATCH_UP, works(1), { fateOf })
   expect(verbs).toEqual([
-    ...['readEntry', 'list'],
+    ...['readEntry', 'listSlots'],
     ...Array.from({ length: 3 }, () => ['readEntry', 'put', 'readEntry', 'put']).flat(),
     ...['put', 'readEntry', 'put'],
   ])

@@ -1,9 +1,6 @@
-import { taskInForce } from '../../../src/audit/expected.ts'
-import { slotToCatchUp } from '../../../src/audit/missed.ts'
+import { missedSlots } from '../../../src/audit/missed.ts'
 import type { RunContext, RunEvent } from '../../../src/core/event.ts'
-import { missedUntil } from '../../../src/core/row/status.ts'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
-import { dueKeys, withMissed } from '../../../src/core/task/expected-slots.ts'
 import type { Instant } from '../../../src/core/types.ts'
 import type { Clock } from '../../../src/process/clock.ts'
 import type { LiveAttempt, WorkEnd } from '../../../src/run/execute.ts'
@@ -22,24 +19,8 @@ const DAY_MS = 86_400_000
 /** Returns the slot so many days after the first one of a world. It may be negative. */
 export const slotOf = (day: number): Instant => SLOT + day * DAY_MS
 
-/**
- * Does what `missedSlots` does, without its yields to the event loop: virtual time passes while a host waits for the event
- * loop of this process.
- */
-const findMissed: FindMissed = async function* (known, { since, until, graceMs }, { store, clock, signals }) {
-  const settings = { now: clock.now(), graceMs }
-  const inForce = taskInForce(known, missedUntil(settings))
-  const signal = signals[0] ?? new AbortController().signal
-  const page = await store.list({ kind: 'task', task: known.task, since, until, limit: 1_000 }, { signal })
-  const rows = (async function* () {
-    yield* page.rows
-  })()
-  const due = dueKeys([inForce], since, until)
-  for await (const found of withMissed(due, rows, true)) {
-    const slot = slotToCatchUp(found, inForce.schedules, settings)
-    if (slot !== null) yield slot
-  }
-}
+/** Does not yield to the event loop: virtual time passes while a host waits for the event loop of this process. */
+const findMissed: FindMissed = (known, range, deps) => missedSlots(known, range, deps, async () => {})
 
 export interface TriggerHost {
   readonly fateOf?: (call: Call) => Fate
