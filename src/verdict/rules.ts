@@ -1,5 +1,5 @@
 import { elapsed } from '../core/duration.ts'
-import { countedAttempts, hasStarted, successOf } from '../core/row/attempts.ts'
+import { countedAttempts, hasStarted, processLeftBy, successOf } from '../core/row/attempts.ts'
 import { terminalState } from '../core/row/decide.ts'
 import { isEndUnknown } from '../core/row/status.ts'
 import type { FoundSuspension } from '../core/task/suspensions.ts'
@@ -129,9 +129,9 @@ export const VERDICT_RULES = {
   failed: ({ target, row }) => ({
     happened: row === null ? [] : lastSentence(row),
     work: 'unknown',
-    workText: 'may be half done',
+    workText: leftCaution(row) === null ? 'may be half done' : 'may be half done, or still going on',
     further: furtherOf(row),
-    caution: null,
+    caution: leftCaution(row),
     steps: decisionSteps(target),
   }),
   notStarted: ({ target, row }) => ({
@@ -161,7 +161,9 @@ export const VERDICT_RULES = {
     ...DONE,
     happened: repeatedSentence(row),
     workText: 'done once. The repetition may be half done',
-    caution: row !== null && isEndUnknown(row) ? `${STALE_CAUTION} ${REPEATED_CAUTION}` : REPEATED_CAUTION,
+    caution: [row !== null && isEndUnknown(row) ? STALE_CAUTION : (leftCaution(row) ?? ''), REPEATED_CAUTION]
+      .join(' ')
+      .trim(),
     steps: decisionSteps(target),
   }),
   skipped: ({ target, row }) => ({
@@ -206,6 +208,15 @@ function repeatStep(target: StepTarget): Step {
 function furtherOf(row: Row | null): Further {
   if (row !== null && terminalState(row) !== null) return 'duplicate'
   return row === null || countedAttempts(row) === 0 ? 'starts' : 'depends'
+}
+
+/** Returns the caution for a slot in which an attempt left a process that it could not end. Null: none did. */
+function leftCaution(row: Row | null): string | null {
+  const attempt = row?.attempts.findLast((one) => processLeftBy(one) !== undefined)
+  const left = attempt && processLeftBy(attempt)
+  return left === undefined
+    ? null
+    : `Process ${left.pid} of attempt ${attempt?.number} may still run on ${attempt?.host}: end it there before you run the slot again. On that host nothing starts beside it.`
 }
 
 function doubtSentence({ doubt }: StepTarget): Sentence {

@@ -1,5 +1,5 @@
 import { elapsed } from '../core/duration.ts'
-import { attemptCount, hasStarted, successOf } from '../core/row/attempts.ts'
+import { attemptCount, hasStarted, processLeftBy, successOf } from '../core/row/attempts.ts'
 import { decidingAttempt } from '../core/row/decide.ts'
 import type { AttemptRecord, Instant, Resolution, Row } from '../core/types.ts'
 import { endingText } from './endings.ts'
@@ -16,7 +16,9 @@ export function endedText(attempt: AttemptRecord): string {
   if (attempt.phase === 'running') return `${name} stopped reporting`
   if (attempt.phase === 'waiting') return `${name} claimed the slot and never started`
   const took = tookText(attempt)
-  return `${name} ${endingText(attempt)}${took === '' ? '' : ` after ${took}`}`
+  const left = processLeftBy(attempt)
+  const lived = left === undefined ? '' : `, and its process ${left.pid} lived on`
+  return `${name} ${endingText(attempt)}${took === '' ? '' : ` after ${took}`}${lived}`
 }
 
 /** Returns how long an attempt took. Returns an empty text if it did not start, or if its end is not known. */

@@ -200,6 +200,18 @@ test('wherever the batch may still run, or its work may be done, a caution stand
   }
 })
 
+test('a slot in which an attempt left a process that it could not end says which one, with a caution', () => {
+  const left = { ...FAILED, outcome: 'timedOut', process: { pid: 4711, boot: 'b' } } as const
+  const one = verdict(rowWith({ ending: left }))
+  expect(lineOf(one)).toMatch(
+    /timed out .* after 1s, and its process 4711 lived on \| may be half done, or still going on/,
+  )
+  expect(one.caution).toMatch(/^Process 4711 of attempt 1 may still run on host: end it there before/)
+  expect(verdict(rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: left })).caution).toMatch(
+    /^Process 4711 of .* second time\.$/,
+  )
+})
+
 test('the table in the docs has a row for each situation', () => {
   const page = readFileSync(new URL('../../docs/reference/verdicts.md', import.meta.url), 'utf8')
   const rows = [...page.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name)

@@ -1,4 +1,4 @@
-import type { AttemptRecord, EndedAttempt, OpenAttempt, PendingRow, Row, Trigger } from '../types.ts'
+import type { AttemptRecord, EndedAttempt, OpenAttempt, PendingRow, ProcessMark, Row, Trigger } from '../types.ts'
 
 export function isOpen(attempt: AttemptRecord): attempt is OpenAttempt {
   return attempt.phase !== 'ended'
@@ -55,6 +55,11 @@ export function isUnstarted(attempt: AttemptRecord): boolean {
 
 export function hasSucceeded(attempt: AttemptRecord): boolean {
   return attempt.outcome === 'succeeded'
+}
+
+/** Returns the process of the attempt that could not be ended and lived on. Returns undefined if there was none. */
+export function processLeftBy(attempt: AttemptRecord): ProcessMark | undefined {
+  return attempt.phase === 'ended' && attempt.outcome !== 'abandoned' ? attempt.process : undefined
 }
 
 /** Returns whether the row is PENDING and its attempt has started nothing yet. */
