@@ -10,6 +10,7 @@ import {
   isOnlyDeclared,
   isSameSpec,
 } from '../core/task/task-record.ts'
+import { futureRun, futureSlotIn, latestSlot, withoutFuture, wrongClock } from '../core/task/wrong-clock.ts'
 import type { Instant } from '../core/types.ts'
 import { concurrently } from './concurrently.ts'
 import { auditedSlots, taskInForce } from './expected.ts'
@@ -32,22 +33,34 @@ export interface CheckSettings extends Required<TimeRange> {
  * Yields the slots of one task in `[since, until)` that need attention, newest first: missed, failed, stale, overdue and
  * late. Holds one page of rows in memory.
  *
- * Throws a usage error if the task record holds a schedule that this version or its time zone data cannot read.
+ * Throws a usage error if the task record holds a schedule that this version or its time zone data cannot read. After the
+ * slots, throws `shape` if a host whose clock was ahead has run the task: its slots hide what is missing.
  */
 export async function* checkTask(
-  known: KnownTask,
+  stored: KnownTask,
   settings: CheckSettings,
   deps: HistoryDeps,
 ): AsyncGenerator<TaskFinding, void> {
-  const { task, schedules } = known
+  const { task } = stored
   const { now, newMs } = settings
-  const schedule = inForceAt(schedules, now)?.spec
-  if (schedule === undefined) return
+  const latest = latestSlot(settings)
+  const known = withoutFuture(stored, latest)
+  let future = futureSlotIn(stored, latest)
+  const schedule = inForceAt(known.schedules, now)?.spec
+  if (schedule === undefined) {
+    if (future !== null) throw wrongClock(future)
+    return
+  }
   const owner = known.expectations?.owner
   const { ecs } = known
   const audit = { now, skewMs: settings.skewMs, ...expectedTimes(known, settings.times) }
   const inForce = taskInForce(known, unmetUntil(audit))
-  for await (const found of auditedSlots(inForce, settings, deps)) {
+  for await (const found of auditedSlots(inForce, withFuture(settings), deps)) {
+    const run = futureRun(found.row, latest)
+    if (run !== null) {
+      future ??= run
+      continue
+    }
     settings.progress(task, (found.row ?? found.missed).slot)
     const finding = findingOf(found, audit)
     if (finding === null || (newMs !== undefined && !isNew(aroseAt(finding, audit), now, newMs))) continue
@@ -63,7 +76,21 @@ export async function* checkTask(
       ...(ecs !== null && { ecs }),
     }
   }
+  if (future !== null) throw wrongClock(future)
 }
+
+/**
+ * Returns the range of an audit up to the present, with all rows after it: only a host with a wrong clock makes one there. The
+ * caller may have read the clock a moment before.
+ */
+function withFuture({ since, until, now }: CheckSettings): Required<TimeRange> {
+  return { since, until: until > now - JUST_NOW_MS ? END_OF_TIME : until }
+}
+
+const JUST_NOW_MS = 60_000
+
+/** No schedule has a later slot. */
+const END_OF_TIME = Date.UTC(2199, 11, 31)
 
 /** A finding that arises while the check reads the ledger is left to the next check, otherwise both would report it. */
 function isNew(arose: Instant, now: Instant, newMs: number): boolean {

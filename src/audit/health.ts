@@ -2,6 +2,7 @@ import { readableRow, statusOf } from '../core/row/status.ts'
 import { findingOf, NO_FINDINGS, type TaskHealth } from '../core/task/findings.ts'
 import { isRetired } from '../core/task/suspensions.ts'
 import { expectedTimes } from '../core/task/task-record.ts'
+import { futureSlotIn, latestSlot, wrongClock } from '../core/task/wrong-clock.ts'
 import type { Instant, Row, Status } from '../core/types.ts'
 import { type CheckSettings, ofAllTasks } from './check.ts'
 import { auditedSlots, taskInForce } from './expected.ts'
@@ -20,6 +21,9 @@ export async function* taskHealth(
   const { task } = known
   const { now } = settings
   if (known.schedules.length === 0 || isRetired(known, now)) return
+  // What is missing cannot be counted then.
+  const future = futureSlotIn(known, latestSlot(settings))
+  if (future !== null) throw wrongClock(future)
   const audit = { now, skewMs: settings.skewMs, ...expectedTimes(known, settings.times) }
   const findings = { ...NO_FINDINGS }
   let status: Status | null = null

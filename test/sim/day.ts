@@ -40,11 +40,12 @@ export interface Day extends Chance {
 
 export function dayOf(seed: number, subject: Subject): Day {
   const { int, chance } = chanceOf(seed)
-  const at = world(subject === 'task' ? 'hourly' : 'daily')
-  const { time, ledger, slotOfDay, everyMs } = at
-  const startMs = time.now()
   const hasGap = subject === 'task' && chance(60)
   const slots = hasGap ? int(3, 6) : subject === 'task' ? int(1, 4) : chance(50) ? 1 : int(2, 3)
+  // All slots of a day about single slots are due at once.
+  const at = subject === 'task' ? world('hourly') : world('daily', slots - 1)
+  const { time, ledger, slotOfDay, everyMs } = at
+  const startMs = time.now()
   const writes = new Map<number, Write[]>(Array.from({ length: slots }, (_, slot) => [slot, []]))
   const { put } = ledger
   ledger.put = async (row, expected, call) => {

@@ -6,9 +6,10 @@ import { readableRow } from '../../core/row/status.ts'
 import { MAX_EARLY_TOLERANCE_MS } from '../../core/schedule/slot.ts'
 import { pauseFor, retirementAt } from '../../core/task/suspensions.ts'
 import { otherScheduleAt, type StatedByRun, withRun } from '../../core/task/task-changes.ts'
-import { isNewerRecord, type Suspension, type TaskRecord } from '../../core/task/task-record.ts'
+import { inForceAt, isNewerRecord, type Suspension, type TaskRecord } from '../../core/task/task-record.ts'
+import { isBeforeAnyRun, latestSlot, withoutFuture } from '../../core/task/wrong-clock.ts'
 import type { Instant, ScheduleSpec, StoredRow, Trigger } from '../../core/types.ts'
-import { type Clock, withDeadline } from '../../process/clock.ts'
+import { withDeadline } from '../../process/clock.ts'
 import { type StopIo, type StopSettings, withinStop } from '../../process/stop.ts'
 import type { Store } from '../../store/store.ts'
 import type { ClaimRequest } from '../claim.ts'
@@ -85,7 +86,7 @@ export async function admit(
   const pauseIn = (record: TaskRecord) => pauseFor(record, stated.slot, io.clock.now(), settings.skewMs)
   // A known record may be a minute old, so it must not decide whether the schedule changed.
   const known = settings.onScheduleChange === 'refuse' ? null : io.known.get(task)
-  if (known !== null && pauseIn(known) === null && changeBy(request, known, io.clock) === null) return ADMITTED
+  if (known !== null && pauseIn(known) === null && statesNothing(request, known, settings, io)) return ADMITTED
   for (;;) {
     const reply = await withDeadline(io.clock, settings.ledgerTimeoutMs, [halt], (signal) => {
       const options = { signal, retry: 'unreachable' } as const
@@ -93,19 +94,24 @@ export async function admit(
     })
     if (halt.aborted) return { kind: 'halted' }
     if (reply.kind === 'unanswered') return { kind: 'unanswered', cause: reply.cause }
-    const { record, version } = reply.value
-    if (isNewerRecord(record)) return { kind: 'newerRecord' }
+    const { record: stored, version } = reply.value
+    if (isNewerRecord(stored)) return { kind: 'newerRecord' }
+    const record = withoutFuture(stored, latestFor(request, settings, io))
     const pause = pauseIn(record)
     if (pause !== null) return { kind: 'paused', pause }
     const inForce = scheduleAgainst(request, record, settings)
     if (inForce !== null) return { kind: 'scheduleChanged', inForce }
-    const changed = changeBy(request, record, io.clock)
+    const changed = changeBy(request, record, io) ?? (record === stored || isCatchUpTrigger(trigger) ? null : record)
     if (changed === null) {
-      io.known.add(task, record)
+      io.known.add(task, stored)
+      warnOfOther(request, record, io)
       return ADMITTED
     }
     const isFirst = version === 'absent'
-    if (!isFirst && mayBeOld(request, settings, io) && (await isOld(request, settings, io))) return ADMITTED
+    if (!isFirst && mayBeOld(request, settings, io) && (await isOld(request, settings, io))) {
+      warnOfOther(request, record, io)
+      return ADMITTED
+    }
     const replaced = replacedBy(request, record, changed)
     const complete = replaced === null ? changed : await withLastSlot(request, record, settings, io)
     if (complete === null) return ADMITTED
@@ -114,10 +120,45 @@ export async function admit(
     if (written === 'conflict') continue
     if (written === 'ok') {
       io.known.add(task, complete)
+      if (record !== stored) io.emit({ event: 'warning', message: CORRECTED })
       emitChanges(request, record, complete, io)
     }
     return ADMITTED
   }
+}
+
+const CORRECTED =
+  'the record of this task had values of a run whose slot is in the future: the clock of its host was ahead. This run has corrected the record.'
+
+const BEHIND =
+  'the clock of this host is years behind, so this run is recorded in a slot that is long over, and states no schedule. Correct the clock.'
+
+/** Returns the latest slot that another run may have had. The slot of the run itself is due. */
+function latestFor({ stated }: AdmissionRequest, { skewMs }: AdmissionSettings, { clock }: AdmissionIo): Instant {
+  return Math.max(stated.slot, latestSlot({ now: clock.now(), skewMs }))
+}
+
+/** Returns whether the run finds what it states in a known record, so that nothing needs to be said or written. */
+function statesNothing(request: AdmissionRequest, known: TaskRecord, settings: AdmissionSettings, io: AdmissionIo) {
+  const isPlausible = withoutFuture(known, latestFor(request, settings, io)) === known
+  const { spec, slot } = request.stated
+  return isPlausible && changeBy(request, known, io) === null && otherScheduleAt(known.schedules, spec, slot) === null
+}
+
+/**
+ * Warns if the record has another schedule for the slot and stays as it is. The likeliest cause is a mistake: the same
+ * morning then runs twice, once under each of the schedules.
+ */
+function warnOfOther({ trigger, stated }: AdmissionRequest, { schedules }: TaskRecord, io: AdmissionIo): void {
+  const { spec, slot } = stated
+  if (isBeforeAnyRun(slot, io.clock.now())) io.emit({ event: 'warning', message: BEHIND })
+  const recorded = inForceAt(schedules, slot)
+  if (recorded === undefined || isCatchUpTrigger(trigger) || otherScheduleAt(schedules, spec, slot) === null) return
+  const [own, other] = [spec, recorded.spec].map(({ expression, zone }) => `${expression} (${zone})`)
+  io.emit({
+    event: 'warning',
+    message: `this run is for the slot ${formatInstant(slot)} of the schedule ${own}, but the recorded schedule is ${other}, which ran the slot ${formatInstant(recorded.since)}. The record stays as it is, because a later slot has run. If both slots are the same work, it runs twice: give all runs of a task the same --schedule and --timezone.`,
+  })
 }
 
 /**
@@ -144,8 +185,11 @@ function mayBeOld({ windowEnd }: AdmissionRequest, settings: AdmissionSettings, 
  * that, because a run that states nothing new leaves the record as it is. If the ledger does not answer, the run states
  * nothing.
  */
-async function isOld({ task, stated }: AdmissionRequest, settings: StopSettings, io: AdmissionIo): Promise<boolean> {
-  const query = { kind: 'task', task, since: stated.slot + 1, limit: NEWEST_ROWS } as const
+async function isOld(request: AdmissionRequest, settings: AdmissionSettings, io: AdmissionIo): Promise<boolean> {
+  const { task, stated } = request
+  // A later row than that comes from a host whose clock was ahead.
+  const until = latestFor(request, settings, io) + 1
+  const query = { kind: 'task', task, since: stated.slot + 1, until, limit: NEWEST_ROWS } as const
   const page = await askOrWarn((options) => io.store.list(query, options), settings, io)
   return page === null || page.rows.some(hasScheduledRun)
 }
@@ -163,7 +207,7 @@ async function withLastSlot(
   const { task, stated } = request
   const asked = { task, schedules: record.schedules, before: stated.slot }
   const found = await askOrWarn(async (call) => ({ slot: await findLastSlot(asked, io.store, call) }), settings, io)
-  return found && changeBy({ ...request, stated: { ...stated, lastSlot: found.slot } }, record, io.clock)
+  return found && changeBy({ ...request, stated: { ...stated, lastSlot: found.slot } }, record, io)
 }
 
 /** Asks the ledger for a short time. Logs it and returns null if it does not answer. */
@@ -199,8 +243,12 @@ function warn(cause: unknown, io: AdmissionIo): void {
 }
 
 /** A slot that is caught up is older than the slot of the run, so it states nothing about the task. */
-function changeBy({ trigger, runId, stated }: AdmissionRequest, record: TaskRecord, clock: Clock): TaskRecord | null {
-  if (trigger.kind === 'forced' || isCatchUpTrigger(trigger)) return null
+function changeBy(
+  { trigger, runId, stated }: AdmissionRequest,
+  record: TaskRecord,
+  { clock }: Pick<AdmissionIo, 'clock'>,
+): TaskRecord | null {
+  if (trigger.kind === 'forced' || isCatchUpTrigger(trigger) || isBeforeAnyRun(stated.slot, clock.now())) return null
   const reason = `revived by run ${runId} of slot ${formatInstant(stated.slot)}`
   return withRun(record, stated, { at: clock.now(), by: 'cronledger', reason })
 }

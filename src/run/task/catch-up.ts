@@ -4,6 +4,7 @@ import type { MissedSlot } from '../../core/task/expected-slots.ts'
 import { isSuspended, pauseFor } from '../../core/task/suspensions.ts'
 import { otherScheduleAt, withSchedule } from '../../core/task/task-changes.ts'
 import { isNewerRecord, type TaskRecord, USUAL_GRACE_MS } from '../../core/task/task-record.ts'
+import { latestSlot, withoutFuture } from '../../core/task/wrong-clock.ts'
 import type { Instant, ScheduleSpec } from '../../core/types.ts'
 import { type Clock, withDeadline } from '../../process/clock.ts'
 import type { StopIo } from '../../process/stop.ts'
@@ -104,9 +105,10 @@ async function readUsable(
   // The run of its own slot reads the record too, and starts nothing either in each of these cases.
   if (read === null || isNewerRecord(read.record)) return null
   io.known.add(task, read.record)
-  if (settings.onScheduleChange === 'refuse' && otherScheduleAt(read.record.schedules, schedule, slot) !== null)
-    return null
-  return pauseFor(read.record, slot, io.clock.now(), settings.skewMs) === null ? read.record : null
+  const latest = latestSlot({ now: io.clock.now(), skewMs: settings.skewMs })
+  const record = withoutFuture(read.record, Math.max(slot, latest))
+  if (settings.onScheduleChange === 'refuse' && otherScheduleAt(record.schedules, schedule, slot) !== null) return null
+  return pauseFor(record, slot, io.clock.now(), settings.skewMs) === null ? record : null
 }
 
 /**

@@ -129,8 +129,8 @@ export const TASK_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a catch-up goes on although the slot of its run is paused',
     file: 'src/run/task/catch-up.ts',
-    from: 'return pauseFor(read.record, slot, io.clock.now(), settings.skewMs) === null ? read.record : null',
-    to: 'return read.record',
+    from: 'return pauseFor(record, slot, io.clock.now(), settings.skewMs) === null ? record : null',
+    to: 'return record',
   },
   {
     name: 'a catch-up starts slots of a retirement',

@@ -9,7 +9,7 @@ import type { FindMissed } from '../../../src/run/task/catch-up.ts'
 import { NO_KNOWN_RECORDS } from '../../../src/run/task/task-record.ts'
 import { type Call, type Fate, faultyStore } from './faulty-store.ts'
 import { memoryStore } from './memory-store.ts'
-import { virtualTime } from './virtual-clock.ts'
+import { type HostTime, virtualTime } from './virtual-clock.ts'
 import { TASK } from './world.ts'
 
 /** The first slot of a world, and the time at which it begins is 5 s later. */
@@ -24,6 +24,8 @@ const findMissed: FindMissed = (known, range, deps) => missedSlots(known, range,
 
 export interface TriggerHost {
   readonly fateOf?: (call: Call) => Fate
+  /** The clock of the host. Left out: it is right. */
+  readonly time?: HostTime
   /** Called with each event, before the run goes on. */
   readonly onEvent?: (event: RunEvent, context: RunContext) => void
 }
@@ -46,9 +48,9 @@ export function triggers() {
   function trigger(
     options: Partial<TriggerOptions>,
     work: (attempt: LiveAttempt, clock: Clock) => Promise<WorkEnd<string>>,
-    { fateOf = () => ({ kind: 'answered', afterMs: 5 }), onEvent }: TriggerHost = {},
+    { fateOf = () => ({ kind: 'answered', afterMs: 5 }), onEvent, time: hostTime }: TriggerHost = {},
   ): TriggerRun {
-    const clock = time.clock()
+    const clock = time.clock(hostTime)
     const stop = new AbortController()
     const store = faultyStore(ledger, clock, fateOf)
     const events: { readonly slot: Instant; readonly event: RunEvent }[] = []

@@ -109,11 +109,14 @@ export function recordVerbs() {
   return { verbs, fateOf }
 }
 
-/** Returns a ledger in memory, functions that run hosts on it, and time that passes only when every host waits. */
-export function world(frequency: keyof typeof SCHEDULES = 'daily') {
-  const time = virtualTime(SLOT + 5_000)
-  const ledger = memoryStore()
+/**
+ * Returns a ledger in memory, functions that run hosts on it, and time that passes only when every host waits. It begins 5 s
+ * after the slot of `firstDay`.
+ */
+export function world(frequency: keyof typeof SCHEDULES = 'daily', firstDay = 0) {
   const { schedule, everyMs } = SCHEDULES[frequency]
+  const time = virtualTime(SLOT + firstDay * everyMs + 5_000)
+  const ledger = memoryStore()
   const slotOfDay = (day: number) => SLOT + day * everyMs
   const zoneData = '2026a'
   let ids = 0

@@ -1,0 +1,57 @@
+import { LedgerError } from '../errors.ts'
+import { formatInstant } from '../instant.ts'
+import { hasStarted } from '../row/attempts.ts'
+import { readableRow } from '../row/status.ts'
+import { MAX_EARLY_TOLERANCE_MS } from '../schedule/slot.ts'
+import type { Instant, StoredRow } from '../types.ts'
+import type { TaskRecord } from './task-record.ts'
+
+// A host whose clock is ahead runs a slot of the future, and records it. No other host could have run that slot yet.
+
+/** No cronledger ran before, so the clock of a host that says so is wrong. */
+const EARLIEST_RUN = Date.UTC(2025, 0, 1)
+
+/** Returns the latest slot that a host may run now, if its clock is right within the skew. */
+export function latestSlot({ now, skewMs }: { readonly now: Instant; readonly skewMs: number }): Instant {
+  return now + skewMs + MAX_EARLY_TOLERANCE_MS
+}
+
+/** Returns whether the clock of a host was far behind when it took this slot for the current one. */
+export function isBeforeAnyRun(slot: Instant, now: Instant): boolean {
+  return slot < EARLIEST_RUN && now < EARLIEST_RUN
+}
+
+/** Returns the latest slot after `latest` for which a run stated something. Null: none. An operator may declare a schedule ahead. */
+export function futureSlotIn({ schedules, ecsSince }: TaskRecord, latest: Instant): Instant | null {
+  const stated = schedules.flatMap(({ since, declared }) => (declared === 'unconfirmed' ? [] : [since]))
+  const slot = Math.max(...stated, ecsSince ?? latest)
+  return slot > latest ? slot : null
+}
+
+/** Returns the record without what runs stated for slots after `latest`, or the record itself if there is nothing. */
+export function withoutFuture<R extends TaskRecord>(record: R, latest: Instant): R {
+  if (futureSlotIn(record, latest) === null) return record
+  const { schedules, expectations, ecsSince } = record
+  return {
+    ...record,
+    schedules: schedules.flatMap((one) => {
+      if (one.since <= latest || one.declared === 'unconfirmed') return [one]
+      return one.declared === undefined ? [] : [{ ...one, declared: 'unconfirmed' as const }]
+    }),
+    expectations: expectations !== null && expectations.since > latest ? null : expectations,
+    ...((ecsSince ?? 0) > latest && { ecs: null, ecsSince: null }),
+  }
+}
+
+/** Returns the slot of the row if a run started in it that could not have, because the slot is later than `latest`. */
+export function futureRun(row: StoredRow | null, latest: Instant): Instant | null {
+  return row !== null && row.slot > latest && readableRow(row)?.attempts.some(hasStarted) ? row.slot : null
+}
+
+/** Returns the error of an audit that found a run or a record of a slot that is not due yet. */
+export function wrongClock(slot: Instant): LedgerError {
+  return new LedgerError(
+    'shape',
+    `a run of the slot ${formatInstant(slot)} is recorded, which is in the future: the clock of its host was ahead. Correct that clock. A later run corrects the record of the task, but a trigger for that slot will be a duplicate.`,
+  )
+}

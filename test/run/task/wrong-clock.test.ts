@@ -1,0 +1,122 @@
+import { describe, expect, test } from 'vitest'
+import { checkTask } from '../../../src/audit/check.ts'
+import { isNewerRecord, type TaskRecord } from '../../../src/core/task/task-record.ts'
+import { futureSlotIn, withoutFuture } from '../../../src/core/task/wrong-clock.ts'
+import type { TriggerOptions } from '../../../src/run/run-trigger.ts'
+import { readRecord } from '../../../src/run/task/task-record.ts'
+import { PAUSE } from '../../support/rows.ts'
+import { slotOf, triggers } from '../../support/simulated/triggers.ts'
+import { TASK, works } from '../../support/simulated/world.ts'
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+const CALL = { signal: new AbortController().signal }
+const DAILY = { expression: '0 3 * * *', zone: 'UTC' }
+const NOON = { expression: '0 12 * * *', zone: 'UTC' }
+
+/** Returns a ledger on which triggers run one after the other, on hosts whose clocks may be wrong. */
+function ledgerOf() {
+  const { time, ledger, trigger } = triggers()
+  async function play(options: Partial<TriggerOptions> = {}, offsetMs = 0) {
+    const run = trigger(options, works(1_000), { time: { offsetMs } })
+    const result = await time.run(run.result)
+    const warnings = run.events.flatMap(({ event }) => (event.event === 'warning' ? [event.message] : []))
+    return { ...run, result, warnings }
+  }
+  async function record(): Promise<TaskRecord> {
+    const read = (await readRecord(TASK, ledger, CALL)).record
+    if (isNewerRecord(read)) throw new Error('a newer record')
+    return read
+  }
+  async function check() {
+    const clock = time.clock()
+    const now = clock.now()
+    const settings = { now, since: slotOf(-30), until: now, times: {}, skewMs: 30_000, progress: () => {} }
+    const deps = { store: ledger, clock, pageTimeoutMs: 1_000, signals: [] }
+    const found: string[] = []
+    for await (const { kind } of checkTask({ task: TASK, ...(await record()) }, settings, deps)) found.push(kind)
+    return found
+  }
+  const sleep = (ms: number) => time.run(time.clock().wait(ms))
+  return { play, record, check, sleep }
+}
+
+describe.each([
+  ['a day', DAY_MS],
+  ['9 hours', 9 * HOUR_MS],
+  ['four years', 1461 * DAY_MS],
+])('a clock that was %s ahead', (_, ahead) => {
+  const hourly = { schedule: '0 * * * *' }
+
+  test('for the first run: check does not say that nothing is missing, and the next run corrects the record', async () => {
+    const { play, record, check, sleep } = ledgerOf()
+    await play(hourly, ahead)
+    await expect(check()).rejects.toMatchObject({ kind: 'shape', message: /clock of its host was ahead/ })
+    await sleep(HOUR_MS)
+    const next = await play({ ...hourly, catchUpMs: 31 * DAY_MS })
+    expect(next.started).toEqual([slotOf(0) + HOUR_MS])
+    expect(next.warnings).toEqual([expect.stringContaining('This run has corrected the record')])
+    expect((await record()).schedules).toEqual([
+      { since: slotOf(0) + HOUR_MS, spec: { expression: '0 * * * *', zone: 'UTC' } },
+    ])
+    await sleep(2 * HOUR_MS)
+    expect((await play({ ...hourly, catchUpMs: 31 * DAY_MS })).started).toEqual(
+      [2, 3].map((hours) => slotOf(0) + hours * HOUR_MS),
+    )
+    // The row of the future stays, and its trigger will be a duplicate.
+    if (ahead > 3 * HOUR_MS) await expect(check()).rejects.toMatchObject({ kind: 'shape' })
+  })
+
+  test('for one run: a later change of the schedule is recorded, and nothing starts that was not due', async () => {
+    const { play, record, sleep } = ledgerOf()
+    await play(hourly)
+    await play(hourly, ahead)
+    await sleep(6 * HOUR_MS)
+    const noon = { schedule: '30 8 * * *', catchUpMs: DAY_MS }
+    expect((await play(noon)).started).toEqual([slotOf(0) + 5.5 * HOUR_MS])
+    await sleep(DAY_MS)
+    expect((await play(noon)).started).toEqual([slotOf(1) + 5.5 * HOUR_MS])
+    expect((await record()).schedules.map(({ spec }) => spec.expression)).toEqual(['0 * * * *', '30 8 * * *'])
+  })
+})
+
+test('a clock that was years behind states no schedule, and says so', async () => {
+  const { play, record } = ledgerOf()
+  const { warnings } = await play({ schedule: '0 * * * *' }, Date.UTC(2020, 0, 1) - slotOf(0))
+  expect(warnings).toEqual([expect.stringContaining('the clock of this host is years behind')])
+  expect((await record()).schedules).toEqual([])
+  expect((await play({ schedule: '0 * * * *', catchUpMs: DAY_MS })).started).toEqual([slotOf(0)])
+})
+
+test('a declared schedule may begin in the future, and a run of the future does not confirm it', () => {
+  const [now, later] = [slotOf(0), slotOf(9)]
+  const record: TaskRecord = {
+    ...{ expectations: null, pauses: [PAUSE], retirements: [], ecs: null, ecsSince: null },
+    schedules: [
+      { since: slotOf(-1), spec: DAILY },
+      { since: later, spec: NOON, declared: 'unconfirmed' },
+    ],
+  }
+  expect(futureSlotIn(record, now)).toBe(null)
+  expect(withoutFuture(record, now)).toBe(record)
+  const confirmed: TaskRecord = {
+    ...record,
+    schedules: record.schedules.map((one) => ('declared' in one ? { ...one, declared: 'confirmed' } : one)),
+  }
+  expect(futureSlotIn(confirmed, now)).toBe(later)
+  expect(withoutFuture(confirmed, now)).toEqual(record)
+})
+
+test('a run under another schedule that is for an older slot than the recorded one warns, with both slots', async () => {
+  const { play, record } = ledgerOf()
+  await play({ schedule: '0 3 * * *', timezone: 'Asia/Tokyo', eventTime: new Date(slotOf(-1) + 15 * HOUR_MS) })
+  const before = await record()
+  const { result, warnings } = await play({ schedule: '0 3 * * *', eventTime: new Date(slotOf(-1)) })
+  expect(result.status).toBe('completed')
+  expect(warnings).toEqual([
+    expect.stringMatching(
+      /slot 2026-11-23T03:00:00Z of the schedule 0 3 \* \* \* \(UTC\), but the recorded schedule is 0 3 \* \* \* \(Asia\/Tokyo\), which ran the slot 2026-11-23T18:00:00Z/,
+    ),
+  ])
+  expect(await record()).toEqual(before)
+})
